@@ -1,0 +1,97 @@
+import { constants } from 'node:os';
+import { getSystemErrorMap } from 'node:util';
+
+/** errno values VFIO uses that libuv and Node have no name for. */
+const KERNEL_ONLY: readonly (readonly [code: string, errno: number, text: string])[] = [
+  ['EBADFD', 77, 'file descriptor in bad state'],
+  ['ENOTSUPP', 524, 'operation is not supported'],
+];
+
+/** What a {@link VfioError} is made from. */
+export interface VfioErrorFields {
+  /** Symbolic name such as `'EBUSY'`. One of `code` and `errno` must be given. */
+  code?: string | undefined;
+  /** errno, positive as in C or negative as in Node. */
+  errno?: number | undefined;
+  /** The system call or ioctl, spelled as in the kernel headers: `'VFIO_DEVICE_SET_IRQS'`. */
+  syscall?: string | undefined;
+  /** The device node, sysfs file or device name it was about. */
+  path?: string | undefined;
+  /** Replaces the system's description of the errno. */
+  message?: string | undefined;
+  /** What the user can do about it, as one or more sentences. */
+  hint?: string | undefined;
+  cause?: unknown;
+}
+
+/**
+ * The one error class of the library for failures of the system or of a device. It has the shape
+ * of the errors of `node:fs`, and a `hint`. Wrong arguments are TypeError or RangeError instead.
+ *
+ * @example
+ * try {
+ *   await openDevice('0000:01:00.0');
+ * } catch (error) {
+ *   if (error instanceof VfioError && error.code === 'EBUSY') console.error(error.hint);
+ * }
+ */
+export class VfioError extends Error {
+  override readonly name = 'VfioError';
+  /** Symbolic errno, `'EINVAL'`. */
+  readonly code: string;
+  /** Negative errno, as in Node. */
+  readonly errno: number;
+  declare readonly syscall?: string;
+  declare readonly path?: string;
+  declare readonly hint?: string;
+
+  constructor(fields: VfioErrorFields) {
+    const errno = fields.errno === undefined ? errnoOf(fields.code ?? '') : Math.abs(fields.errno);
+    const code = fields.code ?? codeOf(errno);
+    let message = `${code}: ${fields.message ?? describe(errno)}`;
+    if (fields.syscall !== undefined) message += `, ${fields.syscall}`;
+    if (fields.path !== undefined) message += ` '${fields.path}'`;
+    super(message, fields.cause === undefined ? undefined : { cause: fields.cause });
+    this.code = code;
+    this.errno = -errno;
+    if (fields.syscall !== undefined) this.syscall = fields.syscall;
+    if (fields.path !== undefined) this.path = fields.path;
+    if (fields.hint !== undefined) this.hint = fields.hint;
+  }
+
+  /** The same failure with more context; what is already known stays. */
+  with(context: Pick<VfioErrorFields, 'path' | 'hint' | 'message'>): VfioError {
+    return new VfioError({
+      code: this.code,
+      errno: this.errno,
+      syscall: this.syscall,
+      path: this.path ?? context.path,
+      hint: this.hint ?? context.hint,
+      message: context.message,
+      cause: this.cause,
+    });
+  }
+}
+
+function codeOf(errno: number): string {
+  const known = getSystemErrorMap().get(-errno)?.[0];
+  if (known !== undefined) return known;
+  const own = KERNEL_ONLY.find(([, value]) => value === errno)?.[0];
+  if (own !== undefined) return own;
+  return Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ?? `E${errno}`;
+}
+
+function errnoOf(code: string): number {
+  const own = KERNEL_ONLY.find(([name]) => name === code)?.[1];
+  const errno = own ?? (constants.errno as Record<string, number>)[code];
+  if (errno === undefined) throw new TypeError(`unknown error code '${code}'`);
+  return errno;
+}
+
+function describe(errno: number): string {
+  return (
+    getSystemErrorMap().get(-errno)?.[1] ??
+    KERNEL_ONLY.find(([, value]) => value === errno)?.[2] ??
+    `errno ${errno}`
+  );
+}

@@ -1,0 +1,52 @@
+// Brings a fresh clone to where its programs run, and does nothing that is done already.
+//   node scripts/setup.mjs              packages, TypeScript, addon
+//   node scripts/setup.mjs typescript   packages and TypeScript only
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const at = (...parts) => join(root, ...parts);
+
+function modified(path) {
+  return existsSync(path) ? statSync(path).mtimeMs : -Infinity;
+}
+
+/** Newest change among files and everything below folders. */
+function newest(...paths) {
+  const times = paths.flatMap((path) => {
+    if (!existsSync(path)) return [];
+    if (!statSync(path).isDirectory()) return [modified(path)];
+    return readdirSync(path).map((name) => newest(join(path, name)));
+  });
+  return Math.max(-Infinity, ...times);
+}
+
+function run(what, file, ...args) {
+  console.error(`# ${what}`);
+  // Its output goes to standard error, so that ours carries only what the caller asked for.
+  execFileSync(file, args, { cwd: root, stdio: ['ignore', 2, 2] });
+}
+
+if (modified(at('node_modules/.package-lock.json')) < modified(at('package-lock.json'))) {
+  run('installing packages', 'npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund');
+}
+
+const sources = newest(at('lib'), at('test'), at('examples'), at('bench'), at('tsconfig.json'));
+if (modified(at('dist/.built')) < sources) {
+  rmSync(at('dist'), { recursive: true, force: true });
+  run('compiling TypeScript', process.execPath, at('node_modules/typescript/bin/tsc'), '-p', root);
+  execFileSync('touch', [at('dist/.built')]);
+}
+
+if (process.argv[2] !== 'typescript') {
+  if (modified(at('build/Release/vfio.node')) < newest(at('native'), at('binding.gyp'))) {
+    // The headers beside this Node spare node-gyp a download.
+    const prefix = dirname(dirname(process.execPath));
+    const local = existsSync(join(prefix, 'include/node/node_api.h'));
+    const gyp = at('node_modules/node-gyp/bin/node-gyp.js');
+    const nodedir = local ? [`--nodedir=${prefix}`] : [];
+    run('building the addon', process.execPath, gyp, 'rebuild', '--loglevel=warn', ...nodedir);
+  }
+}
