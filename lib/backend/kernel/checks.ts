@@ -1,0 +1,36 @@
+/** Checks of arguments: what fails here never reached the kernel. */
+
+export const U32_MAX = 2 ** 32 - 1;
+export const U64_MAX = 2n ** 64n - 1n;
+
+/**
+ * The smallest page of every machine VFIO runs on. Where pages are larger the kernel refuses what
+ * is not aligned to them.
+ */
+export const PAGE_SIZE = 4096;
+
+export function checkInteger(value: unknown, name: string, min: number, max: number): void {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number`);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new RangeError(`${name} must be an integer from ${min} to ${max}, not ${value}`);
+  }
+}
+
+export function checkU32(value: unknown, name: string): void {
+  checkInteger(value, name, 0, U32_MAX);
+}
+
+export function checkU64(value: unknown, name: string): void {
+  if (typeof value !== 'bigint') throw new TypeError(`${name} must be a bigint`);
+  if (value < 0n || value > U64_MAX) {
+    throw new RangeError(`${name} must be from 0 to 2^64 - 1, not ${value}`);
+  }
+}
+
+/** @param page - bytes, a power of two */
+export function checkPages(value: number, name: string, page = PAGE_SIZE): void {
+  checkInteger(value, name, 0, Number.MAX_SAFE_INTEGER);
+  if (value % page !== 0) {
+    throw new RangeError(`${name} must be whole pages of ${page} bytes, not ${value}`);
+  }
+}

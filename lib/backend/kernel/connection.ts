@@ -1,0 +1,284 @@
+import { constants } from 'node:buffer';
+import type { Native } from '../../native/binding.js';
+import type {
+  DeviceConnection,
+  DeviceInfo,
+  Eventfd,
+  EventSet,
+  HotResetInfo,
+  IoeventfdRequest,
+  IrqInfo,
+  IrqSet,
+  RegionInfo,
+  RegisterWindow,
+  Via,
+} from '../contract.js';
+import {
+  VFIO_IRQ_SET_ACTION_TRIGGER,
+  VFIO_IRQ_SET_DATA_EVENTFD,
+  VFIO_IRQ_SET_DATA_NONE,
+} from '../uapi.js';
+import { formatAddress } from './address.js';
+import type { KernelAddressSpace } from './address-space.js';
+import { getAffinity, setAffinity } from './affinity.js';
+import { checkInteger, checkPages, checkU32, checkU64 } from './checks.js';
+import type { DeviceFile } from './device-file.js';
+import { KernelEventSet } from './event-set.js';
+import { KernelEventfd } from './eventfd.js';
+import { explain } from './explain.js';
+import { encodeIrqSet, fdOf } from './irq-set.js';
+import type { Kernel } from './kernel.js';
+import { Counted, Releases } from './ownership.js';
+import { Regions } from './regions.js';
+import { MappedWindow } from './window.js';
+
+const PASID_MAX = 2 ** 20 - 1;
+/** Node 20 makes no larger ArrayBuffer; offsets in a window are 32 bits. */
+const WINDOW_MAX = Math.min(2 ** 32, constants.MAX_LENGTH);
+const NO_DATA = new Uint8Array(0);
+
+/** A device file of VFIO: one method an ioctl. */
+export class KernelConnection implements DeviceConnection {
+  readonly name: string;
+  readonly via: Via | 'noiommu';
+  readonly addressSpace: KernelAddressSpace;
+  readonly #kernel: Kernel;
+  readonly #native: Native;
+  readonly #file: DeviceFile;
+  readonly #fd: number;
+  readonly #regions: Regions;
+  readonly #windows = new Set<MappedWindow>();
+  /** Interrupt indexes that may be enabled by this connection. */
+  readonly #enabled = new Set<number>();
+  /** Held once while open, and by each call that is on another thread. */
+  readonly #use: Counted;
+  #closed = false;
+
+  constructor(kernel: Kernel, name: string, file: DeviceFile) {
+    this.name = name;
+    this.via = file.via;
+    this.addressSpace = file.addressSpace;
+    this.#kernel = kernel;
+    this.#native = kernel.native;
+    this.#file = file;
+    this.#fd = file.fd;
+    this.#regions = new Regions(kernel.native, file.fd);
+    const taken = new Releases();
+    taken.add(() => {
+      file.release();
+    });
+    this.#use = new Counted(taken);
+  }
+
+  getInfo(): DeviceInfo {
+    return this.#call((native, fd) => native.deviceGetInfo(fd));
+  }
+
+  getRegionInfo(index: number): RegionInfo {
+    checkU32(index, 'index');
+    return this.#call(() => this.#regions.info(index));
+  }
+
+  getIrqInfo(index: number): IrqInfo {
+    checkU32(index, 'index');
+    return this.#call((native, fd) => ({ index, ...native.deviceGetIrqInfo(fd, index) }));
+  }
+
+  setIrqs(set: IrqSet): number {
+    const { argsz, data } = encodeIrqSet(set);
+    const { flags, index, start, count } = set;
+    const result = this.#call((native, fd) =>
+      native.deviceSetIrqs(fd, argsz, flags, index, start, count, data),
+    );
+    const enabling = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD;
+    if (result === 0 && flags === enabling) this.#enabled.add(index);
+    return result;
+  }
+
+  feature(flags: number, data: Uint8Array): number {
+    checkU32(flags, 'flags');
+    return this.#call((native, fd) => native.deviceFeature(fd, flags, data));
+  }
+
+  read(region: number, offset: number, into: Uint8Array): number {
+    return this.#call((native, fd) =>
+      native.pread(fd, this.#regions.position(region, offset), into),
+    );
+  }
+
+  write(region: number, offset: number, from: Uint8Array): number {
+    return this.#call((native, fd) =>
+      native.pwrite(fd, this.#regions.position(region, offset), from),
+    );
+  }
+
+  load(region: number, offset: number, width: 1 | 2 | 4): number {
+    this.#checkOpen();
+    checkWidth(width);
+    try {
+      return this.#native.load(this.#fd, this.#regions.position(region, offset), width);
+    } catch (error) {
+      throw explain(error, this.name);
+    }
+  }
+
+  store(region: number, offset: number, width: 1 | 2 | 4, value: number): void {
+    this.#checkOpen();
+    checkWidth(width);
+    checkInteger(value, 'value', 0, 2 ** (8 * width) - 1);
+    try {
+      this.#native.store(this.#fd, this.#regions.position(region, offset), width, value);
+    } catch (error) {
+      throw explain(error, this.name);
+    }
+  }
+
+  /** The last page of a region may be in part only: `length` may then end with the region. */
+  map(region: number, offset: number, length: number): RegisterWindow {
+    checkPages(offset, 'offset');
+    checkInteger(length, 'length', 1, WINDOW_MAX);
+    return this.#call((native, fd) => {
+      const { size, writable } = this.#regions.place(region);
+      if (BigInt(offset + length) !== size) checkPages(length, 'length');
+      const position = this.#regions.position(region, offset);
+      const mapping = native.mapRegion(fd, position, length, writable);
+      const window = new MappedWindow(native, mapping, writable, (closed) => {
+        this.#windows.delete(closed);
+      });
+      this.#windows.add(window);
+      return window;
+    });
+  }
+
+  async reset(): Promise<void> {
+    this.#checkOpen();
+    this.#use.retain();
+    try {
+      await this.#native.deviceResetAsync(this.#fd);
+    } catch (error) {
+      throw explain(error, this.name);
+    } finally {
+      this.#use.release();
+    }
+  }
+
+  resetSync(): void {
+    this.#call((native, fd) => {
+      native.deviceReset(fd);
+    });
+  }
+
+  getHotResetInfo(): HotResetInfo {
+    const { flags, devices } = this.#call((native, fd) => native.deviceGetPciHotResetInfo(fd));
+    return {
+      flags,
+      devices: Array.from({ length: devices.length / 4 }, (_, i) => {
+        const [id = 0, segment = 0, bus = 0, devfn = 0] = devices.slice(i * 4, i * 4 + 4);
+        return { id, name: formatAddress(segment, bus, devfn) };
+      }),
+    };
+  }
+
+  hotReset(others: readonly DeviceConnection[]): void {
+    const groups = new Set<number>();
+    for (const device of [this, ...others]) {
+      if (!(device instanceof KernelConnection)) throw new TypeError('not a device of the kernel');
+      device.#checkOpen();
+      const { groupFd } = device.#file;
+      if ((groupFd === null) !== (this.#file.groupFd === null)) {
+        throw new TypeError(`${device.name} was opened by another way than ${this.name}`);
+      }
+      if (groupFd !== null) groups.add(groupFd);
+    }
+    this.#call((native, fd) => {
+      native.devicePciHotReset(fd, [...groups]);
+    });
+  }
+
+  ioeventfd({ region, offset, width, value, eventfd }: IoeventfdRequest): void {
+    checkU32(width, 'width');
+    checkU64(value, 'value');
+    const target = fdOf(eventfd);
+    this.#call((native, fd) => {
+      // The flags of VFIO_DEVICE_IOEVENTFD are the width in bytes.
+      const position = BigInt(this.#regions.position(region, offset));
+      native.deviceIoeventfd(fd, width, position, value, target);
+    });
+  }
+
+  attachPasid(pasid: number): void {
+    checkInteger(pasid, 'pasid', 0, PASID_MAX);
+    this.#checkOpen();
+    this.#file.attachPasid(pasid);
+  }
+
+  detachPasid(pasid: number): void {
+    checkInteger(pasid, 'pasid', 0, PASID_MAX);
+    this.#checkOpen();
+    this.#file.detachPasid(pasid);
+  }
+
+  createEventfd(): Eventfd {
+    return this.#call((native) => new KernelEventfd(native));
+  }
+
+  createEventSet(capacity: number): EventSet {
+    return this.#call((native) => new KernelEventSet(native, capacity));
+  }
+
+  getAffinity(index: number, vector: number): number[] {
+    this.#checkOpen();
+    return getAffinity(this.#kernel.sysfs, this.name, index, vector);
+  }
+
+  setAffinity(index: number, vector: number, cpus: readonly number[]): void {
+    this.#checkOpen();
+    setAffinity(this.#kernel.sysfs, this.name, index, vector, cpus);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const taken = new Releases();
+    taken.add(() => {
+      this.#use.release();
+    });
+    for (const window of this.#windows) {
+      taken.add(() => {
+        window.close();
+      });
+    }
+    // The device may stay open: by who gave its file descriptor, or by a second connection.
+    for (const index of this.#enabled) {
+      taken.add(() => {
+        this.#disable(index);
+      });
+    }
+    taken.run();
+  }
+
+  /** Fails with EINVAL if the index is not enabled any more. */
+  #disable(index: number): void {
+    const flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER;
+    this.#native.deviceSetIrqs(this.#fd, 20, flags, index, 0, 0, NO_DATA);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new TypeError(`device ${this.name} is closed`);
+  }
+
+  #call<T>(run: (native: Native, fd: number) => T): T {
+    this.#checkOpen();
+    try {
+      return run(this.#native, this.#fd);
+    } catch (error) {
+      throw explain(error, this.name);
+    }
+  }
+}
+
+function checkWidth(width: number): void {
+  if (width !== 1 && width !== 2 && width !== 4) {
+    throw new RangeError(`width ${String(width)} is not 1, 2 or 4`);
+  }
+}

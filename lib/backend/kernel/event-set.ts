@@ -1,0 +1,82 @@
+import type { Handle, Native } from '../../native/binding.js';
+import type { Eventfd, EventSet } from '../contract.js';
+import { checkInteger } from './checks.js';
+import { fdOf } from './irq-set.js';
+
+const CAPACITY_MAX = 65536;
+const S32_MAX = 2 ** 31 - 1;
+
+/** One inner epoll for all eventfds of a device; native/ does the work. */
+export class KernelEventSet implements EventSet {
+  readonly fired: Uint32Array;
+  readonly counts: BigUint64Array;
+  readonly #native: Native;
+  #handle: Handle<'eventSet'> | null;
+  #served = false;
+
+  constructor(native: Native, capacity: number) {
+    checkInteger(capacity, 'capacity', 1, CAPACITY_MAX);
+    this.fired = new Uint32Array(capacity);
+    this.counts = new BigUint64Array(capacity);
+    this.#native = native;
+    this.#handle = native.eventSetCreate(this.fired, this.counts);
+  }
+
+  add(slot: number, eventfd: Eventfd, counted: boolean): void {
+    this.#checkSlot(slot);
+    this.#native.eventSetAdd(this.#open(), slot, fdOf(eventfd), counted);
+  }
+
+  remove(slot: number): void {
+    this.#checkSlot(slot);
+    this.#native.eventSetRemove(this.#open(), slot);
+  }
+
+  serve(onFired: (n: number) => void): void {
+    this.#native.eventSetServe(this.#open(), onFired);
+    this.#served = true;
+  }
+
+  pause(): void {
+    this.#native.eventSetPause(this.#open());
+    this.#served = false;
+  }
+
+  wait(timeoutMs: number): number {
+    checkInteger(timeoutMs, 'timeoutMs', -1, S32_MAX);
+    return this.#native.eventSetWait(this.#byHand(), timeoutMs);
+  }
+
+  spin(timeoutUs: number): number {
+    checkInteger(timeoutUs, 'timeoutUs', 0, Number.MAX_SAFE_INTEGER);
+    return this.#native.eventSetSpin(this.#byHand(), timeoutUs);
+  }
+
+  ref(): void {
+    this.#native.eventSetRef(this.#open());
+  }
+
+  unref(): void {
+    this.#native.eventSetUnref(this.#open());
+  }
+
+  close(): void {
+    if (this.#handle === null) return;
+    this.#native.eventSetClose(this.#handle);
+    this.#handle = null;
+  }
+
+  #checkSlot(slot: number): void {
+    checkInteger(slot, 'slot', 0, this.fired.length - 1);
+  }
+
+  #open(): Handle<'eventSet'> {
+    if (this.#handle === null) throw new TypeError('event set is closed');
+    return this.#handle;
+  }
+
+  #byHand(): Handle<'eventSet'> {
+    if (this.#served) throw new TypeError('event set is served by the event loop: pause it first');
+    return this.#open();
+  }
+}

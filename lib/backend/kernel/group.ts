@@ -1,0 +1,141 @@
+import { VfioError } from '../../errors.js';
+import type { OpenedFds } from '../contract.js';
+import { KernelAddressSpace } from './address-space.js';
+import { hasIommu, openContainer, type1Calls } from './container.js';
+import type { DeviceFile, DmaContext } from './device-file.js';
+import { explain, explained } from './explain.js';
+import * as hints from './hints.js';
+import type { Kernel } from './kernel.js';
+import { noiommuCalls } from './noiommu.js';
+import type { OpenRequest } from './options.js';
+import { Counted, type Releases } from './ownership.js';
+import type { Steps } from './steps.js';
+import type { IommuGroup } from './sysfs.js';
+import type { Target } from './target.js';
+import * as uapi from './uapi.js';
+
+type GivenFds = Extract<OpenedFds, { via: 'group' }>;
+
+/**
+ * An IOMMU group in a container. The group's node can be opened once, so the devices of a group
+ * share this; the last one to close gives back group and container, in that order.
+ */
+export class GroupContext extends Counted implements DmaContext {
+  readonly addressSpace: KernelAddressSpace;
+  readonly #kernel: Kernel;
+  readonly #fd: number;
+  readonly #path: string;
+  readonly #noiommu: boolean;
+
+  /** Takes on what is in `taken`, and leaves it to the caller if it throws. */
+  constructor(kernel: Kernel, group: IommuGroup, given: GivenFds | undefined, taken: Releases) {
+    super(taken);
+    const type = group.noiommu ? uapi.VFIO_NOIOMMU_IOMMU : uapi.VFIO_TYPE1v2_IOMMU;
+    const container = openContainer(kernel, type, given?.container, taken);
+    this.#kernel = kernel;
+    this.#path = kernel.sysfs.groupNode(group);
+    this.#noiommu = group.noiommu;
+    this.#fd = openGroup(kernel, this.#path, given?.group, taken);
+    this.#join(container, type, group, taken);
+    const calls = group.noiommu ? noiommuCalls(this.#path) : type1Calls(kernel, container);
+    this.addressSpace = new KernelAddressSpace(kernel, calls, this);
+    taken.add(() => {
+      this.addressSpace.close();
+    });
+  }
+
+  /** GROUP_GET_STATUS, SET_CONTAINER and SET_IOMMU, as far as they are not done already. */
+  #join(container: number, type: number, group: IommuGroup, taken: Releases): void {
+    const { native, sysfs } = this.#kernel;
+    const status = explained(this.#path, () => native.groupGetStatus(this.#fd));
+    if ((status & uapi.VFIO_GROUP_FLAGS_VIABLE) === 0) {
+      throw new VfioError({
+        code: 'EBUSY',
+        message: `IOMMU group ${group.number} is not viable`,
+        syscall: 'VFIO_GROUP_GET_STATUS',
+        path: this.#path,
+        hint: hints.notViable(sysfs, group),
+      });
+    }
+    if ((status & uapi.VFIO_GROUP_FLAGS_CONTAINER_SET) !== 0) {
+      if (hasIommu(native, container)) return;
+    } else {
+      explained(
+        this.#path,
+        () => {
+          native.groupSetContainer(this.#fd, container);
+        },
+        ({ code }) => (code === 'EBUSY' ? hints.notViable(sysfs, group) : undefined),
+      );
+      // Given file descriptors are left as they were found.
+      taken.add(() => {
+        native.groupUnsetContainer(this.#fd);
+      });
+    }
+    explained(
+      sysfs.containerNode,
+      () => {
+        native.containerSetIommu(container, type);
+      },
+      ({ code }) => {
+        if (code === 'ENODEV') return hints.noType1();
+        return code === 'EPERM' ? hints.unsafeInterrupts('vfio_iommu_type1') : undefined;
+      },
+    );
+  }
+
+  *openDevice({ name }: Target, { token }: OpenRequest): Steps<DeviceFile> {
+    const { native, sysfs } = this.#kernel;
+    const text = token === null ? name : `${name} vf_token=${token.text}`;
+    let fd: number;
+    try {
+      fd = yield {
+        now: () => native.groupGetDeviceFd(this.#fd, text),
+        later: () => native.groupGetDeviceFdAsync(this.#fd, text),
+      };
+    } catch (error) {
+      throw explain(error, name, ({ code }) => {
+        if (code === 'EACCES') return hints.tokenRefused(name, token !== null);
+        if (code === 'EINVAL' && token !== null) return hints.tokenUnwanted(name);
+        if (code === 'ENODEV') return hints.bindIt(sysfs, name);
+        return code === 'EAGAIN' ? hints.resetContended(name) : undefined;
+      });
+    }
+    const pasid = (syscall: string): never => {
+      throw new VfioError({ code: 'ENOTSUP', syscall, path: name, hint: hints.noPasid() });
+    };
+    return {
+      fd,
+      via: this.#noiommu ? 'noiommu' : 'group',
+      addressSpace: this.addressSpace,
+      groupFd: this.#fd,
+      attachPasid: () => pasid('VFIO_DEVICE_ATTACH_IOMMUFD_PT'),
+      detachPasid: () => pasid('VFIO_DEVICE_DETACH_IOMMUFD_PT'),
+      release: () => {
+        native.close(fd);
+        this.release();
+      },
+    };
+  }
+}
+
+function openGroup(
+  { native }: Kernel,
+  path: string,
+  given: number | undefined,
+  taken: Releases,
+): number {
+  const fd = explained(
+    path,
+    () => (given === undefined ? native.open(path, true) : native.duplicate(given)),
+    ({ code }) => {
+      if (code === 'EBUSY') return hints.groupBusy(path);
+      if (code === 'ENOENT') return hints.noNode(path);
+      return code === 'EACCES' || code === 'EPERM' ? hints.notPermitted(path) : undefined;
+    },
+  );
+  taken.add(() => {
+    native.close(fd);
+  });
+  return fd;
+}

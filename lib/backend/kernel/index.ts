@@ -1,0 +1,94 @@
+import { native, type Native } from '../../native/binding.js';
+import type {
+  Backend,
+  DeviceConnection,
+  OpenedFds,
+  OpenOptions,
+  PciFunction,
+} from '../contract.js';
+import { parseAddress } from './address.js';
+import { IoasContext } from './cdev.js';
+import { KernelConnection } from './connection.js';
+import type { DmaContext } from './device-file.js';
+import { GroupContext } from './group.js';
+import { Iommufd } from './iommufd.js';
+import type { Kernel } from './kernel.js';
+import { NoiommuWarning } from './noiommu.js';
+import { checkOptions, type OpenRequest } from './options.js';
+import { Registry, Releases } from './ownership.js';
+import { runLater, runNow, type Steps } from './steps.js';
+import { Sysfs } from './sysfs.js';
+import { findTarget, type Target } from './target.js';
+
+/** PCI functions that the kernel gives by /dev/vfio. */
+export class KernelBackend implements Backend {
+  readonly #sysfs: Sysfs;
+  readonly #native: () => Native;
+  readonly #contexts = new Registry<DmaContext>();
+  readonly #iommufds = new Registry<Iommufd>();
+  readonly #warning = new NoiommuWarning();
+
+  /** @param load - gives the addon when the first device is opened */
+  constructor(sysfs: Sysfs, load: () => Native) {
+    this.#sysfs = sysfs;
+    this.#native = load;
+  }
+
+  /** Addresses: `'0000:01:00.0'`, or short `'01:00.0'` in domain 0000. */
+  owns(name: string): boolean {
+    return parseAddress(name) !== null;
+  }
+
+  list(): PciFunction[] {
+    return this.#sysfs.list();
+  }
+
+  /**
+   * Opens a function that is bound to vfio-pci. The kernel resets it, which can take a second.
+   *
+   * @throws TypeError if the name is no address, or an option is wrong
+   * @throws VfioError ENODEV no such function, no IOMMU group, another driver; EBUSY the group is
+   *   not viable or open elsewhere; EACCES or EPERM a node, the interrupts or the VF token
+   */
+  async open(name: string, options: OpenOptions): Promise<DeviceConnection> {
+    return runLater(this.#open(name, options));
+  }
+
+  openSync(name: string, options: OpenOptions): DeviceConnection {
+    return runNow(this.#open(name, options));
+  }
+
+  *#open(name: string, options: OpenOptions): Steps<DeviceConnection> {
+    const address = parseAddress(name);
+    if (address === null) throw new TypeError(`'${name}' is not the address of a PCI function`);
+    const request = checkOptions(options);
+    const target = findTarget(this.#sysfs, address, request);
+    const kernel = { native: this.#native(), sysfs: this.#sysfs };
+    const context = this.#acquire(kernel, target, request);
+    try {
+      const file = yield* context.openDevice(target, request);
+      if (file.via === 'noiommu') this.#warning.tell(address);
+      return new KernelConnection(kernel, address, file);
+    } catch (error) {
+      context.release();
+      throw error;
+    }
+  }
+
+  /** One hold of what the devices of the target's IOMMU group share. */
+  #acquire(kernel: Kernel, target: Target, { fds }: OpenRequest): DmaContext {
+    const { via, group } = target;
+    return this.#contexts.acquire(`${via} ${group.number}`, (taken) => {
+      if (via === 'cdev') return new IoasContext(kernel, this.#iommufd(kernel, fds), taken);
+      return new GroupContext(kernel, group, fds?.via === 'group' ? fds : undefined, taken);
+    });
+  }
+
+  #iommufd(kernel: Kernel, fds: OpenedFds | undefined): Iommufd {
+    if (fds?.via === 'cdev') return new Iommufd(kernel, fds.iommufd, new Releases());
+    return this.#iommufds.acquire('', (taken) => new Iommufd(kernel, undefined, taken));
+  }
+}
+
+/** The back end of `'0000:01:00.0'`; the addon is loaded with the first device. */
+export const kernelBackend: Backend = new KernelBackend(new Sysfs(), native);

@@ -1,0 +1,72 @@
+import { VfioError } from '../../errors.js';
+import {
+  VFIO_DMA_MAP_FLAG_READ,
+  VFIO_DMA_MAP_FLAG_WRITE,
+  VFIO_DMA_UNMAP_FLAG_ALL,
+} from '../uapi.js';
+import type { DmaCalls } from './address-space.js';
+import { U64_MAX } from './checks.js';
+import { explained } from './explain.js';
+import * as hints from './hints.js';
+import type { Kernel } from './kernel.js';
+import { Counted, type Releases } from './ownership.js';
+import * as uapi from './uapi.js';
+
+/**
+ * An open /dev/iommu. The groups of a process share it, because a hot reset of a device opened
+ * by its character device wants all that it touches in one iommufd.
+ */
+export class Iommufd extends Counted {
+  readonly fd: number;
+
+  constructor({ native, sysfs }: Kernel, given: number | undefined, taken: Releases) {
+    super(taken);
+    const path = sysfs.iommuNode;
+    this.fd = explained(
+      path,
+      () => (given === undefined ? native.open(path, true) : native.duplicate(given)),
+      ({ code }) => {
+        if (code === 'ENOENT' || code === 'ENODEV') return hints.noIommufd(path);
+        return code === 'EACCES' || code === 'EPERM' ? hints.notPermitted(path) : undefined;
+      },
+    );
+    taken.add(() => {
+      native.close(this.fd);
+    });
+  }
+}
+
+/** DMA by an I/O address space of an iommufd, with the flags of linux/vfio.h. */
+export function ioasCalls({ native, sysfs }: Kernel, fd: number, ioas: number): DmaCalls {
+  return {
+    path: sysfs.iommuNode,
+    // Whole multiples of the alignment, which is a power of two.
+    pageSizes: () => BigInt.asUintN(64, -native.iommufdIoasIovaRanges(fd, ioas).alignment),
+    ranges: () => native.iommufdIoasIovaRanges(fd, ioas).ranges,
+    map: (flags, address, iova, size) => {
+      native.iommufdIoasMap(fd, ioas, mapFlags(flags), address, iova, size);
+    },
+    mapAsync: async (flags, address, iova, size) => {
+      await native.iommufdIoasMapAsync(fd, ioas, mapFlags(flags), address, iova, size);
+    },
+    unmap: (flags, iova, size) => {
+      if (flags === 0) return native.iommufdIoasUnmap(fd, ioas, iova, size);
+      // As the kernel's own translation of VFIO_IOMMU_UNMAP_DMA has it.
+      if (flags !== VFIO_DMA_UNMAP_FLAG_ALL || iova !== 0n || size !== 0n) {
+        throw new VfioError({ code: 'EINVAL', syscall: 'IOMMU_IOAS_UNMAP' });
+      }
+      return native.iommufdIoasUnmap(fd, ioas, 0n, U64_MAX);
+    },
+  };
+}
+
+function mapFlags(flags: number): number {
+  if ((flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)) !== 0) {
+    throw new VfioError({ code: 'EINVAL', syscall: 'IOMMU_IOAS_MAP' });
+  }
+  return (
+    uapi.IOMMU_IOAS_MAP_FIXED_IOVA |
+    ((flags & VFIO_DMA_MAP_FLAG_READ) !== 0 ? uapi.IOMMU_IOAS_MAP_READABLE : 0) |
+    ((flags & VFIO_DMA_MAP_FLAG_WRITE) !== 0 ? uapi.IOMMU_IOAS_MAP_WRITEABLE : 0)
+  );
+}

@@ -1,0 +1,8 @@
+import type { Native } from '../../native/binding.js';
+import type { Sysfs } from './sysfs.js';
+
+/** The kernel, by its calls and by its files. */
+export interface Kernel {
+  readonly native: Native;
+  readonly sysfs: Sysfs;
+}

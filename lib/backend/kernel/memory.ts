@@ -1,0 +1,111 @@
+import type { HugePages, Memory } from '../contract.js';
+import type { Native, NativeMemory } from '../../native/binding.js';
+import { checkInteger, checkPages, PAGE_SIZE } from './checks.js';
+import { explained } from './explain.js';
+import * as hints from './hints.js';
+
+const HUGE_PAGE_SHIFT = { '2M': 21, '1G': 30 } as const;
+const TRANSPARENT = -1;
+
+/**
+ * Memory with an address that does not move. It stays as long as the IOMMU has any of it mapped:
+ * a release before that takes effect with the last unmapping.
+ */
+export class KernelMemory implements Memory {
+  readonly buffer: ArrayBuffer | SharedArrayBuffer;
+  readonly size: number;
+  readonly #address: bigint;
+  readonly #free: () => void;
+  #mappings = 0;
+  #released = false;
+
+  constructor(buffer: ArrayBuffer | SharedArrayBuffer, address: bigint, free: () => void) {
+    this.buffer = buffer;
+    this.size = buffer.byteLength;
+    this.#address = address;
+    this.#free = free;
+  }
+
+  /** Where it is in the process, for one mapping more, until {@link unpin}. */
+  pin(): bigint {
+    if (this.#released) throw new TypeError('memory is released');
+    this.#mappings++;
+    return this.#address;
+  }
+
+  unpin(): void {
+    if (--this.#mappings === 0 && this.#released) this.#free();
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    if (this.#mappings === 0) this.#free();
+  }
+}
+
+/**
+ * Zeroed memory; `size` is rounded up to whole pages of the kind asked for.
+ *
+ * @throws VfioError ENOMEM if there is none, or the pool of huge pages is empty
+ */
+export function allocate(native: Native, size: number, hugePages: HugePages): KernelMemory {
+  checkInteger(size, 'size', 1, Number.MAX_SAFE_INTEGER);
+  if (typeof hugePages === 'boolean') {
+    return owned(native, native.memoryAllocate(roundUp(size), hugePages ? TRANSPARENT : 0));
+  }
+  const shift = (HUGE_PAGE_SHIFT as Record<string, number>)[hugePages];
+  if (shift === undefined) throw new TypeError("hugePages must be a boolean, '2M' or '1G'");
+  const whole = roundUp(size, 2 ** shift);
+  return explained(
+    hints.hugePagePool(2 ** shift),
+    () => owned(native, native.memoryAllocate(whole, shift)),
+    (error) => (error.code === 'ENOMEM' ? hints.hugePages(2 ** shift, whole) : undefined),
+  );
+}
+
+export function mapFd(
+  native: Native,
+  fd: number,
+  offset: number,
+  size: number,
+  writable: boolean,
+): KernelMemory {
+  checkInteger(fd, 'fd', 0, 2 ** 31 - 1);
+  checkPages(offset, 'offset');
+  checkInteger(size, 'size', 1, Number.MAX_SAFE_INTEGER);
+  checkPages(size, 'size');
+  return explained(`fd ${fd}`, () => owned(native, native.memoryMapFd(fd, offset, size, writable)));
+}
+
+/**
+ * A SharedArrayBuffer where V8 put it. V8 aligns to pages what can grow, and only that: seen on
+ * Node 20, where `new SharedArrayBuffer(n, { maxByteLength: n })` and the buffer of a shared
+ * WebAssembly.Memory begin on a page, while a plain one of 4 MiB begins 16 bytes into it.
+ *
+ * @throws RangeError unless it begins on a page and is whole pages
+ */
+export function share(native: Native, buffer: SharedArrayBuffer): KernelMemory {
+  if (!(buffer instanceof SharedArrayBuffer)) {
+    throw new TypeError('buffer must be a SharedArrayBuffer');
+  }
+  checkInteger(buffer.byteLength, 'byteLength', 1, Number.MAX_SAFE_INTEGER);
+  checkPages(buffer.byteLength, 'byteLength');
+  const address = native.addressOf(new Uint8Array(buffer));
+  if (address % BigInt(PAGE_SIZE) !== 0n) {
+    throw new RangeError(
+      'the SharedArrayBuffer does not begin on a page: make it with { maxByteLength: size }',
+    );
+  }
+  return new KernelMemory(buffer, address, () => undefined);
+}
+
+function owned(native: Native, { handle, buffer, address }: NativeMemory): KernelMemory {
+  return new KernelMemory(buffer, address, () => {
+    native.memoryRelease(handle, buffer);
+  });
+}
+
+function roundUp(size: number, page = PAGE_SIZE): number {
+  return Math.ceil(size / page) * page;
+}
