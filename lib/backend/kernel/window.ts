@@ -137,17 +137,19 @@ export class MappedWindow implements RegisterWindow {
       throw new RangeError(`${bytes.length} bytes are not whole accesses of ${width}`);
     }
     const fits = Number.isInteger(offset) && offset >= 0 && offset + bytes.length <= this.size;
-    if (this.#mapping === null || !fits || offset % width !== 0) this.#refuse(offset, width);
+    if (this.#mapping === null || !fits || offset % width !== 0) {
+      this.#refuse(offset, width, bytes.length);
+    }
     return this.#mapping;
   }
 
-  #refuse(offset: number, width: number): never {
+  #refuse(offset: number, width: number, length = width): never {
     if (this.#mapping === null) throw new TypeError('register window is closed');
     if (!Number.isInteger(offset) || offset % width !== 0) {
       throw new RangeError(`offset ${offset} is not a multiple of ${width}`);
     }
-    if (offset < 0 || offset + width > this.size) {
-      throw new RangeError(`${width} bytes at ${offset} are not within the ${this.size} mapped`);
+    if (offset < 0 || offset + length > this.size) {
+      throw new RangeError(`${length} bytes at ${offset} are not within the ${this.size} mapped`);
     }
     throw new TypeError('register window is read-only');
   }

@@ -1,0 +1,313 @@
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import type { Memory } from '../../../lib/backend/contract.js';
+import { failure, make } from './backend.js';
+import { CDEV_NODES, goodHost, GROUP_NODES, Tree } from './tree.js';
+
+const PAGE = 4096n;
+const NAME = '0000:01:00.0';
+
+function open(t: ExecutionContext, nodes: readonly string[] = GROUP_NODES) {
+  const { fake, backend } = make(goodHost(t, nodes));
+  const device = backend.openSync(NAME, {});
+  fake.calls.length = 0;
+  return { fake, device, space: device.addressSpace };
+}
+
+test('map and unmap go to the container with the flags of VFIO', (t) => {
+  const { fake, space } = open(t);
+  const memory = space.allocate(8192, false);
+  space.mapSync(memory, 4096, PAGE, 0x10000n, 3);
+  t.is(space.unmap(0x10000n, PAGE, 0), PAGE);
+  const address = (103n << 32n) + PAGE;
+  t.deepEqual(fake.calls, [
+    'memoryAllocate 8192 0',
+    `containerMapDma 100 3 ${address} 65536 4096`,
+    'containerUnmapDma 100 0 65536 4096',
+  ]);
+});
+
+test('map and unmap go to the IOAS with the flags of iommufd', (t) => {
+  const { fake, space } = open(t, CDEV_NODES);
+  const memory = space.allocate(4096, false);
+  for (const [flags, sent] of [
+    [0, 1],
+    [1, 5],
+    [2, 3],
+    [3, 7],
+  ] as const) {
+    fake.calls.length = 0;
+    space.mapSync(memory, 0, PAGE, 0n, flags);
+    t.is(fake.calls[0], `iommufdIoasMap 100 101 ${sent} ${104n << 32n} 0 4096`);
+  }
+  t.is(
+    failure(t, () => {
+      space.mapSync(memory, 0, PAGE, 0n, 4);
+    }).code,
+    'EINVAL',
+  );
+});
+
+test('unmapping all of an IOAS is the whole range; with a range it is EINVAL', (t) => {
+  const { fake, space } = open(t, CDEV_NODES);
+  space.unmap(0n, 0n, 2);
+  t.is(fake.calls[0], `iommufdIoasUnmap 100 101 0 ${2n ** 64n - 1n}`);
+  t.is(failure(t, () => space.unmap(0n, PAGE, 2)).code, 'EINVAL');
+  t.is(failure(t, () => space.unmap(0n, PAGE, 1)).code, 'EINVAL');
+  t.is(fake.calls.length, 1);
+});
+
+test('errno of the kernel stay as they are', (t) => {
+  const { fake, space } = open(t, CDEV_NODES);
+  fake.fail('iommufdIoasUnmap', 'ENOENT');
+  const error = failure(t, () => space.unmap(0n, PAGE, 0));
+  t.like(error, { code: 'ENOENT', syscall: 'iommufdIoasUnmap' });
+  t.regex(error.path ?? '', /\/dev\/iommu$/);
+});
+
+test('ranges and page sizes are what the kernel tells', (t) => {
+  const group = open(t).space;
+  t.deepEqual(group.ranges(), [
+    { start: 0n, end: 0xfedf_ffffn },
+    { start: 0xfef0_0000n, end: 0x7f_ffff_ffffn },
+  ]);
+  t.is(group.pageSizes, 0xffff_ffff_ffff_f000n);
+  const cdev = open(t, CDEV_NODES).space;
+  t.deepEqual(cdev.ranges(), [{ start: 0n, end: 0xfedf_ffffn }]);
+  t.is(cdev.pageSizes, 0xffff_ffff_ffff_f000n);
+});
+
+test('memory stays until the last of its mappings is gone', (t) => {
+  const { fake, space } = open(t);
+  const memory = space.allocate(8192, false);
+  space.mapSync(memory, 0, 8192n, 0n, 3);
+  space.mapSync(memory, 0, PAGE, 0x10000n, 3);
+  memory.release();
+  memory.release();
+  space.unmap(0n, 8192n, 0);
+  t.deepEqual(fake.freed, []);
+  space.unmap(0n, 0x20000n, 0);
+  t.is(fake.freed.length, 1);
+  t.throws(
+    () => {
+      space.mapSync(memory, 0, PAGE, 0n, 3);
+    },
+    { message: /released/ },
+  );
+});
+
+test('a range that cuts a mapping lets go of whole mappings only', (t) => {
+  const { fake, space } = open(t, CDEV_NODES);
+  const [inside, cut] = [space.allocate(4096, false), space.allocate(8192, false)];
+  space.mapSync(inside, 0, PAGE, 0n, 3);
+  space.mapSync(cut, 0, 8192n, 0x1000n, 3);
+  inside.release();
+  cut.release();
+  space.unmap(0n, 8192n, 0);
+  t.is(fake.freed.length, 1);
+  space.unmap(0n, 0n, 2);
+  t.is(fake.freed.length, 2);
+});
+
+test('a failed mapping holds nothing', async (t) => {
+  const { fake, space } = open(t);
+  const memory = space.allocate(4096, false);
+  fake.fail('containerMapDma', 'EEXIST');
+  t.is(
+    failure(t, () => {
+      space.mapSync(memory, 0, PAGE, 0n, 3);
+    }).code,
+    'EEXIST',
+  );
+  await t.throwsAsync(space.map(memory, 0, PAGE, 0n, 3), { code: 'EEXIST' });
+  memory.release();
+  t.is(fake.freed.length, 1);
+});
+
+test('close unmaps what is left and frees what was released', (t) => {
+  const { fake, device, space } = open(t);
+  const memory = space.allocate(4096, false);
+  space.mapSync(memory, 0, PAGE, 0n, 3);
+  memory.release();
+  fake.calls.length = 0;
+  device.close();
+  t.deepEqual(fake.calls, [
+    'close 102',
+    'containerUnmapDma 100 0 0 4096',
+    `memoryRelease [object Object] [object ArrayBuffer]`,
+    'groupUnsetContainer 101',
+    'close 101',
+    'close 100',
+  ]);
+  t.throws(() => space.ranges(), { instanceOf: TypeError, message: /closed/ });
+  t.throws(() => space.unmap(0n, PAGE, 0), { instanceOf: TypeError });
+  t.throws(
+    () => {
+      space.mapSync(memory, 0, PAGE, 0n, 3);
+    },
+    { instanceOf: TypeError },
+  );
+});
+
+test('a mapping under way keeps the container open', async (t) => {
+  const { fake, device, space } = open(t);
+  const memory = space.allocate(4096, false);
+  const mapping = space.map(memory, 0, PAGE, 0n, 3);
+  memory.release();
+  device.close();
+  t.true(fake.fds.has(100));
+  t.deepEqual(fake.freed, []);
+  await mapping;
+  t.deepEqual([...fake.fds], []);
+  t.is(fake.freed.length, 1);
+});
+
+test('ENOMEM says how much is needed and how much is allowed', (t) => {
+  const { fake, space } = open(t);
+  const memory = space.allocate(3 * 4096, false);
+  space.mapSync(memory, 0, PAGE, 0n, 3);
+  fake.fail('containerMapDma', 'ENOMEM');
+  const { hint } = failure(t, () => {
+    space.mapSync(memory, 0, 8192n, 0x10000n, 3);
+  });
+  t.regex(hint ?? '', /^Mapping 8192 bytes, with 4096 mapped already, .* at least 12288 bytes/);
+  t.regex(hint ?? '', /RLIMIT_MEMLOCK is 8388608/);
+  t.regex(hint ?? '', new RegExp(`prlimit --pid ${process.pid} --memlock=12288`));
+});
+
+test('ENOMEM without a limit blames no limit; ENOSPC names the one of the container', (t) => {
+  const tree = new Tree(t, {
+    devices: [{ name: NAME, driver: 'vfio-pci', group: 12 }],
+    nodes: GROUP_NODES,
+    memlock: 'unlimited',
+  });
+  const { fake, backend } = make(tree);
+  const space = backend.openSync(NAME, {}).addressSpace;
+  const memory = space.allocate(4096, false);
+  const refused = () =>
+    failure(t, () => {
+      space.mapSync(memory, 0, PAGE, 0n, 3);
+    });
+  fake.fail('containerMapDma', 'ENOMEM');
+  t.is(refused().hint, undefined);
+  fake.fail('containerMapDma', 'ENOSPC');
+  t.regex(refused().hint ?? '', /dma_entry_limit/);
+});
+
+test('EINVAL of an IOVA outside names the ranges', (t) => {
+  const { fake, space } = open(t);
+  const memory = space.allocate(4096, false);
+  fake.fail('containerMapDma', 'EINVAL');
+  const refused = (iova: bigint) =>
+    failure(t, () => {
+      space.mapSync(memory, 0, PAGE, iova, 3);
+    });
+  t.regex(refused(0xfee0_0000n).hint ?? '', /within 0x0-0xfedfffff, 0xfef00000-0x7fffffffff/);
+  t.is(refused(0x1000n).hint, undefined);
+});
+
+test('huge pages are whole ones; an empty pool says how many are missing', (t) => {
+  const { fake, space } = open(t);
+  t.is(space.allocate(1, false).size, 4096);
+  t.is(space.allocate(5000, true).size, 8192);
+  t.is(space.allocate(4096, '2M').size, 2 ** 21);
+  t.deepEqual(fake.calls, [
+    'memoryAllocate 4096 0',
+    'memoryAllocate 8192 -1',
+    `memoryAllocate ${2 ** 21} 21`,
+  ]);
+  fake.fail('memoryAllocate', 'ENOMEM');
+  const error = failure(t, () => space.allocate(2 ** 22 + 1, '2M'));
+  t.regex(error.hint ?? '', /Fewer than 3 pages .*'echo 3 > .*hugepages-2048kB\/nr_hugepages'/);
+});
+
+test('given memory is whole pages that begin on a page', (t) => {
+  const { fake, space } = open(t);
+  const shared = new SharedArrayBuffer(8192);
+  const memory = space.fromShared(shared);
+  t.is(memory.buffer, shared);
+  space.mapSync(memory, 4096, PAGE, 0n, 1);
+  t.is(fake.calls.at(-1), `containerMapDma 100 1 1879052288 0 4096`);
+  const wrong: [run: () => Memory, type: ErrorConstructor][] = [
+    [() => space.fromShared(new SharedArrayBuffer(4095)), RangeError],
+    [() => space.fromShared(new SharedArrayBuffer(0)), RangeError],
+    [() => space.fromShared(new ArrayBuffer(4096) as never), TypeError],
+    [() => space.fromFd(5, 100, 4096, true), RangeError],
+    [() => space.fromFd(5, 0, 100, true), RangeError],
+    [() => space.fromFd(5, 0, 0, true), RangeError],
+    [() => space.fromFd(-1, 0, 4096, true), RangeError],
+    [() => space.allocate(0, false), RangeError],
+    [() => space.allocate(4096, '4K' as never), TypeError],
+  ];
+  fake.calls.length = 0;
+  for (const [run, type] of wrong) t.throws(run, { instanceOf: type });
+  t.deepEqual(fake.calls, []);
+  fake.answers.addressOf = () => 0x7000_0010n;
+  t.throws(() => space.fromShared(shared), {
+    instanceOf: RangeError,
+    message: /does not begin on a page.*maxByteLength/,
+  });
+  t.is(space.fromFd(5, 4096, 8192, false).size, 8192);
+  t.is(fake.calls.at(-1), 'memoryMapFd 5 4096 8192 false');
+});
+
+test('wrong arguments of map and unmap do not reach the kernel', (t) => {
+  const { fake, space } = open(t);
+  const memory = space.allocate(4096, false);
+  fake.calls.length = 0;
+  const alien = { buffer: memory.buffer, size: 4096, release: () => undefined };
+  const wrong: [run: () => unknown, type: ErrorConstructor][] = [
+    [
+      () => {
+        space.mapSync(alien, 0, PAGE, 0n, 3);
+      },
+      TypeError,
+    ],
+    [
+      () => {
+        space.mapSync(memory, 0, 8192n, 0n, 3);
+      },
+      RangeError,
+    ],
+    [
+      () => {
+        space.mapSync(memory, 4096, PAGE, 0n, 3);
+      },
+      RangeError,
+    ],
+    [
+      () => {
+        space.mapSync(memory, -4096, PAGE, 0n, 3);
+      },
+      RangeError,
+    ],
+    [
+      () => {
+        space.mapSync(memory, 0, -PAGE, 0n, 3);
+      },
+      RangeError,
+    ],
+    [
+      () => {
+        space.mapSync(memory, 0, PAGE, 2n ** 64n, 3);
+      },
+      RangeError,
+    ],
+    [
+      () => {
+        space.mapSync(memory, 0, 4096 as never, 0n, 3);
+      },
+      TypeError,
+    ],
+    [
+      () => {
+        space.mapSync(memory, 0, PAGE, 0n, -1);
+      },
+      RangeError,
+    ],
+    [() => space.unmap(-1n, PAGE, 0), RangeError],
+    [() => space.unmap(0n, PAGE, 2 ** 32), RangeError],
+  ];
+  for (const [run, type] of wrong) t.throws(run, { instanceOf: type });
+  t.deepEqual(fake.calls, []);
+});

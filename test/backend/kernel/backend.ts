@@ -1,0 +1,16 @@
+import type { ExecutionContext } from 'ava';
+import { KernelBackend } from '../../../lib/backend/kernel/index.js';
+import { VfioError } from '../../../lib/errors.js';
+import { FakeNative } from './fake-native.js';
+import type { Tree } from './tree.js';
+
+/** The back end over a recorded host and a kernel that records. */
+export function make(tree: Tree): { fake: FakeNative; backend: KernelBackend } {
+  const fake = new FakeNative();
+  return { fake, backend: new KernelBackend(tree.sysfs, () => fake.native) };
+}
+
+/** The VfioError that something throws. */
+export function failure(t: ExecutionContext, run: () => unknown): VfioError {
+  return t.throws(run, { instanceOf: VfioError });
+}

@@ -1,0 +1,312 @@
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import type { DeviceConnection, OpenOptions } from '../../../lib/backend/contract.js';
+import { failure, make } from './backend.js';
+import { CDEV_NODES, goodHost, GROUP_NODES } from './tree.js';
+
+const NAME = '0000:01:00.0';
+const TRIGGER = 0x20;
+const EVENTFD = 4;
+const NONE = 1;
+
+function open(t: ExecutionContext, nodes = GROUP_NODES, options: OpenOptions = {}) {
+  const tree = goodHost(t, nodes);
+  const { fake, backend } = make(tree);
+  const device = backend.openSync(NAME, options);
+  fake.calls.length = 0;
+  return { tree, fake, backend, device };
+}
+
+test('regions are read and written at their place in the file, which is asked for once', (t) => {
+  const { fake, device } = open(t);
+  fake.answers.pread = () => 3;
+  fake.answers.load = () => 0x1234;
+  t.is(device.read(7, 16, new Uint8Array(4)), 3);
+  t.is(device.load(7, 0, 2), 0x1234);
+  device.store(0, 0x10, 4, 0xffff_ffff);
+  t.deepEqual(fake.calls, [
+    'deviceGetRegionInfo 102 7',
+    `pread 102 ${7 * 2 ** 40 + 16} 0,0,0,0`,
+    `load 102 ${7 * 2 ** 40} 2`,
+    'deviceGetRegionInfo 102 0',
+    'store 102 16 4 4294967295',
+  ]);
+});
+
+test('wrong arguments do not reach the kernel', (t) => {
+  const { fake, device } = open(t);
+  const wrong: (() => unknown)[] = [
+    () => device.load(0, -1, 4),
+    () => device.load(0, 2 ** 40, 4),
+    () => device.load(0, 0, 8 as 4),
+    () => {
+      device.store(0, 0, 1, 256);
+    },
+    () => {
+      device.store(0, 0, 4, -1);
+    },
+    () => device.read(-1, 0, new Uint8Array(1)),
+    () => device.read(0, 0.5, new Uint8Array(1)),
+    () => device.getRegionInfo(-1),
+    () => device.getIrqInfo(2 ** 32),
+    () => device.feature(-1, new Uint8Array(0)),
+    () => device.map(0, 100, 4096),
+    () => device.map(0, 0, 0),
+    () => device.map(0, 0, 2 ** 32 + 4096),
+    () => {
+      device.attachPasid(2 ** 20);
+    },
+    () => {
+      device.detachPasid(-1);
+    },
+    () => device.createEventSet(0),
+    () => {
+      device.ioeventfd({ region: 0, offset: 0, width: 4, value: -1n, eventfd: null });
+    },
+    () => {
+      device.setAffinity(2, 0, []);
+    },
+  ];
+  for (const run of wrong) t.throws(run, { instanceOf: RangeError });
+  t.deepEqual(fake.calls, []);
+});
+
+test('failures carry the name of the device', (t) => {
+  const { fake, device } = open(t);
+  fake.fail('deviceGetRegionInfo', 'EINVAL');
+  for (const run of [() => device.getRegionInfo(9), () => device.load(9, 0, 4)]) {
+    t.like(failure(t, run), { code: 'EINVAL', path: NAME, syscall: 'deviceGetRegionInfo' });
+  }
+});
+
+test('whole pages of a region are mapped, or up to its end', (t) => {
+  const { fake, device } = open(t);
+  fake.answers.deviceGetRegionInfo = () => ({
+    flags: 7,
+    size: 0x1020n,
+    offset: 0n,
+    capabilities: [],
+  });
+  t.is(device.map(0, 0, 4096).size, 4096);
+  t.is(device.map(0, 4096, 0x20).size, 0x20);
+  t.is(device.map(0, 0, 0x1020).size, 0x1020);
+  t.throws(() => device.map(0, 0, 0x30), { instanceOf: RangeError, message: /whole pages/ });
+  t.is(fake.calls.filter((call) => call.startsWith('mapRegion')).length, 3);
+});
+
+test('a region that cannot be written is mapped to be read', (t) => {
+  const { fake, device } = open(t);
+  fake.answers.deviceGetRegionInfo = () => ({
+    flags: 5,
+    size: 4096n,
+    offset: 0n,
+    capabilities: [],
+  });
+  const window = device.map(0, 0, 4096);
+  t.is(fake.calls.at(-1), 'mapRegion 102 0 4096 false');
+  t.throws(
+    () => {
+      window.write32(0, 1);
+    },
+    { message: /read-only/ },
+  );
+});
+
+test('SET_IRQS is sent as given, and a positive answer is returned', (t) => {
+  const { fake, device } = open(t);
+  fake.answers.deviceSetIrqs = () => 1;
+  const eventfd = device.createEventfd();
+  const set = { index: 1, flags: TRIGGER | EVENTFD, start: 0, count: 4 };
+  t.is(device.setIrqs({ ...set, eventfds: [eventfd, null, -2, 9] }), 1);
+  const data = Buffer.from('67000000fffffffffeffffff09000000', 'hex');
+  t.is(fake.calls.at(-1), `deviceSetIrqs 102 36 36 1 0 4 ${String(Uint8Array.from(data))}`);
+});
+
+test('close disables what this connection enabled, unmaps, and leaves', (t) => {
+  const { fake, device } = open(t);
+  const eventfds = [device.createEventfd()];
+  const window = device.map(0, 0, 4096);
+  device.setIrqs({ index: 2, flags: TRIGGER | EVENTFD, start: 0, count: 1, eventfds });
+  device.setIrqs({ index: 0, flags: TRIGGER | NONE, start: 0, count: 1 });
+  fake.calls.length = 0;
+  fake.fail('deviceSetIrqs', 'EIO');
+  device.close();
+  device.close();
+  t.deepEqual(fake.take(), [
+    'deviceSetIrqs',
+    'unmapRegion',
+    'close',
+    'groupUnsetContainer',
+    'close',
+    'close',
+  ]);
+  t.throws(() => window.read32(0), { instanceOf: TypeError });
+  t.deepEqual([...fake.fds.values()], ['eventfd']);
+  eventfds[0]?.close();
+  t.is(fake.fds.size, 0);
+});
+
+test('use after close is a TypeError that makes no call', async (t) => {
+  const { fake, device } = open(t);
+  device.close();
+  fake.calls.length = 0;
+  const bytes = new Uint8Array(4);
+  const uses: (() => unknown)[] = [
+    () => device.getInfo(),
+    () => device.getRegionInfo(0),
+    () => device.getIrqInfo(0),
+    () => device.setIrqs({ index: 0, flags: 0x21, start: 0, count: 0 }),
+    () => device.feature(0, bytes),
+    () => device.read(0, 0, bytes),
+    () => device.write(0, 0, bytes),
+    () => device.load(0, 0, 4),
+    () => {
+      device.store(0, 0, 4, 0);
+    },
+    () => device.map(0, 0, 4096),
+    () => {
+      device.resetSync();
+    },
+    () => device.getHotResetInfo(),
+    () => {
+      device.hotReset([]);
+    },
+    () => {
+      device.ioeventfd({ region: 0, offset: 0, width: 4, value: 0n, eventfd: null });
+    },
+    () => {
+      device.attachPasid(1);
+    },
+    () => {
+      device.detachPasid(1);
+    },
+    () => device.createEventfd(),
+    () => device.createEventSet(1),
+    () => device.getAffinity(2, 0),
+    () => {
+      device.setAffinity(2, 0, [0]);
+    },
+  ];
+  for (const use of uses) t.throws(use, { instanceOf: TypeError, message: /is closed/ });
+  await t.throwsAsync(device.reset(), { instanceOf: TypeError });
+  t.deepEqual(fake.calls, []);
+});
+
+test('a reset under way keeps the device open until it is done', async (t) => {
+  const { fake, device } = open(t);
+  const reset = device.reset();
+  device.close();
+  t.true(fake.fds.has(102));
+  await reset;
+  t.deepEqual([...fake.fds], []);
+});
+
+test('hot reset names what it affects, and gives each group once', (t) => {
+  const { fake, backend } = make(goodHost(t));
+  const [one, other, third] = ['03:00.0', '03:00.1', '01:00.0'].map((name) =>
+    backend.openSync(name, {}),
+  ) as [DeviceConnection, DeviceConnection, DeviceConnection];
+  t.deepEqual(one.getHotResetInfo(), {
+    flags: 0,
+    devices: [
+      { id: 14, name: '0000:03:00.0' },
+      { id: 14, name: '0000:03:00.1' },
+    ],
+  });
+  one.hotReset([other, third]);
+  t.is(fake.calls.at(-1), 'devicePciHotReset 102 101,105');
+  t.throws(
+    () => {
+      one.hotReset([{} as DeviceConnection]);
+    },
+    { instanceOf: TypeError },
+  );
+});
+
+test('hot reset by cdev gives no groups, and does not mix', (t) => {
+  const { fake, backend } = make(goodHost(t, [...GROUP_NODES, ...CDEV_NODES]));
+  const one = backend.openSync('03:00.0', {});
+  const other = backend.openSync('03:00.1', {});
+  one.hotReset([other]);
+  t.is(fake.calls.at(-1), 'devicePciHotReset 104 '.replace('104', '102'));
+  const group = backend.openSync(NAME, { via: 'group' });
+  t.throws(
+    () => {
+      one.hotReset([group]);
+    },
+    { instanceOf: TypeError, message: /another way/ },
+  );
+});
+
+test('an ioeventfd is bound at its place by its width', (t) => {
+  const { fake, device } = open(t);
+  const eventfd = device.createEventfd();
+  device.ioeventfd({ region: 2, offset: 8, width: 4, value: 7n, eventfd });
+  t.is(fake.calls.at(-1), `deviceIoeventfd 102 4 ${2n * 2n ** 40n + 8n} 7 103`);
+  device.ioeventfd({ region: 2, offset: 8, width: 4, value: 7n, eventfd: null });
+  t.is(fake.calls.at(-1), `deviceIoeventfd 102 4 ${2n * 2n ** 40n + 8n} 7 -1`);
+});
+
+test('PASIDs get a page table of their own kind, which goes with the device', (t) => {
+  const { fake, device } = open(t, CDEV_NODES);
+  device.attachPasid(5);
+  device.attachPasid(6);
+  device.detachPasid(5);
+  t.deepEqual(fake.calls.splice(0), [
+    'iommufdHwptAlloc 100 8 103 101',
+    'deviceAttachPt 102 104 null',
+    'deviceAttachPt 102 104 5',
+    'deviceAttachPt 102 104 6',
+    'deviceDetachPt 102 5',
+  ]);
+  device.close();
+  t.deepEqual(fake.calls, [
+    'deviceDetachPt 102 6',
+    'deviceDetachPt 102 null',
+    'iommufdDestroy 100 104',
+    'close 102',
+    'iommufdDestroy 100 101',
+    'close 100',
+  ]);
+});
+
+test('a refused PASID leaves the device attached as before', (t) => {
+  const { fake, device } = open(t, CDEV_NODES);
+  fake.fail('iommufdHwptAlloc', 'EOPNOTSUPP');
+  t.like(
+    failure(t, () => {
+      device.attachPasid(5);
+    }),
+    { code: 'ENOTSUP', path: NAME },
+  );
+  t.deepEqual(fake.take(), ['iommufdHwptAlloc']);
+  fake.fail('iommufdHwptAlloc', null);
+  fake.fail('deviceAttachPt', 'EINVAL');
+  t.is(
+    failure(t, () => {
+      device.attachPasid(5);
+    }).code,
+    'EINVAL',
+  );
+  t.deepEqual(fake.take(), ['iommufdHwptAlloc', 'deviceAttachPt', 'iommufdDestroy']);
+});
+
+test('PASIDs need the character device', (t) => {
+  const { device } = open(t);
+  const error = failure(t, () => {
+    device.attachPasid(1);
+  });
+  t.like(error, { code: 'ENOTSUP', path: NAME, syscall: 'VFIO_DEVICE_ATTACH_IOMMUFD_PT' });
+  t.regex(error.hint ?? '', /via: 'cdev'/);
+});
+
+test('a feature is asked for with its flags and data', (t) => {
+  const { fake, device } = open(t);
+  fake.answers.deviceFeature = (_fd, _flags, data) => {
+    data[0] = 9;
+    return 0;
+  };
+  const data = new Uint8Array(2);
+  t.is(device.feature(0x1_0000, data), 0);
+  t.is(data[0], 9);
+});

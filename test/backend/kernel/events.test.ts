@@ -1,0 +1,122 @@
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import type { Eventfd } from '../../../lib/backend/contract.js';
+import { make } from './backend.js';
+import { goodHost } from './tree.js';
+
+function open(t: ExecutionContext) {
+  const { fake, backend } = make(goodHost(t));
+  const device = backend.openSync('01:00.0', {});
+  fake.calls.length = 0;
+  return { fake, device };
+}
+
+test('an eventfd signals, is read, and closes once', (t) => {
+  const { fake, device } = open(t);
+  const eventfd = device.createEventfd();
+  t.is(eventfd.fd, 103);
+  eventfd.signal();
+  eventfd.signal(2n ** 64n - 2n);
+  t.is(eventfd.read(), 0n);
+  for (const count of [-1n, 2n ** 64n - 1n]) {
+    t.throws(
+      () => {
+        eventfd.signal(count);
+      },
+      { instanceOf: RangeError },
+    );
+  }
+  eventfd.close();
+  eventfd.close();
+  t.is(eventfd.fd, null);
+  t.deepEqual(fake.take(), [
+    'eventfdCreate',
+    'eventfdSignal',
+    'eventfdSignal',
+    'eventfdRead',
+    'close',
+  ]);
+  t.throws(
+    () => {
+      eventfd.signal();
+    },
+    { instanceOf: TypeError },
+  );
+  t.throws(() => eventfd.read(), { instanceOf: TypeError });
+});
+
+test('an event set watches eventfds by slot, within its capacity', (t) => {
+  const { fake, device } = open(t);
+  const set = device.createEventSet(2);
+  const eventfd = device.createEventfd();
+  t.deepEqual([set.fired.length, set.counts.length], [2, 2]);
+  set.add(1, eventfd, true);
+  t.is(fake.calls.at(-1), 'eventSetAdd [object Object] 1 103 true');
+  set.remove(1);
+  for (const slot of [-1, 2, 0.5]) {
+    t.throws(
+      () => {
+        set.add(slot, eventfd, false);
+      },
+      { instanceOf: RangeError },
+    );
+    t.throws(
+      () => {
+        set.remove(slot);
+      },
+      { instanceOf: RangeError },
+    );
+  }
+  const imitation: Eventfd = { ...eventfd, fd: null };
+  t.throws(
+    () => {
+      set.add(0, imitation, false);
+    },
+    { instanceOf: TypeError },
+  );
+});
+
+test('an event set is served or waited for, not both', (t) => {
+  const { fake, device } = open(t);
+  const set = device.createEventSet(1);
+  fake.answers.eventSetWait = () => 1;
+  t.is(set.wait(-1), 1);
+  t.is(set.spin(10), 0);
+  set.serve(() => undefined);
+  t.throws(() => set.wait(0), { instanceOf: TypeError });
+  t.throws(() => set.spin(0), { instanceOf: TypeError });
+  set.pause();
+  t.is(set.wait(0), 1);
+  for (const timeout of [-2, 0.5, 2 ** 31, NaN]) {
+    t.throws(() => set.wait(timeout), { instanceOf: RangeError });
+  }
+  t.throws(() => set.spin(-1), { instanceOf: RangeError });
+});
+
+test('a closed event set is of no use, and closes once', (t) => {
+  const { fake, device } = open(t);
+  const set = device.createEventSet(1);
+  set.close();
+  set.close();
+  t.deepEqual(fake.take(), ['eventSetCreate', 'eventSetClose']);
+  const uses: (() => unknown)[] = [
+    () => {
+      set.serve(() => undefined);
+    },
+    () => {
+      set.pause();
+    },
+    () => set.wait(0),
+    () => set.spin(0),
+    () => {
+      set.ref();
+    },
+    () => {
+      set.unref();
+    },
+    () => {
+      set.remove(0);
+    },
+  ];
+  for (const use of uses) t.throws(use, { instanceOf: TypeError, message: /closed/ });
+});

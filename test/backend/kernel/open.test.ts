@@ -1,0 +1,267 @@
+import test from 'ava';
+import type { DeviceConnection, OpenOptions } from '../../../lib/backend/contract.js';
+import type { KernelBackend } from '../../../lib/backend/kernel/index.js';
+import { failure, make } from './backend.js';
+import type { FakeNative } from './fake-native.js';
+import { CDEV_NODES, goodHost, GROUP_NODES, Tree } from './tree.js';
+
+const FIRST = '0000:01:00.0';
+const TOKEN = '00112233-4455-6677-8899-aabbccddeeff';
+
+const WAYS = [
+  { title: 'group', nodes: GROUP_NODES, options: {} },
+  { title: 'cdev', nodes: CDEV_NODES, options: {} },
+  {
+    title: 'given group',
+    nodes: GROUP_NODES,
+    options: { fds: { via: 'group', container: 3, group: 4 } },
+  },
+  {
+    title: 'given cdev',
+    nodes: CDEV_NODES,
+    options: { fds: { via: 'cdev', iommufd: 3, device: 4 } },
+  },
+] as const satisfies { title: string; nodes: readonly string[]; options: OpenOptions }[];
+
+/** Sync and async open are one flow; both forms are run. */
+const FORMS = {
+  sync: async (backend: KernelBackend, name: string, options: OpenOptions) => {
+    await Promise.resolve();
+    return backend.openSync(name, options);
+  },
+  async: (backend: KernelBackend, name: string, options: OpenOptions) =>
+    backend.open(name, options),
+};
+
+function assertNothingLeft(t: { deepEqual: (a: unknown, b: unknown) => void }, fake: FakeNative) {
+  t.deepEqual([...fake.fds], []);
+  t.deepEqual([...fake.objects], []);
+}
+
+test('group: container, group, status, then joined; given back device, group, container', (t) => {
+  const tree = goodHost(t);
+  const { fake, backend } = make(tree);
+  const device = backend.openSync('01:00.0', {});
+  t.is(device.via, 'group');
+  t.is(device.name, FIRST);
+  t.deepEqual(fake.calls.splice(0), [
+    `open ${tree.root}/dev/vfio/vfio true`,
+    'containerGetApiVersion 100',
+    'containerCheckExtension 100 3',
+    `open ${tree.root}/dev/vfio/12 true`,
+    'groupGetStatus 101',
+    'groupSetContainer 101 100',
+    'containerSetIommu 100 3',
+    `groupGetDeviceFd 101 ${FIRST}`,
+  ]);
+  device.close();
+  t.deepEqual(fake.calls, ['close 102', 'groupUnsetContainer 101', 'close 101', 'close 100']);
+  assertNothingLeft(t, fake);
+});
+
+test('cdev: iommufd, address space, node, bound and attached; given back in reverse', (t) => {
+  const tree = goodHost(t, [...GROUP_NODES, ...CDEV_NODES]);
+  const { fake, backend } = make(tree);
+  const device = backend.openSync(FIRST, {});
+  t.is(device.via, 'cdev');
+  t.deepEqual(fake.calls.splice(0), [
+    `open ${tree.root}/dev/iommu true`,
+    'iommufdIoasAlloc 100',
+    `open ${tree.root}/dev/vfio/devices/vfio0 true`,
+    'deviceBindIommufd 102 100 null',
+    'deviceAttachPt 102 101 null',
+  ]);
+  device.close();
+  t.deepEqual(fake.calls, [
+    'deviceDetachPt 102 null',
+    'close 102',
+    'iommufdDestroy 100 101',
+    'close 100',
+  ]);
+  assertNothingLeft(t, fake);
+});
+
+test('the asynchronous open makes the same calls', async (t) => {
+  for (const nodes of [GROUP_NODES, CDEV_NODES]) {
+    const [one, other] = [make(goodHost(t, nodes)), make(goodHost(t, nodes))];
+    one.backend.openSync(FIRST, {});
+    await other.backend.open(FIRST, {});
+    t.deepEqual(
+      other.fake.take().map((name) => name.replace('Async', '')),
+      one.fake.take(),
+    );
+  }
+});
+
+for (const { title, nodes, options } of WAYS) {
+  for (const [form, open] of Object.entries(FORMS)) {
+    test(`${title}, ${form}: whatever step of open fails, nothing is left behind`, async (t) => {
+      let steps = 0;
+      for (let failAt = 0; ; failAt++) {
+        const { fake, backend } = make(goodHost(t, nodes));
+        fake.failAt = failAt;
+        let device: DeviceConnection;
+        try {
+          device = await open(backend, FIRST, options);
+        } catch (error) {
+          t.like(error, { name: 'VfioError', code: 'EIO' });
+          t.truthy((error as { path?: string }).path);
+          assertNothingLeft(t, fake);
+          // And the next try is a fresh one.
+          fake.failAt = -1;
+          (await open(backend, FIRST, options)).close();
+          assertNothingLeft(t, fake);
+          steps++;
+          continue;
+        }
+        device.close();
+        assertNothingLeft(t, fake);
+        break;
+      }
+      t.true(steps >= 5, `${steps} steps failed`);
+    });
+  }
+}
+
+test('devices of one group share group and container; the last one gives them back', async (t) => {
+  const { fake, backend } = make(goodHost(t));
+  const [one, other] = await Promise.all([
+    backend.open('03:00.0', {}),
+    backend.open('03:00.1', {}),
+  ]);
+  const opened = fake.take();
+  t.is(opened.filter((name) => name === 'open').length, 2);
+  t.is(opened.filter((name) => name === 'groupGetDeviceFdAsync').length, 2);
+  t.is(one.addressSpace, other.addressSpace);
+  one.close();
+  t.deepEqual(fake.take(), ['close']);
+  t.deepEqual(other.getInfo(), { flags: 3, numRegions: 9, numIrqs: 5 });
+  other.close();
+  assertNothingLeft(t, fake);
+});
+
+test('devices of one group share an address space by cdev too, all groups one iommufd', (t) => {
+  const { fake, backend } = make(goodHost(t, CDEV_NODES));
+  const devices = ['03:00.0', '03:00.1', '01:00.0'].map((name) => backend.openSync(name, {}));
+  const opened = fake.take();
+  t.is(opened.filter((name) => name === 'iommufdIoasAlloc').length, 2);
+  t.is([...fake.fds.values()].filter((what) => what.endsWith('/iommu')).length, 1);
+  t.is(devices[0]?.addressSpace, devices[1]?.addressSpace);
+  t.not(devices[0]?.addressSpace, devices[2]?.addressSpace);
+  for (const device of devices) device.close();
+  assertNothingLeft(t, fake);
+});
+
+test('a device opens again after close, its IOMMU set anew', (t) => {
+  const { fake, backend } = make(goodHost(t));
+  for (let round = 0; round < 3; round++) {
+    const device = backend.openSync(FIRST, {});
+    t.true(fake.take().includes('containerSetIommu'));
+    device.close();
+    assertNothingLeft(t, fake);
+  }
+});
+
+test('given descriptors are duplicated, and what they have is left as it was', (t) => {
+  const { fake, backend } = make(goodHost(t));
+  fake.answers.groupGetStatus = () => 3;
+  const device = backend.openSync(FIRST, { fds: { via: 'group', container: 3, group: 4 } });
+  t.deepEqual(fake.calls.splice(0), [
+    'duplicate 3',
+    'containerGetApiVersion 100',
+    'containerCheckExtension 100 3',
+    'duplicate 4',
+    'groupGetStatus 101',
+    'containerGetInfo 100',
+    `groupGetDeviceFd 101 ${FIRST}`,
+  ]);
+  device.close();
+  t.deepEqual(fake.calls, ['close 102', 'close 101', 'close 100']);
+});
+
+test('a given group in a container without an IOMMU gets one', (t) => {
+  const { fake, backend } = make(goodHost(t));
+  fake.answers.groupGetStatus = () => 3;
+  fake.fail('containerGetInfo', 'EINVAL');
+  backend.openSync(FIRST, { fds: { via: 'group', container: 3, group: 4 } });
+  t.true(fake.calls.includes('containerSetIommu 100 3'));
+  t.false(fake.calls.some((call) => call.startsWith('groupSetContainer')));
+});
+
+test('a given character device is used with the given iommufd', (t) => {
+  const { fake, backend } = make(goodHost(t));
+  const device = backend.openSync(FIRST, { fds: { via: 'cdev', iommufd: 3, device: 4 } });
+  t.is(device.via, 'cdev');
+  t.deepEqual(fake.take().slice(0, 3), ['duplicate', 'iommufdIoasAlloc', 'duplicate']);
+  device.close();
+  assertNothingLeft(t, fake);
+});
+
+test('the VF token goes after the name, or as 16 bytes', (t) => {
+  const group = make(goodHost(t));
+  group.backend.openSync(FIRST, { vfToken: TOKEN });
+  t.is(group.fake.calls.at(-1), `groupGetDeviceFd 101 ${FIRST} vf_token=${TOKEN}`);
+  const cdev = make(goodHost(t, CDEV_NODES));
+  cdev.backend.openSync(FIRST, { vfToken: TOKEN });
+  const bytes = Uint8Array.from(Buffer.from(TOKEN.replaceAll('-', ''), 'hex'));
+  t.true(cdev.fake.calls.includes(`deviceBindIommufd 102 100 ${String(bytes)}`));
+});
+
+test('via can be forced', (t) => {
+  const { backend } = make(goodHost(t, [...GROUP_NODES, ...CDEV_NODES]));
+  t.is(backend.openSync(FIRST, { via: 'group' }).via, 'group');
+});
+
+test('wrong arguments do not load the addon', async (t) => {
+  const { sysfs } = goodHost(t);
+  const { KernelBackend } = await import('../../../lib/backend/kernel/index.js');
+  const backend = new KernelBackend(sysfs, () => {
+    throw new Error('loaded');
+  });
+  t.true(backend.owns(FIRST));
+  t.false(backend.owns('mock:nvme'));
+  t.is(backend.list().length, 4);
+  t.throws(() => backend.openSync('mock:nvme', {}), { instanceOf: TypeError });
+  t.throws(() => backend.openSync(FIRST, { vfToken: 'x' }), { instanceOf: TypeError });
+  await t.throwsAsync(backend.open(FIRST, { via: 'x' as 'cdev' }), { instanceOf: TypeError });
+  t.throws(() => backend.openSync('09:00.0', {}), { code: 'ENODEV' });
+});
+
+test.serial('no-IOMMU is opt-in, warned about once a device, and maps nothing', async (t) => {
+  const warnings: Error[] = [];
+  const listen = (warning: Error) => warnings.push(warning);
+  process.on('warning', listen);
+  t.teardown(() => process.off('warning', listen));
+  const tree = new Tree(t, {
+    devices: [{ name: FIRST, driver: 'vfio-pci', group: 0, vfioDevice: 'vfio0' }],
+    noiommu: [0],
+    nodes: ['vfio/vfio', 'vfio/noiommu-0'],
+  });
+  const { fake, backend } = make(tree);
+  t.like(
+    failure(t, () => backend.openSync(FIRST, {})),
+    { code: 'ENODEV' },
+  );
+  t.deepEqual(fake.calls, []);
+
+  const device = backend.openSync(FIRST, { noiommu: true });
+  t.is(device.via, 'noiommu');
+  t.true(fake.calls.includes(`open ${tree.root}/dev/vfio/noiommu-0 true`));
+  t.true(fake.calls.includes('containerSetIommu 100 8'));
+  const space = device.addressSpace;
+  const memory = space.allocate(4096, false);
+  t.deepEqual(space.ranges(), []);
+  const refused = failure(t, () => {
+    space.mapSync(memory, 0, 4096n, 0n, 3);
+  });
+  t.is(refused.code, 'ENOTSUP');
+  t.regex(refused.hint ?? '', /physical addresses/);
+  await t.throwsAsync(space.map(memory, 0, 4096n, 0n, 3), { code: 'ENOTSUP' });
+  device.close();
+  backend.openSync(FIRST, { noiommu: true }).close();
+
+  await new Promise((resolve) => setImmediate(resolve));
+  t.is(warnings.length, 1);
+  t.like(warnings[0], { name: 'VfioWarning', code: 'VFIO_NOIOMMU' });
+  t.regex(warnings[0]?.message ?? '', /0000:01:00\.0.*overwrite all memory/);
+});

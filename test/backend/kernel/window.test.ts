@@ -1,0 +1,190 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { inspect } from 'node:util';
+import type { Width } from '../../../lib/backend/contract.js';
+import { MappedWindow } from '../../../lib/backend/kernel/window.js';
+import { FakeNative } from './fake-native.js';
+import type { Handle } from '../../../lib/native/binding.js';
+
+function make(size: number, writable = true) {
+  const fake = new FakeNative();
+  const buffer = new ArrayBuffer(size);
+  const mapping = { handle: {} as Handle<'window'>, buffer };
+  const closed: MappedWindow[] = [];
+  const window = new MappedWindow(fake.native, mapping, writable, (w) => closed.push(w));
+  return { fake, window, bytes: new Uint8Array(buffer), closed };
+}
+
+const read = (window: MappedWindow, width: Width, offset: number): number | bigint => {
+  if (width === 8) return window.read64(offset);
+  return {
+    1: () => window.read8(offset),
+    2: () => window.read16(offset),
+    4: () => window.read32(offset),
+  }[width]();
+};
+
+const write = (window: MappedWindow, width: Width, offset: number, value: bigint): void => {
+  const n = Number(value);
+  if (width === 1) window.write8(offset, n);
+  else if (width === 2) window.write16(offset, n);
+  else if (width === 4) window.write32(offset, n);
+  else window.write64(offset, value);
+};
+
+const WIDTHS: readonly Width[] = [1, 2, 4, 8];
+
+test('property: each width is little endian, and touches only its bytes', (t) => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...WIDTHS),
+      fc.nat(7),
+      fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+      (width, slot, random) => {
+        const { window, bytes } = make(64);
+        const value = BigInt.asUintN(8 * width, random);
+        write(window, width, slot * width, value);
+        const expected = new Uint8Array(64);
+        for (let i = 0; i < width; i++) {
+          expected[slot * width + i] = Number((value >> BigInt(8 * i)) & 0xffn);
+        }
+        t.deepEqual(bytes, expected);
+        t.is(BigInt(read(window, width, slot * width)), value);
+      },
+    ),
+  );
+});
+
+test('property: an offset outside or not aligned is a RangeError and changes nothing', (t) => {
+  const offset = fc.oneof(
+    fc.integer({ min: -16, max: 80 }),
+    fc.double({ min: -1, max: 70 }),
+    fc.constantFrom(NaN, Infinity, -0.5, 2 ** 32, 2 ** 32 + 4, 2 ** 53),
+  );
+  fc.assert(
+    fc.property(fc.constantFrom(...WIDTHS), offset, (width, at) => {
+      fc.pre(!(Number.isInteger(at) && at % width === 0 && at >= 0 && at + width <= 60));
+      // The last register of 8 bytes would end at 64: it is outside as well.
+      const { window, bytes } = make(60);
+      t.throws(() => read(window, width, at), { instanceOf: RangeError });
+      t.throws(
+        () => {
+          write(window, width, at, 1n);
+        },
+        { instanceOf: RangeError },
+      );
+      t.true(bytes.every((byte) => byte === 0));
+    }),
+  );
+});
+
+test('signed numbers of bit operators are taken, larger ones are not', (t) => {
+  const { window } = make(16);
+  window.write32(0, ~0);
+  t.is(window.read32(0), 0xffff_ffff);
+  window.write64(8, -1n);
+  t.is(window.read64(8), 2n ** 64n - 1n);
+  const wrong: (() => void)[] = [
+    () => {
+      window.write8(0, 256);
+    },
+    () => {
+      window.write8(0, -129);
+    },
+    () => {
+      window.write16(0, 0x1_0000);
+    },
+    () => {
+      window.write32(0, 2 ** 32);
+    },
+    () => {
+      window.write32(0, 1.5);
+    },
+    () => {
+      window.write32(0, NaN);
+    },
+    () => {
+      window.write64(0, 2n ** 64n);
+    },
+  ];
+  for (const run of wrong) t.throws(run, { instanceOf: RangeError });
+  t.is(window.read32(0), 0xffff_ffff);
+});
+
+test('blocks go to native code after the same checks', (t) => {
+  const { window, fake } = make(4096);
+  window.readBlock(8, new Uint8Array(16), 4);
+  window.writeBlock(4088, new Uint8Array(8), 8);
+  t.deepEqual(fake.take(), ['readBlock', 'writeBlock']);
+  const wrong: (() => void)[] = [
+    () => {
+      window.readBlock(4, new Uint8Array(8), 8);
+    },
+    () => {
+      window.readBlock(8, new Uint8Array(6), 4);
+    },
+    () => {
+      window.readBlock(4092, new Uint8Array(8), 4);
+    },
+    () => {
+      window.writeBlock(-4, new Uint8Array(4), 4);
+    },
+    () => {
+      window.writeBlock(0, new Uint8Array(6), 3 as Width);
+    },
+  ];
+  for (const run of wrong) t.throws(run, { instanceOf: RangeError });
+  t.deepEqual(fake.calls, []);
+});
+
+test('a read-only region is never stored to', (t) => {
+  const { window, fake, bytes } = make(16, false);
+  t.is(window.read32(0), 0);
+  for (const width of WIDTHS) {
+    t.throws(
+      () => {
+        write(window, width, 0, 1n);
+      },
+      { instanceOf: TypeError, message: /read-only/ },
+    );
+  }
+  t.throws(
+    () => {
+      window.writeBlock(0, new Uint8Array(4), 4);
+    },
+    { message: /read-only/ },
+  );
+  t.deepEqual([bytes[0], fake.calls.length], [0, 0]);
+});
+
+test('after close every access is a TypeError, and closing again does nothing', (t) => {
+  const { window, fake, closed } = make(64);
+  window.close();
+  window.close();
+  window[Symbol.dispose]();
+  t.deepEqual(fake.take(), ['unmapRegion']);
+  t.deepEqual(closed, [window]);
+  for (const width of WIDTHS) {
+    t.throws(() => read(window, width, 0), { instanceOf: TypeError, message: /closed/ });
+    t.throws(
+      () => {
+        write(window, width, 0, 1n);
+      },
+      { instanceOf: TypeError, message: /closed/ },
+    );
+  }
+  t.throws(
+    () => {
+      window.readBlock(0, new Uint8Array(4), 4);
+    },
+    { message: /closed/ },
+  );
+  t.is(window.size, 64);
+});
+
+test('printing a window reads no register', (t) => {
+  const { window, bytes } = make(4);
+  bytes.fill(0xab);
+  const text = inspect(window, { depth: 9, showHidden: true });
+  t.false(/ArrayBuffer|171|ab ab/.test(text), text);
+});
