@@ -25,7 +25,10 @@ interface Mapping {
   readonly size: bigint;
 }
 
-/** Keeps alive what is mapped, by the table of its mappings; the rest is up to the calls. */
+/**
+ * Keeps alive what is mapped, by the table of its mappings; the rest is up to the calls. After an
+ * unmap that failed half way, what the kernel did unmap is held until close.
+ */
 export class KernelAddressSpace implements AddressSpace {
   readonly #kernel: Kernel;
   readonly #calls: DmaCalls;

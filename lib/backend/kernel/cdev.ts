@@ -127,7 +127,7 @@ function bindHint(sysfs: Sysfs, { name, group }: Target, tokenGiven: boolean): H
   return ({ code }) => {
     switch (code) {
       case 'EPERM':
-        return hints.unsafeInterrupts('iommufd');
+        return hints.bindNotPermitted(sysfs, group);
       case 'EACCES':
         return hints.tokenRefused(name, tokenGiven);
       case 'EAGAIN':
@@ -135,9 +135,7 @@ function bindHint(sysfs: Sysfs, { name, group }: Target, tokenGiven: boolean): H
       case 'EINVAL':
         return tokenGiven ? hints.tokenUnwanted(name) : hints.bindRefused(name);
       case 'EBUSY':
-        return hints.membersInTheWay(sysfs, group).length > 0
-          ? hints.notViable(sysfs, group)
-          : hints.groupBusy(sysfs.groupNode(group));
+        return hints.groupBusy(sysfs.groupNode(group));
       default:
         return undefined;
     }

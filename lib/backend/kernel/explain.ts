@@ -5,6 +5,7 @@ export type Hint = (error: VfioError) => string | undefined;
 /** A failure of the system with the file it was about and what to do; others as they are. */
 export function explain(error: unknown, path: string, hint?: Hint): unknown {
   if (!(error instanceof VfioError)) return error;
+  if (error.path !== undefined && error.hint !== undefined) return error;
   return error.with({ path, hint: hint?.(error) });
 }
 

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { GroupMember, IommuGroup, Sysfs } from './sysfs.js';
 
 /**
@@ -62,7 +63,13 @@ export function notPermitted(path: string): string {
   if (uid === 0) {
     return `Root is refused too: a container's device list lacks ${path} ('--device ${path}'), or it is a no-IOMMU group and CAP_SYS_RAWIO is missing.`;
   }
-  return `User ${uid} may not open ${path}: 'sudo chown ${uid} ${path}', or for good a udev rule such as 'SUBSYSTEM=="vfio", GROUP="vfio", MODE="0660"' and membership in that group.`;
+  return `User ${uid} may not open ${path}: 'sudo chown ${uid} ${path}', or for good a udev rule '${udevMatch(path)}, GROUP="vfio", MODE="0660"' and membership in that group.`;
+}
+
+/** By what udev knows a node: groups and devices are classes, the two others misc devices. */
+function udevMatch(path: string): string {
+  if (path.includes('/vfio/devices/')) return 'SUBSYSTEM=="vfio-dev"';
+  return /\d$/.test(path) ? 'SUBSYSTEM=="vfio"' : `KERNEL=="${basename(path)}"`;
 }
 
 export function groupBusy(path: string): string {
@@ -75,6 +82,14 @@ export function noType1(): string {
 
 export function unsafeInterrupts(module: 'vfio_iommu_type1' | 'iommufd'): string {
   return `The machine does not isolate interrupts: turn on interrupt remapping (firmware settings; for QEMU intremap=on). To trust the device instead: 'echo 1 > /sys/module/${module}/parameters/allow_unsafe_interrupts' as root.`;
+}
+
+/** BIND refuses a group with two owners by EPERM, as it does for interrupts. */
+export function bindNotPermitted(sysfs: Sysfs, group: IommuGroup): string {
+  if (membersInTheWay(sysfs, group).length > 0) return notViable(sysfs, group);
+  const shared = sysfs.members(group).length > 1;
+  const other = ` Or another process has a device of IOMMU group ${group.number}.`;
+  return unsafeInterrupts('iommufd') + (shared ? other : '');
 }
 
 export function tokenRefused(name: string, given: boolean): string {

@@ -6,7 +6,8 @@ import * as hints from './hints.js';
 /** DMA without an IOMMU: VFIO has no calls for it. */
 export function noiommuCalls(path: string): DmaCalls {
   const refuse = (syscall: string): never => {
-    throw new VfioError({ code: 'ENOTSUP', syscall, path, hint: hints.noDma() });
+    const message = 'DMA mappings need an IOMMU';
+    throw new VfioError({ code: 'ENOTSUP', message, syscall, path, hint: hints.noDma() });
   };
   return {
     path,

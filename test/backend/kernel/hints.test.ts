@@ -96,10 +96,18 @@ refuses('the group is not viable', {
 refuses('the group is not viable, by cdev', {
   host: { devices: [BOUND, { name: '0000:01:00.1', driver: 'xhci_hcd', group: 12 }] },
   nodes: CDEV_NODES,
-  fail: ['deviceBindIommufd', 'EBUSY'],
-  code: 'EBUSY',
+  fail: ['deviceBindIommufd', 'EPERM'],
+  code: 'EPERM',
   path: /^0000:01:00\.0$/,
   hint: [/^In the way: 0000:01:00\.1 \(xhci_hcd\)/],
+});
+refuses('another process has a device of the group', {
+  host: { devices: [BOUND, { name: '0000:01:00.1', driver: 'vfio-pci', group: 12 }] },
+  nodes: CDEV_NODES,
+  fail: ['deviceBindIommufd', 'EPERM'],
+  code: 'EPERM',
+  path: /^0000:01:00\.0$/,
+  hint: [/another process has a device of IOMMU group 12/],
 });
 refuses('somebody has the group open', {
   fail: ['open', 'EBUSY'],
@@ -119,6 +127,13 @@ refuses('the container is not permitted', {
   code: 'EACCES',
   path: /vfio\/vfio$/,
   hint: [process.getuid?.() === 0 ? /device list/ : /chown/, /\/dev\/vfio\/vfio/],
+});
+refuses('the iommufd is not permitted', {
+  nodes: CDEV_NODES,
+  fail: ['open', 'EACCES'],
+  code: 'EACCES',
+  path: /\/dev\/iommu$/,
+  hint: [process.getuid?.() === 0 ? /device list/ : /KERNEL=="iommu", GROUP/],
 });
 refuses('no container', {
   fail: ['open', 'ENOENT'],

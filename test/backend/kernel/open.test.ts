@@ -255,6 +255,7 @@ test.serial('no-IOMMU is opt-in, warned about once a device, and maps nothing', 
     space.mapSync(memory, 0, 4096n, 0n, 3);
   });
   t.is(refused.code, 'ENOTSUP');
+  t.regex(refused.message, /^ENOTSUP: DMA mappings need an IOMMU, VFIO_IOMMU_MAP_DMA/);
   t.regex(refused.hint ?? '', /physical addresses/);
   await t.throwsAsync(space.map(memory, 0, 4096n, 0n, 3), { code: 'ENOTSUP' });
   device.close();
