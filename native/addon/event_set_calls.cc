@@ -64,13 +64,14 @@ bool Terminated(Napi::Env env) {
 using Waits = int (core::EventSet::*)(int64_t, const core::EventSet::Wake&,
                                       const std::function<bool()>&);
 
-// The most that fits a clock of nanoseconds.
-constexpr int64_t kLongest = int64_t{1} << 42;
+// Milliseconds and microseconds that fit a clock of nanoseconds.
+constexpr int64_t kLongestWait = INT32_MAX;
+constexpr int64_t kLongestSpin = (int64_t{1} << 53) - 1;
 
-template <Waits wait>
+template <Waits wait, int64_t longest>
 Napi::Value EventSetWait(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const int64_t time = Arguments(info).Integer(1, -1, kLongest);
+  const int64_t time = Arguments(info).Integer(1, -1, longest);
   const auto set = HandleAt<EventSet>(info, 0);
   const auto wake = set->WakeByHand();
   const int fired = (set->set().*wait)(time, wake, [env] {
@@ -97,8 +98,8 @@ void ExportEventSet(Napi::Object exports) {
   Export<EventSetRemove>(exports, "eventSetRemove");
   Export<EventSetServe>(exports, "eventSetServe");
   Export<EventSetDo<&EventSet::Pause>>(exports, "eventSetPause");
-  Export<EventSetWait<&core::EventSet::Wait>>(exports, "eventSetWait");
-  Export<EventSetWait<&core::EventSet::Spin>>(exports, "eventSetSpin");
+  Export<EventSetWait<&core::EventSet::Wait, kLongestWait>>(exports, "eventSetWait");
+  Export<EventSetWait<&core::EventSet::Spin, kLongestSpin>>(exports, "eventSetSpin");
   Export<EventSetDo<&EventSet::Ref>>(exports, "eventSetRef");
   Export<EventSetDo<&EventSet::Unref>>(exports, "eventSetUnref");
   Export<EventSetClose>(exports, "eventSetClose");
