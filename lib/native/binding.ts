@@ -36,7 +36,7 @@ export interface NativeRegionCapability {
  * closed with the environment, newest first, if nobody closed them before.
  */
 export interface Native {
-  initialize(makeError: (errno: number, syscall: string) => Error): void;
+  initialize(makeError: (errno: number, syscall: string, path?: string) => Error): void;
 
   // Files
   open(path: string, writable: boolean): number;
@@ -187,6 +187,6 @@ function load(): Native {
       cause,
     });
   }
-  addon.initialize((errno, syscall) => new VfioError({ errno, syscall }));
+  addon.initialize((errno, syscall, path) => new VfioError({ errno, syscall, path }));
   return addon;
 }

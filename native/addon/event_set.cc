@@ -1,0 +1,105 @@
+#include "event_set.h"
+
+#include "environment.h"
+
+namespace vfio::addon {
+namespace {
+
+// What a callback throws is an uncaught exception, as for a timer, and the loop goes on.
+void ReportException(napi_env env) {
+  bool pending = false;
+  napi_value exception = nullptr;
+  if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&
+      napi_get_and_clear_last_exception(env, &exception) == napi_ok) {
+    napi_fatal_exception(env, exception);
+  }
+}
+
+}  // namespace
+
+EventSet::EventSet(std::unique_ptr<core::EventSet> set, Napi::TypedArray fired,
+                   Napi::TypedArray counts)
+    : env_(fired.Env()), set_(std::move(set)), fired_(fired), counts_(counts) {}
+
+EventSet::Array::Array(Napi::TypedArray array)
+    : buffer(Napi::Persistent(array.ArrayBuffer())), offset(array.ByteOffset()) {}
+
+template <class Element>
+Element* EventSet::Array::Data(size_t length) const {
+  Napi::ArrayBuffer bytes = buffer.Value();
+  if (bytes.ByteLength() < offset + length * sizeof(Element)) {
+    throw Napi::TypeError::New(buffer.Env(), "the arrays of the event set are detached");
+  }
+  return reinterpret_cast<Element*>(static_cast<uint8_t*>(bytes.Data()) + offset);
+}
+
+core::EventSet& EventSet::set() const {
+  if (!set_) throw Napi::TypeError::New(env_, "the event set is closed");
+  return *set_;
+}
+
+core::EventSet::Wake EventSet::Arrays() const {
+  return {fired_.Data<uint32_t>(set_->capacity()), counts_.Data<uint64_t>(set_->capacity())};
+}
+
+core::EventSet::Wake EventSet::WakeByHand() const {
+  set();
+  if (receiver_) throw Napi::TypeError::New(env_, "the event loop serves this event set");
+  return Arrays();
+}
+
+void EventSet::Serve(Napi::Function on_fired) {
+  set();
+  Pause();
+  if (poll_ == nullptr) {
+    Check(env_, LoopPoll::Open(env_, set_->epoll(), this, &poll_), "uv_poll_init");
+  }
+  receiver_ = std::make_shared<Receiver>(
+      Receiver{Napi::Persistent(on_fired), Napi::AsyncContext(env_, "vfio")});
+  Check(env_, poll_->Start(), "uv_poll_start");
+}
+
+void EventSet::Pause() {
+  if (!receiver_) return;
+  poll_->Stop();
+  poll_->Unref();
+  receiver_.reset();
+}
+
+void EventSet::Ref() {
+  if (receiver_) poll_->Ref();
+}
+
+void EventSet::Unref() {
+  if (receiver_) poll_->Unref();
+}
+
+void EventSet::Close() {
+  if (!set_) return;
+  Pause();
+  // libuv lets go of the epoll file before it is closed.
+  if (poll_ != nullptr) poll_->Close();
+  poll_ = nullptr;
+  set_.reset();
+  fired_.buffer.Reset();
+  counts_.buffer.Reset();
+}
+
+void EventSet::OnReadable() {
+  const Napi::HandleScope scope(env_);
+  // The callback may close the set, and its last holder may go.
+  const std::shared_ptr<EventSet> self = shared_from_this();
+  const std::shared_ptr<Receiver> receiver = receiver_;
+  try {
+    const int fired = Check(env_, set_->Collect(Arrays()), "epoll_wait");
+    if (fired == 0) return;
+    const napi_value count = Napi::Number::New(env_, fired);
+    napi_make_callback(env_, receiver->context, env_.Global(), receiver->on_fired.Value(), 1,
+                       &count, nullptr);
+  } catch (const Napi::Error& error) {
+    error.ThrowAsJavaScriptException();
+  }
+  ReportException(env_);
+}
+
+}  // namespace vfio::addon

@@ -1,0 +1,61 @@
+#include "../core/eventfd.h"
+#include "../core/file.h"
+#include "arguments.h"
+#include "environment.h"
+
+namespace vfio::addon {
+namespace {
+
+Napi::Value Adopt(Napi::Env env, int fd) {
+  return Napi::Number::New(env, Environment::Of(env).fds.Adopt(core::Fd(fd)));
+}
+
+Napi::Value Open(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const std::string path = arguments.String(0);
+  const int fd = core::Open(path.c_str(), arguments.Boolean(1));
+  if (fd < 0) throw Failure(info.Env(), fd, "open", path.c_str());
+  return Adopt(info.Env(), fd);
+}
+
+Napi::Value Duplicate(const Napi::CallbackInfo& info) {
+  const int fd = core::Duplicate(Arguments(info).Fd(0));
+  return Adopt(info.Env(), Check(info.Env(), fd, "fcntl"));
+}
+
+Napi::Value EventfdCreate(const Napi::CallbackInfo& info) {
+  return Adopt(info.Env(), Check(info.Env(), core::EventfdCreate(), "eventfd"));
+}
+
+void Close(const Napi::CallbackInfo& info) {
+  Environment::Of(info.Env()).fds.Close(Arguments(info).Fd(0));
+}
+
+Napi::Value ReadAt(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const Bytes into = arguments.Uint8Array(2);
+  const ssize_t result = core::ReadAt(arguments.Fd(0), arguments.Size(1), into.data, into.size);
+  if (result < 0) throw Failure(info.Env(), static_cast<int>(result), "read");
+  return Napi::Number::New(info.Env(), static_cast<double>(result));
+}
+
+Napi::Value WriteAt(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const Bytes from = arguments.Uint8Array(2);
+  const ssize_t result = core::WriteAt(arguments.Fd(0), arguments.Size(1), from.data, from.size);
+  if (result < 0) throw Failure(info.Env(), static_cast<int>(result), "write");
+  return Napi::Number::New(info.Env(), static_cast<double>(result));
+}
+
+}  // namespace
+
+void ExportFiles(Napi::Object exports) {
+  Export<Open>(exports, "open");
+  Export<Duplicate>(exports, "duplicate");
+  Export<EventfdCreate>(exports, "eventfdCreate");
+  Export<Close>(exports, "close");
+  Export<ReadAt>(exports, "pread");
+  Export<WriteAt>(exports, "pwrite");
+}
+
+}  // namespace vfio::addon

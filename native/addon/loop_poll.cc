@@ -1,0 +1,46 @@
+#include "loop_poll.h"
+
+#include <memory>
+
+namespace vfio::addon {
+
+int LoopPoll::Open(Napi::Env env, int fd, Owner* owner, LoopPoll** poll) {
+  uv_loop_t* loop = nullptr;
+  napi_status status = napi_get_uv_event_loop(env, &loop);
+  if (status != napi_ok) throw Napi::Error::New(env);
+  std::unique_ptr<LoopPoll> self(new LoopPoll);
+  const int result = uv_poll_init(loop, &self->poll_, fd);
+  if (result < 0) return result;
+  self->poll_.data = self.get();
+  *poll = self.release();
+  (*poll)->owner_ = owner;
+  (*poll)->Unref();
+  const auto teardown = [](napi_async_cleanup_hook_handle, void* data) {
+    auto* torn = static_cast<LoopPoll*>(data);
+    if (torn->owner_ != nullptr) torn->owner_->OnTeardown();
+  };
+  status = napi_add_async_cleanup_hook(env, teardown, *poll, &(*poll)->hook_);
+  if (status != napi_ok) {
+    (*poll)->Close();
+    throw Napi::Error::New(env);
+  }
+  return 0;
+}
+
+int LoopPoll::Start() {
+  return uv_poll_start(&poll_, UV_READABLE, [](uv_poll_t* poll, int, int) {
+    auto* self = static_cast<LoopPoll*>(poll->data);
+    if (self->owner_ != nullptr) self->owner_->OnReadable();
+  });
+}
+
+void LoopPoll::Close() {
+  owner_ = nullptr;
+  // Stops it as well, so that libuv does not know the file any more.
+  uv_close(handle(), [](uv_handle_t* handle) {
+    std::unique_ptr<LoopPoll> self(static_cast<LoopPoll*>(handle->data));
+    if (self->hook_ != nullptr) napi_remove_async_cleanup_hook(self->hook_);
+  });
+}
+
+}  // namespace vfio::addon

@@ -1,0 +1,49 @@
+#ifndef VFIO_ADDON_LOOP_POLL_H_
+#define VFIO_ADDON_LOOP_POLL_H_
+
+#include <napi.h>
+#include <uv.h>
+
+namespace vfio::addon {
+
+// A file watched by the event loop of an environment.
+//
+// libuv still uses the handle when Close() has returned, and Node unloads an addon of a worker
+// before libuv has let go of the worker's handles, unless an asynchronous clean-up hook makes it
+// wait. So the watch owns itself, from Open() until libuv has closed it.
+class LoopPoll {
+ public:
+  class Owner {
+   public:
+    virtual void OnReadable() = 0;
+    // The environment ends: the owner closes its watch.
+    virtual void OnTeardown() = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  // Neither started nor keeping the loop alive. Negative errno.
+  static int Open(Napi::Env env, int fd, Owner* owner, LoopPoll** poll);
+  LoopPoll(const LoopPoll&) = delete;
+  LoopPoll& operator=(const LoopPoll&) = delete;
+
+  int Start();
+  void Stop() { uv_poll_stop(&poll_); }
+  void Ref() { uv_ref(handle()); }
+  void Unref() { uv_unref(handle()); }
+  // The file may be closed and the owner deleted after this.
+  void Close();
+
+ private:
+  LoopPoll() = default;
+  uv_handle_t* handle() { return reinterpret_cast<uv_handle_t*>(&poll_); }
+
+  uv_poll_t poll_;
+  Owner* owner_ = nullptr;
+  napi_async_cleanup_hook_handle hook_ = nullptr;
+};
+
+}  // namespace vfio::addon
+
+#endif  // VFIO_ADDON_LOOP_POLL_H_

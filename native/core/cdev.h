@@ -1,0 +1,21 @@
+#ifndef VFIO_CORE_CDEV_H_
+#define VFIO_CORE_CDEV_H_
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+namespace vfio::core {
+
+using VfToken = std::array<uint8_t, 16>;
+
+// /dev/vfio/devices/vfio<k>. Only as much of a structure is sent as the request needs, so that
+// kernels older than its last members take it.
+int DeviceBindIommufd(int device, int iommufd, const std::optional<VfToken>& token,
+                      uint32_t* device_id);
+int DeviceAttachPt(int device, uint32_t pt, std::optional<uint32_t> pasid, uint32_t* attached);
+int DeviceDetachPt(int device, std::optional<uint32_t> pasid);
+
+}  // namespace vfio::core
+
+#endif  // VFIO_CORE_CDEV_H_

@@ -1,0 +1,108 @@
+#include "event_set.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "call.h"
+#include "eventfd.h"
+
+namespace vfio::core {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kSlice(50);
+
+// Asks first: an eventfd that somebody else made may block.
+void Drain(const Fd& eventfd) {
+  pollfd readable = {eventfd.number(), POLLIN, 0};
+  uint64_t count;
+  if (poll(&readable, 1, 0) == 1) EventfdRead(eventfd.number(), &count);
+}
+
+}  // namespace
+
+EventSet::EventSet(Fd epoll, uint32_t capacity)
+    : epoll_(std::move(epoll)), slots_(capacity), events_(std::max(capacity, 1u)) {}
+
+int EventSet::Create(uint32_t capacity, std::unique_ptr<EventSet>* set) {
+  const int epoll = Result(epoll_create1(EPOLL_CLOEXEC));
+  if (epoll < 0) return epoll;
+  set->reset(new EventSet(Fd(epoll), capacity));
+  return 0;
+}
+
+int EventSet::Add(uint32_t slot, std::shared_ptr<const Fd> eventfd, bool counted) {
+  if (slots_[slot].eventfd) return -EEXIST;
+  Drain(*eventfd);
+  epoll_event event = {};
+  event.events = EPOLLIN | EPOLLET;
+  event.data.u32 = slot;
+  const int added = Result(epoll_ctl(epoll(), EPOLL_CTL_ADD, eventfd->number(), &event));
+  if (added == 0) slots_[slot] = {std::move(eventfd), counted};
+  return added;
+}
+
+void EventSet::Remove(uint32_t slot) {
+  const std::shared_ptr<const Fd> eventfd = std::move(slots_[slot].eventfd);
+  if (!eventfd) return;
+  epoll_ctl(epoll(), EPOLL_CTL_DEL, eventfd->number(), nullptr);
+  Drain(*eventfd);
+}
+
+int EventSet::Poll(int milliseconds, const Wake& wake) {
+  const int most = static_cast<int>(events_.size());
+  const int ready = Result(epoll_wait(epoll(), events_.data(), most, milliseconds));
+  // A signal is no event: whoever has time left asks again.
+  if (ready < 0) return ready == -EINTR ? 0 : ready;
+  int fired = 0;
+  for (int i = 0; i < ready; i++) {
+    const uint32_t slot = events_[i].data.u32;
+    uint64_t count = 0;
+    if (slots_[slot].counted) {
+      EventfdRead(slots_[slot].eventfd->number(), &count);
+      // Somebody else took it.
+      if (count == 0) continue;
+    }
+    wake.fired[fired] = slot;
+    wake.counts[fired] = count;
+    fired++;
+  }
+  return fired;
+}
+
+int EventSet::Wait(int64_t milliseconds, const Wake& wake,
+                   const std::function<bool()>& interrupted) {
+  const auto end = Clock::now() + std::chrono::milliseconds(milliseconds);
+  for (;;) {
+    auto slice = kSlice;
+    if (milliseconds >= 0) {
+      // Rounded up, or the last part of a millisecond would be spent spinning.
+      slice = std::min(slice, std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()));
+    }
+    const int fired = Poll(static_cast<int>(std::max<int64_t>(slice.count(), 0)), wake);
+    if (fired != 0) return fired;
+    if (milliseconds >= 0 && Clock::now() >= end) return 0;
+    if (interrupted()) return 0;
+  }
+}
+
+int EventSet::Spin(int64_t microseconds, const Wake& wake,
+                   const std::function<bool()>& interrupted) {
+  // Before the clock, which takes a fifth of the time this does.
+  int fired = Poll(0, wake);
+  const auto start = Clock::now();
+  for (auto asked = start; fired == 0; fired = Poll(0, wake)) {
+    const auto now = Clock::now();
+    if (microseconds >= 0 && now - start >= std::chrono::microseconds(microseconds)) return 0;
+    if (now - asked >= kSlice) {
+      if (interrupted()) return 0;
+      asked = now;
+    }
+  }
+  return fired;
+}
+
+}  // namespace vfio::core

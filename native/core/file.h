@@ -1,0 +1,24 @@
+#ifndef VFIO_CORE_FILE_H_
+#define VFIO_CORE_FILE_H_
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace vfio::core {
+
+// Every file descriptor made here is CLOEXEC.
+int Open(const char* path, bool writable);
+int Duplicate(int fd);
+
+ssize_t ReadAt(int fd, uint64_t offset, void* into, size_t length);
+ssize_t WriteAt(int fd, uint64_t offset, const void* from, size_t length);
+
+// One positioned little-endian access of 1, 2 or 4 bytes; -EIO if the transfer is short.
+int Load(int fd, uint64_t offset, unsigned width, uint32_t* value);
+int Store(int fd, uint64_t offset, unsigned width, uint32_t value);
+
+}  // namespace vfio::core
+
+#endif  // VFIO_CORE_FILE_H_

@@ -1,0 +1,63 @@
+#include "info.h"
+
+#include <linux/vfio.h>
+
+#include "call.h"
+
+namespace vfio::core {
+namespace {
+
+// Far above what a kernel sends: a chain of 4,096 sparse areas is 64 KiB.
+constexpr uint32_t kLargestInfo = 1 << 20;
+// The need can grow between two questions, but not for ever.
+constexpr int kQuestions = 4;
+
+}  // namespace
+
+int QueryInfo(int fd, unsigned long request, std::vector<uint8_t>* info) {
+  const std::vector<uint8_t> question = *info;
+  uint32_t size = static_cast<uint32_t>(info->size());
+  for (int asked = 0; asked < kQuestions && size <= kLargestInfo; asked++) {
+    *info = question;
+    info->resize(size);
+    std::memcpy(info->data(), &size, sizeof(size));
+    const int result = Ioctl(fd, request, info->data());
+    if (result < 0) return result;
+    uint32_t needed;
+    std::memcpy(&needed, info->data(), sizeof(needed));
+    if (needed <= size) return 0;
+    size = needed;
+  }
+  return -EPROTO;
+}
+
+int ReadCapabilities(const std::vector<uint8_t>& info, uint32_t first,
+                     std::vector<Capability>* capabilities) {
+  // Headers that do not overlap are at most this many; one more is a circle.
+  const size_t most = info.size() / sizeof(vfio_info_cap_header);
+  for (uint32_t offset = first; offset != 0;) {
+    if (capabilities->size() == most || offset > info.size()) return -EPROTO;
+    Capability capability{0, 0, info.data() + offset, info.size() - offset};
+    vfio_info_cap_header header;
+    if (!capability.Read(0, &header)) return -EPROTO;
+    capability.id = header.id;
+    capability.version = header.version;
+    capabilities->push_back(capability);
+    offset = header.next;
+  }
+  return 0;
+}
+
+int ReadPairs(const Capability& capability, std::vector<uint64_t>* numbers) {
+  constexpr size_t kFirstPair = 16;
+  uint32_t count;
+  if (!capability.Read(8, &count)) return -EPROTO;
+  for (size_t i = 0; i < size_t{count} * 2; i++) {
+    uint64_t number;
+    if (!capability.Read(kFirstPair + i * sizeof(number), &number)) return -EPROTO;
+    numbers->push_back(number);
+  }
+  return 0;
+}
+
+}  // namespace vfio::core

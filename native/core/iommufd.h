@@ -1,0 +1,26 @@
+#ifndef VFIO_CORE_IOMMUFD_H_
+#define VFIO_CORE_IOMMUFD_H_
+
+#include <cstdint>
+#include <vector>
+
+namespace vfio::core {
+
+struct IovaRanges {
+  // First and last IOVA of each range, flattened.
+  std::vector<uint64_t> ranges;
+  uint64_t alignment;
+};
+
+// /dev/iommu.
+int IommufdDestroy(int iommufd, uint32_t id);
+int IommufdIoasAlloc(int iommufd, uint32_t* ioas);
+int IommufdIoasIovaRanges(int iommufd, uint32_t ioas, IovaRanges* ranges);
+int IommufdIoasMap(int iommufd, uint32_t ioas, uint32_t flags, uint64_t address, uint64_t iova,
+                   uint64_t size);
+int IommufdIoasUnmap(int iommufd, uint32_t ioas, uint64_t iova, uint64_t size, uint64_t* unmapped);
+int IommufdHwptAlloc(int iommufd, uint32_t flags, uint32_t device_id, uint32_t pt, uint32_t* hwpt);
+
+}  // namespace vfio::core
+
+#endif  // VFIO_CORE_IOMMUFD_H_

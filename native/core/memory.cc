@@ -1,0 +1,82 @@
+#include "memory.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "call.h"
+
+// Linux 5.14. Where the C library does not know it, the kernel may.
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+namespace vfio::core {
+namespace {
+
+constexpr size_t kHugePage = size_t{1} << 21;
+
+int Map(size_t length, int protection, int flags, int fd, uint64_t offset, Mapping* mapping) {
+  void* address = mmap(nullptr, length, protection, flags, fd, static_cast<off_t>(offset));
+  if (address == MAP_FAILED) return -errno;
+  *mapping = Mapping(address, length);
+  return 0;
+}
+
+int MapAnonymous(size_t length, int flags, Mapping* mapping) {
+  return Map(length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0, mapping);
+}
+
+// Older kernels do not align by themselves, and an unaligned end has no huge page.
+int MapAligned(size_t length, Mapping* mapping) {
+  void* reserved = mmap(nullptr, length + kHugePage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (reserved == MAP_FAILED) return -errno;
+  const auto start = reinterpret_cast<uintptr_t>(reserved);
+  const uintptr_t aligned = RoundUp(start, kHugePage);
+  if (aligned > start) munmap(reserved, aligned - start);
+  const uintptr_t tail = start + kHugePage - aligned;
+  if (tail > 0) munmap(reinterpret_cast<void*>(aligned + length), tail);
+  *mapping = Mapping(reinterpret_cast<void*>(aligned), length);
+  return Result(mprotect(mapping->address(), length, PROT_READ | PROT_WRITE));
+}
+
+}  // namespace
+
+int AllocateMemory(size_t size, int huge_page_shift, Mapping* memory) {
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  int result;
+  size_t length;
+  if (huge_page_shift == kTransparentHugePages) {
+    length = RoundUp(size, page);
+    result = MapAligned(length, memory);
+  } else if (huge_page_shift == 0) {
+    length = RoundUp(size, page);
+    result = MapAnonymous(length, 0, memory);
+  } else {
+    length = RoundUp(size, size_t{1} << huge_page_shift);
+    result = MapAnonymous(length, MAP_HUGETLB | huge_page_shift << MAP_HUGE_SHIFT, memory);
+  }
+  if (result < 0) return result;
+  if (huge_page_shift == kTransparentHugePages) {
+    // Both make it faster and nothing else: a kernel that knows them not may refuse.
+    madvise(memory->address(), length, MADV_HUGEPAGE);
+    madvise(memory->address(), length, MADV_POPULATE_WRITE);
+  }
+  return Result(madvise(memory->address(), length, MADV_DONTFORK));
+}
+
+int MapFileMemory(int fd, uint64_t offset, size_t size, bool writable, FileMemory* memory) {
+  struct stat status;
+  const int known = Result(fstat(fd, &status));
+  if (known < 0) return known;
+  if (S_ISREG(status.st_mode)) {
+    const auto end = static_cast<uint64_t>(status.st_size);
+    if (offset > end || end - offset < size) return -ENXIO;
+  }
+  const int protection = PROT_READ | PROT_WRITE;
+  if (writable) return Map(size, protection, MAP_SHARED, fd, offset, &memory->shared);
+  const int result = Map(size, PROT_READ, MAP_SHARED, fd, offset, &memory->shared);
+  if (result < 0) return result;
+  return Map(size, protection, MAP_PRIVATE | MAP_NORESERVE, fd, offset, &memory->readable);
+}
+
+}  // namespace vfio::core

@@ -1,0 +1,54 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { root } from './helpers.js';
+
+interface Target {
+  sources: string[];
+  defines: string[];
+}
+
+/** binding.gyp is JSON but for comments on lines of their own. */
+function bindingGyp(): Target {
+  const text = readFileSync(join(root, 'binding.gyp'), 'utf8').replace(/^\s*#.*$/gm, '');
+  const [target] = (JSON.parse(text) as { targets: Target[] }).targets;
+  if (target === undefined) throw new Error('binding.gyp has no target');
+  return target;
+}
+
+const cmake = readFileSync(join(root, 'CMakeLists.txt'), 'utf8');
+
+/** The words of the command `name(first ...)` of CMakeLists.txt, without the first. */
+function cmakeWords(start: string): string[] {
+  const at = cmake.indexOf(start);
+  if (at < 0) throw new Error(`CMakeLists.txt has no ${start}`);
+  const words = cmake.slice(at + start.length, cmake.indexOf(')', at));
+  return words.trim().split(/\s+/);
+}
+
+const sourcesOf = (words: string[]) => words.filter((word) => word.endsWith('.cc'));
+
+test('binding.gyp and CMakeLists.txt build the same sources, which are all there are', (t) => {
+  const gyp = bindingGyp().sources.toSorted();
+  const built = [
+    ...sourcesOf(cmakeWords('add_library(vfio SHARED')),
+    ...sourcesOf(cmakeWords('add_library(core OBJECT')),
+  ];
+  t.deepEqual(built.toSorted(), gyp);
+  const present = ['native/addon', 'native/core'].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith('.cc'))
+      .map((name) => `${folder}/${name}`),
+  );
+  t.deepEqual(present.toSorted(), gyp);
+});
+
+test('binding.gyp and CMakeLists.txt define the same', (t) => {
+  const defines = cmakeWords('target_compile_definitions(vfio PRIVATE');
+  // In binding.gyp this one comes with the dependency on node_addon_api_except.
+  t.true(defines.includes('NAPI_CPP_EXCEPTIONS'));
+  t.deepEqual(
+    defines.filter((define) => define !== 'NAPI_CPP_EXCEPTIONS').toSorted(),
+    bindingGyp().defines.toSorted(),
+  );
+});

@@ -1,0 +1,139 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+/** The package's root. */
+export const root = fileURLToPath(new URL('../../..', import.meta.url));
+
+const binding = new URL('../../lib/native/binding.js', import.meta.url).href;
+
+const folders: string[] = [];
+process.on('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A folder that goes with the process. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'vfio-test-'));
+  folders.push(folder);
+  return folder;
+}
+
+/** A file of that many zeros, and its path. */
+export function temporaryFile(size: number): string {
+  const path = join(temporaryFolder(), 'file');
+  writeFileSync(path, new Uint8Array(size));
+  return path;
+}
+
+/** Garbage is collected, and finalizers have run: Node runs them in later turns of the loop. */
+export async function collectGarbage(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) {
+    if (globalThis.gc === undefined) throw new Error('run with --expose-gc');
+    globalThis.gc();
+    await setImmediate();
+  }
+}
+
+/** The entry of /proc/self/smaps of the mapping that has an address; empty if none has. */
+export function mappingAt(address: bigint): string {
+  const smaps = readFileSync('/proc/self/smaps', 'latin1').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  const has = (mapping: string) => {
+    const [, start, end] = /^([0-9a-f]+)-([0-9a-f]+) /.exec(mapping) ?? [];
+    return BigInt(`0x${start ?? '0'}`) <= address && address < BigInt(`0x${end ?? '0'}`);
+  };
+  return smaps.find(has) ?? '';
+}
+
+/** How many file descriptors the process has. */
+export function countFds(): number {
+  return readdirSync('/proc/self/fd').length;
+}
+
+export interface Outcome {
+  code: number | null;
+  signal: string | null;
+  output: string;
+}
+
+/**
+ * Runs a program in a Node of its own, with `native` and `output(line)` at hand. What it must not
+ * do (stay alive for ever, die by a signal) shows in the outcome.
+ */
+export function runChild(
+  program: string,
+  environment: Record<string, string> = {},
+): Promise<Outcome> {
+  const source = `
+    import { writeSync } from 'node:fs';
+    const output = (line) => writeSync(1, line + '\\n');
+    const load = async () => (await import('${binding}')).native();
+    ${program}`;
+  return run(['--expose-gc', '--input-type=module', '-e', source], environment);
+}
+
+/**
+ * Runs a program in a worker that alone loads the addon: it is unloaded with the worker. The
+ * program has `native`, `post(message)` and `file`, a path of 8 KiB.
+ * @param main - statements of the main thread, with `start()`, which makes the worker, `next()`,
+ *   its next message, and `open()`: what is open of the process, to be compared
+ */
+export function runWorker(
+  program: string,
+  main: string,
+  environment: Record<string, string> = {},
+): Promise<Outcome> {
+  const file = temporaryFile(8192);
+  const worker = `
+    const { parentPort } = require('node:worker_threads');
+    const post = (message) => parentPort.postMessage(message);
+    const file = '${file}';
+    import('${binding}').then(async (module) => {
+      const native = module.native();
+      ${program}
+    });`;
+  const source = `
+    import { once } from 'node:events';
+    import { readFileSync, readdirSync, writeSync } from 'node:fs';
+    import { Worker } from 'node:worker_threads';
+    const output = (line) => writeSync(1, line + '\\n');
+    const pages = () => Number(readFileSync('/proc/self/statm', 'latin1').split(' ')[0]);
+    const open = () => {
+      const count = readdirSync('/proc/self/fd').length;
+      const mapped = readFileSync('/proc/self/maps', 'latin1').split('${file}').length - 1;
+      // Whole GiB of address space, as a worker takes some for itself.
+      return count + ' fds, ' + mapped + ' mappings, ' + Math.round((pages() - pagesBefore) / 2 ** 18) + ' GiB';
+    };
+    let worker;
+    const start = () => (worker = new Worker(${JSON.stringify(worker)}, { eval: true, execArgv: [] }));
+    const next = async () => (await once(worker, 'message'))[0];
+    // What Node opens for its first worker it keeps.
+    await once(new Worker('', { eval: true, execArgv: [] }), 'exit');
+    const pagesBefore = pages();
+    const before = open();
+    ${main}`;
+  return run(['--expose-gc', '--input-type=module', '-e', source], environment);
+}
+
+function run(args: string[], environment: Record<string, string>): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      args,
+      { env: { ...process.env, ...environment }, timeout: 60_000, killSignal: 'SIGKILL' },
+      (_error, stdout, stderr) => {
+        resolve({ code: child.exitCode, signal: child.signalCode, output: stdout + stderr });
+      },
+    );
+  });
+}
+
+/** Compiles files of native/ with the compiler that built the addon. */
+export function compile(to: string, flags: readonly string[], ...sources: string[]): void {
+  const paths = sources.map((source) => join(root, 'native', source));
+  for (const path of paths) if (!existsSync(path)) throw new Error(`no such file: ${path}`);
+  execFileSync(process.env.CXX ?? 'g++', ['-std=c++17', '-O1', ...flags, '-o', to, ...paths]);
+}

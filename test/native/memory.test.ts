@@ -1,0 +1,219 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import test from 'ava';
+import { native, type NativeMemory } from '../../lib/native/binding.js';
+import { collectGarbage, mappingAt, temporaryFile } from './helpers.js';
+
+const calls = native();
+const PAGE = 4096;
+const TRANSPARENT = -1;
+
+const release = ({ handle, buffer }: NativeMemory) => {
+  calls.memoryRelease(handle, buffer);
+};
+
+// Lifetimes are seen on memory of a file: /proc tells whose an address is, where that of anonymous
+// memory may be given to another at once. The owner is the same.
+const path = temporaryFile(PAGE);
+const fd = calls.open(path, true);
+const ofFile = () => calls.memoryMapFd(fd, 0, PAGE, true);
+const isMapped = (address: bigint) => mappingAt(address).includes(path);
+
+/** Bytes of the address space of the process. */
+const virtualSize = () => Number(readFileSync('/proc/self/statm', 'latin1').split(' ')[0]) * PAGE;
+
+test('memory is zeroed, page-aligned and where it says', (t) => {
+  const memory = calls.memoryAllocate(3 * PAGE, 0);
+  t.is(memory.buffer.byteLength, 3 * PAGE);
+  t.is(memory.address % BigInt(PAGE), 0n);
+  t.is(calls.addressOf(new Uint8Array(memory.buffer)), memory.address);
+  t.true(new Uint8Array(memory.buffer).every((byte) => byte === 0));
+  new Uint8Array(memory.buffer).fill(1);
+  release(memory);
+});
+
+test('a child process does not inherit it', (t) => {
+  const memory = calls.memoryAllocate(PAGE, 0);
+  t.regex(mappingAt(memory.address), /^VmFlags:.* dc( |$)/m);
+  release(memory);
+});
+
+test('transparent huge pages: aligned to 2 MiB, of any size', (t) => {
+  for (const size of [PAGE, 2 << 20, (4 << 20) + PAGE]) {
+    const memory = calls.memoryAllocate(size, TRANSPARENT);
+    t.is(memory.address % BigInt(2 << 20), 0n);
+    t.is(memory.buffer.byteLength, size);
+    const bytes = new Uint8Array(memory.buffer);
+    t.is(bytes[size - 1], 0);
+    bytes[size - 1] = 1;
+    release(memory);
+  }
+});
+
+test('pages of the reserved pool, or ENOMEM where it is empty', (t) => {
+  const path = '/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages';
+  if (Number(readFileSync(path, 'latin1')) === 0) {
+    t.throws(() => calls.memoryAllocate(2 << 20, 21), { code: 'ENOMEM' });
+    return;
+  }
+  const memory = calls.memoryAllocate(PAGE, 21);
+  t.is(memory.buffer.byteLength, PAGE);
+  t.is(memory.address % BigInt(2 << 20), 0n);
+  release(memory);
+});
+
+test.serial('anonymous memory goes as well', async (t) => {
+  const GiB = 2 ** 30;
+  const before = virtualSize();
+  const memory = calls.memoryAllocate(GiB, 0);
+  t.true(virtualSize() - before > GiB / 2);
+  release(memory);
+  await collectGarbage();
+  t.true(virtualSize() - before < GiB / 2);
+});
+
+test.serial('released memory is detached at once and unmapped by its finalizer', async (t) => {
+  const memory = ofFile();
+  const { address } = memory;
+  release(memory);
+  t.is(memory.buffer.byteLength, 0);
+  release(memory);
+  await collectGarbage();
+  t.false(isMapped(address));
+});
+
+/** The parts of new memory that are kept; the others are garbage. */
+function keep<Part extends keyof NativeMemory>(part: Part): [bigint, NativeMemory[Part]] {
+  const memory = ofFile();
+  return [memory.address, memory[part]];
+}
+
+test.serial('the handle alone keeps it: the IOMMU may have it mapped', async (t) => {
+  const [address, handle] = keep('handle');
+  await collectGarbage();
+  t.true(isMapped(address));
+  t.throws(
+    () => {
+      calls.memoryRelease(handle, new ArrayBuffer(8));
+    },
+    { instanceOf: TypeError },
+  );
+  // The buffer was collected; a detached one stands for it.
+  const detached = new ArrayBuffer(8);
+  structuredClone(detached, { transfer: [detached] });
+  calls.memoryRelease(handle, detached);
+  await collectGarbage();
+  t.false(isMapped(address));
+});
+
+test.serial('the buffer alone keeps it', async (t) => {
+  const [address, buffer] = keep('buffer');
+  await collectGarbage();
+  t.true(isMapped(address));
+  new Uint8Array(buffer).fill(1);
+});
+
+test.serial('it goes when nobody holds it', async (t) => {
+  const [address] = keep('address');
+  await collectGarbage();
+  t.false(isMapped(address));
+});
+
+test.serial('a transferred buffer goes on seeing memory after the release', async (t) => {
+  const memory = ofFile();
+  const { address } = memory;
+  new Uint8Array(memory.buffer).fill(7);
+  const movable = memory.buffer as ArrayBuffer & { transfer?: () => ArrayBuffer };
+  if (movable.transfer === undefined) {
+    t.log(`Node ${process.versions.node} has no ArrayBuffer.prototype.transfer: copied instead`);
+  }
+  let moved: ArrayBuffer | null =
+    movable.transfer?.() ?? structuredClone(memory.buffer, { transfer: [memory.buffer] });
+  release(memory);
+  await collectGarbage();
+  t.is(new Uint8Array(moved)[PAGE - 1], 7);
+  t.is(isMapped(address), calls.addressOf(new Uint8Array(moved)) === address);
+  moved = null;
+  await collectGarbage();
+  t.false(isMapped(address));
+});
+
+test('release takes the buffer of the handle and no other', (t) => {
+  const first = calls.memoryAllocate(PAGE, 0);
+  const second = calls.memoryAllocate(PAGE, 0);
+  t.throws(
+    () => {
+      calls.memoryRelease(first.handle, second.buffer);
+    },
+    { instanceOf: TypeError },
+  );
+  t.is(second.buffer.byteLength, PAGE);
+  t.throws(
+    () => {
+      calls.memoryRelease({} as never, first.buffer);
+    },
+    { instanceOf: TypeError },
+  );
+  const set = calls.eventSetCreate(new Uint32Array(1), new BigUint64Array(1));
+  t.throws(
+    () => {
+      calls.memoryRelease(set as never, first.buffer);
+    },
+    { instanceOf: TypeError },
+  );
+  calls.eventSetClose(set);
+  release(first);
+  release(second);
+});
+
+test.serial('more than an ArrayBuffer can hold is an error, not a crash', async (t) => {
+  t.throws(() => calls.memoryAllocate(2 ** 46, 0));
+  t.throws(() => calls.memoryAllocate(Number.MAX_SAFE_INTEGER, 0), { code: 'ENOMEM' });
+  await collectGarbage();
+  t.throws(() => calls.memoryAllocate(2 ** 46, TRANSPARENT));
+  await collectGarbage();
+});
+
+test('memory of a file is shared with it', (t) => {
+  const path = temporaryFile(3 * PAGE);
+  const fd = calls.open(path, true);
+  const memory = calls.memoryMapFd(fd, PAGE, 2 * PAGE, true);
+  calls.close(fd);
+  new Uint8Array(memory.buffer).set([1, 2, 3], PAGE);
+  t.deepEqual([...readFileSync(path).subarray(2 * PAGE, 2 * PAGE + 3)], [1, 2, 3]);
+  release(memory);
+});
+
+test.serial('a read-only file is seen, and writes to the view stay in the process', async (t) => {
+  const path = temporaryFile(PAGE);
+  const fd = calls.open(path, false);
+  const memory = calls.memoryMapFd(fd, 0, PAGE, false);
+  const bytes = new Uint8Array(memory.buffer);
+  writeFileSync(path, Uint8Array.of(9), { flag: 'r+' });
+  t.is(bytes[0], 9);
+  bytes[1] = 5;
+  t.is(readFileSync(path)[1], 0);
+  const visible = calls.addressOf(bytes);
+  t.true(mappingAt(visible).includes(path));
+  t.true(mappingAt(memory.address).includes(path));
+  t.not(visible, memory.address);
+  release(memory);
+  await collectGarbage();
+  t.false(mappingAt(visible).includes(path));
+  t.false(mappingAt(memory.address).includes(path));
+  t.throws(() => calls.memoryMapFd(fd, 0, PAGE, true), { code: 'EACCES' });
+  calls.close(fd);
+});
+
+test('memory beyond the end of a file would be a bus error: ENXIO', (t) => {
+  const fd = calls.open(temporaryFile(PAGE), true);
+  t.throws(() => calls.memoryMapFd(fd, 0, 2 * PAGE, true), { code: 'ENXIO' });
+  t.throws(() => calls.memoryMapFd(fd, 2 * PAGE, PAGE, true), { code: 'ENXIO' });
+  calls.close(fd);
+});
+
+test('the address of a view of shared memory', (t) => {
+  const shared = new SharedArrayBuffer(2 * PAGE);
+  const address = calls.addressOf(new Uint8Array(shared));
+  t.is(calls.addressOf(new Uint8Array(shared, PAGE)), address + BigInt(PAGE));
+  t.not(mappingAt(address), '');
+});

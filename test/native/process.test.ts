@@ -1,0 +1,145 @@
+import test from 'ava';
+import { runChild, type Outcome } from './helpers.js';
+
+/** A served set of one eventfd, in a process of its own. */
+const SERVED = `
+  const native = await load();
+  const fired = new Uint32Array(1);
+  const set = native.eventSetCreate(fired, new BigUint64Array(1));
+  const fd = native.eventfdCreate();
+  native.eventSetAdd(set, 0, fd, false);
+  const signal = () => native.eventfdSignal(fd, 1n);
+  const signalLater = () => setTimeout(signal, 200).unref();
+`;
+
+const ended = (output: string): Outcome => ({ code: 0, signal: null, output });
+
+test('a served set does not keep the process', async (t) => {
+  const outcome = await runChild(`${SERVED}
+    native.eventSetServe(set, () => output('woken'));
+    signalLater();`);
+  t.deepEqual(outcome, ended(''));
+});
+
+test('ref keeps it, unref lets it go', async (t) => {
+  const outcome = await runChild(`${SERVED}
+    native.eventSetServe(set, () => {
+      output('woken');
+      native.eventSetUnref(set);
+      signalLater();
+    });
+    native.eventSetRef(set);
+    signalLater();`);
+  t.deepEqual(outcome, ended('woken\n'));
+});
+
+test('a closed set does not keep it', async (t) => {
+  const outcome = await runChild(`${SERVED}
+    native.eventSetServe(set, () => output('woken'));
+    native.eventSetRef(set);
+    signal();
+    native.eventSetClose(set);`);
+  t.deepEqual(outcome, ended(''));
+});
+
+test('neither does a paused one, nor one served anew', async (t) => {
+  const outcome = await runChild(`${SERVED}
+    native.eventSetServe(set, () => output('woken'));
+    native.eventSetRef(set);
+    native.eventSetPause(set);
+    native.eventSetServe(set, () => output('woken'));
+    signalLater();`);
+  t.deepEqual(outcome, ended(''));
+});
+
+test('an exception in the callback is an uncaught one, and delivery goes on', async (t) => {
+  const outcome = await runChild(`${SERVED}
+    let wakes = 0;
+    process.on('uncaughtException', (error, origin) => {
+      output(origin + ' ' + error.message);
+      signal();
+    });
+    native.eventSetServe(set, () => {
+      if (++wakes === 3) native.eventSetClose(set);
+      throw new Error('wake ' + wakes);
+    });
+    native.eventSetRef(set);
+    signal();`);
+  const origin = 'uncaughtException wake';
+  t.deepEqual(outcome, ended(`${origin} 1\n${origin} 2\n${origin} 3\n`));
+});
+
+test('which ends the process where nobody listens', async (t) => {
+  const { code, signal, output } = await runChild(`${SERVED}
+    native.eventSetServe(set, () => {
+      throw new Error('a thing of mine');
+    });
+    native.eventSetRef(set);
+    signal();`);
+  t.deepEqual([code, signal], [1, null]);
+  t.regex(output, /Error: a thing of mine/);
+});
+
+test('even if what it throws is undefined', async (t) => {
+  const outcome = await runChild(`${SERVED}
+    process.on('uncaughtException', (error) => output(String(error)));
+    native.eventSetServe(set, () => {
+      native.eventSetClose(set);
+      throw undefined;
+    });
+    native.eventSetRef(set);
+    signal();`);
+  t.deepEqual(outcome, ended('undefined\n'));
+});
+
+/** One of everything, held open. */
+const EVERYTHING = `${SERVED}
+  import { openSync, writeFileSync } from 'node:fs';
+  native.eventSetServe(set, () => undefined);
+  native.eventSetRef(set);
+  const closed = native.eventSetCreate(new Uint32Array(1), new BigUint64Array(1));
+  native.eventSetServe(closed, () => undefined);
+  native.eventSetClose(closed);
+  const file = native.open('/proc/self/exe', false);
+  globalThis.held = [
+    native.memoryAllocate(1 << 16, 0),
+    native.memoryAllocate(1 << 21, -1),
+    native.mapRegion(file, 0, 4096, false),
+    native.memoryMapFd(file, 0, 4096, false),
+    native.deviceResetAsync(file).catch(() => undefined),
+    native.groupGetDeviceFdAsync(file, 'x').catch(() => undefined),
+  ];
+`;
+
+test('process.exit with everything open', async (t) => {
+  const outcome = await runChild(`${EVERYTHING}
+    signal();
+    process.exit(7);`);
+  t.deepEqual(outcome, { code: 7, signal: null, output: '' });
+});
+
+test('process.exit in the callback', async (t) => {
+  const outcome = await runChild(`${EVERYTHING}
+    native.eventSetServe(set, () => process.exit(8));
+    native.eventSetRef(set);
+    signal();`);
+  t.deepEqual(outcome, { code: 8, signal: null, output: '' });
+});
+
+test('the natural end with everything open', async (t) => {
+  const outcome = await runChild(`${EVERYTHING}
+    native.eventSetUnref(set);`);
+  t.deepEqual(outcome, ended(''));
+});
+
+test('garbage collection in any order before the end', async (t) => {
+  const outcome = await runChild(`${EVERYTHING}
+    native.eventSetUnref(set);
+    globalThis.held = null;
+    for (let i = 0; i < 4; i++) {
+      gc();
+      await new Promise(setImmediate);
+    }
+    output('done');`);
+  t.deepEqual(outcome, ended('done\n'));
+});

@@ -1,0 +1,193 @@
+import { join } from 'node:path';
+import test from 'ava';
+import { compile, runWorker, temporaryFolder, type Outcome } from './helpers.js';
+
+const ended = (...lines: string[]): Outcome => ({
+  code: 0,
+  signal: null,
+  output: lines.map((line) => `${line}\n`).join(''),
+});
+
+/** Sets, memory, a window and fds, all open, and `serve(callback)` for one of the sets. */
+const EVERYTHING = `
+  const set = native.eventSetCreate(new Uint32Array(1), new BigUint64Array(1));
+  const eventfd = native.eventfdCreate();
+  native.eventSetAdd(set, 0, eventfd, false);
+  const signal = () => native.eventfdSignal(eventfd, 1n);
+  const fd = native.open(file, true);
+  globalThis.held = [
+    native.eventSetCreate(new Uint32Array(1), new BigUint64Array(1)),
+    native.memoryAllocate(2 ** 30, 0),
+    native.memoryMapFd(fd, 0, 8192, false),
+    native.mapRegion(fd, 0, 8192, true),
+  ];
+  const serve = (callback) => {
+    native.eventSetServe(set, callback);
+    native.eventSetRef(set);
+  };
+`;
+
+/** Nothing of the worker is left. */
+const COMPARE = `
+  const after = open();
+  output(after === before ? 'clean' : before + ' became ' + after);
+`;
+
+test('terminate with everything open', async (t) => {
+  const outcome = await runWorker(
+    `${EVERYTHING}
+     serve(() => undefined);
+     post('ready');`,
+    `start();
+     await next();
+     output(open() === before ? 'nothing was open' : 'open');
+     await worker.terminate();
+     ${COMPARE}`,
+  );
+  t.deepEqual(outcome, ended('open', 'clean'));
+});
+
+test('again and again, and side by side', async (t) => {
+  const outcome = await runWorker(
+    `${EVERYTHING}
+     serve(() => undefined);
+     post('ready');`,
+    `for (let round = 0; round < 3; round++) {
+       const workers = [start(), start(), start()];
+       await Promise.all(workers.map((one) => once(one, 'message')));
+       await Promise.all(workers.map((one) => one.terminate()));
+     }
+     ${COMPARE}`,
+  );
+  t.deepEqual(outcome, ended('clean'));
+});
+
+test('the natural end with everything open', async (t) => {
+  const outcome = await runWorker(
+    `${EVERYTHING}
+     serve(() => undefined);
+     native.eventSetUnref(set);
+     require('node:worker_threads').parentPort.unref();`,
+    `const [code] = await once(start(), 'exit');
+     output('exit ' + code);
+     ${COMPARE}`,
+  );
+  t.deepEqual(outcome, ended('exit 0', 'clean'));
+});
+
+test('process.exit of the worker, and a set closed just before', async (t) => {
+  const outcome = await runWorker(
+    `${EVERYTHING}
+     serve(() => {
+       native.eventSetClose(set);
+       process.exit(3);
+     });
+     signal();`,
+    `const [code] = await once(start(), 'exit');
+     output('exit ' + code);
+     ${COMPARE}`,
+  );
+  t.deepEqual(outcome, ended('exit 3', 'clean'));
+});
+
+for (const wait of ['eventSetWait', 'eventSetSpin']) {
+  test(`terminate reaches ${wait} without end`, async (t) => {
+    const outcome = await runWorker(
+      `${EVERYTHING}
+       post('ready');
+       native.${wait}(set, -1);
+       post('came back');`,
+      `start();
+       await next();
+       // The message comes before the call.
+       await new Promise((resolve) => setTimeout(resolve, 100));
+       worker.on('message', output);
+       const asked = performance.now();
+       await worker.terminate();
+       const took = performance.now() - asked;
+       output(took < 1000 ? 'at once' : 'after ' + took + ' ms');
+       ${COMPARE}`,
+    );
+    t.deepEqual(outcome, ended('at once', 'clean'));
+  });
+}
+
+test('terminate reaches a callback that does not return', async (t) => {
+  const outcome = await runWorker(
+    `${EVERYTHING}
+     serve(() => {
+       post('inside');
+       for (;;);
+     });
+     signal();`,
+    `start();
+     await next();
+     await worker.terminate();
+     ${COMPARE}`,
+  );
+  t.deepEqual(outcome, ended('clean'));
+});
+
+test('an exception in the callback is an error of the worker', async (t) => {
+  const outcome = await runWorker(
+    `${EVERYTHING}
+     serve(() => {
+       throw new Error('a thing of mine');
+     });
+     signal();`,
+    `start();
+     const exit = new Promise((resolve) => worker.on('exit', resolve));
+     const [error] = await once(worker, 'error');
+     output(error.message);
+     await exit;
+     ${COMPARE}`,
+  );
+  t.deepEqual(outcome, ended('a thing of mine', 'clean'));
+});
+
+test('the process ends while a worker waits', async (t) => {
+  const outcome = await runWorker(
+    `${EVERYTHING}
+     serve(() => undefined);
+     const other = native.eventSetCreate(new Uint32Array(1), new BigUint64Array(1));
+     post('ready');
+     native.eventSetWait(other, -1);`,
+    `start();
+     await next();
+     process.exit(5);`,
+  );
+  t.deepEqual(outcome, { code: 5, signal: null, output: '' });
+});
+
+test.serial('terminate while calls run on other threads', async (t) => {
+  const folder = temporaryFolder();
+  const preload = join(folder, 'preload.so');
+  compile(preload, ['-shared', '-fPIC'], 'test/preload.cc', 'test/fake_ioctl.cc');
+  for (const request of ['3b6a', '3b6f', '3b76']) {
+    const outcome = await runWorker(
+      `${EVERYTHING}
+       const failed = (error) => post(String(error));
+       native.groupGetDeviceFdAsync(fd, 'x').catch(failed);
+       native.deviceResetAsync(fd).catch(failed);
+       native.deviceBindIommufdAsync(fd, fd, null).catch(failed);
+       native.containerMapDmaAsync(fd, 3, 0n, 0n, 4096n).catch(failed);
+       native.iommufdIoasMapAsync(fd, 1, 7, 0n, 0n, 4096n).catch(failed);
+       native.close(fd);
+       post('ready');`,
+      `start();
+       output(await next());
+       worker.on('message', output);
+       await new Promise((resolve) => setTimeout(resolve, 50));
+       await worker.terminate();
+       ${COMPARE}`,
+      {
+        LD_PRELOAD: preload,
+        VFIO_TEST_LOG: join(folder, 'log'),
+        VFIO_TEST_SLEEP: `${request}:400`,
+        // The last one fails while nobody is there any more to be told.
+        ...(request === '3b76' && { VFIO_TEST_FAIL: '3b76:16' }),
+      },
+    );
+    t.deepEqual(outcome, ended('ready', 'clean'), request);
+  }
+});
