@@ -21,6 +21,8 @@ export interface VfioErrorFields {
   message?: string | undefined;
   /** What the user can do about it, as one or more sentences. */
   hint?: string | undefined;
+  /** How many there are, where fewer are to be had than were asked for. */
+  available?: number | undefined;
   cause?: unknown;
 }
 
@@ -44,6 +46,8 @@ export class VfioError extends Error {
   declare readonly syscall?: string;
   declare readonly path?: string;
   declare readonly hint?: string;
+  /** How many there are, where fewer are to be had than were asked for: interrupt vectors. */
+  declare readonly available?: number;
 
   constructor(fields: VfioErrorFields) {
     const errno = fields.errno === undefined ? errnoOf(fields.code ?? '') : Math.abs(fields.errno);
@@ -57,6 +61,7 @@ export class VfioError extends Error {
     if (fields.syscall !== undefined) this.syscall = fields.syscall;
     if (fields.path !== undefined) this.path = fields.path;
     if (fields.hint !== undefined) this.hint = fields.hint;
+    if (fields.available !== undefined) this.available = fields.available;
   }
 
   /** The same failure with more context; what is already known stays. */
@@ -68,6 +73,7 @@ export class VfioError extends Error {
       path: this.path ?? context.path,
       hint: this.hint ?? context.hint,
       message: context.message,
+      available: this.available,
       cause: this.cause,
     });
   }

@@ -1,0 +1,61 @@
+import type { Eventfd } from '../backend/contract.js';
+
+/** Argument checks: they throw before anything is asked of the system. */
+
+export function checkInteger(
+  what: string,
+  value: unknown,
+  min: number,
+  max: number,
+): asserts value is number {
+  if (typeof value !== 'number' || !Number.isInteger(value)) {
+    throw new TypeError(`${what} must be an integer`);
+  }
+  if (value < min || value > max) {
+    throw new RangeError(`${what} must be from ${min} to ${max}, not ${value}`);
+  }
+}
+
+export function checkU64(what: string, value: unknown): asserts value is bigint {
+  if (typeof value !== 'bigint') throw new TypeError(`${what} must be a bigint`);
+  if (value < 0n || value >= 1n << 64n) {
+    throw new RangeError(`${what} must be from 0 to 2^64 - 1, not ${value.toString()}`);
+  }
+}
+
+export function checkBytes(what: string, value: unknown): asserts value is Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new TypeError(`${what} must be a Uint8Array`);
+}
+
+/** Something that can be signalled; whose it is, the back end finds out. */
+export function checkEventfd(what: string, value: unknown): void {
+  const signal = (value as Partial<Eventfd> | null | undefined)?.signal;
+  if (typeof signal !== 'function') throw new TypeError(`${what} must be an eventfd`);
+}
+
+export function checkChoice(what: string, value: unknown, choices: readonly unknown[]): void {
+  if (choices.includes(value)) return;
+  const list = choices.map((choice) => JSON.stringify(choice)).join(', ');
+  throw new TypeError(`${what} must be one of ${list}`);
+}
+
+/** An access of `width` bytes that lies within `size` bytes and is naturally aligned. */
+export function checkAccess(offset: number, width: number, size: number | bigint): void {
+  checkExtent(offset, width, size);
+  if (offset % width !== 0) {
+    throw new RangeError(`offset ${hex(offset)} is not aligned to ${width} bytes`);
+  }
+}
+
+/** `length` bytes at `offset` that lie within `size` bytes. */
+export function checkExtent(offset: number, length: number, size: number | bigint): void {
+  checkInteger('offset', offset, 0, Number.MAX_SAFE_INTEGER);
+  checkInteger('length', length, 0, Number.MAX_SAFE_INTEGER);
+  if (BigInt(offset) + BigInt(length) > BigInt(size)) {
+    throw new RangeError(`${length} bytes at ${hex(offset)} are not within ${hex(size)} bytes`);
+  }
+}
+
+export function hex(value: number | bigint): string {
+  return `0x${value.toString(16)}`;
+}

@@ -1,0 +1,219 @@
+import type {
+  DeviceConnection,
+  DeviceInfo,
+  Eventfd,
+  HotResetInfo,
+  Via,
+} from '../backend/contract.js';
+import { VFIO_PCI_BAR5_REGION_INDEX } from '../backend/uapi.js';
+import { VfioError } from '../errors.js';
+import { checkInteger } from './checks.js';
+import { ConfigSpace } from './config.js';
+import { DmaSpace } from './dma.js';
+import { Features } from './features.js';
+import { Handle } from './handle.js';
+import { Interrupts } from './interrupts.js';
+import { Region } from './region.js';
+import { Windows } from './windows.js';
+
+const MAX_PASID = 2 ** 20 - 1;
+
+/**
+ * An open PCI device. Made by `openDevice`; closed by {@link close}, which gives back everything
+ * that was taken through it. After that all of it throws {@link VfioError} EBADF.
+ *
+ * @example
+ * using device = openDeviceSync('mock:nvme');
+ * device.config.update('command', { memory: 1, bus_master: 1 });
+ * const registers = device.bar(0).map();
+ */
+export class PciDevice {
+  readonly name: string;
+  /** The way it was reached. */
+  readonly via: Via | 'noiommu';
+  /** VFIO_DEVICE_GET_INFO. */
+  readonly info: DeviceInfo;
+  readonly config: ConfigSpace;
+  readonly dma: DmaSpace;
+  readonly interrupts: Interrupts;
+  readonly features: Features;
+  readonly #handle: Handle;
+  readonly #windows = new Windows();
+  readonly #regions = new Map<number, Region>();
+
+  /** @internal */
+  constructor(connection: DeviceConnection) {
+    const handle = new Handle(connection);
+    this.#handle = handle;
+    this.name = connection.name;
+    this.via = connection.via;
+    this.info = connection.getInfo();
+    this.config = new ConfigSpace(handle);
+    this.dma = new DmaSpace(handle);
+    this.interrupts = new Interrupts(handle);
+    this.features = new Features(handle);
+  }
+
+  get closed(): boolean {
+    return !this.#handle.isOpen;
+  }
+
+  /** The regions there are, by ascending index; those of size 0 are left out. */
+  get regions(): readonly Region[] {
+    const regions: Region[] = [];
+    for (let index = 0; index < this.info.numRegions; index++) {
+      const region = this.#find(index);
+      if (region !== null && region.size > 0n) regions.push(region);
+    }
+    return regions;
+  }
+
+  /**
+   * A base address register's region. Of size 0 if the device does not have it, and for the upper
+   * half of a 64-bit one.
+   *
+   * @param n - 0 to 5
+   */
+  bar(n: number): Region {
+    checkInteger('BAR', n, 0, VFIO_PCI_BAR5_REGION_INDEX);
+    return this.region(n);
+  }
+
+  /**
+   * A region by its index (VFIO_DEVICE_GET_REGION_INFO).
+   *
+   * @param index - 0 to `info.numRegions - 1`
+   * @throws {@link VfioError} EINVAL for one the device does not have, such as VGA
+   */
+  region(index: number): Region {
+    checkInteger('region', index, 0, this.info.numRegions - 1);
+    const known = this.#regions.get(index);
+    if (known !== undefined && this.#handle.isOpen) return known;
+    const region = new Region(this.#handle, this.#windows, index);
+    this.#regions.set(index, region);
+    return region;
+  }
+
+  /**
+   * Resets the function (VFIO_DEVICE_RESET), on another thread since it can take a second.
+   * Interrupts and DMA mappings stay as they are; the device's own registers do not.
+   *
+   * @throws {@link VfioError} EINVAL if the device has no reset of its own, EAGAIN if another reset
+   *   is under way
+   */
+  async reset(): Promise<void> {
+    try {
+      await this.#handle.connection.reset();
+    } catch (error) {
+      throw explainReset(error);
+    }
+  }
+
+  /** As {@link reset}, on this thread. */
+  resetSync(): void {
+    try {
+      this.#handle.connection.resetSync();
+    } catch (error) {
+      throw explainReset(error);
+    }
+  }
+
+  /** The devices a hot reset would reset with this one (VFIO_DEVICE_GET_PCI_HOT_RESET_INFO). */
+  hotResetInfo(): HotResetInfo {
+    return this.#handle.connection.getHotResetInfo();
+  }
+
+  /**
+   * Resets the slot or bus (VFIO_DEVICE_PCI_HOT_RESET).
+   *
+   * @param others - every other device it resets, open in this program
+   * @throws {@link VfioError} EINVAL if one of the affected devices is not among them, ENODEV if
+   *   neither slot nor bus can be reset, EBUSY if one of them is in use
+   */
+  hotReset(others: readonly PciDevice[] = []): void {
+    if (!Array.isArray(others) || !others.every((other) => other instanceof PciDevice)) {
+      throw new TypeError('others must be an array of open devices');
+    }
+    this.#handle.connection.hotReset(others.map((other) => other.#handle.connection));
+  }
+
+  /**
+   * Lets the device use its address space by requests with a PASID as well
+   * (VFIO_DEVICE_ATTACH_IOMMUFD_PT with VFIO_DEVICE_ATTACH_PASID). Needs the character device and
+   * iommufd, and a device with PASID: the group path refuses it, and so do QEMU's devices, none of
+   * which has that capability.
+   *
+   * @param pasid - 20 bits
+   */
+  attachPasid(pasid: number): void {
+    checkInteger('pasid', pasid, 0, MAX_PASID);
+    this.#handle.connection.attachPasid(pasid);
+  }
+
+  /** Takes it back (VFIO_DEVICE_DETACH_IOMMUFD_PT). */
+  detachPasid(pasid: number): void {
+    checkInteger('pasid', pasid, 0, MAX_PASID);
+    this.#handle.connection.detachPasid(pasid);
+  }
+
+  /** An eventfd for this device: for `ioeventfd`, `request` or low power. The caller closes it. */
+  createEventfd(): Eventfd {
+    return this.#handle.connection.createEventfd();
+  }
+
+  /**
+   * Disables interrupts and closes their vectors, closes the windows, unmaps and releases DMA
+   * memory, then leaves the device. Idempotent; never throws, since leaving the device takes
+   * away whatever could not be taken away before.
+   */
+  close(): void {
+    if (!this.#handle.isOpen) return;
+    const steps = [
+      () => {
+        this.interrupts.close();
+      },
+      () => {
+        this.#windows.close();
+      },
+      () => {
+        this.dma.close();
+      },
+      () => {
+        this.#handle.take()?.close();
+      },
+      () => {
+        this.dma.releaseRest();
+      },
+    ];
+    for (const step of steps) {
+      try {
+        step();
+      } catch {
+        // See above: what comes next takes it away.
+      }
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.resolve();
+    this.close();
+  }
+
+  #find(index: number): Region | null {
+    try {
+      return this.region(index);
+    } catch (error) {
+      if (error instanceof VfioError && error.code === 'EINVAL') return null;
+      throw error;
+    }
+  }
+}
+
+function explainReset(error: unknown): unknown {
+  if (!(error instanceof VfioError && error.code === 'EINVAL')) return error;
+  return error.with({ hint: 'The device has no reset of its own: see hotReset().' });
+}

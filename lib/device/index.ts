@@ -1,0 +1,41 @@
+/** What a program sees of `vfio`, apart from the functions that open a device. */
+export type {
+  DeviceInfo,
+  Eventfd,
+  HotResetInfo,
+  HugePages,
+  IovaRange,
+  OpenedFds,
+  OpenOptions,
+  PciFunction,
+  RegionCapability,
+  RegisterWindow,
+  Via,
+  Width,
+} from '../backend/contract.js';
+export { VfioError } from '../errors.js';
+export * as pci from '../pci/index.js';
+export type {
+  BridgeHeader,
+  Capability,
+  CapabilityDetails,
+  EndpointHeader,
+  FieldsOf,
+  PciHeader,
+  RegisterName,
+} from '../pci/index.js';
+export type { BarDescription, ConfigSpace } from './config.js';
+export type { PciDevice } from './device.js';
+export type { DmaAccess, DmaBuffer } from './dma-buffer.js';
+export type { DmaFile, DmaOptions } from './dma-plan.js';
+export type { DmaSpace } from './dma.js';
+export type { Features, FeatureSupport } from './features.js';
+export type { Interrupts } from './interrupts.js';
+export type { IntxOptions, IntxVector } from './intx-vector.js';
+export type { Intx } from './intx.js';
+export type { DeviceApi } from './open.js';
+export type { Poller } from './poller.js';
+export type { IoeventfdOptions, Region, RegionArea, WindowOptions } from './region.js';
+export type { SingleIrq } from './single-irq.js';
+export type { EnableOptions, VectorIndex } from './vector-index.js';
+export type { Vector, VectorEvents, VectorOptions } from './vector.js';

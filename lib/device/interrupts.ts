@@ -1,0 +1,73 @@
+import {
+  VFIO_PCI_ERR_IRQ_INDEX,
+  VFIO_PCI_INTX_IRQ_INDEX,
+  VFIO_PCI_MSI_IRQ_INDEX,
+  VFIO_PCI_MSIX_IRQ_INDEX,
+  VFIO_PCI_REQ_IRQ_INDEX,
+} from '../backend/uapi.js';
+import { Dispatcher } from './dispatcher.js';
+import { Exclusive } from './exclusive.js';
+import type { Handle } from './handle.js';
+import { Intx } from './intx.js';
+import { Irq } from './irq.js';
+import { Poller } from './poller.js';
+import { SingleIrq } from './single-irq.js';
+import { VectorIndex } from './vector-index.js';
+
+/**
+ * The interrupts of a device. All its vectors are watched together: the event loop is woken once
+ * for however many were signalled, and calls their listeners.
+ *
+ * A listener that throws keeps no other vector from its turn; the exception is an uncaught one.
+ */
+export class Interrupts {
+  readonly intx: Intx;
+  readonly msi: VectorIndex;
+  readonly msix: VectorIndex;
+  /** The device reported an error. */
+  readonly err: SingleIrq;
+  /** The host wants the device back. */
+  readonly req: SingleIrq;
+  readonly #handle: Handle;
+  readonly #dispatcher: Dispatcher;
+
+  /** @internal */
+  constructor(handle: Handle) {
+    const intx = new Irq(handle, 'intx', VFIO_PCI_INTX_IRQ_INDEX);
+    const msi = new Irq(handle, 'msi', VFIO_PCI_MSI_IRQ_INDEX);
+    const msix = new Irq(handle, 'msix', VFIO_PCI_MSIX_IRQ_INDEX);
+    const err = new Irq(handle, 'err', VFIO_PCI_ERR_IRQ_INDEX);
+    const req = new Irq(handle, 'req', VFIO_PCI_REQ_IRQ_INDEX);
+    const dispatcher = new Dispatcher(
+      handle,
+      () => Math.max(intx.count, msi.count, msix.count) + err.count + req.count,
+    );
+    const exclusive = new Exclusive();
+    this.#handle = handle;
+    this.#dispatcher = dispatcher;
+    this.intx = new Intx(handle, intx, exclusive, dispatcher);
+    this.msi = new VectorIndex(handle, msi, exclusive, dispatcher);
+    this.msix = new VectorIndex(handle, msix, exclusive, dispatcher);
+    this.err = new SingleIrq(handle, err, dispatcher);
+    this.req = new SingleIrq(handle, req, dispatcher);
+  }
+
+  /**
+   * Takes the delivery of all interrupts of this device from the event loop, until the poller is
+   * closed.
+   *
+   * @throws {@link VfioError} EBUSY if a poller is open already
+   */
+  poll(): Poller {
+    return new Poller(this.#handle, this.#dispatcher);
+  }
+
+  /**
+   * Disables everything and closes all vectors, for the closing of the device.
+   * @internal
+   */
+  close(): void {
+    for (const part of [this.intx, this.msi, this.msix, this.err, this.req]) part.close();
+    this.#dispatcher.close();
+  }
+}

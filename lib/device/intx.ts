@@ -1,0 +1,77 @@
+import type { Dispatcher } from './dispatcher.js';
+import type { Exclusive } from './exclusive.js';
+import type { Handle } from './handle.js';
+import { type IntxOptions, IntxVector } from './intx-vector.js';
+import type { Irq } from './irq.js';
+import { checkVectorOptions } from './vector.js';
+
+/** The interrupt line of the device, INTA to INTD. */
+export class Intx {
+  readonly #handle: Handle;
+  readonly #irq: Irq;
+  readonly #exclusive: Exclusive;
+  readonly #dispatcher: Dispatcher;
+  #vector: IntxVector | undefined;
+
+  /** @internal */
+  constructor(handle: Handle, irq: Irq, exclusive: Exclusive, dispatcher: Dispatcher) {
+    this.#handle = handle;
+    this.#irq = irq;
+    this.#exclusive = exclusive;
+    this.#dispatcher = dispatcher;
+  }
+
+  /** 1, or 0 if the device has none. */
+  get count(): number {
+    return this.#irq.count;
+  }
+
+  /** Whether it is enabled. Of INTx, MSI and MSI-X only one can be. */
+  get active(): boolean {
+    return this.#exclusive.active === this.#irq;
+  }
+
+  /** The vector, if it is in use. */
+  get vector(): IntxVector | undefined {
+    return this.#vector;
+  }
+
+  /**
+   * Enables INTx with a new eventfd (SET_IRQS with DATA_EVENTFD).
+   *
+   * @throws {@link VfioError} ENXIO if the device has none; EBUSY if it is in use already, or if
+   *   MSI or MSI-X is active
+   */
+  request(options: IntxOptions = {}): IntxVector {
+    checkVectorOptions(options);
+    if (this.count === 0) throw this.#irq.error('ENXIO', 'the device has no intx');
+    if (this.#vector !== undefined) throw this.#irq.error('EBUSY', 'intx is in use already');
+    const context = {
+      handle: this.#handle,
+      irq: this.#irq,
+      dispatcher: this.#dispatcher,
+      // Without a trigger INTx would stay active, and in the way of MSI and MSI-X.
+      unbind: () => {
+        this.#exclusive.disable(this.#irq);
+      },
+      onClose: () => (this.#vector = undefined),
+    };
+    this.#vector = this.#exclusive.enable(this.#irq, () => new IntxVector(context, options));
+    return this.#vector;
+  }
+
+  /** Disables it and closes its vector. Idempotent. */
+  disable(): void {
+    this.#exclusive.disable(this.#irq);
+    this.#vector?.release();
+  }
+
+  /**
+   * As {@link disable}, whatever the kernel says.
+   * @internal
+   */
+  close(): void {
+    this.#exclusive.close(this.#irq);
+    this.#vector?.release();
+  }
+}

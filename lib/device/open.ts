@@ -1,0 +1,102 @@
+import type { Backend, DeviceConnection, OpenOptions, PciFunction } from '../backend/contract.js';
+import { VfioError } from '../errors.js';
+import { checkChoice, checkInteger } from './checks.js';
+import { PciDevice } from './device.js';
+import { parseUuid } from './uuid.js';
+
+/** How devices are found and opened, over some set of back ends. */
+export interface DeviceApi {
+  /**
+   * Opens a device. What can block (the kernel resets the function) is done on another thread.
+   *
+   * @param name - the address of a PCI function, `'0000:01:00.0'`, or an imitation, `'mock:nvme'`
+   * @throws TypeError and RangeError for wrong arguments
+   * @throws {@link VfioError} with a hint what to do: ENODEV (no such name, no IOMMU group), ENOENT
+   *   (not bound to vfio-pci), EBUSY (the group is in use or not viable), EACCES and EPERM
+   *   (permissions, VF token, unsafe interrupts), EAGAIN (another reset is under way)
+   * @example
+   * await using device = await openDevice('0000:01:00.0');
+   */
+  readonly openDevice: (name: string, options?: OpenOptions) => Promise<PciDevice>;
+  /** As {@link DeviceApi.openDevice}, on this thread. */
+  readonly openDeviceSync: (name: string, options?: OpenOptions) => PciDevice;
+  /** The PCI functions and imitations there are, without opening any. */
+  readonly listDevices: () => PciFunction[];
+}
+
+/** @param backends - asked in this order */
+export function deviceApi(backends: readonly Backend[]): DeviceApi {
+  const find = (name: string): Backend => {
+    const backend = backends.find((candidate) => candidate.owns(name));
+    if (backend === undefined) throw unknown(name, backends);
+    return backend;
+  };
+  return {
+    async openDevice(name, options = {}) {
+      checkName(name);
+      checkOptions(options);
+      return hold(await find(name).open(name, options));
+    },
+    openDeviceSync(name, options = {}) {
+      checkName(name);
+      checkOptions(options);
+      return hold(find(name).openSync(name, options));
+    },
+    listDevices: () => backends.flatMap((backend) => backend.list()),
+  };
+}
+
+function hold(connection: DeviceConnection): PciDevice {
+  try {
+    return new PciDevice(connection);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+const REAL = '0000:01:00.0';
+const MOCK = 'mock:nvme';
+
+function unknown(name: string, backends: readonly Backend[]): VfioError {
+  const owned = (example: string) => backends.some((backend) => backend.owns(example));
+  const forms = [
+    ...(owned(REAL) ? [`the address of a PCI function such as '${REAL}'`] : []),
+    ...(owned(MOCK) ? [`an imitation such as '${MOCK}'`] : []),
+  ];
+  return new VfioError({
+    code: 'ENODEV',
+    message: `not the name of a device: it is ${forms.join(', or ')}`,
+    path: name,
+    hint: owned(REAL)
+      ? "listDevices() and 'vfio list' tell the names there are."
+      : "Only imitations are opened by 'vfio/mock': import from 'vfio' for real devices.",
+  });
+}
+
+function checkName(name: unknown): asserts name is string {
+  if (typeof name !== 'string') throw new TypeError('name must be a string');
+}
+
+const OPTIONS = ['via', 'vfToken', 'noiommu', 'fds'];
+
+function checkOptions(options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError('options must be an object');
+  }
+  const stranger = Object.keys(options).find((option) => !OPTIONS.includes(option));
+  if (stranger !== undefined) {
+    throw new TypeError(`unknown option '${stranger}': there are ${OPTIONS.join(', ')}`);
+  }
+  const { via, vfToken, noiommu, fds } = options as OpenOptions;
+  if (via !== undefined) checkChoice('via', via, ['group', 'cdev']);
+  if (vfToken !== undefined) parseUuid('vfToken', vfToken);
+  if (noiommu !== undefined) checkChoice('noiommu', noiommu, [true, false]);
+  if (fds === undefined) return;
+  checkChoice('fds.via', fds.via, ['group', 'cdev']);
+  const numbers =
+    fds.via === 'group'
+      ? { container: fds.container, group: fds.group }
+      : { iommufd: fds.iommufd, device: fds.device };
+  for (const [what, fd] of Object.entries(numbers)) checkInteger(`fds.${what}`, fd, 0, 2 ** 31 - 1);
+}

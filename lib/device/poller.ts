@@ -1,0 +1,71 @@
+import { VfioError } from '../errors.js';
+import { checkInteger } from './checks.js';
+import type { Dispatcher } from './dispatcher.js';
+import type { Handle } from './handle.js';
+
+/**
+ * Interrupts by hand: for a program, or a Worker, that does nothing but wait for them. While it is
+ * open the event loop delivers none. Listeners run inside of `wait` and `spin`; promises such as
+ * those of `next()` settle when these have returned to the event loop.
+ *
+ * @example
+ * using poller = device.interrupts.poll();
+ * while (running) poller.wait(1000);
+ */
+export class Poller {
+  readonly #handle: Handle;
+  readonly #dispatcher: Dispatcher;
+  #open = true;
+
+  /** @internal */
+  constructor(handle: Handle, dispatcher: Dispatcher) {
+    dispatcher.startPolling();
+    this.#handle = handle;
+    this.#dispatcher = dispatcher;
+  }
+
+  /**
+   * Sleeps until an interrupt comes, and delivers it.
+   *
+   * @param timeoutMs - milliseconds; -1, the default, waits for ever
+   * @returns how many vectors were signalled, 0 when the time is over
+   * @throws what a listener has thrown, after all were called; {@link VfioError} EBADF if the
+   *   poller or the device is closed, EDEADLK if called by a listener
+   */
+  wait(timeoutMs = -1): number {
+    checkInteger('timeoutMs', timeoutMs, -1, 2 ** 31 - 1);
+    this.#checkOpen();
+    return this.#dispatcher.wait(timeoutMs);
+  }
+
+  /**
+   * As {@link wait}, but spins: wakes in about a microsecond, and takes all of a CPU.
+   *
+   * @param timeoutUs - microseconds
+   */
+  spin(timeoutUs: number): number {
+    checkInteger('timeoutUs', timeoutUs, 0, 2 ** 31 - 1);
+    this.#checkOpen();
+    return this.#dispatcher.spin(timeoutUs);
+  }
+
+  /** Gives delivery back to the event loop. Idempotent. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#dispatcher.stopPolling();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #checkOpen(): void {
+    if (this.#open) return;
+    throw new VfioError({
+      code: 'EBADF',
+      message: 'the poller is closed',
+      path: this.#handle.name,
+    });
+  }
+}

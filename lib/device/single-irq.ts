@@ -1,0 +1,68 @@
+import type { Dispatcher } from './dispatcher.js';
+import type { Handle } from './handle.js';
+import type { Irq } from './irq.js';
+import { checkVectorOptions, Vector, type VectorOptions } from './vector.js';
+
+/**
+ * An interrupt that VFIO itself raises, beside INTx, MSI or MSI-X. ERR: the device reported an
+ * uncorrectable error (AER). REQ: the host wants the device back, and asks again every 10 s until
+ * it is closed.
+ */
+export class SingleIrq {
+  readonly #handle: Handle;
+  readonly #irq: Irq;
+  readonly #dispatcher: Dispatcher;
+  #vector: Vector | undefined;
+
+  /** @internal */
+  constructor(handle: Handle, irq: Irq, dispatcher: Dispatcher) {
+    this.#handle = handle;
+    this.#irq = irq;
+    this.#dispatcher = dispatcher;
+  }
+
+  /** 1, or 0 if the device has none: ERR needs PCI Express. */
+  get count(): number {
+    return this.#irq.count;
+  }
+
+  /** The vector, if it is in use. */
+  get vector(): Vector | undefined {
+    return this.#vector;
+  }
+
+  /**
+   * Binds a new eventfd (SET_IRQS with DATA_EVENTFD).
+   *
+   * @throws {@link VfioError} ENXIO if the device has none; EBUSY if it is in use already
+   */
+  request(options: VectorOptions = {}): Vector {
+    checkVectorOptions(options);
+    const { name } = this.#irq;
+    if (this.count === 0) throw this.#irq.error('ENXIO', `the device has no ${name}`);
+    if (this.#vector !== undefined) throw this.#irq.error('EBUSY', `${name} is in use already`);
+    const context = {
+      handle: this.#handle,
+      irq: this.#irq,
+      dispatcher: this.#dispatcher,
+      unbind: () => {
+        this.#irq.bindOne(0, null);
+      },
+      onClose: () => (this.#vector = undefined),
+    };
+    this.#vector = new Vector(context, 0, options);
+    return this.#vector;
+  }
+
+  /**
+   * Closes its vector, whatever the kernel says.
+   * @internal
+   */
+  close(): void {
+    try {
+      this.#vector?.close();
+    } catch {
+      // The kernel drops the eventfd with the device.
+    }
+  }
+}

@@ -1,0 +1,12 @@
+/**
+ * `vfio`: drives PCI devices through Linux VFIO, and imitations of them.
+ *
+ * @packageDocumentation
+ */
+import { kernelBackend } from './backend/kernel/index.js';
+import { mockBackend } from './backend/mock/index.js';
+import { deviceApi } from './device/open.js';
+
+export * from './device/index.js';
+
+export const { openDevice, openDeviceSync, listDevices } = deviceApi([mockBackend, kernelBackend]);

@@ -1,0 +1,12 @@
+/**
+ * `vfio/mock`: the same, with imitations alone. Nothing native is loaded, so it runs wherever Node
+ * does.
+ *
+ * @packageDocumentation
+ */
+import { mockBackend } from './backend/mock/index.js';
+import { deviceApi } from './device/open.js';
+
+export * from './device/index.js';
+
+export const { openDevice, openDeviceSync, listDevices } = deviceApi([mockBackend]);

@@ -1,0 +1,43 @@
+import { bits, isSet, u32, u8 } from './bytes.js';
+
+export type BarKind = 'memory32' | 'memory64' | 'io';
+
+/** A base address register, as configuration space tells of it. */
+export interface Bar {
+  /** 0 to 5. A 64-bit one takes the next register as well, which is then not listed. */
+  readonly index: number;
+  readonly kind: BarKind;
+  readonly address: bigint;
+  readonly prefetchable: boolean;
+}
+
+const BAR0 = 0x10;
+/** Base address registers by header type: endpoint, bridge, CardBus bridge. */
+const COUNTS = [6, 2, 1];
+const TYPE_64 = 2;
+
+/**
+ * Decodes the base address registers: PCI Express Base Specification, section 7.5.1.2.1. A register
+ * that reads zero is listed as 32-bit memory at 0; only its size tells whether it is implemented.
+ */
+export function decodeBars(config: Uint8Array): Bar[] {
+  const count = COUNTS[bits(u8(config, 0x0e), 0, 6)] ?? 0;
+  const bars: Bar[] = [];
+  for (let index = 0; index < count; index++) {
+    const low = u32(config, BAR0 + 4 * index);
+    if (isSet(low, 0)) {
+      bars.push({ index, kind: 'io', address: BigInt(low) & ~3n, prefetchable: false });
+      continue;
+    }
+    const wide = bits(low, 1, 2) === TYPE_64 && index + 1 < count;
+    const high = wide ? u32(config, BAR0 + 4 * (index + 1)) : 0;
+    bars.push({
+      index,
+      kind: wide ? 'memory64' : 'memory32',
+      address: (BigInt(high) << 32n) | (BigInt(low) & ~0xfn),
+      prefetchable: isSet(low, 3),
+    });
+    if (wide) index++;
+  }
+  return bars;
+}

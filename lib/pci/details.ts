@@ -1,0 +1,196 @@
+import { isSet, readBits, u16 } from './bytes.js';
+import { decodeFields } from './fields.js';
+import { type FieldsOf, type RegisterName, registerOffset, REGISTERS } from './registers.js';
+
+/** PCI Power Management Interface Specification, section 3.2. */
+export interface PmDetails {
+  readonly version: number;
+  readonly d1: boolean;
+  readonly d2: boolean;
+  /** Power states from which PME can be signalled: D0, D1, D2, D3hot, D3cold. */
+  readonly pmeSupport: readonly string[];
+  /** 0 to 3: D0 to D3hot. */
+  readonly powerState: number;
+  /** The function keeps its state on the way from D3hot to D0. */
+  readonly noSoftReset: boolean;
+  readonly pmeEnabled: boolean;
+  readonly pmeStatus: boolean;
+}
+
+/** PCI Express Base Specification, section 7.7.1. */
+export interface MsiDetails {
+  readonly enabled: boolean;
+  /** Vectors the device can use: 1 to 32. */
+  readonly vectors: number;
+  /** Vectors it was given. */
+  readonly vectorsEnabled: number;
+  readonly address64: boolean;
+  readonly perVectorMasking: boolean;
+  readonly address: bigint;
+  readonly data: number;
+  /** One bit a vector; 0 without per-vector masking. */
+  readonly mask: number;
+  readonly pending: number;
+}
+
+/** A place in a BAR. */
+export interface BarLocation {
+  /** BAR indicator: 0 to 5; 6 and 7 are reserved. */
+  readonly bir: number;
+  /** Bytes. */
+  readonly offset: number;
+}
+
+/** PCI Express Base Specification, section 7.7.2. */
+export interface MsixDetails {
+  readonly enabled: boolean;
+  readonly functionMask: boolean;
+  /** Entries of the table: 1 to 2048. */
+  readonly vectors: number;
+  /** The table: 16 bytes a vector. */
+  readonly table: BarLocation;
+  /** The pending bit array: one bit a vector, in units of 8 bytes. */
+  readonly pba: BarLocation;
+}
+
+/** PCI Express Base Specification, section 7.5.3. */
+export interface PcieDetails {
+  readonly version: number;
+  /** `'endpoint'`, `'legacy_endpoint'`, `'root_port'`, …; `'type_0xb'` where it is reserved. */
+  readonly type: string;
+  /** Bytes: what the device is able to, and what it is set to. */
+  readonly maxPayloadSupported: number;
+  readonly maxPayload: number;
+  readonly maxReadRequest: number;
+  /** Function level reset. */
+  readonly flr: boolean;
+  /** Null for what has no link. Speeds in GT/s, null where the code is unknown. */
+  readonly link: {
+    readonly maxSpeed: number | null;
+    readonly maxWidth: number;
+    readonly speed: number | null;
+    readonly width: number;
+  } | null;
+}
+
+/** What can be decoded, by the capability's name. */
+export interface CapabilityDetails {
+  pm: PmDetails;
+  msi: MsiDetails;
+  msix: MsixDetails;
+  pcie: PcieDetails;
+}
+
+const PME_STATES = ['D0', 'D1', 'D2', 'D3hot', 'D3cold'];
+const PCIE_TYPES: Readonly<Record<number, string>> = {
+  0x0: 'endpoint',
+  0x1: 'legacy_endpoint',
+  0x4: 'root_port',
+  0x5: 'upstream_port',
+  0x6: 'downstream_port',
+  0x7: 'pcie_to_pci_bridge',
+  0x8: 'pci_to_pcie_bridge',
+  0x9: 'rc_integrated_endpoint',
+  0xa: 'rc_event_collector',
+};
+const LINK_SPEEDS = [null, 2.5, 5, 8, 16, 32, 64, 128];
+
+/**
+ * Decoders by the capability's name.
+ *
+ * Each takes the image of configuration space and the offset of its capability.
+ */
+export const DECODERS: {
+  readonly [N in keyof CapabilityDetails]: (
+    config: Uint8Array,
+    offset: number,
+  ) => CapabilityDetails[N];
+} = { pm: decodePm, msi: decodeMsi, msix: decodeMsix, pcie: decodePcie };
+
+function decodePm(config: Uint8Array, offset: number): PmDetails {
+  const capabilities = fieldsAt(config, offset, 'pm.capabilities');
+  const control = fieldsAt(config, offset, 'pm.control_status');
+  return {
+    version: capabilities.version,
+    d1: capabilities.d1 === 1,
+    d2: capabilities.d2 === 1,
+    pmeSupport: PME_STATES.filter((_, state) => isSet(capabilities.pme_support, state)),
+    powerState: control.power_state,
+    noSoftReset: control.no_soft_reset === 1,
+    pmeEnabled: control.pme_enable === 1,
+    pmeStatus: control.pme_status === 1,
+  };
+}
+
+function decodeMsi(config: Uint8Array, offset: number): MsiDetails {
+  const control = fieldsAt(config, offset, 'msi.control');
+  const high = valueAt(config, offset, 'msi.address_high');
+  return {
+    enabled: control.enable === 1,
+    vectors: Math.min(2 ** control.multiple_message_capable, 32),
+    vectorsEnabled: Math.min(2 ** control.multiple_message_enable, 32),
+    address64: control.address_64 === 1,
+    perVectorMasking: control.per_vector_masking === 1,
+    address: (BigInt(high) << 32n) | BigInt(valueAt(config, offset, 'msi.address')),
+    data: valueAt(config, offset, 'msi.data'),
+    mask: valueAt(config, offset, 'msi.mask'),
+    pending: valueAt(config, offset, 'msi.pending'),
+  };
+}
+
+function decodeMsix(config: Uint8Array, offset: number): MsixDetails {
+  const control = fieldsAt(config, offset, 'msix.control');
+  const table = fieldsAt(config, offset, 'msix.table');
+  const pba = fieldsAt(config, offset, 'msix.pba');
+  return {
+    enabled: control.enable === 1,
+    functionMask: control.function_mask === 1,
+    vectors: control.table_size + 1,
+    table: { bir: table.bir, offset: table.offset * 8 },
+    pba: { bir: pba.bir, offset: pba.offset * 8 },
+  };
+}
+
+function decodePcie(config: Uint8Array, offset: number): PcieDetails {
+  const { version, type } = fieldsAt(config, offset, 'pcie.capabilities');
+  const capabilities = fieldsAt(config, offset, 'pcie.device_capabilities');
+  const control = fieldsAt(config, offset, 'pcie.device_control');
+  return {
+    version,
+    type: PCIE_TYPES[type] ?? `type_0x${type.toString(16)}`,
+    maxPayloadSupported: 128 << capabilities.max_payload_size,
+    maxPayload: 128 << control.max_payload_size,
+    maxReadRequest: 128 << control.max_read_request_size,
+    flr: capabilities.flr === 1,
+    link: decodeLink(config, offset),
+  };
+}
+
+function decodeLink(config: Uint8Array, offset: number): PcieDetails['link'] {
+  const control = u16(config, offset + 2);
+  if (registerOffset(REGISTERS['pcie.link_status'], control) === null) return null;
+  const capabilities = fieldsAt(config, offset, 'pcie.link_capabilities');
+  const status = fieldsAt(config, offset, 'pcie.link_status');
+  return {
+    maxSpeed: LINK_SPEEDS[capabilities.max_link_speed] ?? null,
+    maxWidth: capabilities.max_link_width,
+    speed: LINK_SPEEDS[status.current_link_speed] ?? null,
+    width: status.negotiated_link_width,
+  };
+}
+
+/** The value of a register of the capability at `offset`; 0 if the device has no such register. */
+function valueAt(config: Uint8Array, offset: number, name: RegisterName): number {
+  const register = REGISTERS[name];
+  const at = registerOffset(register, u16(config, offset + 2));
+  if (at === null) return 0;
+  return readBits(config, offset + at, register.width);
+}
+
+function fieldsAt<N extends RegisterName>(
+  config: Uint8Array,
+  offset: number,
+  name: N,
+): FieldsOf<N> {
+  return decodeFields(REGISTERS[name], valueAt(config, offset, name)) as FieldsOf<N>;
+}

@@ -1,0 +1,65 @@
+import { bits } from './bytes.js';
+
+/** Part of a register, from bit `low` to bit `high`, both inclusive. */
+export interface Field {
+  readonly low: number;
+  readonly high: number;
+  /** RW1C: writing one clears it, so an update of its neighbours must write zero. */
+  readonly clears: boolean;
+}
+
+export type Fields = Readonly<Record<string, Field>>;
+
+export function field(low: number, high = low): Field {
+  return { low, high, clears: false };
+}
+
+export function rw1c(low: number, high = low): Field {
+  return { low, high, clears: true };
+}
+
+/** The fields of a register's value by name. */
+export function decodeFields<F extends Fields>(
+  register: { readonly fields: F },
+  value: number,
+): Record<keyof F, number> {
+  const entries = Object.entries(register.fields);
+  const decoded = entries.map(([name, { low, high }]) => [name, bits(value, low, high)]);
+  return Object.fromEntries(decoded) as Record<keyof F, number>;
+}
+
+/**
+ * The value to write so that the named fields change and nothing else does: the others keep what
+ * was read, and those that are cleared by writing one get zero.
+ *
+ * @throws TypeError for a name the register has not; RangeError for a value its field cannot hold
+ */
+export function updateFields(
+  register: { readonly fields: Fields },
+  current: number,
+  changes: Readonly<Record<string, number | undefined>>,
+): number {
+  let value = current;
+  for (const { low, high, clears } of Object.values(register.fields)) {
+    if (clears) value = replace(value, low, high, 0);
+  }
+  for (const [name, change] of Object.entries(changes)) {
+    if (change === undefined) continue;
+    const target = Object.hasOwn(register.fields, name) ? register.fields[name] : undefined;
+    if (target === undefined) {
+      throw new TypeError(
+        `no field '${name}': there is ${Object.keys(register.fields).join(', ') || 'none'}`,
+      );
+    }
+    const max = 2 ** (target.high - target.low + 1) - 1;
+    if (!Number.isInteger(change) || change < 0 || change > max) {
+      throw new RangeError(`${name} must be an integer from 0 to ${max}, not ${change}`);
+    }
+    value = replace(value, target.low, target.high, change);
+  }
+  return value;
+}
+
+function replace(value: number, low: number, high: number, bitsOfField: number): number {
+  return value + (bitsOfField - bits(value, low, high)) * 2 ** low;
+}

@@ -1,0 +1,162 @@
+import { bits, isSet, u16, u32, u8 } from './bytes.js';
+import { decodeFields } from './fields.js';
+import { type FieldsOf, REGISTERS } from './registers.js';
+
+interface CommonHeader {
+  readonly vendorId: number;
+  readonly deviceId: number;
+  /** The bits of the command register by name. */
+  readonly command: FieldsOf<'command'>;
+  /** The bits of the status register by name. */
+  readonly status: FieldsOf<'status'>;
+  readonly revision: number;
+  /** 24 bits: base class, sub class, programming interface. */
+  readonly classCode: number;
+  /** Bytes; the register counts in units of 4. */
+  readonly cacheLineSize: number;
+  readonly latencyTimer: number;
+  readonly multiFunction: boolean;
+  readonly bist: number;
+  readonly capabilitiesPointer: number;
+  readonly interruptLine: number;
+  /** 0: none, 1 to 4: INTA to INTD. */
+  readonly interruptPin: number;
+}
+
+/** Header of an endpoint: PCI Express Base Specification, section 7.5.1.2. */
+export interface EndpointHeader extends CommonHeader {
+  readonly type: 0;
+  readonly cardbusCis: number;
+  readonly subsystemVendorId: number;
+  readonly subsystemId: number;
+  readonly rom: RomAddress;
+  readonly minGrant: number;
+  readonly maxLatency: number;
+}
+
+/** Header of a bridge: section 7.5.1.3. Windows are closed where the limit is below the base. */
+export interface BridgeHeader extends CommonHeader {
+  readonly type: 1;
+  readonly primaryBus: number;
+  readonly secondaryBus: number;
+  readonly subordinateBus: number;
+  readonly secondaryLatencyTimer: number;
+  readonly secondaryStatus: number;
+  /** First and last address, both inclusive. */
+  readonly ioWindow: AddressWindow;
+  readonly memoryWindow: AddressWindow;
+  readonly prefetchableWindow: AddressWindow;
+  readonly rom: RomAddress;
+  readonly bridgeControl: number;
+}
+
+/** A header whose layout is not known here (CardBus, reserved): the common part alone. */
+export interface OtherHeader extends CommonHeader {
+  readonly type: number;
+}
+
+export type PciHeader = EndpointHeader | BridgeHeader | OtherHeader;
+
+export interface RomAddress {
+  readonly enabled: boolean;
+  readonly address: number;
+}
+
+export interface AddressWindow {
+  readonly base: bigint;
+  readonly limit: bigint;
+}
+
+/** Tells an endpoint's header from the others. */
+export function isEndpoint(header: PciHeader): header is EndpointHeader {
+  return header.type === 0;
+}
+
+/** Tells a bridge's header from the others. */
+export function isBridge(header: PciHeader): header is BridgeHeader {
+  return header.type === 1;
+}
+
+/**
+ * Decodes the first 64 bytes of configuration space.
+ *
+ * @param config - at least the header; what is missing reads as all ones
+ */
+export function decodeHeader(config: Uint8Array): PciHeader {
+  const type = bits(u8(config, 0x0e), 0, 6);
+  const common: CommonHeader = {
+    vendorId: u16(config, 0x00),
+    deviceId: u16(config, 0x02),
+    command: decodeFields(REGISTERS.command, u16(config, 0x04)),
+    status: decodeFields(REGISTERS.status, u16(config, 0x06)),
+    revision: u8(config, 0x08),
+    classCode: bits(u32(config, 0x08), 8, 31),
+    cacheLineSize: u8(config, 0x0c) * 4,
+    latencyTimer: u8(config, 0x0d),
+    multiFunction: isSet(u8(config, 0x0e), 7),
+    bist: u8(config, 0x0f),
+    capabilitiesPointer: u8(config, type === 2 ? 0x14 : 0x34),
+    interruptLine: u8(config, 0x3c),
+    interruptPin: u8(config, 0x3d),
+  };
+  if (type === 0) return { ...common, type, ...decodeEndpoint(config) };
+  if (type === 1) return { ...common, type, ...decodeBridge(config) };
+  return { ...common, type };
+}
+
+function decodeEndpoint(config: Uint8Array) {
+  return {
+    cardbusCis: u32(config, 0x28),
+    subsystemVendorId: u16(config, 0x2c),
+    subsystemId: u16(config, 0x2e),
+    rom: decodeRom(u32(config, 0x30)),
+    minGrant: u8(config, 0x3e),
+    maxLatency: u8(config, 0x3f),
+  };
+}
+
+function decodeBridge(config: Uint8Array) {
+  return {
+    primaryBus: u8(config, 0x18),
+    secondaryBus: u8(config, 0x19),
+    subordinateBus: u8(config, 0x1a),
+    secondaryLatencyTimer: u8(config, 0x1b),
+    ioWindow: decodeIoWindow(config),
+    secondaryStatus: u16(config, 0x1e),
+    memoryWindow: window(u16(config, 0x20), u16(config, 0x22), 0, 0),
+    prefetchableWindow: decodePrefetchableWindow(config),
+    rom: decodeRom(u32(config, 0x38)),
+    bridgeControl: u16(config, 0x3e),
+  };
+}
+
+function decodeRom(register: number): RomAddress {
+  return { enabled: isSet(register, 0), address: bits(register, 11, 31) * 2 ** 11 };
+}
+
+/** I/O windows are aligned to 4 KiB; bit 0 of the base says that the upper halves exist. */
+function decodeIoWindow(config: Uint8Array): AddressWindow {
+  const base = u8(config, 0x1c);
+  const limit = u8(config, 0x1d);
+  const wide = bits(base, 0, 3) === 1;
+  const high = (offset: number) => (wide ? u16(config, offset) * 0x1_0000 : 0);
+  return {
+    base: BigInt(bits(base, 4, 7) * 0x1000 + high(0x30)),
+    limit: BigInt(bits(limit, 4, 7) * 0x1000 + 0xfff + high(0x32)),
+  };
+}
+
+function decodePrefetchableWindow(config: Uint8Array): AddressWindow {
+  const base = u16(config, 0x24);
+  const wide = bits(base, 0, 3) === 1;
+  const high = (offset: number) => (wide ? u32(config, offset) : 0);
+  return window(base, u16(config, 0x26), high(0x28), high(0x2c));
+}
+
+/** Memory windows are aligned to 1 MiB. */
+function window(base: number, limit: number, baseHigh: number, limitHigh: number): AddressWindow {
+  return {
+    base: (BigInt(baseHigh) << 32n) + (BigInt(bits(base, 4, 15)) << 20n),
+    limit: (BigInt(limitHigh) << 32n) + (BigInt(bits(limit, 4, 15)) << 20n) + 0xf_ffffn,
+  };
+}

@@ -1,0 +1,172 @@
+import test from 'ava';
+import type { RegisterName } from '../../lib/pci/index.js';
+import { type FakeConnection, openFake } from './fake.js';
+
+/** PM at 0x40, MSI with 64 bits at 0x50, PCIe 2 at 0x80, AER at 0x100. */
+function program({ config }: FakeConnection): void {
+  config.set([0x86, 0x80, 0x34, 0x12, 0x03, 0x04, 0x10, 0x00]);
+  config.set([0x04, 0x00, 0x00, 0xfe], 0x10);
+  config.set([0x01, 0xc0, 0x00, 0x00], 0x18);
+  config[0x34] = 0x40;
+  config.set([0x01, 0x50, 0x03, 0x00, 0x03, 0x81], 0x40);
+  config.set([0x05, 0x80, 0x80, 0x00], 0x50);
+  config.set([0x10, 0x00, 0x02, 0x00], 0x80);
+  config.set([0x01, 0x00, 0x02, 0x00], 0x100);
+}
+
+const open = () =>
+  openFake((connection) => {
+    program(connection);
+    connection.regions[0] = { size: 0x4000n };
+  });
+
+test('size comes from the region', (t) => {
+  t.is(open().device.config.size, 4096);
+});
+
+test('one access of the width that was asked for', (t) => {
+  const { device, script } = open();
+  const { config } = device;
+  t.is(config.read8(1), 0x80);
+  t.is(config.read16(2), 0x1234);
+  t.is(config.read32(0), 0x1234_8086);
+  config.write8(0x3c, 0xff);
+  config.write16(4, 0xffff);
+  config.write32(0x10, 0xffff_ffff);
+  t.deepEqual(script.take(), [
+    'load 7 1 1',
+    'load 7 2 2',
+    'load 7 0 4',
+    'store 7 60 1 0xff',
+    'store 7 4 2 0xffff',
+    'store 7 16 4 0xffffffff',
+  ]);
+});
+
+test('wrong offsets and values are refused before any access', (t) => {
+  const { device, script } = open();
+  const { config } = device;
+  for (const offset of [-1, 4096, 2 ** 53]) {
+    t.throws(() => config.read8(offset), { instanceOf: RangeError });
+  }
+  t.throws(() => config.read32(4094), { instanceOf: RangeError });
+  t.throws(() => config.read16(3), { instanceOf: RangeError, message: /not aligned to 2/ });
+  t.throws(() => config.read32(2), { instanceOf: RangeError });
+  t.throws(() => config.read8(0.5), { instanceOf: TypeError });
+  t.throws(() => config.read8('0' as never), { instanceOf: TypeError });
+  t.throws(
+    () => {
+      config.write8(0, 256);
+    },
+    { instanceOf: RangeError },
+  );
+  t.throws(
+    () => {
+      config.write16(0, -1);
+    },
+    { instanceOf: RangeError },
+  );
+  t.throws(
+    () => {
+      config.write32(0, 2 ** 32);
+    },
+    { instanceOf: RangeError },
+  );
+  t.throws(() => config.read(4090, 7), { instanceOf: RangeError });
+  t.throws(() => config.write(4095, new Uint8Array(2)), { instanceOf: RangeError });
+  t.throws(() => config.write(0, [1] as never), { instanceOf: TypeError });
+  t.deepEqual(script.take(), []);
+});
+
+test('blocks', (t) => {
+  const { device, script } = open();
+  t.deepEqual([...device.config.read(0, 4)], [0x86, 0x80, 0x34, 0x12]);
+  t.is(device.config.write(0x3c, Uint8Array.of(7, 8)), 2);
+  t.deepEqual(script.take(), ['read 7 0 4', 'write 7 60 [7,8]']);
+});
+
+test('header, BARs with the size of their region, and details', (t) => {
+  const { device } = open();
+  t.like(device.config.header(), { vendorId: 0x8086, deviceId: 0x1234, type: 0 });
+  t.deepEqual(device.config.bars(), [
+    { index: 0, kind: 'memory64', address: 0xfe00_0000n, prefetchable: false, size: 0x4000n },
+  ]);
+  t.like(device.config.details('msi'), { address64: true, vectors: 1 });
+  t.is(device.config.details('msix'), undefined);
+});
+
+test('capabilities are walked once', (t) => {
+  const { device, script } = open();
+  t.deepEqual(
+    device.config.capabilities().map(({ name }) => name),
+    ['pm', 'msi', 'pcie', 'aer'],
+  );
+  t.is(device.config.find('aer')?.offset, 0x100);
+  t.is(device.config.find('msix'), undefined);
+  t.deepEqual(script.take(), ['read 7 0 4096']);
+});
+
+test('none at all may be a device that does not answer, and is asked again', (t) => {
+  const { device, connection } = openFake(({ config }) => config.fill(0xff));
+  t.deepEqual(device.config.capabilities(), []);
+  connection.config.fill(0);
+  program(connection);
+  t.is(device.config.capabilities().length, 4);
+});
+
+test('registers by name, where the layout of the device has them', (t) => {
+  const { device, script } = open();
+  const { config } = device;
+  t.is(config.get('vendor_id'), 0x8086);
+  t.is(config.get('pm.control_status'), 0x8103);
+  script.take();
+  config.set('msi.data', 0x4021);
+  t.deepEqual(script.take(), ['load 7 82 2', 'store 7 92 2 0x4021']);
+  config.set('pcie.device_control', 0x2810);
+  t.is(config.fields('pcie.device_control').max_read_request_size, 2);
+  t.deepEqual(config.fields('vendor_id'), {});
+});
+
+test('registers the device does not have, and names nobody has', (t) => {
+  const { device, script } = open();
+  t.throws(() => device.config.get('msix.control'), {
+    code: 'ENXIO',
+    message: /no msix capability.*fake:device msix\.control/,
+  });
+  t.throws(() => device.config.get('msi.mask'), { code: 'ENXIO', message: /no such register/ });
+  script.take();
+  for (const name of ['comand', 'toString']) {
+    t.throws(() => device.config.get(name as RegisterName), { instanceOf: TypeError });
+  }
+  t.deepEqual(script.take(), []);
+});
+
+test('an update is one read and one write', (t) => {
+  const { device, script } = open();
+  device.config.update('command', { bus_master: 1, intx_disable: 0 });
+  t.deepEqual(script.take(), ['load 7 4 2', 'store 7 4 2 0x7']);
+  device.config.find('pm');
+  script.take();
+  device.config.update('pm.control_status', { power_state: 0 });
+  t.deepEqual(script.take(), ['load 7 68 2', 'store 7 68 2 0x100']);
+});
+
+test('a wrong update touches nothing', (t) => {
+  const { device, script } = open();
+  const update = (changes: object) => {
+    device.config.update('command', changes);
+  };
+  t.throws(
+    () => {
+      update({ bus_mastr: 1 });
+    },
+    { instanceOf: TypeError },
+  );
+  t.throws(
+    () => {
+      update({ bus_master: 2 });
+    },
+    { instanceOf: RangeError },
+  );
+  t.deepEqual(script.take(), []);
+});

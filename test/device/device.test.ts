@@ -1,0 +1,237 @@
+import test from 'ava';
+import { PciDevice } from '../../lib/device/device.js';
+import { VfioError } from '../../lib/errors.js';
+import { FakeConnection, openFake } from './fake.js';
+
+test('what it is', (t) => {
+  const { device } = openFake();
+  t.like(device, { name: 'fake:device', via: 'cdev', closed: false });
+  t.deepEqual(device.info, { flags: 3, numRegions: 10, numIrqs: 5 });
+});
+
+/** A device with one of everything in use. */
+function busy() {
+  const fake = openFake(({ regions }) => {
+    regions[0] = { size: 0x4000n, flags: 7 };
+  });
+  const { device } = fake;
+  const window = device.bar(0).map();
+  const buffer = device.dma.allocateSync(4096);
+  const vector = device.interrupts.msix.request(1);
+  const request = device.interrupts.req.request();
+  fake.script.take();
+  return { ...fake, window, buffer, vector, request };
+}
+
+test('closing: interrupts, their set, windows, DMA, the connection, each once', (t) => {
+  const { device, script, vector, request, buffer } = busy();
+  device.close();
+  device.close();
+  device[Symbol.dispose]();
+  t.deepEqual(script.take(), [
+    'irqs msix none|trigger 0+0',
+    'set.remove 0',
+    'eventfd.close 0',
+    'irqs req eventfd|trigger 0+1 [null]',
+    'set.remove 1',
+    'eventfd.close 1',
+    'set.close',
+    'window.close 0 0x0',
+    'unmap 0x1000 4096 flags=0',
+    'memory.release 4096',
+    'close',
+  ]);
+  t.true(device.closed && vector.closed && request.closed);
+  t.false(buffer.mapped);
+});
+
+test('closing goes on where a step fails; memory that stayed mapped outlives the connection', (t) => {
+  const { device, script, connection } = busy();
+  for (const kind of ['irqs', 'window.close', 'unmap']) script.fail(kind);
+  device.close();
+  t.deepEqual(script.take().slice(-5), [
+    'set.close',
+    'window.close 0 0x0',
+    'unmap 0x1000 4096 flags=0',
+    'close',
+    'memory.release 4096',
+  ]);
+  t.true(connection.eventfds.every(({ closed }) => closed));
+  t.is(device.dma.mapped, 0);
+});
+
+test('waiting for a vector ends with the device', async (t) => {
+  const { device, vector, request } = busy();
+  const waiting = vector.next();
+  const iteration = (async () => {
+    for await (const count of request) t.fail(count.toString());
+  })();
+  device.close();
+  await t.throwsAsync(waiting, { code: 'ECANCELED' });
+  await iteration;
+});
+
+test('await using', async (t) => {
+  const { device, script } = openFake();
+  await device[Symbol.asyncDispose]();
+  t.deepEqual(script.take(), ['close']);
+});
+
+test('after closing everything throws EBADF, and touches nothing', async (t) => {
+  const { device, script, vector, buffer } = busy();
+  const { config, dma, interrupts, features } = device;
+  const bar = device.bar(0);
+  const eventfd = device.createEventfd();
+  device.close();
+  script.take();
+  const uses: (() => unknown)[] = [
+    () => config.read8(0),
+    () => config.read16(0),
+    () => config.read32(0),
+    () => {
+      config.write32(0, 0);
+    },
+    () => config.read(0, 4),
+    () => config.write(0, new Uint8Array(4)),
+    () => config.header(),
+    () => config.bars(),
+    () => config.capabilities(),
+    () => config.get('command'),
+    () => {
+      config.update('command', { memory: 1 });
+    },
+    () => device.regions,
+    () => device.bar(0),
+    () => device.region(7),
+    () => bar.map(),
+    () => bar.read(0, 4),
+    () => bar.write(0, new Uint8Array(4)),
+    () => bar.load(0, 4),
+    () => {
+      bar.store(0, 4, 0);
+    },
+    () => {
+      bar.ioeventfd({ offset: 0, width: 4, value: 0n, eventfd });
+    },
+    () => dma.ranges(),
+    () => dma.pageSize,
+    () => dma.allocateSync(4096),
+    () => dma.mapSync(new SharedArrayBuffer(4096)),
+    () => dma.unmap(0x1000n, 4096),
+    () => dma.unmapAll(),
+    () => interrupts.msix.count,
+    () => interrupts.msix.request(0),
+    () => {
+      interrupts.msi.enable();
+    },
+    () => interrupts.intx.request(),
+    () => interrupts.err.request(),
+    () => interrupts.poll(),
+    () => {
+      vector.trigger();
+    },
+    () => features.probe(1),
+    () => features.get(1, 8),
+    () => {
+      features.set(1);
+    },
+    () => {
+      device.resetSync();
+    },
+    () => device.hotResetInfo(),
+    () => {
+      device.hotReset();
+    },
+    () => {
+      device.attachPasid(1);
+    },
+    () => {
+      device.detachPasid(1);
+    },
+    () => device.createEventfd(),
+  ];
+  for (const use of uses) t.throws(use, { instanceOf: VfioError, code: 'EBADF' }, use.toString());
+  for (const use of [() => device.reset(), () => dma.allocate(1), () => vector.next()]) {
+    await t.throwsAsync(use, { code: 'EBADF' });
+  }
+  t.notThrows(() => {
+    vector.close();
+    buffer.free();
+    interrupts.msix.disable();
+    interrupts.intx.disable();
+  });
+  t.deepEqual(script.take(), []);
+});
+
+test('reset, and what to do where there is none', async (t) => {
+  const { device, script } = openFake();
+  await device.reset();
+  device.resetSync();
+  t.deepEqual(script.take(), ['reset', 'resetSync']);
+  for (const kind of ['reset', 'resetSync']) script.fail(kind, new VfioError({ code: 'EINVAL' }));
+  const hint = 'The device has no reset of its own: see hotReset().';
+  t.like(await t.throwsAsync(device.reset()), { code: 'EINVAL', hint });
+  t.like(
+    t.throws(() => {
+      device.resetSync();
+    }),
+    { hint },
+  );
+  script.fail('reset', new VfioError({ code: 'EAGAIN' }));
+  t.like(await t.throwsAsync(device.reset()), { code: 'EAGAIN', hint: undefined });
+});
+
+test('hot reset takes the other devices along', (t) => {
+  const { device, script } = openFake();
+  const second = new FakeConnection();
+  second.name = 'fake:second';
+  const other = new PciDevice(second);
+  t.deepEqual(device.hotResetInfo().devices, []);
+  device.hotReset();
+  device.hotReset([other]);
+  t.deepEqual(script.take(), ['getHotResetInfo', 'hotReset ', 'hotReset fake:second']);
+  for (const wrong of [other, [{}], ['fake:second']]) {
+    t.throws(
+      () => {
+        device.hotReset(wrong as never);
+      },
+      { instanceOf: TypeError },
+    );
+  }
+  other.close();
+  t.throws(
+    () => {
+      device.hotReset([other]);
+    },
+    { code: 'EBADF', message: /fake:second/ },
+  );
+  t.deepEqual(script.take(), []);
+});
+
+test('PASIDs have 20 bits', (t) => {
+  const { device, script } = openFake();
+  device.attachPasid(0xf_ffff);
+  device.detachPasid(0);
+  t.deepEqual(script.take(), ['attachPasid 1048575', 'detachPasid 0']);
+  for (const pasid of [-1, 0x10_0000]) {
+    t.throws(
+      () => {
+        device.attachPasid(pasid);
+      },
+      { instanceOf: RangeError },
+    );
+    t.throws(
+      () => {
+        device.detachPasid(pasid);
+      },
+      { instanceOf: RangeError },
+    );
+  }
+  t.throws(
+    () => {
+      device.attachPasid('1' as never);
+    },
+    { instanceOf: TypeError },
+  );
+  t.deepEqual(script.take(), []);
+});

@@ -1,0 +1,406 @@
+import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
+import test from 'ava';
+import type { Vector } from '../../lib/device/vector.js';
+import { openFake } from './fake.js';
+
+/** A device with so many vectors in use. */
+function withVectors(count: number, options = {}) {
+  const fake = openFake();
+  const { msix } = fake.device.interrupts;
+  const vectors = Array.from({ length: count }, (_, n) => msix.request(n, options));
+  const [a, b, c, d] = vectors as [Vector, Vector, Vector, Vector];
+  fake.script.take();
+  return { ...fake, msix, vectors, a, b, c, d, set: fake.connection.set };
+}
+
+const fds = (vectors: readonly Vector[]) => vectors.map(({ eventfd }) => eventfd);
+
+/** What became an uncaught exception since. ava listens too, and is kept out of it. */
+function catchUncaught() {
+  const others = process.listeners('uncaughtException');
+  const caught: unknown[] = [];
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', (error) => caught.push(error));
+  return async () => {
+    await setImmediate();
+    process.removeAllListeners('uncaughtException');
+    for (const other of others) process.on('uncaughtException', other);
+    return caught;
+  };
+}
+
+test('one wake, each vector that fired, in order', (t) => {
+  const { vectors, set } = withVectors(4);
+  const log: unknown[] = [];
+  for (const vector of vectors) {
+    vector.on('interrupt', (count) => log.push([vector.index, count]));
+  }
+  set.fire(...fds([vectors[2], vectors[0]] as Vector[]));
+  t.deepEqual(log, [
+    [2, 1n],
+    [0, 1n],
+  ]);
+});
+
+test('with counts a delivery says how many, without it says at least one', (t) => {
+  const { msix, set, a } = withVectors(1);
+  const counted = msix.request(1, { counts: true });
+  t.is(set.slots.get(set.slotOf(counted.eventfd))?.counted, true);
+  const log: unknown[] = [];
+  for (const vector of [a, counted]) vector.on('interrupt', (count) => log.push(count));
+  set.fireCounted([a.eventfd, 0n], [counted.eventfd, 5n]);
+  t.deepEqual(log, [1n, 5n]);
+});
+
+test('vectors of all indexes are in the one set', (t) => {
+  const { device, connection, set, a } = withVectors(1);
+  const err = device.interrupts.err.request();
+  const req = device.interrupts.req.request();
+  const log: string[] = [];
+  a.on('interrupt', () => log.push('a'));
+  err.on('interrupt', () => log.push('err'));
+  req.on('interrupt', () => log.push('req'));
+  set.fire(...fds([req, a, err]));
+  t.deepEqual(log, ['req', 'a', 'err']);
+  t.is(connection.sets.length, 1);
+  t.deepEqual([...set.slots.keys()], [0, 1, 2]);
+});
+
+test('a listener may close a vector whose turn is yet to come', (t) => {
+  const { a, b, c, set } = withVectors(3);
+  const log: string[] = [];
+  a.on('interrupt', () => {
+    b.close();
+    log.push('a');
+  });
+  b.on('interrupt', () => log.push('b'));
+  c.on('interrupt', () => log.push('c'));
+  set.fire(...fds([a, b, c]));
+  t.deepEqual(log, ['a', 'c']);
+});
+
+test('who takes a slot in the course of a wake gets nothing of it', (t) => {
+  const { a, b, msix, set } = withVectors(2);
+  const log: string[] = [];
+  let fresh: Vector | undefined;
+  a.on('interrupt', () => {
+    const slot = set.slotOf(b.eventfd);
+    b.close();
+    fresh = msix.request(7);
+    t.is(set.slotOf(fresh.eventfd), slot);
+    fresh.on('interrupt', () => log.push('fresh'));
+  });
+  b.on('interrupt', () => log.push('b'));
+  set.fire(...fds([a, b]));
+  t.deepEqual(log, []);
+  t.truthy(fresh);
+  if (fresh !== undefined) set.fire(fresh.eventfd);
+  t.deepEqual(log, ['fresh']);
+});
+
+test('a listener may close itself, disable the index or close the device', (t) => {
+  for (const end of ['vector', 'index', 'device'] as const) {
+    const { a, b, msix, device, set } = withVectors(2);
+    let later = 0;
+    a.on('interrupt', () => {
+      if (end === 'vector') a.close();
+      else if (end === 'index') msix.disable();
+      else device.close();
+    });
+    b.on('interrupt', () => later++);
+    t.notThrows(() => {
+      set.fire(...fds([a, b]));
+    });
+    t.is(later, end === 'vector' ? 1 : 0, end);
+    t.true(a.closed);
+  }
+});
+
+test.serial(
+  'a listener that throws keeps nobody from his turn; it is an uncaught exception',
+  async (t) => {
+    const { a, b, c, set } = withVectors(3);
+    const log: string[] = [];
+    a.on('interrupt', () => {
+      throw new Error('of a');
+    });
+    b.on('interrupt', () => log.push('b'));
+    c.on('interrupt', () => {
+      throw new Error('of c');
+    });
+    const uncaught = catchUncaught();
+    set.fire(...fds([a, b, c]));
+    t.deepEqual(log, ['b']);
+    const errors = (await uncaught()) as Error[];
+    t.deepEqual(
+      errors.map(({ message }) => message),
+      ['of a', 'of c'],
+    );
+    set.fire(b.eventfd);
+    t.deepEqual(log, ['b', 'b']);
+  },
+);
+
+test('the process stays only for who listens', (t) => {
+  const { a, b, set } = withVectors(2);
+  const listener = () => undefined;
+  t.false(set.referenced);
+  a.on('interrupt', listener);
+  t.true(set.referenced);
+  b.once('interrupt', listener);
+  a.off('interrupt', listener);
+  t.true(set.referenced);
+  set.fire(b.eventfd);
+  t.false(set.referenced);
+  a.on('close', listener);
+  t.false(set.referenced);
+});
+
+test('unref is the user’s word, before listening and after', (t) => {
+  const { a, b, set, script } = withVectors(2);
+  a.unref();
+  a.on('interrupt', () => undefined);
+  t.false(set.referenced);
+  a.ref();
+  t.true(set.referenced);
+  b.on('interrupt', () => undefined);
+  a.unref();
+  t.true(set.referenced);
+  b.unref();
+  t.false(set.referenced);
+  t.deepEqual(script.take(), ['set.ref', 'set.unref']);
+});
+
+test('closing a vector, or taking its listeners away, lets the process end', (t) => {
+  const { a, b, set } = withVectors(2);
+  a.on('interrupt', () => undefined);
+  a.close();
+  t.false(set.referenced);
+  b.on('interrupt', () => undefined);
+  b.removeAllListeners();
+  t.false(set.referenced);
+  b.on('interrupt', () => undefined);
+  t.true(set.referenced, 'listeners are still counted');
+  b.removeAllListeners('interrupt');
+  t.false(set.referenced);
+  b.on('interrupt', () => undefined);
+  b.removeAllListeners('interrupt');
+  t.false(set.referenced);
+});
+
+test('once, and the once of node:events', async (t) => {
+  const { a, set } = withVectors(1);
+  const counts: bigint[] = [];
+  a.once('interrupt', (count) => counts.push(count));
+  const waiting = once(a, 'interrupt');
+  set.fire(a.eventfd);
+  set.fire(a.eventfd);
+  t.deepEqual(counts, [1n]);
+  t.deepEqual(await waiting, [1n]);
+});
+
+test('next: what nobody listened for is kept, as one delivery', async (t) => {
+  const { a, set } = withVectors(1, { counts: true });
+  set.fireCounted([a.eventfd, 2n]);
+  set.fireCounted([a.eventfd, 3n]);
+  t.is(await a.next(), 5n);
+  const waiting = a.next();
+  t.true(set.referenced);
+  set.fireCounted([a.eventfd, 1n]);
+  t.is(await waiting, 1n);
+  t.false(set.referenced);
+  t.is(a.listenerCount('interrupt') + a.listenerCount('close'), 0);
+});
+
+test('next: a signal ends the waiting, with its reason', async (t) => {
+  const { a, set } = withVectors(1);
+  const controller = new AbortController();
+  const waiting = a.next({ signal: controller.signal });
+  controller.abort(new Error('enough'));
+  await t.throwsAsync(waiting, { message: 'enough' });
+  await t.throwsAsync(a.next({ signal: controller.signal }), { message: 'enough' });
+  t.false(set.referenced);
+  set.fire(a.eventfd);
+  t.is(await a.next({ signal: new AbortController().signal }), 1n);
+});
+
+test('next: closing ends the waiting', async (t) => {
+  const { a } = withVectors(1);
+  const waiting = a.next();
+  a.close();
+  await t.throwsAsync(waiting, { code: 'ECANCELED', message: /msix vector 0 was closed/ });
+});
+
+test('iteration: coalesced while the body runs, ended by closing', async (t) => {
+  const { a, set } = withVectors(1, { counts: true });
+  set.fireCounted([a.eventfd, 1n]);
+  const seen: bigint[] = [];
+  const steps: (() => void)[] = [
+    () => {
+      set.fireCounted([a.eventfd, 2n]);
+      set.fireCounted([a.eventfd, 3n]);
+    },
+    () => {
+      // Comes only when the loop waits.
+      void setImmediate().then(() => {
+        set.fireCounted([a.eventfd, 4n]);
+      });
+    },
+    () => {
+      a.close();
+    },
+  ];
+  for await (const count of a) {
+    seen.push(count);
+    t.true(a.closed || set.referenced);
+    steps.shift()?.();
+  }
+  t.deepEqual(seen, [1n, 5n, 4n]);
+  t.is(a.listenerCount('interrupt'), 0);
+});
+
+test('iteration: what came before the closing is still told; it ends while it waits, too', async (t) => {
+  const { a, b, set } = withVectors(2);
+  set.fire(a.eventfd);
+  a.close();
+  const seen: bigint[] = [];
+  for await (const count of a) seen.push(count);
+  t.deepEqual(seen, [1n]);
+  const iterator = b[Symbol.asyncIterator]();
+  const step = iterator.next();
+  await setImmediate();
+  b.close();
+  t.deepEqual(await step, { done: true, value: undefined });
+});
+
+test('iteration: leaving the loop stops listening', async (t) => {
+  const { a, set } = withVectors(1);
+  set.fire(a.eventfd);
+  for await (const count of a) {
+    t.is(count, 1n);
+    break;
+  }
+  t.false(set.referenced);
+  t.is(a.listenerCount('interrupt') + a.listenerCount('close'), 0);
+});
+
+test('close is told when all is released', async (t) => {
+  const { a, connection } = withVectors(1);
+  const closed = once(a, 'close');
+  a.close();
+  await closed;
+  t.true(connection.eventfds[0]?.closed);
+});
+
+test('poller: the event loop serves nothing, listeners run in wait and spin', (t) => {
+  const { device, a, set, script } = withVectors(1);
+  a.on('interrupt', (count) => script.calls.push(`interrupt ${count.toString()}`));
+  script.take();
+  const poller = device.interrupts.poll();
+  t.is(set.served, null);
+  set.queue.push([[0, 1n]], [[0, 1n]]);
+  t.is(poller.wait(), 1);
+  t.is(poller.spin(50), 1);
+  t.is(poller.wait(0), 0);
+  poller.close();
+  poller.close();
+  t.deepEqual(script.take(), [
+    'set.pause',
+    'set.wait -1',
+    'interrupt 1',
+    'set.spin 50',
+    'interrupt 1',
+    'set.wait 0',
+    'set.serve',
+    'set.ref',
+  ]);
+  t.true(set.referenced);
+});
+
+test('poller: one at a time, not after closing, and no nonsense', (t) => {
+  const { device, script } = withVectors(1);
+  const poller = device.interrupts.poll();
+  t.throws(() => device.interrupts.poll(), { code: 'EBUSY' });
+  script.take();
+  for (const timeout of [-2, 2 ** 31]) {
+    t.throws(() => poller.wait(timeout), { instanceOf: RangeError });
+  }
+  t.throws(() => poller.spin(-1), { instanceOf: RangeError });
+  t.throws(() => poller.wait(0.5), { instanceOf: TypeError });
+  poller[Symbol.dispose]();
+  script.take();
+  t.throws(() => poller.wait(), { code: 'EBADF' });
+  t.throws(() => poller.spin(1), { code: 'EBADF' });
+  t.deepEqual(script.take(), []);
+  t.notThrows(() => {
+    device.interrupts.poll().close();
+  });
+});
+
+test('poller: before there is a vector, and listeners that come and go meanwhile', (t) => {
+  const { device, connection, script } = openFake();
+  const poller = device.interrupts.poll();
+  const vector = device.interrupts.msix.request(0);
+  const listener = () => undefined;
+  vector.on('interrupt', listener);
+  t.false(script.take().includes('set.ref'));
+  poller.close();
+  t.true(connection.set.referenced);
+  const again = device.interrupts.poll();
+  vector.off('interrupt', listener);
+  again.close();
+  t.false(connection.set.referenced);
+});
+
+test('poller: what listeners throw comes out of wait, after all were called', (t) => {
+  const { device, a, b, c, set } = withVectors(3);
+  const log: string[] = [];
+  a.on('interrupt', () => {
+    throw new Error('of a');
+  });
+  b.on('interrupt', () => log.push('b'));
+  const poller = device.interrupts.poll();
+  const all = [a, b, c].map(({ eventfd }) => [set.slotOf(eventfd), 1n] as const);
+  set.queue.push(all, all);
+  t.throws(() => poller.wait(), { message: 'of a' });
+  t.deepEqual(log, ['b']);
+  c.on('interrupt', () => {
+    throw new Error('of c');
+  });
+  const error = t.throws(() => poller.wait(), { instanceOf: AggregateError });
+  t.deepEqual(
+    (error.errors as Error[]).map(({ message }) => message),
+    ['of a', 'of c'],
+  );
+});
+
+test('poller: a listener cannot wait for its own device', (t) => {
+  const { device, a, b, set } = withVectors(2);
+  const log: unknown[] = [];
+  a.on('interrupt', () => {
+    // Also from the event loop, whose list of vectors would be overwritten.
+    using poller = device.interrupts.poll();
+    t.throws(() => poller.wait(0), { code: 'EDEADLK' });
+    t.throws(() => poller.spin(0), { code: 'EDEADLK' });
+  });
+  b.on('interrupt', () => log.push('b'));
+  set.fire(...fds([a, b]));
+  t.deepEqual(log, ['b']);
+  a.removeAllListeners();
+  const poller = device.interrupts.poll();
+  set.queue.push([[0, 1n]]);
+  t.is(poller.wait(), 1);
+});
+
+test('poller: a device that is closed under it', (t) => {
+  const { device, script } = withVectors(1);
+  const poller = device.interrupts.poll();
+  device.close();
+  script.take();
+  t.throws(() => poller.wait(), { code: 'EBADF' });
+  t.notThrows(() => {
+    poller.close();
+  });
+  t.deepEqual(script.take(), []);
+});

@@ -1,0 +1,174 @@
+import test from 'ava';
+import { VfioError } from '../../lib/errors.js';
+import { openFake } from './fake.js';
+
+function withIntx(options = {}) {
+  const fake = openFake();
+  const vector = fake.device.interrupts.intx.request(options);
+  return { ...fake, vector, set: fake.connection.set };
+}
+
+const UNMASK = 'irqs intx none|unmask 0+1';
+
+test('enabled by its eventfd, which is watched first', (t) => {
+  const { script, device, vector } = withIntx();
+  t.deepEqual(script.take().slice(-2), ['set.add 0 plain', 'irqs intx eventfd|trigger 0+1 [e0]']);
+  t.true(device.interrupts.intx.active);
+  t.is(device.interrupts.intx.vector, vector);
+  t.throws(() => device.interrupts.intx.request(), { code: 'EBUSY' });
+});
+
+test('unmasked after all listeners have returned', (t) => {
+  const { script, vector, set } = withIntx();
+  vector.on('interrupt', () => script.calls.push('first'));
+  vector.on('interrupt', () => script.calls.push('second'));
+  script.take();
+  set.fire(vector.eventfd);
+  t.deepEqual(script.take(), ['first', 'second', UNMASK]);
+});
+
+test('unmasked although a listener throws', (t) => {
+  const { script, device, vector, set } = withIntx();
+  vector.on('interrupt', () => {
+    throw new Error('of the listener');
+  });
+  const poller = device.interrupts.poll();
+  set.queue.push([[0, 1n]]);
+  script.take();
+  t.throws(() => poller.wait(), { message: 'of the listener' });
+  t.deepEqual(script.take(), ['set.wait -1', UNMASK]);
+});
+
+test('not unmasked after a listener has closed it, or the device', (t) => {
+  for (const what of ['vector', 'device'] as const) {
+    const fake = withIntx();
+    fake.vector.on('interrupt', () => {
+      fake[what].close();
+    });
+    t.notThrows(() => {
+      fake.set.fire(fake.vector.eventfd);
+    });
+    t.false(fake.script.take().includes(UNMASK), what);
+  }
+});
+
+test('by hand', (t) => {
+  const { script, vector, set } = withIntx({ autoUnmask: false });
+  vector.on('interrupt', () => undefined);
+  script.take();
+  set.fire(vector.eventfd);
+  t.false(script.take().includes(UNMASK));
+  vector.mask();
+  vector.unmask();
+  vector.trigger();
+  t.deepEqual(script.take(), ['irqs intx none|mask 0+1', UNMASK, 'irqs intx none|trigger 0+1']);
+});
+
+test('next, with the unmasking left to the caller', async (t) => {
+  const { vector, set } = withIntx({ autoUnmask: false });
+  set.fire(vector.eventfd);
+  t.is(await vector.next(), 1n);
+});
+
+test('resample: an eventfd that unmasks, and only then nothing else does', (t) => {
+  const { script, vector, set, connection } = withIntx();
+  vector.on('interrupt', () => undefined);
+  script.take();
+  connection.script.fail('irqs');
+  t.throws(() => vector.resample(), { code: 'EIO' });
+  t.true(connection.eventfds[1]?.closed);
+  script.take();
+  set.fire(vector.eventfd);
+  t.deepEqual(script.take(), [UNMASK]);
+  const eventfd = vector.resample();
+  t.is(vector.resample(), eventfd);
+  t.deepEqual(script.take(), ['createEventfd', 'irqs intx eventfd|unmask 0+1 [e2]']);
+  set.fire(vector.eventfd);
+  t.deepEqual(script.take(), []);
+  vector.close();
+  t.true(connection.eventfds.every(({ closed }) => closed));
+});
+
+test('closing disables it: without a trigger it would be in the way of MSI', (t) => {
+  const { script, device, vector } = withIntx();
+  script.take();
+  vector.close();
+  vector.close();
+  t.deepEqual(script.take(), ['irqs intx none|trigger 0+0', 'set.remove 0', 'eventfd.close 0']);
+  t.false(device.interrupts.intx.active);
+  t.is(device.interrupts.intx.vector, undefined);
+  const again = device.interrupts.intx.request();
+  device.interrupts.intx.disable();
+  device.interrupts.intx.disable();
+  t.true(again.closed);
+});
+
+test('a device without it', (t) => {
+  const { device, script } = openFake((connection) => {
+    connection.irqs[0] = { count: 0, flags: 7 };
+  });
+  t.throws(() => device.interrupts.intx.request(), { code: 'ENXIO', message: /has no intx/ });
+  t.deepEqual(script.take(), ['getIrqInfo 0']);
+});
+
+test('a request that fails leaves nothing', (t) => {
+  const { device, connection } = openFake();
+  connection.script.fail('irqs');
+  t.throws(() => device.interrupts.intx.request(), { code: 'EIO' });
+  t.false(device.interrupts.intx.active);
+  t.true(connection.eventfds[0]?.closed);
+  t.is(connection.set.slots.size, 0);
+  t.notThrows(() => device.interrupts.msi.request(0));
+});
+
+test('a closed one refuses', (t) => {
+  const { vector, script } = withIntx();
+  vector.close();
+  script.take();
+  const uses = [
+    () => {
+      vector.mask();
+    },
+    () => {
+      vector.unmask();
+    },
+    () => vector.resample(),
+  ];
+  for (const use of uses) t.throws(use, { code: 'EBADF' });
+  t.deepEqual(script.take(), []);
+});
+
+test('ERR and REQ are vectors of their own, beside MSI-X', async (t) => {
+  const { device, script, connection } = openFake();
+  const { err, req, msix } = device.interrupts;
+  msix.request(0);
+  const vector = req.request();
+  t.is(req.vector, vector);
+  t.throws(() => req.request(), { code: 'EBUSY', message: /req is in use/ });
+  script.take();
+  err.request({ counts: true });
+  t.deepEqual(script.take(), [
+    'createEventfd',
+    'set.add 2 counted',
+    'irqs err eventfd|trigger 0+1 [e2]',
+  ]);
+  const waiting = vector.next();
+  connection.set.fire(vector.eventfd);
+  t.is(await waiting, 1n);
+  vector.trigger();
+  vector.close();
+  t.deepEqual(
+    script.take().filter((call) => call.startsWith('irqs')),
+    ['irqs req none|trigger 0+1', 'irqs req eventfd|trigger 0+1 [null]'],
+  );
+  t.is(req.vector, undefined);
+});
+
+test('a device that is not PCI Express has no ERR: the kernel says EINVAL', (t) => {
+  const { device, script } = openFake();
+  script.fail('getIrqInfo', new VfioError({ code: 'EINVAL' }));
+  t.is(device.interrupts.err.count, 0);
+  t.throws(() => device.interrupts.err.request(), { code: 'ENXIO', message: /has no err/ });
+  script.fail('getIrqInfo');
+  t.throws(() => device.interrupts.req.count, { code: 'EIO' });
+});

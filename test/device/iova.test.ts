@@ -1,0 +1,131 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { IovaAllocator } from '../../lib/device/iova.js';
+
+const PAGE = 4096n;
+const X86 = [
+  { start: 0n, end: 0xfedf_ffffn },
+  { start: 0xfef0_0000n, end: (1n << 39n) - 1n },
+];
+
+test('from below, and never address 0', (t) => {
+  const allocator = new IovaAllocator(X86);
+  t.is(allocator.allocate(PAGE, PAGE), PAGE);
+  t.is(allocator.allocate(PAGE, PAGE), 2n * PAGE);
+  t.true(allocator.reserve(0n, PAGE));
+  t.is(allocator.allocate(PAGE, PAGE), 3n * PAGE);
+});
+
+test('address 0 is skipped by a whole step of the alignment', (t) => {
+  const allocator = new IovaAllocator(X86);
+  t.is(allocator.allocate(PAGE, 1n << 30n), 1n << 30n);
+  t.is(allocator.allocate(PAGE, 1n << 21n), 1n << 21n);
+});
+
+test('what is reserved between the ranges is not used', (t) => {
+  const allocator = new IovaAllocator(X86);
+  t.is(allocator.allocate(0xfe00_0000n, PAGE), PAGE);
+  t.is(allocator.allocate(0x0100_0000n, PAGE), 0xfef0_0000n);
+  t.false(allocator.isValid(0xfee0_0000n, PAGE));
+  t.false(allocator.isValid(0xfedf_f000n, 2n * PAGE));
+  t.false(allocator.reserve(0xfee0_0000n, PAGE));
+  t.true(allocator.isValid(0xfedf_f000n, PAGE));
+});
+
+test('ranges that touch are one', (t) => {
+  const allocator = new IovaAllocator([
+    { start: 0x2000n, end: 0x2fffn },
+    { start: 0x1000n, end: 0x1fffn },
+  ]);
+  t.is(allocator.allocate(0x2000n, PAGE), 0x1000n);
+});
+
+test('the very end of 64 bits can be used', (t) => {
+  const allocator = new IovaAllocator([{ start: 0n, end: (1n << 64n) - 1n }]);
+  t.true(allocator.reserve((1n << 64n) - PAGE, PAGE));
+  t.false(allocator.reserve((1n << 64n) - PAGE, PAGE));
+  t.is(allocator.allocate(1n << 63n, 1n << 63n), null);
+  t.is(allocator.allocate(1n << 62n, 1n << 62n), 1n << 62n);
+});
+
+test('nothing in nothing', (t) => {
+  const allocator = new IovaAllocator([]);
+  t.true(allocator.isEmpty);
+  t.is(allocator.allocate(PAGE, PAGE), null);
+  t.false(allocator.reserve(PAGE, PAGE));
+});
+
+test('a hole takes what fits, and what was freed becomes one piece again', (t) => {
+  const allocator = new IovaAllocator([{ start: 0x1000n, end: 0x4fffn }]);
+  const [a, b, c, d] = [1, 2, 3, 4].map(() => allocator.allocate(PAGE, PAGE) ?? -1n);
+  t.is(allocator.allocate(PAGE, PAGE), null);
+  for (const iova of [a, c, d, b]) allocator.free(iova ?? -1n, PAGE);
+  t.is(allocator.allocate(4n * PAGE, PAGE), 0x1000n);
+});
+
+interface Block {
+  iova: bigint;
+  size: bigint;
+}
+
+const step = fc.oneof(
+  fc.record({
+    kind: fc.constant('allocate' as const),
+    pages: fc.integer({ min: 1, max: 40 }),
+    shift: fc.constantFrom(12, 12, 12, 14, 16, 21),
+  }),
+  fc.record({
+    kind: fc.constant('reserve' as const),
+    pages: fc.integer({ min: 1, max: 40 }),
+    at: fc.nat(600),
+  }),
+  fc.record({ kind: fc.constant('free' as const), which: fc.nat(1000) }),
+);
+
+test('whatever is taken and given back: aligned, valid, never twice, never 0, and all comes back', (t) => {
+  const ranges = [
+    { start: 0n, end: 0x7_ffffn },
+    { start: 0x10_0000n, end: 0x10_ffffn },
+    { start: 0x18_0000n, end: 0x40_0fffn },
+  ];
+  const total = 0x80n + 0x10n + 0x281n;
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      const allocator = new IovaAllocator(ranges);
+      const taken: Block[] = [];
+      const overlaps = ({ iova, size }: Block) =>
+        taken.some((other) => iova < other.iova + other.size && other.iova < iova + size);
+      const valid = ({ iova, size }: Block) =>
+        ranges.some(({ start, end }) => iova >= start && iova + size - 1n <= end);
+      for (const action of steps) {
+        if (action.kind === 'free') {
+          const [block] = taken.splice(action.which % Math.max(taken.length, 1), 1);
+          if (block !== undefined) allocator.free(block.iova, block.size);
+          continue;
+        }
+        const size = BigInt(action.pages) * PAGE;
+        if (action.kind === 'reserve') {
+          const block = { iova: BigInt(action.at) * PAGE, size };
+          t.is(allocator.reserve(block.iova, size), valid(block) && !overlaps(block));
+          if (valid(block) && !overlaps(block)) taken.push(block);
+          continue;
+        }
+        const alignment = 1n << BigInt(action.shift);
+        const iova = allocator.allocate(size, alignment);
+        // First fit, against a search by force.
+        let expected: bigint | null = null;
+        for (let at = alignment; at < 0x41_0000n && expected === null; at += alignment) {
+          if (valid({ iova: at, size }) && !overlaps({ iova: at, size })) expected = at;
+        }
+        t.is(iova, expected);
+        if (iova !== null) taken.push({ iova, size });
+      }
+      for (const { iova, size } of taken) allocator.free(iova, size);
+      let pages = 0n;
+      t.true(allocator.reserve(0n, PAGE));
+      for (pages = 1n; allocator.allocate(PAGE, PAGE) !== null;) pages++;
+      t.is(pages, total);
+    }),
+    { numRuns: process.env.VFIO_TEST_FULL === undefined ? 40 : 2000 },
+  );
+});

@@ -1,0 +1,132 @@
+import test from 'ava';
+import type { Backend, OpenOptions, PciFunction } from '../../lib/backend/contract.js';
+import { deviceApi } from '../../lib/device/open.js';
+import { VfioError } from '../../lib/errors.js';
+import { FakeConnection } from './fake.js';
+
+class FakeBackend implements Backend {
+  readonly opened: (readonly [string, OpenOptions])[] = [];
+  prepare: (connection: FakeConnection) => void = () => undefined;
+  connection: FakeConnection | undefined;
+
+  constructor(
+    readonly kind: string,
+    readonly pattern: RegExp,
+  ) {}
+
+  owns(name: string): boolean {
+    return this.pattern.test(name);
+  }
+
+  list(): PciFunction[] {
+    return [{ name: this.kind } as PciFunction];
+  }
+
+  async open(name: string, options: OpenOptions) {
+    await Promise.resolve();
+    return this.openSync(name, options);
+  }
+
+  openSync(name: string, options: OpenOptions) {
+    this.opened.push([name, options]);
+    this.connection = new FakeConnection();
+    this.prepare(this.connection);
+    return this.connection;
+  }
+}
+
+const MOCK = /^mock:/;
+const REAL = /^[0-9a-f]{4}:/;
+
+function api() {
+  const mock = new FakeBackend('mock', MOCK);
+  const real = new FakeBackend('real', REAL);
+  return { mock, real, ...deviceApi([mock, real]) };
+}
+
+test('the back end that owns the name opens it', async (t) => {
+  const { mock, real, openDevice, openDeviceSync } = api();
+  const device = await openDevice('mock:nvme', { via: 'group' });
+  t.is(device.via, 'cdev');
+  openDeviceSync('0000:01:00.0', { noiommu: true });
+  t.deepEqual(mock.opened, [['mock:nvme', { via: 'group' }]]);
+  t.deepEqual(real.opened, [['0000:01:00.0', { noiommu: true }]]);
+});
+
+test('the list is that of all back ends', (t) => {
+  t.deepEqual(
+    api()
+      .listDevices()
+      .map(({ name }) => name),
+    ['mock', 'real'],
+  );
+});
+
+test('a name of nobody: the error lists the forms there are', async (t) => {
+  const { openDevice, openDeviceSync } = api();
+  const message =
+    /address of a PCI function such as '0000:01:00\.0', or an imitation such as 'mock:nvme'.*'nvme0'/;
+  await t.throwsAsync(openDevice('nvme0'), { instanceOf: VfioError, code: 'ENODEV', message });
+  t.throws(() => openDeviceSync('nvme0'), { code: 'ENODEV', message });
+});
+
+test('the mock alone says that it is alone', (t) => {
+  const { openDeviceSync } = deviceApi([new FakeBackend('mock', MOCK)]);
+  const error = t.throws(() => openDeviceSync('0000:01:00.0'), { instanceOf: VfioError });
+  t.notRegex(error.message, /address of a PCI function/);
+  t.regex(error.hint ?? '', /import from 'vfio'/);
+});
+
+test('wrong arguments, before any back end is asked', async (t) => {
+  const { mock, openDevice, openDeviceSync } = api();
+  const wrong: unknown[] = [
+    null,
+    'group',
+    { via: 'container' },
+    { vfToken: 'secret' },
+    { vftoken: '00112233-4455-6677-8899-aabbccddeeff' },
+    { noiommu: 1 },
+    { fds: { via: 'pipe' } },
+    { fds: { via: 'group', container: 3 } },
+    { fds: { via: 'cdev', iommufd: 3, device: '4' } },
+  ];
+  for (const options of wrong) {
+    await t.throwsAsync(openDevice('mock:nvme', options as never), { instanceOf: TypeError });
+    t.throws(() => openDeviceSync('mock:nvme', options as never), { instanceOf: TypeError });
+  }
+  t.throws(() => openDeviceSync('mock:nvme', { fds: { via: 'group', container: -1, group: 1 } }), {
+    instanceOf: RangeError,
+  });
+  t.throws(() => openDeviceSync(1 as never), { instanceOf: TypeError });
+  await t.throwsAsync(openDevice(undefined as never), { instanceOf: TypeError });
+  t.deepEqual(mock.opened, []);
+});
+
+test('a misspelt option is named', (t) => {
+  t.throws(() => api().openDeviceSync('mock:nvme', { vftoken: '' } as never), {
+    message: "unknown option 'vftoken': there are via, vfToken, noiommu, fds",
+  });
+});
+
+test('good options', (t) => {
+  const { openDeviceSync } = api();
+  const good: OpenOptions[] = [
+    {},
+    { via: 'cdev', vfToken: '00112233-4455-6677-8899-aabbccddeeff', noiommu: false },
+    { fds: { via: 'group', container: 3, group: 4 } },
+    { fds: { via: 'cdev', iommufd: 3, device: 4 } },
+    { via: undefined, fds: undefined },
+  ];
+  for (const options of good) t.notThrows(() => openDeviceSync('mock:nvme', options));
+});
+
+test('a device that cannot be asked what it is does not stay open', async (t) => {
+  const { mock, openDevice, openDeviceSync } = api();
+  mock.prepare = ({ script }) => {
+    script.fail('getInfo');
+  };
+  t.throws(() => openDeviceSync('mock:nvme'), { code: 'EIO' });
+  t.true(mock.connection?.script.closed);
+  await t.throwsAsync(openDevice('mock:nvme'), { code: 'EIO' });
+  t.true(mock.connection?.script.closed);
+});
