@@ -9,4 +9,7 @@ import { deviceApi } from './device/open.js';
 
 export * from './device/index.js';
 
-export const { openDevice, openDeviceSync, listDevices } = deviceApi([mockBackend, kernelBackend]);
+export const { openDevice, openDeviceSync, openConnection, listDevices } = deviceApi([
+  mockBackend,
+  kernelBackend,
+]);

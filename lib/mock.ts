@@ -9,4 +9,4 @@ import { deviceApi } from './device/open.js';
 
 export * from './device/index.js';
 
-export const { openDevice, openDeviceSync, listDevices } = deviceApi([mockBackend]);
+export const { openDevice, openDeviceSync, openConnection, listDevices } = deviceApi([mockBackend]);

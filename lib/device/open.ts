@@ -20,6 +20,11 @@ export interface DeviceApi {
   readonly openDevice: (name: string, options?: OpenOptions) => Promise<PciDevice>;
   /** As {@link DeviceApi.openDevice}, on this thread. */
   readonly openDeviceSync: (name: string, options?: OpenOptions) => PciDevice;
+  /**
+   * Opens the device at the level of its file, one method an ioctl: for tools and VMMs that want
+   * no policy. As {@link DeviceApi.openDevice} otherwise.
+   */
+  readonly openConnection: (name: string, options?: OpenOptions) => Promise<DeviceConnection>;
   /** The PCI functions and imitations there are, without opening any. */
   readonly listDevices: () => PciFunction[];
 }
@@ -31,11 +36,15 @@ export function deviceApi(backends: readonly Backend[]): DeviceApi {
     if (backend === undefined) throw unknown(name, backends);
     return backend;
   };
+  const openConnection = async (name: string, options: OpenOptions = {}) => {
+    checkName(name);
+    checkOptions(options);
+    return find(name).open(name, options);
+  };
   return {
-    async openDevice(name, options = {}) {
-      checkName(name);
-      checkOptions(options);
-      return hold(await find(name).open(name, options));
+    openConnection,
+    async openDevice(name, options) {
+      return hold(await openConnection(name, options));
     },
     openDeviceSync(name, options = {}) {
       checkName(name);

@@ -1,0 +1,22 @@
+import { type PciDevice, VfioError } from '../index.js';
+import type { Demo } from './report.js';
+
+export type { Demo, DemoReport } from './report.js';
+
+const CLASS_NVME = 0x010802;
+
+/**
+ * The demo that fits a device, by its class or its identifiers.
+ * @throws {@link VfioError} ENOTSUP if there is none
+ */
+export async function demoFor(device: PciDevice): Promise<Demo> {
+  const { vendorId, deviceId, classCode } = device.config.header();
+  if (classCode === CLASS_NVME) return (await import('./nvme/demo.js')).nvmeDemo;
+  const ids = [vendorId, deviceId].map((id) => id.toString(16).padStart(4, '0')).join(':');
+  throw new VfioError({
+    code: 'ENOTSUP',
+    message: `there is no demo for a device ${ids} of class ${classCode.toString(16)}`,
+    path: device.name,
+    hint: 'Try mock:nvme, or an NVMe controller.',
+  });
+}

@@ -1,0 +1,187 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type DmaBuffer,
+  type PciDevice,
+  type RegisterWindow,
+  type Vector,
+  VfioError,
+} from '../../index.js';
+import * as nvme from './registers.js';
+import {
+  type ControllerIdentity,
+  decodeController,
+  decodeNamespace,
+  type NamespaceIdentity,
+} from './identify.js';
+import { QueuePair } from './queue.js';
+
+const ADMIN_DEPTH = 32;
+/** Long enough for an emulated machine on a busy host. */
+const COMMAND_TIMEOUT_MS = 20_000;
+
+/** A queue pair and the MSI-X vector its completions arrive by. */
+export interface IoQueue {
+  readonly queue: QueuePair;
+  readonly vector: Vector;
+}
+
+/** An NVMe controller driven from user space: one vector a queue, vector 0 for the admin queue. */
+export class NvmeController {
+  readonly #device: PciDevice;
+  readonly #registers: RegisterWindow;
+  readonly #capabilities: nvme.ControllerCapabilities;
+  readonly #buffers: DmaBuffer[] = [];
+  readonly #io: IoQueue[] = [];
+  #admin!: IoQueue;
+  /** Interrupts seen, by vector. */
+  readonly interrupts: number[] = [];
+
+  private constructor(device: PciDevice) {
+    this.#device = device;
+    this.#registers = device.bar(0).map();
+    this.#capabilities = nvme.decodeCapabilities(this.#registers.read64(nvme.REG_CAP));
+  }
+
+  /** Takes a device from whatever state it is in to an enabled controller with an admin queue. */
+  static async start(device: PciDevice): Promise<NvmeController> {
+    device.config.update('command', { memory: 1, bus_master: 1 });
+    const controller = new NvmeController(device);
+    await controller.#disable();
+    await controller.#enable();
+    return controller;
+  }
+
+  /** `major.minor.tertiary` of the specification the controller follows. */
+  get version(): string {
+    const vs = this.#registers.read32(nvme.REG_VS);
+    return `${vs >>> 16}.${(vs >>> 8) & 0xff}.${vs & 0xff}`;
+  }
+
+  async identifyController(): Promise<ControllerIdentity> {
+    return decodeController(await this.#identify(nvme.IDENTIFY_CONTROLLER, 0), nvme.PAGE_SIZE);
+  }
+
+  async identifyNamespace(nsid: number): Promise<NamespaceIdentity> {
+    return decodeNamespace(await this.#identify(nvme.IDENTIFY_NAMESPACE, nsid));
+  }
+
+  /** Creates I/O queue pairs 1 to `count`, each with the vector of its number. */
+  async createIoQueues(count: number, depth: number): Promise<IoQueue[]> {
+    await this.#admin.queue.submit({
+      opcode: nvme.ADMIN_SET_FEATURES,
+      cdw10: nvme.FEATURE_NUMBER_OF_QUEUES,
+      cdw11: ((count - 1) << 16) | (count - 1),
+    });
+    const entries = Math.min(depth, this.#capabilities.maxQueueEntries);
+    for (let id = 1; id <= count; id += 1) {
+      const io = this.#queue(id, entries);
+      const size = ((entries - 1) << 16) | id;
+      await this.#admin.queue.submit({
+        opcode: nvme.ADMIN_CREATE_CQ,
+        prp1: io.queue.completionRing.iova,
+        cdw10: size,
+        cdw11: (id << 16) | 0b11, // vector, interrupts enabled, physically contiguous
+      });
+      await this.#admin.queue.submit({
+        opcode: nvme.ADMIN_CREATE_SQ,
+        prp1: io.queue.submissionRing.iova,
+        cdw10: size,
+        cdw11: (id << 16) | 0b1,
+      });
+      this.#io.push(io);
+    }
+    return this.#io;
+  }
+
+  /** DMA memory that lives as long as the controller. */
+  allocate(size: number): DmaBuffer {
+    const buffer = this.#device.dma.allocateSync(size);
+    this.#buffers.push(buffer);
+    return buffer;
+  }
+
+  /** Deletes the queues, shuts the controller down and frees its memory. */
+  async stop(): Promise<void> {
+    for (const { queue } of this.#io) {
+      await this.#admin.queue.submit({ opcode: nvme.ADMIN_DELETE_SQ, cdw10: queue.id });
+      await this.#admin.queue.submit({ opcode: nvme.ADMIN_DELETE_CQ, cdw10: queue.id });
+    }
+    const cc = this.#registers.read32(nvme.REG_CC);
+    this.#registers.write32(nvme.REG_CC, cc | nvme.CC_SHN_NORMAL);
+    await this.#status(nvme.CSTS_SHST_MASK, nvme.CSTS_SHST_COMPLETE);
+    await this.#disable();
+    this.#device.interrupts.msix.disable();
+    for (const { queue } of [this.#admin, ...this.#io]) {
+      queue.abandon(new VfioError({ code: 'ECANCELED', message: 'the controller was stopped' }));
+    }
+    for (const buffer of this.#buffers) buffer.free();
+    this.#registers.close();
+  }
+
+  async #identify(cns: number, nsid: number): Promise<Uint8Array> {
+    using data = this.#device.dma.allocateSync(nvme.PAGE_SIZE, { access: 'write' });
+    await this.#admin.queue.submit({
+      opcode: nvme.ADMIN_IDENTIFY,
+      nsid,
+      prp1: data.iova,
+      cdw10: cns,
+    });
+    return Uint8Array.from(data.bytes);
+  }
+
+  async #disable(): Promise<void> {
+    this.#registers.write32(nvme.REG_CC, 0);
+    await this.#status(nvme.CSTS_RDY, 0);
+  }
+
+  async #enable(): Promise<void> {
+    this.#admin = this.#queue(0, ADMIN_DEPTH);
+    const { submissionRing, completionRing } = this.#admin.queue;
+    this.#registers.write32(nvme.REG_AQA, ((ADMIN_DEPTH - 1) << 16) | (ADMIN_DEPTH - 1));
+    this.#registers.write64(nvme.REG_ASQ, submissionRing.iova);
+    this.#registers.write64(nvme.REG_ACQ, completionRing.iova);
+    const cc = nvme.CC_EN | nvme.CC_IOSQES_64 | nvme.CC_IOCQES_16;
+    this.#registers.write32(nvme.REG_CC, cc);
+    await this.#status(nvme.CSTS_RDY, nvme.CSTS_RDY);
+  }
+
+  /** Waits until the masked status has a value. */
+  async #status(mask: number, value: number): Promise<void> {
+    const until = performance.now() + this.#capabilities.readyTimeoutMs;
+    for (;;) {
+      const csts = this.#registers.read32(nvme.REG_CSTS);
+      if ((csts & mask) === value) return;
+      if ((csts & nvme.CSTS_CFS) !== 0 || performance.now() > until) {
+        throw new VfioError({
+          code: 'ETIMEDOUT',
+          message: `controller status stays 0x${csts.toString(16)}`,
+          path: this.#device.name,
+        });
+      }
+      await delay(1);
+    }
+  }
+
+  #queue(id: number, depth: number): IoQueue {
+    const { doorbellStride } = this.#capabilities;
+    const queue = new QueuePair(
+      id,
+      depth,
+      this.allocate(depth * nvme.SQ_ENTRY_SIZE),
+      this.allocate(depth * nvme.CQ_ENTRY_SIZE),
+      this.#registers,
+      {
+        tail: nvme.REG_DOORBELLS + 2 * id * doorbellStride,
+        head: nvme.REG_DOORBELLS + (2 * id + 1) * doorbellStride,
+      },
+      COMMAND_TIMEOUT_MS,
+    );
+    const vector = this.#device.interrupts.msix.request(id);
+    this.interrupts[id] = 0;
+    vector.on('interrupt', () => {
+      this.interrupts[id] = (this.interrupts[id] ?? 0) + 1;
+      queue.drain();
+    });
+    return { queue, vector };
+  }
+}

@@ -1,0 +1,27 @@
+import type { DmaBuffer } from '../../index.js';
+import { PAGE_SIZE } from './registers.js';
+
+/** Entries of one page-sized PRP list. */
+const LIST_ENTRIES = PAGE_SIZE / 8;
+
+/**
+ * Physical region pages of a transfer from the start of a page-aligned buffer.
+ * @param length - bytes
+ * @param list - a page of its own for transfers of more than two pages
+ */
+export function physicalRegionPages(
+  data: DmaBuffer,
+  length: number,
+  list: DmaBuffer,
+): { prp1: bigint; prp2: bigint } {
+  const pages = Math.ceil(length / PAGE_SIZE);
+  const page = (n: number): bigint => data.iova + BigInt(n * PAGE_SIZE);
+  if (pages <= 1) return { prp1: page(0), prp2: 0n };
+  if (pages === 2) return { prp1: page(0), prp2: page(1) };
+  if (pages - 1 > LIST_ENTRIES) {
+    throw new RangeError(`a transfer of ${length} bytes needs more than one PRP list`);
+  }
+  const entries = new BigUint64Array(list.buffer, 0, LIST_ENTRIES);
+  for (let n = 1; n < pages; n += 1) entries[n - 1] = page(n);
+  return { prp1: page(0), prp2: list.iova };
+}

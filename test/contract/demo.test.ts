@@ -1,0 +1,18 @@
+import test from 'ava';
+import { demoFor } from '../../lib/demo/index.js';
+import { NVME, withDevice } from './targets.js';
+
+test.serial('the NVMe driver writes, reads back and is interrupted', async (t) => {
+  await withDevice(t, NVME, async (device) => {
+    const report = await (await demoFor(device))(device);
+    t.true(report.ok, JSON.stringify(report.lines));
+    const { total, byVector } = report.data.interrupts as { total: number; byVector: number[] };
+    t.is(byVector.length, 3);
+    t.true(byVector.every((count) => count > 0));
+    t.is(
+      total,
+      byVector.reduce((sum, count) => sum + count),
+    );
+    t.is(device.dma.mapped, 0);
+  });
+});

@@ -1,0 +1,116 @@
+import test from 'ava';
+import { type PciDevice, type Vector, VfioError } from 'vfio';
+import { EDU, enable, NVME, withDevice } from './targets.js';
+
+const BUFFER = 0x40000n;
+const DMA_SOURCE = 0x80;
+const DMA_DESTINATION = 0x88;
+const DMA_COUNT = 0x90;
+const DMA_COMMAND = 0x98;
+const START = 1n;
+const FROM_EDU = 2n;
+const RAISE = 4n;
+const INTERRUPT_ACK = 0x64;
+
+/** Runs edu's DMA engine once, until its interrupt came. */
+async function transfer(device: PciDevice, vector: Vector, from: bigint, to: bigint, n: number) {
+  using window = device.bar(0).map();
+  const done = vector.next();
+  window.write64(DMA_SOURCE, from);
+  window.write64(DMA_DESTINATION, to);
+  window.write64(DMA_COUNT, BigInt(n));
+  window.write64(DMA_COMMAND, START | RAISE | (from === BUFFER ? FROM_EDU : 0n));
+  await done;
+  window.write32(INTERRUPT_ACK, 0xffff_ffff);
+}
+
+test.serial('the device reads and writes memory given to it', async (t) => {
+  await withDevice(t, EDU, async (device) => {
+    enable(device);
+    const vector = device.interrupts.msi.request(0);
+    using source = await device.dma.allocate(4096);
+    using target = await device.dma.allocate(4096);
+    source.bytes.forEach((_, at) => (source.bytes[at] = at * 7));
+    await transfer(device, vector, source.iova, BUFFER, 1000);
+    await transfer(device, vector, BUFFER, target.iova, 1000);
+    t.deepEqual(target.bytes.subarray(0, 1000), source.bytes.subarray(0, 1000));
+    t.deepEqual([...target.bytes.subarray(1000, 1010)], new Array(10).fill(0));
+  });
+});
+
+test.serial('a page-aligned SharedArrayBuffer is memory for a device', async (t) => {
+  await withDevice(t, EDU, async (device) => {
+    enable(device);
+    const vector = device.interrupts.msi.request(0);
+    const shared = new SharedArrayBuffer(8192, { maxByteLength: 8192 });
+    using memory = await device.dma.map(shared);
+    new Uint8Array(shared).fill(0xa5, 0, 4096);
+    await transfer(device, vector, memory.iova, BUFFER, 64);
+    await transfer(device, vector, BUFFER, memory.iova + 4096n, 64);
+    t.deepEqual([...new Uint8Array(shared, 4096, 64)], new Array(64).fill(0xa5));
+  });
+});
+
+test.serial('memory is whole pages inside the usable ranges, zeroed', async (t) => {
+  await withDevice(t, NVME, async ({ dma }) => {
+    using buffer = await dma.allocate(5000);
+    t.is(buffer.size % 4096, 0);
+    t.true(buffer.size >= 5000);
+    t.true(buffer.bytes.every((byte) => byte === 0));
+    const end = buffer.iova + BigInt(buffer.size) - 1n;
+    t.true(dma.ranges().some((range) => range.start <= buffer.iova && end <= range.end));
+    t.true(buffer.iova > 0n);
+  });
+});
+
+test.serial('a fixed IOVA is used, and used once', async (t) => {
+  await withDevice(t, NVME, ({ dma }) => {
+    using buffer = dma.allocateSync(8192, { iova: 0x10_0000n });
+    t.is(buffer.iova, 0x10_0000n);
+    t.throws(() => dma.allocateSync(4096, { iova: 0x10_1000n }), {
+      instanceOf: VfioError,
+      code: 'EEXIST',
+    });
+    buffer.free();
+    dma.allocateSync(4096, { iova: 0x10_1000n }).free();
+  });
+});
+
+test.serial('unmap tells how much it was', async (t) => {
+  await withDevice(t, NVME, ({ dma }) => {
+    const one = dma.allocateSync(4096);
+    dma.allocateSync(8192);
+    t.is(dma.unmap(one.iova, 4096n), 4096n);
+    t.is(dma.unmapAll(), 8192n);
+    t.is(dma.unmapAll(), 0n);
+    t.is(dma.mapped, 0);
+  });
+});
+
+test.serial('outside of the usable ranges nothing is mapped', async (t) => {
+  await withDevice(t, NVME, ({ dma }) => {
+    t.throws(() => dma.allocateSync(4096, { iova: 0xfee0_0000n }), { instanceOf: RangeError });
+    t.throws(() => dma.allocateSync(4096, { iova: 123n }), { instanceOf: RangeError });
+    t.is(dma.mapped, 0);
+  });
+});
+
+test.serial('memory that is not whole pages is refused', async (t) => {
+  await withDevice(t, NVME, ({ dma }) => {
+    const odd = new SharedArrayBuffer(5000, { maxByteLength: 5000 });
+    t.throws(() => dma.mapSync(odd), { instanceOf: RangeError });
+    t.throws(() => dma.allocateSync(0), { instanceOf: RangeError });
+    t.throws(() => dma.allocateSync(1.5), { instanceOf: RangeError });
+  });
+});
+
+test.serial('a freed buffer is detached and freed once', async (t) => {
+  await withDevice(t, NVME, ({ dma }) => {
+    const buffer = dma.allocateSync(4096);
+    const { bytes } = buffer;
+    buffer.free();
+    buffer.free();
+    t.is(bytes.length, 0);
+    t.is(dma.mapped, 0);
+  });
+});

@@ -1,0 +1,110 @@
+import test from 'ava';
+import { VfioError } from 'vfio';
+import { EDU, NVME, withDevice } from './targets.js';
+
+const PCI_VF_TOKEN = 0;
+const MIGRATION = 1;
+const LOW_POWER_EXIT = 5;
+const UNKNOWN = 0xfff;
+
+test.serial('features are probed by direction', async (t) => {
+  await withDevice(t, NVME, ({ features }) => {
+    t.deepEqual(features.probe(LOW_POWER_EXIT), { get: false, set: true });
+    t.deepEqual(features.probe(MIGRATION), { get: false, set: false });
+    t.deepEqual(features.probe(UNKNOWN), { get: false, set: false });
+  });
+});
+
+test.serial('what the kernel does not know is ENOTTY', async (t) => {
+  await withDevice(t, NVME, ({ features }) => {
+    t.throws(() => features.get(UNKNOWN, 8), { instanceOf: VfioError, code: 'ENOTTY' });
+    t.throws(
+      () => {
+        features.set(PCI_VF_TOKEN, new Uint8Array(16));
+      },
+      { instanceOf: VfioError, code: 'ENOTTY' },
+    );
+  });
+});
+
+test.serial('low power is entered and left', async (t) => {
+  await withDevice(t, NVME, ({ features }) => {
+    features.enterLowPower();
+    t.throws(
+      () => {
+        features.enterLowPower();
+      },
+      { instanceOf: VfioError, code: 'EINVAL' },
+    );
+    features.exitLowPower();
+    features.exitLowPower();
+  });
+});
+
+test.serial('a reset keeps config space and DMA mappings', async (t) => {
+  await withDevice(t, NVME, async (device) => {
+    device.config.write8(0x3c, 0x42);
+    using buffer = device.dma.allocateSync(4096);
+    await device.reset();
+    device.resetSync();
+    t.is(device.config.read8(0x3c), 0x42);
+    t.is(device.dma.unmap(buffer.iova, 4096n), 4096n);
+  });
+});
+
+test.serial('interrupts survive a reset', async (t) => {
+  await withDevice(t, NVME, async (device) => {
+    const vector = device.interrupts.msix.request(1);
+    await device.reset();
+    const next = vector.next();
+    vector.trigger();
+    t.is(await next, 1n);
+  });
+});
+
+test.serial('the hot reset list has the device itself', async (t) => {
+  await withDevice(t, EDU, (device) => {
+    const { devices } = device.hotResetInfo();
+    const name = device.name.startsWith('mock:') ? devices[0]?.name : device.name;
+    t.true(devices.some((one) => one.name === name));
+  });
+});
+
+test.serial('an eventfd written by the kernel side of a register: ioeventfd', async (t) => {
+  await withDevice(t, EDU, (device) => {
+    using registers = device.bar(0).map();
+    const eventfd = device.createEventfd();
+    const request = { offset: 4, width: 4, value: 0x0ff0n, eventfd } as const;
+    device.bar(0).ioeventfd(request);
+    t.throws(
+      () => {
+        device.bar(0).ioeventfd(request);
+      },
+      { instanceOf: VfioError, code: 'EEXIST' },
+    );
+    eventfd.signal();
+    t.is(registers.read32(4), ~0x0ff0 >>> 0);
+    device.bar(0).ioeventfd({ ...request, eventfd: null });
+    eventfd.close();
+  });
+});
+
+test.serial(
+  'a PASID of more than 20 bits is a RangeError, and QEMU devices have none',
+  async (t) => {
+    await withDevice(t, NVME, (device) => {
+      t.throws(
+        () => {
+          device.attachPasid(1 << 20);
+        },
+        { instanceOf: RangeError },
+      );
+      t.throws(
+        () => {
+          device.attachPasid(7);
+        },
+        { instanceOf: VfioError },
+      );
+    });
+  },
+);

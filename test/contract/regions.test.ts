@@ -1,0 +1,111 @@
+import test from 'ava';
+import { VfioError } from 'vfio';
+import { EDU, NVME, withDevice } from './targets.js';
+
+const EDU_IDENTIFICATION = 0x0100_00ed;
+const MSIX_TABLE = 0x2000;
+
+test.serial('regions say what they are', async (t) => {
+  await withDevice(t, NVME, (device) => {
+    const bar = device.bar(0);
+    t.is(bar.size, 0x4000n);
+    t.true(bar.readable && bar.writable && bar.mappable && bar.msixMappable);
+    t.is(device.region(7).size, 4096n);
+    t.false(device.region(7).mappable);
+    t.is(device.bar(1).size, 0n);
+    t.throws(() => device.region(64), { instanceOf: RangeError });
+  });
+});
+
+test.serial('the mapping and the file show the same registers', async (t) => {
+  await withDevice(t, EDU, (device) => {
+    using window = device.bar(0).map();
+    t.is(window.read32(0), EDU_IDENTIFICATION);
+    t.is(device.bar(0).load(0, 4), EDU_IDENTIFICATION);
+    window.write32(4, 0x1234_5678);
+    t.is(window.read32(4), ~0x1234_5678 >>> 0);
+    device.bar(0).store(4, 4, 0x0f0f_0f0f);
+    t.is(window.read32(4), 0xf0f0_f0f0);
+  });
+});
+
+test.serial('a window maps a part of a region', async (t) => {
+  await withDevice(t, EDU, (device) => {
+    using window = device.bar(0).map({ offset: 0x40000, length: 0x1000 });
+    t.is(window.size, 0x1000);
+    t.throws(() => device.bar(0).map({ offset: 1, length: 0x1000 }), { instanceOf: RangeError });
+    t.throws(() => device.bar(0).map({ offset: 0x100000, length: 0x1000 }), {
+      instanceOf: RangeError,
+    });
+  });
+});
+
+test.serial('registers of 64 bits are read and written whole', async (t) => {
+  await withDevice(t, EDU, (device) => {
+    using window = device.bar(0).map();
+    window.write64(0x80, 0x1234_5678_9abcn);
+    t.is(window.read64(0x80), 0x1234_5678_9abcn);
+  });
+});
+
+test.serial('blocks are copied by accesses of the stated width', async (t) => {
+  await withDevice(t, EDU, (device) => {
+    using window = device.bar(0).map();
+    const block = new Uint8Array(8);
+    window.readBlock(0, block, 4);
+    t.is(new DataView(block.buffer).getUint32(0, true), EDU_IDENTIFICATION);
+    window.writeBlock(0x80, Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), 8);
+    t.is(window.read64(0x80), 0x0807_0605_0403_0201n);
+  });
+});
+
+test.serial('accesses outside of a window or misaligned are RangeErrors', async (t) => {
+  await withDevice(t, EDU, (device) => {
+    using window = device.bar(0).map();
+    const outside = { instanceOf: RangeError };
+    t.throws(() => window.read32(window.size), outside);
+    t.throws(() => window.read32(-4), outside);
+    t.throws(() => window.read32(2), outside);
+    t.throws(() => window.read64(4), outside);
+    t.throws(() => window.read8(0.5), outside);
+    t.throws(() => {
+      window.write16(1, 0);
+    }, outside);
+    t.throws(() => {
+      window.readBlock(window.size - 4, new Uint8Array(8), 4);
+    }, outside);
+    window.close();
+    t.throws(() => window.read32(0), { instanceOf: TypeError });
+    t.throws(
+      () => {
+        window.write32(0, 0);
+      },
+      { instanceOf: TypeError },
+    );
+  });
+});
+
+test.serial('the file shows the MSI-X table as ones, the mapping as it is', async (t) => {
+  await withDevice(t, NVME, (device) => {
+    t.deepEqual([...device.bar(0).read(MSIX_TABLE, 16)], new Array(16).fill(0xff));
+    using window = device.bar(0).map();
+    const VECTOR_CONTROL = 12;
+    t.is(window.read32(MSIX_TABLE + VECTOR_CONTROL) & 1, 1, 'vectors start masked');
+  });
+});
+
+test.serial('reading past the end is short, at the end EINVAL', async (t) => {
+  await withDevice(t, NVME, (device) => {
+    t.is(device.bar(0).read(0x3ff8, 16).length, 8);
+    t.throws(() => device.bar(0).read(0x4000, 4), { instanceOf: VfioError, code: 'EINVAL' });
+  });
+});
+
+test.serial('a BAR with memory decode off is EIO through the file', async (t) => {
+  await withDevice(t, EDU, (device) => {
+    device.config.update('command', { memory: 0 });
+    t.throws(() => device.bar(0).load(0, 4), { instanceOf: VfioError, code: 'EIO' });
+    device.config.update('command', { memory: 1 });
+    t.is(device.bar(0).load(0, 4), EDU_IDENTIFICATION);
+  });
+});
