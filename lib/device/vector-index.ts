@@ -27,7 +27,7 @@ export class VectorIndex {
   readonly #exclusive: Exclusive;
   readonly #dispatcher: Dispatcher;
   readonly #vectors = new Map<number, Vector>();
-  /** Vectors that can be bound. */
+  /** Vectors that can be bound while it is active. */
   #enabled = 0;
 
   /** @internal */
@@ -124,7 +124,6 @@ export class VectorIndex {
   }
 
   #release(): void {
-    this.#enabled = 0;
     for (const vector of this.#vectors.values()) vector.release();
   }
 
