@@ -20,6 +20,9 @@ export interface EnableOptions {
  * alone. Where it cannot, all of the table is enabled once, without handlers, and each vector is
  * bound alone later. If the host does not have that many, as many as were announced are enabled,
  * and a request beyond them is an error: nothing that works is ever torn down to grow.
+ *
+ * With MSI the device is told how many vectors are enabled (Multiple Message Enable) and may use
+ * all of them: request every one it sends on.
  */
 export class VectorIndex {
   readonly #handle: Handle;
@@ -27,7 +30,7 @@ export class VectorIndex {
   readonly #exclusive: Exclusive;
   readonly #dispatcher: Dispatcher;
   readonly #vectors = new Map<number, Vector>();
-  /** Vectors that can be bound. */
+  /** Vectors that can be bound while it is active. */
   #enabled = 0;
 
   /** @internal */
@@ -124,7 +127,6 @@ export class VectorIndex {
   }
 
   #release(): void {
-    this.#enabled = 0;
     for (const vector of this.#vectors.values()) vector.release();
   }
 

@@ -13,7 +13,10 @@ export interface VectorOptions {
    * a delivery has the count 1n and means "at least one", which is several times cheaper.
    */
   counts?: boolean | undefined;
-  /** Uses this one instead of a new eventfd, and leaves it open in the end. */
+  /**
+   * Uses this one instead of a new eventfd, and leaves it open in the end. A device can watch an
+   * eventfd once, so two vectors cannot have the same (EEXIST).
+   */
   eventfd?: Eventfd | undefined;
 }
 

@@ -63,7 +63,7 @@ function* walkExtended(config: Uint8Array): Generator<Capability> {
   while (offset >= FIRST_EXTENDED && offset + 4 <= config.length && !visited.has(offset)) {
     visited.add(offset);
     const header = u32(config, offset);
-    if (header === 0 || header === 0xffff_ffff) return;
+    if (header === 0xffff_ffff) return;
     const id = bits(header, 0, 15);
     const version = bits(header, 16, 19);
     // VFIO turns a first capability that it hides into a null one which keeps its link.

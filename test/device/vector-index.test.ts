@@ -111,6 +111,7 @@ test('a host with fewer than announced is an error with the number in it', (t) =
   );
   t.like(error, { code: 'ENOSPC', syscall: 'VFIO_DEVICE_SET_IRQS', available: 1 });
   t.regex(error.message, /the host has 1 of 2 msi vectors/);
+  t.like(error.with({ path: 'again' }), { available: 1, path: 'fake:device' });
   t.false(msi.active);
   script.take();
   connection.irqAnswers.push(1);

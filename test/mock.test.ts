@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import test from 'ava';
+
+/** Every module that is loaded with one of ours, by its compiled imports. */
+function loadedWith(entry: URL, seen = new Set<string>()): Set<string> {
+  if (seen.has(entry.href)) return seen;
+  seen.add(entry.href);
+  const imports = readFileSync(entry, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g);
+  for (const [, specifier = ''] of imports) {
+    if (specifier.startsWith('.')) loadedWith(new URL(specifier, entry), seen);
+    else seen.add(specifier);
+  }
+  return seen;
+}
+
+test('vfio/mock loads neither the kernel back end nor anything native', (t) => {
+  const loaded = [...loadedWith(new URL('../lib/mock.js', import.meta.url))];
+  t.true(loaded.some((module) => module.endsWith('/lib/device/device.js')));
+  t.true(loaded.some((module) => module.includes('/lib/backend/mock/')));
+  const native = loaded.filter((module) =>
+    /\/backend\/kernel\/|\/lib\/native\/|^bindings$/.test(module),
+  );
+  t.deepEqual(native, []);
+});
+
+test('vfio loads both', (t) => {
+  const loaded = [...loadedWith(new URL('../lib/index.js', import.meta.url))];
+  for (const backend of ['mock', 'kernel']) {
+    t.true(loaded.some((module) => module.includes(`/lib/backend/${backend}/`)));
+  }
+});
