@@ -8,11 +8,9 @@ export function checkInteger(
   min: number,
   max: number,
 ): asserts value is number {
-  if (typeof value !== 'number' || !Number.isInteger(value)) {
-    throw new TypeError(`${what} must be an integer`);
-  }
-  if (value < min || value > max) {
-    throw new RangeError(`${what} must be from ${min} to ${max}, not ${value}`);
+  if (typeof value !== 'number') throw new TypeError(`${what} must be a number`);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new RangeError(`${what} must be an integer from ${min} to ${max}, not ${value}`);
   }
 }
 

@@ -81,7 +81,7 @@ test('wrong arguments are refused before anything is taken', async (t) => {
   for (const size of [0, -1, 2 ** 53]) {
     t.throws(() => dma.allocateSync(size), { instanceOf: RangeError });
   }
-  await t.throwsAsync(dma.allocate(1.5), { instanceOf: TypeError });
+  await t.throwsAsync(dma.allocate(1.5), { instanceOf: RangeError });
   await t.throwsAsync(dma.allocate(4096n as never), { instanceOf: TypeError });
   t.throws(() => dma.allocateSync(1, { access: 'rw' as never }), { instanceOf: TypeError });
   t.throws(() => dma.allocateSync(1, { hugePages: '4K' as never }), { instanceOf: TypeError });

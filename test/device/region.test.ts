@@ -54,7 +54,7 @@ test('indexes', (t) => {
   script.take();
   t.throws(() => device.bar(6), { instanceOf: RangeError });
   t.throws(() => device.bar(-1), { instanceOf: RangeError });
-  t.throws(() => device.bar(0.5), { instanceOf: TypeError });
+  t.throws(() => device.bar(0.5), { instanceOf: RangeError });
   t.throws(() => device.region(10), { instanceOf: RangeError });
   t.deepEqual(script.take(), []);
 });
@@ -108,7 +108,7 @@ test('map: what is no window is refused before any call', (t) => {
   ]) {
     t.throws(() => bar.map(window), { instanceOf: RangeError }, JSON.stringify(window));
   }
-  t.throws(() => bar.map({ offset: 0.5 }), { instanceOf: TypeError });
+  t.throws(() => bar.map({ offset: 0.5 }), { instanceOf: RangeError });
   t.throws(() => bar.map({ length: '1' as never }), { instanceOf: TypeError });
   t.deepEqual(script.take(), []);
 });

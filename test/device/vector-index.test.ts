@@ -166,7 +166,7 @@ test('wrong arguments are refused before anything is asked', (t) => {
   for (const vector of [-1, 8]) {
     t.throws(() => msix.request(vector), { instanceOf: RangeError, message: /has 8 of msix/ });
   }
-  t.throws(() => msix.request(0.5), { instanceOf: TypeError });
+  t.throws(() => msix.request(0.5), { instanceOf: RangeError });
   t.throws(() => msi.request(0), { instanceOf: RangeError, message: /has 0 of msi\b/ });
   t.throws(
     () => {
@@ -352,7 +352,7 @@ test('loopback and affinity', (t) => {
     'getAffinity 2 2',
     'setAffinity 2 2 1',
   ]);
-  for (const cpus of [[], [-1]]) {
+  for (const cpus of [[], [-1], [0.5]]) {
     t.throws(
       () => {
         vector.setAffinity(cpus);
@@ -360,7 +360,7 @@ test('loopback and affinity', (t) => {
       { instanceOf: RangeError },
     );
   }
-  for (const cpus of [1, [0.5], ['0']]) {
+  for (const cpus of [1, ['0']]) {
     t.throws(
       () => {
         vector.setAffinity(cpus as never);

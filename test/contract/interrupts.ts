@@ -72,7 +72,7 @@ test.serial('next() can be aborted', async (t) => {
     const controller = new AbortController();
     const next = msix.request(0).next({ signal: controller.signal });
     controller.abort();
-    await t.throwsAsync(next, { name: 'AbortError' });
+    await t.throwsAsync(next, { any: true, name: 'AbortError' });
   });
 });
 
@@ -136,7 +136,7 @@ test.serial('one of INTx, MSI and MSI-X is active at a time', async (t) => {
   await withDevice(t, NVME, ({ interrupts }) => {
     interrupts.msix.request(0);
     const error = t.throws(() => interrupts.intx.request(), { instanceOf: VfioError });
-    t.is(error.code, 'EINVAL');
+    t.is(error.code, 'EBUSY');
     interrupts.msix.disable();
     interrupts.intx.request();
   });
@@ -195,7 +195,7 @@ test.serial('INTx unmasked by hand fires again while the line is still asserted'
     await first;
     const again = vector.next();
     vector.unmask();
-    await again;
+    t.is(await again, 1n);
     registers.write32(ACKNOWLEDGE, 1);
     vector.unmask();
   });
@@ -212,7 +212,7 @@ test.serial('INTx is unmasked by the resample eventfd', async (t) => {
     await first;
     const again = vector.next();
     resample.signal();
-    await again;
+    t.is(await again, 1n);
     registers.write32(ACKNOWLEDGE, 1);
     resample.signal();
   });

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { VfioError } from 'vfio';
+import { openConnection, VfioError } from 'vfio';
 import { EDU, NVME, withDevice } from './targets.js';
 
 const EDU_IDENTIFICATION = 0x0100_00ed;
@@ -94,10 +94,27 @@ test.serial('the file shows the MSI-X table as ones, the mapping as it is', asyn
   });
 });
 
-test.serial('reading past the end is short, at the end EINVAL', async (t) => {
+test.serial('an access outside of a region is a RangeError before anything happens', async (t) => {
   await withDevice(t, NVME, (device) => {
-    t.is(device.bar(0).read(0x3ff8, 16).length, 8);
-    t.throws(() => device.bar(0).read(0x4000, 4), { instanceOf: VfioError, code: 'EINVAL' });
+    t.throws(() => device.bar(0).read(0x3ff8, 16), { instanceOf: RangeError });
+    t.throws(() => device.bar(0).write(0x4000, new Uint8Array(4)), { instanceOf: RangeError });
+    t.throws(() => device.bar(0).load(0x3fff, 2), { instanceOf: RangeError });
+  });
+});
+
+test.serial('the file itself is short at the end of a BAR, and EINVAL past it', async (t) => {
+  const connection = await openConnection(NVME);
+  t.teardown(() => {
+    connection.close();
+  });
+  t.is(connection.read(0, 0x3ff8, new Uint8Array(16)), 8);
+  t.throws(() => connection.read(0, 0x4000, new Uint8Array(4)), {
+    instanceOf: VfioError,
+    code: 'EINVAL',
+  });
+  t.throws(() => connection.read(7, 4094, new Uint8Array(4)), {
+    instanceOf: VfioError,
+    code: 'EFAULT',
   });
 });
 

@@ -1,0 +1,8 @@
+// One file, so that one process runs it all: a process takes seconds to start in the lab.
+import './open.js';
+import './config.js';
+import './regions.js';
+import './dma.js';
+import './interrupts.js';
+import './features.js';
+import './demo.js';
