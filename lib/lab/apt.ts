@@ -1,0 +1,87 @@
+/** One source of packages, as the machine's administrator set it up. */
+export interface AptSource {
+  readonly uri: string;
+  readonly suites: readonly string[];
+  readonly components: readonly string[];
+  /** Which keys are trusted and similar, as fields of the deb822 format. */
+  readonly trust: Readonly<Record<string, string>>;
+}
+
+/** Options of the one-line format that say what is trusted, and their deb822 names. */
+const TRUST_FIELDS: Readonly<Record<string, string>> = {
+  'signed-by': 'Signed-By',
+  trusted: 'Trusted',
+  'check-valid-until': 'Check-Valid-Until',
+};
+
+const words = (text: string | undefined): string[] => (text ?? '').split(/\s+/).filter(Boolean);
+
+/** Reads a file in the one-line format, `sources.list(5)`: `deb [option=value …] uri suite …`. */
+export function parseList(text: string): AptSource[] {
+  return text.split('\n').flatMap((line) => {
+    const match = /^deb\s+(?:\[([^\]]*)\]\s*)?([^\s#]+)\s+([^\s#]+)([^#]*)/.exec(line.trim());
+    if (match === null) return [];
+    const [, options, uri = '', suite = '', components] = match;
+    const trust = words(options).flatMap((option) => {
+      const [key = '', value = ''] = option.split(/=(.*)/s);
+      const field = TRUST_FIELDS[key.toLowerCase()];
+      return field === undefined ? [] : [[field, value.replaceAll(',', ' ')] as const];
+    });
+    return [
+      { uri, suites: [suite], components: words(components), trust: Object.fromEntries(trust) },
+    ];
+  });
+}
+
+/** Fields of a deb822 stanza by lower-case name; values keep their line breaks. */
+function parseStanza(stanza: string): Map<string, string> {
+  const fields = new Map<string, string>();
+  let last = '';
+  for (const line of stanza.split('\n')) {
+    if (line.startsWith('#')) continue;
+    const match = /^([\w-]+):\s*(.*)$/.exec(line);
+    if (match !== null) {
+      last = (match[1] ?? '').toLowerCase();
+      fields.set(last, match[2] ?? '');
+    } else if (/^\s/.test(line)) {
+      fields.set(last, `${fields.get(last) ?? ''}\n${line}`);
+    }
+  }
+  return fields;
+}
+
+/** Reads a file in the deb822 format: stanzas of `Types`, `URIs`, `Suites`, `Components`. */
+export function parseSources(text: string): AptSource[] {
+  return text.split(/\n(?:[ \t]*\n)+/).flatMap((stanza) => {
+    const fields = parseStanza(stanza);
+    const enabled = fields.get('enabled')?.trim().toLowerCase() ?? 'yes';
+    if (!words(fields.get('types')).includes('deb') || enabled === 'no') return [];
+    const trust = Object.values(TRUST_FIELDS).flatMap((name) => {
+      const value = fields.get(name.toLowerCase());
+      return value === undefined ? [] : [[name, value] as const];
+    });
+    return words(fields.get('uris')).map((uri) => ({
+      uri,
+      suites: words(fields.get('suites')),
+      components: words(fields.get('components')),
+      trust: Object.fromEntries(trust),
+    }));
+  });
+}
+
+/** Debian's own archive among the sources: the ones that serve the installed release's `main`. */
+export function mainArchives(sources: readonly AptSource[], codename: string): AptSource[] {
+  const releases = [codename, 'oldstable', 'stable', 'testing', 'unstable', 'sid'];
+  return sources.filter(
+    ({ suites, components }) =>
+      components.includes('main') && suites.some((suite) => releases.includes(suite)),
+  );
+}
+
+/** A deb822 file that reads `suite` from where `source` is read, trusting the same keys. */
+export function sourceFor(source: AptSource, suite: string): string {
+  const fields = { Types: 'deb', URIs: source.uri, Suites: suite, Components: 'main' };
+  return Object.entries({ ...fields, ...source.trust })
+    .map(([name, value]) => `${name}: ${value}\n`)
+    .join('');
+}

@@ -1,0 +1,80 @@
+/** A PCI device of the guest, ready for QEMU. */
+export interface LabDevice {
+  /** What follows `VFIO_LAB_` in the variable that holds its address. */
+  readonly name: string;
+  /** Text for QEMU's `-device`, without its place on the bus. */
+  readonly device: string;
+  /** Whether it needs a scratch disk of its own. */
+  readonly disk: boolean;
+}
+
+interface Model {
+  driver: string;
+  properties: readonly string[];
+  disk?: true;
+}
+
+/** Devices with a short name: QEMU's driver, and properties that make it useful here. */
+const MODELS: Readonly<Record<string, Model>> = {
+  nvme: { driver: 'nvme', properties: ['serial=vfio-lab'], disk: true },
+  // edu's DMA reaches 256 MB by default; MSI addresses and most memory are above that.
+  edu: { driver: 'edu', properties: ['dma_mask=0xffffffff'] },
+  e1000e: { driver: 'e1000e', properties: [] },
+  testdev: { driver: 'pci-testdev', properties: [] },
+};
+
+/** The devices of a guest nobody chose devices for. */
+export const DEFAULT_DEVICES: readonly string[] = Object.keys(MODELS);
+
+/** Root ports fit between the machine's own devices and its LPC bridge at 0x1f. */
+const FIRST_PORT = 0x10;
+export const MAX_DEVICES = 0x1f - FIRST_PORT;
+
+/** PCI device number of the root port that device number `index` sits behind. */
+export function portOf(index: number): string {
+  return (FIRST_PORT + index).toString(16);
+}
+
+const keyOf = (property: string): string => property.split('=', 1)[0] ?? '';
+
+function parse(spec: string): Omit<LabDevice, 'name'> & { label: string } {
+  const [word = '', ...given] = spec.split(',');
+  if (!/^[A-Za-z][\w.-]*$/.test(word)) {
+    throw new TypeError(`device '${spec}' is neither a short name nor a QEMU -device string`);
+  }
+  const keys = new Set(given.map(keyOf));
+  for (const key of ['bus', 'addr']) {
+    if (keys.has(key)) throw new TypeError(`device '${spec}': ${key} is chosen by the lab`);
+  }
+  const [label, model] = Object.entries(MODELS).find(
+    ([name, { driver }]) => name === word || driver === word,
+  ) ?? [word, { driver: word, properties: [] }];
+  const defaults = model.properties.filter((property) => !keys.has(keyOf(property)));
+  return {
+    label,
+    device: [model.driver, ...defaults, ...given].join(','),
+    disk: model.disk === true && !keys.has('drive'),
+  };
+}
+
+/**
+ * Reads device specifications: a short name (`nvme`, `edu`, `e1000e`, `testdev`), or what QEMU's
+ * `-device` takes. Properties may follow a short name. The second device of a kind is named
+ * `<NAME>_2`, and so on.
+ *
+ * @throws TypeError for a specification that is not one; RangeError for more than
+ * {@link MAX_DEVICES}.
+ */
+export function parseDevices(specs: readonly string[]): LabDevice[] {
+  if (specs.length > MAX_DEVICES) {
+    throw new RangeError(`${specs.length} devices: there are ${MAX_DEVICES} slots`);
+  }
+  const seen = new Map<string, number>();
+  return specs.map((spec) => {
+    const { label, ...device } = parse(spec);
+    const base = label.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_');
+    const count = (seen.get(base) ?? 0) + 1;
+    seen.set(base, count);
+    return { name: count === 1 ? base : `${base}_${count}`, ...device };
+  });
+}

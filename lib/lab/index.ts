@@ -1,0 +1,102 @@
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseDevices } from './devices.js';
+import { guestEnvironment } from './environment.js';
+import { initramfs } from './initramfs.js';
+import { initScript, shellQuote } from './init.js';
+import { findKernel } from './kernels.js';
+import { qemuArguments } from './machine.js';
+import { checkOptions, DEFAULTS, type LabOptions } from './options.js';
+import { run } from './run.js';
+import { findTools } from './tools.js';
+
+export { DEBIAN_KERNELS } from './debian.js';
+export { DEFAULT_DEVICES } from './devices.js';
+export type { LabOptions } from './options.js';
+
+/** Bytes of an NVMe's scratch disk; the file behind it is sparse. */
+const DISK_SIZE = 64 << 20;
+const COMMAND_LINE = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+
+/**
+ * Runs a command in a QEMU guest with a real `/dev/vfio`: an emulated Intel IOMMU with interrupt
+ * remapping, and emulated PCI devices bound to vfio-pci, each in its own IOMMU group. The guest
+ * sees this machine's files; what it changes is in memory and gone afterwards. Neither root nor
+ * KVM is needed.
+ *
+ * The command finds the devices' addresses in `VFIO_LAB_NVME`, `VFIO_LAB_EDU` and so on, and has
+ * `vfio` and the project's `node_modules/.bin` on its PATH.
+ *
+ * @returns the command's exit code; 128 and its number after a signal
+ * @throws TypeError, RangeError for wrong options, before anything is started; VfioError `ENOENT`
+ * when QEMU, busybox or the kernel is missing, `EIO` when the guest ended before the command,
+ * `ETIMEDOUT`; the reason of `signal`.
+ *
+ * @example
+ * const { exitCode } = await runInLab({
+ *   command: 'node',
+ *   args: ['driver.js'],
+ *   kernel: 'debian-6.12',
+ *   devices: ['nvme,max_ioqpairs=32'],
+ * });
+ */
+export async function runInLab(options: LabOptions): Promise<{ exitCode: number }> {
+  checkOptions(options);
+  const { cwd = process.cwd(), terminal = false } = options;
+  const { stdout = process.stdout, stderr = process.stderr } = options;
+  const devices = parseDevices(options.devices ?? DEFAULTS.devices);
+  const tools = findTools();
+  const kernel = await findKernel(options.kernel, (line) => stderr.write(`${line}\n`));
+
+  const folder = mkdtempSync(join(tmpdir(), 'vfio-lab-'));
+  try {
+    const disks = devices
+      .filter(({ disk }) => disk)
+      .map((_device, index) => {
+        const path = join(folder, `disk${index}`);
+        writeFileSync(path, '');
+        truncateSync(path, DISK_SIZE);
+        return path;
+      });
+    const init = initScript({
+      modules: kernel.modules.map(({ name }) => name),
+      devices,
+      commands: {
+        node: `#!/bin/sh\nexec ${shellQuote(process.execPath)} "$@"`,
+        vfio: `#!/bin/sh\nexec ${shellQuote(process.execPath)} ${shellQuote(COMMAND_LINE)} "$@"`,
+      },
+      env: guestEnvironment(process.env, cwd, options.env ?? {}),
+      cwd,
+      argv: [options.command, ...(options.args ?? [])],
+      terminal: terminal
+        ? { rows: process.stdout.rows || 24, columns: process.stdout.columns || 80 }
+        : undefined,
+    });
+    const paths = { initramfs: join(folder, 'initramfs'), console: join(folder, 'console') };
+    writeFileSync(paths.initramfs, initramfs(tools.busybox, init, kernel.modules));
+    const exitCode = await run({
+      qemu: tools.qemu,
+      args: qemuArguments({
+        ...paths,
+        kernel: kernel.image,
+        disks,
+        devices,
+        memory: options.memory ?? DEFAULTS.memory,
+        cpus: options.cpus ?? DEFAULTS.cpus,
+        terminal,
+        extra: options.qemuArgs ?? [],
+      }),
+      console: paths.console,
+      stdout,
+      stderr,
+      terminal,
+      timeout: options.timeout,
+      signal: options.signal,
+    });
+    return { exitCode };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

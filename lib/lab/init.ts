@@ -1,0 +1,125 @@
+import { portOf, type LabDevice } from './devices.js';
+
+/** Where our own commands are in the guest. */
+export const GUEST_BIN = '/run/vfio-lab/bin';
+
+export interface Guest {
+  /** Names of the kernel modules, in the order of loading. */
+  readonly modules: readonly string[];
+  readonly devices: readonly LabDevice[];
+  /** Commands of our own: name and the shell script behind it. */
+  readonly commands: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly argv: readonly string[];
+  /** Size of the terminal the command talks to; undefined when its output is collected. */
+  readonly terminal: { rows: number; columns: number } | undefined;
+}
+
+/** A word for the shell, whatever is in it. */
+export function shellQuote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+const BRING_UP = `
+fail() { echo "lab: $*" >/dev/console; reboot -f; }
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev || fail 'no devtmpfs'
+`;
+
+/** The host's files below, changes in memory above. */
+const ROOT = `
+mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=524288,cache=loose host /host ||
+  fail 'the files of the host cannot be mounted (9p over virtio)'
+mount -t tmpfs -o size=75% tmpfs /changes
+mkdir /changes/upper /changes/work
+mount -t overlay -o lowerdir=/host,upperdir=/changes/upper,workdir=/changes/work overlay /root ||
+  fail 'no overlay file system'
+cd /root
+mount -o move /proc proc
+mount -o move /sys sys
+mount -o move /dev dev
+mkdir -p dev/pts dev/shm
+mount -t devpts devpts dev/pts
+mount -t tmpfs tmpfs dev/shm
+ip link set lo up
+`;
+
+const BIND = `
+bind() {
+  set -- $1 sys/bus/pci/devices/0000:00:$2.0/0000:*:00.0
+  address=\${2##*/}
+  [ -e $2 ] || fail "no PCI device for $1"
+  [ ! -e $2/driver ] || echo $address >$2/driver/unbind
+  echo vfio-pci >$2/driver_override
+  echo $address >sys/bus/pci/drivers_probe
+  [ -e $2/driver ] || fail "vfio-pci does not take $1 at $address"
+  export VFIO_LAB_$1=$address
+}
+`;
+
+/**
+ * Sends the command's output to the host by way of pipes: a virtio port itself can be opened once
+ * only, so \`>/dev/stderr\` in a script would fail. What the command left running ends with it.
+ */
+const RUN = `
+port() { set -- dev/vport*p$1; [ -e $1 ] && port=$1; }
+until port 1 && port 2 && port 3; do sleep 0.01; done
+port=\${port%?}
+exec 3<>\${port}1
+# The host hung up: nobody waits for an answer.
+{ read -r _; reboot -f; } <&3 &
+watcher=$!
+mkfifo /stdout /stderr
+cat /stdout >\${port}2 3>&- &
+stdout=$!
+cat /stderr >\${port}3 3>&- &
+stderr=$!
+echo ready >&3
+command
+code=$?
+for process in proc/[0-9]*; do
+  case \${process#proc/} in
+  1 | $watcher | $stdout | $stderr) ;;
+  *) kill -9 \${process#proc/} ;;
+  esac
+done 2>/dev/null
+wait $stdout $stderr
+echo "exit $code" >&3
+wait
+`;
+
+/**
+ * The script that is process 1 of the guest: it loads the modules, mounts, binds the devices, runs
+ * the command and reports its exit code.
+ */
+export function initScript(guest: Guest): string {
+  const { terminal } = guest;
+  const argv = [guest.cwd, ...guest.argv].map(shellQuote).join(' ');
+  const streams = terminal === undefined ? '</dev/null >/stdout 2>/stderr' : '<>dev/ttyS1 >&0 2>&1';
+  const size =
+    terminal === undefined ? '' : `stty sane rows ${terminal.rows} columns ${terminal.columns};`;
+  return [
+    '#!/bin/sh',
+    'export PATH=/bin',
+    BRING_UP,
+    ...guest.modules.map((name) => `insmod /modules/${name}.ko || fail 'insmod ${name}'`),
+    ROOT,
+    BIND,
+    ...guest.devices.map(({ name }, index) => `bind ${name} ${portOf(index)}`),
+    `mkdir -p .${GUEST_BIN}`,
+    ...Object.entries(guest.commands).flatMap(([name, text]) => [
+      `echo ${shellQuote(text)} >.${GUEST_BIN}/${name}`,
+      `chmod 755 .${GUEST_BIN}/${name}`,
+    ]),
+    'command() (',
+    `  ${size} exec 3>&-`,
+    '  mount -o move . /',
+    ...Object.entries(guest.env).map(([name, value]) => `  export ${name}=${shellQuote(value)}`),
+    `  exec /bin/setsid ${terminal === undefined ? '' : '-c '}/bin/chroot . /bin/sh -c \\`,
+    `    'cd "$1" && shift && exec "$@"' 'vfio lab' ${argv}`,
+    `) ${streams}`,
+    RUN,
+  ].join('\n');
+}

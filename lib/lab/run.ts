@@ -1,0 +1,104 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
+import { VfioError } from '../errors.js';
+import { CHANNELS, FIRST_CHANNEL_FD } from './machine.js';
+
+/** Longer than any guest needs to come up, shorter than anybody waits. */
+const BOOT_TIMEOUT = 120_000;
+const LAST_LINES = 30;
+
+export interface Run {
+  readonly qemu: string;
+  readonly args: readonly string[];
+  /** Where QEMU writes the kernel's messages. */
+  readonly console: string;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** Whether the command talks to our terminal. */
+  readonly terminal: boolean;
+  /** Milliseconds until the guest is ended; no limit when undefined. */
+  readonly timeout: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+function channel(qemu: ChildProcess, name: (typeof CHANNELS)[number]): Readable {
+  return qemu.stdio[FIRST_CHANNEL_FD + CHANNELS.indexOf(name)] as Readable;
+}
+
+/** The end of what the kernel and QEMU said, for a person who wonders why the guest is gone. */
+function lastWords(console: string, qemu: string): string {
+  let kernel = '';
+  try {
+    kernel = readFileSync(console, 'utf8');
+  } catch {
+    // QEMU ended before there was one.
+  }
+  const lines = `${kernel}\n${qemu}`.split(/[\r\n]+/).filter((line) => line.trim() !== '');
+  return lines.slice(-LAST_LINES).join('\n');
+}
+
+/**
+ * Starts the machine, streams what the command prints, and ends the machine with the command.
+ *
+ * @returns the command's exit code; 128 and its number after a signal
+ * @throws VfioError `EIO` when the guest ended before the command (what it said last goes to
+ * `stderr`), `ETIMEDOUT`; the reason of `signal` when it was aborted.
+ */
+export async function run(options: Run): Promise<number> {
+  options.signal?.throwIfAborted();
+  const usual = options.terminal ? 'inherit' : 'ignore';
+  const qemu = spawn(options.qemu, options.args, {
+    stdio: [usual, usual, 'pipe', ...CHANNELS.map(() => 'pipe' as const)],
+  });
+
+  let exitCode: number | undefined;
+  let failure: Error | undefined;
+  const end = (reason?: Error): void => {
+    failure ??= reason;
+    qemu.kill('SIGKILL');
+  };
+  const endAfter = (milliseconds: number | undefined, what: string): NodeJS.Timeout | undefined => {
+    if (milliseconds === undefined) return undefined;
+    const message = `${what} after ${milliseconds / 1000} s`;
+    return setTimeout(() => {
+      end(new VfioError({ code: 'ETIMEDOUT', message }));
+    }, milliseconds);
+  };
+  const abort = (): void => {
+    end(options.signal?.reason as Error);
+  };
+  const boot = endAfter(BOOT_TIMEOUT, 'the guest was not up');
+  const limit = endAfter(options.timeout, 'the command was not done');
+  options.signal?.addEventListener('abort', abort, { once: true });
+
+  let complaints = '';
+  qemu.stderr?.setEncoding('utf8').on('data', (text: string) => (complaints += text));
+  channel(qemu, 'stdout').pipe(options.stdout, { end: false });
+  channel(qemu, 'stderr').pipe(options.stderr, { end: false });
+  let said = '';
+  channel(qemu, 'control')
+    .setEncoding('utf8')
+    .on('data', (text: string) => {
+      said += text;
+      if (said.startsWith('ready\n')) clearTimeout(boot);
+      const code = /^exit (\d+)\n/m.exec(said)?.[1];
+      if (code === undefined) return;
+      exitCode = Number(code);
+      end();
+    });
+
+  try {
+    // Comes after everything that was written to the channels has been read.
+    await once(qemu, 'close');
+  } finally {
+    clearTimeout(boot);
+    clearTimeout(limit);
+    options.signal?.removeEventListener('abort', abort);
+  }
+  if (exitCode !== undefined) return exitCode;
+  if (failure !== undefined && !(failure instanceof VfioError)) throw failure;
+  options.stderr.write(`${lastWords(options.console, complaints)}\n`);
+  throw failure ?? new VfioError({ code: 'EIO', message: 'the guest ended before the command' });
+}

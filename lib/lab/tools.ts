@@ -1,0 +1,65 @@
+import { accessSync, constants, openSync, closeSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { VfioError } from '../errors.js';
+
+/** Programs the lab runs, and the Debian package of each. */
+const PACKAGES = {
+  'qemu-system-x86_64': 'qemu-system-x86',
+  busybox: 'busybox-static',
+} as const;
+
+const PT_INTERP = 3;
+
+function readable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Where a program is: the first on PATH, or where administrators' programs are, that fits. */
+function find(name: string, fits: (path: string) => boolean = () => true): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/bin', '/bin', '/usr/sbin'];
+  return folders
+    .filter((folder) => folder !== '')
+    .map((folder) => join(folder, name))
+    .find((path) => readable(path) && fits(path));
+}
+
+/** Whether a 64-bit ELF program runs without a dynamic linker, and so in an empty file system. */
+function isStatic(path: string): boolean {
+  const head = Buffer.alloc(4096);
+  const fd = openSync(path, 'r');
+  readSync(fd, head);
+  closeSync(fd);
+  const [table, size, count] = [
+    Number(head.readBigUInt64LE(0x20)),
+    head.readUInt16LE(0x36),
+    head.readUInt16LE(0x38),
+  ];
+  for (let index = 0; index < count; index++) {
+    if (head.readUInt32LE(table + index * size) === PT_INTERP) return false;
+  }
+  return true;
+}
+
+/**
+ * The programs a lab is made of.
+ *
+ * @throws VfioError `ENOENT` naming every package to install.
+ */
+export function findTools(): { qemu: string; busybox: string } {
+  const qemu = find('qemu-system-x86_64');
+  const busybox = find('busybox', isStatic);
+  if (qemu !== undefined && busybox !== undefined) return { qemu, busybox };
+  const missing = [
+    ...(qemu === undefined ? [PACKAGES['qemu-system-x86_64']] : []),
+    ...(busybox === undefined ? [PACKAGES.busybox] : []),
+  ];
+  throw new VfioError({
+    code: 'ENOENT',
+    message: `the lab needs ${missing.join(' and ')}: apt-get install ${missing.join(' ')}`,
+  });
+}
