@@ -29,6 +29,7 @@
         "native/core/info.cc",
         "native/core/iommufd.cc",
         "native/core/irqs.cc",
+        "native/core/mapping.cc",
         "native/core/memory.cc",
         "native/core/window.cc"
       ],

@@ -42,7 +42,10 @@ export interface Native {
   open(path: string, writable: boolean): number;
   /** F_DUPFD_CLOEXEC. */
   duplicate(fd: number): number;
-  /** Closes an fd made here. Idempotent: another number is left alone. */
+  /**
+   * Closes an fd made here. Idempotent: another number is left alone. While an `Async` call or an
+   * event set uses it the file stays open, so that its number is not given to another.
+   */
   close(fd: number): void;
   pread(fd: number, offset: number, into: Uint8Array): number;
   pwrite(fd: number, offset: number, from: Uint8Array): number;
@@ -133,6 +136,10 @@ export interface Native {
   // Memory
   /** @param hugePageShift - 0 plain, -1 transparent huge pages, 21 or 30 from the pool */
   memoryAllocate(size: number, hugePageShift: number): NativeMemory;
+  /**
+   * MAP_SHARED. What is not writable the buffer shows by a private mapping: writes stay in the
+   * process. ENXIO if the file ends before `offset + size`.
+   */
   memoryMapFd(fd: number, offset: number, size: number, writable: boolean): NativeMemory;
   /** Address of a view's first byte; the caller keeps the view alive. */
   addressOf(view: Uint8Array): bigint;
@@ -154,6 +161,7 @@ export interface Native {
   eventSetCreate(fired: Uint32Array, counts: BigUint64Array): Handle<'eventSet'>;
   eventSetAdd(set: Handle<'eventSet'>, slot: number, eventfd: number, counted: boolean): void;
   eventSetRemove(set: Handle<'eventSet'>, slot: number): void;
+  /** Unref'd, each time. */
   eventSetServe(set: Handle<'eventSet'>, onFired: (n: number) => void): void;
   eventSetPause(set: Handle<'eventSet'>): void;
   eventSetWait(set: Handle<'eventSet'>, timeoutMs: number): number;

@@ -54,9 +54,10 @@ void EventSet::Serve(Napi::Function on_fired) {
   if (poll_ == nullptr) {
     Check(env_, LoopPoll::Open(env_, set_->epoll(), this, &poll_), "uv_poll_init");
   }
-  receiver_ = std::make_shared<Receiver>(
+  auto receiver = std::make_shared<Receiver>(
       Receiver{Napi::Persistent(on_fired), Napi::AsyncContext(env_, "vfio")});
   Check(env_, poll_->Start(), "uv_poll_start");
+  receiver_ = std::move(receiver);
 }
 
 void EventSet::Pause() {

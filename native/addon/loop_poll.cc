@@ -11,19 +11,21 @@ int LoopPoll::Open(Napi::Env env, int fd, Owner* owner, LoopPoll** poll) {
   std::unique_ptr<LoopPoll> self(new LoopPoll);
   const int result = uv_poll_init(loop, &self->poll_, fd);
   if (result < 0) return result;
-  self->poll_.data = self.get();
-  *poll = self.release();
-  (*poll)->owner_ = owner;
-  (*poll)->Unref();
+  // From here on libuv knows it.
+  LoopPoll* opened = self.release();
+  opened->poll_.data = opened;
+  opened->Unref();
   const auto teardown = [](napi_async_cleanup_hook_handle, void* data) {
     auto* torn = static_cast<LoopPoll*>(data);
     if (torn->owner_ != nullptr) torn->owner_->OnTeardown();
   };
-  status = napi_add_async_cleanup_hook(env, teardown, *poll, &(*poll)->hook_);
+  status = napi_add_async_cleanup_hook(env, teardown, opened, &opened->hook_);
   if (status != napi_ok) {
-    (*poll)->Close();
+    opened->Close();
     throw Napi::Error::New(env);
   }
+  opened->owner_ = owner;
+  *poll = opened;
   return 0;
 }
 

@@ -33,6 +33,9 @@ class Mapping {
   size_t length_ = 0;
 };
 
+// mmap(2), the kernel choosing the address.
+int Map(size_t length, int protection, int flags, int fd, uint64_t offset, Mapping* mapping);
+
 constexpr size_t RoundUp(size_t size, size_t unit) { return (size + unit - 1) / unit * unit; }
 
 }  // namespace vfio::core

@@ -15,13 +15,6 @@ namespace {
 
 constexpr size_t kHugePage = size_t{1} << 21;
 
-int Map(size_t length, int protection, int flags, int fd, uint64_t offset, Mapping* mapping) {
-  void* address = mmap(nullptr, length, protection, flags, fd, static_cast<off_t>(offset));
-  if (address == MAP_FAILED) return -errno;
-  *mapping = Mapping(address, length);
-  return 0;
-}
-
 int MapAnonymous(size_t length, int flags, Mapping* mapping) {
   return Map(length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0, mapping);
 }

@@ -2,8 +2,6 @@
 
 #include <cstring>
 
-#include "call.h"
-
 namespace vfio::core {
 namespace {
 
@@ -33,10 +31,7 @@ void Write(uint8_t* registers, const uint8_t* from, size_t length) {
 
 int MapRegion(int device, uint64_t offset, size_t length, bool writable, Mapping* window) {
   const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-  void* address = mmap(nullptr, length, protection, MAP_SHARED, device, static_cast<off_t>(offset));
-  if (address == MAP_FAILED) return -errno;
-  *window = Mapping(address, length);
-  return 0;
+  return Map(length, protection, MAP_SHARED, device, offset, window);
 }
 
 void ReadRegisters(const uint8_t* registers, uint8_t* into, size_t length, unsigned width) {

@@ -137,3 +137,19 @@ export function compile(to: string, flags: readonly string[], ...sources: string
   for (const path of paths) if (!existsSync(path)) throw new Error(`no such file: ${path}`);
   execFileSync(process.env.CXX ?? 'g++', ['-std=c++17', '-O1', ...flags, '-o', to, ...paths]);
 }
+
+/**
+ * Compiles what stands in for the kernel below a child process.
+ * @returns the variables that make a child use it; VFIO_TEST_LOG is the file it writes to
+ */
+export function fakeKernel(): { LD_PRELOAD: string; VFIO_TEST_LOG: string } {
+  const folder = temporaryFolder();
+  const library = join(folder, 'preload.so');
+  compile(library, ['-shared', '-fPIC'], 'test/preload.cc', 'test/fake_ioctl.cc');
+  // After what is preloaded already: the run-time of a sanitizer has to be first.
+  const preloaded = process.env.LD_PRELOAD;
+  return {
+    LD_PRELOAD: preloaded === undefined ? library : `${preloaded}:${library}`,
+    VFIO_TEST_LOG: join(folder, 'log'),
+  };
+}

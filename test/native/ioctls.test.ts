@@ -1,15 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import test from 'ava';
-import { compile, runChild, temporaryFolder } from './helpers.js';
+import { fakeKernel, runChild } from './helpers.js';
 
-const folder = temporaryFolder();
-const preload = join(folder, 'preload.so');
-const log = join(folder, 'log');
-
-test.before(() => {
-  compile(preload, ['-shared', '-fPIC'], 'test/preload.cc', 'test/fake_ioctl.cc');
-});
+const kernel = fakeKernel();
 
 interface Sent {
   fd: number;
@@ -17,22 +10,22 @@ interface Sent {
   sent: string;
 }
 
-/** Runs `program` on fd 100 with a kernel that says yes; what it sent, and what it printed. */
+/** Runs `program`, with `fd`, on a kernel that says yes; what it sent, and what it printed. */
 async function trace(
   program: string,
   environment: Record<string, string> = {},
 ): Promise<{ sent: string[]; output: string[] }> {
-  writeFileSync(log, '');
+  writeFileSync(kernel.VFIO_TEST_LOG, '');
   const { code, signal, output } = await runChild(
     `import { readlinkSync } from 'node:fs';
      const native = await load();
      const show = (value) => output(JSON.stringify(value, (_, v) => typeof v === 'bigint' ? v + 'n' : v) ?? 'undefined');
      const fd = native.open('/dev/zero', true);
      ${program}`,
-    { LD_PRELOAD: preload, VFIO_TEST_LOG: log, ...environment },
+    { ...kernel, ...environment },
   );
   if (code !== 0) throw new Error(`exit ${code ?? signal ?? ''}: ${output}`);
-  const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
+  const lines = readFileSync(kernel.VFIO_TEST_LOG, 'utf8').trimEnd().split('\n');
   return {
     sent: lines.map((line) => {
       const { request, sent } = JSON.parse(line) as Sent;

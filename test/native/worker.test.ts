@@ -1,6 +1,5 @@
-import { join } from 'node:path';
 import test from 'ava';
-import { compile, runWorker, temporaryFolder, type Outcome } from './helpers.js';
+import { fakeKernel, runWorker, type Outcome } from './helpers.js';
 
 const ended = (...lines: string[]): Outcome => ({
   code: 0,
@@ -160,9 +159,7 @@ test('the process ends while a worker waits', async (t) => {
 });
 
 test.serial('terminate while calls run on other threads', async (t) => {
-  const folder = temporaryFolder();
-  const preload = join(folder, 'preload.so');
-  compile(preload, ['-shared', '-fPIC'], 'test/preload.cc', 'test/fake_ioctl.cc');
+  const kernel = fakeKernel();
   for (const request of ['3b6a', '3b6f', '3b76']) {
     const outcome = await runWorker(
       `${EVERYTHING}
@@ -181,8 +178,7 @@ test.serial('terminate while calls run on other threads', async (t) => {
        await worker.terminate();
        ${COMPARE}`,
       {
-        LD_PRELOAD: preload,
-        VFIO_TEST_LOG: join(folder, 'log'),
+        ...kernel,
         VFIO_TEST_SLEEP: `${request}:400`,
         // The last one fails while nobody is there any more to be told.
         ...(request === '3b76' && { VFIO_TEST_FAIL: '3b76:16' }),
