@@ -1,0 +1,34 @@
+/** Checks of arguments: what fails here never reached the device. */
+
+export const U32_MAX = 2 ** 32 - 1;
+export const U64_MAX = 2n ** 64n - 1n;
+export const PAGE_SIZE = 4096;
+
+export function checkInteger(value: unknown, name: string, min: number, max: number): void {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number`);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new RangeError(`${name} must be an integer from ${min} to ${max}, not ${value}`);
+  }
+}
+
+export function checkU32(value: unknown, name: string): void {
+  checkInteger(value, name, 0, U32_MAX);
+}
+
+export function checkU64(value: unknown, name: string): void {
+  if (typeof value !== 'bigint') throw new TypeError(`${name} must be a bigint`);
+  if (value < 0n || value > U64_MAX) {
+    throw new RangeError(`${name} must be from 0 to 2^64 - 1, not ${value}`);
+  }
+}
+
+export function checkPages(value: unknown, name: string): void {
+  checkInteger(value, name, 0, Number.MAX_SAFE_INTEGER);
+  if ((value as number) % PAGE_SIZE !== 0) {
+    throw new RangeError(`${name} must be whole pages of ${PAGE_SIZE} bytes, not ${String(value)}`);
+  }
+}
+
+export function checkBytes(value: unknown, name: string): void {
+  if (!(value instanceof Uint8Array)) throw new TypeError(`${name} must be a Uint8Array`);
+}

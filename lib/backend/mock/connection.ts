@@ -1,0 +1,245 @@
+import { VfioError } from '../../errors.js';
+import type {
+  DeviceConnection,
+  DeviceInfo,
+  Eventfd,
+  EventSet,
+  HotResetInfo,
+  IoeventfdRequest,
+  IrqInfo,
+  IrqSet,
+  RegionInfo,
+  RegisterWindow,
+} from '../contract.js';
+import { Affinity } from './affinity.js';
+import { checkBytes, checkInteger, checkPages, checkU32, checkU64 } from './checks.js';
+import { fail } from './errno.js';
+import { MockEventfd, mockEventfd } from './eventfd.js';
+import { MockEventSet } from './event-set.js';
+import { load, store } from './hardware/config-bytes.js';
+import type { MockAddressSpace } from './host/address-space.js';
+import type { DeviceModel } from './models/model.js';
+import { VfioDevice, type Machine } from './vfio/device.js';
+import { MockWindow } from './window.js';
+
+const PASID_MAX = 2 ** 20 - 1;
+/** Regions lie that far apart in a device file. */
+const REGION_MAX = 2 ** 40 - 1;
+const WINDOW_MAX = 2 ** 32;
+
+/** The device file of an imitated device, as the group interface of VFIO gives it. */
+export class MockConnection implements DeviceConnection {
+  readonly name: string;
+  readonly via = 'group';
+  readonly addressSpace: MockAddressSpace;
+  readonly #device: VfioDevice;
+  readonly #machine: Machine;
+  readonly #group: number;
+  readonly #affinity: Affinity;
+  readonly #windows = new Set<MockWindow>();
+  readonly #scratch = new Uint8Array(4);
+  readonly #scratchView = new DataView(this.#scratch.buffer);
+  #closed = false;
+
+  constructor(name: string, group: number, model: DeviceModel, machine: Machine) {
+    this.name = name;
+    this.#group = group;
+    this.#machine = machine;
+    this.#device = new VfioDevice(model, machine);
+    this.addressSpace = this.#device.addressSpace;
+    const { interrupts } = this.#device;
+    this.#affinity = new Affinity((index, vector) => interrupts.serves(index, vector));
+  }
+
+  getInfo(): DeviceInfo {
+    return this.#call((device) => device.info());
+  }
+
+  getRegionInfo(index: number): RegionInfo {
+    checkU32(index, 'index');
+    return this.#call((device) => device.regions.info(index));
+  }
+
+  getIrqInfo(index: number): IrqInfo {
+    checkU32(index, 'index');
+    return this.#call((device) => device.interrupts.info(index));
+  }
+
+  setIrqs(set: IrqSet): number {
+    return this.#call((device) => device.interrupts.set(set));
+  }
+
+  feature(flags: number, data: Uint8Array): number {
+    checkU32(flags, 'flags');
+    checkBytes(data, 'data');
+    return this.#call((device) => device.features.use(flags, data));
+  }
+
+  read(region: number, offset: number, into: Uint8Array): number {
+    checkPosition(region, offset);
+    checkBytes(into, 'into');
+    return this.#call((device) => device.regions.read(region, offset, into));
+  }
+
+  write(region: number, offset: number, from: Uint8Array): number {
+    checkPosition(region, offset);
+    checkBytes(from, 'from');
+    return this.#call((device) => device.regions.write(region, offset, from));
+  }
+
+  load(region: number, offset: number, width: 1 | 2 | 4): number {
+    this.#checkOpen();
+    checkPosition(region, offset);
+    const bytes = this.#bytes(width);
+    try {
+      if (this.#device.regions.read(region, offset, bytes) !== width) fail('EIO', 'pread');
+    } catch (error) {
+      throw this.#named(error);
+    }
+    return load(this.#scratchView, 0, width);
+  }
+
+  store(region: number, offset: number, width: 1 | 2 | 4, value: number): void {
+    this.#checkOpen();
+    checkPosition(region, offset);
+    const bytes = this.#bytes(width);
+    checkInteger(value, 'value', 0, 2 ** (8 * width) - 1);
+    store(this.#scratchView, 0, width, value);
+    try {
+      if (this.#device.regions.write(region, offset, bytes) !== width) fail('EIO', 'pwrite');
+    } catch (error) {
+      throw this.#named(error);
+    }
+  }
+
+  map(region: number, offset: number, length: number): RegisterWindow {
+    checkU32(region, 'region');
+    checkPages(offset, 'offset');
+    checkInteger(length, 'length', 1, WINDOW_MAX);
+    return this.#call((device) => {
+      const { size } = device.regions.info(region);
+      if (BigInt(offset + length) !== size) checkPages(length, 'length');
+      device.regions.checkMap(region, offset, length);
+      const window = new MockWindow(device, region, offset, length, (closed) => {
+        this.#windows.delete(closed);
+      });
+      this.#windows.add(window);
+      return window;
+    });
+  }
+
+  reset(): Promise<void> {
+    return new Promise((resolve) => {
+      this.resetSync();
+      resolve();
+    });
+  }
+
+  resetSync(): void {
+    this.#call((device) => {
+      device.reset();
+    });
+  }
+
+  getHotResetInfo(): HotResetInfo {
+    return this.#call((device) => device.hotResetInfo(this.name, this.#group));
+  }
+
+  hotReset(others: readonly DeviceConnection[]): void {
+    const groups = new Set<number>();
+    for (const other of [this, ...others]) {
+      if (!(other instanceof MockConnection)) throw new TypeError('not a device of the mock');
+      other.#checkOpen();
+      groups.add(other.#group);
+    }
+    this.#call((device) => {
+      device.hotReset(groups.size);
+    });
+  }
+
+  ioeventfd(request: IoeventfdRequest): void {
+    checkPosition(request.region, request.offset);
+    checkU32(request.width, 'width');
+    checkU64(request.value, 'value');
+    if (request.eventfd !== null) mockEventfd(request.eventfd);
+    this.#call((device) => {
+      device.ioeventfds.set(request);
+    });
+  }
+
+  attachPasid(pasid: number): void {
+    this.#refusePasid(pasid, 'VFIO_DEVICE_ATTACH_IOMMUFD_PT');
+  }
+
+  detachPasid(pasid: number): void {
+    this.#refusePasid(pasid, 'VFIO_DEVICE_DETACH_IOMMUFD_PT');
+  }
+
+  createEventfd(): Eventfd {
+    this.#checkOpen();
+    return new MockEventfd();
+  }
+
+  createEventSet(capacity: number): EventSet {
+    this.#checkOpen();
+    return new MockEventSet(capacity, this.#machine.work);
+  }
+
+  getAffinity(index: number, vector: number): number[] {
+    return this.#call(() => this.#affinity.get(index, vector));
+  }
+
+  setAffinity(index: number, vector: number, cpus: readonly number[]): void {
+    this.#call(() => {
+      this.#affinity.set(index, vector, cpus);
+    });
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const window of this.#windows) window.close();
+    this.#device.close();
+  }
+
+  /** A device of a group shares the address space of the group, and that has no PASIDs. */
+  #refusePasid(pasid: number, syscall: string): never {
+    checkInteger(pasid, 'pasid', 0, PASID_MAX);
+    this.#checkOpen();
+    throw new VfioError({
+      code: 'ENOTSUP',
+      syscall,
+      path: this.name,
+      hint: 'PASIDs are attached by way of iommufd; the mock imitates the group interface.',
+    });
+  }
+
+  #bytes(width: number): Uint8Array {
+    if (width !== 1 && width !== 2 && width !== 4) {
+      throw new RangeError(`width ${String(width)} is not 1, 2 or 4`);
+    }
+    return width === 4 ? this.#scratch : this.#scratch.subarray(0, width);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new TypeError(`device ${this.name} is closed`);
+  }
+
+  #call<T>(run: (device: VfioDevice) => T): T {
+    this.#checkOpen();
+    try {
+      return run(this.#device);
+    } catch (error) {
+      throw this.#named(error);
+    }
+  }
+
+  #named(error: unknown): unknown {
+    return error instanceof VfioError ? error.with({ path: this.name }) : error;
+  }
+}
+
+function checkPosition(region: number, offset: number): void {
+  checkU32(region, 'region');
+  checkInteger(offset, 'offset', 0, REGION_MAX);
+}

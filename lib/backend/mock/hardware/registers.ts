@@ -1,0 +1,137 @@
+import type { Width } from '../../contract.js';
+import type { BarShape, Register } from '../models/model.js';
+
+/** Something in a BAR that takes part of it before the registers do. */
+export interface Overlay {
+  covers(offset: number): boolean;
+  read(offset: number, width: 1 | 2 | 4): number;
+  write(offset: number, width: 1 | 2 | 4, value: number): void;
+}
+
+/**
+ * A BAR as a table of registers. Accesses are naturally aligned and lie within it; 64-bit ones
+ * have methods of their own, so that the others need no bigint.
+ */
+export class RegisterTable {
+  readonly size: number;
+  readonly #widths: readonly Width[] | undefined;
+  readonly #elsewhere: number;
+  readonly #overlays: readonly Overlay[];
+  readonly #at = new Map<number, Register>();
+  /** Where the register begins that a byte belongs to, by the dword it is in. */
+  readonly #begins = new Map<number, readonly Register[]>();
+
+  constructor(shape: BarShape, registers: readonly Register[], overlays: readonly Overlay[]) {
+    this.size = shape.size;
+    this.#widths = shape.widths;
+    this.#elsewhere = shape.elsewhere ?? 0;
+    this.#overlays = overlays;
+    for (const register of registers) {
+      this.#at.set(register.offset, register);
+      for (let dword = register.offset >>> 2; dword * 4 < end(register); dword++) {
+        this.#begins.set(dword, [...(this.#begins.get(dword) ?? []), register]);
+      }
+    }
+  }
+
+  read(offset: number, width: 1 | 2 | 4): number {
+    if (this.#widths?.includes(width) === false) return 0;
+    const overlay = this.#overlay(offset);
+    if (overlay !== undefined) return overlay.read(offset, width);
+    const register = this.#at.get(offset);
+    if (register?.width === width && answers(register, offset, width)) {
+      return register.read?.() ?? 0;
+    }
+    return this.#assemble(offset, width);
+  }
+
+  write(offset: number, width: 1 | 2 | 4, value: number): void {
+    if (this.#widths?.includes(width) === false) return;
+    const overlay = this.#overlay(offset);
+    if (overlay !== undefined) {
+      overlay.write(offset, width, value);
+      return;
+    }
+    for (let at = offset; at < offset + width;) {
+      const register = this.#at.get(at);
+      const rest = value >>> (8 * (at - offset));
+      if (register !== undefined && answers(register, offset, width)) {
+        if (register.width === 8) register.write?.(BigInt(rest));
+        else register.write?.(cut(rest, register.width));
+      }
+      at += register?.width ?? 1;
+    }
+  }
+
+  read64(offset: number): bigint {
+    if (this.#widths?.includes(8) === false) return 0n;
+    const register = this.#at.get(offset);
+    if (register?.width === 8 && answers(register, offset, 8)) return register.read?.() ?? 0n;
+    const wide = (at: number): number =>
+      this.#overlay(at)?.read(at, 4) ?? this.#assemble(at, 4, { offset, width: 8 });
+    return BigInt(wide(offset)) | (BigInt(wide(offset + 4)) << 32n);
+  }
+
+  write64(offset: number, value: bigint): void {
+    if (this.#widths?.includes(8) === false) return;
+    const register = this.#at.get(offset);
+    if (register?.width === 8) {
+      if (answers(register, offset, 8)) register.write?.(value);
+      return;
+    }
+    if (register?.widths?.includes(8) === false) return;
+    this.write(offset, 4, Number(value & 0xffff_ffffn));
+    this.write(offset + 4, 4, Number(value >> 32n));
+  }
+
+  #overlay(offset: number): Overlay | undefined {
+    for (const overlay of this.#overlays) if (overlay.covers(offset)) return overlay;
+    return undefined;
+  }
+
+  /** Reads the registers that `width` bytes are parts of, as part of the given access. */
+  #assemble(offset: number, width: 1 | 2 | 4, access: Access = { offset, width }): number {
+    let value = 0;
+    let claimed = 0;
+    for (const register of this.#begins.get(offset >>> 2) ?? []) {
+      if (register.offset >= offset + width || end(register) <= offset) continue;
+      if (!answers(register, access.offset, access.width)) continue;
+      const shift = 8 * (offset - register.offset);
+      value |= aligned(read(register), shift);
+      claimed |= aligned(ones(register), shift);
+    }
+    const elsewhere = this.#elsewhere === 0 ? 0 : ~claimed;
+    return cut((value | elsewhere) >>> 0, width);
+  }
+}
+
+interface Access {
+  readonly offset: number;
+  readonly width: Width;
+}
+
+function end(register: Register): number {
+  return register.offset + register.width;
+}
+
+function answers({ offset, widths }: Register, at: number, width: Width): boolean {
+  return widths === undefined || (offset === at && widths.includes(width));
+}
+
+function read(register: Register): bigint {
+  return register.width === 8 ? (register.read?.() ?? 0n) : BigInt(register.read?.() ?? 0);
+}
+
+function ones(register: Register): bigint {
+  return (1n << BigInt(8 * register.width)) - 1n;
+}
+
+/** The 32 bits of a register's value that are asked for; a negative shift is a later register. */
+function aligned(value: bigint, shift: number): number {
+  const shifted = shift >= 0 ? value >> BigInt(shift) : value << BigInt(-shift);
+  return Number(BigInt.asIntN(32, shifted));
+}
+
+function cut(value: number, width: 1 | 2 | 4): number {
+  return width === 4 ? value >>> 0 : value & (width === 2 ? 0xffff : 0xff);
+}

@@ -1,0 +1,97 @@
+import { fail } from '../errno.js';
+
+/** What a device writes, and where, to interrupt. */
+export interface Message {
+  readonly address: bigint;
+  readonly data: number;
+}
+
+const FIRST_ADDRESS = 0xfee0_0000n;
+const LAST_ADDRESS = 0xfeef_ffffn;
+/** Remappable format with a sub-handle in the data (Intel VT-d, section 5.1.2.2). */
+const REMAPPABLE = 0x18;
+const HANDLES = 65536;
+
+interface Entry {
+  handler: (() => void) | null;
+}
+
+/**
+ * Interrupt remapping of an x86 host: a table of handles, each of which is a message that devices
+ * can send. Whatever writes a message, from wherever it took it, interrupts.
+ */
+export class HostInterrupts {
+  readonly #table: (Entry | undefined)[] = [];
+  readonly #messages: number;
+  readonly #vectors: number;
+  #connected = 0;
+
+  /**
+   * @param messages - how many handles there are
+   * @param vectors - how many of them can have a handler at once: vectors of the CPUs
+   */
+  constructor(messages = HANDLES, vectors = HANDLES) {
+    this.#messages = messages;
+    this.#vectors = vectors;
+  }
+
+  /** Neighbouring handles; fewer than asked for if there are no more. */
+  allocate(count: number): number[] {
+    for (let wanted = Math.min(count, this.#messages); wanted > 0; wanted--) {
+      const first = this.#findFree(wanted);
+      if (first === null) continue;
+      const handles = Array.from({ length: wanted }, (_, i) => first + i);
+      for (const handle of handles) this.#table[handle] = { handler: null };
+      return handles;
+    }
+    return [];
+  }
+
+  free(handle: number): void {
+    this.disconnect(handle);
+    this.#table[handle] = undefined;
+  }
+
+  /** @throws VfioError ENOSPC if the CPUs have no vector left */
+  connect(handle: number, handler: () => void, syscall: string): void {
+    const entry = this.#table[handle];
+    if (entry === undefined || this.#connected >= this.#vectors) return fail('ENOSPC', syscall);
+    entry.handler = handler;
+    this.#connected++;
+  }
+
+  disconnect(handle: number): void {
+    const entry = this.#table[handle];
+    if (entry === undefined || entry.handler === null) return;
+    entry.handler = null;
+    this.#connected--;
+  }
+
+  message(handle: number): Message {
+    const high = (handle >>> 15) & 1;
+    const address = REMAPPABLE | ((handle & 0x7fff) << 5) | (high << 2);
+    return { address: FIRST_ADDRESS + BigInt(address), data: 0 };
+  }
+
+  /** Whether a memory write to that address is a message and not DMA. */
+  owns(address: bigint): boolean {
+    return address >= FIRST_ADDRESS && address <= LAST_ADDRESS;
+  }
+
+  /** A message that is nobody's is blocked by the remapping. */
+  deliver({ address, data }: Message): void {
+    const low = Number(address - FIRST_ADDRESS);
+    if ((low & REMAPPABLE) !== REMAPPABLE) return;
+    const handle = ((low >>> 5) & 0x7fff) | (((low >>> 2) & 1) << 15);
+    this.#table[handle + (data & 0xffff)]?.handler?.();
+  }
+
+  #findFree(count: number): number | null {
+    let free = 0;
+    for (let handle = 0; handle < this.#messages; handle++) {
+      free = this.#table[handle] === undefined ? free + 1 : 0;
+      if (free === count) return handle - count + 1;
+    }
+    return null;
+  }
+}

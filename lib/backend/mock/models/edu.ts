@@ -1,0 +1,197 @@
+import {
+  DmaFault,
+  type DeviceHost,
+  type DeviceLogic,
+  type DeviceModel,
+  type NarrowRegister,
+  type Register,
+} from './model.js';
+
+/** Bits of the status register. */
+const COMPUTING = 0x01;
+const INTERRUPT_WHEN_COMPUTED = 0x80;
+/** Bits of the interrupt status register that the device sets by itself. */
+const FACTORIAL_DONE = 0x001;
+const DMA_DONE = 0x100;
+/** Bits of the DMA command register. */
+const RUN = 0x1n;
+const TO_HOST = 0x2n;
+const INTERRUPT_WHEN_COPIED = 0x4n;
+/** The buffer, at its address on the device's side of DMA. */
+const BUFFER = 0x40000n;
+const BUFFER_SIZE = 4096;
+/** Address bits that DMA uses: as with dma_mask=0xffffffff in QEMU. */
+const DMA_MASK = 0xffff_ffffn;
+
+/**
+ * QEMU's educational device (docs/specs/edu.rst there). Its registers keep what they hold over a
+ * reset, as in QEMU.
+ */
+export const edu: DeviceModel = {
+  name: 'edu',
+  shape: {
+    vendorId: 0x1234,
+    deviceId: 0x11e8,
+    subsystemVendorId: 0x1af4,
+    subsystemId: 0x1100,
+    classCode: 0x00ff00,
+    revision: 0x10,
+    interruptPin: 1,
+    bars: [{ index: 0, size: 0x100000, bits: 32, widths: [4, 8], elsewhere: 0xff }],
+    capabilities: [{ name: 'msi', offset: 0x40, vectors: 1 }],
+  },
+  create: (host) => new Edu(host),
+};
+
+/** The registers of a DMA transfer. */
+interface Transfer {
+  source: bigint;
+  destination: bigint;
+  count: bigint;
+  command: bigint;
+}
+
+class Edu implements DeviceLogic {
+  readonly registers: ReadonlyMap<number, readonly Register[]>;
+  readonly #host: DeviceHost;
+  readonly #buffer = new Uint8Array(BUFFER_SIZE);
+  readonly #dma: Transfer = { source: 0n, destination: 0n, count: 0n, command: 0n };
+  #liveness = 0;
+  #factorial = 0;
+  #status = 0;
+  #interrupts = 0;
+
+  constructor(host: DeviceHost) {
+    this.#host = host;
+    this.registers = new Map([[0, [...this.#control(), ...this.#transfer()]]]);
+  }
+
+  reset(): void {
+    // QEMU's device has no reset of its own.
+  }
+
+  #control(): Register[] {
+    const register = (
+      offset: number,
+      name: string,
+      access: Pick<NarrowRegister, 'read' | 'write'>,
+    ): Register => ({ offset, name, width: 4, widths: [4], ...access });
+    return [
+      register(0x00, 'identification', { read: () => 0x010000ed }),
+      register(0x04, 'liveness', {
+        read: () => this.#liveness,
+        write: (value) => {
+          this.#liveness = ~value >>> 0;
+        },
+      }),
+      register(0x08, 'factorial', {
+        read: () => this.#factorial,
+        write: (value) => {
+          this.#compute(value);
+        },
+      }),
+      register(0x20, 'status', {
+        read: () => this.#status,
+        write: (value) => {
+          const kept = this.#status & ~INTERRUPT_WHEN_COMPUTED;
+          this.#status = kept | (value & INTERRUPT_WHEN_COMPUTED);
+        },
+      }),
+      register(0x24, 'interrupt status', { read: () => this.#interrupts }),
+      register(0x60, 'interrupt raise', {
+        read: ones,
+        write: (value) => {
+          this.#raise(value);
+        },
+      }),
+      register(0x64, 'interrupt acknowledge', {
+        read: ones,
+        write: (value) => {
+          this.#acknowledge(value);
+        },
+      }),
+    ];
+  }
+
+  #transfer(): Register[] {
+    const transfer = (offset: number, name: keyof Transfer): Register => ({
+      offset,
+      name: `dma ${name}`,
+      width: 8,
+      widths: [4, 8],
+      read: () => this.#dma[name],
+      write: (value) => {
+        // A transfer under way is left alone; only one that runs is a command.
+        const running = (this.#dma.command & RUN) !== 0n;
+        if (running || (name === 'command' && (value & RUN) === 0n)) return;
+        this.#dma[name] = value;
+        if (name === 'command') {
+          this.#host.defer(() => {
+            this.#copy();
+          });
+        }
+      },
+    });
+    return [
+      transfer(0x80, 'source'),
+      transfer(0x88, 'destination'),
+      transfer(0x90, 'count'),
+      transfer(0x98, 'command'),
+    ];
+  }
+
+  #compute(n: number): void {
+    if ((this.#status & COMPUTING) !== 0) return;
+    this.#factorial = n;
+    this.#status |= COMPUTING;
+    this.#host.defer(() => {
+      this.#factorial = factorial(n);
+      this.#status &= ~COMPUTING;
+      if ((this.#status & INTERRUPT_WHEN_COMPUTED) !== 0) this.#raise(FACTORIAL_DONE);
+    });
+  }
+
+  #copy(): void {
+    const { source, destination, count, command } = this.#dma;
+    const toHost = (command & TO_HOST) !== 0n;
+    const start = (toHost ? source : destination) - BUFFER;
+    // What does not lie within the buffer is not copied.
+    if (start >= 0n && start + count <= BigInt(BUFFER_SIZE)) {
+      const bytes = this.#buffer.subarray(Number(start), Number(start + count));
+      try {
+        if (toHost) this.#host.dmaWrite(destination & DMA_MASK, bytes);
+        else this.#host.dmaRead(source & DMA_MASK, bytes);
+      } catch (error) {
+        // The device does not look at how its transfers end.
+        if (!(error instanceof DmaFault)) throw error;
+      }
+    }
+    this.#dma.command &= ~RUN;
+    if ((command & INTERRUPT_WHEN_COPIED) !== 0n) this.#raise(DMA_DONE);
+  }
+
+  #raise(bits: number): void {
+    this.#interrupts = (this.#interrupts | bits) >>> 0;
+    if (this.#interrupts === 0) return;
+    if (this.#host.messages) this.#host.signal(0);
+    else this.#host.setPin(true);
+  }
+
+  #acknowledge(bits: number): void {
+    this.#interrupts = (this.#interrupts & ~bits) >>> 0;
+    if (this.#interrupts === 0 && !this.#host.messages) this.#host.setPin(false);
+  }
+}
+
+/** What is no register to read is like the space between them. */
+function ones(): number {
+  return 0xffff_ffff;
+}
+
+/** Modulo 2^32; from 34 on it is 0. */
+function factorial(n: number): number {
+  if (n >= 34) return 0;
+  let product = 1;
+  for (let i = 2; i <= n; i++) product = Math.imul(product, i) >>> 0;
+  return product;
+}

@@ -1,0 +1,48 @@
+/** A submission queue entry (base specification 1.4, figure 104). */
+export class Command {
+  readonly bytes = new Uint8Array(64);
+  readonly #view = new DataView(this.bytes.buffer);
+
+  get opcode(): number {
+    return this.#view.getUint8(0);
+  }
+
+  get fused(): boolean {
+    return (this.#view.getUint8(1) & 0x03) !== 0;
+  }
+
+  /** Whether data is described by scatter gather lists instead of PRPs. */
+  get scatterGather(): boolean {
+    return (this.#view.getUint8(1) & 0xc0) !== 0;
+  }
+
+  get id(): number {
+    return this.#view.getUint16(2, true);
+  }
+
+  get namespace(): number {
+    return this.dword(1);
+  }
+
+  get prp1(): bigint {
+    return this.#view.getBigUint64(24, true);
+  }
+
+  get prp2(): bigint {
+    return this.#view.getBigUint64(32, true);
+  }
+
+  /** @param n - 0 to 15 */
+  dword(n: number): number {
+    return this.#view.getUint32(4 * n, true);
+  }
+
+  /** Upper or lower half of a dword. */
+  low(n: number): number {
+    return this.dword(n) & 0xffff;
+  }
+
+  high(n: number): number {
+    return this.dword(n) >>> 16;
+  }
+}

@@ -1,0 +1,269 @@
+import { DmaFault, type DeviceHost, type DeviceLogic, type Register } from '../model.js';
+import { AdminCommands } from './admin.js';
+import { Command } from './command.js';
+import { DataPointer } from './data-pointer.js';
+import { Events, INVALID_DOORBELL_REGISTER, INVALID_DOORBELL_VALUE } from './events.js';
+import { VERSION } from './identify.js';
+import { IoCommands } from './io.js';
+import { COMPLETION_ENTRY, MAX_QUEUE_ENTRIES, SUBMISSION_ENTRY } from './limits.js';
+import { Namespace } from './namespace.js';
+import { QueueSet } from './queue-set.js';
+import type { CompletionQueue, SubmissionQueue } from './queues.js';
+import { CommandFailure, Status } from './status.js';
+
+/**
+ * Controller capabilities as QEMU's: contiguous queues, 7.5 s to become ready, doorbells 4 bytes
+ * apart, pages from 4 KiB to 64 KiB, and the NVM command set, by itself or among several.
+ */
+const CAP_LOW = 0x0f01_0000 | MAX_QUEUE_ENTRIES;
+const CAP_HIGH = 0x0040_1820;
+const COMMAND_SETS = (CAP_HIGH >>> 5) & 0xff;
+const MAX_PAGE_SHIFT = 12 + 4;
+
+/** Bits of CC and CSTS. */
+const ENABLE = 0x1;
+const SHUTDOWN = 0xc000;
+const READY = 0x1;
+const FATAL = 0x2;
+const SHUTDOWN_STATUS = 0xc;
+const SHUTDOWN_COMPLETE = 0x8;
+
+const DOORBELLS = 0x1000;
+const DOORBELLS_END = 0x2000;
+
+/**
+ * The controller's registers, and what they set in motion. A command is done when its doorbell is
+ * written, so that a driver sees it however it looks: by an interrupt, a register or the queue's
+ * memory.
+ */
+export class Controller implements DeviceLogic {
+  readonly registers: ReadonlyMap<number, readonly Register[]>;
+  readonly #host: DeviceHost;
+  readonly #data: DataPointer;
+  readonly #queues = new QueueSet((queue) => {
+    this.#retract(queue);
+  });
+  readonly #events = new Events((commandId, status, result) => {
+    const queue = this.#queues.submission(0);
+    queue?.completions.push({ queue, commandId, status, result });
+  });
+  readonly #admin: AdminCommands;
+  readonly #io: IoCommands;
+  readonly #command = new Command();
+  #interruptMask = 0;
+  /** Vectors that assert the pin. */
+  #pending = 0;
+  #configuration = 0;
+  #status = 0;
+  /** AQA, ASQ and ACQ, by their dwords. */
+  readonly #adminQueues = new Uint32Array(5);
+
+  constructor(host: DeviceHost) {
+    const namespace = new Namespace();
+    this.#host = host;
+    this.#data = new DataPointer(host);
+    this.#io = new IoCommands(host, this.#data, namespace);
+    this.#admin = new AdminCommands(host, this.#data, namespace, this.#queues, this.#events);
+    this.registers = new Map([[0, [...this.#control(), ...this.#doorbells()]]]);
+  }
+
+  /** Queues and requests go; the admin queue registers stay, as in QEMU. */
+  reset(): void {
+    this.#queues.reset();
+    this.#events.reset();
+    this.#configuration = 0;
+    this.#status = 0;
+    this.#interruptMask = 0;
+    this.#pending = 0;
+    this.#settlePin();
+  }
+
+  #control(): Register[] {
+    const mask = (offset: number, name: string, change: (bits: number) => number): Register => ({
+      offset,
+      width: 4,
+      name,
+      read: () => this.#interruptMask,
+      write: (bits) => {
+        this.#interruptMask = change(bits) >>> 0;
+        this.#settlePin();
+      },
+    });
+    const queue = (i: number, name: string): Register => ({
+      offset: 0x24 + 4 * i,
+      width: 4,
+      name,
+      read: () => this.#adminQueues[i] ?? 0,
+      write: (value) => {
+        this.#adminQueues[i] = value;
+      },
+    });
+    return [
+      { offset: 0x00, width: 4, name: 'CAP', read: () => CAP_LOW },
+      { offset: 0x04, width: 4, name: 'CAP (high)', read: () => CAP_HIGH },
+      { offset: 0x08, width: 4, name: 'VS', read: () => VERSION },
+      mask(0x0c, 'INTMS', (bits) => this.#interruptMask | bits),
+      mask(0x10, 'INTMC', (bits) => this.#interruptMask & ~bits),
+      {
+        offset: 0x14,
+        width: 4,
+        name: 'CC',
+        read: () => this.#configuration,
+        write: (value) => {
+          this.#configure(value);
+        },
+      },
+      { offset: 0x1c, width: 4, name: 'CSTS', read: () => this.#status },
+      queue(0, 'AQA'),
+      queue(1, 'ASQ'),
+      queue(2, 'ASQ (high)'),
+      queue(3, 'ACQ'),
+      queue(4, 'ACQ (high)'),
+    ];
+  }
+
+  /** Tails of submission queues and heads of completion queues, in turn. */
+  #doorbells(): Register[] {
+    const count = (DOORBELLS_END - DOORBELLS) / 4;
+    return Array.from({ length: count }, (_, i) => {
+      const id = i >>> 1;
+      const write = (value: number) => {
+        if (i % 2 === 0) this.#submit(id, value & 0xffff);
+        else this.#acknowledge(id, value & 0xffff);
+      };
+      return { offset: DOORBELLS + 4 * i, width: 4, name: `doorbell ${i}`, write };
+    });
+  }
+
+  #configure(value: number): void {
+    const before = this.#configuration;
+    this.#configuration = value;
+    if ((value & SHUTDOWN) !== 0 && (before & SHUTDOWN) === 0) {
+      this.#status = (this.#status & ~SHUTDOWN_STATUS) | SHUTDOWN_COMPLETE;
+    } else if ((value & SHUTDOWN) === 0 && (before & SHUTDOWN) !== 0) {
+      this.#status &= ~SHUTDOWN_STATUS;
+    }
+    this.#queues.entrySizesSet =
+      ((value >>> 16) & 0xf) === SUBMISSION_ENTRY && ((value >>> 20) & 0xf) === COMPLETION_ENTRY;
+    if ((value & ~before & ENABLE) !== 0) this.#status = this.#start(value) ? READY : FATAL;
+    else if ((before & ~value & ENABLE) !== 0) this.reset();
+  }
+
+  /** @returns false for what the controller cannot do */
+  #start(configuration: number): boolean {
+    const [attributes = 0, asqLow = 0, asqHigh = 0, acqLow = 0, acqHigh = 0] = this.#adminQueues;
+    const commandSet = (configuration >>> 4) & 7;
+    const pageShift = 12 + ((configuration >>> 7) & 0xf);
+    const submission = attributes & 0xfff;
+    const completion = (attributes >>> 16) & 0xfff;
+    const pageSize = 2 ** pageShift;
+    const aligned = asqLow % pageSize === 0 && acqLow % pageSize === 0;
+    const possible = ((COMMAND_SETS >>> commandSet) & 1) !== 0 && pageShift <= MAX_PAGE_SHIFT;
+    if (!aligned || !possible || submission === 0 || completion === 0) return false;
+    this.#data.pageSize = pageSize;
+    this.#queues.createAdmin(
+      wide(asqLow, asqHigh),
+      submission + 1,
+      wide(acqLow, acqHigh),
+      completion + 1,
+    );
+    return true;
+  }
+
+  #submit(id: number, tail: number): void {
+    const queue = this.#queues.submission(id);
+    if (queue === undefined || tail >= queue.size) {
+      this.#doorbellError(queue);
+      return;
+    }
+    queue.tail = tail;
+    this.#process(queue);
+  }
+
+  #acknowledge(id: number, head: number): void {
+    const queue = this.#queues.completion(id);
+    if (queue === undefined || head >= queue.size) {
+      this.#doorbellError(queue);
+      return;
+    }
+    queue.head = head;
+    if (!queue.unread) this.#retract(queue);
+    // There is room again: for completions that waited, and for the commands behind them.
+    this.#post(queue);
+    for (const user of this.#queues.users(queue)) this.#process(user);
+  }
+
+  #doorbellError(queue: SubmissionQueue | CompletionQueue | undefined): void {
+    this.#events.doorbellError(
+      queue === undefined ? INVALID_DOORBELL_REGISTER : INVALID_DOORBELL_VALUE,
+    );
+    const admin = this.#queues.completion(0);
+    if (admin !== undefined) this.#post(admin);
+  }
+
+  #process(queue: SubmissionQueue): void {
+    let any = false;
+    while (this.#survives(() => queue.fetch(this.#host, this.#command))) {
+      this.#execute(queue, this.#command);
+      any = true;
+    }
+    if (any) this.#post(queue.completions);
+  }
+
+  #execute(queue: SubmissionQueue, command: Command): void {
+    const commandId = command.id;
+    try {
+      const result = queue.id === 0 ? this.#admin.execute(command) : this.#io.execute(command);
+      if (result === null) return;
+      queue.completions.push({ queue, commandId, status: Status.SUCCESS, result });
+    } catch (error) {
+      if (error instanceof CommandFailure) {
+        const { status, result } = error;
+        queue.completions.push({ queue, commandId, status, result });
+      } else if (error instanceof DmaFault) {
+        const status = Status.DATA_TRANSFER_ERROR;
+        queue.completions.push({ queue, commandId, status, result: 0 });
+      } else {
+        throw error;
+      }
+    }
+  }
+
+  /** One interrupt for all that was posted, as long as the host has not seen all. */
+  #post(queue: CompletionQueue): void {
+    const posted = this.#survives(() => queue.post(this.#host));
+    if (!posted || queue.vector === null) return;
+    if (this.#host.messages) {
+      this.#host.signal(queue.vector);
+    } else {
+      this.#pending |= 1 << queue.vector;
+      this.#settlePin();
+    }
+  }
+
+  /** Runs what uses the queues' memory: without it the controller cannot go on. */
+  #survives(run: () => boolean): boolean {
+    try {
+      return run();
+    } catch (error) {
+      if (!(error instanceof DmaFault)) throw error;
+      this.#status = FATAL;
+      return false;
+    }
+  }
+
+  /** The host has seen what a queue interrupted for. */
+  #retract({ vector }: CompletionQueue): void {
+    if (vector === null || this.#queues.unread(vector)) return;
+    this.#pending &= ~(1 << vector);
+    this.#settlePin();
+  }
+
+  #settlePin(): void {
+    if (!this.#host.messages) this.#host.setPin((this.#pending & ~this.#interruptMask) !== 0);
+  }
+}
+
+function wide(low: number, high: number): bigint {
+  return BigInt(low) | (BigInt(high) << 32n);
+}

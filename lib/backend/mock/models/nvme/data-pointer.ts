@@ -1,0 +1,83 @@
+import type { DeviceHost } from '../model.js';
+import type { Command } from './command.js';
+import { MAX_DATA_TRANSFER } from './limits.js';
+import { refuse, Status } from './status.js';
+
+/** Part of a command's data in the memory of the host. */
+export interface Segment {
+  readonly address: bigint;
+  /** Bytes. */
+  readonly length: number;
+}
+
+const ENTRY = 8;
+
+/** The data of commands: physical region pages (base specification 1.4, section 4.3). */
+export class DataPointer {
+  readonly #host: DeviceHost;
+  /** Bytes of a memory page, as the host set it. */
+  pageSize = 4096;
+
+  constructor(host: DeviceHost) {
+    this.#host = host;
+  }
+
+  /** @throws CommandFailure if it is more than a command may transfer */
+  checkLength(length: number): void {
+    if (length > this.pageSize << MAX_DATA_TRANSFER) refuse(Status.INVALID_FIELD);
+  }
+
+  /** Copies to the host; of a command that wants less, only the start. */
+  send(command: Command, bytes: Uint8Array): void {
+    let done = 0;
+    for (const { address, length } of this.segments(command, bytes.length)) {
+      this.#host.dmaWrite(address, bytes.subarray(done, done + length));
+      done += length;
+    }
+  }
+
+  /**
+   * Where the data is. Nothing was transferred if it throws.
+   *
+   * @throws CommandFailure for an entry that does not begin on a page, DmaFault for a list
+   */
+  segments({ prp1, prp2 }: Command, length: number): Segment[] {
+    const first = Math.min(length, this.pageSize - this.#offset(prp1));
+    const segments = [{ address: prp1, length: first }];
+    const rest = length - first;
+    if (rest > this.pageSize) return [...segments, ...this.#list(prp2, rest)];
+    if (rest > 0) segments.push(this.#page(prp2, rest));
+    return segments;
+  }
+
+  /** A list may begin within a page; where it does not suffice its last entry leads on. */
+  #list(start: bigint, length: number): Segment[] {
+    const segments: Segment[] = [];
+    let pointer = start;
+    let rest = length;
+    while (rest > 0) {
+      if (pointer % BigInt(ENTRY) !== 0n) refuse(Status.PRP_OFFSET_INVALID);
+      const room = (this.pageSize - this.#offset(pointer)) / ENTRY;
+      const wanted = Math.ceil(rest / this.pageSize);
+      const entries = new BigUint64Array(Math.min(room, wanted));
+      this.#host.dmaRead(pointer, new Uint8Array(entries.buffer));
+      const pages = wanted > room ? entries.subarray(0, -1) : entries;
+      for (const entry of pages) {
+        const segment = this.#page(entry, Math.min(rest, this.pageSize));
+        segments.push(segment);
+        rest -= segment.length;
+      }
+      if (rest > 0) pointer = this.#page(entries[entries.length - 1] ?? 0n, 0).address;
+    }
+    return segments;
+  }
+
+  #page(address: bigint, length: number): Segment {
+    if (this.#offset(address) !== 0) refuse(Status.PRP_OFFSET_INVALID);
+    return { address, length };
+  }
+
+  #offset(address: bigint): number {
+    return Number(address % BigInt(this.pageSize));
+  }
+}

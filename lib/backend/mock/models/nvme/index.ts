@@ -1,0 +1,34 @@
+import type { DeviceModel } from '../model.js';
+import { Controller } from './controller.js';
+import { MSIX_VECTORS } from './limits.js';
+
+/**
+ * An NVM Express controller with one namespace of 64 MiB. It follows QEMU's in what it is and how
+ * its BAR is laid out, and NVM Express Base Specification 1.4 in what it does; the commands are
+ * those a driver needs.
+ */
+export const nvme: DeviceModel = {
+  name: 'nvme',
+  shape: {
+    vendorId: 0x1b36,
+    deviceId: 0x0010,
+    subsystemVendorId: 0x1af4,
+    subsystemId: 0x1100,
+    classCode: 0x010802,
+    revision: 0x02,
+    interruptPin: 1,
+    bars: [{ index: 0, size: 0x4000, bits: 64 }],
+    capabilities: [
+      {
+        name: 'msix',
+        offset: 0x40,
+        vectors: MSIX_VECTORS,
+        table: { bar: 0, offset: 0x2000 },
+        pba: { bar: 0, offset: 0x3000 },
+      },
+      { name: 'pcie', offset: 0x80 },
+      { name: 'pm', offset: 0x60 },
+    ],
+  },
+  create: (host) => new Controller(host),
+};

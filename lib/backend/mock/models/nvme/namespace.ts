@@ -1,0 +1,50 @@
+const CHUNK = 4096;
+
+/** Blocks of a namespace; what was never written takes no memory and reads as zeros. */
+export class Namespace {
+  readonly blockSize = 512;
+  readonly blocks = (64 * 2 ** 20) / this.blockSize;
+  readonly #chunks = new Map<number, Uint8Array>();
+
+  /** @param offset - bytes from the start */
+  read(offset: number, into: Uint8Array): void {
+    for (const { chunk, at, from, length } of parts(offset, into.length)) {
+      const bytes = this.#chunks.get(chunk);
+      if (bytes === undefined) into.fill(0, from, from + length);
+      else into.set(bytes.subarray(at, at + length), from);
+    }
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    for (const { chunk, at, from, length } of parts(offset, bytes.length)) {
+      let stored = this.#chunks.get(chunk);
+      if (stored === undefined) this.#chunks.set(chunk, (stored = new Uint8Array(CHUNK)));
+      stored.set(bytes.subarray(from, from + length), at);
+    }
+  }
+
+  zero(offset: number, length: number): void {
+    for (const part of parts(offset, length)) {
+      if (part.length === CHUNK) this.#chunks.delete(part.chunk);
+      else this.#chunks.get(part.chunk)?.fill(0, part.at, part.at + part.length);
+    }
+  }
+}
+
+interface Part {
+  readonly chunk: number;
+  /** Bytes from the start of the chunk. */
+  readonly at: number;
+  /** Bytes from the start of the whole. */
+  readonly from: number;
+  readonly length: number;
+}
+
+function* parts(offset: number, total: number): Generator<Part> {
+  for (let from = 0; from < total;) {
+    const at = (offset + from) % CHUNK;
+    const length = Math.min(CHUNK - at, total - from);
+    yield { chunk: Math.floor((offset + from) / CHUNK), at, from, length };
+    from += length;
+  }
+}

@@ -1,0 +1,81 @@
+import { CompletionQueue, SubmissionQueue } from './queues.js';
+
+/** The queues of a controller by their ids; 0 are the admin queues. */
+export class QueueSet {
+  readonly #submission = new Map<number, SubmissionQueue>();
+  readonly #completion = new Map<number, CompletionQueue>();
+  readonly #onDelete: (queue: CompletionQueue) => void;
+  #created = false;
+  /** Whether the host has said how large entries of I/O queues are, and said it right. */
+  entrySizesSet = false;
+
+  /** @param onDelete - called with a completion queue that is gone, or loses what was to come */
+  constructor(onDelete: (queue: CompletionQueue) => void) {
+    this.#onDelete = onDelete;
+  }
+
+  /** Whether an I/O queue was made since the controller was enabled. */
+  get created(): boolean {
+    return this.#created;
+  }
+
+  submission(id: number): SubmissionQueue | undefined {
+    return this.#submission.get(id);
+  }
+
+  completion(id: number): CompletionQueue | undefined {
+    return this.#completion.get(id);
+  }
+
+  /** Submission queues whose commands are completed in a queue. */
+  users(completions: CompletionQueue): SubmissionQueue[] {
+    return [...this.#submission.values()].filter((queue) => queue.completions === completions);
+  }
+
+  inUse(completionId: number): boolean {
+    const queue = this.#completion.get(completionId);
+    return queue !== undefined && this.users(queue).length > 0;
+  }
+
+  /** Whether the host has yet to see an entry that interrupted by a vector. */
+  unread(vector: number): boolean {
+    return [...this.#completion.values()].some((queue) => queue.vector === vector && queue.unread);
+  }
+
+  createAdmin(submission: bigint, entries: number, completion: bigint, completions: number): void {
+    this.#completion.set(0, new CompletionQueue(0, completion, completions, 0));
+    this.createSubmission(0, submission, entries, 0);
+  }
+
+  createCompletion(id: number, base: bigint, size: number, vector: number | null): void {
+    this.#completion.set(id, new CompletionQueue(id, base, size, vector));
+    this.#created = true;
+  }
+
+  createSubmission(id: number, base: bigint, size: number, completionId: number): void {
+    const completions = this.#completion.get(completionId);
+    if (completions === undefined) return;
+    this.#submission.set(id, new SubmissionQueue(id, base, size, completions));
+  }
+
+  /** @returns whether there was one */
+  deleteSubmission(id: number): boolean {
+    const queue = this.#submission.get(id);
+    if (queue === undefined) return false;
+    queue.completions.forget(queue);
+    return this.#submission.delete(id);
+  }
+
+  deleteCompletion(id: number): void {
+    const queue = this.#completion.get(id);
+    this.#completion.delete(id);
+    if (queue !== undefined) this.#onDelete(queue);
+  }
+
+  reset(): void {
+    this.#submission.clear();
+    this.#completion.clear();
+    this.#created = false;
+    this.entrySizesSet = false;
+  }
+}

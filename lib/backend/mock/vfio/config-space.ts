@@ -1,0 +1,226 @@
+import { fail } from '../errno.js';
+import { load, store } from '../hardware/config-bytes.js';
+import type { HardwareFunction } from '../hardware/function.js';
+import * as pci from '../pci.js';
+import { Permissions } from './permissions.js';
+
+/** What writes of configuration space set in motion, and what they depend on. */
+export interface ConfigEvents {
+  /** Bit 10 of the user's command register changed. */
+  disableIntx(disabled: boolean): void;
+  /** The user asked for a function level reset. */
+  resetFunction(): void;
+  /** Whether SET_IRQS has MSI enabled. */
+  msiActive(): boolean;
+  /** log2 of the vectors that MSI was last enabled with. */
+  msiQueueSize(): number;
+}
+
+type Chunk = 1 | 2 | 4;
+
+/** Region 7: configuration space as vfio-pci shows it. */
+export class ConfigSpace {
+  readonly size: number;
+  readonly #hardware: HardwareFunction;
+  readonly #events: ConfigEvents;
+  readonly #permissions: Permissions;
+  /** The virtual bits. */
+  readonly #shadow: DataView;
+  #barsWritten = false;
+  #intxDisabled = false;
+
+  constructor(hardware: HardwareFunction, events: ConfigEvents) {
+    const { config } = hardware;
+    this.size = config.size;
+    this.#hardware = hardware;
+    this.#events = events;
+    this.#permissions = new Permissions(config);
+    this.#shadow = new DataView(new ArrayBuffer(this.size));
+    for (let offset = 0; offset < this.size; offset += 4) {
+      store(this.#shadow, offset, 4, config.get(offset, 4));
+    }
+    // The host does not forward wake-up events.
+    const pm = hardware.capability('pm');
+    if (pm === null) return;
+    this.#clear(pm + pci.PCI_PM_PMC, pci.PCI_PM_CAP_PME_MASK);
+    this.#clear(pm + pci.PCI_PM_CTRL, pci.PCI_PM_CTRL_PME_ENABLE | pci.PCI_PM_CTRL_PME_STATUS);
+  }
+
+  /** Whether the BARs may be accessed. */
+  get memoryEnabled(): boolean {
+    const on = (load(this.#shadow, pci.PCI_COMMAND, 2) & pci.PCI_COMMAND_MEMORY) !== 0;
+    return on && this.#hardware.powerState < pci.PCI_D3hot;
+  }
+
+  /** Whether the user has set bit 10 of the command register. */
+  get intxDisabled(): boolean {
+    return this.#intxDisabled;
+  }
+
+  get interruptPin(): number {
+    return load(this.#shadow, pci.PCI_INTERRUPT_PIN, 1);
+  }
+
+  /** @throws VfioError EFAULT if any of it lies past the end, before anything is read */
+  read(offset: number, into: Uint8Array): number {
+    if (offset + into.length > this.size) fail('EFAULT', 'pread');
+    for (let done = 0; done < into.length;) {
+      const width = this.#chunk(offset + done, into.length - done);
+      const value = this.#readChunk(offset + done, width);
+      for (let i = 0; i < width; i++) into[done + i] = value >>> (8 * i);
+      done += width;
+    }
+    return into.length;
+  }
+
+  write(offset: number, from: Uint8Array): number {
+    if (offset + from.length > this.size) fail('EFAULT', 'pwrite');
+    for (let done = 0; done < from.length;) {
+      const width = this.#chunk(offset + done, from.length - done);
+      let value = 0;
+      for (let i = 0; i < width; i++) value |= (from[done + i] ?? 0) << (8 * i);
+      this.#writeChunk(offset + done, width, value >>> 0);
+      done += width;
+    }
+    return from.length;
+  }
+
+  /** The largest access that is aligned and stays within one dword and one capability. */
+  #chunk(offset: number, left: number): Chunk {
+    const most = Math.min(left, this.#permissions.remaining(offset));
+    if (most >= 4 && offset % 4 === 0) return 4;
+    return most >= 2 && offset % 2 === 0 ? 2 : 1;
+  }
+
+  #readChunk(offset: number, width: Chunk): number {
+    if (isBar(offset) && this.#barsWritten) this.#sizeBars();
+    const virtual = bits(this.#permissions.virtual, offset, width);
+    const own = load(this.#shadow, offset, width) & virtual;
+    return ((this.#hardware.config.get(offset, width) & ~virtual) | own) >>> 0;
+  }
+
+  #writeChunk(offset: number, width: Chunk, value: number): void {
+    const owner = this.#permissions.owner(offset);
+    const at = offset - this.#permissions.start(owner);
+    switch (owner) {
+      case 'header':
+        this.#writeHeader(offset, width, value);
+        break;
+      case 'pm':
+        this.#store(offset, width, value);
+        if (at === pci.PCI_PM_CTRL) this.#setPowerState(offset, value);
+        break;
+      case 'msi':
+        this.#store(offset, width, value);
+        // A lone byte just before the control register counts as well.
+        if (at <= pci.PCI_MSI_FLAGS && at + width >= pci.PCI_MSI_FLAGS) this.#settleMsi();
+        break;
+      case 'pcie':
+        this.#writeExpress(offset, width, value);
+        break;
+      case 'msix':
+      case null:
+        this.#store(offset, width, value);
+        break;
+    }
+  }
+
+  /** Virtual bits go to the shadow, others to the function; not writable ones nowhere. */
+  #store(offset: number, width: Chunk, value: number): void {
+    const virtual = bits(this.#permissions.virtual, offset, width);
+    const writable = bits(this.#permissions.writable, offset, width);
+    const own = writable & virtual;
+    if (own !== 0) {
+      const kept = load(this.#shadow, offset, width) & ~own;
+      store(this.#shadow, offset, width, kept | (value & own));
+    }
+    const physical = writable & ~virtual;
+    if (physical !== 0) {
+      const kept = this.#hardware.config.get(offset, width) & ~physical;
+      this.#hardware.writeConfig(offset, width, kept | (value & physical));
+    }
+  }
+
+  #writeHeader(offset: number, width: Chunk, value: number): void {
+    this.#store(offset, width, value);
+    if (isBar(offset)) this.#barsWritten = true;
+    if (offset === pci.PCI_COMMAND) {
+      // An access that starts here says what the user believes is decoded.
+      const decode = pci.PCI_COMMAND_MEMORY | pci.PCI_COMMAND_IO;
+      const kept = load(this.#shadow, offset, 2) & ~decode;
+      store(this.#shadow, offset, 2, kept | (value & decode));
+    }
+    if (offset === pci.PCI_COMMAND || offset === pci.PCI_COMMAND + 1) {
+      const command = load(this.#shadow, pci.PCI_COMMAND, 2);
+      const disabled = (command & pci.PCI_COMMAND_INTX_DISABLE) !== 0;
+      if (disabled === this.#intxDisabled) return;
+      this.#intxDisabled = disabled;
+      this.#events.disableIntx(disabled);
+    }
+  }
+
+  /** pci_set_power_state(): D1 and D2 are not supported here and change nothing. */
+  #setPowerState(offset: number, value: number): void {
+    const state = value & pci.PCI_PM_CTRL_STATE_MASK;
+    if (state !== 0 && state !== pci.PCI_D3hot) return;
+    const control = this.#hardware.config.get(offset, 2) & ~pci.PCI_PM_CTRL_STATE_MASK;
+    this.#hardware.writeConfig(offset, 2, control | state);
+  }
+
+  /** What the user wrote to the control register of MSI, as far as SET_IRQS allows it. */
+  #settleMsi(): void {
+    const offset = this.#permissions.start('msi') + pci.PCI_MSI_FLAGS;
+    let control = load(this.#shadow, offset, 2);
+    if (!this.#events.msiActive()) control &= ~pci.PCI_MSI_FLAGS_ENABLE;
+    const queueSize = this.#events.msiQueueSize();
+    if ((control & pci.PCI_MSI_FLAGS_QSIZE) >> 4 > queueSize) {
+      control = (control & ~pci.PCI_MSI_FLAGS_QSIZE) | (queueSize << 4);
+    }
+    store(this.#shadow, offset, 2, control);
+    this.#hardware.writeConfig(offset, 2, control);
+  }
+
+  #writeExpress(offset: number, width: Chunk, value: number): void {
+    const control = this.#permissions.start('pcie') + pci.PCI_EXP_DEVCTL;
+    this.#store(offset, width, value);
+    const written = load(this.#shadow, control, 2);
+    if ((written & pci.PCI_EXP_DEVCTL_BCR_FLR) === 0) return;
+    this.#clear(control, pci.PCI_EXP_DEVCTL_BCR_FLR);
+    this.#events.resetFunction();
+  }
+
+  /** The next read of a BAR that was written tells its size, as a BAR would. */
+  #sizeBars(): void {
+    this.#barsWritten = false;
+    for (let bar = 0; bar < 6; bar++) {
+      const offset = pci.PCI_BASE_ADDRESS_0 + 4 * bar;
+      const size = this.#hardware.barSize(bar);
+      if (size === 0) {
+        store(this.#shadow, offset, 4, 0);
+        continue;
+      }
+      const type = this.#hardware.config.get(offset, 4) & 0xf;
+      const address = load(this.#shadow, offset, 4) & -size;
+      store(this.#shadow, offset, 4, address | type);
+      // The upper half keeps what was written: no BAR here is larger than 2 GiB.
+      if ((type & pci.PCI_BASE_ADDRESS_MEM_TYPE_64) !== 0) bar++;
+    }
+    store(this.#shadow, pci.PCI_ROM_ADDRESS, 4, 0);
+  }
+
+  #clear(offset: number, mask: number): void {
+    store(this.#shadow, offset, 2, load(this.#shadow, offset, 2) & ~mask);
+  }
+}
+
+function isBar(offset: number): boolean {
+  const inBars = offset >= pci.PCI_BASE_ADDRESS_0 && offset < pci.PCI_BASE_ADDRESS_0 + 24;
+  return inBars || (offset >= pci.PCI_ROM_ADDRESS && offset < pci.PCI_ROM_ADDRESS + 4);
+}
+
+/** The bits of one access, from a table of bytes. */
+function bits(table: Uint8Array, offset: number, width: Chunk): number {
+  let value = 0;
+  for (let i = 0; i < width; i++) value |= (table[offset + i] ?? 0) << (8 * i);
+  return value >>> 0;
+}

@@ -1,0 +1,148 @@
+import type { IrqInfo, IrqSet } from '../../contract.js';
+import {
+  VFIO_IRQ_INFO_AUTOMASKED,
+  VFIO_IRQ_INFO_EVENTFD,
+  VFIO_IRQ_INFO_MASKABLE,
+  VFIO_IRQ_INFO_NORESIZE,
+  VFIO_IRQ_SET_ACTION_MASK,
+  VFIO_IRQ_SET_ACTION_TRIGGER,
+  VFIO_IRQ_SET_ACTION_UNMASK,
+  VFIO_PCI_ERR_IRQ_INDEX,
+  VFIO_PCI_INTX_IRQ_INDEX,
+  VFIO_PCI_MSIX_IRQ_INDEX,
+  VFIO_PCI_MSI_IRQ_INDEX,
+  VFIO_PCI_NUM_IRQS,
+  VFIO_PCI_REQ_IRQ_INDEX,
+} from '../../uapi.js';
+import { fail } from '../errno.js';
+import type { HardwareFunction } from '../hardware/function.js';
+import type { HostInterrupts } from '../host/interrupts.js';
+import type { ConfigSpace } from './config-space.js';
+import { Intx } from './intx.js';
+import { ACTIONS, SET_IRQS, validate } from './irq-request.js';
+import { MessageInterrupts } from './message-interrupts.js';
+import { msiSource, msixSource, type MessageSource } from './message-source.js';
+import { Notification } from './notification.js';
+
+/** GET_IRQ_INFO and SET_IRQS. */
+export class Interrupts {
+  readonly #config: ConfigSpace;
+  readonly #express: boolean;
+  readonly #msiSource: MessageSource | null;
+  readonly #msixSource: MessageSource | null;
+  readonly intx: Intx;
+  readonly #msi: MessageInterrupts | null;
+  readonly #msix: MessageInterrupts | null;
+  readonly #error = new Notification();
+  readonly #request = new Notification();
+
+  constructor(hardware: HardwareFunction, config: ConfigSpace, host: HostInterrupts) {
+    const msi = hardware.capability('msi');
+    const msix = hardware.capability('msix');
+    this.#config = config;
+    this.#express = hardware.capability('pcie') !== null;
+    this.#msiSource = msi === null ? null : msiSource(hardware, msi);
+    this.#msixSource =
+      msix === null || hardware.msix === null ? null : msixSource(hardware, msix, hardware.msix);
+    this.intx = new Intx(hardware, () => config.intxDisabled);
+    this.#msi = this.#msiSource === null ? null : new MessageInterrupts(this.#msiSource, host);
+    this.#msix = this.#msixSource === null ? null : new MessageInterrupts(this.#msixSource, host);
+  }
+
+  get msiActive(): boolean {
+    return this.#msi?.active === true;
+  }
+
+  /** log2 of the vectors that MSI was last enabled with. */
+  get msiQueueSize(): number {
+    return Math.ceil(Math.log2(this.#msi?.enabledWith ?? 1));
+  }
+
+  info(index: number): IrqInfo {
+    const absent = index === VFIO_PCI_ERR_IRQ_INDEX && !this.#express;
+    if (index >= VFIO_PCI_NUM_IRQS || absent) fail('EINVAL', 'VFIO_DEVICE_GET_IRQ_INFO');
+    return { index, flags: this.#flags(index), count: this.#count(index) };
+  }
+
+  set(set: IrqSet): number {
+    const request = validate(set, (index) => this.#count(index));
+    const action = request.flags & ACTIONS;
+    const { index } = request;
+    const masks = action === VFIO_IRQ_SET_ACTION_MASK || action === VFIO_IRQ_SET_ACTION_UNMASK;
+    const allowed =
+      action === VFIO_IRQ_SET_ACTION_TRIGGER || (masks && index === VFIO_PCI_INTX_IRQ_INDEX);
+    if (!allowed) fail('ENOTTY', SET_IRQS);
+    switch (index) {
+      case VFIO_PCI_INTX_IRQ_INDEX:
+        this.intx.set(request, !this.#anyMessages());
+        return 0;
+      case VFIO_PCI_MSI_IRQ_INDEX:
+        return this.#msi?.set(request, !this.intx.active && this.#msix?.active !== true) ?? 0;
+      case VFIO_PCI_MSIX_IRQ_INDEX:
+        return this.#msix?.set(request, !this.intx.active && !this.msiActive) ?? 0;
+      case VFIO_PCI_ERR_IRQ_INDEX:
+        this.#error.set(request);
+        return 0;
+      default:
+        this.#request.set(request);
+        return 0;
+    }
+  }
+
+  /** Whether the host has an interrupt for a vector now. */
+  serves(index: number, vector: number): boolean {
+    switch (index) {
+      case VFIO_PCI_INTX_IRQ_INDEX:
+        return vector === 0 && this.intx.active;
+      case VFIO_PCI_MSI_IRQ_INDEX:
+        return this.#msi?.serves(vector) === true;
+      case VFIO_PCI_MSIX_IRQ_INDEX:
+        return this.#msix?.serves(vector) === true;
+      default:
+        return false;
+    }
+  }
+
+  /** What SET_IRQS configured survives a reset of the function. */
+  restore(): void {
+    this.#msi?.restore();
+    this.#msix?.restore();
+  }
+
+  close(): void {
+    this.intx.disable();
+    this.#msi?.disable();
+    this.#msix?.disable();
+    this.#error.clear();
+    this.#request.clear();
+  }
+
+  #anyMessages(): boolean {
+    return this.msiActive || this.#msix?.active === true;
+  }
+
+  #count(index: number): number {
+    switch (index) {
+      case VFIO_PCI_INTX_IRQ_INDEX:
+        return this.#config.interruptPin === 0 ? 0 : 1;
+      case VFIO_PCI_MSI_IRQ_INDEX:
+        return this.#msiSource?.vectors ?? 0;
+      case VFIO_PCI_MSIX_IRQ_INDEX:
+        return this.#msixSource?.vectors ?? 0;
+      case VFIO_PCI_ERR_IRQ_INDEX:
+        return this.#express ? 1 : 0;
+      case VFIO_PCI_REQ_IRQ_INDEX:
+        return 1;
+      default:
+        return 0;
+    }
+  }
+
+  #flags(index: number): number {
+    if (index === VFIO_PCI_INTX_IRQ_INDEX) {
+      return VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_MASKABLE | VFIO_IRQ_INFO_AUTOMASKED;
+    }
+    const growable = index === VFIO_PCI_MSIX_IRQ_INDEX && this.#msixSource?.growable === true;
+    return VFIO_IRQ_INFO_EVENTFD | (growable ? 0 : VFIO_IRQ_INFO_NORESIZE);
+  }
+}

@@ -1,0 +1,141 @@
+import {
+  VFIO_IRQ_SET_ACTION_MASK,
+  VFIO_IRQ_SET_ACTION_UNMASK,
+  VFIO_IRQ_SET_DATA_BOOL,
+  VFIO_IRQ_SET_DATA_EVENTFD,
+  VFIO_IRQ_SET_DATA_NONE,
+} from '../../uapi.js';
+import { fail } from '../errno.js';
+import { eventfdArgument, type MockEventfd } from '../eventfd.js';
+import type { HardwareFunction } from '../hardware/function.js';
+import { PCI_COMMAND, PCI_COMMAND_INTX_DISABLE } from '../pci.js';
+import { Virqfd } from '../virqfd.js';
+import { SET_IRQS, type IrqRequest } from './irq-request.js';
+
+interface Active {
+  trigger: MockEventfd | null;
+  masked: boolean;
+  resample: Virqfd | null;
+}
+
+/** INTx of a PCI 2.3 function: masked in its command register with each interrupt. */
+export class Intx {
+  readonly #hardware: HardwareFunction;
+  /** Bit 10 of the user's command register. */
+  readonly #disabledByUser: () => boolean;
+  #active: Active | null = null;
+
+  constructor(hardware: HardwareFunction, disabledByUser: () => boolean) {
+    this.#hardware = hardware;
+    this.#disabledByUser = disabledByUser;
+  }
+
+  get active(): boolean {
+    return this.#active !== null;
+  }
+
+  /** @param free - whether no other index is active */
+  set(request: IrqRequest, free: boolean): void {
+    const { flags } = request;
+    if ((flags & VFIO_IRQ_SET_ACTION_MASK) !== 0) this.#setMask(request);
+    else if ((flags & VFIO_IRQ_SET_ACTION_UNMASK) !== 0) this.#setUnmask(request);
+    else this.#setTrigger(request, free);
+  }
+
+  disable(): void {
+    this.#active?.resample?.release();
+    this.#active = null;
+  }
+
+  /** The pin is asserted and not disabled. */
+  interrupt(): void {
+    if (this.#active === null || this.#active.masked) return;
+    this.#disablePin(true);
+    this.#active.masked = true;
+    this.#signal();
+  }
+
+  /** Follows bit 10 of the user's command register, also while INTx is not active. */
+  userDisabled(disabled: boolean): void {
+    if (this.#active === null) this.#disablePin(disabled);
+    else if (disabled) this.#mask(this.#active);
+    else this.#unmask(this.#active);
+  }
+
+  #setMask({ flags, start, count, bool }: IrqRequest): void {
+    if (this.#active === null || start !== 0 || count !== 1) return fail('EINVAL', SET_IRQS);
+    if ((flags & VFIO_IRQ_SET_DATA_EVENTFD) !== 0) fail('ENOTTY', SET_IRQS);
+    if ((flags & VFIO_IRQ_SET_DATA_NONE) !== 0 || bool(0)) this.#mask(this.#active);
+  }
+
+  #setUnmask({ flags, start, count, bool, eventfd }: IrqRequest): void {
+    const active = this.#active;
+    if (active === null || start !== 0 || count !== 1) return fail('EINVAL', SET_IRQS);
+    if ((flags & VFIO_IRQ_SET_DATA_EVENTFD) !== 0) {
+      const resample = eventfdArgument(eventfd(0), SET_IRQS);
+      if (resample === null) {
+        active.resample?.release();
+        active.resample = null;
+        return;
+      }
+      if (active.resample !== null) fail('EBUSY', SET_IRQS);
+      const unmask = () => {
+        this.#unmask(active);
+      };
+      active.resample = new Virqfd(resample, unmask, () => {
+        active.resample = null;
+      });
+    } else if ((flags & VFIO_IRQ_SET_DATA_NONE) !== 0 || bool(0)) {
+      this.#unmask(active);
+    }
+  }
+
+  #setTrigger({ flags, start, count, bool, eventfd }: IrqRequest, free: boolean): void {
+    const none = (flags & VFIO_IRQ_SET_DATA_NONE) !== 0;
+    if (this.#active !== null && count === 0 && none) {
+      this.disable();
+      return;
+    }
+    if ((this.#active === null && !free) || start !== 0 || count !== 1) fail('EINVAL', SET_IRQS);
+    if ((flags & VFIO_IRQ_SET_DATA_EVENTFD) !== 0) {
+      const trigger = eventfdArgument(eventfd(0), SET_IRQS);
+      if (this.#active === null) this.#enable(trigger);
+      else this.#active.trigger = trigger;
+      return;
+    }
+    if (this.#active === null) fail('EINVAL', SET_IRQS);
+    if (none || ((flags & VFIO_IRQ_SET_DATA_BOOL) !== 0 && bool(0))) this.#signal();
+  }
+
+  #enable(trigger: MockEventfd | null): void {
+    const masked = this.#disabledByUser();
+    this.#active = { trigger, masked, resample: null };
+    this.#disablePin(masked);
+    if (this.#hardware.pin) this.interrupt();
+  }
+
+  #mask(active: Active): void {
+    if (active.masked) return;
+    this.#disablePin(true);
+    active.masked = true;
+  }
+
+  /** A pin that is still asserted stays masked and is signalled again. */
+  #unmask(active: Active): void {
+    if (!active.masked || this.#disabledByUser()) return;
+    if (this.#hardware.pin) {
+      this.#signal();
+      return;
+    }
+    this.#disablePin(false);
+    active.masked = false;
+  }
+
+  #signal(): void {
+    if (!this.#disabledByUser()) this.#active?.trigger?.raise();
+  }
+
+  #disablePin(disabled: boolean): void {
+    this.#hardware.updateConfig(PCI_COMMAND, PCI_COMMAND_INTX_DISABLE, disabled);
+  }
+}

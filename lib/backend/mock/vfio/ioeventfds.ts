@@ -1,0 +1,61 @@
+import type { IoeventfdRequest } from '../../contract.js';
+import { VFIO_PCI_BAR5_REGION_INDEX } from '../../uapi.js';
+import { fail } from '../errno.js';
+import { mockEventfd } from '../eventfd.js';
+import type { HardwareFunction } from '../hardware/function.js';
+import { Virqfd } from '../virqfd.js';
+import type { ConfigSpace } from './config-space.js';
+import type { Regions } from './regions.js';
+
+const IOEVENTFD = 'VFIO_DEVICE_IOEVENTFD';
+/** VFIO_PCI_IOEVENTFD_MAX. */
+const LIMIT = 1000;
+
+interface Entry {
+  readonly key: string;
+  readonly virqfd: Virqfd;
+}
+
+/** VFIO_DEVICE_IOEVENTFD: eventfds that write a value to a register when they are signalled. */
+export class Ioeventfds {
+  readonly #hardware: HardwareFunction;
+  readonly #config: ConfigSpace;
+  readonly #regions: Regions;
+  readonly #entries: Entry[] = [];
+
+  constructor(hardware: HardwareFunction, config: ConfigSpace, regions: Regions) {
+    this.#hardware = hardware;
+    this.#config = config;
+    this.#regions = regions;
+  }
+
+  set({ region, offset, width, value, eventfd }: IoeventfdRequest): void {
+    if (width !== 1 && width !== 2 && width !== 4 && width !== 8) fail('EINVAL', IOEVENTFD);
+    if (region > VFIO_PCI_BAR5_REGION_INDEX) fail('EINVAL', IOEVENTFD);
+    const end = offset + width;
+    if (end > this.#hardware.barSize(region)) fail('EINVAL', IOEVENTFD);
+    const table = this.#regions.msixTable(region);
+    if (table !== null && offset < table.end && end > table.start) fail('EINVAL', IOEVENTFD);
+    // Before 7.2 the kernel takes 64-bit writes where it has an accessor for them.
+    if (width === 8) fail('EINVAL', IOEVENTFD);
+    const data = Number(BigInt.asUintN(8 * width, value));
+    const key = `${region} ${offset} ${width} ${value}`;
+    const found = this.#entries.findIndex((entry) => entry.key === key);
+    if (eventfd === null) {
+      const [removed] = found < 0 ? [] : this.#entries.splice(found, 1);
+      if (removed === undefined) return fail('ENODEV', IOEVENTFD);
+      removed.virqfd.release();
+      return;
+    }
+    if (found >= 0) fail('EEXIST', IOEVENTFD);
+    if (this.#entries.length >= LIMIT) fail('ENOSPC', IOEVENTFD);
+    const virqfd = new Virqfd(mockEventfd(eventfd), () => {
+      if (this.#config.memoryEnabled) this.#hardware.writeBar(region, offset, width, data);
+    });
+    this.#entries.push({ key, virqfd });
+  }
+
+  close(): void {
+    for (const { virqfd } of this.#entries.splice(0)) virqfd.release();
+  }
+}

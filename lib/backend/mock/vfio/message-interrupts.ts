@@ -1,0 +1,158 @@
+import {
+  VFIO_IRQ_SET_DATA_BOOL,
+  VFIO_IRQ_SET_DATA_EVENTFD,
+  VFIO_IRQ_SET_DATA_NONE,
+} from '../../uapi.js';
+import { fail } from '../errno.js';
+import { eventfdArgument, type MockEventfd } from '../eventfd.js';
+import type { HostInterrupts } from '../host/interrupts.js';
+import { SET_IRQS, type IrqRequest } from './irq-request.js';
+import type { MessageSource } from './message-source.js';
+
+/** Both kinds of messages; what differs in hardware is behind a {@link MessageSource}. */
+export class MessageInterrupts {
+  readonly #source: MessageSource;
+  readonly #host: HostInterrupts;
+  /** Handles of the host; those of vectors stay until the index is disabled. */
+  readonly #handles = new Map<number, number>();
+  readonly #triggers = new Map<number, MockEventfd>();
+  #active = false;
+  #enabledWith = 1;
+
+  constructor(source: MessageSource, host: HostInterrupts) {
+    this.#source = source;
+    this.#host = host;
+  }
+
+  get active(): boolean {
+    return this.#active;
+  }
+
+  /** Vectors that it was last enabled with; 1 before that. */
+  get enabledWith(): number {
+    return this.#enabledWith;
+  }
+
+  /** Whether the host has a handler for a vector. */
+  serves(vector: number): boolean {
+    return this.#triggers.has(vector);
+  }
+
+  /**
+   * @param free - whether no other index is active
+   * @returns 0, or how many vectors the host has where that is fewer than asked for
+   */
+  set(request: IrqRequest, free: boolean): number {
+    const { flags, start, count, bool } = request;
+    const none = (flags & VFIO_IRQ_SET_DATA_NONE) !== 0;
+    if (this.#active && count === 0 && none) {
+      this.disable();
+      return 0;
+    }
+    if (!this.#active && !free) fail('EINVAL', SET_IRQS);
+    if ((flags & VFIO_IRQ_SET_DATA_EVENTFD) !== 0) return this.#setEventfds(request);
+    if (!this.#active) fail('EINVAL', SET_IRQS);
+    for (let i = 0; i < count; i++) {
+      const wanted = none || ((flags & VFIO_IRQ_SET_DATA_BOOL) !== 0 && bool(i));
+      if (wanted) this.#triggers.get(start + i)?.raise();
+    }
+    return 0;
+  }
+
+  disable(): void {
+    if (!this.#active) return;
+    this.#active = false;
+    this.#source.disable();
+    for (const handle of this.#handles.values()) this.#host.free(handle);
+    this.#handles.clear();
+    this.#triggers.clear();
+  }
+
+  /** After a reset: the PCI core writes its messages again. */
+  restore(): void {
+    for (const [vector, handle] of this.#handles) {
+      this.#source.program(vector, this.#host.message(handle));
+      this.#source.setMask(vector, !this.#triggers.has(vector));
+    }
+  }
+
+  #setEventfds(request: IrqRequest): number {
+    if (this.#active) {
+      this.#setBlock(request);
+      return 0;
+    }
+    const granted = this.#enable(request.start + request.count);
+    if (granted > 0) return granted;
+    try {
+      this.#setBlock(request);
+    } catch (error) {
+      this.disable();
+      throw error;
+    }
+    return 0;
+  }
+
+  /** @returns 0, or how many vectors there are instead; then nothing is enabled */
+  #enable(vectors: number): number {
+    if (vectors === 0) fail('ERANGE', SET_IRQS);
+    if (!this.#source.powered) fail('EINVAL', SET_IRQS);
+    const handles = this.#host.allocate(vectors);
+    if (handles.length === 0) fail('ENOSPC', SET_IRQS);
+    if (handles.length < vectors) {
+      for (const handle of handles) this.#host.free(handle);
+      return handles.length;
+    }
+    for (const [vector, handle] of handles.entries()) this.#adopt(vector, handle);
+    this.#active = true;
+    this.#enabledWith = vectors;
+    this.#source.enable(vectors);
+    return 0;
+  }
+
+  /** A failure takes what was bound from the start of the block with it. */
+  #setBlock({ start, count, eventfd }: IrqRequest): void {
+    for (let i = 0; i < count; i++) {
+      try {
+        this.#setVector(start + i, eventfd(i));
+      } catch (error) {
+        for (let j = 0; j <= i; j++) this.#unbind(start + j);
+        throw error;
+      }
+    }
+  }
+
+  #setVector(vector: number, eventfd: ReturnType<IrqRequest['eventfd']>): void {
+    this.#unbind(vector);
+    if (eventfd === null || (typeof eventfd === 'number' && eventfd < 0)) return;
+    const handle = this.#handles.get(vector) ?? this.#grow(vector);
+    const trigger = eventfdArgument(eventfd, SET_IRQS);
+    if (trigger === null) return;
+    this.#source.program(vector, this.#host.message(handle));
+    const raise = () => {
+      trigger.raise();
+    };
+    this.#host.connect(handle, raise, SET_IRQS);
+    this.#triggers.set(vector, trigger);
+    this.#source.setMask(vector, false);
+  }
+
+  #unbind(vector: number): void {
+    const handle = this.#handles.get(vector);
+    if (handle === undefined || !this.#triggers.delete(vector)) return;
+    this.#source.setMask(vector, true);
+    this.#host.disconnect(handle);
+  }
+
+  #grow(vector: number): number {
+    if (!this.#source.growable) return fail('EINVAL', SET_IRQS);
+    const [handle] = this.#host.allocate(1);
+    if (handle === undefined) return fail('ENOSPC', SET_IRQS);
+    this.#adopt(vector, handle);
+    return handle;
+  }
+
+  #adopt(vector: number, handle: number): void {
+    this.#handles.set(vector, handle);
+    this.#source.program(vector, this.#host.message(handle));
+  }
+}

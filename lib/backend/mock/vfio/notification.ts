@@ -1,0 +1,29 @@
+import { VFIO_IRQ_SET_DATA_BOOL, VFIO_IRQ_SET_DATA_EVENTFD } from '../../uapi.js';
+import { fail } from '../errno.js';
+import { eventfdArgument, type MockEventfd } from '../eventfd.js';
+import { SET_IRQS, type IrqRequest } from './irq-request.js';
+
+/** ERR or REQ: an eventfd for something that the host has to tell. */
+export class Notification {
+  #trigger: MockEventfd | null = null;
+
+  set({ flags, count, bool, eventfd }: IrqRequest): void {
+    if ((flags & VFIO_IRQ_SET_DATA_EVENTFD) !== 0) {
+      const value = count === 0 ? undefined : eventfd(0);
+      if (value === undefined || (typeof value === 'number' && value < -1))
+        fail('EINVAL', SET_IRQS);
+      this.#trigger = eventfdArgument(value, SET_IRQS);
+    } else if ((flags & VFIO_IRQ_SET_DATA_BOOL) !== 0) {
+      if (count === 0) fail('EINVAL', SET_IRQS);
+      if (bool(0)) this.#trigger?.raise();
+    } else {
+      if (this.#trigger === null) return fail('EINVAL', SET_IRQS);
+      if (count === 0) this.clear();
+      else this.#trigger.raise();
+    }
+  }
+
+  clear(): void {
+    this.#trigger = null;
+  }
+}

@@ -1,0 +1,32 @@
+import type { EventfdWatcher, MockEventfd } from './eventfd.js';
+
+/**
+ * An eventfd that makes the kernel do something: each signal runs the handler and is consumed.
+ * One that is readable when it is bound runs the handler at once and keeps its count
+ * (drivers/vfio/virqfd.c). Closing the eventfd ends it.
+ */
+export class Virqfd implements EventfdWatcher {
+  readonly #eventfd: MockEventfd;
+  readonly #handler: () => void;
+  readonly #onClosed: () => void;
+
+  constructor(eventfd: MockEventfd, handler: () => void, onClosed: () => void = () => undefined) {
+    this.#eventfd = eventfd;
+    this.#handler = handler;
+    this.#onClosed = onClosed;
+    eventfd.watch(this);
+    if (eventfd.readable) handler();
+  }
+
+  signalled(): void {
+    if (this.#eventfd.take() !== 0n) this.#handler();
+  }
+
+  closed(): void {
+    this.#onClosed();
+  }
+
+  release(): void {
+    this.#eventfd.unwatch(this);
+  }
+}
