@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { demoFor, type DemoReport } from '../demo/index.js';
-import { openDevice, type PciDevice } from '../index.js';
+import { demoFor, describe } from '../demo/index.js';
+import { openDevice } from '../index.js';
 import { toJson } from './json.js';
 import { table } from './table.js';
 import { UsageError } from './usage.js';
@@ -12,49 +12,10 @@ export const usage = `vfio demo <device> [--json]
 Runs a small user-space driver on a device and verifies what it did. Exit code 0 only if what was
 written was read back and the interrupts arrived. Blocks of a disk that are written are put back.
 
-  <device>   mock:nvme, or an NVMe controller's address such as 0000:01:00.0
+  <device>   mock:nvme, mock:edu, or the address of an NVMe controller or of QEMU's edu
   --json     prints one JSON object
 
 Example: vfio demo mock:nvme`;
-
-/** What any device can tell about itself. */
-function describe(device: PciDevice): {
-  data: Record<string, unknown>;
-  lines: DemoReport['lines'];
-} {
-  const header = device.config.header();
-  const bars = device.config.bars();
-  const capabilities = device.config.capabilities();
-  const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
-  return {
-    data: {
-      device: device.name,
-      via: device.via,
-      ids: `${hex(header.vendorId, 4)}:${hex(header.deviceId, 4)}`,
-      class: hex(header.classCode, 6),
-      bars,
-      capabilities: capabilities.map(({ name, offset }) => ({ name, offset })),
-    },
-    lines: [
-      ['device', `${device.name} via ${device.via}`],
-      [
-        'ids',
-        `${hex(header.vendorId, 4)}:${hex(header.deviceId, 4)}, class ${hex(header.classCode, 6)}`,
-      ],
-      ...bars.map(
-        (bar) =>
-          [
-            `BAR ${bar.index}`,
-            `${bar.kind}${bar.prefetchable ? ', prefetchable' : ''}, ${device.bar(bar.index).size} bytes`,
-          ] as const,
-      ),
-      [
-        'capabilities',
-        capabilities.map(({ name, offset }) => `${name}@${hex(offset, 2)}`).join(' '),
-      ],
-    ],
-  };
-}
 
 export async function run(argv: string[]): Promise<number> {
   const { values, positionals } = parseArgs({

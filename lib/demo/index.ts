@@ -1,9 +1,11 @@
 import { type PciDevice, VfioError } from '../index.js';
 import type { Demo } from './report.js';
 
+export { describe } from './describe.js';
 export type { Demo, DemoReport } from './report.js';
 
 const CLASS_NVME = 0x010802;
+const EDU = '1234:11e8';
 
 /**
  * The demo that fits a device, by its class or its identifiers.
@@ -11,12 +13,13 @@ const CLASS_NVME = 0x010802;
  */
 export async function demoFor(device: PciDevice): Promise<Demo> {
   const { vendorId, deviceId, classCode } = device.config.header();
-  if (classCode === CLASS_NVME) return (await import('./nvme/demo.js')).nvmeDemo;
   const ids = [vendorId, deviceId].map((id) => id.toString(16).padStart(4, '0')).join(':');
+  if (classCode === CLASS_NVME) return (await import('./nvme/demo.js')).nvmeDemo;
+  if (ids === EDU) return (await import('./edu.js')).eduDemo;
   throw new VfioError({
     code: 'ENOTSUP',
     message: `there is no demo for a device ${ids} of class ${classCode.toString(16)}`,
     path: device.name,
-    hint: 'Try mock:nvme, or an NVMe controller.',
+    hint: "Try mock:nvme, an NVMe controller, or QEMU's edu.",
   });
 }

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { demoFor } from '../../lib/demo/index.js';
-import { NVME, withDevice } from './targets.js';
+import { EDU, NVME, withDevice } from './targets.js';
 
 test.serial('the NVMe driver writes, reads back and is interrupted', async (t) => {
   await withDevice(t, NVME, async (device) => {
@@ -14,5 +14,14 @@ test.serial('the NVMe driver writes, reads back and is interrupted', async (t) =
       byVector.reduce((sum, count) => sum + count),
     );
     t.is(device.dma.mapped, 0);
+  });
+});
+
+test.serial("edu's driver computes, copies and is interrupted", async (t) => {
+  await withDevice(t, EDU, async (device) => {
+    const report = await (await demoFor(device))(device);
+    t.true(report.ok, JSON.stringify(report.lines));
+    t.deepEqual(report.data.factorial, { of: 10, value: 3628800 });
+    t.deepEqual(report.data.interrupts, { total: 3 });
   });
 });
