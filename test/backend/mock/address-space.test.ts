@@ -20,7 +20,7 @@ const BOTH = READ | WRITE;
 const PAGE = 4096;
 
 test('a device reads and writes memory at its IOVA, over neighbouring mappings', (t) => {
-  const space = new MockAddressSpace();
+  const space = new MockAddressSpace('mock:test');
   const [low, high] = [space.allocate(PAGE, false), space.allocate(2 * PAGE, false)];
   space.mapSync(low, 0, 4096n, 0x10000n, BOTH);
   space.mapSync(high, PAGE, 4096n, 0x11000n, BOTH);
@@ -33,10 +33,10 @@ test('a device reads and writes memory at its IOVA, over neighbouring mappings',
 });
 
 test('what is not mapped, or not for that direction, faults at its first byte', (t) => {
-  const space = new MockAddressSpace();
+  const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(PAGE, false);
   space.mapSync(memory, 0, 4096n, 0x10000n, READ);
-  const fault = (run: () => void) => t.throws(run, { instanceOf: DmaFault })?.address;
+  const fault = (run: () => void) => t.throws(run, { instanceOf: DmaFault }).address;
   t.is(
     fault(() => {
       space.write(0x10000n, new Uint8Array(1));
@@ -67,7 +67,7 @@ test('what is not mapped, or not for that direction, faults at its first byte', 
 });
 
 test('MAP_DMA: errors in the order of the kernel', (t) => {
-  const space = new MockAddressSpace();
+  const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(4 * PAGE, false);
   const cases: [string, [number, bigint, bigint, number]][] = [
     ['EINVAL', [0, 4096n, 0n, 8]],
@@ -108,7 +108,7 @@ test('MAP_DMA: errors in the order of the kernel', (t) => {
 });
 
 test('UNMAP_DMA: whole mappings, none at all, or EINVAL', (t) => {
-  const space = new MockAddressSpace();
+  const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(2 * PAGE, false);
   space.mapSync(memory, 0, 8192n, 0x10000n, BOTH);
   space.mapSync(memory, 0, 4096n, 0x20000n, BOTH);
@@ -135,7 +135,7 @@ test('UNMAP_DMA: whole mappings, none at all, or EINVAL', (t) => {
 });
 
 test('a mapping keeps its memory until it is unmapped', (t) => {
-  const space = new MockAddressSpace();
+  const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(1, false);
   t.is(memory.size, PAGE);
   space.mapSync(memory, 0, 4096n, 0n, BOTH);
@@ -158,14 +158,14 @@ test('a mapping keeps its memory until it is unmapped', (t) => {
 });
 
 test('memory of huge pages is whole huge pages', (t) => {
-  const space = new MockAddressSpace();
+  const space = new MockAddressSpace('mock:test');
   t.is(space.allocate(1, '2M').size, 2 ** 21);
   t.throws(() => space.allocate(1, '4M' as never), { instanceOf: TypeError });
   t.throws(() => space.allocate(0, false), { instanceOf: RangeError });
 });
 
 test('a SharedArrayBuffer is taken if it is whole pages from a page on', (t) => {
-  const space = new MockAddressSpace();
+  const space = new MockAddressSpace('mock:test');
   const make = SharedArrayBuffer as new (
     size: number,
     options?: { maxByteLength: number },
@@ -192,7 +192,7 @@ test('memory of a file: the device sees it, and the file sees device and program
   const path = join(folder, 'memory');
   writeFileSync(path, Buffer.alloc(2 * PAGE, 0x11));
   const fd = openSync(path, 'r+');
-  const space = new MockAddressSpace();
+  const space = new MockAddressSpace('mock:test');
   const memory = space.fromFd(fd, PAGE, PAGE, true);
   space.mapSync(memory, 0, 4096n, 0n, BOTH);
   const read = new Uint8Array(1);
@@ -226,7 +226,7 @@ test('memory of a file: the device sees it, and the file sees device and program
 });
 
 test('wrong arguments do not reach the container', (t) => {
-  const space = new MockAddressSpace();
+  const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(PAGE, false);
   t.throws(
     () => {
@@ -255,14 +255,14 @@ test('wrong arguments do not reach the container', (t) => {
 });
 
 test('the asynchronous way fails by rejection', async (t) => {
-  const space = new MockAddressSpace();
+  const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(PAGE, false);
   await space.map(memory, 0, 4096n, 0n, BOTH);
   await t.throwsAsync(space.map(memory, 0, 4096n, 0n, BOTH), { code: 'EEXIST' });
 });
 
 test('a closed space lets go of everything and refuses', (t) => {
-  const space = new MockAddressSpace();
+  const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(PAGE, false);
   space.mapSync(memory, 0, 4096n, 0n, BOTH);
   memory.release();
@@ -281,7 +281,7 @@ test('mappings never overlap, and what is mapped is what was asked for', (t) => 
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const space = new MockAddressSpace();
+      const space = new MockAddressSpace('mock:test');
       const memory = space.allocate(4 * PAGE, false);
       const model: (number | null)[] = new Array<number | null>(32).fill(null);
       for (const [id, { unmap, page, pages }] of steps.entries()) {

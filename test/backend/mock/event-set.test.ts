@@ -161,7 +161,7 @@ test('the arguments are checked', (t) => {
   t.throws(() => new MockEventSet(0, new Work()), { instanceOf: RangeError });
   t.throws(
     () => {
-      set.add(0, { ...eventfd, fd: 3 } as never, false);
+      set.add(0, { fd: 3 } as never, false);
     },
     { instanceOf: TypeError },
   );
