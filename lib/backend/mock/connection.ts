@@ -45,7 +45,7 @@ export class MockConnection implements DeviceConnection {
     this.name = name;
     this.#group = group;
     this.#machine = machine;
-    this.#device = new VfioDevice(model, machine);
+    this.#device = new VfioDevice(name, model, machine);
     this.addressSpace = this.#device.addressSpace;
     const { interrupts } = this.#device;
     this.#affinity = new Affinity((index, vector) => interrupts.serves(index, vector));

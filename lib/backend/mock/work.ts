@@ -16,9 +16,10 @@ export class Work {
 
   /** Does what there is by now; what it leads to is for the next time. @returns if it was any */
   run(): boolean {
+    if (this.#jobs.length === 0) return false;
     const jobs = this.#jobs.splice(0);
     for (const { run } of jobs) run();
-    return jobs.length > 0;
+    return true;
   }
 
   /** Forgets the work of a device that is gone. */

@@ -1,3 +1,4 @@
+import { VfioError } from '../../../errors.js';
 import type { AddressSpace, HugePages, IovaRange, Memory } from '../../contract.js';
 import {
   VFIO_DMA_MAP_FLAG_READ,
@@ -5,7 +6,6 @@ import {
   VFIO_DMA_UNMAP_FLAG_ALL,
 } from '../../uapi.js';
 import { checkInteger, checkU32, checkU64, PAGE_SIZE, U64_MAX } from '../checks.js';
-import { fail } from '../errno.js';
 import { allocate, mapFile, MockMemory, share } from '../memory.js';
 import { DmaFault } from '../models/model.js';
 
@@ -32,7 +32,13 @@ export class MockAddressSpace implements AddressSpace {
   readonly pageSizes = U64_MAX - PAGE + 1n;
   /** By IOVA, ascending; they do not overlap. */
   readonly #mappings: Mapping[] = [];
+  readonly #path: string;
   #closed = false;
+
+  /** @param path - the device it is of, for errors */
+  constructor(path: string) {
+    this.#path = path;
+  }
 
   /** What an x86 host has: 48 bits without the addresses that are interrupts. */
   ranges(): IovaRange[] {
@@ -75,7 +81,7 @@ export class MockAddressSpace implements AddressSpace {
     const index = this.#place(offset, size, iova, flags);
     const tooShort = BigInt(offset) + size > BigInt(memory.mappable);
     if (tooShort || ((flags & VFIO_DMA_MAP_FLAG_WRITE) !== 0 && !memory.writable)) {
-      fail('EFAULT', MAP);
+      this.#fail('EFAULT', MAP);
     }
     memory.pin();
     this.#mappings.splice(index, 0, { iova, size, flags, memory, offset });
@@ -88,16 +94,16 @@ export class MockAddressSpace implements AddressSpace {
     checkU32(flags, 'flags');
     const all = flags === VFIO_DMA_UNMAP_FLAG_ALL;
     // Neither dirty tracking nor the exchange of addresses goes on here: their flags are wrong.
-    if (flags !== 0 && !all) fail('EINVAL', UNMAP);
-    if (iova % PAGE !== 0n) fail('EINVAL', UNMAP);
+    if (flags !== 0 && !all) this.#fail('EINVAL', UNMAP);
+    if (iova % PAGE !== 0n) this.#fail('EINVAL', UNMAP);
     if (all) {
-      if (iova !== 0n || size !== 0n) fail('EINVAL', UNMAP);
+      if (iova !== 0n || size !== 0n) this.#fail('EINVAL', UNMAP);
       return this.#remove(0, this.#mappings.length);
     }
-    if (size === 0n || size % PAGE !== 0n) fail('EINVAL', UNMAP);
-    if (iova + size - 1n > U64_MAX) fail('EOVERFLOW', UNMAP);
+    if (size === 0n || size % PAGE !== 0n) this.#fail('EINVAL', UNMAP);
+    if (iova + size - 1n > U64_MAX) this.#fail('EOVERFLOW', UNMAP);
     const end = iova + size;
-    if (this.#cuts(iova) || this.#cuts(end)) fail('EINVAL', UNMAP);
+    if (this.#cuts(iova) || this.#cuts(end)) this.#fail('EINVAL', UNMAP);
     return this.#remove(this.#after(iova), this.#after(end));
   }
 
@@ -125,12 +131,13 @@ export class MockAddressSpace implements AddressSpace {
   #place(offset: number, size: bigint, iova: bigint, flags: number): number {
     const access = flags & (VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE);
     const vaddr = (flags & VFIO_DMA_MAP_FLAG_VADDR) !== 0;
-    if ((flags & ~(access | VFIO_DMA_MAP_FLAG_VADDR)) !== 0 || size === 0n) fail('EINVAL', MAP);
+    if ((flags & ~(access | VFIO_DMA_MAP_FLAG_VADDR)) !== 0 || size === 0n)
+      this.#fail('EINVAL', MAP);
     const last = iova + size - 1n;
-    if (last > U64_MAX) fail('EOVERFLOW', MAP);
-    if (vaddr === (access !== 0)) fail('EINVAL', MAP);
+    if (last > U64_MAX) this.#fail('EOVERFLOW', MAP);
+    if (vaddr === (access !== 0)) this.#fail('EINVAL', MAP);
     const start = BigInt(offset);
-    if (size % PAGE !== 0n || iova % PAGE !== 0n || start % PAGE !== 0n) fail('EINVAL', MAP);
+    if (size % PAGE !== 0n || iova % PAGE !== 0n || start % PAGE !== 0n) this.#fail('EINVAL', MAP);
     const index = this.#after(iova);
     const before = this.#mappings[index - 1];
     const next = this.#mappings[index];
@@ -138,11 +145,11 @@ export class MockAddressSpace implements AddressSpace {
       (before !== undefined && before.iova + before.size > iova) ||
       (next !== undefined && next.iova <= last);
     // No mapping's address was invalidated, so there is none to be given anew.
-    if (vaddr) fail(overlaps ? 'EINVAL' : 'ENOENT', MAP);
-    if (overlaps) fail('EEXIST', MAP);
-    if (this.#mappings.length >= ENTRY_LIMIT) fail('ENOSPC', MAP);
+    if (vaddr) this.#fail(overlaps ? 'EINVAL' : 'ENOENT', MAP);
+    if (overlaps) this.#fail('EEXIST', MAP);
+    if (this.#mappings.length >= ENTRY_LIMIT) this.#fail('ENOSPC', MAP);
     const allowed = this.ranges().some((range) => range.start <= iova && last <= range.end);
-    if (!allowed) fail('EINVAL', MAP);
+    if (!allowed) this.#fail('EINVAL', MAP);
     return index;
   }
 
@@ -198,6 +205,10 @@ export class MockAddressSpace implements AddressSpace {
       memory.unpin();
     }
     return removed;
+  }
+
+  #fail(code: string, syscall: string): never {
+    throw new VfioError({ code, syscall, path: this.#path });
   }
 
   #checkOpen(): void {

@@ -26,7 +26,7 @@ export interface Machine {
 
 /** A function as vfio-pci has it after the first open, by the way of groups. */
 export class VfioDevice {
-  readonly addressSpace = new MockAddressSpace();
+  readonly addressSpace: MockAddressSpace;
   readonly config: ConfigSpace;
   readonly regions: Regions;
   readonly interrupts: Interrupts;
@@ -35,7 +35,8 @@ export class VfioDevice {
   readonly #hardware: HardwareFunction;
   readonly #machine: Machine;
 
-  constructor(model: DeviceModel, machine: Machine) {
+  constructor(name: string, model: DeviceModel, machine: Machine) {
+    this.addressSpace = new MockAddressSpace(name);
     this.#machine = machine;
     const hardware = new HardwareFunction(model, this.#bus());
     this.#hardware = hardware;

@@ -1,0 +1,119 @@
+import type { ExecutionContext } from 'ava';
+import { VfioError } from '../../../lib/errors.js';
+import type { DeviceConnection, IrqSet } from '../../../lib/backend/contract.js';
+import { mockBackend } from '../../../lib/backend/mock/index.js';
+import { HostInterrupts } from '../../../lib/backend/mock/host/interrupts.js';
+import { MockConnection } from '../../../lib/backend/mock/connection.js';
+import { Work } from '../../../lib/backend/mock/work.js';
+import type {
+  CapabilityShape,
+  DeviceHost,
+  DeviceModel,
+  Register,
+} from '../../../lib/backend/mock/models/model.js';
+import {
+  VFIO_IRQ_SET_ACTION_TRIGGER,
+  VFIO_IRQ_SET_DATA_EVENTFD,
+  VFIO_IRQ_SET_DATA_NONE,
+  VFIO_PCI_CONFIG_REGION_INDEX,
+} from '../../../lib/backend/uapi.js';
+
+export const CONFIG = VFIO_PCI_CONFIG_REGION_INDEX;
+export const TRIGGER_EVENTFD = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD;
+export const TRIGGER_NONE = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_NONE;
+
+/** Opens a device that is closed when the test ends. */
+export function open(t: ExecutionContext, name: string): DeviceConnection {
+  return closing(t, mockBackend.openSync(name, {}));
+}
+
+export function closing(t: ExecutionContext, device: DeviceConnection): DeviceConnection {
+  t.teardown(() => {
+    device.close();
+  });
+  return device;
+}
+
+/** Expects a VfioError with a code. */
+export function fails(t: ExecutionContext, code: string, run: () => unknown): void {
+  t.throws(run, { instanceOf: VfioError, code });
+}
+
+/** A SET_IRQS with eventfds from a vector on. */
+export function bind(
+  device: DeviceConnection,
+  index: number,
+  start: number,
+  eventfds: IrqSet['eventfds'],
+): number {
+  const count = eventfds?.length ?? 0;
+  return device.setIrqs({ index, flags: TRIGGER_EVENTFD, start, count, eventfds: eventfds ?? [] });
+}
+
+/** A SET_IRQS without data: loopback, or with count 0 the end of it. */
+export function trigger(device: DeviceConnection, index: number, start: number, count: number) {
+  return device.setIrqs({ index, flags: TRIGGER_NONE, start, count });
+}
+
+/** Lets the event loop turn, with the immediates that are due. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A device with what a test asks for: a register at 0 that signals the vector written to it. */
+export function plainModel(
+  capabilities: readonly CapabilityShape[],
+  registers: (host: DeviceHost) => readonly Register[] = signalling,
+): DeviceModel {
+  return {
+    name: 'plain',
+    shape: {
+      vendorId: 0x1234,
+      deviceId: 0x5678,
+      subsystemVendorId: 0,
+      subsystemId: 0,
+      classCode: 0xff0000,
+      revision: 0,
+      interruptPin: 1,
+      bars: [{ index: 0, size: 0x2000, bits: 32 }],
+      capabilities,
+    },
+    create: (host) => ({
+      registers: new Map([[0, registers(host)]]),
+      reset: () => undefined,
+    }),
+  };
+}
+
+export function signalling(host: DeviceHost): readonly Register[] {
+  return [
+    {
+      offset: 0,
+      width: 4,
+      name: 'signal',
+      write: (vector) => {
+        host.signal(vector);
+      },
+    },
+    {
+      offset: 4,
+      width: 4,
+      name: 'pin',
+      write: (level) => {
+        host.setPin(level !== 0);
+      },
+    },
+  ];
+}
+
+export function connect(
+  t: ExecutionContext,
+  model: DeviceModel,
+  interrupts = new HostInterrupts(),
+): DeviceConnection {
+  return closing(t, new MockConnection('mock:plain', 0, model, { work: new Work(), interrupts }));
+}
+
+export function enableBusMaster(device: DeviceConnection): void {
+  device.store(CONFIG, 4, 2, device.load(CONFIG, 4, 2) | 4);
+}
