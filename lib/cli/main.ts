@@ -66,7 +66,12 @@ function isWrongUse(error: unknown): error is Error {
   );
 }
 
+function isClosedPipe(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EPIPE';
+}
+
 function report(error: unknown): number {
+  if (isClosedPipe(error)) return 1;
   const known = error instanceof VfioError || isWrongUse(error);
   const text = known ? error.message : error instanceof Error ? error.stack : String(error);
   console.error(`${styleText('red', 'vfio:')} ${text}`);
@@ -75,9 +80,8 @@ function report(error: unknown): number {
 }
 
 // Whoever read our output has seen enough, as in `vfio … | head`.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(1);
+process.stdout.on('error', (error) => {
+  if (!isClosedPipe(error)) throw error;
 });
 
 process.exitCode = await main(process.argv.slice(2)).catch(report);

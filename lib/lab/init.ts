@@ -43,6 +43,10 @@ mount -o move /dev dev
 mkdir -p dev/pts dev/shm
 mount -t devpts devpts dev/pts
 mount -t tmpfs tmpfs dev/shm
+ln -s /proc/self/fd dev/fd
+ln -s fd/0 dev/stdin
+ln -s fd/1 dev/stdout
+ln -s fd/2 dev/stderr
 ip link set lo up
 `;
 
@@ -59,33 +63,38 @@ bind() {
 }
 `;
 
-/**
- * Sends the command's output to the host by way of pipes: a virtio port itself can be opened once
- * only, so \`>/dev/stderr\` in a script would fail. What the command left running ends with it.
- */
-const RUN = `
+/** Answers to the host go to fd 3. */
+const REPORT = `
 port() { set -- dev/vport*p$1; [ -e $1 ] && port=$1; }
 until port 1 && port 2 && port 3; do sleep 0.01; done
 port=\${port%?}
 exec 3<>\${port}1
 # The host hung up: nobody waits for an answer.
 { read -r _; reboot -f; } <&3 &
-watcher=$!
+helpers=$!
+`;
+
+/**
+ * The command's output goes to the host by way of pipes: a virtio port itself can be opened once
+ * only, so `>/dev/stderr` in a script would fail.
+ */
+const COLLECT = `
 mkfifo /stdout /stderr
 cat /stdout >\${port}2 3>&- &
-stdout=$!
+collectors=$!
 cat /stderr >\${port}3 3>&- &
-stderr=$!
-echo ready >&3
-command
-code=$?
+collectors="$collectors $!"
+`;
+
+/** What the command left running ends with it: it could hold the pipes open for ever. */
+const FINISH = `
 for process in proc/[0-9]*; do
-  case \${process#proc/} in
-  1 | $watcher | $stdout | $stderr) ;;
+  case " 1 $helpers $collectors " in
+  *" \${process#proc/} "*) ;;
   *) kill -9 \${process#proc/} ;;
   esac
 done 2>/dev/null
-wait $stdout $stderr
+[ -z "$collectors" ] || wait $collectors
 echo "exit $code" >&3
 wait
 `;
@@ -97,9 +106,12 @@ wait
 export function initScript(guest: Guest): string {
   const { terminal } = guest;
   const argv = [guest.cwd, ...guest.argv].map(shellQuote).join(' ');
-  const streams = terminal === undefined ? '</dev/null >/stdout 2>/stderr' : '<>dev/ttyS1 >&0 2>&1';
+  const [setsid, streams] =
+    terminal === undefined
+      ? ['/bin/setsid', '</dev/null >/stdout 2>/stderr']
+      : ['/bin/setsid -c', '<>dev/ttyS1 >&0 2>&1'];
   const size =
-    terminal === undefined ? '' : `stty sane rows ${terminal.rows} columns ${terminal.columns};`;
+    terminal === undefined ? '' : `stty sane rows ${terminal.rows} columns ${terminal.columns}`;
   return [
     '#!/bin/sh',
     'export PATH=/bin',
@@ -114,12 +126,17 @@ export function initScript(guest: Guest): string {
       `chmod 755 .${GUEST_BIN}/${name}`,
     ]),
     'command() (',
-    `  ${size} exec 3>&-`,
+    `  ${size}`,
+    '  exec 3>&-',
     '  mount -o move . /',
     ...Object.entries(guest.env).map(([name, value]) => `  export ${name}=${shellQuote(value)}`),
-    `  exec /bin/setsid ${terminal === undefined ? '' : '-c '}/bin/chroot . /bin/sh -c \\`,
-    `    'cd "$1" && shift && exec "$@"' 'vfio lab' ${argv}`,
+    `  exec ${setsid} /bin/chroot . /bin/sh -c 'cd "$1" && shift && exec "$@"' 'vfio lab' ${argv}`,
     `) ${streams}`,
-    RUN,
+    REPORT,
+    terminal === undefined ? COLLECT : 'collectors=',
+    'echo ready >&3',
+    'command',
+    'code=$?',
+    FINISH,
   ].join('\n');
 }

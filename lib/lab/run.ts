@@ -8,6 +8,8 @@ import { CHANNELS, FIRST_CHANNEL_FD } from './machine.js';
 /** Longer than any guest needs to come up, shorter than anybody waits. */
 const BOOT_TIMEOUT = 120_000;
 const LAST_LINES = 30;
+/** The guest's first word, when it starts the command. */
+const READY = 'ready\n';
 
 export interface Run {
   readonly qemu: string;
@@ -57,7 +59,8 @@ export async function run(options: Run): Promise<number> {
   let failure: Error | undefined;
   const end = (reason?: Error): void => {
     failure ??= reason;
-    qemu.kill('SIGKILL');
+    // A QEMU that was killed could not give us our terminal back as it was.
+    qemu.kill(options.terminal ? 'SIGTERM' : 'SIGKILL');
   };
   const endAfter = (milliseconds: number | undefined, what: string): NodeJS.Timeout | undefined => {
     if (milliseconds === undefined) return undefined;
@@ -75,14 +78,17 @@ export async function run(options: Run): Promise<number> {
 
   let complaints = '';
   qemu.stderr?.setEncoding('utf8').on('data', (text: string) => (complaints += text));
-  channel(qemu, 'stdout').pipe(options.stdout, { end: false });
-  channel(qemu, 'stderr').pipe(options.stderr, { end: false });
+  for (const name of ['stdout', 'stderr'] as const) {
+    channel(qemu, name).pipe(options[name], { end: false });
+    // Nobody reads on, as in `vfio lab … | head`.
+    options[name].on('error', end);
+  }
   let said = '';
   channel(qemu, 'control')
     .setEncoding('utf8')
     .on('data', (text: string) => {
       said += text;
-      if (said.startsWith('ready\n')) clearTimeout(boot);
+      if (said.startsWith(READY)) clearTimeout(boot);
       const code = /^exit (\d+)\n/m.exec(said)?.[1];
       if (code === undefined) return;
       exitCode = Number(code);
@@ -96,9 +102,13 @@ export async function run(options: Run): Promise<number> {
     clearTimeout(boot);
     clearTimeout(limit);
     options.signal?.removeEventListener('abort', abort);
+    options.stdout.off('error', end);
+    options.stderr.off('error', end);
   }
   if (exitCode !== undefined) return exitCode;
-  if (failure !== undefined && !(failure instanceof VfioError)) throw failure;
-  options.stderr.write(`${lastWords(options.console, complaints)}\n`);
-  throw failure ?? new VfioError({ code: 'EIO', message: 'the guest ended before the command' });
+  const up = said.startsWith(READY);
+  const unexplained = failure === undefined || (failure instanceof VfioError && !up);
+  if (unexplained) options.stderr.write(`${lastWords(options.console, complaints)}\n`);
+  const what = up ? 'before the command' : 'before it was up';
+  throw failure ?? new VfioError({ code: 'EIO', message: `the guest ended ${what}` });
 }
