@@ -18,7 +18,8 @@ const DMA_FROM_DEVICE = 2n;
 const DMA_RAISE = 4n;
 /** The device's own memory, where its DMA engine sees it. */
 const BUFFER = 0x40000n;
-const BUFFER_SIZE = 4096;
+/** Bytes to copy: half of the buffer, because QEMU 7.2 ends itself when a transfer fills it. */
+const COPY_SIZE = 2048;
 
 const OPERAND = 10;
 const PROBE = 0x1234_5678;
@@ -70,12 +71,13 @@ export async function eduDemo(device: PciDevice): Promise<DemoReport> {
   const alive = registers.read32(LIVENESS) === ~PROBE >>> 0;
   const factorial = await edu.factorial(OPERAND);
 
-  using written = await device.dma.allocate(BUFFER_SIZE, { access: 'read' });
-  using read = await device.dma.allocate(BUFFER_SIZE, { access: 'write' });
-  randomFillSync(written.bytes);
-  await edu.copy(written.iova, BUFFER, BUFFER_SIZE);
-  await edu.copy(BUFFER, read.iova, BUFFER_SIZE);
-  const equal = Buffer.compare(written.bytes, read.bytes) === 0;
+  using written = await device.dma.allocate(COPY_SIZE, { access: 'read' });
+  using read = await device.dma.allocate(COPY_SIZE, { access: 'write' });
+  randomFillSync(written.bytes, 0, COPY_SIZE);
+  await edu.copy(written.iova, BUFFER, COPY_SIZE);
+  await edu.copy(BUFFER, read.iova, COPY_SIZE);
+  const sent = written.bytes.subarray(0, COPY_SIZE);
+  const equal = Buffer.compare(sent, read.bytes.subarray(0, COPY_SIZE)) === 0;
 
   const expected = Array.from({ length: OPERAND }, (_, n) => n + 1).reduce((a, b) => a * b);
   return {
@@ -83,13 +85,13 @@ export async function eduDemo(device: PciDevice): Promise<DemoReport> {
     data: {
       alive,
       factorial: { of: OPERAND, value: factorial },
-      dma: { bytes: BUFFER_SIZE, verified: equal },
+      dma: { bytes: COPY_SIZE, verified: equal },
       interrupts: { total: edu.interrupts },
     },
     lines: [
       ['liveness', alive ? 'answers' : 'does NOT answer'],
       ['factorial', `${OPERAND}! = ${factorial}`],
-      ['DMA', `${BUFFER_SIZE} bytes to the device and back ${equal ? 'unchanged' : 'CHANGED'}`],
+      ['DMA', `${COPY_SIZE} bytes to the device and back ${equal ? 'unchanged' : 'CHANGED'}`],
       ['interrupts', `${edu.interrupts} by MSI`],
     ],
   };
