@@ -32,6 +32,15 @@ int MapAligned(size_t length, Mapping* mapping) {
   return Result(mprotect(mapping->address(), length, PROT_READ | PROT_WRITE));
 }
 
+// Before Linux 6.2 a page that was never written and is mapped for the device to read alone is the
+// zero page for it for ever: the program's first write goes to a page of its own.
+int Populate(volatile uint8_t* memory, size_t length, size_t page) {
+  const int result = Result(madvise(const_cast<uint8_t*>(memory), length, MADV_POPULATE_WRITE));
+  if (result != -EINVAL) return result;
+  for (size_t offset = 0; offset < length; offset += page) memory[offset] = 0;
+  return 0;
+}
+
 }  // namespace
 
 int AllocateMemory(size_t size, int huge_page_shift, Mapping* memory) {
@@ -50,10 +59,11 @@ int AllocateMemory(size_t size, int huge_page_shift, Mapping* memory) {
   }
   if (result < 0) return result;
   if (huge_page_shift == kTransparentHugePages) {
-    // Both make it faster and nothing else: a kernel that knows them not may refuse.
+    // Makes it faster and nothing else: a kernel without huge pages refuses.
     madvise(memory->address(), length, MADV_HUGEPAGE);
-    madvise(memory->address(), length, MADV_POPULATE_WRITE);
   }
+  const int populated = Populate(memory->address(), length, page);
+  if (populated < 0) return populated;
   return Result(madvise(memory->address(), length, MADV_DONTFORK));
 }
 

@@ -38,6 +38,23 @@ test.serial('the device reads and writes memory given to it', async (t) => {
   });
 });
 
+test.serial('the device sees what is written to memory that it may read alone', async (t) => {
+  await withDevice(t, EDU, async (device) => {
+    enable(device);
+    const vector = device.interrupts.msi.request(0);
+    const shared = new SharedArrayBuffer(4096, { maxByteLength: 4096 });
+    using target = await device.dma.allocate(4096, { access: 'write' });
+    using allocated = await device.dma.allocate(4096, { access: 'read' });
+    using given = await device.dma.map(shared, { access: 'read' });
+    for (const [value, source] of [allocated, given].entries()) {
+      new Uint8Array(source.buffer).fill(value + 1);
+      await transfer(device, vector, source.iova, BUFFER, 64);
+      await transfer(device, vector, BUFFER, target.iova, 64);
+      t.deepEqual([...target.bytes.subarray(0, 64)], new Array(64).fill(value + 1));
+    }
+  });
+});
+
 test.serial('a page-aligned SharedArrayBuffer is memory for a device', async (t) => {
   await withDevice(t, EDU, async (device) => {
     enable(device);

@@ -16,7 +16,7 @@ const EVERYTHING = `
   const fd = native.open(file, true);
   globalThis.held = [
     native.eventSetCreate(new Uint32Array(1), new BigUint64Array(1)),
-    native.memoryAllocate(2 ** 30, 0),
+    native.memoryAllocate(2 ** 24, 0),
     native.memoryMapFd(fd, 0, 8192, false),
     native.mapRegion(fd, 0, 8192, true),
   ];

@@ -91,13 +91,23 @@ export function share(native: Native, buffer: SharedArrayBuffer): KernelMemory {
   }
   checkInteger(buffer.byteLength, 'byteLength', 1, Number.MAX_SAFE_INTEGER);
   checkPages(buffer.byteLength, 'byteLength');
-  const address = native.addressOf(new Uint8Array(buffer));
+  const bytes = new Uint8Array(buffer);
+  const address = native.addressOf(bytes);
   if (address % BigInt(PAGE_SIZE) !== 0n) {
     throw new RangeError(
       'the SharedArrayBuffer does not begin on a page: make it with { maxByteLength: size }',
     );
   }
+  populate(bytes);
   return new KernelMemory(buffer, address, () => undefined);
+}
+
+/**
+ * Writes to each page without changing it. Before Linux 6.2 a page that was never written and is
+ * mapped for the device to read alone stays the zero page for the device.
+ */
+function populate(bytes: Uint8Array): void {
+  for (let offset = 0; offset < bytes.length; offset += PAGE_SIZE) Atomics.or(bytes, offset, 0);
 }
 
 function owned(native: Native, { handle, buffer, address }: NativeMemory): KernelMemory {
