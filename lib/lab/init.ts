@@ -60,12 +60,12 @@ bind() {
 `;
 
 /**
- * Sends the command's output to the host by way of pipes: a virtio port itself can be opened once
- * only, so \`>/dev/stderr\` in a script would fail. What the command left running ends with it.
+ * Takes the command's input and output to the host by way of pipes: a virtio port itself can be
+ * opened once only, so \`>/dev/stderr\` in a script would fail. What the command left running ends with it.
  */
 const RUN = `
 port() { set -- dev/vport*p$1; [ -e $1 ] && port=$1; }
-until port 1 && port 2 && port 3; do sleep 0.01; done
+until port 1 && port 2 && port 3 && port 4; do sleep 0.01; done
 port=\${port%?}
 exec 3<>\${port}1
 # The host hung up: nobody waits for an answer.
@@ -76,6 +76,9 @@ cat /stdout >\${port}2 3>&- &
 stdout=$!
 cat /stderr >\${port}3 3>&- &
 stderr=$!
+mkfifo /stdin
+# It ends when the host hangs up; a command that does not read it ends it, and that is no news.
+cat \${port}4 >/stdin 2>/dev/null 3>&- &
 echo ready >&3
 command
 code=$?
@@ -97,7 +100,7 @@ wait
 export function initScript(guest: Guest): string {
   const { terminal } = guest;
   const argv = [guest.cwd, ...guest.argv].map(shellQuote).join(' ');
-  const streams = terminal === undefined ? '</dev/null >/stdout 2>/stderr' : '<>dev/ttyS1 >&0 2>&1';
+  const streams = terminal === undefined ? '</stdin >/stdout 2>/stderr' : '<>dev/ttyS1 >&0 2>&1';
   const size =
     terminal === undefined ? '' : `stty sane rows ${terminal.rows} columns ${terminal.columns};`;
   return [
