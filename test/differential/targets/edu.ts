@@ -23,7 +23,7 @@ const TO_HOST = 0x2;
 /** Its timer takes 100 ms. */
 const DMA_MS = 150;
 /** A thread of its own computes. */
-const COMPUTING_MS = 15;
+const COMPUTING_MS = 60;
 /** Until an interrupt of the emulated machine has arrived. */
 const INTERRUPT_MS = 3;
 const RAW: Span = [0x4e, 0x100];

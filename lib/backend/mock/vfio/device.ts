@@ -39,8 +39,9 @@ export class VfioDevice {
     this.#machine = machine;
     const hardware = new HardwareFunction(model, this.#bus());
     this.#hardware = hardware;
-    // The host turns decoding on and bus mastering off (vfio_pci_core_enable()).
-    hardware.writeConfig(pci.PCI_COMMAND, 2, pci.PCI_COMMAND_MEMORY);
+    // Firmware turns decoding on, the host bus mastering off (vfio_pci_core_enable()).
+    const firmware = pci.PCI_COMMAND_IO | pci.PCI_COMMAND_MEMORY | pci.PCI_COMMAND_SERR;
+    hardware.writeConfig(pci.PCI_COMMAND, 2, firmware);
     this.config = new ConfigSpace(hardware, {
       disableIntx: (disabled) => {
         this.interrupts.intx.userDisabled(disabled);
