@@ -119,6 +119,7 @@ export class ConfigSpace {
         this.#writeExpress(offset, width, value);
         break;
       case 'msix':
+      case 'extended':
       case null:
         this.#store(offset, width, value);
         break;

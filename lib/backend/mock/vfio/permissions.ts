@@ -2,7 +2,7 @@ import type { ConfigBytes } from '../hardware/config-bytes.js';
 import * as pci from '../pci.js';
 
 /** Of which capability a byte is; a byte of none is the function's own. */
-export type Owner = 'header' | 'pm' | 'msi' | 'msix' | 'pcie' | null;
+export type Owner = 'header' | 'pm' | 'msi' | 'msix' | 'pcie' | 'extended' | null;
 
 const ALL = 0xffff_ffff;
 const NONE = 0;
@@ -42,6 +42,11 @@ export class Permissions {
         this.#capability(name, offset);
       }
       offset = config.get(offset + pci.PCI_CAP_LIST_NEXT, 1);
+    }
+    if (config.size === pci.PCI_CFG_SPACE_EXP_SIZE) {
+      // Where the list of extended capabilities would begin: an empty one stays empty.
+      this.#claim('extended', pci.PCI_CFG_SPACE_SIZE, 4);
+      this.#set(pci.PCI_CFG_SPACE_SIZE, 4, ALL, NONE);
     }
   }
 
