@@ -11,8 +11,9 @@ export const usage = `vfio lab [options] -- <command> [arguments]
 
 Boots a QEMU guest with an emulated Intel IOMMU and PCI devices bound to vfio-pci, and runs the
 command there: in this directory, with this machine's files (changes stay in the guest's memory),
-with vfio and the project's node_modules/.bin on PATH. The devices' addresses are in VFIO_LAB_NVME,
-VFIO_LAB_EDU and so on. Needs neither root nor KVM. The exit code is the command's.
+with vfio and the project's node_modules/.bin on PATH. It reads what this command reads, unless that
+is a terminal. The devices' addresses are in VFIO_LAB_NVME, VFIO_LAB_EDU and so on. Needs neither
+root nor KVM. The exit code is the command's.
 
   --kernel <path|name>  a bzImage, or ${DEBIAN_KERNELS.join(' or ')} (downloaded once and kept);
                         default: this machine's own where it can be read, else the newest of those
@@ -68,6 +69,8 @@ function optionsOf(argv: string[]): LabOptions {
     cpus: number('--cpus', values.cpus),
     timeout: seconds === undefined ? undefined : seconds * 1000,
     terminal: values.shell,
+    // A terminal is the command's with --shell only.
+    stdin: process.stdin.isTTY ? undefined : process.stdin,
   };
   try {
     checkOptions(options);

@@ -89,6 +89,7 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
         extra: options.qemuArgs ?? [],
       }),
       console: paths.console,
+      stdin: options.stdin,
       stdout,
       stderr,
       terminal,

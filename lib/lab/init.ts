@@ -66,7 +66,7 @@ bind() {
 /** Answers to the host go to fd 3. */
 const REPORT = `
 port() { set -- dev/vport*p$1; [ -e $1 ] && port=$1; }
-until port 1 && port 2 && port 3; do sleep 0.01; done
+until port 1 && port 2 && port 3 && port 4; do sleep 0.01; done
 port=\${port%?}
 exec 3<>\${port}1
 # The host hung up: nobody waits for an answer.
@@ -79,7 +79,9 @@ helpers=$!
  * only, so `>/dev/stderr` in a script would fail.
  */
 const COLLECT = `
-mkfifo /stdout /stderr
+mkfifo /stdin /stdout /stderr
+# It ends when the host hangs up; a command that does not read it ends it, and that is no news.
+cat \${port}4 >/stdin 2>/dev/null 3>&- &
 cat /stdout >\${port}2 3>&- &
 collectors=$!
 cat /stderr >\${port}3 3>&- &
@@ -108,7 +110,7 @@ export function initScript(guest: Guest): string {
   const argv = [guest.cwd, ...guest.argv].map(shellQuote).join(' ');
   const [setsid, streams] =
     terminal === undefined
-      ? ['/bin/setsid', '</dev/null >/stdout 2>/stderr']
+      ? ['/bin/setsid', '</stdin >/stdout 2>/stderr']
       : ['/bin/setsid -c', '<>dev/ttyS1 >&0 2>&1'];
   const size =
     terminal === undefined ? '' : `stty sane rows ${terminal.rows} columns ${terminal.columns}`;

@@ -1,7 +1,7 @@
 import { portOf, type LabDevice } from './devices.js';
 
 /** What the guest and the host say to each other, by inherited socket. */
-export const CHANNELS = ['control', 'stdout', 'stderr'] as const;
+export const CHANNELS = ['control', 'stdout', 'stderr', 'stdin'] as const;
 /** File descriptor of the first channel in QEMU; 0 to 2 are the usual ones. */
 export const FIRST_CHANNEL_FD = 3;
 

@@ -1,4 +1,4 @@
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { DEFAULT_DEVICES, parseDevices } from './devices.js';
 
 export interface LabOptions {
@@ -21,12 +21,14 @@ export interface LabOptions {
   cpus?: number | undefined;
   /** Milliseconds until the guest is ended, from its start. No limit by default. */
   timeout?: number | undefined;
-  /** The command talks to this process's terminal instead of `stdout` and `stderr`. */
+  /** The command talks to this process's terminal instead of these streams. */
   terminal?: boolean | undefined;
   /** Where the command runs. Default: the current directory. */
   cwd?: string;
   /** Variables for the command, besides those of this process that are passed on. */
   env?: Readonly<Record<string, string>>;
+  /** What the command reads; it is paused when the command ends. Default: nothing. */
+  stdin?: Readable | undefined;
   /** Default: those of this process. */
   stdout?: Writable;
   stderr?: Writable;

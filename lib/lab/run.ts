@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import { VfioError } from '../errors.js';
 import { CHANNELS, FIRST_CHANNEL_FD } from './machine.js';
 
@@ -16,6 +16,7 @@ export interface Run {
   readonly args: readonly string[];
   /** Where QEMU writes the kernel's messages. */
   readonly console: string;
+  readonly stdin: Readable | undefined;
   readonly stdout: Writable;
   readonly stderr: Writable;
   /** Whether the command talks to our terminal. */
@@ -25,8 +26,23 @@ export interface Run {
   readonly signal: AbortSignal | undefined;
 }
 
-function channel(qemu: ChildProcess, name: (typeof CHANNELS)[number]): Readable {
-  return qemu.stdio[FIRST_CHANNEL_FD + CHANNELS.indexOf(name)] as Readable;
+function channel(qemu: ChildProcess, name: (typeof CHANNELS)[number]): Duplex {
+  return qemu.stdio[FIRST_CHANNEL_FD + CHANNELS.indexOf(name)] as Duplex;
+}
+
+/** Gives the command what there is to read, and its end. @returns what stops that */
+function feed(stdin: Duplex, input: Readable | undefined): () => void {
+  // The machine may end with input under way.
+  stdin.on('error', () => undefined);
+  if (input === undefined) {
+    stdin.end();
+    return () => undefined;
+  }
+  input.pipe(stdin);
+  return () => {
+    input.unpipe(stdin);
+    input.pause();
+  };
 }
 
 /** The end of what the kernel and QEMU said, for a person who wonders why the guest is gone. */
@@ -83,6 +99,7 @@ export async function run(options: Run): Promise<number> {
     // Nobody reads on, as in `vfio lab … | head`.
     options[name].on('error', end);
   }
+  const stopFeeding = feed(channel(qemu, 'stdin'), options.stdin);
   let said = '';
   channel(qemu, 'control')
     .setEncoding('utf8')
@@ -99,6 +116,7 @@ export async function run(options: Run): Promise<number> {
     // Comes after everything that was written to the channels has been read.
     await once(qemu, 'close');
   } finally {
+    stopFeeding();
     clearTimeout(boot);
     clearTimeout(limit);
     options.signal?.removeEventListener('abort', abort);

@@ -48,6 +48,11 @@ export class Permissions {
       }
       offset = config.get(offset + pci.PCI_CAP_LIST_NEXT, 1);
     }
+    if (config.size === pci.PCI_CFG_SPACE_EXP_SIZE) {
+      // Where the list of extended capabilities would begin: an empty one stays empty.
+      this.#claim('extended', pci.PCI_CFG_SPACE_SIZE, 4);
+      this.#set(pci.PCI_CFG_SPACE_SIZE, 4, ALL, NONE);
+    }
   }
 
   owner(offset: number): Owner {

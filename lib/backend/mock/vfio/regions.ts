@@ -61,9 +61,10 @@ export class Regions {
   }
 
   read(index: number, offset: number, into: Uint8Array): number {
+    this.#find(index);
     if (into.length === 0) return 0;
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.read(offset, into);
-    const length = this.#clip(index, offset, into.length, 'pread');
+    const length = this.#clip(index, offset, into.length, 'read');
     const view = new DataView(into.buffer, into.byteOffset, length);
     const hole = this.msixTable(index);
     for (let done = 0; done < length;) {
@@ -75,7 +76,7 @@ export class Regions {
         done = end;
         continue;
       }
-      this.#checkMemory('pread');
+      this.#checkMemory('read');
       if (width === 8) view.setBigUint64(done, this.#hardware.readBar64(index, at), true);
       else if (width === 4) view.setUint32(done, this.#hardware.readBar(index, at, 4), true);
       else if (width === 2) view.setUint16(done, this.#hardware.readBar(index, at, 2), true);
@@ -86,9 +87,10 @@ export class Regions {
   }
 
   write(index: number, offset: number, from: Uint8Array): number {
+    this.#find(index);
     if (from.length === 0) return 0;
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.write(offset, from);
-    const length = this.#clip(index, offset, from.length, 'pwrite');
+    const length = this.#clip(index, offset, from.length, 'write');
     const view = new DataView(from.buffer, from.byteOffset, length);
     const hole = this.msixTable(index);
     for (let done = 0; done < length;) {
@@ -98,7 +100,7 @@ export class Regions {
         done = Math.min(length, (hole?.end ?? 0) - offset);
         continue;
       }
-      this.#checkMemory('pwrite');
+      this.#checkMemory('write');
       if (width === 8) this.#hardware.writeBar64(index, at, view.getBigUint64(done, true));
       else if (width === 4) this.#hardware.writeBar(index, at, 4, view.getUint32(done, true));
       else if (width === 2) this.#hardware.writeBar(index, at, 2, view.getUint16(done, true));
@@ -121,6 +123,11 @@ export class Regions {
     if (this.#msix?.table.bar !== index) return null;
     const start = this.#msix.table.offset;
     return { start, end: start + this.#msix.vectors * PCI_MSIX_ENTRY_SIZE };
+  }
+
+  /** Where a region lies in the device file is asked of the kernel first. */
+  #find(index: number): void {
+    if (index >= VFIO_PCI_VGA_REGION_INDEX) this.info(index);
   }
 
   /** How much of a transfer lies within the region. */

@@ -1,0 +1,10 @@
+// ava inside the lab's guest. The tests share the guest's devices: one at a time.
+export default {
+  files: ['dist/test/lab/**/*.test.js', 'dist/test/contract/**/*.test.js'],
+  workerThreads: false,
+  nodeArguments: ['--expose-gc'],
+  concurrency: 1,
+  serial: true,
+  // An emulated CPU takes ten times as long.
+  timeout: '10m',
+};

@@ -1,0 +1,64 @@
+import fc from 'fast-check';
+import type { Step } from './situation.js';
+
+const GET = 1 << 16;
+const SET = 1 << 17;
+const PROBE = 1 << 18;
+const U32_MAX = 0xffff_ffff;
+const LOW_POWER_EXIT = 5;
+/** The export of a dma-buf depends on how the kernel was built. */
+const DMA_BUF = 11;
+
+const info = fc.oneof(
+  fc.constant<Step>(() => [{ op: 'info' }]),
+  fc
+    .constantFrom(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, U32_MAX)
+    .map((index): Step => () => [{ op: 'region_info', index }]),
+);
+
+/** Regions that cannot be read, written or mapped, or not like that. */
+const elsewhere = fc
+  .tuple(fc.constantFrom(1, 2, 5, 6, 7, 8, 9, U32_MAX), fc.constantFrom(0, 4, 0x1000), fc.nat(3))
+  .map(([region, offset, kind]): Step => () => {
+    if (kind === 0) return [{ op: 'read', region, offset, length: 4 }];
+    if (kind === 1 && region !== 7) return [{ op: 'write', region, offset, data: '00000000' }];
+    if (kind === 2) return [{ op: 'read', region, offset, length: 0 }];
+    return [{ op: 'mmio_read', region, offset, width: 4 }];
+  });
+
+const number = fc.nat(13).filter((n) => n !== DMA_BUF);
+
+/** Asking what there is does no harm; setting is left to low power. */
+const feature = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(number, fc.subarray([GET, SET, PROBE]), fc.constantFrom(0, 8, 16, 32))
+      .filter(([n, directions]) => !directions.includes(SET) || directions.includes(PROBE) || n > 2)
+      .map(([n, directions, size]): Step => () => {
+        const flags = directions.reduce((sum, bit) => sum | bit, n);
+        return [{ op: 'feature', flags, data: '00'.repeat(size) }];
+      }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom(0x80000 | PROBE, U32_MAX, 0xffff | PROBE, 0xffff | GET)
+      .map((flags): Step => () => [{ op: 'feature', flags }]),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom(3, LOW_POWER_EXIT)
+      .map((n): Step => () => [{ op: 'feature', flags: SET | n }]),
+  },
+);
+
+const reset: Step = () => [{ op: 'reset' }];
+
+export const device: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 2, arbitrary: info },
+  { weight: 2, arbitrary: elsewhere },
+  { weight: 3, arbitrary: feature },
+  { weight: 2, arbitrary: fc.constant(reset) },
+);

@@ -1,0 +1,39 @@
+import fc from 'fast-check';
+import type { Op } from '../script.js';
+import type { Target } from '../targets.js';
+import { config } from './config.js';
+import { device } from './device.js';
+import { dma } from './dma.js';
+import { interrupts } from './interrupts.js';
+import { registers } from './registers.js';
+import { Situation, type Step } from './situation.js';
+
+/** Steps of the longest script. */
+const LONGEST = 40;
+
+/**
+ * Scripts of operations for a device, legal, borderline and wrong. Most of one is about one of the
+ * device's interrupt indexes, so that what it does follows from what it did.
+ */
+export function scripts(target: Target): fc.Arbitrary<readonly Op[]> {
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    { weight: 8, arbitrary: interrupts },
+    { weight: 6, arbitrary: config(target) },
+    { weight: 4, arbitrary: registers(target) },
+    { weight: 3, arbitrary: dma },
+    { weight: 2, arbitrary: device },
+    { weight: 4, arbitrary: target.steps },
+  );
+  const served = target.vectors.flatMap((vectors, index) =>
+    vectors > 0 && index < 3 ? [index] : [],
+  );
+  return fc
+    .tuple(
+      fc.constantFrom(...(served.length > 0 ? served : [4])),
+      fc.array(step, { minLength: 1, maxLength: LONGEST, size: 'max' }),
+    )
+    .map(([index, steps]) => {
+      const situation = new Situation(target, index);
+      return steps.flatMap((make) => make(situation).flatMap((op) => situation.settle(op)));
+    });
+}

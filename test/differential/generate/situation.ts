@@ -1,0 +1,113 @@
+import type { Op } from '../script.js';
+import type { Target } from '../targets.js';
+
+/** Part of a script, which depends on what came before. */
+export type Step = (situation: Situation) => readonly Op[];
+
+const COMMAND = 4;
+const COMMAND_MEMORY = 0x2;
+const PM_CONTROL = 4;
+const PM_STATE = 0x3;
+const CONFIG = 7;
+const BUFFER_SIZE = 4 * 4096;
+const FEATURE_SET = 1 << 17;
+const FEATURE_PROBE = 1 << 18;
+const LOW_POWER_ENTRY = [3, 4];
+const LOW_POWER_EXIT = 5;
+
+/** What a script has done so far, as far as the steps behind it want to know. */
+export class Situation {
+  readonly target: Target;
+  /** The interrupt index that most of the script is about. */
+  readonly index: number;
+  readonly #buffers = new Set<string>();
+  readonly #eventfds: string[] = [];
+  readonly #counters = new Map<string, number>();
+  #decoding = true;
+  #powered = true;
+  #awake = true;
+
+  constructor(target: Target, index: number) {
+    this.target = target;
+    this.index = index;
+  }
+
+  get vectors(): number {
+    return this.target.vectors[this.index] ?? 0;
+  }
+
+  /** One of the eventfds there are, or none. */
+  eventfd(choice: number): string | undefined {
+    return this.#eventfds[choice % this.#eventfds.length];
+  }
+
+  /** A number that a device and its driver count together. */
+  counter(name: string): number {
+    return this.#counters.get(name) ?? 0;
+  }
+
+  count(name: string, value: number): void {
+    this.#counters.set(name, value);
+  }
+
+  /** The operation as it can be sent, with what it needs before it. */
+  settle(op: Op): Op[] {
+    const needed = this.#buffer(op.op === 'dma_map' ? op.buffer : op.name, op);
+    const safe = this.#safe(op);
+    this.#follow(safe);
+    return [...needed, safe];
+  }
+
+  #buffer(name: unknown, { op }: Op): Op[] {
+    const used = op === 'dma_map' || op.startsWith('buffer_');
+    if (!used || typeof name !== 'string' || this.#buffers.has(name)) return [];
+    this.#buffers.add(name);
+    return [{ op: 'buffer', name, size: BUFFER_SIZE }];
+  }
+
+  /** Mapped registers that do not answer would be a bus error: the file is asked instead. */
+  #safe(op: Op): Op {
+    if (this.#decoding && this.#powered && this.#awake) return op;
+    const { region, offset, width } = op;
+    if (op.op === 'mmio_read') return { op: 'read', region, offset, length: width };
+    if (op.op !== 'mmio_write') return op;
+    const digits = BigInt(op.value as string)
+      .toString(16)
+      .padStart(2 * (width as number), '0');
+    return {
+      op: 'write',
+      region,
+      offset,
+      data: Buffer.from(digits, 'hex').reverse().toString('hex'),
+    };
+  }
+
+  #follow(op: Op): void {
+    if (op.op === 'reset') this.#powered = true;
+    else if (op.op === 'write' && op.region === CONFIG) this.#followConfig(op);
+    else if (op.op === 'feature') this.#followFeature(op.flags as number);
+    else if (op.op === 'set_irqs') {
+      for (const name of (op.fds ?? []) as unknown[]) {
+        if (typeof name === 'string' && !this.#eventfds.includes(name)) this.#eventfds.push(name);
+      }
+    }
+  }
+
+  #followConfig({ offset, data }: Op): void {
+    const start = offset as number;
+    const bytes = Buffer.from(data as string, 'hex');
+    const refused = start + bytes.length > this.target.configSize;
+    const command = bytes[COMMAND - start];
+    if (command !== undefined) this.#decoding = !refused && (command & COMMAND_MEMORY) !== 0;
+    const { pm } = this.target.capabilities;
+    const state = pm === undefined ? undefined : bytes[pm + PM_CONTROL - start];
+    if (state !== undefined) this.#powered = !refused && (state & PM_STATE) === 0;
+  }
+
+  #followFeature(flags: number): void {
+    const number = flags & 0xffff;
+    if ((flags & FEATURE_SET) === 0 || (flags & FEATURE_PROBE) !== 0) return;
+    if (LOW_POWER_ENTRY.includes(number)) this.#awake = false;
+    else if (flags === (FEATURE_SET | LOW_POWER_EXIT)) this.#awake = true;
+  }
+}

@@ -1,0 +1,28 @@
+import type { DeviceConnection } from '../../lib/backend/contract.js';
+import { toJsonLine } from '../../lib/cli/json.js';
+import { runLine } from '../../lib/run/run.js';
+import { Session } from '../../lib/run/session.js';
+
+/** One line of `vfio run`. */
+export type Op = { readonly op: string } & Readonly<Record<string, unknown>>;
+
+/** What `vfio run` prints for it. */
+export type Answer = { readonly ok: boolean } & Readonly<Record<string, unknown>>;
+
+/** Runs a script on a device that was just opened, and closes it. */
+export async function runScript(
+  connection: DeviceConnection,
+  script: readonly Op[],
+): Promise<Answer[]> {
+  const session = new Session(connection);
+  try {
+    const answers: Answer[] = [];
+    for (const op of script) {
+      const reply = toJsonLine(await runLine(session, JSON.stringify(op)));
+      answers.push(JSON.parse(reply) as Answer);
+    }
+    return answers;
+  } finally {
+    session.close();
+  }
+}

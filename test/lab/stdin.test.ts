@@ -1,0 +1,47 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { PassThrough, Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import test from 'ava';
+import { runInLab } from 'vfio/lab';
+
+/** What a command prints that reads `stdin`; with no other devices than one, to be up sooner. */
+async function output(stdin: Readable | undefined, ...[command, ...args]: [string, ...string[]]) {
+  const stdout = new PassThrough();
+  const printed = text(stdout);
+  const { exitCode } = await runInLab({ command, args, stdin, stdout, devices: ['edu'] });
+  stdout.end();
+  return { exitCode, printed: await printed };
+}
+
+test.serial('a command reads what it is given, to the end', async (t) => {
+  const bytes = randomBytes(3_000_001);
+  const md5 = createHash('md5').update(bytes).digest('hex');
+  t.deepEqual(await output(Readable.from([bytes]), 'md5sum'), {
+    exitCode: 0,
+    printed: `${md5}  -\n`,
+  });
+});
+
+test.serial('without anything to read there is an end at once', async (t) => {
+  t.deepEqual(await output(undefined, 'cat'), { exitCode: 0, printed: '' });
+});
+
+test.serial('a command that does not wait for the end of its input ends', async (t) => {
+  const stdin = new PassThrough();
+  stdin.write('one\ntwo\n');
+  t.deepEqual(await output(stdin, 'head', '-n', '1'), { exitCode: 0, printed: 'one\n' });
+  t.true(stdin.isPaused());
+});
+
+test.serial('question and answer', async (t) => {
+  const stdin = new PassThrough();
+  const stdout = new PassThrough();
+  const ended = runInLab({ command: 'cat', stdin, stdout, devices: ['edu'] });
+  const echo = stdout.setEncoding('utf8')[Symbol.asyncIterator]();
+  for (const line of ['first\n', 'second\n']) {
+    stdin.write(line);
+    t.is((await echo.next()).value, line);
+  }
+  stdin.end();
+  t.is((await ended).exitCode, 0);
+});
