@@ -25,6 +25,7 @@
         "native/core/fd_table.cc",
         "native/core/file.cc",
         "native/core/group.cc",
+        "native/core/guard.cc",
         "native/core/hot_reset.cc",
         "native/core/info.cc",
         "native/core/iommufd.cc",

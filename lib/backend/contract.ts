@@ -4,6 +4,7 @@
  * {@link VfioError} with the errno the kernel gives. Lifetimes: whoever created a thing closes it;
  * `close()` and `release()` are idempotent.
  */
+import type { EventEmitter } from 'node:events';
 
 /** A PCI function as sysfs tells of it, without opening it. */
 export interface PciFunction {
@@ -163,14 +164,26 @@ export interface DeviceConnection {
   close(): void;
 }
 
+/** Events of a {@link RegisterWindow}, emitted in a microtask after the access that noticed it. */
+export interface WindowEvents {
+  lost: [];
+  restored: [];
+}
+
 /**
  * Mapped registers. Each read or write is exactly one little-endian access of its width.
  * Offsets are in bytes, naturally aligned; outside of the window is a RangeError before any
  * access, and use after `close()` a TypeError.
+ *
+ * While the device does not answer (memory decode off, D3hot, low power, a reset, an unplug)
+ * reads are all-ones and writes vanish, as on a bus. The first access after that which reaches
+ * the device is one like any other.
  */
-export interface RegisterWindow {
+export interface RegisterWindow extends EventEmitter<WindowEvents> {
   /** Bytes. */
   readonly size: number;
+  /** Whether the last access found the device's memory gone. */
+  readonly lost: boolean;
   read8(offset: number): number;
   read16(offset: number): number;
   read32(offset: number): number;

@@ -20,6 +20,7 @@ export type {
   RegisterWindow,
   Via,
   Width,
+  WindowEvents,
 } from '../backend/contract.js';
 export { VfioError } from '../errors.js';
 export * as pci from '../pci/index.js';

@@ -99,12 +99,18 @@ export class Region {
    * Maps registers (mmap of the device's file). The window is closed by its `close()`, or with the
    * device. A BAR smaller than a page is mapped with the rest of its page.
    *
+   * Touching registers that are gone (memory decode off, D3hot, low power, an unplug) is no fault:
+   * see {@link RegisterWindow.lost} and its events. In the process that needs the SIGBUS handler
+   * that the first window installs; do not replace it, `process.on('SIGBUS')` included.
+   *
    * @throws RangeError if offset or length are not whole pages within the region, are not within
    *   one of {@link sparseAreas} where there are any, or span more than 4 GiB
    * @throws {@link VfioError} EINVAL if the region cannot be mapped
    * @example
    * using registers = device.bar(0).map();
    * const version = registers.read32(0x08);
+   * @example
+   * registers.on('lost', () => { console.error('the device does not answer'); });
    */
   map({ offset = 0, length }: WindowOptions = {}): RegisterWindow {
     const { connection } = this.#handle;

@@ -18,7 +18,14 @@ export interface NativeMemory {
 
 export interface NativeWindow {
   readonly handle: Handle<'window'>;
+  /** The registers. */
   readonly buffer: ArrayBuffer;
+  /**
+   * An Int32, not 0 if the last access found the device's memory gone: it read as all-ones, or was
+   * a write that vanishes. `buffer` must not be touched then: readBlock and writeBlock try to reach
+   * the device again, and leave here how that went.
+   */
+  readonly lost: ArrayBuffer;
 }
 
 export interface NativeRegionCapability {
@@ -43,8 +50,8 @@ export interface Native {
   /** F_DUPFD_CLOEXEC. */
   duplicate(fd: number): number;
   /**
-   * Closes an fd made here. Idempotent: another number is left alone. While an `Async` call or an
-   * event set uses it the file stays open, so that its number is not given to another.
+   * Closes an fd made here. Idempotent: another number is left alone. While an `Async` call, an
+   * event set or a window uses it the file stays open, so that its number is not given to another.
    */
   close(fd: number): void;
   pread(fd: number, offset: number, into: Uint8Array): number;

@@ -3,22 +3,19 @@
 
 #include <napi.h>
 
+#include <cstddef>
 #include <memory>
-
-#include "../core/mapping.h"
 
 namespace vfio::addon {
 
-// Mappings that JavaScript sees by an external ArrayBuffer. The buffer is one owner: its contents
+// Memory that JavaScript sees by an external ArrayBuffer. The buffer is one owner: its contents
 // can move to another ArrayBuffer (transfer, Node 22), and whoever sees them must go on seeing
 // memory. Only its finalizer knows that nobody does.
-using SharedMapping = std::shared_ptr<core::Mapping>;
+Napi::Value Expose(Napi::Env env, std::shared_ptr<void> owner, void* data, size_t size);
 
-Napi::Value Expose(Napi::Env env, const SharedMapping& mapping, size_t size);
-
-// Detaches the buffer of a mapping; a TypeError if it is that of another. False if it was
-// detached before, so that somebody else may see the memory.
-bool Conceal(const Napi::ArrayBuffer& buffer, const core::Mapping& mapping);
+// Detaches the buffer of `data`; a TypeError if it is that of another. False if it was detached
+// before, so that somebody else may see the memory.
+bool Conceal(const Napi::ArrayBuffer& buffer, const void* data);
 
 }  // namespace vfio::addon
 

@@ -8,6 +8,8 @@
 namespace vfio::addon {
 namespace {
 
+using SharedMapping = std::shared_ptr<core::Mapping>;
+
 // Memory for a device. The mapping goes when it was released and no ArrayBuffer sees it.
 struct Memory {
   static constexpr napi_type_tag kTag = {0x5f3c1b7a9de24086, 0xa4d1790e62bc8f35};
@@ -22,7 +24,7 @@ Napi::Value NewMemory(Napi::Env env, const SharedMapping& shared, const SharedMa
                       size_t size) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("address", BigInt(env, reinterpret_cast<uintptr_t>(shared->address())));
-  object.Set("buffer", Expose(env, visible, size));
+  object.Set("buffer", Expose(env, visible, visible->address(), size));
   object.Set("handle", NewHandle(env, std::make_shared<Memory>(Memory{shared, visible})));
   return object;
 }
@@ -66,7 +68,7 @@ void MemoryRelease(const Napi::CallbackInfo& info) {
   const auto memory = HandleAt<Memory>(info, 0);
   const Napi::ArrayBuffer buffer = Arguments(info).ArrayBuffer(1);
   if (!memory->visible) return;
-  Conceal(buffer, *memory->visible);
+  Conceal(buffer, memory->visible->address());
   *memory = {};
 }
 

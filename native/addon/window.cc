@@ -12,66 +12,69 @@ struct Window {
   static constexpr const char* kName = "a window handle";
 
   // None once it is unmapped.
-  SharedMapping mapping;
-  size_t length;
-  bool writable;
+  std::shared_ptr<core::Window> mapped;
 };
 
 Napi::Value MapRegion(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Arguments arguments(info);
+  const uint64_t offset = arguments.Size(1);
   const size_t length = arguments.Size(2);
   const bool writable = arguments.Boolean(3);
-  auto mapping = std::make_shared<core::Mapping>();
+  std::unique_ptr<core::Window> made;
   const int result =
-      core::MapRegion(arguments.Fd(0), arguments.Size(1), length, writable, mapping.get());
+      core::Window::Map(arguments.HeldFd(0, "mmap"), offset, length, writable, &made);
   Check(env, result, "mmap");
+  const std::shared_ptr<core::Window> window = std::move(made);
   Napi::Object object = Napi::Object::New(env);
-  object.Set("buffer", Expose(env, mapping, length));
-  object.Set("handle", NewHandle(env, std::make_shared<Window>(Window{mapping, length, writable})));
+  object.Set("buffer", Expose(env, window, window->registers(), length));
+  object.Set("lost", Expose(env, window, window->lost(), sizeof(*window->lost())));
+  object.Set("handle", NewHandle(env, std::make_shared<Window>(Window{window})));
   return object;
 }
 
 void UnmapRegion(const Napi::CallbackInfo& info) {
   const auto window = HandleAt<Window>(info, 0);
   const Napi::ArrayBuffer buffer = Arguments(info).ArrayBuffer(1);
-  if (!window->mapping) return;
+  if (!window->mapped) return;
   // Registers must not stay reachable until a garbage collection: the device keeps its file open.
-  if (Conceal(buffer, *window->mapping)) window->mapping->Unmap();
-  window->mapping.reset();
+  if (Conceal(buffer, window->mapped->registers())) window->mapped->Unmap();
+  window->mapped.reset();
 }
 
 struct Block {
-  uint8_t* registers;
+  core::Window& window;
+  uint64_t offset;
   Bytes memory;
   unsigned width;
 };
 
-Block BlockOf(const Napi::CallbackInfo& info, const Window& window) {
+Block BlockOf(const Napi::CallbackInfo& info, const Window& handle) {
   const Arguments arguments(info);
   const uint64_t offset = arguments.Size(1);
   const Bytes memory = arguments.Uint8Array(2);
   const unsigned width = arguments.Width(3, 8);
-  if (!window.mapping) throw Napi::TypeError::New(info.Env(), "the window is closed");
-  if (offset > window.length || window.length - offset < memory.size || offset % width != 0 ||
+  if (!handle.mapped) throw Napi::TypeError::New(info.Env(), "the window is closed");
+  core::Window& window = *handle.mapped;
+  if (offset > window.length() || window.length() - offset < memory.size || offset % width != 0 ||
       memory.size % width != 0) {
     throw Napi::RangeError::New(info.Env(),
                                 "the block is not aligned to its width or outside of the window");
   }
-  return {window.mapping->address() + offset, memory, width};
+  return {window, offset, memory, width};
 }
 
 void ReadBlock(const Napi::CallbackInfo& info) {
-  const auto window = HandleAt<Window>(info, 0);
-  const Block block = BlockOf(info, *window);
-  core::ReadRegisters(block.registers, block.memory.data, block.memory.size, block.width);
+  const auto handle = HandleAt<Window>(info, 0);
+  const auto [window, offset, memory, width] = BlockOf(info, *handle);
+  window.Read(offset, memory.data, memory.size, width);
 }
 
 void WriteBlock(const Napi::CallbackInfo& info) {
-  const auto window = HandleAt<Window>(info, 0);
-  const Block block = BlockOf(info, *window);
-  if (!window->writable) throw Napi::TypeError::New(info.Env(), "the window is read-only");
-  core::WriteRegisters(block.registers, block.memory.data, block.memory.size, block.width);
+  const auto handle = HandleAt<Window>(info, 0);
+  const auto [window, offset, memory, width] = BlockOf(info, *handle);
+  if (!window.writable()) throw Napi::TypeError::New(info.Env(), "the window is read-only");
+  window.Write(offset, memory.data, memory.size, width);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "call.h"
+
 namespace vfio::core {
 namespace {
 
@@ -29,11 +31,6 @@ void Write(uint8_t* registers, const uint8_t* from, size_t length) {
 
 }  // namespace
 
-int MapRegion(int device, uint64_t offset, size_t length, bool writable, Mapping* window) {
-  const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-  return Map(length, protection, MAP_SHARED, device, offset, window);
-}
-
 void ReadRegisters(const uint8_t* registers, uint8_t* into, size_t length, unsigned width) {
   switch (width) {
     case 1:
@@ -58,6 +55,58 @@ void WriteRegisters(uint8_t* registers, const uint8_t* from, size_t length, unsi
     case 8:
       return Write<uint64_t>(registers, from, length);
   }
+}
+
+Window::Window(std::shared_ptr<const Fd> device, uint64_t offset, size_t length, bool writable)
+    : device_(std::move(device)), offset_(offset), length_(length), writable_(writable) {}
+
+int Window::Map(std::shared_ptr<const Fd> device, uint64_t offset, size_t length, bool writable,
+                std::unique_ptr<Window>* window) {
+  std::unique_ptr<Window> made(new Window(std::move(device), offset, length, writable));
+  const int fd = made->device_->number();
+  int result = core::Map(length, made->protection(), MAP_SHARED, fd, offset, &made->mapping_);
+  // A child process has no business with the device.
+  if (result == 0) result = Result(madvise(made->registers(), length, MADV_DONTFORK));
+  if (result < 0) return result;
+  made->guard_.emplace(made->registers(), length);
+  *window = std::move(made);
+  return 0;
+}
+
+uint32_t* Window::lost() const { return reinterpret_cast<uint32_t*>(&guard_->lost()); }
+
+bool Window::Reach() {
+  if (guard_->lost() == 0) return true;
+  // All of it, so that it is one mapping again. The device is not asked: the access will tell.
+  void* const place = registers();
+  const auto offset = static_cast<off_t>(offset_);
+  const int flags = MAP_SHARED | MAP_FIXED;
+  if (mmap(place, length_, protection(), flags, device_->number(), offset) == MAP_FAILED) {
+    // What was there may be gone all the same, and nobody else shall be given its place.
+    mmap(place, length_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    return false;
+  }
+  madvise(place, length_, MADV_DONTFORK);
+  guard_->lost() = 0;
+  return true;
+}
+
+void Window::Read(size_t offset, uint8_t* into, size_t length, unsigned width) {
+  if (Reach()) {
+    ReadRegisters(registers() + offset, into, length, width);
+  } else {
+    std::memset(into, 0xFF, length);
+  }
+}
+
+void Window::Write(size_t offset, const uint8_t* from, size_t length, unsigned width) {
+  if (Reach()) WriteRegisters(registers() + offset, from, length, width);
+}
+
+void Window::Unmap() {
+  guard_.reset();
+  mapping_.Unmap();
+  device_.reset();
 }
 
 }  // namespace vfio::core

@@ -1,5 +1,4 @@
-// Unit tests of native/core against answers no real kernel gives on demand. Prints one line a
-// test and fails if one does.
+// Unit tests of native/core against answers no real kernel gives on demand.
 
 #include <linux/vfio.h>
 #include <sys/mman.h>
@@ -7,7 +6,6 @@
 
 #include <cerrno>
 #include <cstddef>
-#include <cstdio>
 #include <cstring>
 #include <vector>
 
@@ -24,6 +22,7 @@
 #include "../core/memory.h"
 #include "../core/uapi.h"
 #include "../core/window.h"
+#include "expect.h"
 #include "fake_ioctl.h"
 
 namespace vfio::test {
@@ -55,15 +54,6 @@ static_assert(VFIO_DEVICE_GET_REGION_INFO == 0x3B6C);
 static_assert(uapi::kDeviceBindIommufd == 0x3B76);
 static_assert(uapi::kIommuIoasMap == 0x3B85);
 static_assert(uapi::kIommuHwptAlloc == 0x3B89);
-
-int failures = 0;
-
-void Expect(bool holds, const char* expression, int line) {
-  if (holds) return;
-  std::printf("  line %d: %s\n", line, expression);
-  failures++;
-}
-#define EXPECT(expression) Expect(expression, #expression, __LINE__)
 
 template <class Value>
 void Put(std::vector<uint8_t>* bytes, size_t offset, Value value) {
@@ -351,7 +341,7 @@ void EventSetEdges() {
 
 int main() {
   using namespace vfio::test;  // NOLINT
-  const std::pair<const char*, void (*)()> tests[] = {
+  return RunTests({
       {"a region's capabilities, after growing", RegionChain},
       {"hostile capability chains", HostileChains},
       {"information that is never complete", NeverEnough},
@@ -365,11 +355,5 @@ int main() {
       {"register blocks of every width", RegisterWidths},
       {"a held fd outlives close", HeldFdOutlivesClose},
       {"edges of the event set", EventSetEdges},
-  };
-  for (const auto& [name, test] : tests) {
-    const int before = failures;
-    test();
-    std::printf("%s %s\n", failures == before ? "ok" : "not ok", name);
-  }
-  return failures == 0 ? 0 : 1;
+  });
 }

@@ -1,5 +1,6 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
-import { openConnection, VfioError } from 'vfio';
+import { openConnection, type PciDevice, VfioError } from 'vfio';
 import { EDU, NVME, withDevice } from './targets.js';
 
 const EDU_IDENTIFICATION = 0x0100_00ed;
@@ -124,5 +125,88 @@ test.serial('a BAR with memory decode off is EIO through the file', async (t) =>
     t.throws(() => device.bar(0).load(0, 4), { instanceOf: VfioError, code: 'EIO' });
     device.config.update('command', { memory: 1 });
     t.is(device.bar(0).load(0, 4), EDU_IDENTIFICATION);
+  });
+});
+
+const ONES = 0xffff_ffff;
+const NVME_VERSION = 8;
+const NVME_ADMIN_QUEUES = 0x24;
+
+/** Ways to take a device's memory away, and to bring it back. */
+const GONE: Readonly<Record<string, [(device: PciDevice) => void, (device: PciDevice) => void]>> = {
+  'memory decode off': [
+    ({ config }) => {
+      config.update('command', { memory: 0 });
+    },
+    ({ config }) => {
+      config.update('command', { memory: 1 });
+    },
+  ],
+  D3hot: [
+    ({ config }) => {
+      config.update('pm.control_status', { power_state: 3 });
+    },
+    ({ config }) => {
+      config.update('pm.control_status', { power_state: 0 });
+    },
+  ],
+  'low power': [
+    ({ features }) => {
+      features.enterLowPower();
+    },
+    ({ features }) => {
+      features.exitLowPower();
+    },
+  ],
+};
+
+for (const [name, [take, bringBack]] of Object.entries(GONE)) {
+  test.serial(`${name}: a mapping reads as all-ones, loses writes, and comes back`, async (t) => {
+    await withDevice(t, NVME, async (device) => {
+      using window = device.bar(0).map();
+      const events: string[] = [];
+      window.on('lost', () => events.push('lost')).on('restored', () => events.push('restored'));
+      const version = window.read32(NVME_VERSION);
+      const queues = window.read32(NVME_ADMIN_QUEUES);
+      take(device);
+      for (let n = 0; n < 3; n += 1) {
+        window.write32(NVME_ADMIN_QUEUES, ~queues);
+        t.true(window.lost);
+        t.is(window.read32(NVME_ADMIN_QUEUES), ONES);
+        t.is(window.read8(NVME_VERSION), 0xff);
+        t.is(window.read64(0), 2n ** 64n - 1n);
+        const block = new Uint8Array(8);
+        window.readBlock(0, block, 4);
+        t.deepEqual([...block], new Array(8).fill(0xff));
+        window.writeBlock(NVME_ADMIN_QUEUES, block.subarray(4), 4);
+      }
+      await turn();
+      t.deepEqual(events, ['lost']);
+      bringBack(device);
+      t.is(window.read32(NVME_VERSION), version);
+      t.false(window.lost);
+      t.is(window.read32(NVME_ADMIN_QUEUES), queues);
+      await turn();
+      t.deepEqual(events, ['lost', 'restored']);
+    });
+  });
+}
+
+test.serial('a mapping is used while the device is reset', async (t) => {
+  await withDevice(t, NVME, async (device) => {
+    using window = device.bar(0).map();
+    const version = window.read32(NVME_VERSION);
+    let resetting = true as boolean;
+    const reset = device.reset().then(() => (resetting = false));
+    const seen = new Set<number>();
+    while (resetting) {
+      seen.add(window.read32(NVME_VERSION));
+      await turn();
+    }
+    await reset;
+    seen.delete(ONES);
+    t.deepEqual([...seen], [version]);
+    t.is(window.read32(NVME_VERSION), version);
+    t.false(window.lost);
   });
 });

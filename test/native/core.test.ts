@@ -1,22 +1,30 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { compile, root, temporaryFolder } from './helpers.js';
 
-test('the unit tests of native/core pass', (t) => {
+const core = readdirSync(join(root, 'native/core'))
+  .filter((name) => name.endsWith('.cc'))
+  .map((name) => `core/${name}`);
+
+/** Compiles a program with native/core and runs it. @returns what it printed, a line a test */
+function runProgram(t: ExecutionContext, ...sources: string[]): string {
   t.timeout(120_000);
-  const core = readdirSync(join(root, 'native/core')).filter((name) => name.endsWith('.cc'));
-  const program = join(temporaryFolder(), 'core-test');
-  compile(
-    program,
-    ['-Wall', '-Wextra', '-Werror'],
-    ...core.map((name) => `core/${name}`),
-    'test/core_test.cc',
-    'test/fake_ioctl.cc',
-  );
+  const program = join(temporaryFolder(), 'program');
+  compile(program, ['-Wall', '-Wextra', '-Werror', '-pthread'], ...core, ...sources);
   const { status, stdout } = spawnSync(program, { encoding: 'utf8' });
   t.log(stdout.trimEnd());
   t.is(status, 0);
-  t.regex(stdout, /^ok hostile capability chains$/m);
+  return stdout;
+}
+
+test('the unit tests of native/core pass', (t) => {
+  const output = runProgram(t, 'test/core_test.cc', 'test/fake_ioctl.cc');
+  t.regex(output, /^ok hostile capability chains$/m);
+});
+
+test('the unit tests of the bus-error guard pass', (t) => {
+  const output = runProgram(t, 'test/guard_test.cc');
+  t.regex(output, /^ok faults elsewhere end the process as before$/m);
 });

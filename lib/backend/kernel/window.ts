@@ -1,5 +1,6 @@
+import { EventEmitter } from 'node:events';
 import type { Native, NativeWindow } from '../../native/binding.js';
-import type { RegisterWindow, Width } from '../contract.js';
+import type { RegisterWindow, Width, WindowEvents } from '../contract.js';
 
 /** The calls of {@link Native} that a window makes. */
 export type WindowCalls = Pick<Native, 'readBlock' | 'writeBlock' | 'unmapRegion'>;
@@ -14,14 +15,19 @@ const U64_MAX = 2n ** 64n - 1n;
  * compares one reads registers.
  *
  * An offset `i << n` that is not the offset given was not aligned, not an integer, or not below
- * 4 GiB. After close the views have no length.
+ * 4 GiB. The views have no length after close, nor while the device's memory is gone: native code
+ * then makes the access, and tells whether it reached the device. An access by a view can have
+ * found the memory gone if it was a write or if all-ones were read.
  */
-export class MappedWindow implements RegisterWindow {
+export class MappedWindow extends EventEmitter<WindowEvents> implements RegisterWindow {
   readonly size: number;
-  readonly #u8: Uint8Array;
-  readonly #u16: Uint16Array;
-  readonly #u32: Uint32Array;
-  readonly #u64: BigUint64Array;
+  #u8: Uint8Array;
+  #u16: Uint16Array;
+  #u32: Uint32Array;
+  #u64: BigUint64Array;
+  /** Native code's word for it, and what the views are made for. */
+  readonly #lost: Int32Array;
+  #isLost = false;
   readonly #writable: boolean;
   readonly #calls: WindowCalls;
   readonly #onClose: (window: MappedWindow) => void;
@@ -34,88 +40,117 @@ export class MappedWindow implements RegisterWindow {
     writable: boolean,
     onClose: (window: MappedWindow) => void,
   ) {
-    const { buffer } = mapping;
+    super();
+    const { buffer, lost } = mapping;
     this.size = buffer.byteLength;
-    this.#u8 = new Uint8Array(buffer);
-    this.#u16 = new Uint16Array(buffer, 0, Math.floor(this.size / 2));
-    this.#u32 = new Uint32Array(buffer, 0, Math.floor(this.size / 4));
-    this.#u64 = new BigUint64Array(buffer, 0, Math.floor(this.size / 8));
+    [this.#u8, this.#u16, this.#u32, this.#u64] = views(buffer, this.size);
+    this.#lost = new Int32Array(lost);
     this.#writable = writable;
     this.#calls = calls;
     this.#onClose = onClose;
     this.#mapping = mapping;
   }
 
+  get lost(): boolean {
+    return this.#isLost;
+  }
+
   read8(offset: number): number {
     const u = this.#u8;
     const i = offset >>> 0;
-    if (i !== offset || i >= u.length) this.#refuse(offset, 1);
-    return Atomics.load(u, i);
+    if (i !== offset || i >= u.length) return Number(this.#readLost(offset, 1));
+    const value = Atomics.load(u, i);
+    if (value === 0xff) this.#settle();
+    return value;
   }
 
   read16(offset: number): number {
     const u = this.#u16;
     const i = offset >>> 1;
-    if (i * 2 !== offset || i >= u.length) this.#refuse(offset, 2);
-    return Atomics.load(u, i);
+    if (i * 2 !== offset || i >= u.length) return Number(this.#readLost(offset, 2));
+    const value = Atomics.load(u, i);
+    if (value === 0xffff) this.#settle();
+    return value;
   }
 
   read32(offset: number): number {
     const u = this.#u32;
     const i = offset >>> 2;
-    if (i * 4 !== offset || i >= u.length) this.#refuse(offset, 4);
-    return Atomics.load(u, i);
+    if (i * 4 !== offset || i >= u.length) return Number(this.#readLost(offset, 4));
+    const value = Atomics.load(u, i);
+    if (value === 0xffff_ffff) this.#settle();
+    return value;
   }
 
   read64(offset: number): bigint {
     const u = this.#u64;
     const i = offset >>> 3;
-    if (i * 8 !== offset || i >= u.length) this.#refuse(offset, 8);
-    return Atomics.load(u, i);
+    if (i * 8 !== offset || i >= u.length) return this.#readLost(offset, 8);
+    const value = Atomics.load(u, i);
+    if (value === U64_MAX) this.#settle();
+    return value;
   }
 
   write8(offset: number, value: number): void {
+    if ((value | 0) !== value || value < -0x80 || value > 0xff) refuseValue(value, 8);
     const u = this.#u8;
     const i = offset >>> 0;
-    if (i !== offset || i >= u.length || !this.#writable) this.#refuse(offset, 1);
-    if ((value | 0) !== value || value < -0x80 || value > 0xff) refuseValue(value, 8);
+    if (i !== offset || i >= u.length || !this.#writable) {
+      this.#writeLost(offset, 1, value);
+      return;
+    }
     u[i] = value;
+    if (this.#lost[0] !== 0) this.#settle();
   }
 
   write16(offset: number, value: number): void {
+    if ((value | 0) !== value || value < -0x8000 || value > 0xffff) refuseValue(value, 16);
     const u = this.#u16;
     const i = offset >>> 1;
-    if (i * 2 !== offset || i >= u.length || !this.#writable) this.#refuse(offset, 2);
-    if ((value | 0) !== value || value < -0x8000 || value > 0xffff) refuseValue(value, 16);
+    if (i * 2 !== offset || i >= u.length || !this.#writable) {
+      this.#writeLost(offset, 2, value);
+      return;
+    }
     u[i] = value;
+    if (this.#lost[0] !== 0) this.#settle();
   }
 
   /** @param value - as unsigned, or as the signed number that JavaScript's bit operators make */
   write32(offset: number, value: number): void {
+    if ((value | 0) !== value && value >>> 0 !== value) refuseValue(value, 32);
     const u = this.#u32;
     const i = offset >>> 2;
-    if (i * 4 !== offset || i >= u.length || !this.#writable) this.#refuse(offset, 4);
-    if ((value | 0) !== value && value >>> 0 !== value) refuseValue(value, 32);
+    if (i * 4 !== offset || i >= u.length || !this.#writable) {
+      this.#writeLost(offset, 4, value);
+      return;
+    }
     u[i] = value;
+    if (this.#lost[0] !== 0) this.#settle();
   }
 
   write64(offset: number, value: bigint): void {
+    if (value < S64_MIN || value > U64_MAX) refuseValue(value, 64);
     const u = this.#u64;
     const i = offset >>> 3;
-    if (i * 8 !== offset || i >= u.length || !this.#writable) this.#refuse(offset, 8);
-    if (value < S64_MIN || value > U64_MAX) refuseValue(value, 64);
+    if (i * 8 !== offset || i >= u.length || !this.#writable) {
+      this.#writeLost(offset, 8, value);
+      return;
+    }
     u[i] = value;
+    if (this.#lost[0] !== 0) this.#settle();
   }
 
   readBlock(offset: number, into: Uint8Array, width: Width): void {
     const { handle } = this.#block(offset, into, width);
     this.#calls.readBlock(handle, offset, into, width);
+    this.#settle();
   }
 
   writeBlock(offset: number, from: Uint8Array, width: Width): void {
     const { handle } = this.#block(offset, from, width);
     if (!this.#writable) this.#refuse(offset, width);
     this.#calls.writeBlock(handle, offset, from, width);
+    this.#settle();
   }
 
   close(): void {
@@ -128,6 +163,29 @@ export class MappedWindow implements RegisterWindow {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** A read that the views cannot make: an error, unless it is for the memory being gone. */
+  #readLost(offset: number, width: Width): bigint {
+    const value = new BigUint64Array(1);
+    this.readBlock(offset, new Uint8Array(value.buffer, 0, width), width);
+    return value[0] ?? 0n;
+  }
+
+  #writeLost(offset: number, width: Width, value: number | bigint): void {
+    const bytes = BigInt64Array.of(BigInt.asIntN(64, BigInt(value)));
+    this.writeBlock(offset, new Uint8Array(bytes.buffer, 0, width), width);
+  }
+
+  /** Brings the views into line with what the last access found. */
+  #settle(): void {
+    const lost = this.#lost[0] !== 0;
+    if (lost === this.#isLost || this.#mapping === null) return;
+    this.#isLost = lost;
+    const { buffer } = this.#mapping;
+    [this.#u8, this.#u16, this.#u32, this.#u64] = views(buffer, lost ? 0 : this.size);
+    // Later, so that a listener does not get into the midst of an access.
+    queueMicrotask(() => this.emit(lost ? 'lost' : 'restored'));
   }
 
   #block(offset: number, bytes: Uint8Array, width: Width): NativeWindow {
@@ -153,6 +211,19 @@ export class MappedWindow implements RegisterWindow {
     }
     throw new TypeError('register window is read-only');
   }
+}
+
+/** The whole registers of each width in the first `size` bytes. */
+function views(
+  buffer: ArrayBuffer,
+  size: number,
+): [Uint8Array, Uint16Array, Uint32Array, BigUint64Array] {
+  return [
+    new Uint8Array(buffer, 0, size),
+    new Uint16Array(buffer, 0, Math.floor(size / 2)),
+    new Uint32Array(buffer, 0, Math.floor(size / 4)),
+    new BigUint64Array(buffer, 0, Math.floor(size / 8)),
+  ];
 }
 
 function refuseValue(value: number | bigint, bits: number): never {

@@ -1,4 +1,5 @@
-import type { RegisterWindow, Width } from '../contract.js';
+import { EventEmitter } from 'node:events';
+import type { RegisterWindow, Width, WindowEvents } from '../contract.js';
 import { checkBytes } from './checks.js';
 import type { HardwareFunction } from './hardware/function.js';
 
@@ -8,17 +9,18 @@ const U64_MAX = 2n ** 64n - 1n;
 /** What a window needs of a device. */
 export interface WindowTarget {
   readonly bars: Pick<HardwareFunction, 'readBar' | 'readBar64' | 'writeBar' | 'writeBar64'>;
-  /** While false, registers read as all-ones and writes are dropped. */
+  /** While false, registers read as all-ones and writes vanish. */
   readonly reachable: boolean;
 }
 
 /** A mapped BAR: each access goes to the device's registers as it is. */
-export class MockWindow implements RegisterWindow {
+export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWindow {
   readonly size: number;
   readonly #target: WindowTarget;
   readonly #bar: number;
   readonly #base: number;
   readonly #onClose: (window: MockWindow) => void;
+  #lost = false;
   #closed = false;
 
   /** @param base - where in the BAR it begins */
@@ -29,11 +31,16 @@ export class MockWindow implements RegisterWindow {
     size: number,
     onClose: (window: MockWindow) => void,
   ) {
+    super();
     this.size = size;
     this.#target = target;
     this.#bar = bar;
     this.#base = base;
     this.#onClose = onClose;
+  }
+
+  get lost(): boolean {
+    return this.#lost;
   }
 
   read8(offset: number): number {
@@ -50,8 +57,7 @@ export class MockWindow implements RegisterWindow {
 
   read64(offset: number): bigint {
     this.#check(offset, 8);
-    const { bars, reachable } = this.#target;
-    return reachable ? bars.readBar64(this.#bar, this.#base + offset) : U64_MAX;
+    return this.#reach()?.readBar64(this.#bar, this.#base + offset) ?? U64_MAX;
   }
 
   write8(offset: number, value: number): void {
@@ -71,9 +77,8 @@ export class MockWindow implements RegisterWindow {
     this.#check(offset, 8);
     if (typeof value !== 'bigint') throw new TypeError('value must be a bigint');
     if (value < S64_MIN || value > U64_MAX) refuseValue(value, 64);
-    const { bars, reachable } = this.#target;
     const unsigned = BigInt.asUintN(64, value);
-    if (reachable) bars.writeBar64(this.#bar, this.#base + offset, unsigned);
+    this.#reach()?.writeBar64(this.#bar, this.#base + offset, unsigned);
   }
 
   readBlock(offset: number, into: Uint8Array, width: Width): void {
@@ -110,8 +115,8 @@ export class MockWindow implements RegisterWindow {
 
   #read(offset: number, width: 1 | 2 | 4): number {
     this.#check(offset, width);
-    const { bars, reachable } = this.#target;
-    return reachable ? bars.readBar(this.#bar, this.#base + offset, width) : 2 ** (8 * width) - 1;
+    const ones = 2 ** (8 * width) - 1;
+    return this.#reach()?.readBar(this.#bar, this.#base + offset, width) ?? ones;
   }
 
   #write(offset: number, width: 1 | 2 | 4, value: number): void {
@@ -120,9 +125,18 @@ export class MockWindow implements RegisterWindow {
     if (!Number.isInteger(value) || value < -limit / 2 || value >= limit) {
       refuseValue(value, 8 * width);
     }
-    const { bars, reachable } = this.#target;
     const unsigned = value < 0 ? value + limit : value;
-    if (reachable) bars.writeBar(this.#bar, this.#base + offset, width, unsigned);
+    this.#reach()?.writeBar(this.#bar, this.#base + offset, width, unsigned);
+  }
+
+  /** The registers, or null while an access does not reach them. */
+  #reach(): WindowTarget['bars'] | null {
+    const { bars, reachable } = this.#target;
+    if (reachable === this.#lost) {
+      this.#lost = !reachable;
+      queueMicrotask(() => this.emit(reachable ? 'restored' : 'lost'));
+    }
+    return reachable ? bars : null;
   }
 
   #checkBlock(offset: number, bytes: Uint8Array, width: Width): void {

@@ -152,6 +152,7 @@ export class FakeNative {
       mapRegion: (_fd, _offset, length) => ({
         handle: {} as Handle<'window'>,
         buffer: new ArrayBuffer(length),
+        lost: new ArrayBuffer(4),
       }),
       unmapRegion: (_handle, buffer) => {
         structuredClone(buffer, { transfer: [buffer] });

@@ -9,7 +9,7 @@ import type { Handle } from '../../../lib/native/binding.js';
 function make(size: number, writable = true) {
   const fake = new FakeNative();
   const buffer = new ArrayBuffer(size);
-  const mapping = { handle: {} as Handle<'window'>, buffer };
+  const mapping = { handle: {} as Handle<'window'>, buffer, lost: new ArrayBuffer(4) };
   const closed: MappedWindow[] = [];
   const window = new MappedWindow(fake.native, mapping, writable, (w) => closed.push(w));
   return { fake, window, bytes: new Uint8Array(buffer), closed };

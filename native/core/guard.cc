@@ -1,0 +1,131 @@
+#include "guard.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <mutex>
+
+namespace vfio::core {
+
+// Never freed, since a handler on another thread may be looking at it; used again by a later guard.
+struct Range {
+  // Odd while the bounds are being changed.
+  std::atomic<uint32_t> version{0};
+  std::atomic<uintptr_t> start{0};
+  std::atomic<uintptr_t> end{0};
+  std::atomic<uint32_t> lost{0};
+  // Fixed once it is in the list.
+  Range* next = nullptr;
+};
+
+namespace {
+
+static_assert(std::atomic<uintptr_t>::is_always_lock_free, "the handler cannot wait");
+static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t), "JavaScript reads `lost` as is");
+
+std::atomic<Range*> ranges{nullptr};
+// What was there before the handler, and how large a page is; written before it is installed.
+struct sigaction previous;
+uintptr_t page_size;
+
+void Set(Range* range, uintptr_t start, uintptr_t end) {
+  range->version++;
+  range->start = start;
+  range->end = end;
+  range->version++;
+}
+
+// A range that another thread is changing is not that of this thread's access.
+bool Covers(const Range& range, uintptr_t address) {
+  const uint32_t version = range.version;
+  const bool inside = range.start <= address && address < range.end;
+  return version % 2 == 0 && inside && range.version == version;
+}
+
+bool Absorb(uintptr_t address) {
+  for (Range* range = ranges; range != nullptr; range = range->next) {
+    if (!Covers(*range, address)) continue;
+    void* page = reinterpret_cast<void*>(address & ~(page_size - 1));
+    constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+    if (mmap(page, page_size, PROT_READ | PROT_WRITE, kFlags, -1, 0) == MAP_FAILED) return false;
+    std::memset(page, 0xFF, page_size);
+    range->lost = 1;
+    return true;
+  }
+  return false;
+}
+
+// What would have happened without the handler.
+void PassOn(int number, siginfo_t* info, void* context) {
+  const bool standard = (previous.sa_flags & SA_SIGINFO) == 0 &&
+                        (previous.sa_handler == SIG_DFL || previous.sa_handler == SIG_IGN);
+  // Only what somebody sent can be ignored, not a fault.
+  if (standard && previous.sa_handler == SIG_IGN && info->si_code <= 0) return;
+  if (standard || (previous.sa_flags & SA_RESETHAND) != 0) {
+    struct sigaction action = {};
+    action.sa_handler = SIG_DFL;
+    sigaction(number, &action, nullptr);
+  }
+  if (standard) {
+    // Pending until the handler returns, and then of the faulting instruction, as in a core dump
+    // without us.
+    syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), number, info);
+  } else if ((previous.sa_flags & SA_SIGINFO) != 0) {
+    previous.sa_sigaction(number, info, context);
+  } else {
+    previous.sa_handler(number);
+  }
+}
+
+void OnBusError(int number, siginfo_t* info, void* context) {
+  const int error = errno;
+  // BUS_OBJERR is what arm64 calls the error of the bus itself.
+  const bool access = info->si_code == BUS_ADRERR || info->si_code == BUS_OBJERR;
+  const bool absorbed = access && Absorb(reinterpret_cast<uintptr_t>(info->si_addr));
+  if (!absorbed) PassOn(number, info, context);
+  errno = error;
+}
+
+void Install() {
+  page_size = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  sigaction(SIGBUS, nullptr, &previous);
+  struct sigaction action = {};
+  action.sa_sigaction = OnBusError;
+  action.sa_mask = previous.sa_mask;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | (previous.sa_flags & (SA_RESTART | SA_NODEFER));
+  sigaction(SIGBUS, &action, nullptr);
+}
+
+std::mutex guards;
+
+}  // namespace
+
+Guard::Guard(const void* address, size_t length) {
+  const auto start = reinterpret_cast<uintptr_t>(address);
+  const std::lock_guard<std::mutex> lock(guards);
+  if (page_size == 0) Install();
+  for (range_ = ranges; range_ != nullptr; range_ = range_->next) {
+    if (range_->end == 0) break;
+  }
+  const bool added = range_ == nullptr;
+  if (added) {
+    range_ = new Range;
+    range_->next = ranges;
+  }
+  range_->lost = 0;
+  Set(range_, start, start + length);
+  if (added) ranges = range_;
+}
+
+Guard::~Guard() {
+  const std::lock_guard<std::mutex> lock(guards);
+  Set(range_, 0, 0);
+}
+
+std::atomic<uint32_t>& Guard::lost() const { return range_->lost; }
+
+}  // namespace vfio::core
