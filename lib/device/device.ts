@@ -58,6 +58,16 @@ export class PciDevice {
     return !this.#handle.isOpen;
   }
 
+  /**
+   * The device at the level of its file, for what stands on that: a source of virtual vectors. What
+   * is done by it, the other parts of this object do not know of.
+   *
+   * @throws {@link VfioError} EBADF once the device is closed
+   */
+  get connection(): DeviceConnection {
+    return this.#handle.connection;
+  }
+
   /** The regions there are, by ascending index; those of size 0 are left out. */
   get regions(): readonly Region[] {
     const regions: Region[] = [];

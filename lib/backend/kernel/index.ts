@@ -2,6 +2,7 @@ import { native, type Native } from '../../native/binding.js';
 import type {
   Backend,
   DeviceConnection,
+  Eventfd,
   OpenedFds,
   OpenOptions,
   PciFunction,
@@ -9,6 +10,7 @@ import type {
 import { parseAddress } from './address.js';
 import { IoasContext } from './cdev.js';
 import { KernelConnection } from './connection.js';
+import { KernelEventfd } from './eventfd.js';
 import type { DmaContext } from './device-file.js';
 import { GroupContext } from './group.js';
 import { Iommufd } from './iommufd.js';
@@ -92,3 +94,11 @@ export class KernelBackend implements Backend {
 
 /** The back end of `'0000:01:00.0'`; the addon is loaded with the first device. */
 export const kernelBackend: Backend = new KernelBackend(new Sysfs(), native);
+
+/**
+ * An eventfd of the kernel, without a device: for the consumer of a virtual one. The caller closes
+ * it. For an imitated device take `device.createEventfd()`.
+ */
+export function createEventfd(): Eventfd {
+  return new KernelEventfd(native());
+}

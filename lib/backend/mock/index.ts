@@ -1,6 +1,7 @@
 import { VfioError } from '../../errors.js';
-import type { Backend, DeviceConnection, OpenOptions, PciFunction } from '../contract.js';
+import type { Backend, DeviceConnection, Eventfd, OpenOptions, PciFunction } from '../contract.js';
 import { MockConnection } from './connection.js';
+import { MockEventfd } from './eventfd.js';
 import { HostInterrupts } from './host/interrupts.js';
 import { edu } from './models/edu.js';
 import type { DeviceModel } from './models/model.js';
@@ -100,3 +101,8 @@ function checkOptions({ via, vfToken, noiommu, fds }: OpenOptions): void {
 
 /** The back end of `'mock:edu'` and `'mock:nvme'`. It loads no native code. */
 export const mockBackend: Backend = new MockBackend([edu, nvme]);
+
+/** A counter with the rules of an eventfd, without a device: for the consumer of a virtual one. */
+export function createEventfd(): Eventfd {
+  return new MockEventfd();
+}

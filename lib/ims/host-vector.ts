@@ -1,0 +1,139 @@
+import type { Eventfd, EventSet } from '../backend/contract.js';
+import type { VectorCharge } from './budget.js';
+import type { Message } from './layout.js';
+import type { Slot } from './slot.js';
+
+/** One interrupt of the host, with a message that raises it. */
+export interface HostInterrupt {
+  /** May change when it is bound. */
+  readonly message: Message;
+  /** Signals that eventfd instead of the one before; nothing is lost. */
+  bind(target: Eventfd): void;
+  getAffinity(): number[];
+  setAffinity(cpus: readonly number[]): void;
+  close(): void;
+}
+
+/** Where interrupts of the host come from. */
+export interface HostVectors {
+  /** @throws {@link VfioError} ENOSPC if the host has no more */
+  allocate(target: Eventfd): HostInterrupt;
+  createEventfd(): Eventfd;
+  createEventSet(capacity: number): EventSet;
+}
+
+/** An interrupt of the host that slots send. Several may send the same. */
+export class HostVector {
+  readonly #interrupt: HostInterrupt;
+  readonly #charge: VectorCharge | null;
+  readonly #createEventfd: () => Eventfd;
+  readonly #slots = new Set<Slot>();
+  #target: Eventfd;
+
+  /** @internal */
+  constructor(
+    interrupt: HostInterrupt,
+    target: Eventfd,
+    charge: VectorCharge | null,
+    createEventfd: () => Eventfd,
+  ) {
+    this.#interrupt = interrupt;
+    this.#target = target;
+    this.#charge = charge;
+    this.#createEventfd = createEventfd;
+  }
+
+  /** The slots that may have fired when it does. */
+  get slots(): ReadonlySet<Slot> {
+    return this.#slots;
+  }
+
+  get message(): Message {
+    return this.#interrupt.message;
+  }
+
+  /** The eventfd it signals. */
+  get target(): Eventfd {
+    return this.#target;
+  }
+
+  /**
+   * Moves it to another eventfd, and its slots to another message if it has one then. Between the
+   * two the host takes no message, and slots send theirs past the mask of the host's own table: so
+   * they are masked meanwhile. If it fails, it is bound to the one before again, where that works.
+   *
+   * @throws {@link VfioError} EBUSY if a slot is live whose layout has no mask and pending bits
+   */
+  bind(target: Eventfd): void {
+    const slots = [...this.#slots];
+    try {
+      for (const slot of slots) slot.pause();
+      this.#move(target);
+      for (const slot of slots) slot.refresh();
+    } finally {
+      for (const slot of slots) slot.resume();
+    }
+  }
+
+  /** CPUs that serve it. */
+  getAffinity(): number[] {
+    return this.#interrupt.getAffinity();
+  }
+
+  /**
+   * Chooses the CPUs that serve it; where the budget counts by CPU, the one of them with the fewest.
+   * @throws {@link VfioError} ENOSPC if these have all their vectors
+   */
+  setAffinity(cpus: readonly number[]): void {
+    this.#charge?.move(cpus);
+    const cpu = this.#charge?.cpu ?? null;
+    this.#interrupt.setAffinity(cpu === null ? cpus : [cpu]);
+  }
+
+  /** Gives it back. Its slots must have left. */
+  close(): void {
+    this.#interrupt.close();
+    this.#charge?.giveBack();
+  }
+
+  /**
+   * What fires while `run` runs is nobody's. Where slots share it, it is told to all of them, as
+   * always.
+   * @internal
+   */
+  discard(run: () => void): void {
+    if (this.#slots.size > 1) {
+      run();
+      return;
+    }
+    const target = this.#target;
+    const nowhere = this.#createEventfd();
+    try {
+      this.#interrupt.bind(nowhere);
+      run();
+      this.#interrupt.bind(target);
+    } finally {
+      nowhere.close();
+    }
+  }
+
+  #move(target: Eventfd): void {
+    try {
+      this.#interrupt.bind(target);
+      this.#target = target;
+    } catch (error) {
+      this.#interrupt.bind(this.#target);
+      throw error;
+    }
+  }
+
+  /** @internal */
+  join(slot: Slot): void {
+    this.#slots.add(slot);
+  }
+
+  /** @internal */
+  leave(slot: Slot): void {
+    this.#slots.delete(slot);
+  }
+}

@@ -1,0 +1,85 @@
+import type { DeviceConnection, Eventfd, EventSet } from '../backend/contract.js';
+import { VFIO_PCI_MSIX_IRQ_INDEX } from '../backend/uapi.js';
+import { checkInteger } from '../device/checks.js';
+import { VfioError } from '../errors.js';
+import type { HostInterrupt, HostVectors } from '../ims/host-vector.js';
+import type { Message } from '../ims/layout.js';
+import { PhysicalSource } from './physical.js';
+
+export interface DeviceHostVectorsOptions {
+  /** The message that raises a vector of the device now: from its MSI-X table, say. */
+  readonly message: (vector: number) => Message;
+  /** Vectors to use, from `first` on. Default: all. */
+  readonly first?: number | undefined;
+  readonly count?: number | undefined;
+}
+
+/**
+ * Interrupts of the host for an interrupt message store, taken from the MSI-X vectors of the device
+ * it belongs to: the message of a vector raises that vector, whichever storage it is sent from.
+ */
+export class DeviceHostVectors implements HostVectors {
+  readonly #connection: DeviceConnection;
+  readonly #physical: PhysicalSource;
+  readonly #message: (vector: number) => Message;
+  readonly #free: number[];
+  #enabled = false;
+
+  constructor(connection: DeviceConnection, options: DeviceHostVectorsOptions) {
+    this.#connection = connection;
+    this.#physical = new PhysicalSource(connection);
+    this.#message = options.message;
+    const { first = 0, count = this.#physical.count - first } = options;
+    checkInteger('first', first, 0, this.#physical.count - 1);
+    checkInteger('count', count, 1, this.#physical.count - first);
+    this.#free = Array.from({ length: count }, (_, i) => first + count - 1 - i);
+  }
+
+  allocate(target: Eventfd): HostInterrupt {
+    const physical = this.#physical;
+    const vector = this.#free.at(-1);
+    if (vector === undefined) {
+      throw new VfioError({
+        code: 'ENOSPC',
+        message: 'all vectors for the interrupt message store are in use',
+        path: this.#connection.name,
+      });
+    }
+    if (!this.#enabled) physical.allocate(physical.growable ? 1 : physical.count);
+    this.#enabled = true;
+    physical.request(vector, target);
+    this.#free.pop();
+    const message = this.#message;
+    const connection = this.#connection;
+    return {
+      get message() {
+        return message(vector);
+      },
+      bind: (next) => {
+        physical.request(vector, next);
+      },
+      getAffinity: () => connection.getAffinity(VFIO_PCI_MSIX_IRQ_INDEX, vector),
+      setAffinity: (cpus) => {
+        connection.setAffinity(VFIO_PCI_MSIX_IRQ_INDEX, vector, cpus);
+      },
+      close: () => {
+        physical.release(vector);
+        this.#free.push(vector);
+      },
+    };
+  }
+
+  createEventfd(): Eventfd {
+    return this.#connection.createEventfd();
+  }
+
+  createEventSet(capacity: number): EventSet {
+    return this.#connection.createEventSet(capacity);
+  }
+
+  /** Disables MSI-X of the device. Idempotent. */
+  close(): void {
+    this.#physical.close();
+    this.#enabled = false;
+  }
+}
