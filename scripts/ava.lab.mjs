@@ -1,6 +1,6 @@
 // ava inside the lab's guest. The tests share the guest's devices: one at a time.
 export default {
-  files: ['dist/test/lab/**/*.test.js', 'dist/test/contract/**/*.test.js'],
+  files: ['dist/test/lab/guest/**/*.test.js', 'dist/test/contract/**/*.test.js'],
   workerThreads: false,
   nodeArguments: ['--expose-gc'],
   concurrency: 1,

@@ -1,5 +1,8 @@
-// Runs the lab's tests and the contract suite against the real /dev/vfio of QEMU guests, on every
-// kernel that has something of its own, and ends with the totals of all of them.
+// Runs the contract suite and test/lab/guest against the real /dev/vfio of QEMU guests, on every
+// kernel that has something of its own, then the tests of the lab itself (test/lab/host), and ends
+// with the totals of all of them.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -37,31 +40,24 @@ function lines(callback) {
   });
 }
 
-async function runOne({ kernel, via }) {
-  const label = `[${kernel.split('/').at(-1)} ${via}]`;
+/**
+ * Prints what ava says as TAP, which gives the number of passed tests also beside failed ones.
+ *
+ * @param start - runs ava on two streams; resolves to its exit code
+ */
+async function runOne(label, start) {
   const totals = { passed: 0, failed: 0 };
   const started = Date.now();
-  // ava gives the number of passed tests beside failed ones only as TAP.
   const stdout = lines((line) => {
     const [, what, count] = /^# (pass|fail) (\d+)$/.exec(line) ?? [];
     if (what === 'pass') totals.passed += Number(count);
     if (what === 'fail') totals.failed += Number(count);
-    console.log(`${label} ${line}`);
+    console.log(`[${label}] ${line}`);
   });
-  const stderr = lines((line) => console.log(`${label} ${line}`));
+  const stderr = lines((line) => console.log(`[${label}] ${line}`));
   let exitCode = 1;
   try {
-    const result = await runInLab({
-      command: 'ava',
-      args: ['--tap', '--config', 'scripts/ava.lab.mjs'],
-      kernel,
-      cwd: root,
-      env: { VFIO_VIA: via },
-      timeout: 15 * 60_000,
-      stdout,
-      stderr,
-    });
-    exitCode = result.exitCode;
+    exitCode = await start(stdout, stderr);
   } catch (error) {
     stderr.write(`${error.message}\n`);
   }
@@ -70,8 +66,34 @@ async function runOne({ kernel, via }) {
   // A test file that crashed, or a guest that did not come up.
   if (exitCode !== 0 && totals.failed === 0) totals.failed = 1;
   const seconds = Math.round((Date.now() - started) / 1000);
-  console.log(`${label} exit code ${exitCode} after ${seconds} s`);
+  console.log(`[${label}] exit code ${exitCode} after ${seconds} s`);
   return totals;
+}
+
+async function inGuest(kernel, via, stdout, stderr) {
+  const { exitCode } = await runInLab({
+    command: 'ava',
+    args: ['--tap', '--config', 'scripts/ava.lab.mjs'],
+    kernel,
+    cwd: root,
+    env: { VFIO_VIA: via },
+    timeout: 15 * 60_000,
+    stdout,
+    stderr,
+  });
+  return exitCode;
+}
+
+async function onHost(stdout, stderr) {
+  const ava = spawn(
+    process.execPath,
+    ['node_modules/ava/entrypoints/cli.mjs', '--tap', '--config', 'scripts/ava.host.mjs'],
+    { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  ava.stdout.pipe(stdout, { end: false });
+  ava.stderr.pipe(stderr, { end: false });
+  const [exitCode] = await once(ava, 'close');
+  return exitCode;
 }
 
 let passed = 0;
@@ -81,9 +103,14 @@ for (const run of RUNS) {
     console.log(`skipped: ${run.via} on iommufd: no kernel ${iommufd} (VFIO_LAB_IOMMUFD_KERNEL)`);
     continue;
   }
-  const totals = await runOne(run);
+  const { kernel, via } = run;
+  const label = `${kernel.split('/').at(-1)} ${via}`;
+  const totals = await runOne(label, (...streams) => inGuest(kernel, via, ...streams));
   passed += totals.passed;
   failed += totals.failed;
 }
+const host = await runOne('host', onHost);
+passed += host.passed;
+failed += host.failed;
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
