@@ -1,7 +1,9 @@
 import test from 'ava';
 import { PciDevice } from '../../lib/device/device.js';
 import { VfioError } from '../../lib/errors.js';
-import { FakeAddressSpace, FakeConnection, openFake, Script } from './fake.js';
+import { FakeConnection, openFake } from './fake.js';
+import { FakeAddressSpace } from './fake-memory.js';
+import { Script } from './fake-script.js';
 
 const MIB = 2 ** 20;
 

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { VfioError } from '../../lib/errors.js';
-import { FakeEventfd, openFake } from './fake.js';
+import { openFake } from './fake.js';
+import { FakeEventfd } from './fake-events.js';
 
 test('probe asks for each direction by itself', (t) => {
   const { device, script } = openFake();

@@ -1,6 +1,8 @@
 import test from 'ava';
 import { VfioError } from '../../lib/errors.js';
-import { type FakeConnection, FakeEventfd, openFake, Script } from './fake.js';
+import { type FakeConnection, openFake } from './fake.js';
+import { FakeEventfd } from './fake-events.js';
+import { Script } from './fake-script.js';
 
 const irqCalls = (script: Script) => script.take().filter((call) => call.startsWith('irqs'));
 

@@ -1,0 +1,127 @@
+import test from 'ava';
+import type { Vector } from '../../lib/device/vector.js';
+import { openFake } from './fake.js';
+
+/** A device with so many vectors in use. */
+function withVectors(count: number, options = {}) {
+  const fake = openFake();
+  const { msix } = fake.device.interrupts;
+  const vectors = Array.from({ length: count }, (_, n) => msix.request(n, options));
+  const [a, b, c, d] = vectors as [Vector, Vector, Vector, Vector];
+  fake.script.take();
+  return { ...fake, msix, vectors, a, b, c, d, set: fake.connection.set };
+}
+
+const fds = (vectors: readonly Vector[]) => vectors.map(({ eventfd }) => eventfd);
+
+test('poller: the event loop serves nothing, listeners run in wait and spin', (t) => {
+  const { device, a, set, script } = withVectors(1);
+  a.on('interrupt', (count) => script.calls.push(`interrupt ${count.toString()}`));
+  script.take();
+  const poller = device.interrupts.poll();
+  t.is(set.served, null);
+  set.queue.push([[0, 1n]], [[0, 1n]]);
+  t.is(poller.wait(), 1);
+  t.is(poller.spin(50), 1);
+  t.is(poller.wait(0), 0);
+  poller.close();
+  poller.close();
+  t.deepEqual(script.take(), [
+    'set.pause',
+    'set.wait -1',
+    'interrupt 1',
+    'set.spin 50',
+    'interrupt 1',
+    'set.wait 0',
+    'set.serve',
+    'set.ref',
+  ]);
+  t.true(set.referenced);
+});
+
+test('poller: one at a time, not after closing, and no nonsense', (t) => {
+  const { device, script } = withVectors(1);
+  const poller = device.interrupts.poll();
+  t.throws(() => device.interrupts.poll(), { code: 'EBUSY' });
+  script.take();
+  for (const timeout of [-2, 2 ** 31]) {
+    t.throws(() => poller.wait(timeout), { instanceOf: RangeError });
+  }
+  t.throws(() => poller.spin(-1), { instanceOf: RangeError });
+  t.throws(() => poller.wait(0.5), { instanceOf: RangeError });
+  poller[Symbol.dispose]();
+  script.take();
+  t.throws(() => poller.wait(), { code: 'EBADF' });
+  t.throws(() => poller.spin(1), { code: 'EBADF' });
+  t.deepEqual(script.take(), []);
+  t.notThrows(() => {
+    device.interrupts.poll().close();
+  });
+});
+
+test('poller: before there is a vector, and listeners that come and go meanwhile', (t) => {
+  const { device, connection, script } = openFake();
+  const poller = device.interrupts.poll();
+  const vector = device.interrupts.msix.request(0);
+  const listener = () => undefined;
+  vector.on('interrupt', listener);
+  t.false(script.take().includes('set.ref'));
+  poller.close();
+  t.true(connection.set.referenced);
+  const again = device.interrupts.poll();
+  vector.off('interrupt', listener);
+  again.close();
+  t.false(connection.set.referenced);
+});
+
+test('poller: what listeners throw comes out of wait, after all were called', (t) => {
+  const { device, a, b, c, set } = withVectors(3);
+  const log: string[] = [];
+  a.on('interrupt', () => {
+    throw new Error('of a');
+  });
+  b.on('interrupt', () => log.push('b'));
+  const poller = device.interrupts.poll();
+  const all = [a, b, c].map(({ eventfd }) => [set.slotOf(eventfd), 1n] as const);
+  set.queue.push(all, all);
+  t.throws(() => poller.wait(), { message: 'of a' });
+  t.deepEqual(log, ['b']);
+  c.on('interrupt', () => {
+    throw new Error('of c');
+  });
+  const error = t.throws(() => poller.wait(), { instanceOf: AggregateError });
+  t.deepEqual(
+    (error.errors as Error[]).map(({ message }) => message),
+    ['of a', 'of c'],
+  );
+});
+
+test('poller: a listener cannot wait for its own device', (t) => {
+  const { device, a, b, set } = withVectors(2);
+  const log: unknown[] = [];
+  a.on('interrupt', () => {
+    // Also from the event loop, whose list of vectors would be overwritten.
+    using poller = device.interrupts.poll();
+    t.throws(() => poller.wait(0), { code: 'EDEADLK' });
+    t.throws(() => poller.spin(0), { code: 'EDEADLK' });
+  });
+  b.on('interrupt', () => log.push('b'));
+  set.fire(...fds([a, b]));
+  t.deepEqual(log, ['b']);
+  a.removeAllListeners();
+  const poller = device.interrupts.poll();
+  set.queue.push([[0, 1n]]);
+  t.is(poller.wait(), 1);
+});
+
+test('poller: a device that is closed under it', (t) => {
+  const { device, script } = withVectors(1);
+  const poller = device.interrupts.poll();
+  device.close();
+  script.take();
+  t.throws(() => poller.wait(), { code: 'EBADF' });
+  t.notThrows(() => {
+    poller.close();
+  });
+  t.deepEqual(script.take(), []);
+});
