@@ -14,6 +14,8 @@ const HANDLES = 65536;
 
 interface Entry {
   handler: (() => void) | null;
+  /** It came while there was no handler. */
+  pending: boolean;
 }
 
 /**
@@ -41,7 +43,7 @@ export class HostInterrupts {
       const first = this.#findFree(wanted);
       if (first === null) continue;
       const handles = Array.from({ length: wanted }, (_, i) => first + i);
-      for (const handle of handles) this.#table[handle] = { handler: null };
+      for (const handle of handles) this.#table[handle] = { handler: null, pending: false };
       return handles;
     }
     return [];
@@ -52,12 +54,17 @@ export class HostInterrupts {
     this.#table[handle] = undefined;
   }
 
-  /** @throws VfioError ENOSPC if the CPUs have no vector left */
+  /**
+   * An interrupt that came before is not lost: Linux runs the new handler for it (IRQS_PENDING).
+   * @throws VfioError ENOSPC if the CPUs have no vector left
+   */
   connect(handle: number, handler: () => void, syscall: string): void {
     const entry = this.#table[handle];
     if (entry === undefined || this.#connected >= this.#vectors) return fail('ENOSPC', syscall);
     entry.handler = handler;
     this.#connected++;
+    if (entry.pending) handler();
+    entry.pending = false;
   }
 
   disconnect(handle: number): void {
@@ -83,7 +90,10 @@ export class HostInterrupts {
     const low = Number(address - FIRST_ADDRESS);
     if ((low & REMAPPABLE) !== REMAPPABLE) return;
     const handle = ((low >>> 5) & 0x7fff) | (((low >>> 2) & 1) << 15);
-    this.#table[handle + (data & 0xffff)]?.handler?.();
+    const entry = this.#table[handle + (data & 0xffff)];
+    if (entry === undefined) return;
+    if (entry.handler === null) entry.pending = true;
+    else entry.handler();
   }
 
   #findFree(count: number): number | null {
