@@ -7,7 +7,7 @@ import {
   type DeviceModel,
 } from '../models/model.js';
 import * as pci from '../pci.js';
-import { ConfigBytes } from './config-bytes.js';
+import { ConfigBytes, LENGTH } from './config-bytes.js';
 import { MsixTable } from './msix.js';
 import { RegisterTable, type Overlay } from './registers.js';
 
@@ -90,10 +90,17 @@ export class HardwareFunction implements DeviceHost {
     this.config.write(offset, width, value);
     this.#settlePin();
     const msix = this.capability('msix');
-    if (msix === null || this.msix === null) return;
-    const control = this.config.get(msix + pci.PCI_MSIX_FLAGS, 2);
-    const enabled = (control & pci.PCI_MSIX_FLAGS_ENABLE) !== 0;
-    this.msix.control(enabled, (control & pci.PCI_MSIX_FLAGS_MASKALL) !== 0);
+    if (msix !== null && this.msix !== null) {
+      const control = this.config.get(msix + pci.PCI_MSIX_FLAGS, 2);
+      const enabled = (control & pci.PCI_MSIX_FLAGS_ENABLE) !== 0;
+      this.msix.control(enabled, (control & pci.PCI_MSIX_FLAGS_MASKALL) !== 0);
+      if (enabled && covers(offset, width, msix + pci.PCI_MSIX_FLAGS + 1, 1)) this.setPin(false);
+    }
+    const msi = this.capability('msi');
+    // As QEMU does it: what the pin asserted before messages were enabled is forgotten.
+    if (msi !== null && this.#msiControl() !== null && covers(offset, width, msi, LENGTH.msi)) {
+      this.setPin(false);
+    }
   }
 
   /** Sets or clears bits of a 16-bit register of configuration space. */
@@ -205,4 +212,9 @@ export class HardwareFunction implements DeviceHost {
   #command(bit: number): boolean {
     return (this.config.get(pci.PCI_COMMAND, 2) & bit) !== 0;
   }
+}
+
+/** Whether an access touches any of some bytes. */
+function covers(offset: number, width: number, start: number, length: number): boolean {
+  return offset < start + length && offset + width > start;
 }
