@@ -57,7 +57,11 @@ export class RegisterTable {
       const rest = value >>> (8 * (at - offset));
       if (register !== undefined && answers(register, offset, width)) {
         if (register.width === 8) register.write?.(BigInt(rest));
-        else register.write?.(cut(rest, register.width));
+        else
+          register.write?.(
+            cut(rest, register.width),
+            Math.min(register.width, offset + width - at),
+          );
       }
       at += register?.width ?? 1;
     }

@@ -88,8 +88,11 @@ export interface NarrowRegister extends RegisterPlace {
   readonly width: 1 | 2 | 4;
   /** Without it the register reads as 0. */
   readonly read?: () => number;
-  /** Without it writes are dropped. A narrower write is filled up with zeros. */
-  readonly write?: (value: number) => void;
+  /**
+   * Without it writes are dropped. A narrower write is filled up with zeros.
+   * @param bytes - how many were written
+   */
+  readonly write?: (value: number, bytes: number) => void;
 }
 
 export interface WideRegister extends RegisterPlace {

@@ -89,13 +89,15 @@ export class Controller implements DeviceLogic {
         this.#settlePin();
       },
     });
-    const queue = (i: number, name: string): Register => ({
+    const queue = (i: number, name: string, partial = false): Register => ({
       offset: 0x24 + 4 * i,
       width: 4,
       name,
       read: () => this.#adminQueues[i] ?? 0,
-      write: (value) => {
-        this.#adminQueues[i] = value;
+      write: (value, bytes) => {
+        // The lower halves of addresses are the only registers that keep bytes not written.
+        const kept = partial && bytes < 4 ? (this.#adminQueues[i] ?? 0) & (-1 << (8 * bytes)) : 0;
+        this.#adminQueues[i] = kept | value;
       },
     });
     return [
@@ -115,9 +117,9 @@ export class Controller implements DeviceLogic {
       },
       { offset: 0x1c, width: 4, name: 'CSTS', read: () => this.#status },
       queue(0, 'AQA'),
-      queue(1, 'ASQ'),
+      queue(1, 'ASQ', true),
       queue(2, 'ASQ (high)'),
-      queue(3, 'ACQ'),
+      queue(3, 'ACQ', true),
       queue(4, 'ACQ (high)'),
     ];
   }
