@@ -63,7 +63,10 @@ export class HostInterrupts {
     this.#table[handle] = undefined;
   }
 
-  /** @throws VfioError ENOSPC if the CPUs have no vector left */
+  /**
+   * An interrupt that came before is not lost: Linux runs the new handler for it (IRQS_PENDING).
+   * @throws VfioError ENOSPC if the CPUs have no vector left
+   */
   connect(handle: number, handler: () => void, syscall: string): void {
     const entry = this.#table[handle];
     if (entry === undefined || this.#connected >= this.#vectors) return fail('ENOSPC', syscall);
