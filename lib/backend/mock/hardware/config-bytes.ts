@@ -11,7 +11,7 @@ const COMMAND_WRITABLE =
   pci.PCI_COMMAND_INTX_DISABLE;
 
 /** Bytes that the function has of each capability. */
-export const LENGTH = { pm: 8, msi: 14, msix: 12, pcie: 0x3c } as const;
+const LENGTH = { pm: 8, msi: 14, msix: 12, pcie: 0x3c } as const;
 const ID = {
   pm: pci.PCI_CAP_ID_PM,
   msi: pci.PCI_CAP_ID_MSI,

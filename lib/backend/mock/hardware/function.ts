@@ -7,7 +7,7 @@ import {
   type DeviceModel,
 } from '../models/model.js';
 import * as pci from '../pci.js';
-import { ConfigBytes, LENGTH } from './config-bytes.js';
+import { ConfigBytes } from './config-bytes.js';
 import { MsixTable } from './msix.js';
 import { RegisterTable, type Overlay } from './registers.js';
 
@@ -208,9 +208,4 @@ export class HardwareFunction implements DeviceHost {
   #command(bit: number): boolean {
     return (this.config.get(pci.PCI_COMMAND, 2) & bit) !== 0;
   }
-}
-
-/** Whether an access touches any of some bytes. */
-function covers(offset: number, width: number, start: number, length: number): boolean {
-  return offset < start + length && offset + width > start;
 }

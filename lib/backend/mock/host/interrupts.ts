@@ -63,10 +63,7 @@ export class HostInterrupts {
     this.#table[handle] = undefined;
   }
 
-  /**
-   * An interrupt that came before is not lost: Linux runs the new handler for it (IRQS_PENDING).
-   * @throws VfioError ENOSPC if the CPUs have no vector left
-   */
+  /** @throws VfioError ENOSPC if the CPUs have no vector left */
   connect(handle: number, handler: () => void, syscall: string): void {
     const entry = this.#table[handle];
     if (entry === undefined || this.#connected >= this.#vectors) return fail('ENOSPC', syscall);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
-import { temporaryFolder } from '../native/helpers.js';
+import { temporaryFolder } from '../../native/helpers.js';
 import { runProgram } from './guest.js';
 
 /** Says one thing to QEMU's monitor. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { runInLab } from '../../lib/lab/index.js';
+import { runInLab } from '../../../lib/lab/index.js';
 
 const given = process.env.VFIO_LAB_IOMMUFD_KERNEL;
 
