@@ -105,11 +105,8 @@ export class ConfigBytes {
       case 'msi': {
         const log2 = Math.log2(capability.vectors);
         this.set(offset + pci.PCI_MSI_FLAGS, 2, pci.PCI_MSI_FLAGS_64BIT | (log2 << 1));
-        this.#allow(
-          offset + pci.PCI_MSI_FLAGS,
-          2,
-          pci.PCI_MSI_FLAGS_ENABLE | pci.PCI_MSI_FLAGS_QSIZE,
-        );
+        const size = log2 === 0 ? 0 : pci.PCI_MSI_FLAGS_QSIZE;
+        this.#allow(offset + pci.PCI_MSI_FLAGS, 2, pci.PCI_MSI_FLAGS_ENABLE | size);
         this.#allow(offset + pci.PCI_MSI_ADDRESS_LO, 4, ~3);
         this.#allow(offset + pci.PCI_MSI_ADDRESS_HI, 4, ~0);
         this.#allow(offset + pci.PCI_MSI_DATA_64, 2, 0xffff);

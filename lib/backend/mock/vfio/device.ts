@@ -6,7 +6,7 @@ import {
   VFIO_PCI_NUM_REGIONS,
 } from '../../uapi.js';
 import { fail } from '../errno.js';
-import { HardwareFunction } from '../hardware/function.js';
+import { HardwareFunction, type Bus } from '../hardware/function.js';
 import { MockAddressSpace } from '../host/address-space.js';
 import type { HostInterrupts } from '../host/interrupts.js';
 import type { DeviceModel } from '../models/model.js';
@@ -109,7 +109,7 @@ export class VfioDevice {
     this.interrupts.restore();
   }
 
-  #bus(): ConstructorParameters<typeof HardwareFunction>[1] {
+  #bus(): Bus {
     const { work, interrupts } = this.#machine;
     return {
       read: (address, into) => {

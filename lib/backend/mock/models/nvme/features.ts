@@ -13,6 +13,8 @@ const CURRENT = 0;
 const CAPABILITIES = 3;
 const CHANGEABLE = 0x4;
 const NAMESPACE_SPECIFIC = 0x2;
+/** Which sensor, and which of its thresholds. */
+const SENSOR = 0x3f_0000;
 const COALESCING_DISABLED = 0x10000;
 const QUEUES = (IO_QUEUES - 1) * 0x10001;
 
@@ -55,7 +57,7 @@ export class Features {
     const value = select === CURRENT ? (this.#values.get(id) ?? initial) : initial;
     if (id === TEMPERATURE_THRESHOLD) {
       // Of the sensors only the composite one is there, and it has an upper threshold.
-      return (command.dword(11) & 0x3f0000) === 0 ? value : 0;
+      return (command.dword(11) & SENSOR) === 0 ? value : 0;
     }
     if (id === INTERRUPT_VECTOR) {
       const vector = command.low(11);
@@ -84,8 +86,14 @@ export class Features {
       if (command.low(11) === 0xffff || command.high(11) === 0xffff) refuse(Status.INVALID_FIELD);
       return QUEUES;
     }
-    const unused = id === TEMPERATURE_THRESHOLD && (value & 0x3f0000) !== 0;
-    if (!unused) this.#values.set(id, id === TEMPERATURE_THRESHOLD ? value & 0xffff : value);
+    if (id === TEMPERATURE_THRESHOLD) {
+      if ((value & SENSOR) === 0) this.#values.set(id, value & 0xffff);
+    } else if (id === ERROR_RECOVERY) {
+      // Errors for blocks that were never written are not among what the namespace can do.
+      this.#values.set(id, value & 0xffff);
+    } else {
+      this.#values.set(id, value);
+    }
     return 0;
   }
 }

@@ -25,29 +25,32 @@ export class IoCommands {
   /** @returns dword 0 of the completion @throws CommandFailure, DmaFault */
   execute(command: Command): number {
     const { namespace, opcode } = command;
-    const all = opcode === FLUSH && namespace === ALL_NAMESPACES;
-    if (!all) {
+    if (opcode !== FLUSH || namespace !== ALL_NAMESPACES) {
       if (namespace === 0 || namespace > NAMESPACES) refuse(Status.INVALID_NAMESPACE);
       if (namespace !== NAMESPACE) refuse(Status.INVALID_FIELD);
     }
-    if (command.fused) throw new CommandFailure(Status.INVALID_FIELD);
     switch (opcode) {
       case FLUSH:
         return 0;
       case WRITE:
       case READ:
         return this.#transfer(command, opcode === WRITE);
-      case WRITE_ZEROES: {
-        const { offset, length } = this.#range(command);
-        this.#namespace.zero(offset, length);
-        return 0;
-      }
+      case WRITE_ZEROES:
+        return this.#writeZeroes(command);
       default:
         return refuse(Status.INVALID_OPCODE);
     }
   }
 
+  #writeZeroes(command: Command): number {
+    if (command.fused) throw new CommandFailure(Status.INVALID_FIELD);
+    const { offset, length } = this.#range(command);
+    this.#namespace.zero(offset, length);
+    return 0;
+  }
+
   #transfer(command: Command, write: boolean): number {
+    if (command.fused) throw new CommandFailure(Status.INVALID_FIELD);
     if (command.scatterGather) refuse(Status.INVALID_FIELD);
     this.#data.checkLength((command.low(12) + 1) * this.#namespace.blockSize);
     const range = this.#range(command);
