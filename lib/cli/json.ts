@@ -1,8 +1,9 @@
-/** Bigints as numbers where exact, else as "0x…" strings. */
+const LARGEST_NUMBER = 2n ** 53n;
+
+/** Bigints as numbers up to 2^53, above as "0x…" strings. */
 function exact(_key: string, item: unknown): unknown {
   if (typeof item !== 'bigint') return item;
-  const safe = item >= Number.MIN_SAFE_INTEGER && item <= Number.MAX_SAFE_INTEGER;
-  return safe ? Number(item) : `0x${item.toString(16)}`;
+  return item <= LARGEST_NUMBER ? Number(item) : `0x${item.toString(16)}`;
 }
 
 /** JSON for programs that a person may read too. */

@@ -1,6 +1,8 @@
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { parseArgs } from 'node:util';
+import { VfioError } from '../errors.js';
 import { openConnection, type Via } from '../index.js';
 import { runLine } from '../run/run.js';
 import { Session } from '../run/session.js';
@@ -25,6 +27,15 @@ function viaOf(value: string | undefined): Via | undefined {
   throw new UsageError(`--via is group or cdev, not '${value}'`);
 }
 
+async function openScript(path: string): Promise<Readable> {
+  try {
+    return (await open(path)).createReadStream();
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new VfioError({ code, syscall: 'open', path, cause });
+  }
+}
+
 export async function run(argv: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: argv,
@@ -32,9 +43,10 @@ export async function run(argv: string[]): Promise<number> {
     allowPositionals: true,
   });
   const [name, script, ...rest] = positionals;
-  if (name === undefined || rest.length > 0) throw new UsageError('give a device and a script');
+  if (name === undefined) throw new UsageError('give a device');
+  if (rest.length > 0) throw new UsageError('one script at most');
 
-  const input = script === undefined ? process.stdin : createReadStream(script);
+  const input = script === undefined ? process.stdin : await openScript(script);
   const session = new Session(await openConnection(name, { via: viaOf(values.via) }));
   try {
     for await (const line of createInterface({ input })) {

@@ -1,17 +1,18 @@
 /** Fields of one line of a script, checked as they are taken. */
 
+const U32_MAX = 0xffff_ffff;
+const U64_MAX = 2n ** 64n - 1n;
+
 /** The line is no valid operation: answered with `ERR_OP`, and the run goes on. */
 export class OperationError extends Error {
   override readonly name = 'OperationError';
   readonly code = 'ERR_OP';
 }
 
-/** A number or an exact "0x…" string, as a bigint of at most 64 bits. */
+/** A number or an exact "0x…" string. */
 function integer(value: unknown, name: string): bigint {
   if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);
-  if (typeof value === 'string' && /^-?0x[0-9a-f]{1,16}$/i.test(value)) {
-    return value.startsWith('-') ? -BigInt(value.slice(1)) : BigInt(value);
-  }
+  if (typeof value === 'string' && /^0x[0-9a-f]+$/i.test(value)) return BigInt(value);
   throw new OperationError(`"${name}" must be an integer or a "0x…" string`);
 }
 
@@ -31,29 +32,30 @@ export class Fields {
     this.#values = new Map(Object.entries(parsed));
   }
 
+  /** Refuses fields of other names: one that is misspelled would have no effect. */
+  allowOnly(names: readonly string[]): void {
+    for (const name of this.#values.keys()) {
+      if (!names.includes(name)) throw new OperationError(`there is no field "${name}" here`);
+    }
+  }
+
   has(name: string): boolean {
     return this.#values.has(name);
   }
 
-  /** 64-bit value. */
+  /** An unsigned value of 64 bits. */
   bigint(name: string): bigint {
-    return integer(this.#take(name), name);
+    return this.#atMost(name, U64_MAX);
   }
 
-  /** A value that the library takes as a number: up to 2^53. */
+  /** A value that the library takes as a number: below 2^53. */
   number(name: string): number {
-    const value = this.bigint(name);
-    if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < 0n) {
-      throw new OperationError(`"${name}" is out of range`);
-    }
-    return Number(value);
+    return Number(this.#atMost(name, BigInt(Number.MAX_SAFE_INTEGER)));
   }
 
   /** An unsigned field of 32 bits of a kernel structure. */
   u32(name: string): number {
-    const value = this.number(name);
-    if (value > 0xffff_ffff) throw new OperationError(`"${name}" has more than 32 bits`);
-    return value;
+    return Number(this.#atMost(name, BigInt(U32_MAX)));
   }
 
   text(name: string): string {
@@ -72,6 +74,14 @@ export class Fields {
   list(name: string): readonly unknown[] {
     const value = this.#take(name);
     if (!Array.isArray(value)) throw new OperationError(`"${name}" must be a list`);
+    return value;
+  }
+
+  #atMost(name: string, limit: bigint): bigint {
+    const value = integer(this.#take(name), name);
+    if (value < 0n || value > limit) {
+      throw new OperationError(`"${name}" must be from 0 to 0x${limit.toString(16)}`);
+    }
     return value;
   }
 

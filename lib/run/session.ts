@@ -1,11 +1,15 @@
 import type { DeviceConnection, Eventfd, Memory, RegisterWindow } from '../backend/contract.js';
 import { OperationError } from './fields.js';
 
+/** Bytes of a mapping: registers far apart in a large BAR are in windows of their own. */
+const WINDOW_SIZE = 2 ** 30;
+const PAGE_SIZE = 4096;
+
 /** What the operations of one script share: the device, and the things they named. */
 export class Session {
   readonly #eventfds = new Map<string, Eventfd>();
   readonly #buffers = new Map<string, Memory>();
-  readonly #windows = new Map<number, RegisterWindow>();
+  readonly #windows = new Map<string, RegisterWindow>();
 
   constructor(readonly connection: DeviceConnection) {}
 
@@ -36,15 +40,22 @@ export class Session {
     return buffer;
   }
 
-  /** A mapping of the whole region, kept for the run. */
-  window(region: number): RegisterWindow {
-    let window = this.#windows.get(region);
+  /** The mapping that shows part of a region, kept for the run, and the place within it. */
+  window(region: number, offset: number): { window: RegisterWindow; offset: number } {
+    const start = offset - (offset % WINDOW_SIZE);
+    const key = `${region} ${start}`;
+    let window = this.#windows.get(key);
     if (window === undefined) {
-      const { size } = this.connection.getRegionInfo(region);
-      window = this.connection.map(region, 0, Number(size));
-      this.#windows.set(region, window);
+      const left = Number(this.connection.getRegionInfo(region).size) - start;
+      // What is not there is asked for all the same: the kernel says what is wrong with it.
+      window = this.connection.map(
+        region,
+        start,
+        left > 0 ? Math.min(left, WINDOW_SIZE) : PAGE_SIZE,
+      );
+      this.#windows.set(key, window);
     }
-    return window;
+    return { window, offset: offset - start };
   }
 
   close(): void {

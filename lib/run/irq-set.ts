@@ -1,0 +1,42 @@
+import type { Eventfd, IrqSet } from '../backend/contract.js';
+import { type Fields, OperationError } from './fields.js';
+import type { Session } from './session.js';
+
+const S32_MIN = -(2 ** 31);
+const S32_MAX = 2 ** 31 - 1;
+const U8_MAX = 255;
+
+export const IRQ_SET_FIELDS = ['index', 'flags', 'start', 'count', 'argsz', 'fds', 'bools'];
+
+function isInteger(value: unknown, min: number, max: number): value is number {
+  return Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
+}
+
+function eventfd(session: Session, value: unknown): Eventfd | null | number {
+  if (typeof value === 'string') return session.eventfd(value);
+  if (value === null || isInteger(value, S32_MIN, S32_MAX)) return value;
+  throw new OperationError('"fds" holds names, null and numbers of 32 bits');
+}
+
+function bool(value: unknown): number {
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  if (isInteger(value, 0, U8_MAX)) return value;
+  throw new OperationError('"bools" holds numbers of 8 bits');
+}
+
+/** struct vfio_irq_set of a `set_irqs` line. */
+export function irqSet(session: Session, fields: Fields): IrqSet {
+  const set = {
+    index: fields.u32('index'),
+    flags: fields.u32('flags'),
+    start: fields.u32('start'),
+    count: fields.u32('count'),
+    ...(fields.has('argsz') ? { argsz: fields.u32('argsz') } : {}),
+  };
+  if (fields.has('bools')) {
+    if (fields.has('fds')) throw new OperationError('either "fds" or "bools"');
+    return { ...set, bools: fields.list('bools').map(bool) };
+  }
+  if (!fields.has('fds')) return set;
+  return { ...set, eventfds: fields.list('fds').map((value) => eventfd(session, value)) };
+}

@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+
+const VFIO = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
+
+async function vfio(args: readonly string[], input = '') {
+  const child = spawn(process.execPath, [VFIO, ...args]);
+  child.stdin.on('error', () => undefined).end(input);
+  const [stdout, stderr] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
+  return { code: child.exitCode, lines: stdout.split('\n').slice(0, -1), stderr };
+}
+
+test('one line out for each operation in', async (t) => {
+  const script = '{"op":"irq_info","index":1}\n\n{"op":"fly"}\n{"op":"reset"}';
+  const { code, lines, stderr } = await vfio(['run', 'mock:edu'], script);
+  t.deepEqual(lines, [
+    '{"ok":true,"flags":9,"count":1}',
+    '{"ok":false,"code":"ERR_OP","message":"there is no operation \\"fly\\""}',
+    '{"ok":true}',
+  ]);
+  t.is(stderr, '');
+  t.is(code, 0);
+});
+
+test('integers are numbers up to 2^53 and strings above', async (t) => {
+  const lines = [0, 2 ** 53, 2 ** 53 + 2, 2 ** 60].flatMap((value) => [
+    { op: 'mmio_write', region: 0, offset: 0x80, width: 8, value: `0x${value.toString(16)}` },
+    { op: 'mmio_read', region: 0, offset: 0x80, width: 8 },
+  ]);
+  const script = lines.map((line) => JSON.stringify(line)).join('\n');
+  const replies = (await vfio(['run', 'mock:edu'], script)).lines.filter((_, i) => i % 2 === 1);
+  t.deepEqual(replies, [
+    '{"ok":true,"value":0}',
+    '{"ok":true,"value":9007199254740992}',
+    '{"ok":true,"value":"0x20000000000002"}',
+    '{"ok":true,"value":"0x1000000000000000"}',
+  ]);
+});
+
+test('a script from a file', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'vfio-run-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const script = join(folder, 'script.jsonl');
+  await writeFile(script, '{"op":"read","region":7,"offset":0,"length":4}\n');
+  const { code, lines } = await vfio(['run', 'mock:nvme', script, '--via', 'group']);
+  t.deepEqual(lines, ['{"ok":true,"data":"361b1000"}']);
+  t.is(code, 0);
+
+  const missing = await vfio(['run', 'mock:nvme', join(folder, 'missing')]);
+  t.is(missing.code, 1);
+  t.regex(missing.stderr, /^vfio: ENOENT: no such file or directory, open '.*missing'\n$/);
+});
+
+for (const { args, says } of [
+  { args: ['run'], says: /give a device/ },
+  { args: ['run', 'mock:edu', 'one', 'two'], says: /one script/ },
+  { args: ['run', 'mock:edu', '--via', 'door'], says: /--via is group or cdev, not 'door'/ },
+]) {
+  test(`wrong use: ${args.join(' ')}`, async (t) => {
+    const { code, stderr } = await vfio(args);
+    t.is(code, 2);
+    t.regex(stderr, says);
+  });
+}
+
+test('a way in that a device has not', async (t) => {
+  const { code, stderr } = await vfio(['run', 'mock:edu', '--via', 'cdev']);
+  t.is(code, 1);
+  t.regex(stderr, /^vfio: ENOENT/);
+});

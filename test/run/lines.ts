@@ -1,0 +1,22 @@
+import { openConnection } from 'vfio/mock';
+import { runLine, type Reply } from '../../lib/run/run.js';
+import { Session } from '../../lib/run/session.js';
+
+/** Answers of a script on a fresh device; a line may be any text. */
+export async function answers(device: string, lines: readonly unknown[]): Promise<Reply[]> {
+  const session = new Session(await openConnection(device));
+  try {
+    const replies: Reply[] = [];
+    for (const line of lines) {
+      replies.push(await runLine(session, typeof line === 'string' ? line : JSON.stringify(line)));
+    }
+    return replies;
+  } finally {
+    session.close();
+  }
+}
+
+/** The last answer. */
+export async function answer(device: string, ...lines: readonly unknown[]): Promise<Reply> {
+  return (await answers(device, lines)).at(-1) ?? { ok: false };
+}
