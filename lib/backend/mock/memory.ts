@@ -149,7 +149,7 @@ export function share(buffer: SharedArrayBuffer): MockMemory {
   }
   checkInteger(buffer.byteLength, 'byteLength', 1, Number.MAX_SAFE_INTEGER);
   checkPages(buffer.byteLength, 'byteLength');
-  if (!('growable' in buffer && buffer.growable === true) && !Object.isFrozen(buffer)) {
+  if (!('growable' in buffer && buffer.growable) && !Object.isFrozen(buffer)) {
     throw new RangeError(
       'the SharedArrayBuffer does not begin on a page: make it with { maxByteLength: size }',
     );
