@@ -18,9 +18,11 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 export class MockBackend implements Backend {
   readonly #models: readonly DeviceModel[];
   readonly #slots = new Map<string, Slot>();
+  #groups: number;
 
   constructor(models: readonly DeviceModel[]) {
     this.#models = models;
+    this.#groups = models.length;
   }
 
   /** `'mock:nvme'`, and anything else that begins so. */
@@ -69,11 +71,11 @@ export class MockBackend implements Backend {
     return slot.open(name, options.via ?? parsed.profile.via);
   }
 
-  #slot(name: string, { model, profile, key }: MockName): Slot {
+  #slot(name: string, { model, label, profile, key }: MockName): Slot {
     const known = this.#slots.get(key);
     if (known !== undefined) return known;
-    const group = this.#models.findIndex((other) => other.name === model);
-    const found = this.#models[group];
+    const index = this.#models.findIndex((other) => other.name === model);
+    const found = this.#models[index];
     if (found === undefined) {
       const names = this.#models.map((other) => PREFIX + other.name).join(', ');
       throw new VfioError({
@@ -83,6 +85,7 @@ export class MockBackend implements Backend {
         hint: `There are: ${names}.`,
       });
     }
+    const group = label === '' ? index : this.#groups++;
     const slot = new Slot(group, found, profile, {
       work: new Work(),
       interrupts: new HostInterrupts(),

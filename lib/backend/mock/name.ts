@@ -7,6 +7,8 @@ export const PREFIX = 'mock:';
 export interface MockName {
   /** What is imitated. */
   readonly model: string;
+  /** Which of several devices of a model: what follows a `#`. */
+  readonly label: string;
   readonly profile: Profile;
   /** The same for all names that mean the same device. */
   readonly key: string;
@@ -21,12 +23,13 @@ const VALUES: Readonly<Record<keyof ProfileOptions, readonly string[]>> = {
 };
 
 /**
- * Takes `'mock:nvme?kernel=6.1&dmabuf=off'` apart.
+ * Takes `'mock:nvme#2?kernel=6.1&dmabuf=off'` apart.
  *
  * @throws VfioError EINVAL for a key or a value that is not known
  */
 export function parseName(name: string): MockName {
-  const [model = '', ...rest] = name.slice(PREFIX.length).split('?');
+  const [device = '', ...rest] = name.slice(PREFIX.length).split('?');
+  const [model = '', label = ''] = device.split('#', 2);
   const values = new Map<string, string>();
   for (const setting of rest.join('?').split('&')) {
     if (setting === '') continue;
@@ -48,7 +51,7 @@ export function parseName(name: string): MockName {
   try {
     const profile = profileOf(options);
     const { version, dmabuf, novirt } = profile;
-    return { model, profile, key: `${model} ${version} ${dmabuf} ${novirt}` };
+    return { model, label, profile, key: `${device} ${version} ${dmabuf} ${novirt}` };
   } catch (error) {
     return refuse(name, (error as RangeError).message);
   }
@@ -59,6 +62,6 @@ function refuse(name: string, message: string): never {
     code: 'EINVAL',
     message,
     path: name,
-    hint: 'A name is mock:<model>, with settings like ?kernel=6.1&novirt=on behind it.',
+    hint: 'A name is mock:<model>, and behind it settings like ?kernel=6.1&novirt=on.',
   });
 }

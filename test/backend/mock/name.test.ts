@@ -18,6 +18,20 @@ test('settings are read in any order', (t) => {
   t.is(parseName('mock:edu?').profile.version, '7.2');
 });
 
+test('a label is for one of several devices of a model', (t) => {
+  t.like(parseName('mock:edu#left?kernel=6.1'), { model: 'edu', label: 'left' });
+  t.not(parseName('mock:edu#1').key, parseName('mock:edu#2').key);
+  const [left, right, again] = ['#left', '#right', '#left'].map((label) =>
+    mockBackend.openSync(`mock:edu${label}`, {}),
+  );
+  left?.store(0, 4, 4, 1);
+  t.is(again?.load(0, 4, 4), 0xffff_fffe);
+  t.is(right?.load(0, 4, 4), 0);
+  const group = (device: typeof left) => device?.getHotResetInfo().devices[0]?.id;
+  t.not(group(left), group(right));
+  for (const device of [left, right, again]) device?.close();
+});
+
 test('names that mean the same device have the same key', (t) => {
   const key = (name: string) => parseName(name).key;
   t.is(key('mock:edu'), key('mock:edu?kernel=7.2&via=cdev'));
