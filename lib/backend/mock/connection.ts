@@ -97,6 +97,7 @@ export class MockConnection implements DeviceConnection {
 
   load(region: number, offset: number, width: 1 | 2 | 4): number {
     this.#checkOpen();
+    this.#device.wake();
     checkPosition(region, offset);
     const bytes = this.#bytes(width);
     try {
@@ -109,6 +110,7 @@ export class MockConnection implements DeviceConnection {
 
   store(region: number, offset: number, width: 1 | 2 | 4, value: number): void {
     this.#checkOpen();
+    this.#device.wake();
     checkPosition(region, offset);
     const bytes = this.#bytes(width);
     checkInteger(value, 'value', 0, 2 ** (8 * width) - 1);
@@ -234,6 +236,7 @@ export class MockConnection implements DeviceConnection {
 
   #call<T>(run: (device: VfioDevice) => T): T {
     this.#checkOpen();
+    this.#device.wake();
     try {
       return run(this.#device);
     } catch (error) {

@@ -12,7 +12,8 @@ export interface EventfdWatcher {
 /** eventfd(2), non-blocking, as a counter of this process. */
 export class MockEventfd implements Eventfd {
   readonly fd = null;
-  readonly #watchers = new Set<EventfdWatcher>();
+  /** The newest first, as in a wait queue. Replaced, not changed, so that a loop over it goes on. */
+  #watchers: readonly EventfdWatcher[] = [];
   #counter = 0n;
   #closed = false;
 
@@ -53,18 +54,18 @@ export class MockEventfd implements Eventfd {
   }
 
   watch(watcher: EventfdWatcher): void {
-    this.#watchers.add(watcher);
+    this.#watchers = [watcher, ...this.#watchers];
   }
 
   unwatch(watcher: EventfdWatcher): void {
-    this.#watchers.delete(watcher);
+    this.#watchers = this.#watchers.filter((other) => other !== watcher);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     for (const watcher of this.#watchers) watcher.closed(this);
-    this.#watchers.clear();
+    this.#watchers = [];
   }
 
   #add(count: bigint): void {

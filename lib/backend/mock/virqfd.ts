@@ -19,7 +19,9 @@ export class Virqfd implements EventfdWatcher {
   }
 
   signalled(): void {
-    if (this.#eventfd.take() !== 0n) this.#handler();
+    // Whoever came first has taken the count: all of them are told.
+    this.#eventfd.take();
+    this.#handler();
   }
 
   closed(): void {

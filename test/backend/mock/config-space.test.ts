@@ -6,7 +6,7 @@ test('nvme shows the bytes of QEMU’s device, with bus mastering off and memory
   const bytes = new Uint8Array(256);
   t.is(device.read(CONFIG, 0, bytes), 256);
   const hex = (from: number, to: number) => Buffer.from(bytes.subarray(from, to)).toString('hex');
-  t.is(hex(0x00, 0x10), '361b1000020010000202080100000000');
+  t.is(hex(0x00, 0x10), '361b1000030110000202080100000000');
   t.is(hex(0x2c, 0x40), 'f41a001100000000400000000000000000010000');
   t.is(hex(0x40, 0x4c), '118040000020000000300000');
   t.is(hex(0x60, 0x68), '0100030008000000');
@@ -66,7 +66,7 @@ test('identity, status and other read-only bytes drop writes', (t) => {
 
 test('command: bit 10 is virtual, what the device has is written, the rest stays 0', (t) => {
   const device = open(t, 'mock:nvme');
-  t.is(device.load(CONFIG, 4, 2), 0x0002);
+  t.is(device.load(CONFIG, 4, 2), 0x0103);
   device.store(CONFIG, 4, 2, 0xffff);
   t.is(device.load(CONFIG, 4, 2), 0x0507);
   device.store(CONFIG, 5, 1, 0x00);
@@ -190,15 +190,18 @@ test('PCIe: a function level reset by the control register, whose bit reads 0', 
   device.store(CONFIG, 0x88, 2, 0xf0e0);
   t.is(device.load(CONFIG, 0x88, 2), 0x70e0);
   t.is(device.load(0, 0x1c, 4), 0);
-  t.is(device.load(CONFIG, 4, 2), 0x0002);
+  t.is(device.load(CONFIG, 4, 2), 0x0103);
 });
 
 test('what belongs to no capability is the device’s own, and kept', (t) => {
   const device = open(t, 'mock:nvme');
-  for (const offset of [0x50, 0xc0, 0x100, 0xffc]) {
+  for (const offset of [0x50, 0xc0, 0x104, 0xffc]) {
     device.store(CONFIG, offset, 4, 0x12345678);
     t.is(device.load(CONFIG, offset, 4), 0x12345678);
   }
+  // There is no extended capability, and the head of their list says so.
+  device.store(CONFIG, 0x100, 4, 0x12345678);
+  t.is(device.load(CONFIG, 0x100, 4), 0);
   // vfio-pci covers less of the PCIe capability than the device has.
   device.store(CONFIG, 0xb4, 4, 0xffffffff);
   t.is(device.load(CONFIG, 0xb4, 4), 0);

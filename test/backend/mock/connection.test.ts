@@ -210,6 +210,15 @@ test('ioeventfd: a signalled eventfd writes when it is bound; closed, it keeps i
   device.ioeventfd({ ...request, eventfd: null });
 });
 
+test('ioeventfd: one signal does all that is bound to it', (t) => {
+  const device = open(t, 'mock:nvme');
+  const eventfd = device.createEventfd();
+  device.ioeventfd({ region: 0, offset: 0x24, width: 4, value: 1n, eventfd });
+  device.ioeventfd({ region: 0, offset: 0x28, width: 4, value: 2n, eventfd });
+  eventfd.signal(3n);
+  t.deepEqual([device.load(0, 0x24, 4), device.load(0, 0x28, 4)], [1, 2]);
+});
+
 test('ioeventfd: what is refused', (t) => {
   const device = open(t, 'mock:nvme');
   const eventfd = device.createEventfd();

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import test from 'ava';
 import type { DeviceConnection } from '../../../lib/backend/contract.js';
-import { bind, fails, open } from './support.js';
+import { bind, CONFIG, fails, open } from './support.js';
 
 const GET = 1 << 16;
 const SET = 1 << 17;
@@ -118,6 +118,15 @@ test('low power: entered once, left as often as one likes', (t) => {
   fails(t, 'EINVAL', () => device.feature(SET | 3, EMPTY));
   t.is(device.feature(SET | 5, EMPTY), 0);
   t.is(device.feature(SET | 3, EMPTY), 0);
+});
+
+test('low power: every use of the device finds it in D0', (t) => {
+  const device = open(t, 'mock:nvme');
+  device.store(CONFIG, 0x64, 2, 3);
+  t.is(device.load(CONFIG, 0x64, 2), 0x000b);
+  device.feature(SET | 3, EMPTY);
+  t.is(device.load(CONFIG, 0x64, 2), 0x0008);
+  t.is(device.load(0, 8, 4), 0x10400);
 });
 
 test('low power with wake-up takes an eventfd by number, which the mock has none of', (t) => {

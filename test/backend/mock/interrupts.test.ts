@@ -276,6 +276,21 @@ test('MSI-X: a message for a vector without eventfd is pending until one is boun
   t.is(a?.read(), 0n);
 });
 
+test('MSI: a message before the first eventfd is kept, one between two is lost', (t) => {
+  const device = connect(t, plainModel([{ name: 'msi', offset: 0x40, vectors: 2 }]));
+  enableBusMaster(device);
+  const [a] = eventfds(device, 1);
+  bind(device, MSI, 0, [null, null]);
+  raise(device, 1);
+  raise(device, 1);
+  bind(device, MSI, 1, [a ?? null]);
+  t.is(a?.read(), 1n);
+  bind(device, MSI, 1, [null]);
+  raise(device, 1);
+  bind(device, MSI, 1, [a ?? null]);
+  t.is(a?.read(), 0n);
+});
+
 test('one eventfd may serve several vectors', (t) => {
   const device = open(t, 'mock:nvme');
   const [a] = eventfds(device, 1);
@@ -327,6 +342,14 @@ test('INTx: an interrupt masks, unmasking signals again while the pin is up', (t
   t.is(a?.read(), 0n);
   setPin(device, true);
   t.is(a?.read(), 1n);
+});
+
+test('INTx: the pin is down while messages are on', (t) => {
+  const device = connect(t, plainModel([{ name: 'msi', offset: 0x40, vectors: 1 }]));
+  setPin(device, true);
+  t.is(device.load(CONFIG, 6, 2) & 8, 8);
+  bind(device, MSI, 0, [null]);
+  t.is(device.load(CONFIG, 6, 2) & 8, 0);
 });
 
 test('INTx: masked by the user, it waits', (t) => {

@@ -88,12 +88,15 @@ export class HardwareFunction implements DeviceHost {
 
   writeConfig(offset: number, width: 1 | 2 | 4, value: number): void {
     this.config.write(offset, width, value);
-    this.#settlePin();
     const msix = this.capability('msix');
-    if (msix === null || this.msix === null) return;
-    const control = this.config.get(msix + pci.PCI_MSIX_FLAGS, 2);
-    const enabled = (control & pci.PCI_MSIX_FLAGS_ENABLE) !== 0;
-    this.msix.control(enabled, (control & pci.PCI_MSIX_FLAGS_MASKALL) !== 0);
+    if (msix !== null && this.msix !== null) {
+      const control = this.config.get(msix + pci.PCI_MSIX_FLAGS, 2);
+      const enabled = (control & pci.PCI_MSIX_FLAGS_ENABLE) !== 0;
+      this.msix.control(enabled, (control & pci.PCI_MSIX_FLAGS_MASKALL) !== 0);
+    }
+    // A function with messages must not use its pin.
+    if (this.messages) this.setPin(false);
+    else this.#settlePin();
   }
 
   /** Sets or clears bits of a 16-bit register of configuration space. */

@@ -38,11 +38,8 @@ export class RegisterTable {
     if (this.#widths?.includes(width) === false) return 0;
     const overlay = this.#overlay(offset);
     if (overlay !== undefined) return overlay.read(offset, width);
-    const register = this.#at.get(offset);
-    if (register?.width === width && answers(register, offset, width)) {
-      return register.read?.() ?? 0;
-    }
-    return this.#assemble(offset, width);
+    const register = this.#answering(offset, width);
+    return register?.width === width ? (register.read?.() ?? 0) : this.#assemble(offset, width);
   }
 
   write(offset: number, width: 1 | 2 | 4, value: number): void {
@@ -52,36 +49,38 @@ export class RegisterTable {
       overlay.write(offset, width, value);
       return;
     }
-    for (let at = offset; at < offset + width;) {
-      const register = this.#at.get(at);
-      const rest = value >>> (8 * (at - offset));
-      if (register !== undefined && answers(register, offset, width)) {
-        if (register.width === 8) register.write?.(BigInt(rest));
-        else register.write?.(cut(rest, register.width));
-      }
-      at += register?.width ?? 1;
-    }
+    const register = this.#answering(offset, width);
+    if (register?.width === 8) register.write?.(BigInt(value), width);
+    else register?.write?.(cut(value, register.width), width);
   }
 
   read64(offset: number): bigint {
     if (this.#widths?.includes(8) === false) return 0n;
-    const register = this.#at.get(offset);
-    if (register?.width === 8 && answers(register, offset, 8)) return register.read?.() ?? 0n;
-    const wide = (at: number): number =>
+    const register = this.#answering(offset, 8);
+    if (register?.width === 8) return register.read?.() ?? 0n;
+    const half = (at: number): number =>
       this.#overlay(at)?.read(at, 4) ?? this.#assemble(at, 4, { offset, width: 8 });
-    return BigInt(wide(offset)) | (BigInt(wide(offset + 4)) << 32n);
+    return BigInt(half(offset)) | (BigInt(half(offset + 4)) << 32n);
   }
 
   write64(offset: number, value: bigint): void {
     if (this.#widths?.includes(8) === false) return;
-    const register = this.#at.get(offset);
-    if (register?.width === 8) {
-      if (answers(register, offset, 8)) register.write?.(value);
+    const low = Number(value & 0xffff_ffffn);
+    const overlay = this.#overlay(offset);
+    if (overlay !== undefined) {
+      overlay.write(offset, 4, low);
+      overlay.write(offset + 4, 4, Number(value >> 32n));
       return;
     }
-    if (register?.widths?.includes(8) === false) return;
-    this.write(offset, 4, Number(value & 0xffff_ffffn));
-    this.write(offset + 4, 4, Number(value >> 32n));
+    const register = this.#answering(offset, 8);
+    if (register?.width === 8) register.write?.(value, 8);
+    else register?.write?.(cut(low, register.width), 8);
+  }
+
+  /** The register that begins at an offset, if it takes accesses of that width. */
+  #answering(offset: number, width: Width): Register | undefined {
+    const register = this.#at.get(offset);
+    return register !== undefined && answers(register, offset, width) ? register : undefined;
   }
 
   #overlay(offset: number): Overlay | undefined {

@@ -14,6 +14,9 @@ const HANDLES = 65536;
 
 interface Entry {
   handler: (() => void) | null;
+  /** Whether a message without handler is kept, and whether there was one. */
+  keeps: boolean;
+  pending: boolean;
 }
 
 /**
@@ -35,13 +38,21 @@ export class HostInterrupts {
     this.#vectors = vectors;
   }
 
-  /** Neighbouring handles; fewer than asked for if there are no more. */
-  allocate(count: number): number[] {
+  /**
+   * Neighbouring handles; fewer than asked for if there are no more.
+   *
+   * @param keeps - a message that comes before the first handler is kept for it. Linux takes a
+   *   vector at once for what cannot be masked (MSI without mask bits), and replays what came in;
+   *   for all others it takes one with the handler.
+   */
+  allocate(count: number, keeps = false): number[] {
     for (let wanted = Math.min(count, this.#messages); wanted > 0; wanted--) {
       const first = this.#findFree(wanted);
       if (first === null) continue;
       const handles = Array.from({ length: wanted }, (_, i) => first + i);
-      for (const handle of handles) this.#table[handle] = { handler: null };
+      for (const handle of handles) {
+        this.#table[handle] = { handler: null, keeps, pending: false };
+      }
       return handles;
     }
     return [];
@@ -58,12 +69,15 @@ export class HostInterrupts {
     if (entry === undefined || this.#connected >= this.#vectors) return fail('ENOSPC', syscall);
     entry.handler = handler;
     this.#connected++;
+    if (entry.pending) handler();
+    entry.pending = false;
   }
 
   disconnect(handle: number): void {
     const entry = this.#table[handle];
     if (entry === undefined || entry.handler === null) return;
     entry.handler = null;
+    entry.keeps = false;
     this.#connected--;
   }
 
@@ -83,7 +97,9 @@ export class HostInterrupts {
     const low = Number(address - FIRST_ADDRESS);
     if ((low & REMAPPABLE) !== REMAPPABLE) return;
     const handle = ((low >>> 5) & 0x7fff) | (((low >>> 2) & 1) << 15);
-    this.#table[handle + (data & 0xffff)]?.handler?.();
+    const entry = this.#table[handle + (data & 0xffff)];
+    if (entry?.handler) entry.handler();
+    else if (entry !== undefined) entry.pending = entry.keeps;
   }
 
   #findFree(count: number): number | null {

@@ -71,8 +71,8 @@ export interface DeviceLogic {
 }
 
 /**
- * A register. An access reaches those it covers, each at most once: a wider one several, a
- * narrower one the bytes it asks for.
+ * A register. A read reaches all registers it covers, each once, and takes the bytes it asks for.
+ * A write reaches the register that begins where it begins, and no other.
  */
 export type Register = NarrowRegister | WideRegister;
 
@@ -88,14 +88,18 @@ export interface NarrowRegister extends RegisterPlace {
   readonly width: 1 | 2 | 4;
   /** Without it the register reads as 0. */
   readonly read?: () => number;
-  /** Without it writes are dropped. A narrower write is filled up with zeros. */
-  readonly write?: (value: number) => void;
+  /**
+   * Without it writes are dropped.
+   * @param value - cut, or filled up with zeros, to the width of the register
+   * @param width - bytes that were written
+   */
+  readonly write?: (value: number, width: Width) => void;
 }
 
 export interface WideRegister extends RegisterPlace {
   readonly width: 8;
   readonly read?: () => bigint;
-  readonly write?: (value: bigint) => void;
+  readonly write?: (value: bigint, width: Width) => void;
 }
 
 /** What the machine does for a device. */

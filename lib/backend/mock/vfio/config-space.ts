@@ -125,6 +125,7 @@ export class ConfigSpace {
         this.#writeExpress(offset, width, value);
         break;
       case 'msix':
+      case 'extended':
       case null:
         this.#store(offset, width, value);
         break;

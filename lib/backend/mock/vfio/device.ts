@@ -66,14 +66,15 @@ export class VfioDevice {
     this.#machine = machine;
     const hardware = new HardwareFunction(model, this.#bus());
     this.#hardware = hardware;
-    // The host turns decoding on and bus mastering off (vfio_pci_core_enable()).
-    hardware.writeConfig(pci.PCI_COMMAND, 2, pci.PCI_COMMAND_MEMORY);
+    // As the firmware of a PC leaves it, but for bus mastering (vfio_pci_core_enable()).
+    const command = pci.PCI_COMMAND_IO | pci.PCI_COMMAND_MEMORY | pci.PCI_COMMAND_SERR;
+    hardware.writeConfig(pci.PCI_COMMAND, 2, command);
     this.config = new ConfigSpace(hardware, profile, {
       disableIntx: (disabled) => {
         this.interrupts.intx.userDisabled(disabled);
       },
       resetFunction: () => {
-        this.#resetFunction();
+        this.reset();
       },
       msiActive: () => this.interrupts.msiActive,
       msiQueueSize: () => this.interrupts.msiQueueSize,
@@ -103,6 +104,11 @@ export class VfioDevice {
     return this.config.memoryEnabled && !this.features.lowPower;
   }
 
+  /** Any use of the device file wakes a device in low power, which is then in D0. */
+  wake(): void {
+    if (this.features.lowPower) this.#powerUp();
+  }
+
   info(): DeviceInfo {
     return {
       flags: VFIO_DEVICE_FLAGS_RESET | VFIO_DEVICE_FLAGS_PCI,
@@ -113,11 +119,9 @@ export class VfioDevice {
 
   /** VFIO_DEVICE_RESET: it leaves the device in D0, and what the user configured in place. */
   reset(): void {
-    const pm = this.#hardware.capability('pm');
-    if (pm !== null) {
-      this.#hardware.updateConfig(pm + pci.PCI_PM_CTRL, pci.PCI_PM_CTRL_STATE_MASK, false);
-    }
-    this.#resetFunction();
+    this.#powerUp();
+    this.#hardware.reset();
+    this.interrupts.restore();
   }
 
   /** The device is alone on its bus and in its group. */
@@ -141,9 +145,10 @@ export class VfioDevice {
     this.addressSpace.close();
   }
 
-  #resetFunction(): void {
-    this.#hardware.reset();
-    this.interrupts.restore();
+  #powerUp(): void {
+    const pm = this.#hardware.capability('pm');
+    if (pm === null) return;
+    this.#hardware.updateConfig(pm + pci.PCI_PM_CTRL, pci.PCI_PM_CTRL_STATE_MASK, false);
   }
 
   #bus(): Bus {

@@ -100,7 +100,7 @@ export class MessageInterrupts {
   #enable(vectors: number): number {
     if (vectors === 0) fail('ERANGE', SET_IRQS);
     if (!this.#source.powered) fail('EINVAL', SET_IRQS);
-    const handles = this.#host.allocate(vectors);
+    const handles = this.#host.allocate(vectors, !this.#source.maskable);
     if (handles.length === 0) fail('ENOSPC', SET_IRQS);
     if (handles.length < vectors) {
       for (const handle of handles) this.#host.free(handle);

@@ -9,6 +9,8 @@ export interface MessageSource {
   readonly vectors: number;
   /** Whether vectors can be added while it is enabled. */
   readonly growable: boolean;
+  /** Whether a vector without handler can be held back. */
+  readonly maskable: boolean;
   /** Whether the function is in a state to be programmed. */
   readonly powered: boolean;
   program(vector: number, message: Message): void;
@@ -28,6 +30,7 @@ export function msiSource(hardware: HardwareFunction, offset: number): MessageSo
   return {
     vectors: 1 << ((config.get(control, 2) & pci.PCI_MSI_FLAGS_QMASK) >> 1),
     growable: false,
+    maskable: false,
     get powered() {
       return hardware.powerState === 0;
     },
@@ -38,7 +41,6 @@ export function msiSource(hardware: HardwareFunction, offset: number): MessageSo
       hardware.writeConfig(offset + pci.PCI_MSI_ADDRESS_HI, 4, Number(address >> 32n));
       hardware.writeConfig(offset + pci.PCI_MSI_DATA_64, 2, data);
     },
-    // Vectors cannot be masked one by one: a message to nobody is lost.
     setMask: () => undefined,
     enable: (vectors) => {
       disablePin(hardware, true);
@@ -63,6 +65,7 @@ export function msixSource(
   return {
     vectors: table.vectors,
     growable,
+    maskable: true,
     get powered() {
       return hardware.powerState === 0;
     },

@@ -3,7 +3,7 @@ import * as pci from '../pci.js';
 import type { Profile } from '../profile.js';
 
 /** Of which capability a byte is; a byte of none is the function's own. */
-export type Owner = 'header' | 'pm' | 'msi' | 'msix' | 'pcie' | null;
+export type Owner = 'header' | 'pm' | 'msi' | 'msix' | 'pcie' | 'extended' | null;
 
 const ALL = 0xffff_ffff;
 const NONE = 0;
@@ -35,6 +35,11 @@ export class Permissions {
     this.#owners = new Array<Owner>(config.size).fill(null);
     this.#claim('header', 0, pci.PCI_STD_HEADER_SIZEOF);
     this.#header();
+    // No extended capability is shown: the head of their list says so, whatever follows it.
+    if (config.size > pci.PCI_CFG_SPACE_SIZE) {
+      this.#claim('extended', pci.PCI_CFG_SPACE_SIZE, 4);
+      this.#set(pci.PCI_CFG_SPACE_SIZE, 4, ALL, NONE);
+    }
     let offset = config.get(pci.PCI_CAPABILITY_LIST, 1);
     while (offset !== 0) {
       const id = config.get(offset, 1);

@@ -15,9 +15,8 @@ import { CommandFailure, Status } from './status.js';
  * Controller capabilities as QEMU's: contiguous queues, 7.5 s to become ready, doorbells 4 bytes
  * apart, pages from 4 KiB to 64 KiB, and the NVM command set, by itself or among several.
  */
-const CAP_LOW = 0x0f01_0000 | MAX_QUEUE_ENTRIES;
-const CAP_HIGH = 0x0040_1820;
-const COMMAND_SETS = (CAP_HIGH >>> 5) & 0xff;
+const CAPABILITIES = 0x0040_1820_0f01_0000n | BigInt(MAX_QUEUE_ENTRIES);
+const COMMAND_SETS = Number((CAPABILITIES >> 37n) & 0xffn);
 const MAX_PAGE_SHIFT = 12 + 4;
 
 /** Bits of CC and CSTS. */
@@ -27,6 +26,8 @@ const READY = 0x1;
 const FATAL = 0x2;
 const SHUTDOWN_STATUS = 0xc;
 const SHUTDOWN_COMPLETE = 0x8;
+
+const HIGH_HALF = 0xffff_ffff_0000_0000n;
 
 const DOORBELLS = 0x1000;
 const DOORBELLS_END = 0x2000;
@@ -55,8 +56,8 @@ export class Controller implements DeviceLogic {
   #pending = 0;
   #configuration = 0;
   #status = 0;
-  /** AQA, ASQ and ACQ, by their dwords. */
-  readonly #adminQueues = new Uint32Array(5);
+  #attributes = 0;
+  readonly #bases = { asq: 0n, acq: 0n };
 
   constructor(host: DeviceHost) {
     const namespace = new Namespace();
@@ -89,18 +90,30 @@ export class Controller implements DeviceLogic {
         this.#settlePin();
       },
     });
-    const queue = (i: number, name: string): Register => ({
-      offset: 0x24 + 4 * i,
-      width: 4,
-      name,
-      read: () => this.#adminQueues[i] ?? 0,
-      write: (value) => {
-        this.#adminQueues[i] = value;
+    /** A 64-bit register, of which halves can be written by themselves. */
+    const base = (offset: number, name: 'asq' | 'acq'): Register[] => [
+      {
+        offset,
+        width: 8,
+        name: name.toUpperCase(),
+        read: () => this.#bases[name],
+        write: (value, width) => {
+          const high = width === 8 ? 0n : this.#bases[name] & HIGH_HALF;
+          this.#bases[name] = high | value;
+        },
       },
-    });
+      {
+        offset: offset + 4,
+        width: 4,
+        name: `${name.toUpperCase()} (high)`,
+        read: () => Number(this.#bases[name] >> 32n),
+        write: (value) => {
+          this.#bases[name] = (this.#bases[name] & ~HIGH_HALF) | (BigInt(value) << 32n);
+        },
+      },
+    ];
     return [
-      { offset: 0x00, width: 4, name: 'CAP', read: () => CAP_LOW },
-      { offset: 0x04, width: 4, name: 'CAP (high)', read: () => CAP_HIGH },
+      { offset: 0x00, width: 8, name: 'CAP', read: () => CAPABILITIES },
       { offset: 0x08, width: 4, name: 'VS', read: () => VERSION },
       mask(0x0c, 'INTMS', (bits) => this.#interruptMask | bits),
       mask(0x10, 'INTMC', (bits) => this.#interruptMask & ~bits),
@@ -114,11 +127,17 @@ export class Controller implements DeviceLogic {
         },
       },
       { offset: 0x1c, width: 4, name: 'CSTS', read: () => this.#status },
-      queue(0, 'AQA'),
-      queue(1, 'ASQ'),
-      queue(2, 'ASQ (high)'),
-      queue(3, 'ACQ'),
-      queue(4, 'ACQ (high)'),
+      {
+        offset: 0x24,
+        width: 4,
+        name: 'AQA',
+        read: () => this.#attributes,
+        write: (value) => {
+          this.#attributes = value;
+        },
+      },
+      ...base(0x28, 'asq'),
+      ...base(0x30, 'acq'),
     ];
   }
 
@@ -151,22 +170,17 @@ export class Controller implements DeviceLogic {
 
   /** @returns false for what the controller cannot do */
   #start(configuration: number): boolean {
-    const [attributes = 0, asqLow = 0, asqHigh = 0, acqLow = 0, acqHigh = 0] = this.#adminQueues;
+    const { asq, acq } = this.#bases;
     const commandSet = (configuration >>> 4) & 7;
     const pageShift = 12 + ((configuration >>> 7) & 0xf);
-    const submission = attributes & 0xfff;
-    const completion = (attributes >>> 16) & 0xfff;
+    const submission = this.#attributes & 0xfff;
+    const completion = (this.#attributes >>> 16) & 0xfff;
     const pageSize = 2 ** pageShift;
-    const aligned = asqLow % pageSize === 0 && acqLow % pageSize === 0;
+    const aligned = (asq | acq) % BigInt(pageSize) === 0n;
     const possible = ((COMMAND_SETS >>> commandSet) & 1) !== 0 && pageShift <= MAX_PAGE_SHIFT;
     if (!aligned || !possible || submission === 0 || completion === 0) return false;
     this.#data.pageSize = pageSize;
-    this.#queues.createAdmin(
-      wide(asqLow, asqHigh),
-      submission + 1,
-      wide(acqLow, acqHigh),
-      completion + 1,
-    );
+    this.#queues.createAdmin(asq, submission + 1, acq, completion + 1);
     return true;
   }
 
@@ -262,8 +276,4 @@ export class Controller implements DeviceLogic {
   #settlePin(): void {
     if (!this.#host.messages) this.#host.setPin((this.#pending & ~this.#interruptMask) !== 0);
   }
-}
-
-function wide(low: number, high: number): bigint {
-  return BigInt(low) | (BigInt(high) << 32n);
 }
