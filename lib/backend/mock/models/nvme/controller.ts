@@ -27,8 +27,6 @@ const FATAL = 0x2;
 const SHUTDOWN_STATUS = 0xc;
 const SHUTDOWN_COMPLETE = 0x8;
 
-const HIGH_HALF = 0xffff_ffff_0000_0000n;
-
 const DOORBELLS = 0x1000;
 const DOORBELLS_END = 0x2000;
 
@@ -90,7 +88,7 @@ export class Controller implements DeviceLogic {
         this.#settlePin();
       },
     });
-    /** A 64-bit register, of which halves can be written by themselves. */
+    /** A 64-bit register, of which parts can be written. */
     const base = (offset: number, name: 'asq' | 'acq'): Register[] => [
       {
         offset,
@@ -98,8 +96,9 @@ export class Controller implements DeviceLogic {
         name: name.toUpperCase(),
         read: () => this.#bases[name],
         write: (value, width) => {
-          const high = width === 8 ? 0n : this.#bases[name] & HIGH_HALF;
-          this.#bases[name] = high | value;
+          const bits = 8 * width;
+          const kept = (this.#bases[name] >> BigInt(bits)) << BigInt(bits);
+          this.#bases[name] = kept | BigInt.asUintN(bits, value);
         },
       },
       {
@@ -108,7 +107,7 @@ export class Controller implements DeviceLogic {
         name: `${name.toUpperCase()} (high)`,
         read: () => Number(this.#bases[name] >> 32n),
         write: (value) => {
-          this.#bases[name] = (this.#bases[name] & ~HIGH_HALF) | (BigInt(value) << 32n);
+          this.#bases[name] = BigInt.asUintN(32, this.#bases[name]) | (BigInt(value) << 32n);
         },
       },
     ];
