@@ -101,7 +101,7 @@ export class MockConnection implements DeviceConnection {
     checkPosition(region, offset);
     const bytes = this.#bytes(width);
     try {
-      if (this.#device.regions.read(region, offset, bytes) !== width) fail('EIO', 'pread');
+      if (this.#device.regions.read(region, offset, bytes) !== width) fail('EIO', 'read');
     } catch (error) {
       throw this.#named(error);
     }
@@ -116,7 +116,7 @@ export class MockConnection implements DeviceConnection {
     checkInteger(value, 'value', 0, 2 ** (8 * width) - 1);
     store(this.#scratchView, 0, width, value);
     try {
-      if (this.#device.regions.write(region, offset, bytes) !== width) fail('EIO', 'pwrite');
+      if (this.#device.regions.write(region, offset, bytes) !== width) fail('EIO', 'write');
     } catch (error) {
       throw this.#named(error);
     }

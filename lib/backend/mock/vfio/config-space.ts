@@ -69,7 +69,7 @@ export class ConfigSpace {
 
   /** @throws VfioError EFAULT if any of it lies past the end, before anything is read */
   read(offset: number, into: Uint8Array): number {
-    if (offset + into.length > this.size) fail('EFAULT', 'pread');
+    if (offset + into.length > this.size) fail('EFAULT', 'read');
     for (let done = 0; done < into.length;) {
       const width = this.#chunk(offset + done, into.length - done);
       const value = this.#readChunk(offset + done, width);
@@ -80,7 +80,7 @@ export class ConfigSpace {
   }
 
   write(offset: number, from: Uint8Array): number {
-    if (offset + from.length > this.size) fail('EFAULT', 'pwrite');
+    if (offset + from.length > this.size) fail('EFAULT', 'write');
     for (let done = 0; done < from.length;) {
       const width = this.#chunk(offset + done, from.length - done);
       let value = 0;

@@ -71,7 +71,7 @@ export class Regions {
   read(index: number, offset: number, into: Uint8Array): number {
     if (into.length === 0) return 0;
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.read(offset, into);
-    const length = this.#clip(index, offset, into.length, 'pread');
+    const length = this.#clip(index, offset, into.length, 'read');
     const view = new DataView(into.buffer, into.byteOffset, length);
     const hole = this.msixTable(index);
     for (let done = 0; done < length;) {
@@ -83,7 +83,7 @@ export class Regions {
         done = end;
         continue;
       }
-      this.#checkMemory('pread');
+      this.#checkMemory('read');
       if (width === 8) view.setBigUint64(done, this.#hardware.readBar64(index, at), true);
       else if (width === 4) view.setUint32(done, this.#hardware.readBar(index, at, 4), true);
       else if (width === 2) view.setUint16(done, this.#hardware.readBar(index, at, 2), true);
@@ -96,7 +96,7 @@ export class Regions {
   write(index: number, offset: number, from: Uint8Array): number {
     if (from.length === 0) return 0;
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.write(offset, from);
-    const length = this.#clip(index, offset, from.length, 'pwrite');
+    const length = this.#clip(index, offset, from.length, 'write');
     const view = new DataView(from.buffer, from.byteOffset, length);
     const hole = this.msixTable(index);
     for (let done = 0; done < length;) {
@@ -106,7 +106,7 @@ export class Regions {
         done = Math.min(length, (hole?.end ?? 0) - offset);
         continue;
       }
-      this.#checkMemory('pwrite');
+      this.#checkMemory('write');
       if (width === 8) this.#hardware.writeBar64(index, at, view.getBigUint64(done, true));
       else if (width === 4) this.#hardware.writeBar(index, at, 4, view.getUint32(done, true));
       else if (width === 2) this.#hardware.writeBar(index, at, 2, view.getUint16(done, true));
