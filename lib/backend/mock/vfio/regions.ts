@@ -69,6 +69,7 @@ export class Regions {
   }
 
   read(index: number, offset: number, into: Uint8Array): number {
+    this.#find(index);
     if (into.length === 0) return 0;
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.read(offset, into);
     const length = this.#clip(index, offset, into.length, 'read');
@@ -94,6 +95,7 @@ export class Regions {
   }
 
   write(index: number, offset: number, from: Uint8Array): number {
+    this.#find(index);
     if (from.length === 0) return 0;
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.write(offset, from);
     const length = this.#clip(index, offset, from.length, 'write');
@@ -129,6 +131,11 @@ export class Regions {
     if (this.#msix?.table.bar !== index) return null;
     const start = this.#msix.table.offset;
     return { start, end: start + this.#msix.vectors * PCI_MSIX_ENTRY_SIZE };
+  }
+
+  /** Where a region lies in the device file is asked of the kernel first. */
+  #find(index: number): void {
+    if (index >= VFIO_PCI_VGA_REGION_INDEX) this.info(index);
   }
 
   /** How much of a transfer lies within the region. */
