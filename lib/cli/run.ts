@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { VfioError } from '../errors.js';
-import { openConnection, type Via } from '../index.js';
+import { openConnection } from '../index.js';
 import { runLine } from '../run/run.js';
 import { Session } from '../run/session.js';
 import { toJsonLine } from './json.js';
@@ -11,20 +11,40 @@ import { UsageError } from './usage.js';
 
 export const summary = 'send raw operations to a device, as JSON lines';
 
-export const usage = `vfio run <device> [script] [--via group|cdev]
+export const usage = `vfio run <device> [script] [options]
 
 Reads one JSON object a line from a file or standard input, does what it says on the device, and
 prints one JSON object a line. Nothing is judged: wrong operations reach the kernel as they are.
 docs/run.md lists the operations.
 
-  <device>   an address such as 0000:01:00.0, or mock:nvme, mock:edu
-  --via      group or cdev
+  <device>               an address such as 0000:01:00.0, or mock:nvme, mock:edu
+  --via group|cdev       the way into the kernel
+  --mock-kernel <which>  6.1, 6.12 or 7.2: the kernel that is imitated
+  --mock-dmabuf on|off   whether that kernel exports dma-bufs
 
 Example: echo '{"op":"info"}' | vfio run mock:edu`;
 
-function viaOf(value: string | undefined): Via | undefined {
-  if (value === undefined || value === 'group' || value === 'cdev') return value;
-  throw new UsageError(`--via is group or cdev, not '${value}'`);
+const VIAS = ['group', 'cdev'] as const;
+const KERNELS = ['6.1', '6.12', '7.2'] as const;
+const SWITCH = ['on', 'off'] as const;
+
+function choice<T extends string>(
+  option: string,
+  value: string | undefined,
+  choices: readonly T[],
+): T | undefined {
+  const chosen = choices.find((one) => one === value);
+  if (chosen !== undefined || value === undefined) return chosen;
+  throw new UsageError(`${option} is ${choices.join(' or ')}, not '${value}'`);
+}
+
+/** The device's name with the settings of an imitation. */
+function nameWith(name: string, settings: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  if (given.length === 0) return name;
+  if (!name.startsWith('mock:')) throw new UsageError(`'${name}' is not imitated`);
+  const text = given.map(([key, value]) => `${key}=${String(value)}`).join('&');
+  return `${name}${name.includes('?') ? '&' : '?'}${text}`;
 }
 
 async function openScript(path: string): Promise<Readable> {
@@ -39,15 +59,24 @@ async function openScript(path: string): Promise<Readable> {
 export async function run(argv: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: argv,
-    options: { via: { type: 'string' } },
+    options: {
+      via: { type: 'string' },
+      'mock-kernel': { type: 'string' },
+      'mock-dmabuf': { type: 'string' },
+    },
     allowPositionals: true,
   });
-  const [name, script, ...rest] = positionals;
-  if (name === undefined) throw new UsageError('give a device');
+  const [device, script, ...rest] = positionals;
+  if (device === undefined) throw new UsageError('give a device');
   if (rest.length > 0) throw new UsageError('one script at most');
+  const via = choice('--via', values.via, VIAS);
+  const name = nameWith(device, {
+    kernel: choice('--mock-kernel', values['mock-kernel'], KERNELS),
+    dmabuf: choice('--mock-dmabuf', values['mock-dmabuf'], SWITCH),
+  });
 
   const input = script === undefined ? process.stdin : await openScript(script);
-  const session = new Session(await openConnection(name, { via: viaOf(values.via) }));
+  const session = new Session(await openConnection(name, { via }));
   try {
     for await (const line of createInterface({ input })) {
       if (line.trim() === '') continue;

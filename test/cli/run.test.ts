@@ -74,7 +74,31 @@ for (const { args, says } of [
 }
 
 test('a way in that a device has not', async (t) => {
-  const { code, stderr } = await vfio(['run', 'mock:edu', '--via', 'cdev']);
+  const { code, stderr } = await vfio(['run', 'mock:edu?kernel=6.1', '--via', 'cdev']);
   t.is(code, 1);
   t.regex(stderr, /^vfio: ENOENT/);
+});
+
+test('the imitated kernel is chosen by options', async (t) => {
+  const script = '{"op":"irq_info","index":2}\n{"op":"feature","flags":327691,"data":""}';
+  const answers = async (...options: string[]) =>
+    (await vfio(['run', 'mock:nvme', ...options], script)).lines.map((line) => {
+      const { flags, ok } = JSON.parse(line) as { flags?: number; ok: boolean };
+      return flags ?? ok;
+    });
+  t.deepEqual(await answers(), [1, true]);
+  t.deepEqual(await answers('--mock-dmabuf', 'off'), [1, false]);
+  t.deepEqual(await answers('--mock-kernel', '6.1', '--mock-dmabuf', 'on'), [9, false]);
+  t.deepEqual(await answers('--mock-kernel', '6.12', '--via', 'cdev'), [1, false]);
+});
+
+test('a kernel that is not imitated, or a device that is none, is wrong use', async (t) => {
+  for (const args of [
+    ['mock:nvme', '--mock-kernel', '5.10'],
+    ['mock:nvme', '--mock-dmabuf', 'yes'],
+    ['0000:01:00.0', '--mock-kernel', '6.1'],
+  ]) {
+    const { code, stderr } = await vfio(['run', ...args]);
+    t.is(code, 2, stderr);
+  }
 });

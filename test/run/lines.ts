@@ -2,9 +2,11 @@ import { openConnection } from 'vfio/mock';
 import { runLine, type Reply } from '../../lib/run/run.js';
 import { Session } from '../../lib/run/session.js';
 
-/** Answers of a script on a fresh device; a line may be any text. */
+let devices = 0;
+
+/** Answers of a script on a device of its own; a line may be any text. */
 export async function answers(device: string, lines: readonly unknown[]): Promise<Reply[]> {
-  const session = new Session(await openConnection(device));
+  const session = new Session(await openConnection(`${device}#${++devices}`));
   try {
     const replies: Reply[] = [];
     for (const line of lines) {

@@ -10,7 +10,9 @@ import type {
   IrqSet,
   RegionInfo,
   RegisterWindow,
+  Via,
 } from '../contract.js';
+import { VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_DATA_EVENTFD } from '../uapi.js';
 import { Affinity } from './affinity.js';
 import { checkBytes, checkInteger, checkPages, checkU32, checkU64 } from './checks.js';
 import { fail } from './errno.js';
@@ -18,8 +20,7 @@ import { MockEventfd, mockEventfd } from './eventfd.js';
 import { MockEventSet } from './event-set.js';
 import { load, store } from './hardware/config-bytes.js';
 import type { MockAddressSpace } from './host/address-space.js';
-import type { DeviceModel } from './models/model.js';
-import { VfioDevice, type Machine } from './vfio/device.js';
+import type { Machine, VfioDevice } from './vfio/device.js';
 import { MockWindow } from './window.js';
 
 const PASID_MAX = 2 ** 20 - 1;
@@ -27,27 +28,31 @@ const PASID_MAX = 2 ** 20 - 1;
 const REGION_MAX = 2 ** 40 - 1;
 const WINDOW_MAX = 2 ** 32;
 
-/** The device file of an imitated device, as the group interface of VFIO gives it. */
+/** A device file of an imitated device; several share the device. */
 export class MockConnection implements DeviceConnection {
   readonly name: string;
-  readonly via = 'group';
+  readonly via: Via;
   readonly addressSpace: MockAddressSpace;
   readonly #device: VfioDevice;
   readonly #machine: Machine;
-  readonly #group: number;
+  readonly #onClose: () => void;
   readonly #affinity: Affinity;
   readonly #windows = new Set<MockWindow>();
+  /** Interrupt indexes that may be enabled by this connection. */
+  readonly #enabled = new Set<number>();
   readonly #scratch = new Uint8Array(4);
   readonly #scratchView = new DataView(this.#scratch.buffer);
   #closed = false;
 
-  constructor(name: string, group: number, model: DeviceModel, machine: Machine) {
+  /** @param onClose - called once, when it lets go of the device */
+  constructor(name: string, device: VfioDevice, machine: Machine, onClose: () => void) {
     this.name = name;
-    this.#group = group;
+    this.via = device.via;
     this.#machine = machine;
-    this.#device = new VfioDevice(name, model, machine);
-    this.addressSpace = this.#device.addressSpace;
-    const { interrupts } = this.#device;
+    this.#device = device;
+    this.#onClose = onClose;
+    this.addressSpace = device.addressSpace;
+    const { interrupts } = device;
     this.#affinity = new Affinity((index, vector) => interrupts.serves(index, vector));
   }
 
@@ -66,7 +71,10 @@ export class MockConnection implements DeviceConnection {
   }
 
   setIrqs(set: IrqSet): number {
-    return this.#call((device) => device.interrupts.set(set));
+    const result = this.#call((device) => device.interrupts.set(set));
+    const enabling = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD;
+    if (result === 0 && set.flags === enabling) this.#enabled.add(set.index);
+    return result;
   }
 
   feature(flags: number, data: Uint8Array): number {
@@ -144,7 +152,7 @@ export class MockConnection implements DeviceConnection {
   }
 
   getHotResetInfo(): HotResetInfo {
-    return this.#call((device) => device.hotResetInfo(this.name, this.#group));
+    return this.#call((device) => device.hotResetInfo(this.name));
   }
 
   hotReset(others: readonly DeviceConnection[]): void {
@@ -152,7 +160,10 @@ export class MockConnection implements DeviceConnection {
     for (const other of [this, ...others]) {
       if (!(other instanceof MockConnection)) throw new TypeError('not a device of the mock');
       other.#checkOpen();
-      groups.add(other.#group);
+      if (other.via !== this.via) {
+        throw new TypeError(`${other.name} was opened by another way than ${this.name}`);
+      }
+      groups.add(other.#device.group);
     }
     this.#call((device) => {
       device.hotReset(groups.size);
@@ -170,11 +181,17 @@ export class MockConnection implements DeviceConnection {
   }
 
   attachPasid(pasid: number): void {
-    this.#refusePasid(pasid, 'VFIO_DEVICE_ATTACH_IOMMUFD_PT');
+    checkInteger(pasid, 'pasid', 0, PASID_MAX);
+    this.#call((device) => {
+      device.pasids.attach(pasid);
+    });
   }
 
   detachPasid(pasid: number): void {
-    this.#refusePasid(pasid, 'VFIO_DEVICE_DETACH_IOMMUFD_PT');
+    checkInteger(pasid, 'pasid', 0, PASID_MAX);
+    this.#call((device) => {
+      device.pasids.detach(pasid);
+    });
   }
 
   createEventfd(): Eventfd {
@@ -201,19 +218,9 @@ export class MockConnection implements DeviceConnection {
     if (this.#closed) return;
     this.#closed = true;
     for (const window of this.#windows) window.close();
-    this.#device.close();
-  }
-
-  /** A device of a group shares the address space of the group, and that has no PASIDs. */
-  #refusePasid(pasid: number, syscall: string): never {
-    checkInteger(pasid, 'pasid', 0, PASID_MAX);
-    this.#checkOpen();
-    throw new VfioError({
-      code: 'ENOTSUP',
-      syscall,
-      path: this.name,
-      hint: 'PASIDs are attached by way of iommufd; the mock imitates the group interface.',
-    });
+    // The device may stay open by another connection.
+    for (const index of this.#enabled) this.#device.interrupts.disable(index);
+    this.#onClose();
   }
 
   #bytes(width: number): Uint8Array {

@@ -1,27 +1,29 @@
 import { VfioError } from '../../errors.js';
 import type { Backend, DeviceConnection, Eventfd, OpenOptions, PciFunction } from '../contract.js';
-import { MockConnection } from './connection.js';
 import { MockEventfd } from './eventfd.js';
+import { defaultLimits } from './host/limits.js';
 import { HostInterrupts } from './host/interrupts.js';
 import { edu } from './models/edu.js';
 import type { DeviceModel } from './models/model.js';
 import { nvme } from './models/nvme/index.js';
-import type { Machine } from './vfio/device.js';
+import { parseName, PREFIX, type MockName } from './name.js';
+import { Slot } from './slot.js';
 import { Work } from './work.js';
 
-const PREFIX = 'mock:';
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /**
- * PCI functions in software that answer as vfio-pci of Linux 7.2 does, by the way of groups. Each
- * open makes a new device, in the state after a reset.
+ * PCI functions in software that answer as vfio-pci does. A name with its settings means one
+ * device: who opens it while it is open shares it, and with nobody it is as after power-on.
  */
 export class MockBackend implements Backend {
   readonly #models: readonly DeviceModel[];
-  readonly #machine: Machine = { work: new Work(), interrupts: new HostInterrupts() };
+  readonly #slots = new Map<string, Slot>();
+  #groups: number;
 
   constructor(models: readonly DeviceModel[]) {
     this.#models = models;
+    this.#groups = models.length;
   }
 
   /** `'mock:nvme'`, and anything else that begins so. */
@@ -45,7 +47,9 @@ export class MockBackend implements Backend {
 
   /**
    * @throws TypeError if an option is wrong, or is one of real devices only: `fds`
-   * @throws VfioError ENODEV no such model; ENOENT for `via: 'cdev'`; EINVAL for a VF token
+   * @throws VfioError ENODEV no such model; EINVAL for a setting that is not known, and a VF token;
+   *   ENOENT for `via: 'cdev'` where the kernel has none; EBUSY or EINVAL if the device is open and
+   *   the ways in exclude each other
    */
   open(name: string, options: OpenOptions): Promise<DeviceConnection> {
     return new Promise((resolve) => {
@@ -55,25 +59,8 @@ export class MockBackend implements Backend {
 
   openSync(name: string, options: OpenOptions): DeviceConnection {
     checkOptions(options);
-    const group = this.#models.findIndex((model) => PREFIX + model.name === name);
-    const model = this.#models[group];
-    if (model === undefined) {
-      const known = this.#models.map((other) => PREFIX + other.name).join(', ');
-      throw new VfioError({
-        code: 'ENODEV',
-        message: 'no such model',
-        path: name,
-        hint: `There are: ${known}.`,
-      });
-    }
-    if (options.via === 'cdev') {
-      throw new VfioError({
-        code: 'ENOENT',
-        message: 'the mock has no character device',
-        path: name,
-        hint: "It imitates the group interface: leave out via, or say via: 'group'.",
-      });
-    }
+    const parsed = parseName(name);
+    const slot = this.#slot(name, parsed);
     if (options.vfToken !== undefined) {
       throw new VfioError({
         code: 'EINVAL',
@@ -82,7 +69,31 @@ export class MockBackend implements Backend {
         hint: 'The device has no virtual functions: leave out vfToken.',
       });
     }
-    return new MockConnection(name, group, model, this.#machine);
+    return slot.open(name, options.via ?? parsed.profile.via);
+  }
+
+  #slot(name: string, { model, label, profile, key }: MockName): Slot {
+    const known = this.#slots.get(key);
+    if (known !== undefined) return known;
+    const index = this.#models.findIndex((other) => other.name === model);
+    const found = this.#models[index];
+    if (found === undefined) {
+      const names = this.#models.map((other) => PREFIX + other.name).join(', ');
+      throw new VfioError({
+        code: 'ENODEV',
+        message: 'no such model',
+        path: name,
+        hint: `There are: ${names}.`,
+      });
+    }
+    const group = label === '' ? index : this.#groups++;
+    const slot = new Slot(group, found, profile, {
+      work: new Work(),
+      interrupts: new HostInterrupts(),
+      limits: defaultLimits(),
+    });
+    this.#slots.set(key, slot);
+    return slot;
   }
 }
 

@@ -3,7 +3,8 @@ import { promisify } from 'node:util';
 import test from 'ava';
 import type { DeviceConnection } from '../../../lib/backend/contract.js';
 import { VfioError } from '../../../lib/errors.js';
-import { mockBackend } from '../../../lib/backend/mock/index.js';
+import { MockBackend, mockBackend } from '../../../lib/backend/mock/index.js';
+import { edu } from '../../../lib/backend/mock/models/edu.js';
 import { bind, CONFIG, connect, fails, open, plainModel, trigger } from './support.js';
 
 test('the back end owns mock: names and lists its models', (t) => {
@@ -27,15 +28,43 @@ test('the back end owns mock: names and lists its models', (t) => {
   );
 });
 
-test('open in both ways; each open is a device of its own', async (t) => {
+test('open in both ways; who opens it while it is open shares the device', async (t) => {
   const one = await mockBackend.open('mock:nvme', {});
   const two = mockBackend.openSync('mock:nvme', { via: 'group', noiommu: true });
-  one.store(0, 0x24, 4, 1);
-  t.is(two.load(0, 0x24, 4), 0);
   t.is(one.name, 'mock:nvme');
   t.is(one.via, 'group');
+  t.is(one.addressSpace, two.addressSpace);
+  one.store(0, 0x24, 4, 1);
+  t.is(two.load(0, 0x24, 4), 1);
+  bind(one, 2, 0, [one.createEventfd()]);
+  t.is(two.load(CONFIG, 0x42, 2), 0x8040);
   one.close();
+  t.is(two.load(CONFIG, 0x42, 2), 0x0040);
   two.close();
+  const three = mockBackend.openSync('mock:nvme', {});
+  t.is(three.load(0, 0x24, 4), 0);
+  three.close();
+});
+
+test('the ways in exclude each other, and the character device a second open', (t) => {
+  const backend = new MockBackend([edu]);
+  const opening = (via: 'group' | 'cdev') => backend.openSync('mock:edu', { via });
+  const group = opening('group');
+  const bound = t.throws(() => opening('cdev'), { instanceOf: VfioError });
+  t.like(bound, { code: 'EBUSY', syscall: 'VFIO_DEVICE_BIND_IOMMUFD' });
+  group.close();
+  const cdev = opening('cdev');
+  t.is(cdev.via, 'cdev');
+  t.like(
+    t.throws(() => opening('group')),
+    { code: 'EBUSY', syscall: 'open' },
+  );
+  t.like(
+    t.throws(() => opening('cdev')),
+    { code: 'EINVAL', syscall: 'VFIO_DEVICE_BIND_IOMMUFD' },
+  );
+  cdev.close();
+  opening('group').close();
 });
 
 test('an unknown model names the known ones', async (t) => {
@@ -45,7 +74,7 @@ test('an unknown model names the known ones', async (t) => {
 });
 
 test('options that a mock cannot follow', (t) => {
-  fails(t, 'ENOENT', () => mockBackend.openSync('mock:nvme', { via: 'cdev' }));
+  fails(t, 'ENOENT', () => mockBackend.openSync('mock:nvme?kernel=6.1', { via: 'cdev' }));
   const vfToken = '00112233-4455-6677-8899-aabbccddeeff';
   fails(t, 'EINVAL', () => mockBackend.openSync('mock:nvme', { vfToken }));
   const wrong = [
@@ -115,20 +144,31 @@ test('hot reset: the device is alone', (t) => {
   );
 });
 
-test('PASIDs need the other way in', (t) => {
-  const device = open(t, 'mock:nvme');
-  fails(t, 'ENOTSUP', () => {
+test('PASIDs need the other way in, and a kernel that has them', (t) => {
+  const opening = (name: string) => open(t, name);
+  const group = opening('mock:nvme');
+  const attach = (device: DeviceConnection) => () => {
     device.attachPasid(1);
-  });
-  fails(t, 'ENOTSUP', () => {
+  };
+  const detach = (device: DeviceConnection) => () => {
     device.detachPasid(1);
-  });
+  };
+  fails(t, 'ENOTSUP', attach(group));
+  fails(t, 'ENOTSUP', detach(group));
   t.throws(
     () => {
-      device.attachPasid(2 ** 20);
+      group.attachPasid(2 ** 20);
     },
     { instanceOf: RangeError },
   );
+  const old = opening('mock:nvme?kernel=6.12&via=cdev');
+  t.like(t.throws(attach(old)), { code: 'ENOTSUP', syscall: 'IOMMU_HWPT_ALLOC' });
+  fails(t, 'EINVAL', detach(old));
+  const newest = opening('mock:nvme?via=cdev');
+  t.notThrows(detach(newest));
+  t.notThrows(attach(newest));
+  t.notThrows(attach(newest));
+  t.notThrows(detach(newest));
 });
 
 test('ioeventfd: a signal writes the register, unless memory is off', (t) => {
@@ -212,7 +252,7 @@ test('ioeventfd: what is refused', (t) => {
 });
 
 test('close is the end of everything, in any order, twice', (t) => {
-  const device = mockBackend.openSync('mock:nvme', {});
+  const device = open(t, 'mock:nvme');
   const eventfd = device.createEventfd();
   const set = device.createEventSet(1);
   set.add(0, eventfd, true);

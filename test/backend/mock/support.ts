@@ -1,9 +1,13 @@
 import type { ExecutionContext } from 'ava';
 import { VfioError } from '../../../lib/errors.js';
 import type { DeviceConnection, IrqSet } from '../../../lib/backend/contract.js';
-import { mockBackend } from '../../../lib/backend/mock/index.js';
+import { MockBackend } from '../../../lib/backend/mock/index.js';
 import { HostInterrupts } from '../../../lib/backend/mock/host/interrupts.js';
-import { MockConnection } from '../../../lib/backend/mock/connection.js';
+import { defaultLimits } from '../../../lib/backend/mock/host/limits.js';
+import { edu } from '../../../lib/backend/mock/models/edu.js';
+import { nvme } from '../../../lib/backend/mock/models/nvme/index.js';
+import { profileOf, type ProfileOptions } from '../../../lib/backend/mock/profile.js';
+import { Slot } from '../../../lib/backend/mock/slot.js';
 import { Work } from '../../../lib/backend/mock/work.js';
 import type {
   CapabilityShape,
@@ -22,9 +26,9 @@ export const CONFIG = VFIO_PCI_CONFIG_REGION_INDEX;
 export const TRIGGER_EVENTFD = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD;
 export const TRIGGER_NONE = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_NONE;
 
-/** Opens a device that is closed when the test ends. */
+/** Opens a device that no other test has, and that is closed when the test ends. */
 export function open(t: ExecutionContext, name: string): DeviceConnection {
-  return closing(t, mockBackend.openSync(name, {}));
+  return closing(t, new MockBackend([edu, nvme]).openSync(name, {}));
 }
 
 export function closing(t: ExecutionContext, device: DeviceConnection): DeviceConnection {
@@ -110,8 +114,11 @@ export function connect(
   t: ExecutionContext,
   model: DeviceModel,
   interrupts = new HostInterrupts(),
+  options: ProfileOptions = {},
 ): DeviceConnection {
-  return closing(t, new MockConnection('mock:plain', 0, model, { work: new Work(), interrupts }));
+  const profile = profileOf(options);
+  const machine = { work: new Work(), interrupts, limits: defaultLimits() };
+  return closing(t, new Slot(0, model, profile, machine).open('mock:plain', profile.via));
 }
 
 export function enableBusMaster(device: DeviceConnection): void {

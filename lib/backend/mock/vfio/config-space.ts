@@ -2,6 +2,7 @@ import { fail } from '../errno.js';
 import { load, store } from '../hardware/config-bytes.js';
 import type { HardwareFunction } from '../hardware/function.js';
 import * as pci from '../pci.js';
+import type { Profile } from '../profile.js';
 import { Permissions } from './permissions.js';
 
 /** What writes of configuration space set in motion, and what they depend on. */
@@ -29,12 +30,12 @@ export class ConfigSpace {
   #barsWritten = false;
   #intxDisabled = false;
 
-  constructor(hardware: HardwareFunction, events: ConfigEvents) {
+  constructor(hardware: HardwareFunction, profile: Profile, events: ConfigEvents) {
     const { config } = hardware;
     this.size = config.size;
     this.#hardware = hardware;
     this.#events = events;
-    this.#permissions = new Permissions(config);
+    this.#permissions = new Permissions(config, profile);
     this.#shadow = new DataView(new ArrayBuffer(this.size));
     for (let offset = 0; offset < this.size; offset += 4) {
       store(this.#shadow, offset, 4, config.get(offset, 4));
@@ -59,6 +60,11 @@ export class ConfigSpace {
 
   get interruptPin(): number {
     return load(this.#shadow, pci.PCI_INTERRUPT_PIN, 1);
+  }
+
+  /** From now on the MSI registers show what the host programmed. */
+  showMessage(): void {
+    this.#permissions.showMessage();
   }
 
   /** @throws VfioError EFAULT if any of it lies past the end, before anything is read */

@@ -1,7 +1,9 @@
-import type { DeviceInfo, HotResetInfo } from '../../contract.js';
+import type { DeviceInfo, HotResetInfo, Via } from '../../contract.js';
 import {
   VFIO_DEVICE_FLAGS_PCI,
   VFIO_DEVICE_FLAGS_RESET,
+  VFIO_PCI_HOT_RESET_FLAG_DEV_ID,
+  VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED,
   VFIO_PCI_NUM_IRQS,
   VFIO_PCI_NUM_REGIONS,
 } from '../../uapi.js';
@@ -9,41 +11,65 @@ import { fail } from '../errno.js';
 import { HardwareFunction, type Bus } from '../hardware/function.js';
 import { MockAddressSpace } from '../host/address-space.js';
 import type { HostInterrupts } from '../host/interrupts.js';
+import { ioas } from '../host/ioas.js';
+import type { DmaLimits } from '../host/limits.js';
+import { type1 } from '../host/type1.js';
 import type { DeviceModel } from '../models/model.js';
 import * as pci from '../pci.js';
+import type { Profile } from '../profile.js';
 import type { Work } from '../work.js';
 import { ConfigSpace } from './config-space.js';
 import { Features } from './features.js';
 import { Interrupts } from './interrupts.js';
 import { Ioeventfds } from './ioeventfds.js';
+import { Pasids } from './pasids.js';
 import { Regions } from './regions.js';
 
 /** The machine that a device is plugged into. */
 export interface Machine {
   readonly work: Work;
   readonly interrupts: HostInterrupts;
+  readonly limits: DmaLimits;
 }
 
-/** A function as vfio-pci has it after the first open, by the way of groups. */
+/** Where a function is, and what it is reached by. */
+export interface Place {
+  readonly group: number;
+  readonly via: Via;
+  readonly profile: Profile;
+  readonly machine: Machine;
+}
+
+/** Object id that iommufd gives the first device; 1 is its address space. */
+const DEVICE_ID = 2;
+
+/** A function as vfio-pci has it after the first open. */
 export class VfioDevice {
+  readonly group: number;
+  readonly via: Via;
   readonly addressSpace: MockAddressSpace;
   readonly config: ConfigSpace;
   readonly regions: Regions;
   readonly interrupts: Interrupts;
-  readonly features = new Features();
+  readonly features: Features;
   readonly ioeventfds: Ioeventfds;
+  readonly pasids: Pasids;
   readonly #hardware: HardwareFunction;
   readonly #machine: Machine;
 
-  constructor(name: string, model: DeviceModel, machine: Machine) {
-    this.addressSpace = new MockAddressSpace(name);
+  constructor(name: string, model: DeviceModel, { group, via, profile, machine }: Place) {
+    const { limits } = machine;
+    this.group = group;
+    this.via = via;
+    const rules = via === 'group' ? type1(profile, limits) : ioas;
+    this.addressSpace = new MockAddressSpace(name, rules, limits);
     this.#machine = machine;
     const hardware = new HardwareFunction(model, this.#bus());
     this.#hardware = hardware;
     // As the firmware of a PC leaves it, but for bus mastering (vfio_pci_core_enable()).
     const command = pci.PCI_COMMAND_IO | pci.PCI_COMMAND_MEMORY | pci.PCI_COMMAND_SERR;
     hardware.writeConfig(pci.PCI_COMMAND, 2, command);
-    this.config = new ConfigSpace(hardware, {
+    this.config = new ConfigSpace(hardware, profile, {
       disableIntx: (disabled) => {
         this.interrupts.intx.userDisabled(disabled);
       },
@@ -54,9 +80,18 @@ export class VfioDevice {
       msiQueueSize: () => this.interrupts.msiQueueSize,
     });
     const msix = model.shape.capabilities.find((capability) => capability.name === 'msix');
-    this.regions = new Regions(hardware, this.config, msix);
-    this.interrupts = new Interrupts(hardware, this.config, machine.interrupts);
-    this.ioeventfds = new Ioeventfds(hardware, this.config, this.regions);
+    this.regions = new Regions(hardware, this.config, msix, profile);
+    this.interrupts = new Interrupts(hardware, this.config, machine.interrupts, profile);
+    this.ioeventfds = new Ioeventfds(hardware, this.config, this.regions, profile);
+    this.features = new Features(profile, {
+      bars: { barSize: (index) => hardware.barSize(index), isMemory: () => true },
+      hasVirtualFunctions: false,
+      hasMsi: hardware.capability('msi') !== null,
+      showMessage: () => {
+        this.config.showMessage();
+      },
+    });
+    this.pasids = new Pasids(via, profile);
   }
 
   /** Where windows read and write. */
@@ -90,13 +125,15 @@ export class VfioDevice {
   }
 
   /** The device is alone on its bus and in its group. */
-  hotResetInfo(name: string, group: number): HotResetInfo {
-    return { flags: 0, devices: [{ name, id: group }] };
+  hotResetInfo(name: string): HotResetInfo {
+    if (this.via === 'group') return { flags: 0, devices: [{ name, id: this.group }] };
+    const flags = VFIO_PCI_HOT_RESET_FLAG_DEV_ID | VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED;
+    return { flags, devices: [{ name, id: DEVICE_ID }] };
   }
 
-  /** @param groups - how many the caller names; one is affected */
+  /** @param groups - how many the caller names; one is affected. The other way names none. */
   hotReset(groups: number): void {
-    if (groups > 1) fail('EINVAL', 'VFIO_DEVICE_PCI_HOT_RESET');
+    if (this.via === 'group' && groups > 1) fail('EINVAL', 'VFIO_DEVICE_PCI_HOT_RESET');
     this.reset();
   }
 

@@ -4,71 +4,114 @@ import {
   VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP,
   VFIO_DEVICE_FEATURE_LOW_POWER_EXIT,
   VFIO_DEVICE_FEATURE_MASK,
+  VFIO_DEVICE_FEATURE_PCI_VF_TOKEN,
   VFIO_DEVICE_FEATURE_PROBE,
   VFIO_DEVICE_FEATURE_SET,
 } from '../../uapi.js';
 import { fail } from '../errno.js';
 import { eventfdArgument } from '../eventfd.js';
+import type { Profile } from '../profile.js';
+import { DMA_BUF_HEADER, exportDmaBuf, type Exportable } from './dma-buf.js';
 
 const FEATURE = 'VFIO_DEVICE_FEATURE';
+/** VFIO_DEVICE_FEATURE_DMA_BUF, and on other kernels VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT. */
+const ELEVEN = 11;
 const VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2 = 12;
+const UUID_SIZE = 16;
 const KNOWN_BITS =
   VFIO_DEVICE_FEATURE_MASK |
   VFIO_DEVICE_FEATURE_GET |
   VFIO_DEVICE_FEATURE_SET |
   VFIO_DEVICE_FEATURE_PROBE;
 
-/**
- * VFIO_DEVICE_FEATURE of Linux 7.2 without VFIO_PCI_DMABUF (a dma-buf is a file descriptor, and
- * the mock makes none), for a function without virtual functions and without migration.
- */
+/** What features do to a device, and ask of it. */
+export interface FeatureTarget {
+  readonly bars: Exportable;
+  /** Whether it is a physical function of SR-IOV. */
+  readonly hasVirtualFunctions: boolean;
+  readonly hasMsi: boolean;
+  /** From now on the MSI registers show the message that the host programmed. */
+  showMessage(): void;
+}
+
+/** VFIO_DEVICE_FEATURE, for a function without migration. */
 export class Features {
+  readonly #profile: Profile;
+  readonly #target: FeatureTarget;
   #lowPower = false;
+
+  constructor(profile: Profile, target: FeatureTarget) {
+    this.#profile = profile;
+    this.#target = target;
+  }
 
   /** Whether the user let go of the device: what is mapped is then out of reach. */
   get lowPower(): boolean {
     return this.#lowPower;
   }
 
-  /** @throws VfioError ENOTTY for a feature the device has not, EINVAL for a wrong request */
+  /**
+   * @returns 0, or a file descriptor for DMA_BUF
+   * @throws VfioError ENOTTY for a feature the device has not, EINVAL for a wrong request
+   */
   use(flags: number, data: Uint8Array): number {
     const get = (flags & VFIO_DEVICE_FEATURE_GET) !== 0;
     const set = (flags & VFIO_DEVICE_FEATURE_SET) !== 0;
     const probe = (flags & VFIO_DEVICE_FEATURE_PROBE) !== 0;
     if ((flags & ~KNOWN_BITS) !== 0 || (get && set && !probe)) fail('EINVAL', FEATURE);
     switch (flags & VFIO_DEVICE_FEATURE_MASK) {
+      case VFIO_DEVICE_FEATURE_PCI_VF_TOKEN:
+        if (!this.#target.hasVirtualFunctions) fail('ENOTTY', FEATURE);
+        // There are no virtual functions for the token to guard.
+        checked(flags, data, VFIO_DEVICE_FEATURE_SET, UUID_SIZE);
+        return 0;
       case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY:
-        if (settable(flags, data, 0)) this.#enter();
+        if (checked(flags, data, VFIO_DEVICE_FEATURE_SET, 0)) this.#enter();
         return 0;
       case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP:
-        if (settable(flags, data, 8)) this.#enterWithWakeup(data);
+        if (checked(flags, data, VFIO_DEVICE_FEATURE_SET, 8)) enterWithWakeup(data);
         return 0;
       case VFIO_DEVICE_FEATURE_LOW_POWER_EXIT:
-        if (settable(flags, data, 0)) this.#lowPower = false;
+        if (checked(flags, data, VFIO_DEVICE_FEATURE_SET, 0)) this.#lowPower = false;
         return 0;
       case VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2:
-        return fail('EINVAL', FEATURE);
+        return fail(this.#profile.precopyInfo ? 'EINVAL' : 'ENOTTY', FEATURE);
+      case ELEVEN:
+        return this.#useEleven(flags, data);
       default:
         return fail('ENOTTY', FEATURE);
     }
+  }
+
+  /** DMA_BUF, which is read, or MSI_NOVIRT, which is set, or neither. */
+  #useEleven(flags: number, data: Uint8Array): number {
+    const { dmabuf, novirt } = this.#profile;
+    if (dmabuf) {
+      const asked = checked(flags, data, VFIO_DEVICE_FEATURE_GET, DMA_BUF_HEADER);
+      return asked ? exportDmaBuf(data, this.#target.bars) : 0;
+    }
+    if (!novirt || !this.#target.hasMsi) fail('ENOTTY', FEATURE);
+    if (checked(flags, data, VFIO_DEVICE_FEATURE_SET, 0)) this.#target.showMessage();
+    return 0;
   }
 
   #enter(): void {
     if (this.#lowPower) fail('EINVAL', FEATURE);
     this.#lowPower = true;
   }
-
-  /** The data holds a file descriptor, and none of those is an eventfd of the mock. */
-  #enterWithWakeup(data: Uint8Array): void {
-    const fd = new DataView(data.buffer, data.byteOffset).getInt32(0, true);
-    if (eventfdArgument(fd, FEATURE) === null) fail('EINVAL', FEATURE);
-  }
 }
 
-/** vfio_check_feature() for one that can only be set. @returns false if it was a probe */
-function settable(flags: number, data: Uint8Array, size: number): boolean {
-  if ((flags & VFIO_DEVICE_FEATURE_GET) !== 0) fail('EINVAL', FEATURE);
+/** The data holds a file descriptor, and none of those is an eventfd of the mock. */
+function enterWithWakeup(data: Uint8Array): void {
+  const fd = new DataView(data.buffer, data.byteOffset).getInt32(0, true);
+  if (eventfdArgument(fd, FEATURE) === null) fail('EINVAL', FEATURE);
+}
+
+/** vfio_check_feature() for one of a single direction. @returns false if it was a probe */
+function checked(flags: number, data: Uint8Array, direction: number, size: number): boolean {
+  const both = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET;
+  if ((flags & both & ~direction) !== 0) fail('EINVAL', FEATURE);
   if ((flags & VFIO_DEVICE_FEATURE_PROBE) !== 0) return false;
-  if ((flags & VFIO_DEVICE_FEATURE_SET) === 0 || data.length < size) fail('EINVAL', FEATURE);
+  if ((flags & direction) === 0 || data.length < size) fail('EINVAL', FEATURE);
   return true;
 }

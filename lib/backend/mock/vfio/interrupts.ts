@@ -17,6 +17,7 @@ import {
 import { fail } from '../errno.js';
 import type { HardwareFunction } from '../hardware/function.js';
 import type { HostInterrupts } from '../host/interrupts.js';
+import type { Profile } from '../profile.js';
 import type { ConfigSpace } from './config-space.js';
 import { Intx } from './intx.js';
 import { ACTIONS, SET_IRQS, validate } from './irq-request.js';
@@ -33,20 +34,31 @@ export class Interrupts {
   readonly intx: Intx;
   readonly #msi: MessageInterrupts | null;
   readonly #msix: MessageInterrupts | null;
-  readonly #error = new Notification();
-  readonly #request = new Notification();
+  readonly #error: Notification;
+  readonly #request: Notification;
 
-  constructor(hardware: HardwareFunction, config: ConfigSpace, host: HostInterrupts) {
+  constructor(
+    hardware: HardwareFunction,
+    config: ConfigSpace,
+    host: HostInterrupts,
+    { dynamicMsix, strictDescriptor }: Profile,
+  ) {
     const msi = hardware.capability('msi');
     const msix = hardware.capability('msix');
     this.#config = config;
     this.#express = hardware.capability('pcie') !== null;
     this.#msiSource = msi === null ? null : msiSource(hardware, msi);
     this.#msixSource =
-      msix === null || hardware.msix === null ? null : msixSource(hardware, msix, hardware.msix);
+      msix === null || hardware.msix === null
+        ? null
+        : msixSource(hardware, msix, hardware.msix, dynamicMsix);
     this.intx = new Intx(hardware, () => config.intxDisabled);
-    this.#msi = this.#msiSource === null ? null : new MessageInterrupts(this.#msiSource, host);
-    this.#msix = this.#msixSource === null ? null : new MessageInterrupts(this.#msixSource, host);
+    const messages = (source: MessageSource | null) =>
+      source === null ? null : new MessageInterrupts(source, host, !dynamicMsix);
+    this.#msi = messages(this.#msiSource);
+    this.#msix = messages(this.#msixSource);
+    this.#error = new Notification(strictDescriptor);
+    this.#request = new Notification(strictDescriptor);
   }
 
   get msiActive(): boolean {
@@ -107,6 +119,15 @@ export class Interrupts {
   restore(): void {
     this.#msi?.restore();
     this.#msix?.restore();
+  }
+
+  /** The end of an index, if it is enabled. */
+  disable(index: number): void {
+    if (index === VFIO_PCI_INTX_IRQ_INDEX) this.intx.disable();
+    else if (index === VFIO_PCI_MSI_IRQ_INDEX) this.#msi?.disable();
+    else if (index === VFIO_PCI_MSIX_IRQ_INDEX) this.#msix?.disable();
+    else if (index === VFIO_PCI_ERR_IRQ_INDEX) this.#error.clear();
+    else if (index === VFIO_PCI_REQ_IRQ_INDEX) this.#request.clear();
   }
 
   close(): void {

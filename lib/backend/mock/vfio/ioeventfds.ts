@@ -3,6 +3,7 @@ import { VFIO_PCI_BAR5_REGION_INDEX } from '../../uapi.js';
 import { fail } from '../errno.js';
 import { mockEventfd } from '../eventfd.js';
 import type { HardwareFunction } from '../hardware/function.js';
+import type { Profile } from '../profile.js';
 import { Virqfd } from '../virqfd.js';
 import type { ConfigSpace } from './config-space.js';
 import type { Regions } from './regions.js';
@@ -21,9 +22,16 @@ export class Ioeventfds {
   readonly #hardware: HardwareFunction;
   readonly #config: ConfigSpace;
   readonly #regions: Regions;
+  readonly #wide: boolean;
   readonly #entries: Entry[] = [];
 
-  constructor(hardware: HardwareFunction, config: ConfigSpace, regions: Regions) {
+  constructor(
+    hardware: HardwareFunction,
+    config: ConfigSpace,
+    regions: Regions,
+    { wideIoeventfd }: Profile,
+  ) {
+    this.#wide = wideIoeventfd;
     this.#hardware = hardware;
     this.#config = config;
     this.#regions = regions;
@@ -36,9 +44,8 @@ export class Ioeventfds {
     if (end > this.#hardware.barSize(region)) fail('EINVAL', IOEVENTFD);
     const table = this.#regions.msixTable(region);
     if (table !== null && offset < table.end && end > table.start) fail('EINVAL', IOEVENTFD);
-    // Before 7.2 the kernel takes 64-bit writes where it has an accessor for them.
-    if (width === 8) fail('EINVAL', IOEVENTFD);
-    const data = Number(BigInt.asUintN(8 * width, value));
+    if (width === 8 && !this.#wide) fail('EINVAL', IOEVENTFD);
+    const data = BigInt.asUintN(8 * width, value);
     const key = `${region} ${offset} ${width} ${value}`;
     const found = this.#entries.findIndex((entry) => entry.key === key);
     if (eventfd === null) {
@@ -50,7 +57,9 @@ export class Ioeventfds {
     if (found >= 0) fail('EEXIST', IOEVENTFD);
     if (this.#entries.length >= LIMIT) fail('ENOSPC', IOEVENTFD);
     const virqfd = new Virqfd(mockEventfd(eventfd), () => {
-      if (this.#config.memoryEnabled) this.#hardware.writeBar(region, offset, width, data);
+      if (!this.#config.memoryEnabled) return;
+      if (width === 8) this.#hardware.writeBar64(region, offset, data);
+      else this.#hardware.writeBar(region, offset, width, Number(data));
     });
     this.#entries.push({ key, virqfd });
   }

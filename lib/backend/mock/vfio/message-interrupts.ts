@@ -13,15 +13,18 @@ import type { MessageSource } from './message-source.js';
 export class MessageInterrupts {
   readonly #source: MessageSource;
   readonly #host: HostInterrupts;
+  readonly #fixed: boolean;
   /** Handles of the host; those of vectors stay until the index is disabled. */
   readonly #handles = new Map<number, number>();
   readonly #triggers = new Map<number, MockEventfd>();
   #active = false;
   #enabledWith = 1;
 
-  constructor(source: MessageSource, host: HostInterrupts) {
+  /** @param fixed - whether a request is checked against the vectors that were enabled */
+  constructor(source: MessageSource, host: HostInterrupts, fixed: boolean) {
     this.#source = source;
     this.#host = host;
+    this.#fixed = fixed;
   }
 
   get active(): boolean {
@@ -52,6 +55,7 @@ export class MessageInterrupts {
     if (!this.#active && !free) fail('EINVAL', SET_IRQS);
     if ((flags & VFIO_IRQ_SET_DATA_EVENTFD) !== 0) return this.#setEventfds(request);
     if (!this.#active) fail('EINVAL', SET_IRQS);
+    if (this.#fixed && start + count > this.#enabledWith) fail('EINVAL', SET_IRQS);
     for (let i = 0; i < count; i++) {
       const wanted = none || ((flags & VFIO_IRQ_SET_DATA_BOOL) !== 0 && bool(i));
       if (wanted) this.#triggers.get(start + i)?.raise();
@@ -111,6 +115,8 @@ export class MessageInterrupts {
 
   /** A failure takes what was bound from the start of the block with it. */
   #setBlock({ start, count, eventfd }: IrqRequest): void {
+    const beyond = start >= this.#enabledWith || start + count > this.#enabledWith;
+    if (this.#fixed && beyond) fail('EINVAL', SET_IRQS);
     for (let i = 0; i < count; i++) {
       try {
         this.#setVector(start + i, eventfd(i));

@@ -59,11 +59,12 @@ export function msixSource(
   hardware: HardwareFunction,
   offset: number,
   table: MsixTable,
+  growable: boolean,
 ): MessageSource {
   const control = offset + pci.PCI_MSIX_FLAGS;
   return {
     vectors: table.vectors,
-    growable: true,
+    growable,
     maskable: true,
     get powered() {
       return hardware.powerState === 0;

@@ -5,13 +5,22 @@ import { SET_IRQS, type IrqRequest } from './irq-request.js';
 
 /** ERR or REQ: an eventfd for something that the host has to tell. */
 export class Notification {
+  readonly #strict: boolean;
   #trigger: MockEventfd | null = null;
+
+  /** @param strict - whether a descriptor below -1 is refused, and not ignored */
+  constructor(strict: boolean) {
+    this.#strict = strict;
+  }
 
   set({ flags, count, bool, eventfd }: IrqRequest): void {
     if ((flags & VFIO_IRQ_SET_DATA_EVENTFD) !== 0) {
       const value = count === 0 ? undefined : eventfd(0);
-      if (value === undefined || (typeof value === 'number' && value < -1))
-        fail('EINVAL', SET_IRQS);
+      if (value === undefined) return fail('EINVAL', SET_IRQS);
+      if (typeof value === 'number' && value < -1) {
+        if (this.#strict) fail('EINVAL', SET_IRQS);
+        return;
+      }
       this.#trigger = eventfdArgument(value, SET_IRQS);
     } else if ((flags & VFIO_IRQ_SET_DATA_BOOL) !== 0) {
       if (count === 0) fail('EINVAL', SET_IRQS);

@@ -1,5 +1,6 @@
 import type { ConfigBytes } from '../hardware/config-bytes.js';
 import * as pci from '../pci.js';
+import type { Profile } from '../profile.js';
 
 /** Of which capability a byte is; a byte of none is the function's own. */
 export type Owner = 'header' | 'pm' | 'msi' | 'msix' | 'pcie' | 'extended' | null;
@@ -8,8 +9,9 @@ const ALL = 0xffff_ffff;
 const NONE = 0;
 
 /** Bytes that vfio-pci covers of a capability; MSI: 64 bits, without masks. */
-const LENGTH = { pm: 8, msi: 14, msix: 12, pcie: 0x34 } as const;
-const NAMES: readonly (readonly [id: number, name: keyof typeof LENGTH])[] = [
+const LENGTH = { pm: 8, msi: 14, msix: 12 } as const;
+type CapabilityName = keyof typeof LENGTH | 'pcie';
+const NAMES: readonly (readonly [id: number, name: CapabilityName])[] = [
   [pci.PCI_CAP_ID_PM, 'pm'],
   [pci.PCI_CAP_ID_MSI, 'msi'],
   [pci.PCI_CAP_ID_MSIX, 'msix'],
@@ -27,7 +29,7 @@ export class Permissions {
   readonly #owners: Owner[];
   readonly #starts = new Map<Owner, number>([['header', 0]]);
 
-  constructor(config: ConfigBytes) {
+  constructor(config: ConfigBytes, { expressLength }: Profile) {
     this.virtual = new Uint8Array(config.size);
     this.writable = new Uint8Array(config.size).fill(0xff);
     this.#owners = new Array<Owner>(config.size).fill(null);
@@ -43,7 +45,7 @@ export class Permissions {
       const id = config.get(offset, 1);
       const name = NAMES.find(([known]) => known === id)?.[1];
       if (name !== undefined) {
-        this.#claim(name, offset, LENGTH[name]);
+        this.#claim(name, offset, name === 'pcie' ? expressLength : LENGTH[name]);
         this.#capability(name, offset);
       }
       offset = config.get(offset + pci.PCI_CAP_LIST_NEXT, 1);
@@ -69,6 +71,14 @@ export class Permissions {
     let end = offset + 1;
     while (end % 4 !== 0 && this.owner(end) === owner) end++;
     return end - offset;
+  }
+
+  /** VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT: the message is the host's, and not to be written. */
+  showMessage(): void {
+    const at = this.start('msi');
+    this.#set(at + pci.PCI_MSI_ADDRESS_LO, 4, NONE, NONE);
+    this.#set(at + pci.PCI_MSI_ADDRESS_HI, 4, NONE, NONE);
+    this.#set(at + pci.PCI_MSI_DATA_64, 2, NONE, NONE);
   }
 
   #claim(owner: Owner, start: number, length: number): void {
@@ -98,7 +108,7 @@ export class Permissions {
     this.#set(pci.PCI_INTERRUPT_PIN, 1, ALL, NONE);
   }
 
-  #capability(name: keyof typeof LENGTH, at: number): void {
+  #capability(name: CapabilityName, at: number): void {
     this.#set(at, 2, ALL, NONE);
     switch (name) {
       case 'pm': {

@@ -1,4 +1,4 @@
-import type { RegionInfo } from '../../contract.js';
+import type { RegionInfo, Width } from '../../contract.js';
 import {
   VFIO_PCI_BAR5_REGION_INDEX,
   VFIO_PCI_CONFIG_REGION_INDEX,
@@ -16,6 +16,7 @@ import { fail } from '../errno.js';
 import type { HardwareFunction } from '../hardware/function.js';
 import type { MsixShape } from '../models/model.js';
 import { PCI_MSIX_ENTRY_SIZE } from '../pci.js';
+import type { Profile } from '../profile.js';
 import type { ConfigSpace } from './config-space.js';
 
 const READ_WRITE = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
@@ -31,8 +32,15 @@ export class Regions {
   readonly #hardware: HardwareFunction;
   readonly #config: ConfigSpace;
   readonly #msix: MsixShape | undefined;
+  readonly #widest: 4 | 8;
 
-  constructor(hardware: HardwareFunction, config: ConfigSpace, msix: MsixShape | undefined) {
+  constructor(
+    hardware: HardwareFunction,
+    config: ConfigSpace,
+    msix: MsixShape | undefined,
+    { widestAccess }: Profile,
+  ) {
+    this.#widest = widestAccess;
     this.#hardware = hardware;
     this.#config = config;
     this.#msix = msix;
@@ -69,7 +77,7 @@ export class Regions {
     const hole = this.msixTable(index);
     for (let done = 0; done < length;) {
       const at = offset + done;
-      const width = nextWidth(at, length - done, hole);
+      const width = nextWidth(at, length - done, hole, this.#widest);
       if (width === 0) {
         const end = Math.min(length, (hole?.end ?? 0) - offset);
         into.fill(0xff, done, end);
@@ -95,7 +103,7 @@ export class Regions {
     const hole = this.msixTable(index);
     for (let done = 0; done < length;) {
       const at = offset + done;
-      const width = nextWidth(at, length - done, hole);
+      const width = nextWidth(at, length - done, hole, this.#widest);
       if (width === 0) {
         done = Math.min(length, (hole?.end ?? 0) - offset);
         continue;
@@ -143,13 +151,13 @@ export class Regions {
 }
 
 /** Width of the next access: the largest that is aligned and stays out of the hole; 0 in it. */
-function nextWidth(at: number, left: number, hole: Span | null): 0 | 1 | 2 | 4 | 8 {
+function nextWidth(at: number, left: number, hole: Span | null, widest: 4 | 8): 0 | Width {
   let most = left;
   if (hole !== null && at < hole.end) {
     if (at >= hole.start) return 0;
     most = Math.min(left, hole.start - at);
   }
-  if (most >= 8 && at % 8 === 0) return 8;
+  if (widest === 8 && most >= 8 && at % 8 === 0) return 8;
   if (most >= 4 && at % 4 === 0) return 4;
   return most >= 2 && at % 2 === 0 ? 2 : 1;
 }

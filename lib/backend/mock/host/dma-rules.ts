@@ -1,0 +1,36 @@
+import type { IovaRange } from '../../contract.js';
+import type { Mappings } from './mappings.js';
+
+/** What an x86 host has: 48 bits without the addresses that are interrupts. */
+export const RANGES: readonly IovaRange[] = [
+  { start: 0n, end: 0xfedf_ffffn },
+  { start: 0xfef0_0000n, end: 0xffff_ffff_ffffn },
+];
+
+/** Whether a range lies within what a device can reach. */
+export function isUsable(iova: bigint, last: bigint): boolean {
+  return RANGES.some(({ start, end }) => start <= iova && last <= end);
+}
+
+/** What is to be mapped. */
+export interface DmaRequest {
+  /** Where in the memory it begins, in bytes. */
+  readonly offset: number;
+  readonly size: bigint;
+  readonly iova: bigint;
+  /** VFIO_DMA_MAP_FLAG_*. */
+  readonly flags: number;
+}
+
+/** One of the two interfaces to the IOMMU: what it refuses, and how. */
+export interface DmaRules {
+  /** The calls' names, for errors. */
+  readonly mapCall: string;
+  readonly unmapCall: string;
+  /** Bit n set: pages of 2^n bytes can be mapped. */
+  readonly pageSizes: bigint;
+  /** @throws VfioError for a request that is wrong by itself, or beside what is mapped */
+  checkMap(mappings: Mappings, request: DmaRequest): void;
+  /** @returns bytes unmapped */
+  unmap(mappings: Mappings, iova: bigint, size: bigint, flags: number): bigint;
+}

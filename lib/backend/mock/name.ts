@@ -1,0 +1,67 @@
+import { VfioError } from '../../errors.js';
+import { KERNEL_VERSIONS, profileOf, type Profile, type ProfileOptions } from './profile.js';
+
+export const PREFIX = 'mock:';
+
+/** The name of an imitated device, taken apart. */
+export interface MockName {
+  /** What is imitated. */
+  readonly model: string;
+  /** Which of several devices of a model: what follows a `#`. */
+  readonly label: string;
+  readonly profile: Profile;
+  /** The same for all names that mean the same device. */
+  readonly key: string;
+}
+
+const SWITCH = ['on', 'off'] as const;
+const VALUES: Readonly<Record<keyof ProfileOptions, readonly string[]>> = {
+  kernel: KERNEL_VERSIONS,
+  dmabuf: SWITCH,
+  novirt: SWITCH,
+  via: ['group', 'cdev'],
+};
+
+/**
+ * Takes `'mock:nvme#2?kernel=6.1&dmabuf=off'` apart.
+ *
+ * @throws VfioError EINVAL for a key or a value that is not known
+ */
+export function parseName(name: string): MockName {
+  const [device = '', ...rest] = name.slice(PREFIX.length).split('?');
+  const [model = '', label = ''] = device.split('#', 2);
+  const values = new Map<string, string>();
+  for (const setting of rest.join('?').split('&')) {
+    if (setting === '') continue;
+    const [key = '', value = ''] = setting.split('=', 2);
+    const known = Object.hasOwn(VALUES, key) ? VALUES[key as keyof ProfileOptions] : undefined;
+    if (known === undefined) refuse(name, `'${key}' is none of ${Object.keys(VALUES).join(', ')}`);
+    if (!known.includes(value)) refuse(name, `${key} is ${known.join(' or ')}, not '${value}'`);
+    if (values.has(key)) refuse(name, `${key} is given twice`);
+    values.set(key, value);
+  }
+  const isOn = (key: keyof ProfileOptions) =>
+    values.has(key) ? values.get(key) === 'on' : undefined;
+  const options = {
+    kernel: values.get('kernel'),
+    dmabuf: isOn('dmabuf'),
+    novirt: isOn('novirt'),
+    via: values.get('via'),
+  } as ProfileOptions;
+  try {
+    const profile = profileOf(options);
+    const { version, dmabuf, novirt } = profile;
+    return { model, label, profile, key: `${device} ${version} ${dmabuf} ${novirt}` };
+  } catch (error) {
+    return refuse(name, (error as RangeError).message);
+  }
+}
+
+function refuse(name: string, message: string): never {
+  throw new VfioError({
+    code: 'EINVAL',
+    message,
+    path: name,
+    hint: 'A name is mock:<model>, and behind it settings like ?kernel=6.1&novirt=on.',
+  });
+}

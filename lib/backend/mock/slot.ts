@@ -1,0 +1,63 @@
+import { VfioError } from '../../errors.js';
+import type { DeviceConnection, Via } from '../contract.js';
+import { MockConnection } from './connection.js';
+import type { DeviceModel } from './models/model.js';
+import type { Profile } from './profile.js';
+import { VfioDevice, type Machine } from './vfio/device.js';
+
+/**
+ * A place of an imitated machine, and the function in it. Who opens it while it is open shares
+ * what is there, as by a second descriptor of a group; with nobody, it is as after power-on.
+ */
+export class Slot {
+  /** IOMMU group: it has one of its own. */
+  readonly group: number;
+  readonly #model: DeviceModel;
+  readonly #profile: Profile;
+  readonly #machine: Machine;
+  #device: VfioDevice | null = null;
+  #holders = 0;
+
+  constructor(group: number, model: DeviceModel, profile: Profile, machine: Machine) {
+    this.group = group;
+    this.#model = model;
+    this.#profile = profile;
+    this.#machine = machine;
+  }
+
+  /**
+   * @param name - what the caller calls it
+   * @throws VfioError ENOENT if there is no such way in; EBUSY if it is open by the other; EINVAL
+   *   for a second open of the character device
+   */
+  open(name: string, via: Via): DeviceConnection {
+    if (via === 'cdev' && !this.#profile.cdev) {
+      throw new VfioError({
+        code: 'ENOENT',
+        syscall: 'open',
+        path: '/dev/iommu',
+        hint: `Linux ${this.#profile.version} has no character devices: use via=group.`,
+      });
+    }
+    const device = (this.#device ??= new VfioDevice(name, this.#model, {
+      group: this.group,
+      via,
+      profile: this.#profile,
+      machine: this.#machine,
+    }));
+    this.#checkWay(name, device.via, via);
+    this.#holders++;
+    return new MockConnection(name, device, this.#machine, () => {
+      if (--this.#holders > 0) return;
+      this.#device = null;
+      device.close();
+    });
+  }
+
+  #checkWay(name: string, open: Via, wanted: Via): void {
+    if (this.#holders === 0 || (open === 'group' && wanted === 'group')) return;
+    if (wanted === 'group') throw new VfioError({ code: 'EBUSY', syscall: 'open', path: name });
+    const code = open === 'group' ? 'EBUSY' : 'EINVAL';
+    throw new VfioError({ code, syscall: 'VFIO_DEVICE_BIND_IOMMUFD', path: name });
+  }
+}

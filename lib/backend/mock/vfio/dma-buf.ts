@@ -1,0 +1,49 @@
+import { openSync } from 'node:fs';
+import { devNull } from 'node:os';
+import { VFIO_PCI_ROM_REGION_INDEX } from '../../uapi.js';
+import { PAGE_SIZE, U64_MAX } from '../checks.js';
+import { fail } from '../errno.js';
+
+const FEATURE = 'VFIO_DEVICE_FEATURE';
+const PAGE = BigInt(PAGE_SIZE);
+/** struct vfio_device_feature_dma_buf without its ranges, and one of those. */
+export const DMA_BUF_HEADER = 16;
+const RANGE = 16;
+
+/** What can be exported of a BAR, in bytes. */
+export interface Exportable {
+  barSize(index: number): number;
+  /** Whether it is memory and not I/O ports. */
+  isMemory(index: number): boolean;
+}
+
+/**
+ * Checks a VFIO_DEVICE_FEATURE_DMA_BUF as vfio_pci_core_feature_dma_buf() does.
+ *
+ * @returns a file descriptor that stands for the dma-buf: it can be passed on and closed, nothing
+ *   else
+ */
+export function exportDmaBuf(data: Uint8Array, bars: Exportable): number {
+  const view = new DataView(data.buffer, data.byteOffset, data.length);
+  const region = view.getUint32(0, true);
+  const flags = view.getUint32(8, true);
+  const count = view.getUint32(12, true);
+  if (count === 0 || flags !== 0) fail('EINVAL', FEATURE);
+  const size = region < VFIO_PCI_ROM_REGION_INDEX ? BigInt(bars.barSize(region)) : 0n;
+  if (size === 0n) fail('ENODEV', FEATURE);
+  const ranges: { offset: bigint; length: bigint }[] = [];
+  for (let i = 0; i < count; i++) {
+    const at = DMA_BUF_HEADER + i * RANGE;
+    // The kernel would read on, in memory that is not ours.
+    if (at + RANGE > data.length) fail('EFAULT', FEATURE);
+    const range = { offset: view.getBigUint64(at, true), length: view.getBigUint64(at + 8, true) };
+    ranges.push(range);
+  }
+  for (const { offset, length } of ranges) {
+    if (length === 0n || offset % PAGE !== 0n || length % PAGE !== 0n) fail('EINVAL', FEATURE);
+    if (offset + length > U64_MAX) fail('EOVERFLOW', FEATURE);
+  }
+  const outside = ranges.some(({ offset, length }) => offset + length > size);
+  if (outside || !bars.isMemory(region)) fail('EINVAL', FEATURE);
+  return openSync(devNull, 'r');
+}

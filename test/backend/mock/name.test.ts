@@ -1,0 +1,59 @@
+import test from 'ava';
+import { VfioError } from '../../../lib/errors.js';
+import { mockBackend } from '../../../lib/backend/mock/index.js';
+import { parseName } from '../../../lib/backend/mock/name.js';
+import { profileOf } from '../../../lib/backend/mock/profile.js';
+
+test('a plain name means the newest kernel, by groups, with DMA_BUF', (t) => {
+  const { model, profile } = parseName('mock:nvme');
+  t.is(model, 'nvme');
+  t.deepEqual(profile, profileOf());
+  t.like(profile, { version: '7.2', via: 'group', dmabuf: true, novirt: false });
+});
+
+test('settings are read in any order', (t) => {
+  const { model, profile } = parseName('mock:edu?via=cdev&dmabuf=off&kernel=6.12&novirt=on');
+  t.is(model, 'edu');
+  t.like(profile, { version: '6.12', via: 'cdev', dmabuf: false, novirt: true });
+  t.is(parseName('mock:edu?').profile.version, '7.2');
+});
+
+test('a label is for one of several devices of a model', (t) => {
+  t.like(parseName('mock:edu#left?kernel=6.1'), { model: 'edu', label: 'left' });
+  t.not(parseName('mock:edu#1').key, parseName('mock:edu#2').key);
+  const [left, right, again] = ['#left', '#right', '#left'].map((label) =>
+    mockBackend.openSync(`mock:edu${label}`, {}),
+  );
+  left?.store(0, 4, 4, 1);
+  t.is(again?.load(0, 4, 4), 0xffff_fffe);
+  t.is(right?.load(0, 4, 4), 0);
+  const group = (device: typeof left) => device?.getHotResetInfo().devices[0]?.id;
+  t.not(group(left), group(right));
+  for (const device of [left, right, again]) device?.close();
+});
+
+test('names that mean the same device have the same key', (t) => {
+  const key = (name: string) => parseName(name).key;
+  t.is(key('mock:edu'), key('mock:edu?kernel=7.2&via=cdev'));
+  t.is(key('mock:edu?kernel=6.1'), key('mock:edu?dmabuf=on&kernel=6.1'));
+  t.not(key('mock:edu'), key('mock:nvme'));
+  t.not(key('mock:edu'), key('mock:edu?kernel=6.12'));
+  t.not(key('mock:edu'), key('mock:edu?novirt=on'));
+});
+
+test('what is not known is told, with what there is', (t) => {
+  for (const [name, expected] of [
+    ['mock:nvme?kernel=5.10', /kernel is 6\.1 or 6\.12 or 7\.2, not '5\.10'/],
+    ['mock:nvme?kernel', /kernel is .*, not ''/],
+    ['mock:nvme?dmabuf=yes', /dmabuf is on or off/],
+    ['mock:nvme?via=window', /via is group or cdev/],
+    ['mock:nvme?kernle=6.1', /'kernle' is none of kernel, dmabuf, novirt, via/],
+    ['mock:nvme?__proto__=1', /'__proto__' is none of/],
+    ['mock:nvme?kernel=6.1&kernel=6.1', /kernel is given twice/],
+    ['mock:nvme?dmabuf=on&novirt=on', /same feature number/],
+  ] as const) {
+    const error = t.throws(() => mockBackend.openSync(name, {}), { instanceOf: VfioError });
+    t.like(error, { code: 'EINVAL', path: name });
+    t.regex(error.message, expected);
+  }
+});
