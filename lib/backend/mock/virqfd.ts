@@ -9,6 +9,7 @@ export class Virqfd implements EventfdWatcher {
   readonly #eventfd: MockEventfd;
   readonly #handler: () => void;
   readonly #onClosed: () => void;
+  #running = false;
 
   constructor(eventfd: MockEventfd, handler: () => void, onClosed: () => void = () => undefined) {
     this.#eventfd = eventfd;
@@ -19,7 +20,11 @@ export class Virqfd implements EventfdWatcher {
   }
 
   signalled(): void {
-    if (this.#eventfd.take() !== 0n) this.#handler();
+    if (this.#eventfd.take() === 0n || this.#running) return;
+    // The kernel hands the work on: a handler that signals its own eventfd does not nest.
+    this.#running = true;
+    this.#handler();
+    this.#running = false;
   }
 
   closed(): void {
