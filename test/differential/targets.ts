@@ -20,6 +20,8 @@ export interface Target {
   readonly bars: readonly Bar[];
   /** Brings what survives a reset to a known state. */
   readonly prologue: readonly Op[];
+  /** Makes the device let go of its interrupt pin; empty if no script makes it assert the pin. */
+  readonly releasePin: readonly Op[];
   /** What only this device does. */
   readonly steps: fc.Arbitrary<Step>;
 }

@@ -9,6 +9,7 @@ export class Virqfd implements EventfdWatcher {
   readonly #eventfd: MockEventfd;
   readonly #handler: () => void;
   readonly #onClosed: () => void;
+  #running = false;
 
   constructor(eventfd: MockEventfd, handler: () => void, onClosed: () => void = () => undefined) {
     this.#eventfd = eventfd;
@@ -21,7 +22,11 @@ export class Virqfd implements EventfdWatcher {
   signalled(): void {
     // Whoever came first has taken the count: all of them are told.
     this.#eventfd.take();
+    if (this.#running) return;
+    // The kernel hands the work on: a handler that signals its own eventfd does not nest.
+    this.#running = true;
     this.#handler();
+    this.#running = false;
   }
 
   closed(): void {

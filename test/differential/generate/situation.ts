@@ -1,10 +1,15 @@
 import type { Op } from '../script.js';
+import { setCommand } from '../targets/ops.js';
 import type { Target } from '../targets.js';
+import { Activity } from './activity.js';
 
 /** Part of a script, which depends on what came before. */
 export type Step = (situation: Situation) => readonly Op[];
 
+const INTX = 0;
+const ENABLE = 0x24;
 const COMMAND = 4;
+const COMMAND_AT_OPEN = 0x103;
 const COMMAND_MEMORY = 0x2;
 const PM_CONTROL = 4;
 const PM_STATE = 0x3;
@@ -20,6 +25,7 @@ export class Situation {
   readonly target: Target;
   /** The interrupt index that most of the script is about. */
   readonly index: number;
+  readonly #activity: Activity;
   readonly #buffers = new Set<string>();
   readonly #eventfds: string[] = [];
   readonly #counters = new Map<string, number>();
@@ -30,6 +36,7 @@ export class Situation {
   constructor(target: Target, index: number) {
     this.target = target;
     this.index = index;
+    this.#activity = new Activity(target.vectors);
   }
 
   get vectors(): number {
@@ -50,12 +57,36 @@ export class Situation {
     this.#counters.set(name, value);
   }
 
+  /** What makes sure that the device's registers answer. */
+  wake(): Op[] {
+    if (this.#answering) return [];
+    const { pm } = this.target.capabilities;
+    const d0 = { op: 'write', region: CONFIG, offset: (pm ?? 0) + PM_CONTROL, data: '0000' };
+    return [
+      { op: 'feature', flags: FEATURE_SET | LOW_POWER_EXIT },
+      ...(pm === undefined ? [] : [d0]),
+      setCommand(COMMAND_AT_OPEN),
+    ];
+  }
+
+  /** What makes sure that an interrupt index is enabled. */
+  enable(index: number): Op[] {
+    return [...this.wake(), ...this.#activity.enable(index)];
+  }
+
   /** The operation as it can be sent, with what it needs before it. */
   settle(op: Op): Op[] {
-    const needed = this.#buffer(op.op === 'dma_map' ? op.buffer : op.name, op);
-    const safe = this.#safe(op);
-    this.#follow(safe);
-    return [...needed, safe];
+    const ready = [
+      ...this.#buffer(op.op === 'dma_map' ? op.buffer : op.name, op),
+      ...this.#quiet(op),
+    ];
+    const all = [...ready, this.#safe(op)];
+    for (const one of all) this.#follow(one);
+    return all;
+  }
+
+  get #answering(): boolean {
+    return this.#decoding && this.#powered && this.#awake;
   }
 
   #buffer(name: unknown, { op }: Op): Op[] {
@@ -65,24 +96,33 @@ export class Situation {
     return [{ op: 'buffer', name, size: BUFFER_SIZE }];
   }
 
+  /**
+   * The interrupt controller of QEMU's machine forgets a pin that is asserted before anybody
+   * listens to it, as no real one does. So nobody begins to listen to an asserted pin.
+   */
+  #quiet({ op, index, flags }: Op): Op[] {
+    const enabling = op === 'set_irqs' && index === INTX && ((flags as number) & ENABLE) === ENABLE;
+    const { releasePin } = this.target;
+    if (!enabling || releasePin.length === 0) return [];
+    if (this.#activity.isCertainly(INTX) || !this.#activity.mayEnable(INTX)) return [];
+    return [...this.wake(), ...releasePin];
+  }
+
   /** Mapped registers that do not answer would be a bus error: the file is asked instead. */
   #safe(op: Op): Op {
-    if (this.#decoding && this.#powered && this.#awake) return op;
+    if (this.#answering) return op;
     const { region, offset, width } = op;
     if (op.op === 'mmio_read') return { op: 'read', region, offset, length: width };
     if (op.op !== 'mmio_write') return op;
     const digits = BigInt(op.value as string)
       .toString(16)
       .padStart(2 * (width as number), '0');
-    return {
-      op: 'write',
-      region,
-      offset,
-      data: Buffer.from(digits, 'hex').reverse().toString('hex'),
-    };
+    const data = Buffer.from(digits, 'hex').reverse().toString('hex');
+    return { op: 'write', region, offset, data };
   }
 
   #follow(op: Op): void {
+    this.#activity.follow(op, this.#powered && this.#awake);
     if (op.op === 'reset') this.#powered = true;
     else if (op.op === 'write' && op.region === CONFIG) this.#followConfig(op);
     else if (op.op === 'feature') this.#followFeature(op.flags as number);

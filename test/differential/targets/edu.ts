@@ -129,6 +129,7 @@ export const edu: Target = {
     setCommand(COMMAND_AT_OPEN),
     { op: 'dma_unmap', iova: IOVA, size: PAGE, flags: 0 },
   ],
+  releasePin: [store(ACKNOWLEDGE, 0xffffffff)],
   steps: fc.oneof(
     { weight: 6, arbitrary: raise },
     { weight: 3, arbitrary: acknowledge },
