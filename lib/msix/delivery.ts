@@ -261,10 +261,15 @@ export class Delivery {
     const backing = this.#backingOf(vector);
     if (backing === undefined) return null;
     this.#tellRoute(vector);
-    // What fires while it moves is kept, and is one delivery with what was pending before.
+    const own = vector - backing.offset;
+    // What fires while it moves is kept, and is one delivery with what was pending before; so is
+    // what the device has pending itself, and sends.
     this.#state[vector] = IDLE;
+    if (this.#table.isPending(vector) && backing.source.poll?.(own) === true) {
+      this.#table.takePending(vector);
+    }
     try {
-      backing.request(vector - backing.offset, this.consumer(vector));
+      backing.request(own, this.consumer(vector));
     } catch (error) {
       this.#fail(backing, vector);
       return error as Error;

@@ -64,6 +64,10 @@ export class MsixTable {
     return this.#pending[index] ?? 0;
   }
 
+  isPending(vector: number): boolean {
+    return (this.pendingWord(vector >>> 5) & (1 << (vector & 31))) !== 0;
+  }
+
   setPending(vector: number): void {
     const index = vector >>> 5;
     this.#pending[index] = this.pendingWord(index) | (1 << (vector & 31));

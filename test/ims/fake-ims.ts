@@ -1,0 +1,160 @@
+import {
+  type Eventfd,
+  type EventSet,
+  type HostInterrupt,
+  type HostVectors,
+  type Message,
+  type SlotStorage,
+  VfioError,
+} from 'vfio/mock';
+import type { Schedule } from '../vectors/schedule.js';
+
+const MASK = 1;
+const PENDING = 2;
+const IGNORE = 4;
+const PASID_ENABLE = 8;
+
+/** What the scheduler of interleavings is told; a test without one leaves it out. */
+type Steps = Pick<Schedule, 'step' | 'createEventfd' | 'createEventSet'>;
+
+/** Interrupts of a host: a message is an address, and goes to the eventfd bound there or nowhere. */
+export class FakeHost implements HostVectors {
+  readonly #bound = new Map<bigint, Eventfd>();
+  readonly affinity = new Map<bigint, readonly number[]>();
+  /** Messages that nobody took. */
+  blocked = 0;
+  #next = 0n;
+  binds = 0;
+  failAt = -1;
+
+  constructor(
+    readonly steps: Steps,
+    readonly capacity = Infinity,
+  ) {}
+
+  get used(): number {
+    return this.#bound.size;
+  }
+
+  send({ address }: Message): void {
+    const eventfd = this.#bound.get(address);
+    if (eventfd === undefined) this.blocked++;
+    else eventfd.signal();
+  }
+
+  allocate(target: Eventfd): HostInterrupt {
+    if (this.used >= this.capacity) throw new VfioError({ code: 'ENOSPC' });
+    const address = 0xfee0_0000n + 0x20n * this.#next++;
+    this.#bind(address, target);
+    return {
+      message: { address, data: 0 },
+      bind: (next) => {
+        this.#bind(address, next);
+      },
+      getAffinity: () => [...(this.affinity.get(address) ?? [])],
+      setAffinity: (cpus) => {
+        this.affinity.set(address, cpus);
+      },
+      close: () => {
+        this.steps.step();
+        this.#bound.delete(address);
+        this.steps.step();
+      },
+    };
+  }
+
+  createEventfd(): Eventfd {
+    return this.steps.createEventfd();
+  }
+
+  createEventSet(capacity: number): EventSet {
+    return this.steps.createEventSet(capacity);
+  }
+
+  /** The old handler is freed before the new one is there. */
+  #bind(address: bigint, target: Eventfd): void {
+    this.steps.step();
+    this.#bound.delete(address);
+    this.steps.step();
+    if (this.binds++ === this.failAt) throw new VfioError({ code: 'ENOSPC' });
+    this.#bound.set(address, target);
+    this.steps.step();
+  }
+}
+
+/**
+ * A device with an interrupt message store as DSA has it: 16 bytes a slot, pending bits that
+ * software cannot write. Work names a slot and has the PASID of whoever submitted it.
+ */
+export class FakeIms {
+  readonly words: Uint32Array;
+  /** Writes to a slot that was not masked, other than of its mask bit. */
+  liveChanges = 0;
+  /** Work that was refused: its PASID is not the slot's. */
+  refused = 0;
+
+  constructor(
+    readonly host: FakeHost,
+    readonly slots: number,
+  ) {
+    this.words = new Uint32Array(slots * 4);
+    for (let slot = 0; slot < slots; slot++) this.words[slot * 4 + 3] = MASK;
+  }
+
+  /** The slots as registers; each access is a step. */
+  get registers(): SlotStorage {
+    const { steps } = this.host;
+    return {
+      size: this.words.byteLength,
+      read32: (offset) => {
+        steps.step();
+        return this.words[offset / 4] ?? 0;
+      },
+      write32: (offset, value) => {
+        steps.step();
+        const index = offset / 4;
+        const changed =
+          ((this.words[index] ?? 0) ^ value) & ~(index % 4 === 3 ? MASK | PENDING : 0);
+        if ((this.control(index >>> 2) & MASK) === 0 && changed !== 0) this.liveChanges++;
+        const pending = index % 4 === 3 ? (this.words[index] ?? 0) & PENDING : 0;
+        this.words[index] = index % 4 === 3 ? (value & ~PENDING) | pending : value;
+        this.settle(index >>> 2);
+        steps.step();
+      },
+    };
+  }
+
+  control(slot: number): number {
+    return this.words[slot * 4 + 3] ?? 0;
+  }
+
+  /** PASID that the slot lets through; null if it checks none. */
+  pasid(slot: number): number | null {
+    return (this.control(slot) & PASID_ENABLE) === 0 ? null : this.control(slot) >>> 12;
+  }
+
+  /** Whether work of that PASID may interrupt by the slot. */
+  permits(slot: number, pasid: number | null): boolean {
+    return (this.control(slot) & IGNORE) !== 0 || this.pasid(slot) === pasid;
+  }
+
+  /** Work completes. @returns whether it may interrupt */
+  complete(slot: number, pasid: number | null): boolean {
+    if (!this.permits(slot, pasid)) {
+      this.refused++;
+      return false;
+    }
+    this.words[slot * 4 + 3] = this.control(slot) | PENDING;
+    this.settle(slot);
+    return true;
+  }
+
+  settle(slot: number): void {
+    const control = this.control(slot);
+    if ((control & PENDING) === 0 || (control & MASK) !== 0) return;
+    this.words[slot * 4 + 3] = control & ~PENDING;
+    const at = slot * 4;
+    const address = (BigInt(this.words[at + 1] ?? 0) << 32n) | BigInt(this.words[at] ?? 0);
+    this.host.send({ address, data: this.words[at + 2] ?? 0 });
+  }
+}

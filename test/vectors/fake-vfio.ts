@@ -1,0 +1,161 @@
+import { type DeviceConnection, type Eventfd, type IrqSet, VfioError } from 'vfio/mock';
+import type { Schedule } from './schedule.js';
+
+const MSIX = 2;
+const NORESIZE = 8;
+const NONE = 1;
+const PBA = 0x3000;
+
+export interface FakeOptions {
+  readonly vectors: number;
+  readonly growable?: boolean;
+  /** How many vectors the host can serve at once. */
+  readonly capacity?: number;
+  /** The bind that fails, counted from 0. */
+  readonly failAt?: number;
+}
+
+interface Entry {
+  masked: boolean;
+  pending: boolean;
+  eventfd: Eventfd | null;
+  allocated: boolean;
+}
+
+/**
+ * A device with MSI-X and the vfio-pci over it, in the steps that the kernel takes: a vector is
+ * masked, its handler freed, the next one requested, and unmasked. What fires while it is masked is
+ * pending in the device; while MSI-X is disabled the device uses its pin.
+ */
+export class FakeVfio {
+  readonly calls: IrqSet[] = [];
+  /** Handlers that were freed by disabling the index. */
+  torn = 0;
+  enabled = false;
+  /** Whether the driver of the device has MSI-X enabled, as far as it knows. */
+  driverEnabled = false;
+  binds = 0;
+  readonly entries: Entry[];
+  readonly connection: DeviceConnection;
+
+  constructor(
+    readonly schedule: Schedule,
+    readonly options: FakeOptions,
+  ) {
+    this.entries = Array.from({ length: options.vectors }, () => ({
+      masked: true,
+      pending: false,
+      eventfd: null,
+      allocated: false,
+    }));
+    this.connection = this.#connect();
+  }
+
+  fire(vector: number): void {
+    const entry = this.#entry(vector);
+    if (!this.enabled) {
+      // A driver that disabled MSI-X itself does not expect messages.
+      if (this.driverEnabled) this.schedule.fired(vector, 'pin');
+      return;
+    }
+    this.schedule.fired(vector);
+    entry.pending = true;
+    this.#deliver(entry);
+  }
+
+  #deliver(entry: Entry): void {
+    if (!this.enabled || entry.masked || !entry.pending) return;
+    entry.pending = false;
+    entry.eventfd?.signal();
+  }
+
+  #set(set: IrqSet): number {
+    this.calls.push(set);
+    this.schedule.step();
+    if ((set.flags & NONE) !== 0) {
+      this.#disable();
+      return 0;
+    }
+    if (!this.enabled) {
+      for (let v = 0; v < set.start + set.count; v++) this.#entry(v).allocated = true;
+      this.schedule.step();
+      this.enabled = true;
+      this.schedule.step();
+    }
+    for (let i = 0; i < set.count; i++) this.#bind(set.start + i, set.eventfds?.[i] ?? null);
+    return 0;
+  }
+
+  #bind(vector: number, eventfd: Eventfd | number | null): void {
+    const entry = this.#entry(vector);
+    entry.masked = true;
+    this.schedule.step();
+    entry.eventfd = null;
+    this.schedule.step();
+    if (eventfd === null || typeof eventfd === 'number') return;
+    if (!entry.allocated && this.options.growable !== true) throw error('EINVAL');
+    const full = this.#served >= (this.options.capacity ?? Infinity);
+    if (this.binds++ === this.options.failAt || full) throw error('ENOSPC');
+    entry.allocated = true;
+    entry.eventfd = eventfd;
+    this.schedule.step();
+    entry.masked = false;
+    this.#deliver(entry);
+    this.schedule.step();
+  }
+
+  #disable(): void {
+    if (!this.enabled) throw error('EINVAL');
+    for (const entry of this.entries) {
+      entry.masked = true;
+      if (entry.eventfd !== null) this.torn++;
+      entry.eventfd = null;
+      entry.allocated = false;
+      this.schedule.step();
+    }
+    this.enabled = false;
+    this.schedule.step();
+  }
+
+  get #served(): number {
+    return this.entries.filter(({ eventfd }) => eventfd !== null).length;
+  }
+
+  #entry(vector: number): Entry {
+    const entry = this.entries[vector];
+    if (entry === undefined) throw new RangeError(`vector ${vector}`);
+    return entry;
+  }
+
+  #connect(): DeviceConnection {
+    const { growable, vectors } = this.options;
+    const parts: Partial<DeviceConnection> = {
+      name: 'fake',
+      getIrqInfo: () => ({
+        index: MSIX,
+        flags: 1 | (growable === true ? 0 : NORESIZE),
+        count: vectors,
+      }),
+      setIrqs: (set) => this.#set(set),
+      createEventfd: () => this.schedule.createEventfd(),
+      createEventSet: (capacity) => this.schedule.createEventSet(capacity),
+      read: (_region, _offset, into) => {
+        into.set([0x10], 0x06);
+        into.set([0x40], 0x34);
+        into.set([0x11, 0, vectors - 1, 0, 0, 0x20, 0, 0, 0, PBA >> 8, 0, 0], 0x40);
+        return into.length;
+      },
+      load: (_region, offset) => {
+        const first = (offset - PBA) * 8;
+        return this.entries
+          .slice(first, first + 32)
+          .reduce((bits, { pending }, i) => (pending ? bits | (1 << i) : bits), 0);
+      },
+    };
+    return parts as DeviceConnection;
+  }
+}
+
+function error(code: string): VfioError {
+  return new VfioError({ code, syscall: 'VFIO_DEVICE_SET_IRQS' });
+}
