@@ -131,6 +131,9 @@ function run(args: string[], environment: Record<string, string>): Promise<Outco
   });
 }
 
+/** Where the headers of Node-API are. */
+export const nodeApi = join(root, 'node_modules/node-api-headers/include');
+
 /** Compiles files of native/ with the compiler that built the addon. */
 export function compile(to: string, flags: readonly string[], ...sources: string[]): void {
   const paths = sources.map((source) => join(root, 'native', source));

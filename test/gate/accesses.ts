@@ -1,0 +1,215 @@
+// Runs under the gate (native/test/gate.cc) in a Node of its own: makes every access of the public
+// register API in every shape of program that a compiler could take for an opportunity, and prints
+// which of them were not exactly the accesses that were asked for.
+//   node --allow-natives-syntax [flags] accesses.js <gate.node> <folder> <tier>
+import { truncateSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { compileFunction } from 'node:vm';
+import type { RegisterWindow, Width } from '../../lib/backend/contract.js';
+import { MappedWindow } from '../../lib/backend/kernel/window.js';
+import { native } from '../../lib/native/binding.js';
+
+interface Gate {
+  watch(address: bigint, size: number): void;
+  unwatch(): ArrayBuffer;
+}
+
+/** What V8 compiled a shape with; natural: as far as it gets by itself. */
+export type Tier = 'interpreter' | 'baseline' | 'maglev' | 'turbofan' | 'natural';
+
+/** What is printed, as one line of JSON. */
+export interface Result {
+  shapes: number;
+  accesses: number;
+  /** Shapes that were not exact, with what was seen. */
+  deviations: string[];
+  /** What was seen of accesses that are known not to be exact. */
+  controls: string[];
+}
+
+type Shape = (target: unknown, n: number) => unknown;
+
+const [, , gatePath = '', folder = '', tier] = process.argv;
+const gate = createRequire(import.meta.url)(gatePath) as Gate;
+
+const PAGE = 4096;
+const OFFSET = 16;
+const CALLS = 5;
+const TURNS = 60;
+const WARM_MS = 10_000;
+/** How long V8 may take for its last tier, which it does not use for everything. */
+const NATURAL_MS = 200;
+
+/** Bits of %GetOptimizationStatus; V8 14 has one less, below them all. */
+const BIT: Readonly<Record<Tier, number>> = {
+  natural: 4,
+  maglev: 5,
+  turbofan: 6,
+  interpreter: 7,
+  baseline: 15,
+};
+const BITS_LESS = Number.parseInt(process.versions.v8) >= 14 ? 1 : 0;
+const statusOf = compileFunction('return %GetOptimizationStatus(shape);', ['shape']) as (
+  shape: Shape,
+) => number;
+const isIn = (shape: Shape, which: Tier) =>
+  (statusOf(shape) & (1 << (BIT[which] - BITS_LESS))) !== 0;
+
+/**
+ * Programs, with what each does to the register, a letter an access. R is a read and W a write of
+ * it; those with a loop do it n times.
+ */
+const SHAPES: readonly (readonly [body: string, accesses: string])[] = [
+  ['return R;', 'r'],
+  ['R;', 'r'],
+  ['const a = R; const b = R; return a === b;', 'rr'],
+  ['let a, b; do { a = R; b = R; } while (a !== b); return a;', 'rr'],
+  ['return R & MASK;', 'r'],
+  ['R; R; return R;', 'rrr'],
+  ['W;', 'w'],
+  ['W; W;', 'ww'],
+  ['W; return R;', 'wr'],
+  ['R; W; R;', 'rwr'],
+  ['U;', 'rw'],
+  ['for (let i = 0; i < n; i++) R;', 'r'],
+  ['let s = ZERO; for (let i = 0; i < n; i++) s = R; return s;', 'r'],
+  ['let s = ZERO; for (let i = 0; i < n; i++) s ^= R; return s;', 'r'],
+  ['let s = ZERO; for (let i = 0; i < n; i++) { s += R; s += R; } return s;', 'rr'],
+  ['for (let i = 0; i < n; i++) if (R === OTHER) return i;', 'r'],
+  ['for (let i = 0; i < n && R !== OTHER; i++);', 'r'],
+  ['for (let i = 0; i < n; i++) W;', 'w'],
+  ['for (let i = 0; i < n; i++) { W; W; }', 'ww'],
+  ['for (let i = 0; i < n; i++) { W; if (R === OTHER) return i; }', 'wr'],
+  ['for (let i = 0; i < n; i++) U;', 'rw'],
+];
+
+function shapesOf(width: Width): [string, Shape, string][] {
+  const suffix = width === 8 ? 'n' : '';
+  const bits = 8 * width;
+  const read = `target.read${bits}(${OFFSET})`;
+  const terms: Readonly<Record<string, string>> = {
+    R: read,
+    W: `target.write${bits}(${OFFSET}, 5${suffix})`,
+    U: `target.write${bits}(${OFFSET}, ${read} | 4${suffix})`,
+    MASK: `0x7f${suffix}`,
+    ZERO: `0${suffix}`,
+    OTHER: `9${suffix}`,
+  };
+  return SHAPES.map(([text, accesses]) => {
+    const body = text.replace(/\b[A-Z]+\b/g, (word) => terms[word] ?? word);
+    return [body, compileFunction(body, ['target', 'n']) as Shape, accesses];
+  });
+}
+
+interface Access {
+  kind: string;
+  width: number;
+  offset: number;
+}
+
+/** What a shape does to memory that nobody can touch. */
+function observe(address: bigint, run: () => void): Access[] {
+  gate.watch(address, PAGE);
+  try {
+    run();
+  } finally {
+    seen = gate.unwatch();
+  }
+  const words = new Uint32Array(seen, 0, (seen.byteLength - 16) / 4);
+  return Array.from({ length: words.length / 3 }, (_, i) => {
+    const [kind = 0, width = 0, offset = 0] = words.subarray(3 * i);
+    const unknown = Buffer.from(seen, seen.byteLength - 16).toString('hex');
+    return { kind: [unknown, 'r', 'w', 'x'][kind] ?? '', width, offset };
+  });
+}
+let seen: ArrayBuffer;
+
+/** Calls it until V8 has compiled it as far as it shall be. */
+function warm(shape: Shape, target: unknown): void {
+  const start = performance.now();
+  const reached = () => {
+    if (tier !== 'natural') return isIn(shape, tier as Tier);
+    const late = performance.now() - start > NATURAL_MS;
+    return isIn(shape, 'turbofan') || (late && isIn(shape, 'natural'));
+  };
+  do {
+    for (let i = 0; i < 200; i++) shape(target, TURNS);
+    if (performance.now() - start > WARM_MS) throw new Error(`not in the tier: ${String(shape)}`);
+  } while (!reached());
+}
+
+const result: Result = { shapes: 0, accesses: 0, deviations: [], controls: [] };
+
+/** @param expected - the accesses of one call, a letter each */
+function check(name: string, expected: string, width: number, run: () => void): void {
+  const accesses = observe(address, () => {
+    for (let i = 0; i < CALLS; i++) run();
+  });
+  result.shapes++;
+  result.accesses += accesses.length;
+  const wanted = expected.repeat(CALLS);
+  const kinds = accesses.map(({ kind }) => kind).join('');
+  const right = accesses.every((access) => access.width === width);
+  if (kinds === wanted && right) return;
+  const counts = new Map<string, number>();
+  for (const access of accesses) {
+    const what = `${access.kind}${access.width}@${access.offset}`;
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
+  const got = [...counts].map(([what, count]) => `${count} ${what}`).join(', ');
+  result.deviations.push(`${name}: ${wanted.length} of ${width} wanted, got ${got || 'none'}`);
+}
+
+const calls = native();
+const path = join(folder, 'registers');
+writeFileSync(path, new Uint8Array(PAGE));
+const mapping = calls.mapRegion(calls.open(path, true), 0, PAGE, true);
+const address = calls.addressOf(new Uint8Array(mapping.buffer));
+const window: RegisterWindow = new MappedWindow(calls, mapping, true, () => undefined);
+
+/** Every shape of every width. */
+function checkAll(when: string): void {
+  for (const width of [1, 2, 4, 8] as const) {
+    for (const [body, shape, accesses] of shapesOf(width)) {
+      window.writeBlock(OFFSET, new Uint8Array(8), 8);
+      warm(shape, window);
+      const turns = body.startsWith('for') || body.includes(' for ') ? TURNS : 1;
+      check(`${when}: ${body}`, accesses.repeat(turns), width, () => shape(window, TURNS));
+    }
+    const block = new Uint8Array(64);
+    const times = block.length / width;
+    check(`${when}: readBlock of ${width}`, 'r'.repeat(times), width, () => {
+      window.readBlock(OFFSET, block, width);
+    });
+    check(`${when}: writeBlock of ${width}`, 'w'.repeat(times), width, () => {
+      window.writeBlock(OFFSET, block, width);
+    });
+  }
+}
+
+checkAll('new');
+// Its views are others now.
+truncateSync(path, 0);
+window.read32(0);
+truncateSync(path, PAGE);
+window.read32(0);
+checkAll('restored');
+
+// What the API would be without its care. If the gate does not see these it sees nothing.
+const bare = new Uint32Array(mapping.buffer);
+const view = new DataView(mapping.buffer);
+const controls: [string, unknown, string][] = [
+  ['target[4];', bare, 'r'],
+  ['return target.getUint32(16, true);', view, 'r'],
+  ['Atomics.store(target, 4, 5);', bare, 'w'],
+];
+const exact = result.deviations.length;
+for (const [body, target, accesses] of controls) {
+  const shape = compileFunction(body, ['target', 'n']) as Shape;
+  warm(shape, target);
+  check(body, accesses, 4, () => shape(target, TURNS));
+}
+result.controls = result.deviations.splice(exact);
+
+console.log(JSON.stringify(result));

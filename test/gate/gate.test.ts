@@ -1,0 +1,83 @@
+// Each call of the register API is one access of its width, whatever V8 makes of the program.
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import { compile, nodeApi, temporaryFolder } from '../native/helpers.js';
+import type { Result, Tier } from './accesses.js';
+import { nodeOf } from './nodes.js';
+
+const PROGRAM = fileURLToPath(new URL('accesses.js', import.meta.url));
+const SHAPES = 2 * 4 * 23 + 3;
+
+/** How to make V8 stay in a tier. */
+const FLAGS: Readonly<Record<Tier, readonly string[]>> = {
+  interpreter: ['--no-sparkplug', '--no-maglev', '--no-turbofan'],
+  baseline: ['--always-sparkplug', '--no-maglev', '--no-turbofan'],
+  maglev: ['--maglev', '--no-turbofan'],
+  turbofan: ['--no-maglev'],
+  natural: [],
+};
+
+/** What the gate has to see of plain, DataView and Atomics accesses, by the tier. */
+const SEEN: Readonly<Record<Tier, RegExp>> = {
+  interpreter: /getUint32.*got 5 r1@16, 5 r1@17, 5 r1@18, 5 r1@19 .*store.*got 5 x4@16/,
+  baseline: /getUint32.*got 5 r1@16, 5 r1@17, 5 r1@18, 5 r1@19 .*store.*got 5 x4@16/,
+  maglev: /target\[4\].*got none .*store.*got 5 x4@16/,
+  turbofan: /target\[4\].*got none .*store.*got 5 x4@16/,
+  natural: /target\[4\].*got none .*store.*got 5 x4@16/,
+};
+
+/** Compilers that V8 has and does not use yet. */
+const TO_COME = [
+  ['--turbolev'],
+  ['--turbolev-future'],
+  ['--maglev-licm', '--maglev-range-analysis'],
+  ['--maglev-future'],
+  ['--future'],
+];
+
+const current = Number.parseInt(process.versions.node);
+const majors = process.env.VFIO_TEST_FULL === undefined ? [current] : [20, 22, 24, 26];
+// Single-stepping is written for it.
+const gated = process.arch === 'x64' ? test.serial : test.serial.skip;
+let gate = '';
+
+test.before(() => {
+  if (process.arch !== 'x64') return;
+  gate = join(temporaryFolder(), 'gate.node');
+  const flags = ['-Wall', '-Wextra', '-Werror', '-shared', '-fPIC', '-I', nodeApi];
+  compile(gate, flags, 'test/gate.cc');
+});
+
+function run(node: string, tier: Tier, flags: readonly string[]): Result {
+  const args = ['--allow-natives-syntax', ...flags, PROGRAM, gate, temporaryFolder(), tier];
+  return JSON.parse(execFileSync(node, args, { encoding: 'utf8' })) as Result;
+}
+
+for (const major of majors) {
+  const node = () => (major === current ? process.execPath : nodeOf(major));
+  for (const [tier, flags] of Object.entries(FLAGS) as [Tier, string[]][]) {
+    // Before 24 it is not built in.
+    if (tier === 'maglev' && major < 24) continue;
+    gated(`Node ${major}, ${tier}: every access is exactly one`, (t) => {
+      t.timeout(180_000);
+      const { shapes, accesses, deviations, controls } = run(node(), tier, flags);
+      t.log(`${shapes} shapes, ${accesses} accesses`);
+      t.deepEqual(deviations, []);
+      t.is(shapes, SHAPES);
+      t.regex(controls.join(' '), SEEN[tier]);
+    });
+  }
+  if (major < 24) continue;
+  for (const flags of TO_COME) {
+    gated(`Node ${major}, ${flags.join(' ')}: every access is exactly one`, (t) => {
+      t.timeout(180_000);
+      const options = execFileSync(node(), ['--v8-options'], { encoding: 'utf8' });
+      const known = flags.filter((flag) => options.includes(`${flag} (`));
+      const { accesses, deviations } = run(node(), 'natural', known);
+      t.log(`${known.join(' ') || 'none of the flags'}: ${accesses} accesses`);
+      t.deepEqual(deviations, []);
+    });
+  }
+}

@@ -1,0 +1,28 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/**
+ * The node of another major version, from the registry's package of it. It is downloaded the first
+ * time and kept in `$XDG_CACHE_HOME/vfio/nodes`; delete it there to have a newer one.
+ */
+export function nodeOf(major: number): string {
+  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+  const nodes = join(cache, 'vfio', 'nodes');
+  const node = join(nodes, String(major), 'package/bin/node');
+  if (existsSync(node)) return node;
+  mkdirSync(nodes, { recursive: true });
+  const scratch = mkdtempSync(join(nodes, `${major}-`));
+  try {
+    const spec = `node-linux-${process.arch}@${major}`;
+    execFileSync('npm', ['pack', '--silent', spec], { cwd: scratch });
+    const [archive = ''] = readdirSync(scratch);
+    execFileSync('tar', ['-xzf', archive], { cwd: scratch });
+    rmSync(join(scratch, archive));
+    renameSync(scratch, join(nodes, String(major)));
+    return node;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
