@@ -12,6 +12,7 @@ export const KERNEL = given !== undefined && existsSync(given) ? given : 'debian
 export interface ProgramOptions {
   devices: string[];
   qemuArgs: string[];
+  env?: Record<string, string>;
   /** Called with each line the program prints. */
   onLine?: (line: string) => void;
 }
@@ -22,7 +23,7 @@ export interface ProgramOptions {
  */
 export async function runProgram(
   name: string,
-  { devices, qemuArgs, onLine }: ProgramOptions,
+  { devices, qemuArgs, env = {}, onLine }: ProgramOptions,
 ): Promise<{ exitCode: number; lines: string[]; errors: string }> {
   const lines: string[] = [];
   let errors = '';
@@ -50,6 +51,7 @@ export async function runProgram(
     kernel: KERNEL,
     devices,
     qemuArgs,
+    env,
     timeout: 180_000,
     stdout,
     stderr,
