@@ -97,22 +97,20 @@ export class HostVector {
   }
 
   /**
-   * What fires while `run` runs is nobody's. Where slots share it, it is told to all of them, as
-   * always.
+   * What a masked slot sends while `run` runs is nobody's. The others that share it are masked
+   * meanwhile, and lose nothing.
    * @internal
    */
   discard(run: () => void): void {
-    if (this.#slots.size > 1) {
-      run();
-      return;
-    }
-    const target = this.#target;
+    const slots = [...this.#slots];
     const nowhere = this.#createEventfd();
     try {
+      for (const slot of slots) slot.pause();
       this.#interrupt.bind(nowhere);
       run();
-      this.#interrupt.bind(target);
+      this.#interrupt.bind(this.#target);
     } finally {
+      for (const slot of slots) slot.resume();
       nowhere.close();
     }
   }

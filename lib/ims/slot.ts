@@ -34,7 +34,7 @@ export class Slot {
   #message: Message | null = null;
   #live = false;
   #revoked = false;
-  /** What was pending when it was allocated is not its owner's. */
+  /** What is pending is not its owner's: it is dropped as soon as there is somewhere to drop it. */
   #stale: boolean;
   #freed = false;
 
@@ -95,9 +95,7 @@ export class Slot {
       this.#vector = vector;
       vector.join(this);
     }
-    if (!this.#stale) return;
-    this.#dropPending();
-    this.#stale = false;
+    if (this.#stale) this.#dropPending();
   }
 
   /** Writes the message again if the host has changed it. */
@@ -227,15 +225,20 @@ export class Slot {
     this.#handle = null;
   }
 
-  /** Masked: where software cannot clear the pending bit, the device sends it to nobody. */
+  /**
+   * The slot is masked. Where software cannot clear the pending bit, the device has to send it, to
+   * nobody; and without a message it cannot yet.
+   */
   #dropPending(): void {
     const { words } = this.#context;
     words.clearPending(this.index);
-    if (!words.isPending(this.index)) return;
-    this.#vector?.discard(() => {
-      words.setMask(this.index, false);
-      words.setMask(this.index, true);
-    });
+    if (words.isPending(this.index)) {
+      this.#vector?.discard(() => {
+        words.setMask(this.index, false);
+        words.setMask(this.index, true);
+      });
+    }
+    this.#stale = words.isPending(this.index);
   }
 
   #error(code: string, what: string): VfioError {

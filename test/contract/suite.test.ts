@@ -5,4 +5,5 @@ import './regions.js';
 import './dma.js';
 import './interrupts.js';
 import './features.js';
+import './virtual-msix.js';
 import './demo.js';

@@ -1,0 +1,101 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { PciDevice, RegisterWindow } from 'vfio';
+import { type NvmeCommand, QueuePair } from '../../lib/demo/nvme/queue.js';
+import * as nvme from '../../lib/demo/nvme/registers.js';
+import { enable } from './targets.js';
+
+const DEPTH = 16;
+const TIMEOUT_MS = 20_000;
+const NVM_FLUSH = 0x00;
+
+/** An NVMe controller whose completions are taken by hand, so that its interrupts are left to see. */
+export class PolledNvme {
+  readonly #admin: QueuePair;
+
+  private constructor(
+    readonly device: PciDevice,
+    readonly registers: RegisterWindow,
+    readonly stride: number,
+  ) {
+    this.#admin = this.#queue(0);
+  }
+
+  static async start(device: PciDevice): Promise<PolledNvme> {
+    enable(device);
+    const registers = device.bar(0).map();
+    const { doorbellStride } = nvme.decodeCapabilities(registers.read64(nvme.REG_CAP));
+    const controller = new PolledNvme(device, registers, doorbellStride);
+    await controller.#start();
+    return controller;
+  }
+
+  /** An I/O queue that interrupts by the vector of its number. */
+  async createQueue(id: number): Promise<QueuePair> {
+    const queue = this.#queue(id);
+    const size = ((DEPTH - 1) << 16) | id;
+    await this.run(this.#admin, {
+      opcode: nvme.ADMIN_CREATE_CQ,
+      prp1: queue.completionRing.iova,
+      cdw10: size,
+      cdw11: (id << 16) | 0b11,
+    });
+    await this.run(this.#admin, {
+      opcode: nvme.ADMIN_CREATE_SQ,
+      prp1: queue.submissionRing.iova,
+      cdw10: size,
+      cdw11: (id << 16) | 0b1,
+    });
+    return queue;
+  }
+
+  /** A command that completes, and interrupts once. */
+  async fire(queue: QueuePair): Promise<void> {
+    await this.run(queue, { opcode: NVM_FLUSH, nsid: 1 });
+  }
+
+  async run(queue: QueuePair, command: NvmeCommand): Promise<number> {
+    const done = queue.submit(command);
+    // The interrupt is what the tests look at, so the completion has to be looked for.
+    const look = setInterval(() => queue.drain(), 1);
+    try {
+      return await done;
+    } finally {
+      clearInterval(look);
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { registers } = this;
+    registers.write32(nvme.REG_CC, 0);
+    await this.#ready(0);
+    registers.write32(nvme.REG_AQA, ((DEPTH - 1) << 16) | (DEPTH - 1));
+    registers.write64(nvme.REG_ASQ, this.#admin.submissionRing.iova);
+    registers.write64(nvme.REG_ACQ, this.#admin.completionRing.iova);
+    registers.write32(nvme.REG_CC, nvme.CC_EN | nvme.CC_IOSQES_64 | nvme.CC_IOCQES_16);
+    await this.#ready(nvme.CSTS_RDY);
+    await this.run(this.#admin, {
+      opcode: nvme.ADMIN_SET_FEATURES,
+      cdw10: nvme.FEATURE_NUMBER_OF_QUEUES,
+      cdw11: (15 << 16) | 15,
+    });
+  }
+
+  async #ready(state: number): Promise<void> {
+    while ((this.registers.read32(nvme.REG_CSTS) & nvme.CSTS_RDY) !== state) await delay(1);
+  }
+
+  #queue(id: number): QueuePair {
+    return new QueuePair(
+      id,
+      DEPTH,
+      this.device.dma.allocateSync(DEPTH * nvme.SQ_ENTRY_SIZE),
+      this.device.dma.allocateSync(DEPTH * nvme.CQ_ENTRY_SIZE),
+      this.registers,
+      {
+        tail: nvme.REG_DOORBELLS + 2 * id * this.stride,
+        head: nvme.REG_DOORBELLS + (2 * id + 1) * this.stride,
+      },
+      TIMEOUT_MS,
+    );
+  }
+}

@@ -1,0 +1,234 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import test, { type ExecutionContext } from 'ava';
+import { type Eventfd, type EventSet, PhysicalSource, type PciDevice, VirtualMsix } from 'vfio';
+import { PolledNvme } from './nvme.js';
+import { enable, NVME, withDevice } from './targets.js';
+
+const MSIX = 2;
+const LOOPBACK = 0x21;
+const CONTROL = 12;
+const ENABLE = 0x8000;
+const FUNCTION_MASK = 0x4000;
+const PATIENCE_MS = 5000;
+/** Eventfds that a test uses beyond one a vector. */
+const SWAPS = 100;
+
+/** A guest on a table that the device's own vectors stand behind. */
+class Guest {
+  readonly msix: VirtualMsix;
+  readonly physical: PhysicalSource;
+  readonly #device: PciDevice;
+  readonly #events: EventSet;
+  readonly #eventfds = new Map<number, { slot: number; eventfd: Eventfd }>();
+  /** Vectors by the slots of the event set. */
+  readonly #vectors: number[] = [];
+  readonly #left: [number, bigint][] = [];
+  #nextSlot = 0;
+
+  constructor(device: PciDevice) {
+    const shape = device.config.details('msix');
+    if (shape === undefined) throw new Error('no MSI-X');
+    const { vectors, table, pba } = shape;
+    this.#device = device;
+    this.#events = device.connection.createEventSet(vectors + SWAPS);
+    this.physical = new PhysicalSource(device.connection);
+    this.msix = new VirtualMsix({
+      vectors,
+      table: { bar: table.bir, offset: table.offset },
+      pba: { bar: pba.bir, offset: pba.offset },
+    });
+    this.msix.attach(this.physical);
+    this.msix.on('failed', (_vector, error) => {
+      throw error;
+    });
+  }
+
+  /** A new eventfd for a vector. What came to the one before counts as delivered. */
+  connect(vector: number): void {
+    const before = this.#eventfds.get(vector);
+    const slot = this.#nextSlot++;
+    const eventfd = this.#device.createEventfd();
+    this.#events.add(slot, eventfd, true);
+    this.#vectors[slot] = vector;
+    this.#eventfds.set(vector, { slot, eventfd });
+    this.msix.connect(vector, eventfd);
+    if (before === undefined) return;
+    const count = before.eventfd.read();
+    if (count > 0n) this.#left.push([vector, count]);
+    this.#events.remove(before.slot);
+    before.eventfd.close();
+  }
+
+  control(bits: number): void {
+    this.msix.configWrite(2, 2, bits);
+  }
+
+  mask(vector: number, masked: boolean): void {
+    this.msix.tableWrite(vector * 16 + CONTROL, 4, masked ? 1 : 0);
+  }
+
+  /** As if the device had interrupted: the kernel signals what is bound. */
+  loopback(vector: number): void {
+    const { connection } = this.#device;
+    connection.setIrqs({ index: MSIX, flags: LOOPBACK, start: vector, count: 1 });
+  }
+
+  /** What was delivered within some time, as vector and count. */
+  delivered(timeoutMs: number): [number, bigint][] {
+    const left = this.#left.splice(0);
+    if (left.length > 0) return left;
+    const n = this.#events.wait(timeoutMs);
+    const { fired, counts } = this.#events;
+    return Array.from({ length: n }, (_, i) => [
+      this.#vectors[fired[i] ?? -1] ?? -1,
+      counts[i] ?? 0n,
+    ]);
+  }
+
+  /** Waits for the pending bit: the interrupt may still be under way. */
+  async pending(vector: number): Promise<void> {
+    const until = performance.now() + PATIENCE_MS;
+    while (!this.msix.pending(vector)) {
+      if (performance.now() > until) throw new Error(`vector ${vector} does not become pending`);
+      await delay(1);
+    }
+  }
+
+  close(): void {
+    this.physical.close();
+    this.#events.close();
+    for (const { eventfd } of this.#eventfds.values()) eventfd.close();
+  }
+}
+
+async function withGuest(
+  t: ExecutionContext,
+  body: (guest: Guest, device: PciDevice) => unknown,
+): Promise<void> {
+  await withDevice(t, NVME, async (device) => {
+    enable(device);
+    const guest = new Guest(device);
+    t.log(guest.physical.growable ? 'grows' : 'NORESIZE');
+    try {
+      guest.control(ENABLE);
+      await body(guest, device);
+    } finally {
+      guest.close();
+    }
+  });
+}
+
+test.serial('virtual MSI-X: an unmasked physical vector goes to the consumer', async (t) => {
+  await withGuest(t, (guest) => {
+    for (const vector of [0, 7, 64]) {
+      guest.connect(vector);
+      guest.mask(vector, false);
+      t.is(guest.msix.state(vector), 'requested');
+      guest.loopback(vector);
+      t.deepEqual(guest.delivered(PATIENCE_MS), [[vector, 1n]]);
+    }
+  });
+});
+
+test.serial('virtual MSI-X: a masked one pends, and is delivered once on unmask', async (t) => {
+  await withGuest(t, (guest) => {
+    guest.connect(3);
+    guest.mask(3, false);
+    guest.mask(3, true);
+    guest.loopback(3);
+    guest.loopback(3);
+    t.is(guest.msix.pbaRead(0, 8), 8n);
+    t.deepEqual(guest.delivered(0), []);
+    guest.mask(3, false);
+    t.deepEqual(guest.delivered(PATIENCE_MS), [[3, 1n]]);
+    t.is(guest.msix.pbaRead(0, 8), 0n);
+    guest.control(ENABLE | FUNCTION_MASK);
+    guest.loopback(3);
+    t.true(guest.msix.pending(3));
+    guest.control(ENABLE);
+    t.deepEqual(guest.delivered(PATIENCE_MS), [[3, 1n]]);
+    t.deepEqual(guest.delivered(0), []);
+  });
+});
+
+test.serial('virtual MSI-X: a signal that lies in our eventfd survives the swap', async (t) => {
+  await withGuest(t, (guest) => {
+    guest.connect(2);
+    guest.mask(2, false);
+    for (let n = 0; n < 50; n++) {
+      guest.mask(2, true);
+      guest.loopback(2);
+      // The event loop does not turn here: nobody has read it yet.
+      if (n % 2 === 0) guest.connect(2);
+      guest.mask(2, false);
+      t.deepEqual(guest.delivered(PATIENCE_MS), [[2, 1n]]);
+    }
+    t.deepEqual(guest.delivered(0), []);
+  });
+});
+
+test.serial('virtual MSI-X: commands of the device through mask, unmask and swap', async (t) => {
+  await withGuest(t, async (guest, device) => {
+    const nvme = await PolledNvme.start(device);
+    const queue = await nvme.createQueue(1);
+    guest.connect(1);
+    guest.mask(1, false);
+    await nvme.fire(queue);
+    t.deepEqual(guest.delivered(PATIENCE_MS), [[1, 1n]]);
+    for (let n = 0; n < 40; n++) {
+      guest.mask(1, true);
+      await nvme.fire(queue);
+      await guest.pending(1);
+      t.deepEqual(guest.delivered(0), [], 'nothing while it is masked');
+      if (n % 3 === 0) guest.connect(1);
+      guest.mask(1, false);
+      t.deepEqual(guest.delivered(PATIENCE_MS), [[1, 1n]]);
+      const done = nvme.fire(queue);
+      // While the command is on its way.
+      if (n % 3 === 1) guest.connect(1);
+      else guest.mask(1, n % 2 === 0);
+      await done;
+      guest.mask(1, false);
+      const seen = guest.delivered(PATIENCE_MS);
+      t.deepEqual(seen, [[1, 1n]], `round ${n}`);
+    }
+    t.deepEqual(guest.delivered(0), []);
+  });
+});
+
+test.serial('virtual MSI-X: what fired before the first unmask is pending', async (t) => {
+  await withGuest(t, async (guest, device) => {
+    const nvme = await PolledNvme.start(device);
+    const queue = await nvme.createQueue(2);
+    await nvme.fire(queue);
+    await guest.pending(2);
+    t.is(guest.msix.state(2), guest.physical.growable ? 'idle' : 'allocated');
+    guest.connect(2);
+    guest.mask(2, false);
+    t.deepEqual(guest.delivered(PATIENCE_MS), [[2, 1n]]);
+    t.false(guest.msix.pending(2));
+  });
+});
+
+test.serial('virtual MSI-X: growing, while the others keep firing', async (t) => {
+  await withGuest(t, async (guest, device) => {
+    const nvme = await PolledNvme.start(device);
+    const queues = [];
+    for (let vector = 1; vector <= 6; vector++) {
+      guest.connect(vector);
+      queues.push(await nvme.createQueue(vector));
+      const firing = queues.slice(0, -1).map((queue) => nvme.fire(queue));
+      guest.mask(vector, false);
+      await Promise.all(firing);
+      const expected = new Set(firing.map((_, i) => i + 1));
+      const until = performance.now() + PATIENCE_MS;
+      while (expected.size > 0 && performance.now() < until) {
+        for (const [seen, count] of guest.delivered(10)) {
+          t.is(count, 1n);
+          t.true(expected.delete(seen), `vector ${seen}`);
+        }
+      }
+      t.deepEqual([...expected], [], 'lost');
+    }
+  });
+});

@@ -1,0 +1,78 @@
+import test from 'ava';
+import { Budget, createEventfd, VfioError } from 'vfio/mock';
+import { dsa } from './bench.js';
+
+const ENOSPC = { instanceOf: VfioError, code: 'ENOSPC' };
+
+test('an owner that has its slots gets no more, and another does', (t) => {
+  const budget = new Budget({ quota: { slots: 2 } });
+  budget.setQuota('big', { slots: 5 });
+  const { domain } = dsa(8);
+  const [small, big] = [budget.account('small'), budget.account('big')];
+  const first = domain.allocate({ account: small });
+  domain.allocate({ account: small });
+  t.throws(() => domain.allocate({ account: small }), ENOSPC);
+  for (let n = 0; n < 5; n++) domain.allocate({ account: big });
+  t.throws(() => domain.allocate({ account: big }), ENOSPC);
+  t.deepEqual([small.usage.slots, big.usage.slots, domain.used], [2, 5, 7]);
+  domain.allocate();
+  t.throws(() => domain.allocate(), ENOSPC, 'no slot is left');
+  first.free();
+  first.free();
+  t.is(small.usage.slots, 1);
+  t.is(domain.allocate({ account: small }).index, first.index);
+});
+
+test('host vectors count for owners and for CPUs, the least used first', (t) => {
+  const budget = new Budget({ quota: { vectors: 3 }, cpus: { ids: [0, 1, 4], vectors: 2 } });
+  const { host, domain } = dsa(8);
+  const [a, b] = [budget.account('a'), budget.account('b')];
+  const take = (account: typeof a, cpus?: number[]) =>
+    domain.takeVector(createEventfd(), account, cpus);
+  const vectors = [take(a), take(a), take(a)];
+  t.deepEqual(
+    vectors.map((vector) => vector.getAffinity()),
+    [[0], [1], [4]],
+  );
+  t.throws(() => take(a), ENOSPC);
+  t.is(host.used, 3, 'a refusal takes nothing of the host');
+  take(b, [1]);
+  t.throws(() => take(b, [1]), ENOSPC);
+  t.throws(() => take(b, [7]), ENOSPC, 'a CPU that is not counted has none to give');
+  t.is(b.usage.vectors, 1);
+  t.deepEqual(
+    [...budget.cpuUsage()],
+    [
+      [0, 1],
+      [1, 2],
+      [4, 1],
+    ],
+  );
+  vectors[0]?.setAffinity([4, 1]);
+  t.deepEqual(vectors[0]?.getAffinity(), [4]);
+  t.throws(() => vectors[2]?.setAffinity([1]), ENOSPC);
+  vectors[1]?.close();
+  t.deepEqual([...budget.cpuUsage().values()], [0, 1, 2]);
+  t.is(a.usage.vectors, 2);
+});
+
+test('what the host refuses is not charged', (t) => {
+  const budget = new Budget({ cpus: { ids: [0], vectors: 10 } });
+  const { domain } = dsa(8, {}, 1);
+  const account = budget.account('a');
+  domain.takeVector(createEventfd(), account);
+  t.throws(() => domain.takeVector(createEventfd(), account), ENOSPC);
+  t.is(account.usage.vectors, 1);
+  t.is(budget.cpuUsage().get(0), 1);
+});
+
+test('a wrong quota is a TypeError or RangeError', (t) => {
+  t.throws(() => new Budget({ quota: { slots: -1 } }), { instanceOf: RangeError });
+  t.throws(() => new Budget({ cpus: { ids: [0.5], vectors: 1 } }), { instanceOf: RangeError });
+  t.throws(
+    () => {
+      new Budget().setQuota('a', { vectors: '1' as never });
+    },
+    { instanceOf: TypeError },
+  );
+});

@@ -1,0 +1,132 @@
+import test from 'ava';
+import { MsixPerm, PasidMap, VfioError } from 'vfio/mock';
+
+const ENABLE = 8;
+const perm = (guest: number, bits = ENABLE) => ((guest << 12) | bits) >>> 0;
+
+function virtual(vectors = 4) {
+  const pasids = new PasidMap(100);
+  const cookies = new Map<number, number | null>();
+  const events: unknown[][] = [];
+  let refuse = false;
+  const msixPerm = new MsixPerm({
+    vectors,
+    pasids,
+    target: {
+      setCookie: (vector, cookie) => {
+        if (refuse) throw new VfioError({ code: 'EINVAL' });
+        cookies.set(vector, cookie);
+      },
+    },
+  });
+  msixPerm.on('stale', (...args) => events.push(['stale', ...args]));
+  msixPerm.on('refused', (vector, { code }) => events.push(['refused', vector, code]));
+  return { pasids, cookies, events, msixPerm, refuse: (value: boolean) => (refuse = value) };
+}
+
+test('a write is decoded, translated and given to its vector', (t) => {
+  const { pasids, cookies, msixPerm, events } = virtual();
+  pasids.bind(0xfffff, 0xabcde);
+  msixPerm.write(8, 4, perm(0xfffff));
+  msixPerm.write(16, 8, BigInt(perm(0xfffff)) | 0xffff_ffff_0000_0000n);
+  msixPerm.write(24, 4, perm(0xfffff, 0));
+  t.deepEqual(
+    [...cookies],
+    [
+      [1, 0xabcde],
+      [2, 0xabcde],
+      [3, 100],
+    ],
+  );
+  t.is(msixPerm.read(8, 4), perm(0xfffff));
+  t.is(msixPerm.read(16, 8), BigInt(perm(0xfffff)));
+  t.is(msixPerm.read(20, 4), 0);
+  t.deepEqual(events, []);
+});
+
+test('only defined bits are kept; ignore is for reading alone', (t) => {
+  const { cookies, msixPerm } = virtual();
+  msixPerm.write(0, 4, 0x0000_0ff7);
+  t.is(msixPerm.read(0, 4), 4);
+  t.deepEqual([...cookies], [[0, 100]]);
+});
+
+test('accesses that are not aligned words are dropped and read all ones', (t) => {
+  const { cookies, msixPerm } = virtual();
+  msixPerm.write(8, 2, 8);
+  msixPerm.write(9, 4, 8);
+  msixPerm.write(12, 4, 8);
+  msixPerm.write(32, 4, 8);
+  msixPerm.write(4, 8, 8n);
+  t.is(cookies.size, 0);
+  t.is(msixPerm.read(8, 2), 0xffff);
+  t.is(msixPerm.read(32, 4), 0xffff_ffff);
+  t.is(msixPerm.read(4, 8), 2n ** 64n - 1n);
+  t.is(msixPerm.size, 32);
+});
+
+test('an unknown PASID: nothing follows, an event, reads back, stale', (t) => {
+  const { pasids, cookies, msixPerm, events } = virtual();
+  msixPerm.write(8, 4, perm(7));
+  t.is(cookies.size, 0);
+  t.deepEqual(events, [['stale', 1, 7]]);
+  t.is(msixPerm.read(8, 4), perm(7));
+  t.true(msixPerm.stale(1));
+  pasids.bind(7, 70);
+  t.true(msixPerm.stale(1), 'the guest writes it again');
+  msixPerm.write(8, 4, perm(7));
+  t.false(msixPerm.stale(1));
+  t.is(cookies.get(1), 70);
+  pasids.unbind(7);
+  t.true(msixPerm.stale(1));
+  t.deepEqual(events.slice(1), [['stale', 1, 7]]);
+});
+
+test('a vector that takes no cookie: an event, stale', (t) => {
+  const { msixPerm, events, refuse } = virtual();
+  refuse(true);
+  msixPerm.write(0, 4, 0);
+  t.deepEqual(events, [['refused', 0, 'EINVAL']]);
+  t.true(msixPerm.stale(0));
+});
+
+test('a reset brings the default back where there was something else', (t) => {
+  const { pasids, cookies, msixPerm } = virtual();
+  pasids.bind(1, 10);
+  msixPerm.write(16, 4, perm(1));
+  cookies.clear();
+  msixPerm.reset();
+  t.deepEqual([...cookies], [[2, 100]]);
+  t.is(msixPerm.read(16, 4), 0);
+});
+
+test('PASIDs are bound one to one', (t) => {
+  const pasids = new PasidMap(5);
+  pasids.bind(1, 10);
+  for (const [guest, host] of [
+    [1, 11],
+    [2, 10],
+    [2, 5],
+  ] as const) {
+    t.throws(
+      () => {
+        pasids.bind(guest, host);
+      },
+      { instanceOf: VfioError, code: 'EEXIST' },
+    );
+  }
+  t.is(pasids.lookup(1), 10);
+  t.is(pasids.lookup(2), undefined);
+  t.throws(
+    () => {
+      pasids.unbind(2);
+    },
+    { code: 'ENOENT' },
+  );
+  t.throws(
+    () => {
+      pasids.bind(2 ** 20, 1);
+    },
+    { instanceOf: RangeError },
+  );
+});

@@ -1,0 +1,337 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import test, { type ExecutionContext } from 'ava';
+import {
+  Budget,
+  type Cookie,
+  DeviceHostVectors,
+  DSA_LAYOUT,
+  ImsDomain,
+  ImsSource,
+  type ImsSourceOptions,
+  memoryStorage,
+  MsixPerm,
+  openDevice,
+  PasidMap,
+  SoftwareSource,
+  type SlotLayout,
+  VfioError,
+} from 'vfio/mock';
+import { dsa } from '../ims/bench.js';
+import { CONTROL, ENABLE, Guest, tableOf } from '../msix/guest.js';
+
+const DEFAULT = 100;
+const ENABLE_PASID = 8;
+
+function virtual(
+  vectors: number,
+  options: Partial<ImsSourceOptions> = {},
+  domainOptions: Parameters<typeof dsa>[1] = {},
+) {
+  const bench = dsa(vectors * 2, domainOptions);
+  const pasids = new PasidMap(DEFAULT);
+  const source = new ImsSource(bench.domain, { count: vectors, pasids, ...options });
+  const msix = tableOf(vectors);
+  msix.attach(source);
+  const guest = new Guest(msix);
+  const failed: [number, string][] = [];
+  msix.on('failed', (vector, error) => failed.push([vector, (error as VfioError).code]));
+  /** Work of a PASID that names the handle of a vector. */
+  const complete = (vector: number, pasid: Cookie) =>
+    bench.device.complete(source.slotOf(vector)?.handle ?? -1, pasid);
+  return { ...bench, pasids, source, msix, guest, failed, complete };
+}
+
+function refuses(t: ExecutionContext, code: string, run: () => void): void {
+  t.throws(run, { instanceOf: VfioError, code });
+}
+
+test('vector to slot and back; the handle is there from allocation on', (t) => {
+  const released: number[] = [];
+  const handles = {
+    request: (index: number) => 0x100 + index,
+    release: (handle: number) => released.push(handle),
+  };
+  const { domain, source, guest, msix, complete, device } = virtual(4, {}, { handles });
+  domain.allocate();
+  guest.control(ENABLE);
+  t.is(source.slotOf(0)?.handle, 0x101);
+  t.is(msix.state(0), 'allocated');
+  guest.unmask(3);
+  t.is(source.slotOf(3)?.index, 2);
+  t.is(source.vectorOf(2), 3);
+  t.is(source.vectorOf(7), undefined);
+  t.is(source.slotOf(1), undefined);
+  device.complete(2, DEFAULT);
+  t.is(guest.taken(3), 1);
+  t.false(complete(3, DEFAULT), 'the device knows the handle by another number here');
+  msix.reset();
+  t.deepEqual(released, [0x101, 0x102]);
+  t.is(domain.used, 1);
+});
+
+test('cookies: default, before a request, between requests, and while it runs', (t) => {
+  const { guest, msix, source, device, complete } = virtual(2);
+  msix.setCookie(1, 7);
+  guest.control(ENABLE);
+  guest.unmask(0);
+  guest.unmask(1);
+  t.is(device.pasid(source.slotOf(0)?.index ?? -1), DEFAULT);
+  t.true(complete(1, 7));
+  t.false(complete(1, DEFAULT));
+  t.is(guest.taken(1), 1);
+  msix.setCookie(1, 8);
+  t.true(complete(1, 8));
+  t.is(guest.taken(1), 1);
+  guest.mask(1);
+  complete(1, 8);
+  msix.setCookie(1, 9);
+  t.is(msix.pbaRead(0, 4), 2, 'what fired before is kept');
+  guest.unmask(1);
+  t.is(guest.taken(1), 1);
+  guest.control(0);
+  guest.control(ENABLE);
+  t.true(complete(1, 9), 'it stays over a disable');
+  t.throws(
+    () => {
+      msix.setCookie(1, 2 ** 20);
+    },
+    { instanceOf: RangeError },
+  );
+});
+
+test('a vector with a cookie cannot become emulated, and emulated vectors have no slot', (t) => {
+  const { domain, msix, guest, source } = virtual(4);
+  const software = new SoftwareSource(msix);
+  msix.setCookie(2, 1);
+  refuses(t, 'EBUSY', () => {
+    software.emulate(1, 2);
+  });
+  t.false(software.emulates(1));
+  software.emulate(0, 1);
+  refuses(t, 'EINVAL', () => {
+    msix.setCookie(0, 1);
+  });
+  guest.control(ENABLE);
+  t.is(domain.used, 0);
+  t.is(source.slotOf(0), undefined);
+  guest.unmask(0);
+  guest.unmask(1);
+  t.is(software.sendSignal(0), 'delivered');
+  t.is(domain.used, 1);
+  t.throws(
+    () => {
+      software.emulate(1, 1);
+    },
+    { code: 'EBUSY' },
+    'requested',
+  );
+});
+
+test('MSIX_PERM, after the vector was allocated: the right slot, by the host’s PASID', (t) => {
+  const { pasids, msix, guest, source, device, complete } = virtual(2);
+  const perm = new MsixPerm({ vectors: 2, pasids, target: msix });
+  guest.control(ENABLE);
+  guest.unmask(0);
+  guest.unmask(1);
+  pasids.bind(5, 50);
+  perm.write(8, 4, (5 << 12) | ENABLE_PASID);
+  t.is(device.pasid(source.slotOf(1)?.index ?? -1), 50);
+  t.is(device.pasid(source.slotOf(0)?.index ?? -1), DEFAULT);
+  t.true(complete(1, 50));
+  t.false(complete(1, 5));
+  perm.write(8, 4, (6 << 12) | ENABLE_PASID);
+  t.true(perm.stale(1));
+  t.is(device.pasid(source.slotOf(1)?.index ?? -1), 50, 'an unknown PASID changes nothing');
+  t.is(guest.taken(1), 1);
+});
+
+test('unbinding a PASID silences its slots, and takes their handles back', (t) => {
+  const { domain, pasids, msix, guest, source, device, complete, failed } = virtual(3);
+  const perm = new MsixPerm({ vectors: 3, pasids, target: msix });
+  const revoked: number[][] = [];
+  domain.on('revoked', (_cookie, slots) => revoked.push(slots.map(({ index }) => index)));
+  pasids.bind(5, 50);
+  guest.control(ENABLE);
+  for (const vector of [0, 1, 2]) guest.unmask(vector);
+  for (const vector of [1, 2]) perm.write(8 * vector, 4, (5 << 12) | ENABLE_PASID);
+  guest.mask(2);
+  complete(2, 50);
+  t.is(msix.pbaRead(0, 4), 4);
+  const slots = [1, 2].map((vector) => source.slotOf(vector)?.index ?? -1);
+  pasids.unbind(5);
+  t.deepEqual(revoked, [slots]);
+  t.is(source.slotOf(1)?.handle, null);
+  t.is(msix.pbaRead(0, 4), 0);
+  for (const slot of slots) device.complete(slot, 50);
+  guest.unmask(2);
+  t.deepEqual(failed, [[2, 'ESTALE']]);
+  t.deepEqual([guest.taken(1), guest.taken(2)], [0, 0]);
+  t.true(complete(0, DEFAULT), 'the others go on');
+  pasids.bind(5, 51);
+  for (const vector of [1, 2]) perm.write(8 * vector, 4, (5 << 12) | ENABLE_PASID);
+  t.deepEqual([guest.taken(1), guest.taken(2)], [0, 0], 'what fired by the old one is void');
+  guest.unmask(2);
+  for (const vector of [1, 2]) t.true(complete(vector, 51));
+  t.deepEqual([guest.taken(0), guest.taken(1), guest.taken(2)], [1, 1, 1]);
+});
+
+test('a cookie that was unbound before its vector has a slot does not come to life', (t) => {
+  const { pasids, msix, guest, failed, source, complete } = virtual(2);
+  pasids.bind(5, 50);
+  msix.setCookie(1, 50);
+  pasids.unbind(5);
+  guest.control(ENABLE);
+  guest.unmask(1);
+  t.deepEqual(failed, [[1, 'ESTALE']]);
+  t.is(source.slotOf(1)?.handle, null);
+  msix.setCookie(1, 51);
+  guest.unmask(1);
+  t.is(msix.state(1), 'requested');
+  t.true(complete(1, 51));
+  t.is(guest.taken(1), 1);
+});
+
+test('vectors that share a host vector are told that they may have fired', async (t) => {
+  const { host, guest, msix, complete, source } = virtual(4, { hostVectors: 2 });
+  guest.control(ENABLE);
+  for (const vector of [0, 1]) guest.unmask(vector);
+  complete(0, DEFAULT);
+  t.is(guest.taken(0), 1, 'alone it is bound straight');
+  for (const vector of [2, 3]) guest.unmask(vector);
+  t.is(host.used, 2);
+  const shared = source.slotOf(0)?.vector;
+  const sharing = [...(shared?.slots ?? [])].map(({ index }) => source.vectorOf(index));
+  t.deepEqual(sharing, [0, 2]);
+  complete(2, DEFAULT);
+  t.is(guest.taken(2), 0);
+  await turn();
+  const taken = [0, 1, 2, 3].map((vector) => guest.taken(vector));
+  t.deepEqual(taken, [1, 0, 1, 0]);
+  guest.mask(0);
+  complete(2, DEFAULT);
+  await turn();
+  t.is(msix.pbaRead(0, 4), 0, 'a masked slot did not fire');
+  t.deepEqual([guest.taken(0), guest.taken(2)], [0, 1]);
+  complete(0, DEFAULT);
+  t.is(msix.pbaRead(0, 4), 1);
+  guest.unmask(0);
+  await turn();
+  t.is(guest.taken(0), 1);
+});
+
+test('the affinity of a slot is that of its host vector', (t) => {
+  const budget = new Budget({ cpus: { ids: [2, 3], vectors: 1 } });
+  const account = budget.account('guest');
+  const { guest, source, failed } = virtual(3, { account, cpus: [3, 2] });
+  guest.control(ENABLE);
+  for (const vector of [0, 1, 2]) guest.unmask(vector);
+  t.deepEqual(source.slotOf(0)?.vector?.getAffinity(), [3]);
+  t.deepEqual(source.slotOf(1)?.vector?.getAffinity(), [2]);
+  t.deepEqual(failed, [[2, 'ENOSPC']]);
+  t.deepEqual(account.usage, { slots: 3, vectors: 2 });
+  source.close();
+  t.deepEqual(account.usage, { slots: 0, vectors: 0 });
+});
+
+test('quotas: who reaches one fails, and nobody else', (t) => {
+  const budget = new Budget({ quota: { slots: 2 } });
+  const { domain } = dsa(8);
+  const guests = ['one', 'two'].map((owner) => {
+    const source = new ImsSource(domain, { count: 3, account: budget.account(owner) });
+    const msix = tableOf(3);
+    msix.attach(source);
+    const failed: number[] = [];
+    msix.on('failed', (vector) => failed.push(vector));
+    return { guest: new Guest(msix), msix, failed };
+  });
+  for (const { guest } of guests) {
+    guest.control(ENABLE);
+    for (const vector of [0, 1, 2]) guest.unmask(vector);
+  }
+  t.deepEqual(
+    guests.map(({ failed }) => failed),
+    [[2], [2]],
+  );
+  t.is(domain.used, 4);
+  guests[0]?.guest.control(0);
+  t.is(budget.usage('one').slots, 0);
+  t.is(budget.usage('two').slots, 2);
+  t.is(guests[1]?.msix.state(1), 'requested');
+});
+
+const PLAIN: SlotLayout = { name: 'plain', stride: 12, addressLow: 0, addressHigh: 4, data: 8 };
+
+test('slots without mask bits: held by an eventfd of ours, and never moved', async (t) => {
+  const { host } = dsa(1);
+  const storage = memoryStorage(new Uint8Array(48));
+  const domain = new ImsDomain({ layout: PLAIN, storage, hostVectors: host });
+  const source = new ImsSource(domain, { count: 2 });
+  const msix = tableOf(2);
+  msix.attach(source);
+  const guest = new Guest(msix);
+  guest.control(ENABLE);
+  guest.unmask(1);
+  const fire = () => {
+    const slot = source.slotOf(1);
+    if (slot !== undefined) host.send(slot.read().message);
+  };
+  fire();
+  await turn();
+  t.is(guest.taken(1), 1);
+  const { binds } = host;
+  guest.mask(1);
+  fire();
+  fire();
+  t.is(msix.pbaRead(0, 4), 2);
+  msix.connect(1, guest.eventfds[0] ?? null);
+  guest.unmask(1);
+  t.is(guest.taken(0), 1);
+  t.is(host.binds, binds);
+  refuses(t, 'ENOTSUP', () => {
+    msix.setCookie(1, 4);
+  });
+  guest.control(0);
+  t.is(host.used, 0);
+});
+
+test('an interrupt message store on the MSI-X vectors of a device', async (t) => {
+  await using device = await openDevice('mock:nvme');
+  device.config.update('command', { memory: 1 });
+  using registers = device.bar(0).map();
+  t.is(device.config.details('msix')?.table.offset, 0x2000);
+  const message = (vector: number) => {
+    const at = 0x2000 + vector * 16;
+    const high = BigInt(registers.read32(at + 4)) << 32n;
+    return { address: high | BigInt(registers.read32(at)), data: registers.read32(at + 8) };
+  };
+  const hostVectors = new DeviceHostVectors(device.connection, { message, first: 4, count: 2 });
+  const domain = new ImsDomain({
+    layout: DSA_LAYOUT,
+    storage: memoryStorage(new Uint8Array(64)),
+    hostVectors,
+  });
+  const source = new ImsSource(domain, { count: 3 });
+  const msix = tableOf(3);
+  msix.attach(source);
+  const guest = new Guest(msix);
+  const failed: number[] = [];
+  msix.on('failed', (vector) => failed.push(vector));
+  guest.control(ENABLE);
+  for (const vector of [0, 1, 2]) msix.tableWrite(vector * 16 + CONTROL, 4, 0);
+  t.deepEqual(failed, [2], 'the host has two');
+  const used = [0, 1].map((vector) => source.slotOf(vector)?.read().message);
+  t.deepEqual(used, [message(4), message(5)]);
+  t.not(used[0]?.address, used[1]?.address);
+  device.connection.setIrqs({ index: 2, flags: 0x21, start: 4, count: 1 });
+  t.deepEqual([guest.taken(0), guest.taken(1)], [1, 0]);
+  source.slotOf(0)?.vector?.setAffinity([0]);
+  t.deepEqual(source.slotOf(0)?.vector?.getAffinity(), [0]);
+  source.close();
+  t.throws(() => {
+    device.connection.setIrqs({ index: 2, flags: 0x21, start: 66, count: 1 });
+  });
+  hostVectors.close();
+  t.throws(() => {
+    device.connection.setIrqs({ index: 2, flags: 0x21, start: 4, count: 1 });
+  });
+});
