@@ -60,16 +60,8 @@ export class MockBackend implements Backend {
   openSync(name: string, options: OpenOptions): DeviceConnection {
     checkOptions(options);
     const parsed = parseName(name);
-    const slot = this.#slot(name, parsed);
-    if (options.vfToken !== undefined) {
-      throw new VfioError({
-        code: 'EINVAL',
-        syscall: 'VFIO_GROUP_GET_DEVICE_FD',
-        path: name,
-        hint: 'The device has no virtual functions: leave out vfToken.',
-      });
-    }
-    return slot.open(name, options.via ?? parsed.profile.via);
+    const via = options.via ?? parsed.profile.via;
+    return this.#slot(name, parsed).open(name, via, options.vfToken !== undefined);
   }
 
   #slot(name: string, { model, label, profile, key }: MockName): Slot {

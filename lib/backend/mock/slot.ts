@@ -27,10 +27,11 @@ export class Slot {
 
   /**
    * @param name - what the caller calls it
+   * @param token - whether a VF token is given
    * @throws VfioError ENOENT if there is no such way in; EBUSY if it is open by the other; EINVAL
-   *   for a second open of the character device
+   *   for a second open of the character device, and for a token where there is nothing to guard
    */
-  open(name: string, via: Via): DeviceConnection {
+  open(name: string, via: Via, token = false): DeviceConnection {
     if (via === 'cdev' && !this.#profile.cdev) {
       throw new VfioError({
         code: 'ENOENT',
@@ -39,13 +40,18 @@ export class Slot {
         hint: `Linux ${this.#profile.version} has no character devices: use via=group.`,
       });
     }
-    const device = (this.#device ??= new VfioDevice(name, this.#model, {
-      group: this.group,
-      via,
-      profile: this.#profile,
-      machine: this.#machine,
-    }));
-    this.#checkWay(name, device.via, via);
+    if (this.#device !== null) this.#checkWay(name, this.#device.via, via);
+    const place = { group: this.group, via, profile: this.#profile, machine: this.#machine };
+    const device = this.#device ?? new VfioDevice(name, this.#model, place);
+    if (token && !device.isPhysicalFunction) {
+      throw new VfioError({
+        code: 'EINVAL',
+        syscall: via === 'group' ? 'VFIO_GROUP_GET_DEVICE_FD' : 'VFIO_DEVICE_BIND_IOMMUFD',
+        path: name,
+        hint: 'The device has no virtual functions: leave out vfToken.',
+      });
+    }
+    this.#device = device;
     this.#holders++;
     return new MockConnection(name, device, this.#machine, () => {
       if (--this.#holders > 0) return;
@@ -55,7 +61,7 @@ export class Slot {
   }
 
   #checkWay(name: string, open: Via, wanted: Via): void {
-    if (this.#holders === 0 || (open === 'group' && wanted === 'group')) return;
+    if (open === 'group' && wanted === 'group') return;
     if (wanted === 'group') throw new VfioError({ code: 'EBUSY', syscall: 'open', path: name });
     const code = open === 'group' ? 'EBUSY' : 'EINVAL';
     throw new VfioError({ code, syscall: 'VFIO_DEVICE_BIND_IOMMUFD', path: name });

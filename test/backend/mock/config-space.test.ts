@@ -7,7 +7,7 @@ test('nvme shows the bytes of QEMU’s device, with bus mastering off and memory
   t.is(device.read(CONFIG, 0, bytes), 256);
   const hex = (from: number, to: number) => Buffer.from(bytes.subarray(from, to)).toString('hex');
   t.is(hex(0x00, 0x10), '361b1000030110000202080100000000');
-  t.is(hex(0x2c, 0x40), 'f41a001100000000400000000000000000010000');
+  t.is(hex(0x2c, 0x40), 'f41a00110000000040000000000000000a010000');
   t.is(hex(0x40, 0x4c), '118040000020000000300000');
   t.is(hex(0x60, 0x68), '0100030008000000');
   t.is(

@@ -88,6 +88,23 @@ test('options that a mock cannot follow', (t) => {
   }
 });
 
+test('6.1: a VF token is for functions that have virtual ones', (t) => {
+  const shapes = [
+    { name: 'pcie', offset: 0x40 },
+    { name: 'sriov', offset: 0x100 },
+  ] as const;
+  const backend = new MockBackend([plainModel(shapes), edu]);
+  const vfToken = '00112233-4455-6677-8899-aabbccddeeff';
+  backend.openSync('mock:plain', { vfToken }).close();
+  for (const [via, syscall] of [
+    ['group', 'VFIO_GROUP_GET_DEVICE_FD'],
+    ['cdev', 'VFIO_DEVICE_BIND_IOMMUFD'],
+  ] as const) {
+    const error = t.throws(() => backend.openSync('mock:edu', { vfToken, via }));
+    t.like(error, { code: 'EINVAL', syscall });
+  }
+});
+
 test('GET_INFO', (t) => {
   t.deepEqual(open(t, 'mock:edu').getInfo(), { flags: 3, numRegions: 9, numIrqs: 5 });
 });

@@ -13,6 +13,7 @@ import type {
   CapabilityShape,
   DeviceHost,
   DeviceModel,
+  FunctionShape,
   Register,
 } from '../../../lib/backend/mock/models/model.js';
 import {
@@ -68,6 +69,7 @@ export function turn(): Promise<void> {
 export function plainModel(
   capabilities: readonly CapabilityShape[],
   registers: (host: DeviceHost) => readonly Register[] = signalling,
+  shape: Partial<FunctionShape> = {},
 ): DeviceModel {
   return {
     name: 'plain',
@@ -81,6 +83,7 @@ export function plainModel(
       interruptPin: 1,
       bars: [{ index: 0, size: 0x2000, bits: 32 }],
       capabilities,
+      ...shape,
     },
     create: (host) => ({
       registers: new Map([[0, registers(host)]]),

@@ -1,13 +1,19 @@
 import type { Message } from '../host/interrupts.js';
 import {
   DmaFault,
-  type CapabilityShape,
+  type BarShape,
   type DeviceHost,
   type DeviceLogic,
   type DeviceModel,
+  type MemoryBlock,
+  type MsixShape,
+  type Register,
+  type RomShape,
 } from '../models/model.js';
 import * as pci from '../pci.js';
 import { ConfigBytes } from './config-bytes.js';
+import { memoryOverlay } from './memory-block.js';
+import { Msi } from './msi.js';
 import { MsixTable } from './msix.js';
 import { RegisterTable, type Overlay } from './registers.js';
 
@@ -25,16 +31,37 @@ export interface Bus {
   progress(): void;
 }
 
+/** Capabilities that the machine has to do with. */
+const IDS = {
+  pm: { id: pci.PCI_CAP_ID_PM, extended: false },
+  vpd: { id: pci.PCI_CAP_ID_VPD, extended: false },
+  msi: { id: pci.PCI_CAP_ID_MSI, extended: false },
+  msix: { id: pci.PCI_CAP_ID_MSIX, extended: false },
+  pcie: { id: pci.PCI_CAP_ID_EXP, extended: false },
+  aer: { id: pci.PCI_EXT_CAP_ID_ERR, extended: true },
+  sriov: { id: pci.PCI_EXT_CAP_ID_SRIOV, extended: true },
+} as const;
+
 /**
  * A PCI function as it sits on its bus: configuration space, BARs, interrupt pin and messages.
  * It knows nothing of VFIO.
  */
 export class HardwareFunction implements DeviceHost {
   readonly config: ConfigBytes;
+  readonly msi: Msi | null;
   readonly msix: MsixTable | null;
+  /** Where the message table is. */
+  readonly msixPlace: Pick<MsixShape, 'vectors' | 'table' | 'pba'> | null;
+  readonly rom: RomShape | null;
+  /** Whether it is a virtual function: its memory is always decoded. */
+  readonly virtual: boolean;
+  /** What is behind the window of the VPD capability. */
+  readonly vpd: Uint8Array | null;
   readonly #bus: Bus;
-  readonly #bars = new Map<number, RegisterTable>();
-  readonly #offsets = new Map<CapabilityShape['name'], number>();
+  readonly #bars = new Map<
+    number,
+    { readonly shape: BarShape; readonly registers: RegisterTable }
+  >();
   readonly #logic: DeviceLogic;
   #pin = false;
   /** The pin as the command register lets it through. */
@@ -42,36 +69,56 @@ export class HardwareFunction implements DeviceHost {
 
   constructor(model: DeviceModel, bus: Bus) {
     const { shape } = model;
+    const send = (message: Message) => {
+      this.#send(message);
+    };
     this.#bus = bus;
     this.config = new ConfigBytes(shape);
-    let msix: MsixTable | null = null;
+    const vpd = shape.capabilities.find((capability) => capability.name === 'vpd');
+    this.vpd = vpd === undefined ? null : vpd.data.slice();
+    this.rom = shape.rom ?? null;
+    this.virtual = shape.virtual === true;
+    const msi = this.capability('msi');
+    this.msi = msi === null ? null : new Msi(this.config, msi, send);
     const overlays = new Map<number, Overlay[]>(shape.bars.map(({ index }) => [index, []]));
-    for (const capability of shape.capabilities) {
-      this.#offsets.set(capability.name, capability.offset);
-      if (capability.name !== 'msix') continue;
-      const { vectors, table, pba } = capability;
-      msix = new MsixTable(vectors, table, pba, (message) => {
-        this.#send(message);
-      });
-      overlays.get(table.bar)?.push(msix.table);
-      overlays.get(pba.bar)?.push(msix.pendingBits);
+    this.msixPlace = this.#findMsix();
+    this.msix = null;
+    if (this.msixPlace !== null) {
+      const { vectors, table, pba } = this.msixPlace;
+      this.msix = new MsixTable(vectors, table, pba, send);
+      overlays.get(table.bar)?.push(this.msix.table);
+      overlays.get(pba.bar)?.push(this.msix.pendingBits);
     }
-    this.msix = msix;
     this.#logic = model.create(this);
     for (const bar of shape.bars) {
-      const registers = this.#logic.registers.get(bar.index) ?? [];
-      this.#bars.set(bar.index, new RegisterTable(bar, registers, overlays.get(bar.index) ?? []));
+      const registers: Register[] = [];
+      const blocks: MemoryBlock[] = [];
+      for (const part of this.#logic.registers.get(bar.index) ?? []) {
+        if ('size' in part) blocks.push(part);
+        else registers.push(part);
+      }
+      const parts = [...(overlays.get(bar.index) ?? []), ...blocks.map(memoryOverlay)];
+      this.#bars.set(bar.index, {
+        shape: bar,
+        registers: new RegisterTable(bar, registers, parts),
+      });
     }
   }
 
   /** Offset of a capability, or null. */
-  capability(name: CapabilityShape['name']): number | null {
-    return this.#offsets.get(name) ?? null;
+  capability(name: keyof typeof IDS): number | null {
+    const { id, extended } = IDS[name];
+    return this.config.find(id, extended);
   }
 
   /** Bytes of a BAR; 0 if there is none of that index. */
   barSize(index: number): number {
-    return this.#bars.get(index)?.size ?? 0;
+    return this.#bars.get(index)?.shape.size ?? 0;
+  }
+
+  /** A BAR, if there is one of that index. */
+  bar(index: number): BarShape | undefined {
+    return this.#bars.get(index)?.shape;
   }
 
   /** Level of the pin, which the status register shows. */
@@ -94,6 +141,7 @@ export class HardwareFunction implements DeviceHost {
       const enabled = (control & pci.PCI_MSIX_FLAGS_ENABLE) !== 0;
       this.msix.control(enabled, (control & pci.PCI_MSIX_FLAGS_MASKALL) !== 0);
     }
+    this.msi?.settle();
     // A function with messages must not use its pin.
     if (this.messages) this.setPin(false);
     else this.#settlePin();
@@ -131,6 +179,7 @@ export class HardwareFunction implements DeviceHost {
    */
   reset(): void {
     this.#logic.reset();
+    this.msi?.reset();
     this.msix?.reset();
     this.setPin(false);
   }
@@ -146,23 +195,12 @@ export class HardwareFunction implements DeviceHost {
   }
 
   get messages(): boolean {
-    return this.msix?.enabled === true || this.#msiControl() !== null;
+    return this.msix?.enabled === true || this.msi?.enabled === true;
   }
 
   signal(vector: number): void {
-    if (this.msix?.enabled === true) {
-      this.msix.notify(vector);
-      return;
-    }
-    const msi = this.capability('msi');
-    const control = this.#msiControl();
-    if (msi === null || control === null) return;
-    // The function changes the low bits of the data, as many as it may.
-    const vectors = 1 << ((control & pci.PCI_MSI_FLAGS_QSIZE) >> 4);
-    const data = this.config.get(msi + pci.PCI_MSI_DATA_64, 2) & ~(vectors - 1);
-    const high = BigInt(this.config.get(msi + pci.PCI_MSI_ADDRESS_HI, 4));
-    const low = BigInt(this.config.get(msi + pci.PCI_MSI_ADDRESS_LO, 4));
-    this.#send({ address: (high << 32n) | low, data: data | (vector & (vectors - 1)) });
+    if (this.msix?.enabled === true) this.msix.notify(vector);
+    else this.msi?.notify(vector);
   }
 
   setPin(asserted: boolean): void {
@@ -176,12 +214,16 @@ export class HardwareFunction implements DeviceHost {
     this.#bus.defer(this, work);
   }
 
-  /** Control register of MSI while it is enabled. */
-  #msiControl(): number | null {
-    const offset = this.capability('msi');
+  #findMsix(): HardwareFunction['msixPlace'] {
+    const offset = this.capability('msix');
     if (offset === null) return null;
-    const control = this.config.get(offset + pci.PCI_MSI_FLAGS, 2);
-    return (control & pci.PCI_MSI_FLAGS_ENABLE) !== 0 ? control : null;
+    const place = (register: number) => {
+      const value = this.config.get(offset + register, 4);
+      return { bar: value & pci.PCI_MSIX_BIR, offset: (value & ~pci.PCI_MSIX_BIR) >>> 0 };
+    };
+    const vectors =
+      (this.config.get(offset + pci.PCI_MSIX_FLAGS, 2) & pci.PCI_MSIX_FLAGS_QSIZE) + 1;
+    return { vectors, table: place(pci.PCI_MSIX_TABLE), pba: place(pci.PCI_MSIX_PBA) };
   }
 
   #settlePin(): void {
@@ -201,8 +243,10 @@ export class HardwareFunction implements DeviceHost {
   }
 
   #decoding(index: number): RegisterTable | undefined {
-    const on = this.#command(pci.PCI_COMMAND_MEMORY) && this.powerState < pci.PCI_D3hot;
-    return on ? this.#bars.get(index) : undefined;
+    const bar = this.#bars.get(index);
+    if (bar === undefined || this.powerState >= pci.PCI_D3hot) return undefined;
+    const bit = bar.shape.kind === 'io' ? pci.PCI_COMMAND_IO : pci.PCI_COMMAND_MEMORY;
+    return this.virtual || this.#command(bit) ? bar.registers : undefined;
   }
 
   #command(bit: number): boolean {

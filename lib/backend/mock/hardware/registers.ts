@@ -15,6 +15,7 @@ export interface Overlay {
 export class RegisterTable {
   readonly size: number;
   readonly #widths: readonly Width[] | undefined;
+  readonly #split: Width;
   readonly #elsewhere: number;
   readonly #overlays: readonly Overlay[];
   readonly #at = new Map<number, Register>();
@@ -24,6 +25,7 @@ export class RegisterTable {
   constructor(shape: BarShape, registers: readonly Register[], overlays: readonly Overlay[]) {
     this.size = shape.size;
     this.#widths = shape.widths;
+    this.#split = shape.split ?? 8;
     this.#elsewhere = shape.elsewhere ?? 0;
     this.#overlays = overlays;
     for (const register of registers) {
@@ -49,9 +51,9 @@ export class RegisterTable {
       overlay.write(offset, width, value);
       return;
     }
-    const register = this.#answering(offset, width);
-    if (register?.width === 8) register.write?.(BigInt(value), width);
-    else register?.write?.(cut(value, register.width), width);
+    for (let done = 0; done < width; done += this.#split) {
+      this.#writeRegister(offset + done, width, value >>> (8 * done));
+    }
   }
 
   read64(offset: number): bigint {
@@ -73,8 +75,23 @@ export class RegisterTable {
       return;
     }
     const register = this.#answering(offset, 8);
-    if (register?.width === 8) register.write?.(value, 8);
-    else register?.write?.(cut(low, register.width), 8);
+    if (register?.width === 8 && this.#split === 8) {
+      register.write?.(value, 8);
+      return;
+    }
+    const parts = { 0: low, 4: Number(value >> 32n) } as const;
+    for (let done = 0; done < 8; done += this.#split) {
+      const half = done < 4 ? 0 : 4;
+      this.#writeRegister(offset + done, 8, parts[half] >>> (8 * (done - half)));
+    }
+  }
+
+  /** Writes what begins at an offset. @param width - of the access that it is a part of */
+  #writeRegister(offset: number, width: Width, value: number): void {
+    const register = this.#answering(offset, width);
+    const part = width < this.#split ? width : this.#split;
+    if (register?.width === 8) register.write?.(BigInt(value), width);
+    else register?.write?.(cut(value, least(part, register.width)), width);
   }
 
   /** The register that begins at an offset, if it takes accesses of that width. */
@@ -129,6 +146,10 @@ function ones(register: Register): bigint {
 function aligned(value: bigint, shift: number): number {
   const shifted = shift >= 0 ? value >> BigInt(shift) : value << BigInt(-shift);
   return Number(BigInt.asIntN(32, shifted));
+}
+
+function least(one: Width, other: 1 | 2 | 4): 1 | 2 | 4 {
+  return one < other ? (one as 1 | 2 | 4) : other;
 }
 
 function cut(value: number, width: 1 | 2 | 4): number {

@@ -1,4 +1,7 @@
 import type { Width } from '../../contract.js';
+import type { FunctionShape } from './shape.js';
+
+export type * from './shape.js';
 
 /** What an imitated PCI function is: its configuration space, and what makes it work. */
 export interface DeviceModel {
@@ -9,63 +12,10 @@ export interface DeviceModel {
   create(host: DeviceHost): DeviceLogic;
 }
 
-/** Configuration space, by what it declares. */
-export interface FunctionShape {
-  readonly vendorId: number;
-  readonly deviceId: number;
-  readonly subsystemVendorId: number;
-  readonly subsystemId: number;
-  /** 24 bits: base class, sub class, programming interface. */
-  readonly classCode: number;
-  readonly revision: number;
-  /** 1 for INTA# to 4 for INTD#; 0 if it has no pin. */
-  readonly interruptPin: 0 | 1 | 2 | 3 | 4;
-  readonly bars: readonly BarShape[];
-  /** In the order of the linked list. */
-  readonly capabilities: readonly CapabilityShape[];
-}
-
-/** A memory BAR. */
-export interface BarShape {
-  readonly index: number;
-  /** Bytes, a power of two from 16 on. */
-  readonly size: number;
-  /** A 64-bit BAR takes the next index as well. */
-  readonly bits: 32 | 64;
-  /** Widths the device answers to; others read as 0 and are dropped. Default: all. */
-  readonly widths?: readonly Width[];
-  /** What bytes read as that are no register. Default: 0x00. */
-  readonly elsewhere?: 0x00 | 0xff;
-}
-
-/** A capability at an offset of configuration space, a multiple of 4 from 0x40 on. */
-export type CapabilityShape =
-  | { readonly name: 'pm'; readonly offset: number }
-  /** With 64-bit addresses and without masks. */
-  | { readonly name: 'msi'; readonly offset: number; readonly vectors: 1 | 2 | 4 | 8 | 16 | 32 }
-  | MsixShape
-  /** Makes the function an endpoint of PCI Express, with 4096 bytes of configuration space. */
-  | { readonly name: 'pcie'; readonly offset: number };
-
-export interface MsixShape {
-  readonly name: 'msix';
-  readonly offset: number;
-  /** 1 to 2048. */
-  readonly vectors: number;
-  readonly table: BarPlace;
-  readonly pba: BarPlace;
-}
-
-export interface BarPlace {
-  readonly bar: number;
-  /** Bytes, a multiple of 8. */
-  readonly offset: number;
-}
-
 /** The logic of one device. */
 export interface DeviceLogic {
-  /** Registers of each BAR, by its index. */
-  readonly registers: ReadonlyMap<number, readonly Register[]>;
+  /** Registers and memory of each BAR, by its index. */
+  readonly registers: ReadonlyMap<number, readonly (Register | MemoryBlock)[]>;
   /** A function level reset. */
   reset(): void;
 }
@@ -100,6 +50,17 @@ export interface WideRegister extends RegisterPlace {
   readonly width: 8;
   readonly read?: () => bigint;
   readonly write?: (value: bigint, width: Width) => void;
+}
+
+/** Memory of the device: what is written is read back. */
+export interface MemoryBlock {
+  /** Bytes from the start of the BAR, a multiple of 8. */
+  readonly offset: number;
+  readonly name: string;
+  /** Bytes, a multiple of 8; what was never written takes no memory and reads as zeros. */
+  readonly size: number;
+  /** What it holds at first. */
+  readonly contents?: Uint8Array | undefined;
 }
 
 /** What the machine does for a device. */

@@ -3,7 +3,9 @@ import { load, store } from '../hardware/config-bytes.js';
 import type { HardwareFunction } from '../hardware/function.js';
 import * as pci from '../pci.js';
 import type { Profile } from '../profile.js';
-import { Permissions } from './permissions.js';
+import { sizeBars } from './bar-sizing.js';
+import { HEADER, Permissions, RAW } from './permissions.js';
+import { transferVpd } from './vpd.js';
 
 /** What writes of configuration space set in motion, and what they depend on. */
 export interface ConfigEvents {
@@ -35,11 +37,12 @@ export class ConfigSpace {
     this.size = config.size;
     this.#hardware = hardware;
     this.#events = events;
-    this.#permissions = new Permissions(config, profile);
     this.#shadow = new DataView(new ArrayBuffer(this.size));
     for (let offset = 0; offset < this.size; offset += 4) {
       store(this.#shadow, offset, 4, config.get(offset, 4));
     }
+    if (hardware.virtual) store(this.#shadow, pci.PCI_INTERRUPT_PIN, 1, 0);
+    this.#permissions = new Permissions(config, profile, this.#shadow);
     // The host does not forward wake-up events.
     const pm = hardware.capability('pm');
     if (pm === null) return;
@@ -50,7 +53,7 @@ export class ConfigSpace {
   /** Whether the BARs may be accessed. */
   get memoryEnabled(): boolean {
     const on = (load(this.#shadow, pci.PCI_COMMAND, 2) & pci.PCI_COMMAND_MEMORY) !== 0;
-    return on && this.#hardware.powerState < pci.PCI_D3hot;
+    return (on || this.#hardware.virtual) && this.#hardware.powerState < pci.PCI_D3hot;
   }
 
   /** Whether the user has set bit 10 of the command register. */
@@ -64,7 +67,8 @@ export class ConfigSpace {
 
   /** From now on the MSI registers show what the host programmed. */
   showMessage(): void {
-    this.#permissions.showMessage();
+    const { msi } = this.#hardware;
+    if (msi !== null) this.#permissions.showMessage(msi.registers);
   }
 
   /** @throws VfioError EFAULT if any of it lies past the end, before anything is read */
@@ -99,35 +103,62 @@ export class ConfigSpace {
   }
 
   #readChunk(offset: number, width: Chunk): number {
-    if (isBar(offset) && this.#barsWritten) this.#sizeBars();
+    if (isBar(offset) && this.#barsWritten) {
+      this.#barsWritten = false;
+      sizeBars(this.#shadow, this.#hardware);
+    }
     const virtual = bits(this.#permissions.virtual, offset, width);
     const own = load(this.#shadow, offset, width) & virtual;
     return ((this.#hardware.config.get(offset, width) & ~virtual) | own) >>> 0;
   }
 
   #writeChunk(offset: number, width: Chunk, value: number): void {
-    const owner = this.#permissions.owner(offset);
-    const at = offset - this.#permissions.start(owner);
-    switch (owner) {
-      case 'header':
-        this.#writeHeader(offset, width, value);
+    const id = this.#permissions.id(offset);
+    if (id === RAW) this.#hardware.writeConfig(offset, width, value);
+    else if (offset >= pci.PCI_CFG_SPACE_SIZE) this.#writeExtended(id, offset, width, value);
+    else if (id === HEADER) this.#writeHeader(offset, width, value);
+    else this.#writeCapability(id, offset, width, value);
+  }
+
+  #writeExtended(id: number, offset: number, width: Chunk, value: number): void {
+    const vendor = id === pci.PCI_EXT_CAP_ID_VNDR || id === pci.PCI_EXT_CAP_ID_DVSEC;
+    if (vendor) this.#hardware.writeConfig(offset, width, value);
+    else this.#store(offset, width, value);
+  }
+
+  #writeCapability(id: number, offset: number, width: Chunk, value: number): void {
+    if (id === pci.PCI_CAP_ID_VNDR) {
+      this.#hardware.writeConfig(offset, width, value);
+      return;
+    }
+    const start = this.#permissions.start(offset);
+    const at = offset - start;
+    this.#store(offset, width, value);
+    switch (id) {
+      case pci.PCI_CAP_ID_PM:
+        if (at === pci.PCI_PM_CTRL) this.#setPowerState(start, value);
         break;
-      case 'pm':
-        this.#store(offset, width, value);
-        if (at === pci.PCI_PM_CTRL) this.#setPowerState(offset, value);
+      case pci.PCI_CAP_ID_VPD:
+        // The byte with the flag starts a transfer.
+        if (at <= pci.PCI_VPD_ADDR + 1 && at + width > pci.PCI_VPD_ADDR + 1) {
+          transferVpd(this.#shadow, start, this.#hardware.vpd);
+        }
         break;
-      case 'msi':
-        this.#store(offset, width, value);
+      case pci.PCI_CAP_ID_MSI:
         // A lone byte just before the control register counts as well.
-        if (at <= pci.PCI_MSI_FLAGS && at + width >= pci.PCI_MSI_FLAGS) this.#settleMsi();
+        if (at <= pci.PCI_MSI_FLAGS && at + width >= pci.PCI_MSI_FLAGS) this.#settleMsi(start);
         break;
-      case 'pcie':
-        this.#writeExpress(offset, width, value);
+      case pci.PCI_CAP_ID_EXP:
+        this.#settleReset(start + pci.PCI_EXP_DEVCTL, pci.PCI_EXP_DEVCTL_BCR_FLR, () => {
+          const able = this.#hardware.config.get(start + pci.PCI_EXP_DEVCAP, 4);
+          return (able & pci.PCI_EXP_DEVCAP_FLR) !== 0;
+        });
         break;
-      case 'msix':
-      case 'extended':
-      case null:
-        this.#store(offset, width, value);
+      case pci.PCI_CAP_ID_AF:
+        this.#settleReset(start + pci.PCI_AF_CTRL, pci.PCI_AF_CTRL_FLR, () => {
+          const needed = pci.PCI_AF_CAP_FLR | pci.PCI_AF_CAP_TP;
+          return (this.#hardware.config.get(start + pci.PCI_AF_CAP, 1) & needed) === needed;
+        });
         break;
     }
   }
@@ -166,17 +197,20 @@ export class ConfigSpace {
     }
   }
 
-  /** pci_set_power_state(): D1 and D2 are not supported here and change nothing. */
-  #setPowerState(offset: number, value: number): void {
+  /** pci_set_power_state(): a state that the function has not changes nothing. */
+  #setPowerState(start: number, value: number): void {
     const state = value & pci.PCI_PM_CTRL_STATE_MASK;
-    if (state !== 0 && state !== pci.PCI_D3hot) return;
+    const able = this.#hardware.config.get(start + pci.PCI_PM_PMC, 2);
+    if (state === 1 && (able & pci.PCI_PM_CAP_D1) === 0) return;
+    if (state === 2 && (able & pci.PCI_PM_CAP_D2) === 0) return;
+    const offset = start + pci.PCI_PM_CTRL;
     const control = this.#hardware.config.get(offset, 2) & ~pci.PCI_PM_CTRL_STATE_MASK;
     this.#hardware.writeConfig(offset, 2, control | state);
   }
 
   /** What the user wrote to the control register of MSI, as far as SET_IRQS allows it. */
-  #settleMsi(): void {
-    const offset = this.#permissions.start('msi') + pci.PCI_MSI_FLAGS;
+  #settleMsi(start: number): void {
+    const offset = start + pci.PCI_MSI_FLAGS;
     let control = load(this.#shadow, offset, 2);
     if (!this.#events.msiActive()) control &= ~pci.PCI_MSI_FLAGS_ENABLE;
     const queueSize = this.#events.msiQueueSize();
@@ -187,32 +221,11 @@ export class ConfigSpace {
     this.#hardware.writeConfig(offset, 2, control);
   }
 
-  #writeExpress(offset: number, width: Chunk, value: number): void {
-    const control = this.#permissions.start('pcie') + pci.PCI_EXP_DEVCTL;
-    this.#store(offset, width, value);
-    const written = load(this.#shadow, control, 2);
-    if ((written & pci.PCI_EXP_DEVCTL_BCR_FLR) === 0) return;
-    this.#clear(control, pci.PCI_EXP_DEVCTL_BCR_FLR);
-    this.#events.resetFunction();
-  }
-
-  /** The next read of a BAR that was written tells its size, as a BAR would. */
-  #sizeBars(): void {
-    this.#barsWritten = false;
-    for (let bar = 0; bar < 6; bar++) {
-      const offset = pci.PCI_BASE_ADDRESS_0 + 4 * bar;
-      const size = this.#hardware.barSize(bar);
-      if (size === 0) {
-        store(this.#shadow, offset, 4, 0);
-        continue;
-      }
-      const type = this.#hardware.config.get(offset, 4) & 0xf;
-      const address = load(this.#shadow, offset, 4) & -size;
-      store(this.#shadow, offset, 4, address | type);
-      // The upper half keeps what was written: no BAR here is larger than 2 GiB.
-      if ((type & pci.PCI_BASE_ADDRESS_MEM_TYPE_64) !== 0) bar++;
-    }
-    store(this.#shadow, pci.PCI_ROM_ADDRESS, 4, 0);
+  /** A reset that was asked for: the bit reads 0 again, whether there is a reset or not. */
+  #settleReset(offset: number, bit: number, isPossible: () => boolean): void {
+    if ((load(this.#shadow, offset, 2) & bit) === 0) return;
+    this.#clear(offset, bit);
+    if (isPossible()) this.#events.resetFunction();
   }
 
   #clear(offset: number, mask: number): void {

@@ -47,6 +47,8 @@ const DEVICE_ID = 2;
 export class VfioDevice {
   readonly group: number;
   readonly via: Via;
+  /** Whether it is one of SR-IOV, which has virtual functions. */
+  readonly isPhysicalFunction: boolean;
   readonly addressSpace: MockAddressSpace;
   readonly config: ConfigSpace;
   readonly regions: Regions;
@@ -56,6 +58,7 @@ export class VfioDevice {
   readonly pasids: Pasids;
   readonly #hardware: HardwareFunction;
   readonly #machine: Machine;
+  readonly #resets: boolean;
 
   constructor(name: string, model: DeviceModel, { group, via, profile, machine }: Place) {
     const { limits } = machine;
@@ -66,6 +69,8 @@ export class VfioDevice {
     this.#machine = machine;
     const hardware = new HardwareFunction(model, this.#bus());
     this.#hardware = hardware;
+    this.isPhysicalFunction = hardware.capability('sriov') !== null;
+    this.#resets = model.shape.resets !== false;
     // As the firmware of a PC leaves it, but for bus mastering (vfio_pci_core_enable()).
     const command = pci.PCI_COMMAND_IO | pci.PCI_COMMAND_MEMORY | pci.PCI_COMMAND_SERR;
     hardware.writeConfig(pci.PCI_COMMAND, 2, command);
@@ -74,18 +79,20 @@ export class VfioDevice {
         this.interrupts.intx.userDisabled(disabled);
       },
       resetFunction: () => {
-        this.reset();
+        this.#resetFunction();
       },
       msiActive: () => this.interrupts.msiActive,
       msiQueueSize: () => this.interrupts.msiQueueSize,
     });
-    const msix = model.shape.capabilities.find((capability) => capability.name === 'msix');
-    this.regions = new Regions(hardware, this.config, msix, profile);
+    this.regions = new Regions(hardware, this.config, profile);
     this.interrupts = new Interrupts(hardware, this.config, machine.interrupts, profile);
     this.ioeventfds = new Ioeventfds(hardware, this.config, this.regions, profile);
     this.features = new Features(profile, {
-      bars: { barSize: (index) => hardware.barSize(index), isMemory: () => true },
-      hasVirtualFunctions: false,
+      bars: {
+        barSize: (index) => hardware.barSize(index),
+        isMemory: (index) => hardware.bar(index)?.kind !== 'io',
+      },
+      isPhysicalFunction: this.isPhysicalFunction,
       hasMsi: hardware.capability('msi') !== null,
       showMessage: () => {
         this.config.showMessage();
@@ -111,7 +118,7 @@ export class VfioDevice {
 
   info(): DeviceInfo {
     return {
-      flags: VFIO_DEVICE_FLAGS_RESET | VFIO_DEVICE_FLAGS_PCI,
+      flags: VFIO_DEVICE_FLAGS_PCI | (this.#resets ? VFIO_DEVICE_FLAGS_RESET : 0),
       numRegions: VFIO_PCI_NUM_REGIONS,
       numIrqs: VFIO_PCI_NUM_IRQS,
     };
@@ -119,6 +126,11 @@ export class VfioDevice {
 
   /** VFIO_DEVICE_RESET: it leaves the device in D0, and what the user configured in place. */
   reset(): void {
+    if (!this.#resets) fail('EINVAL', 'VFIO_DEVICE_RESET');
+    this.#resetFunction();
+  }
+
+  #resetFunction(): void {
     this.#powerUp();
     this.#hardware.reset();
     this.interrupts.restore();
@@ -126,6 +138,7 @@ export class VfioDevice {
 
   /** The device is alone on its bus and in its group. */
   hotResetInfo(name: string): HotResetInfo {
+    if (!this.#resets) fail('ENODEV', 'VFIO_DEVICE_GET_PCI_HOT_RESET_INFO');
     if (this.via === 'group') return { flags: 0, devices: [{ name, id: this.group }] };
     const flags = VFIO_PCI_HOT_RESET_FLAG_DEV_ID | VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED;
     return { flags, devices: [{ name, id: DEVICE_ID }] };
@@ -133,8 +146,9 @@ export class VfioDevice {
 
   /** @param groups - how many the caller names; one is affected. The other way names none. */
   hotReset(groups: number): void {
+    if (!this.#resets) fail('ENODEV', 'VFIO_DEVICE_PCI_HOT_RESET');
     if (this.via === 'group' && groups > 1) fail('EINVAL', 'VFIO_DEVICE_PCI_HOT_RESET');
-    this.reset();
+    this.#resetFunction();
   }
 
   close(): void {

@@ -28,7 +28,7 @@ const KNOWN_BITS =
 export interface FeatureTarget {
   readonly bars: Exportable;
   /** Whether it is a physical function of SR-IOV. */
-  readonly hasVirtualFunctions: boolean;
+  readonly isPhysicalFunction: boolean;
   readonly hasMsi: boolean;
   /** From now on the MSI registers show the message that the host programmed. */
   showMessage(): void;
@@ -61,7 +61,7 @@ export class Features {
     if ((flags & ~KNOWN_BITS) !== 0 || (get && set && !probe)) fail('EINVAL', FEATURE);
     switch (flags & VFIO_DEVICE_FEATURE_MASK) {
       case VFIO_DEVICE_FEATURE_PCI_VF_TOKEN:
-        if (!this.#target.hasVirtualFunctions) fail('ENOTTY', FEATURE);
+        if (!this.#target.isPhysicalFunction) fail('ENOTTY', FEATURE);
         // There are no virtual functions for the token to guard.
         checked(flags, data, VFIO_DEVICE_FEATURE_SET, UUID_SIZE);
         return 0;

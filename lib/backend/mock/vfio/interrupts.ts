@@ -43,7 +43,7 @@ export class Interrupts {
     host: HostInterrupts,
     { dynamicMsix, strictDescriptor }: Profile,
   ) {
-    const msi = hardware.capability('msi');
+    const { msi } = hardware;
     const msix = hardware.capability('msix');
     this.#config = config;
     this.#express = hardware.capability('pcie') !== null;

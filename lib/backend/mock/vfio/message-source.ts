@@ -1,4 +1,5 @@
 import type { HardwareFunction } from '../hardware/function.js';
+import type { Msi } from '../hardware/msi.js';
 import type { MsixTable } from '../hardware/msix.js';
 import type { Message } from '../host/interrupts.js';
 import * as pci from '../pci.js';
@@ -24,32 +25,43 @@ function disablePin(hardware: HardwareFunction, disabled: boolean): void {
   hardware.updateConfig(pci.PCI_COMMAND, pci.PCI_COMMAND_INTX_DISABLE, disabled);
 }
 
-export function msiSource(hardware: HardwareFunction, offset: number): MessageSource {
+export function msiSource(hardware: HardwareFunction, msi: Msi): MessageSource {
   const { config } = hardware;
-  const control = offset + pci.PCI_MSI_FLAGS;
+  const control = msi.offset + pci.PCI_MSI_FLAGS;
+  const setMask = (bits: number, masked: boolean) => {
+    if (!msi.maskable) return;
+    const mask = config.get(msi.maskRegister, 4);
+    hardware.writeConfig(msi.maskRegister, 4, masked ? mask | bits : mask & ~bits);
+  };
   return {
-    vectors: 1 << ((config.get(control, 2) & pci.PCI_MSI_FLAGS_QMASK) >> 1),
+    vectors: msi.vectors,
     growable: false,
-    maskable: false,
+    maskable: msi.maskable,
     get powered() {
       return hardware.powerState === 0;
     },
     // The vectors are the low bits of the data: the first message stands for all.
     program: (vector, { address, data }) => {
       if (vector !== 0) return;
-      hardware.writeConfig(offset + pci.PCI_MSI_ADDRESS_LO, 4, Number(address & 0xffff_ffffn));
-      hardware.writeConfig(offset + pci.PCI_MSI_ADDRESS_HI, 4, Number(address >> 32n));
-      hardware.writeConfig(offset + pci.PCI_MSI_DATA_64, 2, data);
+      const registers = msi.registers;
+      hardware.writeConfig(registers.low, 4, Number(address & 0xffff_ffffn));
+      if (registers.high !== null) hardware.writeConfig(registers.high, 4, Number(address >> 32n));
+      hardware.writeConfig(registers.data, 2, data);
     },
-    setMask: () => undefined,
+    setMask: (vector, masked) => {
+      setMask(1 << vector, masked);
+    },
     enable: (vectors) => {
       disablePin(hardware, true);
+      setMask(~0, true);
       const rest = config.get(control, 2) & ~pci.PCI_MSI_FLAGS_QSIZE;
       const size = Math.ceil(Math.log2(vectors)) << 4;
       hardware.writeConfig(control, 2, rest | size | pci.PCI_MSI_FLAGS_ENABLE);
     },
     disable: () => {
       hardware.updateConfig(control, pci.PCI_MSI_FLAGS_ENABLE, false);
+      // The kernel leaves it as it is after a reset.
+      setMask(~0, false);
       disablePin(hardware, false);
     },
   };

@@ -1,89 +1,128 @@
-import type { ConfigBytes } from '../hardware/config-bytes.js';
+import { store, type ConfigBytes } from '../hardware/config-bytes.js';
 import * as pci from '../pci.js';
 import type { Profile } from '../profile.js';
+import { extendedLength, standardLength } from './coverage.js';
 
-/** Of which capability a byte is; a byte of none is the function's own. */
-export type Owner = 'header' | 'pm' | 'msi' | 'msix' | 'pcie' | 'extended' | null;
+/** Bytes of the header are marked with this in place of a capability's id. */
+export const HEADER = 0;
+/** Bytes of no capability that is shown: the function's own. */
+export const RAW = 0xff;
+/** What stands at the head of the extended list for one that is hidden. */
+const PLACE_HOLDER = 0xfe;
 
 const ALL = 0xffff_ffff;
 const NONE = 0;
-
-/** Bytes that vfio-pci covers of a capability; MSI: 64 bits, without masks. */
-const LENGTH = { pm: 8, msi: 14, msix: 12 } as const;
-type CapabilityName = keyof typeof LENGTH | 'pcie';
-const NAMES: readonly (readonly [id: number, name: CapabilityName])[] = [
-  [pci.PCI_CAP_ID_PM, 'pm'],
-  [pci.PCI_CAP_ID_MSI, 'msi'],
-  [pci.PCI_CAP_ID_MSIX, 'msix'],
-  [pci.PCI_CAP_ID_EXP, 'pcie'],
-];
+const HEADER_OF_EXTENDED = 4;
 
 /**
  * What vfio-pci lets a user see and write, bit by bit: virtual bits are its own, others the
  * function's; what is not writable drops writes. The tables are those of
- * drivers/vfio/pci/vfio_pci_config.c.
+ * drivers/vfio/pci/vfio_pci_config.c. Links of lists are virtual: what is hidden is skipped.
  */
 export class Permissions {
   readonly virtual: Uint8Array;
   readonly writable: Uint8Array;
-  readonly #owners: Owner[];
-  readonly #starts = new Map<Owner, number>([['header', 0]]);
+  readonly #config: ConfigBytes;
+  /** The id of the capability that a byte belongs to; HEADER or RAW. */
+  readonly #map: Uint8Array;
 
-  constructor(config: ConfigBytes, { expressLength }: Profile) {
+  /** @param shadow - the virtual bits; the links of both lists are corrected in it */
+  constructor(config: ConfigBytes, profile: Profile, shadow: DataView) {
+    this.#config = config;
     this.virtual = new Uint8Array(config.size);
     this.writable = new Uint8Array(config.size).fill(0xff);
-    this.#owners = new Array<Owner>(config.size).fill(null);
-    this.#claim('header', 0, pci.PCI_STD_HEADER_SIZEOF);
+    this.#map = new Uint8Array(config.size).fill(RAW);
+    this.#claim(HEADER, 0, pci.PCI_STD_HEADER_SIZEOF);
     this.#header();
-    // No extended capability is shown: the head of their list says so, whatever follows it.
-    if (config.size > pci.PCI_CFG_SPACE_SIZE) {
-      this.#claim('extended', pci.PCI_CFG_SPACE_SIZE, 4);
-      this.#set(pci.PCI_CFG_SPACE_SIZE, 4, ALL, NONE);
-    }
-    let offset = config.get(pci.PCI_CAPABILITY_LIST, 1);
-    while (offset !== 0) {
-      const id = config.get(offset, 1);
-      const name = NAMES.find(([known]) => known === id)?.[1];
-      if (name !== undefined) {
-        this.#claim(name, offset, name === 'pcie' ? expressLength : LENGTH[name]);
-        this.#capability(name, offset);
-      }
-      offset = config.get(offset + pci.PCI_CAP_LIST_NEXT, 1);
-    }
-    if (config.size === pci.PCI_CFG_SPACE_EXP_SIZE) {
-      // Where the list of extended capabilities would begin: an empty one stays empty.
-      this.#claim('extended', pci.PCI_CFG_SPACE_SIZE, 4);
-      this.#set(pci.PCI_CFG_SPACE_SIZE, 4, ALL, NONE);
-    }
+    this.#walkStandard(profile, shadow);
+    if (config.size > pci.PCI_CFG_SPACE_SIZE) this.#walkExtended(profile, shadow);
   }
 
-  owner(offset: number): Owner {
-    return this.#owners[offset] ?? null;
+  /** Id of the capability that a byte belongs to; ids of both lists overlap. */
+  id(offset: number): number {
+    return this.#map[offset] ?? RAW;
   }
 
-  start(owner: Owner): number {
-    return this.#starts.get(owner) ?? 0;
+  /** Where the capability begins that a byte belongs to. */
+  start(offset: number): number {
+    const id = this.id(offset);
+    if (id === HEADER && offset < pci.PCI_STD_HEADER_SIZEOF) return 0;
+    const first =
+      offset < pci.PCI_CFG_SPACE_SIZE ? pci.PCI_STD_HEADER_SIZEOF : pci.PCI_CFG_SPACE_SIZE;
+    let start = offset;
+    while (start > first && this.id(start - 1) === id) start--;
+    return start;
   }
 
   /** Bytes from an offset to the end of its dword, or of what they belong to. */
   remaining(offset: number): number {
-    const owner = this.owner(offset);
+    const id = this.id(offset);
     let end = offset + 1;
-    while (end % 4 !== 0 && this.owner(end) === owner) end++;
+    while (end % 4 !== 0 && this.id(end) === id) end++;
     return end - offset;
   }
 
   /** VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT: the message is the host's, and not to be written. */
-  showMessage(): void {
-    const at = this.start('msi');
-    this.#set(at + pci.PCI_MSI_ADDRESS_LO, 4, NONE, NONE);
-    this.#set(at + pci.PCI_MSI_ADDRESS_HI, 4, NONE, NONE);
-    this.#set(at + pci.PCI_MSI_DATA_64, 2, NONE, NONE);
+  showMessage({ low, high, data }: { low: number; high: number | null; data: number }): void {
+    this.#set(low, 4, NONE, NONE);
+    if (high !== null) this.#set(high, 4, NONE, NONE);
+    this.#set(data, 2, NONE, NONE);
   }
 
-  #claim(owner: Owner, start: number, length: number): void {
-    this.#starts.set(owner, start);
-    this.#owners.fill(owner, start, start + length);
+  #walkStandard(profile: Profile, shadow: DataView): void {
+    const config = this.#config;
+    let link = pci.PCI_CAPABILITY_LIST;
+    let shown = 0;
+    let at = config.get(link, 1);
+    const visited = new Set<number>();
+    while (at >= pci.PCI_STD_HEADER_SIZEOF && at < pci.PCI_CFG_SPACE_SIZE && !visited.has(at)) {
+      visited.add(at);
+      const next = config.get(at + pci.PCI_CAP_LIST_NEXT, 1);
+      const length = standardLength(config, at, profile);
+      if (length === 0) {
+        store(shadow, link, 1, next);
+      } else {
+        this.#claim(config.get(at, 1), at, length);
+        this.#set(at, 2, ALL, NONE);
+        this.#standard(config.get(at, 1), at);
+        link = at + pci.PCI_CAP_LIST_NEXT;
+        shown++;
+      }
+      at = next;
+    }
+    if (shown === 0) {
+      store(shadow, pci.PCI_STATUS, 1, shadow.getUint8(pci.PCI_STATUS) & ~pci.PCI_STATUS_CAP_LIST);
+    }
+  }
+
+  #walkExtended(profile: Profile, shadow: DataView): void {
+    const config = this.#config;
+    let link: number | null = null;
+    let shown = 0;
+    let at: number = pci.PCI_CFG_SPACE_SIZE;
+    const visited = new Set<number>();
+    while (at >= pci.PCI_CFG_SPACE_SIZE && !visited.has(at)) {
+      visited.add(at);
+      const header = config.get(at, 4);
+      const next = (header >>> 20) & 0xffc;
+      const length = extendedLength(config, at, profile);
+      if (length === 0 && link !== null) {
+        store(shadow, link, 4, (shadow.getUint32(link, true) & 0x000f_ffff) | (next << 20));
+      } else {
+        this.#claim(length === 0 ? PLACE_HOLDER : header & 0xff, at, length || pci.PCI_CAP_SIZEOF);
+        this.#set(at, HEADER_OF_EXTENDED, ALL, NONE);
+        if (length === 0) store(shadow, at, 4, next << 20);
+        else this.#extended(header & 0xffff, at);
+        if (length !== 0) shown++;
+        link = at;
+      }
+      at = next;
+    }
+    if (shown === 0) store(shadow, pci.PCI_CFG_SPACE_SIZE, 4, 0);
+  }
+
+  #claim(id: number, start: number, length: number): void {
+    this.#map.fill(id, start, start + length);
     this.writable.fill(0, start, start + length);
   }
 
@@ -108,32 +147,65 @@ export class Permissions {
     this.#set(pci.PCI_INTERRUPT_PIN, 1, ALL, NONE);
   }
 
-  #capability(name: CapabilityName, at: number): void {
-    this.#set(at, 2, ALL, NONE);
-    switch (name) {
-      case 'pm': {
+  /** Behind the id and the link. */
+  #standard(id: number, at: number): void {
+    switch (id) {
+      case pci.PCI_CAP_ID_PM: {
         const pme = pci.PCI_PM_CTRL_PME_ENABLE | pci.PCI_PM_CTRL_PME_STATUS;
         this.#set(at + pci.PCI_PM_PMC, 2, pci.PCI_PM_CAP_PME_MASK, NONE);
         this.#set(at + pci.PCI_PM_CTRL, 4, pme, ~(pme | pci.PCI_PM_CTRL_STATE_MASK));
         break;
       }
-      case 'msi':
-        // The lower byte of control, with the bits that a device would not let change.
-        this.#set(at + pci.PCI_MSI_FLAGS, 1, ALL, ALL);
-        this.#set(at + pci.PCI_MSI_ADDRESS_LO, 4, ALL, ALL);
-        this.#set(at + pci.PCI_MSI_ADDRESS_HI, 4, ALL, ALL);
-        this.#set(at + pci.PCI_MSI_DATA_64, 2, ALL, ALL);
+      case pci.PCI_CAP_ID_VPD:
+        this.#set(at + pci.PCI_VPD_ADDR, 2, ALL, ALL);
+        this.#set(at + pci.PCI_VPD_DATA, 4, ALL, ALL);
         break;
-      case 'pcie': {
+      case pci.PCI_CAP_ID_MSI:
+        this.#msi(at);
+        break;
+      case pci.PCI_CAP_ID_PCIX:
+        this.#set(at + pci.PCI_X_CMD, 2, NONE, ALL);
+        if (this.id(at + pci.PCI_X_ECC_CSR) === id) this.#set(at + pci.PCI_X_ECC_CSR, 4, NONE, ALL);
+        break;
+      case pci.PCI_CAP_ID_EXP: {
         const virtual =
           pci.PCI_EXP_DEVCTL_BCR_FLR | pci.PCI_EXP_DEVCTL_PAYLOAD | pci.PCI_EXP_DEVCTL_READRQ;
         this.#set(at + pci.PCI_EXP_DEVCTL, 2, virtual, ~pci.PCI_EXP_DEVCTL_PHANTOM);
+        if (this.start(at + pci.PCI_EXP_DEVCTL2) !== at) break;
         this.#set(at + pci.PCI_EXP_DEVCTL2, 2, NONE, ~pci.PCI_EXP_DEVCTL2_ARI);
         break;
       }
-      case 'msix':
-        // What is enabled and masked is the host's business.
+      case pci.PCI_CAP_ID_AF:
+        this.#set(at + pci.PCI_AF_CTRL, 1, pci.PCI_AF_CTRL_FLR, pci.PCI_AF_CTRL_FLR);
         break;
     }
+  }
+
+  /** The lower byte of control has bits that a device would not let change, and all are. */
+  #msi(at: number): void {
+    const control = this.#config.get(at + pci.PCI_MSI_FLAGS, 2);
+    const wide = (control & pci.PCI_MSI_FLAGS_64BIT) !== 0;
+    this.#set(at + pci.PCI_MSI_FLAGS, 1, ALL, ALL);
+    this.#set(at + pci.PCI_MSI_ADDRESS_LO, 4, ALL, ALL);
+    if (wide) this.#set(at + pci.PCI_MSI_ADDRESS_HI, 4, ALL, ALL);
+    this.#set(at + (wide ? pci.PCI_MSI_DATA_64 : pci.PCI_MSI_DATA_32), 2, ALL, ALL);
+    if ((control & pci.PCI_MSI_FLAGS_MASKBIT) === 0) return;
+    const masks = at + (wide ? pci.PCI_MSI_MASK_64 : pci.PCI_MSI_MASK_32);
+    this.#set(masks, 4, NONE, ALL);
+    this.#set(masks + 4, 4, NONE, ALL);
+  }
+
+  #extended(id: number, at: number): void {
+    if (id === pci.PCI_EXT_CAP_ID_PWR) this.#set(at + 4, 1, NONE, ALL);
+    if (id !== pci.PCI_EXT_CAP_ID_ERR) return;
+    const uncorrectable = 0x03ff_f031;
+    const correctable = 0xf1c1;
+    this.#set(at + pci.PCI_ERR_UNCOR_STATUS, 4, NONE, uncorrectable);
+    this.#set(at + pci.PCI_ERR_UNCOR_MASK, 4, NONE, uncorrectable);
+    this.#set(at + pci.PCI_ERR_UNCOR_SEVER, 4, NONE, uncorrectable);
+    this.#set(at + pci.PCI_ERR_COR_STATUS, 4, NONE, correctable);
+    this.#set(at + pci.PCI_ERR_COR_MASK, 4, NONE, correctable);
+    const control = pci.PCI_ERR_CAP_ECRC_GENE | pci.PCI_ERR_CAP_ECRC_CHKE;
+    this.#set(at + pci.PCI_ERR_CAP, 4, NONE, control);
   }
 }

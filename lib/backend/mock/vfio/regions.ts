@@ -14,10 +14,10 @@ import {
 import { PAGE_SIZE } from '../checks.js';
 import { fail } from '../errno.js';
 import type { HardwareFunction } from '../hardware/function.js';
-import type { MsixShape } from '../models/model.js';
 import { PCI_MSIX_ENTRY_SIZE } from '../pci.js';
 import type { Profile } from '../profile.js';
 import type { ConfigSpace } from './config-space.js';
+import { romImageSize } from './rom.js';
 
 const READ_WRITE = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
 
@@ -31,19 +31,16 @@ interface Span {
 export class Regions {
   readonly #hardware: HardwareFunction;
   readonly #config: ConfigSpace;
-  readonly #msix: MsixShape | undefined;
   readonly #widest: 4 | 8;
+  /** Bytes that the expansion ROM has within its BAR. */
+  readonly #romImage: number;
 
-  constructor(
-    hardware: HardwareFunction,
-    config: ConfigSpace,
-    msix: MsixShape | undefined,
-    { widestAccess }: Profile,
-  ) {
+  constructor(hardware: HardwareFunction, config: ConfigSpace, { widestAccess }: Profile) {
     this.#widest = widestAccess;
     this.#hardware = hardware;
     this.#config = config;
-    this.#msix = msix;
+    const { rom } = hardware;
+    this.#romImage = rom === null ? 0 : romImageSize(rom.image, rom.size);
   }
 
   info(index: number): RegionInfo {
@@ -55,11 +52,17 @@ export class Regions {
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) {
       return { ...plain, flags: READ_WRITE, size: BigInt(this.#config.size) };
     }
-    const size = BigInt(this.#hardware.barSize(index));
-    if (index === VFIO_PCI_ROM_REGION_INDEX || size === 0n) return { ...plain, flags: 0, size };
+    if (index === VFIO_PCI_ROM_REGION_INDEX) {
+      const size = this.#romImage === 0 ? 0 : (this.#hardware.rom?.size ?? 0);
+      return { ...plain, flags: size === 0 ? 0 : VFIO_REGION_INFO_FLAG_READ, size: BigInt(size) };
+    }
+    const bar = this.#hardware.bar(index);
+    const size = BigInt(bar?.size ?? 0);
+    if (bar === undefined) return { ...plain, flags: 0, size };
+    if (bar.kind === 'io') return { ...plain, flags: READ_WRITE, size };
     // A BAR smaller than a page is mapped if the host can keep others out of its page.
     const flags = READ_WRITE | VFIO_REGION_INFO_FLAG_MMAP;
-    if (index !== this.#msix?.table.bar) return { ...plain, flags, size };
+    if (index !== this.#hardware.msixPlace?.table.bar) return { ...plain, flags, size };
     return {
       index,
       flags: flags | VFIO_REGION_INFO_FLAG_CAPS,
@@ -72,19 +75,21 @@ export class Regions {
     this.#find(index);
     if (into.length === 0) return 0;
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.read(offset, into);
+    if (index === VFIO_PCI_ROM_REGION_INDEX) return this.#readRom(offset, into);
     const length = this.#clip(index, offset, into.length, 'read');
     const view = new DataView(into.buffer, into.byteOffset, length);
     const hole = this.msixTable(index);
+    const widest = this.#widestOf(index);
     for (let done = 0; done < length;) {
       const at = offset + done;
-      const width = nextWidth(at, length - done, hole, this.#widest);
+      const width = nextWidth(at, length - done, hole, widest);
       if (width === 0) {
         const end = Math.min(length, (hole?.end ?? 0) - offset);
         into.fill(0xff, done, end);
         done = end;
         continue;
       }
-      this.#checkMemory('read');
+      this.#checkMemory(index, 'read');
       if (width === 8) view.setBigUint64(done, this.#hardware.readBar64(index, at), true);
       else if (width === 4) view.setUint32(done, this.#hardware.readBar(index, at, 4), true);
       else if (width === 2) view.setUint16(done, this.#hardware.readBar(index, at, 2), true);
@@ -98,17 +103,19 @@ export class Regions {
     this.#find(index);
     if (from.length === 0) return 0;
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.write(offset, from);
+    if (index === VFIO_PCI_ROM_REGION_INDEX) fail('EINVAL', 'write');
     const length = this.#clip(index, offset, from.length, 'write');
     const view = new DataView(from.buffer, from.byteOffset, length);
     const hole = this.msixTable(index);
+    const widest = this.#widestOf(index);
     for (let done = 0; done < length;) {
       const at = offset + done;
-      const width = nextWidth(at, length - done, hole, this.#widest);
+      const width = nextWidth(at, length - done, hole, widest);
       if (width === 0) {
         done = Math.min(length, (hole?.end ?? 0) - offset);
         continue;
       }
-      this.#checkMemory('write');
+      this.#checkMemory(index, 'write');
       if (width === 8) this.#hardware.writeBar64(index, at, view.getBigUint64(done, true));
       else if (width === 4) this.#hardware.writeBar(index, at, 4, view.getUint32(done, true));
       else if (width === 2) this.#hardware.writeBar(index, at, 2, view.getUint16(done, true));
@@ -128,14 +135,32 @@ export class Regions {
 
   /** The part of a BAR that is the message table. */
   msixTable(index: number): Span | null {
-    if (this.#msix?.table.bar !== index) return null;
-    const start = this.#msix.table.offset;
-    return { start, end: start + this.#msix.vectors * PCI_MSIX_ENTRY_SIZE };
+    const { msixPlace } = this.#hardware;
+    if (msixPlace?.table.bar !== index) return null;
+    const start = msixPlace.table.offset;
+    return { start, end: start + msixPlace.vectors * PCI_MSIX_ENTRY_SIZE };
   }
 
   /** Where a region lies in the device file is asked of the kernel first. */
   #find(index: number): void {
     if (index >= VFIO_PCI_VGA_REGION_INDEX) this.info(index);
+  }
+
+  /** Past its image a ROM reads as ones. */
+  #readRom(offset: number, into: Uint8Array): number {
+    const { rom } = this.#hardware;
+    if (rom === null || offset >= rom.size) return fail('EINVAL', 'read');
+    if (this.#romImage === 0) fail('ENOMEM', 'read');
+    if (offset < this.#romImage && !this.#config.memoryEnabled) fail('EIO', 'read');
+    const length = Math.min(into.length, rom.size - offset);
+    into.fill(0xff, 0, length);
+    into.set(rom.image.subarray(offset, Math.min(this.#romImage, offset + length)));
+    return length;
+  }
+
+  /** Ports have no accesses of 8 bytes. */
+  #widestOf(index: number): 4 | 8 {
+    return this.#hardware.bar(index)?.kind === 'io' ? 4 : this.#widest;
   }
 
   /** How much of a transfer lies within the region. */
@@ -145,8 +170,10 @@ export class Regions {
     return Math.min(length, size - offset);
   }
 
-  #checkMemory(syscall: string): void {
-    if (!this.#config.memoryEnabled) fail('EIO', syscall);
+  /** Nothing is checked of ports. */
+  #checkMemory(index: number, syscall: string): void {
+    const memory = this.#hardware.bar(index)?.kind !== 'io';
+    if (memory && !this.#config.memoryEnabled) fail('EIO', syscall);
   }
 }
 

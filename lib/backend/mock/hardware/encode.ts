@@ -1,0 +1,141 @@
+import type { CapabilityShape, ExpressShape, MsiShape, MsixShape } from '../models/shape.js';
+import { isPlain, PLAIN } from '../models/plain-capabilities.js';
+import * as pci from '../pci.js';
+
+/** A capability as it goes into configuration space. */
+export interface Encoded {
+  readonly id: number;
+  readonly extended: boolean;
+  /** All of it; id and link are filled in with its place. */
+  readonly bytes: Uint8Array;
+}
+
+/** Severities of uncorrectable errors, and correctable errors that are masked, after a reset. */
+const SEVERITY_DEFAULT = 0x0046_2030;
+const COR_MASK_DEFAULT = 0xe000;
+
+/** The bytes that a declared capability begins with. */
+export function encode(shape: CapabilityShape): Encoded {
+  if (isPlain(shape)) {
+    const { id, extended, length } = PLAIN[shape.name];
+    const header = extended ? 4 : 2;
+    const body = shape.bytes ?? new Uint8Array(length - header);
+    return {
+      id,
+      extended,
+      bytes: filled(header + body.length, (_, bytes) => {
+        bytes.set(body, header);
+      }),
+    };
+  }
+  const standard = (id: number, bytes: Uint8Array) => ({ id, extended: false, bytes });
+  const extended = (id: number, bytes: Uint8Array) => ({ id, extended: true, bytes });
+  switch (shape.name) {
+    case 'pm':
+      return standard(
+        pci.PCI_CAP_ID_PM,
+        filled(8, (view) => {
+          view.setUint16(pci.PCI_PM_PMC, 3, true);
+          view.setUint16(pci.PCI_PM_CTRL, pci.PCI_PM_CTRL_NO_SOFT_RESET, true);
+        }),
+      );
+    case 'msi':
+      return standard(pci.PCI_CAP_ID_MSI, msi(shape));
+    case 'msix':
+      return standard(pci.PCI_CAP_ID_MSIX, msix(shape));
+    case 'pcie':
+      return standard(pci.PCI_CAP_ID_EXP, express(shape));
+    case 'af':
+      return standard(
+        pci.PCI_CAP_ID_AF,
+        filled(6, (_, bytes) => {
+          bytes.set([6, pci.PCI_AF_CAP_TP | pci.PCI_AF_CAP_FLR], 2);
+        }),
+      );
+    case 'vpd':
+      return standard(pci.PCI_CAP_ID_VPD, new Uint8Array(8));
+    case 'vendor_specific': {
+      const length = 3 + shape.bytes.length;
+      return standard(
+        pci.PCI_CAP_ID_VNDR,
+        filled(length, (_, bytes) => {
+          bytes.set([length, ...shape.bytes], 2);
+        }),
+      );
+    }
+    case 'aer':
+      return extended(
+        pci.PCI_EXT_CAP_ID_ERR,
+        filled(0x48, (view) => {
+          view.setUint32(pci.PCI_ERR_UNCOR_SEVER, SEVERITY_DEFAULT, true);
+          view.setUint32(pci.PCI_ERR_COR_MASK, COR_MASK_DEFAULT, true);
+          const control = pci.PCI_ERR_CAP_ECRC_GENC | pci.PCI_ERR_CAP_ECRC_CHKC;
+          view.setUint32(pci.PCI_ERR_CAP, control, true);
+        }),
+      );
+    case 'serial_number':
+      return extended(
+        pci.PCI_EXT_CAP_ID_DSN,
+        filled(12, (view) => {
+          view.setBigUint64(4, shape.value, true);
+        }),
+      );
+    case 'vsec':
+      return extended(pci.PCI_EXT_CAP_ID_VNDR, vendor(shape, shape.id, 8));
+    case 'dvsec': {
+      const bytes = vendor(shape, shape.vendor, 10);
+      bytes.set([shape.id & 0xff, shape.id >>> 8], 8);
+      return extended(pci.PCI_EXT_CAP_ID_DVSEC, bytes);
+    }
+  }
+}
+
+function filled(length: number, fill: (view: DataView, bytes: Uint8Array) => void): Uint8Array {
+  const bytes = new Uint8Array(length);
+  fill(new DataView(bytes.buffer), bytes);
+  return bytes;
+}
+
+function msi({ vectors, bits = 64, maskable = false }: MsiShape): Uint8Array {
+  const length = 10 + (bits === 64 ? 4 : 0) + (maskable ? 10 : 0);
+  return filled(length, (view) => {
+    const control =
+      (Math.log2(vectors) << 1) |
+      (bits === 64 ? pci.PCI_MSI_FLAGS_64BIT : 0) |
+      (maskable ? pci.PCI_MSI_FLAGS_MASKBIT : 0);
+    view.setUint16(pci.PCI_MSI_FLAGS, control, true);
+  });
+}
+
+function msix({ vectors, table, pba }: MsixShape): Uint8Array {
+  return filled(12, (view) => {
+    view.setUint16(pci.PCI_MSIX_FLAGS, vectors - 1, true);
+    view.setUint32(pci.PCI_MSIX_TABLE, table.offset | table.bar, true);
+    view.setUint32(pci.PCI_MSIX_PBA, pba.offset | pba.bar, true);
+  });
+}
+
+/** An endpoint with one lane at 2.5 GT/s, as QEMU's devices behind a root port. */
+function express({ version = 2, flr = true }: ExpressShape): Uint8Array {
+  return filled(version === 1 ? 0x14 : 0x3c, (view) => {
+    view.setUint16(pci.PCI_EXP_FLAGS, version, true);
+    const reset = flr ? pci.PCI_EXP_DEVCAP_FLR : 0;
+    view.setUint32(pci.PCI_EXP_DEVCAP, pci.PCI_EXP_DEVCAP_RBER | reset, true);
+    view.setUint32(pci.PCI_EXP_LNKCAP, 0x411, true);
+    view.setUint16(pci.PCI_EXP_LNKSTA, 0x11, true);
+    if (version === 2) view.setUint32(pci.PCI_EXP_DEVCAP2, 0x0030_0000, true);
+  });
+}
+
+/** A header of a vendor's capability: number, revision and length. */
+function vendor(
+  { revision = 0, bytes: body }: { revision?: number | undefined; bytes: Uint8Array },
+  number: number,
+  header: number,
+): Uint8Array {
+  const length = header + body.length;
+  return filled(length, (view, bytes) => {
+    view.setUint32(4, (number | (revision << 16) | (length << 20)) >>> 0, true);
+    bytes.set(body, header);
+  });
+}

@@ -1,0 +1,31 @@
+import type { MemoryBlock } from '../models/model.js';
+import { load, store } from './config-bytes.js';
+import type { Overlay } from './registers.js';
+
+const CHUNK = 4096;
+
+/** Memory in a BAR. What was never written is not there. */
+export function memoryOverlay({ offset: start, size, contents }: MemoryBlock): Overlay {
+  const chunks = new Map<number, DataView>();
+  const chunk = (number: number): DataView => {
+    let view = chunks.get(number);
+    if (view === undefined) {
+      const bytes = new Uint8Array(CHUNK);
+      const first = contents?.subarray(number * CHUNK, (number + 1) * CHUNK);
+      if (first !== undefined) bytes.set(first);
+      chunks.set(number, (view = new DataView(bytes.buffer)));
+    }
+    return view;
+  };
+  return {
+    covers: (offset) => offset >= start && offset < start + size,
+    read: (offset, width) => {
+      const at = offset - start;
+      return load(chunk(Math.floor(at / CHUNK)), at % CHUNK, width);
+    },
+    write: (offset, width, value) => {
+      const at = offset - start;
+      store(chunk(Math.floor(at / CHUNK)), at % CHUNK, width, value);
+    },
+  };
+}
