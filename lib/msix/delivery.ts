@@ -1,30 +1,18 @@
 import type { Eventfd } from '../backend/contract.js';
-import { checkInteger } from '../device/checks.js';
 import { VfioError } from '../errors.js';
 import type { Cookie, Message } from '../ims/layout.js';
-import type { Fate, VectorSink, VectorSource } from '../vectors/source.js';
-import { Backing } from './backing.js';
-import { asTold, defaultFlow, type FlowName, FLOWS } from './flows.js';
+import type { Fate } from '../vectors/source.js';
+import type { Backing } from './backing.js';
+import { asTold } from './flows.js';
+import { type Attachment, Sources, type TableSink } from './sources.js';
 import type { MsixTable } from './table.js';
 
 /** Tells the consumer the message of a vector before it can be delivered by it. */
 export type Route = (vector: number, message: Message) => void;
 
-/** A source and the vectors it is put behind. */
-export interface Attachment {
-  readonly source: VectorSource;
-  readonly first: number;
-  readonly count: number;
-  readonly base: number;
-  readonly claim: boolean;
-  readonly flow: FlowName | undefined;
-}
-
 const IDLE = 0;
 const REQUESTED = 1;
 const FAILED = 2;
-const UNBACKED = 0xff;
-const BACKINGS_MAX = UNBACKED;
 
 /**
  * From the sources to the consumers: which vectors are requested, and what becomes of a signal. It
@@ -34,12 +22,8 @@ export class Delivery {
   readonly #table: MsixTable;
   readonly #route: Route | undefined;
   readonly #onFailed: (vector: number, error: unknown) => void;
-  readonly #backings: Backing[] = [];
-  /** Index in `#backings`, by vector. */
-  readonly #backing: Uint8Array;
+  readonly #sources: Sources;
   readonly #state: Uint8Array;
-  /** Vectors that are not free for another source: emulated, or with a cookie. */
-  readonly #claimed: Uint8Array;
   readonly #consumers: (Eventfd | null)[];
   readonly #dropped: Uint32Array;
   #enabled = false;
@@ -56,9 +40,14 @@ export class Delivery {
     this.#table = table;
     this.#route = route;
     this.#onFailed = onFailed;
-    this.#backing = new Uint8Array(vectors).fill(UNBACKED);
+    const sink: TableSink = {
+      fire: (vector) => this.#fire(vector),
+      withdraw: (vector) => {
+        this.withdraw(vector);
+      },
+    };
+    this.#sources = new Sources(vectors, sink, (vector) => this.state(vector) === 'idle');
     this.#state = new Uint8Array(vectors);
-    this.#claimed = new Uint8Array(vectors);
     this.#consumers = new Array<Eventfd | null>(vectors).fill(null);
     this.#dropped = new Uint32Array(vectors);
   }
@@ -77,7 +66,7 @@ export class Delivery {
   }
 
   get growable(): boolean {
-    return this.#backings.every(({ source }) => source.growable);
+    return this.#sources.all.every(({ source }) => source.growable);
   }
 
   consumer(vector: number): Eventfd | null {
@@ -91,26 +80,16 @@ export class Delivery {
   state(vector: number): 'idle' | 'allocated' | 'requested' | 'failed' {
     const state = this.#state[vector];
     if (state !== IDLE) return state === FAILED ? 'failed' : 'requested';
-    const backing = this.#backingOf(vector);
+    const backing = this.#sources.of(vector);
     const allocated = backing !== undefined && vector - backing.offset < backing.allocated;
     return allocated ? 'allocated' : 'idle';
   }
 
-  attach({ source, first, count, base, claim, flow }: Attachment): void {
-    const known = this.#backings.findIndex((backing) => backing.source === source);
-    for (let vector = first; vector < first + count; vector++) {
-      const own = known >= 0 && this.#backing[vector] === known;
-      if (own || this.#claimed[vector] === 1 || this.state(vector) !== 'idle') {
-        throw new VfioError({ code: 'EBUSY', message: `vector ${vector} is in use` });
-      }
-    }
-    if (known >= 0 && this.#backings[known]?.offset !== first - base) {
-      throw new VfioError({ code: 'EINVAL', message: 'the source has another place in the table' });
-    }
-    const index = known >= 0 ? known : this.#adopt(source, first - base, flow);
-    this.#backing.fill(index, first, first + count);
-    if (claim) this.#claimed.fill(1, first, first + count);
-    if (known < 0 && this.#enabled) tryEnable(this.#backings[index]);
+  attach(attachment: Attachment): void {
+    const { first, count, source } = attachment;
+    const fresh = this.#sources.all.every((backing) => backing.source !== source);
+    const backing = this.#sources.attach(attachment);
+    if (fresh && this.#enabled) tryEnable(backing);
     if (this.live) this.#activateAll(first, first + count);
   }
 
@@ -120,12 +99,12 @@ export class Delivery {
   }
 
   setCookie(vector: number, cookie: Cookie): void {
-    const backing = this.#backingOf(vector);
+    const backing = this.#sources.of(vector);
     if (backing === undefined) {
       throw new VfioError({ code: 'EINVAL', message: `vector ${vector} has no source` });
     }
     backing.source.setCookie(vector - backing.offset, cookie);
-    this.#claimed[vector] = 1;
+    this.#sources.claim(vector);
   }
 
   /** Enable and function mask were written. */
@@ -133,9 +112,9 @@ export class Delivery {
     const wasLive = this.live;
     const live = enabled && !functionMask;
     if (enabled && !this.#enabled) {
-      for (const backing of this.#backings) tryEnable(backing);
+      for (const backing of this.#sources.all) tryEnable(backing);
     } else if (!enabled && this.#enabled) {
-      for (const backing of this.#backings) backing.disable();
+      for (const backing of this.#sources.all) backing.disable();
       this.#state.fill(IDLE);
     }
     this.#enabled = enabled;
@@ -158,7 +137,7 @@ export class Delivery {
   }
 
   withdraw(vector: number): void {
-    const backing = this.#backingOf(vector);
+    const backing = this.#sources.of(vector);
     backing?.source.poll?.(vector - backing.offset);
     this.#table.takePending(vector);
   }
@@ -169,7 +148,7 @@ export class Delivery {
     const end = Math.min(first + 32, this.#table.vectors);
     let elsewhere = 0;
     for (let vector = first; vector < end; vector++) {
-      const backing = this.#backingOf(vector);
+      const backing = this.#sources.of(vector);
       if (backing?.source.poll?.(vector - backing.offset) === true) elsewhere |= 1 << (vector & 31);
     }
     return (this.#table.pendingWord(index) | elsewhere) >>> 0;
@@ -178,11 +157,11 @@ export class Delivery {
   /** @throws what the source throws; then nothing is enabled */
   enableFor(vectors: number): void {
     this.#table.maskAll();
-    for (const backing of this.#backings) {
+    for (const backing of this.#sources.all) {
       try {
         backing.enable(asTold(vectors - backing.offset));
       } catch (error) {
-        for (const other of this.#backings) other.disable();
+        for (const other of this.#sources.all) other.disable();
         throw shifted(error, backing.offset);
       }
     }
@@ -198,7 +177,7 @@ export class Delivery {
     if (eventfd !== null && error === null) return;
     this.#table.setMasked(vector, true);
     this.#consumers[vector] = null;
-    const backing = this.#backingOf(vector);
+    const backing = this.#sources.of(vector);
     if (this.#state[vector] === REQUESTED) backing?.release(vector - backing.offset);
     this.#state[vector] = IDLE;
     if (error !== null) throw error;
@@ -258,7 +237,7 @@ export class Delivery {
 
   /** Takes an unmasked vector into use and delivers what is pending. @returns what went wrong */
   #tryActivate(vector: number): Error | null {
-    const backing = this.#backingOf(vector);
+    const backing = this.#sources.of(vector);
     if (backing === undefined) return null;
     this.#tellRoute(vector);
     const own = vector - backing.offset;
@@ -280,7 +259,7 @@ export class Delivery {
   }
 
   #hold(vector: number): void {
-    const backing = this.#backingOf(vector);
+    const backing = this.#sources.of(vector);
     if (backing === undefined || this.#state[vector] !== REQUESTED) return;
     try {
       backing.hold(vector - backing.offset);
@@ -294,7 +273,7 @@ export class Delivery {
   #fail(backing: Backing, failed: number): void {
     this.#state[failed] = FAILED;
     for (let vector = 0; vector < this.#table.vectors; vector++) {
-      if (this.#state[vector] !== REQUESTED || this.#backingOf(vector) !== backing) continue;
+      if (this.#state[vector] !== REQUESTED || this.#sources.of(vector) !== backing) continue;
       if (!backing.bound.has(vector - backing.offset)) this.#state[vector] = FAILED;
     }
   }
@@ -308,42 +287,12 @@ export class Delivery {
       this.#routing = -1;
     }
   }
-
-  #backingOf(vector: number): Backing | undefined {
-    return this.#backings[this.#backing[vector] ?? UNBACKED];
-  }
-
-  #adopt(source: VectorSource, offset: number, name: FlowName | undefined): number {
-    if (name === 'dynamic' && !source.growable) {
-      throw new VfioError({ code: 'ENOTSUP', message: `the source '${source.name}' cannot grow` });
-    }
-    const index = this.#backings.length;
-    if (index === BACKINGS_MAX) {
-      throw new VfioError({
-        code: 'ENOSPC',
-        message: `a table has ${BACKINGS_MAX} sources at most`,
-      });
-    }
-    source.connect(this.#sink(index, offset));
-    const flow = name === undefined ? defaultFlow(source) : FLOWS[name];
-    return this.#backings.push(new Backing(source, offset, flow)) - 1;
-  }
-
-  #sink(index: number, offset: number): VectorSink {
-    return {
-      serves: (vector) => this.#backing[vector + offset] === index,
-      fire: (vector) => this.#fire(vector + offset),
-      withdraw: (vector) => {
-        this.withdraw(vector + offset);
-      },
-    };
-  }
 }
 
 /** What cannot be allocated now is tried again by the first request. */
-function tryEnable(backing: Backing | undefined): void {
+function tryEnable(backing: Backing): void {
   try {
-    backing?.enable();
+    backing.enable();
   } catch (error) {
     if (!(error instanceof VfioError)) throw error;
   }
@@ -354,11 +303,4 @@ function shifted(error: unknown, offset: number): unknown {
   if (!(error instanceof VfioError) || error.available === undefined) return error;
   const { code, available } = error;
   return new VfioError({ code, available: available + offset, message: error.message });
-}
-
-/** @throws RangeError for a range that the table or the source does not have */
-export function checkRange(table: number, { source, first, count, base }: Attachment): void {
-  checkInteger('base', base, 0, source.count - 1);
-  checkInteger('first', first, 0, table - 1);
-  checkInteger('count', count, 1, Math.min(table - first, source.count - base));
 }

@@ -11,7 +11,7 @@ import {
   type MsixShape,
   pbaSize,
 } from './capability.js';
-import { checkRange, Delivery, type Route } from './delivery.js';
+import { Delivery, type Route } from './delivery.js';
 import type { FlowName } from './flows.js';
 import { MsixTable } from './table.js';
 
@@ -130,9 +130,7 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
   attach(source: VectorSource, options: AttachOptions = {}): void {
     const { first = 0, base = 0, claim = false, flow } = options;
     const { count = Math.min(source.count - base, this.vectors - first) } = options;
-    const attachment = { source, first, count, base, claim, flow };
-    checkRange(this.vectors, attachment);
-    this.#delivery.attach(attachment);
+    this.#delivery.attach({ source, first, count, base, claim, flow });
   }
 
   /** Sets the eventfd that a vector is delivered to, or null for nobody. */

@@ -92,7 +92,12 @@ export class PhysicalSource implements VectorSource {
       throw error;
     }
     this.#active = true;
-    for (const [vector, charge] of charges) this.#adopt(vector, charge);
+    try {
+      for (const [vector, charge] of charges) this.#adopt(vector, charge);
+    } catch (error) {
+      this.disable();
+      throw error;
+    }
   }
 
   request(vector: number, target: Eventfd | null): void {

@@ -35,6 +35,7 @@ export class FakeVfio {
   /** Whether the driver of the device has MSI-X enabled, as far as it knows. */
   driverEnabled = false;
   binds = 0;
+  readonly affinity = new Map<number, readonly number[]>();
   readonly entries: Entry[];
   readonly connection: DeviceConnection;
 
@@ -137,6 +138,9 @@ export class FakeVfio {
         count: vectors,
       }),
       setIrqs: (set) => this.#set(set),
+      setAffinity: (_index, vector, cpus) => {
+        this.affinity.set(vector, cpus);
+      },
       createEventfd: () => this.schedule.createEventfd(),
       createEventSet: (capacity) => this.schedule.createEventSet(capacity),
       read: (_region, _offset, into) => {

@@ -97,6 +97,21 @@ test('a quota counts vectors in use', (t) => {
   t.is(account.usage.vectors, 0);
 });
 
+test('a budget by CPU puts each vector on the CPU that has the fewest', (t) => {
+  const budget = new Budget({ cpus: { ids: [0, 1], vectors: 1 } });
+  const { vfio, guest, failed } = fake({ vectors: 3, growable: true }, budget.account('guest'));
+  for (const vector of [0, 1, 2]) guest.unmask(vector);
+  t.deepEqual(
+    [...vfio.affinity],
+    [
+      [0, [0]],
+      [1, [1]],
+    ],
+  );
+  t.deepEqual(failed, [2]);
+  t.deepEqual([...budget.cpuUsage().values()], [1, 1]);
+});
+
 test('signals without a consumer are dropped and counted', async (t) => {
   await using device = await openDevice('mock:nvme');
   using physical = new PhysicalSource(device.connection);
