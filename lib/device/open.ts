@@ -78,7 +78,7 @@ function unknown(name: string, backends: readonly Backend[]): VfioError {
     message: `not the name of a device: it is ${forms.join(', or ')}`,
     path: name,
     hint: owned(REAL)
-      ? "listDevices() tells the names there are."
+      ? 'listDevices() tells the names there are.'
       : "Only imitations are opened by 'vfio/mock': import from 'vfio' for real devices.",
   });
 }
