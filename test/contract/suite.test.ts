@@ -5,5 +5,4 @@ import './regions.js';
 import './dma.js';
 import './interrupts.js';
 import './features.js';
-import './virtual-msix.js';
 import './demo.js';
