@@ -14,6 +14,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'backend/uapi': [],
   'backend/kernel': ['backend/contract', 'backend/uapi', 'errors', 'native'],
   'backend/mock': ['backend/contract', 'backend/uapi', 'errors', 'pci'],
+  observe: ['backend/contract'],
   device: ['backend/contract', 'backend/uapi', 'errors', 'pci'],
   ims: ['backend/contract', 'device', 'errors'],
   vectors: ['backend/contract', 'backend/uapi', 'device', 'errors', 'ims', 'pci'],

@@ -1,0 +1,16 @@
+import type { Backend, DeviceConnection } from '../backend/contract.js';
+import { observeConnection } from './connection.js';
+import type { Observer } from './observer.js';
+
+/** A way of reaching devices whose observers are told what is done with them. */
+export function observeBackend(inner: Backend, observers: readonly Observer[]): Backend {
+  if (observers.length === 0) return inner;
+  const observe = (connection: DeviceConnection): DeviceConnection =>
+    observers.reduce(observeConnection, connection);
+  return {
+    owns: (name) => inner.owns(name),
+    list: () => inner.list(),
+    open: async (name, options) => observe(await inner.open(name, options)),
+    openSync: (name, options) => observe(inner.openSync(name, options)),
+  };
+}
