@@ -1,6 +1,6 @@
 /**
- * `vfio/mock`: the same, with imitations alone. Nothing native is loaded, so it runs wherever Node
- * does.
+ * `vfio/mock`: the same with imitations alone, and what makes more of them. Nothing native is
+ * loaded, so it runs wherever Node does.
  *
  * @packageDocumentation
  */
@@ -11,6 +11,25 @@ export * from './device/index.js';
 export * from './ims/index.js';
 export * from './msix/index.js';
 export * from './vectors/index.js';
-export { createEventfd } from './backend/mock/index.js';
+export { createEventfd, defineModel, registerModel } from './backend/mock/index.js';
+export { DmaFault } from './backend/mock/models/model.js';
+export type {
+  BarPlace,
+  BarShape,
+  CapabilityShape,
+  ConfigImage,
+  DeviceHost,
+  DeviceLogic,
+  DeviceModel,
+  DmaFaultReason,
+  FunctionShape,
+  MemoryBlock,
+  ModelDefinition,
+  NarrowRegister,
+  Register,
+  RomShape,
+  TransferOptions,
+  WideRegister,
+} from './backend/mock/models/model.js';
 
 export const { openDevice, openDeviceSync, openConnection, listDevices } = deviceApi([mockBackend]);

@@ -29,3 +29,27 @@ test('vfio loads both', (t) => {
     t.true(loaded.some((module) => module.includes(`/lib/backend/${backend}/`)));
   }
 });
+
+test('a model that is registered is opened by both', async (t) => {
+  const mock = await import('vfio/mock');
+  const whole = await import('vfio');
+  const model = mock.defineModel({
+    name: 'registered',
+    shape: { vendorId: 0x1234, deviceId: 0x4321, classCode: 0xff0000, bars: [] },
+    create: () => ({ registers: {}, reset: () => undefined }),
+  });
+  await t.throwsAsync(mock.openDevice('mock:registered'), { code: 'ENODEV' });
+  mock.registerModel(model);
+  t.throws(
+    () => {
+      mock.registerModel(model);
+    },
+    { instanceOf: TypeError, message: /already/ },
+  );
+  for (const { openDevice, listDevices } of [mock, whole]) {
+    const device = await openDevice('mock:registered');
+    t.is(device.config.read32(0), 0x4321_1234);
+    device.close();
+    t.true(listDevices().some(({ name }) => name === 'mock:registered'));
+  }
+});

@@ -3,9 +3,11 @@ import type { Backend, DeviceConnection, Eventfd, OpenOptions, PciFunction } fro
 import { MockEventfd } from './eventfd.js';
 import { defaultLimits } from './host/limits.js';
 import { HostInterrupts } from './host/interrupts.js';
+import { defineModel } from './models/define.js';
 import { edu } from './models/edu.js';
-import type { DeviceModel } from './models/model.js';
+import type { DeviceModel, ModelDefinition } from './models/model.js';
 import { nvme } from './models/nvme/index.js';
+import { testdev } from './models/testdev.js';
 import { parseName, PREFIX, type MockName } from './name.js';
 import { Slot } from './slot.js';
 import { Work } from './work.js';
@@ -17,13 +19,20 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
  * device: who opens it while it is open shares it, and with nobody it is as after power-on.
  */
 export class MockBackend implements Backend {
-  readonly #models: readonly DeviceModel[];
+  readonly #models = new Map<string, { readonly model: DeviceModel; readonly group: number }>();
   readonly #slots = new Map<string, Slot>();
-  #groups: number;
+  #groups = 0;
 
   constructor(models: readonly DeviceModel[]) {
-    this.#models = models;
-    this.#groups = models.length;
+    for (const model of models) this.add(model);
+  }
+
+  /** @throws TypeError if there is one of that name */
+  add(model: DeviceModel): void {
+    if (this.#models.has(model.name)) {
+      throw new TypeError(`there is a model '${model.name}' already`);
+    }
+    this.#models.set(model.name, { model, group: this.#groups++ });
   }
 
   /** `'mock:nvme'`, and anything else that begins so. */
@@ -32,7 +41,7 @@ export class MockBackend implements Backend {
   }
 
   list(): PciFunction[] {
-    return this.#models.map(({ name, shape }, group) => ({
+    return [...this.#models.values()].map(({ model: { name, shape }, group }) => ({
       name: PREFIX + name,
       vendorId: shape.vendorId,
       deviceId: shape.deviceId,
@@ -67,19 +76,18 @@ export class MockBackend implements Backend {
   #slot(name: string, { model, label, profile, key }: MockName): Slot {
     const known = this.#slots.get(key);
     if (known !== undefined) return known;
-    const index = this.#models.findIndex((other) => other.name === model);
-    const found = this.#models[index];
+    const found = this.#models.get(model);
     if (found === undefined) {
-      const names = this.#models.map((other) => PREFIX + other.name).join(', ');
+      const names = [...this.#models.keys()].map((other) => PREFIX + other).join(', ');
       throw new VfioError({
         code: 'ENODEV',
         message: 'no such model',
         path: name,
-        hint: `There are: ${names}.`,
+        hint: `There are: ${names}. registerModel() of 'vfio/mock' adds others.`,
       });
     }
-    const group = label === '' ? index : this.#groups++;
-    const slot = new Slot(group, found, profile, {
+    const group = label === '' ? found.group : this.#groups++;
+    const slot = new Slot(group, found.model, profile, {
       work: new Work(),
       interrupts: new HostInterrupts(),
       limits: defaultLimits(),
@@ -102,8 +110,23 @@ function checkOptions({ via, vfToken, noiommu, fds }: OpenOptions): void {
   if (fds !== undefined) throw new TypeError('a mock is not opened from file descriptors');
 }
 
-/** The back end of `'mock:edu'` and `'mock:nvme'`. It loads no native code. */
-export const mockBackend: Backend = new MockBackend([edu, nvme]);
+const backend = new MockBackend([edu, nvme, testdev]);
+
+/** The back end of `'mock:edu'` and of all other models. It loads no native code. */
+export const mockBackend: Backend = backend;
+
+/**
+ * Adds a device model: `openDevice('mock:' + its name)` finds it from now on, that of `vfio` as
+ * well as that of `vfio/mock`.
+ *
+ * @throws TypeError if there is a model of that name, and as {@link defineModel}
+ * @throws RangeError as {@link defineModel}
+ */
+export function registerModel(definition: ModelDefinition): void {
+  backend.add(defineModel(definition));
+}
+
+export { defineModel };
 
 /** A counter with the rules of an eventfd, without a device: for the consumer of a virtual one. */
 export function createEventfd(): Eventfd {

@@ -24,7 +24,7 @@ function withPorts(t: ExecutionContext): DeviceConnection {
   const model = plainModel([], undefined, { bars: [MEMORY, { ...PORTS, split: 1 }] });
   return connect(t, {
     ...model,
-    create: () => ({ registers: new Map([[1, registers]]), reset: () => undefined }),
+    create: () => ({ registers: { 1: registers }, reset: () => undefined }),
   });
 }
 
@@ -193,7 +193,7 @@ test('memory of a device keeps what is written, by any width', (t) => {
   };
   const connection = connect(t, {
     ...model,
-    create: () => ({ registers: new Map([[0, [block]]]), reset: () => undefined }),
+    create: () => ({ registers: { 0: [block] }, reset: () => undefined }),
   });
   t.is(connection.load(0, 0x100000, 4), 0x04030201);
   const bytes = Uint8Array.from({ length: 0x3001 }, (_, i) => i * 7);

@@ -86,7 +86,7 @@ export function plainModel(
       ...shape,
     },
     create: (host) => ({
-      registers: new Map([[0, registers(host)]]),
+      registers: { 0: registers(host) },
       reset: () => undefined,
     }),
   };

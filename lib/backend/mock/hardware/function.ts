@@ -9,7 +9,9 @@ import {
   type MsixShape,
   type Register,
   type RomShape,
+  type TransferOptions,
 } from '../models/model.js';
+import { checkRegisters } from './check-registers.js';
 import * as pci from '../pci.js';
 import { ConfigBytes } from './config-bytes.js';
 import { memoryOverlay } from './memory-block.js';
@@ -20,9 +22,9 @@ import { RegisterTable, type Overlay } from './registers.js';
 /** What a function is plugged into. */
 export interface Bus {
   /** @throws DmaFault */
-  read(address: bigint, into: Uint8Array): void;
+  read(address: bigint, into: Uint8Array, options: TransferOptions): void;
   /** @throws DmaFault */
-  write(address: bigint, from: Uint8Array): void;
+  write(address: bigint, from: Uint8Array, options: TransferOptions): void;
   message(message: Message): void;
   /** The pin became asserted, and the command register lets it through. */
   pin(): void;
@@ -90,10 +92,11 @@ export class HardwareFunction implements DeviceHost {
       overlays.get(pba.bar)?.push(this.msix.pendingBits);
     }
     this.#logic = model.create(this);
+    checkRegisters(model.name, shape.bars, this.#logic.registers, this.msixPlace);
     for (const bar of shape.bars) {
       const registers: Register[] = [];
       const blocks: MemoryBlock[] = [];
-      for (const part of this.#logic.registers.get(bar.index) ?? []) {
+      for (const part of this.#logic.registers[bar.index] ?? []) {
         if ('size' in part) blocks.push(part);
         else registers.push(part);
       }
@@ -184,14 +187,14 @@ export class HardwareFunction implements DeviceHost {
     this.setPin(false);
   }
 
-  dmaRead(address: bigint, into: Uint8Array): void {
+  dmaRead(address: bigint, into: Uint8Array, options: TransferOptions = {}): void {
     this.#checkMaster(address);
-    this.#bus.read(address, into);
+    this.#bus.read(address, into, options);
   }
 
-  dmaWrite(address: bigint, from: Uint8Array): void {
+  dmaWrite(address: bigint, from: Uint8Array, options: TransferOptions = {}): void {
     this.#checkMaster(address);
-    this.#bus.write(address, from);
+    this.#bus.write(address, from, options);
   }
 
   get messages(): boolean {

@@ -30,6 +30,8 @@ export class RegisterTable {
     this.#overlays = overlays;
     for (const register of registers) {
       this.#at.set(register.offset, register);
+      const high = upperHalf(register);
+      if (high !== undefined) this.#at.set(high.offset, high);
       for (let dword = register.offset >>> 2; dword * 4 < end(register); dword++) {
         this.#begins.set(dword, [...(this.#begins.get(dword) ?? []), register]);
       }
@@ -124,6 +126,14 @@ export class RegisterTable {
 interface Access {
   readonly offset: number;
   readonly width: Width;
+}
+
+/** What a 64-bit register is to accesses that begin at its upper half, if it tells them apart. */
+function upperHalf(register: Register): Register | undefined {
+  if (register.width !== 8 || register.writeHigh === undefined) return undefined;
+  const { offset, name, read: whole, writeHigh: write } = register;
+  const read = () => Number((whole?.() ?? 0n) >> 32n);
+  return { offset: offset + 4, width: 4, name: `${name} (high)`, read, write };
 }
 
 function end(register: Register): number {

@@ -1,8 +1,8 @@
+import { defineModel } from './define.js';
 import {
   DmaFault,
   type DeviceHost,
   type DeviceLogic,
-  type DeviceModel,
   type NarrowRegister,
   type Register,
 } from './model.js';
@@ -27,7 +27,7 @@ const DMA_MASK = 0xffff_ffffn;
  * QEMU's educational device (docs/specs/edu.rst there). Its registers keep what they hold over a
  * reset, as in QEMU.
  */
-export const edu: DeviceModel = {
+export const edu = defineModel({
   name: 'edu',
   shape: {
     vendorId: 0x1234,
@@ -41,7 +41,7 @@ export const edu: DeviceModel = {
     capabilities: [{ name: 'msi', offset: 0x40, vectors: 1 }],
   },
   create: (host) => new Edu(host),
-};
+});
 
 /** The registers of a DMA transfer. */
 interface Transfer {
@@ -52,7 +52,7 @@ interface Transfer {
 }
 
 class Edu implements DeviceLogic {
-  readonly registers: ReadonlyMap<number, readonly Register[]>;
+  readonly registers: DeviceLogic['registers'];
   readonly #host: DeviceHost;
   readonly #buffer = new Uint8Array(BUFFER_SIZE);
   readonly #dma: Transfer = { source: 0n, destination: 0n, count: 0n, command: 0n };
@@ -63,7 +63,7 @@ class Edu implements DeviceLogic {
 
   constructor(host: DeviceHost) {
     this.#host = host;
-    this.registers = new Map([[0, [...this.#control(), ...this.#transfer()]]]);
+    this.registers = { 0: [...this.#control(), ...this.#transfer()] };
   }
 
   reset(): void {

@@ -5,18 +5,26 @@ export type * from './shape.js';
 
 /** What an imitated PCI function is: its configuration space, and what makes it work. */
 export interface DeviceModel {
-  /** It is opened as `'mock:'` and this name. */
+  /** It is opened as `'mock:'` and this name: letters, digits, `-` and `_`. */
   readonly name: string;
   readonly shape: FunctionShape;
-  /** Called once for each device that is opened. */
+  /** Called once for each device that is opened: what it holds is as after power-on. */
   create(host: DeviceHost): DeviceLogic;
+}
+
+/** Fields of a shape that may be left out of a definition: they are 0 then, and the list empty. */
+type Optional = 'subsystemVendorId' | 'subsystemId' | 'revision' | 'interruptPin' | 'capabilities';
+
+/** A model as it is written down. */
+export interface ModelDefinition extends Omit<DeviceModel, 'shape'> {
+  readonly shape: Omit<FunctionShape, Optional> & Partial<Pick<FunctionShape, Optional>>;
 }
 
 /** The logic of one device. */
 export interface DeviceLogic {
-  /** Registers and memory of each BAR, by its index. */
-  readonly registers: ReadonlyMap<number, readonly (Register | MemoryBlock)[]>;
-  /** A function level reset. */
+  /** Registers and memory of each BAR, by its index. They do not overlap. */
+  readonly registers: Readonly<Record<number, readonly (Register | MemoryBlock)[]>>;
+  /** A function level reset, or one of the bus. Configuration space is not its business. */
   reset(): void;
 }
 
@@ -50,6 +58,8 @@ export interface WideRegister extends RegisterPlace {
   readonly width: 8;
   readonly read?: () => bigint;
   readonly write?: (value: bigint, width: Width) => void;
+  /** A write that begins at its upper half. Without it such writes are dropped. */
+  readonly writeHigh?: (value: number, width: Width) => void;
 }
 
 /** Memory of the device: what is written is read back. */
@@ -66,14 +76,21 @@ export interface MemoryBlock {
 /** What the machine does for a device. */
 export interface DeviceHost {
   /**
-   * DMA. What was transferred before a fault stays.
-   * @throws DmaFault where the IOMMU has no mapping for it, and while bus mastering is off
+   * Reads memory of the host, through the IOMMU. What was transferred before a fault stays.
+   *
+   * @param address - IOVA
+   * @throws DmaFault where nothing is mapped for it or not for reading, for a PASID that nobody
+   *   attached, and while bus mastering is off
    */
-  dmaRead(address: bigint, into: Uint8Array): void;
-  dmaWrite(address: bigint, from: Uint8Array): void;
+  dmaRead(address: bigint, into: Uint8Array, options?: TransferOptions): void;
+  /**
+   * As {@link DeviceHost.dmaRead}, to memory. 4 bytes to 0xfee0_0000 and on without a PASID are no
+   * DMA but an interrupt message, as on an x86 host.
+   */
+  dmaWrite(address: bigint, from: Uint8Array, options?: TransferOptions): void;
   /** Whether MSI-X or MSI is enabled: then the pin is not used. */
   readonly messages: boolean;
-  /** Sends the message of a vector, if messages are enabled. */
+  /** Sends the message of a vector, if messages are enabled: MSI-X, else MSI. */
   signal(vector: number): void;
   /** Sets the level of the interrupt pin. */
   setPin(asserted: boolean): void;
@@ -81,13 +98,24 @@ export interface DeviceHost {
   defer(work: () => void): void;
 }
 
+export interface TransferOptions {
+  /** Process address space of the transfer, 20 bits. Default: a transfer without a PASID. */
+  readonly pasid?: number | undefined;
+}
+
+/** Why a transfer failed. */
+export type DmaFaultReason = 'not mapped' | 'not permitted' | 'no bus master' | 'no such PASID';
+
 /** A transfer that the IOMMU, or a bus master that is off, did not let through. */
 export class DmaFault extends Error {
   override readonly name = 'DmaFault';
+  /** The first address that was not transferred. */
   readonly address: bigint;
+  readonly reason: DmaFaultReason;
 
-  constructor(address: bigint, reason: 'not mapped' | 'not permitted' | 'no bus master') {
+  constructor(address: bigint, reason: DmaFaultReason) {
     super(`DMA at 0x${address.toString(16)}: ${reason}`);
     this.address = address;
+    this.reason = reason;
   }
 }

@@ -38,8 +38,8 @@ export interface BarShape {
   readonly size: number;
   /** Default: memory. */
   readonly kind?: 'memory' | 'io' | undefined;
-  /** A 64-bit BAR takes the next index as well. */
-  readonly bits: 32 | 64;
+  /** A 64-bit BAR takes the next index as well. Default: 32. */
+  readonly bits?: 32 | 64 | undefined;
   readonly prefetchable?: boolean | undefined;
   /** Widths the device answers to; others read as 0 and are dropped. Default: all. */
   readonly widths?: readonly Width[] | undefined;

@@ -21,7 +21,7 @@ export function sizeBars(shadow: DataView, hardware: HardwareFunction): void {
     const flags = bar.kind === 'io' ? pci.PCI_BASE_ADDRESS_SPACE_IO : barFlags(bar);
     const low = load(shadow, offset, 4) & Number(mask & 0xffff_ffffn);
     store(shadow, offset, 4, low | flags);
-    if (bar.kind === 'io' || bar.bits === 32) continue;
+    if (bar.kind === 'io' || bar.bits !== 64) continue;
     index++;
     store(shadow, offset + 4, 4, load(shadow, offset + 4, 4) & Number(mask >> 32n));
   }

@@ -14,7 +14,7 @@ import type { HostInterrupts } from '../host/interrupts.js';
 import { ioas } from '../host/ioas.js';
 import type { DmaLimits } from '../host/limits.js';
 import { type1 } from '../host/type1.js';
-import type { DeviceModel } from '../models/model.js';
+import { DmaFault, type DeviceModel } from '../models/model.js';
 import * as pci from '../pci.js';
 import type { Profile } from '../profile.js';
 import type { Work } from '../work.js';
@@ -165,14 +165,24 @@ export class VfioDevice {
     this.#hardware.updateConfig(pm + pci.PCI_PM_CTRL, pci.PCI_PM_CTRL_STATE_MASK, false);
   }
 
+  #checkPasid(address: bigint, pasid: number | undefined): void {
+    if (pasid !== undefined && !this.pasids.has(pasid)) {
+      throw new DmaFault(address, 'no such PASID');
+    }
+  }
+
   #bus(): Bus {
     const { work, interrupts } = this.#machine;
     return {
-      read: (address, into) => {
+      read: (address, into, { pasid }) => {
+        this.#checkPasid(address, pasid);
         this.addressSpace.read(address, into);
       },
-      write: (address, from) => {
-        if (!interrupts.owns(address)) this.addressSpace.write(address, from);
+      write: (address, from, { pasid }) => {
+        this.#checkPasid(address, pasid);
+        // With a PASID these addresses are translated as all others (Intel VT-d).
+        const message = pasid === undefined && interrupts.owns(address);
+        if (!message) this.addressSpace.write(address, from);
         else if (from.length === 4) {
           const data = new DataView(from.buffer, from.byteOffset, 4).getUint32(0, true);
           interrupts.deliver({ address, data });

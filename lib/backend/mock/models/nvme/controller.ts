@@ -36,7 +36,7 @@ const DOORBELLS_END = 0x2000;
  * memory.
  */
 export class Controller implements DeviceLogic {
-  readonly registers: ReadonlyMap<number, readonly Register[]>;
+  readonly registers: DeviceLogic['registers'];
   readonly #host: DeviceHost;
   readonly #data: DataPointer;
   readonly #queues = new QueueSet((queue) => {
@@ -63,7 +63,7 @@ export class Controller implements DeviceLogic {
     this.#data = new DataPointer(host);
     this.#io = new IoCommands(host, this.#data, namespace);
     this.#admin = new AdminCommands(host, this.#data, namespace, this.#queues, this.#events);
-    this.registers = new Map([[0, [...this.#control(), ...this.#doorbells()]]]);
+    this.registers = { 0: [...this.#control(), ...this.#doorbells()] };
   }
 
   /** Queues and requests go; the admin queue registers stay, as in QEMU. */
@@ -89,28 +89,20 @@ export class Controller implements DeviceLogic {
       },
     });
     /** A 64-bit register, of which parts can be written. */
-    const base = (offset: number, name: 'asq' | 'acq'): Register[] => [
-      {
-        offset,
-        width: 8,
-        name: name.toUpperCase(),
-        read: () => this.#bases[name],
-        write: (value, width) => {
-          const bits = 8 * width;
-          const kept = (this.#bases[name] >> BigInt(bits)) << BigInt(bits);
-          this.#bases[name] = kept | BigInt.asUintN(bits, value);
-        },
+    const base = (offset: number, name: 'asq' | 'acq'): Register => ({
+      offset,
+      width: 8,
+      name: name.toUpperCase(),
+      read: () => this.#bases[name],
+      write: (value, width) => {
+        const bits = 8 * width;
+        const kept = (this.#bases[name] >> BigInt(bits)) << BigInt(bits);
+        this.#bases[name] = kept | BigInt.asUintN(bits, value);
       },
-      {
-        offset: offset + 4,
-        width: 4,
-        name: `${name.toUpperCase()} (high)`,
-        read: () => Number(this.#bases[name] >> 32n),
-        write: (value) => {
-          this.#bases[name] = BigInt.asUintN(32, this.#bases[name]) | (BigInt(value) << 32n);
-        },
+      writeHigh: (value) => {
+        this.#bases[name] = BigInt.asUintN(32, this.#bases[name]) | (BigInt(value) << 32n);
       },
-    ];
+    });
     return [
       { offset: 0x00, width: 8, name: 'CAP', read: () => CAPABILITIES },
       { offset: 0x08, width: 4, name: 'VS', read: () => VERSION },
@@ -135,8 +127,8 @@ export class Controller implements DeviceLogic {
           this.#attributes = value;
         },
       },
-      ...base(0x28, 'asq'),
-      ...base(0x30, 'acq'),
+      base(0x28, 'asq'),
+      base(0x30, 'acq'),
     ];
   }
 

@@ -1,4 +1,4 @@
-import type { DeviceModel } from '../model.js';
+import { defineModel } from '../define.js';
 import { Controller } from './controller.js';
 import { MSIX_VECTORS } from './limits.js';
 
@@ -7,7 +7,7 @@ import { MSIX_VECTORS } from './limits.js';
  * its BAR is laid out, and NVM Express Base Specification 1.4 in what it does; the commands are
  * those a driver needs.
  */
-export const nvme: DeviceModel = {
+export const nvme = defineModel({
   name: 'nvme',
   shape: {
     vendorId: 0x1b36,
@@ -31,4 +31,4 @@ export const nvme: DeviceModel = {
     ],
   },
   create: (host) => new Controller(host),
-};
+});

@@ -1,0 +1,103 @@
+import { checkBytes, checkInteger, checkU64 } from '../checks.js';
+import type { BarPlace, BarShape, CapabilityShape, MsiShape, MsixShape } from '../models/shape.js';
+import { PCI_MSIX_ENTRY_SIZE } from '../pci.js';
+import { checkOverlaps, hex } from './spans.js';
+
+const MSIX_MAX = 2048;
+const VPD_MAX = 2 ** 15;
+
+/**
+ * Checks what a capability says.
+ *
+ * @param where - what an error begins with
+ * @throws TypeError, RangeError
+ */
+export function checkCapability(
+  where: string,
+  capability: CapabilityShape,
+  bars: readonly BarShape[],
+): void {
+  switch (capability.name) {
+    case 'msi':
+      checkMsi(where, capability);
+      break;
+    case 'msix':
+      checkMsix(where, capability, bars);
+      break;
+    case 'pcie':
+      checkInteger(capability.version ?? 2, `${where}: version`, 1, 2);
+      break;
+    case 'vpd':
+      checkBytes(capability.data, `${where}: data`);
+      if (capability.data.length > VPD_MAX) {
+        throw new RangeError(`${where}: data must be at most ${VPD_MAX} bytes`);
+      }
+      break;
+    case 'serial_number':
+      checkU64(capability.value, `${where}: value`);
+      break;
+    case 'vsec':
+    case 'dvsec':
+      checkInteger(capability.id, `${where}: id`, 0, 0xffff);
+      checkInteger(capability.revision ?? 0, `${where}: revision`, 0, 0xf);
+      checkBytes(capability.bytes, `${where}: bytes`);
+      if (capability.name === 'dvsec')
+        checkInteger(capability.vendor, `${where}: vendor`, 0, 0xffff);
+      break;
+    case 'vendor_specific':
+      checkBytes(capability.bytes, `${where}: bytes`);
+      break;
+    case 'pm':
+    case 'af':
+    case 'aer':
+      break;
+    default:
+      if (capability.bytes !== undefined) checkBytes(capability.bytes, `${where}: bytes`);
+  }
+}
+
+function checkMsi(where: string, { vectors, bits = 64 }: MsiShape): void {
+  if (![1, 2, 4, 8, 16, 32].includes(vectors)) {
+    throw new RangeError(`${where}: vectors must be 1, 2, 4, 8, 16 or 32, not ${String(vectors)}`);
+  }
+  if (![32, 64].includes(bits)) throw new RangeError(`${where}: bits must be 32 or 64`);
+}
+
+function checkMsix(
+  where: string,
+  { vectors, table, pba }: MsixShape,
+  bars: readonly BarShape[],
+): void {
+  checkInteger(vectors, `${where}: vectors`, 1, MSIX_MAX);
+  const parts = [
+    { place: table, length: vectors * PCI_MSIX_ENTRY_SIZE, name: 'table' },
+    { place: pba, length: Math.ceil(vectors / 64) * 8, name: 'pending bit array' },
+  ];
+  for (const { place, length, name } of parts) {
+    checkPlace(`${where}: ${name}`, place, length, bars);
+  }
+  const spans = parts.map(({ place, length, name }) => ({ offset: place.offset, length, name }));
+  if (table.bar === pba.bar) checkOverlaps(where, spans);
+}
+
+function checkPlace(
+  where: string,
+  place: Partial<BarPlace> | undefined,
+  length: number,
+  bars: readonly BarShape[],
+): void {
+  const { bar: index, offset = NaN } = place ?? {};
+  const bar = bars.find((one) => one.index === index);
+  if (bar === undefined || bar.kind === 'io') {
+    throw new RangeError(`${where} must lie in a memory BAR, and ${String(index)} is none`);
+  }
+  if (!Number.isInteger(offset) || offset < 0 || offset % 8 !== 0) {
+    throw new RangeError(`${where} must begin at a multiple of 8, not ${String(offset)}`);
+  }
+  if (offset + length > bar.size) {
+    throw new RangeError(
+      `${where} of ${length} bytes at ${hex(offset)} is not within BAR ${bar.index}, ` +
+        `which ends at ${hex(bar.size)}`,
+    );
+  }
+}

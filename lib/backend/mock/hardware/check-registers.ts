@@ -1,0 +1,81 @@
+import { checkBytes } from '../checks.js';
+import type { BarShape, DeviceLogic, MemoryBlock, MsixShape, Register } from '../models/model.js';
+import { PCI_MSIX_ENTRY_SIZE } from '../pci.js';
+import { checkOverlaps, hex, type Span } from './spans.js';
+
+const BLOCK_ALIGNMENT = 8;
+
+/**
+ * Checks the registers that the logic of a device made.
+ *
+ * @throws TypeError for what is no register; RangeError for one that is not within its BAR, not
+ *   aligned, or where another one or the message table is
+ */
+export function checkRegisters(
+  model: string,
+  bars: readonly BarShape[],
+  registers: DeviceLogic['registers'],
+  msix: Pick<MsixShape, 'vectors' | 'table' | 'pba'> | null,
+): void {
+  for (const [key, parts] of Object.entries(registers)) {
+    const where = `model '${model}': BAR ${key}`;
+    const bar = bars.find(({ index }) => String(index) === key);
+    if (bar === undefined) throw new RangeError(`${where} has registers, and there is none`);
+    const spans = parts.map((part) => checkPart(where, bar, part));
+    checkOverlaps(where, [...spans, ...messageSpans(bar.index, msix)]);
+  }
+}
+
+function checkPart(where: string, bar: BarShape, part: Register | MemoryBlock): Span {
+  const { offset, name } = part;
+  if (typeof name !== 'string') throw new TypeError(`${where}: a register must have a name`);
+  const length = 'size' in part ? checkBlock(where, part) : checkRegister(where, part);
+  if (!Number.isInteger(offset) || offset < 0 || offset + length > bar.size) {
+    throw new RangeError(
+      `${where}: ${name} must lie from 0 to ${hex(bar.size - 1)}, not at ${String(offset)}`,
+    );
+  }
+  const alignment = 'size' in part ? BLOCK_ALIGNMENT : length;
+  if (offset % alignment !== 0) {
+    throw new RangeError(`${where}: ${name} must begin at a multiple of ${alignment}`);
+  }
+  return { offset, length, name };
+}
+
+function checkRegister(where: string, register: Register): number {
+  const { name, width } = register;
+  if (![1, 2, 4, 8].includes(width)) {
+    throw new RangeError(`${where}: width of ${name} must be 1, 2, 4 or 8, not ${String(width)}`);
+  }
+  for (const what of ['read', 'write', 'writeHigh'] as const) {
+    const access: unknown = what in register ? register[what as keyof Register] : undefined;
+    if (access !== undefined && typeof access !== 'function') {
+      throw new TypeError(`${where}: ${what} of ${name} must be a function`);
+    }
+  }
+  return width;
+}
+
+function checkBlock(where: string, { name, size, contents }: MemoryBlock): number {
+  if (!Number.isSafeInteger(size) || size < BLOCK_ALIGNMENT || size % BLOCK_ALIGNMENT !== 0) {
+    throw new RangeError(`${where}: size of ${name} must be a multiple of ${BLOCK_ALIGNMENT}`);
+  }
+  if (contents === undefined) return size;
+  checkBytes(contents, `${where}: contents of ${name}`);
+  if (contents.length > size) throw new RangeError(`${where}: contents of ${name} are too long`);
+  return size;
+}
+
+/** The message table and the pending bits, if they are in that BAR. */
+function messageSpans(
+  bar: number,
+  msix: Pick<MsixShape, 'vectors' | 'table' | 'pba'> | null,
+): Span[] {
+  if (msix === null) return [];
+  const { vectors, table, pba } = msix;
+  const places = [
+    { ...table, length: vectors * PCI_MSIX_ENTRY_SIZE, name: 'the MSI-X table' },
+    { ...pba, length: Math.ceil(vectors / 64) * 8, name: 'the MSI-X pending bit array' },
+  ];
+  return places.filter((place) => place.bar === bar);
+}

@@ -1,0 +1,28 @@
+/** Bytes of a register file or of configuration space, and what they are. */
+export interface Span {
+  readonly offset: number;
+  readonly length: number;
+  /** As an error calls it. */
+  readonly name: string;
+}
+
+/** @throws RangeError for the first two that share bytes, behind a prefix that says where */
+export function checkOverlaps(where: string, spans: readonly Span[]): void {
+  const sorted = [...spans].sort((a, b) => a.offset - b.offset);
+  for (const [i, span] of sorted.entries()) {
+    const next = sorted[i + 1];
+    if (next === undefined || span.offset + span.length <= next.offset) continue;
+    throw new RangeError(
+      `${where}: ${next.name} at ${hex(next.offset)} overlaps ${span.name}, ` +
+        `which ends at ${hex(span.offset + span.length)}`,
+    );
+  }
+}
+
+export function hex(value: number): string {
+  return `0x${value.toString(16)}`;
+}
+
+export function isPowerOfTwo(value: number): boolean {
+  return Number.isSafeInteger(value) && value > 0 && Number.isInteger(Math.log2(value));
+}

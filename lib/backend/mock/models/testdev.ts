@@ -1,0 +1,119 @@
+import { defineModel } from './define.js';
+import type { DeviceLogic, NarrowRegister } from './model.js';
+
+/** BARs, and where the registers begin in each that a test watches. */
+const MEMORY = { bar: 0, watched: 2048 } as const;
+const PORTS = { bar: 1, watched: 128 } as const;
+type Place = typeof MEMORY | typeof PORTS;
+
+/** Kinds of tests: whether an eventfd of the machine takes the write, and which. */
+const KINDS = ['no-eventfd', 'wildcard-eventfd', 'datamatch-eventfd'] as const;
+const WILDCARD = 1;
+const DATA_MATCH = 0xfa;
+const DATA_ANY = 0xce;
+const WIDTH = 1;
+/** Fields of a test's header. */
+const HEADER = 16;
+const WIDTH_AT = 1;
+const OFFSET_AT = 4;
+const DATA_AT = 8;
+const COUNT_AT = 12;
+/** Longest header with its name. */
+const READABLE = 48;
+
+/**
+ * QEMU's pci-testdev: a byte written at 0 chooses a test, whose header is then read from 0 on. It
+ * counts bytes that are written to one place. Most of them never reach it: an eventfd takes them.
+ */
+export const testdev = defineModel({
+  name: 'testdev',
+  shape: {
+    vendorId: 0x1b36,
+    deviceId: 0x0005,
+    subsystemVendorId: 0x1af4,
+    subsystemId: 0x1100,
+    classCode: 0x00ff00,
+    bars: [
+      { index: MEMORY.bar, size: 2 * MEMORY.watched, split: 1 },
+      { index: PORTS.bar, size: 2 * PORTS.watched, kind: 'io', split: 1 },
+    ],
+  },
+  create: () => new TestDevice(),
+});
+
+/** One test, with its header as it is read. */
+interface Test {
+  readonly place: Place;
+  readonly kind: number;
+  readonly header: DataView;
+  readonly offset: number;
+}
+
+class TestDevice implements DeviceLogic {
+  readonly registers: DeviceLogic['registers'];
+  readonly #tests = [MEMORY, PORTS].flatMap((place, type) =>
+    KINDS.map((name, kind) => makeTest(place, kind, type * KINDS.length + kind, name)),
+  );
+  #current: Test | null = null;
+
+  constructor() {
+    this.registers = { [MEMORY.bar]: this.#bytes(MEMORY), [PORTS.bar]: this.#bytes(PORTS) };
+  }
+
+  reset(): void {
+    this.#current = null;
+  }
+
+  /** A header, and behind it every byte that some test watches. */
+  #bytes(place: Place): NarrowRegister[] {
+    const header = Array.from({ length: READABLE }, (_, offset) => offset);
+    const watched = this.#tests.map(({ offset }) => offset);
+    return [...header, ...watched.filter((offset) => offset < 2 * place.watched)].map((offset) => ({
+      offset,
+      width: 1,
+      name: offset === 0 ? 'test' : offset < READABLE ? `header ${offset}` : `watched ${offset}`,
+      read: () => this.#read(offset),
+      write: (value, width) => {
+        if (offset === 0) this.#choose(place, value);
+        else this.#count(place, offset, value, width);
+      },
+    }));
+  }
+
+  #choose(place: Place, kind: number): void {
+    this.#current = null;
+    const test = this.#tests.find((one) => one.place === place && one.kind === kind);
+    if (test === undefined) return;
+    test.header.setUint32(COUNT_AT, 0, true);
+    this.#current = test;
+  }
+
+  /** The end of the name is not shown. */
+  #read(offset: number): number {
+    const header = this.#current?.header;
+    return header !== undefined && offset + 1 < header.byteLength ? header.getUint8(offset) : 0;
+  }
+
+  /** @param width - of the access that the byte is a part of */
+  #count(place: Place, offset: number, value: number, width: number): void {
+    const test = this.#current;
+    if (test?.offset !== offset) return;
+    const matches = test.kind === WILDCARD || value === DATA_MATCH;
+    const hasEventfd = KINDS[test.kind] !== 'no-eventfd' && test.place === place;
+    if (!matches || (hasEventfd && width === WIDTH)) return;
+    test.header.setUint32(COUNT_AT, test.header.getUint32(COUNT_AT, true) + 1, true);
+  }
+}
+
+function makeTest(place: Place, kind: number, number: number, name: string): Test {
+  const title = `${place === MEMORY ? 'mmio' : 'portio'}-${name}\0`;
+  const bytes = new Uint8Array(HEADER + title.length);
+  const header = new DataView(bytes.buffer);
+  const offset = place.watched + number;
+  bytes.set(Buffer.from(title, 'latin1'), HEADER);
+  header.setUint8(0, number);
+  header.setUint8(WIDTH_AT, WIDTH);
+  header.setUint32(OFFSET_AT, offset, true);
+  header.setUint8(DATA_AT, kind === WILDCARD ? DATA_ANY : DATA_MATCH);
+  return { place, kind, header, offset };
+}

@@ -1,0 +1,174 @@
+import test from 'ava';
+import { defineModel } from '../../../../lib/backend/mock/models/define.js';
+import type {
+  BarShape,
+  CapabilityShape,
+  MemoryBlock,
+  ModelDefinition,
+  Register,
+} from '../../../../lib/backend/mock/models/model.js';
+import { connect } from '../support.js';
+
+const logic = () => ({ registers: {}, reset: () => undefined });
+
+function define(shape: Partial<ModelDefinition['shape']>): ModelDefinition {
+  return {
+    name: 'card',
+    shape: { vendorId: 0x1234, deviceId: 1, classCode: 0xff0000, bars: [], ...shape },
+    create: logic,
+  };
+}
+
+test('what is left out is 0, and a model is checked once', (t) => {
+  const { shape } = defineModel(define({}));
+  t.like(shape, { subsystemId: 0, revision: 0, interruptPin: 0 });
+  t.deepEqual(shape.capabilities, []);
+  t.deepEqual(defineModel(defineModel(define({}))).shape, shape);
+});
+
+test('a definition is told by its types', (t) => {
+  const wrong = (part: object) => () => defineModel({ ...define({}), ...part });
+  t.throws(wrong({ name: '' }), { instanceOf: TypeError, message: /name of a model/ });
+  t.throws(wrong({ name: './card.json' }), { instanceOf: TypeError, message: /card\.json/ });
+  t.throws(wrong({ name: 'a#b' }), { instanceOf: TypeError });
+  t.throws(wrong({ shape: undefined }), { instanceOf: TypeError, message: /shape/ });
+  t.throws(wrong({ create: {} }), { instanceOf: TypeError, message: /create/ });
+  const vendorId = '1234' as unknown as number;
+  t.throws(() => defineModel(define({ vendorId })), { instanceOf: TypeError, message: /vendorId/ });
+  t.throws(() => defineModel(define({ classCode: 0x1000000 })), { message: /classCode/ });
+  t.throws(() => defineModel(define({ interruptPin: 5 as 4 })), { message: /interruptPin/ });
+});
+
+const bars: readonly (readonly [BarShape[], RegExp])[] = [
+  [[{ index: 6, size: 16 }], /index of a BAR/],
+  [[{ index: 0, size: 48 }], /BAR 0: size must be a power of two/],
+  [[{ index: 0, size: 8 }], /from 16 to/],
+  [[{ index: 0, size: 2 ** 32 }], /from 16 to 2147483648/],
+  [[{ index: 1, size: 512, kind: 'io' }], /from 4 to 256/],
+  [[{ index: 1, size: 64, kind: 'io', bits: 64 }], /I\/O ports/],
+  [[{ index: 5, size: 64, bits: 64 }], /BAR 5 cannot/],
+  [[{ index: 0, size: 64, widths: [3 as 4] }], /3 is no width/],
+  [
+    [
+      { index: 2, size: 64 },
+      { index: 2, size: 64 },
+    ],
+    /BAR 2 at 0x2 overlaps BAR 2/,
+  ],
+  [
+    [
+      { index: 0, size: 64, bits: 64 },
+      { index: 1, size: 64 },
+    ],
+    /BAR 1 at 0x1 overlaps BAR 0/,
+  ],
+];
+
+for (const [wrong, message] of bars) {
+  test(`no function has these BARs: ${JSON.stringify(wrong)}`, (t) => {
+    t.throws(() => defineModel(define({ bars: wrong })), { instanceOf: RangeError, message });
+  });
+}
+
+const place = (bar: number, offset: number) => ({ bar, offset });
+const msix = (vectors: number, table: number, pba: number, bar = 0): CapabilityShape => ({
+  name: 'msix',
+  offset: 0x40,
+  vectors,
+  table: place(bar, table),
+  pba: place(bar, pba),
+});
+const pcie: CapabilityShape = { name: 'pcie', offset: 0x80 };
+
+const capabilities: readonly (readonly [CapabilityShape[], RegExp])[] = [
+  [[msix(0, 0, 0x800)], /vectors/],
+  [[msix(2049, 0, 0x800)], /vectors/],
+  [[msix(4, 4, 0x800)], /table must begin at a multiple of 8/],
+  [[msix(256, 8, 0x800)], /table of 4096 bytes at 0x8 is not within BAR 0/],
+  [[msix(4, 0, 0x1000)], /pending bit array of 8 bytes at 0x1000/],
+  [[msix(4, 0, 0x38)], /pending bit array at 0x38 overlaps table/],
+  [[msix(4, 0, 0x38, 3)], /table must lie in a memory BAR, and 3 is none/],
+  [[msix(4, 0, 0x38, 1)], /table must lie in a memory BAR, and 1 is none/],
+  [[{ name: 'msi', offset: 0x40, vectors: 3 as 4 }], /vectors must be 1, 2, 4/],
+  [[{ name: 'pm', offset: 0x3c }], /pm of 8 bytes must lie from 0x40 to 0xff/],
+  [[{ name: 'pm', offset: 0x42 }], /multiple of 4/],
+  [[{ name: 'pm', offset: 0xfc }], /must lie from/],
+  [[pcie, { name: 'pm', offset: 0x90 }], /pm at 0x90 overlaps pcie, which ends at 0xbc/],
+  [[pcie, { name: 'pcie', offset: 0x40 }], /there can be one pcie/],
+  [[{ name: 'aer', offset: 0x100 }], /need 'pcie'/],
+  [[pcie, { name: 'aer', offset: 0x140 }], /must be at 0x100, not aer/],
+  [[pcie, { name: 'aer', offset: 0x40 }], /must lie from 0x100 to 0xfff/],
+];
+
+for (const [wrong, message] of capabilities) {
+  test(`no function has these capabilities: ${JSON.stringify(wrong)}`, (t) => {
+    const shape = {
+      bars: [{ index: 0, size: 4096 }, { index: 1, size: 64, kind: 'io' } as const],
+      capabilities: wrong,
+    };
+    t.throws(() => defineModel(define(shape)), { instanceOf: RangeError, message });
+  });
+}
+
+test('a capability that nobody knows is told with those there are', (t) => {
+  const unknown = { name: 'msi-x', offset: 0x40 } as unknown as CapabilityShape;
+  t.throws(() => defineModel(define({ capabilities: [unknown] })), {
+    instanceOf: TypeError,
+    message: /there is no capability 'msi-x': .*msix/,
+  });
+});
+
+test('a ROM and an image have their sizes', (t) => {
+  const image = new Uint8Array(3000);
+  t.throws(() => defineModel(define({ rom: { size: 3000, image } })), { message: /power of two/ });
+  t.throws(() => defineModel(define({ rom: { size: 2048, image } })), { message: /longer/ });
+  t.throws(() => defineModel(define({ image: { bytes: image } })), { message: /256 or 4096/ });
+});
+
+const parts: readonly (readonly [(Register | MemoryBlock)[], RegExp])[] = [
+  [[{ offset: 2, width: 4, name: 'odd' }], /odd must begin at a multiple of 4/],
+  [[{ offset: 0, width: 3 as 4, name: 'broad' }], /width of broad must be/],
+  [[{ offset: 0x1000, width: 4, name: 'far' }], /far must lie from 0 to 0xfff/],
+  [[{ offset: 0xffc, width: 8, name: 'long' }], /long must lie from 0/],
+  [
+    [
+      { offset: 0, width: 4, name: 'a' },
+      { offset: 2, width: 1, name: 'b' },
+    ],
+    /b at 0x2 overlaps a/,
+  ],
+  [[{ offset: 0, size: 12, name: 'memory' }], /size of memory/],
+  [[{ offset: 0, size: 8, name: 'm', contents: new Uint8Array(9) }], /contents of m/],
+  [[{ offset: 0x808, width: 4, name: 'mine' }], /overlaps the MSI-X table/],
+  [[{ offset: 0x900, width: 4, name: 'mine' }], /overlaps the MSI-X pending bit array|at 0x900/],
+];
+
+for (const [wrong, message] of parts) {
+  test(`no BAR has these registers: ${JSON.stringify(wrong)}`, (t) => {
+    const shape = {
+      bars: [{ index: 0, size: 4096 }],
+      capabilities: [msix(16, 0x800, 0x900)],
+    };
+    const create = () => ({ registers: { 0: wrong }, reset: () => undefined });
+    const model = defineModel({ ...define(shape), create });
+    t.throws(() => connect(t, model), { instanceOf: RangeError, message });
+  });
+}
+
+test('registers are checked by type, and belong to a BAR that is there', (t) => {
+  const model = (registers: Record<number, unknown[]>) =>
+    defineModel({
+      ...define({ bars: [{ index: 0, size: 4096 }] }),
+      create: () => ({
+        registers: registers as Record<number, Register[]>,
+        reset: () => undefined,
+      }),
+    });
+  const open = (registers: Record<number, unknown[]>) => () => connect(t, model(registers));
+  t.throws(open({ 1: [] }), { instanceOf: RangeError, message: /BAR 1 has registers/ });
+  t.throws(open({ 0: [{ offset: 0, width: 4 }] }), { instanceOf: TypeError, message: /a name/ });
+  t.throws(open({ 0: [{ offset: 0, width: 4, name: 'a', read: 5 }] }), {
+    instanceOf: TypeError,
+    message: /read of a/,
+  });
+});

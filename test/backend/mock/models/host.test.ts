@@ -1,0 +1,97 @@
+import test, { type ExecutionContext } from 'ava';
+import { defineModel } from '../../../../lib/backend/mock/models/define.js';
+import {
+  DmaFault,
+  type DeviceHost,
+  type DmaFaultReason,
+  type TransferOptions,
+} from '../../../../lib/backend/mock/models/model.js';
+import { bind, CONFIG, connect, enableBusMaster, plainModel } from '../support.js';
+
+const PAGE = 4096;
+const READ = 1;
+const WRITE = 2;
+
+/** A device whose host is in the hands of the test. */
+function master(t: ExecutionContext, via: 'group' | 'cdev' = 'cdev') {
+  let host: DeviceHost | undefined;
+  const model = plainModel([{ name: 'msi', offset: 0x40, vectors: 1 }]);
+  const create = (given: DeviceHost) => {
+    host = given;
+    return model.create(given);
+  };
+  const device = connect(t, defineModel({ ...model, create }), undefined, { via });
+  enableBusMaster(device);
+  const memory = device.addressSpace.allocate(PAGE, false);
+  const bytes = new Uint8Array(memory.buffer);
+  return { device, host: host as unknown as DeviceHost, memory, bytes };
+}
+
+function faults(
+  t: ExecutionContext,
+  reason: DmaFaultReason,
+  address: bigint,
+  run: () => void,
+): void {
+  const fault = t.throws(run, { instanceOf: DmaFault });
+  t.is(fault.reason, reason);
+  t.is(fault.address, address);
+}
+
+test('DMA goes where it is mapped, and what comes before a fault is transferred', (t) => {
+  const { device, host, memory, bytes } = master(t);
+  device.addressSpace.mapSync(memory, 0, BigInt(PAGE), 0x1000n, READ | WRITE);
+  host.dmaWrite(0x1ff0n, new Uint8Array(16).fill(7));
+  t.deepEqual([...bytes.subarray(0xfef, 0xff2)], [0, 7, 7]);
+  faults(t, 'not mapped', 0x2000n, () => {
+    host.dmaWrite(0x1ffen, new Uint8Array(4).fill(9));
+  });
+  t.deepEqual([...bytes.subarray(0xffd)], [7, 9, 9]);
+});
+
+test('DMA needs bus mastering and the permission of the mapping', (t) => {
+  const { device, host, memory } = master(t);
+  device.addressSpace.mapSync(memory, 0, BigInt(PAGE), 0n, READ);
+  host.dmaRead(0n, new Uint8Array(8));
+  faults(t, 'not permitted', 8n, () => {
+    host.dmaWrite(8n, new Uint8Array(8));
+  });
+  device.store(CONFIG, 4, 2, 2);
+  faults(t, 'no bus master', 0n, () => {
+    host.dmaRead(0n, new Uint8Array(8));
+  });
+});
+
+test('a PASID faults until it is attached, and after it was detached', (t) => {
+  const { device, host, memory, bytes } = master(t);
+  device.addressSpace.mapSync(memory, 0, BigInt(PAGE), 0n, READ | WRITE);
+  const write = (options: TransferOptions) => () => {
+    host.dmaWrite(0n, Uint8Array.of(1), options);
+  };
+  faults(t, 'no such PASID', 0n, write({ pasid: 5 }));
+  device.attachPasid(5);
+  faults(t, 'no such PASID', 0n, write({ pasid: 6 }));
+  t.is(bytes[0], 0);
+  write({ pasid: 5 })();
+  t.is(bytes[0], 1);
+  device.detachPasid(5);
+  faults(t, 'no such PASID', 0n, write({ pasid: 5 }));
+  write({})();
+});
+
+test('4 bytes written to the addresses of interrupts are a message, but not with a PASID', (t) => {
+  const { device, host } = master(t);
+  const eventfd = device.createEventfd();
+  bind(device, 1, 0, [eventfd]);
+  device.attachPasid(1);
+  // The first handle of the host's interrupt remapping.
+  const sent = { address: 0xfee0_0018n, data: new Uint8Array(4) };
+  host.dmaWrite(sent.address, sent.data);
+  t.is(eventfd.read(), 1n);
+  faults(t, 'not mapped', sent.address, () => {
+    host.dmaWrite(sent.address, sent.data, { pasid: 1 });
+  });
+  faults(t, 'not mapped', sent.address, () => {
+    host.dmaRead(sent.address, sent.data);
+  });
+});
