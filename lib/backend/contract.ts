@@ -50,6 +50,14 @@ export interface Backend {
   openSync(name: string, options: OpenOptions): DeviceConnection;
 }
 
+/** What stands between a device and memory: what sysfs and the modules' parameters tell of it. */
+export interface IommuFacts {
+  /** `'dmar0'` on Intel, `'ivhd0'` on AMD; null where there is none. */
+  readonly name: string | null;
+  /** Whether VFIO also takes devices whose interrupts are not isolated. */
+  readonly unsafeInterrupts: boolean;
+}
+
 /** VFIO_DEVICE_GET_INFO. */
 export interface DeviceInfo {
   readonly flags: number;
@@ -123,6 +131,7 @@ export interface DeviceConnection {
   readonly name: string;
   readonly via: Via | 'noiommu';
   readonly addressSpace: AddressSpace;
+  readonly iommu: IommuFacts;
 
   getInfo(): DeviceInfo;
   getRegionInfo(index: number): RegionInfo;

@@ -95,7 +95,9 @@ export class ConfigSpace {
   write(offset: number, bytes: Uint8Array): number {
     checkBytes('bytes', bytes);
     checkExtent(offset, bytes.length, this.size);
-    return this.#handle.connection.write(VFIO_PCI_CONFIG_REGION_INDEX, offset, bytes);
+    const n = this.#handle.connection.write(VFIO_PCI_CONFIG_REGION_INDEX, offset, bytes);
+    this.#handle.changes.emit('config', offset, n);
+    return n;
   }
 
   /** The header, decoded. */
@@ -200,6 +202,7 @@ export class ConfigSpace {
     checkAccess(offset, width, this.size);
     checkInteger('value', value, 0, 2 ** (8 * width) - 1);
     this.#handle.connection.store(VFIO_PCI_CONFIG_REGION_INDEX, offset, width, value);
+    this.#handle.changes.emit('config', offset, width);
   }
 }
 

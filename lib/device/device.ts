@@ -13,6 +13,7 @@ import { DmaSpace } from './dma.js';
 import { Features } from './features.js';
 import { Handle } from './handle.js';
 import { Interrupts } from './interrupts.js';
+import { Messages } from './messages/messages.js';
 import { Region } from './region.js';
 import { Windows } from './windows.js';
 
@@ -36,6 +37,7 @@ export class PciDevice {
   readonly config: ConfigSpace;
   readonly dma: DmaSpace;
   readonly interrupts: Interrupts;
+  readonly messages: Messages;
   readonly features: Features;
   readonly #handle: Handle;
   readonly #windows = new Windows();
@@ -52,6 +54,12 @@ export class PciDevice {
     this.dma = new DmaSpace(handle);
     this.interrupts = new Interrupts(handle);
     this.features = new Features(handle);
+    this.messages = new Messages({
+      handle,
+      config: this.config,
+      interrupts: this.interrupts,
+      region: (index) => this.region(index),
+    });
   }
 
   get closed(): boolean {
@@ -114,6 +122,7 @@ export class PciDevice {
   async reset(): Promise<void> {
     try {
       await this.#handle.connection.reset();
+      this.#handle.changes.emit('reset');
     } catch (error) {
       throw explainReset(error);
     }
@@ -123,6 +132,7 @@ export class PciDevice {
   resetSync(): void {
     try {
       this.#handle.connection.resetSync();
+      this.#handle.changes.emit('reset');
     } catch (error) {
       throw explainReset(error);
     }
@@ -145,6 +155,7 @@ export class PciDevice {
       throw new TypeError('others must be an array of open devices');
     }
     this.#handle.connection.hotReset(others.map((other) => other.#handle.connection));
+    for (const device of [this, ...others]) device.#handle.changes.emit('reset');
   }
 
   /**

@@ -1,5 +1,16 @@
+import { EventEmitter } from 'node:events';
 import type { DeviceConnection } from '../backend/contract.js';
 import { VfioError } from '../errors.js';
+
+/** What one part of a device did that others have to know of. */
+export interface DeviceChanges {
+  /** A vector was bound, or its eventfd was taken away. */
+  vector: [irq: string, vector: number, reason: 'requested' | 'released'];
+  /** The function was reset. */
+  reset: [];
+  /** Configuration space was written. */
+  config: [offset: number, length: number];
+}
 
 /**
  * The way of all parts of a device to its connection, for as long as the device is open. After
@@ -7,6 +18,7 @@ import { VfioError } from '../errors.js';
  */
 export class Handle {
   readonly name: string;
+  readonly changes = new EventEmitter<DeviceChanges>();
   #connection: DeviceConnection | null;
 
   constructor(connection: DeviceConnection) {

@@ -42,6 +42,7 @@ export type { Features, FeatureSupport } from './features.js';
 export type { Interrupts } from './interrupts.js';
 export type { IntxOptions, IntxVector } from './intx-vector.js';
 export type { Intx } from './intx.js';
+export type * from './messages/index.js';
 export type { DeviceApi } from './open.js';
 export type { Poller } from './poller.js';
 export type { IoeventfdOptions, Region, RegionArea, WindowOptions } from './region.js';

@@ -96,6 +96,7 @@ export class VectorIndex {
     try {
       const requested = new Vector(this.#context(vector), vector, options);
       this.#vectors.set(vector, requested);
+      this.#handle.changes.emit('vector', name, vector, 'requested');
       return requested;
     } catch (error) {
       if (!enabledBefore) this.close();
@@ -138,7 +139,10 @@ export class VectorIndex {
       unbind: () => {
         this.#irq.bindOne(vector, null);
       },
-      onClose: () => this.#vectors.delete(vector),
+      onClose: () => {
+        this.#vectors.delete(vector);
+        this.#handle.changes.emit('vector', this.#irq.name, vector, 'released');
+      },
     };
   }
 

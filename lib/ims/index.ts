@@ -18,7 +18,6 @@ export {
   type Cookie,
   type CookieField,
   DSA_LAYOUT,
-  type Message,
   type SlotBits,
   type SlotLayout,
 } from './layout.js';

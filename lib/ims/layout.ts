@@ -1,10 +1,7 @@
 import { checkInteger } from '../device/checks.js';
+import type { Message } from '../device/messages/message.js';
 
-/** A message signalled interrupt: what a device writes, and where. */
-export interface Message {
-  readonly address: bigint;
-  readonly data: number;
-}
+export type { Message };
 
 /** What isolates an interrupt of one from another's: on DSA a PASID. null: nothing is checked. */
 export type Cookie = number | null;

@@ -28,6 +28,7 @@ const IRQS = ['intx', 'msi', 'msix', 'err', 'req'];
 export class FakeConnection implements DeviceConnection {
   name = 'fake:device';
   via: Via = 'cdev';
+  iommu = { name: 'dmar0', unsafeInterrupts: false };
   readonly script = new Script();
   readonly addressSpace: FakeAddressSpace;
   readonly config = new Uint8Array(4096);

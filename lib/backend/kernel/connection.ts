@@ -6,6 +6,7 @@ import type {
   Eventfd,
   EventSet,
   HotResetInfo,
+  IommuFacts,
   IoeventfdRequest,
   IrqInfo,
   IrqSet,
@@ -68,6 +69,10 @@ export class KernelConnection implements DeviceConnection {
       file.release();
     });
     this.#use = new Counted(taken);
+  }
+
+  get iommu(): IommuFacts {
+    return this.#kernel.sysfs.iommu(this.name);
   }
 
   getInfo(): DeviceInfo {

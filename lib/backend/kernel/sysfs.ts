@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { PciFunction } from '../contract.js';
+import type { IommuFacts, PciFunction } from '../contract.js';
 import { parseAddress } from './address.js';
 
 export interface IommuGroup {
@@ -106,6 +106,15 @@ export class Sysfs {
   /** Name of its character device, `'vfio3'`; null unless it is bound to a driver of VFIO. */
   vfioDevice(name: string): string | null {
     return entries(join(this.device(name), 'vfio-dev'))[0] ?? null;
+  }
+
+  /** The IOMMU in front of a function, and whether type1 or iommufd insist on isolated interrupts. */
+  iommu(name: string): IommuFacts {
+    const unsafe = ['vfio_iommu_type1', 'iommufd'].some(
+      (module) =>
+        text(this.path('sys/module', module, 'parameters/allow_unsafe_interrupts')) === 'Y',
+    );
+    return { name: linkName(join(this.device(name), 'iommu')), unsafeInterrupts: unsafe };
   }
 
   /** Bytes of memory this process may pin; null if there is no limit or it cannot be read. */

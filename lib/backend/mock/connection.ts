@@ -5,6 +5,7 @@ import type {
   Eventfd,
   EventSet,
   HotResetInfo,
+  IommuFacts,
   IoeventfdRequest,
   IrqInfo,
   IrqSet,
@@ -54,6 +55,11 @@ export class MockConnection implements DeviceConnection {
     this.addressSpace = device.addressSpace;
     const { interrupts } = device;
     this.#affinity = new Affinity((index, vector) => interrupts.serves(index, vector));
+  }
+
+  /** As of an Intel machine: what the host's messages look like is Intel's, too. */
+  get iommu(): IommuFacts {
+    return { name: 'dmar0', unsafeInterrupts: false };
   }
 
   getInfo(): DeviceInfo {

@@ -1,0 +1,56 @@
+import type { IommuFacts } from '../../backend/contract.js';
+
+/** A message signalled interrupt: what a device writes, and where. */
+export interface Message {
+  readonly address: bigint;
+  /** 32 bits; a message of MSI has 16. */
+  readonly data: number;
+}
+
+/** The interrupts whose messages there are. */
+export type MessageIndex = 'msi' | 'msix';
+
+/** Where a message was read: the MSI-X table in the mapped BAR, or the MSI capability's registers. */
+export type MessageRoad = 'msix-table' | 'novirt';
+
+/** A message as the device sends it, with what the host makes of it. */
+export interface PhysicalMessage extends Message {
+  /**
+   * Whether it goes through interrupt remapping. Then it stays as it is for as long as the vector is
+   * requested; otherwise the host changes it when it moves the interrupt to another CPU.
+   */
+  readonly remapped: boolean | 'unknown';
+  readonly road: MessageRoad;
+}
+
+/** Interrupt format (Intel VT-d, section 5.1.2.2): set in messages that name a remapping entry. */
+const INTERRUPT_FORMAT = 1n << 4n;
+
+/**
+ * What the message and the IOMMU tell of it. An AMD message looks the same with and without
+ * remapping; but VFIO does not take the device without, unless it was told to.
+ */
+export function isRemapped(
+  { address }: Message,
+  { name, unsafeInterrupts }: IommuFacts,
+): PhysicalMessage['remapped'] {
+  if (name === null) return 'unknown';
+  if (name.startsWith('dmar')) return (address & INTERRUPT_FORMAT) !== 0n;
+  if (name.startsWith('ivhd') && !unsafeInterrupts) return true;
+  return 'unknown';
+}
+
+export function sameMessage(a: Message, b: Message | null | undefined): boolean {
+  return a.address === b?.address && a.data === b.data;
+}
+
+/** Reads until two readings agree: the host may write the registers meanwhile. */
+export function readStable(read: () => Message): Message {
+  let before = read();
+  for (let tries = 0; tries < 8; tries++) {
+    const now = read();
+    if (sameMessage(now, before)) return now;
+    before = now;
+  }
+  return before;
+}
