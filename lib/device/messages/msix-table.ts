@@ -53,14 +53,17 @@ export class MsixTable {
     const { mappable, msixMappable, sparseAreas } = this.#region(bir);
     if (!mappable) return `BAR ${bir}, where the MSI-X table is, cannot be mapped`;
     // A region with areas names all that can be mapped, the table or not.
-    if (sparseAreas === null && !msixMappable) return `the MSI-X table cannot be mapped in BAR ${bir}`;
+    if (sparseAreas === null && !msixMappable)
+      return `the MSI-X table cannot be mapped in BAR ${bir}`;
     const { offset, length } = pagesOf(msix);
     const within = sparseAreas?.some(
       (area) =>
         BigInt(offset) >= area.offset &&
         BigInt(offset + length) <= area.offset + wholePages(area.size),
     );
-    return within === false ? `the MSI-X table is in no part of BAR ${bir} that can be mapped` : null;
+    return within === false
+      ? `the MSI-X table is in no part of BAR ${bir} that can be mapped`
+      : null;
   }
 
   #map(): { registers: RegisterWindow; offset: number } {
