@@ -1,30 +1,37 @@
 import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Via } from 'vfio/mock';
+import { compare, type Difference } from './compare.js';
+import { runOnMock } from './mock.js';
 import type { Answer, Op } from './script.js';
+import { targets } from './targets.js';
 
-/** A script that once showed a difference, as short as it was found, with a kernel's answers. */
+/** A script with a kernel's answers. */
 export interface Finding {
   /** Name of the target. */
   readonly device: string;
   /** Version of the kernel, `'6.12'`. */
   readonly kernel: string;
   /** The way in. */
-  readonly via: string;
+  readonly via: Via;
   readonly script: readonly Op[];
   readonly answers: readonly Answer[];
 }
 
 const FOLDER = new URL('../../../test/differential/corpus/', import.meta.url);
 
-/** Everything that was found so far: one finding a line, one file a device. */
+/** One finding a line. */
+export function readFindings(file: string | URL): Finding[] {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Finding);
+}
+
+/** Everything that was once answered differently: one file a device. */
 export function readCorpus(): Finding[] {
   const files = readdirSync(FOLDER).filter((name) => name.endsWith('.jsonl'));
-  return files.flatMap((name) =>
-    readFileSync(new URL(name, FOLDER), 'utf8')
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as Finding),
-  );
+  return files.flatMap((name) => readFindings(new URL(name, FOLDER)));
 }
 
 /** @returns the file it was added to */
@@ -32,4 +39,17 @@ export function keep(finding: Finding): string {
   const file = fileURLToPath(new URL(`${finding.device}.jsonl`, FOLDER));
   appendFileSync(file, `${JSON.stringify(finding)}\n`);
   return file;
+}
+
+/** Where the mock differs from what the kernel answered. */
+export async function replay({
+  device,
+  kernel,
+  via,
+  ...finding
+}: Finding): Promise<Difference | null> {
+  const target = targets.find(({ name }) => name === device);
+  if (target === undefined) throw new RangeError(`no device '${device}' here`);
+  const mock = await runOnMock(target, { kernel, via }, finding.script);
+  return compare(target, finding.script, finding.answers, mock);
 }

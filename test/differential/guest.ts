@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { runInLab } from 'vfio/lab';
-import type { Hello, Request } from './agent.js';
+import type { Hello, Request, Response } from './agent.js';
 import type { Answer, Op } from './script.js';
 
 const AGENT = fileURLToPath(new URL('agent.js', import.meta.url));
@@ -14,13 +14,22 @@ export class GuestDied extends Error {
   override readonly name = 'GuestDied';
 }
 
+interface Waiting {
+  readonly resolve: (answers: readonly Answer[]) => void;
+  readonly reject: (error: GuestDied) => void;
+}
+
 /** One boot of a guest with an agent in it. */
 class Boot {
+  /** The kernel's version, as uname(1) tells it. */
+  readonly release: Promise<string>;
   readonly #stdin = new PassThrough();
-  readonly #lines: AsyncIterator<string, undefined>;
   readonly #ended: Promise<unknown>;
   readonly #power = new AbortController();
+  readonly #waiting = new Map<number, Waiting>();
+  #requests = 0;
   #complaints = '';
+  #alive = true;
 
   constructor(kernel: string | undefined, devices: readonly string[]) {
     const stdout = new PassThrough();
@@ -29,7 +38,14 @@ class Boot {
       this.#complaints = (this.#complaints + text).slice(-LAST_WORDS);
     };
     stderr.setEncoding('utf8').on('data', complain);
-    this.#lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
+    let ready: (release: string) => void = () => undefined;
+    let failed: (death: GuestDied) => void = () => undefined;
+    this.release = new Promise((resolve, reject) => {
+      ready = resolve;
+      failed = reject;
+    });
+    // Whoever waits is told; nobody has to.
+    this.release.catch(() => undefined);
     this.#ended = runInLab({
       command: 'node',
       args: [AGENT],
@@ -43,18 +59,33 @@ class Boot {
       .catch((error: unknown) => {
         complain(String(error));
       })
-      .finally(() => stdout.end());
+      .finally(() => {
+        this.#alive = false;
+        const death = new GuestDied(`the guest is gone: ${this.#complaints.trim()}`);
+        failed(death);
+        for (const { reject } of this.#waiting.values()) reject(death);
+      });
+    createInterface({ input: stdout }).on('line', (line) => {
+      const message = JSON.parse(line) as Hello | Response;
+      if ('release' in message) ready(message.release);
+      else this.#waiting.get(message.id)?.resolve(message.answers);
+    });
   }
 
-  async receive<T>(): Promise<T> {
-    const line = await this.#lines.next();
-    if (line.done !== true) return JSON.parse(line.value) as T;
-    await this.#ended;
-    throw new GuestDied(`the guest is gone: ${this.#complaints.trim()}`);
+  get alive(): boolean {
+    return this.#alive;
   }
 
-  send(request: Request): void {
-    this.#stdin.write(`${JSON.stringify(request)}\n`);
+  async run(device: string, script: readonly Op[]): Promise<readonly Answer[]> {
+    const id = this.#requests++;
+    try {
+      return await new Promise<readonly Answer[]>((resolve, reject) => {
+        this.#waiting.set(id, { resolve, reject });
+        this.#stdin.write(`${JSON.stringify({ id, device, script } satisfies Request)}\n`);
+      });
+    } finally {
+      this.#waiting.delete(id);
+    }
   }
 
   async close(): Promise<void> {
@@ -68,7 +99,6 @@ export class Guest {
   readonly #kernel: string | undefined;
   readonly #devices: readonly string[];
   #boot: Boot | null = null;
-  #release = '';
 
   constructor(kernel: string | undefined, devices: readonly string[]) {
     this.#kernel = kernel;
@@ -77,20 +107,18 @@ export class Guest {
 
   /** Version of the guest's kernel, `'6.12'`. */
   async version(): Promise<string> {
-    await this.#up();
-    return /^\d+\.\d+/.exec(this.#release)?.[0] ?? this.#release;
+    const release = await this.#up().release;
+    return /^\d+\.\d+/.exec(release)?.[0] ?? release;
   }
 
-  /** @throws GuestDied */
-  async run(device: string, script: readonly Op[]): Promise<Answer[]> {
-    const boot = await this.#up();
-    try {
-      boot.send({ device, script });
-      return await boot.receive<Answer[]>();
-    } catch (error) {
-      this.#boot = null;
-      throw error;
-    }
+  /**
+   * @param device - what follows `VFIO_LAB_` in the variable that holds its address
+   * @throws GuestDied
+   */
+  async run(device: string, script: readonly Op[]): Promise<readonly Answer[]> {
+    const boot = this.#up();
+    await boot.release;
+    return boot.run(device, script);
   }
 
   async close(): Promise<void> {
@@ -98,10 +126,8 @@ export class Guest {
     this.#boot = null;
   }
 
-  async #up(): Promise<Boot> {
-    if (this.#boot !== null) return this.#boot;
-    const boot = new Boot(this.#kernel, this.#devices);
-    this.#release = (await boot.receive<Hello>()).release;
-    return (this.#boot = boot);
+  #up(): Boot {
+    if (this.#boot?.alive !== true) this.#boot = new Boot(this.#kernel, this.#devices);
+    return this.#boot;
   }
 }

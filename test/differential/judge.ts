@@ -2,12 +2,18 @@ import fc from 'fast-check';
 import { compare, type Difference } from './compare.js';
 import { scripts } from './generate/index.js';
 import { GuestDied, type Guest } from './guest.js';
-import { runOnMock } from './mock.js';
+import { runOnMock, type Profile } from './mock.js';
 import type { Answer, Op } from './script.js';
 import type { Target } from './targets.js';
 
 /** Scripts of one run of fast-check; between runs it is looked at how much is done. */
-const BATCH = 25;
+const BATCH = 10;
+/** Differences after which a device is no longer asked. */
+const ENOUGH = 5;
+/** To shorten a script takes a run in the guest for each attempt. */
+const SHRINKING_MS = 60_000;
+/** Between the seeds of devices that are asked side by side. */
+const STRIDE = 1_000_003;
 
 /** A script that is answered differently, as short as it was found. */
 export interface Verdict {
@@ -16,61 +22,120 @@ export interface Verdict {
   readonly difference: Difference;
 }
 
-/** Scripts ran the same on both sides until one did not. */
+/** What was seen. */
 export interface Outcome {
   /** Operations that were compared. */
-  readonly operations: number;
-  readonly found: Verdict | null;
+  operations: number;
+  /** Scripts that were answered differently each time. */
+  readonly found: Verdict[];
+  /** Scripts that were answered differently once, and then not again: timing. */
+  readonly unsteady: Verdict[];
   /** Scripts that no guest survived, with what it said last. */
-  readonly deadly: readonly { readonly script: readonly Op[]; readonly lastWords: string }[];
+  readonly deadly: { readonly script: readonly Op[]; readonly lastWords: string }[];
 }
+
+type OnAnswers = (script: readonly Op[], answers: readonly Answer[]) => void;
 
 /** Holds an imitation against its device. */
 export class Judge {
+  readonly outcome: Outcome = { operations: 0, found: [], unsteady: [], deadly: [] };
   readonly #guest: Guest;
   readonly #target: Target;
+  readonly #profile: Profile;
+  readonly #onAnswers: OnAnswers | null;
+  #alone: Promise<unknown> = Promise.resolve();
 
-  constructor(guest: Guest, target: Target) {
+  /** @param onAnswers - gets what the kernel answers, to be compared later: nothing is shortened */
+  constructor(guest: Guest, target: Target, profile: Profile, onAnswers: OnAnswers | null) {
     this.#guest = guest;
     this.#target = target;
+    this.#profile = profile;
+    this.#onAnswers = onAnswers;
   }
 
   /**
-   * Runs random scripts until enough operations were compared or a difference was found. The same
-   * seed gives the same scripts.
+   * Runs random scripts on devices of one kind side by side until enough operations were compared.
+   * The same seed gives the same scripts.
+   *
+   * @param devices - what the lab calls them
    */
-  async run(seed: number, operations: number): Promise<Outcome> {
-    const deadly: { script: readonly Op[]; lastWords: string }[] = [];
-    let done = 0;
-    const property = fc.asyncProperty(scripts(this.#target), async (script) => {
-      try {
-        const verdict = await this.#try(script);
-        done += script.length;
-        return verdict === null;
-      } catch (error) {
-        // To shorten it would take a boot for each attempt.
-        if (!(error instanceof GuestDied)) throw error;
-        deadly.push({ script, lastWords: error.message });
-        return true;
-      }
-    });
-    for (let batch = 0; done < operations && deadly.length < BATCH; batch++) {
-      const result = await fc.check(property, { seed: seed + batch, numRuns: BATCH });
-      if (!result.failed) continue;
-      if (result.errorInstance instanceof Error) throw result.errorInstance;
-      const [script = []] = result.counterexample ?? [];
-      return { operations: done, found: await this.#try(script), deadly };
-    }
-    return { operations: done, found: null, deadly };
+  async run(devices: readonly string[], seed: number, operations: number): Promise<void> {
+    const share = operations / devices.length;
+    await Promise.all(
+      devices.map((device, lane) => this.#lane(device, seed + lane * STRIDE, share)),
+    );
   }
 
-  async #try(script: readonly Op[]): Promise<Verdict | null> {
-    const { name, prologue } = this.#target;
+  async #lane(device: string, seed: number, operations: number): Promise<void> {
+    const { outcome } = this;
+    let done = 0;
+    let broken: unknown;
+    const property = fc.asyncProperty(scripts(this.#target), async (script) => {
+      const verdict = await this.#try(device, script).catch((error: unknown) => {
+        broken = error;
+        throw error;
+      });
+      done += script.length;
+      outcome.operations += script.length;
+      if (verdict === null || this.#onAnswers === null) return verdict === null;
+      outcome.found.push(verdict);
+      return true;
+    });
+    for (let batch = 0; done < operations; batch++) {
+      if (outcome.deadly.length >= ENOUGH) return;
+      if (outcome.found.length >= ENOUGH && this.#onAnswers === null) return;
+      const result = await fc.check(property, {
+        seed: seed + batch,
+        numRuns: BATCH,
+        // Else most scripts are short, and a guest does little but open devices.
+        unbiased: true,
+        interruptAfterTimeLimit: SHRINKING_MS,
+      });
+      if (!result.failed) continue;
+      if (broken !== undefined) throw broken as Error;
+      const [script = []] = result.counterexample ?? [];
+      const verdict = await this.#compare(device, script);
+      if (verdict !== null) outcome.found.push(verdict);
+    }
+  }
+
+  /** A difference counts if it is there twice. */
+  async #try(device: string, script: readonly Op[]): Promise<Verdict | null> {
+    try {
+      const first = await this.#compare(device, script);
+      if (first === null) return null;
+      const again = await this.#compare(device, script);
+      if (again === null) this.outcome.unsteady.push(first);
+      return again;
+    } catch (error) {
+      if (!(error instanceof GuestDied)) throw error;
+      return this.#suspect(device, script);
+    }
+  }
+
+  /** Others ran on the guest that died: each of them is tried again alone. */
+  #suspect(device: string, script: readonly Op[]): Promise<Verdict | null> {
+    const retry = this.#alone.then(async () => {
+      try {
+        return await this.#compare(device, script);
+      } catch (error) {
+        if (!(error instanceof GuestDied)) throw error;
+        this.outcome.deadly.push({ script, lastWords: error.message });
+        return null;
+      }
+    });
+    this.#alone = retry.catch(() => undefined);
+    return retry;
+  }
+
+  async #compare(device: string, script: readonly Op[]): Promise<Verdict | null> {
+    const { prologue } = this.#target;
     const [real, mock] = await Promise.all([
-      this.#guest.run(name, [...prologue, ...script]),
-      runOnMock(this.#target, script),
+      this.#guest.run(device, [...prologue, ...script]),
+      runOnMock(this.#target, this.#profile, script),
     ]);
     const answers = real.slice(prologue.length);
+    this.#onAnswers?.(script, answers);
     const difference = compare(this.#target, script, answers, mock);
     return difference === null ? null : { script, answers, difference };
   }

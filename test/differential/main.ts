@@ -1,23 +1,45 @@
-// Holds the imitations against the devices of the lab: node dist/test/differential/main.js
+// Holds the imitations against the devices of the lab: npm run test:differential -- --help
+import { appendFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
-import { keep } from './corpus.js';
+import type { Via } from 'vfio';
+import { keep, readFindings, replay } from './corpus.js';
 import { Guest } from './guest.js';
 import { Judge, type Verdict } from './judge.js';
 import { masks } from './masks.js';
-import { PROFILES } from './mock.js';
+import { KERNELS, type Profile } from './mock.js';
+import type { Answer, Op } from './script.js';
 import { targets, type Target } from './targets.js';
+
+const USAGE = `npm run test:differential -- [options]
+
+Sends random scripts of operations (docs/run.md) to devices of the lab and to their imitations, and
+compares every answer. A script that is answered differently is shortened and kept in
+test/differential/corpus.
+
+  --kernel <path|name>  as vfio lab takes it, or the path of a bzImage; repeatable; default: all
+                        kernels that are imitated and can be had
+  --via group|cdev      repeatable; default: group
+  --device <name>       ${targets.map(({ name }) => name).join(', ')}; repeatable; default: all
+  --ops <n>             operations for each of them; default 2000
+  --lanes <n>           devices of a kind in a guest, asked side by side; default 4
+  --seed <n>            default: from the clock
+  --transcript <file>   adds every script with the kernel's answers to a file, and shortens none
+  --replay <file>       compares the mock with such a file, and starts no guest`;
 
 const { values } = parseArgs({
   options: {
     kernel: { type: 'string', multiple: true },
+    via: { type: 'string', multiple: true, default: ['group'] },
     device: { type: 'string', multiple: true, default: targets.map(({ name }) => name) },
     ops: { type: 'string', default: '2000' },
+    lanes: { type: 'string', default: '4' },
     seed: { type: 'string' },
+    transcript: { type: 'string' },
+    replay: { type: 'string' },
+    help: { type: 'boolean', default: false },
   },
 });
-const operations = Number(values.ops);
-const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);
-const via = process.env.VFIO_VIA ?? 'group';
 
 function show({ script, answers, difference }: Verdict): void {
   for (const [step, op] of script.entries()) {
@@ -26,46 +48,95 @@ function show({ script, answers, difference }: Verdict): void {
     if (step !== difference.step) continue;
     console.log(`      kernel ${JSON.stringify(difference.kernel)}`);
     console.log(`      mock   ${JSON.stringify(difference.mock)}`);
+    break;
   }
 }
+
+const lanes = Number(values.lanes);
+const operations = Number(values.ops);
+const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);
 
 /** @returns whether there was no difference */
-async function judge(guest: Guest, target: Target): Promise<boolean> {
-  const kernel = await guest.version();
-  const started = performance.now();
-  const outcome = await new Judge(guest, target).run(seed, operations);
-  const { found, deadly } = outcome;
-  const seconds = Math.round((performance.now() - started) / 1000);
-  console.log(
-    `${target.name} on ${kernel} by ${via}: ${outcome.operations} operations in ${seconds} s, ` +
-      `${found === null ? 0 : 1} differences, ${deadly.length} dead guests, seed ${seed}`,
-  );
-  for (const { script, lastWords } of deadly) {
-    console.log([...script.map((op) => `  ${JSON.stringify(op)}`), lastWords].join('\n'));
-  }
-  if (found === null) return deadly.length === 0;
-  show(found);
-  const { script, answers } = found;
-  if (PROFILES.includes(kernel)) {
-    console.log(`kept in ${keep({ device: target.name, kernel, via, script, answers })}`);
-  }
-  return false;
-}
-
-const chosen = values.device.map((name) => {
-  const target = targets.find((candidate) => candidate.name === name);
-  if (target === undefined) throw new RangeError(`no device '${name}' here`);
-  return target;
-});
-process.env.VFIO_VIA = via;
-console.log(`masked: ${masks.map(({ name }) => name).join(', ')}`);
-let same = true;
-for (const kernel of values.kernel ?? [undefined]) {
-  const guest = new Guest(kernel, values.device);
+async function judge(kernelName: string | undefined, via: Via, target: Target): Promise<boolean> {
+  process.env.VFIO_VIA = via;
+  const names = Array.from({ length: lanes }, () => target.name);
+  const guest = new Guest(kernelName, names);
   try {
-    for (const target of chosen) same = (await judge(guest, target)) && same;
+    const kernel = await guest.version();
+    const profile: Profile = { kernel, via };
+    const heading = { device: target.name, kernel, via };
+    const { transcript } = values;
+    const record = (script: readonly Op[], answers: readonly Answer[]): void => {
+      const line = JSON.stringify({ ...heading, script, answers });
+      appendFileSync(transcript ?? '', `${line}\n`);
+    };
+    const judge = new Judge(guest, target, profile, transcript === undefined ? null : record);
+    const started = performance.now();
+    const label = target.name.toUpperCase();
+    const devices = names.map((_, i) => (i === 0 ? label : `${label}_${i + 1}`));
+    await judge.run(devices, seed, operations);
+    const { found, unsteady, deadly, operations: done } = judge.outcome;
+    const seconds = Math.round((performance.now() - started) / 1000);
+    console.log(
+      `${target.name} on ${kernel} by ${via}: ${done} operations in ${seconds} s, ` +
+        `${found.length} differences, ${unsteady.length} of timing, ` +
+        `${deadly.length} dead guests, seed ${seed}`,
+    );
+    for (const { script, lastWords } of deadly) {
+      console.log([...script.map((op) => `  ${JSON.stringify(op)}`), lastWords].join('\n'));
+    }
+    for (const verdict of unsteady) {
+      console.log(`not again, at ${JSON.stringify(verdict.script[verdict.difference.step])}:`);
+      console.log(`      kernel ${JSON.stringify(verdict.difference.kernel)}`);
+      console.log(`      mock   ${JSON.stringify(verdict.difference.mock)}`);
+    }
+    for (const verdict of transcript === undefined ? found : []) {
+      show(verdict);
+      const { script, answers } = verdict;
+      if (KERNELS.includes(kernel)) {
+        console.log(`kept in ${basename(keep({ ...heading, script, answers }))}`);
+      }
+    }
+    return found.length === 0 && deadly.length === 0;
   } finally {
     await guest.close();
   }
 }
-process.exitCode = same ? 0 : 1;
+
+/** @returns whether there was no difference */
+async function again(file: string): Promise<boolean> {
+  let same = true;
+  let done = 0;
+  let different = 0;
+  for (const finding of readFindings(file)) {
+    done += finding.script.length;
+    const difference = await replay(finding);
+    if (difference === null) continue;
+    same = false;
+    if (++different > 5) continue;
+    console.log(`${finding.device} on ${finding.kernel} by ${finding.via}:`);
+    show({ ...finding, difference });
+  }
+  console.log(`${done} operations, ${different} scripts differ`);
+  return same;
+}
+
+async function main(): Promise<boolean> {
+  if (values.help) {
+    console.log(USAGE);
+    return true;
+  }
+  console.log(`masked: ${masks.map(({ name }) => name).join(', ')}`);
+  if (values.replay !== undefined) return again(values.replay);
+  let same = true;
+  for (const name of values.device) {
+    const target = targets.find((candidate) => candidate.name === name);
+    if (target === undefined) throw new RangeError(`no device '${name}' here`);
+    for (const kernel of values.kernel ?? [undefined]) {
+      for (const via of values.via as Via[]) same = (await judge(kernel, via, target)) && same;
+    }
+  }
+  return same;
+}
+
+process.exitCode = (await main()) ? 0 : 1;

@@ -17,6 +17,8 @@ interface Differences {
   readonly strictDescriptor: boolean;
   /** A DMA range that wraps around the end of the address space. */
   readonly wrappedRange: 'EINVAL' | 'EOVERFLOW';
+  /** Unmapping a range up to the last address of 64 bits finds what is in it; else nothing. */
+  readonly unmapsToTheEnd: boolean;
   /** Widest access that a read or write of a BAR is split into, in bytes. */
   readonly widestAccess: 4 | 8;
   /** VFIO_DEVICE_IOEVENTFD of 8 bytes. */
@@ -39,6 +41,7 @@ const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
     dynamicMsix: false,
     strictDescriptor: false,
     wrappedRange: 'EINVAL',
+    unmapsToTheEnd: false,
     widestAccess: 4,
     wideIoeventfd: true,
     dvsec: false,
@@ -52,6 +55,7 @@ const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
     dynamicMsix: true,
     strictDescriptor: true,
     wrappedRange: 'EINVAL',
+    unmapsToTheEnd: false,
     widestAccess: 8,
     wideIoeventfd: true,
     dvsec: true,
@@ -65,6 +69,7 @@ const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
     dynamicMsix: true,
     strictDescriptor: true,
     wrappedRange: 'EOVERFLOW',
+    unmapsToTheEnd: true,
     widestAccess: 8,
     wideIoeventfd: false,
     dvsec: true,

@@ -9,7 +9,7 @@ import { registers } from './registers.js';
 import { Situation, type Step } from './situation.js';
 
 /** Steps of the longest script. */
-const LONGEST = 40;
+const LONGEST = 90;
 
 /**
  * Scripts of operations for a device, legal, borderline and wrong. Most of one is about one of the

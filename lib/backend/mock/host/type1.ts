@@ -18,7 +18,8 @@ const PAGE = BigInt(PAGE_SIZE);
 const PAGE_SIZES = 0x4020_1000n;
 
 /** A container with VFIO_TYPE1v2_IOMMU: its checks, in the kernel's order. */
-export function type1({ wrappedRange }: Profile, limits: DmaLimits): DmaRules {
+export function type1(profile: Profile, limits: DmaLimits): DmaRules {
+  const { wrappedRange, unmapsToTheEnd } = profile;
   return {
     mapCall: MAP,
     unmapCall: UNMAP,
@@ -53,6 +54,7 @@ export function type1({ wrappedRange }: Profile, limits: DmaLimits): DmaRules {
       const last = iova + size - 1n;
       if (last > U64_MAX) fail(wrappedRange, UNMAP);
       if (mappings.cuts(iova) || mappings.cuts(last + 1n)) fail('EINVAL', UNMAP);
+      if (last === U64_MAX && !unmapsToTheEnd) return 0n;
       return mappings.remove(iova, last);
     },
   };

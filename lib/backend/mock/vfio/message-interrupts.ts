@@ -66,6 +66,8 @@ export class MessageInterrupts {
   disable(): void {
     if (!this.#active) return;
     this.#active = false;
+    // As pci_msix_shutdown(), whatever the user wrote through the mapping.
+    for (const vector of this.#handles.keys()) this.#source.setMask(vector, true);
     this.#source.disable();
     for (const handle of this.#handles.values()) this.#host.free(handle);
     this.#handles.clear();
