@@ -61,6 +61,10 @@ async function judge(kernelName: string | undefined, via: Via, target: Target): 
   process.env.VFIO_VIA = via;
   const names = Array.from({ length: lanes }, () => target.name);
   const guest = new Guest(kernelName, names);
+  const stop = (): void => {
+    void guest.close().then(() => process.exit(1));
+  };
+  process.once('SIGINT', stop).once('SIGTERM', stop);
   try {
     const kernel = await guest.version();
     const profile: Profile = { kernel, via };
@@ -99,6 +103,7 @@ async function judge(kernelName: string | undefined, via: Via, target: Target): 
     }
     return found.length === 0 && deadly.length === 0;
   } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
     await guest.close();
   }
 }
