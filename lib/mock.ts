@@ -6,6 +6,8 @@
  */
 import { mockBackend } from './backend/mock/index.js';
 import { deviceApi } from './device/open.js';
+import { observeBackend } from './observe/index.js';
+import { observers } from './observers.js';
 
 export * from './device/index.js';
 export * from './ims/index.js';
@@ -32,4 +34,6 @@ export type {
   WideRegister,
 } from './backend/mock/models/model.js';
 
-export const { openDevice, openDeviceSync, openConnection, listDevices } = deviceApi([mockBackend]);
+export const { openDevice, openDeviceSync, openConnection, listDevices } = deviceApi([
+  observeBackend(mockBackend, observers),
+]);

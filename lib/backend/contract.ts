@@ -220,6 +220,18 @@ export interface Eventfd {
 }
 
 /**
+ * `node:diagnostics_channel` on which a back end whose eventfds have no number tells that one was
+ * signalled; a number can be watched with epoll.
+ */
+export const EVENTFD_CHANNEL = 'vfio.eventfd';
+
+/** A message of {@link EVENTFD_CHANNEL}. */
+export interface EventfdSignal {
+  readonly eventfd: Eventfd;
+  readonly count: bigint;
+}
+
+/**
  * The eventfds of one device, watched together. Either `serve` delivers from the event loop or
  * the caller waits by hand. Delivery is edge triggered: a counted slot's eventfd is read on
  * delivery, another's is not read and a delivery means "at least one".

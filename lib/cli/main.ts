@@ -13,7 +13,7 @@ interface Command {
 }
 
 /** A command is the file of its name, loaded when it is asked for. */
-const COMMANDS = ['demo', 'lab', 'run'];
+const COMMANDS = ['demo', 'lab', 'run', 'trace'];
 
 async function load(name: string): Promise<Command> {
   return (await import(`./${name}.js`)) as Command;

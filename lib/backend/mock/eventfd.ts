@@ -1,4 +1,5 @@
-import type { Eventfd } from '../contract.js';
+import { channel } from 'node:diagnostics_channel';
+import { EVENTFD_CHANNEL, type Eventfd, type EventfdSignal } from '../contract.js';
 import { checkU64, U64_MAX } from './checks.js';
 import { fail } from './errno.js';
 
@@ -8,6 +9,8 @@ export interface EventfdWatcher {
   signalled(eventfd: MockEventfd): void;
   closed(eventfd: MockEventfd): void;
 }
+
+const signals = channel(EVENTFD_CHANNEL);
 
 /** eventfd(2), non-blocking, as a counter of this process. */
 export class MockEventfd implements Eventfd {
@@ -70,6 +73,9 @@ export class MockEventfd implements Eventfd {
 
   #add(count: bigint): void {
     this.#counter += count;
+    if (signals.hasSubscribers) {
+      signals.publish({ eventfd: this, count } satisfies EventfdSignal);
+    }
     for (const watcher of this.#watchers) watcher.signalled(this);
   }
 

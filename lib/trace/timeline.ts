@@ -1,0 +1,62 @@
+import type { CallLine, Line, Start, VectorName } from './format.js';
+import { VectorBuilder, type VectorTimeline } from './vector-timeline.js';
+
+/** One thread that used devices. */
+export interface ThreadTimeline {
+  readonly pid: number;
+  readonly thread: number;
+  readonly argv: readonly string[];
+  readonly calls: CallLine[];
+  readonly vectors: VectorTimeline[];
+}
+
+const ORDER = ['intx', 'msi', 'msix', 'err', 'req'];
+
+function compare(a: VectorName, b: VectorName): number {
+  if (a.device !== b.device) return a.device < b.device ? -1 : 1;
+  return ORDER.indexOf(a.irq) - ORDER.indexOf(b.irq) || a.vector - b.vector;
+}
+
+/**
+ * What a thread's lines tell of its vectors.
+ *
+ * @param late - nanoseconds between an interrupt and its delivery that are too many
+ */
+export function timelineOf(lines: readonly Line[], late: number): ThreadTimeline {
+  const start = lines.find((line): line is Start => line.type === 'start');
+  const builders = new Map<string, { name: VectorName; builder: VectorBuilder }>();
+  const builderOf = ({ device, irq, vector }: VectorName): VectorBuilder => {
+    const key = `${device} ${irq} ${vector}`;
+    let known = builders.get(key);
+    if (known === undefined) {
+      known = { name: { device, irq, vector }, builder: new VectorBuilder(late) };
+      builders.set(key, known);
+    }
+    return known.builder;
+  };
+  const calls: CallLine[] = [];
+  for (const line of lines) {
+    if (line.type === 'call') calls.push(line);
+    else if (line.type === 'bind') builderOf(line).bind(line.at);
+    else if (line.type === 'release') builderOf(line).release(line.at);
+    else if (line.type === 'signal') builderOf(line).signal(line.at, line.total);
+    else if (line.type === 'leave') builderOf(line).leave(line.at, line.total);
+    else if (line.type === 'mask' || line.type === 'unmask') builderOf(line).mask(line);
+    else if (line.type === 'deliver') {
+      const { at, end, device } = line;
+      for (const { irq, vector, total } of line.vectors) {
+        builderOf({ device, irq, vector }).deliver(at, end, total);
+      }
+    }
+  }
+  const end = calls.reduce((last, call) => Math.max(last, call.end), start?.at ?? 0);
+  return {
+    pid: start?.pid ?? 0,
+    thread: start?.thread ?? 0,
+    argv: start?.argv ?? [],
+    calls: calls.sort((a, b) => a.at - b.at),
+    vectors: [...builders.values()]
+      .map(({ name, builder }) => builder.finish(name, end))
+      .sort(compare),
+  };
+}

@@ -1,0 +1,89 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Line } from './format.js';
+import { timelineOf, type ThreadTimeline } from './timeline.js';
+
+/** What a command did with devices. Times are nanoseconds since `start`. */
+export interface Trace {
+  readonly command: string;
+  /** Nanoseconds of the monotonic clock. */
+  readonly start: number;
+  readonly end: number;
+  /** Nanoseconds between an interrupt and its delivery that are too many. */
+  readonly late: number;
+  readonly threads: readonly ThreadTimeline[];
+}
+
+/** Reads what {@link Log} wrote: a file a thread. The last line may be cut off by a crash. */
+function readLines(path: string): Line[] {
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .flatMap((text) => {
+      try {
+        return [JSON.parse(text) as Line];
+      } catch {
+        return [];
+      }
+    });
+}
+
+/** @param late - nanoseconds */
+export function readTrace(folder: string, command: string, late: number): Trace {
+  const files = readdirSync(folder)
+    .filter((name) => name.endsWith('.jsonl'))
+    .sort();
+  const lines = files.map((name) => readLines(join(folder, name)));
+  const threads = lines
+    .map((own) => timelineOf(own, late))
+    .filter(({ calls }) => calls.length > 0)
+    .sort((a, b) => a.pid - b.pid || a.thread - b.thread);
+  const times = threads.map(({ calls }) => calls[0]?.at ?? 0);
+  const start = times.length > 0 ? Math.min(...times) : 0;
+  const end = threads.reduce(
+    (last, { calls }) => calls.reduce((until, call) => Math.max(until, call.end), last),
+    start,
+  );
+  return { command, start, end, late, threads };
+}
+
+export interface VectorSummary {
+  readonly pid: number;
+  readonly thread: number;
+  readonly device: string;
+  readonly irq: string;
+  readonly vector: number;
+  readonly interrupts: number;
+  readonly deliveries: number;
+  readonly late: number;
+  readonly lost: number;
+  /** Nanoseconds from interrupt to listeners; null where no interrupt was seen to be raised. */
+  readonly latency: { readonly median: number; readonly max: number } | null;
+}
+
+/** The figures of each vector. */
+export function summarize({ threads }: Trace): VectorSummary[] {
+  return threads.flatMap(({ pid, thread, vectors }) =>
+    vectors.map(({ device, irq, vector, interrupts }) => {
+      const latencies = interrupts
+        .flatMap(({ raised, delivered }) =>
+          raised === null || delivered === null ? [] : [delivered - raised],
+        )
+        .sort((a, b) => a - b);
+      const median = latencies[Math.floor(latencies.length / 2)];
+      const sum = (state: string) =>
+        interrupts.filter((one) => one.state === state).reduce((n, { count }) => n + count, 0);
+      return {
+        pid,
+        thread,
+        device,
+        irq,
+        vector,
+        interrupts: interrupts.reduce((n, { count }) => n + count, 0),
+        deliveries: interrupts.filter(({ delivered }) => delivered !== null).length,
+        late: sum('late'),
+        lost: sum('lost'),
+        latency: median === undefined ? null : { median, max: latencies.at(-1) ?? median },
+      };
+    }),
+  );
+}
