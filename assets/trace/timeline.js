@@ -140,7 +140,9 @@ function drawAxis() {
   context.textAlign = 'center';
   context.fillStyle = colours.quiet;
   for (const time of ticks()) {
-    const text = duration(time).replace(/\.?0+ /, ' ');
+    const text = duration(time)
+      .replace(/(\.\d*?)0+ /, '$1 ')
+      .replace('. ', ' ');
     const half = context.measureText(text).width / 2;
     const inside = x(time) - half > labels - 8 && x(time) + half < canvas.clientWidth;
     if (inside) context.fillText(text, x(time), 17);

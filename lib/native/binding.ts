@@ -189,16 +189,23 @@ export function native(): Native {
 }
 
 function load(): Native {
-  const root = fileURLToPath(new URL('../../..', import.meta.url));
   let addon: Native;
   try {
-    addon = bindings({ bindings: 'vfio', module_root: root }) as Native;
+    addon = bindings({
+      bindings: 'vfio',
+      module_root: fileURLToPath(new URL('../../..', import.meta.url)),
+      // What was built here, else what came with the package.
+      try: [
+        ['module_root', 'build', 'Release', 'bindings'],
+        ['module_root', 'prebuilds', `${process.platform}-${process.arch}`, 'bindings'],
+      ],
+    }) as Native;
   } catch (cause) {
     throw new VfioError({
       code: 'ENOENT',
       message: 'the native addon is not built or does not load here',
       path: 'vfio.node',
-      hint: "Build it with 'npx node-gyp rebuild' in the package's folder (needs python3, make and g++). 'vfio/mock' works without it.",
+      hint: "Install python3, make and g++, then 'npm rebuild vfio'. 'vfio/mock' and the mock: devices work without it.",
       cause,
     });
   }

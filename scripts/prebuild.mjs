@@ -1,0 +1,12 @@
+// Puts the addon of this machine into prebuilds/, for `npm pack`. N-API: one for all Node versions.
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+const target = at(`prebuilds/${process.platform}-${process.arch}/vfio.node`);
+
+mkdirSync(dirname(target), { recursive: true });
+copyFileSync(at('build/Release/vfio.node'), target);
+execFileSync('strip', ['--strip-unneeded', target]);
