@@ -41,7 +41,10 @@ if (modified(at('dist/.built')) < sources) {
 }
 
 if (process.argv[2] !== 'typescript') {
-  if (modified(at('build/Release/vfio.node')) < newest(at('native'), at('binding.gyp'))) {
+  if (
+    modified(at('build/Release/vfio.node')) <
+    newest(at('native/addon'), at('native/core'), at('binding.gyp'))
+  ) {
     // The headers beside this Node spare node-gyp a download.
     const prefix = dirname(dirname(process.execPath));
     const local = existsSync(join(prefix, 'include/node/node_api.h'));

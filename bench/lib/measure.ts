@@ -1,5 +1,7 @@
 /** Interleaved rounds: ratios taken within a round hold on a busy machine, where times do not. */
 
+const WARM_UP_MS = 200;
+
 /** One way of doing a piece of work. */
 export interface Contender {
   readonly name: string;
@@ -52,8 +54,7 @@ export interface Result {
 /** Rounds in which every contender runs once, in an order that is rotated from round to round. */
 export async function measure(benchmark: Benchmark, rounds: number): Promise<Result> {
   const { title, unit, contenders } = benchmark;
-  // A first one that does not count: caches and compilers get to know the work.
-  for (const { run } of contenders) await run();
+  for (const { run } of contenders) await warmUp(run);
   const taken = contenders.map((): number[] => []);
   for (let round = 0; round < (benchmark.rounds ?? rounds); round++) {
     for (let i = 0; i < contenders.length; i++) {
@@ -66,6 +67,13 @@ export async function measure(benchmark: Benchmark, rounds: number): Promise<Res
     return { name, median: median(values), rounds: values };
   });
   return { title, unit, measured, goals: goalsOf(benchmark).map((goal) => judge(goal, measured)) };
+}
+
+/** Caches and compilers get to know the work. */
+async function warmUp(run: Contender['run']): Promise<void> {
+  const end = performance.now() + WARM_UP_MS;
+  do await run();
+  while (performance.now() < end);
 }
 
 export function median(values: readonly number[]): number {

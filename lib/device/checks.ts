@@ -45,11 +45,18 @@ export function checkAccess(offset: number, width: number, size: number | bigint
   }
 }
 
+/** What fits into `width` bytes. */
+export function checkValue(value: number, width: 1 | 2 | 4): void {
+  checkInteger('value', value, 0, 0xffff_ffff >>> (32 - 8 * width));
+}
+
 /** `length` bytes at `offset` that lie within `size` bytes. */
 export function checkExtent(offset: number, length: number, size: number | bigint): void {
   checkInteger('offset', offset, 0, Number.MAX_SAFE_INTEGER);
   checkInteger('length', length, 0, Number.MAX_SAFE_INTEGER);
-  if (BigInt(offset) + BigInt(length) > BigInt(size)) {
+  // A number: bigints in every access take longer than all the rest of it. From 2^53 on, where it
+  // may be rounded, no device has anything.
+  if (length > Number(size) - offset) {
     throw new RangeError(`${length} bytes at ${hex(offset)} are not within ${hex(size)} bytes`);
   }
 }

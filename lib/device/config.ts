@@ -17,7 +17,7 @@ import {
   updateFields,
   walkCapabilities,
 } from '../pci/index.js';
-import { checkAccess, checkBytes, checkExtent, checkInteger } from './checks.js';
+import { checkAccess, checkBytes, checkExtent, checkValue } from './checks.js';
 import type { Handle } from './handle.js';
 
 /** A base address register that the device has. */
@@ -200,7 +200,7 @@ export class ConfigSpace {
 
   #store(offset: number, width: 1 | 2 | 4, value: number): void {
     checkAccess(offset, width, this.size);
-    checkInteger('value', value, 0, 2 ** (8 * width) - 1);
+    checkValue(value, width);
     this.#handle.connection.store(VFIO_PCI_CONFIG_REGION_INDEX, offset, width, value);
     this.#handle.changes.emit('config', offset, width);
   }

@@ -15,6 +15,7 @@ import {
   checkEventfd,
   checkExtent,
   checkInteger,
+  checkValue,
   hex,
 } from './checks.js';
 import type { Handle } from './handle.js';
@@ -161,7 +162,7 @@ export class Region {
   store(offset: number, width: 1 | 2 | 4, value: number): void {
     checkChoice('width', width, [1, 2, 4]);
     checkAccess(offset, width, this.size);
-    checkInteger('value', value, 0, 2 ** (8 * width) - 1);
+    checkValue(value, width);
     this.#handle.connection.store(this.index, offset, width, value);
   }
 

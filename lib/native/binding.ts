@@ -210,5 +210,6 @@ function load(): Native {
     });
   }
   addon.initialize((errno, syscall, path) => new VfioError({ errno, syscall, path }));
-  return addon;
+  // What Node-API fills is a hash table to V8; a copy has a shape, which each call is faster by.
+  return { ...addon };
 }

@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "../core/eventfd.h"
 #include "../core/file.h"
 #include "environment.h"
@@ -20,12 +18,13 @@ class HotCall {
   // An integer from 0 to `most`. What does not fit fails the call.
   uint64_t Integer(size_t position, double most) {
     double number = 0;
-    if (napi_get_value_double(env_, arguments_[position], &number) != napi_ok ||
-        !(number >= 0 && number <= most) || std::trunc(number) != number) {
-      Refuse("a number is missing, not an integer or out of range");
-      return 0;
+    if (napi_get_value_double(env_, arguments_[position], &number) == napi_ok && number >= 0 &&
+        number <= most) {
+      const auto integer = static_cast<int64_t>(number);
+      if (static_cast<double>(integer) == number) return static_cast<uint64_t>(integer);
     }
-    return static_cast<uint64_t>(number);
+    Refuse("a number is missing, not an integer or out of range");
+    return 0;
   }
   int Fd(size_t position) { return static_cast<int>(Integer(position, INT32_MAX)); }
   uint64_t Offset(size_t position) { return Integer(position, 9007199254740991.0); }

@@ -130,7 +130,7 @@ export class KernelConnection implements DeviceConnection {
   store(region: number, offset: number, width: 1 | 2 | 4, value: number): void {
     this.#checkOpen();
     checkWidth(width);
-    checkInteger(value, 'value', 0, 2 ** (8 * width) - 1);
+    checkInteger(value, 'value', 0, 0xffff_ffff >>> (32 - 8 * width));
     try {
       this.#native.store(this.#fd, this.#regions.position(region, offset), width, value);
     } catch (error) {

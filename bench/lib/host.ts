@@ -1,0 +1,109 @@
+import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KernelBackend } from '../../lib/backend/kernel/index.js';
+import { Sysfs } from '../../lib/backend/kernel/sysfs.js';
+import { VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_MSIX_IRQ_INDEX } from '../../lib/backend/uapi.js';
+import { deviceApi } from '../../lib/device/open.js';
+import type { PciDevice } from '../../lib/index.js';
+import { native, type Native } from '../../lib/native/binding.js';
+
+const NAME = '0000:01:00.0';
+const GROUP = '12';
+const BAR_SIZE = 2 ** 20;
+const CONFIG_SIZE = 4096;
+const FLAGS_READ_WRITE_MMAP = 7;
+/** VFIO_IRQ_INFO_EVENTFD: it can grow. */
+const IRQ_FLAGS = 1;
+
+/** A device of which all is the product's but the answers of the ioctls. */
+export interface Bench {
+  readonly device: PciDevice;
+  /** What the device's file is: BAR 0, then configuration space. */
+  readonly fd: number;
+  readonly configOffset: number;
+  close(): void;
+}
+
+/**
+ * Opens a device of the kernel back end where there is no /dev/vfio. sysfs is a folder, the device's
+ * file a file in memory, and ioctls succeed: so mapping, pread, eventfds, the event set, the event
+ * loop and memory are those of a real device, and are what is measured.
+ *
+ * @param vectors - of MSI-X
+ */
+export function openBench(vectors: number): Bench {
+  const root = mkdtempSync(join(tmpdir(), 'vfio-bench-'));
+  const memory = mkdtempSync(join('/dev/shm', 'vfio-bench-'));
+  const file = join(memory, 'device');
+  const fd = openSync(file, 'w+');
+  ftruncateSync(fd, BAR_SIZE + CONFIG_SIZE);
+  describe(root);
+  const addon = () => Object.assign(native(), ioctls(vectors, file));
+  const { openDeviceSync } = deviceApi([new KernelBackend(new Sysfs(root), addon)]);
+  const device = openDeviceSync(NAME, { via: 'group' });
+  return {
+    device,
+    fd,
+    configOffset: BAR_SIZE,
+    close: () => {
+      device.close();
+      closeSync(fd);
+      for (const folder of [root, memory]) rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+/** What the back end looks at before it opens a device. */
+function describe(root: string): void {
+  const function_ = join(root, 'sys/bus/pci/devices', NAME);
+  const group = join(root, 'sys/kernel/iommu_groups', GROUP);
+  const driver = join(root, 'sys/bus/pci/drivers/vfio-pci');
+  const nodes = join(root, 'dev/vfio');
+  for (const folder of [function_, join(group, 'devices'), driver, nodes]) {
+    mkdirSync(folder, { recursive: true });
+  }
+  symlinkSync(driver, join(function_, 'driver'));
+  symlinkSync(group, join(function_, 'iommu_group'));
+  symlinkSync(function_, join(group, 'devices', NAME));
+  for (const node of ['vfio', GROUP]) writeFileSync(join(nodes, node), '');
+}
+
+function ioctls(vectors: number, file: string): Partial<Native> {
+  return {
+    containerGetApiVersion: () => 0,
+    containerCheckExtension: () => 1,
+    containerSetIommu: () => undefined,
+    containerGetInfo: () => ({
+      pageSizes: 0xffff_ffff_ffff_f000n,
+      ranges: [0n, 0x7f_ffff_ffffn],
+      dmaAvailable: 65535,
+    }),
+    containerMapDma: () => undefined,
+    containerUnmapDma: (_fd, _flags, _iova, size) => size,
+    groupGetStatus: () => 1,
+    groupSetContainer: () => undefined,
+    groupUnsetContainer: () => undefined,
+    groupGetDeviceFd: () => native().open(file, true),
+    deviceGetInfo: () => ({ flags: 2, numRegions: 9, numIrqs: 5 }),
+    deviceGetRegionInfo: (_fd, index) => ({
+      flags: FLAGS_READ_WRITE_MMAP,
+      size: BigInt(index === VFIO_PCI_CONFIG_REGION_INDEX ? CONFIG_SIZE : BAR_SIZE),
+      offset: BigInt(index === VFIO_PCI_CONFIG_REGION_INDEX ? BAR_SIZE : 0),
+      capabilities: [],
+    }),
+    deviceGetIrqInfo: (_fd, index) => ({
+      flags: IRQ_FLAGS,
+      count: index === VFIO_PCI_MSIX_IRQ_INDEX ? vectors : 1,
+    }),
+    deviceSetIrqs: () => 0,
+  };
+}
+
+/** Vectors 0 to n - 1 in use, with the numbers of their eventfds: where a device would signal. */
+export function requestVectors(device: PciDevice, n: number): Int32Array {
+  return Int32Array.from({ length: n }, (_, i) => {
+    return device.interrupts.msix.request(i).eventfd.fd ?? -1;
+  });
+}

@@ -1,0 +1,20 @@
+// npm run bench: every hot path by the public API beside a C loop in the same process and round.
+import { openBench } from './lib/host.js';
+import { runAsCommand } from './lib/report.js';
+import { fileBenchmarks } from './paths/files.js';
+import { latencyBenchmarks } from './paths/latency.js';
+import { memoryBenchmarks } from './paths/memory.js';
+import { peerBenchmarks } from './paths/peers.js';
+import { registerBenchmarks } from './paths/registers.js';
+import { growthBenchmark, roundBenchmarks } from './paths/rounds.js';
+
+const bench = openBench(1);
+const paths = [...registerBenchmarks(bench), ...fileBenchmarks(bench), ...roundBenchmarks()];
+await runAsCommand('performance', 'vfio beside C in the same process', [
+  ...paths,
+  growthBenchmark(),
+  ...latencyBenchmarks(),
+  ...memoryBenchmarks(bench),
+  ...peerBenchmarks(paths),
+]);
+process.exit();

@@ -1,0 +1,81 @@
+import { helper } from '../lib/helper.js';
+import type { Bench } from '../lib/host.js';
+import { type Benchmark, timed } from '../lib/measure.js';
+
+const TURNS = 400;
+const DWORDS = 64;
+const BATCH = 64;
+
+/** What goes through system calls: configuration space, and signals of eventfds. */
+export function fileBenchmarks({ device, fd, configOffset }: Bench): Benchmark[] {
+  const { config } = device;
+  const eventfds = Array.from({ length: BATCH }, () => device.createEventfd());
+  const [eventfd] = eventfds;
+  const fds = Int32Array.from(eventfds, ({ fd: number }) => number ?? -1);
+  const c = 'C';
+  const ours = 'vfio';
+  const loop = (run: () => void) => () =>
+    timed(TURNS, () => {
+      for (let turn = 0; turn < TURNS; turn++) run();
+    });
+  return [
+    {
+      title: 'config.read32',
+      unit: 'ns',
+      contenders: [
+        { name: c, run: () => helper.pread32(fd, configOffset + 64, 1, TURNS) },
+        { name: 'C, by Node-API', run: loop(() => helper.bareRead(fd, configOffset + 64)) },
+        { name: ours, run: loop(() => config.read32(64)) },
+      ],
+      goals: [
+        { of: ours, to: c, atMost: 1.2, stretch: 1.1 },
+        { of: ours, to: 'C, by Node-API' },
+      ],
+    },
+    {
+      title: 'config.write32',
+      unit: 'ns',
+      contenders: [
+        { name: c, run: () => helper.pwrite32(fd, configOffset + 64, TURNS) },
+        {
+          name: ours,
+          run: () =>
+            timed(TURNS, () => {
+              for (let turn = 0; turn < TURNS; turn++) config.write32(64, turn);
+            }),
+        },
+      ],
+      goals: [{ of: ours, to: c, atMost: 1.2, stretch: 1.1 }],
+    },
+    {
+      title: `config.read of ${DWORDS} dwords`,
+      unit: 'ns',
+      contenders: [
+        {
+          name: 'C, a pread each',
+          run: () => DWORDS * helper.pread32(fd, configOffset, DWORDS, 6),
+        },
+        { name: ours, run: loop(() => config.read(0, 4 * DWORDS)) },
+      ],
+      goals: [{ of: ours, to: 'C, a pread each', atMost: 1.07 }],
+    },
+    {
+      title: 'eventfd.signal',
+      unit: 'ns',
+      contenders: [
+        { name: c, run: () => helper.signalTurns(fds.subarray(0, 1), TURNS) },
+        {
+          name: 'C, by Node-API',
+          run: loop(() => {
+            helper.bareSignal(fds[0] ?? -1);
+          }),
+        },
+        { name: ours, run: loop(() => eventfd?.signal()) },
+      ],
+      goals: [
+        { of: ours, to: c, atMost: 1.2, stretch: 1.1 },
+        { of: ours, to: 'C, by Node-API' },
+      ],
+    },
+  ];
+}

@@ -1,0 +1,114 @@
+import { helper, pinned, SIGNALLING_CPU } from '../lib/helper.js';
+import { openBench, requestVectors } from '../lib/host.js';
+import { type Benchmark, type Contender, median } from '../lib/measure.js';
+import type { PciDevice } from '../../lib/index.js';
+
+/** Nanoseconds between a delivery and the next signal: the receiver spins still, or sleeps. */
+const HOT = 3_000;
+const IDLE = 200_000;
+const SAMPLES = { hot: 5000, idle: 500 };
+
+/** From a signal on another CPU to the listener: the median of a round. */
+export function latencyBenchmarks(): Benchmark[] {
+  const { device } = openBench(1);
+  const fds = requestVectors(device, 1);
+  const twins = Int32Array.of(device.createEventfd().fd ?? -1);
+  const spinInC: Contender = {
+    name: 'C, spinning',
+    run: () => pinned(() => us(helper.receive(twins, HOT, SAMPLES.hot, SIGNALLING_CPU, true))),
+  };
+  const blockInC: Contender = {
+    name: 'C, blocking',
+    run: () => pinned(() => us(helper.receive(twins, IDLE, SAMPLES.idle, SIGNALLING_CPU, false))),
+  };
+  const receiver = new Receiver(device, fds);
+  return [
+    {
+      title: 'latency, spinning',
+      unit: 'us',
+      contenders: [
+        spinInC,
+        { name: 'poller.spin', run: () => receiver.byHand(HOT, SAMPLES.hot, true) },
+      ],
+      goals: [{ of: 'poller.spin', to: 'C, spinning', atMost: 1.2 }],
+    },
+    {
+      title: 'latency from idle',
+      unit: 'us',
+      contenders: [
+        blockInC,
+        { name: 'poller.wait', run: () => receiver.byHand(IDLE, SAMPLES.idle, false) },
+        { name: 'listener', run: () => receiver.byLoop(IDLE, SAMPLES.idle) },
+      ],
+      goals: [
+        { of: 'poller.wait', to: 'C, blocking', atMost: 1.1 },
+        { of: 'listener', to: 'C, blocking', atMost: 1.25 },
+      ],
+    },
+    {
+      title: 'latency, loop not asleep',
+      unit: 'us',
+      contenders: [spinInC, { name: 'listener', run: () => receiver.awake(HOT, SAMPLES.hot) }],
+      goals: [{ of: 'listener', to: 'C, spinning', atMost: 2.5, stretch: 1.5 }],
+    },
+  ];
+}
+
+class Receiver {
+  readonly #device: PciDevice;
+  readonly #fds: Int32Array;
+  #more = false;
+  #done: () => void = () => undefined;
+
+  constructor(device: PciDevice, fds: Int32Array) {
+    this.#device = device;
+    this.#fds = fds;
+    const vector = device.interrupts.msix.vector(0);
+    vector?.on('interrupt', () => {
+      this.#more = helper.received();
+      if (!this.#more) this.#done();
+    });
+    vector?.unref();
+  }
+
+  byHand(gap: number, samples: number, spin: boolean): Promise<number> {
+    return pinned(() => {
+      using poller = this.#device.interrupts.poll();
+      this.#start(gap, samples);
+      while (this.#more) {
+        if (spin) poller.spin(1_000_000);
+        else poller.wait(1000);
+      }
+      return us(helper.stopSignals());
+    });
+  }
+
+  byLoop(gap: number, samples: number): Promise<number> {
+    return pinned(async () => {
+      const alive = setInterval(() => undefined, 2 ** 30);
+      const received = new Promise<void>((resolve) => (this.#done = resolve));
+      this.#start(gap, samples);
+      await received;
+      clearInterval(alive);
+      return us(helper.stopSignals());
+    });
+  }
+
+  /** The loop goes round without sleeping, as it does for a program that has something to do. */
+  async awake(gap: number, samples: number): Promise<number> {
+    const turn = () => {
+      if (this.#more) setImmediate(turn);
+    };
+    setImmediate(turn);
+    return this.byLoop(gap, samples);
+  }
+
+  #start(gap: number, samples: number): void {
+    this.#more = true;
+    helper.startSignals(this.#fds, gap, samples, SIGNALLING_CPU);
+  }
+}
+
+function us(latencies: Float64Array): number {
+  return median([...latencies]) / 1000;
+}

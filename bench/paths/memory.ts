@@ -1,0 +1,66 @@
+import { setImmediate } from 'node:timers/promises';
+import type { DmaOptions } from '../../lib/index.js';
+import { helper } from '../lib/helper.js';
+import type { Bench } from '../lib/host.js';
+import { type Benchmark, type Contender, timed } from '../lib/measure.js';
+
+const MIB = 2 ** 20;
+const SIZES = [
+  [2 * MIB, 4],
+  [64 * MIB, 1],
+] as const;
+const PIECE = 4096;
+const PIECES = 10_000;
+
+/** Memory for a device up to the ioctl, which takes as long for anybody. */
+export function memoryBenchmarks({ device }: Bench): Benchmark[] {
+  const { dma } = device;
+  // Node lets go of the memory of a detached ArrayBuffer in a later turn of the event loop.
+  const ours = (size: number, turns: number, options: DmaOptions) => async () => {
+    const start = process.hrtime.bigint();
+    for (let turn = 0; turn < turns; turn++) {
+      dma.allocateSync(size, options).free();
+      await setImmediate();
+      await setImmediate();
+    }
+    return Number(process.hrtime.bigint() - start) / turns;
+  };
+  const buffer = dma.allocateSync(2 * MIB, { hugePages: true });
+  let last: Uint8Array | undefined;
+  const pieces: Contender = {
+    name: 'new Uint8Array',
+    run: () =>
+      timed(PIECES, () => {
+        for (let i = 0; i < PIECES; i++) {
+          const offset = (i % 512) * PIECE;
+          last = new Uint8Array(buffer.buffer, offset, PIECE);
+        }
+        if (last?.length !== PIECE) throw new Error('not the piece asked for');
+      }),
+  };
+  return [
+    ...SIZES.map(([size, turns]): Benchmark => {
+      return {
+        title: `DMA memory of ${size / MIB} MiB`,
+        unit: 'ns',
+        contenders: [
+          { name: 'C', run: () => helper.createAndFree(size, false, turns) },
+          { name: 'C, huge', run: () => helper.createAndFree(size, true, turns) },
+          { name: 'vfio', run: ours(size, turns, {}) },
+          { name: 'vfio, huge', run: ours(size, turns, { hugePages: true }) },
+        ],
+        goals: [
+          { of: 'vfio', to: 'C', atMost: 1.25 },
+          { of: 'vfio, huge', to: 'C, huge', atMost: 1.25 },
+          { of: 'vfio, huge', to: 'vfio', atMost: 0.25 },
+        ],
+      };
+    }),
+    {
+      title: 'part of a DMA buffer',
+      unit: 'ns',
+      contenders: [pieces],
+      goals: [{ of: pieces.name, atMost: 100 }],
+    },
+  ];
+}

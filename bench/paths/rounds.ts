@@ -1,0 +1,104 @@
+import type { PciDevice } from '../../lib/index.js';
+import { helper } from '../lib/helper.js';
+import { openBench, requestVectors } from '../lib/host.js';
+import type { Benchmark } from '../lib/measure.js';
+
+/** How many of how many vectors fire at once. */
+const SHAPES = [
+  [1, 1],
+  [1, 2048],
+  [64, 64],
+  [64, 2048],
+  [2048, 2048],
+] as const;
+
+/** Interrupts of one round are all there before the first is delivered; 200,000 in all. */
+const turnsOf = (fired: number) => Math.max(30, Math.round(60_000 / (fired + 2)));
+
+/** One thread signals so many vectors and has each of them delivered to its listener. */
+export function roundBenchmarks(): Benchmark[] {
+  return SHAPES.map(([fired, armed]): Benchmark => {
+    const { device } = openBench(armed);
+    const fds = requestVectors(device, armed);
+    const rounds = new Rounds(device, fds, fired);
+    const twins = Int32Array.from({ length: armed }, () => device.createEventfd().fd ?? -1);
+    const turns = turnsOf(fired);
+    return {
+      title: `interrupts, ${fired} of ${armed}`,
+      unit: 'us',
+      contenders: [
+        { name: 'C, read', run: () => helper.rounds(twins, fired, turns, false) / 1000 },
+        { name: 'C, edge triggered', run: () => helper.rounds(twins, fired, turns, true) / 1000 },
+        { name: 'vfio', run: () => rounds.run(turns) },
+      ],
+      goals:
+        fired === 1
+          ? [{ of: 'vfio', to: 'C, read', atMost: 2.5, stretch: 1.8 }]
+          : [
+              { of: 'vfio', to: 'C, read', atMost: 0.8, stretch: 0.7 },
+              { of: 'vfio', to: 'C, edge triggered', atMost: 1.4 },
+            ],
+    };
+  });
+}
+
+/** What one more armed vector costs those that fire. */
+export function growthBenchmark(): Benchmark {
+  const contender = (armed: number) => {
+    // The same device otherwise: only how many vectors are in use differs.
+    const { device } = openBench(2048);
+    const rounds = new Rounds(device, requestVectors(device, armed), 1);
+    return { name: `${armed} armed`, run: () => rounds.run(turnsOf(1)) };
+  };
+  return {
+    title: 'interrupts, 1 fired',
+    unit: 'us',
+    contenders: [contender(1), contender(2048)],
+    goals: [{ of: '2048 armed', to: '1 armed', atMost: 1.1 }],
+  };
+}
+
+/** Rounds by the event loop: the last listener starts the next. */
+class Rounds {
+  readonly #fds: Int32Array;
+  readonly #fired: number;
+  #left = 0;
+  #seen = 0;
+  #done: () => void = () => undefined;
+
+  constructor(device: PciDevice, fds: Int32Array, fired: number) {
+    this.#fds = fds;
+    this.#fired = fired;
+    for (let i = 0; i < fds.length; i++) {
+      device.interrupts.msix.vector(i)?.on('interrupt', () => {
+        this.#seen++;
+        if (this.#seen === this.#fired) this.#next();
+      });
+      // The rounds keep the process, and not what was made for rounds to come.
+      device.interrupts.msix.vector(i)?.unref();
+    }
+  }
+
+  /** @returns microseconds a round */
+  async run(turns: number): Promise<number> {
+    const start = process.hrtime.bigint();
+    const alive = setInterval(() => undefined, 2 ** 30);
+    await new Promise<void>((resolve) => {
+      this.#done = resolve;
+      this.#left = turns;
+      this.#start();
+    });
+    clearInterval(alive);
+    return Number(process.hrtime.bigint() - start) / turns / 1000;
+  }
+
+  #next(): void {
+    if (--this.#left === 0) this.#done();
+    else this.#start();
+  }
+
+  #start(): void {
+    this.#seen = 0;
+    helper.signal(this.#fds, this.#fired);
+  }
+}

@@ -1,0 +1,51 @@
+#ifndef VFIO_BENCH_BENCH_H_
+#define VFIO_BENCH_BENCH_H_
+
+#include <napi.h>
+#include <time.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+
+// The helper of the benchmarks: what a C program would do in the place of the product, in the same
+// process and round. Not shipped. Functions return nanoseconds an operation.
+namespace vfio::bench {
+
+inline double Now() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
+}
+
+// Of a whole loop.
+template <class Work>
+Napi::Value Timed(Napi::Env env, uint32_t operations, Work work) {
+  const double start = Now();
+  work();
+  return Napi::Number::New(env, (Now() - start) / operations);
+}
+
+inline void Check(Napi::Env env, bool succeeded, const char* what) {
+  if (!succeeded) {
+    throw Napi::Error::New(env, std::string(what) + ": " + std::strerror(errno));
+  }
+}
+
+inline uint32_t Count(const Napi::CallbackInfo& info, size_t position) {
+  return info[position].As<Napi::Number>().Uint32Value();
+}
+
+inline int Fd(const Napi::CallbackInfo& info, size_t position) {
+  return info[position].As<Napi::Number>().Int32Value();
+}
+
+void ExportRegisters(Napi::Env env, Napi::Object exports);
+void ExportFiles(Napi::Env env, Napi::Object exports);
+void ExportRounds(Napi::Env env, Napi::Object exports);
+void ExportLatency(Napi::Env env, Napi::Object exports);
+void ExportMemory(Napi::Env env, Napi::Object exports);
+
+}  // namespace vfio::bench
+
+#endif  // VFIO_BENCH_BENCH_H_

@@ -1,0 +1,156 @@
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <memory>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "bench.h"
+
+namespace vfio::bench {
+namespace {
+
+bool Pin(pthread_t thread, int cpu) {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  CPU_SET(cpu, &cpus);
+  return pthread_setaffinity_np(thread, sizeof(cpus), &cpus) == 0;
+}
+
+// A device on a CPU of its own: it waits until the last signal was received, then a time, and
+// signals one of the eventfds.
+class Signaller {
+ public:
+  Signaller(std::vector<int> fds, double gap, uint32_t samples, int cpu)
+      : fds_(std::move(fds)), gap_(gap), wanted_(samples), thread_([this] { Run(); }) {
+    if (cpu >= 0) Pin(thread_.native_handle(), cpu);
+    started_ = true;
+  }
+  ~Signaller() {
+    stop_ = true;
+    thread_.join();
+  }
+
+  // A signal has arrived. Whether there will be another one.
+  bool Received() {
+    latencies_.push_back(Now() - sent_);
+    if (latencies_.size() >= wanted_) return false;
+    received_.fetch_add(1, std::memory_order_release);
+    return true;
+  }
+  const std::vector<double>& latencies() const { return latencies_; }
+
+ private:
+  void Run() {
+    std::minstd_rand random(1);
+    while (!started_) {
+    }
+    for (uint32_t n = 0;; n++) {
+      while (received_.load(std::memory_order_acquire) < n) {
+        if (stop_) return;
+      }
+      // Not the same phase of the receiver's loop each time.
+      const double until = Now() + gap_ * (0.75 + 0.5 * (random() % 1000) / 1000);
+      while (Now() < until) {
+        if (stop_) return;
+      }
+      const uint64_t one = 1;
+      const int fd = fds_[random() % fds_.size()];
+      sent_ = Now();
+      if (write(fd, &one, sizeof(one)) < 0) return;
+    }
+  }
+
+  const std::vector<int> fds_;
+  const double gap_;
+  const uint32_t wanted_;
+  std::vector<double> latencies_;
+  std::atomic<uint32_t> received_{0};
+  std::atomic<double> sent_{0};
+  std::atomic<bool> started_{false};
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+// One at a time; benchmarks run in one thread.
+std::unique_ptr<Signaller>& Running() {
+  static std::unique_ptr<Signaller> running;
+  return running;
+}
+
+std::vector<int> Fds(const Napi::CallbackInfo& info) {
+  auto array = info[0].As<Napi::Int32Array>();
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+// startSignals(fds, gap, samples, cpu): the gap in nanoseconds.
+void Start(const Napi::CallbackInfo& info) {
+  Running() = std::make_unique<Signaller>(Fds(info), info[1].As<Napi::Number>().DoubleValue(),
+                                          Count(info, 2), Fd(info, 3));
+}
+
+// received(): for the handler. False after the last one.
+Napi::Value Received(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), Running()->Received());
+}
+
+// stopSignals(): the latencies, in nanoseconds.
+Napi::Value Stop(const Napi::CallbackInfo& info) {
+  const auto& latencies = Running()->latencies();
+  auto array = Napi::Float64Array::New(info.Env(), latencies.size());
+  std::copy(latencies.begin(), latencies.end(), array.Data());
+  Running().reset();
+  return array;
+}
+
+// receive(fds, gap, samples, cpu, spin): a receiver in C, level triggered.
+Napi::Value Receive(const Napi::CallbackInfo& info) {
+  const bool spin = info[4].As<Napi::Boolean>();
+  const int epoll = epoll_create1(EPOLL_CLOEXEC);
+  for (const int fd : Fds(info)) {
+    epoll_event event = {};
+    event.events = EPOLLIN;
+    event.data.fd = fd;
+    Check(info.Env(), epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0, "epoll_ctl");
+  }
+  Start(info);
+  Signaller& signaller = *Running();
+  for (bool more = true; more;) {
+    epoll_event event;
+    if (epoll_wait(epoll, &event, 1, spin ? 0 : -1) != 1) continue;
+    uint64_t count;
+    static_cast<void>(!read(event.data.fd, &count, sizeof(count)));
+    more = signaller.Received();
+  }
+  close(epoll);
+  return Stop(info);
+}
+
+// pin(cpu): the calling thread.
+void PinThis(const Napi::CallbackInfo& info) {
+  Check(info.Env(), Pin(pthread_self(), Fd(info, 0)), "pthread_setaffinity_np");
+}
+
+// unpin(): on any of the first `cpus`.
+void Unpin(const Napi::CallbackInfo& info) {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  for (uint32_t cpu = 0; cpu < Count(info, 0); cpu++) CPU_SET(cpu, &cpus);
+  pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+}
+
+}  // namespace
+
+void ExportLatency(Napi::Env env, Napi::Object exports) {
+  exports.Set("startSignals", Napi::Function::New<Start>(env));
+  exports.Set("received", Napi::Function::New<Received>(env));
+  exports.Set("stopSignals", Napi::Function::New<Stop>(env));
+  exports.Set("receive", Napi::Function::New<Receive>(env));
+  exports.Set("pin", Napi::Function::New<PinThis>(env));
+  exports.Set("unpin", Napi::Function::New<Unpin>(env));
+}
+
+}  // namespace vfio::bench

@@ -1,0 +1,62 @@
+#include "bench.h"
+
+namespace vfio::bench {
+namespace {
+
+struct Registers {
+  explicit Registers(const Napi::CallbackInfo& info) {
+    auto array = info[0].As<Napi::Uint32Array>();
+    data = array.Data();
+    count = static_cast<uint32_t>(array.ElementLength());
+  }
+  volatile uint32_t* data;
+  uint32_t count;
+};
+
+// loadRegisters(registers, turns): each register once a turn.
+Napi::Value Load(const Napi::CallbackInfo& info) {
+  const Registers registers(info);
+  const uint32_t turns = Count(info, 1);
+  return Timed(info.Env(), turns * registers.count, [&] {
+    uint32_t sum = 0;
+    for (uint32_t turn = 0; turn < turns; turn++) {
+      for (uint32_t i = 0; i < registers.count; i++) sum ^= registers.data[i];
+    }
+    volatile uint32_t sink = sum;
+    static_cast<void>(sink);
+  });
+}
+
+Napi::Value Store(const Napi::CallbackInfo& info) {
+  const Registers registers(info);
+  const uint32_t turns = Count(info, 1);
+  return Timed(info.Env(), turns * registers.count, [&] {
+    for (uint32_t turn = 0; turn < turns; turn++) {
+      for (uint32_t i = 0; i < registers.count; i++) registers.data[i] = i;
+    }
+  });
+}
+
+// copyRegisters(registers, into, turns): nanoseconds a turn.
+Napi::Value Copy(const Napi::CallbackInfo& info) {
+  const Registers registers(info);
+  uint32_t* into = info[1].As<Napi::Uint32Array>().Data();
+  const uint32_t turns = Count(info, 2);
+  return Timed(info.Env(), turns, [&] {
+    for (uint32_t turn = 0; turn < turns; turn++) {
+      for (uint32_t i = 0; i < registers.count; i++) into[i] = registers.data[i];
+      // The copy is for somebody.
+      asm volatile("" : : "r"(into) : "memory");
+    }
+  });
+}
+
+}  // namespace
+
+void ExportRegisters(Napi::Env env, Napi::Object exports) {
+  exports.Set("loadRegisters", Napi::Function::New<Load>(env));
+  exports.Set("storeRegisters", Napi::Function::New<Store>(env));
+  exports.Set("copyRegisters", Napi::Function::New<Copy>(env));
+}
+
+}  // namespace vfio::bench

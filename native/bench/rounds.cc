@@ -1,0 +1,100 @@
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "bench.h"
+
+namespace vfio::bench {
+namespace {
+
+struct Eventfds {
+  explicit Eventfds(const Napi::CallbackInfo& info) {
+    auto array = info[0].As<Napi::Int32Array>();
+    fds = array.Data();
+    count = static_cast<uint32_t>(array.ElementLength());
+  }
+  const int32_t* fds;
+  uint32_t count;
+};
+
+bool SignalFirst(const int32_t* fds, uint32_t count) {
+  const uint64_t one = 1;
+  bool written = true;
+  for (uint32_t i = 0; i < count; i++) written &= write(fds[i], &one, sizeof(one)) == sizeof(one);
+  return written;
+}
+
+// signal(fds, first): a device that fires so many vectors at once.
+void Signal(const Napi::CallbackInfo& info) {
+  const Eventfds eventfds(info);
+  Check(info.Env(), SignalFirst(eventfds.fds, Count(info, 1)), "write");
+}
+
+// signalTurns(fds, turns): a write to each, nanoseconds a write.
+Napi::Value SignalTurns(const Napi::CallbackInfo& info) {
+  const Eventfds eventfds(info);
+  const uint32_t turns = Count(info, 1);
+  bool written = true;
+  const Napi::Value result = Timed(info.Env(), turns * eventfds.count, [&] {
+    for (uint32_t i = 0; i < turns; i++) written &= SignalFirst(eventfds.fds, eventfds.count);
+  });
+  Check(info.Env(), written, "write");
+  return result;
+}
+
+// drain(fds): leaves all of them empty.
+void Drain(const Napi::CallbackInfo& info) {
+  const Eventfds eventfds(info);
+  uint64_t count;
+  for (uint32_t i = 0; i < eventfds.count; i++) {
+    static_cast<void>(!read(eventfds.fds[i], &count, sizeof(count)));
+  }
+}
+
+// rounds(fds, first, turns, edge): all are watched, and so many signalled and received a turn:
+// level triggered and read, or edge triggered and left alone. Nanoseconds a turn.
+Napi::Value Rounds(const Napi::CallbackInfo& info) {
+  const Eventfds eventfds(info);
+  const uint32_t first = Count(info, 1);
+  const uint32_t turns = Count(info, 2);
+  const bool edge = info[3].As<Napi::Boolean>();
+  const int epoll = epoll_create1(EPOLL_CLOEXEC);
+  Check(info.Env(), epoll >= 0, "epoll_create1");
+  Drain(info);
+  for (uint32_t i = 0; i < eventfds.count; i++) {
+    epoll_event event = {};
+    event.events = EPOLLIN | (edge ? EPOLLET : 0u);
+    event.data.fd = eventfds.fds[i];
+    epoll_ctl(epoll, EPOLL_CTL_ADD, eventfds.fds[i], &event);
+  }
+  std::vector<epoll_event> events(eventfds.count);
+  const auto most = static_cast<int>(eventfds.count);
+  const Napi::Value result = Timed(info.Env(), turns, [&] {
+    for (uint32_t turn = 0; turn < turns; turn++) {
+      SignalFirst(eventfds.fds, first);
+      for (uint32_t seen = 0; seen < first;) {
+        const int ready = epoll_wait(epoll, events.data(), most, -1);
+        if (ready > 0) seen += static_cast<uint32_t>(ready);
+        uint64_t count;
+        for (int i = 0; !edge && i < ready; i++) {
+          static_cast<void>(!read(events[i].data.fd, &count, sizeof(count)));
+        }
+      }
+    }
+  });
+  close(epoll);
+  return result;
+}
+
+}  // namespace
+
+void ExportRounds(Napi::Env env, Napi::Object exports) {
+  exports.Set("signal", Napi::Function::New<Signal>(env));
+  exports.Set("signalTurns", Napi::Function::New<SignalTurns>(env));
+  exports.Set("drain", Napi::Function::New<Drain>(env));
+  exports.Set("rounds", Napi::Function::New<Rounds>(env));
+}
+
+}  // namespace vfio::bench
