@@ -13,7 +13,10 @@ export * from './device/index.js';
 export * from './ims/index.js';
 export * from './msix/index.js';
 export * from './vectors/index.js';
-export { createEventfd, defineModel, registerModel } from './backend/mock/index.js';
+export { createEventfd, defineModel, mockControl, registerModel } from './backend/mock/index.js';
+export type { HostLimits, MockControl } from './backend/mock/control.js';
+export type { FaultKind } from './backend/mock/faults.js';
+export type { Clock } from './backend/mock/work.js';
 export { DmaFault } from './backend/mock/models/model.js';
 export type {
   BarPlace,

@@ -18,6 +18,7 @@ import { Affinity } from './affinity.js';
 import { checkBytes, checkInteger, checkPages, checkU32, checkU64 } from './checks.js';
 import { fail } from './errno.js';
 import { MockEventfd, mockEventfd } from './eventfd.js';
+import type { FaultKind } from './faults.js';
 import { MockEventSet } from './event-set.js';
 import { load, store } from './hardware/config-bytes.js';
 import type { MockAddressSpace } from './host/address-space.js';
@@ -63,21 +64,21 @@ export class MockConnection implements DeviceConnection {
   }
 
   getInfo(): DeviceInfo {
-    return this.#call((device) => device.info());
+    return this.#call('getInfo', (device) => device.info());
   }
 
   getRegionInfo(index: number): RegionInfo {
     checkU32(index, 'index');
-    return this.#call((device) => device.regions.info(index));
+    return this.#call('getRegionInfo', (device) => device.regions.info(index));
   }
 
   getIrqInfo(index: number): IrqInfo {
     checkU32(index, 'index');
-    return this.#call((device) => device.interrupts.info(index));
+    return this.#call('getIrqInfo', (device) => device.interrupts.info(index));
   }
 
   setIrqs(set: IrqSet): number {
-    const result = this.#call((device) => device.interrupts.set(set));
+    const result = this.#call('setIrqs', (device) => device.interrupts.set(set));
     const enabling = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD;
     if (result === 0 && set.flags === enabling) this.#enabled.add(set.index);
     return result;
@@ -86,19 +87,19 @@ export class MockConnection implements DeviceConnection {
   feature(flags: number, data: Uint8Array): number {
     checkU32(flags, 'flags');
     checkBytes(data, 'data');
-    return this.#call((device) => device.features.use(flags, data));
+    return this.#call('feature', (device) => device.features.use(flags, data));
   }
 
   read(region: number, offset: number, into: Uint8Array): number {
     checkPosition(region, offset);
     checkBytes(into, 'into');
-    return this.#call((device) => device.regions.read(region, offset, into));
+    return this.#call('read', (device) => device.regions.read(region, offset, into));
   }
 
   write(region: number, offset: number, from: Uint8Array): number {
     checkPosition(region, offset);
     checkBytes(from, 'from');
-    return this.#call((device) => device.regions.write(region, offset, from));
+    return this.#call('write', (device) => device.regions.write(region, offset, from));
   }
 
   load(region: number, offset: number, width: 1 | 2 | 4): number {
@@ -107,6 +108,7 @@ export class MockConnection implements DeviceConnection {
     checkPosition(region, offset);
     const bytes = this.#bytes(width);
     try {
+      this.#machine.faults.check('read');
       if (this.#device.regions.read(region, offset, bytes) !== width) fail('EIO', 'read');
     } catch (error) {
       throw this.#named(error);
@@ -122,6 +124,7 @@ export class MockConnection implements DeviceConnection {
     checkInteger(value, 'value', 0, 2 ** (8 * width) - 1);
     store(this.#scratchView, 0, width, value);
     try {
+      this.#machine.faults.check('write');
       if (this.#device.regions.write(region, offset, bytes) !== width) fail('EIO', 'write');
     } catch (error) {
       throw this.#named(error);
@@ -132,7 +135,7 @@ export class MockConnection implements DeviceConnection {
     checkU32(region, 'region');
     checkPages(offset, 'offset');
     checkInteger(length, 'length', 1, WINDOW_MAX);
-    return this.#call((device) => {
+    return this.#call('mmap', (device) => {
       const { size } = device.regions.info(region);
       if (BigInt(offset + length) !== size) checkPages(length, 'length');
       device.regions.checkMap(region, offset, length);
@@ -152,13 +155,13 @@ export class MockConnection implements DeviceConnection {
   }
 
   resetSync(): void {
-    this.#call((device) => {
+    this.#call('reset', (device) => {
       device.reset();
     });
   }
 
   getHotResetInfo(): HotResetInfo {
-    return this.#call((device) => device.hotResetInfo(this.name));
+    return this.#call('getHotResetInfo', (device) => device.hotResetInfo(this.name));
   }
 
   hotReset(others: readonly DeviceConnection[]): void {
@@ -171,7 +174,7 @@ export class MockConnection implements DeviceConnection {
       }
       groups.add(other.#device.group);
     }
-    this.#call((device) => {
+    this.#call('hotReset', (device) => {
       device.hotReset(groups.size);
     });
   }
@@ -181,27 +184,32 @@ export class MockConnection implements DeviceConnection {
     checkU32(request.width, 'width');
     checkU64(request.value, 'value');
     if (request.eventfd !== null) mockEventfd(request.eventfd);
-    this.#call((device) => {
+    this.#call('ioeventfd', (device) => {
       device.ioeventfds.set(request);
     });
   }
 
   attachPasid(pasid: number): void {
     checkInteger(pasid, 'pasid', 0, PASID_MAX);
-    this.#call((device) => {
+    this.#call('attachPasid', (device) => {
       device.pasids.attach(pasid);
     });
   }
 
   detachPasid(pasid: number): void {
     checkInteger(pasid, 'pasid', 0, PASID_MAX);
-    this.#call((device) => {
+    this.#call('detachPasid', (device) => {
       device.pasids.detach(pasid);
     });
   }
 
   createEventfd(): Eventfd {
     this.#checkOpen();
+    try {
+      this.#machine.faults.check('createEventfd');
+    } catch (error) {
+      throw this.#named(error);
+    }
     return new MockEventfd();
   }
 
@@ -211,11 +219,11 @@ export class MockConnection implements DeviceConnection {
   }
 
   getAffinity(index: number, vector: number): number[] {
-    return this.#call(() => this.#affinity.get(index, vector));
+    return this.#call(null, () => this.#affinity.get(index, vector));
   }
 
   setAffinity(index: number, vector: number, cpus: readonly number[]): void {
-    this.#call(() => {
+    this.#call(null, () => {
       this.#affinity.set(index, vector, cpus);
     });
   }
@@ -240,10 +248,12 @@ export class MockConnection implements DeviceConnection {
     if (this.#closed) throw new TypeError(`device ${this.name} is closed`);
   }
 
-  #call<T>(run: (device: VfioDevice) => T): T {
+  /** @param kind - what faults know it by */
+  #call<T>(kind: FaultKind | null, run: (device: VfioDevice) => T): T {
     this.#checkOpen();
     this.#device.wake();
     try {
+      if (kind !== null) this.#machine.faults.check(kind);
       return run(this.#device);
     } catch (error) {
       throw this.#named(error);

@@ -13,6 +13,12 @@ interface Slot extends EventfdWatcher {
   readonly counted: boolean;
 }
 
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+function sleep(ms: number): void {
+  Atomics.wait(sleeper, 0, 0, ms);
+}
+
 /** Eventfds watched together, edge triggered like an epoll file with EPOLLET. */
 export class MockEventSet implements EventSet {
   readonly fired: Uint32Array;
@@ -73,10 +79,10 @@ export class MockEventSet implements EventSet {
     this.#stop();
   }
 
-  /** Nothing comes from elsewhere in one thread, so no time passes here. */
+  /** Nothing comes from elsewhere in one thread: time passes only if a device needs it. */
   wait(timeoutMs: number): number {
     checkInteger(timeoutMs, 'timeoutMs', -1, S32_MAX);
-    const n = this.#byHand();
+    const n = this.#byHand(timeoutMs === -1 ? Infinity : timeoutMs);
     if (n === 0 && timeoutMs === -1) {
       throw new VfioError({
         code: 'EDEADLK',
@@ -90,7 +96,7 @@ export class MockEventSet implements EventSet {
 
   spin(timeoutUs: number): number {
     checkInteger(timeoutUs, 'timeoutUs', 0, Number.MAX_SAFE_INTEGER);
-    return this.#byHand();
+    return this.#byHand(timeoutUs / 1000);
   }
 
   ref(): void {
@@ -141,11 +147,21 @@ export class MockEventSet implements EventSet {
     this.#keepAlive = null;
   }
 
-  #byHand(): number {
+  /** @param ms - how long it may take */
+  #byHand(ms: number): number {
     this.#checkOpen();
     if (this.#onFired !== null) throw new TypeError('the event loop serves this event set');
+    const end = performance.now() + ms;
     let n = this.#collect();
-    while (n === 0 && this.#work.run()) n = this.#collect();
+    while (n === 0) {
+      if (!this.#work.run()) {
+        const { wait } = this.#work;
+        const left = end - performance.now();
+        if (wait === null || left <= 0) break;
+        sleep(Math.min(wait, left));
+      }
+      n = this.#collect();
+    }
     return n;
   }
 

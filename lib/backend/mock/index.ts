@@ -1,6 +1,8 @@
 import { VfioError } from '../../errors.js';
 import type { Backend, DeviceConnection, Eventfd, OpenOptions, PciFunction } from '../contract.js';
+import type { MockControl } from './control.js';
 import { MockEventfd } from './eventfd.js';
+import { Faults } from './faults.js';
 import { defaultLimits } from './host/limits.js';
 import { HostInterrupts } from './host/interrupts.js';
 import { defineModel } from './models/define.js';
@@ -73,6 +75,11 @@ export class MockBackend implements Backend {
     return this.#slot(name, parsed).open(name, via, options.vfToken !== undefined);
   }
 
+  /** @throws as {@link MockBackend.open} for the name */
+  control(name: string): MockControl {
+    return this.#slot(name, parseName(name)).control;
+  }
+
   #slot(name: string, { model, label, profile, key }: MockName): Slot {
     const known = this.#slots.get(key);
     if (known !== undefined) return known;
@@ -91,6 +98,7 @@ export class MockBackend implements Backend {
       work: new Work(),
       interrupts: new HostInterrupts(),
       limits: defaultLimits(),
+      faults: new Faults(),
     });
     this.#slots.set(key, slot);
     return slot;
@@ -124,6 +132,21 @@ export const mockBackend: Backend = backend;
  */
 export function registerModel(definition: ModelDefinition): void {
   backend.add(defineModel(definition));
+}
+
+/**
+ * What makes things go wrong with the device of a name, whether it is open or not. A name with its
+ * settings means one device: the settings are part of it, but for `via`.
+ *
+ * @throws VfioError ENODEV no such model, or not the name of an imitation; EINVAL for a setting that
+ *   is not known
+ */
+export function mockControl(name: string): MockControl {
+  if (typeof name !== 'string') throw new TypeError('name must be a string');
+  if (!backend.owns(name)) {
+    throw new VfioError({ code: 'ENODEV', message: 'not an imitated device', path: name });
+  }
+  return backend.control(name);
 }
 
 export { defineModel };

@@ -1,9 +1,15 @@
 import { VfioError } from '../../errors.js';
 import type { DeviceConnection, Via } from '../contract.js';
 import { MockConnection } from './connection.js';
+import { MockControl } from './control.js';
 import type { DeviceModel } from './models/model.js';
 import type { Profile } from './profile.js';
 import { VfioDevice, type Machine } from './vfio/device.js';
+
+const AWAY = {
+  unplugged: { code: 'ENODEV', message: 'there is nothing in the slot' },
+  unbound: { code: 'ENOENT', message: 'not bound to vfio-pci' },
+} as const;
 
 /**
  * A place of an imitated machine, and the function in it. Who opens it while it is open shares
@@ -14,7 +20,8 @@ export class Slot {
   readonly group: number;
   readonly #model: DeviceModel;
   readonly #profile: Profile;
-  readonly #machine: Machine;
+  readonly machine: Machine;
+  readonly control: MockControl;
   #device: VfioDevice | null = null;
   #holders = 0;
 
@@ -22,16 +29,23 @@ export class Slot {
     this.group = group;
     this.#model = model;
     this.#profile = profile;
-    this.#machine = machine;
+    this.machine = machine;
+    this.control = new MockControl(this);
+  }
+
+  /** The function while it is open. */
+  get device(): VfioDevice | null {
+    return this.#device;
   }
 
   /**
    * @param name - what the caller calls it
    * @param token - whether a VF token is given
-   * @throws VfioError ENOENT if there is no such way in; EBUSY if it is open by the other; EINVAL
+   * @throws VfioError ENODEV or ENOENT if it is away; ENOENT if there is no such way in; EBUSY if it is open by the other; EINVAL
    *   for a second open of the character device, and for a token where there is nothing to guard
    */
   open(name: string, via: Via, token = false): DeviceConnection {
+    this.#checkThere(name);
     if (via === 'cdev' && !this.#profile.cdev) {
       throw new VfioError({
         code: 'ENOENT',
@@ -41,7 +55,7 @@ export class Slot {
       });
     }
     if (this.#device !== null) this.#checkWay(name, this.#device.via, via);
-    const place = { group: this.group, via, profile: this.#profile, machine: this.#machine };
+    const place = { group: this.group, via, profile: this.#profile, machine: this.machine };
     const device = this.#device ?? new VfioDevice(name, this.#model, place);
     if (token && !device.isPhysicalFunction) {
       throw new VfioError({
@@ -53,11 +67,23 @@ export class Slot {
     }
     this.#device = device;
     this.#holders++;
-    return new MockConnection(name, device, this.#machine, () => {
+    return new MockConnection(name, device, this.machine, () => {
       if (--this.#holders > 0) return;
       this.#device = null;
       device.close();
     });
+  }
+
+  #checkThere(path: string): void {
+    const { faults } = this.machine;
+    try {
+      faults.check('open');
+    } catch (error) {
+      throw error instanceof VfioError ? error.with({ path }) : error;
+    }
+    if (faults.away === null) return;
+    const hint = 'mockControl(name).clear() brings it back.';
+    throw new VfioError({ ...AWAY[faults.away], path, hint });
   }
 
   #checkWay(name: string, open: Via, wanted: Via): void {

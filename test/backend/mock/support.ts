@@ -2,6 +2,7 @@ import type { ExecutionContext } from 'ava';
 import { VfioError } from '../../../lib/errors.js';
 import type { DeviceConnection, IrqSet } from '../../../lib/backend/contract.js';
 import { MockBackend } from '../../../lib/backend/mock/index.js';
+import { Faults } from '../../../lib/backend/mock/faults.js';
 import { HostInterrupts } from '../../../lib/backend/mock/host/interrupts.js';
 import { defaultLimits } from '../../../lib/backend/mock/host/limits.js';
 import { edu } from '../../../lib/backend/mock/models/edu.js';
@@ -120,7 +121,7 @@ export function connect(
   options: ProfileOptions = {},
 ): DeviceConnection {
   const profile = profileOf(options);
-  const machine = { work: new Work(), interrupts, limits: defaultLimits() };
+  const machine = { work: new Work(), interrupts, limits: defaultLimits(), faults: new Faults() };
   return closing(t, new Slot(0, model, profile, machine).open('mock:plain', profile.via));
 }
 

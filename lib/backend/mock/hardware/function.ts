@@ -28,7 +28,7 @@ export interface Bus {
   message(message: Message): void;
   /** The pin became asserted, and the command register lets it through. */
   pin(): void;
-  defer(owner: object, work: () => void): void;
+  defer(owner: object, work: () => void, ms: number): void;
   /** A register was read: work that was deferred may go on. */
   progress(): void;
 }
@@ -65,6 +65,7 @@ export class HardwareFunction implements DeviceHost {
     { readonly shape: BarShape; readonly registers: RegisterTable }
   >();
   readonly #logic: DeviceLogic;
+  #absent = false;
   #pin = false;
   /** The pin as the command register lets it through. */
   #asserted = false;
@@ -136,7 +137,13 @@ export class HardwareFunction implements DeviceHost {
     return this.config.get(offset + pci.PCI_PM_CTRL, 2) & pci.PCI_PM_CTRL_STATE_MASK;
   }
 
+  /** As the bus answers: all-ones if nobody is there. */
+  readConfig(offset: number, width: 1 | 2 | 4): number {
+    return this.#absent ? 2 ** (8 * width) - 1 : this.config.get(offset, width);
+  }
+
   writeConfig(offset: number, width: 1 | 2 | 4, value: number): void {
+    if (this.#absent) return;
     this.config.write(offset, width, value);
     const msix = this.capability('msix');
     if (msix !== null && this.msix !== null) {
@@ -187,6 +194,33 @@ export class HardwareFunction implements DeviceHost {
     this.setPin(false);
   }
 
+  /** Whether it was pulled out. */
+  get absent(): boolean {
+    return this.#absent;
+  }
+
+  /** It is pulled out: nothing of it is reached any more, and it reaches nothing. */
+  unplug(): void {
+    this.setPin(false);
+    this.#absent = true;
+  }
+
+  disableMemory(): void {
+    this.updateConfig(pci.PCI_COMMAND, pci.PCI_COMMAND_MEMORY, false);
+  }
+
+  /** Interrupts without cause: a message, or a pulse of the pin. */
+  interrupt(vector: number): void {
+    if (this.messages) {
+      this.signal(vector);
+      return;
+    }
+    const level = this.#pin;
+    this.setPin(false);
+    this.setPin(true);
+    this.setPin(level);
+  }
+
   dmaRead(address: bigint, into: Uint8Array, options: TransferOptions = {}): void {
     this.#checkMaster(address);
     this.#bus.read(address, into, options);
@@ -207,14 +241,15 @@ export class HardwareFunction implements DeviceHost {
   }
 
   setPin(asserted: boolean): void {
+    if (this.#absent) return;
     this.#pin = asserted;
     const status = this.config.get(pci.PCI_STATUS, 2) & ~pci.PCI_STATUS_INTERRUPT;
     this.config.set(pci.PCI_STATUS, 2, status | (asserted ? pci.PCI_STATUS_INTERRUPT : 0));
     this.#settlePin();
   }
 
-  defer(work: () => void): void {
-    this.#bus.defer(this, work);
+  defer(work: () => void, ms = 0): void {
+    this.#bus.defer(this, work, ms);
   }
 
   #findMsix(): HardwareFunction['msixPlace'] {
@@ -238,7 +273,7 @@ export class HardwareFunction implements DeviceHost {
 
   /** Messages are memory writes of a bus master. */
   #send(message: Message): void {
-    if (this.#command(pci.PCI_COMMAND_MASTER)) this.#bus.message(message);
+    if (!this.#absent && this.#command(pci.PCI_COMMAND_MASTER)) this.#bus.message(message);
   }
 
   #checkMaster(address: bigint): void {
@@ -247,7 +282,7 @@ export class HardwareFunction implements DeviceHost {
 
   #decoding(index: number): RegisterTable | undefined {
     const bar = this.#bars.get(index);
-    if (bar === undefined || this.powerState >= pci.PCI_D3hot) return undefined;
+    if (bar === undefined || this.#absent || this.powerState >= pci.PCI_D3hot) return undefined;
     const bit = bar.shape.kind === 'io' ? pci.PCI_COMMAND_IO : pci.PCI_COMMAND_MEMORY;
     return this.virtual || this.#command(bit) ? bar.registers : undefined;
   }

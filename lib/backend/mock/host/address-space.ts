@@ -3,6 +3,7 @@ import type { AddressSpace, HugePages, IovaRange, Memory } from '../../contract.
 import { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } from '../../uapi.js';
 import { checkInteger, checkU32, checkU64, U64_MAX } from '../checks.js';
 import { fail } from '../errno.js';
+import { Faults } from '../faults.js';
 import { allocate, mapFile, MockMemory, share } from '../memory.js';
 import { DmaFault } from '../models/model.js';
 import { profileOf } from '../profile.js';
@@ -19,13 +20,20 @@ export class MockAddressSpace implements AddressSpace {
   readonly #path: string;
   readonly #rules: DmaRules;
   readonly #limits: DmaLimits;
+  readonly #faults: Faults;
   #closed = false;
 
   /** @param path - the device it is of, for errors */
-  constructor(path: string, rules?: DmaRules, limits: DmaLimits = defaultLimits()) {
+  constructor(
+    path: string,
+    rules?: DmaRules,
+    limits: DmaLimits = defaultLimits(),
+    faults = new Faults(),
+  ) {
     this.#path = path;
     this.#rules = rules ?? type1(profileOf(), limits);
     this.#limits = limits;
+    this.#faults = faults;
   }
 
   get pageSizes(): bigint {
@@ -39,7 +47,10 @@ export class MockAddressSpace implements AddressSpace {
   }
 
   allocate(size: number, hugePages: HugePages): Memory {
-    return allocate(size, hugePages);
+    return this.#named(() => {
+      this.#faults.check('allocate');
+      return allocate(size, hugePages);
+    });
   }
 
   fromFd(fd: number, offset: number, size: number, writable: boolean): Memory {
@@ -68,6 +79,7 @@ export class MockAddressSpace implements AddressSpace {
       throw new RangeError(`${size} bytes from ${offset} are not within ${memory.size}`);
     }
     this.#named(() => {
+      this.#faults.check('map', this.#rules.mapCall);
       this.#rules.checkMap(this.#mappings, { offset, size, iova, flags });
       this.#checkPin(memory, BigInt(offset) + size, size, flags);
     });
@@ -79,7 +91,10 @@ export class MockAddressSpace implements AddressSpace {
     checkU64(iova, 'iova');
     checkU64(size, 'size');
     checkU32(flags, 'flags');
-    return this.#named(() => this.#rules.unmap(this.#mappings, iova, size, flags));
+    return this.#named(() => {
+      this.#faults.check('unmap', this.#rules.unmapCall);
+      return this.#rules.unmap(this.#mappings, iova, size, flags);
+    });
   }
 
   /** DMA read by the device. @throws DmaFault at the first byte it may not read */

@@ -10,7 +10,20 @@ const FIRST_ADDRESS = 0xfee0_0000n;
 const LAST_ADDRESS = 0xfeef_ffffn;
 /** Remappable format with a sub-handle in the data (Intel VT-d, section 5.1.2.2). */
 const REMAPPABLE = 0x18;
-const HANDLES = 65536;
+/** Handles of a table of the largest size. */
+export const HANDLES = 65536;
+
+/** What the host has of interrupts. */
+export interface InterruptLimits {
+  /** Handles, which are the messages that there can be. */
+  messages: number;
+  /** How many of them can have a handler at once: vectors of the CPUs. */
+  vectors: number;
+}
+
+export function defaultInterruptLimits(): InterruptLimits {
+  return { messages: HANDLES, vectors: HANDLES };
+}
 
 interface Entry {
   handler: (() => void) | null;
@@ -25,17 +38,11 @@ interface Entry {
  */
 export class HostInterrupts {
   readonly #table: (Entry | undefined)[] = [];
-  readonly #messages: number;
-  readonly #vectors: number;
+  readonly limits: InterruptLimits;
   #connected = 0;
 
-  /**
-   * @param messages - how many handles there are
-   * @param vectors - how many of them can have a handler at once: vectors of the CPUs
-   */
   constructor(messages = HANDLES, vectors = HANDLES) {
-    this.#messages = messages;
-    this.#vectors = vectors;
+    this.limits = { messages, vectors };
   }
 
   /**
@@ -46,7 +53,7 @@ export class HostInterrupts {
    *   for all others it takes one with the handler.
    */
   allocate(count: number, keeps = false): number[] {
-    for (let wanted = Math.min(count, this.#messages); wanted > 0; wanted--) {
+    for (let wanted = Math.min(count, this.limits.messages); wanted > 0; wanted--) {
       const first = this.#findFree(wanted);
       if (first === null) continue;
       const handles = Array.from({ length: wanted }, (_, i) => first + i);
@@ -66,7 +73,8 @@ export class HostInterrupts {
   /** @throws VfioError ENOSPC if the CPUs have no vector left */
   connect(handle: number, handler: () => void, syscall: string): void {
     const entry = this.#table[handle];
-    if (entry === undefined || this.#connected >= this.#vectors) return fail('ENOSPC', syscall);
+    if (entry === undefined || this.#connected >= this.limits.vectors)
+      return fail('ENOSPC', syscall);
     entry.handler = handler;
     this.#connected++;
     if (entry.pending) handler();
@@ -104,7 +112,7 @@ export class HostInterrupts {
 
   #findFree(count: number): number | null {
     let free = 0;
-    for (let handle = 0; handle < this.#messages; handle++) {
+    for (let handle = 0; handle < this.limits.messages; handle++) {
       free = this.#table[handle] === undefined ? free + 1 : 0;
       if (free === count) return handle - count + 1;
     }

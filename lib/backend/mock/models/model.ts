@@ -94,8 +94,12 @@ export interface DeviceHost {
   signal(vector: number): void;
   /** Sets the level of the interrupt pin. */
   setPin(asserted: boolean): void;
-  /** Does something later: on the next turn, after a register is read, or when somebody waits. */
-  defer(work: () => void): void;
+  /**
+   * Does something later: on the next turn, after a register is read, or when somebody waits.
+   *
+   * @param ms - how long it takes, by the device's clock; 0, the default, is no time at all
+   */
+  defer(work: () => void, ms?: number): void;
 }
 
 export interface TransferOptions {

@@ -109,7 +109,7 @@ export class ConfigSpace {
     }
     const virtual = bits(this.#permissions.virtual, offset, width);
     const own = load(this.#shadow, offset, width) & virtual;
-    return ((this.#hardware.config.get(offset, width) & ~virtual) | own) >>> 0;
+    return ((this.#hardware.readConfig(offset, width) & ~virtual) | own) >>> 0;
   }
 
   #writeChunk(offset: number, width: Chunk, value: number): void {

@@ -8,9 +8,10 @@ import {
   VFIO_PCI_NUM_REGIONS,
 } from '../../uapi.js';
 import { fail } from '../errno.js';
+import type { Faults } from '../faults.js';
 import { HardwareFunction, type Bus } from '../hardware/function.js';
 import { MockAddressSpace } from '../host/address-space.js';
-import type { HostInterrupts } from '../host/interrupts.js';
+import type { HostInterrupts, Message } from '../host/interrupts.js';
 import { ioas } from '../host/ioas.js';
 import type { DmaLimits } from '../host/limits.js';
 import { type1 } from '../host/type1.js';
@@ -30,6 +31,7 @@ export interface Machine {
   readonly work: Work;
   readonly interrupts: HostInterrupts;
   readonly limits: DmaLimits;
+  readonly faults: Faults;
 }
 
 /** Where a function is, and what it is reached by. */
@@ -61,11 +63,11 @@ export class VfioDevice {
   readonly #resets: boolean;
 
   constructor(name: string, model: DeviceModel, { group, via, profile, machine }: Place) {
-    const { limits } = machine;
+    const { limits, faults } = machine;
     this.group = group;
     this.via = via;
     const rules = via === 'group' ? type1(profile, limits) : ioas;
-    this.addressSpace = new MockAddressSpace(name, rules, limits);
+    this.addressSpace = new MockAddressSpace(name, rules, limits, faults);
     this.#machine = machine;
     const hardware = new HardwareFunction(model, this.#bus());
     this.#hardware = hardware;
@@ -127,7 +129,15 @@ export class VfioDevice {
   /** VFIO_DEVICE_RESET: it leaves the device in D0, and what the user configured in place. */
   reset(): void {
     if (!this.#resets) fail('EINVAL', 'VFIO_DEVICE_RESET');
+    // pci_dev_wait() does not wait for what is disconnected.
+    if (this.#hardware.absent) fail('ENOTTY', 'VFIO_DEVICE_RESET');
     this.#resetFunction();
+  }
+
+  /** The function leaves its slot. */
+  unplug(): void {
+    this.#hardware.unplug();
+    this.#machine.work.drop(this.#hardware);
   }
 
   #resetFunction(): void {
@@ -165,6 +175,24 @@ export class VfioDevice {
     this.#hardware.updateConfig(pm + pci.PCI_PM_CTRL, pci.PCI_PM_CTRL_STATE_MASK, false);
   }
 
+  #deliver(message: Message): void {
+    const { interrupts, faults } = this.#machine;
+    if (faults.interruptsLost > 0) {
+      faults.interruptsLost--;
+      return;
+    }
+    this.#late(() => {
+      interrupts.deliver(message);
+    });
+  }
+
+  /** Interrupts arrive when they may. */
+  #late(arrive: () => void): void {
+    const { work, faults } = this.#machine;
+    if (faults.interruptDelay === 0) arrive();
+    else work.defer(this.#hardware, arrive, faults.interruptDelay);
+  }
+
   #checkPasid(address: bigint, pasid: number | undefined): void {
     if (pasid !== undefined && !this.pasids.has(pasid)) {
       throw new DmaFault(address, 'no such PASID');
@@ -185,17 +213,19 @@ export class VfioDevice {
         if (!message) this.addressSpace.write(address, from);
         else if (from.length === 4) {
           const data = new DataView(from.buffer, from.byteOffset, 4).getUint32(0, true);
-          interrupts.deliver({ address, data });
+          this.#deliver({ address, data });
         }
       },
       message: (message) => {
-        if (interrupts.owns(message.address)) interrupts.deliver(message);
+        if (interrupts.owns(message.address)) this.#deliver(message);
       },
       pin: () => {
-        this.interrupts.intx.interrupt();
+        this.#late(() => {
+          if (this.#hardware.pin) this.interrupts.intx.interrupt();
+        });
       },
-      defer: (owner, run) => {
-        work.defer(owner, run);
+      defer: (owner, run, ms) => {
+        work.defer(owner, run, ms);
       },
       progress: () => {
         work.run();

@@ -101,6 +101,12 @@ export class Interrupts {
     }
   }
 
+  /** The host tells of an error, or asks for the device. */
+  notify(index: typeof VFIO_PCI_ERR_IRQ_INDEX | typeof VFIO_PCI_REQ_IRQ_INDEX): void {
+    if (index === VFIO_PCI_ERR_IRQ_INDEX) this.#error.raise();
+    else this.#request.raise();
+  }
+
   /** Whether the host has an interrupt for a vector now. */
   serves(index: number, vector: number): boolean {
     switch (index) {

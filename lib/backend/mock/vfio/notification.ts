@@ -32,6 +32,11 @@ export class Notification {
     }
   }
 
+  /** The host has something to tell. */
+  raise(): void {
+    this.#trigger?.raise();
+  }
+
   clear(): void {
     this.#trigger = null;
   }

@@ -1,0 +1,271 @@
+import test, { type ExecutionContext } from 'ava';
+import { mockControl, openDevice, registerModel, VfioError, type Vector } from 'vfio/mock';
+
+const ONES = 0xffff_ffff;
+const VERSION = 8;
+
+registerModel({
+  name: 'plain-pin',
+  shape: {
+    vendorId: 0x1234,
+    deviceId: 1,
+    classCode: 0xff0000,
+    interruptPin: 1,
+    bars: [{ index: 0, size: 4096 }],
+  },
+  create: (host) => ({
+    registers: {
+      0: [
+        {
+          offset: 0,
+          width: 4,
+          name: 'pin',
+          write: (level) => {
+            host.setPin(level !== 0);
+          },
+        },
+      ],
+    },
+    reset: () => undefined,
+  }),
+});
+
+let labels = 0;
+
+/** A device that no other test has. */
+async function make(t: ExecutionContext, model = 'nvme') {
+  const name = `mock:${model}#control${labels++}`;
+  const control = mockControl(name);
+  const device = await openDevice(name);
+  t.teardown(() => {
+    device.close();
+  });
+  device.config.update('command', { memory: 1, bus_master: 1 });
+  return { name, control, device };
+}
+
+/** What a vector was signalled since, before the event loop gets to it. */
+function counter({ eventfd }: Vector): () => bigint {
+  return () => eventfd.read();
+}
+
+test('an interrupt without cause, and a storm of them', async (t) => {
+  const { control, device } = await make(t);
+  const { msix } = device.interrupts;
+  const count = counter(msix.request(3));
+  control.interrupt(3);
+  t.is(count(), 1n);
+  control.interrupt(3, { times: 10_000 });
+  t.is(count(), 10_000n);
+  control.interrupt(4, { times: 5 });
+  t.is(count(), 0n);
+  control.clock.stop();
+  control.interrupt(3, { times: 3, every: 2 });
+  t.is(count(), 0n);
+  control.clock.step(5);
+  t.is(count(), 2n);
+  control.clock.step(100);
+  t.is(count(), 1n);
+});
+
+test('clear() ends a storm, and so does a close', async (t) => {
+  const { name, control, device } = await make(t);
+  const count = counter(device.interrupts.msix.request(0));
+  control.clock.stop();
+  control.interrupt(0, { times: 1000, every: 1 });
+  control.clock.step(10);
+  t.is(count(), 10n);
+  control.clear();
+  control.clock.step(10);
+  t.is(count(), 0n);
+  control.interrupt(0, { times: 1000, every: 1 });
+  device.close();
+  const again = await openDevice(name);
+  again.config.update('command', { bus_master: 1 });
+  const other = counter(again.interrupts.msix.request(0));
+  control.clock.step(10);
+  t.is(other(), 0n);
+  again.close();
+});
+
+test('an interrupt is late by the clock', async (t) => {
+  const { control, device } = await make(t);
+  const count = counter(device.interrupts.msix.request(0));
+  control.clock.stop();
+  control.delayInterrupts(20);
+  control.interrupt(0);
+  control.clock.step(19);
+  t.is(count(), 0n);
+  control.clock.step(1);
+  t.is(count(), 1n);
+});
+
+test('who waits by hand waits for an interrupt that is late', async (t) => {
+  const { control, device } = await make(t);
+  device.interrupts.msix.request(0);
+  const poller = device.interrupts.poll();
+  control.delayInterrupts(30);
+  control.interrupt(0);
+  const start = performance.now();
+  t.is(poller.wait(1), 0);
+  t.is(poller.wait(10_000), 1);
+  t.true(performance.now() - start >= 29);
+});
+
+test('who awaits an interrupt that is late gets it', async (t) => {
+  const { control, device } = await make(t);
+  const next = device.interrupts.msix.request(0).next();
+  control.delayInterrupts(5);
+  control.interrupt(0);
+  await next;
+  t.pass();
+});
+
+test('the next messages are lost, and those after them are not', async (t) => {
+  const { control, device } = await make(t);
+  const count = counter(device.interrupts.msix.request(0));
+  control.dropInterrupts(2);
+  control.interrupt(0, { times: 5 });
+  t.is(count(), 3n);
+  control.dropInterrupts(Infinity);
+  control.interrupt(0, { times: 5 });
+  t.is(count(), 0n);
+  control.clear();
+  control.interrupt(0);
+  t.is(count(), 1n);
+});
+
+test('INTx: a pulse of the pin, and a level that arrives late', async (t) => {
+  const { control, device } = await make(t, 'plain-pin');
+  const registers = device.bar(0).map();
+  const { intx } = device.interrupts;
+  const vector = intx.request();
+  const first = vector.next();
+  control.interrupt();
+  await first;
+  control.clock.stop();
+  control.delayInterrupts(10);
+  const second = vector.next();
+  let late = true;
+  void second.then(() => (late = false));
+  registers.write32(0, 1);
+  control.clock.step(9);
+  await new Promise((resolve) => setImmediate(resolve));
+  t.true(late);
+  control.clock.step(1);
+  registers.write32(0, 0);
+  await second;
+});
+
+test('ERR fires for an error of the device', async (t) => {
+  const { control, device } = await make(t);
+  const fired = device.interrupts.err.request().next();
+  control.reportError();
+  await fired;
+  t.pass();
+});
+
+test('REQ fires at once and every 10 s, until the device is closed', async (t) => {
+  const { name, control, device } = await make(t);
+  const count = counter(device.interrupts.req.request());
+  control.clock.stop();
+  control.requestDevice();
+  t.is(count(), 1n);
+  control.clock.step(9_999);
+  t.is(count(), 0n);
+  control.clock.step(1);
+  t.is(count(), 1n);
+  control.clock.step(30_000);
+  t.is(count(), 3n);
+  device.close();
+  const error = await t.throwsAsync(openDevice(name), { instanceOf: VfioError, code: 'ENOENT' });
+  t.regex(error.hint ?? '', /clear/);
+  control.clear();
+  const again = await openDevice(name);
+  const other = counter(again.interrupts.req.request());
+  control.clock.step(60_000);
+  t.is(other(), 0n);
+  again.close();
+});
+
+test('surprise removal: REQ, then all-ones, and nothing of it works any more', async (t) => {
+  const { name, control, device } = await make(t);
+  const registers = device.bar(0).map();
+  const version = registers.read32(VERSION);
+  t.not(version, ONES);
+  device.interrupts.msix.request(0);
+  const count = counter(device.interrupts.req.request());
+  control.unplug();
+  t.is(count(), 1n);
+  t.is(registers.read32(VERSION), ONES);
+  registers.write32(0x24, 5);
+  t.is(device.bar(0).load(VERSION, 4), ONES);
+  // What vfio-pci virtualizes is still told; all else is the bus's answer.
+  t.is(device.config.read32(0), 0x0010_1b36);
+  t.is(device.config.read32(8), ONES);
+  await t.throwsAsync(device.reset(), { instanceOf: VfioError, code: 'ENOTTY' });
+  control.interrupt(0);
+  t.is(count(), 0n);
+  await t.throwsAsync(openDevice(name), { instanceOf: VfioError, code: 'ENODEV' });
+  device.close();
+  await t.throwsAsync(openDevice(name), { code: 'ENODEV' });
+  control.clear();
+  const again = await openDevice(name);
+  t.is(again.bar(0).load(VERSION, 4), version);
+  again.close();
+});
+
+test('work that a device had begun is not done when it is pulled out', async (t) => {
+  const { control, device } = await make(t, 'edu');
+  const registers = device.bar(0).map();
+  const vector = device.interrupts.msi.request(0);
+  control.clock.stop();
+  registers.write32(0x20, 0x80);
+  registers.write32(0x08, 5);
+  t.is(registers.read32(0x20) & 1, 1);
+  control.unplug();
+  control.clock.step(1000);
+  let fired = false;
+  void vector.next().then(
+    () => (fired = true),
+    () => undefined,
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  t.false(fired);
+});
+
+test('memory decode that goes off reads as all-ones until command is written', async (t) => {
+  const { control, device } = await make(t);
+  const registers = device.bar(0).map();
+  const version = registers.read32(VERSION);
+  control.disableMemory();
+  t.is(registers.read32(VERSION), ONES);
+  t.is(device.bar(0).load(VERSION, 4), ONES);
+  t.is(device.config.fields('command').memory, 0);
+  device.config.update('command', { memory: 1 });
+  t.is(registers.read32(VERSION), version);
+});
+
+test('a reset that fails', async (t) => {
+  const { control, device } = await make(t);
+  control.fail('reset', 'EAGAIN');
+  await t.throwsAsync(device.reset(), { instanceOf: VfioError, code: 'EAGAIN' });
+  await t.notThrowsAsync(device.reset());
+});
+
+test('a name with its settings is one device, and a device that is not open tells so', (t) => {
+  t.is(mockControl('mock:nvme#x'), mockControl('mock:nvme#x'));
+  t.is(mockControl('mock:nvme#x'), mockControl('mock:nvme#x?kernel=7.2&via=cdev'));
+  t.not(mockControl('mock:nvme#x'), mockControl('mock:nvme#x?kernel=6.1'));
+  t.throws(() => mockControl('0000:01:00.0'), { instanceOf: VfioError, code: 'ENODEV' });
+  t.throws(() => mockControl('mock:none'), { instanceOf: VfioError, code: 'ENODEV' });
+  const control = mockControl('mock:nvme#x');
+  for (const act of ['interrupt', 'disableMemory', 'reportError'] as const) {
+    t.throws(
+      () => {
+        control[act]();
+      },
+      { instanceOf: TypeError, message: /not open/ },
+    );
+  }
+});
