@@ -138,8 +138,12 @@ export interface DeviceConnection {
   getIrqInfo(index: number): IrqInfo;
   /** @returns 0, or how many vectors the host has where it has fewer than asked for. */
   setIrqs(set: IrqSet): number;
-  /** VFIO_DEVICE_FEATURE. `data` follows the header and is overwritten by a GET. */
-  feature(flags: number, data: Uint8Array): number;
+  /**
+   * VFIO_DEVICE_FEATURE. `data` follows the header and is overwritten by a GET.
+   * @param eventfd - one whose number the data begins with, as that of LOW_POWER_ENTRY_WITH_WAKEUP:
+   *   it is put there
+   */
+  feature(flags: number, data: Uint8Array, eventfd?: Eventfd): number;
 
   /** pread of the region: bytes read, perhaps fewer than asked for. */
   read(region: number, offset: number, into: Uint8Array): number;

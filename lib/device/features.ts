@@ -84,8 +84,8 @@ export class Features {
    * Lets the platform put the device into a low power state. Until it has left it, its registers
    * cannot be used: mapped ones read as all ones.
    *
-   * @param options - `wakeup` is signalled when the device leaves the state by itself. The kernel
-   *   is told its number, which the eventfd of an imitation does not have: EINVAL.
+   * @param options - `wakeup` is signalled when the device leaves the state, by itself or because
+   *   it is used; it is then out of it for good. Without one it goes back after each use.
    * @throws {@link VfioError} EINVAL if it is in low power already; ENOTTY before Linux 6.1
    */
   enterLowPower({ wakeup }: { wakeup?: Eventfd | undefined } = {}): void {
@@ -96,8 +96,8 @@ export class Features {
     checkEventfd('wakeup', wakeup);
     // struct vfio_device_low_power_entry_with_wakeup: s32 wakeup_eventfd, u32 reserved.
     const data = new Uint8Array(8);
-    new DataView(data.buffer).setInt32(0, wakeup.fd ?? -1, true);
-    this.set(VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP, data);
+    const feature = VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP;
+    this.#call(feature, VFIO_DEVICE_FEATURE_SET, data, wakeup);
   }
 
   /** Takes it back to full power; nothing happens if it is there. */
@@ -115,9 +115,9 @@ export class Features {
     }
   }
 
-  #call(feature: number, direction: number, data: Uint8Array): void {
+  #call(feature: number, direction: number, data: Uint8Array, eventfd?: Eventfd): void {
     try {
-      this.#handle.connection.feature(feature | direction, data);
+      this.#handle.connection.feature(feature | direction, data, eventfd);
     } catch (error) {
       if (!(error instanceof VfioError && error.code === 'ENOTTY')) throw error;
       throw error.with({

@@ -1,5 +1,6 @@
 import type {
   DeviceConnection,
+  Eventfd,
   EventSet,
   HotResetInfo,
   IoeventfdRequest,
@@ -89,8 +90,9 @@ export class FakeConnection implements DeviceConnection {
     return answer;
   }
 
-  feature(flags: number, data: Uint8Array): number {
-    this.script.enter('feature', hex(flags), `[${data.join()}]`);
+  feature(flags: number, data: Uint8Array, eventfd?: Eventfd): number {
+    const first = eventfd === undefined ? [] : [`e${eventfd.fd}`];
+    this.script.enter('feature', hex(flags), `[${data.join()}]`, ...first);
     data.fill(0xab);
     return 0;
   }

@@ -71,7 +71,7 @@ test('low power', (t) => {
   device.features.exitLowPower();
   t.deepEqual(script.take(), [
     'feature 0x20003 []',
-    'feature 0x20004 [52,18,0,0,0,0,0,0]',
+    'feature 0x20004 [0,0,0,0,0,0,0,0] e4660',
     'feature 0x20005 []',
   ]);
   t.throws(

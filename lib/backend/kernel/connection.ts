@@ -100,8 +100,11 @@ export class KernelConnection implements DeviceConnection {
     return result;
   }
 
-  feature(flags: number, data: Uint8Array): number {
+  feature(flags: number, data: Uint8Array, eventfd?: Eventfd): number {
     checkU32(flags, 'flags');
+    if (eventfd !== undefined) {
+      new DataView(data.buffer, data.byteOffset, data.length).setInt32(0, fdOf(eventfd), true);
+    }
     return this.#call((native, fd) => native.deviceFeature(fd, flags, data));
   }
 

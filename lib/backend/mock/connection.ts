@@ -84,10 +84,10 @@ export class MockConnection implements DeviceConnection {
     return result;
   }
 
-  feature(flags: number, data: Uint8Array): number {
+  feature(flags: number, data: Uint8Array, eventfd?: Eventfd): number {
     checkU32(flags, 'flags');
     checkBytes(data, 'data');
-    return this.#call('feature', (device) => device.features.use(flags, data));
+    return this.#call('feature', (device) => device.features.use(flags, data, eventfd));
   }
 
   read(region: number, offset: number, into: Uint8Array): number {

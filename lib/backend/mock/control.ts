@@ -111,6 +111,11 @@ export class MockControl {
     this.#device().interrupts.notify(VFIO_PCI_ERR_IRQ_INDEX);
   }
 
+  /** Something wakes the device from low power, as its PME would. @throws TypeError if not open */
+  wakeUp(): void {
+    this.#device().wake();
+  }
+
   /**
    * The host wants the device back, to bind another driver: REQ fires now and every 10 s until the
    * device is closed. Opening it is ENOENT from now on, until {@link clear}.
@@ -118,6 +123,14 @@ export class MockControl {
   requestDevice(): void {
     this.#slot.machine.faults.away = 'unbound';
     this.#ask();
+  }
+
+  /**
+   * A driver of the host takes another device of its IOMMU group, which is not viable then: opening
+   * it is EBUSY until {@link clear}. Who has it open keeps it.
+   */
+  takeGroup(): void {
+    this.#slot.machine.faults.away = 'taken';
   }
 
   /**

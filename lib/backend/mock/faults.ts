@@ -47,8 +47,8 @@ export class Faults {
   interruptDelay = 0;
   /** How many interrupt messages are lost from now on. */
   interruptsLost = 0;
-  /** Why the device cannot be opened: it was pulled out, or the host took it back. */
-  away: 'unplugged' | 'unbound' | null = null;
+  /** Why the device cannot be opened: it was pulled out, or the host took it or its group. */
+  away: 'unplugged' | 'unbound' | 'taken' | null = null;
 
   /** @throws TypeError for a kind or an errno that is not known */
   add(kind: FaultKind, code: string, nth: number, times: number): void {

@@ -9,7 +9,10 @@ import { VfioDevice, type Machine } from './vfio/device.js';
 const AWAY = {
   unplugged: { code: 'ENODEV', message: 'there is nothing in the slot' },
   unbound: { code: 'ENOENT', message: 'not bound to vfio-pci' },
+  taken: { code: 'EBUSY', message: 'another device of the IOMMU group is bound to a host driver' },
 } as const;
+/** Where the kernel sees that a group is not viable. */
+const CLAIM = { group: 'VFIO_GROUP_SET_CONTAINER', cdev: 'VFIO_DEVICE_BIND_IOMMUFD' } as const;
 
 /**
  * A place of an imitated machine, and the function in it. Who opens it while it is open shares
@@ -45,7 +48,7 @@ export class Slot {
    *   for a second open of the character device, and for a token where there is nothing to guard
    */
   open(name: string, via: Via, token = false): DeviceConnection {
-    this.#checkThere(name);
+    this.#checkThere(name, via);
     if (via === 'cdev' && !this.#profile.cdev) {
       throw new VfioError({
         code: 'ENOENT',
@@ -74,7 +77,7 @@ export class Slot {
     });
   }
 
-  #checkThere(path: string): void {
+  #checkThere(path: string, via: Via): void {
     const { faults } = this.machine;
     try {
       faults.check('open');
@@ -83,7 +86,8 @@ export class Slot {
     }
     if (faults.away === null) return;
     const hint = 'mockControl(name).clear() brings it back.';
-    throw new VfioError({ ...AWAY[faults.away], path, hint });
+    const syscall = faults.away === 'taken' ? CLAIM[via] : 'open';
+    throw new VfioError({ ...AWAY[faults.away], syscall, path, hint });
   }
 
   #checkWay(name: string, open: Via, wanted: Via): void {

@@ -75,7 +75,8 @@ export class Work implements Clock {
   }
 
   stop(): void {
-    this.#stoppedAt ??= this.now;
+    // Whole milliseconds add up exactly.
+    this.#stoppedAt ??= Math.ceil(this.now);
     this.#arm();
   }
 

@@ -310,3 +310,16 @@ test('a feature is asked for with its flags and data', (t) => {
   t.is(device.feature(0x1_0000, data), 0);
   t.is(data[0], 9);
 });
+
+test('the number of an eventfd is what the data of a feature begins with', (t) => {
+  const { fake, device } = open(t);
+  const sent: number[] = [];
+  fake.answers.deviceFeature = (_fd, _flags, data) => {
+    sent.push(...data);
+    return 0;
+  };
+  const eventfd = device.createEventfd();
+  device.feature(0x2_0004, new Uint8Array(8), eventfd);
+  t.deepEqual(sent, [eventfd.fd, 0, 0, 0, 0, 0, 0, 0]);
+  t.throws(() => device.feature(0x2_0004, new Uint8Array(2), eventfd), { instanceOf: RangeError });
+});

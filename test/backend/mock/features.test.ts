@@ -129,7 +129,31 @@ test('low power: every use of the device finds it in D0', (t) => {
   t.is(device.load(0, 8, 4), 0x10400);
 });
 
-test('low power with wake-up takes an eventfd by number, which the mock has none of', (t) => {
+test('low power with wake-up: who uses the device ends it, and the eventfd says so', (t) => {
+  const device = open(t, 'mock:nvme');
+  const wakeup = device.createEventfd();
+  const window = device.map(0, 0, 0x4000);
+  const enter = () => device.feature(SET | 4, new Uint8Array(8), wakeup);
+  enter();
+  t.is(window.read32(8), 0xffff_ffff);
+  t.is(wakeup.read(), 0n);
+  device.load(CONFIG, 0, 4);
+  t.is(wakeup.read(), 1n);
+  t.is(window.read32(8), 0x10400);
+  device.load(CONFIG, 0, 4);
+  t.is(wakeup.read(), 0n);
+  // An entry uses the device as well: the first ends with it.
+  enter();
+  enter();
+  t.is(wakeup.read(), 1n);
+  device.feature(SET | 5, EMPTY);
+  t.is(wakeup.read(), 1n);
+  device.feature(SET | 3, EMPTY);
+  device.load(CONFIG, 0, 4);
+  t.is(wakeup.read(), 0n);
+});
+
+test('low power with wake-up: a number is no eventfd of the mock', (t) => {
   const device = open(t, 'mock:nvme');
   const data = (fd: number) => {
     const bytes = new Uint8Array(8);

@@ -26,8 +26,7 @@ test('what takes time is done then, by the clock of the process', async (t) => {
   const start = work.now;
   defer('late', 40);
   defer('early', 10);
-  await turn();
-  t.deepEqual(done, []);
+  defer('never', 3_600_000);
   while (done.length < 2) await sleep(5);
   t.deepEqual(done, ['early', 'late']);
   t.true(work.now - start >= 40);

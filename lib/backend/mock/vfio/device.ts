@@ -115,7 +115,9 @@ export class VfioDevice {
 
   /** Any use of the device file wakes a device in low power, which is then in D0. */
   wake(): void {
-    if (this.features.lowPower) this.#powerUp();
+    if (!this.features.lowPower) return;
+    this.#powerUp();
+    this.features.resume();
   }
 
   info(): DeviceInfo {

@@ -8,8 +8,9 @@ import {
   VFIO_DEVICE_FEATURE_PROBE,
   VFIO_DEVICE_FEATURE_SET,
 } from '../../uapi.js';
+import type { Eventfd } from '../../contract.js';
 import { fail } from '../errno.js';
-import { eventfdArgument } from '../eventfd.js';
+import { eventfdArgument, type MockEventfd } from '../eventfd.js';
 import type { Profile } from '../profile.js';
 import { DMA_BUF_HEADER, exportDmaBuf, type Exportable } from './dma-buf.js';
 
@@ -39,6 +40,7 @@ export class Features {
   readonly #profile: Profile;
   readonly #target: FeatureTarget;
   #lowPower = false;
+  #wakeup: MockEventfd | null = null;
 
   constructor(profile: Profile, target: FeatureTarget) {
     this.#profile = profile;
@@ -50,11 +52,20 @@ export class Features {
     return this.#lowPower;
   }
 
+  /** The device leaves low power: for good if somebody is told (vfio_pci_core_runtime_resume()). */
+  resume(): void {
+    if (this.#wakeup === null) return;
+    this.#wakeup.raise();
+    this.#wakeup = null;
+    this.#lowPower = false;
+  }
+
   /**
+   * @param eventfd - instead of the number that the data begins with
    * @returns 0, or a file descriptor for DMA_BUF
    * @throws VfioError ENOTTY for a feature the device has not, EINVAL for a wrong request
    */
-  use(flags: number, data: Uint8Array): number {
+  use(flags: number, data: Uint8Array, eventfd?: Eventfd): number {
     const get = (flags & VFIO_DEVICE_FEATURE_GET) !== 0;
     const set = (flags & VFIO_DEVICE_FEATURE_SET) !== 0;
     const probe = (flags & VFIO_DEVICE_FEATURE_PROBE) !== 0;
@@ -66,10 +77,12 @@ export class Features {
         checked(flags, data, VFIO_DEVICE_FEATURE_SET, UUID_SIZE);
         return 0;
       case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY:
-        if (checked(flags, data, VFIO_DEVICE_FEATURE_SET, 0)) this.#enter();
+        if (checked(flags, data, VFIO_DEVICE_FEATURE_SET, 0)) this.#enter(null);
         return 0;
       case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP:
-        if (checked(flags, data, VFIO_DEVICE_FEATURE_SET, 8)) enterWithWakeup(data);
+        if (checked(flags, data, VFIO_DEVICE_FEATURE_SET, 8)) {
+          this.#enter(eventfd ?? new DataView(data.buffer, data.byteOffset).getInt32(0, true));
+        }
         return 0;
       case VFIO_DEVICE_FEATURE_LOW_POWER_EXIT:
         if (checked(flags, data, VFIO_DEVICE_FEATURE_SET, 0)) this.#lowPower = false;
@@ -95,16 +108,13 @@ export class Features {
     return 0;
   }
 
-  #enter(): void {
-    if (this.#lowPower) fail('EINVAL', FEATURE);
+  /** @param wakeup - null if nobody is told when it ends */
+  #enter(wakeup: Eventfd | number | null): void {
+    const told = eventfdArgument(wakeup, FEATURE);
+    if ((told === null && wakeup !== null) || this.#lowPower) fail('EINVAL', FEATURE);
     this.#lowPower = true;
+    this.#wakeup = told;
   }
-}
-
-/** The data holds a file descriptor, and none of those is an eventfd of the mock. */
-function enterWithWakeup(data: Uint8Array): void {
-  const fd = new DataView(data.buffer, data.byteOffset).getInt32(0, true);
-  if (eventfdArgument(fd, FEATURE) === null) fail('EINVAL', FEATURE);
 }
 
 /** vfio_check_feature() for one of a single direction. @returns false if it was a probe */
