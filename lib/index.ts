@@ -15,6 +15,6 @@ export * from './msix/index.js';
 export * from './vectors/index.js';
 export { createEventfd } from './backend/kernel/index.js';
 
-export const { openDevice, openDeviceSync, openConnection, listDevices } = deviceApi(
+export const { openDevice, openDeviceSync, openConnection, listDevices, resolveName } = deviceApi(
   [mockBackend, kernelBackend].map((backend) => observeBackend(backend, observers)),
 );

@@ -37,6 +37,6 @@ export type {
   WideRegister,
 } from './backend/mock/models/model.js';
 
-export const { openDevice, openDeviceSync, openConnection, listDevices } = deviceApi([
+export const { openDevice, openDeviceSync, openConnection, listDevices, resolveName } = deviceApi([
   observeBackend(mockBackend, observers),
 ]);

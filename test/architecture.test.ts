@@ -48,8 +48,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ],
   demo: ['index'],
   lab: ['errors'],
+  host: ['backend/contract', 'backend/kernel', 'errors'],
   run: ['backend/contract', 'errors'],
-  cli: ['demo', 'errors', 'index', 'lab', 'run', 'trace'],
+  cli: ['demo', 'errors', 'host', 'index', 'lab', 'run', 'trace'],
 };
 
 /** The room a file of lib/ stands in: the longest name in ARROWS that its path begins with. */

@@ -45,6 +45,8 @@ export interface OpenOptions {
 export interface Backend {
   /** Whether this back end answers for a device of that name. */
   owns(name: string): boolean;
+  /** The one name of a device that can be called by several. */
+  canonical?(name: string): string;
   list(): PciFunction[];
   open(name: string, options: OpenOptions): Promise<DeviceConnection>;
   openSync(name: string, options: OpenOptions): DeviceConnection;

@@ -3,9 +3,7 @@ import { demoFor, describe } from '../demo/index.js';
 import { openDevice } from '../index.js';
 import { toJson } from './json.js';
 import { table } from './table.js';
-import { UsageError } from './usage.js';
-
-export const summary = 'drive a device end to end: registers, DMA, interrupts';
+import { onlyOne } from './usage.js';
 
 export const usage = `vfio demo <device> [--json]
 
@@ -23,10 +21,7 @@ export async function run(argv: string[]): Promise<number> {
     options: { json: { type: 'boolean', default: false } },
     allowPositionals: true,
   });
-  const [name, ...rest] = positionals;
-  if (name === undefined || rest.length > 0) throw new UsageError('give one device');
-
-  await using device = await openDevice(name);
+  await using device = await openDevice(onlyOne(positionals));
   const description = describe(device);
   const report = await (await demoFor(device))(device);
   if (values.json) {

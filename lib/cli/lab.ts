@@ -5,8 +5,6 @@ import { DEBIAN_KERNELS, DEFAULT_DEVICES, runInLab, type LabOptions } from '../l
 import { checkOptions } from '../lab/options.js';
 import { UsageError } from './usage.js';
 
-export const summary = 'run a command in a QEMU guest with a real /dev/vfio';
-
 export const usage = `vfio lab [options] -- <command> [arguments]
 
 Boots a QEMU guest with an emulated Intel IOMMU and PCI devices bound to vfio-pci, and runs the

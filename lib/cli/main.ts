@@ -1,29 +1,12 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { styleText } from 'node:util';
 import { VfioError } from '../errors.js';
+import { COMMANDS, loadCommand } from './commands.js';
+import { paint } from './terminal.js';
 import { UsageError } from './usage.js';
 
-/** What every command's module exports. */
-interface Command {
-  readonly summary: string;
-  readonly usage: string;
-  /** Resolves to the exit code: 0 ok, 1 failed. */
-  run(argv: string[]): Promise<number>;
-}
-
-/** A command is the file of its name, loaded when it is asked for. */
-const COMMANDS = ['demo', 'lab', 'run', 'trace'];
-
-async function load(name: string): Promise<Command> {
-  return (await import(`./${name}.js`)) as Command;
-}
-
-async function help(): Promise<string> {
-  const commands = await Promise.all(COMMANDS.map(load));
-  const lines = commands.map(
-    ({ summary }, index) => `  ${(COMMANDS[index] ?? '').padEnd(8)}${summary}`,
-  );
+function help(): string {
+  const lines = Object.entries(COMMANDS).map(([name, summary]) => `  ${name.padEnd(12)}${summary}`);
   return `vfio <command> [options]
 
 Drive a real PCI device through Linux VFIO, or the same program on a mock.
@@ -31,7 +14,10 @@ Drive a real PCI device through Linux VFIO, or the same program on a mock.
 ${lines.join('\n')}
 
   vfio <command> --help   what a command takes
-  vfio --version`;
+  vfio --version
+
+A device is the address of a PCI function (0000:01:00.0, short 01:00.0), its vendor:device if there
+is only one such, or an imitation: mock:nvme, mock:edu. Exit code: 0 ok, 1 failed, 2 wrong use.`;
 }
 
 function version(): string {
@@ -44,14 +30,14 @@ async function main([name, ...argv]: string[]): Promise<number> {
     console.log(version());
     return 0;
   }
-  if (name === '--help' || name === undefined) {
-    (name === undefined ? console.error : console.log)(await help());
+  if (name === '--help' || name === '-h' || name === undefined) {
+    (name === undefined ? console.error : console.log)(help());
     return name === undefined ? 2 : 0;
   }
-  if (!COMMANDS.includes(name)) throw new UsageError(`no command '${name}'; see vfio --help`);
-  const command = await load(name);
+  if (!Object.hasOwn(COMMANDS, name)) throw new UsageError(`no command '${name}': see vfio --help`);
+  const command = await loadCommand(name);
   const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
-  if (own.includes('--help')) {
+  if (own.includes('--help') || own.includes('-h')) {
     console.log(command.usage);
     return 0;
   }
@@ -66,6 +52,11 @@ function isWrongUse(error: unknown): error is Error {
   );
 }
 
+/** One line: parseArgs goes on with advice about arguments that begin with a dash. */
+function sentence(message: string): string {
+  return message.split(/\. To specify |\n/, 1)[0] ?? message;
+}
+
 function isClosedPipe(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EPIPE';
 }
@@ -73,8 +64,12 @@ function isClosedPipe(error: unknown): boolean {
 function report(error: unknown): number {
   if (isClosedPipe(error)) return 1;
   const known = error instanceof VfioError || isWrongUse(error);
-  const text = known ? error.message : error instanceof Error ? error.stack : String(error);
-  console.error(`${styleText('red', 'vfio:')} ${text}`);
+  const text = known
+    ? sentence(error.message)
+    : error instanceof Error
+      ? error.stack
+      : String(error);
+  console.error(`${paint('red', 'vfio:', process.stderr)} ${text}`);
   if (error instanceof VfioError && error.hint !== undefined) console.error(error.hint);
   return isWrongUse(error) ? 2 : 1;
 }

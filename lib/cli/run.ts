@@ -9,8 +9,6 @@ import { Session } from '../run/session.js';
 import { toJsonLine } from './json.js';
 import { UsageError } from './usage.js';
 
-export const summary = 'send raw operations to a device, as JSON lines';
-
 export const usage = `vfio run <device> [script] [options]
 
 Reads one JSON object a line from a file or standard input, does what it says on the device, and

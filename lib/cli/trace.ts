@@ -15,8 +15,6 @@ import {
 import { toJson } from './json.js';
 import { UsageError } from './usage.js';
 
-export const summary = 'record what a program does with its devices, as a timeline';
-
 export const usage = `vfio trace [options] -- <command> [arguments]
 
 Runs a program that uses this library and records its calls, register accesses, interrupts and their

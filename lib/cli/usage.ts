@@ -2,3 +2,10 @@
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
+
+/** The one argument a command takes. */
+export function onlyOne(positionals: readonly string[], what = 'device'): string {
+  const [argument] = positionals;
+  if (argument === undefined || positionals.length > 1) throw new UsageError(`give one ${what}`);
+  return argument;
+}

@@ -9,7 +9,9 @@ export interface DeviceApi {
   /**
    * Opens a device. What can block (the kernel resets the function) is done on another thread.
    *
-   * @param name - the address of a PCI function, `'0000:01:00.0'`, or an imitation, `'mock:nvme'`
+   * @param name - the address of a PCI function, `'0000:01:00.0'` or `'01:00.0'`; its vendor and
+   *   device, `'8086:10d3'`, where the machine has only one such function; or an imitation,
+   *   `'mock:nvme'`
    * @throws TypeError and RangeError for wrong arguments
    * @throws {@link VfioError} with a hint what to do: ENODEV (no such name, no IOMMU group), ENOENT
    *   (not bound to vfio-pci), EBUSY (the group is in use or not viable), EACCES and EPERM
@@ -27,19 +29,30 @@ export interface DeviceApi {
   readonly openConnection: (name: string, options?: OpenOptions) => Promise<DeviceConnection>;
   /** The PCI functions and imitations there are, without opening any. */
   readonly listDevices: () => PciFunction[];
+  /**
+   * The name under which a device is opened, for what the user called it: addresses get their
+   * domain, and a vendor and device the address of the one function that has them.
+   *
+   * @throws {@link VfioError} ENODEV if nothing is called so; EINVAL if several functions are
+   * @example
+   * resolveName('01:00.0'); // '0000:01:00.0'
+   */
+  readonly resolveName: (name: string) => string;
 }
 
 /** @param backends - asked in this order */
 export function deviceApi(backends: readonly Backend[]): DeviceApi {
-  const find = (name: string): Backend => {
+  const find = (called: string): { backend: Backend; name: string } => {
+    checkName(called);
+    const name = isIds(called) ? withIds(called, backends) : called;
     const backend = backends.find((candidate) => candidate.owns(name));
     if (backend === undefined) throw unknown(name, backends);
-    return backend;
+    return { backend, name: backend.canonical?.(name) ?? name };
   };
-  const openConnection = async (name: string, options: OpenOptions = {}) => {
-    checkName(name);
+  const openConnection = async (called: string, options: OpenOptions = {}) => {
+    const { backend, name } = find(called);
     checkOptions(options);
-    return find(name).open(name, options);
+    return backend.open(name, options);
   };
   return {
     openConnection,
@@ -47,10 +60,11 @@ export function deviceApi(backends: readonly Backend[]): DeviceApi {
       return hold(await openConnection(name, options));
     },
     openDeviceSync(name, options = {}) {
-      checkName(name);
+      const found = find(name);
       checkOptions(options);
-      return hold(find(name).openSync(name, options));
+      return hold(found.backend.openSync(found.name, options));
     },
+    resolveName: (name) => find(name).name,
     listDevices: () => backends.flatMap((backend) => backend.list()),
   };
 }
@@ -64,6 +78,34 @@ function hold(connection: DeviceConnection): PciDevice {
   }
 }
 
+const IDS = /^[0-9a-f]{4}:[0-9a-f]{4}$/i;
+
+function isIds(name: string): boolean {
+  return IDS.test(name);
+}
+
+/** The one real function with that vendor and device; imitations have names that say more. */
+function withIds(ids: string, backends: readonly Backend[]): string {
+  const [vendorId, deviceId] = ids.split(':').map((id) => parseInt(id, 16));
+  const names = backends
+    .filter((backend) => backend.owns(REAL))
+    .flatMap((backend) => backend.list())
+    .filter((one) => one.vendorId === vendorId && one.deviceId === deviceId)
+    .map(({ name }) => name);
+  const [name, ...others] = names;
+  if (name !== undefined && others.length === 0) return name;
+  throw new VfioError({
+    code: name === undefined ? 'ENODEV' : 'EINVAL',
+    message:
+      name === undefined
+        ? 'no PCI function has this vendor and device'
+        : `${names.length} PCI functions have this vendor and device`,
+    path: ids,
+    hint: name === undefined ? LIST : `Name one by its address: ${names.join(', ')}.`,
+  });
+}
+
+const LIST = 'listDevices() and `vfio list` tell the names there are.';
 const REAL = '0000:01:00.0';
 const MOCK = 'mock:nvme';
 
@@ -78,7 +120,7 @@ function unknown(name: string, backends: readonly Backend[]): VfioError {
     message: `not the name of a device: it is ${forms.join(', or ')}`,
     path: name,
     hint: owned(REAL)
-      ? 'listDevices() tells the names there are.'
+      ? LIST
       : "Only imitations are opened by 'vfio/mock': import from 'vfio' for real devices.",
   });
 }

@@ -9,6 +9,7 @@ export function observeBackend(inner: Backend, observers: readonly Observer[]): 
     observers.reduce(observeConnection, connection);
   return {
     owns: (name) => inner.owns(name),
+    canonical: (name) => inner.canonical?.(name) ?? name,
     list: () => inner.list(),
     open: async (name, options) => observe(await inner.open(name, options)),
     openSync: (name, options) => observe(inner.openSync(name, options)),

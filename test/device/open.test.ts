@@ -11,7 +11,7 @@ class FakeBackend implements Backend {
 
   constructor(
     readonly kind: string,
-    readonly pattern: RegExp,
+    public pattern: RegExp,
   ) {}
 
   owns(name: string): boolean {
@@ -68,6 +68,33 @@ test('a name of nobody: the error lists the forms there are', async (t) => {
     /address of a PCI function such as '0000:01:00\.0', or an imitation such as 'mock:nvme'.*'nvme0'/;
   await t.throwsAsync(openDevice('nvme0'), { instanceOf: VfioError, code: 'ENODEV', message });
   t.throws(() => openDeviceSync('nvme0'), { code: 'ENODEV', message });
+});
+
+test('vendor and device name the one function that has them', async (t) => {
+  const { real, mock, openDevice, resolveName } = api();
+  const nic = (name: string) => ({ name, vendorId: 0x8086, deviceId: 0x10d3 }) as PciFunction;
+  const found = [nic('0000:01:00.0'), { ...nic('0000:02:00.0'), deviceId: 0x1533 }];
+  real.pattern = /^[0-9a-f]{4}:..:/;
+  real.list = () => found;
+  mock.list = () => [nic('mock:nic')];
+  t.is(resolveName('8086:10D3'), '0000:01:00.0');
+  await openDevice('8086:1533');
+  t.deepEqual(
+    real.opened.map(([name]) => name),
+    ['0000:02:00.0'],
+  );
+  const none = t.throws(() => resolveName('8086:ffff'), { code: 'ENODEV' });
+  t.regex(none.message, /no PCI function has this vendor and device '8086:ffff'/);
+  found.push(nic('0000:03:00.0'));
+  const several = t.throws(() => resolveName('8086:10d3'), { instanceOf: VfioError });
+  t.is(several.code, 'EINVAL');
+  t.regex(several.hint ?? '', /0000:01:00\.0, 0000:03:00\.0/);
+});
+
+test('a name that is one already stays', (t) => {
+  const { resolveName } = api();
+  t.is(resolveName('mock:nvme?kernel=6.1'), 'mock:nvme?kernel=6.1');
+  t.throws(() => resolveName('nvme0'), { code: 'ENODEV' });
 });
 
 test('the mock alone says that it is alone', (t) => {

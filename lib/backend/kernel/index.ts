@@ -41,6 +41,10 @@ export class KernelBackend implements Backend {
     return parseAddress(name) !== null;
   }
 
+  canonical(name: string): string {
+    return parseAddress(name) ?? name;
+  }
+
   list(): PciFunction[] {
     return this.#sysfs.list();
   }

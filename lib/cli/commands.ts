@@ -1,0 +1,20 @@
+/** What every command's module exports. */
+export interface Command {
+  /** What `--help` prints: what it does, its options, an example. */
+  readonly usage: string;
+  /** Gives the exit code: 0 ok, 1 failed. */
+  run(argv: string[]): number | Promise<number>;
+}
+
+/** Every command and what it is for. A command is the file of its name, loaded when asked for. */
+export const COMMANDS: Readonly<Record<string, string>> = {
+  list: 'the PCI functions there are, and what each lacks to be used',
+  demo: 'drive a device end to end: registers, DMA, interrupts',
+  lab: 'run a command in a QEMU guest with a real /dev/vfio',
+  run: 'send raw operations to a device, as JSON lines',
+  trace: 'record what a program does with its devices, as a timeline',
+};
+
+export async function loadCommand(name: string): Promise<Command> {
+  return (await import(`./${name}.js`)) as Command;
+}

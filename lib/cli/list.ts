@@ -1,0 +1,86 @@
+import { parseArgs } from 'node:util';
+import { Host } from '../host/host.js';
+import { PciIds } from '../host/pci-ids.js';
+import { type Readiness, readiness } from '../host/readiness.js';
+import { listDevices, type PciFunction } from '../index.js';
+import { toJson } from './json.js';
+import { columns } from './table.js';
+import { paint } from './terminal.js';
+
+export const usage = `vfio list [--json]
+
+Lists the PCI functions of this machine and the imitations: address, vendor and device, kernel
+driver, IOMMU group (with how many functions share it), whether a program could open it now and what
+is missing if not. Names come from the system's pci.ids. Opens nothing and needs no rights.
+
+  --json     prints an array of objects, with the members of each group and what to do
+
+Example: vfio list`;
+
+const IMITATED: Readiness = { ready: true };
+
+/** What is known of one function. */
+function describe(host: Host, ids: PciIds, one: PciFunction) {
+  const real = !one.name.startsWith('mock:');
+  const group = real ? host.group(one.name) : null;
+  const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0');
+  const names = ids.names(one);
+  return {
+    name: one.name,
+    ids: `${hex(one.vendorId, 4)}:${hex(one.deviceId, 4)}`,
+    subsystem: `${hex(one.subsystemVendorId, 4)}:${hex(one.subsystemId, 4)}`,
+    class: hex(one.classCode, 6),
+    revision: one.revision,
+    vendorName: names.vendor,
+    deviceName: names.device,
+    className: names.class,
+    driver: one.driver,
+    iommuGroup: one.iommuGroup,
+    groupMembers: group === null ? [one.name] : host.members(group).map(({ name }) => name),
+    ...(real ? readiness(host, one.name) : IMITATED),
+  };
+}
+
+type Description = ReturnType<typeof describe>;
+
+/** What lspci would call it. */
+function title({ className, vendorName, deviceName, class: code }: Description): string {
+  const device = deviceName ?? (vendorName === null ? '' : 'Device');
+  return [className ?? `Class ${code.slice(0, 4)}:`, vendorName ?? '', device]
+    .filter((part) => part !== '')
+    .join(' ');
+}
+
+function row(one: Description): string[] {
+  const others = one.groupMembers.length - 1;
+  const shared = others === 0 ? '' : ` (+${others})`;
+  return [
+    one.name,
+    one.ids,
+    one.driver ?? '-',
+    one.iommuGroup === null ? '-' : `${one.iommuGroup}${shared}`,
+    one.ready ? 'ready' : (one.missing ?? ''),
+    title(one),
+  ];
+}
+
+export function run(argv: string[]): number {
+  const { values } = parseArgs({
+    args: argv,
+    options: { json: { type: 'boolean', default: false } },
+  });
+  const host = new Host();
+  const ids = PciIds.ofSystem();
+  const imitated = ({ name }: PciFunction) => name.startsWith('mock:');
+  const found = listDevices()
+    .sort((a, b) => Number(imitated(a)) - Number(imitated(b)))
+    .map((one) => describe(host, ids, one));
+  if (values.json) {
+    console.log(toJson(found));
+    return 0;
+  }
+  const heading = ['DEVICE', 'IDS', 'DRIVER', 'GROUP', 'STATE', 'NAME'];
+  const [first = '', ...lines] = columns([heading, ...found.map(row)]).split('\n');
+  console.log([paint('bold', first), ...lines].join('\n'));
+  return 0;
+}

@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs';
+
+/** Where the distributions put the list of https://pci-ids.ucw.cz. */
+const PLACES = [
+  '/usr/share/hwdata/pci.ids',
+  '/usr/share/misc/pci.ids',
+  '/usr/share/pci.ids',
+  '/var/lib/pciutils/pci.ids',
+];
+
+/** Names of what a function is; null where the list does not have it. */
+export interface PciNames {
+  readonly vendor: string | null;
+  readonly device: string | null;
+  readonly subsystem: string | null;
+  /** `'Non-Volatile memory controller'`. */
+  readonly class: string | null;
+  /** `'NVM Express'`. */
+  readonly programmingInterface: string | null;
+}
+
+/** The numbers that are looked up. */
+export interface PciNumbers {
+  readonly vendorId: number;
+  readonly deviceId: number;
+  readonly subsystemVendorId: number;
+  readonly subsystemId: number;
+  /** 24 bits: base class, sub class, programming interface. */
+  readonly classCode: number;
+}
+
+const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
+
+/** Names of vendors, devices and classes: the system's pci.ids. */
+export class PciIds {
+  readonly #text: string;
+
+  /** @param text - contents of a pci.ids; '' knows no names */
+  constructor(text: string) {
+    this.#text = `\n${text}`;
+  }
+
+  /** The list of this system, or an empty one. */
+  static ofSystem(places: readonly string[] = PLACES): PciIds {
+    for (const place of places) {
+      try {
+        return new PciIds(readFileSync(place, 'utf8'));
+      } catch {
+        // The next distribution's.
+      }
+    }
+    return new PciIds('');
+  }
+
+  names(numbers: PciNumbers): PciNames {
+    const { classCode } = numbers;
+    const vendor = this.#section(hex(numbers.vendorId, 4));
+    const device = sub(vendor, 1, hex(numbers.deviceId, 4));
+    const base = this.#section(`C ${hex(classCode >> 16, 2)}`);
+    const subclass = sub(base, 1, hex((classCode >> 8) & 0xff, 2));
+    return {
+      vendor: titleOf(vendor),
+      device: titleOf(device),
+      subsystem: this.#subsystem(numbers, vendor, device),
+      class: titleOf(subclass) ?? titleOf(base),
+      programmingInterface: titleOf(sub(subclass, 2, hex(classCode & 0xff, 2))),
+    };
+  }
+
+  /** A subsystem is listed under its device, or is its vendor's own device. */
+  #subsystem(numbers: PciNumbers, vendor: string | null, device: string | null): string | null {
+    const { subsystemVendorId, subsystemId } = numbers;
+    const ids = `${hex(subsystemVendorId, 4)} ${hex(subsystemId, 4)}`;
+    const listed = titleOf(sub(device, 2, ids));
+    if (listed !== null) return listed;
+    const same = subsystemVendorId === numbers.vendorId && subsystemId === numbers.deviceId;
+    return same ? titleOf(sub(vendor, 1, hex(subsystemId, 4))) : null;
+  }
+
+  vendor(id: number): string | null {
+    return titleOf(this.#section(hex(id, 4)));
+  }
+
+  /** From a line that begins with `key` to the next line that is not indented. */
+  #section(key: string): string | null {
+    return cut(this.#text, `\n${key}  `, /\n[^\t#]/g);
+  }
+}
+
+/** From an entry that is indented by `depth` tabs to the next one at that depth or above. */
+function sub(section: string | null, depth: number, key: string): string | null {
+  if (section === null) return null;
+  const next = depth === 1 ? /\n\t?[^\t]/g : /\n\t{0,2}[^\t]/g;
+  return cut(section, `\n${'\t'.repeat(depth)}${key}  `, next);
+}
+
+function cut(text: string, start: string, next: RegExp): string | null {
+  const from = text.indexOf(start);
+  if (from < 0) return null;
+  next.lastIndex = from + start.length;
+  const end = next.exec(text)?.index ?? text.length;
+  return text.slice(from, end);
+}
+
+/** What stands behind the number in the first line of a section. */
+function titleOf(section: string | null): string | null {
+  return section === null ? null : (/ {2}(.*)/.exec(section)?.[1] ?? null);
+}

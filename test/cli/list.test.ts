@@ -1,0 +1,33 @@
+import { readdirSync } from 'node:fs';
+import test from 'ava';
+import { vfio } from './vfio.js';
+
+test('the functions of this machine and the imitations', async (t) => {
+  const { code, stdout } = await vfio(['list']);
+  t.is(code, 0);
+  const [heading = '', ...lines] = stdout.trimEnd().split('\n');
+  t.regex(heading, /^DEVICE +IDS +DRIVER +GROUP +STATE +NAME$/);
+  const names = lines.map((line) => line.split(' ')[0]);
+  t.deepEqual(names.slice(-2), ['mock:edu', 'mock:nvme']);
+  t.regex(lines.at(-1) ?? '', /^mock:nvme +1b36:0010 +vfio-pci +\d+ +ready/);
+});
+
+test('as JSON, with what is missing', async (t) => {
+  const { stdout } = await vfio(['list', '--json']);
+  const found = JSON.parse(stdout) as { name: string; ready: boolean; missing?: string }[];
+  let real: string[] = [];
+  try {
+    real = readdirSync('/sys/bus/pci/devices').sort();
+  } catch {
+    // A machine without PCI.
+  }
+  t.deepEqual(
+    found.map(({ name }) => name),
+    [...real, 'mock:edu', 'mock:nvme'],
+  );
+  for (const { name, ready, missing } of found) t.is(ready, missing === undefined, name);
+});
+
+test('it takes no arguments', async (t) => {
+  t.is((await vfio(['list', 'everything'])).code, 2);
+});

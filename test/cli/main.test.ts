@@ -1,0 +1,53 @@
+import test from 'ava';
+import { COMMANDS, loadCommand } from '../../lib/cli/commands.js';
+import { vfio } from './vfio.js';
+
+test('every command has help with an example of its own', async (t) => {
+  for (const name of Object.keys(COMMANDS)) {
+    const { usage } = await loadCommand(name);
+    t.true(usage.startsWith(`vfio ${name}`), name);
+    t.regex(usage, new RegExp(`\\n\\nExamples?:(.*\\n)? *.*vfio ${name}`), name);
+    for (const line of usage.split('\n')) t.true(line.length <= 100, line);
+  }
+});
+
+test('the list of commands', async (t) => {
+  const { code, stdout } = await vfio(['--help']);
+  t.is(code, 0);
+  for (const name of Object.keys(COMMANDS)) t.regex(stdout, new RegExp(`^ {2}${name} `, 'm'));
+});
+
+test('no command, and one that is none', async (t) => {
+  const none = await vfio([]);
+  t.is(none.code, 2);
+  t.is(none.stdout, '');
+  const strange = await vfio(['fly']);
+  t.is(strange.code, 2);
+  t.is(strange.stderr, "vfio: no command 'fly': see vfio --help\n");
+  t.is((await vfio(['constructor'])).code, 2);
+});
+
+test('--help of a command runs nothing', async (t) => {
+  const { code, stdout, stderr } = await vfio(['demo', 'mock:nonsense', '--help']);
+  t.deepEqual([code, stderr], [0, '']);
+  t.regex(stdout, /^vfio demo <device>/);
+});
+
+test('an option that is none is one line and wrong use', async (t) => {
+  for (const name of Object.keys(COMMANDS)) {
+    const { code, stderr } = await vfio([name, '--no-such-option']);
+    t.is(code, 2, name);
+    t.regex(stderr, /^vfio: .*--no-such-option.*\n$/, name);
+  }
+});
+
+test('a failure is one line, and a hint below', async (t) => {
+  const { code, stderr } = await vfio(['demo', 'ffff:ffff']);
+  t.is(code, 1);
+  t.regex(stderr, /^vfio: ENODEV: no PCI function has this vendor and device 'ffff:ffff'\n.+\n$/);
+});
+
+test('what is no terminal gets no colours', async (t) => {
+  const { stdout } = await vfio(['list']);
+  t.false(stdout.includes('\u001b'));
+});
