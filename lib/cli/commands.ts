@@ -9,6 +9,7 @@ export interface Command {
 /** Every command and what it is for. A command is the file of its name, loaded when asked for. */
 export const COMMANDS: Readonly<Record<string, string>> = {
   list: 'the PCI functions there are, and what each lacks to be used',
+  config: 'configuration space decoded as lspci does, registers set by name',
   demo: 'drive a device end to end: registers, DMA, interrupts',
   lab: 'run a command in a QEMU guest with a real /dev/vfio',
   run: 'send raw operations to a device, as JSON lines',

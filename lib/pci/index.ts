@@ -23,6 +23,14 @@ export {
   type RomAddress,
 } from './header.js';
 export {
+  dumpConfig,
+  flagsOf,
+  listConfig,
+  type ListedCapability,
+  type Listing,
+} from './listing/index.js';
+export { type Access, type Change, parseSetting, SettingError } from './setpci/parse.js';
+export {
   type FieldsOf,
   type Register,
   type RegisterName,

@@ -1,0 +1,146 @@
+import { parseArgs } from 'node:util';
+import { openDevice, pci, type PciDevice } from '../index.js';
+import { toJson } from './json.js';
+import { paint } from './terminal.js';
+import { UsageError } from './usage.js';
+
+export const usage = `vfio config <device> [<register>[=<value>]]... [-x] [--json]
+
+Prints configuration space decoded as lspci -vvv does, or reads and sets registers by name. Names
+are checked before anything is written; what was written is read back. As in setpci, numbers are
+hexadecimal, and value:mask changes only the bits of the mask. The device forgets most settings when
+it is closed, since vfio-pci restores it then.
+
+  <register>  COMMAND, CAP_MSIX+2.w, ECAP_AER+8.l, 40.b as setpci spells them, or by field:
+              command.bus_master, msix.control.enable, pcie.device_control
+  -x          hex dump, for lspci -F
+  --json      prints one JSON object
+
+Examples: vfio config mock:nvme
+          vfio config 01:00.0 command.bus_master=1 CAP_MSIX+2.w
+          vfio config mock:nvme COMMAND=6:6`;
+
+export async function run(argv: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: argv,
+    options: { hex: { type: 'boolean', short: 'x' }, json: { type: 'boolean' } },
+    allowPositionals: true,
+  });
+  const [name, ...settings] = positionals;
+  if (name === undefined) throw new UsageError('give a device');
+  if (values.hex === true && settings.length > 0) throw new UsageError('-x takes no registers');
+  await using device = await openDevice(name);
+  const config = device.config.read(0, device.config.size);
+  if (settings.length > 0) {
+    const accesses = parseAll(settings, config).map((access) => perform(device, access));
+    console.log(values.json === true ? toJson(accesses) : accesses.map(written).join('\n'));
+    return 0;
+  }
+  if (values.json === true) console.log(toJson(describe(device, config)));
+  else if (values.hex === true) console.log(dump(device, config));
+  else console.log(listing(device, config));
+  return 0;
+}
+
+/** All of them or none: a mistake in the last one must not leave the first ones written. */
+function parseAll(settings: readonly string[], config: Uint8Array): pci.Access[] {
+  try {
+    return settings.flatMap((setting) => pci.parseSetting(setting, config));
+  } catch (error) {
+    if (error instanceof pci.SettingError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+interface Performed {
+  readonly register: string;
+  readonly offset: number;
+  readonly width: number;
+  readonly value: number;
+  /** What was there before, and what was written, if anything was. */
+  readonly before?: number;
+  readonly wrote?: number;
+}
+
+function perform({ config }: PciDevice, { text, offset, width, change }: pci.Access): Performed {
+  const read = () =>
+    width === 1
+      ? config.read8(offset)
+      : width === 2
+        ? config.read16(offset)
+        : config.read32(offset);
+  const value = read();
+  const what = { register: text, offset, width };
+  if (change === null) return { ...what, value };
+  const wrote = ((value & ~change.mask) | (change.value & change.mask)) >>> 0;
+  if (width === 1) config.write8(offset, wrote);
+  else if (width === 2) config.write16(offset, wrote);
+  else config.write32(offset, wrote);
+  return { ...what, before: value, wrote, value: read() };
+}
+
+function written({ register, width, before, wrote, value }: Performed): string {
+  const hex = (number: number) => number.toString(16).padStart(2 * width, '0');
+  if (before === undefined || wrote === undefined) return `${register} = ${hex(value)}`;
+  const kept = value === wrote ? '' : ` (wrote ${hex(wrote)})`;
+  return `${register}: ${hex(before)} -> ${hex(value)}${kept}`;
+}
+
+const digits = (value: number, count: number) => value.toString(16).padStart(count, '0');
+
+function headline(device: PciDevice): string {
+  const { vendorId, deviceId, classCode, revision } = device.config.header();
+  return `${device.name} ${digits(classCode >> 8, 4)}: ${digits(vendorId, 4)}:${digits(deviceId, 4)} (rev ${digits(revision, 2)})`;
+}
+
+/** Sizes are those of the regions: configuration space itself tells none. */
+function sizes(device: PciDevice): (line: string) => string {
+  return (line) => {
+    const index = /^Region (\d):/.exec(line)?.[1];
+    if (index === undefined) return line;
+    return `${line} [size=${size(device.bar(Number(index)).size)}]`;
+  };
+}
+
+function size(bytes: bigint): string {
+  const units = ['', 'K', 'M', 'G', 'T'];
+  let rest = bytes;
+  let unit = 0;
+  while (rest >= 1024n && rest % 1024n === 0n && unit < units.length - 1) {
+    rest /= 1024n;
+    unit++;
+  }
+  return `${rest.toString()}${units[unit] ?? ''}`;
+}
+
+function listing(device: PciDevice, config: Uint8Array): string {
+  const { header, capabilities } = pci.listConfig(config);
+  return [
+    paint('bold', headline(device)),
+    ...header.map(sizes(device)).map((line) => `\t${line}`),
+    ...capabilities.flatMap(({ offset, version, extended, title, lines }) => [
+      `\tCapabilities: [${digits(offset, extended ? 3 : 2)}${version === undefined ? '' : ` v${version}`}] ${title}`,
+      ...lines.map((line) => `\t\t${line.replace(/^ {2}/, '\t')}`),
+    ]),
+  ].join('\n');
+}
+
+/** Addresses that lspci reads: of an imitation it is one that no function of a machine has. */
+function dump(device: PciDevice, config: Uint8Array): string {
+  const address = device.name.startsWith('mock:') ? '00:00.0' : device.name;
+  return [`${address} ${device.name}`, ...pci.dumpConfig(config)].join('\n');
+}
+
+function describe(device: PciDevice, config: Uint8Array) {
+  const { capabilities, header } = pci.listConfig(config);
+  return {
+    device: device.name,
+    header: device.config.header(),
+    bars: device.config.bars(),
+    lines: header,
+    capabilities: capabilities.map((capability) => ({
+      ...capability,
+      flags: pci.flagsOf([capability.title, ...capability.lines].join('\n')),
+    })),
+  };
+}

@@ -1,0 +1,73 @@
+import { bits } from '../bytes.js';
+import { containment, errorReporting } from './errors.js';
+import {
+  dataObjectExchange,
+  l1Substates,
+  latencyTolerance,
+  precisionTime,
+  processingHints,
+  secondaryExpress,
+} from './link.js';
+import { hex, type Lister } from './row.js';
+import {
+  accessControl,
+  addressTranslation,
+  alternativeRouting,
+  pageRequests,
+  processAddressSpaces,
+  resizableBar,
+  sriov,
+} from './virtualization.js';
+
+/** Device Serial Number: PCI Express Base Specification, section 7.9.3. */
+const serialNumber: Lister = (place) => {
+  const digits = hex(place.u32(8), 8) + hex(place.u32(4), 8);
+  return { title: `Device Serial Number ${digits.match(/../g)?.join('-') ?? ''}`, lines: [] };
+};
+
+/** Vendor-Specific Extended Capability: section 7.9.5. */
+const vendorSpecific: Lister = (place) => {
+  const header = place.u32(4);
+  const id = hex(bits(header, 0, 15), 4);
+  const length = hex(bits(header, 20, 31), 3);
+  return {
+    title: `Vendor Specific Information: ID=${id} Rev=${bits(header, 16, 19)} Len=${length} <?>`,
+    lines: [],
+  };
+};
+
+const CXL = 0x1e98;
+
+/** Designated Vendor-Specific Extended Capability: section 7.9.6. */
+const designatedVendorSpecific: Lister = (place) => {
+  const header = place.u32(4);
+  const vendor = bits(header, 0, 15);
+  const length = bits(header, 20, 31);
+  return {
+    title: `Designated Vendor-Specific: Vendor=${hex(vendor, 4)} ID=${hex(place.u16(8), 4)} Rev=${bits(header, 16, 19)} Len=${length}${vendor === CXL && length >= 16 ? ': CXL' : ''} <?>`,
+    lines: [],
+  };
+};
+
+/** By extended capability id. */
+export const EXTENDED: Readonly<Record<number, Lister>> = {
+  0x01: errorReporting,
+  0x03: serialNumber,
+  0x0b: vendorSpecific,
+  0x0d: accessControl,
+  0x0e: alternativeRouting,
+  0x0f: addressTranslation,
+  0x10: sriov,
+  0x13: pageRequests,
+  0x15: resizableBar('Physical Resizable BAR'),
+  0x17: processingHints,
+  0x18: latencyTolerance,
+  0x19: secondaryExpress,
+  0x1b: processAddressSpaces,
+  0x1d: containment,
+  0x1e: l1Substates,
+  0x1f: precisionTime,
+  0x23: designatedVendorSpecific,
+  0x24: resizableBar('Virtual Resizable BAR'),
+  0x2e: dataObjectExchange,
+};

@@ -1,0 +1,54 @@
+import { bits, u16, u32, u8 } from '../bytes.js';
+
+/** What one capability says: its headline, and the lines below, as lspci writes them. */
+export interface Listed {
+  readonly title: string;
+  /** Labels are followed by a space; lines that go on begin with two. */
+  readonly lines: readonly string[];
+}
+
+/** A capability of a device, ready to be read. */
+export class Place {
+  constructor(
+    readonly config: Uint8Array,
+    readonly offset: number,
+    /** Device/Port Type of the PCI Express capability, or null where there is none. */
+    readonly portType: number | null,
+  ) {}
+
+  u8(offset: number): number {
+    return u8(this.config, this.offset + offset);
+  }
+
+  u16(offset: number): number {
+    return u16(this.config, this.offset + offset);
+  }
+
+  u32(offset: number): number {
+    return u32(this.config, this.offset + offset);
+  }
+}
+
+/** Decodes one kind of capability. */
+export type Lister = (place: Place) => Listed;
+
+/** Flags with their sign: `signs(5, { Mem: 0, IO: 1 })` is `'Mem+ IO-'`. */
+export function signs(value: number, names: Readonly<Record<string, number>>): string {
+  return Object.entries(names)
+    .map(([name, bit]) => `${name}${sign(value, bit)}`)
+    .join(' ');
+}
+
+export function sign(value: number, bit: number): '+' | '-' {
+  return bits(value, bit) === 1 ? '+' : '-';
+}
+
+export function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, '0');
+}
+
+/** The flags of a line, back from its text: `{ Mem: true, IO: false }`. */
+export function flagsOf(line: string): Record<string, boolean> {
+  const found = line.matchAll(/([^\s,;:()]+?):?([+-])(?=[\s,;)]|$)/g);
+  return Object.fromEntries([...found].map(([, name = '', mark]) => [name, mark === '+']));
+}

@@ -1,0 +1,189 @@
+import { type Capability, walkCapabilities } from '../capabilities.js';
+import { u16 } from '../bytes.js';
+import { type Register, registerOffset, REGISTERS } from '../registers.js';
+import { SETPCI_CAPABILITIES, SETPCI_EXTENDED, SETPCI_REGISTERS } from './names.js';
+
+/** One access that was asked for. */
+export interface Access {
+  /** What the user called it. */
+  readonly text: string;
+  readonly offset: number;
+  /** Bytes. */
+  readonly width: 1 | 2 | 4;
+  /** Null to read only. */
+  readonly change: Change | null;
+}
+
+/** What a write changes: bits that are not in the mask keep what is read. */
+export interface Change {
+  readonly value: number;
+  readonly mask: number;
+}
+
+type Target = Pick<Access, 'offset' | 'width'> & { readonly field?: { low: number; high: number } };
+
+/** Thrown for what cannot be meant: nothing was accessed. */
+export class SettingError extends Error {
+  override readonly name = 'SettingError';
+}
+
+/**
+ * Reads one operation: `COMMAND`, `COMMAND=6`, `CAP_MSIX+2.w=8000:8000`, `40.b=1,2` as setpci has
+ * them, and fields by the names of this library: `command.bus_master=1`. Numbers are hexadecimal.
+ *
+ * @param config - the device's configuration space, for its capabilities and its size
+ * @throws SettingError with what is wrong
+ */
+export function parseSetting(text: string, config: Uint8Array): Access[] {
+  const [left = '', right, ...rest] = text.split('=');
+  if (rest.length > 0) throw new SettingError(`'${text}': one = at most`);
+  const target = findTarget(left.trim(), config);
+  const values = right === undefined ? [null] : right.split(',');
+  return values.map((value, index) => {
+    const offset = target.offset + index * target.width;
+    checkPlace(text, offset, target.width, config);
+    const change = value === null ? null : parseChange(text, value, target);
+    return { text: left.trim(), offset, width: target.width, change };
+  });
+}
+
+function checkPlace(text: string, offset: number, width: number, config: Uint8Array): void {
+  if (offset % width !== 0) {
+    throw new SettingError(`'${text}': offset ${hex(offset)} is not aligned to ${width} bytes`);
+  }
+  if (offset + width > config.length) {
+    throw new SettingError(`'${text}': offset ${hex(offset)} is not within ${config.length} bytes`);
+  }
+}
+
+function parseChange(text: string, given: string, { width, field }: Target): Change {
+  const [value, mask, ...rest] = given.split(':').map((part) => parseHex(part));
+  const all = 2 ** (8 * width) - 1;
+  const malformed = value === undefined || Number.isNaN(value) || Number.isNaN(mask ?? 0);
+  if (malformed || rest.length > 0) {
+    throw new SettingError(`'${text}': '${given}' is no hexadecimal value or value:mask`);
+  }
+  if (field === undefined) {
+    if (value > all || (mask ?? 0) > all) {
+      throw new SettingError(`'${text}': '${given}' does not fit into ${width} bytes`);
+    }
+    return { value, mask: mask ?? all };
+  }
+  const largest = 2 ** (field.high - field.low + 1) - 1;
+  if (mask !== undefined) throw new SettingError(`'${text}': a field takes no mask`);
+  if (value > largest) {
+    throw new SettingError(`'${text}': the field holds 0 to ${largest.toString(16)}`);
+  }
+  return { value: value * 2 ** field.low, mask: largest * 2 ** field.low };
+}
+
+function findTarget(name: string, config: Uint8Array): Target {
+  return ofLibrary(name, config) ?? ofSetpci(name, config);
+}
+
+/** `command`, `msix.control`, `command.bus_master`, `pcie.device_control.no_snoop`. */
+function ofLibrary(name: string, config: Uint8Array): Target | null {
+  const lower = name.toLowerCase();
+  const known = longest(lower);
+  if (known === undefined) return null;
+  const [register, definition] = known;
+  const rest = lower.slice(register.length + 1);
+  if (/^[bwl]$/.test(rest)) return null;
+  const field = rest === '' ? undefined : definition.fields[rest];
+  if (rest !== '' && field === undefined) {
+    const fields = Object.keys(definition.fields).join(', ') || 'none';
+    throw new SettingError(`'${name}': ${register} has no field '${rest}': there is ${fields}`);
+  }
+  const width = definition.width === 8 ? 1 : definition.width === 16 ? 2 : 4;
+  const offset = locate(name, definition, config);
+  return { offset, width, ...(field === undefined ? {} : { field }) };
+}
+
+/** The register whose name is the longest beginning: `pcie.link_control_2`, not `…link_control`. */
+function longest(name: string): [string, Register] | undefined {
+  return Object.entries<Register>(REGISTERS)
+    .filter(([register]) => name === register || name.startsWith(`${register}.`))
+    .sort(([a], [b]) => b.length - a.length)[0];
+}
+
+function locate(name: string, register: Register, config: Uint8Array): number {
+  if (register.capability === null) return registerOffset(register, 0) ?? 0;
+  const base = walkCapabilities(config).find((found) => found.name === register.capability)?.offset;
+  if (base === undefined) {
+    throw new SettingError(`'${name}': the device has no ${register.capability} capability`);
+  }
+  const within = registerOffset(register, u16(config, base + 2));
+  if (within === null) throw new SettingError(`'${name}': the device has no such register`);
+  return base + within;
+}
+
+/** A name or a number, `+` an offset, `.` a width, `@` which of several. */
+const SETPCI = /^([a-z_0-9]+)(?:\+([0-9a-f]+))?(?:\.([bwl]))?(?:@([0-9]+))?$/i;
+const WIDTHS = { b: 1, w: 2, l: 4 } as const;
+
+function ofSetpci(name: string, config: Uint8Array): Target {
+  const parts = SETPCI.exec(name);
+  if (parts === null) throw unknown(name);
+  const [, base = '', plus = '0', suffix, which = '0'] = parts;
+  const place = baseOf(base.toUpperCase(), Number(which), name, config);
+  const width =
+    suffix === undefined ? place.width : WIDTHS[suffix.toLowerCase() as 'b' | 'w' | 'l'];
+  if (width === undefined) throw new SettingError(`'${name}': give a width: ${name}.b, .w or .l`);
+  return { offset: place.offset + parseInt(plus, 16), width };
+}
+
+function baseOf(
+  base: string,
+  which: number,
+  name: string,
+  config: Uint8Array,
+): { offset: number; width?: 1 | 2 | 4 | undefined } {
+  const known = Object.hasOwn(SETPCI_REGISTERS, base) ? SETPCI_REGISTERS[base] : undefined;
+  if (known !== undefined) return { offset: known[0], width: known[1] };
+  const extended = base.startsWith('ECAP');
+  if (extended || base.startsWith('CAP')) {
+    const id = capabilityId(base.slice(extended ? 4 : 3), extended);
+    if (id === null) throw unknown(name);
+    return { offset: findCapability(id, extended, which, name, config).offset };
+  }
+  if (/^[0-9A-F]{1,3}$/.test(base)) return { offset: parseInt(base, 16) };
+  throw unknown(name);
+}
+
+/** `_MSIX`, or the number itself: `11`. */
+function capabilityId(rest: string, extended: boolean): number | null {
+  const names = extended ? SETPCI_EXTENDED : SETPCI_CAPABILITIES;
+  if (rest.startsWith('_'))
+    return Object.hasOwn(names, rest.slice(1)) ? (names[rest.slice(1)] ?? null) : null;
+  return /^[0-9A-F]{1,4}$/.test(rest) ? parseInt(rest, 16) : null;
+}
+
+function findCapability(
+  id: number,
+  extended: boolean,
+  which: number,
+  name: string,
+  config: Uint8Array,
+): Capability {
+  const all = walkCapabilities(config).filter(
+    (found) => found.id === id && found.extended === extended,
+  );
+  const found = all[which];
+  if (found !== undefined) return found;
+  const there = all.length === 0 ? 'no such capability' : `${all.length} of that capability`;
+  throw new SettingError(`'${name}': the device has ${there}`);
+}
+
+function unknown(name: string): SettingError {
+  return new SettingError(
+    `'${name}' is no register: names are COMMAND, CAP_MSIX+2.w, 40.b as in setpci, or command, msix.control, command.bus_master`,
+  );
+}
+
+function parseHex(text: string): number {
+  return /^(0x)?[0-9a-f]{1,8}$/i.test(text) ? parseInt(text, 16) : NaN;
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16)}`;
+}

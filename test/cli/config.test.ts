@@ -1,0 +1,45 @@
+import test from 'ava';
+import { vfio } from './vfio.js';
+
+test('decoded, with the sizes that the regions have', async (t) => {
+  const { code, stdout } = await vfio(['config', 'mock:nvme']);
+  t.is(code, 0);
+  t.regex(stdout, /^mock:nvme 0108: 1b36:0010 \(rev 02\)$/m);
+  t.regex(stdout, /^\tControl: I\/O\+ Mem\+ BusMaster- /m);
+  t.regex(stdout, /^\tRegion 0: Memory at [0-9a-f]+ \(64-bit, non-prefetchable\) \[size=16K\]$/m);
+  t.regex(stdout, /^\tCapabilities: \[40\] MSI-X: Enable- Count=65 Masked-$/m);
+});
+
+test('as JSON, with the flags of each capability', async (t) => {
+  const { stdout } = await vfio(['config', 'mock:nvme', '--json']);
+  const { header, capabilities } = JSON.parse(stdout) as {
+    header: { vendorId: number };
+    capabilities: { name: string; flags: Record<string, boolean> }[];
+  };
+  t.is(header.vendorId, 0x1b36);
+  const msix = capabilities.find(({ name }) => name === 'msix');
+  t.deepEqual(msix?.flags, { Enable: false, Masked: false });
+});
+
+test('a dump', async (t) => {
+  const { stdout } = await vfio(['config', 'mock:edu', '-x']);
+  t.regex(stdout, /^00:00\.0 mock:edu\n00: 34 12 e8 11 /);
+});
+
+test('registers are read and set, and what came of it is told', async (t) => {
+  const args = ['config', 'mock:nvme', 'command.bus_master=1', 'COMMAND', 'vendor_id=1234'];
+  const { code, stdout } = await vfio(args);
+  t.is(code, 0);
+  t.deepEqual(stdout.trimEnd().split('\n'), [
+    'command.bus_master: 0103 -> 0107',
+    'COMMAND = 0107',
+    'vendor_id: 1b36 -> 1b36 (wrote 1234)',
+  ]);
+});
+
+test('a mistake in the last setting leaves the first ones unwritten', async (t) => {
+  const { code, stdout, stderr } = await vfio(['config', 'mock:nvme', 'COMMAND=7', 'FOO=1']);
+  t.is(code, 2);
+  t.is(stdout, '');
+  t.regex(stderr, /^vfio: 'FOO' is no register: .*\n$/);
+});

@@ -1,0 +1,103 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { flagsOf, listConfig } from '../../lib/pci/listing/index.js';
+import { openDeviceSync } from '../../lib/mock.js';
+import { differences } from './lspci/compare.js';
+import { readCorpus } from './lspci/corpus.js';
+import { askLspci, fromDump, toDump } from './lspci/dump.js';
+import { madeUp } from './lspci/made-up.js';
+import { image, list } from './image.js';
+
+const corpus = readCorpus();
+
+test('the corpus has what its README says', (t) => {
+  const count = (kind: string) => corpus.filter(({ name }) => name.startsWith(kind)).length;
+  t.true(count('published-') >= 16);
+  t.true(count('made-up-') >= 8);
+});
+
+for (const { name, config, seen } of corpus) {
+  test(`as lspci lists it: ${name}`, (t) => {
+    t.deepEqual(differences(config, seen), []);
+  });
+}
+
+test('one wrong bit is seen', (t) => {
+  for (const { name, config, seen } of corpus) {
+    for (const offset of [0x04, 0x06]) {
+      const wrong = config.slice();
+      wrong[offset] = (wrong[offset] ?? 0) ^ (offset === 0x04 ? 0x04 : 0x20);
+      t.true(differences(wrong, seen).length > 0, name);
+      t.true(differences(wrong, seen, false).length > 0, name);
+    }
+  }
+});
+
+/** Another version of lspci has other lines; the flags that both know have to agree. */
+const installed = askLspci(toDump('probe', new Uint8Array(64))) !== null;
+const withLspci = installed ? test : test.skip;
+
+withLspci('as the lspci of this machine lists made-up functions', (t) => {
+  fc.assert(
+    fc.property(madeUp, (config) => {
+      const found = differences(config, askLspci(toDump('made up', config)) ?? '', false);
+      if (found.length > 0) throw new Error(found.join('\n'));
+    }),
+    { numRuns: 40 },
+  );
+  t.pass();
+});
+
+withLspci('as the lspci of this machine lists the imitations', (t) => {
+  for (const name of ['mock:nvme', 'mock:edu', 'mock:nvme?kernel=6.1']) {
+    using device = openDeviceSync(name);
+    const config = device.config.read(0, device.config.size);
+    t.deepEqual(differences(config, askLspci(toDump(name, config)) ?? '', false), [], name);
+  }
+});
+
+test('any bytes are listed, whatever they are', (t) => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 512 }), madeUp, (bytes, config) => {
+      listConfig(bytes);
+      config.set(bytes.subarray(0, 64), 0x40);
+      listConfig(config);
+    }),
+    { numRuns: 300 },
+  );
+  t.pass();
+});
+
+test('what is not decoded stands with its id and place', (t) => {
+  const config = image(4096, ...list(0x50), [0x50, [0x14, 0x00]], [0x100, [0x25, 0x00, 0x01]]);
+  const titles = listConfig(config).capabilities.map(({ offset, title }) => [offset, title]);
+  t.deepEqual(titles, [
+    [0x50, 'Enhanced Allocation (ID 14) <?>'],
+    [0x100, 'Data Link Feature (ID 0025) <?>'],
+  ]);
+});
+
+test('flags are had back from a line', (t) => {
+  t.deepEqual(flagsOf('DevCtl: CorrErr+ NonFatalErr- RlxdOrd+'), {
+    CorrErr: true,
+    NonFatalErr: false,
+    RlxdOrd: true,
+  });
+  t.deepEqual(flagsOf('PME(D0-,D3hot+) PTMCap: Requester:+ MaxPayload 128 bytes'), {
+    D0: false,
+    D3hot: true,
+    Requester: true,
+  });
+  t.deepEqual(flagsOf('Compliance Preset/De-emphasis: -6dB de-emphasis, 0dB preshoot'), {});
+});
+
+test('a dump is read back', (t) => {
+  fc.assert(
+    fc.property(madeUp, (config) => {
+      const [back] = fromDump(toDump('made up', config));
+      return back !== undefined && Buffer.compare(back, config) === 0;
+    }),
+    { numRuns: 20 },
+  );
+  t.pass();
+});

@@ -1,0 +1,24 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fromDump } from './dump.js';
+
+export const CORPUS = new URL('../../../../test/pci/lspci/corpus/', import.meta.url);
+
+export interface Recorded {
+  readonly name: string;
+  readonly config: Uint8Array;
+  /** What lspci 3.9.0 printed about it. */
+  readonly seen: string;
+}
+
+/** Dumps of real, published and made-up functions, with what lspci said. */
+export function readCorpus(): Recorded[] {
+  return readdirSync(CORPUS)
+    .filter((file) => file.endsWith('.txt'))
+    .map((file) => {
+      const text = readFileSync(new URL(file, CORPUS), 'utf8');
+      const [dump = '', seen = ''] = text.split('\n\n');
+      const [config] = fromDump(dump);
+      if (config === undefined) throw new Error(`${file} has no bytes`);
+      return { name: file.replace(/\.txt$/, ''), config, seen };
+    });
+}

@@ -1,0 +1,55 @@
+/** One capability, as a text of lspci has it. */
+export interface SeenCapability {
+  readonly offset: number;
+  /** Null in the standard list. */
+  readonly version: number | null;
+  readonly title: string;
+  readonly lines: readonly string[];
+}
+
+/** One function of `lspci -vvv -n`. */
+export interface Seen {
+  readonly header: readonly string[];
+  readonly capabilities: readonly SeenCapability[];
+}
+
+/** White space carries no meaning. */
+export function squeeze(line: string): string {
+  return line.trim().replace(/\s+/g, ' ');
+}
+
+/** What configuration space cannot tell: names, the host's routing, what lies behind a bridge. */
+const NOT_OF_CONFIG =
+  /^(Subsystem|NUMA node|IOMMU group|Physical Slot|Kernel|I\/O behind|Memory behind|Prefetchable memory behind|Interrupt: pin \?|!!!)/;
+
+/** Reads what lspci printed about one function. */
+export function parseLspci(text: string): Seen {
+  const header: string[] = [];
+  const capabilities: (SeenCapability & { lines: string[] })[] = [];
+  for (const line of text.split('\n').slice(1)) {
+    const found = /^\tCapabilities: \[([0-9a-f]+)(?: v(\d+))?\] (.*)$/.exec(line);
+    const current = capabilities.at(-1);
+    if (found !== null) {
+      const [, offset = '', version, title = ''] = found;
+      capabilities.push({
+        offset: parseInt(offset, 16),
+        version: version === undefined ? null : Number(version),
+        title: squeeze(title),
+        lines: [],
+      });
+    } else if (current !== undefined && line.startsWith('\t\t')) {
+      current.lines.push(squeeze(line));
+    } else if (line.startsWith('\t') && !NOT_OF_CONFIG.test(line.trim())) {
+      header.push(squeeze(line).replace(/ routed to IRQ \d+$/, ''));
+    }
+  }
+  return { header: withoutUpperHalves(header), capabilities };
+}
+
+/** Of a dump, lspci lists the upper half of a 64-bit BAR as a region of its own. */
+function withoutUpperHalves(lines: readonly string[]): string[] {
+  const upper = lines
+    .filter((line) => line.includes('(64-bit'))
+    .map((line) => `Region ${Number(/^Region (\d)/.exec(line)?.[1]) + 1}:`);
+  return lines.filter((line) => !upper.some((start) => line.startsWith(start)));
+}
