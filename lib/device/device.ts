@@ -62,6 +62,24 @@ export class PciDevice {
     });
   }
 
+  /**
+   * Has the device close itself when the host wants it back, unless the program takes that over.
+   * @internal
+   */
+  answerHostRequests(): void {
+    this.interrupts.req.answerBy(() => {
+      const hint =
+        'The host wanted it back. To finish first, listen to device.interrupts.req.request() and close the device there.';
+      this.#handle.explainClosing(hint);
+      this.close();
+      process.emitWarning(`${this.name} was closed: the host wants it back`, {
+        type: 'VfioWarning',
+        code: 'VFIO_HOST_REQUEST',
+        detail: hint,
+      });
+    });
+  }
+
   get closed(): boolean {
     return !this.#handle.isOpen;
   }

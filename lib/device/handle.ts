@@ -20,6 +20,7 @@ export class Handle {
   readonly name: string;
   readonly changes = new EventEmitter<DeviceChanges>();
   #connection: DeviceConnection | null;
+  #hint: string | undefined;
 
   constructor(connection: DeviceConnection) {
     this.name = connection.name;
@@ -37,7 +38,13 @@ export class Handle {
   }
 
   closedError(): VfioError {
-    return new VfioError({ code: 'EBADF', message: 'the device is closed', path: this.name });
+    const message = 'the device is closed';
+    return new VfioError({ code: 'EBADF', message, path: this.name, hint: this.#hint });
+  }
+
+  /** What {@link closedError} says of a closing that was not the program's. */
+  explainClosing(hint: string): void {
+    this.#hint = hint;
   }
 
   /** Nobody gets the connection from here any more; the caller closes it. */

@@ -39,6 +39,7 @@ export type { DmaAccess, DmaBuffer } from './dma-buffer.js';
 export type { DmaFile, DmaOptions } from './dma-plan.js';
 export type { DmaSpace } from './dma.js';
 export type { Features, FeatureSupport } from './features.js';
+export type { HostRequest } from './host-request.js';
 export type { Interrupts } from './interrupts.js';
 export type { IntxOptions, IntxVector } from './intx-vector.js';
 export type { Intx } from './intx.js';

@@ -8,6 +8,7 @@ import {
 import { Dispatcher } from './dispatcher.js';
 import { Exclusive } from './exclusive.js';
 import type { Handle } from './handle.js';
+import { HostRequest } from './host-request.js';
 import { Intx } from './intx.js';
 import { Irq } from './irq.js';
 import { Poller } from './poller.js';
@@ -27,7 +28,7 @@ export class Interrupts {
   /** The device reported an error. */
   readonly err: SingleIrq;
   /** The host wants the device back. */
-  readonly req: SingleIrq;
+  readonly req: HostRequest;
   readonly #handle: Handle;
   readonly #dispatcher: Dispatcher;
 
@@ -40,7 +41,8 @@ export class Interrupts {
     const req = new Irq(handle, 'req', VFIO_PCI_REQ_IRQ_INDEX);
     const dispatcher = new Dispatcher(
       handle,
-      () => Math.max(intx.count, msi.count, msix.count) + err.count + req.count,
+      // A vector of REQ and the default that it takes over from are watched at once.
+      () => Math.max(intx.count, msi.count, msix.count) + err.count + 2 * req.count,
     );
     const exclusive = new Exclusive();
     this.#handle = handle;
@@ -49,7 +51,7 @@ export class Interrupts {
     this.msi = new VectorIndex(handle, msi, exclusive, dispatcher);
     this.msix = new VectorIndex(handle, msix, exclusive, dispatcher);
     this.err = new SingleIrq(handle, err, dispatcher);
-    this.req = new SingleIrq(handle, req, dispatcher);
+    this.req = new HostRequest(handle, req, dispatcher);
   }
 
   /**

@@ -8,6 +8,8 @@ import { parseUuid } from './uuid.js';
 export interface DeviceApi {
   /**
    * Opens a device. What can block (the kernel resets the function) is done on another thread.
+   * When the host wants it back it closes itself, unless the program takes that over: see
+   * {@link HostRequest}.
    *
    * @param name - the address of a PCI function, `'0000:01:00.0'` or `'01:00.0'`; its vendor and
    *   device, `'8086:10d3'`, where the machine has only one such function; or an imitation,
@@ -70,10 +72,13 @@ export function deviceApi(backends: readonly Backend[]): DeviceApi {
 }
 
 function hold(connection: DeviceConnection): PciDevice {
+  let device: PciDevice | undefined;
   try {
-    return new PciDevice(connection);
+    device = new PciDevice(connection);
+    device.answerHostRequests();
+    return device;
   } catch (error) {
-    connection.close();
+    (device ?? connection).close();
     throw error;
   }
 }

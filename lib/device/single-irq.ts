@@ -5,8 +5,7 @@ import { checkVectorOptions, Vector, type VectorOptions } from './vector.js';
 
 /**
  * An interrupt that VFIO itself raises, beside INTx, MSI or MSI-X. ERR: the device reported an
- * uncorrectable error (AER). REQ: the host wants the device back, and asks again every 10 s until
- * it is closed.
+ * uncorrectable error (AER). REQ: see {@link HostRequest}.
  */
 export class SingleIrq {
   readonly #handle: Handle;
@@ -41,16 +40,7 @@ export class SingleIrq {
     const { name } = this.#irq;
     if (this.count === 0) throw this.#irq.error('ENXIO', `the device has no ${name}`);
     if (this.#vector !== undefined) throw this.#irq.error('EBUSY', `${name} is in use already`);
-    const context = {
-      handle: this.#handle,
-      irq: this.#irq,
-      dispatcher: this.#dispatcher,
-      unbind: () => {
-        this.#irq.bindOne(0, null);
-      },
-      onClose: () => (this.#vector = undefined),
-    };
-    this.#vector = new Vector(context, 0, options);
+    this.#vector = this.bind(options, () => (this.#vector = undefined));
     return this.#vector;
   }
 
@@ -64,5 +54,23 @@ export class SingleIrq {
     } catch {
       // The kernel drops the eventfd with the device.
     }
+  }
+
+  /** The vector's eventfd in the place of the one there is, if any. */
+  protected bind(options: VectorOptions, onClose: () => void = () => undefined): Vector {
+    const context = {
+      handle: this.#handle,
+      irq: this.#irq,
+      dispatcher: this.#dispatcher,
+      unbind: () => {
+        this.unbind();
+      },
+      onClose,
+    };
+    return new Vector(context, 0, options);
+  }
+
+  protected unbind(): void {
+    this.#irq.bindOne(0, null);
   }
 }

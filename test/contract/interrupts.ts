@@ -7,6 +7,10 @@ import { EDU, enable, NVME, withDevice } from './targets.js';
 const RAISE = 0x60;
 const ACKNOWLEDGE = 0x64;
 const STATUS = 0x24;
+/** VFIO_PCI_REQ_IRQ_INDEX. */
+const REQ = 4;
+/** VFIO_IRQ_SET_DATA_NONE and ACTION_TRIGGER. */
+const LOOPBACK = 0x21;
 
 /** Delivered counts, in order. */
 function recorded(vector: Vector): bigint[] {
@@ -228,3 +232,15 @@ for (const kind of ['err', 'req'] as const) {
     });
   });
 }
+
+test.serial('the host wants the device back: it closes itself', async (t) => {
+  await withDevice(t, NVME, async (device) => {
+    const vector = device.interrupts.msix.request(0);
+    const ended = t.throwsAsync(vector.next(), { code: 'ECANCELED' });
+    device.connection.setIrqs({ index: REQ, flags: LOOPBACK, start: 0, count: 1 });
+    // Which is told, like all interrupts, from the event loop.
+    t.false(device.closed);
+    await ended;
+    t.true(device.closed);
+  });
+});

@@ -35,7 +35,7 @@ test('growing: enabled by vector 0 without a handler, then each vector alone', (
     'getIrqInfo 1',
     'getIrqInfo 3',
     'getIrqInfo 4',
-    'createEventSet 10',
+    'createEventSet 11',
     'set.serve',
     'set.add 0 plain',
     'irqs msix eventfd|trigger 5+1 [e0]',

@@ -1,0 +1,92 @@
+// The host unbinds a device from vfio-pci while a program has it open, which waits for the program.
+import { execFile } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import test, { type ExecutionContext } from 'ava';
+import { openDevice, type PciDevice, VfioError } from 'vfio';
+
+const NVME = process.env.VFIO_LAB_NVME ?? '';
+const DRIVER = '/sys/bus/pci/drivers/vfio-pci';
+const FINISH = 1000;
+/** Below the 10 s after which the kernel asks again. */
+const AT_ONCE = 9_000;
+
+const bound = () => existsSync(`/sys/bus/pci/devices/${NVME}/driver`);
+
+/** As an administrator would, who waits for it. @returns milliseconds it took */
+async function unbind(): Promise<number> {
+  const start = performance.now();
+  await promisify(execFile)('sh', ['-c', `echo ${NVME} > ${DRIVER}/unbind`], { timeout: 60_000 });
+  return performance.now() - start;
+}
+
+test.afterEach.always(() => {
+  if (!bound()) writeFileSync(`${DRIVER}/bind`, NVME);
+});
+
+/** One of everything that holds on to a device. */
+async function use(t: ExecutionContext, device: PciDevice): Promise<void> {
+  t.log(`${NVME} via ${device.via}`);
+  device.config.update('command', { memory: 1, bus_master: 1 });
+  t.not(device.bar(0).map().read32(8), 0xffff_ffff);
+  await device.dma.allocate(1 << 20);
+  device.interrupts.msix.request(0).on('interrupt', () => undefined);
+  device.interrupts.msix.request(1);
+  device.interrupts.err.request();
+}
+
+test.serial('the default gives it back: the unbinding does not hang', async (t) => {
+  const device = await openDevice(NVME);
+  await use(t, device);
+  const took = await unbind();
+  t.log(`${Math.round(took)} ms`);
+  t.true(took < AT_ONCE, `${took} ms`);
+  t.true(device.closed);
+  t.false(bound());
+  await t.throwsAsync(openDevice(NVME), { instanceOf: VfioError });
+});
+
+test.serial('a program that listens finishes first', async (t) => {
+  const device = await openDevice(NVME);
+  await use(t, device);
+  let asked = 0;
+  let finished = NaN;
+  device.interrupts.req.request().on('interrupt', () => {
+    if (asked++ > 0) return;
+    setTimeout(() => {
+      finished = device.config.read16(0);
+      device.close();
+    }, FINISH);
+  });
+  const took = await unbind();
+  t.log(`${Math.round(took)} ms`);
+  t.is(asked, 1);
+  t.is(finished, 0x1b36);
+  t.true(took >= FINISH && took < AT_ONCE, `${took} ms`);
+  t.false(bound());
+});
+
+test.serial('a worker that does nothing but poll gives it back as well', async (t) => {
+  const worker = new Worker(
+    `import('vfio').then(({ openDeviceSync }) => {
+       const device = openDeviceSync('${NVME}');
+       const poller = device.interrupts.poll();
+       require('node:worker_threads').parentPort.postMessage('waiting');
+       try {
+         for (;;) poller.wait(-1);
+       } catch ({ code, hint }) {
+         require('node:worker_threads').parentPort.postMessage(code + ': ' + hint);
+       }
+     });`,
+    { eval: true },
+  );
+  const messages: string[] = [];
+  worker.on('message', (message: string) => messages.push(message));
+  while (messages.length === 0) await sleep(20);
+  t.true((await unbind()) < AT_ONCE);
+  while (messages.length === 1) await sleep(20);
+  await worker.terminate();
+  t.regex(messages[1] ?? '', /^EBADF: The host wanted it back/);
+});
