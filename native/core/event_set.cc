@@ -36,13 +36,16 @@ int EventSet::Create(uint32_t capacity, std::unique_ptr<EventSet>* set) {
 
 int EventSet::Add(uint32_t slot, std::shared_ptr<const Fd> eventfd, bool counted) {
   if (slots_[slot].eventfd) return -EEXIST;
-  Drain(*eventfd);
   epoll_event event = {};
   event.events = EPOLLIN | EPOLLET;
   event.data.u32 = slot;
   const int added = Result(epoll_ctl(epoll(), EPOLL_CTL_ADD, eventfd->number(), &event));
-  if (added == 0) slots_[slot] = {std::move(eventfd), counted};
-  return added;
+  if (added < 0) return added;
+  // Not before: another slot may have it, and what it holds is that one's. epoll looks again at
+  // what it has found ready, so that nothing taken here is told of.
+  Drain(*eventfd);
+  slots_[slot] = {std::move(eventfd), counted};
+  return 0;
 }
 
 void EventSet::Remove(uint32_t slot) {

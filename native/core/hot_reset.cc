@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "call.h"
+#include "info.h"
 
 namespace vfio::core {
 namespace {
@@ -16,7 +17,7 @@ constexpr uint32_t kMostDevices = 1 << 16;
 int DeviceGetPciHotResetInfo(int device, HotResetInfo* info) {
   constexpr size_t kElement = sizeof(vfio_pci_dependent_device);
   uint32_t room = kUsualDevices;
-  for (;;) {
+  for (int asked = 0; asked < kQuestions; asked++) {
     vfio_pci_hot_reset_info header = {};
     std::vector<uint8_t> bytes(sizeof(header) + room * kElement);
     header.argsz = static_cast<uint32_t>(bytes.size());
@@ -37,6 +38,7 @@ int DeviceGetPciHotResetInfo(int device, HotResetInfo* info) {
     }
     return 0;
   }
+  return -EPROTO;
 }
 
 int DevicePciHotReset(int device, const std::vector<int32_t>& groups) {

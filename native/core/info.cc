@@ -9,8 +9,6 @@ namespace {
 
 // Far above what a kernel sends: a chain of 4,096 sparse areas is 64 KiB.
 constexpr uint32_t kLargestInfo = 1 << 20;
-// The need can grow between two questions, but not for ever.
-constexpr int kQuestions = 4;
 
 }  // namespace
 

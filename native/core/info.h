@@ -8,6 +8,10 @@
 
 namespace vfio::core {
 
+// How often the kernel is asked for what needs more room than it was given. The need can grow
+// between two questions, but not for ever.
+constexpr int kQuestions = 4;
+
 // The information structures that end in a chain of capabilities: struct vfio_info_cap_header.
 
 // Asks with the structure in `info`, which starts with argsz, and again with as many bytes as the

@@ -1,6 +1,7 @@
 #include "iommufd.h"
 
 #include "call.h"
+#include "info.h"
 #include "uapi.h"
 
 namespace vfio::core {
@@ -27,7 +28,7 @@ int IommufdIoasAlloc(int iommufd, uint32_t* ioas) {
 
 int IommufdIoasIovaRanges(int iommufd, uint32_t ioas, IovaRanges* ranges) {
   std::vector<uapi::IommuIovaRange> room(kUsualRanges);
-  for (;;) {
+  for (int asked = 0; asked < kQuestions; asked++) {
     uapi::IommuIoasIovaRanges request = {};
     request.size = sizeof(request);
     request.ioas_id = ioas;
@@ -49,6 +50,7 @@ int IommufdIoasIovaRanges(int iommufd, uint32_t ioas, IovaRanges* ranges) {
     ranges->alignment = request.out_iova_alignment;
     return 0;
   }
+  return -EPROTO;
 }
 
 int IommufdIoasMap(int iommufd, uint32_t ioas, uint32_t flags, uint64_t address, uint64_t iova,

@@ -201,6 +201,25 @@ void HotResetGrows() {
   EXPECT(DeviceGetPciHotResetInfo(0, &info) == -EPROTO);
 }
 
+// Always one more than there is room for.
+void CountsNeverEnough() {
+  int asked = 0;
+  FakeIoctl() = [&](int, unsigned long request, void* argument) {
+    asked++;
+    if (request == uapi::kIommuIoasIovaRanges) {
+      static_cast<uapi::IommuIoasIovaRanges*>(argument)->num_iovas++;
+      return -EMSGSIZE;
+    }
+    auto* info = static_cast<vfio_pci_hot_reset_info*>(argument);
+    info->count = (info->argsz - sizeof(*info)) / sizeof(vfio_pci_dependent_device) + 1;
+    return -ENOSPC;
+  };
+  HotResetInfo info;
+  EXPECT(DeviceGetPciHotResetInfo(0, &info) == -EPROTO && asked < 10);
+  IovaRanges ranges;
+  EXPECT(IommufdIoasIovaRanges(0, 1, &ranges) == -EPROTO && asked < 20);
+}
+
 void IovaRangesGrow() {
   FakeIoctl() = [](int, unsigned long, void* argument) {
     auto* request = static_cast<uapi::IommuIoasIovaRanges*>(argument);
@@ -257,6 +276,8 @@ void TransparentHugePages() {
   memory.address()[8191] = 1;
   memory.Unmap();
   memory.Unmap();
+  EXPECT(AllocateMemory(0, kTransparentHugePages, &memory) == -EINVAL);
+  EXPECT(AllocateMemory(0, 0, &memory) == -EINVAL);
   EXPECT(RoundUp(1, 4096) == 4096 && RoundUp(4096, 4096) == 4096 && RoundUp(4097, 4096) == 8192);
 }
 
@@ -314,7 +335,10 @@ void EventSetEdges() {
   EXPECT(set->Add(1, eventfd, false) == 0);
   EXPECT(set->Collect(wake) == 0);  // What it held before is no event.
   EXPECT(set->Add(1, eventfd, false) == -EEXIST);
+  // Another slot has it, and loses nothing to who tries.
+  EventfdSignal(eventfd->number(), 1);
   EXPECT(set->Add(0, eventfd, false) == -EEXIST);
+  EXPECT(set->Collect(wake) == 1 && fired[0] == 1);
   for (int i = 0; i < 3; i++) {
     EventfdSignal(eventfd->number(), 1);
     EXPECT(set->Collect(wake) == 1 && fired[0] == 1 && counts[0] == 0);
@@ -347,6 +371,7 @@ int main() {
       {"information that is never complete", NeverEnough},
       {"container information of Linux 6.1", ContainerInformation},
       {"hot reset information grows", HotResetGrows},
+      {"counts that are never enough", CountsNeverEnough},
       {"IOVA ranges grow", IovaRangesGrow},
       {"SET_IRQS promising more than its data", SetIrqsPromisesMore},
       {"argsz of the character device", CdevSizes},

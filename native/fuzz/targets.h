@@ -1,0 +1,15 @@
+#ifndef VFIO_FUZZ_TARGETS_H_
+#define VFIO_FUZZ_TARGETS_H_
+
+#include "input.h"
+
+namespace vfio::fuzz {
+
+// Each aborts on an input for which something does not hold.
+void FuzzInfo(Input input);
+void FuzzWindow(Input input);
+void FuzzEventSet(Input input);
+
+}  // namespace vfio::fuzz
+
+#endif  // VFIO_FUZZ_TARGETS_H_
