@@ -17,9 +17,8 @@ export class IovaAllocator {
 
   /** @param ranges - what the IOMMU lets the device use; what lies between is reserved */
   constructor(ranges: readonly IovaRange[]) {
-    this.#ranges = ranges;
-    this.#free = [];
-    for (const { start, end } of ranges) this.#insert(start, end - start + 1n);
+    this.#ranges = sound(ranges);
+    this.#free = this.#ranges.map(({ start, end }) => ({ start, size: end - start + 1n }));
   }
 
   /** Whether there is no range at all. */
@@ -92,6 +91,19 @@ export class IovaAllocator {
     }
     return low;
   }
+}
+
+/** In order and apart from each other, whatever the kernel gave: no address is there twice. */
+function sound(ranges: readonly IovaRange[]): IovaRange[] {
+  const apart: IovaRange[] = [];
+  const inOrder = ranges.filter(({ start, end }) => start <= end);
+  inOrder.sort((a, b) => (a.start < b.start ? -1 : Number(a.start > b.start)));
+  for (const { start, end } of inOrder) {
+    const below = apart.at(-1);
+    if (below === undefined || below.end + 1n < start) apart.push({ start, end });
+    else if (below.end < end) apart.splice(-1, 1, { start: below.start, end });
+  }
+  return apart;
 }
 
 function alignUp(value: bigint, alignment: bigint): bigint {

@@ -129,3 +129,16 @@ test('whatever is taken and given back: aligned, valid, never twice, never 0, an
     { numRuns: process.env.VFIO_TEST_FULL === undefined ? 40 : 2000 },
   );
 });
+
+test('ranges that overlap, are out of order or upside down give each address once', (t) => {
+  const allocator = new IovaAllocator([
+    { start: 0x5000n, end: 0x6fffn },
+    { start: 0x1000n, end: 0x2fffn },
+    { start: 0x2000n, end: 0x3fffn },
+    { start: 0x4000n, end: 0x4fffn },
+    { start: 0x9000n, end: 0x8fffn },
+  ]);
+  const given = Array.from({ length: 7 }, () => allocator.allocate(0x1000n, 0x1000n));
+  t.deepEqual(given, [0x1000n, 0x2000n, 0x3000n, 0x4000n, 0x5000n, 0x6000n, null]);
+  t.true(new IovaAllocator([{ start: 1n, end: 0n }]).isEmpty);
+});

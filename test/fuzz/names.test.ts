@@ -1,0 +1,98 @@
+// Names and texts that a user or the system gives: what is taken means what it says.
+import test from 'ava';
+import fc from 'fast-check';
+import { openDeviceSync, VfioError } from 'vfio';
+import { parseAddress } from '../../lib/backend/kernel/address.js';
+import { parseCpuList } from '../../lib/backend/kernel/affinity.js';
+import { parseUuid } from '../../lib/device/uuid.js';
+import { fuzz } from './inputs.js';
+
+const piece = fc.constantFrom(
+  ...['mock:', 'nvme', 'edu', 'testdev', '#', '?', '&', '=', 'kernel', '6.1', '6.12', '7.2', 'via'],
+  ...[
+    'cdev',
+    'group',
+    'dmabuf',
+    'novirt',
+    'on',
+    'off',
+    '0000:',
+    '01:',
+    '00',
+    '.0',
+    '.7',
+    '__proto__',
+  ],
+  ...['constructor', '..', '/', '\0', ' ', '\n', 'é', '-', '1f', 'ffff', '%00'],
+);
+const text = fc.oneof(
+  fc.array(piece, { maxLength: 8 }).map((pieces) => pieces.join('')),
+  fc.array(piece, { maxLength: 6 }).map((pieces) => `mock:nvme${pieces.join('')}`),
+  fc.string({ unit: 'binary', maxLength: 20 }),
+);
+
+/** The whole grammar of an imitation's name, by a single expression. */
+const SETTING = '(?:kernel=(?:6\\.1|6\\.12|7\\.2)|(?:dmabuf|novirt)=(?:on|off)|via=(?:group|cdev))';
+const MOCK = new RegExp(`^mock:[^#?]*(?:#[^#?]*)?(?:\\?(?:${SETTING}?(?:&${SETTING}?)*))?$`, 's');
+
+test('a device name is opened as what it says, or refused with an errno', async (t) => {
+  let opened = 0;
+  await fuzz(t, 500, text, (name) => {
+    try {
+      openDeviceSync(name).close();
+    } catch (error) {
+      if (!(error instanceof VfioError)) throw error;
+      if (error.path === undefined) throw new Error('of which device?', { cause: error });
+      return;
+    }
+    opened++;
+    if (!MOCK.test(name)) throw new Error('nonsense was opened');
+  });
+  t.true(opened > 0);
+});
+
+test('the address of a function is one form, and stays what it is', async (t) => {
+  const digits = fc.stringMatching(
+    /^([0-9a-fA-F]{1,8}:)?[0-9a-fA-F]{1,3}:[0-9a-fA-F]{1,2}\.[0-9]$/,
+  );
+  await fuzz(t, 1000, fc.oneof(text, digits), (name) => {
+    const address = parseAddress(name);
+    if (address === null) return;
+    if (parseAddress(address) !== address) throw new Error('not the same again');
+    const [, , device = ''] = address.split(/[:.]/);
+    if (parseInt(device, 16) > 0x1f || !name.toLowerCase().includes(device))
+      throw new Error(address);
+  });
+});
+
+test('a UUID is 16 bytes as written, or refused', async (t) => {
+  const near = fc.oneof(
+    fc.uuid(),
+    fc.uuid().map((uuid) => uuid.replace('-', '')),
+    text,
+  );
+  await fuzz(t, 500, near, (name) => {
+    let bytes: Uint8Array;
+    try {
+      bytes = parseUuid('vfToken', name);
+    } catch (error) {
+      if (error instanceof TypeError) return;
+      throw error;
+    }
+    if (Buffer.from(bytes).toString('hex') !== name.replaceAll('-', '').toLowerCase()) {
+      throw new Error('other bytes');
+    }
+  });
+});
+
+test('a list of CPUs is whole numbers, as many as it says', async (t) => {
+  const range = fc
+    .tuple(fc.nat(70), fc.option(fc.nat(70)))
+    .map(([first, more]) => (more === null ? `${first}` : `${first}-${first + more}`));
+  const list = fc.array(range, { maxLength: 5 }).map((ranges) => `${ranges.join(',')}\n`);
+  await fuzz(t, 500, list, (written) => {
+    for (const cpu of parseCpuList(written)) {
+      if (!Number.isInteger(cpu) || cpu < 0) throw new Error(`CPU ${cpu}`);
+    }
+  });
+});
