@@ -174,6 +174,12 @@ export interface DeviceConnection {
   /** CPUs that serve the host interrupt behind a vector; ENOENT if it has none now. */
   getAffinity(index: number, vector: number): number[];
   setAffinity(index: number, vector: number, cpus: readonly number[]): void;
+  /**
+   * Waits until interrupts of these vectors that are on their way to a CPU have reached their
+   * eventfds. SET_IRQS does so for a handler that runs, but drops what no CPU has taken yet. A
+   * vector without a host interrupt has nothing to wait for.
+   */
+  synchronizeIrqs(index: number, vectors: readonly number[]): void;
 
   /** Disables interrupts, drops the mappings and leaves the device. Never throws. */
   close(): void;

@@ -54,6 +54,7 @@ export class Backing implements Allocation {
     this.#current = this.#flow;
     this.allocated = 0;
     this.bound.clear();
+    this.source.settle?.();
     this.source.disable();
   }
 }

@@ -176,6 +176,13 @@ export interface Native {
   eventSetRef(set: Handle<'eventSet'>): void;
   eventSetUnref(set: Handle<'eventSet'>): void;
   eventSetClose(set: Handle<'eventSet'>): void;
+
+  // CPUs
+  /**
+   * Runs this thread on that CPU for a moment: interrupts that had reached the CPU before are
+   * handled when it returns. EINVAL for a CPU that is offline or not allowed.
+   */
+  visitCpu(cpu: number): void;
 }
 
 let loaded: Native | undefined;

@@ -8,7 +8,7 @@ import {
 } from '../backend/uapi.js';
 import { VfioError } from '../errors.js';
 import type { Account, VectorCharge } from '../ims/budget.js';
-import { DevicePba } from './device-pba.js';
+import { DeviceMsix } from './device-msix.js';
 import { HeldEventfds } from './held.js';
 import type { VectorSink, VectorSource } from './source.js';
 
@@ -26,10 +26,11 @@ export interface PhysicalOptions {
  * eventfd: the kernel signals it, and no JavaScript runs. A masked one is bound to an eventfd of
  * ours, which feeds the table's pending bits.
  *
- * Moving a vector from one eventfd to the other loses nothing. SET_IRQS waits for a running handler
- * before it lets the old eventfd go, and the device's entry is masked until the new one is bound, so
- * each interrupt is in the old eventfd, in the new one, or pending in the device and then in the
- * new one. What lies in ours is read after it was replaced, when nothing can come to it any more.
+ * Moving a vector from one eventfd to the other loses nothing. The device's entry is masked, what
+ * is on its way arrives, and SET_IRQS waits for a running handler before it lets the old eventfd go
+ * and unmasks the entry for the new one: each interrupt is in the old eventfd, or pending in the
+ * device and then in the new one. What lies in ours is read after it was replaced, when nothing can
+ * come to it any more.
  *
  * It uses MSI-X of the device alone: do not use `device.interrupts` beside it, and close it before
  * the device.
@@ -44,7 +45,7 @@ export class PhysicalSource implements VectorSource {
   readonly growable: boolean;
   readonly #connection: DeviceConnection;
   readonly #options: PhysicalOptions;
-  readonly #pba: DevicePba;
+  readonly #msix: DeviceMsix;
   readonly #held: HeldEventfds;
   /** Vectors that an eventfd is bound to, and what they cost. */
   readonly #bound = new Map<number, VectorCharge | null>();
@@ -65,7 +66,7 @@ export class PhysicalSource implements VectorSource {
     this.growable = (flags & VFIO_IRQ_INFO_NORESIZE) === 0;
     this.#connection = connection;
     this.#options = options;
-    this.#pba = new DevicePba(connection);
+    this.#msix = new DeviceMsix(connection);
     this.#held = new HeldEventfds(connection, count, (vector) => this.#sink?.fire(vector));
   }
 
@@ -101,8 +102,10 @@ export class PhysicalSource implements VectorSource {
   }
 
   request(vector: number, target: Eventfd | null): void {
-    const charge = this.#bound.has(vector) ? null : this.#charge();
+    const bound = this.#bound.has(vector);
+    const charge = bound ? null : this.#charge();
     try {
+      if (bound) this.#msix.quiesce([vector]);
       this.#setIrqs(vector, [target ?? this.#held.get(vector)]);
     } catch (error) {
       charge?.giveBack();
@@ -112,7 +115,7 @@ export class PhysicalSource implements VectorSource {
       throw error;
     }
     this.#active = true;
-    if (!this.#bound.has(vector)) this.#adopt(vector, charge);
+    if (!bound) this.#adopt(vector, charge);
     this.#held.drain(vector);
   }
 
@@ -132,6 +135,7 @@ export class PhysicalSource implements VectorSource {
 
   release(vector: number): void {
     if (!this.#bound.has(vector)) return;
+    this.#msix.quiesce([vector]);
     this.#setIrqs(vector, [null]);
     this.#forget(vector);
     this.#held.drain(vector);
@@ -144,6 +148,10 @@ export class PhysicalSource implements VectorSource {
       message: `vector ${vector} is physical MSI-X and has no cookie`,
       path: this.#connection.name,
     });
+  }
+
+  settle(): void {
+    if (this.#bound.size > 0) this.#msix.quiesce([...this.#bound.keys()]);
   }
 
   disable(): void {
@@ -165,7 +173,7 @@ export class PhysicalSource implements VectorSource {
 
   poll(vector: number): boolean {
     this.#held.drain(vector);
-    return this.#active && !this.#bound.has(vector) && this.#pba.isPending(vector);
+    return this.#active && !this.#bound.has(vector) && this.#msix.isPending(vector);
   }
 
   /** As {@link disable}, whatever the kernel says. Idempotent. */
@@ -175,6 +183,7 @@ export class PhysicalSource implements VectorSource {
     } catch {
       // The kernel disables it with the device.
     }
+    this.#msix.close();
   }
 
   [Symbol.dispose](): void {

@@ -55,6 +55,8 @@ export interface VectorSource {
    * @throws {@link VfioError} EINVAL if vectors of this source have no such thing
    */
   setCookie(vector: number, cookie: Cookie): void;
+  /** Before {@link disable}: what the device has sent arrives, and it sends no more. */
+  settle?(): void;
   /** Releases and frees all vectors. What was kept here goes through the sink first. */
   disable(): void;
   /**

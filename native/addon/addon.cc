@@ -14,6 +14,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportMemory(exports);
   ExportWindow(exports);
   ExportEventSet(exports);
+  ExportCpu(exports);
   return exports;
 }
 

@@ -41,6 +41,7 @@ void ExportDevice(Napi::Object exports);
 void ExportMemory(Napi::Object exports);
 void ExportWindow(Napi::Object exports);
 void ExportEventSet(Napi::Object exports);
+void ExportCpu(Napi::Object exports);
 
 }  // namespace vfio::addon
 

@@ -29,15 +29,15 @@ export class PolledNvme {
     return controller;
   }
 
-  /** An I/O queue that interrupts by the vector of its number. */
-  async createQueue(id: number): Promise<QueuePair> {
+  /** An I/O queue that interrupts by a vector, by default that of its number. */
+  async createQueue(id: number, vector = id): Promise<QueuePair> {
     const queue = this.#queue(id);
     const size = ((DEPTH - 1) << 16) | id;
     await this.run(this.#admin, {
       opcode: nvme.ADMIN_CREATE_CQ,
       prp1: queue.completionRing.iova,
       cdw10: size,
-      cdw11: (id << 16) | 0b11,
+      cdw11: (vector << 16) | 0b11,
     });
     await this.run(this.#admin, {
       opcode: nvme.ADMIN_CREATE_SQ,

@@ -6,3 +6,4 @@ import './dma.js';
 import './interrupts.js';
 import './features.js';
 import './demo.js';
+import './virtual-msix.js';

@@ -185,6 +185,10 @@ export class FakeConnection implements DeviceConnection {
     this.script.enter('setAffinity', index, vector, cpus.join());
   }
 
+  synchronizeIrqs(index: number, vectors: readonly number[]): void {
+    this.script.enter('synchronizeIrqs', index, vectors.join());
+  }
+
   close(): void {
     this.script.enter('close');
     this.script.closed = true;

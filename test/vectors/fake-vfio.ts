@@ -1,10 +1,18 @@
-import { type DeviceConnection, type Eventfd, type IrqSet, VfioError } from 'vfio/mock';
+import {
+  type DeviceConnection,
+  type Eventfd,
+  type IrqSet,
+  type RegisterWindow,
+  VfioError,
+} from 'vfio/mock';
 import type { Schedule } from './schedule.js';
 
 const MSIX = 2;
 const NORESIZE = 8;
 const NONE = 1;
 const PBA = 0x3000;
+const MMAP = 4;
+const CONTROL = 12;
 
 export interface FakeOptions {
   readonly vectors: number;
@@ -13,6 +21,11 @@ export interface FakeOptions {
   readonly capacity?: number;
   /** The bind that fails, counted from 0. */
   readonly failAt?: number;
+  /**
+   * Whether CPUs take an interrupt only when somebody waits for it, or the event loop turns: one
+   * whose vector has lost its handler by then is gone, as on a real machine.
+   */
+  readonly slowCpus?: boolean;
 }
 
 interface Entry {
@@ -20,6 +33,8 @@ interface Entry {
   pending: boolean;
   eventfd: Eventfd | null;
   allocated: boolean;
+  /** Messages that no CPU has taken yet. */
+  sent: number;
 }
 
 /**
@@ -48,6 +63,7 @@ export class FakeVfio {
       pending: false,
       eventfd: null,
       allocated: false,
+      sent: 0,
     }));
     this.connection = this.#connect();
   }
@@ -67,7 +83,19 @@ export class FakeVfio {
   #deliver(entry: Entry): void {
     if (!this.enabled || entry.masked || !entry.pending) return;
     entry.pending = false;
-    entry.eventfd?.signal();
+    entry.sent++;
+    if (this.options.slowCpus !== true) this.#take(entry);
+  }
+
+  /** CPUs take what was sent. */
+  take(): void {
+    for (const entry of this.entries) this.#take(entry);
+  }
+
+  #take(entry: Entry): void {
+    const { sent } = entry;
+    entry.sent = 0;
+    for (let i = 0; i < sent; i++) entry.eventfd?.signal();
   }
 
   #set(set: IrqSet): number {
@@ -92,6 +120,7 @@ export class FakeVfio {
     entry.masked = true;
     this.schedule.step();
     entry.eventfd = null;
+    entry.sent = 0;
     this.schedule.step();
     if (eventfd === null || typeof eventfd === 'number') return;
     if (!entry.allocated && this.options.growable !== true) throw error('EINVAL');
@@ -111,6 +140,7 @@ export class FakeVfio {
       entry.masked = true;
       if (entry.eventfd !== null) this.torn++;
       entry.eventfd = null;
+      entry.sent = 0;
       entry.allocated = false;
       this.schedule.step();
     }
@@ -128,6 +158,22 @@ export class FakeVfio {
     return entry;
   }
 
+  /** The mapped page of the table. */
+  #window(): RegisterWindow {
+    const at = (offset: number) => this.#entry((offset - CONTROL) / 16);
+    const parts: Partial<RegisterWindow> = {
+      read32: (offset) => (offset % 16 === CONTROL && at(offset).masked ? 1 : 0),
+      write32: (offset, value) => {
+        this.schedule.step();
+        at(offset).masked = (value & 1) !== 0;
+        this.#deliver(at(offset));
+        this.schedule.step();
+      },
+      close: () => undefined,
+    };
+    return parts as RegisterWindow;
+  }
+
   #connect(): DeviceConnection {
     const { growable, vectors } = this.options;
     const parts: Partial<DeviceConnection> = {
@@ -138,6 +184,13 @@ export class FakeVfio {
         count: vectors,
       }),
       setIrqs: (set) => this.#set(set),
+      synchronizeIrqs: (_index, vectors) => {
+        this.schedule.step();
+        for (const vector of vectors) this.#take(this.#entry(vector));
+        this.schedule.step();
+      },
+      getRegionInfo: (index) => ({ index, flags: MMAP, size: 0x4000n, capabilities: [] }),
+      map: () => this.#window(),
       setAffinity: (_index, vector, cpus) => {
         this.affinity.set(vector, cpus);
       },

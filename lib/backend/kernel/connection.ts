@@ -21,7 +21,7 @@ import {
 } from '../uapi.js';
 import { formatAddress } from './address.js';
 import type { KernelAddressSpace } from './address-space.js';
-import { getAffinity, setAffinity } from './affinity.js';
+import { HostInterrupts } from './affinity.js';
 import { checkInteger, checkPages, checkU32, checkU64 } from './checks.js';
 import type { DeviceFile } from './device-file.js';
 import { KernelEventSet } from './event-set.js';
@@ -48,6 +48,7 @@ export class KernelConnection implements DeviceConnection {
   readonly #file: DeviceFile;
   readonly #fd: number;
   readonly #regions: Regions;
+  readonly #interrupts: HostInterrupts;
   readonly #windows = new Set<MappedWindow>();
   /** Interrupt indexes that may be enabled by this connection. */
   readonly #enabled = new Set<number>();
@@ -60,6 +61,7 @@ export class KernelConnection implements DeviceConnection {
     this.via = file.via;
     this.addressSpace = file.addressSpace;
     this.#kernel = kernel;
+    this.#interrupts = new HostInterrupts(kernel, name);
     this.#native = kernel.native;
     this.#file = file;
     this.#fd = file.fd;
@@ -236,12 +238,17 @@ export class KernelConnection implements DeviceConnection {
 
   getAffinity(index: number, vector: number): number[] {
     this.#checkOpen();
-    return getAffinity(this.#kernel.sysfs, this.name, index, vector);
+    return this.#interrupts.getAffinity(index, vector);
   }
 
   setAffinity(index: number, vector: number, cpus: readonly number[]): void {
     this.#checkOpen();
-    setAffinity(this.#kernel.sysfs, this.name, index, vector, cpus);
+    this.#interrupts.setAffinity(index, vector, cpus);
+  }
+
+  synchronizeIrqs(index: number, vectors: readonly number[]): void {
+    this.#checkOpen();
+    this.#interrupts.synchronize(index, vectors);
   }
 
   close(): void {

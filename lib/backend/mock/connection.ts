@@ -228,6 +228,12 @@ export class MockConnection implements DeviceConnection {
     });
   }
 
+  /** Nothing is ever on its way: the eventfd is signalled when the device sends the message. */
+  synchronizeIrqs(index: number): void {
+    checkU32(index, 'index');
+    this.#checkOpen();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

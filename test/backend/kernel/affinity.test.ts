@@ -21,8 +21,10 @@ function open(t: ExecutionContext) {
   tree.file('proc/interrupts', INTERRUPTS);
   for (const irq of [22, 45, 46, 47, 48]) {
     tree.file(`proc/irq/${irq}/smp_affinity_list`, `${irq}\n`);
+    tree.file(`proc/irq/${irq}/effective_affinity_list`, `${irq % 2}\n`);
   }
-  return { tree, device: make(tree).backend.openSync('0000:01:00.0', {}) };
+  const { backend, fake } = make(tree);
+  return { tree, fake, device: backend.openSync('0000:01:00.0', {}) };
 }
 
 test('lists of CPUs are ranges', (t) => {
@@ -74,4 +76,28 @@ test('what the system refuses comes with its path', (t) => {
   t.is(error.code, 'ENOENT');
   t.regex(error.path ?? '', /proc\/irq\/99\/smp_affinity_list$/);
   t.regex(error.hint ?? '', /Only root may write/);
+});
+
+test('waiting for vectors visits each CPU that serves one of them', (t) => {
+  const { fake, device } = open(t);
+  fake.calls.length = 0;
+  device.synchronizeIrqs(2, [1, 10]);
+  t.deepEqual(fake.calls, ['visitCpu 1', 'visitCpu 0']);
+  fake.calls.length = 0;
+  device.synchronizeIrqs(2, [1, 1, 7]);
+  t.deepEqual(fake.calls, ['visitCpu 1'], 'vector 7 has no host interrupt');
+  fake.fail('visitCpu', 'EINVAL');
+  t.notThrows(() => {
+    device.synchronizeIrqs(2, [10]);
+  }, 'offline, or not for this process');
+});
+
+test('a number that was seen is used while its handler is there', (t) => {
+  const { tree, device } = open(t);
+  tree.folder('proc/irq/45/vfio-msix[1](0000:01:00.0)');
+  t.deepEqual(device.getAffinity(2, 1), [45]);
+  tree.file('proc/interrupts', INTERRUPTS.replace('45:', '46:').replace('46:', '45:'));
+  t.deepEqual(device.getAffinity(2, 1), [45]);
+  tree.file('proc/interrupts', INTERRUPTS.replace(/^ {2}46.*$/m, ''));
+  t.throws(() => device.getAffinity(2, 10), { code: 'ENOENT' });
 });

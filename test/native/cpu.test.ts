@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import test from 'ava';
+import { VfioError } from '../../lib/errors.js';
+import { native } from '../../lib/native/binding.js';
+
+const calls = native();
+
+/** CPUs that this thread may run on. */
+function allowed(): string | undefined {
+  return /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/thread-self/status', 'utf8'))?.[1];
+}
+
+/** Field 39 of stat: the CPU that the thread ran on last. */
+function current(): number {
+  return Number(readFileSync('/proc/thread-self/stat', 'utf8').split(') ')[1]?.split(' ')[36]);
+}
+
+test('a visit goes to the CPU, and the thread may run where it could before', (t) => {
+  const before = allowed();
+  const visited = new Set<number>();
+  for (let cpu = 0; cpu < cpus().length; cpu++) {
+    // Nothing moves the thread at once after the visit, so one of some tries shows where it was.
+    for (let n = 0; n < 100 && !visited.has(cpu); n++) {
+      calls.visitCpu(cpu);
+      if (current() === cpu) visited.add(cpu);
+    }
+    t.is(allowed(), before);
+  }
+  t.is(visited.size, cpus().length);
+});
+
+test('a CPU that is not there is EINVAL', (t) => {
+  const before = allowed();
+  t.throws(
+    () => {
+      calls.visitCpu(65535);
+    },
+    { instanceOf: VfioError, code: 'EINVAL' },
+  );
+  t.throws(
+    () => {
+      calls.visitCpu(-1);
+    },
+    { instanceOf: TypeError },
+  );
+  t.is(allowed(), before);
+});
