@@ -6,6 +6,7 @@ import { Faults } from './faults.js';
 import { defaultLimits } from './host/limits.js';
 import { HostInterrupts } from './host/interrupts.js';
 import { defineModel } from './models/define.js';
+import { dsa } from './models/dsa/index.js';
 import { edu } from './models/edu.js';
 import type { DeviceModel, ModelDefinition } from './models/model.js';
 import { nvme } from './models/nvme/index.js';
@@ -71,8 +72,9 @@ export class MockBackend implements Backend {
   openSync(name: string, options: OpenOptions): DeviceConnection {
     checkOptions(options);
     const parsed = parseName(name);
-    const via = options.via ?? parsed.profile.via;
-    return this.#slot(name, parsed).open(name, via, options.vfToken !== undefined);
+    const slot = this.#slot(name, parsed);
+    const via = options.via ?? slot.via;
+    return slot.open(name, via, options.vfToken !== undefined);
   }
 
   /** @throws as {@link MockBackend.open} for the name */
@@ -118,7 +120,7 @@ function checkOptions({ via, vfToken, noiommu, fds }: OpenOptions): void {
   if (fds !== undefined) throw new TypeError('a mock is not opened from file descriptors');
 }
 
-const backend = new MockBackend([edu, nvme, testdev]);
+const backend = new MockBackend([edu, nvme, testdev, dsa]);
 
 /** The back end of `'mock:edu'` and of all other models. It loads no native code. */
 export const mockBackend: Backend = backend;

@@ -90,7 +90,10 @@ export interface ProfileOptions {
   readonly dmabuf?: boolean | undefined;
   /** Patched with VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT, whose number is that of DMA_BUF. */
   readonly novirt?: boolean | undefined;
-  /** Way in, unless the options of an open name another. Default: group. */
+  /**
+   * Way in, unless the options of an open name another. Default: group; for a device with PASIDs
+   * the character device, where the kernel can attach them.
+   */
   readonly via?: Via | undefined;
 }
 
@@ -98,12 +101,13 @@ export interface ProfileOptions {
 export interface Profile extends Differences {
   readonly version: KernelVersion;
   readonly novirt: boolean;
-  readonly via: Via;
+  /** null: by what the device is. */
+  readonly via: Via | null;
 }
 
 /** @throws RangeError if DMA_BUF and MSI_NOVIRT are both asked for: they share a number */
 export function profileOf(options: ProfileOptions = {}): Profile {
-  const { kernel = NEWEST, novirt = false, via = 'group' } = options;
+  const { kernel = NEWEST, novirt = false, via = null } = options;
   const differences = KERNELS[kernel];
   const dmabuf = differences.dmabuf && (options.dmabuf ?? !novirt);
   if (dmabuf && novirt) {

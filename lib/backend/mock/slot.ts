@@ -41,6 +41,13 @@ export class Slot {
     return this.#device;
   }
 
+  /** The way in for who names none: PASIDs are attached by the character device alone. */
+  get via(): Via {
+    const { via, pasids } = this.#profile;
+    const hasPasids = this.#model.shape.capabilities.some(({ name }) => name === 'pasid');
+    return via ?? (hasPasids && pasids ? 'cdev' : 'group');
+  }
+
   /**
    * @param name - what the caller calls it
    * @param token - whether a VF token is given

@@ -8,7 +8,7 @@ test('a plain name means the newest kernel, by groups, with DMA_BUF', (t) => {
   const { model, profile } = parseName('mock:nvme');
   t.is(model, 'nvme');
   t.deepEqual(profile, profileOf());
-  t.like(profile, { version: '7.2', via: 'group', dmabuf: true, novirt: false });
+  t.like(profile, { version: '7.2', via: null, dmabuf: true, novirt: false });
 });
 
 test('settings are read in any order', (t) => {

@@ -122,7 +122,8 @@ export function connect(
 ): DeviceConnection {
   const profile = profileOf(options);
   const machine = { work: new Work(), interrupts, limits: defaultLimits(), faults: new Faults() };
-  return closing(t, new Slot(0, model, profile, machine).open('mock:plain', profile.via));
+  const slot = new Slot(0, model, profile, machine);
+  return closing(t, slot.open('mock:plain', slot.via));
 }
 
 export function enableBusMaster(device: DeviceConnection): void {

@@ -1,0 +1,55 @@
+import type { MemoryBlock, Register } from '../model.js';
+import * as dsa from './registers.js';
+
+/** GENCAP counts slots of the interrupt message store by 256. */
+export const SLOTS = 256;
+export const VECTORS = 9;
+export const QUEUES = 2;
+/** Entries that queues share. */
+export const WQ_SIZE = 128;
+/** Bytes of the longest transfer, as a power of two. */
+export const MAX_TRANSFER_SHIFT = 21;
+
+const OPCODES = [
+  dsa.DSA_OPCODE_NOOP,
+  dsa.DSA_OPCODE_DRAIN,
+  dsa.DSA_OPCODE_MEMMOVE,
+  dsa.DSA_OPCODE_MEMFILL,
+];
+const TABLES = [dsa.GRPCFG_OFFSET, dsa.WQCFG_OFFSET, dsa.MSIX_PERM_OFFSET, dsa.IMS_OFFSET];
+
+/** What the device says it can do. */
+export function capabilities(): (Register | MemoryBlock)[] {
+  const constant = (offset: number, name: string, value: bigint): Register => ({
+    offset,
+    name,
+    width: 8,
+    read: () => value,
+  });
+  const transfer = BigInt(MAX_TRANSFER_SHIFT) << dsa.GENCAP_MAX_XFER_SHIFT_SHIFT;
+  const slots = BigInt(SLOTS / 256) << dsa.GENCAP_MAX_IMS_MULT_SHIFT;
+  const modes = dsa.WQCAP_SHARED_MODE | dsa.WQCAP_DEDICATED_MODE;
+  return [
+    { offset: dsa.IDXD_VER_OFFSET, name: 'VERSION', width: 4, read: () => 0x100 },
+    constant(
+      dsa.IDXD_GENCAP_OFFSET,
+      'GENCAP',
+      dsa.GENCAP_CMD_CAP | transfer | slots | dsa.GENCAP_CONFIG_EN,
+    ),
+    constant(dsa.IDXD_WQCAP_OFFSET, 'WQCAP', BigInt(WQ_SIZE | (QUEUES << 16)) | modes),
+    constant(dsa.IDXD_GRPCAP_OFFSET, 'GRPCAP', 1n),
+    constant(dsa.IDXD_ENGCAP_OFFSET, 'ENGCAP', 1n),
+    constant(dsa.IDXD_OPCAP_OFFSET, 'OPCAP', fields(OPCODES.map((opcode) => [1, opcode]))),
+    constant(
+      dsa.IDXD_TABLE_OFFSET,
+      'TABLE',
+      fields(TABLES.map((offset, i) => [offset / 0x100, 16 * i])),
+    ),
+    // There is one group, which has every queue whatever is written.
+    { offset: dsa.GRPCFG_OFFSET, name: 'GRPCFG', size: 64 },
+  ];
+}
+
+function fields(parts: readonly (readonly [value: number, shift: number])[]): bigint {
+  return parts.reduce((bits, [value, shift]) => bits | (BigInt(value) << BigInt(shift)), 0n);
+}

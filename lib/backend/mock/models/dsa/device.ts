@@ -1,0 +1,225 @@
+import type { DeviceHost, DeviceLogic, Register } from '../model.js';
+import { capabilities, QUEUES, SLOTS, VECTORS, WQ_SIZE } from './capabilities.js';
+import { type Command, Commands } from './commands.js';
+import { type HandleKind, Handles } from './handles.js';
+import { type InterruptTable, MessageStore, MsixPermissions } from './interrupts.js';
+import { WorkQueue } from './queues.js';
+import * as dsa from './registers.js';
+import { execute, type Submitter } from './work.js';
+
+/** The Data Streaming Accelerator, as far as its interrupts go: one group, and no batches. */
+export class Dsa implements DeviceLogic {
+  readonly registers: DeviceLogic['registers'];
+  readonly #host: DeviceHost;
+  readonly #handles = new Handles();
+  readonly #tables: Readonly<Record<HandleKind, InterruptTable>>;
+  readonly #queues: readonly WorkQueue[];
+  readonly #commands: Commands;
+  /** PASIDs of those who own lines of the shared portals. */
+  readonly #submitters = new Uint32Array(dsa.LINES);
+  #enabled = false;
+  #cause = 0;
+
+  constructor(host: DeviceHost) {
+    this.#host = host;
+    this.#tables = {
+      msix: new MsixPermissions(host, VECTORS),
+      ims: new MessageStore(SLOTS, (address, data) => {
+        const bytes = new Uint8Array(4);
+        new DataView(bytes.buffer).setUint32(0, data, true);
+        host.dmaWrite(address, bytes);
+      }),
+    };
+    this.#queues = Array.from({ length: QUEUES }, (_, id) => this.#queue(id));
+    this.#commands = new Commands(host, this.#allCommands(), () => {
+      this.#raise(dsa.IDXD_INTC_CMD);
+    });
+    this.registers = {
+      0: [
+        ...capabilities(),
+        ...this.#status(),
+        ...this.#commands.registers,
+        ...this.#queues.flatMap(({ registers }) => registers),
+        ...this.#tables.msix.registers,
+        ...this.#tables.ims.registers,
+        ...this.#imitation(),
+      ],
+      2: this.#queues.flatMap(({ portals }) => portals),
+    };
+  }
+
+  reset(): void {
+    this.#enabled = false;
+    this.#cause = 0;
+    this.#submitters.fill(0);
+    this.#handles.reset();
+    this.#commands.reset();
+    for (const queue of this.#queues) queue.reset();
+    for (const table of Object.values(this.#tables)) table.reset();
+  }
+
+  #queue(id: number): WorkQueue {
+    const submitterOf = (line: number) => {
+      const word = this.#submitters[line] ?? 0;
+      return word < dsa.SUBMITTER_VALID ? null : word & 0xfffff;
+    };
+    return new WorkQueue(id, submitterOf, (descriptor, submitter) => {
+      this.#host.defer(() => {
+        execute(this.#host, descriptor, submitter, (handle, by) => this.#resolve(handle, by));
+      });
+    });
+  }
+
+  /** What work may raise is decided by the PASID of its portal. */
+  #resolve(handle: number, { kind, pasid }: Submitter): (() => void) | null {
+    const index = this.#handles.find(kind, handle);
+    const table = this.#tables[kind];
+    if (index === null || !table.permits(index, pasid)) return null;
+    return () => {
+      table.raise(index);
+    };
+  }
+
+  /** The misc interrupt, vector 0 of MSI-X. */
+  #raise(cause: number): void {
+    this.#cause = (this.#cause | cause) >>> 0;
+    this.#host.signal(0);
+  }
+
+  #status(): Register[] {
+    return [
+      {
+        offset: dsa.IDXD_GENSTATS_OFFSET,
+        name: 'GENSTATS',
+        width: 4,
+        read: () =>
+          this.#enabled ? dsa.IDXD_DEVICE_STATE_ENABLED : dsa.IDXD_DEVICE_STATE_DISABLED,
+      },
+      {
+        offset: dsa.IDXD_INTCAUSE_OFFSET,
+        name: 'INTCAUSE',
+        width: 4,
+        read: () => this.#cause,
+        write: (value) => {
+          this.#cause = (this.#cause & ~value) >>> 0;
+        },
+      },
+    ];
+  }
+
+  /** What a CPU and a host do elsewhere. */
+  #imitation(): Register[] {
+    const lines = Array.from(this.#submitters, (_, line): Register => ({
+      offset: dsa.SUBMITTER_OFFSET + 8 * line,
+      name: `submitter of line ${line}`,
+      width: 4,
+      read: () => this.#submitters[line] ?? 0,
+      write: (value) => {
+        this.#submitters[line] = value;
+      },
+    }));
+    const revoke: Register = {
+      offset: dsa.REVOKE_OFFSET,
+      name: 'revoke',
+      width: 4,
+      write: (pasid) => {
+        const taken = this.#handles.revoke((kind, at) => this.#tables[kind].pasid(at) === pasid);
+        if (taken > 0) this.#raise(dsa.IDXD_INTC_INT_HANDLE_REVOKED);
+      },
+    };
+    return [...lines, revoke];
+  }
+
+  #allCommands(): Map<number, Command> {
+    const onQueue = (run: (queue: WorkQueue) => number, found: (operand: number) => number) => {
+      return (operand: number) => {
+        const queue = this.#queues[found(operand)];
+        return queue === undefined ? dsa.IDXD_CMDSTS_INVAL_WQIDX : run(queue);
+      };
+    };
+    // One bit a queue, for 16 of them.
+    const byMask = (operand: number) => Math.log2(operand & 0xffff) + 16 * (operand >>> 16);
+    const done = () => dsa.IDXD_CMDSTS_SUCCESS;
+    const stop = (queue: WorkQueue) => {
+      if (!queue.enabled) return dsa.IDXD_CMDSTS_ERR_WQ_NOT_EN;
+      queue.enabled = false;
+      return dsa.IDXD_CMDSTS_SUCCESS;
+    };
+    return new Map<number, Command>([
+      [dsa.IDXD_CMD_ENABLE_DEVICE, () => this.#enable()],
+      [dsa.IDXD_CMD_DISABLE_DEVICE, () => this.#disable()],
+      [dsa.IDXD_CMD_DRAIN_ALL, done],
+      [
+        dsa.IDXD_CMD_RESET_DEVICE,
+        () => {
+          this.#disable();
+          for (const queue of this.#queues) queue.reset();
+          return dsa.IDXD_CMDSTS_SUCCESS;
+        },
+      ],
+      [
+        dsa.IDXD_CMD_ENABLE_WQ,
+        onQueue(
+          (queue) => this.#start(queue),
+          (operand) => operand,
+        ),
+      ],
+      [dsa.IDXD_CMD_DISABLE_WQ, onQueue(stop, byMask)],
+      // Descriptors are executed in their order, before a command that comes later.
+      [dsa.IDXD_CMD_DRAIN_WQ, onQueue(done, byMask)],
+      [
+        dsa.IDXD_CMD_RESET_WQ,
+        onQueue((queue) => {
+          queue.reset();
+          return dsa.IDXD_CMDSTS_SUCCESS;
+        }, byMask),
+      ],
+      [dsa.IDXD_CMD_REQUEST_INT_HANDLE, (operand) => this.#requestHandle(operand)],
+      [dsa.IDXD_CMD_RELEASE_INT_HANDLE, (operand) => this.#releaseHandle(operand)],
+    ]);
+  }
+
+  #enable(): number {
+    if (this.#enabled) return dsa.IDXD_CMDSTS_ERR_DEV_ENABLED;
+    this.#enabled = true;
+    return dsa.IDXD_CMDSTS_SUCCESS;
+  }
+
+  #disable(): number {
+    if (!this.#enabled) return dsa.IDXD_CMDSTS_ERR_DIS_DEV_EN;
+    this.#enabled = false;
+    for (const queue of this.#queues) queue.enabled = false;
+    return dsa.IDXD_CMDSTS_SUCCESS;
+  }
+
+  #start(queue: WorkQueue): number {
+    if (!this.#enabled) return dsa.IDXD_CMDSTS_ERR_DEV_NOTEN;
+    if (queue.enabled) return dsa.IDXD_CMDSTS_ERR_WQ_ENABLED;
+    const others = this.#queues.filter(({ enabled }) => enabled);
+    const taken = others.reduce((sum, { size }) => sum + size, 0);
+    if (queue.size === 0 || taken + queue.size > WQ_SIZE) return dsa.IDXD_CMDSTS_ERR_WQ_SIZE;
+    queue.enabled = true;
+    return dsa.IDXD_CMDSTS_SUCCESS;
+  }
+
+  #requestHandle(operand: number): number {
+    const kind = kindOf(operand);
+    const index = operand & 0xffff;
+    // Vector 0 of MSI-X is the misc interrupt: no work raises it.
+    if (index >= this.#tables[kind].size || (kind === 'msix' && index === 0)) {
+      return dsa.IDXD_CMDSTS_ERR_INVAL_INT_IDX;
+    }
+    const handle = this.#handles.request(kind, index);
+    if (handle === null) return dsa.IDXD_CMDSTS_ERR_NO_HANDLE;
+    return handle << dsa.IDXD_CMDSTS_RES_SHIFT;
+  }
+
+  #releaseHandle(operand: number): number {
+    const released = this.#handles.release(kindOf(operand), operand & 0xffff);
+    return released ? dsa.IDXD_CMDSTS_SUCCESS : dsa.IDXD_CMDSTS_ERR_INVAL_INT_IDX_RELEASE;
+  }
+}
+
+function kindOf(operand: number): HandleKind {
+  return (operand & dsa.CMD_INT_HANDLE_IMS) === 0 ? 'msix' : 'ims';
+}

@@ -1,0 +1,47 @@
+import { defineModel } from '../define.js';
+import { QUEUES, VECTORS } from './capabilities.js';
+import { Dsa } from './device.js';
+import {
+  IDXD_PORTAL_SIZE,
+  MSIX_PBA_OFFSET,
+  MSIX_TABLE_OFFSET,
+  PORTALS_PER_WQ,
+} from './registers.js';
+
+/** PASIDs of 20 bits. */
+const PASID_CAPABILITY = Uint8Array.of(0, 20, 0, 0);
+/** Intel's capability of scalable I/O virtualization, with bit 0 at offset 0x14: there is an IMS. */
+const IMS_SUPPORTED = new Uint8Array(0x18 - 10);
+IMS_SUPPORTED[0x14 - 10] = 1;
+
+/**
+ * Intel's Data Streaming Accelerator with an interrupt message store: what of it has to do with
+ * interrupts, and enough of its work to raise them.
+ */
+export const dsa = defineModel({
+  name: 'dsa',
+  shape: {
+    vendorId: 0x8086,
+    deviceId: 0x0b25,
+    subsystemVendorId: 0x8086,
+    classCode: 0x088000,
+    bars: [
+      { index: 0, size: 0x10000, bits: 64 },
+      { index: 2, size: QUEUES * PORTALS_PER_WQ * IDXD_PORTAL_SIZE, bits: 64 },
+    ],
+    capabilities: [
+      { name: 'pcie', offset: 0x40 },
+      {
+        name: 'msix',
+        offset: 0x80,
+        vectors: VECTORS,
+        table: { bar: 0, offset: MSIX_TABLE_OFFSET },
+        pba: { bar: 0, offset: MSIX_PBA_OFFSET },
+      },
+      { name: 'ats', offset: 0x100 },
+      { name: 'pasid', offset: 0x110, bytes: PASID_CAPABILITY },
+      { name: 'dvsec', offset: 0x120, vendor: 0x8086, id: 5, revision: 1, bytes: IMS_SUPPORTED },
+    ],
+  },
+  create: (host) => new Dsa(host),
+});

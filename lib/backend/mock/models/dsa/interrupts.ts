@@ -1,0 +1,137 @@
+import type { DeviceHost, Register } from '../model.js';
+import { IMS_OFFSET, MSIX_PERM_OFFSET } from './registers.js';
+
+const WORDS = 4;
+const CONTROL = 3;
+/** Of the control word of a slot, and of an entry of MSIX_PERM. */
+const MASK = 1 << 0;
+const PENDING = 1 << 1;
+const IGNORE = 1 << 2;
+const PASID_ENABLE = 1 << 3;
+const PASID_SHIFT = 12;
+
+/** A table of interrupts, each with the PASID whose work may raise it. */
+export interface InterruptTable {
+  readonly size: number;
+  readonly registers: readonly Register[];
+  /** The PASID of an entry; null if work without one may raise it. */
+  pasid(index: number): number | null;
+  /** Whether work of that PASID may raise an entry. */
+  permits(index: number, pasid: number | null): boolean;
+  raise(index: number): void;
+  reset(): void;
+}
+
+function pasidOf(control: number): number | null {
+  return (control & PASID_ENABLE) === 0 ? null : control >>> PASID_SHIFT;
+}
+
+function permits(control: number, pasid: number | null): boolean {
+  return (control & IGNORE) !== 0 || pasidOf(control) === pasid;
+}
+
+/** MSIX_PERM: who may raise the vectors of the MSI-X table. 8 bytes each. */
+export class MsixPermissions implements InterruptTable {
+  readonly registers: readonly Register[];
+  readonly #host: DeviceHost;
+  readonly #entries: Uint32Array;
+
+  constructor(host: DeviceHost, vectors: number) {
+    this.#host = host;
+    this.#entries = new Uint32Array(vectors);
+    this.registers = Array.from(this.#entries, (_, vector) => ({
+      offset: MSIX_PERM_OFFSET + 8 * vector,
+      name: `MSIX_PERM ${vector}`,
+      width: 4,
+      read: () => this.#entries[vector] ?? 0,
+      write: (value) => {
+        this.#entries[vector] = value & ((0xfffff << PASID_SHIFT) | PASID_ENABLE | IGNORE);
+      },
+    }));
+  }
+
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  pasid(vector: number): number | null {
+    return pasidOf(this.#entries[vector] ?? 0);
+  }
+
+  permits(vector: number, pasid: number | null): boolean {
+    return permits(this.#entries[vector] ?? 0, pasid);
+  }
+
+  raise(vector: number): void {
+    this.#host.signal(vector);
+  }
+
+  reset(): void {
+    this.#entries.fill(0);
+  }
+}
+
+/** The interrupt message store: 16 bytes a slot, whose message is written like any DMA. */
+export class MessageStore implements InterruptTable {
+  readonly registers: readonly Register[];
+  readonly #send: (address: bigint, data: number) => void;
+  readonly #words: Uint32Array;
+
+  constructor(slots: number, send: (address: bigint, data: number) => void) {
+    this.#send = send;
+    this.#words = new Uint32Array(slots * WORDS);
+    this.registers = Array.from(this.#words, (_, at) => ({
+      offset: IMS_OFFSET + 4 * at,
+      name: `IMS ${at >>> 2} ${['address low', 'address high', 'data', 'control'][at & 3] ?? ''}`,
+      width: 4,
+      read: () => this.#words[at] ?? 0,
+      write: (value) => {
+        this.#write(at, value);
+      },
+    }));
+    this.reset();
+  }
+
+  get size(): number {
+    return this.#words.length / WORDS;
+  }
+
+  pasid(slot: number): number | null {
+    return pasidOf(this.#control(slot));
+  }
+
+  permits(slot: number, pasid: number | null): boolean {
+    return permits(this.#control(slot), pasid);
+  }
+
+  raise(slot: number): void {
+    this.#words[slot * WORDS + CONTROL] = this.#control(slot) | PENDING;
+    this.#settle(slot);
+  }
+
+  /** Everything masked. */
+  reset(): void {
+    this.#words.fill(0);
+    for (let slot = 0; slot < this.size; slot++) this.#words[slot * WORDS + CONTROL] = MASK;
+  }
+
+  /** The pending bit is the device's own. */
+  #write(at: number, value: number): void {
+    const control = at % WORDS === CONTROL;
+    const pending = control ? (this.#words[at] ?? 0) & PENDING : 0;
+    this.#words[at] = control ? (value & ~PENDING) | pending : value;
+    if (control) this.#settle(Math.floor(at / WORDS));
+  }
+
+  #settle(slot: number): void {
+    const control = this.#control(slot);
+    if ((control & PENDING) === 0 || (control & MASK) !== 0) return;
+    this.#words[slot * WORDS + CONTROL] = control & ~PENDING;
+    const [low = 0, high = 0, data = 0] = this.#words.subarray(slot * WORDS);
+    this.#send((BigInt(high) << 32n) | BigInt(low), data);
+  }
+
+  #control(slot: number): number {
+    return this.#words[slot * WORDS + CONTROL] ?? 0;
+  }
+}

@@ -1,0 +1,106 @@
+/** Registers of drivers/dma/idxd/registers.h and include/uapi/linux/idxd.h, spelled as there. */
+
+// BAR 0
+export const IDXD_VER_OFFSET = 0x00;
+export const IDXD_GENCAP_OFFSET = 0x10;
+export const IDXD_WQCAP_OFFSET = 0x20;
+export const IDXD_GRPCAP_OFFSET = 0x30;
+export const IDXD_ENGCAP_OFFSET = 0x38;
+export const IDXD_OPCAP_OFFSET = 0x40;
+/** Offsets of the tables below, 16 bits each, in units of 0x100 bytes. */
+export const IDXD_TABLE_OFFSET = 0x60;
+export const IDXD_GENSTATS_OFFSET = 0x90;
+export const IDXD_INTCAUSE_OFFSET = 0x98;
+export const IDXD_CMD_OFFSET = 0xa0;
+export const IDXD_CMDSTS_OFFSET = 0xa8;
+export const IDXD_CMDCAP_OFFSET = 0xb0;
+
+export const GRPCFG_OFFSET = 0x400;
+export const WQCFG_OFFSET = 0x500;
+export const WQCFG_SIZE = 32;
+export const MSIX_PERM_OFFSET = 0x600;
+export const IMS_OFFSET = 0x1000;
+export const MSIX_TABLE_OFFSET = 0x2000;
+export const MSIX_PBA_OFFSET = 0x3000;
+
+export const GENCAP_CMD_CAP = 1n << 4n;
+export const GENCAP_MAX_XFER_SHIFT_SHIFT = 16n;
+export const GENCAP_MAX_IMS_MULT_SHIFT = 25n;
+export const GENCAP_CONFIG_EN = 1n << 31n;
+export const WQCAP_SHARED_MODE = 1n << 48n;
+export const WQCAP_DEDICATED_MODE = 1n << 49n;
+
+export const IDXD_DEVICE_STATE_DISABLED = 0;
+export const IDXD_DEVICE_STATE_ENABLED = 1;
+
+export const IDXD_INTC_CMD = 1 << 1;
+export const IDXD_INTC_INT_HANDLE_REVOKED = 2 ** 31;
+
+export const IDXD_CMD_INT_REQ = 2 ** 31;
+export const IDXD_CMD_ENABLE_DEVICE = 1;
+export const IDXD_CMD_DISABLE_DEVICE = 2;
+export const IDXD_CMD_DRAIN_ALL = 3;
+export const IDXD_CMD_RESET_DEVICE = 5;
+export const IDXD_CMD_ENABLE_WQ = 6;
+export const IDXD_CMD_DISABLE_WQ = 7;
+export const IDXD_CMD_DRAIN_WQ = 8;
+export const IDXD_CMD_RESET_WQ = 10;
+export const IDXD_CMD_REQUEST_INT_HANDLE = 13;
+export const IDXD_CMD_RELEASE_INT_HANDLE = 14;
+/** Of the operand of the two above: the handle is one of the interrupt message store. */
+export const CMD_INT_HANDLE_IMS = 0x10000;
+
+export const IDXD_CMDSTS_ACTIVE = 2 ** 31;
+export const IDXD_CMDSTS_RES_SHIFT = 8;
+export const IDXD_CMDSTS_SUCCESS = 0;
+export const IDXD_CMDSTS_INVAL_CMD = 0x01;
+export const IDXD_CMDSTS_INVAL_WQIDX = 0x02;
+export const IDXD_CMDSTS_ERR_DEV_ENABLED = 0x10;
+export const IDXD_CMDSTS_ERR_DEV_NOTEN = 0x20;
+export const IDXD_CMDSTS_ERR_WQ_ENABLED = 0x21;
+export const IDXD_CMDSTS_ERR_WQ_SIZE = 0x22;
+export const IDXD_CMDSTS_ERR_DIS_DEV_EN = 0x31;
+export const IDXD_CMDSTS_ERR_WQ_NOT_EN = 0x32;
+export const IDXD_CMDSTS_ERR_INVAL_INT_IDX = 0x41;
+export const IDXD_CMDSTS_ERR_NO_HANDLE = 0x42;
+export const IDXD_CMDSTS_ERR_INVAL_INT_IDX_RELEASE = 0x43;
+
+/** Of the third word of a WQCFG entry. */
+export const WQCFG_MODE_DEDICATED = 1 << 0;
+export const WQCFG_PASID_SHIFT = 8;
+export const WQCFG_PASID_EN = 1 << 28;
+/** Of the seventh. */
+export const WQCFG_STATE_SHIFT = 30;
+
+// BAR 2: four pages a work queue
+export const IDXD_PORTAL_SIZE = 0x1000;
+export const PORTALS_PER_WQ = 4;
+/** Of the number of a page: its descriptors name handles of the interrupt message store. */
+export const PORTAL_IMS = 2;
+
+// Descriptors, 64 bytes, and their completion records, 32 bytes
+export const DESCRIPTOR_SIZE = 64;
+export const COMPLETION_SIZE = 32;
+export const DSA_OPCODE_NOOP = 0;
+export const DSA_OPCODE_DRAIN = 2;
+export const DSA_OPCODE_MEMMOVE = 3;
+export const DSA_OPCODE_MEMFILL = 4;
+export const IDXD_OP_FLAG_CRAV = 0x04;
+export const IDXD_OP_FLAG_RCR = 0x08;
+export const IDXD_OP_FLAG_RCI = 0x10;
+export const DSA_COMP_SUCCESS = 0x01;
+export const DSA_COMP_PAGE_FAULT_NOBOF = 0x03;
+export const DSA_COMP_BAD_OPCODE = 0x10;
+export const DSA_COMP_XFER_ERANGE = 0x13;
+export const DSA_COMP_INT_HANDLE_INVAL = 0x19;
+
+/**
+ * Only here: which process owns a 64-byte line of the shared portals. A process submits by ENQCMD,
+ * to which its CPU adds the PASID of its IA32_PASID register; a mapped window has no CPU of its own.
+ * 8 bytes a line: bit 31 valid, bits 19:0 PASID.
+ */
+export const SUBMITTER_OFFSET = 0x4000;
+export const SUBMITTER_VALID = 2 ** 31;
+export const LINES = IDXD_PORTAL_SIZE / DESCRIPTOR_SIZE;
+/** Only here: a write revokes the interrupt handles of that PASID, as a host does to a guest. */
+export const REVOKE_OFFSET = 0x4400;

@@ -1,0 +1,68 @@
+import { type DeviceHost, DmaFault } from '../model.js';
+import { MAX_TRANSFER_SHIFT } from './capabilities.js';
+import type { HandleKind } from './handles.js';
+import * as dsa from './registers.js';
+
+/** Who a descriptor comes from: not what it says itself. */
+export interface Submitter {
+  readonly pasid: number | null;
+  readonly kind: HandleKind;
+}
+
+/** Gives the interrupt that a handle stands for, if that submitter may raise it. */
+export type Resolve = (handle: number, submitter: Submitter) => (() => void) | null;
+
+/** Executes a descriptor: the operation, its completion record, its interrupt. */
+export function execute(
+  host: DeviceHost,
+  bytes: Uint8Array,
+  submitter: Submitter,
+  resolve: Resolve,
+): void {
+  const descriptor = new DataView(bytes.buffer, bytes.byteOffset);
+  const flags = descriptor.getUint32(4, true) & 0xff_ffff;
+  const wanted = (flags & dsa.IDXD_OP_FLAG_RCI) !== 0;
+  const interrupt = wanted ? resolve(descriptor.getUint16(36, true), submitter) : null;
+  const options = { pasid: submitter.pasid ?? undefined };
+  let status = dsa.DSA_COMP_INT_HANDLE_INVAL;
+  if (!wanted || interrupt !== null) status = operate(host, descriptor, options);
+  const failed = status !== dsa.DSA_COMP_SUCCESS;
+  const records = dsa.IDXD_OP_FLAG_CRAV | (failed ? 0 : dsa.IDXD_OP_FLAG_RCR);
+  try {
+    if ((flags & records) === records) {
+      const record = new Uint8Array(dsa.COMPLETION_SIZE);
+      record[0] = status;
+      const done = failed ? 0 : descriptor.getUint32(32, true);
+      new DataView(record.buffer).setUint32(4, done, true);
+      host.dmaWrite(descriptor.getBigUint64(8, true), record, options);
+    }
+  } catch (error) {
+    // There is nowhere to tell: whoever submitted it sees no record.
+    if (!(error instanceof DmaFault)) throw error;
+  }
+  interrupt?.();
+}
+
+function operate(host: DeviceHost, descriptor: DataView, options: { pasid: number | undefined }) {
+  const source = descriptor.getBigUint64(16, true);
+  const destination = descriptor.getBigUint64(24, true);
+  const size = descriptor.getUint32(32, true);
+  const opcode = descriptor.getUint8(7);
+  if (opcode === dsa.DSA_OPCODE_NOOP || opcode === dsa.DSA_OPCODE_DRAIN)
+    return dsa.DSA_COMP_SUCCESS;
+  if (opcode !== dsa.DSA_OPCODE_MEMMOVE && opcode !== dsa.DSA_OPCODE_MEMFILL) {
+    return dsa.DSA_COMP_BAD_OPCODE;
+  }
+  if (size === 0 || size > 2 ** MAX_TRANSFER_SHIFT) return dsa.DSA_COMP_XFER_ERANGE;
+  const data = new Uint8Array(size);
+  try {
+    if (opcode === dsa.DSA_OPCODE_MEMMOVE) host.dmaRead(source, data, options);
+    // The pattern is where the source would be.
+    else data.forEach((_, i) => (data[i] = descriptor.getUint8(16 + (i & 7))));
+    host.dmaWrite(destination, data, options);
+  } catch (error) {
+    if (error instanceof DmaFault) return dsa.DSA_COMP_PAGE_FAULT_NOBOF;
+    throw error;
+  }
+  return dsa.DSA_COMP_SUCCESS;
+}

@@ -1,0 +1,111 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { type Eventfd, type PciDevice, VfioError } from '../../index.js';
+import type { DemoReport } from '../report.js';
+import { Dsa } from './device.js';
+import { Submitter } from './portal.js';
+import * as dsa from './registers.js';
+import { VirtualDsa } from './virtual.js';
+
+const DEFAULT_PASID = 1;
+/** A process of the guest that shares its address space with the device. */
+const GUEST_PASID = 5;
+const HOST_PASID = 0x105;
+const ENABLE = 0x8000;
+const WORK = [1, 3] as const;
+
+/**
+ * Two vectors of a virtual DSA on slots of the device's message store: vector 0 for what is the
+ * kernel's, vector 1 for a process, whose PASID is written to MSIX_PERM when the vector is
+ * allocated already. The process then names the handle of vector 0, and is refused.
+ */
+export async function dsaDemo(device: PciDevice): Promise<DemoReport> {
+  if (!device.name.startsWith('mock:')) {
+    throw new VfioError({
+      code: 'ENOTSUP',
+      message: 'a real DSA is given work by MOVDIR64B and ENQCMD, which JavaScript has not',
+      path: device.name,
+      hint: 'Try mock:dsa.',
+    });
+  }
+  device.config.update('command', { memory: 1, bus_master: 1 });
+  for (const pasid of [DEFAULT_PASID, HOST_PASID]) device.attachPasid(pasid);
+  const driver = new Dsa(device);
+  driver.command(dsa.IDXD_CMD_ENABLE_DEVICE);
+  driver.enableQueue(0, { dedicatedTo: DEFAULT_PASID });
+  driver.enableQueue(1, 'shared');
+  driver.assign(0, HOST_PASID);
+  const kernel = new Submitter(device, driver, driver.portal(0));
+  const process = new Submitter(device, driver, driver.portal(1));
+
+  const virtual = new VirtualDsa(device, driver, {
+    vectors: 2,
+    defaultPasid: DEFAULT_PASID,
+    raiseMisc: (handle) => void kernel.noop(handle),
+  });
+  const eventfds = [device.createEventfd(), device.createEventfd()] as const;
+  try {
+    virtual.pasids.bind(GUEST_PASID, HOST_PASID);
+    start(virtual, eventfds);
+    virtual.perm.write(8, 4, (GUEST_PASID << 12) | 8);
+
+    const counts = [0, 0];
+    for (const [vector, submitter] of [kernel, process].entries()) {
+      const handle = virtual.requestHandle(vector);
+      for (let n = 0; n < (WORK[vector] ?? 0); n++) await submitter.noop(handle);
+      await turn();
+      counts[vector] = taken(eventfds[vector]);
+    }
+    const status = await process.noop(virtual.requestHandle(0), DEFAULT_PASID);
+    await turn();
+    const interrupts = taken(eventfds[0]) + taken(eventfds[1]);
+    return report(virtual, counts, { status, interrupts });
+  } finally {
+    virtual.close();
+    for (const part of [...eventfds, kernel, process]) part.close();
+    for (const pasid of [DEFAULT_PASID, HOST_PASID]) device.detachPasid(pasid);
+  }
+}
+
+/** What the guest's driver does: consumers, enable, unmask. */
+function start({ msix }: VirtualDsa, eventfds: readonly Eventfd[]): void {
+  msix.configWrite(2, 2, ENABLE);
+  for (const [vector, eventfd] of eventfds.entries()) {
+    msix.connect(vector, eventfd);
+    msix.tableWrite(16 * vector + 12, 4, 0);
+  }
+}
+
+function taken(eventfd: Eventfd | undefined): number {
+  return Number(eventfd?.read() ?? 0n);
+}
+
+function report(
+  { source }: VirtualDsa,
+  counts: readonly number[],
+  forged: { readonly status: number; readonly interrupts: number },
+): DemoReport {
+  const vectors = counts.map((interrupts, vector) => {
+    const slot = source.slotOf(vector);
+    const guestPasid = vector === 0 ? null : GUEST_PASID;
+    const { cookie: hostPasid = null, index = null, handle = null } = slot ?? {};
+    return { vector, guestPasid, hostPasid, slot: index, handle, interrupts };
+  });
+  const refused = forged.status === dsa.DSA_COMP_INT_HANDLE_INVAL && forged.interrupts === 0;
+  const arrived = counts.every((count, vector) => count === WORK[vector]);
+  return {
+    ok: arrived && refused,
+    data: { vectors, forged },
+    lines: [
+      ...vectors.map(({ vector, guestPasid, hostPasid, slot, handle, interrupts }) => {
+        const pasid = guestPasid === null ? `default PASID` : `PASID ${guestPasid} of the guest`;
+        const where = `slot ${slot ?? '-'}, handle 0x${(handle ?? 0).toString(16)}`;
+        const text = `${pasid} (${hostPasid ?? '-'} of the host), ${where}: ${interrupts} interrupts`;
+        return [`vector ${vector}`, text] as const;
+      }),
+      [
+        'forged',
+        `handle of vector 0 from the other portal: status 0x${forged.status.toString(16)}, ${forged.interrupts} interrupts`,
+      ],
+    ],
+  };
+}
