@@ -74,8 +74,13 @@ export class MessageInterrupts {
     this.#triggers.clear();
   }
 
-  /** After a reset: the PCI core writes its messages again. */
+  /**
+   * After a reset: the PCI core writes its messages again, and enables them, also where the user
+   * had cleared the bit of MSI (pci_restore_msi_state()).
+   */
   restore(): void {
+    if (!this.#active) return;
+    this.#source.resume(this.#enabledWith);
     for (const [vector, handle] of this.#handles) {
       this.#source.program(vector, this.#host.message(handle));
       this.#source.setMask(vector, !this.#triggers.has(vector));

@@ -17,6 +17,8 @@ export interface MessageSource {
   program(vector: number, message: Message): void;
   setMask(vector: number, masked: boolean): void;
   enable(vectors: number): void;
+  /** Writes the control register again, as the PCI core does after a reset. */
+  resume(vectors: number): void;
   disable(): void;
 }
 
@@ -32,6 +34,11 @@ export function msiSource(hardware: HardwareFunction, msi: Msi): MessageSource {
     if (!msi.maskable) return;
     const mask = config.get(msi.maskRegister, 4);
     hardware.writeConfig(msi.maskRegister, 4, masked ? mask | bits : mask & ~bits);
+  };
+  const resume = (vectors: number) => {
+    const rest = config.get(control, 2) & ~pci.PCI_MSI_FLAGS_QSIZE;
+    const size = Math.ceil(Math.log2(vectors)) << 4;
+    hardware.writeConfig(control, 2, rest | size | pci.PCI_MSI_FLAGS_ENABLE);
   };
   return {
     vectors: msi.vectors,
@@ -54,10 +61,9 @@ export function msiSource(hardware: HardwareFunction, msi: Msi): MessageSource {
     enable: (vectors) => {
       disablePin(hardware, true);
       setMask(~0, true);
-      const rest = config.get(control, 2) & ~pci.PCI_MSI_FLAGS_QSIZE;
-      const size = Math.ceil(Math.log2(vectors)) << 4;
-      hardware.writeConfig(control, 2, rest | size | pci.PCI_MSI_FLAGS_ENABLE);
+      resume(vectors);
     },
+    resume,
     disable: () => {
       hardware.updateConfig(control, pci.PCI_MSI_FLAGS_ENABLE, false);
       // The kernel leaves it as it is after a reset.
@@ -74,6 +80,10 @@ export function msixSource(
   growable: boolean,
 ): MessageSource {
   const control = offset + pci.PCI_MSIX_FLAGS;
+  const resume = () => {
+    hardware.updateConfig(control, pci.PCI_MSIX_FLAGS_MASKALL, false);
+    hardware.updateConfig(control, pci.PCI_MSIX_FLAGS_ENABLE, true);
+  };
   return {
     vectors: table.vectors,
     growable,
@@ -90,9 +100,9 @@ export function msixSource(
     enable: () => {
       disablePin(hardware, true);
       for (let vector = 0; vector < table.vectors; vector++) table.setMask(vector, true);
-      hardware.updateConfig(control, pci.PCI_MSIX_FLAGS_MASKALL, false);
-      hardware.updateConfig(control, pci.PCI_MSIX_FLAGS_ENABLE, true);
+      resume();
     },
+    resume,
     disable: () => {
       hardware.updateConfig(control, pci.PCI_MSIX_FLAGS_ENABLE, false);
       disablePin(hardware, false);

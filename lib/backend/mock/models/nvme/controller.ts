@@ -95,7 +95,8 @@ export class Controller implements DeviceLogic {
       name: name.toUpperCase(),
       read: () => this.#bases[name],
       write: (value, width) => {
-        const bits = 8 * width;
+        // QEMU gives its controller two bytes at least.
+        const bits = 8 * Math.max(width, 2);
         const kept = (this.#bases[name] >> BigInt(bits)) << BigInt(bits);
         this.#bases[name] = kept | BigInt.asUintN(bits, value);
       },
