@@ -13,7 +13,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'backend/contract': [],
   'backend/uapi': [],
   'backend/kernel': ['backend/contract', 'backend/uapi', 'errors', 'native'],
-  'backend/mock': ['backend/contract', 'backend/uapi', 'errors', 'pci'],
+  snapshot: ['backend/contract', 'backend/uapi', 'errors', 'pci'],
+  'backend/mock': ['backend/contract', 'backend/uapi', 'errors', 'pci', 'snapshot'],
   observe: ['backend/contract'],
   trace: ['backend/contract', 'backend/uapi', 'native', 'observe'],
   observers: ['observe', 'trace'],
@@ -50,7 +51,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   lab: ['errors'],
   host: ['backend/contract', 'backend/kernel', 'errors'],
   run: ['backend/contract', 'errors'],
-  cli: ['demo', 'errors', 'host', 'index', 'lab', 'run', 'trace'],
+  cli: ['demo', 'errors', 'host', 'index', 'lab', 'run', 'snapshot', 'trace'],
 };
 
 /** The room a file of lib/ stands in: the longest name in ARROWS that its path begins with. */

@@ -13,6 +13,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   demo: 'drive a device end to end: registers, DMA, interrupts',
   lab: 'run a command in a QEMU guest with a real /dev/vfio',
   run: 'send raw operations to a device, as JSON lines',
+  snapshot: 'write down what a device is, for a mock of it',
   trace: 'record what a program does with its devices, as a timeline',
 };
 

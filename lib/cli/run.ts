@@ -7,7 +7,7 @@ import { openConnection } from '../index.js';
 import { runLine } from '../run/run.js';
 import { Session } from '../run/session.js';
 import { toJsonLine } from './json.js';
-import { UsageError } from './usage.js';
+import { choice, UsageError } from './usage.js';
 
 export const usage = `vfio run <device> [script] [options]
 
@@ -25,16 +25,6 @@ Example: echo '{"op":"info"}' | vfio run mock:edu`;
 const VIAS = ['group', 'cdev'] as const;
 const KERNELS = ['6.1', '6.12', '7.2'] as const;
 const SWITCH = ['on', 'off'] as const;
-
-function choice<T extends string>(
-  option: string,
-  value: string | undefined,
-  choices: readonly T[],
-): T | undefined {
-  const chosen = choices.find((one) => one === value);
-  if (chosen !== undefined || value === undefined) return chosen;
-  throw new UsageError(`${option} is ${choices.join(' or ')}, not '${value}'`);
-}
 
 /** The device's name with the settings of an imitation. */
 function nameWith(name: string, settings: Readonly<Record<string, string | undefined>>): string {

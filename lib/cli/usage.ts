@@ -9,3 +9,14 @@ export function onlyOne(positionals: readonly string[], what = 'device'): string
   if (argument === undefined || positionals.length > 1) throw new UsageError(`give one ${what}`);
   return argument;
 }
+
+/** The value of an option that takes one of a few words. */
+export function choice<T extends string>(
+  option: string,
+  value: string | undefined,
+  choices: readonly T[],
+): T | undefined {
+  const chosen = choices.find((one) => one === value);
+  if (chosen !== undefined || value === undefined) return chosen;
+  throw new UsageError(`${option} is ${choices.join(' or ')}, not '${value}'`);
+}

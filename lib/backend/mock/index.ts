@@ -11,6 +11,7 @@ import { edu } from './models/edu.js';
 import type { DeviceModel, ModelDefinition } from './models/model.js';
 import { nvme } from './models/nvme/index.js';
 import { testdev } from './models/testdev.js';
+import { isPath, readModel } from './models/snapshot.js';
 import { parseName, PREFIX, type MockName } from './name.js';
 import { Slot } from './slot.js';
 import { Work } from './work.js';
@@ -58,10 +59,11 @@ export class MockBackend implements Backend {
   }
 
   /**
+   * @param name - of a model, or the path of a snapshot, which is read once
    * @throws TypeError if an option is wrong, or is one of real devices only: `fds`
-   * @throws VfioError ENODEV no such model; EINVAL for a setting that is not known, and a VF token;
-   *   ENOENT for `via: 'cdev'` where the kernel has none; EBUSY or EINVAL if the device is open and
-   *   the ways in exclude each other
+   * @throws VfioError ENODEV no such model; EINVAL for a file that is no snapshot, a setting that is
+   *   not known, and a VF token; ENOENT where there is no such file, and for `via: 'cdev'` where the
+   *   kernel has none; EBUSY or EINVAL if the device is open and the ways in exclude each other
    */
   open(name: string, options: OpenOptions): Promise<DeviceConnection> {
     return new Promise((resolve) => {
@@ -85,21 +87,22 @@ export class MockBackend implements Backend {
   #slot(name: string, { model, label, profile, key }: MockName): Slot {
     const known = this.#slots.get(key);
     if (known !== undefined) return known;
-    const found = this.#models.get(model);
+    const seen = isPath(model) ? readModel(model) : undefined;
+    const found = seen === undefined ? this.#models.get(model) : { ...seen, group: this.#groups++ };
     if (found === undefined) {
       const names = [...this.#models.keys()].map((other) => PREFIX + other).join(', ');
       throw new VfioError({
         code: 'ENODEV',
         message: 'no such model',
         path: name,
-        hint: `There are: ${names}. registerModel() of 'vfio/mock' adds others.`,
+        hint: `There are: ${names}. registerModel() of 'vfio/mock' adds others; a file of 'vfio snapshot' is named by its path.`,
       });
     }
     const group = label === '' ? found.group : this.#groups++;
     const slot = new Slot(group, found.model, profile, {
       work: new Work(),
       interrupts: new HostInterrupts(),
-      limits: defaultLimits(),
+      limits: { ...defaultLimits(), ...(seen === undefined ? {} : { ranges: seen.ranges }) },
       faults: new Faults(),
     });
     this.#slots.set(key, slot);

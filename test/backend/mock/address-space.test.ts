@@ -329,7 +329,7 @@ test('iommufd: its own errors, in its own order', (t) => {
   const limits = defaultLimits();
   const [type1Space, iommufd] = [
     new MockAddressSpace('mock:test'),
-    new MockAddressSpace('mock:test', ioas, limits),
+    new MockAddressSpace('mock:test', ioas(limits), limits),
   ];
   const TOP = 2n ** 64n - 1n;
   const PAGES = 4096n;
@@ -380,7 +380,7 @@ test('iommufd: its own errors, in its own order', (t) => {
 });
 
 test('iommufd: an unmapping that would cut is ENOENT, and what lies before the cut is gone', (t) => {
-  const space = new MockAddressSpace('mock:test', ioas, defaultLimits());
+  const space = new MockAddressSpace('mock:test', ioas(defaultLimits()));
   const memory = space.allocate(4 * PAGE, false);
   space.mapSync(memory, 0, 4096n, 0x1000n, BOTH);
   space.mapSync(memory, 0, 8192n, 0x3000n, BOTH);
@@ -392,8 +392,8 @@ test('iommufd: an unmapping that would cut is ENOENT, and what lies before the c
 
 test('dma_entry_limit is of containers only, RLIMIT_MEMLOCK of both', (t) => {
   for (const way of ['group', 'cdev'] as const) {
-    const limits = { dmaEntries: 2, memlock: 16384n };
-    const rules = way === 'group' ? type1(profileOf(), limits) : ioas;
+    const limits = { ...defaultLimits(), dmaEntries: 2, memlock: 16384n };
+    const rules = way === 'group' ? type1(profileOf(), limits) : ioas(limits);
     const space = new MockAddressSpace('mock:test', rules, limits);
     const memory = space.allocate(5 * PAGE, false);
     const map = (iova: bigint, size: bigint) => () => {
@@ -411,5 +411,5 @@ test('dma_entry_limit is of containers only, RLIMIT_MEMLOCK of both', (t) => {
 
 test('page sizes: those of the page tables, or what addresses are aligned to', (t) => {
   t.is(new MockAddressSpace('mock:test').pageSizes, 0x4020_1000n);
-  t.is(new MockAddressSpace('mock:test', ioas).pageSizes, 2n ** 64n - 4096n);
+  t.is(new MockAddressSpace('mock:test', ioas(defaultLimits())).pageSizes, 2n ** 64n - 4096n);
 });

@@ -7,7 +7,7 @@ import { Faults } from '../faults.js';
 import { allocate, mapFile, MockMemory, share } from '../memory.js';
 import { DmaFault } from '../models/model.js';
 import { profileOf } from '../profile.js';
-import { RANGES, type DmaRules } from './dma-rules.js';
+import type { DmaRules } from './dma-rules.js';
 import { defaultLimits, type DmaLimits } from './limits.js';
 import { Mappings } from './mappings.js';
 import { type1 } from './type1.js';
@@ -43,7 +43,7 @@ export class MockAddressSpace implements AddressSpace {
 
   ranges(): IovaRange[] {
     this.#checkOpen();
-    return [...RANGES];
+    return [...this.#limits.ranges];
   }
 
   allocate(size: number, hugePages: HugePages): Memory {

@@ -1,15 +1,9 @@
 import type { IovaRange } from '../../contract.js';
 import type { Mappings } from './mappings.js';
 
-/** What an x86 host has: 48 bits without the addresses that are interrupts. */
-export const RANGES: readonly IovaRange[] = [
-  { start: 0n, end: 0xfedf_ffffn },
-  { start: 0xfef0_0000n, end: 0xffff_ffff_ffffn },
-];
-
 /** Whether a range lies within what a device can reach. */
-export function isUsable(iova: bigint, last: bigint): boolean {
-  return RANGES.some(({ start, end }) => start <= iova && last <= end);
+export function isUsable(ranges: readonly IovaRange[], iova: bigint, last: bigint): boolean {
+  return ranges.some(({ start, end }) => start <= iova && last <= end);
 }
 
 /** What is to be mapped. */

@@ -39,7 +39,7 @@ export function type1(profile: Profile, limits: DmaLimits): DmaRules {
       if (vaddr) fail(overlaps ? 'EINVAL' : 'ENOENT', MAP);
       if (overlaps) fail('EEXIST', MAP);
       if (mappings.count >= limits.dmaEntries) fail('ENOSPC', MAP);
-      if (!isUsable(iova, last)) fail('EINVAL', MAP);
+      if (!isUsable(limits.ranges, iova, last)) fail('EINVAL', MAP);
     },
     unmap(mappings: Mappings, iova: bigint, size: bigint, flags: number): bigint {
       const all = flags === VFIO_DMA_UNMAP_FLAG_ALL;

@@ -66,7 +66,7 @@ export class VfioDevice {
     const { limits, faults } = machine;
     this.group = group;
     this.via = via;
-    const rules = via === 'group' ? type1(profile, limits) : ioas;
+    const rules = via === 'group' ? type1(profile, limits) : ioas(limits);
     this.addressSpace = new MockAddressSpace(name, rules, limits, faults);
     this.#machine = machine;
     const hardware = new HardwareFunction(model, this.#bus());

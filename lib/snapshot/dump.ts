@@ -1,0 +1,36 @@
+const ROW = 16;
+
+/** Lines of 16 bytes as lspci -x has them: `'040: 05 00 80 00 …'`. Rows of zeros are left out. */
+export function dump(bytes: Uint8Array): string[] {
+  const rows: string[] = [];
+  for (let offset = 0; offset < bytes.length; offset += ROW) {
+    const row = bytes.subarray(offset, offset + ROW);
+    if (row.every((byte) => byte === 0)) continue;
+    const text = Array.from(row, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+    rows.push(`${offset.toString(16).padStart(3, '0')}: ${text}`);
+  }
+  return rows;
+}
+
+/**
+ * The bytes of such lines; what no line has is 0.
+ *
+ * @returns what is wrong, if something is
+ */
+export function undump(lines: readonly string[], size: number): Uint8Array | string {
+  const bytes = new Uint8Array(size);
+  let end = 0;
+  for (const line of lines) {
+    const [, start, text] = /^([0-9a-f]{1,13}):((?: [0-9a-f]{2}){1,16})$/i.exec(line) ?? [];
+    if (start === undefined || text === undefined) {
+      return `'${line.slice(0, 80)}' is not an offset and up to 16 bytes, such as '000: 36 1b'`;
+    }
+    const offset = parseInt(start, 16);
+    const row = Buffer.from(text.replaceAll(' ', ''), 'hex');
+    if (offset < end) return `'${line}' does not follow what is before it`;
+    end = offset + row.length;
+    if (end > size) return `'${line}' goes beyond ${size} bytes`;
+    bytes.set(row, offset);
+  }
+  return bytes;
+}
