@@ -1,0 +1,33 @@
+/** The driver that is tested: edu's factorial, with a time-out and a check that it is an edu. */
+import type { PciDevice, RegisterWindow, Vector } from 'vfio';
+
+const IDENTIFICATION = 0x00;
+const FACTORIAL = 0x08;
+const STATUS = 0x20;
+const STATUS_RAISE = 0x80;
+const INTERRUPT_STATUS = 0x24;
+const ACKNOWLEDGE = 0x64;
+
+export class FactorialEngine {
+  readonly #registers: RegisterWindow;
+  readonly #vector: Vector;
+
+  constructor(device: PciDevice) {
+    device.config.update('command', { memory: 1, bus_master: 1 });
+    this.#registers = device.bar(0).map();
+    const id = this.#registers.read32(IDENTIFICATION);
+    if ((id & 0xffff) !== 0x00ed) throw new Error(`no edu: identification 0x${id.toString(16)}`);
+    this.#vector = device.interrupts.msi.request(0);
+    this.#registers.write32(STATUS, STATUS_RAISE);
+  }
+
+  /** @param n - 0 to 12: what fits 32 bits */
+  async compute(n: number, timeoutMs = 5000): Promise<number> {
+    if (!Number.isInteger(n) || n < 0 || n > 12) throw new RangeError(`${n} is not from 0 to 12`);
+    const arrived = this.#vector.next({ signal: AbortSignal.timeout(timeoutMs) });
+    this.#registers.write32(FACTORIAL, n);
+    await arrived;
+    this.#registers.write32(ACKNOWLEDGE, this.#registers.read32(INTERRUPT_STATUS));
+    return this.#registers.read32(FACTORIAL);
+  }
+}

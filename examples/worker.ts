@@ -1,0 +1,76 @@
+/**
+ * A driver in a worker thread: it sleeps in the kernel until an interrupt comes, and the main thread
+ * never waits for the device. They share the DMA memory.
+ *
+ *   node dist/examples/worker.js [device]     default: mock:edu
+ */
+import { once } from 'node:events';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { openDevice } from 'vfio';
+
+const FACTORIAL = 0x08;
+const STATUS = 0x20;
+const STATUS_RAISE = 0x80;
+const INTERRUPT_STATUS = 0x24;
+const ACKNOWLEDGE = 0x64;
+const DMA_SOURCE = 0x80;
+const DMA_DESTINATION = 0x88;
+const DMA_COUNT = 0x90;
+const DMA_COMMAND = 0x98;
+const DMA_START_AND_RAISE = 5n;
+const INNER = 0x40000n;
+const PAGE = 4096;
+
+interface Job {
+  device: string;
+  numbers: number[];
+  shared: SharedArrayBuffer;
+}
+
+async function drive({ device: name, numbers, shared }: Job): Promise<void> {
+  using device = await openDevice(name);
+  device.config.update('command', { memory: 1, bus_master: 1 });
+  using registers = device.bar(0).map();
+  device.interrupts.msi.request(0).on('interrupt', () => {
+    registers.write32(ACKNOWLEDGE, registers.read32(INTERRUPT_STATUS));
+  });
+  // From here on this thread takes the interrupts itself; its event loop delivers none.
+  using poller = device.interrupts.poll();
+  const wait = () => {
+    if (poller.wait(10_000) === 0) throw new Error('the device does not answer');
+  };
+
+  const results: number[] = [];
+  for (const n of numbers) {
+    registers.write32(STATUS, STATUS_RAISE);
+    registers.write32(FACTORIAL, n);
+    wait();
+    results.push(registers.read32(FACTORIAL));
+  }
+
+  // The device reads what the main thread has written.
+  using buffer = await device.dma.map(shared, { access: 'read' });
+  registers.write64(DMA_SOURCE, buffer.iova);
+  registers.write64(DMA_DESTINATION, INNER);
+  registers.write64(DMA_COUNT, 64n);
+  registers.write64(DMA_COMMAND, DMA_START_AND_RAISE);
+  wait();
+  parentPort?.postMessage(results);
+}
+
+async function main(): Promise<void> {
+  // Page-aligned and of whole pages, as the IOMMU maps them.
+  const shared = new SharedArrayBuffer(PAGE, { maxByteLength: PAGE });
+  new Uint8Array(shared).fill(0x5a, 0, 64);
+  const job: Job = { device: process.argv[2] ?? 'mock:edu', numbers: [3, 5, 7], shared };
+  const worker = new Worker(new URL(import.meta.url), { workerData: job });
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 1);
+  const [results] = (await once(worker, 'message')) as [number[]];
+  clearInterval(timer);
+  await once(worker, 'exit');
+  console.log(`factorials from the worker: ${results.join(', ')}`);
+  console.log(`meanwhile the main thread ran ${ticks > 0 ? 'on' : 'not'}`);
+}
+
+await (isMainThread ? main() : drive(workerData as Job));

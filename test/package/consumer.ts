@@ -1,0 +1,93 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const exec = promisify(execFile);
+
+export const root = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** What npm would publish, as a tarball in a folder of its own. */
+export async function pack(): Promise<{ tarball: string; files: string[] }> {
+  const folder = mkdtempSync(join(tmpdir(), 'vfio-package-'));
+  const { stdout } = await exec('npm', ['pack', '--json', '--pack-destination', folder], {
+    cwd: root,
+    maxBuffer: 2 ** 24,
+  });
+  const [{ filename, files }] = JSON.parse(stdout.slice(stdout.indexOf('[\n'))) as [
+    { filename: string; files: { path: string }[] },
+  ];
+  return { tarball: join(folder, filename), files: files.map(({ path }) => path).sort() };
+}
+
+/** An empty project that has the package. */
+export class Consumer {
+  readonly folder = mkdtempSync(join(tmpdir(), 'vfio-consumer-'));
+  readonly #env: NodeJS.ProcessEnv;
+
+  /** @param compiler - whether the PATH of its programs has one */
+  constructor(compiler: boolean) {
+    const path = compiler ? process.env.PATH : this.#bare();
+    // It is not part of this project.
+    const own = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name));
+    this.#env = { ...Object.fromEntries(own), PATH: path };
+    this.write('package.json', '{ "private": true }');
+  }
+
+  write(name: string, text: string): void {
+    const path = join(this.folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+
+  /** @returns what it printed */
+  async run(file: string, ...args: string[]): Promise<{ stdout: string; stderr: string }> {
+    return exec(file, args, { cwd: this.folder, env: this.#env });
+  }
+
+  /** Without its scripts, which `npm rebuild` runs. */
+  async install(...packages: string[]): Promise<void> {
+    await this.run(
+      'npm',
+      'install',
+      '--ignore-scripts',
+      '--prefer-offline',
+      '--no-audit',
+      ...packages,
+    );
+  }
+
+  /** As npm runs the package's script when it installs. */
+  async rebuild(): Promise<string> {
+    const prefix = dirname(dirname(process.execPath));
+    const { stderr } = await this.run(
+      'npm',
+      'rebuild',
+      'vfio',
+      '--foreground-scripts',
+      `--nodedir=${prefix}`,
+    );
+    return stderr;
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** A PATH with Node and npm, and what their scripts start, alone. */
+  #bare(): string {
+    const bin = join(this.folder, 'bin');
+    mkdirSync(bin);
+    symlinkSync(process.execPath, join(bin, 'node'));
+    for (const name of ['npm', 'sh', 'env']) {
+      const found = (process.env.PATH ?? '')
+        .split(':')
+        .map((folder) => join(folder, name))
+        .find((path) => existsSync(path));
+      if (found !== undefined) symlinkSync(found, join(bin, name));
+    }
+    return bin;
+  }
+}

@@ -1,0 +1,142 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import test from 'ava';
+import { Consumer, pack, root } from './consumer.js';
+
+const exec = promisify(execFile);
+const { tarball, files } = await pack();
+const prebuilt = join('prebuilds', `${process.platform}-${process.arch}`, 'vfio.node');
+
+/** Opens an eventfd by the addon, and a device of the mock. */
+const PROGRAM = `
+const eventfd = vfio.createEventfd();
+eventfd.signal(3n);
+console.log(String(eventfd.read()));
+vfio.openDevice('mock:edu').then((device) => {
+  console.log(device.config.header().vendorId.toString(16));
+  device.close();
+});`;
+
+test.after.always(() => {
+  rmSync(dirname(tarball), { recursive: true });
+});
+
+async function consumer(compiler: boolean): Promise<Consumer> {
+  const project = new Consumer(compiler);
+  project.write('import.mjs', `import * as vfio from 'vfio';${PROGRAM}`);
+  project.write('require.cjs', `const vfio = require('vfio');${PROGRAM}`);
+  project.write(
+    'mock.mjs',
+    `import { openDevice } from 'vfio/mock'; (await openDevice('mock:nvme')).close(); console.log('ok');`,
+  );
+  await project.install(tarball);
+  return project;
+}
+
+test('the package has what is needed and nothing else', (t) => {
+  const allowed =
+    /^(dist\/lib\/.+\.(js|d\.ts)|native\/(addon|core)\/[^/]+\.(cc|h)|assets\/trace\/[^/]+|prebuilds\/[^/]+\/vfio\.node|scripts\/install\.mjs|binding\.gyp|package\.json|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE)$/;
+  t.deepEqual(
+    files.filter((file) => !allowed.test(file)),
+    [],
+  );
+  const { sources } = (
+    JSON.parse(readFileSync(join(root, 'binding.gyp'), 'utf8').replace(/^\s*#.*$/gm, '')) as {
+      targets: [{ sources: string[] }];
+    }
+  ).targets[0];
+  for (const file of [...sources, prebuilt, 'dist/lib/cli/main.js'])
+    t.true(files.includes(file), file);
+  const compiled = files.filter((file) => file.startsWith('dist/lib/') && file.endsWith('.js'));
+  const written = readdirSync(join(root, 'lib'), { recursive: true, encoding: 'utf8' });
+  t.is(compiled.length, written.filter((file) => file.endsWith('.ts')).length, 'none is stale');
+});
+
+test('installs without a compiler and without a script', async (t) => {
+  const project = await consumer(false);
+  try {
+    for (const program of ['import.mjs', 'require.cjs']) {
+      const { stdout, stderr } = await project.run('node', program);
+      t.is(stdout, '3\n1234\n', program);
+      // Node 20 says that require of an ES module is new.
+      t.notRegex(stderr.replaceAll(/.*(ExperimentalWarning|--trace-warnings).*\n/g, ''), /./);
+    }
+    t.is((await project.run('node', 'mock.mjs')).stdout, 'ok\n');
+    const demo = await project.run('node', 'node_modules/.bin/vfio', 'demo', 'mock:nvme', '--json');
+    t.true((JSON.parse(demo.stdout) as { ok: boolean }).ok);
+    await project.rebuild();
+    t.false(existsSync(join(project.folder, 'node_modules/vfio/build')), 'nothing was to build');
+  } finally {
+    project.remove();
+  }
+});
+
+test('is built from source where the prebuilt addon does not load', async (t) => {
+  const project = await consumer(true);
+  try {
+    project.write(join('node_modules/vfio', prebuilt), 'of another machine');
+    await project.rebuild();
+    t.is((await project.run('node', 'import.mjs')).stdout, '3\n1234\n');
+  } finally {
+    project.remove();
+  }
+});
+
+test('without either, the mock works and one line says what is missing', async (t) => {
+  const project = await consumer(false);
+  try {
+    rmSync(join(project.folder, 'node_modules/vfio/prebuilds'), { recursive: true });
+    t.regex(await project.rebuild(), /vfio: the native addon could not be built: .*python3.*\n/);
+    t.is((await project.run('node', 'mock.mjs')).stdout, 'ok\n');
+    const error = await t.throwsAsync(project.run('node', 'import.mjs'));
+    t.regex(error.message, /VfioError: ENOENT: the native addon is not built/);
+    const opened = `import('vfio').then(({ openDevice }) => openDevice('mock:edu')).then(() => console.log('ok'))`;
+    t.is((await project.run('node', '-e', opened)).stdout, 'ok\n');
+  } finally {
+    project.remove();
+  }
+});
+
+test('its types resolve for every kind of consumer', async (t) => {
+  const project = new Consumer(true);
+  try {
+    await project.install(tarball);
+    project.write(
+      'use.mts',
+      `import { openDevice, VfioError, type PciDevice, type DmaBuffer } from 'vfio';
+import { openDeviceSync } from 'vfio/mock';
+import { runInLab } from 'vfio/lab';
+export const device: PciDevice = openDeviceSync('mock:edu');
+export const value: number = device.bar(0).map().read32(0);
+export const buffer: DmaBuffer = await device.dma.allocate(4096);
+export const iova: bigint = buffer.iova;
+export const uses: unknown[] = [openDevice, VfioError, runInLab];
+// @ts-expect-error registers are numbers
+export const wrong: string = device.bar(0).map().read32(0);
+`,
+    );
+    const tsc = join(root, 'node_modules/typescript/bin/tsc');
+    const types = join(root, 'node_modules/@types');
+    for (const [module, resolution] of [
+      ['node16', 'node16'],
+      ['nodenext', 'nodenext'],
+      ['esnext', 'bundler'],
+    ] as const) {
+      const options = `--strict --noEmit --target es2022 --lib es2023,esnext.disposable --typeRoots ${types} --types node`;
+      const how = `--module ${module} --moduleResolution ${resolution}`;
+      const args = [tsc, ...`${options} ${how}`.split(' '), 'use.mts'];
+      await t.notThrowsAsync(project.run(process.execPath, ...args), resolution);
+    }
+  } finally {
+    project.remove();
+  }
+});
+
+test('publint and attw have nothing to say', async (t) => {
+  const publint = join(root, 'node_modules/.bin/publint');
+  await t.notThrowsAsync(exec(publint, ['run', '--strict', tarball]));
+  const attw = join(root, 'node_modules/.bin/attw');
+  await t.notThrowsAsync(exec(attw, ['--profile', 'esm-only', tarball]));
+});
