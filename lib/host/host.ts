@@ -1,4 +1,12 @@
-import { readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  writeSync,
+} from 'node:fs';
 import { basename } from 'node:path';
 import { Sysfs } from '../backend/kernel/sysfs.js';
 import { VfioError } from '../errors.js';
@@ -49,7 +57,13 @@ export class Host extends Sysfs {
    */
   write(path: string, text: string): void {
     try {
-      writeFileSync(path, text, { flag: 'r+' });
+      // Files of sysfs may be for writing alone, and are not created.
+      const fd = openSync(path, constants.O_WRONLY);
+      try {
+        writeSync(fd, text);
+      } finally {
+        closeSync(fd);
+      }
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
       const denied = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';

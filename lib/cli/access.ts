@@ -1,0 +1,69 @@
+import type { Region, Width } from '../index.js';
+import { parseCount, parseUnsigned } from './numbers.js';
+import { regionName } from './regions.js';
+import { UsageError } from './usage.js';
+
+/** A place in a region, checked. */
+export interface Access {
+  readonly region: Region;
+  readonly offset: number;
+  readonly width: Width;
+  /** How many of them, one after the other. */
+  readonly count: number;
+}
+
+const WIDTHS: readonly Width[] = [1, 2, 4, 8];
+
+/** Bytes of one access. */
+export function parseWidth(text: string): Width {
+  const width = WIDTHS.find((one) => String(one) === text);
+  if (width === undefined) throw new UsageError(`--width is 1, 2, 4 or 8, not '${text}'`);
+  return width;
+}
+
+/** An offset as it is written down: `0x10`, `16`. */
+export function parseOffset(text: string): number {
+  return parseCount('the offset', text);
+}
+
+/** Refuses what the device or the kernel would answer with an error, or not at all. */
+export function checkPlace({ region, offset, width, count }: Access, write: boolean): void {
+  const name = regionName(region.index);
+  const hex = (value: number | bigint) => `0x${value.toString(16)}`;
+  if (!(write ? region.writable : region.readable)) {
+    throw new UsageError(`${name} cannot be ${write ? 'written' : 'read'}`);
+  }
+  if (offset % width !== 0) {
+    throw new UsageError(`offset ${hex(offset)} is not aligned to ${width} bytes`);
+  }
+  if (BigInt(offset) + BigInt(width) * BigInt(count) > region.size) {
+    const what = `${count} × ${width} bytes at ${hex(offset)}`;
+    throw new UsageError(`${what} are not within the ${hex(region.size)} bytes of ${name}`);
+  }
+  if (width === 8 && !region.mappable) {
+    throw new UsageError(`${name} cannot be mapped: at most 4 bytes at once`);
+  }
+}
+
+/** Reads by the device's file, where the kernel looks after what must not be touched. */
+export function readOne(region: Region, offset: number, width: Width): bigint {
+  if (width !== 8) return BigInt(region.load(offset, width));
+  using window = region.map();
+  return window.read64(offset);
+}
+
+export function writeOne(region: Region, offset: number, width: Width, value: bigint): void {
+  if (width !== 8) {
+    region.store(offset, width, Number(value));
+    return;
+  }
+  using window = region.map();
+  window.write64(offset, value);
+}
+
+/** A value that fits into the width. */
+export function parseValue(text: string, width: Width): bigint {
+  const value = parseUnsigned('a value', text);
+  if (value >> BigInt(8 * width) === 0n) return value;
+  throw new UsageError(`${text} does not fit into ${width} bytes`);
+}

@@ -1,0 +1,38 @@
+import type { Outcome } from '../host/apply.js';
+import type { Plan } from '../host/binding.js';
+import { toJson } from './json.js';
+
+/** What would be written, as commands of a shell. */
+export function tellPlan(plan: Plan, json: boolean): void {
+  if (json) {
+    console.log(toJson({ ...plan, group: plan.group.number, dryRun: true }));
+    return;
+  }
+  for (const use of plan.uses) console.log(`# in use: ${use}`);
+  for (const { name, why } of plan.kept) console.log(`# ${name} stays: ${why}`);
+  for (const { name, from, to, steps } of plan.changes) {
+    console.log(`# ${name}: ${from ?? 'no driver'} -> ${to ?? 'what the kernel finds'}`);
+    for (const { path, text } of steps) console.log(`echo ${text.trim()} > ${path}`);
+  }
+}
+
+/** What was done. */
+export function tellOutcome(
+  plan: Plan,
+  outcomes: readonly Outcome[],
+  json: boolean,
+  more: Readonly<Record<string, unknown>> & { owner?: string; nodes?: readonly string[] } = {},
+): void {
+  const group = plan.group.number;
+  if (json) {
+    console.log(toJson({ group, functions: outcomes, kept: plan.kept, ...more }));
+    return;
+  }
+  for (const { name, from, to } of outcomes) {
+    console.log(`${name}: ${from ?? 'no driver'} -> ${to ?? 'no driver'}`);
+  }
+  for (const { name, why } of plan.kept) console.log(`${name}: stays (${why})`);
+  if (outcomes.length === 0) console.log(`group ${group}: nothing to do`);
+  if (more.owner === undefined) return;
+  for (const node of more.nodes ?? []) console.log(`${node}: belongs to ${more.owner}`);
+}

@@ -1,0 +1,42 @@
+/** One vector in one interval. */
+export interface Reading {
+  readonly vector: number;
+  /** Interrupts in this interval, and a second. */
+  readonly count: number;
+  readonly rate: number;
+  /** Since the beginning. */
+  readonly total: number;
+}
+
+/** Counts interrupts by vector, and tells rates. */
+export class Meter {
+  readonly #totals: number[];
+  readonly #before: number[];
+  #time: number;
+
+  /** @param now - milliseconds */
+  constructor(vectors: number, now: number) {
+    this.#totals = new Array<number>(vectors).fill(0);
+    this.#before = new Array<number>(vectors).fill(0);
+    this.#time = now;
+  }
+
+  add(vector: number, count: bigint): void {
+    this.#totals[vector] = (this.#totals[vector] ?? 0) + Number(count);
+  }
+
+  get total(): number {
+    return this.#totals.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** What came since the last reading. */
+  read(now: number): Reading[] {
+    const seconds = Math.max(now - this.#time, 1) / 1000;
+    this.#time = now;
+    return this.#totals.map((total, vector) => {
+      const count = total - (this.#before[vector] ?? 0);
+      this.#before[vector] = total;
+      return { vector, count, rate: count / seconds, total };
+    });
+  }
+}

@@ -1,0 +1,51 @@
+import { paint } from '../terminal.js';
+import type { Reading } from './meter.js';
+
+const BAR = 30;
+
+/** `950`, `1.25k`, `3.10M`. */
+export function short(value: number): string {
+  if (value < 1000) return value.toFixed(0);
+  return value < 1e6 ? `${(value / 1e3).toFixed(2)}k` : `${(value / 1e6).toFixed(2)}M`;
+}
+
+/** One line a vector, with a bar as long as its rate is beside the highest one. */
+export function chart(readings: readonly Reading[], rows: number): string[] {
+  const shown = choose(readings, rows);
+  const highest = Math.max(...readings.map(({ rate }) => rate), 1);
+  const lines = shown.map(({ vector, rate, total }) => {
+    const length = Math.ceil((rate / highest) * BAR);
+    const bar = paint('green', '█'.repeat(length)) + ' '.repeat(BAR - length);
+    const number = String(vector).padStart(5);
+    return `${number}  ${bar}  ${`${short(rate)}/s`.padStart(10)}  ${short(total).padStart(8)}`;
+  });
+  const hidden = readings.length - shown.length;
+  return hidden === 0 ? lines : [...lines, `      … and ${hidden} more`];
+}
+
+/** Where not all fit: those with the most interrupts, in the order of their numbers. */
+function choose(readings: readonly Reading[], rows: number): readonly Reading[] {
+  if (readings.length <= rows) return readings;
+  return [...readings]
+    .sort((a, b) => b.total - a.total || a.vector - b.vector)
+    .slice(0, Math.max(rows - 1, 1))
+    .sort((a, b) => a.vector - b.vector);
+}
+
+/** The sum of all, as it stands below the vectors. */
+export function summary(readings: readonly Reading[]): string {
+  const sum = (of: (reading: Reading) => number) => readings.reduce((n, one) => n + of(one), 0);
+  const rate = `${short(sum(({ rate: one }) => one))}/s`;
+  return `total  ${' '.repeat(BAR)}  ${rate.padStart(10)}  ${short(sum(({ total }) => total)).padStart(8)}`;
+}
+
+/** Draws over what it drew before. */
+export class Screen {
+  #lines = 0;
+
+  draw(lines: readonly string[]): void {
+    const up = this.#lines === 0 ? '' : `\u001b[${this.#lines}A\r`;
+    process.stdout.write(`${up}\u001b[J${lines.join('\n')}\n`);
+    this.#lines = lines.length;
+  }
+}

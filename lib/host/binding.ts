@@ -1,0 +1,165 @@
+import { isVfio } from '../backend/kernel/hints.js';
+import * as hints from '../backend/kernel/hints.js';
+import type { IommuGroup } from '../backend/kernel/sysfs.js';
+import { VfioError } from '../errors.js';
+import type { Host } from './host.js';
+import { openersOf, usesOf } from './in-use.js';
+
+/** One write to a file of sysfs. */
+export interface Step {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** What is done to one function. */
+export interface Change {
+  readonly name: string;
+  /** The driver it has now. */
+  readonly from: string | null;
+  /** The driver it gets; null: whichever the kernel finds. */
+  readonly to: string | null;
+  readonly steps: readonly Step[];
+}
+
+/** What is done to an IOMMU group. */
+export interface Plan {
+  readonly group: IommuGroup;
+  readonly changes: readonly Change[];
+  /** Members that stay as they are. */
+  readonly kept: readonly { readonly name: string; readonly why: string }[];
+  /** Why it should not be done: `'/dev/nvme0n1 is mounted on /'`. */
+  readonly uses: readonly string[];
+}
+
+const DRIVER = 'vfio-pci';
+
+/**
+ * Plans to give a function, and all of its IOMMU group except bridges, to vfio-pci.
+ *
+ * The former driver is left behind as the function's `driver_override`, which says who may take it
+ * at its next probe and means nothing until then: so it survives this process, goes with the
+ * device and with a reboot, and nothing outside of sysfs is written.
+ *
+ * @throws VfioError ENODEV if there is no such function, no IOMMU group or no vfio-pci; EINVAL for
+ *   a bridge
+ */
+export function planBind(host: Host, name: string): Plan {
+  const group = groupOf(host, name);
+  if (host.isBridge(name)) {
+    throw new VfioError({
+      code: 'EINVAL',
+      message: 'a PCI bridge stays with its driver',
+      path: name,
+      hint: 'Bind the devices behind it.',
+    });
+  }
+  if (!host.hasDriver(DRIVER)) {
+    throw new VfioError({
+      code: 'ENODEV',
+      message: 'the driver vfio-pci is not loaded',
+      path: host.path('sys/bus/pci/drivers', DRIVER),
+      hint: "'modprobe vfio-pci' as root loads it.",
+    });
+  }
+  const members = host.members(group);
+  const bound = ({ driver }: { driver: string | null }) => driver !== null && isVfio(driver);
+  const free = members.filter((member) => !host.isBridge(member.name) && !bound(member));
+  return {
+    group,
+    changes: free.map(({ name: member, driver }) => ({
+      name: member,
+      from: driver,
+      to: DRIVER,
+      steps: bindSteps(host, member, driver),
+    })),
+    kept: [
+      ...members.filter((one) => host.isBridge(one.name)).map((one) => keep(one.name, 'a bridge')),
+      ...members.filter(bound).map((one) => keep(one.name, `bound to ${one.driver ?? ''}`)),
+    ],
+    uses: free.flatMap((member) => usesOf(host, member.name)),
+  };
+}
+
+function keep(name: string, why: string) {
+  return { name, why };
+}
+
+/**
+ * Plans to give the functions of a group back to the drivers they had.
+ * @throws VfioError ENODEV if there is no such function or no IOMMU group
+ */
+export function planRelease(host: Host, name: string): Plan {
+  const group = groupOf(host, name);
+  const members = host.members(group);
+  const ours = members.filter(({ driver }) => driver !== null && isVfio(driver));
+  const nodes = [
+    host.groupNode(group),
+    ...ours.map((member) => host.deviceNode(host.vfioDevice(member.name) ?? 'none')),
+  ];
+  const openers = openersOf(host, nodes);
+  return {
+    group,
+    changes: ours.map(({ name: member, driver }) => {
+      const former = formerDriver(host, member);
+      return {
+        name: member,
+        from: driver,
+        to: former,
+        steps: releaseSteps(host, member, driver, former),
+      };
+    }),
+    kept: members
+      .filter((member) => !ours.includes(member))
+      .map((one) => keep(one.name, one.driver === null ? 'no driver' : `bound to ${one.driver}`)),
+    uses: openers.length === 0 ? [] : [`open in ${openers.join(', ')}`],
+  };
+}
+
+function groupOf(host: Host, name: string): IommuGroup {
+  const refuse = (message: string, hint: string) =>
+    new VfioError({ code: 'ENODEV', message, path: host.device(name), hint });
+  if (!host.has(host.device(name))) throw refuse('no such PCI function', "See 'vfio list'.");
+  const group = host.group(name);
+  if (group === null) throw refuse('no IOMMU group', hints.noIommu(name));
+  return group;
+}
+
+function bindSteps(host: Host, name: string, driver: string | null): Step[] {
+  const override = `${host.device(name)}/driver_override`;
+  return [
+    { path: override, text: DRIVER },
+    ...(driver === null ? [] : [unbind(host, name)]),
+    probe(host, name),
+    ...(driver === null ? [] : [{ path: override, text: driver }]),
+  ];
+}
+
+function releaseSteps(
+  host: Host,
+  name: string,
+  driver: string | null,
+  former: string | null,
+): Step[] {
+  const clear = { path: `${host.device(name)}/driver_override`, text: '\n' };
+  return [
+    ...(former === null ? [clear] : []),
+    ...(driver === null ? [] : [unbind(host, name)]),
+    probe(host, name),
+    ...(former === null ? [] : [clear]),
+  ];
+}
+
+function unbind(host: Host, name: string): Step {
+  return { path: `${host.device(name)}/driver/unbind`, text: name };
+}
+
+function probe(host: Host, name: string): Step {
+  return { path: host.path('sys/bus/pci/drivers_probe'), text: name };
+}
+
+/** What {@link planBind} left behind; null if nothing was bound, or another tool did it. */
+function formerDriver(host: Host, name: string): string | null {
+  const override = host.text('sys/bus/pci/devices', name, 'driver_override');
+  if (override === null || override === '' || override === '(null)') return null;
+  return isVfio(override) ? null : override;
+}

@@ -1,0 +1,93 @@
+import type { Host } from '../host.js';
+import { type Check, type Finding, note, ok, problem, warning } from './finding.js';
+
+const TURNED_OFF = /\b((?:intel_|amd_)?iommu=off)\b/;
+
+/** Whether an IOMMU protects the host from its devices. */
+export const iommu: Check = (host) => {
+  const groups = host.names('sys/kernel/iommu_groups').filter((group) => {
+    return host.text('sys/kernel/iommu_groups', group, 'name') !== 'vfio-noiommu';
+  });
+  const unsafe = isOn(host, 'vfio', 'enable_unsafe_noiommu_mode');
+  return [
+    groups.length > 0 ? ok('iommu', `on: ${groups.length} groups`) : whyNone(host),
+    ...(unsafe
+      ? [
+          warning(
+            'iommu',
+            'devices without an IOMMU may be bound: they can overwrite all memory of the host',
+            'echo 0 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode',
+          ),
+        ]
+      : []),
+  ];
+};
+
+function whyNone(host: Host): Finding {
+  const commandLine = host.text('proc/cmdline') ?? '';
+  const off = TURNED_OFF.exec(commandLine)?.[1];
+  const grub = 'in GRUB_CMDLINE_LINUX of /etc/default/grub, then update-grub, and start anew';
+  if (off !== undefined) {
+    return problem('iommu', `turned off on the kernel's command line`, `remove ${off} ${grub}`);
+  }
+  const table = ['DMAR', 'IVRS'].find((name) =>
+    host.has(host.path('sys/firmware/acpi/tables', name)),
+  );
+  if (table === 'DMAR' && !/\bintel_iommu=(on|sm_on)\b/.test(commandLine)) {
+    return problem(
+      'iommu',
+      'the machine has VT-d, and Linux does not use it',
+      `add intel_iommu=on ${grub}`,
+    );
+  }
+  if (table !== undefined) {
+    return problem(
+      'iommu',
+      `the firmware describes one (${table}), and Linux made no groups`,
+      'dmesg | grep -i -e DMAR -e AMD-Vi -e iommu',
+    );
+  }
+  const virtual = /^flags\s*:.*\bhypervisor\b/m.test(host.text('proc/cpuinfo') ?? '');
+  return problem(
+    'iommu',
+    'the firmware describes none',
+    virtual
+      ? 'give the virtual machine one: for QEMU -machine q35,kernel-irqchip=split -device intel-iommu,intremap=on'
+      : "turn on VT-d or AMD-Vi in the firmware's settings",
+  );
+}
+
+/** Whether interrupts of devices are checked: without, vfio refuses a device its IOMMU. */
+export const interruptRemapping: Check = (host) => {
+  const check = 'interrupt remapping';
+  const interrupts = host.text('proc/interrupts');
+  const isX86 = /^vendor_id\s*:/m.test(host.text('proc/cpuinfo') ?? '');
+  if (interrupts === null || !isX86) return [];
+  if (/\bIR-/.test(interrupts)) return [ok(check, 'on')];
+  if (host.names('sys/kernel/iommu_groups').length === 0) return [];
+  const module = ['vfio_iommu_type1', 'iommufd'].find((name) =>
+    isOn(host, name, 'allow_unsafe_interrupts'),
+  );
+  if (module !== undefined) {
+    return [warning(check, `off, and ${module} allows devices to send any interrupt`)];
+  }
+  return [
+    problem(
+      check,
+      'off: vfio refuses devices that could send any interrupt',
+      "turn it on in the firmware's settings (x2APIC, VT-d), remove intremap=off, for QEMU intel-iommu,intremap=on; to trust the devices: echo 1 > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+    ),
+  ];
+};
+
+/** What the kernel keeps from root. */
+export const lockdown: Check = (host) => {
+  const mode = /\[(\w+)\]/.exec(host.text('sys/kernel/security/lockdown') ?? '')?.[1];
+  if (mode === undefined || mode === 'none') return [];
+  const text = `${mode}: configuration space and BARs cannot be written through sysfs, by setpci for one; VFIO works`;
+  return [note('lockdown', text)];
+};
+
+function isOn(host: Host, module: string, parameter: string): boolean {
+  return ['Y', '1'].includes(host.text('sys/module', module, 'parameters', parameter) ?? '');
+}

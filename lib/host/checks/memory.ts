@@ -1,0 +1,42 @@
+import type { Host } from '../host.js';
+import { type Check, note, ok, problem } from './finding.js';
+
+const CAP_IPC_LOCK = 14n;
+
+/** Whether as much memory can be pinned as is going to be mapped for DMA. */
+export const memlock: Check = (host, { memory }) => {
+  const check = 'memlock';
+  const limit = host.memlockLimit();
+  if (limit === null) return [ok(check, 'no limit')];
+  if (isPrivileged(host)) return [ok(check, `${mib(limit)}, not enforced with CAP_IPC_LOCK`)];
+  const kib = ((memory ?? 0n) + 1023n) / 1024n;
+  const mend = `ulimit -l ${kib.toString()}, after '* - memlock ${kib.toString()}' in /etc/security/limits.conf; LimitMEMLOCK= of a service; --ulimit memlock=-1:-1 of a container`;
+  if (memory === undefined) {
+    return [note(check, `${mib(limit)} of DMA memory at most; --memory <size> checks it`)];
+  }
+  if (limit >= memory) return [ok(check, `${mib(limit)}, enough for ${mib(memory)}`)];
+  return [problem(check, `${mib(limit)}, and ${mib(memory)} are wanted`, mend)];
+};
+
+function isPrivileged(host: Host): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(host.text('proc/self/status') ?? '')?.[1];
+  return effective !== undefined && (BigInt(`0x${effective}`) >> CAP_IPC_LOCK) % 2n === 1n;
+}
+
+function mib(bytes: bigint): string {
+  return `${Number(bytes) / 2 ** 20} MiB`;
+}
+
+/** The pools of huge pages, and whether others come by themselves. */
+export const hugePages: Check = (host) => {
+  const folder = 'sys/kernel/mm/hugepages';
+  const pools = host.names(folder).map((pool) => {
+    const number = (file: string) => host.text(folder, pool, file) ?? '0';
+    const size = pool.replace('hugepages-', '');
+    return `${number('free_hugepages')} of ${number('nr_hugepages')} free of ${size}`;
+  });
+  const setting = host.text('sys/kernel/mm/transparent_hugepage/enabled') ?? '';
+  const transparent = /\[(\w+)\]/.exec(setting)?.[1] ?? 'never';
+  const text = [...pools, `transparent: ${transparent}`].join('; ');
+  return [note('huge pages', text)];
+};

@@ -1,0 +1,36 @@
+import type { Host } from './host.js';
+import type { Plan } from './binding.js';
+
+/**
+ * What to install so that the functions of a plan belong to vfio-pci from each start of the
+ * machine on: a udev rule. The identifiers in it guard against a bus that was numbered anew.
+ *
+ * @param owner - who may open them; root if undefined
+ */
+export function udevRules(host: Host, { group, changes, kept }: Plan, owner?: string): string {
+  const bound = kept.filter(({ why }) => why.startsWith('bound to vfio'));
+  const names = [...changes, ...bound].map(({ name }) => name).sort();
+  const rules = names.map((name) => {
+    const id = (file: string) => host.text('sys/bus/pci/devices', name, file) ?? '';
+    return [
+      'ACTION=="add", SUBSYSTEM=="pci"',
+      `KERNEL=="${name}", ATTR{vendor}=="${id('vendor')}", ATTR{device}=="${id('device')}"`,
+      'ATTR{driver_override}="vfio-pci"',
+      `RUN+="/bin/sh -c 'modprobe vfio-pci; [ ! -e /sys%p/driver ] || echo %k > /sys%p/driver/unbind; echo %k > /sys/bus/pci/drivers_probe'"`,
+    ].join(', ');
+  });
+  const nodes =
+    owner === undefined
+      ? []
+      : [
+          `# The number of the group changes when the machine is rebuilt.`,
+          `SUBSYSTEM=="vfio", KERNEL=="${group.number}", OWNER="${owner}"`,
+          ...names.map((name) => `SUBSYSTEM=="vfio-dev", KERNELS=="${name}", OWNER="${owner}"`),
+        ];
+  return [
+    `# IOMMU group ${group.number} for vfio-pci. Install as /etc/udev/rules.d/70-vfio-${names[0]?.replaceAll(':', '-') ?? group.number}.rules,`,
+    "# then 'udevadm control --reload'; where the initramfs loads the driver, rebuild that too.",
+    ...rules,
+    ...nodes,
+  ].join('\n');
+}

@@ -1,0 +1,182 @@
+import test, { type ExecutionContext } from 'ava';
+import { examine, type Finding, type Wanted } from '../../lib/host/doctor.js';
+import { type TreeSpec } from '../backend/kernel/tree.js';
+import { FakeHost } from './fake-host.js';
+
+const DISK = '0000:01:00.0';
+const READY: TreeSpec = {
+  devices: [{ name: DISK, driver: 'vfio-pci', group: 12, vfioDevice: 'vfio0' }],
+  nodes: ['vfio/vfio', 'vfio/12'],
+};
+
+/** A machine of Intel; files replace those of a good one, null takes one away. */
+function machine(
+  t: ExecutionContext,
+  spec: TreeSpec = READY,
+  files: Readonly<Record<string, string | null>> = {},
+): FakeHost {
+  const host = new FakeHost(t, spec);
+  const all: Record<string, string | null> = {
+    'proc/cpuinfo': 'processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: fpu vmx\n',
+    'proc/interrupts': '  0:  44  IR-IO-APIC    2-edge      timer\n',
+    'proc/cmdline': 'root=/dev/sda1 intel_iommu=on\n',
+    'proc/self/status': 'Name:\tnode\nCapEff:\t0000000000000000\n',
+    'sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts': 'N\n',
+    'sys/firmware/acpi/tables/DMAR': '',
+    'sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages': '4\n',
+    'sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages': '3\n',
+    'sys/kernel/mm/transparent_hugepage/enabled': 'always [madvise] never\n',
+    ...files,
+  };
+  for (const [path, content] of Object.entries(all)) {
+    if (content !== null) host.tree.file(path, content);
+  }
+  return host;
+}
+
+const problems = (found: readonly Finding[]) =>
+  found.filter(({ state }) => state === 'problem').map(({ check, text }) => `${check}: ${text}`);
+
+const about = (found: readonly Finding[], check: string) =>
+  found.find((finding) => finding.check === check);
+
+function examined(
+  t: ExecutionContext,
+  spec?: TreeSpec,
+  files?: Readonly<Record<string, string | null>>,
+  wanted?: Wanted,
+): Finding[] {
+  const host = machine(t, spec, files);
+  const found = examine(host, wanted);
+  t.deepEqual(host.writes, []);
+  for (const { check, state, mend } of found) {
+    if (state === 'problem') t.truthy(mend, `${check} has nothing that mends it`);
+  }
+  return found;
+}
+
+test('a good machine is ready', (t) => {
+  const found = examined(t);
+  t.deepEqual(problems(found), []);
+  t.is(about(found, 'iommu')?.text, 'on: 1 groups');
+  t.is(about(found, 'interrupt remapping')?.text, 'on');
+  t.is(about(found, DISK)?.text, 'ready');
+  t.is(about(found, 'huge pages')?.text, '3 of 4 free of 2048kB; transparent: madvise');
+});
+
+const NO_GROUPS: TreeSpec = { ...READY, devices: [{ name: DISK, driver: 'nvme' }] };
+
+for (const [what, files, text, mend] of [
+  ['not used', { 'proc/cmdline': 'root=/dev/sda1\n' }, /has VT-d/, /add intel_iommu=on/],
+  ['turned off', { 'proc/cmdline': 'intel_iommu=off\n' }, /turned off/, /remove intel_iommu=off/],
+  [
+    'not turned on in the firmware',
+    { 'sys/firmware/acpi/tables/DMAR': null },
+    /firmware describes none/,
+    /turn on VT-d or AMD-Vi/,
+  ],
+  [
+    'not given to a virtual machine',
+    {
+      'sys/firmware/acpi/tables/DMAR': null,
+      'proc/cpuinfo': 'vendor_id\t: GenuineIntel\nflags\t\t: fpu hypervisor\n',
+    },
+    /firmware describes none/,
+    /-device intel-iommu,intremap=on/,
+  ],
+  [
+    'broken',
+    { 'sys/firmware/acpi/tables/DMAR': null, 'sys/firmware/acpi/tables/IVRS': '' },
+    /\(IVRS\)/,
+    /dmesg/,
+  ],
+] as const) {
+  test(`an IOMMU that is ${what}`, (t) => {
+    const finding = about(examined(t, NO_GROUPS, files), 'iommu');
+    t.is(finding?.state, 'problem');
+    t.regex(finding?.text ?? '', text);
+    t.regex(finding?.mend ?? '', mend);
+  });
+}
+
+test('interrupt remapping that is off, and allowed to be', (t) => {
+  const off = { 'proc/interrupts': '  0:  44  IO-APIC    2-edge      timer\n' };
+  t.regex(problems(examined(t, READY, off))[0] ?? '', /^interrupt remapping: off/);
+  const trusted = 'sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts';
+  const found = examined(t, READY, { ...off, [trusted]: 'Y\n' });
+  t.is(about(found, 'interrupt remapping')?.state, 'warning');
+});
+
+test('drivers that are not loaded', (t) => {
+  const found = examined(t, { ...READY, drivers: ['nvme'] });
+  t.is(about(found, 'vfio-pci')?.mend, 'modprobe vfio-pci');
+  const type1 = 'sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts';
+  const without = examined(t, READY, { [type1]: null });
+  t.is(about(without, 'vfio_iommu_type1')?.mend, 'modprobe vfio_iommu_type1');
+});
+
+test('no way in at all, and one by iommufd', (t) => {
+  t.is(about(examined(t, { ...READY, nodes: [] }), 'way in')?.state, 'problem');
+  const nodes = ['iommu', 'vfio/devices/vfio0'];
+  const found = examined(t, { ...READY, nodes });
+  t.deepEqual(problems(found), []);
+  t.regex(about(found, 'way in')?.text ?? '', /iommufd/);
+});
+
+test('a group with a neighbour that the host uses', (t) => {
+  const devices = [
+    ...(READY.devices ?? []),
+    { name: '0000:01:00.1', driver: 'snd_hda_intel', group: 12 },
+  ];
+  const found = examined(t, { ...READY, devices });
+  t.is(about(found, 'group 12')?.mend, 'sudo vfio bind 0000:01:00.1');
+  t.regex(about(found, 'group 12')?.text ?? '', /0000:01:00\.1 \(snd_hda_intel\)/);
+});
+
+test('a function that is wanted and not bound; none bound at all', (t) => {
+  const spec = { ...READY, devices: [{ name: DISK, driver: 'nvme', group: 12 }] };
+  const found = examined(t, spec, {}, { device: DISK });
+  t.is(about(found, DISK)?.text, 'bound to nvme, not to vfio-pci');
+  t.is(about(found, DISK)?.mend, `sudo vfio bind ${DISK}`);
+  t.is(about(examined(t, spec), 'devices')?.state, 'problem');
+});
+
+test('a node that is missing', (t) => {
+  const found = examined(t, { ...READY, nodes: ['vfio/vfio'] });
+  t.regex(about(found, DISK)?.text ?? '', /^no .*dev\/vfio\/12$/);
+});
+
+test('memory that may be pinned, against what is wanted', (t) => {
+  const spec = { ...READY, memlock: '8388608' };
+  t.is(about(examined(t, spec), 'memlock')?.state, 'note');
+  const little = examined(t, spec, {}, { memory: 8n << 20n });
+  t.is(about(little, 'memlock')?.text, '8 MiB, enough for 8 MiB');
+  const much = about(examined(t, spec, {}, { memory: 256n << 20n }), 'memlock');
+  t.is(much?.state, 'problem');
+  t.regex(much?.mend ?? '', /ulimit -l 262144/);
+  const root = { 'proc/self/status': 'CapEff:\t000001ffffffffff\n' };
+  t.is(about(examined(t, spec, root, { memory: 256n << 20n }), 'memlock')?.state, 'ok');
+});
+
+test('lockdown and a container are noted', (t) => {
+  const found = examined(t, READY, {
+    'sys/kernel/security/lockdown': 'none [integrity] confidentiality\n',
+    '.dockerenv': '',
+  });
+  t.regex(about(found, 'lockdown')?.text ?? '', /^integrity/);
+  t.regex(about(found, 'container')?.mend ?? '', /--device \/dev\/vfio\/<group>/);
+  t.deepEqual(problems(found), []);
+  const none = examined(t, READY, {
+    'sys/kernel/security/lockdown': '[none] integrity confidentiality\n',
+  });
+  t.is(about(none, 'lockdown'), undefined);
+});
+
+test('no IOMMU, and devices that may be bound without', (t) => {
+  const unsafe = { 'sys/module/vfio/parameters/enable_unsafe_noiommu_mode': 'Y\n' };
+  const found = examined(t, NO_GROUPS, unsafe);
+  t.deepEqual(
+    found.filter(({ check }) => check === 'iommu').map(({ state }) => state),
+    ['problem', 'warning'],
+  );
+});

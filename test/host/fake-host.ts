@@ -1,0 +1,50 @@
+import { existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { Host } from '../../lib/host/host.js';
+import { VfioError } from '../../lib/errors.js';
+import { Tree, type TreeSpec } from '../backend/kernel/tree.js';
+
+/**
+ * A recorded host that answers writes to its drivers' files as the kernel does: a probe binds a
+ * function to the driver its override names, else to the one that knows it.
+ */
+export class FakeHost extends Host {
+  readonly writes: string[] = [];
+  /** The driver that would take a function by its identifiers. */
+  readonly natural: Record<string, string> = {};
+  /** Functions that a driver's probe refuses. */
+  readonly refused = new Set<string>();
+  readonly tree: Tree;
+
+  constructor(t: ExecutionContext, spec: TreeSpec = {}) {
+    const tree = new Tree(t, spec);
+    super(tree.root);
+    this.tree = tree;
+    for (const { name, driver } of spec.devices ?? []) {
+      tree.file(`sys/bus/pci/devices/${name}/driver_override`, '(null)\n');
+      if (driver !== undefined && !driver.includes('vfio')) this.natural[name] = driver;
+    }
+  }
+
+  override write(path: string, text: string): void {
+    this.writes.push(`${path.slice(this.tree.root.length)} ${text.trim()}`);
+    const file = basename(path);
+    if (file === 'driver_override') writeFileSync(path, text.trim() === '' ? '(null)\n' : text);
+    else if (file === 'unbind') this.#unbind(dirname(path));
+    else if (file === 'drivers_probe') this.#probe(text);
+  }
+
+  #unbind(link: string): void {
+    if (!existsSync(join(link, '..'))) throw new VfioError({ code: 'ENODEV', path: link });
+    rmSync(link);
+  }
+
+  #probe(name: string): void {
+    const override = this.text('sys/bus/pci/devices', name, 'driver_override');
+    const driver = override === null || override === '(null)' ? this.natural[name] : override;
+    if (this.driver(name) !== null || driver === undefined) return;
+    if (this.refused.has(`${name} ${driver}`) || !this.hasDriver(driver)) return;
+    symlinkSync(`../../drivers/${driver}`, join(this.device(name), 'driver'));
+  }
+}

@@ -1,0 +1,125 @@
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { applyPlan } from '../../lib/host/apply.js';
+import { planBind, planRelease } from '../../lib/host/binding.js';
+import { usesOf } from '../../lib/host/in-use.js';
+import { VfioError } from '../../lib/errors.js';
+import { FakeHost } from './fake-host.js';
+
+const DISK = '0000:01:00.0';
+const NIC = '0000:02:00.0';
+
+function machine(t: ExecutionContext): FakeHost {
+  const host = new FakeHost(t, {
+    devices: [
+      { name: DISK, driver: 'nvme', group: 1 },
+      { name: NIC, driver: 'e1000e', group: 2 },
+    ],
+    drivers: ['vfio-pci', 'nvme', 'e1000e'],
+  });
+  mounts(host, '');
+  return host;
+}
+
+/** A block device below a folder of sysfs, as the kernel lists it. */
+function disk(host: FakeHost, name: string, below: string, number: string, dm?: string): void {
+  host.tree.file(`${below}/${name}/dev`, `${number}\n`);
+  if (dm !== undefined) host.tree.file(`${below}/${name}/dm/name`, `${dm}\n`);
+  link(host, `sys/class/block/${name}`, `${below}/${name}`);
+}
+
+function link(host: FakeHost, from: string, to: string): void {
+  const path = join(host.tree.root, from);
+  mkdirSync(dirname(path), { recursive: true });
+  symlinkSync(join(host.tree.root, to), path);
+}
+
+function mounts(host: FakeHost, lines: string): void {
+  host.tree.file('proc/self/mountinfo', lines);
+}
+
+const CONTROLLER = `sys/bus/pci/devices/${DISK}/nvme/nvme0`;
+
+test('nothing is in use on a disk that is not mounted', (t) => {
+  const host = machine(t);
+  disk(host, 'nvme0n1', CONTROLLER, '259:0');
+  mounts(host, '25 1 8:1 / / rw - ext4 /dev/sda1 rw\n');
+  t.deepEqual(usesOf(host, DISK), []);
+});
+
+test('a partition that is mounted, by its number and by its name', (t) => {
+  const host = machine(t);
+  disk(host, 'nvme0n1', CONTROLLER, '259:0');
+  disk(host, 'nvme0n1p1', `${CONTROLLER}/nvme0n1`, '259:1');
+  disk(host, 'nvme0n1p2', `${CONTROLLER}/nvme0n1`, '259:2');
+  const btrfs = '26 1 0:22 / /data rw shared:1 - btrfs /dev/nvme0n1p2 rw,space_cache';
+  mounts(host, `25 1 259:1 / / rw - ext4 /dev/root rw\n${btrfs}\n`);
+  t.deepEqual(usesOf(host, DISK), [
+    '/dev/nvme0n1p1 is mounted on /',
+    '/dev/nvme0n1p2 is mounted on /data',
+  ]);
+  t.deepEqual(usesOf(host, NIC), []);
+});
+
+test('a disk of a multipath subsystem of NVMe', (t) => {
+  const host = machine(t);
+  const subsystem = 'sys/devices/virtual/nvme-subsystem/nvme-subsys0';
+  disk(host, 'nvme0n1', subsystem, '259:0');
+  host.tree.folder(CONTROLLER);
+  link(host, `${subsystem}/nvme0`, CONTROLLER);
+  mounts(host, '25 1 259:0 / /scratch rw - xfs /dev/nvme0n1 rw\n');
+  t.deepEqual(usesOf(host, DISK), ['/dev/nvme0n1 is mounted on /scratch']);
+});
+
+test('what stands on a volume of LVM on the disk, and swap', (t) => {
+  const host = machine(t);
+  disk(host, 'nvme0n1', CONTROLLER, '259:0');
+  disk(host, 'dm-0', 'sys/devices/virtual/block', '253:0', 'vg-root');
+  disk(host, 'dm-1', 'sys/devices/virtual/block', '253:1', 'vg-swap');
+  link(host, `${CONTROLLER}/nvme0n1/holders/dm-0`, 'sys/class/block/dm-0');
+  link(host, `${CONTROLLER}/nvme0n1/holders/dm-1`, 'sys/class/block/dm-1');
+  mounts(host, '25 1 253:0 / / rw - ext4 /dev/mapper/vg-root rw\n');
+  const swap = '/dev/dm-1                               partition\t2097148\t0\t-2\n';
+  host.tree.file('proc/swaps', `Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n${swap}`);
+  t.deepEqual(usesOf(host, DISK), ['/dev/dm-0 is mounted on /', '/dev/dm-1 is swapped to']);
+});
+
+test('a network interface that is up, and one that is down', (t) => {
+  const host = machine(t);
+  const net = `sys/bus/pci/devices/${NIC}/net/eth0`;
+  host.tree.file(`${net}/flags`, '0x1002\n');
+  link(host, 'sys/class/net/eth0', net);
+  t.deepEqual(usesOf(host, NIC), []);
+  host.tree.file(`${net}/flags`, '0x1003\n');
+  t.deepEqual(usesOf(host, NIC), ['network interface eth0 is up']);
+});
+
+test('what is in use is refused unless forced', (t) => {
+  const host = machine(t);
+  disk(host, 'nvme0n1', CONTROLLER, '259:0');
+  mounts(host, '25 1 259:0 / /data rw - ext4 /dev/nvme0n1 rw\n');
+  const error = t.throws(() => applyPlan(host, planBind(host, DISK), false), {
+    instanceOf: VfioError,
+    code: 'EBUSY',
+  });
+  t.regex(error.message, /in use: \/dev\/nvme0n1 is mounted on \/data/);
+  t.regex(error.hint ?? '', /umount.*--force/);
+  t.deepEqual(host.writes, []);
+  applyPlan(host, planBind(host, DISK), true);
+  t.is(host.driver(DISK), 'vfio-pci');
+});
+
+test('a device that a program has open is not released', (t) => {
+  const host = new FakeHost(t, {
+    devices: [{ name: DISK, driver: 'vfio-pci', group: 1 }],
+    nodes: ['vfio/vfio', 'vfio/1'],
+  });
+  host.tree.file('proc/4711/comm', 'driver\n');
+  mkdirSync(join(host.tree.root, 'proc/4711/fd'));
+  symlinkSync(host.path('dev/vfio/1'), join(host.tree.root, 'proc/4711/fd/9'));
+  const { uses } = planRelease(host, DISK);
+  t.deepEqual(uses, ['open in driver (4711)']);
+  t.throws(() => applyPlan(host, planRelease(host, DISK), false), { code: 'EBUSY' });
+  t.is(host.driver(DISK), 'vfio-pci');
+});
