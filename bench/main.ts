@@ -7,6 +7,7 @@ import { memoryBenchmarks } from './paths/memory.js';
 import { peerBenchmarks } from './paths/peers.js';
 import { registerBenchmarks } from './paths/registers.js';
 import { growthBenchmark, roundBenchmarks } from './paths/rounds.js';
+import { virtualMsixBenchmarks } from './paths/virtual-msix.js';
 
 const bench = openBench(1);
 const paths = [...registerBenchmarks(bench), ...fileBenchmarks(bench), ...roundBenchmarks()];
@@ -15,6 +16,7 @@ await runAsCommand('performance', 'vfio beside C in the same process', [
   growthBenchmark(),
   ...latencyBenchmarks(),
   ...memoryBenchmarks(bench),
+  ...virtualMsixBenchmarks(),
   ...peerBenchmarks(paths),
 ]);
 process.exit();
