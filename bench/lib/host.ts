@@ -32,15 +32,16 @@ export interface Bench {
  * loop and memory are those of a real device, and are what is measured.
  *
  * @param vectors - of MSI-X
+ * @param answers - of ioctls, instead of those here
  */
-export function openBench(vectors: number): Bench {
+export function openBench(vectors: number, answers: Partial<Native> = {}): Bench {
   const root = mkdtempSync(join(tmpdir(), 'vfio-bench-'));
   const memory = mkdtempSync(join('/dev/shm', 'vfio-bench-'));
   const file = join(memory, 'device');
   const fd = openSync(file, 'w+');
   ftruncateSync(fd, BAR_SIZE + CONFIG_SIZE);
   describe(root);
-  const addon = () => Object.assign(native(), ioctls(vectors, file));
+  const addon = () => Object.assign(native(), ioctls(vectors, file), answers);
   const { openDeviceSync } = deviceApi([new KernelBackend(new Sysfs(root), addon)]);
   const device = openDeviceSync(NAME, { via: 'group' });
   return {

@@ -1,0 +1,136 @@
+// A device with many vectors that fires from threads of its own, as fast as they can or after
+// random gaps. Like the kernel it holds the eventfds it was given, so that a number that was closed
+// and given to another file is never written to, and no signal comes once a vector was unbound.
+
+#include <node_api.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Vector {
+  std::mutex lock;
+  int eventfd = -1;
+};
+
+struct Storm {
+  std::unique_ptr<Vector[]> vectors;
+  uint32_t count = 0;
+  // Signals of each vector since it was bound; JavaScript reads them.
+  std::atomic<uint32_t>* signals = nullptr;
+  std::atomic<int64_t> left{0};
+  std::vector<std::thread> threads;
+};
+
+Storm storm;
+
+bool Signal(uint32_t number) {
+  Vector& vector = storm.vectors[number];
+  const std::lock_guard<std::mutex> guard(vector.lock);
+  if (vector.eventfd < 0) return false;
+  // Counted first: whoever is woken by it finds at least this many.
+  storm.signals[number].fetch_add(1);
+  const uint64_t one = 1;
+  return write(vector.eventfd, &one, sizeof(one)) == sizeof(one);
+}
+
+// One signal in eight is followed by up to 60 us of nothing.
+void Run(uint32_t seed) {
+  std::mt19937 random(seed);
+  while (storm.left.load() > 0) {
+    if (Signal(random() % storm.count)) storm.left--;
+    if (random() % 8 != 0) continue;
+    const auto until = Clock::now() + std::chrono::nanoseconds(random() % 60'000);
+    while (Clock::now() < until) {
+    }
+  }
+}
+
+struct Arguments {
+  Arguments(napi_env env, napi_callback_info info) : env(env) {
+    size_t count = 4;
+    napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
+  }
+  int64_t Integer(size_t position) const {
+    int64_t number = 0;
+    napi_get_value_int64(env, values[position], &number);
+    return number;
+  }
+  napi_env env;
+  napi_value values[4];
+};
+
+// prepare(signals: Uint32Array): one a vector.
+napi_value Prepare(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info);
+  size_t length = 0;
+  void* data = nullptr;
+  napi_get_typedarray_info(env, arguments.values[0], nullptr, &length, &data, nullptr, nullptr);
+  storm.vectors = std::make_unique<Vector[]>(length);
+  storm.count = static_cast<uint32_t>(length);
+  storm.signals = static_cast<std::atomic<uint32_t>*>(data);
+  return nullptr;
+}
+
+// bind(vector, eventfd): -1 takes it away.
+napi_value Bind(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info);
+  const auto number = arguments.Integer(0);
+  const auto eventfd = static_cast<int>(arguments.Integer(1));
+  Vector& vector = storm.vectors[number];
+  const std::lock_guard<std::mutex> guard(vector.lock);
+  if (vector.eventfd >= 0) close(vector.eventfd);
+  vector.eventfd = eventfd < 0 ? -1 : dup(eventfd);
+  storm.signals[number] = 0;
+  return nullptr;
+}
+
+// start(signals, threads, seed)
+napi_value Start(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info);
+  storm.left = arguments.Integer(0);
+  for (int64_t i = 0; i < arguments.Integer(1); i++) {
+    storm.threads.emplace_back(Run, static_cast<uint32_t>(arguments.Integer(2) + i));
+  }
+  return nullptr;
+}
+
+// left(): how many are still to be signalled.
+napi_value Left(napi_env env, napi_callback_info) {
+  napi_value result;
+  napi_create_int64(env, storm.left.load(), &result);
+  return result;
+}
+
+// join(): no thread signals any more.
+napi_value Join(napi_env, napi_callback_info) {
+  for (std::thread& thread : storm.threads) thread.join();
+  storm.threads.clear();
+  return nullptr;
+}
+
+void Export(napi_env env, napi_value exports, const char* name, napi_callback callback) {
+  napi_value function;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
+  napi_set_named_property(env, exports, name, function);
+}
+
+}  // namespace
+
+NAPI_MODULE_INIT() {
+  Export(env, exports, "prepare", Prepare);
+  Export(env, exports, "bind", Bind);
+  Export(env, exports, "start", Start);
+  Export(env, exports, "left", Left);
+  Export(env, exports, "join", Join);
+  return exports;
+}

@@ -1,0 +1,41 @@
+// No interrupt is lost, and none comes to a closed vector, whatever happens meanwhile.
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import test from 'ava';
+import { FULL } from '../full.js';
+import { compile, nodeApi, temporaryFolder } from '../native/helpers.js';
+import type { StormResult } from './storm.js';
+
+const PROGRAM = fileURLToPath(new URL('storm.js', import.meta.url));
+const VECTORS = [1, 64, 2048];
+const MODES = ['loop', 'poller'] as const;
+/** Of all six together: a million, or ten. */
+const SIGNALS = Math.ceil((FULL ? 10_000_000 : 1_000_000) / (VECTORS.length * MODES.length));
+
+const storm = join(temporaryFolder(), 'storm.node');
+
+test.before(() => {
+  const flags = ['-Wall', '-Wextra', '-Werror', '-shared', '-fPIC', '-pthread', '-I', nodeApi];
+  compile(storm, flags, 'test/storm.cc');
+});
+
+for (const vectors of VECTORS) {
+  for (const mode of MODES) {
+    test.serial(`${vectors} vectors by ${mode}: the last signal of each is seen`, async (t) => {
+      t.timeout(600_000);
+      const seed = Number(process.env.VFIO_TEST_SEED ?? Date.now() % 2 ** 31);
+      t.log(`seed ${seed}`);
+      const args = [PROGRAM, storm, vectors, SIGNALS, mode, seed].map(String);
+      const { stdout } = await promisify(execFile)(process.execPath, args);
+      const result = JSON.parse(stdout) as StormResult;
+      t.log(result);
+      t.like(result, { lost: 0, afterClose: 0, spurious: 0 });
+      t.is(result.uncaught, result.thrown);
+      for (const done of ['deliveries', 'thrown', 'opened', 'closed'] as const) {
+        t.true(result[done] > 10, done);
+      }
+    });
+  }
+}
