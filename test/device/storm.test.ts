@@ -34,7 +34,7 @@ for (const vectors of VECTORS) {
       t.like(result, { lost: 0, afterClose: 0, spurious: 0 });
       t.is(result.uncaught, result.thrown);
       for (const done of ['deliveries', 'thrown', 'opened', 'closed'] as const) {
-        t.true(result[done] > 10, done);
+        t.true(result[done] > 0, done);
       }
     });
   }

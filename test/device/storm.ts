@@ -71,7 +71,7 @@ function request(number: number): void {
     if (seen[number] === 0) result.spurious++;
     // A listener that does what it likes: closes itself or another one, makes one, throws.
     if (random(200) === 0) churn(random(4) === 0 ? number : random(count));
-    if (random(100) === 0) {
+    if (random(20) === 0) {
       result.thrown++;
       throw new Error('a listener that fails');
     }
