@@ -11,6 +11,7 @@ import { observers } from './observers.js';
 
 export * from './device/index.js';
 export * from './ims/index.js';
+export * from './message/index.js';
 export * from './msix/index.js';
 export * from './vectors/index.js';
 export { createEventfd } from './backend/kernel/index.js';

@@ -134,6 +134,8 @@ export interface DeviceConnection {
   readonly via: Via | 'noiommu';
   readonly addressSpace: AddressSpace;
   readonly iommu: IommuFacts;
+  /** Release of the kernel behind it: `'6.12.107'`, or `'mock 6.12'`. */
+  readonly kernel: string;
 
   getInfo(): DeviceInfo;
   getRegionInfo(index: number): RegionInfo;

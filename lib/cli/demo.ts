@@ -10,7 +10,8 @@ export const usage = `vfio demo <device> [--json]
 Runs a small user-space driver on a device and verifies what it did. Exit code 0 only if what was
 written was read back and the interrupts arrived. Blocks of a disk that are written are put back.
 
-  <device>   mock:nvme, mock:edu, mock:dsa, or the address of an NVMe controller or of QEMU's edu
+  <device>   mock:nvme, mock:edu, mock:dsa, mock:wlan, or the address of an NVMe controller or of
+             QEMU's edu
   --json     prints one JSON object
 
 Example: vfio demo mock:nvme`;

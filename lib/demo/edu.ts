@@ -1,5 +1,7 @@
 import { randomFillSync } from 'node:crypto';
-import type { PciDevice, RegisterWindow, Vector } from '../index.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DmaBuffer, Message, PciDevice, RegisterWindow, Vector } from '../index.js';
+import { tellMessages, writeVirtual } from './messages.js';
 import type { DemoReport } from './report.js';
 
 /** Registers of QEMU's educational device, docs/specs/edu. */
@@ -20,6 +22,11 @@ const DMA_RAISE = 4n;
 const BUFFER = 0x40000n;
 /** Bytes to copy: half of the buffer, because QEMU 7.2 ends itself when a transfer fills it. */
 const COPY_SIZE = 2048;
+const PAGE = 4096;
+
+/** Bytes of a message's data, as it is written. */
+const MESSAGE_SIZE = 4;
+const MESSAGES = 10;
 
 const OPERAND = 10;
 const PROBE = 0x1234_5678;
@@ -53,19 +60,41 @@ class Edu {
   async copy(source: bigint, destination: bigint, size: number): Promise<void> {
     const direction = source === BUFFER ? DMA_FROM_DEVICE : 0n;
     await this.run(() => {
-      this.registers.write64(DMA_SOURCE, source);
-      this.registers.write64(DMA_DESTINATION, destination);
-      this.registers.write64(DMA_COUNT, BigInt(size));
-      this.registers.write64(DMA_COMMAND, DMA_START | DMA_RAISE | direction);
+      this.#transfer(source, destination, size, DMA_RAISE | direction);
     });
+  }
+
+  /** Has the DMA engine write a message: it is an interrupt, and no other is raised. */
+  async send({ address, data }: Message, buffer: DmaBuffer): Promise<void> {
+    new DataView(buffer.buffer).setUint32(0, data, true);
+    this.#transfer(buffer.iova, BUFFER, MESSAGE_SIZE, 0n);
+    await this.#idle();
+    this.#transfer(BUFFER, address, MESSAGE_SIZE, DMA_FROM_DEVICE);
+    await this.#idle();
+  }
+
+  #transfer(source: bigint, destination: bigint, size: number, flags: bigint): void {
+    this.registers.write64(DMA_SOURCE, source);
+    this.registers.write64(DMA_DESTINATION, destination);
+    this.registers.write64(DMA_COUNT, BigInt(size));
+    this.registers.write64(DMA_COMMAND, DMA_START | flags);
+  }
+
+  async #idle(): Promise<void> {
+    while ((this.registers.read64(DMA_COMMAND) & DMA_START) !== 0n) await sleep(1);
   }
 }
 
-/** A factorial and a round trip of random data through the device's buffer. */
+/**
+ * A factorial, a round trip of random data through the device's buffer, and an interrupt message
+ * that the DMA engine writes.
+ */
 export async function eduDemo(device: PciDevice): Promise<DemoReport> {
   device.config.update('command', { memory: 1, bus_master: 1 });
+  writeVirtual(device);
   using registers = device.bar(0).map();
-  const edu = new Edu(registers, device.interrupts.msi.request(0));
+  const vector = device.interrupts.msi.request(0, { counts: true });
+  const edu = new Edu(registers, vector);
 
   registers.write32(LIVENESS, PROBE);
   const alive = registers.read32(LIVENESS) === ~PROBE >>> 0;
@@ -79,20 +108,27 @@ export async function eduDemo(device: PciDevice): Promise<DemoReport> {
   const sent = written.bytes.subarray(0, COPY_SIZE);
   const equal = Buffer.compare(sent, read.bytes.subarray(0, COPY_SIZE)) === 0;
 
+  using message = await device.dma.allocate(PAGE, { access: 'read' });
+  const story = await tellMessages(device, vector, MESSAGES, (physical) =>
+    edu.send(physical, message),
+  );
+
   const expected = Array.from({ length: OPERAND }, (_, n) => n + 1).reduce((a, b) => a * b);
   return {
-    ok: alive && factorial === expected && equal,
+    ok: alive && factorial === expected && equal && story.ok,
     data: {
       alive,
       factorial: { of: OPERAND, value: factorial },
       dma: { bytes: COPY_SIZE, verified: equal },
       interrupts: { total: edu.interrupts },
+      ...story.data,
     },
     lines: [
       ['liveness', alive ? 'answers' : 'does NOT answer'],
       ['factorial', `${OPERAND}! = ${factorial}`],
       ['DMA', `${COPY_SIZE} bytes to the device and back ${equal ? 'unchanged' : 'CHANGED'}`],
       ['interrupts', `${edu.interrupts} by MSI`],
+      ...story.lines,
     ],
   };
 }

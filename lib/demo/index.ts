@@ -7,6 +7,7 @@ export type { Demo, DemoReport } from './report.js';
 const CLASS_NVME = 0x010802;
 const EDU = '1234:11e8';
 const DSA = '8086:0b25';
+const WLAN = '1234:574c';
 
 /**
  * The demo that fits a device, by its class or its identifiers.
@@ -18,10 +19,11 @@ export async function demoFor(device: PciDevice): Promise<Demo> {
   if (classCode === CLASS_NVME) return (await import('./nvme/demo.js')).nvmeDemo;
   if (ids === EDU) return (await import('./edu.js')).eduDemo;
   if (ids === DSA) return (await import('./dsa/demo.js')).dsaDemo;
+  if (ids === WLAN) return (await import('./wlan.js')).wlanDemo;
   throw new VfioError({
     code: 'ENOTSUP',
     message: `there is no demo for a device ${ids} of class ${classCode.toString(16)}`,
     path: device.name,
-    hint: "Try mock:nvme, mock:dsa, an NVMe controller, or QEMU's edu.",
+    hint: "Try mock:nvme, mock:dsa, mock:wlan, an NVMe controller, or QEMU's edu.",
   });
 }

@@ -52,7 +52,7 @@ export class PciDevice {
     this.info = connection.getInfo();
     this.config = new ConfigSpace(handle);
     this.dma = new DmaSpace(handle);
-    this.interrupts = new Interrupts(handle);
+    this.interrupts = new Interrupts(handle, this.info.numIrqs);
     this.features = new Features(handle);
     this.messages = new Messages({
       handle,

@@ -3,6 +3,7 @@ import {
   VFIO_PCI_INTX_IRQ_INDEX,
   VFIO_PCI_MSI_IRQ_INDEX,
   VFIO_PCI_MSIX_IRQ_INDEX,
+  VFIO_PCI_NUM_IRQS,
   VFIO_PCI_REQ_IRQ_INDEX,
 } from '../backend/uapi.js';
 import { Dispatcher } from './dispatcher.js';
@@ -29,20 +30,31 @@ export class Interrupts {
   readonly err: SingleIrq;
   /** The host wants the device back. */
   readonly req: HostRequest;
+  /**
+   * Interrupt indexes beyond those of every PCI device, which a driver of the kernel for this device
+   * has: for interrupt sources of its own, say. None with vfio-pci itself.
+   */
+  readonly deviceSpecific: readonly VectorIndex[];
   readonly #handle: Handle;
   readonly #dispatcher: Dispatcher;
 
   /** @internal */
-  constructor(handle: Handle) {
+  constructor(handle: Handle, numIrqs: number) {
     const intx = new Irq(handle, 'intx', VFIO_PCI_INTX_IRQ_INDEX);
     const msi = new Irq(handle, 'msi', VFIO_PCI_MSI_IRQ_INDEX);
     const msix = new Irq(handle, 'msix', VFIO_PCI_MSIX_IRQ_INDEX);
     const err = new Irq(handle, 'err', VFIO_PCI_ERR_IRQ_INDEX);
     const req = new Irq(handle, 'req', VFIO_PCI_REQ_IRQ_INDEX);
+    const specific = Array.from(
+      { length: Math.max(numIrqs - VFIO_PCI_NUM_IRQS, 0) },
+      (_, i) => new Irq(handle, `deviceSpecific[${i}]`, VFIO_PCI_NUM_IRQS + i),
+    );
     const dispatcher = new Dispatcher(
       handle,
       // A vector of REQ and the default that it takes over from are watched at once.
-      () => Math.max(intx.count, msi.count, msix.count) + err.count + 2 * req.count,
+      () =>
+        Math.max(intx.count, msi.count, msix.count) +
+        [err, req, req, ...specific].reduce((sum, { count }) => sum + count, 0),
     );
     const exclusive = new Exclusive();
     this.#handle = handle;
@@ -52,6 +64,9 @@ export class Interrupts {
     this.msix = new VectorIndex(handle, msix, exclusive, dispatcher);
     this.err = new SingleIrq(handle, err, dispatcher);
     this.req = new HostRequest(handle, req, dispatcher);
+    this.deviceSpecific = specific.map(
+      (irq) => new VectorIndex(handle, irq, new Exclusive(), dispatcher),
+    );
   }
 
   /**
@@ -69,7 +84,8 @@ export class Interrupts {
    * @internal
    */
   close(): void {
-    for (const part of [this.intx, this.msi, this.msix, this.err, this.req]) part.close();
+    const parts = [this.intx, this.msi, this.msix, this.err, this.req, ...this.deviceSpecific];
+    for (const part of parts) part.close();
     this.#dispatcher.close();
   }
 }

@@ -9,7 +9,7 @@ import {
 import { VfioError } from '../errors.js';
 import type { Handle } from './handle.js';
 
-export type IrqName = 'intx' | 'msi' | 'msix' | 'err' | 'req';
+export type IrqName = 'intx' | 'msi' | 'msix' | 'err' | 'req' | `deviceSpecific[${number}]`;
 
 /** The requests that one interrupt index of a device takes: VFIO_DEVICE_SET_IRQS by intent. */
 export class Irq {

@@ -18,6 +18,7 @@ export {
   type Cookie,
   type CookieField,
   DSA_LAYOUT,
+  type MessageWord,
   type SlotBits,
   type SlotLayout,
 } from './layout.js';

@@ -24,6 +24,11 @@ export interface CookieField {
   readonly width: number;
 }
 
+/** The words of a message. */
+export type MessageWord = 'addressLow' | 'addressHigh' | 'data';
+
+export const MESSAGE_WORDS: readonly MessageWord[] = ['addressLow', 'addressHigh', 'data'];
+
 /** How a device lays out one slot of its interrupt message store: 32-bit words, little endian. */
 export interface SlotLayout {
   readonly name: string;
@@ -33,6 +38,8 @@ export interface SlotLayout {
   readonly addressLow: number;
   readonly addressHigh: number;
   readonly data: number;
+  /** In which order they are written. Default: address low, address high, data. */
+  readonly order?: readonly MessageWord[] | undefined;
   /** While set the device keeps the interrupt. */
   readonly mask?: SlotBits | undefined;
   /** Set by the device while it keeps one; sent when the mask is cleared. */
@@ -75,6 +82,10 @@ export function checkLayout(layout: SlotLayout): void {
   for (const offset of wordsOf(layout)) {
     checkInteger('offset of a word', offset, 0, stride - 4);
     if (offset % 4 !== 0) throw new RangeError(`offset ${offset} is not a multiple of 4`);
+  }
+  const { order = MESSAGE_WORDS } = layout;
+  if (order.length !== 3 || MESSAGE_WORDS.some((word) => !order.includes(word))) {
+    throw new RangeError(`order must name ${MESSAGE_WORDS.join(', ')} once each`);
   }
   const message = [addressLow, addressHigh, data];
   if (new Set(message).size < 3) throw new RangeError('the words of the message overlap');

@@ -1,6 +1,7 @@
 import {
   canHold,
   type Cookie,
+  MESSAGE_WORDS,
   wordsOf,
   type Message,
   type SlotBits,
@@ -70,12 +71,14 @@ export class SlotWords {
 
   writeMessage(index: number, { address, data }: Message): void {
     const { layout } = this;
-    const write = (offset: number, value: number) => {
-      this.#storage.write32(this.#at(index, offset), value);
+    const values = {
+      addressLow: Number(address & 0xffff_ffffn),
+      addressHigh: Number(address >> 32n),
+      data,
     };
-    write(layout.addressLow, Number(address & 0xffff_ffffn));
-    write(layout.addressHigh, Number(address >> 32n));
-    write(layout.data, data);
+    for (const word of layout.order ?? MESSAGE_WORDS) {
+      this.#storage.write32(this.#at(index, layout[word]), values[word]);
+    }
     this.#changed(index);
   }
 

@@ -1,37 +1,45 @@
 import type { DeviceConnection, Eventfd, EventSet } from '../backend/contract.js';
-import { VFIO_PCI_MSIX_IRQ_INDEX } from '../backend/uapi.js';
+import { VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_MSIX_IRQ_INDEX } from '../backend/uapi.js';
 import { checkInteger } from '../device/checks.js';
 import { VfioError } from '../errors.js';
 import type { HostInterrupt, HostVectors } from '../ims/host-vector.js';
 import type { Message } from '../ims/layout.js';
+import { MsiBlock } from './msi-block.js';
 import { PhysicalSource } from './physical.js';
 
 export interface DeviceHostVectorsOptions {
   /** The message that raises a vector of the device now: from its MSI-X table, say. */
   readonly message: (vector: number) => Message;
+  /** Default: MSI-X. MSI is enabled in one block, of all vectors up to the last that is used. */
+  readonly index?: 'msi' | 'msix' | undefined;
   /** Vectors to use, from `first` on. Default: all. */
   readonly first?: number | undefined;
   readonly count?: number | undefined;
 }
 
 /**
- * Interrupts of the host for an interrupt message store, taken from the MSI-X vectors of the device
+ * Interrupts of the host for an interrupt message store, taken from the vectors of the device
  * it belongs to: the message of a vector raises that vector, whichever storage it is sent from.
  */
 export class DeviceHostVectors implements HostVectors {
   readonly #connection: DeviceConnection;
-  readonly #physical: PhysicalSource;
+  readonly #physical: PhysicalSource | MsiBlock;
+  readonly #index: number;
+  readonly #end: number;
   readonly #message: (vector: number) => Message;
   readonly #free: number[];
   #enabled = false;
 
   constructor(connection: DeviceConnection, options: DeviceHostVectorsOptions) {
     this.#connection = connection;
-    this.#physical = new PhysicalSource(connection);
+    const msi = options.index === 'msi';
+    this.#index = msi ? VFIO_PCI_MSI_IRQ_INDEX : VFIO_PCI_MSIX_IRQ_INDEX;
+    this.#physical = msi ? new MsiBlock(connection) : new PhysicalSource(connection);
     this.#message = options.message;
     const { first = 0, count = this.#physical.count - first } = options;
     checkInteger('first', first, 0, this.#physical.count - 1);
     checkInteger('count', count, 1, this.#physical.count - first);
+    this.#end = first + count;
     this.#free = Array.from({ length: count }, (_, i) => first + count - 1 - i);
   }
 
@@ -45,12 +53,13 @@ export class DeviceHostVectors implements HostVectors {
         path: this.#connection.name,
       });
     }
-    if (!this.#enabled) physical.allocate(physical.growable ? 1 : physical.count);
+    if (!this.#enabled) physical.allocate(physical.growable ? 1 : this.#end);
     this.#enabled = true;
     physical.request(vector, target);
     this.#free.pop();
     const message = this.#message;
     const connection = this.#connection;
+    const index = this.#index;
     return {
       get message() {
         return message(vector);
@@ -58,9 +67,9 @@ export class DeviceHostVectors implements HostVectors {
       bind: (next) => {
         physical.request(vector, next);
       },
-      getAffinity: () => connection.getAffinity(VFIO_PCI_MSIX_IRQ_INDEX, vector),
+      getAffinity: () => connection.getAffinity(index, vector),
       setAffinity: (cpus) => {
-        connection.setAffinity(VFIO_PCI_MSIX_IRQ_INDEX, vector, cpus);
+        connection.setAffinity(index, vector, cpus);
       },
       close: () => {
         physical.release(vector);
@@ -77,7 +86,7 @@ export class DeviceHostVectors implements HostVectors {
     return this.#connection.createEventSet(capacity);
   }
 
-  /** Disables MSI-X of the device. Idempotent. */
+  /** Disables the vectors of the device. Idempotent. */
   close(): void {
     this.#physical.close();
     this.#enabled = false;

@@ -29,6 +29,7 @@ const IRQS = ['intx', 'msi', 'msix', 'err', 'req'];
 export class FakeConnection implements DeviceConnection {
   name = 'fake:device';
   via: Via = 'cdev';
+  kernel = '6.12.0';
   iommu = { name: 'dmar0', unsafeInterrupts: false };
   readonly script = new Script();
   readonly addressSpace: FakeAddressSpace;

@@ -1,4 +1,5 @@
 import { constants } from 'node:buffer';
+import { release } from 'node:os';
 import type { Native } from '../../native/binding.js';
 import type {
   DeviceConnection,
@@ -71,6 +72,10 @@ export class KernelConnection implements DeviceConnection {
       file.release();
     });
     this.#use = new Counted(taken);
+  }
+
+  get kernel(): string {
+    return release();
   }
 
   get iommu(): IommuFacts {

@@ -58,6 +58,10 @@ export class MockConnection implements DeviceConnection {
     this.#affinity = new Affinity((index, vector) => interrupts.serves(index, vector));
   }
 
+  get kernel(): string {
+    return this.#device.kernel;
+  }
+
   /** As of an Intel machine: what the host's messages look like is Intel's, too. */
   get iommu(): IommuFacts {
     return { name: 'dmar0', unsafeInterrupts: false };

@@ -12,6 +12,7 @@ import type { DeviceModel, ModelDefinition } from './models/model.js';
 import { nvme } from './models/nvme/index.js';
 import { testdev } from './models/testdev.js';
 import { isPath, readModel } from './models/snapshot.js';
+import { wlan } from './models/wlan.js';
 import { parseName, PREFIX, type MockName } from './name.js';
 import { Slot } from './slot.js';
 import { Work } from './work.js';
@@ -73,7 +74,7 @@ export class MockBackend implements Backend {
 
   openSync(name: string, options: OpenOptions): DeviceConnection {
     checkOptions(options);
-    const parsed = parseName(name);
+    const parsed = this.#parse(name);
     const slot = this.#slot(name, parsed);
     const via = options.via ?? slot.via;
     return slot.open(name, via, options.vfToken !== undefined);
@@ -81,7 +82,11 @@ export class MockBackend implements Backend {
 
   /** @throws as {@link MockBackend.open} for the name */
   control(name: string): MockControl {
-    return this.#slot(name, parseName(name)).control;
+    return this.#slot(name, this.#parse(name)).control;
+  }
+
+  #parse(name: string): MockName {
+    return parseName(name, (model) => this.#models.get(model)?.model.kernel);
   }
 
   #slot(name: string, { model, label, profile, key }: MockName): Slot {
@@ -123,7 +128,7 @@ function checkOptions({ via, vfToken, noiommu, fds }: OpenOptions): void {
   if (fds !== undefined) throw new TypeError('a mock is not opened from file descriptors');
 }
 
-const backend = new MockBackend([edu, nvme, testdev, dsa]);
+const backend = new MockBackend([edu, nvme, testdev, dsa, wlan]);
 
 /** The back end of `'mock:edu'` and of all other models. It loads no native code. */
 export const mockBackend: Backend = backend;

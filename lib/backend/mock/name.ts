@@ -19,15 +19,20 @@ const VALUES: Readonly<Record<keyof ProfileOptions, readonly string[]>> = {
   kernel: KERNEL_VERSIONS,
   dmabuf: SWITCH,
   novirt: SWITCH,
+  variant: SWITCH,
   via: ['group', 'cdev'],
 };
 
 /**
  * Takes `'mock:nvme#2?kernel=6.1&dmabuf=off'` apart.
  *
+ * @param defaults - settings of a model, as far as the name does not say
  * @throws VfioError EINVAL for a key or a value that is not known
  */
-export function parseName(name: string): MockName {
+export function parseName(
+  name: string,
+  defaults: (model: string) => ProfileOptions | undefined = () => undefined,
+): MockName {
   const [device = '', ...rest] = name.slice(PREFIX.length).split('?');
   const [model = '', label = ''] = device.split('#', 2);
   const values = new Map<string, string>();
@@ -46,12 +51,13 @@ export function parseName(name: string): MockName {
     kernel: values.get('kernel'),
     dmabuf: isOn('dmabuf'),
     novirt: isOn('novirt'),
+    variant: isOn('variant'),
     via: values.get('via'),
   } as ProfileOptions;
   try {
-    const profile = profileOf(options);
-    const { version, dmabuf, novirt } = profile;
-    return { model, label, profile, key: `${device} ${version} ${dmabuf} ${novirt}` };
+    const profile = profileOf(withDefaults(options, defaults(model)));
+    const { version, dmabuf, novirt, variant } = profile;
+    return { model, label, profile, key: `${device} ${version} ${dmabuf} ${novirt} ${variant}` };
   } catch (error) {
     return refuse(name, (error as RangeError).message);
   }
@@ -64,4 +70,13 @@ function refuse(name: string, message: string): never {
     path: name,
     hint: 'A name is mock:<model>, and behind it settings like ?kernel=6.1&novirt=on.',
   });
+}
+
+/** What is asked for comes before what a model has, also where both do not go together. */
+function withDefaults(
+  asked: ProfileOptions,
+  { novirt, ...rest }: ProfileOptions = {},
+): ProfileOptions {
+  const own = Object.entries(asked).filter(([, value]) => value !== undefined);
+  return { ...(asked.dmabuf === true ? {} : { novirt }), ...rest, ...Object.fromEntries(own) };
 }

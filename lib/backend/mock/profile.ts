@@ -90,6 +90,8 @@ export interface ProfileOptions {
   readonly dmabuf?: boolean | undefined;
   /** Patched with VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT, whose number is that of DMA_BUF. */
   readonly novirt?: boolean | undefined;
+  /** A driver for the device itself, which has an interrupt index for its private sources. */
+  readonly variant?: boolean | undefined;
   /**
    * Way in, unless the options of an open name another. Default: group; for a device with PASIDs
    * the character device, where the kernel can attach them.
@@ -101,17 +103,18 @@ export interface ProfileOptions {
 export interface Profile extends Differences {
   readonly version: KernelVersion;
   readonly novirt: boolean;
+  readonly variant: boolean;
   /** null: by what the device is. */
   readonly via: Via | null;
 }
 
 /** @throws RangeError if DMA_BUF and MSI_NOVIRT are both asked for: they share a number */
 export function profileOf(options: ProfileOptions = {}): Profile {
-  const { kernel = NEWEST, novirt = false, via = null } = options;
+  const { kernel = NEWEST, novirt = false, variant = false, via = null } = options;
   const differences = KERNELS[kernel];
   const dmabuf = differences.dmabuf && (options.dmabuf ?? !novirt);
   if (dmabuf && novirt) {
     throw new RangeError('dmabuf and novirt are the same feature number: only one can be on');
   }
-  return { ...differences, dmabuf, novirt, via, version: kernel };
+  return { ...differences, dmabuf, novirt, variant, via, version: kernel };
 }

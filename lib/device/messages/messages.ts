@@ -121,18 +121,22 @@ export class Messages extends EventEmitter<MessagesEvents> {
    */
   peek(index: MessageIndex, vector: number): PhysicalMessage {
     this.#check(index, vector);
-    const { road, ready, reason } = this.support[index];
-    if (road === null || !ready) {
-      throw this.#error('ENOTSUP', `the message of an ${index} vector cannot be read: ${reason}`, {
-        hint: road === null ? WAYS_OUT : 'Call messages.novirt.enable() before.',
-      });
-    }
+    const road = this.requireRoad(index);
     const message = index === 'msix' ? this.#table.read(vector) : this.#readRegisters(vector);
     if (message.address === 0n) {
       throw this.#error('ENODATA', `the host has written no message for ${index} vector ${vector}`);
     }
     const remapped = isRemapped(message, this.#context.handle.connection.iommu);
     return { ...message, remapped, road };
+  }
+
+  /** @throws {@link VfioError} ENOTSUP if messages cannot be read now @internal */
+  requireRoad(index: MessageIndex): MessageRoad {
+    const { road, ready, reason } = this.support[index];
+    if (road !== null && ready) return road;
+    throw this.#error('ENOTSUP', `the message of an ${index} vector cannot be read: ${reason}`, {
+      hint: road === null ? WAYS_OUT : 'Call messages.novirt.enable() before.',
+    });
   }
 
   /** A vector's number goes into the low bits of the data, as many as vectors are enabled. */

@@ -47,7 +47,7 @@ test('what is not known is told, with what there is', (t) => {
     ['mock:nvme?kernel', /kernel is .*, not ''/],
     ['mock:nvme?dmabuf=yes', /dmabuf is on or off/],
     ['mock:nvme?via=window', /via is group or cdev/],
-    ['mock:nvme?kernle=6.1', /'kernle' is none of kernel, dmabuf, novirt, via/],
+    ['mock:nvme?kernle=6.1', /'kernle' is none of kernel, dmabuf, novirt, variant, via/],
     ['mock:nvme?__proto__=1', /'__proto__' is none of/],
     ['mock:nvme?kernel=6.1&kernel=6.1', /kernel is given twice/],
     ['mock:nvme?dmabuf=on&novirt=on', /same feature number/],

@@ -34,6 +34,7 @@ export function defineModel(definition: ModelDefinition): DeviceModel {
   return Object.freeze({
     name,
     shape: complete,
+    kernel: definition.kernel,
     create: (host: DeviceHost) => definition.create(host),
   });
 }

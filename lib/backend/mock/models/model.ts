@@ -1,4 +1,5 @@
 import type { Width } from '../../contract.js';
+import type { ProfileOptions } from '../profile.js';
 import type { FunctionShape } from './shape.js';
 
 export type * from './shape.js';
@@ -8,6 +9,8 @@ export interface DeviceModel {
   /** It is opened as `'mock:'` and this name: letters, digits, `-` and `_`. */
   readonly name: string;
   readonly shape: FunctionShape;
+  /** The kernel behind it, as far as a name does not say. */
+  readonly kernel?: ProfileOptions | undefined;
   /** Called once for each device that is opened: what it holds is as after power-on. */
   create(host: DeviceHost): DeviceLogic;
 }

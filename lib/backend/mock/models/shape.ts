@@ -20,8 +20,23 @@ export interface FunctionShape {
   readonly resets?: boolean | undefined;
   /** A virtual function of SR-IOV: its memory is always decoded, and it has no pin. */
   readonly virtual?: boolean | undefined;
+  /** Where it keeps messages of interrupt sources of its own: a variant driver programs them. */
+  readonly sources?: SourceRegisters | undefined;
   /** 256 or 4096 bytes, instead of what the fields above would make. */
   readonly image?: ConfigImage | undefined;
+}
+
+/** Registers with the messages of private interrupt sources, 32-bit words, in a memory BAR. */
+export interface SourceRegisters extends BarPlace {
+  readonly entries: number;
+  /** Bytes from one entry to the next. */
+  readonly stride: number;
+  /** Words, in bytes from the start of an entry. */
+  readonly addressLow: number;
+  readonly addressHigh: number;
+  readonly data: number;
+  /** The bits of a word that silence a source, and keep what it raises. */
+  readonly mask: { readonly offset: number; readonly bits: number };
 }
 
 /** Configuration space as it was seen. */

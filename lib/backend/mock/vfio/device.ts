@@ -4,7 +4,6 @@ import {
   VFIO_DEVICE_FLAGS_RESET,
   VFIO_PCI_HOT_RESET_FLAG_DEV_ID,
   VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED,
-  VFIO_PCI_NUM_IRQS,
   VFIO_PCI_NUM_REGIONS,
 } from '../../uapi.js';
 import { fail } from '../errno.js';
@@ -49,6 +48,7 @@ const DEVICE_ID = 2;
 export class VfioDevice {
   readonly group: number;
   readonly via: Via;
+  readonly kernel: string;
   /** Whether it is one of SR-IOV, which has virtual functions. */
   readonly isPhysicalFunction: boolean;
   readonly addressSpace: MockAddressSpace;
@@ -66,6 +66,7 @@ export class VfioDevice {
     const { limits, faults } = machine;
     this.group = group;
     this.via = via;
+    this.kernel = `mock ${profile.version}`;
     const rules = via === 'group' ? type1(profile, limits) : ioas(limits);
     this.addressSpace = new MockAddressSpace(name, rules, limits, faults);
     this.#machine = machine;
@@ -87,7 +88,13 @@ export class VfioDevice {
       msiQueueSize: () => this.interrupts.msiQueueSize,
     });
     this.regions = new Regions(hardware, this.config, profile);
-    this.interrupts = new Interrupts(hardware, this.config, machine.interrupts, profile);
+    this.interrupts = new Interrupts(
+      hardware,
+      this.config,
+      machine.interrupts,
+      profile,
+      model.shape.sources,
+    );
     this.ioeventfds = new Ioeventfds(hardware, this.config, this.regions, profile);
     this.features = new Features(profile, {
       bars: {
@@ -124,7 +131,7 @@ export class VfioDevice {
     return {
       flags: VFIO_DEVICE_FLAGS_PCI | (this.#resets ? VFIO_DEVICE_FLAGS_RESET : 0),
       numRegions: VFIO_PCI_NUM_REGIONS,
-      numIrqs: VFIO_PCI_NUM_IRQS,
+      numIrqs: this.interrupts.indexes,
     };
   }
 

@@ -17,13 +17,17 @@ import {
 import { fail } from '../errno.js';
 import type { HardwareFunction } from '../hardware/function.js';
 import type { HostInterrupts } from '../host/interrupts.js';
+import type { SourceRegisters } from '../models/model.js';
 import type { Profile } from '../profile.js';
 import type { ConfigSpace } from './config-space.js';
 import { Intx } from './intx.js';
 import { ACTIONS, SET_IRQS, validate } from './irq-request.js';
 import { MessageInterrupts } from './message-interrupts.js';
-import { msiSource, msixSource, type MessageSource } from './message-source.js';
+import { msiSource, msixSource, privateSource, type MessageSource } from './message-source.js';
 import { Notification } from './notification.js';
+
+/** The first index that is not one of every PCI device. */
+const PRIVATE_SOURCES = VFIO_PCI_NUM_IRQS;
 
 /** GET_IRQ_INFO and SET_IRQS. */
 export class Interrupts {
@@ -36,12 +40,16 @@ export class Interrupts {
   readonly #msix: MessageInterrupts | null;
   readonly #error: Notification;
   readonly #request: Notification;
+  /** Sources of the device itself, where a variant driver serves them. */
+  readonly #private: MessageInterrupts | null;
+  readonly #privateSource: MessageSource | null;
 
   constructor(
     hardware: HardwareFunction,
     config: ConfigSpace,
     host: HostInterrupts,
-    { dynamicMsix, strictDescriptor }: Profile,
+    { dynamicMsix, strictDescriptor, variant }: Profile,
+    sources: SourceRegisters | undefined,
   ) {
     const { msi } = hardware;
     const msix = hardware.capability('msix');
@@ -57,8 +65,16 @@ export class Interrupts {
       source === null ? null : new MessageInterrupts(source, host, !dynamicMsix);
     this.#msi = messages(this.#msiSource);
     this.#msix = messages(this.#msixSource);
+    this.#privateSource =
+      variant && sources !== undefined ? privateSource(hardware, sources) : null;
+    this.#private = messages(this.#privateSource);
     this.#error = new Notification(strictDescriptor);
     this.#request = new Notification(strictDescriptor);
+  }
+
+  /** Interrupt indexes: those of every PCI device, and one for private sources. */
+  get indexes(): number {
+    return VFIO_PCI_NUM_IRQS + (this.#private === null ? 0 : 1);
   }
 
   get msiActive(): boolean {
@@ -72,12 +88,12 @@ export class Interrupts {
 
   info(index: number): IrqInfo {
     const absent = index === VFIO_PCI_ERR_IRQ_INDEX && !this.#express;
-    if (index >= VFIO_PCI_NUM_IRQS || absent) fail('EINVAL', 'VFIO_DEVICE_GET_IRQ_INFO');
+    if (index >= this.indexes || absent) fail('EINVAL', 'VFIO_DEVICE_GET_IRQ_INFO');
     return { index, flags: this.#flags(index), count: this.#count(index) };
   }
 
   set(set: IrqSet): number {
-    const request = validate(set, (index) => this.#count(index));
+    const request = validate(set, this.indexes, (index) => this.#count(index));
     const action = request.flags & ACTIONS;
     const { index } = request;
     const masks = action === VFIO_IRQ_SET_ACTION_MASK || action === VFIO_IRQ_SET_ACTION_UNMASK;
@@ -95,9 +111,11 @@ export class Interrupts {
       case VFIO_PCI_ERR_IRQ_INDEX:
         this.#error.set(request);
         return 0;
-      default:
+      case VFIO_PCI_REQ_IRQ_INDEX:
         this.#request.set(request);
         return 0;
+      default:
+        return this.#private?.set(request, true) ?? 0;
     }
   }
 
@@ -116,6 +134,8 @@ export class Interrupts {
         return this.#msi?.serves(vector) === true;
       case VFIO_PCI_MSIX_IRQ_INDEX:
         return this.#msix?.serves(vector) === true;
+      case PRIVATE_SOURCES:
+        return this.#private?.serves(vector) === true;
       default:
         return false;
     }
@@ -125,6 +145,7 @@ export class Interrupts {
   restore(): void {
     this.#msi?.restore();
     this.#msix?.restore();
+    this.#private?.restore();
   }
 
   /** The end of an index, if it is enabled. */
@@ -134,12 +155,14 @@ export class Interrupts {
     else if (index === VFIO_PCI_MSIX_IRQ_INDEX) this.#msix?.disable();
     else if (index === VFIO_PCI_ERR_IRQ_INDEX) this.#error.clear();
     else if (index === VFIO_PCI_REQ_IRQ_INDEX) this.#request.clear();
+    else if (index === PRIVATE_SOURCES) this.#private?.disable();
   }
 
   close(): void {
     this.intx.disable();
     this.#msi?.disable();
     this.#msix?.disable();
+    this.#private?.disable();
     this.#error.clear();
     this.#request.clear();
   }
@@ -161,7 +184,7 @@ export class Interrupts {
       case VFIO_PCI_REQ_IRQ_INDEX:
         return 1;
       default:
-        return 0;
+        return this.#privateSource?.vectors ?? 0;
     }
   }
 
@@ -169,7 +192,9 @@ export class Interrupts {
     if (index === VFIO_PCI_INTX_IRQ_INDEX) {
       return VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_MASKABLE | VFIO_IRQ_INFO_AUTOMASKED;
     }
-    const growable = index === VFIO_PCI_MSIX_IRQ_INDEX && this.#msixSource?.growable === true;
+    const growable =
+      (index === VFIO_PCI_MSIX_IRQ_INDEX && this.#msixSource?.growable === true) ||
+      index === PRIVATE_SOURCES;
     return VFIO_IRQ_INFO_EVENTFD | (growable ? 0 : VFIO_IRQ_INFO_NORESIZE);
   }
 }

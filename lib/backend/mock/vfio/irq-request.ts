@@ -6,7 +6,6 @@ import {
   VFIO_IRQ_SET_DATA_BOOL,
   VFIO_IRQ_SET_DATA_EVENTFD,
   VFIO_IRQ_SET_DATA_NONE,
-  VFIO_PCI_NUM_IRQS,
 } from '../../uapi.js';
 import { checkInteger, checkU32, U32_MAX } from '../checks.js';
 import { fail } from '../errno.js';
@@ -34,10 +33,15 @@ export interface IrqRequest {
 /**
  * The checks of vfio_set_irqs_validate_and_prepare(), in its order.
  *
- * @param vectors - how many the index has
+ * @param indexes - how many the device has
+ * @param vectors - how many an index has
  * @throws VfioError EINVAL
  */
-export function validate(set: IrqSet, vectors: (index: number) => number): IrqRequest {
+export function validate(
+  set: IrqSet,
+  indexes: number,
+  vectors: (index: number) => number,
+): IrqRequest {
   for (const field of ['index', 'flags', 'start', 'count'] as const) checkU32(set[field], field);
   for (const value of set.bools ?? []) checkInteger(value, 'bool', 0, 255);
   for (const value of set.eventfds ?? []) checkEventfd(value);
@@ -46,7 +50,7 @@ export function validate(set: IrqSet, vectors: (index: number) => number): IrqRe
   const argsz =
     set.argsz ?? HEADER + (set.eventfds === undefined ? bools.length : eventfds.length * 4);
 
-  if (argsz < HEADER || index >= VFIO_PCI_NUM_IRQS) fail('EINVAL', SET_IRQS);
+  if (argsz < HEADER || index >= indexes) fail('EINVAL', SET_IRQS);
   if (count >= U32_MAX - start || (flags & ~(DATA | ACTIONS)) !== 0) fail('EINVAL', SET_IRQS);
   const available = vectors(index);
   if (start >= available || start + count > available) fail('EINVAL', SET_IRQS);

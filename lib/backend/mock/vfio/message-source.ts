@@ -2,6 +2,7 @@ import type { HardwareFunction } from '../hardware/function.js';
 import type { Msi } from '../hardware/msi.js';
 import type { MsixTable } from '../hardware/msix.js';
 import type { Message } from '../host/interrupts.js';
+import type { SourceRegisters } from '../models/model.js';
 import * as pci from '../pci.js';
 
 /** How the host makes a function send messages. */
@@ -107,5 +108,38 @@ export function msixSource(
       hardware.updateConfig(control, pci.PCI_MSIX_FLAGS_ENABLE, false);
       disablePin(hardware, false);
     },
+  };
+}
+
+/** Interrupt sources of the device itself, by a driver that knows their registers. */
+export function privateSource(
+  hardware: HardwareFunction,
+  { bar, offset, entries, stride, addressLow, addressHigh, data, mask }: SourceRegisters,
+): MessageSource {
+  const write = (source: number, at: number, value: number) => {
+    hardware.writeBar(bar, offset + source * stride + at, 4, value);
+  };
+  const setMask = (source: number, masked: boolean) => {
+    const control = hardware.readBar(bar, offset + source * stride + mask.offset, 4);
+    write(source, mask.offset, ((control & ~mask.bits) | (masked ? mask.bits : 0)) >>> 0);
+  };
+  const maskAll = () => {
+    for (let source = 0; source < entries; source++) setMask(source, true);
+  };
+  return {
+    vectors: entries,
+    growable: true,
+    maskable: true,
+    get powered() {
+      return hardware.powerState === 0;
+    },
+    program: (source, message) => {
+      write(source, addressLow, Number(message.address & 0xffff_ffffn));
+      write(source, addressHigh, Number(message.address >> 32n));
+      write(source, data, message.data);
+    },
+    setMask,
+    enable: maskAll,
+    disable: maskAll,
   };
 }

@@ -1,0 +1,173 @@
+import { defineModel } from './define.js';
+import type { DeviceHost, DeviceLogic, NarrowRegister } from './model.js';
+import { DmaFault } from './model.js';
+
+const REGISTERS = 0;
+const ENTRIES = 32;
+/** Messages of the private sources: 16 bytes each. */
+const STORE = { bar: REGISTERS, offset: 0x1000, entries: ENTRIES, stride: 16 } as const;
+const ADDRESS_LOW = 0;
+const ADDRESS_HIGH = 4;
+const DATA = 8;
+const CONTROL = 12;
+const MASKED = 1 << 0;
+const PENDING = 1 << 1;
+
+/**
+ * A wireless adapter of the kind that ath11k drives: one MSI capability with 32 vectors, and an
+ * interrupt controller on board, whose sources are raised by messages in registers that the driver
+ * fills. It sends whatever message it was given, so a wrong copy is a lost interrupt.
+ *
+ * | offset | register | |
+ * |---|---|---|
+ * | 0x00 | identification | 0x574c0001 |
+ * | 0x04 | private sources | 32 |
+ * | 0x08 | raise | a write of n raises private source n |
+ * | 0x0c | raise vector | a write of n sends MSI vector n |
+ * | 0x10 | sent | private messages that went out, as a count |
+ * | 0x14 | faults | private messages that the IOMMU refused, or that were sent without bus mastering |
+ * | 0x1000 + 16 n | address low, address high, data, control of source n | control: bit 0 mask, bit 1 pending (read-only) |
+ */
+export const wlan = defineModel({
+  name: 'wlan',
+  shape: {
+    vendorId: 0x1234,
+    deviceId: 0x574c,
+    subsystemVendorId: 0x1af4,
+    subsystemId: 0x1100,
+    classCode: 0x028000,
+    interruptPin: 1,
+    bars: [{ index: REGISTERS, size: 0x4000, widths: [4] }],
+    capabilities: [
+      { name: 'pm', offset: 0x40 },
+      { name: 'msi', offset: 0x50, vectors: 32 },
+      { name: 'pcie', offset: 0x70 },
+    ],
+    sources: {
+      ...STORE,
+      addressLow: ADDRESS_LOW,
+      addressHigh: ADDRESS_HIGH,
+      data: DATA,
+      mask: { offset: CONTROL, bits: MASKED },
+    },
+  },
+  // Without it nobody could tell the device a message that works.
+  kernel: { novirt: true },
+  create: (host) => new WlanDevice(host),
+});
+
+interface Source {
+  low: number;
+  high: number;
+  data: number;
+  masked: boolean;
+  pending: boolean;
+}
+
+class WlanDevice implements DeviceLogic {
+  readonly registers: DeviceLogic['registers'];
+  readonly #host: DeviceHost;
+  #sources: Source[] = [];
+  #sent = 0;
+  #faults = 0;
+
+  constructor(host: DeviceHost) {
+    this.#host = host;
+    this.reset();
+    const fixed = (offset: number, name: string, read: () => number): NarrowRegister => ({
+      offset,
+      name,
+      width: 4,
+      read,
+    });
+    const command = (offset: number, name: string, write: (value: number) => void) =>
+      ({ offset, name, width: 4, write }) satisfies NarrowRegister;
+    this.registers = {
+      [REGISTERS]: [
+        fixed(0x00, 'identification', () => 0x574c_0001),
+        fixed(0x04, 'private sources', () => ENTRIES),
+        command(0x08, 'raise', (source) => {
+          host.defer(() => {
+            this.#raise(source);
+          });
+        }),
+        command(0x0c, 'raise vector', (vector) => {
+          host.defer(() => {
+            host.signal(vector);
+          });
+        }),
+        fixed(0x10, 'sent', () => this.#sent),
+        fixed(0x14, 'faults', () => this.#faults),
+        ...Array.from({ length: ENTRIES }, (_, n) => this.#entry(n)).flat(),
+      ],
+    };
+  }
+
+  reset(): void {
+    this.#sources = Array.from({ length: ENTRIES }, () => ({
+      low: 0,
+      high: 0,
+      data: 0,
+      masked: true,
+      pending: false,
+    }));
+    this.#sent = 0;
+    this.#faults = 0;
+  }
+
+  #raise(n: number): void {
+    const source = this.#sources[n];
+    if (source === undefined) return;
+    source.pending = true;
+    this.#settle(source);
+  }
+
+  /** What is pending goes out by the message that is there now. */
+  #settle(source: Source): void {
+    if (source.masked || !source.pending) return;
+    source.pending = false;
+    const data = new Uint8Array(4);
+    new DataView(data.buffer).setUint32(0, source.data, true);
+    try {
+      this.#host.dmaWrite((BigInt(source.high) << 32n) | BigInt(source.low), data);
+      this.#sent++;
+    } catch (error) {
+      if (!(error instanceof DmaFault)) throw error;
+      this.#faults++;
+    }
+  }
+
+  #entry(n: number): NarrowRegister[] {
+    const entry = STORE.offset + n * STORE.stride;
+    const word = (at: number, field: 'low' | 'high' | 'data'): NarrowRegister => ({
+      offset: entry + at,
+      name: `${field} ${n}`,
+      width: 4,
+      read: () => this.#sources[n]?.[field] ?? 0,
+      write: (value) => {
+        const source = this.#sources[n];
+        if (source !== undefined) source[field] = value;
+      },
+    });
+    return [
+      word(ADDRESS_LOW, 'low'),
+      word(ADDRESS_HIGH, 'high'),
+      word(DATA, 'data'),
+      {
+        offset: entry + CONTROL,
+        name: `control ${n}`,
+        width: 4,
+        read: () => {
+          const { masked = false, pending = false } = this.#sources[n] ?? {};
+          return (masked ? MASKED : 0) | (pending ? PENDING : 0);
+        },
+        write: (value) => {
+          const source = this.#sources[n];
+          if (source === undefined) return;
+          source.masked = (value & MASKED) !== 0;
+          this.#settle(source);
+        },
+      },
+    ];
+  }
+}

@@ -1,0 +1,47 @@
+import { MessageStore, type PciDevice } from '../index.js';
+import { tellMessages, writeVirtual } from './messages.js';
+import type { DemoReport } from './report.js';
+
+/** Registers of mock:wlan. */
+const RAISE = 0x08;
+const RAISE_VECTOR = 0x0c;
+const SENT = 0x10;
+const STORE = 0x1000;
+const SOURCES = 32;
+const SOURCE = 5;
+const WRITES = 100;
+
+/** A device with an interrupt controller on board: its private copy of the MSI message is filled. */
+export async function wlanDemo(device: PciDevice): Promise<DemoReport> {
+  device.config.update('command', { memory: 1, bus_master: 1 });
+  writeVirtual(device);
+  using registers = device.bar(0).map();
+  using vector = device.interrupts.msi.request(0, { counts: true });
+
+  const first = vector.next();
+  registers.write32(RAISE_VECTOR, 0);
+  const byVector = await first;
+
+  using store = new MessageStore(device, {
+    layout: {
+      name: 'wlan',
+      stride: 16,
+      addressLow: 0,
+      addressHigh: 4,
+      data: 8,
+      mask: { offset: 12, bits: 1 },
+    },
+    entries: SOURCES,
+    place: { region: 0, offset: STORE },
+  });
+  const story = await tellMessages(device, vector, WRITES, async () => {
+    if (store.source(SOURCE) === undefined) store.fill(SOURCE, { index: 'msi', vector: 0 });
+    registers.write32(RAISE, SOURCE);
+    await Promise.resolve();
+  });
+  return {
+    ok: story.ok && byVector === 1n,
+    data: { ...story.data, sent: registers.read32(SENT) },
+    lines: [['interrupts', `${byVector} by MSI vector 0`], ...story.lines],
+  };
+}

@@ -1,0 +1,91 @@
+import test from 'ava';
+import { openDeviceSync, VfioError } from 'vfio/mock';
+
+const RAISE = 0x08;
+const RAISE_VECTOR = 0x0c;
+const SENT = 0x10;
+const FAULTS = 0x14;
+const STORE = 0x1000;
+
+test('it is a network adapter with 32 vectors of MSI and 32 sources of its own', (t) => {
+  using device = openDeviceSync('mock:wlan#shape');
+  t.is(device.config.header().classCode, 0x028000);
+  t.is(device.interrupts.msi.count, 32);
+  t.is(device.interrupts.msix.count, 0);
+  using registers = device.bar(0).map();
+  t.is(registers.read32(4), 32);
+  for (let n = 0; n < 32; n++) t.is(registers.read32(STORE + 16 * n + 12), 1);
+});
+
+test('its vectors are those of MSI', async (t) => {
+  using device = openDeviceSync('mock:wlan#msi');
+  device.config.update('command', { memory: 1, bus_master: 1 });
+  device.interrupts.msi.enable({ vectors: 32 });
+  const vector = device.interrupts.msi.request(31);
+  using registers = device.bar(0).map();
+  registers.write32(RAISE_VECTOR, 31);
+  t.is(await vector.next(), 1n);
+});
+
+test('a source writes its data to its address, wherever that is', (t) => {
+  using device = openDeviceSync('mock:wlan#memory');
+  device.config.update('command', { memory: 1, bus_master: 1 });
+  using registers = device.bar(0).map();
+  using buffer = device.dma.allocateSync(4096);
+  const program = (address: bigint, data: number) => {
+    registers.write32(STORE, Number(address & 0xffff_ffffn));
+    registers.write32(STORE + 4, Number(address >> 32n));
+    registers.write32(STORE + 8, data);
+    registers.write32(STORE + 12, 0);
+  };
+  program(buffer.iova + 8n, 0xcafe_f00d);
+  const raise = () => {
+    registers.write32(RAISE, 0);
+    // What was deferred is done after a register is read.
+    registers.read32(0);
+  };
+  raise();
+  t.is(registers.read32(SENT), 1);
+  t.is(new DataView(buffer.buffer).getUint32(8, true), 0xcafe_f00d);
+  program(0n, 1);
+  raise();
+  t.is(registers.read32(FAULTS), 1);
+  t.is(registers.read32(SENT), 1);
+});
+
+test('a masked source keeps one interrupt; a reset takes everything', (t) => {
+  using device = openDeviceSync('mock:wlan#mask');
+  device.config.update('command', { memory: 1, bus_master: 1 });
+  using registers = device.bar(0).map();
+  registers.write32(RAISE, 2);
+  registers.write32(RAISE, 2);
+  registers.read32(SENT);
+  t.is(registers.read32(STORE + 32 + 12), 3);
+  device.resetSync();
+  t.is(registers.read32(STORE + 32 + 12), 1);
+});
+
+test('its kernel has MSI_NOVIRT, unless the name says otherwise', (t) => {
+  const state = (name: string) => {
+    using device = openDeviceSync(name);
+    return device.messages.novirt.state;
+  };
+  t.is(state('mock:wlan'), 'available');
+  t.is(state('mock:wlan?kernel=6.1'), 'available');
+  t.is(state('mock:wlan?novirt=off'), 'absent');
+  t.is(state('mock:wlan?dmabuf=on'), 'absent');
+  t.throws(() => state('mock:wlan?dmabuf=on&novirt=on'), { instanceOf: VfioError, code: 'EINVAL' });
+});
+
+test('a variant driver has an index for its sources; vfio-pci has none', (t) => {
+  using plain = openDeviceSync('mock:wlan#plain');
+  t.is(plain.info.numIrqs, 5);
+  t.throws(() => plain.connection.getIrqInfo(5), { instanceOf: VfioError, code: 'EINVAL' });
+  using variant = openDeviceSync('mock:wlan#variant?variant=on');
+  t.is(variant.info.numIrqs, 6);
+  t.deepEqual(variant.connection.getIrqInfo(5), { index: 5, flags: 1, count: 32 });
+  const [sources] = variant.interrupts.deviceSpecific;
+  t.throws(() => sources?.request(32), { instanceOf: RangeError });
+  using edu = openDeviceSync('mock:edu#variant?variant=on');
+  t.is(edu.info.numIrqs, 5);
+});

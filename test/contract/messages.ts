@@ -1,0 +1,77 @@
+import test from 'ava';
+import { demoFor } from '../../lib/demo/index.js';
+import { VfioError } from 'vfio';
+import { EDU, enable, NVME, withDevice } from './targets.js';
+
+test.serial('an MSI-X message is read from the mapped table, one a vector', async (t) => {
+  await withDevice(t, NVME, ({ interrupts, messages }) => {
+    t.deepEqual(messages.support.msix, { road: 'msix-table', ready: true, reason: null });
+    const early = t.throws(() => messages.read('msix', 0), { instanceOf: VfioError });
+    t.is(early.code, 'ENODATA');
+    interrupts.msix.request(0);
+    interrupts.msix.request(9);
+    const [zero, nine] = [messages.read('msix', 0), messages.read('msix', 9)];
+    t.log(`0x${zero.address.toString(16)} / 0x${zero.data.toString(16)}`);
+    for (const message of [zero, nine]) {
+      t.like(message, { road: 'msix-table', remapped: true });
+      t.is(message.address >> 20n, 0xfeen);
+    }
+    t.notDeepEqual(zero, nine);
+    t.deepEqual(messages.read('msix', 0), zero);
+  });
+});
+
+test.serial(
+  'the message of a vector stays through masking, release, re-request and reset',
+  async (t) => {
+    await withDevice(t, NVME, async (device) => {
+      const { interrupts, messages } = device;
+      interrupts.msix.request(0);
+      const before = messages.read('msix', 0);
+      await device.reset();
+      t.deepEqual(messages.read('msix', 0), before);
+      interrupts.msix.vector(0)?.close();
+      t.throws(() => messages.read('msix', 0), { instanceOf: VfioError, code: 'ENODATA' });
+      const vector = interrupts.msix.request(0);
+      t.is(messages.read('msix', 0).remapped, true);
+      vector.trigger();
+      await vector.next();
+    });
+  },
+);
+
+test.serial(
+  'MSI: read with MSI_NOVIRT; without it the reason and the ways out are told',
+  async (t) => {
+    await withDevice(t, EDU, (device) => {
+      enable(device);
+      const { config, interrupts, messages } = device;
+      const { state } = messages.novirt;
+      t.log(`MSI_NOVIRT is ${state}`);
+      config.set('msi.data', 0x4041);
+      interrupts.msi.request(0);
+      const error = t.throws(() => messages.read('msi', 0), { instanceOf: VfioError });
+      t.is(error.code, 'ENOTSUP');
+      t.truthy(error.hint);
+      t.is(config.get('msi.data'), 0x4041);
+      if (state === 'absent') {
+        t.truthy(messages.support.msi.reason);
+        return;
+      }
+      messages.novirt.enable();
+      t.like(messages.read('msi', 0), { road: 'novirt', remapped: true });
+      t.not(config.get('msi.address'), 0xfee0_0000);
+    });
+  },
+);
+
+test.serial('the demo tells what became of a private copy', async (t) => {
+  await withDevice(t, EDU, async (device) => {
+    const { ok, data } = await (await demoFor(device))(device);
+    t.true(ok);
+    t.like(data, { virtual: { address: '0xfee00000', data: '0x4041' } });
+    const { road, writes, fired } = data;
+    if (road === null) t.like(data, { physical: null, writes: 0, fired: 0 });
+    else t.deepEqual([road, writes, fired], ['novirt', 10, 10]);
+  });
+});

@@ -1,0 +1,82 @@
+// IMS domains on opened devices: with the MSI-X table, and with MSI_NOVIRT.
+import test from 'ava';
+import {
+  createEventfd,
+  ImsDomain,
+  ImsSource,
+  memoryStorage,
+  messageVectors,
+  openDeviceSync,
+  regionStorage,
+  VfioError,
+  VirtualMsix,
+} from 'vfio/mock';
+import { ENTRIES, LAYOUT, RAISE, SENT, STORE } from './wlan.js';
+
+const PENDING = { offset: 12, bits: 2 } as const;
+
+test('MSI with MSI_NOVIRT: a slot of the device raises a virtual vector', (t) => {
+  using device = openDeviceSync('mock:wlan#ims');
+  device.config.update('command', { memory: 1, bus_master: 1 });
+  const early = t.throws(() => messageVectors(device), { instanceOf: VfioError, code: 'ENOTSUP' });
+  t.regex(early.hint ?? '', /novirt\.enable/);
+  device.messages.novirt.enable();
+  const registers = device.bar(0).map();
+  using hostVectors = closing(messageVectors(device, { first: 4, count: 8 }));
+  const domain = new ImsDomain({
+    layout: { ...LAYOUT, pending: PENDING },
+    storage: regionStorage(registers, STORE, ENTRIES * LAYOUT.stride),
+    hostVectors,
+  });
+  using ims = new ImsSource(domain, { count: 8 });
+  const msix = new VirtualMsix({
+    vectors: 8,
+    table: { bar: 0, offset: 0 },
+    pba: { bar: 0, offset: 0x800 },
+  });
+  msix.attach(ims);
+  const consumers = Array.from({ length: 8 }, (_, vector) => {
+    const eventfd = createEventfd();
+    msix.connect(vector, eventfd);
+    return eventfd;
+  });
+  msix.configWrite(2, 2, 0x8000);
+  for (let vector = 0; vector < 8; vector++) msix.tableWrite(vector * 16 + 12, 4, 0);
+  for (let vector = 0; vector < 8; vector++) {
+    registers.write32(RAISE, ims.slotOf(vector)?.index ?? 0);
+    registers.read32(SENT);
+    const counts = consumers.map((eventfd) => eventfd.read());
+    t.deepEqual(
+      counts,
+      consumers.map((_, other) => (other === vector ? 1n : 0n)),
+    );
+  }
+  t.is(registers.read32(SENT), 8);
+});
+
+test('MSI-X with a table that can be mapped: on an unmodified kernel', (t) => {
+  using device = openDeviceSync('mock:nvme#ims?kernel=6.12');
+  using hostVectors = closing(messageVectors(device));
+  const domain = new ImsDomain({
+    layout: { ...LAYOUT, pending: PENDING },
+    storage: memoryStorage(new Uint8Array(1024)),
+    hostVectors,
+  });
+  const target = device.createEventfd();
+  const vector = domain.takeVector(target);
+  const slot = domain.allocate();
+  slot.program(vector);
+  const { message } = slot.read();
+  t.like(device.messages.peek('msix', 0), message);
+  slot.free();
+  vector.close();
+  target.close();
+});
+
+function closing<T extends { close(): void }>(value: T): T & Disposable {
+  return Object.assign(value, {
+    [Symbol.dispose]: () => {
+      value.close();
+    },
+  });
+}

@@ -1,0 +1,79 @@
+// A vector of its own for each private source: by a spare vector of MSI, and by the SET_IRQS of a
+// kernel whose driver knows the device.
+import test from 'ava';
+import { PrivateSources, VfioError } from 'vfio/mock';
+import { openWlan, STORE, taken } from './wlan.js';
+
+const SPARE = { index: 'msi', vectors: [16, 17] } as const;
+
+for (const [road, settings] of [
+  ['message', ''],
+  ['set-irqs', 'variant=on&novirt=off'],
+] as const) {
+  test(`${road}: each source has a vector of its own`, async (t) => {
+    const { device, registers, store, raise } = openWlan(t, settings);
+    const table = road === 'message' ? device.interrupts.msi : null;
+    const sources = new PrivateSources(device, { store, spare: SPARE });
+    t.is(sources.road, road);
+    const three = sources.request(3);
+    const nine = sources.request(9);
+    const words = (source: number) =>
+      [0, 4, 8].map((at) => registers.read32(STORE + source * 16 + at));
+    t.notDeepEqual(words(3), words(9));
+    raise(3);
+    raise(3);
+    raise(9);
+    t.deepEqual(taken(three, nine), [2n, 1n]);
+    const next = three.next();
+    raise(3);
+    t.is(await next, 1n);
+    t.is(table?.vector(0), undefined, 'no vector of the table is used');
+
+    t.throws(() => sources.request(3), { instanceOf: VfioError, code: 'EBUSY' });
+    three.close();
+    t.is(sources.vector(3), undefined);
+    raise(3);
+    const again = sources.request(3);
+    t.is(sources.vector(3), again);
+    // The device kept it while nobody listened.
+    t.deepEqual(taken(again, nine), [1n, 0n]);
+  });
+
+  test(`${road}: a reset keeps the sources`, async (t) => {
+    const { device, store, raise } = openWlan(t, settings);
+    const sources = new PrivateSources(device, { store, spare: SPARE });
+    const vector = sources.request(0);
+    await device.reset();
+    raise(0);
+    t.deepEqual(taken(vector), [1n]);
+  });
+}
+
+test('message: spare vectors run out', (t) => {
+  const { device, store } = openWlan(t);
+  const sources = new PrivateSources(device, { store, spare: SPARE });
+  t.is(sources.count, 2);
+  sources.request(0);
+  const second = sources.request(1);
+  t.throws(() => sources.request(2), { instanceOf: VfioError, code: 'ENOSPC' });
+  second.close();
+  t.notThrows(() => sources.request(2));
+});
+
+test('set-irqs: MSI of the device works beside it', (t) => {
+  const { device, store, raise } = openWlan(t, 'variant=on');
+  const sources = new PrivateSources(device, { store, spare: SPARE });
+  t.is(sources.count, 32);
+  t.is(device.info.numIrqs, 6);
+  const vector = device.interrupts.msi.request(0);
+  const source = sources.request(31);
+  raise(31);
+  t.deepEqual(taken(vector, source), [0n, 1n]);
+});
+
+test('message: without a road to the message the vector is given back', (t) => {
+  const { device, store } = openWlan(t, 'novirt=off');
+  const sources = new PrivateSources(device, { store, spare: SPARE });
+  t.throws(() => sources.request(0), { instanceOf: VfioError, code: 'ENOTSUP' });
+  t.is(device.interrupts.msi.vector(16), undefined);
+});

@@ -1,0 +1,202 @@
+// Private copies of MSI messages on mock:wlan, which fires by whatever message it was given.
+import { once } from 'node:events';
+import test from 'ava';
+import { type MessageStoreOptions, MessageStore, openDeviceSync, VfioError } from 'vfio/mock';
+import { ENTRIES, LAYOUT, openWlan, STORE, taken } from './wlan.js';
+
+const msi = (vector: number) => ({ index: 'msi', vector }) as const;
+
+test('a filled entry raises its vector, and no other', (t) => {
+  const { device, store, raise } = openWlan(t);
+  device.interrupts.msi.enable({ vectors: 32 });
+  const seven = device.interrupts.msi.request(7);
+  const eight = device.interrupts.msi.request(8);
+  store.fill(3, msi(7));
+  store.fill(4, msi(8));
+  t.notDeepEqual(store.read(3), store.read(4));
+  for (let n = 0; n < 10; n++) raise(3);
+  t.deepEqual(taken(seven, eight), [10n, 0n]);
+  raise(4);
+  t.deepEqual(taken(seven, eight), [0n, 1n]);
+  t.deepEqual(store.source(3), msi(7));
+});
+
+test('a wrong copy is a lost interrupt, found by verify and mended by refresh', (t) => {
+  const { device, registers, store, raise } = openWlan(t);
+  const vector = device.interrupts.msi.request(0);
+  store.fill(0, msi(0));
+  t.deepEqual(store.verify(), []);
+  registers.write32(STORE + 8, 0x4041);
+  raise(0);
+  t.deepEqual(taken(vector), [0n]);
+  const [mismatch] = store.verify();
+  t.like(mismatch, { entry: 0, source: msi(0), held: { data: 0x4041 } });
+  t.deepEqual(store.refresh(), [0]);
+  t.deepEqual(store.refresh(), []);
+  raise(0);
+  t.deepEqual(taken(vector), [1n]);
+});
+
+test('what fires while an entry is masked comes when it is unmasked', (t) => {
+  const { device, store, raise } = openWlan(t);
+  const vector = device.interrupts.msi.request(0);
+  store.fill(0, msi(0), { masked: true });
+  raise(0);
+  t.deepEqual(taken(vector), [0n]);
+  store.setMask(0, false);
+  t.deepEqual(taken(vector), [1n]);
+});
+
+test('an entry is silent from the release of its vector to the next request', (t) => {
+  const { device, store, raise } = openWlan(t);
+  device.interrupts.msi.enable({ vectors: 2 });
+  const first = device.interrupts.msi.request(1);
+  store.fill(0, msi(1));
+  first.close();
+  raise(0);
+  t.deepEqual(store.verify(), []);
+  const second = device.interrupts.msi.request(1);
+  // The device kept what was raised meanwhile.
+  t.deepEqual(taken(second), [1n]);
+  raise(0);
+  t.deepEqual(taken(second), [1n]);
+});
+
+test('an index that is disabled silences its copies', (t) => {
+  const { device, store, raise } = openWlan(t);
+  device.interrupts.msi.request(0);
+  store.fill(0, msi(0));
+  const before = store.read(0);
+  device.interrupts.msi.disable();
+  raise(0);
+  device.interrupts.msi.enable({ vectors: 32 });
+  const vector = device.interrupts.msi.request(5);
+  store.fill(1, msi(5));
+  t.notDeepEqual(store.read(1), before);
+  raise(1);
+  t.deepEqual(taken(vector), [1n]);
+});
+
+test('a reset of the device takes its copies, and they are written again', async (t) => {
+  const { device, registers, store, raise } = openWlan(t);
+  const vector = device.interrupts.msi.request(0);
+  store.fill(2, msi(0));
+  const message = store.read(2);
+  const refreshed = once(store, 'refreshed');
+  await device.reset();
+  const [entry, now, before] = (await refreshed) as unknown[];
+  t.is(entry, 2);
+  t.like(now, message);
+  t.deepEqual(before, { address: 0n, data: 0 });
+  t.is(registers.read32(STORE + 2 * LAYOUT.stride + 12), 0);
+  raise(2);
+  t.deepEqual(taken(vector), [1n]);
+});
+
+test('watch mends what somebody else changed', async (t) => {
+  const { device, registers, store, raise } = openWlan(t);
+  const vector = device.interrupts.msi.request(0);
+  store.fill(0, msi(0));
+  store.watch(1);
+  registers.write32(STORE, 0);
+  const [entry] = (await once(store, 'refreshed')) as [number];
+  t.is(entry, 0);
+  raise(0);
+  t.deepEqual(taken(vector), [1n]);
+  store.unwatch();
+});
+
+test('close silences what was filled', (t) => {
+  const { device, store, raise } = openWlan(t);
+  const vector = device.interrupts.msi.request(0);
+  store.fill(0, msi(0));
+  store.close();
+  store.close();
+  raise(0);
+  t.deepEqual(taken(vector), [0n]);
+  t.throws(() => store.read(0), { instanceOf: VfioError, code: 'EBADF' });
+});
+
+test('words are written in the declared order, and an entry without mask loses its message', (t) => {
+  const writes: number[] = [];
+  const words = new Uint32Array(8);
+  const device = openDeviceSync('mock:wlan#order');
+  t.teardown(() => {
+    device.close();
+  });
+  device.messages.novirt.enable();
+  const store = new MessageStore(device, {
+    layout: {
+      name: 'bare',
+      stride: 16,
+      addressLow: 4,
+      addressHigh: 8,
+      data: 12,
+      order: ['data', 'addressHigh', 'addressLow'],
+    },
+    entries: 2,
+    place: {
+      size: 32,
+      read32: (offset) => words[offset / 4] ?? 0,
+      write32: (offset, value) => {
+        writes.push(offset);
+        words[offset / 4] = value;
+      },
+    },
+  });
+  const vector = device.interrupts.msi.request(0);
+  store.fill(1, msi(0));
+  t.deepEqual(writes.splice(0), [28, 24, 20]);
+  t.is(store.read(1).address >> 20n, 0xfeen);
+  vector.close();
+  t.deepEqual(store.read(1), { address: 0n, data: 0 });
+  t.throws(
+    () => {
+      store.setMask(1, true);
+    },
+    { instanceOf: VfioError, code: 'ENOTSUP' },
+  );
+});
+
+test('what is wrong is said before anything is written', (t) => {
+  const { device, store } = openWlan(t);
+  const make = (options: Partial<MessageStoreOptions>) => () =>
+    new MessageStore(device, {
+      layout: LAYOUT,
+      entries: ENTRIES,
+      place: { region: 0, offset: STORE },
+      ...options,
+    });
+  t.throws(make({ entries: 0 }), { instanceOf: RangeError });
+  t.throws(make({ entries: 4096 }), { instanceOf: RangeError });
+  t.throws(make({ place: { region: 0, offset: 2 } }), { instanceOf: RangeError });
+  t.throws(make({ layout: { ...LAYOUT, data: 4 } }), { instanceOf: RangeError });
+  t.throws(make({ layout: { ...LAYOUT, order: ['data', 'data', 'addressLow'] } }), {
+    instanceOf: RangeError,
+  });
+  t.throws(
+    () => {
+      store.fill(0, msi(0));
+    },
+    { instanceOf: VfioError, code: 'ENODATA' },
+  );
+  t.throws(
+    () => {
+      store.fill(32, msi(0));
+    },
+    { instanceOf: RangeError },
+  );
+  t.is(store.read(0).address, 0n);
+});
+
+test('without MSI_NOVIRT there is nothing to fill it with', (t) => {
+  const { device, store } = openWlan(t, 'novirt=off');
+  device.interrupts.msi.request(0);
+  const error = t.throws(
+    () => {
+      store.fill(0, msi(0));
+    },
+    { instanceOf: VfioError, code: 'ENOTSUP' },
+  );
+  t.regex(error.message, /DMA_BUF/);
+});

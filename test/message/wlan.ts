@@ -1,0 +1,53 @@
+import type { ExecutionContext } from 'ava';
+import { MessageStore, openDeviceSync, type PciDevice, type RegisterWindow } from 'vfio/mock';
+
+/** Registers of mock:wlan. */
+export const RAISE = 0x08;
+export const SENT = 0x10;
+export const STORE = 0x1000;
+export const LAYOUT = {
+  name: 'wlan',
+  stride: 16,
+  addressLow: 0,
+  addressHigh: 4,
+  data: 8,
+  mask: { offset: 12, bits: 1 },
+} as const;
+export const ENTRIES = 32;
+
+export interface Wlan {
+  readonly device: PciDevice;
+  readonly registers: RegisterWindow;
+  readonly store: MessageStore;
+  /** Has a private source of the device interrupt. */
+  readonly raise: (source: number) => void;
+}
+
+let opened = 0;
+
+/** A device with its store, on a kernel with MSI_NOVIRT that is on, or on another. */
+export function openWlan(t: ExecutionContext, settings = ''): Wlan {
+  const device = openDeviceSync(`mock:wlan#${opened++}?${settings}`);
+  t.teardown(() => {
+    device.close();
+  });
+  device.config.update('command', { memory: 1, bus_master: 1 });
+  if (device.messages.novirt.state === 'available') device.messages.novirt.enable();
+  const registers = device.bar(0).map();
+  const store = new MessageStore(device, {
+    layout: LAYOUT,
+    entries: ENTRIES,
+    place: { region: 0, offset: STORE },
+  });
+  const raise = (source: number) => {
+    registers.write32(RAISE, source);
+    // A read makes the device do what it was told to.
+    registers.read32(SENT);
+  };
+  return { device, registers, store, raise };
+}
+
+/** What lies in the eventfds of vectors, taken. */
+export function taken(...vectors: { eventfd: { read(): bigint } }[]): bigint[] {
+  return vectors.map(({ eventfd }) => eventfd.read());
+}
