@@ -32,6 +32,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'ims',
     'message',
     'msix',
+    'observe',
+    'observers',
     'pci',
     'vectors',
   ],
