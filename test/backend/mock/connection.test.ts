@@ -25,6 +25,7 @@ test('the back end owns mock: names and lists its models', (t) => {
       ['mock:edu', 0x1234, 0x11e8, 0x00ff00, 'vfio-pci'],
       ['mock:nvme', 0x1b36, 0x0010, 0x010802, 'vfio-pci'],
       ['mock:testdev', 0x1b36, 0x0005, 0x00ff00, 'vfio-pci'],
+      ['mock:dsa', 0x8086, 0x0b25, 0x088000, 'vfio-pci'],
       ['mock:wlan', 0x1234, 0x574c, 0x028000, 'vfio-pci'],
     ],
   );

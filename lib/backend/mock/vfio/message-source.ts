@@ -140,6 +140,8 @@ export function privateSource(
     },
     setMask,
     enable: maskAll,
+    // There is no control register: the sources alone are written again.
+    resume: () => undefined,
     disable: maskAll,
   };
 }
