@@ -57,6 +57,12 @@ export function timelineOf(lines: readonly Line[], late: number): ThreadTimeline
     calls: calls.sort((a, b) => a.at - b.at),
     vectors: [...builders.values()]
       .map(({ name, builder }) => builder.finish(name, end))
+      .filter(wasUsed)
       .sort(compare),
   };
+}
+
+/** Every open device listens for the host's request: that is of interest only when one came. */
+function wasUsed({ irq, interrupts }: VectorTimeline): boolean {
+  return irq !== 'req' || interrupts.length > 0;
 }
