@@ -26,7 +26,8 @@ export interface Machine {
 /** In QEMU's option strings a comma in a value is written twice. */
 const quote = (path: string): string => path.replaceAll(',', ',,');
 
-const KERNEL_PARAMETERS = [
+/** What the kernel of the guest is started with. */
+export const KERNEL_PARAMETERS = [
   'rdinit=/init',
   'console=ttyS0',
   'quiet',
