@@ -32,7 +32,8 @@ const text = fc.oneof(
 );
 
 /** The whole grammar of an imitation's name, by a single expression. */
-const SETTING = '(?:kernel=(?:6\\.1|6\\.12|7\\.2)|(?:dmabuf|novirt)=(?:on|off)|via=(?:group|cdev))';
+const SETTING =
+  '(?:kernel=(?:6\\.1|6\\.12|7\\.2)|(?:dmabuf|novirt|variant)=(?:on|off)|via=(?:group|cdev))';
 const MOCK = new RegExp(`^mock:[^#?]*(?:#[^#?]*)?(?:\\?(?:${SETTING}?(?:&${SETTING}?)*))?$`, 's');
 
 test('a device name is opened as what it says, or refused with an errno', async (t) => {

@@ -34,11 +34,15 @@ export function parseName(
   defaults: (model: string) => ProfileOptions | undefined = () => undefined,
 ): MockName {
   const [device = '', ...rest] = name.slice(PREFIX.length).split('?');
-  const [model = '', label = ''] = device.split('#', 2);
+  const [model = '', label = '', ...more] = device.split('#');
+  if (more.length > 0) refuse(name, 'one # at most');
+  // What is no model is the path of a file, and no path has one.
+  if (name.includes('\0')) refuse(name, 'a name has no NUL');
   const values = new Map<string, string>();
   for (const setting of rest.join('?').split('&')) {
     if (setting === '') continue;
-    const [key = '', value = ''] = setting.split('=', 2);
+    const [key = '', ...parts] = setting.split('=');
+    const value = parts.join('=');
     const known = Object.hasOwn(VALUES, key) ? VALUES[key as keyof ProfileOptions] : undefined;
     if (known === undefined) refuse(name, `'${key}' is none of ${Object.keys(VALUES).join(', ')}`);
     if (!known.includes(value)) refuse(name, `${key} is ${known.join(' or ')}, not '${value}'`);

@@ -50,6 +50,9 @@ test('what is not known is told, with what there is', (t) => {
     ['mock:nvme?kernle=6.1', /'kernle' is none of kernel, dmabuf, novirt, variant, via/],
     ['mock:nvme?__proto__=1', /'__proto__' is none of/],
     ['mock:nvme?kernel=6.1&kernel=6.1', /kernel is given twice/],
+    ['mock:nvme?kernel=6.1=x', /kernel is .*, not '6\.1=x'/],
+    ['mock:nvme#a#b', /one # at most/],
+    ['mock:nvme\0/', /a name has no NUL/],
     ['mock:nvme?dmabuf=on&novirt=on', /same feature number/],
   ] as const) {
     const error = t.throws(() => mockBackend.openSync(name, {}), { instanceOf: VfioError });
