@@ -89,7 +89,8 @@ function assemble({ header, bars, standard, express, type, extended }: Parts): U
   const config = new Uint8Array(4096);
   const view = new DataView(config.buffer);
   config.set(header);
-  config[0x06] = (header[0x06] ?? 0) | 0x10;
+  // Bit 1 is reserved, and tells a status register from the all-ones of a device that is gone.
+  config[0x06] = ((header[0x06] ?? 0) & 0xfd) | 0x10;
   config[0x0e] = 0;
   config[0x3d] = (header[0x3d] ?? 0) % 5;
   for (let index = 0; index < 6; index++) view.setUint32(0x10 + 4 * index, bars[index] ?? 0, true);
