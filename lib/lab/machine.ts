@@ -70,7 +70,8 @@ export function qemuArguments(machine: Machine): string[] {
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-machine', 'q35,kernel-irqchip=split'],
-    ...['-accel', 'tcg,thread=multi', '-cpu', 'max,la57=off'],
+    // With one CPU a thread of its own is no gain, and -icount wants it so.
+    ...['-accel', `tcg,thread=${machine.cpus > 1 ? 'multi' : 'single'}`, '-cpu', 'max,la57=off'],
     ...['-smp', String(machine.cpus), '-m', machine.memory],
     // Option ROMs of network cards are a package of their own and cost time at boot.
     ...['-global', 'pci-device.romfile='],

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PciDevice, RegisterWindow } from 'vfio';
-import { type NvmeCommand, QueuePair } from '../../lib/demo/nvme/queue.js';
+import { QueuePair } from '../../lib/demo/nvme/queue.js';
 import * as nvme from '../../lib/demo/nvme/registers.js';
+import { type NvmeCommand, Ring } from '../../lib/demo/nvme/ring.js';
 import { enable } from './targets.js';
 
 const DEPTH = 16;
@@ -35,13 +36,13 @@ export class PolledNvme {
     const size = ((DEPTH - 1) << 16) | id;
     await this.run(this.#admin, {
       opcode: nvme.ADMIN_CREATE_CQ,
-      prp1: queue.completionRing.iova,
+      prp1: queue.ring.completion.iova,
       cdw10: size,
       cdw11: (vector << 16) | 0b11,
     });
     await this.run(this.#admin, {
       opcode: nvme.ADMIN_CREATE_SQ,
-      prp1: queue.submissionRing.iova,
+      prp1: queue.ring.submission.iova,
       cdw10: size,
       cdw11: (id << 16) | 0b1,
     });
@@ -69,8 +70,8 @@ export class PolledNvme {
     registers.write32(nvme.REG_CC, 0);
     await this.#ready(0);
     registers.write32(nvme.REG_AQA, ((DEPTH - 1) << 16) | (DEPTH - 1));
-    registers.write64(nvme.REG_ASQ, this.#admin.submissionRing.iova);
-    registers.write64(nvme.REG_ACQ, this.#admin.completionRing.iova);
+    registers.write64(nvme.REG_ASQ, this.#admin.ring.submission.iova);
+    registers.write64(nvme.REG_ACQ, this.#admin.ring.completion.iova);
     registers.write32(nvme.REG_CC, nvme.CC_EN | nvme.CC_IOSQES_64 | nvme.CC_IOCQES_16);
     await this.#ready(nvme.CSTS_RDY);
     await this.run(this.#admin, {
@@ -85,8 +86,7 @@ export class PolledNvme {
   }
 
   #queue(id: number): QueuePair {
-    return new QueuePair(
-      id,
+    const ring = new Ring(
       DEPTH,
       this.device.dma.allocateSync(DEPTH * nvme.SQ_ENTRY_SIZE),
       this.device.dma.allocateSync(DEPTH * nvme.CQ_ENTRY_SIZE),
@@ -95,7 +95,7 @@ export class PolledNvme {
         tail: nvme.REG_DOORBELLS + 2 * id * this.stride,
         head: nvme.REG_DOORBELLS + (2 * id + 1) * this.stride,
       },
-      TIMEOUT_MS,
     );
+    return new QueuePair(id, ring, TIMEOUT_MS);
   }
 }

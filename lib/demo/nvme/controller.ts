@@ -14,16 +14,21 @@ import {
   type NamespaceIdentity,
 } from './identify.js';
 import { QueuePair } from './queue.js';
+import { Ring } from './ring.js';
 
 const ADMIN_DEPTH = 32;
 /** Long enough for an emulated machine on a busy host. */
 const COMMAND_TIMEOUT_MS = 20_000;
 
-/** A queue pair and the MSI-X vector its completions arrive by. */
+/** A queue pair and the MSI-X vector its completions arrive by; null if they are looked for. */
 export interface IoQueue {
   readonly queue: QueuePair;
-  readonly vector: Vector;
+  readonly vector: Vector | null;
 }
+
+/** Create I/O Completion Queue, dword 11: interrupts enabled, physically contiguous. */
+const IEN = 0b10;
+const PC = 0b01;
 
 /** An NVMe controller driven from user space: one vector a queue, vector 0 for the admin queue. */
 export class NvmeController {
@@ -65,8 +70,16 @@ export class NvmeController {
     return decodeNamespace(await this.#identify(nvme.IDENTIFY_NAMESPACE, nsid));
   }
 
-  /** Creates I/O queue pairs 1 to `count`, each with the vector of its number. */
-  async createIoQueues(count: number, depth: number): Promise<IoQueue[]> {
+  /**
+   * Creates I/O queue pairs 1 to `count`.
+   * @param polled - no vectors: who has the queues calls their `drain()`. Default: each has the
+   *   vector of its number
+   */
+  async createIoQueues(
+    count: number,
+    depth: number,
+    { polled = false }: { readonly polled?: boolean } = {},
+  ): Promise<IoQueue[]> {
     await this.#admin.queue.submit({
       opcode: nvme.ADMIN_SET_FEATURES,
       cdw10: nvme.FEATURE_NUMBER_OF_QUEUES,
@@ -74,19 +87,20 @@ export class NvmeController {
     });
     const entries = Math.min(depth, this.#capabilities.maxQueueEntries);
     for (let id = 1; id <= count; id += 1) {
-      const io = this.#queue(id, entries);
+      const io = this.#queue(id, entries, polled);
+      const { submission, completion } = io.queue.ring;
       const size = ((entries - 1) << 16) | id;
       await this.#admin.queue.submit({
         opcode: nvme.ADMIN_CREATE_CQ,
-        prp1: io.queue.completionRing.iova,
+        prp1: completion.iova,
         cdw10: size,
-        cdw11: (id << 16) | 0b11, // vector, interrupts enabled, physically contiguous
+        cdw11: polled ? PC : (id << 16) | IEN | PC,
       });
       await this.#admin.queue.submit({
         opcode: nvme.ADMIN_CREATE_SQ,
-        prp1: io.queue.submissionRing.iova,
+        prp1: submission.iova,
         cdw10: size,
-        cdw11: (id << 16) | 0b1,
+        cdw11: (id << 16) | PC,
       });
       this.#io.push(io);
     }
@@ -135,11 +149,11 @@ export class NvmeController {
   }
 
   async #enable(): Promise<void> {
-    this.#admin = this.#queue(0, ADMIN_DEPTH);
-    const { submissionRing, completionRing } = this.#admin.queue;
+    this.#admin = this.#queue(0, ADMIN_DEPTH, false);
+    const { submission, completion } = this.#admin.queue.ring;
     this.#registers.write32(nvme.REG_AQA, ((ADMIN_DEPTH - 1) << 16) | (ADMIN_DEPTH - 1));
-    this.#registers.write64(nvme.REG_ASQ, submissionRing.iova);
-    this.#registers.write64(nvme.REG_ACQ, completionRing.iova);
+    this.#registers.write64(nvme.REG_ASQ, submission.iova);
+    this.#registers.write64(nvme.REG_ACQ, completion.iova);
     const cc = nvme.CC_EN | nvme.CC_IOSQES_64 | nvme.CC_IOCQES_16;
     this.#registers.write32(nvme.REG_CC, cc);
     await this.#status(nvme.CSTS_RDY, nvme.CSTS_RDY);
@@ -162,10 +176,9 @@ export class NvmeController {
     }
   }
 
-  #queue(id: number, depth: number): IoQueue {
+  #queue(id: number, depth: number, polled: boolean): IoQueue {
     const { doorbellStride } = this.#capabilities;
-    const queue = new QueuePair(
-      id,
+    const ring = new Ring(
       depth,
       this.allocate(depth * nvme.SQ_ENTRY_SIZE),
       this.allocate(depth * nvme.CQ_ENTRY_SIZE),
@@ -174,8 +187,9 @@ export class NvmeController {
         tail: nvme.REG_DOORBELLS + 2 * id * doorbellStride,
         head: nvme.REG_DOORBELLS + (2 * id + 1) * doorbellStride,
       },
-      COMMAND_TIMEOUT_MS,
     );
+    const queue = new QueuePair(id, ring, COMMAND_TIMEOUT_MS);
+    if (polled) return { queue, vector: null };
     const vector = this.#device.interrupts.msix.request(id);
     this.interrupts[id] = 0;
     vector.on('interrupt', () => {

@@ -1,0 +1,105 @@
+import type { DmaBuffer, RegisterWindow } from '../../index.js';
+import { CQ_ENTRY_SIZE, SQ_ENTRY_SIZE } from './registers.js';
+
+/** A command before it has an identifier; 32-bit fields as in the specification. */
+export interface NvmeCommand {
+  readonly opcode: number;
+  readonly nsid?: number;
+  readonly prp1?: bigint;
+  readonly prp2?: bigint;
+  readonly cdw10?: number;
+  readonly cdw11?: number;
+  readonly cdw12?: number;
+}
+
+/**
+ * What a command came to.
+ *
+ * @param status - 15 bits of the status field, 0 for success
+ * @param result - dword 0 of the completion
+ */
+export type Complete = (id: number, status: number, result: number) => void;
+
+/** Dwords per entry. */
+const SQ_STRIDE = SQ_ENTRY_SIZE / 4;
+const CQ_STRIDE = CQ_ENTRY_SIZE / 4;
+
+/**
+ * A submission queue and its completion queue in memory, with their doorbells. Nothing is allocated
+ * for a command; who uses it numbers the commands, and has fewer under way than the rings have
+ * entries.
+ */
+export class Ring {
+  readonly #commands: Uint32Array;
+  readonly #addresses: BigUint64Array;
+  readonly #completions: Uint32Array;
+  readonly #registers: RegisterWindow;
+  readonly #tailDoorbell: number;
+  readonly #headDoorbell: number;
+  #tail = 0;
+  #head = 0;
+  #phase = 1;
+
+  /**
+   * @param depth - entries of each ring
+   * @param doorbells - byte offsets of the tail and the head doorbell
+   */
+  constructor(
+    readonly depth: number,
+    readonly submission: DmaBuffer,
+    readonly completion: DmaBuffer,
+    registers: RegisterWindow,
+    doorbells: { readonly tail: number; readonly head: number },
+  ) {
+    this.#commands = new Uint32Array(submission.buffer, 0, depth * SQ_STRIDE);
+    this.#addresses = new BigUint64Array(submission.buffer, 0, (depth * SQ_STRIDE) / 2);
+    this.#completions = new Uint32Array(completion.buffer, 0, depth * CQ_STRIDE);
+    this.#registers = registers;
+    this.#tailDoorbell = doorbells.tail;
+    this.#headDoorbell = doorbells.head;
+  }
+
+  /** Puts a command into the ring; {@link submit} tells the controller. */
+  put(id: number, command: NvmeCommand): void {
+    const { opcode, nsid = 0, prp1 = 0n, prp2 = 0n, cdw10 = 0, cdw11 = 0, cdw12 = 0 } = command;
+    const commands = this.#commands;
+    const at = this.#tail * SQ_STRIDE;
+    commands[at] = opcode | (id << 16);
+    commands[at + 1] = nsid;
+    for (let reserved = 2; reserved < 6; reserved++) commands[at + reserved] = 0;
+    this.#addresses[at / 2 + 3] = prp1;
+    this.#addresses[at / 2 + 4] = prp2;
+    commands[at + 10] = cdw10;
+    commands[at + 11] = cdw11;
+    commands[at + 12] = cdw12;
+    for (let reserved = 13; reserved < SQ_STRIDE; reserved++) commands[at + reserved] = 0;
+    this.#tail = this.#tail + 1 === this.depth ? 0 : this.#tail + 1;
+  }
+
+  /** Rings the doorbell for what was put. */
+  submit(): void {
+    this.#registers.write32(this.#tailDoorbell, this.#tail);
+  }
+
+  /**
+   * Takes the completions that are there.
+   * @returns how many there were
+   */
+  drain(complete: Complete): number {
+    const completions = this.#completions;
+    let taken = 0;
+    for (;;) {
+      const at = this.#head * CQ_STRIDE;
+      // The controller writes this memory: Atomics.load is read from it at each turn.
+      const status = Atomics.load(completions, at + 3);
+      if (((status >>> 16) & 1) !== this.#phase) break;
+      const result = Atomics.load(completions, at);
+      this.#head = this.#head + 1 === this.depth ? 0 : this.#head + 1;
+      if (this.#head === 0) this.#phase ^= 1;
+      taken++;
+      complete(status & 0xffff, status >>> 17, result);
+    }
+    if (taken > 0) this.#registers.write32(this.#headDoorbell, this.#head);
+    return taken;
+  }
+}
