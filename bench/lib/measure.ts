@@ -81,7 +81,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** @param q - 0 to 1 */
-export function quantile(values: readonly number[], q: number): number {
+function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (sorted.length - 1) * q;
   const below = sorted[Math.floor(at)] ?? NaN;

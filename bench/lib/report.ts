@@ -64,7 +64,7 @@ export async function runAsCommand(
 }
 
 /** Writes `<name>.json` and `<name>.svg`. */
-export function write(report: Report, folder: string): void {
+function write(report: Report, folder: string): void {
   const { name, title, results } = report;
   mkdirSync(folder, { recursive: true });
   const files = {

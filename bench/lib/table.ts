@@ -45,7 +45,7 @@ const STEPS: Readonly<Record<string, readonly [number, string]>> = {
 };
 
 /** With three digits, in the unit that fits. */
-export function quantity(value: number, unit: string): string {
+function quantity(value: number, unit: string): string {
   const [factor, next] = STEPS[unit] ?? [Infinity, ''];
   return Math.abs(value) >= factor ? quantity(value / factor, next) : `${digits(value)} ${unit}`;
 }

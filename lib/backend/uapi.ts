@@ -2,7 +2,6 @@
  * Constants of include/uapi/linux/vfio.h, spelled as there. Only numbers: no behaviour.
  */
 
-export const VFIO_PCI_BAR0_REGION_INDEX = 0;
 export const VFIO_PCI_BAR5_REGION_INDEX = 5;
 export const VFIO_PCI_ROM_REGION_INDEX = 6;
 export const VFIO_PCI_CONFIG_REGION_INDEX = 7;
@@ -18,7 +17,6 @@ export const VFIO_PCI_NUM_IRQS = 5;
 
 export const VFIO_DEVICE_FLAGS_RESET = 1 << 0;
 export const VFIO_DEVICE_FLAGS_PCI = 1 << 1;
-export const VFIO_DEVICE_FLAGS_CAPS = 1 << 7;
 
 export const VFIO_REGION_INFO_FLAG_READ = 1 << 0;
 export const VFIO_REGION_INFO_FLAG_WRITE = 1 << 1;

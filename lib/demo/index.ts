@@ -2,7 +2,7 @@ import { type PciDevice, VfioError } from '../index.js';
 import type { Demo } from './report.js';
 
 export { describe } from './describe.js';
-export type { Demo, DemoReport } from './report.js';
+export type { Demo } from './report.js';
 
 const CLASS_NVME = 0x010802;
 const EDU = '1234:11e8';

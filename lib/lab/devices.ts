@@ -28,7 +28,7 @@ export const DEFAULT_DEVICES: readonly string[] = Object.keys(MODELS);
 
 /** Root ports fit between the machine's own devices and its LPC bridge at 0x1f. */
 const FIRST_PORT = 0x10;
-export const MAX_DEVICES = 0x1f - FIRST_PORT;
+const MAX_DEVICES = 0x1f - FIRST_PORT;
 
 /** PCI device number of the root port that device number `index` sits behind. */
 export function portOf(index: number): string {

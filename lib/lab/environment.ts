@@ -7,7 +7,7 @@ const PASSED_ON =
   /^(?:(?:NODE|VFIO|LC)_.*|CI|NO_COLOR|FORCE_COLOR|COLORTERM|TERM|LANG|TZ|HOME|USER|LOGNAME|SHELL)$/;
 
 /** `node_modules/.bin` of a folder and of the ones above, the nearest first, as npm has them. */
-export function projectBins(cwd: string): string[] {
+function projectBins(cwd: string): string[] {
   const bins: string[] = [];
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
     bins.push(join(folder, 'node_modules/.bin'));

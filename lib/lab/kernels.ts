@@ -17,7 +17,7 @@ export interface Kernel {
 }
 
 /** The release a bzImage names in its header (Documentation/arch/x86/boot.rst, kernel_version). */
-export function releaseOf(image: string): string {
+function releaseOf(image: string): string {
   const head = Buffer.alloc(0x10000);
   const fd = openSync(image, 'r');
   const length = readSync(fd, head);
@@ -43,7 +43,7 @@ function modulesFor(image: string, release: string): string | undefined {
  *
  * @throws VfioError `EINVAL` for a file that is not a bzImage, `ENOENT` when a module is missing.
  */
-export function kernelAt(path: string): Kernel {
+function kernelAt(path: string): Kernel {
   const image = resolve(path);
   const release = releaseOf(image);
   const folder = modulesFor(image, release);

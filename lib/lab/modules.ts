@@ -73,7 +73,7 @@ function elfSection(file: Uint8Array, name: string): Uint8Array {
 }
 
 /** Names of the modules that must be loaded before this one: `depends=` of its `.modinfo`. */
-export function dependencies(module: Uint8Array): string[] {
+function dependencies(module: Uint8Array): string[] {
   const info = Buffer.from(elfSection(module, '.modinfo')).toString('latin1').split('\0');
   const depends = info.find((entry) => entry.startsWith('depends='))?.slice('depends='.length);
   return (depends ?? '')

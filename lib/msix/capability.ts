@@ -3,7 +3,7 @@ import { checkInteger } from '../device/checks.js';
 const PCI_CAP_ID_MSIX = 0x11;
 const PCI_EXT_CAP_ID_DVSEC = 0x23;
 export const MSIX_CAPABILITY_SIZE = 12;
-export const PCI_MSIX_ENTRY_SIZE = 16;
+const PCI_MSIX_ENTRY_SIZE = 16;
 /** Bits of the byte at offset 3, the upper one of Message Control: all that can be written. */
 export const ENABLE = 0x80;
 export const FUNCTION_MASK = 0x40;

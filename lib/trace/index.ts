@@ -1,4 +1,4 @@
 /** What a program did with devices: recorded by {@link traceInto}, shown by the others. */
 export { chromeTrace } from './chrome.js';
 export { tracePage } from './page.js';
-export { readTrace, summarize, type Trace, type VectorSummary } from './trace.js';
+export { readTrace, summarize, type VectorSummary } from './trace.js';

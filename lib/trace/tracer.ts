@@ -14,7 +14,7 @@ interface Watched {
 }
 
 /** Turns the calls of a program into lines. */
-export class Tracer {
+class Tracer {
   readonly #write: (line: Line) => void;
   readonly #vectors: VectorMap;
   readonly #meters: Meters;

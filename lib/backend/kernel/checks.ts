@@ -1,6 +1,6 @@
 /** Checks of arguments: what fails here never reached the kernel. */
 
-export const U32_MAX = 2 ** 32 - 1;
+const U32_MAX = 2 ** 32 - 1;
 export const U64_MAX = 2n ** 64n - 1n;
 
 /**

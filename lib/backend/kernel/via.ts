@@ -1,7 +1,7 @@
 import type { OpenOptions, Via } from '../contract.js';
 import type { Sysfs } from './sysfs.js';
 
-export const VIAS: readonly Via[] = ['group', 'cdev'];
+const VIAS: readonly Via[] = ['group', 'cdev'];
 
 export function isVia(value: unknown): value is Via {
   return VIAS.includes(value as Via);

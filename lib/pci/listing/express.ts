@@ -4,7 +4,7 @@ import { powerLimit, rootLines, slotLines } from './express-port.js';
 import { hex, type Lister, type Place, sign, signs } from './row.js';
 
 /** Device/Port Type: PCI Express Base Specification, section 7.5.3.2. */
-export const PORT = {
+const PORT = {
   endpoint: 0,
   legacyEndpoint: 1,
   root: 4,
