@@ -28,7 +28,7 @@ int ContainerGetInfo(int container, ContainerInfo* info) {
   if (!(fixed.flags & VFIO_IOMMU_INFO_CAPS)) return 0;
 
   std::vector<Capability> capabilities;
-  result = ReadCapabilities(bytes, fixed.cap_offset, &capabilities);
+  result = ReadCapabilities(bytes, sizeof(fixed), fixed.cap_offset, &capabilities);
   for (const Capability& capability : capabilities) {
     if (result < 0) break;
     if (capability.id == VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE) {

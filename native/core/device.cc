@@ -45,7 +45,7 @@ int DeviceGetRegionInfo(int device, uint32_t index, RegionInfo* info) {
   if (!(fixed.flags & VFIO_REGION_INFO_FLAG_CAPS)) return 0;
 
   std::vector<Capability> capabilities;
-  result = ReadCapabilities(bytes, fixed.cap_offset, &capabilities);
+  result = ReadCapabilities(bytes, sizeof(fixed), fixed.cap_offset, &capabilities);
   for (const Capability& capability : capabilities) {
     if (result < 0) break;
     result = Decode(capability, &info->capabilities.emplace_back());

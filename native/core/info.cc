@@ -29,12 +29,12 @@ int QueryInfo(int fd, unsigned long request, std::vector<uint8_t>* info) {
   return -EPROTO;
 }
 
-int ReadCapabilities(const std::vector<uint8_t>& info, uint32_t first,
+int ReadCapabilities(const std::vector<uint8_t>& info, size_t fixed, uint32_t first,
                      std::vector<Capability>* capabilities) {
   // Headers that do not overlap are at most this many; one more is a circle.
   const size_t most = info.size() / sizeof(vfio_info_cap_header);
   for (uint32_t offset = first; offset != 0;) {
-    if (capabilities->size() == most || offset > info.size()) return -EPROTO;
+    if (capabilities->size() == most || offset < fixed || offset > info.size()) return -EPROTO;
     Capability capability{0, 0, info.data() + offset, info.size() - offset};
     vfio_info_cap_header header;
     if (!capability.Read(0, &header)) return -EPROTO;

@@ -35,9 +35,9 @@ struct Capability {
   }
 };
 
-// Follows the chain that starts at offset `first` (0: no chain). -EPROTO if it leaves the
-// information or runs in a circle.
-int ReadCapabilities(const std::vector<uint8_t>& info, uint32_t first,
+// Follows the chain that starts at offset `first` (0: no chain), behind the structure of `fixed`
+// bytes. -EPROTO if it leaves the information, reaches into the structure or runs in a circle.
+int ReadCapabilities(const std::vector<uint8_t>& info, size_t fixed, uint32_t first,
                      std::vector<Capability>* capabilities);
 
 // The array of two 64-bit numbers that SPARSE_MMAP and IOVA_RANGE consist of: its length at

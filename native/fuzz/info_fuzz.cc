@@ -74,12 +74,14 @@ struct Element {
   uint64_t offset;
 };
 
-// The chain, if it is sound: every header inside, none met twice.
-bool Walk(const std::vector<uint8_t>& bytes, uint32_t first, std::vector<Element>* chain) {
+// The chain, if it is sound: every header inside and behind the `fixed` bytes, none met twice.
+bool Walk(const std::vector<uint8_t>& bytes, size_t fixed, uint32_t first,
+          std::vector<Element>* chain) {
   std::set<uint32_t> met;
   for (uint32_t offset = first; offset != 0;) {
     vfio_info_cap_header header;
-    if (!Get(bytes, offset, &header) || !met.insert(offset).second) return false;
+    if (offset < fixed || !Get(bytes, offset, &header)) return false;
+    if (!met.insert(offset).second) return false;
     chain->push_back({header.id, offset});
     offset = header.next;
   }
@@ -128,7 +130,8 @@ void RegionInformation(Input* input) {
   MUST(asked <= 4 && (!never || result == -EPROTO));
   if (never) return;
   std::vector<Element> chain;
-  bool sound = !(fixed.flags & VFIO_REGION_INFO_FLAG_CAPS) || Walk(bytes, fixed.cap_offset, &chain);
+  bool sound = !(fixed.flags & VFIO_REGION_INFO_FLAG_CAPS) ||
+               Walk(bytes, sizeof(fixed), fixed.cap_offset, &chain);
   size_t checked = 0;
   for (const Element& element : chain) {
     if (!sound) break;
@@ -163,7 +166,8 @@ void ContainerInformation(Input* input) {
   const int result = ContainerGetInfo(0, &info);
   MUST(result == 0 || result == -EPROTO);
   std::vector<Element> chain;
-  bool sound = !(fixed.flags & VFIO_IOMMU_INFO_CAPS) || Walk(bytes, fixed.cap_offset, &chain);
+  bool sound =
+      !(fixed.flags & VFIO_IOMMU_INFO_CAPS) || Walk(bytes, sizeof(fixed), fixed.cap_offset, &chain);
   std::vector<uint64_t> ranges;
   for (const Element& element : chain) {
     uint32_t available;

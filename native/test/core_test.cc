@@ -126,6 +126,7 @@ void HostileChains() {
   PutHeader(&kept, 32, 99, 57);
   EXPECT(RegionResult(kept, 32) == -EPROTO);  // A header cut in two.
   EXPECT(RegionResult(kept, 0xFFFFFFF0) == -EPROTO);
+  EXPECT(RegionResult(kept, 24) == -EPROTO);  // The structure before the chain.
   PutHeader(&kept, 56, VFIO_REGION_INFO_CAP_TYPE, 0);
   EXPECT(RegionResult(kept, 56) == -EPROTO);  // A body outside.
   PutHeader(&kept, 32, VFIO_REGION_INFO_CAP_SPARSE_MMAP, 0);
