@@ -18,6 +18,7 @@ import {
   walkCapabilities,
 } from '../pci/index.js';
 import { checkAccess, checkBytes, checkExtent, checkValue } from './checks.js';
+import { didReset } from './function-reset.js';
 import type { Handle } from './handle.js';
 
 /** A base address register that the device has. */
@@ -96,7 +97,7 @@ export class ConfigSpace {
     checkBytes('bytes', bytes);
     checkExtent(offset, bytes.length, this.size);
     const n = this.#handle.connection.write(VFIO_PCI_CONFIG_REGION_INDEX, offset, bytes);
-    this.#handle.changes.emit('config', offset, n);
+    this.#onWritten(offset, bytes.subarray(0, n));
     return n;
   }
 
@@ -202,7 +203,15 @@ export class ConfigSpace {
     checkAccess(offset, width, this.size);
     checkValue(value, width);
     this.#handle.connection.store(VFIO_PCI_CONFIG_REGION_INDEX, offset, width, value);
-    this.#handle.changes.emit('config', offset, width);
+    const bytes = new Uint8Array(width);
+    for (let n = 0; n < width; n++) bytes[n] = value >>> (8 * n);
+    this.#onWritten(offset, bytes);
+  }
+
+  #onWritten(offset: number, bytes: Uint8Array): void {
+    const { changes } = this.#handle;
+    changes.emit('config', offset, bytes.length);
+    if (didReset(this, offset, bytes)) changes.emit('reset');
   }
 }
 

@@ -6,7 +6,7 @@ import { VfioError } from '../errors.js';
 export interface DeviceChanges {
   /** A vector was bound, or its eventfd was taken away. */
   vector: [irq: string, vector: number, reason: 'requested' | 'released'];
-  /** The function was reset. */
+  /** The function was reset, by `reset()` or by its configuration space. */
   reset: [];
   /** Configuration space was written. */
   config: [offset: number, length: number];

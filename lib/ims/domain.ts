@@ -25,6 +25,8 @@ export interface ImsDomainOptions {
 export interface ImsDomainEvents {
   /** A cookie is not valid any more; the slots that carry it are silent, and their handles void. */
   revoked: [cookie: Cookie, slots: readonly Slot[]];
+  /** The device was reset, and its slots could not be written again. */
+  failed: [error: VfioError];
 }
 
 export interface SlotOptions {
@@ -68,6 +70,14 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
     this.hostVectors = hostVectors;
     this.#words = new SlotWords(layout, storage, changed ?? (() => undefined));
     this.#handles = handles ?? { request: (index) => index, release: () => undefined };
+    hostVectors.onReset?.(() => {
+      try {
+        this.restore();
+      } catch (error) {
+        if (!(error instanceof VfioError)) throw error;
+        this.emit('failed', error);
+      }
+    });
   }
 
   /** Slots in use. */
@@ -157,6 +167,14 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
     for (const slot of slots) slot.revoke();
     this.emit('revoked', cookie, slots);
     return slots;
+  }
+
+  /**
+   * Writes the slots in use again, with the messages as they are now. After a reset of the device it
+   * is done of itself where the host vectors tell of resets, as those of `messageVectors` do.
+   */
+  restore(): void {
+    for (const slot of this.#slots.values()) slot.restore();
   }
 
   #findFree(): number {

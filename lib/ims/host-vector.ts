@@ -20,6 +20,8 @@ export interface HostVectors {
   allocate(target: Eventfd): HostInterrupt;
   createEventfd(): Eventfd;
   createEventSet(capacity: number): EventSet;
+  /** Calls back after each reset of the device, which takes what slots in its registers hold. */
+  onReset?(callback: () => void): void;
 }
 
 /** An interrupt of the host that slots send. Several may send the same. */

@@ -177,6 +177,17 @@ export class Slot {
     onFree(this);
   }
 
+  /** Writes all of it again, after a reset of the device took it, and what was pending. @internal */
+  restore(): void {
+    const { words } = this.#context;
+    words.erase(this.index);
+    words.writeCookie(this.index, this.#cookie);
+    this.#stale = words.isPending(this.index);
+    const silenced = this.#message === null || this.#message.address === 0n;
+    if (this.#vector !== null && !silenced) this.#write(this.#vector.message);
+    if (this.#live) words.setMask(this.index, false);
+  }
+
   /** Masks it for a change, if it is live. @internal */
   pause(): void {
     if (!this.#live) return;

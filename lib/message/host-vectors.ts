@@ -1,9 +1,12 @@
 import type { PciDevice } from '../device/device.js';
-import type { MessageIndex } from '../device/index.js';
+import type { MessageChange, MessageIndex } from '../device/index.js';
 import { DeviceHostVectors, type DeviceHostVectorsOptions } from '../vectors/host-vectors.js';
 
 /** Which vectors an interrupt message store takes its messages from. */
-export interface MessageVectorsOptions extends Omit<DeviceHostVectorsOptions, 'message' | 'index'> {
+export interface MessageVectorsOptions extends Omit<
+  DeviceHostVectorsOptions,
+  'message' | 'index' | 'resets'
+> {
   /** Default: MSI-X where its table can be read, else MSI, for which MSI_NOVIRT has to be on. */
   readonly index?: MessageIndex | undefined;
 }
@@ -30,5 +33,12 @@ export function messageVectors(
     ...options,
     index: chosen,
     message: (vector) => messages.peek(chosen, vector),
+    resets: (callback) => {
+      const onChange = ({ reason }: MessageChange) => {
+        if (reason === 'reset') callback();
+      };
+      messages.on('change', onChange);
+      return () => messages.off('change', onChange);
+    },
   });
 }

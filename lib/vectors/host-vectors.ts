@@ -15,6 +15,8 @@ export interface DeviceHostVectorsOptions {
   /** Vectors to use, from `first` on. Default: all. */
   readonly first?: number | undefined;
   readonly count?: number | undefined;
+  /** Calls back after each reset of the device. @returns what ends that */
+  readonly resets?: ((callback: () => void) => () => void) | undefined;
 }
 
 /**
@@ -28,6 +30,8 @@ export class DeviceHostVectors implements HostVectors {
   readonly #end: number;
   readonly #message: (vector: number) => Message;
   readonly #free: number[];
+  readonly #resets: DeviceHostVectorsOptions['resets'];
+  readonly #subscriptions: (() => void)[] = [];
   #enabled = false;
 
   constructor(connection: DeviceConnection, options: DeviceHostVectorsOptions) {
@@ -36,6 +40,7 @@ export class DeviceHostVectors implements HostVectors {
     this.#index = msi ? VFIO_PCI_MSI_IRQ_INDEX : VFIO_PCI_MSIX_IRQ_INDEX;
     this.#physical = msi ? new MsiBlock(connection) : new PhysicalSource(connection);
     this.#message = options.message;
+    this.#resets = options.resets;
     const { first = 0, count = this.#physical.count - first } = options;
     checkInteger('first', first, 0, this.#physical.count - 1);
     checkInteger('count', count, 1, this.#physical.count - first);
@@ -86,8 +91,13 @@ export class DeviceHostVectors implements HostVectors {
     return this.#connection.createEventSet(capacity);
   }
 
+  onReset(callback: () => void): void {
+    if (this.#resets !== undefined) this.#subscriptions.push(this.#resets(callback));
+  }
+
   /** Disables the vectors of the device. Idempotent. */
   close(): void {
+    for (const unsubscribe of this.#subscriptions.splice(0)) unsubscribe();
     this.#physical.close();
     this.#enabled = false;
   }

@@ -7,7 +7,9 @@ import {
   memoryStorage,
   messageVectors,
   openDeviceSync,
+  type PciDevice,
   regionStorage,
+  type Slot,
   VfioError,
   VirtualMsix,
 } from 'vfio/mock';
@@ -53,6 +55,61 @@ test('MSI with MSI_NOVIRT: a slot of the device raises a virtual vector', (t) =>
   }
   t.is(registers.read32(SENT), 8);
 });
+
+for (const [how, reset] of [
+  ['reset()', (device: PciDevice) => device.reset()],
+  [
+    'configuration space',
+    (device: PciDevice) => {
+      const at = (device.config.find('pcie')?.offset ?? 0) + 8;
+      device.config.write16(at, device.config.read16(at) | 0x8000);
+    },
+  ],
+] as const) {
+  test(`a reset by ${how} takes the slots, and they are written again`, async (t) => {
+    using device = openDeviceSync(`mock:wlan#ims-${how}`);
+    device.config.update('command', { memory: 1, bus_master: 1 });
+    device.messages.novirt.enable();
+    using registers = device.bar(0).map();
+    using hostVectors = closing(messageVectors(device));
+    const domain = new ImsDomain({
+      layout: { ...LAYOUT, pending: PENDING },
+      storage: regionStorage(registers, STORE, ENTRIES * LAYOUT.stride),
+      hostVectors,
+    });
+    const raise = (slot: Slot) => {
+      registers.write32(RAISE, slot.index);
+      registers.read32(SENT);
+    };
+    const targets = [0, 1, 2].map(() => device.createEventfd());
+    const [live, masked, free] = targets.map((target) => {
+      const slot = domain.allocate();
+      slot.program(domain.takeVector(target));
+      return slot;
+    });
+    if (live === undefined || masked === undefined || free === undefined) throw new Error('three');
+    live.unmask();
+    free.unmask();
+    free.free();
+    const before = [live.read(), masked.read()];
+
+    await reset(device);
+    t.deepEqual([live.read(), masked.read()], before);
+    t.is(registers.read32(STORE + free.index * LAYOUT.stride), 0);
+    for (const slot of [live, masked, free]) raise(slot);
+    t.deepEqual(
+      targets.map((target) => target.read()),
+      [1n, 0n, 0n],
+    );
+    masked.unmask();
+    t.is(targets[1]?.read(), 1n);
+
+    hostVectors.close();
+    await reset(device);
+    t.deepEqual(live.read().message, { address: 0n, data: 0 });
+    for (const target of targets) target.close();
+  });
+}
 
 test('MSI-X with a table that can be mapped: on an unmodified kernel', (t) => {
   using device = openDeviceSync('mock:nvme#ims?kernel=6.12');

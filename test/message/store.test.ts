@@ -93,6 +93,21 @@ test('a reset of the device takes its copies, and they are written again', async
   t.deepEqual(taken(vector), [1n]);
 });
 
+test('so does a reset by configuration space', (t) => {
+  const { device, store, raise } = openWlan(t);
+  const vector = device.interrupts.msi.request(0);
+  store.fill(2, msi(0));
+  const message = store.read(2);
+  const refreshed: number[] = [];
+  store.on('refreshed', (entry) => refreshed.push(entry));
+  const at = (device.config.find('pcie')?.offset ?? 0) + 8;
+  device.config.write16(at, 0x8000);
+  t.deepEqual(refreshed, [2]);
+  t.deepEqual(store.read(2), message);
+  raise(2);
+  t.deepEqual(taken(vector), [1n]);
+});
+
 test('watch mends what somebody else changed', async (t) => {
   const { device, registers, store, raise } = openWlan(t);
   const vector = device.interrupts.msi.request(0);
