@@ -10,7 +10,9 @@ const PATIENCE_MS = 5000;
 const SILENCE_MS = 50;
 
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
-const inHex = ({ address, data }: Message) => ({ address: hex(address), data: hex(data) });
+const inText = ({ address, data }: Message): string => `${hex(address)} / ${hex(data)}`;
+/** Addresses of 64 bits are no numbers of JSON. */
+const inJson = ({ address, data }: Message) => ({ address: hex(address), data });
 
 /** Writes the virtual message as a guest's driver would, while the registers take it. */
 export function writeVirtual({ config }: PciDevice): void {
@@ -35,9 +37,9 @@ export async function tellMessages(
 ): Promise<DemoReport> {
   const { config, messages } = device;
   const { address, data } = config.details('msi') ?? VIRTUAL;
-  const virtual = inHex({ address, data });
+  const virtual = { address, data };
   const { kernel } = device.connection;
-  const label = ['message', `virtual ${virtual.address} / ${virtual.data}`] as const;
+  const label = ['message', `virtual ${inText(virtual)}`] as const;
   try {
     messages.novirt.enable();
   } catch (error) {
@@ -45,7 +47,15 @@ export async function tellMessages(
     const { reason } = messages.support.msi;
     return {
       ok: true,
-      data: { kernel, road: null, reason, virtual, physical: null, writes: 0, fired: 0 },
+      data: {
+        kernel,
+        road: null,
+        reason,
+        virtual: inJson(virtual),
+        physical: null,
+        writes: 0,
+        fired: 0,
+      },
       lines: [label, ['physical', `cannot be read: ${reason}`]],
     };
   }
@@ -63,13 +73,17 @@ export async function tellMessages(
   const { road, remapped } = physical;
   return {
     ok: fired === writes,
-    data: { kernel, road, virtual, physical: { ...inHex(physical), remapped }, writes, fired },
+    data: {
+      kernel,
+      road,
+      virtual: inJson(virtual),
+      physical: { ...inJson(physical), remapped },
+      writes,
+      fired,
+    },
     lines: [
       label,
-      [
-        'physical',
-        `${hex(physical.address)} / ${hex(physical.data)}, by ${road}, remapped: ${remapped}`,
-      ],
+      ['physical', `${inText(physical)}, by ${road}, remapped: ${remapped}`],
       ['private copy', `sent ${writes} times, the vector fired ${fired} times`],
     ],
   };

@@ -69,7 +69,7 @@ test.serial('the demo tells what became of a private copy', async (t) => {
   await withDevice(t, EDU, async (device) => {
     const { ok, data } = await (await demoFor(device))(device);
     t.true(ok);
-    t.like(data, { virtual: { address: '0xfee00000', data: '0x4041' } });
+    t.like(data, { virtual: { address: '0xfee00000', data: 0x4041 } });
     const { road, writes, fired } = data;
     if (road === null) t.like(data, { physical: null, writes: 0, fired: 0 });
     else t.deepEqual([road, writes, fired], ['novirt', 10, 10]);
