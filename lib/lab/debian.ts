@@ -1,11 +1,4 @@
-import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { VfioError } from '../errors.js';
-import { mainArchives, parseList, parseSources, sourceFor, type AptSource } from './apt.js';
-
-const execute = promisify(execFile);
+import { downloadPackage, type PrivateApt } from './package.js';
 
 /** Where a kernel version is found: suites of Debian's archive, the likeliest first. */
 const SUITES = {
@@ -24,56 +17,6 @@ export function isDebianKernel(name: string): name is DebianKernel {
   return Object.hasOwn(SUITES, name);
 }
 
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-function machineSources(): AptSource[] {
-  const folder = '/etc/apt/sources.list.d';
-  let names: string[] = [];
-  try {
-    names = readdirSync(folder);
-  } catch {
-    // Everything may stand in sources.list.
-  }
-  return ['/etc/apt/sources.list', ...names.map((name) => join(folder, name))].flatMap((path) => {
-    if (path.endsWith('.sources')) return parseSources(readText(path));
-    return path.endsWith('.list') ? parseList(readText(path)) : [];
-  });
-}
-
-/** An apt that reads one suite and keeps what it fetches in a folder of its own. */
-type PrivateApt = (tool: 'apt-get' | 'apt-cache', ...args: string[]) => Promise<string>;
-
-function privateApt(folder: string, source: AptSource, suite: string): PrivateApt {
-  const config = join(folder, 'apt.conf');
-  const sourceList = join(folder, 'kernel.sources');
-  for (const name of ['lists/partial', 'cache/archives/partial']) {
-    mkdirSync(join(folder, name), { recursive: true });
-  }
-  const settings = [
-    // The system's hooks tidy up the system's folders.
-    '#clear APT::Update;',
-    `Dir::Etc::sourcelist "${sourceList}";`,
-    'Dir::Etc::sourceparts "-";',
-    `Dir::State::lists "${folder}/lists";`,
-    `Dir::Cache "${folder}/cache";`,
-    'Acquire::Languages "none";',
-    // apt's own user could not write here when we are root.
-    'APT::Sandbox::User "root";',
-  ];
-  writeFileSync(sourceList, sourceFor(source, suite));
-  writeFileSync(config, settings.join('\n'));
-  return async (tool, ...args) => {
-    const options = { cwd: folder, env: { ...process.env, LC_ALL: 'C' }, maxBuffer: 1 << 26 };
-    return (await execute(tool, ['-c', config, '-q', ...args], options)).stdout;
-  };
-}
-
 /** The package behind Debian's metapackage for the newest kernel, if it is of this version. */
 async function imagePackage(apt: PrivateApt, version: string): Promise<string | undefined> {
   const text = await apt('apt-cache', 'show', '--no-all-versions', 'linux-image-amd64');
@@ -81,18 +24,9 @@ async function imagePackage(apt: PrivateApt, version: string): Promise<string | 
   return name?.startsWith(`linux-image-${version}.`) === true ? name : undefined;
 }
 
-/** One line from the many a failed program left. */
-function reason(error: unknown): string {
-  const text = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
-  const lines = text.trim().split('\n');
-  return lines.find((line) => line.startsWith('E: ')) ?? lines.at(-1) ?? '';
-}
-
 /**
- * Downloads a Debian kernel with the machine's own mirror and keys and unpacks it. Nothing is
- * installed; neither root nor the system's lists and caches are needed.
+ * Downloads a Debian kernel and unpacks it.
  *
- * @param name - the kernel
  * @param folder - what the package contains is put here: `boot/` and `lib/`
  * @param report - is told what is being done
  * @throws VfioError `ENOENT` when no source of this machine has it.
@@ -102,36 +36,11 @@ export async function downloadKernel(
   folder: string,
   report: (line: string) => void,
 ): Promise<void> {
-  const codename = /^VERSION_CODENAME="?(\w+)/m.exec(readText('/etc/os-release'))?.[1] ?? 'sid';
-  let failure = 'no Debian archive in /etc/apt';
-  for (const source of mainArchives(machineSources(), codename)) {
-    for (const suite of SUITES[name]) {
-      const scratch = mkdtempSync(`${folder}-apt-`);
-      try {
-        const apt = privateApt(scratch, source, suite);
-        report(`${name}: reading the package list of ${suite}`);
-        await apt('apt-get', 'update', '--error-on=any');
-        const found = await imagePackage(apt, name.replace('debian-', ''));
-        if (found === undefined) {
-          failure = `${suite} has another kernel`;
-          continue;
-        }
-        report(`${name}: downloading ${found}`);
-        await apt('apt-get', 'download', found);
-        const file = readdirSync(scratch).find((entry) => entry.endsWith('.deb')) ?? '';
-        report(`${name}: unpacking`);
-        await execute('dpkg', ['-x', join(scratch, file), folder]);
-        return;
-      } catch (error) {
-        failure = reason(error);
-      } finally {
-        rmSync(scratch, { recursive: true, force: true });
-      }
-    }
-  }
-  throw new VfioError({
-    code: 'ENOENT',
-    message: `${name} cannot be downloaded: ${failure}`,
+  const wanted = {
+    label: name,
+    suites: SUITES[name],
+    find: (apt: PrivateApt) => imagePackage(apt, name.replace('debian-', '')),
     hint: 'Give --kernel a path to a bzImage instead.',
-  });
+  };
+  await downloadPackage(wanted, folder, report);
 }
