@@ -17,7 +17,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'backend/mock': ['backend/contract', 'backend/uapi', 'errors', 'pci', 'snapshot'],
   observe: ['backend/contract'],
   trace: ['backend/contract', 'backend/uapi', 'native', 'observe'],
-  observers: ['observe', 'trace'],
+  record: ['backend/contract', 'backend/uapi', 'errors', 'observe', 'run'],
+  observers: ['observe', 'record', 'trace'],
   device: ['backend/contract', 'backend/uapi', 'errors', 'pci'],
   ims: ['backend/contract', 'device', 'errors'],
   vectors: ['backend/contract', 'backend/uapi', 'device', 'errors', 'ims', 'pci'],
@@ -54,7 +55,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   lab: ['errors'],
   host: ['backend/contract', 'backend/kernel', 'errors'],
   run: ['backend/contract', 'errors'],
-  cli: ['demo', 'errors', 'host', 'index', 'lab', 'run', 'snapshot', 'trace'],
+  cli: ['demo', 'errors', 'host', 'index', 'lab', 'record', 'run', 'snapshot', 'trace'],
 };
 
 /** The room a file of lib/ stands in: the longest name in ARROWS that its path begins with. */

@@ -1,9 +1,11 @@
+import { openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { VfioError } from '../errors.js';
 import { openConnection } from '../index.js';
+import { RecordFile } from '../record/index.js';
 import { runLine } from '../run/run.js';
 import { Session } from '../run/session.js';
 import { toJsonLine } from './json.js';
@@ -13,12 +15,14 @@ export const usage = `vfio run <device> [script] [options]
 
 Reads one JSON object a line from a file or standard input, does what it says on the device, and
 prints one JSON object a line. Nothing is judged: wrong operations reach the kernel as they are.
-docs/run.md lists the operations.
+A record is such a script with the answers: where the device now gives others, the line has the
+old one as "recorded", and the command fails. docs/run.md lists the operations.
 
   <device>               an address such as 0000:01:00.0, or mock:nvme, mock:edu
   --via group|cdev       the way into the kernel
   --mock-kernel <which>  6.1, 6.12 or 7.2: the kernel that is imitated
   --mock-dmabuf on|off   whether that kernel exports dma-bufs
+  --record <file>        writes the script with its answers
 
 Example: echo '{"op":"info"}' | vfio run mock:edu`;
 
@@ -44,6 +48,15 @@ async function openScript(path: string): Promise<Readable> {
   }
 }
 
+function openRecord(path: string): RecordFile {
+  try {
+    return new RecordFile(openSync(path, 'w'));
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new VfioError({ code, syscall: 'open', path, cause });
+  }
+}
+
 export async function run(argv: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: argv,
@@ -51,6 +64,7 @@ export async function run(argv: string[]): Promise<number> {
       via: { type: 'string' },
       'mock-kernel': { type: 'string' },
       'mock-dmabuf': { type: 'string' },
+      record: { type: 'string' },
     },
     allowPositionals: true,
   });
@@ -64,14 +78,23 @@ export async function run(argv: string[]): Promise<number> {
   });
 
   const input = script === undefined ? process.stdin : await openScript(script);
+  const record = values.record === undefined ? null : openRecord(values.record);
   const session = new Session(await openConnection(name, { via }));
+  let lines = 0;
+  let different = 0;
   try {
     for await (const line of createInterface({ input })) {
       if (line.trim() === '') continue;
-      console.log(toJsonLine(await runLine(session, line)));
+      const reply = await runLine(session, line);
+      console.log(toJsonLine(reply));
+      lines++;
+      if ('recorded' in reply) different++;
+      record?.add(line, reply);
     }
   } finally {
     session.close();
   }
-  return 0;
+  if (different === 0) return 0;
+  console.error(`vfio: ${different} of ${lines} answers are not as recorded`);
+  return 1;
 }

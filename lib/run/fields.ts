@@ -16,6 +16,10 @@ function integer(value: unknown, name: string): bigint {
   throw new OperationError(`"${name}" must be an integer or a "0x…" string`);
 }
 
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 export class Fields {
   readonly #values: ReadonlyMap<string, unknown>;
 
@@ -26,9 +30,7 @@ export class Fields {
     } catch (cause) {
       throw new OperationError(`not JSON: ${(cause as Error).message}`);
     }
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-      throw new OperationError('an operation is a JSON object');
-    }
+    if (!isObject(parsed)) throw new OperationError('an operation is a JSON object');
     this.#values = new Map(Object.entries(parsed));
   }
 
@@ -74,6 +76,12 @@ export class Fields {
   list(name: string): readonly unknown[] {
     const value = this.#take(name);
     if (!Array.isArray(value)) throw new OperationError(`"${name}" must be a list`);
+    return value;
+  }
+
+  object(name: string): Readonly<Record<string, unknown>> {
+    const value = this.#take(name);
+    if (!isObject(value)) throw new OperationError(`"${name}" must be an object`);
     return value;
   }
 

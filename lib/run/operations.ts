@@ -1,11 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
+import { type Answer, hex, info, iovaRanges, irqInfo, regionInfo } from './answers.js';
 import { type Fields, OperationError } from './fields.js';
 import { IRQ_SET_FIELDS, irqSet } from './irq-set.js';
 import { mmioRead, mmioWrite } from './mmio.js';
 import type { Session } from './session.js';
-
-/** What an operation answers with, beside `ok`. */
-export type Answer = Readonly<Record<string, unknown>>;
 
 export interface Operation {
   /** Names of its fields, beside `op`. */
@@ -15,8 +13,6 @@ export interface Operation {
 
 /** How long a signal may take to arrive before `eventfd_read` answers 0. */
 const EVENTFD_PATIENCE_MS = 50;
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 function operation(fields: readonly string[], run: Operation['run']): Operation {
   return { fields, run };
@@ -30,12 +26,18 @@ function slice(session: Session, fields: Fields, length: number): Uint8Array {
   return new Uint8Array(memory.buffer, offset, length);
 }
 
+/** An imitation works by the event loop, which may be late: it is given its turn all the same. */
+async function pause(ms: number): Promise<void> {
+  await delay(ms);
+  await turn();
+}
+
 async function eventfdRead(session: Session, name: string): Promise<bigint> {
   const eventfd = session.knownEventfd(name);
   const until = performance.now() + EVENTFD_PATIENCE_MS;
   let value = eventfd.read();
   while (value === 0n && performance.now() < until) {
-    await delay(1);
+    await pause(1);
     value = eventfd.read();
   }
   return value;
@@ -43,18 +45,13 @@ async function eventfdRead(session: Session, name: string): Promise<bigint> {
 
 /** The operations of `vfio run`, by name: one call of the contract each, nothing judged. */
 export const operations: Readonly<Record<string, Operation>> = {
-  info: operation([], ({ connection }) => {
-    const { flags, numRegions, numIrqs } = connection.getInfo();
-    return { flags, num_regions: numRegions, num_irqs: numIrqs };
-  }),
-  region_info: operation(['index'], ({ connection }, fields) => {
-    const { flags, size, capabilities } = connection.getRegionInfo(fields.u32('index'));
-    return { flags, size, caps: capabilities.map(({ id }) => id) };
-  }),
-  irq_info: operation(['index'], ({ connection }, fields) => {
-    const { flags, count } = connection.getIrqInfo(fields.u32('index'));
-    return { flags, count };
-  }),
+  info: operation([], ({ connection }) => info(connection.getInfo())),
+  region_info: operation(['index'], ({ connection }, fields) =>
+    regionInfo(connection.getRegionInfo(fields.u32('index'))),
+  ),
+  irq_info: operation(['index'], ({ connection }, fields) =>
+    irqInfo(connection.getIrqInfo(fields.u32('index'))),
+  ),
   read: operation(['region', 'offset', 'length'], ({ connection }, fields) => {
     const into = new Uint8Array(fields.number('length'));
     const length = connection.read(fields.u32('region'), fields.number('offset'), into);
@@ -108,9 +105,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     const size = fields.bigint('size');
     return { size: connection.addressSpace.unmap(iova, size, fields.u32('flags')) };
   }),
-  iova_ranges: operation([], ({ connection }) => ({
-    ranges: connection.addressSpace.ranges().map(({ start, end }) => [start, end]),
-  })),
+  iova_ranges: operation([], ({ connection }) => iovaRanges(connection.addressSpace.ranges())),
   mmio_read: operation(['region', 'offset', 'width'], (session, fields) => ({
     value: mmioRead(session, fields),
   })),
@@ -119,7 +114,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     return {};
   }),
   sleep: operation(['ms'], async (_session, fields) => {
-    await delay(fields.number('ms'));
+    await pause(fields.number('ms'));
     return {};
   }),
 };

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -9,8 +9,8 @@ import test from 'ava';
 
 const VFIO = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
 
-async function vfio(args: readonly string[], input = '') {
-  const child = spawn(process.execPath, [VFIO, ...args]);
+async function vfio(args: readonly string[], input = '', env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(process.execPath, [VFIO, ...args], { env: { ...process.env, ...env } });
   child.stdin.on('error', () => undefined).end(input);
   const [stdout, stderr] = await Promise.all([
     text(child.stdout),
@@ -59,6 +59,47 @@ test('a script from a file', async (t) => {
   const missing = await vfio(['run', 'mock:nvme', join(folder, 'missing')]);
   t.is(missing.code, 1);
   t.regex(missing.stderr, /^vfio: ENOENT: no such file or directory, open '.*missing'\n$/);
+});
+
+test('a script is recorded with its answers, and done again on another device', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'vfio-run-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const record = join(folder, 'record.jsonl');
+  const script = '{"op":"irq_info","index":2}\nno JSON\n{"op":"fly"}\n';
+  t.is((await vfio(['run', 'mock:nvme', '--record', record], script)).code, 0);
+  t.deepEqual((await readFile(record, 'utf8')).split('\n'), [
+    '{"op":"irq_info","index":2,"answer":{"ok":true,"flags":1,"count":65}}',
+    '{"op":"fly","answer":{"ok":false,"code":"ERR_OP","message":"there is no operation \\"fly\\""}}',
+    '',
+  ]);
+  const same = await vfio(['run', 'mock:nvme', record]);
+  t.is(same.code, 0, same.stderr);
+  t.is(same.lines[0], '{"ok":true,"flags":1,"count":65}');
+
+  const again = join(folder, 'again.jsonl');
+  const other = await vfio(['run', 'mock:edu', record, '--record', again]);
+  t.is(other.code, 1);
+  t.regex(other.stderr, /^vfio: 1 of 2 answers are not as recorded\n$/);
+  t.is(
+    other.lines[0],
+    '{"ok":true,"flags":9,"count":0,"recorded":{"ok":true,"flags":1,"count":65}}',
+  );
+  t.is((await vfio(['run', 'mock:edu', again])).code, 0);
+});
+
+test('what any program does is recorded where the environment asks for it', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'vfio-run-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const record = join(folder, 'demo.jsonl');
+  t.is((await vfio(['demo', 'mock:edu'], '', { VFIO_RECORD: record })).code, 0);
+  const { code, stderr } = await vfio(['run', 'mock:edu', record]);
+  t.is(code, 0, stderr);
+});
+
+test('a record that cannot be written', async (t) => {
+  const { code, stderr } = await vfio(['run', 'mock:edu', '--record', '/no/such/folder/file']);
+  t.is(code, 1);
+  t.regex(stderr, /^vfio: ENOENT/);
 });
 
 for (const { args, says } of [
