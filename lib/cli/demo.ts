@@ -24,12 +24,12 @@ export async function run(argv: string[]): Promise<number> {
   });
   await using device = await openDevice(onlyOne(positionals));
   const description = describe(device);
-  const report = await (await demoFor(device))(device);
+  const { ok, data, lines, alone = false } = await (await demoFor(device))(device);
   if (values.json) {
-    console.log(toJson({ ...description.data, ...report.data, ok: report.ok }));
+    console.log(toJson(alone ? data : { ...description.data, ...data, ok }));
   } else {
-    console.log(table([...description.lines, ...report.lines]));
-    console.log(report.ok ? 'ok' : 'FAILED');
+    console.log(table([...description.lines, ...lines]));
+    console.log(ok ? 'ok' : 'FAILED');
   }
-  return report.ok ? 0 : 1;
+  return ok ? 0 : 1;
 }

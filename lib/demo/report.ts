@@ -6,6 +6,8 @@ export interface DemoReport {
   readonly ok: boolean;
   /** Printed with `--json`; bigints become numbers, or "0x…" strings above 2^53. */
   readonly data: Readonly<Record<string, unknown>>;
+  /** That `data` is all that `--json` prints: what the device is does not go before it. */
+  readonly alone?: boolean;
   /** Pairs of label and text, printed in order. */
   readonly lines: readonly (readonly [label: string, text: string])[];
 }

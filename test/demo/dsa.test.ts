@@ -63,7 +63,7 @@ test.serial('the demo: two vectors on slots, and a forged handle', async (t) => 
   t.true(report.ok);
   t.like(report.data, {
     vectors: [
-      { vector: 0, guestPasid: null, hostPasid: DEFAULT, slot: 0, interrupts: 1 },
+      { vector: 0, guestPasid: 0, hostPasid: DEFAULT, slot: 0, interrupts: 1 },
       { vector: 1, guestPasid: GUEST, hostPasid: HOSTS[0], slot: 1, interrupts: 3 },
     ],
     forged: { status: dsa.DSA_COMP_INT_HANDLE_INVAL, interrupts: 0 },

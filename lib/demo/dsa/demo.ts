@@ -7,6 +7,8 @@ import * as dsa from './registers.js';
 import { VirtualDsa } from './virtual.js';
 
 const DEFAULT_PASID = 1;
+/** Of work that names no PASID of the guest: IOMMU_NO_PASID. */
+const NO_PASID = 0;
 /** A process of the guest that shares its address space with the device. */
 const GUEST_PASID = 5;
 const HOST_PASID = 0x105;
@@ -86,7 +88,7 @@ function report(
 ): DemoReport {
   const vectors = counts.map((interrupts, vector) => {
     const slot = source.slotOf(vector);
-    const guestPasid = vector === 0 ? null : GUEST_PASID;
+    const guestPasid = vector === 0 ? NO_PASID : GUEST_PASID;
     const { cookie: hostPasid = null, index = null, handle = null } = slot ?? {};
     return { vector, guestPasid, hostPasid, slot: index, handle, interrupts };
   });
@@ -95,9 +97,11 @@ function report(
   return {
     ok: arrived && refused,
     data: { vectors, forged },
+    alone: true,
     lines: [
       ...vectors.map(({ vector, guestPasid, hostPasid, slot, handle, interrupts }) => {
-        const pasid = guestPasid === null ? `default PASID` : `PASID ${guestPasid} of the guest`;
+        const pasid =
+          guestPasid === NO_PASID ? 'default PASID' : `PASID ${guestPasid} of the guest`;
         const where = `slot ${slot ?? '-'}, handle 0x${(handle ?? 0).toString(16)}`;
         const text = `${pasid} (${hostPasid ?? '-'} of the host), ${where}: ${interrupts} interrupts`;
         return [`vector ${vector}`, text] as const;
