@@ -164,9 +164,14 @@ export class Account {
         return cpu;
       },
       move(others) {
-        const next = budget.takeCpu(others);
+        // Its own place is free for it.
         budget.giveBackCpu(cpu);
-        cpu = next;
+        try {
+          cpu = budget.takeCpu(others);
+        } catch (error) {
+          if (cpu !== null) budget.takeCpu([cpu]);
+          throw error;
+        }
       },
       giveBack() {
         if (!taken) return;

@@ -87,9 +87,15 @@ export class HostVector {
    * @throws {@link VfioError} ENOSPC if these have all their vectors
    */
   setAffinity(cpus: readonly number[]): void {
+    const before = this.#charge?.cpu ?? null;
     this.#charge?.move(cpus);
     const cpu = this.#charge?.cpu ?? null;
-    this.#interrupt.setAffinity(cpu === null ? cpus : [cpu]);
+    try {
+      this.#interrupt.setAffinity(cpu === null ? cpus : [cpu]);
+    } catch (error) {
+      if (before !== null) this.#charge?.move([before]);
+      throw error;
+    }
   }
 
   /** Gives it back. Its slots must have left. */

@@ -51,6 +51,11 @@ test('host vectors count for owners and for CPUs, the least used first', (t) => 
   vectors[0]?.setAffinity([4, 1]);
   t.deepEqual(vectors[0]?.getAffinity(), [4]);
   t.throws(() => vectors[2]?.setAffinity([1]), ENOSPC);
+  vectors[2]?.setAffinity([4]);
+  t.deepEqual(vectors[2]?.getAffinity(), [4], 'its own place is free for it');
+  host.offline = 0;
+  t.throws(() => vectors[2]?.setAffinity([0]), { code: 'EINVAL' });
+  t.deepEqual([...budget.cpuUsage().values()], [0, 2, 2], 'it stays where it was');
   vectors[1]?.close();
   t.deepEqual([...budget.cpuUsage().values()], [0, 1, 2]);
   t.is(a.usage.vectors, 2);

@@ -21,6 +21,8 @@ type Steps = Pick<Schedule, 'step' | 'createEventfd' | 'createEventSet'>;
 export class FakeHost implements HostVectors {
   readonly #bound = new Map<bigint, Eventfd>();
   readonly affinity = new Map<bigint, readonly number[]>();
+  /** A CPU that takes no interrupts. */
+  offline = -1;
   /** Messages that nobody took. */
   blocked = 0;
   #next = 0n;
@@ -53,6 +55,7 @@ export class FakeHost implements HostVectors {
       },
       getAffinity: () => [...(this.affinity.get(address) ?? [])],
       setAffinity: (cpus) => {
+        if (cpus.includes(this.offline)) throw new VfioError({ code: 'EINVAL' });
         this.affinity.set(address, cpus);
       },
       close: () => {
