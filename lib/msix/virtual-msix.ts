@@ -216,6 +216,13 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     return width === 4 ? low : (BigInt(this.#delivery.pendingWord(index + 1)) << 32n) | BigInt(low);
   }
 
+  /** Writes to the pending bits: dropped, whatever their width, since software only reads them. */
+  pbaWrite(offset: number, width: 1 | 2 | 4, value: number): void;
+  pbaWrite(offset: number, width: 8, value: bigint): void;
+  pbaWrite(): void {
+    return;
+  }
+
   /** A function level reset: disabled, all masked, nothing pending. Consumers and sources stay. */
   reset(): void {
     this.#delivery.control(false, false);

@@ -43,6 +43,15 @@ test('accesses that are not aligned, or not 4 or 8 bytes wide, read all ones and
   t.is(msix.pbaRead(8, 4), ONES, 'the pending bits of 2 vectors are 8 bytes');
 });
 
+test('pending bits cannot be written', (t) => {
+  const { msix, guest, software } = emulated(2);
+  guest.control(ENABLE);
+  software.sendSignal(1);
+  msix.pbaWrite(0, 8, 0n);
+  msix.pbaWrite(0, 4, ONES);
+  t.is(msix.pbaRead(0, 8), 2n);
+});
+
 test('reserved bits of Vector Control and of the address stay 0', (t) => {
   const { msix } = emulated(1);
   msix.tableWrite(0, 8, 2n ** 64n - 1n);
