@@ -1,5 +1,5 @@
 import test from 'ava';
-import { imsDvsec, pci } from 'vfio/mock';
+import { imsDvsec, openDevice, pci } from 'vfio/mock';
 import { emulated, ENABLE, FUNCTION_MASK, tableOf } from './guest.js';
 
 const CAPABILITIES = 0x34;
@@ -82,4 +82,11 @@ test('the DVSEC says that private interrupt storage works', (t) => {
   t.is(view.getUint16(6, true) >>> 4, dvsec.length);
   t.is(view.getUint16(8, true), 5);
   t.is(view.getUint32(0x14, true) & 1, 1);
+});
+
+test('mock:dsa says so', async (t) => {
+  using device = await openDevice('mock:dsa');
+  const found = device.config.capabilities().find(({ name }) => name === 'dvsec');
+  const bytes = device.config.read(found?.offset ?? 0, 0x18);
+  t.deepEqual(new Uint8Array(bytes), imsDvsec());
 });

@@ -40,7 +40,7 @@ export const dsa = defineModel({
       },
       { name: 'ats', offset: 0x100 },
       { name: 'pasid', offset: 0x110, bytes: PASID_CAPABILITY },
-      { name: 'dvsec', offset: 0x120, vendor: 0x8086, id: 5, revision: 1, bytes: IMS_SUPPORTED },
+      { name: 'dvsec', offset: 0x120, vendor: 0x8086, id: 5, bytes: IMS_SUPPORTED },
     ],
   },
   create: (host) => new Dsa(host),
