@@ -5,16 +5,23 @@ import { promisify } from 'node:util';
 import test from 'ava';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const page = readFileSync(new URL('../../../docs/mock.md', import.meta.url), 'utf8');
-const blocks = [...page.matchAll(/^```js\n(.*?)^```/gms)].map(([, program = '']) => program);
+/** Pages whose programs are whole: they run as they are. */
+const PAGES = ['docs/mock.md', 'docs/ims.md'];
 
-test('docs/mock.md has programs', (t) => {
-  t.true(blocks.length > 0);
+const programs = PAGES.flatMap((page) => {
+  const blocks = readFileSync(`${root}/${page}`, 'utf8').matchAll(/^```js\n(.*?)^```/gms);
+  return [...blocks].map(
+    ([, program = ''], i) => [`program ${i + 1} of ${page}`, program] as const,
+  );
 });
 
-for (const [i, program] of blocks.entries()) {
-  test(`program ${i + 1} of docs/mock.md prints what it says`, async (t) => {
-    const said = [...program.matchAll(/^ *console\.log\(.*\); \/\/ (.*)$/gm)].map(
+test('each page has programs', (t) => {
+  for (const page of PAGES) t.true(programs.some(([name]) => name.endsWith(page)));
+});
+
+for (const [name, program] of programs) {
+  test(`${name} prints what it says`, async (t) => {
+    const said = [...program.matchAll(/console\.log\(.*\)[;,] \/\/ (.*)$/gm)].map(
       ([, text]) => text,
     );
     const { stdout } = await promisify(execFile)(
