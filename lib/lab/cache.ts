@@ -48,7 +48,7 @@ function keep(unpacked: string, image: string, target: string): void {
  */
 export async function cachedKernel(
   name: DebianKernel,
-  report: (line: string) => void,
+  report: (step: string, percent?: number) => void,
 ): Promise<string> {
   const folder = join(cacheFolder(), name);
   const known = imageIn(folder);

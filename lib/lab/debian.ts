@@ -34,7 +34,7 @@ async function imagePackage(apt: PrivateApt, version: string): Promise<string | 
 export async function downloadKernel(
   name: DebianKernel,
   folder: string,
-  report: (line: string) => void,
+  report: (step: string, percent?: number) => void,
 ): Promise<void> {
   const wanted = {
     label: name,

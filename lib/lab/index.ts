@@ -48,7 +48,10 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
   const { stdout = process.stdout, stderr = process.stderr } = options;
   const devices = parseDevices(options.devices ?? DEFAULTS.devices);
   const tools = findTools();
-  const kernel = await findKernel(options.kernel, (line) => stderr.write(`${line}\n`));
+  const { report = () => undefined } = options;
+  const kernel = await findKernel(options.kernel, (step, percent) => {
+    report(percent === undefined ? step : `${step} ${percent} %`);
+  });
 
   const folder = mkdtempSync(join(tmpdir(), 'vfio-lab-'));
   try {
@@ -76,6 +79,7 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
     });
     const paths = { initramfs: join(folder, 'initramfs'), console: join(folder, 'console') };
     writeFileSync(paths.initramfs, initramfs(tools.busybox, init, kernel.modules));
+    report('booting');
     const exitCode = await run({
       qemu: tools.qemu,
       args: qemuArguments({
@@ -95,6 +99,9 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
       terminal,
       timeout: options.timeout,
       signal: options.signal,
+      onReady: () => {
+        report(undefined);
+      },
     });
     return { exitCode };
   } finally {

@@ -73,7 +73,7 @@ function hostKernel(): Kernel | undefined {
  */
 export async function findKernel(
   choice: string | undefined,
-  report: (line: string) => void,
+  report: (step: string, percent?: number) => void,
 ): Promise<Kernel> {
   if (choice !== undefined) {
     if (isDebianKernel(choice)) return kernelAt(await cachedKernel(choice, report));

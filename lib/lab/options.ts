@@ -32,6 +32,11 @@ export interface LabOptions {
   /** Default: those of this process. */
   stdout?: Writable;
   stderr?: Writable;
+  /**
+   * Is told what goes on until the command runs: `'debian-6.12: downloading 37 %'`, `'booting'`;
+   * then undefined, before its output comes.
+   */
+  report?: ((step: string | undefined) => void) | undefined;
   /** Ends the guest. */
   signal?: AbortSignal;
 }

@@ -32,7 +32,13 @@ function machineSources(): AptSource[] {
 /** An apt that reads one suite and keeps what it fetches in a folder of its own. */
 export type PrivateApt = (tool: 'apt-get' | 'apt-cache', ...args: string[]) => Promise<string>;
 
-function privateApt(folder: string, source: AptSource, suite: string): PrivateApt {
+/** @param percent - is told how much of what is fetched has come */
+function privateApt(
+  folder: string,
+  source: AptSource,
+  suite: string,
+  percent: (done: number) => void,
+): PrivateApt {
   const config = join(folder, 'apt.conf');
   const sourceList = join(folder, 'suite.sources');
   for (const name of ['lists/partial', 'cache/archives/partial']) {
@@ -48,19 +54,26 @@ function privateApt(folder: string, source: AptSource, suite: string): PrivateAp
     'Acquire::Languages "none";',
     // apt's own user could not write here when we are root.
     'APT::Sandbox::User "root";',
+    // Lines "dlstatus:<item>:<percent>:<text>", on standard error.
+    'APT::Status-Fd "2";',
   ];
   writeFileSync(sourceList, sourceFor(source, suite));
   writeFileSync(config, settings.join('\n'));
   return async (tool, ...args) => {
     const options = { cwd: folder, env: { ...process.env, LC_ALL: 'C' }, maxBuffer: 1 << 26 };
-    return (await execute(tool, ['-c', config, '-q', ...args], options)).stdout;
+    const running = execute(tool, ['-c', config, '-q', ...args], options);
+    running.child.stderr?.on('data', (text: Buffer | string) => {
+      const done = [...text.toString().matchAll(/^dlstatus:\d+:(\d+)/gm)].at(-1)?.[1];
+      if (done !== undefined) percent(Number(done));
+    });
+    return (await running).stdout;
   };
 }
 
 /** One line from the many a failed program left. */
 function reason(error: unknown): string {
   const text = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
-  const lines = text.trim().split('\n');
+  const lines = text.split('\n').filter((line) => !/^(dlstatus:|\s*$)/.test(line));
   return lines.find((line) => line.startsWith('E: ')) ?? lines.at(-1) ?? '';
 }
 
@@ -81,13 +94,13 @@ export interface Wanted {
  * neither root nor the system's lists and caches are needed.
  *
  * @param folder - what the package contains is put here
- * @param report - is told what is being done
+ * @param report - is told what is being done, and how much of it is
  * @throws VfioError `ENOENT` when no source of this machine has it.
  */
 export async function downloadPackage(
   { label, suites, find, hint }: Wanted,
   folder: string,
-  report: (line: string) => void,
+  report: (step: string, percent?: number) => void,
 ): Promise<void> {
   const codename = /^VERSION_CODENAME="?(\w+)/m.exec(readText('/etc/os-release'))?.[1] ?? 'sid';
   let failure = 'no Debian archive in /etc/apt';
@@ -95,15 +108,19 @@ export async function downloadPackage(
     for (const suite of suites) {
       const scratch = mkdtempSync(`${folder}-apt-`);
       try {
-        const apt = privateApt(scratch, source, suite);
-        report(`${label}: reading the package list of ${suite}`);
+        let step = `${label}: reading the package list of ${suite}`;
+        const apt = privateApt(scratch, source, suite, (done) => {
+          report(step, done);
+        });
+        report(step);
         await apt('apt-get', 'update', '--error-on=any');
         const found = await find(apt);
         if (found === undefined) {
           failure = `${suite} has another version`;
           continue;
         }
-        report(`${label}: downloading ${found}`);
+        step = `${label}: downloading ${found}`;
+        report(step);
         await apt('apt-get', 'download', found);
         const file = readdirSync(scratch).find((entry) => entry.endsWith('.deb')) ?? '';
         report(`${label}: unpacking`);

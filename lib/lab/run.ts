@@ -24,6 +24,8 @@ export interface Run {
   /** Milliseconds until the guest is ended; no limit when undefined. */
   readonly timeout: number | undefined;
   readonly signal: AbortSignal | undefined;
+  /** The command begins. */
+  readonly onReady: () => void;
 }
 
 function channel(qemu: ChildProcess, name: (typeof CHANNELS)[number]): Duplex {
@@ -104,8 +106,12 @@ export async function run(options: Run): Promise<number> {
   channel(qemu, 'control')
     .setEncoding('utf8')
     .on('data', (text: string) => {
+      const wasUp = said.startsWith(READY);
       said += text;
-      if (said.startsWith(READY)) clearTimeout(boot);
+      if (!wasUp && said.startsWith(READY)) {
+        clearTimeout(boot);
+        options.onReady();
+      }
       const code = /^exit (\d+)\n/m.exec(said)?.[1];
       if (code === undefined) return;
       exitCode = Number(code);
