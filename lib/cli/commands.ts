@@ -1,10 +1,4 @@
-/** What every command's module exports. */
-export interface Command {
-  /** What `--help` prints: what it does, its options, an example. */
-  readonly usage: string;
-  /** Gives the exit code: 0 ok, 1 failed. */
-  run(argv: string[]): number | Promise<number>;
-}
+import type { Command } from './command.js';
 
 /** Every command and what it is for. A command is the file of its name, loaded when asked for. */
 export const COMMANDS: Readonly<Record<string, string>> = {
@@ -24,8 +18,9 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   run: 'send raw operations to a device, as JSON lines',
   snapshot: 'write down what a device is, for a mock of it',
   trace: 'record what a program does with its devices, as a timeline',
+  completion: 'a script that makes a shell complete all this',
 };
 
 export async function loadCommand(name: string): Promise<Command> {
-  return (await import(`./${name}.js`)) as Command;
+  return ((await import(`./${name}.js`)) as { command: Command }).command;
 }

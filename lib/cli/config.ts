@@ -1,53 +1,65 @@
-import { parseArgs } from 'node:util';
-import { openDevice, pci, type PciDevice } from '../index.js';
+import type { PciDevice } from '../index.js';
+import type * as pci from '../pci/index.js';
+import { defineCommand } from './command.js';
+import { openDevice } from './devices.js';
 import { toJson } from './json.js';
 import { paint } from './terminal.js';
 import { UsageError } from './usage.js';
 
-export const usage = `vfio config <device> [<register>[=<value>]]... [-x] [--json]
-
-Prints configuration space decoded as lspci -vvv does, or reads and sets registers by name. Names
-are checked before anything is written; what was written is read back. As in setpci, numbers are
-hexadecimal, and value:mask changes only the bits of the mask. The device forgets most settings when
-it is closed, since vfio-pci restores it then.
-
-  <register>  COMMAND, CAP_MSIX+2.w, ECAP_AER+8.l, 40.b as setpci spells them, or by field:
-              command.bus_master, msix.control.enable, pcie.device_control
-  -x          hex dump, for lspci -F
-  --json      prints one JSON object
-
-Examples: vfio config mock:nvme
-          vfio config 01:00.0 command.bus_master=1 CAP_MSIX+2.w
-          vfio config mock:nvme COMMAND=6:6`;
-
-export async function run(argv: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: argv,
-    options: { hex: { type: 'boolean', short: 'x' }, json: { type: 'boolean' } },
-    allowPositionals: true,
-  });
-  const [name, ...settings] = positionals;
-  if (name === undefined) throw new UsageError('give a device');
-  if (values.hex === true && settings.length > 0) throw new UsageError('-x takes no registers');
-  await using device = await openDevice(name);
-  const config = device.config.read(0, device.config.size);
-  if (settings.length > 0) {
-    const accesses = parseAll(settings, config).map((access) => perform(device, access));
-    console.log(values.json === true ? toJson(accesses) : accesses.map(written).join('\n'));
+export const command = defineCommand({
+  about: `Prints configuration space decoded as lspci -vvv does, or reads and sets registers by name.
+    Names are checked before anything is written; what was written is read back. As in setpci,
+    numbers are hexadecimal, and value:mask changes only the bits of the mask. The device forgets
+    most settings when it is closed, since vfio-pci restores it then.`,
+  operands: {
+    device: { from: 'devices' },
+    'register[=value]': {
+      optional: true,
+      repeated: true,
+      help: `COMMAND, CAP_MSIX+2.w, ECAP_AER+8.l, 40.b as setpci spells them, or by field:
+        command.bus_master, msix.control.enable, pcie.device_control`,
+    },
+  },
+  options: {
+    hex: { type: 'boolean', short: 'x', help: 'hex dump, for lspci -F' },
+    json: { type: 'boolean', help: 'prints one JSON object' },
+  },
+  examples: [
+    'vfio config mock:nvme',
+    'vfio config 01:00.0 command.bus_master=1 CAP_MSIX+2.w',
+    'vfio config mock:nvme COMMAND=6:6',
+  ],
+  async run({ options, operands }) {
+    const settings = operands['register[=value]'];
+    if (options.hex && settings.length > 0) throw new UsageError('-x takes no registers');
+    if (options.hex && options.json) throw new UsageError('-x or --json, not both');
+    const decoder = await import('../pci/index.js');
+    await using device = await openDevice(operands.device);
+    const config = device.config.read(0, device.config.size);
+    if (settings.length > 0) {
+      const accesses = parseAll(decoder, settings, config).map((access) => perform(device, access));
+      console.log(options.json ? toJson(accesses) : accesses.map(written).join('\n'));
+      return 0;
+    }
+    if (options.json) console.log(toJson(describe(decoder, device, config)));
+    else if (options.hex) console.log(dump(decoder, device, config));
+    else console.log(listing(decoder, device, config));
     return 0;
-  }
-  if (values.json === true) console.log(toJson(describe(device, config)));
-  else if (values.hex === true) console.log(dump(device, config));
-  else console.log(listing(device, config));
-  return 0;
-}
+  },
+});
+
+type Decoder = typeof pci;
 
 /** All of them or none: a mistake in the last one must not leave the first ones written. */
-function parseAll(settings: readonly string[], config: Uint8Array): pci.Access[] {
+function parseAll(
+  { parseSetting, SettingError }: Decoder,
+  settings: readonly string[],
+  config: Uint8Array,
+): pci.Access[] {
   try {
-    return settings.flatMap((setting) => pci.parseSetting(setting, config));
+    return settings.flatMap((setting) => parseSetting(setting, config));
   } catch (error) {
-    if (error instanceof pci.SettingError) throw new UsageError(error.message);
+    if (error instanceof SettingError) throw new UsageError(error.message);
     throw error;
   }
 }
@@ -113,8 +125,8 @@ function size(bytes: bigint): string {
   return `${rest.toString()}${units[unit] ?? ''}`;
 }
 
-function listing(device: PciDevice, config: Uint8Array): string {
-  const { header, capabilities } = pci.listConfig(config);
+function listing({ listConfig }: Decoder, device: PciDevice, config: Uint8Array): string {
+  const { header, capabilities } = listConfig(config);
   return [
     paint('bold', headline(device)),
     ...header.map(sizes(device)).map((line) => `\t${line}`),
@@ -126,13 +138,13 @@ function listing(device: PciDevice, config: Uint8Array): string {
 }
 
 /** Addresses that lspci reads: of an imitation it is one that no function of a machine has. */
-function dump(device: PciDevice, config: Uint8Array): string {
+function dump({ dumpConfig }: Decoder, device: PciDevice, config: Uint8Array): string {
   const address = device.name.startsWith('mock:') ? '00:00.0' : device.name;
-  return [`${address} ${device.name}`, ...pci.dumpConfig(config)].join('\n');
+  return [`${address} ${device.name}`, ...dumpConfig(config)].join('\n');
 }
 
-function describe(device: PciDevice, config: Uint8Array) {
-  const { capabilities, header } = pci.listConfig(config);
+function describe({ flagsOf, listConfig }: Decoder, device: PciDevice, config: Uint8Array) {
+  const { capabilities, header } = listConfig(config);
   return {
     device: device.name,
     header: device.config.header(),
@@ -140,7 +152,7 @@ function describe(device: PciDevice, config: Uint8Array) {
     lines: header,
     capabilities: capabilities.map((capability) => ({
       ...capability,
-      flags: pci.flagsOf([capability.title, ...capability.lines].join('\n')),
+      flags: flagsOf([capability.title, ...capability.lines].join('\n')),
     })),
   };
 }

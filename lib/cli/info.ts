@@ -1,19 +1,11 @@
-import { parseArgs } from 'node:util';
-import { openDevice, type PciDevice, VfioError } from '../index.js';
+import { VfioError } from '../errors.js';
+import type { PciDevice } from '../index.js';
+import { defineCommand } from './command.js';
+import { openDevice } from './devices.js';
 import { toJson } from './json.js';
 import { regionName } from './regions.js';
 import { columns } from './table.js';
 import { paint } from './terminal.js';
-import { onlyOne } from './usage.js';
-
-export const usage = `vfio info <device> [--json]
-
-What VFIO tells of a device: regions and how they can be used, interrupts, features by direction,
-the addresses its DMA can reach, resets, capabilities.
-
-  --json     prints one JSON object
-
-Example: vfio info mock:nvme`;
 
 const IRQS = ['intx', 'msi', 'msix', 'err', 'req'];
 /** VFIO_IRQ_INFO_*, VFIO_DEVICE_FLAGS_RESET. */
@@ -190,14 +182,16 @@ function report(found: Description): string {
   ].join('\n');
 }
 
-export async function run(argv: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: argv,
-    options: { json: { type: 'boolean', default: false } },
-    allowPositionals: true,
-  });
-  await using device = await openDevice(onlyOne(positionals));
-  const found = describe(device);
-  console.log(values.json ? toJson(found) : report(found));
-  return 0;
-}
+export const command = defineCommand({
+  about: `What VFIO tells of a device: regions and how they can be used, interrupts, features by
+    direction, the addresses its DMA can reach, resets, capabilities.`,
+  operands: { device: { from: 'devices' } },
+  options: { json: { type: 'boolean', help: 'prints one JSON object' } },
+  examples: ['vfio info mock:nvme'],
+  async run({ options, operands }) {
+    await using device = await openDevice(operands.device);
+    const found = describe(device);
+    console.log(options.json ? toJson(found) : report(found));
+    return 0;
+  },
+});

@@ -1,27 +1,18 @@
-import { parseArgs } from 'node:util';
 import { Host } from '../host/host.js';
 import { PciIds } from '../host/pci-ids.js';
 import { type Readiness, readiness } from '../host/readiness.js';
-import { listDevices, type PciFunction } from '../index.js';
+import type { PciFunction } from '../index.js';
+import { defineCommand } from './command.js';
+import { isImitation, listImitations } from './devices.js';
 import { toJson } from './json.js';
 import { columns } from './table.js';
 import { paint } from './terminal.js';
-
-export const usage = `vfio list [--json]
-
-Lists the PCI functions of this machine and the imitations: address, vendor and device, kernel
-driver, IOMMU group (with how many functions share it), whether a program could open it now and what
-is missing if not. Names come from the system's pci.ids. Opens nothing and needs no rights.
-
-  --json     prints an array of objects, with the members of each group and what to do
-
-Example: vfio list`;
 
 const IMITATED: Readiness = { ready: true };
 
 /** What is known of one function. */
 function describe(host: Host, ids: PciIds, one: PciFunction) {
-  const real = !one.name.startsWith('mock:');
+  const real = !isImitation(one.name);
   const group = real ? host.group(one.name) : null;
   const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0');
   const names = ids.names(one);
@@ -64,23 +55,31 @@ function row(one: Description): string[] {
   ];
 }
 
-export function run(argv: string[]): number {
-  const { values } = parseArgs({
-    args: argv,
-    options: { json: { type: 'boolean', default: false } },
-  });
-  const host = new Host();
-  const ids = PciIds.ofSystem();
-  const imitated = ({ name }: PciFunction) => name.startsWith('mock:');
-  const found = listDevices()
-    .sort((a, b) => Number(imitated(a)) - Number(imitated(b)))
-    .map((one) => describe(host, ids, one));
-  if (values.json) {
-    console.log(toJson(found));
+export const command = defineCommand({
+  about: `Lists the PCI functions of this machine and the imitations: address, vendor and device,
+    kernel driver, IOMMU group (with how many functions share it), whether a program could open it
+    now and what is missing if not. Names come from the system's pci.ids. Opens nothing and needs
+    no rights.`,
+  operands: {},
+  options: {
+    json: {
+      type: 'boolean',
+      help: 'prints an array of objects, with the members of each group and what to do',
+    },
+  },
+  examples: ['vfio list'],
+  async run({ options }) {
+    const host = new Host();
+    const ids = PciIds.ofSystem();
+    const all = [...host.list(), ...(await listImitations())];
+    const found = all.map((one) => describe(host, ids, one));
+    if (options.json) {
+      console.log(toJson(found));
+      return 0;
+    }
+    const heading = ['DEVICE', 'IDS', 'DRIVER', 'GROUP', 'STATE', 'NAME'];
+    const [first = '', ...lines] = columns([heading, ...found.map(row)]).split('\n');
+    console.log([paint('bold', first), ...lines].join('\n'));
     return 0;
-  }
-  const heading = ['DEVICE', 'IDS', 'DRIVER', 'GROUP', 'STATE', 'NAME'];
-  const [first = '', ...lines] = columns([heading, ...found.map(row)]).split('\n');
-  console.log([paint('bold', first), ...lines].join('\n'));
-  return 0;
-}
+  },
+});

@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { VfioError } from '../errors.js';
+import { parseLine } from './command.js';
 import { COMMANDS, loadCommand } from './commands.js';
+import { help } from './help.js';
 import { paint } from './terminal.js';
 import { UsageError } from './usage.js';
 
-function help(): string {
+function overview(): string {
   const lines = Object.entries(COMMANDS).map(([name, summary]) => `  ${name.padEnd(12)}${summary}`);
   return `vfio <command> [options]
 
@@ -31,17 +33,17 @@ async function main([name, ...argv]: string[]): Promise<number> {
     return 0;
   }
   if (name === '--help' || name === '-h' || name === undefined) {
-    (name === undefined ? console.error : console.log)(help());
+    (name === undefined ? console.error : console.log)(overview());
     return name === undefined ? 2 : 0;
   }
   if (!Object.hasOwn(COMMANDS, name)) throw new UsageError(`no command '${name}': see vfio --help`);
   const command = await loadCommand(name);
   const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   if (own.includes('--help') || own.includes('-h')) {
-    console.log(command.usage);
+    console.log(help(name, command));
     return 0;
   }
-  return command.run(argv);
+  return command.run(parseLine(command, argv));
 }
 
 /** node:util's parseArgs says what is wrong with a command line in its own errors. */

@@ -1,9 +1,8 @@
-import { resolveName } from '../index.js';
+import { isImitation, resolveName } from './devices.js';
 import { UsageError } from './usage.js';
 
 /** The address of a real function, for what is done to the machine. */
-export function realFunction(called: string): string {
-  const name = resolveName(called);
-  if (name.startsWith('mock:')) throw new UsageError(`'${name}' is imitated: there is no driver`);
-  return name;
+export async function realFunction(called: string): Promise<string> {
+  if (isImitation(called)) throw new UsageError(`'${called}' is imitated: there is no driver`);
+  return resolveName(called);
 }

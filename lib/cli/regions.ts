@@ -4,6 +4,9 @@ import { UsageError } from './usage.js';
 /** Names of the regions that every PCI device has, by index. */
 const NAMES = ['bar0', 'bar1', 'bar2', 'bar3', 'bar4', 'bar5', 'rom', 'config', 'vga'];
 
+/** What may be written for a region, as far as completion goes. */
+export const REGION_WORDS: readonly string[] = NAMES;
+
 /** `'bar0'`, `'config'`; `'region9'` for one of the device's own. */
 export function regionName(index: number): string {
   return NAMES[index] ?? `region${index}`;

@@ -1,38 +1,32 @@
-import { parseArgs } from 'node:util';
 import { applyPlan } from '../host/apply.js';
 import { planRelease } from '../host/binding.js';
 import { Host } from '../host/host.js';
 import { tellOutcome, tellPlan } from './binding.js';
+import { defineCommand } from './command.js';
 import { realFunction } from './real.js';
-import { onlyOne } from './usage.js';
 
-export const usage = `vfio release <device> [options]
-
-Takes a function and all of its IOMMU group from vfio-pci, and gives each back to the driver it had
-before vfio bind, or else to the one the kernel finds for it. Refused while a program has it open.
-
-  --dry-run  prints what would be written, and writes nothing
-  --force    also while a program has it open: the kernel waits until that one lets go
-  --json     prints one JSON object
-
-Example: sudo vfio release 01:00.0`;
-
-export function run(argv: string[]): number {
-  const { values, positionals } = parseArgs({
-    args: argv,
-    options: {
-      'dry-run': { type: 'boolean', default: false },
-      force: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
+export const command = defineCommand({
+  about: `Takes a function and all of its IOMMU group from vfio-pci, and gives each back to the driver
+    it had before vfio bind, or else to the one the kernel finds for it. Refused while a program has
+    it open.`,
+  operands: { device: { from: 'devices' } },
+  options: {
+    'dry-run': { type: 'boolean', help: 'prints what would be written, and writes nothing' },
+    force: {
+      type: 'boolean',
+      help: 'also while a program has it open: the kernel waits until that one lets go',
     },
-    allowPositionals: true,
-  });
-  const host = new Host();
-  const plan = planRelease(host, realFunction(onlyOne(positionals)));
-  if (values['dry-run']) {
-    tellPlan(plan, values.json);
+    json: { type: 'boolean', help: 'prints one JSON object' },
+  },
+  examples: ['sudo vfio release 01:00.0'],
+  async run({ options, operands }) {
+    const host = new Host();
+    const plan = planRelease(host, await realFunction(operands.device));
+    if (options['dry-run']) {
+      tellPlan(plan, options.json);
+      return 0;
+    }
+    tellOutcome(plan, applyPlan(host, plan, options.force), options.json);
     return 0;
-  }
-  tellOutcome(plan, applyPlan(host, plan, values.force), values.json);
-  return 0;
-}
+  },
+});

@@ -3,42 +3,70 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { VfioError } from '../errors.js';
-import {
-  chromeTrace,
-  readTrace,
-  summarize,
-  tracePage,
-  type VectorSummary,
-} from '../trace/index.js';
+import type { VectorSummary } from '../trace/index.js';
+import { defineCommand } from './command.js';
 import { toJson } from './json.js';
 import { UsageError } from './usage.js';
-
-export const usage = `vfio trace [options] -- <command> [arguments]
-
-Runs a program that uses this library and records its calls, register accesses, interrupts and their
-delivery. Writes <name>.json for Perfetto (ui.perfetto.dev) and <name>.html, a page with a timeline
-per vector where late and lost interrupts are marked. The exit code is the program's.
-
-  -o, --output <name>  default: vfio-trace
-  --late <µs>          an interrupt that waits longer for its listeners is late; default 1000
-  --json               prints the figures of each vector instead of a table
-
-Example: vfio trace -- node driver.js 0000:01:00.0`;
 
 /** Exit codes of a shell where there is no such program, or it cannot be run. */
 const NOT_FOUND = 127;
 const NOT_RUN = 126;
 
-const OPTIONS = {
-  output: { type: 'string', short: 'o', default: 'vfio-trace' },
-  late: { type: 'string', default: '1000' },
-  json: { type: 'boolean', default: false },
-} as const;
+export const command = defineCommand({
+  about: `Runs a program that uses this library and records its calls, register accesses, interrupts
+    and their delivery. Writes <name>.json for Perfetto (ui.perfetto.dev) and <name>.html, a page
+    with a timeline per vector where late and lost interrupts are marked. The exit code is the
+    program's.`,
+  operands: {},
+  options: {
+    output: {
+      type: 'string',
+      short: 'o',
+      value: '<name>',
+      default: 'vfio-trace',
+      from: 'files',
+      help: 'default: vfio-trace',
+    },
+    late: {
+      type: 'string',
+      value: '<µs>',
+      default: '1000',
+      help: 'an interrupt that waits longer for its listeners is late; default 1000',
+    },
+    json: { type: 'boolean', help: 'prints the figures of each vector instead of a table' },
+  },
+  program: true,
+  examples: ['vfio trace -- node driver.js 0000:01:00.0'],
+  async run({ options: { output, late, json }, program }) {
+    if (program.length === 0) throw new UsageError('give a command after --');
+    if (!/^\d+(\.\d+)?$/.test(late)) {
+      throw new UsageError(`--late takes microseconds, not '${late}'`);
+    }
+    const { chromeTrace, readTrace, summarize, tracePage } = await import('../trace/index.js');
+    const folder = mkdtempSync(join(tmpdir(), 'vfio-trace-'));
+    try {
+      const exitCode = await runTraced(program, folder);
+      const trace = readTrace(folder, program.join(' '), Number(late) * 1000);
+      if (trace.threads.length === 0) {
+        console.error('vfio: the program used no device of this library, so nothing is written');
+        return exitCode === 0 ? 1 : exitCode;
+      }
+      const files = { json: `${output}.json`, html: `${output}.html` };
+      writeFileSync(files.json, chromeTrace(trace));
+      writeFileSync(files.html, tracePage(trace));
+      const vectors = summarize(trace);
+      if (json) console.log(toJson({ ...files, exitCode, vectors }));
+      else console.error(`${tableOf(vectors)}\n${files.html} ${files.json}`);
+      return exitCode;
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+});
 
-async function runTraced([command = '', ...args]: string[], folder: string): Promise<number> {
-  const child = spawn(command, args, {
+async function runTraced([file = '', ...args]: readonly string[], folder: string): Promise<number> {
+  const child = spawn(file, args, {
     stdio: 'inherit',
     env: { ...process.env, VFIO_TRACE: folder },
   });
@@ -53,7 +81,7 @@ async function runTraced([command = '', ...args]: string[], folder: string): Pro
     return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    const error = new VfioError({ code, syscall: 'spawn', path: command, cause });
+    const error = new VfioError({ code, syscall: 'spawn', path: file, cause });
     console.error(`vfio: ${error.message}`);
     return code === 'ENOENT' ? NOT_FOUND : NOT_RUN;
   } finally {
@@ -82,36 +110,4 @@ function tableOf(vectors: readonly VectorSummary[]): string {
       .join('  ')
       .trimEnd();
   return rows.map(line).join('\n');
-}
-
-export async function run(argv: string[]): Promise<number> {
-  const dashes = argv.indexOf('--');
-  const command = dashes < 0 ? [] : argv.slice(dashes + 1);
-  const { values } = parseArgs({
-    args: dashes < 0 ? argv : argv.slice(0, dashes),
-    options: OPTIONS,
-  });
-  if (command.length === 0) throw new UsageError('give a command after --');
-  if (!/^\d+(\.\d+)?$/.test(values.late)) {
-    throw new UsageError(`--late takes microseconds, not '${values.late}'`);
-  }
-
-  const folder = mkdtempSync(join(tmpdir(), 'vfio-trace-'));
-  try {
-    const exitCode = await runTraced(command, folder);
-    const trace = readTrace(folder, command.join(' '), Number(values.late) * 1000);
-    if (trace.threads.length === 0) {
-      console.error('vfio: the program used no device of this library, so nothing is written');
-      return exitCode === 0 ? 1 : exitCode;
-    }
-    const files = { json: `${values.output}.json`, html: `${values.output}.html` };
-    writeFileSync(files.json, chromeTrace(trace));
-    writeFileSync(files.html, tracePage(trace));
-    const vectors = summarize(trace);
-    if (values.json) console.log(toJson({ ...files, exitCode, vectors }));
-    else console.error(`${tableOf(vectors)}\n${files.html} ${files.json}`);
-    return exitCode;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }

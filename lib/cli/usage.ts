@@ -3,13 +3,6 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** The one argument a command takes. */
-export function onlyOne(positionals: readonly string[], what = 'device'): string {
-  const [argument] = positionals;
-  if (argument === undefined || positionals.length > 1) throw new UsageError(`give one ${what}`);
-  return argument;
-}
-
 /** The value of an option that takes one of a few words. */
 export function choice<T extends string>(
   option: string,

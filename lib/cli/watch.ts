@@ -1,80 +1,70 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import { openDevice, type PciDevice } from '../index.js';
+import type { PciDevice } from '../index.js';
+import { defineCommand } from './command.js';
+import { openDevice } from './devices.js';
 import { toJsonLine } from './json.js';
 import { parseCount } from './numbers.js';
 import { paint } from './terminal.js';
-import { onlyOne, UsageError } from './usage.js';
+import { choice, UsageError } from './usage.js';
 import { Meter } from './watch/meter.js';
 import { Stop } from './watch/stop.js';
-import { type Kind, KINDS, type Watched, watchVectors } from './watch/vectors.js';
+import { KINDS, type Watched, watchVectors } from './watch/vectors.js';
 import { chart, Screen, short, summary } from './watch/view.js';
 
-export const usage = `vfio watch <device> [options]
-
-Enables the interrupts of a device and shows them as they come: the rate of each vector with a bar,
-and the total. q or Ctrl-C ends it; interrupts are disabled again then. Without a terminal it prints
-a line an interval. A device that nobody drives sends few: --trigger sends some by the kernel.
-
-  --irq <kind>      msix, msi or intx; default: the first of these that the device has
-  --vectors <n>     how many to enable; default 32, or as many as the device and the host have
-  --interval <s>    seconds between two readings; default 1
-  --for <s>         ends after so many seconds
-  --trigger <n>     signals each vector so many times a second, as if the device had (loopback)
-  --json            a JSON object a line and interval
-
-Example: vfio watch mock:nvme --trigger 100 --for 3`;
-
-const DEFAULT_VECTORS = '32';
 /** Heading, total and help of the screen, and a line for the shell. */
 const OTHER_ROWS = 5;
+/** What a timer of Node can wait for. */
+const MAX_SECONDS = 2_000_000;
+
+export const command = defineCommand({
+  about: `Enables the interrupts of a device and shows them as they come: the rate of each vector with
+    a bar, and the total. q or Ctrl-C ends it; interrupts are disabled again then. Without a terminal
+    it prints a line an interval, and SIGINT or SIGTERM ends it.`,
+  operands: { device: { from: 'devices' } },
+  options: {
+    irq: {
+      type: 'string',
+      value: '<kind>',
+      words: KINDS,
+      help: 'msix, msi or intx; default: the first of these that the device has',
+    },
+    vectors: {
+      type: 'string',
+      value: '<n>',
+      default: '32',
+      help: 'how many to enable; default 32, or as many as the device and the host have',
+    },
+    interval: {
+      type: 'string',
+      value: '<s>',
+      default: '1',
+      help: 'seconds between two readings; default 1',
+    },
+    json: { type: 'boolean', help: 'a JSON object a line and interval' },
+  },
+  examples: ['vfio watch 01:00.0 --vectors 4'],
+  async run({ options, operands }) {
+    const kind = choice('--irq', options.irq, KINDS);
+    const wanted = parseCount('--vectors', options.vectors, 2048);
+    if (wanted === 0) throw new UsageError('--vectors is at least 1');
+    const interval = seconds('--interval', options.interval);
+    await using device = await openDevice(operands.device);
+    const watched = watchVectors(device, wanted, kind);
+    const stop = new Stop();
+    try {
+      await show(device, watched, { interval, json: options.json, stop });
+    } finally {
+      stop.close();
+      watched.restore();
+    }
+    return 0;
+  },
+});
 
 function seconds(what: string, text: string): number {
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
-  if (value > 0) return value;
+  if (value > 0 && value <= MAX_SECONDS) return value;
   throw new UsageError(`${what} takes seconds above 0, not '${text}'`);
-}
-
-function kindOf(text: string | undefined): Kind | undefined {
-  const kind = KINDS.find((one) => one === text);
-  if (kind !== undefined || text === undefined) return kind;
-  throw new UsageError(`--irq is ${KINDS.join(', ')}, not '${text}'`);
-}
-
-export async function run(argv: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: argv,
-    options: {
-      irq: { type: 'string' },
-      vectors: { type: 'string', default: DEFAULT_VECTORS },
-      interval: { type: 'string', default: '1' },
-      for: { type: 'string' },
-      trigger: { type: 'string' },
-      json: { type: 'boolean', default: false },
-    },
-    allowPositionals: true,
-  });
-  const name = onlyOne(positionals);
-  const kind = kindOf(values.irq);
-  const wanted = parseCount('--vectors', values.vectors, 2048);
-  if (wanted === 0) throw new UsageError('--vectors is at least 1');
-  const interval = seconds('--interval', values.interval);
-  const duration = values.for === undefined ? undefined : seconds('--for', values.for);
-  const rate = values.trigger === undefined ? undefined : seconds('--trigger', values.trigger);
-
-  await using device = await openDevice(name);
-  const watched = watchVectors(device, wanted, kind);
-  const stop = new Stop(duration);
-  try {
-    const meter = count(watched);
-    const trigger = rate === undefined ? undefined : startTrigger(watched, rate);
-    await show(device, watched, meter, { interval, json: values.json, stop });
-    clearInterval(trigger);
-  } finally {
-    stop.close();
-    watched.restore();
-  }
-  return 0;
 }
 
 function count({ vectors }: Watched): Meter {
@@ -87,18 +77,6 @@ function count({ vectors }: Watched): Meter {
   return meter;
 }
 
-const TICK = 20;
-
-/** Timers are coarse: several at once where the rate is high. */
-function startTrigger({ vectors }: Watched, rate: number): NodeJS.Timeout {
-  const started = performance.now();
-  let sent = 0;
-  return setInterval(() => {
-    const due = Math.floor(((performance.now() - started) / 1000) * rate);
-    for (; sent < due; sent++) for (const vector of vectors) vector.trigger();
-  }, TICK);
-}
-
 interface Showing {
   readonly interval: number;
   readonly json: boolean;
@@ -107,10 +85,11 @@ interface Showing {
 
 async function show(
   device: PciDevice,
-  { kind, vectors, missing }: Watched,
-  meter: Meter,
+  watched: Watched,
   { interval, json, stop }: Showing,
 ): Promise<void> {
+  const { kind, vectors, missing } = watched;
+  const meter = count(watched);
   const lacking = missing === 0 ? '' : ` (the host lacks ${missing} more)`;
   const heading = `${device.name} ${kind}, ${vectors.length} vectors${lacking}`;
   const live = process.stdout.isTTY && !json;

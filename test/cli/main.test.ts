@@ -1,12 +1,13 @@
 import test from 'ava';
 import { COMMANDS, loadCommand } from '../../lib/cli/commands.js';
+import { help } from '../../lib/cli/help.js';
 import { vfio } from './vfio.js';
 
 test('every command has help with an example of its own', async (t) => {
   for (const name of Object.keys(COMMANDS)) {
-    const { usage } = await loadCommand(name);
+    const usage = help(name, await loadCommand(name));
     t.true(usage.startsWith(`vfio ${name}`), name);
-    t.regex(usage, new RegExp(`\\n\\nExamples?:(.*\\n)? *.*vfio ${name}`), name);
+    t.regex(usage, new RegExp(`\\n\\nExamples?: (.*\\n *)*.*vfio ${name}`), name);
     for (const line of usage.split('\n')) t.true(line.length <= 100, line);
   }
 });

@@ -6,13 +6,9 @@ import { Faults } from './faults.js';
 import { defaultLimits } from './host/limits.js';
 import { HostInterrupts } from './host/interrupts.js';
 import { defineModel } from './models/define.js';
-import { dsa } from './models/dsa/index.js';
-import { edu } from './models/edu.js';
+import { listModels, MODELS } from './models/index.js';
 import type { DeviceModel, ModelDefinition } from './models/model.js';
-import { nvme } from './models/nvme/index.js';
-import { testdev } from './models/testdev.js';
 import { isPath, readModel } from './models/snapshot.js';
-import { wlan } from './models/wlan.js';
 import { parseName, PREFIX, type MockName } from './name.js';
 import { Slot } from './slot.js';
 import { Work } from './work.js';
@@ -46,17 +42,7 @@ export class MockBackend implements Backend {
   }
 
   list(): PciFunction[] {
-    return [...this.#models.values()].map(({ model: { name, shape }, group }) => ({
-      name: PREFIX + name,
-      vendorId: shape.vendorId,
-      deviceId: shape.deviceId,
-      subsystemVendorId: shape.subsystemVendorId,
-      subsystemId: shape.subsystemId,
-      classCode: shape.classCode,
-      revision: shape.revision,
-      driver: 'vfio-pci',
-      iommuGroup: group,
-    }));
+    return listModels(this.#models.values());
   }
 
   /**
@@ -128,7 +114,7 @@ function checkOptions({ via, vfToken, noiommu, fds }: OpenOptions): void {
   if (fds !== undefined) throw new TypeError('a mock is not opened from file descriptors');
 }
 
-const backend = new MockBackend([edu, nvme, testdev, dsa, wlan]);
+const backend = new MockBackend(MODELS);
 
 /** The back end of `'mock:edu'` and of all other models. It loads no native code. */
 export const mockBackend: Backend = backend;

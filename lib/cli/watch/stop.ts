@@ -1,25 +1,18 @@
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const CTRL_C = '\u0003';
 
-/** Waits for the end: a signal, q on the keyboard, or the time. */
+/** Waits for the end: a signal, or q on the keyboard. */
 export class Stop {
   readonly #controller = new AbortController();
   readonly #undo: (() => void)[] = [];
 
-  /** @param seconds - undefined: for ever */
-  constructor(seconds: number | undefined) {
+  constructor() {
     const stop = () => {
       this.#controller.abort();
     };
     for (const signal of SIGNALS) {
       process.on(signal, stop);
       this.#undo.push(() => process.off(signal, stop));
-    }
-    if (seconds !== undefined) {
-      const timer = setTimeout(stop, seconds * 1000);
-      this.#undo.push(() => {
-        clearTimeout(timer);
-      });
     }
     if (process.stdin.isTTY) this.#listen(stop);
   }

@@ -1,5 +1,5 @@
+import { VfioError } from '../../errors.js';
 import type { IntxVector, PciDevice, Vector } from '../../index.js';
-import { VfioError } from '../../index.js';
 import { UsageError } from '../usage.js';
 
 export const KINDS = ['msix', 'msi', 'intx'] as const;

@@ -1,0 +1,34 @@
+import type { PciFunction } from '../../contract.js';
+import { PREFIX } from '../name.js';
+import { dsa } from './dsa/index.js';
+import { edu } from './edu.js';
+import type { DeviceModel } from './model.js';
+import { nvme } from './nvme/index.js';
+import { testdev } from './testdev.js';
+import { wlan } from './wlan.js';
+
+/** The models there are without anybody's doing. */
+export const MODELS: readonly DeviceModel[] = [edu, nvme, testdev, dsa, wlan];
+
+/** A model and the IOMMU group that it is alone in. */
+export interface GroupedModel {
+  readonly model: DeviceModel;
+  readonly group: number;
+}
+
+/** Models as the PCI functions they imitate. @param models - default: those there are */
+export function listModels(
+  models: Iterable<GroupedModel> = MODELS.map((model, group) => ({ model, group })),
+): PciFunction[] {
+  return [...models].map(({ model: { name, shape }, group }) => ({
+    name: PREFIX + name,
+    vendorId: shape.vendorId,
+    deviceId: shape.deviceId,
+    subsystemVendorId: shape.subsystemVendorId,
+    subsystemId: shape.subsystemId,
+    classCode: shape.classCode,
+    revision: shape.revision,
+    driver: 'vfio-pci',
+    iommuGroup: group,
+  }));
+}

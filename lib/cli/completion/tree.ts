@@ -1,0 +1,80 @@
+import type { Command, Offers } from '../command.js';
+import { COMMANDS, loadCommand } from '../commands.js';
+import { listImitations } from '../devices.js';
+
+/** All there is to complete. */
+export interface Tree {
+  readonly imitations: readonly string[];
+  readonly commands: readonly NamedCommand[];
+}
+
+export interface NamedCommand {
+  readonly name: string;
+  readonly summary: string;
+  readonly operands: readonly NamedOperand[];
+  readonly options: readonly NamedOption[];
+  /** Whether `--` and a program follow. */
+  readonly program: boolean;
+}
+
+export interface NamedOperand extends Offers {
+  readonly name: string;
+  readonly repeated: boolean;
+}
+
+export interface NamedOption extends Offers {
+  readonly name: string;
+  readonly short: string | undefined;
+  readonly help: string;
+  /** What its value is called; undefined if it takes none. */
+  readonly value: string | undefined;
+  readonly multiple: boolean;
+}
+
+const HELP: NamedOption = {
+  name: 'help',
+  short: 'h',
+  help: 'what the command takes',
+  value: undefined,
+  multiple: false,
+};
+
+export async function describeAll(): Promise<Tree> {
+  const entries = Object.entries(COMMANDS);
+  const commands = await Promise.all(
+    entries.map(async ([name, summary]) => describe(name, summary, await loadCommand(name))),
+  );
+  const imitations = await listImitations();
+  return { commands, imitations: imitations.map(({ name }) => name) };
+}
+
+function describe(name: string, summary: string, command: Command): NamedCommand {
+  const options = Object.entries(command.options).map(([option, it]): NamedOption => ({
+    name: option,
+    short: it.short,
+    help: it.help.split(/[;:(]/, 1)[0]?.replaceAll(/\s+/g, ' ').trim() ?? '',
+    value: it.type === 'string' ? (it.value ?? 'value') : undefined,
+    multiple: it.multiple === true,
+    ...offers(it),
+  }));
+  return {
+    name,
+    summary,
+    operands: Object.entries(command.operands).map(([operand, it]) => ({
+      name: operand,
+      repeated: it.repeated === true,
+      ...offers(it),
+    })),
+    options: [...options, HELP],
+    program: command.program === true,
+  };
+}
+
+function offers({ words, from }: Offers): Offers {
+  return { ...(words === undefined ? {} : { words }), ...(from === undefined ? {} : { from }) };
+}
+
+/** Every way to write an option: `--width`, `-w`. */
+export function spellings({ name, short }: NamedOption): string[] {
+  return [`--${name}`, ...(short === undefined ? [] : [`-${short}`])];
+}

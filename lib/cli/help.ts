@@ -1,0 +1,61 @@
+import { type Command, list } from './command.js';
+import { table } from './table.js';
+
+const WIDTH = 100;
+
+function synopsis(name: string, { operands, options, program }: Command): string {
+  const names = Object.entries(options);
+  const [only] = names.length === 1 ? names : [];
+  const flags =
+    only?.[1].type === 'boolean' ? `[--${only[0]}]` : names.length === 0 ? '' : '[options]';
+  const behind = program === true ? '-- <command> [arguments]' : '';
+  const words = program === true ? [flags, behind] : [list(operands), flags];
+  return ['vfio', name, ...words].filter((word) => word !== '').join(' ');
+}
+
+/** `-x, --hex`, `--width <w>` */
+function label(name: string, { short, value }: Command['options'][string]): string {
+  const both = short === undefined ? `--${name}` : `-${short}, --${name}`;
+  return value === undefined ? both : `${both} ${value}`;
+}
+
+/** Two columns; what does not fit goes on in the second one. */
+function rows(all: readonly (readonly [label: string, text: string])[]): string {
+  const first = Math.max(...all.map(([name]) => name.length));
+  return table(
+    all.flatMap(([name, text]) =>
+      wrap(text, WIDTH - first - 4).map((part, i) => [`  ${i === 0 ? name : ''}`, part] as const),
+    ),
+  );
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines = [''];
+  for (const word of text.trim().split(/\s+/)) {
+    const last = lines.at(-1) ?? '';
+    if (last === '') lines[lines.length - 1] = word;
+    else if (last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** What `vfio <name> --help` prints. */
+export function help(name: string, command: Command): string {
+  const { operands, options, examples, about } = command;
+  const explained = [
+    ...Object.entries(operands).flatMap(([operand, { help: text, optional }]) =>
+      text === undefined
+        ? []
+        : [[optional === true ? `[${operand}]` : `<${operand}>`, text] as const],
+    ),
+    ...Object.entries(options).map(([option, it]) => [label(option, it), it.help] as const),
+  ];
+  const title = examples.length === 1 ? 'Example: ' : 'Examples: ';
+  return [
+    synopsis(name, command),
+    wrap(about, WIDTH).join('\n'),
+    ...(explained.length === 0 ? [] : [rows(explained)]),
+    title + examples.join(`\n${' '.repeat(title.length)}`),
+  ].join('\n\n');
+}

@@ -1,0 +1,57 @@
+// What a command loads: a count, since the time depends on the machine.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import test from 'ava';
+import { COMMANDS } from '../../lib/cli/commands.js';
+import { VFIO } from './vfio.js';
+
+/** Paths in lib/ of the modules that a command line loads. */
+async function loaded(...args: string[]): Promise<string[]> {
+  const { stderr } = await promisify(execFile)(process.execPath, [VFIO, ...args], {
+    env: { ...process.env, NODE_DEBUG: 'esm' },
+    maxBuffer: 1 << 26,
+  });
+  const urls = stderr.matchAll(/file:\/\/[^\s'"]*\/dist\/lib\/([^\s'"?]*\.js)/g);
+  return [...new Set([...urls].map(([, path = '']) => path))].sort();
+}
+
+const within = (modules: readonly string[], ...folders: string[]) =>
+  modules.filter((path) => folders.some((folder) => path.startsWith(folder)));
+
+test('the version takes the command line and the errors alone', async (t) => {
+  const modules = await loaded('--version');
+  t.deepEqual(
+    [within(modules, 'cli/').length, modules.includes('errors.js')],
+    [modules.length - 1, true],
+  );
+  t.deepEqual(within(modules, 'cli/list', 'cli/completion'), []);
+});
+
+test('help loads no library and no other command', async (t) => {
+  for (const name of Object.keys(COMMANDS)) {
+    const modules = await loaded(name, '--help');
+    t.true(modules.includes(`cli/${name}.js`), name);
+    t.deepEqual(
+      within(modules, 'index.js', 'device/', 'backend/mock', 'native/', 'pci/'),
+      [],
+      name,
+    );
+    const others = Object.keys(COMMANDS).filter((other) => other !== name);
+    t.deepEqual(within(modules, ...others.map((other) => `cli/${other}.js`)), [], name);
+    t.true(modules.length < 40, `${name} ${modules.length}`);
+  }
+});
+
+test('an imitation takes nothing of the kernel, and nothing that the command does not use', async (t) => {
+  const modules = await loaded('info', 'mock:nvme');
+  t.true(modules.includes('backend/mock/index.js'));
+  const others = ['backend/kernel', 'native/', 'ims/', 'msix/', 'vectors/', 'message/', 'trace/t'];
+  t.deepEqual(within(modules, ...others), []);
+});
+
+test('the list takes the models and the files of the system, and opens nothing', async (t) => {
+  const modules = await loaded('list');
+  const others = ['device/', 'native/', 'backend/mock/vfio/', 'backend/mock/slot', 'ims/'];
+  t.deepEqual(within(modules, ...others), []);
+  t.true(modules.length < 80, `${modules.length}`);
+});
