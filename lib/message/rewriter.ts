@@ -28,15 +28,22 @@ export interface MessageRewriterEvents {
 
 interface Virtual {
   readonly values: Record<MessageWord, number>;
-  /** Words that were written since the tuple was complete. */
-  readonly written: Set<MessageWord>;
+  /** Bytes of each word that were written since the tuple was complete, a bit each. */
+  readonly written: Record<MessageWord, number>;
 }
+
+/** What makes a tuple complete. A message of MSI has 16 bits of data, and may be written as such. */
+const COMPLETE: Readonly<Record<MessageWord, number>> = {
+  addressLow: 0b1111,
+  addressHigh: 0b1111,
+  data: 0b0011,
+};
 
 /**
  * Stands before the private message registers of a device and lets a consumer, a guest's driver,
- * write the virtual messages it knows. They are held until a tuple is complete: every word of it was
- * written, in whichever order, or the entry is unmasked. So no torn message reaches the device. Then
- * the physical message of the vector it stands for is written instead, and followed by the store.
+ * write the virtual messages it knows. They are held until a tuple is complete: all of it was
+ * written, in whichever order and pieces, or the entry is unmasked. So no torn message reaches the
+ * device. Then the physical message of the vector it stands for is written instead, and followed by the store.
  * Reads give the virtual words. Other words of an entry go to the device and come from it.
  *
  * @example
@@ -80,8 +87,8 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
     }
     const virtual = this.#virtualOf(entry);
     virtual.values[word] = merge(virtual.values[word]);
-    virtual.written.add(word);
-    if (virtual.written.size === MESSAGE_WORDS.length) this.#commit(entry, virtual);
+    virtual.written[word] |= (2 ** width - 1) << (offset - start);
+    if (isComplete(virtual)) this.#commit(entry, virtual);
   }
 
   /** Forgets what was written, for a reset of the device by its consumer. */
@@ -93,7 +100,7 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
   /** Looks at the complete messages again, after virtual messages of vectors have changed. */
   refresh(): void {
     for (const [entry, virtual] of this.#virtual) {
-      if (virtual.written.size === 0) this.#commit(entry, virtual);
+      if (!isDirty(virtual)) this.#commit(entry, virtual);
     }
   }
 
@@ -109,14 +116,14 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
     // First the rest of the word, still masked.
     this.#store.writeWord(start, (value | bit.bits) >>> 0);
     this.#store.setMask(entry, true);
-    if (!masked && virtual !== undefined && virtual.written.size > 0) this.#commit(entry, virtual);
+    if (!masked && virtual !== undefined && isDirty(virtual)) this.#commit(entry, virtual);
     this.#store.setMask(entry, masked);
   }
 
   #commit(entry: number, virtual: Virtual): void {
     const { addressLow, addressHigh, data } = virtual.values;
     const message = { address: (BigInt(addressHigh) << 32n) | BigInt(addressLow), data };
-    virtual.written.clear();
+    for (const word of MESSAGE_WORDS) virtual.written[word] = 0;
     const source = this.#recognize(message);
     const masked = this.#isMasked(entry);
     if (source === null) {
@@ -144,7 +151,10 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
   #virtualOf(entry: number): Virtual {
     let virtual = this.#virtual.get(entry);
     if (virtual === undefined) {
-      virtual = { values: { addressLow: 0, addressHigh: 0, data: 0 }, written: new Set() };
+      virtual = {
+        values: { addressLow: 0, addressHigh: 0, data: 0 },
+        written: { addressLow: 0, addressHigh: 0, data: 0 },
+      };
       this.#virtual.set(entry, virtual);
     }
     return virtual;
@@ -162,6 +172,14 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
     const word = MESSAGE_WORDS.find((name) => layout[name] === within) ?? null;
     return { entry: Math.floor(start / layout.stride), word, start };
   }
+}
+
+function isComplete({ written }: Virtual): boolean {
+  return MESSAGE_WORDS.every((word) => (written[word] & COMPLETE[word]) === COMPLETE[word]);
+}
+
+function isDirty({ written }: Virtual): boolean {
+  return MESSAGE_WORDS.some((word) => written[word] !== 0);
 }
 
 function mask(width: 1 | 2 | 4): number {

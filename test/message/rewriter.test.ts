@@ -65,6 +65,22 @@ test('nothing of a tuple reaches the device before it is complete', (t) => {
   t.like(wlan.device.messages.read('msi', 0), wlan.store.read(0));
 });
 
+test('nor is a word that is written in pieces', (t) => {
+  const wlan = openWlan(t);
+  const { rewriter, events } = openRewriter(wlan, 'pass');
+  wlan.device.interrupts.msi.request(0);
+  rewriter.write(4, 4, 0);
+  rewriter.write(8, 2, GUEST.data);
+  for (const [n, byte] of [0x00, 0x10, 0xe0, 0xfe].entries()) {
+    t.deepEqual(events, []);
+    t.deepEqual(wlan.store.read(0), { address: 0n, data: 0 });
+    rewriter.write(n, 1, byte);
+  }
+  t.deepEqual(events, [['rewritten', 0, 0]]);
+  t.is(rewriter.read(0, 4), 0xfee0_1000);
+  t.like(wlan.device.messages.read('msi', 0), wlan.store.read(0));
+});
+
 test('whoever unmasks an entry has written all of it', (t) => {
   const wlan = openWlan(t);
   const { rewriter, events, program } = openRewriter(wlan);
@@ -147,21 +163,32 @@ test('whatever the order of writes, the device has nothing but whole physical me
     entry: fc.integer({ min: 0, max: 2 }),
     at: fc.oneof({ weight: 5, arbitrary: word }, fc.constant(CONTROL)),
     vector: fc.integer({ min: 0, max: 40 }),
+    width: fc.constantFrom<1 | 2 | 4>(1, 2, 4),
   });
   const value = (at: number, vector: number) =>
     at === 0 ? 0xfee0_1000 : at === 4 ? 0 : at === 8 ? guest(vector).data : vector & 1;
+  const allWhole = () =>
+    [0, 1, 2].every((entry) => {
+      const { address, data } = wlan.store.read(entry);
+      return whole.has(`${address} ${data}`);
+    });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const { rewriter } = openRewriter(wlan);
       const shown = new Map<number, number>();
-      for (const { entry, at, vector } of steps) {
+      for (const { entry, at, vector, width } of steps) {
         const offset = entry * 16 + at;
-        rewriter.write(offset, 4, value(at, vector));
-        shown.set(offset, value(at, vector));
-        for (let other = 0; other < 3; other++) {
-          const { address, data } = wlan.store.read(other);
-          if (!whole.has(`${address} ${data}`)) return false;
+        const written = value(at, vector);
+        // In pieces, the upper ones first.
+        for (let piece = 4 - width; piece >= 0; piece -= width) {
+          rewriter.write(
+            offset + piece,
+            width,
+            Math.floor(written / 2 ** (8 * piece)) % 2 ** (8 * width),
+          );
+          if (!allWhole()) return false;
         }
+        shown.set(offset, written);
       }
       for (const [offset, written] of shown) {
         if (rewriter.read(offset, 4) !== written) return false;

@@ -171,7 +171,7 @@ export class Messages extends EventEmitter<MessagesEvents> {
   #check(index: MessageIndex, vector: number): void {
     checkChoice('index', index, ['msi', 'msix']);
     const { count } = this.#context.interrupts[index];
-    if (count === 0) throw this.#error('ENOTSUP', `the device has no ${index}`);
+    if (count === 0) this.requireRoad(index);
     checkInteger(`vector (the device has ${count} of ${index})`, vector, 0, count - 1);
   }
 

@@ -37,14 +37,17 @@ export class Novirt {
     this.#onEnable = onEnable;
   }
 
-  /** The feature's number, 11 by default: for a kernel that has it under another. */
+  /**
+   * The feature's number, 11 by default: for a kernel that has it under another, 12 to 65535. Those
+   * below 11 are other features of every kernel, and some of them can be set and not read as well.
+   */
   get number(): number {
     return this.#number;
   }
 
-  /** @throws {@link VfioError} EBUSY once it is on */
+  /** @throws RangeError below 11; {@link VfioError} EBUSY once it is on */
   set number(value: number) {
-    checkInteger('number', value, 0, VFIO_DEVICE_FEATURE_MASK);
+    checkInteger('number', value, PROPOSED_NUMBER, VFIO_DEVICE_FEATURE_MASK);
     if (this.#on && value !== this.#number) {
       throw new VfioError({
         code: 'EBUSY',
