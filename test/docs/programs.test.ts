@@ -6,7 +6,7 @@ import test from 'ava';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 /** Pages whose programs are whole: they run as they are. */
-const PAGES = ['docs/mock.md', 'docs/ims.md'];
+const PAGES = ['docs/mock.md', 'docs/ims.md', 'docs/messages.md'];
 
 const programs = PAGES.flatMap((page) => {
   const blocks = readFileSync(`${root}/${page}`, 'utf8').matchAll(/^```js\n(.*?)^```/gms);
