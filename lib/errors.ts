@@ -43,12 +43,16 @@ export class VfioError extends Error {
   readonly code: string;
   /** Negative errno, as in Node. */
   readonly errno: number;
+  /** The system call or ioctl that failed: `'VFIO_DEVICE_SET_IRQS'`. */
   declare readonly syscall?: string;
+  /** The device node, sysfs file or device name it was about. */
   declare readonly path?: string;
+  /** What the user can do about it, as one or more sentences. */
   declare readonly hint?: string;
   /** How many there are, where fewer are to be had than were asked for: interrupt vectors. */
   declare readonly available?: number;
 
+  /** @throws TypeError for a code that is not an errno of this system */
   constructor(fields: VfioErrorFields) {
     const errno = fields.errno === undefined ? errnoOf(fields.code ?? '') : Math.abs(fields.errno);
     const code = fields.code ?? codeOf(errno);

@@ -15,6 +15,7 @@ export * from './message/index.js';
 export * from './msix/index.js';
 export * from './vectors/index.js';
 export { createEventfd, defineModel, mockControl, registerModel } from './backend/mock/index.js';
+export type { ProfileOptions, KernelVersion } from './backend/mock/profile.js';
 export type { HostLimits, MockControl } from './backend/mock/control.js';
 export type { FaultKind } from './backend/mock/faults.js';
 export type { Clock } from './backend/mock/work.js';
@@ -28,16 +29,47 @@ export type {
   DeviceLogic,
   DeviceModel,
   DmaFaultReason,
+  ExpressCapability,
   FunctionShape,
   MemoryBlock,
   ModelDefinition,
+  MsiCapability,
+  MsixCapability,
   NarrowRegister,
+  OptionalField,
+  Placed,
+  PlainCapability,
+  PlainName,
   Register,
+  RegisterPlace,
   RomShape,
+  SourceRegisters,
   TransferOptions,
+  VendorCapability,
   WideRegister,
 } from './backend/mock/models/model.js';
 
-export const { openDevice, openDeviceSync, openConnection, listDevices, resolveName } = deviceApi([
-  observeBackend(mockBackend, observers),
-]);
+const api = deviceApi([observeBackend(mockBackend, observers)]);
+
+/**
+ * Opens an imitation. As `openDevice` of `vfio` otherwise, which opens the same ones.
+ *
+ * @param name - `'mock:'` and the name of a model, or the path of a snapshot; then settings
+ * @throws {@link VfioError} ENODEV if there is no such model, and for the name of a real device;
+ *   EINVAL for a setting that is not known
+ * @example
+ * await using device = await openDevice('mock:nvme?kernel=6.1');
+ */
+export const openDevice = api.openDevice;
+
+/** As {@link openDevice}, on this thread. */
+export const openDeviceSync = api.openDeviceSync;
+
+/** Opens an imitation at the level of its file, one method an ioctl. */
+export const openConnection = api.openConnection;
+
+/** The imitations there are: those that come with the library, and what was registered. */
+export const listDevices = api.listDevices;
+
+/** The name under which an imitation is opened. @throws {@link VfioError} ENODEV for any other */
+export const resolveName = api.resolveName;

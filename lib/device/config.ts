@@ -53,30 +53,32 @@ export class ConfigSpace {
     this.size = Number(handle.connection.getRegionInfo(VFIO_PCI_CONFIG_REGION_INDEX).size);
   }
 
+  /** Reads one byte. @param offset - bytes from the start of configuration space, as below */
   read8(offset: number): number {
     return this.#load(offset, 1);
   }
 
-  /** @param offset - bytes, even */
+  /** Reads two bytes in one access. @param offset - even */
   read16(offset: number): number {
     return this.#load(offset, 2);
   }
 
-  /** @param offset - bytes, a multiple of 4 */
+  /** Reads four bytes in one access. @param offset - a multiple of 4 */
   read32(offset: number): number {
     return this.#load(offset, 4);
   }
 
+  /** Writes one byte. @param value - 0 to 255 */
   write8(offset: number, value: number): void {
     this.#store(offset, 1, value);
   }
 
-  /** @param offset - bytes, even */
+  /** Writes two bytes at once. @param offset - even @param value - 0 to 2^16 - 1 */
   write16(offset: number, value: number): void {
     this.#store(offset, 2, value);
   }
 
-  /** @param offset - bytes, a multiple of 4 */
+  /** Writes four bytes at once. @param offset - a multiple of 4 @param value - 0 to 2^32 - 1 */
   write32(offset: number, value: number): void {
     this.#store(offset, 4, value);
   }

@@ -29,6 +29,7 @@ const MAX_PASID = 2 ** 20 - 1;
  * const registers = device.bar(0).map();
  */
 export class PciDevice {
+  /** The name it is opened by: `'0000:01:00.0'`, `'mock:nvme'`. */
   readonly name: string;
   /** The way it was reached. */
   readonly via: Via | 'noiommu';
@@ -80,6 +81,7 @@ export class PciDevice {
     });
   }
 
+  /** Whether it was closed: by {@link close}, or for the host. */
   get closed(): boolean {
     return !this.#handle.isOpen;
   }
@@ -234,10 +236,12 @@ export class PciDevice {
     }
   }
 
+  /** As {@link close}: `using device = openDeviceSync(name)`. */
   [Symbol.dispose](): void {
     this.close();
   }
 
+  /** As {@link close}: `await using device = await openDevice(name)`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.resolve();
     this.close();

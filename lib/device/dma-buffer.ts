@@ -26,6 +26,7 @@ export class DmaBuffer {
   readonly access: DmaAccess;
   /** All of it. Once freed, memory that was allocated here is detached: its length is 0. */
   readonly bytes: Uint8Array;
+  /** What `bytes` is a view of: for views of other types. */
   readonly buffer: ArrayBuffer | SharedArrayBuffer;
   readonly #mapping: DmaMapping;
   readonly #free: () => void;
@@ -56,6 +57,7 @@ export class DmaBuffer {
     this.#free();
   }
 
+  /** As {@link free}. */
   [Symbol.dispose](): void {
     this.free();
   }

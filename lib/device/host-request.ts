@@ -48,6 +48,7 @@ export class HostRequest extends SingleIrq {
     this.#default = undefined;
   }
 
+  /** @internal */
   protected override unbind(): void {
     if (this.#giveBack === undefined) super.unbind();
     else this.#watch(this.#giveBack);

@@ -7,6 +7,7 @@ export type {
   EventSet,
   HotResetInfo,
   HugePages,
+  IommuFacts,
   IoeventfdRequest,
   IovaRange,
   IrqInfo,
@@ -22,7 +23,7 @@ export type {
   Width,
   WindowEvents,
 } from '../backend/contract.js';
-export { VfioError } from '../errors.js';
+export { VfioError, type VfioErrorFields } from '../errors.js';
 export * as pci from '../pci/index.js';
 export type {
   BridgeHeader,

@@ -4,41 +4,20 @@ import { checkChoice, checkInteger } from './checks.js';
 import { PciDevice } from './device.js';
 import { parseUuid } from './uuid.js';
 
-/** How devices are found and opened, over some set of back ends. */
+/**
+ * How devices are found and opened, over some set of back ends: what `vfio` and `vfio/mock` have in
+ * common, for a program that takes either.
+ */
 export interface DeviceApi {
-  /**
-   * Opens a device. What can block (the kernel resets the function) is done on another thread.
-   * When the host wants it back it closes itself, unless the program takes that over: see
-   * {@link HostRequest}.
-   *
-   * @param name - the address of a PCI function, `'0000:01:00.0'` or `'01:00.0'`; its vendor and
-   *   device, `'8086:10d3'`, where the machine has only one such function; or an imitation,
-   *   `'mock:nvme'`
-   * @throws TypeError and RangeError for wrong arguments
-   * @throws {@link VfioError} with a hint what to do: ENODEV (no such name, no IOMMU group), ENOENT
-   *   (not bound to vfio-pci), EBUSY (the group is in use or not viable), EACCES and EPERM
-   *   (permissions, VF token, unsafe interrupts), EAGAIN (another reset is under way)
-   * @example
-   * await using device = await openDevice('0000:01:00.0');
-   */
+  /** See {@link openDevice}. */
   readonly openDevice: (name: string, options?: OpenOptions) => Promise<PciDevice>;
-  /** As {@link DeviceApi.openDevice}, on this thread. */
+  /** See {@link openDeviceSync}. */
   readonly openDeviceSync: (name: string, options?: OpenOptions) => PciDevice;
-  /**
-   * Opens the device at the level of its file, one method an ioctl: for tools and VMMs that want
-   * no policy. As {@link DeviceApi.openDevice} otherwise.
-   */
+  /** See {@link openConnection}. */
   readonly openConnection: (name: string, options?: OpenOptions) => Promise<DeviceConnection>;
-  /** The PCI functions and imitations there are, without opening any. */
+  /** See {@link listDevices}. */
   readonly listDevices: () => PciFunction[];
-  /**
-   * The name under which a device is opened, for what the user called it: addresses get their
-   * domain, and a vendor and device the address of the one function that has them.
-   *
-   * @throws {@link VfioError} ENODEV if nothing is called so; EINVAL if several functions are
-   * @example
-   * resolveName('01:00.0'); // '0000:01:00.0'
-   */
+  /** See {@link resolveName}. */
   readonly resolveName: (name: string) => string;
 }
 

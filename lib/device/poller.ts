@@ -41,7 +41,8 @@ export class Poller {
   /**
    * As {@link wait}, but spins: wakes in about a microsecond, and takes all of a CPU.
    *
-   * @param timeoutUs - microseconds
+   * @param timeoutUs - microseconds, 0 to 2^31 - 1
+   * @returns and throws as {@link wait}
    */
   spin(timeoutUs: number): number {
     checkInteger('timeoutUs', timeoutUs, 0, 2 ** 31 - 1);
@@ -56,6 +57,7 @@ export class Poller {
     this.#dispatcher.stopPolling();
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -133,6 +133,8 @@ export class Region {
 
   /**
    * Reads by pread.
+   * @param offset - bytes from the start of the region
+   * @param length - bytes
    * @returns what was read: shorter than asked for where the kernel stops early
    */
   read(offset: number, length: number): Uint8Array {

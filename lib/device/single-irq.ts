@@ -56,7 +56,7 @@ export class SingleIrq {
     }
   }
 
-  /** The vector's eventfd in the place of the one there is, if any. */
+  /** The vector's eventfd in the place of the one there is, if any. @internal */
   protected bind(options: VectorOptions, onClose: () => void = () => undefined): Vector {
     const context = {
       handle: this.#handle,
@@ -70,6 +70,7 @@ export class SingleIrq {
     return new Vector(context, 0, options);
   }
 
+  /** @internal */
   protected unbind(): void {
     this.#irq.bindOne(0, null);
   }

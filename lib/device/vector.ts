@@ -38,7 +38,9 @@ export function checkVectorOptions({ eventfd }: VectorOptions): void {
 
 /** Events of a {@link Vector}. */
 export interface VectorEvents {
+  /** How many interrupts; 1n, for "at least one", unless the vector was requested with `counts`. */
   interrupt: [count: bigint];
+  /** Once, in a microtask after the closing. */
   close: [];
   newListener: [event: string | symbol];
   removeListener: [event: string | symbol];
@@ -58,6 +60,7 @@ export interface VectorEvents {
 export class Vector extends EventEmitter<VectorEvents> {
   /** Number of the vector within its interrupt index. */
   readonly index: number;
+  /** What the kernel signals. */
   readonly eventfd: Eventfd;
   /** @internal */
   protected readonly context: VectorContext;
@@ -94,6 +97,7 @@ export class Vector extends EventEmitter<VectorEvents> {
     this.#countListeners();
   }
 
+  /** Whether it was closed, by itself or with its index or device. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -226,6 +230,7 @@ export class Vector extends EventEmitter<VectorEvents> {
     }
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -9,6 +9,7 @@ export interface Quota {
   readonly vectors?: number | undefined;
 }
 
+/** What a {@link Budget} limits. */
 export interface BudgetOptions {
   /** For owners that have no quota of their own. */
   readonly quota?: Quota | undefined;
@@ -16,6 +17,7 @@ export interface BudgetOptions {
   readonly cpus?: { readonly ids: readonly number[]; readonly vectors: number } | undefined;
 }
 
+/** What an owner has now. */
 export interface Usage {
   readonly slots: number;
   readonly vectors: number;
@@ -64,6 +66,7 @@ export class Budget {
     return new Account(this, owner);
   }
 
+  /** What an owner has now; zeros for one that has taken nothing yet. */
   usage(owner: string): Usage {
     const { slots, vectors } = this.#of(owner);
     return { slots, vectors };
@@ -130,15 +133,17 @@ export class Account {
     this.owner = owner;
   }
 
+  /** What the owner has now. */
   get usage(): Usage {
     return this.#budget.usage(this.owner);
   }
 
-  /** @throws {@link VfioError} ENOSPC */
+  /** Takes a slot. @throws {@link VfioError} ENOSPC if the owner's quota is used up */
   takeSlot(): void {
     this.#budget.take(this.owner, 'slots');
   }
 
+  /** Gives one slot back: once for each that was taken. */
   giveBackSlot(): void {
     this.#budget.giveBack(this.owner, 'slots');
   }

@@ -9,8 +9,10 @@ import { checkCookie, type Handles, Slot } from './slot.js';
 import { SlotWords } from './slots.js';
 import type { SlotStorage } from './storage.js';
 
+/** What an {@link ImsDomain} stands on. */
 export interface ImsDomainOptions {
   readonly layout: SlotLayout;
+  /** Where the slots are: registers of the device, or memory that it reads. */
   readonly storage: SlotStorage;
   /** Interrupts of the host that slots can send. */
   readonly hostVectors: HostVectors;
@@ -22,6 +24,7 @@ export interface ImsDomainOptions {
   readonly changed?: ((index: number) => void) | undefined;
 }
 
+/** Events of an {@link ImsDomain}. */
 export interface ImsDomainEvents {
   /** A cookie is not valid any more; the slots that carry it are silent, and their handles void. */
   revoked: [cookie: Cookie, slots: readonly Slot[]];
@@ -29,9 +32,11 @@ export interface ImsDomainEvents {
   failed: [error: VfioError];
 }
 
+/** For whom a slot is. */
 export interface SlotOptions {
-  /** Whose quota it counts for. */
+  /** Whose quota it counts for. Default: nobody's. */
   readonly account?: Account | undefined;
+  /** What isolates it. Default: nothing. */
   readonly cookie?: Cookie | undefined;
 }
 

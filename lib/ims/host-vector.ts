@@ -9,16 +9,25 @@ export interface HostInterrupt {
   readonly message: Message;
   /** Signals that eventfd instead of the one before; nothing is lost. */
   bind(target: Eventfd): void;
+  /** CPUs that serve it. */
   getAffinity(): number[];
+  /** Chooses the CPUs that serve it. @param cpus - numbers of CPUs, at least one */
   setAffinity(cpus: readonly number[]): void;
+  /** Gives it back to the host. */
   close(): void;
 }
 
 /** Where interrupts of the host come from. */
 export interface HostVectors {
-  /** @throws {@link VfioError} ENOSPC if the host has no more */
+  /**
+   * Takes one.
+   * @param target - the eventfd it signals
+   * @throws {@link VfioError} ENOSPC if the host has no more
+   */
   allocate(target: Eventfd): HostInterrupt;
+  /** An eventfd that one can be bound to. The caller closes it. */
   createEventfd(): Eventfd;
+  /** Something to watch them with. @param capacity - eventfds that can be watched */
   createEventSet(capacity: number): EventSet;
   /** Calls back after each reset of the device, which takes what slots in its registers hold. */
   onReset?(callback: () => void): void;
@@ -50,6 +59,7 @@ export class HostVector {
     return this.#slots;
   }
 
+  /** The message that raises it now. */
   get message(): Message {
     return this.#interrupt.message;
   }

@@ -22,7 +22,12 @@ export {
   type SlotBits,
   type SlotLayout,
 } from './layout.js';
-export { MsixPerm, type MsixPermEvents, type MsixPermOptions } from './msix-perm.js';
+export {
+  type CookieTarget,
+  MsixPerm,
+  type MsixPermEvents,
+  type MsixPermOptions,
+} from './msix-perm.js';
 export { PasidMap, type PasidMapEvents } from './pasid-map.js';
 export { type Handles, Slot } from './slot.js';
 export type { SlotContents } from './slots.js';

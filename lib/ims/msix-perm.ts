@@ -10,6 +10,7 @@ const PASID_ENABLE = 1 << 3;
 const PASID_SHIFT = 12;
 const WRITABLE = (0xfffff << PASID_SHIFT) | PASID_ENABLE | IGNORE;
 
+/** Events of a {@link MsixPerm}. */
 export interface MsixPermEvents {
   /** An entry names a PASID of the guest that is not bound: its slot did not follow. */
   stale: [vector: number, guestPasid: number];
@@ -17,11 +18,18 @@ export interface MsixPermEvents {
   refused: [vector: number, error: VfioError];
 }
 
+/** Takes the PASID of the host for a vector: a virtual MSI-X table, or a source. */
+export interface CookieTarget {
+  /** Sets what isolates the vector. */
+  setCookie(vector: number, cookie: Cookie): void;
+}
+
+/** What a {@link MsixPerm} decodes for, and where what it decodes goes. */
 export interface MsixPermOptions {
+  /** 1 to 2048. */
   readonly vectors: number;
   readonly pasids: PasidMap;
-  /** Takes the PASID of the host for a vector: a virtual MSI-X table, or a source. */
-  readonly target: { setCookie(vector: number, cookie: Cookie): void };
+  readonly target: CookieTarget;
 }
 
 /**

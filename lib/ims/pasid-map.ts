@@ -5,7 +5,9 @@ import type { Cookie } from './layout.js';
 
 const PASID_MAX = 2 ** 20 - 1;
 
+/** Events of a {@link PasidMap}. */
 export interface PasidMapEvents {
+  /** A binding is gone. */
   unbound: [binding: { readonly guest: number; readonly host: number }];
 }
 
@@ -29,7 +31,10 @@ export class PasidMap extends EventEmitter<PasidMapEvents> {
     return this.#hosts.get(guest);
   }
 
-  /** @throws {@link VfioError} EEXIST if one of them is bound already, or the host's is the default */
+  /**
+   * Binds a PASID of the guest to one of the host, each of 20 bits.
+   * @throws {@link VfioError} EEXIST if one of them is bound already, or the host's is the default
+   */
   bind(guest: number, host: number): void {
     checkInteger('guest PASID', guest, 0, PASID_MAX);
     checkInteger('host PASID', host, 0, PASID_MAX);

@@ -7,7 +7,9 @@ import type { SlotContents, SlotWords } from './slots.js';
 
 /** Where the handles come from that work descriptors name slots by. */
 export interface Handles {
+  /** The device gives out a handle for a slot. */
   request(index: number): number;
+  /** It is void from now on. */
   release(handle: number): void;
 }
 
@@ -56,6 +58,7 @@ export class Slot {
     return this.#handle;
   }
 
+  /** What isolates it; null if nothing is checked. */
   get cookie(): Cookie {
     return this.#cookie;
   }

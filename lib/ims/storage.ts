@@ -4,7 +4,9 @@ import type { RegisterWindow } from '../backend/contract.js';
 export interface SlotStorage {
   /** Bytes. */
   readonly size: number;
+  /** One access. @returns the word, unsigned */
   read32(offset: number): number;
+  /** One access. @param value - 0 to 2^32 - 1 */
   write32(offset: number, value: number): void;
   /**
    * Replaces some bits of a word in one step, so that bits the device sets meanwhile stay. Storage

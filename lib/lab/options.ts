@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { DEFAULT_DEVICES, parseDevices } from './devices.js';
 
+/** What runs in the guest, and what the guest is. */
 export interface LabOptions {
   /** Program to run in the guest. */
   command: string;
@@ -31,6 +32,7 @@ export interface LabOptions {
   stdin?: Readable | undefined;
   /** Default: those of this process. */
   stdout?: Writable;
+  /** As `stdout`. What the lab itself has to say goes here, too. */
   stderr?: Writable;
   /**
    * Is told what goes on until the command runs: `'debian-6.12: downloading 37 %'`, `'booting'`;

@@ -10,6 +10,7 @@ export interface SpareVectors {
   readonly vectors: readonly number[];
 }
 
+/** What {@link PrivateSources} are served by. */
 export interface PrivateSourcesOptions {
   /** Where the device keeps the messages of its private sources: entry n is source n. */
   readonly store: MessageStore;

@@ -6,7 +6,9 @@ import { MESSAGE_WORDS, type MessageWord } from '../ims/layout.js';
 import type { Recognize } from './recognize.js';
 import type { MessageStore, VectorName } from './store.js';
 
+/** What a {@link MessageRewriter} does, and for which registers. */
 export interface MessageRewriterOptions {
+  /** The registers it stands before. */
   readonly store: MessageStore;
   /** Which vector a virtual message stands for. */
   readonly recognize: Recognize;
@@ -17,6 +19,7 @@ export interface MessageRewriterOptions {
   readonly unmatched: 'pass' | 'refuse';
 }
 
+/** Events of a {@link MessageRewriter}. */
 export interface MessageRewriterEvents {
   /** A virtual message is complete; the device has the physical one of the vector. */
   rewritten: [entry: number, virtual: Message, source: VectorName];
@@ -67,7 +70,10 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
     this.#size = store.entries * store.layout.stride;
   }
 
-  /** @param offset - bytes from the start of the store, aligned to `width` */
+  /**
+   * What the consumer reads: its own words of a message, the device's of all else.
+   * @param offset - bytes from the start of the store, aligned to `width`
+   */
   read(offset: number, width: 1 | 2 | 4): number {
     const { entry, word, start } = this.#locate(offset, width);
     const value =
@@ -75,7 +81,10 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
     return ((value >>> (8 * (offset - start))) & mask(width)) >>> 0;
   }
 
-  /** An access of 8 bytes is two of 4: the lower half first. */
+  /**
+   * What the consumer writes. An access of 8 bytes is two of 4: the lower half first.
+   * @param offset - bytes from the start of the store, aligned to `width`
+   */
   write(offset: number, width: 1 | 2 | 4, value: number): void {
     const { entry, word, start } = this.#locate(offset, width);
     const shift = 8 * (offset - start);

@@ -15,10 +15,11 @@ export interface VectorName {
   readonly vector: number;
 }
 
+/** Where a {@link MessageStore} is, and what it looks like. */
 export interface MessageStoreOptions {
   /** How an entry is laid out: words, mask bit, and the order in which a message is written. */
   readonly layout: SlotLayout;
-  /** How many there are. */
+  /** How many there are: 1 to 65536. */
   readonly entries: number;
   /** Where the first one is: in a region of the device, or wherever else words can be kept. */
   readonly place: StorePlace | SlotStorage;
@@ -34,6 +35,7 @@ export interface Mismatch {
   readonly expected: Message;
 }
 
+/** Events of a {@link MessageStore}. */
 export interface MessageStoreEvents {
   /** The message of an entry was written again, since the copy was another. */
   refreshed: [entry: number, message: Message, before: Message];
@@ -172,6 +174,8 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   /**
    * Refreshes again and again, for messages that the host moves. What a device sends by the old
    * message between a move and the next check is lost. It does not keep the process alive.
+   *
+   * @param intervalMs - milliseconds, 1 to 2^31 - 1
    */
   watch(intervalMs: number): void {
     checkInteger('intervalMs', intervalMs, 1, 2 ** 31 - 1);
@@ -182,6 +186,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
     }, intervalMs).unref();
   }
 
+  /** Ends what {@link watch} began. */
   unwatch(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -198,6 +203,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
     this.#close();
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

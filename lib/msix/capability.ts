@@ -16,6 +16,7 @@ export interface BarPlace {
   readonly offset: number;
 }
 
+/** Where the table and the pending bits of MSI-X are. */
 export interface MsixShape {
   /** 1 to 2048. */
   readonly vectors: number;

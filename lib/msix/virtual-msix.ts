@@ -15,6 +15,7 @@ import { Delivery, type Route } from './delivery.js';
 import type { FlowName } from './flows.js';
 import { MsixTable } from './table.js';
 
+/** The table of a {@link VirtualMsix}, and who hears of its messages. */
 export interface VirtualMsixOptions extends MsixShape {
   /**
    * Tells the consumer the message of a vector before it can be delivered by it: where a VMM sets
@@ -23,11 +24,13 @@ export interface VirtualMsixOptions extends MsixShape {
   readonly route?: Route | undefined;
 }
 
+/** Events of a {@link VirtualMsix}. */
 export interface VirtualMsixEvents {
   /** A vector that was unmasked could not be had, once for each attempt. */
   failed: [vector: number, error: unknown];
 }
 
+/** How a source is put behind a table. */
 export interface AttachOptions extends VectorRange {
   /** Default: `dynamic` if the source can grow, else `upfront`: neither loses an interrupt. */
   readonly flow?: FlowName | undefined;
@@ -82,10 +85,12 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     });
   }
 
+  /** MSI-X Enable, of Message Control. */
   get enabled(): boolean {
     return this.#delivery.enabled;
   }
 
+  /** Function Mask, of Message Control: all vectors are masked, whatever their own bits say. */
   get functionMask(): boolean {
     return this.#delivery.functionMask;
   }
@@ -96,11 +101,13 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     return this.#table.masked(vector);
   }
 
+  /** Whether the host serves a vector. */
   state(vector: number): VectorState {
     this.#check(vector);
     return this.#delivery.state(vector);
   }
 
+  /** The message that the consumer has written for a vector. */
   message(vector: number): Message {
     this.#check(vector);
     return this.#table.message(vector);

@@ -1,5 +1,6 @@
 import { bits, isSet, u32, u8 } from './bytes.js';
 
+/** What a base address register maps: memory below 4 GiB, memory anywhere, or I/O ports. */
 export type BarKind = 'memory32' | 'memory64' | 'io';
 
 /** A base address register, as configuration space tells of it. */

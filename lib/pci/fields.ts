@@ -8,6 +8,7 @@ export interface Field {
   readonly clears: boolean;
 }
 
+/** The fields of a register by name. */
 export type Fields = Readonly<Record<string, Field>>;
 
 export function field(low: number, high = low): Field {

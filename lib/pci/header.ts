@@ -55,13 +55,16 @@ export interface OtherHeader extends CommonHeader {
   readonly type: number;
 }
 
+/** A decoded header; {@link isEndpoint} and {@link isBridge} tell which, as `type` does. */
 export type PciHeader = EndpointHeader | BridgeHeader | OtherHeader;
 
+/** The expansion ROM's base address register. */
 export interface RomAddress {
   readonly enabled: boolean;
   readonly address: number;
 }
 
+/** What a bridge passes on: first and last address, both inclusive. */
 export interface AddressWindow {
   readonly base: bigint;
   readonly limit: bigint;

@@ -2,7 +2,9 @@ import type { Eventfd, EventSet } from '../backend/contract.js';
 
 /** Who makes eventfds and watches them: a {@link DeviceConnection} is one. */
 export interface EventMaker {
+  /** An eventfd(2), or an imitation of one. The caller closes it. */
   createEventfd(): Eventfd;
+  /** Something to watch them with. @param capacity - eventfds that can be watched */
   createEventSet(capacity: number): EventSet;
 }
 

@@ -7,6 +7,7 @@ import type { Message } from '../ims/layout.js';
 import { MsiBlock } from './msi-block.js';
 import { PhysicalSource } from './physical.js';
 
+/** Which vectors of the device are used, and how their messages are found. */
 export interface DeviceHostVectorsOptions {
   /** The message that raises a vector of the device now: from its MSI-X table, say. */
   readonly message: (vector: number) => Message;
@@ -48,6 +49,7 @@ export class DeviceHostVectors implements HostVectors {
     this.#free = Array.from({ length: count }, (_, i) => first + count - 1 - i);
   }
 
+  /** {@inheritDoc HostVectors.allocate} */
   allocate(target: Eventfd): HostInterrupt {
     const physical = this.#physical;
     const vector = this.#free.at(-1);
@@ -83,10 +85,12 @@ export class DeviceHostVectors implements HostVectors {
     };
   }
 
+  /** {@inheritDoc HostVectors.createEventfd} */
   createEventfd(): Eventfd {
     return this.#connection.createEventfd();
   }
 
+  /** {@inheritDoc HostVectors.createEventSet} */
   createEventSet(capacity: number): EventSet {
     return this.#connection.createEventSet(capacity);
   }

@@ -9,6 +9,7 @@ import type { Slot } from '../ims/slot.js';
 import { ImsLines, type Line, type LineUser } from './ims-lines.js';
 import type { VectorSink, VectorSource } from './source.js';
 
+/** What an {@link ImsSource} may take from its domain, and for whom. */
 export interface ImsSourceOptions {
   /** Vectors it serves: 1 to 2048. */
   readonly count: number;
@@ -173,6 +174,7 @@ export class ImsSource implements VectorSource {
     this.#options.pasids?.off('unbound', this.#onUnbound);
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

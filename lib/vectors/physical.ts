@@ -14,6 +14,7 @@ import type { VectorSink, VectorSource } from './source.js';
 
 const SET_IRQS = 'VFIO_DEVICE_SET_IRQS';
 
+/** Whom the host vectors of a {@link PhysicalSource} count for. */
 export interface PhysicalOptions {
   /** Whose quota and which CPUs the host vectors are charged to. */
   account?: Account | undefined;
@@ -186,6 +187,7 @@ export class PhysicalSource implements VectorSource {
     this.#msix.close();
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

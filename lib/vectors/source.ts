@@ -69,13 +69,17 @@ export interface VectorSource {
 /** The table, as a source sees it that puts itself behind parts of it. */
 export interface VectorTable {
   readonly vectors: number;
+  /** Puts a source behind a range of vectors. */
   attach(source: VectorSource, range: VectorRange): void;
 }
 
 /** Vectors `first` to `first + count - 1` of a table, served by those from `base` on of a source. */
 export interface VectorRange {
+  /** Default: 0. */
   readonly first?: number | undefined;
+  /** Default: as many as both have. */
   readonly count?: number | undefined;
+  /** Default: 0. */
   readonly base?: number | undefined;
   /** The vectors are in use from now on, and not free for another source. */
   readonly claim?: boolean | undefined;

@@ -1,8 +1,33 @@
 import { VfioError } from '../../errors.js';
 import { checkInteger } from './checks.js';
 
-/** Operations of the contract that can be made to fail, with the call that would have. */
-const CALLS = {
+/**
+ * An operation of the contract: `map` and `unmap` are DMA, `mmap` maps registers, `read` and
+ * `write` go through the device file. Registers that are mapped make no calls.
+ */
+export type FaultKind =
+  | 'open'
+  | 'getInfo'
+  | 'getRegionInfo'
+  | 'getIrqInfo'
+  | 'setIrqs'
+  | 'feature'
+  | 'read'
+  | 'write'
+  | 'mmap'
+  | 'reset'
+  | 'getHotResetInfo'
+  | 'hotReset'
+  | 'ioeventfd'
+  | 'attachPasid'
+  | 'detachPasid'
+  | 'createEventfd'
+  | 'allocate'
+  | 'map'
+  | 'unmap';
+
+/** What a failure names as the call that failed. */
+const CALLS: Readonly<Record<FaultKind, string>> = {
   open: 'open',
   getInfo: 'VFIO_DEVICE_GET_INFO',
   getRegionInfo: 'VFIO_DEVICE_GET_REGION_INFO',
@@ -22,13 +47,7 @@ const CALLS = {
   allocate: 'mmap',
   map: 'VFIO_IOMMU_MAP_DMA',
   unmap: 'VFIO_IOMMU_UNMAP_DMA',
-} as const;
-
-/**
- * An operation of the contract: `map` and `unmap` are DMA, `mmap` maps registers, `read` and
- * `write` go through the device file. Registers that are mapped make no calls.
- */
-export type FaultKind = keyof typeof CALLS;
+};
 
 const COUNT_MAX = 2 ** 32 - 1;
 

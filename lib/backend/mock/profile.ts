@@ -1,5 +1,6 @@
 import type { Via } from '../contract.js';
 
+/** A version of Linux that is imitated. */
 export type KernelVersion = '6.1' | '6.12' | '7.2';
 
 /** What differs between the kernels; all else is the same in each. */

@@ -2,6 +2,7 @@ import type { IommuFacts } from '../../backend/contract.js';
 
 /** A message signalled interrupt: what a device writes, and where. */
 export interface Message {
+  /** 64 bits; on x86 in 0xfee0_0000 to 0xfeef_ffff. */
   readonly address: bigint;
   /** 32 bits; a message of MSI has 16. */
   readonly data: number;
@@ -20,6 +21,7 @@ export interface PhysicalMessage extends Message {
    * requested; otherwise the host changes it when it moves the interrupt to another CPU.
    */
   readonly remapped: boolean | 'unknown';
+  /** Where it was read. */
   readonly road: MessageRoad;
 }
 

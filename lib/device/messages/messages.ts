@@ -34,7 +34,9 @@ export interface MessageChange {
   readonly vector: number | null;
 }
 
+/** Events of {@link Messages}. */
 export interface MessagesEvents {
+  /** A vector was requested or released, or the device was reset. */
   change: [change: MessageChange];
 }
 

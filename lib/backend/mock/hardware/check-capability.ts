@@ -1,5 +1,11 @@
 import { checkBytes, checkInteger, checkU64 } from '../checks.js';
-import type { BarPlace, BarShape, CapabilityShape, MsiShape, MsixShape } from '../models/shape.js';
+import type {
+  BarPlace,
+  BarShape,
+  CapabilityShape,
+  MsiCapability,
+  MsixCapability,
+} from '../models/shape.js';
 import { PCI_MSIX_ENTRY_SIZE } from '../pci.js';
 import { checkOverlaps, hex } from './spans.js';
 
@@ -56,7 +62,7 @@ export function checkCapability(
   }
 }
 
-function checkMsi(where: string, { vectors, bits = 64 }: MsiShape): void {
+function checkMsi(where: string, { vectors, bits = 64 }: MsiCapability): void {
   if (![1, 2, 4, 8, 16, 32].includes(vectors)) {
     throw new RangeError(`${where}: vectors must be 1, 2, 4, 8, 16 or 32, not ${String(vectors)}`);
   }
@@ -65,7 +71,7 @@ function checkMsi(where: string, { vectors, bits = 64 }: MsiShape): void {
 
 function checkMsix(
   where: string,
-  { vectors, table, pba }: MsixShape,
+  { vectors, table, pba }: MsixCapability,
   bars: readonly BarShape[],
 ): void {
   checkInteger(vectors, `${where}: vectors`, 1, MSIX_MAX);

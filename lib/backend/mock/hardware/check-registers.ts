@@ -1,5 +1,11 @@
 import { checkBytes } from '../checks.js';
-import type { BarShape, DeviceLogic, MemoryBlock, MsixShape, Register } from '../models/model.js';
+import type {
+  BarShape,
+  DeviceLogic,
+  MemoryBlock,
+  MsixCapability,
+  Register,
+} from '../models/model.js';
 import { PCI_MSIX_ENTRY_SIZE } from '../pci.js';
 import { checkOverlaps, hex, type Span } from './spans.js';
 
@@ -15,7 +21,7 @@ export function checkRegisters(
   model: string,
   bars: readonly BarShape[],
   registers: DeviceLogic['registers'],
-  msix: Pick<MsixShape, 'vectors' | 'table' | 'pba'> | null,
+  msix: Pick<MsixCapability, 'vectors' | 'table' | 'pba'> | null,
 ): void {
   for (const [key, parts] of Object.entries(registers)) {
     const where = `model '${model}': BAR ${key}`;
@@ -69,7 +75,7 @@ function checkBlock(where: string, { name, size, contents }: MemoryBlock): numbe
 /** The message table and the pending bits, if they are in that BAR. */
 function messageSpans(
   bar: number,
-  msix: Pick<MsixShape, 'vectors' | 'table' | 'pba'> | null,
+  msix: Pick<MsixCapability, 'vectors' | 'table' | 'pba'> | null,
 ): Span[] {
   if (msix === null) return [];
   const { vectors, table, pba } = msix;

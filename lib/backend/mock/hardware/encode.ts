@@ -1,4 +1,9 @@
-import type { CapabilityShape, ExpressShape, MsiShape, MsixShape } from '../models/shape.js';
+import type {
+  CapabilityShape,
+  ExpressCapability,
+  MsiCapability,
+  MsixCapability,
+} from '../models/shape.js';
 import { isPlain, PLAIN } from '../models/plain-capabilities.js';
 import * as pci from '../pci.js';
 
@@ -96,7 +101,7 @@ function filled(length: number, fill: (view: DataView, bytes: Uint8Array) => voi
   return bytes;
 }
 
-function msi({ vectors, bits = 64, maskable = false }: MsiShape): Uint8Array {
+function msi({ vectors, bits = 64, maskable = false }: MsiCapability): Uint8Array {
   const length = 10 + (bits === 64 ? 4 : 0) + (maskable ? 10 : 0);
   return filled(length, (view) => {
     const control =
@@ -107,7 +112,7 @@ function msi({ vectors, bits = 64, maskable = false }: MsiShape): Uint8Array {
   });
 }
 
-function msix({ vectors, table, pba }: MsixShape): Uint8Array {
+function msix({ vectors, table, pba }: MsixCapability): Uint8Array {
   return filled(12, (view) => {
     view.setUint16(pci.PCI_MSIX_FLAGS, vectors - 1, true);
     view.setUint32(pci.PCI_MSIX_TABLE, table.offset | table.bar, true);
@@ -116,7 +121,7 @@ function msix({ vectors, table, pba }: MsixShape): Uint8Array {
 }
 
 /** An endpoint with one lane at 2.5 GT/s, as QEMU's devices behind a root port. */
-function express({ version = 2, flr = true }: ExpressShape): Uint8Array {
+function express({ version = 2, flr = true }: ExpressCapability): Uint8Array {
   return filled(version === 1 ? 0x14 : 0x3c, (view) => {
     view.setUint16(pci.PCI_EXP_FLAGS, version, true);
     const reset = flr ? pci.PCI_EXP_DEVCAP_FLR : 0;

@@ -6,7 +6,7 @@ import {
   type DeviceLogic,
   type DeviceModel,
   type MemoryBlock,
-  type MsixShape,
+  type MsixCapability,
   type Register,
   type RomShape,
   type TransferOptions,
@@ -53,7 +53,7 @@ export class HardwareFunction implements DeviceHost {
   readonly msi: Msi | null;
   readonly msix: MsixTable | null;
   /** Where the message table is. */
-  readonly msixPlace: Pick<MsixShape, 'vectors' | 'table' | 'pba'> | null;
+  readonly msixPlace: Pick<MsixCapability, 'vectors' | 'table' | 'pba'> | null;
   readonly rom: RomShape | null;
   /** Whether it is a virtual function: its memory is always decoded. */
   readonly virtual: boolean;

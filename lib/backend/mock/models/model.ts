@@ -16,11 +16,12 @@ export interface DeviceModel {
 }
 
 /** Fields of a shape that may be left out of a definition: they are 0 then, and the list empty. */
-type Optional = 'subsystemVendorId' | 'subsystemId' | 'revision' | 'interruptPin' | 'capabilities';
+export type OptionalField =
+  'subsystemVendorId' | 'subsystemId' | 'revision' | 'interruptPin' | 'capabilities';
 
 /** A model as it is written down. */
 export interface ModelDefinition extends Omit<DeviceModel, 'shape'> {
-  readonly shape: Omit<FunctionShape, Optional> & Partial<Pick<FunctionShape, Optional>>;
+  readonly shape: Omit<FunctionShape, OptionalField> & Partial<Pick<FunctionShape, OptionalField>>;
 }
 
 /** The logic of one device. */
@@ -37,7 +38,8 @@ export interface DeviceLogic {
  */
 export type Register = NarrowRegister | WideRegister;
 
-interface RegisterPlace {
+/** What every register has. */
+export interface RegisterPlace {
   /** Bytes from the start of the BAR, a multiple of the width. */
   readonly offset: number;
   readonly name: string;
@@ -45,6 +47,7 @@ interface RegisterPlace {
   readonly widths?: readonly Width[];
 }
 
+/** A register of 1, 2 or 4 bytes. */
 export interface NarrowRegister extends RegisterPlace {
   readonly width: 1 | 2 | 4;
   /** Without it the register reads as 0. */
@@ -57,9 +60,16 @@ export interface NarrowRegister extends RegisterPlace {
   readonly write?: (value: number, width: Width) => void;
 }
 
+/** A register of 8 bytes. */
 export interface WideRegister extends RegisterPlace {
   readonly width: 8;
+  /** Without it the register reads as 0. */
   readonly read?: () => bigint;
+  /**
+   * Without it writes are dropped.
+   * @param value - of a narrower write, filled up with zeros
+   * @param width - bytes that were written
+   */
   readonly write?: (value: bigint, width: Width) => void;
   /** A write that begins at its upper half. Without it such writes are dropped. */
   readonly writeHigh?: (value: number, width: Width) => void;
@@ -105,6 +115,7 @@ export interface DeviceHost {
   defer(work: () => void, ms?: number): void;
 }
 
+/** Whose memory a transfer reaches. */
 export interface TransferOptions {
   /** Process address space of the transfer, 20 bits. Default: a transfer without a PASID. */
   readonly pasid?: number | undefined;

@@ -38,8 +38,10 @@ export const PLAIN = {
   doe: { id: 0x2e, extended: true, length: 0x18 },
 } as const satisfies Record<string, { id: number; extended: boolean; length: number }>;
 
+/** `'ats'`, `'pasid'`, `'sriov'` and so on, as `config.capabilities()` names them. */
 export type PlainName = keyof typeof PLAIN;
 
+/** A capability that is there, with bytes in it, and does nothing. */
 export interface PlainCapability {
   readonly name: PlainName;
   /** What follows its header. Default: zeros. */

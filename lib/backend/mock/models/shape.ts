@@ -1,6 +1,8 @@
 import type { Width } from '../../contract.js';
 import type { PlainCapability } from './plain-capabilities.js';
 
+export type { PlainCapability, PlainName } from './plain-capabilities.js';
+
 /** Configuration space, by what it declares. */
 export interface FunctionShape {
   readonly vendorId: number;
@@ -46,6 +48,7 @@ export interface ConfigImage {
   readonly writable?: ReadonlyMap<number, Uint8Array> | undefined;
 }
 
+/** A base address register, and how the device behind it answers. */
 export interface BarShape {
   /** 0 to 5. */
   readonly index: number;
@@ -71,7 +74,8 @@ export interface RomShape {
   readonly image: Uint8Array;
 }
 
-interface Placed {
+/** Where a capability stands. */
+export interface Placed {
   /** A multiple of 4, from 0x40 on; from 0x100 on in the extended list, whose first is there. */
   readonly offset: number;
 }
@@ -79,9 +83,9 @@ interface Placed {
 /** A capability with what its registers say. Names are those of `config.capabilities()`. */
 export type CapabilityShape =
   | (Placed & { readonly name: 'pm' })
-  | MsiShape
-  | MsixShape
-  | ExpressShape
+  | MsiCapability
+  | MsixCapability
+  | ExpressCapability
   /** Function level reset of a conventional function. */
   | (Placed & { readonly name: 'af' })
   /** Vital product data, behind a window of 4 bytes. */
@@ -94,7 +98,8 @@ export type CapabilityShape =
   | (Placed & VendorCapability & { readonly name: 'dvsec'; readonly vendor: number })
   | (Placed & PlainCapability);
 
-export interface MsiShape extends Placed {
+/** MSI. */
+export interface MsiCapability extends Placed {
   readonly name: 'msi';
   readonly vectors: 1 | 2 | 4 | 8 | 16 | 32;
   /** Width of addresses. Default: 64. */
@@ -103,7 +108,8 @@ export interface MsiShape extends Placed {
   readonly maskable?: boolean | undefined;
 }
 
-export interface MsixShape extends Placed {
+/** MSI-X: the mock keeps table and pending bits, in a memory BAR that the shape declares. */
+export interface MsixCapability extends Placed {
   readonly name: 'msix';
   /** 1 to 2048. */
   readonly vectors: number;
@@ -112,7 +118,7 @@ export interface MsixShape extends Placed {
 }
 
 /** Makes the function an endpoint of PCI Express, with 4096 bytes of configuration space. */
-export interface ExpressShape extends Placed {
+export interface ExpressCapability extends Placed {
   readonly name: 'pcie';
   /** Default: 2. */
   readonly version?: 1 | 2 | undefined;
@@ -120,7 +126,8 @@ export interface ExpressShape extends Placed {
   readonly flr?: boolean | undefined;
 }
 
-interface VendorCapability {
+/** A capability whose meaning its vendor knows. */
+export interface VendorCapability {
   /** The number its vendor has given it. */
   readonly id: number;
   readonly revision?: number | undefined;
@@ -128,7 +135,9 @@ interface VendorCapability {
   readonly bytes: Uint8Array;
 }
 
+/** A place in a BAR. */
 export interface BarPlace {
+  /** 0 to 5. */
   readonly bar: number;
   /** Bytes, a multiple of 8. */
   readonly offset: number;
