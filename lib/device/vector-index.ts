@@ -65,8 +65,7 @@ export class VectorIndex {
    *   `available`, if the host has fewer vectors than announced; EINVAL if fewer are enabled already
    */
   enable({ vectors = 1 }: EnableOptions = {}): void {
-    const { count } = this.#irq;
-    checkInteger(`vectors (the device has ${count} of ${this.#irq.name})`, vectors, 1, count);
+    this.#check('vectors', vectors, 1);
     if (this.active) {
       if (vectors > this.#enabled) throw this.#beyond(vectors - 1);
       return;
@@ -84,8 +83,8 @@ export class VectorIndex {
    *   could give; as {@link enable} otherwise
    */
   request(vector: number, options: VectorOptions = {}): Vector {
-    const { count, name } = this.#irq;
-    checkInteger(`vector (the device has ${count} of ${name})`, vector, 0, count - 1);
+    const { name } = this.#irq;
+    this.#check('vector', vector, 0);
     if (this.#vectors.has(vector)) {
       throw this.#irq.error('EBUSY', `${name} vector ${vector} is in use already`);
     }
@@ -125,6 +124,12 @@ export class VectorIndex {
   close(): void {
     this.#exclusive.close(this.#irq);
     this.#release();
+  }
+
+  #check(what: string, value: number, first: 0 | 1): void {
+    const { count, name } = this.#irq;
+    if (count === 0) throw new RangeError(`the device has no ${name}`);
+    checkInteger(`${what} (the device has ${count} of ${name})`, value, first, first + count - 1);
   }
 
   #release(): void {

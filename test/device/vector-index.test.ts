@@ -169,7 +169,7 @@ test('wrong arguments are refused before anything is asked', (t) => {
     t.throws(() => msix.request(vector), { instanceOf: RangeError, message: /has 8 of msix/ });
   }
   t.throws(() => msix.request(0.5), { instanceOf: RangeError });
-  t.throws(() => msi.request(0), { instanceOf: RangeError, message: /has 0 of msi\b/ });
+  t.throws(() => msi.request(0), { instanceOf: RangeError, message: 'the device has no msi' });
   t.throws(
     () => {
       msi.enable();

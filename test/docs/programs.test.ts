@@ -1,34 +1,28 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { blocksOf, PAGES, project, saidBy } from './blocks.js';
 
-const root = fileURLToPath(new URL('../../..', import.meta.url));
-/** Pages whose programs are whole: they run as they are. */
-const PAGES = ['docs/mock.md', 'docs/ims.md', 'docs/messages.md'];
+const programs = PAGES.flatMap((page) => blocksOf(page)).filter(
+  ({ language }) => language === 'js' || language === 'ts',
+);
 
-const programs = PAGES.flatMap((page) => {
-  const blocks = readFileSync(`${root}/${page}`, 'utf8').matchAll(/^```js\n(.*?)^```/gms);
-  return [...blocks].map(
-    ([, program = ''], i) => [`program ${i + 1} of ${page}`, program] as const,
-  );
+test('the pages have programs', (t) => {
+  t.true(programs.length >= 10);
 });
 
-test('each page has programs', (t) => {
-  for (const page of PAGES) t.true(programs.some(([name]) => name.endsWith(page)));
-});
-
-for (const [name, program] of programs) {
-  test(`${name} prints what it says`, async (t) => {
-    const said = [...program.matchAll(/console\.log\(.*\)[;,] \/\/ (.*)$/gm)].map(
-      ([, text]) => text,
-    );
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ['--input-type=module', '--eval', program],
-      { cwd: root },
-    );
-    t.is(stdout, said.map((text) => `${text ?? ''}\n`).join(''));
+for (const { page, line, text } of programs) {
+  test.serial(`the program of ${page}, line ${line}, prints what it says`, async (t) => {
+    const { folder } = project();
+    t.teardown(() => {
+      rmSync(folder, { recursive: true });
+    });
+    const file = join(folder, 'program.mjs');
+    writeFileSync(file, text);
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [file]);
+    t.is(stderr, '');
+    t.is(stdout, saidBy(text));
   });
 }

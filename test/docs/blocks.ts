@@ -1,0 +1,74 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** A fenced block of a page, and what stands right below it as its output. */
+export interface Block {
+  readonly page: string;
+  readonly line: number;
+  readonly language: string;
+  readonly text: string;
+  /** The block without a language that follows, with no sentence in between. */
+  readonly output: string | null;
+}
+
+/** The pages whose code a reader may run. */
+export const PAGES: readonly string[] = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
+
+const FENCED = /^```(\w*)\n(.*?)^```\n(?:\n```\n(.*?)^```\n)?/gms;
+
+export function blocksOf(page: string): Block[] {
+  const source = readFileSync(join(root, page), 'utf8');
+  return [...source.matchAll(FENCED)].map((match) => {
+    const [, language = '', text = '', output = null] = match;
+    return { page, line: source.slice(0, match.index).split('\n').length, language, text, output };
+  });
+}
+
+/** What the comments behind `console.log` say that a program prints. */
+export function saidBy(program: string): string {
+  const said = [...program.matchAll(/console\.log\(.*\)[;,] \/\/ (.*)$/gm)];
+  return said.map(([, text = '']) => `${text}\n`).join('');
+}
+
+/**
+ * An empty project in which `npx vfio`, `sudo` and `import 'vfio'` are this package.
+ *
+ * @param commands - further commands, as shell scripts by name
+ */
+export function project(commands: Readonly<Record<string, string>> = {}): {
+  folder: string;
+  env: NodeJS.ProcessEnv;
+} {
+  const folder = mkdtempSync(join(tmpdir(), 'vfio-docs-'));
+  const bin = join(folder, 'node_modules', '.bin');
+  mkdirSync(bin, { recursive: true });
+  symlinkSync(root, join(folder, 'node_modules', 'vfio'));
+  const all = {
+    vfio: `exec '${process.execPath}' '${join(root, 'dist/lib/cli/main.js')}' "$@"`,
+    npx: 'exec "$@"',
+    sudo: 'exec "$@"',
+    ...commands,
+  };
+  for (const [name, script] of Object.entries(all)) {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+  const path = `${bin}:${process.env.PATH ?? ''}`;
+  return { folder, env: { ...process.env, PATH: path, USER: process.env.USER ?? 'root' } };
+}

@@ -1,0 +1,50 @@
+import { execFile } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import test from 'ava';
+import { blocksOf, PAGES, project, root } from './blocks.js';
+
+/** The reader's card is an imitation here; that page's commands run in the lab. */
+const CARD = /\b(0000:)?01:00\.0\b/g;
+const HARDWARE = 'docs/hardware.md';
+
+const blocks = PAGES.flatMap((page) => blocksOf(page)).filter(({ language }) => language === 'sh');
+const isGuest = (line: string) => /\bvfio lab\b/.test(line);
+const isNpm = (line: string) => line.startsWith('npm ');
+
+test('the pages have commands', (t) => {
+  t.true(blocks.length >= 5);
+});
+
+for (const { page, line, text, output } of blocks) {
+  const lines = text.split('\n').filter((one) => !isGuest(one) && !isNpm(one));
+  if (page === HARDWARE || lines.every((one) => one === '')) continue;
+  test.serial(`the commands of ${page}, line ${line}, do what they say`, async (t) => {
+    const { folder, env } = project();
+    t.teardown(() => {
+      rmSync(folder, { recursive: true });
+    });
+    const script = lines.join('\n').replaceAll(CARD, 'mock:edu');
+    const ran = promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script], {
+      cwd: folder,
+      env,
+    });
+    const { stdout } = await ran;
+    if (output !== null) t.is(stdout, output);
+    t.pass();
+  });
+}
+
+test('every npm script that a page names is there', (t) => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  const named = blocks.flatMap(({ text }) => text.split('\n').filter(isNpm));
+  t.true(named.length > 0);
+  for (const line of named) {
+    const [, run, script = ''] = /^npm (run )?([\w:-]+)/.exec(line) ?? [];
+    t.true(run !== undefined || script === 'start' || script === 'test', line);
+    t.true(script in scripts, line);
+  }
+});
