@@ -19,7 +19,7 @@ export type { ProfileOptions, KernelVersion } from './backend/mock/profile.js';
 export type { HostLimits, MockControl } from './backend/mock/control.js';
 export type { FaultKind } from './backend/mock/faults.js';
 export type { Clock } from './backend/mock/work.js';
-export { DmaFault } from './backend/mock/models/model.js';
+export { DmaFault } from './backend/mock/model.js';
 export type {
   BarPlace,
   BarShape,
@@ -47,7 +47,7 @@ export type {
   TransferOptions,
   VendorCapability,
   WideRegister,
-} from './backend/mock/models/model.js';
+} from './backend/mock/model.js';
 
 const api = deviceApi([observeBackend(mockBackend, observers)]);
 

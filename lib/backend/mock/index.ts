@@ -7,7 +7,7 @@ import { defaultLimits } from './host/limits.js';
 import { HostInterrupts } from './host/interrupts.js';
 import { defineModel } from './models/define.js';
 import { listModels, MODELS } from './models/index.js';
-import type { DeviceModel, ModelDefinition } from './models/model.js';
+import type { DeviceModel, ModelDefinition } from './model.js';
 import { isPath, readModel } from './models/snapshot.js';
 import { parseName, PREFIX, type MockName } from './name.js';
 import { Slot } from './slot.js';

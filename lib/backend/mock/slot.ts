@@ -2,7 +2,7 @@ import { VfioError } from '../../errors.js';
 import type { DeviceConnection, Via } from '../contract.js';
 import { MockConnection } from './connection.js';
 import { MockControl } from './control.js';
-import type { DeviceModel } from './models/model.js';
+import type { DeviceModel } from './model.js';
 import type { Profile } from './profile.js';
 import { VfioDevice, type Machine } from './vfio/device.js';
 

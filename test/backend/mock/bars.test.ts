@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import type { DeviceConnection } from '../../../lib/backend/contract.js';
-import type { BarShape, FunctionShape, Register } from '../../../lib/backend/mock/models/model.js';
+import type { BarShape, FunctionShape, Register } from '../../../lib/backend/mock/model.js';
 import { romImageSize } from '../../../lib/backend/mock/vfio/rom.js';
 import { CONFIG, connect, fails, plainModel } from './support.js';
 

@@ -2,7 +2,7 @@ import test from 'ava';
 import { HostInterrupts, type Message } from '../../../lib/backend/mock/host/interrupts.js';
 import { MsixTable } from '../../../lib/backend/mock/hardware/msix.js';
 import { RegisterTable } from '../../../lib/backend/mock/hardware/registers.js';
-import { DmaFault, type BarShape, type Register } from '../../../lib/backend/mock/models/model.js';
+import { DmaFault, type BarShape, type Register } from '../../../lib/backend/mock/model.js';
 import { CONFIG, connect, enableBusMaster, plainModel } from './support.js';
 
 const BAR: BarShape = { index: 0, size: 0x100, bits: 32 };

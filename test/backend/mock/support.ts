@@ -16,7 +16,7 @@ import type {
   DeviceModel,
   FunctionShape,
   Register,
-} from '../../../lib/backend/mock/models/model.js';
+} from '../../../lib/backend/mock/model.js';
 import {
   VFIO_IRQ_SET_ACTION_TRIGGER,
   VFIO_IRQ_SET_DATA_EVENTFD,

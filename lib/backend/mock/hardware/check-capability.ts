@@ -5,7 +5,7 @@ import type {
   CapabilityShape,
   MsiCapability,
   MsixCapability,
-} from '../models/shape.js';
+} from '../shape.js';
 import { PCI_MSIX_ENTRY_SIZE } from '../pci.js';
 import { checkOverlaps, hex } from './spans.js';
 

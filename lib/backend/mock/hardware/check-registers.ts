@@ -1,11 +1,5 @@
 import { checkBytes } from '../checks.js';
-import type {
-  BarShape,
-  DeviceLogic,
-  MemoryBlock,
-  MsixCapability,
-  Register,
-} from '../models/model.js';
+import type { BarShape, DeviceLogic, MemoryBlock, MsixCapability, Register } from '../model.js';
 import { PCI_MSIX_ENTRY_SIZE } from '../pci.js';
 import { checkOverlaps, hex, type Span } from './spans.js';
 

@@ -1,6 +1,6 @@
 import { checkBytes, checkInteger } from '../checks.js';
-import { PLAIN } from '../models/plain-capabilities.js';
-import type { BarShape, CapabilityShape, FunctionShape } from '../models/shape.js';
+import { PLAIN } from '../plain-capabilities.js';
+import type { BarShape, CapabilityShape, FunctionShape } from '../shape.js';
 import * as pci from '../pci.js';
 import { checkCapability } from './check-capability.js';
 import { encode } from './encode.js';

@@ -1,6 +1,6 @@
 import type { Width } from '../../contract.js';
 import { walkCapabilities, type Capability } from '../../../pci/index.js';
-import type { ConfigImage, FunctionShape } from '../models/shape.js';
+import type { ConfigImage, FunctionShape } from '../shape.js';
 import * as pci from '../pci.js';
 import { declare } from './declare.js';
 import { coverageOf } from './writable.js';

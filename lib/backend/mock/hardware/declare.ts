@@ -1,4 +1,4 @@
-import type { BarShape, FunctionShape } from '../models/shape.js';
+import type { BarShape, FunctionShape } from '../shape.js';
 import * as pci from '../pci.js';
 import { encode, type Encoded } from './encode.js';
 

@@ -3,8 +3,8 @@ import type {
   ExpressCapability,
   MsiCapability,
   MsixCapability,
-} from '../models/shape.js';
-import { isPlain, PLAIN } from '../models/plain-capabilities.js';
+} from '../shape.js';
+import { isPlain, PLAIN } from '../plain-capabilities.js';
 import * as pci from '../pci.js';
 
 /** A capability as it goes into configuration space. */

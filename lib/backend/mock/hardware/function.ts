@@ -10,7 +10,7 @@ import {
   type Register,
   type RomShape,
   type TransferOptions,
-} from '../models/model.js';
+} from '../model.js';
 import { checkRegisters } from './check-registers.js';
 import * as pci from '../pci.js';
 import { ConfigBytes } from './config-bytes.js';

@@ -1,5 +1,5 @@
 import type { Message } from '../host/interrupts.js';
-import type { BarPlace } from '../models/model.js';
+import type { BarPlace } from '../model.js';
 import { PCI_MSIX_ENTRY_SIZE } from '../pci.js';
 import type { Overlay } from './registers.js';
 

@@ -1,5 +1,5 @@
 import type { Width } from '../../contract.js';
-import type { BarShape, Register } from '../models/model.js';
+import type { BarShape, Register } from '../model.js';
 
 /** Something in a BAR that takes part of it before the registers do. */
 export interface Overlay {

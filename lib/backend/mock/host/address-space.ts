@@ -5,7 +5,7 @@ import { checkInteger, checkU32, checkU64, U64_MAX } from '../checks.js';
 import { fail } from '../errno.js';
 import { Faults } from '../faults.js';
 import { allocate, mapFile, MockMemory, share } from '../memory.js';
-import { DmaFault } from '../models/model.js';
+import { DmaFault } from '../model.js';
 import { profileOf } from '../profile.js';
 import type { DmaRules } from './dma-rules.js';
 import { defaultLimits, type DmaLimits } from './limits.js';

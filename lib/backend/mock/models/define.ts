@@ -1,5 +1,5 @@
 import { checkShape } from '../hardware/check-shape.js';
-import type { DeviceHost, DeviceModel, ModelDefinition } from './model.js';
+import type { DeviceHost, DeviceModel, ModelDefinition } from '../model.js';
 
 /** Not to be taken for the path of a file. */
 const NAME = /^[a-z0-9][a-z0-9_-]*$/i;

@@ -5,7 +5,7 @@ import {
   type DeviceLogic,
   type NarrowRegister,
   type Register,
-} from './model.js';
+} from '../model.js';
 
 /** Bits of the status register. */
 const COMPUTING = 0x01;

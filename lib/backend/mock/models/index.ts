@@ -2,7 +2,7 @@ import type { PciFunction } from '../../contract.js';
 import { PREFIX } from '../name.js';
 import { dsa } from './dsa/index.js';
 import { edu } from './edu.js';
-import type { DeviceModel } from './model.js';
+import type { DeviceModel } from '../model.js';
 import { nvme } from './nvme/index.js';
 import { testdev } from './testdev.js';
 import { wlan } from './wlan.js';

@@ -14,7 +14,7 @@ import type { HostInterrupts, Message } from '../host/interrupts.js';
 import { ioas } from '../host/ioas.js';
 import type { DmaLimits } from '../host/limits.js';
 import { type1 } from '../host/type1.js';
-import { DmaFault, type DeviceModel } from '../models/model.js';
+import { DmaFault, type DeviceModel } from '../model.js';
 import * as pci from '../pci.js';
 import type { Profile } from '../profile.js';
 import type { Work } from '../work.js';

@@ -17,7 +17,7 @@ import {
 import { fail } from '../errno.js';
 import type { HardwareFunction } from '../hardware/function.js';
 import type { HostInterrupts } from '../host/interrupts.js';
-import type { SourceRegisters } from '../models/model.js';
+import type { SourceRegisters } from '../model.js';
 import type { Profile } from '../profile.js';
 import type { ConfigSpace } from './config-space.js';
 import { Intx } from './intx.js';

@@ -2,7 +2,7 @@ import type { HardwareFunction } from '../hardware/function.js';
 import type { Msi } from '../hardware/msi.js';
 import type { MsixTable } from '../hardware/msix.js';
 import type { Message } from '../host/interrupts.js';
-import type { SourceRegisters } from '../models/model.js';
+import type { SourceRegisters } from '../model.js';
 import * as pci from '../pci.js';
 
 /** How the host makes a function send messages. */

@@ -5,7 +5,7 @@ import {
   type DeviceHost,
   type DmaFaultReason,
   type TransferOptions,
-} from '../../../../lib/backend/mock/models/model.js';
+} from '../../../../lib/backend/mock/model.js';
 import { bind, CONFIG, connect, enableBusMaster, plainModel } from '../support.js';
 
 const PAGE = 4096;

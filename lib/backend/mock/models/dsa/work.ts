@@ -1,4 +1,4 @@
-import { type DeviceHost, DmaFault } from '../model.js';
+import { type DeviceHost, DmaFault } from '../../model.js';
 import { MAX_TRANSFER_SHIFT } from './capabilities.js';
 import type { HandleKind } from './handles.js';
 import * as dsa from './registers.js';

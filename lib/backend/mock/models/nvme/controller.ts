@@ -1,4 +1,4 @@
-import { DmaFault, type DeviceHost, type DeviceLogic, type Register } from '../model.js';
+import { DmaFault, type DeviceHost, type DeviceLogic, type Register } from '../../model.js';
 import { AdminCommands } from './admin.js';
 import { Command } from './command.js';
 import { DataPointer } from './data-pointer.js';

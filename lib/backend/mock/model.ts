@@ -1,5 +1,5 @@
-import type { Width } from '../../contract.js';
-import type { ProfileOptions } from '../profile.js';
+import type { Width } from '../contract.js';
+import type { ProfileOptions } from './profile.js';
 import type { FunctionShape } from './shape.js';
 
 export type * from './shape.js';

@@ -1,4 +1,4 @@
-import type { DeviceConnection } from '../backend/contract.js';
+import type { DeviceConnection } from '../contract.js';
 import {
   VFIO_DEVICE_FEATURE_GET,
   VFIO_DEVICE_FEATURE_PROBE,
@@ -7,9 +7,9 @@ import {
   VFIO_PCI_BAR5_REGION_INDEX,
   VFIO_PCI_CONFIG_REGION_INDEX,
   VFIO_PCI_NUM_REGIONS,
-} from '../backend/uapi.js';
-import { VfioError } from '../errors.js';
-import { DECODERS, walkCapabilities } from '../pci/index.js';
+} from '../uapi.js';
+import { VfioError } from '../../errors.js';
+import { DECODERS, walkCapabilities } from '../../pci/index.js';
 import {
   FEATURE_NAMES,
   type Snapshot,

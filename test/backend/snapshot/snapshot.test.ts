@@ -4,14 +4,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { openConnection, VfioError } from 'vfio/mock';
-import { readSnapshot, takeSnapshot, writeSnapshot } from '../../lib/snapshot/index.js';
+import { readSnapshot, takeSnapshot, writeSnapshot } from '../../../lib/backend/snapshot/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vfio-snapshot-'));
 test.after.always(() => {
   rmSync(folder, { recursive: true });
 });
 
-const E1000E = fileURLToPath(new URL('../../../test/snapshot/e1000e.json', import.meta.url));
+const E1000E = fileURLToPath(
+  new URL('../../../../test/backend/snapshot/e1000e.json', import.meta.url),
+);
 
 let files = 0;
 

@@ -1,4 +1,4 @@
-import { walkCapabilities } from '../pci/index.js';
+import { walkCapabilities } from '../../pci/index.js';
 import { dump } from './dump.js';
 import {
   FEATURE_NAMES,

@@ -1,4 +1,4 @@
-import type { Width } from '../../contract.js';
+import type { Width } from '../contract.js';
 import type { PlainCapability } from './plain-capabilities.js';
 
 export type { PlainCapability, PlainName } from './plain-capabilities.js';

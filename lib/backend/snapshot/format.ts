@@ -1,4 +1,4 @@
-import type { IovaRange, Via } from '../backend/contract.js';
+import type { IovaRange, Via } from '../contract.js';
 
 /** What the file begins with; the number rises when older readers would misread it. */
 export const FORMAT = 'vfio-snapshot/1';
