@@ -28,8 +28,8 @@ export interface ImsDomainOptions {
 export interface ImsDomainEvents {
   /** A cookie is not valid any more; the slots that carry it are silent, and their handles void. */
   revoked: [cookie: Cookie, slots: readonly Slot[]];
-  /** The device was reset, and its slots could not be written again. */
-  failed: [error: VfioError];
+  /** The device was reset, and a slot could not be written again. */
+  failed: [error: VfioError, slot: Slot];
 }
 
 /** For whom a slot is. */
@@ -76,12 +76,7 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
     this.#words = new SlotWords(layout, storage, changed ?? (() => undefined));
     this.#handles = handles ?? { request: (index) => index, release: () => undefined };
     hostVectors.onReset?.(() => {
-      try {
-        this.restore();
-      } catch (error) {
-        if (!(error instanceof VfioError)) throw error;
-        this.emit('failed', error);
-      }
+      for (const slot of this.#slots.values()) this.#restore(slot);
     });
   }
 
@@ -175,11 +170,23 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
   }
 
   /**
-   * Writes the slots in use again, with the messages as they are now. After a reset of the device it
-   * is done of itself where the host vectors tell of resets, as those of `messageVectors` do.
+   * Writes the message of a slot again where the host has moved it: to be called by the clock where
+   * messages are not `remapped`. After a reset of the device slots are written again without it, if
+   * the host vectors tell of resets, as those of `messageVectors` do.
+   *
+   * @throws {@link VfioError} EBUSY if a slot is live whose layout has no mask and pending bits
    */
-  restore(): void {
-    for (const slot of this.#slots.values()) slot.restore();
+  refresh(): void {
+    for (const slot of this.#slots.values()) slot.refresh();
+  }
+
+  #restore(slot: Slot): void {
+    try {
+      slot.restore();
+    } catch (error) {
+      if (!(error instanceof VfioError)) throw error;
+      this.emit('failed', error, slot);
+    }
   }
 
   #findFree(): number {

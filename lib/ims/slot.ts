@@ -183,11 +183,12 @@ export class Slot {
   /** Writes all of it again, after a reset of the device took it, and what was pending. @internal */
   restore(): void {
     const { words } = this.#context;
+    const silenced = this.#message === null || this.#message.address === 0n;
+    const message = silenced ? null : (this.#vector?.message ?? null);
     words.erase(this.index);
     words.writeCookie(this.index, this.#cookie);
     this.#stale = words.isPending(this.index);
-    const silenced = this.#message === null || this.#message.address === 0n;
-    if (this.#vector !== null && !silenced) this.#write(this.#vector.message);
+    if (message !== null) this.#write(message);
     if (this.#live) words.setMask(this.index, false);
   }
 

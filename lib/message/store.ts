@@ -221,15 +221,15 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   }
 
   readonly #onChange = ({ reason, index, vector }: MessageChange): void => {
-    this.#try(() => {
-      for (const [entry, filled] of this.#filled) {
-        const { source } = filled;
-        if (reason === 'reset') this.#restore(entry, filled);
-        else if (source.index !== index || source.vector !== vector) continue;
-        else if (reason === 'released') this.#release(entry, filled);
+    for (const [entry, filled] of this.#filled) {
+      const { source } = filled;
+      const concerned = source.index === index && source.vector === vector;
+      if (reason !== 'reset' && !concerned) continue;
+      this.#try(() => {
+        if (reason === 'released') this.#release(entry, filled);
         else this.#restore(entry, filled);
-      }
-    });
+      });
+    }
   };
 
   #release(entry: number, filled: Entry): void {

@@ -2,6 +2,7 @@
 import test from 'ava';
 import {
   createEventfd,
+  DeviceHostVectors,
   ImsDomain,
   ImsSource,
   memoryStorage,
@@ -127,6 +128,61 @@ test('MSI-X with a table that can be mapped: on an unmodified kernel', (t) => {
   t.like(device.messages.peek('msix', 0), message);
   slot.free();
   vector.close();
+  target.close();
+});
+
+test('a message that the host has moved is written again when the domain is refreshed', (t) => {
+  using device = openDeviceSync('mock:nvme#moved');
+  let message = { address: 0xfee0_0000n, data: 0x25 };
+  using hostVectors = closing(new DeviceHostVectors(device.connection, { message: () => message }));
+  const domain = new ImsDomain({
+    layout: { ...LAYOUT, pending: PENDING },
+    storage: memoryStorage(new Uint8Array(1024)),
+    hostVectors,
+  });
+  const target = device.createEventfd();
+  const slot = domain.allocate();
+  slot.program(domain.takeVector(target));
+  slot.unmask();
+  message = { address: 0xfee0_1000n, data: 0x26 };
+  t.notDeepEqual(slot.read().message, message);
+  domain.refresh();
+  t.like(slot.read(), { message, masked: false });
+  target.close();
+});
+
+test('after a reset a slot that cannot be written is told of, and the others are written', async (t) => {
+  using device = openDeviceSync('mock:wlan#failed');
+  device.messages.novirt.enable();
+  using hostVectors = closing(messageVectors(device));
+  const words = new Uint32Array(16);
+  let broken = false;
+  const domain = new ImsDomain({
+    layout: { ...LAYOUT, pending: PENDING },
+    storage: {
+      size: 64,
+      read32: (offset) => words[offset / 4] ?? 0,
+      write32: (offset, value) => {
+        if (broken && offset < 16) throw new VfioError({ code: 'EIO' });
+        words[offset / 4] = value;
+      },
+    },
+    hostVectors,
+  });
+  const target = device.createEventfd();
+  const slots = [0, 1].map(() => {
+    const slot = domain.allocate();
+    slot.program(domain.takeVector(target));
+    return slot;
+  });
+  const failed: unknown[] = [];
+  domain.on('failed', (error, slot) => failed.push([error.code, slot.index]));
+  const before = slots[1]?.read();
+  words.fill(0);
+  broken = true;
+  await device.reset();
+  t.deepEqual(failed, [['EIO', 0]]);
+  t.deepEqual(slots[1]?.read(), before);
   target.close();
 });
 
