@@ -1,4 +1,4 @@
-import { checkInteger } from '../device/checks.js';
+import { checkChoice, checkInteger } from '../device/checks.js';
 import type { PciDevice } from '../device/device.js';
 import type { MessageIndex, Vector, VectorIndex, VectorOptions } from '../device/index.js';
 import { VfioError } from '../errors.js';
@@ -44,13 +44,14 @@ export class PrivateSources {
   constructor(device: PciDevice, { store, spare }: PrivateSourcesOptions) {
     this.#device = device;
     this.#store = store;
-    this.#spare = spare;
+    checkChoice('spare.index', spare.index, ['msi', 'msix']);
+    this.#spare = { index: spare.index, vectors: [...new Set(spare.vectors)] };
     this.#own = device.interrupts.deviceSpecific[0];
     this.road = this.#own === undefined ? 'message' : 'set-irqs';
     for (const vector of spare.vectors) {
       checkInteger('spare vector', vector, 0, device.interrupts[spare.index].count - 1);
     }
-    this.count = this.#own?.count ?? Math.min(spare.vectors.length, store.entries);
+    this.count = this.#own?.count ?? Math.min(this.#spare.vectors.length, store.entries);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { checkAccess, checkChoice } from '../device/checks.js';
+import { checkAccess, checkChoice, checkValue } from '../device/checks.js';
 import type { Message } from '../device/messages/message.js';
 import { VfioError } from '../errors.js';
 import { MESSAGE_WORDS, type MessageWord } from '../ims/layout.js';
@@ -87,6 +87,7 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
    */
   write(offset: number, width: 1 | 2 | 4, value: number): void {
     const { entry, word, start } = this.#locate(offset, width);
+    checkValue(value, width);
     const shift = 8 * (offset - start);
     const merge = (before: number) =>
       ((before & ~(mask(width) << shift)) | ((value & mask(width)) << shift)) >>> 0;

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { checkInteger } from '../device/checks.js';
+import { checkInteger, checkU64 } from '../device/checks.js';
 import type { PciDevice } from '../device/device.js';
 import type { MessageChange, MessageIndex } from '../device/index.js';
 import { type Message, sameMessage } from '../device/messages/message.js';
@@ -44,6 +44,9 @@ export interface MessageStoreEvents {
   /** A copy could not be checked or written where nobody could be told by an exception. */
   failed: [error: VfioError];
 }
+
+/** What registers read as that do not answer. */
+const GONE: Message = { address: 0xffff_ffff_ffff_ffffn, data: 0xffff_ffff };
 
 interface Entry {
   readonly source: VectorName;
@@ -115,9 +118,14 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
     this.#filled.set(entry, filled);
   }
 
-  /** Writes a message as it is given, which is then nobody's: it is not followed. */
+  /**
+   * Writes a message as it is given, which is then nobody's: it is not followed.
+   * @throws TypeError or RangeError for what is no message
+   */
   write(entry: number, message: Message, { masked = false }: { masked?: boolean } = {}): void {
     this.#check(entry);
+    checkU64('address', message.address);
+    checkInteger('data', message.data, 0, 0xffff_ffff);
     this.#filled.delete(entry);
     this.#write(entry, message, { masked, silent: false });
   }
@@ -144,17 +152,25 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
     this.#words.setMask(entry, masked || filled?.silent === true);
   }
 
-  /** Compares every copy with the message of its vector, and changes nothing. */
+  /**
+   * Compares every copy with the message of its vector, and changes nothing.
+   *
+   * @throws {@link VfioError} EIO if the device's memory is off or it is gone; as {@link fill}
+   */
   verify(): Mismatch[] {
     return [...this.#filled].flatMap(([entry, { source, silent }]) => {
       if (silent) return [];
       const expected = this.#device.messages.read(source.index, source.vector);
       const held = this.read(entry);
+      if (sameMessage(held, GONE)) throw this.#error('EIO', 'the message store does not answer');
       return sameMessage(held, expected) ? [] : [{ entry, source, held, expected }];
     });
   }
 
-  /** Writes the copies again that are not the message of their vector. @returns their entries */
+  /**
+   * Writes the copies again that are not the message of their vector. Errors as {@link verify}.
+   * @returns their entries
+   */
   refresh(): number[] {
     return this.verify().map(({ entry, held, expected }) => {
       const filled = this.#filled.get(entry);
@@ -182,7 +198,8 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
     this.#checkOpen();
     this.unwatch();
     this.#timer = setInterval(() => {
-      this.#try(() => this.refresh());
+      if (this.#device.closed) this.unwatch();
+      else this.#try(() => this.refresh());
     }, intervalMs).unref();
   }
 
@@ -284,6 +301,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
 
   #checkOpen(): void {
     if (this.#closed) throw this.#error('EBADF', 'the message store is closed');
+    if (this.#device.closed) throw this.#error('EBADF', 'the device is closed');
   }
 
   #error(code: string, message: string): VfioError {

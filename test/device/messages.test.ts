@@ -78,6 +78,33 @@ test('MSI: virtual before the feature, physical after it, and writes are dropped
   t.deepEqual(messages.read('msi', 0), physical);
 });
 
+test('a driver that writes over the whole capability changes nothing of the message', (t) => {
+  using device = openDeviceSync('mock:wlan#over');
+  device.interrupts.msi.enable({ vectors: 4 });
+  device.interrupts.msi.request(3);
+  device.messages.novirt.enable();
+  const before = device.messages.read('msi', 3);
+  device.config.write(device.config.find('msi')?.offset ?? 0, new Uint8Array(24));
+  t.deepEqual(device.messages.read('msi', 3), before);
+});
+
+test('of a device that is closed nothing is told', (t) => {
+  const device = openDeviceSync(NOVIRT);
+  const { messages } = device;
+  messages.novirt.enable();
+  device.close();
+  for (const use of [
+    () => messages.support,
+    () => messages.novirt.state,
+    () => {
+      messages.novirt.enable();
+    },
+    () => messages.read('msi', 0),
+  ]) {
+    t.throws(use, { instanceOf: VfioError, code: 'EBADF' });
+  }
+});
+
 test('NOVIRT is virtual again after the device was closed', (t) => {
   const first = openDeviceSync(NOVIRT);
   first.messages.novirt.enable();

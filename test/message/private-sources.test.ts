@@ -51,6 +51,8 @@ for (const [road, settings] of [
 
 test('message: spare vectors run out', (t) => {
   const { device, store } = openWlan(t);
+  const twice = { index: 'msi', vectors: [16, 16] } as const;
+  t.is(new PrivateSources(device, { store, spare: twice }).count, 1);
   const sources = new PrivateSources(device, { store, spare: SPARE });
   t.is(sources.count, 2);
   sources.request(0);

@@ -147,6 +147,14 @@ test('an access outside, of another width or not aligned is refused', (t) => {
     t.throws(() => rewriter.read(offset, width), { instanceOf: RangeError });
   }
   t.throws(() => rewriter.read(0, 8 as 4), { instanceOf: TypeError });
+  for (const value of [-1, 1.5, 2 ** 16]) {
+    t.throws(
+      () => {
+        rewriter.write(0, 2, value);
+      },
+      { instanceOf: RangeError },
+    );
+  }
 });
 
 test('whatever the order of writes, the device has nothing but whole physical messages', (t) => {

@@ -204,6 +204,37 @@ test('what is wrong is said before anything is written', (t) => {
   t.is(store.read(0).address, 0n);
 });
 
+test('what is no message is not written, nor what the device cannot take', (t) => {
+  const { device, registers, store } = openWlan(t);
+  device.interrupts.msi.request(0);
+  store.fill(0, msi(0));
+  const before = store.read(0);
+  for (const message of [
+    { address: -1n, data: 0 },
+    { address: 1n << 64n, data: 0 },
+    { address: 0n, data: 2 ** 32 },
+    { address: 0n, data: -1 },
+  ]) {
+    t.throws(
+      () => {
+        store.write(0, message);
+      },
+      { instanceOf: RangeError },
+    );
+  }
+  t.deepEqual(store.read(0), before);
+  t.is(registers.read32(STORE + 12), 0);
+  device.config.update('command', { memory: 0 });
+  t.throws(() => store.refresh(), { instanceOf: VfioError, code: 'EIO' });
+  device.config.update('command', { memory: 1 });
+  t.deepEqual(store.refresh(), []);
+  device.close();
+  t.throws(() => store.read(0), { instanceOf: VfioError, code: 'EBADF' });
+  t.notThrows(() => {
+    store.close();
+  });
+});
+
 test('without MSI_NOVIRT there is nothing to fill it with', (t) => {
   const { device, store } = openWlan(t, 'novirt=off');
   device.interrupts.msi.request(0);

@@ -16,6 +16,12 @@ import {
 import { MsixTable } from './msix-table.js';
 import { Novirt, WAYS_OUT } from './novirt.js';
 
+/** Registers of the MSI capability, in bytes from its start (PCI, section 6.8.1). */
+const MSI_ADDRESS = 4;
+const MSI_ADDRESS_HIGH = 8;
+const MSI_DATA_32 = 8;
+const MSI_DATA_64 = 12;
+
 /** How messages of one interrupt index can be read. */
 export interface MessageSupport {
   /** The road that would be taken, or null. */
@@ -66,6 +72,8 @@ export class Messages extends EventEmitter<MessagesEvents> {
   readonly #context: MessagesContext;
   readonly #table: MsixTable;
   #warned = false;
+  /** As it was when MSI_NOVIRT was switched on: vfio-pci lets a program write over address_64. */
+  #capability = { offset: 0, wide: false };
 
   /** @internal */
   constructor(context: MessagesContext) {
@@ -144,11 +152,12 @@ export class Messages extends EventEmitter<MessagesEvents> {
   /** A vector's number goes into the low bits of the data, as many as vectors are enabled. */
   #readRegisters(vector: number): Message {
     const { config } = this.#context;
-    const wide = config.fields('msi.control').address_64 === 1;
+    const { offset, wide } = this.#capability;
     return readStable(() => {
-      const high = wide ? config.get('msi.address_high') : 0;
-      const address = (BigInt(high) << 32n) | BigInt(config.get('msi.address'));
-      return { address, data: config.get('msi.data') + vector };
+      const high = wide ? config.read32(offset + MSI_ADDRESS_HIGH) : 0;
+      const address = (BigInt(high) << 32n) | BigInt(config.read32(offset + MSI_ADDRESS));
+      const base = config.read16(offset + (wide ? MSI_DATA_64 : MSI_DATA_32));
+      return { address, data: base + vector };
     });
   }
 
@@ -181,9 +190,12 @@ export class Messages extends EventEmitter<MessagesEvents> {
   #watchRegisters(): void {
     const { handle, config } = this.#context;
     const { offset = 0 } = config.find('msi') ?? {};
-    const end = offset + (config.fields('msi.control').address_64 === 1 ? 14 : 10);
+    const wide = config.fields('msi.control').address_64 === 1;
+    this.#capability = { offset, wide };
+    const first = offset + MSI_ADDRESS;
+    const end = offset + 2 + (wide ? MSI_DATA_64 : MSI_DATA_32);
     handle.changes.on('config', (start, length) => {
-      if (this.#warned || start >= end || start + length <= offset + 4) return;
+      if (this.#warned || start >= end || start + length <= first) return;
       this.#warned = true;
       process.emitWarning(
         `MSI_NOVIRT is on: the kernel drops writes to address and data of the MSI capability of ${handle.name}`,

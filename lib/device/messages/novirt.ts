@@ -61,6 +61,7 @@ export class Novirt {
 
   /** Asks the kernel once, by two probes that change nothing. */
   get state(): NovirtState {
+    if (!this.#handle.isOpen) throw this.#handle.closedError();
     if (this.#on) return 'on';
     this.#available ??=
       this.#probe(VFIO_DEVICE_FEATURE_SET) === '' &&
@@ -76,8 +77,9 @@ export class Novirt {
    * @throws {@link VfioError} ENOTSUP if it is absent; nothing was set then
    */
   enable(): void {
-    if (this.#on) return;
-    if (this.state === 'absent') throw this.absentError();
+    const { state } = this;
+    if (state === 'on') return;
+    if (state === 'absent') throw this.absentError();
     this.#handle.connection.feature(this.#number | VFIO_DEVICE_FEATURE_SET, NO_DATA);
     this.#on = true;
     this.#onEnable();
