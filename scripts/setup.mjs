@@ -23,6 +23,14 @@ function newest(...paths) {
   return Math.max(-Infinity, ...times);
 }
 
+/** Removes what was compiled from a file that is gone: npm would ship it, and ava run it. */
+function prune(dist) {
+  for (const path of readdirSync(dist, { recursive: true })) {
+    const source = path.replace(/(\.d\.ts|\.js|\.js\.map)$/, '.ts');
+    if (source !== path && !existsSync(at(source))) rmSync(join(dist, path));
+  }
+}
+
 function run(what, file, ...args) {
   console.error(`# ${what}`);
   // Its output goes to standard error, so that ours carries only what the caller asked for.
@@ -39,6 +47,7 @@ if (modified(at('dist/.built')) < sources) {
   run('compiling TypeScript', process.execPath, at('node_modules/typescript/bin/tsc'), '-p', root);
   execFileSync('touch', [at('dist/.built')]);
 }
+prune(at('dist'));
 
 if (process.argv[2] !== 'typescript') {
   if (

@@ -31,6 +31,11 @@ async function consumer(compiler: boolean): Promise<Consumer> {
     'mock.mjs',
     `import { openDevice } from 'vfio/mock'; (await openDevice('mock:nvme')).close(); console.log('ok');`,
   );
+  project.write(
+    'others.cjs',
+    `require('vfio/mock').openDeviceSync('mock:nvme').close();
+    require('vfio/lab').runInLab({ command: 'true', cpus: 0 }).catch(({ name }) => console.log(name));`,
+  );
   await project.install(tarball);
   return project;
 }
@@ -57,9 +62,13 @@ test('the package has what is needed and nothing else', (t) => {
 test('installs without a compiler and without a script', async (t) => {
   const project = await consumer(false);
   try {
-    for (const program of ['import.mjs', 'require.cjs']) {
+    for (const [program, prints] of [
+      ['import.mjs', '3\n1234\n'],
+      ['require.cjs', '3\n1234\n'],
+      ['others.cjs', 'RangeError\n'],
+    ] as const) {
       const { stdout, stderr } = await project.run('node', program);
-      t.is(stdout, '3\n1234\n', program);
+      t.is(stdout, prints, program);
       // Node 20 says that require of an ES module is new.
       t.notRegex(stderr.replaceAll(/.*(ExperimentalWarning|--trace-warnings).*\n/g, ''), /./);
     }
