@@ -4,7 +4,13 @@
  * {@link VfioError} with the errno the kernel gives. Lifetimes: whoever created a thing closes it;
  * `close()` and `release()` are idempotent.
  */
-import type { EventEmitter } from 'node:events';
+import type { Eventfd, EventSet } from './contract/eventfd.js';
+import type { AddressSpace } from './contract/memory.js';
+import type { RegisterWindow } from './contract/window.js';
+
+export * from './contract/eventfd.js';
+export type * from './contract/memory.js';
+export type * from './contract/window.js';
 
 /** A PCI function as sysfs tells of it, without opening it. */
 export interface PciFunction {
@@ -145,9 +151,6 @@ export interface IoeventfdRequest {
   readonly eventfd: Eventfd | null;
 }
 
-/** Bytes of one access to registers. */
-export type Width = 1 | 2 | 4 | 8;
-
 /**
  * An open device: one method an ioctl of a VFIO device file. A failure is a {@link VfioError} with
  * the errno the kernel gives; after {@link DeviceConnection.close} it is EBADF.
@@ -227,170 +230,4 @@ export interface DeviceConnection {
 
   /** Disables interrupts, drops the mappings and leaves the device. Never throws. */
   close(): void;
-}
-
-/** Events of a {@link RegisterWindow}, emitted in a microtask after the access that noticed it. */
-export interface WindowEvents {
-  /** The device's memory is gone: reads are all-ones and writes vanish. */
-  lost: [];
-  /** The device answers again. */
-  restored: [];
-}
-
-/**
- * Mapped registers. Each read or write is exactly one little-endian access of its width.
- * Offsets are in bytes, naturally aligned; outside of the window is a RangeError before any
- * access, and use after `close()` a TypeError.
- *
- * While the device does not answer (memory decode off, D3hot, low power, a reset, an unplug)
- * reads are all-ones and writes vanish, as on a bus. The first access after that which reaches
- * the device is one like any other.
- */
-export interface RegisterWindow extends EventEmitter<WindowEvents> {
-  /** Bytes. */
-  readonly size: number;
-  /** Whether the last access found the device's memory gone. */
-  readonly lost: boolean;
-  /** One byte. */
-  read8(offset: number): number;
-  /** Two bytes. @param offset - even */
-  read16(offset: number): number;
-  /** Four bytes, as an unsigned number. @param offset - a multiple of 4 */
-  read32(offset: number): number;
-  /** Eight bytes, in one access. @param offset - a multiple of 8 */
-  read64(offset: number): bigint;
-  /**
-   * Writes one byte.
-   * @param value - of 8 bits, unsigned or signed; another is a RangeError, also in those below
-   */
-  write8(offset: number, value: number): void;
-  /** Writes two bytes. @param offset - even @param value - of 16 bits */
-  write16(offset: number, value: number): void;
-  /** Writes four bytes. @param offset - a multiple of 4 @param value - of 32 bits */
-  write32(offset: number, value: number): void;
-  /** Writes eight bytes at once. @param offset - a multiple of 8 @param value - of 64 bits */
-  write64(offset: number, value: bigint): void;
-  /** Copies registers into memory by accesses of `width` bytes. */
-  readBlock(offset: number, into: Uint8Array, width: Width): void;
-  /** Copies memory into registers by accesses of `width` bytes. */
-  writeBlock(offset: number, from: Uint8Array, width: Width): void;
-  /** Unmaps them. Idempotent. */
-  close(): void;
-  /** As {@link RegisterWindow.close}. */
-  [Symbol.dispose](): void;
-}
-
-/** A 64-bit counter that wakes who waits for it: eventfd(2), non-blocking. */
-export interface Eventfd {
-  /** The kernel's number, or null where the counter is an imitation. */
-  readonly fd: number | null;
-  /** Adds to the counter. @param count - 0 to 2^64 - 2, 1 by default */
-  signal(count?: bigint): void;
-  /** Takes the counter, leaving 0; 0n if nothing is pending. */
-  read(): bigint;
-  /** Idempotent; a use after it is a TypeError. */
-  close(): void;
-}
-
-/**
- * `node:diagnostics_channel` on which a back end whose eventfds have no number tells that one was
- * signalled; a number can be watched with epoll.
- */
-export const EVENTFD_CHANNEL = 'vfio.eventfd';
-
-/** A message of {@link EVENTFD_CHANNEL}. */
-export interface EventfdSignal {
-  readonly eventfd: Eventfd;
-  readonly count: bigint;
-}
-
-/**
- * The eventfds of one device, watched together. Either `serve` delivers from the event loop or
- * the caller waits by hand. Delivery is edge triggered: a counted slot's eventfd is read on
- * delivery, another's is not read and a delivery means "at least one".
- */
-export interface EventSet {
-  /** Slots that fired in the last wake: the first n are valid. Overwritten by the next. */
-  readonly fired: Uint32Array;
-  /** For counted slots, the value read, at the same position as in `fired`; else 0n. */
-  readonly counts: BigUint64Array;
-  /** What the eventfd held before is taken, so that only later signals are delivered. */
-  add(slot: number, eventfd: Eventfd, counted: boolean): void;
-  /** Watches that slot's eventfd no longer. */
-  remove(slot: number): void;
-  /** Calls `onFired(n)` once a wake. Starts unref'd. Exceptions in it are uncaught exceptions. */
-  serve(onFired: (n: number) => void): void;
-  /** Ends `serve`. */
-  pause(): void;
-  /** Sleeps until something fired. @param timeoutMs - -1 waits for ever @returns n, 0 after it */
-  wait(timeoutMs: number): number;
-  /** Spins until something fired, for so many microseconds. @returns n, 0 after them */
-  spin(timeoutUs: number): number;
-  /** Keeps the process alive while served. */
-  ref(): void;
-  /** Lets the process end while served: the default. */
-  unref(): void;
-  /** Ends `serve`. The eventfds stay open: they are their owners'. Idempotent. */
-  close(): void;
-}
-
-/** First and last usable IOVA, both inclusive. */
-export interface IovaRange {
-  readonly start: bigint;
-  readonly end: bigint;
-}
-
-/**
- * `true`: transparent huge pages where the system has them; `'2M'` and `'1G'`: from the reserved
- * pool of that size.
- */
-export type HugePages = boolean | '2M' | '1G';
-
-/** What a device can reach by DMA. */
-export interface AddressSpace {
-  /** Bit n set: pages of 2^n bytes can be mapped. */
-  readonly pageSizes: bigint;
-  /** The addresses the device can use: VFIO_IOMMU_GET_INFO or IOMMU_IOAS_IOVA_RANGES. */
-  ranges(): IovaRange[];
-  /**
-   * Zeroed, page-aligned memory.
-   * @param size - bytes, whole pages
-   * @param hugePages - true: 2 MiB aligned, transparent huge pages where the system gives them;
-   *   '2M' and '1G': from the reserved pool, ENOMEM if it is empty
-   */
-  allocate(size: number, hugePages: HugePages): Memory;
-  /** Memory behind a file descriptor (memfd, hugetlbfs file). */
-  fromFd(fd: number, offset: number, size: number, writable: boolean): Memory;
-  /** A page-aligned SharedArrayBuffer of whole pages. @throws RangeError otherwise */
-  fromShared(buffer: SharedArrayBuffer): Memory;
-  /**
-   * VFIO_IOMMU_MAP_DMA or IOMMU_IOAS_MAP, on another thread: pinning pages takes time. ENOMEM over
-   * RLIMIT_MEMLOCK, EEXIST if part of it is mapped, EINVAL outside of {@link AddressSpace.ranges}.
-   *
-   * @param offset - into the memory, bytes, whole pages
-   * @param size - bytes, whole pages
-   * @param iova - first address the device sees it at, page-aligned
-   * @param flags - VFIO_DMA_MAP_FLAG_READ and _WRITE, from the device's side
-   */
-  map(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number): Promise<void>;
-  /** As {@link AddressSpace.map}, on this thread. */
-  mapSync(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number): void;
-  /**
-   * VFIO_IOMMU_UNMAP_DMA or IOMMU_IOAS_UNMAP.
-   * @param flags - VFIO_DMA_UNMAP_FLAG_*: bit 1 all, with address and size 0
-   * @returns bytes unmapped
-   */
-  unmap(iova: bigint, size: bigint, flags: number): bigint;
-}
-
-/** Memory of the process that can be mapped for a device. */
-export interface Memory {
-  readonly buffer: ArrayBuffer | SharedArrayBuffer;
-  /** Bytes. */
-  readonly size: number;
-  /**
-   * Lets go of it. An ArrayBuffer made here is detached; the memory leaves the process when no
-   * transferred copy and no mapping of the address space can see it any more.
-   */
-  release(): void;
 }
