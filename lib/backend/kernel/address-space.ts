@@ -1,7 +1,7 @@
 import { VfioError } from '../../errors.js';
 import { VFIO_DMA_UNMAP_FLAG_ALL } from '../uapi.js';
 import type { AddressSpace, HugePages, IovaRange, Memory } from '../contract.js';
-import { checkInteger, checkU32, checkU64 } from './checks.js';
+import { checkInteger, checkU32, checkU64 } from '../checks.js';
 import { explain } from './explain.js';
 import * as hints from './hints.js';
 import type { Kernel } from './kernel.js';

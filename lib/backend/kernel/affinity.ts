@@ -5,7 +5,7 @@ import {
   VFIO_PCI_MSI_IRQ_INDEX,
   VFIO_PCI_MSIX_IRQ_INDEX,
 } from '../uapi.js';
-import { checkInteger } from './checks.js';
+import { checkInteger } from '../checks.js';
 import * as hints from './hints.js';
 import type { Kernel } from './kernel.js';
 

@@ -23,7 +23,7 @@ import {
 import { formatAddress } from './address.js';
 import type { KernelAddressSpace } from './address-space.js';
 import { HostInterrupts } from './affinity.js';
-import { checkInteger, checkPages, checkU32, checkU64 } from './checks.js';
+import { checkInteger, checkPages, checkU32, checkU64 } from '../checks.js';
 import type { DeviceFile } from './device-file.js';
 import { KernelEventSet } from './event-set.js';
 import { KernelEventfd } from './eventfd.js';

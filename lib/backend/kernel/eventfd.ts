@@ -1,6 +1,6 @@
 import type { Native } from '../../native/binding.js';
 import type { Eventfd } from '../contract.js';
-import { U64_MAX } from './checks.js';
+import { U64_MAX } from '../checks.js';
 
 /** eventfd(2), non-blocking. */
 export class KernelEventfd implements Eventfd {

@@ -5,7 +5,7 @@ import {
   VFIO_DMA_UNMAP_FLAG_ALL,
 } from '../uapi.js';
 import type { DmaCalls } from './address-space.js';
-import { U64_MAX } from './checks.js';
+import { U64_MAX } from '../checks.js';
 import { explained } from './explain.js';
 import * as hints from './hints.js';
 import type { Kernel } from './kernel.js';

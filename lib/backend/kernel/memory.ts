@@ -1,6 +1,6 @@
 import type { HugePages, Memory } from '../contract.js';
 import type { Native, NativeMemory } from '../../native/binding.js';
-import { checkInteger, checkPages, PAGE_SIZE } from './checks.js';
+import { checkInteger, checkPages, PAGE_SIZE } from '../checks.js';
 import { explained } from './explain.js';
 import * as hints from './hints.js';
 

@@ -1,6 +1,6 @@
 import { VfioError } from '../../errors.js';
 import type { DmaCalls } from './address-space.js';
-import { PAGE_SIZE } from './checks.js';
+import { PAGE_SIZE } from '../checks.js';
 import * as hints from './hints.js';
 
 /** DMA without an IOMMU: VFIO has no calls for it. */

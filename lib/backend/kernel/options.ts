@@ -1,5 +1,5 @@
 import type { OpenedFds, OpenOptions, Via } from '../contract.js';
-import { checkInteger } from './checks.js';
+import { checkInteger } from '../checks.js';
 import { parseVfToken, type VfToken } from './tokens.js';
 import { isVia } from './via.js';
 

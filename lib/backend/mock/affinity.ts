@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
 import { VfioError } from '../../errors.js';
-import { checkInteger } from './checks.js';
+import { checkInteger } from '../checks.js';
 
 const CPU_MAX = 65535;
 

@@ -15,7 +15,7 @@ import type {
 } from '../contract.js';
 import { VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_DATA_EVENTFD } from '../uapi.js';
 import { Affinity } from './affinity.js';
-import { checkBytes, checkInteger, checkPages, checkU32, checkU64 } from './checks.js';
+import { checkBytes, checkInteger, checkPages, checkU32, checkU64 } from '../checks.js';
 import { fail } from './errno.js';
 import { MockEventfd, mockEventfd } from './eventfd.js';
 import type { FaultKind } from './faults.js';

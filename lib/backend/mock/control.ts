@@ -1,5 +1,5 @@
 import { VFIO_PCI_ERR_IRQ_INDEX, VFIO_PCI_REQ_IRQ_INDEX } from '../uapi.js';
-import { checkInteger, checkU64 } from './checks.js';
+import { checkInteger, checkU64 } from '../checks.js';
 import type { FaultKind } from './faults.js';
 import { defaultInterruptLimits, HANDLES } from './host/interrupts.js';
 import { defaultLimits } from './host/limits.js';

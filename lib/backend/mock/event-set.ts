@@ -1,6 +1,6 @@
 import { VfioError } from '../../errors.js';
 import type { Eventfd, EventSet } from '../contract.js';
-import { checkInteger } from './checks.js';
+import { checkInteger } from '../checks.js';
 import { fail } from './errno.js';
 import { mockEventfd, type EventfdWatcher, type MockEventfd } from './eventfd.js';
 import type { Work } from './work.js';

@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import { EVENTFD_CHANNEL, type Eventfd, type EventfdSignal } from '../contract.js';
-import { checkU64, U64_MAX } from './checks.js';
+import { checkU64, U64_MAX } from '../checks.js';
 import { fail } from './errno.js';
 
 /** Who is told what happens to an eventfd. */

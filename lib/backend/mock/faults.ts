@@ -1,5 +1,5 @@
 import { VfioError } from '../../errors.js';
-import { checkInteger } from './checks.js';
+import { checkInteger } from '../checks.js';
 
 /**
  * An operation of the contract: `map` and `unmap` are DMA, `mmap` maps registers, `read` and

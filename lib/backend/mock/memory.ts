@@ -1,6 +1,6 @@
 import { fstatSync, readSync, writeSync } from 'node:fs';
 import type { HugePages, Memory } from '../contract.js';
-import { checkInteger, checkPages, PAGE_SIZE } from './checks.js';
+import { checkInteger, checkPages, PAGE_SIZE } from '../checks.js';
 import { fail } from './errno.js';
 
 const HUGE_PAGE_SIZE = { '2M': 2 ** 21, '1G': 2 ** 30 } as const;

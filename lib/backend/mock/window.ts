@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { RegisterWindow, Width, WindowEvents } from '../contract.js';
-import { checkBytes } from './checks.js';
+import { checkBytes } from '../checks.js';
 import type { HardwareFunction } from './hardware/function.js';
 
 const S64_MIN = -(2n ** 63n);

@@ -1,4 +1,4 @@
-import { checkInteger } from './checks.js';
+import { checkInteger } from '../checks.js';
 
 const MS_MAX = 2 ** 31 - 1;
 

@@ -1,4 +1,4 @@
-import { checkBytes, checkInteger, checkU64 } from '../checks.js';
+import { checkBytes, checkInteger, checkU64 } from '../../checks.js';
 import type {
   BarPlace,
   BarShape,

@@ -1,4 +1,4 @@
-import { checkBytes } from '../checks.js';
+import { checkBytes } from '../../checks.js';
 import type { BarShape, DeviceLogic, MemoryBlock, MsixCapability, Register } from '../model.js';
 import { PCI_MSIX_ENTRY_SIZE } from '../pci.js';
 import { checkOverlaps, hex, type Span } from './spans.js';

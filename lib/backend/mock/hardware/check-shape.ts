@@ -1,4 +1,4 @@
-import { checkBytes, checkInteger } from '../checks.js';
+import { checkBytes, checkInteger } from '../../checks.js';
 import { PLAIN } from '../plain-capabilities.js';
 import type { BarShape, CapabilityShape, FunctionShape } from '../shape.js';
 import * as pci from '../pci.js';

@@ -1,7 +1,7 @@
 import { VfioError } from '../../../errors.js';
 import type { AddressSpace, HugePages, IovaRange, Memory } from '../../contract.js';
 import { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } from '../../uapi.js';
-import { checkInteger, checkU32, checkU64, U64_MAX } from '../checks.js';
+import { checkInteger, checkU32, checkU64, U64_MAX } from '../../checks.js';
 import { fail } from '../errno.js';
 import { Faults } from '../faults.js';
 import { allocate, mapFile, MockMemory, share } from '../memory.js';

@@ -3,7 +3,7 @@ import {
   VFIO_DMA_MAP_FLAG_WRITE,
   VFIO_DMA_UNMAP_FLAG_ALL,
 } from '../../uapi.js';
-import { PAGE_SIZE, U64_MAX } from '../checks.js';
+import { PAGE_SIZE, U64_MAX } from '../../checks.js';
 import { fail } from '../errno.js';
 import { isUsable, type DmaRules } from './dma-rules.js';
 import type { DmaLimits } from './limits.js';

@@ -1,5 +1,5 @@
 import type { IovaRange } from '../../contract.js';
-import { U64_MAX } from '../checks.js';
+import { U64_MAX } from '../../checks.js';
 
 /** What the host allows a process. */
 export interface DmaLimits {

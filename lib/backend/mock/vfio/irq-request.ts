@@ -7,7 +7,7 @@ import {
   VFIO_IRQ_SET_DATA_EVENTFD,
   VFIO_IRQ_SET_DATA_NONE,
 } from '../../uapi.js';
-import { checkInteger, checkU32, U32_MAX } from '../checks.js';
+import { checkInteger, checkU32, U32_MAX } from '../../checks.js';
 import { fail } from '../errno.js';
 import { mockEventfd } from '../eventfd.js';
 

@@ -11,7 +11,7 @@ import {
   VFIO_REGION_INFO_FLAG_READ,
   VFIO_REGION_INFO_FLAG_WRITE,
 } from '../../uapi.js';
-import { PAGE_SIZE } from '../checks.js';
+import { PAGE_SIZE } from '../../checks.js';
 import { fail } from '../errno.js';
 import type { HardwareFunction } from '../hardware/function.js';
 import { PCI_MSIX_ENTRY_SIZE } from '../pci.js';

@@ -1,6 +1,6 @@
-/** Checks of arguments: what fails here never reached the kernel. */
+/** Checks of arguments: what fails here never reached the kernel, or what imitates it. */
 
-const U32_MAX = 2 ** 32 - 1;
+export const U32_MAX = 2 ** 32 - 1;
 export const U64_MAX = 2n ** 64n - 1n;
 
 /**
@@ -9,7 +9,12 @@ export const U64_MAX = 2n ** 64n - 1n;
  */
 export const PAGE_SIZE = 4096;
 
-export function checkInteger(value: unknown, name: string, min: number, max: number): void {
+export function checkInteger(
+  value: unknown,
+  name: string,
+  min: number,
+  max: number,
+): asserts value is number {
   if (typeof value !== 'number') throw new TypeError(`${name} must be a number`);
   if (!Number.isInteger(value) || value < min || value > max) {
     throw new RangeError(`${name} must be an integer from ${min} to ${max}, not ${value}`);
@@ -28,9 +33,13 @@ export function checkU64(value: unknown, name: string): void {
 }
 
 /** @param page - bytes, a power of two */
-export function checkPages(value: number, name: string, page = PAGE_SIZE): void {
+export function checkPages(value: unknown, name: string, page = PAGE_SIZE): void {
   checkInteger(value, name, 0, Number.MAX_SAFE_INTEGER);
   if (value % page !== 0) {
     throw new RangeError(`${name} must be whole pages of ${page} bytes, not ${value}`);
   }
+}
+
+export function checkBytes(value: unknown, name: string): void {
+  if (!(value instanceof Uint8Array)) throw new TypeError(`${name} must be a Uint8Array`);
 }
