@@ -2,6 +2,8 @@ import { masks } from './masks.js';
 import type { Answer, Op } from './script.js';
 import type { Target } from './targets.js';
 
+const READS: readonly string[] = ['read', 'mmio_read', 'buffer_read'];
+
 /** The first operation of a script that was answered differently. */
 export interface Difference {
   readonly step: number;
@@ -9,27 +11,30 @@ export interface Difference {
   readonly mock: Answer | undefined;
 }
 
-/** Little-endian bytes of a value that was read, in hex. */
+/** Little-endian bytes of a value that was read, in hex; at least as many as were asked for. */
 function bytesOf({ width }: Op, value: unknown): string {
   const digits = BigInt(value as number | string).toString(16);
-  const bytes = Buffer.from(digits.padStart(2 * (width as number), '0'), 'hex');
-  return bytes.reverse().toString('hex');
+  const length = Math.max(width as number, Math.ceil(digits.length / 2));
+  return Buffer.from(digits.padStart(2 * length, '0'), 'hex')
+    .reverse()
+    .toString('hex');
 }
 
 /** An answer as it is compared: without explanations, and with `--` for bytes that are masked. */
 function comparable(target: Target, script: readonly Op[], step: number, answer?: Answer): string {
   if (answer === undefined) return '';
   const op = script[step];
-  const registers = op?.op === 'mmio_read';
-  if (!answer.ok || op === undefined || (op.op !== 'read' && !registers)) {
+  if (!answer.ok || op === undefined || !READS.includes(op.op)) {
     return JSON.stringify({ ...answer, message: undefined });
   }
+  const registers = op.op === 'mmio_read';
   const before = script.slice(0, step);
   const data = registers ? bytesOf(op, answer.value) : (answer.data as string);
+  const asked = registers ? (op.width as number) : Infinity;
   const shown = (data.match(/../g) ?? []).map((byte, i) => {
     const offset = (op.offset as number) + i;
-    const masked = masks.some((mask) => mask.covers(target, op, offset, before));
-    return masked ? '--' : byte;
+    if (!masks.some((mask) => mask.covers(target, op, offset, before))) return byte;
+    return i < asked ? '--' : '';
   });
   return shown.join('');
 }

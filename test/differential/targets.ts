@@ -1,6 +1,8 @@
 import type fc from 'fast-check';
+import { e1000e } from './targets/e1000e.js';
 import { edu } from './targets/edu.js';
 import { nvme } from './targets/nvme.js';
+import { testdev } from './targets/testdev.js';
 import type { Op } from './script.js';
 import type { Step } from './generate/situation.js';
 
@@ -40,4 +42,4 @@ export interface Bar {
   readonly table?: Span;
 }
 
-export const targets: readonly Target[] = [edu, nvme];
+export const targets: readonly Target[] = [edu, nvme, e1000e, testdev];

@@ -15,10 +15,6 @@ const PM_CONTROL = 4;
 const PM_STATE = 0x3;
 const CONFIG = 7;
 const BUFFER_SIZE = 4 * 4096;
-const FEATURE_SET = 1 << 17;
-const FEATURE_PROBE = 1 << 18;
-const LOW_POWER_ENTRY = [3, 4];
-const LOW_POWER_EXIT = 5;
 
 /** What a script has done so far, as far as the steps behind it want to know. */
 export class Situation {
@@ -31,7 +27,6 @@ export class Situation {
   readonly #counters = new Map<string, number>();
   #decoding = true;
   #powered = true;
-  #awake = true;
 
   constructor(target: Target, index: number) {
     this.target = target;
@@ -62,11 +57,7 @@ export class Situation {
     if (this.#answering) return [];
     const { pm } = this.target.capabilities;
     const d0 = { op: 'write', region: CONFIG, offset: (pm ?? 0) + PM_CONTROL, data: '0000' };
-    return [
-      { op: 'feature', flags: FEATURE_SET | LOW_POWER_EXIT },
-      ...(pm === undefined ? [] : [d0]),
-      setCommand(COMMAND_AT_OPEN),
-    ];
+    return [...(pm === undefined ? [] : [d0]), setCommand(COMMAND_AT_OPEN)];
   }
 
   /** What makes sure that an interrupt index is enabled. */
@@ -86,7 +77,7 @@ export class Situation {
   }
 
   get #answering(): boolean {
-    return this.#decoding && this.#powered && this.#awake;
+    return this.#decoding && this.#powered;
   }
 
   #buffer(name: unknown, { op }: Op): Op[] {
@@ -122,10 +113,9 @@ export class Situation {
   }
 
   #follow(op: Op): void {
-    this.#activity.follow(op, this.#powered && this.#awake);
+    this.#activity.follow(op, this.#powered);
     if (op.op === 'reset') this.#powered = true;
     else if (op.op === 'write' && op.region === CONFIG) this.#followConfig(op);
-    else if (op.op === 'feature') this.#followFeature(op.flags as number);
     else if (op.op === 'set_irqs') {
       for (const name of (op.fds ?? []) as unknown[]) {
         if (typeof name === 'string' && !this.#eventfds.includes(name)) this.#eventfds.push(name);
@@ -142,12 +132,5 @@ export class Situation {
     const { pm } = this.target.capabilities;
     const state = pm === undefined ? undefined : bytes[pm + PM_CONTROL - start];
     if (state !== undefined) this.#powered = !refused && (state & PM_STATE) === 0;
-  }
-
-  #followFeature(flags: number): void {
-    const number = flags & 0xffff;
-    if ((flags & FEATURE_SET) === 0 || (flags & FEATURE_PROBE) !== 0) return;
-    if (LOW_POWER_ENTRY.includes(number)) this.#awake = false;
-    else if (flags === (FEATURE_SET | LOW_POWER_EXIT)) this.#awake = true;
   }
 }

@@ -20,6 +20,7 @@ const INTERRUPT_WHEN_COPIED = 0x4n;
 /** The buffer, at its address on the device's side of DMA. */
 const BUFFER = 0x40000n;
 const BUFFER_SIZE = 4096;
+const PAGE = 4096;
 /** Address bits that DMA uses: as with dma_mask=0xffffffff in QEMU. */
 const DMA_MASK = 0xffff_ffffn;
 
@@ -158,16 +159,27 @@ class Edu implements DeviceLogic {
     // What does not lie within the buffer is not copied.
     if (start >= 0n && start + count <= BigInt(BUFFER_SIZE)) {
       const bytes = this.#buffer.subarray(Number(start), Number(start + count));
-      try {
-        if (toHost) this.#host.dmaWrite(destination & DMA_MASK, bytes);
-        else this.#host.dmaRead(source & DMA_MASK, bytes);
-      } catch (error) {
-        // The device does not look at how its transfers end.
-        if (!(error instanceof DmaFault)) throw error;
-      }
+      this.#transferPages((toHost ? destination : source) & DMA_MASK, bytes, toHost);
     }
     this.#dma.command &= ~RUN;
     if ((command & INTERRUPT_WHEN_COPIED) !== 0n) this.#raise(DMA_DONE);
+  }
+
+  /** No request crosses a page; the device does not look at how they end. */
+  #transferPages(address: bigint, bytes: Uint8Array, toHost: boolean): void {
+    for (let done = 0; done < bytes.length;) {
+      const at = address + BigInt(done);
+      const part = bytes.subarray(done, done + PAGE - (Number(at) % PAGE));
+      try {
+        if (toHost) this.#host.dmaWrite(at, part);
+        else this.#host.dmaRead(at, part);
+      } catch (error) {
+        if (!(error instanceof DmaFault)) throw error;
+        // What nobody answers reads as zeros in QEMU.
+        if (!toHost) part.fill(0);
+      }
+      done += part.length;
+    }
   }
 
   #raise(bits: number): void {

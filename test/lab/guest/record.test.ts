@@ -1,0 +1,36 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { openConnection } from 'vfio';
+import { mockBackend } from '../../../lib/backend/mock/index.js';
+import { eduDemo } from '../../../lib/demo/edu.js';
+import { nvmeDemo } from '../../../lib/demo/nvme/demo.js';
+import { deviceApi } from '../../../lib/device/open.js';
+import { observeBackend } from '../../../lib/observe/index.js';
+import { recordInto } from '../../../lib/record/index.js';
+import { edu } from '../../differential/targets/edu.js';
+import { nvme } from '../../differential/targets/nvme.js';
+import { again, readRecord } from '../../record/again.js';
+
+for (const { target, demo, address } of [
+  { target: edu, demo: eduDemo, address: process.env.VFIO_LAB_EDU ?? '' },
+  { target: nvme, demo: nvmeDemo, address: process.env.VFIO_LAB_NVME ?? '' },
+]) {
+  test(`${target.name}: QEMU's device answers the demo as its imitation did`, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'vfio-record-'));
+    t.teardown(() => {
+      rmSync(folder, { recursive: true });
+    });
+    const path = join(folder, 'record');
+    const real = await openConnection(address);
+    const kernel = /^\d+\.\d+/.exec(real.kernel)?.[0] ?? '';
+    const via = real.via === 'cdev' ? 'cdev' : 'group';
+    const { openDevice } = deviceApi([observeBackend(mockBackend, [recordInto(path)])]);
+    const device = await openDevice(`${target.mock}?kernel=${kernel}`, { via });
+    const { ok } = await demo(device);
+    device.close();
+    t.true(ok);
+    t.is(await again(readRecord(path), real, target), null);
+  });
+}
