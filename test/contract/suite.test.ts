@@ -8,3 +8,4 @@ import './features.js';
 import './messages.js';
 import './demo.js';
 import './virtual-msix.js';
+import './selftests.js';

@@ -22,7 +22,7 @@ test/differential/corpus.
   --via group|cdev      repeatable; default: group
   --device <name>       ${targets.map(({ name }) => name).join(', ')}; repeatable; default: all
   --ops <n>             operations for each of them; default 2000
-  --lanes <n>           devices of a kind in a guest, asked side by side; default 4
+  --lanes <n>           devices of a kind in a guest, asked side by side; default 3
   --seed <n>            default: from the clock
   --transcript <file>   adds every script with the kernel's answers to a file, and shortens none
   --replay <file>       compares the mock with such a file, and starts no guest`;
@@ -33,7 +33,7 @@ const { values } = parseArgs({
     via: { type: 'string', multiple: true, default: ['group'] },
     device: { type: 'string', multiple: true, default: targets.map(({ name }) => name) },
     ops: { type: 'string', default: '2000' },
-    lanes: { type: 'string', default: '4' },
+    lanes: { type: 'string', default: '3' },
     seed: { type: 'string' },
     transcript: { type: 'string' },
     replay: { type: 'string' },
@@ -56,52 +56,65 @@ const lanes = Number(values.lanes);
 const operations = Number(values.ops);
 const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);
 
-/** @returns whether there was no difference */
-async function judge(kernelName: string | undefined, via: Via, target: Target): Promise<boolean> {
+/** One device of a kernel, with what is to be told of it. */
+async function judge(guest: Guest, target: Target, profile: Profile): Promise<boolean> {
+  const { kernel } = profile;
+  const heading = { device: target.name, ...profile };
+  const { transcript } = values;
+  const record = (script: readonly Op[], answers: readonly Answer[]): void => {
+    const line = JSON.stringify({ ...heading, script, answers });
+    appendFileSync(transcript ?? '', `${line}\n`);
+  };
+  const judge = new Judge(guest, target, profile, transcript === undefined ? null : record);
+  const started = performance.now();
+  const label = target.name.toUpperCase();
+  const devices = Array.from({ length: lanes }, (_, i) => (i === 0 ? label : `${label}_${i + 1}`));
+  await judge.run(devices, seed, operations);
+  const { found, unsteady, deadly, operations: done } = judge.outcome;
+  const seconds = Math.round((performance.now() - started) / 1000);
+  console.log(
+    `${target.name} on ${kernel} by ${profile.via}: ${done} operations in ${seconds} s, ` +
+      `${found.length} differences, ${unsteady.length} of timing, ` +
+      `${deadly.length} dead guests, seed ${seed}`,
+  );
+  for (const { script, lastWords } of deadly) {
+    console.log([...script.map((op) => `  ${JSON.stringify(op)}`), lastWords].join('\n'));
+  }
+  for (const verdict of unsteady) {
+    console.log(`not again, at ${JSON.stringify(verdict.script[verdict.difference.step])}:`);
+    console.log(`      kernel ${JSON.stringify(verdict.difference.kernel)}`);
+    console.log(`      mock   ${JSON.stringify(verdict.difference.mock)}`);
+  }
+  for (const verdict of transcript === undefined ? found : []) {
+    show(verdict);
+    const { script, answers } = verdict;
+    if (KERNELS.includes(kernel)) {
+      console.log(`kept in ${basename(keep({ ...heading, script, answers }))}`);
+    }
+  }
+  return found.length === 0 && deadly.length === 0;
+}
+
+/**
+ * All devices in one guest, side by side.
+ * @returns whether there was no difference
+ */
+async function judgeAll(
+  kernelName: string | undefined,
+  via: Via,
+  chosen: readonly Target[],
+): Promise<boolean> {
   process.env.VFIO_VIA = via;
-  const names = Array.from({ length: lanes }, () => target.name);
+  const names = chosen.flatMap(({ name }) => Array.from({ length: lanes }, () => name));
   const guest = new Guest(kernelName, names);
   const stop = (): void => {
     void guest.close().then(() => process.exit(1));
   };
   process.once('SIGINT', stop).once('SIGTERM', stop);
   try {
-    const kernel = await guest.version();
-    const profile: Profile = { kernel, via };
-    const heading = { device: target.name, kernel, via };
-    const { transcript } = values;
-    const record = (script: readonly Op[], answers: readonly Answer[]): void => {
-      const line = JSON.stringify({ ...heading, script, answers });
-      appendFileSync(transcript ?? '', `${line}\n`);
-    };
-    const judge = new Judge(guest, target, profile, transcript === undefined ? null : record);
-    const started = performance.now();
-    const label = target.name.toUpperCase();
-    const devices = names.map((_, i) => (i === 0 ? label : `${label}_${i + 1}`));
-    await judge.run(devices, seed, operations);
-    const { found, unsteady, deadly, operations: done } = judge.outcome;
-    const seconds = Math.round((performance.now() - started) / 1000);
-    console.log(
-      `${target.name} on ${kernel} by ${via}: ${done} operations in ${seconds} s, ` +
-        `${found.length} differences, ${unsteady.length} of timing, ` +
-        `${deadly.length} dead guests, seed ${seed}`,
-    );
-    for (const { script, lastWords } of deadly) {
-      console.log([...script.map((op) => `  ${JSON.stringify(op)}`), lastWords].join('\n'));
-    }
-    for (const verdict of unsteady) {
-      console.log(`not again, at ${JSON.stringify(verdict.script[verdict.difference.step])}:`);
-      console.log(`      kernel ${JSON.stringify(verdict.difference.kernel)}`);
-      console.log(`      mock   ${JSON.stringify(verdict.difference.mock)}`);
-    }
-    for (const verdict of transcript === undefined ? found : []) {
-      show(verdict);
-      const { script, answers } = verdict;
-      if (KERNELS.includes(kernel)) {
-        console.log(`kept in ${basename(keep({ ...heading, script, answers }))}`);
-      }
-    }
-    return found.length === 0 && deadly.length === 0;
+    const profile: Profile = { kernel: await guest.version(), via };
+    const same = await Promise.all(chosen.map((target) => judge(guest, target, profile)));
+    return same.every(Boolean);
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop);
     await guest.close();
@@ -133,13 +146,14 @@ async function main(): Promise<boolean> {
   }
   console.log(`masked: ${masks.map(({ name }) => name).join(', ')}`);
   if (values.replay !== undefined) return again(values.replay);
-  let same = true;
-  for (const name of values.device) {
+  const chosen = values.device.map((name) => {
     const target = targets.find((candidate) => candidate.name === name);
     if (target === undefined) throw new RangeError(`no device '${name}' here`);
-    for (const kernel of values.kernel ?? [undefined]) {
-      for (const via of values.via as Via[]) same = (await judge(kernel, via, target)) && same;
-    }
+    return target;
+  });
+  let same = true;
+  for (const kernel of values.kernel ?? [undefined]) {
+    for (const via of values.via as Via[]) same = (await judgeAll(kernel, via, chosen)) && same;
   }
   return same;
 }
