@@ -4,6 +4,7 @@ import { VfioError } from '../errors.js';
 import { parseLine } from './command.js';
 import { COMMANDS, loadCommand } from './commands.js';
 import { help } from './help.js';
+import { expectReaderToGo, isClosedPipe } from './output.js';
 import { paint } from './terminal.js';
 import { UsageError } from './usage.js';
 
@@ -59,10 +60,6 @@ function sentence(message: string): string {
   return message.split(/\. To specify |\n/, 1)[0] ?? message;
 }
 
-function isClosedPipe(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EPIPE';
-}
-
 function report(error: unknown): number {
   if (isClosedPipe(error)) return 1;
   const known = error instanceof VfioError || isWrongUse(error);
@@ -76,9 +73,5 @@ function report(error: unknown): number {
   return isWrongUse(error) ? 2 : 1;
 }
 
-// Whoever read our output has seen enough, as in `vfio … | head`.
-process.stdout.on('error', (error) => {
-  if (!isClosedPipe(error)) throw error;
-});
-
+expectReaderToGo();
 process.exitCode = await main(process.argv.slice(2)).catch(report);

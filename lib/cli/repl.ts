@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import type { REPLServer } from 'node:repl';
+import { PassThrough } from 'node:stream';
 import type * as vfio from '../index.js';
 import { defineCommand } from './command.js';
 
@@ -18,8 +20,11 @@ export const command = defineCommand({
     const { start } = await import('node:repl');
     await using device = await library.openDevice(operands.device);
     const interactive = process.stdin.isTTY;
+    const input = interactive ? process.stdin : new PassThrough();
     if (interactive) console.log(`${device.name} via ${device.via}; .exit or Ctrl-D ends`);
     const repl = start({
+      input,
+      output: process.stdout,
       prompt: interactive ? `${device.name}> ` : '',
       useGlobal: false,
       ignoreUndefined: true,
@@ -27,8 +32,10 @@ export const command = defineCommand({
       preview: false,
     });
     provide(repl, library, device);
-    if (interactive) await keepHistory(repl);
-    await once(repl, 'exit');
+    const ended = once(repl, 'exit');
+    if (input instanceof PassThrough) await feed(repl, input);
+    else await keepHistory(repl);
+    await ended;
     return 0;
   },
 });
@@ -47,6 +54,25 @@ function provide({ context }: REPLServer, library: typeof vfio, device: vfio.Pci
       enumerable: true,
     });
   }
+}
+
+/** Line by line: a prompt that reads from a pipe does not wait for what it awaits. */
+async function feed(repl: REPLServer, input: PassThrough): Promise<void> {
+  let answered: () => void = () => undefined;
+  repl.displayPrompt = () => {
+    answered();
+  };
+  const ended = new AbortController();
+  repl.once('exit', () => {
+    ended.abort();
+    answered();
+  });
+  for await (const line of createInterface({ input: process.stdin, signal: ended.signal })) {
+    const answer = new Promise<void>((resolve) => (answered = resolve));
+    input.write(`${line}\n`);
+    await answer;
+  }
+  input.end();
 }
 
 /** The XDG base directory of what a program remembers. */

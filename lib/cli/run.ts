@@ -7,6 +7,7 @@ import type { RecordFile } from '../record/index.js';
 import { defineCommand } from './command.js';
 import { isImitation, openConnection } from './devices.js';
 import { toJsonLine } from './json.js';
+import { readerGone } from './output.js';
 import { choice, UsageError } from './usage.js';
 
 const VIAS = ['group', 'cdev'] as const;
@@ -58,7 +59,7 @@ export const command = defineCommand({
     let lines = 0;
     let different = 0;
     try {
-      for await (const line of createInterface({ input })) {
+      for await (const line of createInterface({ input, signal: readerGone })) {
         if (line.trim() === '') continue;
         const reply = await runLine(session, line);
         console.log(toJsonLine(reply));

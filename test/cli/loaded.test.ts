@@ -28,7 +28,7 @@ test('the version takes the command line and the errors alone', async (t) => {
 });
 
 test('help loads no library and no other command', async (t) => {
-  for (const name of Object.keys(COMMANDS)) {
+  for (const name of ['info', 'bind', 'lab', 'repl', 'trace', 'completion']) {
     const modules = await loaded(name, '--help');
     t.true(modules.includes(`cli/${name}.js`), name);
     t.deepEqual(

@@ -143,3 +143,14 @@ test('a kernel that is not imitated, or a device that is none, is wrong use', as
     t.is(code, 2, stderr);
   }
 });
+
+test('who reads no more ends it, also with input that goes on', async (t) => {
+  const child = spawn(process.execPath, [VFIO, 'run', 'mock:edu']);
+  const endless = setInterval(() => child.stdin.write('{"op":"info"}\n'), 5);
+  child.stdin.on('error', () => undefined);
+  await once(child.stdout, 'data');
+  child.stdout.destroy();
+  await once(child, 'close');
+  clearInterval(endless);
+  t.is(child.signalCode, null);
+});

@@ -1,15 +1,8 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { readdirSync, readFileSync } from 'node:fs';
 import test from 'ava';
+import { example, QUEUES, run } from './run.js';
 
-const exec = promisify(execFile);
-
-async function example(name: string, ...args: string[]): Promise<string> {
-  const file = fileURLToPath(new URL(`../../examples/${name}.js`, import.meta.url));
-  const { stdout } = await exec(process.execPath, [...args, file], { timeout: 60_000 });
-  return stdout;
-}
+const AVA = 'node_modules/ava/entrypoints/cli.mjs';
 
 test('edu', async (t) => {
   t.is(await example('edu'), '10! = 3628800\nthere and back again by DMA\n');
@@ -18,12 +11,48 @@ test('edu', async (t) => {
 test('nvme', async (t) => {
   const [model, ...queues] = (await example('nvme')).trim().split('\n');
   t.regex(model ?? '', /blocks of 512 bytes$/);
-  t.is(queues.length, 3);
-  t.regex(queues[0] ?? '', /^queue 1: 64 reads in .* ms, [1-9]\d* interrupts on vector 1$/);
-  t.regex(queues[1] ?? '', /^queue 2: 64 reads in .* ms, [1-9]\d* interrupts on vector 2$/);
-  t.regex(queues[2] ?? '', /^queue 3: 64 reads in .* ms, polled$/);
+  t.is(queues.length, QUEUES.length);
+  queues.forEach((line, i) => t.regex(line, QUEUES[i] ?? /^$/));
+});
+
+test('dsa', async (t) => {
+  t.deepEqual((await example('dsa')).trim().split('\n'), [
+    "queue 0: 'work of PASID 0x101', interrupt at vector 1",
+    "queue 1: 'work of PASID 0x102', interrupt at vector 2",
+    'queue 1 with the handle of vector 1: refused, 0 interrupts',
+  ]);
+});
+
+test('worker', async (t) => {
+  t.is(
+    await example('worker'),
+    'factorials from the worker: 6, 120, 5040\nmeanwhile the main thread ran on\n',
+  );
 });
 
 test('a unit test with node:test', async (t) => {
-  t.regex(await example('unit-test/factorial.node.test', '--test'), /# pass 3\n# fail 0\n/);
+  const file = 'dist/examples/unit-test/factorial.node.test.js';
+  t.regex(await run(process.execPath, '--test', file), /# pass 3\n# fail 0\n/);
+});
+
+test('a unit test with ava', async (t) => {
+  const file = 'dist/examples/unit-test/factorial.ava.test.js';
+  const said = await run(
+    process.execPath,
+    AVA,
+    '--tap',
+    '--config',
+    'scripts/ava.examples.mjs',
+    file,
+  );
+  t.regex(said, /# pass 5\n# fail 0\n/);
+});
+
+test('an example is from 60 to 250 lines', (t) => {
+  const folder = new URL('../../../examples/', import.meta.url);
+  for (const name of readdirSync(folder)) {
+    if (!name.endsWith('.ts')) continue;
+    const { length } = readFileSync(new URL(name, folder), 'utf8').trimEnd().split('\n');
+    t.true(length >= 60 && length <= 250, `${name}: ${length}`);
+  }
 });

@@ -27,7 +27,7 @@ export function notViable(sysfs: Sysfs, group: IommuGroup): string {
     return `A driver of the host uses a device of IOMMU group ${group.number}; see 'ls /sys/kernel/iommu_groups/${group.number}/devices'.`;
   }
   const names = way.map(({ name, driver }) => `${name} (${driver ?? ''})`).join(', ');
-  const commands = way.map(({ name }) => `'driverctl set-override ${name} vfio-pci'`).join(', ');
+  const commands = way.map(({ name }) => `'vfio bind ${name}'`).join(', ');
   return `In the way: ${names}. All devices of IOMMU group ${group.number} go to the program together: bind these to vfio-pci too (${commands}), or unbind them. PCI bridges (pcieport) can stay.`;
 }
 
@@ -35,11 +35,11 @@ export function bindIt(sysfs: Sysfs, name: string): string {
   const load = sysfs.hasDriver('vfio-pci') ? '' : "Load the driver: 'modprobe vfio-pci'. ";
   const device = `/sys/bus/pci/devices/${name}`;
   const unbind = sysfs.driver(name) === null ? '' : `echo ${name} > ${device}/driver/unbind; `;
-  return `${load}Bind it as root: 'driverctl set-override ${name} vfio-pci', or 'echo vfio-pci > ${device}/driver_override; ${unbind}echo ${name} > /sys/bus/pci/drivers_probe'.`;
+  return `${load}Bind it as root: 'vfio bind ${name}', or by hand 'echo vfio-pci > ${device}/driver_override; ${unbind}echo ${name} > /sys/bus/pci/drivers_probe'.`;
 }
 
 export function noIommu(name: string): string {
-  return `The host gives ${name} no IOMMU group. Turn on VT-d or AMD-Vi in the firmware's settings and boot Linux with 'intel_iommu=on' (Intel) or without 'amd_iommu=off' (AMD); a virtual machine needs a virtual IOMMU. The option noiommu: true does without, and then the device can overwrite all memory of the host.`;
+  return `The host gives ${name} no IOMMU group. Turn on VT-d or AMD-Vi in the firmware's settings and boot Linux with 'intel_iommu=on' (Intel) or without 'amd_iommu=off' (AMD); a virtual machine needs a virtual IOMMU. The option noiommu: true does without, and then the device can overwrite all memory of the host. 'vfio doctor' looks at all of it.`;
 }
 
 export function noNoiommu(sysfs: Sysfs, name: string): string {

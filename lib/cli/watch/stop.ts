@@ -1,7 +1,9 @@
+import { readerGone } from '../output.js';
+
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const CTRL_C = '\u0003';
 
-/** Waits for the end: a signal, or q on the keyboard. */
+/** Waits for the end: a signal, q on the keyboard, or nobody who reads on. */
 export class Stop {
   readonly #controller = new AbortController();
   readonly #undo: (() => void)[] = [];
@@ -14,6 +16,10 @@ export class Stop {
       process.on(signal, stop);
       this.#undo.push(() => process.off(signal, stop));
     }
+    readerGone.addEventListener('abort', stop);
+    this.#undo.push(() => {
+      readerGone.removeEventListener('abort', stop);
+    });
     if (process.stdin.isTTY) this.#listen(stop);
   }
 

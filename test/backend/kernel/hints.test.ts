@@ -54,14 +54,14 @@ refuses('no IOMMU group although noiommu is accepted', {
   options: { noiommu: true },
   code: 'ENODEV',
   path: /0000:01:00\.0$/,
-  hint: [/enable_unsafe_noiommu_mode/, /driverctl set-override 0000:01:00\.0/],
+  hint: [/enable_unsafe_noiommu_mode/, /vfio bind 0000:01:00\.0/],
 });
 refuses('another driver', {
   host: { devices: [{ name: NAME, driver: 'nvme', group: 12 }] },
   code: 'ENODEV',
   path: /0000:01:00\.0$/,
   hint: [
-    /^Bind it as root: 'driverctl set-override 0000:01:00\.0 vfio-pci'/,
+    /^Bind it as root: 'vfio bind 0000:01:00\.0'/,
     /echo 0000:01:00\.0 > \/sys\/bus\/pci\/devices\/0000:01:00\.0\/driver\/unbind/,
     /drivers_probe/,
   ],
@@ -90,7 +90,7 @@ refuses('the group is not viable', {
   hint: [
     /^In the way: 0000:01:00\.1 \(snd_hda_intel\), 0000:01:00\.4 \(xhci_hcd\)\. /,
     /IOMMU group 12/,
-    /driverctl set-override 0000:01:00\.4 vfio-pci/,
+    /vfio bind 0000:01:00\.4/,
   ],
 });
 refuses('the group is not viable, by cdev', {

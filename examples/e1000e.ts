@@ -1,0 +1,199 @@
+/**
+ * Intel 82574, the e1000e of QEMU (sections: Intel's datasheet of it): reset, link, one ring each to
+ * send and to receive, MSI-X with a vector for each. Asks by ARP who has an address, and prints the
+ * answer. With QEMU's user network, in the lab:
+ *
+ *   vfio lab --device e1000e,netdev=n0 --qemu-arg=-netdev --qemu-arg=user,id=n0 -- \
+ *     sh -c 'node dist/examples/e1000e.js $VFIO_LAB_E1000E'
+ *
+ *   node dist/examples/e1000e.js <device> [asked] [own]     default: 10.0.2.2 10.0.2.15
+ */
+import { setTimeout } from 'node:timers/promises';
+import { openDevice, type DmaBuffer, type Vector } from 'vfio';
+
+// 10.2: registers.
+const CTRL = 0x0000;
+const CTRL_ASDE_SLU = (1 << 5) | (1 << 6);
+const CTRL_RST = 1 << 26;
+const STATUS = 0x0008;
+const STATUS_FULL_DUPLEX = 1 << 0;
+const STATUS_LINK_UP = 1 << 1;
+const ICR = 0x00c0;
+const IMS = 0x00d0;
+const IMC = 0x00d8;
+const IVAR = 0x00e4;
+const RCTL = 0x0100;
+const TCTL = 0x0400;
+const RECEIVE = { base: 0x2800, length: 0x2808, head: 0x2810, tail: 0x2818 };
+const TRANSMIT = { base: 0x3800, length: 0x3808, head: 0x3810, tail: 0x3818 };
+const MTA = 0x5200;
+const RAL0 = 0x5400;
+const RAH0 = 0x5404;
+const RXQ0 = 1 << 20;
+const TXQ0 = 1 << 22;
+/** Enabled, broadcasts accepted, checksums stripped; buffers are of 2048 bytes. */
+const RCTL_ON = (1 << 1) | (1 << 15) | (1 << 26);
+/** Enabled, short packets padded, collision threshold and distance of 10.2.7. */
+const TCTL_ON = (1 << 1) | (1 << 3) | (0x0f << 4) | (0x3f << 12);
+/** Queue by vector, 4 bits each, the highest of which says that it is valid: 10.2.4.9. */
+const VECTORS = 0 | 8 | ((1 | 8) << 8);
+
+/** Legacy descriptors, 16 bytes: 7.1.4 and 7.2.10. */
+const DESCRIPTOR = 16;
+const COUNT = 16;
+const FRAME = 2048;
+const DONE = 1;
+/** End of packet, checksum appended, status reported. */
+const SEND = 0x0b;
+
+const ETHERTYPE_ARP = 0x0806;
+const ARP_REPLY = 2;
+const ARP_LENGTH = 42;
+const PATIENCE = 10_000;
+
+const [name, asked = '10.0.2.2', own = '10.0.2.15'] = process.argv.slice(2);
+if (name === undefined) throw new Error('give the address of an 82574');
+const device = await openDevice(name);
+device.config.update('command', { memory: 1, bus_master: 1 });
+const registers = device.bar(0).map();
+
+async function until(what: string, there: () => boolean): Promise<void> {
+  const end = performance.now() + PATIENCE;
+  while (!there()) {
+    if (performance.now() > end) throw new Error(`no ${what}`);
+    await setTimeout(1);
+  }
+}
+
+/** 4.6: what the device is brought up by. */
+async function reset(): Promise<void> {
+  registers.write32(IMC, 0xffff_ffff);
+  registers.write32(RCTL, 0);
+  registers.write32(TCTL, 0);
+  registers.write32(CTRL, registers.read32(CTRL) | CTRL_RST);
+  await until('end of the reset', () => (registers.read32(CTRL) & CTRL_RST) === 0);
+  registers.write32(IMC, 0xffff_ffff);
+  registers.read32(ICR);
+  for (let i = 0; i < 128; i++) registers.write32(MTA + 4 * i, 0);
+}
+
+async function link(): Promise<string> {
+  registers.write32(CTRL, registers.read32(CTRL) | CTRL_ASDE_SLU);
+  await until('link', () => (registers.read32(STATUS) & STATUS_LINK_UP) !== 0);
+  const status = registers.read32(STATUS);
+  const speed = [10, 100, 1000, 1000][(status >>> 6) & 3] ?? 0;
+  return `${speed} Mb/s, ${(status & STATUS_FULL_DUPLEX) === 0 ? 'half' : 'full'} duplex`;
+}
+
+/** A ring of descriptors and a buffer of its own for each. */
+class Ring {
+  readonly #view: DataView;
+  #next = 0;
+
+  constructor(
+    readonly place: typeof RECEIVE,
+    readonly descriptors: DmaBuffer,
+    readonly frames: DmaBuffer,
+  ) {
+    this.#view = new DataView(descriptors.buffer);
+    for (let i = 0; i < COUNT; i++) {
+      this.#view.setBigUint64(i * DESCRIPTOR, frames.iova + BigInt(i * FRAME), true);
+    }
+    registers.write32(place.base, Number(descriptors.iova & 0xffff_ffffn));
+    registers.write32(place.base + 4, Number(descriptors.iova >> 32n));
+    registers.write32(place.length, COUNT * DESCRIPTOR);
+    registers.write32(place.head, 0);
+    registers.write32(place.tail, 0);
+  }
+
+  static async create(place: typeof RECEIVE, access: 'read' | 'write'): Promise<Ring> {
+    // Descriptors are written by the device as well, frames in one direction only.
+    const descriptors = await device.dma.allocate(4096);
+    return new Ring(place, descriptors, await device.dma.allocate(COUNT * FRAME, { access }));
+  }
+
+  /** All but one: a tail at the head means that there are none. */
+  fill(): void {
+    registers.write32(this.place.tail, COUNT - 1);
+  }
+
+  send(frame: Uint8Array): () => boolean {
+    const at = this.#next * DESCRIPTOR;
+    this.frames.bytes.set(frame, this.#next * FRAME);
+    this.#view.setUint32(at + 8, frame.length | (SEND << 24), true);
+    this.#view.setUint32(at + 12, 0, true);
+    this.#next = (this.#next + 1) % COUNT;
+    registers.write32(this.place.tail, this.#next);
+    return () => (this.#view.getUint8(at + 12) & DONE) !== 0;
+  }
+
+  /** The frames that have come; their descriptors are given back. */
+  *received(): Generator<Uint8Array> {
+    for (;;) {
+      const at = this.#next * DESCRIPTOR;
+      if ((this.#view.getUint8(at + 12) & DONE) === 0) return;
+      const start = this.#next * FRAME;
+      yield this.frames.bytes.slice(start, start + this.#view.getUint16(at + 8, true));
+      this.#view.setUint32(at + 12, 0, true);
+      registers.write32(this.place.tail, this.#next);
+      this.#next = (this.#next + 1) % COUNT;
+    }
+  }
+}
+
+/** Waits for an interrupt; the device masks the cause with it, so it is unmasked again. */
+async function interrupted(vector: Vector, cause: number): Promise<void> {
+  await vector.next({ signal: AbortSignal.timeout(PATIENCE) });
+  registers.write32(ICR, cause);
+  registers.write32(IMS, cause);
+}
+
+const ip = (text: string) => text.split('.').map(Number);
+const macText = (mac: Iterable<number>) =>
+  Array.from(mac, (byte) => byte.toString(16).padStart(2, '0')).join(':');
+
+/** RFC 826, to everybody. */
+function request(mac: Uint8Array): Uint8Array {
+  const broadcast = new Array<number>(6).fill(0xff);
+  const arp = [0, 1, 8, 0, 6, 4, 0, 1, ...mac, ...ip(own), 0, 0, 0, 0, 0, 0, ...ip(asked)];
+  return Uint8Array.of(...broadcast, ...mac, ETHERTYPE_ARP >> 8, ETHERTYPE_ARP & 0xff, ...arp);
+}
+
+/** Whose address it is, if the frame is the answer. */
+function answer(frame: Uint8Array): string | undefined {
+  if (frame.length < ARP_LENGTH) return undefined;
+  const view = new DataView(frame.buffer);
+  if (view.getUint16(12) !== ETHERTYPE_ARP || view.getUint16(20) !== ARP_REPLY) return undefined;
+  return frame.subarray(28, 32).join('.') === asked ? macText(frame.subarray(22, 28)) : undefined;
+}
+
+await reset();
+const [receiving, sending] = [0, 1].map((index) => device.interrupts.msix.request(index)) as [
+  Vector,
+  Vector,
+];
+registers.write32(IVAR, VECTORS);
+const receiver = await Ring.create(RECEIVE, 'write');
+const sender = await Ring.create(TRANSMIT, 'read');
+registers.write32(IMS, RXQ0 | TXQ0);
+registers.write32(RCTL, RCTL_ON);
+registers.write32(TCTL, TCTL_ON);
+receiver.fill();
+console.log(`link: ${await link()}`);
+
+const mac = new Uint8Array(6);
+new DataView(mac.buffer).setUint32(0, registers.read32(RAL0), true);
+new DataView(mac.buffer).setUint16(4, registers.read32(RAH0) & 0xffff, true);
+const sent = sender.send(request(mac));
+while (!sent()) await interrupted(sending, TXQ0);
+console.log(`${macText(mac)} (${own}) asked who has ${asked}: sent, by vector 1`);
+
+let found: string | undefined;
+while (found === undefined) {
+  await interrupted(receiving, RXQ0);
+  for (const frame of receiver.received()) found ??= answer(frame);
+}
+console.log(`${asked} is at ${found}: received, by vector 0`);
+
+await reset();
+device.close();

@@ -1,0 +1,143 @@
+// vfio info, reset and repl, and what holds for every command that opens a device
+import { once } from 'node:events';
+import test from 'ava';
+import { finish, startVfio, vfio } from './vfio.js';
+
+interface Info {
+  device: string;
+  regions: { name: string; size: number; mappable: boolean }[];
+  interrupts: { name: string; count: number; growable: boolean }[];
+  features: { number: number; name: string; get: boolean; set: boolean }[];
+  dma: { ranges: { start: number; end: unknown }[]; pageSizes: number[] };
+  reset: { function: boolean; bus: string[] | null };
+  capabilities: { name: string; offset: number }[];
+}
+
+test('info: regions, interrupts, features, DMA, resets, capabilities', async (t) => {
+  const { code, stdout, stderr } = await vfio(['info', 'mock:nvme']);
+  t.deepEqual([code, stderr], [0, '']);
+  const sections = [...stdout.matchAll(/^\w+$/gm)].map(([name]) => name);
+  const wanted = ['regions', 'interrupts', 'features', 'dma', 'reset', 'capabilities'];
+  t.deepEqual(sections, wanted);
+  t.regex(stdout, /^ {2}bar0 +16384 bytes +read, write, mmap$/m);
+  t.regex(stdout, /^ {2}msix +65 +growable$/m);
+  t.regex(stdout, /^ {2}11 +DMA_BUF +get$/m);
+});
+
+test('info as JSON, of an older kernel', async (t) => {
+  const { stdout } = await vfio(['info', 'mock:nvme?kernel=6.1', '--json']);
+  const info = JSON.parse(stdout) as Info;
+  t.is(info.device, 'mock:nvme?kernel=6.1');
+  t.deepEqual(
+    info.regions.map(({ name, size }) => [name, size]),
+    [
+      ['bar0', 16384],
+      ['config', 4096],
+    ],
+  );
+  t.is(info.interrupts.find(({ name }) => name === 'msix')?.growable, false);
+  t.false(info.features.some(({ name }) => name === 'DMA_BUF'));
+  t.true(info.reset.function);
+  t.true(info.capabilities.some(({ name }) => name === 'msix'));
+});
+
+test('reset', async (t) => {
+  const [text, json] = await Promise.all([
+    vfio(['reset', 'mock:nvme']),
+    vfio(['reset', 'mock:edu', '--json']),
+  ]);
+  t.regex(text.stdout, /^mock:nvme: reset in \d+ ms\n$/);
+  const { device, reset } = JSON.parse(json.stdout) as { device: string; reset: boolean };
+  t.deepEqual([device, reset], ['mock:edu', true]);
+});
+
+test('repl: the device at hand, and await', async (t) => {
+  const input = [
+    'bar0.read32(0).toString(16)',
+    'device.name',
+    'config.header().vendorId',
+    'const buffer = await dma.allocate(4096)',
+    'buffer.bytes.length',
+    'typeof interrupts.msi.request',
+    'vfio.VfioError.name',
+    'bar1',
+    '[1,',
+    '2].length',
+  ].join('\n');
+  const { code, stdout } = await finish(startVfio(['repl', 'mock:edu']), `${input}\n`);
+  t.is(code, 0);
+  const lines = stdout.trimEnd().split('\n');
+  t.deepEqual(lines.slice(0, 6), [
+    "'10000ed'",
+    "'mock:edu'",
+    '4660',
+    '4096',
+    "'function'",
+    "'VfioError'",
+  ]);
+  t.regex(lines[6] ?? '', /^Uncaught ReferenceError: bar1 is not defined/);
+  t.is(lines.at(-1), '2');
+});
+
+const OPENING = [['info'], ['peek', 'bar0', '0'], ['watch'], ['repl'], ['demo'], ['run']] as const;
+
+test('a device that is not there: one line, a hint, exit code 1', async (t) => {
+  const outcomes = await Promise.all(
+    OPENING.map(([name, ...rest]) => vfio([name, 'mock:nothing', ...rest])),
+  );
+  for (const { code, stdout, stderr } of outcomes) {
+    t.deepEqual([code, stdout], [1, '']);
+    t.regex(stderr, /^vfio: ENODEV: no such model 'mock:nothing'\nThere are: mock:edu, .+\n$/);
+  }
+});
+
+test('a name that is none', async (t) => {
+  const names = ['', 'nvme', '/dev/vfio/1', 'mock:nvme?kernel=1', '00:00.0.0', 'constructor'];
+  const outcomes = await Promise.all(names.map((name) => vfio(['info', name])));
+  outcomes.forEach(({ code, stdout, stderr }, i) => {
+    t.deepEqual([code, stdout], [1, ''], names[i]);
+    t.regex(stderr, /^vfio: E(NODEV|INVAL): .+\n.+\n$/, names[i]);
+  });
+});
+
+test('bind, release and doctor are of real functions', async (t) => {
+  const outcomes = await Promise.all(
+    ['bind', 'release', 'doctor'].map((name) => vfio([name, 'mock:edu'])),
+  );
+  for (const { code, stdout, stderr } of outcomes) {
+    t.deepEqual([code, stdout], [2, '']);
+    t.is(stderr, "vfio: 'mock:edu' is imitated: there is no driver\n");
+  }
+});
+
+test('who reads no more gets no complaint', async (t) => {
+  const lines = [
+    ['peek', 'mock:edu', 'bar0', '0', '-n', '65536'],
+    ['list'],
+    ['config', 'mock:nvme', '-x'],
+    ['completion', 'bash'],
+  ];
+  await Promise.all(
+    lines.map(async (args) => {
+      const child = startVfio(args);
+      let stderr = '';
+      child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
+      child.stdout.destroy();
+      await once(child, 'close');
+      t.is(stderr, '', args.join(' '));
+      t.is(child.signalCode, null);
+    }),
+  );
+});
+
+test('colours only where they are wanted', async (t) => {
+  const run = (env: NodeJS.ProcessEnv) => finish(startVfio(['info', 'mock:edu'], env));
+  const [pipe, forced, refused] = await Promise.all([
+    run({ FORCE_COLOR: undefined }),
+    run({ FORCE_COLOR: '1' }),
+    run({ NO_COLOR: '1' }),
+  ]);
+  t.false(pipe.stdout.includes('\u001b'));
+  t.true(forced.stdout.includes('\u001b[1m'));
+  t.false(refused.stdout.includes('\u001b'));
+});
