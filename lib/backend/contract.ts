@@ -159,6 +159,7 @@ export interface DeviceConnection {
   readonly name: string;
   /** The way it was reached. */
   readonly via: Via | 'noiommu';
+  /** What it reaches by DMA: shared by the open devices of its IOMMU group. */
   readonly addressSpace: AddressSpace;
   readonly iommu: IommuFacts;
   /** Release of the kernel behind it: `'6.12.107'`, or `'mock 6.12'`. */

@@ -35,10 +35,14 @@ export class PciDevice {
   readonly via: Via | 'noiommu';
   /** VFIO_DEVICE_GET_INFO. */
   readonly info: DeviceInfo;
+  /** Configuration space. */
   readonly config: ConfigSpace;
+  /** Memory that the device can reach. */
   readonly dma: DmaSpace;
   readonly interrupts: Interrupts;
+  /** What the device writes, and where, to raise a vector. */
   readonly messages: Messages;
+  /** VFIO_DEVICE_FEATURE: VF tokens, low power, and whatever else by number. */
   readonly features: Features;
   readonly #handle: Handle;
   readonly #windows = new Windows();

@@ -16,7 +16,9 @@ import { parseUuid } from './uuid.js';
 
 /** What can be done with a feature. */
 export interface FeatureSupport {
+  /** VFIO_DEVICE_FEATURE_GET. */
   readonly get: boolean;
+  /** VFIO_DEVICE_FEATURE_SET. */
   readonly set: boolean;
 }
 

@@ -23,8 +23,11 @@ import { VectorIndex } from './vector-index.js';
  * A listener that throws keeps no other vector from its turn; the exception is an uncaught one.
  */
 export class Interrupts {
+  /** The interrupt line. Of it, MSI and MSI-X one can be active. */
   readonly intx: Intx;
+  /** Up to 32 vectors, enabled in one block. */
   readonly msi: VectorIndex;
+  /** Up to 2048 vectors, one by one where the kernel can grow them. */
   readonly msix: VectorIndex;
   /** The device reported an error. */
   readonly err: SingleIrq;

@@ -63,6 +63,7 @@ export class Region {
   readonly index: number;
   /** Bytes; 0 for a BAR the device does not have and for the upper half of a 64-bit one. */
   readonly size: bigint;
+  /** Whether it can be read, and written: by {@link read} and {@link write}, or when it is mapped. */
   readonly readable: boolean;
   readonly writable: boolean;
   /** Whether {@link map} is possible. */

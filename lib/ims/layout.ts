@@ -10,6 +10,7 @@ export type Cookie = number | null;
 export interface SlotBits {
   /** Of the word, in bytes from the start of the slot. */
   readonly offset: number;
+  /** A mask of the word: 1 << 0 is bit 0. */
   readonly bits: number;
 }
 
@@ -19,6 +20,7 @@ export interface CookieField {
   readonly offset: number;
   /** The bits that switch the check on. */
   readonly enable: number;
+  /** Lowest bit of the cookie in the word. */
   readonly shift: number;
   /** Bits. */
   readonly width: number;

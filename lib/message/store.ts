@@ -27,7 +27,9 @@ export interface MessageStoreOptions {
 
 /** A copy that is not what it should be. */
 export interface Mismatch {
+  /** 0 to `entries - 1`. */
   readonly entry: number;
+  /** The vector it sends. */
   readonly source: VectorName;
   /** What the store holds. */
   readonly held: Message;

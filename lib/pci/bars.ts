@@ -8,6 +8,7 @@ export interface Bar {
   /** 0 to 5. A 64-bit one takes the next register as well, which is then not listed. */
   readonly index: number;
   readonly kind: BarKind;
+  /** What the register holds, without its flags. VFIO shows a copy: writes do not move the BAR. */
   readonly address: bigint;
   readonly prefetchable: boolean;
 }

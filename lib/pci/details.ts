@@ -4,7 +4,9 @@ import { type FieldsOf, type RegisterName, registerOffset, REGISTERS } from './r
 
 /** PCI Power Management Interface Specification, section 3.2. */
 export interface PmDetails {
+  /** 1 to 3, as the register has it. */
   readonly version: number;
+  /** Whether the function has the power states D1 and D2. */
   readonly d1: boolean;
   readonly d2: boolean;
   /** Power states from which PME can be signalled: D0, D1, D2, D3hot, D3cold. */
@@ -13,6 +15,7 @@ export interface PmDetails {
   readonly powerState: number;
   /** The function keeps its state on the way from D3hot to D0. */
   readonly noSoftReset: boolean;
+  /** Whether it may signal PME; whether it does. */
   readonly pmeEnabled: boolean;
   readonly pmeStatus: boolean;
 }
@@ -24,8 +27,10 @@ export interface MsiDetails {
   readonly vectors: number;
   /** Vectors it was given. */
   readonly vectorsEnabled: number;
+  /** Whether it can write above 4 GiB; whether it has mask and pending bits. */
   readonly address64: boolean;
   readonly perVectorMasking: boolean;
+  /** The message of vector 0. VFIO shows a copy without meaning, unless MSI_NOVIRT is on. */
   readonly address: bigint;
   readonly data: number;
   /** One bit a vector; 0 without per-vector masking. */
@@ -44,6 +49,7 @@ export interface BarLocation {
 /** PCI Express Base Specification, section 7.7.2. */
 export interface MsixDetails {
   readonly enabled: boolean;
+  /** Masks all vectors, whatever their own mask bits are. */
   readonly functionMask: boolean;
   /** Entries of the table: 1 to 2048. */
   readonly vectors: number;
@@ -55,12 +61,14 @@ export interface MsixDetails {
 
 /** PCI Express Base Specification, section 7.5.3. */
 export interface PcieDetails {
+  /** 1 or 2: of the capability, not of PCI Express. */
   readonly version: number;
   /** `'endpoint'`, `'legacy_endpoint'`, `'root_port'`, …; `'type_0xb'` where it is reserved. */
   readonly type: string;
   /** Bytes: what the device is able to, and what it is set to. */
   readonly maxPayloadSupported: number;
   readonly maxPayload: number;
+  /** Bytes that it may ask for in one read. */
   readonly maxReadRequest: number;
   /** Function level reset. */
   readonly flr: boolean;

@@ -14,10 +14,14 @@ interface CommonHeader {
   readonly classCode: number;
   /** Bytes; the register counts in units of 4. */
   readonly cacheLineSize: number;
+  /** Cycles of a conventional bus; 0 on PCI Express. */
   readonly latencyTimer: number;
   readonly multiFunction: boolean;
+  /** The built-in self test's register, 8 bits. */
   readonly bist: number;
+  /** Offset of the first capability, in bytes. */
   readonly capabilitiesPointer: number;
+  /** Scratch bits of the firmware; VFIO lets the user write them. */
   readonly interruptLine: number;
   /** 0: none, 1 to 4: INTA to INTD. */
   readonly interruptPin: number;
@@ -30,6 +34,7 @@ export interface EndpointHeader extends CommonHeader {
   readonly subsystemVendorId: number;
   readonly subsystemId: number;
   readonly rom: RomAddress;
+  /** In units of 250 ns, of conventional PCI; 0 on PCI Express. */
   readonly minGrant: number;
   readonly maxLatency: number;
 }
@@ -37,21 +42,26 @@ export interface EndpointHeader extends CommonHeader {
 /** Header of a bridge: section 7.5.1.3. Windows are closed where the limit is below the base. */
 export interface BridgeHeader extends CommonHeader {
   readonly type: 1;
+  /** Numbers of buses, 0 to 255: above, directly below, and the highest below. */
   readonly primaryBus: number;
   readonly secondaryBus: number;
   readonly subordinateBus: number;
+  /** Cycles of a conventional bus below; 0 on PCI Express. */
   readonly secondaryLatencyTimer: number;
+  /** The raw register, 16 bits. */
   readonly secondaryStatus: number;
   /** First and last address, both inclusive. */
   readonly ioWindow: AddressWindow;
   readonly memoryWindow: AddressWindow;
   readonly prefetchableWindow: AddressWindow;
   readonly rom: RomAddress;
+  /** The raw register, 16 bits. */
   readonly bridgeControl: number;
 }
 
 /** A header whose layout is not known here (CardBus, reserved): the common part alone. */
 export interface OtherHeader extends CommonHeader {
+  /** 7 bits: 2 is CardBus. */
   readonly type: number;
 }
 
@@ -60,7 +70,9 @@ export type PciHeader = EndpointHeader | BridgeHeader | OtherHeader;
 
 /** The expansion ROM's base address register. */
 export interface RomAddress {
+  /** Whether the device decodes it. */
   readonly enabled: boolean;
+  /** 32 bits, a multiple of 2048. */
   readonly address: number;
 }
 

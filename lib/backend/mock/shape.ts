@@ -5,6 +5,7 @@ export type { PlainCapability, PlainName } from './plain-capabilities.js';
 
 /** Configuration space, by what it declares. */
 export interface FunctionShape {
+  /** 16 bits each, as the next three. */
   readonly vendorId: number;
   readonly deviceId: number;
   readonly subsystemVendorId: number;
@@ -30,6 +31,7 @@ export interface FunctionShape {
 
 /** Registers with the messages of private interrupt sources, 32-bit words, in a memory BAR. */
 export interface SourceRegisters extends BarPlace {
+  /** How many sources. */
   readonly entries: number;
   /** Bytes from one entry to the next. */
   readonly stride: number;

@@ -7,6 +7,7 @@ import { SETPCI_CAPABILITIES, SETPCI_EXTENDED, SETPCI_REGISTERS } from './names.
 export interface Access {
   /** What the user called it. */
   readonly text: string;
+  /** Bytes from the start of configuration space, a multiple of the width. */
   readonly offset: number;
   /** Bytes. */
   readonly width: 1 | 2 | 4;
