@@ -14,7 +14,7 @@ export * from './ims/index.js';
 export * from './message/index.js';
 export * from './msix/index.js';
 export * from './vectors/index.js';
-export { createEventfd } from './backend/kernel/index.js';
+export { createEventfd, signalEventfds } from './backend/kernel/index.js';
 
 const api = deviceApi(
   [mockBackend, kernelBackend].map((backend) => observeBackend(backend, observers)),

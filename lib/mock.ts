@@ -14,7 +14,13 @@ export * from './ims/index.js';
 export * from './message/index.js';
 export * from './msix/index.js';
 export * from './vectors/index.js';
-export { createEventfd, defineModel, mockControl, registerModel } from './backend/mock/index.js';
+export {
+  createEventfd,
+  defineModel,
+  mockControl,
+  registerModel,
+  signalEventfds,
+} from './backend/mock/index.js';
 export type { ProfileOptions, KernelVersion } from './backend/mock/profile.js';
 export type { HostLimits, MockControl } from './backend/mock/control.js';
 export type { FaultKind } from './backend/mock/faults.js';

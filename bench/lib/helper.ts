@@ -1,8 +1,13 @@
 import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 
-/** native/bench: what a C program would do, in this process. Times are nanoseconds an operation. */
+/**
+ * native/bench: what a C program would do, in this process. Times are nanoseconds an operation, of
+ * what the thread had of a CPU: who else wants it does not count.
+ */
 export interface Helper {
+  /** CPU time of this thread, in nanoseconds. */
+  threadTime(): number;
   loadRegisters(registers: Uint32Array, turns: number): number;
   storeRegisters(registers: Uint32Array, turns: number): number;
   /** Nanoseconds a turn. */
@@ -34,6 +39,13 @@ export interface Helper {
 const path = new URL('../../../build-bench/Release/bench.node', import.meta.url).pathname;
 
 export const helper = createRequire(import.meta.url)(path) as Helper;
+
+/** CPU time an operation of a loop, in nanoseconds. */
+export function timed(operations: number, loop: () => void): number {
+  const start = helper.threadTime();
+  loop();
+  return (helper.threadTime() - start) / operations;
+}
 
 /** The CPU of the thread that signals; -1 where there is none to spare. */
 export const SIGNALLING_CPU = cpus().length > 1 ? 1 : -1;

@@ -1,6 +1,6 @@
 /** Interleaved rounds: ratios taken within a round hold on a busy machine, where times do not. */
 
-const WARM_UP_MS = 200;
+const WARM_UP_MS = 400;
 
 /** One way of doing a piece of work. */
 export interface Contender {
@@ -89,19 +89,13 @@ function quantile(values: readonly number[], q: number): number {
   return below + (above - below) * (at - Math.floor(at));
 }
 
-/** Nanoseconds per operation of a loop. */
-export function timed(operations: number, loop: () => void): number {
-  const start = process.hrtime.bigint();
-  loop();
-  return Number(process.hrtime.bigint() - start) / operations;
-}
-
 function goalsOf({ contenders, goals }: Benchmark): readonly Goal[] {
   const [first, ...others] = contenders;
   return goals ?? others.map(({ name }) => ({ of: name, to: first?.name ?? '' }));
 }
 
-function judge(goal: Goal, measured: readonly Measured[]): Judged {
+/** @param measured - those that the goal names, and others */
+export function judge(goal: Goal, measured: readonly Measured[]): Judged {
   const roundsOf = (name: string): readonly number[] => {
     const found = measured.find((one) => one.name === name);
     if (found === undefined) throw new Error(`a goal names '${name}', which nobody measures`);

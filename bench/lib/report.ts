@@ -63,13 +63,16 @@ export async function runAsCommand(
   console.log(values.json ? JSON.stringify(report, null, 2) : table(results));
 }
 
-/** Writes `<name>.json` and `<name>.svg`. */
-function write(report: Report, folder: string): void {
-  const { name, title, results } = report;
+/**
+ * Writes `<name>.json` and `<name>.svg`.
+ * @param drawn - what the chart shows
+ */
+export function write(report: Report, folder: string, drawn = report.results): void {
+  const { name, title } = report;
   mkdirSync(folder, { recursive: true });
   const files = {
     [`${name}.json`]: `${JSON.stringify(report, null, 2)}\n`,
-    [`${name}.svg`]: chart(title, described(report.machine), results),
+    [`${name}.svg`]: chart(title, described(report.machine), drawn),
   };
   for (const [file, content] of Object.entries(files)) {
     const path = join(folder, file);

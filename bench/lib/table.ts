@@ -42,6 +42,8 @@ const STEPS: Readonly<Record<string, readonly [number, string]>> = {
   ms: [1000, 's'],
   bytes: [1024, 'KiB'],
   KiB: [1024, 'MiB'],
+  instructions: [1000, 'k instructions'],
+  'k instructions': [1000, 'M instructions'],
 };
 
 /** With three digits, in the unit that fits. */

@@ -1,10 +1,12 @@
-import { helper } from '../lib/helper.js';
+import { signalEventfds } from 'vfio';
+import { helper, timed } from '../lib/helper.js';
 import type { Bench } from '../lib/host.js';
-import { type Benchmark, timed } from '../lib/measure.js';
+import type { Benchmark } from '../lib/measure.js';
 
 const TURNS = 400;
 const DWORDS = 64;
 const BATCH = 64;
+const BATCHES = 50;
 
 /** What goes through system calls: configuration space, and signals of eventfds. */
 export function fileBenchmarks({ device, fd, configOffset }: Bench): Benchmark[] {
@@ -76,6 +78,21 @@ export function fileBenchmarks({ device, fd, configOffset }: Bench): Benchmark[]
         { of: ours, to: c, atMost: 1.2, stretch: 1.1 },
         { of: ours, to: 'C, by Node-API' },
       ],
+    },
+    {
+      title: `signalEventfds, ${BATCH}`,
+      unit: 'ns',
+      contenders: [
+        { name: c, run: () => BATCH * helper.signalTurns(fds, BATCHES) },
+        {
+          name: ours,
+          run: () =>
+            timed(BATCHES, () => {
+              for (let i = 0; i < BATCHES; i++) signalEventfds(eventfds);
+            }),
+        },
+      ],
+      goals: [{ of: ours, to: c, atMost: 1.05 }],
     },
   ];
 }

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { DmaOptions } from '../../lib/index.js';
-import { helper } from '../lib/helper.js';
+import { helper, timed } from '../lib/helper.js';
 import type { Bench } from '../lib/host.js';
-import { type Benchmark, type Contender, timed } from '../lib/measure.js';
+import type { Benchmark, Contender } from '../lib/measure.js';
 
 const MIB = 2 ** 20;
 const SIZES = [
@@ -17,13 +17,13 @@ export function memoryBenchmarks({ device }: Bench): Benchmark[] {
   const { dma } = device;
   // Node lets go of the memory of a detached ArrayBuffer in a later turn of the event loop.
   const ours = (size: number, turns: number, options: DmaOptions) => async () => {
-    const start = process.hrtime.bigint();
+    const start = helper.threadTime();
     for (let turn = 0; turn < turns; turn++) {
       dma.allocateSync(size, options).free();
       await setImmediate();
       await setImmediate();
     }
-    return Number(process.hrtime.bigint() - start) / turns;
+    return (helper.threadTime() - start) / turns;
   };
   const buffer = dma.allocateSync(2 * MIB, { hugePages: true });
   let last: Uint8Array | undefined;

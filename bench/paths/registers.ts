@@ -1,7 +1,7 @@
 import type { RegisterWindow } from '../../lib/index.js';
-import { helper } from '../lib/helper.js';
+import { helper, timed } from '../lib/helper.js';
 import type { Bench } from '../lib/host.js';
-import { type Benchmark, timed } from '../lib/measure.js';
+import type { Benchmark } from '../lib/measure.js';
 
 const REGISTERS = 256;
 /** Loops of about a millisecond: shorter than the time slice of a busy machine. */

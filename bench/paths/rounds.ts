@@ -81,7 +81,7 @@ class Rounds {
 
   /** @returns microseconds a round */
   async run(turns: number): Promise<number> {
-    const start = process.hrtime.bigint();
+    const start = helper.threadTime();
     const alive = setInterval(() => undefined, 2 ** 30);
     await new Promise<void>((resolve) => {
       this.#done = resolve;
@@ -89,7 +89,7 @@ class Rounds {
       this.#start();
     });
     clearInterval(alive);
-    return Number(process.hrtime.bigint() - start) / turns / 1000;
+    return (helper.threadTime() - start) / turns / 1000;
   }
 
   #next(): void {

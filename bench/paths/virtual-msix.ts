@@ -1,5 +1,6 @@
 import { createEventfd, SoftwareSource, VirtualMsix } from 'vfio';
-import { type Benchmark, timed } from '../lib/measure.js';
+import { timed } from '../lib/helper.js';
+import type { Benchmark } from '../lib/measure.js';
 
 const VECTORS = 64;
 const TURNS = 200;

@@ -164,6 +164,8 @@ export interface Native {
   // Events
   eventfdCreate(): number;
   eventfdSignal(fd: number, count: bigint): void;
+  /** Adds 1 to each of the first `count`, up to one that fails. @param fds - numbers, as s32 */
+  eventfdSignalAll(fds: Uint8Array, count: number): void;
   eventfdRead(fd: number): bigint;
   eventSetCreate(fired: Uint32Array, counts: BigUint64Array): Handle<'eventSet'>;
   eventSetAdd(set: Handle<'eventSet'>, slot: number, eventfd: number, counted: boolean): void;

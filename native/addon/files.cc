@@ -1,3 +1,6 @@
+#include <cstring>
+#include <vector>
+
 #include "../core/eventfd.h"
 #include "../core/file.h"
 #include "arguments.h"
@@ -27,6 +30,17 @@ Napi::Value EventfdCreate(const Napi::CallbackInfo& info) {
   return Adopt(info.Env(), Check(info.Env(), core::EventfdCreate(), "eventfd"));
 }
 
+// The numbers in the machine's order, as JavaScript's typed arrays have them.
+void EventfdSignalAll(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const Bytes bytes = arguments.Uint8Array(0);
+  const uint32_t count = arguments.Uint32(1);
+  if (count > bytes.size / sizeof(int32_t)) arguments.Refuse(1, "as many as there are numbers");
+  std::vector<int32_t> numbers(count);
+  std::memcpy(numbers.data(), bytes.data, numbers.size() * sizeof(int32_t));
+  Check(info.Env(), core::EventfdSignalAll(numbers.data(), numbers.size()), "write");
+}
+
 void Close(const Napi::CallbackInfo& info) {
   Environment::Of(info.Env()).fds.Close(Arguments(info).Fd(0));
 }
@@ -53,6 +67,7 @@ void ExportFiles(Napi::Object exports) {
   Export<Open>(exports, "open");
   Export<Duplicate>(exports, "duplicate");
   Export<EventfdCreate>(exports, "eventfdCreate");
+  Export<EventfdSignalAll>(exports, "eventfdSignalAll");
   Export<Close>(exports, "close");
   Export<ReadAt>(exports, "pread");
   Export<WriteAt>(exports, "pwrite");

@@ -3,7 +3,13 @@
 namespace vfio::bench {
 namespace {
 
+// threadTime(): CPU time of this thread, in nanoseconds.
+Napi::Value TimeOfThread(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), ThreadTime());
+}
+
 Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
+  exports.Set("threadTime", Napi::Function::New<TimeOfThread>(env));
   ExportRegisters(env, exports);
   ExportFiles(env, exports);
   ExportRounds(env, exports);

@@ -1,6 +1,7 @@
 #ifndef VFIO_CORE_EVENTFD_H_
 #define VFIO_CORE_EVENTFD_H_
 
+#include <cstddef>
 #include <cstdint>
 
 namespace vfio::core {
@@ -8,6 +9,8 @@ namespace vfio::core {
 // Non-blocking, CLOEXEC.
 int EventfdCreate();
 int EventfdSignal(int eventfd, uint64_t count);
+// Adds 1 to each, up to the first that fails.
+int EventfdSignalAll(const int32_t* eventfds, size_t count);
 // Takes the counter; 0 if nothing is pending.
 int EventfdRead(int eventfd, uint64_t* count);
 

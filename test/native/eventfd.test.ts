@@ -35,3 +35,27 @@ test('it holds up to 2^64 - 2, and neither call ever blocks', (t) => {
   calls.close(fd);
   t.throws(() => calls.eventfdRead(fd), { code: 'EBADF' });
 });
+
+test('many are signalled by one call, up to the first that fails', (t) => {
+  const fds = Array.from({ length: 64 }, () => calls.eventfdCreate());
+  const bytes = (numbers: readonly number[]) => new Uint8Array(Int32Array.from(numbers).buffer);
+  calls.eventfdSignalAll(bytes(fds), 64);
+  calls.eventfdSignalAll(bytes(fds), 0);
+  t.throws(
+    () => {
+      calls.eventfdSignalAll(bytes(fds), 65);
+    },
+    { instanceOf: TypeError },
+  );
+  for (const fd of fds) t.is(calls.eventfdRead(fd), 1n);
+  const [first = -1, full = -1, last = -1] = fds;
+  calls.eventfdSignal(full, 2n ** 64n - 2n);
+  t.throws(
+    () => {
+      calls.eventfdSignalAll(bytes([first, full, last]), 3);
+    },
+    { instanceOf: VfioError, code: 'EAGAIN' },
+  );
+  t.deepEqual([calls.eventfdRead(first), calls.eventfdRead(last)], [1n, 0n]);
+  for (const fd of fds) calls.close(fd);
+});

@@ -2,6 +2,29 @@ import type { Native } from '../../native/binding.js';
 import type { Eventfd } from '../contract.js';
 import { U64_MAX } from '../checks.js';
 
+/** Where the numbers of {@link signalAll} are gathered; kept for the next call. */
+let numbers = new Int32Array(64);
+let bytes = new Uint8Array(numbers.buffer);
+
+/**
+ * Signals each once, those of the kernel by one call into native code.
+ * @param native - asked for if there is one of the kernel
+ */
+export function signalAll(native: () => Native, eventfds: readonly Eventfd[]): void {
+  if (eventfds.length > numbers.length) {
+    numbers = new Int32Array(2 * eventfds.length);
+    bytes = new Uint8Array(numbers.buffer);
+  }
+  let n = 0;
+  for (const eventfd of eventfds) {
+    const { fd } = eventfd;
+    // An imitation; or it is closed, and says so.
+    if (fd === null) eventfd.signal();
+    else numbers[n++] = fd;
+  }
+  if (n > 0) native().eventfdSignalAll(bytes, n);
+}
+
 /** eventfd(2), non-blocking. */
 export class KernelEventfd implements Eventfd {
   readonly #native: Native;

@@ -151,3 +151,8 @@ export { defineModel };
 export function createEventfd(): Eventfd {
   return new MockEventfd();
 }
+
+/** Adds 1 to each of the eventfds. @throws as `signal()` of each */
+export function signalEventfds(eventfds: readonly Eventfd[]): void {
+  for (const eventfd of eventfds) eventfd.signal();
+}

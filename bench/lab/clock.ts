@@ -1,0 +1,61 @@
+/** What a program in the guest prints of a path: nanoseconds an operation, a number a round. */
+export interface Line {
+  /** `'C'`, or how the public API is used: `'vfio'` the way that most programs do. */
+  readonly who: string;
+  readonly path: string;
+  /** Of CPU time: instructions, where QEMU counts them (`-icount shift=0`). */
+  readonly cpu: readonly number[];
+  readonly elapsed: readonly number[];
+}
+
+export interface Clocks {
+  readonly cpu: number;
+  readonly elapsed: number;
+}
+
+/** All threads of the process, and what the kernel does for it. */
+export function now(): Clocks {
+  const elapsed = Number(process.hrtime.bigint());
+  const { user, system } = process.cpuUsage();
+  return { cpu: 1000 * (user + system), elapsed };
+}
+
+export const ROUNDS = 5;
+
+/** The rounds of one path. */
+export class Rounds {
+  readonly #cpu: number[] = [];
+  readonly #elapsed: number[] = [];
+
+  get complete(): boolean {
+    return this.#cpu.length >= ROUNDS;
+  }
+
+  /**
+   * A round of so many operations is done.
+   * @param waited - nanoseconds of CPU time spent for nothing
+   */
+  done(start: Clocks, operations: number, waited = 0): void {
+    const end = now();
+    this.#cpu.push((end.cpu - start.cpu - waited) / operations);
+    this.#elapsed.push((end.elapsed - start.elapsed) / operations);
+  }
+
+  /** Prints the line of JSON that bench/lab/main.ts reads. */
+  report(path: string, who = 'vfio'): void {
+    const line: Line = { who, path, cpu: this.#cpu, elapsed: this.#elapsed };
+    console.log(JSON.stringify(line));
+  }
+}
+
+/** Measures what is done at once, after turns in which the compilers get to know it. */
+export function measureLoop(path: string, operations: number, run: () => void): void {
+  for (let i = 0; i < 5 * operations; i++) run();
+  const rounds = new Rounds();
+  while (!rounds.complete) {
+    const start = now();
+    for (let i = 0; i < operations; i++) run();
+    rounds.done(start, operations);
+  }
+  rounds.report(path);
+}

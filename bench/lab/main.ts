@@ -1,0 +1,91 @@
+// npm run bench:lab: the public API on a real /dev/vfio beside a C program of the same work.
+//   --kernel <path or name>   of the guest, as for `vfio lab`
+//   --json                    the numbers instead of the table
+//   --out <folder>            of performance-lab.json and .svg
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { runInLab } from 'vfio/lab';
+import { machine, write } from '../lib/report.js';
+import { table } from '../lib/table.js';
+import type { Line } from './clock.js';
+import { instructions, start, type Start, times } from './results.js';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const TIMEOUT_MS = 10 * 60_000;
+/** One CPU whose clocks count its instructions: a nanosecond each. */
+const COUNTING = { cpus: 1, qemuArgs: ['-icount', 'shift=0'] };
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    kernel: { type: 'string' },
+    out: { type: 'string', default: join('bench', 'results') },
+  },
+});
+
+const folder = mkdtempSync(join(tmpdir(), 'vfio-twin-'));
+try {
+  const twin = compileTwin(folder);
+  const counted = await runBoth(twin, COUNTING);
+  const timed = await runBoth(twin, {});
+  const counts = [...instructions(counted.lines), start(counted.start)];
+  const report = {
+    name: 'performance-lab',
+    title: 'vfio on a real /dev/vfio, beside a C program',
+    machine: machine(),
+    results: [...counts, ...times(timed.lines)],
+  };
+  write(report, values.out, counts);
+  console.log(values.json ? JSON.stringify(report, null, 2) : table(report.results));
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+/** Statically: the guest need not have the C library where the host has it. */
+function compileTwin(into: string): string {
+  const sources = join(root, 'bench/c/lab');
+  const files = readdirSync(sources).filter((file) => file.endsWith('.c'));
+  const twin = join(into, 'twin');
+  execFileSync('gcc', ['-O2', '-static', '-o', twin, ...files.map((file) => join(sources, file))], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  return twin;
+}
+
+/** The C program, then ours, in a guest of its own. */
+async function runBoth(
+  twin: string,
+  machineOptions: Pick<Parameters<typeof runInLab>[0], 'cpus' | 'qemuArgs'>,
+): Promise<{ lines: Line[]; start: Start }> {
+  const ours = join(root, 'dist/bench/lab/guest.js');
+  let text = '';
+  const stdout = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      text += chunk.toString();
+      done();
+    },
+  });
+  console.error(`# guest with ${JSON.stringify(machineOptions)}`);
+  const { exitCode } = await runInLab({
+    command: 'sh',
+    args: ['-c', '"$1" $VFIO_LAB_NVME && node "$2" $VFIO_LAB_NVME', 'sh', twin, ours],
+    devices: ['nvme'],
+    kernel: values.kernel,
+    timeout: TIMEOUT_MS,
+    stdout,
+    ...machineOptions,
+  });
+  if (exitCode !== 0) throw new Error(`a program in the guest failed: exit code ${exitCode}`);
+  const printed = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line | Start);
+  const first = printed.find((line): line is Start => 'node' in line);
+  if (first === undefined) throw new Error('the program in the guest did not say when it began');
+  return { lines: printed.filter((line): line is Line => 'path' in line), start: first };
+}

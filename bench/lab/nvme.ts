@@ -1,0 +1,105 @@
+import type { PciDevice, Vector } from 'vfio';
+import { NvmeController } from '../../lib/demo/nvme/controller.js';
+import { PAGE_SIZE } from '../../lib/demo/nvme/registers.js';
+import { now, Rounds } from './clock.js';
+import { Reader } from './reader.js';
+
+const ENTRIES = 64;
+const DEPTHS = [1, 8, 32] as const;
+const READS = 2000;
+const WARM_UP = 5;
+const EMPTY = 1_000_000;
+
+/** The work of bench/c/lab/nvme.c with the driver of `vfio demo`. */
+export async function measureNvme(device: PciDevice): Promise<void> {
+  await withReader(device, false, async (reader, vector) => {
+    reader.numberPages();
+    for (const depth of DEPTHS) await byListener(reader, vector, depth);
+    // From here on the event loop has nothing to do with it.
+    vector?.removeAllListeners('interrupt').on('interrupt', () => reader.drain());
+    for (const depth of DEPTHS) await byPoller(device, reader, depth);
+  });
+  await withReader(device, true, async (reader) => {
+    for (const depth of DEPTHS) await polled(reader, depth);
+  });
+}
+
+async function withReader(
+  device: PciDevice,
+  isPolled: boolean,
+  run: (reader: Reader, vector: Vector | null) => Promise<void>,
+): Promise<void> {
+  const controller = await NvmeController.start(device);
+  const [io] = await controller.createIoQueues(1, ENTRIES, { polled: isPolled });
+  if (io === undefined) throw new Error('no queue');
+  const data = controller.allocate(Math.max(...DEPTHS) * PAGE_SIZE);
+  // The rings without the demo's promises.
+  io.vector?.removeAllListeners('interrupt');
+  await run(new Reader(io.queue.ring, data), io.vector);
+  await controller.stop();
+}
+
+async function byListener(reader: Reader, vector: Vector | null, depth: number): Promise<void> {
+  let done: () => void = () => undefined;
+  vector?.removeAllListeners('interrupt').on('interrupt', () => {
+    reader.drain();
+    if (reader.done >= READS) done();
+  });
+  await measure('vfio', `NVMe reads, depth ${depth}, by interrupt`, () => {
+    return new Promise((resolve) => {
+      done = () => {
+        resolve(0);
+      };
+      reader.begin(READS, depth);
+    });
+  });
+}
+
+async function byPoller(device: PciDevice, reader: Reader, depth: number): Promise<void> {
+  using poller = device.interrupts.poll();
+  await measure('vfio, poller', `NVMe reads, depth ${depth}, by interrupt`, () => {
+    reader.begin(READS, depth);
+    while (reader.done < READS) poller.wait();
+    return 0;
+  });
+}
+
+async function polled(reader: Reader, depth: number): Promise<void> {
+  /** @returns how many looks were in vain */
+  const look = (most: number): number => {
+    let empty = 0;
+    while (reader.done < READS && empty < most) if (reader.drain() === 0) empty++;
+    return empty;
+  };
+  const emptyCost = () => {
+    reader.done = 0;
+    const start = now();
+    look(EMPTY);
+    return (now().cpu - start.cpu) / EMPTY;
+  };
+  const run = () => {
+    reader.begin(READS, depth);
+    return look(Infinity);
+  };
+  await measure('vfio', `NVMe reads, depth ${depth}, polled`, run, emptyCost);
+}
+
+/**
+ * @param run - makes so many reads. @returns how many looks for them were in vain
+ * @param emptyCost - of such a look, in nanoseconds of CPU time: waiting is no work
+ */
+async function measure(
+  who: string,
+  path: string,
+  run: () => number | Promise<number>,
+  emptyCost = () => 0,
+): Promise<void> {
+  for (let i = 0; i < WARM_UP; i++) await run();
+  const cost = emptyCost();
+  const rounds = new Rounds();
+  while (!rounds.complete) {
+    const start = now();
+    rounds.done(start, READS, cost * (await run()));
+  }
+  rounds.report(path, who);
+}

@@ -1,0 +1,64 @@
+import { type Goal, judge, median, type Result } from '../lib/measure.js';
+import type { Line } from './clock.js';
+
+/** Of the C twin's instructions, where the work is a read of a disk at full depth. */
+const AT_MOST = 3;
+const FULL_DEPTH = 'depth 32';
+
+/** What the program in the guest needs before its first path, in instructions. */
+export interface Start {
+  readonly node: number;
+  readonly open: number;
+}
+
+/** Instructions an operation, beside the C twin's. */
+export function instructions(lines: readonly Line[]): Result[] {
+  return group(lines, (path, ofPath) => {
+    const atMost = path.includes(FULL_DEPTH) ? { atMost: AT_MOST } : {};
+    return resultOf(path, 'instructions', ofPath, ({ cpu }) => cpu, atMost);
+  });
+}
+
+/** How long an operation takes, or how many reads there are in a second, beside the C twin's. */
+export function times(lines: readonly Line[]): Result[] {
+  return group(lines, (path, ofPath) =>
+    path.startsWith('NVMe')
+      ? resultOf(path, 'IOPS', ofPath, ({ elapsed }) => elapsed.map((ns) => 1e9 / ns))
+      : resultOf(path, 'ns', ofPath, ({ elapsed }) => elapsed),
+  );
+}
+
+/** Before the first operation: Node with the program's modules, then opening the device. */
+export function start({ node, open }: Start): Result {
+  const measured = Object.entries({ Node: node, 'vfio, opening the device': open }).map(
+    ([name, value]) => ({ name, median: value, rounds: [value] }),
+  );
+  const goals = measured.map(({ name }) => judge({ of: name }, measured));
+  return { title: 'start', unit: 'instructions', measured, goals };
+}
+
+function group(lines: readonly Line[], make: (path: string, lines: Line[]) => Result): Result[] {
+  const paths = [...new Set(lines.map(({ path }) => path))];
+  return paths.map((path) =>
+    make(
+      path,
+      lines.filter((line) => line.path === path),
+    ),
+  );
+}
+
+function resultOf(
+  title: string,
+  unit: string,
+  lines: readonly Line[],
+  rounds: (line: Line) => readonly number[],
+  limits: Pick<Goal, 'atMost'> = {},
+): Result {
+  const measured = lines.map((line) => {
+    const values = rounds(line);
+    return { name: line.who, median: median(values), rounds: values };
+  });
+  const ours = measured.filter(({ name }) => name !== 'C');
+  const goals = ours.map(({ name }) => judge({ of: name, to: 'C', ...limits }, measured));
+  return { title, unit, measured, goals };
+}

@@ -1,0 +1,37 @@
+import test from 'ava';
+import { createEventfd, signalEventfds } from '../../../lib/index.js';
+import * as mock from '../../../lib/mock.js';
+
+test('each is signalled once, of whatever back end it is', (t) => {
+  const eventfds = [createEventfd(), mock.createEventfd(), createEventfd()];
+  signalEventfds(eventfds);
+  signalEventfds(eventfds.slice(0, 2));
+  signalEventfds([]);
+  t.deepEqual(
+    eventfds.map((eventfd) => eventfd.read()),
+    [2n, 2n, 1n],
+  );
+  for (const eventfd of eventfds) eventfd.close();
+});
+
+test('a closed one is refused before those of the kernel are signalled', (t) => {
+  const [first, closed] = [createEventfd(), createEventfd()];
+  closed.close();
+  t.throws(
+    () => {
+      signalEventfds([first, closed]);
+    },
+    { instanceOf: TypeError, message: 'eventfd is closed' },
+  );
+  t.is(first.read(), 0n);
+  first.close();
+});
+
+test('without native code it is the same', (t) => {
+  const eventfds = [mock.createEventfd(), mock.createEventfd()];
+  mock.signalEventfds(eventfds);
+  t.deepEqual(
+    eventfds.map((eventfd) => eventfd.read()),
+    [1n, 1n],
+  );
+});
