@@ -20,7 +20,16 @@ export function now(): Clocks {
   return { cpu: 1000 * (user + system), elapsed };
 }
 
-export const ROUNDS = 5;
+const ROUNDS = 5;
+
+/** Until V8 has compiled it for good; in instructions where QEMU counts them. */
+const WARM_UP_NS = 100e6;
+
+/** Does it until the compilers know it. */
+export async function warmUp(run: () => unknown): Promise<void> {
+  const { cpu } = now();
+  while (now().cpu - cpu < WARM_UP_NS) await run();
+}
 
 /** The rounds of one path. */
 export class Rounds {
@@ -48,13 +57,20 @@ export class Rounds {
   }
 }
 
-/** Measures what is done at once, after turns in which the compilers get to know it. */
-export function measureLoop(path: string, operations: number, run: () => void): void {
-  for (let i = 0; i < 5 * operations; i++) run();
+/** Measures an operation, done so many times a round. */
+export async function measureLoop(
+  path: string,
+  operations: number,
+  operation: () => void,
+): Promise<void> {
+  const loop = () => {
+    for (let i = 0; i < operations; i++) operation();
+  };
+  await warmUp(loop);
   const rounds = new Rounds();
   while (!rounds.complete) {
     const start = now();
-    for (let i = 0; i < operations; i++) run();
+    loop();
     rounds.done(start, operations);
   }
   rounds.report(path);

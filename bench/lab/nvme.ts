@@ -1,13 +1,12 @@
 import type { PciDevice, Vector } from 'vfio';
 import { NvmeController } from '../../lib/demo/nvme/controller.js';
 import { PAGE_SIZE } from '../../lib/demo/nvme/registers.js';
-import { now, Rounds } from './clock.js';
+import { now, Rounds, warmUp } from './clock.js';
 import { Reader } from './reader.js';
 
 const ENTRIES = 64;
 const DEPTHS = [1, 8, 32] as const;
 const READS = 2000;
-const WARM_UP = 5;
 const EMPTY = 1_000_000;
 
 /** The work of bench/c/lab/nvme.c with the driver of `vfio demo`. */
@@ -94,7 +93,7 @@ async function measure(
   run: () => number | Promise<number>,
   emptyCost = () => 0,
 ): Promise<void> {
-  for (let i = 0; i < WARM_UP; i++) await run();
+  await warmUp(run);
   const cost = emptyCost();
   const rounds = new Rounds();
   while (!rounds.complete) {

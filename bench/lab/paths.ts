@@ -1,9 +1,8 @@
 import type { PciDevice } from 'vfio';
-import { measureLoop, now, Rounds } from './clock.js';
+import { measureLoop, now, Rounds, warmUp } from './clock.js';
 
 const READS = 2000;
 const LOOPS = 500;
-const WARM_UP = 2000;
 const MAPS = 200;
 const MAPPED = 64 * 1024;
 
@@ -11,15 +10,15 @@ const MAPPED = 64 * 1024;
 export async function measurePaths(device: PciDevice): Promise<void> {
   const { config } = device;
   const bar = device.bar(0);
-  measureLoop('config.read32', READS, () => config.read32(0));
-  measureLoop('region.load', READS, () => bar.load(0, 4));
+  await measureLoop('config.read32', READS, () => config.read32(0));
+  await measureLoop('region.load', READS, () => bar.load(0, 4));
   {
     using registers = bar.map();
-    measureLoop('read32 of a mapped register', READS, () => registers.read32(0));
+    await measureLoop('read32 of a mapped register', READS, () => registers.read32(0));
   }
   await loopback(device);
   const memory = new SharedArrayBuffer(MAPPED, { maxByteLength: MAPPED });
-  measureLoop('DMA map and unmap of 64 KiB', MAPS, () => {
+  await measureLoop('DMA map and unmap of 64 KiB', MAPS, () => {
     device.dma.mapSync(memory).free();
   });
 }
@@ -39,7 +38,7 @@ async function loopback(device: PciDevice): Promise<void> {
       done = resolve;
       vector.trigger();
     });
-  await run(WARM_UP);
+  await warmUp(() => run(LOOPS));
   const rounds = new Rounds();
   while (!rounds.complete) {
     const start = now();
