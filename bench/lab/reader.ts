@@ -68,7 +68,7 @@ export class Reader {
 
   readonly #complete = (id: number, status: number): void => {
     if (status !== 0) throw new Error(`status ${status}`);
-    const page = Atomics.load(this.#data, id * (PAGE_SIZE / 4));
+    const page = this.#data[id * (PAGE_SIZE / 4)];
     if (page !== this.#pages[id]) throw new Error(`page ${page}, not ${this.#pages[id]}, was read`);
     this.#underWay--;
     this.done++;

@@ -23,6 +23,7 @@ export type Complete = (id: number, status: number, result: number) => void;
 /** Dwords per entry. */
 const SQ_STRIDE = SQ_ENTRY_SIZE / 4;
 const CQ_STRIDE = CQ_ENTRY_SIZE / 4;
+const SQ_STRIDE64 = SQ_ENTRY_SIZE / 8;
 
 /**
  * A submission queue and its completion queue in memory, with their doorbells. Nothing is allocated
@@ -42,6 +43,7 @@ export class Ring {
 
   /**
    * @param depth - entries of each ring
+   * @param submission - new memory, zeroed: what is reserved in a command is never written
    * @param doorbells - byte offsets of the tail and the head doorbell
    */
   constructor(
@@ -52,7 +54,7 @@ export class Ring {
     doorbells: { readonly tail: number; readonly head: number },
   ) {
     this.#commands = new Uint32Array(submission.buffer, 0, depth * SQ_STRIDE);
-    this.#addresses = new BigUint64Array(submission.buffer, 0, (depth * SQ_STRIDE) / 2);
+    this.#addresses = new BigUint64Array(submission.buffer, 0, depth * SQ_STRIDE64);
     this.#completions = new Uint32Array(completion.buffer, 0, depth * CQ_STRIDE);
     this.#registers = registers;
     this.#tailDoorbell = doorbells.tail;
@@ -63,17 +65,16 @@ export class Ring {
   put(id: number, command: NvmeCommand): void {
     const { opcode, nsid = 0, prp1 = 0n, prp2 = 0n, cdw10 = 0, cdw11 = 0, cdw12 = 0 } = command;
     const commands = this.#commands;
-    const at = this.#tail * SQ_STRIDE;
+    const tail = this.#tail;
+    const at = tail * SQ_STRIDE;
     commands[at] = opcode | (id << 16);
     commands[at + 1] = nsid;
-    for (let reserved = 2; reserved < 6; reserved++) commands[at + reserved] = 0;
-    this.#addresses[at / 2 + 3] = prp1;
-    this.#addresses[at / 2 + 4] = prp2;
+    this.#addresses[tail * SQ_STRIDE64 + 3] = prp1;
+    this.#addresses[tail * SQ_STRIDE64 + 4] = prp2;
     commands[at + 10] = cdw10;
     commands[at + 11] = cdw11;
     commands[at + 12] = cdw12;
-    for (let reserved = 13; reserved < SQ_STRIDE; reserved++) commands[at + reserved] = 0;
-    this.#tail = this.#tail + 1 === this.depth ? 0 : this.#tail + 1;
+    this.#tail = tail + 1 === this.depth ? 0 : tail + 1;
   }
 
   /** Rings the doorbell for what was put. */
@@ -87,19 +88,37 @@ export class Ring {
    */
   drain(complete: Complete): number {
     const completions = this.#completions;
-    let taken = 0;
-    for (;;) {
+    const there = this.#there();
+    for (let taken = 0; taken < there; taken++) {
       const at = this.#head * CQ_STRIDE;
-      // The controller writes this memory: Atomics.load is read from it at each turn.
-      const status = Atomics.load(completions, at + 3);
-      if (((status >>> 16) & 1) !== this.#phase) break;
-      const result = Atomics.load(completions, at);
       this.#head = this.#head + 1 === this.depth ? 0 : this.#head + 1;
       if (this.#head === 0) this.#phase ^= 1;
-      taken++;
-      complete(status & 0xffff, status >>> 17, result);
+      const status = completions[at + 3] ?? 0;
+      complete(status & 0xffff, status >>> 17, completions[at] ?? 0);
     }
-    if (taken > 0) this.#registers.write32(this.#headDoorbell, this.#head);
-    return taken;
+    if (there > 0) this.#registers.write32(this.#headDoorbell, this.#head);
+    return there;
+  }
+
+  /**
+   * How many completions are there. The controller writes this memory: what a plain load finds may
+   * be old, and what was written before it may not be there yet. An Atomics.load costs a hundred
+   * instructions, so the last of them is looked at by one, and what is read after it is right.
+   */
+  #there(): number {
+    const completions = this.#completions;
+    let head = this.#head;
+    let phase = this.#phase;
+    if (((Atomics.load(completions, head * CQ_STRIDE + 3) >>> 16) & 1) !== phase) return 0;
+    let there = 0;
+    let last = head;
+    do {
+      last = head;
+      there++;
+      head = head + 1 === this.depth ? 0 : head + 1;
+      if (head === 0) phase ^= 1;
+    } while ((((completions[head * CQ_STRIDE + 3] ?? 0) >>> 16) & 1) === phase);
+    if (there > 1) Atomics.load(completions, last * CQ_STRIDE + 3);
+    return there;
   }
 }
