@@ -1,67 +1,16 @@
-import { type PciDevice, registerModel, type RegisterWindow } from 'vfio/mock';
+import type { PciDevice } from 'vfio/mock';
 
-const TABLE = 0x8000;
-const PBA = 0x10000;
-const RING = 0;
-const BY_PIN = 4;
+/** What became of interrupts that a device was asked for. */
+export interface Rung {
+  /** Vectors whose message was sent. */
+  readonly byMessage: readonly number[];
+  /** How many fell back to INTx. */
+  readonly byPin: number;
+}
 
 /** A device whose vectors interrupt when it is told to: by messages, or by its pin without them. */
-registerModel({
-  name: 'bells',
-  shape: {
-    vendorId: 0x1234,
-    deviceId: 0x0be1,
-    classCode: 0xff0000,
-    interruptPin: 1,
-    bars: [{ index: 0, size: 0x20000 }],
-    capabilities: [
-      {
-        name: 'msix',
-        offset: 0x40,
-        vectors: 2048,
-        table: { bar: 0, offset: TABLE },
-        pba: { bar: 0, offset: PBA },
-      },
-      { name: 'pcie', offset: 0x80 },
-    ],
-  },
-  create(host) {
-    let byPin = 0;
-    const ring = (vector: number) => {
-      if (host.messages) {
-        host.signal(vector);
-        return;
-      }
-      byPin++;
-      host.setPin(true);
-      host.setPin(false);
-    };
-    return {
-      registers: {
-        0: [
-          { offset: RING, width: 4, name: 'ring', write: ring },
-          { offset: BY_PIN, width: 4, name: 'rung by pin', read: () => byPin },
-        ],
-      },
-      reset: () => undefined,
-    };
-  },
-});
-
-export class Bells {
-  readonly #registers: RegisterWindow;
-
-  constructor(readonly device: PciDevice) {
-    device.config.update('command', { memory: 1, bus_master: 1 });
-    this.#registers = device.bar(0).map();
-  }
-
-  ring(vector: number): void {
-    this.#registers.write32(RING, vector);
-  }
-
-  /** How often it fell back to INTx. */
-  get byPin(): number {
-    return this.#registers.read32(BY_PIN);
-  }
+export interface Bells {
+  readonly device: PciDevice;
+  /** Each vector interrupts once. One that cannot now is in neither part of the answer. */
+  ring(vectors: readonly number[]): Rung;
 }

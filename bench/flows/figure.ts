@@ -47,7 +47,7 @@ function drawPanel({ title, left, value }: Panel, growths: readonly Growth[]): s
     (
       at,
     ) => `<line x1="${left}" x2="${left + PANEL - 20}" y1="${y(at)}" y2="${y(at)}" stroke="#ddd"/>
-<text x="${left - 6}" y="${y(at) + 4}" text-anchor="end" fill="#555">${at.toLocaleString('en')}</text>`,
+<text x="${left - 6}" y="${y(at) + 4}" text-anchor="end" fill="#555">${scale(at)}</text>`,
   );
   const ticks = sizes.map(
     (size) =>
@@ -62,6 +62,11 @@ function drawPanel({ title, left, value }: Panel, growths: readonly Growth[]): s
   return `<text x="${left}" y="${TOP - 10}" font-weight="bold">${title}</text>
 ${[...grid, ...ticks, ...lines].join('\n')}
 <text x="${left + PANEL - 20}" y="${base + 34}" text-anchor="end" fill="#555">vectors</text>`;
+}
+
+/** 0.1, 100, 10K, 1M: short enough for the margin. */
+function scale(value: number): string {
+  return value.toLocaleString('en', { notation: 'compact' });
 }
 
 function round(value: number): number {

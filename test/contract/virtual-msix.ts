@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { type Eventfd, type EventSet, PhysicalSource, type PciDevice, VirtualMsix } from 'vfio';
-import { PolledNvme } from './nvme.js';
+import { PolledNvme } from '../../bench/lib/nvme.js';
 import { enable, NVME, withDevice } from './targets.js';
 
 const MSIX = 2;

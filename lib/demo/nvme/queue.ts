@@ -22,6 +22,11 @@ export class QueuePair {
     readonly timeoutMs: number,
   ) {}
 
+  /** Commands without a completion yet. */
+  get outstanding(): number {
+    return this.#pending.size;
+  }
+
   /**
    * Puts a command into the ring and rings the doorbell.
    * @returns dword 0 of the completion

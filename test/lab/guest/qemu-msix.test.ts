@@ -10,7 +10,7 @@ import {
   VirtualMsix,
 } from 'vfio';
 import type { QueuePair } from '../../../lib/demo/nvme/queue.js';
-import { PolledNvme } from '../../contract/nvme.js';
+import { PolledNvme } from '../../../bench/lib/nvme.js';
 import { NVME } from '../../contract/targets.js';
 import { FULL } from '../../full.js';
 

@@ -1,0 +1,35 @@
+import { text } from 'node:stream/consumers';
+import { PassThrough } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { runInLab } from '../../lib/lab/index.js';
+import type { NvmeReport } from './nvme.js';
+
+const MAIN = fileURLToPath(new URL('main.js', import.meta.url));
+/** 65 vectors, as QEMU makes it, and as many as a function can have. */
+const DEVICES = ['nvme', 'nvme,max_ioqpairs=2047,msix_qsize=2048'];
+const IN_GUEST = `exec node "$0" --json --out /tmp --device $VFIO_LAB_NVME --device $VFIO_LAB_NVME_2`;
+
+/**
+ * Measures on QEMU's NVMe in guests with these kernels, one after the other.
+ *
+ * @param kernels - as `vfio lab --kernel` takes them
+ */
+export async function measureInLab(kernels: readonly string[]): Promise<NvmeReport[]> {
+  const reports: NvmeReport[] = [];
+  for (const kernel of kernels) {
+    console.error(`# ${kernel}`);
+    const stdout = new PassThrough();
+    const printed = text(stdout);
+    const { exitCode } = await runInLab({
+      command: 'sh',
+      args: ['-c', IN_GUEST, MAIN],
+      kernel,
+      devices: DEVICES,
+      stdout,
+    });
+    stdout.end();
+    if (exitCode !== 0) throw new Error(`the measurement on ${kernel} ended with ${exitCode}`);
+    reports.push(...(JSON.parse(await printed) as { reports: NvmeReport[] }).reports);
+  }
+  return reports;
+}

@@ -1,0 +1,145 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { PciDevice, RegisterWindow } from 'vfio';
+import { QueuePair } from '../../lib/demo/nvme/queue.js';
+import * as nvme from '../../lib/demo/nvme/registers.js';
+import { type NvmeCommand, Ring } from '../../lib/demo/nvme/ring.js';
+
+const DEPTH = 16;
+const TIMEOUT_MS = 20_000;
+const NVM_FLUSH = 0x00;
+const ADMIN_GET_FEATURES = 0x0a;
+
+/** An NVMe controller whose completions are taken by hand, so that its interrupts are left to see. */
+export class PolledNvme {
+  readonly admin: QueuePair;
+
+  private constructor(
+    readonly device: PciDevice,
+    readonly registers: RegisterWindow,
+    readonly stride: number,
+  ) {
+    this.admin = this.#queue(0);
+  }
+
+  /** @param queues - how many I/O queues there may be */
+  static async start(device: PciDevice, queues = 16): Promise<PolledNvme> {
+    device.config.update('command', { memory: 1, bus_master: 1 });
+    const registers = device.bar(0).map();
+    const { doorbellStride } = nvme.decodeCapabilities(registers.read64(nvme.REG_CAP));
+    const controller = new PolledNvme(device, registers, doorbellStride);
+    await controller.#start(queues);
+    return controller;
+  }
+
+  /** An I/O queue that interrupts by a vector, by default that of its number. */
+  async createQueue(id: number, vector = id): Promise<QueuePair> {
+    const queue = this.#queue(id);
+    for (const command of creation(queue, vector)) await this.run(this.admin, command);
+    return queue;
+  }
+
+  /** I/O queues 1 to `count`, each with the vector of its number, without a turn of the event loop. */
+  createQueues(count: number): QueuePair[] {
+    const queues = Array.from({ length: count }, (_, i) => this.#queue(i + 1));
+    for (const queue of queues) {
+      for (const command of creation(queue, queue.id)) void this.admin.submit(command);
+      this.finish(this.admin);
+    }
+    return queues;
+  }
+
+  /** A command that completes, and interrupts once. */
+  async fire(queue: QueuePair): Promise<void> {
+    await this.run(queue, this.#harmless(queue));
+  }
+
+  /** As {@link fire} on each, without a turn of the event loop. */
+  fireNow(queues: readonly QueuePair[]): void {
+    for (const queue of queues) this.begin(queue);
+    for (const queue of queues) this.finish(queue);
+  }
+
+  /** The first half of {@link fireNow}: the command is given. */
+  begin(queue: QueuePair): void {
+    void queue.submit(this.#harmless(queue));
+  }
+
+  /** The second half: its completion is taken. */
+  finish(queue: QueuePair): void {
+    const until = performance.now() + TIMEOUT_MS;
+    while (queue.outstanding > 0) {
+      if (queue.drain() === 0 && performance.now() > until) {
+        throw new Error(`queue ${queue.id} does not complete`);
+      }
+    }
+  }
+
+  #harmless(queue: QueuePair): NvmeCommand {
+    if (queue !== this.admin) return { opcode: NVM_FLUSH, nsid: 1 };
+    return { opcode: ADMIN_GET_FEATURES, cdw10: nvme.FEATURE_NUMBER_OF_QUEUES };
+  }
+
+  async run(queue: QueuePair, command: NvmeCommand): Promise<number> {
+    const done = queue.submit(command);
+    // The interrupt is what the tests look at, so the completion has to be looked for.
+    const look = setInterval(() => queue.drain(), 1);
+    try {
+      return await done;
+    } finally {
+      clearInterval(look);
+    }
+  }
+
+  async #start(queues: number): Promise<void> {
+    const { registers } = this;
+    registers.write32(nvme.REG_CC, 0);
+    await this.#ready(0);
+    registers.write32(nvme.REG_AQA, ((DEPTH - 1) << 16) | (DEPTH - 1));
+    registers.write64(nvme.REG_ASQ, this.admin.ring.submission.iova);
+    registers.write64(nvme.REG_ACQ, this.admin.ring.completion.iova);
+    registers.write32(nvme.REG_CC, nvme.CC_EN | nvme.CC_IOSQES_64 | nvme.CC_IOCQES_16);
+    await this.#ready(nvme.CSTS_RDY);
+    await this.run(this.admin, {
+      opcode: nvme.ADMIN_SET_FEATURES,
+      cdw10: nvme.FEATURE_NUMBER_OF_QUEUES,
+      cdw11: ((queues - 1) << 16) | (queues - 1),
+    });
+  }
+
+  async #ready(state: number): Promise<void> {
+    while ((this.registers.read32(nvme.REG_CSTS) & nvme.CSTS_RDY) !== state) await delay(1);
+  }
+
+  #queue(id: number): QueuePair {
+    const ring = new Ring(
+      DEPTH,
+      this.device.dma.allocateSync(DEPTH * nvme.SQ_ENTRY_SIZE),
+      this.device.dma.allocateSync(DEPTH * nvme.CQ_ENTRY_SIZE),
+      this.registers,
+      {
+        tail: nvme.REG_DOORBELLS + 2 * id * this.stride,
+        head: nvme.REG_DOORBELLS + (2 * id + 1) * this.stride,
+      },
+    );
+    return new QueuePair(id, ring, TIMEOUT_MS);
+  }
+}
+
+/** What creates a completion queue, and the submission queue that it serves. */
+function creation({ id, ring }: QueuePair, vector: number): NvmeCommand[] {
+  const size = ((DEPTH - 1) << 16) | id;
+  return [
+    {
+      opcode: nvme.ADMIN_CREATE_CQ,
+      prp1: ring.completion.iova,
+      cdw10: size,
+      cdw11: (vector << 16) | 0b11,
+    },
+    {
+      opcode: nvme.ADMIN_CREATE_SQ,
+      prp1: ring.submission.iova,
+      cdw10: size,
+      cdw11: (id << 16) | 0b1,
+    },
+  ];
+}
