@@ -60,10 +60,15 @@ function sentence(message: string): string {
   return message.split(/\. To specify |\n/, 1)[0] ?? message;
 }
 
+/** Failures of the system, by the library or by Node: one line. Anything else is our mistake. */
+function isKnown(error: unknown): error is Error {
+  if (error instanceof VfioError || isWrongUse(error)) return true;
+  return error instanceof Error && 'syscall' in error;
+}
+
 function report(error: unknown): number {
   if (isClosedPipe(error)) return 1;
-  const known = error instanceof VfioError || isWrongUse(error);
-  const text = known
+  const text = isKnown(error)
     ? sentence(error.message)
     : error instanceof Error
       ? error.stack

@@ -8,6 +8,7 @@ const CLEAR = '\r\u001b[K';
  */
 export class Progress {
   readonly #stream: NodeJS.WriteStream;
+  #drawn = false;
   #timer: NodeJS.Timeout | undefined;
   #started = 0;
   #text = '';
@@ -23,7 +24,7 @@ export class Progress {
     if (this.#timer === undefined) this.#started = performance.now();
     this.#timer ??= setInterval(() => {
       this.#draw();
-    }, PATIENCE).unref();
+    }, PATIENCE);
   }
 
   /** Leaves the line empty. */
@@ -31,10 +32,12 @@ export class Progress {
     if (this.#timer === undefined) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
-    this.#stream.write(CLEAR);
+    if (this.#drawn) this.#stream.write(CLEAR);
+    this.#drawn = false;
   }
 
   #draw(): void {
+    this.#drawn = true;
     const seconds = ((performance.now() - this.#started) / 1000).toFixed(0);
     const room = (this.#stream.columns || 80) - seconds.length - 6;
     this.#stream.write(`${CLEAR}${this.#text.slice(0, room)} … ${seconds} s`);
@@ -42,8 +45,11 @@ export class Progress {
 }
 
 /** Tells what is going on until it is done. */
-export async function during<T>(text: string, work: Promise<T>): Promise<T> {
-  const progress = new Progress();
+export async function during<T>(
+  text: string,
+  work: Promise<T>,
+  progress = new Progress(),
+): Promise<T> {
   progress.show(text);
   try {
     return await work;

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { constants as osConstants, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { VfioError } from '../errors.js';
 import type { VectorSummary } from '../trace/index.js';
 import { defineCommand } from './command.js';
@@ -43,6 +43,8 @@ export const command = defineCommand({
     if (!/^\d+(\.\d+)?$/.test(late)) {
       throw new UsageError(`--late takes microseconds, not '${late}'`);
     }
+    // Sooner than after what may have been recorded for hours.
+    accessSync(dirname(output), constants.W_OK);
     const { chromeTrace, readTrace, summarize, tracePage } = await import('../trace/index.js');
     const folder = mkdtempSync(join(tmpdir(), 'vfio-trace-'));
     try {
@@ -78,7 +80,7 @@ async function runTraced([file = '', ...args]: readonly string[], folder: string
   process.on('SIGTERM', forward);
   try {
     const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-    return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
+    return code ?? 128 + (signal === null ? 0 : osConstants.signals[signal]);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     const error = new VfioError({ code, syscall: 'spawn', path: file, cause });

@@ -52,3 +52,14 @@ test('what is no terminal gets no colours', async (t) => {
   const { stdout } = await vfio(['list']);
   t.false(stdout.includes('\u001b'));
 });
+
+test('a file that cannot be used is one line, and a program is not run in vain', async (t) => {
+  const [directory, output] = await Promise.all([
+    vfio(['run', 'mock:edu', '/']),
+    vfio(['trace', '-o', '/nonexistent/x', '--', process.execPath, '-e', 'console.log("ran")']),
+  ]);
+  t.deepEqual([directory.code, output.code], [1, 1]);
+  t.regex(directory.stderr, /^vfio: EISDIR: .*\n$/);
+  t.is(output.stdout, '');
+  t.is(output.stderr, "vfio: ENOENT: no such file or directory, access '/nonexistent'\n");
+});

@@ -13,7 +13,7 @@ export async function example(name: string, ...args: string[]): Promise<string> 
 export async function run(file: string, ...args: string[]): Promise<string> {
   // Neither runner may take itself for a part of the one that runs this.
   const env = { ...process.env, NODE_TEST_CONTEXT: undefined, AVA_PATH: undefined };
-  const { stdout } = await promisify(execFile)(file, args, { cwd: root, env, timeout: 120_000 });
+  const { stdout } = await promisify(execFile)(file, args, { cwd: root, env, timeout: 300_000 });
   return stdout;
 }
 
