@@ -2,5 +2,5 @@
 export default {
   files: ['dist/test/package/**/*.test.js'],
   workerThreads: false,
-  timeout: '10m',
+  timeout: '30m',
 };

@@ -21,7 +21,7 @@ if (!loads(built) && !loads('build/Release/vfio.node')) {
   // npm brings a node-gyp of its own.
   const gyp = process.env.npm_config_node_gyp;
   const [file, ...args] = gyp === undefined ? ['node-gyp'] : [process.execPath, gyp];
-  const { status } = spawnSync(file, [...args, 'rebuild', '--loglevel=error'], {
+  const { status } = spawnSync(file, [...args, 'rebuild', '--loglevel=error', '--jobs=max'], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
   });

@@ -59,6 +59,14 @@ if (process.argv[2] !== 'typescript') {
     const local = existsSync(join(prefix, 'include/node/node_api.h'));
     const gyp = at('node_modules/node-gyp/bin/node-gyp.js');
     const nodedir = local ? [`--nodedir=${prefix}`] : [];
-    run('building the addon', process.execPath, gyp, 'rebuild', '--loglevel=warn', ...nodedir);
+    run(
+      'building the addon',
+      process.execPath,
+      gyp,
+      'rebuild',
+      '--loglevel=warn',
+      '--jobs=max',
+      ...nodedir,
+    );
   }
 }
