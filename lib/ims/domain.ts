@@ -26,6 +26,8 @@ export interface ImsDomainOptions {
 
 /** Events of an {@link ImsDomain}. */
 export interface ImsDomainEvents {
+  /** A cookie is about to be revoked: what its slots have sent is still their own. */
+  revoking: [slots: readonly Slot[]];
   /** A cookie is not valid any more; the slots that carry it are silent, and their handles void. */
   revoked: [cookie: Cookie, slots: readonly Slot[]];
   /** The device was reset, and a slot could not be written again. */
@@ -164,6 +166,7 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
     const slots = [...this.#slots.values()].filter(
       (slot) => slot.cookie === cookie && !slot.revoked,
     );
+    this.emit('revoking', slots);
     for (const slot of slots) slot.revoke();
     this.emit('revoked', cookie, slots);
     return slots;

@@ -9,11 +9,13 @@ export interface HostInterrupt {
   readonly message: Message;
   /** Signals that eventfd instead of the one before; nothing is lost. */
   bind(target: Eventfd): void;
+  /** Waits until what was sent has reached its eventfd: it may be on its way to a CPU. */
+  synchronize(): void;
   /** CPUs that serve it. */
   getAffinity(): number[];
   /** Chooses the CPUs that serve it. @param cpus - numbers of CPUs, at least one */
   setAffinity(cpus: readonly number[]): void;
-  /** Gives it back to the host. */
+  /** Gives it back to the host. What was sent before reaches its eventfd. */
   close(): void;
 }
 
@@ -85,6 +87,11 @@ export class HostVector {
     } finally {
       for (const slot of slots) slot.resume();
     }
+  }
+
+  /** Waits until what its slots have sent has reached its eventfd. */
+  synchronize(): void {
+    this.#interrupt.synchronize();
   }
 
   /** CPUs that serve it. */

@@ -152,11 +152,15 @@ export class Slot {
     this.#revoked = false;
   }
 
-  /** Its cookie is not valid any more: it is silenced, and its handle taken back. */
+  /**
+   * Its cookie is not valid any more: it is silenced, what it has sent arrives, and its handle is
+   * taken back.
+   */
   revoke(): void {
     if (this.#revoked) return;
-    this.#revoked = true;
     this.#silence();
+    this.#vector?.synchronize();
+    this.#revoked = true;
     this.#releaseHandle();
   }
 

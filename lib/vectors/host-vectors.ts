@@ -74,6 +74,9 @@ export class DeviceHostVectors implements HostVectors {
       bind: (next) => {
         physical.request(vector, next);
       },
+      synchronize: () => {
+        connection.synchronizeIrqs(index, [vector]);
+      },
       getAffinity: () => connection.getAffinity(index, vector),
       setAffinity: (cpus) => {
         connection.setAffinity(index, vector, cpus);

@@ -72,13 +72,20 @@ export class ImsLines<User extends LineUser> {
     this.#held.drain(line.id);
   }
 
+  /** The user's slot is silent. What it sent before is still its own. */
   leave(line: Line, user: User): void {
-    this.#held.drain(line.id);
+    this.await(line);
     line.users.delete(user);
     if (line.users.size > 0) return;
     this.#lines.delete(line.id);
     line.host.close();
     this.#held.discard(line.id);
+  }
+
+  /** What is on its way arrives, and what came to ours is reported. */
+  await(line: Line): void {
+    line.host.synchronize();
+    this.#held.drain(line.id);
   }
 
   drain(line: Line): void {

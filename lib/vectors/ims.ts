@@ -66,6 +66,7 @@ export class ImsSource implements VectorSource {
       const silent = entry.slot.revoked || (entry.held && this.#canHold);
       if (!silent) this.#sink?.fire(entry.vector);
     });
+    domain.on('revoking', this.#onRevoking);
     domain.on('revoked', this.#onRevoked);
     pasids?.on('unbound', this.#onUnbound);
   }
@@ -127,8 +128,11 @@ export class ImsSource implements VectorSource {
   hold(vector: number): void {
     const entry = this.#entries.get(vector);
     if (entry === undefined || entry.line === null) return;
+    if (this.#canHold) {
+      entry.slot.mask();
+      this.#lines.await(entry.line);
+    }
     entry.held = true;
-    if (this.#canHold) entry.slot.mask();
   }
 
   release(vector: number): void {
@@ -170,6 +174,7 @@ export class ImsSource implements VectorSource {
   /** Frees everything and leaves the domain. Idempotent. */
   close(): void {
     this.disable();
+    this.#domain.off('revoking', this.#onRevoking);
     this.#domain.off('revoked', this.#onRevoked);
     this.#options.pasids?.off('unbound', this.#onUnbound);
   }
@@ -200,6 +205,13 @@ export class ImsSource implements VectorSource {
 
   readonly #onUnbound = ({ host }: { readonly host: number }): void => {
     this.#domain.revoke(host);
+  };
+
+  readonly #onRevoking = (slots: readonly Slot[]): void => {
+    for (const { index } of slots) {
+      const line = this.#entries.get(this.#vectors.get(index) ?? -1)?.line ?? null;
+      if (line !== null) this.#lines.await(line);
+    }
   };
 
   readonly #onRevoked = (cookie: Cookie, slots: readonly Slot[]): void => {

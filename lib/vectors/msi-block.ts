@@ -10,7 +10,7 @@ import { VfioError } from '../errors.js';
 /**
  * The MSI vectors of a device, as host vectors use them: enabled once in one block, which cannot
  * grow, and bound one by one. MSI has no mask that the host would use between two eventfds: whoever
- * moves a vector keeps its senders silent meanwhile.
+ * moves a vector keeps its senders silent meanwhile, and what they sent before arrives first.
  */
 export class MsiBlock {
   readonly count: number;
@@ -49,11 +49,14 @@ export class MsiBlock {
   }
 
   request(vector: number, target: Eventfd): void {
+    this.#connection.synchronizeIrqs(VFIO_PCI_MSI_IRQ_INDEX, [vector]);
     this.#bind(vector, [target]);
   }
 
   release(vector: number): void {
-    if (this.#active) this.#bind(vector, [null]);
+    if (!this.#active) return;
+    this.#connection.synchronizeIrqs(VFIO_PCI_MSI_IRQ_INDEX, [vector]);
+    this.#bind(vector, [null]);
   }
 
   /** Idempotent. */

@@ -28,6 +28,9 @@ export class FakeHost implements HostVectors {
   #next = 0n;
   binds = 0;
   failAt = -1;
+  /** Whether CPUs take a message only when somebody waits for it, or the event loop turns. */
+  slowCpus = false;
+  readonly #sent: bigint[] = [];
 
   constructor(
     readonly steps: Steps,
@@ -39,9 +42,21 @@ export class FakeHost implements HostVectors {
   }
 
   send({ address }: Message): void {
-    const eventfd = this.#bound.get(address);
-    if (eventfd === undefined) this.blocked++;
-    else eventfd.signal();
+    this.#sent.push(address);
+    if (!this.slowCpus) this.take();
+  }
+
+  /** CPUs take what was sent: all, or the messages of one interrupt. */
+  take(of?: bigint): void {
+    for (const address of this.#sent.splice(0)) {
+      if (of !== undefined && address !== of) {
+        this.#sent.push(address);
+        continue;
+      }
+      const eventfd = this.#bound.get(address);
+      if (eventfd === undefined) this.blocked++;
+      else eventfd.signal();
+    }
   }
 
   allocate(target: Eventfd): HostInterrupt {
@@ -53,6 +68,11 @@ export class FakeHost implements HostVectors {
       bind: (next) => {
         this.#bind(address, next);
       },
+      synchronize: () => {
+        this.steps.step();
+        this.take(address);
+        this.steps.step();
+      },
       getAffinity: () => [...(this.affinity.get(address) ?? [])],
       setAffinity: (cpus) => {
         if (cpus.includes(this.offline)) throw new VfioError({ code: 'EINVAL' });
@@ -60,6 +80,7 @@ export class FakeHost implements HostVectors {
       },
       close: () => {
         this.steps.step();
+        this.take(address);
         this.#bound.delete(address);
         this.steps.step();
       },
@@ -74,9 +95,10 @@ export class FakeHost implements HostVectors {
     return this.steps.createEventSet(capacity);
   }
 
-  /** The old handler is freed before the new one is there. */
+  /** What was sent arrives, and the old handler is freed before the new one is there. */
   #bind(address: bigint, target: Eventfd): void {
     this.steps.step();
+    this.take(address);
     this.#bound.delete(address);
     this.steps.step();
     if (this.binds++ === this.failAt) throw new VfioError({ code: 'ENOSPC' });
