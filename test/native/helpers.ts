@@ -123,7 +123,7 @@ function run(args: string[], environment: Record<string, string>): Promise<Outco
     const child = execFile(
       process.execPath,
       args,
-      { env: { ...process.env, ...environment }, timeout: 60_000, killSignal: 'SIGKILL' },
+      { env: { ...process.env, ...environment }, timeout: 300_000, killSignal: 'SIGKILL' },
       (_error, stdout, stderr) => {
         resolve({ code: child.exitCode, signal: child.signalCode, output: stdout + stderr });
       },

@@ -206,7 +206,7 @@ const program = (body: string) => `
   ${body}`;
 
 async function node(body: string) {
-  return run(process.execPath, ['--input-type=module', '-e', program(body)], { timeout: 20_000 });
+  return run(process.execPath, ['--input-type=module', '-e', program(body)], { timeout: 300_000 });
 }
 
 test('it keeps the process alive while it is served and ref, and not otherwise', async (t) => {
