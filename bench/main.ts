@@ -4,6 +4,7 @@ import { runAsCommand } from './lib/report.js';
 import { fileBenchmarks } from './paths/files.js';
 import { latencyBenchmarks } from './paths/latency.js';
 import { memoryBenchmarks } from './paths/memory.js';
+import { openingBenchmarks } from './paths/opening.js';
 import { peerBenchmarks } from './paths/peers.js';
 import { registerBenchmarks } from './paths/registers.js';
 import { growthBenchmark, roundBenchmarks } from './paths/rounds.js';
@@ -14,6 +15,7 @@ const paths = [...registerBenchmarks(bench), ...fileBenchmarks(bench), ...roundB
 await runAsCommand('performance', 'vfio beside C in the same process', [
   ...paths,
   growthBenchmark(),
+  ...openingBenchmarks(),
   ...latencyBenchmarks(),
   ...memoryBenchmarks(bench),
   ...virtualMsixBenchmarks(),
