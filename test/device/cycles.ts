@@ -1,0 +1,101 @@
+// A program that opens a device, uses all of it and closes it, again and again, and prints what the
+// process has before, while the device is open, and after.
+//   node --expose-gc cycles.js <device, or 'bench'> <cycles>
+import { readFileSync, readdirSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import { openDevice, type PciDevice } from 'vfio';
+import { openBench } from '../../bench/lib/host.js';
+
+/** What is open of a process. */
+export interface Held {
+  fds: number;
+  mappings: number;
+  /** Mappings of registers. */
+  windows: number;
+  /** kB, as /proc/self/status says. */
+  VmRSS: number;
+  VmLck: number;
+  VmPin: number;
+}
+
+export interface Cycles {
+  before: Held;
+  during: Held;
+  after: Held;
+}
+
+const SIZE = 2 ** 18;
+const [, , name = '', cycles = ''] = process.argv;
+
+function held(): Held {
+  const maps = readFileSync('/proc/self/maps', 'latin1').split('\n');
+  const status = readFileSync('/proc/self/status', 'latin1');
+  const kB = (field: string) =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]);
+  return {
+    fds: readdirSync('/proc/self/fd').length,
+    mappings: maps.length - 1,
+    windows: maps.filter((line) => line.includes('vfio') && !line.endsWith('.node')).length,
+    VmRSS: kB('VmRSS'),
+    VmLck: kB('VmLck'),
+    VmPin: kB('VmPin'),
+  };
+}
+
+async function open(): Promise<{ device: PciDevice; close: () => void }> {
+  if (name === 'bench') {
+    return openBench(8, { containerMapDmaAsync: () => Promise.resolve() });
+  }
+  const device = await openDevice(name);
+  return {
+    device,
+    close: () => {
+      device.close();
+    },
+  };
+}
+
+let during: Held | undefined;
+
+async function cycle(n: number): Promise<void> {
+  const { device, close } = await open();
+  device.config.update('command', { memory: 1, bus_master: 1 });
+  const window = device.bar(0).map();
+  window.read32(0);
+  const buffer = await device.dma.allocate(SIZE);
+  buffer.bytes.fill(n);
+  const shared = device.dma.mapSync(new SharedArrayBuffer(SIZE, { maxByteLength: SIZE }));
+  const { msi, msix } = device.interrupts;
+  const vector = (msix.count > 0 ? msix : msi).request(0);
+  const waiting = vector.next().catch(() => undefined);
+  vector.on('interrupt', () => undefined);
+  if (n === 0) during = held();
+  // Everything by hand, some of it, or nothing: closing the device is enough.
+  if (n % 3 === 0) {
+    window.close();
+    shared.free();
+    vector.close();
+    buffer.free();
+  } else if (n % 3 === 1) {
+    device.interrupts.poll().spin(0);
+  }
+  close();
+  await waiting;
+}
+
+async function repeat(times: number): Promise<Held> {
+  for (let n = 1; n <= times; n++) await cycle(n);
+  for (let turn = 0; turn < 10; turn++) {
+    globalThis.gc?.();
+    await setImmediate();
+  }
+  return held();
+}
+
+const count = Number(cycles);
+// Code is compiled, and the allocators have what they keep.
+await repeat(Math.ceil(count / 10) + 10);
+await cycle(0);
+const before = await repeat(1);
+const after = await repeat(count);
+console.log(JSON.stringify({ before, during, after }));
