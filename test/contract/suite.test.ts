@@ -5,6 +5,7 @@ import './regions.js';
 import './dma.js';
 import './interrupts.js';
 import './features.js';
+import './lifetimes.js';
 import './messages.js';
 import './demo.js';
 import './virtual-msix.js';

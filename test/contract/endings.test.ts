@@ -1,0 +1,82 @@
+// Processes that end in the middle of their work: none crashes or hangs, and the device is free.
+import { execFile } from 'node:child_process';
+import test from 'ava';
+import { EDU, withDevice } from './targets.js';
+
+/** A device with one of everything in use, by `using` of nothing. */
+const EVERYTHING = `
+  import { openDevice } from 'vfio';
+  import { spawnSync } from 'node:child_process';
+  const device = await openDevice('${EDU}');
+  device.config.update('command', { memory: 1, bus_master: 1 });
+  const window = device.bar(0).map();
+  const vector = device.interrupts.msi.request(0);
+  const buffer = await device.dma.allocate(1 << 20);
+  const raise = () => window.write32(0x60, 1);
+  device.reset().catch(() => undefined);
+  device.dma.allocate(1 << 20).catch(() => undefined);
+`;
+
+interface Ending {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+function run(source: string): Promise<Ending> {
+  const options = { timeout: 120_000, killSignal: 'SIGKILL' } as const;
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      ['--input-type=module', '-e', EVERYTHING + source],
+      options,
+      (_error, stdout, stderr) => {
+        resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr });
+      },
+    );
+  });
+}
+
+for (const [what, source, code] of [
+  ['process.exit at once', 'process.exit(3);', 3],
+  ['process.exit in a handler', "vector.on('interrupt', () => process.exit(4)); raise();", 4],
+  [
+    'an exception in a handler',
+    "vector.on('interrupt', () => { throw new Error('of mine'); }); raise();",
+    1,
+  ],
+  ['an exception', "throw new Error('of mine');", 1],
+  ['a rejection', "Promise.reject(new Error('of mine'));", 1],
+  ['the natural end', 'vector.unref();', 0],
+  [
+    'process.exit while the device is closed by another handler',
+    "process.on('exit', () => { buffer.free(); device.close(); window.close(); }); process.exit(5);",
+    5,
+  ],
+] as const) {
+  test.serial(what, async (t) => {
+    const ending = await run(source);
+    t.like(ending, { code, signal: null }, ending.stderr);
+    if (code === 1) t.regex(ending.stderr, /Error: of mine/);
+    await withDevice(t, EDU, (device) => {
+      t.is(device.config.read16(0), 0x1234);
+    });
+  });
+}
+
+test.serial('killed', async (t) => {
+  t.is((await run("process.kill(process.pid, 'SIGKILL');")).signal, 'SIGKILL');
+  await withDevice(t, EDU, (device) => {
+    t.is(device.config.read16(0), 0x1234);
+  });
+});
+
+test.serial('a child process has nothing of the device', async (t) => {
+  const { stdout, stderr } = await run(`
+    const { stdout } = spawnSync('sh', ['-c', 'ls -l /proc/self/fd; cat /proc/self/maps']);
+    console.log(String(stdout));
+    device.close();`);
+  t.regex(stdout, /maps|\[stack\]/, stderr);
+  t.notRegex(stdout, /vfio|iommu|eventfd|eventpoll/);
+});
