@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { runInLab } from '../../../lib/lab/index.js';
@@ -57,4 +59,13 @@ export async function runProgram(
     stderr,
   });
   return { exitCode, lines, errors };
+}
+
+/** Says one thing to QEMU's monitor, a socket. */
+export async function tell(path: string, command: string): Promise<void> {
+  const monitor = createConnection(path);
+  await once(monitor, 'data');
+  monitor.end(`${command}\n`);
+  monitor.resume();
+  await once(monitor, 'close');
 }

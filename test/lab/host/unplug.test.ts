@@ -1,19 +1,8 @@
 // device_del from QEMU's monitor while a program spins on a register.
-import { once } from 'node:events';
-import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
 import { temporaryFolder } from '../../native/helpers.js';
-import { runProgram } from './guest.js';
-
-/** Says one thing to QEMU's monitor. */
-async function tell(path: string, command: string): Promise<void> {
-  const monitor = createConnection(path);
-  await once(monitor, 'data');
-  monitor.end(`${command}\n`);
-  monitor.resume();
-  await once(monitor, 'close');
-}
+import { runProgram, tell } from './guest.js';
 
 test('a program that spins on a register survives an unplug, and can end it', async (t) => {
   t.timeout(240_000);
