@@ -31,8 +31,8 @@ Napi::Object RegionCapability(Napi::Env env, const core::RegionCapability& capab
     Napi::Array areas = Napi::Array::New(env, capability.areas.size() / 2);
     for (uint32_t i = 0; i < areas.Length(); i++) {
       Napi::Object area = Napi::Object::New(env);
-      area.Set("offset", BigInt(env, capability.areas[2 * i]));
-      area.Set("size", BigInt(env, capability.areas[2 * i + 1]));
+      area.Set("offset", BigInt(env, capability.areas[size_t{2} * i]));
+      area.Set("size", BigInt(env, capability.areas[size_t{2} * i + 1]));
       areas.Set(i, area);
     }
     object.Set("areas", areas);

@@ -76,14 +76,18 @@ void EventSet::Unref() {
 }
 
 void EventSet::Close() {
+  Shut();
+  fired_.buffer.Reset();
+  counts_.buffer.Reset();
+}
+
+void EventSet::Shut() {
   if (!set_) return;
   Pause();
   // libuv lets go of the epoll file before it is closed.
   if (poll_ != nullptr) poll_->Close();
   poll_ = nullptr;
   set_.reset();
-  fired_.buffer.Reset();
-  counts_.buffer.Reset();
 }
 
 void EventSet::OnReadable() {
@@ -94,7 +98,7 @@ void EventSet::OnReadable() {
   try {
     const int fired = Check(env_, set_->Collect(Arrays()), "epoll_wait");
     if (fired == 0) return;
-    const napi_value count = Napi::Number::New(env_, fired);
+    napi_value count = Napi::Number::New(env_, fired);
     napi_make_callback(env_, receiver->context, env_.Global(), receiver->on_fired.Value(), 1,
                        &count, nullptr);
   } catch (const Napi::Error& error) {

@@ -17,7 +17,7 @@ class EventSet final : public std::enable_shared_from_this<EventSet>, private Lo
   static constexpr const char* kName = "an event set handle";
 
   EventSet(std::unique_ptr<core::EventSet> set, Napi::TypedArray fired, Napi::TypedArray counts);
-  ~EventSet() { Close(); }
+  ~EventSet() { Shut(); }
 
   // The watched eventfds; a TypeError once it is closed.
   core::EventSet& set() const;
@@ -51,7 +51,9 @@ class EventSet final : public std::enable_shared_from_this<EventSet>, private Lo
   };
 
   void OnReadable() override;
-  void OnTeardown() override { Close(); }
+  void OnTeardown() override { Shut(); }
+  // Closes all but the references, which may throw.
+  void Shut();
   core::EventSet::Wake Arrays() const;
 
   Napi::Env env_;

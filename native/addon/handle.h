@@ -18,7 +18,7 @@ Napi::Value NewHandle(Napi::Env env, std::shared_ptr<Object> object) {
   auto held = std::make_unique<Held>(std::move(object));
   auto handle = Napi::External<Held>::New(env, held.get(),
                                           [](Napi::Env, Held* finalized) { delete finalized; });
-  held.release();
+  static_cast<void>(held.release());
   handle.TypeTag(&Object::kTag);
   return handle;
 }

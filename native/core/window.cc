@@ -83,7 +83,8 @@ bool Window::Reach() {
   const int flags = MAP_SHARED | MAP_FIXED;
   if (mmap(place, length_, protection(), flags, device_->number(), offset) == MAP_FAILED) {
     // What was there may be gone all the same, and nobody else shall be given its place.
-    mmap(place, length_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    static_cast<void>(
+        mmap(place, length_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
     return false;
   }
   madvise(place, length_, MADV_DONTFORK);

@@ -12,7 +12,6 @@
 namespace {
 
 using namespace vfio::core;  // NOLINT: the target is about nothing else.
-using vfio::fuzz::Input;
 
 constexpr uint32_t kSlots = 4;
 constexpr uint32_t kFds = 5;

@@ -37,7 +37,7 @@ bool Get(const std::vector<uint8_t>& bytes, uint64_t offset, Value* value) {
 
 // A chain after `fixed` bytes, mostly sound: its links, counts and end may lie.
 std::vector<uint8_t> MakeInfo(Input* input, size_t fixed) {
-  std::vector<uint8_t> bytes(fixed + 4 * input->Below(100));
+  std::vector<uint8_t> bytes(fixed + size_t{4} * input->Below(100));
   if (input->Flag()) {
     for (size_t i = fixed; i < bytes.size(); i++) bytes[i] = input->Take<uint8_t>();
     return bytes;
@@ -47,7 +47,7 @@ std::vector<uint8_t> MakeInfo(Input* input, size_t fixed) {
     const uint32_t pairs = input->Below(4);
     Put<uint16_t>(&bytes, at, input->Below(5));
     Put<uint16_t>(&bytes, at + 2, 1);
-    const auto next = static_cast<uint32_t>(at + 16 + 16 * pairs);
+    const auto next = static_cast<uint32_t>(at + 16 + size_t{16} * pairs);
     switch (input->Below(8)) {
       case 0:
         Put<uint32_t>(&bytes, at + 4, input->Take<uint32_t>());
@@ -62,7 +62,7 @@ std::vector<uint8_t> MakeInfo(Input* input, size_t fixed) {
     }
     Put<uint32_t>(&bytes, at + 8, input->Below(6) == 0 ? input->Take<uint32_t>() : pairs);
     for (uint32_t i = 0; i < 2 * pairs; i++) {
-      Put<uint64_t>(&bytes, at + 16 + 8 * i, input->Take<uint16_t>());
+      Put<uint64_t>(&bytes, at + 16 + size_t{8} * i, input->Take<uint16_t>());
     }
     at = next;
   }
@@ -100,7 +100,7 @@ bool Pairs(const std::vector<uint8_t>& bytes, uint64_t offset, std::vector<uint6
 
 // Sends as much as there is room for and tells how much there is; asks for more every time if it
 // never has enough.
-void AnswerInfo(std::vector<uint8_t> bytes, size_t fixed, bool never, int* asked) {
+void AnswerInfo(const std::vector<uint8_t>& bytes, size_t fixed, bool never, int* asked) {
   FakeIoctl() = [=](int, unsigned long, void* argument) {
     ++*asked;
     uint32_t room;
@@ -184,6 +184,7 @@ void ContainerInformation(Input* input) {
 // What tells a count, and not enough room by an error.
 void Counts(Input* input) {
   std::vector<uint32_t> counts;
+  counts.reserve(8);
   for (int i = 0; i < 8; i++) {
     counts.push_back(input->Flag() ? input->Take<uint32_t>() : input->Below(255) * 3);
   }

@@ -35,12 +35,12 @@ class Input {
 };
 
 // What must hold for every input; the fuzzer keeps one for which it does not.
-#define MUST(expression)                                            \
-  do {                                                              \
-    if (!(expression)) {                                            \
-      std::fprintf(stderr, "line %d: %s\n", __LINE__, #expression); \
-      std::abort();                                                 \
-    }                                                               \
+#define MUST(expression)                                                               \
+  do {                                                                                 \
+    if (!(expression)) {                                                               \
+      static_cast<void>(std::fprintf(stderr, "line %d: %s\n", __LINE__, #expression)); \
+      std::abort();                                                                    \
+    }                                                                                  \
   } while (false)
 
 }  // namespace vfio::fuzz

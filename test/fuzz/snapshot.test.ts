@@ -80,7 +80,8 @@ function apply(tree: Tree, { at, how, value }: { at: number; how: string; value:
     const digit = value % Math.max(old.length, 1);
     holder[key] = `${old.slice(0, digit)}${(value >>> 28).toString(16)}${old.slice(digit + 1)}`;
   } else {
-    holder[key] = value;
+    // Another edit may change it.
+    holder[key] = structuredClone(value);
   }
 }
 
