@@ -5,8 +5,10 @@ export default {
     'dist/test/contract/**/*.test.js',
     // Needs a kernel with MSI_NOVIRT to tell more than that it is absent: in the full run.
     ...(process.env.VFIO_TEST_FULL ? [] : ['!dist/test/lab/guest/messages.test.js']),
-    // A process each, which takes seconds to start: in the full run.
-    ...(process.env.VFIO_TEST_FULL ? [] : ['!dist/test/contract/endings.test.js']),
+    // Processes and workers, which take seconds to start: in the full run.
+    ...(process.env.VFIO_TEST_FULL
+      ? []
+      : ['!dist/test/contract/endings.test.js', '!dist/test/contract/lifetimes.test.js']),
   ],
   workerThreads: false,
   nodeArguments: ['--expose-gc'],

@@ -21,7 +21,7 @@ for (const [name, check] of Object.entries(CHECKS)) {
   const start = performance.now();
   let outcome;
   try {
-    outcome = `passed: ${check()}`;
+    outcome = `passed: ${await check()}`;
   } catch (error) {
     outcome = `failed: ${error.message}`;
     process.exitCode = 1;

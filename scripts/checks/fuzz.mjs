@@ -6,11 +6,11 @@ import { root, run, sources, sum, withFolder } from './run.mjs';
 
 const RUNS = { FuzzInfo: 1_500_000, FuzzEventSet: 400_000, FuzzWindow: 150_000 };
 
-function native(folder, target, runs) {
+async function native(folder, target, runs) {
   const program = join(folder, target);
   const sanitize = '-fsanitize=fuzzer,address,undefined';
   const files = sources('core', 'fuzz').filter((file) => !file.endsWith('standalone.cc'));
-  run('clang++', [
+  await run('clang++', [
     ...['-std=c++17', '-g', '-O1', '-Wall', '-Wextra', '-Werror', '-pthread', sanitize],
     ...['-fno-sanitize-recover=all', `-DTARGET=${target}`, '-o', program],
     ...[...files, 'native/test/fake_ioctl.cc'],
@@ -19,21 +19,27 @@ function native(folder, target, runs) {
   mkdirSync(corpus);
   // An input that fails is left in the root, to become a test.
   const limits = ['-max_len=600', '-timeout=20', '-rss_limit_mb=4096', '-verbosity=0'];
-  run(program, [`-runs=${runs}`, '-print_final_stats=1', ...limits, corpus]);
+  await run(program, [`-runs=${runs}`, '-print_final_stats=1', ...limits, corpus]);
   return runs;
 }
 
 /** No crash, no hang, no nonsense taken. */
-export function fuzz() {
+export async function fuzz() {
   const factor = Number(process.env.VFIO_FUZZ_RUNS ?? 1);
-  const inputs = withFolder((folder) =>
-    Object.entries(RUNS).map(([target, runs]) => native(folder, target, Math.ceil(runs * factor))),
-  );
-  const ava = join(root, 'node_modules/ava/entrypoints/cli.mjs');
-  const output = run(process.execPath, [ava, '--timeout=120m', 'dist/test/fuzz/**/*.test.js'], {
-    env: { VFIO_TEST_FULL: '1' },
+  let inputs = 0;
+  await withFolder(async (folder) => {
+    for (const [target, runs] of Object.entries(RUNS)) {
+      inputs += await native(folder, target, Math.ceil(runs * factor));
+    }
   });
+  const ava = join(root, 'node_modules/ava/entrypoints/cli.mjs');
+  const output = await run(
+    process.execPath,
+    [ava, '--timeout=120m', 'dist/test/fuzz/**/*.test.js'],
+    {
+      env: { VFIO_TEST_FULL: '1' },
+    },
+  );
   const typescript = sum(output, /(\d+) inputs, seed/g);
-  const total = inputs.reduce((a, b) => a + b) + typescript;
-  return `${total} inputs, ${typescript} of them to TypeScript`;
+  return `${inputs + typescript} inputs, ${typescript} of them to TypeScript`;
 }

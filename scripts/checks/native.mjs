@@ -14,50 +14,51 @@ function headers() {
   return [require('node-addon-api').include_dir, beside];
 }
 
-function build(folder, name, flags) {
+async function build(folder, name, flags) {
   const program = join(folder, name);
   const files = [...sources('core'), `native/test/${name}.cc`, 'native/test/fake_ioctl.cc'];
-  run(process.env.CXX ?? 'g++', [
+  await run(process.env.CXX ?? 'g++', [
     ...['-std=c++17', '-g', '-O1', '-Wall', '-Wextra', '-Werror', '-pthread'],
     ...[...flags, '-o', program, ...files],
   ]);
   return program;
 }
 
-/** How many tests passed. A child of one prints again what its parent had not yet written. */
-const passed = (output) => `${new Set(output.join('').match(/^ok .*$/gm)).size} tests`;
-
 /** clang-tidy as .clang-tidy says, which reads the warnings of clang as well. */
-export function tidy() {
+export async function tidy() {
   const files = sources('core', 'addon', 'fuzz');
   const includes = headers().flatMap((path) => ['-isystem', path]);
   const defines = ['-DNAPI_VERSION=9', '-DNAPI_CPP_EXCEPTIONS', '-DTARGET=FuzzInfo'];
   const flags = ['-std=c++17', '-Wall', '-Wextra', ...includes, ...defines];
-  run('clang-tidy', ['--quiet', '--warnings-as-errors=*', ...files, '--', ...flags]);
+  await run('clang-tidy', ['--quiet', '--warnings-as-errors=*', ...files, '--', ...flags]);
   return `${files.length} files`;
 }
 
 /** Memory that nobody frees, and what is read before it is written. */
 export function leaks() {
-  return withFolder((folder) => {
-    const output = PROGRAMS.map((name) => {
-      const program = build(folder, name, []);
-      const options = ['--leak-check=full', '--errors-for-leak-kinds=definite,possible'];
-      return run('valgrind', ['-q', ...options, '--error-exitcode=9', program], {
-        env: { VFIO_TEST_VALGRIND: '1' },
-      });
-    });
-    return passed(output);
-  });
+  const options = ['--leak-check=full', '--errors-for-leak-kinds=definite,possible'];
+  return testEach(PROGRAMS, [], (program) =>
+    run('valgrind', ['-q', ...options, '--error-exitcode=9', program], {
+      env: { VFIO_TEST_VALGRIND: '1' },
+    }),
+  );
 }
 
 /** Data races between threads. */
 export function threads() {
-  return withFolder((folder) => {
-    const output = ['guard_test', 'threads_test'].map((name) => {
-      const program = build(folder, name, ['-fsanitize=thread']);
-      return run(program, [], { env: { TSAN_OPTIONS: 'halt_on_error=1' } });
-    });
-    return passed(output);
+  return testEach(['guard_test', 'threads_test'], ['-fsanitize=thread'], (program) =>
+    run(program, [], { env: { TSAN_OPTIONS: 'halt_on_error=1' } }),
+  );
+}
+
+/** @returns how many tests passed; a child of one prints again what its parent had not written */
+function testEach(names, flags, test) {
+  return withFolder(async (folder) => {
+    const passed = new Set();
+    for (const name of names) {
+      const output = await test(await build(folder, name, flags));
+      for (const line of output.match(/^ok .*$/gm) ?? []) passed.add(line);
+    }
+    return `${passed.size} tests`;
   });
 }

@@ -1,5 +1,6 @@
 // What the checks have in common.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,27 +26,33 @@ export function sources(...folders) {
 }
 
 /** Runs a program in the root. What it prints is shown, and returned as well; it has to succeed. */
-export function run(program, args, { cwd = root, env = {}, show = true } = {}) {
-  const { status, signal, error, stdout, stderr } = spawnSync(program, args, {
+export async function run(program, args, { cwd = root, env = {}, show = true } = {}) {
+  const child = spawn(program, args, {
     cwd,
     env: { ...process.env, ...env },
-    encoding: 'utf8',
-    maxBuffer: 2 ** 30,
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
-  if (error?.code === 'ENOENT') {
-    throw new Error(`there is no ${program}: apt-get install ${PACKAGES[program] ?? program}`);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => {
+      output += text;
+      if (show) process.stdout.write(text);
+    });
   }
-  const output = `${stdout ?? ''}${stderr ?? ''}`;
-  if (show || status !== 0) process.stdout.write(output);
-  if (status !== 0) throw new Error(`${program} ended with ${error ?? signal ?? status}`);
-  return output;
+  const [status, signal] = await once(child, 'close').catch((error) => {
+    if (error.code !== 'ENOENT') throw error;
+    throw new Error(`there is no ${program}: apt-get install ${PACKAGES[program] ?? program}`);
+  });
+  if (status === 0) return output;
+  if (!show) process.stdout.write(output);
+  throw new Error(`${program} ended with ${signal ?? status}`);
 }
 
 /** A folder for as long as `use` takes. */
-export function withFolder(use) {
+export async function withFolder(use) {
   const folder = mkdtempSync(join(tmpdir(), 'vfio-check-'));
   try {
-    return use(folder);
+    return await use(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -5,7 +5,6 @@ import './regions.js';
 import './dma.js';
 import './interrupts.js';
 import './features.js';
-import './lifetimes.js';
 import './messages.js';
 import './demo.js';
 import './virtual-msix.js';

@@ -94,7 +94,7 @@ async function repeat(times: number): Promise<Held> {
 
 const count = Number(cycles);
 // Code is compiled, and the allocators have what they keep.
-await repeat(Math.ceil(count / 10) + 10);
+await repeat(Math.ceil(count / 10) + 2);
 await cycle(0);
 const before = await repeat(1);
 const after = await repeat(count);
