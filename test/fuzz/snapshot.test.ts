@@ -22,7 +22,9 @@ test.after.always(() => {
   rmSync(folder, { recursive: true });
 });
 
-const e1000e = fileURLToPath(new URL('../../../test/backend/snapshot/e1000e.json', import.meta.url));
+const e1000e = fileURLToPath(
+  new URL('../../../test/backend/snapshot/e1000e.json', import.meta.url),
+);
 const texts = [readFileSync(e1000e, 'utf8')];
 for (const name of ['mock:edu', 'mock:nvme', 'mock:testdev']) {
   const connection = await openConnection(name);
