@@ -2,19 +2,7 @@ import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import type { Vector } from '../../lib/device/vector.js';
-import { openFake } from './fake.js';
-
-/** A device with so many vectors in use. */
-function withVectors(count: number, options = {}) {
-  const fake = openFake();
-  const { msix } = fake.device.interrupts;
-  const vectors = Array.from({ length: count }, (_, n) => msix.request(n, options));
-  const [a, b, c, d] = vectors as [Vector, Vector, Vector, Vector];
-  fake.script.take();
-  return { ...fake, msix, vectors, a, b, c, d, set: fake.connection.set };
-}
-
-const fds = (vectors: readonly Vector[]) => vectors.map(({ eventfd }) => eventfd);
+import { fds, withVectors } from './fake.js';
 
 /** What became an uncaught exception since. ava listens too, and is kept out of it. */
 function catchUncaught() {

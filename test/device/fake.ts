@@ -11,6 +11,7 @@ import type {
   Via,
 } from '../../lib/backend/contract.js';
 import { PciDevice } from '../../lib/device/device.js';
+import type { Vector } from '../../lib/device/vector.js';
 import { VfioError } from '../../lib/errors.js';
 import { FakeEventfd, FakeEventSet } from './fake-events.js';
 import { FakeAddressSpace } from './fake-memory.js';
@@ -205,3 +206,15 @@ export function openFake(change: (connection: FakeConnection) => void = () => un
   script.take();
   return { device, connection, script, space: addressSpace };
 }
+
+/** A device with so many vectors of MSI-X in use. */
+export function withVectors(count: number, options = {}) {
+  const fake = openFake();
+  const { msix } = fake.device.interrupts;
+  const vectors = Array.from({ length: count }, (_, n) => msix.request(n, options));
+  const [a, b, c, d] = vectors as [Vector, Vector, Vector, Vector];
+  fake.script.take();
+  return { ...fake, msix, vectors, a, b, c, d, set: fake.connection.set };
+}
+
+export const fds = (vectors: readonly Vector[]) => vectors.map(({ eventfd }) => eventfd);

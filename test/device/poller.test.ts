@@ -1,18 +1,5 @@
 import test from 'ava';
-import type { Vector } from '../../lib/device/vector.js';
-import { openFake } from './fake.js';
-
-/** A device with so many vectors in use. */
-function withVectors(count: number, options = {}) {
-  const fake = openFake();
-  const { msix } = fake.device.interrupts;
-  const vectors = Array.from({ length: count }, (_, n) => msix.request(n, options));
-  const [a, b, c, d] = vectors as [Vector, Vector, Vector, Vector];
-  fake.script.take();
-  return { ...fake, msix, vectors, a, b, c, d, set: fake.connection.set };
-}
-
-const fds = (vectors: readonly Vector[]) => vectors.map(({ eventfd }) => eventfd);
+import { fds, openFake, withVectors } from './fake.js';
 
 test('poller: the event loop serves nothing, listeners run in wait and spin', (t) => {
   const { device, a, set, script } = withVectors(1);
