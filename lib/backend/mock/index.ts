@@ -41,8 +41,15 @@ export class MockBackend implements Backend {
     return name.startsWith(PREFIX);
   }
 
+  /** What is in the slots of the models' own names. */
   list(): PciFunction[] {
-    return listModels(this.#models.values());
+    return listModels(this.#models.values()).flatMap((one) => {
+      const slot = this.#slots.get(this.#parse(one.name).key);
+      // The host waits until it is closed.
+      const away = slot?.device === null ? slot.machine.faults.away : null;
+      if (away === 'unplugged') return [];
+      return [away === 'unbound' ? { ...one, driver: null } : one];
+    });
   }
 
   /**

@@ -1,5 +1,12 @@
 import test, { type ExecutionContext } from 'ava';
-import { mockControl, openDevice, registerModel, VfioError, type Vector } from 'vfio/mock';
+import {
+  listDevices,
+  mockControl,
+  openDevice,
+  registerModel,
+  VfioError,
+  type Vector,
+} from 'vfio/mock';
 
 const ONES = 0xffff_ffff;
 const VERSION = 8;
@@ -216,6 +223,21 @@ test('surprise removal: REQ, then all-ones, and nothing of it works any more', a
   const again = await openDevice(name);
   t.is(again.bar(0).load(VERSION, 4), version);
   again.close();
+});
+
+test('the list tells what is in the slots, and bound', async (t) => {
+  const name = 'mock:plain-pin';
+  const control = mockControl(name);
+  const listed = () => listDevices().find((one) => one.name === name);
+  const device = await openDevice(name);
+  control.requestDevice();
+  t.is(listed()?.driver, 'vfio-pci', 'the host waits until it is closed');
+  device.close();
+  t.is(listed()?.driver, null);
+  control.unplug();
+  t.is(listed(), undefined);
+  control.clear();
+  t.is(listed()?.driver, 'vfio-pci');
 });
 
 test('work that a device had begun is not done when it is pulled out', async (t) => {
