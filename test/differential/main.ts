@@ -17,8 +17,7 @@ Sends random scripts of operations (docs/run.md) to devices of the lab and to th
 compares every answer. A script that is answered differently is shortened and kept in
 test/differential/corpus.
 
-  --kernel <path|name>  as vfio lab takes it, or the path of a bzImage; repeatable; default: all
-                        kernels that are imitated and can be had
+  --kernel <path|name>  as vfio lab takes it; repeatable; default: the lab's own
   --via group|cdev      repeatable; default: group
   --device <name>       ${targets.map(({ name }) => name).join(', ')}; repeatable; default: all
   --ops <n>             operations for each of them; default 2000

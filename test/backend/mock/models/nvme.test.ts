@@ -178,11 +178,16 @@ test('queues: status of what is wrong', (t) => {
 });
 
 test('queues need the entry sizes of the host', (t) => {
-  const nvme = new NvmeDriver(open(t, 'mock:nvme'));
+  const nvme = driver(t);
   nvme.window.write32(0x14, 1);
   t.is(nvme.createCompletionQueue(1, 4, null).status, DNR | 0x102);
   nvme.window.write32(0x14, 0x00460001);
   t.is(nvme.createCompletionQueue(1, 4, null).status, 0);
+  for (const sizes of [0, 0x0006_0000, 0x0040_0000, 0x0056_0000, 0x0047_0000]) {
+    nvme.window.write32(0x14, 0);
+    nvme.window.write32(0x14, sizes | 1);
+    t.is(nvme.window.read32(0x1c), 2, sizes.toString(16));
+  }
 });
 
 test('features: numbers as QEMU’s, and the errors of what cannot be set', (t) => {

@@ -170,7 +170,8 @@ export class Controller implements DeviceLogic {
     const pageSize = 2 ** pageShift;
     const aligned = (asq | acq) % BigInt(pageSize) === 0n;
     const possible = ((COMMAND_SETS >>> commandSet) & 1) !== 0 && pageShift <= MAX_PAGE_SHIFT;
-    if (!aligned || !possible || submission === 0 || completion === 0) return false;
+    const sized = this.#queues.entrySizesSet && submission !== 0 && completion !== 0;
+    if (!aligned || !possible || !sized) return false;
     this.#data.pageSize = pageSize;
     this.#queues.createAdmin(asq, submission + 1, acq, completion + 1);
     return true;
