@@ -4,22 +4,36 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { runInLab } from '../dist/lib/lab/index.js';
+import { FULL } from '../dist/test/full.js';
+import { compile, temporaryFolder } from '../dist/test/native/helpers.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-// Debian's kernels have no iommufd; this one is built in.
-const iommufd =
-  process.env.VFIO_LAB_IOMMUFD_KERNEL ??
-  fileURLToPath(new URL('../../shared/lab/bzImage-7.2.13-iommufd', import.meta.url));
+const beside = (name) => fileURLToPath(new URL(`../../shared/lab/${name}`, import.meta.url));
 
+// Debian's kernels have no iommufd; these are built in, by scripts/build-lab-kernel for example.
+const IOMMUFD = {
+  kernel: process.env.VFIO_LAB_IOMMUFD_KERNEL ?? beside('bzImage-7.2.13-iommufd'),
+  variable: 'VFIO_LAB_IOMMUFD_KERNEL',
+};
+const NOVIRT = {
+  kernel: process.env.VFIO_LAB_NOVIRT_KERNEL ?? beside('bzImage-6.12.107-novirt'),
+  variable: 'VFIO_LAB_NOVIRT_KERNEL',
+};
 const RUNS = [
   { kernel: 'debian-6.1', via: 'group' },
   { kernel: 'debian-6.12', via: 'group' },
-  { kernel: iommufd, via: 'group' },
-  { kernel: iommufd, via: 'cdev' },
+  { ...IOMMUFD, via: 'group' },
+  { ...IOMMUFD, via: 'cdev' },
+  { ...NOVIRT, via: 'cdev', files: FULL ? [] : ['dist/test/lab/guest/messages.test.js'] },
 ];
+
+/** Tells the tests what of VFIO_DEVICE_FEATURE goes to the kernel: preloaded in the guest. */
+const featureLog = join(temporaryFolder(), 'feature-log.so');
+compile(featureLog, ['-shared', '-fPIC'], 'test/feature_log.cc', 'test/fake_ioctl.cc');
 
 /** Calls back with every line that is written. */
 function lines(callback) {
@@ -70,13 +84,13 @@ async function runOne(label, start) {
   return totals;
 }
 
-async function inGuest(kernel, via, stdout, stderr) {
+async function inGuest({ kernel, via, files = [] }, stdout, stderr) {
   const { exitCode } = await runInLab({
     command: 'ava',
-    args: ['--tap', '--config', 'scripts/ava.lab.mjs'],
+    args: ['--tap', '--config', 'scripts/ava.lab.mjs', ...files],
     kernel,
     cwd: root,
-    env: { VFIO_VIA: via },
+    env: { VFIO_VIA: via, LD_PRELOAD: featureLog, VFIO_TEST_FEATURES: '/tmp/vfio-features' },
     timeout: 15 * 60_000,
     stdout,
     stderr,
@@ -110,13 +124,13 @@ async function judged(kernel) {
 let passed = 0;
 let failed = 0;
 for (const run of RUNS) {
-  if (run.kernel === iommufd && !existsSync(iommufd)) {
-    console.log(`skipped: ${run.via} on iommufd: no kernel ${iommufd} (VFIO_LAB_IOMMUFD_KERNEL)`);
+  const { kernel, variable, via } = run;
+  if (variable !== undefined && !existsSync(kernel)) {
+    console.log(`skipped: ${via} on another kernel: there is no ${kernel} (${variable})`);
     continue;
   }
-  const { kernel, via } = run;
   const label = `${kernel.split('/').at(-1)} ${via}`;
-  const totals = await runOne(label, (...streams) => inGuest(kernel, via, ...streams));
+  const totals = await runOne(label, (...streams) => inGuest(run, ...streams));
   passed += totals.passed;
   failed += totals.failed;
 }

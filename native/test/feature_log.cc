@@ -1,0 +1,39 @@
+// Preloaded into Node: tells what of VFIO_DEVICE_FEATURE goes to the kernel, and how that answers.
+// One line a call in the file VFIO_TEST_FEATURES: process, flags in hex, 0 or an errno.
+
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+
+#include "fake_ioctl.h"
+
+namespace vfio::test {
+namespace {
+
+void Log(__u32 flags, int error) {
+  char line[64];
+  const int size = std::snprintf(line, sizeof(line), "%d %x %d\n", getpid(), flags, error);
+  const int fd = open(std::getenv("VFIO_TEST_FEATURES"), O_WRONLY | O_APPEND | O_CREAT, 0600);
+  if (fd < 0 || write(fd, line, static_cast<size_t>(size)) != size) std::abort();
+  close(fd);
+}
+
+int PassOn(int fd, unsigned long request, void* argument) {
+  // The kernel writes to what it answers: the flags are taken before.
+  const __u32 flags =
+      request == VFIO_DEVICE_FEATURE ? static_cast<const vfio_device_feature*>(argument)->flags : 0;
+  const auto result = static_cast<int>(syscall(SYS_ioctl, fd, request, argument));
+  const int error = result < 0 ? errno : 0;
+  if (request == VFIO_DEVICE_FEATURE) Log(flags, error);
+  return result < 0 ? -error : result;
+}
+
+__attribute__((constructor)) void Install() { FakeIoctl() = PassOn; }
+
+}  // namespace
+}  // namespace vfio::test
