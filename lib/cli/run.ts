@@ -1,5 +1,6 @@
 import { openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { VfioError } from '../errors.js';
@@ -51,6 +52,10 @@ export const command = defineCommand({
       kernel: choice('--mock-kernel', options['mock-kernel'], KERNELS),
       dmabuf: choice('--mock-dmabuf', options['mock-dmabuf'], SWITCH),
     });
+    if (script !== undefined && options.record !== undefined) {
+      const same = resolve(script) === resolve(options.record);
+      if (same) throw new UsageError('--record would write over the script');
+    }
     const { runLine } = await import('../run/run.js');
     const { Session } = await import('../run/session.js');
     const input = script === undefined ? process.stdin : await openScript(script);

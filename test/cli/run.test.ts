@@ -105,6 +105,7 @@ test('a record that cannot be written', async (t) => {
 for (const { args, says } of [
   { args: ['run'], says: /give <device>/ },
   { args: ['run', 'mock:edu', 'one', 'two'], says: /'two' is too much/ },
+  { args: ['run', 'mock:edu', 'a', '--record', './a'], says: /would write over the script/ },
   { args: ['run', 'mock:edu', '--via', 'door'], says: /--via is group or cdev, not 'door'/ },
 ]) {
   test(`wrong use: ${args.join(' ')}`, async (t) => {
