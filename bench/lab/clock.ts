@@ -22,13 +22,18 @@ export function now(): Clocks {
 
 const ROUNDS = 5;
 
+const WARM_UP_OPERATIONS = 5000;
+
 /** Until V8 has compiled it for good; in instructions where QEMU counts them. */
 const WARM_UP_NS = 100e6;
 
-/** Does it until the compilers know it. */
-export async function warmUp(run: () => unknown): Promise<void> {
+/**
+ * Does it until the compilers know it.
+ * @param least - times: much of what a run takes can be waiting, or the kernel's
+ */
+export async function warmUp(run: () => unknown, least: number): Promise<void> {
   const { cpu } = now();
-  while (now().cpu - cpu < WARM_UP_NS) await run();
+  for (let times = 0; times < least || now().cpu - cpu < WARM_UP_NS; times++) await run();
 }
 
 /** The rounds of one path. */
@@ -66,7 +71,7 @@ export async function measureLoop(
   const loop = () => {
     for (let i = 0; i < operations; i++) operation();
   };
-  await warmUp(loop);
+  await warmUp(loop, WARM_UP_OPERATIONS / operations);
   const rounds = new Rounds();
   while (!rounds.complete) {
     const start = now();

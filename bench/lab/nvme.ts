@@ -93,7 +93,7 @@ async function measure(
   run: () => number | Promise<number>,
   emptyCost = () => 0,
 ): Promise<void> {
-  await warmUp(run);
+  await warmUp(run, 5);
   const cost = emptyCost();
   const rounds = new Rounds();
   while (!rounds.complete) {

@@ -38,7 +38,7 @@ async function loopback(device: PciDevice): Promise<void> {
       done = resolve;
       vector.trigger();
     });
-  await warmUp(() => run(LOOPS));
+  await warmUp(() => run(LOOPS), 10);
   const rounds = new Rounds();
   while (!rounds.complete) {
     const start = now();

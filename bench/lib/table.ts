@@ -44,6 +44,7 @@ const STEPS: Readonly<Record<string, readonly [number, string]>> = {
   KiB: [1024, 'MiB'],
   instructions: [1000, 'k instructions'],
   'k instructions': [1000, 'M instructions'],
+  'M instructions': [1000, 'G instructions'],
 };
 
 /** With three digits, in the unit that fits. */
