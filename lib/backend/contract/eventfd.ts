@@ -36,7 +36,10 @@ export interface EventSet {
   add(slot: number, eventfd: Eventfd, counted: boolean): void;
   /** Watches that slot's eventfd no longer. */
   remove(slot: number): void;
-  /** Calls `onFired(n)` once a wake. Starts unref'd. Exceptions in it are uncaught exceptions. */
+  /**
+   * Calls `onFired(n)` once a wake. Starts unref'd. Exceptions in it are uncaught exceptions. Hold
+   * the set meanwhile: one that nothing refers to is collected, and delivers no more.
+   */
   serve(onFired: (n: number) => void): void;
   /** Ends `serve`. */
   pause(): void;
