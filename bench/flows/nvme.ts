@@ -17,7 +17,7 @@ export interface NvmeReport {
 
 /** Beyond, a few fire at a time, and `incremental` is left out: both go by the square. */
 const ALL_FIRE = 128;
-const FEW = 8;
+const FEW = 4;
 
 /** Grows to all vectors of a controller, by each of these flows that it allows. */
 export async function measureNvme(name: string, flows: readonly FlowName[]): Promise<NvmeReport> {
