@@ -6,6 +6,7 @@ import { udevRules } from '../host/persist.js';
 import { tellPlan, tellOutcome } from './binding.js';
 import { defineCommand } from './command.js';
 import { realFunction } from './real.js';
+import { UsageError } from './usage.js';
 
 export const command = defineCommand({
   about: `Gives a function and all of its IOMMU group to vfio-pci, except bridges. What is in use is
@@ -30,6 +31,7 @@ export const command = defineCommand({
   },
   examples: ['sudo vfio bind 01:00.0 --owner $USER'],
   async run({ options: { owner, json, ...options }, operands }) {
+    if (options.persist && json) throw new UsageError('--persist prints a rule, not JSON');
     const host = new Host();
     const plan = planBind(host, await realFunction(operands.device));
     const uid = owner === undefined ? undefined : userId(owner);
@@ -38,7 +40,7 @@ export const command = defineCommand({
       return 0;
     }
     if (options['dry-run']) {
-      tellPlan(plan, json);
+      tellPlan(plan, json, owner === undefined ? {} : { owner, node: host.groupNode(plan.group) });
       return 0;
     }
     const outcomes = applyPlan(host, plan, options.force);

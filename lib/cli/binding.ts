@@ -2,10 +2,17 @@ import type { Outcome } from '../host/apply.js';
 import type { Plan } from '../host/binding.js';
 import { toJson } from './json.js';
 
-/** What would be written, as commands of a shell. */
-export function tellPlan(plan: Plan, json: boolean): void {
+/**
+ * What would be written, as commands of a shell.
+ * @param more - who gets the group's node; nodes of character devices come with the binding
+ */
+export function tellPlan(
+  plan: Plan,
+  json: boolean,
+  more: { owner?: string; node?: string } = {},
+): void {
   if (json) {
-    console.log(toJson({ ...plan, group: plan.group.number, dryRun: true }));
+    console.log(toJson({ ...plan, ...more, group: plan.group.number, dryRun: true }));
     return;
   }
   for (const use of plan.uses) console.log(`# in use: ${use}`);
@@ -14,6 +21,7 @@ export function tellPlan(plan: Plan, json: boolean): void {
     console.log(`# ${name}: ${from ?? 'no driver'} -> ${to ?? 'what the kernel finds'}`);
     for (const { path, text } of steps) console.log(`echo ${text.trim()} > ${path}`);
   }
+  if (more.owner !== undefined) console.log(`chown ${more.owner} ${more.node ?? ''}`);
 }
 
 /** What was done. */
