@@ -23,12 +23,24 @@ const NOVIRT = {
   kernel: process.env.VFIO_LAB_NOVIRT_KERNEL ?? beside('bzImage-6.12.107-novirt'),
   variable: 'VFIO_LAB_NOVIRT_KERNEL',
 };
+// The command line and the examples: one kernel is enough. With a network for the e1000e, and a
+// function that a driver of every kernel here takes.
+const ONCE = {
+  kernel: 'debian-6.12',
+  via: 'group',
+  many: false,
+  files: ['dist/test/lab/once/**/*.test.js'],
+  devices: ['nvme', 'edu', 'e1000e,netdev=net', 'testdev', 'virtio-rng-pci'],
+  qemuArgs: ['-netdev', 'user,id=net,restrict=on'],
+  env: { VFIO_TEST_ONCE: '1' },
+};
 const RUNS = [
   { kernel: 'debian-6.1', via: 'group' },
   { kernel: 'debian-6.12', via: 'group', many: true },
   { ...IOMMUFD, via: 'group' },
   { ...IOMMUFD, via: 'cdev' },
   { ...NOVIRT, via: 'cdev', files: FULL ? [] : ['dist/test/lab/guest/messages.test.js'] },
+  ...(FULL ? [ONCE] : []),
 ];
 
 /** As many vectors as a function can have, which is more than the host has: in one run, or in all. */
@@ -87,14 +99,24 @@ async function runOne(label, start) {
   return totals;
 }
 
-async function inGuest({ kernel, via, files = [], many = FULL }, stdout, stderr) {
+async function inGuest(
+  { kernel, via, files = [], many = FULL, devices = DEFAULT_DEVICES, qemuArgs, env },
+  stdout,
+  stderr,
+) {
   const { exitCode } = await runInLab({
     command: 'ava',
     args: ['--tap', '--config', 'scripts/ava.lab.mjs', ...files],
     kernel,
-    devices: many ? [...DEFAULT_DEVICES, MANY] : DEFAULT_DEVICES,
+    devices: many ? [...devices, MANY] : devices,
     cwd: root,
-    env: { VFIO_VIA: via, LD_PRELOAD: featureLog, VFIO_TEST_FEATURES: '/tmp/vfio-features' },
+    qemuArgs,
+    env: {
+      VFIO_VIA: via,
+      LD_PRELOAD: featureLog,
+      VFIO_TEST_FEATURES: '/tmp/vfio-features',
+      ...env,
+    },
     timeout: 15 * 60_000,
     stdout,
     stderr,

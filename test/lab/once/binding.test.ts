@@ -1,0 +1,94 @@
+// vfio bind and release on a function that another driver of the kernel takes: virtio-pci.
+import { readFileSync, readlinkSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import test from 'ava';
+import { openDeviceSync } from 'vfio';
+import { vfio } from '../../cli/vfio.js';
+
+const ADDRESS = process.env.VFIO_LAB_VIRTIO_RNG_PCI ?? '';
+/** As people type it. */
+const SHORT = ADDRESS.replace('0000:', '');
+const DEVICE = `/sys/bus/pci/devices/${ADDRESS}`;
+const NOBODY = 65534;
+
+const driver = () => basename(readlinkSync(`${DEVICE}/driver`));
+const override = () => readFileSync(`${DEVICE}/driver_override`, 'utf8').trim();
+
+interface Told {
+  functions: { name: string; from: string | null; to: string | null }[];
+  nodes?: string[];
+}
+
+async function told(...args: string[]): Promise<Told> {
+  const { code, stdout, stderr } = await vfio([...args, '--json']);
+  if (code !== 0) throw new Error(stderr);
+  return JSON.parse(stdout) as Told;
+}
+
+test.serial(
+  'release gives a function that was bound elsewhere to whom the kernel finds',
+  async (t) => {
+    t.is(driver(), 'vfio-pci');
+    const { functions } = await told('release', SHORT);
+    t.deepEqual(functions, [{ name: ADDRESS, from: 'vfio-pci', to: 'virtio-pci' }]);
+    t.deepEqual([driver(), override()], ['virtio-pci', '(null)']);
+  },
+);
+
+test.serial('bind --owner, and a program of that user', async (t) => {
+  const planned = await vfio(['bind', SHORT, '--owner', String(NOBODY), '--dry-run']);
+  t.regex(
+    planned.stdout,
+    /^# .*: virtio-pci -> vfio-pci\necho vfio-pci > [^]*\nchown 65534 \/dev\/vfio\/\d+\n$/,
+  );
+  t.is(driver(), 'virtio-pci');
+
+  const { functions, nodes = [] } = await told('bind', SHORT, '--owner', String(NOBODY));
+  t.deepEqual(functions, [{ name: ADDRESS, from: 'virtio-pci', to: 'vfio-pci' }]);
+  t.is(driver(), 'vfio-pci');
+  t.true(nodes.length > 0);
+  for (const node of nodes) t.is(statSync(node).uid, NOBODY, node);
+
+  // The addon is read first: that user may not reach this folder.
+  const program = `
+    import { createEventfd, openDeviceSync } from 'vfio';
+    createEventfd().close();
+    process.setgid(${NOBODY});
+    process.setuid(${NOBODY});
+    const device = openDeviceSync('${ADDRESS}');
+    console.log(process.getuid(), device.config.header().vendorId.toString(16));
+    device.close();`;
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    ...['--input-type=module', '--eval', program],
+  ]);
+  t.is(stdout, `${NOBODY} 1af4\n`);
+});
+
+test.serial('release is refused while a program has the device open', async (t) => {
+  const device = openDeviceSync(ADDRESS);
+  try {
+    const { code, stderr } = await vfio(['release', SHORT]);
+    t.is(code, 1);
+    t.regex(stderr, new RegExp(`^vfio: EBUSY: in use: open in .*${process.pid}.*\\n.+\\n$`));
+    t.is(driver(), 'vfio-pci');
+  } finally {
+    device.close();
+  }
+});
+
+test.serial('release gives it back to the driver it had', async (t) => {
+  const { functions } = await told('release', SHORT);
+  t.deepEqual(functions, [{ name: ADDRESS, from: 'vfio-pci', to: 'virtio-pci' }]);
+  t.deepEqual([driver(), override()], ['virtio-pci', '(null)']);
+});
+
+test.serial(
+  'a function of another driver is not opened, and the hint says how to bind it',
+  async (t) => {
+    const { code, stderr } = await vfio(['info', SHORT]);
+    t.is(code, 1);
+    t.regex(stderr, new RegExp(`\\n.*vfio bind ${ADDRESS}`));
+  },
+);

@@ -1,0 +1,44 @@
+// The command line on real functions.
+import test from 'ava';
+import { openDeviceSync } from 'vfio';
+import { vfio } from '../../cli/vfio.js';
+import { differences } from '../../pci/lspci/compare.js';
+import { askLspci, toDump } from '../../pci/lspci/dump.js';
+
+const LAB = Object.entries(process.env).filter(([name]) => /^VFIO_LAB_[A-Z0-9_]+$/.test(name));
+const DEVICES = LAB.flatMap(([, value = '']) => (value.startsWith('0000:') ? [value] : []));
+const EDU = process.env.VFIO_LAB_EDU ?? '';
+
+test('functions are called by short addresses, and by vendor and device', async (t) => {
+  const outcomes = await Promise.all(
+    [EDU.replace('0000:', ''), '1234:11e8'].map((name) => vfio(['doctor', name, '--json'])),
+  );
+  for (const { code, stdout, stderr } of outcomes) {
+    t.is(code, 0, stderr + stdout);
+    t.true((JSON.parse(stdout) as { ready: boolean }).ready);
+  }
+  t.is(outcomes[0]?.stdout, outcomes[1]?.stdout);
+  const { stdout } = await vfio(['peek', '1234:11e8', 'bar0', '0']);
+  t.is(stdout, 'bar0+0x0000: 010000ed\n');
+});
+
+test('configuration space as lspci lists it', (t) => {
+  t.true(DEVICES.length >= 4, DEVICES.join(' '));
+  if (askLspci(toDump('probe', new Uint8Array(64))) === null) {
+    t.log('lspci is not installed: only what it said once is compared, by npm test');
+    return;
+  }
+  for (const name of DEVICES) {
+    let device;
+    try {
+      device = openDeviceSync(name);
+    } catch {
+      // Given back to its driver by another test.
+      continue;
+    }
+    const config = device.config.read(0, device.config.size);
+    device.close();
+    const seen = askLspci(toDump(name, config));
+    t.deepEqual(differences(config, seen ?? '', false), [], name);
+  }
+});
