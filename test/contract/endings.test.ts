@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import test from 'ava';
 import { EDU, withDevice } from './targets.js';
 
-/** A device with one of everything in use, by `using` of nothing. */
+/** A device with one of everything in use, and calls under way. */
 const EVERYTHING = `
   import { openDevice } from 'vfio';
   import { spawnSync } from 'node:child_process';
