@@ -5,8 +5,6 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { run, sources, withFolder } from './run.mjs';
 
-const PROGRAMS = ['core_test', 'guard_test', 'threads_test'];
-
 function headers() {
   const require = createRequire(import.meta.url);
   const beside = join(dirname(dirname(process.execPath)), 'include/node');
@@ -34,10 +32,13 @@ export async function tidy() {
   return `${files.length} files`;
 }
 
-/** Memory that nobody frees, and what is read before it is written. */
+/**
+ * Memory that nobody frees, and what is read before it is written. Not of the guard's tests: valgrind
+ * does not survive their faults.
+ */
 export function leaks() {
   const options = ['--leak-check=full', '--errors-for-leak-kinds=definite,possible'];
-  return testEach(PROGRAMS, [], (program) =>
+  return testEach(['core_test', 'threads_test'], [], (program) =>
     run('valgrind', ['-q', ...options, '--error-exitcode=9', program], {
       env: { VFIO_TEST_VALGRIND: '1' },
     }),

@@ -1,28 +1,6 @@
 import test from 'ava';
-import { type PciDevice, type Vector, VfioError } from 'vfio';
-import { EDU, enable, NVME, withDevice } from './targets.js';
-
-const BUFFER = 0x40000n;
-const DMA_SOURCE = 0x80;
-const DMA_DESTINATION = 0x88;
-const DMA_COUNT = 0x90;
-const DMA_COMMAND = 0x98;
-const START = 1n;
-const FROM_EDU = 2n;
-const RAISE = 4n;
-const INTERRUPT_ACK = 0x64;
-
-/** Runs edu's DMA engine once, until its interrupt came. */
-async function transfer(device: PciDevice, vector: Vector, from: bigint, to: bigint, n: number) {
-  using window = device.bar(0).map();
-  const done = vector.next();
-  window.write64(DMA_SOURCE, from);
-  window.write64(DMA_DESTINATION, to);
-  window.write64(DMA_COUNT, BigInt(n));
-  window.write64(DMA_COMMAND, START | RAISE | (from === BUFFER ? FROM_EDU : 0n));
-  await done;
-  window.write32(INTERRUPT_ACK, 0xffff_ffff);
-}
+import { VfioError } from 'vfio';
+import { EDU, EDU_BUFFER, enable, NVME, transfer, withDevice } from './targets.js';
 
 test.serial('the device reads and writes memory given to it', async (t) => {
   await withDevice(t, EDU, async (device) => {
@@ -31,8 +9,8 @@ test.serial('the device reads and writes memory given to it', async (t) => {
     using source = await device.dma.allocate(4096);
     using target = await device.dma.allocate(4096);
     source.bytes.forEach((_, at) => (source.bytes[at] = at * 7));
-    await transfer(device, vector, source.iova, BUFFER, 1000);
-    await transfer(device, vector, BUFFER, target.iova, 1000);
+    await transfer(device, vector, source.iova, EDU_BUFFER, 1000);
+    await transfer(device, vector, EDU_BUFFER, target.iova, 1000);
     t.deepEqual(target.bytes.subarray(0, 1000), source.bytes.subarray(0, 1000));
     t.deepEqual([...target.bytes.subarray(1000, 1010)], new Array(10).fill(0));
   });
@@ -48,8 +26,8 @@ test.serial('the device sees what is written to memory that it may read alone', 
     using given = await device.dma.map(shared, { access: 'read' });
     for (const [value, source] of [allocated, given].entries()) {
       new Uint8Array(source.buffer).fill(value + 1);
-      await transfer(device, vector, source.iova, BUFFER, 64);
-      await transfer(device, vector, BUFFER, target.iova, 64);
+      await transfer(device, vector, source.iova, EDU_BUFFER, 64);
+      await transfer(device, vector, EDU_BUFFER, target.iova, 64);
       t.deepEqual([...target.bytes.subarray(0, 64)], new Array(64).fill(value + 1));
     }
   });
@@ -62,8 +40,8 @@ test.serial('a page-aligned SharedArrayBuffer is memory for a device', async (t)
     const shared = new SharedArrayBuffer(8192, { maxByteLength: 8192 });
     using memory = await device.dma.map(shared);
     new Uint8Array(shared).fill(0xa5, 0, 4096);
-    await transfer(device, vector, memory.iova, BUFFER, 64);
-    await transfer(device, vector, BUFFER, memory.iova + 4096n, 64);
+    await transfer(device, vector, memory.iova, EDU_BUFFER, 64);
+    await transfer(device, vector, EDU_BUFFER, memory.iova + 4096n, 64);
     t.deepEqual([...new Uint8Array(shared, 4096, 64)], new Array(64).fill(0xa5));
   });
 });

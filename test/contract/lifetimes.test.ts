@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { openDevice, VfioError } from 'vfio';
-import { EDU, enable, NVME, withDevice } from './targets.js';
+import { EDU, EDU_BUFFER, enable, NVME, transfer, withDevice } from './targets.js';
 
 const RAISE_INTERRUPT = 0x60;
 const COUNT = 50;
@@ -146,4 +146,26 @@ test.serial('a worker that ends with the device open, at work and waiting', asyn
     await collectGarbage();
     t.deepEqual(held(), before, ending);
   }
+});
+
+test.serial('what was taken from the device, it cannot reach', async (t) => {
+  await withDevice(t, EDU, async (device) => {
+    enable(device);
+    const vector = device.interrupts.msi.request(0);
+    using target = await device.dma.allocate(4096);
+    using secret = await device.dma.allocate(4096);
+    secret.bytes.fill(0x5a);
+    await transfer(device, vector, secret.iova, EDU_BUFFER, 64);
+    await transfer(device, vector, EDU_BUFFER, target.iova, 64);
+    t.deepEqual([...target.bytes.subarray(0, 64)], new Array(64).fill(0x5a));
+    // The same memory, of the process alone from now on.
+    t.is(device.dma.unmap(secret.iova, 4096), 4096n);
+    secret.bytes.fill(0xc3);
+    await transfer(device, vector, secret.iova, EDU_BUFFER, 64);
+    await transfer(device, vector, EDU_BUFFER, target.iova, 64);
+    t.false(target.bytes.includes(0xc3));
+    await transfer(device, vector, target.iova, EDU_BUFFER, 64);
+    await transfer(device, vector, EDU_BUFFER, secret.iova, 64);
+    t.true(secret.bytes.every((byte) => byte === 0xc3));
+  });
 });

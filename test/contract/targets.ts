@@ -1,5 +1,5 @@
 import type { ExecutionContext } from 'ava';
-import { openDevice, type OpenOptions, type PciDevice } from 'vfio';
+import { openDevice, type OpenOptions, type PciDevice, type Vector } from 'vfio';
 
 /**
  * The devices the contract is held against: the lab names real ones by environment variables,
@@ -27,4 +27,33 @@ export async function withDevice(
 /** Memory and bus mastering on, as every driver begins. */
 export function enable(device: PciDevice): void {
   device.config.update('command', { memory: 1, bus_master: 1 });
+}
+
+/** Where edu's DMA engine has memory of its own. */
+export const EDU_BUFFER = 0x40000n;
+const DMA_SOURCE = 0x80;
+const DMA_DESTINATION = 0x88;
+const DMA_COUNT = 0x90;
+const DMA_COMMAND = 0x98;
+const START = 1n;
+const FROM_EDU = 2n;
+const RAISE = 4n;
+const INTERRUPT_ACK = 0x64;
+
+/** Runs edu's DMA engine once, until its interrupt came. */
+export async function transfer(
+  device: PciDevice,
+  vector: Vector,
+  from: bigint,
+  to: bigint,
+  n: number,
+) {
+  using window = device.bar(0).map();
+  const done = vector.next();
+  window.write64(DMA_SOURCE, from);
+  window.write64(DMA_DESTINATION, to);
+  window.write64(DMA_COUNT, BigInt(n));
+  window.write64(DMA_COMMAND, START | RAISE | (from === EDU_BUFFER ? FROM_EDU : 0n));
+  await done;
+  window.write32(INTERRUPT_ACK, 0xffff_ffff);
 }
