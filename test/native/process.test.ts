@@ -11,7 +11,8 @@ const SERVED = `
   // Nothing else holds it where a callback does not: it would go with the first collection.
   globalThis.served = set;
   const signal = () => native.eventfdSignal(fd, 1n);
-  const signalLater = () => setTimeout(signal, 200).unref();
+  // Half a minute is for a process that ends long before.
+  const signalLater = (ms = 30_000) => setTimeout(signal, ms).unref();
 `;
 
 const ended = (output: string): Outcome => ({ code: 0, signal: null, output });
@@ -31,7 +32,7 @@ test('ref keeps it, unref lets it go', async (t) => {
       signalLater();
     });
     native.eventSetRef(set);
-    signalLater();`);
+    signalLater(50);`);
   t.deepEqual(outcome, ended('woken\n'));
 });
 
