@@ -18,7 +18,7 @@ import {
   walkCapabilities,
 } from '../pci/index.js';
 import { checkAccess, checkBytes, checkExtent, checkValue } from './checks.js';
-import { didReset } from './function-reset.js';
+import { didReset, mayReset } from './function-reset.js';
 import type { Handle } from './handle.js';
 
 /** A base address register that the device has. */
@@ -205,6 +205,10 @@ export class ConfigSpace {
     checkAccess(offset, width, this.size);
     checkValue(value, width);
     this.#handle.connection.store(VFIO_PCI_CONFIG_REGION_INDEX, offset, width, value);
+    if (!mayReset(offset, value)) {
+      this.#handle.changes.emit('config', offset, width);
+      return;
+    }
     const bytes = new Uint8Array(width);
     for (let n = 0; n < width; n++) bytes[n] = value >>> (8 * n);
     this.#onWritten(offset, bytes);

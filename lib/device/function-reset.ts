@@ -12,6 +12,12 @@ const AF_FLR = 0x01;
 const FIRST = 0x40;
 const END = 0x100;
 
+/** Whether an aligned write of up to 4 bytes has one of those bits at a place where it could be. */
+export function mayReset(offset: number, value: number): boolean {
+  if (offset < FIRST || offset >= END) return false;
+  return ((value << (8 * (offset % 4))) & ((DEVCTL_FLR << 8) | AF_FLR)) !== 0;
+}
+
 /** Whether a write that was made had the kernel reset the function. */
 export function didReset(config: ConfigSpace, offset: number, bytes: Uint8Array): boolean {
   const has = (at: number, bit: number) => ((bytes[at - offset] ?? 0) & bit) !== 0;
