@@ -40,7 +40,7 @@ const RUNS = [
   { ...IOMMUFD, via: 'group' },
   { ...IOMMUFD, via: 'cdev' },
   { ...NOVIRT, via: 'cdev', files: FULL ? [] : ['dist/test/lab/guest/messages.test.js'] },
-  ...(FULL ? [ONCE] : []),
+  ONCE,
 ];
 
 /** As many vectors as a function can have, which is more than the host has: in one run, or in all. */
