@@ -163,7 +163,7 @@ for (const run of RUNS) {
 const host = await runOne('host', onHost);
 passed += host.passed;
 failed += host.failed;
-if (process.env.VFIO_TEST_FULL) {
+if (FULL) {
   for (const kernel of ['debian-6.1', 'debian-6.12', IOMMUFD.kernel]) {
     if (kernel === IOMMUFD.kernel && !existsSync(kernel)) continue;
     if (await judged(kernel)) passed++;

@@ -18,7 +18,7 @@ import {
   walkCapabilities,
 } from '../pci/index.js';
 import { checkAccess, checkBytes, checkExtent, checkValue } from './checks.js';
-import { didReset, mayReset } from './function-reset.js';
+import { didReset, type WrittenByte } from './function-reset.js';
 import type { Handle } from './handle.js';
 
 /** A base address register that the device has. */
@@ -99,7 +99,7 @@ export class ConfigSpace {
     checkBytes('bytes', bytes);
     checkExtent(offset, bytes.length, this.size);
     const n = this.#handle.connection.write(VFIO_PCI_CONFIG_REGION_INDEX, offset, bytes);
-    this.#onWritten(offset, bytes.subarray(0, n));
+    this.#onWritten(offset, n, (at) => bytes[at] ?? 0);
     return n;
   }
 
@@ -205,19 +205,13 @@ export class ConfigSpace {
     checkAccess(offset, width, this.size);
     checkValue(value, width);
     this.#handle.connection.store(VFIO_PCI_CONFIG_REGION_INDEX, offset, width, value);
-    if (!mayReset(offset, value)) {
-      this.#handle.changes.emit('config', offset, width);
-      return;
-    }
-    const bytes = new Uint8Array(width);
-    for (let n = 0; n < width; n++) bytes[n] = value >>> (8 * n);
-    this.#onWritten(offset, bytes);
+    this.#onWritten(offset, width, (n) => value >>> (8 * n));
   }
 
-  #onWritten(offset: number, bytes: Uint8Array): void {
+  #onWritten(offset: number, length: number, byteAt: WrittenByte): void {
     const { changes } = this.#handle;
-    changes.emit('config', offset, bytes.length);
-    if (didReset(this, offset, bytes)) changes.emit('reset');
+    changes.emit('config', offset, length);
+    if (didReset(this, offset, length, byteAt)) changes.emit('reset');
   }
 }
 

@@ -12,20 +12,22 @@ const AF_FLR = 0x01;
 const FIRST = 0x40;
 const END = 0x100;
 
-/** Whether an aligned write of up to 4 bytes has one of those bits at a place where it could be. */
-export function mayReset(offset: number, value: number): boolean {
-  if (offset < FIRST || offset >= END) return false;
-  return ((value << (8 * (offset % 4))) & ((DEVCTL_FLR << 8) | AF_FLR)) !== 0;
-}
+/** Bytes that were written, by their place from the first one on. */
+export type WrittenByte = (n: number) => number;
 
 /** Whether a write that was made had the kernel reset the function. */
-export function didReset(config: ConfigSpace, offset: number, bytes: Uint8Array): boolean {
-  const has = (at: number, bit: number) => ((bytes[at - offset] ?? 0) & bit) !== 0;
-  const candidates = bytes.some((byte, n) => {
-    const at = offset + n;
-    if (at < FIRST || at >= END) return false;
-    return (at % 4 === 1 && (byte & DEVCTL_FLR) !== 0) || (at % 4 === 0 && (byte & AF_FLR) !== 0);
-  });
+export function didReset(
+  config: ConfigSpace,
+  offset: number,
+  length: number,
+  byteAt: WrittenByte,
+): boolean {
+  const has = (at: number, bit: number) =>
+    at >= offset && at < offset + length && (byteAt(at - offset) & bit) !== 0;
+  let candidates = false;
+  for (let at = Math.max(offset, FIRST); at < Math.min(offset + length, END); at++) {
+    candidates ||= (at % 4 === 1 && has(at, DEVCTL_FLR)) || (at % 4 === 0 && has(at, AF_FLR));
+  }
   // Most writes end here, without a look at the capabilities.
   if (!candidates) return false;
   const express = config.find('pcie');
