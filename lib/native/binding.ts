@@ -163,7 +163,8 @@ export interface Native {
 
   // Events
   eventfdCreate(): number;
-  eventfdSignal(fd: number, count: bigint): void;
+  /** @param count - what is added; 1 if it is left out */
+  eventfdSignal(fd: number, count?: bigint): void;
   /** Adds 1 to each of the first `count`, up to one that fails. @param fds - numbers, as s32 */
   eventfdSignalAll(fds: Uint8Array, count: number): void;
   eventfdRead(fd: number): bigint;

@@ -11,9 +11,11 @@ namespace {
 class HotCall {
  public:
   HotCall(napi_env env, napi_callback_info info) : env_(env) {
-    size_t count = kMost;
-    napi_get_cb_info(env, info, &count, arguments_, nullptr, nullptr);
+    napi_get_cb_info(env, info, &given_, arguments_, nullptr, nullptr);
   }
+
+  // How many arguments there are.
+  size_t given() const { return given_; }
 
   // An integer from 0 to `most`. What does not fit fails the call.
   uint64_t Integer(size_t position, double most) {
@@ -67,6 +69,7 @@ class HotCall {
 
   napi_env env_;
   napi_value arguments_[kMost];
+  size_t given_ = kMost;
   bool valid_ = true;
 };
 
@@ -98,7 +101,7 @@ napi_value Store(napi_env env, napi_callback_info info) {
 napi_value EventfdSignal(napi_env env, napi_callback_info info) {
   HotCall call(env, info);
   const int fd = call.Fd(0);
-  const uint64_t count = call.BigUint64(1);
+  const uint64_t count = call.given() < 2 ? 1 : call.BigUint64(1);
   if (call.valid()) call.Succeeded(core::EventfdSignal(fd, count), "write");
   return nullptr;
 }

@@ -177,6 +177,10 @@ function checkAll(when: string): void {
       const turns = body.startsWith('for') || body.includes(' for ') ? TURNS : 1;
       check(`${when}: ${body}`, accesses.repeat(turns), width, () => shape(window, TURNS));
     }
+    const one = new Uint8Array(width);
+    check(`${when}: readBlock of one ${width}`, 'r', width, () => {
+      window.readBlock(OFFSET, one, width);
+    });
     const block = new Uint8Array(64);
     const times = block.length / width;
     check(`${when}: readBlock of ${width}`, 'r'.repeat(times), width, () => {

@@ -10,7 +10,8 @@ test('a counter that is added to and taken', (t) => {
   calls.eventfdSignal(fd, 1n);
   calls.eventfdSignal(fd, 2n ** 40n);
   calls.eventfdSignal(fd, 0n);
-  t.is(calls.eventfdRead(fd), 2n ** 40n + 1n);
+  calls.eventfdSignal(fd);
+  t.is(calls.eventfdRead(fd), 2n ** 40n + 2n);
   t.is(calls.eventfdRead(fd), 0n);
   calls.close(fd);
 });

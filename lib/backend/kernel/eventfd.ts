@@ -39,7 +39,12 @@ export class KernelEventfd implements Eventfd {
     return this.#fd;
   }
 
-  signal(count = 1n): void {
+  signal(count?: bigint): void {
+    // Once is by far the most frequent, and a bigint costs a fifth of the call.
+    if (count === undefined) {
+      this.#native.eventfdSignal(this.#open());
+      return;
+    }
     // 2^64 - 1 is the one value that write(2) refuses.
     if (count < 0n || count >= U64_MAX) {
       throw new RangeError(`count must be from 0 to 2^64 - 2, not ${count}`);

@@ -141,9 +141,16 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   }
 
   readBlock(offset: number, into: Uint8Array, width: Width): void {
-    const { handle } = this.#block(offset, into, width);
-    this.#calls.readBlock(handle, offset, into, width);
-    this.#settle();
+    // The call into native code costs more than a single access.
+    if (into.length === 4 && width === 4 && into instanceof Uint8Array) {
+      const value = this.read32(offset);
+      into[0] = value;
+      into[1] = value >>> 8;
+      into[2] = value >>> 16;
+      into[3] = value >>> 24;
+      return;
+    }
+    this.#readNative(offset, into, width);
   }
 
   writeBlock(offset: number, from: Uint8Array, width: Width): void {
@@ -168,8 +175,14 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   /** A read that the views cannot make: an error, unless it is for the memory being gone. */
   #readLost(offset: number, width: Width): bigint {
     const value = new BigUint64Array(1);
-    this.readBlock(offset, new Uint8Array(value.buffer, 0, width), width);
+    this.#readNative(offset, new Uint8Array(value.buffer, 0, width), width);
     return value[0] ?? 0n;
+  }
+
+  #readNative(offset: number, into: Uint8Array, width: Width): void {
+    const { handle } = this.#block(offset, into, width);
+    this.#calls.readBlock(handle, offset, into, width);
+    this.#settle();
   }
 
   #writeLost(offset: number, width: Width, value: number | bigint): void {

@@ -111,6 +111,21 @@ test('signed numbers of bit operators are taken, larger ones are not', (t) => {
   t.is(window.read32(0), 0xffff_ffff);
 });
 
+test('a block of one word is a read of one register', (t) => {
+  const { window, bytes, fake } = make(64);
+  bytes.set([0x11, 0x22, 0x33, 0xf4], 8);
+  const into = new Uint8Array(6);
+  window.readBlock(8, into.subarray(1, 5), 4);
+  t.deepEqual([...into], [0, 0x11, 0x22, 0x33, 0xf4, 0]);
+  t.deepEqual(fake.calls, []);
+  t.throws(
+    () => {
+      window.readBlock(6, new Uint8Array(4), 4);
+    },
+    { instanceOf: RangeError },
+  );
+});
+
 test('blocks go to native code after the same checks', (t) => {
   const { window, fake } = make(4096);
   window.readBlock(8, new Uint8Array(16), 4);
