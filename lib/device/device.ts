@@ -141,7 +141,7 @@ export class PciDevice {
    * Interrupts and DMA mappings stay as they are; the device's own registers do not.
    *
    * @throws {@link VfioError} EINVAL if the device has no reset of its own, EAGAIN if another reset
-   *   is under way
+   *   is under way, or the host is taking the device back
    */
   async reset(): Promise<void> {
     try {

@@ -36,6 +36,7 @@ void EventfdSignalAll(const Napi::CallbackInfo& info) {
   const Bytes bytes = arguments.Uint8Array(0);
   const uint32_t count = arguments.Uint32(1);
   if (count > bytes.size / sizeof(int32_t)) arguments.Refuse(1, "as many as there are numbers");
+  if (count == 0) return;
   std::vector<int32_t> numbers(count);
   std::memcpy(numbers.data(), bytes.data, numbers.size() * sizeof(int32_t));
   Check(info.Env(), core::EventfdSignalAll(numbers.data(), numbers.size()), "write");

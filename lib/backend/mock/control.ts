@@ -118,7 +118,7 @@ export class MockControl {
 
   /**
    * The host wants the device back, to bind another driver: REQ fires now and every 10 s until the
-   * device is closed. Opening it is ENOENT from now on, until {@link clear}.
+   * device is closed. From now on a reset is EAGAIN and opening it ENOENT, until {@link clear}.
    */
   requestDevice(): void {
     this.#slot.machine.faults.away = 'unbound';
@@ -135,7 +135,7 @@ export class MockControl {
 
   /**
    * Surprise removal: the registers and the hardware's configuration space read as all-ones, what
-   * is written goes nowhere, a reset is ENOTTY, and REQ fires as in {@link requestDevice}. Opening
+   * is written goes nowhere, a reset is EAGAIN, and REQ fires as in {@link requestDevice}. Opening
    * it is ENODEV until {@link clear} puts in another one.
    */
   unplug(): void {

@@ -53,15 +53,20 @@ test.serial('a program that listens finishes first', async (t) => {
   await use(t, device);
   let asked = 0;
   let finished = NaN;
+  let reset: Promise<void> = Promise.resolve();
   device.interrupts.req.request().on('interrupt', () => {
     if (asked++ > 0) return;
     setTimeout(() => {
       finished = device.config.read16(0);
-      device.close();
+      // The lock of the device is in the hands of who unbinds it.
+      reset = t.throwsAsync(device.reset(), { code: 'EAGAIN' }).then(() => {
+        device.close();
+      });
     }, FINISH);
   });
   const took = await unbind();
   t.log(`${Math.round(took)} ms`);
+  await reset;
   t.is(asked, 1);
   t.is(finished, 0x1b36);
   t.true(took >= FINISH && took < AT_ONCE, `${took} ms`);

@@ -138,8 +138,9 @@ export class VfioDevice {
   /** VFIO_DEVICE_RESET: it leaves the device in D0, and what the user configured in place. */
   reset(): void {
     if (!this.#resets) fail('EINVAL', 'VFIO_DEVICE_RESET');
-    // pci_dev_wait() does not wait for what is disconnected.
-    if (this.#hardware.absent) fail('ENOTTY', 'VFIO_DEVICE_RESET');
+    // Whoever removes the driver has the lock of the device until it is closed.
+    const { away } = this.#machine.faults;
+    if (this.#hardware.absent || away === 'unbound') fail('EAGAIN', 'VFIO_DEVICE_RESET');
     this.#resetFunction();
   }
 

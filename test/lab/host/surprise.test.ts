@@ -1,0 +1,38 @@
+// Surprise removal: the hot-plug slot of a root port is emptied under an open device.
+import test from 'ava';
+import { runProgram } from './guest.js';
+
+// Otherwise slots are ACPI's.
+const qemuArgs = ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'];
+
+test('after surprise removal nothing hangs, and close works', async (t) => {
+  t.timeout(240_000);
+  const { exitCode, lines, errors } = await runProgram('surprised', { devices: ['nvme'], qemuArgs });
+  t.log(errors);
+  t.deepEqual(lines, [
+    'status 10',
+    'requested',
+    'register: true',
+    'write: undefined',
+    'status: ffff',
+    'reset: EAGAIN',
+    'interrupts: 1',
+    'memory: undefined',
+    'close: undefined',
+    'gone, closed',
+  ]);
+  t.is(exitCode, 0);
+});
+
+test('by default a device that was pulled out closes itself', async (t) => {
+  t.timeout(240_000);
+  const env = { DEFAULT: '1' };
+  const { exitCode, lines, errors } = await runProgram('surprised', {
+    devices: ['nvme'],
+    qemuArgs,
+    env,
+  });
+  t.regex(errors, /VFIO_HOST_REQUEST/);
+  t.deepEqual(lines, ['status 10', 'gone, closed']);
+  t.is(exitCode, 0);
+});

@@ -1,0 +1,67 @@
+// Runs in the guest: the slot of an open device loses what is in it, without a word before.
+import { execFileSync } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openDevice, type VfioError } from 'vfio';
+
+const STATUS = 6;
+const FINISH = 500;
+
+const name = process.env.VFIO_LAB_NVME ?? '';
+const path = `/sys/bus/pci/devices/${name}`;
+
+/**
+ * Takes the device out, by Slot Control: without power QEMU's slot lets it go. The interrupts of the
+ * slot are off until power is on again, else the kernel would find that it was asked for.
+ */
+function pullOut(): void {
+  const port = basename(dirname(realpathSync(path)));
+  const writes = ['0000:0030', '0700:0700', '0100:0700', '0038:0038'];
+  execFileSync('setpci', ['-s', port, ...writes.map((write) => `CAP_EXP+18.w=${write}`)]);
+}
+
+async function outcome(run: () => unknown): Promise<string> {
+  try {
+    return String(await run());
+  } catch (error) {
+    return (error as VfioError).code;
+  }
+}
+
+const device = await openDevice(name);
+const registers = device.bar(0).map();
+const memory = await device.dma.allocate(4096);
+const requested = new Promise<void>((resolve) => {
+  if (process.env.DEFAULT !== undefined) return;
+  device.interrupts.req.request().once('interrupt', () => {
+    resolve();
+  });
+});
+device.interrupts.msix.request(0);
+console.log(`status ${device.config.read16(STATUS).toString(16)}`);
+pullOut();
+if (process.env.DEFAULT === undefined) {
+  await requested;
+  console.log('requested');
+  await sleep(FINISH);
+  const calls: Record<string, () => unknown> = {
+    // QEMU answers 0 where nobody is, a bus would answer ones.
+    register: () => [0, 0xffff_ffff].includes(registers.read32(8)),
+    write: () => {
+      registers.write32(0, 1);
+    },
+    status: () => device.config.read16(STATUS).toString(16),
+    reset: () => device.reset(),
+    interrupts: () => device.interrupts.msix.request(1).index,
+    memory: () => {
+      memory.free();
+    },
+    close: () => {
+      device.close();
+    },
+  };
+  for (const [call, run] of Object.entries(calls)) console.log(`${call}: ${await outcome(run)}`);
+}
+while (existsSync(path)) await sleep(10);
+console.log(`gone, ${device.closed ? 'closed' : 'open'}`);
