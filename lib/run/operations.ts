@@ -11,6 +11,8 @@ export interface Operation {
   run(session: Session, fields: Fields): Answer | Promise<Answer>;
 }
 
+/** Longer timers of Node fire at once. */
+const LONGEST_SLEEP_MS = 2 ** 31 - 1;
 /** How long a signal may take to arrive before `eventfd_read` answers 0. */
 const EVENTFD_PATIENCE_MS = 50;
 
@@ -114,7 +116,9 @@ export const operations: Readonly<Record<string, Operation>> = {
     return {};
   }),
   sleep: operation(['ms'], async (_session, fields) => {
-    await pause(fields.number('ms'));
+    const ms = fields.number('ms');
+    if (ms > LONGEST_SLEEP_MS) throw new OperationError('"ms" must be below 2^31');
+    await pause(ms);
     return {};
   }),
 };

@@ -154,8 +154,12 @@ test('a line that is no operation is ERR_OP with a reason, and the run goes on',
     { op: 'mmio_write', region: 0, offset: 0x80, width: 8, value: '0x10000000000000000' },
     { op: 'dma_map', buffer: 'nobody', buffer_offset: 0, iova: 0, size: 4096, flags: 3 },
     { op: 'dma_unmap', iova: '0x10000000000000000', size: 0, flags: 0 },
+    { op: 'dma_map', buffer: 'b', buffer_offset: 0, iova: 0, size: 8192, flags: 3 },
+    { op: 'sleep', ms: 2 ** 31 },
   ];
-  const replies = await answers(EDU, [...wrong, { op: 'info' }]);
+  const buffer = { op: 'buffer', name: 'b', size: 4096 };
+  const [made, ...replies] = await answers(EDU, [buffer, ...wrong, { op: 'info' }]);
+  t.true(made?.ok);
   for (const [i, reply] of replies.slice(0, -1).entries()) {
     t.like(reply, { ok: false, code: 'ERR_OP' }, JSON.stringify(wrong[i]));
     t.is(typeof reply.message, 'string');
