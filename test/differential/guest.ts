@@ -8,6 +8,8 @@ import type { Answer, Op } from './script.js';
 const AGENT = fileURLToPath(new URL('agent.js', import.meta.url));
 /** Characters of what a guest complained about that are told when it is gone. */
 const LAST_WORDS = 4000;
+/** A guest that takes longer for a script hangs. */
+const PATIENCE_MS = 120_000;
 
 /** The guest, or the program in it, ended while it ran a script. */
 export class GuestDied extends Error {
@@ -78,12 +80,17 @@ class Boot {
 
   async run(device: string, script: readonly Op[]): Promise<readonly Answer[]> {
     const id = this.#requests++;
+    const timer = setTimeout(() => {
+      this.#complaints += '\nit hangs';
+      this.#power.abort();
+    }, PATIENCE_MS);
     try {
       return await new Promise<readonly Answer[]>((resolve, reject) => {
         this.#waiting.set(id, { resolve, reject });
         this.#stdin.write(`${JSON.stringify({ id, device, script } satisfies Request)}\n`);
       });
     } finally {
+      clearTimeout(timer);
       this.#waiting.delete(id);
     }
   }

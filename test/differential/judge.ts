@@ -3,15 +3,16 @@ import { compare, type Difference } from './compare.js';
 import { scripts } from './generate/index.js';
 import { GuestDied, type Guest } from './guest.js';
 import { runOnMock, type Profile } from './mock.js';
+import { shorten } from './shorten.js';
 import type { Answer, Op } from './script.js';
 import type { Target } from './targets.js';
 
-/** Scripts of one run of fast-check; between runs it is looked at how much is done. */
+/** Scripts that are made at once. */
 const BATCH = 10;
 /** Differences after which a device is no longer asked. */
 const ENOUGH = 5;
-/** To shorten a script takes a run in the guest for each attempt. */
-const SHRINKING_MS = 60_000;
+/** To shorten a script takes runs in the guest for each attempt. */
+const SHORTENING_MS = 60_000;
 /** Between the seeds of devices that are asked side by side. */
 const STRIDE = 1_000_003;
 
@@ -69,40 +70,23 @@ export class Judge {
   async #lane(device: string, seed: number, operations: number): Promise<void> {
     const { outcome } = this;
     let done = 0;
-    let broken: unknown;
-    let deadline = Infinity;
-    const property = fc.asyncProperty(scripts(this.#target), async (script) => {
-      // The rest of what could be left out is not tried.
-      if (performance.now() > deadline) return true;
-      const verdict = await this.#try(device, script).catch((error: unknown) => {
-        broken = error;
-        throw error;
-      });
-      done += script.length;
-      outcome.operations += script.length;
-      if (verdict === null) return true;
-      if (this.#onAnswers === null) {
-        deadline = Math.min(deadline, performance.now() + SHRINKING_MS);
-        return false;
-      }
-      outcome.found.push(verdict);
-      return true;
-    });
     for (let batch = 0; done < operations; batch++) {
-      if (outcome.deadly.length >= ENOUGH) return;
-      if (outcome.found.length >= ENOUGH && this.#onAnswers === null) return;
-      deadline = Infinity;
-      const result = await fc.check(property, {
+      const generated = fc.sample(scripts(this.#target), {
         seed: seed + batch,
         numRuns: BATCH,
         // Else most scripts are short, and a guest does little but open devices.
         unbiased: true,
       });
-      if (!result.failed) continue;
-      if (broken !== undefined) throw broken as Error;
-      const [script = []] = result.counterexample ?? [];
-      const verdict = await this.#compare(device, script);
-      if (verdict !== null) outcome.found.push(verdict);
+      for (const script of generated) {
+        if (outcome.deadly.length >= ENOUGH) return;
+        if (outcome.found.length >= ENOUGH && this.#onAnswers === null) return;
+        const verdict = await this.#try(device, script);
+        done += script.length;
+        outcome.operations += script.length;
+        if (verdict === null) continue;
+        if (this.#onAnswers !== null) outcome.found.push(verdict);
+        else outcome.found.push(await this.#shorten(device, verdict));
+      }
     }
   }
 
@@ -118,6 +102,16 @@ export class Judge {
       if (!(error instanceof GuestDied)) throw error;
       return this.#suspect(device, script);
     }
+  }
+
+  /** What no guest survives without the rest of the script is another matter. */
+  #shorten(device: string, found: Verdict): Promise<Verdict> {
+    const attempt = (script: readonly Op[]): Promise<Verdict | null> =>
+      this.#compare(device, script).catch((error: unknown) => {
+        if (error instanceof GuestDied) return null;
+        throw error;
+      });
+    return shorten(found, attempt, SHORTENING_MS);
   }
 
   /** Others ran on the guest that died: each of them is tried again alone. */

@@ -9,7 +9,7 @@ import { Judge, type Verdict } from './judge.js';
 import { masks } from './masks.js';
 import { KERNELS, type Profile } from './mock.js';
 import type { Answer, Op } from './script.js';
-import { targets, type Target } from './targets.js';
+import { companies, targets, type Target } from './targets.js';
 
 const USAGE = `npm run test:differential -- [options]
 
@@ -21,7 +21,7 @@ test/differential/corpus.
   --via group|cdev      repeatable; default: group
   --device <name>       ${targets.map(({ name }) => name).join(', ')}; repeatable; default: all
   --ops <n>             operations for each of them; default 2000
-  --lanes <n>           devices of a kind in a guest, asked side by side; default 3
+  --lanes <n>           devices of a kind in a guest, asked side by side; default 3, at most 4
   --seed <n>            default: from the clock
   --transcript <file>   adds every script with the kernel's answers to a file, and shortens none
   --replay <file>       compares the mock with such a file, and starts no guest`;
@@ -95,7 +95,7 @@ async function judge(guest: Guest, target: Target, profile: Profile): Promise<bo
 }
 
 /**
- * All devices in one guest, side by side.
+ * Devices in one guest, side by side.
  * @returns whether there was no difference
  */
 async function judgeAll(
@@ -152,7 +152,10 @@ async function main(): Promise<boolean> {
   });
   let same = true;
   for (const kernel of values.kernel ?? [undefined]) {
-    for (const via of values.via as Via[]) same = (await judgeAll(kernel, via, chosen)) && same;
+    for (const via of values.via as Via[]) {
+      for (const company of companies(chosen))
+        same = (await judgeAll(kernel, via, company)) && same;
+    }
   }
   return same;
 }

@@ -24,6 +24,8 @@ export interface Target {
   readonly prologue: readonly Op[];
   /** Makes the device let go of its interrupt pin; empty if no script makes it assert the pin. */
   readonly releasePin: readonly Op[];
+  /** Until a message of its MSI-X table has arrived; 0 if no script makes it send one. */
+  readonly messageMs: number;
   /** What only this device does. */
   readonly steps: fc.Arbitrary<Step>;
 }
@@ -43,3 +45,16 @@ export interface Bar {
 }
 
 export const targets: readonly Target[] = [edu, nvme, e1000e, testdev];
+
+/**
+ * Who may share a guest. Its interrupt pins share four lines, and a device that asserts its pin
+ * while nobody listens to it would keep the line from others that listen.
+ */
+export function companies(chosen: readonly Target[]): Target[][] {
+  const asserts = ({ releasePin }: Target): boolean => releasePin.length > 0;
+  const listens = ({ vectors }: Target): boolean => (vectors[0] ?? 0) > 0;
+  const apart = chosen.filter((target) => asserts(target) || !listens(target));
+  return [apart, chosen.filter((target) => !apart.includes(target))].filter(
+    ({ length }) => length > 0,
+  );
+}

@@ -1,5 +1,5 @@
 import type { Op } from '../script.js';
-import { setCommand } from '../targets/ops.js';
+import { setCommand, sleep } from '../targets/ops.js';
 import type { Target } from '../targets.js';
 import { Activity } from './activity.js';
 
@@ -7,6 +7,7 @@ import { Activity } from './activity.js';
 export type Step = (situation: Situation) => readonly Op[];
 
 const INTX = 0;
+const MSIX = 2;
 const ENABLE = 0x24;
 const COMMAND = 4;
 const COMMAND_AT_OPEN = 0x103;
@@ -71,7 +72,7 @@ export class Situation {
       ...this.#buffer(op.op === 'dma_map' ? op.buffer : op.name, op),
       ...this.#quiet(op),
     ];
-    const all = [...ready, this.#safe(op)];
+    const all = [...ready, this.#safe(op), ...this.#arrive(op)];
     for (const one of all) this.#follow(one);
     return all;
   }
@@ -97,6 +98,16 @@ export class Situation {
     if (!enabling || releasePin.length === 0) return [];
     if (this.#activity.isCertainly(INTX) || !this.#activity.mayEnable(INTX)) return [];
     return [...this.wake(), ...releasePin];
+  }
+
+  /**
+   * A message that the device kept while its vector was masked is sent when somebody listens, and is
+   * lost if nobody does any more when it arrives.
+   */
+  #arrive({ op, index, flags }: Op): Op[] {
+    const binding = op === 'set_irqs' && index === MSIX && ((flags as number) & ENABLE) === ENABLE;
+    const { messageMs } = this.target;
+    return binding && messageMs > 0 ? [sleep(messageMs)] : [];
   }
 
   /** Mapped registers that do not answer would be a bus error: the file is asked instead. */

@@ -9,6 +9,8 @@ const SNAPSHOT = fileURLToPath(
 /** The message table of five vectors. */
 const TABLE: Span = [0, 0x50];
 const PBA = 0x2000;
+/** Address and data of MSI. */
+const MESSAGE: Span = [0xd4, 0xde];
 const RAW: readonly Span[] = [
   [0x40, 0xa0],
   [0xac, 0xc8],
@@ -45,7 +47,14 @@ export const e1000e: Target = {
       table: TABLE,
     },
   ],
-  prologue: RAW.map(clearConfig),
+  // No reset masks its vectors, or clears its MSI message.
+  prologue: [
+    ...[...RAW, MESSAGE].map(clearConfig),
+    ...[0, 1, 2, 3, 4].map((vector) => ({
+      ...{ op: 'mmio_write', region: 3, offset: TABLE[0] + 16 * vector + 12, width: 4, value: 1 },
+    })),
+  ],
   releasePin: [],
+  messageMs: 0,
   steps: fc.constant(() => []),
 };

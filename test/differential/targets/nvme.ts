@@ -24,6 +24,8 @@ const SUBMISSIONS = 0x100000;
 const COMPLETIONS = 0x101000;
 /** Until the emulated controller has done what a doorbell asked for. */
 const DONE_MS = 12;
+/** Until an interrupt of the emulated machine has arrived. */
+const INTERRUPT_MS = 3;
 const RAW: readonly Span[] = [
   [0x4c, 0x60],
   [0x68, 0x80],
@@ -164,6 +166,7 @@ export const nvme: Target = {
     store(INTMC, 0xffffffff),
   ],
   releasePin: [],
+  messageMs: INTERRUPT_MS,
   steps: fc.oneof(
     { weight: 2, arbitrary: start },
     { weight: 5, arbitrary: submit },

@@ -38,6 +38,7 @@ export const testdev: Target = {
   ],
   prologue: [{ op: 'write', region: 7, offset: 0x40, data: '00'.repeat(0xc0) }, store(0, 0xff, 1)],
   releasePin: [],
+  messageMs: 0,
   steps: fc
     .tuple(fc.constantFrom(0, PORTS), fc.constantFrom(0, 1, 2), fc.constantFrom(...DATA), fc.nat(3))
     .map(([region, kind, data, times]) => () => {
