@@ -7,7 +7,10 @@ const qemuArgs = ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'
 
 test('after surprise removal nothing hangs, and close works', async (t) => {
   t.timeout(240_000);
-  const { exitCode, lines, errors } = await runProgram('surprised', { devices: ['nvme'], qemuArgs });
+  const { exitCode, lines, errors } = await runProgram('surprised', {
+    devices: ['nvme'],
+    qemuArgs,
+  });
   t.log(errors);
   t.deepEqual(lines, [
     'status 10',
