@@ -11,7 +11,7 @@ import { readSnapshot, SnapshotError, type Snapshot } from '../../snapshot/index
 import type { IovaRange } from '../../contract.js';
 import { checkShape } from '../hardware/check-shape.js';
 import * as pci from '../pci.js';
-import type { Span } from '../hardware/spans.js';
+import { checkOverlaps, type Span } from '../hardware/spans.js';
 import type { DeviceLogic, DeviceModel, FunctionShape, MemoryBlock } from '../model.js';
 
 const FILE_MAX = 2 ** 28;
@@ -157,9 +157,14 @@ function messages(config: Uint8Array): (Span & { readonly bar: number })[] {
 }
 
 function checkMessages({ config, regions }: Snapshot): void {
-  for (const { bar, offset, length, name } of messages(config)) {
+  const spans = messages(config);
+  for (const { bar, offset, length, name } of spans) {
     const size = bar <= 5 ? (regions.find(({ index }) => index === bar)?.size ?? 0) : 0;
     if (offset + length > size) throw new RangeError(`${name} do not lie within BAR ${bar}`);
+    checkOverlaps(
+      `BAR ${bar}`,
+      spans.filter((span) => span.bar === bar),
+    );
   }
 }
 
