@@ -5,6 +5,7 @@ import { openDevice } from './devices.js';
 import { toJson } from './json.js';
 import { paint } from './terminal.js';
 import { UsageError } from './usage.js';
+import { vpdReader } from './vpd.js';
 
 export const command = defineCommand({
   about: `Prints configuration space decoded as lspci -vvv does, or reads and sets registers by name.
@@ -126,7 +127,7 @@ function size(bytes: bigint): string {
 }
 
 function listing({ listConfig }: Decoder, device: PciDevice, config: Uint8Array): string {
-  const { header, capabilities } = listConfig(config);
+  const { header, capabilities } = listConfig(config, vpdReader(device));
   return [
     paint('bold', headline(device)),
     ...header.map(sizes(device)).map((line) => `\t${line}`),
@@ -144,7 +145,7 @@ function dump({ dumpConfig }: Decoder, device: PciDevice, config: Uint8Array): s
 }
 
 function describe({ flagsOf, listConfig }: Decoder, device: PciDevice, config: Uint8Array) {
-  const { capabilities, header } = listConfig(config);
+  const { capabilities, header } = listConfig(config, vpdReader(device));
   return {
     device: device.name,
     header: device.config.header(),

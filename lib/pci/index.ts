@@ -28,6 +28,7 @@ export {
   listConfig,
   type ListedCapability,
   type Listing,
+  type VpdReader,
 } from './listing/index.js';
 export { type Access, type Change, parseSetting, SettingError } from './setpci/parse.js';
 export {

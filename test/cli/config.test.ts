@@ -1,5 +1,5 @@
 import test from 'ava';
-import { vfio } from './vfio.js';
+import { finish, startVfio, vfio } from './vfio.js';
 
 test('decoded, with the sizes that the regions have', async (t) => {
   const { code, stdout } = await vfio(['config', 'mock:nvme']);
@@ -19,6 +19,17 @@ test('as JSON, with the flags of each capability', async (t) => {
   t.is(header.vendorId, 0x1b36);
   const msix = capabilities.find(({ name }) => name === 'msix');
   t.deepEqual(msix?.flags, { Enable: false, Masked: false });
+});
+
+test('vital product data, which are read through registers', async (t) => {
+  const NODE_OPTIONS = `--import=${new URL('programs/vpd-card.js', import.meta.url).href}`;
+  const { stdout } = await finish(startVfio(['config', 'mock:vpd-card'], { NODE_OPTIONS }));
+  const listed = stdout.slice(stdout.indexOf('\tCapabilities:'));
+  t.is(
+    listed,
+    '\tCapabilities: [40] Vital Product Data\n\t\tProduct Name: Card\n' +
+      '\t\tRead-only fields:\n\t\t\t[SN] Serial number: 123\n\t\tEnd\n',
+  );
 });
 
 test('a dump', async (t) => {

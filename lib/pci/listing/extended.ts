@@ -1,4 +1,5 @@
 import { bits } from '../bytes.js';
+import { multicast, virtualChannel } from './channels.js';
 import { containment, errorReporting } from './errors.js';
 import {
   dataObjectExchange,
@@ -52,12 +53,15 @@ const designatedVendorSpecific: Lister = (place) => {
 /** By extended capability id. */
 export const EXTENDED: Readonly<Record<number, Lister>> = {
   0x01: errorReporting,
+  0x02: virtualChannel,
   0x03: serialNumber,
+  0x09: virtualChannel,
   0x0b: vendorSpecific,
   0x0d: accessControl,
   0x0e: alternativeRouting,
   0x0f: addressTranslation,
   0x10: sriov,
+  0x12: multicast,
   0x13: pageRequests,
   0x15: resizableBar('Physical Resizable BAR'),
   0x17: processingHints,

@@ -3,10 +3,10 @@ import { type Capability, walkCapabilities } from '../capabilities.js';
 import { express } from './express.js';
 import { EXTENDED } from './extended.js';
 import { headerLines } from './header.js';
-import { hex, type Listed, Place } from './row.js';
+import { hex, type Listed, Place, type VpdReader } from './row.js';
 import { STANDARD } from './standard.js';
 
-export { flagsOf } from './row.js';
+export { flagsOf, type VpdReader } from './row.js';
 
 /** A capability in words. */
 export interface ListedCapability extends Capability, Listed {
@@ -27,8 +27,9 @@ const PCI_EXPRESS = 0x10;
  * in lines that begin with the name of their register.
  *
  * @param config - 256 or 4096 bytes
+ * @param vpd - vital product data are listed with it, since they lie outside of this space
  */
-export function listConfig(config: Uint8Array): Listing {
+export function listConfig(config: Uint8Array, vpd: VpdReader | null = null): Listing {
   const capabilities = walkCapabilities(config);
   const pcie = capabilities.find(({ id, extended }) => !extended && id === PCI_EXPRESS);
   const portType = pcie === undefined ? null : bits(u16(config, pcie.offset + 2), 4, 7);
@@ -36,7 +37,7 @@ export function listConfig(config: Uint8Array): Listing {
     header: headerLines(config),
     capabilities: capabilities.map((capability) => ({
       ...capability,
-      ...listCapability(new Place(config, capability.offset, portType), capability),
+      ...listCapability(new Place(config, capability.offset, portType, vpd), capability),
     })),
   };
 }

@@ -1,5 +1,12 @@
 import { bits, u16, u32, u8 } from '../bytes.js';
 
+/**
+ * Reads what is behind the address register of a VPD capability.
+ *
+ * @returns null where the device gives nothing
+ */
+export type VpdReader = (address: number, length: number) => Uint8Array | null;
+
 /** What one capability says: its headline, and the lines below, as lspci writes them. */
 export interface Listed {
   readonly title: string;
@@ -14,6 +21,8 @@ export class Place {
     readonly offset: number,
     /** Device/Port Type of the PCI Express capability, or null where there is none. */
     readonly portType: number | null,
+    /** Null where only configuration space is there. */
+    readonly vpd: VpdReader | null,
   ) {}
 
   u8(offset: number): number {

@@ -1,5 +1,6 @@
 import { bits, u16 } from '../bytes.js';
 import { hex, type Lister, type Place, sign, signs } from './row.js';
+import { vitalProductData } from './vpd.js';
 
 /** What a function may draw in D3cold: PCI Power Management Interface Specification, 3.2.3. */
 const AUX_CURRENT = [0, 55, 100, 160, 220, 270, 320, 375];
@@ -113,10 +114,10 @@ const sata: Lister = (place) => {
   };
 };
 
-/** By capability id. The contents of VPD are behind an address register, not in this space. */
+/** By capability id. */
 export const STANDARD: Readonly<Record<number, Lister>> = {
   0x01: powerManagement,
-  0x03: () => ({ title: 'Vital Product Data', lines: [] }),
+  0x03: vitalProductData,
   0x04: slotId,
   0x05: msi,
   0x09: vendorSpecific,

@@ -8,6 +8,11 @@ const KNOWN: readonly { of: RegExp; because: string; theirs: (line: string) => s
     because: 'lspci 3.9 takes Busy or Interrupt for Error, which is bit 2',
     theirs: (line) => line.replace(/Error[+-]/, 'Error?'),
   },
+  {
+    of: /^Mcast(Cap|OverlayBAR):/,
+    because: 'lspci counts the bytes of a window in 32 bits, which ends at 2 GiB',
+    theirs: (line) => line.replace(/\(-?\d+ bytes\)/, '(bytes)'),
+  },
 ];
 
 function settle(line: string): string {

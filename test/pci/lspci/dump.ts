@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dumpConfig } from '../../../lib/pci/listing/index.js';
@@ -40,12 +40,37 @@ export function fromDump(text: string): Uint8Array[] {
 
 /** What lspci says to a dump; null where it is not installed. */
 export function askLspci(dump: string): string | null {
-  const folder = mkdtempSync(join(tmpdir(), 'vfio-lspci-'));
-  try {
+  return inFolder((folder) => {
     const file = join(folder, 'dump');
     writeFileSync(file, dump);
-    const { status, stdout } = spawnSync('lspci', ['-vvv', '-n', '-F', file], { encoding: 'utf8' });
-    return status === 0 ? stdout : null;
+    return runLspci('-F', file);
+  });
+}
+
+/** The same of a function with vital product data, which a dump has not: from a made-up sysfs. */
+export function askLspciOfVpd(config: Uint8Array, vpd: Uint8Array): string | null {
+  return inFolder((folder) => {
+    const device = join(folder, 'devices', '0000:00:00.0');
+    mkdirSync(device, { recursive: true });
+    const files = { vendor: '0x1234', device: '0x5678', class: '0x00ff00', irq: '0' };
+    for (const [name, text] of Object.entries({ ...files, resource: '0x0 0x0 0x0\n'.repeat(7) })) {
+      writeFileSync(join(device, name), text);
+    }
+    writeFileSync(join(device, 'config'), config);
+    writeFileSync(join(device, 'vpd'), vpd);
+    return runLspci('-A', 'linux-sysfs', '-O', `sysfs.path=${folder}`);
+  });
+}
+
+function runLspci(...args: string[]): string | null {
+  const { status, stdout } = spawnSync('lspci', ['-vvv', '-n', ...args], { encoding: 'latin1' });
+  return status === 0 ? stdout : null;
+}
+
+function inFolder<T>(use: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), 'vfio-lspci-'));
+  try {
+    return use(folder);
   } finally {
     rmSync(folder, { recursive: true });
   }

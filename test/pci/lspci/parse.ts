@@ -26,7 +26,9 @@ const NOT_OF_CONFIG =
 export function parseLspci(text: string): Seen {
   const header: string[] = [];
   const capabilities: (SeenCapability & { lines: string[] })[] = [];
-  for (const line of text.split('\n').slice(1)) {
+  // Of an endpoint's multicast capability lspci 3.9 leaves out a line break.
+  const lines = text.replace(/\n?\t\tMcastCtl/g, '\n\t\tMcastCtl');
+  for (const line of lines.split('\n').slice(1)) {
     const found = /^\tCapabilities: \[([0-9a-f]+)(?: v(\d+))?\] (.*)$/.exec(line);
     const current = capabilities.at(-1);
     if (found !== null) {

@@ -1,0 +1,32 @@
+import type { PciDevice } from '../index.js';
+import type { VpdReader } from '../pci/index.js';
+
+const ADDRESS = 2;
+const DATA = 4;
+/** Set by what transferred 4 bytes; vfio-pci leaves it alone where the device failed. */
+const DONE = 0x8000;
+
+/** Vital product data by the registers of their capability; null if the device has none. */
+export function vpdReader({ config }: PciDevice): VpdReader | null {
+  const capability = config.find('vpd');
+  if (capability === undefined) return null;
+  const { offset } = capability;
+  const words = new Map<number, Uint8Array | null>();
+
+  function readWord(address: number): Uint8Array | null {
+    config.write16(offset + ADDRESS, address);
+    return (config.read16(offset + ADDRESS) & DONE) === 0 ? null : config.read(offset + DATA, 4);
+  }
+
+  return (address, length) => {
+    const bytes = new Uint8Array(length);
+    for (let index = 0; index < length; index++) {
+      const at = (address + index) & ~3;
+      const word = words.get(at) ?? readWord(at);
+      words.set(at, word);
+      if (word === null) return null;
+      bytes[index] = word[(address + index) & 3] ?? 0;
+    }
+    return bytes;
+  };
+}
