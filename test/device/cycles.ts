@@ -81,6 +81,8 @@ async function cycle(n: number): Promise<void> {
   }
   close();
   await waiting;
+  // A WeakRef keeps its target until the event loop goes on: without, all devices live at once.
+  await setImmediate();
 }
 
 async function repeat(times: number): Promise<Held> {
