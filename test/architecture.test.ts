@@ -53,7 +53,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   mock: ['backend/mock', ...LIBRARY],
   demo: ['index'],
   lab: ['errors'],
-  host: ['backend/contract', 'backend/kernel', 'errors'],
+  host: ['backend/contract', 'backend/kernel', 'errors', 'native'],
   run: ['backend/contract', 'errors'],
   cli: [
     'cli/devices',

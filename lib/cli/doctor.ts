@@ -15,7 +15,7 @@ const MARKS: Readonly<Record<State, Parameters<typeof paint>[0]>> = {
 
 export const command = defineCommand({
   about: `Looks whether programs of this user can drive devices, and says what mends it if not: IOMMU,
-    interrupt remapping, drivers, nodes and their permissions, IOMMU groups, locked memory, huge
+    interrupt remapping, drivers, nodes and their permissions, the native addon, IOMMU groups, locked memory, huge
     pages, lockdown, containers. Changes nothing, opens no device and needs no rights. Exit code 0:
     ready.`,
   operands: {

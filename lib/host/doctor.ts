@@ -1,3 +1,4 @@
+import { addon } from './checks/addon.js';
 import { devices } from './checks/devices.js';
 import type { Check, Finding, Wanted } from './checks/finding.js';
 import { interruptRemapping, iommu, lockdown } from './checks/iommu.js';
@@ -13,6 +14,7 @@ const CHECKS: readonly Check[] = [
   interruptRemapping,
   modules,
   ways,
+  addon,
   devices,
   memlock,
   hugePages,

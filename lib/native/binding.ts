@@ -192,10 +192,18 @@ let loaded: Native | undefined;
 
 /**
  * Loads the addon on first use, so that what needs no kernel runs where nothing was compiled.
- * @throws {@link VfioError} ENOENT, naming what to run, if it is not built
+ * @throws {@link VfioError} ENOENT, naming what to run, if it is not built or does not load
  */
 export function native(): Native {
   return (loaded ??= load());
+}
+
+/** `bindings` lists what it tried, the loader of the system says what is missing. */
+function whyNot(cause: unknown): string {
+  if (cause instanceof Error && !('tries' in cause)) {
+    return `the native addon does not load: ${cause.message.split('\n', 1).join('')}`;
+  }
+  return 'the native addon is not built';
 }
 
 function load(): Native {
@@ -213,8 +221,7 @@ function load(): Native {
   } catch (cause) {
     throw new VfioError({
       code: 'ENOENT',
-      message: 'the native addon is not built or does not load here',
-      path: 'vfio.node',
+      message: whyNot(cause),
       hint: "Install python3, make and g++, then 'npm rebuild vfio'. 'vfio/mock' and the mock: devices work without it.",
       cause,
     });

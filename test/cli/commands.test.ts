@@ -100,6 +100,20 @@ test('a name that is none', async (t) => {
   });
 });
 
+test('what a missing addon takes away is said in one line, and imitations work', async (t) => {
+  const NODE_OPTIONS = `--import=${new URL('programs/no-addon.js', import.meta.url).href}`;
+  const run = async (...args: string[]) => finish(startVfio(args, { NODE_OPTIONS }));
+  const doctor = await run('doctor');
+  t.is(doctor.code, 1);
+  t.regex(
+    doctor.stdout,
+    /^problem {2}addon +the native addon does not load: no libstdc\+\+ here$/m,
+  );
+  t.regex(doctor.stdout, /^ +mend: .*'npm rebuild vfio'/m);
+  const edu = await run('info', 'mock:edu');
+  t.deepEqual([edu.code, edu.stderr], [0, '']);
+});
+
 test('bind, release and doctor are of real functions', async (t) => {
   const outcomes = await Promise.all(
     ['bind', 'release', 'doctor'].map((name) => vfio([name, 'mock:edu'])),

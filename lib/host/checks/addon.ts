@@ -1,0 +1,14 @@
+import { VfioError } from '../../errors.js';
+import { native } from '../../native/binding.js';
+import { type Check, ok, problem } from './finding.js';
+
+/** Whether the native part of this library loads, without which only imitations are to be had. */
+export const addon: Check = () => {
+  try {
+    native();
+    return [ok('addon', 'loads')];
+  } catch (error) {
+    if (!(error instanceof VfioError)) throw error;
+    return [problem('addon', error.message.slice(`${error.code}: `.length), error.hint)];
+  }
+};
