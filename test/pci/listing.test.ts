@@ -14,6 +14,7 @@ test('the corpus has what its README says', (t) => {
   const count = (kind: string) => corpus.filter(({ name }) => name.startsWith(kind)).length;
   t.true(count('published-') >= 16);
   t.true(count('made-up-') >= 8);
+  t.is(count('lab-'), 4);
 });
 
 for (const { name, config, seen } of corpus) {
