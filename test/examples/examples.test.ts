@@ -32,7 +32,8 @@ test('worker', async (t) => {
 
 test('a unit test with node:test', async (t) => {
   const file = 'dist/examples/unit-test/factorial.node.test.js';
-  t.regex(await run(process.execPath, '--test', file), /# pass 3\n# fail 0\n/);
+  const said = await run(process.execPath, '--test', '--test-reporter=tap', file);
+  t.regex(said, /# pass 3\n# fail 0\n/);
 });
 
 test('a unit test with ava', async (t) => {
