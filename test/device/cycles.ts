@@ -12,6 +12,8 @@ export interface Held {
   mappings: number;
   /** Mappings of registers. */
   windows: number;
+  /** kB of V8's heap and of buffers that belong to it. */
+  inUse: number;
   /** kB, as /proc/self/status says. */
   VmRSS: number;
   VmLck: number;
@@ -32,7 +34,9 @@ function held(): Held {
   const status = readFileSync('/proc/self/status', 'latin1');
   const kB = (field: string) =>
     Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]);
+  const { heapUsed, external } = process.memoryUsage();
   return {
+    inUse: Math.round((heapUsed + external) / 1024),
     fds: readdirSync('/proc/self/fd').length,
     mappings: maps.length - 1,
     windows: maps.filter((line) => line.includes('vfio') && !line.endsWith('.node')).length,
