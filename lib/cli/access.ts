@@ -1,7 +1,24 @@
 import type { Region, Width } from '../index.js';
+import type { Operand, Option } from './command.js';
 import { parseCount, parseUnsigned } from './numbers.js';
-import { regionName } from './regions.js';
+import { REGION_WORDS, regionName } from './regions.js';
 import { UsageError } from './usage.js';
+
+/** What every command that accesses registers is given. */
+export const PLACE = {
+  device: { from: 'devices' },
+  region: { words: REGION_WORDS, help: 'bar0 to bar5, config, rom, vga, or a number' },
+  offset: { help: 'bytes, decimal or with 0x' },
+} as const satisfies Record<string, Operand>;
+
+export const WIDTH = {
+  type: 'string',
+  short: 'w',
+  value: '<w>',
+  default: '4',
+  words: ['1', '2', '4', '8'],
+  help: 'bytes of one access: 1, 2, 4 (default) or 8',
+} as const satisfies Option;
 
 /** A place in a region, checked. */
 export interface Access {

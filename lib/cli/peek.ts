@@ -1,9 +1,9 @@
-import { checkPlace, parseOffset, parseWidth, readOne } from './access.js';
+import { checkPlace, parseOffset, parseWidth, PLACE, readOne, WIDTH } from './access.js';
 import { defineCommand } from './command.js';
 import { openDevice } from './devices.js';
 import { toJson } from './json.js';
 import { parseCount } from './numbers.js';
-import { findRegion, REGION_WORDS, regionName } from './regions.js';
+import { findRegion, regionName } from './regions.js';
 
 const MAX_COUNT = 65_536;
 const ROW = 16;
@@ -12,20 +12,9 @@ export const command = defineCommand({
   about: `Reads registers, each by one access of its width. What would fault is refused: offsets out
     of the region or not aligned, and regions that cannot be read. Opening the device resets it: to
     read after other accesses, use vfio repl.`,
-  operands: {
-    device: { from: 'devices' },
-    region: { words: REGION_WORDS, help: 'bar0 to bar5, config, rom, vga, or a number' },
-    offset: { help: 'bytes, decimal or with 0x' },
-  },
+  operands: PLACE,
   options: {
-    width: {
-      type: 'string',
-      short: 'w',
-      value: '<w>',
-      default: '4',
-      words: ['1', '2', '4', '8'],
-      help: 'bytes of one access: 1, 2, 4 (default) or 8',
-    },
+    width: WIDTH,
     count: {
       type: 'string',
       short: 'n',

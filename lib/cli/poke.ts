@@ -1,8 +1,17 @@
-import { checkPlace, parseOffset, parseValue, parseWidth, readOne, writeOne } from './access.js';
+import {
+  checkPlace,
+  parseOffset,
+  parseValue,
+  parseWidth,
+  PLACE,
+  readOne,
+  WIDTH,
+  writeOne,
+} from './access.js';
 import { defineCommand } from './command.js';
 import { openDevice } from './devices.js';
 import { toJson } from './json.js';
-import { findRegion, REGION_WORDS, regionName } from './regions.js';
+import { findRegion, regionName } from './regions.js';
 
 export const command = defineCommand({
   about: `Writes registers, each by one access of its width; several values go one after the other.
@@ -10,20 +19,11 @@ export const command = defineCommand({
     aligned, values that do not fit, regions that cannot be written. Opening and closing the device
     resets it.`,
   operands: {
-    device: { from: 'devices' },
-    region: { words: REGION_WORDS, help: 'bar0 to bar5, config, rom, vga, or a number' },
-    offset: { help: 'bytes, decimal or with 0x; values likewise' },
-    value: { repeated: true },
+    ...PLACE,
+    value: { repeated: true, help: 'a number, as the offset is written' },
   },
   options: {
-    width: {
-      type: 'string',
-      short: 'w',
-      value: '<w>',
-      default: '4',
-      words: ['1', '2', '4', '8'],
-      help: 'bytes of one access: 1, 2, 4 (default) or 8',
-    },
+    width: WIDTH,
     read: {
       type: 'boolean',
       help: 'reads each register afterwards; some change by being read',

@@ -42,7 +42,7 @@ async function consumer(compiler: boolean): Promise<Consumer> {
 
 test('the package has what is needed and nothing else', (t) => {
   const allowed =
-    /^(dist\/lib\/.+\.(js|d\.ts)|native\/(addon|core)\/[^/]+\.(cc|h)|assets\/trace\/[^/]+|prebuilds\/[^/]+\/vfio\.node|scripts\/install\.mjs|binding\.gyp|package\.json|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE)$/;
+    /^(dist\/lib\/.+\.(js|d\.ts)|native\/(addon|core)\/[^/]+\.(cc|h)|assets\/trace\/[^/]+|docs\/[^/]+\.(md|svg)|examples\/.+\.ts|prebuilds\/[^/]+\/vfio\.node|scripts\/install\.mjs|binding\.gyp|package\.json|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md|LICENSE)$/;
   t.deepEqual(
     files.filter((file) => !allowed.test(file)),
     [],
@@ -57,6 +57,18 @@ test('the package has what is needed and nothing else', (t) => {
   const compiled = files.filter((file) => file.startsWith('dist/lib/') && file.endsWith('.js'));
   const written = readdirSync(join(root, 'lib'), { recursive: true, encoding: 'utf8' });
   t.is(compiled.length, written.filter((file) => file.endsWith('.ts')).length, 'none is stale');
+});
+
+test('what its pages link to is in it', (t) => {
+  const pages = files.filter((file) => file.endsWith('.md'));
+  t.true(pages.length > 15);
+  for (const page of pages) {
+    const links = readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!\w+:|#)([^)#]+)[^)]*\)/g);
+    for (const [, link = ''] of links) {
+      const target = join(dirname(page), link);
+      t.true(files.includes(target), `${page} links to ${target}`);
+    }
+  }
 });
 
 test('installs without a compiler and without a script', async (t) => {
