@@ -57,7 +57,8 @@ function vectorRow(vector, prefix) {
     const mark = one.state === 'delivered' ? undefined : one.state;
     const raised = one.raised ?? one.delivered ?? one.done;
     const end = one.delivered ?? one.done;
-    items.push({ from: relative(raised), to: relative(end), colour: 'pending', mark, text });
+    const { count } = one;
+    items.push({ from: relative(raised), to: relative(end), colour: 'pending', mark, count, text });
     if (one.delivered !== null) {
       const [from, to] = [relative(one.delivered), relative(one.done)];
       items.push({ from, to, colour: 'listeners', text });
@@ -313,9 +314,9 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
   draw();
 });
 
-function figure(name, value, bad = false) {
+function figure(name, value, mark = '') {
   const div = document.createElement('div');
-  div.className = bad ? 'bad' : '';
+  div.className = mark;
   div.append(document.createElement('dt'), document.createElement('dd'));
   div.firstChild.textContent = name;
   div.lastChild.textContent = value;
@@ -325,7 +326,9 @@ function figure(name, value, bad = false) {
 function problem(row, item) {
   const button = document.createElement('button');
   button.className = item.mark;
-  button.textContent = `${item.mark === 'late' ? '▲' : '✕'} ${row.name} ${item.mark} at ${duration(item.from)}`;
+  const sign = item.mark === 'late' ? '▲' : '✕';
+  const several = item.count > 1 ? ` (${item.count} interrupts)` : '';
+  button.textContent = `${sign} ${row.name} ${item.mark} at ${duration(item.from)}${several}`;
   button.addEventListener('click', () => {
     box.scrollTop = Math.max(0, rows.indexOf(row) * ROW - canvas.clientHeight / 2);
     const span = Math.max((item.to - item.from) * 3, total / 200);
@@ -355,8 +358,8 @@ figure('Time', duration(trace.end - trace.start));
 figure('Devices', new Set(trace.threads.flatMap((t) => t.calls.map((c) => c.device))).size);
 figure('Calls', calls.toLocaleString('en'));
 figure('Interrupts', sum('interrupts').toLocaleString('en'));
-figure('Late', `${sum('late')} (over ${duration(trace.late)})`, sum('late') > 0);
-figure('Lost', sum('lost'), sum('lost') > 0);
+figure('Late', `${sum('late')} (over ${duration(trace.late)})`, sum('late') > 0 ? 'late' : '');
+figure('Lost', sum('lost'), sum('lost') > 0 ? 'lost' : '');
 const problems = rows.flatMap((row) =>
   row.items.filter(({ mark }) => mark !== undefined).map((item) => [row, item]),
 );

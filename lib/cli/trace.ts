@@ -48,7 +48,8 @@ export const command = defineCommand({
     const { chromeTrace, readTrace, summarize, tracePage } = await import('../trace/index.js');
     const folder = mkdtempSync(join(tmpdir(), 'vfio-trace-'));
     try {
-      const exitCode = await runTraced(program, folder);
+      const { exitCode, ran } = await runTraced(program, folder);
+      if (!ran) return exitCode;
       const trace = readTrace(folder, program.join(' '), Number(late) * 1000);
       if (trace.threads.length === 0) {
         console.error('vfio: the program used no device of this library, so nothing is written');
@@ -67,7 +68,13 @@ export const command = defineCommand({
   },
 });
 
-async function runTraced([file = '', ...args]: readonly string[], folder: string): Promise<number> {
+interface Ended {
+  readonly exitCode: number;
+  /** False if there was nothing to start. */
+  readonly ran: boolean;
+}
+
+async function runTraced([file = '', ...args]: readonly string[], folder: string): Promise<Ended> {
   const child = spawn(file, args, {
     stdio: 'inherit',
     env: { ...process.env, VFIO_TRACE: folder },
@@ -80,12 +87,15 @@ async function runTraced([file = '', ...args]: readonly string[], folder: string
   process.on('SIGTERM', forward);
   try {
     const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-    return code ?? 128 + (signal === null ? 0 : osConstants.signals[signal]);
+    return {
+      exitCode: code ?? 128 + (signal === null ? 0 : osConstants.signals[signal]),
+      ran: true,
+    };
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     const error = new VfioError({ code, syscall: 'spawn', path: file, cause });
     console.error(`vfio: ${error.message}`);
-    return code === 'ENOENT' ? NOT_FOUND : NOT_RUN;
+    return { exitCode: code === 'ENOENT' ? NOT_FOUND : NOT_RUN, ran: false };
   } finally {
     process.off('SIGINT', ignore).off('SIGQUIT', ignore).off('SIGTERM', forward);
   }

@@ -89,7 +89,7 @@ test('what cannot be traced is said, and nothing is written', async (t) => {
   t.regex(idle.stderr, /used no device/);
   const missing = await run('-o', output, '--', 'there-is-no-such-program');
   t.is(missing.code, 127);
-  t.regex(missing.stderr, /ENOENT.*there-is-no-such-program/);
+  t.regex(missing.stderr, /^vfio: ENOENT.*there-is-no-such-program'\n$/);
   t.false(existsSync(`${output}.json`));
   t.is((await run('mock:edu')).code, 2);
   t.is((await run('--late', 'soon', '--', 'true')).code, 2);
