@@ -125,9 +125,11 @@ export const PCI_EXP_DEVCTL_PHANTOM = 0x0200;
 export const PCI_EXP_DEVCTL_READRQ = 0x7000;
 export const PCI_EXP_DEVCTL_BCR_FLR = 0x8000;
 export const PCI_EXP_LNKCAP = 0x0c;
+export const PCI_EXP_LNKCTL = 0x10;
 export const PCI_EXP_LNKSTA = 0x12;
 export const PCI_EXP_DEVCAP2 = 0x24;
 export const PCI_EXP_DEVCTL2 = 0x28;
+export const PCI_EXP_LNKCTL2 = 0x30;
 export const PCI_EXP_DEVCTL2_ARI = 0x0020;
 
 export const PCI_ERR_UNCOR_STATUS = 0x04;

@@ -11,6 +11,8 @@ import { transferVpd } from './vpd.js';
 export interface ConfigEvents {
   /** Bit 10 of the user's command register changed. */
   disableIntx(disabled: boolean): void;
+  /** The user asked for a power state, 0 to 3. */
+  setPowerState(state: number): void;
   /** The user asked for a function level reset. */
   resetFunction(): void;
   /** Whether SET_IRQS has MSI enabled. */
@@ -136,7 +138,9 @@ export class ConfigSpace {
     this.#store(offset, width, value);
     switch (id) {
       case pci.PCI_CAP_ID_PM:
-        if (at === pci.PCI_PM_CTRL) this.#setPowerState(start, value);
+        if (at === pci.PCI_PM_CTRL) {
+          this.#events.setPowerState(value & pci.PCI_PM_CTRL_STATE_MASK);
+        }
         break;
       case pci.PCI_CAP_ID_VPD:
         // The byte with the flag starts a transfer.
@@ -195,17 +199,6 @@ export class ConfigSpace {
       this.#intxDisabled = disabled;
       this.#events.disableIntx(disabled);
     }
-  }
-
-  /** pci_set_power_state(): a state that the function has not changes nothing. */
-  #setPowerState(start: number, value: number): void {
-    const state = value & pci.PCI_PM_CTRL_STATE_MASK;
-    const able = this.#hardware.config.get(start + pci.PCI_PM_PMC, 2);
-    if (state === 1 && (able & pci.PCI_PM_CAP_D1) === 0) return;
-    if (state === 2 && (able & pci.PCI_PM_CAP_D2) === 0) return;
-    const offset = start + pci.PCI_PM_CTRL;
-    const control = this.#hardware.config.get(offset, 2) & ~pci.PCI_PM_CTRL_STATE_MASK;
-    this.#hardware.writeConfig(offset, 2, control | state);
   }
 
   /** What the user wrote to the control register of MSI, as far as SET_IRQS allows it. */

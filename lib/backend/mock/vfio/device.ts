@@ -23,6 +23,7 @@ import { Features } from './features.js';
 import { Interrupts } from './interrupts.js';
 import { Ioeventfds } from './ioeventfds.js';
 import { Pasids } from './pasids.js';
+import { Power } from './power.js';
 import { Regions } from './regions.js';
 
 /** The machine that a device is plugged into. */
@@ -43,6 +44,7 @@ export interface Place {
 
 /** Object id that iommufd gives the first device; 1 is its address space. */
 const DEVICE_ID = 2;
+const D0 = 0;
 
 /** A function as vfio-pci has it after the first open. */
 export class VfioDevice {
@@ -60,6 +62,7 @@ export class VfioDevice {
   readonly pasids: Pasids;
   readonly #hardware: HardwareFunction;
   readonly #machine: Machine;
+  readonly #power: Power;
   readonly #resets: boolean;
 
   constructor(name: string, model: DeviceModel, { group, via, profile, machine }: Place) {
@@ -67,7 +70,7 @@ export class VfioDevice {
     this.group = group;
     this.via = via;
     this.kernel = `mock ${profile.version}`;
-    const rules = via === 'group' ? type1(profile, limits) : ioas(limits);
+    const rules = via === 'group' ? type1(profile, limits) : ioas(profile, limits);
     this.addressSpace = new MockAddressSpace(name, rules, limits, faults);
     this.#machine = machine;
     const hardware = new HardwareFunction(model, this.#bus());
@@ -77,9 +80,15 @@ export class VfioDevice {
     // As the firmware of a PC leaves it, but for bus mastering (vfio_pci_core_enable()).
     const command = pci.PCI_COMMAND_IO | pci.PCI_COMMAND_MEMORY | pci.PCI_COMMAND_SERR;
     hardware.writeConfig(pci.PCI_COMMAND, 2, command);
+    this.#power = new Power(hardware, () => {
+      this.interrupts.restore();
+    });
     this.config = new ConfigSpace(hardware, profile, {
       disableIntx: (disabled) => {
         this.interrupts.intx.userDisabled(disabled);
+      },
+      setPowerState: (state) => {
+        this.#power.set(state);
       },
       resetFunction: () => {
         this.#resetFunction();
@@ -123,7 +132,9 @@ export class VfioDevice {
   /** Any use of the device file wakes a device in low power, which is then in D0. */
   wake(): void {
     if (!this.features.lowPower) return;
-    this.#powerUp();
+    this.#power.set(D0);
+    // The kernel had suspended it, and writes messages back as it resumes.
+    this.interrupts.restore();
     this.features.resume();
   }
 
@@ -151,7 +162,7 @@ export class VfioDevice {
   }
 
   #resetFunction(): void {
-    this.#powerUp();
+    this.#power.set(D0);
     this.#hardware.reset();
     this.interrupts.restore();
   }
@@ -177,12 +188,6 @@ export class VfioDevice {
     this.#hardware.writeConfig(pci.PCI_COMMAND, 2, 0);
     this.#machine.work.drop(this.#hardware);
     this.addressSpace.close();
-  }
-
-  #powerUp(): void {
-    const pm = this.#hardware.capability('pm');
-    if (pm === null) return;
-    this.#hardware.updateConfig(pm + pci.PCI_PM_CTRL, pci.PCI_PM_CTRL_STATE_MASK, false);
   }
 
   #deliver(message: Message): void {

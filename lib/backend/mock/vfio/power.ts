@@ -1,0 +1,88 @@
+import type { HardwareFunction } from '../hardware/function.js';
+import * as pci from '../pci.js';
+
+const D0 = 0;
+
+/** What the PCI core saves of a function, beside its header, and writes back (pci_save_state()). */
+const EXPRESS = [
+  pci.PCI_EXP_DEVCTL,
+  pci.PCI_EXP_LNKCTL,
+  pci.PCI_EXP_DEVCTL2,
+  pci.PCI_EXP_LNKCTL2,
+] as const;
+const ERRORS = [
+  pci.PCI_ERR_UNCOR_MASK,
+  pci.PCI_ERR_UNCOR_SEVER,
+  pci.PCI_ERR_COR_MASK,
+  pci.PCI_ERR_CAP,
+] as const;
+
+interface Saved {
+  readonly offset: number;
+  readonly width: 2 | 4;
+  readonly value: number;
+}
+
+/**
+ * Power states as vfio-pci sets them. A function that may lose its configuration on the way from
+ * D3hot to D0 gets back what it had before, whatever was written between
+ * (vfio_pci_set_power_state()).
+ */
+export class Power {
+  readonly #hardware: HardwareFunction;
+  readonly #onRestore: () => void;
+  /** Whether the function says that it is reset by the way back. */
+  readonly #softReset: boolean;
+  #saved: readonly Saved[] | null = null;
+
+  /** @param onRestore - configuration was written back */
+  constructor(hardware: HardwareFunction, onRestore: () => void) {
+    this.#hardware = hardware;
+    this.#onRestore = onRestore;
+    const pm = hardware.capability('pm');
+    const control = pm === null ? 0 : hardware.config.get(pm + pci.PCI_PM_CTRL, 2);
+    this.#softReset = pm !== null && (control & pci.PCI_PM_CTRL_NO_SOFT_RESET) === 0;
+  }
+
+  /** A state that the function has not, or does not reach from where it is, changes nothing. */
+  set(state: number): void {
+    const pm = this.#hardware.capability('pm');
+    const now = this.#hardware.powerState;
+    if (pm === null || state === now) return;
+    const able = this.#hardware.config.get(pm + pci.PCI_PM_PMC, 2);
+    if (state !== D0 && state < now) return;
+    if (state === 1 && (able & pci.PCI_PM_CAP_D1) === 0) return;
+    if (state === 2 && (able & pci.PCI_PM_CAP_D2) === 0) return;
+    if (state === pci.PCI_D3hot && this.#softReset) this.#saved = this.#save();
+    const offset = pm + pci.PCI_PM_CTRL;
+    const control = this.#hardware.config.get(offset, 2) & ~pci.PCI_PM_CTRL_STATE_MASK;
+    this.#hardware.writeConfig(offset, 2, control | state);
+    if (state === D0) this.#restore();
+  }
+
+  #save(): Saved[] {
+    const { config } = this.#hardware;
+    const pcie = this.#hardware.capability('pcie');
+    const aer = this.#hardware.capability('aer');
+    const save = (offset: number, width: 2 | 4): Saved => ({
+      offset,
+      width,
+      value: config.get(offset, width),
+    });
+    const header = Array.from({ length: pci.PCI_STD_HEADER_SIZEOF / 4 }, (_, i) => save(4 * i, 4));
+    return [
+      ...(pcie === null ? [] : EXPRESS.map((offset) => save(pcie + offset, 2))),
+      ...(aer === null ? [] : ERRORS.map((offset) => save(aer + offset, 4))),
+      ...header,
+    ];
+  }
+
+  #restore(): void {
+    if (this.#saved === null) return;
+    for (const { offset, width, value } of this.#saved) {
+      this.#hardware.writeConfig(offset, width, value);
+    }
+    this.#saved = null;
+    this.#onRestore();
+  }
+}
