@@ -67,7 +67,6 @@ export class AdminCommands {
     const id = command.low(10);
     const size = command.high(10);
     const vector = command.high(11);
-    if (!this.#queues.entrySizesSet) refuse(Status.INVALID_QUEUE_SIZE);
     if (id === 0 || id > IO_QUEUES || this.#queues.completion(id) !== undefined) {
       refuse(Status.INVALID_QUEUE_ID);
     }

@@ -154,8 +154,6 @@ export class Controller implements DeviceLogic {
     } else if ((value & SHUTDOWN) === 0 && (before & SHUTDOWN) !== 0) {
       this.#status &= ~SHUTDOWN_STATUS;
     }
-    this.#queues.entrySizesSet =
-      ((value >>> 16) & 0xf) === SUBMISSION_ENTRY && ((value >>> 20) & 0xf) === COMPLETION_ENTRY;
     if ((value & ~before & ENABLE) !== 0) this.#status = this.#start(value) ? READY : FATAL;
     else if ((before & ~value & ENABLE) !== 0) this.reset();
   }
@@ -170,7 +168,10 @@ export class Controller implements DeviceLogic {
     const pageSize = 2 ** pageShift;
     const aligned = (asq | acq) % BigInt(pageSize) === 0n;
     const possible = ((COMMAND_SETS >>> commandSet) & 1) !== 0 && pageShift <= MAX_PAGE_SHIFT;
-    const sized = this.#queues.entrySizesSet && submission !== 0 && completion !== 0;
+    const entries =
+      ((configuration >>> 16) & 0xf) === SUBMISSION_ENTRY &&
+      ((configuration >>> 20) & 0xf) === COMPLETION_ENTRY;
+    const sized = entries && submission !== 0 && completion !== 0;
     if (!aligned || !possible || !sized) return false;
     this.#data.pageSize = pageSize;
     this.#queues.createAdmin(asq, submission + 1, acq, completion + 1);

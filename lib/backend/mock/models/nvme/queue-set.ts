@@ -6,8 +6,6 @@ export class QueueSet {
   readonly #completion = new Map<number, CompletionQueue>();
   readonly #onDelete: (queue: CompletionQueue) => void;
   #created = false;
-  /** Whether the host has said how large entries of I/O queues are, and said it right. */
-  entrySizesSet = false;
 
   /** @param onDelete - called with a completion queue that is gone, or loses what was to come */
   constructor(onDelete: (queue: CompletionQueue) => void) {
@@ -76,6 +74,5 @@ export class QueueSet {
     this.#submission.clear();
     this.#completion.clear();
     this.#created = false;
-    this.entrySizesSet = false;
   }
 }
