@@ -20,6 +20,8 @@ interface Differences {
   readonly wrappedRange: 'EINVAL' | 'EOVERFLOW';
   /** Unmapping a range up to the last address of 64 bits finds what is in it; else nothing. */
   readonly unmapsToTheEnd: boolean;
+  /** A device may read what is mapped for it to write: Intel's page tables say it so. */
+  readonly writableIsReadable: boolean;
   /** Widest access that a read or write of a BAR is split into, in bytes. */
   readonly widestAccess: 4 | 8;
   /** VFIO_DEVICE_IOEVENTFD of 8 bytes. */
@@ -43,6 +45,7 @@ const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
     strictDescriptor: false,
     wrappedRange: 'EINVAL',
     unmapsToTheEnd: false,
+    writableIsReadable: true,
     widestAccess: 4,
     wideIoeventfd: true,
     dvsec: false,
@@ -57,6 +60,7 @@ const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
     strictDescriptor: true,
     wrappedRange: 'EINVAL',
     unmapsToTheEnd: false,
+    writableIsReadable: true,
     widestAccess: 8,
     wideIoeventfd: true,
     dvsec: true,
@@ -71,6 +75,7 @@ const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
     strictDescriptor: true,
     wrappedRange: 'EOVERFLOW',
     unmapsToTheEnd: true,
+    writableIsReadable: false,
     widestAccess: 8,
     wideIoeventfd: false,
     dvsec: true,

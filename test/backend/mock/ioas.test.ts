@@ -14,7 +14,7 @@ test('iommufd: its own errors, in its own order', (t) => {
   const limits = defaultLimits();
   const [type1Space, iommufd] = [
     new MockAddressSpace('mock:test'),
-    new MockAddressSpace('mock:test', ioas(limits), limits),
+    new MockAddressSpace('mock:test', ioas(profileOf(), limits), limits),
   ];
   const TOP = 2n ** 64n - 1n;
   const PAGES = 4096n;
@@ -65,7 +65,7 @@ test('iommufd: its own errors, in its own order', (t) => {
 });
 
 test('iommufd: an unmapping that would cut is ENOENT, and what lies before the cut is gone', (t) => {
-  const space = new MockAddressSpace('mock:test', ioas(defaultLimits()));
+  const space = new MockAddressSpace('mock:test', ioas(profileOf(), defaultLimits()));
   const memory = space.allocate(4 * PAGE, false);
   space.mapSync(memory, 0, 4096n, 0x1000n, BOTH);
   space.mapSync(memory, 0, 8192n, 0x3000n, BOTH);
@@ -78,7 +78,7 @@ test('iommufd: an unmapping that would cut is ENOENT, and what lies before the c
 test('dma_entry_limit is of containers only, RLIMIT_MEMLOCK of both', (t) => {
   for (const way of ['group', 'cdev'] as const) {
     const limits = { ...defaultLimits(), dmaEntries: 2, memlock: 16384n };
-    const rules = way === 'group' ? type1(profileOf(), limits) : ioas(limits);
+    const rules = way === 'group' ? type1(profileOf(), limits) : ioas(profileOf(), limits);
     const space = new MockAddressSpace('mock:test', rules, limits);
     const memory = space.allocate(5 * PAGE, false);
     const map = (iova: bigint, size: bigint) => () => {
@@ -96,5 +96,23 @@ test('dma_entry_limit is of containers only, RLIMIT_MEMLOCK of both', (t) => {
 
 test('page sizes: those of the page tables, or what addresses are aligned to', (t) => {
   t.is(new MockAddressSpace('mock:test').pageSizes, 0x4020_1000n);
-  t.is(new MockAddressSpace('mock:test', ioas(defaultLimits())).pageSizes, 2n ** 64n - 4096n);
+  t.is(
+    new MockAddressSpace('mock:test', ioas(profileOf(), defaultLimits())).pageSizes,
+    2n ** 64n - 4096n,
+  );
+});
+
+test('what is mapped for writing can be read on kernels whose page tables say so', (t) => {
+  for (const kernel of ['6.1', '6.12', '7.2'] as const) {
+    const limits = defaultLimits();
+    for (const rules of [type1, ioas]) {
+      const space = new MockAddressSpace('mock:test', rules(profileOf({ kernel }), limits), limits);
+      space.mapSync(space.allocate(PAGE, false), 0, 4096n, 0n, 2);
+      const read = (): void => {
+        space.read(0n, new Uint8Array(4));
+      };
+      if (kernel === '7.2') t.throws(read, { message: /not permitted/ });
+      else t.notThrows(read);
+    }
+  }
 });

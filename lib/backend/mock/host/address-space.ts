@@ -1,6 +1,6 @@
 import { VfioError } from '../../../errors.js';
 import type { AddressSpace, HugePages, IovaRange, Memory } from '../../contract.js';
-import { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } from '../../uapi.js';
+import { VFIO_DMA_MAP_FLAG_WRITE } from '../../uapi.js';
 import { checkInteger, checkU32, checkU64, U64_MAX } from '../../checks.js';
 import { fail } from '../errno.js';
 import { Faults } from '../faults.js';
@@ -99,7 +99,7 @@ export class MockAddressSpace implements AddressSpace {
 
   /** DMA read by the device. @throws DmaFault at the first byte it may not read */
   read(iova: bigint, into: Uint8Array): void {
-    this.#transfer(iova, into, VFIO_DMA_MAP_FLAG_READ, (memory, offset, bytes) => {
+    this.#transfer(iova, into, this.#rules.readable, (memory, offset, bytes) => {
       memory.copyOut(offset, bytes);
     });
   }

@@ -5,7 +5,8 @@ import {
 } from '../../uapi.js';
 import { PAGE_SIZE, U64_MAX } from '../../checks.js';
 import { fail } from '../errno.js';
-import { isUsable, type DmaRules } from './dma-rules.js';
+import type { Profile } from '../profile.js';
+import { isUsable, readableFlags, type DmaRules } from './dma-rules.js';
 import type { DmaLimits } from './limits.js';
 
 const MAP = 'IOMMU_IOAS_MAP';
@@ -13,10 +14,11 @@ const UNMAP = 'IOMMU_IOAS_UNMAP';
 const PAGE = BigInt(PAGE_SIZE);
 
 /** An I/O address space of iommufd, asked with the flags of linux/vfio.h. */
-export function ioas(limits: DmaLimits): DmaRules {
+export function ioas(profile: Profile, limits: DmaLimits): DmaRules {
   return {
     mapCall: MAP,
     unmapCall: UNMAP,
+    readable: readableFlags(profile),
     pageSizes: U64_MAX - PAGE + 1n,
     checkMap(mappings, { offset, size, iova, flags }) {
       if ((flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)) !== 0) fail('EINVAL', MAP);

@@ -6,7 +6,7 @@ import {
 import { PAGE_SIZE, U64_MAX } from '../../checks.js';
 import { fail } from '../errno.js';
 import type { Profile } from '../profile.js';
-import { isUsable, type DmaRequest, type DmaRules } from './dma-rules.js';
+import { isUsable, readableFlags, type DmaRequest, type DmaRules } from './dma-rules.js';
 import type { DmaLimits } from './limits.js';
 import type { Mappings } from './mappings.js';
 
@@ -23,6 +23,7 @@ export function type1(profile: Profile, limits: DmaLimits): DmaRules {
   return {
     mapCall: MAP,
     unmapCall: UNMAP,
+    readable: readableFlags(profile),
     pageSizes: PAGE_SIZES,
     checkMap(mappings: Mappings, { offset, size, iova, flags }: DmaRequest): void {
       const access = flags & (VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE);
