@@ -24,7 +24,7 @@ export interface Target {
   readonly prologue: readonly Op[];
   /** Makes the device let go of its interrupt pin; empty if no script makes it assert the pin. */
   readonly releasePin: readonly Op[];
-  /** Until a message of its MSI-X table has arrived; 0 if no script makes it send one. */
+  /** Until a message that was kept has arrived; 0 if no script makes it send one. */
   readonly messageMs: number;
   /** What only this device does. */
   readonly steps: fc.Arbitrary<Step>;

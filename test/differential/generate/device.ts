@@ -1,9 +1,14 @@
 import fc from 'fast-check';
+import type { Op } from '../script.js';
+import { sleep } from '../targets/ops.js';
 import type { Step } from './situation.js';
 
 const GET = 1 << 16;
 const SET = 1 << 17;
 const PROBE = 1 << 18;
+const CONFIG = 7;
+/** Until a device that nobody uses is suspended. */
+const SUSPENDED_MS = 60;
 const U32_MAX = 0xffff_ffff;
 const LOW_POWER_ENTRY = 3;
 const LOW_POWER_EXIT = 5;
@@ -33,10 +38,7 @@ function sets(directions: readonly number[]): boolean {
 
 const number = fc.nat(13).filter((n) => n !== DMA_BUF);
 
-/**
- * Asking what there is does no harm. Low power is not entered: the kernel suspends the device in its
- * own time, and what it restores then depends on that.
- */
+/** Asking what there is does no harm. Low power is entered for a nap, and else not. */
 const feature = fc.oneof(
   {
     weight: 3,
@@ -60,6 +62,30 @@ const feature = fc.oneof(
   },
 );
 
+/** What wakes the device for as long as it takes. */
+const stirring: fc.Arbitrary<Step> = fc.constantFrom<Step>(
+  () => [{ op: 'info' }],
+  () => [{ op: 'read', region: CONFIG, offset: 4, length: 4 }],
+  ({ target: { capabilities } }) => {
+    const { pm } = capabilities;
+    return pm === undefined ? [] : [{ op: 'read', region: CONFIG, offset: pm, length: 8 }];
+  },
+  () => [{ op: 'read', region: 0, offset: 0, length: 4 }],
+  ({ index }) => [{ op: 'set_irqs', index, flags: 0x21, start: 0, count: 1 }],
+  () => [{ op: 'reset' }],
+  () => [{ op: 'feature', flags: SET | LOW_POWER_ENTRY }],
+);
+
+/** The kernel suspends a device in its own time, so that it is given the time. */
+const nap = fc
+  .array(stirring, { maxLength: 2 })
+  .map((steps): Step => (situation) => [
+    { op: 'feature', flags: SET | LOW_POWER_ENTRY },
+    sleep(SUSPENDED_MS),
+    ...steps.flatMap((step): readonly Op[] => [...step(situation), sleep(SUSPENDED_MS)]),
+    { op: 'feature', flags: SET | LOW_POWER_EXIT },
+  ]);
+
 const reset: Step = () => [{ op: 'reset' }];
 
 export const device: fc.Arbitrary<Step> = fc.oneof(
@@ -67,4 +93,5 @@ export const device: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: elsewhere },
   { weight: 3, arbitrary: feature },
   { weight: 2, arbitrary: fc.constant(reset) },
+  { weight: 1, arbitrary: nap },
 );

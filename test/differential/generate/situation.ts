@@ -7,7 +7,7 @@ import { Activity } from './activity.js';
 export type Step = (situation: Situation) => readonly Op[];
 
 const INTX = 0;
-const MSIX = 2;
+const MESSAGES: readonly unknown[] = [1, 2];
 const ENABLE = 0x24;
 const COMMAND = 4;
 const COMMAND_AT_OPEN = 0x103;
@@ -101,13 +101,13 @@ export class Situation {
   }
 
   /**
-   * A message that the device kept while its vector was masked is sent when somebody listens, and is
-   * lost if nobody does any more when it arrives.
+   * A message that was kept while nobody listened arrives a little after somebody does, and is lost
+   * if nobody does any more by then.
    */
   #arrive({ op, index, flags }: Op): Op[] {
-    const binding = op === 'set_irqs' && index === MSIX && ((flags as number) & ENABLE) === ENABLE;
+    const listens = op === 'set_irqs' && ((flags as number) & ENABLE) === ENABLE;
     const { messageMs } = this.target;
-    return binding && messageMs > 0 ? [sleep(messageMs)] : [];
+    return listens && MESSAGES.includes(index) && messageMs > 0 ? [sleep(messageMs)] : [];
   }
 
   /** Mapped registers that do not answer would be a bus error: the file is asked instead. */

@@ -130,7 +130,7 @@ export const edu: Target = {
     { op: 'dma_unmap', iova: IOVA, size: PAGE, flags: 0 },
   ],
   releasePin: [store(ACKNOWLEDGE, 0xffffffff)],
-  messageMs: 0,
+  messageMs: INTERRUPT_MS,
   steps: fc.oneof(
     { weight: 6, arbitrary: raise },
     { weight: 3, arbitrary: acknowledge },
