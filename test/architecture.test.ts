@@ -44,7 +44,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   record: ['backend/contract', 'backend/uapi', 'errors', 'observe', 'run'],
   asked: [],
   observers: ['asked', 'observe', 'record', 'trace'],
-  device: ['backend/contract', 'backend/uapi', 'errors', 'pci'],
+  device: ['backend/checks', 'backend/contract', 'backend/uapi', 'errors', 'pci'],
   ims: ['backend/contract', 'device', 'errors'],
   vectors: ['backend/contract', 'backend/uapi', 'device', 'errors', 'ims', 'pci'],
   message: ['device', 'errors', 'ims', 'vectors'],

@@ -25,7 +25,7 @@ export function checkU32(value: unknown, name: string): void {
   checkInteger(value, name, 0, U32_MAX);
 }
 
-export function checkU64(value: unknown, name: string): void {
+export function checkU64(value: unknown, name: string): asserts value is bigint {
   if (typeof value !== 'bigint') throw new TypeError(`${name} must be a bigint`);
   if (value < 0n || value > U64_MAX) {
     throw new RangeError(`${name} must be from 0 to 2^64 - 1, not ${value}`);
@@ -40,6 +40,6 @@ export function checkPages(value: unknown, name: string, page = PAGE_SIZE): void
   }
 }
 
-export function checkBytes(value: unknown, name: string): void {
+export function checkBytes(value: unknown, name: string): asserts value is Uint8Array {
   if (!(value instanceof Uint8Array)) throw new TypeError(`${name} must be a Uint8Array`);
 }

@@ -1,37 +1,17 @@
+import { checkInteger } from '../backend/checks.js';
 import type { Eventfd } from '../backend/contract.js';
 
 /** Argument checks: they throw before anything is asked of the system. */
 
-export function checkInteger(
-  what: string,
-  value: unknown,
-  min: number,
-  max: number,
-): asserts value is number {
-  if (typeof value !== 'number') throw new TypeError(`${what} must be a number`);
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new RangeError(`${what} must be an integer from ${min} to ${max}, not ${value}`);
-  }
-}
-
-export function checkU64(what: string, value: unknown): asserts value is bigint {
-  if (typeof value !== 'bigint') throw new TypeError(`${what} must be a bigint`);
-  if (value < 0n || value >= 1n << 64n) {
-    throw new RangeError(`${what} must be from 0 to 2^64 - 1, not ${value.toString()}`);
-  }
-}
-
-export function checkBytes(what: string, value: unknown): asserts value is Uint8Array {
-  if (!(value instanceof Uint8Array)) throw new TypeError(`${what} must be a Uint8Array`);
-}
+export { checkBytes, checkInteger, checkU64 } from '../backend/checks.js';
 
 /** Something that can be signalled; whose it is, the back end finds out. */
-export function checkEventfd(what: string, value: unknown): void {
+export function checkEventfd(value: unknown, what: string): void {
   const signal = (value as Partial<Eventfd> | null | undefined)?.signal;
   if (typeof signal !== 'function') throw new TypeError(`${what} must be an eventfd`);
 }
 
-export function checkChoice(what: string, value: unknown, choices: readonly unknown[]): void {
+export function checkChoice(value: unknown, what: string, choices: readonly unknown[]): void {
   if (choices.includes(value)) return;
   const list = choices.map((choice) => JSON.stringify(choice)).join(', ');
   throw new TypeError(`${what} must be one of ${list}`);
@@ -47,13 +27,13 @@ export function checkAccess(offset: number, width: number, size: number | bigint
 
 /** What fits into `width` bytes. */
 export function checkValue(value: number, width: 1 | 2 | 4): void {
-  checkInteger('value', value, 0, 0xffff_ffff >>> (32 - 8 * width));
+  checkInteger(value, 'value', 0, 0xffff_ffff >>> (32 - 8 * width));
 }
 
 /** `length` bytes at `offset` that lie within `size` bytes. */
 export function checkExtent(offset: number, length: number, size: number | bigint): void {
-  checkInteger('offset', offset, 0, Number.MAX_SAFE_INTEGER);
-  checkInteger('length', length, 0, Number.MAX_SAFE_INTEGER);
+  checkInteger(offset, 'offset', 0, Number.MAX_SAFE_INTEGER);
+  checkInteger(length, 'length', 0, Number.MAX_SAFE_INTEGER);
   // A number: bigints in every access take longer than all the rest of it. From 2^53 on, where it
   // may be rounded, no device has anything.
   if (length > Number(size) - offset) {

@@ -96,7 +96,7 @@ export class ConfigSpace {
    * @returns bytes written
    */
   write(offset: number, bytes: Uint8Array): number {
-    checkBytes('bytes', bytes);
+    checkBytes(bytes, 'bytes');
     checkExtent(offset, bytes.length, this.size);
     const n = this.#handle.connection.write(VFIO_PCI_CONFIG_REGION_INDEX, offset, bytes);
     this.#onWritten(offset, n, (at) => bytes[at] ?? 0);

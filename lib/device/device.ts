@@ -117,7 +117,7 @@ export class PciDevice {
    * @param n - 0 to 5
    */
   bar(n: number): Region {
-    checkInteger('BAR', n, 0, VFIO_PCI_BAR5_REGION_INDEX);
+    checkInteger(n, 'BAR', 0, VFIO_PCI_BAR5_REGION_INDEX);
     return this.region(n);
   }
 
@@ -128,7 +128,7 @@ export class PciDevice {
    * @throws {@link VfioError} EINVAL for one the device does not have, such as VGA
    */
   region(index: number): Region {
-    checkInteger('region', index, 0, this.info.numRegions - 1);
+    checkInteger(index, 'region', 0, this.info.numRegions - 1);
     const known = this.#regions.get(index);
     if (known !== undefined && this.#handle.isOpen) return known;
     const region = new Region(this.#handle, this.#windows, index);
@@ -192,13 +192,13 @@ export class PciDevice {
    * @throws {@link VfioError} ENOTSUP where the device was opened through its group
    */
   attachPasid(pasid: number): void {
-    checkInteger('pasid', pasid, 0, MAX_PASID);
+    checkInteger(pasid, 'pasid', 0, MAX_PASID);
     this.#handle.connection.attachPasid(pasid);
   }
 
   /** Takes it back (VFIO_DEVICE_DETACH_IOMMUFD_PT). */
   detachPasid(pasid: number): void {
-    checkInteger('pasid', pasid, 0, MAX_PASID);
+    checkInteger(pasid, 'pasid', 0, MAX_PASID);
     this.#handle.connection.detachPasid(pasid);
   }
 

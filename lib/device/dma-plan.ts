@@ -49,9 +49,9 @@ const HUGE_PAGE_BYTES = { true: 2 ** 21, '2M': 2 ** 21, '1G': 2 ** 30 };
 
 /** @param page - bytes of the smallest page that can be mapped */
 export function planAllocation(size: number, options: DmaOptions, page: number): DmaPlan {
-  checkInteger('size', size, 1, 2 ** 52);
+  checkInteger(size, 'size', 1, 2 ** 52);
   const { hugePages = false } = options;
-  checkChoice('hugePages', hugePages, HUGE_PAGES);
+  checkChoice(hugePages, 'hugePages', HUGE_PAGES);
   const granularity = typeof hugePages === 'string' ? HUGE_PAGE_BYTES[hugePages] : page;
   const whole = Number(wholePages(BigInt(size), BigInt(granularity)));
   return plan(whole, options, page, (space) => space.allocate(whole, hugePages));
@@ -71,7 +71,7 @@ export function planSource(
     throw new TypeError('source must be a SharedArrayBuffer or { fd, offset, size }');
   }
   const { fd, offset = 0, size } = source;
-  checkInteger('fd', fd, 0, 2 ** 31 - 1);
+  checkInteger(fd, 'fd', 0, 2 ** 31 - 1);
   if (offset !== 0) checkPages('offset', offset, page);
   checkPages('size', size, page);
   // Writable even if the device only reads: a store of the program to memory that is mapped
@@ -86,10 +86,10 @@ function plan(
   memory: (space: AddressSpace) => Memory,
 ): DmaPlan {
   const { access = 'read-write', iova, hugePages = false } = options;
-  checkChoice('access', access, Object.keys(ACCESS_FLAGS));
-  checkChoice('hugePages', hugePages, HUGE_PAGES);
+  checkChoice(access, 'access', Object.keys(ACCESS_FLAGS));
+  checkChoice(hugePages, 'hugePages', HUGE_PAGES);
   if (iova !== undefined) {
-    checkU64('iova', iova);
+    checkU64(iova, 'iova');
     if (iova % BigInt(page) !== 0n) {
       throw new RangeError(`iova ${hex(iova)} is not a multiple of ${page}`);
     }
@@ -99,7 +99,7 @@ function plan(
 }
 
 function checkPages(what: string, value: number, page: number): void {
-  checkInteger(what, value, 0, Number.MAX_SAFE_INTEGER);
+  checkInteger(value, what, 0, Number.MAX_SAFE_INTEGER);
   if (value === 0 || value % page !== 0) {
     throw new RangeError(`${what} must be whole pages of ${page} bytes, not ${value}`);
   }

@@ -103,8 +103,8 @@ export class DmaSpace {
    */
   unmap(iova: bigint, size: bigint | number): bigint {
     const bytes = BigInt(size);
-    checkU64('iova', iova);
-    checkU64('size', bytes);
+    checkU64(iova, 'iova');
+    checkU64(bytes, 'size');
     const page = BigInt(this.pageSize);
     if (bytes === 0n || bytes % page !== 0n || iova % page !== 0n) {
       throw new RangeError(`only whole pages of ${page.toString()} bytes can be unmapped`);

@@ -58,7 +58,7 @@ export class Features {
    */
   get(feature: number, size: number): Uint8Array {
     checkFeature(feature);
-    checkInteger('size', size, 0, 2 ** 20);
+    checkInteger(size, 'size', 0, 2 ** 20);
     const data = new Uint8Array(size);
     this.#call(feature, VFIO_DEVICE_FEATURE_GET, data);
     return data;
@@ -67,7 +67,7 @@ export class Features {
   /** Sets a feature. Errors as {@link get}. */
   set(feature: number, data: Uint8Array = NO_DATA): void {
     checkFeature(feature);
-    checkBytes('data', data);
+    checkBytes(data, 'data');
     this.#call(feature, VFIO_DEVICE_FEATURE_SET, data);
   }
 
@@ -95,7 +95,7 @@ export class Features {
       this.set(VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY);
       return;
     }
-    checkEventfd('wakeup', wakeup);
+    checkEventfd(wakeup, 'wakeup');
     // struct vfio_device_low_power_entry_with_wakeup: s32 wakeup_eventfd, u32 reserved.
     const data = new Uint8Array(8);
     const feature = VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP;
@@ -130,5 +130,5 @@ export class Features {
 }
 
 function checkFeature(feature: number): void {
-  checkInteger('feature', feature, 0, VFIO_DEVICE_FEATURE_MASK);
+  checkInteger(feature, 'feature', 0, VFIO_DEVICE_FEATURE_MASK);
 }

@@ -124,14 +124,14 @@ function checkOptions(options: unknown): void {
     throw new TypeError(`unknown option '${stranger}': there are ${OPTIONS.join(', ')}`);
   }
   const { via, vfToken, noiommu, fds } = options as OpenOptions;
-  if (via !== undefined) checkChoice('via', via, ['group', 'cdev']);
+  if (via !== undefined) checkChoice(via, 'via', ['group', 'cdev']);
   if (vfToken !== undefined) parseUuid('vfToken', vfToken);
-  if (noiommu !== undefined) checkChoice('noiommu', noiommu, [true, false]);
+  if (noiommu !== undefined) checkChoice(noiommu, 'noiommu', [true, false]);
   if (fds === undefined) return;
-  checkChoice('fds.via', fds.via, ['group', 'cdev']);
+  checkChoice(fds.via, 'fds.via', ['group', 'cdev']);
   const numbers =
     fds.via === 'group'
       ? { container: fds.container, group: fds.group }
       : { iommufd: fds.iommufd, device: fds.device };
-  for (const [what, fd] of Object.entries(numbers)) checkInteger(`fds.${what}`, fd, 0, 2 ** 31 - 1);
+  for (const [what, fd] of Object.entries(numbers)) checkInteger(fd, `fds.${what}`, 0, 2 ** 31 - 1);
 }

@@ -33,7 +33,7 @@ export class Poller {
    *   poller or the device is closed, EDEADLK if called by a listener
    */
   wait(timeoutMs = -1): number {
-    checkInteger('timeoutMs', timeoutMs, -1, 2 ** 31 - 1);
+    checkInteger(timeoutMs, 'timeoutMs', -1, 2 ** 31 - 1);
     this.#checkOpen();
     return this.#dispatcher.wait(timeoutMs);
   }
@@ -45,7 +45,7 @@ export class Poller {
    * @returns and throws as {@link wait}
    */
   spin(timeoutUs: number): number {
-    checkInteger('timeoutUs', timeoutUs, 0, 2 ** 31 - 1);
+    checkInteger(timeoutUs, 'timeoutUs', 0, 2 ** 31 - 1);
     this.#checkOpen();
     return this.#dispatcher.spin(timeoutUs);
   }

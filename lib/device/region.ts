@@ -126,7 +126,7 @@ export class Region {
       });
     }
     const size = wholePages(this.size);
-    checkInteger('offset', offset, 0, Number.MAX_SAFE_INTEGER);
+    checkInteger(offset, 'offset', 0, Number.MAX_SAFE_INTEGER);
     const rest = length ?? Number(size - BigInt(offset));
     this.#checkWindow(offset, rest, size, length === undefined);
     return this.#windows.open(() => connection.map(this.index, offset, rest));
@@ -149,21 +149,21 @@ export class Region {
    * @returns bytes written
    */
   write(offset: number, bytes: Uint8Array): number {
-    checkBytes('bytes', bytes);
+    checkBytes(bytes, 'bytes');
     checkExtent(offset, bytes.length, this.size);
     return this.#handle.connection.write(this.index, offset, bytes);
   }
 
   /** One little-endian read of `width` bytes by pread, naturally aligned. */
   load(offset: number, width: 1 | 2 | 4): number {
-    checkChoice('width', width, [1, 2, 4]);
+    checkChoice(width, 'width', [1, 2, 4]);
     checkAccess(offset, width, this.size);
     return this.#handle.connection.load(this.index, offset, width);
   }
 
   /** One little-endian write of `width` bytes by pwrite, naturally aligned. */
   store(offset: number, width: 1 | 2 | 4, value: number): void {
-    checkChoice('width', width, [1, 2, 4]);
+    checkChoice(width, 'width', [1, 2, 4]);
     checkAccess(offset, width, this.size);
     checkValue(value, width);
     this.#handle.connection.store(this.index, offset, width, value);
@@ -176,13 +176,13 @@ export class Region {
    *   to take away, ENOSPC after 1000 of them, EINVAL over the MSI-X table and outside of BARs
    */
   ioeventfd({ offset, width, value, eventfd }: IoeventfdOptions): void {
-    checkChoice('width', width, [1, 2, 4, 8]);
+    checkChoice(width, 'width', [1, 2, 4, 8]);
     checkAccess(offset, width, this.size);
     if (typeof value !== 'bigint') throw new TypeError('value must be a bigint');
     if (value < 0n || value >> BigInt(8 * width) !== 0n) {
       throw new RangeError(`value ${value.toString()} does not fit into ${width} bytes`);
     }
-    if (eventfd !== null) checkEventfd('eventfd', eventfd);
+    if (eventfd !== null) checkEventfd(eventfd, 'eventfd');
     this.#handle.connection.ioeventfd({ region: this.index, offset, width, value, eventfd });
   }
 
@@ -192,7 +192,7 @@ export class Region {
         `region ${this.index} has ${hex(this.size)} bytes, more than the 4 GiB that fit into one window: ask for a part of it with offset and length`,
       );
     }
-    if (!whole) checkInteger('length', length, PAGE_SIZE, MAX_WINDOW);
+    if (!whole) checkInteger(length, 'length', PAGE_SIZE, MAX_WINDOW);
     if (offset % PAGE_SIZE !== 0 || length % PAGE_SIZE !== 0 || length <= 0) {
       throw new RangeError(
         `a window consists of whole pages of ${PAGE_SIZE} bytes: not ${hex(offset)} and ${length}`,

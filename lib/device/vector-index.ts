@@ -129,7 +129,7 @@ export class VectorIndex {
   #check(what: string, value: number, first: 0 | 1): void {
     const { count, name } = this.#irq;
     if (count === 0) throw new RangeError(`the device has no ${name}`);
-    checkInteger(`${what} (the device has ${count} of ${name})`, value, first, first + count - 1);
+    checkInteger(value, `${what} (the device has ${count} of ${name})`, first, first + count - 1);
   }
 
   #release(): void {

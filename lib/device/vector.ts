@@ -33,7 +33,7 @@ export interface VectorContext {
 
 /** @throws TypeError before anything is asked of the system */
 export function checkVectorOptions({ eventfd }: VectorOptions): void {
-  if (eventfd !== undefined) checkEventfd('eventfd', eventfd);
+  if (eventfd !== undefined) checkEventfd(eventfd, 'eventfd');
 }
 
 /** Events of a {@link Vector}. */
@@ -211,7 +211,7 @@ export class Vector extends EventEmitter<VectorEvents> {
     this.checkOpen();
     if (!Array.isArray(cpus)) throw new TypeError('cpus must be an array');
     if (cpus.length === 0) throw new RangeError('cpus must name at least one CPU');
-    for (const cpu of cpus) checkInteger('cpu', cpu, 0, 2 ** 31 - 1);
+    for (const cpu of cpus) checkInteger(cpu, 'cpu', 0, 2 ** 31 - 1);
     this.context.irq.setAffinity(this.index, cpus);
   }
 

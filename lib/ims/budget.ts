@@ -47,10 +47,10 @@ export class Budget {
   constructor({ quota = {}, cpus }: BudgetOptions = {}) {
     checkQuota(quota);
     for (const cpu of cpus?.ids ?? []) {
-      checkInteger('cpu', cpu, 0, 2 ** 31 - 1);
+      checkInteger(cpu, 'cpu', 0, 2 ** 31 - 1);
       this.#cpus.set(cpu, 0);
     }
-    if (cpus !== undefined) checkInteger('cpus.vectors', cpus.vectors, 0, 2 ** 31 - 1);
+    if (cpus !== undefined) checkInteger(cpus.vectors, 'cpus.vectors', 0, 2 ** 31 - 1);
     this.#quota = quota;
     this.#vectorsPerCpu = cpus?.vectors ?? Infinity;
   }
@@ -190,6 +190,6 @@ export class Account {
 
 function checkQuota({ slots, vectors }: Quota): void {
   for (const [what, limit] of Object.entries({ slots, vectors })) {
-    if (limit !== undefined) checkInteger(`quota.${what}`, limit, 0, Number.MAX_SAFE_INTEGER);
+    if (limit !== undefined) checkInteger(limit, `quota.${what}`, 0, Number.MAX_SAFE_INTEGER);
   }
 }

@@ -71,7 +71,7 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
     checkLayout(layout);
     const room = Math.floor(storage.size / layout.stride);
     const { slots = room } = options;
-    checkInteger(`slots (the storage holds ${room})`, slots, 1, room);
+    checkInteger(slots, `slots (the storage holds ${room})`, 1, room);
     this.layout = layout;
     this.size = slots;
     this.hostVectors = hostVectors;

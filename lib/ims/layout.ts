@@ -79,10 +79,10 @@ export function wordsOf(layout: SlotLayout): number[] {
 /** @throws RangeError if words of the slot overlap or lie outside of it */
 export function checkLayout(layout: SlotLayout): void {
   const { stride, addressLow, addressHigh, data, mask, pending, ignore, cookie } = layout;
-  checkInteger('stride', stride, 12, 2 ** 20);
+  checkInteger(stride, 'stride', 12, 2 ** 20);
   if (stride % 4 !== 0) throw new RangeError(`stride ${stride} is not a multiple of 4`);
   for (const offset of wordsOf(layout)) {
-    checkInteger('offset of a word', offset, 0, stride - 4);
+    checkInteger(offset, 'offset of a word', 0, stride - 4);
     if (offset % 4 !== 0) throw new RangeError(`offset ${offset} is not a multiple of 4`);
   }
   const { order = MESSAGE_WORDS } = layout;
@@ -101,7 +101,7 @@ export function checkLayout(layout: SlotLayout): void {
   if (pending !== undefined) take('pending', pending.offset, pending.bits);
   if (ignore !== undefined) take('ignore', ignore.offset, ignore.bits);
   if (cookie === undefined) return;
-  checkInteger('cookie.width', cookie.width, 1, 31);
-  checkInteger('cookie.shift', cookie.shift, 0, 32 - cookie.width);
+  checkInteger(cookie.width, 'cookie.width', 1, 31);
+  checkInteger(cookie.shift, 'cookie.shift', 0, 32 - cookie.width);
   take('cookie', cookie.offset, cookie.enable | (((1 << cookie.width) - 1) << cookie.shift));
 }

@@ -47,7 +47,7 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
 
   constructor(options: MsixPermOptions) {
     super();
-    checkInteger('vectors', options.vectors, 1, 2048);
+    checkInteger(options.vectors, 'vectors', 1, 2048);
     this.#options = options;
     this.#entries = new Uint32Array(options.vectors);
     this.#stale = new Uint8Array(options.vectors);

@@ -22,7 +22,7 @@ export class PasidMap extends EventEmitter<PasidMapEvents> {
 
   constructor(defaultPasid: Cookie = null) {
     super();
-    if (defaultPasid !== null) checkInteger('default PASID', defaultPasid, 0, PASID_MAX);
+    if (defaultPasid !== null) checkInteger(defaultPasid, 'default PASID', 0, PASID_MAX);
     this.default = defaultPasid;
   }
 
@@ -36,8 +36,8 @@ export class PasidMap extends EventEmitter<PasidMapEvents> {
    * @throws {@link VfioError} EEXIST if one of them is bound already, or the host's is the default
    */
   bind(guest: number, host: number): void {
-    checkInteger('guest PASID', guest, 0, PASID_MAX);
-    checkInteger('host PASID', host, 0, PASID_MAX);
+    checkInteger(guest, 'guest PASID', 0, PASID_MAX);
+    checkInteger(host, 'host PASID', 0, PASID_MAX);
     const taken = host === this.default || [...this.#hosts.values()].includes(host);
     if (this.#hosts.has(guest) || taken) {
       throw new VfioError({ code: 'EEXIST', message: `PASID ${guest} or ${host} is bound` });

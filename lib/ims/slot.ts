@@ -271,7 +271,7 @@ export function checkCookie({ layout }: SlotWords, cookie: Cookie): Cookie {
   if (layout.cookie === undefined) {
     throw new VfioError({ code: 'ENOTSUP', message: `slots of '${layout.name}' have no cookie` });
   }
-  checkInteger('cookie', cookie, 0, 2 ** layout.cookie.width - 1);
+  checkInteger(cookie, 'cookie', 0, 2 ** layout.cookie.width - 1);
   return cookie;
 }
 

@@ -18,7 +18,7 @@ export function deviceStorage(
   size: number,
 ): { storage: SlotStorage; close: () => void } {
   const region = device.region(index);
-  checkInteger('offset', offset, 0, Number.MAX_SAFE_INTEGER);
+  checkInteger(offset, 'offset', 0, Number.MAX_SAFE_INTEGER);
   if (offset % 4 !== 0) throw new RangeError(`offset ${offset} is not a multiple of 4`);
   checkExtent(offset, size, region.size);
   if (!region.mappable) {

@@ -44,12 +44,12 @@ export class PrivateSources {
   constructor(device: PciDevice, { store, spare }: PrivateSourcesOptions) {
     this.#device = device;
     this.#store = store;
-    checkChoice('spare.index', spare.index, ['msi', 'msix']);
+    checkChoice(spare.index, 'spare.index', ['msi', 'msix']);
     this.#spare = { index: spare.index, vectors: [...new Set(spare.vectors)] };
     this.#own = device.interrupts.deviceSpecific[0];
     this.road = this.#own === undefined ? 'message' : 'set-irqs';
     for (const vector of spare.vectors) {
-      checkInteger('spare vector', vector, 0, device.interrupts[spare.index].count - 1);
+      checkInteger(vector, 'spare vector', 0, device.interrupts[spare.index].count - 1);
     }
     this.count = this.#own?.count ?? Math.min(this.#spare.vectors.length, store.entries);
   }
@@ -63,7 +63,7 @@ export class PrivateSources {
    */
   request(source: number, options: VectorOptions = {}): Vector {
     if (this.#own !== undefined) return this.#own.request(source, options);
-    checkInteger('source', source, 0, this.#store.entries - 1);
+    checkInteger(source, 'source', 0, this.#store.entries - 1);
     if (this.vector(source) !== undefined)
       throw this.#error('EBUSY', `source ${source} has a vector already`);
     const { index, vectors } = this.#spare;

@@ -14,7 +14,7 @@ export type Recognize = (message: Message) => VectorName | null;
  * @param vectors - how many are enabled, 1 to 32
  */
 export function recognizeMsi(base: () => Message, vectors: number): Recognize {
-  checkInteger('vectors', vectors, 1, 32);
+  checkInteger(vectors, 'vectors', 1, 32);
   return ({ address, data }) => {
     const first = base();
     const vector = data - first.data;

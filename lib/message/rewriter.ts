@@ -63,7 +63,7 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
 
   constructor({ store, recognize, unmatched }: MessageRewriterOptions) {
     super();
-    checkChoice('unmatched', unmatched, ['pass', 'refuse']);
+    checkChoice(unmatched, 'unmatched', ['pass', 'refuse']);
     this.#store = store;
     this.#recognize = recognize;
     this.#unmatched = unmatched;
@@ -174,7 +174,7 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
     offset: number,
     width: 1 | 2 | 4,
   ): { entry: number; word: MessageWord | null; start: number } {
-    checkChoice('width', width, [1, 2, 4]);
+    checkChoice(width, 'width', [1, 2, 4]);
     checkAccess(offset, width, this.#size);
     const { layout } = this.#store;
     const start = offset - (offset % 4);

@@ -89,7 +89,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   constructor(device: PciDevice, { layout, entries, place }: MessageStoreOptions) {
     super();
     checkLayout(layout);
-    checkInteger('entries', entries, 1, 65536);
+    checkInteger(entries, 'entries', 1, 65536);
     const size = layout.stride * entries;
     const { storage, close } =
       'read32' in place
@@ -126,8 +126,8 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
    */
   write(entry: number, message: Message, { masked = false }: { masked?: boolean } = {}): void {
     this.#check(entry);
-    checkU64('address', message.address);
-    checkInteger('data', message.data, 0, 0xffff_ffff);
+    checkU64(message.address, 'address');
+    checkInteger(message.data, 'data', 0, 0xffff_ffff);
     this.#filled.delete(entry);
     this.#write(entry, message, { masked, silent: false });
   }
@@ -196,7 +196,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
    * @param intervalMs - milliseconds, 1 to 2^31 - 1
    */
   watch(intervalMs: number): void {
-    checkInteger('intervalMs', intervalMs, 1, 2 ** 31 - 1);
+    checkInteger(intervalMs, 'intervalMs', 1, 2 ** 31 - 1);
     this.#checkOpen();
     this.unwatch();
     this.#timer = setInterval(() => {
@@ -298,7 +298,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
 
   #check(entry: number): void {
     this.#checkOpen();
-    checkInteger('entry', entry, 0, this.entries - 1);
+    checkInteger(entry, 'entry', 0, this.entries - 1);
   }
 
   #checkOpen(): void {

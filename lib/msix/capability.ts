@@ -38,8 +38,8 @@ export function pbaSize(vectors: number): number {
  * @throws RangeError if the table or the pending bits cannot be there
  */
 export function msixCapability({ vectors, table, pba, next = 0 }: MsixShape): Uint8Array {
-  checkInteger('vectors', vectors, 1, 2048);
-  checkInteger('next', next, 0, 0xfc);
+  checkInteger(vectors, 'vectors', 1, 2048);
+  checkInteger(next, 'next', 0, 0xfc);
   const spans = [
     checkPlace('table', table, vectors * PCI_MSIX_ENTRY_SIZE),
     checkPlace('pba', pba, pbaSize(vectors)),
@@ -58,8 +58,8 @@ export function msixCapability({ vectors, table, pba, next = 0 }: MsixShape): Ui
 }
 
 function checkPlace(what: string, { bar, offset }: BarPlace, length: number) {
-  checkInteger(`${what}.bar`, bar, 0, 5);
-  checkInteger(`${what}.offset`, offset, 0, 2 ** 32 - length);
+  checkInteger(bar, `${what}.bar`, 0, 5);
+  checkInteger(offset, `${what}.offset`, 0, 2 ** 32 - length);
   if (offset % 8 !== 0) throw new RangeError(`${what}.offset ${offset} is not a multiple of 8`);
   return { start: offset, end: offset + length };
 }
@@ -77,7 +77,7 @@ const IMS_SUPPORTED = 1;
  * @param next - offset of the next extended capability, 0 for none
  */
 export function imsDvsec(next = 0): Uint8Array {
-  checkInteger('next', next, 0, 0xffc);
+  checkInteger(next, 'next', 0, 0xffc);
   const bytes = new Uint8Array(DVSEC_SIZE);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, PCI_EXT_CAP_ID_DVSEC | (1 << 16) | (next << 20), true);

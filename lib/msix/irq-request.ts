@@ -66,12 +66,12 @@ export function validate(set: IrqSet, vectors: number): IrqRequest {
 
 function checkFields(set: IrqSet): void {
   for (const field of ['index', 'flags', 'start', 'count'] as const) {
-    checkInteger(field, set[field], 0, U32_MAX);
+    checkInteger(set[field], field, 0, U32_MAX);
   }
-  if (set.argsz !== undefined) checkInteger('argsz', set.argsz, 0, U32_MAX);
-  for (const value of set.bools ?? []) checkInteger('bool', value, 0, 255);
+  if (set.argsz !== undefined) checkInteger(set.argsz, 'argsz', 0, U32_MAX);
+  for (const value of set.bools ?? []) checkInteger(value, 'bool', 0, 255);
   for (const value of set.eventfds ?? []) {
-    if (typeof value === 'number') checkInteger('eventfd', value, -(2 ** 31), 2 ** 31 - 1);
-    else if (value !== null) checkEventfd('eventfd', value);
+    if (typeof value === 'number') checkInteger(value, 'eventfd', -(2 ** 31), 2 ** 31 - 1);
+    else if (value !== null) checkEventfd(value, 'eventfd');
   }
 }

@@ -53,9 +53,9 @@ export class Sources {
   /** @throws RangeError, or {@link VfioError} EBUSY, EINVAL, ENOTSUP, ENOSPC; then nothing is changed */
   attach(attachment: Attachment): Backing {
     const { source, first, count, base, claim } = attachment;
-    checkInteger('base', base, 0, source.count - 1);
-    checkInteger('first', first, 0, this.#index.length - 1);
-    checkInteger('count', count, 1, Math.min(this.#index.length - first, source.count - base));
+    checkInteger(base, 'base', 0, source.count - 1);
+    checkInteger(first, 'first', 0, this.#index.length - 1);
+    checkInteger(count, 'count', 1, Math.min(this.#index.length - first, source.count - base));
     const end = first + count;
     const known = this.#backings.find((backing) => backing.source === source);
     for (let vector = first; vector < end; vector++) {

@@ -38,7 +38,7 @@ export class VirtualIrqs {
 
   /** VFIO_DEVICE_GET_IRQ_INFO. @throws {@link VfioError} EINVAL */
   getIrqInfo(index: number): IrqInfo {
-    checkInteger('index', index, 0, 2 ** 32 - 1);
+    checkInteger(index, 'index', 0, 2 ** 32 - 1);
     if (index >= VFIO_PCI_NUM_IRQS) {
       throw new VfioError({ code: 'EINVAL', syscall: 'VFIO_DEVICE_GET_IRQ_INFO' });
     }

@@ -143,7 +143,7 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
   /** Sets the eventfd that a vector is delivered to, or null for nobody. */
   connect(vector: number, eventfd: Eventfd | null): void {
     this.#check(vector);
-    if (eventfd !== null) checkEventfd('eventfd', eventfd);
+    if (eventfd !== null) checkEventfd(eventfd, 'eventfd');
     this.#delivery.connect(vector, eventfd);
   }
 
@@ -168,8 +168,8 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
    * @param offset - bytes from its start
    */
   configRead(offset: number, width: 1 | 2 | 4): number {
-    checkInteger('width', width, 1, 4);
-    checkInteger('offset', offset, 0, MSIX_CAPABILITY_SIZE - width);
+    checkInteger(width, 'width', 1, 4);
+    checkInteger(offset, 'offset', 0, MSIX_CAPABILITY_SIZE - width);
     let value = 0;
     for (let i = width - 1; i >= 0; i--) value = value * 256 + this.#configByte(offset + i);
     return value;
@@ -180,8 +180,8 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
    * clearing the other acts on every vector that is unmasked.
    */
   configWrite(offset: number, width: 1 | 2 | 4, value: number): void {
-    checkInteger('width', width, 1, 4);
-    checkInteger('offset', offset, 0, MSIX_CAPABILITY_SIZE - width);
+    checkInteger(width, 'width', 1, 4);
+    checkInteger(offset, 'offset', 0, MSIX_CAPABILITY_SIZE - width);
     if (offset > CONTROL_BYTE || offset + width <= CONTROL_BYTE) return;
     const byte = value >>> ((CONTROL_BYTE - offset) * 8);
     this.#delivery.control((byte & ENABLE) !== 0, (byte & FUNCTION_MASK) !== 0);
@@ -257,7 +257,7 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
   }
 
   #check(vector: number): void {
-    checkInteger('vector', vector, 0, this.vectors - 1);
+    checkInteger(vector, 'vector', 0, this.vectors - 1);
   }
 }
 

@@ -43,8 +43,8 @@ export class DeviceHostVectors implements HostVectors {
     this.#message = options.message;
     this.#resets = options.resets;
     const { first = 0, count = this.#physical.count - first } = options;
-    checkInteger('first', first, 0, this.#physical.count - 1);
-    checkInteger('count', count, 1, this.#physical.count - first);
+    checkInteger(first, 'first', 0, this.#physical.count - 1);
+    checkInteger(count, 'count', 1, this.#physical.count - first);
     this.#end = first + count;
     this.#free = Array.from({ length: count }, (_, i) => first + count - 1 - i);
   }

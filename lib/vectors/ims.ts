@@ -55,8 +55,8 @@ export class ImsSource implements VectorSource {
 
   constructor(domain: ImsDomain, options: ImsSourceOptions) {
     const { count, hostVectors = count, account, cpus, pasids } = options;
-    checkInteger('count', count, 1, 2048);
-    checkInteger('hostVectors', hostVectors, 1, count);
+    checkInteger(count, 'count', 1, 2048);
+    checkInteger(hostVectors, 'hostVectors', 1, count);
     this.count = count;
     this.#domain = domain;
     this.#options = options;
@@ -144,7 +144,7 @@ export class ImsSource implements VectorSource {
   }
 
   setCookie(vector: number, cookie: Cookie): void {
-    checkInteger('vector', vector, 0, this.count - 1);
+    checkInteger(vector, 'vector', 0, this.count - 1);
     this.#domain.checkCookie(cookie);
     const entry = this.#entries.get(vector);
     if (entry !== undefined) {

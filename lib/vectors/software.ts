@@ -106,7 +106,7 @@ export class SoftwareSource implements VectorSource {
   }
 
   #notEmulated(vector: number): VfioError {
-    checkInteger('vector', vector, 0, this.count - 1);
+    checkInteger(vector, 'vector', 0, this.count - 1);
     return new VfioError({ code: 'EINVAL', message: `vector ${vector} is not emulated` });
   }
 }

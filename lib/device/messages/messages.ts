@@ -180,10 +180,10 @@ export class Messages extends EventEmitter<MessagesEvents> {
   }
 
   #check(index: MessageIndex, vector: number): void {
-    checkChoice('index', index, ['msi', 'msix']);
+    checkChoice(index, 'index', ['msi', 'msix']);
     const { count } = this.#context.interrupts[index];
     if (count === 0) this.requireRoad(index);
-    checkInteger(`vector (the device has ${count} of ${index})`, vector, 0, count - 1);
+    checkInteger(vector, `vector (the device has ${count} of ${index})`, 0, count - 1);
   }
 
   /** The kernel drops such writes without a word. */

@@ -47,7 +47,7 @@ export class Novirt {
 
   /** @throws RangeError below 11; {@link VfioError} EBUSY once it is on */
   set number(value: number) {
-    checkInteger('number', value, PROPOSED_NUMBER, VFIO_DEVICE_FEATURE_MASK);
+    checkInteger(value, 'number', PROPOSED_NUMBER, VFIO_DEVICE_FEATURE_MASK);
     if (this.#on && value !== this.#number) {
       throw new VfioError({
         code: 'EBUSY',
