@@ -103,22 +103,23 @@ export class Ring {
   /**
    * How many completions are there. The controller writes this memory: what a plain load finds may
    * be old, and what was written before it may not be there yet. An Atomics.load costs a hundred
-   * instructions, so the last of them is looked at by one, and what is read after it is right.
+   * instructions, so there is one: of the last completion, and what is read after it is right, or
+   * where there seems to be none of the first.
    */
   #there(): number {
     const completions = this.#completions;
     let head = this.#head;
     let phase = this.#phase;
-    if (((Atomics.load(completions, head * CQ_STRIDE + 3) >>> 16) & 1) !== phase) return 0;
     let there = 0;
     let last = head;
-    do {
-      last = head;
+    while ((((completions[head * CQ_STRIDE + 3] ?? 0) >>> 16) & 1) === phase) {
       there++;
+      last = head;
       head = head + 1 === this.depth ? 0 : head + 1;
       if (head === 0) phase ^= 1;
-    } while ((((completions[head * CQ_STRIDE + 3] ?? 0) >>> 16) & 1) === phase);
-    if (there > 1) Atomics.load(completions, last * CQ_STRIDE + 3);
-    return there;
+    }
+    const status = Atomics.load(completions, last * CQ_STRIDE + 3);
+    if (there > 0) return there;
+    return ((status >>> 16) & 1) === phase ? 1 : 0;
   }
 }
