@@ -1,22 +1,14 @@
 // An uncorrectable error of a device, which QEMU's monitor injects and the root port reports.
-import { join } from 'node:path';
 import test from 'ava';
-import { temporaryFolder } from '../../native/helpers.js';
-import { runProgram, tell } from './guest.js';
+import { runProgram } from './guest.js';
 
 test('an error that a device reports reaches ERR', async (t) => {
   t.timeout(240_000);
-  const monitor = join(temporaryFolder(), 'monitor');
-  const told: Promise<void>[] = [];
   const { exitCode, lines, errors } = await runProgram('errors', {
     // Of QEMU's devices one that reports errors.
     devices: ['virtio-rng-pci,aer=on,id=victim'],
-    qemuArgs: ['-monitor', `unix:${monitor},server=on,wait=off`],
-    onLine: (line) => {
-      if (line === 'ready') told.push(tell(monitor, 'pcie_aer_inject_error victim COMP_ABORT'));
-    },
+    monitor: { ready: 'pcie_aer_inject_error victim COMP_ABORT' },
   });
-  await Promise.all(told);
   t.log(errors);
   // Signaled System Error is set by the function itself.
   t.deepEqual(lines, ['ready', 'ERR 1', 'status 4010']);

@@ -1,22 +1,27 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createConnection } from 'node:net';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { runInLab } from '../../../lib/lab/index.js';
+import { temporaryFolder } from '../../native/helpers.js';
 
 const given = process.env.VFIO_LAB_IOMMUFD_KERNEL;
 
 /** The kernel of these tests: the one with iommufd, as in test:lab, or one that can be had. */
 export const KERNEL = given !== undefined && existsSync(given) ? given : 'debian-6.12';
 
+/** Unplugs by the slots of the root ports: else ACPI asks the guest, which has a driver of its own. */
+export const SLOTS = ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'];
+
 /** Options of {@link runProgram}. */
 export interface ProgramOptions {
   devices: string[];
-  qemuArgs: string[];
+  qemuArgs?: string[];
   env?: Record<string, string>;
-  /** Called with each line the program prints. */
-  onLine?: (line: string) => void;
+  /** What QEMU's monitor is told when the program prints a line. */
+  monitor?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -25,8 +30,10 @@ export interface ProgramOptions {
  */
 export async function runProgram(
   name: string,
-  { devices, qemuArgs, env = {}, onLine }: ProgramOptions,
+  { devices, qemuArgs = [], env = {}, monitor = {} }: ProgramOptions,
 ): Promise<{ exitCode: number; lines: string[]; errors: string }> {
+  const path = join(temporaryFolder(), 'monitor');
+  const told: Promise<void>[] = [];
   const lines: string[] = [];
   let errors = '';
   let rest = '';
@@ -36,7 +43,8 @@ export async function runProgram(
       rest = parts.pop() ?? '';
       for (const line of parts) {
         lines.push(line);
-        onLine?.(line);
+        const command = monitor[line];
+        if (command !== undefined) told.push(tell(path, command));
       }
       done();
     },
@@ -52,17 +60,18 @@ export async function runProgram(
     args: [fileURLToPath(new URL(`${name}.js`, import.meta.url))],
     kernel: KERNEL,
     devices,
-    qemuArgs,
+    qemuArgs: [...qemuArgs, '-monitor', `unix:${path},server=on,wait=off`],
     env,
     timeout: 180_000,
     stdout,
     stderr,
   });
+  await Promise.all(told);
   return { exitCode, lines, errors };
 }
 
 /** Says one thing to QEMU's monitor, a socket. */
-export async function tell(path: string, command: string): Promise<void> {
+async function tell(path: string, command: string): Promise<void> {
   const monitor = createConnection(path);
   await once(monitor, 'data');
   monitor.end(`${command}\n`);

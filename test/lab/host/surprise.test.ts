@@ -1,15 +1,12 @@
 // Surprise removal: the hot-plug slot of a root port is emptied under an open device.
 import test from 'ava';
-import { runProgram } from './guest.js';
-
-// Otherwise slots are ACPI's.
-const qemuArgs = ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'];
+import { runProgram, SLOTS } from './guest.js';
 
 test('after surprise removal nothing hangs, and close works', async (t) => {
   t.timeout(240_000);
   const { exitCode, lines, errors } = await runProgram('surprised', {
     devices: ['nvme'],
-    qemuArgs,
+    qemuArgs: SLOTS,
   });
   t.log(errors);
   t.deepEqual(lines, [
@@ -32,7 +29,7 @@ test('by default a device that was pulled out closes itself', async (t) => {
   const env = { DEFAULT: '1' };
   const { exitCode, lines, errors } = await runProgram('surprised', {
     devices: ['nvme'],
-    qemuArgs,
+    qemuArgs: SLOTS,
     env,
   });
   t.regex(errors, /VFIO_HOST_REQUEST/);
