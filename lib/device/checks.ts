@@ -3,7 +3,7 @@ import type { Eventfd } from '../backend/contract.js';
 
 /** Argument checks: they throw before anything is asked of the system. */
 
-export { checkBytes, checkInteger, checkU64 } from '../backend/checks.js';
+export { checkBytes, checkInteger, checkPages, checkU64 } from '../backend/checks.js';
 
 /** Something that can be signalled; whose it is, the back end finds out. */
 export function checkEventfd(value: unknown, what: string): void {

@@ -1,6 +1,6 @@
 import type { AddressSpace, HugePages, Memory } from '../backend/contract.js';
 import { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } from '../backend/uapi.js';
-import { checkChoice, checkInteger, checkU64, hex } from './checks.js';
+import { checkChoice, checkInteger, checkPages, checkU64, hex } from './checks.js';
 import type { DmaAccess } from './dma-buffer.js';
 import { wholePages } from './pages.js';
 
@@ -64,7 +64,7 @@ export function planSource(
 ): DmaPlan {
   if (source instanceof SharedArrayBuffer) {
     const size = source.byteLength;
-    checkPages('the length of the buffer', size, page);
+    checkSize(size, 'the length of the buffer', page);
     return plan(size, options, page, (space) => space.fromShared(source));
   }
   if (typeof (source as Partial<DmaFile> | null | undefined)?.fd !== 'number') {
@@ -72,8 +72,8 @@ export function planSource(
   }
   const { fd, offset = 0, size } = source;
   checkInteger(fd, 'fd', 0, 2 ** 31 - 1);
-  if (offset !== 0) checkPages('offset', offset, page);
-  checkPages('size', size, page);
+  checkPages(offset, 'offset', page);
+  checkSize(size, 'size', page);
   // Writable even if the device only reads: a store of the program to memory that is mapped
   // read-only would end the process.
   return plan(size, options, page, (space) => space.fromFd(fd, offset, size, true));
@@ -98,9 +98,8 @@ function plan(
   return { memory, size, access, flags: ACCESS_FLAGS[access], alignment: BigInt(alignment), iova };
 }
 
-function checkPages(what: string, value: number, page: number): void {
-  checkInteger(value, what, 0, Number.MAX_SAFE_INTEGER);
-  if (value === 0 || value % page !== 0) {
-    throw new RangeError(`${what} must be whole pages of ${page} bytes, not ${value}`);
-  }
+/** A page at least. */
+function checkSize(value: number, what: string, page: number): void {
+  checkPages(value, what, page);
+  if (value === 0) throw new RangeError(`${what} must be whole pages of ${page} bytes, not 0`);
 }

@@ -161,6 +161,8 @@ function checkMessages({ config, regions }: Snapshot): void {
   for (const { bar, offset, length, name } of spans) {
     const size = bar <= 5 ? (regions.find(({ index }) => index === bar)?.size ?? 0) : 0;
     if (offset + length > size) throw new RangeError(`${name} do not lie within BAR ${bar}`);
+  }
+  for (const bar of new Set(spans.map((span) => span.bar))) {
     checkOverlaps(
       `BAR ${bar}`,
       spans.filter((span) => span.bar === bar),
