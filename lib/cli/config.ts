@@ -1,5 +1,6 @@
 import type { PciDevice } from '../index.js';
 import type * as pci from '../pci/index.js';
+import { byteSize } from '../pci/listing/size.js';
 import { defineCommand } from './command.js';
 import { openDevice } from './devices.js';
 import { toJson } from './json.js';
@@ -111,30 +112,31 @@ function sizes(device: PciDevice): (line: string) => string {
   return (line) => {
     const index = /^Region (\d):/.exec(line)?.[1];
     if (index === undefined) return line;
-    return `${line} [size=${size(device.bar(Number(index)).size)}]`;
+    return `${line} [size=${byteSize(device.bar(Number(index)).size)}]`;
   };
 }
 
-function size(bytes: bigint): string {
-  const units = ['', 'K', 'M', 'G', 'T'];
-  let rest = bytes;
-  let unit = 0;
-  while (rest >= 1024n && rest % 1024n === 0n && unit < units.length - 1) {
-    rest /= 1024n;
-    unit++;
-  }
-  return `${rest.toString()}${units[unit] ?? ''}`;
-}
-
 function listing({ listConfig }: Decoder, device: PciDevice, config: Uint8Array): string {
-  const { header, capabilities } = listConfig(config, vpdReader(device));
+  const { header, capabilities, broken } = listConfig(config, vpdReader(device));
+  const listed = (extended: boolean) => [
+    ...capabilities
+      .filter((capability) => capability.extended === extended)
+      .flatMap(({ offset, version, title, lines }) => [
+        `\tCapabilities: [${digits(offset, extended ? 3 : 2)}${version === undefined ? '' : ` v${version}`}] ${title}`,
+        ...lines.map((line) => `\t\t${line.replace(/^ {2}/, '\t')}`),
+      ]),
+    ...broken
+      .filter((link) => link.extended === extended)
+      .map(({ offset, reason }) => {
+        const why = reason === 'unreadable' ? reason : `chain ${reason}`;
+        return `\tCapabilities: [${digits(offset, extended ? 3 : 2)}] <${why}>`;
+      }),
+  ];
   return [
     paint('bold', headline(device)),
     ...header.map(sizes(device)).map((line) => `\t${line}`),
-    ...capabilities.flatMap(({ offset, version, extended, title, lines }) => [
-      `\tCapabilities: [${digits(offset, extended ? 3 : 2)}${version === undefined ? '' : ` v${version}`}] ${title}`,
-      ...lines.map((line) => `\t\t${line.replace(/^ {2}/, '\t')}`),
-    ]),
+    ...listed(false),
+    ...listed(true),
   ].join('\n');
 }
 
@@ -145,7 +147,7 @@ function dump({ dumpConfig }: Decoder, device: PciDevice, config: Uint8Array): s
 }
 
 function describe({ flagsOf, listConfig }: Decoder, device: PciDevice, config: Uint8Array) {
-  const { capabilities, header } = listConfig(config, vpdReader(device));
+  const { broken, capabilities, header } = listConfig(config, vpdReader(device));
   return {
     device: device.name,
     header: device.config.header(),
@@ -155,5 +157,6 @@ function describe({ flagsOf, listConfig }: Decoder, device: PciDevice, config: U
       ...capability,
       flags: flagsOf([capability.title, ...capability.lines].join('\n')),
     })),
+    broken,
   };
 }

@@ -1,5 +1,5 @@
 export { type Bar, type BarKind, decodeBars } from './bars.js';
-export { type Capability, walkCapabilities } from './capabilities.js';
+export { type BrokenLink, type Capability, walkCapabilities } from './capabilities.js';
 export { capabilityName, type CapabilityName } from './capability-names.js';
 export {
   type BarLocation,

@@ -1,7 +1,16 @@
 import { decodeBars } from '../bars.js';
 import { bits, isSet, u16, u32, u8 } from '../bytes.js';
+import { walkCapabilities } from '../capabilities.js';
+import { bridgeControl, bridgeLines } from './bridge.js';
+import { cardbusLines } from './cardbus.js';
+import { ABORTS, DEVSEL } from './header-status.js';
+import { UNREADABLE } from './readable.js';
 import { hex, signs } from './row.js';
 
+const SIZE = 64;
+const GONE = '!!! All ones: no device answers';
+const BRIDGE = 1;
+const CARDBUS = 2;
 const CONTROL = {
   IO: 0,
   Mem: 1,
@@ -15,28 +24,61 @@ const CONTROL = {
   FastB2B: 9,
   DisINTx: 10,
 };
-const ABORTS = { '>TAbort': 11, '<TAbort': 12, '<MAbort': 13 };
-const DEVSEL = ['fast', 'medium', 'slow', '??'];
 
 /** The header's lines: PCI Express Base Specification, section 7.5.1. */
 export function headerLines(config: Uint8Array): string[] {
+  if (config.length < SIZE) return [UNREADABLE];
+  if (config.subarray(0, SIZE).every((byte) => byte === 0xff)) return [GONE];
   const type = bits(u8(config, 0x0e), 0, 6);
-  const command = u16(config, 0x04);
-  const status = u16(config, 0x06);
+  if (type > CARDBUS) return [`!!! Unknown header type ${hex(type, 2)}`];
   const pin = u8(config, 0x3d);
   const bist = u8(config, 0x0f);
+  return [
+    ...subsystemLines(config, type),
+    ...wrongClass(config, type),
+    ...commandLines(config),
+    ...(isSet(u16(config, 0x04), 2) ? [latency(config, type)] : []),
+    ...(pin === 0 ? [] : [`Interrupt: pin ${'ABCD'[pin - 1] ?? '?'}`]),
+    ...(isSet(bist, 7) ? [bistLine(bist)] : []),
+    ...barLines(config),
+    ...(type === BRIDGE ? bridgeLines(config) : []),
+    ...(type === CARDBUS ? cardbusLines(config) : romLines(config, type)),
+    ...(type === BRIDGE ? bridgeControl(config) : []),
+  ];
+}
+
+const BRIDGE_CLASS = 0x06;
+const PCI_BRIDGE = 0x0604;
+
+/** Classes that belong to another layout. */
+function wrongClass(config: Uint8Array, type: number): string[] {
+  const code = u16(config, 0x0a);
+  const isWrong = type === 0 ? code === PCI_BRIDGE : code >> 8 !== BRIDGE_CLASS;
+  return isWrong ? [`!!! Invalid class ${hex(code, 4)} for header type ${hex(type, 2)}`] : [];
+}
+
+/** Where its vendor and its id are; undefined for a bridge that does not tell. */
+function subsystemOffset(config: Uint8Array, type: number): number | undefined {
+  if (type === 0) return 0x2c;
+  if (type === CARDBUS) return 0x40;
+  const capability = walkCapabilities(config).find(({ name }) => name === 'bridge_subsystem');
+  return capability === undefined ? undefined : capability.offset + 4;
+}
+
+function subsystemLines(config: Uint8Array, type: number): string[] {
+  const at = subsystemOffset(config, type);
+  const vendor = at === undefined ? 0 : u16(config, at);
+  if (at === undefined || vendor === 0 || vendor === 0xffff) return [];
+  return [`Subsystem: ${hex(vendor, 4)}:${hex(u16(config, at + 2), 4)}`];
+}
+
+function commandLines(config: Uint8Array): string[] {
+  const status = u16(config, 0x06);
   const devsel = DEVSEL[bits(status, 9, 10)] ?? '';
   const before = { Cap: 4, '66MHz': 5, UDF: 6, FastB2B: 7, ParErr: 8 };
   return [
-    `Control: ${signs(command, CONTROL).replace('IO', 'I/O')}`,
+    `Control: ${signs(u16(config, 0x04), CONTROL).replace('IO', 'I/O')}`,
     `Status: ${signs(status, before)} DEVSEL=${devsel} ${signs(status, { ...ABORTS, '>SERR': 14, '<PERR': 15, INTx: 3 })}`,
-    ...(isSet(command, 2) ? [latency(config, type)] : []),
-    ...(pin === 0 ? [] : [`Interrupt: pin ${String.fromCharCode(0x40 + pin)}`]),
-    ...(isSet(bist, 7) ? [bistLine(bist)] : []),
-    ...barLines(config),
-    ...(type === 1 ? bridgeLines(config) : []),
-    ...romLines(config, type),
-    ...(type === 1 ? bridgeControl(config) : []),
   ];
 }
 
@@ -55,7 +97,8 @@ function bistLine(bist: number): string {
   return isSet(bist, 6) ? 'BIST is running' : `BIST result: ${hex(bits(bist, 0, 3), 2)}`;
 }
 
-const KINDS = ['32-bit', 'low-1M', '64-bit', 'type 3'];
+const WIDE = '64-bit';
+const KINDS = ['32-bit', 'low-1M', WIDE, 'type 3'];
 
 /** The registers that are not zero: what they are, and where they are decoded. */
 function barLines(config: Uint8Array): string[] {
@@ -68,8 +111,11 @@ function barLines(config: Uint8Array): string[] {
       const where = unassigned && !isSet(command, 0) ? '<unassigned>' : hexOf(address, 4);
       return [`Region ${index}: I/O ports at ${where}${isSet(command, 0) ? '' : ' [disabled]'}`];
     }
-    const where = unassigned ? '<unassigned>' : hexOf(address, 8);
-    const what = `${KINDS[bits(register, 1, 2)] ?? ''}, ${prefetchable ? '' : 'non-'}prefetchable`;
+    const type = KINDS[bits(register, 1, 2)] ?? '';
+    // The last register has no room for the upper half of an address.
+    const isHalf = type === WIDE && kind !== 'memory64';
+    const where = unassigned || isHalf ? '<unassigned>' : hexOf(address, 8);
+    const what = `${type}, ${prefetchable ? '' : 'non-'}prefetchable`;
     const disabled = isSet(command, 1) ? '' : ' [disabled]';
     return [`Region ${index}: Memory at ${where} (${what})${disabled}`];
   });
@@ -80,36 +126,10 @@ function hexOf(address: bigint, digits: number): string {
 }
 
 function romLines(config: Uint8Array, type: number): string[] {
-  if (type > 1) return [];
   const register = u32(config, type === 0 ? 0x30 : 0x38);
   if (register === 0 || register === 0xffff_ffff) return [];
   const address = bits(register, 11, 31) * 2 ** 11;
   const where = address === 0 ? '<unassigned>' : hex(address, 8);
   const off = isSet(u16(config, 0x04), 1) ? '' : ' [disabled by cmd]';
   return [`Expansion ROM at ${where}${isSet(register, 0) ? off : ' [disabled]'}`];
-}
-
-function bridgeLines(config: Uint8Array): string[] {
-  const bus = (offset: number) => hex(u8(config, offset), 2);
-  const status = u16(config, 0x1e);
-  return [
-    `Bus: primary=${bus(0x18)}, secondary=${bus(0x19)}, subordinate=${bus(0x1a)}, sec-latency=${u8(config, 0x1b)}`,
-    `Secondary status: ${signs(status, { '66MHz': 5, FastB2B: 7, ParErr: 8 })} DEVSEL=${DEVSEL[bits(status, 9, 10)] ?? ''} ${signs(status, { ...ABORTS, '<SERR': 14, '<PERR': 15 })}`,
-  ];
-}
-
-function bridgeControl(config: Uint8Array): string[] {
-  const control = u16(config, 0x3e);
-  const flags = {
-    Parity: 0,
-    SERR: 1,
-    NoISA: 2,
-    VGA: 3,
-    VGA16: 4,
-    MAbort: 5,
-    '>Reset': 6,
-    FastB2B: 7,
-  };
-  const timers = { PriDiscTmr: 8, SecDiscTmr: 9, DiscTmrStat: 10, DiscTmrSERREn: 11 };
-  return [`BridgeCtl: ${signs(control, flags)}`, `  ${signs(control, timers)}`];
 }

@@ -14,27 +14,50 @@ export interface Listed {
   readonly lines: readonly string[];
 }
 
+/** What a device's capabilities have in common. */
+export interface Surroundings {
+  /** Device/Port Type of the PCI Express capability, or null where there is none. */
+  readonly portType: number | null;
+  /** Null where only configuration space is there. */
+  readonly vpd: VpdReader | null;
+}
+
 /** A capability of a device, ready to be read. */
-export class Place {
+export class Place implements Surroundings {
+  readonly portType: number | null;
+  readonly vpd: VpdReader | null;
+  #pastEnd = false;
+
   constructor(
     readonly config: Uint8Array,
     readonly offset: number,
-    /** Device/Port Type of the PCI Express capability, or null where there is none. */
-    readonly portType: number | null,
-    /** Null where only configuration space is there. */
-    readonly vpd: VpdReader | null,
-  ) {}
+    { portType, vpd }: Surroundings,
+  ) {
+    this.portType = portType;
+    this.vpd = vpd;
+  }
+
+  /** Whether something was read that the image has not. */
+  get pastEnd(): boolean {
+    return this.#pastEnd;
+  }
 
   u8(offset: number): number {
-    return u8(this.config, this.offset + offset);
+    return u8(this.config, this.#at(offset, 1));
   }
 
   u16(offset: number): number {
-    return u16(this.config, this.offset + offset);
+    return u16(this.config, this.#at(offset, 2));
   }
 
   u32(offset: number): number {
-    return u32(this.config, this.offset + offset);
+    return u32(this.config, this.#at(offset, 4));
+  }
+
+  #at(offset: number, width: number): number {
+    const at = this.offset + offset;
+    if (at + width > this.config.length) this.#pastEnd = true;
+    return at;
   }
 }
 
@@ -54,6 +77,11 @@ export function sign(value: number, bit: number): '+' | '-' {
 
 export function hex(value: number, digits: number): string {
   return value.toString(16).padStart(digits, '0');
+}
+
+/** Two registers of 32 bits as one number. */
+export function hex64(high: number, low: number): string {
+  return hex(high, 8) + hex(low, 8);
 }
 
 /** The flags of a line, back from its text: `{ Mem: true, IO: false }`. */

@@ -11,6 +11,8 @@ export interface SeenCapability {
 export interface Seen {
   readonly header: readonly string[];
   readonly capabilities: readonly SeenCapability[];
+  /** What ended a list: `[40] <chain looped>`, `<access denied>`. */
+  readonly broken: readonly string[];
 }
 
 /** White space carries no meaning. */
@@ -18,20 +20,26 @@ export function squeeze(line: string): string {
   return line.trim().replace(/\s+/g, ' ');
 }
 
-/** What configuration space cannot tell: names, the host's routing, what lies behind a bridge. */
+/** What configuration space cannot tell: names, and the host's routing. */
 const NOT_OF_CONFIG =
-  /^(Subsystem|NUMA node|IOMMU group|Physical Slot|Kernel|I\/O behind|Memory behind|Prefetchable memory behind|Interrupt: pin \?|!!!)/;
+  /^(NUMA node|IOMMU group|Physical Slot|Kernel|Interrupt: pin \? routed to IRQ \d+$)/;
 
 /** Reads what lspci printed about one function. */
 export function parseLspci(text: string): Seen {
   const header: string[] = [];
   const capabilities: (SeenCapability & { lines: string[] })[] = [];
+  const broken: string[] = [];
   // Of an endpoint's multicast capability lspci 3.9 leaves out a line break.
   const lines = text.replace(/\n?\t\tMcastCtl/g, '\n\t\tMcastCtl');
   for (const line of lines.split('\n').slice(1)) {
     const found = /^\tCapabilities: \[([0-9a-f]+)(?: v(\d+))?\] (.*)$/.exec(line);
     const current = capabilities.at(-1);
-    if (found !== null) {
+    const end = /^\tCapabilities: (.*<(?:chain looped|chain broken|access denied)>)$/.exec(
+      line,
+    )?.[1];
+    if (end !== undefined) {
+      broken.push(end.replace(/ v\d+\]/, ']'));
+    } else if (found !== null) {
       const [, offset = '', version, title = ''] = found;
       capabilities.push({
         offset: parseInt(offset, 16),
@@ -45,13 +53,16 @@ export function parseLspci(text: string): Seen {
       header.push(squeeze(line).replace(/ routed to IRQ \d+$/, ''));
     }
   }
-  return { header: withoutUpperHalves(header), capabilities };
+  return { header: withoutUpperHalves(header), capabilities, broken };
 }
 
 /** Of a dump, lspci lists the upper half of a 64-bit BAR as a region of its own. */
 function withoutUpperHalves(lines: readonly string[]): string[] {
-  const upper = lines
-    .filter((line) => line.includes('(64-bit'))
-    .map((line) => `Region ${Number(/^Region (\d)/.exec(line)?.[1]) + 1}:`);
-  return lines.filter((line) => !upper.some((start) => line.startsWith(start)));
+  let upper = -1;
+  return lines.filter((line) => {
+    const region = Number(/^Region (\d)/.exec(line)?.[1] ?? NaN);
+    if (region === upper) return false;
+    if (line.includes('(64-bit')) upper = region + 1;
+    return true;
+  });
 }
