@@ -13,7 +13,7 @@ const corpus = readCorpus();
 test('the corpus has what its README says', (t) => {
   const count = (kind: string) => corpus.filter(({ name }) => name.startsWith(kind)).length;
   t.true(count('published-') >= 16);
-  t.true(count('made-up-') >= 8);
+  t.true(count('made-up-') >= 31);
   t.is(count('lab-'), 4);
 });
 
@@ -70,10 +70,10 @@ test('any bytes are listed, whatever they are', (t) => {
 });
 
 test('what is not decoded stands with its id and place', (t) => {
-  const config = image(4096, ...list(0x50), [0x50, [0x14, 0x00]], [0x100, [0x25, 0x00, 0x01]]);
+  const config = image(4096, ...list(0x50), [0x50, [0x15, 0x00]], [0x100, [0x25, 0x00, 0x01]]);
   const titles = listConfig(config).capabilities.map(({ offset, title }) => [offset, title]);
   t.deepEqual(titles, [
-    [0x50, 'Enhanced Allocation (ID 14) <?>'],
+    [0x50, 'Flattening Portal Bridge (ID 15) <?>'],
     [0x100, 'Data Link Feature (ID 0025) <?>'],
   ]);
 });

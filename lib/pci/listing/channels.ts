@@ -40,7 +40,7 @@ function channel(place: Place, index: number): string[] {
   const status = place.u16(at + 10);
   const table = bits(capabilities, 24, 31);
   return [
-    `VC${index}: Caps: PATOffset=${hex(table, 2)} MaxTimeSlots=${bits(capabilities, 16, 21) + 1} RejSnoopTrans${sign(capabilities, 15)}`,
+    `VC${index}: Caps: PATOffset=${hex(table, 2)} MaxTimeSlots=${bits(capabilities, 16, 22) + 1} RejSnoopTrans${sign(capabilities, 15)}`,
     `  ${arbitrations(CHANNEL_SELECTS, capabilities)}`,
     `  Ctrl: Enable${sign(control, 31)} ID=${bits(control, 24, 26)} ArbSelect=${choice(CHANNEL_SELECTS, bits(control, 17, 19))} TC/VC=${hex(bits(control, 0, 7), 2)}`,
     `  Status: NegoPending${sign(status, 1)} InProgress${sign(status, 0)}`,

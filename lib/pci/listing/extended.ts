@@ -1,5 +1,6 @@
 import { bits } from '../bytes.js';
 import { multicast, virtualChannel } from './channels.js';
+import { designatedVendorSpecific } from './dvsec.js';
 import { containment, errorReporting } from './errors.js';
 import {
   dataObjectExchange,
@@ -9,6 +10,7 @@ import {
   processingHints,
   secondaryExpress,
 } from './link.js';
+import { eventCollector, rootComplexLink } from './root-complex.js';
 import { hex, type Lister } from './row.js';
 import {
   accessControl,
@@ -37,24 +39,14 @@ const vendorSpecific: Lister = (place) => {
   };
 };
 
-const CXL = 0x1e98;
-
-/** Designated Vendor-Specific Extended Capability: section 7.9.6. */
-const designatedVendorSpecific: Lister = (place) => {
-  const header = place.u32(4);
-  const vendor = bits(header, 0, 15);
-  const length = bits(header, 20, 31);
-  return {
-    title: `Designated Vendor-Specific: Vendor=${hex(vendor, 4)} ID=${hex(place.u16(8), 4)} Rev=${bits(header, 16, 19)} Len=${length}${vendor === CXL && length >= 16 ? ': CXL' : ''} <?>`,
-    lines: [],
-  };
-};
-
 /** By extended capability id. */
 export const EXTENDED: Readonly<Record<number, Lister>> = {
+  0x00: () => ({ title: 'Null', lines: [] }),
   0x01: errorReporting,
   0x02: virtualChannel,
   0x03: serialNumber,
+  0x05: rootComplexLink,
+  0x07: eventCollector,
   0x09: virtualChannel,
   0x0b: vendorSpecific,
   0x0d: accessControl,

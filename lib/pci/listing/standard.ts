@@ -1,4 +1,8 @@
 import { bits, u16 } from '../bytes.js';
+import { agp } from './agp.js';
+import { enhancedAllocation } from './enhanced-allocation.js';
+import { hypertransport } from './hypertransport.js';
+import { pcix } from './pcix.js';
 import { hex, type Lister, type Place, sign, signs } from './row.js';
 import { vitalProductData } from './vpd.js';
 
@@ -68,7 +72,8 @@ const VIRTIO_TYPES = [undefined, 'CommonCfg', 'Notify', 'ISR', 'DeviceCfg'];
 const vendorSpecific: Lister = (place) => {
   const length = place.u8(2);
   const type = place.u8(3);
-  if (length < 16 || !isVirtio(place)) {
+  const fits = length >= 16 && place.offset + length <= place.config.length;
+  if (!fits || !isVirtio(place)) {
     return { title: `Vendor Specific Information: Len=${hex(length, 2)} <?>`, lines: [] };
   }
   const range = `BAR=${place.u8(4)} offset=${hex(place.u32(8), 8)} size=${hex(place.u32(12), 8)}`;
@@ -116,10 +121,14 @@ const sata: Lister = (place) => {
 
 /** By capability id. */
 export const STANDARD: Readonly<Record<number, Lister>> = {
+  0x00: () => ({ title: 'Null', lines: [] }),
   0x01: powerManagement,
+  0x02: agp,
   0x03: vitalProductData,
   0x04: slotId,
   0x05: msi,
+  0x07: pcix,
+  0x08: hypertransport,
   0x09: vendorSpecific,
   0x0a: debugPort,
   0x0c: () => ({ title: 'Hot-plug capable', lines: [] }),
@@ -127,4 +136,5 @@ export const STANDARD: Readonly<Record<number, Lister>> = {
   0x11: msix,
   0x12: sata,
   0x13: advancedFeatures,
+  0x14: enhancedAllocation,
 };

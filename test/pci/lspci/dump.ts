@@ -38,6 +38,12 @@ export function fromDump(text: string): Uint8Array[] {
   return functions;
 }
 
+/** `3.9.0`, say; null where it is not installed. */
+export function lspciVersion(): string | null {
+  const { status, stdout } = spawnSync('lspci', ['--version'], { encoding: 'utf8' });
+  return status === 0 ? (/\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? null) : null;
+}
+
 /** What lspci says to a dump; null where it is not installed. */
 export function askLspci(dump: string): string | null {
   return inFolder((folder) => {
@@ -45,6 +51,16 @@ export function askLspci(dump: string): string | null {
     writeFileSync(file, dump);
     return runLspci('-F', file);
   });
+}
+
+/** The same of many functions by one call, each on a bus of its own. */
+export function askLspciAll(configs: readonly Uint8Array[]): string[] {
+  const bus = (index: number) => index.toString(16).padStart(2, '0');
+  const dumps = configs.map(
+    (config, index) => `${bus(index)}:00.0 made up\n${dumpConfig(config).join('\n')}\n`,
+  );
+  const text = askLspci(dumps.join('\n')) ?? '';
+  return text.split(/^(?=[0-9a-f]{2}:00\.0 )/m);
 }
 
 /** The same of a function with vital product data, which a dump has not: from a made-up sysfs. */
@@ -63,7 +79,10 @@ export function askLspciOfVpd(config: Uint8Array, vpd: Uint8Array): string | nul
 }
 
 function runLspci(...args: string[]): string | null {
-  const { status, stdout } = spawnSync('lspci', ['-vvv', '-n', ...args], { encoding: 'latin1' });
+  const { status, stdout } = spawnSync('lspci', ['-vvv', '-n', ...args], {
+    encoding: 'latin1',
+    maxBuffer: 2 ** 28,
+  });
   return status === 0 ? stdout : null;
 }
 

@@ -1,0 +1,54 @@
+import { bits } from '../bytes.js';
+import { hex, type Place, sign, signs } from './row.js';
+
+/** PCIe DVSEC for CXL Devices: CXL Specification 3.0, section 8.1.3. Its first revision was another. */
+export function cxlDevice(place: Place, revision: number): string[] {
+  if (revision === 0) return [];
+  const capability = place.u16(0x0a);
+  const control = place.u16(0x0c);
+  const parts = { Cache: 0, IO: 1, Mem: 2 };
+  const filter = `Cache SF Cov ${bits(control, 3, 7)} Cache SF Gran ${bits(control, 8, 10)}`;
+  return [
+    `CXLCap: ${signs(capability, { ...parts, 'Mem HW Init': 3 })} HDMCount ${bits(capability, 4, 5)} Viral${sign(capability, 14)}`,
+    `CXLCtl: ${signs(control, parts)} ${filter} ${signs(control, { 'Cache Clean': 11, Viral: 14 })}`,
+    `CXLSta: ${signs(place.u16(0x0e), { Viral: 14 })}`,
+    `CXLSta2: ${signs(place.u16(0x12), { ResetComplete: 1, ResetError: 2, PMComplete: 15 })}`,
+    cacheSize(place.u16(0x16)),
+    ...range(place, 1, 0x18),
+    ...range(place, 2, 0x28),
+  ];
+}
+
+/** Section 8.1.3.7. */
+function cacheSize(register: number): string {
+  const unit = bits(register, 0, 3);
+  const count = bits(register, 8, 15);
+  if (unit === 0) return 'Cache Size Not Reported';
+  const bytes = [0, 0x1_0000, 0x10_0000][unit];
+  return bytes === undefined
+    ? `Cache Size: ${count} of unknown unit size (${unit})`
+    : `Cache Size: ${hex(count * bytes, 8)}`;
+}
+
+const TYPES = ['Volatile', 'Non-volatile', 'CDAT'];
+const CLASSES = ['DRAM', 'Storage', 'CDAT'];
+const INTERLEAVES = [0, 256, 4096, 512, 1024, 2048, 8192, 16384];
+const RESERVED = '<?>';
+
+/** Memory of the host's physical address space, in units of 256 MiB: sections 8.1.3.8 and after. */
+function range(place: Place, index: number, at: number): string[] {
+  const low = place.u32(at + 4);
+  const size = wide(place.u32(at), low - bits(low, 0, 27));
+  const base = wide(place.u32(at + 8), place.u32(at + 12));
+  const last = BigInt.asUintN(64, base + size - 1n);
+  const address = (value: bigint) => value.toString(16).padStart(16, '0');
+  const interleave = INTERLEAVES[bits(low, 8, 12)] ?? RESERVED;
+  return [
+    `Range${index}: ${address(base)}-${address(last)}`,
+    `  ${signs(low, { Valid: 0, Active: 1 })} Type=${TYPES[bits(low, 2, 4)] ?? RESERVED} Class=${CLASSES[bits(low, 5, 7)] ?? RESERVED} interleave=${interleave} timeout=${4 ** bits(low, 13, 15)}s`,
+  ];
+}
+
+function wide(high: number, low: number): bigint {
+  return (BigInt(high) << 32n) + BigInt(low);
+}

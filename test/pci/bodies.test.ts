@@ -1,0 +1,55 @@
+// Capabilities, headers and lists whose registers hold anything, as the lspci of this machine has
+// them. VFIO_FUZZ_SEED repeats a run with the seed that it printed.
+import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
+import { FULL } from '../full.js';
+import { bodyOf } from './lspci/bodies.js';
+import { differences } from './lspci/compare.js';
+import { askLspciAll, lspciVersion, toSparseDump } from './lspci/dump.js';
+import { headerOf } from './lspci/headers.js';
+import { KINDS } from './lspci/kinds.js';
+import { linked } from './lspci/links.js';
+
+const SEED = Number(process.env.VFIO_FUZZ_SEED ?? (FULL ? Date.now() & 0x7fff_ffff : 1));
+/** Functions that one lspci is asked of: each has a bus of its own. */
+const BATCH = 100;
+const BATCHES = FULL ? 50 : 1;
+
+const version = lspciVersion();
+const withLspci = version === null ? test.skip : test;
+/** Lines are those of this version; of another one the flags have to agree that both know. */
+const isExact = version?.startsWith('3.9.') ?? false;
+
+function compare(t: ExecutionContext, functions: fc.Arbitrary<Uint8Array>): void {
+  for (let batch = 0; batch < BATCHES; batch++) {
+    const configs = fc.sample(functions, { seed: SEED + batch, numRuns: BATCH });
+    const seen = askLspciAll(configs);
+    t.is(seen.length, configs.length);
+    for (const [index, config] of configs.entries()) {
+      const found = differences(config, seen[index] ?? '', isExact);
+      if (found.length > 0) t.log(toSparseDump('made up', config));
+      t.deepEqual(found, [], `seed ${SEED + batch}, function ${index}`);
+    }
+  }
+  t.log(`${BATCHES * BATCH} functions, seed ${SEED}`);
+}
+
+for (const kind of KINDS) {
+  withLspci(`as lspci lists it, whatever its registers hold: ${kind.name}`, (t) => {
+    compare(t, bodyOf(kind));
+  });
+}
+
+for (const type of [0, 1, 2, 3, 0x7f]) {
+  withLspci(`as lspci lists any header of type ${type}`, (t) => {
+    compare(t, headerOf(type));
+  });
+}
+
+withLspci('as lspci follows any links', (t) => {
+  compare(t, linked);
+});
+
+test('every kind has a name of its own', (t) => {
+  t.is(new Set(KINDS.map(({ name }) => name)).size, KINDS.length);
+});
