@@ -1,6 +1,6 @@
 import { isSet, readBits, u16 } from './bytes.js';
 import { decodeFields } from './fields.js';
-import { type FieldsOf, type RegisterName, registerOffset, REGISTERS } from './registers.js';
+import { type FieldsOf, type RegisterName, registerOffset, REGISTERS } from './registers/index.js';
 
 /** PCI Power Management Interface Specification, section 3.2. */
 export interface PmDetails {

@@ -1,6 +1,6 @@
 import { bits, isSet, u16, u32, u8 } from './bytes.js';
 import { decodeFields } from './fields.js';
-import { type FieldsOf, REGISTERS } from './registers.js';
+import { type FieldsOf, REGISTERS } from './registers/index.js';
 
 interface CommonHeader {
   readonly vendorId: number;

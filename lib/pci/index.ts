@@ -37,4 +37,4 @@ export {
   type RegisterName,
   registerOffset,
   REGISTERS,
-} from './registers.js';
+} from './registers/index.js';

@@ -1,6 +1,6 @@
 import { type Capability, walkCapabilities } from '../capabilities.js';
 import { u16 } from '../bytes.js';
-import { type Register, registerOffset, REGISTERS } from '../registers.js';
+import { type Register, registerOffset, REGISTERS } from '../registers/index.js';
 import { SETPCI_CAPABILITIES, SETPCI_EXTENDED, SETPCI_REGISTERS } from './names.js';
 
 /** One access that was asked for. */

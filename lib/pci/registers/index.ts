@@ -1,0 +1,17 @@
+import { EXPRESS } from './express.js';
+import { HEADER } from './header.js';
+import { STANDARD } from './standard.js';
+
+export { type Register, registerOffset } from './register.js';
+
+/** Registers by name, with their fields spelled as in the specifications. */
+export const REGISTERS = { ...HEADER, ...STANDARD, ...EXPRESS } as const;
+
+/** A register that {@link REGISTERS} knows: `'command'`, `'msix.control'`, `'pcie.device_status'`. */
+export type RegisterName = keyof typeof REGISTERS;
+
+/** The fields of a register, each as an unsigned number. */
+export type FieldsOf<N extends RegisterName> = Record<
+  keyof (typeof REGISTERS)[N]['fields'] & string,
+  number
+>;
