@@ -1,5 +1,8 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
-import { finish, startVfio, vfio } from './vfio.js';
+import { finish, type Outcome, startVfio, vfio } from './vfio.js';
 
 test('decoded, with the sizes that the regions have', async (t) => {
   const { code, stdout } = await vfio(['config', 'mock:nvme']);
@@ -21,8 +24,9 @@ test('as JSON, with the flags of each capability', async (t) => {
   t.deepEqual(msix?.flags, { Enable: false, Masked: false });
 });
 
+const NODE_OPTIONS = `--import=${new URL('programs/vpd-card.js', import.meta.url).href}`;
+
 test('vital product data, which are read through registers', async (t) => {
-  const NODE_OPTIONS = `--import=${new URL('programs/vpd-card.js', import.meta.url).href}`;
   const { stdout } = await finish(startVfio(['config', 'mock:vpd-card'], { NODE_OPTIONS }));
   const listed = stdout.slice(stdout.indexOf('\tCapabilities:'));
   t.is(
@@ -30,6 +34,32 @@ test('vital product data, which are read through registers', async (t) => {
     '\tCapabilities: [40] Vital Product Data\n\t\tProduct Name: Card\n' +
       '\t\tRead-only fields:\n\t\t\t[SN] Serial number: 123\n\t\tEnd\n',
   );
+});
+
+/** The card as a snapshot, which somebody has edited. */
+async function ofSnapshot(edit: (card: string) => string, ...args: string[]): Promise<Outcome> {
+  const folder = mkdtempSync(join(tmpdir(), 'vfio-config-'));
+  const file = join(folder, 'card.json');
+  await finish(startVfio(['snapshot', 'mock:vpd-card', file], { NODE_OPTIONS }));
+  writeFileSync(file, edit(readFileSync(file, 'utf8')));
+  const outcome = await vfio(['config', `mock:${file}`, ...args]);
+  rmSync(folder, { recursive: true });
+  return outcome;
+}
+
+test('vital product data of a snapshot, which has none', async (t) => {
+  const { code, stdout } = await ofSnapshot((card) => card);
+  t.is(code, 0);
+  t.true(stdout.endsWith('\tCapabilities: [40] Vital Product Data\n\t\tNot readable\n'));
+});
+
+test('a list that loops', async (t) => {
+  const loop = (card: string) => card.replace('"040: 03 00', '"040: 03 40');
+  const { stdout } = await ofSnapshot(loop);
+  t.true(stdout.endsWith('\tCapabilities: [40] <chain looped>\n'));
+  const { stdout: json } = await ofSnapshot(loop, '--json');
+  const { broken } = JSON.parse(json) as { broken: unknown };
+  t.deepEqual(broken, [{ offset: 0x40, extended: false, reason: 'looped' }]);
 });
 
 test('a dump', async (t) => {

@@ -1,6 +1,6 @@
 /**
- * Registers and capabilities as setpci(8) spells them. Those of bridges share offsets with those of
- * endpoints: a name is an offset and a width, whatever the header is.
+ * Registers and capabilities as setpci(8) spells them. Those of bridges and of CardBus share offsets with
+ * those of endpoints: a name is an offset and a width, whatever the header is.
  */
 export const SETPCI_REGISTERS: Readonly<
   Record<string, readonly [offset: number, width: 1 | 2 | 4]>
@@ -48,6 +48,28 @@ export const SETPCI_REGISTERS: Readonly<
   IO_LIMIT_UPPER16: [0x32, 2],
   BRIDGE_ROM_ADDRESS: [0x38, 4],
   BRIDGE_CONTROL: [0x3e, 2],
+  CB_CARDBUS_BASE: [0x10, 4],
+  CB_CAPABILITIES: [0x14, 2],
+  CB_SEC_STATUS: [0x16, 2],
+  CB_BUS_NUMBER: [0x18, 1],
+  CB_CARDBUS_NUMBER: [0x19, 1],
+  CB_SUBORDINATE_BUS: [0x1a, 1],
+  CB_CARDBUS_LATENCY: [0x1b, 1],
+  CB_MEMORY_BASE_0: [0x1c, 4],
+  CB_MEMORY_LIMIT_0: [0x20, 4],
+  CB_MEMORY_BASE_1: [0x24, 4],
+  CB_MEMORY_LIMIT_1: [0x28, 4],
+  CB_IO_BASE_0: [0x2c, 2],
+  CB_IO_BASE_0_HI: [0x2e, 2],
+  CB_IO_LIMIT_0: [0x30, 2],
+  CB_IO_LIMIT_0_HI: [0x32, 2],
+  CB_IO_BASE_1: [0x34, 2],
+  CB_IO_BASE_1_HI: [0x36, 2],
+  CB_IO_LIMIT_1: [0x38, 2],
+  CB_IO_LIMIT_1_HI: [0x3a, 2],
+  CB_SUBSYSTEM_VENDOR_ID: [0x40, 2],
+  CB_SUBSYSTEM_ID: [0x42, 2],
+  CB_LEGACY_MODE_BASE: [0x44, 4],
 };
 
 /** `CAP_MSIX`: ids of the list in the first 256 bytes. */
