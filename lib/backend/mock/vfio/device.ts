@@ -201,6 +201,17 @@ export class VfioDevice {
     });
   }
 
+  /** A message to any other address is a write of 4 bytes, which nobody looks after. */
+  #strayMessage({ address, data }: Message): void {
+    const bytes = new Uint8Array(4);
+    new DataView(bytes.buffer).setUint32(0, data, true);
+    try {
+      this.addressSpace.write(address, bytes);
+    } catch (error) {
+      if (!(error instanceof DmaFault)) throw error;
+    }
+  }
+
   /** Interrupts arrive when they may. */
   #late(arrive: () => void): void {
     const { work, faults } = this.#machine;
@@ -233,6 +244,7 @@ export class VfioDevice {
       },
       message: (message) => {
         if (interrupts.owns(message.address)) this.#deliver(message);
+        else this.#strayMessage(message);
       },
       pin: () => {
         this.#late(() => {

@@ -5,9 +5,12 @@ import {
 } from '../../uapi.js';
 import { fail } from '../errno.js';
 import { eventfdArgument, type MockEventfd } from '../eventfd.js';
-import type { HostInterrupts } from '../host/interrupts.js';
+import type { HostInterrupts, Message } from '../host/interrupts.js';
 import { SET_IRQS, type IrqRequest } from './irq-request.js';
 import type { MessageSource } from './message-source.js';
+
+/** What a vector has once its handler is gone (msi_domain_deactivate()). */
+const NO_MESSAGE: Message = { address: 0n, data: 0 };
 
 /** Both kinds of messages; what differs in hardware is behind a {@link MessageSource}. */
 export class MessageInterrupts {
@@ -16,6 +19,8 @@ export class MessageInterrupts {
   readonly #fixed: boolean;
   /** Handles of the host; those of vectors stay until the index is disabled. */
   readonly #handles = new Map<number, number>();
+  /** What was last written for each vector. */
+  readonly #messages = new Map<number, Message>();
   readonly #triggers = new Map<number, MockEventfd>();
   #active = false;
   #enabledWith = 1;
@@ -71,6 +76,7 @@ export class MessageInterrupts {
     this.#source.disable();
     for (const handle of this.#handles.values()) this.#host.free(handle);
     this.#handles.clear();
+    this.#messages.clear();
     this.#triggers.clear();
   }
 
@@ -81,8 +87,8 @@ export class MessageInterrupts {
   restore(): void {
     if (!this.#active) return;
     this.#source.resume(this.#enabledWith);
-    for (const [vector, handle] of this.#handles) {
-      this.#source.program(vector, this.#host.message(handle));
+    for (const [vector, message] of this.#messages) {
+      this.#source.program(vector, message);
       this.#source.setMask(vector, !this.#triggers.has(vector));
     }
   }
@@ -140,11 +146,11 @@ export class MessageInterrupts {
     const handle = this.#handles.get(vector) ?? this.#grow(vector);
     const trigger = eventfdArgument(eventfd, SET_IRQS);
     if (trigger === null) return;
-    this.#source.program(vector, this.#host.message(handle));
     const raise = () => {
       trigger.raise();
     };
     this.#host.connect(handle, raise, SET_IRQS);
+    this.#program(vector, this.#host.message(handle));
     this.#triggers.set(vector, trigger);
     this.#source.setMask(vector, false);
   }
@@ -154,6 +160,7 @@ export class MessageInterrupts {
     if (handle === undefined || !this.#triggers.delete(vector)) return;
     this.#source.setMask(vector, true);
     this.#host.disconnect(handle);
+    this.#program(vector, NO_MESSAGE);
   }
 
   #grow(vector: number): number {
@@ -166,6 +173,12 @@ export class MessageInterrupts {
 
   #adopt(vector: number, handle: number): void {
     this.#handles.set(vector, handle);
-    this.#source.program(vector, this.#host.message(handle));
+    this.#program(vector, this.#host.message(handle));
+  }
+
+  /** A function that sleeps is not written to, and gets it when its state is restored. */
+  #program(vector: number, message: Message): void {
+    this.#messages.set(vector, message);
+    if (this.#source.powered) this.#source.program(vector, message);
   }
 }
