@@ -34,11 +34,15 @@ const ONCE = {
   qemuArgs: ['-netdev', 'user,id=net,restrict=on'],
   env: { VFIO_TEST_ONCE: '1' },
 };
-const RUNS = [
+// What the mock imitates, by each way in that it has there.
+const IMITATED = [
   { kernel: 'debian-6.1', via: 'group' },
   { kernel: 'debian-6.12', via: 'group', many: true },
   { ...IOMMUFD, via: 'group' },
   { ...IOMMUFD, via: 'cdev' },
+];
+const RUNS = [
+  ...IMITATED,
   { ...NOVIRT, via: 'cdev', files: FULL ? [] : ['dist/test/lab/guest/messages.test.js'] },
   ONCE,
 ];
@@ -139,10 +143,12 @@ const onHost = (...streams) =>
   );
 
 /** Random scripts on the devices of a kernel and on their imitations; the seed is printed. */
-async function judged(kernel, operations) {
-  const label = `judge ${kernel.split('/').at(-1)}`;
-  const args = ['dist/test/differential/main.js', '--kernel', kernel, '--ops', `${operations}`];
-  const { failed } = await runOne(label, (...streams) => run(args, ...streams));
+async function judged({ kernel, via }, operations) {
+  const label = `judge ${kernel.split('/').at(-1)} ${via}`;
+  const args = ['--kernel', kernel, '--via', via, '--ops', `${operations}`];
+  const { failed } = await runOne(label, (...streams) =>
+    run(['dist/test/differential/main.js', ...args], ...streams),
+  );
   return failed === 0;
 }
 
@@ -162,13 +168,13 @@ for (const run of RUNS) {
 const host = await runOne('host', onHost);
 passed += host.passed;
 failed += host.failed;
-const kernels = ['debian-6.1', 'debian-6.12', IOMMUFD.kernel].filter(
-  (kernel) => kernel !== IOMMUFD.kernel || existsSync(kernel),
+const judges = IMITATED.filter(
+  ({ kernel, variable }) => variable === undefined || existsSync(kernel),
 );
-// Each day another kernel.
-const today = kernels[Math.floor(Date.now() / 86_400_000) % kernels.length];
-for (const kernel of FULL ? kernels : [today]) {
-  if (await judged(kernel, FULL ? 2000 : 500)) passed++;
+// Each day another kernel and way in.
+const today = judges[Math.floor(Date.now() / 86_400_000) % judges.length];
+for (const judge of FULL ? judges : [today]) {
+  if (await judged(judge, FULL ? 20_000 : 500)) passed++;
   else failed++;
 }
 console.log(`${passed} passed, ${failed} failed`);
