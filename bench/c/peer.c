@@ -105,13 +105,13 @@ static double rounds(int fired, int turns) {
 int main(int argc, char **argv) {
   const char *path = argc > 1 ? argv[1] : "";
   double result = -1;
-  if (strcmp(path, "load32") == 0) result = load32(10000);
-  if (strcmp(path, "store32") == 0) result = store32(10000);
-  if (strcmp(path, "pread32") == 0) result = pread32(5000);
-  if (strcmp(path, "signal") == 0) result = signal_one(5000);
+  if (strcmp(path, "load32") == 0) result = load32(100000);
+  if (strcmp(path, "store32") == 0) result = store32(100000);
+  if (strcmp(path, "pread32") == 0) result = pread32(50000);
+  if (strcmp(path, "signal") == 0) result = signal_one(50000);
   if (strcmp(path, "round") == 0 && argc > 2) {
     int fired = atoi(argv[2]);
-    result = rounds(fired, 20000 / fired);
+    result = rounds(fired, 100000 / fired);
   }
   expect(result >= 0, "usage: peer load32 | store32 | pread32 | signal | round <fired>");
   printf("%.3f\n", result);

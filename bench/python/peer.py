@@ -94,9 +94,9 @@ def rounds(fired, turns):
 def main(path, *arguments):
     if path == "round":
         fired = int(arguments[0])
-        return rounds(fired, max(5, 20000 // fired))
-    paths = {"load32": (load32, 200), "store32": (store32, 200)}
-    paths.update({"pread32": (pread32, 5000), "signal": (signal, 5000)})
+        return rounds(fired, max(5, 100000 // fired))
+    paths = {"load32": (load32, 1000), "store32": (store32, 1000)}
+    paths.update({"pread32": (pread32, 50000), "signal": (signal, 50000)})
     run, turns = paths[path]
     return run(turns)
 

@@ -34,9 +34,6 @@ export class Ring {
   readonly #commands: Uint32Array;
   readonly #addresses: BigUint64Array;
   readonly #completions: Uint32Array;
-  readonly #registers: RegisterWindow;
-  readonly #tailDoorbell: number;
-  readonly #headDoorbell: number;
   #tail = 0;
   #head = 0;
   #phase = 1;
@@ -50,15 +47,12 @@ export class Ring {
     readonly depth: number,
     readonly submission: DmaBuffer,
     readonly completion: DmaBuffer,
-    registers: RegisterWindow,
-    doorbells: { readonly tail: number; readonly head: number },
+    readonly registers: RegisterWindow,
+    readonly doorbells: { readonly tail: number; readonly head: number },
   ) {
     this.#commands = new Uint32Array(submission.buffer, 0, depth * SQ_STRIDE);
     this.#addresses = new BigUint64Array(submission.buffer, 0, depth * SQ_STRIDE64);
     this.#completions = new Uint32Array(completion.buffer, 0, depth * CQ_STRIDE);
-    this.#registers = registers;
-    this.#tailDoorbell = doorbells.tail;
-    this.#headDoorbell = doorbells.head;
   }
 
   /** Puts a command into the ring; {@link submit} tells the controller. */
@@ -79,7 +73,7 @@ export class Ring {
 
   /** Rings the doorbell for what was put. */
   submit(): void {
-    this.#registers.write32(this.#tailDoorbell, this.#tail);
+    this.registers.write32(this.doorbells.tail, this.#tail);
   }
 
   /**
@@ -96,7 +90,7 @@ export class Ring {
       const status = completions[at + 3] ?? 0;
       complete(status & 0xffff, status >>> 17, completions[at] ?? 0);
     }
-    if (there > 0) this.#registers.write32(this.#headDoorbell, this.#head);
+    if (there > 0) this.registers.write32(this.doorbells.head, this.#head);
     return there;
   }
 
