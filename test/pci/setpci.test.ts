@@ -47,7 +47,13 @@ test('registers and fields as this library has them', (t) => {
   t.deepEqual(one('msix.control'), { text: 'msix.control', offset: 0x42, width: 2, change: null });
   t.deepEqual(one('command.bus_master=1')?.change, { value: 4, mask: 4 });
   t.deepEqual(one('msix.control.enable=0')?.change, { value: 0, mask: 0x8000 });
-  t.deepEqual(one('status.devsel_timing=3')?.change, { value: 0x600, mask: 0x600 });
+  t.deepEqual(one('aer.correctable_mask.bad_tlp=1')?.change, { value: 0x40, mask: 0x40 });
+});
+
+test('a field is set without clearing what its neighbours report', (t) => {
+  t.deepEqual(one('status.devsel_timing=3')?.change, { value: 0x600, mask: 0xff00 });
+  t.deepEqual(one('aer.correctable_status.receiver=1')?.change, { value: 1, mask: 0xf1c1 });
+  t.deepEqual(one('status=3')?.change, { value: 3, mask: 0xffff });
 });
 
 test('values are hexadecimal, with masks, and for registers in a row', (t) => {

@@ -1,11 +1,23 @@
+import { CONVENTIONAL } from './conventional.js';
+import { ERRORS } from './errors.js';
 import { EXPRESS } from './express.js';
 import { HEADER } from './header.js';
+import { LINK } from './link.js';
 import { STANDARD } from './standard.js';
+import { VIRTUALIZATION } from './virtualization.js';
 
 export { type Register, registerOffset } from './register.js';
 
 /** Registers by name, with their fields spelled as in the specifications. */
-export const REGISTERS = { ...HEADER, ...STANDARD, ...EXPRESS } as const;
+export const REGISTERS = {
+  ...HEADER,
+  ...STANDARD,
+  ...CONVENTIONAL,
+  ...EXPRESS,
+  ...ERRORS,
+  ...VIRTUALIZATION,
+  ...LINK,
+} as const;
 
 /** A register that {@link REGISTERS} knows: `'command'`, `'msix.control'`, `'pcie.device_status'`. */
 export type RegisterName = keyof typeof REGISTERS;

@@ -21,7 +21,15 @@ export interface Change {
   readonly mask: number;
 }
 
-type Target = Pick<Access, 'offset' | 'width'> & { readonly field?: { low: number; high: number } };
+/** A part of a register. */
+interface Part {
+  readonly low: number;
+  readonly high: number;
+  /** Bits of its neighbours that a one clears. */
+  readonly clearing: number;
+}
+
+type Target = Pick<Access, 'offset' | 'width'> & { readonly part?: Part };
 
 /** Thrown for what cannot be meant: nothing was accessed. */
 export class SettingError extends Error {
@@ -57,25 +65,25 @@ function checkPlace(text: string, offset: number, width: number, config: Uint8Ar
   }
 }
 
-function parseChange(text: string, given: string, { width, field }: Target): Change {
+function parseChange(text: string, given: string, { width, part }: Target): Change {
   const [value, mask, ...rest] = given.split(':').map((part) => parseHex(part));
   const all = 2 ** (8 * width) - 1;
   const malformed = value === undefined || Number.isNaN(value) || Number.isNaN(mask ?? 0);
   if (malformed || rest.length > 0) {
     throw new SettingError(`'${text}': '${given}' is no hexadecimal value or value:mask`);
   }
-  if (field === undefined) {
+  if (part === undefined) {
     if (value > all || (mask ?? 0) > all) {
       throw new SettingError(`'${text}': '${given}' does not fit into ${width} bytes`);
     }
     return { value, mask: mask ?? all };
   }
-  const largest = 2 ** (field.high - field.low + 1) - 1;
+  const largest = 2 ** (part.high - part.low + 1) - 1;
   if (mask !== undefined) throw new SettingError(`'${text}': a field takes no mask`);
   if (value > largest) {
     throw new SettingError(`'${text}': the field holds 0 to ${largest.toString(16)}`);
   }
-  return { value: value * 2 ** field.low, mask: largest * 2 ** field.low };
+  return { value: value * 2 ** part.low, mask: largest * 2 ** part.low + part.clearing };
 }
 
 function findTarget(name: string, config: Uint8Array): Target {
@@ -90,14 +98,23 @@ function ofLibrary(name: string, config: Uint8Array): Target | null {
   const [register, definition] = known;
   const rest = lower.slice(register.length + 1);
   if (/^[bwl]$/.test(rest)) return null;
-  const field = rest === '' ? undefined : definition.fields[rest];
-  if (rest !== '' && field === undefined) {
+  const part = rest === '' ? undefined : partOf(definition, rest);
+  if (rest !== '' && part === undefined) {
     const fields = Object.keys(definition.fields).join(', ') || 'none';
     throw new SettingError(`'${name}': ${register} has no field '${rest}': there is ${fields}`);
   }
   const width = definition.width === 8 ? 1 : definition.width === 16 ? 2 : 4;
   const offset = locate(name, definition, config);
-  return { offset, width, ...(field === undefined ? {} : { field }) };
+  return { offset, width, ...(part === undefined ? {} : { part }) };
+}
+
+function partOf({ fields }: Register, name: string): Part | undefined {
+  const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
+  if (field === undefined) return undefined;
+  const clearing = Object.values(fields)
+    .filter((other) => other !== field && other.clears)
+    .reduce((mask, { low, high }) => mask + 2 ** (high + 1) - 2 ** low, 0);
+  return { low: field.low, high: field.high, clearing };
 }
 
 /** The register whose name is the longest beginning: `pcie.link_control_2`, not `…link_control`. */

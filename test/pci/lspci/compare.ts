@@ -134,25 +134,28 @@ function compareLines(
 
 /** Registers whose names both have, flag by flag. */
 function compareFlags(where: string, ours: readonly string[], theirs: readonly string[]): string[] {
-  const mine = byRegister(ours);
+  const mine = byRegister(ours.map(settle));
   const found: string[] = [];
-  for (const [register, flags] of byRegister(theirs)) {
+  for (const [register, flags] of byRegister(theirs.map(settle))) {
     for (const [name, isSet] of Object.entries(flags)) {
       const value = mine.get(register)?.[name];
-      if (value === undefined || value === isSet || `${register}${name}` === 'DOEStaError')
-        continue;
+      if (value === undefined || value === isSet) continue;
       found.push(`${where} ${register} ${name}`);
     }
   }
   return found;
 }
 
+/** The name of a register that a line begins with: `UESta`, `VC0`, `Link Control 0`. */
+const LABEL =
+  /^([A-Z][\w/-]*(?: (?:Control|Config|Capability|Error|Frequency|Handling|Status|\d+))*):(?= )/;
+
 /** Flags by the name of their register; a line without one goes on with the register before. */
-function byRegister(lines: readonly string[]): Map<string, Record<string, boolean>> {
+export function byRegister(lines: readonly string[]): Map<string, Record<string, boolean>> {
   const registers = new Map<string, Record<string, boolean>>();
   let register = '';
   for (const line of lines) {
-    register = /^([A-Z][\w/]+):(?= )/.exec(line)?.[1] ?? register;
+    register = LABEL.exec(line)?.[1] ?? register;
     registers.set(register, { ...registers.get(register), ...flagsOf(line) });
   }
   return registers;
