@@ -1,25 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { VfioError } from '../errors.js';
 import type { PciDevice } from '../index.js';
 import { defineCommand } from './command.js';
 import { openDevice } from './devices.js';
-import { toJsonLine } from './json.js';
 import { parseCount } from './numbers.js';
-import { paint } from './terminal.js';
 import { choice, UsageError } from './usage.js';
+import { asJson, asLines, onTerminal } from './watch/displays.js';
 import { Meter } from './watch/meter.js';
 import { Stop } from './watch/stop.js';
 import { KINDS, type Watched, watchVectors } from './watch/vectors.js';
-import { chart, Screen, short, summary } from './watch/view.js';
 
-/** Heading, total and help of the screen, and a line for the shell. */
-const OTHER_ROWS = 5;
 /** What a timer of Node can wait for. */
 const MAX_SECONDS = 2_000_000;
 
 export const command = defineCommand({
   about: `Enables the interrupts of a device and shows them as they come: the rate of each vector with
     a bar, and the total. q or Ctrl-C ends it; interrupts are disabled again then. Without a terminal
-    it prints a line an interval, and SIGINT or SIGTERM ends it.`,
+    it prints a line an interval, and SIGINT or SIGTERM ends it. If the host wants the device back,
+    it gets it, and the exit code is 1.`,
   operands: { device: { from: 'devices' } },
   options: {
     irq: {
@@ -51,12 +49,21 @@ export const command = defineCommand({
     await using device = await openDevice(operands.device);
     const watched = watchVectors(device, wanted, kind);
     const stop = new Stop();
+    const { req } = device.interrupts;
+    if (req.count > 0) {
+      const { name: path } = device;
+      const error = new VfioError({ code: 'ENODEV', message: 'the host took it back', path });
+      req.request().on('interrupt', () => {
+        stop.now(error);
+      });
+    }
     try {
       await show(device, watched, { interval, json: options.json, stop });
     } finally {
       stop.close();
       watched.restore();
     }
+    if (stop.error !== undefined) throw stop.error;
     return 0;
   },
 });
@@ -86,33 +93,25 @@ interface Showing {
 async function show(
   device: PciDevice,
   watched: Watched,
-  { interval, json, stop }: Showing,
+  { interval, json, stop: { signal } }: Showing,
 ): Promise<void> {
-  const { kind, vectors, missing } = watched;
   const meter = count(watched);
-  const lacking = missing === 0 ? '' : ` (the host lacks ${missing} more)`;
-  const heading = `${device.name} ${kind}, ${vectors.length} vectors${lacking}`;
-  const live = process.stdout.isTTY && !json;
-  const screen = new Screen();
+  const display = json
+    ? asJson(watched.kind, meter)
+    : process.stdout.isTTY
+      ? onTerminal(device.name, watched, meter)
+      : asLines(meter);
   const started = performance.now();
-  while (!stop.signal.aborted) {
-    await sleep(interval * 1000, undefined, { signal: stop.signal }).catch(() => undefined);
-    const readings = meter.read(performance.now());
-    const elapsed = (performance.now() - started) / 1000;
-    if (json) {
-      const vectorsRead = readings.filter(({ total }) => total > 0);
-      console.log(toJsonLine({ seconds: elapsed, kind, total: meter.total, vectors: vectorsRead }));
-    } else if (live) {
-      screen.draw([
-        `${paint('bold', heading)}  ${elapsed.toFixed(0)} s`,
-        ...chart(readings, process.stdout.rows - OTHER_ROWS),
-        summary(readings),
-        paint('dim', 'q quits'),
-      ]);
-    } else {
-      const busy = readings.filter(({ rate }) => rate > 0);
-      const rates = busy.map(({ vector, rate }) => `${vector}: ${short(rate)}/s`).join('  ');
-      console.log(`${elapsed.toFixed(1)} s  ${short(meter.total)} in all  ${rates}`.trimEnd());
+  display.begin();
+  for (;;) {
+    await sleep(interval * 1000, undefined, { signal }).catch(() => undefined);
+    const now = performance.now();
+    const readings = meter.read(now);
+    const elapsed = (now - started) / 1000;
+    if (signal.aborted) {
+      display.end(readings, elapsed);
+      return;
     }
+    display.show(readings, elapsed);
   }
 }

@@ -6,7 +6,7 @@ import { chart, short, summary } from '../../lib/cli/watch/view.js';
 import { Meter } from '../../lib/cli/watch/meter.js';
 import { watchVectors } from '../../lib/cli/watch/vectors.js';
 import { openDeviceSync } from '../../lib/mock.js';
-import { startVfio, vfio } from './vfio.js';
+import { finish, startVfio, vfio } from './vfio.js';
 
 const TICKER = fileURLToPath(new URL('programs/ticker.js', import.meta.url));
 const ENV = { NODE_OPTIONS: `--import=${TICKER}` };
@@ -64,6 +64,16 @@ test('without a terminal it is a line an interval, and SIGTERM ends it as well',
   t.false(lines.join('').includes('\u001b'));
 });
 
+test('the host gets a device back that it wants', async (t) => {
+  const child = startVfio(['watch', 'mock:ticker', '--interval', '0.05'], ENV);
+  child.stdin.end();
+  const ended = finish(child);
+  await once(child.stdout, 'data');
+  child.kill('SIGUSR2');
+  const { code, stderr } = await ended;
+  t.deepEqual([code, stderr], [1, "vfio: ENODEV: the host took it back 'mock:ticker'\n"]);
+});
+
 test('who reads no more ends it', async (t) => {
   const child = startVfio(['watch', 'mock:ticker', '--interval', '0.02'], ENV);
   child.stdin.end();
@@ -106,13 +116,14 @@ test('a bar a vector, those with the most where not all fit', (t) => {
   meter.add(3, 500n);
   meter.add(17, 1000n);
   const readings = meter.read(1000);
-  const lines = chart(readings, 3);
+  const room = { rows: 3, columns: 80 };
+  const lines = chart(readings, room);
   t.deepEqual(
     lines.map((line) => line.trim().split(/\s+/)[0]),
     ['3', '17', '…'],
   );
   t.regex(lines[0] ?? '', /█{15} +500\/s +500$/);
   t.regex(lines[1] ?? '', /█{30} +1\.00k\/s +1\.00k$/);
-  t.regex(summary(readings), /^total +1\.50k\/s +1\.50k$/);
+  t.regex(summary(readings, room), /^total +1\.50k\/s +1\.50k$/);
   t.deepEqual([short(999), short(1000), short(2_500_000)], ['999', '1.00k', '2.50M']);
 });

@@ -39,4 +39,11 @@ export class Meter {
       return { vector, count, rate: count / seconds, total };
     });
   }
+
+  /** What came in all, over so many seconds. */
+  mean(seconds: number): Reading[] {
+    return this.#totals.map((total, vector) => {
+      return { vector, count: total, rate: seconds > 0 ? total / seconds : 0, total };
+    });
+  }
 }

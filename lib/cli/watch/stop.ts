@@ -1,16 +1,19 @@
+import type { VfioError } from '../../errors.js';
 import { readerGone } from '../output.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const CTRL_C = '\u0003';
 
-/** Waits for the end: a signal, q on the keyboard, or nobody who reads on. */
+/** Waits for the end: a signal, q on the keyboard, nobody who reads on, or what calls it off. */
 export class Stop {
   readonly #controller = new AbortController();
+  /** Why, if it is a failure. */
+  error: VfioError | undefined;
   readonly #undo: (() => void)[] = [];
 
   constructor() {
     const stop = () => {
-      this.#controller.abort();
+      this.now();
     };
     for (const signal of SIGNALS) {
       process.on(signal, stop);
@@ -27,6 +30,12 @@ export class Stop {
     return this.#controller.signal;
   }
 
+  /** @param error - what the reason is, if it is a failure */
+  now(error?: VfioError): void {
+    this.error ??= error;
+    this.#controller.abort();
+  }
+
   /** Takes its handlers away, and gives the keyboard back. */
   close(): void {
     for (const undo of this.#undo.splice(0)) undo();
@@ -38,6 +47,8 @@ export class Stop {
       const text = keys.toString();
       if (text.includes('q') || text.includes(CTRL_C)) stop();
     };
+    // A window that was closed has no keyboard to give back.
+    stdin.on('error', stop);
     stdin.setRawMode(true);
     stdin.on('data', onData);
     this.#undo.push(() => {

@@ -1,7 +1,19 @@
 import { paint } from '../terminal.js';
 import type { Reading } from './meter.js';
 
+/** Characters of a bar at most, and of what stands beside it. */
 const BAR = 30;
+const BESIDE = 30;
+
+/** What a terminal has room for. */
+export interface Room {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+function barLength({ columns }: Room): number {
+  return Math.max(Math.min(BAR, columns - BESIDE), 0);
+}
 
 /** `950`, `1.25k`, `3.10M`. */
 export function short(value: number): string {
@@ -10,12 +22,13 @@ export function short(value: number): string {
 }
 
 /** One line a vector, with a bar as long as its rate is beside the highest one. */
-export function chart(readings: readonly Reading[], rows: number): string[] {
-  const shown = choose(readings, rows);
+export function chart(readings: readonly Reading[], room: Room): string[] {
+  const full = barLength(room);
+  const shown = choose(readings, room.rows);
   const highest = Math.max(...readings.map(({ rate }) => rate), 1);
   const lines = shown.map(({ vector, rate, total }) => {
-    const length = Math.ceil((rate / highest) * BAR);
-    const bar = paint('green', '█'.repeat(length)) + ' '.repeat(BAR - length);
+    const length = Math.ceil((rate / highest) * full);
+    const bar = paint('green', '█'.repeat(length)) + ' '.repeat(full - length);
     const number = String(vector).padStart(5);
     return `${number}  ${bar}  ${`${short(rate)}/s`.padStart(10)}  ${short(total).padStart(8)}`;
   });
@@ -33,19 +46,25 @@ function choose(readings: readonly Reading[], rows: number): readonly Reading[] 
 }
 
 /** The sum of all, as it stands below the vectors. */
-export function summary(readings: readonly Reading[]): string {
+export function summary(readings: readonly Reading[], room: Room): string {
   const sum = (of: (reading: Reading) => number) => readings.reduce((n, one) => n + of(one), 0);
   const rate = `${short(sum(({ rate: one }) => one))}/s`;
-  return `total  ${' '.repeat(BAR)}  ${rate.padStart(10)}  ${short(sum(({ total }) => total)).padStart(8)}`;
+  const total = short(sum(({ total: one }) => one));
+  return `total  ${' '.repeat(barLength(room))}  ${rate.padStart(10)}  ${total.padStart(8)}`;
 }
 
-/** Draws over what it drew before. */
+/** Draws over what it drew before; on a clean screen where lines moved as the terminal changed. */
 export class Screen {
   #lines = 0;
+  #room: Room | undefined;
 
-  draw(lines: readonly string[]): void {
+  draw(lines: readonly string[], room: Room): void {
+    const before = this.#room ?? room;
+    const moved = before.rows !== room.rows || before.columns !== room.columns;
     const up = this.#lines === 0 ? '' : `\u001b[${this.#lines}A\r`;
-    process.stdout.write(`${up}\u001b[J${lines.join('\n')}\n`);
+    const start = moved ? '\u001b[2J\u001b[H' : `${up}\u001b[J`;
+    process.stdout.write(`${start}${lines.join('\n')}\n`);
     this.#lines = lines.length;
+    this.#room = room;
   }
 }

@@ -1,5 +1,8 @@
-/** Adds mock:ticker, which interrupts by itself: `node --import <this>`. */
-import { registerModel } from '../../../lib/mock.js';
+/**
+ * Adds mock:ticker, which interrupts by itself: `node --import <this>`. On SIGUSR2 the host wants it
+ * back.
+ */
+import { mockControl, registerModel } from '../../../lib/mock.js';
 
 const PERIOD = 2;
 
@@ -26,4 +29,8 @@ registerModel({
     host.defer(tick, PERIOD);
     return { registers: { 0: [] }, reset: () => undefined };
   },
+});
+
+process.on('SIGUSR2', () => {
+  mockControl('mock:ticker').requestDevice();
 });
