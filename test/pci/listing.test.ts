@@ -78,6 +78,39 @@ test('what is not decoded stands with its id and place', (t) => {
   ]);
 });
 
+test('what newer versions of lspci decode', (t) => {
+  const listed = (id: number, ...registers: readonly number[]) => {
+    const bytes = registers.flatMap((value) => [value & 0xff, (value >> 8) & 0xff, 0, 0]);
+    const config = image(4096, [0x100, [id, 0x00, 0x01, 0x00, ...bytes]]);
+    const { title = '', lines = [] } = listConfig(config).capabilities[0] ?? {};
+    return [title, ...lines];
+  };
+  t.deepEqual(listed(0x26, 0, 0, 0x15), [
+    'Physical Layer 16.0 GT/s',
+    'Phy16Sta: EquComplete+ EquPhase1- EquPhase2+ EquPhase3- LinkEquRequest+',
+  ]);
+  t.deepEqual(listed(0x2a, 0x501, 0x302, 0x5e8), [
+    'Physical Layer 32.0 GT/s',
+    'Phy32Cap: EqualizationBypass+ NoEqualizationNeeded-',
+    '  ModTsMode0+ ModTsMode1- ModTsMode2+',
+    'Phy32Ctl: EqualizationBypassDis- NoEqualizationNeededDis+',
+    '  Modified TS Usage Mode: ??3',
+    'Phy32Sta: EquComplete- EquPhase1- EquPhase2- EquPhase3+ LinkEquRequest-',
+    '  Received Enhanced Link Behavior Control: Modified TS1/TS2 Ordered Sets supported',
+    '  ModTsRecv+ TxPrecodeOn+ TxPrecodeReq- NoEqualizationNeededRecv+',
+  ]);
+  t.deepEqual(listed(0x31, 0, 0, 0x41), [
+    'Physical Layer 64.0 GT/s',
+    'Phy64Sta: EquComplete+ EquPhase1- EquPhase2- EquPhase3- LinkEquRequest-',
+    '  TxPrecodeOn- TxPrecodeReq+ NoEqualizationNeededRecv-',
+  ]);
+  const margining = image(4096, [0x100, [0x27, 0x00, 0x01, 0x00, 0x01, 0x00, 0x02, 0x00]]);
+  t.deepEqual(listConfig(margining).capabilities[0]?.lines, [
+    'PortCap: Uses Driver+',
+    'PortSta: MargReady- MargSoftReady+',
+  ]);
+});
+
 test('flags are had back from a line', (t) => {
   t.deepEqual(flagsOf('DevCtl: CorrErr+ NonFatalErr- RlxdOrd+'), {
     CorrErr: true,

@@ -10,6 +10,12 @@ import {
   processingHints,
   secondaryExpress,
 } from './link.js';
+import {
+  laneMargining,
+  physicalLayer16,
+  physicalLayer32,
+  physicalLayer64,
+} from './physical-layer.js';
 import { eventCollector, rootComplexLink } from './root-complex.js';
 import { hex, type Lister } from './row.js';
 import {
@@ -65,5 +71,9 @@ export const EXTENDED: Readonly<Record<number, Lister>> = {
   0x1f: precisionTime,
   0x23: designatedVendorSpecific,
   0x24: resizableBar('Virtual Resizable BAR'),
+  0x26: physicalLayer16,
+  0x27: laneMargining,
+  0x2a: physicalLayer32,
   0x2e: dataObjectExchange,
+  0x31: physicalLayer64,
 };
