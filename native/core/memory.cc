@@ -21,8 +21,8 @@ int MapAnonymous(size_t length, int flags, Mapping* mapping) {
 
 // Older kernels do not align by themselves, and an unaligned end has no huge page.
 int MapAligned(size_t length, Mapping* mapping) {
-  // As mmap says to no length at all.
-  if (length == 0) return -EINVAL;
+  const int result = MapAnonymous(length, 0, mapping);
+  if (result < 0 || reinterpret_cast<uintptr_t>(mapping->address()) % kHugePage == 0) return result;
   void* reserved = mmap(nullptr, length + kHugePage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (reserved == MAP_FAILED) return -errno;
   const auto start = reinterpret_cast<uintptr_t>(reserved);
