@@ -17,10 +17,10 @@ export function checkChoice(value: unknown, what: string, choices: readonly unkn
   throw new TypeError(`${what} must be one of ${list}`);
 }
 
-/** An access of `width` bytes that lies within `size` bytes and is naturally aligned. */
+/** An access of `width` bytes, a power of two, that lies within `size` bytes and is naturally aligned. */
 export function checkAccess(offset: number, width: number, size: number | bigint): void {
   checkExtent(offset, width, size);
-  if (offset % width !== 0) {
+  if ((offset & (width - 1)) !== 0) {
     throw new RangeError(`offset ${hex(offset)} is not aligned to ${width} bytes`);
   }
 }
