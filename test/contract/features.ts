@@ -7,6 +7,9 @@ const PCI_VF_TOKEN = 0;
 const MIGRATION = 1;
 const LOW_POWER_EXIT = 5;
 const UNKNOWN = 0xfff;
+/** Registers of edu. */
+const RAISE = 0x60;
+const ACKNOWLEDGE = 0x64;
 
 test.serial('features are probed by direction', async (t) => {
   await withDevice(t, NVME, ({ features }) => {
@@ -87,6 +90,31 @@ test.serial('the hot reset list has the device itself', async (t) => {
   await withDevice(t, EDU, (device) => {
     const { devices } = device.hotResetInfo();
     t.true(devices.some(({ name }) => name === device.name));
+  });
+});
+
+test.serial('a hot reset of a device that is alone leaves what was configured', async (t) => {
+  await withDevice(t, EDU, async (device) => {
+    const next = device.interrupts.msi.request(0).next();
+    device.hotReset();
+    using registers = device.bar(0).map();
+    device.config.update('command', { bus_master: 1 });
+    registers.write32(RAISE, 1);
+    t.is(await next, 1n);
+    registers.write32(ACKNOWLEDGE, 1);
+  });
+});
+
+test.serial('a hot reset is not given devices that it does not affect', async (t) => {
+  await withDevice(t, EDU, async (device) => {
+    await withDevice(t, NVME, (other) => {
+      const reset = (): void => {
+        device.hotReset([other]);
+      };
+      // By cdev the kernel is told of none: who has them is known by the iommufd.
+      if (device.via === 'cdev') t.notThrows(reset);
+      else t.throws(reset, { instanceOf: VfioError, code: 'EINVAL' });
+    });
   });
 });
 
