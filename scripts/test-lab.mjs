@@ -129,7 +129,11 @@ async function inGuest(
 }
 
 async function run(args, stdout, stderr) {
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, [NOVIRT.variable]: NOVIRT.kernel },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   child.stdout.pipe(stdout, { end: false });
   child.stderr.pipe(stderr, { end: false });
   const [exitCode] = await once(child, 'close');

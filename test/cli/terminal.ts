@@ -1,18 +1,21 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { ExecutionContext } from 'ava';
 
 /** What a shell on the terminal does around a program: tells the terminal and its state after it. */
 const AROUND = `stty rows $1 cols $2; before=$(stty -g); tty; shift 2; "$@"; code=$?
 [ "$before" = "$(stty -g)" ] && echo "as it was" || echo "changed"
 exit $code`;
 
+/** Python is what node-gyp needs as well, so it is there. */
+const SPAWN = `import os, pty, sys
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))`;
+
 export interface Size {
   readonly rows: number;
   readonly columns: number;
 }
 
-/** A program on a terminal of its own, made by util-linux's script. */
+/** A program on a terminal of its own. */
 export class Terminal {
   readonly #child;
   readonly #ended: Promise<unknown>;
@@ -20,9 +23,8 @@ export class Terminal {
 
   constructor(command: readonly string[], { rows, columns }: Size, env: NodeJS.ProcessEnv = {}) {
     const words = ['sh', '-c', AROUND, 'sh', `${rows}`, `${columns}`, ...command];
-    const quoted = words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
-    this.#child = spawn('script', ['--quiet', '--return', '--command', quoted, '/dev/null'], {
-      env: { ...process.env, SHELL: '/bin/sh', TERM: 'xterm', NO_COLOR: undefined, ...env },
+    this.#child = spawn('python3', ['-c', SPAWN, ...words], {
+      env: { ...process.env, TERM: 'xterm', NO_COLOR: undefined, ...env },
     });
     this.#child.stdout.on('data', (chunk: Buffer) => (this.#text += chunk.toString()));
     this.#ended = once(this.#child, 'close');
@@ -56,17 +58,6 @@ export class Terminal {
     await this.#ended;
     const text = this.text.replace(/(as it was|changed)\r\n$/, '');
     return { code: this.#child.exitCode, text, restored: this.text.endsWith('as it was\r\n') };
-  }
-}
-
-/** Whether terminals can be had; the test says so if not. */
-export function hasTerminals(t: ExecutionContext): boolean {
-  try {
-    execFileSync('script', ['--version']);
-    return true;
-  } catch {
-    t.log('script is not installed: nothing was tried on a terminal');
-    return false;
   }
 }
 

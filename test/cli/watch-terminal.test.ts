@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { hasTerminals, screenAfter, type Size, Terminal } from './terminal.js';
+import { screenAfter, type Size, Terminal } from './terminal.js';
 import { VFIO } from './vfio.js';
 
 const TICKER = fileURLToPath(new URL('programs/ticker.js', import.meta.url));
@@ -21,7 +21,6 @@ for (const [name, keys] of [
   ['Ctrl-C', CTRL_C],
 ] as const) {
   test(`a screen that is drawn over, until ${name}`, async (t) => {
-    if (!hasTerminals(t)) return;
     const terminal = watch(USUAL, '--vectors', '6');
     await terminal.until((text) => frames(text) >= 3 && /total +[1-9]/.test(text));
     terminal.type(keys);
@@ -41,7 +40,6 @@ for (const [name, keys] of [
 }
 
 test('a small terminal, and one whose size changes', async (t) => {
-  if (!hasTerminals(t)) return;
   const [small, wide] = [
     { rows: 9, columns: 44 },
     { rows: 30, columns: 100 },
@@ -66,7 +64,6 @@ test('a small terminal, and one whose size changes', async (t) => {
 });
 
 test('a terminal that does not know its size, without colour', async (t) => {
-  if (!hasTerminals(t)) return;
   const command = [process.execPath, VFIO, 'watch', 'mock:ticker', '--interval', '0.05'];
   const terminal = new Terminal(command, { rows: 0, columns: 0 }, { ...ENV, NO_COLOR: '1' });
   await terminal.until((text) => /total +[1-9]/.test(text));

@@ -31,6 +31,9 @@ export const PAGES: readonly string[] = [
     .map((name) => `docs/${name}`),
 ];
 
+/** Lines that start a guest: test/lab/host runs them. */
+export const isGuest = (line: string): boolean => /\bvfio lab\b/.test(line);
+
 const FENCED = /^```(\w*)\n(.*?)^```\n(?:\n```\n(.*?)^```\n)?/gms;
 
 export function blocksOf(page: string): Block[] {

@@ -3,14 +3,13 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
-import { blocksOf, PAGES, project, root } from './blocks.js';
+import { blocksOf, isGuest, PAGES, project, root } from './blocks.js';
 
 /** The reader's card is an imitation here; that page's commands run in the lab. */
 const CARD = /\b(0000:)?01:00\.0\b/g;
 const HARDWARE = 'docs/hardware.md';
 
 const blocks = PAGES.flatMap((page) => blocksOf(page)).filter(({ language }) => language === 'sh');
-const isGuest = (line: string) => /\bvfio lab\b/.test(line);
 const isNpm = (line: string) => line.startsWith('npm ');
 /** Scripts of the source tree build for many minutes. */
 const isScript = (line: string) => line.startsWith('scripts/');

@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process';
+import { existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import test from 'ava';
+import { Terminal } from '../../cli/terminal.js';
+import { blocksOf, isGuest, PAGES, project } from '../../docs/blocks.js';
+
+const NOVIRT = 'bzImage-6.12-novirt';
+const novirt = process.env.VFIO_LAB_NOVIRT_KERNEL ?? '';
+
+/** The suite itself: scripts/test-lab.mjs runs it on every kernel. */
+const isSuite = (line: string) => / -- ava\b/.test(line);
+
+const blocks = PAGES.flatMap((page) => blocksOf(page));
+const lines = blocks
+  .filter(({ language }) => language === 'sh')
+  .flatMap(({ text }) => text.split('\n'))
+  .map((line) => line.replace(/ +# .*/, ''))
+  .filter((line) => isGuest(line) && !isSuite(line));
+
+const [driver] = blocksOf('README.md').filter(({ language }) => language === 'js');
+const { folder, env } = project();
+writeFileSync(join(folder, 'driver.js'), driver?.text ?? '');
+if (existsSync(novirt)) symlinkSync(novirt, join(folder, NOVIRT));
+
+test.after.always(() => {
+  rmSync(folder, { recursive: true });
+});
+
+test('the pages start guests', (t) => {
+  t.true(lines.length >= 5);
+});
+
+for (const line of new Set(lines)) {
+  test.serial(`as the pages say: ${line}`, async (t) => {
+    if (line.includes(NOVIRT) && !existsSync(novirt)) {
+      t.log(`skipped: VFIO_LAB_NOVIRT_KERNEL names no ${NOVIRT}`);
+      t.pass();
+    } else if (line.includes('--shell')) {
+      const command = ['bash', '-euc', `cd '${folder}'; ${line}`];
+      const terminal = new Terminal(command, { rows: 24, columns: 80 }, env);
+      await terminal.until((text) => text.endsWith('# '));
+      terminal.type('vfio list --json | grep -c ready; exit 3\r');
+      const { code, restored } = await terminal.end();
+      t.deepEqual([code, restored], [3, true]);
+    } else {
+      const { stdout } = await promisify(execFile)('bash', ['-euc', line], { cwd: folder, env });
+      t.not(stdout, '');
+    }
+  });
+}
