@@ -104,7 +104,9 @@ const digits = (value: number, count: number) => value.toString(16).padStart(cou
 
 function headline(device: PciDevice): string {
   const { vendorId, deviceId, classCode, revision } = device.config.header();
-  return `${device.name} ${digits(classCode >> 8, 4)}: ${digits(vendorId, 4)}:${digits(deviceId, 4)} (rev ${digits(revision, 2)})`;
+  const programming = classCode & 0xff;
+  const progIf = programming === 0 ? '' : ` (prog-if ${digits(programming, 2)})`;
+  return `${device.name} ${digits(classCode >> 8, 4)}: ${digits(vendorId, 4)}:${digits(deviceId, 4)} (rev ${digits(revision, 2)})${progIf}`;
 }
 
 /** Sizes are those of the regions: configuration space itself tells none. */

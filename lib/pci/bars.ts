@@ -43,3 +43,8 @@ export function decodeBars(config: Uint8Array): Bar[] {
   }
   return bars;
 }
+
+/** Of 64 bits in the last register, where there is no room for the upper half: it maps nothing. */
+export function isHalfBar({ index, kind }: Bar, config: Uint8Array): boolean {
+  return kind === 'memory32' && bits(u32(config, BAR0 + 4 * index), 1, 2) === TYPE_64;
+}

@@ -7,7 +7,7 @@ import { finish, type Outcome, startVfio, vfio } from './vfio.js';
 test('decoded, with the sizes that the regions have', async (t) => {
   const { code, stdout } = await vfio(['config', 'mock:nvme']);
   t.is(code, 0);
-  t.regex(stdout, /^mock:nvme 0108: 1b36:0010 \(rev 02\)$/m);
+  t.regex(stdout, /^mock:nvme 0108: 1b36:0010 \(rev 02\) \(prog-if 02\)$/m);
   t.regex(stdout, /^\tControl: I\/O\+ Mem\+ BusMaster- /m);
   t.regex(stdout, /^\tRegion 0: Memory at [0-9a-f]+ \(64-bit, non-prefetchable\) \[size=16K\]$/m);
   t.regex(stdout, /^\tCapabilities: \[40\] MSI-X: Enable- Count=65 Masked-$/m);

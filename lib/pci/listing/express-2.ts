@@ -1,4 +1,4 @@
-import { decodeBars } from '../bars.js';
+import { decodeBars, isHalfBar } from '../bars.js';
 import { bits, u32 } from '../bytes.js';
 import { type Place, sign, signs } from './row.js';
 
@@ -86,9 +86,9 @@ function controlLines(place: Place, type: number): string[] {
 
 /** Whether a BAR is in memory space: AtomicOps are completed there. */
 function hasMemory(config: Uint8Array): boolean {
-  const registers = decodeBars(config);
-  return registers.some(({ index, kind }) => {
-    return kind !== 'io' && ![0, 0xffff_ffff].includes(u32(config, 0x10 + 4 * index));
+  return decodeBars(config).some((bar) => {
+    const isThere = ![0, 0xffff_ffff].includes(u32(config, 0x10 + 4 * bar.index));
+    return isThere && bar.kind !== 'io' && !isHalfBar(bar, config);
   });
 }
 

@@ -1,4 +1,4 @@
-import { decodeBars } from '../bars.js';
+import { decodeBars, isHalfBar } from '../bars.js';
 import { bits, isSet, u16, u32, u8 } from '../bytes.js';
 import { walkCapabilities } from '../capabilities.js';
 import { bridgeControl, bridgeLines } from './bridge.js';
@@ -97,13 +97,13 @@ function bistLine(bist: number): string {
   return isSet(bist, 6) ? 'BIST is running' : `BIST result: ${hex(bits(bist, 0, 3), 2)}`;
 }
 
-const WIDE = '64-bit';
-const KINDS = ['32-bit', 'low-1M', WIDE, 'type 3'];
+const KINDS = ['32-bit', 'low-1M', '64-bit', 'type 3'];
 
 /** The registers that are not zero: what they are, and where they are decoded. */
 function barLines(config: Uint8Array): string[] {
   const command = u16(config, 0x04);
-  return decodeBars(config).flatMap(({ index, kind, address, prefetchable }) => {
+  return decodeBars(config).flatMap((bar) => {
+    const { index, kind, address, prefetchable } = bar;
     const register = u32(config, 0x10 + 4 * index);
     if (register === 0 || register === 0xffff_ffff) return [];
     const unassigned = address === 0n;
@@ -111,11 +111,8 @@ function barLines(config: Uint8Array): string[] {
       const where = unassigned && !isSet(command, 0) ? '<unassigned>' : hexOf(address, 4);
       return [`Region ${index}: I/O ports at ${where}${isSet(command, 0) ? '' : ' [disabled]'}`];
     }
-    const type = KINDS[bits(register, 1, 2)] ?? '';
-    // The last register has no room for the upper half of an address.
-    const isHalf = type === WIDE && kind !== 'memory64';
-    const where = unassigned || isHalf ? '<unassigned>' : hexOf(address, 8);
-    const what = `${type}, ${prefetchable ? '' : 'non-'}prefetchable`;
+    const where = unassigned || isHalfBar(bar, config) ? '<unassigned>' : hexOf(address, 8);
+    const what = `${KINDS[bits(register, 1, 2)] ?? ''}, ${prefetchable ? '' : 'non-'}prefetchable`;
     const disabled = isSet(command, 1) ? '' : ' [disabled]';
     return [`Region ${index}: Memory at ${where} (${what})${disabled}`];
   });

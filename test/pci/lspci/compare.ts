@@ -44,7 +44,7 @@ const BESIDE = /^(Not readable|No end tag found)$/;
 /** What either says of what is not there; lspci says it seldom. */
 const MISSING = /(<unreadable>|^<too short>)$/;
 /** Bytes before the end of an image in which a capability may be cut off. */
-const END = 0x40;
+const END = { standard: 0x40, extended: 0x80 };
 
 /**
  * The differences between our listing of a configuration space and lspci's of the same bytes; none
@@ -72,7 +72,8 @@ export function differences(config: Uint8Array, text: string, exact = true): str
       continue;
     }
     if (NEWER.includes(capability.name) && isUndecoded(other.title)) continue;
-    const isLate = capability.offset + END >= config.length;
+    const end = capability.extended ? END.extended : END.standard;
+    const isLate = capability.offset + end >= config.length;
     const [mine, lines] = [capability, other].map(({ title, lines: below }) =>
       [title, ...below].map(squeeze).filter((line) => !BESIDE.test(line)),
     );

@@ -1,0 +1,71 @@
+import fc from 'fast-check';
+
+const EXPRESS = 0x10;
+/** Ids that are assigned, but for those of which lspci decodes what is not there, or ends. */
+const STANDARD = ids(0x16, [0x0d, EXPRESS, 0x14]);
+const EXTENDED = ids(0x30, [0x05, 0x07, 0x18, 0x23]);
+/** With CardBus, of which PCI-X is not decoded. */
+const TYPES = [0, 0, 1, 2] as const;
+const PCIX = 0x07;
+
+function ids(count: number, without: readonly number[]): number[] {
+  return Array.from({ length: count }, (_, id) => id).filter((id) => !without.includes(id));
+}
+
+/** Bytes without order, with capabilities at every place to which a list may lead. */
+export const anything: fc.Arbitrary<Uint8Array> = fc
+  .record({
+    type: fc.constantFrom(...TYPES),
+    bytes: fc.oneof(bytesOf(256), bytesOf(4096)),
+  })
+  .map(({ type, bytes }) => {
+    const config = bytes.slice();
+    const at = (offset: number) => bytes[offset] ?? 0;
+    config[0x00] = 0x34;
+    config[0x06] = (at(0x06) & 0xfd) | 0x10;
+    config[0x0e] = type;
+    config[0x3d] = at(0x3d) % 5;
+    settleHeader(config, type);
+    for (let offset = 0x40; offset < 0x100; offset += 4) {
+      const id = STANDARD[at(offset) % STANDARD.length] ?? 0;
+      config[offset] = type === 2 && id === PCIX ? 0 : id;
+      if (at(offset + 1) < 0x40) config[offset + 1] = 0;
+    }
+    for (let offset = 0x100; offset < config.length; offset += 4) {
+      config[offset] = EXTENDED[at(offset) % EXTENDED.length] ?? 0;
+      config[offset + 1] = 0;
+      if (at(offset + 3) < 0x10) config.set([at(offset + 2) & 0xf, 0], offset + 2);
+    }
+    // Of one that is cut off, lspci ends no line.
+    if (config.length === 4096) for (const offset of [0xff8, 0xffc]) skip(config, offset);
+    const pointer = type === 2 ? 0x14 : 0x34;
+    config[pointer] = at(pointer) | 0x40;
+    config[(at(pointer) | 0x40) & ~3] = EXPRESS;
+    return config;
+  });
+
+const SERIAL_NUMBER = 0x03;
+
+function skip(config: Uint8Array, offset: number): void {
+  if (config[offset] === SERIAL_NUMBER) config[offset] = 0;
+}
+
+/** Made of a seed: nobody shrinks 4096 bytes. */
+function bytesOf(size: number): fc.Arbitrary<Uint8Array> {
+  return fc.nat(0x7fff_ffff).map((seed) => {
+    let state = seed | 1;
+    return Uint8Array.from({ length: size }, () => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return state >>> 24;
+    });
+  });
+}
+
+/** Reserved bits of a ROM, and windows of a bridge beyond 4 TiB, whose size lspci gets wrong. */
+function settleHeader(config: Uint8Array, type: number): void {
+  const rom = [0x30, 0x38][type];
+  if (rom !== undefined) {
+    config.set([(config[rom] ?? 0) & 1, (config[rom + 1] ?? 0) & 0xf8], rom);
+  }
+  if (type === 1) for (const upper of [0x28, 0x2c]) config.fill(0, upper + 1, upper + 4);
+}
