@@ -10,8 +10,8 @@ import { UsageError } from './usage.js';
 
 export const command = defineCommand({
   about: `Gives a function and all of its IOMMU group to vfio-pci, except bridges. What is in use is
-    refused: a mounted disk, swap, a network interface that is up. vfio release gives it back to the
-    driver it had, which is kept in sysfs (driver_override) and gone with the next start of the
+    refused: a mounted disk or share, swap, a network interface that is up. vfio release gives it back
+    to the driver it had, which is kept in sysfs (driver_override) and gone with the next start of the
     machine.`,
   operands: { device: { from: 'devices' } },
   options: {

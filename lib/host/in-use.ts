@@ -1,16 +1,23 @@
 import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Host } from './host.js';
+import { Mounts } from './mounts.js';
+import { sharesUse } from './shared.js';
 
 /**
  * What would lose its ground if the function were taken from its driver: file systems that are
  * mounted, swap, network interfaces that are up. One phrase each, `'/dev/sda1 is mounted on /'`.
  */
 export function usesOf(host: Host, name: string): string[] {
+  const mounts = new Mounts(host);
   const disks = host.names('sys/class/block').filter((disk) => {
     return belongs(host.target('sys/class/block', disk), name);
   });
-  return [...disks.flatMap((disk) => disksUse(host, disk)), ...interfaces(host, name)];
+  return [
+    ...disks.flatMap((disk) => disksUse(host, mounts, disk)),
+    ...sharesUse(host, mounts, (path) => belongs(path, name)),
+    ...interfaces(host, name),
+  ];
 }
 
 /** Whether a device of sysfs is below the function. */
@@ -28,39 +35,22 @@ function belongs(path: string | null, name: string): boolean {
 }
 
 /** How a disk or partition is used, and what is built on it (LVM, RAID, encryption). */
-function disksUse(host: Host, disk: string): string[] {
+function disksUse(host: Host, mounts: Mounts, disk: string): string[] {
   const holders = host.names('sys/class/block', disk, 'holders');
   const node = `/dev/${disk}`;
   const names = [disk, host.text('sys/class/block', disk, 'dm/name')];
   const number = host.text('sys/class/block', disk, 'dev');
-  const mounted = mounts(host)
-    .filter(({ device, source }) => device === number || names.includes(basename(source)))
-    .map(({ point }) => `${node} is mounted on ${point}`);
+  const mounted = mounts
+    .pointsOf(({ device, source }) => device === number || names.includes(basename(source)))
+    .map((point) => `${node} is mounted on ${point}`);
   const swap = swaps(host).some((path) => names.includes(basename(path)));
   return [
     ...new Set([
       ...mounted,
       ...(swap ? [`${node} is swapped to`] : []),
-      ...holders.flatMap((holder) => disksUse(host, holder)),
+      ...holders.flatMap((holder) => disksUse(host, mounts, holder)),
     ]),
   ];
-}
-
-interface Mount {
-  /** `'259:1'`; file systems over several disks have a number of their own. */
-  readonly device: string;
-  readonly point: string;
-  readonly source: string;
-}
-
-/** proc_pid_mountinfo(5). */
-function mounts(host: Host): Mount[] {
-  const lines = (host.text('proc/self/mountinfo') ?? '').split('\n');
-  return lines.map((line) => {
-    const [before = '', after = ''] = line.split(' - ');
-    const [, , device = '', , point = ''] = before.split(' ');
-    return { device, point, source: after.split(' ')[1] ?? '' };
-  });
 }
 
 function swaps(host: Host): string[] {

@@ -85,6 +85,62 @@ test('what stands on a volume of LVM on the disk, and swap', (t) => {
   t.deepEqual(usesOf(host, DISK), ['/dev/dm-0 is mounted on /', '/dev/dm-1 is swapped to']);
 });
 
+test('what is mounted in a container, or below a changed root, once', (t) => {
+  const host = machine(t);
+  disk(host, 'nvme0n1', CONTROLLER, '259:0');
+  disk(host, 'nvme0n2', CONTROLLER, '259:1');
+  mounts(host, '25 1 259:1 / / rw - ext4 /dev/nvme0n2 rw\n');
+  const inside = '31 1 259:0 / /data rw - ext4 /dev/nvme0n1 rw\n';
+  for (const process of [90, 812, 813]) {
+    host.tree.file(`proc/${process}/comm`, 'dockerd\n');
+    const copy = `${process} 1 259:1 / /lower rw - ext4 /dev/nvme0n2 rw\n`;
+    host.tree.file(`proc/${process}/mountinfo`, process === 90 ? copy : copy + inside);
+  }
+  t.deepEqual(usesOf(host, DISK), [
+    '/dev/nvme0n1 is mounted on /data in dockerd (812)',
+    '/dev/nvme0n2 is mounted on /',
+  ]);
+});
+
+/** A function of virtio whose device has a driver of the virtio bus. */
+function share(host: FakeHost, name: string, driver: string, files: Record<string, string>): void {
+  const device = `sys/bus/pci/devices/${DISK}/${name}`;
+  host.tree.folder(`sys/bus/virtio/drivers/${driver}`);
+  host.tree.folder(device);
+  for (const [file, text] of Object.entries(files)) host.tree.file(`${device}/${file}`, text);
+  link(host, `${device}/driver`, `sys/bus/virtio/drivers/${driver}`);
+  link(host, `sys/bus/virtio/devices/${name}`, device);
+}
+
+test('a root of 9p, by its tag', (t) => {
+  const host = machine(t);
+  share(host, 'virtio0', '9pnet_virtio', { mount_tag: 'host\0' });
+  mounts(host, '23 2 0:20 / /mnt rw - 9p other rw,trans=virtio\n');
+  t.deepEqual(usesOf(host, DISK), []);
+  mounts(host, '23 2 0:20 / / ro,relatime - 9p host ro,access=client,trans=virtio\n');
+  t.deepEqual(usesOf(host, DISK), ['the share of virtio0 is mounted on /']);
+  t.deepEqual(usesOf(host, NIC), []);
+});
+
+test('virtiofs, by its tag where the kernel tells it', (t) => {
+  const host = machine(t);
+  share(host, 'virtio3', 'virtiofs', {});
+  mounts(host, '23 2 0:20 / /mnt rw - virtiofs one rw\n');
+  t.deepEqual(usesOf(host, DISK), ['the share of virtio3 is mounted on /mnt']);
+  host.tree.file('sys/fs/virtiofs/0/tag', 'two\n');
+  link(host, 'sys/fs/virtiofs/0/device', `sys/bus/pci/devices/${DISK}/virtio3`);
+  t.deepEqual(usesOf(host, DISK), []);
+  host.tree.file('sys/fs/virtiofs/0/tag', 'one\n');
+  t.deepEqual(usesOf(host, DISK), ['the share of virtio3 is mounted on /mnt']);
+});
+
+test('a virtio function of another kind is not in use', (t) => {
+  const host = machine(t);
+  share(host, 'virtio1', 'virtio_rng', {});
+  mounts(host, '23 2 0:20 / / rw - 9p host rw\n24 23 0:21 / /mnt rw - virtiofs one rw\n');
+  t.deepEqual(usesOf(host, DISK), []);
+});
+
 test('a network interface that is up, and one that is down', (t) => {
   const host = machine(t);
   const net = `sys/bus/pci/devices/${NIC}/net/eth0`;

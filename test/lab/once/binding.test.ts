@@ -1,6 +1,13 @@
 // vfio bind and release on a function that another driver of the kernel takes: virtio-pci.
-import { readFileSync, readlinkSync, statSync } from 'node:fs';
-import { basename } from 'node:path';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';
@@ -92,3 +99,17 @@ test.serial(
     t.regex(stderr, new RegExp(`\\n.*vfio bind ${ADDRESS}`));
   },
 );
+
+test.serial('what the guest itself lives on is in use, and is not bound', async (t) => {
+  const shares = readdirSync('/sys/bus/virtio/devices').map((name) => {
+    return join('/sys/bus/virtio/devices', name);
+  });
+  const share = shares.find((path) => existsSync(join(path, 'mount_tag'))) ?? '';
+  const name = basename(dirname(realpathSync(share)));
+  const use = `the share of ${basename(share)} is mounted on /host in init (1)`;
+  const planned = await vfio(['bind', name, '--dry-run']);
+  t.deepEqual([planned.code, planned.stdout.split('\n')[0]], [0, `# in use: ${use}`]);
+  const { code, stderr } = await vfio(['bind', name]);
+  t.is(code, 1);
+  t.true(stderr.startsWith(`vfio: EBUSY: in use: ${use}`), stderr);
+});
