@@ -11,6 +11,23 @@ export function checkEventfd(value: unknown, what: string): void {
   if (typeof signal !== 'function') throw new TypeError(`${what} must be an eventfd`);
 }
 
+export function checkObject(value: unknown, what: string): asserts value is object {
+  if (typeof value !== 'object' || value === null) throw new TypeError(`${what} must be an object`);
+}
+
+/** An object with no members but these: one that is misspelled would silently do nothing. */
+export function checkOptions(value: unknown, names: readonly string[], what = 'options'): void {
+  checkObject(value, what);
+  const stranger = Object.keys(value).find((name) => !names.includes(name));
+  if (stranger === undefined) return;
+  const kind = what === 'options' ? 'option' : `member of ${what}`;
+  throw new TypeError(`unknown ${kind} '${stranger}': there are ${names.join(', ')}`);
+}
+
+export function checkBoolean(value: unknown, what: string): void {
+  if (typeof value !== 'boolean') throw new TypeError(`${what} must be a boolean`);
+}
+
 export function checkChoice(value: unknown, what: string, choices: readonly unknown[]): void {
   if (choices.includes(value)) return;
   const list = choices.map((choice) => JSON.stringify(choice)).join(', ');

@@ -17,7 +17,14 @@ import {
   updateFields,
   walkCapabilities,
 } from '../pci/index.js';
-import { checkAccess, checkBytes, checkExtent, checkValue } from './checks.js';
+import {
+  checkAccess,
+  checkBytes,
+  checkChoice,
+  checkExtent,
+  checkObject,
+  checkValue,
+} from './checks.js';
 import { didReset, type WrittenByte } from './function-reset.js';
 import type { Handle } from './handle.js';
 
@@ -131,11 +138,16 @@ export class ConfigSpace {
 
   /** The first capability of that name: `'msix'`, `'pcie'`, `'aer'`. */
   find(name: string): Capability | undefined {
+    if (typeof name !== 'string') throw new TypeError('name must be a string');
     return this.capabilities().find((capability) => capability.name === name);
   }
 
-  /** What a capability says, decoded; undefined if the device does not have it. */
+  /**
+   * What a capability says, decoded; undefined if the device does not have it.
+   * @throws TypeError for one that is not decoded
+   */
   details<N extends keyof CapabilityDetails>(name: N): CapabilityDetails[N] | undefined {
+    checkChoice(name, 'name', Object.keys(DECODERS));
     const capability = this.find(name);
     if (capability === undefined) return undefined;
     return DECODERS[name](this.read(0, Math.min(this.size, 256)), capability.offset);
@@ -169,6 +181,7 @@ export class ConfigSpace {
    */
   update<N extends RegisterName>(register: N, changes: Partial<FieldsOf<N>>): void {
     const definition = lookUp(register);
+    checkObject(changes, 'changes');
     updateFields(definition, 0, changes);
     const { offset, width } = this.#locate(register);
     this.#store(offset, width, updateFields(definition, this.#load(offset, width), changes));
@@ -216,6 +229,7 @@ export class ConfigSpace {
 }
 
 function lookUp(name: RegisterName): Register {
+  if (typeof name !== 'string') throw new TypeError('register must be a name');
   if (!Object.hasOwn(REGISTERS, name)) throw new TypeError(`unknown register '${name}'`);
   return REGISTERS[name];
 }

@@ -1,6 +1,7 @@
 import type { Eventfd, EventSet } from '../backend/contract.js';
 import { VfioError } from '../errors.js';
 import type { Handle } from './handle.js';
+import { throwAll } from './throw-all.js';
 
 interface Slot {
   readonly deliver: (count: bigint) => void;
@@ -40,7 +41,12 @@ export class Dispatcher {
       set.add(slot, eventfd, counted);
     } catch (error) {
       this.#forget(slot);
-      throw error;
+      if (!(error instanceof VfioError && error.code === 'EEXIST')) throw error;
+      throw error.with({
+        message: 'another vector has this eventfd',
+        path: this.#handle.name,
+        hint: 'A device can watch an eventfd once: give each vector its own.',
+      });
     }
     return slot;
   }
@@ -120,8 +126,7 @@ export class Dispatcher {
     const n = fired(set);
     const errors: unknown[] = [];
     this.#deliver(set, n, (error) => errors.push(error));
-    if (errors.length > 1) throw new AggregateError(errors, 'listeners of several vectors failed');
-    if (errors.length === 1) throw errors[0];
+    throwAll(errors, 'listeners of several vectors failed');
     return n;
   }
 

@@ -1,6 +1,6 @@
 import type { AddressSpace, HugePages, Memory } from '../backend/contract.js';
 import { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } from '../backend/uapi.js';
-import { checkChoice, checkInteger, checkPages, checkU64, hex } from './checks.js';
+import { checkChoice, checkInteger, checkOptions, checkPages, checkU64, hex } from './checks.js';
 import type { DmaAccess } from './dma-buffer.js';
 import { wholePages } from './pages.js';
 
@@ -44,12 +44,14 @@ const ACCESS_FLAGS: Readonly<Record<DmaAccess, number>> = {
   write: VFIO_DMA_MAP_FLAG_WRITE,
   'read-write': VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
 };
+const OPTIONS = ['access', 'iova', 'hugePages'];
 const HUGE_PAGES: readonly HugePages[] = [false, true, '2M', '1G'];
 const HUGE_PAGE_BYTES = { true: 2 ** 21, '2M': 2 ** 21, '1G': 2 ** 30 };
 
 /** @param page - bytes of the smallest page that can be mapped */
 export function planAllocation(size: number, options: DmaOptions, page: number): DmaPlan {
   checkInteger(size, 'size', 1, 2 ** 52);
+  checkOptions(options, OPTIONS);
   const { hugePages = false } = options;
   checkChoice(hugePages, 'hugePages', HUGE_PAGES);
   const granularity = typeof hugePages === 'string' ? HUGE_PAGE_BYTES[hugePages] : page;
@@ -62,6 +64,7 @@ export function planSource(
   options: DmaOptions,
   page: number,
 ): DmaPlan {
+  checkOptions(options, OPTIONS);
   if (source instanceof SharedArrayBuffer) {
     const size = source.byteLength;
     checkSize(size, 'the length of the buffer', page);

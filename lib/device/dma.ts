@@ -1,7 +1,7 @@
 import type { AddressSpace, IovaRange } from '../backend/contract.js';
 import { VfioError } from '../errors.js';
 import { giveIova, takeIova } from './addresses.js';
-import { checkU64, hex } from './checks.js';
+import { checkInteger, checkU64, hex } from './checks.js';
 import { DmaBuffer, type DmaMapping } from './dma-buffer.js';
 import {
   type DmaFile,
@@ -102,9 +102,10 @@ export class DmaSpace {
    *   while a `map()` into the range is under way
    */
   unmap(iova: bigint, size: bigint | number): bigint {
-    const bytes = BigInt(size);
     checkU64(iova, 'iova');
-    checkU64(bytes, 'size');
+    if (typeof size === 'bigint') checkU64(size, 'size');
+    else checkInteger(size, 'size', 0, Number.MAX_SAFE_INTEGER);
+    const bytes = BigInt(size);
     const page = BigInt(this.pageSize);
     if (bytes === 0n || bytes % page !== 0n || iova % page !== 0n) {
       throw new RangeError(`only whole pages of ${page.toString()} bytes can be unmapped`);

@@ -10,7 +10,7 @@ import {
   VFIO_DEVICE_FEATURE_SET,
 } from '../backend/uapi.js';
 import { VfioError } from '../errors.js';
-import { checkBytes, checkEventfd, checkInteger } from './checks.js';
+import { checkBytes, checkEventfd, checkInteger, checkOptions } from './checks.js';
 import type { Handle } from './handle.js';
 import { parseUuid } from './uuid.js';
 
@@ -90,7 +90,9 @@ export class Features {
    *   it is used; it is then out of it for good. Without one it goes back after each use.
    * @throws {@link VfioError} EINVAL if it is in low power already; ENOTTY before Linux 6.1
    */
-  enterLowPower({ wakeup }: { wakeup?: Eventfd | undefined } = {}): void {
+  enterLowPower(options: { wakeup?: Eventfd | undefined } = {}): void {
+    checkOptions(options, ['wakeup']);
+    const { wakeup } = options;
     if (wakeup === undefined) {
       this.set(VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY);
       return;

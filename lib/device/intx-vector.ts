@@ -1,4 +1,5 @@
 import type { Eventfd } from '../backend/contract.js';
+import { throwAll } from './throw-all.js';
 import { Vector, type VectorContext, type VectorOptions } from './vector.js';
 
 /** How the INTx interrupt is delivered. */
@@ -56,11 +57,23 @@ export class IntxVector extends Vector {
 
   /** @internal */
   protected override deliver(count: bigint): void {
-    try {
-      super.deliver(count);
-    } finally {
-      if (this.#autoUnmask && !this.closed) this.unmask();
+    const errors: unknown[] = [];
+    const steps = [
+      () => {
+        super.deliver(count);
+      },
+      () => {
+        if (this.#autoUnmask && !this.closed) this.unmask();
+      },
+    ];
+    for (const step of steps) {
+      try {
+        step();
+      } catch (error) {
+        errors.push(error);
+      }
     }
+    throwAll(errors, 'a listener of INTx failed, and so did unmasking it');
   }
 
   #bindResampler(): Eventfd {

@@ -1,3 +1,4 @@
+import { checkBoolean } from './checks.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Exclusive } from './exclusive.js';
 import type { Handle } from './handle.js';
@@ -43,7 +44,8 @@ export class Intx {
    *   MSI or MSI-X is active
    */
   request(options: IntxOptions = {}): IntxVector {
-    checkVectorOptions(options);
+    checkVectorOptions(options, ['autoUnmask']);
+    if (options.autoUnmask !== undefined) checkBoolean(options.autoUnmask, 'autoUnmask');
     if (this.count === 0) throw this.#irq.error('ENXIO', 'the device has no intx');
     if (this.#vector !== undefined) throw this.#irq.error('EBUSY', 'intx is in use already');
     const context = {

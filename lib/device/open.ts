@@ -1,6 +1,6 @@
 import type { Backend, DeviceConnection, OpenOptions, PciFunction } from '../backend/contract.js';
 import { VfioError } from '../errors.js';
-import { checkChoice, checkInteger } from './checks.js';
+import { checkChoice, checkInteger, checkOptions } from './checks.js';
 import { PciDevice } from './device.js';
 import { parseUuid } from './uuid.js';
 
@@ -32,7 +32,7 @@ export function deviceApi(backends: readonly Backend[]): DeviceApi {
   };
   const openConnection = async (called: string, options: OpenOptions = {}) => {
     const { backend, name } = find(called);
-    checkOptions(options);
+    checkOpenOptions(options);
     return backend.open(name, options);
   };
   return {
@@ -42,7 +42,7 @@ export function deviceApi(backends: readonly Backend[]): DeviceApi {
     },
     openDeviceSync(name, options = {}) {
       const found = find(name);
-      checkOptions(options);
+      checkOpenOptions(options);
       return hold(found.backend.openSync(found.name, options));
     },
     resolveName: (name) => find(name).name,
@@ -115,19 +115,14 @@ function checkName(name: unknown): asserts name is string {
 
 const OPTIONS = ['via', 'vfToken', 'noiommu', 'fds'];
 
-function checkOptions(options: unknown): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError('options must be an object');
-  }
-  const stranger = Object.keys(options).find((option) => !OPTIONS.includes(option));
-  if (stranger !== undefined) {
-    throw new TypeError(`unknown option '${stranger}': there are ${OPTIONS.join(', ')}`);
-  }
-  const { via, vfToken, noiommu, fds } = options as OpenOptions;
+function checkOpenOptions(options: OpenOptions): void {
+  checkOptions(options, OPTIONS);
+  const { via, vfToken, noiommu, fds } = options;
   if (via !== undefined) checkChoice(via, 'via', ['group', 'cdev']);
   if (vfToken !== undefined) parseUuid('vfToken', vfToken);
   if (noiommu !== undefined) checkChoice(noiommu, 'noiommu', [true, false]);
   if (fds === undefined) return;
+  checkOptions(fds, ['via', 'container', 'group', 'iommufd', 'device'], 'fds');
   checkChoice(fds.via, 'fds.via', ['group', 'cdev']);
   const numbers =
     fds.via === 'group'

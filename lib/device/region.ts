@@ -15,6 +15,7 @@ import {
   checkEventfd,
   checkExtent,
   checkInteger,
+  checkOptions,
   checkValue,
   hex,
 } from './checks.js';
@@ -114,8 +115,10 @@ export class Region {
    * @example
    * registers.on('lost', () => { console.error('the device does not answer'); });
    */
-  map({ offset = 0, length }: WindowOptions = {}): RegisterWindow {
+  map(options: WindowOptions = {}): RegisterWindow {
     const { connection } = this.#handle;
+    checkOptions(options, ['offset', 'length']);
+    const { offset = 0, length } = options;
     if (!this.mappable) {
       throw new VfioError({
         code: 'EINVAL',
@@ -127,6 +130,7 @@ export class Region {
     }
     const size = wholePages(this.size);
     checkInteger(offset, 'offset', 0, Number.MAX_SAFE_INTEGER);
+    if (length !== undefined) checkInteger(length, 'length', PAGE_SIZE, MAX_WINDOW);
     const rest = length ?? Number(size - BigInt(offset));
     this.#checkWindow(offset, rest, size, length === undefined);
     return this.#windows.open(() => connection.map(this.index, offset, rest));
@@ -175,7 +179,9 @@ export class Region {
    * @throws {@link VfioError} EEXIST if that write is bound already, ENODEV if there is no binding
    *   to take away, ENOSPC after 1000 of them, EINVAL over the MSI-X table and outside of BARs
    */
-  ioeventfd({ offset, width, value, eventfd }: IoeventfdOptions): void {
+  ioeventfd(options: IoeventfdOptions): void {
+    checkOptions(options, ['offset', 'width', 'value', 'eventfd']);
+    const { offset, width, value, eventfd } = options;
     checkChoice(width, 'width', [1, 2, 4, 8]);
     checkAccess(offset, width, this.size);
     if (typeof value !== 'bigint') throw new TypeError('value must be a bigint');
@@ -192,7 +198,6 @@ export class Region {
         `region ${this.index} has ${hex(this.size)} bytes, more than the 4 GiB that fit into one window: ask for a part of it with offset and length`,
       );
     }
-    if (!whole) checkInteger(length, 'length', PAGE_SIZE, MAX_WINDOW);
     if (offset % PAGE_SIZE !== 0 || length % PAGE_SIZE !== 0 || length <= 0) {
       throw new RangeError(
         `a window consists of whole pages of ${PAGE_SIZE} bytes: not ${hex(offset)} and ${length}`,

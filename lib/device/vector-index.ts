@@ -1,6 +1,6 @@
 import { VFIO_IRQ_INFO_NORESIZE } from '../backend/uapi.js';
 import { VfioError } from '../errors.js';
-import { checkInteger } from './checks.js';
+import { checkInteger, checkOptions } from './checks.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Exclusive } from './exclusive.js';
 import type { Handle } from './handle.js';
@@ -64,7 +64,9 @@ export class VectorIndex {
    * @throws {@link VfioError} EBUSY if INTx, MSI or MSI-X is active instead; ENOSPC, with
    *   `available`, if the host has fewer vectors than announced; EINVAL if fewer are enabled already
    */
-  enable({ vectors = 1 }: EnableOptions = {}): void {
+  enable(options: EnableOptions = {}): void {
+    checkOptions(options, ['vectors']);
+    const { vectors = 1 } = options;
     this.#check('vectors', vectors, 1);
     if (this.active) {
       if (vectors > this.#enabled) throw this.#beyond(vectors - 1);

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Eventfd } from '../backend/contract.js';
 import { VfioError } from '../errors.js';
-import { checkEventfd, checkInteger } from './checks.js';
+import { checkBoolean, checkEventfd, checkInteger, checkOptions } from './checks.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Handle } from './handle.js';
 import type { Irq } from './irq.js';
@@ -31,8 +31,14 @@ export interface VectorContext {
   readonly onClose: () => void;
 }
 
-/** @throws TypeError before anything is asked of the system */
-export function checkVectorOptions({ eventfd }: VectorOptions): void {
+/**
+ * @param more - names of options beside those of every vector
+ * @throws TypeError before anything is asked of the system
+ */
+export function checkVectorOptions(options: VectorOptions, more: readonly string[] = []): void {
+  checkOptions(options, ['counts', 'eventfd', ...more]);
+  const { counts, eventfd } = options;
+  if (counts !== undefined) checkBoolean(counts, 'counts');
   if (eventfd !== undefined) checkEventfd(eventfd, 'eventfd');
 }
 
@@ -64,6 +70,7 @@ export class Vector extends EventEmitter<VectorEvents> {
   readonly eventfd: Eventfd;
   /** @internal */
   protected readonly context: VectorContext;
+  readonly #counted: boolean;
   readonly #ownsEventfd: boolean;
   readonly #slot: number;
   #closed = false;
@@ -79,6 +86,7 @@ export class Vector extends EventEmitter<VectorEvents> {
     const { counts = false, eventfd } = options;
     this.context = context;
     this.index = index;
+    this.#counted = counts;
     this.#ownsEventfd = eventfd === undefined;
     this.eventfd = eventfd ?? handle.connection.createEventfd();
     let slot: number | undefined;
@@ -119,8 +127,11 @@ export class Vector extends EventEmitter<VectorEvents> {
    * @throws {@link VfioError} EBADF if the vector is closed, ECANCELED when it is closed meanwhile;
    *   the signal's reason when that is aborted
    */
-  async next({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<bigint> {
+  async next(options: { signal?: AbortSignal | undefined } = {}): Promise<bigint> {
     this.checkOpen();
+    checkOptions(options, ['signal']);
+    const { signal } = options;
+    if (signal !== undefined) checkSignal(signal);
     signal?.throwIfAborted();
     if (this.#unclaimed > 0n) return this.#claim();
     return new Promise((resolve, reject) => {
@@ -149,12 +160,15 @@ export class Vector extends EventEmitter<VectorEvents> {
     });
   }
 
-  /** Interrupts as they come, coalesced while the loop's body runs; ends when the vector is closed. */
+  /**
+   * Interrupts as they come, coalesced while the loop's body runs; ends when the vector is closed.
+   * What came while the body ran that left the loop is there for the next caller of {@link next}.
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<bigint, void, undefined> {
     let pending = this.#claim();
     let wake: (() => void) | undefined;
     const onInterrupt = (count: bigint) => {
-      pending += count;
+      pending = this.#coalesce(pending, count);
       wake?.();
     };
     const onClose = () => {
@@ -177,6 +191,7 @@ export class Vector extends EventEmitter<VectorEvents> {
     } finally {
       this.off('interrupt', onInterrupt);
       this.off('close', onClose);
+      if (pending > 0n) this.#unclaimed = this.#coalesce(this.#unclaimed, pending);
     }
   }
 
@@ -259,12 +274,17 @@ export class Vector extends EventEmitter<VectorEvents> {
 
   /** @internal */
   protected deliver(count: bigint): void {
-    if (!this.emit('interrupt', count)) this.#unclaimed += count;
+    if (!this.emit('interrupt', count)) this.#unclaimed = this.#coalesce(this.#unclaimed, count);
   }
 
   /** @internal */
   protected checkOpen(): void {
     if (this.#closed) throw this.#error('EBADF', 'is closed');
+  }
+
+  /** Without counts, several deliveries are "at least one" still. */
+  #coalesce(kept: bigint, count: bigint): bigint {
+    return this.#counted ? kept + count : 1n;
   }
 
   #claim(): bigint {
@@ -296,4 +316,9 @@ export class Vector extends EventEmitter<VectorEvents> {
     const message = `${irq.name} vector ${this.index} ${what}`;
     return new VfioError({ code, message, path: handle.name });
   }
+}
+
+function checkSignal(value: unknown): void {
+  const { throwIfAborted } = Object(value) as Partial<AbortSignal>;
+  if (typeof throwIfAborted !== 'function') throw new TypeError('signal must be an AbortSignal');
 }

@@ -273,6 +273,38 @@ test('iteration: leaving the loop stops listening', async (t) => {
   t.is(a.listenerCount('interrupt') + a.listenerCount('close'), 0);
 });
 
+test('iteration: what came while the loop was left is there for the next caller', async (t) => {
+  const { a, msix, set } = withVectors(1);
+  const counted = msix.request(1, { counts: true });
+  set.fire(a.eventfd);
+  for await (const count of a) {
+    t.is(count, 1n);
+    set.fire(a.eventfd);
+    break;
+  }
+  t.is(await a.next(), 1n);
+  set.fireCounted([counted.eventfd, 1n]);
+  for await (const count of counted) {
+    t.is(count, 1n);
+    set.fireCounted([counted.eventfd, 2n]);
+    break;
+  }
+  t.is(await counted.next(), 2n);
+});
+
+test('without counts several deliveries are "at least one" still', async (t) => {
+  const { a, set } = withVectors(1);
+  set.fire(a.eventfd);
+  set.fire(a.eventfd);
+  t.is(await a.next(), 1n);
+  set.fire(a.eventfd);
+  set.fire(a.eventfd);
+  for await (const count of a) {
+    t.is(count, 1n);
+    break;
+  }
+});
+
 test('close is told when all is released', async (t) => {
   const { a, connection } = withVectors(1);
   const closed = once(a, 'close');

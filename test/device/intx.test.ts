@@ -39,6 +39,21 @@ test('unmasked although a listener throws', (t) => {
   t.deepEqual(script.take(), ['set.wait -1', UNMASK]);
 });
 
+test('a listener that throws is told of, also where unmasking fails after it', (t) => {
+  const { script, device, vector, set } = withIntx();
+  vector.on('interrupt', () => {
+    script.fail('irqs', new VfioError({ code: 'EIO' }));
+    throw new Error('of the listener');
+  });
+  const poller = device.interrupts.poll();
+  set.queue.push([[0, 1n]]);
+  const error = t.throws(() => poller.wait(), { instanceOf: AggregateError });
+  t.deepEqual(
+    error.errors.map(({ message }: Error) => message),
+    ['of the listener', 'EIO: i/o error'],
+  );
+});
+
 test('not unmasked after a listener has closed it, or the device', (t) => {
   for (const what of ['vector', 'device'] as const) {
     const fake = withIntx();
