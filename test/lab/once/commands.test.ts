@@ -3,7 +3,7 @@ import test from 'ava';
 import { openDeviceSync } from 'vfio';
 import { vfio } from '../../cli/vfio.js';
 import { differences } from '../../pci/lspci/compare.js';
-import { askLspci, toDump } from '../../pci/lspci/dump.js';
+import { askLspci, lspciVersion, toDump } from '../../pci/lspci/dump.js';
 
 const LAB = Object.entries(process.env).filter(([name]) => /^VFIO_LAB_[A-Z0-9_]+$/.test(name));
 const DEVICES = LAB.flatMap(([, value = '']) => (value.startsWith('0000:') ? [value] : []));
@@ -24,7 +24,8 @@ test('functions are called by short addresses, and by vendor and device', async 
 
 test('configuration space as lspci lists it', (t) => {
   t.true(DEVICES.length >= 4, DEVICES.join(' '));
-  if (askLspci(toDump('probe', new Uint8Array(64))) === null) {
+  const version = lspciVersion();
+  if (version === null) {
     t.log('lspci is not installed: only what it said once is compared, by npm test');
     return;
   }
@@ -39,6 +40,6 @@ test('configuration space as lspci lists it', (t) => {
     const config = device.config.read(0, device.config.size);
     device.close();
     const seen = askLspci(toDump(name, config));
-    t.deepEqual(differences(config, seen ?? '', false), [], name);
+    t.deepEqual(differences(config, seen ?? '', version.startsWith('3.9.')), [], name);
   }
 });
