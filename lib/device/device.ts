@@ -263,5 +263,7 @@ export class PciDevice {
 
 function explainReset(error: unknown): unknown {
   if (!(error instanceof VfioError && error.code === 'EINVAL')) return error;
-  return error.with({ hint: 'The device has no reset of its own: see hotReset().' });
+  const hint =
+    'The device has no reset of its own. A program can reset its slot or bus: hotReset().';
+  return error.with({ hint });
 }

@@ -169,7 +169,8 @@ test('reset, and what to do where there is none', async (t) => {
   device.resetSync();
   t.deepEqual(script.take(), ['reset', 'resetSync']);
   for (const kind of ['reset', 'resetSync']) script.fail(kind, new VfioError({ code: 'EINVAL' }));
-  const hint = 'The device has no reset of its own: see hotReset().';
+  const hint =
+    'The device has no reset of its own. A program can reset its slot or bus: hotReset().';
   t.like(await t.throwsAsync(device.reset()), { code: 'EINVAL', hint });
   t.like(
     t.throws(() => {

@@ -101,7 +101,12 @@ test('refused: a bridge, no group, no such function, no vfio-pci', (t) => {
   t.throws(() => planBind(host, PORT), { code: 'EINVAL', message: /bridge stays/ });
   t.throws(() => planBind(host, '0000:09:00.0'), { code: 'ENODEV', message: /no such PCI/ });
   const bare = new FakeHost(t, { devices: [{ name: GPU, driver: 'amdgpu' }] });
-  t.throws(() => planBind(bare, GPU), { code: 'ENODEV', message: /no IOMMU group/ });
+  const unprotected = t.throws(() => planBind(bare, GPU), {
+    instanceOf: VfioError,
+    code: 'ENODEV',
+    message: /no IOMMU group/,
+  });
+  t.regex(unprotected.hint ?? '', /^(?!.*noiommu).*vfio doctor/);
   const none = new FakeHost(t, { devices: [{ name: GPU, group: 1 }], drivers: ['amdgpu'] });
   const error = t.throws(() => planBind(none, GPU), { instanceOf: VfioError, code: 'ENODEV' });
   t.regex(error.hint ?? '', /modprobe vfio-pci/);

@@ -32,18 +32,30 @@ export function notViable(sysfs: Sysfs, group: IommuGroup): string {
 }
 
 export function bindIt(sysfs: Sysfs, name: string): string {
-  const load = sysfs.hasDriver('vfio-pci') ? '' : "Load the driver: 'modprobe vfio-pci'. ";
+  return `${loadIt(sysfs)}Bind it as root: 'vfio bind ${name}', or by hand '${byHand(sysfs, name)}'.`;
+}
+
+function loadIt(sysfs: Sysfs): string {
+  return sysfs.hasDriver('vfio-pci') ? '' : "Load the driver: 'modprobe vfio-pci'. ";
+}
+
+function byHand(sysfs: Sysfs, name: string): string {
   const device = `/sys/bus/pci/devices/${name}`;
   const unbind = sysfs.driver(name) === null ? '' : `echo ${name} > ${device}/driver/unbind; `;
-  return `${load}Bind it as root: 'vfio bind ${name}', or by hand 'echo vfio-pci > ${device}/driver_override; ${unbind}echo ${name} > /sys/bus/pci/drivers_probe'.`;
+  return `echo vfio-pci > ${device}/driver_override; ${unbind}echo ${name} > /sys/bus/pci/drivers_probe`;
 }
 
 export function noIommu(name: string): string {
-  return `The host gives ${name} no IOMMU group. Turn on VT-d or AMD-Vi in the firmware's settings and boot Linux with 'intel_iommu=on' (Intel) or without 'amd_iommu=off' (AMD); a virtual machine needs a virtual IOMMU. The option noiommu: true does without, and then the device can overwrite all memory of the host. 'vfio doctor' looks at all of it.`;
+  return `The host gives ${name} no IOMMU group. Turn on VT-d or AMD-Vi in the firmware's settings and boot Linux with 'intel_iommu=on' (Intel) or without 'amd_iommu=off' (AMD); a virtual machine needs a virtual IOMMU. 'vfio doctor' looks at all of it.`;
+}
+
+/** Where a program could do without; the command line cannot. */
+export function noIommuToOpen(name: string): string {
+  return `${noIommu(name)} A program can do without by the option noiommu: true of openDevice(): then the device can overwrite all memory of the host.`;
 }
 
 export function noNoiommu(sysfs: Sysfs, name: string): string {
-  return `Without an IOMMU, vfio-pci takes a device only if it may: 'echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode' as root. ${bindIt(sysfs, name)}`;
+  return `Without an IOMMU, vfio-pci takes a device only if it may: 'echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode' as root. ${loadIt(sysfs)}Bind it by hand, as root: '${byHand(sysfs, name)}'.`;
 }
 
 export function noNode(path: string): string {
@@ -55,7 +67,7 @@ export function noContainer(path: string): string {
 }
 
 export function noIommufd(path: string): string {
-  return `The character device was asked for, and the kernel has none here: it needs Linux 6.6 with CONFIG_IOMMUFD and CONFIG_VFIO_DEVICE_CDEV ('modprobe iommufd'), and ${path}. Without via: 'cdev' and VFIO_VIA=cdev the group is used.`;
+  return `The character device was asked for, and the kernel has none here: it needs Linux 6.6 with CONFIG_IOMMUFD and CONFIG_VFIO_DEVICE_CDEV ('modprobe iommufd'), and ${path}. Without VFIO_VIA=cdev, or the option via: 'cdev' of openDevice(), the group is used.`;
 }
 
 export function notPermitted(path: string): string {
@@ -95,7 +107,7 @@ export function bindNotPermitted(sysfs: Sysfs, group: IommuGroup): string {
 export function tokenRefused(name: string, given: boolean): string {
   return given
     ? `The VF token given is not the one that guards ${name}: it is set by who opened the physical function.`
-    : `${name} is guarded by a VF token: give the UUID that the physical function was opened with as vfToken.`;
+    : `${name} is guarded by a VF token: give the UUID that the physical function was opened with as the option vfToken of openDevice().`;
 }
 
 export function tokenUnwanted(name: string): string {
