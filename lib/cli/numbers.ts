@@ -12,14 +12,14 @@ export function parseSize(what: string, text: string): bigint {
   const [, digits = '', unit = ''] = /^(\d+)([KMG]?)$/.exec(text) ?? [];
   const factor = UNITS[unit];
   if (digits !== '' && factor !== undefined) return BigInt(digits) * factor;
-  return parseUnsigned(what, text);
+  return parseUnsigned(what, text, '4096, 0x1000 or 64M');
 }
 
 /** An unsigned number of up to 64 bits, decimal or with 0x. */
-export function parseUnsigned(what: string, text: string): bigint {
+export function parseUnsigned(what: string, text: string, such = '4096 or 0x1000'): bigint {
   const value = /^(0x[0-9a-f]+|\d+)$/i.test(text) ? BigInt(text) : -1n;
   if (value >= 0n && value < 1n << 64n) return value;
-  throw new UsageError(`${what} is a number such as 4096 or 0x1000, not '${text}'`);
+  throw new UsageError(`${what} is a number such as ${such}, not '${text}'`);
 }
 
 /** An unsigned number up to a limit. */

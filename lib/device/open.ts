@@ -101,11 +101,11 @@ function unknown(name: string, backends: readonly Backend[]): VfioError {
   ];
   return new VfioError({
     code: 'ENODEV',
-    message: `not the name of a device: it is ${forms.join(', or ')}`,
+    message: 'not the name of a device',
     path: name,
     hint: owned(REAL)
-      ? LIST
-      : "Only imitations are opened by 'vfio/mock': import from 'vfio' for real devices.",
+      ? `A name is ${forms.join(', or ')}. ${LIST}`
+      : `A name is ${forms.join(', or ')}: 'vfio/mock' opens nothing else; import from 'vfio' for real devices.`,
   });
 }
 

@@ -100,6 +100,12 @@ test('a name that is none', async (t) => {
   });
 });
 
+test('a size that is none', async (t) => {
+  const { code, stdout, stderr } = await vfio(['doctor', '--memory', '64k']);
+  t.deepEqual([code, stdout], [2, '']);
+  t.is(stderr, "vfio: --memory is a number such as 4096, 0x1000 or 64M, not '64k'\n");
+});
+
 test('what a missing addon takes away is said in one line, and imitations work', async (t) => {
   const NODE_OPTIONS = `--import=${new URL('programs/no-addon.js', import.meta.url).href}`;
   const run = async (...args: string[]) => finish(startVfio(args, { NODE_OPTIONS }));
