@@ -1,5 +1,6 @@
 import type { DeviceInfo, IovaRange, IrqInfo, RegionInfo } from '../backend/contract.js';
 import type { VfioError } from '../errors.js';
+import { OperationError } from './fields.js';
 
 /** What an operation answers with, beside `ok`. */
 export type Answer = Readonly<Record<string, unknown>>;
@@ -7,7 +8,16 @@ export type Answer = Readonly<Record<string, unknown>>;
 /** What a line was answered with: always `ok`, then the operation's own fields or a `code`. */
 export type Reply = Answer & { readonly ok: boolean };
 
-export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+/** Bytes of one answer: the longest string that every Node makes has not four times as many. */
+const MOST_BYTES = 2 ** 27;
+
+export function hex(bytes: Uint8Array): string {
+  if (bytes.length > MOST_BYTES) {
+    throw new OperationError(`${bytes.length} bytes are more than one answer has: at most 2^27`);
+  }
+  const { buffer, byteOffset, length } = bytes;
+  return Buffer.from(buffer, byteOffset, length).toString('hex');
+}
 
 export function info({ flags, numRegions, numIrqs }: DeviceInfo): Answer {
   return { flags, num_regions: numRegions, num_irqs: numIrqs };

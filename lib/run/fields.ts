@@ -69,7 +69,8 @@ export class Fields {
   /** Bytes in hex. */
   data(name: string): Uint8Array {
     const text = this.text(name);
-    if (!/^([0-9a-f]{2})*$/i.test(text)) throw new OperationError(`"${name}" must be hex`);
+    if (text.length % 2 !== 0 || /[^0-9a-f]/i.test(text))
+      throw new OperationError(`"${name}" must be hex`);
     return Uint8Array.from(Buffer.from(text, 'hex'));
   }
 

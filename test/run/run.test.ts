@@ -35,6 +35,21 @@ test('integers are numbers or exact strings', async (t) => {
   });
 });
 
+test('as long as memory allows: what no string can hold is an answer, too', async (t) => {
+  const zeros = '00'.repeat(20e6);
+  const script = [
+    { op: 'buffer', name: 'b', size: 2 ** 29 },
+    { op: 'buffer_write', name: 'b', offset: 0, data: zeros },
+    { op: 'buffer_read', name: 'b', offset: 0, length: 2 ** 29 },
+    { op: 'info' },
+  ];
+  const [, written, read, info] = await answers(EDU, script);
+  t.deepEqual(written, { ok: true });
+  t.like(read, { ok: false, code: 'ERR_OP' });
+  t.regex(String(read?.message), /536870912 bytes are more than one answer has/);
+  t.true(info?.ok);
+});
+
 test('a name makes an eventfd; null and numbers are passed as they are', async (t) => {
   const enable = { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1 };
   const loopback = { op: 'set_irqs', index: 1, flags: 0x21, start: 0, count: 1 };

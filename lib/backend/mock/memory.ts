@@ -30,12 +30,20 @@ export class MockMemory implements Memory {
 
   /** The device reads memory. */
   copyOut(offset: number, into: Uint8Array): void {
-    into.set(this.#bytes.subarray(offset, offset + into.length));
+    into.set(this.#reached().subarray(offset, offset + into.length));
   }
 
   /** The device writes memory. */
   copyIn(offset: number, from: Uint8Array): void {
-    this.#bytes.set(from, offset);
+    this.#reached().set(from, offset);
+  }
+
+  /** A device goes on with memory that was transferred; JavaScript cannot. */
+  #reached(): Uint8Array {
+    if (this.#bytes.length === this.size) return this.#bytes;
+    throw new Error(
+      'DMA to memory whose ArrayBuffer was transferred: an imitation cannot reach it there. To give it to a worker, map a SharedArrayBuffer.',
+    );
   }
 
   /** Holds it for one mapping more, until {@link unpin}. */

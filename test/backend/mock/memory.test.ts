@@ -40,6 +40,26 @@ test('a mapping keeps its memory until it is unmapped', (t) => {
   });
 });
 
+test('memory that was transferred is out of reach, and DMA to it says so', (t) => {
+  const space = new MockAddressSpace('mock:test');
+  const memory = space.allocate(1, false);
+  space.mapSync(memory, 0, 4096n, 0n, BOTH);
+  structuredClone(memory.buffer, { transfer: [memory.buffer as ArrayBuffer] });
+  const message = /^DMA to memory whose ArrayBuffer was transferred/;
+  t.throws(
+    () => {
+      space.write(0n, Uint8Array.of(1));
+    },
+    { message },
+  );
+  t.throws(
+    () => {
+      space.read(0n, new Uint8Array(1));
+    },
+    { message },
+  );
+});
+
 test('memory of huge pages is whole huge pages', (t) => {
   const space = new MockAddressSpace('mock:test');
   t.is(space.allocate(1, '2M').size, 2 ** 21);
