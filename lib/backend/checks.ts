@@ -43,3 +43,16 @@ export function checkPages(value: unknown, name: string, page = PAGE_SIZE): void
 export function checkBytes(value: unknown, name: string): asserts value is Uint8Array {
   if (!(value instanceof Uint8Array)) throw new TypeError(`${name} must be a Uint8Array`);
 }
+
+export function checkObject(value: unknown, what: string): asserts value is object {
+  if (typeof value !== 'object' || value === null) throw new TypeError(`${what} must be an object`);
+}
+
+/** An object with no members but these: one that is misspelled would silently do nothing. */
+export function checkOptions(value: unknown, names: readonly string[], what = 'options'): void {
+  checkObject(value, what);
+  const stranger = Object.keys(value).find((name) => !names.includes(name));
+  if (stranger === undefined) return;
+  const which = what === 'options' ? 'unknown option' : `${what} has no`;
+  throw new TypeError(`${which} '${stranger}': there are ${names.join(', ')}`);
+}

@@ -3,25 +3,19 @@ import type { Eventfd } from '../backend/contract.js';
 
 /** Argument checks: they throw before anything is asked of the system. */
 
-export { checkBytes, checkInteger, checkPages, checkU64 } from '../backend/checks.js';
+export {
+  checkBytes,
+  checkInteger,
+  checkObject,
+  checkOptions,
+  checkPages,
+  checkU64,
+} from '../backend/checks.js';
 
 /** Something that can be signalled; whose it is, the back end finds out. */
 export function checkEventfd(value: unknown, what: string): void {
   const signal = (value as Partial<Eventfd> | null | undefined)?.signal;
   if (typeof signal !== 'function') throw new TypeError(`${what} must be an eventfd`);
-}
-
-export function checkObject(value: unknown, what: string): asserts value is object {
-  if (typeof value !== 'object' || value === null) throw new TypeError(`${what} must be an object`);
-}
-
-/** An object with no members but these: one that is misspelled would silently do nothing. */
-export function checkOptions(value: unknown, names: readonly string[], what = 'options'): void {
-  checkObject(value, what);
-  const stranger = Object.keys(value).find((name) => !names.includes(name));
-  if (stranger === undefined) return;
-  const kind = what === 'options' ? 'option' : `member of ${what}`;
-  throw new TypeError(`unknown ${kind} '${stranger}': there are ${names.join(', ')}`);
 }
 
 export function checkBoolean(value: unknown, what: string): void {

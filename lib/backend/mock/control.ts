@@ -1,5 +1,5 @@
 import { VFIO_PCI_ERR_IRQ_INDEX, VFIO_PCI_REQ_IRQ_INDEX } from '../uapi.js';
-import { checkInteger, checkU64 } from '../checks.js';
+import { checkInteger, checkOptions, checkU64 } from '../checks.js';
 import type { FaultKind } from './faults.js';
 import { defaultInterruptLimits, HANDLES } from './host/interrupts.js';
 import { defaultLimits } from './host/limits.js';
@@ -47,12 +47,15 @@ export class MockControl {
    * mockControl('mock:nvme').fail('map', 'ENOMEM', { nth: 3 });
    */
   fail(kind: FaultKind, code: string, options: { nth?: number; times?: number } = {}): void {
+    checkOptions(options, ['nth', 'times']);
     const { nth = 1, times = 1 } = options;
     this.#slot.machine.faults.add(kind, code, nth, times);
   }
 
   /** Takes from what the host has; who has more already keeps it. */
-  limit({ messages, vectors, memlock, dmaEntries }: HostLimits): void {
+  limit(has: HostLimits): void {
+    checkOptions(has, ['messages', 'vectors', 'memlock', 'dmaEntries'], 'limits');
+    const { messages, vectors, memlock, dmaEntries } = has;
     const { interrupts, limits } = this.#slot.machine;
     if (messages !== undefined) checkInteger(messages, 'messages', 0, HANDLES);
     if (vectors !== undefined) checkInteger(vectors, 'vectors', 0, HANDLES);
@@ -70,6 +73,7 @@ export class MockControl {
    * @throws TypeError if the device is not open
    */
   interrupt(vector = 0, options: { times?: number; every?: number } = {}): void {
+    checkOptions(options, ['times', 'every']);
     const { times = 1, every = 0 } = options;
     checkInteger(vector, 'vector', 0, 2047);
     checkInteger(times, 'times', 1, COUNT_MAX);

@@ -304,6 +304,27 @@ test('a reset that fails', async (t) => {
   await t.notThrowsAsync(device.reset());
 });
 
+test('what is misspelt would change nothing, and is refused', async (t) => {
+  const { control } = await make(t);
+  const wrong = [
+    (options: never) => {
+      control.fail('open', 'EIO', options);
+    },
+    (options: never) => {
+      control.limit(options);
+    },
+    (options: never) => {
+      control.interrupt(0, options);
+    },
+  ];
+  for (const call of wrong) {
+    for (const options of [null, 5, 'abc', { tims: 1 }]) {
+      const message = /must be an object|(unknown option|limits has no) 'tims': there are /;
+      t.throws(() => { call(options as never); }, { instanceOf: TypeError, message });
+    }
+  }
+});
+
 test('a name with its settings is one device, and a device that is not open tells so', (t) => {
   t.is(mockControl('mock:nvme#x'), mockControl('mock:nvme#x'));
   t.is(mockControl('mock:nvme#x'), mockControl('mock:nvme#x?kernel=7.2&via=cdev'));
