@@ -34,12 +34,11 @@ function describe(host: Host, ids: PciIds, one: PciFunction) {
 
 type Description = ReturnType<typeof describe>;
 
-/** What lspci would call it. */
-function title({ className, vendorName, deviceName, class: code }: Description): string {
-  const device = deviceName ?? (vendorName === null ? '' : 'Device');
-  return [className ?? `Class ${code.slice(0, 4)}:`, vendorName ?? '', device]
-    .filter((part) => part !== '')
-    .join(' ');
+/** What lspci calls it. */
+function title({ className, vendorName, deviceName, class: code, ids }: Description): string {
+  const unknown = `Device ${vendorName === null ? ids : ids.slice(5)}`;
+  const device = [vendorName, deviceName ?? unknown].filter((part) => part !== null).join(' ');
+  return `${className ?? `Class ${code.slice(0, 4)}`}: ${device}`;
 }
 
 function row(one: Description): string[] {

@@ -13,7 +13,7 @@ export interface PciNames {
   readonly vendor: string | null;
   readonly device: string | null;
   readonly subsystem: string | null;
-  /** `'Non-Volatile memory controller'`. */
+  /** `'Non-Volatile memory controller'`; `'Mass storage controller [0177]'` where it is not listed. */
   readonly class: string | null;
   /** `'NVM Express'`. */
   readonly programmingInterface: string | null;
@@ -62,7 +62,7 @@ export class PciIds {
       vendor: titleOf(vendor),
       device: titleOf(device),
       subsystem: this.#subsystem(numbers, vendor, device),
-      class: titleOf(subclass) ?? titleOf(base),
+      class: titleOf(subclass) ?? withCode(titleOf(base), classCode),
       programmingInterface: titleOf(sub(subclass, 2, hex(classCode & 0xff, 2))),
     };
   }
@@ -85,6 +85,10 @@ export class PciIds {
   #section(key: string): string | null {
     return cut(this.#text, `\n${key}  `, /\n[^\t#]/g);
   }
+}
+
+function withCode(base: string | null, classCode: number): string | null {
+  return base === null ? null : `${base} [${hex(classCode >> 8, 4)}]`;
 }
 
 /** From an entry that is indented by `depth` tabs to the next one at that depth or above. */

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import test from 'ava';
 import { listDevices } from '../../lib/mock.js';
@@ -14,6 +15,27 @@ test('the functions of this machine and the imitations', async (t) => {
   t.deepEqual(names.slice(-imitations.length), imitations);
   const nvme = lines.find((line) => line.startsWith('mock:nvme '));
   t.regex(nvme ?? '', /^mock:nvme +1b36:0010 +vfio-pci +\d+ +ready/);
+});
+
+test('names as lspci has them', async (t) => {
+  const { stdout } = await vfio(['list']);
+  const titles = new Map<string, string>();
+  for (const line of stdout.split('\n')) {
+    const [name = '', , , , , title = ''] = line.split(/ {2,}/);
+    titles.set(name, title);
+  }
+  const edu = titles.get('mock:edu') ?? '';
+  t.true(edu.endsWith(': Device 1234:11e8'), edu);
+  let lines: string[] = [];
+  try {
+    lines = execFileSync('lspci', ['-D'], { encoding: 'utf8' }).trimEnd().split('\n');
+  } catch {
+    t.log('lspci is not installed, or the machine has no PCI');
+  }
+  for (const line of lines) {
+    const [name = ''] = line.split(' ', 1);
+    t.is(titles.get(name), line.slice(name.length + 1).replace(/ \((rev|prog-if) .*/, ''), name);
+  }
 });
 
 test('as JSON, with what is missing', async (t) => {

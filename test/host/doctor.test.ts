@@ -61,7 +61,7 @@ test('a good machine is ready', (t) => {
   t.is(about(found, 'iommu')?.text, 'on: 1 groups');
   t.is(about(found, 'interrupt remapping')?.text, 'on');
   t.is(about(found, DISK)?.text, 'ready');
-  t.is(about(found, 'huge pages')?.text, '3 of 4 free of 2048kB; transparent: madvise');
+  t.is(about(found, 'huge pages')?.text, '3 of 4 pages of 2 MiB free; transparent: madvise');
 });
 
 const NO_GROUPS: TreeSpec = { ...READY, devices: [{ name: DISK, driver: 'nvme' }] };

@@ -53,7 +53,7 @@ test('what the list does not have is null, and never a neighbour', (t) => {
   t.is(strange.subsystem, null);
   t.is(strange.programmingInterface, null);
   t.is(ids.names({ ...NVME, subsystemId: 0x2200 }).subsystem, null);
-  t.is(ids.names({ ...NVME, classCode: 0x027700 }).class, 'Network controller');
+  t.is(ids.names({ ...NVME, classCode: 0x027700 }).class, 'Network controller [0277]');
   t.is(ids.names({ ...NVME, classCode: 0xff0000 }).class, null);
 });
 

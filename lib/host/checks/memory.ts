@@ -32,8 +32,9 @@ export const hugePages: Check = (host) => {
   const folder = 'sys/kernel/mm/hugepages';
   const pools = host.names(folder).map((pool) => {
     const number = (file: string) => host.text(folder, pool, file) ?? '0';
-    const size = pool.replace('hugepages-', '');
-    return `${number('free_hugepages')} of ${number('nr_hugepages')} free of ${size}`;
+    const kib = Number(/\d+/.exec(pool)?.[0] ?? 0);
+    const size = kib < 2 ** 20 ? `${kib / 2 ** 10} MiB` : `${kib / 2 ** 20} GiB`;
+    return `${number('free_hugepages')} of ${number('nr_hugepages')} pages of ${size} free`;
   });
   const setting = host.text('sys/kernel/mm/transparent_hugepage/enabled') ?? '';
   const transparent = /\[(\w+)\]/.exec(setting)?.[1] ?? 'never';
