@@ -4,6 +4,7 @@ import type { IommuGroup } from '../backend/kernel/sysfs.js';
 import { VfioError } from '../errors.js';
 import type { Host } from './host.js';
 import { openersOf, usesOf } from './in-use.js';
+import { BRIDGES_STAY } from './readiness.js';
 
 /** One write to a file of sysfs. */
 export interface Step {
@@ -48,9 +49,9 @@ export function planBind(host: Host, name: string): Plan {
   if (host.isBridge(name)) {
     throw new VfioError({
       code: 'EINVAL',
-      message: 'a PCI bridge stays with its driver',
+      message: 'a PCI bridge',
       path: name,
-      hint: 'Bind the devices behind it.',
+      hint: BRIDGES_STAY,
     });
   }
   if (!host.hasDriver(DRIVER)) {

@@ -4,6 +4,9 @@ import { checkOptions } from '../backend/kernel/options.js';
 import type { IommuGroup, Sysfs } from '../backend/kernel/sysfs.js';
 import { findTarget } from '../backend/kernel/target.js';
 import { VfioError } from '../errors.js';
+import type { Host } from './host.js';
+
+export const BRIDGES_STAY = 'Bridges stay with their driver: bind the devices behind them.';
 
 /** Whether a program of this user could open a function now, and what it lacks if not. */
 export interface Readiness {
@@ -15,7 +18,8 @@ export interface Readiness {
 }
 
 /** Looks at what opening would look at; nothing is opened. */
-export function readiness(sysfs: Sysfs, name: string): Readiness {
+export function readiness(sysfs: Host, name: string): Readiness {
+  if (sysfs.isBridge(name)) return lack('a bridge', () => BRIDGES_STAY);
   try {
     const { group, via, vfioDevice } = findTarget(sysfs, name, checkOptions({}));
     const culprits = hints.membersInTheWay(sysfs, group);

@@ -38,8 +38,8 @@ export function findTarget(sysfs: Sysfs, name: string, request: OpenRequest): Ta
   const driver = sysfs.driver(name);
   const vfioDevice = sysfs.vfioDevice(name);
   if (vfioDevice === null && (driver === null || !hints.isVfio(driver))) {
-    const bound = driver === null ? 'bound to no driver' : `bound to ${driver}`;
-    throw refuse(`${bound}, not to vfio-pci`, hints.bindIt(sysfs, name));
+    const bound = driver === null ? 'bound to no driver' : `bound to ${driver}, not to vfio-pci`;
+    throw refuse(bound, hints.bindIt(sysfs, name));
   }
   return { name, group, vfioDevice, via: chooseVia(sysfs, vfioDevice, request) };
 }
