@@ -56,3 +56,7 @@ export function checkOptions(value: unknown, names: readonly string[], what = 'o
   const which = what === 'options' ? 'unknown option' : `${what} has no`;
   throw new TypeError(`${which} '${stranger}': there are ${names.join(', ')}`);
 }
+
+export function checkBoolean(value: unknown, what: string): void {
+  if (typeof value !== 'boolean') throw new TypeError(`${what} must be a boolean`);
+}

@@ -4,6 +4,7 @@ import type { Eventfd } from '../backend/contract.js';
 /** Argument checks: they throw before anything is asked of the system. */
 
 export {
+  checkBoolean,
   checkBytes,
   checkInteger,
   checkObject,
@@ -16,10 +17,6 @@ export {
 export function checkEventfd(value: unknown, what: string): void {
   const signal = (value as Partial<Eventfd> | null | undefined)?.signal;
   if (typeof signal !== 'function') throw new TypeError(`${what} must be an eventfd`);
-}
-
-export function checkBoolean(value: unknown, what: string): void {
-  if (typeof value !== 'boolean') throw new TypeError(`${what} must be a boolean`);
 }
 
 export function checkChoice(value: unknown, what: string, choices: readonly unknown[]): void {

@@ -117,6 +117,11 @@ export interface Profile extends Differences {
 /** @throws RangeError if DMA_BUF and MSI_NOVIRT are both asked for: they share a number */
 export function profileOf(options: ProfileOptions = {}): Profile {
   const { kernel = NEWEST, novirt = false, variant = false, via = null } = options;
+  if (!Object.hasOwn(KERNELS, kernel)) {
+    throw new RangeError(
+      `kernel must be one of ${Object.keys(KERNELS).join(', ')}, not '${kernel}'`,
+    );
+  }
   const differences = KERNELS[kernel];
   const dmabuf = differences.dmabuf && (options.dmabuf ?? !novirt);
   if (dmabuf && novirt) {

@@ -1,4 +1,4 @@
-import { checkBytes, checkInteger, checkU64 } from '../../checks.js';
+import { checkBytes, checkInteger, checkOptions, checkU64 } from '../../checks.js';
 import type {
   BarPlace,
   BarShape,
@@ -10,7 +10,21 @@ import { PCI_MSIX_ENTRY_SIZE } from '../pci.js';
 import { checkOverlaps, hex } from './spans.js';
 
 const MSIX_MAX = 2048;
+const PLACE = ['bar', 'offset'];
 const VPD_MAX = 2 ** 15;
+/** Of capabilities that do not take their bytes alone. */
+const FIELDS: Readonly<Partial<Record<CapabilityShape['name'], readonly string[]>>> = {
+  pm: [],
+  msi: ['vectors', 'bits', 'maskable'],
+  msix: ['vectors', 'table', 'pba'],
+  pcie: ['version', 'flr'],
+  af: [],
+  vpd: ['data'],
+  aer: [],
+  serial_number: ['value'],
+  vsec: ['id', 'revision', 'bytes'],
+  dvsec: ['id', 'revision', 'bytes', 'vendor'],
+};
 
 /**
  * Checks what a capability says.
@@ -23,6 +37,8 @@ export function checkCapability(
   capability: CapabilityShape,
   bars: readonly BarShape[],
 ): void {
+  const fields = FIELDS[capability.name] ?? ['bytes'];
+  checkOptions(capability, ['name', 'offset', ...fields], where);
   switch (capability.name) {
     case 'msi':
       checkMsi(where, capability);
@@ -75,6 +91,8 @@ function checkMsix(
   bars: readonly BarShape[],
 ): void {
   checkInteger(vectors, `${where}: vectors`, 1, MSIX_MAX);
+  checkOptions(table, PLACE, `${where}: table`);
+  checkOptions(pba, PLACE, `${where}: pba`);
   const parts = [
     { place: table, length: vectors * PCI_MSIX_ENTRY_SIZE, name: 'table' },
     { place: pba, length: Math.ceil(vectors / 64) * 8, name: 'pending bit array' },

@@ -1,9 +1,11 @@
-import { checkBytes } from '../../checks.js';
+import { checkBytes, checkObject, checkOptions } from '../../checks.js';
 import type { BarShape, DeviceLogic, MemoryBlock, MsixCapability, Register } from '../model.js';
 import { PCI_MSIX_ENTRY_SIZE } from '../pci.js';
 import { checkOverlaps, hex, type Span } from './spans.js';
 
 const BLOCK_ALIGNMENT = 8;
+const REGISTER = ['offset', 'width', 'name', 'widths', 'read', 'write', 'writeHigh'];
+const BLOCK = ['offset', 'size', 'name', 'contents'];
 
 /**
  * Checks the registers that the logic of a device made.
@@ -21,14 +23,22 @@ export function checkRegisters(
     const where = `model '${model}': BAR ${key}`;
     const bar = bars.find(({ index }) => String(index) === key);
     if (bar === undefined) throw new RangeError(`${where} has registers, and there is none`);
+    if (!isArray(parts)) throw new TypeError(`${where}: registers must be an array`);
     const spans = parts.map((part) => checkPart(where, bar, part));
     checkOverlaps(where, [...spans, ...messageSpans(bar.index, msix)]);
   }
 }
 
+/** Array.isArray makes a list of `any` of it. */
+function isArray(value: unknown): boolean {
+  return Array.isArray(value);
+}
+
 function checkPart(where: string, bar: BarShape, part: Register | MemoryBlock): Span {
+  checkObject(part, `${where}: a register`);
   const { offset, name } = part;
   if (typeof name !== 'string') throw new TypeError(`${where}: a register must have a name`);
+  checkOptions(part, 'size' in part ? BLOCK : REGISTER, `${where}: ${name}`);
   const length = 'size' in part ? checkBlock(where, part) : checkRegister(where, part);
   if (!Number.isInteger(offset) || offset < 0 || offset + length > bar.size) {
     throw new RangeError(

@@ -1,4 +1,4 @@
-import { checkBytes, checkInteger } from '../../checks.js';
+import { checkBytes, checkInteger, checkObject, checkOptions } from '../../checks.js';
 import { PLAIN } from '../plain-capabilities.js';
 import type { BarShape, CapabilityShape, FunctionShape } from '../shape.js';
 import * as pci from '../pci.js';
@@ -14,6 +14,11 @@ const PORTS_MIN = 4;
 const PORTS_MAX = 256;
 const ROM_MIN = 2048;
 const ROM_MAX = 2 ** 24;
+const SHAPE = [
+  ...['vendorId', 'deviceId', 'subsystemVendorId', 'subsystemId', 'classCode', 'revision'],
+  ...['interruptPin', 'bars', 'rom', 'capabilities', 'resets', 'virtual', 'sources', 'image'],
+];
+const BAR = ['index', 'size', 'kind', 'bits', 'prefetchable', 'widths', 'split', 'elsewhere'];
 const WIDTHS: readonly unknown[] = [1, 2, 4, 8];
 const NAMES: readonly string[] = [
   ...Object.keys(PLAIN),
@@ -28,6 +33,7 @@ const NAMES: readonly string[] = [
  * @throws TypeError for a value of a wrong type; RangeError for one that hardware cannot have
  */
 export function checkShape(where: string, shape: FunctionShape): void {
+  checkOptions(shape, SHAPE, `${where}: shape`);
   const ids = { vendorId: 16, deviceId: 16, subsystemVendorId: 16, subsystemId: 16 } as const;
   for (const [name, bits] of Object.entries({ ...ids, classCode: 24, revision: 8 } as const)) {
     checkInteger(shape[name as keyof typeof ids], `${where}: ${name}`, 0, 2 ** bits - 1);
@@ -45,6 +51,7 @@ export function checkShape(where: string, shape: FunctionShape): void {
 
 function checkBars(where: string, bars: readonly BarShape[]): void {
   for (const bar of bars) {
+    checkObject(bar, `${where}: a BAR`);
     checkInteger(bar.index, `${where}: index of a BAR`, 0, BAR_MAX);
     checkBar(`${where}: BAR ${bar.index}`, bar);
   }
@@ -57,6 +64,7 @@ function checkBars(where: string, bars: readonly BarShape[]): void {
 }
 
 function checkBar(where: string, bar: BarShape): void {
+  checkOptions(bar, BAR, where);
   const { index, size, kind = 'memory', bits = 32, widths, split, elsewhere } = bar;
   if (!['memory', 'io'].includes(kind)) {
     throw new TypeError(`${where}: kind must be 'memory' or 'io', not '${kind}'`);
@@ -103,6 +111,7 @@ function checkImage(where: string, { image }: FunctionShape): void {
 
 function checkCapabilities(where: string, shape: FunctionShape): void {
   const { capabilities } = shape;
+  for (const capability of capabilities) checkObject(capability, `${where}: a capability`);
   for (const capability of capabilities) checkPlace(where, capability, capabilities);
   for (const capability of capabilities) {
     checkCapability(`${where}: ${capability.name}`, capability, shape.bars);

@@ -1,3 +1,4 @@
+import { checkBoolean, checkBytes, checkInteger, checkU64 } from '../../checks.js';
 import type { Message } from '../host/interrupts.js';
 import {
   DmaFault,
@@ -222,11 +223,15 @@ export class HardwareFunction implements DeviceHost {
   }
 
   dmaRead(address: bigint, into: Uint8Array, options: TransferOptions = {}): void {
+    checkU64(address, 'address');
+    checkBytes(into, 'into');
     this.#checkMaster(address);
     this.#bus.read(address, into, options);
   }
 
   dmaWrite(address: bigint, from: Uint8Array, options: TransferOptions = {}): void {
+    checkU64(address, 'address');
+    checkBytes(from, 'from');
     this.#checkMaster(address);
     this.#bus.write(address, from, options);
   }
@@ -236,11 +241,13 @@ export class HardwareFunction implements DeviceHost {
   }
 
   signal(vector: number): void {
+    checkInteger(vector, 'vector', 0, 0xffff);
     if (this.msix?.enabled === true) this.msix.notify(vector);
     else this.msi?.notify(vector);
   }
 
   setPin(asserted: boolean): void {
+    checkBoolean(asserted, 'the level of the pin');
     if (this.#absent) return;
     this.#pin = asserted;
     const status = this.config.get(pci.PCI_STATUS, 2) & ~pci.PCI_STATUS_INTERRUPT;
@@ -249,6 +256,9 @@ export class HardwareFunction implements DeviceHost {
   }
 
   defer(work: () => void, ms = 0): void {
+    if (typeof work !== 'function') throw new TypeError('work must be a function');
+    if (!(ms >= 0 && ms < 2 ** 31))
+      throw new RangeError(`ms must be from 0 to 2^31 - 1, not ${ms}`);
     this.#bus.defer(this, work, ms);
   }
 

@@ -1,5 +1,5 @@
 import type { Width } from '../../contract.js';
-import type { BarShape, Register } from '../model.js';
+import type { BarShape, NarrowRegister, Register, WideRegister } from '../model.js';
 
 /** Something in a BAR that takes part of it before the registers do. */
 export interface Overlay {
@@ -43,7 +43,7 @@ export class RegisterTable {
     const overlay = this.#overlay(offset);
     if (overlay !== undefined) return overlay.read(offset, width);
     const register = this.#answering(offset, width);
-    return register?.width === width ? (register.read?.() ?? 0) : this.#assemble(offset, width);
+    return register?.width === width ? narrow(register) : this.#assemble(offset, width);
   }
 
   write(offset: number, width: 1 | 2 | 4, value: number): void {
@@ -61,7 +61,7 @@ export class RegisterTable {
   read64(offset: number): bigint {
     if (this.#widths?.includes(8) === false) return 0n;
     const register = this.#answering(offset, 8);
-    if (register?.width === 8) return register.read?.() ?? 0n;
+    if (register?.width === 8) return wide(register);
     const half = (at: number): number =>
       this.#overlay(at)?.read(at, 4) ?? this.#assemble(at, 4, { offset, width: 8 });
     return BigInt(half(offset)) | (BigInt(half(offset + 4)) << 32n);
@@ -131,8 +131,8 @@ interface Access {
 /** What a 64-bit register is to accesses that begin at its upper half, if it tells them apart. */
 function upperHalf(register: Register): Register | undefined {
   if (register.width !== 8 || register.writeHigh === undefined) return undefined;
-  const { offset, name, read: whole, writeHigh: write } = register;
-  const read = () => Number((whole?.() ?? 0n) >> 32n);
+  const { offset, name, writeHigh: write } = register;
+  const read = () => Number(wide(register) >> 32n);
   return { offset: offset + 4, width: 4, name: `${name} (high)`, read, write };
 }
 
@@ -145,7 +145,35 @@ function answers({ offset, widths }: Register, at: number, width: Width): boolea
 }
 
 function read(register: Register): bigint {
-  return register.width === 8 ? (register.read?.() ?? 0n) : BigInt(register.read?.() ?? 0);
+  return register.width === 8 ? wide(register) : BigInt(narrow(register));
+}
+
+/** What it reads as: unsigned, also where the model made a signed number by bit operators. */
+function narrow(register: NarrowRegister): number {
+  const value: unknown = register.read === undefined ? 0 : register.read();
+  if (typeof value !== 'number') throw notRead(register, value);
+  const bits = cut(value, register.width);
+  const least = -(2 ** (8 * register.width - 1));
+  if (bits !== value && !(Number.isInteger(value) && value < 0 && value >= least)) {
+    throw notRead(register, value);
+  }
+  return bits;
+}
+
+/** As {@link narrow}. */
+function wide(register: WideRegister): bigint {
+  const value: unknown = register.read === undefined ? 0n : register.read();
+  if (typeof value !== 'bigint') throw notRead(register, value);
+  const bits = BigInt.asUintN(64, value);
+  if (bits !== value && BigInt.asIntN(64, value) !== value) throw notRead(register, value);
+  return bits;
+}
+
+function notRead({ name, width }: Register, value: unknown): TypeError {
+  const kind = width === 8 ? 'a bigint' : 'an integer';
+  return new TypeError(
+    `read of ${name} must give ${kind} of ${8 * width} bits, not ${String(value)}`,
+  );
 }
 
 function ones(register: Register): bigint {

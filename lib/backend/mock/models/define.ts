@@ -1,5 +1,7 @@
+import { checkObject, checkOptions } from '../../checks.js';
 import { checkShape } from '../hardware/check-shape.js';
-import type { DeviceHost, DeviceModel, ModelDefinition } from '../model.js';
+import type { DeviceHost, DeviceLogic, DeviceModel, ModelDefinition } from '../model.js';
+import { profileOf } from '../profile.js';
 
 /** Not to be taken for the path of a file. */
 const NAME = /^[a-z0-9][a-z0-9_-]*$/i;
@@ -13,11 +15,14 @@ const NAME = /^[a-z0-9][a-z0-9_-]*$/i;
  *   message table that does not lie in a memory BAR
  */
 export function defineModel(definition: ModelDefinition): DeviceModel {
+  checkObject(definition, 'a model');
   const { name, shape, create } = definition as Partial<Record<keyof ModelDefinition, unknown>>;
   if (typeof name !== 'string' || !NAME.test(name)) {
     throw new TypeError(`name of a model must be letters, digits, - and _, not '${String(name)}'`);
   }
   const where = `model '${name}'`;
+  checkOptions(definition, ['name', 'shape', 'kernel', 'create'], where);
+  checkKernel(where, definition.kernel);
   if (typeof shape !== 'object' || shape === null) {
     throw new TypeError(`${where}: shape must be an object`);
   }
@@ -35,6 +40,23 @@ export function defineModel(definition: ModelDefinition): DeviceModel {
     name,
     shape: complete,
     kernel: definition.kernel,
-    create: (host: DeviceHost) => definition.create(host),
+    create: (host: DeviceHost) => {
+      const logic = definition.create(host);
+      checkLogic(where, logic);
+      return logic;
+    },
   });
+}
+
+function checkKernel(where: string, kernel: ModelDefinition['kernel']): void {
+  if (kernel === undefined) return;
+  checkOptions(kernel, ['kernel', 'dmabuf', 'novirt', 'variant', 'via'], `${where}: kernel`);
+  profileOf(kernel);
+}
+
+function checkLogic(where: string, logic: DeviceLogic): void {
+  checkObject(logic, `${where}: what create() returns`);
+  const { registers, reset } = logic as Partial<Record<keyof DeviceLogic, unknown>>;
+  checkObject(registers, `${where}: registers`);
+  if (typeof reset !== 'function') throw new TypeError(`${where}: reset must be a function`);
 }
