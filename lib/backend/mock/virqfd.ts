@@ -3,7 +3,7 @@ import type { EventfdWatcher, MockEventfd } from './eventfd.js';
 /**
  * An eventfd that makes the kernel do something: each signal runs the handler and is consumed.
  * One that is readable when it is bound runs the handler at once and keeps its count
- * (drivers/vfio/virqfd.c). Closing the eventfd ends it.
+ * (drivers/vfio/virqfd.c), until it is released, which reads it. Closing the eventfd ends it.
  */
 export class Virqfd implements EventfdWatcher {
   readonly #eventfd: MockEventfd;
@@ -33,7 +33,9 @@ export class Virqfd implements EventfdWatcher {
     this.#onClosed();
   }
 
+  /** As eventfd_ctx_remove_wait_queue(): what was counted is gone. */
   release(): void {
+    this.#eventfd.take();
     this.#eventfd.unwatch(this);
   }
 }
