@@ -25,7 +25,7 @@ const ROUNDS = 5;
 const WARM_UP_OPERATIONS = 5000;
 
 /** Until V8 has compiled it for good; in instructions where QEMU counts them. */
-const WARM_UP_NS = 100e6;
+const WARM_UP_NS = 300e6;
 
 /**
  * Does it until the compilers know it.
