@@ -47,6 +47,9 @@ const RUNS = [
   ONCE,
 ];
 
+/** Kernels by name are downloaded, those by path may be missing. */
+const isThere = ({ kernel, variable }) => variable === undefined || existsSync(kernel);
+
 /** As many vectors as a function can have, which is more than the host has: in one run, or in all. */
 const MANY = 'nvme,max_ioqpairs=2047,msix_qsize=2048';
 
@@ -160,7 +163,7 @@ let passed = 0;
 let failed = 0;
 for (const run of RUNS) {
   const { kernel, variable, via } = run;
-  if (variable !== undefined && !existsSync(kernel)) {
+  if (!isThere(run)) {
     console.log(`skipped: ${via} on another kernel: there is no ${kernel} (${variable})`);
     continue;
   }
@@ -172,9 +175,7 @@ for (const run of RUNS) {
 const host = await runOne('host', onHost);
 passed += host.passed;
 failed += host.failed;
-const judges = IMITATED.filter(
-  ({ kernel, variable }) => variable === undefined || existsSync(kernel),
-);
+const judges = IMITATED.filter(isThere);
 // Each day another kernel and way in.
 const today = judges[Math.floor(Date.now() / 86_400_000) % judges.length];
 for (const judge of FULL ? judges : [today]) {

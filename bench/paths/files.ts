@@ -10,7 +10,10 @@ const HEADER = 60;
 const BATCH = 64;
 const BATCHES = 50;
 
-/** What goes through system calls: configuration space, and signals of eventfds. */
+/**
+ * What goes through system calls: configuration space, and signals of eventfds. Each has a loop of
+ * its own: one loop for all would call what it is given, where V8 inlines what is written out.
+ */
 export function fileBenchmarks({ device, fd, configOffset }: Bench): Benchmark[] {
   const { config } = device;
   const eventfds = Array.from({ length: BATCH }, () => device.createEventfd());

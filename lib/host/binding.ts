@@ -4,6 +4,7 @@ import type { IommuGroup } from '../backend/kernel/sysfs.js';
 import { VfioError } from '../errors.js';
 import type { Host } from './host.js';
 import { openersOf, usesOf } from './in-use.js';
+import { Mounts } from './mounts.js';
 import { BRIDGES_STAY } from './readiness.js';
 
 /** One write to a file of sysfs. */
@@ -65,6 +66,7 @@ export function planBind(host: Host, name: string): Plan {
   const members = host.members(group);
   const bound = ({ driver }: { driver: string | null }) => driver !== null && isVfio(driver);
   const free = members.filter((member) => !host.isBridge(member.name) && !bound(member));
+  const mounts = new Mounts(host);
   return {
     group,
     changes: free.map(({ name: member, driver }) => ({
@@ -77,7 +79,7 @@ export function planBind(host: Host, name: string): Plan {
       ...members.filter((one) => host.isBridge(one.name)).map((one) => keep(one.name, 'a bridge')),
       ...members.filter(bound).map((one) => keep(one.name, `bound to ${one.driver ?? ''}`)),
     ],
-    uses: free.flatMap((member) => usesOf(host, member.name)),
+    uses: free.flatMap((member) => usesOf(host, member.name, mounts)),
   };
 }
 

@@ -7,9 +7,10 @@ import { sharesUse } from './shared.js';
 /**
  * What would lose its ground if the function were taken from its driver: file systems that are
  * mounted, swap, network interfaces that are up. One phrase each, `'/dev/sda1 is mounted on /'`.
+ *
+ * @param mounts - read once for several functions
  */
-export function usesOf(host: Host, name: string): string[] {
-  const mounts = new Mounts(host);
+export function usesOf(host: Host, name: string, mounts = new Mounts(host)): string[] {
   const disks = host.names('sys/class/block').filter((disk) => {
     return belongs(host.target('sys/class/block', disk), name);
   });
