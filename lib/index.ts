@@ -7,13 +7,13 @@ import { kernelBackend } from './backend/kernel/index.js';
 import { mockBackend } from './backend/mock/index.js';
 import { deviceApi } from './device/open.js';
 import { observeBackend } from './observe/index.js';
-import { observers } from './observers.js';
+import { observers } from './observe/observers.js';
 
 export * from './device/index.js';
-export * from './ims/index.js';
-export * from './message/index.js';
-export * from './msix/index.js';
-export * from './vectors/index.js';
+export * from './virtual/ims/index.js';
+export * from './virtual/message/index.js';
+export * from './virtual/msix/index.js';
+export * from './virtual/vectors/index.js';
 export { createEventfd, signalEventfds } from './backend/kernel/index.js';
 
 const api = deviceApi(

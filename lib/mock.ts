@@ -7,13 +7,13 @@
 import { mockBackend } from './backend/mock/index.js';
 import { deviceApi } from './device/open.js';
 import { observeBackend } from './observe/index.js';
-import { observers } from './observers.js';
+import { observers } from './observe/observers.js';
 
 export * from './device/index.js';
-export * from './ims/index.js';
-export * from './message/index.js';
-export * from './msix/index.js';
-export * from './vectors/index.js';
+export * from './virtual/ims/index.js';
+export * from './virtual/message/index.js';
+export * from './virtual/msix/index.js';
+export * from './virtual/vectors/index.js';
 export {
   createEventfd,
   defineModel,
@@ -21,11 +21,11 @@ export {
   registerModel,
   signalEventfds,
 } from './backend/mock/index.js';
-export type { ProfileOptions, KernelVersion } from './backend/mock/profile.js';
+export type { ProfileOptions, KernelVersion } from './backend/mock/machine/profile.js';
 export type { HostLimits, MockControl } from './backend/mock/control.js';
-export type { FaultKind } from './backend/mock/faults.js';
-export type { Clock } from './backend/mock/work.js';
-export { DmaFault } from './backend/mock/model.js';
+export type { FaultKind } from './backend/mock/machine/faults.js';
+export type { Clock } from './backend/mock/machine/work.js';
+export { DmaFault, type DmaFaultReason } from './backend/mock/machine/dma-fault.js';
 export type {
   BarPlace,
   BarShape,
@@ -34,7 +34,6 @@ export type {
   DeviceHost,
   DeviceLogic,
   DeviceModel,
-  DmaFaultReason,
   ExpressCapability,
   FunctionShape,
   MemoryBlock,
@@ -53,7 +52,7 @@ export type {
   TransferOptions,
   VendorCapability,
   WideRegister,
-} from './backend/mock/model.js';
+} from './backend/mock/hardware/model.js';
 
 const api = deviceApi([observeBackend(mockBackend, observers)]);
 

@@ -1,5 +1,5 @@
 import { openDevice, type PciDevice } from 'vfio';
-import { VFIO_IRQ_INFO_NORESIZE, VFIO_PCI_MSIX_IRQ_INDEX } from '../../lib/backend/uapi.js';
+import { VFIO_IRQ_INFO_NORESIZE, VFIO_PCI_MSIX_IRQ_INDEX } from '../../lib/contract/uapi.js';
 import type { QueuePair } from '../../lib/demo/nvme/queue.js';
 import { PolledNvme } from '../lib/nvme.js';
 import type { Bells, Rung } from './bells.js';

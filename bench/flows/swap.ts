@@ -1,5 +1,5 @@
 import { PhysicalSource, type PciDevice, VirtualMsix } from 'vfio';
-import { VFIO_PCI_MSIX_IRQ_INDEX } from '../../lib/backend/uapi.js';
+import { VFIO_PCI_MSIX_IRQ_INDEX } from '../../lib/contract/uapi.js';
 
 const VECTOR_CONTROL = 12;
 const ENABLE = 0x8000;

@@ -1,3 +1,4 @@
+import { isMockName } from '../contract/names.js';
 import type { PciDevice } from '../index.js';
 import type * as pci from '../pci/index.js';
 import { byteSize } from '../pci/listing/size.js';
@@ -144,7 +145,7 @@ function listing({ listConfig }: Decoder, device: PciDevice, config: Uint8Array)
 
 /** Addresses that lspci reads: of an imitation it is one that no function of a machine has. */
 function dump({ dumpConfig }: Decoder, device: PciDevice, config: Uint8Array): string {
-  const address = device.name.startsWith('mock:') ? '00:00.0' : device.name;
+  const address = isMockName(device.name) ? '00:00.0' : device.name;
   return [`${address} ${device.name}`, ...dumpConfig(config)].join('\n');
 }
 

@@ -2,16 +2,13 @@
  * The library's way to devices, for commands: of the back ends only the one that a name asks for is
  * loaded, and nothing before it is needed.
  */
-import { asked } from '../asked.js';
-import type { Backend, DeviceConnection, OpenOptions, PciFunction } from '../backend/contract.js';
+import { asked } from '../observe/environment.js';
+import type { Backend, DeviceConnection, OpenOptions, PciFunction } from '../contract/index.js';
+import { isMockName, parseAddress, parseIds } from '../contract/names.js';
 import type { DeviceApi } from '../device/open.js';
 import type { PciDevice } from '../index.js';
 
 import { during } from './progress.js';
-
-const MOCK = 'mock:';
-/** An address, or a vendor and a device. */
-const REAL = /^[0-9a-f]+:[0-9a-f.:]+$/i;
 
 const mock = async (): Promise<Backend> => (await import('../backend/mock/index.js')).mockBackend;
 const kernel = async (): Promise<Backend> =>
@@ -19,17 +16,14 @@ const kernel = async (): Promise<Backend> =>
 
 /** Names that are neither get the error that tells both forms. */
 async function apiOf(name: string): Promise<DeviceApi> {
-  const ways = isImitation(name) ? [mock] : REAL.test(name) ? [kernel] : [mock, kernel];
+  const isReal = parseAddress(name) !== null || parseIds(name) !== null;
+  const ways = isMockName(name) ? [mock] : isReal ? [kernel] : [mock, kernel];
   const { deviceApi } = await import('../device/open.js');
   const backends = await Promise.all(ways.map((load) => load()));
   if (asked.trace === undefined && asked.record === undefined) return deviceApi(backends);
   const { observeBackend } = await import('../observe/index.js');
-  const { observers } = await import('../observers.js');
+  const { observers } = await import('../observe/observers.js');
   return deviceApi(backends.map((backend) => observeBackend(backend, observers)));
-}
-
-export function isImitation(name: string): boolean {
-  return name.startsWith(MOCK);
 }
 
 /** The kernel resets a function when it is opened, which can take a second. */
@@ -51,6 +45,6 @@ export async function resolveName(called: string): Promise<string> {
   return (await apiOf(called)).resolveName(called);
 }
 
-export async function listImitations(): Promise<PciFunction[]> {
+export async function listMockDevices(): Promise<PciFunction[]> {
   return (await import('../backend/mock/models/index.js')).listModels();
 }

@@ -3,7 +3,8 @@ import { PciIds } from '../host/pci-ids.js';
 import { type Readiness, readiness } from '../host/readiness.js';
 import type { PciFunction } from '../index.js';
 import { defineCommand } from './command.js';
-import { isImitation, listImitations } from './devices.js';
+import { isMockName } from '../contract/names.js';
+import { listMockDevices } from './devices.js';
 import { toJson } from './json.js';
 import { columns } from './table.js';
 import { paint } from './terminal.js';
@@ -12,7 +13,7 @@ const IMITATED: Readiness = { ready: true };
 
 /** What is known of one function. */
 function describe(host: Host, ids: PciIds, one: PciFunction) {
-  const real = !isImitation(one.name);
+  const real = !isMockName(one.name);
   const group = real ? host.group(one.name) : null;
   const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0');
   const names = ids.names(one);
@@ -70,7 +71,7 @@ export const command = defineCommand({
   async run({ options }) {
     const host = new Host();
     const ids = PciIds.ofSystem();
-    const all = [...host.list(), ...(await listImitations())];
+    const all = [...host.list(), ...(await listMockDevices())];
     const found = all.map((one) => describe(host, ids, one));
     if (options.json) {
       console.log(toJson(found));

@@ -4,9 +4,10 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { VfioError } from '../errors.js';
-import type { RecordFile } from '../record/index.js';
+import type { RecordFile } from '../observe/record/index.js';
 import { defineCommand } from './command.js';
-import { isImitation, openConnection } from './devices.js';
+import { isMockName } from '../contract/names.js';
+import { openConnection } from './devices.js';
 import { toJsonLine } from './json.js';
 import { readerGone } from './output.js';
 import { choice, UsageError } from './usage.js';
@@ -85,7 +86,7 @@ export const command = defineCommand({
 function nameWith(name: string, settings: Readonly<Record<string, string | undefined>>): string {
   const given = Object.entries(settings).filter(([, value]) => value !== undefined);
   if (given.length === 0) return name;
-  if (!isImitation(name)) throw new UsageError(`'${name}' is not imitated`);
+  if (!isMockName(name)) throw new UsageError(`'${name}' is not a mock device`);
   const text = given.map(([key, value]) => `${key}=${String(value)}`).join('&');
   return `${name}${name.includes('?') ? '&' : '?'}${text}`;
 }
@@ -100,7 +101,7 @@ async function openScript(path: string): Promise<Readable> {
 }
 
 async function openRecord(path: string): Promise<RecordFile> {
-  const { RecordFile } = await import('../record/index.js');
+  const { RecordFile } = await import('../observe/record/index.js');
   try {
     return new RecordFile(openSync(path, 'w'));
   } catch (cause) {

@@ -29,7 +29,7 @@ export const command = defineCommand({
   async run({ options, operands: { device, file } }) {
     const via = choice('--via', options.via, VIAS);
     const bars = options.bar.map(barIndex);
-    const { takeSnapshot, writeSnapshot } = await import('../backend/snapshot/index.js');
+    const { takeSnapshot, writeSnapshot } = await import('../snapshot/index.js');
     const connection = await openConnection(device, { via });
     let text: string;
     try {

@@ -4,7 +4,7 @@ import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { constants as osConstants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { VfioError } from '../errors.js';
-import type { VectorSummary } from '../trace/index.js';
+import type { VectorSummary } from '../observe/trace/index.js';
 import { defineCommand } from './command.js';
 import { toJson } from './json.js';
 import { UsageError } from './usage.js';
@@ -45,7 +45,8 @@ export const command = defineCommand({
     }
     // Sooner than after what may have been recorded for hours.
     accessSync(dirname(output), constants.W_OK);
-    const { chromeTrace, readTrace, summarize, tracePage } = await import('../trace/index.js');
+    const { chromeTrace, readTrace, summarize, tracePage } =
+      await import('../observe/trace/index.js');
     const folder = mkdtempSync(join(tmpdir(), 'vfio-trace-'));
     try {
       const { exitCode, ran } = await runTraced(program, folder);

@@ -1,6 +1,6 @@
-import type { AddressSpace } from '../backend/contract.js';
+import type { AddressSpace } from '../contract/index.js';
 import { VfioError } from '../errors.js';
-import { hex } from './checks.js';
+import { hex } from '../checks.js';
 import type { DmaPlan } from './dma-plan.js';
 import { IovaAllocator } from './iova.js';
 

@@ -1,4 +1,4 @@
-import { VFIO_PCI_CONFIG_REGION_INDEX } from '../backend/uapi.js';
+import { VFIO_PCI_CONFIG_REGION_INDEX } from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
 import {
   type Bar,
@@ -24,7 +24,7 @@ import {
   checkExtent,
   checkObject,
   checkValue,
-} from './checks.js';
+} from '../checks.js';
 import { didReset, type WrittenByte } from './function-reset.js';
 import type { Handle } from './handle.js';
 

@@ -4,10 +4,10 @@ import type {
   Eventfd,
   HotResetInfo,
   Via,
-} from '../backend/contract.js';
-import { VFIO_PCI_BAR5_REGION_INDEX } from '../backend/uapi.js';
+} from '../contract/index.js';
+import { VFIO_PCI_BAR5_REGION_INDEX } from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
-import { checkInteger } from './checks.js';
+import { checkInteger, checkPasid } from '../checks.js';
 import { ConfigSpace } from './config.js';
 import { DmaSpace } from './dma.js';
 import { Features } from './features.js';
@@ -16,8 +16,6 @@ import { Interrupts } from './interrupts.js';
 import { Messages } from './messages/messages.js';
 import { Region } from './region.js';
 import { Windows } from './windows.js';
-
-const MAX_PASID = 2 ** 20 - 1;
 
 /**
  * An open PCI device. Made by `openDevice`; closed by {@link close}, which gives back everything
@@ -192,13 +190,13 @@ export class PciDevice {
    * @throws {@link VfioError} ENOTSUP where the device was opened through its group
    */
   attachPasid(pasid: number): void {
-    checkInteger(pasid, 'pasid', 0, MAX_PASID);
+    checkPasid(pasid);
     this.#handle.connection.attachPasid(pasid);
   }
 
   /** Takes it back (VFIO_DEVICE_DETACH_IOMMUFD_PT). */
   detachPasid(pasid: number): void {
-    checkInteger(pasid, 'pasid', 0, MAX_PASID);
+    checkPasid(pasid);
     this.#handle.connection.detachPasid(pasid);
   }
 

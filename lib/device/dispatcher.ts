@@ -1,4 +1,4 @@
-import type { Eventfd, EventSet } from '../backend/contract.js';
+import type { Eventfd, EventSet } from '../contract/index.js';
 import { VfioError } from '../errors.js';
 import type { Handle } from './handle.js';
 import { throwAll } from './throw-all.js';

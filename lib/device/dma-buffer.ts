@@ -1,4 +1,4 @@
-import type { Memory } from '../backend/contract.js';
+import type { Memory } from '../contract/index.js';
 
 /** What the DEVICE may do with memory. */
 export type DmaAccess = 'read' | 'write' | 'read-write';

@@ -1,8 +1,15 @@
-import type { AddressSpace, HugePages, Memory } from '../backend/contract.js';
-import { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } from '../backend/uapi.js';
-import { checkChoice, checkInteger, checkOptions, checkPages, checkU64, hex } from './checks.js';
+import type { AddressSpace, HugePages, Memory } from '../contract/index.js';
+import { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } from '../contract/uapi.js';
+import {
+  checkChoice,
+  checkInteger,
+  checkOptions,
+  checkPages,
+  checkU64,
+  hex,
+  wholePages,
+} from '../checks.js';
 import type { DmaAccess } from './dma-buffer.js';
-import { wholePages } from './pages.js';
 
 /** How memory is given to the device. */
 export interface DmaOptions {

@@ -1,7 +1,7 @@
-import type { AddressSpace, IovaRange } from '../backend/contract.js';
+import type { AddressSpace, IovaRange } from '../contract/index.js';
 import { VfioError } from '../errors.js';
 import { giveIova, takeIova } from './addresses.js';
-import { checkInteger, checkU64, hex } from './checks.js';
+import { checkInteger, checkU64, hex, PAGE_SIZE } from '../checks.js';
 import { DmaBuffer, type DmaMapping } from './dma-buffer.js';
 import {
   type DmaFile,
@@ -11,7 +11,6 @@ import {
   planSource,
 } from './dma-plan.js';
 import type { Handle } from './handle.js';
-import { PAGE_SIZE } from './pages.js';
 
 /**
  * What the device can reach by DMA. Set `bus_master` in the command register before the device is

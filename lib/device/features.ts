@@ -1,4 +1,4 @@
-import type { Eventfd } from '../backend/contract.js';
+import type { Eventfd } from '../contract/index.js';
 import {
   VFIO_DEVICE_FEATURE_GET,
   VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY,
@@ -8,11 +8,12 @@ import {
   VFIO_DEVICE_FEATURE_PCI_VF_TOKEN,
   VFIO_DEVICE_FEATURE_PROBE,
   VFIO_DEVICE_FEATURE_SET,
-} from '../backend/uapi.js';
+} from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
-import { checkBytes, checkEventfd, checkInteger, checkOptions } from './checks.js';
+import { checkBytes, checkInteger, checkOptions } from '../checks.js';
+import { checkEventfd } from '../contract/eventfd.js';
 import type { Handle } from './handle.js';
-import { parseUuid } from './uuid.js';
+import { parseUuid } from '../contract/uuid.js';
 
 /** What can be done with a feature. */
 export interface FeatureSupport {
@@ -79,7 +80,7 @@ export class Features {
    * @throws {@link VfioError} ENOTTY if the device is not a physical function with SR-IOV
    */
   setVfToken(uuid: string): void {
-    this.set(VFIO_DEVICE_FEATURE_PCI_VF_TOKEN, parseUuid('uuid', uuid));
+    this.set(VFIO_DEVICE_FEATURE_PCI_VF_TOKEN, parseUuid(uuid, 'uuid').bytes);
   }
 
   /**

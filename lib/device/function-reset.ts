@@ -1,5 +1,3 @@
-import type { ConfigSpace } from './config.js';
-
 /** Device Control of the PCI Express capability: Initiate Function Level Reset (PCIe, 7.5.3.4). */
 const DEVCTL_UPPER = 9;
 const DEVCTL_FLR = 0x80;
@@ -15,9 +13,16 @@ const END = 0x100;
 /** Bytes that were written, by their place from the first one on. */
 export type WrittenByte = (n: number) => number;
 
+/** Configuration space, as far as finding a reset needs it. */
+export interface ResetConfig {
+  find(name: string): { readonly offset: number } | undefined;
+  details(name: 'pcie'): { readonly flr: boolean } | undefined;
+  read8(offset: number): number;
+}
+
 /** Whether a write that was made had the kernel reset the function. */
 export function didReset(
-  config: ConfigSpace,
+  config: ResetConfig,
   offset: number,
   length: number,
   byteAt: WrittenByte,

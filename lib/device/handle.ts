@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { DeviceConnection } from '../backend/contract.js';
+import type { DeviceConnection } from '../contract/index.js';
 import { VfioError } from '../errors.js';
 
 /** What one part of a device did that others have to know of. */

@@ -22,7 +22,7 @@ export type {
   Via,
   Width,
   WindowEvents,
-} from '../backend/contract.js';
+} from '../contract/index.js';
 export { VfioError, type VfioErrorFields } from '../errors.js';
 export * as pci from '../pci/index.js';
 export type {

@@ -5,7 +5,7 @@ import {
   VFIO_PCI_MSIX_IRQ_INDEX,
   VFIO_PCI_NUM_IRQS,
   VFIO_PCI_REQ_IRQ_INDEX,
-} from '../backend/uapi.js';
+} from '../contract/uapi.js';
 import { Dispatcher } from './dispatcher.js';
 import { Exclusive } from './exclusive.js';
 import type { Handle } from './handle.js';

@@ -1,4 +1,4 @@
-import type { Eventfd } from '../backend/contract.js';
+import type { Eventfd } from '../contract/index.js';
 import { throwAll } from './throw-all.js';
 import { Vector, type VectorContext, type VectorOptions } from './vector.js';
 

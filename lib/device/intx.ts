@@ -1,4 +1,4 @@
-import { checkBoolean } from './checks.js';
+import { checkBoolean } from '../checks.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Exclusive } from './exclusive.js';
 import type { Handle } from './handle.js';

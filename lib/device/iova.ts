@@ -1,4 +1,4 @@
-import type { IovaRange } from '../backend/contract.js';
+import type { IovaRange } from '../contract/index.js';
 
 interface Extent {
   readonly start: bigint;

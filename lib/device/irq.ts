@@ -1,11 +1,11 @@
-import type { Eventfd, IrqInfo } from '../backend/contract.js';
+import type { Eventfd, IrqInfo } from '../contract/index.js';
 import {
   VFIO_IRQ_SET_ACTION_MASK,
   VFIO_IRQ_SET_ACTION_TRIGGER,
   VFIO_IRQ_SET_ACTION_UNMASK,
   VFIO_IRQ_SET_DATA_EVENTFD,
   VFIO_IRQ_SET_DATA_NONE,
-} from '../backend/uapi.js';
+} from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
 import type { Handle } from './handle.js';
 

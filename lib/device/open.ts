@@ -1,8 +1,7 @@
-import type { Backend, DeviceConnection, OpenOptions, PciFunction } from '../backend/contract.js';
+import type { Backend, DeviceConnection, OpenOptions, PciFunction } from '../contract/index.js';
 import { VfioError } from '../errors.js';
-import { checkChoice, checkInteger, checkOptions } from './checks.js';
+import { type Ids, parseIds } from '../contract/names.js';
 import { PciDevice } from './device.js';
-import { parseUuid } from './uuid.js';
 
 /**
  * How devices are found and opened, over some set of back ends: what `vfio` and `vfio/mock` have in
@@ -25,14 +24,14 @@ export interface DeviceApi {
 export function deviceApi(backends: readonly Backend[]): DeviceApi {
   const find = (called: string): { backend: Backend; name: string } => {
     checkName(called);
-    const name = isIds(called) ? withIds(called, backends) : called;
+    const ids = parseIds(called);
+    const name = ids === null ? called : findByIds(called, ids, backends);
     const backend = backends.find((candidate) => candidate.owns(name));
     if (backend === undefined) throw unknown(name, backends);
     return { backend, name: backend.canonical?.(name) ?? name };
   };
   const openConnection = async (called: string, options: OpenOptions = {}) => {
     const { backend, name } = find(called);
-    checkOpenOptions(options);
     return backend.open(name, options);
   };
   return {
@@ -42,7 +41,6 @@ export function deviceApi(backends: readonly Backend[]): DeviceApi {
     },
     openDeviceSync(name, options = {}) {
       const found = find(name);
-      checkOpenOptions(options);
       return hold(found.backend.openSync(found.name, options));
     },
     resolveName: (name) => find(name).name,
@@ -62,30 +60,23 @@ function hold(connection: DeviceConnection): PciDevice {
   }
 }
 
-const IDS = /^[0-9a-f]{4}:[0-9a-f]{4}$/i;
-
-function isIds(name: string): boolean {
-  return IDS.test(name);
-}
-
-/** The one real function with that vendor and device; imitations have names that say more. */
-function withIds(ids: string, backends: readonly Backend[]): string {
-  const [vendorId, deviceId] = ids.split(':').map((id) => parseInt(id, 16));
+/** The one real function with these ids. A model's name says more than its ids: no mock devices. */
+function findByIds(name: string, ids: Ids, backends: readonly Backend[]): string {
   const names = backends
     .filter((backend) => backend.owns(REAL))
     .flatMap((backend) => backend.list())
-    .filter((one) => one.vendorId === vendorId && one.deviceId === deviceId)
-    .map(({ name }) => name);
-  const [name, ...others] = names;
-  if (name !== undefined && others.length === 0) return name;
+    .filter(({ vendorId, deviceId }) => vendorId === ids.vendorId && deviceId === ids.deviceId)
+    .map((one) => one.name);
+  const [first, ...others] = names;
+  if (first !== undefined && others.length === 0) return first;
   throw new VfioError({
-    code: name === undefined ? 'ENODEV' : 'EINVAL',
+    code: first === undefined ? 'ENODEV' : 'EINVAL',
     message:
-      name === undefined
+      first === undefined
         ? 'no PCI function has this vendor and device'
         : `${names.length} PCI functions have this vendor and device`,
-    path: ids,
-    hint: name === undefined ? LIST : `Name one by its address: ${names.join(', ')}.`,
+    path: name,
+    hint: first === undefined ? LIST : `Name one by its address: ${names.join(', ')}.`,
   });
 }
 
@@ -111,22 +102,4 @@ function unknown(name: string, backends: readonly Backend[]): VfioError {
 
 function checkName(name: unknown): asserts name is string {
   if (typeof name !== 'string') throw new TypeError('name must be a string');
-}
-
-const OPTIONS = ['via', 'vfToken', 'noiommu', 'fds'];
-
-function checkOpenOptions(options: OpenOptions): void {
-  checkOptions(options, OPTIONS);
-  const { via, vfToken, noiommu, fds } = options;
-  if (via !== undefined) checkChoice(via, 'via', ['group', 'cdev']);
-  if (vfToken !== undefined) parseUuid('vfToken', vfToken);
-  if (noiommu !== undefined) checkChoice(noiommu, 'noiommu', [true, false]);
-  if (fds === undefined) return;
-  checkOptions(fds, ['via', 'container', 'group', 'iommufd', 'device'], 'fds');
-  checkChoice(fds.via, 'fds.via', ['group', 'cdev']);
-  const numbers =
-    fds.via === 'group'
-      ? { container: fds.container, group: fds.group }
-      : { iommufd: fds.iommufd, device: fds.device };
-  for (const [what, fd] of Object.entries(numbers)) checkInteger(fd, `fds.${what}`, 0, 2 ** 31 - 1);
 }

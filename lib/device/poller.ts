@@ -1,5 +1,5 @@
 import { VfioError } from '../errors.js';
-import { checkInteger } from './checks.js';
+import { checkInteger } from '../checks.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Handle } from './handle.js';
 

@@ -1,4 +1,4 @@
-import type { Eventfd, RegionCapability, RegisterWindow, Width } from '../backend/contract.js';
+import type { Eventfd, RegionCapability, RegisterWindow, Width } from '../contract/index.js';
 import {
   VFIO_REGION_INFO_CAP_MSIX_MAPPABLE,
   VFIO_REGION_INFO_CAP_SPARSE_MMAP,
@@ -6,21 +6,22 @@ import {
   VFIO_REGION_INFO_FLAG_MMAP,
   VFIO_REGION_INFO_FLAG_READ,
   VFIO_REGION_INFO_FLAG_WRITE,
-} from '../backend/uapi.js';
+} from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
 import {
   checkAccess,
   checkBytes,
   checkChoice,
-  checkEventfd,
   checkExtent,
   checkInteger,
   checkOptions,
   checkValue,
   hex,
-} from './checks.js';
+  PAGE_SIZE,
+  wholePages,
+} from '../checks.js';
+import { checkEventfd } from '../contract/eventfd.js';
 import type { Handle } from './handle.js';
-import { PAGE_SIZE, wholePages } from './pages.js';
 import type { Windows } from './windows.js';
 
 /** Part of a region, in bytes. */

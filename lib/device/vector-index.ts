@@ -1,6 +1,6 @@
-import { VFIO_IRQ_INFO_NORESIZE } from '../backend/uapi.js';
+import { VFIO_IRQ_INFO_NORESIZE } from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
-import { checkInteger, checkOptions } from './checks.js';
+import { checkInteger, checkOptions } from '../checks.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Exclusive } from './exclusive.js';
 import type { Handle } from './handle.js';

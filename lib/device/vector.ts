@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
-import type { Eventfd } from '../backend/contract.js';
+import type { Eventfd } from '../contract/index.js';
 import { VfioError } from '../errors.js';
-import { checkBoolean, checkEventfd, checkInteger, checkOptions } from './checks.js';
+import { checkBoolean, checkInteger, checkOptions } from '../checks.js';
+import { checkEventfd } from '../contract/eventfd.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Handle } from './handle.js';
 import type { Irq } from './irq.js';

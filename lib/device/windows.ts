@@ -1,4 +1,4 @@
-import type { RegisterWindow } from '../backend/contract.js';
+import type { RegisterWindow } from '../contract/index.js';
 
 /**
  * The windows of a device, to be closed with it. A window that nobody can use any more is

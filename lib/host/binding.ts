@@ -1,6 +1,6 @@
-import { isVfio } from '../backend/kernel/hints.js';
-import * as hints from '../backend/kernel/hints.js';
-import type { IommuGroup } from '../backend/kernel/sysfs.js';
+import { isVfio } from '../sysfs/hints.js';
+import * as hints from '../sysfs/hints.js';
+import type { IommuGroup } from '../sysfs/sysfs.js';
 import { VfioError } from '../errors.js';
 import type { Host } from './host.js';
 import { openersOf, usesOf } from './in-use.js';

@@ -8,7 +8,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename } from 'node:path';
-import { Sysfs } from '../backend/kernel/sysfs.js';
+import { Sysfs } from '../sysfs/sysfs.js';
 import { VfioError } from '../errors.js';
 
 /** The machine by its files, as those see it who prepare it for VFIO. */

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { chownSync, existsSync } from 'node:fs';
-import type { IommuGroup } from '../backend/kernel/sysfs.js';
+import type { IommuGroup } from '../sysfs/sysfs.js';
 import { VfioError } from '../errors.js';
 import type { Host } from './host.js';
 

@@ -1,8 +1,8 @@
 import { accessSync, constants } from 'node:fs';
-import * as hints from '../backend/kernel/hints.js';
-import { checkOptions } from '../backend/kernel/options.js';
-import type { IommuGroup, Sysfs } from '../backend/kernel/sysfs.js';
-import { findTarget } from '../backend/kernel/target.js';
+import * as hints from '../sysfs/hints.js';
+import { checkOpenOptions } from '../contract/open-options.js';
+import type { IommuGroup, Sysfs } from '../sysfs/sysfs.js';
+import { findTarget } from '../sysfs/target.js';
 import { VfioError } from '../errors.js';
 import type { Host } from './host.js';
 
@@ -21,7 +21,7 @@ export interface Readiness {
 export function readiness(sysfs: Host, name: string): Readiness {
   if (sysfs.isBridge(name)) return lack('a bridge', () => BRIDGES_STAY);
   try {
-    const { group, via, vfioDevice } = findTarget(sysfs, name, checkOptions({}));
+    const { group, via, vfioDevice } = findTarget(sysfs, name, checkOpenOptions({}));
     const culprits = hints.membersInTheWay(sysfs, group);
     if (culprits.length > 0) {
       const names = culprits.map((member) => `${member.name} (${member.driver ?? ''})`);

@@ -1,4 +1,4 @@
-import type { Backend, DeviceConnection } from '../backend/contract.js';
+import type { Backend, DeviceConnection } from '../contract/index.js';
 import { observeConnection } from './connection.js';
 import type { Observer } from './observer.js';
 

@@ -3,7 +3,7 @@ import type {
   DeviceConnection,
   EventSet,
   RegisterWindow,
-} from '../backend/contract.js';
+} from '../contract/index.js';
 import type { Fired, Observer, Subject } from './observer.js';
 import { observed, tell } from './proxy.js';
 

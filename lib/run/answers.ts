@@ -1,4 +1,4 @@
-import type { DeviceInfo, IovaRange, IrqInfo, RegionInfo } from '../backend/contract.js';
+import type { DeviceInfo, IovaRange, IrqInfo, RegionInfo } from '../contract/index.js';
 import type { VfioError } from '../errors.js';
 import { OperationError } from './fields.js';
 

@@ -1,4 +1,4 @@
-import type { Eventfd, IrqSet } from '../backend/contract.js';
+import type { Eventfd, IrqSet } from '../contract/index.js';
 import { type Fields, OperationError } from './fields.js';
 import type { Session } from './session.js';
 

@@ -1,4 +1,4 @@
-import type { RegisterWindow, Width } from '../backend/contract.js';
+import type { RegisterWindow, Width } from '../contract/index.js';
 import { type Fields, OperationError } from './fields.js';
 import type { Session } from './session.js';
 

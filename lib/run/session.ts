@@ -1,4 +1,4 @@
-import type { DeviceConnection, Eventfd, Memory, RegisterWindow } from '../backend/contract.js';
+import type { DeviceConnection, Eventfd, Memory, RegisterWindow } from '../contract/index.js';
 import { OperationError } from './fields.js';
 
 /** Bytes of a mapping: registers far apart in a large BAR are in windows of their own. */

@@ -2,7 +2,7 @@
 // can: no SR-IOV, no BARs as targets of DMA, and no bind of a descriptor that is none.
 import test from 'ava';
 import { listDevices, openConnection, VfioError } from 'vfio';
-import type { DeviceConnection } from '../../lib/backend/contract.js';
+import type { DeviceConnection } from '../../lib/contract/index.js';
 import { EDU, NVME } from './targets.js';
 
 const CONFIG = 7;

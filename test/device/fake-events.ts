@@ -1,4 +1,4 @@
-import type { Eventfd, EventSet } from '../../lib/backend/contract.js';
+import type { Eventfd, EventSet } from '../../lib/contract/index.js';
 import { type Script } from './fake-script.js';
 
 export class FakeEventfd implements Eventfd {

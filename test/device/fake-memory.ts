@@ -1,4 +1,4 @@
-import type { AddressSpace, HugePages, IovaRange, Memory } from '../../lib/backend/contract.js';
+import type { AddressSpace, HugePages, IovaRange, Memory } from '../../lib/contract/index.js';
 import { hex, type Script } from './fake-script.js';
 
 export class FakeMemory implements Memory {

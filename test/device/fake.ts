@@ -9,7 +9,7 @@ import type {
   RegionInfo,
   RegisterWindow,
   Via,
-} from '../../lib/backend/contract.js';
+} from '../../lib/contract/index.js';
 import { PciDevice } from '../../lib/device/device.js';
 import type { Vector } from '../../lib/device/vector.js';
 import { VfioError } from '../../lib/errors.js';

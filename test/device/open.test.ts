@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { Backend, OpenOptions, PciFunction } from '../../lib/backend/contract.js';
+import type { Backend, OpenOptions, PciFunction } from '../../lib/contract/index.js';
 import { deviceApi } from '../../lib/device/open.js';
 import { VfioError } from '../../lib/errors.js';
 import { FakeConnection } from './fake.js';

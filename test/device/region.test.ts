@@ -1,7 +1,7 @@
 import test from 'ava';
 import { setImmediate } from 'node:timers/promises';
 import { Windows } from '../../lib/device/windows.js';
-import type { RegisterWindow } from '../../lib/backend/contract.js';
+import type { RegisterWindow } from '../../lib/contract/index.js';
 import { openFake } from './fake.js';
 
 const RW = 3;

@@ -4,7 +4,7 @@
 import { createRequire } from 'node:module';
 import { setImmediate } from 'node:timers/promises';
 import { openBench } from '../../bench/lib/host.js';
-import { VFIO_IRQ_SET_DATA_EVENTFD, VFIO_PCI_MSIX_IRQ_INDEX } from '../../lib/backend/uapi.js';
+import { VFIO_IRQ_SET_DATA_EVENTFD, VFIO_PCI_MSIX_IRQ_INDEX } from '../../lib/contract/uapi.js';
 import type { Vector } from '../../lib/index.js';
 
 interface Storm {

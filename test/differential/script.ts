@@ -1,4 +1,4 @@
-import type { DeviceConnection } from '../../lib/backend/contract.js';
+import type { DeviceConnection } from '../../lib/contract/index.js';
 import { toJsonLine } from '../../lib/cli/json.js';
 import { runLine } from '../../lib/run/run.js';
 import { Session } from '../../lib/run/session.js';

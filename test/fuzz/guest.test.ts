@@ -3,7 +3,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { MsixPerm, PasidMap, VfioError, VirtualIrqs } from 'vfio/mock';
-import { emulated } from '../msix/guest.js';
+import { emulated } from '../virtual/msix/guest.js';
 import { fuzz, u32, u64 } from './inputs.js';
 
 const VECTORS = 5;

@@ -2,9 +2,9 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { openDeviceSync, VfioError } from 'vfio';
-import { parseAddress } from '../../lib/backend/kernel/address.js';
+import { parseAddress } from '../../lib/contract/names.js';
 import { parseCpuList } from '../../lib/backend/kernel/affinity.js';
-import { parseUuid } from '../../lib/device/uuid.js';
+import { parseUuid } from '../../lib/contract/uuid.js';
 import { fuzz } from './inputs.js';
 
 const piece = fc.constantFrom(
@@ -75,7 +75,7 @@ test('a UUID is 16 bytes as written, or refused', async (t) => {
   await fuzz(t, 500, near, (name) => {
     let bytes: Uint8Array;
     try {
-      bytes = parseUuid('vfToken', name);
+      ({ bytes } = parseUuid(name, 'vfToken'));
     } catch (error) {
       if (error instanceof TypeError) return;
       throw error;

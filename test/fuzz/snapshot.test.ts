@@ -13,7 +13,7 @@ import {
   SnapshotError,
   takeSnapshot,
   writeSnapshot,
-} from '../../lib/backend/snapshot/index.js';
+} from '../../lib/snapshot/index.js';
 import { fuzz, u32 } from './inputs.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vfio-snapshot-'));
@@ -22,9 +22,7 @@ test.after.always(() => {
   rmSync(folder, { recursive: true });
 });
 
-const e1000e = fileURLToPath(
-  new URL('../../../test/backend/snapshot/e1000e.json', import.meta.url),
-);
+const e1000e = fileURLToPath(new URL('../../../test/snapshot/e1000e.json', import.meta.url));
 const texts = [readFileSync(e1000e, 'utf8')];
 for (const name of ['mock:edu', 'mock:nvme', 'mock:testdev']) {
   const connection = await openConnection(name);

@@ -6,7 +6,7 @@ import { truncateSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { compileFunction } from 'node:vm';
-import type { RegisterWindow, Width } from '../../lib/backend/contract.js';
+import type { RegisterWindow, Width } from '../../lib/contract/index.js';
 import { MappedWindow } from '../../lib/backend/kernel/window.js';
 import { native } from '../../lib/native/binding.js';
 

@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import { examine, type Finding, type Wanted } from '../../lib/host/doctor.js';
-import { type TreeSpec } from '../backend/kernel/tree.js';
+import { type TreeSpec } from '../sysfs/tree.js';
 import { FakeHost } from './fake-host.js';
 
 const DISK = '0000:01:00.0';

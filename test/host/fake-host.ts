@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { Host } from '../../lib/host/host.js';
 import { VfioError } from '../../lib/errors.js';
-import { Tree, type TreeSpec } from '../backend/kernel/tree.js';
+import { Tree, type TreeSpec } from '../sysfs/tree.js';
 
 /**
  * A recorded host that answers writes to its drivers' files as the kernel does: a probe binds a

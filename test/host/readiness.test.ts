@@ -2,7 +2,7 @@ import { chmodSync } from 'node:fs';
 import test from 'ava';
 import { Host } from '../../lib/host/host.js';
 import { readiness } from '../../lib/host/readiness.js';
-import { CDEV_NODES, goodHost, GROUP_NODES, Tree } from '../backend/kernel/tree.js';
+import { CDEV_NODES, goodHost, GROUP_NODES, Tree } from '../sysfs/tree.js';
 
 const hostOf = ({ root }: Tree) => new Host(root);
 

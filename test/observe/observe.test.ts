@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import test from 'ava';
-import type { DeviceConnection } from '../../lib/backend/contract.js';
+import type { DeviceConnection } from '../../lib/contract/index.js';
 import { mockBackend } from '../../lib/backend/mock/index.js';
 import { eduDemo } from '../../lib/demo/edu.js';
 import { deviceApi } from '../../lib/device/open.js';

@@ -1,9 +1,9 @@
 import { VfioError } from '../../errors.js';
-import { VFIO_DMA_UNMAP_FLAG_ALL } from '../uapi.js';
-import type { AddressSpace, HugePages, IovaRange, Memory } from '../contract.js';
-import { checkInteger, checkU32, checkU64 } from '../checks.js';
+import { VFIO_DMA_UNMAP_FLAG_ALL } from '../../contract/uapi.js';
+import type { AddressSpace, HugePages, IovaRange, Memory } from '../../contract/index.js';
+import { checkInteger, checkU32, checkU64 } from '../../checks.js';
 import { explain } from './explain.js';
-import * as hints from './hints.js';
+import * as hints from '../../sysfs/hints.js';
 import type { Kernel } from './kernel.js';
 import { allocate, KernelMemory, mapFd, share } from './memory.js';
 import type { Counted } from './ownership.js';

@@ -4,9 +4,9 @@ import {
   VFIO_PCI_INTX_IRQ_INDEX,
   VFIO_PCI_MSI_IRQ_INDEX,
   VFIO_PCI_MSIX_IRQ_INDEX,
-} from '../uapi.js';
-import { checkInteger } from '../checks.js';
-import * as hints from './hints.js';
+} from '../../contract/uapi.js';
+import { checkInteger } from '../../checks.js';
+import * as hints from '../../sysfs/hints.js';
 import type { Kernel } from './kernel.js';
 
 const CPU_MAX = 65535;

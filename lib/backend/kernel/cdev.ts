@@ -1,17 +1,17 @@
 import { VfioError } from '../../errors.js';
-import type { OpenedFds } from '../contract.js';
+import type { OpenedFds } from '../../contract/index.js';
 import { KernelAddressSpace } from './address-space.js';
 import type { DeviceFile, DmaContext } from './device-file.js';
 import { explain, explained, type Hint } from './explain.js';
-import * as hints from './hints.js';
+import * as hints from '../../sysfs/hints.js';
 import { ioasCalls, type Iommufd } from './iommufd.js';
 import type { Kernel } from './kernel.js';
-import type { OpenRequest } from './options.js';
+import type { OpenRequest } from '../../contract/open-options.js';
 import { Counted, Releases } from './ownership.js';
 import { PasidTable } from './pasid.js';
 import type { Steps } from './steps.js';
-import type { Sysfs } from './sysfs.js';
-import type { Target } from './target.js';
+import type { Sysfs } from '../../sysfs/sysfs.js';
+import type { Target } from '../../sysfs/target.js';
 
 /** The I/O address space that the devices of an IOMMU group share: they must be in one. */
 export class IoasContext extends Counted implements DmaContext {

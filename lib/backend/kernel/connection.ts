@@ -14,16 +14,16 @@ import type {
   RegionInfo,
   RegisterWindow,
   Via,
-} from '../contract.js';
+} from '../../contract/index.js';
 import {
   VFIO_IRQ_SET_ACTION_TRIGGER,
   VFIO_IRQ_SET_DATA_EVENTFD,
   VFIO_IRQ_SET_DATA_NONE,
-} from '../uapi.js';
-import { formatAddress } from './address.js';
+} from '../../contract/uapi.js';
+import { formatAddress } from '../../contract/names.js';
 import type { KernelAddressSpace } from './address-space.js';
 import { HostInterrupts } from './affinity.js';
-import { checkInteger, checkPages, checkU32, checkU64 } from '../checks.js';
+import { checkInteger, checkPasid, checkPages, checkU32, checkU64 } from '../../checks.js';
 import type { DeviceFile } from './device-file.js';
 import { KernelEventSet } from './event-set.js';
 import { KernelEventfd } from './eventfd.js';
@@ -34,7 +34,6 @@ import { Counted, Releases } from './ownership.js';
 import { Regions } from './regions.js';
 import { MappedWindow } from './window.js';
 
-const PASID_MAX = 2 ** 20 - 1;
 /** Node 20 makes no larger ArrayBuffer; offsets in a window are 32 bits. */
 const WINDOW_MAX = Math.min(2 ** 32, constants.MAX_LENGTH);
 const NO_DATA = new Uint8Array(0);
@@ -222,13 +221,13 @@ export class KernelConnection implements DeviceConnection {
   }
 
   attachPasid(pasid: number): void {
-    checkInteger(pasid, 'pasid', 0, PASID_MAX);
+    checkPasid(pasid);
     this.#checkOpen();
     this.#file.attachPasid(pasid);
   }
 
   detachPasid(pasid: number): void {
-    checkInteger(pasid, 'pasid', 0, PASID_MAX);
+    checkPasid(pasid);
     this.#checkOpen();
     this.#file.detachPasid(pasid);
   }

@@ -2,7 +2,7 @@ import { VfioError } from '../../errors.js';
 import type { Native } from '../../native/binding.js';
 import type { DmaCalls } from './address-space.js';
 import { explained } from './explain.js';
-import * as hints from './hints.js';
+import * as hints from '../../sysfs/hints.js';
 import type { Kernel } from './kernel.js';
 import type { Releases } from './ownership.js';
 import { VFIO_API_VERSION } from './uapi.js';

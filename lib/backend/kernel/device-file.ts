@@ -1,9 +1,9 @@
-import type { Via } from '../contract.js';
+import type { Via } from '../../contract/index.js';
 import type { KernelAddressSpace } from './address-space.js';
-import type { OpenRequest } from './options.js';
+import type { OpenRequest } from '../../contract/open-options.js';
 import type { Counted } from './ownership.js';
 import type { Steps } from './steps.js';
-import type { Target } from './target.js';
+import type { Target } from '../../sysfs/target.js';
 
 /** What the devices of one IOMMU group share. */
 export interface DmaContext extends Counted {

@@ -1,6 +1,6 @@
 import type { Handle, Native } from '../../native/binding.js';
-import type { Eventfd, EventSet } from '../contract.js';
-import { checkInteger } from '../checks.js';
+import type { Eventfd, EventSet } from '../../contract/index.js';
+import { checkInteger } from '../../checks.js';
 import { fdOf } from './irq-set.js';
 
 const CAPACITY_MAX = 65536;

@@ -1,6 +1,6 @@
 import type { Native } from '../../native/binding.js';
-import type { Eventfd } from '../contract.js';
-import { U64_MAX } from '../checks.js';
+import type { Eventfd } from '../../contract/index.js';
+import { U64_MAX } from '../../checks.js';
 
 /** Where the numbers of {@link signalAll} are gathered; kept for the next call. */
 let numbers = new Int32Array(64);

@@ -1,17 +1,17 @@
 import { VfioError } from '../../errors.js';
-import type { OpenedFds } from '../contract.js';
+import type { OpenedFds } from '../../contract/index.js';
 import { KernelAddressSpace } from './address-space.js';
 import { hasIommu, openContainer, type1Calls } from './container.js';
 import type { DeviceFile, DmaContext } from './device-file.js';
 import { explain, explained } from './explain.js';
-import * as hints from './hints.js';
+import * as hints from '../../sysfs/hints.js';
 import type { Kernel } from './kernel.js';
 import { noiommuCalls } from './noiommu.js';
-import type { OpenRequest } from './options.js';
+import type { OpenRequest } from '../../contract/open-options.js';
 import { Counted, type Releases } from './ownership.js';
 import type { Steps } from './steps.js';
-import type { IommuGroup } from './sysfs.js';
-import type { Target } from './target.js';
+import type { IommuGroup } from '../../sysfs/sysfs.js';
+import type { Target } from '../../sysfs/target.js';
 import * as uapi from './uapi.js';
 
 type GivenFds = Extract<OpenedFds, { via: 'group' }>;

@@ -6,8 +6,8 @@ import type {
   OpenedFds,
   OpenOptions,
   PciFunction,
-} from '../contract.js';
-import { parseAddress } from './address.js';
+} from '../../contract/index.js';
+import { parseAddress } from '../../contract/names.js';
 import { IoasContext } from './cdev.js';
 import { KernelConnection } from './connection.js';
 import { KernelEventfd, signalAll } from './eventfd.js';
@@ -16,11 +16,11 @@ import { GroupContext } from './group.js';
 import { Iommufd } from './iommufd.js';
 import type { Kernel } from './kernel.js';
 import { NoiommuWarning } from './noiommu.js';
-import { checkOptions, type OpenRequest } from './options.js';
+import { checkOpenOptions, type OpenRequest } from '../../contract/open-options.js';
 import { Registry, Releases } from './ownership.js';
 import { runLater, runNow, type Steps } from './steps.js';
-import { Sysfs } from './sysfs.js';
-import { findTarget, type Target } from './target.js';
+import { Sysfs } from '../../sysfs/sysfs.js';
+import { findTarget, type Target } from '../../sysfs/target.js';
 
 /** PCI functions that the kernel gives by /dev/vfio. */
 export class KernelBackend implements Backend {
@@ -67,7 +67,7 @@ export class KernelBackend implements Backend {
   *#open(name: string, options: OpenOptions): Steps<DeviceConnection> {
     const address = parseAddress(name);
     if (address === null) throw new TypeError(`'${name}' is not the address of a PCI function`);
-    const request = checkOptions(options);
+    const request = checkOpenOptions(options);
     const target = findTarget(this.#sysfs, address, request);
     const kernel = { native: this.#native(), sysfs: this.#sysfs };
     const context = this.#acquire(kernel, target, request);

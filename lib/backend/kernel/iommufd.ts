@@ -3,11 +3,11 @@ import {
   VFIO_DMA_MAP_FLAG_READ,
   VFIO_DMA_MAP_FLAG_WRITE,
   VFIO_DMA_UNMAP_FLAG_ALL,
-} from '../uapi.js';
+} from '../../contract/uapi.js';
 import type { DmaCalls } from './address-space.js';
-import { U64_MAX } from '../checks.js';
+import { U64_MAX } from '../../checks.js';
 import { explained } from './explain.js';
-import * as hints from './hints.js';
+import * as hints from '../../sysfs/hints.js';
 import type { Kernel } from './kernel.js';
 import { Counted, type Releases } from './ownership.js';
 import * as uapi from './uapi.js';

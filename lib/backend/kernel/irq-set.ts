@@ -1,5 +1,5 @@
-import type { Eventfd, IrqSet } from '../contract.js';
-import { checkInteger, checkU32 } from '../checks.js';
+import type { Eventfd, IrqSet } from '../../contract/index.js';
+import { checkInteger, checkU32 } from '../../checks.js';
 
 /** sizeof(struct vfio_irq_set) without its data. */
 const HEADER = 20;

@@ -1,8 +1,8 @@
-import type { HugePages, Memory } from '../contract.js';
+import type { HugePages, Memory } from '../../contract/index.js';
 import type { Native, NativeMemory } from '../../native/binding.js';
-import { checkInteger, checkPages, PAGE_SIZE } from '../checks.js';
+import { checkInteger, checkPages, PAGE_SIZE } from '../../checks.js';
 import { explained } from './explain.js';
-import * as hints from './hints.js';
+import * as hints from '../../sysfs/hints.js';
 
 const HUGE_PAGE_SHIFT = { '2M': 21, '1G': 30 } as const;
 const TRANSPARENT = -1;

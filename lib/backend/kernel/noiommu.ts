@@ -1,7 +1,7 @@
 import { VfioError } from '../../errors.js';
 import type { DmaCalls } from './address-space.js';
-import { PAGE_SIZE } from '../checks.js';
-import * as hints from './hints.js';
+import { PAGE_SIZE } from '../../checks.js';
+import * as hints from '../../sysfs/hints.js';
 
 /** DMA without an IOMMU: VFIO has no calls for it. */
 export function noiommuCalls(path: string): DmaCalls {

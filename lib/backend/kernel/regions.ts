@@ -1,7 +1,7 @@
 import type { Native } from '../../native/binding.js';
-import type { RegionInfo } from '../contract.js';
-import { VFIO_REGION_INFO_FLAG_WRITE } from '../uapi.js';
-import { checkInteger, checkU32 } from '../checks.js';
+import type { RegionInfo } from '../../contract/index.js';
+import { VFIO_REGION_INFO_FLAG_WRITE } from '../../contract/uapi.js';
+import { checkInteger, checkU32 } from '../../checks.js';
 
 /** A region's place in the device file; what lies beyond belongs to the next region. */
 export interface Place {

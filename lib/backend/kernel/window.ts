@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Native, NativeWindow } from '../../native/binding.js';
-import type { RegisterWindow, Width, WindowEvents } from '../contract.js';
+import type { RegisterWindow, Width, WindowEvents } from '../../contract/index.js';
 
 /** The calls of {@link Native} that a window makes. */
 export type WindowCalls = Pick<Native, 'readBlock' | 'writeBlock' | 'unmapRegion'>;

@@ -1,11 +1,11 @@
-import { VFIO_PCI_ERR_IRQ_INDEX, VFIO_PCI_REQ_IRQ_INDEX } from '../uapi.js';
-import { checkInteger, checkOptions, checkU64 } from '../checks.js';
-import type { FaultKind } from './faults.js';
-import { defaultInterruptLimits, HANDLES } from './host/interrupts.js';
-import { defaultLimits } from './host/limits.js';
-import type { Slot } from './slot.js';
+import { VFIO_PCI_ERR_IRQ_INDEX, VFIO_PCI_REQ_IRQ_INDEX } from '../../contract/uapi.js';
+import { checkInteger, checkOptions, checkU64 } from '../../checks.js';
+import type { FaultKind } from './machine/faults.js';
+import { defaultInterruptLimits, HANDLES } from './machine/interrupts.js';
+import { defaultLimits } from './machine/limits.js';
+import type { Machine } from './machine/machine.js';
 import type { VfioDevice } from './vfio/device.js';
-import type { Clock } from './work.js';
+import type { Clock } from './machine/work.js';
 
 const MS_MAX = 2 ** 31 - 1;
 const COUNT_MAX = 2 ** 32 - 1;
@@ -24,14 +24,21 @@ export interface HostLimits {
   readonly dmaEntries?: number | undefined;
 }
 
+/** The slot that a control acts on. */
+export interface Controlled {
+  readonly machine: Machine;
+  /** The function while it is open. */
+  readonly device: VfioDevice | null;
+}
+
 /** Makes things go wrong with one imitated device, open or not. */
 export class MockControl {
   /** The time that the device goes by. */
   readonly clock: Clock;
-  readonly #slot: Slot;
+  readonly #slot: Controlled;
 
   /** @internal */
-  constructor(slot: Slot) {
+  constructor(slot: Controlled) {
     this.#slot = slot;
     this.clock = slot.machine.work;
   }

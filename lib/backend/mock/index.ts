@@ -1,19 +1,25 @@
 import { VfioError } from '../../errors.js';
-import type { Backend, DeviceConnection, Eventfd, OpenOptions, PciFunction } from '../contract.js';
+import type {
+  Backend,
+  DeviceConnection,
+  Eventfd,
+  OpenOptions,
+  PciFunction,
+} from '../../contract/index.js';
 import type { MockControl } from './control.js';
-import { MockEventfd } from './eventfd.js';
-import { Faults } from './faults.js';
-import { defaultLimits } from './host/limits.js';
-import { HostInterrupts } from './host/interrupts.js';
+import { MockEventfd } from './machine/eventfd.js';
+import { Faults } from './machine/faults.js';
+import { defaultLimits } from './machine/limits.js';
+import { HostInterrupts } from './machine/interrupts.js';
 import { defineModel } from './models/define.js';
 import { listModels, MODELS } from './models/index.js';
-import type { DeviceModel, ModelDefinition } from './model.js';
+import type { DeviceModel, ModelDefinition } from './hardware/model.js';
 import { isPath, readModel } from './models/snapshot.js';
-import { parseName, PREFIX, type MockName } from './name.js';
+import { isMockName, MOCK_PREFIX } from '../../contract/names.js';
+import { checkOpenOptions } from '../../contract/open-options.js';
+import { parseName, type MockName } from './name.js';
 import { Slot } from './slot.js';
-import { Work } from './work.js';
-
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+import { Work } from './machine/work.js';
 
 /**
  * PCI functions in software that answer as vfio-pci does. A name with its settings means one
@@ -38,7 +44,7 @@ export class MockBackend implements Backend {
 
   /** `'mock:nvme'`, and anything else that begins so. */
   owns(name: string): boolean {
-    return name.startsWith(PREFIX);
+    return isMockName(name);
   }
 
   /** What is in the slots of the models' own names. */
@@ -66,11 +72,10 @@ export class MockBackend implements Backend {
   }
 
   openSync(name: string, options: OpenOptions): DeviceConnection {
-    checkOptions(options);
-    const parsed = this.#parse(name);
-    const slot = this.#slot(name, parsed);
-    const via = options.via ?? slot.via;
-    return slot.open(name, via, options.vfToken !== undefined);
+    const { via, token, fds } = checkOpenOptions(options);
+    if (fds !== undefined) throw new TypeError('a mock device has no file descriptors: omit fds');
+    const slot = this.#slot(name, this.#parse(name));
+    return slot.open(name, via ?? slot.via, token !== null);
   }
 
   /** @throws as {@link MockBackend.open} for the name */
@@ -88,7 +93,7 @@ export class MockBackend implements Backend {
     const seen = isPath(model) ? readModel(model) : undefined;
     const found = seen === undefined ? this.#models.get(model) : { ...seen, group: this.#groups++ };
     if (found === undefined) {
-      const names = [...this.#models.keys()].map((other) => PREFIX + other).join(', ');
+      const names = [...this.#models.keys()].map((other) => MOCK_PREFIX + other).join(', ');
       throw new VfioError({
         code: 'ENODEV',
         message: 'no such model',
@@ -106,19 +111,6 @@ export class MockBackend implements Backend {
     this.#slots.set(key, slot);
     return slot;
   }
-}
-
-function checkOptions({ via, vfToken, noiommu, fds }: OpenOptions): void {
-  if (via !== undefined && !['group', 'cdev'].includes(via)) {
-    throw new TypeError(`via must be 'group' or 'cdev', not '${via}'`);
-  }
-  if (vfToken !== undefined && !UUID.test(vfToken)) {
-    throw new TypeError("vfToken must be a UUID like '00112233-4455-6677-8899-aabbccddeeff'");
-  }
-  if (noiommu !== undefined && typeof noiommu !== 'boolean') {
-    throw new TypeError('noiommu must be a boolean');
-  }
-  if (fds !== undefined) throw new TypeError('a mock is not opened from file descriptors');
 }
 
 const backend = new MockBackend(MODELS);

@@ -1,7 +1,11 @@
+import { MOCK_PREFIX } from '../../contract/names.js';
 import { VfioError } from '../../errors.js';
-import { KERNEL_VERSIONS, profileOf, type Profile, type ProfileOptions } from './profile.js';
-
-export const PREFIX = 'mock:';
+import {
+  KERNEL_VERSIONS,
+  profileOf,
+  type Profile,
+  type ProfileOptions,
+} from './machine/profile.js';
 
 /** The name of an imitated device, taken apart. */
 export interface MockName {
@@ -33,7 +37,7 @@ export function parseName(
   name: string,
   defaults: (model: string) => ProfileOptions | undefined = () => undefined,
 ): MockName {
-  const [device = '', ...rest] = name.slice(PREFIX.length).split('?');
+  const [device = '', ...rest] = name.slice(MOCK_PREFIX.length).split('?');
   const [model = '', label = '', ...more] = device.split('#');
   if (more.length > 0) refuse(name, 'one # at most');
   // What is no model is the path of a file, and no path has one.

@@ -1,10 +1,11 @@
 import { VfioError } from '../../errors.js';
-import type { DeviceConnection, Via } from '../contract.js';
-import { MockConnection } from './connection.js';
+import type { DeviceConnection, Via } from '../../contract/index.js';
+import { MockConnection } from './vfio/connection.js';
 import { MockControl } from './control.js';
-import type { DeviceModel } from './model.js';
-import type { Profile } from './profile.js';
-import { VfioDevice, type Machine } from './vfio/device.js';
+import type { DeviceModel } from './hardware/model.js';
+import type { Profile } from './machine/profile.js';
+import { VfioDevice } from './vfio/device.js';
+import { type Machine } from './machine/machine.js';
 
 const AWAY = {
   unplugged: { code: 'ENODEV', message: 'there is nothing in the slot' },

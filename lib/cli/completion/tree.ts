@@ -1,6 +1,6 @@
 import type { Command, Offers } from '../command.js';
 import { COMMANDS, loadCommand } from '../commands.js';
-import { listImitations } from '../devices.js';
+import { listMockDevices } from '../devices.js';
 
 /** All there is to complete. */
 export interface Tree {
@@ -44,7 +44,7 @@ export async function describeAll(): Promise<Tree> {
   const commands = await Promise.all(
     entries.map(async ([name, summary]) => describe(name, summary, await loadCommand(name))),
   );
-  const imitations = await listImitations();
+  const imitations = await listMockDevices();
   return { commands, imitations: imitations.map(({ name }) => name) };
 }
 

@@ -1,15 +1,5 @@
-import type { IommuFacts } from '../../backend/contract.js';
-
-/** A message signalled interrupt: what a device writes, and where. */
-export interface Message {
-  /** 64 bits; on x86 in 0xfee0_0000 to 0xfeef_ffff. */
-  readonly address: bigint;
-  /** 32 bits; a message of MSI has 16. */
-  readonly data: number;
-}
-
-/** The interrupts whose messages there are. */
-export type MessageIndex = 'msi' | 'msix';
+import { type Message, sameMessage } from '../../contract/message.js';
+import type { IommuFacts } from '../../contract/index.js';
 
 /** Where a message was read: the MSI-X table in the mapped BAR, or the MSI capability's registers. */
 export type MessageRoad = 'msix-table' | 'novirt';
@@ -40,10 +30,6 @@ export function isRemapped(
   if (name.startsWith('dmar')) return (address & INTERRUPT_FORMAT) !== 0n;
   if (name.startsWith('ivhd') && !unsafeInterrupts) return true;
   return 'unknown';
-}
-
-export function sameMessage(a: Message, b: Message | null | undefined): boolean {
-  return a.address === b?.address && a.data === b.data;
 }
 
 /** Reads until two readings agree: the host may write the registers meanwhile. */

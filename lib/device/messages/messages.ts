@@ -1,18 +1,12 @@
 import { EventEmitter } from 'node:events';
 import { VfioError } from '../../errors.js';
-import { checkChoice, checkInteger } from '../checks.js';
+import { checkChoice, checkInteger } from '../../checks.js';
 import type { ConfigSpace } from '../config.js';
 import type { Handle } from '../handle.js';
 import type { Interrupts } from '../interrupts.js';
 import type { Region } from '../region.js';
-import {
-  isRemapped,
-  type Message,
-  type MessageIndex,
-  type MessageRoad,
-  type PhysicalMessage,
-  readStable,
-} from './message.js';
+import { isRemapped, type MessageRoad, type PhysicalMessage, readStable } from './message.js';
+import { type MessageIndex, type Message } from '../../contract/message.js';
 import { MsixTable } from './msix-table.js';
 import { Novirt, WAYS_OUT } from './novirt.js';
 

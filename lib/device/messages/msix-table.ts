@@ -1,10 +1,11 @@
-import type { RegisterWindow } from '../../backend/contract.js';
+import type { RegisterWindow } from '../../contract/index.js';
 import { VfioError } from '../../errors.js';
 import type { MsixDetails } from '../../pci/details.js';
 import type { ConfigSpace } from '../config.js';
-import { PAGE_SIZE, wholePages } from '../pages.js';
+import { PAGE_SIZE, wholePages } from '../../checks.js';
 import type { Region } from '../region.js';
-import { type Message, readStable } from './message.js';
+import { readStable } from './message.js';
+import { type Message } from '../../contract/message.js';
 
 const ENTRY_SIZE = 16;
 const ONES = 0xffff_ffff;

@@ -3,9 +3,9 @@ import {
   VFIO_DEVICE_FEATURE_MASK,
   VFIO_DEVICE_FEATURE_PROBE,
   VFIO_DEVICE_FEATURE_SET,
-} from '../../backend/uapi.js';
+} from '../../contract/uapi.js';
 import { VfioError } from '../../errors.js';
-import { checkInteger } from '../checks.js';
+import { checkInteger } from '../../checks.js';
 import type { Handle } from '../handle.js';
 
 /**

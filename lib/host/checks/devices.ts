@@ -1,5 +1,5 @@
-import * as hints from '../../backend/kernel/hints.js';
-import type { IommuGroup } from '../../backend/kernel/sysfs.js';
+import * as hints from '../../sysfs/hints.js';
+import type { IommuGroup } from '../../sysfs/sysfs.js';
 import type { Host } from '../host.js';
 import { readiness } from '../readiness.js';
 import { type Check, type Finding, ok, problem } from './finding.js';

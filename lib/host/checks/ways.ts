@@ -1,5 +1,5 @@
 import type { Host } from '../host.js';
-import * as hints from '../../backend/kernel/hints.js';
+import * as hints from '../../sysfs/hints.js';
 import { mayOpen } from '../readiness.js';
 import { type Check, type Finding, note, ok, problem } from './finding.js';
 

@@ -1,8 +1,8 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import type { Memory } from '../../../lib/backend/contract.js';
+import type { Memory } from '../../../lib/contract/index.js';
 import { failure, make } from './backend.js';
-import { CDEV_NODES, goodHost, GROUP_NODES, Tree } from './tree.js';
+import { CDEV_NODES, goodHost, GROUP_NODES, Tree } from '../../sysfs/tree.js';
 
 const PAGE = 4096n;
 const NAME = '0000:01:00.0';

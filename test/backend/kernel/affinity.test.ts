@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseCpuList } from '../../../lib/backend/kernel/affinity.js';
 import { failure, make } from './backend.js';
-import { goodHost } from './tree.js';
+import { goodHost } from '../../sysfs/tree.js';
 
 const INTERRUPTS = `            CPU0       CPU1
    9:          0          0   IO-APIC   9-fasteoi   acpi

@@ -2,7 +2,7 @@ import type { ExecutionContext } from 'ava';
 import { KernelBackend } from '../../../lib/backend/kernel/index.js';
 import { VfioError } from '../../../lib/errors.js';
 import { FakeNative } from './fake-native.js';
-import type { Tree } from './tree.js';
+import type { Tree } from '../../sysfs/tree.js';
 
 /** The back end over a recorded host and a kernel that records. */
 export function make(tree: Tree): { fake: FakeNative; backend: KernelBackend } {

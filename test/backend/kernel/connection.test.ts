@@ -1,8 +1,8 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import type { DeviceConnection, OpenOptions } from '../../../lib/backend/contract.js';
+import type { DeviceConnection, OpenOptions } from '../../../lib/contract/index.js';
 import { failure, make } from './backend.js';
-import { CDEV_NODES, goodHost, GROUP_NODES } from './tree.js';
+import { CDEV_NODES, goodHost, GROUP_NODES } from '../../sysfs/tree.js';
 
 const NAME = '0000:01:00.0';
 const TRIGGER = 0x20;

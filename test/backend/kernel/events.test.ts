@@ -1,8 +1,8 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import type { Eventfd } from '../../../lib/backend/contract.js';
+import type { Eventfd } from '../../../lib/contract/index.js';
 import { make } from './backend.js';
-import { goodHost } from './tree.js';
+import { goodHost } from '../../sysfs/tree.js';
 
 function open(t: ExecutionContext) {
   const { fake, backend } = make(goodHost(t));

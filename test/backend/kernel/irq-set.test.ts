@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { VfioError } from '../../../lib/errors.js';
-import type { Eventfd, IrqSet } from '../../../lib/backend/contract.js';
+import type { Eventfd, IrqSet } from '../../../lib/contract/index.js';
 import { encodeIrqSet } from '../../../lib/backend/kernel/irq-set.js';
 
 const SET: IrqSet = { index: 2, flags: 0x24, start: 0, count: 0 };

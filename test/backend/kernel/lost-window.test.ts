@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { truncateSync, writeFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
-import type { Width } from '../../../lib/backend/contract.js';
+import type { Width } from '../../../lib/contract/index.js';
 import { MappedWindow } from '../../../lib/backend/kernel/window.js';
 import { native } from '../../../lib/native/binding.js';
 import { temporaryFile } from '../../native/helpers.js';

@@ -1,9 +1,9 @@
 import test from 'ava';
-import type { DeviceConnection, OpenOptions } from '../../../lib/backend/contract.js';
+import type { DeviceConnection, OpenOptions } from '../../../lib/contract/index.js';
 import type { KernelBackend } from '../../../lib/backend/kernel/index.js';
 import { failure, make } from './backend.js';
 import type { FakeNative } from './fake-native.js';
-import { CDEV_NODES, goodHost, GROUP_NODES, Tree } from './tree.js';
+import { CDEV_NODES, goodHost, GROUP_NODES, Tree } from '../../sysfs/tree.js';
 
 const FIRST = '0000:01:00.0';
 const TOKEN = '00112233-4455-6677-8899-aabbccddeeff';

@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { inspect } from 'node:util';
-import type { Width } from '../../../lib/backend/contract.js';
+import type { Width } from '../../../lib/contract/index.js';
 import { MappedWindow } from '../../../lib/backend/kernel/window.js';
 import { FakeNative } from './fake-native.js';
 import type { Handle } from '../../../lib/native/binding.js';

@@ -320,7 +320,12 @@ test('what is misspelt would change nothing, and is refused', async (t) => {
   for (const call of wrong) {
     for (const options of [null, 5, 'abc', { tims: 1 }]) {
       const message = /must be an object|(unknown option|limits has no) 'tims': there are /;
-      t.throws(() => { call(options as never); }, { instanceOf: TypeError, message });
+      t.throws(
+        () => {
+          call(options as never);
+        },
+        { instanceOf: TypeError, message },
+      );
     }
   }
 });

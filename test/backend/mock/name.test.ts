@@ -2,7 +2,7 @@ import test from 'ava';
 import { VfioError } from '../../../lib/errors.js';
 import { mockBackend } from '../../../lib/backend/mock/index.js';
 import { parseName } from '../../../lib/backend/mock/name.js';
-import { profileOf } from '../../../lib/backend/mock/profile.js';
+import { profileOf } from '../../../lib/backend/mock/machine/profile.js';
 
 test('a plain name means the newest kernel, by groups, with DMA_BUF', (t) => {
   const { model, profile } = parseName('mock:nvme');

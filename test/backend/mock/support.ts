@@ -1,28 +1,28 @@
 import type { ExecutionContext } from 'ava';
 import { VfioError } from '../../../lib/errors.js';
-import type { DeviceConnection, IrqSet } from '../../../lib/backend/contract.js';
+import type { DeviceConnection, IrqSet } from '../../../lib/contract/index.js';
 import { MockBackend } from '../../../lib/backend/mock/index.js';
-import { Faults } from '../../../lib/backend/mock/faults.js';
-import { HostInterrupts } from '../../../lib/backend/mock/host/interrupts.js';
-import { defaultLimits } from '../../../lib/backend/mock/host/limits.js';
+import { Faults } from '../../../lib/backend/mock/machine/faults.js';
+import { HostInterrupts } from '../../../lib/backend/mock/machine/interrupts.js';
+import { defaultLimits } from '../../../lib/backend/mock/machine/limits.js';
 import { edu } from '../../../lib/backend/mock/models/edu.js';
 import { nvme } from '../../../lib/backend/mock/models/nvme/index.js';
-import { profileOf, type ProfileOptions } from '../../../lib/backend/mock/profile.js';
+import { profileOf, type ProfileOptions } from '../../../lib/backend/mock/machine/profile.js';
 import { Slot } from '../../../lib/backend/mock/slot.js';
-import { Work } from '../../../lib/backend/mock/work.js';
+import { Work } from '../../../lib/backend/mock/machine/work.js';
 import type {
   CapabilityShape,
   DeviceHost,
   DeviceModel,
   FunctionShape,
   Register,
-} from '../../../lib/backend/mock/model.js';
+} from '../../../lib/backend/mock/hardware/model.js';
 import {
   VFIO_IRQ_SET_ACTION_TRIGGER,
   VFIO_IRQ_SET_DATA_EVENTFD,
   VFIO_IRQ_SET_DATA_NONE,
   VFIO_PCI_CONFIG_REGION_INDEX,
-} from '../../../lib/backend/uapi.js';
+} from '../../../lib/contract/uapi.js';
 
 export const CONFIG = VFIO_PCI_CONFIG_REGION_INDEX;
 export const TRIGGER_EVENTFD = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD;

@@ -3,9 +3,7 @@ import fc from 'fast-check';
 import type { Span, Target } from '../targets.js';
 import { clearConfig } from './ops.js';
 
-const SNAPSHOT = fileURLToPath(
-  new URL('../../../../test/backend/snapshot/e1000e.json', import.meta.url),
-);
+const SNAPSHOT = fileURLToPath(new URL('../../../../test/snapshot/e1000e.json', import.meta.url));
 /** The message table of five vectors. */
 const TABLE: Span = [0, 0x50];
 const PBA = 0x2000;

@@ -8,10 +8,10 @@ import { eduDemo } from '../../../lib/demo/edu.js';
 import { nvmeDemo } from '../../../lib/demo/nvme/demo.js';
 import { deviceApi } from '../../../lib/device/open.js';
 import { observeBackend } from '../../../lib/observe/index.js';
-import { recordInto } from '../../../lib/record/index.js';
+import { recordInto } from '../../../lib/observe/record/index.js';
 import { edu } from '../../differential/targets/edu.js';
 import { nvme } from '../../differential/targets/nvme.js';
-import { again, readRecord } from '../../record/again.js';
+import { again, readRecord } from '../../observe/record/again.js';
 
 for (const { target, demo, address } of [
   { target: edu, demo: eduDemo, address: process.env.VFIO_LAB_EDU ?? '' },

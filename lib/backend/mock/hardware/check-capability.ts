@@ -1,12 +1,12 @@
-import { checkBytes, checkInteger, checkOptions, checkU64 } from '../../checks.js';
+import { checkBytes, checkInteger, checkOptions, checkU64 } from '../../../checks.js';
 import type {
   BarPlace,
   BarShape,
   CapabilityShape,
   MsiCapability,
   MsixCapability,
-} from '../shape.js';
-import { PCI_MSIX_ENTRY_SIZE } from '../pci.js';
+} from './shape.js';
+import { PCI_MSIX_ENTRY_SIZE } from './pci.js';
 import { checkOverlaps, hex } from './spans.js';
 
 const MSIX_MAX = 2048;

@@ -1,6 +1,6 @@
-import { checkBytes, checkObject, checkOptions } from '../../checks.js';
-import type { BarShape, DeviceLogic, MemoryBlock, MsixCapability, Register } from '../model.js';
-import { PCI_MSIX_ENTRY_SIZE } from '../pci.js';
+import { checkBytes, checkObject, checkOptions } from '../../../checks.js';
+import type { BarShape, DeviceLogic, MemoryBlock, MsixCapability, Register } from './model.js';
+import { PCI_MSIX_ENTRY_SIZE } from './pci.js';
 import { checkOverlaps, hex, type Span } from './spans.js';
 
 const BLOCK_ALIGNMENT = 8;

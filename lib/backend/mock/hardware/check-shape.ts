@@ -1,7 +1,7 @@
-import { checkBytes, checkInteger, checkObject, checkOptions } from '../../checks.js';
-import { PLAIN } from '../plain-capabilities.js';
-import type { BarShape, CapabilityShape, FunctionShape } from '../shape.js';
-import * as pci from '../pci.js';
+import { checkBytes, checkInteger, checkObject, checkOptions } from '../../../checks.js';
+import { PLAIN } from './plain-capabilities.js';
+import type { BarShape, CapabilityShape, FunctionShape } from './shape.js';
+import * as pci from './pci.js';
 import { checkCapability } from './check-capability.js';
 import { encode } from './encode.js';
 import { checkOverlaps, hex, isPowerOfTwo } from './spans.js';

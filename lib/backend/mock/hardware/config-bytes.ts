@@ -1,7 +1,7 @@
-import type { Width } from '../../contract.js';
+import type { Width } from '../../../contract/index.js';
 import { walkCapabilities, type Capability } from '../../../pci/index.js';
-import type { ConfigImage, FunctionShape } from '../shape.js';
-import * as pci from '../pci.js';
+import type { ConfigImage, FunctionShape } from './shape.js';
+import * as pci from './pci.js';
 import { declare } from './declare.js';
 import { coverageOf } from './writable.js';
 

@@ -1,5 +1,5 @@
-import type { BarShape, FunctionShape } from '../shape.js';
-import * as pci from '../pci.js';
+import type { BarShape, FunctionShape } from './shape.js';
+import * as pci from './pci.js';
 import { encode, type Encoded } from './encode.js';
 
 /** Where the firmware of the machine puts BARs: memory from here down, ports from here up. */

@@ -1,11 +1,6 @@
-import type {
-  CapabilityShape,
-  ExpressCapability,
-  MsiCapability,
-  MsixCapability,
-} from '../shape.js';
-import { isPlain, PLAIN } from '../plain-capabilities.js';
-import * as pci from '../pci.js';
+import type { CapabilityShape, ExpressCapability, MsiCapability, MsixCapability } from './shape.js';
+import { isPlain, PLAIN } from './plain-capabilities.js';
+import * as pci from './pci.js';
 
 /** A capability as it goes into configuration space. */
 export interface Encoded {

@@ -1,7 +1,6 @@
-import { checkBoolean, checkBytes, checkInteger, checkU64 } from '../../checks.js';
-import type { Message } from '../host/interrupts.js';
+import { checkBoolean, checkBytes, checkInteger, checkU64 } from '../../../checks.js';
+import type { Message } from '../../../contract/message.js';
 import {
-  DmaFault,
   type BarShape,
   type DeviceHost,
   type DeviceLogic,
@@ -11,9 +10,10 @@ import {
   type Register,
   type RomShape,
   type TransferOptions,
-} from '../model.js';
+} from './model.js';
+import { DmaFault } from '../machine/dma-fault.js';
 import { checkRegisters } from './check-registers.js';
-import * as pci from '../pci.js';
+import * as pci from './pci.js';
 import { ConfigBytes } from './config-bytes.js';
 import { memoryOverlay } from './memory-block.js';
 import { Msi } from './msi.js';

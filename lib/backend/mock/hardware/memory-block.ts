@@ -1,4 +1,4 @@
-import type { MemoryBlock } from '../model.js';
+import type { MemoryBlock } from './model.js';
 import { load, store } from './config-bytes.js';
 import type { Overlay } from './registers.js';
 

@@ -1,5 +1,5 @@
-import type { Message } from '../host/interrupts.js';
-import * as pci from '../pci.js';
+import type { Message } from '../../../contract/message.js';
+import * as pci from './pci.js';
 import type { ConfigBytes } from './config-bytes.js';
 
 /** The MSI capability of a function, and the state machine behind it. */

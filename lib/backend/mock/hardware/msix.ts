@@ -1,6 +1,6 @@
-import type { Message } from '../host/interrupts.js';
-import type { BarPlace } from '../model.js';
-import { PCI_MSIX_ENTRY_SIZE } from '../pci.js';
+import type { Message } from '../../../contract/message.js';
+import type { BarPlace } from './model.js';
+import { PCI_MSIX_ENTRY_SIZE } from './pci.js';
 import type { Overlay } from './registers.js';
 
 const VECTOR_CONTROL = 12;

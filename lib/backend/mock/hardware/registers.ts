@@ -1,5 +1,5 @@
-import type { Width } from '../../contract.js';
-import type { BarShape, NarrowRegister, Register, WideRegister } from '../model.js';
+import type { Width } from '../../../contract/index.js';
+import type { BarShape, NarrowRegister, Register, WideRegister } from './model.js';
 
 /** Something in a BAR that takes part of it before the registers do. */
 export interface Overlay {

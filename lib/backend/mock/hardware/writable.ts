@@ -1,6 +1,6 @@
 import type { Capability } from '../../../pci/index.js';
-import { plainLength } from '../plain-capabilities.js';
-import * as pci from '../pci.js';
+import { plainLength } from './plain-capabilities.js';
+import * as pci from './pci.js';
 
 /** Bits of a register that a write from the bus changes, or clears by ones. */
 export interface WritableBits {

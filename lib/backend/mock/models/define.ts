@@ -1,7 +1,7 @@
-import { checkObject, checkOptions } from '../../checks.js';
+import { checkObject, checkOptions } from '../../../checks.js';
 import { checkShape } from '../hardware/check-shape.js';
-import type { DeviceHost, DeviceLogic, DeviceModel, ModelDefinition } from '../model.js';
-import { profileOf } from '../profile.js';
+import type { DeviceHost, DeviceLogic, DeviceModel, ModelDefinition } from '../hardware/model.js';
+import { profileOf } from '../machine/profile.js';
 
 /** Not to be taken for the path of a file. */
 const NAME = /^[a-z0-9][a-z0-9_-]*$/i;

@@ -1,11 +1,11 @@
 import { defineModel } from './define.js';
 import {
-  DmaFault,
   type DeviceHost,
   type DeviceLogic,
   type NarrowRegister,
   type Register,
-} from '../model.js';
+} from '../hardware/model.js';
+import { DmaFault } from '../machine/dma-fault.js';
 
 /** Bits of the status register. */
 const COMPUTING = 0x01;

@@ -1,8 +1,8 @@
-import type { PciFunction } from '../../contract.js';
-import { PREFIX } from '../name.js';
+import type { PciFunction } from '../../../contract/index.js';
+import { MOCK_PREFIX } from '../../../contract/names.js';
 import { dsa } from './dsa/index.js';
 import { edu } from './edu.js';
-import type { DeviceModel } from '../model.js';
+import type { DeviceModel } from '../hardware/model.js';
 import { nvme } from './nvme/index.js';
 import { testdev } from './testdev.js';
 import { wlan } from './wlan.js';
@@ -21,7 +21,7 @@ export function listModels(
   models: Iterable<GroupedModel> = MODELS.map((model, group) => ({ model, group })),
 ): PciFunction[] {
   return [...models].map(({ model: { name, shape }, group }) => ({
-    name: PREFIX + name,
+    name: MOCK_PREFIX + name,
     vendorId: shape.vendorId,
     deviceId: shape.deviceId,
     subsystemVendorId: shape.subsystemVendorId,

@@ -7,12 +7,12 @@ import {
   isEndpoint,
   walkCapabilities,
 } from '../../../pci/index.js';
-import { readSnapshot, SnapshotError, type Snapshot } from '../../snapshot/index.js';
-import type { IovaRange } from '../../contract.js';
+import { readSnapshot, SnapshotError, type Snapshot } from '../../../snapshot/index.js';
+import type { IovaRange } from '../../../contract/index.js';
 import { checkShape } from '../hardware/check-shape.js';
-import * as pci from '../pci.js';
+import * as pci from '../hardware/pci.js';
 import { checkOverlaps, type Span } from '../hardware/spans.js';
-import type { DeviceLogic, DeviceModel, FunctionShape, MemoryBlock } from '../model.js';
+import type { DeviceLogic, DeviceModel, FunctionShape, MemoryBlock } from '../hardware/model.js';
 
 const FILE_MAX = 2 ** 28;
 const ROM = 6;

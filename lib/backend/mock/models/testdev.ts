@@ -1,5 +1,5 @@
 import { defineModel } from './define.js';
-import type { DeviceLogic, NarrowRegister } from '../model.js';
+import type { DeviceLogic, NarrowRegister } from '../hardware/model.js';
 
 /** BARs, and where the registers begin in each that a test watches. */
 const MEMORY = { bar: 0, watched: 2048 } as const;

@@ -1,6 +1,6 @@
 import { defineModel } from './define.js';
-import type { DeviceHost, DeviceLogic, NarrowRegister } from '../model.js';
-import { DmaFault } from '../model.js';
+import type { DeviceHost, DeviceLogic, NarrowRegister } from '../hardware/model.js';
+import { DmaFault } from '../machine/dma-fault.js';
 
 const REGISTERS = 0;
 const ENTRIES = 32;

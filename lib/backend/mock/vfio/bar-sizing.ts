@@ -1,7 +1,7 @@
 import { load, store } from '../hardware/config-bytes.js';
 import { barFlags } from '../hardware/declare.js';
 import type { HardwareFunction } from '../hardware/function.js';
-import * as pci from '../pci.js';
+import * as pci from '../hardware/pci.js';
 
 const BARS = 6;
 

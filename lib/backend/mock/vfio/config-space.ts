@@ -1,8 +1,8 @@
-import { fail } from '../errno.js';
+import { fail } from '../machine/errno.js';
 import { load, store } from '../hardware/config-bytes.js';
 import type { HardwareFunction } from '../hardware/function.js';
-import * as pci from '../pci.js';
-import type { Profile } from '../profile.js';
+import * as pci from '../hardware/pci.js';
+import type { Profile } from '../machine/profile.js';
 import { sizeBars } from './bar-sizing.js';
 import { HEADER, Permissions, RAW } from './permissions.js';
 import { transferVpd } from './vpd.js';

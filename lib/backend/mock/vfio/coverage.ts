@@ -1,6 +1,6 @@
 import type { ConfigBytes } from '../hardware/config-bytes.js';
-import * as pci from '../pci.js';
-import type { Profile } from '../profile.js';
+import * as pci from '../hardware/pci.js';
+import type { Profile } from '../machine/profile.js';
 
 /** What is hidden from the user is covered with no bytes. */
 const HIDDEN = 0;

@@ -1,23 +1,22 @@
-import type { DeviceInfo, HotResetInfo, Via } from '../../contract.js';
+import type { Message } from '../../../contract/message.js';
+import type { DeviceInfo, HotResetInfo, Via } from '../../../contract/index.js';
 import {
   VFIO_DEVICE_FLAGS_PCI,
   VFIO_DEVICE_FLAGS_RESET,
   VFIO_PCI_HOT_RESET_FLAG_DEV_ID,
   VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED,
   VFIO_PCI_NUM_REGIONS,
-} from '../../uapi.js';
-import { fail } from '../errno.js';
-import type { Faults } from '../faults.js';
+} from '../../../contract/uapi.js';
+import { fail } from '../machine/errno.js';
 import { HardwareFunction, type Bus } from '../hardware/function.js';
-import { MockAddressSpace } from '../host/address-space.js';
-import type { HostInterrupts, Message } from '../host/interrupts.js';
-import { ioas } from '../host/ioas.js';
-import type { DmaLimits } from '../host/limits.js';
-import { type1 } from '../host/type1.js';
-import { DmaFault, type DeviceModel } from '../model.js';
-import * as pci from '../pci.js';
-import type { Profile } from '../profile.js';
-import type { Work } from '../work.js';
+import { MockAddressSpace } from '../machine/address-space.js';
+import { ioas } from '../machine/ioas.js';
+import type { Machine } from '../machine/machine.js';
+import { type1 } from '../machine/type1.js';
+import { DmaFault } from '../machine/dma-fault.js';
+import type { DeviceModel } from '../hardware/model.js';
+import * as pci from '../hardware/pci.js';
+import type { Profile } from '../machine/profile.js';
 import { ConfigSpace } from './config-space.js';
 import { Features } from './features.js';
 import { Interrupts } from './interrupts.js';
@@ -25,14 +24,6 @@ import { Ioeventfds } from './ioeventfds.js';
 import { Pasids } from './pasids.js';
 import { Power } from './power.js';
 import { Regions } from './regions.js';
-
-/** The machine that a device is plugged into. */
-export interface Machine {
-  readonly work: Work;
-  readonly interrupts: HostInterrupts;
-  readonly limits: DmaLimits;
-  readonly faults: Faults;
-}
 
 /** Where a function is, and what it is reached by. */
 export interface Place {

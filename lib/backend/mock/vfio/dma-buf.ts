@@ -1,8 +1,8 @@
 import { openSync } from 'node:fs';
 import { devNull } from 'node:os';
-import { VFIO_PCI_ROM_REGION_INDEX } from '../../uapi.js';
-import { PAGE_SIZE, U64_MAX } from '../../checks.js';
-import { fail } from '../errno.js';
+import { VFIO_PCI_ROM_REGION_INDEX } from '../../../contract/uapi.js';
+import { PAGE_SIZE, U64_MAX } from '../../../checks.js';
+import { fail } from '../machine/errno.js';
 
 const FEATURE = 'VFIO_DEVICE_FEATURE';
 const PAGE = BigInt(PAGE_SIZE);

@@ -7,11 +7,11 @@ import {
   VFIO_DEVICE_FEATURE_PCI_VF_TOKEN,
   VFIO_DEVICE_FEATURE_PROBE,
   VFIO_DEVICE_FEATURE_SET,
-} from '../../uapi.js';
-import type { Eventfd } from '../../contract.js';
-import { fail } from '../errno.js';
-import { eventfdArgument, type MockEventfd } from '../eventfd.js';
-import type { Profile } from '../profile.js';
+} from '../../../contract/uapi.js';
+import type { Eventfd } from '../../../contract/index.js';
+import { fail } from '../machine/errno.js';
+import { eventfdArgument, type MockEventfd } from '../machine/eventfd.js';
+import type { Profile } from '../machine/profile.js';
 import { DMA_BUF_HEADER, exportDmaBuf, type Exportable } from './dma-buf.js';
 
 const FEATURE = 'VFIO_DEVICE_FEATURE';

@@ -1,4 +1,4 @@
-import type { IrqInfo, IrqSet } from '../../contract.js';
+import type { IrqInfo, IrqSet } from '../../../contract/index.js';
 import {
   VFIO_IRQ_INFO_AUTOMASKED,
   VFIO_IRQ_INFO_EVENTFD,
@@ -13,12 +13,12 @@ import {
   VFIO_PCI_MSI_IRQ_INDEX,
   VFIO_PCI_NUM_IRQS,
   VFIO_PCI_REQ_IRQ_INDEX,
-} from '../../uapi.js';
-import { fail } from '../errno.js';
+} from '../../../contract/uapi.js';
+import { fail } from '../machine/errno.js';
 import type { HardwareFunction } from '../hardware/function.js';
-import type { HostInterrupts } from '../host/interrupts.js';
-import type { SourceRegisters } from '../model.js';
-import type { Profile } from '../profile.js';
+import type { HostInterrupts } from '../machine/interrupts.js';
+import type { SourceRegisters } from '../hardware/model.js';
+import type { Profile } from '../machine/profile.js';
 import type { ConfigSpace } from './config-space.js';
 import { Intx } from './intx.js';
 import { ACTIONS, SET_IRQS, validate } from './irq-request.js';

@@ -4,12 +4,12 @@ import {
   VFIO_IRQ_SET_DATA_BOOL,
   VFIO_IRQ_SET_DATA_EVENTFD,
   VFIO_IRQ_SET_DATA_NONE,
-} from '../../uapi.js';
-import { fail } from '../errno.js';
-import { eventfdArgument, type MockEventfd } from '../eventfd.js';
+} from '../../../contract/uapi.js';
+import { fail } from '../machine/errno.js';
+import { eventfdArgument, type MockEventfd } from '../machine/eventfd.js';
 import type { HardwareFunction } from '../hardware/function.js';
-import { PCI_COMMAND, PCI_COMMAND_INTX_DISABLE } from '../pci.js';
-import { Virqfd } from '../virqfd.js';
+import { PCI_COMMAND, PCI_COMMAND_INTX_DISABLE } from '../hardware/pci.js';
+import { Virqfd } from '../machine/virqfd.js';
 import { SET_IRQS, type IrqRequest } from './irq-request.js';
 
 interface Active {

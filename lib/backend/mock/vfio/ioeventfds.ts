@@ -1,10 +1,10 @@
-import type { IoeventfdRequest } from '../../contract.js';
-import { VFIO_PCI_BAR5_REGION_INDEX } from '../../uapi.js';
-import { fail } from '../errno.js';
-import { mockEventfd } from '../eventfd.js';
+import type { IoeventfdRequest } from '../../../contract/index.js';
+import { VFIO_PCI_BAR5_REGION_INDEX } from '../../../contract/uapi.js';
+import { fail } from '../machine/errno.js';
+import { mockEventfd } from '../machine/eventfd.js';
 import type { HardwareFunction } from '../hardware/function.js';
-import type { Profile } from '../profile.js';
-import { Virqfd } from '../virqfd.js';
+import type { Profile } from '../machine/profile.js';
+import { Virqfd } from '../machine/virqfd.js';
 import type { ConfigSpace } from './config-space.js';
 import type { Regions } from './regions.js';
 

@@ -1,4 +1,4 @@
-import type { Eventfd, IrqSet } from '../../contract.js';
+import type { Eventfd, IrqSet } from '../../../contract/index.js';
 import {
   VFIO_IRQ_SET_ACTION_MASK,
   VFIO_IRQ_SET_ACTION_TRIGGER,
@@ -6,10 +6,10 @@ import {
   VFIO_IRQ_SET_DATA_BOOL,
   VFIO_IRQ_SET_DATA_EVENTFD,
   VFIO_IRQ_SET_DATA_NONE,
-} from '../../uapi.js';
-import { checkInteger, checkU32, U32_MAX } from '../../checks.js';
-import { fail } from '../errno.js';
-import { mockEventfd } from '../eventfd.js';
+} from '../../../contract/uapi.js';
+import { checkInteger, checkU32, U32_MAX } from '../../../checks.js';
+import { fail } from '../machine/errno.js';
+import { mockEventfd } from '../machine/eventfd.js';
 
 export const SET_IRQS = 'VFIO_DEVICE_SET_IRQS';
 

@@ -2,10 +2,11 @@ import {
   VFIO_IRQ_SET_DATA_BOOL,
   VFIO_IRQ_SET_DATA_EVENTFD,
   VFIO_IRQ_SET_DATA_NONE,
-} from '../../uapi.js';
-import { fail } from '../errno.js';
-import { eventfdArgument, type MockEventfd } from '../eventfd.js';
-import type { HostInterrupts, Message } from '../host/interrupts.js';
+} from '../../../contract/uapi.js';
+import { fail } from '../machine/errno.js';
+import { eventfdArgument, type MockEventfd } from '../machine/eventfd.js';
+import type { HostInterrupts } from '../machine/interrupts.js';
+import type { Message } from '../../../contract/message.js';
 import { SET_IRQS, type IrqRequest } from './irq-request.js';
 import type { MessageSource } from './message-source.js';
 

@@ -1,9 +1,9 @@
 import type { HardwareFunction } from '../hardware/function.js';
 import type { Msi } from '../hardware/msi.js';
 import type { MsixTable } from '../hardware/msix.js';
-import type { Message } from '../host/interrupts.js';
-import type { SourceRegisters } from '../model.js';
-import * as pci from '../pci.js';
+import type { Message } from '../../../contract/message.js';
+import type { SourceRegisters } from '../hardware/model.js';
+import * as pci from '../hardware/pci.js';
 
 /** How the host makes a function send messages. */
 export interface MessageSource {

@@ -1,6 +1,6 @@
-import { VFIO_IRQ_SET_DATA_BOOL, VFIO_IRQ_SET_DATA_EVENTFD } from '../../uapi.js';
-import { fail } from '../errno.js';
-import { eventfdArgument, type MockEventfd } from '../eventfd.js';
+import { VFIO_IRQ_SET_DATA_BOOL, VFIO_IRQ_SET_DATA_EVENTFD } from '../../../contract/uapi.js';
+import { fail } from '../machine/errno.js';
+import { eventfdArgument, type MockEventfd } from '../machine/eventfd.js';
 import { SET_IRQS, type IrqRequest } from './irq-request.js';
 
 /** ERR or REQ: an eventfd for something that the host has to tell. */

@@ -1,7 +1,7 @@
 import { VfioError } from '../../../errors.js';
-import type { Via } from '../../contract.js';
-import { fail } from '../errno.js';
-import type { Profile } from '../profile.js';
+import type { Via } from '../../../contract/index.js';
+import { fail } from '../machine/errno.js';
+import type { Profile } from '../machine/profile.js';
 
 /** PASIDs by which a device sees its address space as well. */
 export class Pasids {

@@ -1,6 +1,6 @@
 import { store, type ConfigBytes } from '../hardware/config-bytes.js';
-import * as pci from '../pci.js';
-import type { Profile } from '../profile.js';
+import * as pci from '../hardware/pci.js';
+import type { Profile } from '../machine/profile.js';
 import { extendedLength, standardLength } from './coverage.js';
 
 /** Bytes of the header are marked with this in place of a capability's id. */

@@ -1,5 +1,5 @@
 import type { HardwareFunction } from '../hardware/function.js';
-import * as pci from '../pci.js';
+import * as pci from '../hardware/pci.js';
 
 const D0 = 0;
 

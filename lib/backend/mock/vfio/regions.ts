@@ -1,4 +1,4 @@
-import type { RegionInfo, Width } from '../../contract.js';
+import type { RegionInfo, Width } from '../../../contract/index.js';
 import {
   VFIO_PCI_BAR5_REGION_INDEX,
   VFIO_PCI_CONFIG_REGION_INDEX,
@@ -10,12 +10,12 @@ import {
   VFIO_REGION_INFO_FLAG_MMAP,
   VFIO_REGION_INFO_FLAG_READ,
   VFIO_REGION_INFO_FLAG_WRITE,
-} from '../../uapi.js';
-import { PAGE_SIZE } from '../../checks.js';
-import { fail } from '../errno.js';
+} from '../../../contract/uapi.js';
+import { PAGE_SIZE } from '../../../checks.js';
+import { fail } from '../machine/errno.js';
 import type { HardwareFunction } from '../hardware/function.js';
-import { PCI_MSIX_ENTRY_SIZE } from '../pci.js';
-import type { Profile } from '../profile.js';
+import { PCI_MSIX_ENTRY_SIZE } from '../hardware/pci.js';
+import type { Profile } from '../machine/profile.js';
 import type { ConfigSpace } from './config-space.js';
 import { romImageSize } from './rom.js';
 

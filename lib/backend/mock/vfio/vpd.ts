@@ -1,5 +1,5 @@
 import { load, store } from '../hardware/config-bytes.js';
-import { PCI_VPD_ADDR, PCI_VPD_ADDR_F, PCI_VPD_DATA } from '../pci.js';
+import { PCI_VPD_ADDR, PCI_VPD_ADDR_F, PCI_VPD_DATA } from '../hardware/pci.js';
 
 /**
  * The host transfers 4 bytes of vital product data for the user, and turns the flag over to say

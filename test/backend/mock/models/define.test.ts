@@ -6,7 +6,7 @@ import type {
   MemoryBlock,
   ModelDefinition,
   Register,
-} from '../../../../lib/backend/mock/model.js';
+} from '../../../../lib/backend/mock/hardware/model.js';
 import { connect } from '../support.js';
 
 const logic = () => ({ registers: {}, reset: () => undefined });

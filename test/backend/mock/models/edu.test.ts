@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import type { DeviceConnection, RegisterWindow } from '../../../../lib/backend/contract.js';
+import type { DeviceConnection, RegisterWindow } from '../../../../lib/contract/index.js';
 import { bind, CONFIG, enableBusMaster, open, turn } from '../support.js';
 
 const INTX = 0;

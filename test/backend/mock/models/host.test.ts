@@ -1,11 +1,10 @@
 import test, { type ExecutionContext } from 'ava';
 import { defineModel } from '../../../../lib/backend/mock/models/define.js';
 import {
-  DmaFault,
   type DeviceHost,
-  type DmaFaultReason,
   type TransferOptions,
-} from '../../../../lib/backend/mock/model.js';
+} from '../../../../lib/backend/mock/hardware/model.js';
+import { DmaFault, type DmaFaultReason } from '../../../../lib/backend/mock/machine/dma-fault.js';
 import { bind, CONFIG, connect, enableBusMaster, plainModel } from '../support.js';
 
 const PAGE = 4096;

@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import type { DeviceHost } from '../../../../lib/backend/mock/model.js';
+import type { DeviceHost } from '../../../../lib/backend/mock/hardware/model.js';
 import { defineModel } from '../../../../lib/backend/mock/models/define.js';
 import { connect } from '../support.js';
 
@@ -13,8 +13,7 @@ const logic = () => ({ registers: {}, reset: () => undefined });
 const wrong = { instanceOf: TypeError };
 
 /** A model with changes that its type forbids. */
-const define = (changes: object) =>
-  defineModel({ name: 'card', shape, create: logic, ...changes });
+const define = (changes: object) => defineModel({ name: 'card', shape, create: logic, ...changes });
 
 test('what is misspelt is named, wherever it stands', (t) => {
   const msi = { name: 'msi', offset: 0x40, vectors: 1, mask: true };

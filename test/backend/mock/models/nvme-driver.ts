@@ -3,7 +3,7 @@ import type {
   Eventfd,
   Memory,
   RegisterWindow,
-} from '../../../../lib/backend/contract.js';
+} from '../../../../lib/contract/index.js';
 import { enableBusMaster } from '../support.js';
 
 const PAGE = 4096;

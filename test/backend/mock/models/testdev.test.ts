@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { DeviceConnection } from '../../../../lib/backend/contract.js';
+import type { DeviceConnection } from '../../../../lib/contract/index.js';
 import { testdev } from '../../../../lib/backend/mock/models/testdev.js';
 import { connect } from '../support.js';
 

@@ -1,4 +1,4 @@
-import type { MemoryBlock, Register } from '../../model.js';
+import type { MemoryBlock, Register } from '../../hardware/model.js';
 import * as dsa from './registers.js';
 
 /** GENCAP counts slots of the interrupt message store by 256. */

@@ -1,4 +1,4 @@
-import type { DeviceHost, Register } from '../../model.js';
+import type { DeviceHost, Register } from '../../hardware/model.js';
 import * as dsa from './registers.js';
 
 const OPERAND = 0xfffff;

@@ -1,4 +1,4 @@
-import type { DeviceHost, DeviceLogic, Register } from '../../model.js';
+import type { DeviceHost, DeviceLogic, Register } from '../../hardware/model.js';
 import { capabilities, QUEUES, SLOTS, VECTORS, WQ_SIZE } from './capabilities.js';
 import { type Command, Commands } from './commands.js';
 import { type HandleKind, Handles } from './handles.js';

@@ -1,4 +1,4 @@
-import type { DeviceHost, Register } from '../../model.js';
+import type { DeviceHost, Register } from '../../hardware/model.js';
 import { IMS_OFFSET, MSIX_PERM_OFFSET } from './registers.js';
 
 const WORDS = 4;

@@ -1,4 +1,4 @@
-import type { Register, WideRegister } from '../../model.js';
+import type { Register, WideRegister } from '../../hardware/model.js';
 import * as dsa from './registers.js';
 import type { Submitter } from './work.js';
 

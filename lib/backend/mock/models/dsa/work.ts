@@ -1,4 +1,5 @@
-import { type DeviceHost, DmaFault } from '../../model.js';
+import { type DeviceHost } from '../../hardware/model.js';
+import { DmaFault } from '../../machine/dma-fault.js';
 import { MAX_TRANSFER_SHIFT } from './capabilities.js';
 import type { HandleKind } from './handles.js';
 import * as dsa from './registers.js';

@@ -1,4 +1,4 @@
-import type { DeviceHost } from '../../model.js';
+import type { DeviceHost } from '../../hardware/model.js';
 import type { Command } from './command.js';
 import type { DataPointer } from './data-pointer.js';
 import { logLength, type Events } from './events.js';

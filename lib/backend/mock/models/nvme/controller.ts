@@ -1,4 +1,5 @@
-import { DmaFault, type DeviceHost, type DeviceLogic, type Register } from '../../model.js';
+import { type DeviceHost, type DeviceLogic, type Register } from '../../hardware/model.js';
+import { DmaFault } from '../../machine/dma-fault.js';
 import { AdminCommands } from './admin.js';
 import { Command } from './command.js';
 import { DataPointer } from './data-pointer.js';

@@ -1,4 +1,4 @@
-import type { DeviceHost } from '../../model.js';
+import type { DeviceHost } from '../../hardware/model.js';
 import type { Command } from './command.js';
 import type { DataPointer } from './data-pointer.js';
 import { ALL_NAMESPACES, NAMESPACE, NAMESPACES } from './limits.js';

@@ -1,4 +1,4 @@
-import type { DeviceHost } from '../../model.js';
+import type { DeviceHost } from '../../hardware/model.js';
 import type { Command } from './command.js';
 import { COMPLETION_ENTRY, SUBMISSION_ENTRY } from './limits.js';
 

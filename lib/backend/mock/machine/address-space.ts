@@ -1,0 +1,157 @@
+import { VfioError } from '../../../errors.js';
+import type { AddressSpace, HugePages, IovaRange, Memory } from '../../../contract/index.js';
+import { VFIO_DMA_MAP_FLAG_WRITE } from '../../../contract/uapi.js';
+import { checkInteger, checkU32, checkU64, U64_MAX } from '../../../checks.js';
+import { fail } from './errno.js';
+import { Faults } from './faults.js';
+import { allocate, mapFile, MockMemory, share } from './memory.js';
+import { DmaFault } from './dma-fault.js';
+import { profileOf } from './profile.js';
+import type { DmaRules } from './dma-rules.js';
+import { defaultLimits, type DmaLimits } from './limits.js';
+import { Mappings } from './mappings.js';
+import { type1 } from './type1.js';
+
+/**
+ * An IOMMU with one of its interfaces, and the translation of what a device reads and writes.
+ */
+export class MockAddressSpace implements AddressSpace {
+  readonly #mappings = new Mappings();
+  readonly #path: string;
+  readonly #rules: DmaRules;
+  readonly #limits: DmaLimits;
+  readonly #faults: Faults;
+  #closed = false;
+
+  /** @param path - the device it is of, for errors */
+  constructor(
+    path: string,
+    rules?: DmaRules,
+    limits: DmaLimits = defaultLimits(),
+    faults = new Faults(),
+  ) {
+    this.#path = path;
+    this.#rules = rules ?? type1(profileOf(), limits);
+    this.#limits = limits;
+    this.#faults = faults;
+  }
+
+  get pageSizes(): bigint {
+    this.#checkOpen();
+    return this.#rules.pageSizes;
+  }
+
+  ranges(): IovaRange[] {
+    this.#checkOpen();
+    return [...this.#limits.ranges];
+  }
+
+  allocate(size: number, hugePages: HugePages): Memory {
+    return this.#named(() => {
+      this.#faults.check('allocate');
+      return allocate(size, hugePages);
+    });
+  }
+
+  fromFd(fd: number, offset: number, size: number, writable: boolean): Memory {
+    return mapFile(fd, offset, size, writable);
+  }
+
+  fromShared(buffer: SharedArrayBuffer): Memory {
+    return share(buffer);
+  }
+
+  map(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.mapSync(memory, offset, size, iova, flags);
+      resolve();
+    });
+  }
+
+  mapSync(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number): void {
+    this.#checkOpen();
+    if (!(memory instanceof MockMemory)) throw new TypeError('memory is not of this back end');
+    checkInteger(offset, 'offset', 0, memory.size);
+    checkU64(size, 'size');
+    checkU64(iova, 'iova');
+    checkU32(flags, 'flags');
+    if (BigInt(offset) + size > BigInt(memory.size)) {
+      throw new RangeError(`${size} bytes from ${offset} are not within ${memory.size}`);
+    }
+    this.#named(() => {
+      this.#faults.check('map', this.#rules.mapCall);
+      this.#rules.checkMap(this.#mappings, { offset, size, iova, flags });
+      this.#checkPin(memory, BigInt(offset) + size, size, flags);
+    });
+    this.#mappings.add({ iova, size, flags, memory, offset });
+  }
+
+  unmap(iova: bigint, size: bigint, flags: number): bigint {
+    this.#checkOpen();
+    checkU64(iova, 'iova');
+    checkU64(size, 'size');
+    checkU32(flags, 'flags');
+    return this.#named(() => {
+      this.#faults.check('unmap', this.#rules.unmapCall);
+      return this.#rules.unmap(this.#mappings, iova, size, flags);
+    });
+  }
+
+  /** DMA read by the device. @throws DmaFault at the first byte it may not read */
+  read(iova: bigint, into: Uint8Array): void {
+    this.#transfer(iova, into, this.#rules.readable, (memory, offset, bytes) => {
+      memory.copyOut(offset, bytes);
+    });
+  }
+
+  /** DMA write by the device. What lies before a fault is written. */
+  write(iova: bigint, from: Uint8Array): void {
+    this.#transfer(iova, from, VFIO_DMA_MAP_FLAG_WRITE, (memory, offset, bytes) => {
+      memory.copyIn(offset, bytes);
+    });
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#mappings.remove(0n, U64_MAX);
+  }
+
+  /** Pinning, which comes last. */
+  #checkPin(memory: MockMemory, end: bigint, size: bigint, flags: number): void {
+    const { mapCall } = this.#rules;
+    const write = (flags & VFIO_DMA_MAP_FLAG_WRITE) !== 0;
+    if (end > BigInt(memory.mappable) || (write && !memory.writable)) fail('EFAULT', mapCall);
+    if (this.#mappings.bytes + size > this.#limits.memlock) fail('ENOMEM', mapCall);
+  }
+
+  #transfer(
+    iova: bigint,
+    bytes: Uint8Array,
+    access: number,
+    copy: (memory: MockMemory, offset: number, part: Uint8Array) => void,
+  ): void {
+    for (let done = 0; done < bytes.length;) {
+      const at = iova + BigInt(done);
+      const mapping = this.#mappings.at(at);
+      if (mapping === undefined) throw new DmaFault(at, 'not mapped');
+      if ((mapping.flags & access) === 0) throw new DmaFault(at, 'not permitted');
+      const within = Number(at - mapping.iova);
+      const length = Math.min(bytes.length - done, Number(mapping.size) - within);
+      copy(mapping.memory, mapping.offset + within, bytes.subarray(done, done + length));
+      done += length;
+    }
+  }
+
+  #named<T>(run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      throw error instanceof VfioError ? error.with({ path: this.#path }) : error;
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new TypeError('address space is closed');
+  }
+}

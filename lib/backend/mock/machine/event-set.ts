@@ -1,0 +1,190 @@
+import { VfioError } from '../../../errors.js';
+import type { Eventfd, EventSet } from '../../../contract/index.js';
+import { checkInteger } from '../../../checks.js';
+import { fail } from './errno.js';
+import { mockEventfd, type EventfdWatcher, type MockEventfd } from './eventfd.js';
+import type { Work } from './work.js';
+
+const CAPACITY_MAX = 65536;
+const S32_MAX = 2 ** 31 - 1;
+
+interface Slot extends EventfdWatcher {
+  readonly eventfd: MockEventfd;
+  readonly counted: boolean;
+}
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+function sleep(ms: number): void {
+  Atomics.wait(sleeper, 0, 0, ms);
+}
+
+/** Eventfds watched together, edge triggered like an epoll file with EPOLLET. */
+export class MockEventSet implements EventSet {
+  readonly fired: Uint32Array;
+  readonly counts: BigUint64Array;
+  readonly #work: Work;
+  readonly #slots = new Map<number, Slot>();
+  readonly #watched = new Set<MockEventfd>();
+  /** Slots that were signalled since the last wake, each once, in that order. */
+  readonly #ready = new Set<number>();
+  #onFired: ((n: number) => void) | null = null;
+  #wake: NodeJS.Immediate | null = null;
+  #keepAlive: NodeJS.Timeout | null = null;
+  #closed = false;
+
+  constructor(capacity: number, work: Work) {
+    checkInteger(capacity, 'capacity', 1, CAPACITY_MAX);
+    this.fired = new Uint32Array(capacity);
+    this.counts = new BigUint64Array(capacity);
+    this.#work = work;
+  }
+
+  /** @throws VfioError EEXIST if the slot or the eventfd is in use, as epoll_ctl(2) */
+  add(slot: number, eventfd: Eventfd, counted: boolean): void {
+    this.#checkSlot(slot);
+    const watched = mockEventfd(eventfd);
+    if (this.#slots.has(slot) || this.#watched.has(watched)) fail('EEXIST', 'epoll_ctl');
+    watched.take();
+    const entry: Slot = {
+      eventfd: watched,
+      counted,
+      signalled: () => {
+        this.#ready.add(slot);
+        this.#arm();
+      },
+      closed: () => {
+        this.#forget(slot);
+      },
+    };
+    watched.watch(entry);
+    this.#watched.add(watched);
+    this.#slots.set(slot, entry);
+  }
+
+  remove(slot: number): void {
+    this.#checkSlot(slot);
+    this.#forget(slot)?.eventfd.take();
+  }
+
+  serve(onFired: (n: number) => void): void {
+    this.#checkOpen();
+    this.pause();
+    this.#onFired = onFired;
+    this.#arm();
+  }
+
+  pause(): void {
+    this.#checkOpen();
+    this.#stop();
+  }
+
+  /** Nothing comes from elsewhere in one thread: time passes only if a device needs it. */
+  wait(timeoutMs: number): number {
+    checkInteger(timeoutMs, 'timeoutMs', -1, S32_MAX);
+    const n = this.#byHand(timeoutMs === -1 ? Infinity : timeoutMs);
+    if (n === 0 && timeoutMs === -1) {
+      throw new VfioError({
+        code: 'EDEADLK',
+        message: 'nothing is pending that could end this wait',
+        syscall: 'epoll_wait',
+        hint: 'A mocked device works in the thread that waits for it: start its work before, or give a time-out.',
+      });
+    }
+    return n;
+  }
+
+  spin(timeoutUs: number): number {
+    checkInteger(timeoutUs, 'timeoutUs', 0, Number.MAX_SAFE_INTEGER);
+    return this.#byHand(timeoutUs / 1000);
+  }
+
+  ref(): void {
+    this.#checkOpen();
+    if (this.#onFired !== null) this.#keepAlive ??= setInterval(() => undefined, S32_MAX);
+  }
+
+  unref(): void {
+    this.#checkOpen();
+    this.#release();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stop();
+    for (const slot of this.#slots.keys()) this.#forget(slot);
+  }
+
+  #forget(slot: number): Slot | undefined {
+    const entry = this.#slots.get(slot);
+    if (entry === undefined) return undefined;
+    entry.eventfd.unwatch(entry);
+    this.#watched.delete(entry.eventfd);
+    this.#slots.delete(slot);
+    this.#ready.delete(slot);
+    return entry;
+  }
+
+  #arm(): void {
+    if (this.#onFired === null || this.#ready.size === 0) return;
+    this.#wake ??= setImmediate(() => {
+      this.#wake = null;
+      const n = this.#collect();
+      if (n > 0) this.#onFired?.(n);
+    });
+  }
+
+  #stop(): void {
+    this.#onFired = null;
+    if (this.#wake !== null) clearImmediate(this.#wake);
+    this.#wake = null;
+    this.#release();
+  }
+
+  #release(): void {
+    if (this.#keepAlive !== null) clearInterval(this.#keepAlive);
+    this.#keepAlive = null;
+  }
+
+  /** @param ms - how long it may take */
+  #byHand(ms: number): number {
+    this.#checkOpen();
+    if (this.#onFired !== null) throw new TypeError('the event loop serves this event set');
+    const end = performance.now() + ms;
+    let n = this.#collect();
+    while (n === 0) {
+      if (!this.#work.run()) {
+        const { wait } = this.#work;
+        const left = end - performance.now();
+        if (wait === null || left <= 0) break;
+        sleep(Math.min(wait, left));
+      }
+      n = this.#collect();
+    }
+    return n;
+  }
+
+  #collect(): number {
+    let n = 0;
+    for (const slot of this.#ready) {
+      const entry = this.#slots.get(slot);
+      // Somebody may have read it since.
+      if (entry?.eventfd.readable !== true) continue;
+      this.fired[n] = slot;
+      this.counts[n] = entry.counted ? entry.eventfd.take() : 0n;
+      n++;
+    }
+    this.#ready.clear();
+    return n;
+  }
+
+  #checkSlot(slot: number): void {
+    this.#checkOpen();
+    checkInteger(slot, 'slot', 0, this.fired.length - 1);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new TypeError('event set is closed');
+  }
+}

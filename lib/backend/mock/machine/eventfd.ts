@@ -1,0 +1,109 @@
+import { channel } from 'node:diagnostics_channel';
+import { EVENTFD_CHANNEL, type Eventfd, type EventfdSignal } from '../../../contract/index.js';
+import { checkU64, U64_MAX } from '../../../checks.js';
+import { fail } from './errno.js';
+
+/** Who is told what happens to an eventfd. */
+export interface EventfdWatcher {
+  /** Something was added, perhaps 0. */
+  signalled(eventfd: MockEventfd): void;
+  closed(eventfd: MockEventfd): void;
+}
+
+const signals = channel(EVENTFD_CHANNEL);
+
+/** eventfd(2), non-blocking, as a counter of this process. */
+export class MockEventfd implements Eventfd {
+  readonly fd = null;
+  /** The newest first, as in a wait queue. Replaced, not changed, so that a loop over it goes on. */
+  #watchers: readonly EventfdWatcher[] = [];
+  #counter = 0n;
+  #closed = false;
+
+  /** Whether a read would give something. */
+  get readable(): boolean {
+    return this.#counter !== 0n;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** @throws VfioError EAGAIN if the counter cannot take as much */
+  signal(count = 1n): void {
+    this.#checkOpen();
+    checkU64(count, 'count');
+    // 2^64 - 1 is the one value that write(2) refuses, and that a counter never reaches by it.
+    if (count === U64_MAX) throw new RangeError('count must be from 0 to 2^64 - 2');
+    if (this.#counter + count >= U64_MAX) fail('EAGAIN', 'write');
+    this.#add(count);
+  }
+
+  /** An interrupt of the host: eventfd_signal(). Saturates, and goes on after a close. */
+  raise(): void {
+    this.#add(this.#counter === U64_MAX ? 0n : 1n);
+  }
+
+  read(): bigint {
+    this.#checkOpen();
+    return this.take();
+  }
+
+  /** As {@link read}, by who holds the counter and not a descriptor of it. */
+  take(): bigint {
+    const counter = this.#counter;
+    this.#counter = 0n;
+    return counter;
+  }
+
+  watch(watcher: EventfdWatcher): void {
+    this.#watchers = [watcher, ...this.#watchers];
+  }
+
+  unwatch(watcher: EventfdWatcher): void {
+    this.#watchers = this.#watchers.filter((other) => other !== watcher);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const watcher of this.#watchers) watcher.closed(this);
+    this.#watchers = [];
+  }
+
+  #add(count: bigint): void {
+    this.#counter += count;
+    if (signals.hasSubscribers) {
+      signals.publish({ eventfd: this, count } satisfies EventfdSignal);
+    }
+    for (const watcher of this.#watchers) watcher.signalled(this);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new TypeError('eventfd is closed');
+  }
+}
+
+/** @throws TypeError if it is closed, or an eventfd of another back end */
+export function mockEventfd(eventfd: Eventfd): MockEventfd {
+  if (!(eventfd instanceof MockEventfd) || eventfd.closed) {
+    throw new TypeError('the eventfd is closed or not one of the mock');
+  }
+  return eventfd;
+}
+
+/**
+ * What an ioctl makes of an eventfd in its data.
+ *
+ * @returns null where a negative number, or null for -1, stands for none
+ * @throws VfioError EINVAL or EBADF for a number: no file descriptor is an eventfd of the mock
+ */
+export function eventfdArgument(
+  value: Eventfd | null | number,
+  syscall: string,
+): MockEventfd | null {
+  if (value === null || (typeof value === 'number' && value < 0)) return null;
+  // Standard input, output and error are open files, and none of them an eventfd.
+  if (typeof value === 'number') return fail(value <= 2 ? 'EINVAL' : 'EBADF', syscall);
+  return mockEventfd(value);
+}

@@ -1,0 +1,56 @@
+import {
+  VFIO_DMA_MAP_FLAG_READ,
+  VFIO_DMA_MAP_FLAG_WRITE,
+  VFIO_DMA_UNMAP_FLAG_ALL,
+} from '../../../contract/uapi.js';
+import { PAGE_SIZE, U64_MAX } from '../../../checks.js';
+import { fail } from './errno.js';
+import type { Profile } from './profile.js';
+import { isUsable, readableFlags, type DmaRules } from './dma-rules.js';
+import type { DmaLimits } from './limits.js';
+
+const MAP = 'IOMMU_IOAS_MAP';
+const UNMAP = 'IOMMU_IOAS_UNMAP';
+const PAGE = BigInt(PAGE_SIZE);
+
+/** An I/O address space of iommufd, asked with the flags of linux/vfio.h. */
+export function ioas(profile: Profile, limits: DmaLimits): DmaRules {
+  return {
+    mapCall: MAP,
+    unmapCall: UNMAP,
+    readable: readableFlags(profile),
+    pageSizes: U64_MAX - PAGE + 1n,
+    checkMap(mappings, { offset, size, iova, flags }) {
+      if ((flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)) !== 0) fail('EINVAL', MAP);
+      if (iova >= U64_MAX || size >= U64_MAX) fail('EOVERFLOW', MAP);
+      if (flags === 0 || size === 0n) fail('EINVAL', MAP);
+      if (size % PAGE !== 0n || iova % PAGE !== 0n) fail('EINVAL', MAP);
+      const last = iova + size - 1n;
+      if (last > U64_MAX) fail('EOVERFLOW', MAP);
+      if (!isUsable(limits.ranges, iova, last)) fail('EINVAL', MAP);
+      if (mappings.overlaps(iova, last)) fail('EEXIST', MAP);
+      if (offset % PAGE_SIZE !== 0) fail('EINVAL', MAP);
+    },
+    unmap(mappings, iova, size, flags) {
+      if (flags !== 0) {
+        // As the kernel's own translation of VFIO_IOMMU_UNMAP_DMA has it.
+        const all = flags === VFIO_DMA_UNMAP_FLAG_ALL && iova === 0n && size === 0n;
+        return all ? mappings.remove(0n, U64_MAX) : fail('EINVAL', UNMAP);
+      }
+      if (iova === 0n && size === U64_MAX) return mappings.remove(0n, U64_MAX);
+      if (iova >= U64_MAX || size >= U64_MAX) fail('EOVERFLOW', UNMAP);
+      if (size === 0n) fail('EINVAL', UNMAP);
+      const last = iova + size - 1n;
+      if (last > U64_MAX) fail('EOVERFLOW', UNMAP);
+      if (mappings.cuts(iova)) fail('ENOENT', UNMAP);
+      if (mappings.cuts(last + 1n)) {
+        // What lies before the mapping that would be cut is gone.
+        const whole = mappings.at(last)?.iova ?? iova;
+        if (whole > iova) mappings.remove(iova, whole - 1n);
+        fail('ENOENT', UNMAP);
+      }
+      const removed = mappings.remove(iova, last);
+      return removed === 0n ? fail('ENOENT', UNMAP) : removed;
+    },
+  };
+}

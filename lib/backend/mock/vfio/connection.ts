@@ -1,0 +1,288 @@
+import { VfioError } from '../../../errors.js';
+import type {
+  DeviceConnection,
+  DeviceInfo,
+  Eventfd,
+  EventSet,
+  HotResetInfo,
+  IommuFacts,
+  IoeventfdRequest,
+  IrqInfo,
+  IrqSet,
+  RegionInfo,
+  RegisterWindow,
+  Via,
+} from '../../../contract/index.js';
+import { VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_DATA_EVENTFD } from '../../../contract/uapi.js';
+import { Affinity } from '../machine/affinity.js';
+import {
+  checkBytes,
+  checkInteger,
+  checkPasid,
+  checkPages,
+  checkU32,
+  checkU64,
+} from '../../../checks.js';
+import { fail } from '../machine/errno.js';
+import { MockEventfd, mockEventfd } from '../machine/eventfd.js';
+import type { FaultKind } from '../machine/faults.js';
+import { MockEventSet } from '../machine/event-set.js';
+import { load, store } from '../hardware/config-bytes.js';
+import type { MockAddressSpace } from '../machine/address-space.js';
+import type { VfioDevice } from './device.js';
+import type { Machine } from '../machine/machine.js';
+import { MockWindow } from './window.js';
+
+/** Regions lie that far apart in a device file. */
+const REGION_MAX = 2 ** 40 - 1;
+const WINDOW_MAX = 2 ** 32;
+
+/** A device file of an imitated device; several share the device. */
+export class MockConnection implements DeviceConnection {
+  readonly name: string;
+  readonly via: Via;
+  readonly addressSpace: MockAddressSpace;
+  readonly #device: VfioDevice;
+  readonly #machine: Machine;
+  readonly #onClose: () => void;
+  readonly #affinity: Affinity;
+  readonly #windows = new Set<MockWindow>();
+  /** Interrupt indexes that may be enabled by this connection. */
+  readonly #enabled = new Set<number>();
+  readonly #scratch = new Uint8Array(4);
+  readonly #scratchView = new DataView(this.#scratch.buffer);
+  #closed = false;
+
+  /** @param onClose - called once, when it lets go of the device */
+  constructor(name: string, device: VfioDevice, machine: Machine, onClose: () => void) {
+    this.name = name;
+    this.via = device.via;
+    this.#machine = machine;
+    this.#device = device;
+    this.#onClose = onClose;
+    this.addressSpace = device.addressSpace;
+    const { interrupts } = device;
+    this.#affinity = new Affinity((index, vector) => interrupts.serves(index, vector));
+  }
+
+  get kernel(): string {
+    return this.#device.kernel;
+  }
+
+  /** As of an Intel machine: what the host's messages look like is Intel's, too. */
+  get iommu(): IommuFacts {
+    return { name: 'dmar0', unsafeInterrupts: false };
+  }
+
+  getInfo(): DeviceInfo {
+    return this.#call('getInfo', (device) => device.info());
+  }
+
+  getRegionInfo(index: number): RegionInfo {
+    checkU32(index, 'index');
+    return this.#call('getRegionInfo', (device) => device.regions.info(index));
+  }
+
+  getIrqInfo(index: number): IrqInfo {
+    checkU32(index, 'index');
+    return this.#call('getIrqInfo', (device) => device.interrupts.info(index));
+  }
+
+  setIrqs(set: IrqSet): number {
+    const result = this.#call('setIrqs', (device) => device.interrupts.set(set));
+    const enabling = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD;
+    if (result === 0 && set.flags === enabling) this.#enabled.add(set.index);
+    return result;
+  }
+
+  feature(flags: number, data: Uint8Array, eventfd?: Eventfd): number {
+    checkU32(flags, 'flags');
+    checkBytes(data, 'data');
+    return this.#call('feature', (device) => device.features.use(flags, data, eventfd));
+  }
+
+  read(region: number, offset: number, into: Uint8Array): number {
+    checkPosition(region, offset);
+    checkBytes(into, 'into');
+    return this.#call('read', (device) => device.regions.read(region, offset, into));
+  }
+
+  write(region: number, offset: number, from: Uint8Array): number {
+    checkPosition(region, offset);
+    checkBytes(from, 'from');
+    return this.#call('write', (device) => device.regions.write(region, offset, from));
+  }
+
+  load(region: number, offset: number, width: 1 | 2 | 4): number {
+    this.#checkOpen();
+    this.#device.wake();
+    checkPosition(region, offset);
+    const bytes = this.#bytes(width);
+    try {
+      this.#machine.faults.check('read');
+      if (this.#device.regions.read(region, offset, bytes) !== width) fail('EIO', 'read');
+    } catch (error) {
+      throw this.#named(error);
+    }
+    return load(this.#scratchView, 0, width);
+  }
+
+  store(region: number, offset: number, width: 1 | 2 | 4, value: number): void {
+    this.#checkOpen();
+    this.#device.wake();
+    checkPosition(region, offset);
+    const bytes = this.#bytes(width);
+    checkInteger(value, 'value', 0, 2 ** (8 * width) - 1);
+    store(this.#scratchView, 0, width, value);
+    try {
+      this.#machine.faults.check('write');
+      if (this.#device.regions.write(region, offset, bytes) !== width) fail('EIO', 'write');
+    } catch (error) {
+      throw this.#named(error);
+    }
+  }
+
+  map(region: number, offset: number, length: number): RegisterWindow {
+    checkU32(region, 'region');
+    checkPages(offset, 'offset');
+    checkInteger(length, 'length', 1, WINDOW_MAX);
+    return this.#call('mmap', (device) => {
+      const { size } = device.regions.info(region);
+      if (BigInt(offset + length) !== size) checkPages(length, 'length');
+      device.regions.checkMap(region, offset, length);
+      const window = new MockWindow(device, region, offset, length, (closed) => {
+        this.#windows.delete(closed);
+      });
+      this.#windows.add(window);
+      return window;
+    });
+  }
+
+  reset(): Promise<void> {
+    return new Promise((resolve) => {
+      this.resetSync();
+      resolve();
+    });
+  }
+
+  resetSync(): void {
+    this.#call('reset', (device) => {
+      device.reset();
+    });
+  }
+
+  getHotResetInfo(): HotResetInfo {
+    return this.#call('getHotResetInfo', (device) => device.hotResetInfo(this.name));
+  }
+
+  hotReset(others: readonly DeviceConnection[]): void {
+    const groups = new Set<number>();
+    for (const other of [this, ...others]) {
+      if (!(other instanceof MockConnection)) throw new TypeError('not a device of the mock');
+      other.#checkOpen();
+      if (other.via !== this.via) {
+        throw new TypeError(`${other.name} was opened by another way than ${this.name}`);
+      }
+      groups.add(other.#device.group);
+    }
+    this.#call('hotReset', (device) => {
+      device.hotReset(groups.size);
+    });
+  }
+
+  ioeventfd(request: IoeventfdRequest): void {
+    checkPosition(request.region, request.offset);
+    checkU32(request.width, 'width');
+    checkU64(request.value, 'value');
+    if (request.eventfd !== null) mockEventfd(request.eventfd);
+    this.#call('ioeventfd', (device) => {
+      device.ioeventfds.set(request);
+    });
+  }
+
+  attachPasid(pasid: number): void {
+    checkPasid(pasid);
+    this.#call('attachPasid', (device) => {
+      device.pasids.attach(pasid);
+    });
+  }
+
+  detachPasid(pasid: number): void {
+    checkPasid(pasid);
+    this.#call('detachPasid', (device) => {
+      device.pasids.detach(pasid);
+    });
+  }
+
+  createEventfd(): Eventfd {
+    this.#checkOpen();
+    try {
+      this.#machine.faults.check('createEventfd');
+    } catch (error) {
+      throw this.#named(error);
+    }
+    return new MockEventfd();
+  }
+
+  createEventSet(capacity: number): EventSet {
+    this.#checkOpen();
+    return new MockEventSet(capacity, this.#machine.work);
+  }
+
+  getAffinity(index: number, vector: number): number[] {
+    return this.#call(null, () => this.#affinity.get(index, vector));
+  }
+
+  setAffinity(index: number, vector: number, cpus: readonly number[]): void {
+    this.#call(null, () => {
+      this.#affinity.set(index, vector, cpus);
+    });
+  }
+
+  /** Nothing is ever on its way: the eventfd is signalled when the device sends the message. */
+  synchronizeIrqs(index: number): void {
+    checkU32(index, 'index');
+    this.#checkOpen();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const window of this.#windows) window.close();
+    // The device may stay open by another connection.
+    for (const index of this.#enabled) this.#device.interrupts.disable(index);
+    this.#onClose();
+  }
+
+  #bytes(width: number): Uint8Array {
+    if (width !== 1 && width !== 2 && width !== 4) {
+      throw new RangeError(`width ${String(width)} is not 1, 2 or 4`);
+    }
+    return width === 4 ? this.#scratch : this.#scratch.subarray(0, width);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new TypeError(`device ${this.name} is closed`);
+  }
+
+  /** @param kind - what faults know it by */
+  #call<T>(kind: FaultKind | null, run: (device: VfioDevice) => T): T {
+    this.#checkOpen();
+    this.#device.wake();
+    try {
+      if (kind !== null) this.#machine.faults.check(kind);
+      return run(this.#device);
+    } catch (error) {
+      throw this.#named(error);
+    }
+  }
+
+  #named(error: unknown): unknown {
+    return error instanceof VfioError ? error.with({ path: this.name }) : error;
+  }
+}
+
+function checkPosition(region: number, offset: number): void {
+  checkU32(region, 'region');
+  checkInteger(offset, 'offset', 0, REGION_MAX);
+}

@@ -1,0 +1,164 @@
+import { EventEmitter } from 'node:events';
+import type { RegisterWindow, Width, WindowEvents } from '../../../contract/index.js';
+import { checkBytes } from '../../../checks.js';
+import type { HardwareFunction } from '../hardware/function.js';
+
+const S64_MIN = -(2n ** 63n);
+const U64_MAX = 2n ** 64n - 1n;
+
+/** What a window needs of a device. */
+export interface WindowTarget {
+  readonly bars: Pick<HardwareFunction, 'readBar' | 'readBar64' | 'writeBar' | 'writeBar64'>;
+  /** While false, registers read as all-ones and writes vanish. */
+  readonly reachable: boolean;
+}
+
+/** A mapped BAR: each access goes to the device's registers as it is. */
+export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWindow {
+  readonly size: number;
+  readonly #target: WindowTarget;
+  readonly #bar: number;
+  readonly #base: number;
+  readonly #onClose: (window: MockWindow) => void;
+  #lost = false;
+  #closed = false;
+
+  /** @param base - where in the BAR it begins */
+  constructor(
+    target: WindowTarget,
+    bar: number,
+    base: number,
+    size: number,
+    onClose: (window: MockWindow) => void,
+  ) {
+    super();
+    this.size = size;
+    this.#target = target;
+    this.#bar = bar;
+    this.#base = base;
+    this.#onClose = onClose;
+  }
+
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  read8(offset: number): number {
+    return this.#read(offset, 1);
+  }
+
+  read16(offset: number): number {
+    return this.#read(offset, 2);
+  }
+
+  read32(offset: number): number {
+    return this.#read(offset, 4);
+  }
+
+  read64(offset: number): bigint {
+    this.#check(offset, 8);
+    return this.#reach()?.readBar64(this.#bar, this.#base + offset) ?? U64_MAX;
+  }
+
+  write8(offset: number, value: number): void {
+    this.#write(offset, 1, value);
+  }
+
+  write16(offset: number, value: number): void {
+    this.#write(offset, 2, value);
+  }
+
+  /** @param value - as unsigned, or as the signed number that JavaScript's bit operators make */
+  write32(offset: number, value: number): void {
+    this.#write(offset, 4, value);
+  }
+
+  write64(offset: number, value: bigint): void {
+    this.#check(offset, 8);
+    if (typeof value !== 'bigint') throw new TypeError('value must be a bigint');
+    if (value < S64_MIN || value > U64_MAX) refuseValue(value, 64);
+    const unsigned = BigInt.asUintN(64, value);
+    this.#reach()?.writeBar64(this.#bar, this.#base + offset, unsigned);
+  }
+
+  readBlock(offset: number, into: Uint8Array, width: Width): void {
+    this.#checkBlock(offset, into, width);
+    const view = new DataView(into.buffer, into.byteOffset, into.length);
+    for (let i = 0; i < into.length; i += width) {
+      if (width === 8) view.setBigUint64(i, this.read64(offset + i), true);
+      else if (width === 4) view.setUint32(i, this.read32(offset + i), true);
+      else if (width === 2) view.setUint16(i, this.read16(offset + i), true);
+      else view.setUint8(i, this.read8(offset + i));
+    }
+  }
+
+  writeBlock(offset: number, from: Uint8Array, width: Width): void {
+    this.#checkBlock(offset, from, width);
+    const view = new DataView(from.buffer, from.byteOffset, from.length);
+    for (let i = 0; i < from.length; i += width) {
+      if (width === 8) this.write64(offset + i, view.getBigUint64(i, true));
+      else if (width === 4) this.write32(offset + i, view.getUint32(i, true));
+      else if (width === 2) this.write16(offset + i, view.getUint16(i, true));
+      else this.write8(offset + i, view.getUint8(i));
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#onClose(this);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #read(offset: number, width: 1 | 2 | 4): number {
+    this.#check(offset, width);
+    const ones = 2 ** (8 * width) - 1;
+    return this.#reach()?.readBar(this.#bar, this.#base + offset, width) ?? ones;
+  }
+
+  #write(offset: number, width: 1 | 2 | 4, value: number): void {
+    this.#check(offset, width);
+    const limit = 2 ** (8 * width);
+    if (!Number.isInteger(value) || value < -limit / 2 || value >= limit) {
+      refuseValue(value, 8 * width);
+    }
+    const unsigned = value < 0 ? value + limit : value;
+    this.#reach()?.writeBar(this.#bar, this.#base + offset, width, unsigned);
+  }
+
+  /** The registers, or null while an access does not reach them. */
+  #reach(): WindowTarget['bars'] | null {
+    const { bars, reachable } = this.#target;
+    if (reachable === this.#lost) {
+      this.#lost = !reachable;
+      queueMicrotask(() => this.emit(reachable ? 'restored' : 'lost'));
+    }
+    return reachable ? bars : null;
+  }
+
+  #checkBlock(offset: number, bytes: Uint8Array, width: Width): void {
+    checkBytes(bytes, 'a block');
+    if (![1, 2, 4, 8].includes(width)) throw new RangeError(`width ${width} is not 1, 2, 4 or 8`);
+    if (bytes.length % width !== 0) {
+      throw new RangeError(`${bytes.length} bytes are not whole accesses of ${width}`);
+    }
+    this.#check(offset, width, bytes.length);
+  }
+
+  #check(offset: number, width: Width, length: number = width): void {
+    if (this.#closed) throw new TypeError('register window is closed');
+    if (!Number.isInteger(offset) || offset % width !== 0) {
+      throw new RangeError(`offset ${offset} is not a multiple of ${width}`);
+    }
+    if (offset < 0 || offset + length > this.size) {
+      throw new RangeError(`${length} bytes at ${offset} are not within the ${this.size} mapped`);
+    }
+  }
+}
+
+function refuseValue(value: number | bigint, bits: number): never {
+  throw new RangeError(`${value} is not a value of ${bits} bits`);
+}

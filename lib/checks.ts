@@ -1,0 +1,108 @@
+/** Checks of arguments. They throw before anything reaches a back end. */
+
+export const U32_MAX = 2 ** 32 - 1;
+export const U64_MAX = 2n ** 64n - 1n;
+
+/**
+ * The smallest page of every machine VFIO runs on. Where pages are larger the kernel refuses what
+ * is not aligned to them.
+ */
+export const PAGE_SIZE = 4096;
+
+/** Rounds up to whole pages. @param page - bytes */
+export function wholePages(size: bigint, page = BigInt(PAGE_SIZE)): bigint {
+  return ((size + page - 1n) / page) * page;
+}
+
+export function checkInteger(
+  value: unknown,
+  name: string,
+  min: number,
+  max: number,
+): asserts value is number {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number`);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new RangeError(`${name} must be an integer from ${min} to ${max}, not ${value}`);
+  }
+}
+
+export function checkU32(value: unknown, name: string): void {
+  checkInteger(value, name, 0, U32_MAX);
+}
+
+export function checkU64(value: unknown, name: string): asserts value is bigint {
+  if (typeof value !== 'bigint') throw new TypeError(`${name} must be a bigint`);
+  if (value < 0n || value > U64_MAX) {
+    throw new RangeError(`${name} must be from 0 to 2^64 - 1, not ${value}`);
+  }
+}
+
+/** Process address space IDs have 20 bits (PCI Express Base Specification, 6.20). */
+const PASID_MAX = 2 ** 20 - 1;
+
+export function checkPasid(value: unknown, name = 'pasid'): asserts value is number {
+  checkInteger(value, name, 0, PASID_MAX);
+}
+
+/** @param page - bytes, a power of two */
+export function checkPages(value: unknown, name: string, page = PAGE_SIZE): void {
+  checkInteger(value, name, 0, Number.MAX_SAFE_INTEGER);
+  if (value % page !== 0) {
+    throw new RangeError(`${name} must be whole pages of ${page} bytes, not ${value}`);
+  }
+}
+
+export function checkBytes(value: unknown, name: string): asserts value is Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new TypeError(`${name} must be a Uint8Array`);
+}
+
+export function checkObject(value: unknown, what: string): asserts value is object {
+  if (typeof value !== 'object' || value === null) throw new TypeError(`${what} must be an object`);
+}
+
+/** An object with no members but these: one that is misspelled would silently do nothing. */
+export function checkOptions(value: unknown, names: readonly string[], what = 'options'): void {
+  checkObject(value, what);
+  const stranger = Object.keys(value).find((name) => !names.includes(name));
+  if (stranger === undefined) return;
+  const which = what === 'options' ? 'unknown option' : `${what} has no`;
+  throw new TypeError(`${which} '${stranger}': there are ${names.join(', ')}`);
+}
+
+export function checkBoolean(value: unknown, what: string): void {
+  if (typeof value !== 'boolean') throw new TypeError(`${what} must be a boolean`);
+}
+
+export function checkChoice(value: unknown, what: string, choices: readonly unknown[]): void {
+  if (choices.includes(value)) return;
+  const list = choices.map((choice) => JSON.stringify(choice)).join(', ');
+  throw new TypeError(`${what} must be one of ${list}`);
+}
+
+/** An access of `width` bytes, a power of two, that lies within `size` bytes and is naturally aligned. */
+export function checkAccess(offset: number, width: number, size: number | bigint): void {
+  checkExtent(offset, width, size);
+  if ((offset & (width - 1)) !== 0) {
+    throw new RangeError(`offset ${hex(offset)} is not aligned to ${width} bytes`);
+  }
+}
+
+/** What fits into `width` bytes. */
+export function checkValue(value: number, width: 1 | 2 | 4): void {
+  checkInteger(value, 'value', 0, 0xffff_ffff >>> (32 - 8 * width));
+}
+
+/** `length` bytes at `offset` that lie within `size` bytes. */
+export function checkExtent(offset: number, length: number, size: number | bigint): void {
+  checkInteger(offset, 'offset', 0, Number.MAX_SAFE_INTEGER);
+  checkInteger(length, 'length', 0, Number.MAX_SAFE_INTEGER);
+  // A number: bigints in every access take longer than all the rest of it. From 2^53 on, where it
+  // may be rounded, no device has anything.
+  if (length > Number(size) - offset) {
+    throw new RangeError(`${length} bytes at ${hex(offset)} are not within ${hex(size)} bytes`);
+  }
+}
+
+export function hex(value: number | bigint): string {
+  return `0x${value.toString(16)}`;
+}

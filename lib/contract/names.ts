@@ -1,0 +1,44 @@
+/** What devices are called: `'0000:01:00.0'`, `'8086:10d3'`, `'mock:nvme'`. */
+
+/** The names of mock devices begin with this prefix. */
+export const MOCK_PREFIX = 'mock:';
+
+const ADDRESS = /^(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([01][0-9a-f])\.([0-7])$/i;
+const IDS = /^([0-9a-f]{4}):([0-9a-f]{4})$/i;
+
+export function isMockName(name: string): boolean {
+  return name.startsWith(MOCK_PREFIX);
+}
+
+/**
+ * The kernel's name of a PCI function: lower case, with its domain.
+ *
+ * @param name - `'0000:01:00.0'`, or `'01:00.0'` for a function of domain 0000
+ * @returns null unless `name` is the address of a PCI function
+ */
+export function parseAddress(name: string): string | null {
+  const parts = ADDRESS.exec(name);
+  if (parts === null) return null;
+  const [, domain = '0000', bus, device, fn] = parts;
+  return `${domain}:${bus}:${device}.${fn}`.toLowerCase();
+}
+
+/** Formats the numbers of struct vfio_pci_dependent_device as the address of the function. */
+export function formatAddress(segment: number, bus: number, devfn: number): string {
+  const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0');
+  return `${hex(segment, 4)}:${hex(bus, 2)}:${hex(devfn >> 3, 2)}.${devfn & 7}`;
+}
+
+/** Vendor and device of a PCI function, 16 bits each. */
+export interface Ids {
+  readonly vendorId: number;
+  readonly deviceId: number;
+}
+
+/** @returns null unless `name` is a vendor and a device, as in `'8086:10d3'` */
+export function parseIds(name: string): Ids | null {
+  const parts = IDS.exec(name);
+  if (parts === null) return null;
+  const [, vendor = '', device = ''] = parts;
+  return { vendorId: parseInt(vendor, 16), deviceId: parseInt(device, 16) };
+}

@@ -1,0 +1,74 @@
+import type { IrqSet } from '../../contract/index.js';
+import {
+  VFIO_IRQ_SET_ACTION_MASK,
+  VFIO_IRQ_SET_ACTION_TRIGGER,
+  VFIO_IRQ_SET_ACTION_UNMASK,
+  VFIO_IRQ_SET_DATA_BOOL,
+  VFIO_IRQ_SET_DATA_EVENTFD,
+  VFIO_IRQ_SET_DATA_NONE,
+} from '../../contract/uapi.js';
+import type { Call, Outcome } from '../index.js';
+
+const IRQS = ['intx', 'msi', 'msix', 'err', 'req'];
+const FLAGS = [
+  [VFIO_IRQ_SET_DATA_NONE, 'NONE'],
+  [VFIO_IRQ_SET_DATA_BOOL, 'BOOL'],
+  [VFIO_IRQ_SET_DATA_EVENTFD, 'EVENTFD'],
+  [VFIO_IRQ_SET_ACTION_MASK, 'MASK'],
+  [VFIO_IRQ_SET_ACTION_UNMASK, 'UNMASK'],
+  [VFIO_IRQ_SET_ACTION_TRIGGER, 'TRIGGER'],
+] as const;
+
+export function irqName(index: number): string {
+  return IRQS[index] ?? `irq${index}`;
+}
+
+/** The arguments of a call for a person: numbers in hex, memory by its size. */
+export function describeArgs({ method, args }: Call): string {
+  if (method === 'setIrqs') return describeIrqSet(args[0] as IrqSet);
+  return args.map(describe).join(', ');
+}
+
+export function describeOutcome(outcome: Outcome): { result?: string; error?: string } {
+  if ('error' in outcome) {
+    const { error } = outcome;
+    return { error: error instanceof Error ? error.message : String(error) };
+  }
+  return outcome.value === undefined ? {} : { result: describe(outcome.value) };
+}
+
+function describeIrqSet({ index, flags, start, count, eventfds }: IrqSet): string {
+  const names = FLAGS.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name);
+  const bound = eventfds?.filter((eventfd) => eventfd !== null).length ?? 0;
+  const range = count === 0 ? 'all' : count === 1 ? `${start}` : `${start}–${start + count - 1}`;
+  const data = eventfds === undefined ? '' : `, ${bound} of ${count} with an eventfd`;
+  return `${irqName(index)} ${range} ${names.join('|')}${data}`;
+}
+
+function describe(value: unknown): string {
+  switch (typeof value) {
+    case 'number':
+    case 'bigint':
+      return value < 10 ? `${value}` : `0x${value.toString(16)}`;
+    case 'string':
+      return value;
+    case 'boolean':
+    case 'undefined':
+      return String(value);
+    case 'function':
+      return 'function';
+    case 'object':
+      return value === null ? 'null' : describeObject(value);
+    default:
+      return typeof value;
+  }
+}
+
+function describeObject(value: object): string {
+  if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
+  if (Array.isArray(value)) return `${value.length} items`;
+  if ('buffer' in value) return `${Reflect.get(value, 'size')} bytes of memory`;
+  if ('fd' in value) return typeof value.fd === 'number' ? `eventfd ${value.fd}` : 'eventfd';
+  const entries = Object.entries(value).map(([name, field]) => `${name} ${describe(field)}`);
+  return entries.length > 0 ? `{ ${entries.join(', ')} }` : 'object';
+}

@@ -1,0 +1,66 @@
+import type { Eventfd, IrqSet } from '../../contract/index.js';
+import {
+  VFIO_IRQ_SET_ACTION_MASK,
+  VFIO_IRQ_SET_ACTION_TRIGGER,
+  VFIO_IRQ_SET_DATA_EVENTFD,
+  VFIO_IRQ_SET_DATA_NONE,
+} from '../../contract/uapi.js';
+import { now } from './clock.js';
+import { irqName } from './describe.js';
+import type { Line, VectorName } from './format.js';
+
+interface Bound {
+  readonly name: VectorName;
+  readonly eventfd: Eventfd;
+}
+
+/** Which eventfd is which vector's, as SET_IRQS says. */
+export class VectorMap {
+  readonly #write: (line: Line) => void;
+  readonly #bound = new Map<string, Bound>();
+  /** The vector that it is bound to, or was last. */
+  readonly #names = new WeakMap<Eventfd, VectorName>();
+
+  constructor(write: (line: Line) => void) {
+    this.#write = write;
+  }
+
+  nameOf(eventfd: Eventfd): VectorName | undefined {
+    return this.#names.get(eventfd);
+  }
+
+  /** A SET_IRQS that was done. */
+  set(device: string, { index, flags, start, count, eventfds }: IrqSet): void {
+    const irq = irqName(index);
+    if ((flags & VFIO_IRQ_SET_ACTION_TRIGGER) === 0) {
+      // With an eventfd it is done when that is signalled, which nobody sees.
+      if ((flags & VFIO_IRQ_SET_DATA_NONE) === 0) return;
+      const type = (flags & VFIO_IRQ_SET_ACTION_MASK) !== 0 ? 'mask' : 'unmask';
+      for (let vector = start; vector < start + count; vector++) {
+        this.#write({ type, at: now(), device, irq, vector });
+      }
+    } else if ((flags & VFIO_IRQ_SET_DATA_EVENTFD) !== 0) {
+      eventfds?.forEach((eventfd, i) => {
+        this.#bind({ device, irq, vector: start + i }, eventfd);
+      });
+    } else if ((flags & VFIO_IRQ_SET_DATA_NONE) !== 0 && count === 0) {
+      for (const { name } of [...this.#bound.values()]) {
+        if (name.device === device && name.irq === irq) this.#bind(name, null);
+      }
+    }
+  }
+
+  #bind(name: VectorName, eventfd: Eventfd | null | number): void {
+    const key = `${name.device} ${name.irq} ${name.vector}`;
+    const before = this.#bound.get(key);
+    if (before !== undefined) {
+      if (before.eventfd === eventfd) return;
+      this.#bound.delete(key);
+      this.#write({ type: 'release', at: now(), ...name });
+    }
+    if (eventfd === null || typeof eventfd === 'number') return;
+    this.#bound.set(key, { name, eventfd });
+    this.#names.set(eventfd, name);
+    this.#write({ type: 'bind', at: now(), ...name });
+  }
+}

@@ -1,0 +1,150 @@
+import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { IommuFacts, PciFunction } from '../contract/index.js';
+import { parseAddress } from '../contract/names.js';
+
+export interface IommuGroup {
+  readonly number: number;
+  /** A group that the kernel made up for a device without an IOMMU. */
+  readonly noiommu: boolean;
+}
+
+export interface GroupMember {
+  readonly name: string;
+  readonly driver: string | null;
+}
+
+/** What the kernel tells by files below /sys, /dev and /proc. */
+export class Sysfs {
+  readonly #root: string;
+
+  /** @param root - replaces `/`, for recorded trees */
+  constructor(root = '/') {
+    this.#root = root;
+  }
+
+  path(...parts: string[]): string {
+    return join(this.#root, ...parts);
+  }
+
+  has(path: string): boolean {
+    return existsSync(path);
+  }
+
+  get containerNode(): string {
+    return this.path('dev/vfio/vfio');
+  }
+
+  get iommuNode(): string {
+    return this.path('dev/iommu');
+  }
+
+  groupNode(group: IommuGroup): string {
+    return this.path('dev/vfio', group.noiommu ? `noiommu-${group.number}` : `${group.number}`);
+  }
+
+  /** @param device - `'vfio3'`, as {@link vfioDevice} tells it */
+  deviceNode(device: string): string {
+    return this.path('dev/vfio/devices', device);
+  }
+
+  device(name: string): string {
+    return this.path('sys/bus/pci/devices', name);
+  }
+
+  /** Whether the driver's module is loaded or built in. */
+  hasDriver(driver: string): boolean {
+    return existsSync(this.path('sys/bus/pci/drivers', driver));
+  }
+
+  list(): PciFunction[] {
+    return entries(this.path('sys/bus/pci/devices'))
+      .filter((name) => parseAddress(name) === name)
+      .sort()
+      .flatMap((name) => this.describe(name) ?? []);
+  }
+
+  /** Null if there is no such function, or it goes away meanwhile. */
+  describe(name: string): PciFunction | null {
+    const number = (file: string) => Number(readFileSync(join(this.device(name), file), 'utf8'));
+    const group = this.group(name);
+    try {
+      return {
+        name,
+        vendorId: number('vendor'),
+        deviceId: number('device'),
+        subsystemVendorId: number('subsystem_vendor'),
+        subsystemId: number('subsystem_device'),
+        classCode: number('class'),
+        revision: number('revision'),
+        driver: this.driver(name),
+        iommuGroup: group === null || group.noiommu ? null : group.number,
+      };
+    } catch {
+      return null;
+    }
+  }
+
+  driver(name: string): string | null {
+    return linkName(join(this.device(name), 'driver'));
+  }
+
+  group(name: string): IommuGroup | null {
+    const link = linkName(join(this.device(name), 'iommu_group'));
+    if (link === null) return null;
+    const given = text(this.path('sys/kernel/iommu_groups', link, 'name'));
+    return { number: Number(link), noiommu: given === 'vfio-noiommu' };
+  }
+
+  members(group: IommuGroup): GroupMember[] {
+    const devices = this.path('sys/kernel/iommu_groups', `${group.number}`, 'devices');
+    return entries(devices)
+      .sort()
+      .map((name) => ({ name, driver: linkName(join(devices, name, 'driver')) }));
+  }
+
+  /** Name of its character device, `'vfio3'`; null unless it is bound to a driver of VFIO. */
+  vfioDevice(name: string): string | null {
+    return entries(join(this.device(name), 'vfio-dev'))[0] ?? null;
+  }
+
+  /** The IOMMU in front of a function, and whether type1 or iommufd insist on isolated interrupts. */
+  iommu(name: string): IommuFacts {
+    const unsafe = ['vfio_iommu_type1', 'iommufd'].some(
+      (module) =>
+        text(this.path('sys/module', module, 'parameters/allow_unsafe_interrupts')) === 'Y',
+    );
+    return { name: linkName(join(this.device(name), 'iommu')), unsafeInterrupts: unsafe };
+  }
+
+  /** Bytes of memory this process may pin; null if there is no limit or it cannot be read. */
+  memlockLimit(): bigint | null {
+    const limits = text(this.path('proc/self/limits')) ?? '';
+    const soft = /^Max locked memory\s+(\d+)/m.exec(limits)?.[1];
+    return soft === undefined ? null : BigInt(soft);
+  }
+}
+
+function entries(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function linkName(link: string): string | null {
+  try {
+    return basename(readlinkSync(link));
+  } catch {
+    return null;
+  }
+}
+
+function text(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,34 @@
+/** Interrupt message stores: slots, what isolates them, and what limits their owners. */
+export {
+  Account,
+  Budget,
+  type BudgetOptions,
+  type Quota,
+  type Usage,
+  type VectorCharge,
+} from './budget.js';
+export {
+  ImsDomain,
+  type ImsDomainEvents,
+  type ImsDomainOptions,
+  type SlotOptions,
+} from './domain.js';
+export { HostVector, type HostInterrupt, type HostVectors } from './host-vector.js';
+export {
+  type Cookie,
+  type CookieField,
+  DSA_LAYOUT,
+  type MessageWord,
+  type SlotBits,
+  type SlotLayout,
+} from '../store/layout.js';
+export {
+  type CookieTarget,
+  MsixPerm,
+  type MsixPermEvents,
+  type MsixPermOptions,
+} from './msix-perm.js';
+export { PasidMap, type PasidMapEvents } from './pasid-map.js';
+export { type Handles, Slot } from './slot.js';
+export type { SlotContents } from '../store/words.js';
+export { memoryStorage, regionStorage, type SlotStorage } from '../store/storage.js';

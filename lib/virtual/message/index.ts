@@ -1,0 +1,21 @@
+/** Physical messages in registers of a device's own. */
+export { messageVectors, type MessageVectorsOptions } from './message-vectors.js';
+export type { StorePlace } from './place.js';
+export {
+  PrivateSources,
+  type PrivateSourcesOptions,
+  type SpareVectors,
+} from './private-sources.js';
+export { type Recognize, recognizeMsi, recognizeTable } from './recognize.js';
+export {
+  MessageRewriter,
+  type MessageRewriterEvents,
+  type MessageRewriterOptions,
+} from './rewriter.js';
+export {
+  MessageStore,
+  type MessageStoreEvents,
+  type MessageStoreOptions,
+  type Mismatch,
+  type VectorName,
+} from './store.js';

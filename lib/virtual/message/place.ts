@@ -1,0 +1,42 @@
+import { checkExtent, checkInteger, PAGE_SIZE } from '../../checks.js';
+import type { PciDevice } from '../../device/device.js';
+import { regionStorage, type SlotStorage } from '../store/storage.js';
+
+/** Registers of a device. */
+export interface StorePlace {
+  /** A BAR or another region. */
+  readonly region: number;
+  /** Of the first entry, in bytes; a multiple of 4. */
+  readonly offset: number;
+}
+
+/** Entries in a region: through its mapping, or through the file where it cannot be mapped. */
+export function deviceStorage(
+  device: PciDevice,
+  { region: index, offset }: StorePlace,
+  size: number,
+): { storage: SlotStorage; close: () => void } {
+  const region = device.region(index);
+  checkInteger(offset, 'offset', 0, Number.MAX_SAFE_INTEGER);
+  if (offset % 4 !== 0) throw new RangeError(`offset ${offset} is not a multiple of 4`);
+  checkExtent(offset, size, region.size);
+  if (!region.mappable) {
+    const storage = {
+      size,
+      read32: (at: number) => region.load(offset + at, 4),
+      write32: (at: number, value: number) => {
+        region.store(offset + at, 4, value);
+      },
+    };
+    return { storage, close: () => undefined };
+  }
+  const start = offset - (offset % PAGE_SIZE);
+  const length = Math.ceil((offset + size - start) / PAGE_SIZE) * PAGE_SIZE;
+  const window = region.map({ offset: start, length });
+  return {
+    storage: regionStorage(window, offset - start, size),
+    close: () => {
+      window.close();
+    },
+  };
+}

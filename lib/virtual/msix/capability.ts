@@ -1,0 +1,88 @@
+import { checkInteger } from '../../checks.js';
+
+const PCI_CAP_ID_MSIX = 0x11;
+const PCI_EXT_CAP_ID_DVSEC = 0x23;
+export const MSIX_CAPABILITY_SIZE = 12;
+const PCI_MSIX_ENTRY_SIZE = 16;
+/** Bits of the byte at offset 3, the upper one of Message Control: all that can be written. */
+export const ENABLE = 0x80;
+export const FUNCTION_MASK = 0x40;
+
+/** A place in a BAR. */
+export interface BarPlace {
+  /** 0 to 5. */
+  readonly bar: number;
+  /** Bytes, a multiple of 8. */
+  readonly offset: number;
+}
+
+/** Where the table and the pending bits of MSI-X are. */
+export interface MsixShape {
+  /** 1 to 2048. */
+  readonly vectors: number;
+  /** 16 bytes a vector. */
+  readonly table: BarPlace;
+  /** One bit a vector, in units of 8 bytes. */
+  readonly pba: BarPlace;
+  /** Offset of the next capability in configuration space. Default: none. */
+  readonly next?: number | undefined;
+}
+
+/** Bytes of the pending bit array: whole quadwords. */
+export function pbaSize(vectors: number): number {
+  return Math.ceil(vectors / 64) * 8;
+}
+
+/**
+ * The capability after a reset (PCI Express Base Specification, 7.7.2).
+ * @throws RangeError if the table or the pending bits cannot be there
+ */
+export function msixCapability({ vectors, table, pba, next = 0 }: MsixShape): Uint8Array {
+  checkInteger(vectors, 'vectors', 1, 2048);
+  checkInteger(next, 'next', 0, 0xfc);
+  const spans = [
+    checkPlace('table', table, vectors * PCI_MSIX_ENTRY_SIZE),
+    checkPlace('pba', pba, pbaSize(vectors)),
+  ] as const;
+  if (table.bar === pba.bar && spans[0].start < spans[1].end && spans[1].start < spans[0].end) {
+    throw new RangeError('the table and the pending bit array overlap');
+  }
+  const bytes = new Uint8Array(MSIX_CAPABILITY_SIZE);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0, PCI_CAP_ID_MSIX);
+  view.setUint8(1, next);
+  view.setUint16(2, vectors - 1, true);
+  view.setUint32(4, table.offset | table.bar, true);
+  view.setUint32(8, pba.offset | pba.bar, true);
+  return bytes;
+}
+
+function checkPlace(what: string, { bar, offset }: BarPlace, length: number) {
+  checkInteger(bar, `${what}.bar`, 0, 5);
+  checkInteger(offset, `${what}.offset`, 0, 2 ** 32 - length);
+  if (offset % 8 !== 0) throw new RangeError(`${what}.offset ${offset} is not a multiple of 8`);
+  return { start: offset, end: offset + length };
+}
+
+const DVSEC_SIZE = 0x18;
+const INTEL = 0x8086;
+const SCALABLE_IOV = 5;
+const IMS_SUPPORTED = 1;
+
+/**
+ * An extended capability by which a driver can see that private interrupt storage works here: the
+ * designated vendor specific one of Intel's Scalable I/O Virtualization (vendor 0x8086, id 5), with
+ * bit 0 at offset 0x14. A device without it says nothing about private storage.
+ *
+ * @param next - offset of the next extended capability, 0 for none
+ */
+export function imsDvsec(next = 0): Uint8Array {
+  checkInteger(next, 'next', 0, 0xffc);
+  const bytes = new Uint8Array(DVSEC_SIZE);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, PCI_EXT_CAP_ID_DVSEC | (1 << 16) | (next << 20), true);
+  view.setUint32(4, INTEL | (DVSEC_SIZE << 20), true);
+  view.setUint16(8, SCALABLE_IOV, true);
+  view.setUint32(0x14, IMS_SUPPORTED, true);
+  return bytes;
+}

@@ -1,0 +1,121 @@
+import {
+  canHold,
+  type Cookie,
+  MESSAGE_WORDS,
+  wordsOf,
+  type SlotBits,
+  type SlotLayout,
+} from './layout.js';
+import { type Message } from '../../contract/message.js';
+import type { SlotStorage } from './storage.js';
+
+/** What a slot holds, decoded. */
+export interface SlotContents {
+  readonly message: Message;
+  /** false where the layout has no such bit, as for those that follow. */
+  readonly masked: boolean;
+  readonly pending: boolean;
+  readonly ignore: boolean;
+  readonly cookie: Cookie;
+}
+
+/** The slots as words in their storage. No policy: whoever writes knows in which order. */
+export class SlotWords {
+  readonly layout: SlotLayout;
+  /** Whether slots have the bits to be changed while they are live. */
+  readonly canHold: boolean;
+  readonly #storage: SlotStorage;
+  readonly #changed: (index: number) => void;
+
+  /** @param changed - tells a device that slots in memory have changed */
+  constructor(layout: SlotLayout, storage: SlotStorage, changed: (index: number) => void) {
+    this.layout = layout;
+    this.canHold = canHold(layout);
+    this.#storage = storage;
+    this.#changed = changed;
+  }
+
+  read(index: number): SlotContents {
+    const { addressLow, addressHigh, data, mask, pending, ignore, cookie } = this.layout;
+    const word = (offset: number) => this.#storage.read32(this.#at(index, offset));
+    const test = (field: SlotBits | undefined) =>
+      field !== undefined && (word(field.offset) & field.bits) !== 0;
+    const address = (BigInt(word(addressHigh)) << 32n) | BigInt(word(addressLow));
+    let value: Cookie = null;
+    if (cookie !== undefined && (word(cookie.offset) & cookie.enable) !== 0) {
+      value = (word(cookie.offset) >>> cookie.shift) & ((1 << cookie.width) - 1);
+    }
+    return {
+      message: { address, data: word(data) },
+      masked: test(mask),
+      pending: test(pending),
+      ignore: test(ignore),
+      cookie: value,
+    };
+  }
+
+  isPending(index: number): boolean {
+    const { pending } = this.layout;
+    if (pending === undefined) return false;
+    return (this.#storage.read32(this.#at(index, pending.offset)) & pending.bits) !== 0;
+  }
+
+  /** Has effect when it returns: the write does not stay under way. */
+  setMask(index: number, masked: boolean): void {
+    const { mask } = this.layout;
+    if (mask === undefined) return;
+    this.#update(index, mask.offset, mask.bits, masked ? mask.bits : 0);
+    if (masked) this.#storage.read32(this.#at(index, mask.offset));
+    this.#changed(index);
+  }
+
+  writeMessage(index: number, { address, data }: Message): void {
+    const { layout } = this;
+    const values = {
+      addressLow: Number(address & 0xffff_ffffn),
+      addressHigh: Number(address >> 32n),
+      data,
+    };
+    for (const word of layout.order ?? MESSAGE_WORDS) {
+      this.#storage.write32(this.#at(index, layout[word]), values[word]);
+    }
+    this.#changed(index);
+  }
+
+  writeCookie(index: number, value: Cookie): void {
+    const { cookie } = this.layout;
+    if (cookie === undefined) return;
+    const field = ((1 << cookie.width) - 1) << cookie.shift;
+    const set = value === null ? 0 : cookie.enable | (value << cookie.shift);
+    this.#update(index, cookie.offset, cookie.enable | field, set);
+    this.#changed(index);
+  }
+
+  /** Asks for the pending bit to be cleared; registers may not let software do that. */
+  clearPending(index: number): void {
+    const { pending } = this.layout;
+    if (pending !== undefined) this.#update(index, pending.offset, pending.bits, 0);
+  }
+
+  /** Nobody's: masked, no message, no cookie, nothing pending. */
+  erase(index: number): void {
+    const { mask } = this.layout;
+    this.setMask(index, true);
+    for (const offset of wordsOf(this.layout)) {
+      const keep = mask?.offset === offset ? mask.bits : 0;
+      this.#storage.write32(this.#at(index, offset), keep);
+    }
+    this.#changed(index);
+  }
+
+  #at(index: number, offset: number): number {
+    return index * this.layout.stride + offset;
+  }
+
+  #update(index: number, offset: number, bits: number, value: number): void {
+    const at = this.#at(index, offset);
+    const storage = this.#storage;
+    if (storage.update32 !== undefined) storage.update32(at, bits, value);
+    else storage.write32(at, ((storage.read32(at) & ~bits) | value) >>> 0);
+  }
+}

@@ -1,0 +1,111 @@
+import type { DeviceConnection, Eventfd, EventSet } from '../../contract/index.js';
+import { VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_MSIX_IRQ_INDEX } from '../../contract/uapi.js';
+import { checkInteger } from '../../checks.js';
+import { VfioError } from '../../errors.js';
+import type { HostInterrupt, HostVectors } from '../ims/host-vector.js';
+import type { Message } from '../../contract/message.js';
+import { MsiBlock } from './msi-block.js';
+import { PhysicalSource } from './physical.js';
+
+/** Which vectors of the device are used, and how their messages are found. */
+export interface DeviceHostVectorsOptions {
+  /** The message that raises a vector of the device now: from its MSI-X table, say. */
+  readonly message: (vector: number) => Message;
+  /** Default: MSI-X. MSI is enabled in one block, of all vectors up to the last that is used. */
+  readonly index?: 'msi' | 'msix' | undefined;
+  /** Vectors to use, from `first` on. Default: all. */
+  readonly first?: number | undefined;
+  readonly count?: number | undefined;
+  /** Calls back after each reset of the device. @returns what ends that */
+  readonly resets?: ((callback: () => void) => () => void) | undefined;
+}
+
+/**
+ * Interrupts of the host for an interrupt message store, taken from the vectors of the device
+ * it belongs to: the message of a vector raises that vector, whichever storage it is sent from.
+ */
+export class DeviceHostVectors implements HostVectors {
+  readonly #connection: DeviceConnection;
+  readonly #physical: PhysicalSource | MsiBlock;
+  readonly #index: number;
+  readonly #end: number;
+  readonly #message: (vector: number) => Message;
+  readonly #free: number[];
+  readonly #resets: DeviceHostVectorsOptions['resets'];
+  readonly #subscriptions: (() => void)[] = [];
+  #enabled = false;
+
+  constructor(connection: DeviceConnection, options: DeviceHostVectorsOptions) {
+    this.#connection = connection;
+    const msi = options.index === 'msi';
+    this.#index = msi ? VFIO_PCI_MSI_IRQ_INDEX : VFIO_PCI_MSIX_IRQ_INDEX;
+    this.#physical = msi ? new MsiBlock(connection) : new PhysicalSource(connection);
+    this.#message = options.message;
+    this.#resets = options.resets;
+    const { first = 0, count = this.#physical.count - first } = options;
+    checkInteger(first, 'first', 0, this.#physical.count - 1);
+    checkInteger(count, 'count', 1, this.#physical.count - first);
+    this.#end = first + count;
+    this.#free = Array.from({ length: count }, (_, i) => first + count - 1 - i);
+  }
+
+  /** {@inheritDoc HostVectors.allocate} */
+  allocate(target: Eventfd): HostInterrupt {
+    const physical = this.#physical;
+    const vector = this.#free.at(-1);
+    if (vector === undefined) {
+      throw new VfioError({
+        code: 'ENOSPC',
+        message: 'all vectors for the interrupt message store are in use',
+        path: this.#connection.name,
+      });
+    }
+    if (!this.#enabled) physical.allocate(physical.growable ? 1 : this.#end);
+    this.#enabled = true;
+    physical.request(vector, target);
+    this.#free.pop();
+    const message = this.#message;
+    const connection = this.#connection;
+    const index = this.#index;
+    return {
+      get message() {
+        return message(vector);
+      },
+      bind: (next) => {
+        physical.request(vector, next);
+      },
+      synchronize: () => {
+        connection.synchronizeIrqs(index, [vector]);
+      },
+      getAffinity: () => connection.getAffinity(index, vector),
+      setAffinity: (cpus) => {
+        connection.setAffinity(index, vector, cpus);
+      },
+      close: () => {
+        physical.release(vector);
+        this.#free.push(vector);
+      },
+    };
+  }
+
+  /** {@inheritDoc HostVectors.createEventfd} */
+  createEventfd(): Eventfd {
+    return this.#connection.createEventfd();
+  }
+
+  /** {@inheritDoc HostVectors.createEventSet} */
+  createEventSet(capacity: number): EventSet {
+    return this.#connection.createEventSet(capacity);
+  }
+
+  onReset(callback: () => void): void {
+    if (this.#resets !== undefined) this.#subscriptions.push(this.#resets(callback));
+  }
+
+  /** Disables the vectors of the device. Idempotent. */
+  close(): void {
+    for (const unsubscribe of this.#subscriptions.splice(0)) unsubscribe();
+    this.#physical.close();
+    this.#enabled = false;
+  }
+}

@@ -1,0 +1,87 @@
+import type { DeviceConnection, Eventfd } from '../../contract/index.js';
+import {
+  VFIO_IRQ_SET_ACTION_TRIGGER,
+  VFIO_IRQ_SET_DATA_EVENTFD,
+  VFIO_IRQ_SET_DATA_NONE,
+  VFIO_PCI_MSI_IRQ_INDEX,
+} from '../../contract/uapi.js';
+import { VfioError } from '../../errors.js';
+
+/**
+ * The MSI vectors of a device, as host vectors use them: enabled once in one block, which cannot
+ * grow, and bound one by one. MSI has no mask that the host would use between two eventfds: whoever
+ * moves a vector keeps its senders silent meanwhile, and what they sent before arrives first.
+ */
+export class MsiBlock {
+  readonly count: number;
+  readonly growable = false;
+  readonly #connection: DeviceConnection;
+  #active = false;
+
+  /** @throws {@link VfioError} ENOTSUP if the device has no MSI */
+  constructor(connection: DeviceConnection) {
+    const { count } = connection.getIrqInfo(VFIO_PCI_MSI_IRQ_INDEX);
+    if (count === 0) {
+      throw new VfioError({
+        code: 'ENOTSUP',
+        message: 'the device has no MSI',
+        path: connection.name,
+      });
+    }
+    this.count = count;
+    this.#connection = connection;
+  }
+
+  /** @throws {@link VfioError} ENOSPC, with `available`, if the host has fewer */
+  allocate(count: number): void {
+    const available = this.#bind(0, new Array<null>(count).fill(null));
+    if (available > 0) {
+      throw new VfioError({
+        code: 'ENOSPC',
+        message: `the host has ${available} of ${count} MSI vectors`,
+        syscall: 'VFIO_DEVICE_SET_IRQS',
+        path: this.#connection.name,
+        hint: `Use fewer: count: ${available}. MSI with several vectors needs interrupt remapping.`,
+        available,
+      });
+    }
+    this.#active = true;
+  }
+
+  request(vector: number, target: Eventfd): void {
+    this.#connection.synchronizeIrqs(VFIO_PCI_MSI_IRQ_INDEX, [vector]);
+    this.#bind(vector, [target]);
+  }
+
+  release(vector: number): void {
+    if (!this.#active) return;
+    this.#connection.synchronizeIrqs(VFIO_PCI_MSI_IRQ_INDEX, [vector]);
+    this.#bind(vector, [null]);
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (!this.#active) return;
+    this.#active = false;
+    try {
+      this.#connection.setIrqs({
+        index: VFIO_PCI_MSI_IRQ_INDEX,
+        flags: VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
+        start: 0,
+        count: 0,
+      });
+    } catch {
+      // The kernel disables it with the device.
+    }
+  }
+
+  #bind(start: number, eventfds: readonly (Eventfd | null)[]): number {
+    return this.#connection.setIrqs({
+      index: VFIO_PCI_MSI_IRQ_INDEX,
+      flags: VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+      start,
+      count: eventfds.length,
+      eventfds,
+    });
+  }
+}

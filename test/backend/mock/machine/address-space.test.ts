@@ -1,0 +1,220 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { MockAddressSpace } from '../../../../lib/backend/mock/machine/address-space.js';
+import { DmaFault } from '../../../../lib/backend/mock/machine/dma-fault.js';
+import { fails } from '../support.js';
+
+const READ = 1;
+const WRITE = 2;
+const BOTH = READ | WRITE;
+const PAGE = 4096;
+
+test('a device reads and writes memory at its IOVA, over neighbouring mappings', (t) => {
+  const space = new MockAddressSpace('mock:test');
+  const [low, high] = [space.allocate(PAGE, false), space.allocate(2 * PAGE, false)];
+  space.mapSync(low, 0, 4096n, 0x10000n, BOTH);
+  space.mapSync(high, PAGE, 4096n, 0x11000n, BOTH);
+  space.write(0x10ffcn, Uint8Array.of(1, 2, 3, 4, 5, 6));
+  t.deepEqual([...new Uint8Array(low.buffer, PAGE - 4)], [1, 2, 3, 4]);
+  t.deepEqual([...new Uint8Array(high.buffer, PAGE, 3)], [5, 6, 0]);
+  const read = new Uint8Array(6);
+  space.read(0x10ffcn, read);
+  t.deepEqual([...read], [1, 2, 3, 4, 5, 6]);
+});
+
+test('what is not mapped, or not for that direction, faults at its first byte', (t) => {
+  const space = new MockAddressSpace('mock:test');
+  const memory = space.allocate(PAGE, false);
+  space.mapSync(memory, 0, 4096n, 0x10000n, READ);
+  const fault = (run: () => void) => t.throws(run, { instanceOf: DmaFault }).address;
+  t.is(
+    fault(() => {
+      space.write(0x10000n, new Uint8Array(1));
+    }),
+    0x10000n,
+  );
+  t.is(
+    fault(() => {
+      space.read(0x10ffen, new Uint8Array(4));
+    }),
+    0x11000n,
+  );
+  space.unmap(0x10000n, 4096n, 0);
+  space.mapSync(memory, 0, 4096n, 0x10000n, WRITE);
+  t.is(
+    fault(() => {
+      space.read(0x10000n, new Uint8Array(1));
+    }),
+    0x10000n,
+  );
+  t.is(
+    fault(() => {
+      space.write(0x10ffen, Uint8Array.of(7, 8, 9));
+    }),
+    0x11000n,
+  );
+  t.deepEqual([...new Uint8Array(memory.buffer, PAGE - 2)], [7, 8]);
+});
+
+test('MAP_DMA: errors in the order of the kernel', (t) => {
+  const space = new MockAddressSpace('mock:test');
+  const memory = space.allocate(4 * PAGE, false);
+  const cases: [string, [number, bigint, bigint, number]][] = [
+    ['EINVAL', [0, 4096n, 0n, 8]],
+    ['EINVAL', [0, 0n, 0n, BOTH]],
+    ['EOVERFLOW', [0, 8192n, 2n ** 64n - 4096n, BOTH]],
+    ['EOVERFLOW', [0, 100n, 2n ** 64n - 50n, 0]],
+    ['EINVAL', [0, 4096n, 0n, 0]],
+    ['EINVAL', [0, 4096n, 0n, 4 | READ]],
+    ['ENOENT', [0, 4096n, 0n, 4]],
+    ['EINVAL', [0, 100n, 0n, BOTH]],
+    ['EINVAL', [0, 4096n, 100n, BOTH]],
+    ['EINVAL', [100, 4096n, 0n, BOTH]],
+    ['EINVAL', [0, 4096n, 0xfee00000n, BOTH]],
+    ['EINVAL', [0, 8192n, 0xfedff000n, BOTH]],
+    ['EINVAL', [0, 4096n, 2n ** 48n, BOTH]],
+    ['EINVAL', [0, 4096n, 2n ** 64n - 4096n, BOTH]],
+  ];
+  for (const [code, [offset, size, iova, flags]] of cases) {
+    fails(t, code, () => {
+      space.mapSync(memory, offset, size, iova, flags);
+    });
+  }
+  space.mapSync(memory, 0, 8192n, 0x10000n, BOTH);
+  for (const iova of [0xf000n, 0x10000n, 0x11000n]) {
+    fails(t, 'EEXIST', () => {
+      space.mapSync(memory, 0, 8192n, iova, BOTH);
+    });
+  }
+  fails(t, 'EINVAL', () => {
+    space.mapSync(memory, 0, 4096n, 0x10000n, 4);
+  });
+  t.notThrows(() => {
+    space.mapSync(memory, 0, 8192n, 0x12000n, BOTH);
+  });
+  t.notThrows(() => {
+    space.mapSync(memory, 0, 4096n, 2n ** 48n - 4096n, BOTH);
+  });
+});
+
+test('UNMAP_DMA: whole mappings, none at all, or EINVAL', (t) => {
+  const space = new MockAddressSpace('mock:test');
+  const memory = space.allocate(2 * PAGE, false);
+  space.mapSync(memory, 0, 8192n, 0x10000n, BOTH);
+  space.mapSync(memory, 0, 4096n, 0x20000n, BOTH);
+  const cases: [string, [bigint, bigint, number]][] = [
+    ['EINVAL', [0x10000n, 4096n, 8]],
+    ['EINVAL', [0x10001n, 4096n, 0]],
+    ['EINVAL', [0x10000n, 0n, 2]],
+    ['EINVAL', [0n, 4096n, 2]],
+    ['EINVAL', [0x10000n, 0n, 0]],
+    ['EINVAL', [0x10000n, 100n, 0]],
+    ['EOVERFLOW', [2n ** 64n - 4096n, 8192n, 0]],
+    ['EINVAL', [0x10000n, 4096n, 0]],
+    ['EINVAL', [0x11000n, 4096n, 0]],
+    ['EINVAL', [0x0n, 0x11000n, 0]],
+  ];
+  for (const [code, [iova, size, flags]] of cases) {
+    fails(t, code, () => space.unmap(iova, size, flags));
+  }
+  t.is(space.unmap(0x40000n, 4096n, 0), 0n);
+  t.is(space.unmap(0x0n, 0x30000n, 0), 12288n);
+  t.is(space.unmap(0n, 0n, 2), 0n);
+  space.mapSync(memory, 0, 8192n, 0x10000n, BOTH);
+  t.is(space.unmap(0n, 0n, 2), 8192n);
+});
+
+test('wrong arguments do not reach the container', (t) => {
+  const space = new MockAddressSpace('mock:test');
+  const memory = space.allocate(PAGE, false);
+  t.throws(
+    () => {
+      space.mapSync(memory, 0, 8192n, 0n, BOTH);
+    },
+    { instanceOf: RangeError },
+  );
+  t.throws(
+    () => {
+      space.mapSync(memory, -1, 4096n, 0n, BOTH);
+    },
+    { instanceOf: RangeError },
+  );
+  t.throws(
+    () => {
+      space.mapSync(memory, 0, 4096n, -1n, BOTH);
+    },
+    { instanceOf: RangeError },
+  );
+  t.throws(
+    () => {
+      space.mapSync({} as never, 0, 4096n, 0n, BOTH);
+    },
+    { instanceOf: TypeError },
+  );
+});
+
+test('the asynchronous way fails by rejection', async (t) => {
+  const space = new MockAddressSpace('mock:test');
+  const memory = space.allocate(PAGE, false);
+  await space.map(memory, 0, 4096n, 0n, BOTH);
+  await t.throwsAsync(space.map(memory, 0, 4096n, 0n, BOTH), { code: 'EEXIST' });
+});
+
+test('a closed space lets go of everything and refuses', (t) => {
+  const space = new MockAddressSpace('mock:test');
+  const memory = space.allocate(PAGE, false);
+  space.mapSync(memory, 0, 4096n, 0n, BOTH);
+  memory.release();
+  space.close();
+  space.close();
+  t.is(memory.buffer.byteLength, 0);
+  t.throws(() => space.ranges(), { instanceOf: TypeError });
+  t.throws(() => space.unmap(0n, 0n, 2), { instanceOf: TypeError });
+});
+
+test('mappings never overlap, and what is mapped is what was asked for', (t) => {
+  const step = fc.record({
+    unmap: fc.boolean(),
+    page: fc.integer({ min: 0, max: 15 }),
+    pages: fc.integer({ min: 1, max: 4 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const space = new MockAddressSpace('mock:test');
+      const memory = space.allocate(4 * PAGE, false);
+      const model: (number | null)[] = new Array<number | null>(32).fill(null);
+      for (const [id, { unmap, page, pages }] of steps.entries()) {
+        const [iova, size] = [BigInt(page * PAGE), BigInt(pages * PAGE)];
+        const within = model.slice(page, page + pages);
+        if (unmap) {
+          const ids = new Set(within.filter((owner) => owner !== null));
+          const cut = [...ids].some((owner) => {
+            const outside = [...model.slice(0, page), ...model.slice(page + pages)];
+            return outside.includes(owner);
+          });
+          const mapped = within.filter((owner) => owner !== null).length;
+          if (cut) fails(t, 'EINVAL', () => space.unmap(iova, size, 0));
+          else {
+            t.is(space.unmap(iova, size, 0), BigInt(mapped * PAGE));
+            model.fill(null, page, page + pages);
+          }
+        } else if (within.some((owner) => owner !== null)) {
+          fails(t, 'EEXIST', () => {
+            space.mapSync(memory, 0, size, iova, BOTH);
+          });
+        } else {
+          space.mapSync(memory, 0, size, iova, BOTH);
+          model.fill(id, page, page + pages);
+        }
+      }
+      for (const [page, owner] of model.entries()) {
+        const read = () => {
+          space.read(BigInt(page * PAGE), new Uint8Array(1));
+        };
+        if (owner === null) t.throws(read, { instanceOf: DmaFault });
+        else t.notThrows(read);
+      }
+    }),
+    { numRuns: 100 },
+  );
+});

@@ -1,0 +1,61 @@
+import test from 'ava';
+import { MockEventfd } from '../../../../lib/backend/mock/machine/eventfd.js';
+import { fails } from '../support.js';
+
+const MAX = 2n ** 64n - 2n;
+
+test('a read takes the counter, and an empty counter reads as 0', (t) => {
+  const eventfd = new MockEventfd();
+  t.is(eventfd.read(), 0n);
+  eventfd.signal();
+  eventfd.signal(41n);
+  t.is(eventfd.read(), 42n);
+  t.is(eventfd.read(), 0n);
+  t.is(eventfd.fd, null);
+});
+
+test('a write that the counter has no room for fails with EAGAIN and changes nothing', (t) => {
+  const eventfd = new MockEventfd();
+  eventfd.signal(MAX);
+  fails(t, 'EAGAIN', () => {
+    eventfd.signal();
+  });
+  t.is(eventfd.read(), MAX);
+});
+
+test('an interrupt saturates the counter instead', (t) => {
+  const eventfd = new MockEventfd();
+  eventfd.signal(MAX);
+  eventfd.raise();
+  eventfd.raise();
+  t.is(eventfd.read(), MAX + 1n);
+});
+
+test('counts that eventfd(2) refuses are RangeErrors', (t) => {
+  const eventfd = new MockEventfd();
+  for (const count of [-1n, MAX + 1n, 2n ** 64n]) {
+    t.throws(
+      () => {
+        eventfd.signal(count);
+      },
+      { instanceOf: RangeError },
+    );
+  }
+  t.is(eventfd.read(), 0n);
+});
+
+test('a closed eventfd refuses its user, and an interrupt to it is harmless', (t) => {
+  const eventfd = new MockEventfd();
+  eventfd.close();
+  eventfd.close();
+  t.throws(() => eventfd.read(), { instanceOf: TypeError });
+  t.throws(
+    () => {
+      eventfd.signal();
+    },
+    { instanceOf: TypeError },
+  );
+  t.notThrows(() => {
+    eventfd.raise();
+  });
+});

@@ -1,0 +1,129 @@
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { MockAddressSpace } from '../../../../lib/backend/mock/machine/address-space.js';
+import { fails } from '../support.js';
+
+/** Node has it; the declarations in use here have not. */
+declare const WebAssembly: {
+  Memory: new (size: { initial: number; maximum: number; shared: true }) => {
+    buffer: SharedArrayBuffer;
+  };
+};
+
+const READ = 1;
+const WRITE = 2;
+const BOTH = READ | WRITE;
+const PAGE = 4096;
+
+test('a mapping keeps its memory until it is unmapped', (t) => {
+  const space = new MockAddressSpace('mock:test');
+  const memory = space.allocate(1, false);
+  t.is(memory.size, PAGE);
+  space.mapSync(memory, 0, 4096n, 0n, BOTH);
+  memory.release();
+  t.notThrows(() => {
+    space.write(0n, Uint8Array.of(1));
+  });
+  t.is(memory.buffer.byteLength, PAGE);
+  space.unmap(0n, 4096n, 0);
+  t.is(memory.buffer.byteLength, 0);
+  t.throws(
+    () => {
+      space.mapSync(memory, 0, 4096n, 0n, BOTH);
+    },
+    { instanceOf: TypeError },
+  );
+  t.notThrows(() => {
+    memory.release();
+  });
+});
+
+test('memory that was transferred is out of reach, and DMA to it says so', (t) => {
+  const space = new MockAddressSpace('mock:test');
+  const memory = space.allocate(1, false);
+  space.mapSync(memory, 0, 4096n, 0n, BOTH);
+  structuredClone(memory.buffer, { transfer: [memory.buffer as ArrayBuffer] });
+  const message = /^DMA to memory whose ArrayBuffer was transferred/;
+  t.throws(
+    () => {
+      space.write(0n, Uint8Array.of(1));
+    },
+    { message },
+  );
+  t.throws(
+    () => {
+      space.read(0n, new Uint8Array(1));
+    },
+    { message },
+  );
+});
+
+test('memory of huge pages is whole huge pages', (t) => {
+  const space = new MockAddressSpace('mock:test');
+  t.is(space.allocate(1, '2M').size, 2 ** 21);
+  t.throws(() => space.allocate(1, '4M' as never), { instanceOf: TypeError });
+  t.throws(() => space.allocate(0, false), { instanceOf: RangeError });
+});
+
+test('a SharedArrayBuffer is taken if it is whole pages from a page on', (t) => {
+  const space = new MockAddressSpace('mock:test');
+  const make = SharedArrayBuffer as new (
+    size: number,
+    options?: { maxByteLength: number },
+  ) => SharedArrayBuffer;
+  const shared = new make(PAGE, { maxByteLength: PAGE });
+  const memory = space.fromShared(shared);
+  t.is(memory.buffer, shared);
+  space.mapSync(memory, 0, 4096n, 0n, BOTH);
+  space.write(5n, Uint8Array.of(6));
+  t.is(new Uint8Array(shared)[5], 6);
+  const wasm = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+  t.is(space.fromShared(wasm.buffer).size, 65536);
+  const wrong = [new make(PAGE), new make(100, { maxByteLength: PAGE }), new make(0)];
+  for (const buffer of wrong) {
+    t.throws(() => space.fromShared(buffer), { instanceOf: RangeError });
+  }
+});
+
+test('memory of a file: the device sees it, and the file sees device and program', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'vfio-mock-'));
+  t.teardown(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const path = join(folder, 'memory');
+  writeFileSync(path, Buffer.alloc(2 * PAGE, 0x11));
+  const fd = openSync(path, 'r+');
+  const space = new MockAddressSpace('mock:test');
+  const memory = space.fromFd(fd, PAGE, PAGE, true);
+  space.mapSync(memory, 0, 4096n, 0n, BOTH);
+  const read = new Uint8Array(1);
+  space.read(0n, read);
+  t.is(read[0], 0x11);
+  space.write(1n, Uint8Array.of(0x22));
+  t.is(readFileSync(path)[PAGE + 1], 0x22);
+  new Uint8Array(memory.buffer)[2] = 0x33;
+  space.unmap(0n, 4096n, 0);
+  memory.release();
+  t.is(readFileSync(path)[PAGE + 2], 0x33);
+
+  const beyond = space.fromFd(fd, PAGE, 2 * PAGE, true);
+  fails(t, 'EFAULT', () => {
+    space.mapSync(beyond, 0, 8192n, 0n, BOTH);
+  });
+  const readOnly = openSync(path, 'r');
+  fails(t, 'EACCES', () => space.fromFd(readOnly, 0, PAGE, true));
+  const constant = space.fromFd(readOnly, 0, PAGE, false);
+  fails(t, 'EFAULT', () => {
+    space.mapSync(constant, 0, 4096n, 0n, BOTH);
+  });
+  t.notThrows(() => {
+    space.mapSync(constant, 0, 4096n, 0n, READ);
+  });
+  t.throws(() => space.fromFd(fd, 1, PAGE, true), { instanceOf: RangeError });
+  t.throws(() => space.fromFd(fd, 0, 100, true), { instanceOf: RangeError });
+  closeSync(readOnly);
+  fails(t, 'EBADF', () => space.fromFd(readOnly, 0, PAGE, true));
+  closeSync(fd);
+});

@@ -1,0 +1,118 @@
+import test, { type ExecutionContext } from 'ava';
+import type { DeviceConnection } from '../../../../lib/contract/index.js';
+import { VfioError } from '../../../../lib/errors.js';
+import { bind, connect, open, plainModel, trigger } from '../support.js';
+
+/** What differs between the kernels, row by row: the result, or the code of the error. */
+function outcome(run: () => unknown): unknown {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof VfioError) return error.code;
+    throw error;
+  }
+}
+
+const KERNELS = ['6.1', '6.12', '7.2'] as const;
+
+function row(
+  title: string,
+  expected: readonly [unknown, unknown, unknown],
+  run: (device: DeviceConnection, t: ExecutionContext) => unknown,
+  model = 'nvme',
+): void {
+  test(title, (t) => {
+    const actual = KERNELS.map((kernel) => {
+      const device = open(t, `mock:${model}?kernel=${kernel}`);
+      return outcome(() => run(device, t));
+    });
+    t.deepEqual(actual, [...expected]);
+  });
+}
+
+row('MSI-X says whether it grows', [9, 1, 1], (device) => device.getIrqInfo(2).flags);
+
+row('MSI-X: a vector beyond those enabled', ['EINVAL', 0, 0], (device) => {
+  bind(device, 2, 0, [device.createEventfd()]);
+  return bind(device, 2, 4, [device.createEventfd()]);
+});
+
+row('MSI-X: a block that is partly beyond leaves the others alone', [1n, 0n, 0n], (device) => {
+  const [first, other] = [device.createEventfd(), device.createEventfd()];
+  bind(device, 2, 0, [first]);
+  // From 6.5 on vector 0 is bound anew before anything is wrong.
+  outcome(() => bind(device, 2, 0, [other, 100]));
+  trigger(device, 2, 0, 1);
+  return first.read();
+});
+
+row('MSI-X: loopback beyond those enabled', ['EINVAL', 0, 0], (device) => {
+  bind(device, 2, 0, [device.createEventfd()]);
+  return trigger(device, 2, 0, 2);
+});
+
+row('MSI-X: count 0 enables as many as start says', ['EINVAL', 0, 0], (device) =>
+  device.setIrqs({ index: 2, flags: 0x24, start: 3, count: 0, eventfds: [] }),
+);
+
+row('MSI-X: count 0 beyond those enabled', ['EINVAL', 0, 0], (device) => {
+  bind(device, 2, 0, [null]);
+  return device.setIrqs({ index: 2, flags: 0x24, start: 1, count: 0, eventfds: [] });
+});
+
+row('ERR: a descriptor below -1', [0, 'EINVAL', 'EINVAL'], (device) => bind(device, 3, 0, [-2]));
+
+row('REQ: an ignored descriptor leaves the old one bound', [1n, 1n, 1n], (device) => {
+  const eventfd = device.createEventfd();
+  bind(device, 4, 0, [eventfd]);
+  outcome(() => bind(device, 4, 0, [-2]));
+  trigger(device, 4, 0, 1);
+  return eventfd.read();
+});
+
+row('MAP_DMA that wraps', ['EINVAL', 'EINVAL', 'EOVERFLOW'], ({ addressSpace }) => {
+  const memory = addressSpace.allocate(8192, false);
+  addressSpace.mapSync(memory, 0, 8192n, 2n ** 64n - 4096n, 3);
+});
+
+row('UNMAP_DMA that wraps', ['EINVAL', 'EINVAL', 'EOVERFLOW'], ({ addressSpace }) =>
+  addressSpace.unmap(2n ** 64n - 4096n, 8192n, 0),
+);
+
+row('ioeventfd of 8 bytes', [undefined, undefined, 'EINVAL'], (device) => {
+  const eventfd = device.createEventfd();
+  device.ioeventfd({ region: 0, offset: 0x28, width: 8, value: 0x1122_3344_5566_7000n, eventfd });
+  eventfd.signal();
+  return device.load(0, 0x2c, 4) === 0x1122_3344 ? undefined : 'not written';
+});
+
+row(
+  'a 64-bit register through the file',
+  [0, 0x1234_5678, 0x1234_5678],
+  (device) => {
+    // edu takes its DMA registers by 4 or 8 bytes, and identification by 4 only.
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setBigUint64(0, 0x9abc_def0_1234_5678n, true);
+    device.write(0, 0x80, bytes);
+    const whole = device.map(0, 0, 0x1000).read64(0x80);
+    return whole === 0x9abc_def0_1234_5678n ? Number(whole & 0xffff_ffffn) : 0;
+  },
+  'edu',
+);
+
+test('6.1 has no character device', (t) => {
+  const error = t.throws(() => open(t, 'mock:nvme?kernel=6.1&via=cdev'), { instanceOf: VfioError });
+  t.like(error, { code: 'ENOENT', syscall: 'open', path: '/dev/iommu' });
+  t.is(open(t, 'mock:nvme?kernel=6.12&via=cdev').via, 'cdev');
+});
+
+test('a hot reset tells groups, or devices of the iommufd', (t) => {
+  const info = (via: string) => open(t, `mock:nvme?via=${via}`).getHotResetInfo();
+  t.like(info('group'), { flags: 0 });
+  t.deepEqual(info('cdev'), { flags: 3, devices: [{ name: 'mock:nvme?via=cdev', id: 2 }] });
+});
+
+test('a model of a test has a kernel as well', (t) => {
+  const model = plainModel([]);
+  t.is(connect(t, model, undefined, { kernel: '6.1' }).getIrqInfo(4).count, 1);
+});

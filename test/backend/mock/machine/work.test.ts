@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { Work } from '../../../../lib/backend/mock/machine/work.js';
+import { turn } from '../support.js';
+
+function make() {
+  const work = new Work();
+  const done: string[] = [];
+  const defer = (name: string, ms?: number) => {
+    work.defer(work, () => done.push(name), ms);
+  };
+  return { work, done, defer };
+}
+
+test('what takes no time is done on the next turn, in its order', async (t) => {
+  const { done, defer } = make();
+  defer('a');
+  defer('b', 0);
+  t.deepEqual(done, []);
+  await turn();
+  t.deepEqual(done, ['a', 'b']);
+});
+
+test('what takes time is done then, by the clock of the process', async (t) => {
+  const { work, done, defer } = make();
+  const start = work.now;
+  defer('late', 40);
+  defer('early', 10);
+  defer('never', 3_600_000);
+  while (done.length < 2) await sleep(5);
+  t.deepEqual(done, ['early', 'late']);
+  t.true(work.now - start >= 40);
+});
+
+test('a clock that is stopped does nothing by itself', async (t) => {
+  const { work, done, defer } = make();
+  work.stop();
+  const { now } = work;
+  defer('a');
+  await turn();
+  t.false(work.run());
+  t.is(work.wait, null);
+  t.is(work.now, now);
+  t.deepEqual(done, []);
+  work.step();
+  t.deepEqual(done, ['a']);
+  t.is(work.now, now);
+});
+
+test('a step does what is due in it, each at its time, and what that leads to', (t) => {
+  const { work } = make();
+  work.stop();
+  const start = work.now;
+  const times: number[] = [];
+  const tick = () => {
+    times.push(work.now - start);
+    work.defer(work, tick, 10);
+  };
+  work.defer(work, tick, 10);
+  work.step(35);
+  t.deepEqual(times, [10, 20, 30]);
+  t.is(work.now - start, 35);
+  work.step(4);
+  t.is(times.length, 3);
+  work.step(1);
+  t.is(times.length, 4);
+});
+
+test('the clock goes on from where it is', async (t) => {
+  const { work, done, defer } = make();
+  work.stop();
+  defer('a', 60_000);
+  const { now } = work;
+  work.step(59_990);
+  work.start();
+  t.true(work.now - now < 60_000);
+  t.deepEqual(done, []);
+  while (done.length === 0) await sleep(2);
+  t.true(work.now - now >= 60_000);
+});
+
+test('stepping a clock that runs is a mistake', (t) => {
+  const { work } = make();
+  t.throws(
+    () => {
+      work.step(1);
+    },
+    { instanceOf: TypeError, message: /stop/ },
+  );
+  work.stop();
+  t.throws(
+    () => {
+      work.step(-1);
+    },
+    { instanceOf: RangeError },
+  );
+});
+
+test('the work of a device that is gone is forgotten, that of others is not', (t) => {
+  const { work, done, defer } = make();
+  const other = {};
+  work.stop();
+  work.defer(other, () => done.push('other'));
+  defer('mine');
+  work.drop(work);
+  work.step(0);
+  t.deepEqual(done, ['other']);
+});
+
+test('what throws takes nothing else with it', (t) => {
+  const { work, done, defer } = make();
+  work.stop();
+  work.defer(work, () => {
+    throw new Error('boom');
+  });
+  defer('after');
+  t.throws(
+    () => {
+      work.step();
+    },
+    { message: 'boom' },
+  );
+  work.step();
+  t.deepEqual(done, ['after']);
+});

@@ -1,0 +1,213 @@
+import test, { type ExecutionContext } from 'ava';
+import type { DeviceConnection } from '../../../../lib/contract/index.js';
+import type {
+  BarShape,
+  FunctionShape,
+  Register,
+} from '../../../../lib/backend/mock/hardware/model.js';
+import { romImageSize } from '../../../../lib/backend/mock/vfio/rom.js';
+import { CONFIG, connect, fails, plainModel } from '../support.js';
+
+const MEMORY = { index: 0, size: 0x1000, bits: 32 } as const satisfies BarShape;
+const PORTS = { index: 1, size: 0x100, kind: 'io', bits: 32 } as const satisfies BarShape;
+
+function device(t: ExecutionContext, shape: Partial<FunctionShape>): DeviceConnection {
+  return connect(t, plainModel([], undefined, shape));
+}
+
+/** A device whose ports keep what is written, byte by byte. */
+function withPorts(t: ExecutionContext): DeviceConnection {
+  const held = new Uint8Array(8);
+  const registers: Register[] = Array.from(held, (_, i) => ({
+    offset: i,
+    width: 1,
+    name: `port ${i}`,
+    read: () => held[i] ?? 0,
+    write: (value) => (held[i] = value),
+  }));
+  const model = plainModel([], undefined, { bars: [MEMORY, { ...PORTS, split: 1 }] });
+  return connect(t, {
+    ...model,
+    create: () => ({ registers: { 1: registers }, reset: () => undefined }),
+  });
+}
+
+/** An expansion ROM of one image of 512 bytes. */
+function romImage(length = 1): Uint8Array {
+  const bytes = new Uint8Array(1024).fill(0x11);
+  bytes.set([0x55, 0xaa], 0);
+  bytes.set([0x1c, 0x00], 0x18);
+  bytes.set(Buffer.from('PCIR'), 0x1c);
+  bytes.set([length, 0], 0x1c + 16);
+  bytes[0x1c + 21] = 0x80;
+  return bytes;
+}
+
+test('4.1: I/O ports are read and written, and not mapped', (t) => {
+  const connection = withPorts(t);
+  const info = { index: 1, flags: 3, size: 0x100n, capabilities: [] };
+  t.deepEqual(connection.getRegionInfo(1), info);
+  fails(t, 'EINVAL', () => connection.map(1, 0, 0x100));
+  t.is(connection.write(1, 0, Uint8Array.of(1, 2, 3, 4, 5, 6, 7)), 7);
+  t.is(connection.load(1, 0, 4), 0x04030201);
+  t.is(connection.load(1, 4, 4), 0x00070605);
+});
+
+test('4.2: I/O ports are not held back by memory decode; without their own they are ones', (t) => {
+  const connection = withPorts(t);
+  connection.store(1, 0, 1, 0x5a);
+  connection.store(CONFIG, 4, 2, 1);
+  t.is(connection.load(1, 0, 1), 0x5a);
+  fails(t, 'EIO', () => connection.load(0, 0, 4));
+  connection.store(CONFIG, 4, 2, 2);
+  t.is(connection.load(1, 0, 4), 0xffff_ffff);
+  connection.store(1, 0, 1, 0);
+  connection.store(CONFIG, 4, 2, 3);
+  t.is(connection.load(1, 0, 1), 0x5a);
+});
+
+test('3.2: sizing of I/O, 64-bit, prefetchable and absent BARs, and of the ROM', (t) => {
+  const connection = device(t, {
+    bars: [
+      { ...PORTS, index: 0 },
+      { index: 2, size: 2 ** 33, bits: 64, prefetchable: true },
+      { index: 4, size: 0x100, bits: 64 },
+    ],
+    rom: { size: 0x800, image: romImage() },
+  });
+  const bars = () => Array.from({ length: 6 }, (_, i) => connection.load(CONFIG, 0x10 + 4 * i, 4));
+  const before = bars();
+  t.is((before[0] ?? 0) & 3, 1);
+  t.is((before[2] ?? 0) & 0xf, 0xc);
+  t.true((before[3] ?? 0) > 0);
+  t.is((before[4] ?? 0) & 0xf, 4);
+  for (let i = 0; i < 6; i++) connection.store(CONFIG, 0x10 + 4 * i, 4, 0xffff_ffff);
+  t.deepEqual(bars(), [0xffff_ff01, 0, 0x0000_000c, 0xffff_fffe, 0xffff_ff04, 0xffff_ffff]);
+  connection.store(CONFIG, 0x30, 4, 0xffff_ffff);
+  t.is(connection.load(CONFIG, 0x30, 4), 0xffff_f801);
+  connection.store(CONFIG, 0x30, 4, 0xffff_fffe);
+  t.is(connection.load(CONFIG, 0x30, 4), 0xffff_f800);
+});
+
+test('4.1: the ROM is as large as its BAR, and only read', (t) => {
+  const connection = device(t, { rom: { size: 0x800, image: romImage() } });
+  const info = { index: 6, flags: 1, size: 0x800n, capabilities: [] };
+  t.deepEqual(connection.getRegionInfo(6), info);
+  t.is(connection.load(6, 0, 2), 0xaa55);
+  fails(t, 'EINVAL', () => connection.write(6, 0, new Uint8Array(4)));
+  fails(t, 'EINVAL', () => connection.map(6, 0, 0x1000));
+});
+
+test('4.2: past its image the ROM is ones, short at its end and EINVAL behind', (t) => {
+  const connection = device(t, { rom: { size: 0x800, image: romImage() } });
+  const into = new Uint8Array(8);
+  t.is(connection.read(6, 0x1fc, into), 8);
+  t.deepEqual([...into], [0x11, 0x11, 0x11, 0x11, 0xff, 0xff, 0xff, 0xff]);
+  t.is(connection.read(6, 0x7fc, into), 4);
+  fails(t, 'EINVAL', () => connection.read(6, 0x800, into));
+  connection.store(CONFIG, 4, 2, 0);
+  fails(t, 'EIO', () => connection.read(6, 0, into));
+  t.is(connection.read(6, 0x400, into), 8);
+});
+
+test('4.1: a ROM without an image has no size', (t) => {
+  const connection = device(t, { rom: { size: 0x800, image: new Uint8Array(16) } });
+  t.deepEqual(connection.getRegionInfo(6), { index: 6, flags: 0, size: 0n, capabilities: [] });
+  fails(t, 'ENOMEM', () => connection.read(6, 0, new Uint8Array(4)));
+});
+
+test('the images of a ROM are followed to the last', (t) => {
+  const two = new Uint8Array(1024);
+  const first = romImage();
+  first[0x1c + 21] = 0;
+  two.set(first.subarray(0, 512));
+  two.set(romImage().subarray(0, 512), 512);
+  t.is(romImageSize(two, 4096), 1024);
+  t.is(romImageSize(romImage(), 4096), 512);
+  t.is(romImageSize(romImage(100), 4096), 4096);
+  t.is(romImageSize(romImage(0), 4096), 0);
+  t.is(romImageSize(first, 4096), 512);
+  t.is(romImageSize(new Uint8Array(0), 4096), 0);
+  const damaged = romImage();
+  damaged[0x1c] = 0;
+  t.is(romImageSize(damaged, 4096), 0);
+});
+
+test('4.1: a device that is no VGA card has no region 8', (t) => {
+  const connection = device(t, {});
+  fails(t, 'EINVAL', () => connection.getRegionInfo(8));
+  fails(t, 'EINVAL', () => connection.read(8, 0xa0000, new Uint8Array(4)));
+  fails(t, 'EINVAL', () => connection.write(8, 0xa0000, new Uint8Array(4)));
+});
+
+test('3.2: memory of a virtual function is always enabled, and it has no pin', (t) => {
+  const connection = device(t, { virtual: true });
+  t.is(connection.load(CONFIG, 0x3d, 1), 0);
+  t.is(connection.getIrqInfo(0).count, 0);
+  connection.store(CONFIG, 4, 2, 0);
+  t.is(connection.load(CONFIG, 4, 2) & 2, 0);
+  t.is(connection.load(0, 4, 4), 0);
+  t.is(connection.map(0, 0, 0x1000).read32(0x40), 0);
+});
+
+test('5.1, 5.2, 5.3: without a reset there is no flag, RESET is EINVAL and a hot reset ENODEV', (t) => {
+  const connection = device(t, { resets: false });
+  t.is(connection.getInfo().flags, 2);
+  fails(t, 'EINVAL', () => {
+    connection.resetSync();
+  });
+  fails(t, 'ENODEV', () => connection.getHotResetInfo());
+  fails(t, 'ENODEV', () => {
+    connection.hotReset([]);
+  });
+});
+
+test('1.3: in low power a mapping is out of reach, and the file is not', (t) => {
+  const connection = device(t, { bars: [MEMORY] });
+  const SET = 1 << 17;
+  const window = connection.map(0, 0, 0x1000);
+  t.is(window.read32(0x40), 0);
+  connection.feature(SET | 3, new Uint8Array(0));
+  t.is(window.read32(0x40), 0xffff_ffff);
+  t.is(window.read64(0x40), 0xffff_ffff_ffff_ffffn);
+  t.is(connection.load(0, 0x40, 4), 0);
+  t.is(connection.load(CONFIG, 0, 2), 0x1234);
+  connection.feature(SET | 5, new Uint8Array(0));
+  t.is(window.read32(0x40), 0);
+});
+
+test('4.3: after memory is enabled again a mapping works again', (t) => {
+  const connection = device(t, { bars: [MEMORY] });
+  const window = connection.map(0, 0, 0x1000);
+  connection.store(CONFIG, 4, 2, 0);
+  t.is(window.read16(0x40), 0xffff);
+  connection.store(CONFIG, 4, 2, 2);
+  t.is(window.read16(0x40), 0);
+  connection.resetSync();
+  t.is(window.read8(0x40), 0);
+});
+
+test('memory of a device keeps what is written, by any width', (t) => {
+  const model = plainModel([], undefined, { bars: [{ ...MEMORY, size: 2 ** 24 }] });
+  const block = {
+    offset: 0x100000,
+    name: 'buffer',
+    size: 0x10000,
+    contents: Uint8Array.of(1, 2, 3, 4),
+  };
+  const connection = connect(t, {
+    ...model,
+    create: () => ({ registers: { 0: [block] }, reset: () => undefined }),
+  });
+  t.is(connection.load(0, 0x100000, 4), 0x04030201);
+  const bytes = Uint8Array.from({ length: 0x3001 }, (_, i) => i * 7);
+  t.is(connection.write(0, 0x100ffd, bytes), bytes.length);
+  const read = new Uint8Array(bytes.length);
+  connection.read(0, 0x100ffd, read);
+  t.deepEqual(read, bytes);
+  const window = connection.map(0, 0, 2 ** 24);
+  window.write64(0x10fff8, 0x1122_3344_5566_7788n);
+  t.is(window.read64(0x10fff8), 0x1122_3344_5566_7788n);
+  t.is(window.read32(0x110000), 0);
+  t.deepEqual([...block.contents], [1, 2, 3, 4]);
+});

@@ -1,0 +1,367 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import test from 'ava';
+import type { DeviceConnection } from '../../../../lib/contract/index.js';
+import { VfioError } from '../../../../lib/errors.js';
+import { MockBackend, mockBackend } from '../../../../lib/backend/mock/index.js';
+import { edu } from '../../../../lib/backend/mock/models/edu.js';
+import { bind, CONFIG, connect, fails, open, plainModel, trigger } from '../support.js';
+
+test('the back end owns mock: names and lists its models', (t) => {
+  t.true(mockBackend.owns('mock:nvme'));
+  t.true(mockBackend.owns('mock:nothing'));
+  t.false(mockBackend.owns('0000:01:00.0'));
+  t.deepEqual(
+    mockBackend
+      .list()
+      .map(({ name, vendorId, deviceId, classCode, driver }) => [
+        name,
+        vendorId,
+        deviceId,
+        classCode,
+        driver,
+      ]),
+    [
+      ['mock:edu', 0x1234, 0x11e8, 0x00ff00, 'vfio-pci'],
+      ['mock:nvme', 0x1b36, 0x0010, 0x010802, 'vfio-pci'],
+      ['mock:testdev', 0x1b36, 0x0005, 0x00ff00, 'vfio-pci'],
+      ['mock:dsa', 0x8086, 0x0b25, 0x088000, 'vfio-pci'],
+      ['mock:wlan', 0x1234, 0x574c, 0x028000, 'vfio-pci'],
+    ],
+  );
+});
+
+test('open in both ways; who opens it while it is open shares the device', async (t) => {
+  const one = await mockBackend.open('mock:nvme', {});
+  const two = mockBackend.openSync('mock:nvme', { via: 'group', noiommu: true });
+  t.is(one.name, 'mock:nvme');
+  t.is(one.via, 'group');
+  t.is(one.addressSpace, two.addressSpace);
+  one.store(0, 0x24, 4, 1);
+  t.is(two.load(0, 0x24, 4), 1);
+  bind(one, 2, 0, [one.createEventfd()]);
+  t.is(two.load(CONFIG, 0x42, 2), 0x8040);
+  one.close();
+  t.is(two.load(CONFIG, 0x42, 2), 0x0040);
+  two.close();
+  const three = mockBackend.openSync('mock:nvme', {});
+  t.is(three.load(0, 0x24, 4), 0);
+  three.close();
+});
+
+test('the ways in exclude each other, and the character device a second open', (t) => {
+  const backend = new MockBackend([edu]);
+  const opening = (via: 'group' | 'cdev') => backend.openSync('mock:edu', { via });
+  const group = opening('group');
+  const bound = t.throws(() => opening('cdev'), { instanceOf: VfioError });
+  t.like(bound, { code: 'EBUSY', syscall: 'VFIO_DEVICE_BIND_IOMMUFD' });
+  group.close();
+  const cdev = opening('cdev');
+  t.is(cdev.via, 'cdev');
+  t.like(
+    t.throws(() => opening('group')),
+    { code: 'EBUSY', syscall: 'open' },
+  );
+  t.like(
+    t.throws(() => opening('cdev')),
+    { code: 'EINVAL', syscall: 'VFIO_DEVICE_BIND_IOMMUFD' },
+  );
+  cdev.close();
+  opening('group').close();
+});
+
+test('an unknown model names the known ones', async (t) => {
+  const error = await t.throwsAsync(mockBackend.open('mock:floppy', {}), { instanceOf: VfioError });
+  t.like(error, { code: 'ENODEV', path: 'mock:floppy' });
+  t.regex(error.hint ?? '', /mock:edu, mock:nvme/);
+});
+
+test('options that a mock cannot follow', (t) => {
+  fails(t, 'ENOENT', () => mockBackend.openSync('mock:nvme?kernel=6.1', { via: 'cdev' }));
+  const vfToken = '00112233-4455-6677-8899-aabbccddeeff';
+  fails(t, 'EINVAL', () => mockBackend.openSync('mock:nvme', { vfToken }));
+  const wrong = [
+    { vfToken: 'secret' },
+    { via: 'window' as never },
+    { noiommu: 1 as never },
+    { fds: { via: 'group', container: 3, group: 4 } as const },
+  ];
+  for (const options of wrong) {
+    t.throws(() => mockBackend.openSync('mock:nvme', options), { instanceOf: TypeError });
+  }
+});
+
+test('6.1: a VF token is for functions that have virtual ones', (t) => {
+  const shapes = [
+    { name: 'pcie', offset: 0x40 },
+    { name: 'sriov', offset: 0x100 },
+  ] as const;
+  const backend = new MockBackend([plainModel(shapes), edu]);
+  const vfToken = '00112233-4455-6677-8899-aabbccddeeff';
+  backend.openSync('mock:plain', { vfToken }).close();
+  for (const [via, syscall] of [
+    ['group', 'VFIO_GROUP_GET_DEVICE_FD'],
+    ['cdev', 'VFIO_DEVICE_BIND_IOMMUFD'],
+  ] as const) {
+    const error = t.throws(() => backend.openSync('mock:edu', { vfToken, via }));
+    t.like(error, { code: 'EINVAL', syscall });
+  }
+});
+
+test('GET_INFO', (t) => {
+  t.deepEqual(open(t, 'mock:edu').getInfo(), { flags: 3, numRegions: 9, numIrqs: 5 });
+});
+
+test('errors tell the ioctl and the device', (t) => {
+  const error = t.throws(() => open(t, 'mock:nvme').getIrqInfo(9), { instanceOf: VfioError });
+  t.like(error, { code: 'EINVAL', syscall: 'VFIO_DEVICE_GET_IRQ_INFO', path: 'mock:nvme' });
+});
+
+test('reset: the controller starts anew, configuration space stays, the state is D0', async (t) => {
+  const device = open(t, 'mock:nvme');
+  device.store(CONFIG, 4, 2, 6);
+  device.store(0, 0x24, 4, 0x001f001f);
+  const resets = [
+    () => device.reset(),
+    () => {
+      device.resetSync();
+      return Promise.resolve();
+    },
+    () => {
+      device.hotReset([]);
+      return Promise.resolve();
+    },
+  ];
+  for (const reset of resets) {
+    device.store(0, 0x14, 4, 0x00460001);
+    t.is(device.load(0, 0x1c, 4), 1);
+    device.store(CONFIG, 0x64, 2, 3);
+    await reset();
+    t.is(device.load(CONFIG, 0x64, 2), 8);
+    t.is(device.load(0, 0x1c, 4), 0);
+    t.is(device.load(CONFIG, 4, 2), 6);
+  }
+});
+
+test('hot reset: the device is alone', (t) => {
+  const device = open(t, 'mock:nvme');
+  const [, second] = mockBackend.list();
+  t.deepEqual(device.getHotResetInfo(), {
+    flags: 0,
+    devices: [{ name: 'mock:nvme', id: second?.iommuGroup }],
+  });
+  t.notThrows(() => {
+    device.hotReset([open(t, 'mock:nvme')]);
+  });
+  fails(t, 'EINVAL', () => {
+    device.hotReset([open(t, 'mock:edu')]);
+  });
+  t.throws(
+    () => {
+      device.hotReset([{} as DeviceConnection]);
+    },
+    { instanceOf: TypeError },
+  );
+});
+
+test('PASIDs need the other way in, and a kernel that has them', (t) => {
+  const opening = (name: string) => open(t, name);
+  const group = opening('mock:nvme');
+  const attach = (device: DeviceConnection) => () => {
+    device.attachPasid(1);
+  };
+  const detach = (device: DeviceConnection) => () => {
+    device.detachPasid(1);
+  };
+  fails(t, 'ENOTSUP', attach(group));
+  fails(t, 'ENOTSUP', detach(group));
+  t.throws(
+    () => {
+      group.attachPasid(2 ** 20);
+    },
+    { instanceOf: RangeError },
+  );
+  const old = opening('mock:nvme?kernel=6.12&via=cdev');
+  t.like(t.throws(attach(old)), { code: 'ENOTSUP', syscall: 'IOMMU_HWPT_ALLOC' });
+  fails(t, 'EINVAL', detach(old));
+  const newest = opening('mock:nvme?via=cdev');
+  t.notThrows(detach(newest));
+  t.notThrows(attach(newest));
+  t.notThrows(attach(newest));
+  t.notThrows(detach(newest));
+});
+
+test('ioeventfd: a signal writes the register, unless memory is off', (t) => {
+  const device = open(t, 'mock:nvme');
+  const eventfd = device.createEventfd();
+  const request = { region: 0, offset: 0x24, width: 4, value: 0x1234n, eventfd };
+  device.ioeventfd(request);
+  eventfd.signal(5n);
+  t.is(eventfd.read(), 0n);
+  t.is(device.load(0, 0x24, 4), 0x1234);
+  device.store(0, 0x24, 4, 0);
+  device.store(CONFIG, 4, 2, 0);
+  eventfd.signal();
+  device.store(CONFIG, 4, 2, 2);
+  t.is(device.load(0, 0x24, 4), 0);
+  fails(t, 'EEXIST', () => {
+    device.ioeventfd({ ...request, eventfd: device.createEventfd() });
+  });
+  device.ioeventfd({ ...request, eventfd: null });
+  fails(t, 'ENODEV', () => {
+    device.ioeventfd({ ...request, eventfd: null });
+  });
+  eventfd.signal();
+  t.is(device.load(0, 0x24, 4), 0);
+  t.is(eventfd.read(), 1n);
+});
+
+test('ioeventfd: a signalled eventfd writes when it is bound; closed, it keeps its place', (t) => {
+  const device = open(t, 'mock:nvme');
+  const eventfd = device.createEventfd();
+  const request = { region: 0, offset: 0x24, width: 2, value: 7n, eventfd };
+  eventfd.signal();
+  device.ioeventfd(request);
+  t.is(device.load(0, 0x24, 4), 7);
+  eventfd.close();
+  fails(t, 'EEXIST', () => {
+    device.ioeventfd({ ...request, eventfd: device.createEventfd() });
+  });
+  device.ioeventfd({ ...request, eventfd: null });
+});
+
+test('ioeventfd: one signal does all that is bound to it', (t) => {
+  const device = open(t, 'mock:nvme');
+  const eventfd = device.createEventfd();
+  device.ioeventfd({ region: 0, offset: 0x24, width: 4, value: 1n, eventfd });
+  device.ioeventfd({ region: 0, offset: 0x28, width: 4, value: 2n, eventfd });
+  eventfd.signal(3n);
+  t.deepEqual([device.load(0, 0x24, 4), device.load(0, 0x28, 4)], [1, 2]);
+});
+
+test('ioeventfd: what is refused', (t) => {
+  const device = open(t, 'mock:nvme');
+  const eventfd = device.createEventfd();
+  const request = { region: 0, offset: 0x24, width: 4, value: 0n, eventfd };
+  const wrong = [
+    { width: 0 },
+    { width: 3 },
+    { width: 16 },
+    { width: 8 },
+    { region: 7 },
+    { region: 1 },
+    { offset: 0x3ffe },
+    { offset: 0x2000 },
+    { offset: 0x1ffe },
+  ];
+  for (const change of wrong) {
+    fails(t, 'EINVAL', () => {
+      device.ioeventfd({ ...request, ...change });
+    });
+  }
+  for (let i = 0; i < 1000; i++) device.ioeventfd({ ...request, value: BigInt(i) });
+  fails(t, 'ENOSPC', () => {
+    device.ioeventfd({ ...request, value: 1000n });
+  });
+  t.throws(
+    () => {
+      device.ioeventfd({ ...request, value: -1n });
+    },
+    { instanceOf: RangeError },
+  );
+});
+
+test('close is the end of everything, in any order, twice', (t) => {
+  const device = open(t, 'mock:nvme');
+  const eventfd = device.createEventfd();
+  const set = device.createEventSet(1);
+  set.add(0, eventfd, true);
+  bind(device, 2, 0, [eventfd]);
+  const memory = device.addressSpace.allocate(4096, false);
+  device.addressSpace.mapSync(memory, 0, 4096n, 0n, 3);
+  device.ioeventfd({
+    region: 0,
+    offset: 0x24,
+    width: 4,
+    value: 1n,
+    eventfd: device.createEventfd(),
+  });
+  device.close();
+  device.close();
+  const calls = [
+    () => device.getInfo(),
+    () => device.getRegionInfo(0),
+    () => device.getIrqInfo(0),
+    () => trigger(device, 2, 0, 0),
+    () => device.feature(0, new Uint8Array(0)),
+    () => device.read(0, 0, new Uint8Array(1)),
+    () => device.write(0, 0, new Uint8Array(1)),
+    () => device.load(0, 0, 4),
+    () => {
+      device.store(0, 0, 4, 0);
+    },
+    () => device.map(0, 0, 4096),
+    () => {
+      device.resetSync();
+    },
+    () => device.getHotResetInfo(),
+    () => {
+      device.hotReset([]);
+    },
+    () => {
+      device.ioeventfd({ region: 0, offset: 0, width: 4, value: 0n, eventfd: null });
+    },
+    () => device.createEventfd(),
+    () => device.createEventSet(1),
+    () => device.getAffinity(2, 0),
+    () => {
+      device.addressSpace.mapSync(memory, 0, 4096n, 0n, 3);
+    },
+  ];
+  for (const call of calls) t.throws(call, { instanceOf: TypeError });
+  // What the caller made is the caller's.
+  eventfd.signal();
+  t.is(set.wait(0), 1);
+  set.close();
+  eventfd.close();
+  memory.release();
+  t.is(memory.buffer.byteLength, 0);
+});
+
+test('a device that is closed does not do what it had deferred', (t) => {
+  let done = 0;
+  const model = plainModel([], (host) => [
+    {
+      offset: 0,
+      width: 4,
+      name: 'start',
+      write: () => {
+        host.defer(() => done++);
+      },
+    },
+  ]);
+  const device = connect(t, model);
+  device.store(0, 0, 4, 1);
+  t.is(device.load(0, 0, 4), 0);
+  t.is(done, 1);
+  device.store(0, 0, 4, 1);
+  const set = device.createEventSet(1);
+  device.close();
+  t.is(set.wait(0), 0);
+  t.is(done, 1);
+});
+
+test('it works where no native code may be loaded', async (t) => {
+  const url = JSON.stringify(new URL('../../../../lib/backend/mock/index.js', import.meta.url));
+  const program = `
+    const { mockBackend } = await import(${url});
+    const device = mockBackend.openSync('mock:edu', {});
+    console.log(device.load(0, 0, 4).toString(16));`;
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    '--no-addons',
+    '--input-type=module',
+    '-e',
+    program,
+  ]);
+  t.is(stdout, '10000ed\n');
+});

@@ -1,0 +1,167 @@
+import { closeSync } from 'node:fs';
+import test from 'ava';
+import type { DeviceConnection } from '../../../../lib/contract/index.js';
+import { bind, CONFIG, fails, open } from '../support.js';
+
+const GET = 1 << 16;
+const SET = 1 << 17;
+const PROBE = 1 << 18;
+const EMPTY = new Uint8Array(0);
+
+/** Answers to PROBE with GET, with SET and with neither, by feature number. */
+function answers(device: DeviceConnection, count = 15): unknown[][] {
+  const answer = (flags: number) => {
+    try {
+      return device.feature(flags, EMPTY);
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  };
+  return Array.from({ length: count }, (_, n) => [
+    answer(PROBE | GET | n),
+    answer(PROBE | SET | n),
+    answer(PROBE | n),
+  ]);
+}
+
+const NONE = ['ENOTTY', 'ENOTTY', 'ENOTTY'];
+const SETTABLE = ['EINVAL', 0, 0];
+const READABLE = [0, 'EINVAL', 0];
+const REFUSED = ['EINVAL', 'EINVAL', 'EINVAL'];
+
+for (const [name, eleven, twelve] of [
+  ['mock:edu?kernel=6.1', NONE, NONE],
+  ['mock:edu?kernel=6.12', NONE, NONE],
+  ['mock:edu', READABLE, REFUSED],
+  ['mock:edu?dmabuf=off', NONE, REFUSED],
+  ['mock:edu?kernel=6.12&novirt=on', SETTABLE, NONE],
+  ['mock:edu?novirt=on', SETTABLE, REFUSED],
+  ['mock:nvme?kernel=6.12&novirt=on', NONE, NONE],
+  ['mock:edu?kernel=6.1&dmabuf=on', NONE, NONE],
+] as const) {
+  test(`${name}: the answers to probes, by direction`, (t) => {
+    const expected = Array.from({ length: 15 }, (_, n) =>
+      [3, 4, 5].includes(n) ? SETTABLE : NONE,
+    );
+    expected[11] = [...eleven];
+    expected[12] = [...twelve];
+    t.deepEqual(answers(open(t, name)), expected);
+  });
+}
+
+test('DMA_BUF: the order of its checks, and a descriptor that can be closed', (t) => {
+  const device = open(t, 'mock:nvme');
+  const request = (
+    region: number,
+    flags: number,
+    ranges: readonly (readonly [bigint, bigint])[],
+  ) => {
+    const data = new Uint8Array(16 + ranges.length * 16);
+    const view = new DataView(data.buffer);
+    view.setUint32(0, region, true);
+    view.setUint32(8, flags, true);
+    view.setUint32(12, ranges.length, true);
+    for (const [i, [offset, length]] of ranges.entries()) {
+      view.setBigUint64(16 + 16 * i, offset, true);
+      view.setBigUint64(24 + 16 * i, length, true);
+    }
+    return () => device.feature(GET | 11, data);
+  };
+  fails(t, 'EINVAL', () => device.feature(GET | 11, new Uint8Array(15)));
+  fails(t, 'EINVAL', request(9, 0, []));
+  fails(t, 'EINVAL', request(9, 1, [[0n, 0n]]));
+  fails(t, 'ENODEV', request(6, 0, [[0n, 0n]]));
+  fails(t, 'ENODEV', request(1, 0, [[0n, 4096n]]));
+  fails(t, 'EINVAL', request(0, 0, [[0n, 0n]]));
+  fails(t, 'EINVAL', request(0, 0, [[0n, 4097n]]));
+  fails(t, 'EINVAL', request(0, 0, [[1n, 4096n]]));
+  fails(t, 'EOVERFLOW', request(0, 0, [[2n ** 64n - 4096n, 8192n]]));
+  fails(t, 'EINVAL', request(0, 0, [[0x3000n, 0x2000n]]));
+  const fd = request(0, 0, [[0n, 0x4000n]])();
+  t.true(fd > 2);
+  closeSync(fd);
+});
+
+test('MSI_NOVIRT: the message of the host is shown, and not written, until the device is closed', (t) => {
+  const device = open(t, 'mock:edu?kernel=6.12&novirt=on');
+  const message = () => [0x44, 0x48, 0x4c].map((offset) => device.load(7, offset, 4));
+  device.store(7, 0x44, 4, 0x12345678);
+  device.store(7, 0x4c, 2, 0x9abc);
+  t.deepEqual(message(), [0x12345678, 0, 0x9abc]);
+  bind(device, 1, 0, [device.createEventfd()]);
+  t.is(device.feature(SET | 11, EMPTY), 0);
+  const [low = 0] = message();
+  t.is(low >>> 20, 0xfee);
+  device.store(7, 0x44, 4, 0);
+  device.store(7, 0x4c, 2, 0xffff);
+  t.is(device.load(7, 0x44, 4), low);
+  t.is(device.load(7, 0x4c, 2), 0);
+  t.is(device.feature(SET | 11, EMPTY), 0);
+  t.is(device.load(7, 0x44, 4), low);
+});
+
+test('the words that are wrong', (t) => {
+  const device = open(t, 'mock:nvme');
+  fails(t, 'EINVAL', () => device.feature(SET | (1 << 19) | 5, EMPTY));
+  fails(t, 'EINVAL', () => device.feature(GET | SET | 5, EMPTY));
+  fails(t, 'EINVAL', () => device.feature(GET | SET | PROBE | 5, EMPTY));
+  fails(t, 'EINVAL', () => device.feature(5, EMPTY));
+  fails(t, 'ENOTTY', () => device.feature(SET, new Uint8Array(16)));
+  t.throws(() => device.feature(-1, EMPTY), { instanceOf: RangeError });
+  t.throws(() => device.feature(SET | 5, [] as never), { instanceOf: TypeError });
+});
+
+test('low power: entered once, left as often as one likes', (t) => {
+  const device = open(t, 'mock:nvme');
+  t.is(device.feature(SET | 5, EMPTY), 0);
+  t.is(device.feature(SET | 3, EMPTY), 0);
+  fails(t, 'EINVAL', () => device.feature(SET | 3, EMPTY));
+  t.is(device.feature(SET | 5, EMPTY), 0);
+  t.is(device.feature(SET | 3, EMPTY), 0);
+});
+
+test('low power: every use of the device finds it in D0', (t) => {
+  const device = open(t, 'mock:nvme');
+  device.store(CONFIG, 0x64, 2, 3);
+  t.is(device.load(CONFIG, 0x64, 2), 0x000b);
+  device.feature(SET | 3, EMPTY);
+  t.is(device.load(CONFIG, 0x64, 2), 0x0008);
+  t.is(device.load(0, 8, 4), 0x10400);
+});
+
+test('low power with wake-up: who uses the device ends it, and the eventfd says so', (t) => {
+  const device = open(t, 'mock:nvme');
+  const wakeup = device.createEventfd();
+  const window = device.map(0, 0, 0x4000);
+  const enter = () => device.feature(SET | 4, new Uint8Array(8), wakeup);
+  enter();
+  t.is(window.read32(8), 0xffff_ffff);
+  t.is(wakeup.read(), 0n);
+  device.load(CONFIG, 0, 4);
+  t.is(wakeup.read(), 1n);
+  t.is(window.read32(8), 0x10400);
+  device.load(CONFIG, 0, 4);
+  t.is(wakeup.read(), 0n);
+  // An entry uses the device as well: the first ends with it.
+  enter();
+  enter();
+  t.is(wakeup.read(), 1n);
+  device.feature(SET | 5, EMPTY);
+  t.is(wakeup.read(), 1n);
+  device.feature(SET | 3, EMPTY);
+  device.load(CONFIG, 0, 4);
+  t.is(wakeup.read(), 0n);
+});
+
+test('low power with wake-up: a number is no eventfd of the mock', (t) => {
+  const device = open(t, 'mock:nvme');
+  const data = (fd: number) => {
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setInt32(0, fd, true);
+    return bytes;
+  };
+  fails(t, 'EINVAL', () => device.feature(SET | 4, EMPTY));
+  fails(t, 'EINVAL', () => device.feature(SET | 4, data(-1)));
+  fails(t, 'EINVAL', () => device.feature(SET | 4, data(0)));
+  fails(t, 'EBADF', () => device.feature(SET | 4, data(1000)));
+});

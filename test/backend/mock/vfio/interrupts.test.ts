@@ -1,0 +1,378 @@
+import test from 'ava';
+import type { DeviceConnection, Eventfd } from '../../../../lib/contract/index.js';
+import { HostInterrupts } from '../../../../lib/backend/mock/machine/interrupts.js';
+import {
+  VFIO_IRQ_SET_ACTION_MASK as MASK,
+  VFIO_IRQ_SET_ACTION_TRIGGER as TRIGGER,
+  VFIO_IRQ_SET_ACTION_UNMASK as UNMASK,
+  VFIO_IRQ_SET_DATA_BOOL as BOOL,
+  VFIO_IRQ_SET_DATA_EVENTFD as EVENTFD,
+  VFIO_IRQ_SET_DATA_NONE as NONE,
+  VFIO_PCI_ERR_IRQ_INDEX as ERR,
+  VFIO_PCI_INTX_IRQ_INDEX as INTX,
+  VFIO_PCI_MSI_IRQ_INDEX as MSI,
+  VFIO_PCI_MSIX_IRQ_INDEX as MSIX,
+  VFIO_PCI_REQ_IRQ_INDEX as REQ,
+} from '../../../../lib/contract/uapi.js';
+import {
+  bind,
+  CONFIG,
+  connect,
+  enableBusMaster,
+  fails,
+  open,
+  plainModel,
+  trigger,
+} from '../support.js';
+
+const MSIX_CAPABILITY = {
+  name: 'msix',
+  offset: 0x40,
+  vectors: 8,
+  table: { bar: 0, offset: 0x1000 },
+  pba: { bar: 0, offset: 0x1800 },
+} as const;
+const PENDING = 0x1800;
+
+/** Raises a vector of a plain device. */
+function raise(device: DeviceConnection, vector: number): void {
+  device.store(0, 0, 4, vector);
+}
+
+function eventfds(device: DeviceConnection, n: number): Eventfd[] {
+  return Array.from({ length: n }, () => device.createEventfd());
+}
+
+test('GET_IRQ_INFO of nvme and edu', (t) => {
+  const table = (name: string) => {
+    const device = open(t, name);
+    return [INTX, MSI, MSIX, REQ].map((index) => {
+      const { flags, count } = device.getIrqInfo(index);
+      return [flags, count];
+    });
+  };
+  t.deepEqual(table('mock:nvme'), [
+    [7, 1],
+    [9, 0],
+    [1, 65],
+    [9, 1],
+  ]);
+  t.deepEqual(table('mock:edu'), [
+    [7, 1],
+    [9, 1],
+    [9, 0],
+    [9, 1],
+  ]);
+  t.deepEqual(open(t, 'mock:nvme').getIrqInfo(ERR), { index: ERR, flags: 9, count: 1 });
+  fails(t, 'EINVAL', () => open(t, 'mock:edu').getIrqInfo(ERR));
+  fails(t, 'EINVAL', () => open(t, 'mock:nvme').getIrqInfo(5));
+});
+
+test('SET_IRQS: the common checks, in the kernel’s order', (t) => {
+  const device = open(t, 'mock:nvme');
+  const base = { index: MSIX, flags: TRIGGER | EVENTFD, start: 0, count: 1, eventfds: [null] };
+  const cases: [string, Partial<typeof base> & { argsz?: number; bools?: number[] }][] = [
+    ['EINVAL', { argsz: 19 }],
+    ['EINVAL', { index: 5 }],
+    ['EINVAL', { count: 0xffffffff }],
+    ['EINVAL', { start: 1, count: 0xfffffffe }],
+    ['EINVAL', { flags: TRIGGER | EVENTFD | 0x40 }],
+    ['EINVAL', { start: 65, count: 0 }],
+    ['EINVAL', { start: 60, count: 6 }],
+    ['EINVAL', { index: MSI, count: 0, flags: TRIGGER | NONE }],
+    ['EINVAL', { flags: TRIGGER }],
+    ['EINVAL', { flags: TRIGGER | NONE | BOOL }],
+    ['EINVAL', { count: 2 }],
+    ['EINVAL', { argsz: 23 }],
+    ['ENOTTY', { flags: EVENTFD }],
+    ['ENOTTY', { flags: TRIGGER | MASK | EVENTFD }],
+    ['ENOTTY', { flags: MASK | NONE }],
+    ['ENOTTY', { flags: UNMASK | NONE }],
+    ['ENOTTY', { index: REQ, flags: MASK | NONE }],
+    ['ENOTTY', { index: ERR, flags: UNMASK | NONE }],
+  ];
+  for (const [code, change] of cases) {
+    fails(t, code, () => device.setIrqs({ ...base, ...change }));
+  }
+  t.is(device.setIrqs({ ...base, argsz: 100 }), 0);
+});
+
+test('data that is missing is zero bytes, and 0 is no eventfd', (t) => {
+  const device = open(t, 'mock:nvme');
+  const set = { index: MSIX, flags: TRIGGER | EVENTFD, start: 0, count: 2, eventfds: [null] };
+  fails(t, 'EINVAL', () => device.setIrqs({ ...set, argsz: 28 }));
+  fails(t, 'EBADF', () => device.setIrqs({ ...set, eventfds: [null, 77] }));
+});
+
+test('wrong arguments are refused before anything changes', (t) => {
+  const device = open(t, 'mock:nvme');
+  const [eventfd] = eventfds(device, 1);
+  bind(device, MSIX, 0, [eventfd ?? null]);
+  const closed = device.createEventfd();
+  closed.close();
+  t.throws(() => bind(device, MSIX, 0, [null, closed]), { instanceOf: TypeError });
+  t.throws(() => bind(device, MSIX, 0, [null, {} as Eventfd]), { instanceOf: TypeError });
+  t.throws(() => bind(device, MSIX, -1, [null]), { instanceOf: RangeError });
+  t.throws(() => bind(device, MSIX, 0, [2 ** 31]), { instanceOf: RangeError });
+  trigger(device, MSIX, 0, 1);
+  t.is(eventfd?.read(), 1n);
+});
+
+test('MSI-X: loopback signals what is bound, and the end is an end', (t) => {
+  const device = open(t, 'mock:nvme');
+  const [a, b] = eventfds(device, 2);
+  t.is(bind(device, MSIX, 0, [a ?? null, null, b ?? null]), 0);
+  t.is(trigger(device, MSIX, 0, 65), 0);
+  device.setIrqs({ index: MSIX, flags: TRIGGER | BOOL, start: 0, count: 3, bools: [1, 1, 0] });
+  t.is(a?.read(), 2n);
+  t.is(b?.read(), 1n);
+  t.is(trigger(device, MSIX, 64, 0), 0);
+  fails(t, 'EINVAL', () => trigger(device, MSIX, 0, 1));
+  fails(t, 'EINVAL', () => trigger(device, MSIX, 0, 0));
+});
+
+test('MSI-X grows: a vector beyond those enabled is added alone, holes are allowed', (t) => {
+  const device = open(t, 'mock:nvme');
+  const [a, b] = eventfds(device, 2);
+  bind(device, MSIX, 0, [a ?? null]);
+  bind(device, MSIX, 50, [b ?? null]);
+  trigger(device, MSIX, 0, 65);
+  t.is(a?.read(), 1n);
+  t.is(b?.read(), 1n);
+});
+
+test('MSI does not grow', (t) => {
+  const device = connect(t, plainModel([{ name: 'msi', offset: 0x40, vectors: 4 }]));
+  const [a] = eventfds(device, 1);
+  t.is(bind(device, MSI, 0, [null, a ?? null]), 0);
+  fails(t, 'EINVAL', () => bind(device, MSI, 2, [a ?? null]));
+  t.is(bind(device, MSI, 2, [null]), 0);
+  trigger(device, MSI, 1, 1);
+  t.is(a?.read(), 1n);
+});
+
+test('enabling with every fd -1 has the index active without handlers', (t) => {
+  const device = open(t, 'mock:nvme');
+  t.is(bind(device, MSIX, 0, [-1, -7, null]), 0);
+  t.is(trigger(device, MSIX, 0, 3), 0);
+  fails(t, 'ENOENT', () => device.getAffinity(MSIX, 0));
+  t.is(bind(device, MSIX, 3, []), 0);
+});
+
+test('enabling no vectors is ERANGE, count 0 from a start enables those before it', (t) => {
+  const device = open(t, 'mock:nvme');
+  fails(t, 'ERANGE', () => bind(device, MSIX, 0, []));
+  t.is(bind(device, MSIX, 3, []), 0);
+  t.is(trigger(device, MSIX, 0, 1), 0);
+});
+
+test('a block that fails takes the vectors up to the failing one with it', (t) => {
+  const device = open(t, 'mock:nvme');
+  const old = eventfds(device, 4);
+  const fresh = eventfds(device, 2);
+  bind(device, MSIX, 0, old);
+  fails(t, 'EBADF', () => bind(device, MSIX, 0, [fresh[0] ?? null, 99, fresh[1] ?? null]));
+  trigger(device, MSIX, 0, 4);
+  t.deepEqual(
+    old.map((eventfd) => eventfd.read()),
+    [0n, 0n, 1n, 1n],
+  );
+  t.deepEqual(
+    fresh.map((eventfd) => eventfd.read()),
+    [0n, 0n],
+  );
+});
+
+test('a block that fails while it enables disables the index', (t) => {
+  const device = open(t, 'mock:nvme');
+  const [a] = eventfds(device, 1);
+  fails(t, 'EINVAL', () => bind(device, MSIX, 0, [a ?? null, 1]));
+  fails(t, 'EINVAL', () => trigger(device, MSIX, 0, 1));
+  t.is(bind(device, INTX, 0, [a ?? null]), 0);
+});
+
+test('one index at a time, and no switch by itself', (t) => {
+  const device = connect(
+    t,
+    plainModel([{ name: 'msi', offset: 0x60, vectors: 1 }, MSIX_CAPABILITY]),
+  );
+  for (const active of [INTX, MSI, MSIX]) {
+    t.is(bind(device, active, 0, [null]), 0);
+    for (const other of [INTX, MSI, MSIX]) {
+      if (other !== active) fails(t, 'EINVAL', () => bind(device, other, 0, [null]));
+      if (other !== active) fails(t, 'EINVAL', () => trigger(device, other, 0, 0));
+    }
+    t.is(trigger(device, active, 0, 0), 0);
+  }
+});
+
+test('a host with fewer vectors: a positive number, and nothing is enabled', (t) => {
+  const host = new HostInterrupts(3);
+  const device = connect(t, plainModel([MSIX_CAPABILITY]), host);
+  t.is(bind(device, MSIX, 0, [null, null, null, null]), 3);
+  fails(t, 'EINVAL', () => trigger(device, MSIX, 0, 1));
+  t.is(bind(device, MSIX, 0, [null, null, null]), 0);
+  fails(t, 'ENOSPC', () => bind(device, MSIX, 3, [device.createEventfd()]));
+  trigger(device, MSIX, 0, 0);
+  t.is(bind(device, MSIX, 0, [null, null, null]), 0);
+});
+
+test('a host whose CPUs run out of vectors: ENOSPC, by the rule of a failing block', (t) => {
+  const device = connect(t, plainModel([MSIX_CAPABILITY]), new HostInterrupts(100, 2));
+  const [a, b, c] = eventfds(device, 3);
+  t.is(bind(device, MSIX, 0, [null, null, null]), 0);
+  bind(device, MSIX, 0, [a ?? null]);
+  fails(t, 'ENOSPC', () => bind(device, MSIX, 1, [b ?? null, c ?? null]));
+  trigger(device, MSIX, 0, 3);
+  t.deepEqual(
+    [a, b, c].map((eventfd) => eventfd?.read()),
+    [1n, 0n, 0n],
+  );
+  t.is(bind(device, MSIX, 2, [c ?? null]), 0);
+});
+
+test('messages of a device need a bus master, and go to the vector’s eventfd', (t) => {
+  for (const [index, capability] of [
+    [MSI, { name: 'msi', offset: 0x40, vectors: 4 }],
+    [MSIX, MSIX_CAPABILITY],
+  ] as const) {
+    const device = connect(t, plainModel([capability]));
+    const bound = eventfds(device, 4);
+    bind(device, index, 0, bound);
+    raise(device, 2);
+    t.is(bound[2]?.read(), 0n);
+    enableBusMaster(device);
+    raise(device, 2);
+    raise(device, 3);
+    raise(device, 3);
+    t.deepEqual(
+      bound.map((eventfd) => eventfd.read()),
+      [0n, 0n, 1n, 2n],
+    );
+    trigger(device, index, 0, 0);
+    raise(device, 2);
+    t.is(bound[2]?.read(), 0n);
+  }
+});
+
+test('MSI-X: a message for a vector without eventfd is pending until one is bound', (t) => {
+  const device = connect(t, plainModel([MSIX_CAPABILITY]));
+  enableBusMaster(device);
+  const [a] = eventfds(device, 1);
+  bind(device, MSIX, 0, [null, null]);
+  raise(device, 1);
+  raise(device, 1);
+  t.is(device.load(0, PENDING, 4), 2);
+  bind(device, MSIX, 1, [a ?? null]);
+  t.is(device.load(0, PENDING, 4), 0);
+  t.is(a?.read(), 1n);
+  bind(device, MSIX, 1, [null]);
+  raise(device, 1);
+  trigger(device, MSIX, 0, 0);
+  t.is(a?.read(), 0n);
+});
+
+test('MSI: a message before the first eventfd is kept, one between two is lost', (t) => {
+  const device = connect(t, plainModel([{ name: 'msi', offset: 0x40, vectors: 2 }]));
+  enableBusMaster(device);
+  const [a] = eventfds(device, 1);
+  bind(device, MSI, 0, [null, null]);
+  raise(device, 1);
+  raise(device, 1);
+  bind(device, MSI, 1, [a ?? null]);
+  t.is(a?.read(), 1n);
+  bind(device, MSI, 1, [null]);
+  raise(device, 1);
+  bind(device, MSI, 1, [a ?? null]);
+  t.is(a?.read(), 0n);
+});
+
+test('one eventfd may serve several vectors', (t) => {
+  const device = open(t, 'mock:nvme');
+  const [a] = eventfds(device, 1);
+  bind(device, MSIX, 0, [a ?? null, a ?? null]);
+  trigger(device, MSIX, 0, 2);
+  t.is(a?.read(), 2n);
+});
+
+test('closing the eventfd of a vector does not unbind it', (t) => {
+  const device = open(t, 'mock:nvme');
+  const [a] = eventfds(device, 1);
+  bind(device, MSIX, 0, [a ?? null]);
+  a?.close();
+  t.is(trigger(device, MSIX, 0, 1), 0);
+  t.notThrows(() => device.getAffinity(MSIX, 0));
+});
+
+test('in D3hot no messages can be enabled', (t) => {
+  const device = open(t, 'mock:nvme');
+  device.store(CONFIG, 0x64, 2, 3);
+  fails(t, 'EINVAL', () => bind(device, MSIX, 0, [null]));
+});
+
+test('what SET_IRQS configured survives a reset', (t) => {
+  const device = connect(t, plainModel([MSIX_CAPABILITY]));
+  enableBusMaster(device);
+  const [a] = eventfds(device, 1);
+  bind(device, MSIX, 0, [null, a ?? null]);
+  const window = device.map(0, 0, 0x2000);
+  window.write32(0x1010, 0);
+  device.resetSync();
+  t.not(window.read32(0x1010), 0);
+  raise(device, 1);
+  t.is(a?.read(), 1n);
+});
+
+test('a device’s own DMA write of a message is an interrupt', (t) => {
+  const model = plainModel([MSIX_CAPABILITY], (host) => [
+    {
+      offset: 0,
+      width: 8,
+      name: 'write',
+      write: (address) => {
+        host.dmaWrite(address, new Uint8Array(4));
+      },
+    },
+  ]);
+  const device = connect(t, model);
+  enableBusMaster(device);
+  const [a] = eventfds(device, 1);
+  bind(device, MSIX, 0, [a ?? null]);
+  const window = device.map(0, 0, 0x2000);
+  const address = window.read64(0x1000);
+  t.true(address >= 0xfee00000n && address < 0xfef00000n);
+  window.write64(0, address);
+  t.is(a?.read(), 1n);
+  window.write64(0, 0xfee00ff8n);
+  t.is(a?.read(), 0n);
+});
+
+test('affinity is kept for each vector that has an interrupt', (t) => {
+  const device = open(t, 'mock:nvme');
+  const [a] = eventfds(device, 1);
+  fails(t, 'ENOENT', () => device.getAffinity(MSIX, 0));
+  fails(t, 'ENOENT', () => {
+    device.setAffinity(MSIX, 0, [0]);
+  });
+  bind(device, MSIX, 0, [a ?? null, null]);
+  t.true(device.getAffinity(MSIX, 0).includes(0));
+  device.setAffinity(MSIX, 0, [0]);
+  t.deepEqual(device.getAffinity(MSIX, 0), [0]);
+  fails(t, 'ENOENT', () => device.getAffinity(MSIX, 1));
+  fails(t, 'ENOENT', () => device.getAffinity(REQ, 0));
+  fails(t, 'EINVAL', () => {
+    device.setAffinity(MSIX, 0, [60000]);
+  });
+  t.throws(
+    () => {
+      device.setAffinity(MSIX, 0, []);
+    },
+    { instanceOf: RangeError },
+  );
+  t.throws(
+    () => {
+      device.setAffinity(MSIX, 0, [-1]);
+    },
+    { instanceOf: RangeError },
+  );
+});

@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs';
+import type { DeviceConnection } from '../../../lib/contract/index.js';
+import { compare, type Difference } from '../../differential/compare.js';
+import { runScript, type Answer, type Op } from '../../differential/script.js';
+import type { Target } from '../../differential/targets.js';
+
+export type Line = Op & { readonly answer: Answer };
+
+export function readRecord(path: string | URL): Line[] {
+  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+  return lines.map((line) => JSON.parse(line) as Line);
+}
+
+/** Does again what was recorded, on a device that was just opened. */
+export async function again(
+  record: readonly Line[],
+  connection: DeviceConnection,
+  target: Target,
+): Promise<Difference | null> {
+  const replies = await runScript(connection, record);
+  const recorded = record.map(({ answer }) => answer);
+  // What was answered as recorded is the same, however it is written.
+  const now = replies.map((reply, i) => ('recorded' in reply ? reply : recorded[i]));
+  const answers = now.map((reply) => ({ ok: false, ...reply, recorded: undefined }));
+  return compare(target, record, recorded, answers);
+}

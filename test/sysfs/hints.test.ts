@@ -1,0 +1,255 @@
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import type { OpenOptions } from '../../lib/contract/index.js';
+import type { Native } from '../../lib/native/binding.js';
+import { failure, make } from '../backend/kernel/backend.js';
+import { CDEV_NODES, goodHost, GROUP_NODES, Tree, type TreeSpec } from './tree.js';
+
+const NAME = '0000:01:00.0';
+const TOKEN = '00112233-4455-6677-8899-aabbccddeeff';
+
+type Code = NonNullable<Parameters<ReturnType<typeof make>['fake']['fail']>[1]>;
+
+interface Refusal {
+  /** The host, if not the good one. */
+  readonly host?: TreeSpec;
+  readonly nodes?: readonly string[];
+  readonly options?: OpenOptions;
+  readonly fail?: readonly [name: keyof Native, code: Code];
+  readonly code: string;
+  readonly path: RegExp;
+  readonly hint: readonly RegExp[];
+}
+
+function refuses(title: string, refusal: Refusal): void {
+  test(`hint: ${title}`, (t: ExecutionContext) => {
+    const { host, nodes, options, fail, code, path, hint } = refusal;
+    const { backend, fake } = make(
+      host === undefined ? goodHost(t, nodes) : new Tree(t, { nodes: nodes ?? [], ...host }),
+    );
+    if (fail !== undefined) fake.fail(...fail);
+    const error = failure(t, () => backend.openSync(NAME, options ?? {}));
+    t.is(error.code, code);
+    t.regex(error.path ?? '', path);
+    for (const text of hint) t.regex(error.hint ?? '', text);
+  });
+}
+
+const BOUND = { name: NAME, driver: 'vfio-pci', group: 12, vfioDevice: 'vfio0' };
+
+refuses('no such function', {
+  host: {},
+  code: 'ENODEV',
+  path: /devices\/0000:01:00\.0$/,
+  hint: [/lspci -D/],
+});
+refuses('no IOMMU group', {
+  host: { devices: [{ name: NAME, driver: 'nvme' }] },
+  code: 'ENODEV',
+  path: /0000:01:00\.0$/,
+  hint: [/intel_iommu=on/, /VT-d/, /option noiommu: true of openDevice/],
+});
+refuses('no IOMMU group although noiommu is accepted', {
+  host: { devices: [{ name: NAME, driver: 'nvme' }] },
+  options: { noiommu: true },
+  code: 'ENODEV',
+  path: /0000:01:00\.0$/,
+  // vfio bind wants a group, which there is none of before this.
+  hint: [/enable_unsafe_noiommu_mode/, /^(?!.*vfio bind).*echo vfio-pci > .*drivers_probe'/],
+});
+refuses('another driver', {
+  host: { devices: [{ name: NAME, driver: 'nvme', group: 12 }] },
+  code: 'ENODEV',
+  path: /0000:01:00\.0$/,
+  hint: [
+    /^Bind it as root: 'vfio bind 0000:01:00\.0'/,
+    /echo 0000:01:00\.0 > \/sys\/bus\/pci\/devices\/0000:01:00\.0\/driver\/unbind/,
+    /drivers_probe/,
+  ],
+});
+refuses('no driver, and vfio-pci is not loaded', {
+  host: { devices: [{ name: NAME, group: 12 }], drivers: [] },
+  code: 'ENODEV',
+  path: /0000:01:00\.0$/,
+  hint: [/^Load the driver: 'modprobe vfio-pci'\. Bind it/, /driver_override; echo/],
+});
+refuses('the group is not viable', {
+  host: {
+    devices: [
+      BOUND,
+      { name: '0000:00:01.0', driver: 'pcieport', group: 12 },
+      { name: '0000:01:00.1', driver: 'snd_hda_intel', group: 12 },
+      { name: '0000:01:00.2', group: 12 },
+      { name: '0000:01:00.3', driver: 'mlx5_vfio_pci', group: 12 },
+      { name: '0000:01:00.4', driver: 'xhci_hcd', group: 12 },
+    ],
+  },
+  nodes: GROUP_NODES,
+  fail: ['groupSetContainer', 'EBUSY'],
+  code: 'EBUSY',
+  path: /\/dev\/vfio\/12$/,
+  hint: [
+    /^In the way: 0000:01:00\.1 \(snd_hda_intel\), 0000:01:00\.4 \(xhci_hcd\)\. /,
+    /IOMMU group 12/,
+    /vfio bind 0000:01:00\.4/,
+  ],
+});
+refuses('the group is not viable, by cdev', {
+  host: { devices: [BOUND, { name: '0000:01:00.1', driver: 'xhci_hcd', group: 12 }] },
+  nodes: CDEV_NODES,
+  fail: ['deviceBindIommufd', 'EPERM'],
+  code: 'EPERM',
+  path: /^0000:01:00\.0$/,
+  hint: [/^In the way: 0000:01:00\.1 \(xhci_hcd\)/],
+});
+refuses('another process has a device of the group', {
+  host: { devices: [BOUND, { name: '0000:01:00.1', driver: 'vfio-pci', group: 12 }] },
+  nodes: CDEV_NODES,
+  fail: ['deviceBindIommufd', 'EPERM'],
+  code: 'EPERM',
+  path: /^0000:01:00\.0$/,
+  hint: [/another process has a device of IOMMU group 12/],
+});
+refuses('somebody has the group open', {
+  fail: ['open', 'EBUSY'],
+  code: 'EBUSY',
+  path: /vfio\/vfio$/,
+  hint: [],
+});
+refuses('somebody has the group open while it is opened by cdev', {
+  nodes: CDEV_NODES,
+  fail: ['deviceBindIommufd', 'EBUSY'],
+  code: 'EBUSY',
+  path: /^0000:01:00\.0$/,
+  hint: [/fuser -v .*\/dev\/vfio\/12/],
+});
+refuses('the container is not permitted', {
+  fail: ['open', 'EACCES'],
+  code: 'EACCES',
+  path: /vfio\/vfio$/,
+  hint: [process.getuid?.() === 0 ? /device list/ : /chown/, /\/dev\/vfio\/vfio/],
+});
+refuses('the iommufd is not permitted', {
+  nodes: CDEV_NODES,
+  fail: ['open', 'EACCES'],
+  code: 'EACCES',
+  path: /\/dev\/iommu$/,
+  hint: [process.getuid?.() === 0 ? /device list/ : /KERNEL=="iommu", GROUP/],
+});
+refuses('no container', {
+  fail: ['open', 'ENOENT'],
+  code: 'ENOENT',
+  path: /vfio\/vfio$/,
+  hint: [/modprobe vfio_iommu_type1/],
+});
+refuses('no iommufd', {
+  options: { via: 'cdev' },
+  fail: ['open', 'ENOENT'],
+  code: 'ENOENT',
+  path: /\/dev\/iommu$/,
+  hint: [/CONFIG_IOMMUFD/, /\/dev\/iommu/, /VFIO_VIA/],
+});
+refuses('no character device in sysfs', {
+  host: { devices: [{ name: NAME, driver: 'vfio-pci', group: 12 }] },
+  options: { via: 'cdev' },
+  code: 'ENOENT',
+  path: /\/dev\/vfio\/devices$/,
+  hint: [/CONFIG_VFIO_DEVICE_CDEV/],
+});
+refuses('unsafe interrupts', {
+  fail: ['containerSetIommu', 'EPERM'],
+  code: 'EPERM',
+  path: /vfio\/vfio$/,
+  hint: [/interrupt remapping/, /vfio_iommu_type1\/parameters\/allow_unsafe_interrupts/],
+});
+refuses('unsafe interrupts, by cdev', {
+  nodes: CDEV_NODES,
+  fail: ['deviceBindIommufd', 'EPERM'],
+  code: 'EPERM',
+  path: /^0000:01:00\.0$/,
+  hint: [/iommufd\/parameters\/allow_unsafe_interrupts/],
+});
+refuses('no IOMMU driver', {
+  fail: ['containerSetIommu', 'ENODEV'],
+  code: 'ENODEV',
+  path: /vfio\/vfio$/,
+  hint: [/modprobe vfio_iommu_type1/],
+});
+for (const [nodes, call] of [
+  [GROUP_NODES, 'groupGetDeviceFd'],
+  [CDEV_NODES, 'deviceBindIommufd'],
+] as const) {
+  refuses(`VF token missing, ${call}`, {
+    nodes,
+    fail: [call, 'EACCES'],
+    code: 'EACCES',
+    path: /^0000:01:00\.0$/,
+    hint: [/guarded by a VF token: give/],
+  });
+  refuses(`VF token wrong, ${call}`, {
+    nodes,
+    options: { vfToken: TOKEN },
+    fail: [call, 'EACCES'],
+    code: 'EACCES',
+    path: /^0000:01:00\.0$/,
+    hint: [/is not the one that guards 0000:01:00\.0/],
+  });
+  refuses(`VF token not wanted, ${call}`, {
+    nodes,
+    options: { vfToken: TOKEN },
+    fail: [call, 'EINVAL'],
+    code: 'EINVAL',
+    path: /^0000:01:00\.0$/,
+    hint: [/takes none: leave vfToken away/],
+  });
+}
+refuses('the character device is bound already', {
+  nodes: CDEV_NODES,
+  fail: ['deviceBindIommufd', 'EINVAL'],
+  code: 'EINVAL',
+  path: /^0000:01:00\.0$/,
+  hint: [/open already through another file descriptor/],
+});
+
+test('hint: a group that another opener holds', (t) => {
+  const tree = goodHost(t);
+  const { backend, fake } = make(tree);
+  fake.fds.set(5, `${tree.root}/dev/vfio/12`);
+  const error = failure(t, () => backend.openSync(NAME, {}));
+  t.is(error.code, 'EBUSY');
+  t.regex(error.hint ?? '', /One opener at a time.*'fuser -v .*\/dev\/vfio\/12'/);
+  t.deepEqual([...fake.fds.keys()], [5]);
+});
+
+test('hint: a group without its node', (t) => {
+  const { backend, fake } = make(goodHost(t));
+  const { open } = fake.answers;
+  fake.answers.open = (path, writable) => {
+    if (path.endsWith('/12')) fake.fail('duplicate', 'ENOENT');
+    return path.endsWith('/12') ? fake.native.duplicate(0) : (open?.(path, writable) ?? -1);
+  };
+  const error = failure(t, () => backend.openSync(NAME, {}));
+  t.regex(error.hint ?? '', /--device .*\/dev\/vfio\/12/);
+});
+
+test('a group that is not viable is told as such before it is joined', (t) => {
+  const { backend, fake } = make(goodHost(t));
+  fake.answers.groupGetStatus = () => 0;
+  const error = failure(t, () => backend.openSync(NAME, {}));
+  t.is(error.code, 'EBUSY');
+  t.is(error.syscall, 'VFIO_GROUP_GET_STATUS');
+  t.regex(error.message, /IOMMU group 12 is not viable/);
+  t.regex(error.hint ?? '', /iommu_groups\/12\/devices/);
+  t.false(fake.calls.some((call) => call.startsWith('groupSetContainer')));
+});
+
+test('a container of another version, or without type1, is refused', (t) => {
+  const version = make(goodHost(t));
+  version.fake.answers.containerGetApiVersion = () => 1;
+  t.regex(failure(t, () => version.backend.openSync(NAME, {})).message, /API version 1/);
+  const type = make(goodHost(t));
+  type.fake.answers.containerCheckExtension = () => 0;
+  const error = failure(t, () => type.backend.openSync(NAME, {}));
+  t.is(error.code, 'ENODEV');
+  t.regex(error.hint ?? '', /vfio_iommu_type1/);
+});
