@@ -126,7 +126,7 @@ test('bind, release and doctor are of real functions', async (t) => {
   );
   for (const { code, stdout, stderr } of outcomes) {
     t.deepEqual([code, stdout], [2, '']);
-    t.is(stderr, "vfio: 'mock:edu' is a mock device: there is no driver\n");
+    t.is(stderr, "vfio: 'mock:edu' is a mock device: it has no driver\n");
   }
 });
 
