@@ -1,18 +1,18 @@
-/** A 64-bit counter that wakes who waits for it: eventfd(2), non-blocking. */
+/** A 64-bit counter that wakes its waiters: eventfd(2), non-blocking. */
 export interface Eventfd {
-  /** The kernel's number, or null where the counter is an imitation. */
+  /** The file descriptor, or null for an eventfd of the mock. */
   readonly fd: number | null;
   /** Adds to the counter. @param count - 0 to 2^64 - 2, 1 by default */
   signal(count?: bigint): void;
-  /** Takes the counter, leaving 0; 0n if nothing is pending. */
+  /** Reads the counter and resets it to 0. @returns 0n if nothing was signalled */
   read(): bigint;
   /** Idempotent; a use after it is a TypeError. */
   close(): void;
 }
 
 /**
- * `node:diagnostics_channel` on which a back end whose eventfds have no number tells that one was
- * signalled; a number can be watched with epoll.
+ * The `node:diagnostics_channel` on which the mock publishes each signal of an eventfd. An observer
+ * cannot watch such an eventfd with epoll, since it has no file descriptor.
  */
 export const EVENTFD_CHANNEL = 'vfio.eventfd';
 
@@ -23,39 +23,49 @@ export interface EventfdSignal {
 }
 
 /**
- * The eventfds of one device, watched together. Either `serve` delivers from the event loop or
- * the caller waits by hand. Delivery is edge triggered: a counted slot's eventfd is read on
- * delivery, another's is not read and a delivery means "at least one".
+ * The eventfds of one device, watched together. Either `serve` delivers signals from the event
+ * loop, or the caller waits for them by hand. Delivery is edge triggered. The set reads the eventfd
+ * of a counted slot; for any other slot, a delivery means "at least one signal".
  */
 export interface EventSet {
-  /** Slots that fired in the last wake: the first n are valid. Overwritten by the next. */
+  /** Slots that fired in the last wake. The first n are valid, until the next wake. */
   readonly fired: Uint32Array;
-  /** For counted slots, the value read, at the same position as in `fired`; else 0n. */
+  /**
+   * The counters of the slots in `fired`, at the same positions; 0n for a slot that is not counted.
+   */
   readonly counts: BigUint64Array;
-  /** What the eventfd held before is taken, so that only later signals are delivered. */
+  /** Watches an eventfd as `slot`. Discards earlier signals, so only later ones are delivered. */
   add(slot: number, eventfd: Eventfd, counted: boolean): void;
-  /** Watches that slot's eventfd no longer. */
+  /** Stops watching the eventfd of a slot. */
   remove(slot: number): void;
   /**
-   * Calls `onFired(n)` once a wake. Starts unref'd. Exceptions in it are uncaught exceptions. Hold
-   * the set meanwhile: one that nothing refers to is collected, and delivers no more.
+   * Calls `onFired(n)` once for each wake. Starts unref'd. An exception of `onFired` is an uncaught
+   * exception. Keep a reference to the set: a collected set delivers nothing.
    */
   serve(onFired: (n: number) => void): void;
-  /** Ends `serve`. */
+  /** Stops `serve`. */
   pause(): void;
-  /** Sleeps until something fired. @param timeoutMs - -1 waits for ever @returns n, 0 after it */
+  /**
+   * Sleeps until a slot fires.
+   * @param timeoutMs - -1 for no limit
+   * @returns n; 0 after the timeout
+   */
   wait(timeoutMs: number): number;
-  /** Spins until something fired, for so many microseconds. @returns n, 0 after them */
+  /**
+   * Spins until a slot fires.
+   * @param timeoutUs - in microseconds
+   * @returns n; 0 after the timeout
+   */
   spin(timeoutUs: number): number;
   /** Keeps the process alive while served. */
   ref(): void;
-  /** Lets the process end while served: the default. */
+  /** Lets the process end while served. This is the default. */
   unref(): void;
-  /** Ends `serve`. The eventfds stay open: they are their owners'. Idempotent. */
+  /** Closes the set. The eventfds stay open, their owners close them. Idempotent. */
   close(): void;
 }
 
-/** Accepts any object with `signal()`; the back end finds out whose eventfd it is. */
+/** Accepts any object with a method `signal`. The back end checks whose eventfd it is. */
 export function checkEventfd(value: unknown, what: string): void {
   const signal = (value as Partial<Eventfd> | null | undefined)?.signal;
   if (typeof signal !== 'function') throw new TypeError(`${what} must be an eventfd`);

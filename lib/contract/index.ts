@@ -1,8 +1,8 @@
 /**
- * The seam: what every way of reaching a device implements, at the level of a VFIO device file.
- * Raw meaning, no policy: numbers go to the kernel as they are given, and failures are
- * {@link VfioError} with the errno the kernel gives. Lifetimes: whoever created a thing closes it;
- * `close()` and `release()` are idempotent.
+ * The seam: the interfaces that every back end implements, at the level of a VFIO device file. The
+ * contract has no policy. Numbers reach the kernel unchanged, and a failure is a {@link VfioError}
+ * with the kernel's errno. The creator of an object closes it; `close()` and `release()` are
+ * idempotent.
  */
 import type { Eventfd, EventSet } from './eventfd.js';
 import type { AddressSpace } from './memory.js';
@@ -12,123 +12,141 @@ export * from './eventfd.js';
 export type * from './memory.js';
 export type * from './window.js';
 
-/** A PCI function as sysfs tells of it, without opening it. */
+/** A PCI function as sysfs describes it. The function is not opened for this. */
 export interface PciFunction {
-  /** `'0000:01:00.0'` for a real function, `'mock:nvme'` for an imitation. */
+  /** `'0000:01:00.0'` for a real function, `'mock:nvme'` for a mock device. */
   readonly name: string;
-  /** 16 bits each, as the next three. */
+  /** 16 bits. */
   readonly vendorId: number;
+  /** 16 bits. */
   readonly deviceId: number;
+  /** 16 bits. */
   readonly subsystemVendorId: number;
+  /** 16 bits. */
   readonly subsystemId: number;
   /** 24 bits: base class, sub class, programming interface. */
   readonly classCode: number;
   readonly revision: number;
-  /** Bound kernel driver, or null. */
+  /** The kernel driver that is bound to the function, or null. */
   readonly driver: string | null;
-  /** IOMMU group number, or null where there is no IOMMU. */
+  /** IOMMU group number, or null if no IOMMU stands before the function. */
   readonly iommuGroup: number | null;
 }
 
-/** The two ways into the kernel: group + container, or character device + iommufd. */
+/** The two interfaces of the kernel: group and container, or character device and iommufd. */
 export type Via = 'group' | 'cdev';
 
-/** File descriptors that somebody else opened; they are duplicated, the caller's stay his. */
+/**
+ * File descriptors that another process opened. The library duplicates them; the caller keeps its
+ * own.
+ */
 export type OpenedFds =
   | { readonly via: 'group'; readonly container: number; readonly group: number }
   | { readonly via: 'cdev'; readonly iommufd: number; readonly device: number };
 
-/** How a device is opened. */
+/** Options of opening a device. */
 export interface OpenOptions {
-  /** Forces a way in. Default: `VFIO_VIA`, else what nodes there are (cdev first). */
+  /**
+   * The kernel interface. Default: the environment variable `VFIO_VIA`, then `'cdev'` if its nodes
+   * exist, then `'group'`.
+   */
   readonly via?: Via | undefined;
-  /** UUID that guards the functions of an SR-IOV device: see {@link Features.setVfToken}. */
+  /**
+   * VF token, a UUID: guards the functions of an SR-IOV device, see {@link Features.setVfToken}.
+   */
   readonly vfToken?: string | undefined;
-  /** Allows a device without IOMMU protection: it can then write all memory of the host. */
+  /** Allows a device without an IOMMU. Such a device can write all memory of the host. */
   readonly noiommu?: boolean | undefined;
-  /** Uses these instead of opening nodes: for programs started by a privileged launcher. */
+  /**
+   * Open descriptors to use instead of device nodes, for a program that a privileged launcher
+   * starts.
+   */
   readonly fds?: OpenedFds | undefined;
 }
 
+/** One way of reaching devices: the kernel, or the mock. */
 export interface Backend {
-  /** Whether this back end answers for a device of that name. */
+  /** Whether this back end serves devices of that name. */
   owns(name: string): boolean;
-  /** The one name of a device that can be called by several. */
+  /** Converts a name to the one form that all names of a device share. */
   canonical?(name: string): string;
+  /** Lists the functions that can be named. */
   list(): PciFunction[];
+  /** Opens a device on another thread. */
   open(name: string, options: OpenOptions): Promise<DeviceConnection>;
+  /** Opens a device on this thread. */
   openSync(name: string, options: OpenOptions): DeviceConnection;
 }
 
-/** What stands between a device and memory: what sysfs and the modules' parameters tell of it. */
+/** The IOMMU before a device, from sysfs and the parameters of the kernel modules. */
 export interface IommuFacts {
-  /** `'dmar0'` on Intel, `'ivhd0'` on AMD; null where there is none. */
+  /** `'dmar0'` on Intel, `'ivhd0'` on AMD; null without an IOMMU. */
   readonly name: string | null;
-  /** Whether VFIO also takes devices whose interrupts are not isolated. */
+  /** Whether the kernel allows devices whose interrupts are not isolated. */
   readonly unsafeInterrupts: boolean;
 }
 
-/** VFIO_DEVICE_GET_INFO. */
+/** The answer of VFIO_DEVICE_GET_INFO. */
 export interface DeviceInfo {
-  /** VFIO_DEVICE_FLAGS_*: bit 0 it can be reset, bit 1 it is a PCI device. */
+  /** VFIO_DEVICE_FLAGS_*: bit 0, the device supports reset; bit 1, a PCI device. */
   readonly flags: number;
-  /** Region indexes: 9 of every PCI device, and those of its own. */
+  /** Number of region indexes: 9 that every PCI device has, then device-specific ones. */
   readonly numRegions: number;
-  /** Interrupt indexes: INTx, MSI, MSI-X, ERR, REQ, and those of its own. */
+  /** Number of interrupt indexes: INTx, MSI, MSI-X, ERR and REQ, then device-specific ones. */
   readonly numIrqs: number;
 }
 
-/** VFIO_DEVICE_GET_REGION_INFO with its capability chain. */
+/** The answer of VFIO_DEVICE_GET_REGION_INFO, with its capability chain. */
 export interface RegionInfo {
   readonly index: number;
-  /** VFIO_REGION_INFO_FLAG_*: bit 0 read, 1 write, 2 mmap, 3 it has capabilities. */
+  /** VFIO_REGION_INFO_FLAG_*: bit 0 read, bit 1 write, bit 2 mmap, bit 3 capabilities. */
   readonly flags: number;
-  /** Bytes; 0 where there is none. */
+  /** Bytes; 0 if the device does not have the region. */
   readonly size: bigint;
   readonly capabilities: readonly RegionCapability[];
 }
 
-/** One element of the chain; an id we do not know is kept with its number alone. */
+/** One element of the capability chain. An unknown id has its number and version alone. */
 export interface RegionCapability {
-  /** VFIO_REGION_INFO_CAP_*: 1 sparse mmap, 2 type, 3 MSI-X can be mapped. */
+  /** VFIO_REGION_INFO_CAP_*: 1 sparse mmap, 2 type, 3 MSI-X mappable. */
   readonly id: number;
   readonly version: number;
-  /** VFIO_REGION_INFO_CAP_SPARSE_MMAP: what may be mapped, in bytes. */
+  /** VFIO_REGION_INFO_CAP_SPARSE_MMAP: the mappable areas, in bytes. */
   readonly areas?: readonly { readonly offset: bigint; readonly size: bigint }[];
   /** VFIO_REGION_INFO_CAP_TYPE. */
   readonly type?: number;
   readonly subtype?: number;
 }
 
-/** VFIO_DEVICE_GET_IRQ_INFO. */
+/** The answer of VFIO_DEVICE_GET_IRQ_INFO. */
 export interface IrqInfo {
   readonly index: number;
-  /** VFIO_IRQ_INFO_*: bit 0 eventfd, 1 maskable, 2 masks itself, 3 the vectors' number is fixed. */
+  /** VFIO_IRQ_INFO_*: bit 0 eventfd, bit 1 maskable, bit 2 automasked, bit 3 noresize. */
   readonly flags: number;
-  /** Vectors; 0 where there are none. */
+  /** Number of vectors; 0 if the device does not have this interrupt. */
   readonly count: number;
 }
 
-/** struct vfio_irq_set; `eventfds` or `bools` are its data. */
+/** struct vfio_irq_set, with `eventfds` or `bools` as its data. */
 export interface IrqSet {
   readonly index: number;
   /** VFIO_IRQ_SET_*: DATA_NONE, _BOOL or _EVENTFD, with ACTION_MASK, _UNMASK or _TRIGGER. */
   readonly flags: number;
   /** First vector. */
   readonly start: number;
-  /** Vectors; 0 with DATA_NONE and ACTION_TRIGGER disables the index. */
+  /** Number of vectors; 0 with DATA_NONE and ACTION_TRIGGER disables the index. */
   readonly count: number;
-  /** With DATA_EVENTFD: an eventfd, null for -1, or a number passed as it is. */
+  /** With DATA_EVENTFD: eventfds, null for -1, or numbers that are passed unchanged. */
   readonly eventfds?: readonly (Eventfd | null | number)[];
-  /** With DATA_BOOL: one byte each. */
+  /** With DATA_BOOL: one byte a vector. */
   readonly bools?: readonly number[];
-  /** Replaces the argsz computed from the data. */
+  /** Replaces the argsz that the library computes from the data. */
   readonly argsz?: number;
 }
 
-/** VFIO_DEVICE_GET_PCI_HOT_RESET_INFO. */
+/** The answer of VFIO_DEVICE_GET_PCI_HOT_RESET_INFO. */
 export interface HotResetInfo {
-  /** VFIO_PCI_HOT_RESET_FLAG_*: bit 0 `id` is a device id, bit 1 the caller owns them all. */
+  /** VFIO_PCI_HOT_RESET_FLAG_*: bit 0, `id` is a device id; bit 1, the caller owns all devices. */
   readonly flags: number;
   readonly devices: readonly {
     /** Address, `'0000:01:00.0'`. */
@@ -138,7 +156,7 @@ export interface HotResetInfo {
   }[];
 }
 
-/** VFIO_DEVICE_IOEVENTFD; a null eventfd removes the binding. */
+/** The request of VFIO_DEVICE_IOEVENTFD. */
 export interface IoeventfdRequest {
   /** Index of a BAR. */
   readonly region: number;
@@ -146,89 +164,98 @@ export interface IoeventfdRequest {
   readonly offset: number;
   /** Bytes: 1, 2, 4 or 8. */
   readonly width: number;
-  /** What the kernel writes. */
+  /** The value that the kernel writes when the eventfd is signalled. */
   readonly value: bigint;
+  /** The eventfd to bind, or null to remove the binding. */
   readonly eventfd: Eventfd | null;
 }
 
 /**
- * An open device: one method an ioctl of a VFIO device file. A failure is a {@link VfioError} with
- * the errno the kernel gives; after {@link DeviceConnection.close} it is EBADF.
+ * An open device, with one method for each ioctl of a VFIO device file. A failure is a {@link
+ * VfioError} with the kernel's errno. After {@link DeviceConnection.close} every method throws
+ * EBADF.
  */
 export interface DeviceConnection {
   readonly name: string;
-  /** The way it was reached. */
+  /** The kernel interface by which the device was opened. */
   readonly via: Via | 'noiommu';
-  /** What it reaches by DMA: shared by the open devices of its IOMMU group. */
+  /** The addresses that the device reaches by DMA. Open devices of one IOMMU group share them. */
   readonly addressSpace: AddressSpace;
   readonly iommu: IommuFacts;
-  /** Release of the kernel behind it: `'6.12.107'`, or `'mock 6.12'`. */
+  /** Release of the kernel: `'6.12.107'`, or `'mock 6.12'`. */
   readonly kernel: string;
 
   /** VFIO_DEVICE_GET_INFO. */
   getInfo(): DeviceInfo;
-  /** VFIO_DEVICE_GET_REGION_INFO. EINVAL for an index the device does not have. */
+  /** VFIO_DEVICE_GET_REGION_INFO. Fails with EINVAL for an index that the device does not have. */
   getRegionInfo(index: number): RegionInfo;
-  /** VFIO_DEVICE_GET_IRQ_INFO. EINVAL for an index the device does not have. */
+  /** VFIO_DEVICE_GET_IRQ_INFO. Fails with EINVAL for an index that the device does not have. */
   getIrqInfo(index: number): IrqInfo;
   /**
    * VFIO_DEVICE_SET_IRQS.
-   * @returns 0, or how many vectors the host has where it has fewer than asked for
+   * @returns 0; or the number of vectors available, if the host has fewer than requested
    */
   setIrqs(set: IrqSet): number;
   /**
-   * VFIO_DEVICE_FEATURE. ENOTTY where kernel or device do not know it.
-   * @param flags - number of the feature, 16 bits, with VFIO_DEVICE_FEATURE_GET, _SET, _PROBE
-   * @param data - follows the header, and is overwritten by a GET
-   * @param eventfd - one whose number the data begins with, as that of LOW_POWER_ENTRY_WITH_WAKEUP:
-   *   it is put there
+   * VFIO_DEVICE_FEATURE. Fails with ENOTTY if the kernel or the device does not have the feature.
+   * @param flags - number of the feature, 16 bits, with VFIO_DEVICE_FEATURE_GET, _SET or _PROBE
+   * @param data - the bytes after the header; a GET overwrites them
+   * @param eventfd - an eventfd whose number the call writes to the first 4 bytes of the data, for
+   *   LOW_POWER_ENTRY_WITH_WAKEUP
    */
   feature(flags: number, data: Uint8Array, eventfd?: Eventfd): number;
 
-  /** pread of the region: bytes read, perhaps fewer than asked for. */
+  /** pread of a region. @returns bytes read; may be fewer than requested */
   read(region: number, offset: number, into: Uint8Array): number;
-  /** pwrite of the region: bytes written, perhaps fewer than given. */
+  /** pwrite of a region. @returns bytes written; may be fewer than given */
   write(region: number, offset: number, from: Uint8Array): number;
-  /** One positioned little-endian read of that width. */
+  /** Reads `width` bytes by one pread, little endian. */
   load(region: number, offset: number, width: 1 | 2 | 4): number;
-  /** One positioned little-endian write of that width. */
+  /** Writes `width` bytes by one pwrite, little endian. */
   store(region: number, offset: number, width: 1 | 2 | 4, value: number): void;
-  /** mmap of part of a region; offset and length in bytes, whole pages. */
+  /** Maps part of a region by mmap. Offset and length are in bytes, whole pages. */
   map(region: number, offset: number, length: number): RegisterWindow;
 
-  /** VFIO_DEVICE_RESET, on another thread: it can take a second. EINVAL if there is no reset. */
+  /**
+   * VFIO_DEVICE_RESET, on another thread, since a reset can take a second. Fails with EINVAL if the
+   * device does not support reset.
+   */
   reset(): Promise<void>;
-  /** As {@link DeviceConnection.reset}, on this thread. */
+  /** Like {@link DeviceConnection.reset}, on this thread. */
   resetSync(): void;
-  /** VFIO_DEVICE_GET_PCI_HOT_RESET_INFO. ENODEV if neither slot nor bus can be reset. */
+  /**
+   * VFIO_DEVICE_GET_PCI_HOT_RESET_INFO. Fails with ENODEV if neither slot nor bus supports reset.
+   */
   getHotResetInfo(): HotResetInfo;
-  /** VFIO_DEVICE_PCI_HOT_RESET; `others` are further open devices it would reset as well. */
+  /** VFIO_DEVICE_PCI_HOT_RESET. @param others - further open devices that the reset affects */
   hotReset(others: readonly DeviceConnection[]): void;
   /** VFIO_DEVICE_IOEVENTFD. */
   ioeventfd(request: IoeventfdRequest): void;
-  /** Attaches the address space for a PASID as well (20 bits). cdev only. */
+  /** Attaches the address space to a PASID, 20 bits, too. Character device only. */
   attachPasid(pasid: number): void;
-  /** Takes that back. */
+  /** Detaches the address space from a PASID. */
   detachPasid(pasid: number): void;
 
-  /** An eventfd that this back end can bind to an interrupt. The caller closes it. */
+  /**
+   * Creates an eventfd that this back end can bind to an interrupt. The caller closes the eventfd.
+   */
   createEventfd(): Eventfd;
   /**
-   * Something to watch eventfds with. The caller closes it.
-   * @param capacity - slots that can be watched: 0 to capacity - 1
+   * Creates a set that watches eventfds. The caller closes the set.
+   * @param capacity - number of slots; they are numbered from 0 to capacity - 1
    */
   createEventSet(capacity: number): EventSet;
-  /** CPUs that serve the host interrupt behind a vector; ENOENT if it has none now. */
+  /** Reads the CPUs of a vector's host interrupt. Fails with ENOENT if the vector has none now. */
   getAffinity(index: number, vector: number): number[];
-  /** Chooses them: /proc/irq/N/smp_affinity_list. EACCES without root. */
+  /** Writes them to /proc/irq/N/smp_affinity_list. Fails with EACCES without root. */
   setAffinity(index: number, vector: number, cpus: readonly number[]): void;
   /**
-   * Waits until interrupts of these vectors that are on their way to a CPU have reached their
-   * eventfds. SET_IRQS does so for a handler that runs, but drops what no CPU has taken yet. A
-   * vector without a host interrupt has nothing to wait for.
+   * Waits until interrupts of these vectors that are on their way to a CPU have signalled their
+   * eventfds. SET_IRQS itself waits for a running handler alone, and drops interrupts that no CPU
+   * has accepted yet. For a vector without a host interrupt the call returns at once.
    */
   synchronizeIrqs(index: number, vectors: readonly number[]): void;
 
-  /** Disables interrupts, drops the mappings and leaves the device. Never throws. */
+  /** Disables interrupts, unmaps everything and closes the device. Idempotent; never throws. */
   close(): void;
 }

@@ -1,6 +1,4 @@
-/**
- * Constants of include/uapi/linux/vfio.h, spelled as there. Only numbers: no behaviour.
- */
+/** Constants of include/uapi/linux/vfio.h, spelled as in the header. */
 
 export const VFIO_PCI_BAR5_REGION_INDEX = 5;
 export const VFIO_PCI_ROM_REGION_INDEX = 6;

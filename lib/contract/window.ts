@@ -1,55 +1,58 @@
 import type { EventEmitter } from 'node:events';
 
-/** Bytes of one access to registers. */
+/** Width of one register access in bytes. */
 export type Width = 1 | 2 | 4 | 8;
 
-/** Events of a {@link RegisterWindow}, emitted in a microtask after the access that noticed it. */
+/**
+ * Events of a {@link RegisterWindow}, emitted in a microtask after the access that detected them.
+ */
 export interface WindowEvents {
-  /** The device's memory is gone: reads are all-ones and writes vanish. */
+  /** The device does not respond: reads return all ones and writes vanish. */
   lost: [];
-  /** The device answers again. */
+  /** The device responds again. */
   restored: [];
 }
 
 /**
- * Mapped registers. Each read or write is exactly one little-endian access of its width.
- * Offsets are in bytes, naturally aligned; outside of the window is a RangeError before any
- * access, and use after `close()` a TypeError.
+ * Mapped registers. Each read or write is exactly one little-endian access of its width. Offsets
+ * are in bytes and naturally aligned. An offset outside the window throws a RangeError before any
+ * access. Use after `close()` throws a {@link VfioError} EBADF.
  *
- * While the device does not answer (memory decode off, D3hot, low power, a reset, an unplug)
- * reads are all-ones and writes vanish, as on a bus. The first access after that which reaches
- * the device is one like any other.
+ * While the device does not respond (memory decode off, D3hot, low power, a reset, an unplug),
+ * reads return all ones and writes vanish, as on a bus. The window works again as soon as the
+ * device responds.
  */
 export interface RegisterWindow extends EventEmitter<WindowEvents> {
   /** Bytes. */
   readonly size: number;
-  /** Whether the last access found the device's memory gone. */
+  /** Whether the device did not respond to the last access. */
   readonly lost: boolean;
-  /** One byte. */
+  /** Reads one byte. */
   read8(offset: number): number;
-  /** Two bytes. @param offset - even */
+  /** Reads two bytes. @param offset - a multiple of 2 */
   read16(offset: number): number;
-  /** Four bytes, as an unsigned number. @param offset - a multiple of 4 */
+  /** Reads four bytes as an unsigned number. @param offset - a multiple of 4 */
   read32(offset: number): number;
-  /** Eight bytes, in one access. @param offset - a multiple of 8 */
+  /** Reads eight bytes in one access. @param offset - a multiple of 8 */
   read64(offset: number): bigint;
   /**
    * Writes one byte.
-   * @param value - of 8 bits, unsigned or signed; another is a RangeError, also in those below
+   * @param value - 8 bits, unsigned or signed
+   * @throws RangeError if the value does not fit; the other writes throw alike
    */
   write8(offset: number, value: number): void;
-  /** Writes two bytes. @param offset - even @param value - of 16 bits */
+  /** Writes two bytes. @param offset - a multiple of 2 @param value - 16 bits */
   write16(offset: number, value: number): void;
-  /** Writes four bytes. @param offset - a multiple of 4 @param value - of 32 bits */
+  /** Writes four bytes. @param offset - a multiple of 4 @param value - 32 bits */
   write32(offset: number, value: number): void;
-  /** Writes eight bytes at once. @param offset - a multiple of 8 @param value - of 64 bits */
+  /** Writes eight bytes in one access. @param offset - a multiple of 8 @param value - 64 bits */
   write64(offset: number, value: bigint): void;
   /** Copies registers into memory by accesses of `width` bytes. */
   readBlock(offset: number, into: Uint8Array, width: Width): void;
   /** Copies memory into registers by accesses of `width` bytes. */
   writeBlock(offset: number, from: Uint8Array, width: Width): void;
-  /** Unmaps them. Idempotent. */
+  /** Unmaps the registers. Idempotent. */
   close(): void;
-  /** As {@link RegisterWindow.close}. */
+  /** Like {@link RegisterWindow.close}. */
   [Symbol.dispose](): void;
 }
