@@ -2,7 +2,7 @@
  * The library's way to devices, for commands: of the back ends only the one that a name asks for is
  * loaded, and nothing before it is needed.
  */
-import { asked } from '../observe/environment.js';
+import { environment } from '../observe/environment.js';
 import type { Backend, DeviceConnection, OpenOptions, PciFunction } from '../contract/index.js';
 import { isMockName, parseAddress, parseIds } from '../contract/names.js';
 import type { DeviceApi } from '../device/open.js';
@@ -20,7 +20,8 @@ async function apiOf(name: string): Promise<DeviceApi> {
   const ways = isMockName(name) ? [mock] : isReal ? [kernel] : [mock, kernel];
   const { deviceApi } = await import('../device/open.js');
   const backends = await Promise.all(ways.map((load) => load()));
-  if (asked.trace === undefined && asked.record === undefined) return deviceApi(backends);
+  if (environment.traceFolder === undefined && environment.recordFile === undefined)
+    return deviceApi(backends);
   const { observeBackend } = await import('../observe/index.js');
   const { observers } = await import('../observe/observers.js');
   return deviceApi(backends.map((backend) => observeBackend(backend, observers)));

@@ -71,7 +71,7 @@ export const command = defineCommand({
         console.log(toJsonLine(reply));
         lines++;
         if ('recorded' in reply) different++;
-        record?.add(line, reply);
+        record?.writeScriptLine(line, reply);
       }
     } finally {
       session.close();

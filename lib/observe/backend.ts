@@ -2,7 +2,7 @@ import type { Backend, DeviceConnection } from '../contract/index.js';
 import { observeConnection } from './connection.js';
 import type { Observer } from './observer.js';
 
-/** A way of reaching devices whose observers are told what is done with them. */
+/** Wraps a back end, so that observers receive every call on the connections it opens. */
 export function observeBackend(inner: Backend, observers: readonly Observer[]): Backend {
   if (observers.length === 0) return inner;
   const observe = (connection: DeviceConnection): DeviceConnection =>

@@ -5,27 +5,28 @@ import type {
   RegisterWindow,
 } from '../contract/index.js';
 import type { Fired, Observer, Subject } from './observer.js';
-import { observed, tell } from './proxy.js';
+import { observeObject, reportCall } from './proxy.js';
 
-/** From what was handed out to what it stands for. */
+/** The connection behind each observed connection. */
 const originals = new WeakMap<object, DeviceConnection>();
-/** Devices of one IOMMU group share an address space, and so what stands for it. */
+/** The observed address spaces: devices of one IOMMU group share one. */
 const spaces = new WeakMap<Observer, WeakMap<AddressSpace, AddressSpace>>();
 let lastId = 0;
 
-/** A connection whose calls an observer is told of, with those of its windows, sets and mappings. */
+/** Reports the calls of a connection, its windows, its event sets and its address space. */
 export function observeConnection(inner: DeviceConnection, observer: Observer): DeviceConnection {
-  const subject = of('device', inner);
-  const connection = observed(inner, subject, observer, {
-    properties: new Map([['addressSpace', observeSpace(inner, observer)]]),
+  const subject = createSubject('device', inner);
+  const connection = observeObject(inner, subject, observer, {
+    properties: new Map([['addressSpace', observeAddressSpace(inner, observer)]]),
     methods: {
       map(own, args) {
         const [region, offset] = args as [number, number];
         const window = own(...args) as RegisterWindow;
-        return observed(window, { ...of('window', inner), region, offset }, observer);
+        const windowSubject = { ...createSubject('window', inner), region, offset };
+        return observeObject(window, windowSubject, observer);
       },
       createEventSet: (own, args) =>
-        observeEventSet(own(...args) as EventSet, of('eventSet', inner), observer),
+        observeEventSet(own(...args) as EventSet, createSubject('eventSet', inner), observer),
       hotReset(own, args) {
         const [others] = args as [readonly DeviceConnection[]];
         return own(others.map((other) => originals.get(other) ?? other));
@@ -36,39 +37,40 @@ export function observeConnection(inner: DeviceConnection, observer: Observer): 
   return connection;
 }
 
-function of(kind: Subject['kind'], { name }: DeviceConnection): Subject {
+function createSubject(kind: Subject['kind'], { name }: DeviceConnection): Subject {
   return { kind, device: name, id: ++lastId };
 }
 
-function observeSpace(inner: DeviceConnection, observer: Observer): AddressSpace {
+function observeAddressSpace(inner: DeviceConnection, observer: Observer): AddressSpace {
   let known = spaces.get(observer);
   if (known === undefined)
     spaces.set(observer, (known = new WeakMap<AddressSpace, AddressSpace>()));
-  const space = known.get(inner.addressSpace);
-  if (space !== undefined) return space;
-  const fresh = observed(inner.addressSpace, of('addressSpace', inner), observer);
-  known.set(inner.addressSpace, fresh);
-  return fresh;
+  const existing = known.get(inner.addressSpace);
+  if (existing !== undefined) return existing;
+  const subject = createSubject('addressSpace', inner);
+  const observed = observeObject(inner.addressSpace, subject, observer);
+  known.set(inner.addressSpace, observed);
+  return observed;
 }
 
 function observeEventSet(set: EventSet, subject: Subject, observer: Observer): EventSet {
-  const fired = (n: number): Fired[] =>
+  const firedSlots = (n: number): Fired[] =>
     Array.from({ length: n }, (_, i) => ({ slot: set.fired[i] ?? 0, count: set.counts[i] ?? 0n }));
-  const byHand = (own: (...args: unknown[]) => unknown, args: unknown[]) => {
+  const waitAndReport = (own: (...args: unknown[]) => unknown, args: unknown[]) => {
     const n = own(...args) as number;
-    if (n > 0) tell(observer, subject, 'deliver', fired(n), () => undefined);
+    if (n > 0) reportCall(observer, subject, 'deliver', firedSlots(n), () => undefined);
     return n;
   };
-  return observed(set, subject, observer, {
+  return observeObject(set, subject, observer, {
     methods: {
       serve: (own, [onFired]) =>
         own((n: number) => {
-          tell(observer, subject, 'deliver', fired(n), () => {
+          reportCall(observer, subject, 'deliver', firedSlots(n), () => {
             (onFired as (n: number) => void)(n);
           });
         }),
-      wait: byHand,
-      spin: byHand,
+      wait: waitAndReport,
+      spin: waitAndReport,
     },
   });
 }

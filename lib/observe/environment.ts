@@ -1,11 +1,12 @@
 const { VFIO_TRACE, VFIO_RECORD } = process.env;
 
-const named = (path: string | undefined) => (path === '' ? undefined : path);
+/** Treats an empty variable as unset. */
+const pathOrUndefined = (path: string | undefined) => (path === '' ? undefined : path);
 
-/** What the environment asks to be written down: nothing of it is loaded where it is not. */
-export const asked = {
-  /** A folder, set by `vfio trace`. */
-  trace: named(VFIO_TRACE),
-  /** A file, set by who wants a record. */
-  record: named(VFIO_RECORD),
+/** Output that the environment requests. If a variable is unset, its observer is never loaded. */
+export const environment = {
+  /** Folder of the trace: `VFIO_TRACE`, set by `vfio trace`. */
+  traceFolder: pathOrUndefined(VFIO_TRACE),
+  /** File of the record: `VFIO_RECORD`, set by the user. */
+  recordFile: pathOrUndefined(VFIO_RECORD),
 } as const;

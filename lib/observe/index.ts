@@ -1,6 +1,6 @@
 /**
- * Observing what a program does with a device, at the seam: an observer is told of every call of
- * the contract before and after it is made. Recording and tracing stand on it.
+ * Observation of a program's calls on the contract. An observer receives every call before the
+ * call is made, and the outcome afterwards. The recorder and the tracer are observers.
  */
 export { observeBackend } from './backend.js';
 export { observeConnection } from './connection.js';

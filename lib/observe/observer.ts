@@ -1,32 +1,42 @@
-/** What is observed: the object of the contract that a call is made on. */
+/** The object of the contract that a call is made on. */
 export interface Subject {
   readonly kind: 'device' | 'window' | 'addressSpace' | 'eventSet';
-  /** Name of the device it belongs to. */
+  /** Name of the device that owns the object. */
   readonly device: string;
-  /** Tells the windows, sets and connections of one process apart. */
+  /** Number of the object, unique in this process. */
   readonly id: number;
-  /** What a window shows. */
+  /** Region that a window maps; only windows have one. */
   readonly region?: number;
+  /** Offset of a window in its region, in bytes; only windows have one. */
   readonly offset?: number;
 }
 
 /** A call of the contract that is about to be made. */
 export interface Call {
   readonly subject: Subject;
-  /** The contract's name for it; `'deliver'` is what an event set does when interrupts arrived. */
+  /**
+   * Name of the method in the contract, or `'deliver'`: an event set runs its callback for
+   * interrupts that arrived.
+   */
   readonly method: string;
-  /** As given: what a call fills in is there when it has ended. Of `'deliver'` {@link Fired}s. */
+  /**
+   * The caller's arguments, not copies: output buffers are filled when the call has ended. The
+   * arguments of `'deliver'` are {@link Fired} objects.
+   */
   readonly args: readonly unknown[];
 }
 
-/** A slot of an event set that fired; the count is 0 where the eventfd was not read. */
+/** A slot of an event set that fired. The count is 0 if the eventfd was not read. */
 export interface Fired {
   readonly slot: number;
   readonly count: bigint;
 }
 
-/** How it ended; of a promise, when that was settled. */
+/** Result or error of a call. If the call returned a promise, the result of the promise. */
 export type Outcome = { readonly value: unknown } | { readonly error: unknown };
 
-/** Is told of every call, and by what it returns of the call's end. Must not throw. */
+/**
+ * Receives every call before the call is made. The returned function receives the outcome. Neither
+ * function may throw.
+ */
 export type Observer = (call: Call) => (outcome: Outcome) => void;

@@ -1,14 +1,12 @@
-/** Who is told what this program does with devices: its environment says. */
-import { asked } from './environment.js';
+/** The observers that the environment of this process requests. */
+import { environment } from './environment.js';
 import type { Observer } from './index.js';
-import { recordInto } from './record/index.js';
-import { traceInto } from './trace/tracer.js';
+import { createRecorder } from './record/index.js';
+import { createTracer } from './trace/tracer.js';
 
-function ask(path: string | undefined, into: (path: string) => Observer): Observer[] {
-  return path === undefined ? [] : [into(path)];
-}
+const { traceFolder, recordFile } = environment;
 
 export const observers: readonly Observer[] = [
-  ...ask(asked.trace, traceInto),
-  ...ask(asked.record, recordInto),
+  ...(traceFolder === undefined ? [] : [createTracer(traceFolder)]),
+  ...(recordFile === undefined ? [] : [createRecorder(recordFile)]),
 ];

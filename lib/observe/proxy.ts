@@ -3,60 +3,60 @@ import type { Observer, Subject } from './observer.js';
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 
-/** Makes a call, and tells of it. */
-export function tell(
+/** Makes a call and reports the call and its outcome to an observer. */
+export function reportCall(
   observer: Observer,
   subject: Subject,
   method: string,
   args: readonly unknown[],
   run: () => unknown,
 ): unknown {
-  const ended = observer({ subject, method, args });
+  const reportOutcome = observer({ subject, method, args });
   let value: unknown;
   try {
     value = run();
   } catch (error) {
-    ended({ error });
+    reportOutcome({ error });
     throw error;
   }
   if (!(value instanceof Promise)) {
-    ended({ value });
+    reportOutcome({ value });
     return value;
   }
   return value.then(
-    (settled: unknown) => {
-      ended({ value: settled });
-      return settled;
+    (result: unknown) => {
+      reportOutcome({ value: result });
+      return result;
     },
     (error: unknown) => {
-      ended({ error });
+      reportOutcome({ error });
       throw error;
     },
   );
 }
 
-/** What an observed object has instead of its own. */
-export interface Instead {
+/** Properties and methods that replace those of the observed object. */
+export interface Overrides {
   readonly properties?: ReadonlyMap<string | symbol, unknown>;
-  /** They are given the object's own method. */
+  /** Each replacement receives the object's own method and the arguments of the call. */
   readonly methods?: Readonly<Record<string, (own: Method, args: unknown[]) => unknown>>;
 }
 
-/** An object of the contract as it is, whose observer is told of its calls. */
-export function observed<T extends object>(
+/** Wraps an object of the contract, so that an observer receives its calls. */
+export function observeObject<T extends object>(
   inner: T,
   subject: Subject,
   observer: Observer,
-  { methods: instead = {}, properties }: Instead = {},
+  { methods: overrides = {}, properties }: Overrides = {},
 ): T {
   const methods = new Map<string | symbol, unknown>();
   const wrap = (name: string | symbol, method: Method): Method => {
     const own: Method = (...args) => method.apply(inner, args);
     if (typeof name === 'symbol' || name in EventEmitter.prototype) return own;
-    const special = instead[name];
+    const override = overrides[name];
     return (...args) =>
-      tell(observer, subject, name, args, () =>
-        special === undefined ? own(...args) : special(own, args),
+      reportCall(observer, subject, name, args, () =>
+        override === undefined ? own(...args) : override(own, args),
       );
   };
   return new Proxy(inner, {

@@ -13,7 +13,7 @@ import {
 } from '../../lib/observe/index.js';
 import { FakeConnection } from '../device/fake.js';
 
-/** Keeps what it is told of, in the order in which calls began. */
+/** Collects the calls in the order in which they began. */
 function recorder() {
   const calls: (Call & { outcome?: Outcome })[] = [];
   const observer: Observer = (call) => {
@@ -31,7 +31,7 @@ function open(observer: Observer) {
   return deviceApi([observeBackend(mockBackend, [observer])]);
 }
 
-test('a driver works as before, and all it does is told with its end', async (t) => {
+test('a driver works as before, and the observer receives every call and its outcome', async (t) => {
   const { calls, observer, names } = recorder();
   const device = await open(observer).openDevice('mock:edu#observed');
   const report = await eduDemo(device);
@@ -51,7 +51,7 @@ test('a driver works as before, and all it does is told with its end', async (t)
   ]) {
     t.true(names().includes(name), name);
   }
-  // Slot 0 is the host's request, which every open device listens for.
+  // Slot 0 is the REQ interrupt, which every open device listens for.
   const delivered = calls.filter(({ method }) => method === 'deliver');
   t.deepEqual(delivered[0]?.args, [{ slot: 1, count: 1n }]);
   t.is(names().at(-1), 'device.close');
@@ -60,7 +60,7 @@ test('a driver works as before, and all it does is told with its end', async (t)
   t.is(write?.subject.device, 'mock:edu#observed');
 });
 
-test('results, errors and promises are the same, and told', async (t) => {
+test('results, errors and promises are passed on unchanged, and reported', async (t) => {
   const fake = new FakeConnection();
   const { calls, observer } = recorder();
   const connection = observeConnection(fake, observer);
@@ -75,7 +75,7 @@ test('results, errors and promises are the same, and told', async (t) => {
   t.deepEqual(calls.at(-1)?.outcome, { value: undefined });
 });
 
-test('who waits by hand is told of as a delivery', async (t) => {
+test('spin() reports a delivery', async (t) => {
   const { calls, observer } = recorder();
   const device = await open(observer).openDevice('mock:edu#by-hand');
   device.config.update('command', { memory: 1, bus_master: 1 });
@@ -91,7 +91,7 @@ test('who waits by hand is told of as a delivery', async (t) => {
   device.close();
 });
 
-test('a window keeps its events and its properties', async (t) => {
+test('an observed window keeps its events and its properties', async (t) => {
   const { observer } = recorder();
   const device = await open(observer).openDevice('mock:edu#window');
   device.config.update('command', { memory: 1 });
@@ -105,7 +105,7 @@ test('a window keeps its events and its properties', async (t) => {
   device.close();
 });
 
-test('devices that share an address space share what stands for it; hotReset gets its own', (t) => {
+test('devices share an observed address space; hotReset() receives the original connections', (t) => {
   const { observer } = recorder();
   const a = new FakeConnection();
   const b = new FakeConnection(a.addressSpace);
@@ -121,6 +121,6 @@ test('devices that share an address space share what stands for it; hotReset get
   t.is(given[0], b);
 });
 
-test('nothing stands in the way where nobody observes', (t) => {
+test('without observers, the back end itself is returned', (t) => {
   t.is(observeBackend(mockBackend, []), mockBackend);
 });

@@ -2,10 +2,10 @@ import { openSync, writeSync } from 'node:fs';
 import { toJsonLine } from '../../run/json.js';
 import type { Answer, Reply } from '../../run/answers.js';
 
-/** Operations of a program that waits by asking again and again. */
-const ASKS: readonly string[] = ['read', 'mmio_read'];
+/** Operations that a program repeats while it polls a register. */
+const POLLED: readonly string[] = ['read', 'mmio_read'];
 
-/** A script with the answer to each line. */
+/** The file of a record: a script with the answer to each line. */
 export class RecordFile {
   readonly #fd: number;
   #last = '';
@@ -14,8 +14,8 @@ export class RecordFile {
     this.#fd = fd;
   }
 
-  /** An existing file is left alone: `record`, `record.2`, `record.3`. */
-  static beside(path: string): RecordFile {
+  /** Creates a file. If the path exists, the new file is `path.2`, `path.3` and so on. */
+  static create(path: string): RecordFile {
     for (let n = 1; ; n++) {
       try {
         return new RecordFile(openSync(n === 1 ? path : `${path}.${n}`, 'wx'));
@@ -25,16 +25,16 @@ export class RecordFile {
     }
   }
 
-  /** What is asked again, with the same answer, is one line. */
+  /** Writes an operation with its answer. A read repeated with the same answer is one line. */
   write(operation: Readonly<Record<string, unknown>>, answer: Answer): void {
     const line = toJsonLine({ ...operation, answer });
-    if (line === this.#last && ASKS.includes(operation.op as string)) return;
+    if (line === this.#last && POLLED.includes(operation.op as string)) return;
     this.#last = line;
     writeSync(this.#fd, `${line}\n`);
   }
 
-  /** A line of a script as it was given; what is no JSON is left out. */
-  add(line: string, reply: Reply): void {
+  /** Writes a line of a script with its answer. Lines that are not JSON are skipped. */
+  writeScriptLine(line: string, reply: Reply): void {
     let operation: object;
     try {
       operation = JSON.parse(line) as object;

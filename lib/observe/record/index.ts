@@ -1,6 +1,6 @@
 /**
- * What a program does with a device, as a script of `vfio run` that knows its answers: to be done
- * again on another device, with the differences shown.
+ * Records the calls of a program as a script of `vfio run` with their answers. A replay of the
+ * script on another device shows the differences.
  */
 export { RecordFile } from './file.js';
-export { recordInto } from './recorder.js';
+export { createRecorder } from './recorder.js';

@@ -3,18 +3,18 @@ import { VFIO_DMA_MAP_FLAG_WRITE } from '../../contract/uapi.js';
 
 const PAGE = 4096;
 
-/** Bytes of a memory that are not what they were. */
+/** A run of bytes that changed in a memory. */
 export interface Change {
   readonly offset: number;
   readonly data: Uint8Array;
 }
 
-/** Memory of a program that a device may reach, and what it held when it was looked at last. */
+/** DMA memory of a program, with a copy of the contents at the last comparison. */
 export class WatchedMemory {
   readonly name: string;
   readonly #memory: Memory;
   readonly #seen: Uint8Array;
-  /** What mappings let the device do. */
+  /** VFIO_DMA_MAP_FLAG_READ and WRITE of all mappings so far. */
   #access = 0;
 
   constructor(name: string, memory: Memory) {
@@ -23,29 +23,34 @@ export class WatchedMemory {
     this.#seen = new Uint8Array(memory.size);
   }
 
-  mapped(flags: number): void {
+  /** Notes the flags of a mapping of this memory. */
+  addMapping(flags: number): void {
     this.#access |= flags;
   }
 
-  get deviceWrites(): boolean {
+  /** Whether a mapping lets the device write. */
+  get isDeviceWritable(): boolean {
     return (this.#access & VFIO_DMA_MAP_FLAG_WRITE) !== 0;
   }
 
-  /** Whether nobody else has a reason to. */
-  get onlyDeviceWrites(): boolean {
+  /** Whether the mappings let the device write and not read. */
+  get isWriteOnlyForDevice(): boolean {
     return this.#access === VFIO_DMA_MAP_FLAG_WRITE;
   }
 
-  /** What changed since the last time, in runs; of pages beside each other one. */
-  changes(): Change[] {
+  /**
+   * Returns the bytes that changed since the last call, at most one run in each page. Runs that
+   * meet at a page boundary are joined.
+   */
+  takeChanges(): Change[] {
     const { buffer } = this.#memory;
-    // Released memory has none.
+    // The buffer of released memory is empty.
     if (buffer.byteLength < this.#seen.length) return [];
     const bytes = Buffer.from(buffer, 0, this.#seen.length);
     if (bytes.equals(this.#seen)) return [];
     const runs: { start: number; end: number }[] = [];
     for (let page = 0; page < bytes.length; page += PAGE) {
-      const run = difference(bytes.subarray(page, page + PAGE), this.#seen.subarray(page));
+      const run = findDifference(bytes.subarray(page, page + PAGE), this.#seen.subarray(page));
       if (run === null) continue;
       const last = runs.at(-1);
       if (last?.end === page && run.start === 0) last.end = page + run.end;
@@ -59,8 +64,8 @@ export class WatchedMemory {
   }
 }
 
-/** From the first byte that differs to behind the last. */
-function difference(now: Buffer, before: Uint8Array): { start: number; end: number } | null {
+/** Returns the range from the first byte that differs to the last. `end` is exclusive. */
+function findDifference(now: Buffer, before: Uint8Array): { start: number; end: number } | null {
   if (now.compare(before, 0, now.length) === 0) return null;
   let start = 0;
   while (now[start] === before[start]) start++;

@@ -1,4 +1,4 @@
-/** Names for things that a script speaks of. */
+/** Names the objects of a script: `e1`, `e2` and so on. */
 export class Names<T extends object> {
   readonly #prefix: string;
   readonly #known = new WeakMap<T, string>();
@@ -8,15 +8,10 @@ export class Names<T extends object> {
     this.#prefix = prefix;
   }
 
-  /** Given on first use. */
-  of(thing: T): string {
-    let name = this.#known.get(thing);
-    if (name === undefined) this.#known.set(thing, (name = this.next()));
+  /** Returns the name of an object. The first call for an object assigns the name. */
+  nameOf(object: T): string {
+    let name = this.#known.get(object);
+    if (name === undefined) this.#known.set(object, (name = `${this.#prefix}${++this.#last}`));
     return name;
-  }
-
-  /** One that nothing has. */
-  next(): string {
-    return `${this.#prefix}${++this.#last}`;
   }
 }

@@ -6,24 +6,26 @@ import { SIGNALLED } from '../../run/replay.js';
 import { RecordFile } from './file.js';
 import { WatchedMemory } from './memory.js';
 import { Names } from './names.js';
-import { translate, type Said } from './translate.js';
+import { translateCall, type ScriptLine } from './translate.js';
 
 const ALLOCATING = ['allocate', 'fromFd', 'fromShared'];
-/** What may set a device in motion, or ends what it does. */
-const MOVES = /^(write|store|setIrqs|feature|reset|map|unmap|close)/;
+/** Methods that may start or stop DMA of the device. */
+const AFFECTS_DMA = /^(write|store|setIrqs|feature|reset|map|unmap|close)/;
 
-interface Watched {
+/** An eventfd in a slot of an event set. */
+interface WatchedEventfd {
   readonly eventfd: Eventfd;
+  /** Whether each delivery reads the eventfd. */
   readonly counted: boolean;
 }
 
-/** Writes what a program does with one device as a script of `vfio run` with answers. */
+/** Writes the calls on one device as a script of `vfio run` with answers. */
 class Recorder {
   readonly #file: RecordFile;
-  readonly #words = { eventfds: new Names<Eventfd>('e'), memories: new Names<Memory>('b') };
+  readonly #names = { eventfds: new Names<Eventfd>('e'), memories: new Names<Memory>('b') };
   readonly #memories = new Map<Memory, WatchedMemory>();
-  /** By event set and slot. */
-  readonly #watched = new Map<string, Watched>();
+  /** Keys: the id of the event set and the slot. */
+  readonly #eventfds = new Map<string, WatchedEventfd>();
 
   constructor(file: RecordFile) {
     this.#file = file;
@@ -32,67 +34,70 @@ class Recorder {
   observe(call: Call): (outcome: Outcome) => void {
     const { subject, method, args } = call;
     if (subject.kind === 'eventSet') {
-      this.#events(subject.id, method, args);
+      this.#observeEventSet(subject.id, method, args);
       return () => undefined;
     }
-    if (MOVES.test(method)) this.#lookAtMemory(false);
-    const said = translate(call, this.#words);
+    if (AFFECTS_DMA.test(method)) this.#writeMemoryChanges(false);
+    const lines = translateCall(call, this.#names);
     return (outcome) => {
-      this.#end(call, said, outcome);
+      this.#writeLines(call, lines, outcome);
     };
   }
 
-  #end({ method, args }: Call, said: readonly Said[], outcome: Outcome): void {
+  #writeLines({ method, args }: Call, lines: readonly ScriptLine[], outcome: Outcome): void {
     if ('error' in outcome) {
-      // What the library refuses was never sent.
+      // Arguments that the library refuses never reach the device, so they are not recorded.
       if (!(outcome.error instanceof VfioError)) return;
-      const [first] = said;
+      const [first] = lines;
       if (first !== undefined) this.#file.write(first.operation, failed(outcome.error));
       return;
     }
     const { value } = outcome;
-    if (ALLOCATING.includes(method)) this.#watch(value as Memory);
-    for (const { operation, answer } of said) {
+    if (ALLOCATING.includes(method)) this.#watchMemory(value as Memory);
+    for (const { operation, answer } of lines) {
       this.#file.write(operation, { ok: true, ...answer(value) });
       if (operation.op !== 'dma_map') continue;
-      this.#memories.get(args[0] as Memory)?.mapped(operation.flags as number);
+      this.#memories.get(args[0] as Memory)?.addMapping(operation.flags as number);
     }
   }
 
-  #watch(memory: Memory): void {
-    const name = this.#words.memories.of(memory);
+  #watchMemory(memory: Memory): void {
+    const name = this.#names.memories.nameOf(memory);
     this.#file.write({ op: 'buffer', name, size: memory.size }, { ok: true });
     this.#memories.set(memory, new WatchedMemory(name, memory));
   }
 
-  #events(set: number, method: string, args: readonly unknown[]): void {
+  #observeEventSet(set: number, method: string, args: readonly unknown[]): void {
     if (method === 'add') {
       const [slot, eventfd, counted] = args as [number, Eventfd, boolean];
-      this.#watched.set(`${set} ${slot}`, { eventfd, counted });
+      this.#eventfds.set(`${set} ${slot}`, { eventfd, counted });
     } else if (method === 'deliver') {
       const fired = args as readonly Fired[];
-      for (const { slot, count } of fired) this.#signalled(`${set} ${slot}`, count);
-      this.#lookAtMemory(true);
+      for (const { slot, count } of fired) this.#writeSignal(`${set} ${slot}`, count);
+      this.#writeMemoryChanges(true);
     }
   }
 
-  #signalled(place: string, count: bigint): void {
-    const watched = this.#watched.get(place);
+  #writeSignal(key: string, count: bigint): void {
+    const watched = this.#eventfds.get(key);
     if (watched === undefined) return;
-    const operation = { op: 'eventfd_read', name: this.#words.eventfds.of(watched.eventfd) };
+    const operation = { op: 'eventfd_read', name: this.#names.eventfds.nameOf(watched.eventfd) };
     this.#file.write(operation, { ok: true, value: watched.counted ? count : SIGNALLED });
   }
 
   /**
-   * Memory is written without calls. What changed by an interrupt was the device, what changed by
-   * a call was the program: unless the mapping says that only the device writes there.
+   * Writes the changes of DMA memory. Memory changes without a call, so the recorder infers the
+   * writer: the device before an interrupt, the program before a call. In memory that is mapped
+   * write-only for the device, the writer is always the device.
+   *
+   * @param interrupted - whether an interrupt was delivered; otherwise a call is about to be made
    */
-  #lookAtMemory(interrupted: boolean): void {
+  #writeMemoryChanges(interrupted: boolean): void {
     for (const [memory, watched] of this.#memories) {
       if (memory.buffer.byteLength === 0) this.#memories.delete(memory);
-      const byDevice = watched.onlyDeviceWrites || (interrupted && watched.deviceWrites);
+      const byDevice = watched.isWriteOnlyForDevice || (interrupted && watched.isDeviceWritable);
       if (interrupted && !byDevice) continue;
-      for (const { offset, data } of watched.changes()) {
+      for (const { offset, data } of watched.takeChanges()) {
         const { name } = watched;
         if (byDevice) {
           const operation = { op: 'buffer_read', name, offset, length: data.length };
@@ -105,14 +110,17 @@ class Recorder {
   }
 }
 
-/** Records each device of this thread in a file of its own, the first one in the one named. */
-export function recordInto(path: string): Observer {
+/**
+ * Creates an observer that records each device of this thread in a file. The first device gets the
+ * file at `path`, further devices get `path.2`, `path.3` and so on.
+ */
+export function createRecorder(path: string): Observer {
   const recorders = new Map<string, Recorder>();
   return (call) => {
     const { device } = call.subject;
     let recorder = recorders.get(device);
     if (recorder === undefined) {
-      recorder = new Recorder(RecordFile.beside(path));
+      recorder = new Recorder(RecordFile.create(path));
       recorders.set(device, recorder);
     }
     return recorder.observe(call);

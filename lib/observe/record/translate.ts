@@ -11,119 +11,129 @@ import type { Call } from '../index.js';
 import { hex, info, iovaRanges, irqInfo, regionInfo, type Answer } from '../../run/answers.js';
 import type { Names } from './names.js';
 
-/** A line of a script, without its answer. */
+/** An operation of a script, without its answer. */
 export type Operation = { readonly op: string } & Readonly<Record<string, unknown>>;
 
-/** An operation, and the answer to it as the call's value gives it. */
-export interface Said {
+/** An operation, and a function that derives its answer from the result of the call. */
+export interface ScriptLine {
   readonly operation: Operation;
   readonly answer: (value: unknown) => Answer;
 }
 
-/** How a thing that takes part is called. */
-export interface Vocabulary {
+/** Names of the objects in a script. */
+export interface ObjectNames {
   readonly eventfds: Names<Eventfd>;
   readonly memories: Names<Memory>;
 }
 
-type Translate = (args: readonly unknown[], words: Vocabulary, call: Call) => readonly Said[];
+type Translate = (
+  args: readonly unknown[],
+  names: ObjectNames,
+  call: Call,
+) => readonly ScriptLine[];
 
-const nothing = (): Answer => ({});
+const noFields = (): Answer => ({});
 
-function say(operation: Operation, answer: Said['answer'] = nothing): readonly Said[] {
+function scriptLine(
+  operation: Operation,
+  answer: ScriptLine['answer'] = noFields,
+): readonly ScriptLine[] {
   return [{ operation, answer }];
 }
 
-/** Little-endian bytes in hex. */
-function littleEndian(value: number | bigint, width: number): string {
+/** Returns a value as little-endian bytes in hex. */
+function littleEndianHex(value: number | bigint, width: number): string {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(BigInt.asUintN(8 * width, BigInt(value)));
   return hex(bytes.subarray(0, width));
 }
 
-function read(region: unknown, offset: unknown, length: number, answer: Said['answer']) {
-  return say({ op: 'read', region, offset, length }, answer);
+function readLine(region: unknown, offset: unknown, length: number, answer: ScriptLine['answer']) {
+  return scriptLine({ op: 'read', region, offset, length }, answer);
 }
 
-function write(region: unknown, offset: unknown, data: string, answer: Said['answer']) {
-  return say({ op: 'write', region, offset, data }, answer);
+function writeLine(region: unknown, offset: unknown, data: string, answer: ScriptLine['answer']) {
+  return scriptLine({ op: 'write', region, offset, data }, answer);
 }
 
-const reset: Translate = () => say({ op: 'reset' });
+const translateReset: Translate = () => scriptLine({ op: 'reset' });
 
-function fds({ eventfds = [] }: IrqSet, words: Vocabulary) {
-  return eventfds.map((one) =>
-    typeof one === 'object' && one !== null ? words.eventfds.of(one) : one,
+function fdsOf({ eventfds = [] }: IrqSet, names: ObjectNames) {
+  return eventfds.map((fd) =>
+    typeof fd === 'object' && fd !== null ? names.eventfds.nameOf(fd) : fd,
   );
 }
 
 const device: Readonly<Record<string, Translate>> = {
-  getInfo: () => say({ op: 'info' }, (value) => info(value as DeviceInfo)),
+  getInfo: () => scriptLine({ op: 'info' }, (value) => info(value as DeviceInfo)),
   getRegionInfo: ([index]) =>
-    say({ op: 'region_info', index }, (value) => regionInfo(value as RegionInfo)),
-  getIrqInfo: ([index]) => say({ op: 'irq_info', index }, (value) => irqInfo(value as IrqInfo)),
-  setIrqs([argument], words) {
+    scriptLine({ op: 'region_info', index }, (value) => regionInfo(value as RegionInfo)),
+  getIrqInfo: ([index]) =>
+    scriptLine({ op: 'irq_info', index }, (value) => irqInfo(value as IrqInfo)),
+  setIrqs([argument], names) {
     const set = argument as IrqSet;
     const { index, flags, start, count, argsz, eventfds, bools } = set;
     const data = {
       ...(argsz === undefined ? {} : { argsz }),
-      ...(eventfds === undefined ? {} : { fds: fds(set, words) }),
+      ...(eventfds === undefined ? {} : { fds: fdsOf(set, names) }),
       ...(bools === undefined ? {} : { bools: [...bools] }),
     };
-    return say({ op: 'set_irqs', index, flags, start, count, ...data }, (result) => ({ result }));
+    return scriptLine({ op: 'set_irqs', index, flags, start, count, ...data }, (result) => ({
+      result,
+    }));
   },
   feature([flags, bytes]) {
     const data = bytes as Uint8Array;
-    return say({ op: 'feature', flags, data: hex(data) }, () => ({ data: hex(data) }));
+    return scriptLine({ op: 'feature', flags, data: hex(data) }, () => ({ data: hex(data) }));
   },
-  read([region, offset, into]) {
-    const bytes = into as Uint8Array;
-    return read(region, offset, bytes.length, (length) => ({
+  read([region, offset, target]) {
+    const bytes = target as Uint8Array;
+    return readLine(region, offset, bytes.length, (length) => ({
       data: hex(bytes.subarray(0, length as number)),
     }));
   },
-  write([region, offset, from]) {
-    return write(region, offset, hex(from as Uint8Array), (length) => ({ length }));
+  write([region, offset, source]) {
+    return writeLine(region, offset, hex(source as Uint8Array), (length) => ({ length }));
   },
   load([region, offset, width]) {
-    return read(region, offset, width as number, (value) => ({
-      data: littleEndian(value as number, width as number),
+    return readLine(region, offset, width as number, (value) => ({
+      data: littleEndianHex(value as number, width as number),
     }));
   },
   store([region, offset, width, value]) {
-    const data = littleEndian(value as number, width as number);
-    return write(region, offset, data, () => ({ length: width }));
+    const data = littleEndianHex(value as number, width as number);
+    return writeLine(region, offset, data, () => ({ length: width }));
   },
-  reset,
-  resetSync: reset,
+  reset: translateReset,
+  resetSync: translateReset,
 };
 
-function load(width: number): Translate {
-  return ([offset], _words, { subject: { region, offset: start = 0 } }) =>
-    say({ op: 'mmio_read', region, offset: start + (offset as number), width }, (value) => ({
+function translateLoad(width: number): Translate {
+  return ([offset], _names, { subject: { region, offset: start = 0 } }) =>
+    scriptLine({ op: 'mmio_read', region, offset: start + (offset as number), width }, (value) => ({
       value,
     }));
 }
 
-function store(width: number): Translate {
-  return ([offset, value], _words, { subject: { region, offset: start = 0 } }) =>
-    say({ op: 'mmio_write', region, offset: start + (offset as number), width, value });
+function translateStore(width: number): Translate {
+  return ([offset, value], _names, { subject: { region, offset: start = 0 } }) =>
+    scriptLine({ op: 'mmio_write', region, offset: start + (offset as number), width, value });
 }
 
-/** A block is an access for each of its registers. */
-function block(
-  one: (width: number) => Translate,
-  answer: (bytes: Buffer) => Said['answer'],
+/** Translates a block access into one access for each register. */
+function translateBlock(
+  translateAccess: (width: number) => Translate,
+  answer: (bytes: Buffer) => ScriptLine['answer'],
 ): Translate {
-  return ([offset, bytes, size], words, call) => {
+  return ([offset, bytes, size], names, call) => {
     const width = size as number;
     const all = bytes as Uint8Array;
     const count = Math.floor(all.length / width);
     return Array.from({ length: count }, (_, i) => i * width).flatMap((at) => {
       const part = Buffer.from(all.buffer, all.byteOffset + at, width);
       const value = littleEndianValue(part);
-      const said = one(width)([(offset as number) + at, value], words, call);
-      return said.map(({ operation }) => ({ operation, answer: answer(part) }));
+      const lines = translateAccess(width)([(offset as number) + at, value], names, call);
+      return lines.map(({ operation }) => ({ operation, answer: answer(part) }));
     });
   };
 }
@@ -133,22 +143,22 @@ function littleEndianValue(bytes: Uint8Array): bigint {
 }
 
 const window: Readonly<Record<string, Translate>> = {
-  read8: load(1),
-  read16: load(2),
-  read32: load(4),
-  read64: load(8),
-  write8: store(1),
-  write16: store(2),
-  write32: store(4),
-  write64: store(8),
-  readBlock: block(load, (bytes) => () => ({ value: littleEndianValue(bytes) })),
-  writeBlock: block(store, () => nothing),
+  read8: translateLoad(1),
+  read16: translateLoad(2),
+  read32: translateLoad(4),
+  read64: translateLoad(8),
+  write8: translateStore(1),
+  write16: translateStore(2),
+  write32: translateStore(4),
+  write64: translateStore(8),
+  readBlock: translateBlock(translateLoad, (bytes) => () => ({ value: littleEndianValue(bytes) })),
+  writeBlock: translateBlock(translateStore, () => noFields),
 };
 
-const map: Translate = ([memory, offset, size, iova, flags], { memories }) =>
-  say({
+const translateMap: Translate = ([memory, offset, size, iova, flags], { memories }) =>
+  scriptLine({
     op: 'dma_map',
-    buffer: memories.of(memory as Memory),
+    buffer: memories.nameOf(memory as Memory),
     buffer_offset: offset,
     iova,
     size,
@@ -156,11 +166,11 @@ const map: Translate = ([memory, offset, size, iova, flags], { memories }) =>
   });
 
 const addressSpace: Readonly<Record<string, Translate>> = {
-  map,
-  mapSync: map,
+  map: translateMap,
+  mapSync: translateMap,
   unmap: ([iova, size, flags]) =>
-    say({ op: 'dma_unmap', iova, size, flags }, (bytes) => ({ size: bytes })),
-  ranges: () => say({ op: 'iova_ranges' }, (value) => iovaRanges(value as IovaRange[])),
+    scriptLine({ op: 'dma_unmap', iova, size, flags }, (bytes) => ({ size: bytes })),
+  ranges: () => scriptLine({ op: 'iova_ranges' }, (value) => iovaRanges(value as IovaRange[])),
 };
 
 const calls: Readonly<Record<string, Readonly<Record<string, Translate>>>> = {
@@ -169,9 +179,9 @@ const calls: Readonly<Record<string, Readonly<Record<string, Translate>>>> = {
   addressSpace,
 };
 
-/** A call in the language of `vfio run`; nothing if there is no operation for it. */
-export function translate(call: Call, words: Vocabulary): readonly Said[] {
+/** Translates a call into operations of `vfio run`. Returns none if no operation matches. */
+export function translateCall(call: Call, names: ObjectNames): readonly ScriptLine[] {
   const known = calls[call.subject.kind] ?? {};
-  const own = Object.hasOwn(known, call.method) ? known[call.method] : undefined;
-  return own === undefined ? [] : own(call.args, words, call);
+  const translate = Object.hasOwn(known, call.method) ? known[call.method] : undefined;
+  return translate === undefined ? [] : translate(call.args, names, call);
 }

@@ -3,7 +3,7 @@ import type { ThreadTimeline } from './timeline.js';
 import type { Trace } from './trace.js';
 import type { Interrupt, VectorTimeline } from './vector-timeline.js';
 
-/** An event of the Trace Event Format, which Perfetto and chrome://tracing open. */
+/** An event of the Trace Event Format, the format of Perfetto and chrome://tracing. */
 interface TraceEvent {
   readonly name: string;
   readonly ph: 'X' | 'i' | 'b' | 'e' | 'M';
@@ -18,44 +18,44 @@ interface TraceEvent {
   readonly args?: Readonly<Record<string, unknown>>;
 }
 
-/** Calls that end after others began: they are no stack. */
-const LONG = new Set(['reset', 'map']);
+/** Asynchronous methods: calls of these overlap with later calls, so their bars do not nest. */
+const ASYNCHRONOUS = new Set(['reset', 'map']);
 
-/** One row of Perfetto for the calls on registers, one for all other calls, one for each vector. */
-class Rows {
+/** Builds the rows of Perfetto: register accesses, other calls, and a row for each vector. */
+class TraceEvents {
   readonly #trace: Trace;
   readonly #events: TraceEvent[] = [];
   readonly #rows = new Map<string, number>();
   #process = 0;
-  #async = 0;
+  #lastSpan = 0;
 
   constructor(trace: Trace) {
     this.#trace = trace;
   }
 
   events(): TraceEvent[] {
-    for (const thread of this.#trace.threads) this.#thread(thread);
+    for (const thread of this.#trace.threads) this.#addThread(thread);
     return this.#events;
   }
 
-  #thread({ pid, thread, argv, calls, vectors }: ThreadTimeline): void {
+  #addThread({ pid, thread, argv, calls, vectors }: ThreadTimeline): void {
     this.#process++;
     const name = `${argv.slice(1).join(' ') || this.#trace.command} (${pid}${thread === 0 ? '' : `, thread ${thread}`})`;
-    this.#meta('process_name', 0, name);
-    for (const call of calls) this.#call(call);
-    for (const vector of vectors) this.#vector(vector);
+    this.#addMetadata('process_name', 0, name);
+    for (const call of calls) this.#addCall(call);
+    for (const vector of vectors) this.#addVector(vector);
   }
 
-  #call(call: CallLine): void {
+  #addCall(call: CallLine): void {
     const registers = call.kind.startsWith('window');
-    const tid = this.#row(`${call.device} ${registers ? 'registers' : 'calls'}`);
+    const tid = this.#rowId(`${call.device} ${registers ? 'registers' : 'calls'}`);
     const { method, kind, args, result, error } = call;
     const common = { name: method, cat: kind, pid: this.#process, tid };
     const details = { args, result, error, on: `${kind} ${call.id}` };
-    if (LONG.has(method) && !registers) {
-      this.#span(common, call.at, call.end, details);
+    if (ASYNCHRONOUS.has(method) && !registers) {
+      this.#addSpan(common, call.at, call.end, details);
     } else {
-      const ts = this.#at(call.at);
+      const ts = this.#microseconds(call.at);
       this.#events.push({
         ...common,
         ph: 'X',
@@ -66,71 +66,76 @@ class Rows {
     }
   }
 
-  #vector({ device, irq, vector, interrupts, masks }: VectorTimeline): void {
+  #addVector({ device, irq, vector, interrupts, masks }: VectorTimeline): void {
     const row = `${device} ${irq} ${vector}`;
-    const common = { pid: this.#process, tid: this.#row(row), cat: 'interrupt' };
-    for (const interrupt of interrupts) this.#interrupt(common, row, interrupt);
+    const common = { pid: this.#process, tid: this.#rowId(row), cat: 'interrupt' };
+    for (const interrupt of interrupts) this.#addInterrupt(common, row, interrupt);
     for (const { at, type } of masks) {
-      this.#events.push({ ...common, name: type, ph: 'i', s: 't', ts: this.#at(at) });
+      this.#events.push({ ...common, name: type, ph: 'i', s: 't', ts: this.#microseconds(at) });
     }
   }
 
-  #interrupt(
+  #addInterrupt(
     common: { pid: number; tid: number; cat: string },
     row: string,
     { raised, delivered, done, count, state }: Interrupt,
   ): void {
     const args = { count, state };
     if (state !== 'delivered') {
-      const ts = this.#at(raised ?? delivered ?? done ?? this.#trace.start);
+      const ts = this.#microseconds(raised ?? delivered ?? done ?? this.#trace.start);
       this.#events.push({ ...common, name: state.toUpperCase(), ph: 'i', s: 't', ts, args });
     }
     if (raised !== null) {
-      // The next one may be raised while the listeners of this one run.
-      this.#span({ ...common, name: `${row} pending` }, raised, delivered ?? done ?? raised, args);
+      // Pending times overlap: an interrupt may be raised while listeners run for the last one.
+      this.#addSpan(
+        { ...common, name: `${row} pending` },
+        raised,
+        delivered ?? done ?? raised,
+        args,
+      );
     }
     if (delivered !== null) {
       const dur = ((done ?? delivered) - delivered) / 1000;
-      const ts = this.#at(delivered);
+      const ts = this.#microseconds(delivered);
       this.#events.push({ ...common, name: 'listeners', ph: 'X', ts, dur, args });
     }
   }
 
-  /** What may overlap with others of its row. */
-  #span(
+  /** Adds a bar that may overlap with other bars of its row. */
+  #addSpan(
     common: { name: string; pid: number; tid: number; cat: string },
     from: number,
     to: number,
     args: Readonly<Record<string, unknown>>,
   ): void {
-    const id = ++this.#async;
-    this.#events.push({ ...common, ph: 'b', ts: this.#at(from), id, args });
-    this.#events.push({ ...common, ph: 'e', ts: this.#at(to), id });
+    const id = ++this.#lastSpan;
+    this.#events.push({ ...common, ph: 'b', ts: this.#microseconds(from), id, args });
+    this.#events.push({ ...common, ph: 'e', ts: this.#microseconds(to), id });
   }
 
-  #row(name: string): number {
+  #rowId(name: string): number {
     const key = `${this.#process} ${name}`;
     const known = this.#rows.get(key);
     if (known !== undefined) return known;
     const tid = this.#rows.size + 1;
     this.#rows.set(key, tid);
-    this.#meta('thread_name', tid, name);
+    this.#addMetadata('thread_name', tid, name);
     return tid;
   }
 
-  #meta(what: string, tid: number, name: string): void {
+  #addMetadata(what: string, tid: number, name: string): void {
     this.#events.push({ name: what, ph: 'M', pid: this.#process, tid, args: { name } });
   }
 
-  #at(time: number): number {
+  #microseconds(time: number): number {
     return (time - this.#trace.start) / 1000;
   }
 }
 
-/** The trace as a file for Perfetto (ui.perfetto.dev). */
+/** Returns the trace as a file for Perfetto (ui.perfetto.dev). */
 export function chromeTrace(trace: Trace): string {
   return JSON.stringify({
-    traceEvents: new Rows(trace).events(),
+    traceEvents: new TraceEvents(trace).events(),
     displayTimeUnit: 'ns',
     otherData: { command: trace.command },
   });

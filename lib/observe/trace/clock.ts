@@ -1,4 +1,4 @@
-/** Nanoseconds of CLOCK_MONOTONIC: exact to a nanosecond for a hundred days of uptime. */
+/** Returns nanoseconds of CLOCK_MONOTONIC, exact for the first hundred days of uptime. */
 export function now(): number {
   return Number(process.hrtime.bigint());
 }

@@ -19,16 +19,18 @@ const FLAGS = [
   [VFIO_IRQ_SET_ACTION_TRIGGER, 'TRIGGER'],
 ] as const;
 
+/** Returns the name of an interrupt index, as the trace shows it. */
 export function irqName(index: number): string {
   return IRQS[index] ?? `irq${index}`;
 }
 
-/** The arguments of a call for a person: numbers in hex, memory by its size. */
+/** Formats the arguments of a call: numbers in hex, memory by its size. */
 export function describeArgs({ method, args }: Call): string {
   if (method === 'setIrqs') return describeIrqSet(args[0] as IrqSet);
   return args.map(describe).join(', ');
 }
 
+/** Formats the result or the error of a call. */
 export function describeOutcome(outcome: Outcome): { result?: string; error?: string } {
   if ('error' in outcome) {
     const { error } = outcome;

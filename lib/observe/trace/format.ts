@@ -1,6 +1,6 @@
 /**
- * What a traced program writes: one JSON object a line. Times are nanoseconds of the monotonic
- * clock, which all threads and processes of a machine share.
+ * A line of a trace file, one JSON object. Times are nanoseconds of CLOCK_MONOTONIC, which all
+ * threads and processes of a machine share.
  */
 export type Line = Start | CallLine | VectorLine | LeaveLine | SignalLine | DeliverLine | MaskLine;
 
@@ -14,6 +14,7 @@ export interface Start {
   readonly argv: readonly string[];
 }
 
+/** A call on a device, a window, an address space or an event set. */
 export interface CallLine {
   readonly type: 'call';
   readonly at: number;
@@ -34,37 +35,39 @@ export interface VectorName {
   readonly vector: number;
 }
 
-/** It got an eventfd, or lost it. */
+/** SET_IRQS bound an eventfd to the vector, or unbound the eventfd. */
 export interface VectorLine extends VectorName {
   readonly type: 'bind' | 'release';
   readonly at: number;
 }
 
-/** Nobody waits for its eventfd any more. */
+/** The vector's eventfd left its event set: no further interrupt is delivered. */
 export interface LeaveLine extends VectorName {
   readonly type: 'leave';
   readonly at: number;
-  /** Interrupts there were, delivered or not. */
+  /** Interrupts so far, delivered or not. */
   readonly total: number;
 }
 
-/** Its eventfd was signalled. */
+/** The vector's eventfd was signalled. */
 export interface SignalLine extends VectorName {
   readonly type: 'signal';
   readonly at: number;
-  /** Interrupts so far; left out where that cannot be known. */
+  /** Interrupts so far; absent if deliveries read the counter of the eventfd. */
   readonly total?: number;
 }
 
+/** The program ran the listeners of vectors that fired. */
 export interface DeliverLine {
   readonly type: 'deliver';
   readonly at: number;
   readonly end: number;
   readonly device: string;
-  /** Those that fired, with the interrupts so far. */
+  /** The vectors that fired. `total` is the number of interrupts so far. */
   readonly vectors: readonly { irq: string; vector: number; total: number }[];
 }
 
+/** SET_IRQS masked or unmasked the vector. */
 export interface MaskLine extends VectorName {
   readonly type: 'mask' | 'unmask';
   readonly at: number;

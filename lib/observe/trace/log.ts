@@ -4,12 +4,13 @@ import { threadId } from 'node:worker_threads';
 import { now } from './clock.js';
 import type { Line } from './format.js';
 
-const LINES_KEPT = 4096;
-const MOST_MS = 200;
+const MAX_BUFFERED_LINES = 4096;
+/** Longest time that a line stays in memory. */
+const FLUSH_DELAY_MS = 200;
 
 /**
- * The file of one thread. It is written in pieces and when the thread ends, so that a program that
- * crashes leaves all but the last moment.
+ * The trace file of one thread. Lines are written in batches and at the end of the thread. If the
+ * program crashes, only the last batch is lost.
  */
 export class Log {
   readonly #fd: number;
@@ -25,13 +26,13 @@ export class Log {
 
   write(line: Line): void {
     this.#lines.push(JSON.stringify(line));
-    if (this.#lines.length >= LINES_KEPT) {
+    if (this.#lines.length >= MAX_BUFFERED_LINES) {
       this.flush();
       return;
     }
     this.#timer ??= setTimeout(() => {
       this.flush();
-    }, MOST_MS).unref();
+    }, FLUSH_DELAY_MS).unref();
   }
 
   flush(): void {

@@ -4,22 +4,22 @@ import { summarize } from './trace.js';
 
 const assets = new URL('../../../../assets/trace/', import.meta.url);
 
-function asset(name: string): string {
+function readAsset(name: string): string {
   return readFileSync(new URL(name, assets), 'utf8');
 }
 
-/** JSON that stands in a script element: no tag in it can end that. */
-function embedded(value: unknown): string {
+/** Returns JSON for a script element. `<` is escaped, so no tag in the data ends the element. */
+function embeddedJson(value: unknown): string {
   return JSON.stringify(value).replaceAll('<', '\\u003c');
 }
 
-/** One HTML file that needs nothing else. */
+/** Returns the trace as one HTML file without external resources. */
 export function tracePage(trace: Trace): string {
   const data = { ...trace, summary: summarize(trace) };
   const parts: Readonly<Record<string, string>> = {
-    style: asset('style.css'),
-    data: embedded(data),
-    script: asset('timeline.js'),
+    style: readAsset('style.css'),
+    data: embeddedJson(data),
+    script: readAsset('timeline.js'),
   };
-  return asset('page.html').replace(/<!--(\w+)-->/g, (_, name: string) => parts[name] ?? '');
+  return readAsset('page.html').replace(/<!--(\w+)-->/g, (_, name: string) => parts[name] ?? '');
 }

@@ -1,7 +1,7 @@
 import type { CallLine, Line, Start, VectorName } from './format.js';
 import { VectorBuilder, type VectorTimeline } from './vector-timeline.js';
 
-/** One thread that used devices. */
+/** The calls and vectors of one thread that used devices. */
 export interface ThreadTimeline {
   readonly pid: number;
   readonly thread: number;
@@ -10,19 +10,19 @@ export interface ThreadTimeline {
   readonly vectors: VectorTimeline[];
 }
 
-const ORDER = ['intx', 'msi', 'msix', 'err', 'req'];
+const IRQ_ORDER = ['intx', 'msi', 'msix', 'err', 'req'];
 
-function compare(a: VectorName, b: VectorName): number {
+function compareVectors(a: VectorName, b: VectorName): number {
   if (a.device !== b.device) return a.device < b.device ? -1 : 1;
-  return ORDER.indexOf(a.irq) - ORDER.indexOf(b.irq) || a.vector - b.vector;
+  return IRQ_ORDER.indexOf(a.irq) - IRQ_ORDER.indexOf(b.irq) || a.vector - b.vector;
 }
 
 /**
- * What a thread's lines tell of its vectors.
+ * Builds the timeline of a thread from its trace file.
  *
- * @param late - nanoseconds between an interrupt and its delivery that are too many
+ * @param late - nanoseconds from an interrupt to its delivery, above which the delivery is late
  */
-export function timelineOf(lines: readonly Line[], late: number): ThreadTimeline {
+export function buildTimeline(lines: readonly Line[], late: number): ThreadTimeline {
   const start = lines.find((line): line is Start => line.type === 'start');
   const builders = new Map<string, { name: VectorName; builder: VectorBuilder }>();
   const builderOf = ({ device, irq, vector }: VectorName): VectorBuilder => {
@@ -58,11 +58,11 @@ export function timelineOf(lines: readonly Line[], late: number): ThreadTimeline
     vectors: [...builders.values()]
       .map(({ name, builder }) => builder.finish(name, end))
       .filter(wasUsed)
-      .sort(compare),
+      .sort(compareVectors),
   };
 }
 
-/** Every open device listens for the host's request: that is of interest only when one came. */
+/** Leaves out unused REQ vectors: every open device listens for the request of the host. */
 function wasUsed({ irq, interrupts }: VectorTimeline): boolean {
   return irq !== 'req' || interrupts.length > 0;
 }

@@ -1,20 +1,21 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Line } from './format.js';
-import { timelineOf, type ThreadTimeline } from './timeline.js';
+import { buildTimeline, type ThreadTimeline } from './timeline.js';
 
-/** What a command did with devices. Times are nanoseconds since `start`. */
+/** The calls and interrupts of a traced command. Times are nanoseconds of CLOCK_MONOTONIC. */
 export interface Trace {
   readonly command: string;
-  /** Nanoseconds of the monotonic clock. */
+  /** Time of the first call. */
   readonly start: number;
+  /** End of the last call. */
   readonly end: number;
-  /** Nanoseconds between an interrupt and its delivery that are too many. */
+  /** Nanoseconds from an interrupt to its delivery, above which the delivery is late. */
   readonly late: number;
   readonly threads: readonly ThreadTimeline[];
 }
 
-/** Reads what {@link Log} wrote: a file a thread. The last line may be cut off by a crash. */
+/** Reads the file that the `Log` of a thread wrote. A crash may have cut off the last line. */
 function readLines(path: string): Line[] {
   return readFileSync(path, 'utf8')
     .split('\n')
@@ -27,14 +28,18 @@ function readLines(path: string): Line[] {
     });
 }
 
-/** @param late - nanoseconds */
+/**
+ * Reads the trace files of a folder, one for each thread.
+ *
+ * @param late - nanoseconds from an interrupt to its delivery, above which the delivery is late
+ */
 export function readTrace(folder: string, command: string, late: number): Trace {
   const files = readdirSync(folder)
     .filter((name) => name.endsWith('.jsonl'))
     .sort();
   const lines = files.map((name) => readLines(join(folder, name)));
   const threads = lines
-    .map((own) => timelineOf(own, late))
+    .map((linesOfThread) => buildTimeline(linesOfThread, late))
     .filter(({ calls }) => calls.length > 0)
     .sort((a, b) => a.pid - b.pid || a.thread - b.thread);
   const times = threads.map(({ calls }) => calls[0]?.at ?? 0);
@@ -46,6 +51,7 @@ export function readTrace(folder: string, command: string, late: number): Trace 
   return { command, start, end, late, threads };
 }
 
+/** The figures of one vector. `late` and `lost` are numbers of interrupts. */
 export interface VectorSummary {
   readonly pid: number;
   readonly thread: number;
@@ -56,11 +62,11 @@ export interface VectorSummary {
   readonly deliveries: number;
   readonly late: number;
   readonly lost: number;
-  /** Nanoseconds from interrupt to listeners; null where no interrupt was seen to be raised. */
+  /** Nanoseconds from interrupt to listeners; null if the trace has the time of no interrupt. */
   readonly latency: { readonly median: number; readonly max: number } | null;
 }
 
-/** The figures of each vector. */
+/** Computes the figures of each vector. */
 export function summarize({ threads }: Trace): VectorSummary[] {
   return threads.flatMap(({ pid, thread, vectors }) =>
     vectors.map(({ device, irq, vector, interrupts }) => {

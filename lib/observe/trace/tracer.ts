@@ -4,27 +4,27 @@ import { now } from './clock.js';
 import { describeArgs, describeOutcome } from './describe.js';
 import type { Line } from './format.js';
 import { Log } from './log.js';
-import { Meters, type Meter } from './meters.js';
+import { SignalCounters, type SignalCounter } from './signal-counters.js';
 import { VectorMap } from './vectors.js';
 
 /** An eventfd in a slot of an event set. */
-interface Watched {
+interface WatchedEventfd {
   readonly eventfd: Eventfd;
-  readonly meter: Meter;
+  readonly signals: SignalCounter;
 }
 
-/** Turns the calls of a program into lines. */
+/** Writes a line for each call, signal and delivery of a program. */
 class Tracer {
   readonly #write: (line: Line) => void;
   readonly #vectors: VectorMap;
-  readonly #meters: Meters;
-  /** By event set and slot. */
-  readonly #watched = new Map<number, Map<number, Watched>>();
+  readonly #counters: SignalCounters;
+  /** The eventfds of each event set, by the id of the set and the slot. */
+  readonly #watched = new Map<number, Map<number, WatchedEventfd>>();
 
   constructor(write: (line: Line) => void) {
     this.#write = write;
     this.#vectors = new VectorMap(write);
-    this.#meters = new Meters((eventfd, at, total) => {
+    this.#counters = new SignalCounters((eventfd, at, total) => {
       const name = this.#vectors.nameOf(eventfd);
       if (name === undefined) return;
       write({ type: 'signal', at, ...name, ...(total === undefined ? {} : { total }) });
@@ -33,8 +33,8 @@ class Tracer {
 
   readonly observer: Observer = (call) => {
     const { subject, method, args } = call;
-    if (method === 'deliver') return this.#deliver(subject, args as readonly Fired[]);
-    if (subject.kind === 'eventSet') this.#before(subject, method, args);
+    if (method === 'deliver') return this.#traceDelivery(subject, args as readonly Fired[]);
+    if (subject.kind === 'eventSet') this.#followEventSet(subject, method, args);
     const described = describeArgs(call);
     const at = now();
     return (outcome) => {
@@ -43,43 +43,43 @@ class Tracer {
         type: 'call',
         at,
         end,
-        ...named(call),
+        ...identifyCall(call),
         args: described,
         ...describeOutcome(outcome),
       });
       if (method === 'setIrqs' && 'value' in outcome && outcome.value === 0) {
-        this.#vectors.set(subject.device, args[0] as IrqSet);
+        this.#vectors.applyIrqSet(subject.device, args[0] as IrqSet);
       }
     };
   };
 
-  /** What is still waited for when the thread ends. */
+  /** Writes the final count of each eventfd that is still in an event set. */
   close(): void {
-    for (const set of this.#watched.keys()) this.#leaveAll(set);
-    this.#meters.flush();
+    for (const set of this.#watched.keys()) this.#removeAll(set);
+    this.#counters.flush();
   }
 
-  #before({ id }: Subject, method: string, args: readonly unknown[]): void {
+  #followEventSet({ id }: Subject, method: string, args: readonly unknown[]): void {
     if (method === 'add') {
       const [slot, eventfd, counted] = args as [number, Eventfd, boolean];
-      const slots = this.#watched.get(id) ?? new Map<number, Watched>();
+      const slots = this.#watched.get(id) ?? new Map<number, WatchedEventfd>();
       this.#watched.set(id, slots);
       if (slots.has(slot)) return;
-      slots.set(slot, { eventfd, meter: this.#meters.meter(eventfd, counted) });
+      slots.set(slot, { eventfd, signals: this.#counters.create(eventfd, counted) });
     } else if (method === 'remove') {
-      this.#leave(id, args[0] as number);
+      this.#removeSlot(id, args[0] as number);
     } else if (method === 'close') {
-      this.#leaveAll(id);
+      this.#removeAll(id);
     }
   }
 
-  #deliver({ device, id }: Subject, fired: readonly Fired[]) {
+  #traceDelivery({ device, id }: Subject, fired: readonly Fired[]) {
     const at = now();
     const vectors = fired.flatMap(({ slot, count }) => {
       const watched = this.#watched.get(id)?.get(slot);
       const name = watched && this.#vectors.nameOf(watched.eventfd);
       if (watched === undefined || name === undefined) return [];
-      const total = watched.meter.total(count);
+      const total = watched.signals.total(count);
       return [{ irq: name.irq, vector: name.vector, total }];
     });
     return () => {
@@ -87,29 +87,29 @@ class Tracer {
     };
   }
 
-  #leaveAll(set: number): void {
-    for (const slot of [...(this.#watched.get(set)?.keys() ?? [])]) this.#leave(set, slot);
+  #removeAll(set: number): void {
+    for (const slot of [...(this.#watched.get(set)?.keys() ?? [])]) this.#removeSlot(set, slot);
   }
 
-  #leave(set: number, slot: number): void {
+  #removeSlot(set: number, slot: number): void {
     const watched = this.#watched.get(set)?.get(slot);
     if (watched === undefined) return;
     this.#watched.get(set)?.delete(slot);
     const name = this.#vectors.nameOf(watched.eventfd);
-    const total = watched.meter.total(0n);
-    watched.meter.stop();
+    const total = watched.signals.total(0n);
+    watched.signals.stop();
     if (name !== undefined) this.#write({ type: 'leave', at: now(), ...name, total });
   }
 }
 
-function named({ subject, method }: Call) {
+function identifyCall({ subject, method }: Call) {
   const { device, kind, id, region } = subject;
   const where = region === undefined ? kind : `${kind} of region ${region}`;
   return { device, kind: where, id, method };
 }
 
-/** Writes what this thread does with devices into a file of a folder. */
-export function traceInto(folder: string): Observer {
+/** Creates an observer that writes the calls of this thread to a file in a folder. */
+export function createTracer(folder: string): Observer {
   const log = new Log(folder);
   const tracer = new Tracer((line) => {
     log.write(line);

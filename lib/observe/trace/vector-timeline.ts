@@ -1,18 +1,21 @@
 import type { MaskLine, VectorName } from './format.js';
 
-/** One or more interrupts that one delivery was for, or none. */
+/** A delivery with the interrupts it was for, perhaps none; or interrupts that were lost. */
 export interface Interrupt {
-  /** Of the first of them, as far as somebody saw it. */
+  /** Time of the first interrupt; null if nothing saw an interrupt arrive. */
   readonly raised: number | null;
-  /** When the listeners were called, and when they were done. */
+  /** Time at which the listeners were called; null if the interrupts were lost. */
   readonly delivered: number | null;
+  /** Time at which the listeners returned, or at which the loss was certain. */
   readonly done: number | null;
+  /** Number of interrupts; 0 if an earlier delivery was for them already. */
   readonly count: number;
   readonly state: 'delivered' | 'late' | 'lost';
 }
 
+/** All that a trace has of one vector. */
 export interface VectorTimeline extends VectorName {
-  /** Times between which it had an eventfd. */
+  /** Times between which the vector had an eventfd; `to` is null if the vector is still bound. */
   readonly bound: { from: number; to: number | null }[];
   readonly interrupts: Interrupt[];
   readonly masks: { at: number; type: 'mask' | 'unmask' }[];
@@ -29,17 +32,17 @@ interface Delivery {
   readonly total: number;
 }
 
-/** Tells the interrupts of one vector from each other. */
+/** Assigns the signals of one vector to its deliveries. */
 export class VectorBuilder {
   readonly #late: number;
   readonly #bound: { from: number; to: number | null }[] = [];
   readonly #masks: { at: number; type: 'mask' | 'unmask' }[] = [];
   readonly #interrupts: Interrupt[] = [];
-  /** Since its eventfd is waited for. */
+  /** Signals and deliveries since the eventfd joined its event set. */
   #signals: Signal[] = [];
   #deliveries: Delivery[] = [];
 
-  /** @param late - nanoseconds between an interrupt and its delivery that are too many */
+  /** @param late - nanoseconds from an interrupt to its delivery, above which it is late */
   constructor(late: number) {
     this.#late = late;
   }
@@ -57,20 +60,29 @@ export class VectorBuilder {
     this.#masks.push({ at, type });
   }
 
-  /** In any order: who sees it from another thread tells of it when it gets to it. */
+  /**
+   * Adds a signal. The order is free, since signals that another thread saw are written later.
+   *
+   * @param total - interrupts so far; undefined if deliveries read the counter of the eventfd
+   */
   signal(at: number, total: number | undefined): void {
     this.#signals.push({ at, total });
   }
 
+  /** @param total - interrupts so far */
   deliver(at: number, end: number, total: number): void {
     this.#deliveries.push({ at, end, total });
   }
 
-  /** @param total - of all interrupts since its eventfd was waited for */
+  /**
+   * Ends the time of the eventfd in its event set. Interrupts without a delivery are lost.
+   *
+   * @param total - interrupts since the eventfd joined the event set
+   */
   leave(at: number, total: number): void {
     const signals = this.#signals.sort((a, b) => a.at - b.at);
     let before: Delivery = { at: -Infinity, end: -Infinity, total: 0 };
-    const firstSince = (until: number): number | null => {
+    const firstSignalSince = (until: number): number | null => {
       const fresh = signals.find((signal) =>
         signal.total === undefined
           ? signal.at > before.at && signal.at <= until
@@ -80,7 +92,7 @@ export class VectorBuilder {
     };
     for (const delivery of this.#deliveries) {
       const count = Math.max(delivery.total - before.total, 0);
-      const raised = count === 0 ? null : firstSince(delivery.at);
+      const raised = count === 0 ? null : firstSignalSince(delivery.at);
       const late = raised !== null && delivery.at - raised > this.#late;
       this.#interrupts.push({
         raised,
@@ -93,14 +105,18 @@ export class VectorBuilder {
     }
     const lost = total - before.total;
     if (lost > 0) {
-      const raised = firstSince(at);
+      const raised = firstSignalSince(at);
       this.#interrupts.push({ raised, delivered: null, done: at, count: lost, state: 'lost' });
     }
     this.#signals = [];
     this.#deliveries = [];
   }
 
-  /** @param end - of the trace, where the program did not come to say that it leaves */
+  /**
+   * Returns the timeline.
+   *
+   * @param end - end of the trace; used if the program was killed before it removed the eventfd
+   */
   finish(name: VectorName, end: number): VectorTimeline {
     this.leave(end, Math.max(0, ...this.#signals.map(({ total = 0 }) => total)));
     const [bound, masks, interrupts] = [this.#bound, this.#masks, this.#interrupts];

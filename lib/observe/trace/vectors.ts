@@ -14,11 +14,11 @@ interface Bound {
   readonly eventfd: Eventfd;
 }
 
-/** Which eventfd is which vector's, as SET_IRQS says. */
+/** Maps each eventfd to its vector, as SET_IRQS bound them. */
 export class VectorMap {
   readonly #write: (line: Line) => void;
   readonly #bound = new Map<string, Bound>();
-  /** The vector that it is bound to, or was last. */
+  /** The vector that each eventfd is bound to, or was bound to last. */
   readonly #names = new WeakMap<Eventfd, VectorName>();
 
   constructor(write: (line: Line) => void) {
@@ -29,11 +29,11 @@ export class VectorMap {
     return this.#names.get(eventfd);
   }
 
-  /** A SET_IRQS that was done. */
-  set(device: string, { index, flags, start, count, eventfds }: IrqSet): void {
+  /** Writes the effects of a SET_IRQS that succeeded. */
+  applyIrqSet(device: string, { index, flags, start, count, eventfds }: IrqSet): void {
     const irq = irqName(index);
     if ((flags & VFIO_IRQ_SET_ACTION_TRIGGER) === 0) {
-      // With an eventfd it is done when that is signalled, which nobody sees.
+      // An eventfd masks or unmasks when the program signals the eventfd: a trace cannot see that.
       if ((flags & VFIO_IRQ_SET_DATA_NONE) === 0) return;
       const type = (flags & VFIO_IRQ_SET_ACTION_MASK) !== 0 ? 'mask' : 'unmask';
       for (let vector = start; vector < start + count; vector++) {

@@ -8,16 +8,16 @@ import { eduDemo } from '../../../lib/demo/edu.js';
 import { nvmeDemo } from '../../../lib/demo/nvme/demo.js';
 import { deviceApi } from '../../../lib/device/open.js';
 import { observeBackend } from '../../../lib/observe/index.js';
-import { recordInto } from '../../../lib/observe/record/index.js';
+import { createRecorder } from '../../../lib/observe/record/index.js';
 import { edu } from '../../differential/targets/edu.js';
 import { nvme } from '../../differential/targets/nvme.js';
-import { again, readRecord } from '../../observe/record/again.js';
+import { readRecord, replayRecord } from '../../observe/record/replay-record.js';
 
 for (const { target, demo, address } of [
   { target: edu, demo: eduDemo, address: process.env.VFIO_LAB_EDU ?? '' },
   { target: nvme, demo: nvmeDemo, address: process.env.VFIO_LAB_NVME ?? '' },
 ]) {
-  test(`${target.name}: QEMU's device answers the demo as its imitation did`, async (t) => {
+  test(`${target.name}: QEMU's device answers the demo as the mock device did`, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'vfio-record-'));
     t.teardown(() => {
       rmSync(folder, { recursive: true });
@@ -26,11 +26,11 @@ for (const { target, demo, address } of [
     const real = await openConnection(address);
     const kernel = /^\d+\.\d+/.exec(real.kernel)?.[0] ?? '';
     const via = real.via === 'cdev' ? 'cdev' : 'group';
-    const { openDevice } = deviceApi([observeBackend(mockBackend, [recordInto(path)])]);
+    const { openDevice } = deviceApi([observeBackend(mockBackend, [createRecorder(path)])]);
     const device = await openDevice(`${target.mock}?kernel=${kernel}`, { via });
     const { ok } = await demo(device);
     device.close();
     t.true(ok);
-    t.is(await again(readRecord(path), real, target), null);
+    t.is(await replayRecord(readRecord(path), real, target), null);
   });
 }

@@ -2,13 +2,13 @@ import test from 'ava';
 import { openConnection } from 'vfio/mock';
 import { edu } from '../../differential/targets/edu.js';
 import { nvme } from '../../differential/targets/nvme.js';
-import { again, readRecord } from './again.js';
+import { readRecord, replayRecord } from './replay-record.js';
 
 const FOLDER = new URL('../../../../test/observe/record/demos/', import.meta.url);
 
-/** `VFIO_RECORD` of `vfio demo` on QEMU's devices, Linux 7.2 by the character device. */
+/** Records of `vfio demo` on QEMU's devices, made on Linux 7.2 through the character device. */
 for (const target of [edu, nvme]) {
-  test(`${target.name}: its imitation answers the demo as QEMU's device did`, async (t) => {
+  test(`${target.name}: the mock device answers the demo as QEMU's device did`, async (t) => {
     const record = readRecord(new URL(`${target.name}.jsonl`, FOLDER));
     for (const op of ['set_irqs', 'eventfd_read', 'mmio_write', 'buffer_write', 'buffer_read']) {
       t.true(
@@ -17,14 +17,14 @@ for (const target of [edu, nvme]) {
       );
     }
     const connection = await openConnection(`${target.mock}#demo?kernel=7.2`, { via: 'cdev' });
-    t.is(await again(record, connection, target), null);
+    t.is(await replayRecord(record, connection, target), null);
   });
 
-  test(`${target.name}: what the driver did not write is missed`, async (t) => {
+  test(`${target.name}: a replay without the driver's writes differs`, async (t) => {
     const record = readRecord(new URL(`${target.name}.jsonl`, FOLDER));
     const end = record.findIndex(({ op }) => op === 'eventfd_read');
     const silent = record.slice(0, end + 1).filter(({ op }) => op !== 'mmio_write');
     const connection = await openConnection(`${target.mock}#silent?kernel=7.2`, { via: 'cdev' });
-    t.not(await again(silent, connection, target), null);
+    t.not(await replayRecord(silent, connection, target), null);
   });
 }

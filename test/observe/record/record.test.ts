@@ -8,7 +8,7 @@ import { nvmeDemo } from '../../../lib/demo/nvme/demo.js';
 import { deviceApi } from '../../../lib/device/open.js';
 import type { PciDevice } from '../../../lib/index.js';
 import { observeBackend } from '../../../lib/observe/index.js';
-import { recordInto } from '../../../lib/observe/record/index.js';
+import { createRecorder } from '../../../lib/observe/record/index.js';
 import type { Reply } from '../../../lib/run/run.js';
 import { answers } from '../../run/lines.js';
 
@@ -24,13 +24,13 @@ function read(path: string): Line[] {
   return lines.map((line) => JSON.parse(line) as Line);
 }
 
-/** What a program does with a device, as it was recorded. */
+/** Records a program on a mock device and returns the lines. */
 async function record(
   name: string,
   program: (device: PciDevice) => unknown,
   path = join(folder, name.replace(/\W/g, '-')),
 ): Promise<Line[]> {
-  const { openDevice } = deviceApi([observeBackend(mockBackend, [recordInto(path)])]);
+  const { openDevice } = deviceApi([observeBackend(mockBackend, [createRecorder(path)])]);
   const device = await openDevice(name);
   try {
     await program(device);
@@ -48,7 +48,7 @@ for (const [model, demo] of [
   ['mock:edu', eduDemo],
   ['mock:nvme', nvmeDemo],
 ] as const) {
-  test(`${model}: what a driver did, done again, is answered as before`, async (t) => {
+  test(`${model}: a replay of a driver's record gives the recorded answers`, async (t) => {
     const lines = await record(`${model}#recorded`, demo);
     const ops = new Set(lines.map(({ op }) => op));
     for (const op of ['set_irqs', 'eventfd_read', 'mmio_write', 'dma_map', 'buffer_write']) {
@@ -63,7 +63,7 @@ for (const [model, demo] of [
   });
 }
 
-test('memory: what the program wrote comes before the call, the device’s after the interrupt', async (t) => {
+test('memory: writes of the program precede the call, writes of the device follow the interrupt', async (t) => {
   const lines = await record('mock:edu#memory', async (device) => {
     device.config.update('command', { memory: 1, bus_master: 1 });
     const registers = device.bar(0).map();
@@ -96,7 +96,7 @@ test('memory: what the program wrote comes before the call, the device’s after
   t.true(at({ op: 'eventfd_read' }) < at({ op: 'buffer_read' }));
 });
 
-test('memory that only the device writes is its own without an interrupt, too', async (t) => {
+test('all changes of write-only memory are of the device, also without an interrupt', async (t) => {
   const lines = await record('mock:edu#polled', async (device) => {
     device.config.update('command', { memory: 1, bus_master: 1 });
     const registers = device.bar(0).map();
@@ -109,11 +109,11 @@ test('memory that only the device writes is its own without an interrupt, too', 
     while ((registers.read64(0x98) & 1n) !== 0n);
   });
   const changes = lines.filter(({ op }) => op === 'buffer_write' || op === 'buffer_read');
-  t.is(changes[0]?.op, 'buffer_read', 'the program has no reason to write there');
+  t.is(changes[0]?.op, 'buffer_read', 'a change of write-only memory is a buffer_read');
   t.like(changes.at(-1), { op: 'buffer_read', offset: 0, answer: { data: '0000' } });
 });
 
-test('a failing call is recorded, what the library refuses is not', async (t) => {
+test('a failing call is recorded, arguments that the library refuses are not', async (t) => {
   const lines = await record('mock:edu#failing', (device) => {
     t.throws(() => device.region(8));
     t.throws(() => device.bar(0).map({ offset: -1 }));
@@ -123,7 +123,7 @@ test('a failing call is recorded, what the library refuses is not', async (t) =>
   for (const { answer } of failures) t.regex(String(answer.code), /^E[A-Z]+$/);
 });
 
-test('who asks again and again is recorded once, but for what changed', async (t) => {
+test('a repeated read with the same answer is recorded once', async (t) => {
   const lines = await record('mock:edu#asking', (device) => {
     device.config.update('command', { memory: 1 });
     const registers = device.bar(0).map();
@@ -150,7 +150,7 @@ test('who asks again and again is recorded once, but for what changed', async (t
   );
 });
 
-test('interrupts that nobody counts were one at least', async (t) => {
+test('interrupts of a vector without counts are recorded as "1+"', async (t) => {
   const lines = await record('mock:edu#uncounted', async (device) => {
     const vector = device.interrupts.msi.request(0);
     const next = vector.next();
@@ -166,10 +166,10 @@ test('interrupts that nobody counts were one at least', async (t) => {
   t.false(replies.some((reply) => 'recorded' in reply));
 });
 
-test('no file is written over', async (t) => {
+test('no file is overwritten', async (t) => {
   const path = join(folder, 'taken');
   writeFileSync(path, 'mine');
-  const observer = recordInto(path);
+  const observer = createRecorder(path);
   const { openDevice } = deviceApi([observeBackend(mockBackend, [observer])]);
   for (const name of ['mock:edu#one', 'mock:edu#two']) (await openDevice(name)).close();
   t.is(readFileSync(path, 'utf8'), 'mine');

@@ -9,7 +9,7 @@ function build(fill: (builder: VectorBuilder) => void) {
   return builder.finish(NAME, 99_999).interrupts;
 }
 
-test('a delivery is for the interrupts since the last one', (t) => {
+test('a delivery is for the interrupts since the previous delivery', (t) => {
   const interrupts = build((vector) => {
     vector.signal(100, 1);
     vector.deliver(150, 170, 1);
@@ -24,7 +24,7 @@ test('a delivery is for the interrupts since the last one', (t) => {
   ]);
 });
 
-test('late is what waited longer than allowed, counted from its first interrupt', (t) => {
+test('a delivery is late if its first interrupt waited longer than allowed', (t) => {
   const [first, second] = build((vector) => {
     vector.signal(0, 1);
     vector.signal(900, 2);
@@ -36,7 +36,7 @@ test('late is what waited longer than allowed, counted from its first interrupt'
   t.like(second, { raised: 2000, state: 'delivered' });
 });
 
-test('what came after the last delivery and was let go is lost', (t) => {
+test('interrupts after the last delivery are lost when the eventfd leaves its event set', (t) => {
   const interrupts = build((vector) => {
     vector.signal(10, 1);
     vector.deliver(20, 21, 1);
@@ -52,7 +52,7 @@ test('what came after the last delivery and was let go is lost', (t) => {
   t.is(interrupts.length, 3);
 });
 
-test('a sighting after the delivery makes no interrupt late or lost', (t) => {
+test('a signal that is seen after its delivery makes no interrupt late or lost', (t) => {
   const interrupts = build((vector) => {
     vector.deliver(100, 101, 1);
     vector.signal(105, 1);
@@ -69,7 +69,7 @@ test('a sighting after the delivery makes no interrupt late or lost', (t) => {
   );
 });
 
-test('where each delivery reads the counter, sightings are told apart by time', (t) => {
+test('if each delivery reads the counter, signals are assigned to deliveries by time', (t) => {
   const interrupts = build((vector) => {
     vector.signal(100, undefined);
     vector.deliver(110, 111, 4);
@@ -87,7 +87,7 @@ test('where each delivery reads the counter, sightings are told apart by time', 
   );
 });
 
-test('a second wake for what was counted already is a delivery of none', (t) => {
+test('a second wake for the same interrupts is a delivery of none', (t) => {
   const interrupts = build((vector) => {
     vector.signal(1, 2);
     vector.deliver(5, 6, 2);
@@ -98,7 +98,7 @@ test('a second wake for what was counted already is a delivery of none', (t) => 
   t.is(interrupts.length, 2);
 });
 
-test('a program that was killed leaves what it had not been told of', (t) => {
+test('undelivered interrupts of a killed program are lost', (t) => {
   const interrupts = build((vector) => {
     vector.signal(1, 1);
     vector.signal(2, 2);

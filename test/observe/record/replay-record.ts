@@ -11,15 +11,15 @@ export function readRecord(path: string | URL): Line[] {
   return lines.map((line) => JSON.parse(line) as Line);
 }
 
-/** Does again what was recorded, on a device that was just opened. */
-export async function again(
+/** Replays a record on a freshly opened device. Returns the first difference. */
+export async function replayRecord(
   record: readonly Line[],
   connection: DeviceConnection,
   target: Target,
 ): Promise<Difference | null> {
   const replies = await runScript(connection, record);
   const recorded = record.map(({ answer }) => answer);
-  // What was answered as recorded is the same, however it is written.
+  // An answer that equals its record may be written differently, so the recorded text is used.
   const now = replies.map((reply, i) => ('recorded' in reply ? reply : recorded[i]));
   const answers = now.map((reply) => ({ ok: false, ...reply, recorded: undefined }));
   return compare(target, record, recorded, answers);

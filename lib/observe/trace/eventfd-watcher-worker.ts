@@ -1,8 +1,8 @@
-/** The thread of a {@link Sentinel}. */
+/** The thread of an {@link EventfdWatcher}. */
 import { workerData, type MessagePort } from 'node:worker_threads';
 import { native } from '../../native/binding.js';
 import { now } from './clock.js';
-import { CAPACITY, counterOf, type Request, type Seen } from './sentinel.js';
+import { CAPACITY, readCounter, type Request, type SeenSignal } from './eventfd-watcher.js';
 
 const { port, done } = workerData as { port: MessagePort; done: Int32Array };
 const fired = new Uint32Array(CAPACITY);
@@ -12,18 +12,18 @@ const fds = new Map<number, number>();
 
 addon.eventSetServe(set, (n) => {
   const at = now();
-  const seen: Seen[] = [];
+  const seen: SeenSignal[] = [];
   for (const slot of fired.subarray(0, n)) {
-    seen.push({ slot, at, total: counterOf(fds.get(slot) ?? -1) });
+    seen.push({ slot, at, total: readCounter(fds.get(slot) ?? -1) });
   }
   port.postMessage(seen);
 });
 
-port.on('message', ({ what, slot, fd }: Request) => {
-  if (what === 'add') {
+port.on('message', ({ command, slot, fd }: Request) => {
+  if (command === 'add') {
     fds.set(slot, fd);
     addon.eventSetAdd(set, slot, fd, false);
-  } else if (what === 'remove') {
+  } else if (command === 'remove') {
     fds.delete(slot);
     addon.eventSetRemove(set, slot);
   }

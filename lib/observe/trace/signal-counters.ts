@@ -1,0 +1,91 @@
+import { subscribe } from 'node:diagnostics_channel';
+import { EVENTFD_CHANNEL, type Eventfd, type EventfdSignal } from '../../contract/index.js';
+import { now } from './clock.js';
+import { EventfdWatcher, readCounter } from './eventfd-watcher.js';
+
+/**
+ * Receives each signal of a counted eventfd.
+ *
+ * @param at - nanoseconds of CLOCK_MONOTONIC
+ * @param total - signals so far; undefined if deliveries read the counter of the eventfd
+ */
+export type OnSignal = (eventfd: Eventfd, at: number, total?: number) => void;
+
+/** Counts the signals of one eventfd, and leaves the counter of the eventfd to the program. */
+export interface SignalCounter {
+  /**
+   * Returns the number of signals so far.
+   *
+   * @param read - the count that the last delivery read; 0n if deliveries do not read the eventfd
+   */
+  total(read: bigint): number;
+  /** Ends the count and drains the eventfd: the program no longer waits for it. */
+  stop(): void;
+}
+
+/**
+ * Makes signal counters. A thread watches an eventfd that has a file descriptor. The mock publishes
+ * the signals of its own eventfds.
+ */
+export class SignalCounters {
+  readonly #onSignal: OnSignal;
+  /** Signals so far of each eventfd without a file descriptor. */
+  readonly #mockTotals = new Map<Eventfd, number>();
+  #watcher: EventfdWatcher | null = null;
+  #subscribed = false;
+
+  constructor(onSignal: OnSignal) {
+    this.#onSignal = onSignal;
+  }
+
+  /** @param counted - whether each delivery reads the eventfd */
+  create(eventfd: Eventfd, counted: boolean): SignalCounter {
+    const { fd } = eventfd;
+    return fd === null ? this.#createMock(eventfd) : this.#createKernel(eventfd, fd, counted);
+  }
+
+  /** Calls `onSignal` for all signals so far. */
+  flush(): void {
+    this.#watcher?.flush();
+  }
+
+  #createKernel(eventfd: Eventfd, fd: number, counted: boolean): SignalCounter {
+    this.#watcher ??= new EventfdWatcher();
+    const stop = this.#watcher.watch(fd, (at, total) => {
+      if (!counted) this.#onSignal(eventfd, at, total);
+      // A counter of 0 was read by a delivery that came first.
+      else if (total > 0) this.#onSignal(eventfd, at);
+    });
+    let readSoFar = 0;
+    return {
+      total(read) {
+        readSoFar += Number(read);
+        return readSoFar + readCounter(fd);
+      },
+      stop,
+    };
+  }
+
+  #createMock(eventfd: Eventfd): SignalCounter {
+    if (!this.#subscribed) {
+      subscribe(EVENTFD_CHANNEL, this.#onPublished);
+      this.#subscribed = true;
+    }
+    this.#mockTotals.set(eventfd, 0);
+    return {
+      total: () => this.#mockTotals.get(eventfd) ?? 0,
+      stop: () => {
+        this.#mockTotals.delete(eventfd);
+      },
+    };
+  }
+
+  readonly #onPublished = (message: unknown): void => {
+    const { eventfd, count } = message as EventfdSignal;
+    const before = this.#mockTotals.get(eventfd);
+    if (before === undefined) return;
+    const total = before + Number(count);
+    this.#mockTotals.set(eventfd, total);
+    this.#onSignal(eventfd, now(), total);
+  };
+}
