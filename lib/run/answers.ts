@@ -2,18 +2,23 @@ import type { DeviceInfo, IovaRange, IrqInfo, RegionInfo } from '../contract/ind
 import type { VfioError } from '../errors.js';
 import { OperationError } from './fields.js';
 
-/** What an operation answers with, beside `ok`. */
+/** Fields of the answer to an operation, without `ok`. */
 export type Answer = Readonly<Record<string, unknown>>;
 
-/** What a line was answered with: always `ok`, then the operation's own fields or a `code`. */
+/** Answer to a line: `ok`, then the fields of the operation or a `code`. */
 export type Reply = Answer & { readonly ok: boolean };
 
-/** Bytes of one answer: the longest string that every Node makes has not four times as many. */
-const MOST_BYTES = 2 ** 27;
+/** Most bytes in one answer: their hex digits fit in a string of every supported Node. */
+const MAX_BYTES = 2 ** 27;
 
+/**
+ * Returns bytes in hex.
+ *
+ * @throws OperationError for more than 2^27 bytes
+ */
 export function hex(bytes: Uint8Array): string {
-  if (bytes.length > MOST_BYTES) {
-    throw new OperationError(`${bytes.length} bytes are more than one answer has: at most 2^27`);
+  if (bytes.length > MAX_BYTES) {
+    throw new OperationError(`${bytes.length} bytes exceed the limit of one answer, 2^27 bytes`);
   }
   const { buffer, byteOffset, length } = bytes;
   return Buffer.from(buffer, byteOffset, length).toString('hex');

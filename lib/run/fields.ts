@@ -1,16 +1,14 @@
-/** Fields of one line of a script, checked as they are taken. */
-
 const U32_MAX = 0xffff_ffff;
 const U64_MAX = 2n ** 64n - 1n;
 
-/** The line is no valid operation: answered with `ERR_OP`, and the run goes on. */
+/** A line is not a valid operation. The answer is `ERR_OP`, and the run goes on. */
 export class OperationError extends Error {
   override readonly name = 'OperationError';
   readonly code = 'ERR_OP';
 }
 
-/** A number or an exact "0x…" string. */
-function integer(value: unknown, name: string): bigint {
+/** Parses a number or an exact "0x…" string. */
+function parseInteger(value: unknown, name: string): bigint {
   if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);
   if (typeof value === 'string' && /^0x[0-9a-f]+$/i.test(value)) return BigInt(value);
   throw new OperationError(`"${name}" must be an integer or a "0x…" string`);
@@ -20,6 +18,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The fields of one line of a script. Reading a missing or wrong field throws OperationError. */
 export class Fields {
   readonly #values: ReadonlyMap<string, unknown>;
 
@@ -30,14 +29,16 @@ export class Fields {
     } catch (cause) {
       throw new OperationError(`not JSON: ${(cause as Error).message}`);
     }
-    if (!isObject(parsed)) throw new OperationError('an operation is a JSON object');
+    if (!isObject(parsed)) throw new OperationError('an operation must be a JSON object');
     this.#values = new Map(Object.entries(parsed));
   }
 
-  /** Refuses fields of other names: one that is misspelled would have no effect. */
+  /** Refuses unknown fields: a misspelled field would have no effect. */
   allowOnly(names: readonly string[]): void {
     for (const name of this.#values.keys()) {
-      if (!names.includes(name)) throw new OperationError(`there is no field "${name}" here`);
+      if (!names.includes(name)) {
+        throw new OperationError(`unknown field "${name}"; known: ${names.join(', ')}`);
+      }
     }
   }
 
@@ -45,56 +46,56 @@ export class Fields {
     return this.#values.has(name);
   }
 
-  /** An unsigned value of 64 bits. */
+  /** Reads an unsigned value of 64 bits. */
   bigint(name: string): bigint {
-    return this.#atMost(name, U64_MAX);
+    return this.#getInteger(name, U64_MAX);
   }
 
-  /** A value that the library takes as a number: below 2^53. */
+  /** Reads an unsigned value below 2^53. */
   number(name: string): number {
-    return Number(this.#atMost(name, BigInt(Number.MAX_SAFE_INTEGER)));
+    return Number(this.#getInteger(name, BigInt(Number.MAX_SAFE_INTEGER)));
   }
 
-  /** An unsigned field of 32 bits of a kernel structure. */
+  /** Reads an unsigned value of 32 bits. */
   u32(name: string): number {
-    return Number(this.#atMost(name, BigInt(U32_MAX)));
+    return Number(this.#getInteger(name, BigInt(U32_MAX)));
   }
 
   text(name: string): string {
-    const value = this.#take(name);
+    const value = this.#get(name);
     if (typeof value !== 'string') throw new OperationError(`"${name}" must be a string`);
     return value;
   }
 
-  /** Bytes in hex. */
+  /** Reads bytes in hex. */
   data(name: string): Uint8Array {
     const text = this.text(name);
     if (text.length % 2 !== 0 || /[^0-9a-f]/i.test(text))
-      throw new OperationError(`"${name}" must be hex`);
+      throw new OperationError(`"${name}" must be pairs of hex digits`);
     return Uint8Array.from(Buffer.from(text, 'hex'));
   }
 
   list(name: string): readonly unknown[] {
-    const value = this.#take(name);
+    const value = this.#get(name);
     if (!Array.isArray(value)) throw new OperationError(`"${name}" must be a list`);
     return value;
   }
 
   object(name: string): Readonly<Record<string, unknown>> {
-    const value = this.#take(name);
+    const value = this.#get(name);
     if (!isObject(value)) throw new OperationError(`"${name}" must be an object`);
     return value;
   }
 
-  #atMost(name: string, limit: bigint): bigint {
-    const value = integer(this.#take(name), name);
+  #getInteger(name: string, limit: bigint): bigint {
+    const value = parseInteger(this.#get(name), name);
     if (value < 0n || value > limit) {
-      throw new OperationError(`"${name}" must be from 0 to 0x${limit.toString(16)}`);
+      throw new OperationError(`"${name}" must be between 0 and 0x${limit.toString(16)}`);
     }
     return value;
   }
 
-  #take(name: string): unknown {
+  #get(name: string): unknown {
     if (!this.#values.has(name)) throw new OperationError(`"${name}" is missing`);
     return this.#values.get(name);
   }

@@ -12,20 +12,20 @@ function isInteger(value: unknown, min: number, max: number): value is number {
   return Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
 }
 
-function eventfd(session: Session, value: unknown): Eventfd | null | number {
-  if (typeof value === 'string') return session.eventfd(value);
+function parseFd(session: Session, value: unknown): Eventfd | null | number {
+  if (typeof value === 'string') return session.ensureEventfd(value);
   if (value === null || isInteger(value, S32_MIN, S32_MAX)) return value;
-  throw new OperationError('"fds" holds names, null and numbers of 32 bits');
+  throw new OperationError('each of "fds" must be a name, null or a number of 32 bits');
 }
 
-function bool(value: unknown): number {
+function parseBool(value: unknown): number {
   if (typeof value === 'boolean') return value ? 1 : 0;
   if (isInteger(value, 0, U8_MAX)) return value;
-  throw new OperationError('"bools" holds numbers of 8 bits');
+  throw new OperationError('each of "bools" must be a boolean or a number of 8 bits');
 }
 
-/** struct vfio_irq_set of a `set_irqs` line. */
-export function irqSet(session: Session, fields: Fields): IrqSet {
+/** Parses the struct vfio_irq_set of a `set_irqs` line. */
+export function parseIrqSet(session: Session, fields: Fields): IrqSet {
   const set = {
     index: fields.u32('index'),
     flags: fields.u32('flags'),
@@ -34,9 +34,10 @@ export function irqSet(session: Session, fields: Fields): IrqSet {
     ...(fields.has('argsz') ? { argsz: fields.u32('argsz') } : {}),
   };
   if (fields.has('bools')) {
-    if (fields.has('fds')) throw new OperationError('either "fds" or "bools"');
-    return { ...set, bools: fields.list('bools').map(bool) };
+    if (fields.has('fds'))
+      throw new OperationError('"fds" and "bools" exclude each other: give one');
+    return { ...set, bools: fields.list('bools').map(parseBool) };
   }
   if (!fields.has('fds')) return set;
-  return { ...set, eventfds: fields.list('fds').map((value) => eventfd(session, value)) };
+  return { ...set, eventfds: fields.list('fds').map((value) => parseFd(session, value)) };
 }

@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Answer, Reply } from './answers.js';
 import { toJsonLine } from './json.js';
 
-/** Operations that look at what a device does by itself, and may look too early. */
-const LOOKS: readonly string[] = ['read', 'mmio_read', 'buffer_read', 'eventfd_read'];
-const PATIENCE_MS = 1000;
-const STEP_MS = 2;
-/** The recorded value of an eventfd that nobody read: it was signalled once at least. */
+/** Operations that read what a device does on its own, perhaps before the device has done it. */
+const REPEATED: readonly string[] = ['read', 'mmio_read', 'buffer_read', 'eventfd_read'];
+const TIMEOUT_MS = 1000;
+const INTERVAL_MS = 2;
+/** The recorded value of an eventfd that the program did not read: signalled at least once. */
 export const SIGNALLED = '1+';
 
 function isAsRecorded(recorded: Answer, reply: Answer): boolean {
@@ -17,32 +17,33 @@ function isAsRecorded(recorded: Answer, reply: Answer): boolean {
   });
 }
 
-function together(before: Reply, now: Reply): Reply {
+/** Adds the counts of two reads of an eventfd. */
+function addCounts(before: Reply, now: Reply): Reply {
   if (typeof before.value !== 'bigint' || typeof now.value !== 'bigint') return now;
   return { ...now, value: before.value + now.value };
 }
 
 /**
- * Does an operation whose answer was recorded. A device takes its own time: what looks at it is
- * done again, for a second, until it is answered as recorded.
+ * Runs an operation whose answer was recorded. Devices differ in speed, so an operation that reads
+ * is repeated until the answer equals the record, for up to a second.
  *
- * @returns the answer; as `recorded` what it was, if that was another
+ * @returns the answer; if it differs from the record, with the recorded answer as `recorded`
  */
 export async function replay(
   op: string,
   recorded: Answer,
   run: () => Promise<Reply>,
 ): Promise<Reply> {
-  const until = performance.now() + PATIENCE_MS;
+  const until = performance.now() + TIMEOUT_MS;
   let reply = await run();
   while (!isAsRecorded(recorded, reply)) {
-    if (!reply.ok || !LOOKS.includes(op) || performance.now() > until) {
+    if (!reply.ok || !REPEATED.includes(op) || performance.now() > until) {
       return { ...reply, recorded };
     }
-    await delay(STEP_MS);
+    await delay(INTERVAL_MS);
     const now = await run();
-    // Signals come one by one, or together.
-    reply = op === 'eventfd_read' ? together(reply, now) : now;
+    // One recorded count may arrive in several reads.
+    reply = op === 'eventfd_read' ? addCounts(reply, now) : now;
   }
   return reply;
 }

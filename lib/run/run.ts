@@ -8,10 +8,10 @@ import type { Session } from './session.js';
 export type { Reply } from './answers.js';
 
 /**
- * The code of what an operation threw. What the library refuses before any call, an access
- * outside of a mapping for example, was no operation that could be sent.
+ * Converts an error to an answer. If the library refused the arguments before the call (an access
+ * outside of a mapping, for example), the answer is ERR_OP.
  */
-function failure(error: unknown): Reply {
+function toReply(error: unknown): Reply {
   if (error instanceof VfioError) return failed(error);
   const refused = error instanceof RangeError || error instanceof TypeError;
   if (!refused && !(error instanceof OperationError)) throw error;
@@ -23,17 +23,17 @@ async function runOperation(session: Session, fields: Fields, name: string): Pro
     const operation: Operation | undefined = Object.hasOwn(operations, name)
       ? operations[name]
       : undefined;
-    if (operation === undefined) throw new OperationError(`there is no operation "${name}"`);
+    if (operation === undefined) throw new OperationError(`unknown operation "${name}"`);
     fields.allowOnly(['op', 'answer', ...operation.fields]);
     return { ok: true, ...(await operation.run(session, fields)) };
   } catch (error) {
-    return failure(error);
+    return toReply(error);
   }
 }
 
 /**
- * Runs one line of a script. Wrong operations and failing calls are answers, not exceptions. Of a
- * line with a recorded `answer` it is told if that was another.
+ * Runs one line of a script. Wrong operations and failing calls are answers, not exceptions. If the
+ * line has an `answer` and the device answers otherwise, the reply has the old one as `recorded`.
  */
 export async function runLine(session: Session, line: string): Promise<Reply> {
   let run: () => Promise<Reply>;
@@ -45,7 +45,7 @@ export async function runLine(session: Session, line: string): Promise<Reply> {
     recorded = fields.has('answer') ? fields.object('answer') : null;
     run = () => runOperation(session, fields, op);
   } catch (error) {
-    return failure(error);
+    return toReply(error);
   }
   return recorded === null ? run() : replay(op, recorded, run);
 }

@@ -1,11 +1,11 @@
 import type { DeviceConnection, Eventfd, Memory, RegisterWindow } from '../contract/index.js';
 import { OperationError } from './fields.js';
 
-/** Bytes of a mapping: registers far apart in a large BAR are in windows of their own. */
+/** Largest mapping in bytes. A larger BAR is mapped in several windows. */
 const WINDOW_SIZE = 2 ** 30;
 const PAGE_SIZE = 4096;
 
-/** What the operations of one script share: the device, and the things they named. */
+/** State shared by the operations of one script: the device and the named objects. */
 export class Session {
   readonly #eventfds = new Map<string, Eventfd>();
   readonly #buffers = new Map<string, Memory>();
@@ -13,8 +13,8 @@ export class Session {
 
   constructor(readonly connection: DeviceConnection) {}
 
-  /** Made on first use. */
-  eventfd(name: string): Eventfd {
+  /** Returns the eventfd of a name, and creates it on first use. */
+  ensureEventfd(name: string): Eventfd {
     let eventfd = this.#eventfds.get(name);
     if (eventfd === undefined) {
       eventfd = this.connection.createEventfd();
@@ -23,41 +23,47 @@ export class Session {
     return eventfd;
   }
 
-  knownEventfd(name: string): Eventfd {
+  /** @throws OperationError if no operation used the name before */
+  getEventfd(name: string): Eventfd {
     const eventfd = this.#eventfds.get(name);
-    if (eventfd === undefined) throw new OperationError(`there is no eventfd "${name}"`);
+    if (eventfd === undefined) throw new OperationError(`unknown eventfd "${name}"`);
     return eventfd;
   }
 
   addBuffer(name: string, size: number): void {
-    if (this.#buffers.has(name)) throw new OperationError(`there is a buffer "${name}" already`);
+    if (this.#buffers.has(name)) throw new OperationError(`a buffer "${name}" exists already`);
     this.#buffers.set(name, this.connection.addressSpace.allocate(size, false));
   }
 
-  buffer(name: string): Memory {
+  getBuffer(name: string): Memory {
     const buffer = this.#buffers.get(name);
-    if (buffer === undefined) throw new OperationError(`there is no buffer "${name}"`);
+    if (buffer === undefined) throw new OperationError(`unknown buffer "${name}"`);
     return buffer;
   }
 
-  /** The mapping that shows part of a region, kept for the run, and the place within it. */
-  window(region: number, offset: number): { window: RegisterWindow; offset: number } {
+  /**
+   * Maps the part of a region that contains an offset. The session keeps the window.
+   *
+   * @returns the window, and the offset of the register in it
+   */
+  mapRegister(region: number, offset: number): { window: RegisterWindow; offset: number } {
     const start = offset - (offset % WINDOW_SIZE);
     const key = `${region} ${start}`;
     let window = this.#windows.get(key);
     if (window === undefined) {
-      const left = Number(this.connection.getRegionInfo(region).size) - start;
-      // What is not there is asked for all the same: the kernel says what is wrong with it.
+      const remaining = Number(this.connection.getRegionInfo(region).size) - start;
+      // Past the end of the region the kernel refuses the mapping, and its error is the answer.
       window = this.connection.map(
         region,
         start,
-        left > 0 ? Math.min(left, WINDOW_SIZE) : PAGE_SIZE,
+        remaining > 0 ? Math.min(remaining, WINDOW_SIZE) : PAGE_SIZE,
       );
       this.#windows.set(key, window);
     }
     return { window, offset: offset - start };
   }
 
+  /** Closes the windows and the device, then the eventfds and buffers. */
   close(): void {
     for (const window of this.#windows.values()) window.close();
     this.connection.close();

@@ -25,7 +25,7 @@ test('one line out for each operation in', async (t) => {
   const { code, lines, stderr } = await vfio(['run', 'mock:edu'], script);
   t.deepEqual(lines, [
     '{"ok":true,"flags":9,"count":1}',
-    '{"ok":false,"code":"ERR_OP","message":"there is no operation \\"fly\\""}',
+    '{"ok":false,"code":"ERR_OP","message":"unknown operation \\"fly\\""}',
     '{"ok":true}',
   ]);
   t.is(stderr, '');
@@ -69,7 +69,7 @@ test('a script is recorded with its answers, and done again on another device', 
   t.is((await vfio(['run', 'mock:nvme', '--record', record], script)).code, 0);
   t.deepEqual((await readFile(record, 'utf8')).split('\n'), [
     '{"op":"irq_info","index":2,"answer":{"ok":true,"flags":1,"count":65}}',
-    '{"op":"fly","answer":{"ok":false,"code":"ERR_OP","message":"there is no operation \\"fly\\""}}',
+    '{"op":"fly","answer":{"ok":false,"code":"ERR_OP","message":"unknown operation \\"fly\\""}}',
     '',
   ]);
   const same = await vfio(['run', 'mock:nvme', record]);

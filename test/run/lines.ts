@@ -4,7 +4,7 @@ import { Session } from '../../lib/run/session.js';
 
 let devices = 0;
 
-/** Answers of a script on a device of its own; a line may be any text. */
+/** Runs a script on a fresh mock device and returns its answers. A line may be any text. */
 export async function answers(device: string, lines: readonly unknown[]): Promise<Reply[]> {
   const session = new Session(await openConnection(`${device}#${++devices}`));
   try {
@@ -18,7 +18,7 @@ export async function answers(device: string, lines: readonly unknown[]): Promis
   }
 }
 
-/** The last answer. */
+/** Runs lines on a fresh mock device and returns the last answer. */
 export async function answer(device: string, ...lines: readonly unknown[]): Promise<Reply> {
   return (await answers(device, lines)).at(-1) ?? { ok: false };
 }

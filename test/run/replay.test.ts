@@ -4,12 +4,12 @@ import { answer, answers } from './lines.js';
 const EDU = 'mock:edu';
 const DMA_COMMAND = { region: 0, offset: 0x98 };
 
-test('an answer as it was recorded says no more', async (t) => {
+test('an answer that equals the record has no "recorded" field', async (t) => {
   const line = { op: 'irq_info', index: 1, answer: { ok: true, flags: 9, count: 1 } };
   t.deepEqual(await answer(EDU, line), { ok: true, flags: 9, count: 1 });
 });
 
-test('another answer comes with what was recorded', async (t) => {
+test('an answer that differs from the record includes the recorded answer', async (t) => {
   const recorded = { ok: true, flags: 9, count: 2 };
   t.deepEqual(await answer(EDU, { op: 'irq_info', index: 1, answer: recorded }), {
     ok: true,
@@ -25,7 +25,7 @@ test('another answer comes with what was recorded', async (t) => {
   t.deepEqual(await answer(EDU, { op: 'irq_info', index: 3, answer: failure }), failure);
 });
 
-test('explanations and what the record does not tell are not compared', async (t) => {
+test('messages, and fields that the record does not have, are not compared', async (t) => {
   const refused = { ok: false, code: 'ERR_OP', message: 'another' };
   t.false('recorded' in (await answer(EDU, { op: 'fly', answer: refused })));
   t.false('recorded' in (await answer(EDU, { op: 'info', answer: { ok: true } })));
@@ -43,7 +43,7 @@ test('integers above 2^53 are compared as they are printed', async (t) => {
   t.true('recorded' in (other ?? {}));
 });
 
-test('what a device does in its own time is waited for', async (t) => {
+test('reads are repeated until a slow device gives the recorded answer', async (t) => {
   const replies = await answers(EDU, [
     { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1, fds: ['a'] },
     { op: 'write', region: 7, offset: 4, data: '0600' },
@@ -56,7 +56,7 @@ test('what a device does in its own time is waited for', async (t) => {
   t.deepEqual(replies.at(-1), { ok: true, value: 1n });
 });
 
-test('signals that came together come one by one', async (t) => {
+test('one recorded count may arrive in several reads', async (t) => {
   const loopback = { op: 'set_irqs', index: 1, flags: 0x21, start: 0, count: 1 };
   const replies = await answers(EDU, [
     { ...loopback, flags: 0x24, fds: ['a'] },
@@ -69,7 +69,7 @@ test('signals that came together come one by one', async (t) => {
   t.deepEqual(replies.at(-1), { ok: true, value: 0n, recorded: { ok: true, value: '1+' } });
 });
 
-test('a record whose answer is none is no operation', async (t) => {
+test('a recorded answer that is not an object is ERR_OP', async (t) => {
   const { ok, code } = await answer(EDU, { op: 'info', answer: 1 });
   t.deepEqual({ ok, code }, { ok: false, code: 'ERR_OP' });
   t.is((await answer(EDU, { answer: {} })).code, 'ERR_OP');

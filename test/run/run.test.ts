@@ -3,7 +3,7 @@ import { answer, answers } from './lines.js';
 
 const EDU = 'mock:edu';
 
-test('describes the device', async (t) => {
+test('info, region_info and irq_info describe the device', async (t) => {
   t.deepEqual(await answers(EDU, [{ op: 'info' }, { op: 'region_info', index: 0 }]), [
     { ok: true, flags: 3, num_regions: 9, num_irqs: 5 },
     { ok: true, flags: 7, size: 0x100000n, caps: [] },
@@ -12,7 +12,7 @@ test('describes the device', async (t) => {
   t.deepEqual((await answer('mock:nvme', { op: 'region_info', index: 0 })).caps, [3]);
 });
 
-test('reads as much as there is, writes as much as there is room', async (t) => {
+test('accesses across the end of a region are cut short', async (t) => {
   const end = { region: 0, offset: 0x100000 - 4 };
   t.deepEqual(await answer(EDU, { op: 'read', ...end, length: 16 }), {
     ok: true,
@@ -35,7 +35,7 @@ test('integers are numbers or exact strings', async (t) => {
   });
 });
 
-test('as long as memory allows: what no string can hold is an answer, too', async (t) => {
+test('data that does not fit in a string is ERR_OP', async (t) => {
   const zeros = '00'.repeat(20e6);
   const script = [
     { op: 'buffer', name: 'b', size: 2 ** 29 },
@@ -46,11 +46,11 @@ test('as long as memory allows: what no string can hold is an answer, too', asyn
   const [, written, read, info] = await answers(EDU, script);
   t.deepEqual(written, { ok: true });
   t.like(read, { ok: false, code: 'ERR_OP' });
-  t.regex(String(read?.message), /536870912 bytes are more than one answer has/);
+  t.regex(String(read?.message), /536870912 bytes exceed the limit of one answer/);
   t.true(info?.ok);
 });
 
-test('a name makes an eventfd; null and numbers are passed as they are', async (t) => {
+test('in "fds" a name creates an eventfd; null and numbers are passed unchanged', async (t) => {
   const enable = { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1 };
   const loopback = { op: 'set_irqs', index: 1, flags: 0x21, start: 0, count: 1 };
   const read = { op: 'eventfd_read', name: 'a' };
@@ -67,7 +67,7 @@ test('a name makes an eventfd; null and numbers are passed as they are', async (
   t.deepEqual(await answer(EDU, { ...enable, fds: [99999] }), failed);
 });
 
-test('what an eventfd has to wait for, it is given time for', async (t) => {
+test('eventfd_read waits 50 ms for a signal', async (t) => {
   const started = performance.now();
   const replies = await answers(EDU, [
     { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1, fds: ['a'] },
@@ -77,17 +77,17 @@ test('what an eventfd has to wait for, it is given time for', async (t) => {
   t.true(performance.now() - started >= 50);
 });
 
-test('argsz may lie, and data that is shorter is followed by zero bytes', async (t) => {
+test('argsz may differ from the size of the data; missing data is zero bytes', async (t) => {
   const set = { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1 };
   t.is((await answer(EDU, { ...set, fds: [] })).code, 'EINVAL');
   t.is((await answer(EDU, { ...set, fds: ['a'], argsz: 20 })).code, 'EINVAL');
-  // The zero bytes are file descriptor 0, which is no eventfd.
+  // The zero bytes are file descriptor 0, which is not an eventfd.
   t.is((await answer(EDU, { ...set, fds: [], argsz: 24 })).code, 'EINVAL');
   const bool = { op: 'set_irqs', index: 1, flags: 0x22, start: 0, count: 1, argsz: 21 };
   t.true((await answer(EDU, { ...set, fds: ['a'] }, bool)).ok);
 });
 
-test('bools are bytes as they are', async (t) => {
+test('bools are passed as bytes', async (t) => {
   const enable = { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1, fds: ['a'] };
   const loopback = { op: 'set_irqs', index: 1, flags: 0x22, start: 0, count: 1 };
   const read = { op: 'eventfd_read', name: 'a' };
@@ -96,7 +96,7 @@ test('bools are bytes as they are', async (t) => {
   t.is((await answer(EDU, enable, { ...loopback, bools: [256] })).code, 'ERR_OP');
 });
 
-test('features, with the data that a GET would overwrite', async (t) => {
+test('feature passes flags and data, and returns the data', async (t) => {
   t.deepEqual(await answer(EDU, { op: 'feature', flags: 0x60003 }), { ok: true, data: '' });
   t.deepEqual(await answer(EDU, { op: 'feature', flags: 0x50003, data: '00' }), {
     ok: false,
@@ -105,7 +105,7 @@ test('features, with the data that a GET would overwrite', async (t) => {
   });
 });
 
-test('buffers are named, written, read and mapped for the device', async (t) => {
+test('named buffers are written, read and mapped for the device', async (t) => {
   const map = { op: 'dma_map', buffer: 'b', buffer_offset: 4096, size: 4096, flags: 3 };
   const replies = await answers(EDU, [
     { op: 'buffer', name: 'b', size: 8192 },
@@ -129,7 +129,7 @@ test('buffers are named, written, read and mapped for the device', async (t) => 
   t.deepEqual(ranges[0], [0n, 0xfedfffffn]);
 });
 
-test('registers through the mapping, of a region that has one', async (t) => {
+test('mmio_read reads a mapped register; a region without mmap is EINVAL', async (t) => {
   const read = { op: 'mmio_read', region: 0, offset: 0, width: 4 };
   t.deepEqual(await answer(EDU, read), { ok: true, value: 0x010000ed });
   const noMapping = { ok: false, code: 'EINVAL', syscall: 'mmap' };
@@ -137,7 +137,7 @@ test('registers through the mapping, of a region that has one', async (t) => {
   t.deepEqual(await answer(EDU, { ...read, region: 3 }), noMapping);
 });
 
-test('a line that is no operation is ERR_OP with a reason, and the run goes on', async (t) => {
+test('an invalid line is ERR_OP with a message, and the run goes on', async (t) => {
   const wrong: unknown[] = [
     'nonsense',
     '[]',
@@ -182,7 +182,7 @@ test('a line that is no operation is ERR_OP with a reason, and the run goes on',
   t.true(replies.at(-1)?.ok);
 });
 
-test('what nobody could mean reaches the device', async (t) => {
+test('extreme values reach the device unchecked', async (t) => {
   t.is((await answer(EDU, { op: 'irq_info', index: 0xffffffff })).code, 'EINVAL');
   t.is((await answer(EDU, { op: 'feature', flags: 0xffffffff })).code, 'EINVAL');
   t.is((await answer(EDU, { op: 'read', region: 7, offset: 256, length: 1 })).code, 'EFAULT');
