@@ -1,14 +1,16 @@
-// The page of `vfio trace`: draws the rows that are in view onto one canvas.
+// The page of `vfio trace`: draws the visible rows onto one canvas.
 const trace = JSON.parse(document.getElementById('trace').textContent);
 const element = (id) => document.getElementById(id);
 
+// Heights in pixels.
 const ROW = 26;
 const AXIS = 28;
 const BAR = 12;
-const MOST_PROBLEMS = 200;
+// Longest list of late and lost interrupts.
+const MAX_PROBLEMS = 200;
 
-/** Nanoseconds for people. */
-function duration(ns) {
+/** Formats nanoseconds with a unit. */
+function formatDuration(ns) {
   const size = Math.abs(ns);
   if (size < 1e3) return `${Math.round(ns)} ns`;
   if (size < 1e6) return `${(ns / 1e3).toFixed(size < 1e4 ? 2 : 1)} µs`;
@@ -19,8 +21,8 @@ function duration(ns) {
 const total = Math.max(trace.end - trace.start, 1000);
 const relative = (time) => time - trace.start;
 
-/** Rows of bars, each in the order of its beginnings: { from, to, colour, text }. */
-function rowsOf(thread, several) {
+/** Returns the rows of a thread. The bars of a row are sorted: { from, to, colour, text }. */
+function buildRows(thread, several) {
   const prefix = several ? `${thread.pid}.${thread.thread} ` : '';
   const calls = new Map();
   for (const call of thread.calls) {
@@ -32,27 +34,29 @@ function rowsOf(thread, several) {
       from: relative(call.at),
       to: relative(call.end),
       colour: call.error === undefined ? (register ? 'register' : 'call') : 'lost',
-      text: `${call.kind}: ${call.method}(${call.args})${outcome === undefined ? '' : ` → ${outcome}`}\n${duration(call.end - call.at)}`,
+      text: `${call.kind}: ${call.method}(${call.args})${outcome === undefined ? '' : ` → ${outcome}`}\n${formatDuration(call.end - call.at)}`,
     });
   }
-  const vectors = thread.vectors.map((vector) => vectorRow(vector, prefix));
+  const vectors = thread.vectors.map((vector) => buildVectorRow(vector, prefix));
   const devices = [...new Set([...calls.values(), ...vectors].map(({ device }) => device))];
   return devices.flatMap((device) =>
     [...calls.values(), ...vectors].filter((row) => row.device === device),
   );
 }
 
-function vectorRow(vector, prefix) {
+function buildVectorRow(vector, prefix) {
   const items = [];
   for (const one of vector.interrupts) {
     const waited =
       one.raised === null || one.delivered === null ? null : one.delivered - one.raised;
     const text = [
       one.state === 'lost'
-        ? `${one.count} lost: nobody was told before the eventfd was let go`
+        ? `${one.count} lost: the vector was released before the delivery`
         : `${one.count} delivered${one.state === 'late' ? ' late' : ''}`,
-      ...(waited === null ? [] : [`waited ${duration(waited)}`]),
-      ...(one.delivered === null ? [] : [`listeners ran ${duration(one.done - one.delivered)}`]),
+      ...(waited === null ? [] : [`waited ${formatDuration(waited)}`]),
+      ...(one.delivered === null
+        ? []
+        : [`listeners ran ${formatDuration(one.done - one.delivered)}`]),
     ].join('\n');
     const mark = one.state === 'delivered' ? undefined : one.state;
     const raised = one.raised ?? one.delivered ?? one.done;
@@ -75,9 +79,9 @@ function vectorRow(vector, prefix) {
   };
 }
 
-const rows = trace.threads.flatMap((thread) => rowsOf(thread, trace.threads.length > 1));
+const rows = trace.threads.flatMap((thread) => buildRows(thread, trace.threads.length > 1));
 for (const row of rows) {
-  // The end of the longest bar so far tells where a search for what is in view begins.
+  // The latest end up to each bar: the search for the first visible bar needs sorted ends.
   let until = -Infinity;
   row.until = row.items.map(({ to }) => (until = Math.max(until, to)));
 }
@@ -115,7 +119,8 @@ const width = () => canvas.clientWidth - labels - 8;
 const x = (time) => labels + ((time - view.from) / (view.to - view.from)) * width();
 const timeAt = (pixel) => view.from + ((pixel - labels) / width()) * (view.to - view.from);
 
-function firstInView(row, time) {
+/** Finds the first bar that may end after a time. */
+function findFirstBar(row, time) {
   let [low, high] = [0, row.until.length];
   while (low < high) {
     const middle = (low + high) >> 1;
@@ -125,8 +130,8 @@ function firstInView(row, time) {
   return low;
 }
 
-/** Times at which the axis has a line. */
-function ticks() {
+/** Returns the times of the grid lines. */
+function computeTicks() {
   const rough = ((view.to - view.from) / width()) * 90;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough);
@@ -140,8 +145,8 @@ function drawAxis() {
   context.fillRect(0, 0, canvas.clientWidth, AXIS);
   context.textAlign = 'center';
   context.fillStyle = colours.quiet;
-  for (const time of ticks()) {
-    const text = duration(time)
+  for (const time of computeTicks()) {
+    const text = formatDuration(time)
       .replace(/(\.\d*?)0+ /, '$1 ')
       .replace('. ', ' ');
     const half = context.measureText(text).width / 2;
@@ -162,13 +167,13 @@ function drawRow(row, top) {
   }
   const marks = [];
   let drawn = {};
-  for (let i = firstInView(row, view.from); i < row.items.length; i++) {
+  for (let i = findFirstBar(row, view.from); i < row.items.length; i++) {
     const item = row.items[i];
     if (item.from > view.to) break;
     const from = x(item.from);
     const to = Math.max(x(item.to), from + 1.5);
     if (item.mark !== undefined) marks.push({ mark: item.mark, at: from });
-    // What falls into the same pixel is drawn once.
+    // Of several bars in one pixel only the first is drawn.
     if (drawn[item.colour] >= to - 0.3) continue;
     drawn[item.colour] = to;
     context.fillStyle = colours[item.colour];
@@ -196,7 +201,8 @@ function drawMark(mark, at, middle) {
   }
 }
 
-function shortened(text, room) {
+/** Cuts the beginning of a text that is wider than the room. */
+function shortenText(text, room) {
   if (context.measureText(text).width <= room) return text;
   let from = 0;
   while (from < text.length && context.measureText(`…${text.slice(from)}`).width > room) from++;
@@ -207,7 +213,8 @@ function draw() {
   context.fillStyle = colours.ground;
   context.fillRect(0, 0, canvas.clientWidth, canvas.clientHeight);
   context.fillStyle = colours.line;
-  for (const time of ticks()) context.fillRect(Math.round(x(time)), 0, 1, canvas.clientHeight);
+  for (const time of computeTicks())
+    context.fillRect(Math.round(x(time)), 0, 1, canvas.clientHeight);
   const top = box.scrollTop;
   rows.forEach((row, i) => {
     const y = AXIS + i * ROW - top;
@@ -216,16 +223,17 @@ function draw() {
     context.fillRect(0, y + ROW - 1, canvas.clientWidth, 1);
     drawRow(row, y);
     context.fillStyle = colours.text;
-    context.fillText(shortened(row.name, labels - 18), 8, y + ROW / 2 + 4);
+    context.fillText(shortenText(row.name, labels - 18), 8, y + ROW / 2 + 4);
   });
   drawAxis();
   context.fillStyle = colours.line;
   context.fillRect(labels - 1, 0, 1, canvas.clientHeight);
   element('range').textContent =
-    `${duration(Math.max(view.from, 0))} – ${duration(Math.min(view.to, total))}`;
+    `${formatDuration(Math.max(view.from, 0))} – ${formatDuration(Math.min(view.to, total))}`;
 }
 
-function show(from, to) {
+/** Shows a range of time, within the limits of zoom and trace. */
+function showRange(from, to) {
   const span = Math.min(Math.max(to - from, 100), total * 1.04);
   const start = Math.min(Math.max(from, -total * 0.02), total * 1.02 - span);
   view.from = start;
@@ -234,20 +242,21 @@ function show(from, to) {
 }
 
 function zoom(factor, around = (view.from + view.to) / 2) {
-  show(around - (around - view.from) * factor, around + (view.to - around) * factor);
+  showRange(around - (around - view.from) * factor, around + (view.to - around) * factor);
 }
 
-const showAll = () => show(-total * 0.02, total * 1.02);
+const showAll = () => showRange(-total * 0.02, total * 1.02);
 const move = (part) => {
   const span = view.to - view.from;
-  show(view.from + span * part, view.to + span * part);
+  showRange(view.from + span * part, view.to + span * part);
 };
 
-function itemAt(px, py) {
+/** Finds the bar nearest to a point of the canvas. */
+function findItemAt(px, py) {
   const row = rows[Math.floor((py - AXIS + box.scrollTop) / ROW)];
   if (row === undefined || py < AXIS || px < labels) return undefined;
   let best;
-  for (let i = firstInView(row, timeAt(px - 8)); i < row.items.length; i++) {
+  for (let i = findFirstBar(row, timeAt(px - 8)); i < row.items.length; i++) {
     const item = row.items[i];
     if (x(item.from) > px + 8) break;
     const distance = Math.max(x(item.from) - px, px - x(item.to), 0);
@@ -256,13 +265,13 @@ function itemAt(px, py) {
   return best;
 }
 
-function tip(event) {
+function showTip(event) {
   const { left, top } = canvas.getBoundingClientRect();
-  const found = itemAt(event.clientX - left, event.clientY - top);
+  const found = findItemAt(event.clientX - left, event.clientY - top);
   const box = element('tip');
   box.hidden = found === undefined;
   if (found === undefined) return;
-  box.textContent = `${found.row.name} at ${duration(found.item.from)}\n${found.item.text}`;
+  box.textContent = `${found.row.name} at ${formatDuration(found.item.from)}\n${found.item.text}`;
   box.style.left = `${Math.min(event.clientX + 14, innerWidth - box.offsetWidth - 8)}px`;
   box.style.top = `${Math.min(event.clientY + 16, innerHeight - box.offsetHeight - 8)}px`;
 }
@@ -277,7 +286,7 @@ canvas.addEventListener('pointermove', (event) => {
     move((dragged - event.clientX) / width());
     dragged = event.clientX;
   }
-  tip(event);
+  showTip(event);
 });
 canvas.addEventListener('pointerup', () => (dragged = null));
 canvas.addEventListener('pointerleave', () => (element('tip').hidden = true));
@@ -314,7 +323,7 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
   draw();
 });
 
-function figure(name, value, mark = '') {
+function addFigure(name, value, mark = '') {
   const div = document.createElement('div');
   div.className = mark;
   div.append(document.createElement('dt'), document.createElement('dd'));
@@ -323,23 +332,23 @@ function figure(name, value, mark = '') {
   element('figures').append(div);
 }
 
-function problem(row, item) {
+function addProblem(row, item) {
   const button = document.createElement('button');
   button.className = item.mark;
   const sign = item.mark === 'late' ? '▲' : '✕';
   const several = item.count > 1 ? ` (${item.count} interrupts)` : '';
-  button.textContent = `${sign} ${row.name} ${item.mark} at ${duration(item.from)}${several}`;
+  button.textContent = `${sign} ${row.name} ${item.mark} at ${formatDuration(item.from)}${several}`;
   button.addEventListener('click', () => {
     box.scrollTop = Math.max(0, rows.indexOf(row) * ROW - canvas.clientHeight / 2);
     const span = Math.max((item.to - item.from) * 3, total / 200);
-    show(item.from - span / 3, item.from + (span * 2) / 3);
+    showRange(item.from - span / 3, item.from + (span * 2) / 3);
   });
   const entry = document.createElement('li');
   entry.append(button);
   element('problems').querySelector('ul').append(entry);
 }
 
-function vectorLine(one) {
+function addVectorLine(one) {
   const line = document.createElement('tr');
   const µs = (ns) => (ns === undefined ? '–' : (ns / 1000).toFixed(1));
   const cells = [one.device, `${one.irq} ${one.vector}`, one.interrupts, one.deliveries];
@@ -354,18 +363,22 @@ const sum = (field) => trace.summary.reduce((n, one) => n + one[field], 0);
 const calls = trace.threads.reduce((n, thread) => n + thread.calls.length, 0);
 document.title = `vfio trace: ${trace.command}`;
 element('command').textContent = trace.command;
-figure('Time', duration(trace.end - trace.start));
-figure('Devices', new Set(trace.threads.flatMap((t) => t.calls.map((c) => c.device))).size);
-figure('Calls', calls.toLocaleString('en'));
-figure('Interrupts', sum('interrupts').toLocaleString('en'));
-figure('Late', `${sum('late')} (over ${duration(trace.late)})`, sum('late') > 0 ? 'late' : '');
-figure('Lost', sum('lost'), sum('lost') > 0 ? 'lost' : '');
+addFigure('Time', formatDuration(trace.end - trace.start));
+addFigure('Devices', new Set(trace.threads.flatMap((t) => t.calls.map((c) => c.device))).size);
+addFigure('Calls', calls.toLocaleString('en'));
+addFigure('Interrupts', sum('interrupts').toLocaleString('en'));
+addFigure(
+  'Late',
+  `${sum('late')} (over ${formatDuration(trace.late)})`,
+  sum('late') > 0 ? 'late' : '',
+);
+addFigure('Lost', sum('lost'), sum('lost') > 0 ? 'lost' : '');
 const problems = rows.flatMap((row) =>
   row.items.filter(({ mark }) => mark !== undefined).map((item) => [row, item]),
 );
 element('problems').hidden = problems.length === 0;
-for (const [row, item] of problems.slice(0, MOST_PROBLEMS)) problem(row, item);
-for (const one of trace.summary) vectorLine(one);
+for (const [row, item] of problems.slice(0, MAX_PROBLEMS)) addProblem(row, item);
+for (const one of trace.summary) addVectorLine(one);
 readColours();
 resize();
 showAll();
