@@ -1,5 +1,5 @@
 /**
- * `vfio`: drives PCI devices through Linux VFIO, and imitations of them.
+ * `vfio` drives PCI devices through Linux VFIO, and mock devices.
  *
  * @packageDocumentation
  */
@@ -21,39 +21,38 @@ const api = deviceApi(
 );
 
 /**
- * Opens a device. What can block (the kernel resets the function) is done on another thread. When
- * the host wants it back it closes itself, unless the program takes that over: see
- * {@link HostRequest}.
+ * Opens a device. The kernel resets the function, which can block, so another thread makes the
+ * calls. If the host requests the device back, the device closes itself, unless the program handles
+ * the request: see {@link HostRequest}.
  *
- * @param name - the address of a PCI function, `'0000:01:00.0'` or `'01:00.0'`; its vendor and
- *   device, `'8086:10d3'`, where the machine has only one such function; or an imitation,
- *   `'mock:nvme'`
+ * @param name - the address of a PCI function, `'0000:01:00.0'` or `'01:00.0'`; vendor and device
+ *   ids, `'8086:10d3'`, if the machine has only one such function; or a mock device, `'mock:nvme'`
  * @throws TypeError and RangeError for wrong arguments
- * @throws {@link VfioError} with a hint what to do: ENODEV (no such name, no IOMMU group), ENOENT
- *   (not bound to vfio-pci), EBUSY (the group is in use or not viable), EACCES and EPERM
- *   (permissions, VF token, unsafe interrupts), EAGAIN (another reset is under way)
+ * @throws {@link VfioError} with a hint: ENODEV (unknown name, or no IOMMU group), ENOENT (not bound
+ *   to vfio-pci), EBUSY (the group is in use or not viable), EACCES and EPERM (permissions, VF
+ *   token, unsafe interrupts), EAGAIN (another reset is under way)
  * @example
  * await using device = await openDevice('0000:01:00.0');
  */
 export const openDevice = api.openDevice;
 
-/** As {@link openDevice}, on this thread. */
+/** Opens a device like {@link openDevice}, and blocks this thread meanwhile. */
 export const openDeviceSync = api.openDeviceSync;
 
 /**
- * Opens a device at the level of its file, one method an ioctl: for tools and VMMs that want no
- * policy. Names, options and errors are those of {@link openDevice}.
+ * Opens a device at the level of its device file, with one method for each ioctl. Tools and VMMs
+ * use it to avoid the policy of {@link openDevice}. Names, options and errors are the same.
  */
 export const openConnection = api.openConnection;
 
-/** The PCI functions and imitations there are, without opening any: what sysfs tells of them. */
+/** Lists the PCI functions of the machine, as sysfs describes them, and the mock devices. */
 export const listDevices = api.listDevices;
 
 /**
- * The name under which a device is opened, for what the user called it: addresses get their domain,
- * and a vendor and device the address of the one function that has them.
+ * Returns the full name of a device. An address without a domain gets its domain. Vendor and device
+ * ids become the address of the function that has these ids.
  *
- * @throws {@link VfioError} ENODEV if nothing is called so; EINVAL if several functions are
+ * @throws {@link VfioError} ENODEV if no device has the name; EINVAL if several functions do
  * @example
  * resolveName('01:00.0'); // '0000:01:00.0'
  */

@@ -18,13 +18,18 @@ export const command = defineCommand({
   options: { json: { type: 'boolean', help: 'prints one JSON object' } },
   examples: ['vfio demo mock:nvme'],
   async run({ options, operands }) {
-    const { demoFor, describe } = await import('../demo/index.js');
+    const { findDemo, describe } = await import('../demo/index.js');
     await using device = await openDevice(operands.device);
     const description = describe(device);
-    const demo = await demoFor(device);
-    const { ok, data, lines, alone = false } = await during(`driving ${device.name}`, demo(device));
+    const demo = await findDemo(device);
+    const {
+      ok,
+      data,
+      lines,
+      omitDescription = false,
+    } = await during(`driving ${device.name}`, demo(device));
     if (options.json) {
-      console.log(toJson(alone ? data : { ...description.data, ...data, ok }));
+      console.log(toJson(omitDescription ? data : { ...description.data, ...data, ok }));
     } else {
       console.log(table([...description.lines, ...lines]));
       console.log(ok ? 'ok' : 'FAILED');

@@ -5,14 +5,14 @@ type Line = readonly [label: string, text: string];
 
 const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
 
-/** Names of the bits that are set, as lspci marks them with a plus. */
-function setBits(fields: Readonly<Record<string, number>>): string {
+/** Lists the set bits by name, each marked with a plus as in lspci. */
+function listSetBits(fields: Readonly<Record<string, number>>): string {
   const names = Object.entries(fields).filter(([, value]) => value !== 0);
   return names.map(([name]) => `${name}+`).join(' ') || 'none';
 }
 
-/** What is worth a glance in the capabilities that are decoded. */
-function details({ config }: PciDevice, name: string): string {
+/** Returns the main fields of a decoded capability as text; empty for other capabilities. */
+function formatDetails({ config }: PciDevice, name: string): string {
   switch (name) {
     case 'msix': {
       const msix = config.details('msix');
@@ -37,7 +37,7 @@ function details({ config }: PciDevice, name: string): string {
   }
 }
 
-/** What any device tells about itself: the decoded header, its BARs and both capability lists. */
+/** Describes any device: the decoded header, the BARs and both capability lists. */
 export function describe(device: PciDevice): Pick<DemoReport, 'data' | 'lines'> {
   const header = device.config.header();
   const bars = device.config.bars().filter(({ index }) => device.bar(index).size > 0n);
@@ -57,14 +57,14 @@ export function describe(device: PciDevice): Pick<DemoReport, 'data' | 'lines'> 
     lines: [
       ['device', `${device.name} via ${device.via}`],
       ['ids', `${ids}, class ${hex(header.classCode, 6)}, revision ${hex(header.revision, 2)}`],
-      ['command', setBits(header.command)],
-      ['status', setBits(header.status)],
+      ['command', listSetBits(header.command)],
+      ['status', listSetBits(header.status)],
       ...bars.map(({ index, kind, prefetchable }): Line => {
         const what = `${kind}${prefetchable ? ', prefetchable' : ''}`;
         return [`BAR ${index}`, `${what}, ${device.bar(index).size} bytes`];
       }),
       ...capabilities.map(({ name, title, offset }): Line => {
-        return [`[${hex(offset, 2)}] ${name}`, `${title}${details(device, name)}`];
+        return [`[${hex(offset, 2)}] ${name}`, `${title}${formatDetails(device, name)}`];
       }),
     ],
   };

@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DmaBuffer, Message, PciDevice, RegisterWindow, Vector } from '../index.js';
-import { tellMessages, writeVirtual } from './messages.js';
+import { checkMessages, writeVirtualMessage } from './messages.js';
 import type { DemoReport } from './report.js';
 
 /** Registers of QEMU's educational device, docs/specs/edu. */
@@ -18,20 +18,20 @@ const DMA_COMMAND = 0x98;
 const DMA_START = 1n;
 const DMA_FROM_DEVICE = 2n;
 const DMA_RAISE = 4n;
-/** The device's own memory, where its DMA engine sees it. */
+/** Address of the device's buffer, as the DMA engine sees it. */
 const BUFFER = 0x40000n;
-/** Bytes to copy: half of the buffer, because QEMU 7.2 ends itself when a transfer fills it. */
+/** Bytes to copy: half of the buffer, because QEMU 7.2 aborts if a transfer fills it. */
 const COPY_SIZE = 2048;
 const PAGE = 4096;
 
-/** Bytes of a message's data, as it is written. */
+/** Bytes of message data: one write of 32 bits. */
 const MESSAGE_SIZE = 4;
 const MESSAGES = 10;
 
 const OPERAND = 10;
 const PROBE = 0x1234_5678;
 
-/** edu with its one MSI vector: start something, wait for the interrupt, acknowledge it. */
+/** Drives edu with its one MSI vector: starts work, awaits the interrupt, acknowledges it. */
 class Edu {
   interrupts = 0;
 
@@ -40,6 +40,7 @@ class Edu {
     readonly vector: Vector,
   ) {}
 
+  /** Starts work and waits for its interrupt. */
   async run(start: () => void): Promise<void> {
     const finished = this.vector.next();
     start();
@@ -64,13 +65,13 @@ class Edu {
     });
   }
 
-  /** Has the DMA engine write a message: it is an interrupt, and no other is raised. */
+  /** Sends a message by DMA. The write itself is the interrupt; the device raises no other. */
   async send({ address, data }: Message, buffer: DmaBuffer): Promise<void> {
     new DataView(buffer.buffer).setUint32(0, data, true);
     this.#transfer(buffer.iova, BUFFER, MESSAGE_SIZE, 0n);
-    await this.#idle();
+    await this.#waitForDma();
     this.#transfer(BUFFER, address, MESSAGE_SIZE, DMA_FROM_DEVICE);
-    await this.#idle();
+    await this.#waitForDma();
   }
 
   #transfer(source: bigint, destination: bigint, size: number, flags: bigint): void {
@@ -80,18 +81,18 @@ class Edu {
     this.registers.write64(DMA_COMMAND, DMA_START | flags);
   }
 
-  async #idle(): Promise<void> {
+  async #waitForDma(): Promise<void> {
     while ((this.registers.read64(DMA_COMMAND) & DMA_START) !== 0n) await sleep(1);
   }
 }
 
 /**
- * A factorial, a round trip of random data through the device's buffer, and an interrupt message
- * that the DMA engine writes.
+ * Computes a factorial, copies random data to the device's buffer and back, and sends interrupt
+ * messages by DMA.
  */
 export async function eduDemo(device: PciDevice): Promise<DemoReport> {
   device.config.update('command', { memory: 1, bus_master: 1 });
-  writeVirtual(device);
+  writeVirtualMessage(device);
   using registers = device.bar(0).map();
   const vector = device.interrupts.msi.request(0, { counts: true });
   const edu = new Edu(registers, vector);
@@ -109,26 +110,26 @@ export async function eduDemo(device: PciDevice): Promise<DemoReport> {
   const equal = Buffer.compare(sent, read.bytes.subarray(0, COPY_SIZE)) === 0;
 
   using message = await device.dma.allocate(PAGE, { access: 'read' });
-  const story = await tellMessages(device, vector, MESSAGES, (physical) =>
+  const messages = await checkMessages(device, vector, MESSAGES, (physical) =>
     edu.send(physical, message),
   );
 
   const expected = Array.from({ length: OPERAND }, (_, n) => n + 1).reduce((a, b) => a * b);
   return {
-    ok: alive && factorial === expected && equal && story.ok,
+    ok: alive && factorial === expected && equal && messages.ok,
     data: {
       alive,
       factorial: { of: OPERAND, value: factorial },
       dma: { bytes: COPY_SIZE, verified: equal },
       interrupts: { total: edu.interrupts },
-      ...story.data,
+      ...messages.data,
     },
     lines: [
-      ['liveness', alive ? 'answers' : 'does NOT answer'],
+      ['liveness', alive ? 'responds' : 'does NOT respond'],
       ['factorial', `${OPERAND}! = ${factorial}`],
       ['DMA', `${COPY_SIZE} bytes to the device and back ${equal ? 'unchanged' : 'CHANGED'}`],
       ['interrupts', `${edu.interrupts} by MSI`],
-      ...story.lines,
+      ...messages.lines,
     ],
   };
 }

@@ -10,10 +10,11 @@ const DSA = '8086:0b25';
 const WLAN = '1234:574c';
 
 /**
- * The demo that fits a device, by its class or its identifiers.
- * @throws {@link VfioError} ENOTSUP if there is none
+ * Finds the demo for a device by its class or its identifiers.
+ *
+ * @throws {@link VfioError} ENOTSUP if no demo drives the device
  */
-export async function demoFor(device: PciDevice): Promise<Demo> {
+export async function findDemo(device: PciDevice): Promise<Demo> {
   const { vendorId, deviceId, classCode } = device.config.header();
   const ids = [vendorId, deviceId].map((id) => id.toString(16).padStart(4, '0')).join(':');
   if (classCode === CLASS_NVME) return (await import('./nvme/demo.js')).nvmeDemo;
@@ -22,7 +23,7 @@ export async function demoFor(device: PciDevice): Promise<Demo> {
   if (ids === WLAN) return (await import('./wlan.js')).wlanDemo;
   throw new VfioError({
     code: 'ENOTSUP',
-    message: `there is no demo for a device ${ids} of class ${classCode.toString(16)}`,
+    message: `no demo drives device ${ids} of class ${classCode.toString(16).padStart(6, '0')}`,
     path: device.name,
     hint: "Try mock:nvme, mock:dsa, mock:wlan, an NVMe controller, or QEMU's edu.",
   });

@@ -2,34 +2,34 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Message, type PciDevice, type Vector, VfioError } from '../index.js';
 import type { DemoReport } from './report.js';
 
-/** What a driver writes to the MSI registers if it thinks that it owns them. */
+/** The message that a driver in a guest writes to its MSI registers. */
 const VIRTUAL: Message = { address: 0xfee0_0000n, data: 0x4041 };
-/** How long an interrupt may take to arrive. */
-const PATIENCE_MS = 5000;
-/** How long one that must not come is waited for. */
-const SILENCE_MS = 50;
+/** Longest time for all interrupts to arrive. */
+const INTERRUPT_TIMEOUT_MS = 5000;
+/** Time to wait for surplus interrupts. */
+const SURPLUS_WAIT_MS = 50;
 
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
-const inText = ({ address, data }: Message): string => `${hex(address)} / ${hex(data)}`;
-/** Addresses of 64 bits are no numbers of JSON. */
-const inJson = ({ address, data }: Message) => ({ address: hex(address), data });
+const toText = ({ address, data }: Message): string => `${hex(address)} / ${hex(data)}`;
+/** The address is text, since a number of JSON is not exact to 64 bits. */
+const toJson = ({ address, data }: Message) => ({ address: hex(address), data });
 
-/** Writes the virtual message as a guest's driver would, while the registers take it. */
-export function writeVirtual({ config }: PciDevice): void {
+/** Writes the virtual message to the MSI registers, as a driver in a guest does. */
+export function writeVirtualMessage({ config }: PciDevice): void {
   config.set('msi.address', Number(VIRTUAL.address));
   if (config.fields('msi.control').address_64 === 1) config.set('msi.address_high', 0);
   config.set('msi.data', VIRTUAL.data);
 }
 
 /**
- * The story of a device that keeps a copy of its MSI message: what the registers show, what the
- * message is, and whether the copy raises the vector.
+ * Checks a device that keeps a private copy of its MSI message. The report has the virtual message,
+ * which the registers show, the physical message, and how often the copy raised the vector.
  *
- * @param vector - MSI vector 0, with counts
- * @param writes - how often the device shall send the copy
- * @param send - has the device send it once, from wherever it keeps it
+ * @param vector - MSI vector 0, requested with `counts`
+ * @param writes - how often the device sends the copy
+ * @param send - makes the device send the copy once
  */
-export async function tellMessages(
+export async function checkMessages(
   device: PciDevice,
   vector: Vector,
   writes: number,
@@ -39,7 +39,7 @@ export async function tellMessages(
   const { address, data } = config.details('msi') ?? VIRTUAL;
   const virtual = { address, data };
   const { kernel } = device.connection;
-  const label = ['message', `virtual ${inText(virtual)}`] as const;
+  const label = ['message', `virtual ${toText(virtual)}`] as const;
   try {
     messages.novirt.enable();
   } catch (error) {
@@ -51,7 +51,7 @@ export async function tellMessages(
         kernel,
         road: null,
         reason,
-        virtual: inJson(virtual),
+        virtual: toJson(virtual),
         physical: null,
         writes: 0,
         fired: 0,
@@ -66,9 +66,9 @@ export async function tellMessages(
   };
   vector.on('interrupt', onInterrupt);
   for (let n = 0; n < writes; n++) await send(physical);
-  const end = Date.now() + PATIENCE_MS;
+  const end = Date.now() + INTERRUPT_TIMEOUT_MS;
   while (fired < writes && Date.now() < end) await sleep(1);
-  await sleep(SILENCE_MS);
+  await sleep(SURPLUS_WAIT_MS);
   vector.off('interrupt', onInterrupt);
   const { road, remapped } = physical;
   return {
@@ -76,14 +76,14 @@ export async function tellMessages(
     data: {
       kernel,
       road,
-      virtual: inJson(virtual),
-      physical: { ...inJson(physical), remapped },
+      virtual: toJson(virtual),
+      physical: { ...toJson(physical), remapped },
       writes,
       fired,
     },
     lines: [
       label,
-      ['physical', `${inText(physical)}, by ${road}, remapped: ${remapped}`],
+      ['physical', `${toText(physical)}, by ${road}, remapped: ${remapped}`],
       ['private copy', `sent ${writes} times, the vector fired ${fired} times`],
     ],
   };

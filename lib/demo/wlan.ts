@@ -1,5 +1,5 @@
 import { MessageStore, type PciDevice } from '../index.js';
-import { tellMessages, writeVirtual } from './messages.js';
+import { checkMessages, writeVirtualMessage } from './messages.js';
 import type { DemoReport } from './report.js';
 
 /** Registers of mock:wlan. */
@@ -10,10 +10,10 @@ const SOURCES = 32;
 const SOURCE = 5;
 const WRITES = 100;
 
-/** A device with an interrupt controller on board: its private copy of the MSI message is filled. */
+/** Drives a card with an interrupt controller of its own, and fills its copy of the MSI message. */
 export async function wlanDemo(device: PciDevice): Promise<DemoReport> {
   device.config.update('command', { memory: 1, bus_master: 1 });
-  writeVirtual(device);
+  writeVirtualMessage(device);
   using registers = device.bar(0).map();
   using vector = device.interrupts.msi.request(0, { counts: true });
 
@@ -33,14 +33,14 @@ export async function wlanDemo(device: PciDevice): Promise<DemoReport> {
     entries: SOURCES,
     place: { region: 0, offset: STORE },
   });
-  const story = await tellMessages(device, vector, WRITES, async () => {
+  const messages = await checkMessages(device, vector, WRITES, async () => {
     if (store.source(SOURCE) === undefined) store.fill(SOURCE, { index: 'msi', vector: 0 });
     registers.write32(RAISE, SOURCE);
     await Promise.resolve();
   });
   return {
-    ok: story.ok && byVector === 1n,
-    data: story.data,
-    lines: [['interrupts', `${byVector} by MSI vector 0`], ...story.lines],
+    ok: messages.ok && byVector === 1n,
+    data: messages.data,
+    lines: [['interrupts', `${byVector} by MSI vector 0`], ...messages.lines],
   };
 }

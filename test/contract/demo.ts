@@ -1,10 +1,10 @@
 import test from 'ava';
-import { demoFor } from '../../lib/demo/index.js';
+import { findDemo } from '../../lib/demo/index.js';
 import { EDU, NVME, withDevice } from './targets.js';
 
 test.serial('the NVMe driver writes, reads back and is interrupted', async (t) => {
   await withDevice(t, NVME, async (device) => {
-    const report = await (await demoFor(device))(device);
+    const report = await (await findDemo(device))(device);
     t.true(report.ok, JSON.stringify(report.lines));
     const { total, byVector } = report.data.interrupts as { total: number; byVector: number[] };
     t.is(byVector.length, 3);
@@ -19,7 +19,7 @@ test.serial('the NVMe driver writes, reads back and is interrupted', async (t) =
 
 test.serial("edu's driver computes, copies and is interrupted", async (t) => {
   await withDevice(t, EDU, async (device) => {
-    const report = await (await demoFor(device))(device);
+    const report = await (await findDemo(device))(device);
     t.true(report.ok, JSON.stringify(report.lines));
     t.deepEqual(report.data.factorial, { of: 10, value: 3628800 });
     t.deepEqual(report.data.interrupts, { total: 3 });

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { demoFor } from '../../lib/demo/index.js';
+import { findDemo } from '../../lib/demo/index.js';
 import { VfioError } from 'vfio';
 import { EDU, enable, NVME, withDevice } from './targets.js';
 
@@ -67,7 +67,7 @@ test.serial(
 
 test.serial('the demo tells what became of a private copy', async (t) => {
   await withDevice(t, EDU, async (device) => {
-    const { ok, data } = await (await demoFor(device))(device);
+    const { ok, data } = await (await findDemo(device))(device);
     t.true(ok);
     t.like(data, { virtual: { address: '0xfee00000', data: 0x4041 } });
     const { road, writes, fired } = data;

@@ -4,7 +4,7 @@ import { Dsa } from '../../lib/demo/dsa/device.js';
 import { Submitter } from '../../lib/demo/dsa/portal.js';
 import * as dsa from '../../lib/demo/dsa/registers.js';
 import { VirtualDsa } from '../../lib/demo/dsa/virtual.js';
-import { demoFor } from '../../lib/demo/index.js';
+import { findDemo } from '../../lib/demo/index.js';
 import { type Eventfd, openDevice } from 'vfio';
 
 const DEFAULT = 1;
@@ -14,23 +14,23 @@ const OTHER = 6;
 const PASID_ENABLE = 8;
 let opened = 0;
 
-/** A guest with three vectors: the kernel's, and two of its processes. */
+/** Starts a guest with three vectors: one of its kernel, two of processes. */
 async function start(t: ExecutionContext) {
   const device = await openDevice(`mock:dsa#${++opened}`);
   device.config.update('command', { memory: 1, bus_master: 1 });
   for (const pasid of [DEFAULT, ...HOSTS]) device.attachPasid(pasid);
   const driver = new Dsa(device);
-  driver.command(dsa.IDXD_CMD_ENABLE_DEVICE);
+  driver.runCommand(dsa.IDXD_CMD_ENABLE_DEVICE);
   driver.enableQueue(0, { dedicatedTo: DEFAULT });
   driver.enableQueue(1, 'shared');
-  for (const [line, pasid] of HOSTS.entries()) driver.assign(line, pasid);
-  const kernel = new Submitter(device, driver, driver.portal(0));
-  const one = new Submitter(device, driver, driver.portal(1, 0));
-  const two = new Submitter(device, driver, driver.portal(1, 1));
+  for (const [line, pasid] of HOSTS.entries()) driver.assignPasid(line, pasid);
+  const kernel = new Submitter(device, driver, driver.portalOffset(0));
+  const one = new Submitter(device, driver, driver.portalOffset(1, 0));
+  const two = new Submitter(device, driver, driver.portalOffset(1, 1));
   const virtual = new VirtualDsa(device, driver, {
     vectors: 3,
     defaultPasid: DEFAULT,
-    raiseMisc: (handle) => void kernel.noop(handle),
+    raiseMisc: (handle) => void kernel.submitNoop(handle),
   });
   const { msix, pasids, perm } = virtual;
   pasids.bind(GUEST, HOSTS[0]);
@@ -49,17 +49,17 @@ async function start(t: ExecutionContext) {
     virtual.close();
     device.close();
   });
-  /** Interrupts since the last time, by vector. */
-  const taken = async () => {
+  /** Returns the interrupts of each vector since the last call. */
+  const readCounts = async () => {
     await turn();
     return eventfds.map((eventfd) => Number(eventfd.read()));
   };
-  return { virtual, kernel, one, two, taken };
+  return { virtual, kernel, one, two, readCounts };
 }
 
-test.serial('the demo: two vectors on slots, and a forged handle', async (t) => {
+test.serial('the demo raises two vectors on slots, and a forged handle raises none', async (t) => {
   const device = await openDevice('mock:dsa');
-  const report = await (await demoFor(device))(device);
+  const report = await (await findDemo(device))(device);
   t.true(report.ok);
   t.like(report.data, {
     vectors: [
@@ -73,18 +73,18 @@ test.serial('the demo: two vectors on slots, and a forged handle', async (t) => 
 });
 
 test.serial(
-  'each portal raises its own vector and no other, whatever descriptors say',
+  'each portal raises its own vector only, whatever PASID a descriptor has',
   async (t) => {
-    const { virtual, kernel, one, two, taken } = await start(t);
+    const { virtual, kernel, one, two, readCounts } = await start(t);
     const portals = [kernel, one, two];
-    for (const [who, portal] of portals.entries()) {
+    for (const [submitter, portal] of portals.entries()) {
       for (let vector = 0; vector < 3; vector++) {
         const claimed = [DEFAULT, ...HOSTS][vector];
-        const status = await portal.noop(virtual.requestHandle(vector), claimed);
-        const own = who === vector;
+        const status = await portal.submitNoop(virtual.requestHandle(vector), claimed);
+        const own = submitter === vector;
         t.is(status, own ? dsa.DSA_COMP_SUCCESS : dsa.DSA_COMP_INT_HANDLE_INVAL);
         t.deepEqual(
-          await taken(),
+          await readCounts(),
           [0, 1, 2].map((v) => (own && v === vector ? 1 : 0)),
         );
       }
@@ -92,32 +92,35 @@ test.serial(
   },
 );
 
-test.serial('unbinding a PASID: handles revoked, cause told, 0 stale deliveries', async (t) => {
-  const { virtual, one, two, taken } = await start(t);
-  const stale = virtual.requestHandle(1);
-  // What waits in a masked slot when its PASID goes is never delivered.
-  virtual.msix.tableWrite(16 + 12, 4, 1);
-  t.is(await one.noop(stale), dsa.DSA_COMP_SUCCESS);
-  virtual.pasids.unbind(GUEST);
-  t.is(virtual.interruptCause, dsa.IDXD_INTC_INT_HANDLE_REVOKED);
-  t.deepEqual(await taken(), [1, 0, 0], 'the misc interrupt');
-  virtual.acknowledge(dsa.IDXD_INTC_INT_HANDLE_REVOKED);
-  t.is(virtual.interruptCause, 0);
-  t.throws(() => virtual.requestHandle(1), { code: 'ENXIO' });
-  t.true(virtual.perm.stale(1));
-  virtual.msix.tableWrite(16 + 12, 4, 0);
-  t.is(virtual.msix.state(1), 'failed');
-  for (let n = 0; n < 10; n++) t.is(await one.noop(stale), dsa.DSA_COMP_INT_HANDLE_INVAL);
-  t.is(await two.noop(virtual.requestHandle(2)), dsa.DSA_COMP_SUCCESS);
-  t.deepEqual(await taken(), [0, 0, 1], 'nobody else is touched');
+test.serial(
+  'unbinding a PASID revokes its handles, sets the cause and delivers no stale interrupt',
+  async (t) => {
+    const { virtual, one, two, readCounts } = await start(t);
+    const stale = virtual.requestHandle(1);
+    // An interrupt pending in a masked slot is dropped when the PASID is unbound.
+    virtual.msix.tableWrite(16 + 12, 4, 1);
+    t.is(await one.submitNoop(stale), dsa.DSA_COMP_SUCCESS);
+    virtual.pasids.unbind(GUEST);
+    t.is(virtual.interruptCause, dsa.IDXD_INTC_INT_HANDLE_REVOKED);
+    t.deepEqual(await readCounts(), [1, 0, 0], 'the misc interrupt');
+    virtual.acknowledge(dsa.IDXD_INTC_INT_HANDLE_REVOKED);
+    t.is(virtual.interruptCause, 0);
+    t.throws(() => virtual.requestHandle(1), { code: 'ENXIO' });
+    t.true(virtual.perm.stale(1));
+    virtual.msix.tableWrite(16 + 12, 4, 0);
+    t.is(virtual.msix.state(1), 'failed');
+    for (let n = 0; n < 10; n++) t.is(await one.submitNoop(stale), dsa.DSA_COMP_INT_HANDLE_INVAL);
+    t.is(await two.submitNoop(virtual.requestHandle(2)), dsa.DSA_COMP_SUCCESS);
+    t.deepEqual(await readCounts(), [0, 0, 1], 'other vectors are not affected');
 
-  virtual.pasids.bind(GUEST, HOSTS[0]);
-  virtual.perm.write(8, 4, (GUEST << 12) | PASID_ENABLE);
-  const fresh = virtual.requestHandle(1);
-  t.not(fresh, stale);
-  virtual.msix.tableWrite(16 + 12, 4, 0);
-  t.is(await one.noop(stale), dsa.DSA_COMP_INT_HANDLE_INVAL);
-  t.deepEqual(await taken(), [0, 0, 0], 'nor what was pending before');
-  t.is(await one.noop(fresh), dsa.DSA_COMP_SUCCESS);
-  t.deepEqual(await taken(), [0, 1, 0]);
-});
+    virtual.pasids.bind(GUEST, HOSTS[0]);
+    virtual.perm.write(8, 4, (GUEST << 12) | PASID_ENABLE);
+    const fresh = virtual.requestHandle(1);
+    t.not(fresh, stale);
+    virtual.msix.tableWrite(16 + 12, 4, 0);
+    t.is(await one.submitNoop(stale), dsa.DSA_COMP_INT_HANDLE_INVAL);
+    t.deepEqual(await readCounts(), [0, 0, 0], 'the pending interrupt is dropped');
+    t.is(await one.submitNoop(fresh), dsa.DSA_COMP_SUCCESS);
+    t.deepEqual(await readCounts(), [0, 1, 0]);
+  },
+);

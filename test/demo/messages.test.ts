@@ -1,11 +1,11 @@
-// What `vfio demo` tells of physical messages, on imitated kernels.
+// The report of `vfio demo` on physical messages, on mock kernels.
 import test from 'ava';
-import { demoFor } from '../../lib/demo/index.js';
+import { findDemo } from '../../lib/demo/index.js';
 import { openDevice } from 'vfio';
 
 async function demo(name: string) {
   await using device = await openDevice(name);
-  const { ok, data, lines } = await (await demoFor(device))(device);
+  const { ok, data, lines } = await (await findDemo(device))(device);
   return { ok, data, text: lines.map((line) => line.join(' ')).join('\n') };
 }
 
@@ -40,7 +40,7 @@ for (const [name, reason] of [
   ['mock:edu', /DMA_BUF/],
   ['mock:edu?kernel=6.12', /neither the kernel nor the device/],
 ] as const) {
-  test(`${name}: no road, the reason, and the rest works`, async (t) => {
+  test(`${name}: without a method the demo reports the reason and passes`, async (t) => {
     const { ok, data, text } = await demo(name);
     t.true(ok);
     t.like(data, {

@@ -7,7 +7,7 @@ import * as dsa from './registers.js';
 import { VirtualDsa } from './virtual.js';
 
 const DEFAULT_PASID = 1;
-/** Of work that names no PASID of the guest: IOMMU_NO_PASID. */
+/** IOMMU_NO_PASID: work that names no PASID of the guest. */
 const NO_PASID = 0;
 /** A process of the guest that shares its address space with the device. */
 const GUEST_PASID = 5;
@@ -16,15 +16,16 @@ const ENABLE = 0x8000;
 const WORK = [1, 3] as const;
 
 /**
- * Two vectors of a virtual DSA on slots of the device's message store: vector 0 for what is the
- * kernel's, vector 1 for a process, whose PASID is written to MSIX_PERM when the vector is
- * allocated already. The process then names the handle of vector 0, and is refused.
+ * Runs two vectors of a virtual DSA on slots of the device's message store. Vector 0 belongs to the
+ * guest's kernel, vector 1 to a process. The PASID of the process is written to MSIX_PERM after the
+ * vector was allocated. Then the process submits work with the handle of vector 0, and the device
+ * refuses that work.
  */
 export async function dsaDemo(device: PciDevice): Promise<DemoReport> {
   if (!device.name.startsWith('mock:')) {
     throw new VfioError({
       code: 'ENOTSUP',
-      message: 'a real DSA is given work by MOVDIR64B and ENQCMD, which JavaScript has not',
+      message: 'a real DSA needs MOVDIR64B or ENQCMD to submit work; JavaScript has neither',
       path: device.name,
       hint: 'Try mock:dsa.',
     });
@@ -32,35 +33,35 @@ export async function dsaDemo(device: PciDevice): Promise<DemoReport> {
   device.config.update('command', { memory: 1, bus_master: 1 });
   for (const pasid of [DEFAULT_PASID, HOST_PASID]) device.attachPasid(pasid);
   const driver = new Dsa(device);
-  driver.command(dsa.IDXD_CMD_ENABLE_DEVICE);
+  driver.runCommand(dsa.IDXD_CMD_ENABLE_DEVICE);
   driver.enableQueue(0, { dedicatedTo: DEFAULT_PASID });
   driver.enableQueue(1, 'shared');
-  driver.assign(0, HOST_PASID);
-  const kernel = new Submitter(device, driver, driver.portal(0));
-  const process = new Submitter(device, driver, driver.portal(1));
+  driver.assignPasid(0, HOST_PASID);
+  const kernel = new Submitter(device, driver, driver.portalOffset(0));
+  const process = new Submitter(device, driver, driver.portalOffset(1));
 
   const virtual = new VirtualDsa(device, driver, {
     vectors: 2,
     defaultPasid: DEFAULT_PASID,
-    raiseMisc: (handle) => void kernel.noop(handle),
+    raiseMisc: (handle) => void kernel.submitNoop(handle),
   });
   const eventfds = [device.createEventfd(), device.createEventfd()] as const;
   try {
     virtual.pasids.bind(GUEST_PASID, HOST_PASID);
-    start(virtual, eventfds);
+    startGuest(virtual, eventfds);
     virtual.perm.write(8, 4, (GUEST_PASID << 12) | 8);
 
     const counts = [0, 0];
     for (const [vector, submitter] of [kernel, process].entries()) {
       const handle = virtual.requestHandle(vector);
-      for (let n = 0; n < (WORK[vector] ?? 0); n++) await submitter.noop(handle);
+      for (let n = 0; n < (WORK[vector] ?? 0); n++) await submitter.submitNoop(handle);
       await turn();
-      counts[vector] = taken(eventfds[vector]);
+      counts[vector] = readCount(eventfds[vector]);
     }
-    const status = await process.noop(virtual.requestHandle(0), DEFAULT_PASID);
+    const status = await process.submitNoop(virtual.requestHandle(0), DEFAULT_PASID);
     await turn();
-    const interrupts = taken(eventfds[0]) + taken(eventfds[1]);
-    return report(virtual, counts, { status, interrupts });
+    const interrupts = readCount(eventfds[0]) + readCount(eventfds[1]);
+    return createReport(virtual, counts, { status, interrupts });
   } finally {
     virtual.close();
     for (const part of [...eventfds, kernel, process]) part.close();
@@ -68,8 +69,8 @@ export async function dsaDemo(device: PciDevice): Promise<DemoReport> {
   }
 }
 
-/** What the guest's driver does: consumers, enable, unmask. */
-function start({ msix }: VirtualDsa, eventfds: readonly Eventfd[]): void {
+/** Acts as the guest's driver: enables MSI-X, connects the eventfds, unmasks the vectors. */
+function startGuest({ msix }: VirtualDsa, eventfds: readonly Eventfd[]): void {
   msix.configWrite(2, 2, ENABLE);
   for (const [vector, eventfd] of eventfds.entries()) {
     msix.connect(vector, eventfd);
@@ -77,11 +78,11 @@ function start({ msix }: VirtualDsa, eventfds: readonly Eventfd[]): void {
   }
 }
 
-function taken(eventfd: Eventfd | undefined): number {
+function readCount(eventfd: Eventfd | undefined): number {
   return Number(eventfd?.read() ?? 0n);
 }
 
-function report(
+function createReport(
   { source }: VirtualDsa,
   counts: readonly number[],
   forged: { readonly status: number; readonly interrupts: number },
@@ -97,7 +98,7 @@ function report(
   return {
     ok: arrived && refused,
     data: { vectors, forged },
-    alone: true,
+    omitDescription: true,
     lines: [
       ...vectors.map(({ vector, guestPasid, hostPasid, slot, handle, interrupts }) => {
         const pasid =

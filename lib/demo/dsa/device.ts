@@ -1,18 +1,18 @@
 import { type Handles, type PciDevice, type RegisterWindow, VfioError } from '../../index.js';
 import * as dsa from './registers.js';
 
-/** Reads of CMDSTS before a command counts as stuck. */
-const PATIENCE = 100_000;
+/** Reads of CMDSTS before a command times out. */
+const MAX_STATUS_READS = 100_000;
 const QUEUE_SIZE = 16;
 
-/** A work queue of one submitter, whose PASID is in its configuration; or a shared one. */
+/** Mode of a work queue: dedicated to one submitter, whose PASID is configured, or shared. */
 export type QueueMode = { readonly dedicatedTo: number } | 'shared';
 
-/** The host's driver of a DSA: commands, work queues, and handles of its message store. */
+/** A DSA driver on the host: commands, work queues, and handles of the message store. */
 export class Dsa implements Handles {
   readonly registers: RegisterWindow;
   readonly portals: RegisterWindow;
-  /** Where the tables are in BAR 0, and how many slots there are. */
+  /** Offsets of the tables in BAR 0, and the number of slots of the message store. */
   readonly tables: { readonly wqcfg: number; readonly ims: number; readonly slots: number };
 
   constructor(device: PciDevice) {
@@ -25,19 +25,21 @@ export class Dsa implements Handles {
   }
 
   /**
-   * Runs a command to its end. @returns its result
+   * Runs a command and waits for its end.
+   *
+   * @returns the result of the command
    * @throws {@link VfioError} EIO with the error of CMDSTS; ETIMEDOUT
    */
-  command(code: number, operand = 0): number {
+  runCommand(code: number, operand = 0): number {
     this.registers.write32(dsa.IDXD_CMD_OFFSET, (code << 20) | operand);
-    for (let n = 0; n < PATIENCE; n++) {
+    for (let n = 0; n < MAX_STATUS_READS; n++) {
       const status = this.registers.read32(dsa.IDXD_CMDSTS_OFFSET);
       if (status >= dsa.IDXD_CMDSTS_ACTIVE) continue;
       if ((status & 0xff) === 0) return status >>> 8;
       const error = (status & 0xff).toString(16);
       throw new VfioError({ code: 'EIO', message: `command ${code} failed with 0x${error}` });
     }
-    throw new VfioError({ code: 'ETIMEDOUT', message: `command ${code} does not end` });
+    throw new VfioError({ code: 'ETIMEDOUT', message: `command ${code} did not end` });
   }
 
   enableQueue(id: number, mode: QueueMode): void {
@@ -48,26 +50,27 @@ export class Dsa implements Handles {
     }
     this.registers.write32(base, QUEUE_SIZE);
     this.registers.write32(base + 8, word);
-    this.command(dsa.IDXD_CMD_ENABLE_WQ, id);
+    this.runCommand(dsa.IDXD_CMD_ENABLE_WQ, id);
   }
 
-  /** The portal of a process: a line of a queue's portals, with the PASID of its CPU. */
-  assign(line: number, pasid: number): void {
+  /** Assigns the host PASID of a process to a line of the shared portals. */
+  assignPasid(line: number, pasid: number): void {
     this.registers.write32(dsa.SUBMITTER_OFFSET + 8 * line, dsa.SUBMITTER_VALID + pasid);
   }
 
-  /** Where descriptors are written that name slots of the message store. */
-  portal(queue: number, line = 0): number {
+  /** Returns the offset in BAR 2 of a portal whose descriptors name slots of the message store. */
+  portalOffset(queue: number, line = 0): number {
     const page = queue * dsa.PORTALS_PER_WQ + dsa.PORTAL_IMS;
     return page * dsa.IDXD_PORTAL_SIZE + line * dsa.DESCRIPTOR_SIZE;
   }
 
-  /** The handle of a slot. */
+  /** Requests the interrupt handle of a slot. */
   request(slot: number): number {
-    return this.command(dsa.IDXD_CMD_REQUEST_INT_HANDLE, dsa.CMD_INT_HANDLE_IMS | slot);
+    return this.runCommand(dsa.IDXD_CMD_REQUEST_INT_HANDLE, dsa.CMD_INT_HANDLE_IMS | slot);
   }
 
+  /** Releases the interrupt handle of a slot. */
   release(handle: number): void {
-    this.command(dsa.IDXD_CMD_RELEASE_INT_HANDLE, dsa.CMD_INT_HANDLE_IMS | handle);
+    this.runCommand(dsa.IDXD_CMD_RELEASE_INT_HANDLE, dsa.CMD_INT_HANDLE_IMS | handle);
   }
 }

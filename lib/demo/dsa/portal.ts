@@ -5,7 +5,7 @@ import * as dsa from './registers.js';
 
 const TIMEOUT_MS = 5000;
 
-/** A process that submits work by one portal. What it says of its PASID nobody believes. */
+/** A process that submits work through one portal. */
 export class Submitter {
   readonly #dsa: Dsa;
   readonly #portal: number;
@@ -18,14 +18,14 @@ export class Submitter {
   }
 
   /**
-   * Work that does nothing but interrupt.
+   * Submits a no-op that raises an interrupt.
    *
-   * @param handle - of the interrupt
-   * @param pasid - put into the descriptor
+   * @param handle - the handle of the interrupt
+   * @param pasid - the PASID field of the descriptor, which the device ignores
    * @returns the status of the completion record
-   * @throws {@link VfioError} ETIMEDOUT if none is written
+   * @throws {@link VfioError} ETIMEDOUT if the device writes no completion record
    */
-  async noop(handle: number, pasid = 0): Promise<number> {
+  async submitNoop(handle: number, pasid = 0): Promise<number> {
     const bytes = new Uint8Array(dsa.DESCRIPTOR_SIZE);
     const descriptor = new DataView(bytes.buffer);
     const flags = dsa.IDXD_OP_FLAG_CRAV | dsa.IDXD_OP_FLAG_RCR | dsa.IDXD_OP_FLAG_RCI;
@@ -39,7 +39,10 @@ export class Submitter {
     const until = performance.now() + TIMEOUT_MS;
     while (Atomics.load(record, 0) === 0) {
       if (performance.now() > until) {
-        throw new VfioError({ code: 'ETIMEDOUT', message: 'no completion record is written' });
+        throw new VfioError({
+          code: 'ETIMEDOUT',
+          message: `no completion record within ${TIMEOUT_MS} ms`,
+        });
       }
       await turn();
     }

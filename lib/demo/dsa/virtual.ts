@@ -16,15 +16,15 @@ import { IDXD_INTC_INT_HANDLE_REVOKED } from './registers.js';
 
 export interface VirtualDsaOptions {
   readonly vectors: number;
-  /** PASID of the host for work that names none of the guest's. */
+  /** Host PASID of work that names no PASID of the guest. */
   readonly defaultPasid: number;
-  /** Raises the misc interrupt, vector 0: work on the default PASID with that handle. */
+  /** Raises the misc interrupt, vector 0: submits work on the default PASID with that handle. */
   readonly raiseMisc: (handle: number) => void;
 }
 
 /**
- * What a guest sees of a DSA, as far as its interrupts go: MSI-X, MSIX_PERM, the interrupt cause
- * and REQUEST_INT_HANDLE. Behind each vector stands a slot of the device's message store.
+ * The interrupts of a DSA as a guest sees them: MSI-X, MSIX_PERM, the interrupt cause and
+ * REQUEST_INT_HANDLE. Each vector uses a slot of the device's message store.
  */
 export class VirtualDsa {
   readonly msix: VirtualMsix;
@@ -39,8 +39,8 @@ export class VirtualDsa {
     const { vectors, defaultPasid, raiseMisc } = options;
     const { ims, slots } = driver.tables;
     this.#hostVectors = new DeviceHostVectors(device.connection, {
-      message: messageReader(device, driver),
-      // The device's own misc interrupt stays the host's.
+      message: createMessageReader(device, driver),
+      // Vector 0, the device's misc interrupt, stays with the host.
       first: 1,
     });
     this.domain = new ImsDomain({
@@ -56,7 +56,7 @@ export class VirtualDsa {
       table: { bar: 0, offset: 0x2000 },
       pba: { bar: 0, offset: 0x3000 },
     });
-    // All slots from the start, so that handles are there before the vectors are unmasked.
+    // All slots are allocated at once, so a vector has a handle before the guest unmasks it.
     this.msix.attach(this.source, { flow: 'upfront' });
     this.perm = new MsixPerm({ vectors, pasids: this.pasids, target: this.msix });
     this.domain.on('revoked', (_cookie, revoked) => {
@@ -67,19 +67,20 @@ export class VirtualDsa {
     });
   }
 
-  /** INTCAUSE. */
+  /** The INTCAUSE register. */
   get interruptCause(): number {
     return this.#cause;
   }
 
-  /** A write to INTCAUSE: bits that are set are cleared. */
+  /** Handles a write to INTCAUSE, which clears the written bits. */
   acknowledge(bits: number): void {
     this.#cause = (this.#cause & ~bits) >>> 0;
   }
 
   /**
-   * REQUEST_INT_HANDLE of the guest.
-   * @throws {@link VfioError} ENXIO while the vector has none: it was revoked, or is not allocated
+   * Handles REQUEST_INT_HANDLE of the guest.
+   *
+   * @throws {@link VfioError} ENXIO if the handle was revoked, or the vector is not allocated
    */
   requestHandle(vector: number): number {
     const handle = this.source.slotOf(vector)?.handle;
@@ -93,10 +94,11 @@ export class VirtualDsa {
   }
 }
 
-/** The message that raises a vector of the device, as it is in its MSI-X table. */
-function messageReader(device: PciDevice, { registers }: Dsa): (vector: number) => Message {
+/** Returns a function that reads the message of a vector from the device's MSI-X table. */
+function createMessageReader(device: PciDevice, { registers }: Dsa): (vector: number) => Message {
   const msix = device.config.details('msix');
-  if (msix === undefined) throw new VfioError({ code: 'ENOTSUP', message: 'there is no MSI-X' });
+  if (msix === undefined)
+    throw new VfioError({ code: 'ENOTSUP', message: 'the device has no MSI-X' });
   return (vector) => {
     const entry = msix.table.offset + 16 * vector;
     const high = BigInt(registers.read32(entry + 4));

@@ -20,7 +20,7 @@ const ADMIN_DEPTH = 32;
 /** Long enough for an emulated machine on a busy host. */
 const COMMAND_TIMEOUT_MS = 20_000;
 
-/** A queue pair and the MSI-X vector its completions arrive by; null if they are looked for. */
+/** A queue pair with the MSI-X vector of its completions; null if the queue is polled. */
 export interface IoQueue {
   readonly queue: QueuePair;
   readonly vector: Vector | null;
@@ -30,7 +30,7 @@ export interface IoQueue {
 const IEN = 0b10;
 const PC = 0b01;
 
-/** An NVMe controller driven from user space: one vector a queue, vector 0 for the admin queue. */
+/** Drives an NVMe controller. Each queue has a vector of its own: vector 0 is the admin queue's. */
 export class NvmeController {
   readonly #device: PciDevice;
   readonly #registers: RegisterWindow;
@@ -38,7 +38,7 @@ export class NvmeController {
   readonly #buffers: DmaBuffer[] = [];
   readonly #io: IoQueue[] = [];
   #admin!: IoQueue;
-  /** Interrupts seen, by vector. */
+  /** Number of interrupts of each vector. */
   readonly interrupts: number[] = [];
 
   private constructor(device: PciDevice) {
@@ -47,7 +47,7 @@ export class NvmeController {
     this.#capabilities = nvme.decodeCapabilities(this.#registers.read64(nvme.REG_CAP));
   }
 
-  /** Takes a device from whatever state it is in to an enabled controller with an admin queue. */
+  /** Disables the controller, whatever its state, and enables it with an admin queue. */
   static async start(device: PciDevice): Promise<NvmeController> {
     device.config.update('command', { memory: 1, bus_master: 1 });
     const controller = new NvmeController(device);
@@ -56,7 +56,7 @@ export class NvmeController {
     return controller;
   }
 
-  /** `major.minor.tertiary` of the specification the controller follows. */
+  /** Version of the specification, `major.minor.tertiary`. */
   get version(): string {
     const vs = this.#registers.read32(nvme.REG_VS);
     return `${vs >>> 16}.${(vs >>> 8) & 0xff}.${vs & 0xff}`;
@@ -71,9 +71,9 @@ export class NvmeController {
   }
 
   /**
-   * Creates I/O queue pairs 1 to `count`.
-   * @param polled - no vectors: who has the queues calls their `drain()`. Default: each has the
-   *   vector of its number
+   * Creates I/O queue pairs 1 to `count`. Queue n uses vector n.
+   *
+   * @param polled - creates the queues without vectors; the caller then calls `drain()`
    */
   async createIoQueues(
     count: number,
@@ -87,7 +87,7 @@ export class NvmeController {
     });
     const entries = Math.min(depth, this.#capabilities.maxQueueEntries);
     for (let id = 1; id <= count; id += 1) {
-      const io = this.#queue(id, entries, polled);
+      const io = this.#createQueue(id, entries, polled);
       const { submission, completion } = io.queue.ring;
       const size = ((entries - 1) << 16) | id;
       await this.#admin.queue.submit({
@@ -107,7 +107,7 @@ export class NvmeController {
     return this.#io;
   }
 
-  /** DMA memory that lives as long as the controller. */
+  /** Allocates DMA memory, which {@link stop} frees. */
   allocate(size: number): DmaBuffer {
     const buffer = this.#device.dma.allocateSync(size);
     this.#buffers.push(buffer);
@@ -122,7 +122,7 @@ export class NvmeController {
     }
     const cc = this.#registers.read32(nvme.REG_CC);
     this.#registers.write32(nvme.REG_CC, cc | nvme.CC_SHN_NORMAL);
-    await this.#status(nvme.CSTS_SHST_MASK, nvme.CSTS_SHST_COMPLETE);
+    await this.#waitForStatus(nvme.CSTS_SHST_MASK, nvme.CSTS_SHST_COMPLETE);
     await this.#disable();
     this.#device.interrupts.msix.disable();
     for (const { queue } of [this.#admin, ...this.#io]) {
@@ -145,22 +145,22 @@ export class NvmeController {
 
   async #disable(): Promise<void> {
     this.#registers.write32(nvme.REG_CC, 0);
-    await this.#status(nvme.CSTS_RDY, 0);
+    await this.#waitForStatus(nvme.CSTS_RDY, 0);
   }
 
   async #enable(): Promise<void> {
-    this.#admin = this.#queue(0, ADMIN_DEPTH, false);
+    this.#admin = this.#createQueue(0, ADMIN_DEPTH, false);
     const { submission, completion } = this.#admin.queue.ring;
     this.#registers.write32(nvme.REG_AQA, ((ADMIN_DEPTH - 1) << 16) | (ADMIN_DEPTH - 1));
     this.#registers.write64(nvme.REG_ASQ, submission.iova);
     this.#registers.write64(nvme.REG_ACQ, completion.iova);
     const cc = nvme.CC_EN | nvme.CC_IOSQES_64 | nvme.CC_IOCQES_16;
     this.#registers.write32(nvme.REG_CC, cc);
-    await this.#status(nvme.CSTS_RDY, nvme.CSTS_RDY);
+    await this.#waitForStatus(nvme.CSTS_RDY, nvme.CSTS_RDY);
   }
 
-  /** Waits until the masked status has a value. */
-  async #status(mask: number, value: number): Promise<void> {
+  /** Waits until the masked bits of CSTS have a value. */
+  async #waitForStatus(mask: number, value: number): Promise<void> {
     const until = performance.now() + this.#capabilities.readyTimeoutMs;
     for (;;) {
       const csts = this.#registers.read32(nvme.REG_CSTS);
@@ -168,7 +168,7 @@ export class NvmeController {
       if ((csts & nvme.CSTS_CFS) !== 0 || performance.now() > until) {
         throw new VfioError({
           code: 'ETIMEDOUT',
-          message: `controller status stays 0x${csts.toString(16)}`,
+          message: `the controller status (CSTS) stays 0x${csts.toString(16)}`,
           path: this.#device.name,
         });
       }
@@ -176,7 +176,7 @@ export class NvmeController {
     }
   }
 
-  #queue(id: number, depth: number, polled: boolean): IoQueue {
+  #createQueue(id: number, depth: number, polled: boolean): IoQueue {
     const { doorbellStride } = this.#capabilities;
     const ring = new Ring(
       depth,

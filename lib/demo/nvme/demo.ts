@@ -3,7 +3,7 @@ import type { DmaBuffer, PciDevice } from '../../index.js';
 import type { DemoReport } from '../report.js';
 import { type IoQueue, NvmeController } from './controller.js';
 import type { NamespaceIdentity } from './identify.js';
-import { physicalRegionPages } from './prp.js';
+import { buildPrp } from './prp.js';
 import { NVM_READ, NVM_WRITE, PAGE_SIZE } from './registers.js';
 
 const NSID = 1;
@@ -26,24 +26,24 @@ function submit(transfer: Transfer, namespace: NamespaceIdentity): Promise<numbe
   return io.queue.submit({
     opcode,
     nsid: NSID,
-    ...physicalRegionPages(data, length, list),
+    ...buildPrp(data, length, list),
     cdw10: Number(firstBlock & 0xffff_ffffn),
     cdw11: Number(firstBlock >> 32n),
     cdw12: length / namespace.blockSize - 1,
   });
 }
 
-/** What one queue did to the disk. */
+/** Result of one transfer. */
 interface Verified {
   readonly bytes: number;
   readonly equal: boolean;
 }
 
 /**
- * Writes random data, reads it back into other memory and compares; what the blocks held before
- * is put back, so that the demo can be run on a disk with data on it.
+ * Writes random data, reads the blocks back into other memory and compares. The old contents of the
+ * blocks are restored at the end, so the demo is safe on a disk with data.
  */
-async function exercise(
+async function verifyTransfer(
   controller: NvmeController,
   io: IoQueue,
   namespace: NamespaceIdentity,
@@ -68,7 +68,7 @@ async function exercise(
   return { bytes: length, equal: Buffer.compare(written.bytes, read.bytes) === 0 };
 }
 
-/** Drives an NVMe controller from reset to verified I/O and back. */
+/** Starts an NVMe controller, verifies I/O on two queues and stops the controller. */
 export async function nvmeDemo(device: PciDevice): Promise<DemoReport> {
   const controller = await NvmeController.start(device);
   const identity = await controller.identifyController();
@@ -79,7 +79,7 @@ export async function nvmeDemo(device: PciDevice): Promise<DemoReport> {
   const transfers: Promise<Verified>[] = [];
   for (const io of queues) {
     for (const length of TRANSFERS) {
-      transfers.push(exercise(controller, io, namespace, firstBlock, length));
+      transfers.push(verifyTransfer(controller, io, namespace, firstBlock, length));
       firstBlock += BigInt(length / namespace.blockSize);
     }
   }
@@ -109,7 +109,7 @@ export async function nvmeDemo(device: PciDevice): Promise<DemoReport> {
       ['NVMe version', version],
       ['namespace 1', `${namespace.blocks} blocks of ${namespace.blockSize} bytes`],
       ['I/O', `${queues.length} queues, ${bytes} bytes written and read back by DMA`],
-      ['data', equal ? 'what was written was read back' : 'DIFFERS from what was written'],
+      ['data', equal ? 'read back as written' : 'DIFFERS from what was written'],
       ['interrupts', `${total} by MSI-X (vector: ${controller.interrupts.join(', ')})`],
     ],
   };

@@ -1,19 +1,20 @@
-/** The fields of the Identify data structures that a person wants to see. */
+/** Fields of Identify Controller. */
 export interface ControllerIdentity {
   readonly model: string;
   readonly serial: string;
   readonly firmware: string;
   readonly namespaces: number;
-  /** Largest transfer in bytes, or Infinity where the controller sets no limit. */
+  /** Largest transfer in bytes; Infinity if the controller sets no limit. */
   readonly maxTransfer: number;
 }
 
+/** Fields of Identify Namespace. */
 export interface NamespaceIdentity {
   readonly blocks: bigint;
   readonly blockSize: number;
 }
 
-function text(data: Uint8Array, start: number, end: number): string {
+function decodeText(data: Uint8Array, start: number, end: number): string {
   return Buffer.from(data.subarray(start, end)).toString('latin1').trim();
 }
 
@@ -22,9 +23,9 @@ export function decodeController(data: Uint8Array, pageSize: number): Controller
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const mdts = view.getUint8(77);
   return {
-    serial: text(data, 4, 24),
-    model: text(data, 24, 64),
-    firmware: text(data, 64, 72),
+    serial: decodeText(data, 4, 24),
+    model: decodeText(data, 24, 64),
+    firmware: decodeText(data, 64, 72),
     namespaces: view.getUint32(516, true),
     maxTransfer: mdts === 0 ? Infinity : pageSize * 2 ** mdts,
   };

@@ -5,11 +5,14 @@ import { PAGE_SIZE } from './registers.js';
 const LIST_ENTRIES = PAGE_SIZE / 8;
 
 /**
- * Physical region pages of a transfer from the start of a page-aligned buffer.
- * @param length - bytes
- * @param list - a page of its own for transfers of more than two pages
+ * Returns the PRP entries (physical region pages) of a transfer from the start of a buffer.
+ *
+ * @param data - a page-aligned buffer
+ * @param length - bytes to transfer
+ * @param list - a page for the PRP list; used by transfers of more than two pages
+ * @throws RangeError if the transfer needs more than one PRP list
  */
-export function physicalRegionPages(
+export function buildPrp(
   data: DmaBuffer,
   length: number,
   list: DmaBuffer,

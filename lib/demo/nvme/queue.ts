@@ -8,30 +8,31 @@ interface Pending {
   readonly timer: NodeJS.Timeout;
 }
 
-/** Commands with promises of their completions, and a time limit for each. */
+/** Submits commands, each with a promise of its completion and a timeout. */
 export class QueuePair {
-  /** Completions taken, for the demo's report. */
+  /** Number of completions so far. */
   completed = 0;
   readonly #pending = new Map<number, Pending>();
   #nextId = 0;
 
-  /** @param id - 0 is the admin queue */
+  /** @param id - number of the queue; 0 is the admin queue */
   constructor(
     readonly id: number,
     readonly ring: Ring,
     readonly timeoutMs: number,
   ) {}
 
-  /** Commands without a completion yet. */
+  /** Number of commands without a completion. */
   get outstanding(): number {
     return this.#pending.size;
   }
 
   /**
    * Puts a command into the ring and rings the doorbell.
+   *
    * @returns dword 0 of the completion
-   * @throws {@link VfioError} EIO for a status other than success, ETIMEDOUT if none comes,
-   *   EAGAIN if the ring is full
+   * @throws {@link VfioError} EIO for a status other than success, ETIMEDOUT if no
+   *   completion arrives, EAGAIN if the ring is full
    */
   submit(command: NvmeCommand): Promise<number> {
     if (this.#pending.size >= this.ring.depth - 1) {
@@ -51,18 +52,19 @@ export class QueuePair {
   }
 
   /**
-   * Takes the completions that are there. Call it when the queue's interrupt arrived.
-   * @returns how many there were
+   * Reads the new completions. Call it when the queue's interrupt arrives.
+   *
+   * @returns the number of new completions
    */
   drain(): number {
-    const taken = this.ring.drain((id, status, result) => {
+    const count = this.ring.drain((id, status, result) => {
       this.#complete(id, status, result);
     });
-    this.completed += taken;
-    return taken;
+    this.completed += count;
+    return count;
   }
 
-  /** Gives up what is still outstanding. */
+  /** Rejects all outstanding commands. */
   abandon(reason: Error): void {
     for (const { reject, timer } of this.#pending.values()) {
       clearTimeout(timer);
@@ -95,13 +97,15 @@ export class QueuePair {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     this.#pending.delete(id);
-    // Taken only now: a completion that lay in memory without an interrupt is a failure too.
-    const lost = this.drain() > 0;
+    // The command fails even if its completion is in memory: the interrupt was lost.
+    const lostInterrupt = this.drain() > 0;
     pending.reject(
       new VfioError({
         code: 'ETIMEDOUT',
-        message: `no completion of command ${id} on queue ${this.id} in ${this.timeoutMs} ms`,
-        hint: lost ? 'Completions lay in memory: their interrupts did not arrive.' : undefined,
+        message: `no completion of command ${id} on queue ${this.id} within ${this.timeoutMs} ms`,
+        hint: lostInterrupt
+          ? 'Completions are in memory, but their interrupts did not arrive.'
+          : undefined,
       }),
     );
   }

@@ -1,4 +1,4 @@
-/** Controller registers and commands of the NVM Express base specification, as far as used. */
+/** Registers and commands of the NVM Express base specification that the demo uses. */
 
 export const REG_CAP = 0x00;
 export const REG_VS = 0x08;
@@ -35,12 +35,12 @@ export const FEATURE_NUMBER_OF_QUEUES = 7;
 
 export const SQ_ENTRY_SIZE = 64;
 export const CQ_ENTRY_SIZE = 16;
-/** Memory page size the controller is set to (CC.MPS = 0). */
+/** Memory page size of the controller (CC.MPS = 0). */
 export const PAGE_SIZE = 4096;
 
-/** What is read from CAP (64 bits at offset 0). */
+/** Fields of CAP (64 bits at offset 0). */
 export interface ControllerCapabilities {
-  /** Most entries a queue may have. */
+  /** Most entries of a queue. */
   readonly maxQueueEntries: number;
   /** Bytes between doorbells. */
   readonly doorbellStride: number;

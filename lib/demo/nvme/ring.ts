@@ -1,7 +1,7 @@
 import type { DmaBuffer, RegisterWindow } from '../../index.js';
 import { CQ_ENTRY_SIZE, SQ_ENTRY_SIZE } from './registers.js';
 
-/** A command before it has an identifier; 32-bit fields as in the specification. */
+/** A command without its identifier. The 32-bit fields are named as in the specification. */
 export interface NvmeCommand {
   readonly opcode: number;
   readonly nsid?: number;
@@ -13,22 +13,22 @@ export interface NvmeCommand {
 }
 
 /**
- * What a command came to.
+ * Receives a completion.
  *
  * @param status - 15 bits of the status field, 0 for success
  * @param result - dword 0 of the completion
  */
 export type Complete = (id: number, status: number, result: number) => void;
 
-/** Dwords per entry. */
+/** Dwords of an entry. */
 const SQ_STRIDE = SQ_ENTRY_SIZE / 4;
 const CQ_STRIDE = CQ_ENTRY_SIZE / 4;
+/** 64-bit words of an entry. */
 const SQ_STRIDE64 = SQ_ENTRY_SIZE / 8;
 
 /**
- * A submission queue and its completion queue in memory, with their doorbells. Nothing is allocated
- * for a command; who uses it numbers the commands, and has fewer under way than the rings have
- * entries.
+ * A submission queue and its completion queue in memory, with their doorbells. A command allocates
+ * nothing. The caller numbers the commands, and keeps fewer outstanding than a ring has entries.
  */
 export class Ring {
   readonly #commands: Uint32Array;
@@ -40,7 +40,7 @@ export class Ring {
 
   /**
    * @param depth - entries of each ring
-   * @param submission - new memory, zeroed: what is reserved in a command is never written
+   * @param submission - new, zeroed memory: reserved fields of a command are never written
    * @param doorbells - byte offsets of the tail and the head doorbell
    */
   constructor(
@@ -55,7 +55,7 @@ export class Ring {
     this.#completions = new Uint32Array(completion.buffer, 0, depth * CQ_STRIDE);
   }
 
-  /** Puts a command into the ring; {@link submit} tells the controller. */
+  /** Puts a command into the ring; {@link submit} notifies the controller. */
   put(id: number, command: NvmeCommand): void {
     const { opcode, nsid = 0, prp1 = 0n, prp2 = 0n, cdw10 = 0, cdw11 = 0, cdw12 = 0 } = command;
     const commands = this.#commands;
@@ -71,49 +71,50 @@ export class Ring {
     this.#tail = tail + 1 === this.depth ? 0 : tail + 1;
   }
 
-  /** Rings the doorbell for what was put. */
+  /** Rings the doorbell for the commands that were put. */
   submit(): void {
     this.registers.write32(this.doorbells.tail, this.#tail);
   }
 
   /**
-   * Takes the completions that are there.
-   * @returns how many there were
+   * Reads the new completions.
+   *
+   * @returns the number of new completions
    */
   drain(complete: Complete): number {
     const completions = this.#completions;
-    const there = this.#there();
-    for (let taken = 0; taken < there; taken++) {
+    const count = this.#countCompletions();
+    for (let n = 0; n < count; n++) {
       const at = this.#head * CQ_STRIDE;
       this.#head = this.#head + 1 === this.depth ? 0 : this.#head + 1;
       if (this.#head === 0) this.#phase ^= 1;
       const status = completions[at + 3] ?? 0;
       complete(status & 0xffff, status >>> 17, completions[at] ?? 0);
     }
-    if (there > 0) this.registers.write32(this.doorbells.head, this.#head);
-    return there;
+    if (count > 0) this.registers.write32(this.doorbells.head, this.#head);
+    return count;
   }
 
   /**
-   * How many completions are there. The controller writes this memory: what a plain load finds may
-   * be old, and what was written before it may not be there yet. An Atomics.load costs a hundred
-   * instructions, so there is one: of the last completion, and what is read after it is right, or
-   * where there seems to be none of the first.
+   * Counts the new completions. The controller writes this memory, so a plain load may find an old
+   * value, or may run ahead of earlier writes of the controller. Atomics.load orders the loads that
+   * follow. One Atomics.load costs a hundred instructions, so there is only one: of the last new
+   * completion, or of the first entry if plain loads found no completion.
    */
-  #there(): number {
+  #countCompletions(): number {
     const completions = this.#completions;
     let head = this.#head;
     let phase = this.#phase;
-    let there = 0;
+    let count = 0;
     let last = head;
     while ((((completions[head * CQ_STRIDE + 3] ?? 0) >>> 16) & 1) === phase) {
-      there++;
+      count++;
       last = head;
       head = head + 1 === this.depth ? 0 : head + 1;
       if (head === 0) phase ^= 1;
     }
     const status = Atomics.load(completions, last * CQ_STRIDE + 3);
-    if (there > 0) return there;
+    if (count > 0) return count;
     return ((status >>> 16) & 1) === phase ? 1 : 0;
   }
 }
