@@ -4,15 +4,15 @@ import type { Target } from './targets.js';
 
 const READS: readonly string[] = ['read', 'mmio_read', 'buffer_read'];
 
-/** The first operation of a script that was answered differently. */
+/** The first operation of a script with different answers. */
 export interface Difference {
   readonly step: number;
   readonly kernel: Answer | undefined;
   readonly mock: Answer | undefined;
 }
 
-/** Little-endian bytes of a value that was read, in hex; at least as many as were asked for. */
-function bytesOf({ width }: Op, value: unknown): string {
+/** Returns a value as little-endian bytes in hex, at least as many as the width of the access. */
+function toHexBytes({ width }: Op, value: unknown): string {
   const digits = BigInt(value as number | string).toString(16);
   const length = Math.max(width as number, Math.ceil(digits.length / 2));
   return Buffer.from(digits.padStart(2 * length, '0'), 'hex')
@@ -20,8 +20,13 @@ function bytesOf({ width }: Op, value: unknown): string {
     .toString('hex');
 }
 
-/** An answer as it is compared: without explanations, and with `--` for bytes that are masked. */
-function comparable(target: Target, script: readonly Op[], step: number, answer?: Answer): string {
+/** Returns an answer for comparison: without its message, and with `--` for masked bytes. */
+function normalizeAnswer(
+  target: Target,
+  script: readonly Op[],
+  step: number,
+  answer?: Answer,
+): string {
   if (answer === undefined) return '';
   const op = script[step];
   if (!answer.ok || op === undefined || !READS.includes(op.op)) {
@@ -29,17 +34,17 @@ function comparable(target: Target, script: readonly Op[], step: number, answer?
   }
   const registers = op.op === 'mmio_read';
   const before = script.slice(0, step);
-  const data = registers ? bytesOf(op, answer.value) : (answer.data as string);
-  const asked = registers ? (op.width as number) : Infinity;
+  const data = registers ? toHexBytes(op, answer.value) : (answer.data as string);
+  const requested = registers ? (op.width as number) : Infinity;
   const shown = (data.match(/../g) ?? []).map((byte, i) => {
     const offset = (op.offset as number) + i;
     if (!masks.some((mask) => mask.covers(target, op, offset, before))) return byte;
-    return i < asked ? '--' : '';
+    return i < requested ? '--' : '';
   });
   return shown.join('');
 }
 
-/** Where two runs of a script differ, if they do. */
+/** Compares two runs of a script. Returns the first difference, or null. */
 export function compare(
   target: Target,
   script: readonly Op[],
@@ -47,9 +52,9 @@ export function compare(
   mock: readonly Answer[],
 ): Difference | null {
   for (let step = 0; step < script.length; step++) {
-    const real = comparable(target, script, step, kernel[step]);
-    const imitated = comparable(target, script, step, mock[step]);
-    if (real !== imitated) return { step, kernel: kernel[step], mock: mock[step] };
+    const real = normalizeAnswer(target, script, step, kernel[step]);
+    const emulated = normalizeAnswer(target, script, step, mock[step]);
+    if (real !== emulated) return { step, kernel: kernel[step], mock: mock[step] };
   }
   return null;
 }

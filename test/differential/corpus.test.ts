@@ -1,16 +1,16 @@
 import test from 'ava';
-import { readCorpus, replay, type Finding } from './corpus.js';
+import { readCorpus, replayFinding, type Finding } from './corpus.js';
 
-/** Scripts that are done at the same time: most of what they do is to wait. */
+/** Number of scripts that run at the same time: most of their time is waiting. */
 const LANES = 16;
 
-test('scripts that once failed are answered as the kernel answered them', async (t) => {
+test('the mock answers every script of the corpus as the kernel did', async (t) => {
   const corpus = readCorpus();
   t.true(corpus.length > 0);
-  const left = [...corpus];
+  const remaining = [...corpus];
   const lane = async (): Promise<void> => {
-    for (let one: Finding | undefined; (one = left.shift()) !== undefined;) {
-      const difference = await replay(one);
+    for (let one: Finding | undefined; (one = remaining.shift()) !== undefined;) {
+      const difference = await replayFinding(one);
       const { device, kernel, script } = one;
       t.is(difference, null, JSON.stringify({ device, kernel, script, difference }));
     }

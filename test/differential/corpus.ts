@@ -6,13 +6,13 @@ import { runOnMock } from './mock.js';
 import type { Answer, Op } from './script.js';
 import { targets } from './targets.js';
 
-/** A script with a kernel's answers. */
+/** A script with the answers of a kernel. */
 export interface Finding {
   /** Name of the target. */
   readonly device: string;
   /** Version of the kernel, `'6.12'`. */
   readonly kernel: string;
-  /** The way in. */
+  /** Interface of the device: group or character device. */
   readonly via: Via;
   readonly script: readonly Op[];
   readonly answers: readonly Answer[];
@@ -20,7 +20,7 @@ export interface Finding {
 
 const FOLDER = new URL('../../../test/differential/corpus/', import.meta.url);
 
-/** One finding a line. */
+/** Reads a file with one finding a line. */
 export function readFindings(file: string | URL): Finding[] {
   return readFileSync(file, 'utf8')
     .split('\n')
@@ -28,28 +28,31 @@ export function readFindings(file: string | URL): Finding[] {
     .map((line) => JSON.parse(line) as Finding);
 }
 
-/** Everything that was once answered differently: one file a device. */
+/** Reads the corpus: all scripts that once gave different answers, in one file for each device. */
 export function readCorpus(): Finding[] {
   const files = readdirSync(FOLDER).filter((name) => name.endsWith('.jsonl'));
   return files.flatMap((name) => readFindings(new URL(name, FOLDER)));
 }
 
-/** @returns the file it was added to */
-export function keep(finding: Finding): string {
+/**
+ * Adds a finding to the corpus.
+ * @returns the file of the finding
+ */
+export function keepFinding(finding: Finding): string {
   const file = fileURLToPath(new URL(`${finding.device}.jsonl`, FOLDER));
   appendFileSync(file, `${JSON.stringify(finding)}\n`);
   return file;
 }
 
-/** Where the mock differs from what the kernel answered. */
-export async function replay({
+/** Runs a finding on the mock. Returns the first difference from the kernel's answers, or null. */
+export async function replayFinding({
   device,
   kernel,
   via,
   ...finding
 }: Finding): Promise<Difference | null> {
   const target = targets.find(({ name }) => name === device);
-  if (target === undefined) throw new RangeError(`no device '${device}' here`);
+  if (target === undefined) throw new RangeError(`unknown device '${device}'`);
   const mock = await runOnMock(target, { kernel, via }, finding.script);
   return compare(target, finding.script, finding.answers, mock);
 }

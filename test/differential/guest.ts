@@ -6,10 +6,10 @@ import type { Hello, Request, Response } from './agent.js';
 import type { Answer, Op } from './script.js';
 
 const AGENT = fileURLToPath(new URL('agent.js', import.meta.url));
-/** Characters of what a guest complained about that are told when it is gone. */
-const LAST_WORDS = 4000;
-/** A guest that takes longer for a script hangs. */
-const PATIENCE_MS = 120_000;
+/** Characters of the guest's standard error that {@link GuestDied} quotes. */
+const MAX_ERROR_TEXT = 4000;
+/** Timeout of a script; a slower guest counts as hung. */
+const SCRIPT_TIMEOUT_MS = 120_000;
 
 /** The guest, or the program in it, ended while it ran a script. */
 export class GuestDied extends Error {
@@ -23,30 +23,30 @@ interface Waiting {
 
 /** One boot of a guest with an agent in it. */
 class Boot {
-  /** The kernel's version, as uname(1) tells it. */
+  /** Release of the guest's kernel, as uname(1) prints it. */
   readonly release: Promise<string>;
   readonly #stdin = new PassThrough();
   readonly #ended: Promise<unknown>;
   readonly #power = new AbortController();
   readonly #waiting = new Map<number, Waiting>();
   #requests = 0;
-  #complaints = '';
+  #errorText = '';
   #alive = true;
 
   constructor(kernel: string | undefined, devices: readonly string[]) {
     const stdout = new PassThrough();
     const stderr = new PassThrough();
-    const complain = (text: string): void => {
-      this.#complaints = (this.#complaints + text).slice(-LAST_WORDS);
+    const addErrorText = (text: string): void => {
+      this.#errorText = (this.#errorText + text).slice(-MAX_ERROR_TEXT);
     };
-    stderr.setEncoding('utf8').on('data', complain);
+    stderr.setEncoding('utf8').on('data', addErrorText);
     let ready: (release: string) => void = () => undefined;
     let failed: (death: GuestDied) => void = () => undefined;
     this.release = new Promise((resolve, reject) => {
       ready = resolve;
       failed = reject;
     });
-    // Whoever waits is told; nobody has to.
+    // Without a waiter, a rejection must not end the process.
     this.release.catch(() => undefined);
     this.#ended = runInLab({
       command: 'node',
@@ -59,11 +59,11 @@ class Boot {
       signal: this.#power.signal,
     })
       .catch((error: unknown) => {
-        complain(String(error));
+        addErrorText(String(error));
       })
       .finally(() => {
         this.#alive = false;
-        const death = new GuestDied(`the guest is gone: ${this.#complaints.trim()}`);
+        const death = new GuestDied(`the guest died: ${this.#errorText.trim()}`);
         failed(death);
         for (const { reject } of this.#waiting.values()) reject(death);
       });
@@ -81,9 +81,9 @@ class Boot {
   async run(device: string, script: readonly Op[]): Promise<readonly Answer[]> {
     const id = this.#requests++;
     const timer = setTimeout(() => {
-      this.#complaints += '\nit hangs';
+      this.#errorText += `\nno answer within ${SCRIPT_TIMEOUT_MS / 1000} s`;
       this.#power.abort();
-    }, PATIENCE_MS);
+    }, SCRIPT_TIMEOUT_MS);
     try {
       return await new Promise<readonly Answer[]>((resolve, reject) => {
         this.#waiting.set(id, { resolve, reject });
@@ -101,7 +101,7 @@ class Boot {
   }
 }
 
-/** A guest that boots when it is needed, and again after it died. */
+/** A guest that boots on first use, and again after it died. */
 export class Guest {
   readonly #kernel: string | undefined;
   readonly #devices: readonly string[];
@@ -112,18 +112,20 @@ export class Guest {
     this.#devices = devices;
   }
 
-  /** Version of the guest's kernel, `'6.12'`. */
+  /** Returns the version of the guest's kernel, `'6.12'`. */
   async version(): Promise<string> {
-    const release = await this.#up().release;
+    const release = await this.#ensureBooted().release;
     return /^\d+\.\d+/.exec(release)?.[0] ?? release;
   }
 
   /**
-   * @param device - what follows `VFIO_LAB_` in the variable that holds its address
+   * Runs a script on a device of the guest.
+   *
+   * @param device - suffix of the variable with its address: `NVME` for `VFIO_LAB_NVME`
    * @throws GuestDied
    */
   async run(device: string, script: readonly Op[]): Promise<readonly Answer[]> {
-    const boot = this.#up();
+    const boot = this.#ensureBooted();
     await boot.release;
     return boot.run(device, script);
   }
@@ -133,7 +135,7 @@ export class Guest {
     this.#boot = null;
   }
 
-  #up(): Boot {
+  #ensureBooted(): Boot {
     if (this.#boot?.alive !== true) this.#boot = new Boot(this.#kernel, this.#devices);
     return this.#boot;
   }

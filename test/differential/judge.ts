@@ -7,46 +7,47 @@ import { shorten } from './shorten.js';
 import type { Answer, Op } from './script.js';
 import type { Target } from './targets.js';
 
-/** Scripts that are made at once. */
+/** Scripts that are generated at once. */
 const BATCH = 10;
-/** Differences after which a device is no longer asked. */
-const ENOUGH = 5;
-/** To shorten a script takes runs in the guest for each attempt. */
+/** Number of differences after which a device gets no further scripts. */
+const MAX_DIFFERENCES = 5;
+/** Time limit for shortening a script: each attempt is a run in the guest. */
 const SHORTENING_MS = 60_000;
-/** Between the seeds of devices that are asked side by side. */
-const STRIDE = 1_000_003;
+/** Distance between the seeds of devices that run in parallel. */
+const SEED_STRIDE = 1_000_003;
 
-/** A script that is answered differently, as short as it was found. */
+/** A script with different answers, as short as possible. */
 export interface Verdict {
   readonly script: readonly Op[];
   readonly answers: readonly Answer[];
   readonly difference: Difference;
 }
 
-/** What was seen. */
+/** Results of a run. */
 export interface Outcome {
   /** Operations that were compared. */
   operations: number;
-  /** Scripts that were answered differently each time. */
+  /** Scripts that gave different answers each time. */
   readonly found: Verdict[];
-  /** Scripts that were answered differently once, and then not again: timing. */
+  /** Scripts that gave different answers only once, because of timing. */
   readonly unsteady: Verdict[];
-  /** Scripts that no guest survived, with what it said last. */
+  /** Scripts that no guest survived, with the last standard error of the guest. */
   readonly deadly: { readonly script: readonly Op[]; readonly lastWords: string }[];
 }
 
 type OnAnswers = (script: readonly Op[], answers: readonly Answer[]) => void;
 
-/** Holds an imitation against its device. */
+/** Compares a mock device with the real one. */
 export class Judge {
   readonly outcome: Outcome = { operations: 0, found: [], unsteady: [], deadly: [] };
   readonly #guest: Guest;
   readonly #target: Target;
   readonly #profile: Profile;
   readonly #onAnswers: OnAnswers | null;
-  #alone: Promise<unknown> = Promise.resolve();
+  /** The last retry: retries run one after the other. */
+  #lastRetry: Promise<unknown> = Promise.resolve();
 
-  /** @param onAnswers - gets what the kernel answers, to be compared later: nothing is shortened */
+  /** @param onAnswers - receives the kernel's answers for a later comparison; disables shortening */
   constructor(guest: Guest, target: Target, profile: Profile, onAnswers: OnAnswers | null) {
     this.#guest = guest;
     this.#target = target;
@@ -55,15 +56,15 @@ export class Judge {
   }
 
   /**
-   * Runs random scripts on devices of one kind side by side until enough operations were compared.
+   * Runs random scripts on devices of one kind in parallel, until enough operations were compared.
    * The same seed gives the same scripts.
    *
-   * @param devices - what the lab calls them
+   * @param devices - names of the devices in the lab
    */
   async run(devices: readonly string[], seed: number, operations: number): Promise<void> {
     const share = operations / devices.length;
     await Promise.all(
-      devices.map((device, lane) => this.#lane(device, seed + lane * STRIDE, share)),
+      devices.map((device, lane) => this.#lane(device, seed + lane * SEED_STRIDE, share)),
     );
   }
 
@@ -74,13 +75,13 @@ export class Judge {
       const generated = fc.sample(scripts(this.#target), {
         seed: seed + batch,
         numRuns: BATCH,
-        // Else most scripts are short, and a guest does little but open devices.
+        // Biased scripts are mostly short, and a guest would do little but open devices.
         unbiased: true,
       });
       for (const script of generated) {
-        if (outcome.deadly.length >= ENOUGH) return;
-        if (outcome.found.length >= ENOUGH && this.#onAnswers === null) return;
-        const verdict = await this.#try(device, script);
+        if (outcome.deadly.length >= MAX_DIFFERENCES) return;
+        if (outcome.found.length >= MAX_DIFFERENCES && this.#onAnswers === null) return;
+        const verdict = await this.#runScript(device, script);
         done += script.length;
         outcome.operations += script.length;
         if (verdict === null) continue;
@@ -90,8 +91,8 @@ export class Judge {
     }
   }
 
-  /** A difference counts if it is there twice. */
-  async #try(device: string, script: readonly Op[]): Promise<Verdict | null> {
+  /** Runs a script. A difference counts only if a second run confirms it. */
+  async #runScript(device: string, script: readonly Op[]): Promise<Verdict | null> {
     try {
       const first = await this.#compare(device, script);
       if (first === null) return null;
@@ -100,11 +101,11 @@ export class Judge {
       return again;
     } catch (error) {
       if (!(error instanceof GuestDied)) throw error;
-      return this.#suspect(device, script);
+      return this.#retryAlone(device, script);
     }
   }
 
-  /** What no guest survives without the rest of the script is another matter. */
+  /** Shortens a script. An attempt that kills the guest does not show the same difference. */
   #shorten(device: string, found: Verdict): Promise<Verdict> {
     const attempt = (script: readonly Op[]): Promise<Verdict | null> =>
       this.#compare(device, script).catch((error: unknown) => {
@@ -114,9 +115,9 @@ export class Judge {
     return shorten(found, attempt, SHORTENING_MS);
   }
 
-  /** Others ran on the guest that died: each of them is tried again alone. */
-  #suspect(device: string, script: readonly Op[]): Promise<Verdict | null> {
-    const retry = this.#alone.then(async () => {
+  /** Runs a script alone. Several scripts ran when the guest died, and one of them was the cause. */
+  #retryAlone(device: string, script: readonly Op[]): Promise<Verdict | null> {
+    const retry = this.#lastRetry.then(async () => {
       try {
         return await this.#compare(device, script);
       } catch (error) {
@@ -125,7 +126,7 @@ export class Judge {
         return null;
       }
     });
-    this.#alone = retry.catch(() => undefined);
+    this.#lastRetry = retry.catch(() => undefined);
     return retry;
   }
 

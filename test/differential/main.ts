@@ -1,30 +1,30 @@
-// Holds the imitations against the devices of the lab: npm run test:differential -- --help
+// Compares mock devices with the devices of the lab: npm run test:differential -- --help
 import { appendFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Via } from 'vfio';
-import { keep, readFindings, replay } from './corpus.js';
+import { keepFinding, readFindings, replayFinding } from './corpus.js';
 import { Guest } from './guest.js';
 import { Judge, type Verdict } from './judge.js';
 import { masks } from './masks.js';
 import { KERNELS, type Profile } from './mock.js';
 import type { Answer, Op } from './script.js';
-import { companies, targets, type Target } from './targets.js';
+import { groupTargets, targets, type Target } from './targets.js';
 
 const USAGE = `npm run test:differential -- [options]
 
-Sends random scripts of operations (docs/run.md) to devices of the lab and to their imitations, and
-compares every answer. A script that is answered differently is shortened and kept in
+Sends random scripts of operations (docs/run.md) to devices of the lab and to their mock devices, and
+compares every answer. A script with different answers is shortened and added to
 test/differential/corpus.
 
-  --kernel <path|name>  as vfio lab takes it; repeatable; default: the lab's own
+  --kernel <path|name>  a kernel of vfio lab; repeatable; default: the lab's own
   --via group|cdev      repeatable; default: group
   --device <name>       ${targets.map(({ name }) => name).join(', ')}; repeatable; default: all
-  --ops <n>             operations for each of them; default 2000
-  --lanes <n>           devices of a kind in a guest, asked side by side; default 3, at most 4
+  --ops <n>             operations for each device; default 2000
+  --lanes <n>           devices of a kind in a guest, run in parallel; default 3, at most 4
   --seed <n>            default: from the clock
-  --transcript <file>   adds every script with the kernel's answers to a file, and shortens none
-  --replay <file>       compares the mock with such a file, and starts no guest`;
+  --transcript <file>   appends every script with the kernel's answers; disables shortening
+  --replay <file>       compares the mock with such a file, without a guest`;
 
 const { values } = parseArgs({
   options: {
@@ -40,7 +40,7 @@ const { values } = parseArgs({
   },
 });
 
-function show({ script, answers, difference }: Verdict): void {
+function printVerdict({ script, answers, difference }: Verdict): void {
   for (const [step, op] of script.entries()) {
     console.log(`  ${JSON.stringify(op)}`);
     if (step < difference.step) console.log(`      ${JSON.stringify(answers[step])}`);
@@ -55,8 +55,8 @@ const lanes = Number(values.lanes);
 const operations = Number(values.ops);
 const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);
 
-/** One device of a kernel, with what is to be told of it. */
-async function judge(guest: Guest, target: Target, profile: Profile): Promise<boolean> {
+/** Judges the devices of one kind on a kernel and prints the results. */
+async function judgeTarget(guest: Guest, target: Target, profile: Profile): Promise<boolean> {
   const { kernel } = profile;
   const heading = { device: target.name, ...profile };
   const { transcript } = values;
@@ -73,30 +73,31 @@ async function judge(guest: Guest, target: Target, profile: Profile): Promise<bo
   const seconds = Math.round((performance.now() - started) / 1000);
   console.log(
     `${target.name} on ${kernel} by ${profile.via}: ${done} operations in ${seconds} s, ` +
-      `${found.length} differences, ${unsteady.length} of timing, ` +
+      `${found.length} differences, ${unsteady.length} by timing, ` +
       `${deadly.length} dead guests, seed ${seed}`,
   );
   for (const { script, lastWords } of deadly) {
     console.log([...script.map((op) => `  ${JSON.stringify(op)}`), lastWords].join('\n'));
   }
   for (const verdict of unsteady) {
-    console.log(`not again, at ${JSON.stringify(verdict.script[verdict.difference.step])}:`);
+    console.log(`only once, at ${JSON.stringify(verdict.script[verdict.difference.step])}:`);
     console.log(`      kernel ${JSON.stringify(verdict.difference.kernel)}`);
     console.log(`      mock   ${JSON.stringify(verdict.difference.mock)}`);
   }
   for (const verdict of transcript === undefined ? found : []) {
-    show(verdict);
+    printVerdict(verdict);
     const { script, answers } = verdict;
     if (KERNELS.includes(kernel)) {
-      console.log(`kept in ${basename(keep({ ...heading, script, answers }))}`);
+      console.log(`added to ${basename(keepFinding({ ...heading, script, answers }))}`);
     }
   }
   return found.length === 0 && deadly.length === 0;
 }
 
 /**
- * Devices in one guest, side by side.
- * @returns whether there was no difference
+ * Judges devices in one guest, in parallel.
+ *
+ * @returns whether all answers were the same
  */
 async function judgeAll(
   kernelName: string | undefined,
@@ -112,7 +113,7 @@ async function judgeAll(
   process.once('SIGINT', stop).once('SIGTERM', stop);
   try {
     const profile: Profile = { kernel: await guest.version(), via };
-    const same = await Promise.all(chosen.map((target) => judge(guest, target, profile)));
+    const same = await Promise.all(chosen.map((target) => judgeTarget(guest, target, profile)));
     return same.every(Boolean);
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop);
@@ -120,19 +121,23 @@ async function judgeAll(
   }
 }
 
-/** @returns whether there was no difference */
-async function again(file: string): Promise<boolean> {
+/**
+ * Compares the mock with the answers of a transcript.
+ *
+ * @returns whether all answers were the same
+ */
+async function replayTranscript(file: string): Promise<boolean> {
   let same = true;
   let done = 0;
   let different = 0;
   for (const finding of readFindings(file)) {
     done += finding.script.length;
-    const difference = await replay(finding);
+    const difference = await replayFinding(finding);
     if (difference === null) continue;
     same = false;
     if (++different > 5) continue;
     console.log(`${finding.device} on ${finding.kernel} by ${finding.via}:`);
-    show({ ...finding, difference });
+    printVerdict({ ...finding, difference });
   }
   console.log(`${done} operations, ${different} scripts differ`);
   return same;
@@ -144,17 +149,18 @@ async function main(): Promise<boolean> {
     return true;
   }
   console.log(`masked: ${masks.map(({ name }) => name).join(', ')}`);
-  if (values.replay !== undefined) return again(values.replay);
+  if (values.replay !== undefined) return replayTranscript(values.replay);
   const chosen = values.device.map((name) => {
     const target = targets.find((candidate) => candidate.name === name);
-    if (target === undefined) throw new RangeError(`no device '${name}' here`);
+    if (target === undefined) throw new RangeError(`unknown device '${name}'`);
     return target;
   });
   let same = true;
   for (const kernel of values.kernel ?? [undefined]) {
     for (const via of values.via as Via[]) {
-      for (const company of companies(chosen))
-        same = (await judgeAll(kernel, via, company)) && same;
+      for (const group of groupTargets(chosen)) {
+        same = (await judgeAll(kernel, via, group)) && same;
+      }
     }
   }
   return same;

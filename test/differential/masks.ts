@@ -4,7 +4,7 @@ import type { Target } from './targets.js';
 const CONFIG = 7;
 const ENTRY = 16;
 const VECTOR_CONTROL = 12;
-/** First byte of a submission queue entry, and where it says what the data goes to. */
+/** First byte of an Identify command, and the offset of its data pointer. */
 const IDENTIFY = '06';
 const PRP1 = 24;
 const PAGE = 4096n;
@@ -13,16 +13,20 @@ const PM_DATA_SELECT = 5;
 /** Bytes of a region that are not compared. */
 export interface Mask {
   readonly name: string;
-  /** What is physically different there. */
+  /** The physical difference between mock and machine. */
   readonly reason: string;
   /**
-   * @param op - what reads the byte
-   * @param before - the script up to that
+   * Tells whether a byte is masked.
+   *
+   * @param op - the operation that reads the byte
+   * @param offset - offset of the byte
+   * @param before - the script before the operation
    */
   covers(target: Target, op: Op, offset: number, before: readonly Op[]): boolean;
 }
 
-function wrote(before: readonly Op[], region: number, offset: number): boolean {
+/** Tells whether a script wrote a byte of a region. */
+function hasWritten(before: readonly Op[], region: number, offset: number): boolean {
   return before.some((op) => {
     if (op.op !== 'write' || op.region !== region) return false;
     const start = op.offset as number;
@@ -30,7 +34,7 @@ function wrote(before: readonly Op[], region: number, offset: number): boolean {
   });
 }
 
-/** Whether a buffer holds there what an Identify command of an NVMe driver asked for. */
+/** Tells whether a byte of a buffer is the data of an NVMe Identify command. */
 function isIdentifyData(name: unknown, offset: number, before: readonly Op[]): boolean {
   const pages = before
     .filter(({ op, data }) => op === 'buffer_write' && (data as string).startsWith(IDENTIFY))
@@ -44,35 +48,35 @@ function isIdentifyData(name: unknown, offset: number, before: readonly Op[]): b
   });
 }
 
-/** Everything that may differ between an imitation and the machine it imitates. */
+/** Everything that may differ between a mock device and the real machine. */
 export const masks: readonly Mask[] = [
   {
     name: 'firmware',
     reason:
-      'Addresses in the BARs and the interrupt line are chosen by the firmware of the machine, ' +
-      'until they are overwritten.',
+      'The firmware of the machine chooses the addresses in the BARs and the interrupt line, ' +
+      'until a script overwrites them.',
     covers: (_target, { region }, offset, before) => {
       const assigned = (offset >= 0x10 && offset < 0x28) || offset === 0x3c;
-      return region === CONFIG && assigned && !wrote(before, CONFIG, offset);
+      return region === CONFIG && assigned && !hasWritten(before, CONFIG, offset);
     },
   },
   {
     name: 'byte loads',
     reason:
-      'A register of two bytes at least, read by an instruction that loads one: the emulated CPU ' +
-      'of QEMU 7.2 gets both bytes into its register.',
+      'A load of one byte from a register of at least two bytes: the emulated CPU of QEMU 7.2 ' +
+      'loads both bytes.',
     covers: ({ name }, { op, width, offset: start }, offset) =>
       name === 'nvme' && op === 'mmio_read' && width === 1 && offset > (start as number),
   },
   {
     name: 'identify',
-    reason: 'What an NVMe controller and its namespace say of themselves: names, sizes, limits.',
+    reason: 'Identify data of an NVMe controller and its namespace: names, sizes, limits.',
     covers: ({ name }, { op, name: buffer }, offset, before) =>
       name === 'nvme' && op === 'buffer_read' && isIdentifyData(buffer, offset, before),
   },
   {
     name: 'messages',
-    reason: 'Address and data in an MSI-X table are those of an interrupt of the host.',
+    reason: 'Address and data in an MSI-X table belong to an interrupt of the host.',
     covers: ({ bars }, { op, region }, offset) => {
       if (op !== 'mmio_read') return false;
       const table = bars.find(({ index }) => index === region)?.table;
@@ -82,7 +86,7 @@ export const masks: readonly Mask[] = [
   },
   {
     name: 'registers',
-    reason: 'A snapshot does not know what registers do: in its imitation a BAR is memory.',
+    reason: 'A snapshot does not describe registers: in its mock device a BAR is memory.',
     covers: ({ name, bars }, { op, region }, offset) => {
       if (name !== 'e1000e' || op === 'buffer_read' || region === CONFIG) return false;
       const table = bars.find(({ index }) => index === region)?.table;
@@ -92,16 +96,16 @@ export const masks: readonly Mask[] = [
   {
     name: 'data select',
     reason:
-      'A snapshot does not tell whether a device lets a driver select what its power management ' +
-      'reports. The 82574 does.',
+      'Power management of the 82574 lets a driver select the reported data. A snapshot does not ' +
+      'record this.',
     covers: ({ name, capabilities: { pm = 0 } }, { op, region }, offset) =>
       name === 'e1000e' && op === 'read' && region === CONFIG && offset === pm + PM_DATA_SELECT,
   },
   {
     name: 'soft reset',
     reason:
-      'The 82574 of QEMU has no function level reset: Linux resets it by its power state, and then ' +
-      'QEMU resets nothing of it, as hardware would. Masks of its MSI-X table stay.',
+      'The 82574 of QEMU has no function level reset. Linux resets the function through its power ' +
+      'state, and QEMU, unlike hardware, then resets nothing: masks of the MSI-X table stay.',
     covers: ({ name, bars }, { op, region }, offset, before) => {
       if (name !== 'e1000e' || op !== 'mmio_read') return false;
       const table = bars.find(({ index }) => index === region)?.table;

@@ -6,10 +6,10 @@ import { Session } from '../../lib/run/session.js';
 /** One line of `vfio run`. */
 export type Op = { readonly op: string } & Readonly<Record<string, unknown>>;
 
-/** What `vfio run` prints for it. */
+/** The answer that `vfio run` prints for an operation. */
 export type Answer = { readonly ok: boolean } & Readonly<Record<string, unknown>>;
 
-/** Runs a script on a device that was just opened, and closes it. */
+/** Runs a script on a freshly opened device, and closes the device. */
 export async function runScript(
   connection: DeviceConnection,
   script: readonly Op[],

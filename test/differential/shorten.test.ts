@@ -6,7 +6,7 @@ import { shorten } from './shorten.js';
 const A_MINUTE = 60_000;
 const script = (names: string): Op[] => Array.from(names, (op) => ({ op }));
 
-/** Answers differ at an x behind an a and a b, and at every z. */
+/** Answers differ at an x that follows an a and then a b, and at every z. */
 function attempt(ops: readonly Op[]): Promise<Verdict | null> {
   const names = ops.map(({ op }) => op).join('');
   const step = names.search(/(?<=a.*b.*)x|z/);
@@ -23,17 +23,17 @@ async function shortened(names: string, ms = A_MINUTE): Promise<string> {
   return ops.map(({ op }) => op).join('');
 }
 
-test('what a difference does not need is left out', async (t) => {
+test('operations that a difference does not need are removed', async (t) => {
   t.is(await shortened('..a....b...x....'), 'abx');
   t.is(await shortened('abx'), 'abx');
   t.is(await shortened('..........................................a.b.aabbx.x'), 'abx');
   t.is(await shortened('z'), 'z');
 });
 
-test('another difference is not taken for it', async (t) => {
+test('a script with another difference is rejected', async (t) => {
   t.is(await shortened('a...b..x..z'), 'abx');
 });
 
-test('when time is up it is as short as it was', async (t) => {
+test('after the time limit the last script is returned', async (t) => {
   t.is(await shortened('..a.b.x...', 0), '..a.b.x');
 });

@@ -1,27 +1,28 @@
 import type { Verdict } from './judge.js';
 import type { Op } from './script.js';
 
-/** Runs a script on both; null if they answer alike. */
+/** Runs a script on kernel and mock; returns null if their answers are the same. */
 export type Try = (script: readonly Op[]) => Promise<Verdict | null>;
 
-/** The difference, wherever in a script it is found. */
-function sign({ script, difference: { step, kernel, mock } }: Verdict): string {
+/** Identifies a difference independently of its place in a script. */
+function signatureOf({ script, difference: { step, kernel, mock } }: Verdict): string {
   return JSON.stringify([script[step], kernel, mock]);
 }
 
 /**
- * Leaves out of a script what the difference at its end does not need: pieces of it, ever smaller
- * ones, until no single operation can go, or time is up.
+ * Shortens a script with a difference at its end. Removes ever smaller pieces, until every single
+ * operation is needed or the time limit has passed.
  *
- * @param found - a script that is answered differently
+ * @param found - a script with different answers
+ * @param ms - time limit in milliseconds
  */
 export async function shorten(found: Verdict, attempt: Try, ms: number): Promise<Verdict> {
   const deadline = performance.now() + ms;
-  const same = sign(found);
-  let best = cut(found);
+  const same = signatureOf(found);
+  let best = cutScript(found);
   for (let piece = Math.ceil(best.script.length / 2); piece >= 1;) {
     let shorter = false;
-    // From behind: the last operation is the one that shows it.
+    // Backwards, and without the last operation, which shows the difference.
     for (let end = best.script.length - 1; end > 0; end -= piece) {
       if (performance.now() > deadline) return best;
       const { script } = best;
@@ -29,8 +30,8 @@ export async function shorten(found: Verdict, attempt: Try, ms: number): Promise
         ...script.slice(0, Math.max(end - piece, 0)),
         ...script.slice(end),
       ]);
-      if (verdict === null || sign(verdict) !== same) continue;
-      best = cut(verdict);
+      if (verdict === null || signatureOf(verdict) !== same) continue;
+      best = cutScript(verdict);
       shorter = true;
     }
     if (piece > 1) piece = Math.ceil(piece / 2);
@@ -39,8 +40,8 @@ export async function shorten(found: Verdict, attempt: Try, ms: number): Promise
   return best;
 }
 
-/** Without what comes behind the difference. */
-function cut({ script, answers, difference }: Verdict): Verdict {
+/** Removes the operations after the difference. */
+function cutScript({ script, answers, difference }: Verdict): Verdict {
   const end = difference.step + 1;
   return { script: script.slice(0, end), answers: answers.slice(0, end), difference };
 }

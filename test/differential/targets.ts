@@ -6,54 +6,55 @@ import { testdev } from './targets/testdev.js';
 import type { Op } from './script.js';
 import type { Step } from './generate/situation.js';
 
-/** A device that is in the lab and has an imitation: what a generator of scripts must know of it. */
+/** A device of the lab that the mock emulates, with the facts that a generator of scripts needs. */
 export interface Target {
   /** Short name in the lab. */
   readonly name: string;
-  /** Name of the imitation. */
+  /** Name of the mock device. */
   readonly mock: string;
   /** Vectors of each interrupt index. */
   readonly vectors: readonly number[];
   readonly configSize: 256 | 4096;
-  /** Where its capabilities begin. */
+  /** Offsets of the capabilities. */
   readonly capabilities: Readonly<Partial<Record<'pm' | 'msi' | 'msix' | 'pcie', number>>>;
-  /** Configuration space that belongs to nothing: what is written stays, over resets as well. */
+  /** Unused parts of configuration space: written values stay, even across resets. */
   readonly raw: readonly Span[];
   readonly bars: readonly Bar[];
-  /** Brings what survives a reset to a known state. */
+  /** Restores a known state of everything that survives a reset. */
   readonly prologue: readonly Op[];
-  /** Makes the device let go of its interrupt pin; empty if no script makes it assert the pin. */
+  /** Deasserts the interrupt pin; empty if no script makes the device assert the pin. */
   readonly releasePin: readonly Op[];
-  /** Until a message that was kept has arrived; 0 if no script makes it send one. */
+  /** Time until a pending message arrives; 0 if no script makes the device send a message. */
   readonly messageMs: number;
-  /** What only this device does. */
+  /** Steps that only this device supports. */
   readonly steps: fc.Arbitrary<Step>;
 }
 
-/** First byte, and the first one behind. */
+/** A range of bytes. The end is exclusive. */
 export type Span = readonly [start: number, end: number];
 
+/** A BAR with the places that scripts access. */
 export interface Bar {
   readonly index: number;
   readonly size: number;
-  /** Where something is to be read. */
+  /** Offsets worth reading. */
   readonly reads: readonly number[];
-  /** What may be written without harm to the machine. */
+  /** Offsets that are safe to write. If `values` is empty, any value is safe. */
   readonly writes: readonly { readonly offset: number; readonly values: readonly number[] }[];
-  /** The message table. */
+  /** The MSI-X table. */
   readonly table?: Span;
 }
 
 export const targets: readonly Target[] = [edu, nvme, e1000e, testdev];
 
 /**
- * Who may share a guest. Its interrupt pins share four lines, and a device that asserts its pin
- * while nobody listens to it would keep the line from others that listen.
+ * Groups targets that may share a guest. The interrupt pins of a guest share four lines. If a device
+ * asserts its pin without a handler, the guest disables the line for the other devices.
  */
-export function companies(chosen: readonly Target[]): Target[][] {
+export function groupTargets(chosen: readonly Target[]): Target[][] {
   const asserts = ({ releasePin }: Target): boolean => releasePin.length > 0;
-  const listens = ({ vectors }: Target): boolean => (vectors[0] ?? 0) > 0;
-  const apart = chosen.filter((target) => asserts(target) || !listens(target));
+  const hasIntx = ({ vectors }: Target): boolean => (vectors[0] ?? 0) > 0;
+  const apart = chosen.filter((target) => asserts(target) || !hasIntx(target));
   return [apart, chosen.filter((target) => !apart.includes(target))].filter(
     ({ length }) => length > 0,
   );

@@ -4,8 +4,8 @@ const SWITCHABLE = [0, 1, 2];
 const DISABLE = 0x21;
 const ENABLE = 0x24;
 
-/** Whether nothing but what the device has can make it fail. */
-function isClean({ flags, start, count, fds, argsz }: Op, vectors: number): boolean {
+/** Tells whether a SET_IRQS is valid, so that only the state of the device can make it fail. */
+function isValid({ flags, start, count, fds, argsz }: Op, vectors: number): boolean {
   if (flags !== ENABLE || argsz !== undefined || !Array.isArray(fds)) return false;
   const first = start as number;
   const n = count as number;
@@ -13,7 +13,7 @@ function isClean({ flags, start, count, fds, argsz }: Op, vectors: number): bool
   return fits && fds.every((fd) => typeof fd !== 'number' || fd < 0);
 }
 
-/** Which interrupt index is enabled, where a script leaves no doubt. */
+/** Tracks the enabled interrupt index of a script, as far as the script determines it. */
 export class Activity {
   readonly #vectors: readonly number[];
   #active: number | 'none' | 'unknown' = 'none';
@@ -26,12 +26,12 @@ export class Activity {
     return this.#active === active;
   }
 
-  /** Whether an index may be enabled next. */
+  /** Tells whether an index can be enabled next, perhaps. */
   mayEnable(index: number): boolean {
     return this.#active === 'none' || this.#active === 'unknown' || this.#active === index;
   }
 
-  /** What makes sure that an index is enabled, with one vector that nobody listens to. */
+  /** Returns the operations that enable an index with one vector, without an eventfd. */
   enable(index: number): Op[] {
     if (this.#active === index) return [];
     const set = { op: 'set_irqs', start: 0 };
@@ -44,30 +44,34 @@ export class Activity {
     ];
   }
 
-  /** @param ready - whether messages can be enabled in the state the device is in */
+  /**
+   * Follows an operation of the script.
+   *
+   * @param ready - whether the device is in a state in which messages can be enabled
+   */
   follow(op: Op, ready: boolean): void {
     const index = op.index as number;
     const vectors = this.#vectors[index] ?? 0;
     if (op.op !== 'set_irqs' || !SWITCHABLE.includes(index) || vectors === 0) return;
     const enabling = ((op.flags as number) & ENABLE) === ENABLE;
     if (this.#active === 'none' && enabling) {
-      this.#active = ready && isClean(op, vectors) ? index : 'unknown';
+      this.#active = ready && isValid(op, vectors) ? index : 'unknown';
     } else if (op.flags === DISABLE && op.count === 0 && op.start === 0) {
       if (this.#active === index) this.#active = 'none';
-      else if (this.#active === 'unknown') this.#doubt(index);
+      else if (this.#active === 'unknown') this.#noteDisabled(index);
     } else {
-      this.#doubts.clear();
+      this.#disabled.clear();
     }
   }
 
-  /** Indexes that were disabled since it was last certain; all of them, and nothing is enabled. */
-  readonly #doubts = new Set<number>();
+  /** Indexes disabled since the state became unknown. After all of them, no index is enabled. */
+  readonly #disabled = new Set<number>();
 
-  #doubt(index: number): void {
-    this.#doubts.add(index);
-    const all = SWITCHABLE.every((i) => (this.#vectors[i] ?? 0) === 0 || this.#doubts.has(i));
+  #noteDisabled(index: number): void {
+    this.#disabled.add(index);
+    const all = SWITCHABLE.every((i) => (this.#vectors[i] ?? 0) === 0 || this.#disabled.has(i));
     if (!all) return;
-    this.#doubts.clear();
+    this.#disabled.clear();
     this.#active = 'none';
   }
 }

@@ -6,7 +6,7 @@ import type { Step } from './situation.js';
 const CONFIG = 7;
 const COMMAND = 4;
 const HEADER = 0x40;
-/** Bytes of a capability where something happens, with the first ones behind. */
+/** Bytes of each capability to access: its registers and the first bytes after them. */
 const CAPABILITY = { pm: 0x0a, msi: 0x1a, msix: 0x0e, pcie: 0x3e } as const;
 const PM_CONTROL = 4;
 const MSI_CONTROL = 2;
@@ -19,8 +19,8 @@ function hex(value: number, width: number): string {
   return bytes.subarray(0, width).toString('hex');
 }
 
-/** Everything that is worth an access, by its offset. */
-function places({ capabilities, raw, configSize }: Target): number[] {
+/** Returns the offsets worth an access. */
+function listOffsets({ capabilities, raw, configSize }: Target): number[] {
   const known = Object.entries(capabilities).flatMap(([name, start]) =>
     Array.from({ length: CAPABILITY[name as keyof typeof CAPABILITY] }, (_, i) => start + i),
   );
@@ -53,15 +53,15 @@ function read(offset: number, size: number): Op {
   return { op: 'read', region: CONFIG, offset, length: size };
 }
 
-/** Raw bytes keep their contents for the next script, so only those the prologue clears. */
-function writable({ raw, configSize }: Target, offset: number, size: number): boolean {
+/** Tells whether a write leaves no trace for the next script: the prologue clears the raw bytes. */
+function isWritable({ raw, configSize }: Target, offset: number, size: number): boolean {
   if (offset >= configSize || offset + size > configSize) return true;
   const cleared = (at: number): boolean => raw.some(([start, end]) => at >= start && at < end);
   const last = offset + size - 1;
   return last < 0x100 || (cleared(offset) && cleared(last));
 }
 
-/** A 16-bit register with values that mean something, read back. */
+/** Writes meaningful values to a 16-bit register and reads the register. */
 function register(offset: number, values: fc.Arbitrary<number>): fc.Arbitrary<Step> {
   return values.map((value) => () => [write(offset, hex(value, 2)), read(offset, 2)]);
 }
@@ -79,7 +79,7 @@ const command = register(
 
 export function config(target: Target): fc.Arbitrary<Step> {
   const { pm, msi, msix, pcie } = target.capabilities;
-  const offset = fc.constantFrom(...places(target));
+  const offset = fc.constantFrom(...listOffsets(target));
   const registers = [command];
   if (pm !== undefined) {
     registers.push(
@@ -113,7 +113,7 @@ export function config(target: Target): fc.Arbitrary<Step> {
       weight: 4,
       arbitrary: length
         .chain((size) => fc.tuple(offset, bytes(size)))
-        .filter(([at, data]) => writable(target, at, data.length / 2))
+        .filter(([at, data]) => isWritable(target, at, data.length / 2))
         .map(([at, data]): Step => {
           const size = data.length / 2;
           return () => [write(at, data), read(at - (at % 4), 4 * Math.ceil((size + (at % 4)) / 4))];

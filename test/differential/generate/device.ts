@@ -7,8 +7,8 @@ const GET = 1 << 16;
 const SET = 1 << 17;
 const PROBE = 1 << 18;
 const CONFIG = 7;
-/** Until a device that nobody uses is suspended. */
-const SUSPENDED_MS = 60;
+/** Time until the kernel suspends an idle device. */
+const SUSPEND_MS = 60;
 const U32_MAX = 0xffff_ffff;
 const LOW_POWER_ENTRY = 3;
 const LOW_POWER_EXIT = 5;
@@ -22,7 +22,7 @@ const info = fc.oneof(
     .map((index): Step => () => [{ op: 'region_info', index }]),
 );
 
-/** Regions that cannot be read, written or mapped, or not like that. */
+/** Accesses to regions that do not support the access. */
 const elsewhere = fc
   .tuple(fc.constantFrom(1, 2, 5, 6, 7, 8, 9, U32_MAX), fc.constantFrom(0, 4, 0x1000), fc.nat(3))
   .map(([region, offset, kind]): Step => () => {
@@ -38,7 +38,7 @@ function sets(directions: readonly number[]): boolean {
 
 const number = fc.nat(13).filter((n) => n !== DMA_BUF);
 
-/** Asking what there is does no harm. Low power is entered for a nap, and else not. */
+/** Probes and gets of any feature are safe. Low power is entered only in {@link nap}. */
 const feature = fc.oneof(
   {
     weight: 3,
@@ -62,8 +62,8 @@ const feature = fc.oneof(
   },
 );
 
-/** What wakes the device for as long as it takes. */
-const stirring: fc.Arbitrary<Step> = fc.constantFrom<Step>(
+/** Operations that wake a suspended device for their duration. */
+const waking: fc.Arbitrary<Step> = fc.constantFrom<Step>(
   () => [{ op: 'info' }],
   () => [{ op: 'read', region: CONFIG, offset: 4, length: 4 }],
   ({ target: { capabilities } }) => {
@@ -76,13 +76,13 @@ const stirring: fc.Arbitrary<Step> = fc.constantFrom<Step>(
   () => [{ op: 'feature', flags: SET | LOW_POWER_ENTRY }],
 );
 
-/** The kernel suspends a device in its own time, so that it is given the time. */
+/** Enters low power, wakes the device and exits. Each step waits for the kernel to suspend. */
 const nap = fc
-  .array(stirring, { maxLength: 2 })
+  .array(waking, { maxLength: 2 })
   .map((steps): Step => (situation) => [
     { op: 'feature', flags: SET | LOW_POWER_ENTRY },
-    sleep(SUSPENDED_MS),
-    ...steps.flatMap((step): readonly Op[] => [...step(situation), sleep(SUSPENDED_MS)]),
+    sleep(SUSPEND_MS),
+    ...steps.flatMap((step): readonly Op[] => [...step(situation), sleep(SUSPEND_MS)]),
     { op: 'feature', flags: SET | LOW_POWER_EXIT },
   ]);
 

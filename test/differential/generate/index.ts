@@ -8,12 +8,12 @@ import { interrupts } from './interrupts.js';
 import { registers } from './registers.js';
 import { Situation, type Step } from './situation.js';
 
-/** Steps of the longest script. */
-const LONGEST = 90;
+/** Maximum number of steps in a script. */
+const MAX_STEPS = 90;
 
 /**
- * Scripts of operations for a device, legal, borderline and wrong. Most of one is about one of the
- * device's interrupt indexes, so that what it does follows from what it did.
+ * Generates scripts of valid, borderline and wrong operations for a device. Most steps of a script
+ * use one interrupt index, so that later steps depend on earlier ones.
  */
 export function scripts(target: Target): fc.Arbitrary<readonly Op[]> {
   const step: fc.Arbitrary<Step> = fc.oneof(
@@ -30,10 +30,10 @@ export function scripts(target: Target): fc.Arbitrary<readonly Op[]> {
   return fc
     .tuple(
       fc.constantFrom(...(served.length > 0 ? served : [4])),
-      fc.array(step, { minLength: 1, maxLength: LONGEST, size: 'max' }),
+      fc.array(step, { minLength: 1, maxLength: MAX_STEPS, size: 'max' }),
     )
     .map(([index, steps]) => {
       const situation = new Situation(target, index);
-      return steps.flatMap((make) => make(situation).flatMap((op) => situation.settle(op)));
+      return steps.flatMap((make) => make(situation).flatMap((op) => situation.prepare(op)));
     });
 }

@@ -9,9 +9,9 @@ const MASK = 0x08;
 const UNMASK = 0x10;
 const TRIGGER = 0x20;
 const U32_MAX = 0xffff_ffff;
-/** A number that is no open file. */
+/** A number that is not an open file descriptor. */
 const NO_FILE = 999_999;
-/** Longest list of data. */
+/** Maximum number of data items. */
 const DATA_MAX = 70;
 
 const name = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
@@ -32,11 +32,11 @@ function set(
   return { op: 'set_irqs', index, flags, start, count, ...data };
 }
 
-/** One of the vectors, the first ones more often. */
+/** Number of a vector, mostly one of the first. */
 const vector = fc.oneof(fc.nat(3), fc.nat(2048));
 const within = (choice: number, { vectors }: Situation): number => choice % Math.max(vectors, 1);
 
-/** Enables the index, or binds vectors of it, as a driver does. */
+/** Enables the index or binds some of its vectors, as a driver does. */
 const bind = fc
   .tuple(fc.oneof(fc.constant(0), vector), fc.array(fd, { minLength: 1, maxLength: 8 }))
   .map(([start, fds]): Step => (situation) => {
@@ -75,7 +75,7 @@ const flags = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(0x40, 0x64, 0x8000_0024, U32_MAX) },
 );
 
-/** A number of vectors, or a place among them, around what there is. */
+/** A number or an index of vectors, near the limits. */
 const borderline = fc.oneof(
   { weight: 6, arbitrary: fc.nat(3).map((n) => () => n) },
   {
@@ -96,7 +96,7 @@ const argsz = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(-U32_MAX, U32_MAX) },
 );
 
-/** What a program might get wrong, and more. */
+/** SET_IRQS with errors that a program may make, and stranger ones. */
 const anything = fc
   .record({
     index: fc.option(fc.constantFrom(0, 1, 2, 3, 4, 5, U32_MAX), { freq: 3 }),
@@ -120,16 +120,16 @@ const anything = fc
         ? { bools: fds.map((value) => (value === null ? 0 : 1)) }
         : {};
     const real = 20 + ('bools' in data ? length : eventfds ? 4 * length : 0);
-    const lie = choice.argsz === null ? null : Math.min(Math.max(real + choice.argsz, 0), U32_MAX);
+    const size = choice.argsz === null ? null : Math.min(Math.max(real + choice.argsz, 0), U32_MAX);
     return [
       set(index, choice.flags, choice.start(vectors), count, {
         ...data,
-        ...(lie === null ? {} : { argsz: lie }),
+        ...(size === null ? {} : { argsz: size }),
       }),
     ];
   });
 
-/** An interrupt that nothing but the host raises, or nobody at all. */
+/** SET_IRQS on ERR or REQ, which only the host raises. */
 const notification = fc
   .tuple(fc.constantFrom(3, 4), fc.constantFrom(NONE, BOOL, EVENTFD), fc.nat(1), fd)
   .map(([index, type, count, value]): Step => () => {

@@ -7,7 +7,7 @@ const U32_MAX = 0xffff_ffff;
 
 const width = fc.oneof({ weight: 6, arbitrary: fc.constant(4) }, fc.constantFrom(...WIDTHS));
 
-/** Little-endian bytes of a value, cut or filled up. */
+/** Returns a value as little-endian bytes in hex, cut or padded with zeros. */
 function hex(value: number, bytes: number): string {
   const buffer = Buffer.alloc(8);
   buffer.writeUInt32LE(value >>> 0);

@@ -3,7 +3,7 @@ import { setCommand, sleep } from '../targets/ops.js';
 import type { Target } from '../targets.js';
 import { Activity } from './activity.js';
 
-/** Part of a script, which depends on what came before. */
+/** Makes a part of a script, which depends on the operations before it. */
 export type Step = (situation: Situation) => readonly Op[];
 
 const INTX = 0;
@@ -17,7 +17,7 @@ const PM_STATE = 0x3;
 const CONFIG = 7;
 const BUFFER_SIZE = 4 * 4096;
 
-/** What a script has done so far, as far as the steps behind it want to know. */
+/** The state after the operations so far, as later steps need it. */
 export class Situation {
   readonly target: Target;
   /** The interrupt index that most of the script is about. */
@@ -39,12 +39,12 @@ export class Situation {
     return this.target.vectors[this.index] ?? 0;
   }
 
-  /** One of the eventfds there are, or none. */
+  /** Returns one of the script's eventfds; undefined if the script has none. */
   eventfd(choice: number): string | undefined {
     return this.#eventfds[choice % this.#eventfds.length];
   }
 
-  /** A number that a device and its driver count together. */
+  /** Returns a counter that device and driver share, the tail of a queue for example. */
   counter(name: string): number {
     return this.#counters.get(name) ?? 0;
   }
@@ -53,35 +53,35 @@ export class Situation {
     this.#counters.set(name, value);
   }
 
-  /** What makes sure that the device's registers answer. */
+  /** Returns the operations that make the device's registers accessible. */
   wake(): Op[] {
-    if (this.#answering) return [];
+    if (this.#isAccessible) return [];
     const { pm } = this.target.capabilities;
     const d0 = { op: 'write', region: CONFIG, offset: (pm ?? 0) + PM_CONTROL, data: '0000' };
     return [...(pm === undefined ? [] : [d0]), setCommand(COMMAND_AT_OPEN)];
   }
 
-  /** What makes sure that an interrupt index is enabled. */
+  /** Returns the operations that enable an interrupt index. */
   enable(index: number): Op[] {
     return [...this.wake(), ...this.#activity.enable(index)];
   }
 
-  /** The operation as it can be sent, with what it needs before it. */
-  settle(op: Op): Op[] {
-    const ready = [
-      ...this.#buffer(op.op === 'dma_map' ? op.buffer : op.name, op),
-      ...this.#quiet(op),
+  /** Returns a safe form of an operation, with the operations needed before and after it. */
+  prepare(op: Op): Op[] {
+    const before = [
+      ...this.#createBuffer(op.op === 'dma_map' ? op.buffer : op.name, op),
+      ...this.#deassertPin(op),
     ];
-    const all = [...ready, this.#safe(op), ...this.#arrive(op)];
+    const all = [...before, this.#avoidBusError(op), ...this.#awaitMessage(op)];
     for (const one of all) this.#follow(one);
     return all;
   }
 
-  get #answering(): boolean {
+  get #isAccessible(): boolean {
     return this.#decoding && this.#powered;
   }
 
-  #buffer(name: unknown, { op }: Op): Op[] {
+  #createBuffer(name: unknown, { op }: Op): Op[] {
     const used = op === 'dma_map' || op.startsWith('buffer_');
     if (!used || typeof name !== 'string' || this.#buffers.has(name)) return [];
     this.#buffers.add(name);
@@ -89,10 +89,10 @@ export class Situation {
   }
 
   /**
-   * The interrupt controller of QEMU's machine forgets a pin that is asserted before anybody
-   * listens to it, as no real one does. So nobody begins to listen to an asserted pin.
+   * Deasserts the pin before INTx is enabled. The interrupt controller of QEMU's machine, unlike a
+   * real one, forgets a pin that was asserted before INTx was enabled.
    */
-  #quiet({ op, index, flags }: Op): Op[] {
+  #deassertPin({ op, index, flags }: Op): Op[] {
     const enabling = op === 'set_irqs' && index === INTX && ((flags as number) & ENABLE) === ENABLE;
     const { releasePin } = this.target;
     if (!enabling || releasePin.length === 0) return [];
@@ -101,18 +101,18 @@ export class Situation {
   }
 
   /**
-   * A message that was kept while nobody listened arrives a little after somebody does, and is lost
-   * if nobody does any more by then.
+   * Waits after an eventfd was bound. A pending message arrives a little later, and would be lost if
+   * the eventfd were unbound before.
    */
-  #arrive({ op, index, flags }: Op): Op[] {
-    const listens = op === 'set_irqs' && ((flags as number) & ENABLE) === ENABLE;
+  #awaitMessage({ op, index, flags }: Op): Op[] {
+    const binds = op === 'set_irqs' && ((flags as number) & ENABLE) === ENABLE;
     const { messageMs } = this.target;
-    return listens && MESSAGES.includes(index) && messageMs > 0 ? [sleep(messageMs)] : [];
+    return binds && MESSAGES.includes(index) && messageMs > 0 ? [sleep(messageMs)] : [];
   }
 
-  /** Mapped registers that do not answer would be a bus error: the file is asked instead. */
-  #safe(op: Op): Op {
-    if (this.#answering) return op;
+  /** Replaces a mapped access by a file access while the registers would give a bus error. */
+  #avoidBusError(op: Op): Op {
+    if (this.#isAccessible) return op;
     const { region, offset, width } = op;
     if (op.op === 'mmio_read') return { op: 'read', region, offset, length: width };
     if (op.op !== 'mmio_write') return op;

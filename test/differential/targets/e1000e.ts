@@ -4,7 +4,7 @@ import type { Span, Target } from '../targets.js';
 import { clearConfig } from './ops.js';
 
 const SNAPSHOT = fileURLToPath(new URL('../../../../test/snapshot/e1000e.json', import.meta.url));
-/** The message table of five vectors. */
+/** The MSI-X table of five vectors. */
 const TABLE: Span = [0, 0x50];
 const PBA = 0x2000;
 /** Address and data of MSI. */
@@ -17,7 +17,7 @@ const RAW: readonly Span[] = [
   [0xff0, 0x1000],
 ];
 
-/** QEMU's 82574, and its snapshot: what its registers do is not known to that. */
+/** QEMU's 82574 and the mock device of its snapshot, in which registers are plain memory. */
 export const e1000e: Target = {
   name: 'e1000e',
   mock: `mock:${SNAPSHOT}`,
@@ -30,7 +30,7 @@ export const e1000e: Target = {
       index: 0,
       size: 0x20000,
       reads: [0x00, 0x08, 0x14, 0x5400],
-      // Flow control addresses: they do nothing without a link.
+      // Flow control addresses have no effect without a link.
       writes: [0x28, 0x2c, 0x30].map((offset) => ({ offset, values: [] })),
     },
     {
@@ -45,7 +45,7 @@ export const e1000e: Target = {
       table: TABLE,
     },
   ],
-  // No reset masks its vectors, or clears its MSI message.
+  // No reset of the device masks the vectors or clears the MSI message.
   prologue: [
     ...[...RAW, MESSAGE].map(clearConfig),
     ...[0, 1, 2, 3, 4].map((vector) => ({

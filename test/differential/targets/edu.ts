@@ -15,22 +15,22 @@ const DESTINATION = 0x88;
 const COUNT = 0x90;
 const DMA_COMMAND = 0x98;
 const BUFFER = 0x40000;
-/** What can be transferred: older versions of QEMU do not take the last byte. */
+/** Most bytes of a transfer: older versions of QEMU refuse the last byte. */
 const BUFFER_SIZE = 4095;
 const PAGE = 4096;
 const RUN = 0x1;
 const TO_HOST = 0x2;
-/** Its timer takes 100 ms. */
+/** Time until a transfer is done: the timer of the DMA engine takes 100 ms. */
 const DMA_MS = 150;
-/** A thread of its own computes. */
+/** Time until a factorial is computed, by a thread of the device. */
 const COMPUTING_MS = 60;
-/** Until an interrupt of the emulated machine has arrived. */
+/** Time until an interrupt of the emulated machine arrives. */
 const INTERRUPT_MS = 3;
 const RAW: Span = [0x4e, 0x100];
 const COMMAND_AT_OPEN = 0x103;
 const IOVA = 0x100000;
 
-/** A transfer within the device's buffer: QEMU ends itself at any other. */
+/** Transfers to or from the device's buffer: QEMU aborts at any other address. */
 function transfer(command: number, iova: number, offset: number, count: number): Op[] {
   const own = BUFFER + offset;
   return [

@@ -22,9 +22,9 @@ const ENABLE = 0x0046_0001;
 const ENTRIES = 4;
 const SUBMISSIONS = 0x100000;
 const COMPLETIONS = 0x101000;
-/** Until the emulated controller has done what a doorbell asked for. */
+/** Time until the emulated controller has handled a doorbell. */
 const DONE_MS = 12;
-/** Until an interrupt of the emulated machine has arrived. */
+/** Time until an interrupt of the emulated machine arrives. */
 const INTERRUPT_MS = 3;
 const RAW: readonly Span[] = [
   [0x4c, 0x60],
@@ -55,14 +55,14 @@ const start = fc
   });
 
 /**
- * Completions go by MSI-X only: what QEMU's controller knows of its pin outlives every reset, so
- * that no script could begin with a known state.
+ * Completions use MSI-X only. The pin state of QEMU's controller survives every reset, so a script
+ * with INTx could not begin with a known state.
  */
 const MSIX = 2;
 
-/** Opcode with dwords 10 and 11: what asks for no data and leaves nothing behind. */
+/** Opcode with dwords 10 and 11 of commands without data and without lasting effects. */
 const command = fc.oneof(
-  // Get features: arbitration, number of queues, interrupt coalescing, one that is not there.
+  // Get features: arbitration, number of queues, interrupt coalescing, an unknown feature.
   fc.constantFrom([0x0a, 1, 0], [0x0a, 7, 0], [0x0a, 8, 0], [0x0a, 0xff, 0]),
   // Set features: number of queues.
   fc.constantFrom([0x09, 7, 0x0003_0003]),
@@ -72,7 +72,7 @@ const command = fc.oneof(
     .map(([id, size, vector]) => [0x05, id | (size << 16), 3 | (vector << 16)]),
   fc.constantFrom([0x01, 0x0003_0001, 0x0001_0001], [0x01, 1, 0x0002_0001]),
   fc.constantFrom([0x00, 1], [0x00, 0], [0x04, 1], [0x04, 0], [0x04, 9]),
-  // An opcode that is none.
+  // An unknown opcode.
   fc.constantFrom([0x7f, 0, 0]),
 );
 
@@ -84,7 +84,7 @@ const submit = fc
     situation.count('tail', next);
     const entry = Buffer.alloc(64);
     entry.writeUInt32LE(opcode | ((tail + 1) << 16), 0);
-    // What a queue would be made of.
+    // PRP1: the memory of a new queue.
     entry.writeUInt32LE(COMPLETIONS + 0x400 + slot * 0x100, 24);
     entry.writeUInt32LE(dword10, 40);
     entry.writeUInt32LE(dword11, 44);
@@ -101,7 +101,7 @@ const submit = fc
     ];
   });
 
-/** Doorbells of queues that are there, or are not. */
+/** Doorbells of queues that exist and of queues that do not. */
 const doorbell = fc
   .tuple(fc.nat(9), fc.constantFrom(0, 1, 3, 4, 0xffff))
   .map(([n, value]): Step => (situation) => [
@@ -111,13 +111,14 @@ const doorbell = fc
     load(CSTS),
   ]);
 
-/** More often than a script makes a queue with MSI-X off and frees it with MSI-X on. */
+/** More uses of the vector than a script can drop: see {@link useVector}. */
 const USES = 4;
 
 /**
- * QEMU's controller sends messages of vectors alone that were in use when a queue was made, and
- * keeps count over every reset: of those that are made, and freed, while MSI-X is on. This leaves the
- * admin queue's vector in use for good.
+ * Keeps the admin queue's vector in use for all scripts. QEMU's controller sends messages only for
+ * vectors in use. It counts the uses of a vector when a queue is created or deleted while MSI-X is
+ * enabled, and keeps the count across every reset. A queue created with MSI-X and deleted without
+ * adds a use for good.
  */
 const useVector: readonly Op[] = [
   { op: 'set_irqs', index: MSIX, flags: 0x24, start: 0, count: 1, fds: [null] },

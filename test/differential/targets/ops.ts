@@ -3,7 +3,7 @@ import type { Op } from '../script.js';
 const CONFIG = 7;
 const COMMAND = 4;
 
-/** Little-endian bytes in hex. */
+/** Returns a value as little-endian bytes in hex. */
 export function hex(value: number | bigint, width: number): string {
   const digits = BigInt.asUintN(8 * width, BigInt(value)).toString(16);
   return Buffer.from(digits.padStart(2 * width, '0'), 'hex')
@@ -11,11 +11,12 @@ export function hex(value: number | bigint, width: number): string {
     .toString('hex');
 }
 
-/** Writes a register of BAR 0 through the file. */
+/** Writes a register of BAR 0 through the device file. */
 export function store(offset: number, value: number | bigint, width = 4): Op {
   return { op: 'write', region: 0, offset, data: hex(value, width) };
 }
 
+/** Reads a register of BAR 0 through the device file. */
 export function load(offset: number, length = 4): Op {
   return { op: 'read', region: 0, offset, length };
 }
@@ -24,6 +25,7 @@ export function sleep(ms: number): Op {
   return { op: 'sleep', ms };
 }
 
+/** Writes the command register. */
 export function setCommand(value: number): Op {
   return { op: 'write', region: CONFIG, offset: COMMAND, data: hex(value, 2) };
 }

@@ -3,10 +3,10 @@ import type { Target } from '../targets.js';
 import { load, store } from './ops.js';
 
 const PORTS = 1;
-/** Tests of a BAR, and one that is none. */
+/** Numbers of the tests of a BAR, and an unknown test. */
 const KINDS = [0, 1, 2, 3, 0xff];
 const HEADER = [0x00, 0x01, 0x02, 0x04, 0x08, 0x0c, 0x0d, 0x10, 0x18, 0x1c, 0x24, 0x2c, 0x30];
-/** What tests write. */
+/** Values that a test may write. */
 const DATA = [0xfa, 0xce, 0];
 
 export const testdev: Target = {
