@@ -28,8 +28,8 @@ const api = deviceApi(
  * @param name - the address of a PCI function, `'0000:01:00.0'` or `'01:00.0'`; vendor and device
  *   ids, `'8086:10d3'`, if the machine has only one such function; or a mock device, `'mock:nvme'`
  * @throws TypeError and RangeError for wrong arguments
- * @throws {@link VfioError} with a hint: ENODEV (unknown name, or no IOMMU group), ENOENT (not bound
- *   to vfio-pci), EBUSY (the group is in use or not viable), EACCES and EPERM (permissions, VF
+ * @throws {@link VfioError} with a hint: ENODEV (unknown name, or no IOMMU group), ENOENT (not
+ *   bound to vfio-pci), EBUSY (the group is in use or not viable), EACCES and EPERM (permissions, VF
  *   token, unsafe interrupts), EAGAIN (another reset is under way)
  * @example
  * await using device = await openDevice('0000:01:00.0');

@@ -47,7 +47,7 @@ export class Judge {
   /** The last retry: retries run one after the other. */
   #lastRetry: Promise<unknown> = Promise.resolve();
 
-  /** @param onAnswers - receives the kernel's answers for a later comparison; disables shortening */
+  /** @param onAnswers - receives the kernel's answers for later; disables shortening */
   constructor(guest: Guest, target: Target, profile: Profile, onAnswers: OnAnswers | null) {
     this.#guest = guest;
     this.#target = target;
@@ -115,7 +115,7 @@ export class Judge {
     return shorten(found, attempt, SHORTENING_MS);
   }
 
-  /** Runs a script alone. Several scripts ran when the guest died, and one of them was the cause. */
+  /** Runs a script alone. Of several scripts that ran when the guest died, one was the cause. */
   #retryAlone(device: string, script: readonly Op[]): Promise<Verdict | null> {
     const retry = this.#lastRetry.then(async () => {
       try {

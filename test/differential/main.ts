@@ -13,7 +13,7 @@ import { groupTargets, targets, type Target } from './targets.js';
 
 const USAGE = `npm run test:differential -- [options]
 
-Sends random scripts of operations (docs/run.md) to devices of the lab and to their mock devices, and
+Sends random scripts of operations (docs/run.md) to devices of the lab and to mock devices, and
 compares every answer. A script with different answers is shortened and added to
 test/differential/corpus.
 

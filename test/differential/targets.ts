@@ -48,8 +48,8 @@ export interface Bar {
 export const targets: readonly Target[] = [edu, nvme, e1000e, testdev];
 
 /**
- * Groups targets that may share a guest. The interrupt pins of a guest share four lines. If a device
- * asserts its pin without a handler, the guest disables the line for the other devices.
+ * Groups targets that may share a guest. The interrupt pins of a guest share four lines. If a
+ * device asserts its pin without a handler, the other devices on that line get no interrupts.
  */
 export function groupTargets(chosen: readonly Target[]): Target[][] {
   const asserts = ({ releasePin }: Target): boolean => releasePin.length > 0;

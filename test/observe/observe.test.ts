@@ -105,7 +105,7 @@ test('an observed window keeps its events and its properties', async (t) => {
   device.close();
 });
 
-test('devices share an observed address space; hotReset() receives the original connections', (t) => {
+test('devices share an observed address space; hotReset() gets the original connections', (t) => {
   const { observer } = recorder();
   const a = new FakeConnection();
   const b = new FakeConnection(a.addressSpace);

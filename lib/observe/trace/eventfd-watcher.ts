@@ -41,8 +41,8 @@ export function readCounter(fd: number): number {
 /**
  * Watches eventfds from a thread of its own. The thread sees a signal while the threads of the
  * program are busy, which makes late deliveries visible. The thread waits in an edge-triggered
- * epoll set of its own and does not read the eventfds that it watches. Each request blocks the caller until the thread
- * has handled the request, so no interrupt arrives unwatched.
+ * epoll set of its own and does not read the eventfds that it watches. Each request blocks the
+ * caller until the thread has handled the request, so no interrupt arrives unwatched.
  */
 export class EventfdWatcher {
   readonly #port: MessagePort;

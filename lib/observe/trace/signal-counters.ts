@@ -19,7 +19,7 @@ export interface SignalCounter {
    * @param read - the count that the last delivery read; 0n if deliveries do not read the eventfd
    */
   total(read: bigint): number;
-  /** Ends the count and drains the eventfd: the program no longer waits for it. */
+  /** Ends the count and drains the eventfd, which the program no longer uses. */
   stop(): void;
 }
 

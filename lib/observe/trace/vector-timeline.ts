@@ -1,6 +1,6 @@
 import type { MaskLine, VectorName } from './format.js';
 
-/** A delivery with the interrupts it was for, perhaps none; or interrupts that were lost. */
+/** A delivery and its interrupts (perhaps none), or interrupts that were lost. */
 export interface Interrupt {
   /** Time of the first interrupt; null if nothing saw an interrupt arrive. */
   readonly raised: number | null;

@@ -26,7 +26,7 @@ export class Activity {
     return this.#active === active;
   }
 
-  /** Tells whether an index can be enabled next, perhaps. */
+  /** Tells whether enabling an index next may succeed. */
   mayEnable(index: number): boolean {
     return this.#active === 'none' || this.#active === 'unknown' || this.#active === index;
   }

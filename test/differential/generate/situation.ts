@@ -101,8 +101,8 @@ export class Situation {
   }
 
   /**
-   * Waits after an eventfd was bound. A pending message arrives a little later, and would be lost if
-   * the eventfd were unbound before.
+   * Waits after an eventfd was bound. A pending message arrives a little later, and is lost if the
+   * eventfd is unbound before.
    */
   #awaitMessage({ op, index, flags }: Op): Op[] {
     const binds = op === 'set_irqs' && ((flags as number) & ENABLE) === ENABLE;

@@ -63,7 +63,7 @@ for (const [model, demo] of [
   });
 }
 
-test('memory: writes of the program precede the call, writes of the device follow the interrupt', async (t) => {
+test('program writes precede the call, device writes follow the interrupt', async (t) => {
   const lines = await record('mock:edu#memory', async (device) => {
     device.config.update('command', { memory: 1, bus_master: 1 });
     const registers = device.bar(0).map();

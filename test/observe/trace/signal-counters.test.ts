@@ -51,7 +51,7 @@ for (const [kind, createEventfd] of [
     eventfd.close();
   });
 
-  test(`${kind}: a stopped counter reports nothing, and its slot is free for another eventfd`, (t) => {
+  test(`${kind}: a stopped counter reports nothing and frees its slot`, (t) => {
     const seen: unknown[] = [];
     const counters = new SignalCounters((eventfd) => seen.push(eventfd));
     const [a, b] = [createEventfd(), createEventfd()];

@@ -87,7 +87,7 @@ test('if each delivery reads the counter, signals are assigned to deliveries by 
   );
 });
 
-test('a second wake for the same interrupts is a delivery of none', (t) => {
+test('a second wake for the same interrupts is a delivery without interrupts', (t) => {
   const interrupts = build((vector) => {
     vector.signal(1, 2);
     vector.deliver(5, 6, 2);
