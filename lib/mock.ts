@@ -1,6 +1,6 @@
 /**
- * `vfio/mock`: the same with imitations alone, and what makes more of them. Nothing native is
- * loaded, so it runs wherever Node does.
+ * `vfio/mock`: the library with mock devices alone, and the functions that define new ones. The
+ * module loads no native code, so it runs wherever Node does.
  *
  * @packageDocumentation
  */
@@ -57,24 +57,28 @@ export type {
 const api = deviceApi([observeBackend(mockBackend, observers)]);
 
 /**
- * Opens an imitation. As `openDevice` of `vfio` otherwise, which opens the same ones.
+ * Opens a mock device. `openDevice` of `vfio` opens the same devices, and real ones.
  *
- * @param name - `'mock:'` and the name of a model, or the path of a snapshot; then settings
- * @throws {@link VfioError} ENODEV if there is no such model, and for the name of a real device;
- *   EINVAL for a setting that is not known
+ * @param name - `'mock:'` and the name of a model or the path of a snapshot, then settings
+ * @throws {@link VfioError} ENODEV for an unknown model and for the name of a real device; EINVAL
+ *   for an unknown setting
  * @example
  * await using device = await openDevice('mock:nvme?kernel=6.1');
  */
 export const openDevice = api.openDevice;
 
-/** As {@link openDevice}, on this thread. */
+/** Opens a mock device synchronously, as {@link openDevice} does. */
 export const openDeviceSync = api.openDeviceSync;
 
-/** Opens an imitation at the level of its file, one method an ioctl. */
+/** Opens a mock device at the level of its device file: one method for each ioctl. */
 export const openConnection = api.openConnection;
 
-/** The imitations there are: those that come with the library, and what was registered. */
+/** Lists the mock devices: the models of the library and those that were registered. */
 export const listDevices = api.listDevices;
 
-/** The name under which an imitation is opened. @throws {@link VfioError} ENODEV for any other */
+/**
+ * Returns the name under which a mock device is opened.
+ *
+ * @throws {@link VfioError} ENODEV for any other name
+ */
 export const resolveName = api.resolveName;

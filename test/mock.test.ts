@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 
-/** Every module that is loaded with one of ours, by its compiled imports. */
+/** Every module that a module of the library loads, by its compiled imports. */
 function loadedWith(entry: URL, seen = new Set<string>()): Set<string> {
   if (seen.has(entry.href)) return seen;
   seen.add(entry.href);
@@ -13,7 +13,7 @@ function loadedWith(entry: URL, seen = new Set<string>()): Set<string> {
   return seen;
 }
 
-test('vfio/mock loads neither the kernel back end nor anything native', (t) => {
+test('vfio/mock loads no kernel back end and no native code', (t) => {
   const loaded = [...loadedWith(new URL('../lib/mock.js', import.meta.url))];
   t.true(loaded.some((module) => module.endsWith('/lib/device/device.js')));
   t.true(loaded.some((module) => module.includes('/lib/backend/mock/')));
@@ -23,14 +23,14 @@ test('vfio/mock loads neither the kernel back end nor anything native', (t) => {
   t.deepEqual(native, []);
 });
 
-test('vfio loads both', (t) => {
+test('vfio loads the mock and the kernel back end', (t) => {
   const loaded = [...loadedWith(new URL('../lib/index.js', import.meta.url))];
   for (const backend of ['mock', 'kernel']) {
     t.true(loaded.some((module) => module.includes(`/lib/backend/${backend}/`)));
   }
 });
 
-test('a model that is registered is opened by both', async (t) => {
+test('a registered model is opened by vfio and by vfio/mock', async (t) => {
   const mock = await import('vfio/mock');
   const whole = await import('vfio');
   const model = mock.defineModel({

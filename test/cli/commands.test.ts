@@ -87,7 +87,7 @@ test('a device that is not there: one line, a hint, exit code 1', async (t) => {
   );
   for (const { code, stdout, stderr } of outcomes) {
     t.deepEqual([code, stdout], [1, '']);
-    t.regex(stderr, /^vfio: ENODEV: no such model 'mock:nothing'\nThere are: mock:edu, .+\n$/);
+    t.regex(stderr, /^vfio: ENODEV: unknown model 'mock:nothing'\nThe models are mock:edu, .+\n$/);
   }
 });
 

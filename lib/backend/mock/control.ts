@@ -9,47 +9,47 @@ import type { Clock } from './machine/work.js';
 
 const MS_MAX = 2 ** 31 - 1;
 const COUNT_MAX = 2 ** 32 - 1;
-/** How often the host asks for its device: vfio_unregister_group_dev(). */
+/** Interval in which the host requests its device again: vfio_unregister_group_dev(). */
 const REQUEST_PERIOD_MS = 10_000;
 
-/** What the host has less of. What is left out stays. */
+/** Limits of the host. A limit that is left out does not change. */
 export interface HostLimits {
-  /** Interrupt messages; SET_IRQS answers how many there are where it asks for more. */
+  /** Interrupt messages. If SET_IRQS enables more, it returns the number available. */
   readonly messages?: number | undefined;
-  /** Vectors of the CPUs: binding an eventfd beyond them is ENOSPC. */
+  /** Vectors of the CPUs. Binding one more eventfd fails with ENOSPC. */
   readonly vectors?: number | undefined;
-  /** RLIMIT_MEMLOCK in bytes: mapping more for DMA is ENOMEM. */
+  /** RLIMIT_MEMLOCK in bytes. Mapping more memory for DMA fails with ENOMEM. */
   readonly memlock?: bigint | undefined;
-  /** Mappings of a container: one more is ENOSPC. Group and container only. */
+  /** Mappings of a container. One more fails with ENOSPC. An iommufd has no such limit. */
   readonly dmaEntries?: number | undefined;
 }
 
 /** The slot that a control acts on. */
-export interface Controlled {
+export interface ControlledSlot {
   readonly machine: Machine;
-  /** The function while it is open. */
+  /** The open function, or null while the slot is closed. */
   readonly device: VfioDevice | null;
 }
 
-/** Makes things go wrong with one imitated device, open or not. */
+/** Injects faults into one mock device, whether it is open or not. */
 export class MockControl {
-  /** The time that the device goes by. */
+  /** Clock of the device. */
   readonly clock: Clock;
-  readonly #slot: Controlled;
+  readonly #slot: ControlledSlot;
 
   /** @internal */
-  constructor(slot: Controlled) {
+  constructor(slot: ControlledSlot) {
     this.#slot = slot;
     this.clock = slot.machine.work;
   }
 
   /**
-   * Lets calls of a kind fail, before they have any effect.
+   * Makes calls of a kind fail. A call that fails has no effect.
    *
-   * @param code - errno by name, `'EBUSY'`
-   * @param options - `nth`: the first that fails, counted from now; `times`: how many fail then,
-   *   Infinity for all
-   * @throws TypeError for a kind or an errno that is not known
+   * @param code - name of an errno, `'EBUSY'`
+   * @param options - `nth`: the first call that fails, counted from now, default 1; `times`: the
+   *   number of calls that fail, Infinity for all, default 1
+   * @throws TypeError for an unknown kind or errno
    * @example
    * mockControl('mock:nvme').fail('map', 'ENOMEM', { nth: 3 });
    */
@@ -59,7 +59,7 @@ export class MockControl {
     this.#slot.machine.faults.add(kind, code, nth, times);
   }
 
-  /** Takes from what the host has; who has more already keeps it. */
+  /** Sets limits of the host. Resources above a limit that are in use already stay in use. */
   limit(has: HostLimits): void {
     checkOptions(has, ['messages', 'vectors', 'memlock', 'dmaEntries'], 'limits');
     const { messages, vectors, memlock, dmaEntries } = has;
@@ -68,15 +68,16 @@ export class MockControl {
     if (vectors !== undefined) checkInteger(vectors, 'vectors', 0, HANDLES);
     if (memlock !== undefined) checkU64(memlock, 'memlock');
     if (dmaEntries !== undefined) checkInteger(dmaEntries, 'dmaEntries', 0, COUNT_MAX);
-    Object.assign(interrupts.limits, defined({ messages, vectors }));
-    Object.assign(limits, defined({ memlock, dmaEntries }));
+    Object.assign(interrupts.limits, pickDefined({ messages, vectors }));
+    Object.assign(limits, pickDefined({ memlock, dmaEntries }));
   }
 
   /**
-   * The device interrupts without cause: MSI-X, MSI or its pin, whichever is in use.
+   * Raises interrupts without cause, by MSI-X, MSI or the interrupt pin, whichever is in use. Many
+   * interrupts make a storm.
    *
-   * @param options - `times`: how often, and `every`: milliseconds of the clock between; with 0, the
-   *   default, all at once. Many make an interrupt storm.
+   * @param options - `times`: the number of interrupts, default 1; `every`: milliseconds of the
+   *   clock between two interrupts, default 0 for all at once
    * @throws TypeError if the device is not open
    */
   interrupt(vector = 0, options: { times?: number; every?: number } = {}): void {
@@ -85,7 +86,7 @@ export class MockControl {
     checkInteger(vector, 'vector', 0, 2047);
     checkInteger(times, 'times', 1, COUNT_MAX);
     checkInteger(every, 'every', 0, MS_MAX);
-    const device = this.#device();
+    const device = this.#requireDevice();
     if (every > 0) {
       this.#repeat(device, every, times, () => {
         device.bars.interrupt(vector);
@@ -95,14 +96,14 @@ export class MockControl {
     for (let i = 0; i < times; i++) device.bars.interrupt(vector);
   }
 
-  /** Lets each interrupt take that long from the device to the host, in ms of the clock. */
+  /** Delays each interrupt on its way to the host. @param ms - milliseconds of the clock */
   delayInterrupts(ms: number): void {
     checkInteger(ms, 'ms', 0, MS_MAX);
     this.#slot.machine.faults.interruptDelay = ms;
   }
 
   /**
-   * Loses the next interrupt messages on their way to the host. INTx is a level, which is not lost.
+   * Drops the next interrupt messages on their way to the host. INTx is a level and is not dropped.
    */
   dropInterrupts(count = 1): void {
     if (count !== Infinity) checkInteger(count, 'count', 0, COUNT_MAX);
@@ -110,54 +111,56 @@ export class MockControl {
   }
 
   /**
-   * Switches memory decode off in the function, behind the back of the kernel: registers read as
-   * all-ones until the command register is written. @throws TypeError if it is not open
+   * Disables memory decode in the function without the kernel's knowledge. Registers read as all
+   * ones until the command register is written.
+   *
+   * @throws TypeError if the device is not open
    */
   disableMemory(): void {
-    this.#device().bars.disableMemory();
+    this.#requireDevice().bars.disableMemory();
   }
 
-  /** The device reports an uncorrectable error (AER): ERR fires. @throws TypeError if not open */
+  /** Reports an uncorrectable error (AER): ERR fires. @throws TypeError if the device is not open */
   reportError(): void {
-    this.#device().interrupts.notify(VFIO_PCI_ERR_IRQ_INDEX);
+    this.#requireDevice().interrupts.notify(VFIO_PCI_ERR_IRQ_INDEX);
   }
 
-  /** Something wakes the device from low power, as its PME would. @throws TypeError if not open */
+  /** Wakes the device from low power, as a PME does. @throws TypeError if the device is not open */
   wakeUp(): void {
-    this.#device().wake();
+    this.#requireDevice().wake();
   }
 
   /**
-   * The host wants the device back, to bind another driver: REQ fires now and every 10 s until the
-   * device is closed. From now on a reset is EAGAIN and opening it ENOENT, until {@link clear}.
+   * Requests the device for another driver of the host: REQ fires now and every 10 s until the
+   * device is closed. Until {@link clear}, a reset fails with EAGAIN and an open with ENOENT.
    */
   requestDevice(): void {
     this.#slot.machine.faults.away = 'unbound';
-    this.#ask();
+    this.#fireRequests();
   }
 
   /**
-   * A driver of the host takes another device of its IOMMU group, which is not viable then: opening
-   * it is EBUSY until {@link clear}. Who has it open keeps it.
+   * Makes the IOMMU group not viable, as a driver of the host on another device of the group does.
+   * Until {@link clear}, an open fails with EBUSY. An open device stays open.
    */
-  takeGroup(): void {
-    this.#slot.machine.faults.away = 'taken';
+  blockGroup(): void {
+    this.#slot.machine.faults.away = 'blocked';
   }
 
   /**
-   * Surprise removal: the registers and the hardware's configuration space read as all-ones, what
-   * is written goes nowhere, a reset is EAGAIN, and REQ fires as in {@link requestDevice}. Opening
-   * it is ENODEV until {@link clear} puts in another one.
+   * Unplugs the device by surprise. The registers and the hardware's configuration space read as all
+   * ones, writes are dropped, a reset fails with EAGAIN, and REQ fires as in {@link requestDevice}.
+   * An open fails with ENODEV until {@link clear} plugs in a new device.
    */
   unplug(): void {
     this.#slot.machine.faults.away = 'unplugged';
     this.#slot.device?.unplug();
-    this.#ask();
+    this.#fireRequests();
   }
 
   /**
-   * Ends everything that goes wrong. A device that was unplugged is gone for who holds it; who opens
-   * it after the last close has a new one. The clock stays as it is.
+   * Ends all faults and resets all limits. An open connection to an unplugged device stays without
+   * it; the first open after the last close gets a new device. The clock does not change.
    */
   clear(): void {
     const { faults, interrupts, limits, work } = this.#slot.machine;
@@ -167,17 +170,17 @@ export class MockControl {
     Object.assign(limits, defaultLimits());
   }
 
-  #ask(): void {
+  #fireRequests(): void {
     const { device } = this.#slot;
     if (device === null) return;
-    const ask = () => {
+    const fireRequest = () => {
       device.interrupts.notify(VFIO_PCI_REQ_IRQ_INDEX);
     };
-    ask();
-    this.#repeat(device, REQUEST_PERIOD_MS, Infinity, ask);
+    fireRequest();
+    this.#repeat(device, REQUEST_PERIOD_MS, Infinity, fireRequest);
   }
 
-  /** As long as the device is open. */
+  /** Runs a function every so many milliseconds of the clock, until the device is closed. */
   #repeat(device: VfioDevice, every: number, times: number, run: () => void): void {
     if (times === 0) return;
     const next = () => {
@@ -188,15 +191,15 @@ export class MockControl {
     this.#slot.machine.work.defer(this, next, every);
   }
 
-  #device(): VfioDevice {
+  #requireDevice(): VfioDevice {
     const { device } = this.#slot;
-    if (device === null) throw new TypeError('the device is not open');
+    if (device === null) throw new TypeError('the device is not open: open it first');
     return device;
   }
 }
 
-/** The fields that are given. */
-function defined<T extends object>(fields: T): Partial<T> {
+/** Returns the fields that are not undefined. */
+function pickDefined<T extends object>(fields: T): Partial<T> {
   const given = Object.entries(fields).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given) as Partial<T>;
 }

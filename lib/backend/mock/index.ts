@@ -23,7 +23,7 @@ import { Work } from './machine/work.js';
 
 /**
  * PCI functions in software that answer as vfio-pci does. A name with its settings means one
- * device: who opens it while it is open shares it, and with nobody it is as after power-on.
+ * device. Opening an open device again shares it. The first open finds it as after power-on.
  */
 export class MockBackend implements Backend {
   readonly #models = new Map<string, { readonly model: DeviceModel; readonly group: number }>();
@@ -34,24 +34,24 @@ export class MockBackend implements Backend {
     for (const model of models) this.add(model);
   }
 
-  /** @throws TypeError if there is one of that name */
+  /** Adds a model. @throws TypeError if a model of that name exists */
   add(model: DeviceModel): void {
     if (this.#models.has(model.name)) {
-      throw new TypeError(`there is a model '${model.name}' already`);
+      throw new TypeError(`model '${model.name}' is already registered: choose another name`);
     }
     this.#models.set(model.name, { model, group: this.#groups++ });
   }
 
-  /** `'mock:nvme'`, and anything else that begins so. */
+  /** Whether a name begins with `'mock:'`. */
   owns(name: string): boolean {
     return isMockName(name);
   }
 
-  /** What is in the slots of the models' own names. */
+  /** Lists one device for each model; an unplugged one is left out. */
   list(): PciFunction[] {
     return listModels(this.#models.values()).flatMap((one) => {
-      const slot = this.#slots.get(this.#parse(one.name).key);
-      // The host waits until it is closed.
+      const slot = this.#slots.get(this.#parseName(one.name).key);
+      // The host unbinds the driver after the last close.
       const away = slot?.device === null ? slot.machine.faults.away : null;
       if (away === 'unplugged') return [];
       return [away === 'unbound' ? { ...one, driver: null } : one];
@@ -59,11 +59,14 @@ export class MockBackend implements Backend {
   }
 
   /**
-   * @param name - of a model, or the path of a snapshot, which is read once
-   * @throws TypeError if an option is wrong, or is one of real devices only: `fds`
-   * @throws VfioError ENODEV no such model; EINVAL for a file that is no snapshot, a setting that is
-   *   not known, and a VF token; ENOENT where there is no such file, and for `via: 'cdev'` where the
-   *   kernel has none; EBUSY or EINVAL if the device is open and the ways in exclude each other
+   * Opens the device of a name.
+   *
+   * @param name - `'mock:'` and a model or the path of a snapshot; a snapshot is read once
+   * @throws TypeError for a wrong option, and for `fds`, which only real devices accept
+   * @throws VfioError ENODEV for an unknown model; EINVAL for a file that is not a snapshot, for an
+   *   unknown setting, and for a VF token; ENOENT for a missing file, and for `via: 'cdev'` on a
+   *   kernel without character devices; EBUSY or EINVAL if the device is open and the two ways of
+   *   access exclude each other
    */
   open(name: string, options: OpenOptions): Promise<DeviceConnection> {
     return new Promise((resolve) => {
@@ -74,38 +77,43 @@ export class MockBackend implements Backend {
   openSync(name: string, options: OpenOptions): DeviceConnection {
     const { via, token, fds } = checkOpenOptions(options);
     if (fds !== undefined) throw new TypeError('a mock device has no file descriptors: omit fds');
-    const slot = this.#slot(name, this.#parse(name));
+    const slot = this.#findSlot(name, this.#parseName(name));
     return slot.open(name, via ?? slot.via, token !== null);
   }
 
-  /** @throws as {@link MockBackend.open} for the name */
+  /** Returns the control of a device. @throws VfioError as {@link MockBackend.open} for the name */
   control(name: string): MockControl {
-    return this.#slot(name, this.#parse(name)).control;
+    return this.#findSlot(name, this.#parseName(name)).control;
   }
 
-  #parse(name: string): MockName {
+  #parseName(name: string): MockName {
     return parseName(name, (model) => this.#models.get(model)?.model.kernel);
   }
 
-  #slot(name: string, { model, label, profile, key }: MockName): Slot {
+  /** Returns the slot of a name; the first use of the name makes it. */
+  #findSlot(name: string, { model, label, profile, key }: MockName): Slot {
     const known = this.#slots.get(key);
     if (known !== undefined) return known;
-    const seen = isPath(model) ? readModel(model) : undefined;
-    const found = seen === undefined ? this.#models.get(model) : { ...seen, group: this.#groups++ };
+    const snapshot = isPath(model) ? readModel(model) : undefined;
+    const found =
+      snapshot === undefined ? this.#models.get(model) : { ...snapshot, group: this.#groups++ };
     if (found === undefined) {
       const names = [...this.#models.keys()].map((other) => MOCK_PREFIX + other).join(', ');
       throw new VfioError({
         code: 'ENODEV',
-        message: 'no such model',
+        message: 'unknown model',
         path: name,
-        hint: `There are: ${names}. registerModel() of 'vfio/mock' adds others; a file of 'vfio snapshot' is named by its path.`,
+        hint: `The models are ${names}. registerModel() of 'vfio/mock' adds a model; 'mock:' and a path opens a file of 'vfio snapshot'.`,
       });
     }
     const group = label === '' ? found.group : this.#groups++;
     const slot = new Slot(group, found.model, profile, {
       work: new Work(),
       interrupts: new HostInterrupts(),
-      limits: { ...defaultLimits(), ...(seen === undefined ? {} : { ranges: seen.ranges }) },
+      limits: {
+        ...defaultLimits(),
+        ...(snapshot === undefined ? {} : { ranges: snapshot.ranges }),
+      },
       faults: new Faults(),
     });
     this.#slots.set(key, slot);
@@ -115,43 +123,48 @@ export class MockBackend implements Backend {
 
 const backend = new MockBackend(MODELS);
 
-/** The back end of `'mock:edu'` and of all other models. It loads no native code. */
+/** The back end of all mock devices. It loads no native code. */
 export const mockBackend: Backend = backend;
 
 /**
- * Adds a device model: `openDevice('mock:' + its name)` finds it from now on, that of `vfio` as
- * well as that of `vfio/mock`.
+ * Registers a device model. From then on `openDevice('mock:<name>')` opens it, with `vfio` and with
+ * `vfio/mock`.
  *
- * @throws TypeError if there is a model of that name, and as {@link defineModel}
- * @throws RangeError as {@link defineModel}
+ * @throws TypeError if a model of that name exists, and as {@link defineModel} does
+ * @throws RangeError as {@link defineModel} does
  */
 export function registerModel(definition: ModelDefinition): void {
   backend.add(defineModel(definition));
 }
 
 /**
- * What makes things go wrong with the device of a name, whether it is open or not. A name with its
- * settings means one device: the settings are part of it, but for `via`.
+ * Returns the control of a mock device, which injects faults into it. The device need not be open.
+ * A name with its settings means one device; `via` alone makes no difference.
  *
- * @throws VfioError ENODEV no such model, or not the name of an imitation; EINVAL for a setting that
- *   is not known
+ * @throws VfioError ENODEV for an unknown model and for the name of a real device; EINVAL for an
+ *   unknown setting
  */
 export function mockControl(name: string): MockControl {
   if (typeof name !== 'string') throw new TypeError('name must be a string');
   if (!backend.owns(name)) {
-    throw new VfioError({ code: 'ENODEV', message: 'not an imitated device', path: name });
+    throw new VfioError({
+      code: 'ENODEV',
+      message: 'not a mock device',
+      path: name,
+      hint: "The name of a mock device begins with 'mock:'.",
+    });
   }
   return backend.control(name);
 }
 
 export { defineModel };
 
-/** A counter with the rules of an eventfd, without a device: for the consumer of a virtual one. */
+/** Creates a mock eventfd without a device, for the consumer of a virtual device's interrupts. */
 export function createEventfd(): Eventfd {
   return new MockEventfd();
 }
 
-/** Adds 1 to each of the eventfds. @throws as `signal()` of each */
+/** Adds 1 to each eventfd. @throws TypeError and VfioError as `signal()` of each eventfd does */
 export function signalEventfds(eventfds: readonly Eventfd[]): void {
   for (const eventfd of eventfds) eventfd.signal();
 }

@@ -7,14 +7,14 @@ import {
   type ProfileOptions,
 } from './machine/profile.js';
 
-/** The name of an imitated device, taken apart. */
+/** The parts of a mock device's name. */
 export interface MockName {
-  /** What is imitated. */
+  /** Name of a device model, or path of a snapshot. */
   readonly model: string;
-  /** Which of several devices of a model: what follows a `#`. */
+  /** The text after `#`, which tells several devices of a model apart; empty without `#`. */
   readonly label: string;
   readonly profile: Profile;
-  /** The same for all names that mean the same device. */
+  /** Equal for all names of the same device. */
   readonly key: string;
 }
 
@@ -28,10 +28,10 @@ const VALUES: Readonly<Record<keyof ProfileOptions, readonly string[]>> = {
 };
 
 /**
- * Takes `'mock:nvme#2?kernel=6.1&dmabuf=off'` apart.
+ * Parses a name such as `'mock:nvme#2?kernel=6.1&dmabuf=off'`.
  *
- * @param defaults - settings of a model, as far as the name does not say
- * @throws VfioError EINVAL for a key or a value that is not known
+ * @param defaults - returns the settings of a model that the name does not give
+ * @throws VfioError EINVAL for an unknown key or value
  */
 export function parseName(
   name: string,
@@ -39,18 +39,22 @@ export function parseName(
 ): MockName {
   const [device = '', ...rest] = name.slice(MOCK_PREFIX.length).split('?');
   const [model = '', label = '', ...more] = device.split('#');
-  if (more.length > 0) refuse(name, 'one # at most');
-  // What is no model is the path of a file, and no path has one.
-  if (name.includes('\0')) refuse(name, 'a name has no NUL');
+  if (more.length > 0) refuseName(name, 'the name has more than one #');
+  // A path of a file cannot contain NUL.
+  if (name.includes('\0')) refuseName(name, 'the name contains NUL');
   const values = new Map<string, string>();
   for (const setting of rest.join('?').split('&')) {
     if (setting === '') continue;
     const [key = '', ...parts] = setting.split('=');
     const value = parts.join('=');
     const known = Object.hasOwn(VALUES, key) ? VALUES[key as keyof ProfileOptions] : undefined;
-    if (known === undefined) refuse(name, `'${key}' is none of ${Object.keys(VALUES).join(', ')}`);
-    if (!known.includes(value)) refuse(name, `${key} is ${known.join(' or ')}, not '${value}'`);
-    if (values.has(key)) refuse(name, `${key} is given twice`);
+    if (known === undefined) {
+      refuseName(name, `unknown setting '${key}': expected ${Object.keys(VALUES).join(', ')}`);
+    }
+    if (!known.includes(value)) {
+      refuseName(name, `${key} must be ${known.join(' or ')}, not '${value}'`);
+    }
+    if (values.has(key)) refuseName(name, `${key} is given twice`);
     values.set(key, value);
   }
   const isOn = (key: keyof ProfileOptions) =>
@@ -67,20 +71,23 @@ export function parseName(
     const { version, dmabuf, novirt, variant } = profile;
     return { model, label, profile, key: `${device} ${version} ${dmabuf} ${novirt} ${variant}` };
   } catch (error) {
-    return refuse(name, (error as RangeError).message);
+    return refuseName(name, (error as RangeError).message);
   }
 }
 
-function refuse(name: string, message: string): never {
+function refuseName(name: string, message: string): never {
   throw new VfioError({
     code: 'EINVAL',
     message,
     path: name,
-    hint: 'A name is mock:<model>, and behind it settings like ?kernel=6.1&novirt=on.',
+    hint: 'A name is mock:<model>, followed by settings such as ?kernel=6.1&novirt=on.',
   });
 }
 
-/** What is asked for comes before what a model has, also where both do not go together. */
+/**
+ * Adds the settings of a model to those of a name. A setting of the name wins. DMA_BUF and
+ * MSI_NOVIRT exclude each other, so `dmabuf=on` in the name drops `novirt` of the model.
+ */
 function withDefaults(
   asked: ProfileOptions,
   { novirt, ...rest }: ProfileOptions = {},

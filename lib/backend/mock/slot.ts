@@ -8,26 +8,30 @@ import { VfioDevice } from './vfio/device.js';
 import { type Machine } from './machine/machine.js';
 
 const AWAY = {
-  unplugged: { code: 'ENODEV', message: 'there is nothing in the slot' },
-  unbound: { code: 'ENOENT', message: 'not bound to vfio-pci' },
-  taken: { code: 'EBUSY', message: 'another device of the IOMMU group is bound to a host driver' },
+  unplugged: { code: 'ENODEV', message: 'the device was unplugged' },
+  unbound: { code: 'ENOENT', message: 'the device is not bound to vfio-pci' },
+  blocked: {
+    code: 'EBUSY',
+    message: 'another device of the IOMMU group is bound to a host driver',
+  },
 } as const;
-/** Where the kernel sees that a group is not viable. */
+/** The call in which the kernel finds that a group is not viable. */
 const CLAIM = { group: 'VFIO_GROUP_SET_CONTAINER', cdev: 'VFIO_DEVICE_BIND_IOMMUFD' } as const;
 
 /**
- * A place of an imitated machine, and the function in it. Who opens it while it is open shares
- * what is there, as by a second descriptor of a group; with nobody, it is as after power-on.
+ * A slot of the mock machine with the function in it. Opening an open function again shares it, as a
+ * second descriptor of a group does. The first open finds the function as after power-on.
  */
 export class Slot {
-  /** IOMMU group: it has one of its own. */
+  /** Number of the IOMMU group, which contains this function alone. */
   readonly group: number;
   readonly #model: DeviceModel;
   readonly #profile: Profile;
   readonly machine: Machine;
   readonly control: MockControl;
   #device: VfioDevice | null = null;
-  #holders = 0;
+  /** Connections that are open. */
+  #connections = 0;
 
   constructor(group: number, model: DeviceModel, profile: Profile, machine: Machine) {
     this.group = group;
@@ -37,12 +41,15 @@ export class Slot {
     this.control = new MockControl(this);
   }
 
-  /** The function while it is open. */
+  /** The open function, or null while the slot is closed. */
   get device(): VfioDevice | null {
     return this.#device;
   }
 
-  /** The way in for who names none: PASIDs are attached by the character device alone. */
+  /**
+   * Way of access for an open that names none: the setting of the name, else the group. A function
+   * with PASIDs is opened by its character device, which alone attaches them.
+   */
   get via(): Via {
     const { via, pasids } = this.#profile;
     const hasPasids = this.#model.shape.capabilities.some(({ name }) => name === 'pasid');
@@ -50,22 +57,26 @@ export class Slot {
   }
 
   /**
-   * @param name - what the caller calls it
+   * Opens the function, or shares it if it is open.
+   *
+   * @param name - the name that the caller used, for errors
    * @param token - whether a VF token is given
-   * @throws VfioError ENODEV or ENOENT if it is away; ENOENT if there is no such way in; EBUSY if it is open by the other; EINVAL
-   *   for a second open of the character device, and for a token where there is nothing to guard
+   * @throws VfioError ENODEV if the device was unplugged; ENOENT if it is not bound to vfio-pci, and
+   *   if the kernel has no character devices; EBUSY if it is open by the other way of access, and if
+   *   its group is not viable; EINVAL for a second open of the character device, and for a token
+   *   although the device has no virtual functions
    */
   open(name: string, via: Via, token = false): DeviceConnection {
-    this.#checkThere(name, via);
+    this.#checkAvailable(name, via);
     if (via === 'cdev' && !this.#profile.cdev) {
       throw new VfioError({
         code: 'ENOENT',
         syscall: 'open',
         path: '/dev/iommu',
-        hint: `Linux ${this.#profile.version} has no character devices: use via=group.`,
+        hint: `Linux ${this.#profile.version} has no VFIO character devices: use via=group.`,
       });
     }
-    if (this.#device !== null) this.#checkWay(name, this.#device.via, via);
+    if (this.#device !== null) this.#checkVia(name, this.#device.via, via);
     const place = { group: this.group, via, profile: this.#profile, machine: this.machine };
     const device = this.#device ?? new VfioDevice(name, this.#model, place);
     if (token && !device.isPhysicalFunction) {
@@ -77,15 +88,15 @@ export class Slot {
       });
     }
     this.#device = device;
-    this.#holders++;
+    this.#connections++;
     return new MockConnection(name, device, this.machine, () => {
-      if (--this.#holders > 0) return;
+      if (--this.#connections > 0) return;
       this.#device = null;
       device.close();
     });
   }
 
-  #checkThere(path: string, via: Via): void {
+  #checkAvailable(path: string, via: Via): void {
     const { faults } = this.machine;
     try {
       faults.check('open');
@@ -93,12 +104,12 @@ export class Slot {
       throw error instanceof VfioError ? error.with({ path }) : error;
     }
     if (faults.away === null) return;
-    const hint = 'mockControl(name).clear() brings it back.';
-    const syscall = faults.away === 'taken' ? CLAIM[via] : 'open';
+    const hint = 'clear() of mockControl(name) makes the device available again.';
+    const syscall = faults.away === 'blocked' ? CLAIM[via] : 'open';
     throw new VfioError({ ...AWAY[faults.away], syscall, path, hint });
   }
 
-  #checkWay(name: string, open: Via, wanted: Via): void {
+  #checkVia(name: string, open: Via, wanted: Via): void {
     if (open === 'group' && wanted === 'group') return;
     if (wanted === 'group') throw new VfioError({ code: 'EBUSY', syscall: 'open', path: name });
     const code = open === 'group' ? 'EBUSY' : 'EINVAL';

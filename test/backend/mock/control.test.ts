@@ -39,7 +39,7 @@ registerModel({
 
 let labels = 0;
 
-/** A device that no other test has. */
+/** Opens a device with a label of its own, so that no other test shares it. */
 async function make(t: ExecutionContext, model = 'nvme') {
   const name = `mock:${model}#control${labels++}`;
   const control = mockControl(name);
@@ -51,12 +51,12 @@ async function make(t: ExecutionContext, model = 'nvme') {
   return { name, control, device };
 }
 
-/** What a vector was signalled since, before the event loop gets to it. */
+/** Returns a function that reads the eventfd of a vector before the event loop does. */
 function counter({ eventfd }: Vector): () => bigint {
   return () => eventfd.read();
 }
 
-test('an interrupt without cause, and a storm of them', async (t) => {
+test('interrupt() raises one interrupt or a storm', async (t) => {
   const { control, device } = await make(t);
   const { msix } = device.interrupts;
   const count = counter(msix.request(3));
@@ -75,7 +75,7 @@ test('an interrupt without cause, and a storm of them', async (t) => {
   t.is(count(), 1n);
 });
 
-test('clear() ends a storm, and so does a close', async (t) => {
+test('clear() and close() end a storm', async (t) => {
   const { name, control, device } = await make(t);
   const count = counter(device.interrupts.msix.request(0));
   control.clock.stop();
@@ -95,7 +95,7 @@ test('clear() ends a storm, and so does a close', async (t) => {
   again.close();
 });
 
-test('an interrupt is late by the clock', async (t) => {
+test('delayInterrupts() delays an interrupt by the clock of the device', async (t) => {
   const { control, device } = await make(t);
   const count = counter(device.interrupts.msix.request(0));
   control.clock.stop();
@@ -107,7 +107,7 @@ test('an interrupt is late by the clock', async (t) => {
   t.is(count(), 1n);
 });
 
-test('who waits by hand waits for an interrupt that is late', async (t) => {
+test('a poller waits for a delayed interrupt', async (t) => {
   const { control, device } = await make(t);
   device.interrupts.msix.request(0);
   const poller = device.interrupts.poll();
@@ -122,7 +122,7 @@ test('who waits by hand waits for an interrupt that is late', async (t) => {
   t.true(performance.now() - start >= 29);
 });
 
-test('who awaits an interrupt that is late gets it', async (t) => {
+test('next() resolves with a delayed interrupt', async (t) => {
   const { control, device } = await make(t);
   const next = device.interrupts.msix.request(0).next();
   control.delayInterrupts(5);
@@ -131,7 +131,7 @@ test('who awaits an interrupt that is late gets it', async (t) => {
   t.pass();
 });
 
-test('the next messages are lost, and those after them are not', async (t) => {
+test('dropInterrupts() drops the next messages alone', async (t) => {
   const { control, device } = await make(t);
   const count = counter(device.interrupts.msix.request(0));
   control.dropInterrupts(2);
@@ -145,7 +145,7 @@ test('the next messages are lost, and those after them are not', async (t) => {
   t.is(count(), 1n);
 });
 
-test('INTx: a pulse of the pin, and a level that arrives late', async (t) => {
+test('INTx: interrupt() pulses the pin, and delayInterrupts() delays a level', async (t) => {
   const { control, device } = await make(t, 'plain-pin');
   const registers = device.bar(0).map();
   const { intx } = device.interrupts;
@@ -167,7 +167,7 @@ test('INTx: a pulse of the pin, and a level that arrives late', async (t) => {
   await second;
 });
 
-test('ERR fires for an error of the device', async (t) => {
+test('reportError() fires ERR', async (t) => {
   const { control, device } = await make(t);
   const fired = device.interrupts.err.request().next();
   control.reportError();
@@ -175,7 +175,7 @@ test('ERR fires for an error of the device', async (t) => {
   t.pass();
 });
 
-test('REQ fires at once and every 10 s, until the device is closed', async (t) => {
+test('requestDevice() fires REQ at once and every 10 s until the device is closed', async (t) => {
   const { name, control, device } = await make(t);
   const count = counter(device.interrupts.req.request());
   control.clock.stop();
@@ -199,7 +199,7 @@ test('REQ fires at once and every 10 s, until the device is closed', async (t) =
   again.close();
 });
 
-test('surprise removal: REQ, then all-ones, and nothing of it works any more', async (t) => {
+test('unplug() fires REQ, and the device does not respond any more', async (t) => {
   const { name, control, device } = await make(t);
   const registers = device.bar(0).map();
   const version = registers.read32(VERSION);
@@ -211,7 +211,7 @@ test('surprise removal: REQ, then all-ones, and nothing of it works any more', a
   t.is(registers.read32(VERSION), ONES);
   registers.write32(0x24, 5);
   t.is(device.bar(0).load(VERSION, 4), ONES);
-  // What vfio-pci virtualizes is still told; all else is the bus's answer.
+  // Fields that vfio-pci virtualizes keep their values; the bus answers the others with ones.
   t.is(device.config.read32(0), 0x0010_1b36);
   t.is(device.config.read32(8), ONES);
   await t.throwsAsync(device.reset(), { instanceOf: VfioError, code: 'EAGAIN' });
@@ -226,13 +226,13 @@ test('surprise removal: REQ, then all-ones, and nothing of it works any more', a
   again.close();
 });
 
-test('the list tells what is in the slots, and bound', async (t) => {
+test('listDevices() leaves out an unplugged device and shows an unbound one without driver', async (t) => {
   const name = 'mock:plain-pin';
   const control = mockControl(name);
   const listed = () => listDevices().find((one) => one.name === name);
   const device = await openDevice(name);
   control.requestDevice();
-  t.is(listed()?.driver, 'vfio-pci', 'the host waits until it is closed');
+  t.is(listed()?.driver, 'vfio-pci', 'the host waits until the device is closed');
   device.close();
   t.is(listed()?.driver, null);
   control.unplug();
@@ -241,7 +241,7 @@ test('the list tells what is in the slots, and bound', async (t) => {
   t.is(listed()?.driver, 'vfio-pci');
 });
 
-test('work that a device had begun is not done when it is pulled out', async (t) => {
+test('an unplugged device does not finish its work', async (t) => {
   const { control, device } = await make(t, 'edu');
   const registers = device.bar(0).map();
   const vector = device.interrupts.msi.request(0);
@@ -260,7 +260,7 @@ test('work that a device had begun is not done when it is pulled out', async (t)
   t.false(fired);
 });
 
-test('memory decode that goes off reads as all-ones until command is written', async (t) => {
+test('after disableMemory() registers read as ones until the command register is written', async (t) => {
   const { control, device } = await make(t);
   const registers = device.bar(0).map();
   const version = registers.read32(VERSION);
@@ -272,7 +272,7 @@ test('memory decode that goes off reads as all-ones until command is written', a
   t.is(registers.read32(VERSION), version);
 });
 
-test('a device in low power wakes by itself', async (t) => {
+test('wakeUp() wakes a device from low power', async (t) => {
   const { control, device } = await make(t);
   const registers = device.bar(0).map();
   const wakeup = device.createEventfd();
@@ -286,9 +286,9 @@ test('a device in low power wakes by itself', async (t) => {
   t.is(registers.read32(VERSION), ONES);
 });
 
-test('a group that is not viable', async (t) => {
+test('after blockGroup() an open fails with EBUSY, and an open device stays open', async (t) => {
   const { name, control, device } = await make(t);
-  control.takeGroup();
+  control.blockGroup();
   const open = () => openDevice(name);
   const error = await t.throwsAsync(open(), { instanceOf: VfioError, code: 'EBUSY' });
   t.is(error.syscall, 'VFIO_GROUP_SET_CONTAINER');
@@ -297,14 +297,14 @@ test('a group that is not viable', async (t) => {
   (await open()).close();
 });
 
-test('a reset that fails', async (t) => {
+test('fail() makes one reset fail', async (t) => {
   const { control, device } = await make(t);
   control.fail('reset', 'EAGAIN');
   await t.throwsAsync(device.reset(), { instanceOf: VfioError, code: 'EAGAIN' });
   await t.notThrowsAsync(device.reset());
 });
 
-test('what is misspelt would change nothing, and is refused', async (t) => {
+test('a misspelt option is refused with a TypeError', async (t) => {
   const { control } = await make(t);
   const wrong = [
     (options: never) => {
@@ -330,7 +330,7 @@ test('what is misspelt would change nothing, and is refused', async (t) => {
   }
 });
 
-test('a name with its settings is one device, and a device that is not open tells so', (t) => {
+test('names of one device share a control, which refuses interrupts while the device is closed', (t) => {
   t.is(mockControl('mock:nvme#x'), mockControl('mock:nvme#x'));
   t.is(mockControl('mock:nvme#x'), mockControl('mock:nvme#x?kernel=7.2&via=cdev'));
   t.not(mockControl('mock:nvme#x'), mockControl('mock:nvme#x?kernel=6.1'));

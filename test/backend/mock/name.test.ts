@@ -4,21 +4,21 @@ import { mockBackend } from '../../../lib/backend/mock/index.js';
 import { parseName } from '../../../lib/backend/mock/name.js';
 import { profileOf } from '../../../lib/backend/mock/machine/profile.js';
 
-test('a plain name means the newest kernel, by groups, with DMA_BUF', (t) => {
+test('a name without settings means the newest kernel, with DMA_BUF', (t) => {
   const { model, profile } = parseName('mock:nvme');
   t.is(model, 'nvme');
   t.deepEqual(profile, profileOf());
   t.like(profile, { version: '7.2', via: null, dmabuf: true, novirt: false });
 });
 
-test('settings are read in any order', (t) => {
+test('the order of settings makes no difference', (t) => {
   const { model, profile } = parseName('mock:edu?via=cdev&dmabuf=off&kernel=6.12&novirt=on');
   t.is(model, 'edu');
   t.like(profile, { version: '6.12', via: 'cdev', dmabuf: false, novirt: true });
   t.is(parseName('mock:edu?').profile.version, '7.2');
 });
 
-test('a label is for one of several devices of a model', (t) => {
+test('a label tells several devices of a model apart', (t) => {
   t.like(parseName('mock:edu#left?kernel=6.1'), { model: 'edu', label: 'left' });
   t.not(parseName('mock:edu#1').key, parseName('mock:edu#2').key);
   const [left, right, again] = ['#left', '#right', '#left'].map((label) =>
@@ -32,7 +32,7 @@ test('a label is for one of several devices of a model', (t) => {
   for (const device of [left, right, again]) device?.close();
 });
 
-test('names that mean the same device have the same key', (t) => {
+test('names of the same device have the same key', (t) => {
   const key = (name: string) => parseName(name).key;
   t.is(key('mock:edu'), key('mock:edu?kernel=7.2&via=cdev'));
   t.is(key('mock:edu?kernel=6.1'), key('mock:edu?dmabuf=on&kernel=6.1'));
@@ -41,18 +41,21 @@ test('names that mean the same device have the same key', (t) => {
   t.not(key('mock:edu'), key('mock:edu?novirt=on'));
 });
 
-test('what is not known is told, with what there is', (t) => {
+test('an unknown key or value is refused with the known ones', (t) => {
   for (const [name, expected] of [
-    ['mock:nvme?kernel=5.10', /kernel is 6\.1 or 6\.12 or 7\.2, not '5\.10'/],
-    ['mock:nvme?kernel', /kernel is .*, not ''/],
-    ['mock:nvme?dmabuf=yes', /dmabuf is on or off/],
-    ['mock:nvme?via=window', /via is group or cdev/],
-    ['mock:nvme?kernle=6.1', /'kernle' is none of kernel, dmabuf, novirt, variant, via/],
-    ['mock:nvme?__proto__=1', /'__proto__' is none of/],
+    ['mock:nvme?kernel=5.10', /kernel must be 6\.1 or 6\.12 or 7\.2, not '5\.10'/],
+    ['mock:nvme?kernel', /kernel must be .*, not ''/],
+    ['mock:nvme?dmabuf=yes', /dmabuf must be on or off/],
+    ['mock:nvme?via=window', /via must be group or cdev/],
+    [
+      'mock:nvme?kernle=6.1',
+      /unknown setting 'kernle': expected kernel, dmabuf, novirt, variant, via/,
+    ],
+    ['mock:nvme?__proto__=1', /unknown setting '__proto__'/],
     ['mock:nvme?kernel=6.1&kernel=6.1', /kernel is given twice/],
-    ['mock:nvme?kernel=6.1=x', /kernel is .*, not '6\.1=x'/],
-    ['mock:nvme#a#b', /one # at most/],
-    ['mock:nvme\0/', /a name has no NUL/],
+    ['mock:nvme?kernel=6.1=x', /kernel must be .*, not '6\.1=x'/],
+    ['mock:nvme#a#b', /more than one #/],
+    ['mock:nvme\0/', /the name contains NUL/],
     ['mock:nvme?dmabuf=on&novirt=on', /same feature number/],
   ] as const) {
     const error = t.throws(() => mockBackend.openSync(name, {}), { instanceOf: VfioError });

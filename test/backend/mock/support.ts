@@ -28,7 +28,7 @@ export const CONFIG = VFIO_PCI_CONFIG_REGION_INDEX;
 export const TRIGGER_EVENTFD = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD;
 export const TRIGGER_NONE = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_NONE;
 
-/** Opens a device that no other test has, and that is closed when the test ends. */
+/** Opens a device of a back end of its own, and closes it when the test ends. */
 export function open(t: ExecutionContext, name: string): DeviceConnection {
   return closing(t, new MockBackend([edu, nvme]).openSync(name, {}));
 }
@@ -45,7 +45,7 @@ export function fails(t: ExecutionContext, code: string, run: () => unknown): vo
   t.throws(run, { instanceOf: VfioError, code });
 }
 
-/** A SET_IRQS with eventfds from a vector on. */
+/** Binds eventfds to vectors from `start` on by SET_IRQS. */
 export function bind(
   device: DeviceConnection,
   index: number,
@@ -56,17 +56,17 @@ export function bind(
   return device.setIrqs({ index, flags: TRIGGER_EVENTFD, start, count, eventfds: eventfds ?? [] });
 }
 
-/** A SET_IRQS without data: loopback, or with count 0 the end of it. */
+/** Triggers vectors by SET_IRQS without data (loopback); count 0 disables the index. */
 export function trigger(device: DeviceConnection, index: number, start: number, count: number) {
   return device.setIrqs({ index, flags: TRIGGER_NONE, start, count });
 }
 
-/** Lets the event loop turn, with the immediates that are due. */
+/** Waits for one turn of the event loop, with the immediates that are due. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** A device with what a test asks for: a register at 0 that signals the vector written to it. */
+/** A model with the capabilities of a test. By default the register at 0 signals a vector. */
 export function plainModel(
   capabilities: readonly CapabilityShape[],
   registers: (host: DeviceHost) => readonly Register[] = signalling,

@@ -2,8 +2,8 @@ import { VfioError } from '../../../errors.js';
 import { checkInteger } from '../../../checks.js';
 
 /**
- * An operation of the contract: `map` and `unmap` are DMA, `mmap` maps registers, `read` and
- * `write` go through the device file. Registers that are mapped make no calls.
+ * An operation of the contract. `map` and `unmap` are DMA, `mmap` maps registers, `read` and
+ * `write` use the device file. Accesses to mapped registers are not operations.
  */
 export type FaultKind =
   | 'open'
@@ -26,7 +26,7 @@ export type FaultKind =
   | 'map'
   | 'unmap';
 
-/** What a failure names as the call that failed. */
+/** The system call that an error of each kind names. */
 const CALLS: Readonly<Record<FaultKind, string>> = {
   open: 'open',
   getInfo: 'VFIO_DEVICE_GET_INFO',
@@ -54,25 +54,35 @@ const COUNT_MAX = 2 ** 32 - 1;
 interface Failure {
   readonly kind: FaultKind;
   readonly code: string;
-  /** Calls of that kind that still go well, and that fail then. */
+  /** Calls of that kind that succeed before the first failure. */
   before: number;
+  /** Calls that fail after those. */
   left: number;
 }
 
-/** What goes wrong with a device, because somebody wants it to. */
+/** Faults that a test injects into a device. */
 export class Faults {
   #failures: Failure[] = [];
   /** Milliseconds that an interrupt takes on its way to the host. */
   interruptDelay = 0;
-  /** How many interrupt messages are lost from now on. */
+  /** Number of interrupt messages to drop, counted from now. */
   interruptsLost = 0;
-  /** Why the device cannot be opened: it was pulled out, or the host took it or its group. */
-  away: 'unplugged' | 'unbound' | 'taken' | null = null;
+  /**
+   * Why the device cannot be opened: it was unplugged, it is not bound to vfio-pci, or its group is
+   * not viable. Null if it can be opened.
+   */
+  away: 'unplugged' | 'unbound' | 'blocked' | null = null;
 
-  /** @throws TypeError for a kind or an errno that is not known */
+  /**
+   * Adds a failure.
+   *
+   * @param nth - the first call that fails, counted from now
+   * @param times - the number of calls that fail; Infinity for all
+   * @throws TypeError for an unknown kind or errno
+   */
   add(kind: FaultKind, code: string, nth: number, times: number): void {
     if (!Object.hasOwn(CALLS, kind)) {
-      throw new TypeError(`there is no kind '${kind}': ${Object.keys(CALLS).join(', ')}`);
+      throw new TypeError(`unknown kind '${kind}': expected ${Object.keys(CALLS).join(', ')}`);
     }
     checkInteger(nth, 'nth', 1, COUNT_MAX);
     if (times !== Infinity) checkInteger(times, 'times', 1, COUNT_MAX);
@@ -81,10 +91,10 @@ export class Faults {
   }
 
   /**
-   * A call of a kind is made.
+   * Counts a call of a kind, and fails if the call is to fail.
    *
-   * @param syscall - its name, where there are several
-   * @throws VfioError if it is one that fails; then it has no effect
+   * @param syscall - the system call that the error names; default: the usual one of the kind
+   * @throws VfioError with the errno of the failure
    */
   check(kind: FaultKind, syscall: string = CALLS[kind]): void {
     let failed: Failure | undefined;
