@@ -29,6 +29,7 @@ export { DmaFault, type DmaFaultReason } from './backend/mock/machine/dma-fault.
 export type {
   BarPlace,
   BarShape,
+  CapabilityPlace,
   CapabilityShape,
   ConfigImage,
   DeviceHost,
@@ -42,7 +43,6 @@ export type {
   MsixCapability,
   NarrowRegister,
   OptionalField,
-  Placed,
   PlainCapability,
   PlainName,
   Register,

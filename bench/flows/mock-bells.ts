@@ -28,7 +28,7 @@ registerModel({
   create(host) {
     let byPin = 0;
     const ring = (vector: number) => {
-      if (host.messages) {
+      if (host.messagesEnabled) {
         host.signal(vector);
         return;
       }
@@ -48,7 +48,7 @@ registerModel({
   },
 });
 
-/** The imitated device: 2,048 vectors, which interrupt by a write to a register. */
+/** The mock device: 2,048 vectors, which interrupt by a write to a register. */
 export class MockBells implements Bells {
   readonly #registers: RegisterWindow;
 

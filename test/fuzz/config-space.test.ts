@@ -1,5 +1,5 @@
-// Configuration space as a broken or hostile device might show it: links to anywhere, capabilities
-// that reach past the end, all ones, images cut short.
+// Configuration space of a broken or hostile device: wrong links, capabilities that reach past the
+// end, all ones, truncated images.
 import test from 'ava';
 import fc from 'fast-check';
 import { decodeBars, decodeHeader, DECODERS, walkCapabilities } from '../../lib/pci/index.js';
@@ -8,7 +8,7 @@ import { fuzz } from './inputs.js';
 
 const SIZES = [0, 1, 0x34, 0x40, 0x41, 0xff, 0x100, 0x103, 0x104, 0x1000];
 
-/** A capability at a place, with a link to another: the first and the last ones fit nowhere. */
+/** A capability with its offset and link; the first and the last offsets are invalid. */
 const standard = fc.record({
   offset: fc.integer({ min: 0x3c, max: 0xff }),
   id: fc.oneof(fc.integer({ min: 0, max: 0x15 }), fc.integer({ min: 0, max: 0xff })),
@@ -42,7 +42,7 @@ const image = fc
     for (const [offset, byte] of noise) bytes[offset] = byte;
     bytes[0x06] = status;
     bytes[0x0e] = headerType;
-    // The list begins where the first capability is, unless it is told otherwise.
+    // The list begins at the first capability unless the input has another start.
     bytes[0x34] = standards[0]?.offset ?? first;
     standards.forEach(({ offset, id, next }, i) => {
       bytes[offset] = id;
@@ -55,23 +55,23 @@ const image = fc
     return bytes.slice(0, size);
   });
 
-test('lists end, and hold what is within the image and where capabilities may be', async (t) => {
+test('a walk of the lists ends and returns valid offsets within the image', async (t) => {
   await fuzz(t, 2000, image, (config) => {
     const found = walkCapabilities(config);
     const places = new Set(found.map(({ offset }) => offset));
-    if (places.size !== found.length) throw new Error('a capability twice');
+    if (places.size !== found.length) throw new Error('a capability is listed twice');
     for (const { id, offset, extended: isExtended, name, version } of found) {
       const [low, high] = isExtended ? [0x100, config.length - 4] : [0x40, 0xfe];
       if (offset < low || offset > high || offset % 4 !== 0) throw new Error(`at ${offset}`);
-      if (offset >= config.length) throw new Error('outside of the image');
+      if (offset >= config.length) throw new Error('an offset is outside of the image');
       const word = new DataView(config.buffer).getUint8(offset);
-      if ((id & 0xff) !== word || id === 0) throw new Error(`${name} is not there`);
+      if ((id & 0xff) !== word || id === 0) throw new Error(`${name} does not match its id`);
       if (isExtended !== (version !== undefined)) throw new Error('version');
     }
   });
 });
 
-test('whatever it decodes is within what the fields can hold', async (t) => {
+test('decoded values are within the range of their fields', async (t) => {
   await fuzz(t, 1000, image, (config) => {
     const header = decodeHeader(config);
     if (header.vendorId < 0 || header.vendorId > 0xffff) throw new Error('vendor');
@@ -92,7 +92,7 @@ test('whatever it decodes is within what the fields can hold', async (t) => {
   });
 });
 
-test('a device that shows it is decoded by the same words', async (t) => {
+test('a device with a random image finds every capability that it lists', async (t) => {
   await fuzz(t, 200, image, (config) => {
     const { device, connection } = openFake();
     connection.config.fill(0).set(config);

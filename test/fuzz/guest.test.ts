@@ -1,5 +1,5 @@
-// What a guest writes to the tables of a virtual device: any offset, width and value. Nothing may
-// throw, and what reads back is what the specification lets be written.
+// Random guest accesses to the tables of a virtual device. No access may throw, and a read returns the
+// bits that the specification makes writable.
 import test from 'ava';
 import fc from 'fast-check';
 import { MsixPerm, PasidMap, VfioError, VirtualIrqs } from 'vfio/mock';
@@ -27,12 +27,12 @@ const access: fc.Arbitrary<Access> = fc.record({
   write: fc.boolean(),
 });
 
-const takes = ({ offset, width }: Access, size: number) =>
+const isValid = ({ offset, width }: Access, size: number) =>
   (width === 4 || width === 8) && offset % width === 0 && offset >= 0 && offset + width <= size;
 
 const ones = (width: number) => (1n << BigInt(8 * width)) - 1n;
 
-/** Words of 32 bits that keep what their mask says. */
+/** A model of 32-bit words: a write changes the bits of a mask. */
 class Words {
   readonly #words: number[];
 
@@ -70,19 +70,19 @@ function perform(table: Table, model: Words, size: number, one: Access): void {
   if (write) {
     if (width === 8) table.write(offset, 8, value);
     else table.write(offset, width, Number(value & ones(width)));
-    if (takes(one, size)) model.write(one);
+    if (isValid(one, size)) model.write(one);
   }
   const got = BigInt(width === 8 ? table.read(offset, 8) : table.read(offset, width));
-  const wanted = takes(one, size) ? model.read(one) : ones(width);
+  const wanted = isValid(one, size) ? model.read(one) : ones(width);
   if (got !== wanted) throw new Error(`${width} at ${offset}: ${got}, not ${wanted}`);
 }
 
-test('MSI-X table: an entry keeps what it may, and lies nowhere', async (t) => {
+test('MSI-X table: an entry keeps its writable bits', async (t) => {
   const script = fc.array(fc.tuple(access, fc.nat(0xffff)), { maxLength: 20 });
   await fuzz(t, 500, script, (accesses) => {
     const { msix, software } = emulated(VECTORS);
     const size = VECTORS * 16;
-    // Vector Control has its mask bit alone, and an address ends on 4 bytes.
+    // Vector Control has the mask bit alone, and an address is a multiple of 4.
     const model = new Words(
       VECTORS * 4,
       (word) => [0xffff_fffc, 0xffff_ffff, 0xffff_ffff, 1][word % 4] ?? 0,
@@ -96,16 +96,17 @@ test('MSI-X table: an entry keeps what it may, and lies nowhere', async (t) => {
       perform(table, model, size, one);
       msix.configWrite(2, 2, control);
       software.sendSignal(control % VECTORS);
-      if (msix.pbaRead(0, 8) >> BigInt(VECTORS) !== 0n) throw new Error('no such vector pending');
+      if (msix.pbaRead(0, 8) >> BigInt(VECTORS) !== 0n)
+        throw new Error('a vector past the last is pending');
     }
   });
 });
 
-test('MSIX_PERM: what is not bound is stale, and nothing else is', async (t) => {
+test('MSIX_PERM: an entry is stale exactly while its PASID is not bound', async (t) => {
   const script = fc.array(
     fc.oneof(
       access,
-      // Mostly a PASID that somebody has.
+      // The PASID is bound in most cases.
       fc.tuple(fc.nat(VECTORS - 1), fc.nat(4), fc.nat(15)).map(([vector, pasid, bits]): Access => {
         return { offset: vector * 8, width: 4, value: BigInt((pasid << 12) | bits), write: true };
       }),
@@ -127,7 +128,7 @@ test('MSIX_PERM: what is not bound is stale, and nothing else is', async (t) => 
       () => 0,
     );
     for (const one of accesses) {
-      // The upper word of an entry is reserved: a write to it alone is dropped.
+      // The upper word of an entry is reserved, so a write to this word alone is dropped.
       perform(perm, model, VECTORS * 8, one);
       for (let vector = 0; vector < VECTORS; vector++) {
         const entry = perm.read(vector * 8, 4);
@@ -143,7 +144,7 @@ test('MSIX_PERM: what is not bound is stale, and nothing else is', async (t) => 
   });
 });
 
-test('SET_IRQS of a virtual device: an errno of the kernel, or done', async (t) => {
+test('SET_IRQS of a virtual device succeeds or fails with a VfioError', async (t) => {
   const request = fc.record({
     index: fc.oneof(fc.constant(2), u32),
     flags: fc.oneof(fc.constantFrom(0x21, 0x22, 0x24, 0x09, 0x11), u32),

@@ -1,16 +1,16 @@
-// What the fuzzed properties have in common: how many inputs, and that a run can be repeated.
+// Helpers of the fuzz tests: the number of inputs, the seed, and random integers.
 import type { ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { FULL } from '../full.js';
 
-/** How often an input is made in the long run for one of a short run. */
+/** Inputs of a full run for each input of a short run. */
 const FACTOR = 500;
 
 /**
- * Holds a property for that many inputs, and prints the seed: that of a short run is always the
- * same, so that it fails for a change alone. VFIO_FUZZ_SEED repeats a long run.
+ * Checks a property with random inputs and logs the seed. A short run always uses the same seed, so
+ * that only a change of the code can make it fail. VFIO_FUZZ_SEED repeats a full run.
  *
- * @param inputs - of a short run
+ * @param inputs - number of inputs of a short run
  */
 export async function fuzz<T>(
   t: ExecutionContext,
@@ -29,13 +29,14 @@ export async function fuzz<T>(
   t.pass();
 }
 
-/** Numbers as bytes and programs have them: small ones, edges of a width, and any. */
+/** Random unsigned 32-bit integers: small ones, limits, and any. */
 export const u32: fc.Arbitrary<number> = fc.oneof(
   fc.integer({ min: 0, max: 64 }),
   fc.constantFrom(0x7fff_ffff, 0x8000_0000, 0xffff_fffe, 0xffff_ffff),
   fc.integer({ min: 0, max: 0xffff_ffff }),
 );
 
+/** Random unsigned 64-bit integers: small ones, limits, and any. */
 export const u64: fc.Arbitrary<bigint> = fc.oneof(
   fc.bigInt({ min: 0n, max: 0x10_0000n }),
   fc.constantFrom(2n ** 63n, 2n ** 64n - 4096n, 2n ** 64n - 1n),

@@ -1,4 +1,4 @@
-// Ranges of I/O virtual addresses as a kernel might give them, and what a program takes of them.
+// Random IOVA ranges of a kernel, and the addresses that the allocator returns from them.
 import test from 'ava';
 import fc from 'fast-check';
 import { IovaAllocator } from '../../lib/device/iova.js';
@@ -9,7 +9,7 @@ const pages = fc.bigInt({ min: 1n, max: 40n }).map((count) => count * PAGE);
 const place = fc
   .oneof(fc.bigInt({ min: 0n, max: 64n }), u64)
   .map((page) => (page * PAGE) % 2n ** 64n);
-// As the kernel gives them: inclusive ends; here also overlapping, out of order and upside down.
+// Ranges have inclusive ends, as in the kernel. Here they may also overlap, be unsorted or reversed.
 const range = fc.record({
   start: place,
   end: fc.oneof(
@@ -29,7 +29,7 @@ interface Taken {
   size: bigint;
 }
 
-test('what is handed out lies in one range, is aligned and is handed out once', async (t) => {
+test('an allocated IOVA lies in one range, is aligned and is not in use', async (t) => {
   const input = fc.tuple(fc.array(range, { maxLength: 5 }), fc.array(step, { maxLength: 30 }));
   await fuzz(t, 500, input, ([ranges, steps]) => {
     const allocator = new IovaAllocator(ranges);
@@ -48,10 +48,10 @@ test('what is handed out lies in one range, is aligned and is handed out once', 
       if (iova === null && got % alignment !== 0n) throw new Error('not aligned');
       if (iova === null && got === 0n) throw new Error('address 0');
       const covered = ranges.some((one) => one.start <= got && end <= one.end);
-      // Ranges that touch each other are one for the device.
+      // Adjacent ranges count as one range.
       if (!covered && !coveredBySeveral(ranges, got, end)) throw new Error(`${got} is in no range`);
       if (taken.some((one) => one.iova <= end && got < one.iova + one.size)) {
-        throw new Error(`${got} is handed out twice`);
+        throw new Error(`${got} is allocated twice`);
       }
       taken.push({ iova: got, size });
     }

@@ -1,4 +1,4 @@
-// Names and texts that a user or the system gives: what is taken means what it says.
+// Names and texts from a user or from the system are accepted with their exact meaning, or refused.
 import test from 'ava';
 import fc from 'fast-check';
 import { openDeviceSync, VfioError } from 'vfio';
@@ -31,42 +31,42 @@ const text = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 20 }),
 );
 
-/** The whole grammar of an imitation's name, by a single expression. */
+/** The whole grammar of a mock device's name, as one regular expression. */
 const SETTING =
   '(?:kernel=(?:6\\.1|6\\.12|7\\.2)|(?:dmabuf|novirt|variant)=(?:on|off)|via=(?:group|cdev))';
 const MOCK = new RegExp(`^mock:[^#?]*(?:#[^#?]*)?(?:\\?(?:${SETTING}?(?:&${SETTING}?)*))?$`, 's');
 
-test('a device name is opened as what it says, or refused with an errno', async (t) => {
+test('a random device name opens that device or is refused with an errno', async (t) => {
   let opened = 0;
   await fuzz(t, 500, text, (name) => {
     try {
       openDeviceSync(name).close();
     } catch (error) {
       if (!(error instanceof VfioError)) throw error;
-      if (error.path === undefined) throw new Error('of which device?', { cause: error });
+      if (error.path === undefined) throw new Error('the error has no path', { cause: error });
       return;
     }
     opened++;
-    if (!MOCK.test(name)) throw new Error('nonsense was opened');
+    if (!MOCK.test(name)) throw new Error('a wrong name was opened');
   });
   t.true(opened > 0);
 });
 
-test('the address of a function is one form, and stays what it is', async (t) => {
+test('parseAddress() returns the one canonical form of an address', async (t) => {
   const digits = fc.stringMatching(
     /^([0-9a-fA-F]{1,8}:)?[0-9a-fA-F]{1,3}:[0-9a-fA-F]{1,2}\.[0-9]$/,
   );
   await fuzz(t, 1000, fc.oneof(text, digits), (name) => {
     const address = parseAddress(name);
     if (address === null) return;
-    if (parseAddress(address) !== address) throw new Error('not the same again');
+    if (parseAddress(address) !== address) throw new Error('not canonical');
     const [, , device = ''] = address.split(/[:.]/);
     if (parseInt(device, 16) > 0x1f || !name.toLowerCase().includes(device))
       throw new Error(address);
   });
 });
 
-test('a UUID is 16 bytes as written, or refused', async (t) => {
+test('parseUuid() returns the 16 bytes of a UUID or throws a TypeError', async (t) => {
   const near = fc.oneof(
     fc.uuid(),
     fc.uuid().map((uuid) => uuid.replace('-', '')),
@@ -81,12 +81,12 @@ test('a UUID is 16 bytes as written, or refused', async (t) => {
       throw error;
     }
     if (Buffer.from(bytes).toString('hex') !== name.replaceAll('-', '').toLowerCase()) {
-      throw new Error('other bytes');
+      throw new Error('wrong bytes');
     }
   });
 });
 
-test('a list of CPUs is whole numbers, as many as it says', async (t) => {
+test('parseCpuList() returns non-negative integers', async (t) => {
   const range = fc
     .tuple(fc.nat(70), fc.option(fc.nat(70)))
     .map(([first, more]) => (more === null ? `${first}` : `${first}-${first + more}`));

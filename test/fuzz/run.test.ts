@@ -1,4 +1,4 @@
-// Scripts of `vfio run`: every line is answered, by what was done or by why it was not.
+// Random scripts of `vfio run`: every line gets an answer, with a result or with an error.
 import test from 'ava';
 import fc from 'fast-check';
 import { openConnection } from 'vfio/mock';
@@ -7,7 +7,7 @@ import { runLine } from '../../lib/run/run.js';
 import { Session } from '../../lib/run/session.js';
 import { fuzz, u32, u64 } from './inputs.js';
 
-/** Reading and allocating as much as is asked for takes its time, and is no error. */
+/** Lengths are limited, because a large read or allocation is valid and takes long. */
 const LENGTHS = [0, 1, 2, 3, 4, 8, 64, 4096, 8192, 2 ** 53, -1];
 
 const hex = (value: bigint | number) => `0x${value.toString(16)}`;
@@ -36,7 +36,7 @@ const fields: Record<string, fc.Arbitrary<unknown>> = {
   bools: fc.array(fc.oneof(fc.nat(255), fc.integer()), { maxLength: 4 }),
 };
 
-/** An operation with its fields, of which some are missing, of another kind, or too many. */
+/** An operation whose fields may be missing, have a wrong type or be too many. */
 const line = fc
   .constantFrom(...Object.entries(operations))
   .chain(([op, operation]) => {
@@ -62,7 +62,7 @@ const script = fc.array(
 
 let devices = 0;
 
-test('every line is answered', async (t) => {
+test('every line of a random script gets a result or a known error', async (t) => {
   const codes = new Map<string, number>();
   await fuzz(t, 100, fc.tuple(fc.constantFrom('mock:edu', 'mock:nvme'), script), async (input) => {
     const [device, lines] = input;

@@ -1,5 +1,5 @@
-// Files of `vfio snapshot` that somebody wrote or broke: a device is opened that is what its file
-// says, or the file is refused with the reason.
+// Edited and damaged files of `vfio snapshot`: the device that is opened matches its file, or the file
+// is refused with the reason.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,14 +36,14 @@ const odd = fc.oneof(
   fc.constantFrom<unknown>(['read', 'mmap'], [[0, 0]], '000: 00', 'cdev', 0x1000, 0x4000, 2 ** 40),
   u32,
   u32.map(hex),
-  // A row of configuration space: header, capabilities, and what they point to.
+  // A row of configuration space, with random bytes of the header or of capabilities.
   fc.tuple(fc.nat(0x1ff), fc.uint8Array({ minLength: 1, maxLength: 17 })).map(([at, bytes]) => {
     const row = [...bytes].map((byte) => byte.toString(16).padStart(2, '0'));
     return `${at.toString(16).padStart(3, '0')}: ${row.join(' ')}`;
   }),
 );
 const edit = fc.record({
-  // Which of the values in the file.
+  // Number of the value in the file.
   at: fc.nat(),
   how: fc.constantFrom('replace', 'replace', 'delete', 'double', 'bytes'),
   value: odd,
@@ -56,7 +56,7 @@ const input = fc.record({
 
 type Tree = Record<string, unknown> | unknown[];
 
-/** Every place of a value in a tree, deepest last. */
+/** Returns parent and key of every value in a tree. */
 function places(tree: Tree): [Tree, string][] {
   return Object.keys(tree).flatMap((key): [Tree, string][] => {
     const value = (tree as Record<string, unknown>)[key];
@@ -76,11 +76,11 @@ function apply(tree: Tree, { at, how, value }: { at: number; how: string; value:
   } else if (how === 'double' && Array.isArray(old)) {
     old.push(...(old as unknown[]));
   } else if (how === 'bytes' && typeof old === 'string' && typeof value === 'number') {
-    // One digit of a dump or of a number.
+    // Replace one digit of a dump or of a number.
     const digit = value % Math.max(old.length, 1);
     holder[key] = `${old.slice(0, digit)}${(value >>> 28).toString(16)}${old.slice(digit + 1)}`;
   } else {
-    // Another edit may change it.
+    // Clone the value, because another edit may change it.
     holder[key] = structuredClone(value);
   }
 }
@@ -100,7 +100,7 @@ function textOf({
   return cut === null ? edited : edited.slice(0, cut);
 }
 
-test('a file is read as what it says, or refused with the place', async (t) => {
+test('a damaged file is refused, or the same snapshot is written again', async (t) => {
   let taken = 0;
   await fuzz(t, 500, input.map(textOf), (text) => {
     let first: ReturnType<typeof readSnapshot>;
@@ -112,12 +112,13 @@ test('a file is read as what it says, or refused with the place', async (t) => {
     }
     taken++;
     const written = writeSnapshot(first);
-    if (writeSnapshot(readSnapshot(written)) !== written) throw new Error('not the same again');
+    if (writeSnapshot(readSnapshot(written)) !== written)
+      throw new Error('a different file is written');
   });
   t.true(taken > 0);
 });
 
-test('a device is opened that is what its file says, or none is', async (t) => {
+test('a device of a damaged file matches the file, or the file is refused', async (t) => {
   let opened = 0;
   await fuzz(t, 200, input.map(textOf), (text) => {
     writeFileSync(path, text);
@@ -126,7 +127,7 @@ test('a device is opened that is what its file says, or none is', async (t) => {
       connection = new MockBackend([]).openSync(`mock:${path}`, {});
     } catch (error) {
       if (!(error instanceof VfioError)) throw error;
-      if (error.path !== path) throw new Error('of which file?', { cause: error });
+      if (error.path !== path) throw new Error('the error has another path', { cause: error });
       return;
     }
     opened++;
@@ -139,10 +140,10 @@ test('a device is opened that is what its file says, or none is', async (t) => {
       connection.read(index, 0, bytes);
     }
     const identity = connection.load(7, 0, 4);
-    if (identity !== new DataView(config.buffer).getUint32(0, true)) throw new Error('another');
+    if (identity !== new DataView(config.buffer).getUint32(0, true)) throw new Error('wrong ids');
     const shape = takeSnapshot(connection, []);
     connection.close();
-    // Its imitation can be taken and imitated in its turn.
+    // A snapshot of the mock device can be opened, too.
     writeFileSync(path, writeSnapshot(shape));
     new MockBackend([]).openSync(`mock:${path}`, {}).close();
   });

@@ -56,7 +56,7 @@ test('an unknown key or value is refused with the known ones', (t) => {
     ['mock:nvme?kernel=6.1=x', /kernel must be .*, not '6\.1=x'/],
     ['mock:nvme#a#b', /more than one #/],
     ['mock:nvme\0/', /the name contains NUL/],
-    ['mock:nvme?dmabuf=on&novirt=on', /same feature number/],
+    ['mock:nvme?dmabuf=on&novirt=on', /share one feature number/],
   ] as const) {
     const error = t.throws(() => mockBackend.openSync(name, {}), { instanceOf: VfioError });
     t.like(error, { code: 'EINVAL', path: name });

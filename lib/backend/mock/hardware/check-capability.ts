@@ -12,7 +12,7 @@ import { checkOverlaps, hex } from './spans.js';
 const MSIX_MAX = 2048;
 const PLACE = ['bar', 'offset'];
 const VPD_MAX = 2 ** 15;
-/** Of capabilities that do not take their bytes alone. */
+/** Fields of the capabilities that have more than `bytes`. */
 const FIELDS: Readonly<Partial<Record<CapabilityShape['name'], readonly string[]>>> = {
   pm: [],
   msi: ['vectors', 'bits', 'maskable'],
@@ -27,10 +27,10 @@ const FIELDS: Readonly<Partial<Record<CapabilityShape['name'], readonly string[]
 };
 
 /**
- * Checks what a capability says.
+ * Checks the fields of a capability.
  *
- * @param where - what an error begins with
- * @throws TypeError, RangeError
+ * @param where - the beginning of an error message
+ * @throws TypeError for a value of a wrong type; RangeError for a value out of range
  */
 export function checkCapability(
   where: string,
@@ -113,15 +113,15 @@ function checkPlace(
   const { bar: index, offset = NaN } = place ?? {};
   const bar = bars.find((one) => one.index === index);
   if (bar === undefined || bar.kind === 'io') {
-    throw new RangeError(`${where} must lie in a memory BAR, and ${String(index)} is none`);
+    throw new RangeError(`${where} must lie in a memory BAR: ${String(index)} is not a memory BAR`);
   }
   if (!Number.isInteger(offset) || offset < 0 || offset % 8 !== 0) {
     throw new RangeError(`${where} must begin at a multiple of 8, not ${String(offset)}`);
   }
   if (offset + length > bar.size) {
     throw new RangeError(
-      `${where} of ${length} bytes at ${hex(offset)} is not within BAR ${bar.index}, ` +
-        `which ends at ${hex(bar.size)}`,
+      `${where} of ${length} bytes at ${hex(offset)} must end within BAR ${bar.index} ` +
+        `of ${hex(bar.size)} bytes`,
     );
   }
 }

@@ -8,10 +8,10 @@ const REGISTER = ['offset', 'width', 'name', 'widths', 'read', 'write', 'writeHi
 const BLOCK = ['offset', 'size', 'name', 'contents'];
 
 /**
- * Checks the registers that the logic of a device made.
+ * Checks the registers that the logic of a device declares.
  *
- * @throws TypeError for what is no register; RangeError for one that is not within its BAR, not
- *   aligned, or where another one or the message table is
+ * @throws TypeError for a value of a wrong type; RangeError for a register outside of its BAR, a
+ *   misaligned one, and one that overlaps another register or the MSI-X table
  */
 export function checkRegisters(
   model: string,
@@ -22,14 +22,16 @@ export function checkRegisters(
   for (const [key, parts] of Object.entries(registers)) {
     const where = `model '${model}': BAR ${key}`;
     const bar = bars.find(({ index }) => String(index) === key);
-    if (bar === undefined) throw new RangeError(`${where} has registers, and there is none`);
+    if (bar === undefined) {
+      throw new RangeError(`${where} has registers, but the shape declares no such BAR`);
+    }
     if (!isArray(parts)) throw new TypeError(`${where}: registers must be an array`);
     const spans = parts.map((part) => checkPart(where, bar, part));
     checkOverlaps(where, [...spans, ...messageSpans(bar.index, msix)]);
   }
 }
 
-/** Array.isArray makes a list of `any` of it. */
+/** Array.isArray without its narrowing to `any[]`. */
 function isArray(value: unknown): boolean {
   return Array.isArray(value);
 }
@@ -76,7 +78,7 @@ function checkBlock(where: string, { name, size, contents }: MemoryBlock): numbe
   return size;
 }
 
-/** The message table and the pending bits, if they are in that BAR. */
+/** Spans of the MSI-X table and the pending bit array within a BAR. */
 function messageSpans(
   bar: number,
   msix: Pick<MsixCapability, 'vectors' | 'table' | 'pba'> | null,

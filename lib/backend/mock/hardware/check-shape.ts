@@ -3,7 +3,7 @@ import { PLAIN } from './plain-capabilities.js';
 import type { BarShape, CapabilityShape, FunctionShape } from './shape.js';
 import * as pci from './pci.js';
 import { checkCapability } from './check-capability.js';
-import { encode } from './encode.js';
+import { encodeCapability } from './encode.js';
 import { checkOverlaps, hex, isPowerOfTwo } from './spans.js';
 
 const BAR_MAX = 5;
@@ -27,10 +27,10 @@ const NAMES: readonly string[] = [
 ];
 
 /**
- * Checks that there can be such a function.
+ * Checks that hardware can have a shape.
  *
- * @param where - what an error begins with
- * @throws TypeError for a value of a wrong type; RangeError for one that hardware cannot have
+ * @param where - the beginning of an error message
+ * @throws TypeError for a value of a wrong type; RangeError for a value that hardware cannot have
  */
 export function checkShape(where: string, shape: FunctionShape): void {
   checkOptions(shape, SHAPE, `${where}: shape`);
@@ -55,12 +55,16 @@ function checkBars(where: string, bars: readonly BarShape[]): void {
     checkInteger(bar.index, `${where}: index of a BAR`, 0, BAR_MAX);
     checkBar(`${where}: BAR ${bar.index}`, bar);
   }
-  const taken = bars.map(({ index, bits }) => ({
-    offset: index,
-    length: bits === 64 ? 2 : 1,
-    name: bits === 64 ? `BAR ${index}, which has 64 bits and takes two places,` : `BAR ${index}`,
-  }));
-  checkOverlaps(where, taken);
+  for (const bar of bars) {
+    const twin = bars.find((other) => other !== bar && other.index === bar.index);
+    if (twin !== undefined) throw new RangeError(`${where}: BAR ${bar.index} is declared twice`);
+    const upper = bars.find((other) => bar.bits === 64 && other.index === bar.index + 1);
+    if (upper !== undefined) {
+      throw new RangeError(
+        `${where}: BAR ${upper.index} is the upper half of BAR ${bar.index}, which has 64 bits`,
+      );
+    }
+  }
 }
 
 function checkBar(where: string, bar: BarShape): void {
@@ -70,8 +74,12 @@ function checkBar(where: string, bar: BarShape): void {
     throw new TypeError(`${where}: kind must be 'memory' or 'io', not '${kind}'`);
   }
   if (![32, 64].includes(bits)) throw new RangeError(`${where}: bits must be 32 or 64`);
-  if (bits === 64 && index === BAR_MAX) throw new RangeError(`${where} cannot have 64 bits`);
-  if (kind === 'io' && bits === 64) throw new RangeError(`${where}: I/O ports have 32 bits`);
+  if (bits === 64 && index === BAR_MAX) {
+    throw new RangeError(`${where} cannot have 64 bits: there is no BAR ${BAR_MAX + 1}`);
+  }
+  if (kind === 'io' && bits === 64) {
+    throw new RangeError(`${where}: bits must be 32 for I/O ports`);
+  }
   const least = kind === 'io' ? PORTS_MIN : MEMORY_MIN;
   const most = kind === 'io' ? PORTS_MAX : bits === 64 ? MEMORY_MAX_64 : MEMORY_MAX_32;
   if (!isPowerOfTwo(size) || size < least || size > most) {
@@ -80,7 +88,9 @@ function checkBar(where: string, bar: BarShape): void {
     );
   }
   for (const width of [...(widths ?? []), split ?? 8]) {
-    if (!WIDTHS.includes(width)) throw new RangeError(`${where}: ${String(width)} is no width`);
+    if (!WIDTHS.includes(width)) {
+      throw new RangeError(`${where}: a width must be 1, 2, 4 or 8, not ${String(width)}`);
+    }
   }
   if (elsewhere !== undefined && ![0, 0xff].includes(elsewhere)) {
     throw new RangeError(`${where}: elsewhere must be 0x00 or 0xff`);
@@ -96,7 +106,9 @@ function checkRom(where: string, { rom }: FunctionShape): void {
     );
   }
   if (rom.image.length > rom.size) {
-    throw new RangeError(`${where}: the image is longer than the ${rom.size} bytes of the ROM`);
+    throw new RangeError(
+      `${where}: image of the ROM must be at most ${rom.size} bytes, not ${rom.image.length}`,
+    );
   }
 }
 
@@ -119,12 +131,12 @@ function checkCapabilities(where: string, shape: FunctionShape): void {
   const express = capabilities.some(({ name }) => name === 'pcie');
   const end = express ? pci.PCI_CFG_SPACE_EXP_SIZE : pci.PCI_CFG_SPACE_SIZE;
   const spans = capabilities.map((capability) => {
-    const { bytes, extended } = encode(capability);
+    const { bytes, extended } = encodeCapability(capability);
     const { offset, name } = capability;
     const first = extended ? pci.PCI_CFG_SPACE_SIZE : pci.PCI_STD_HEADER_SIZEOF;
     const last = extended ? end : pci.PCI_CFG_SPACE_SIZE;
     if (extended && !express) {
-      throw new RangeError(`${where}: ${name} is an extended capability, which need 'pcie'`);
+      throw new RangeError(`${where}: ${name} is an extended capability: add a 'pcie' capability`);
     }
     if (offset < first || offset + bytes.length > last) {
       const range = `from ${hex(first)} to ${hex(last - 1)}`;
@@ -141,19 +153,19 @@ function checkCapabilities(where: string, shape: FunctionShape): void {
   }
 }
 
-/** What has to hold before a capability can be looked at closer. */
+/** Checks name and offset of a capability, before the fields of that name are checked. */
 function checkPlace(
   where: string,
   { name, offset }: CapabilityShape,
   all: readonly CapabilityShape[],
 ): void {
   if (!NAMES.includes(name)) {
-    throw new TypeError(`${where}: there is no capability '${name}': ${NAMES.join(', ')}`);
+    throw new TypeError(`${where}: unknown capability '${name}': expected ${NAMES.join(', ')}`);
   }
   checkInteger(offset, `${where}: offset of ${name}`, 0, pci.PCI_CFG_SPACE_EXP_SIZE - 4);
   if (offset % 4 !== 0) throw new RangeError(`${where}: offset of ${name} must be a multiple of 4`);
   const once = !name.startsWith('vendor') && name !== 'vsec' && name !== 'dvsec';
   if (once && all.filter((other) => other.name === name).length > 1) {
-    throw new RangeError(`${where}: there can be one ${name}`);
+    throw new RangeError(`${where}: ${name} is declared twice`);
   }
 }

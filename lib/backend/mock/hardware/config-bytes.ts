@@ -2,10 +2,10 @@ import type { Width } from '../../../contract/index.js';
 import { walkCapabilities, type Capability } from '../../../pci/index.js';
 import type { ConfigImage, FunctionShape } from './shape.js';
 import * as pci from './pci.js';
-import { declare } from './declare.js';
+import { declareConfig } from './declare.js';
 import { coverageOf } from './writable.js';
 
-/** What QEMU lets a driver write of the command register. */
+/** Bits of the command register that a driver can write on QEMU's devices. */
 const COMMAND_WRITABLE =
   pci.PCI_COMMAND_IO |
   pci.PCI_COMMAND_MEMORY |
@@ -14,19 +14,19 @@ const COMMAND_WRITABLE =
   pci.PCI_COMMAND_INTX_DISABLE;
 
 /**
- * Configuration space as the function has it: its bytes, and which bits of them a write changes.
- * What belongs to no capability keeps what is written, as in QEMU's devices.
+ * Configuration space of the function: its bytes, and the bits that a write changes. Bytes outside
+ * of capabilities keep what is written to them, as on QEMU's devices.
  */
 export class ConfigBytes {
   readonly size: number;
   readonly capabilities: readonly Capability[];
   readonly #bytes: DataView;
   readonly #writable: DataView;
-  /** Bits that a written one clears. */
+  /** Bits that a write of 1 clears. */
   readonly #clears: DataView;
 
   constructor(shape: FunctionShape) {
-    const bytes = shape.image === undefined ? declare(shape) : shape.image.bytes.slice();
+    const bytes = shape.image === undefined ? declareConfig(shape) : shape.image.bytes.slice();
     this.size = bytes.length;
     this.capabilities = walkCapabilities(bytes);
     this.#bytes = new DataView(bytes.buffer);
@@ -34,21 +34,21 @@ export class ConfigBytes {
     this.#clears = new DataView(new ArrayBuffer(this.size));
     this.#allowHeader(shape);
     for (const capability of this.capabilities) this.#allowCapability(capability);
-    this.#allowSeen(shape.image);
+    this.#allowImage(shape.image);
   }
 
-  /** Offset of a capability, or null. */
+  /** Returns the offset of a capability, or null if the function does not have it. */
   find(id: number, extended = false): number | null {
     const found = this.capabilities.find((one) => one.id === id && one.extended === extended);
     return found?.offset ?? null;
   }
 
-  /** A naturally aligned read. */
+  /** Reads a naturally aligned value. */
   get(offset: number, width: 1 | 2 | 4): number {
     return load(this.#bytes, offset, width);
   }
 
-  /** A naturally aligned write from the bus. */
+  /** Writes a naturally aligned value from the bus: only writable bits change. */
   write(offset: number, width: 1 | 2 | 4, value: number): void {
     const writable = load(this.#writable, offset, width);
     const cleared = load(this.#clears, offset, width) & value;
@@ -56,7 +56,7 @@ export class ConfigBytes {
     this.set(offset, width, kept | (value & writable));
   }
 
-  /** What the function itself puts there. */
+  /** Writes a value from inside of the function: all bits change. */
   set(offset: number, width: 1 | 2 | 4, value: number): void {
     store(this.#bytes, offset, width, value);
   }
@@ -92,19 +92,20 @@ export class ConfigBytes {
     }
   }
 
-  #allowSeen(image: ConfigImage | undefined): void {
+  #allowImage(image: ConfigImage | undefined): void {
     for (const [offset, bits] of image?.writable ?? []) {
       for (const [i, byte] of bits.entries()) this.#allow(offset + i, 1, byte);
     }
   }
 }
 
-/** A little-endian value of 1, 2 or 4 bytes, unsigned. */
+/** Reads an unsigned little-endian value. */
 export function load(view: DataView, offset: number, width: 1 | 2 | 4): number {
   if (width === 4) return view.getUint32(offset, true);
   return width === 2 ? view.getUint16(offset, true) : view.getUint8(offset);
 }
 
+/** Writes a little-endian value. */
 export function store(view: DataView, offset: number, width: Width, value: number): void {
   if (width === 4) view.setUint32(offset, value, true);
   else if (width === 2) view.setUint16(offset, value, true);

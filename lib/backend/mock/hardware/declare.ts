@@ -1,14 +1,14 @@
 import type { BarShape, FunctionShape } from './shape.js';
 import * as pci from './pci.js';
-import { encode, type Encoded } from './encode.js';
+import { encodeCapability, type Encoded } from './encode.js';
 
-/** Where the firmware of the machine puts BARs: memory from here down, ports from here up. */
+/** Addresses of BARs, as firmware assigns them: memory from here downwards, ports upwards. */
 const MEMORY_END = 0xfe00_0000;
 const HIGH_MEMORY = 0x38_0000_0000n;
 const FIRST_PORT = 0xc000;
 
-/** The bytes of configuration space that a shape declares. */
-export function declare(shape: FunctionShape): Uint8Array {
+/** Returns the configuration space that a shape declares. */
+export function declareConfig(shape: FunctionShape): Uint8Array {
   const express = shape.capabilities.some(({ name }) => name === 'pcie');
   const size = express ? pci.PCI_CFG_SPACE_EXP_SIZE : pci.PCI_CFG_SPACE_SIZE;
   const bytes = new Uint8Array(size);
@@ -19,7 +19,7 @@ export function declare(shape: FunctionShape): Uint8Array {
   view.setUint16(pci.PCI_SUBSYSTEM_VENDOR_ID, shape.subsystemVendorId, true);
   view.setUint16(pci.PCI_SUBSYSTEM_ID, shape.subsystemId, true);
   view.setUint8(pci.PCI_INTERRUPT_PIN, shape.interruptPin);
-  // What the firmware of a PC assigns; no line where there is no pin.
+  // Firmware of a PC assigns an interrupt line to a function with a pin.
   if (shape.interruptPin !== 0) view.setUint8(pci.PCI_INTERRUPT_LINE, 10);
   declareBars(shape, view);
   declareCapabilities(shape, bytes, view);
@@ -30,7 +30,7 @@ function declareBars({ bars, rom }: FunctionShape, view: DataView): void {
   let low = MEMORY_END;
   let high = HIGH_MEMORY;
   let port = FIRST_PORT;
-  const below = (size: number) => (low = Math.floor((low - size) / size) * size);
+  const allocateBelow = (size: number) => (low = Math.floor((low - size) / size) * size);
   for (const { index, size, kind, bits, prefetchable = false } of bars) {
     const offset = pci.PCI_BASE_ADDRESS_0 + 4 * index;
     if (kind === 'io') {
@@ -45,13 +45,13 @@ function declareBars({ bars, rom }: FunctionShape, view: DataView): void {
       view.setBigUint64(offset, high | BigInt(flags), true);
       high += BigInt(size);
     } else {
-      view.setUint32(offset, below(size) + flags, true);
+      view.setUint32(offset, allocateBelow(size) + flags, true);
     }
   }
-  if (rom !== undefined) view.setUint32(pci.PCI_ROM_ADDRESS, below(rom.size), true);
+  if (rom !== undefined) view.setUint32(pci.PCI_ROM_ADDRESS, allocateBelow(rom.size), true);
 }
 
-/** Type bits of a memory BAR. */
+/** Returns the type bits of a memory BAR. */
 export function barFlags({ bits, prefetchable }: Pick<BarShape, 'bits' | 'prefetchable'>): number {
   const wide = bits === 64 ? pci.PCI_BASE_ADDRESS_MEM_TYPE_64 : 0;
   return wide | (prefetchable === true ? pci.PCI_BASE_ADDRESS_MEM_PREFETCH : 0);
@@ -62,7 +62,7 @@ function declareCapabilities(shape: FunctionShape, bytes: Uint8Array, view: Data
   let extended: number | null = null;
   for (const capability of shape.capabilities) {
     const { offset } = capability;
-    const encoded = encode(capability);
+    const encoded = encodeCapability(capability);
     bytes.set(encoded.bytes, offset);
     if (encoded.extended) {
       view.setUint32(offset, extendedHeader(encoded), true);
@@ -79,7 +79,7 @@ function declareCapabilities(shape: FunctionShape, bytes: Uint8Array, view: Data
   view.setUint16(pci.PCI_STATUS, listed ? pci.PCI_STATUS_CAP_LIST : 0, true);
 }
 
-/** Version 1, and 2 of error reporting, whose header log is longer. */
+/** Returns id and version of an extended capability: version 2 for AER, 1 for all others. */
 function extendedHeader({ id }: Encoded): number {
   return id | ((id === pci.PCI_EXT_CAP_ID_ERR ? 2 : 1) << 16);
 }

@@ -2,20 +2,20 @@ import type { CapabilityShape, ExpressCapability, MsiCapability, MsixCapability 
 import { isPlain, PLAIN } from './plain-capabilities.js';
 import * as pci from './pci.js';
 
-/** A capability as it goes into configuration space. */
+/** A capability as configuration space stores it. */
 export interface Encoded {
   readonly id: number;
   readonly extended: boolean;
-  /** All of it; id and link are filled in with its place. */
+  /** The whole capability; the id and the link are still 0. */
   readonly bytes: Uint8Array;
 }
 
-/** Severities of uncorrectable errors, and correctable errors that are masked, after a reset. */
+/** AER after a reset: severities of uncorrectable errors, and the masked correctable errors. */
 const SEVERITY_DEFAULT = 0x0046_2030;
 const COR_MASK_DEFAULT = 0xe000;
 
-/** The bytes that a declared capability begins with. */
-export function encode(shape: CapabilityShape): Encoded {
+/** Encodes a declared capability as it is after a reset. */
+export function encodeCapability(shape: CapabilityShape): Encoded {
   if (isPlain(shape)) {
     const { id, extended, length } = PLAIN[shape.name];
     const header = extended ? 4 : 2;
@@ -40,11 +40,11 @@ export function encode(shape: CapabilityShape): Encoded {
         }),
       );
     case 'msi':
-      return standard(pci.PCI_CAP_ID_MSI, msi(shape));
+      return standard(pci.PCI_CAP_ID_MSI, encodeMsi(shape));
     case 'msix':
-      return standard(pci.PCI_CAP_ID_MSIX, msix(shape));
+      return standard(pci.PCI_CAP_ID_MSIX, encodeMsix(shape));
     case 'pcie':
-      return standard(pci.PCI_CAP_ID_EXP, express(shape));
+      return standard(pci.PCI_CAP_ID_EXP, encodeExpress(shape));
     case 'af':
       return standard(
         pci.PCI_CAP_ID_AF,
@@ -81,9 +81,9 @@ export function encode(shape: CapabilityShape): Encoded {
         }),
       );
     case 'vsec':
-      return extended(pci.PCI_EXT_CAP_ID_VNDR, vendor(shape, shape.id, 8));
+      return extended(pci.PCI_EXT_CAP_ID_VNDR, encodeVendor(shape, shape.id, 8));
     case 'dvsec': {
-      const bytes = vendor(shape, shape.vendor, 10);
+      const bytes = encodeVendor(shape, shape.vendor, 10);
       bytes.set([shape.id & 0xff, shape.id >>> 8], 8);
       return extended(pci.PCI_EXT_CAP_ID_DVSEC, bytes);
     }
@@ -96,7 +96,7 @@ function filled(length: number, fill: (view: DataView, bytes: Uint8Array) => voi
   return bytes;
 }
 
-function msi({ vectors, bits = 64, maskable = false }: MsiCapability): Uint8Array {
+function encodeMsi({ vectors, bits = 64, maskable = false }: MsiCapability): Uint8Array {
   const length = 10 + (bits === 64 ? 4 : 0) + (maskable ? 10 : 0);
   return filled(length, (view) => {
     const control =
@@ -107,7 +107,7 @@ function msi({ vectors, bits = 64, maskable = false }: MsiCapability): Uint8Arra
   });
 }
 
-function msix({ vectors, table, pba }: MsixCapability): Uint8Array {
+function encodeMsix({ vectors, table, pba }: MsixCapability): Uint8Array {
   return filled(12, (view) => {
     view.setUint16(pci.PCI_MSIX_FLAGS, vectors - 1, true);
     view.setUint32(pci.PCI_MSIX_TABLE, table.offset | table.bar, true);
@@ -115,8 +115,8 @@ function msix({ vectors, table, pba }: MsixCapability): Uint8Array {
   });
 }
 
-/** An endpoint with one lane at 2.5 GT/s, as QEMU's devices behind a root port. */
-function express({ version = 2, flr = true }: ExpressCapability): Uint8Array {
+/** Encodes an endpoint with one lane at 2.5 GT/s, as QEMU's devices behind a root port are. */
+function encodeExpress({ version = 2, flr = true }: ExpressCapability): Uint8Array {
   return filled(version === 1 ? 0x14 : 0x3c, (view) => {
     view.setUint16(pci.PCI_EXP_FLAGS, version, true);
     const reset = flr ? pci.PCI_EXP_DEVCAP_FLR : 0;
@@ -127,8 +127,8 @@ function express({ version = 2, flr = true }: ExpressCapability): Uint8Array {
   });
 }
 
-/** A header of a vendor's capability: number, revision and length. */
-function vendor(
+/** Encodes a vendor's capability: number, revision and length, then the body. */
+function encodeVendor(
   { revision = 0, bytes: body }: { revision?: number | undefined; bytes: Uint8Array },
   number: number,
   header: number,

@@ -20,21 +20,21 @@ import { Msi } from './msi.js';
 import { MsixTable } from './msix.js';
 import { RegisterTable, type Overlay } from './registers.js';
 
-/** What a function is plugged into. */
+/** The bus that a function is plugged into. */
 export interface Bus {
-  /** @throws DmaFault */
+  /** Reads memory of the host. @throws DmaFault */
   read(address: bigint, into: Uint8Array, options: TransferOptions): void;
-  /** @throws DmaFault */
+  /** Writes memory of the host. @throws DmaFault */
   write(address: bigint, from: Uint8Array, options: TransferOptions): void;
-  message(message: Message): void;
-  /** The pin became asserted, and the command register lets it through. */
-  pin(): void;
+  sendMessage(message: Message): void;
+  /** Asserts the interrupt pin; the command register allows interrupts by the pin. */
+  assertPin(): void;
   defer(owner: object, work: () => void, ms: number): void;
-  /** A register was read: work that was deferred may go on. */
-  progress(): void;
+  /** Runs deferred work that is due. Called after a register was read. */
+  runDueWork(): void;
 }
 
-/** Capabilities that the machine has to do with. */
+/** Capabilities that the mock itself uses. */
 const IDS = {
   pm: { id: pci.PCI_CAP_ID_PM, extended: false },
   vpd: { id: pci.PCI_CAP_ID_VPD, extended: false },
@@ -46,19 +46,19 @@ const IDS = {
 } as const;
 
 /**
- * A PCI function as it sits on its bus: configuration space, BARs, interrupt pin and messages.
- * It knows nothing of VFIO.
+ * A PCI function on its bus: configuration space, BARs, interrupt pin and messages. The class knows
+ * nothing of VFIO.
  */
 export class HardwareFunction implements DeviceHost {
   readonly config: ConfigBytes;
   readonly msi: Msi | null;
   readonly msix: MsixTable | null;
-  /** Where the message table is. */
+  /** Places of the MSI-X table and of the pending bit array; null without MSI-X. */
   readonly msixPlace: Pick<MsixCapability, 'vectors' | 'table' | 'pba'> | null;
   readonly rom: RomShape | null;
-  /** Whether it is a virtual function: its memory is always decoded. */
-  readonly virtual: boolean;
-  /** What is behind the window of the VPD capability. */
+  /** Whether this is a virtual function of SR-IOV, whose memory is always decoded. */
+  readonly isVirtual: boolean;
+  /** Vital product data, which the VPD capability reads and writes; null without it. */
   readonly vpd: Uint8Array | null;
   readonly #bus: Bus;
   readonly #bars = new Map<
@@ -66,10 +66,11 @@ export class HardwareFunction implements DeviceHost {
     { readonly shape: BarShape; readonly registers: RegisterTable }
   >();
   readonly #logic: DeviceLogic;
-  #absent = false;
+  #isUnplugged = false;
+  /** Level of the pin, as the status register shows it. */
   #pin = false;
-  /** The pin as the command register lets it through. */
-  #asserted = false;
+  /** Whether the pin is asserted on the bus; the command register can disable it. */
+  #isPinAsserted = false;
 
   constructor(model: DeviceModel, bus: Bus) {
     const { shape } = model;
@@ -81,7 +82,7 @@ export class HardwareFunction implements DeviceHost {
     const vpd = shape.capabilities.find((capability) => capability.name === 'vpd');
     this.vpd = vpd === undefined ? null : vpd.data.slice();
     this.rom = shape.rom ?? null;
-    this.virtual = shape.virtual === true;
+    this.isVirtual = shape.virtual === true;
     const msi = this.capability('msi');
     this.msi = msi === null ? null : new Msi(this.config, msi, send);
     const overlays = new Map<number, Overlay[]>(shape.bars.map(({ index }) => [index, []]));
@@ -110,23 +111,23 @@ export class HardwareFunction implements DeviceHost {
     }
   }
 
-  /** Offset of a capability, or null. */
+  /** Returns the offset of a capability, or null if the function does not have it. */
   capability(name: keyof typeof IDS): number | null {
     const { id, extended } = IDS[name];
     return this.config.find(id, extended);
   }
 
-  /** Bytes of a BAR; 0 if there is none of that index. */
+  /** Returns the size of a BAR in bytes; 0 if the function has no BAR of that index. */
   barSize(index: number): number {
     return this.#bars.get(index)?.shape.size ?? 0;
   }
 
-  /** A BAR, if there is one of that index. */
+  /** Returns a BAR, or undefined if the function has no BAR of that index. */
   bar(index: number): BarShape | undefined {
     return this.#bars.get(index)?.shape;
   }
 
-  /** Level of the pin, which the status register shows. */
+  /** Level of the interrupt pin, as the status register shows it. */
   get pin(): boolean {
     return this.#pin;
   }
@@ -138,13 +139,13 @@ export class HardwareFunction implements DeviceHost {
     return this.config.get(offset + pci.PCI_PM_CTRL, 2) & pci.PCI_PM_CTRL_STATE_MASK;
   }
 
-  /** As the bus answers: all-ones if nobody is there. */
+  /** Reads configuration space: all ones if the device was unplugged. */
   readConfig(offset: number, width: 1 | 2 | 4): number {
-    return this.#absent ? 2 ** (8 * width) - 1 : this.config.get(offset, width);
+    return this.#isUnplugged ? 2 ** (8 * width) - 1 : this.config.get(offset, width);
   }
 
   writeConfig(offset: number, width: 1 | 2 | 4, value: number): void {
-    if (this.#absent) return;
+    if (this.#isUnplugged) return;
     this.config.write(offset, width, value);
     const msix = this.capability('msix');
     if (msix !== null && this.msix !== null) {
@@ -152,10 +153,10 @@ export class HardwareFunction implements DeviceHost {
       const enabled = (control & pci.PCI_MSIX_FLAGS_ENABLE) !== 0;
       this.msix.control(enabled, (control & pci.PCI_MSIX_FLAGS_MASKALL) !== 0);
     }
-    this.msi?.settle();
-    // A function with messages must not use its pin.
-    if (this.messages) this.setPin(false);
-    else this.#settlePin();
+    this.msi?.deliverPending();
+    // A function must not use its pin while MSI or MSI-X is enabled.
+    if (this.messagesEnabled) this.setPin(false);
+    else this.#updatePin();
   }
 
   /** Sets or clears bits of a 16-bit register of configuration space. */
@@ -165,28 +166,28 @@ export class HardwareFunction implements DeviceHost {
   }
 
   readBar(index: number, offset: number, width: 1 | 2 | 4): number {
-    const value = this.#decoding(index)?.read(offset, width);
-    this.#bus.progress();
+    const value = this.#findDecoded(index)?.read(offset, width);
+    this.#bus.runDueWork();
     return value ?? (width === 4 ? 0xffff_ffff : 2 ** (8 * width) - 1);
   }
 
   readBar64(index: number, offset: number): bigint {
-    const value = this.#decoding(index)?.read64(offset);
-    this.#bus.progress();
+    const value = this.#findDecoded(index)?.read64(offset);
+    this.#bus.runDueWork();
     return value ?? 0xffff_ffff_ffff_ffffn;
   }
 
   writeBar(index: number, offset: number, width: 1 | 2 | 4, value: number): void {
-    this.#decoding(index)?.write(offset, width, value);
+    this.#findDecoded(index)?.write(offset, width, value);
   }
 
   writeBar64(index: number, offset: number, value: bigint): void {
-    this.#decoding(index)?.write64(offset, value);
+    this.#findDecoded(index)?.write64(offset, value);
   }
 
   /**
-   * A function level reset. Configuration space stays: the PCI core saves it before and writes it
-   * back after, and nobody sees it between.
+   * Resets the function. Configuration space does not change, because the PCI core saves it before
+   * the reset and restores it afterwards.
    */
   reset(): void {
     this.#logic.reset();
@@ -195,24 +196,25 @@ export class HardwareFunction implements DeviceHost {
     this.setPin(false);
   }
 
-  /** Whether it was pulled out. */
-  get absent(): boolean {
-    return this.#absent;
+  /** Whether the device was unplugged. */
+  get isUnplugged(): boolean {
+    return this.#isUnplugged;
   }
 
-  /** It is pulled out: nothing of it is reached any more, and it reaches nothing. */
+  /** Unplugs the device: it does not respond any more, and it sends nothing. */
   unplug(): void {
     this.setPin(false);
-    this.#absent = true;
+    this.#isUnplugged = true;
   }
 
+  /** Clears memory decode in the command register. */
   disableMemory(): void {
     this.updateConfig(pci.PCI_COMMAND, pci.PCI_COMMAND_MEMORY, false);
   }
 
-  /** Interrupts without cause: a message, or a pulse of the pin. */
+  /** Raises an interrupt without cause: a message, or a pulse of the pin. */
   interrupt(vector: number): void {
-    if (this.messages) {
+    if (this.messagesEnabled) {
       this.signal(vector);
       return;
     }
@@ -236,7 +238,7 @@ export class HardwareFunction implements DeviceHost {
     this.#bus.write(address, from, options);
   }
 
-  get messages(): boolean {
+  get messagesEnabled(): boolean {
     return this.msix?.enabled === true || this.msi?.enabled === true;
   }
 
@@ -247,18 +249,19 @@ export class HardwareFunction implements DeviceHost {
   }
 
   setPin(asserted: boolean): void {
-    checkBoolean(asserted, 'the level of the pin');
-    if (this.#absent) return;
+    checkBoolean(asserted, 'level of the pin');
+    if (this.#isUnplugged) return;
     this.#pin = asserted;
     const status = this.config.get(pci.PCI_STATUS, 2) & ~pci.PCI_STATUS_INTERRUPT;
     this.config.set(pci.PCI_STATUS, 2, status | (asserted ? pci.PCI_STATUS_INTERRUPT : 0));
-    this.#settlePin();
+    this.#updatePin();
   }
 
   defer(work: () => void, ms = 0): void {
     if (typeof work !== 'function') throw new TypeError('work must be a function');
-    if (!(ms >= 0 && ms < 2 ** 31))
+    if (!(ms >= 0 && ms < 2 ** 31)) {
       throw new RangeError(`ms must be from 0 to 2^31 - 1, not ${ms}`);
+    }
     this.#bus.defer(this, work, ms);
   }
 
@@ -274,30 +277,34 @@ export class HardwareFunction implements DeviceHost {
     return { vectors, table: place(pci.PCI_MSIX_TABLE), pba: place(pci.PCI_MSIX_PBA) };
   }
 
-  #settlePin(): void {
-    const asserted = this.#pin && !this.#command(pci.PCI_COMMAND_INTX_DISABLE);
-    const rose = asserted && !this.#asserted;
-    this.#asserted = asserted;
-    if (rose) this.#bus.pin();
+  /** Signals the bus if the pin became asserted and the command register allows it. */
+  #updatePin(): void {
+    const asserted = this.#pin && !this.#hasCommand(pci.PCI_COMMAND_INTX_DISABLE);
+    const rose = asserted && !this.#isPinAsserted;
+    this.#isPinAsserted = asserted;
+    if (rose) this.#bus.assertPin();
   }
 
-  /** Messages are memory writes of a bus master. */
+  /** Sends a message if bus mastering is on: a message is a memory write. */
   #send(message: Message): void {
-    if (!this.#absent && this.#command(pci.PCI_COMMAND_MASTER)) this.#bus.message(message);
+    if (this.#isUnplugged || !this.#hasCommand(pci.PCI_COMMAND_MASTER)) return;
+    this.#bus.sendMessage(message);
   }
 
   #checkMaster(address: bigint): void {
-    if (!this.#command(pci.PCI_COMMAND_MASTER)) throw new DmaFault(address, 'no bus master');
+    if (!this.#hasCommand(pci.PCI_COMMAND_MASTER)) throw new DmaFault(address, 'no bus master');
   }
 
-  #decoding(index: number): RegisterTable | undefined {
+  /** Returns the registers of a BAR if the function decodes its addresses. */
+  #findDecoded(index: number): RegisterTable | undefined {
     const bar = this.#bars.get(index);
-    if (bar === undefined || this.#absent || this.powerState >= pci.PCI_D3hot) return undefined;
+    if (bar === undefined || this.#isUnplugged) return undefined;
+    if (this.powerState >= pci.PCI_D3hot) return undefined;
     const bit = bar.shape.kind === 'io' ? pci.PCI_COMMAND_IO : pci.PCI_COMMAND_MEMORY;
-    return this.virtual || this.#command(bit) ? bar.registers : undefined;
+    return this.isVirtual || this.#hasCommand(bit) ? bar.registers : undefined;
   }
 
-  #command(bit: number): boolean {
+  #hasCommand(bit: number): boolean {
     return (this.config.get(pci.PCI_COMMAND, 2) & bit) !== 0;
   }
 }

@@ -4,10 +4,10 @@ import type { Overlay } from './registers.js';
 
 const CHUNK = 4096;
 
-/** Memory in a BAR. What was never written is not there. */
+/** Makes memory in a BAR. A chunk is allocated by the first access to it. */
 export function memoryOverlay({ offset: start, size, contents }: MemoryBlock): Overlay {
   const chunks = new Map<number, DataView>();
-  const chunk = (number: number): DataView => {
+  const findChunk = (number: number): DataView => {
     let view = chunks.get(number);
     if (view === undefined) {
       const bytes = new Uint8Array(CHUNK);
@@ -21,11 +21,11 @@ export function memoryOverlay({ offset: start, size, contents }: MemoryBlock): O
     covers: (offset) => offset >= start && offset < start + size,
     read: (offset, width) => {
       const at = offset - start;
-      return load(chunk(Math.floor(at / CHUNK)), at % CHUNK, width);
+      return load(findChunk(Math.floor(at / CHUNK)), at % CHUNK, width);
     },
     write: (offset, width, value) => {
       const at = offset - start;
-      store(chunk(Math.floor(at / CHUNK)), at % CHUNK, width, value);
+      store(findChunk(Math.floor(at / CHUNK)), at % CHUNK, width, value);
     },
   };
 }

@@ -2,13 +2,13 @@ import type { Message } from '../../../contract/message.js';
 import * as pci from './pci.js';
 import type { ConfigBytes } from './config-bytes.js';
 
-/** The MSI capability of a function, and the state machine behind it. */
+/** The MSI capability of a function, with its mask and pending bits. */
 export class Msi {
-  /** Where the capability is. */
+  /** Offset of the capability in configuration space. */
   readonly offset: number;
-  /** Vectors it can have. */
+  /** Vectors that the capability supports. */
   readonly vectors: number;
-  /** Whether each vector has a mask. */
+  /** Whether each vector has a mask bit. */
   readonly maskable: boolean;
   readonly #config: ConfigBytes;
   readonly #send: (message: Message) => void;
@@ -28,7 +28,7 @@ export class Msi {
     return (this.#control & pci.PCI_MSI_FLAGS_ENABLE) !== 0;
   }
 
-  /** Registers of the message: offsets in configuration space, and widths. */
+  /** Offsets of the message registers in configuration space; no `high` for 32-bit addresses. */
   get registers(): { low: number; high: number | null; data: number } {
     const { offset } = this;
     return {
@@ -38,12 +38,12 @@ export class Msi {
     };
   }
 
-  /** Offset of the mask bits; the pending bits follow them. */
+  /** Offset of the mask bits; the pending bits are 4 bytes after it. */
   get maskRegister(): number {
     return this.offset + (this.#wide ? pci.PCI_MSI_MASK_64 : pci.PCI_MSI_MASK_32);
   }
 
-  /** The device interrupts. A vector that is masked is pending. */
+  /** Sends the message of a vector; sets its pending bit if the vector is masked. */
   notify(vector: number): void {
     if (!this.enabled) return;
     const enabled = 1 << ((this.#control & pci.PCI_MSI_FLAGS_QSIZE) >> 4);
@@ -55,8 +55,8 @@ export class Msi {
     }
   }
 
-  /** After a mask was written: what waited for it goes out. */
-  settle(): void {
+  /** Sends the pending messages of vectors that are not masked any more. */
+  deliverPending(): void {
     if (!this.maskable || !this.enabled) return;
     const due = this.#pending & ~this.#mask;
     if (due === 0) return;
@@ -70,7 +70,7 @@ export class Msi {
     if (this.maskable) this.#pending = 0;
   }
 
-  /** The function changes the low bits of the data, as many as it may. */
+  /** Sends a message whose low data bits are the vector. @param enabled - number of vectors */
   #deliver(vector: number, enabled: number): void {
     const { low, high, data } = this.registers;
     const upper = high === null ? 0n : BigInt(this.#config.get(high, 4)) << 32n;

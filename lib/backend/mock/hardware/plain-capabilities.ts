@@ -1,6 +1,6 @@
 /**
- * Capabilities of which nothing is known here but their length: ids of the PCI Code and ID
- * Assignment Specification, sections 2 and 3; lengths in bytes, with the header.
+ * Capabilities that the mock stores without behaviour. Ids are those of the PCI Code and ID
+ * Assignment Specification, sections 2 and 3; lengths are bytes, with the header.
  */
 export const PLAIN = {
   agp: { id: 0x02, extended: false, length: 12 },
@@ -41,10 +41,10 @@ export const PLAIN = {
 /** `'ats'`, `'pasid'`, `'sriov'` and so on, as `config.capabilities()` names them. */
 export type PlainName = keyof typeof PLAIN;
 
-/** A capability that is there, with bytes in it, and does nothing. */
+/** A capability with bytes and without behaviour. */
 export interface PlainCapability {
   readonly name: PlainName;
-  /** What follows its header. Default: zeros. */
+  /** Bytes after the header. Default: zeros. */
   readonly bytes?: Uint8Array | undefined;
 }
 
@@ -52,7 +52,7 @@ export function isPlain(capability: { readonly name: string }): capability is Pl
   return Object.hasOwn(PLAIN, capability.name);
 }
 
-/** Bytes of a capability by its id, if it is one of these. */
+/** Returns the length of a plain capability in bytes, or undefined for any other id. */
 export function plainLength(id: number, extended: boolean): number | undefined {
   return Object.values(PLAIN).find((one) => one.id === id && one.extended === extended)?.length;
 }

@@ -1,7 +1,7 @@
 import type { Width } from '../../../contract/index.js';
 import type { BarShape, NarrowRegister, Register, WideRegister } from './model.js';
 
-/** Something in a BAR that takes part of it before the registers do. */
+/** A part of a BAR that responds instead of the registers: an MSI-X table or memory. */
 export interface Overlay {
   covers(offset: number): boolean;
   read(offset: number, width: 1 | 2 | 4): number;
@@ -9,8 +9,8 @@ export interface Overlay {
 }
 
 /**
- * A BAR as a table of registers. Accesses are naturally aligned and lie within it; 64-bit ones
- * have methods of their own, so that the others need no bigint.
+ * A BAR as a table of registers. Accesses must be naturally aligned and lie within the BAR. 64-bit
+ * accesses have their own methods, so that the others need no bigint.
  */
 export class RegisterTable {
   readonly size: number;
@@ -18,9 +18,10 @@ export class RegisterTable {
   readonly #split: Width;
   readonly #elsewhere: number;
   readonly #overlays: readonly Overlay[];
-  readonly #at = new Map<number, Register>();
-  /** Where the register begins that a byte belongs to, by the dword it is in. */
-  readonly #begins = new Map<number, readonly Register[]>();
+  /** Registers by their offset. */
+  readonly #byOffset = new Map<number, Register>();
+  /** Registers by each dword that they overlap. */
+  readonly #byDword = new Map<number, readonly Register[]>();
 
   constructor(shape: BarShape, registers: readonly Register[], overlays: readonly Overlay[]) {
     this.size = shape.size;
@@ -29,26 +30,26 @@ export class RegisterTable {
     this.#elsewhere = shape.elsewhere ?? 0;
     this.#overlays = overlays;
     for (const register of registers) {
-      this.#at.set(register.offset, register);
-      const high = upperHalf(register);
-      if (high !== undefined) this.#at.set(high.offset, high);
-      for (let dword = register.offset >>> 2; dword * 4 < end(register); dword++) {
-        this.#begins.set(dword, [...(this.#begins.get(dword) ?? []), register]);
+      this.#byOffset.set(register.offset, register);
+      const high = makeUpperHalf(register);
+      if (high !== undefined) this.#byOffset.set(high.offset, high);
+      for (let dword = register.offset >>> 2; dword * 4 < endOf(register); dword++) {
+        this.#byDword.set(dword, [...(this.#byDword.get(dword) ?? []), register]);
       }
     }
   }
 
   read(offset: number, width: 1 | 2 | 4): number {
     if (this.#widths?.includes(width) === false) return 0;
-    const overlay = this.#overlay(offset);
+    const overlay = this.#findOverlay(offset);
     if (overlay !== undefined) return overlay.read(offset, width);
-    const register = this.#answering(offset, width);
-    return register?.width === width ? narrow(register) : this.#assemble(offset, width);
+    const register = this.#findRegister(offset, width);
+    return register?.width === width ? readNarrow(register) : this.#assemble(offset, width);
   }
 
   write(offset: number, width: 1 | 2 | 4, value: number): void {
     if (this.#widths?.includes(width) === false) return;
-    const overlay = this.#overlay(offset);
+    const overlay = this.#findOverlay(offset);
     if (overlay !== undefined) {
       overlay.write(offset, width, value);
       return;
@@ -60,23 +61,23 @@ export class RegisterTable {
 
   read64(offset: number): bigint {
     if (this.#widths?.includes(8) === false) return 0n;
-    const register = this.#answering(offset, 8);
-    if (register?.width === 8) return wide(register);
-    const half = (at: number): number =>
-      this.#overlay(at)?.read(at, 4) ?? this.#assemble(at, 4, { offset, width: 8 });
-    return BigInt(half(offset)) | (BigInt(half(offset + 4)) << 32n);
+    const register = this.#findRegister(offset, 8);
+    if (register?.width === 8) return readWide(register);
+    const readHalf = (at: number): number =>
+      this.#findOverlay(at)?.read(at, 4) ?? this.#assemble(at, 4, { offset, width: 8 });
+    return BigInt(readHalf(offset)) | (BigInt(readHalf(offset + 4)) << 32n);
   }
 
   write64(offset: number, value: bigint): void {
     if (this.#widths?.includes(8) === false) return;
     const low = Number(value & 0xffff_ffffn);
-    const overlay = this.#overlay(offset);
+    const overlay = this.#findOverlay(offset);
     if (overlay !== undefined) {
       overlay.write(offset, 4, low);
       overlay.write(offset + 4, 4, Number(value >> 32n));
       return;
     }
-    const register = this.#answering(offset, 8);
+    const register = this.#findRegister(offset, 8);
     if (register?.width === 8 && this.#split === 8) {
       register.write?.(value, 8);
       return;
@@ -88,38 +89,38 @@ export class RegisterTable {
     }
   }
 
-  /** Writes what begins at an offset. @param width - of the access that it is a part of */
+  /** Writes the register that begins at an offset. @param width - width of the whole access */
   #writeRegister(offset: number, width: Width, value: number): void {
-    const register = this.#answering(offset, width);
+    const register = this.#findRegister(offset, width);
     const part = width < this.#split ? width : this.#split;
     if (register?.width === 8) register.write?.(BigInt(value), width);
-    else register?.write?.(cut(value, least(part, register.width)), width);
+    else register?.write?.(truncate(value, minWidth(part, register.width)), width);
   }
 
-  /** The register that begins at an offset, if it takes accesses of that width. */
-  #answering(offset: number, width: Width): Register | undefined {
-    const register = this.#at.get(offset);
-    return register !== undefined && answers(register, offset, width) ? register : undefined;
+  /** Returns the register at an offset if it responds to accesses of that width. */
+  #findRegister(offset: number, width: Width): Register | undefined {
+    const register = this.#byOffset.get(offset);
+    return register !== undefined && respondsTo(register, offset, width) ? register : undefined;
   }
 
-  #overlay(offset: number): Overlay | undefined {
+  #findOverlay(offset: number): Overlay | undefined {
     for (const overlay of this.#overlays) if (overlay.covers(offset)) return overlay;
     return undefined;
   }
 
-  /** Reads the registers that `width` bytes are parts of, as part of the given access. */
+  /** Assembles `width` bytes of an access from the registers that they overlap. */
   #assemble(offset: number, width: 1 | 2 | 4, access: Access = { offset, width }): number {
     let value = 0;
     let claimed = 0;
-    for (const register of this.#begins.get(offset >>> 2) ?? []) {
-      if (register.offset >= offset + width || end(register) <= offset) continue;
-      if (!answers(register, access.offset, access.width)) continue;
+    for (const register of this.#byDword.get(offset >>> 2) ?? []) {
+      if (register.offset >= offset + width || endOf(register) <= offset) continue;
+      if (!respondsTo(register, access.offset, access.width)) continue;
       const shift = 8 * (offset - register.offset);
-      value |= aligned(read(register), shift);
-      claimed |= aligned(ones(register), shift);
+      value |= shiftTo32(readValue(register), shift);
+      claimed |= shiftTo32(onesOf(register), shift);
     }
     const elsewhere = this.#elsewhere === 0 ? 0 : ~claimed;
-    return cut((value | elsewhere) >>> 0, width);
+    return truncate((value | elsewhere) >>> 0, width);
   }
 }
 
@@ -128,68 +129,69 @@ interface Access {
   readonly width: Width;
 }
 
-/** What a 64-bit register is to accesses that begin at its upper half, if it tells them apart. */
-function upperHalf(register: Register): Register | undefined {
+/** Makes a register of the upper half of a 64-bit register that has `writeHigh`. */
+function makeUpperHalf(register: Register): Register | undefined {
   if (register.width !== 8 || register.writeHigh === undefined) return undefined;
   const { offset, name, writeHigh: write } = register;
-  const read = () => Number(wide(register) >> 32n);
+  const read = () => Number(readWide(register) >> 32n);
   return { offset: offset + 4, width: 4, name: `${name} (high)`, read, write };
 }
 
-function end(register: Register): number {
+function endOf(register: Register): number {
   return register.offset + register.width;
 }
 
-function answers({ offset, widths }: Register, at: number, width: Width): boolean {
+function respondsTo({ offset, widths }: Register, at: number, width: Width): boolean {
   return widths === undefined || (offset === at && widths.includes(width));
 }
 
-function read(register: Register): bigint {
-  return register.width === 8 ? wide(register) : BigInt(narrow(register));
+function readValue(register: Register): bigint {
+  return register.width === 8 ? readWide(register) : BigInt(readNarrow(register));
 }
 
-/** What it reads as: unsigned, also where the model made a signed number by bit operators. */
-function narrow(register: NarrowRegister): number {
+/** Reads a value as unsigned; bit operators of a model may have made a signed number. */
+function readNarrow(register: NarrowRegister): number {
   const value: unknown = register.read === undefined ? 0 : register.read();
-  if (typeof value !== 'number') throw notRead(register, value);
-  const bits = cut(value, register.width);
+  if (typeof value !== 'number') throw wrongValue(register, value);
+  const bits = truncate(value, register.width);
   const least = -(2 ** (8 * register.width - 1));
   if (bits !== value && !(Number.isInteger(value) && value < 0 && value >= least)) {
-    throw notRead(register, value);
+    throw wrongValue(register, value);
   }
   return bits;
 }
 
-/** As {@link narrow}. */
-function wide(register: WideRegister): bigint {
+/** Reads a 64-bit value as {@link readNarrow} does. */
+function readWide(register: WideRegister): bigint {
   const value: unknown = register.read === undefined ? 0n : register.read();
-  if (typeof value !== 'bigint') throw notRead(register, value);
+  if (typeof value !== 'bigint') throw wrongValue(register, value);
   const bits = BigInt.asUintN(64, value);
-  if (bits !== value && BigInt.asIntN(64, value) !== value) throw notRead(register, value);
+  if (bits !== value && BigInt.asIntN(64, value) !== value) throw wrongValue(register, value);
   return bits;
 }
 
-function notRead({ name, width }: Register, value: unknown): TypeError {
+/** The error for a `read` of a model that returned something else than a value of its width. */
+function wrongValue({ name, width }: Register, value: unknown): TypeError {
   const kind = width === 8 ? 'a bigint' : 'an integer';
   return new TypeError(
-    `read of ${name} must give ${kind} of ${8 * width} bits, not ${String(value)}`,
+    `read of ${name} must return ${kind} of ${8 * width} bits, not ${String(value)}`,
   );
 }
 
-function ones(register: Register): bigint {
+function onesOf(register: Register): bigint {
   return (1n << BigInt(8 * register.width)) - 1n;
 }
 
-/** The 32 bits of a register's value that are asked for; a negative shift is a later register. */
-function aligned(value: bigint, shift: number): number {
+/** Shifts right by a number of bits, left if it is negative, and returns the low 32 bits. */
+function shiftTo32(value: bigint, shift: number): number {
   const shifted = shift >= 0 ? value >> BigInt(shift) : value << BigInt(-shift);
   return Number(BigInt.asIntN(32, shifted));
 }
 
-function least(one: Width, other: 1 | 2 | 4): 1 | 2 | 4 {
+function minWidth(one: Width, other: 1 | 2 | 4): 1 | 2 | 4 {
   return one < other ? (one as 1 | 2 | 4) : other;
 }
 
-function cut(value: number, width: 1 | 2 | 4): number {
+function truncate(value: number, width: 1 | 2 | 4): number {
   return width === 4 ? value >>> 0 : value & (width === 2 ? 0xffff : 0xff);
 }

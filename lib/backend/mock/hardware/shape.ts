@@ -3,9 +3,9 @@ import type { PlainCapability } from './plain-capabilities.js';
 
 export type { PlainCapability, PlainName } from './plain-capabilities.js';
 
-/** Configuration space, by what it declares. */
+/** A PCI function as its configuration space declares it. */
 export interface FunctionShape {
-  /** 16 bits each, as the next three. */
+  /** 16 bits, as the next three ids. */
   readonly vendorId: number;
   readonly deviceId: number;
   readonly subsystemVendorId: number;
@@ -13,44 +13,49 @@ export interface FunctionShape {
   /** 24 bits: base class, sub class, programming interface. */
   readonly classCode: number;
   readonly revision: number;
-  /** 1 for INTA# to 4 for INTD#; 0 if it has no pin. */
+  /** 1 for INTA# to 4 for INTD#; 0 for a function without a pin. */
   readonly interruptPin: 0 | 1 | 2 | 3 | 4;
   readonly bars: readonly BarShape[];
   readonly rom?: RomShape | undefined;
-  /** In the order of their lists. */
+  /** Capabilities in the order of their lists. */
   readonly capabilities: readonly CapabilityShape[];
-  /** Whether something can reset the function. Default: true. */
+  /** Whether the host has a method to reset the function. Default: true. */
   readonly resets?: boolean | undefined;
-  /** A virtual function of SR-IOV: its memory is always decoded, and it has no pin. */
+  /**
+   * Whether this is a virtual function of SR-IOV. Its memory is always decoded, and it has no pin.
+   * Default: false.
+   */
   readonly virtual?: boolean | undefined;
-  /** Where it keeps messages of interrupt sources of its own: a variant driver programs them. */
+  /** Registers for the messages of private interrupt sources. A variant driver programs them. */
   readonly sources?: SourceRegisters | undefined;
-  /** 256 or 4096 bytes, instead of what the fields above would make. */
+  /** Configuration space of 256 or 4096 bytes, which replaces the one that the fields declare. */
   readonly image?: ConfigImage | undefined;
 }
 
-/** Registers with the messages of private interrupt sources, 32-bit words, in a memory BAR. */
+/** 32-bit registers of a memory BAR for the messages of private interrupt sources. */
 export interface SourceRegisters extends BarPlace {
-  /** How many sources. */
+  /** Number of sources. Each has one entry. */
   readonly entries: number;
   /** Bytes from one entry to the next. */
   readonly stride: number;
-  /** Words, in bytes from the start of an entry. */
+  /** Offset of the low address word, in bytes from the start of an entry. */
   readonly addressLow: number;
+  /** Offset of the high address word. */
   readonly addressHigh: number;
+  /** Offset of the data word. */
   readonly data: number;
-  /** The bits of a word that silence a source, and keep what it raises. */
+  /** Mask bits of a source: the offset of their word, and the bits. */
   readonly mask: { readonly offset: number; readonly bits: number };
 }
 
-/** Configuration space as it was seen. */
+/** Configuration space of a real device. */
 export interface ConfigImage {
   readonly bytes: Uint8Array;
-  /** Bits a write changes, where they are not those of the specification; by offset. */
+  /** Writable bits that differ from the specification, by offset. */
   readonly writable?: ReadonlyMap<number, Uint8Array> | undefined;
 }
 
-/** A base address register, and how the device behind it answers. */
+/** A base address register, and how the device responds to accesses. */
 export interface BarShape {
   /** 0 to 5. */
   readonly index: number;
@@ -58,14 +63,17 @@ export interface BarShape {
   readonly size: number;
   /** Default: memory. */
   readonly kind?: 'memory' | 'io' | undefined;
-  /** A 64-bit BAR takes the next index as well. Default: 32. */
+  /** A 64-bit BAR also occupies the next index. Default: 32. */
   readonly bits?: 32 | 64 | undefined;
   readonly prefetchable?: boolean | undefined;
-  /** Widths the device answers to; others read as 0 and are dropped. Default: all. */
+  /**
+   * Widths of accesses that the device accepts. Reads of other widths return 0, and writes of other
+   * widths are dropped. Default: all.
+   */
   readonly widths?: readonly Width[] | undefined;
-  /** Wider writes reach the device as several of this width. Default: 8. */
+  /** Widest write that the device gets: wider writes are split. Default: 8. */
   readonly split?: Width | undefined;
-  /** What bytes read as that are no register. Default: 0x00. */
+  /** Value of bytes outside of registers. Default: 0x00. */
   readonly elsewhere?: 0x00 | 0xff | undefined;
 }
 
@@ -76,42 +84,44 @@ export interface RomShape {
   readonly image: Uint8Array;
 }
 
-/** Where a capability stands. */
-export interface Placed {
-  /** A multiple of 4, from 0x40 on; from 0x100 on in the extended list, whose first is there. */
+/** Place of a capability. */
+export interface CapabilityPlace {
+  /**
+   * A multiple of 4, from 0x40 on. Extended capabilities begin at 0x100, where the first one must be.
+   */
   readonly offset: number;
 }
 
-/** A capability with what its registers say. Names are those of `config.capabilities()`. */
+/** A capability with the values of its registers. Names are those of `config.capabilities()`. */
 export type CapabilityShape =
-  | (Placed & { readonly name: 'pm' })
+  | (CapabilityPlace & { readonly name: 'pm' })
   | MsiCapability
   | MsixCapability
   | ExpressCapability
   /** Function level reset of a conventional function. */
-  | (Placed & { readonly name: 'af' })
-  /** Vital product data, behind a window of 4 bytes. */
-  | (Placed & { readonly name: 'vpd'; readonly data: Uint8Array })
-  /** What follows its id, link and length. */
-  | (Placed & { readonly name: 'vendor_specific'; readonly bytes: Uint8Array })
-  | (Placed & { readonly name: 'aer' })
-  | (Placed & { readonly name: 'serial_number'; readonly value: bigint })
-  | (Placed & VendorCapability & { readonly name: 'vsec' })
-  | (Placed & VendorCapability & { readonly name: 'dvsec'; readonly vendor: number })
-  | (Placed & PlainCapability);
+  | (CapabilityPlace & { readonly name: 'af' })
+  /** Vital product data, which a driver accesses 4 bytes at a time. */
+  | (CapabilityPlace & { readonly name: 'vpd'; readonly data: Uint8Array })
+  /** A vendor's capability; `bytes` follow its id, link and length. */
+  | (CapabilityPlace & { readonly name: 'vendor_specific'; readonly bytes: Uint8Array })
+  | (CapabilityPlace & { readonly name: 'aer' })
+  | (CapabilityPlace & { readonly name: 'serial_number'; readonly value: bigint })
+  | (CapabilityPlace & VendorCapability & { readonly name: 'vsec' })
+  | (CapabilityPlace & VendorCapability & { readonly name: 'dvsec'; readonly vendor: number })
+  | (CapabilityPlace & PlainCapability);
 
-/** MSI. */
-export interface MsiCapability extends Placed {
+/** The MSI capability. */
+export interface MsiCapability extends CapabilityPlace {
   readonly name: 'msi';
   readonly vectors: 1 | 2 | 4 | 8 | 16 | 32;
   /** Width of addresses. Default: 64. */
   readonly bits?: 32 | 64 | undefined;
-  /** Whether each vector can be masked. Default: false. */
+  /** Whether each vector has a mask bit. Default: false. */
   readonly maskable?: boolean | undefined;
 }
 
-/** MSI-X: the mock keeps table and pending bits, in a memory BAR that the shape declares. */
-export interface MsixCapability extends Placed {
+/** The MSI-X capability. The mock itself implements table and pending bits in a memory BAR. */
+export interface MsixCapability extends CapabilityPlace {
   readonly name: 'msix';
   /** 1 to 2048. */
   readonly vectors: number;
@@ -119,8 +129,8 @@ export interface MsixCapability extends Placed {
   readonly pba: BarPlace;
 }
 
-/** Makes the function an endpoint of PCI Express, with 4096 bytes of configuration space. */
-export interface ExpressCapability extends Placed {
+/** Makes the function a PCI Express endpoint with 4096 bytes of configuration space. */
+export interface ExpressCapability extends CapabilityPlace {
   readonly name: 'pcie';
   /** Default: 2. */
   readonly version?: 1 | 2 | undefined;
@@ -128,12 +138,13 @@ export interface ExpressCapability extends Placed {
   readonly flr?: boolean | undefined;
 }
 
-/** A capability whose meaning its vendor knows. */
+/** A vendor's extended capability. */
 export interface VendorCapability {
-  /** The number its vendor has given it. */
+  /** The vendor's number of the capability, 16 bits. */
   readonly id: number;
+  /** 4 bits. Default: 0. */
   readonly revision?: number | undefined;
-  /** What follows its header. */
+  /** Bytes after the header. */
   readonly bytes: Uint8Array;
 }
 

@@ -1,12 +1,17 @@
-/** Bytes of a register file or of configuration space, and what they are. */
+/** A named range of bytes in a BAR or in configuration space. */
 export interface Span {
   readonly offset: number;
   readonly length: number;
-  /** As an error calls it. */
+  /** Name for error messages. */
   readonly name: string;
 }
 
-/** @throws RangeError for the first two that share bytes, behind a prefix that says where */
+/**
+ * Checks that spans do not overlap.
+ *
+ * @param where - the beginning of an error message
+ * @throws RangeError for the first two spans that overlap
+ */
 export function checkOverlaps(where: string, spans: readonly Span[]): void {
   const sorted = [...spans].sort((a, b) => a.offset - b.offset);
   for (const [i, span] of sorted.entries()) {

@@ -2,26 +2,27 @@ import type { Capability } from '../../../pci/index.js';
 import { plainLength } from './plain-capabilities.js';
 import * as pci from './pci.js';
 
-/** Bits of a register that a write from the bus changes, or clears by ones. */
+/** Writable bits of a register. */
 export interface WritableBits {
   readonly offset: number;
   readonly width: 1 | 2 | 4;
   readonly bits: number;
+  /** Whether a write of 1 clears a bit, instead of setting it. */
   readonly clears?: true;
 }
 
-/** What a capability covers of configuration space, and what of it can be written. */
+/** Length of a capability, and its writable bits. */
 export interface Coverage {
   /** Bytes. */
   readonly length: number;
-  /** Offsets are from the capability. */
+  /** Writable bits; offsets count from the start of the capability. */
   readonly writable: readonly WritableBits[];
 }
 
 const UNCORRECTABLE = 0x03ff_f030;
 const CORRECTABLE = 0xf1c1;
 
-/** Registers as the specifications have them, for what QEMU's devices can do. */
+/** Returns the length and the writable bits of a capability, as QEMU's devices implement it. */
 export function coverageOf({ id, extended, offset }: Capability, view: DataView): Coverage {
   const u16 = (at: number) => view.getUint16(offset + at, true);
   if (extended) {

@@ -4,25 +4,25 @@ import { checkInteger } from '../../../checks.js';
 
 const CPU_MAX = 65535;
 
-/** CPUs that serve the host interrupts of a device: all, until somebody says otherwise. */
+/** CPUs that serve the host interrupts of a device. Default: all online CPUs. */
 export class Affinity {
   readonly #chosen = new Map<string, readonly number[]>();
-  readonly #serves: (index: number, vector: number) => boolean;
+  readonly #hasInterrupt: (index: number, vector: number) => boolean;
 
-  /** @param serves - whether a vector has a host interrupt now */
-  constructor(serves: (index: number, vector: number) => boolean) {
-    this.#serves = serves;
+  /** @param hasInterrupt - whether a vector has a host interrupt now */
+  constructor(hasInterrupt: (index: number, vector: number) => boolean) {
+    this.#hasInterrupt = hasInterrupt;
   }
 
   get(index: number, vector: number): number[] {
-    return [...(this.#chosen.get(this.#key(index, vector)) ?? online())];
+    return [...(this.#chosen.get(this.#makeKey(index, vector)) ?? listOnline())];
   }
 
   set(index: number, vector: number, chosen: readonly number[]): void {
     if (chosen.length === 0) throw new RangeError('cpus must name at least one CPU');
     for (const cpu of chosen) checkInteger(cpu, 'cpu', 0, CPU_MAX);
-    const key = this.#key(index, vector);
-    const usable = new Set(online());
+    const key = this.#makeKey(index, vector);
+    const usable = new Set(listOnline());
     if (!chosen.some((cpu) => usable.has(cpu))) {
       throw new VfioError({ code: 'EINVAL', syscall: 'write', path: 'smp_affinity_list' });
     }
@@ -32,15 +32,16 @@ export class Affinity {
     );
   }
 
-  #key(index: number, vector: number): string {
-    if (!this.#serves(index, vector)) {
-      const message = `no host interrupt for vector ${vector} of index ${index}`;
-      throw new VfioError({ code: 'ENOENT', message });
+  #makeKey(index: number, vector: number): string {
+    if (!this.#hasInterrupt(index, vector)) {
+      const message = `vector ${vector} of index ${index} has no host interrupt`;
+      const hint = 'A vector has a host interrupt while an eventfd is bound to it.';
+      throw new VfioError({ code: 'ENOENT', message, hint });
     }
     return `${index} ${vector}`;
   }
 }
 
-function online(): number[] {
+function listOnline(): number[] {
   return cpus().map((_, cpu) => cpu);
 }

@@ -1,7 +1,7 @@
 /** Why a transfer failed. */
 export type DmaFaultReason = 'not mapped' | 'not permitted' | 'no bus master' | 'no such PASID';
 
-/** A transfer that the IOMMU, or a bus master that is off, did not let through. */
+/** A DMA transfer that the IOMMU blocked, or that a device tried without bus mastering. */
 export class DmaFault extends Error {
   override readonly name = 'DmaFault';
   /** The first address that was not transferred. */

@@ -1,6 +1,6 @@
 import { VfioError } from '../../../errors.js';
 
-/** Fails as the kernel does; whoever knows the device adds its name. */
+/** Throws a VfioError for a system call. The connection adds the name of the device to it. */
 export function fail(code: string, syscall: string): never {
   throw new VfioError({ code, syscall });
 }

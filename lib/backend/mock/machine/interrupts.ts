@@ -5,14 +5,14 @@ const FIRST_ADDRESS = 0xfee0_0000n;
 const LAST_ADDRESS = 0xfeef_ffffn;
 /** Remappable format with a sub-handle in the data (Intel VT-d, section 5.1.2.2). */
 const REMAPPABLE = 0x18;
-/** Handles of a table of the largest size. */
+/** Handles of the largest remapping table. */
 export const HANDLES = 65536;
 
-/** What the host has of interrupts. */
+/** Interrupt resources of the host. */
 export interface InterruptLimits {
-  /** Handles, which are the messages that there can be. */
+  /** Number of handles. Each handle stands for one message. */
   messages: number;
-  /** How many of them can have a handler at once: vectors of the CPUs. */
+  /** Number of handles that can have a handler at once: vectors of the CPUs. */
   vectors: number;
 }
 
@@ -22,14 +22,14 @@ export function defaultInterruptLimits(): InterruptLimits {
 
 interface Entry {
   handler: (() => void) | null;
-  /** Whether a message without handler is kept, and whether there was one. */
-  keeps: boolean;
+  /** Whether a message before the first handler becomes pending. */
+  keepsEarly: boolean;
   pending: boolean;
 }
 
 /**
- * Interrupt remapping of an x86 host: a table of handles, each of which is a message that devices
- * can send. Whatever writes a message, from wherever it took it, interrupts.
+ * Interrupt remapping of an x86 host: a table of handles. Each handle stands for a message that
+ * devices can send. Any device that sends a message raises its interrupt.
  */
 export class HostInterrupts {
   readonly #table: (Entry | undefined)[] = [];
@@ -41,19 +41,19 @@ export class HostInterrupts {
   }
 
   /**
-   * Neighbouring handles; fewer than asked for if there are no more.
+   * Allocates consecutive handles: `count`, or as many as are available.
    *
-   * @param keeps - a message that comes before the first handler is kept for it. Linux takes a
-   *   vector at once for what cannot be masked (MSI without mask bits), and replays what came in;
-   *   for all others it takes one with the handler.
+   * @param keepsEarly - whether a message before the first handler is kept for that handler. Linux
+   *   allocates the CPU vector of an MSI without mask bits at once and replays an early message. For
+   *   all other messages, it allocates the CPU vector with the handler.
    */
-  allocate(count: number, keeps = false): number[] {
+  allocate(count: number, keepsEarly = false): number[] {
     for (let wanted = Math.min(count, this.limits.messages); wanted > 0; wanted--) {
       const first = this.#findFree(wanted);
       if (first === null) continue;
       const handles = Array.from({ length: wanted }, (_, i) => first + i);
       for (const handle of handles) {
-        this.#table[handle] = { handler: null, keeps, pending: false };
+        this.#table[handle] = { handler: null, keepsEarly, pending: false };
       }
       return handles;
     }
@@ -65,11 +65,12 @@ export class HostInterrupts {
     this.#table[handle] = undefined;
   }
 
-  /** @throws VfioError ENOSPC if the CPUs have no vector left */
+  /** Sets the handler of a handle. @throws VfioError ENOSPC if the CPUs have no vector left */
   connect(handle: number, handler: () => void, syscall: string): void {
     const entry = this.#table[handle];
-    if (entry === undefined || this.#connected >= this.limits.vectors)
+    if (entry === undefined || this.#connected >= this.limits.vectors) {
       return fail('ENOSPC', syscall);
+    }
     entry.handler = handler;
     this.#connected++;
     if (entry.pending) handler();
@@ -80,29 +81,30 @@ export class HostInterrupts {
     const entry = this.#table[handle];
     if (entry === undefined || entry.handler === null) return;
     entry.handler = null;
-    entry.keeps = false;
+    entry.keepsEarly = false;
     this.#connected--;
   }
 
+  /** Returns the message of a handle. */
   message(handle: number): Message {
     const high = (handle >>> 15) & 1;
     const address = REMAPPABLE | ((handle & 0x7fff) << 5) | (high << 2);
     return { address: FIRST_ADDRESS + BigInt(address), data: 0 };
   }
 
-  /** Whether a memory write to that address is a message and not DMA. */
-  owns(address: bigint): boolean {
+  /** Whether a memory write to an address is an interrupt message and not DMA. */
+  isMessageAddress(address: bigint): boolean {
     return address >= FIRST_ADDRESS && address <= LAST_ADDRESS;
   }
 
-  /** A message that is nobody's is blocked by the remapping. */
+  /** Calls the handler of a message. Interrupt remapping blocks a message without a handle. */
   deliver({ address, data }: Message): void {
     const low = Number(address - FIRST_ADDRESS);
     if ((low & REMAPPABLE) !== REMAPPABLE) return;
     const handle = ((low >>> 5) & 0x7fff) | (((low >>> 2) & 1) << 15);
     const entry = this.#table[handle + (data & 0xffff)];
     if (entry?.handler) entry.handler();
-    else if (entry !== undefined) entry.pending = entry.keeps;
+    else if (entry !== undefined) entry.pending = entry.keepsEarly;
   }
 
   #findFree(count: number): number | null {

@@ -13,7 +13,7 @@ const MAP = 'IOMMU_IOAS_MAP';
 const UNMAP = 'IOMMU_IOAS_UNMAP';
 const PAGE = BigInt(PAGE_SIZE);
 
-/** An I/O address space of iommufd, asked with the flags of linux/vfio.h. */
+/** Makes the rules of an I/O address space of iommufd. Requests have the flags of linux/vfio.h. */
 export function ioas(profile: Profile, limits: DmaLimits): DmaRules {
   return {
     mapCall: MAP,
@@ -33,7 +33,7 @@ export function ioas(profile: Profile, limits: DmaLimits): DmaRules {
     },
     unmap(mappings, iova, size, flags) {
       if (flags !== 0) {
-        // As the kernel's own translation of VFIO_IOMMU_UNMAP_DMA has it.
+        // iommufd's emulation of VFIO_IOMMU_UNMAP_DMA accepts this flag alone, for the whole space.
         const all = flags === VFIO_DMA_UNMAP_FLAG_ALL && iova === 0n && size === 0n;
         return all ? mappings.remove(0n, U64_MAX) : fail('EINVAL', UNMAP);
       }
@@ -42,9 +42,9 @@ export function ioas(profile: Profile, limits: DmaLimits): DmaRules {
       if (size === 0n) fail('EINVAL', UNMAP);
       const last = iova + size - 1n;
       if (last > U64_MAX) fail('EOVERFLOW', UNMAP);
-      if (mappings.cuts(iova)) fail('ENOENT', UNMAP);
-      if (mappings.cuts(last + 1n)) {
-        // What lies before the mapping that would be cut is gone.
+      if (mappings.splitsAt(iova)) fail('ENOENT', UNMAP);
+      if (mappings.splitsAt(last + 1n)) {
+        // The kernel has already unmapped the mappings before the one that the range would split.
         const whole = mappings.at(last)?.iova ?? iova;
         if (whole > iova) mappings.remove(iova, whole - 1n);
         fail('ENOENT', UNMAP);

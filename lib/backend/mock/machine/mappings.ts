@@ -1,16 +1,16 @@
 import type { MockMemory } from './memory.js';
 
-/** What an IOVA range is mapped to. */
+/** Memory that is mapped to an IOVA range. */
 export interface Mapping {
   readonly iova: bigint;
   readonly size: bigint;
   readonly flags: number;
   readonly memory: MockMemory;
-  /** Where in the memory it begins. */
+  /** Start of the mapping within the memory, in bytes. */
   readonly offset: number;
 }
 
-/** Mappings by IOVA, ascending; they do not overlap. */
+/** Mappings in the order of their IOVA. They do not overlap. */
 export class Mappings {
   readonly #sorted: Mapping[] = [];
   #bytes = 0n;
@@ -25,38 +25,39 @@ export class Mappings {
   }
 
   add(mapping: Mapping): void {
-    this.#sorted.splice(this.#from(mapping.iova), 0, mapping);
+    this.#sorted.splice(this.#findIndex(mapping.iova), 0, mapping);
     this.#bytes += mapping.size;
     mapping.memory.pin();
   }
 
-  /** The mapping that an address lies in. */
+  /** Returns the mapping that contains an address. */
   at(iova: bigint): Mapping | undefined {
-    const index = this.#from(iova);
+    const index = this.#findIndex(iova);
     const next = this.#sorted[index];
     if (next?.iova === iova) return next;
     const before = this.#sorted[index - 1];
     return before !== undefined && iova < before.iova + before.size ? before : undefined;
   }
 
-  /** Whether an address lies inside a mapping and not at its start. */
-  cuts(iova: bigint): boolean {
+  /** Whether a range with a boundary at this address would split a mapping. */
+  splitsAt(iova: bigint): boolean {
     const mapping = this.at(iova);
     return mapping !== undefined && mapping.iova !== iova;
   }
 
-  /** @param last - the last address of the range */
+  /** Whether a range overlaps a mapping. @param last - the last address of the range */
   overlaps(iova: bigint, last: bigint): boolean {
     if (this.at(iova) !== undefined) return true;
-    const next = this.#sorted[this.#from(iova)];
+    const next = this.#sorted[this.#findIndex(iova)];
     return next !== undefined && next.iova <= last;
   }
 
-  /** Removes what begins within a range. @returns its bytes */
+  /** Removes the mappings that begin within a range. @returns bytes removed */
   remove(iova: bigint, last: bigint): bigint {
-    const from = this.#from(iova);
+    const first = this.#findIndex(iova);
+    const count = this.#findIndex(last + 1n) - first;
     let removed = 0n;
-    for (const { size, memory } of this.#sorted.splice(from, this.#from(last + 1n) - from)) {
+    for (const { size, memory } of this.#sorted.splice(first, count)) {
       removed += size;
       memory.unpin();
     }
@@ -64,8 +65,8 @@ export class Mappings {
     return removed;
   }
 
-  /** Index of the first mapping that does not begin before an address. */
-  #from(iova: bigint): number {
+  /** Returns the index of the first mapping that begins at or after an address. */
+  #findIndex(iova: bigint): number {
     let low = 0;
     let high = this.#sorted.length;
     while (low < high) {

@@ -1,38 +1,41 @@
 import type { Via } from '../../../contract/index.js';
 
-/** A version of Linux that is imitated. */
+/** A version of Linux that the mock emulates. */
 export type KernelVersion = '6.1' | '6.12' | '7.2';
 
-/** What differs between the kernels; all else is the same in each. */
+/** Differences between the kernels. The mock answers the same on all of them otherwise. */
 interface Differences {
-  /** Character devices and iommufd. The distribution builds its kernels without them. */
+  /** Whether the kernel has VFIO character devices and iommufd. Debian builds kernels without. */
   readonly cdev: boolean;
-  /** IOMMU_HWPT_ALLOC_PASID. */
+  /** Whether the kernel has IOMMU_HWPT_ALLOC_PASID. */
   readonly pasids: boolean;
   /**
-   * Vectors of MSI-X can be added while it is enabled. Without it SET_IRQS checks a block against
-   * the vectors that were enabled, before it touches any.
+   * Whether vectors can be added while MSI-X is enabled. Older kernels check all vectors of a
+   * SET_IRQS against the number enabled, before they change any vector.
    */
   readonly dynamicMsix: boolean;
-  /** ERR and REQ take -1 as the only negative descriptor; else any other is ignored. */
+  /** Whether ERR and REQ refuse descriptors below -1. Older kernels ignore them. */
   readonly strictDescriptor: boolean;
-  /** A DMA range that wraps around the end of the address space. */
+  /** Errno for a DMA range that wraps around the end of the address space. */
   readonly wrappedRange: 'EINVAL' | 'EOVERFLOW';
-  /** Unmapping a range up to the last address of 64 bits finds what is in it; else nothing. */
+  /** Whether an unmap up to the last 64-bit address removes mappings. Older kernels remove none. */
   readonly unmapsToTheEnd: boolean;
-  /** A device may read what is mapped for it to write: Intel's page tables say it so. */
+  /** Whether a device can read write-only mappings, as with older page tables for Intel IOMMUs. */
   readonly writableIsReadable: boolean;
-  /** Widest access that a read or write of a BAR is split into, in bytes. */
+  /** Widest access in bytes that the kernel makes for a read or write of a BAR. */
   readonly widestAccess: 4 | 8;
-  /** VFIO_DEVICE_IOEVENTFD of 8 bytes. */
+  /** Whether VFIO_DEVICE_IOEVENTFD accepts 8 bytes. */
   readonly wideIoeventfd: boolean;
-  /** The DVSEC extended capability is shown; else it is hidden. */
+  /** Whether vfio-pci shows the DVSEC extended capability. */
   readonly dvsec: boolean;
   /** Bytes that vfio-pci covers of the PCIe capability of an endpoint, version 2. */
   readonly expressLength: number;
-  /** VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2 is known, and EINVAL without migration. */
+  /**
+   * Whether the kernel knows VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2. The call then fails with EINVAL
+   * for a device without migration, else with ENOTTY.
+   */
   readonly precopyInfo: boolean;
-  /** VFIO_DEVICE_FEATURE_DMA_BUF is known, where the kernel is built with it. */
+  /** Whether the kernel can be built with VFIO_DEVICE_FEATURE_DMA_BUF. */
   readonly dmabuf: boolean;
 }
 
@@ -88,33 +91,46 @@ const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
 export const KERNEL_VERSIONS = Object.keys(KERNELS) as readonly KernelVersion[];
 const NEWEST: KernelVersion = '7.2';
 
-/** The kernel behind an imitated device. */
+/** Settings of the kernel that a mock device runs on. */
 export interface ProfileOptions {
   /** Version of Linux. Default: the newest, 7.2. */
   readonly kernel?: KernelVersion | undefined;
-  /** Built with VFIO_PCI_DMABUF. Default: where the version has it, and MSI_NOVIRT is off. */
+  /**
+   * Whether the kernel is built with VFIO_PCI_DMABUF. Default: true if the version has it and
+   * `novirt` is off.
+   */
   readonly dmabuf?: boolean | undefined;
-  /** Patched with VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT, whose number is that of DMA_BUF. */
+  /**
+   * Whether the kernel is patched with VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT, which has the same feature
+   * number as DMA_BUF. Default: false.
+   */
   readonly novirt?: boolean | undefined;
-  /** A driver for the device itself, which has an interrupt index for its private sources. */
+  /**
+   * Whether a variant driver of the device is bound, with an interrupt index for private sources.
+   * Default: false.
+   */
   readonly variant?: boolean | undefined;
   /**
-   * Way in, unless the options of an open name another. Default: group; for a device with PASIDs
-   * the character device, where the kernel can attach them.
+   * Way of access for an open that does not choose one. Default: `'group'`; for a device with PASIDs
+   * `'cdev'`, if the kernel can attach PASIDs.
    */
   readonly via?: Via | undefined;
 }
 
-/** A kernel as it was built. */
+/** A kernel with its build settings. */
 export interface Profile extends Differences {
   readonly version: KernelVersion;
   readonly novirt: boolean;
   readonly variant: boolean;
-  /** null: by what the device is. */
+  /** Way of access; null for the default of the device. */
   readonly via: Via | null;
 }
 
-/** @throws RangeError if DMA_BUF and MSI_NOVIRT are both asked for: they share a number */
+/**
+ * Completes the settings of a kernel.
+ *
+ * @throws RangeError for an unknown version, and if `dmabuf` and `novirt` are both on
+ */
 export function profileOf(options: ProfileOptions = {}): Profile {
   const { kernel = NEWEST, novirt = false, variant = false, via = null } = options;
   if (!Object.hasOwn(KERNELS, kernel)) {
@@ -125,7 +141,7 @@ export function profileOf(options: ProfileOptions = {}): Profile {
   const differences = KERNELS[kernel];
   const dmabuf = differences.dmabuf && (options.dmabuf ?? !novirt);
   if (dmabuf && novirt) {
-    throw new RangeError('dmabuf and novirt are the same feature number: only one can be on');
+    throw new RangeError('dmabuf and novirt share one feature number: turn one of them off');
   }
   return { ...differences, dmabuf, novirt, variant, via, version: kernel };
 }

@@ -14,10 +14,10 @@ const MAP = 'VFIO_IOMMU_MAP_DMA';
 const UNMAP = 'VFIO_IOMMU_UNMAP_DMA';
 const VFIO_DMA_MAP_FLAG_VADDR = 1 << 2;
 const PAGE = BigInt(PAGE_SIZE);
-/** 4 KiB, 2 MiB and 1 GiB: what the page tables of an Intel IOMMU know. */
+/** Page sizes of an Intel IOMMU: 4 KiB, 2 MiB and 1 GiB. */
 const PAGE_SIZES = 0x4020_1000n;
 
-/** A container with VFIO_TYPE1v2_IOMMU: its checks, in the kernel's order. */
+/** Makes the rules of a container with VFIO_TYPE1v2_IOMMU, with its checks in the kernel's order. */
 export function type1(profile: Profile, limits: DmaLimits): DmaRules {
   const { wrappedRange, unmapsToTheEnd } = profile;
   return {
@@ -36,7 +36,7 @@ export function type1(profile: Profile, limits: DmaLimits): DmaRules {
       const aligned = size % PAGE === 0n && iova % PAGE === 0n && offset % PAGE_SIZE === 0;
       if (!aligned) fail('EINVAL', MAP);
       const overlaps = mappings.overlaps(iova, last);
-      // No mapping's address was invalidated, so there is none to be given anew.
+      // VADDR renews an invalidated address; the mock never invalidates the address of a mapping.
       if (vaddr) fail(overlaps ? 'EINVAL' : 'ENOENT', MAP);
       if (overlaps) fail('EEXIST', MAP);
       if (mappings.count >= limits.dmaEntries) fail('ENOSPC', MAP);
@@ -44,7 +44,7 @@ export function type1(profile: Profile, limits: DmaLimits): DmaRules {
     },
     unmap(mappings: Mappings, iova: bigint, size: bigint, flags: number): bigint {
       const all = flags === VFIO_DMA_UNMAP_FLAG_ALL;
-      // Neither dirty tracking nor the exchange of addresses goes on here: their flags are wrong.
+      // The mock has no dirty tracking and no address updates, so their flags are refused.
       if (flags !== 0 && !all) fail('EINVAL', UNMAP);
       if (iova % PAGE !== 0n) fail('EINVAL', UNMAP);
       if (all) {
@@ -54,7 +54,7 @@ export function type1(profile: Profile, limits: DmaLimits): DmaRules {
       if (size === 0n || size % PAGE !== 0n) fail('EINVAL', UNMAP);
       const last = iova + size - 1n;
       if (last > U64_MAX) fail(wrappedRange, UNMAP);
-      if (mappings.cuts(iova) || mappings.cuts(last + 1n)) fail('EINVAL', UNMAP);
+      if (mappings.splitsAt(iova) || mappings.splitsAt(last + 1n)) fail('EINVAL', UNMAP);
       if (last === U64_MAX && !unmapsToTheEnd) return 0n;
       return mappings.remove(iova, last);
     },

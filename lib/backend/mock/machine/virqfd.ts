@@ -1,9 +1,9 @@
 import type { EventfdWatcher, MockEventfd } from './eventfd.js';
 
 /**
- * An eventfd that makes the kernel do something: each signal runs the handler and is consumed.
- * One that is readable when it is bound runs the handler at once and keeps its count
- * (drivers/vfio/virqfd.c), until it is released, which reads it. Closing the eventfd ends it.
+ * An eventfd whose signals run a handler in the kernel (drivers/vfio/virqfd.c). Each signal resets the
+ * counter. If the counter is not 0 when the eventfd is bound, the handler runs at once and the counter
+ * stays. Releasing the virqfd resets the counter. Closing the eventfd ends the virqfd.
  */
 export class Virqfd implements EventfdWatcher {
   readonly #eventfd: MockEventfd;
@@ -20,10 +20,10 @@ export class Virqfd implements EventfdWatcher {
   }
 
   signalled(): void {
-    // Whoever came first has taken the count: all of them are told.
+    // Every virqfd of an eventfd is notified; the first one resets the counter.
     this.#eventfd.take();
     if (this.#running) return;
-    // The kernel hands the work on: a handler that signals its own eventfd does not nest.
+    // The kernel runs the handler from a work queue, so it does not nest if it signals its eventfd.
     this.#running = true;
     this.#handler();
     this.#running = false;
@@ -33,7 +33,7 @@ export class Virqfd implements EventfdWatcher {
     this.#onClosed();
   }
 
-  /** As eventfd_ctx_remove_wait_queue(): what was counted is gone. */
+  /** Unbinds the eventfd and resets its counter, as eventfd_ctx_remove_wait_queue() does. */
   release(): void {
     this.#eventfd.take();
     this.#eventfd.unwatch(this);

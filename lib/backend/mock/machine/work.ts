@@ -8,35 +8,34 @@ interface Job {
   readonly run: () => void;
 }
 
-/** The time that an imitated device goes by: that of the process, until it is stopped. */
+/** The clock of a mock device. It runs with the clock of the process until it is stopped. */
 export interface Clock {
   /** Milliseconds. */
   readonly now: number;
   readonly stopped: boolean;
-  /** From now on nothing happens in the device by itself, but with {@link step}. */
+  /** Stops the clock. The device then does deferred work in {@link step} alone. */
   stop(): void;
   /**
-   * Lets time pass at once, and does in it what is due, in its order.
+   * Advances a stopped clock and does the work that becomes due, in order.
    *
-   * @param ms - 0 to 2^31 - 1; 0, the default, does what was deferred without a delay
+   * @param ms - milliseconds, 0 to 2^31 - 1; 0, the default, does the work without a delay
    * @throws TypeError if the clock is not stopped
    */
   step(ms?: number): void;
-  /** Lets it run again, from where it is. */
+  /** Starts a stopped clock again; the time goes on from `now`. */
   start(): void;
 }
 
 /**
- * What devices have yet to do, and the clock that it goes by. It is done when the event loop gets
- * there, when a register is read, or when somebody waits for it: there is no other thread that
- * could do it meanwhile.
+ * Deferred work of devices, and its clock. Due work runs in the event loop, after a read of a
+ * register, and while a program waits for interrupts. There is no other thread.
  */
 export class Work implements Clock {
-  /** In the order they are due. */
+  /** Jobs by the time they are due. */
   #jobs: readonly Job[] = [];
   #turn: NodeJS.Immediate | null = null;
   #timer: NodeJS.Timeout | null = null;
-  /** What the process's clock is ahead. */
+  /** Milliseconds by which this clock is behind the clock of the process. */
   #behind = 0;
   #stoppedAt: number | null = null;
 
@@ -48,43 +47,43 @@ export class Work implements Clock {
     return this.#stoppedAt !== null;
   }
 
-  /** @param ms - how long it takes */
+  /** Defers work. @param ms - delay by this clock */
   defer(owner: object, run: () => void, ms = 0): void {
     const due = this.now + ms;
     const later = this.#jobs.findIndex((job) => job.due > due);
     const at = later < 0 ? this.#jobs.length : later;
     this.#jobs = [...this.#jobs.slice(0, at), { owner, due, run }, ...this.#jobs.slice(at)];
-    this.#arm();
+    this.#schedule();
   }
 
-  /** Does what is due by now; what it leads to is for the next time. @returns if it was any */
+  /** Runs the due jobs, but not those that they defer. @returns whether a job was due */
   run(): boolean {
     return this.#jobs.length > 0 && !this.stopped && this.#runUntil(this.now);
   }
 
-  /** Milliseconds until something is due; null if nothing will be by itself. */
+  /** Milliseconds until the next job is due; null without jobs and while the clock is stopped. */
   get wait(): number | null {
     const [next] = this.#jobs;
     return next === undefined || this.stopped ? null : Math.max(next.due - this.now, 0);
   }
 
-  /** Forgets the work of a device that is gone. */
+  /** Drops the jobs of an owner. */
   drop(owner: object): void {
     this.#jobs = this.#jobs.filter((job) => job.owner !== owner);
-    this.#arm();
+    this.#schedule();
   }
 
   stop(): void {
-    // Whole milliseconds add up exactly.
+    // Steps of whole milliseconds add up exactly.
     this.#stoppedAt ??= Math.ceil(this.now);
-    this.#arm();
+    this.#schedule();
   }
 
   step(ms = 0): void {
     checkInteger(ms, 'ms', 0, MS_MAX);
-    if (this.#stoppedAt === null) throw new TypeError('the clock runs: stop() it first');
+    if (this.#stoppedAt === null) throw new TypeError('the clock runs: call stop() first');
     const end = this.#stoppedAt + ms;
-    // Each at its time, and what it leads to as well.
+    // Each job runs at its own time, as do jobs that it defers into this step.
     for (let next = this.#jobs[0]; next !== undefined && next.due <= end; next = this.#jobs[0]) {
       this.#stoppedAt = Math.max(next.due, this.#stoppedAt);
       this.#runUntil(this.#stoppedAt);
@@ -96,7 +95,7 @@ export class Work implements Clock {
     if (this.#stoppedAt === null) return;
     this.#behind = performance.now() - this.#stoppedAt;
     this.#stoppedAt = null;
-    this.#arm();
+    this.#schedule();
   }
 
   #runUntil(now: number): boolean {
@@ -107,18 +106,18 @@ export class Work implements Clock {
       try {
         run();
       } catch (error) {
-        // The others are done all the same.
+        // The remaining due jobs stay for the next run.
         this.#jobs = [...due.slice(i + 1), ...this.#jobs];
-        this.#arm();
+        this.#schedule();
         throw error;
       }
     }
-    this.#arm();
+    this.#schedule();
     return due.length > 0;
   }
 
-  /** Comes back with the next turn of the event loop, or when the first is due. */
-  #arm(): void {
+  /** Schedules a run for the time when the first job is due. */
+  #schedule(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     const { wait } = this;
@@ -129,10 +128,10 @@ export class Work implements Clock {
       this.#turn ??= setImmediate(() => {
         this.#turn = null;
         this.run();
-        this.#arm();
+        this.#schedule();
       });
     } else {
-      // What a device will do keeps no process alive; who waits for it does.
+      // Work of a device keeps no process alive. A program that waits for it does that itself.
       this.#timer = setTimeout(() => this.run(), Math.ceil(wait)).unref();
     }
   }

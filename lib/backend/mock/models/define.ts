@@ -3,22 +3,24 @@ import { checkShape } from '../hardware/check-shape.js';
 import type { DeviceHost, DeviceLogic, DeviceModel, ModelDefinition } from '../hardware/model.js';
 import { profileOf } from '../machine/profile.js';
 
-/** Not to be taken for the path of a file. */
+/** A model's name. It contains no `/` and no `.`, so that it cannot be the path of a snapshot. */
 const NAME = /^[a-z0-9][a-z0-9_-]*$/i;
 
 /**
- * Checks a device model and fills in what it leaves out. Its registers are checked when a device
- * is opened, which is when they are made.
+ * Checks a device model and adds the defaults. Opening a device calls `create` and checks its
+ * registers.
  *
- * @throws TypeError for a value of a wrong type, and a capability that is not known; RangeError for
- *   what hardware cannot have: a BAR whose size is no power of two, capabilities that overlap, a
- *   message table that does not lie in a memory BAR
+ * @throws TypeError for a value of a wrong type and for an unknown capability; RangeError for a value
+ *   that hardware cannot have: a BAR size that is not a power of two, capabilities that overlap, an
+ *   MSI-X table outside of a memory BAR
  */
 export function defineModel(definition: ModelDefinition): DeviceModel {
   checkObject(definition, 'a model');
   const { name, shape, create } = definition as Partial<Record<keyof ModelDefinition, unknown>>;
   if (typeof name !== 'string' || !NAME.test(name)) {
-    throw new TypeError(`name of a model must be letters, digits, - and _, not '${String(name)}'`);
+    throw new TypeError(
+      `name of a model must consist of letters, digits, - and _, not '${String(name)}'`,
+    );
   }
   const where = `model '${name}'`;
   checkOptions(definition, ['name', 'shape', 'kernel', 'create'], where);
@@ -55,7 +57,7 @@ function checkKernel(where: string, kernel: ModelDefinition['kernel']): void {
 }
 
 function checkLogic(where: string, logic: DeviceLogic): void {
-  checkObject(logic, `${where}: what create() returns`);
+  checkObject(logic, `${where}: the result of create()`);
   const { registers, reset } = logic as Partial<Record<keyof DeviceLogic, unknown>>;
   checkObject(registers, `${where}: registers`);
   if (typeof reset !== 'function') throw new TypeError(`${where}: reset must be a function`);

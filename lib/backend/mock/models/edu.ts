@@ -10,23 +10,23 @@ import { DmaFault } from '../machine/dma-fault.js';
 /** Bits of the status register. */
 const COMPUTING = 0x01;
 const INTERRUPT_WHEN_COMPUTED = 0x80;
-/** Bits of the interrupt status register that the device sets by itself. */
+/** Bits of the interrupt status register that the device itself sets. */
 const FACTORIAL_DONE = 0x001;
 const DMA_DONE = 0x100;
 /** Bits of the DMA command register. */
 const RUN = 0x1n;
 const TO_HOST = 0x2n;
 const INTERRUPT_WHEN_COPIED = 0x4n;
-/** The buffer, at its address on the device's side of DMA. */
+/** Address of the buffer, as the source or destination of DMA. */
 const BUFFER = 0x40000n;
 const BUFFER_SIZE = 4096;
 const PAGE = 4096;
-/** Address bits that DMA uses: as with dma_mask=0xffffffff in QEMU. */
+/** Address bits of DMA, as with dma_mask=0xffffffff in QEMU. */
 const DMA_MASK = 0xffff_ffffn;
 
 /**
- * QEMU's educational device (docs/specs/edu.rst there). Its registers keep what they hold over a
- * reset, as in QEMU.
+ * QEMU's educational device (QEMU's docs/specs/edu.rst). A reset does not change its registers, as in
+ * QEMU.
  */
 export const edu = defineModel({
   name: 'edu',
@@ -64,14 +64,14 @@ class Edu implements DeviceLogic {
 
   constructor(host: DeviceHost) {
     this.#host = host;
-    this.registers = { 0: [...this.#control(), ...this.#transfer()] };
+    this.registers = { 0: [...this.#controlRegisters(), ...this.#transferRegisters()] };
   }
 
   reset(): void {
-    // QEMU's device has no reset of its own.
+    // QEMU's device does nothing at a reset.
   }
 
-  #control(): Register[] {
+  #controlRegisters(): Register[] {
     const register = (
       offset: number,
       name: string,
@@ -100,13 +100,13 @@ class Edu implements DeviceLogic {
       }),
       register(0x24, 'interrupt status', { read: () => this.#interrupts }),
       register(0x60, 'interrupt raise', {
-        read: ones,
+        read: readOnes,
         write: (value) => {
           this.#raise(value);
         },
       }),
       register(0x64, 'interrupt acknowledge', {
-        read: ones,
+        read: readOnes,
         write: (value) => {
           this.#acknowledge(value);
         },
@@ -114,7 +114,7 @@ class Edu implements DeviceLogic {
     ];
   }
 
-  #transfer(): Register[] {
+  #transferRegisters(): Register[] {
     const transfer = (offset: number, name: keyof Transfer): Register => ({
       offset,
       name: `dma ${name}`,
@@ -122,7 +122,7 @@ class Edu implements DeviceLogic {
       widths: [4, 8],
       read: () => this.#dma[name],
       write: (value) => {
-        // A transfer under way is left alone; only one that runs is a command.
+        // A running transfer cannot be changed. A command without the RUN bit is dropped.
         const running = (this.#dma.command & RUN) !== 0n;
         if (running || (name === 'command' && (value & RUN) === 0n)) return;
         this.#dma[name] = value;
@@ -156,7 +156,7 @@ class Edu implements DeviceLogic {
     const { source, destination, count, command } = this.#dma;
     const toHost = (command & TO_HOST) !== 0n;
     const start = (toHost ? source : destination) - BUFFER;
-    // What does not lie within the buffer is not copied.
+    // A transfer that exceeds the buffer copies nothing.
     if (start >= 0n && start + count <= BigInt(BUFFER_SIZE)) {
       const bytes = this.#buffer.subarray(Number(start), Number(start + count));
       this.#transferPages((toHost ? destination : source) & DMA_MASK, bytes, toHost);
@@ -165,7 +165,7 @@ class Edu implements DeviceLogic {
     if ((command & INTERRUPT_WHEN_COPIED) !== 0n) this.#raise(DMA_DONE);
   }
 
-  /** No request crosses a page; the device does not look at how they end. */
+  /** Copies with one request for each page. The device ignores faults. */
   #transferPages(address: bigint, bytes: Uint8Array, toHost: boolean): void {
     for (let done = 0; done < bytes.length;) {
       const at = address + BigInt(done);
@@ -175,7 +175,7 @@ class Edu implements DeviceLogic {
         else this.#host.dmaRead(at, part);
       } catch (error) {
         if (!(error instanceof DmaFault)) throw error;
-        // What nobody answers reads as zeros in QEMU.
+        // In QEMU, a read that faults returns zeros.
         if (!toHost) part.fill(0);
       }
       done += part.length;
@@ -185,22 +185,22 @@ class Edu implements DeviceLogic {
   #raise(bits: number): void {
     this.#interrupts = (this.#interrupts | bits) >>> 0;
     if (this.#interrupts === 0) return;
-    if (this.#host.messages) this.#host.signal(0);
+    if (this.#host.messagesEnabled) this.#host.signal(0);
     else this.#host.setPin(true);
   }
 
   #acknowledge(bits: number): void {
     this.#interrupts = (this.#interrupts & ~bits) >>> 0;
-    if (this.#interrupts === 0 && !this.#host.messages) this.#host.setPin(false);
+    if (this.#interrupts === 0 && !this.#host.messagesEnabled) this.#host.setPin(false);
   }
 }
 
-/** What is no register to read is like the space between them. */
-function ones(): number {
+/** Value of a write-only register: all ones, as between the registers. */
+function readOnes(): number {
   return 0xffff_ffff;
 }
 
-/** Modulo 2^32; from 34 on it is 0. */
+/** Returns n! modulo 2^32, which is 0 from n = 34 on. */
 function factorial(n: number): number {
   if (n >= 34) return 0;
   let product = 1;

@@ -7,16 +7,16 @@ import { nvme } from './nvme/index.js';
 import { testdev } from './testdev.js';
 import { wlan } from './wlan.js';
 
-/** The models there are without anybody's doing. */
+/** The models of the library. */
 export const MODELS: readonly DeviceModel[] = [edu, nvme, testdev, dsa, wlan];
 
-/** A model and the IOMMU group that it is alone in. */
+/** A model and its IOMMU group, which contains this device alone. */
 export interface GroupedModel {
   readonly model: DeviceModel;
   readonly group: number;
 }
 
-/** Models as the PCI functions they imitate. @param models - default: those there are */
+/** Lists the PCI functions of models. @param models - default: the models of the library */
 export function listModels(
   models: Iterable<GroupedModel> = MODELS.map((model, group) => ({ model, group })),
 ): PciFunction[] {

@@ -19,37 +19,37 @@ const ROM = 6;
 const ROM_MIN = 2048;
 const ROM_BLOCK = 512;
 const ROM_DATA = 0x1c;
-/** Registers of a BAR come in blocks of so many bytes. */
+/** Alignment of the memory blocks of a BAR, in bytes. */
 const BLOCK = 8;
 
-/** A device that was seen, from its file. */
-export interface SeenDevice {
+/** The model of a snapshot. */
+export interface SnapshotModel {
   readonly model: DeviceModel;
-  /** What it could reach by DMA. */
+  /** IOVA ranges that the device could use. */
   readonly ranges: readonly IovaRange[];
 }
 
-/** Whether the name of a model is the path of a file instead. */
+/** Whether a name is the path of a snapshot and not the name of a model. */
 export function isPath(name: string): boolean {
   return name.includes('/') || name.endsWith('.json');
 }
 
 /**
- * The imitation of a device of which there is a snapshot: it has its shape, and its BARs are
- * memory.
+ * Reads the model of a device from its snapshot. The model has the configuration space of the device,
+ * and its BARs are memory.
  *
- * @throws VfioError of the file system; EINVAL for a file that is no snapshot, or of a device that
- *   cannot be
+ * @throws VfioError of the file system; EINVAL for a file that is not a snapshot, and for a snapshot
+ *   of a device that hardware cannot have
  */
-export function readModel(path: string): SeenDevice {
+export function readModel(path: string): SnapshotModel {
   const text = readFile(path);
   try {
     const snapshot = readSnapshot(text);
-    const shape = shapeOf(snapshot);
+    const shape = decodeShape(snapshot);
     checkShape('the device', shape);
-    checkMessages(snapshot);
+    checkMsix(snapshot);
     return {
-      model: { name: path, shape, create: () => memory(snapshot) },
+      model: { name: path, shape, create: () => createLogic(snapshot) },
       ranges: snapshot.dma.ranges,
     };
   } catch (error) {
@@ -57,9 +57,9 @@ export function readModel(path: string): SeenDevice {
     if (!known) throw error;
     throw new VfioError({
       code: 'EINVAL',
-      message: `no snapshot of a device: ${error.message}`,
+      message: `not a valid snapshot: ${error.message}`,
       path,
-      hint: "'vfio snapshot <device> <file>' writes one.",
+      hint: "'vfio snapshot <device> <file>' writes a snapshot.",
       cause: error,
     });
   }
@@ -70,8 +70,13 @@ function readFile(path: string): string {
     const fd = openSync(path, 'r');
     try {
       const stat = fstatSync(fd);
-      if (!stat.isFile()) throw new VfioError({ code: 'EINVAL', message: 'not a file', path });
-      if (stat.size > FILE_MAX) throw new VfioError({ code: 'EFBIG', path });
+      if (!stat.isFile()) {
+        throw new VfioError({ code: 'EINVAL', message: 'not a regular file', path });
+      }
+      if (stat.size > FILE_MAX) {
+        const message = `the file has ${stat.size} bytes, more than ${FILE_MAX}`;
+        throw new VfioError({ code: 'EFBIG', message, path });
+      }
       return readFileSync(fd, 'utf8');
     } finally {
       closeSync(fd);
@@ -83,9 +88,9 @@ function readFile(path: string): string {
   }
 }
 
-function shapeOf({ config, regions, resets }: Snapshot): FunctionShape {
+function decodeShape({ config, regions, resets }: Snapshot): FunctionShape {
   const header = decodeHeader(config);
-  if (!isEndpoint(header)) throw new RangeError('the device is a bridge');
+  if (!isEndpoint(header)) throw new RangeError('the device is a bridge, not an endpoint');
   const view = new DataView(config.buffer, config.byteOffset, config.length);
   const sizes = new Map(regions.map(({ index, size }) => [index, size]));
   const bars = decodeBars(config).flatMap(({ index, kind, prefetchable }) => {
@@ -97,7 +102,7 @@ function shapeOf({ config, regions, resets }: Snapshot): FunctionShape {
   const known = new Set(bars.map(({ index }) => index));
   for (const index of sizes.keys()) {
     if (index <= 5 && !known.has(index)) {
-      throw new RangeError(`BAR ${index} has a size, but is the upper half of another`);
+      throw new RangeError(`BAR ${index} has a size, but is the upper half of BAR ${index - 1}`);
     }
   }
   const rom = regions.find(({ index }) => index === ROM);
@@ -114,13 +119,13 @@ function shapeOf({ config, regions, resets }: Snapshot): FunctionShape {
     resets,
     ...(rom === undefined
       ? {}
-      : { rom: { size: Math.max(rom.size, ROM_MIN), image: smallestRom() } }),
-    image: { bytes: atRest(config) },
+      : { rom: { size: Math.max(rom.size, ROM_MIN), image: makeSmallestRom() } }),
+    image: { bytes: clearState(config) },
   };
 }
 
-/** Nothing is enabled, whatever was when the snapshot was taken. */
-function atRest(config: Uint8Array): Uint8Array {
+/** Returns configuration space in D0 with MSI and MSI-X disabled. */
+function clearState(config: Uint8Array): Uint8Array {
   const bytes = config.slice();
   const view = new DataView(bytes.buffer);
   const clear = (name: string, register: number, bits: number): void => {
@@ -135,8 +140,8 @@ function atRest(config: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Where the message table and the pending bits are, by what the capability says. */
-function messages(config: Uint8Array): (Span & { readonly bar: number })[] {
+/** Returns the spans of the MSI-X table and of the pending bit array. */
+function findMsixSpans(config: Uint8Array): (Span & { readonly bar: number })[] {
   const msix = walkCapabilities(config).find(({ name }) => name === 'msix');
   if (msix === undefined) return [];
   const { vectors, table, pba } = DECODERS.msix(config, msix.offset);
@@ -151,16 +156,21 @@ function messages(config: Uint8Array): (Span & { readonly bar: number })[] {
       bar: pba.bir,
       offset: pba.offset,
       length: Math.ceil(vectors / 64) * 8,
-      name: 'the pending bits',
+      name: 'the MSI-X pending bit array',
     },
   ];
 }
 
-function checkMessages({ config, regions }: Snapshot): void {
-  const spans = messages(config);
+function checkMsix({ config, regions }: Snapshot): void {
+  const spans = findMsixSpans(config);
   for (const { bar, offset, length, name } of spans) {
     const size = bar <= 5 ? (regions.find(({ index }) => index === bar)?.size ?? 0) : 0;
-    if (offset + length > size) throw new RangeError(`${name} do not lie within BAR ${bar}`);
+    if (offset + length > size) {
+      throw new RangeError(
+        `${name} ends at 0x${(offset + length).toString(16)}, past the end of BAR ${bar} ` +
+          `at 0x${size.toString(16)}`,
+      );
+    }
   }
   for (const bar of new Set(spans.map((span) => span.bar))) {
     checkOverlaps(
@@ -170,12 +180,12 @@ function checkMessages({ config, regions }: Snapshot): void {
   }
 }
 
-/** BARs that hold what is written to them, and at first what was read from the device. */
-function memory({ config, regions }: Snapshot): DeviceLogic {
-  const taken = messages(config);
+/** Makes BARs of memory, with the contents of the snapshot after power-on. */
+function createLogic({ config, regions }: Snapshot): DeviceLogic {
+  const msixSpans = findMsixSpans(config);
   const bars = regions.filter(({ index }) => index < ROM);
   const registers = bars.map(({ index, size, contents }): [number, MemoryBlock[]] => {
-    const holes = taken
+    const holes = msixSpans
       .filter(({ bar }) => bar === index)
       .sort((one, other) => one.offset - other.offset);
     let start = 0;
@@ -195,12 +205,12 @@ function memory({ config, regions }: Snapshot): DeviceLogic {
   return { registers: Object.fromEntries(registers), reset: () => undefined };
 }
 
-/** The shortest ROM there is: what is in it is not known, but that it is there. */
-function smallestRom(): Uint8Array {
+/** Makes the shortest valid ROM image, because a snapshot does not contain the image. */
+function makeSmallestRom(): Uint8Array {
   const image = new Uint8Array(ROM_BLOCK);
   image.set([0x55, 0xaa]);
   image[0x18] = ROM_DATA;
-  // "PCIR", one block of 512 bytes, and the mark of the last image.
+  // The signature "PCIR", a length of one block, and the indicator of the last image.
   image.set([0x50, 0x43, 0x49, 0x52], ROM_DATA);
   image[ROM_DATA + 16] = 1;
   image[ROM_DATA + 21] = 0x80;

@@ -1,29 +1,30 @@
 import { defineModel } from './define.js';
 import type { DeviceLogic, NarrowRegister } from '../hardware/model.js';
 
-/** BARs, and where the registers begin in each that a test watches. */
+/** The BARs, and the offset of the first byte that a test watches. */
 const MEMORY = { bar: 0, watched: 2048 } as const;
 const PORTS = { bar: 1, watched: 128 } as const;
 type Place = typeof MEMORY | typeof PORTS;
 
-/** Kinds of tests: whether an eventfd of the machine takes the write, and which. */
+/** Kinds of tests: without an eventfd, or with an eventfd that intercepts any or matching writes. */
 const KINDS = ['no-eventfd', 'wildcard-eventfd', 'datamatch-eventfd'] as const;
 const WILDCARD = 1;
 const DATA_MATCH = 0xfa;
 const DATA_ANY = 0xce;
 const WIDTH = 1;
-/** Fields of a test's header. */
+/** Length of a test's header in bytes; its fields are at the offsets below. */
 const HEADER = 16;
 const WIDTH_AT = 1;
 const OFFSET_AT = 4;
 const DATA_AT = 8;
 const COUNT_AT = 12;
-/** Longest header with its name. */
+/** Length of the longest header with its name, in bytes. */
 const READABLE = 48;
 
 /**
- * QEMU's pci-testdev: a byte written at 0 chooses a test, whose header is then read from 0 on. It
- * counts bytes that are written to one place. Most of them never reach it: an eventfd takes them.
+ * QEMU's pci-testdev. A byte written to offset 0 chooses a test; reads from offset 0 on then return
+ * the header of the test. The device counts the bytes that are written to the offset of the test. An
+ * eventfd of the machine intercepts most of them, so the device does not see them.
  */
 export const testdev = defineModel({
   name: 'testdev',
@@ -41,7 +42,7 @@ export const testdev = defineModel({
   create: () => new TestDevice(),
 });
 
-/** One test, with its header as it is read. */
+/** One test; a driver reads its header. */
 interface Test {
   readonly place: Place;
   readonly kind: number;
@@ -64,7 +65,7 @@ class TestDevice implements DeviceLogic {
     this.#current = null;
   }
 
-  /** A header, and behind it every byte that some test watches. */
+  /** Makes registers of one byte: the header, then every byte that a test watches. */
   #bytes(place: Place): NarrowRegister[] {
     const header = Array.from({ length: READABLE }, (_, offset) => offset);
     const watched = this.#tests.map(({ offset }) => offset);
@@ -88,13 +89,13 @@ class TestDevice implements DeviceLogic {
     this.#current = test;
   }
 
-  /** The end of the name is not shown. */
+  /** Reads a byte of the header. The NUL at the end of the name reads as 0, as do bytes past it. */
   #read(offset: number): number {
     const header = this.#current?.header;
     return header !== undefined && offset + 1 < header.byteLength ? header.getUint8(offset) : 0;
   }
 
-  /** @param width - of the access that the byte is a part of */
+  /** Counts a byte that is written to the offset of a test. @param width - of the whole access */
   #count(place: Place, offset: number, value: number, width: number): void {
     const test = this.#current;
     if (test?.offset !== offset) return;

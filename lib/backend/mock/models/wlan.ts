@@ -4,7 +4,7 @@ import { DmaFault } from '../machine/dma-fault.js';
 
 const REGISTERS = 0;
 const ENTRIES = 32;
-/** Messages of the private sources: 16 bytes each. */
+/** Table of the private sources' messages, 16 bytes each. */
 const STORE = { bar: REGISTERS, offset: 0x1000, entries: ENTRIES, stride: 16 } as const;
 const ADDRESS_LOW = 0;
 const ADDRESS_HIGH = 4;
@@ -14,9 +14,9 @@ const MASKED = 1 << 0;
 const PENDING = 1 << 1;
 
 /**
- * A wireless adapter of the kind that ath11k drives: one MSI capability with 32 vectors, and an
- * interrupt controller on board, whose sources are raised by messages in registers that the driver
- * fills. It sends whatever message it was given, so a wrong copy is a lost interrupt.
+ * A wireless adapter like those that ath11k drives: MSI with 32 vectors, and an interrupt controller
+ * with 32 private sources. The driver copies a message into the registers of each source. The device
+ * sends that message unchanged, so a wrong copy loses the interrupt.
  *
  * | offset | register | |
  * |---|---|---|
@@ -24,8 +24,8 @@ const PENDING = 1 << 1;
  * | 0x04 | private sources | 32 |
  * | 0x08 | raise | a write of n raises private source n |
  * | 0x0c | raise vector | a write of n sends MSI vector n |
- * | 0x10 | sent | private messages that went out, as a count |
- * | 0x14 | faults | private messages that the IOMMU refused, or that were sent without bus mastering |
+ * | 0x10 | sent | number of private messages sent |
+ * | 0x14 | faults | number of private messages that failed: by the IOMMU, or without bus mastering |
  * | 0x1000 + 16 n | address low, address high, data, control of source n | control: bit 0 mask, bit 1 pending (read-only) |
  */
 export const wlan = defineModel({
@@ -51,7 +51,7 @@ export const wlan = defineModel({
       mask: { offset: CONTROL, bits: MASKED },
     },
   },
-  // Without it nobody could tell the device a message that works.
+  // Without MSI_NOVIRT a driver cannot read a valid message to copy.
   kernel: { novirt: true },
   create: (host) => new WlanDevice(host),
 });
@@ -119,11 +119,11 @@ class WlanDevice implements DeviceLogic {
     const source = this.#sources[n];
     if (source === undefined) return;
     source.pending = true;
-    this.#settle(source);
+    this.#sendPending(source);
   }
 
-  /** What is pending goes out by the message that is there now. */
-  #settle(source: Source): void {
+  /** Sends the current message of a source if the source is pending and not masked. */
+  #sendPending(source: Source): void {
     if (source.masked || !source.pending) return;
     source.pending = false;
     const data = new Uint8Array(4);
@@ -165,7 +165,7 @@ class WlanDevice implements DeviceLogic {
           const source = this.#sources[n];
           if (source === undefined) return;
           source.masked = (value & MASKED) !== 0;
-          this.#settle(source);
+          this.#sendPending(source);
         },
       },
     ];

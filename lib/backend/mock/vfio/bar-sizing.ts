@@ -6,8 +6,8 @@ import * as pci from '../hardware/pci.js';
 const BARS = 6;
 
 /**
- * After a BAR was written, the user's copies are made to look as BARs that were: the bits below
- * their size are 0, but for the type (vfio_bar_fixup()).
+ * Clears the bits below the size of each BAR in the user's copy, except the type bits
+ * (vfio_bar_fixup()). Called after a BAR was written.
  */
 export function sizeBars(shadow: DataView, hardware: HardwareFunction): void {
   for (let index = 0; index < BARS; index++) {

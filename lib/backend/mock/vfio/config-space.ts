@@ -7,21 +7,21 @@ import { sizeBars } from './bar-sizing.js';
 import { HEADER, Permissions, RAW } from './permissions.js';
 import { transferVpd } from './vpd.js';
 
-/** What writes of configuration space set in motion, and what they depend on. */
+/** Effects of writes to configuration space, and the state that the writes depend on. */
 export interface ConfigEvents {
-  /** Bit 10 of the user's command register changed. */
+  /** Reports a change of bit 10 (INTx disable) of the user's command register. */
   disableIntx(disabled: boolean): void;
-  /** The user asked for a power state, 0 to 3. */
+  /** Changes the power state, 0 to 3. */
   setPowerState(state: number): void;
-  /** The user asked for a function level reset. */
+  /** Resets the function. */
   resetFunction(): void;
   /** Whether SET_IRQS has MSI enabled. */
   msiActive(): boolean;
-  /** log2 of the vectors that MSI was last enabled with. */
+  /** log2 of the number of vectors that MSI was last enabled with. */
   msiQueueSize(): number;
 }
 
-type Chunk = 1 | 2 | 4;
+type ChunkWidth = 1 | 2 | 4;
 
 /** Region 7: configuration space as vfio-pci shows it. */
 export class ConfigSpace {
@@ -29,7 +29,7 @@ export class ConfigSpace {
   readonly #hardware: HardwareFunction;
   readonly #events: ConfigEvents;
   readonly #permissions: Permissions;
-  /** The virtual bits. */
+  /** The user's copy of configuration space, with the values of the virtual bits. */
   readonly #shadow: DataView;
   #barsWritten = false;
   #intxDisabled = false;
@@ -43,7 +43,7 @@ export class ConfigSpace {
     for (let offset = 0; offset < this.size; offset += 4) {
       store(this.#shadow, offset, 4, config.get(offset, 4));
     }
-    if (hardware.virtual) store(this.#shadow, pci.PCI_INTERRUPT_PIN, 1, 0);
+    if (hardware.isVirtual) store(this.#shadow, pci.PCI_INTERRUPT_PIN, 1, 0);
     this.#permissions = new Permissions(config, profile, this.#shadow);
     // The host does not forward wake-up events.
     const pm = hardware.capability('pm');
@@ -52,10 +52,10 @@ export class ConfigSpace {
     this.#clear(pm + pci.PCI_PM_CTRL, pci.PCI_PM_CTRL_PME_ENABLE | pci.PCI_PM_CTRL_PME_STATUS);
   }
 
-  /** Whether the BARs may be accessed. */
+  /** Whether vfio-pci allows accesses to the BARs. */
   get memoryEnabled(): boolean {
     const on = (load(this.#shadow, pci.PCI_COMMAND, 2) & pci.PCI_COMMAND_MEMORY) !== 0;
-    return (on || this.#hardware.virtual) && this.#hardware.powerState < pci.PCI_D3hot;
+    return (on || this.#hardware.isVirtual) && this.#hardware.powerState < pci.PCI_D3hot;
   }
 
   /** Whether the user has set bit 10 of the command register. */
@@ -67,17 +67,17 @@ export class ConfigSpace {
     return load(this.#shadow, pci.PCI_INTERRUPT_PIN, 1);
   }
 
-  /** From now on the MSI registers show what the host programmed. */
+  /** Shows the message that the host programmed in the MSI registers, from now on. */
   showMessage(): void {
     const { msi } = this.#hardware;
     if (msi !== null) this.#permissions.showMessage(msi.registers);
   }
 
-  /** @throws VfioError EFAULT if any of it lies past the end, before anything is read */
+  /** Reads bytes. @throws VfioError EFAULT, and reads none, if a byte lies past the end */
   read(offset: number, into: Uint8Array): number {
     if (offset + into.length > this.size) fail('EFAULT', 'read');
     for (let done = 0; done < into.length;) {
-      const width = this.#chunk(offset + done, into.length - done);
+      const width = this.#chunkWidth(offset + done, into.length - done);
       const value = this.#readChunk(offset + done, width);
       for (let i = 0; i < width; i++) into[done + i] = value >>> (8 * i);
       done += width;
@@ -85,10 +85,11 @@ export class ConfigSpace {
     return into.length;
   }
 
+  /** Writes bytes. @throws VfioError EFAULT, and writes none, if a byte lies past the end */
   write(offset: number, from: Uint8Array): number {
     if (offset + from.length > this.size) fail('EFAULT', 'write');
     for (let done = 0; done < from.length;) {
-      const width = this.#chunk(offset + done, from.length - done);
+      const width = this.#chunkWidth(offset + done, from.length - done);
       let value = 0;
       for (let i = 0; i < width; i++) value |= (from[done + i] ?? 0) << (8 * i);
       this.#writeChunk(offset + done, width, value >>> 0);
@@ -97,24 +98,24 @@ export class ConfigSpace {
     return from.length;
   }
 
-  /** The largest access that is aligned and stays within one dword and one capability. */
-  #chunk(offset: number, left: number): Chunk {
+  /** Returns the largest aligned width that stays within one dword and one capability. */
+  #chunkWidth(offset: number, left: number): ChunkWidth {
     const most = Math.min(left, this.#permissions.remaining(offset));
     if (most >= 4 && offset % 4 === 0) return 4;
     return most >= 2 && offset % 2 === 0 ? 2 : 1;
   }
 
-  #readChunk(offset: number, width: Chunk): number {
+  #readChunk(offset: number, width: ChunkWidth): number {
     if (isBar(offset) && this.#barsWritten) {
       this.#barsWritten = false;
       sizeBars(this.#shadow, this.#hardware);
     }
-    const virtual = bits(this.#permissions.virtual, offset, width);
-    const own = load(this.#shadow, offset, width) & virtual;
-    return ((this.#hardware.readConfig(offset, width) & ~virtual) | own) >>> 0;
+    const virtual = loadBits(this.#permissions.virtual, offset, width);
+    const shadowed = load(this.#shadow, offset, width) & virtual;
+    return ((this.#hardware.readConfig(offset, width) & ~virtual) | shadowed) >>> 0;
   }
 
-  #writeChunk(offset: number, width: Chunk, value: number): void {
+  #writeChunk(offset: number, width: ChunkWidth, value: number): void {
     const id = this.#permissions.id(offset);
     if (id === RAW) this.#hardware.writeConfig(offset, width, value);
     else if (offset >= pci.PCI_CFG_SPACE_SIZE) this.#writeExtended(id, offset, width, value);
@@ -122,13 +123,13 @@ export class ConfigSpace {
     else this.#writeCapability(id, offset, width, value);
   }
 
-  #writeExtended(id: number, offset: number, width: Chunk, value: number): void {
+  #writeExtended(id: number, offset: number, width: ChunkWidth, value: number): void {
     const vendor = id === pci.PCI_EXT_CAP_ID_VNDR || id === pci.PCI_EXT_CAP_ID_DVSEC;
     if (vendor) this.#hardware.writeConfig(offset, width, value);
     else this.#store(offset, width, value);
   }
 
-  #writeCapability(id: number, offset: number, width: Chunk, value: number): void {
+  #writeCapability(id: number, offset: number, width: ChunkWidth, value: number): void {
     if (id === pci.PCI_CAP_ID_VNDR) {
       this.#hardware.writeConfig(offset, width, value);
       return;
@@ -143,23 +144,23 @@ export class ConfigSpace {
         }
         break;
       case pci.PCI_CAP_ID_VPD:
-        // The byte with the flag starts a transfer.
+        // A write to the byte with the flag starts a transfer.
         if (at <= pci.PCI_VPD_ADDR + 1 && at + width > pci.PCI_VPD_ADDR + 1) {
           transferVpd(this.#shadow, start, this.#hardware.vpd);
         }
         break;
       case pci.PCI_CAP_ID_MSI:
-        // A lone byte just before the control register counts as well.
-        if (at <= pci.PCI_MSI_FLAGS && at + width >= pci.PCI_MSI_FLAGS) this.#settleMsi(start);
+        // As in the kernel, a write to the single byte before the control register also counts.
+        if (at <= pci.PCI_MSI_FLAGS && at + width >= pci.PCI_MSI_FLAGS) this.#updateMsi(start);
         break;
       case pci.PCI_CAP_ID_EXP:
-        this.#settleReset(start + pci.PCI_EXP_DEVCTL, pci.PCI_EXP_DEVCTL_BCR_FLR, () => {
+        this.#handleReset(start + pci.PCI_EXP_DEVCTL, pci.PCI_EXP_DEVCTL_BCR_FLR, () => {
           const able = this.#hardware.config.get(start + pci.PCI_EXP_DEVCAP, 4);
           return (able & pci.PCI_EXP_DEVCAP_FLR) !== 0;
         });
         break;
       case pci.PCI_CAP_ID_AF:
-        this.#settleReset(start + pci.PCI_AF_CTRL, pci.PCI_AF_CTRL_FLR, () => {
+        this.#handleReset(start + pci.PCI_AF_CTRL, pci.PCI_AF_CTRL_FLR, () => {
           const needed = pci.PCI_AF_CAP_FLR | pci.PCI_AF_CAP_TP;
           return (this.#hardware.config.get(start + pci.PCI_AF_CAP, 1) & needed) === needed;
         });
@@ -167,14 +168,14 @@ export class ConfigSpace {
     }
   }
 
-  /** Virtual bits go to the shadow, others to the function; not writable ones nowhere. */
-  #store(offset: number, width: Chunk, value: number): void {
-    const virtual = bits(this.#permissions.virtual, offset, width);
-    const writable = bits(this.#permissions.writable, offset, width);
-    const own = writable & virtual;
-    if (own !== 0) {
-      const kept = load(this.#shadow, offset, width) & ~own;
-      store(this.#shadow, offset, width, kept | (value & own));
+  /** Writes virtual bits to the shadow and the others to the function; drops read-only bits. */
+  #store(offset: number, width: ChunkWidth, value: number): void {
+    const virtual = loadBits(this.#permissions.virtual, offset, width);
+    const writable = loadBits(this.#permissions.writable, offset, width);
+    const shadowed = writable & virtual;
+    if (shadowed !== 0) {
+      const kept = load(this.#shadow, offset, width) & ~shadowed;
+      store(this.#shadow, offset, width, kept | (value & shadowed));
     }
     const physical = writable & ~virtual;
     if (physical !== 0) {
@@ -183,11 +184,11 @@ export class ConfigSpace {
     }
   }
 
-  #writeHeader(offset: number, width: Chunk, value: number): void {
+  #writeHeader(offset: number, width: ChunkWidth, value: number): void {
     this.#store(offset, width, value);
     if (isBar(offset)) this.#barsWritten = true;
     if (offset === pci.PCI_COMMAND) {
-      // An access that starts here says what the user believes is decoded.
+      // An access that starts at the command register sets the user's view of memory and I/O decode.
       const decode = pci.PCI_COMMAND_MEMORY | pci.PCI_COMMAND_IO;
       const kept = load(this.#shadow, offset, 2) & ~decode;
       store(this.#shadow, offset, 2, kept | (value & decode));
@@ -201,8 +202,8 @@ export class ConfigSpace {
     }
   }
 
-  /** What the user wrote to the control register of MSI, as far as SET_IRQS allows it. */
-  #settleMsi(start: number): void {
+  /** Writes the user's MSI control register to the function, within the limits of SET_IRQS. */
+  #updateMsi(start: number): void {
     const offset = start + pci.PCI_MSI_FLAGS;
     let control = load(this.#shadow, offset, 2);
     if (!this.#events.msiActive()) control &= ~pci.PCI_MSI_FLAGS_ENABLE;
@@ -214,8 +215,8 @@ export class ConfigSpace {
     this.#hardware.writeConfig(offset, 2, control);
   }
 
-  /** A reset that was asked for: the bit reads 0 again, whether there is a reset or not. */
-  #settleReset(offset: number, bit: number, isPossible: () => boolean): void {
+  /** Resets the function if the user set the reset bit. The bit reads 0 even without a reset. */
+  #handleReset(offset: number, bit: number, isPossible: () => boolean): void {
     if ((load(this.#shadow, offset, 2) & bit) === 0) return;
     this.#clear(offset, bit);
     if (isPossible()) this.#events.resetFunction();
@@ -231,8 +232,8 @@ function isBar(offset: number): boolean {
   return inBars || (offset >= pci.PCI_ROM_ADDRESS && offset < pci.PCI_ROM_ADDRESS + 4);
 }
 
-/** The bits of one access, from a table of bytes. */
-function bits(table: Uint8Array, offset: number, width: Chunk): number {
+/** Reads the bits of one access from a table of bytes. */
+function loadBits(table: Uint8Array, offset: number, width: ChunkWidth): number {
   let value = 0;
   for (let i = 0; i < width; i++) value |= (table[offset + i] ?? 0) << (8 * i);
   return value >>> 0;

@@ -2,7 +2,7 @@ import type { ConfigBytes } from '../hardware/config-bytes.js';
 import * as pci from '../hardware/pci.js';
 import type { Profile } from '../machine/profile.js';
 
-/** What is hidden from the user is covered with no bytes. */
+/** Length of a capability that vfio-pci hides from the user. */
 const HIDDEN = 0;
 
 const STANDARD: ReadonlyMap<number, number> = new Map([
@@ -25,7 +25,10 @@ const EXTENDED: ReadonlyMap<number, number> = new Map([
   [pci.PCI_EXT_CAP_ID_LTR, 8],
 ]);
 
-/** Bytes that vfio-pci covers of a capability (pci_cap_length, vfio_cap_len()); 0 hides it. */
+/**
+ * Returns how many bytes of a standard capability vfio-pci covers (pci_cap_length, vfio_cap_len()).
+ * 0 means that it hides the capability.
+ */
 export function standardLength(config: ConfigBytes, at: number, profile: Profile): number {
   const id = config.get(at, 1);
   const u8 = (offset: number) => config.get(at + offset, 1);
@@ -55,7 +58,10 @@ export function standardLength(config: ConfigBytes, at: number, profile: Profile
   }
 }
 
-/** As {@link standardLength} (pci_ext_cap_length, vfio_ext_cap_len()). */
+/**
+ * Returns how many bytes of an extended capability vfio-pci covers (pci_ext_cap_length,
+ * vfio_ext_cap_len()). 0 means that it hides the capability.
+ */
 export function extendedLength(config: ConfigBytes, at: number, profile: Profile): number {
   const id = config.get(at, 4) & 0xffff;
   const u32 = (offset: number) => config.get(at + offset, 4);
@@ -86,7 +92,7 @@ export function extendedLength(config: ConfigBytes, at: number, profile: Profile
   }
 }
 
-/** Virtual channels, with the arbitration table of the port. */
+/** Returns the length of a virtual channel capability with the arbitration table of the port. */
 function channelsLength(capability1: number, capability2: number): number {
   const length = 0x10 + (capability1 & 7) * 0x0c;
   const phases =

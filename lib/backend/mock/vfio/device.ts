@@ -25,7 +25,7 @@ import { Pasids } from './pasids.js';
 import { Power } from './power.js';
 import { Regions } from './regions.js';
 
-/** Where a function is, and what it is reached by. */
+/** Place of a function: its group, the way of access, the kernel and the machine. */
 export interface Place {
   readonly group: number;
   readonly via: Via;
@@ -33,16 +33,16 @@ export interface Place {
   readonly machine: Machine;
 }
 
-/** Object id that iommufd gives the first device; 1 is its address space. */
+/** Object id that iommufd assigns to the first device; id 1 is the address space. */
 const DEVICE_ID = 2;
 const D0 = 0;
 
-/** A function as vfio-pci has it after the first open. */
+/** A function opened by vfio-pci; all connections to a device share it. */
 export class VfioDevice {
   readonly group: number;
   readonly via: Via;
   readonly kernel: string;
-  /** Whether it is one of SR-IOV, which has virtual functions. */
+  /** Whether this is a physical function of SR-IOV. */
   readonly isPhysicalFunction: boolean;
   readonly addressSpace: MockAddressSpace;
   readonly config: ConfigSpace;
@@ -64,11 +64,11 @@ export class VfioDevice {
     const rules = via === 'group' ? type1(profile, limits) : ioas(profile, limits);
     this.addressSpace = new MockAddressSpace(name, rules, limits, faults);
     this.#machine = machine;
-    const hardware = new HardwareFunction(model, this.#bus());
+    const hardware = new HardwareFunction(model, this.#createBus());
     this.#hardware = hardware;
     this.isPhysicalFunction = hardware.capability('sriov') !== null;
     this.#resets = model.shape.resets !== false;
-    // As the firmware of a PC leaves it, but for bus mastering (vfio_pci_core_enable()).
+    // Firmware of a PC sets these bits and bus mastering; vfio_pci_core_enable() clears the latter.
     const command = pci.PCI_COMMAND_IO | pci.PCI_COMMAND_MEMORY | pci.PCI_COMMAND_SERR;
     hardware.writeConfig(pci.PCI_COMMAND, 2, command);
     this.#power = new Power(hardware, () => {
@@ -110,21 +110,21 @@ export class VfioDevice {
     this.pasids = new Pasids(via, profile);
   }
 
-  /** Where windows read and write. */
+  /** The function itself, whose BARs the windows access. */
   get bars(): HardwareFunction {
     return this.#hardware;
   }
 
-  /** Whether a mapped BAR can be touched. */
+  /** Whether an access to a mapped BAR reaches the device. */
   get reachable(): boolean {
     return this.config.memoryEnabled && !this.features.lowPower;
   }
 
-  /** Any use of the device file wakes a device in low power, which is then in D0. */
+  /** Wakes a device from low power to D0, as any use of the device file does. */
   wake(): void {
     if (!this.features.lowPower) return;
     this.#power.set(D0);
-    // The kernel had suspended it, and writes messages back as it resumes.
+    // When the kernel resumes the device, it restores the interrupt messages.
     this.interrupts.restore();
     this.features.resume();
   }
@@ -137,16 +137,16 @@ export class VfioDevice {
     };
   }
 
-  /** VFIO_DEVICE_RESET: it leaves the device in D0, and what the user configured in place. */
+  /** VFIO_DEVICE_RESET: leaves the device in D0, with the user's configuration unchanged. */
   reset(): void {
     if (!this.#resets) fail('EINVAL', 'VFIO_DEVICE_RESET');
-    // Whoever removes the driver has the lock of the device until it is closed.
+    // While the host unbinds the driver, it owns the lock of the device until the device is closed.
     const { away } = this.#machine.faults;
-    if (this.#hardware.absent || away === 'unbound') fail('EAGAIN', 'VFIO_DEVICE_RESET');
+    if (this.#hardware.isUnplugged || away === 'unbound') fail('EAGAIN', 'VFIO_DEVICE_RESET');
     this.#resetFunction();
   }
 
-  /** The function leaves its slot. */
+  /** Unplugs the function and drops its deferred work. */
   unplug(): void {
     this.#hardware.unplug();
     this.#machine.work.drop(this.#hardware);
@@ -158,7 +158,7 @@ export class VfioDevice {
     this.interrupts.restore();
   }
 
-  /** The device is alone on its bus and in its group. */
+  /** Lists the devices that a hot reset affects: this device alone is on its bus. */
   hotResetInfo(name: string): HotResetInfo {
     if (!this.#resets) fail('ENODEV', 'VFIO_DEVICE_GET_PCI_HOT_RESET_INFO');
     if (this.via === 'group') return { flags: 0, devices: [{ name, id: this.group }] };
@@ -166,7 +166,11 @@ export class VfioDevice {
     return { flags, devices: [{ name, id: DEVICE_ID }] };
   }
 
-  /** @param groups - how many the caller names; one is affected. The other way names none. */
+  /**
+   * Resets the bus of the device.
+   *
+   * @param groups - number of groups that the caller names; an open by cdev names none
+   */
   hotReset(groups: number): void {
     if (!this.#resets) fail('ENODEV', 'VFIO_DEVICE_PCI_HOT_RESET');
     if (this.via === 'group' && groups > 1) fail('EINVAL', 'VFIO_DEVICE_PCI_HOT_RESET');
@@ -187,13 +191,13 @@ export class VfioDevice {
       faults.interruptsLost--;
       return;
     }
-    this.#late(() => {
+    this.#delay(() => {
       interrupts.deliver(message);
     });
   }
 
-  /** A message to any other address is a write of 4 bytes, which nobody looks after. */
-  #strayMessage({ address, data }: Message): void {
+  /** Writes a message to memory, because its address is not one of interrupts. A fault is dropped. */
+  #writeMessage({ address, data }: Message): void {
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setUint32(0, data, true);
     try {
@@ -203,8 +207,8 @@ export class VfioDevice {
     }
   }
 
-  /** Interrupts arrive when they may. */
-  #late(arrive: () => void): void {
+  /** Calls `arrive` after the delay of interrupts that the test has set. */
+  #delay(arrive: () => void): void {
     const { work, faults } = this.#machine;
     if (faults.interruptDelay === 0) arrive();
     else work.defer(this.#hardware, arrive, faults.interruptDelay);
@@ -216,7 +220,7 @@ export class VfioDevice {
     }
   }
 
-  #bus(): Bus {
+  #createBus(): Bus {
     const { work, interrupts } = this.#machine;
     return {
       read: (address, into, { pasid }) => {
@@ -225,27 +229,27 @@ export class VfioDevice {
       },
       write: (address, from, { pasid }) => {
         this.#checkPasid(address, pasid);
-        // With a PASID these addresses are translated as all others (Intel VT-d).
-        const message = pasid === undefined && interrupts.owns(address);
-        if (!message) this.addressSpace.write(address, from);
+        // With a PASID, the IOMMU translates these addresses as all others (Intel VT-d).
+        const isMessage = pasid === undefined && interrupts.isMessageAddress(address);
+        if (!isMessage) this.addressSpace.write(address, from);
         else if (from.length === 4) {
           const data = new DataView(from.buffer, from.byteOffset, 4).getUint32(0, true);
           this.#deliver({ address, data });
         }
       },
-      message: (message) => {
-        if (interrupts.owns(message.address)) this.#deliver(message);
-        else this.#strayMessage(message);
+      sendMessage: (message) => {
+        if (interrupts.isMessageAddress(message.address)) this.#deliver(message);
+        else this.#writeMessage(message);
       },
-      pin: () => {
-        this.#late(() => {
+      assertPin: () => {
+        this.#delay(() => {
           if (this.#hardware.pin) this.interrupts.intx.interrupt();
         });
       },
       defer: (owner, run, ms) => {
         work.defer(owner, run, ms);
       },
-      progress: () => {
+      runDueWork: () => {
         work.run();
       },
     };

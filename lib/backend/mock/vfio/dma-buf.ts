@@ -6,24 +6,26 @@ import { fail } from '../machine/errno.js';
 
 const FEATURE = 'VFIO_DEVICE_FEATURE';
 const PAGE = BigInt(PAGE_SIZE);
-/** struct vfio_device_feature_dma_buf without its ranges, and one of those. */
+/** Bytes of struct vfio_device_feature_dma_buf without its ranges. */
 export const DMA_BUF_HEADER = 16;
+/** Bytes of struct vfio_region_dma_range. */
 const RANGE = 16;
 
-/** What can be exported of a BAR, in bytes. */
-export interface Exportable {
+/** The BARs of which memory can be exported. */
+export interface ExportableBars {
+  /** Returns the size of a BAR in bytes; 0 if the function has no BAR of that index. */
   barSize(index: number): number;
-  /** Whether it is memory and not I/O ports. */
+  /** Whether a BAR is memory and not I/O ports. */
   isMemory(index: number): boolean;
 }
 
 /**
  * Checks a VFIO_DEVICE_FEATURE_DMA_BUF as vfio_pci_core_feature_dma_buf() does.
  *
- * @returns a file descriptor that stands for the dma-buf: it can be passed on and closed, nothing
- *   else
+ * @returns a file descriptor of `/dev/null` in place of the dma-buf: a program can only pass it on
+ *   and close it
  */
-export function exportDmaBuf(data: Uint8Array, bars: Exportable): number {
+export function exportDmaBuf(data: Uint8Array, bars: ExportableBars): number {
   const view = new DataView(data.buffer, data.byteOffset, data.length);
   const region = view.getUint32(0, true);
   const flags = view.getUint32(8, true);
@@ -34,7 +36,7 @@ export function exportDmaBuf(data: Uint8Array, bars: Exportable): number {
   const ranges: { offset: bigint; length: bigint }[] = [];
   for (let i = 0; i < count; i++) {
     const at = DMA_BUF_HEADER + i * RANGE;
-    // The kernel would read on, in memory that is not ours.
+    // The kernel would read past the data of the caller.
     if (at + RANGE > data.length) fail('EFAULT', FEATURE);
     const range = { offset: view.getBigUint64(at, true), length: view.getBigUint64(at + 8, true) };
     ranges.push(range);

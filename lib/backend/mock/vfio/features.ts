@@ -12,11 +12,11 @@ import type { Eventfd } from '../../../contract/index.js';
 import { fail } from '../machine/errno.js';
 import { eventfdArgument, type MockEventfd } from '../machine/eventfd.js';
 import type { Profile } from '../machine/profile.js';
-import { DMA_BUF_HEADER, exportDmaBuf, type Exportable } from './dma-buf.js';
+import { DMA_BUF_HEADER, exportDmaBuf, type ExportableBars } from './dma-buf.js';
 
 const FEATURE = 'VFIO_DEVICE_FEATURE';
-/** VFIO_DEVICE_FEATURE_DMA_BUF, and on other kernels VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT. */
-const ELEVEN = 11;
+/** Number of two features: DMA_BUF, or on patched kernels PCI_MSI_NOVIRT. */
+const DMA_BUF_OR_NOVIRT = 11;
 const VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2 = 12;
 const UUID_SIZE = 16;
 const KNOWN_BITS =
@@ -25,13 +25,13 @@ const KNOWN_BITS =
   VFIO_DEVICE_FEATURE_SET |
   VFIO_DEVICE_FEATURE_PROBE;
 
-/** What features do to a device, and ask of it. */
+/** The device that the features act on. */
 export interface FeatureTarget {
-  readonly bars: Exportable;
-  /** Whether it is a physical function of SR-IOV. */
+  readonly bars: ExportableBars;
+  /** Whether the device is a physical function of SR-IOV. */
   readonly isPhysicalFunction: boolean;
   readonly hasMsi: boolean;
-  /** From now on the MSI registers show the message that the host programmed. */
+  /** Shows the message that the host programmed in the MSI registers, from now on. */
   showMessage(): void;
 }
 
@@ -47,12 +47,15 @@ export class Features {
     this.#target = target;
   }
 
-  /** Whether the user let go of the device: what is mapped is then out of reach. */
+  /** Whether the user has put the device into low power. Mapped BARs then read as all ones. */
   get lowPower(): boolean {
     return this.#lowPower;
   }
 
-  /** The device leaves low power: for good if somebody is told (vfio_pci_core_runtime_resume()). */
+  /**
+   * Resumes the device (vfio_pci_core_runtime_resume()). Low power ends if it was entered with a
+   * wake-up eventfd, which is signalled; without one the device may suspend again.
+   */
   resume(): void {
     if (this.#wakeup === null) return;
     this.#wakeup.raise();
@@ -61,9 +64,11 @@ export class Features {
   }
 
   /**
-   * @param eventfd - instead of the number that the data begins with
+   * Handles a VFIO_DEVICE_FEATURE.
+   *
+   * @param eventfd - replaces the file descriptor at the start of the data
    * @returns 0, or a file descriptor for DMA_BUF
-   * @throws VfioError ENOTTY for a feature the device has not, EINVAL for a wrong request
+   * @throws VfioError ENOTTY for a feature that the device does not have; EINVAL for a wrong request
    */
   use(flags: number, data: Uint8Array, eventfd?: Eventfd): number {
     const get = (flags & VFIO_DEVICE_FEATURE_GET) !== 0;
@@ -73,52 +78,57 @@ export class Features {
     switch (flags & VFIO_DEVICE_FEATURE_MASK) {
       case VFIO_DEVICE_FEATURE_PCI_VF_TOKEN:
         if (!this.#target.isPhysicalFunction) fail('ENOTTY', FEATURE);
-        // There are no virtual functions for the token to guard.
-        checked(flags, data, VFIO_DEVICE_FEATURE_SET, UUID_SIZE);
+        // The mock has no virtual functions, so the token is not stored.
+        checkFeature(flags, data, VFIO_DEVICE_FEATURE_SET, UUID_SIZE);
         return 0;
       case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY:
-        if (checked(flags, data, VFIO_DEVICE_FEATURE_SET, 0)) this.#enter(null);
+        if (checkFeature(flags, data, VFIO_DEVICE_FEATURE_SET, 0)) this.#enterLowPower(null);
         return 0;
       case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP:
-        if (checked(flags, data, VFIO_DEVICE_FEATURE_SET, 8)) {
-          this.#enter(eventfd ?? new DataView(data.buffer, data.byteOffset).getInt32(0, true));
+        if (checkFeature(flags, data, VFIO_DEVICE_FEATURE_SET, 8)) {
+          const fd = new DataView(data.buffer, data.byteOffset).getInt32(0, true);
+          this.#enterLowPower(eventfd ?? fd);
         }
         return 0;
       case VFIO_DEVICE_FEATURE_LOW_POWER_EXIT:
-        if (checked(flags, data, VFIO_DEVICE_FEATURE_SET, 0)) this.#lowPower = false;
+        if (checkFeature(flags, data, VFIO_DEVICE_FEATURE_SET, 0)) this.#lowPower = false;
         return 0;
       case VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2:
         return fail(this.#profile.precopyInfo ? 'EINVAL' : 'ENOTTY', FEATURE);
-      case ELEVEN:
-        return this.#useEleven(flags, data);
+      case DMA_BUF_OR_NOVIRT:
+        return this.#useDmaBufOrNovirt(flags, data);
       default:
         return fail('ENOTTY', FEATURE);
     }
   }
 
-  /** DMA_BUF, which is read, or MSI_NOVIRT, which is set, or neither. */
-  #useEleven(flags: number, data: Uint8Array): number {
+  /** Handles GET of DMA_BUF or SET of PCI_MSI_NOVIRT, whichever feature the kernel has. */
+  #useDmaBufOrNovirt(flags: number, data: Uint8Array): number {
     const { dmabuf, novirt } = this.#profile;
     if (dmabuf) {
-      const asked = checked(flags, data, VFIO_DEVICE_FEATURE_GET, DMA_BUF_HEADER);
-      return asked ? exportDmaBuf(data, this.#target.bars) : 0;
+      const isRequest = checkFeature(flags, data, VFIO_DEVICE_FEATURE_GET, DMA_BUF_HEADER);
+      return isRequest ? exportDmaBuf(data, this.#target.bars) : 0;
     }
     if (!novirt || !this.#target.hasMsi) fail('ENOTTY', FEATURE);
-    if (checked(flags, data, VFIO_DEVICE_FEATURE_SET, 0)) this.#target.showMessage();
+    if (checkFeature(flags, data, VFIO_DEVICE_FEATURE_SET, 0)) this.#target.showMessage();
     return 0;
   }
 
-  /** @param wakeup - null if nobody is told when it ends */
-  #enter(wakeup: Eventfd | number | null): void {
-    const told = eventfdArgument(wakeup, FEATURE);
-    if ((told === null && wakeup !== null) || this.#lowPower) fail('EINVAL', FEATURE);
+  /** @param wakeup - eventfd to signal when the device resumes; null for none */
+  #enterLowPower(wakeup: Eventfd | number | null): void {
+    const eventfd = eventfdArgument(wakeup, FEATURE);
+    if ((eventfd === null && wakeup !== null) || this.#lowPower) fail('EINVAL', FEATURE);
     this.#lowPower = true;
-    this.#wakeup = told;
+    this.#wakeup = eventfd;
   }
 }
 
-/** vfio_check_feature() for one of a single direction. @returns false if it was a probe */
-function checked(flags: number, data: Uint8Array, direction: number, size: number): boolean {
+/**
+ * Checks the request of a feature that has one direction, GET or SET (vfio_check_feature()).
+ *
+ * @returns false for a probe
+ */
+function checkFeature(flags: number, data: Uint8Array, direction: number, size: number): boolean {
   const both = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET;
   if ((flags & both & ~direction) !== 0) fail('EINVAL', FEATURE);
   if ((flags & VFIO_DEVICE_FEATURE_PROBE) !== 0) return false;

@@ -3,7 +3,7 @@ import type { Via } from '../../../contract/index.js';
 import { fail } from '../machine/errno.js';
 import type { Profile } from '../machine/profile.js';
 
-/** PASIDs by which a device sees its address space as well. */
+/** PASIDs attached to a device. A transfer with one of them uses the device's address space. */
 export class Pasids {
   readonly #via: Via;
   readonly #profile: Profile;
@@ -20,7 +20,7 @@ export class Pasids {
 
   attach(pasid: number): void {
     this.#check('VFIO_DEVICE_ATTACH_IOMMUFD_PT');
-    // It takes a page table made for PASIDs.
+    // A PASID needs a page table that is allocated with IOMMU_HWPT_ALLOC_PASID.
     if (!this.#profile.pasids) fail('ENOTSUP', 'IOMMU_HWPT_ALLOC');
     this.#attached.add(pasid);
   }
@@ -28,7 +28,7 @@ export class Pasids {
   detach(pasid: number): void {
     const syscall = 'VFIO_DEVICE_DETACH_IOMMUFD_PT';
     this.#check(syscall);
-    // Before there were PASIDs, it was a flag that is not known.
+    // A kernel without PASIDs refuses the PASID flag of this call.
     if (!this.#profile.pasids) fail('EINVAL', syscall);
     this.#attached.delete(pasid);
   }
@@ -38,7 +38,7 @@ export class Pasids {
     throw new VfioError({
       code: 'ENOTSUP',
       syscall,
-      hint: "PASIDs are attached by way of iommufd: open with via: 'cdev'.",
+      hint: "Only iommufd attaches PASIDs: open the device with via: 'cdev'.",
     });
   }
 }

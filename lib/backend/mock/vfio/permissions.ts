@@ -3,47 +3,48 @@ import * as pci from '../hardware/pci.js';
 import type { Profile } from '../machine/profile.js';
 import { extendedLength, standardLength } from './coverage.js';
 
-/** Bytes of the header are marked with this in place of a capability's id. */
+/** Marks bytes of the header, in place of a capability's id. */
 export const HEADER = 0;
-/** Bytes of no capability that is shown: the function's own. */
+/** Marks bytes outside of the capabilities that are shown: accesses pass to the function. */
 export const RAW = 0xff;
-/** What stands at the head of the extended list for one that is hidden. */
-const PLACE_HOLDER = 0xfe;
+/** Marks a hidden capability at the head of the extended list, which keeps its link. */
+const PLACEHOLDER = 0xfe;
 
 const ALL = 0xffff_ffff;
 const NONE = 0;
 const HEADER_OF_EXTENDED = 4;
 
 /**
- * What vfio-pci lets a user see and write, bit by bit: virtual bits are its own, others the
- * function's; what is not writable drops writes. The tables are those of
- * drivers/vfio/pci/vfio_pci_config.c. Links of lists are virtual: what is hidden is skipped.
+ * Permissions of vfio-pci for each bit of configuration space. vfio-pci stores virtual bits itself;
+ * all others belong to the function. Bits that are not writable drop writes. The links of both lists
+ * are virtual, so that they skip hidden capabilities. The tables follow
+ * drivers/vfio/pci/vfio_pci_config.c.
  */
 export class Permissions {
   readonly virtual: Uint8Array;
   readonly writable: Uint8Array;
   readonly #config: ConfigBytes;
-  /** The id of the capability that a byte belongs to; HEADER or RAW. */
+  /** For each byte the id of its capability, HEADER, RAW or PLACEHOLDER. */
   readonly #map: Uint8Array;
 
-  /** @param shadow - the virtual bits; the links of both lists are corrected in it */
+  /** @param shadow - values of the virtual bits; the constructor corrects the links in it */
   constructor(config: ConfigBytes, profile: Profile, shadow: DataView) {
     this.#config = config;
     this.virtual = new Uint8Array(config.size);
     this.writable = new Uint8Array(config.size).fill(0xff);
     this.#map = new Uint8Array(config.size).fill(RAW);
     this.#claim(HEADER, 0, pci.PCI_STD_HEADER_SIZEOF);
-    this.#header();
+    this.#allowHeader();
     this.#walkStandard(profile, shadow);
     if (config.size > pci.PCI_CFG_SPACE_SIZE) this.#walkExtended(profile, shadow);
   }
 
-  /** Id of the capability that a byte belongs to; ids of both lists overlap. */
+  /** Returns the id of the capability at an offset. Ids of both lists overlap. */
   id(offset: number): number {
     return this.#map[offset] ?? RAW;
   }
 
-  /** Where the capability begins that a byte belongs to. */
+  /** Returns the start of the capability at an offset. */
   start(offset: number): number {
     const id = this.id(offset);
     if (id === HEADER && offset < pci.PCI_STD_HEADER_SIZEOF) return 0;
@@ -54,7 +55,7 @@ export class Permissions {
     return start;
   }
 
-  /** Bytes from an offset to the end of its dword, or of what they belong to. */
+  /** Returns the bytes from an offset to the end of its dword or of its capability. */
   remaining(offset: number): number {
     const id = this.id(offset);
     let end = offset + 1;
@@ -62,11 +63,11 @@ export class Permissions {
     return end - offset;
   }
 
-  /** VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT: the message is the host's, and not to be written. */
+  /** Makes the MSI message the host's and read-only (VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT). */
   showMessage({ low, high, data }: { low: number; high: number | null; data: number }): void {
-    this.#set(low, 4, NONE, NONE);
-    if (high !== null) this.#set(high, 4, NONE, NONE);
-    this.#set(data, 2, NONE, NONE);
+    this.#allow(low, 4, NONE, NONE);
+    if (high !== null) this.#allow(high, 4, NONE, NONE);
+    this.#allow(data, 2, NONE, NONE);
   }
 
   #walkStandard(profile: Profile, shadow: DataView): void {
@@ -83,8 +84,8 @@ export class Permissions {
         store(shadow, link, 1, next);
       } else {
         this.#claim(config.get(at, 1), at, length);
-        this.#set(at, 2, ALL, NONE);
-        this.#standard(config.get(at, 1), at);
+        this.#allow(at, 2, ALL, NONE);
+        this.#allowStandard(config.get(at, 1), at);
         link = at + pci.PCI_CAP_LIST_NEXT;
         shown++;
       }
@@ -109,10 +110,10 @@ export class Permissions {
       if (length === 0 && link !== null) {
         store(shadow, link, 4, (shadow.getUint32(link, true) & 0x000f_ffff) | (next << 20));
       } else {
-        this.#claim(length === 0 ? PLACE_HOLDER : header & 0xff, at, length || pci.PCI_CAP_SIZEOF);
-        this.#set(at, HEADER_OF_EXTENDED, ALL, NONE);
+        this.#claim(length === 0 ? PLACEHOLDER : header & 0xff, at, length || pci.PCI_CAP_SIZEOF);
+        this.#allow(at, HEADER_OF_EXTENDED, ALL, NONE);
         if (length === 0) store(shadow, at, 4, next << 20);
-        else this.#extended(header & 0xffff, at);
+        else this.#allowExtended(header & 0xffff, at);
         if (length !== 0) shown++;
         link = at;
       }
@@ -126,86 +127,88 @@ export class Permissions {
     this.writable.fill(0, start, start + length);
   }
 
-  #set(offset: number, width: number, virtual: number, writable: number): void {
+  /** Sets the virtual and the writable bits of a register. */
+  #allow(offset: number, width: number, virtual: number, writable: number): void {
     for (let i = 0; i < width; i++) {
       this.virtual[offset + i] = virtual >>> (8 * i);
       this.writable[offset + i] = writable >>> (8 * i);
     }
   }
 
-  #header(): void {
-    this.#set(pci.PCI_VENDOR_ID, 4, ALL, NONE);
-    this.#set(pci.PCI_COMMAND, 2, pci.PCI_COMMAND_INTX_DISABLE, ALL);
-    this.#set(pci.PCI_STATUS, 2, pci.PCI_STATUS_CAP_LIST, NONE);
-    this.#set(pci.PCI_CACHE_LINE_SIZE, 1, NONE, ALL);
-    this.#set(pci.PCI_LATENCY_TIMER, 1, NONE, ALL);
-    this.#set(pci.PCI_BIST, 1, NONE, ALL);
-    for (let bar = 0; bar < 6; bar++) this.#set(pci.PCI_BASE_ADDRESS_0 + 4 * bar, 4, ALL, ALL);
-    this.#set(pci.PCI_ROM_ADDRESS, 4, ALL, ALL);
-    this.#set(pci.PCI_CAPABILITY_LIST, 1, ALL, NONE);
-    this.#set(pci.PCI_INTERRUPT_LINE, 1, ALL, ALL);
-    this.#set(pci.PCI_INTERRUPT_PIN, 1, ALL, NONE);
+  #allowHeader(): void {
+    this.#allow(pci.PCI_VENDOR_ID, 4, ALL, NONE);
+    this.#allow(pci.PCI_COMMAND, 2, pci.PCI_COMMAND_INTX_DISABLE, ALL);
+    this.#allow(pci.PCI_STATUS, 2, pci.PCI_STATUS_CAP_LIST, NONE);
+    this.#allow(pci.PCI_CACHE_LINE_SIZE, 1, NONE, ALL);
+    this.#allow(pci.PCI_LATENCY_TIMER, 1, NONE, ALL);
+    this.#allow(pci.PCI_BIST, 1, NONE, ALL);
+    for (let bar = 0; bar < 6; bar++) this.#allow(pci.PCI_BASE_ADDRESS_0 + 4 * bar, 4, ALL, ALL);
+    this.#allow(pci.PCI_ROM_ADDRESS, 4, ALL, ALL);
+    this.#allow(pci.PCI_CAPABILITY_LIST, 1, ALL, NONE);
+    this.#allow(pci.PCI_INTERRUPT_LINE, 1, ALL, ALL);
+    this.#allow(pci.PCI_INTERRUPT_PIN, 1, ALL, NONE);
   }
 
-  /** Behind the id and the link. */
-  #standard(id: number, at: number): void {
+  /** Sets the permissions of a standard capability after its id and link. */
+  #allowStandard(id: number, at: number): void {
     switch (id) {
       case pci.PCI_CAP_ID_PM: {
         const pme = pci.PCI_PM_CTRL_PME_ENABLE | pci.PCI_PM_CTRL_PME_STATUS;
-        this.#set(at + pci.PCI_PM_PMC, 2, pci.PCI_PM_CAP_PME_MASK, NONE);
-        this.#set(at + pci.PCI_PM_CTRL, 4, pme, ~(pme | pci.PCI_PM_CTRL_STATE_MASK));
+        this.#allow(at + pci.PCI_PM_PMC, 2, pci.PCI_PM_CAP_PME_MASK, NONE);
+        this.#allow(at + pci.PCI_PM_CTRL, 4, pme, ~(pme | pci.PCI_PM_CTRL_STATE_MASK));
         break;
       }
       case pci.PCI_CAP_ID_VPD:
-        this.#set(at + pci.PCI_VPD_ADDR, 2, ALL, ALL);
-        this.#set(at + pci.PCI_VPD_DATA, 4, ALL, ALL);
+        this.#allow(at + pci.PCI_VPD_ADDR, 2, ALL, ALL);
+        this.#allow(at + pci.PCI_VPD_DATA, 4, ALL, ALL);
         break;
       case pci.PCI_CAP_ID_MSI:
-        this.#msi(at);
+        this.#allowMsi(at);
         break;
       case pci.PCI_CAP_ID_PCIX:
-        this.#set(at + pci.PCI_X_CMD, 2, NONE, ALL);
-        if (this.id(at + pci.PCI_X_ECC_CSR) === id) this.#set(at + pci.PCI_X_ECC_CSR, 4, NONE, ALL);
+        this.#allow(at + pci.PCI_X_CMD, 2, NONE, ALL);
+        if (this.id(at + pci.PCI_X_ECC_CSR) === id)
+          this.#allow(at + pci.PCI_X_ECC_CSR, 4, NONE, ALL);
         break;
       case pci.PCI_CAP_ID_EXP: {
         const virtual =
           pci.PCI_EXP_DEVCTL_BCR_FLR | pci.PCI_EXP_DEVCTL_PAYLOAD | pci.PCI_EXP_DEVCTL_READRQ;
-        this.#set(at + pci.PCI_EXP_DEVCTL, 2, virtual, ~pci.PCI_EXP_DEVCTL_PHANTOM);
+        this.#allow(at + pci.PCI_EXP_DEVCTL, 2, virtual, ~pci.PCI_EXP_DEVCTL_PHANTOM);
         if (this.start(at + pci.PCI_EXP_DEVCTL2) !== at) break;
-        this.#set(at + pci.PCI_EXP_DEVCTL2, 2, NONE, ~pci.PCI_EXP_DEVCTL2_ARI);
+        this.#allow(at + pci.PCI_EXP_DEVCTL2, 2, NONE, ~pci.PCI_EXP_DEVCTL2_ARI);
         break;
       }
       case pci.PCI_CAP_ID_AF:
-        this.#set(at + pci.PCI_AF_CTRL, 1, pci.PCI_AF_CTRL_FLR, pci.PCI_AF_CTRL_FLR);
+        this.#allow(at + pci.PCI_AF_CTRL, 1, pci.PCI_AF_CTRL_FLR, pci.PCI_AF_CTRL_FLR);
         break;
     }
   }
 
-  /** The lower byte of control has bits that a device would not let change, and all are. */
-  #msi(at: number): void {
+  /** Sets the permissions of MSI. All bits of the low control byte are writable, as in the kernel. */
+  #allowMsi(at: number): void {
     const control = this.#config.get(at + pci.PCI_MSI_FLAGS, 2);
     const wide = (control & pci.PCI_MSI_FLAGS_64BIT) !== 0;
-    this.#set(at + pci.PCI_MSI_FLAGS, 1, ALL, ALL);
-    this.#set(at + pci.PCI_MSI_ADDRESS_LO, 4, ALL, ALL);
-    if (wide) this.#set(at + pci.PCI_MSI_ADDRESS_HI, 4, ALL, ALL);
-    this.#set(at + (wide ? pci.PCI_MSI_DATA_64 : pci.PCI_MSI_DATA_32), 2, ALL, ALL);
+    this.#allow(at + pci.PCI_MSI_FLAGS, 1, ALL, ALL);
+    this.#allow(at + pci.PCI_MSI_ADDRESS_LO, 4, ALL, ALL);
+    if (wide) this.#allow(at + pci.PCI_MSI_ADDRESS_HI, 4, ALL, ALL);
+    this.#allow(at + (wide ? pci.PCI_MSI_DATA_64 : pci.PCI_MSI_DATA_32), 2, ALL, ALL);
     if ((control & pci.PCI_MSI_FLAGS_MASKBIT) === 0) return;
     const masks = at + (wide ? pci.PCI_MSI_MASK_64 : pci.PCI_MSI_MASK_32);
-    this.#set(masks, 4, NONE, ALL);
-    this.#set(masks + 4, 4, NONE, ALL);
+    this.#allow(masks, 4, NONE, ALL);
+    this.#allow(masks + 4, 4, NONE, ALL);
   }
 
-  #extended(id: number, at: number): void {
-    if (id === pci.PCI_EXT_CAP_ID_PWR) this.#set(at + 4, 1, NONE, ALL);
+  #allowExtended(id: number, at: number): void {
+    if (id === pci.PCI_EXT_CAP_ID_PWR) this.#allow(at + 4, 1, NONE, ALL);
     if (id !== pci.PCI_EXT_CAP_ID_ERR) return;
     const uncorrectable = 0x03ff_f031;
     const correctable = 0xf1c1;
-    this.#set(at + pci.PCI_ERR_UNCOR_STATUS, 4, NONE, uncorrectable);
-    this.#set(at + pci.PCI_ERR_UNCOR_MASK, 4, NONE, uncorrectable);
-    this.#set(at + pci.PCI_ERR_UNCOR_SEVER, 4, NONE, uncorrectable);
-    this.#set(at + pci.PCI_ERR_COR_STATUS, 4, NONE, correctable);
-    this.#set(at + pci.PCI_ERR_COR_MASK, 4, NONE, correctable);
+    this.#allow(at + pci.PCI_ERR_UNCOR_STATUS, 4, NONE, uncorrectable);
+    this.#allow(at + pci.PCI_ERR_UNCOR_MASK, 4, NONE, uncorrectable);
+    this.#allow(at + pci.PCI_ERR_UNCOR_SEVER, 4, NONE, uncorrectable);
+    this.#allow(at + pci.PCI_ERR_COR_STATUS, 4, NONE, correctable);
+    this.#allow(at + pci.PCI_ERR_COR_MASK, 4, NONE, correctable);
     const control = pci.PCI_ERR_CAP_ECRC_GENE | pci.PCI_ERR_CAP_ECRC_CHKE;
-    this.#set(at + pci.PCI_ERR_CAP, 4, NONE, control);
+    this.#allow(at + pci.PCI_ERR_CAP, 4, NONE, control);
   }
 }

@@ -3,13 +3,14 @@ import * as pci from '../hardware/pci.js';
 
 const D0 = 0;
 
-/** What the PCI core saves of a function, beside its header, and writes back (pci_save_state()). */
+/** Registers of PCIe that the PCI core saves and restores beside the header (pci_save_state()). */
 const EXPRESS = [
   pci.PCI_EXP_DEVCTL,
   pci.PCI_EXP_LNKCTL,
   pci.PCI_EXP_DEVCTL2,
   pci.PCI_EXP_LNKCTL2,
 ] as const;
+/** Registers of AER that it saves and restores. */
 const ERRORS = [
   pci.PCI_ERR_UNCOR_MASK,
   pci.PCI_ERR_UNCOR_SEVER,
@@ -24,27 +25,30 @@ interface Saved {
 }
 
 /**
- * Power states as vfio-pci sets them. A function that may lose its configuration on the way from
- * D3hot to D0 gets back what it had before, whatever was written between
+ * Power states as vfio-pci sets them. If the way from D3hot to D0 resets a function, vfio-pci saves
+ * its configuration before D3hot and restores it in D0. Writes in between are lost
  * (vfio_pci_set_power_state()).
  */
 export class Power {
   readonly #hardware: HardwareFunction;
   readonly #onRestore: () => void;
-  /** Whether the function says that it is reset by the way back. */
-  readonly #softReset: boolean;
+  /** Whether the way from D3hot to D0 resets the function. */
+  readonly #isResetByD0: boolean;
   #saved: readonly Saved[] | null = null;
 
-  /** @param onRestore - configuration was written back */
+  /** @param onRestore - called after configuration was restored */
   constructor(hardware: HardwareFunction, onRestore: () => void) {
     this.#hardware = hardware;
     this.#onRestore = onRestore;
     const pm = hardware.capability('pm');
     const control = pm === null ? 0 : hardware.config.get(pm + pci.PCI_PM_CTRL, 2);
-    this.#softReset = pm !== null && (control & pci.PCI_PM_CTRL_NO_SOFT_RESET) === 0;
+    this.#isResetByD0 = pm !== null && (control & pci.PCI_PM_CTRL_NO_SOFT_RESET) === 0;
   }
 
-  /** A state that the function has not, or does not reach from where it is, changes nothing. */
+  /**
+   * Changes the power state. A state that the function does not support, or cannot reach from its
+   * current state, is ignored.
+   */
   set(state: number): void {
     const pm = this.#hardware.capability('pm');
     const now = this.#hardware.powerState;
@@ -53,7 +57,7 @@ export class Power {
     if (state !== D0 && state < now) return;
     if (state === 1 && (able & pci.PCI_PM_CAP_D1) === 0) return;
     if (state === 2 && (able & pci.PCI_PM_CAP_D2) === 0) return;
-    if (state === pci.PCI_D3hot && this.#softReset) this.#saved = this.#save();
+    if (state === pci.PCI_D3hot && this.#isResetByD0) this.#saved = this.#save();
     const offset = pm + pci.PCI_PM_CTRL;
     const control = this.#hardware.config.get(offset, 2) & ~pci.PCI_PM_CTRL_STATE_MASK;
     this.#hardware.writeConfig(offset, 2, control | state);

@@ -21,7 +21,7 @@ import { romImageSize } from './rom.js';
 
 const READ_WRITE = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
 
-/** A run of bytes within a BAR. */
+/** A range of bytes within a BAR; `end` is exclusive. */
 interface Span {
   readonly start: number;
   readonly end: number;
@@ -32,7 +32,7 @@ export class Regions {
   readonly #hardware: HardwareFunction;
   readonly #config: ConfigSpace;
   readonly #widest: 4 | 8;
-  /** Bytes that the expansion ROM has within its BAR. */
+  /** Bytes of the images in the expansion ROM. */
   readonly #romImage: number;
 
   constructor(hardware: HardwareFunction, config: ConfigSpace, { widestAccess }: Profile) {
@@ -44,7 +44,7 @@ export class Regions {
   }
 
   info(index: number): RegionInfo {
-    // Neither is a graphics card, which would have region 8.
+    // Region 8 exists for VGA cards alone.
     if (index >= VFIO_PCI_NUM_REGIONS || index === VFIO_PCI_VGA_REGION_INDEX) {
       fail('EINVAL', 'VFIO_DEVICE_GET_REGION_INFO');
     }
@@ -60,7 +60,7 @@ export class Regions {
     const size = BigInt(bar?.size ?? 0);
     if (bar === undefined) return { ...plain, flags: 0, size };
     if (bar.kind === 'io') return { ...plain, flags: READ_WRITE, size };
-    // A BAR smaller than a page is mapped if the host can keep others out of its page.
+    // The host reserves the rest of the page for a BAR smaller than a page, so it can be mapped.
     const flags = READ_WRITE | VFIO_REGION_INFO_FLAG_MMAP;
     if (index !== this.#hardware.msixPlace?.table.bar) return { ...plain, flags, size };
     return {
@@ -72,7 +72,7 @@ export class Regions {
   }
 
   read(index: number, offset: number, into: Uint8Array): number {
-    this.#find(index);
+    this.#checkRegion(index);
     if (into.length === 0) return 0;
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.read(offset, into);
     if (index === VFIO_PCI_ROM_REGION_INDEX) return this.#readRom(offset, into);
@@ -100,7 +100,7 @@ export class Regions {
   }
 
   write(index: number, offset: number, from: Uint8Array): number {
-    this.#find(index);
+    this.#checkRegion(index);
     if (from.length === 0) return 0;
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.write(offset, from);
     if (index === VFIO_PCI_ROM_REGION_INDEX) fail('EINVAL', 'write');
@@ -125,7 +125,7 @@ export class Regions {
     return length;
   }
 
-  /** Checks an mmap of whole pages; the BAR may end within the last one. */
+  /** Checks an mmap. The BAR may end within the last page. */
   checkMap(index: number, offset: number, length: number): void {
     const { flags, size } = this.info(index);
     const pages = Math.ceil(Number(size) / PAGE_SIZE) * PAGE_SIZE;
@@ -133,7 +133,7 @@ export class Regions {
     if (!mappable || offset + length > pages) fail('EINVAL', 'mmap');
   }
 
-  /** The part of a BAR that is the message table. */
+  /** Returns the range of the MSI-X table within a BAR, or null. */
   msixTable(index: number): Span | null {
     const { msixPlace } = this.#hardware;
     if (msixPlace?.table.bar !== index) return null;
@@ -141,12 +141,12 @@ export class Regions {
     return { start, end: start + msixPlace.vectors * PCI_MSIX_ENTRY_SIZE };
   }
 
-  /** Where a region lies in the device file is asked of the kernel first. */
-  #find(index: number): void {
+  /** Fails for an unknown region, as GET_REGION_INFO does: an access first looks up its offset. */
+  #checkRegion(index: number): void {
     if (index >= VFIO_PCI_VGA_REGION_INDEX) this.info(index);
   }
 
-  /** Past its image a ROM reads as ones. */
+  /** Reads the ROM. Bytes past its images read as ones. */
   #readRom(offset: number, into: Uint8Array): number {
     const { rom } = this.#hardware;
     if (rom === null || offset >= rom.size) return fail('EINVAL', 'read');
@@ -158,26 +158,26 @@ export class Regions {
     return length;
   }
 
-  /** Ports have no accesses of 8 bytes. */
+  /** Returns the widest access of a BAR. I/O ports have no accesses of 8 bytes. */
   #widestOf(index: number): 4 | 8 {
     return this.#hardware.bar(index)?.kind === 'io' ? 4 : this.#widest;
   }
 
-  /** How much of a transfer lies within the region. */
+  /** Returns how many bytes of a transfer lie within the region. */
   #clip(index: number, offset: number, length: number, syscall: string): number {
     const size = index <= VFIO_PCI_BAR5_REGION_INDEX ? this.#hardware.barSize(index) : 0;
     if (offset >= size) fail('EINVAL', syscall);
     return Math.min(length, size - offset);
   }
 
-  /** Nothing is checked of ports. */
+  /** Fails with EIO if memory of a BAR is disabled. I/O ports are not checked. */
   #checkMemory(index: number, syscall: string): void {
     const memory = this.#hardware.bar(index)?.kind !== 'io';
     if (memory && !this.#config.memoryEnabled) fail('EIO', syscall);
   }
 }
 
-/** Width of the next access: the largest that is aligned and stays out of the hole; 0 in it. */
+/** Returns the largest aligned width that does not reach the hole; 0 inside of the hole. */
 function nextWidth(at: number, left: number, hole: Span | null, widest: 4 | 8): 0 | Width {
   let most = left;
   if (hole !== null && at < hole.end) {

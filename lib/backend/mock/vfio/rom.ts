@@ -7,10 +7,10 @@ const LAST_IMAGE = 0x80;
 const BLOCK = 512;
 
 /**
- * Bytes of an expansion ROM that are images, by their own headers (pci_get_rom_size()); 0 if it
- * does not begin with one.
+ * Returns the length of the images in an expansion ROM, by their headers (pci_get_rom_size()). 0
+ * means that the ROM does not begin with an image.
  *
- * @param size - of the BAR
+ * @param size - size of the ROM BAR in bytes
  */
 export function romImageSize(bytes: Uint8Array, size: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

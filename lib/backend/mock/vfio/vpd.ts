@@ -2,10 +2,10 @@ import { load, store } from '../hardware/config-bytes.js';
 import { PCI_VPD_ADDR, PCI_VPD_ADDR_F, PCI_VPD_DATA } from '../hardware/pci.js';
 
 /**
- * The host transfers 4 bytes of vital product data for the user, and turns the flag over to say
- * so. It does not if it failed: there is no data, or a write goes past its end.
+ * Transfers 4 bytes of vital product data for the user and inverts the flag. If the transfer fails,
+ * the flag does not change: the function has no data, or a write goes past the end of the data.
  *
- * @param start - of the capability
+ * @param start - offset of the capability
  */
 export function transferVpd(shadow: DataView, start: number, data: Uint8Array | null): void {
   const control = load(shadow, start + PCI_VPD_ADDR, 2);

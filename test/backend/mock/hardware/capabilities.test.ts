@@ -23,11 +23,11 @@ test('3.3: slot id, hot swap, debug port, hot plug, SSVID, AGP8x, secure device,
   all.push({ name: 'af', offset: 0xf0 });
   const connection = device(t, all);
   t.deepEqual(shown(connection), ['pm', 'af']);
-  // Their bytes are raw: the id and the link as the device has them.
+  // Bytes of a hidden capability are raw: id and link are those of the device.
   t.is(connection.load(CONFIG, 0x50, 4), 0x6677_6004);
 });
 
-test('3.3: hidden first in the list, the pointer of the header skips it', (t) => {
+test('3.3: the pointer of the header skips a hidden first capability', (t) => {
   const connection = device(t, [
     { name: 'bridge_subsystem', offset: 0x40 },
     { name: 'pm', offset: 0x50 },
@@ -36,7 +36,7 @@ test('3.3: hidden first in the list, the pointer of the header skips it', (t) =>
   t.is(connection.load(CONFIG, 0x06, 2) & 0x10, 0x10);
 });
 
-test('3.3: with no capability left, the bit of the status register reads 0', (t) => {
+test('3.3: if all capabilities are hidden, the bit of the status register reads 0', (t) => {
   const connection = device(t, [{ name: 'bridge_subsystem', offset: 0x40 }]);
   t.is(connection.load(CONFIG, 0x06, 2) & 0x10, 0);
   t.deepEqual(shown(connection), []);
@@ -57,7 +57,7 @@ test('3.3: AGP, HyperTransport and SATA are read from the device and drop writes
   t.deepEqual(image(connection), before);
 });
 
-test('3.3: PCI-X lets its command register be written', (t) => {
+test('3.3: the command register of PCI-X is writable', (t) => {
   const body = new Uint8Array(6);
   const connection = device(t, [{ name: 'pcix', offset: 0x40, bytes: body }]);
   connection.store(CONFIG, 0x42, 2, 0xffff);
@@ -66,11 +66,11 @@ test('3.3: PCI-X lets its command register be written', (t) => {
   t.is(connection.load(CONFIG, 0x44, 4), 0);
 });
 
-test('3.3: power states D1 and D2 are entered where the device has them', (t) => {
+test('3.3: power states D1 and D2 are entered if the device supports them', (t) => {
   const bytes = new Uint8Array(256);
   bytes.set([0x34, 0x12, 0x78, 0x56, 3, 0, 0x10, 0]);
   bytes[0x34] = 0x40;
-  // PME from every state; D1, not D2.
+  // The device supports PME from every state, and D1 but not D2.
   bytes.set([0x01, 0x00, 0x03, 0xfa, 0x00, 0x80], 0x40);
   const model = plainModel([], undefined, { image: { bytes } });
   const connection = connect(t, model);
@@ -85,7 +85,7 @@ test('3.3: power states D1 and D2 are entered where the device has them', (t) =>
   t.throws(() => connection.load(0, 4, 4), { code: 'EIO' });
 });
 
-test('3.3: VPD is transferred when the byte with the flag is written', (t) => {
+test('3.3: a write to the byte with the flag transfers VPD', (t) => {
   const data = Uint8Array.from({ length: 16 }, (_, i) => i);
   const connection = device(t, [{ name: 'vpd', offset: 0x40, data }]);
   connection.store(CONFIG, 0x42, 1, 4);
@@ -101,7 +101,7 @@ test('3.3: VPD is transferred when the byte with the flag is written', (t) => {
   t.deepEqual([...data.subarray(8, 12)], [8, 9, 10, 11]);
 });
 
-test('3.3: VPD that cannot be written leaves the flag as it was', (t) => {
+test('3.3: a VPD write that fails does not change the flag', (t) => {
   const connection = device(t, [{ name: 'vpd', offset: 0x40, data: new Uint8Array(8) }]);
   for (const address of [0x8006, 0x8008, 0xfffc]) {
     connection.store(CONFIG, 0x42, 2, address);
@@ -112,7 +112,7 @@ test('3.3: VPD that cannot be written leaves the flag as it was', (t) => {
   t.is(connection.load(CONFIG, 0x44, 4), 0);
 });
 
-test('3.3: a vendor capability is raw to write, its link is not shown as written', (t) => {
+test('3.3: writes to a vendor capability are raw, and its link is virtual', (t) => {
   const connection = device(t, [
     { name: 'vendor_specific', offset: 0x40, bytes: Uint8Array.of(1, 2, 3, 4, 5) },
     { name: 'bridge_subsystem', offset: 0x50 },
@@ -125,7 +125,7 @@ test('3.3: a vendor capability is raw to write, its link is not shown as written
   t.is(connection.load(CONFIG, 0x40, 2), 0x6009);
 });
 
-test('3.3: a vendor capability without length is hidden', (t) => {
+test('3.3: a vendor capability of length 0 is hidden', (t) => {
   const bytes = new Uint8Array(256);
   bytes.set([0x34, 0x12, 0x78, 0x56, 3, 0, 0x10, 0]);
   bytes[0x34] = 0x40;
@@ -134,7 +134,7 @@ test('3.3: a vendor capability without length is hidden', (t) => {
   t.deepEqual(shown(connection), []);
 });
 
-test('3.3: AF resets the function, and its bit reads 0', (t) => {
+test('3.3: the reset bit of AF resets the function and reads 0', (t) => {
   let resets = 0;
   const plain = plainModel([{ name: 'af', offset: 0x40 }]);
   const connection = connect(t, {
@@ -149,7 +149,7 @@ test('3.3: AF resets the function, and its bit reads 0', (t) => {
   t.is(resets, 1);
 });
 
-test('3.3: PCIe without function level reset does nothing, and its bit reads 0', (t) => {
+test('3.3: the reset bit of PCIe reads 0, also without function level reset', (t) => {
   let resets = 0;
   const plain = plainModel([{ ...EXPRESS, flr: false }]);
   const connection = connect(t, {
@@ -161,7 +161,7 @@ test('3.3: PCIe without function level reset does nothing, and its bit reads 0',
   t.is(resets, 0);
 });
 
-test('3.3: Link Status 2 is covered from 6.12 on, and raw before', (t) => {
+test('3.3: Link Status 2 is covered from 6.12 on, and raw on older kernels', (t) => {
   const open = (kernel: KernelVersion) => {
     const bytes = new Uint8Array(4096);
     bytes.set([0x34, 0x12, 0x78, 0x56, 3, 0, 0x10, 0]);
@@ -179,7 +179,7 @@ test('3.3: Link Status 2 is covered from 6.12 on, and raw before', (t) => {
   );
 });
 
-test('3.3: version 1 of PCIe ends after 20 bytes', (t) => {
+test('3.3: the PCIe capability of version 1 ends after 20 bytes', (t) => {
   const connection = device(t, [{ ...EXPRESS, version: 1 }]);
   connection.store(CONFIG, 0x40 + 0x14, 4, 0x12345678);
   t.is(connection.load(CONFIG, 0x40 + 0x14, 4), 0x12345678);
@@ -187,7 +187,7 @@ test('3.3: version 1 of PCIe ends after 20 bytes', (t) => {
   t.is(connection.load(CONFIG, 0x40 + 0x10, 4), 0x0011_0000);
 });
 
-test('3.4: MSI with 32-bit addresses', (t) => {
+test('3.4: MSI with 32-bit addresses delivers messages', (t) => {
   const connection = device(t, [{ name: 'msi', offset: 0x40, vectors: 2, bits: 32 }]);
   t.is(connection.load(CONFIG, 0x42, 2), 0x0002);
   connection.store(CONFIG, 0x44, 4, 0xfee0_0001);
@@ -204,13 +204,13 @@ test('3.4: MSI with 32-bit addresses', (t) => {
   );
 });
 
-test('3.4: mask and pending bits of MSI are the device’s own', (t) => {
+test('3.4: mask and pending bits of MSI are not virtual', (t) => {
   const connection = device(t, [{ name: 'msi', offset: 0x40, vectors: 4, maskable: true }]);
   t.is(connection.load(CONFIG, 0x42, 2), 0x0184);
   enableBusMaster(connection);
   const eventfd = connection.createEventfd();
   bind(connection, 1, 0, [eventfd, eventfd]);
-  // All are masked when MSI is enabled, and each that gets a handler is unmasked.
+  // Enabling MSI masks all vectors and unmasks each vector with a handler.
   t.is(connection.load(CONFIG, 0x50, 4), 0xc);
   connection.store(CONFIG, 0x50, 4, 0xe);
   connection.store(0, 0, 4, 1);

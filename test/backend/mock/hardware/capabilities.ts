@@ -21,12 +21,12 @@ export function image(connection: DeviceConnection): Uint8Array {
   return bytes;
 }
 
-/** Names in the order of the lists. */
+/** Returns the names of the capabilities in the order of their lists. */
 export function shown(connection: DeviceConnection): string[] {
   return walkCapabilities(image(connection)).map(({ name }) => name);
 }
 
-/** What is read back after ones were written, dword by dword, and what was there before. */
+/** Writes ones to each dword and returns the values that are read back. */
 export function writeOnes(connection: DeviceConnection, from: number, dwords: number): number[] {
   return Array.from({ length: dwords }, (_, i) => {
     connection.store(CONFIG, from + 4 * i, 4, 0xffff_ffff);

@@ -1,30 +1,30 @@
 import test from 'ava';
 import type { CapabilityShape } from '../../../../lib/backend/mock/hardware/model.js';
-import { declare } from '../../../../lib/backend/mock/hardware/declare.js';
+import { declareConfig } from '../../../../lib/backend/mock/hardware/declare.js';
 import { device, EXPRESS, shown, writeOnes } from './capabilities.js';
 import { CONFIG, connect, plainModel } from '../support.js';
 
 const AER = [EXPRESS, { name: 'aer', offset: 0x100 }] as const;
 
-test('3.5: of AER, masks, severities and ECRC enables are written, the rest is not', (t) => {
+test('3.5: masks, severities and ECRC enables of AER are writable, the rest is not', (t) => {
   const connection = device(t, AER);
   t.is(connection.load(CONFIG, 0x100, 4), 0x0002_0001);
   t.deepEqual(
     writeOnes(connection, 0x100, 11),
     [0x0002_0001, 0, 0x03ff_f030, 0x03ff_f030, 0, 0xf1c1, 0x1e0, 0, 0, 0, 0],
   );
-  // The header log goes on past what vfio-pci covers.
+  // vfio-pci covers the header log only in part.
   connection.store(CONFIG, 0x10c, 4, 0);
   t.is(connection.load(CONFIG, 0x10c, 4), 0);
 });
 
-test('3.5: the selector of power budgeting passes through', (t) => {
+test('3.5: a write to the selector of power budgeting reaches the device', (t) => {
   const connection = device(t, [EXPRESS, { name: 'power_budgeting', offset: 0x100 }]);
   t.deepEqual(writeOnes(connection, 0x100, 4), [0x0001_0004, 0xff, 0, 0]);
   t.deepEqual(shown(connection), ['pcie', 'power_budgeting']);
 });
 
-test('3.5: vendor and designated vendor capabilities are raw; 6.1 hides the latter', (t) => {
+test('3.5: VSEC and DVSEC are raw, and 6.1 hides DVSEC', (t) => {
   const bytes = Uint8Array.of(1, 2, 3, 4);
   const shapes = [
     EXPRESS,
@@ -40,7 +40,7 @@ test('3.5: vendor and designated vendor capabilities are raw; 6.1 hides the latt
     t.is(connection.load(CONFIG, 0x124, 4), 0x00c2_0007);
     t.is(connection.load(CONFIG, 0x144, 4), 0x00e0_1e98);
     t.is(connection.load(CONFIG, 0x148, 2), 3);
-    // Raw is raw: what the device itself keeps for its own does not change.
+    // Writes reach the device: its header is writable, but the link that vfio-pci shows is virtual.
     connection.store(CONFIG, 0x144, 4, 0);
     t.is(connection.load(CONFIG, 0x144, 4), 0);
     connection.store(CONFIG, 0x140, 4, 0xffff_ffff);
@@ -55,7 +55,7 @@ test('3.5: vendor and designated vendor capabilities are raw; 6.1 hides the latt
   t.is(old.load(CONFIG, 0x140, 2), 0x0023);
 });
 
-test('3.5: ACS, ARI, ATS, SR-IOV, PRI, resizable BAR, DPA, TPH, LTR, VC are read only', (t) => {
+test('3.5: ACS, ARI, ATS, SR-IOV, PRI, resizable BAR, DPA, TPH, LTR, VC are read-only', (t) => {
   const names = [
     'vc',
     'acs',
@@ -79,7 +79,7 @@ test('3.5: ACS, ARI, ATS, SR-IOV, PRI, resizable BAR, DPA, TPH, LTR, VC are read
   }
 });
 
-test('3.5: variable lengths are computed as the kernel computes them', (t) => {
+test('3.5: variable lengths are computed as in the kernel', (t) => {
   const header = (size: number, ...at: [number, number][]) => {
     const bytes = new Uint8Array(size);
     const view = new DataView(bytes.buffer);
@@ -96,11 +96,11 @@ test('3.5: variable lengths are computed as the kernel computes them', (t) => {
     [{ name: 'vc', offset: 0x100, bytes: header(0x80, [4, 1], [8, 2]) }, 0x20 + 4],
   ];
   for (const [shape, length] of ends) {
-    // A device that lets everything be written: what does not change, vfio-pci keeps.
-    const bytes = declare(plainModel([EXPRESS, shape]).shape);
+    // All bits of the device are writable, so a bit that does not change is covered by vfio-pci.
+    const bytes = declareConfig(plainModel([EXPRESS, shape]).shape);
     const writable = new Map([[0x104, new Uint8Array(0x100).fill(0xff)]]);
     const connection = connect(t, plainModel([], undefined, { image: { bytes, writable } }));
-    // The first dword past it is the device's own, the last one in it is not.
+    // The first dword after the capability is raw, the last one inside of it is covered.
     connection.store(CONFIG, 0x100 + length, 4, 0x1234_5678);
     t.is(connection.load(CONFIG, 0x100 + length, 4), 0x1234_5678, `${shape.name} ${length}`);
     const last = 0x100 + length - 4;
@@ -110,7 +110,7 @@ test('3.5: variable lengths are computed as the kernel computes them', (t) => {
   }
 });
 
-test('3.5: PASID and what is newer than the tables is hidden, its bytes raw', (t) => {
+test('3.5: PASID and capabilities newer than the tables are hidden, and their bytes are raw', (t) => {
   const connection = device(t, [
     EXPRESS,
     { name: 'serial_number', offset: 0x100, value: 0n },
@@ -120,12 +120,12 @@ test('3.5: PASID and what is newer than the tables is hidden, its bytes raw', (t
   ]);
   t.deepEqual(shown(connection), ['pcie', 'serial_number', 'ltr']);
   t.is(connection.load(CONFIG, 0x120, 4), 0x1401_001b);
-  // Behind what this one has: the kernel does not know where a hidden one ends.
+  // The bytes after a hidden capability are raw, too: the kernel does not know its length.
   connection.store(CONFIG, 0x128, 4, 0xffff_ffff);
   t.is(connection.load(CONFIG, 0x128, 4), 0xffff_ffff);
 });
 
-test('3.5: hidden first in the list, its head keeps the link and nothing else', (t) => {
+test('3.5: a hidden first capability keeps its link alone', (t) => {
   const connection = device(t, [
     EXPRESS,
     { name: 'pasid', offset: 0x100 },
@@ -137,7 +137,7 @@ test('3.5: hidden first in the list, its head keeps the link and nothing else', 
   t.deepEqual(shown(connection), ['pcie', 'ltr']);
 });
 
-test('3.5: with all hidden, the list is empty', (t) => {
+test('3.5: if all extended capabilities are hidden, the list is empty', (t) => {
   const connection = device(t, [
     EXPRESS,
     { name: 'pasid', offset: 0x100 },
@@ -147,7 +147,7 @@ test('3.5: with all hidden, the list is empty', (t) => {
   t.deepEqual(shown(connection), ['pcie']);
 });
 
-test('1.3: a physical function of SR-IOV takes a token', (t) => {
+test('1.3: a physical function of SR-IOV accepts a VF token', (t) => {
   const SET = 1 << 17;
   const GET = 1 << 16;
   const connection = device(t, [EXPRESS, { name: 'sriov', offset: 0x100 }]);

@@ -40,7 +40,7 @@ function table(shape: Partial<BarShape> = {}) {
   return { log, registers: new RegisterTable({ ...BAR, ...shape }, registers, []) };
 }
 
-test('a read reaches what it covers, each register once', (t) => {
+test('a read calls each register that it overlaps once', (t) => {
   const { log, registers } = table();
   t.is(registers.read64(0), 0x8877665544332211n);
   t.is(registers.read(0, 4), 0x44332211);
@@ -57,7 +57,7 @@ test('a read reaches what it covers, each register once', (t) => {
   t.is(registers.read(0x20, 4), 0);
 });
 
-test('what is no register reads as the BAR says', (t) => {
+test('bytes outside of registers read as `elsewhere` of the BAR', (t) => {
   const { registers } = table({ elsewhere: 0xff });
   t.is(registers.read(0x0c, 4), 0xff99eeff);
   t.is(registers.read(0x20, 1), 0xff);
@@ -65,7 +65,7 @@ test('what is no register reads as the BAR says', (t) => {
   t.is(registers.read(0x10, 4), 0);
 });
 
-test('a register with widths answers to those, at its offset', (t) => {
+test('a register with widths responds to these widths at its offset alone', (t) => {
   const { registers } = table({ elsewhere: 0xff });
   t.is(registers.read(0x18, 4), 0x12345678);
   t.is(registers.read(0x18, 2), 0xffff);
@@ -73,7 +73,7 @@ test('a register with widths answers to those, at its offset', (t) => {
   t.is(registers.read64(0x18), 0xffffffffffffffffn);
 });
 
-test('a BAR with widths ignores others', (t) => {
+test('a BAR with widths reads as 0 by other widths and drops their writes', (t) => {
   const { log, registers } = table({ widths: [4], elsewhere: 0xff });
   t.is(registers.read(0x08, 2), 0);
   t.is(registers.read64(0), 0n);
@@ -82,7 +82,7 @@ test('a BAR with widths ignores others', (t) => {
   t.deepEqual(log, []);
 });
 
-test('a write reaches the register it begins with, cut or filled up to its width', (t) => {
+test('a write reaches the register at its offset, truncated or extended to its width', (t) => {
   const { log, registers } = table();
   registers.write64(0, 0x1_0000_0002n);
   registers.write(0, 4, 7);
@@ -102,7 +102,7 @@ test('a write reaches the register it begins with, cut or filled up to its width
   ]);
 });
 
-test('MSI-X: masks hold messages back, in the pending bits', (t) => {
+test('MSI-X: a masked vector sets its pending bit and is sent when it is unmasked', (t) => {
   const sent: Message[] = [];
   const msix = new MsixTable(70, { bar: 0, offset: 0 }, { bar: 0, offset: 0x800 }, (message) => {
     sent.push(message);
@@ -122,7 +122,7 @@ test('MSI-X: masks hold messages back, in the pending bits', (t) => {
   t.is(pending(2), 0);
   msix.notify(66);
   t.is(sent.length, 2);
-  // Bytes and words are no way to a table.
+  // The table ignores accesses of 1 and 2 bytes.
   msix.table.write(66 * 16 + 12, 1, 1);
   t.is(msix.table.read(66 * 16, 2), 0);
   msix.notify(66);
@@ -131,7 +131,7 @@ test('MSI-X: masks hold messages back, in the pending bits', (t) => {
   t.false(msix.pendingBits.covers(0x810));
 });
 
-test('the host finds the handler of a message, whatever its handle', (t) => {
+test('a message calls the handler of its handle', (t) => {
   const host = new HostInterrupts();
   const handles = host.allocate(40000);
   t.is(handles.length, 40000);
@@ -141,7 +141,7 @@ test('the host finds the handler of a message, whatever its handle', (t) => {
     host.deliver(host.message(handle));
   }
   t.deepEqual(hits, [0, 1, 0x7fff, 0x8000, 39999]);
-  // Data counts vectors from the first on; an address of another format is not remappable.
+  // The data is added to the handle; an address without the remappable format is blocked.
   host.deliver({ ...host.message(0), data: 1 });
   host.deliver({ address: 0xfee00000n, data: 0 });
   t.deepEqual(hits.splice(5), [1]);
@@ -150,7 +150,7 @@ test('the host finds the handler of a message, whatever its handle', (t) => {
   t.is(hits.length, 5);
 });
 
-test('handles of a block are neighbours, and freed ones are taken again', (t) => {
+test('allocate() returns consecutive handles and reuses free ones', (t) => {
   const host = new HostInterrupts(8);
   t.deepEqual(host.allocate(3), [0, 1, 2]);
   t.deepEqual(host.allocate(1), [3]);
@@ -161,7 +161,7 @@ test('handles of a block are neighbours, and freed ones are taken again', (t) =>
   t.deepEqual(host.allocate(1), []);
 });
 
-test('DMA needs a bus master', (t) => {
+test('DMA faults without bus mastering', (t) => {
   let fault: unknown;
   const model = plainModel([], (host) => [
     {

@@ -9,7 +9,7 @@ const WRITE = 2;
 const BOTH = READ | WRITE;
 const PAGE = 4096;
 
-test('a device reads and writes memory at its IOVA, over neighbouring mappings', (t) => {
+test('a device reads and writes memory across adjacent mappings', (t) => {
   const space = new MockAddressSpace('mock:test');
   const [low, high] = [space.allocate(PAGE, false), space.allocate(2 * PAGE, false)];
   space.mapSync(low, 0, 4096n, 0x10000n, BOTH);
@@ -22,7 +22,7 @@ test('a device reads and writes memory at its IOVA, over neighbouring mappings',
   t.deepEqual([...read], [1, 2, 3, 4, 5, 6]);
 });
 
-test('what is not mapped, or not for that direction, faults at its first byte', (t) => {
+test('DMA faults at the first byte that is not mapped for its direction', (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(PAGE, false);
   space.mapSync(memory, 0, 4096n, 0x10000n, READ);
@@ -56,7 +56,7 @@ test('what is not mapped, or not for that direction, faults at its first byte', 
   t.deepEqual([...new Uint8Array(memory.buffer, PAGE - 2)], [7, 8]);
 });
 
-test('MAP_DMA: errors in the order of the kernel', (t) => {
+test('MAP_DMA fails with the errors of the kernel, in its order', (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(4 * PAGE, false);
   const cases: [string, [number, bigint, bigint, number]][] = [
@@ -97,7 +97,7 @@ test('MAP_DMA: errors in the order of the kernel', (t) => {
   });
 });
 
-test('UNMAP_DMA: whole mappings, none at all, or EINVAL', (t) => {
+test('UNMAP_DMA removes whole mappings or fails with EINVAL', (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(2 * PAGE, false);
   space.mapSync(memory, 0, 8192n, 0x10000n, BOTH);
@@ -124,7 +124,7 @@ test('UNMAP_DMA: whole mappings, none at all, or EINVAL', (t) => {
   t.is(space.unmap(0n, 0n, 2), 8192n);
 });
 
-test('wrong arguments do not reach the container', (t) => {
+test('wrong arguments are refused before the container sees them', (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(PAGE, false);
   t.throws(
@@ -153,7 +153,7 @@ test('wrong arguments do not reach the container', (t) => {
   );
 });
 
-test('the asynchronous way fails by rejection', async (t) => {
+test('map() rejects with the error of the kernel', async (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(PAGE, false);
   await space.map(memory, 0, 4096n, 0n, BOTH);
@@ -172,7 +172,7 @@ test('a closed space lets go of everything and refuses', (t) => {
   t.throws(() => space.unmap(0n, 0n, 2), { instanceOf: TypeError });
 });
 
-test('mappings never overlap, and what is mapped is what was asked for', (t) => {
+test('random maps and unmaps leave the same pages mapped as a model', (t) => {
   const step = fc.record({
     unmap: fc.boolean(),
     page: fc.integer({ min: 0, max: 15 }),

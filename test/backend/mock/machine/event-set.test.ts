@@ -13,7 +13,7 @@ function make(capacity = 4) {
   return { work, set: new MockEventSet(capacity, work), eventfd: new MockEventfd() };
 }
 
-test('one wake a turn, with every slot once, in the order of the signals', async (t) => {
+test('a turn makes one wake with each slot once, in the order of the signals', async (t) => {
   const { set } = make();
   const eventfds = [0, 1, 2].map(() => new MockEventfd());
   for (const [slot, eventfd] of eventfds.entries()) set.add(slot, eventfd, slot === 2);
@@ -37,7 +37,7 @@ test('one wake a turn, with every slot once, in the order of the signals', async
   set.close();
 });
 
-test('a signal while it is delivered comes with the next turn', async (t) => {
+test('a signal during the callback is delivered on the next turn', async (t) => {
   const { set, eventfd } = make();
   set.add(0, eventfd, false);
   let wakes = 0;
@@ -54,7 +54,7 @@ test('a signal while it is delivered comes with the next turn', async (t) => {
   set.close();
 });
 
-test('edge triggered: an eventfd that nobody reads fires again for each signal only', (t) => {
+test('an eventfd that is not read fires once for each signal', (t) => {
   const { set, eventfd } = make();
   set.add(3, eventfd, false);
   eventfd.signal();
@@ -65,7 +65,7 @@ test('edge triggered: an eventfd that nobody reads fires again for each signal o
   t.is(set.wait(0), 1);
 });
 
-test('add takes what the eventfd held, and so does remove', (t) => {
+test('add() and remove() reset the counter of the eventfd', (t) => {
   const { set, eventfd } = make();
   eventfd.signal(9n);
   set.add(0, eventfd, true);
@@ -79,7 +79,7 @@ test('add takes what the eventfd held, and so does remove', (t) => {
   });
 });
 
-test('what somebody else has read does not fire', (t) => {
+test('an eventfd whose counter was read before the wake does not fire', (t) => {
   const { set, eventfd } = make();
   set.add(0, eventfd, true);
   eventfd.signal();
@@ -87,7 +87,7 @@ test('what somebody else has read does not fire', (t) => {
   t.is(set.wait(0), 0);
 });
 
-test('a slot or an eventfd in use is EEXIST', (t) => {
+test('adding to a slot in use, or an eventfd twice, is EEXIST', (t) => {
   const { set, eventfd } = make();
   set.add(0, eventfd, false);
   fails(t, 'EEXIST', () => {
@@ -98,7 +98,7 @@ test('a slot or an eventfd in use is EEXIST', (t) => {
   });
 });
 
-test('an eventfd that is closed leaves its slot', (t) => {
+test('closing an eventfd frees its slot', (t) => {
   const { set, eventfd } = make();
   set.add(0, eventfd, false);
   eventfd.signal();
@@ -109,7 +109,7 @@ test('an eventfd that is closed leaves its slot', (t) => {
   });
 });
 
-test('waiting does the work that devices have, and returns at once when there is none', (t) => {
+test('wait() runs the work of devices and returns at once without work', (t) => {
   const { set, eventfd, work } = make();
   set.add(0, eventfd, true);
   work.defer({}, () => {
@@ -123,13 +123,13 @@ test('waiting does the work that devices have, and returns at once when there is
   t.is(set.spin(60_000_000), 0);
 });
 
-test('waiting for ever for nothing is EDEADLK', (t) => {
+test('wait(-1) without work of devices is EDEADLK', (t) => {
   const { set, eventfd } = make();
   set.add(0, eventfd, true);
   fails(t, 'EDEADLK', () => set.wait(-1));
 });
 
-test('the loop serves it or somebody waits, never both', async (t) => {
+test('wait() and spin() are refused while the event loop serves the set', async (t) => {
   const { set, eventfd } = make();
   set.add(0, eventfd, false);
   let wakes = 0;
@@ -148,7 +148,7 @@ test('the loop serves it or somebody waits, never both', async (t) => {
   set.close();
 });
 
-test('the arguments are checked', (t) => {
+test('wrong arguments are refused', (t) => {
   const { set, eventfd } = make(2);
   t.throws(
     () => {
@@ -209,7 +209,7 @@ async function node(body: string) {
   return run(process.execPath, ['--input-type=module', '-e', program(body)], { timeout: 300_000 });
 }
 
-test('it keeps the process alive while it is served and ref, and not otherwise', async (t) => {
+test('a served set keeps the process alive only with ref()', async (t) => {
   const alive = await node(`
     setTimeout(() => eventfd.signal(), 50).unref();
     set.serve(() => { console.log('fired'); set.unref(); });
@@ -221,7 +221,7 @@ test('it keeps the process alive while it is served and ref, and not otherwise',
   t.is(gone.stdout, '');
 });
 
-test('an exception in the callback is an uncaught exception, and the set goes on', async (t) => {
+test('an exception in the callback is uncaught, and the set delivers later signals', async (t) => {
   const { stdout } = await node(`
     process.on('uncaughtException', (error) => { console.log(error.message); eventfd.signal(); });
     let first = true;

@@ -4,7 +4,7 @@ import { fails } from '../support.js';
 
 const MAX = 2n ** 64n - 2n;
 
-test('a read takes the counter, and an empty counter reads as 0', (t) => {
+test('a read resets the counter, and a counter of 0 reads as 0', (t) => {
   const eventfd = new MockEventfd();
   t.is(eventfd.read(), 0n);
   eventfd.signal();
@@ -14,7 +14,7 @@ test('a read takes the counter, and an empty counter reads as 0', (t) => {
   t.is(eventfd.fd, null);
 });
 
-test('a write that the counter has no room for fails with EAGAIN and changes nothing', (t) => {
+test('a write that would overflow the counter fails with EAGAIN and changes nothing', (t) => {
   const eventfd = new MockEventfd();
   eventfd.signal(MAX);
   fails(t, 'EAGAIN', () => {
@@ -23,7 +23,7 @@ test('a write that the counter has no room for fails with EAGAIN and changes not
   t.is(eventfd.read(), MAX);
 });
 
-test('an interrupt saturates the counter instead', (t) => {
+test('an interrupt saturates the counter', (t) => {
   const eventfd = new MockEventfd();
   eventfd.signal(MAX);
   eventfd.raise();
@@ -31,7 +31,7 @@ test('an interrupt saturates the counter instead', (t) => {
   t.is(eventfd.read(), MAX + 1n);
 });
 
-test('counts that eventfd(2) refuses are RangeErrors', (t) => {
+test('a count that eventfd(2) refuses is a RangeError', (t) => {
   const eventfd = new MockEventfd();
   for (const count of [-1n, MAX + 1n, 2n ** 64n]) {
     t.throws(

@@ -21,7 +21,7 @@ function make(t: ExecutionContext, name = 'mock:nvme') {
 const bytes = () => new Uint8Array(4);
 const memory = (device: DeviceConnection) => device.addressSpace.allocate(PAGE, false);
 
-/** One call of each kind, that goes well, with the name it fails by. */
+/** For each kind a call that succeeds, and the system call that its error names. */
 const calls: Readonly<
   Record<Exclude<FaultKind, 'open'>, readonly [string, (device: DeviceConnection) => unknown]>
 > = {
@@ -88,7 +88,7 @@ const calls: Readonly<
 };
 
 for (const [kind, [syscall, call]] of Object.entries(calls)) {
-  test(`a call of ${kind} fails when it is told to, once`, (t) => {
+  test(`fail() makes one call of ${kind} fail`, (t) => {
     const { control, device } = make(t, 'mock:nvme?via=cdev');
     control.fail(kind as FaultKind, 'EPROTO');
     const error = t.throws(() => call(device), { instanceOf: VfioError, code: 'EPROTO' });
@@ -99,7 +99,7 @@ for (const [kind, [syscall, call]] of Object.entries(calls)) {
   });
 }
 
-test('the nth call from now, as often as asked for, and each kind by itself', (t) => {
+test('`nth` and `times` choose the calls of a kind that fail', (t) => {
   const { control, device } = make(t);
   control.fail('getIrqInfo', 'EIO', { nth: 2, times: 2 });
   control.fail('getIrqInfo', 'EINTR', { nth: 5 });
@@ -134,7 +134,7 @@ test('a call that fails has no effect', (t) => {
   t.is(device.load(0, 0x24, 4), 0);
 });
 
-test('an open fails, and the next does not', async (t) => {
+test('fail() makes one open fail', async (t) => {
   const backend = new MockBackend([nvme]);
   const control = backend.control('mock:nvme');
   control.fail('open', 'EBUSY');
@@ -143,7 +143,7 @@ test('an open fails, and the next does not', async (t) => {
   closing(t, await backend.open('mock:nvme', {}));
 });
 
-test('kinds, errno and counts are checked', (t) => {
+test('an unknown kind or errno and a wrong count are refused', (t) => {
   const { control } = make(t);
   const fail = (kind: string, code: string, options?: object) => () => {
     control.fail(kind as FaultKind, code, options);
@@ -155,7 +155,7 @@ test('kinds, errno and counts are checked', (t) => {
   t.throws(fail('map', 'EIO', { times: 1.5 }), { instanceOf: RangeError });
 });
 
-test('with few messages SET_IRQS says how many there are, and nothing is enabled', (t) => {
+test('if messages are short, SET_IRQS returns the number available and enables none', (t) => {
   const { control, device } = make(t, 'mock:nvme?kernel=6.1');
   control.limit({ messages: 4 });
   const eventfds = Array.from({ length: 8 }, () => device.createEventfd());
@@ -164,7 +164,7 @@ test('with few messages SET_IRQS says how many there are, and nothing is enabled
   t.is(bind(device, MSIX, 0, eventfds.slice(0, 4)), 0);
 });
 
-test('with few vectors a bind is ENOSPC, and what was bound before stays', (t) => {
+test('if CPU vectors are short, a bind fails with ENOSPC and bound vectors stay bound', (t) => {
   const { control, device } = make(t);
   control.limit({ vectors: 2 });
   const [a, b, c] = [device.createEventfd(), device.createEventfd(), device.createEventfd()];
@@ -178,7 +178,7 @@ test('with few vectors a bind is ENOSPC, and what was bound before stays', (t) =
   t.is(bind(device, MSIX, 6, [c]), 0);
 });
 
-test('the limit of locked memory is ENOMEM, that of mappings ENOSPC', (t) => {
+test('a map past the memlock limit is ENOMEM, past the limit of mappings ENOSPC', (t) => {
   const { control, device } = make(t);
   const { addressSpace } = device;
   const map = (iova: bigint) => {
@@ -205,7 +205,7 @@ test('the limit of locked memory is ENOMEM, that of mappings ENOSPC', (t) => {
   );
 });
 
-test('MSI with fewer messages than vectors', (t) => {
+test('MSI without an available message fails with ENOSPC', (t) => {
   const { control, device } = make(t, 'mock:edu');
   control.limit({ messages: 0 });
   fails(t, 'ENOSPC', () => bind(device, MSI, 0, [device.createEventfd()]));

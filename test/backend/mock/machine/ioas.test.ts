@@ -9,8 +9,7 @@ import { fails } from '../support.js';
 const BOTH = 1 | 2;
 const PAGE = 4096;
 
-/** The same requests to both interfaces of the kernel: what they are refused with. */
-test('iommufd: its own errors, in its own order', (t) => {
+test('iommufd and a container refuse the same requests with errors of their own', (t) => {
   const limits = defaultLimits();
   const [type1Space, iommufd] = [
     new MockAddressSpace('mock:test'),
@@ -64,7 +63,7 @@ test('iommufd: its own errors, in its own order', (t) => {
   }
 });
 
-test('iommufd: an unmapping that would cut is ENOENT, and what lies before the cut is gone', (t) => {
+test('iommufd: an unmap that would split a mapping is ENOENT and removes those before', (t) => {
   const space = new MockAddressSpace('mock:test', ioas(profileOf(), defaultLimits()));
   const memory = space.allocate(4 * PAGE, false);
   space.mapSync(memory, 0, 4096n, 0x1000n, BOTH);
@@ -75,7 +74,7 @@ test('iommufd: an unmapping that would cut is ENOENT, and what lies before the c
   t.is(space.unmap(0n, 0n, 2), 12288n);
 });
 
-test('dma_entry_limit is of containers only, RLIMIT_MEMLOCK of both', (t) => {
+test('dma_entry_limit applies to containers alone, RLIMIT_MEMLOCK also to iommufd', (t) => {
   for (const way of ['group', 'cdev'] as const) {
     const limits = { ...defaultLimits(), dmaEntries: 2, memlock: 16384n };
     const rules = way === 'group' ? type1(profileOf(), limits) : ioas(profileOf(), limits);
@@ -94,7 +93,7 @@ test('dma_entry_limit is of containers only, RLIMIT_MEMLOCK of both', (t) => {
   }
 });
 
-test('page sizes: those of the page tables, or what addresses are aligned to', (t) => {
+test('page sizes are those of the page tables, with iommufd all from 4 KiB on', (t) => {
   t.is(new MockAddressSpace('mock:test').pageSizes, 0x4020_1000n);
   t.is(
     new MockAddressSpace('mock:test', ioas(profileOf(), defaultLimits())).pageSizes,
@@ -102,7 +101,7 @@ test('page sizes: those of the page tables, or what addresses are aligned to', (
   );
 });
 
-test('what is mapped for writing can be read on kernels whose page tables say so', (t) => {
+test('a device can read write-only mappings on 6.1 and 6.12', (t) => {
   for (const kernel of ['6.1', '6.12', '7.2'] as const) {
     const limits = defaultLimits();
     for (const rules of [type1, ioas]) {

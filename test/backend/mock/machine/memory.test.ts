@@ -5,7 +5,7 @@ import test from 'ava';
 import { MockAddressSpace } from '../../../../lib/backend/mock/machine/address-space.js';
 import { fails } from '../support.js';
 
-/** Node has it; the declarations in use here have not. */
+/** Node has WebAssembly, but the declarations that this project uses do not. */
 declare const WebAssembly: {
   Memory: new (size: { initial: number; maximum: number; shared: true }) => {
     buffer: SharedArrayBuffer;
@@ -40,7 +40,7 @@ test('a mapping keeps its memory until it is unmapped', (t) => {
   });
 });
 
-test('memory that was transferred is out of reach, and DMA to it says so', (t) => {
+test('DMA to memory whose ArrayBuffer was transferred throws', (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(1, false);
   space.mapSync(memory, 0, 4096n, 0n, BOTH);
@@ -60,14 +60,14 @@ test('memory that was transferred is out of reach, and DMA to it says so', (t) =
   );
 });
 
-test('memory of huge pages is whole huge pages', (t) => {
+test('the size of memory is rounded up to huge pages', (t) => {
   const space = new MockAddressSpace('mock:test');
   t.is(space.allocate(1, '2M').size, 2 ** 21);
   t.throws(() => space.allocate(1, '4M' as never), { instanceOf: TypeError });
   t.throws(() => space.allocate(0, false), { instanceOf: RangeError });
 });
 
-test('a SharedArrayBuffer is taken if it is whole pages from a page on', (t) => {
+test('a SharedArrayBuffer must be page aligned and consist of whole pages', (t) => {
   const space = new MockAddressSpace('mock:test');
   const make = SharedArrayBuffer as new (
     size: number,
@@ -87,7 +87,7 @@ test('a SharedArrayBuffer is taken if it is whole pages from a page on', (t) => 
   }
 });
 
-test('memory of a file: the device sees it, and the file sees device and program', (t) => {
+test('DMA reads a mapped file, and the file gets the writes of device and program', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'vfio-mock-'));
   t.teardown(() => {
     rmSync(folder, { recursive: true });

@@ -3,7 +3,7 @@ import type { DeviceConnection } from '../../../../lib/contract/index.js';
 import { VfioError } from '../../../../lib/errors.js';
 import { bind, connect, open, plainModel, trigger } from '../support.js';
 
-/** What differs between the kernels, row by row: the result, or the code of the error. */
+/** Returns the result of a call, or the code of its error. */
 function outcome(run: () => unknown): unknown {
   try {
     return run();
@@ -15,6 +15,7 @@ function outcome(run: () => unknown): unknown {
 
 const KERNELS = ['6.1', '6.12', '7.2'] as const;
 
+/** Declares a test of a difference between the kernels. @param expected - outcome on each kernel */
 function row(
   title: string,
   expected: readonly [unknown, unknown, unknown],
@@ -30,39 +31,57 @@ function row(
   });
 }
 
-row('MSI-X says whether it grows', [9, 1, 1], (device) => device.getIrqInfo(2).flags);
+row(
+  'GET_IRQ_INFO reports whether MSI-X can grow',
+  [9, 1, 1],
+  (device) => device.getIrqInfo(2).flags,
+);
 
-row('MSI-X: a vector beyond those enabled', ['EINVAL', 0, 0], (device) => {
+row('MSI-X: a vector beyond the enabled ones is added, or EINVAL', ['EINVAL', 0, 0], (device) => {
   bind(device, 2, 0, [device.createEventfd()]);
   return bind(device, 2, 4, [device.createEventfd()]);
 });
 
-row('MSI-X: a block that is partly beyond leaves the others alone', [1n, 0n, 0n], (device) => {
-  const [first, other] = [device.createEventfd(), device.createEventfd()];
-  bind(device, 2, 0, [first]);
-  // From 6.5 on vector 0 is bound anew before anything is wrong.
-  outcome(() => bind(device, 2, 0, [other, 100]));
-  trigger(device, 2, 0, 1);
-  return first.read();
-});
+row(
+  'MSI-X: 6.1 refuses a block that exceeds the enabled vectors before it binds any',
+  [1n, 0n, 0n],
+  (device) => {
+    const [first, other] = [device.createEventfd(), device.createEventfd()];
+    bind(device, 2, 0, [first]);
+    // From 6.5 on, the kernel binds vector 0 before it finds the wrong descriptor.
+    outcome(() => bind(device, 2, 0, [other, 100]));
+    trigger(device, 2, 0, 1);
+    return first.read();
+  },
+);
 
-row('MSI-X: loopback beyond those enabled', ['EINVAL', 0, 0], (device) => {
-  bind(device, 2, 0, [device.createEventfd()]);
-  return trigger(device, 2, 0, 2);
-});
+row(
+  'MSI-X: loopback beyond the enabled vectors is ignored, or EINVAL',
+  ['EINVAL', 0, 0],
+  (device) => {
+    bind(device, 2, 0, [device.createEventfd()]);
+    return trigger(device, 2, 0, 2);
+  },
+);
 
-row('MSI-X: count 0 enables as many as start says', ['EINVAL', 0, 0], (device) =>
+row('MSI-X: count 0 enables the vectors before start, or EINVAL', ['EINVAL', 0, 0], (device) =>
   device.setIrqs({ index: 2, flags: 0x24, start: 3, count: 0, eventfds: [] }),
 );
 
-row('MSI-X: count 0 beyond those enabled', ['EINVAL', 0, 0], (device) => {
-  bind(device, 2, 0, [null]);
-  return device.setIrqs({ index: 2, flags: 0x24, start: 1, count: 0, eventfds: [] });
-});
+row(
+  'MSI-X: count 0 beyond the enabled vectors does nothing, or EINVAL',
+  ['EINVAL', 0, 0],
+  (device) => {
+    bind(device, 2, 0, [null]);
+    return device.setIrqs({ index: 2, flags: 0x24, start: 1, count: 0, eventfds: [] });
+  },
+);
 
-row('ERR: a descriptor below -1', [0, 'EINVAL', 'EINVAL'], (device) => bind(device, 3, 0, [-2]));
+row('ERR: a descriptor below -1 is ignored, or EINVAL', [0, 'EINVAL', 'EINVAL'], (device) =>
+  bind(device, 3, 0, [-2]),
+);
 
-row('REQ: an ignored descriptor leaves the old one bound', [1n, 1n, 1n], (device) => {
+row('REQ: a descriptor below -1 leaves the bound eventfd', [1n, 1n, 1n], (device) => {
   const eventfd = device.createEventfd();
   bind(device, 4, 0, [eventfd]);
   outcome(() => bind(device, 4, 0, [-2]));
@@ -70,16 +89,22 @@ row('REQ: an ignored descriptor leaves the old one bound', [1n, 1n, 1n], (device
   return eventfd.read();
 });
 
-row('MAP_DMA that wraps', ['EINVAL', 'EINVAL', 'EOVERFLOW'], ({ addressSpace }) => {
-  const memory = addressSpace.allocate(8192, false);
-  addressSpace.mapSync(memory, 0, 8192n, 2n ** 64n - 4096n, 3);
-});
-
-row('UNMAP_DMA that wraps', ['EINVAL', 'EINVAL', 'EOVERFLOW'], ({ addressSpace }) =>
-  addressSpace.unmap(2n ** 64n - 4096n, 8192n, 0),
+row(
+  'MAP_DMA of a range that wraps is EINVAL or EOVERFLOW',
+  ['EINVAL', 'EINVAL', 'EOVERFLOW'],
+  ({ addressSpace }) => {
+    const memory = addressSpace.allocate(8192, false);
+    addressSpace.mapSync(memory, 0, 8192n, 2n ** 64n - 4096n, 3);
+  },
 );
 
-row('ioeventfd of 8 bytes', [undefined, undefined, 'EINVAL'], (device) => {
+row(
+  'UNMAP_DMA of a range that wraps is EINVAL or EOVERFLOW',
+  ['EINVAL', 'EINVAL', 'EOVERFLOW'],
+  ({ addressSpace }) => addressSpace.unmap(2n ** 64n - 4096n, 8192n, 0),
+);
+
+row('an ioeventfd of 8 bytes writes, or EINVAL', [undefined, undefined, 'EINVAL'], (device) => {
   const eventfd = device.createEventfd();
   device.ioeventfd({ region: 0, offset: 0x28, width: 8, value: 0x1122_3344_5566_7000n, eventfd });
   eventfd.signal();
@@ -87,10 +112,10 @@ row('ioeventfd of 8 bytes', [undefined, undefined, 'EINVAL'], (device) => {
 });
 
 row(
-  'a 64-bit register through the file',
+  'a write of 8 bytes through the device file is one access from 6.12 on',
   [0, 0x1234_5678, 0x1234_5678],
   (device) => {
-    // edu takes its DMA registers by 4 or 8 bytes, and identification by 4 only.
+    // The DMA registers of edu accept accesses of 4 and of 8 bytes.
     const bytes = new Uint8Array(8);
     new DataView(bytes.buffer).setBigUint64(0, 0x9abc_def0_1234_5678n, true);
     device.write(0, 0x80, bytes);
@@ -100,19 +125,19 @@ row(
   'edu',
 );
 
-test('6.1 has no character device', (t) => {
+test('6.1 has no VFIO character devices', (t) => {
   const error = t.throws(() => open(t, 'mock:nvme?kernel=6.1&via=cdev'), { instanceOf: VfioError });
   t.like(error, { code: 'ENOENT', syscall: 'open', path: '/dev/iommu' });
   t.is(open(t, 'mock:nvme?kernel=6.12&via=cdev').via, 'cdev');
 });
 
-test('a hot reset tells groups, or devices of the iommufd', (t) => {
+test('GET_PCI_HOT_RESET_INFO reports groups, or devices of the iommufd', (t) => {
   const info = (via: string) => open(t, `mock:nvme?via=${via}`).getHotResetInfo();
   t.like(info('group'), { flags: 0 });
   t.deepEqual(info('cdev'), { flags: 3, devices: [{ name: 'mock:nvme?via=cdev', id: 2 }] });
 });
 
-test('a model of a test has a kernel as well', (t) => {
+test('a model can be opened on a given kernel', (t) => {
   const model = plainModel([]);
   t.is(connect(t, model, undefined, { kernel: '6.1' }).getIrqInfo(4).count, 1);
 });

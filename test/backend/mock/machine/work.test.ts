@@ -12,7 +12,7 @@ function make() {
   return { work, done, defer };
 }
 
-test('what takes no time is done on the next turn, in its order', async (t) => {
+test('work without a delay runs in order on the next turn', async (t) => {
   const { done, defer } = make();
   defer('a');
   defer('b', 0);
@@ -21,7 +21,7 @@ test('what takes no time is done on the next turn, in its order', async (t) => {
   t.deepEqual(done, ['a', 'b']);
 });
 
-test('what takes time is done then, by the clock of the process', async (t) => {
+test('delayed work runs when its delay is over', async (t) => {
   const { work, done, defer } = make();
   const start = work.now;
   defer('late', 40);
@@ -32,7 +32,7 @@ test('what takes time is done then, by the clock of the process', async (t) => {
   t.true(work.now - start >= 40);
 });
 
-test('a clock that is stopped does nothing by itself', async (t) => {
+test('work waits while the clock is stopped', async (t) => {
   const { work, done, defer } = make();
   work.stop();
   const { now } = work;
@@ -47,7 +47,7 @@ test('a clock that is stopped does nothing by itself', async (t) => {
   t.is(work.now, now);
 });
 
-test('a step does what is due in it, each at its time, and what that leads to', (t) => {
+test('step() runs work at its time, also work that is deferred during the step', (t) => {
   const { work } = make();
   work.stop();
   const start = work.now;
@@ -66,7 +66,7 @@ test('a step does what is due in it, each at its time, and what that leads to', 
   t.is(times.length, 4);
 });
 
-test('the clock goes on from where it is', async (t) => {
+test('start() continues from the time at which the clock was stopped', async (t) => {
   const { work, done, defer } = make();
   work.stop();
   defer('a', 60_000);
@@ -79,7 +79,7 @@ test('the clock goes on from where it is', async (t) => {
   t.true(work.now - now >= 60_000);
 });
 
-test('stepping a clock that runs is a mistake', (t) => {
+test('step() of a running clock or by a negative time is refused', (t) => {
   const { work } = make();
   t.throws(
     () => {
@@ -96,7 +96,7 @@ test('stepping a clock that runs is a mistake', (t) => {
   );
 });
 
-test('the work of a device that is gone is forgotten, that of others is not', (t) => {
+test('drop() removes the work of one device alone', (t) => {
   const { work, done, defer } = make();
   const other = {};
   work.stop();
@@ -107,7 +107,7 @@ test('the work of a device that is gone is forgotten, that of others is not', (t
   t.deepEqual(done, ['other']);
 });
 
-test('what throws takes nothing else with it', (t) => {
+test('work that throws does not drop other work', (t) => {
   const { work, done, defer } = make();
   work.stop();
   work.defer(work, () => {

@@ -19,14 +19,14 @@ function define(shape: Partial<ModelDefinition['shape']>): ModelDefinition {
   };
 }
 
-test('what is left out is 0, and a model is checked once', (t) => {
+test('a field that is left out is 0, and a model can be defined again', (t) => {
   const { shape } = defineModel(define({}));
   t.like(shape, { subsystemId: 0, revision: 0, interruptPin: 0 });
   t.deepEqual(shape.capabilities, []);
   t.deepEqual(defineModel(defineModel(define({}))).shape, shape);
 });
 
-test('a definition is told by its types', (t) => {
+test('a field of a wrong type or out of range is refused by name', (t) => {
   const wrong = (part: object) => () => defineModel({ ...define({}), ...part });
   t.throws(wrong({ name: '' }), { instanceOf: TypeError, message: /name of a model/ });
   t.throws(wrong({ name: './card.json' }), { instanceOf: TypeError, message: /card\.json/ });
@@ -47,25 +47,25 @@ const bars: readonly (readonly [BarShape[], RegExp])[] = [
   [[{ index: 1, size: 512, kind: 'io' }], /from 4 to 256/],
   [[{ index: 1, size: 64, kind: 'io', bits: 64 }], /I\/O ports/],
   [[{ index: 5, size: 64, bits: 64 }], /BAR 5 cannot/],
-  [[{ index: 0, size: 64, widths: [3 as 4] }], /3 is no width/],
+  [[{ index: 0, size: 64, widths: [3 as 4] }], /a width must be 1, 2, 4 or 8, not 3/],
   [
     [
       { index: 2, size: 64 },
       { index: 2, size: 64 },
     ],
-    /BAR 2 at 0x2 overlaps BAR 2/,
+    /BAR 2 is declared twice/,
   ],
   [
     [
       { index: 0, size: 64, bits: 64 },
       { index: 1, size: 64 },
     ],
-    /BAR 1 at 0x1 overlaps BAR 0/,
+    /BAR 1 is the upper half of BAR 0, which has 64 bits/,
   ],
 ];
 
 for (const [wrong, message] of bars) {
-  test(`no function has these BARs: ${JSON.stringify(wrong)}`, (t) => {
+  test(`a model with these BARs is refused: ${JSON.stringify(wrong)}`, (t) => {
     t.throws(() => defineModel(define({ bars: wrong })), { instanceOf: RangeError, message });
   });
 }
@@ -84,24 +84,24 @@ const capabilities: readonly (readonly [CapabilityShape[], RegExp])[] = [
   [[msix(0, 0, 0x800)], /vectors/],
   [[msix(2049, 0, 0x800)], /vectors/],
   [[msix(4, 4, 0x800)], /table must begin at a multiple of 8/],
-  [[msix(256, 8, 0x800)], /table of 4096 bytes at 0x8 is not within BAR 0/],
+  [[msix(256, 8, 0x800)], /table of 4096 bytes at 0x8 must end within BAR 0 of 0x1000 bytes/],
   [[msix(4, 0, 0x1000)], /pending bit array of 8 bytes at 0x1000/],
   [[msix(4, 0, 0x38)], /pending bit array at 0x38 overlaps table/],
-  [[msix(4, 0, 0x38, 3)], /table must lie in a memory BAR, and 3 is none/],
-  [[msix(4, 0, 0x38, 1)], /table must lie in a memory BAR, and 1 is none/],
+  [[msix(4, 0, 0x38, 3)], /table must lie in a memory BAR: 3 is not a memory BAR/],
+  [[msix(4, 0, 0x38, 1)], /table must lie in a memory BAR: 1 is not a memory BAR/],
   [[{ name: 'msi', offset: 0x40, vectors: 3 as 4 }], /vectors must be 1, 2, 4/],
   [[{ name: 'pm', offset: 0x3c }], /pm of 8 bytes must lie from 0x40 to 0xff/],
   [[{ name: 'pm', offset: 0x42 }], /multiple of 4/],
   [[{ name: 'pm', offset: 0xfc }], /must lie from/],
   [[pcie, { name: 'pm', offset: 0x90 }], /pm at 0x90 overlaps pcie, which ends at 0xbc/],
-  [[pcie, { name: 'pcie', offset: 0x40 }], /there can be one pcie/],
-  [[{ name: 'aer', offset: 0x100 }], /need 'pcie'/],
+  [[pcie, { name: 'pcie', offset: 0x40 }], /pcie is declared twice/],
+  [[{ name: 'aer', offset: 0x100 }], /add a 'pcie' capability/],
   [[pcie, { name: 'aer', offset: 0x140 }], /must be at 0x100, not aer/],
   [[pcie, { name: 'aer', offset: 0x40 }], /must lie from 0x100 to 0xfff/],
 ];
 
 for (const [wrong, message] of capabilities) {
-  test(`no function has these capabilities: ${JSON.stringify(wrong)}`, (t) => {
+  test(`a model with these capabilities is refused: ${JSON.stringify(wrong)}`, (t) => {
     const shape = {
       bars: [{ index: 0, size: 4096 }, { index: 1, size: 64, kind: 'io' } as const],
       capabilities: wrong,
@@ -110,18 +110,20 @@ for (const [wrong, message] of capabilities) {
   });
 }
 
-test('a capability that nobody knows is told with those there are', (t) => {
+test('an unknown capability is refused with the known ones', (t) => {
   const unknown = { name: 'msi-x', offset: 0x40 } as unknown as CapabilityShape;
   t.throws(() => defineModel(define({ capabilities: [unknown] })), {
     instanceOf: TypeError,
-    message: /there is no capability 'msi-x': .*msix/,
+    message: /unknown capability 'msi-x': expected .*msix/,
   });
 });
 
-test('a ROM and an image have their sizes', (t) => {
+test('a ROM or an image of a wrong size is refused', (t) => {
   const image = new Uint8Array(3000);
   t.throws(() => defineModel(define({ rom: { size: 3000, image } })), { message: /power of two/ });
-  t.throws(() => defineModel(define({ rom: { size: 2048, image } })), { message: /longer/ });
+  t.throws(() => defineModel(define({ rom: { size: 2048, image } })), {
+    message: /at most 2048 bytes, not 3000/,
+  });
   t.throws(() => defineModel(define({ image: { bytes: image } })), { message: /256 or 4096/ });
 });
 
@@ -144,7 +146,7 @@ const parts: readonly (readonly [(Register | MemoryBlock)[], RegExp])[] = [
 ];
 
 for (const [wrong, message] of parts) {
-  test(`no BAR has these registers: ${JSON.stringify(wrong)}`, (t) => {
+  test(`a BAR with these registers is refused: ${JSON.stringify(wrong)}`, (t) => {
     const shape = {
       bars: [{ index: 0, size: 4096 }],
       capabilities: [msix(16, 0x800, 0x900)],
@@ -155,7 +157,7 @@ for (const [wrong, message] of parts) {
   });
 }
 
-test('registers are checked by type, and belong to a BAR that is there', (t) => {
+test('registers of a wrong type or of a BAR that does not exist are refused', (t) => {
   const model = (registers: Record<number, unknown[]>) =>
     defineModel({
       ...define({ bars: [{ index: 0, size: 4096 }] }),

@@ -11,7 +11,7 @@ const PROCESS = 0x105;
 const SLOT = 7;
 let opened = 0;
 
-/** The device with both queues enabled: 0 dedicated to the kernel, 1 shared. */
+/** The device with both queues enabled: queue 0 is dedicated to the kernel, queue 1 is shared. */
 class Machine {
   readonly registers: RegisterWindow;
   readonly portals: RegisterWindow;
@@ -41,7 +41,7 @@ class Machine {
     return machine;
   }
 
-  /** @returns CMDSTS */
+  /** Runs a command. @returns CMDSTS */
   command(code: number, operand = 0): number {
     this.registers.write32(dsa.IDXD_CMD_OFFSET, code * 2 ** 20 + operand);
     let status = this.registers.read32(dsa.IDXD_CMDSTS_OFFSET);
@@ -56,7 +56,7 @@ class Machine {
     return this.command(dsa.IDXD_CMD_REQUEST_INT_HANDLE, operand) >>> dsa.IDXD_CMDSTS_RES_SHIFT;
   }
 
-  /** A slot that raises vector 1 for work of a PASID. */
+  /** Programs a slot that raises vector 1 for work of a PASID. */
   program(t: ExecutionContext, slot: number, pasid: number | null, masked = false) {
     const eventfd = this.device.createEventfd();
     this.device.connection.setIrqs({
@@ -77,7 +77,7 @@ class Machine {
     return eventfd;
   }
 
-  /** @returns the status of the completion record, 0 if none was written */
+  /** Submits a descriptor. @returns the status of the completion record; 0 without a record */
   work(page: number, line: number, fields: Partial<Fields>): number {
     const { handle = 0, opcode = dsa.DSA_OPCODE_NOOP, source = 0n, destination = 0n } = fields;
     const { size = 0, pasid = 0, flags = 0x1c } = fields;
@@ -92,7 +92,7 @@ class Machine {
     view.setUint16(36, handle, true);
     const at = page * dsa.IDXD_PORTAL_SIZE + line * dsa.DESCRIPTOR_SIZE;
     this.portals.writeBlock(at, new Uint8Array(view.buffer), 8);
-    // Reading a register lets the device go on.
+    // A read of a register runs the due work of the device.
     this.registers.read32(dsa.IDXD_GENSTATS_OFFSET);
     return record.bytes[0] ?? 0;
   }
@@ -108,11 +108,11 @@ interface Fields {
   flags: number;
 }
 
-/** Pages of the portals for handles of slots. */
+/** Pages of the portals whose descriptors have handles of slots. */
 const DEDICATED = dsa.PORTAL_IMS;
 const SHARED = dsa.PORTALS_PER_WQ + dsa.PORTAL_IMS;
 
-test('it says where its tables are, and that it has a message store', async (t) => {
+test('the device reports the offsets of its tables and its message store', async (t) => {
   const { device, registers } = await Machine.start(t);
   const offsets = registers.read64(dsa.IDXD_TABLE_OFFSET);
   t.is(offsets, 0x0010_0006_0005_0004n);
@@ -125,7 +125,7 @@ test('it says where its tables are, and that it has a message store', async (t) 
   t.is(device.via, 'cdev', 'PASIDs are attached by it alone');
 });
 
-test('commands: results, and errors by the numbers of the driver', async (t) => {
+test('commands return results, and errors with the numbers of the Linux driver', async (t) => {
   const machine = await Machine.start(t);
   const errors: [number, number, number][] = [
     [dsa.IDXD_CMD_ENABLE_DEVICE, 0, dsa.IDXD_CMDSTS_ERR_DEV_ENABLED],
@@ -152,7 +152,7 @@ test('commands: results, and errors by the numbers of the driver', async (t) => 
   t.not(machine.handle(SLOT), handle);
 });
 
-test('a command that asks for it interrupts by vector 0', async (t) => {
+test('a command that requests an interrupt raises vector 0', async (t) => {
   const { device, registers } = await Machine.start(t);
   const eventfd = device.createEventfd();
   device.connection.setIrqs({ index: 2, flags: 0x24, start: 0, count: 1, eventfds: [eventfd] });
@@ -164,7 +164,7 @@ test('a command that asks for it interrupts by vector 0', async (t) => {
   t.is(registers.read32(dsa.IDXD_INTCAUSE_OFFSET), 0);
 });
 
-test('work raises a slot if the PASID of its portal is the slot’s, whatever it says itself', async (t) => {
+test('work raises a slot only if the PASID of its portal is that of the slot', async (t) => {
   const machine = await Machine.start(t);
   const eventfd = machine.program(t, SLOT, PROCESS);
   const handle = machine.handle(SLOT);
@@ -186,7 +186,7 @@ test('work raises a slot if the PASID of its portal is the slot’s, whatever it
   t.is(machine.work(DEDICATED, 0, { handle: 1, flags: 0xc }), 1, 'a handle nobody asked to use');
 });
 
-test('a masked slot keeps one interrupt until it is unmasked', async (t) => {
+test('a masked slot holds one interrupt until it is unmasked', async (t) => {
   const machine = await Machine.start(t);
   const eventfd = machine.program(t, SLOT, null, true);
   const control = dsa.IMS_OFFSET + 16 * SLOT + CONTROL;
@@ -200,7 +200,7 @@ test('a masked slot keeps one interrupt until it is unmasked', async (t) => {
   t.is(machine.registers.read32(control) & PENDING, 0);
 });
 
-test('revoking a PASID: cause, interrupt, and its handles are wrong from then on', async (t) => {
+test('revoking a PASID sets the cause, interrupts, and makes its handles invalid', async (t) => {
   const machine = await Machine.start(t);
   const eventfd = machine.program(t, SLOT, PROCESS);
   const misc = machine.device.createEventfd();
@@ -222,7 +222,7 @@ test('revoking a PASID: cause, interrupt, and its handles are wrong from then on
   t.is(eventfd.read(), 1n);
 });
 
-test('it moves and fills memory by the PASID of the portal, and says what went wrong', async (t) => {
+test('MEMMOVE and MEMFILL use the PASID of the portal and report errors', async (t) => {
   const machine = await Machine.start(t);
   using buffer = machine.device.dma.allocateSync(8192);
   const { iova, bytes } = buffer;
@@ -249,7 +249,7 @@ test('it moves and fills memory by the PASID of the portal, and says what went w
   t.is(machine.work(DEDICATED, 0, { ...copy, flags: 0xc }), 0, 'no record without the PASID');
 });
 
-test('a reset leaves everything as it was at first', async (t) => {
+test('a reset restores the initial state', async (t) => {
   const machine = await Machine.start(t);
   const handle = machine.handle(SLOT);
   await machine.device.reset();

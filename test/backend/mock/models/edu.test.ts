@@ -21,7 +21,7 @@ test('identification and liveness', (t) => {
   t.is(window.read32(4), 0xedcba987);
 });
 
-test('a factorial is computing until the status was read, or the loop has turned', async (t) => {
+test('a factorial is done after the next read of a register or turn of the event loop', async (t) => {
   const { window } = edu(t);
   window.write32(8, 5);
   t.is(window.read32(0x20), 1);
@@ -53,7 +53,7 @@ test('a second factorial while one is computing is ignored', (t) => {
   t.is(window.read32(8), 24);
 });
 
-test('MSI: the factorial interrupts if it was told to', async (t) => {
+test('MSI: the factorial interrupts if the status register enables it', async (t) => {
   const { device, window } = edu(t);
   const eventfd = device.createEventfd();
   bind(device, MSI, 0, [eventfd]);
@@ -81,7 +81,7 @@ test('MSI: the factorial interrupts if it was told to', async (t) => {
   set.close();
 });
 
-test('INTx: raised by hand, up until everything is acknowledged', (t) => {
+test('INTx: the pin stays asserted until all interrupts are acknowledged', (t) => {
   const { device, window } = edu(t);
   const eventfd = device.createEventfd();
   bind(device, INTX, 0, [eventfd]);
@@ -98,7 +98,7 @@ test('INTx: raised by hand, up until everything is acknowledged', (t) => {
   t.is(device.load(CONFIG, 6, 2) & 8, 0);
 });
 
-test('DMA into the buffer and out of it, with and without an interrupt', (t) => {
+test('DMA copies into the buffer and out of it, with or without an interrupt', (t) => {
   const { device, window } = edu(t);
   const eventfd = device.createEventfd();
   bind(device, MSI, 0, [eventfd]);
@@ -120,7 +120,7 @@ test('DMA into the buffer and out of it, with and without an interrupt', (t) => 
   t.is(eventfd.read(), 1n);
   t.is(window.read32(0x24), 0x100);
   t.deepEqual([...bytes.subarray(4096, 4104)], [0, 1, 2, 3, 4, 5, 0, 0]);
-  // A whole buffer, and no more than it.
+  // The whole buffer is copied; a byte more copies nothing.
   bytes.fill(0xaa, 0, 4096);
   transfer(0x100000n, BUFFER, 4096n, 1n);
   transfer(BUFFER, 0x101000n, 4096n, 3n);
@@ -132,7 +132,7 @@ test('DMA into the buffer and out of it, with and without an interrupt', (t) => 
   t.true(bytes.every((byte) => byte === 0));
 });
 
-test('DMA that the IOMMU refuses ends like any other', (t) => {
+test('DMA that the IOMMU blocks completes like any other', (t) => {
   const { device, window } = edu(t);
   const eventfd = device.createEventfd();
   bind(device, MSI, 0, [eventfd]);
@@ -148,7 +148,7 @@ test('DMA that the IOMMU refuses ends like any other', (t) => {
   }
 });
 
-test('a transfer under way cannot be changed, and only one that runs is a command', (t) => {
+test('a running transfer cannot be changed, and a command without the RUN bit is dropped', (t) => {
   const { window } = edu(t);
   window.write64(0x98, 6n);
   t.is(window.read64(0x98), 0n);
@@ -159,7 +159,7 @@ test('a transfer under way cannot be changed, and only one that runs is a comman
   t.is(window.read64(0x98), 0n);
 });
 
-test('its registers outlive a reset, as in QEMU', async (t) => {
+test('a reset does not change the registers, as in QEMU', async (t) => {
   const { device, window } = edu(t);
   window.write32(4, 1);
   await device.reset();

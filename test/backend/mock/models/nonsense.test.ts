@@ -12,10 +12,10 @@ const shape = {
 const logic = () => ({ registers: {}, reset: () => undefined });
 const wrong = { instanceOf: TypeError };
 
-/** A model with changes that its type forbids. */
+/** Defines a model with changes that its type forbids. */
 const define = (changes: object) => defineModel({ name: 'card', shape, create: logic, ...changes });
 
-test('what is misspelt is named, wherever it stands', (t) => {
+test('a misspelt field is refused with its name and place', (t) => {
   const msi = { name: 'msi', offset: 0x40, vectors: 1, mask: true };
   const cases: [object, RegExp][] = [
     [{ kernal: {} }, /^model 'card' has no 'kernal': there are name, shape/],
@@ -31,7 +31,7 @@ test('what is misspelt is named, wherever it stands', (t) => {
   });
 });
 
-test('what is no object is named, too', (t) => {
+test('a value that is not an object is refused with its place', (t) => {
   t.throws(() => defineModel(null as never), { ...wrong, message: 'a model must be an object' });
   for (const bars of [[null], [5]]) {
     t.throws(() => define({ shape: { ...shape, bars } }), { ...wrong, message: /a BAR must be/ });
@@ -42,9 +42,9 @@ test('what is no object is named, too', (t) => {
   });
 });
 
-test('what create() returns is looked at when a device is made', (t) => {
+test('opening a device checks the result of create()', (t) => {
   const made = (result: unknown) => () => connect(t, define({ create: () => result }));
-  t.throws(made(undefined), { ...wrong, message: /what create\(\) returns must be an object/ });
+  t.throws(made(undefined), { ...wrong, message: /the result of create\(\) must be an object/ });
   t.throws(made({ reset: () => 0 }), { ...wrong, message: /registers must be an object/ });
   t.throws(made({ registers: {} }), { ...wrong, message: /reset must be a function/ });
   const register = (part: unknown) => made({ ...logic(), registers: { 0: part } });
@@ -54,7 +54,7 @@ test('what create() returns is looked at when a device is made', (t) => {
   t.throws(register([misspelt]), { ...wrong, message: /BAR 0: go has no 'wirte'/ });
 });
 
-/** A window on one register, of a device whose memory is on. */
+/** Maps a window with one register of a device whose memory is enabled. */
 function window(
   t: ExecutionContext,
   width: 4 | 8,
@@ -70,23 +70,23 @@ function window(
   return connection.map(0, 0, 4096);
 }
 
-test('a register reads as unsigned, whatever sign bit operators gave it', (t) => {
+test('a register whose read returns a negative number reads as unsigned', (t) => {
   t.is(window(t, 4, () => 0x8000_0000 | 1).read32(0), 0x8000_0001);
   t.is(window(t, 4, () => -1).read8(0), 0xff);
   t.is(window(t, 8, () => -1n).read64(0), 2n ** 64n - 1n);
   t.is(window(t, 8, () => -1n).read32(4), 0xffff_ffff);
 });
 
-test('a register that gives no value of its width is named', (t) => {
+test('a read that returns no value of its width is a TypeError with the name of the register', (t) => {
   for (const value of [undefined, null, true, '5', 5n, 1.5, NaN, 2 ** 32, -(2 ** 31) - 1]) {
     const registers = window(t, 4, () => value);
-    const message = /^read of state must give an integer of 32 bits, not /;
+    const message = /^read of state must return an integer of 32 bits, not /;
     t.throws(() => registers.read32(0), { ...wrong, message });
     t.throws(() => registers.read16(2), { ...wrong, message });
   }
   for (const value of [undefined, 5, 2n ** 64n]) {
     const registers = window(t, 8, () => value);
-    t.throws(() => registers.read64(0), { ...wrong, message: /must give a bigint of 64 bits/ });
+    t.throws(() => registers.read64(0), { ...wrong, message: /must return a bigint of 64 bits/ });
   }
 });
 
@@ -97,28 +97,28 @@ const nonsense: Readonly<Record<string, (host: DeviceHost) => void>> = {
   'a vector by name': (host) => {
     host.signal('x' as never);
   },
-  'a number as level': (host) => {
+  'a number as the level of the pin': (host) => {
     host.setPin(1 as never);
   },
-  'a number as address': (host) => {
+  'a number as an address': (host) => {
     host.dmaRead(0 as never, new Uint8Array(4));
   },
   'a negative address': (host) => {
     host.dmaRead(-1n, new Uint8Array(4));
   },
-  'a list as bytes': (host) => {
+  'an array as bytes': (host) => {
     host.dmaWrite(0n, [1] as never);
   },
-  'work that is none': (host) => {
+  'a string as work': (host) => {
     host.defer('x' as never);
   },
-  'no time': (host) => {
+  'NaN as a delay': (host) => {
     host.defer(() => undefined, NaN);
   },
 };
 
 for (const [name, call] of Object.entries(nonsense)) {
-  test(`the machine does not take ${name} from a device`, (t) => {
+  test(`the host refuses ${name} from a device`, (t) => {
     const registers = window(t, 4, () => 0, call);
     const error: unknown = t.throws(
       () => {

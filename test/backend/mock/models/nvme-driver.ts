@@ -27,7 +27,7 @@ export interface Result {
   head: number;
 }
 
-/** A queue pair in a page each, polled by its memory. */
+/** A queue pair with a page for each queue. The driver polls the memory of the completions. */
 export class QueuePair {
   readonly #window: RegisterWindow;
   readonly #id: number;
@@ -47,7 +47,7 @@ export class QueuePair {
     this.#entries = entries;
   }
 
-  /** Puts a command into the queue without telling. @returns its id */
+  /** Puts a command into the queue without ringing the doorbell. @returns the command id */
   put({ opcode, flags = 0, namespace = 0, prp1 = 0n, prp2 = 0n, dwords = [] }: Submission): number {
     const at = this.#tail * 64;
     const id = this.#nextId++;
@@ -68,7 +68,7 @@ export class QueuePair {
     this.#window.write32(0x1000 + 8 * this.#id, this.#tail);
   }
 
-  /** The next completion, if it is there, left for {@link acknowledge}. */
+  /** Returns the next completion, or null. {@link acknowledge} consumes it. */
   poll(): Result | null {
     const at = this.#head * 16;
     const status = this.#completions.getUint16(at + 14, true);
@@ -97,7 +97,7 @@ export class QueuePair {
   }
 }
 
-/** A driver as small as a test needs it: polled admin queue, one page of IOVA after the other. */
+/** A small NVMe driver for tests. It polls the admin queue and maps consecutive pages of IOVA. */
 export class NvmeDriver {
   readonly device: DeviceConnection;
   readonly window: RegisterWindow;
@@ -116,7 +116,7 @@ export class NvmeDriver {
     this.admin = new QueuePair(this.window, 0, this.memory, 0);
   }
 
-  /** Enables the controller, for the first time or after a reset. */
+  /** Enables the controller, at first or after a reset. */
   enable(): this {
     this.page(0, 4).fill(0);
     this.admin = new QueuePair(this.window, 0, this.memory, 0);
@@ -124,7 +124,7 @@ export class NvmeDriver {
     return this;
   }
 
-  /** A page of the driver's memory. */
+  /** Returns a page of the driver's memory. */
   page(n: number, count = 1): Uint8Array {
     return new Uint8Array(this.memory.buffer, n * PAGE, count * PAGE);
   }
@@ -144,14 +144,14 @@ export class NvmeDriver {
     return this.admin.run({ opcode: 1, prp1: this.address(page), dwords });
   }
 
-  /** Queue pair 1 in pages 2 and 3. */
+  /** Creates I/O queue pair 1 in pages 2 and 3. */
   createIo(vector: number | null = null, entries = ENTRIES): QueuePair {
     this.createCompletionQueue(1, 3, vector, entries);
     this.createSubmissionQueue(1, 2, 1, entries);
     return new QueuePair(this.window, 1, this.memory, 2, entries);
   }
 
-  /** Enables the vectors from 0 on. */
+  /** Enables MSI-X with vectors from 0 on. */
   enableVectors(n: number): Eventfd[] {
     const eventfds = Array.from({ length: n }, () => this.device.createEventfd());
     this.device.setIrqs({ index: 2, flags: 0x24, start: 0, count: n, eventfds });

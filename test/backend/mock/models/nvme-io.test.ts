@@ -17,12 +17,12 @@ function pattern(bytes: Uint8Array, seed: number): Uint8Array {
   return bytes.map((_, i) => (i * 7 + (i >>> 8) + seed) & 0xff);
 }
 
-test('what is written by PRPs and lists is read back', (t) => {
+test('data written by PRPs and PRP lists is read back', (t) => {
   const nvme = driver(t);
   const io = nvme.createIo();
   const pages = 20;
   const list = new BigUint64Array(nvme.page(5).buffer, 5 * 4096, 512);
-  // Data in pages 10 to 30, in turn from both ends, listed in page 5.
+  // The data is in pages 10 to 30, alternately from both ends; page 5 has the list.
   const order = Array.from({ length: pages }, (_, i) =>
     i % 2 === 0 ? 10 + i / 2 : 30 - (i - 1) / 2,
   );
@@ -43,14 +43,14 @@ test('what is written by PRPs and lists is read back', (t) => {
   for (const [i, page] of order.entries()) {
     t.deepEqual(nvme.page(page), pattern(nvme.page(page), i));
   }
-  // One block out of the middle, to an odd place in a page.
+  // Read one block from the middle, to an offset inside of a page.
   const prp1 = nvme.address(40) + 0x204n;
   t.is(io.run({ opcode: READ, namespace: 1, prp1, dwords: [1009, 0, 0] }).status, 0);
   const expected = pattern(new Uint8Array(4096), 1).subarray(512, 1024);
   t.deepEqual(nvme.page(40).slice(0x204, 0x404), expected);
 });
 
-test('a list that does not end in its page leads on', (t) => {
+test('the last entry of a full list points to the next list', (t) => {
   const nvme = driver(t);
   const io = nvme.createIo();
   const words = (page: number) => new BigUint64Array(nvme.memory.buffer, page * 4096, 512);
@@ -68,7 +68,7 @@ test('a list that does not end in its page leads on', (t) => {
   t.deepEqual(nvme.page(10, 4), pattern(nvme.page(10, 4), 3));
 });
 
-test('blocks that were never written, or were zeroed, read as zeros', (t) => {
+test('blocks that were never written or were zeroed read as zeros', (t) => {
   const nvme = driver(t);
   const io = nvme.createIo();
   const prp1 = nvme.address(10);
@@ -90,7 +90,7 @@ test('blocks that were never written, or were zeroed, read as zeros', (t) => {
   );
 });
 
-test('data survives resets of controller and function', (t) => {
+test('a reset of the controller or of the function keeps the data', (t) => {
   const nvme = driver(t);
   const command = { namespace: 1, prp1: nvme.address(10), dwords: [5, 0, 0] };
   nvme.page(10).fill(0x77);
@@ -122,7 +122,7 @@ test('data survives resets of controller and function', (t) => {
   }
 });
 
-test('I/O commands: status of what is wrong', (t) => {
+test('wrong I/O commands fail with their status', (t) => {
   const nvme = driver(t);
   const io = nvme.createIo();
   const prp1 = nvme.address(10);
@@ -149,7 +149,7 @@ test('I/O commands: status of what is wrong', (t) => {
   t.is(status({ dwords: [0, 0, 24], prp2: nvme.address(5) }), DNR | 0x013);
 });
 
-test('data that the IOMMU refuses is a transfer error, a queue that it refuses is fatal', (t) => {
+test('a fault on data is a transfer error, and a fault on a queue is fatal', (t) => {
   const nvme = driver(t);
   const io = nvme.createIo();
   const { addressSpace } = nvme.device;
@@ -165,7 +165,7 @@ test('data that the IOMMU refuses is a transfer error, a queue that it refuses i
   t.is(nvme.window.read32(0x1c), 2);
 });
 
-test('MSI-X: each queue interrupts by its vector, and the event loop delivers', async (t) => {
+test('MSI-X: each queue interrupts by its own vector', async (t) => {
   const nvme = driver(t);
   const eventfds = nvme.enableVectors(3);
   const set = nvme.device.createEventSet(3);
@@ -188,7 +188,7 @@ test('MSI-X: each queue interrupts by its vector, and the event loop delivers', 
   set.close();
 });
 
-test('MSI-X: a vector without eventfd is pending, one that is not enabled is not', (t) => {
+test('MSI-X: a vector without an eventfd becomes pending if it is enabled', (t) => {
   const nvme = driver(t);
   const io = nvme.createIo();
   t.is(io.run({ opcode: FLUSH, namespace: 1 }).status, 0);
@@ -200,7 +200,7 @@ test('MSI-X: a vector without eventfd is pending, one that is not enabled is not
   t.is(nvme.window.read32(0x3000), 1);
 });
 
-test('INTx: the pin is up until all was seen, and INTMS holds it down', (t) => {
+test('INTx: the pin is asserted until all completions are read, unless INTMS masks it', (t) => {
   const nvme = driver(t);
   const eventfd = nvme.device.createEventfd();
   nvme.device.setIrqs({ index: 0, flags: 0x24, start: 0, count: 1, eventfds: [eventfd] });
@@ -232,7 +232,7 @@ test('INTx: the pin is up until all was seen, and INTMS holds it down', (t) => {
   t.false(pin());
 });
 
-test('a full completion queue holds completions back', (t) => {
+test('completions wait while their queue is full', (t) => {
   const nvme = driver(t);
   nvme.createCompletionQueue(1, 3, null, 3);
   nvme.createSubmissionQueue(1, 2, 1, 16);
@@ -248,7 +248,7 @@ test('a full completion queue holds completions back', (t) => {
   t.deepEqual(phases(), [0, 0, 1]);
 });
 
-test('many commands in a queue that wraps complete in order, with the phase tag', (t) => {
+test('commands in a queue that wraps complete in order with the right phase tag', (t) => {
   fc.assert(
     fc.property(
       fc.integer({ min: 2, max: 16 }),

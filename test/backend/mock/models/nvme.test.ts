@@ -8,7 +8,7 @@ function driver(t: ExecutionContext): NvmeDriver {
   return new NvmeDriver(open(t, 'mock:nvme')).enable();
 }
 
-test('registers after a reset', (t) => {
+test('registers have their reset values', (t) => {
   const { window } = new NvmeDriver(open(t, 'mock:nvme'));
   t.is(window.read64(0x00), 0x004018200f0107ffn);
   t.is(window.read32(0x08), 0x00010400);
@@ -21,7 +21,7 @@ test('registers after a reset', (t) => {
   t.is(window.read32(0x1c), 0);
 });
 
-test('enabling makes it ready, disabling takes the queues and keeps their registers', (t) => {
+test('disabling the controller deletes the queues and keeps their registers', (t) => {
   const nvme = driver(t);
   t.is(nvme.window.read32(0x1c), 1);
   nvme.window.write32(0x14, 0x00460000);
@@ -32,7 +32,7 @@ test('enabling makes it ready, disabling takes the queues and keeps their regist
   t.is(nvme.admin.poll(), null);
 });
 
-test('what cannot be enabled is fatal until it is disabled', (t) => {
+test('enabling a wrong configuration is fatal until the controller is disabled', (t) => {
   const nvme = new NvmeDriver(open(t, 'mock:nvme'));
   const attempt = (change: () => void, cc = 0x00460001) => {
     change();
@@ -89,7 +89,7 @@ test('what cannot be enabled is fatal until it is disabled', (t) => {
   );
 });
 
-test('a shutdown is reported complete', (t) => {
+test('CSTS reports that a shutdown is complete', (t) => {
   const { window } = driver(t);
   window.write32(0x14, 0x00464001);
   t.is(window.read32(0x1c), 0x9);
@@ -97,7 +97,7 @@ test('a shutdown is reported complete', (t) => {
   t.is(window.read32(0x1c), 0x1);
 });
 
-test('identify: controller, namespace, list and descriptors', (t) => {
+test('Identify returns controller, namespace, namespace list and descriptors', (t) => {
   const nvme = driver(t);
   const identify = (cns: number, namespace = 0) => {
     nvme.page(8).fill(0xee);
@@ -127,7 +127,7 @@ test('identify: controller, namespace, list and descriptors', (t) => {
   t.deepEqual([...descriptors.subarray(20, 26)], [4, 1, 0, 0, 0, 0]);
 });
 
-test('admin commands: status of what is wrong', (t) => {
+test('wrong admin commands fail with their status', (t) => {
   const nvme = driver(t);
   const status = (opcode: number, dwords: number[], namespace = 0, flags = 0) =>
     nvme.admin.run({ opcode, namespace, flags, prp1: nvme.address(8), dwords }).status;
@@ -148,7 +148,7 @@ test('admin commands: status of what is wrong', (t) => {
   t.is(status(0x08, [9]), DNR | 0x002);
 });
 
-test('queues: status of what is wrong', (t) => {
+test('wrong queue commands fail with their status', (t) => {
   const nvme = driver(t);
   const create = (opcode: number, low: number, high: number, prp1 = nvme.address(4)) =>
     nvme.admin.run({ opcode, prp1, dwords: [low, high] }).status;
@@ -177,7 +177,7 @@ test('queues: status of what is wrong', (t) => {
   t.is(nvme.admin.run({ opcode: 4, dwords: [1] }).status, 0);
 });
 
-test('entry sizes are looked at when it starts, and then not', (t) => {
+test('entry sizes are checked only when the controller is enabled', (t) => {
   const nvme = driver(t);
   nvme.window.write32(0x14, 1);
   t.is(nvme.createCompletionQueue(1, 4, null).status, 0);
@@ -188,7 +188,7 @@ test('entry sizes are looked at when it starts, and then not', (t) => {
   }
 });
 
-test('features: numbers as QEMU’s, and the errors of what cannot be set', (t) => {
+test('features have the values of QEMU’s controller, and read-only ones cannot be set', (t) => {
   const nvme = driver(t);
   const get = (dword: number, value = 0, namespace = 0) => {
     const { status, result } = nvme.admin.run({ opcode: 0xa, namespace, dwords: [dword, value] });
@@ -220,7 +220,7 @@ test('features: numbers as QEMU’s, and the errors of what cannot be set', (t) 
   t.is(set(7, 0x00030003).status, DNR | 0x00c);
 });
 
-test('without a bus master it does no DMA', (t) => {
+test('the controller does no DMA without bus mastering', (t) => {
   const nvme = driver(t);
   nvme.device.store(CONFIG, 4, 2, 2);
   nvme.admin.put({ opcode: 6, prp1: nvme.address(8), dwords: [1] });
@@ -229,7 +229,7 @@ test('without a bus master it does no DMA', (t) => {
   t.is(nvme.window.read32(0x1c), 2);
 });
 
-test('event requests are held, told of wrong doorbells, aborted, and limited', (t) => {
+test('event requests wait for wrong doorbell writes, can be aborted, and are limited', (t) => {
   const nvme = driver(t);
   nvme.window.write32(0x1000 + 8 * 9, 1);
   const ids = [0, 1, 2, 3].map(() => nvme.admin.put({ opcode: 0xc }));
@@ -252,7 +252,7 @@ test('event requests are held, told of wrong doorbells, aborted, and limited', (
   t.like(nvme.admin.run({ opcode: 8, dwords: [0x7770000] }), { status: 0, result: 1 });
 });
 
-test('log pages', (t) => {
+test('Get Log Page returns the requested part of a log', (t) => {
   const nvme = driver(t);
   const log = (id: number, length: number, offset = 0, namespace = 0xffffffff) => {
     nvme.page(8).fill(0xee);

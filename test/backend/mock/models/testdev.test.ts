@@ -15,7 +15,7 @@ function title(device: DeviceConnection, bar: number): string {
 
 const count = (device: DeviceConnection) => device.load(0, 12, 4);
 
-test('before a test is chosen, and with one there is not, all reads as 0', (t) => {
+test('without a chosen test all registers read as 0', (t) => {
   const device = connect(t, testdev);
   t.is(device.load(0, 0, 4), 0);
   device.store(0, 0, 1, 3);
@@ -23,7 +23,7 @@ test('before a test is chosen, and with one there is not, all reads as 0', (t) =
   t.is(title(device, 0), '');
 });
 
-test('a test tells its name, its width, its place and its data', (t) => {
+test('the header of a test has its name, width, offset and data', (t) => {
   const device = connect(t, testdev);
   device.store(0, 0, 1, DATA_MATCH);
   t.is(title(device, 0), 'mmio-datamatch-eventfd');
@@ -32,13 +32,13 @@ test('a test tells its name, its width, its place and its data', (t) => {
   t.is(device.load(0, 8, 4), 0xfa);
   device.store(1, 0, 1, WILDCARD);
   t.is(title(device, 1), 'portio-wildcard-eventfd');
-  // What is chosen by one BAR is seen by the other.
+  // A test that is chosen by one BAR shows in the other.
   t.is(title(device, 0), 'portio-wildcard-eventfd');
   t.is(device.load(1, 4, 4), 128 + 4);
   t.is(device.load(1, 8, 1), 0xce);
 });
 
-test('it counts the bytes that match, whatever the access they are part of', (t) => {
+test('the device counts matching bytes of accesses of any width', (t) => {
   const device = connect(t, testdev);
   device.store(0, 0, 1, NONE);
   device.store(0, 2048, 1, 0xfa);
@@ -53,7 +53,7 @@ test('it counts the bytes that match, whatever the access they are part of', (t)
   t.is(count(device), 1);
 });
 
-test('an eventfd takes single bytes, and what it does not match is counted', (t) => {
+test('an eventfd intercepts single bytes that match, and the device counts the others', (t) => {
   const device = connect(t, testdev);
   device.store(0, 0, 1, WILDCARD);
   device.store(0, 2049, 1, 0x12);
@@ -68,14 +68,14 @@ test('an eventfd takes single bytes, and what it does not match is counted', (t)
   t.is(count(device), 1);
 });
 
-test('a reset chooses none', (t) => {
+test('a reset ends the chosen test', (t) => {
   const device = connect(t, testdev);
   device.store(0, 0, 1, NONE);
   device.resetSync();
   t.is(device.load(0, 4, 4), 0);
 });
 
-test('it has no interrupt but REQ', (t) => {
+test('the device has no interrupt index except REQ', (t) => {
   const device = connect(t, testdev);
   t.deepEqual(
     [0, 1, 2, 4].map((index) => device.getIrqInfo(index).count),

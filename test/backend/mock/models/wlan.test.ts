@@ -7,7 +7,7 @@ const SENT = 0x10;
 const FAULTS = 0x14;
 const STORE = 0x1000;
 
-test('it is a network adapter with 32 vectors of MSI and 32 sources of its own', (t) => {
+test('the device is a network adapter with 32 MSI vectors and 32 private sources', (t) => {
   using device = openDeviceSync('mock:wlan#shape');
   t.is(device.config.header().classCode, 0x028000);
   t.is(device.interrupts.msi.count, 32);
@@ -17,7 +17,7 @@ test('it is a network adapter with 32 vectors of MSI and 32 sources of its own',
   for (let n = 0; n < 32; n++) t.is(registers.read32(STORE + 16 * n + 12), 1);
 });
 
-test('its vectors are those of MSI', async (t) => {
+test('a write to raise vector interrupts by MSI', async (t) => {
   using device = openDeviceSync('mock:wlan#msi');
   device.config.update('command', { memory: 1, bus_master: 1 });
   device.interrupts.msi.enable({ vectors: 32 });
@@ -27,7 +27,7 @@ test('its vectors are those of MSI', async (t) => {
   t.is(await vector.next(), 1n);
 });
 
-test('a source writes its data to its address, wherever that is', (t) => {
+test('a private source writes its data to its address', (t) => {
   using device = openDeviceSync('mock:wlan#memory');
   device.config.update('command', { memory: 1, bus_master: 1 });
   using registers = device.bar(0).map();
@@ -41,7 +41,7 @@ test('a source writes its data to its address, wherever that is', (t) => {
   program(buffer.iova + 8n, 0xcafe_f00d);
   const raise = () => {
     registers.write32(RAISE, 0);
-    // What was deferred is done after a register is read.
+    // A read of a register runs the deferred work.
     registers.read32(0);
   };
   raise();
@@ -53,7 +53,7 @@ test('a source writes its data to its address, wherever that is', (t) => {
   t.is(registers.read32(SENT), 1);
 });
 
-test('a masked source keeps one interrupt; a reset takes everything', (t) => {
+test('a masked source holds one interrupt, and a reset clears it', (t) => {
   using device = openDeviceSync('mock:wlan#mask');
   device.config.update('command', { memory: 1, bus_master: 1 });
   using registers = device.bar(0).map();
@@ -65,7 +65,7 @@ test('a masked source keeps one interrupt; a reset takes everything', (t) => {
   t.is(registers.read32(STORE + 32 + 12), 1);
 });
 
-test('its kernel has MSI_NOVIRT, unless the name says otherwise', (t) => {
+test('the kernel of the device has MSI_NOVIRT unless the name disables it', (t) => {
   const state = (name: string) => {
     using device = openDeviceSync(name);
     return device.messages.novirt.state;
@@ -77,7 +77,7 @@ test('its kernel has MSI_NOVIRT, unless the name says otherwise', (t) => {
   t.throws(() => state('mock:wlan?dmabuf=on&novirt=on'), { instanceOf: VfioError, code: 'EINVAL' });
 });
 
-test('a variant driver has an index for its sources; vfio-pci has none', (t) => {
+test('a variant driver has an interrupt index for private sources, vfio-pci has not', (t) => {
   using plain = openDeviceSync('mock:wlan#plain');
   t.is(plain.info.numIrqs, 5);
   t.throws(() => plain.connection.getIrqInfo(5), { instanceOf: VfioError, code: 'EINVAL' });

@@ -15,7 +15,7 @@ function device(t: ExecutionContext, shape: Partial<FunctionShape>): DeviceConne
   return connect(t, plainModel([], undefined, shape));
 }
 
-/** A device whose ports keep what is written, byte by byte. */
+/** A device whose I/O ports keep the bytes that are written to them. */
 function withPorts(t: ExecutionContext): DeviceConnection {
   const held = new Uint8Array(8);
   const registers: Register[] = Array.from(held, (_, i) => ({
@@ -32,7 +32,7 @@ function withPorts(t: ExecutionContext): DeviceConnection {
   });
 }
 
-/** An expansion ROM of one image of 512 bytes. */
+/** An expansion ROM with one image of 512 bytes. */
 function romImage(length = 1): Uint8Array {
   const bytes = new Uint8Array(1024).fill(0x11);
   bytes.set([0x55, 0xaa], 0);
@@ -43,7 +43,7 @@ function romImage(length = 1): Uint8Array {
   return bytes;
 }
 
-test('4.1: I/O ports are read and written, and not mapped', (t) => {
+test('4.1: I/O ports can be read and written but not mapped', (t) => {
   const connection = withPorts(t);
   const info = { index: 1, flags: 3, size: 0x100n, capabilities: [] };
   t.deepEqual(connection.getRegionInfo(1), info);
@@ -53,7 +53,7 @@ test('4.1: I/O ports are read and written, and not mapped', (t) => {
   t.is(connection.load(1, 4, 4), 0x00070605);
 });
 
-test('4.2: I/O ports are not held back by memory decode; without their own they are ones', (t) => {
+test('4.2: I/O ports work without memory decode, and read as ones without I/O decode', (t) => {
   const connection = withPorts(t);
   connection.store(1, 0, 1, 0x5a);
   connection.store(CONFIG, 4, 2, 1);
@@ -66,7 +66,7 @@ test('4.2: I/O ports are not held back by memory decode; without their own they 
   t.is(connection.load(1, 0, 1), 0x5a);
 });
 
-test('3.2: sizing of I/O, 64-bit, prefetchable and absent BARs, and of the ROM', (t) => {
+test('3.2: writing ones sizes I/O, 64-bit, prefetchable and absent BARs, and the ROM', (t) => {
   const connection = device(t, {
     bars: [
       { ...PORTS, index: 0 },
@@ -89,7 +89,7 @@ test('3.2: sizing of I/O, 64-bit, prefetchable and absent BARs, and of the ROM',
   t.is(connection.load(CONFIG, 0x30, 4), 0xffff_f800);
 });
 
-test('4.1: the ROM is as large as its BAR, and only read', (t) => {
+test('4.1: the ROM region has the size of its BAR and is read-only', (t) => {
   const connection = device(t, { rom: { size: 0x800, image: romImage() } });
   const info = { index: 6, flags: 1, size: 0x800n, capabilities: [] };
   t.deepEqual(connection.getRegionInfo(6), info);
@@ -98,7 +98,7 @@ test('4.1: the ROM is as large as its BAR, and only read', (t) => {
   fails(t, 'EINVAL', () => connection.map(6, 0, 0x1000));
 });
 
-test('4.2: past its image the ROM is ones, short at its end and EINVAL behind', (t) => {
+test('4.2: reads past the image of the ROM are ones, short at its end, EINVAL past it', (t) => {
   const connection = device(t, { rom: { size: 0x800, image: romImage() } });
   const into = new Uint8Array(8);
   t.is(connection.read(6, 0x1fc, into), 8);
@@ -110,13 +110,13 @@ test('4.2: past its image the ROM is ones, short at its end and EINVAL behind', 
   t.is(connection.read(6, 0x400, into), 8);
 });
 
-test('4.1: a ROM without an image has no size', (t) => {
+test('4.1: a ROM without an image has size 0', (t) => {
   const connection = device(t, { rom: { size: 0x800, image: new Uint8Array(16) } });
   t.deepEqual(connection.getRegionInfo(6), { index: 6, flags: 0, size: 0n, capabilities: [] });
   fails(t, 'ENOMEM', () => connection.read(6, 0, new Uint8Array(4)));
 });
 
-test('the images of a ROM are followed to the last', (t) => {
+test('the length of a ROM is the end of its last image', (t) => {
   const two = new Uint8Array(1024);
   const first = romImage();
   first[0x1c + 21] = 0;
@@ -133,14 +133,14 @@ test('the images of a ROM are followed to the last', (t) => {
   t.is(romImageSize(damaged, 4096), 0);
 });
 
-test('4.1: a device that is no VGA card has no region 8', (t) => {
+test('4.1: a device other than a VGA card has no region 8', (t) => {
   const connection = device(t, {});
   fails(t, 'EINVAL', () => connection.getRegionInfo(8));
   fails(t, 'EINVAL', () => connection.read(8, 0xa0000, new Uint8Array(4)));
   fails(t, 'EINVAL', () => connection.write(8, 0xa0000, new Uint8Array(4)));
 });
 
-test('3.2: memory of a virtual function is always enabled, and it has no pin', (t) => {
+test('3.2: a virtual function has its memory always enabled and no interrupt pin', (t) => {
   const connection = device(t, { virtual: true });
   t.is(connection.load(CONFIG, 0x3d, 1), 0);
   t.is(connection.getIrqInfo(0).count, 0);
@@ -150,7 +150,7 @@ test('3.2: memory of a virtual function is always enabled, and it has no pin', (
   t.is(connection.map(0, 0, 0x1000).read32(0x40), 0);
 });
 
-test('5.1, 5.2, 5.3: without a reset there is no flag, RESET is EINVAL and a hot reset ENODEV', (t) => {
+test('5.1, 5.2, 5.3: without a reset method RESET is EINVAL and a hot reset ENODEV', (t) => {
   const connection = device(t, { resets: false });
   t.is(connection.getInfo().flags, 2);
   fails(t, 'EINVAL', () => {
@@ -162,7 +162,7 @@ test('5.1, 5.2, 5.3: without a reset there is no flag, RESET is EINVAL and a hot
   });
 });
 
-test('1.3: in low power a mapping is out of reach, and the file is not', (t) => {
+test('1.3: in low power mapped registers read as ones, and the device file works', (t) => {
   const connection = device(t, { bars: [MEMORY] });
   const SET = 1 << 17;
   const window = connection.map(0, 0, 0x1000);
@@ -176,7 +176,7 @@ test('1.3: in low power a mapping is out of reach, and the file is not', (t) => 
   t.is(window.read32(0x40), 0);
 });
 
-test('4.3: after memory is enabled again a mapping works again', (t) => {
+test('4.3: a mapping works again after memory is enabled again', (t) => {
   const connection = device(t, { bars: [MEMORY] });
   const window = connection.map(0, 0, 0x1000);
   connection.store(CONFIG, 4, 2, 0);
@@ -187,7 +187,7 @@ test('4.3: after memory is enabled again a mapping works again', (t) => {
   t.is(window.read8(0x40), 0);
 });
 
-test('memory of a device keeps what is written, by any width', (t) => {
+test('a memory block keeps writes of any width', (t) => {
   const model = plainModel([], undefined, { bars: [{ ...MEMORY, size: 2 ** 24 }] });
   const block = {
     offset: 0x100000,

@@ -31,7 +31,7 @@ test('the back end owns mock: names and lists its models', (t) => {
   );
 });
 
-test('open in both ways; who opens it while it is open shares the device', async (t) => {
+test('opening an open device shares it, and the first open finds it after power-on', async (t) => {
   const one = await mockBackend.open('mock:nvme', {});
   const two = mockBackend.openSync('mock:nvme', { via: 'group', noiommu: true });
   t.is(one.name, 'mock:nvme');
@@ -49,7 +49,7 @@ test('open in both ways; who opens it while it is open shares the device', async
   three.close();
 });
 
-test('the ways in exclude each other, and the character device a second open', (t) => {
+test('group and cdev exclude each other, and a cdev is opened once', (t) => {
   const backend = new MockBackend([edu]);
   const opening = (via: 'group' | 'cdev') => backend.openSync('mock:edu', { via });
   const group = opening('group');
@@ -70,13 +70,13 @@ test('the ways in exclude each other, and the character device a second open', (
   opening('group').close();
 });
 
-test('an unknown model names the known ones', async (t) => {
+test('the hint for an unknown model names the known models', async (t) => {
   const error = await t.throwsAsync(mockBackend.open('mock:floppy', {}), { instanceOf: VfioError });
   t.like(error, { code: 'ENODEV', path: 'mock:floppy' });
   t.regex(error.hint ?? '', /mock:edu, mock:nvme/);
 });
 
-test('options that a mock cannot follow', (t) => {
+test('options of an open that the mock does not support are refused', (t) => {
   fails(t, 'ENOENT', () => mockBackend.openSync('mock:nvme?kernel=6.1', { via: 'cdev' }));
   const vfToken = '00112233-4455-6677-8899-aabbccddeeff';
   fails(t, 'EINVAL', () => mockBackend.openSync('mock:nvme', { vfToken }));
@@ -91,7 +91,7 @@ test('options that a mock cannot follow', (t) => {
   }
 });
 
-test('6.1: a VF token is for functions that have virtual ones', (t) => {
+test('6.1: a VF token is refused with EINVAL unless the device is a physical function', (t) => {
   const shapes = [
     { name: 'pcie', offset: 0x40 },
     { name: 'sriov', offset: 0x100 },
@@ -108,16 +108,16 @@ test('6.1: a VF token is for functions that have virtual ones', (t) => {
   }
 });
 
-test('GET_INFO', (t) => {
+test('GET_INFO returns flags and numbers of regions and interrupt indexes', (t) => {
   t.deepEqual(open(t, 'mock:edu').getInfo(), { flags: 3, numRegions: 9, numIrqs: 5 });
 });
 
-test('errors tell the ioctl and the device', (t) => {
+test('an error names the ioctl and the device', (t) => {
   const error = t.throws(() => open(t, 'mock:nvme').getIrqInfo(9), { instanceOf: VfioError });
   t.like(error, { code: 'EINVAL', syscall: 'VFIO_DEVICE_GET_IRQ_INFO', path: 'mock:nvme' });
 });
 
-test('reset: the controller starts anew, configuration space stays, the state is D0', async (t) => {
+test('a reset resets the controller, keeps configuration space and leaves the device in D0', async (t) => {
   const device = open(t, 'mock:nvme');
   device.store(CONFIG, 4, 2, 6);
   device.store(0, 0x24, 4, 0x001f001f);
@@ -143,7 +143,7 @@ test('reset: the controller starts anew, configuration space stays, the state is
   }
 });
 
-test('hot reset: the device is alone', (t) => {
+test('a hot reset affects one device', (t) => {
   const device = open(t, 'mock:nvme');
   const [, second] = mockBackend.list();
   t.deepEqual(device.getHotResetInfo(), {
@@ -164,7 +164,7 @@ test('hot reset: the device is alone', (t) => {
   );
 });
 
-test('PASIDs need the other way in, and a kernel that has them', (t) => {
+test('attaching a PASID needs cdev and a kernel with PASIDs', (t) => {
   const opening = (name: string) => open(t, name);
   const group = opening('mock:nvme');
   const attach = (device: DeviceConnection) => () => {
@@ -191,7 +191,7 @@ test('PASIDs need the other way in, and a kernel that has them', (t) => {
   t.notThrows(detach(newest));
 });
 
-test('ioeventfd: a signal writes the register, unless memory is off', (t) => {
+test('ioeventfd: a signal writes the register unless memory is disabled', (t) => {
   const device = open(t, 'mock:nvme');
   const eventfd = device.createEventfd();
   const request = { region: 0, offset: 0x24, width: 4, value: 0x1234n, eventfd };
@@ -216,7 +216,7 @@ test('ioeventfd: a signal writes the register, unless memory is off', (t) => {
   t.is(eventfd.read(), 1n);
 });
 
-test('ioeventfd: a signalled eventfd writes when it is bound; closed, it keeps its place', (t) => {
+test('ioeventfd: binding a signalled eventfd writes, and closing it does not unbind', (t) => {
   const device = open(t, 'mock:nvme');
   const eventfd = device.createEventfd();
   const request = { region: 0, offset: 0x24, width: 2, value: 7n, eventfd };
@@ -230,7 +230,7 @@ test('ioeventfd: a signalled eventfd writes when it is bound; closed, it keeps i
   device.ioeventfd({ ...request, eventfd: null });
 });
 
-test('ioeventfd: one signal does all that is bound to it', (t) => {
+test('ioeventfd: one signal writes all registers that are bound to the eventfd', (t) => {
   const device = open(t, 'mock:nvme');
   const eventfd = device.createEventfd();
   device.ioeventfd({ region: 0, offset: 0x24, width: 4, value: 1n, eventfd });
@@ -239,7 +239,7 @@ test('ioeventfd: one signal does all that is bound to it', (t) => {
   t.deepEqual([device.load(0, 0x24, 4), device.load(0, 0x28, 4)], [1, 2]);
 });
 
-test('ioeventfd: what is refused', (t) => {
+test('ioeventfd: wrong requests fail with the errors of the kernel', (t) => {
   const device = open(t, 'mock:nvme');
   const eventfd = device.createEventfd();
   const request = { region: 0, offset: 0x24, width: 4, value: 0n, eventfd };
@@ -328,7 +328,7 @@ test('close is the end of everything, in any order, twice', (t) => {
   t.is(memory.buffer.byteLength, 0);
 });
 
-test('a device that is closed does not do what it had deferred', (t) => {
+test('a closed device does not run its deferred work', (t) => {
   let done = 0;
   const model = plainModel([], (host) => [
     {
@@ -351,7 +351,7 @@ test('a device that is closed does not do what it had deferred', (t) => {
   t.is(done, 1);
 });
 
-test('it works where no native code may be loaded', async (t) => {
+test('the mock works with --no-addons', async (t) => {
   const url = JSON.stringify(new URL('../../../../lib/backend/mock/index.js', import.meta.url));
   const program = `
     const { mockBackend } = await import(${url});

@@ -8,7 +8,7 @@ const SET = 1 << 17;
 const PROBE = 1 << 18;
 const EMPTY = new Uint8Array(0);
 
-/** Answers to PROBE with GET, with SET and with neither, by feature number. */
+/** Probes each feature with GET, with SET and with neither. */
 function answers(device: DeviceConnection, count = 15): unknown[][] {
   const answer = (flags: number) => {
     try {
@@ -39,7 +39,7 @@ for (const [name, eleven, twelve] of [
   ['mock:nvme?kernel=6.12&novirt=on', NONE, NONE],
   ['mock:edu?kernel=6.1&dmabuf=on', NONE, NONE],
 ] as const) {
-  test(`${name}: the answers to probes, by direction`, (t) => {
+  test(`${name}: probes report the features of the kernel`, (t) => {
     const expected = Array.from({ length: 15 }, (_, n) =>
       [3, 4, 5].includes(n) ? SETTABLE : NONE,
     );
@@ -49,7 +49,7 @@ for (const [name, eleven, twelve] of [
   });
 }
 
-test('DMA_BUF: the order of its checks, and a descriptor that can be closed', (t) => {
+test('DMA_BUF: requests are checked in the kernel’s order, and a descriptor is returned', (t) => {
   const device = open(t, 'mock:nvme');
   const request = (
     region: number,
@@ -82,7 +82,7 @@ test('DMA_BUF: the order of its checks, and a descriptor that can be closed', (t
   closeSync(fd);
 });
 
-test('MSI_NOVIRT: the message of the host is shown, and not written, until the device is closed', (t) => {
+test('MSI_NOVIRT: the MSI registers show the message of the host and are read-only', (t) => {
   const device = open(t, 'mock:edu?kernel=6.12&novirt=on');
   const message = () => [0x44, 0x48, 0x4c].map((offset) => device.load(7, offset, 4));
   device.store(7, 0x44, 4, 0x12345678);
@@ -100,7 +100,7 @@ test('MSI_NOVIRT: the message of the host is shown, and not written, until the d
   t.is(device.load(7, 0x44, 4), low);
 });
 
-test('the words that are wrong', (t) => {
+test('a feature request with wrong flags or data is refused', (t) => {
   const device = open(t, 'mock:nvme');
   fails(t, 'EINVAL', () => device.feature(SET | (1 << 19) | 5, EMPTY));
   fails(t, 'EINVAL', () => device.feature(GET | SET | 5, EMPTY));
@@ -111,7 +111,7 @@ test('the words that are wrong', (t) => {
   t.throws(() => device.feature(SET | 5, [] as never), { instanceOf: TypeError });
 });
 
-test('low power: entered once, left as often as one likes', (t) => {
+test('low power: a second entry is EINVAL, and a second exit succeeds', (t) => {
   const device = open(t, 'mock:nvme');
   t.is(device.feature(SET | 5, EMPTY), 0);
   t.is(device.feature(SET | 3, EMPTY), 0);
@@ -120,7 +120,7 @@ test('low power: entered once, left as often as one likes', (t) => {
   t.is(device.feature(SET | 3, EMPTY), 0);
 });
 
-test('low power: every use of the device finds it in D0', (t) => {
+test('low power: an access through the device file finds the device in D0', (t) => {
   const device = open(t, 'mock:nvme');
   device.store(CONFIG, 0x64, 2, 3);
   t.is(device.load(CONFIG, 0x64, 2), 0x000b);
@@ -129,7 +129,7 @@ test('low power: every use of the device finds it in D0', (t) => {
   t.is(device.load(0, 8, 4), 0x10400);
 });
 
-test('low power with wake-up: who uses the device ends it, and the eventfd says so', (t) => {
+test('low power with wake-up: an access ends low power and signals the eventfd', (t) => {
   const device = open(t, 'mock:nvme');
   const wakeup = device.createEventfd();
   const window = device.map(0, 0, 0x4000);
@@ -142,7 +142,7 @@ test('low power with wake-up: who uses the device ends it, and the eventfd says 
   t.is(window.read32(8), 0x10400);
   device.load(CONFIG, 0, 4);
   t.is(wakeup.read(), 0n);
-  // An entry uses the device as well: the first ends with it.
+  // The second entry is an access, too, and ends the low power of the first.
   enter();
   enter();
   t.is(wakeup.read(), 1n);
@@ -153,7 +153,7 @@ test('low power with wake-up: who uses the device ends it, and the eventfd says 
   t.is(wakeup.read(), 0n);
 });
 
-test('low power with wake-up: a number is no eventfd of the mock', (t) => {
+test('low power with wake-up: a file descriptor is refused by the mock', (t) => {
   const device = open(t, 'mock:nvme');
   const data = (fd: number) => {
     const bytes = new Uint8Array(8);

@@ -43,7 +43,7 @@ function eventfds(device: DeviceConnection, n: number): Eventfd[] {
   return Array.from({ length: n }, () => device.createEventfd());
 }
 
-test('GET_IRQ_INFO of nvme and edu', (t) => {
+test('GET_IRQ_INFO returns the indexes of nvme and edu', (t) => {
   const table = (name: string) => {
     const device = open(t, name);
     return [INTX, MSI, MSIX, REQ].map((index) => {
@@ -68,7 +68,7 @@ test('GET_IRQ_INFO of nvme and edu', (t) => {
   fails(t, 'EINVAL', () => open(t, 'mock:nvme').getIrqInfo(5));
 });
 
-test('SET_IRQS: the common checks, in the kernel’s order', (t) => {
+test('SET_IRQS checks a request in the kernel’s order', (t) => {
   const device = open(t, 'mock:nvme');
   const base = { index: MSIX, flags: TRIGGER | EVENTFD, start: 0, count: 1, eventfds: [null] };
   const cases: [string, Partial<typeof base> & { argsz?: number; bools?: number[] }][] = [
@@ -97,14 +97,14 @@ test('SET_IRQS: the common checks, in the kernel’s order', (t) => {
   t.is(device.setIrqs({ ...base, argsz: 100 }), 0);
 });
 
-test('data that is missing is zero bytes, and 0 is no eventfd', (t) => {
+test('missing data counts as zeros, and descriptor 0 is not an eventfd', (t) => {
   const device = open(t, 'mock:nvme');
   const set = { index: MSIX, flags: TRIGGER | EVENTFD, start: 0, count: 2, eventfds: [null] };
   fails(t, 'EINVAL', () => device.setIrqs({ ...set, argsz: 28 }));
   fails(t, 'EBADF', () => device.setIrqs({ ...set, eventfds: [null, 77] }));
 });
 
-test('wrong arguments are refused before anything changes', (t) => {
+test('wrong arguments are refused and change nothing', (t) => {
   const device = open(t, 'mock:nvme');
   const [eventfd] = eventfds(device, 1);
   bind(device, MSIX, 0, [eventfd ?? null]);
@@ -118,7 +118,7 @@ test('wrong arguments are refused before anything changes', (t) => {
   t.is(eventfd?.read(), 1n);
 });
 
-test('MSI-X: loopback signals what is bound, and the end is an end', (t) => {
+test('MSI-X: loopback signals the bound eventfds until the index is disabled', (t) => {
   const device = open(t, 'mock:nvme');
   const [a, b] = eventfds(device, 2);
   t.is(bind(device, MSIX, 0, [a ?? null, null, b ?? null]), 0);
@@ -131,7 +131,7 @@ test('MSI-X: loopback signals what is bound, and the end is an end', (t) => {
   fails(t, 'EINVAL', () => trigger(device, MSIX, 0, 0));
 });
 
-test('MSI-X grows: a vector beyond those enabled is added alone, holes are allowed', (t) => {
+test('MSI-X: a vector beyond the enabled ones is added alone, with a gap if need be', (t) => {
   const device = open(t, 'mock:nvme');
   const [a, b] = eventfds(device, 2);
   bind(device, MSIX, 0, [a ?? null]);
@@ -141,7 +141,7 @@ test('MSI-X grows: a vector beyond those enabled is added alone, holes are allow
   t.is(b?.read(), 1n);
 });
 
-test('MSI does not grow', (t) => {
+test('MSI: a vector beyond the enabled ones is EINVAL', (t) => {
   const device = connect(t, plainModel([{ name: 'msi', offset: 0x40, vectors: 4 }]));
   const [a] = eventfds(device, 1);
   t.is(bind(device, MSI, 0, [null, a ?? null]), 0);
@@ -151,7 +151,7 @@ test('MSI does not grow', (t) => {
   t.is(a?.read(), 1n);
 });
 
-test('enabling with every fd -1 has the index active without handlers', (t) => {
+test('enabling with descriptors of -1 makes the index active without handlers', (t) => {
   const device = open(t, 'mock:nvme');
   t.is(bind(device, MSIX, 0, [-1, -7, null]), 0);
   t.is(trigger(device, MSIX, 0, 3), 0);
@@ -159,14 +159,14 @@ test('enabling with every fd -1 has the index active without handlers', (t) => {
   t.is(bind(device, MSIX, 3, []), 0);
 });
 
-test('enabling no vectors is ERANGE, count 0 from a start enables those before it', (t) => {
+test('enabling 0 vectors is ERANGE, and count 0 enables the vectors before start', (t) => {
   const device = open(t, 'mock:nvme');
   fails(t, 'ERANGE', () => bind(device, MSIX, 0, []));
   t.is(bind(device, MSIX, 3, []), 0);
   t.is(trigger(device, MSIX, 0, 1), 0);
 });
 
-test('a block that fails takes the vectors up to the failing one with it', (t) => {
+test('a block that fails unbinds its vectors up to the failing one', (t) => {
   const device = open(t, 'mock:nvme');
   const old = eventfds(device, 4);
   const fresh = eventfds(device, 2);
@@ -191,7 +191,7 @@ test('a block that fails while it enables disables the index', (t) => {
   t.is(bind(device, INTX, 0, [a ?? null]), 0);
 });
 
-test('one index at a time, and no switch by itself', (t) => {
+test('a second index is EINVAL until the active one is disabled', (t) => {
   const device = connect(
     t,
     plainModel([{ name: 'msi', offset: 0x60, vectors: 1 }, MSIX_CAPABILITY]),
@@ -206,7 +206,7 @@ test('one index at a time, and no switch by itself', (t) => {
   }
 });
 
-test('a host with fewer vectors: a positive number, and nothing is enabled', (t) => {
+test('if the host has fewer messages, SET_IRQS returns their number and enables none', (t) => {
   const host = new HostInterrupts(3);
   const device = connect(t, plainModel([MSIX_CAPABILITY]), host);
   t.is(bind(device, MSIX, 0, [null, null, null, null]), 3);
@@ -217,7 +217,7 @@ test('a host with fewer vectors: a positive number, and nothing is enabled', (t)
   t.is(bind(device, MSIX, 0, [null, null, null]), 0);
 });
 
-test('a host whose CPUs run out of vectors: ENOSPC, by the rule of a failing block', (t) => {
+test('if the CPUs have no vector left, a block fails with ENOSPC', (t) => {
   const device = connect(t, plainModel([MSIX_CAPABILITY]), new HostInterrupts(100, 2));
   const [a, b, c] = eventfds(device, 3);
   t.is(bind(device, MSIX, 0, [null, null, null]), 0);
@@ -231,7 +231,7 @@ test('a host whose CPUs run out of vectors: ENOSPC, by the rule of a failing blo
   t.is(bind(device, MSIX, 2, [c ?? null]), 0);
 });
 
-test('messages of a device need a bus master, and go to the vector’s eventfd', (t) => {
+test('a message needs bus mastering and signals the eventfd of its vector', (t) => {
   for (const [index, capability] of [
     [MSI, { name: 'msi', offset: 0x40, vectors: 4 }],
     [MSIX, MSIX_CAPABILITY],
@@ -255,7 +255,7 @@ test('messages of a device need a bus master, and go to the vector’s eventfd',
   }
 });
 
-test('MSI-X: a message for a vector without eventfd is pending until one is bound', (t) => {
+test('MSI-X: a message of a vector without an eventfd is pending until one is bound', (t) => {
   const device = connect(t, plainModel([MSIX_CAPABILITY]));
   enableBusMaster(device);
   const [a] = eventfds(device, 1);
@@ -272,7 +272,7 @@ test('MSI-X: a message for a vector without eventfd is pending until one is boun
   t.is(a?.read(), 0n);
 });
 
-test('MSI: a message before the first eventfd is kept, one between two is lost', (t) => {
+test('MSI: a message before the first eventfd is kept, and a later one without eventfd is lost', (t) => {
   const device = connect(t, plainModel([{ name: 'msi', offset: 0x40, vectors: 2 }]));
   enableBusMaster(device);
   const [a] = eventfds(device, 1);
@@ -287,7 +287,7 @@ test('MSI: a message before the first eventfd is kept, one between two is lost',
   t.is(a?.read(), 0n);
 });
 
-test('one eventfd may serve several vectors', (t) => {
+test('one eventfd can be bound to several vectors', (t) => {
   const device = open(t, 'mock:nvme');
   const [a] = eventfds(device, 1);
   bind(device, MSIX, 0, [a ?? null, a ?? null]);
@@ -304,13 +304,13 @@ test('closing the eventfd of a vector does not unbind it', (t) => {
   t.notThrows(() => device.getAffinity(MSIX, 0));
 });
 
-test('in D3hot no messages can be enabled', (t) => {
+test('messages cannot be enabled in D3hot', (t) => {
   const device = open(t, 'mock:nvme');
   device.store(CONFIG, 0x64, 2, 3);
   fails(t, 'EINVAL', () => bind(device, MSIX, 0, [null]));
 });
 
-test('what SET_IRQS configured survives a reset', (t) => {
+test('a reset keeps the configuration of SET_IRQS', (t) => {
   const device = connect(t, plainModel([MSIX_CAPABILITY]));
   enableBusMaster(device);
   const [a] = eventfds(device, 1);
@@ -323,7 +323,7 @@ test('what SET_IRQS configured survives a reset', (t) => {
   t.is(a?.read(), 1n);
 });
 
-test('a device’s own DMA write of a message is an interrupt', (t) => {
+test('a DMA write of a message by the device is an interrupt', (t) => {
   const model = plainModel([MSIX_CAPABILITY], (host) => [
     {
       offset: 0,
@@ -347,7 +347,7 @@ test('a device’s own DMA write of a message is an interrupt', (t) => {
   t.is(a?.read(), 0n);
 });
 
-test('affinity is kept for each vector that has an interrupt', (t) => {
+test('a vector with a host interrupt has an affinity', (t) => {
   const device = open(t, 'mock:nvme');
   const [a] = eventfds(device, 1);
   fails(t, 'ENOENT', () => device.getAffinity(MSIX, 0));

@@ -23,7 +23,7 @@ function eventfds(device: DeviceConnection, n: number): Eventfd[] {
   return Array.from({ length: n }, () => device.createEventfd());
 }
 
-test('INTx: an interrupt masks, unmasking signals again while the pin is up', (t) => {
+test('INTx: an interrupt masks the pin, and unmasking signals again while it is asserted', (t) => {
   const device = connect(t, plainModel([]));
   const [a] = eventfds(device, 1);
   bind(device, INTX, 0, [a ?? null]);
@@ -40,7 +40,7 @@ test('INTx: an interrupt masks, unmasking signals again while the pin is up', (t
   t.is(a?.read(), 1n);
 });
 
-test('INTx: the pin is down while messages are on', (t) => {
+test('INTx: the pin is not asserted while messages are enabled', (t) => {
   const device = connect(t, plainModel([{ name: 'msi', offset: 0x40, vectors: 1 }]));
   setPin(device, true);
   t.is(device.load(CONFIG, 6, 2) & 8, 8);
@@ -48,7 +48,7 @@ test('INTx: the pin is down while messages are on', (t) => {
   t.is(device.load(CONFIG, 6, 2) & 8, 0);
 });
 
-test('INTx: masked by the user, it waits', (t) => {
+test('INTx: an interrupt is held while the user has masked the pin', (t) => {
   const device = connect(t, plainModel([]));
   const [a] = eventfds(device, 1);
   bind(device, INTX, 0, [a ?? null]);
@@ -62,7 +62,7 @@ test('INTx: masked by the user, it waits', (t) => {
   t.is(a?.read(), 1n);
 });
 
-test('INTx: bit 10 of the command register masks, and holds back loopback too', (t) => {
+test('INTx: bit 10 of the command register masks the pin and loopback', (t) => {
   const device = connect(t, plainModel([]));
   const [a] = eventfds(device, 1);
   bind(device, INTX, 0, [a ?? null]);
@@ -77,7 +77,7 @@ test('INTx: bit 10 of the command register masks, and holds back loopback too', 
   t.is(a?.read(), 1n);
 });
 
-test('INTx: enabled while the pin is up it interrupts, unless bit 10 was set before', (t) => {
+test('INTx: enabling an asserted pin interrupts unless bit 10 is set', (t) => {
   const device = connect(t, plainModel([]));
   const [a] = eventfds(device, 1);
   setPin(device, true);
@@ -89,7 +89,7 @@ test('INTx: enabled while the pin is up it interrupts, unless bit 10 was set bef
   t.is(a?.read(), 0n);
 });
 
-test('INTx: the resample eventfd unmasks and is consumed', (t) => {
+test('INTx: a signal to the resample eventfd unmasks the pin and resets the counter', (t) => {
   const device = connect(t, plainModel([]));
   const [a, resample, other] = eventfds(device, 3);
   bind(device, INTX, 0, [a ?? null]);
@@ -117,7 +117,7 @@ test('INTx: the resample eventfd unmasks and is consumed', (t) => {
   resample?.signal();
   t.is(resample?.read(), 1n);
   t.is(a?.read(), 0n);
-  // Readable when it is bound: it unmasks at once, and is not consumed.
+  // Binding an eventfd whose counter is not 0 unmasks at once and keeps the counter.
   other?.signal(2n);
   set(other ?? null);
   t.is(a?.read(), 1n);
@@ -131,7 +131,7 @@ test('INTx: the resample eventfd unmasks and is consumed', (t) => {
   });
 });
 
-test('INTx: what is refused', (t) => {
+test('INTx: wrong requests fail with the errors of the kernel', (t) => {
   const device = connect(t, plainModel([]));
   const base = { index: INTX, start: 0, count: 1 };
   fails(t, 'EINVAL', () => trigger(device, INTX, 0, 0));
@@ -150,7 +150,7 @@ test('INTx: what is refused', (t) => {
   t.is(a?.read(), 1n);
 });
 
-test('ERR and REQ: one eventfd each, beside whatever else is active', (t) => {
+test('ERR and REQ have one eventfd each, whichever other index is active', (t) => {
   const device = open(t, 'mock:nvme');
   bind(device, MSIX, 0, [null]);
   for (const index of [ERR, REQ]) {

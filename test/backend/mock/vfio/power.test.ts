@@ -16,23 +16,23 @@ async function command(...script: ReturnType<typeof write>[]): Promise<unknown> 
   return (answers.at(-1) as Answer & { data: string }).data;
 }
 
-test('what is written in D3hot is undone on the way back, if a function is reset by that', async (t) => {
+test('writes in D3hot are lost in D0 if the change of state resets the function', async (t) => {
   const asleep = [write(4, '0701'), write(PM_CONTROL, '0300'), write(4, '0000')];
   t.is(await command(...asleep), '0000');
   t.is(await command(...asleep, write(PM_CONTROL, '0000')), '0701');
   t.is(await command(...asleep, { op: 'reset' }), '0701');
 });
 
-test('from D3hot there is no way but to D0', async (t) => {
+test('from D3hot a function can only enter D0', async (t) => {
   const asleep = [write(4, '0701'), write(PM_CONTROL, '0300'), write(4, '0000')];
   t.is(await command(...asleep, write(PM_CONTROL, '0100')), '0000');
 });
 
-test('a resume writes messages back, as a reset does', async (t) => {
+test('a resume restores interrupt messages, as a reset does', async (t) => {
   const replies = await runScript(await openConnection('mock:edu'), [
     { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1, fds: ['a'] },
     write(4, '0701'),
-    // MSI off, behind the kernel's back.
+    // Disable MSI without SET_IRQS.
     write(0x42, '8000'),
     { op: 'feature', flags: 0x2_0003 },
     { op: 'feature', flags: 0x2_0005 },

@@ -8,7 +8,7 @@ function memoryOff(device: ReturnType<typeof open>): void {
   device.store(CONFIG, 4, 2, 0);
 }
 
-test('GET_REGION_INFO of nvme', (t) => {
+test('GET_REGION_INFO returns the regions of nvme', (t) => {
   const device = open(t, 'mock:nvme');
   t.deepEqual(device.getRegionInfo(0), {
     index: 0,
@@ -23,13 +23,13 @@ test('GET_REGION_INFO of nvme', (t) => {
   for (const index of [8, 9, 0xffffffff]) fails(t, 'EINVAL', () => device.getRegionInfo(index));
 });
 
-test('GET_REGION_INFO of edu', (t) => {
+test('GET_REGION_INFO returns the regions of edu', (t) => {
   const device = open(t, 'mock:edu');
   const info = { index: 0, flags: 7, size: 0x100000n, capabilities: [] };
   t.deepEqual(device.getRegionInfo(0), info);
 });
 
-test('a BAR ends: short before it, EINVAL at it', (t) => {
+test('a read across the end of a BAR is short, and a read at the end is EINVAL', (t) => {
   const device = open(t, 'mock:nvme');
   const into = new Uint8Array(16);
   t.is(device.read(0, 0x3ffc, into), 4);
@@ -41,7 +41,7 @@ test('a BAR ends: short before it, EINVAL at it', (t) => {
   t.is(device.read(0, 0x4000, new Uint8Array(0)), 0);
 });
 
-test('the message table reads as ones and drops writes, the rest of its page does not', (t) => {
+test('the MSI-X table reads as ones and drops writes, unlike the rest of its page', (t) => {
   const device = open(t, 'mock:nvme');
   const into = new Uint8Array(32);
   t.is(device.read(0, TABLE - 16, into), 32);
@@ -55,7 +55,7 @@ test('the message table reads as ones and drops writes, the rest of its page doe
   t.is(device.load(0, 0x3000, 4), 0);
 });
 
-test('with memory off a BAR is EIO, but for the table', (t) => {
+test('with memory disabled an access to a BAR is EIO, except to the MSI-X table', (t) => {
   const device = open(t, 'mock:nvme');
   memoryOff(device);
   fails(t, 'EIO', () => device.read(0, 0, new Uint8Array(8)));
@@ -66,7 +66,7 @@ test('with memory off a BAR is EIO, but for the table', (t) => {
   t.is(device.load(0, 8, 4), 0x10400);
 });
 
-test('any position and length give the same bytes', (t) => {
+test('reads of any offset and length return the same bytes', (t) => {
   const device = open(t, 'mock:nvme');
   const whole = new Uint8Array(32);
   device.read(0, 0, whole);
@@ -80,7 +80,7 @@ test('any position and length give the same bytes', (t) => {
   }
 });
 
-test('a block of registers is written as one, by the largest aligned accesses', (t) => {
+test('a block is written by the largest aligned accesses', (t) => {
   const device = open(t, 'mock:nvme');
   const bytes = Uint8Array.from({ length: 20 }, (_, i) => i + 1);
   t.is(device.write(0, 0x24, bytes), 20);
@@ -89,7 +89,7 @@ test('a block of registers is written as one, by the largest aligned accesses', 
   t.deepEqual(into, bytes);
 });
 
-test('single accesses take the widths of the kernel, and values that fit', (t) => {
+test('a single access with a wrong width or value is refused', (t) => {
   const device = open(t, 'mock:nvme');
   t.is(device.load(0, 1, 1), 0x07);
   t.is(device.load(0, 1, 2), 0x0107);
@@ -111,7 +111,7 @@ test('single accesses take the widths of the kernel, and values that fit', (t) =
   t.throws(() => device.read(0, 0, [] as never), { instanceOf: TypeError });
 });
 
-test('what can be mapped, and what not', (t) => {
+test('only memory BARs can be mapped, up to their last page', (t) => {
   const device = open(t, 'mock:nvme');
   t.is(device.map(0, 0x1000, 0x2000).size, 0x2000);
   fails(t, 'EINVAL', () => device.map(0, 0x1000, 0x4000));

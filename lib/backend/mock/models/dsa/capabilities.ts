@@ -1,13 +1,13 @@
 import type { MemoryBlock, Register } from '../../hardware/model.js';
 import * as dsa from './registers.js';
 
-/** GENCAP counts slots of the interrupt message store by 256. */
+/** Slots of the interrupt message store; GENCAP counts them in units of 256. */
 export const SLOTS = 256;
 export const VECTORS = 9;
 export const QUEUES = 2;
-/** Entries that queues share. */
+/** Work queue entries of the device, which its queues share. */
 export const WQ_SIZE = 128;
-/** Bytes of the longest transfer, as a power of two. */
+/** log2 of the longest transfer in bytes. */
 export const MAX_TRANSFER_SHIFT = 21;
 
 const OPCODES = [
@@ -18,7 +18,7 @@ const OPCODES = [
 ];
 const TABLES = [dsa.GRPCFG_OFFSET, dsa.WQCFG_OFFSET, dsa.MSIX_PERM_OFFSET, dsa.IMS_OFFSET];
 
-/** What the device says it can do. */
+/** Makes the registers that describe the device's capabilities. */
 export function capabilities(): (Register | MemoryBlock)[] {
   const constant = (offset: number, name: string, value: bigint): Register => ({
     offset,
@@ -39,17 +39,18 @@ export function capabilities(): (Register | MemoryBlock)[] {
     constant(dsa.IDXD_WQCAP_OFFSET, 'WQCAP', BigInt(WQ_SIZE | (QUEUES << 16)) | modes),
     constant(dsa.IDXD_GRPCAP_OFFSET, 'GRPCAP', 1n),
     constant(dsa.IDXD_ENGCAP_OFFSET, 'ENGCAP', 1n),
-    constant(dsa.IDXD_OPCAP_OFFSET, 'OPCAP', fields(OPCODES.map((opcode) => [1, opcode]))),
+    constant(dsa.IDXD_OPCAP_OFFSET, 'OPCAP', packFields(OPCODES.map((opcode) => [1, opcode]))),
     constant(
       dsa.IDXD_TABLE_OFFSET,
       'TABLE',
-      fields(TABLES.map((offset, i) => [offset / 0x100, 16 * i])),
+      packFields(TABLES.map((offset, i) => [offset / 0x100, 16 * i])),
     ),
-    // There is one group, which has every queue whatever is written.
+    // The device has one group, which contains every queue. Writes to GRPCFG have no effect.
     { offset: dsa.GRPCFG_OFFSET, name: 'GRPCFG', size: 64 },
   ];
 }
 
-function fields(parts: readonly (readonly [value: number, shift: number])[]): bigint {
+/** Combines values at bit positions. */
+function packFields(parts: readonly (readonly [value: number, shift: number])[]): bigint {
   return parts.reduce((bits, [value, shift]) => bits | (BigInt(value) << BigInt(shift)), 0n);
 }

@@ -5,17 +5,17 @@ const OPERAND = 0xfffff;
 const CODE_SHIFT = 20;
 const CODE = 0x1f;
 
-/** Runs a command. @returns what goes into CMDSTS: an error, or a result */
+/** Runs a command. @returns the value of CMDSTS: an error or a result */
 export type Command = (operand: number) => number;
 
-/** CMD, CMDSTS and CMDCAP: one command at a time, done some time after it was written. */
+/** CMD, CMDSTS and CMDCAP. The device runs one command at a time, after the write to CMD. */
 export class Commands {
   readonly registers: readonly Register[];
   #status = 0;
-  /** A reset of the device ends a command that has not run yet. */
+  /** Number of resets. A command of an earlier generation does not run. */
   #generation = 0;
 
-  /** @param onDone - a command that asked for an interrupt is done */
+  /** @param onDone - called after a command that requested an interrupt */
   constructor(host: DeviceHost, commands: ReadonlyMap<number, Command>, onDone: () => void) {
     const supported = [...commands.keys()].reduce((bits, code) => bits | (1 << code), 0);
     this.registers = [

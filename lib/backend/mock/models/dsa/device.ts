@@ -2,12 +2,12 @@ import type { DeviceHost, DeviceLogic, Register } from '../../hardware/model.js'
 import { capabilities, QUEUES, SLOTS, VECTORS, WQ_SIZE } from './capabilities.js';
 import { type Command, Commands } from './commands.js';
 import { type HandleKind, Handles } from './handles.js';
-import { type InterruptTable, MessageStore, MsixPermissions } from './interrupts.js';
+import { ImsTable, type InterruptTable, MsixPermissions } from './interrupts.js';
 import { WorkQueue } from './queues.js';
 import * as dsa from './registers.js';
 import { execute, type Submitter } from './work.js';
 
-/** The Data Streaming Accelerator, as far as its interrupts go: one group, and no batches. */
+/** The logic of a Data Streaming Accelerator with one group, and without batch descriptors. */
 export class Dsa implements DeviceLogic {
   readonly registers: DeviceLogic['registers'];
   readonly #host: DeviceHost;
@@ -15,7 +15,7 @@ export class Dsa implements DeviceLogic {
   readonly #tables: Readonly<Record<HandleKind, InterruptTable>>;
   readonly #queues: readonly WorkQueue[];
   readonly #commands: Commands;
-  /** PASIDs of those who own lines of the shared portals. */
+  /** For each line of the shared portals the PASID of the process that owns it. */
   readonly #submitters = new Uint32Array(dsa.LINES);
   #enabled = false;
   #cause = 0;
@@ -24,25 +24,25 @@ export class Dsa implements DeviceLogic {
     this.#host = host;
     this.#tables = {
       msix: new MsixPermissions(host, VECTORS),
-      ims: new MessageStore(SLOTS, (address, data) => {
+      ims: new ImsTable(SLOTS, (address, data) => {
         const bytes = new Uint8Array(4);
         new DataView(bytes.buffer).setUint32(0, data, true);
         host.dmaWrite(address, bytes);
       }),
     };
-    this.#queues = Array.from({ length: QUEUES }, (_, id) => this.#queue(id));
-    this.#commands = new Commands(host, this.#allCommands(), () => {
+    this.#queues = Array.from({ length: QUEUES }, (_, id) => this.#createQueue(id));
+    this.#commands = new Commands(host, this.#createCommands(), () => {
       this.#raise(dsa.IDXD_INTC_CMD);
     });
     this.registers = {
       0: [
         ...capabilities(),
-        ...this.#status(),
+        ...this.#statusRegisters(),
         ...this.#commands.registers,
         ...this.#queues.flatMap(({ registers }) => registers),
         ...this.#tables.msix.registers,
         ...this.#tables.ims.registers,
-        ...this.#imitation(),
+        ...this.#mockRegisters(),
       ],
       2: this.#queues.flatMap(({ portals }) => portals),
     };
@@ -58,7 +58,7 @@ export class Dsa implements DeviceLogic {
     for (const table of Object.values(this.#tables)) table.reset();
   }
 
-  #queue(id: number): WorkQueue {
+  #createQueue(id: number): WorkQueue {
     const submitterOf = (line: number) => {
       const word = this.#submitters[line] ?? 0;
       return word < dsa.SUBMITTER_VALID ? null : word & 0xfffff;
@@ -70,7 +70,7 @@ export class Dsa implements DeviceLogic {
     });
   }
 
-  /** What work may raise is decided by the PASID of its portal. */
+  /** Returns the interrupt of a handle, or null if the PASID of the portal does not permit it. */
   #resolve(handle: number, { kind, pasid }: Submitter): (() => void) | null {
     const index = this.#handles.find(kind, handle);
     const table = this.#tables[kind];
@@ -80,13 +80,13 @@ export class Dsa implements DeviceLogic {
     };
   }
 
-  /** The misc interrupt, vector 0 of MSI-X. */
+  /** Raises the misc interrupt, vector 0 of MSI-X. */
   #raise(cause: number): void {
     this.#cause = (this.#cause | cause) >>> 0;
     this.#host.signal(0);
   }
 
-  #status(): Register[] {
+  #statusRegisters(): Register[] {
     return [
       {
         offset: dsa.IDXD_GENSTATS_OFFSET,
@@ -107,8 +107,8 @@ export class Dsa implements DeviceLogic {
     ];
   }
 
-  /** What a CPU and a host do elsewhere. */
-  #imitation(): Register[] {
+  /** Registers of the mock alone, in place of the CPU and of the host. */
+  #mockRegisters(): Register[] {
     const lines = Array.from(this.#submitters, (_, line): Register => ({
       offset: dsa.SUBMITTER_OFFSET + 8 * line,
       name: `submitter of line ${line}`,
@@ -123,21 +123,21 @@ export class Dsa implements DeviceLogic {
       name: 'revoke',
       width: 4,
       write: (pasid) => {
-        const taken = this.#handles.revoke((kind, at) => this.#tables[kind].pasid(at) === pasid);
-        if (taken > 0) this.#raise(dsa.IDXD_INTC_INT_HANDLE_REVOKED);
+        const revoked = this.#handles.revoke((kind, at) => this.#tables[kind].pasid(at) === pasid);
+        if (revoked > 0) this.#raise(dsa.IDXD_INTC_INT_HANDLE_REVOKED);
       },
     };
     return [...lines, revoke];
   }
 
-  #allCommands(): Map<number, Command> {
-    const onQueue = (run: (queue: WorkQueue) => number, found: (operand: number) => number) => {
+  #createCommands(): Map<number, Command> {
+    const onQueue = (run: (queue: WorkQueue) => number, indexOf: (operand: number) => number) => {
       return (operand: number) => {
-        const queue = this.#queues[found(operand)];
+        const queue = this.#queues[indexOf(operand)];
         return queue === undefined ? dsa.IDXD_CMDSTS_INVAL_WQIDX : run(queue);
       };
     };
-    // One bit a queue, for 16 of them.
+    // The operand selects one of 16 queues by a bit mask, and the set of 16 in its upper half.
     const byMask = (operand: number) => Math.log2(operand & 0xffff) + 16 * (operand >>> 16);
     const done = () => dsa.IDXD_CMDSTS_SUCCESS;
     const stop = (queue: WorkQueue) => {
@@ -165,7 +165,7 @@ export class Dsa implements DeviceLogic {
         ),
       ],
       [dsa.IDXD_CMD_DISABLE_WQ, onQueue(stop, byMask)],
-      // Descriptors are executed in their order, before a command that comes later.
+      // Descriptors run in order, before any later command, so a drain has nothing to wait for.
       [dsa.IDXD_CMD_DRAIN_WQ, onQueue(done, byMask)],
       [
         dsa.IDXD_CMD_RESET_WQ,
@@ -196,8 +196,8 @@ export class Dsa implements DeviceLogic {
     if (!this.#enabled) return dsa.IDXD_CMDSTS_ERR_DEV_NOTEN;
     if (queue.enabled) return dsa.IDXD_CMDSTS_ERR_WQ_ENABLED;
     const others = this.#queues.filter(({ enabled }) => enabled);
-    const taken = others.reduce((sum, { size }) => sum + size, 0);
-    if (queue.size === 0 || taken + queue.size > WQ_SIZE) return dsa.IDXD_CMDSTS_ERR_WQ_SIZE;
+    const used = others.reduce((sum, { size }) => sum + size, 0);
+    if (queue.size === 0 || used + queue.size > WQ_SIZE) return dsa.IDXD_CMDSTS_ERR_WQ_SIZE;
     queue.enabled = true;
     return dsa.IDXD_CMDSTS_SUCCESS;
   }
@@ -205,7 +205,7 @@ export class Dsa implements DeviceLogic {
   #requestHandle(operand: number): number {
     const kind = kindOf(operand);
     const index = operand & 0xffff;
-    // Vector 0 of MSI-X is the misc interrupt: no work raises it.
+    // Vector 0 of MSI-X is the misc interrupt, which a descriptor cannot raise.
     if (index >= this.#tables[kind].size || (kind === 'msix' && index === 0)) {
       return dsa.IDXD_CMDSTS_ERR_INVAL_INT_IDX;
     }

@@ -1,4 +1,4 @@
-/** The table that an interrupt handle leads into. */
+/** The interrupt table that a handle refers to. */
 export type HandleKind = 'msix' | 'ims';
 
 interface Target {
@@ -6,19 +6,19 @@ interface Target {
   readonly index: number;
 }
 
-/** No handle is the index of a table entry, so that a driver that mixes them up is found out. */
+/** Handles are larger than every table index, so that a driver which confuses the two fails. */
 const FIRST = 0x1000;
 const LAST = 0xffff;
 
 /**
- * Interrupt handles: what descriptors name table entries by. One that was released or revoked is
- * not given out again before all others were.
+ * Interrupt handles, by which descriptors refer to table entries. A handle that was released or
+ * revoked is allocated again only after all others.
  */
 export class Handles {
   readonly #targets = new Map<number, Target>();
   #next = FIRST;
 
-  /** The handle of an entry, the same until it is released or revoked; null if there is none left. */
+  /** Returns the handle of an entry, a new one if the entry has none; null if all are in use. */
   request(kind: HandleKind, index: number): number | null {
     for (const [handle, target] of this.#targets) {
       if (target.kind === kind && target.index === index) return handle;
@@ -31,22 +31,22 @@ export class Handles {
     return handle;
   }
 
-  /** @returns whether there was such a handle */
+  /** Releases a handle. @returns false for an unknown handle */
   release(kind: HandleKind, handle: number): boolean {
     return this.#targets.get(handle)?.kind === kind && this.#targets.delete(handle);
   }
 
-  /** The entry behind a handle. */
+  /** Returns the index of the entry that a handle refers to, or null for an unknown handle. */
   find(kind: HandleKind, handle: number): number | null {
     const target = this.#targets.get(handle);
     return target?.kind === kind ? target.index : null;
   }
 
-  /** @returns how many handles were taken away */
-  revoke(revokes: (kind: HandleKind, index: number) => boolean): number {
+  /** Revokes the handles of the entries that match. @returns the number of revoked handles */
+  revoke(matches: (kind: HandleKind, index: number) => boolean): number {
     const before = this.#targets.size;
     for (const [handle, { kind, index }] of this.#targets) {
-      if (revokes(kind, index)) this.#targets.delete(handle);
+      if (matches(kind, index)) this.#targets.delete(handle);
     }
     return before - this.#targets.size;
   }

@@ -8,15 +8,15 @@ import {
   PORTALS_PER_WQ,
 } from './registers.js';
 
-/** PASIDs of 20 bits. */
+/** The PASID capability, for PASIDs of 20 bits. */
 const PASID_CAPABILITY = Uint8Array.of(0, 20, 0, 0);
-/** Intel's capability of scalable I/O virtualization, with bit 0 at offset 0x14: there is an IMS. */
+/** Intel's Scalable IOV capability. Bit 0 at offset 0x14 says that the device has an IMS. */
 const IMS_SUPPORTED = new Uint8Array(0x18 - 10);
 IMS_SUPPORTED[0x14 - 10] = 1;
 
 /**
- * Intel's Data Streaming Accelerator with an interrupt message store: what of it has to do with
- * interrupts, and enough of its work to raise them.
+ * Intel's Data Streaming Accelerator with an interrupt message store (IMS). The model has the
+ * registers for interrupts, and the operations that a driver needs to raise them.
  */
 export const dsa = defineModel({
   name: 'dsa',

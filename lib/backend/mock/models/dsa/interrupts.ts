@@ -3,7 +3,7 @@ import { IMS_OFFSET, MSIX_PERM_OFFSET } from './registers.js';
 
 const WORDS = 4;
 const CONTROL = 3;
-/** Of the control word of a slot, and of an entry of MSIX_PERM. */
+/** Bits of a slot's control word and of an MSIX_PERM entry. */
 const MASK = 1 << 0;
 const PENDING = 1 << 1;
 const IGNORE = 1 << 2;
@@ -14,9 +14,9 @@ const PASID_SHIFT = 12;
 export interface InterruptTable {
   readonly size: number;
   readonly registers: readonly Register[];
-  /** The PASID of an entry; null if work without one may raise it. */
+  /** Returns the PASID of an entry; null if the entry is for work without a PASID. */
   pasid(index: number): number | null;
-  /** Whether work of that PASID may raise an entry. */
+  /** Whether work of a PASID may raise an entry; null is work without a PASID. */
   permits(index: number, pasid: number | null): boolean;
   raise(index: number): void;
   reset(): void;
@@ -30,7 +30,7 @@ function permits(control: number, pasid: number | null): boolean {
   return (control & IGNORE) !== 0 || pasidOf(control) === pasid;
 }
 
-/** MSIX_PERM: who may raise the vectors of the MSI-X table. 8 bytes each. */
+/** MSIX_PERM: for each MSI-X vector the PASID whose work may raise it. An entry has 8 bytes. */
 export class MsixPermissions implements InterruptTable {
   readonly registers: readonly Register[];
   readonly #host: DeviceHost;
@@ -71,8 +71,8 @@ export class MsixPermissions implements InterruptTable {
   }
 }
 
-/** The interrupt message store: 16 bytes a slot, whose message is written like any DMA. */
-export class MessageStore implements InterruptTable {
+/** The interrupt message store of the device. A slot has 16 bytes; DMA writes its message. */
+export class ImsTable implements InterruptTable {
   readonly registers: readonly Register[];
   readonly #send: (address: bigint, data: number) => void;
   readonly #words: Uint32Array;
@@ -106,24 +106,25 @@ export class MessageStore implements InterruptTable {
 
   raise(slot: number): void {
     this.#words[slot * WORDS + CONTROL] = this.#control(slot) | PENDING;
-    this.#settle(slot);
+    this.#sendPending(slot);
   }
 
-  /** Everything masked. */
+  /** Clears all slots and masks them. */
   reset(): void {
     this.#words.fill(0);
     for (let slot = 0; slot < this.size; slot++) this.#words[slot * WORDS + CONTROL] = MASK;
   }
 
-  /** The pending bit is the device's own. */
+  /** Writes a word. A write does not change the pending bit. */
   #write(at: number, value: number): void {
     const control = at % WORDS === CONTROL;
     const pending = control ? (this.#words[at] ?? 0) & PENDING : 0;
     this.#words[at] = control ? (value & ~PENDING) | pending : value;
-    if (control) this.#settle(Math.floor(at / WORDS));
+    if (control) this.#sendPending(Math.floor(at / WORDS));
   }
 
-  #settle(slot: number): void {
+  /** Sends the message of a slot if the slot is pending and not masked. */
+  #sendPending(slot: number): void {
     const control = this.#control(slot);
     if ((control & PENDING) === 0 || (control & MASK) !== 0) return;
     this.#words[slot * WORDS + CONTROL] = control & ~PENDING;

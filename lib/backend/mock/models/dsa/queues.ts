@@ -7,7 +7,7 @@ const MODE_WORD = 2;
 const STATE_WORD = 6;
 const QWORDS = dsa.DESCRIPTOR_SIZE / 8;
 
-/** A work queue: its configuration, which is fixed while it is enabled, and its four portals. */
+/** A work queue with its four portals. Its configuration is read-only while it is enabled. */
 export class WorkQueue {
   readonly id: number;
   readonly registers: readonly Register[];
@@ -18,8 +18,8 @@ export class WorkQueue {
   enabled = false;
 
   /**
-   * @param submitterOf - PASID of the process that owns a line of a shared queue's portals
-   * @param submit - takes a descriptor
+   * @param submitterOf - returns the PASID of the process that owns a line of the shared portals
+   * @param submit - called with each descriptor that a driver submits
    */
   constructor(
     id: number,
@@ -39,7 +39,7 @@ export class WorkQueue {
       },
     }));
     this.portals = Array.from({ length: dsa.PORTALS_PER_WQ }, (_, page) =>
-      this.#portal(page),
+      this.#createPortal(page),
     ).flat();
   }
 
@@ -56,8 +56,8 @@ export class WorkQueue {
     return ((this.enabled ? 1 : 0) << dsa.WQCFG_STATE_SHIFT) >>> 0;
   }
 
-  /** A descriptor is eight writes to a line; the last one submits it. */
-  #portal(page: number): WideRegister[] {
+  /** Makes the registers of a portal. Eight writes to a line submit a descriptor, with the last. */
+  #createPortal(page: number): WideRegister[] {
     const start = (this.id * dsa.PORTALS_PER_WQ + page) * dsa.IDXD_PORTAL_SIZE;
     return Array.from({ length: dsa.LINES }, (_, line) => {
       const bytes = new Uint8Array(dsa.DESCRIPTOR_SIZE);
@@ -81,7 +81,7 @@ export class WorkQueue {
     let pasid: number | null = null;
     if ((mode & dsa.WQCFG_PASID_EN) !== 0) {
       pasid = shared ? this.#submitterOf(line) : (mode >>> dsa.WQCFG_PASID_SHIFT) & 0xfffff;
-      // A CPU without a PASID does not get to submit.
+      // Without a valid PASID, ENQCMD of the CPU does not submit.
       if (pasid === null) return;
     }
     const kind = (page & dsa.PORTAL_IMS) === 0 ? 'msix' : 'ims';

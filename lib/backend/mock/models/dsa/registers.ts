@@ -1,4 +1,4 @@
-/** Registers of drivers/dma/idxd/registers.h and include/uapi/linux/idxd.h, spelled as there. */
+/** Registers of drivers/dma/idxd/registers.h and include/uapi/linux/idxd.h, with their names there. */
 
 // BAR 0
 export const IDXD_VER_OFFSET = 0x00;
@@ -47,7 +47,7 @@ export const IDXD_CMD_DRAIN_WQ = 8;
 export const IDXD_CMD_RESET_WQ = 10;
 export const IDXD_CMD_REQUEST_INT_HANDLE = 13;
 export const IDXD_CMD_RELEASE_INT_HANDLE = 14;
-/** Of the operand of the two above: the handle is one of the interrupt message store. */
+/** Bit of the operand of both commands above: the handle is for a slot of the IMS. */
 export const CMD_INT_HANDLE_IMS = 0x10000;
 
 export const IDXD_CMDSTS_ACTIVE = 2 ** 31;
@@ -65,17 +65,17 @@ export const IDXD_CMDSTS_ERR_INVAL_INT_IDX = 0x41;
 export const IDXD_CMDSTS_ERR_NO_HANDLE = 0x42;
 export const IDXD_CMDSTS_ERR_INVAL_INT_IDX_RELEASE = 0x43;
 
-/** Of the third word of a WQCFG entry. */
+/** Bits of the third word of a WQCFG entry. */
 export const WQCFG_MODE_DEDICATED = 1 << 0;
 export const WQCFG_PASID_SHIFT = 8;
 export const WQCFG_PASID_EN = 1 << 28;
-/** Of the seventh. */
+/** Position in the seventh word of a WQCFG entry. */
 export const WQCFG_STATE_SHIFT = 30;
 
 // BAR 2: four pages a work queue
 export const IDXD_PORTAL_SIZE = 0x1000;
 export const PORTALS_PER_WQ = 4;
-/** Of the number of a page: its descriptors name handles of the interrupt message store. */
+/** Bit of a portal's page number: handles of its descriptors are for slots of the IMS. */
 export const PORTAL_IMS = 2;
 
 // Descriptors, 64 bytes, and their completion records, 32 bytes
@@ -95,12 +95,12 @@ export const DSA_COMP_XFER_ERANGE = 0x13;
 export const DSA_COMP_INT_HANDLE_INVAL = 0x19;
 
 /**
- * Only here: which process owns a 64-byte line of the shared portals. A process submits by ENQCMD,
- * to which its CPU adds the PASID of its IA32_PASID register; a mapped window has no CPU of its own.
- * 8 bytes a line: bit 31 valid, bits 19:0 PASID.
+ * Mock only: the owner of each 64-byte line of the shared portals. On hardware, a process submits by
+ * ENQCMD, and its CPU adds the PASID of its IA32_PASID register. The mock has no CPU, so a driver
+ * writes the PASID here. 8 bytes for each line: bit 31 valid, bits 19:0 PASID.
  */
 export const SUBMITTER_OFFSET = 0x4000;
 export const SUBMITTER_VALID = 2 ** 31;
 export const LINES = IDXD_PORTAL_SIZE / DESCRIPTOR_SIZE;
-/** Only here: a write revokes the interrupt handles of that PASID, as a host does to a guest. */
+/** Mock only: a write of a PASID revokes its interrupt handles, as a host does to a guest. */
 export const REVOKE_OFFSET = 0x4400;

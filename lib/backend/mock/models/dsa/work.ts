@@ -4,16 +4,16 @@ import { MAX_TRANSFER_SHIFT } from './capabilities.js';
 import type { HandleKind } from './handles.js';
 import * as dsa from './registers.js';
 
-/** Who a descriptor comes from: not what it says itself. */
+/** The submitter of a descriptor, as its portal identifies it. */
 export interface Submitter {
   readonly pasid: number | null;
   readonly kind: HandleKind;
 }
 
-/** Gives the interrupt that a handle stands for, if that submitter may raise it. */
+/** Returns the interrupt of a handle, or null if the submitter may not raise it. */
 export type Resolve = (handle: number, submitter: Submitter) => (() => void) | null;
 
-/** Executes a descriptor: the operation, its completion record, its interrupt. */
+/** Executes a descriptor: runs its operation, writes its completion record, raises its interrupt. */
 export function execute(
   host: DeviceHost,
   bytes: Uint8Array,
@@ -38,7 +38,7 @@ export function execute(
       host.dmaWrite(descriptor.getBigUint64(8, true), record, options);
     }
   } catch (error) {
-    // There is nowhere to tell: whoever submitted it sees no record.
+    // The device cannot report this fault: the submitter gets no completion record.
     if (!(error instanceof DmaFault)) throw error;
   }
   interrupt?.();
@@ -58,7 +58,7 @@ function operate(host: DeviceHost, descriptor: DataView, options: { pasid: numbe
   const data = new Uint8Array(size);
   try {
     if (opcode === dsa.DSA_OPCODE_MEMMOVE) host.dmaRead(source, data, options);
-    // The pattern is where the source would be.
+    // The descriptor has the pattern in place of the source address.
     else data.forEach((_, i) => (data[i] = descriptor.getUint8(16 + (i & 7))));
     host.dmaWrite(destination, data, options);
   } catch (error) {

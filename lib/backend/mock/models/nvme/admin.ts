@@ -42,7 +42,12 @@ export class AdminCommands {
     this.#events = events;
   }
 
-  /** @returns dword 0 of the completion, or null for none now @throws CommandFailure, DmaFault */
+  /**
+   * Executes a command.
+   *
+   * @returns dword 0 of the completion, or null if the command completes later
+   * @throws CommandFailure, DmaFault
+   */
   execute(command: Command): number | null {
     const run = this.#commands.get(command.opcode) ?? refuse(Status.INVALID_OPCODE);
     if (command.scatterGather) refuse(Status.INVALID_FIELD);
@@ -60,7 +65,7 @@ export class AdminCommands {
     [0x08, (command) => this.#abort(command)],
     [0x09, (command) => this.#features.set(command, this.#queues.created)],
     [0x0a, (command) => this.#features.get(command)],
-    [0x0c, (command) => this.#holdEventRequest(command)],
+    [0x0c, (command) => this.#addEventRequest(command)],
   ]);
 
   #createCompletionQueue(command: Command): number {
@@ -71,7 +76,7 @@ export class AdminCommands {
       refuse(Status.INVALID_QUEUE_ID);
     }
     this.#checkRing(command, size);
-    const limit = this.#host.messages ? MSIX_VECTORS : 1;
+    const limit = this.#host.messagesEnabled ? MSIX_VECTORS : 1;
     if (vector >= limit) refuse(Status.INVALID_INTERRUPT_VECTOR);
     checkContiguous(command);
     const interrupts = (command.dword(11) & INTERRUPTS_ENABLED) !== 0;
@@ -106,7 +111,7 @@ export class AdminCommands {
     if (id === 0 || this.#queues.completion(id) === undefined) {
       refuse(Status.COMPLETION_QUEUE_INVALID);
     }
-    if (this.#queues.inUse(id)) throw new CommandFailure(Status.INVALID_QUEUE_DELETION);
+    if (this.#queues.isInUse(id)) throw new CommandFailure(Status.INVALID_QUEUE_DELETION);
     this.#queues.deleteCompletion(id);
     return 0;
   }
@@ -122,29 +127,29 @@ export class AdminCommands {
     return 0;
   }
 
-  /** What is known by a CNS value; the I/O command set of those that name one is in dword 11. */
+  /** Returns the data structure of a CNS value. Dword 11 names the I/O command set. */
   #identity(command: Command): Uint8Array {
     const { namespace } = command;
     const commandSet = command.dword(11) >>> 24;
     switch (command.dword(10) & 0xff) {
       case 0x00:
-        return identifiable(namespace)
+        return isActive(namespace)
           ? identify.identifyNamespace(this.#namespace)
-          : identify.identifyNothing();
+          : identify.identifyZeros();
       case 0x01:
         return identify.identifyController();
       case 0x02:
         checkListStart(namespace);
         return identify.identifyActiveNamespaces(namespace);
       case 0x03:
-        if (!identifiable(namespace)) refuse(Status.INVALID_FIELD);
+        if (!isActive(namespace)) refuse(Status.INVALID_FIELD);
         return identify.identifyDescriptors();
       case 0x05:
-        if (identifiable(namespace) && commandSet !== 0) refuse(Status.INVALID_FIELD);
-        return identify.identifyNothing();
+        if (isActive(namespace) && commandSet !== 0) refuse(Status.INVALID_FIELD);
+        return identify.identifyZeros();
       case 0x06:
         if (commandSet !== 0) refuse(Status.INVALID_FIELD);
-        return identify.identifyNothing();
+        return identify.identifyZeros();
       case 0x07:
         checkListStart(namespace);
         if (commandSet !== 0) refuse(Status.INVALID_FIELD);
@@ -156,15 +161,15 @@ export class AdminCommands {
     }
   }
 
-  /** Commands are done when they are fetched, so that only an event request can be aborted. */
+  /** Aborts an event request. All other commands are complete when they are fetched. */
   #abort(command: Command): number {
     const queue = command.low(10);
     if (this.#queues.submission(queue) === undefined) refuse(Status.INVALID_FIELD, 1);
     return queue === 0 && this.#events.abort(command.high(10)) ? 0 : 1;
   }
 
-  #holdEventRequest(command: Command): null {
-    this.#events.hold(command.id);
+  #addEventRequest(command: Command): null {
+    this.#events.addRequest(command.id);
     return null;
   }
 
@@ -174,7 +179,7 @@ export class AdminCommands {
   }
 }
 
-/** The controller requires it (CAP.CQR). */
+/** Refuses a queue that is not physically contiguous (CAP.CQR). */
 function checkContiguous(command: Command): void {
   if ((command.dword(11) & PHYSICALLY_CONTIGUOUS) === 0) refuse(Status.INVALID_FIELD);
 }
@@ -183,8 +188,8 @@ function checkListStart(namespace: number): void {
   if (namespace >= ALL_NAMESPACES - 1) refuse(Status.INVALID_NAMESPACE);
 }
 
-/** @returns whether there is a namespace @throws CommandFailure if there can be none */
-function identifiable(namespace: number): boolean {
+/** Whether a namespace is active. @throws CommandFailure if the id is not valid */
+function isActive(namespace: number): boolean {
   if (namespace === 0 || namespace > NAMESPACES) refuse(Status.INVALID_NAMESPACE);
   return namespace === NAMESPACE;
 }

@@ -32,16 +32,17 @@ export class Command {
     return this.#view.getBigUint64(32, true);
   }
 
-  /** @param n - 0 to 15 */
+  /** Returns a dword. @param n - 0 to 15 */
   dword(n: number): number {
     return this.#view.getUint32(4 * n, true);
   }
 
-  /** Upper or lower half of a dword. */
+  /** Returns the lower half of a dword. */
   low(n: number): number {
     return this.dword(n) & 0xffff;
   }
 
+  /** Returns the upper half of a dword. */
   high(n: number): number {
     return this.dword(n) >>> 16;
   }

@@ -13,8 +13,8 @@ import type { CompletionQueue, SubmissionQueue } from './queues.js';
 import { CommandFailure, Status } from './status.js';
 
 /**
- * Controller capabilities as QEMU's: contiguous queues, 7.5 s to become ready, doorbells 4 bytes
- * apart, pages from 4 KiB to 64 KiB, and the NVM command set, by itself or among several.
+ * Controller capabilities, as of QEMU's controller: contiguous queues, a ready timeout of 7.5 s,
+ * doorbells 4 bytes apart, pages from 4 KiB to 64 KiB, the NVM command set alone or with others.
  */
 const CAPABILITIES = 0x0040_1820_0f01_0000n | BigInt(MAX_QUEUE_ENTRIES);
 const COMMAND_SETS = Number((CAPABILITIES >> 37n) & 0xffn);
@@ -32,16 +32,15 @@ const DOORBELLS = 0x1000;
 const DOORBELLS_END = 0x2000;
 
 /**
- * The controller's registers, and what they set in motion. A command is done when its doorbell is
- * written, so that a driver sees it however it looks: by an interrupt, a register or the queue's
- * memory.
+ * The registers of the controller. A write to a doorbell executes the commands at once. A driver can
+ * therefore wait for an interrupt, or poll a register or the memory of the queue.
  */
 export class Controller implements DeviceLogic {
   readonly registers: DeviceLogic['registers'];
   readonly #host: DeviceHost;
   readonly #data: DataPointer;
   readonly #queues = new QueueSet((queue) => {
-    this.#retract(queue);
+    this.#retractInterrupt(queue);
   });
   readonly #events = new Events((commandId, status, result) => {
     const queue = this.#queues.submission(0);
@@ -51,7 +50,7 @@ export class Controller implements DeviceLogic {
   readonly #io: IoCommands;
   readonly #command = new Command();
   #interruptMask = 0;
-  /** Vectors that assert the pin. */
+  /** Bit mask of the vectors that assert the pin. */
   #pending = 0;
   #configuration = 0;
   #status = 0;
@@ -64,10 +63,10 @@ export class Controller implements DeviceLogic {
     this.#data = new DataPointer(host);
     this.#io = new IoCommands(host, this.#data, namespace);
     this.#admin = new AdminCommands(host, this.#data, namespace, this.#queues, this.#events);
-    this.registers = { 0: [...this.#control(), ...this.#doorbells()] };
+    this.registers = { 0: [...this.#controlRegisters(), ...this.#doorbells()] };
   }
 
-  /** Queues and requests go; the admin queue registers stay, as in QEMU. */
+  /** Deletes queues and event requests. The admin queue registers do not change, as in QEMU. */
   reset(): void {
     this.#queues.reset();
     this.#events.reset();
@@ -75,10 +74,10 @@ export class Controller implements DeviceLogic {
     this.#status = 0;
     this.#interruptMask = 0;
     this.#pending = 0;
-    this.#settlePin();
+    this.#updatePin();
   }
 
-  #control(): Register[] {
+  #controlRegisters(): Register[] {
     const mask = (offset: number, name: string, change: (bits: number) => number): Register => ({
       offset,
       width: 4,
@@ -86,17 +85,17 @@ export class Controller implements DeviceLogic {
       read: () => this.#interruptMask,
       write: (bits) => {
         this.#interruptMask = change(bits) >>> 0;
-        this.#settlePin();
+        this.#updatePin();
       },
     });
-    /** A 64-bit register, of which parts can be written. */
+    /** Makes a 64-bit register that accepts narrower writes. */
     const base = (offset: number, name: 'asq' | 'acq'): Register => ({
       offset,
       width: 8,
       name: name.toUpperCase(),
       read: () => this.#bases[name],
       write: (value, width) => {
-        // QEMU gives its controller two bytes at least.
+        // QEMU passes at least two bytes to its controller.
         const bits = 8 * Math.max(width, 2);
         const kept = (this.#bases[name] >> BigInt(bits)) << BigInt(bits);
         this.#bases[name] = kept | BigInt.asUintN(bits, value);
@@ -134,7 +133,7 @@ export class Controller implements DeviceLogic {
     ];
   }
 
-  /** Tails of submission queues and heads of completion queues, in turn. */
+  /** Makes the doorbells: for each queue pair the submission tail, then the completion head. */
   #doorbells(): Register[] {
     const count = (DOORBELLS_END - DOORBELLS) / 4;
     return Array.from({ length: count }, (_, i) => {
@@ -159,7 +158,7 @@ export class Controller implements DeviceLogic {
     else if ((before & ~value & ENABLE) !== 0) this.reset();
   }
 
-  /** @returns false for what the controller cannot do */
+  /** Enables the controller. @returns false for a configuration that it does not support */
   #start(configuration: number): boolean {
     const { asq, acq } = this.#bases;
     const commandSet = (configuration >>> 4) & 7;
@@ -182,7 +181,7 @@ export class Controller implements DeviceLogic {
   #submit(id: number, tail: number): void {
     const queue = this.#queues.submission(id);
     if (queue === undefined || tail >= queue.size) {
-      this.#doorbellError(queue);
+      this.#reportDoorbell(queue);
       return;
     }
     queue.tail = tail;
@@ -192,31 +191,32 @@ export class Controller implements DeviceLogic {
   #acknowledge(id: number, head: number): void {
     const queue = this.#queues.completion(id);
     if (queue === undefined || head >= queue.size) {
-      this.#doorbellError(queue);
+      this.#reportDoorbell(queue);
       return;
     }
     queue.head = head;
-    if (!queue.unread) this.#retract(queue);
-    // There is room again: for completions that waited, and for the commands behind them.
-    this.#post(queue);
+    if (!queue.hasUnread) this.#retractInterrupt(queue);
+    // The queue has room again, for waiting completions and for further commands.
+    this.#postCompletions(queue);
     for (const user of this.#queues.users(queue)) this.#process(user);
   }
 
-  #doorbellError(queue: SubmissionQueue | CompletionQueue | undefined): void {
-    this.#events.doorbellError(
+  /** Reports a wrong write to a doorbell. @param queue - undefined if the queue does not exist */
+  #reportDoorbell(queue: SubmissionQueue | CompletionQueue | undefined): void {
+    this.#events.reportDoorbell(
       queue === undefined ? INVALID_DOORBELL_REGISTER : INVALID_DOORBELL_VALUE,
     );
     const admin = this.#queues.completion(0);
-    if (admin !== undefined) this.#post(admin);
+    if (admin !== undefined) this.#postCompletions(admin);
   }
 
   #process(queue: SubmissionQueue): void {
     let any = false;
-    while (this.#survives(() => queue.fetch(this.#host, this.#command))) {
+    while (this.#accessQueue(() => queue.fetch(this.#host, this.#command))) {
       this.#execute(queue, this.#command);
       any = true;
     }
-    if (any) this.#post(queue.completions);
+    if (any) this.#postCompletions(queue.completions);
   }
 
   #execute(queue: SubmissionQueue, command: Command): void {
@@ -238,20 +238,20 @@ export class Controller implements DeviceLogic {
     }
   }
 
-  /** One interrupt for all that was posted, as long as the host has not seen all. */
-  #post(queue: CompletionQueue): void {
-    const posted = this.#survives(() => queue.post(this.#host));
+  /** Posts the waiting completions, and raises one interrupt for them. */
+  #postCompletions(queue: CompletionQueue): void {
+    const posted = this.#accessQueue(() => queue.post(this.#host));
     if (!posted || queue.vector === null) return;
-    if (this.#host.messages) {
+    if (this.#host.messagesEnabled) {
       this.#host.signal(queue.vector);
     } else {
       this.#pending |= 1 << queue.vector;
-      this.#settlePin();
+      this.#updatePin();
     }
   }
 
-  /** Runs what uses the queues' memory: without it the controller cannot go on. */
-  #survives(run: () => boolean): boolean {
+  /** Runs an access to the memory of a queue. A fault is fatal to the controller. */
+  #accessQueue(run: () => boolean): boolean {
     try {
       return run();
     } catch (error) {
@@ -261,14 +261,15 @@ export class Controller implements DeviceLogic {
     }
   }
 
-  /** The host has seen what a queue interrupted for. */
-  #retract({ vector }: CompletionQueue): void {
-    if (vector === null || this.#queues.unread(vector)) return;
+  /** Ends the pin interrupt of a queue whose completions the host has read. */
+  #retractInterrupt({ vector }: CompletionQueue): void {
+    if (vector === null || this.#queues.hasUnread(vector)) return;
     this.#pending &= ~(1 << vector);
-    this.#settlePin();
+    this.#updatePin();
   }
 
-  #settlePin(): void {
-    if (!this.#host.messages) this.#host.setPin((this.#pending & ~this.#interruptMask) !== 0);
+  #updatePin(): void {
+    if (!this.#host.messagesEnabled)
+      this.#host.setPin((this.#pending & ~this.#interruptMask) !== 0);
   }
 }

@@ -15,19 +15,19 @@ const ENTRY = 8;
 /** The data of commands: physical region pages (base specification 1.4, section 4.3). */
 export class DataPointer {
   readonly #host: DeviceHost;
-  /** Bytes of a memory page, as the host set it. */
+  /** Memory page size in bytes, which the driver sets in CC. */
   pageSize = 4096;
 
   constructor(host: DeviceHost) {
     this.#host = host;
   }
 
-  /** @throws CommandFailure if it is more than a command may transfer */
+  /** Checks the length of a transfer. @throws CommandFailure above the maximum of a command */
   checkLength(length: number): void {
     if (length > this.pageSize << MAX_DATA_TRANSFER) refuse(Status.INVALID_FIELD);
   }
 
-  /** Copies to the host; of a command that wants less, only the start. */
+  /** Copies bytes to the memory that a command names. */
   send(command: Command, bytes: Uint8Array): void {
     let done = 0;
     for (const { address, length } of this.segments(command, bytes.length)) {
@@ -37,9 +37,10 @@ export class DataPointer {
   }
 
   /**
-   * Where the data is. Nothing was transferred if it throws.
+   * Returns the segments of a command's data, and transfers none of it.
    *
-   * @throws CommandFailure for an entry that does not begin on a page, DmaFault for a list
+   * @throws CommandFailure for an entry that is not page aligned; DmaFault for a list that cannot be
+   *   read
    */
   segments({ prp1, prp2 }: Command, length: number): Segment[] {
     const first = Math.min(length, this.pageSize - this.#offset(prp1));
@@ -50,7 +51,7 @@ export class DataPointer {
     return segments;
   }
 
-  /** A list may begin within a page; where it does not suffice its last entry leads on. */
+  /** Reads a PRP list. It may begin inside of a page; its last entry may point to the next list. */
   #list(start: bigint, length: number): Segment[] {
     const segments: Segment[] = [];
     let pointer = start;

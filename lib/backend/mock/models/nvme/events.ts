@@ -4,7 +4,7 @@ import { ALL_NAMESPACES, ASYNC_EVENT_LIMIT, NAMESPACE } from './limits.js';
 import { CommandFailure, refuse, Status } from './status.js';
 
 const ERROR_EVENT = 0;
-/** What is wrong with a doorbell: information of error events. */
+/** Information of an error event: the reason why a doorbell write was wrong. */
 export const INVALID_DOORBELL_REGISTER = 0;
 export const INVALID_DOORBELL_VALUE = 1;
 
@@ -18,45 +18,49 @@ const LOG_SIZE: Readonly<Record<number, number>> = {
 };
 
 /**
- * Asynchronous event requests, which are held until something happens, and the logs that tell
- * about it. Only errors happen here; after one, no other is told until its log was read.
+ * Asynchronous event requests, and the logs of events. The mock reports error events only. After an
+ * event, further events are masked until the driver reads its log.
  */
 export class Events {
-  readonly #held: number[] = [];
+  /** Command ids of the outstanding requests. */
+  readonly #requests: number[] = [];
   readonly #complete: (commandId: number, status: number, result: number) => void;
   #masked = false;
 
-  /** @param complete - ends a request */
+  /** @param complete - completes a request */
   constructor(complete: (commandId: number, status: number, result: number) => void) {
     this.#complete = complete;
   }
 
-  hold(commandId: number): void {
-    if (this.#held.length > ASYNC_EVENT_LIMIT) {
+  addRequest(commandId: number): void {
+    if (this.#requests.length > ASYNC_EVENT_LIMIT) {
       throw new CommandFailure(Status.ASYNC_EVENT_LIMIT_EXCEEDED);
     }
-    this.#held.push(commandId);
+    this.#requests.push(commandId);
   }
 
-  /** @returns whether there was such a request */
+  /** Aborts a request. @returns false for an unknown request */
   abort(commandId: number): boolean {
-    const index = this.#held.indexOf(commandId);
+    const index = this.#requests.indexOf(commandId);
     if (index < 0) return false;
-    this.#held.splice(index, 1);
+    this.#requests.splice(index, 1);
     this.#complete(commandId, Status.ABORT_REQUESTED, 0);
     return true;
   }
 
-  /** A doorbell was written wrongly. Nobody is told later of what nobody waits for. */
-  doorbellError(information: number): void {
+  /**
+   * Reports a wrong write to a doorbell. The event is dropped while no Asynchronous Event Request is
+   * outstanding.
+   */
+  reportDoorbell(information: number): void {
     if (this.#masked) return;
-    const commandId = this.#held.pop();
+    const commandId = this.#requests.pop();
     if (commandId === undefined) return;
     this.#masked = true;
     this.#complete(commandId, Status.SUCCESS, ERROR_EVENT | (information << 8) | (ERROR_LOG << 16));
   }
 
-  /** Get Log Page: the log from the offset on, no more of it than asked for. */
+  /** Returns the part of a log that a Get Log Page requests. */
   log(command: Command): Uint8Array {
     const id = command.dword(10) & 0xff;
     const retain = (command.dword(10) & 0x8000) !== 0;
@@ -81,12 +85,12 @@ export class Events {
   }
 
   reset(): void {
-    this.#held.length = 0;
+    this.#requests.length = 0;
     this.#masked = false;
   }
 }
 
-/** Bytes that a Get Log Page asks for. */
+/** Returns the number of bytes that a Get Log Page requests. */
 export function logLength(command: Command): number {
   return (command.low(11) * 0x10000 + command.high(10) + 1) * 4;
 }

@@ -8,12 +8,12 @@ const ERROR_RECOVERY = 0x05;
 const NUMBER_OF_QUEUES = 0x07;
 const INTERRUPT_VECTOR = 0x09;
 
-/** As the select field of Get Features wants it. */
+/** Values of the select field of Get Features, and of the capabilities that it returns. */
 const CURRENT = 0;
 const CAPABILITIES = 3;
 const CHANGEABLE = 0x4;
 const NAMESPACE_SPECIFIC = 0x2;
-/** Which sensor, and which of its thresholds. */
+/** Field of dword 11 that selects a temperature sensor and one of its thresholds. */
 const SENSOR = 0x3f_0000;
 const COALESCING_DISABLED = 0x10000;
 const QUEUES = (IO_QUEUES - 1) * 0x10001;
@@ -25,9 +25,9 @@ interface Feature {
 
 /** Features by identifier (base specification 1.4, figure 271). None can be saved. */
 const FEATURES = new Map<number, Feature>([
-  // Arbitration: bursts without limit.
+  // Arbitration: no limit on bursts.
   [0x01, { initial: 7, capabilities: 0 }],
-  // Power management: there is one state.
+  // Power management: one power state.
   [0x02, { initial: 0, capabilities: 0 }],
   [TEMPERATURE_THRESHOLD, { initial: TEMPERATURE_WARNING, capabilities: CHANGEABLE }],
   [ERROR_RECOVERY, { initial: 0, capabilities: CHANGEABLE | NAMESPACE_SPECIFIC }],
@@ -47,6 +47,7 @@ const FEATURES = new Map<number, Feature>([
 export class Features {
   readonly #values = new Map<number, number>();
 
+  /** Returns the value of a feature. */
   get(command: Command): number {
     const id = command.dword(10) & 0xff;
     const select = (command.dword(10) >>> 8) & 7;
@@ -56,7 +57,7 @@ export class Features {
     if (select === CAPABILITIES) return capabilities;
     const value = select === CURRENT ? (this.#values.get(id) ?? initial) : initial;
     if (id === TEMPERATURE_THRESHOLD) {
-      // Of the sensors only the composite one is there, and it has an upper threshold.
+      // The controller has the composite sensor alone, with an over temperature threshold.
       return (command.dword(11) & SENSOR) === 0 ? value : 0;
     }
     if (id === INTERRUPT_VECTOR) {
@@ -67,7 +68,7 @@ export class Features {
     return value;
   }
 
-  /** @param queuesExist - whether I/O queues were made since the controller was enabled */
+  /** Sets a feature. @param queuesExist - whether the driver has created I/O queues */
   set(command: Command, queuesExist: boolean): number {
     const id = command.dword(10) & 0xff;
     const value = command.dword(11);
@@ -89,7 +90,7 @@ export class Features {
     if (id === TEMPERATURE_THRESHOLD) {
       if ((value & SENSOR) === 0) this.#values.set(id, value & 0xffff);
     } else if (id === ERROR_RECOVERY) {
-      // Errors for blocks that were never written are not among what the namespace can do.
+      // The upper half enables errors for deallocated blocks, which the namespace does not support.
       this.#values.set(id, value & 0xffff);
     } else {
       this.#values.set(id, value);

@@ -20,7 +20,7 @@ const MODEL = 'vfio mock NVMe';
 export const FIRMWARE = '1.0';
 const UUID = '6d6f636b-6e76-4d65-8000-000000000001';
 
-/** A data structure of 4096 bytes under construction. */
+/** Builds a data structure of 4096 bytes. */
 class Structure {
   readonly bytes = new Uint8Array(SIZE);
   readonly #view = new DataView(this.bytes.buffer);
@@ -45,7 +45,7 @@ class Structure {
     return this;
   }
 
-  /** ASCII, filled up with blanks. */
+  /** Writes ASCII text, padded with spaces. */
   text(offset: number, length: number, value: string): this {
     return this.u8(offset, ...Buffer.from(value.padEnd(length), 'latin1'));
   }
@@ -67,7 +67,7 @@ export function identifyController(): Uint8Array {
       // An I/O controller; no optional admin commands.
       .u8(111, 1)
       .u8(258, 3, ASYNC_EVENT_LIMIT)
-      // One firmware slot, read only; logs of a namespace and from an offset.
+      // One read-only firmware slot; logs for each namespace, and logs from an offset.
       .u8(260, 0x03, 0x05)
       .u16(266, TEMPERATURE_WARNING)
       .u16(268, TEMPERATURE_CRITICAL)
@@ -95,7 +95,7 @@ export function identifyNamespace({ blocks, blockSize }: Namespace): Uint8Array 
     .u32(128, Math.log2(blockSize) << 16).bytes;
 }
 
-/** Namespaces with higher ids than one. */
+/** Active namespace list: the active namespaces with an id above `after`. */
 export function identifyActiveNamespaces(after: number): Uint8Array {
   return new Structure().u32(0, after < NAMESPACE ? NAMESPACE : 0).bytes;
 }
@@ -106,12 +106,12 @@ export function identifyDescriptors(): Uint8Array {
   return new Structure().u8(0, 3, 16, 0, 0, ...uuid).u8(20, 4, 1, 0, 0, 0).bytes;
 }
 
-/** What has nothing to say about the NVM command set, or about a namespace that is not there. */
-export function identifyNothing(): Uint8Array {
+/** A structure of zeros, for an inactive namespace and for command set data of the NVM set. */
+export function identifyZeros(): Uint8Array {
   return new Structure().bytes;
 }
 
-/** Combinations of command sets: the NVM one alone. */
+/** Supported combinations of I/O command sets: the NVM command set alone. */
 export function identifyCommandSets(): Uint8Array {
   return new Structure().u64(0, 1).bytes;
 }

@@ -22,7 +22,7 @@ export class IoCommands {
     this.#namespace = namespace;
   }
 
-  /** @returns dword 0 of the completion @throws CommandFailure, DmaFault */
+  /** Executes a command. @returns dword 0 of the completion @throws CommandFailure, DmaFault */
   execute(command: Command): number {
     const { namespace, opcode } = command;
     if (opcode !== FLUSH || namespace !== ALL_NAMESPACES) {
@@ -70,7 +70,7 @@ export class IoCommands {
     return 0;
   }
 
-  /** The bytes of the namespace that a command is about. */
+  /** Returns the bytes of the namespace that a command reads or writes. */
   #range(command: Command): { offset: number; length: number } {
     const { blocks, blockSize } = this.#namespace;
     const count = command.low(12) + 1;

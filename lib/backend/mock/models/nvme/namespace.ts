@@ -1,14 +1,14 @@
 const CHUNK = 4096;
 
-/** Blocks of a namespace; what was never written takes no memory and reads as zeros. */
+/** Blocks of a namespace. Blocks that were never written use no memory and read as zeros. */
 export class Namespace {
   readonly blockSize = 512;
   readonly blocks = (64 * 2 ** 20) / this.blockSize;
   readonly #chunks = new Map<number, Uint8Array>();
 
-  /** @param offset - bytes from the start */
+  /** Reads blocks. @param offset - bytes from the start of the namespace */
   read(offset: number, into: Uint8Array): void {
-    for (const { chunk, at, from, length } of parts(offset, into.length)) {
+    for (const { chunk, at, from, length } of splitByChunk(offset, into.length)) {
       const bytes = this.#chunks.get(chunk);
       if (bytes === undefined) into.fill(0, from, from + length);
       else into.set(bytes.subarray(at, at + length), from);
@@ -16,7 +16,7 @@ export class Namespace {
   }
 
   write(offset: number, bytes: Uint8Array): void {
-    for (const { chunk, at, from, length } of parts(offset, bytes.length)) {
+    for (const { chunk, at, from, length } of splitByChunk(offset, bytes.length)) {
       let stored = this.#chunks.get(chunk);
       if (stored === undefined) this.#chunks.set(chunk, (stored = new Uint8Array(CHUNK)));
       stored.set(bytes.subarray(from, from + length), at);
@@ -24,7 +24,7 @@ export class Namespace {
   }
 
   zero(offset: number, length: number): void {
-    for (const part of parts(offset, length)) {
+    for (const part of splitByChunk(offset, length)) {
       if (part.length === CHUNK) this.#chunks.delete(part.chunk);
       else this.#chunks.get(part.chunk)?.fill(0, part.at, part.at + part.length);
     }
@@ -35,12 +35,13 @@ interface Part {
   readonly chunk: number;
   /** Bytes from the start of the chunk. */
   readonly at: number;
-  /** Bytes from the start of the whole. */
+  /** Bytes from the start of the transfer. */
   readonly from: number;
   readonly length: number;
 }
 
-function* parts(offset: number, total: number): Generator<Part> {
+/** Splits a transfer at the boundaries of chunks. */
+function* splitByChunk(offset: number, total: number): Generator<Part> {
   for (let from = 0; from < total;) {
     const at = (offset + from) % CHUNK;
     const length = Math.min(CHUNK - at, total - from);

@@ -1,18 +1,18 @@
 import { CompletionQueue, SubmissionQueue } from './queues.js';
 
-/** The queues of a controller by their ids; 0 are the admin queues. */
+/** The queues of a controller by their ids. Id 0 means the admin queues. */
 export class QueueSet {
   readonly #submission = new Map<number, SubmissionQueue>();
   readonly #completion = new Map<number, CompletionQueue>();
   readonly #onDelete: (queue: CompletionQueue) => void;
   #created = false;
 
-  /** @param onDelete - called with a completion queue that is gone, or loses what was to come */
+  /** @param onDelete - called with each completion queue that is deleted */
   constructor(onDelete: (queue: CompletionQueue) => void) {
     this.#onDelete = onDelete;
   }
 
-  /** Whether an I/O queue was made since the controller was enabled. */
+  /** Whether an I/O queue was created since the controller was enabled. */
   get created(): boolean {
     return this.#created;
   }
@@ -25,19 +25,20 @@ export class QueueSet {
     return this.#completion.get(id);
   }
 
-  /** Submission queues whose commands are completed in a queue. */
+  /** Returns the submission queues of a completion queue. */
   users(completions: CompletionQueue): SubmissionQueue[] {
     return [...this.#submission.values()].filter((queue) => queue.completions === completions);
   }
 
-  inUse(completionId: number): boolean {
+  isInUse(completionId: number): boolean {
     const queue = this.#completion.get(completionId);
     return queue !== undefined && this.users(queue).length > 0;
   }
 
-  /** Whether the host has yet to see an entry that interrupted by a vector. */
-  unread(vector: number): boolean {
-    return [...this.#completion.values()].some((queue) => queue.vector === vector && queue.unread);
+  /** Whether a completion queue of a vector has entries that the host has not read. */
+  hasUnread(vector: number): boolean {
+    const queues = [...this.#completion.values()];
+    return queues.some((queue) => queue.vector === vector && queue.hasUnread);
   }
 
   createAdmin(submission: bigint, entries: number, completion: bigint, completions: number): void {
@@ -56,11 +57,11 @@ export class QueueSet {
     this.#submission.set(id, new SubmissionQueue(id, base, size, completions));
   }
 
-  /** @returns whether there was one */
+  /** Deletes a submission queue. @returns false for an unknown queue */
   deleteSubmission(id: number): boolean {
     const queue = this.#submission.get(id);
     if (queue === undefined) return false;
-    queue.completions.forget(queue);
+    queue.completions.dropWaiting(queue);
     return this.#submission.delete(id);
   }
 

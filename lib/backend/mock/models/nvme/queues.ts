@@ -2,7 +2,7 @@ import type { DeviceHost } from '../../hardware/model.js';
 import type { Command } from './command.js';
 import { COMPLETION_ENTRY, SUBMISSION_ENTRY } from './limits.js';
 
-/** Where the host puts commands. */
+/** A queue to which the host submits commands. */
 export class SubmissionQueue {
   readonly id: number;
   /** Entries. */
@@ -10,7 +10,7 @@ export class SubmissionQueue {
   readonly completions: CompletionQueue;
   head = 0;
   tail = 0;
-  /** Commands that were fetched and are not completed in the host's memory. */
+  /** Commands that were fetched and whose completion is not posted yet. */
   outstanding = 0;
   readonly #base: bigint;
 
@@ -21,7 +21,7 @@ export class SubmissionQueue {
     this.#base = base;
   }
 
-  /** Takes the next command, if there is one. @throws DmaFault */
+  /** Fetches the next command. @returns false if there is no command @throws DmaFault */
   fetch(host: DeviceHost, command: Command): boolean {
     if (this.head === this.tail || this.outstanding === this.size) return false;
     host.dmaRead(this.#base + BigInt(this.head << SUBMISSION_ENTRY), command.bytes);
@@ -31,7 +31,7 @@ export class SubmissionQueue {
   }
 }
 
-/** How a command ended. */
+/** The completion of a command. */
 export interface Completion {
   readonly queue: SubmissionQueue;
   readonly commandId: number;
@@ -40,7 +40,7 @@ export interface Completion {
   readonly result: number;
 }
 
-/** Where the controller puts completions. */
+/** A queue to which the controller posts completions. */
 export class CompletionQueue {
   readonly id: number;
   /** Entries. */
@@ -51,7 +51,7 @@ export class CompletionQueue {
   readonly #base: bigint;
   readonly #entry = new Uint8Array(1 << COMPLETION_ENTRY);
   readonly #view = new DataView(this.#entry.buffer);
-  /** Completions that the queue has no room for. */
+  /** Completions that are not posted yet; the queue may be full. */
   #waiting: Completion[] = [];
   #tail = 0;
   #phase = 1;
@@ -63,8 +63,8 @@ export class CompletionQueue {
     this.#base = base;
   }
 
-  /** Whether the host has not seen all entries yet. */
-  get unread(): boolean {
+  /** Whether the queue has entries that the host has not read. */
+  get hasUnread(): boolean {
     return this.head !== this.#tail;
   }
 
@@ -72,7 +72,7 @@ export class CompletionQueue {
     this.#waiting.push(completion);
   }
 
-  /** Writes what there is room for. @returns whether it wrote any @throws DmaFault */
+  /** Posts as many completions as fit. @returns whether it posted any @throws DmaFault */
   post(host: DeviceHost): boolean {
     let any = false;
     while ((this.#tail + 1) % this.size !== this.head) {
@@ -93,8 +93,8 @@ export class CompletionQueue {
     return any;
   }
 
-  /** Forgets what belongs to a submission queue that is deleted. */
-  forget(queue: SubmissionQueue): void {
+  /** Drops the waiting completions of a submission queue. */
+  dropWaiting(queue: SubmissionQueue): void {
     this.#waiting = this.#waiting.filter((completion) => completion.queue !== queue);
   }
 }

@@ -20,10 +20,10 @@ export const Status = {
   FEATURE_NOT_NAMESPACE_SPECIFIC: 0x10f,
 } as const;
 
-/** Do not retry: bit 14 of the status field without its phase tag. */
+/** Do Not Retry: bit 14 of the status, which has no phase tag here. */
 const DNR = 0x4000;
 
-/** Why a command failed, as its completion tells. */
+/** The failure of a command, with the status of its completion. */
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure';
   readonly status: number;
@@ -37,7 +37,7 @@ export class CommandFailure extends Error {
   }
 }
 
-/** Fails a command for good. */
+/** Fails a command with Do Not Retry. */
 export function refuse(status: number, result = 0): never {
   throw new CommandFailure(status | DNR, result);
 }
