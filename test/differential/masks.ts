@@ -63,20 +63,20 @@ export const masks: readonly Mask[] = [
   {
     name: 'byte loads',
     reason:
-      'A load of one byte from a register of at least two bytes: the emulated CPU of QEMU 7.2 ' +
-      'loads both bytes.',
+      'If an instruction loads one byte of a wider register, the emulated CPU of QEMU 7.2 loads ' +
+      'two bytes.',
     covers: ({ name }, { op, width, offset: start }, offset) =>
       name === 'nvme' && op === 'mmio_read' && width === 1 && offset > (start as number),
   },
   {
     name: 'identify',
-    reason: 'Identify data of an NVMe controller and its namespace: names, sizes, limits.',
+    reason: 'Names, sizes and limits of the NVMe controller and of its namespace differ.',
     covers: ({ name }, { op, name: buffer }, offset, before) =>
       name === 'nvme' && op === 'buffer_read' && isIdentifyData(buffer, offset, before),
   },
   {
     name: 'messages',
-    reason: 'Address and data in an MSI-X table belong to an interrupt of the host.',
+    reason: 'The host chooses address and data in an MSI-X table.',
     covers: ({ bars }, { op, region }, offset) => {
       if (op !== 'mmio_read') return false;
       const table = bars.find(({ index }) => index === region)?.table;
@@ -86,7 +86,7 @@ export const masks: readonly Mask[] = [
   },
   {
     name: 'registers',
-    reason: 'A snapshot does not describe registers: in its mock device a BAR is memory.',
+    reason: 'A snapshot does not describe registers: a BAR of its mock device is memory.',
     covers: ({ name, bars }, { op, region }, offset) => {
       if (name !== 'e1000e' || op === 'buffer_read' || region === CONFIG) return false;
       const table = bars.find(({ index }) => index === region)?.table;
@@ -96,16 +96,16 @@ export const masks: readonly Mask[] = [
   {
     name: 'data select',
     reason:
-      'Power management of the 82574 lets a driver select the reported data. A snapshot does not ' +
-      'record this.',
+      'A snapshot does not say whether the Data Select field of power management is writable. ' +
+      'The 82574 has it writable.',
     covers: ({ name, capabilities: { pm = 0 } }, { op, region }, offset) =>
       name === 'e1000e' && op === 'read' && region === CONFIG && offset === pm + PM_DATA_SELECT,
   },
   {
     name: 'soft reset',
     reason:
-      'The 82574 of QEMU has no function level reset. Linux resets the function through its power ' +
-      'state, and QEMU, unlike hardware, then resets nothing: masks of the MSI-X table stay.',
+      'The 82574 of QEMU has no function level reset, so Linux resets it by its power state. QEMU ' +
+      'then does not reset the device as hardware would, and masks of its MSI-X table stay.',
     covers: ({ name, bars }, { op, region }, offset, before) => {
       if (name !== 'e1000e' || op !== 'mmio_read') return false;
       const table = bars.find(({ index }) => index === region)?.table;

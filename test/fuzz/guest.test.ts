@@ -1,5 +1,5 @@
-// Random guest accesses to the tables of a virtual device. No access may throw, and a read returns the
-// bits that the specification makes writable.
+// Random guest accesses to the tables of a virtual device. No access may throw, and a read returns
+// the bits that the specification makes writable.
 import test from 'ava';
 import fc from 'fast-check';
 import { MsixPerm, PasidMap, VfioError, VirtualIrqs } from 'vfio/mock';

@@ -9,7 +9,8 @@ const pages = fc.bigInt({ min: 1n, max: 40n }).map((count) => count * PAGE);
 const place = fc
   .oneof(fc.bigInt({ min: 0n, max: 64n }), u64)
   .map((page) => (page * PAGE) % 2n ** 64n);
-// Ranges have inclusive ends, as in the kernel. Here they may also overlap, be unsorted or reversed.
+// Ranges have inclusive ends, as in the kernel. Here they may also overlap, be unsorted or
+// reversed.
 const range = fc.record({
   start: place,
   end: fc.oneof(

@@ -1,5 +1,5 @@
-// Edited and damaged files of `vfio snapshot`: the device that is opened matches its file, or the file
-// is refused with the reason.
+// Edited and damaged files of `vfio snapshot`: the device that is opened matches its file, or the
+// file is refused with the reason.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -120,7 +120,11 @@ export class MockControl {
     this.#requireDevice().bars.disableMemory();
   }
 
-  /** Reports an uncorrectable error (AER): ERR fires. @throws TypeError if the device is not open */
+  /**
+   * Reports an uncorrectable error (AER): ERR fires.
+   *
+   * @throws TypeError if the device is not open
+   */
   reportError(): void {
     this.#requireDevice().interrupts.notify(VFIO_PCI_ERR_IRQ_INDEX);
   }
@@ -148,9 +152,9 @@ export class MockControl {
   }
 
   /**
-   * Unplugs the device by surprise. The registers and the hardware's configuration space read as all
-   * ones, writes are dropped, a reset fails with EAGAIN, and REQ fires as in {@link requestDevice}.
-   * An open fails with ENODEV until {@link clear} plugs in a new device.
+   * Unplugs the device by surprise. The registers and the hardware's configuration space read as
+   * all ones, writes are dropped, a reset fails with EAGAIN, and REQ fires as in {@link
+   * requestDevice}. An open fails with ENODEV until {@link clear} plugs in a new device.
    */
   unplug(): void {
     this.#slot.machine.faults.away = 'unplugged';

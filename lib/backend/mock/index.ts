@@ -103,7 +103,9 @@ export class MockBackend implements Backend {
         code: 'ENODEV',
         message: 'unknown model',
         path: name,
-        hint: `The models are ${names}. registerModel() of 'vfio/mock' adds a model; 'mock:' and a path opens a file of 'vfio snapshot'.`,
+        hint:
+          `The models are ${names}. registerModel() of 'vfio/mock' adds a model; ` +
+          "'mock:' and a path opens a file of 'vfio snapshot'.",
       });
     }
     const group = label === '' ? found.group : this.#groups++;

@@ -19,8 +19,8 @@ const AWAY = {
 const CLAIM = { group: 'VFIO_GROUP_SET_CONTAINER', cdev: 'VFIO_DEVICE_BIND_IOMMUFD' } as const;
 
 /**
- * A slot of the mock machine with the function in it. Opening an open function again shares it, as a
- * second descriptor of a group does. The first open finds the function as after power-on.
+ * A slot of the mock machine with the function in it. Opening an open function again shares it, as
+ * a second descriptor of a group does. The first open finds the function as after power-on.
  */
 export class Slot {
   /** Number of the IOMMU group, which contains this function alone. */
@@ -61,10 +61,10 @@ export class Slot {
    *
    * @param name - the name that the caller used, for errors
    * @param token - whether a VF token is given
-   * @throws VfioError ENODEV if the device was unplugged; ENOENT if it is not bound to vfio-pci, and
-   *   if the kernel has no character devices; EBUSY if it is open by the other way of access, and if
-   *   its group is not viable; EINVAL for a second open of the character device, and for a token
-   *   although the device has no virtual functions
+   * @throws VfioError ENODEV if the device was unplugged; ENOENT if it is not bound to vfio-pci,
+   *   and if the kernel has no character devices; EBUSY if it is open by the other way of access,
+   *   and if its group is not viable; EINVAL for a second open of the character device, and for a
+   *   token although the device has no virtual functions
    */
   open(name: string, via: Via, token = false): DeviceConnection {
     this.#checkAvailable(name, via);

@@ -226,7 +226,7 @@ test('unplug() fires REQ, and the device does not respond any more', async (t) =
   again.close();
 });
 
-test('listDevices() leaves out an unplugged device and shows an unbound one without driver', async (t) => {
+test('listDevices() omits an unplugged device, and an unbound one has no driver', async (t) => {
   const name = 'mock:plain-pin';
   const control = mockControl(name);
   const listed = () => listDevices().find((one) => one.name === name);
@@ -260,7 +260,7 @@ test('an unplugged device does not finish its work', async (t) => {
   t.false(fired);
 });
 
-test('after disableMemory() registers read as ones until the command register is written', async (t) => {
+test('after disableMemory() registers read as ones until the driver enables memory', async (t) => {
   const { control, device } = await make(t);
   const registers = device.bar(0).map();
   const version = registers.read32(VERSION);
@@ -330,7 +330,7 @@ test('a misspelt option is refused with a TypeError', async (t) => {
   }
 });
 
-test('names of one device share a control, which refuses interrupts while the device is closed', (t) => {
+test('names of one device share a control, which needs an open device for interrupts', (t) => {
   t.is(mockControl('mock:nvme#x'), mockControl('mock:nvme#x'));
   t.is(mockControl('mock:nvme#x'), mockControl('mock:nvme#x?kernel=7.2&via=cdev'));
   t.not(mockControl('mock:nvme#x'), mockControl('mock:nvme#x?kernel=6.1'));

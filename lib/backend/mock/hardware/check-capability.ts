@@ -52,7 +52,9 @@ export function checkCapability(
     case 'vpd':
       checkBytes(capability.data, `${where}: data`);
       if (capability.data.length > VPD_MAX) {
-        throw new RangeError(`${where}: data must be at most ${VPD_MAX} bytes`);
+        throw new RangeError(
+          `${where}: data must be at most ${VPD_MAX} bytes, not ${capability.data.length}`,
+        );
       }
       break;
     case 'serial_number':
@@ -82,7 +84,9 @@ function checkMsi(where: string, { vectors, bits = 64 }: MsiCapability): void {
   if (![1, 2, 4, 8, 16, 32].includes(vectors)) {
     throw new RangeError(`${where}: vectors must be 1, 2, 4, 8, 16 or 32, not ${String(vectors)}`);
   }
-  if (![32, 64].includes(bits)) throw new RangeError(`${where}: bits must be 32 or 64`);
+  if (![32, 64].includes(bits)) {
+    throw new RangeError(`${where}: bits must be 32 or 64, not ${String(bits)}`);
+  }
 }
 
 function checkMsix(

@@ -49,7 +49,9 @@ function checkPart(where: string, bar: BarShape, part: Register | MemoryBlock): 
   }
   const alignment = 'size' in part ? BLOCK_ALIGNMENT : length;
   if (offset % alignment !== 0) {
-    throw new RangeError(`${where}: ${name} must begin at a multiple of ${alignment}`);
+    throw new RangeError(
+      `${where}: ${name} must begin at a multiple of ${alignment}, not at ${hex(offset)}`,
+    );
   }
   return { offset, length, name };
 }
@@ -70,11 +72,17 @@ function checkRegister(where: string, register: Register): number {
 
 function checkBlock(where: string, { name, size, contents }: MemoryBlock): number {
   if (!Number.isSafeInteger(size) || size < BLOCK_ALIGNMENT || size % BLOCK_ALIGNMENT !== 0) {
-    throw new RangeError(`${where}: size of ${name} must be a multiple of ${BLOCK_ALIGNMENT}`);
+    throw new RangeError(
+      `${where}: size of ${name} must be a multiple of ${BLOCK_ALIGNMENT}, not ${String(size)}`,
+    );
   }
   if (contents === undefined) return size;
   checkBytes(contents, `${where}: contents of ${name}`);
-  if (contents.length > size) throw new RangeError(`${where}: contents of ${name} are too long`);
+  if (contents.length > size) {
+    throw new RangeError(
+      `${where}: contents of ${name} must be at most ${size} bytes, not ${contents.length}`,
+    );
+  }
   return size;
 }
 

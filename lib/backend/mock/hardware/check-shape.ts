@@ -73,7 +73,9 @@ function checkBar(where: string, bar: BarShape): void {
   if (!['memory', 'io'].includes(kind)) {
     throw new TypeError(`${where}: kind must be 'memory' or 'io', not '${kind}'`);
   }
-  if (![32, 64].includes(bits)) throw new RangeError(`${where}: bits must be 32 or 64`);
+  if (![32, 64].includes(bits)) {
+    throw new RangeError(`${where}: bits must be 32 or 64, not ${String(bits)}`);
+  }
   if (bits === 64 && index === BAR_MAX) {
     throw new RangeError(`${where} cannot have 64 bits: there is no BAR ${BAR_MAX + 1}`);
   }
@@ -93,7 +95,7 @@ function checkBar(where: string, bar: BarShape): void {
     }
   }
   if (elsewhere !== undefined && ![0, 0xff].includes(elsewhere)) {
-    throw new RangeError(`${where}: elsewhere must be 0x00 or 0xff`);
+    throw new RangeError(`${where}: elsewhere must be 0x00 or 0xff, not ${String(elsewhere)}`);
   }
 }
 
@@ -102,7 +104,8 @@ function checkRom(where: string, { rom }: FunctionShape): void {
   checkBytes(rom.image, `${where}: image of the ROM`);
   if (!isPowerOfTwo(rom.size) || rom.size < ROM_MIN || rom.size > ROM_MAX) {
     throw new RangeError(
-      `${where}: size of the ROM must be a power of two from ${ROM_MIN} to ${ROM_MAX}`,
+      `${where}: size of the ROM must be a power of two from ${ROM_MIN} to ${ROM_MAX}, ` +
+        `not ${String(rom.size)}`,
     );
   }
   if (rom.image.length > rom.size) {
@@ -140,7 +143,9 @@ function checkCapabilities(where: string, shape: FunctionShape): void {
     }
     if (offset < first || offset + bytes.length > last) {
       const range = `from ${hex(first)} to ${hex(last - 1)}`;
-      throw new RangeError(`${where}: ${name} of ${bytes.length} bytes must lie ${range}`);
+      throw new RangeError(
+        `${where}: ${name} of ${bytes.length} bytes must lie ${range}, not at ${hex(offset)}`,
+      );
     }
     return { offset, length: bytes.length, name, extended };
   });
@@ -148,7 +153,8 @@ function checkCapabilities(where: string, shape: FunctionShape): void {
   const extended = spans.find((span) => span.extended);
   if (extended !== undefined && extended.offset !== pci.PCI_CFG_SPACE_SIZE) {
     throw new RangeError(
-      `${where}: the first extended capability must be at 0x100, not ${extended.name}`,
+      `${where}: the first extended capability, ${extended.name}, must be at 0x100, ` +
+        `not at ${hex(extended.offset)}`,
     );
   }
 }
@@ -163,7 +169,9 @@ function checkPlace(
     throw new TypeError(`${where}: unknown capability '${name}': expected ${NAMES.join(', ')}`);
   }
   checkInteger(offset, `${where}: offset of ${name}`, 0, pci.PCI_CFG_SPACE_EXP_SIZE - 4);
-  if (offset % 4 !== 0) throw new RangeError(`${where}: offset of ${name} must be a multiple of 4`);
+  if (offset % 4 !== 0) {
+    throw new RangeError(`${where}: offset of ${name} must be a multiple of 4, not ${hex(offset)}`);
+  }
   const once = !name.startsWith('vendor') && name !== 'vsec' && name !== 'dvsec';
   if (once && all.filter((other) => other.name === name).length > 1) {
     throw new RangeError(`${where}: ${name} is declared twice`);

@@ -44,8 +44,8 @@ export interface RegisterPlace {
   readonly offset: number;
   readonly name: string;
   /**
-   * Widths of accesses, in bytes. If given, the register responds to these widths alone, and only at
-   * its own offset. Default: all widths.
+   * Widths of accesses, in bytes. If given, the register responds to these widths alone, and only
+   * at its own offset. Default: all widths.
    */
   readonly widths?: readonly Width[];
 }

@@ -87,7 +87,8 @@ export interface RomShape {
 /** Place of a capability. */
 export interface CapabilityPlace {
   /**
-   * A multiple of 4, from 0x40 on. Extended capabilities begin at 0x100, where the first one must be.
+   * A multiple of 4, from 0x40 on. Extended capabilities begin at 0x100, where the first one must
+   * be.
    */
   readonly offset: number;
 }

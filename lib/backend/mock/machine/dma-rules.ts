@@ -3,7 +3,11 @@ import { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } from '../../../contra
 import type { Profile } from './profile.js';
 import type { Mappings } from './mappings.js';
 
-/** Whether an IOVA range lies within one of the usable ranges. @param last - last address, inclusive */
+/**
+ * Whether an IOVA range lies within one of the usable ranges.
+ *
+ * @param last - last address, inclusive
+ */
 export function isUsable(ranges: readonly IovaRange[], iova: bigint, last: bigint): boolean {
   return ranges.some(({ start, end }) => start <= iova && last <= end);
 }

@@ -44,8 +44,8 @@ export class HostInterrupts {
    * Allocates consecutive handles: `count`, or as many as are available.
    *
    * @param keepsEarly - whether a message before the first handler is kept for that handler. Linux
-   *   allocates the CPU vector of an MSI without mask bits at once and replays an early message. For
-   *   all other messages, it allocates the CPU vector with the handler.
+   *   allocates the CPU vector of an MSI without mask bits at once and replays an early message.
+   *   For all other messages, it allocates the CPU vector with the handler.
    */
   allocate(count: number, keepsEarly = false): number[] {
     for (let wanted = Math.min(count, this.limits.messages); wanted > 0; wanted--) {

@@ -31,8 +31,8 @@ interface Differences {
   /** Bytes that vfio-pci covers of the PCIe capability of an endpoint, version 2. */
   readonly expressLength: number;
   /**
-   * Whether the kernel knows VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2. The call then fails with EINVAL
-   * for a device without migration, else with ENOTTY.
+   * Whether the kernel knows VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2. The call then fails with
+   * EINVAL for a device without migration, else with ENOTTY.
    */
   readonly precopyInfo: boolean;
   /** Whether the kernel can be built with VFIO_DEVICE_FEATURE_DMA_BUF. */
@@ -101,8 +101,8 @@ export interface ProfileOptions {
    */
   readonly dmabuf?: boolean | undefined;
   /**
-   * Whether the kernel is patched with VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT, which has the same feature
-   * number as DMA_BUF. Default: false.
+   * Whether the kernel is patched with VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT, which has the same
+   * feature number as DMA_BUF. Default: false.
    */
   readonly novirt?: boolean | undefined;
   /**
@@ -111,8 +111,8 @@ export interface ProfileOptions {
    */
   readonly variant?: boolean | undefined;
   /**
-   * Way of access for an open that does not choose one. Default: `'group'`; for a device with PASIDs
-   * `'cdev'`, if the kernel can attach PASIDs.
+   * Way of access for an open that does not choose one. Default: `'group'`; for a device with
+   * PASIDs `'cdev'`, if the kernel can attach PASIDs.
    */
   readonly via?: Via | undefined;
 }

@@ -17,7 +17,9 @@ const PAGE = BigInt(PAGE_SIZE);
 /** Page sizes of an Intel IOMMU: 4 KiB, 2 MiB and 1 GiB. */
 const PAGE_SIZES = 0x4020_1000n;
 
-/** Makes the rules of a container with VFIO_TYPE1v2_IOMMU, with its checks in the kernel's order. */
+/**
+ * Makes the rules of a container with VFIO_TYPE1v2_IOMMU, with its checks in the kernel's order.
+ */
 export function type1(profile: Profile, limits: DmaLimits): DmaRules {
   const { wrappedRange, unmapsToTheEnd } = profile;
   return {

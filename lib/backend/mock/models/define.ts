@@ -10,9 +10,9 @@ const NAME = /^[a-z0-9][a-z0-9_-]*$/i;
  * Checks a device model and adds the defaults. Opening a device calls `create` and checks its
  * registers.
  *
- * @throws TypeError for a value of a wrong type and for an unknown capability; RangeError for a value
- *   that hardware cannot have: a BAR size that is not a power of two, capabilities that overlap, an
- *   MSI-X table outside of a memory BAR
+ * @throws TypeError for a value of a wrong type and for an unknown capability; RangeError for a
+ *   value that hardware cannot have: a BAR size that is not a power of two, capabilities that
+ *   overlap, an MSI-X table outside of a memory BAR
  */
 export function defineModel(definition: ModelDefinition): DeviceModel {
   checkObject(definition, 'a model');

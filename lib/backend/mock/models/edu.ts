@@ -25,8 +25,8 @@ const PAGE = 4096;
 const DMA_MASK = 0xffff_ffffn;
 
 /**
- * QEMU's educational device (QEMU's docs/specs/edu.rst). A reset does not change its registers, as in
- * QEMU.
+ * QEMU's educational device (QEMU's docs/specs/edu.rst). A reset does not change its registers, as
+ * in QEMU.
  */
 export const edu = defineModel({
   name: 'edu',

@@ -35,11 +35,11 @@ export function isPath(name: string): boolean {
 }
 
 /**
- * Reads the model of a device from its snapshot. The model has the configuration space of the device,
- * and its BARs are memory.
+ * Reads the model of a device from its snapshot. The model has the configuration space of the
+ * device, and its BARs are memory.
  *
- * @throws VfioError of the file system; EINVAL for a file that is not a snapshot, and for a snapshot
- *   of a device that hardware cannot have
+ * @throws VfioError of the file system; EINVAL for a file that is not a snapshot, and for a
+ *   snapshot of a device that hardware cannot have
  */
 export function readModel(path: string): SnapshotModel {
   const text = readFile(path);

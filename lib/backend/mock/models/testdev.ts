@@ -6,7 +6,9 @@ const MEMORY = { bar: 0, watched: 2048 } as const;
 const PORTS = { bar: 1, watched: 128 } as const;
 type Place = typeof MEMORY | typeof PORTS;
 
-/** Kinds of tests: without an eventfd, or with an eventfd that intercepts any or matching writes. */
+/**
+ * Kinds of tests: without an eventfd, or with an eventfd that intercepts any or matching writes.
+ */
 const KINDS = ['no-eventfd', 'wildcard-eventfd', 'datamatch-eventfd'] as const;
 const WILDCARD = 1;
 const DATA_MATCH = 0xfa;
@@ -23,8 +25,8 @@ const READABLE = 48;
 
 /**
  * QEMU's pci-testdev. A byte written to offset 0 chooses a test; reads from offset 0 on then return
- * the header of the test. The device counts the bytes that are written to the offset of the test. An
- * eventfd of the machine intercepts most of them, so the device does not see them.
+ * the header of the test. The device counts the bytes that are written to the offset of the test.
+ * An eventfd of the machine intercepts most of them, so the device does not see them.
  */
 export const testdev = defineModel({
   name: 'testdev',

@@ -14,9 +14,9 @@ const MASKED = 1 << 0;
 const PENDING = 1 << 1;
 
 /**
- * A wireless adapter like those that ath11k drives: MSI with 32 vectors, and an interrupt controller
- * with 32 private sources. The driver copies a message into the registers of each source. The device
- * sends that message unchanged, so a wrong copy loses the interrupt.
+ * A wireless adapter like those that ath11k drives: MSI with 32 vectors, and an interrupt
+ * controller with 32 private sources. The driver copies a message into the registers of each
+ * source. The device sends that message unchanged, so a wrong copy loses the interrupt.
  *
  * | offset | register | |
  * |---|---|---|
@@ -25,7 +25,7 @@ const PENDING = 1 << 1;
  * | 0x08 | raise | a write of n raises private source n |
  * | 0x0c | raise vector | a write of n sends MSI vector n |
  * | 0x10 | sent | number of private messages sent |
- * | 0x14 | faults | number of private messages that failed: by the IOMMU, or without bus mastering |
+ * | 0x14 | faults | private messages that faulted in the IOMMU or lacked bus mastering |
  * | 0x1000 + 16 n | address low, address high, data, control of source n | control: bit 0 mask, bit 1 pending (read-only) |
  */
 export const wlan = defineModel({

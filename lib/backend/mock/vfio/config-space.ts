@@ -188,7 +188,8 @@ export class ConfigSpace {
     this.#store(offset, width, value);
     if (isBar(offset)) this.#barsWritten = true;
     if (offset === pci.PCI_COMMAND) {
-      // An access that starts at the command register sets the user's view of memory and I/O decode.
+      // An access that starts at the command register sets the user's view of memory and I/O
+      // decode.
       const decode = pci.PCI_COMMAND_MEMORY | pci.PCI_COMMAND_IO;
       const kept = load(this.#shadow, offset, 2) & ~decode;
       store(this.#shadow, offset, 2, kept | (value & decode));

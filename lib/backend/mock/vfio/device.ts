@@ -196,7 +196,9 @@ export class VfioDevice {
     });
   }
 
-  /** Writes a message to memory, because its address is not one of interrupts. A fault is dropped. */
+  /**
+   * Writes a message to memory, because its address is not one of interrupts. A fault is dropped.
+   */
   #writeMessage({ address, data }: Message): void {
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setUint32(0, data, true);

@@ -68,7 +68,8 @@ export class Features {
    *
    * @param eventfd - replaces the file descriptor at the start of the data
    * @returns 0, or a file descriptor for DMA_BUF
-   * @throws VfioError ENOTTY for a feature that the device does not have; EINVAL for a wrong request
+   * @throws VfioError ENOTTY for a feature that the device does not have; EINVAL for a wrong
+   *   request
    */
   use(flags: number, data: Uint8Array, eventfd?: Eventfd): number {
     const get = (flags & VFIO_DEVICE_FEATURE_GET) !== 0;

@@ -16,8 +16,8 @@ const HEADER_OF_EXTENDED = 4;
 
 /**
  * Permissions of vfio-pci for each bit of configuration space. vfio-pci stores virtual bits itself;
- * all others belong to the function. Bits that are not writable drop writes. The links of both lists
- * are virtual, so that they skip hidden capabilities. The tables follow
+ * all others belong to the function. Bits that are not writable drop writes. The links of both
+ * lists are virtual, so that they skip hidden capabilities. The tables follow
  * drivers/vfio/pci/vfio_pci_config.c.
  */
 export class Permissions {
@@ -184,7 +184,9 @@ export class Permissions {
     }
   }
 
-  /** Sets the permissions of MSI. All bits of the low control byte are writable, as in the kernel. */
+  /**
+   * Sets the permissions of MSI. All bits of the low control byte are writable, as in the kernel.
+   */
   #allowMsi(at: number): void {
     const control = this.#config.get(at + pci.PCI_MSI_FLAGS, 2);
     const wide = (control & pci.PCI_MSI_FLAGS_64BIT) !== 0;

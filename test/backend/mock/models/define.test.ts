@@ -96,7 +96,7 @@ const capabilities: readonly (readonly [CapabilityShape[], RegExp])[] = [
   [[pcie, { name: 'pm', offset: 0x90 }], /pm at 0x90 overlaps pcie, which ends at 0xbc/],
   [[pcie, { name: 'pcie', offset: 0x40 }], /pcie is declared twice/],
   [[{ name: 'aer', offset: 0x100 }], /add a 'pcie' capability/],
-  [[pcie, { name: 'aer', offset: 0x140 }], /must be at 0x100, not aer/],
+  [[pcie, { name: 'aer', offset: 0x140 }], /aer, must be at 0x100, not at 0x140/],
   [[pcie, { name: 'aer', offset: 0x40 }], /must lie from 0x100 to 0xfff/],
 ];
 

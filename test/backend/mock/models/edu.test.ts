@@ -21,7 +21,7 @@ test('identification and liveness', (t) => {
   t.is(window.read32(4), 0xedcba987);
 });
 
-test('a factorial is done after the next read of a register or turn of the event loop', async (t) => {
+test('a factorial is done after the next register read or turn of the event loop', async (t) => {
   const { window } = edu(t);
   window.write32(8, 5);
   t.is(window.read32(0x20), 1);

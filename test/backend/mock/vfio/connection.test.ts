@@ -117,7 +117,7 @@ test('an error names the ioctl and the device', (t) => {
   t.like(error, { code: 'EINVAL', syscall: 'VFIO_DEVICE_GET_IRQ_INFO', path: 'mock:nvme' });
 });
 
-test('a reset resets the controller, keeps configuration space and leaves the device in D0', async (t) => {
+test('a reset keeps configuration space and leaves the device in D0', async (t) => {
   const device = open(t, 'mock:nvme');
   device.store(CONFIG, 4, 2, 6);
   device.store(0, 0x24, 4, 0x001f001f);
@@ -319,7 +319,7 @@ test('close is the end of everything, in any order, twice', (t) => {
     },
   ];
   for (const call of calls) t.throws(call, { instanceOf: TypeError });
-  // What the caller made is the caller's.
+  // Objects that the caller created stay usable.
   eventfd.signal();
   t.is(set.wait(0), 1);
   set.close();

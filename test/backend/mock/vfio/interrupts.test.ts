@@ -272,7 +272,7 @@ test('MSI-X: a message of a vector without an eventfd is pending until one is bo
   t.is(a?.read(), 0n);
 });
 
-test('MSI: a message before the first eventfd is kept, and a later one without eventfd is lost', (t) => {
+test('MSI: a message before the first eventfd is kept, between two eventfds it is lost', (t) => {
   const device = connect(t, plainModel([{ name: 'msi', offset: 0x40, vectors: 2 }]));
   enableBusMaster(device);
   const [a] = eventfds(device, 1);

@@ -1,4 +1,6 @@
-/** Registers of drivers/dma/idxd/registers.h and include/uapi/linux/idxd.h, with their names there. */
+/**
+ * Registers of drivers/dma/idxd/registers.h and include/uapi/linux/idxd.h, with their names there.
+ */
 
 // BAR 0
 export const IDXD_VER_OFFSET = 0x00;
@@ -95,9 +97,9 @@ export const DSA_COMP_XFER_ERANGE = 0x13;
 export const DSA_COMP_INT_HANDLE_INVAL = 0x19;
 
 /**
- * Mock only: the owner of each 64-byte line of the shared portals. On hardware, a process submits by
- * ENQCMD, and its CPU adds the PASID of its IA32_PASID register. The mock has no CPU, so a driver
- * writes the PASID here. 8 bytes for each line: bit 31 valid, bits 19:0 PASID.
+ * Mock only: the owner of each 64-byte line of the shared portals. On hardware, a process submits
+ * by ENQCMD, and its CPU adds the PASID of its IA32_PASID register. The mock has no CPU, so a
+ * driver writes the PASID here. 8 bytes for each line: bit 31 valid, bits 19:0 PASID.
  */
 export const SUBMITTER_OFFSET = 0x4000;
 export const SUBMITTER_VALID = 2 ** 31;

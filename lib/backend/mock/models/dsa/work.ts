@@ -13,7 +13,9 @@ export interface Submitter {
 /** Returns the interrupt of a handle, or null if the submitter may not raise it. */
 export type Resolve = (handle: number, submitter: Submitter) => (() => void) | null;
 
-/** Executes a descriptor: runs its operation, writes its completion record, raises its interrupt. */
+/**
+ * Executes a descriptor: runs its operation, writes its completion record, raises its interrupt.
+ */
 export function execute(
   host: DeviceHost,
   bytes: Uint8Array,

@@ -32,8 +32,8 @@ const DOORBELLS = 0x1000;
 const DOORBELLS_END = 0x2000;
 
 /**
- * The registers of the controller. A write to a doorbell executes the commands at once. A driver can
- * therefore wait for an interrupt, or poll a register or the memory of the queue.
+ * The registers of the controller. A write to a doorbell executes the commands at once. A driver
+ * can therefore wait for an interrupt, or poll a register or the memory of the queue.
  */
 export class Controller implements DeviceLogic {
   readonly registers: DeviceLogic['registers'];

@@ -39,8 +39,8 @@ export class DataPointer {
   /**
    * Returns the segments of a command's data, and transfers none of it.
    *
-   * @throws CommandFailure for an entry that is not page aligned; DmaFault for a list that cannot be
-   *   read
+   * @throws CommandFailure for an entry that is not page aligned; DmaFault for a list that cannot
+   *   be read
    */
   segments({ prp1, prp2 }: Command, length: number): Segment[] {
     const first = Math.min(length, this.pageSize - this.#offset(prp1));

@@ -49,8 +49,8 @@ export class Events {
   }
 
   /**
-   * Reports a wrong write to a doorbell. The event is dropped while no Asynchronous Event Request is
-   * outstanding.
+   * Reports a wrong write to a doorbell. The event is dropped while no Asynchronous Event Request
+   * is outstanding.
    */
   reportDoorbell(information: number): void {
     if (this.#masked) return;
