@@ -44,7 +44,8 @@
       ],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
       "cflags_cc": ["-std=c++17", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror"],
-      # A worker's addon is unloaded with the worker, code of it that still runs included.
+      # Node unloads the addon at the end of a worker. Code of the addon may still run then, such as
+      # the SIGBUS handler, so the library must stay loaded.
       "ldflags": ["-Wl,-z,nodelete"]
     }
   ]

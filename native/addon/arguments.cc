@@ -11,11 +11,11 @@ namespace {
 
 constexpr int64_t kMaxSafeInteger = (int64_t{1} << 53) - 1;
 
-// Whether a value is a number without fraction in the range.
-bool IsInteger(const Napi::Value& value, int64_t least, int64_t most) {
+// Whether a value is an integer from `minimum` to `maximum`.
+bool IsInteger(const Napi::Value& value, int64_t minimum, int64_t maximum) {
   if (!value.IsNumber()) return false;
   const double number = value.As<Napi::Number>();
-  return number >= static_cast<double>(least) && number <= static_cast<double>(most) &&
+  return number >= static_cast<double>(minimum) && number <= static_cast<double>(maximum) &&
          std::trunc(number) == number;
 }
 
@@ -26,9 +26,10 @@ void Arguments::Refuse(size_t position, const std::string& expected) const {
                              "argument " + std::to_string(position + 1) + " must be " + expected);
 }
 
-int64_t Arguments::Integer(size_t position, int64_t least, int64_t most) const {
-  if (!IsInteger(info_[position], least, most)) {
-    Refuse(position, "an integer from " + std::to_string(least) + " to " + std::to_string(most));
+int64_t Arguments::Integer(size_t position, int64_t minimum, int64_t maximum) const {
+  if (!IsInteger(info_[position], minimum, maximum)) {
+    Refuse(position,
+           "an integer from " + std::to_string(minimum) + " to " + std::to_string(maximum));
   }
   return info_[position].As<Napi::Number>().Int64Value();
 }
@@ -39,10 +40,10 @@ int Arguments::FdOrNone(size_t position) const {
   return static_cast<int>(Integer(position, -1, INT_MAX));
 }
 
-std::shared_ptr<const core::Fd> Arguments::HeldFd(size_t position, const char* syscall) const {
-  std::shared_ptr<const core::Fd> held;
-  Check(info_.Env(), Environment::Of(info_.Env()).fds.Hold(Fd(position), &held), syscall);
-  return held;
+std::shared_ptr<const core::Fd> Arguments::SharedFd(size_t position, const char* syscall) const {
+  std::shared_ptr<const core::Fd> shared;
+  Check(info_.Env(), Environment::Of(info_.Env()).fds.Share(Fd(position), &shared), syscall);
+  return shared;
 }
 
 uint32_t Arguments::Uint32(size_t position) const {
@@ -63,8 +64,8 @@ uint64_t Arguments::BigUint64(size_t position) const {
   return number;
 }
 
-unsigned Arguments::Width(size_t position, unsigned most) const {
-  const auto width = static_cast<unsigned>(Integer(position, 1, most));
+unsigned Arguments::Width(size_t position, unsigned maximum) const {
+  const auto width = static_cast<unsigned>(Integer(position, 1, maximum));
   if ((width & (width - 1)) != 0) Refuse(position, "a power of two");
   return width;
 }

@@ -20,24 +20,24 @@ struct Bytes {
   size_t size;
 };
 
-// The arguments of a call by position, checked: a TypeError, naming it, if one is of another kind
-// or outside of the kind's range.
+// The arguments of a call, read and checked by position. A wrong type or a value out of range
+// throws a TypeError that names the argument.
 class Arguments {
  public:
   explicit Arguments(const Napi::CallbackInfo& info) : info_(info) {}
 
   int Fd(size_t position) const;
-  // Like Fd, and -1 for none.
+  // A file descriptor, or -1 for none.
   int FdOrNone(size_t position) const;
-  // Keeps the file open for as long as the result lives, whoever closes the number.
-  std::shared_ptr<const core::Fd> HeldFd(size_t position, const char* syscall) const;
-  int64_t Integer(size_t position, int64_t least, int64_t most) const;
+  // A reference that keeps the file open, even after close(). An error of sharing names `syscall`.
+  std::shared_ptr<const core::Fd> SharedFd(size_t position, const char* syscall) const;
+  int64_t Integer(size_t position, int64_t minimum, int64_t maximum) const;
   uint32_t Uint32(size_t position) const;
-  // A size or an offset in bytes: a number of up to 2^53 - 1.
+  // A size or an offset in bytes: an integer from 0 to 2^53 - 1.
   uint64_t Size(size_t position) const;
   uint64_t BigUint64(size_t position) const;
-  // 1, 2, 4 or 8, up to `most`.
-  unsigned Width(size_t position, unsigned most) const;
+  // An access width in bytes: a power of two from 1 to `maximum`.
+  unsigned Width(size_t position, unsigned maximum) const;
   bool Boolean(size_t position) const;
   std::string String(size_t position) const;
   Bytes Uint8Array(size_t position) const;
@@ -47,6 +47,7 @@ class Arguments {
   std::optional<core::VfToken> TokenOrNull(size_t position) const;
   std::vector<int32_t> Fds(size_t position) const;
 
+  // Throws the TypeError "argument <position + 1> must be <expected>".
   [[noreturn]] void Refuse(size_t position, const std::string& expected) const;
 
  private:

@@ -9,12 +9,13 @@
 
 namespace vfio::addon {
 
-// What a promise resolves with.
-enum class Yields { kNothing, kNumber, kFd };
+// What the promise of an AsyncCall resolves with.
+enum class ResolvesWith { kNothing, kNumber, kFd };
 
-// One call on a thread of the pool, and its promise. `Call` gives a value or a negative errno and
-// owns all it uses, so that neither close() nor the end of the environment can pull it away.
-template <Yields yields, class Call>
+// One system call on a thread of the libuv pool, and its promise. `Call` returns a value or a
+// negative errno. It owns everything that it uses: close() or the end of the environment must not
+// release memory or a file during the call.
+template <ResolvesWith kind, class Call>
 class AsyncCall : public Napi::AsyncWorker {
  public:
   AsyncCall(Napi::Env env, const char* syscall, Call call)
@@ -27,16 +28,16 @@ class AsyncCall : public Napi::AsyncWorker {
 
   void Execute() override {
     result_ = call_();
-    // Of the worker until the environment has it: it may end before that.
-    if constexpr (yields == Yields::kFd) fd_ = core::Fd(result_);
+    // The worker owns the fd until OnOK(), since the environment may end before OnOK() runs.
+    if constexpr (kind == ResolvesWith::kFd) fd_ = core::Fd(result_);
   }
 
   void OnOK() override {
     if (result_ < 0) {
       promise_.Reject(Failure(Env(), static_cast<int>(result_), syscall_).Value());
-    } else if constexpr (yields == Yields::kFd) {
+    } else if constexpr (kind == ResolvesWith::kFd) {
       promise_.Resolve(Number(Environment::Of(Env()).fds.Adopt(std::move(fd_))));
-    } else if constexpr (yields == Yields::kNumber) {
+    } else if constexpr (kind == ResolvesWith::kNumber) {
       promise_.Resolve(Number(static_cast<double>(result_)));
     } else {
       promise_.Resolve(Env().Undefined());
@@ -53,9 +54,10 @@ class AsyncCall : public Napi::AsyncWorker {
   core::Fd fd_;
 };
 
-template <Yields yields = Yields::kNothing, class Call>
+// Queues `call` on the pool and returns its promise.
+template <ResolvesWith kind = ResolvesWith::kNothing, class Call>
 Napi::Promise CallAsync(Napi::Env env, const char* syscall, Call call) {
-  auto* worker = new AsyncCall<yields, Call>(env, syscall, std::move(call));
+  auto* worker = new AsyncCall<kind, Call>(env, syscall, std::move(call));
   const Napi::Promise promise = worker->Promise();
   worker->Queue();
   return promise;

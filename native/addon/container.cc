@@ -38,7 +38,7 @@ Napi::Value ContainerGetInfo(const Napi::CallbackInfo& info) {
   return object;
 }
 
-// The arguments after the fd, which the two ways of mapping hold differently.
+// The arguments after the fd, shared by the synchronous and the asynchronous call.
 struct MapArguments {
   explicit MapArguments(const Arguments& arguments)
       : flags(arguments.Uint32(1)),
@@ -65,7 +65,7 @@ Napi::Value ContainerMapDmaAsync(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const char* syscall = "VFIO_IOMMU_MAP_DMA";
   return CallAsync(info.Env(), syscall,
-                   [map = MapArguments(arguments), container = arguments.HeldFd(0, syscall)] {
+                   [map = MapArguments(arguments), container = arguments.SharedFd(0, syscall)] {
                      return map.Map(container->number());
                    });
 }
@@ -108,10 +108,10 @@ Napi::Value GroupGetDeviceFd(const Napi::CallbackInfo& info) {
 Napi::Value GroupGetDeviceFdAsync(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const char* syscall = "VFIO_GROUP_GET_DEVICE_FD";
-  return CallAsync<Yields::kFd>(info.Env(), syscall,
-                                [group = arguments.HeldFd(0, syscall), name = arguments.String(1)] {
-                                  return core::GroupGetDeviceFd(group->number(), name.c_str());
-                                });
+  return CallAsync<ResolvesWith::kFd>(
+      info.Env(), syscall, [group = arguments.SharedFd(0, syscall), name = arguments.String(1)] {
+        return core::GroupGetDeviceFd(group->number(), name.c_str());
+      });
 }
 
 }  // namespace

@@ -93,7 +93,7 @@ Napi::Value DeviceFeature(const Napi::CallbackInfo& info) {
   const int result =
       core::DeviceFeature(arguments.Fd(0), arguments.Uint32(1), data.data, data.size);
   Check(info.Env(), result, "VFIO_DEVICE_FEATURE");
-  // The one positive answer is a new file descriptor: that of a DMA_BUF.
+  // Only VFIO_DEVICE_FEATURE_DMA_BUF returns more than 0: a new file descriptor.
   if (result > 0) Environment::Of(info.Env()).fds.Adopt(core::Fd(result));
   return Number(info.Env(), result);
 }
@@ -104,7 +104,7 @@ void DeviceReset(const Napi::CallbackInfo& info) {
 
 Napi::Value DeviceResetAsync(const Napi::CallbackInfo& info) {
   const char* syscall = "VFIO_DEVICE_RESET";
-  return CallAsync(info.Env(), syscall, [device = Arguments(info).HeldFd(0, syscall)] {
+  return CallAsync(info.Env(), syscall, [device = Arguments(info).SharedFd(0, syscall)] {
     return core::DeviceReset(device->number());
   });
 }

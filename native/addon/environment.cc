@@ -4,7 +4,9 @@ namespace vfio::addon {
 namespace {
 
 void Initialize(const Napi::CallbackInfo& info) {
-  if (!info[0].IsFunction()) throw Napi::TypeError::New(info.Env(), "makeError must be a function");
+  if (!info[0].IsFunction()) {
+    throw Napi::TypeError::New(info.Env(), "argument 1 must be a function that makes an error");
+  }
   Environment::Of(info.Env()).make_error = Napi::Persistent(info[0].As<Napi::Function>());
 }
 
@@ -12,7 +14,9 @@ void Initialize(const Napi::CallbackInfo& info) {
 
 Napi::Error Failure(Napi::Env env, int result, const char* syscall, const char* path) {
   const Environment& environment = Environment::Of(env);
-  if (environment.make_error.IsEmpty()) return Napi::Error::New(env, "initialize() comes first");
+  if (environment.make_error.IsEmpty()) {
+    return Napi::Error::New(env, "the addon is not initialized: call initialize() first");
+  }
   const auto text = [env](const char* string) -> Napi::Value {
     if (string == nullptr) return env.Undefined();
     return Napi::String::New(env, string);

@@ -7,8 +7,8 @@
 
 namespace vfio::addon {
 
-// All there is for one Node environment (the main thread or a worker): the addon has no other
-// state, so that any number of them can load it.
+// The state of the addon in one Node environment (the main thread or a worker). The addon has no
+// global state, so any number of environments can load it.
 struct Environment {
   Napi::FunctionReference make_error;
   core::FdTable fds;
@@ -16,22 +16,22 @@ struct Environment {
   static Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 };
 
-// The error of a failed call, as the library's own class.
+// Makes the VfioError of a failed system call. `result` is a negative errno.
 Napi::Error Failure(Napi::Env env, int result, const char* syscall, const char* path = nullptr);
 
-// Throws if `result` is a negative errno.
+// Throws a VfioError if `result` is a negative errno.
 inline int Check(Napi::Env env, int result, const char* syscall) {
   if (result < 0) throw Failure(env, result, syscall);
   return result;
 }
 
-// Makes the function `name` of the addon.
+// Exports `function` as `name`.
 template <auto function>
 void Export(Napi::Object exports, const char* name) {
   exports.Set(name, Napi::Function::New<function>(exports.Env(), name));
 }
 
-// One a file of this folder.
+// Each file of this folder exports its functions by one of these.
 void ExportEnvironment(Napi::Object exports);
 void ExportFiles(Napi::Object exports);
 void ExportHotCalls(Napi::Object exports);

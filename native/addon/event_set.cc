@@ -5,7 +5,7 @@
 namespace vfio::addon {
 namespace {
 
-// What a callback throws is an uncaught exception, as for a timer, and the loop goes on.
+// Makes an exception of the callback an uncaught exception, as for a timer. The loop continues.
 void ReportException(napi_env env) {
   bool pending = false;
   napi_value exception = nullptr;
@@ -21,11 +21,11 @@ EventSet::EventSet(std::unique_ptr<core::EventSet> set, Napi::TypedArray fired,
                    Napi::TypedArray counts)
     : env_(fired.Env()), set_(std::move(set)), fired_(fired), counts_(counts) {}
 
-EventSet::Array::Array(Napi::TypedArray array)
+EventSet::ArrayMemory::ArrayMemory(Napi::TypedArray array)
     : buffer(Napi::Persistent(array.ArrayBuffer())), offset(array.ByteOffset()) {}
 
 template <class Element>
-Element* EventSet::Array::Data(size_t length) const {
+Element* EventSet::ArrayMemory::Data(size_t length) const {
   Napi::ArrayBuffer bytes = buffer.Value();
   if (bytes.ByteLength() < offset + length * sizeof(Element)) {
     throw Napi::TypeError::New(buffer.Env(), "the arrays of the event set are detached");
@@ -44,7 +44,9 @@ core::EventSet::Wake EventSet::Arrays() const {
 
 core::EventSet::Wake EventSet::WakeByHand() const {
   set();
-  if (receiver_) throw Napi::TypeError::New(env_, "the event loop serves this event set");
+  if (receiver_) {
+    throw Napi::TypeError::New(env_, "the event loop serves this event set: pause it first");
+  }
   return Arrays();
 }
 
@@ -76,15 +78,15 @@ void EventSet::Unref() {
 }
 
 void EventSet::Close() {
-  Shut();
+  CloseSet();
   fired_.buffer.Reset();
   counts_.buffer.Reset();
 }
 
-void EventSet::Shut() {
+void EventSet::CloseSet() {
   if (!set_) return;
   Pause();
-  // libuv lets go of the epoll file before it is closed.
+  // libuv must stop polling the epoll file before set_.reset() closes the file.
   if (poll_ != nullptr) poll_->Close();
   poll_ = nullptr;
   set_.reset();
@@ -92,7 +94,7 @@ void EventSet::Shut() {
 
 void EventSet::OnReadable() {
   const Napi::HandleScope scope(env_);
-  // The callback may close the set, and its last holder may go.
+  // The callback may close the set and drop the last reference to this object.
   const std::shared_ptr<EventSet> self = shared_from_this();
   const std::shared_ptr<Receiver> receiver = receiver_;
   try {

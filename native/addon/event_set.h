@@ -10,39 +10,42 @@
 
 namespace vfio::addon {
 
-// The event set of a device, delivered to JavaScript: one wake, one call.
+// The event set of a device. Each wake of the event loop makes one call into JavaScript.
 class EventSet final : public std::enable_shared_from_this<EventSet>, private LoopPoll::Owner {
  public:
   static constexpr napi_type_tag kTag = {0x31b9e6f80d7c4e5a, 0xb8c2405f93a17d6e};
   static constexpr const char* kName = "an event set handle";
 
   EventSet(std::unique_ptr<core::EventSet> set, Napi::TypedArray fired, Napi::TypedArray counts);
-  ~EventSet() { Shut(); }
+  ~EventSet() { CloseSet(); }
 
-  // The watched eventfds; a TypeError once it is closed.
+  // The watched eventfds. Throws a TypeError after Close().
   core::EventSet& set() const;
-  // Where wakes are written. A TypeError if the arrays were detached, or if the loop serves the
-  // set: it would take what it is to deliver from it.
+  // The output arrays of a wait by hand. Throws a TypeError if the arrays are detached. Throws one,
+  // too, while the event loop serves the set: the wait would consume interrupts of the loop.
   core::EventSet::Wake WakeByHand() const;
 
+  // Calls `on_fired` with the number of fired slots at each wake of the event loop.
   void Serve(Napi::Function on_fired);
   void Pause();
-  // Of no effect unless it is served.
+  // Ref() and Unref() have an effect only while the event loop serves the set.
   void Ref();
   void Unref();
   void Close();
 
  private:
-  // What a delivery needs. Shared with the delivery under way, which may close the set.
+  // The callback and its context. OnReadable() keeps a reference, since the callback may close the
+  // set.
   struct Receiver {
     Napi::FunctionReference on_fired;
     Napi::AsyncContext context;
   };
 
-  // The memory of a typed array. Its buffer is what is held, and asked for every time, since
-  // JavaScript can detach it; asking the array itself takes four times as long.
-  struct Array {
-    explicit Array(Napi::TypedArray array);
+  // The memory of a typed array. JavaScript can detach the ArrayBuffer at any time, so Data() asks
+  // for the address at each wake. Asking the ArrayBuffer takes a quarter of the time of asking the
+  // typed array.
+  struct ArrayMemory {
+    explicit ArrayMemory(Napi::TypedArray array);
     template <class Element>
     Element* Data(size_t length) const;
 
@@ -51,15 +54,15 @@ class EventSet final : public std::enable_shared_from_this<EventSet>, private Lo
   };
 
   void OnReadable() override;
-  void OnTeardown() override { Shut(); }
-  // Closes all but the references, which may throw.
-  void Shut();
+  void OnTeardown() override { CloseSet(); }
+  // Closes everything but the JavaScript references, whose reset may throw.
+  void CloseSet();
   core::EventSet::Wake Arrays() const;
 
   Napi::Env env_;
   std::unique_ptr<core::EventSet> set_;
-  Array fired_;
-  Array counts_;
+  ArrayMemory fired_;
+  ArrayMemory counts_;
   std::shared_ptr<Receiver> receiver_;
   LoopPoll* poll_ = nullptr;
 };

@@ -6,22 +6,22 @@
 namespace vfio::addon {
 namespace {
 
-// A typed array whose memory is not shared between threads.
-Napi::TypedArray Array(const Napi::CallbackInfo& info, size_t position, napi_typedarray_type type,
-                       const char* name) {
+// The typed array at a position. Refuses one on a SharedArrayBuffer.
+Napi::TypedArray TypedArrayAt(const Napi::CallbackInfo& info, size_t position,
+                              napi_typedarray_type type, const char* expected) {
   const Napi::Value value = info[position];
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type ||
       !value.As<Napi::TypedArray>().ArrayBuffer().IsArrayBuffer()) {
-    Arguments(info).Refuse(position, name);
+    Arguments(info).Refuse(position, expected);
   }
   return value.As<Napi::TypedArray>();
 }
 
 Napi::Value EventSetCreate(const Napi::CallbackInfo& info) {
-  const Napi::TypedArray fired = Array(info, 0, napi_uint32_array, "a Uint32Array");
-  const Napi::TypedArray counts = Array(info, 1, napi_biguint64_array, "a BigUint64Array");
+  const Napi::TypedArray fired = TypedArrayAt(info, 0, napi_uint32_array, "a Uint32Array");
+  const Napi::TypedArray counts = TypedArrayAt(info, 1, napi_biguint64_array, "a BigUint64Array");
   if (counts.ElementLength() != fired.ElementLength()) {
-    Arguments(info).Refuse(1, "as long as the first");
+    Arguments(info).Refuse(1, "as long as argument 1");
   }
   std::unique_ptr<core::EventSet> set;
   const auto capacity = static_cast<uint32_t>(fired.ElementLength());
@@ -29,60 +29,65 @@ Napi::Value EventSetCreate(const Napi::CallbackInfo& info) {
   return NewHandle(info.Env(), std::make_shared<EventSet>(std::move(set), fired, counts));
 }
 
-uint32_t Slot(const Napi::CallbackInfo& info, const core::EventSet& set) {
+uint32_t SlotArgument(const Napi::CallbackInfo& info, const core::EventSet& set) {
   const uint32_t slot = Arguments(info).Uint32(1);
-  if (slot >= set.capacity()) throw Napi::RangeError::New(info.Env(), "the set has no such slot");
+  if (slot >= set.capacity()) {
+    throw Napi::RangeError::New(info.Env(), "slot " + std::to_string(slot) +
+                                                " does not exist: the event set has " +
+                                                std::to_string(set.capacity()) + " slots");
+  }
   return slot;
 }
 
 void EventSetAdd(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   core::EventSet& set = HandleAt<EventSet>(info, 0)->set();
-  const uint32_t slot = Slot(info, set);
+  const uint32_t slot = SlotArgument(info, set);
   const bool counted = arguments.Boolean(3);
-  const int result = set.Add(slot, arguments.HeldFd(2, "epoll_ctl"), counted);
+  const int result = set.Add(slot, arguments.SharedFd(2, "epoll_ctl"), counted);
   Check(info.Env(), result, "epoll_ctl");
 }
 
 void EventSetRemove(const Napi::CallbackInfo& info) {
   core::EventSet& set = HandleAt<EventSet>(info, 0)->set();
-  set.Remove(Slot(info, set));
+  set.Remove(SlotArgument(info, set));
 }
 
 void EventSetServe(const Napi::CallbackInfo& info) {
   HandleAt<EventSet>(info, 0)->Serve(Arguments(info).Function(1));
 }
 
-// Whether worker.terminate() was called: it does not reach native code, but any script.
-bool Terminated(Napi::Env env) {
+// Whether worker.terminate() was called. terminate() does not interrupt native code, but makes
+// every script fail.
+bool IsTerminated(Napi::Env env) {
   napi_value empty = nullptr;
   napi_value ignored = nullptr;
   return napi_create_string_utf8(env, "", 0, &empty) != napi_ok ||
          napi_run_script(env, empty, &ignored) != napi_ok;
 }
 
-using Waits = int (core::EventSet::*)(int64_t, const core::EventSet::Wake&,
-                                      const std::function<bool()>&);
+using WaitMethod = int (core::EventSet::*)(int64_t, const core::EventSet::Wake&,
+                                           const std::function<bool()>&);
 
-// Milliseconds and microseconds that fit a clock of nanoseconds.
-constexpr int64_t kLongestWait = INT32_MAX;
-constexpr int64_t kLongestSpin = (int64_t{1} << 53) - 1;
+// Both bounds fit a clock of nanoseconds in 64 bits.
+constexpr int64_t kMaxWaitMilliseconds = INT32_MAX;
+constexpr int64_t kMaxSpinMicroseconds = (int64_t{1} << 53) - 1;
 
-template <Waits wait, int64_t longest>
+template <WaitMethod wait, int64_t max_time>
 Napi::Value EventSetWait(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const int64_t time = Arguments(info).Integer(1, -1, longest);
+  const int64_t time = Arguments(info).Integer(1, -1, max_time);
   const auto set = HandleAt<EventSet>(info, 0);
   const auto wake = set->WakeByHand();
   const int fired = (set->set().*wait)(time, wake, [env] {
     const Napi::HandleScope scope(env);
-    return Terminated(env);
+    return IsTerminated(env);
   });
   return Number(env, Check(env, fired, "epoll_wait"));
 }
 
 template <void (EventSet::*method)()>
-void EventSetDo(const Napi::CallbackInfo& info) {
+void CallMethod(const Napi::CallbackInfo& info) {
   const auto set = HandleAt<EventSet>(info, 0);
   set->set();
   (*set.*method)();
@@ -97,11 +102,11 @@ void ExportEventSet(Napi::Object exports) {
   Export<EventSetAdd>(exports, "eventSetAdd");
   Export<EventSetRemove>(exports, "eventSetRemove");
   Export<EventSetServe>(exports, "eventSetServe");
-  Export<EventSetDo<&EventSet::Pause>>(exports, "eventSetPause");
-  Export<EventSetWait<&core::EventSet::Wait, kLongestWait>>(exports, "eventSetWait");
-  Export<EventSetWait<&core::EventSet::Spin, kLongestSpin>>(exports, "eventSetSpin");
-  Export<EventSetDo<&EventSet::Ref>>(exports, "eventSetRef");
-  Export<EventSetDo<&EventSet::Unref>>(exports, "eventSetUnref");
+  Export<CallMethod<&EventSet::Pause>>(exports, "eventSetPause");
+  Export<EventSetWait<&core::EventSet::Wait, kMaxWaitMilliseconds>>(exports, "eventSetWait");
+  Export<EventSetWait<&core::EventSet::Spin, kMaxSpinMicroseconds>>(exports, "eventSetSpin");
+  Export<CallMethod<&EventSet::Ref>>(exports, "eventSetRef");
+  Export<CallMethod<&EventSet::Unref>>(exports, "eventSetUnref");
   Export<EventSetClose>(exports, "eventSetClose");
 }
 

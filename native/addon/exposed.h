@@ -8,14 +8,14 @@
 
 namespace vfio::addon {
 
-// Memory that JavaScript sees by an external ArrayBuffer. The buffer is one owner: its contents
-// can move to another ArrayBuffer (transfer, Node 22), and whoever sees them must go on seeing
-// memory. Only its finalizer knows that nobody does.
+// Makes an external ArrayBuffer of memory. The ArrayBuffer references `owner` until its finalizer
+// runs: JavaScript can move the contents to another ArrayBuffer (transfer(), Node 22), and only the
+// finalizer proves that no ArrayBuffer shows the memory.
 Napi::Value Expose(Napi::Env env, std::shared_ptr<void> owner, void* data, size_t size);
 
-// Detaches the buffer of `data`; a TypeError if it is that of another. False if it was detached
-// before, so that somebody else may see the memory.
-bool Conceal(const Napi::ArrayBuffer& buffer, const void* data);
+// Detaches the ArrayBuffer that shows `data`. Throws a TypeError if it shows other memory. Returns
+// false if it was already detached: another ArrayBuffer may still show the memory.
+bool DetachExposed(const Napi::ArrayBuffer& buffer, const void* data);
 
 }  // namespace vfio::addon
 

@@ -30,12 +30,14 @@ Napi::Value EventfdCreate(const Napi::CallbackInfo& info) {
   return Adopt(info.Env(), Check(info.Env(), core::EventfdCreate(), "eventfd"));
 }
 
-// The numbers in the machine's order, as JavaScript's typed arrays have them.
+// The first argument has 32-bit numbers in the byte order of the machine, as an Int32Array.
 void EventfdSignalAll(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const Bytes bytes = arguments.Uint8Array(0);
   const uint32_t count = arguments.Uint32(1);
-  if (count > bytes.size / sizeof(int32_t)) arguments.Refuse(1, "as many as there are numbers");
+  if (count > bytes.size / sizeof(int32_t)) {
+    arguments.Refuse(1, "at most the count of numbers in argument 1");
+  }
   if (count == 0) return;
   std::vector<int32_t> numbers(count);
   std::memcpy(numbers.data(), bytes.data, numbers.size() * sizeof(int32_t));

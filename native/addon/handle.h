@@ -10,27 +10,28 @@
 
 namespace vfio::addon {
 
-// An object that JavaScript only holds: an external value with the type tag `Object::kTag`, so
-// that nothing else can be taken for it. Its finalizer is a net for what was not released.
+// Makes an opaque handle for JavaScript: an external value with the type tag `Object::kTag`, which
+// HandleAt() checks. The finalizer of the handle releases the object if JavaScript did not.
 template <class Object>
 Napi::Value NewHandle(Napi::Env env, std::shared_ptr<Object> object) {
-  using Held = std::shared_ptr<Object>;
-  auto held = std::make_unique<Held>(std::move(object));
-  auto handle = Napi::External<Held>::New(env, held.get(),
-                                          [](Napi::Env, Held* finalized) { delete finalized; });
-  static_cast<void>(held.release());
+  using Reference = std::shared_ptr<Object>;
+  auto reference = std::make_unique<Reference>(std::move(object));
+  auto handle = Napi::External<Reference>::New(
+      env, reference.get(), [](Napi::Env, Reference* finalized) { delete finalized; });
+  static_cast<void>(reference.release());
   handle.TypeTag(&Object::kTag);
   return handle;
 }
 
+// The object of the handle at a position. Throws a TypeError for any other value.
 template <class Object>
 std::shared_ptr<Object> HandleAt(const Napi::CallbackInfo& info, size_t position) {
   const Napi::Value value = info[position];
-  using Held = std::shared_ptr<Object>;
-  if (!value.IsExternal() || !value.As<Napi::External<Held>>().CheckTypeTag(&Object::kTag)) {
+  using Reference = std::shared_ptr<Object>;
+  if (!value.IsExternal() || !value.As<Napi::External<Reference>>().CheckTypeTag(&Object::kTag)) {
     Arguments(info).Refuse(position, Object::kName);
   }
-  return *value.As<Napi::External<Held>>().Data();
+  return *value.As<Napi::External<Reference>>().Data();
 }
 
 }  // namespace vfio::addon

@@ -1,9 +1,11 @@
+#include <string>
+
 #include "../core/eventfd.h"
 #include "../core/file.h"
 #include "environment.h"
 
-// The calls a driver makes most often. They use the C interface of Node-API: a node-addon-api
-// function costs about 6 ns more, on 20.
+// The calls that a driver makes most often, on the C interface of Node-API. A function of
+// node-addon-api costs about 6 ns more on top of 20 ns.
 
 namespace vfio::addon {
 namespace {
@@ -11,28 +13,29 @@ namespace {
 class HotCall {
  public:
   HotCall(napi_env env, napi_callback_info info) : env_(env) {
-    napi_get_cb_info(env, info, &given_, arguments_, nullptr, nullptr);
+    napi_get_cb_info(env, info, &argument_count_, arguments_, nullptr, nullptr);
   }
 
-  // How many arguments there are.
-  size_t given() const { return given_; }
+  size_t argument_count() const { return argument_count_; }
 
-  // An integer from 0 to `most`. What does not fit fails the call.
-  uint64_t Integer(size_t position, double most) {
+  // An integer from 0 to `maximum`. Another value makes the call invalid.
+  uint64_t Integer(size_t position, double maximum) {
     double number = 0;
     if (napi_get_value_double(env_, arguments_[position], &number) == napi_ok && number >= 0 &&
-        number <= most) {
+        number <= maximum) {
       const auto integer = static_cast<int64_t>(number);
       if (static_cast<double>(integer) == number) return static_cast<uint64_t>(integer);
     }
-    Refuse("a number is missing, not an integer or out of range");
+    RefuseInteger(position, maximum);
     return 0;
   }
   int Fd(size_t position) { return static_cast<int>(Integer(position, INT32_MAX)); }
   uint64_t Offset(size_t position) { return Integer(position, 9007199254740991.0); }
   unsigned Width(size_t position) {
     const auto width = static_cast<unsigned>(Integer(position, 4));
-    if (valid_ && width != 1 && width != 2 && width != 4) Refuse("width must be 1, 2 or 4");
+    if (valid_ && width != 1 && width != 2 && width != 4) {
+      Refuse(position, "1, 2 or 4");
+    }
     return width;
   }
   uint64_t BigUint64(size_t position) {
@@ -40,15 +43,15 @@ class HotCall {
     bool lossless = false;
     if (napi_get_value_bigint_uint64(env_, arguments_[position], &number, &lossless) != napi_ok ||
         !lossless) {
-      Refuse("count must be a bigint from 0 to 2^64 - 1");
+      Refuse(position, "a bigint from 0 to 2^64 - 1");
     }
     return number;
   }
 
-  // Whether all arguments so far were right; if not, the exception is pending.
+  // Whether every argument read so far was valid. If not, a TypeError is pending.
   bool valid() const { return valid_; }
 
-  // Whether the call succeeded; if not, the exception is pending.
+  // Whether the system call succeeded. If not, a VfioError is pending.
   bool Succeeded(int result, const char* syscall) const {
     if (result >= 0) return true;
     try {
@@ -60,16 +63,21 @@ class HotCall {
   }
 
  private:
-  static constexpr size_t kMost = 4;
+  static constexpr size_t kMaxArguments = 4;
 
-  void Refuse(const char* why) {
-    if (valid_) napi_throw_type_error(env_, nullptr, why);
+  // Out of line, so that the checks stay small where they are inlined.
+  [[gnu::noinline]] void RefuseInteger(size_t position, double maximum) {
+    Refuse(position, "an integer from 0 to " + std::to_string(static_cast<uint64_t>(maximum)));
+  }
+  [[gnu::noinline]] void Refuse(size_t position, const std::string& expected) {
+    const std::string why = "argument " + std::to_string(position + 1) + " must be " + expected;
+    if (valid_) napi_throw_type_error(env_, nullptr, why.c_str());
     valid_ = false;
   }
 
   napi_env env_;
-  napi_value arguments_[kMost];
-  size_t given_ = kMost;
+  napi_value arguments_[kMaxArguments];
+  size_t argument_count_ = kMaxArguments;
   bool valid_ = true;
 };
 
@@ -92,8 +100,8 @@ napi_value Store(napi_env env, napi_callback_info info) {
   const int fd = call.Fd(0);
   const uint64_t offset = call.Offset(1);
   const unsigned width = call.Width(2);
-  const uint64_t most = (uint64_t{1} << (8 * width)) - 1;
-  const auto value = static_cast<uint32_t>(call.Integer(3, static_cast<double>(most)));
+  const uint64_t maximum = (uint64_t{1} << (8 * width)) - 1;
+  const auto value = static_cast<uint32_t>(call.Integer(3, static_cast<double>(maximum)));
   if (call.valid()) call.Succeeded(core::Store(fd, offset, width, value), "write");
   return nullptr;
 }
@@ -101,7 +109,7 @@ napi_value Store(napi_env env, napi_callback_info info) {
 napi_value EventfdSignal(napi_env env, napi_callback_info info) {
   HotCall call(env, info);
   const int fd = call.Fd(0);
-  const uint64_t count = call.given() < 2 ? 1 : call.BigUint64(1);
+  const uint64_t count = call.argument_count() < 2 ? 1 : call.BigUint64(1);
   if (call.valid()) call.Succeeded(core::EventfdSignal(fd, count), "write");
   return nullptr;
 }

@@ -21,9 +21,9 @@ Napi::Value DeviceBindIommufd(const Napi::CallbackInfo& info) {
 Napi::Value DeviceBindIommufdAsync(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const char* syscall = "VFIO_DEVICE_BIND_IOMMUFD";
-  return CallAsync<Yields::kNumber>(
+  return CallAsync<ResolvesWith::kNumber>(
       info.Env(), syscall,
-      [device = arguments.HeldFd(0, syscall), iommufd = arguments.HeldFd(1, syscall),
+      [device = arguments.SharedFd(0, syscall), iommufd = arguments.SharedFd(1, syscall),
        token = arguments.TokenOrNull(2)]() -> int64_t {
         uint32_t id;
         const int result = core::DeviceBindIommufd(device->number(), iommufd->number(), token, &id);
@@ -70,7 +70,7 @@ Napi::Value IommufdIoasIovaRanges(const Napi::CallbackInfo& info) {
   return object;
 }
 
-// The arguments after the fd, which the two ways of mapping hold differently.
+// The arguments after the fd, shared by the synchronous and the asynchronous call.
 struct MapArguments {
   explicit MapArguments(const Arguments& arguments)
       : ioas(arguments.Uint32(1)),
@@ -99,7 +99,7 @@ Napi::Value IommufdIoasMapAsync(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const char* syscall = "IOMMU_IOAS_MAP";
   return CallAsync(info.Env(), syscall,
-                   [map = MapArguments(arguments), iommufd = arguments.HeldFd(0, syscall)] {
+                   [map = MapArguments(arguments), iommufd = arguments.SharedFd(0, syscall)] {
                      return map.Map(iommufd->number());
                    });
 }

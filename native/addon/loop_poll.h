@@ -8,22 +8,23 @@ namespace vfio::addon {
 
 // A file watched by the event loop of an environment.
 //
-// libuv still uses the handle when Close() has returned, and Node unloads an addon of a worker
-// before libuv has let go of the worker's handles, unless an asynchronous clean-up hook makes it
-// wait. So the watch owns itself, from Open() until libuv has closed it.
+// libuv still uses the handle after Close() has returned. Node unloads the addon of a worker before
+// libuv has closed the handles of the worker, unless an asynchronous clean-up hook delays Node. So
+// the watch owns itself, from Open() until libuv has closed the handle.
 class LoopPoll {
  public:
   class Owner {
    public:
     virtual void OnReadable() = 0;
-    // The environment ends: the owner closes its watch.
+    // Called at the end of the environment: the owner closes its watch.
     virtual void OnTeardown() = 0;
 
    protected:
     ~Owner() = default;
   };
 
-  // Neither started nor keeping the loop alive. Negative errno.
+  // Makes a watch that is not started and does not keep the loop alive. Returns 0 or a negative
+  // errno.
   static int Open(Napi::Env env, int fd, Owner* owner, LoopPoll** poll);
   LoopPoll(const LoopPoll&) = delete;
   LoopPoll& operator=(const LoopPoll&) = delete;
@@ -32,7 +33,7 @@ class LoopPoll {
   void Stop() { uv_poll_stop(&poll_); }
   void Ref() { uv_ref(handle()); }
   void Unref() { uv_unref(handle()); }
-  // The file may be closed and the owner deleted after this.
+  // Afterwards the caller may close the file and delete the owner.
   void Close();
 
  private:

@@ -10,12 +10,13 @@ namespace {
 
 using SharedMapping = std::shared_ptr<core::Mapping>;
 
-// Memory for a device. The mapping goes when it was released and no ArrayBuffer sees it.
+// Memory for a device. The mapping is unmapped after the release, once no ArrayBuffer shows it.
 struct Memory {
   static constexpr napi_type_tag kTag = {0x5f3c1b7a9de24086, 0xa4d1790e62bc8f35};
   static constexpr const char* kName = "a memory handle";
 
-  // What the device is given, and what the buffer shows: mostly the same.
+  // The mapping for the device, and the mapping that the ArrayBuffer shows. They differ only for a
+  // read-only file.
   SharedMapping shared;
   SharedMapping visible;
 };
@@ -29,7 +30,7 @@ Napi::Value NewMemory(Napi::Env env, const SharedMapping& shared, const SharedMa
   return object;
 }
 
-// At least a byte, and what a number holds exactly.
+// A size in bytes, from 1 to 2^53 - 1.
 size_t MemorySize(const Arguments& arguments, size_t position) {
   const uint64_t size = arguments.Size(position);
   if (size == 0) arguments.Refuse(position, "more than 0");
@@ -68,7 +69,7 @@ void MemoryRelease(const Napi::CallbackInfo& info) {
   const auto memory = HandleAt<Memory>(info, 0);
   const Napi::ArrayBuffer buffer = Arguments(info).ArrayBuffer(1);
   if (!memory->visible) return;
-  Conceal(buffer, memory->visible->address());
+  DetachExposed(buffer, memory->visible->address());
   *memory = {};
 }
 

@@ -11,7 +11,7 @@ struct Window {
   static constexpr napi_type_tag kTag = {0x8e27d0c45b1f4a93, 0x96f0ab3d17c5e248};
   static constexpr const char* kName = "a window handle";
 
-  // None once it is unmapped.
+  // Empty after unmapRegion.
   std::shared_ptr<core::Window> mapped;
 };
 
@@ -21,11 +21,11 @@ Napi::Value MapRegion(const Napi::CallbackInfo& info) {
   const uint64_t offset = arguments.Size(1);
   const size_t length = arguments.Size(2);
   const bool writable = arguments.Boolean(3);
-  std::unique_ptr<core::Window> made;
+  std::unique_ptr<core::Window> mapped;
   const int result =
-      core::Window::Map(arguments.HeldFd(0, "mmap"), offset, length, writable, &made);
+      core::Window::Map(arguments.SharedFd(0, "mmap"), offset, length, writable, &mapped);
   Check(env, result, "mmap");
-  const std::shared_ptr<core::Window> window = std::move(made);
+  const std::shared_ptr<core::Window> window = std::move(mapped);
   Napi::Object object = Napi::Object::New(env);
   object.Set("buffer", Expose(env, window, window->registers(), length));
   object.Set("lost", Expose(env, window, window->lost(), sizeof(*window->lost())));
@@ -37,8 +37,9 @@ void UnmapRegion(const Napi::CallbackInfo& info) {
   const auto window = HandleAt<Window>(info, 0);
   const Napi::ArrayBuffer buffer = Arguments(info).ArrayBuffer(1);
   if (!window->mapped) return;
-  // Registers must not stay reachable until a garbage collection: the device keeps its file open.
-  if (Conceal(buffer, window->mapped->registers())) window->mapped->Unmap();
+  // A mapping until the next garbage collection would keep the device file open, so the registers
+  // are unmapped now.
+  if (DetachExposed(buffer, window->mapped->registers())) window->mapped->Unmap();
   window->mapped.reset();
 }
 
@@ -58,8 +59,11 @@ Block BlockOf(const Napi::CallbackInfo& info, const Window& handle) {
   core::Window& window = *handle.mapped;
   if (offset > window.length() || window.length() - offset < memory.size || offset % width != 0 ||
       memory.size % width != 0) {
-    throw Napi::RangeError::New(info.Env(),
-                                "the block is not aligned to its width or outside of the window");
+    throw Napi::RangeError::New(info.Env(), "the block of " + std::to_string(memory.size) +
+                                                " bytes at offset " + std::to_string(offset) +
+                                                " is not aligned to " + std::to_string(width) +
+                                                " bytes or exceeds the window of " +
+                                                std::to_string(window.length()) + " bytes");
   }
   return {window, offset, memory, width};
 }

@@ -3,7 +3,7 @@
 namespace vfio::bench {
 namespace {
 
-// threadTime(): CPU time of this thread, in nanoseconds.
+// threadTime(): returns the CPU time of this thread in nanoseconds.
 Napi::Value TimeOfThread(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), ThreadTime());
 }

@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <cstring>
 
-// The helper of the benchmarks: what a C program would do in the place of the product, in the same
-// process and round. Not shipped. Functions return nanoseconds an operation.
+// The C++ side of the benchmarks, not shipped. Each function does the work of the product as a C
+// program would, in the same process and round, and returns the nanoseconds per operation.
 namespace vfio::bench {
 
 inline double Nanoseconds(clockid_t clock) {
@@ -20,10 +20,10 @@ inline double Nanoseconds(clockid_t clock) {
 
 inline double Now() { return Nanoseconds(CLOCK_MONOTONIC); }
 
-// What this thread had of a CPU: who else wants it does not count.
+// CPU time of this thread in nanoseconds. Time in which other threads run does not count.
 inline double ThreadTime() { return Nanoseconds(CLOCK_THREAD_CPUTIME_ID); }
 
-// Of a whole loop.
+// Runs `work` and returns its CPU time divided by `operations`, in nanoseconds.
 template <class Work>
 Napi::Value Timed(Napi::Env env, uint32_t operations, Work work) {
   const double start = ThreadTime();

@@ -5,7 +5,7 @@
 namespace vfio::bench {
 namespace {
 
-// pread32(fd, offset, dwords, turns): a pread for each of the dwords from the offset on.
+// pread32(fd, offset, dwords, turns): reads `dwords` values from `offset` on, with one pread each.
 Napi::Value Read(const Napi::CallbackInfo& info) {
   const int fd = Fd(info, 0);
   const off_t offset = Count(info, 1);
@@ -24,6 +24,7 @@ Napi::Value Read(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// pwrite32(fd, offset, turns): writes 4 bytes at `offset`, with one pwrite a turn.
 Napi::Value Write(const Napi::CallbackInfo& info) {
   const int fd = Fd(info, 0);
   const off_t offset = Count(info, 1);
@@ -38,7 +39,8 @@ Napi::Value Write(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// By the C interface, and with nothing checked: what a call by Node-API costs at least.
+// bareRead(fd, offset): one pread on the C interface of Node-API without checks. The time is the
+// lower bound of a call through Node-API.
 napi_value BareRead(napi_env env, napi_callback_info info) {
   size_t count = 2;
   napi_value arguments[2];
@@ -54,6 +56,7 @@ napi_value BareRead(napi_env env, napi_callback_info info) {
   return result;
 }
 
+// bareSignal(fd): one write to an eventfd, as bareRead.
 napi_value BareSignal(napi_env env, napi_callback_info info) {
   size_t count = 1;
   napi_value argument;

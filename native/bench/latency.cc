@@ -20,8 +20,8 @@ bool Pin(pthread_t thread, int cpu) {
   return pthread_setaffinity_np(thread, sizeof(cpus), &cpus) == 0;
 }
 
-// A device on a CPU of its own: it waits until the last signal was received, then a time, and
-// signals one of the eventfds.
+// Plays a device on its own CPU: waits until the last signal was received, then for a random time
+// around `gap` nanoseconds, and signals one of the eventfds.
 class Signaller {
  public:
   Signaller(std::vector<int> fds, double gap, uint32_t samples, int cpu)
@@ -34,7 +34,7 @@ class Signaller {
     thread_.join();
   }
 
-  // A signal has arrived. Whether there will be another one.
+  // Records the latency of the signal that arrived. Returns false for the last one.
   bool Received() {
     latencies_.push_back(Now() - sent_);
     if (latencies_.size() >= wanted_) return false;
@@ -52,7 +52,7 @@ class Signaller {
       while (received_.load(std::memory_order_acquire) < n) {
         if (stop_) return;
       }
-      // Not the same phase of the receiver's loop each time.
+      // The random time varies the phase of the receiver's loop.
       const double until = Now() + gap_ * (0.75 + 0.5 * (random() % 1000) / 1000);
       while (Now() < until) {
         if (stop_) return;
@@ -75,7 +75,7 @@ class Signaller {
   std::thread thread_;
 };
 
-// One at a time; benchmarks run in one thread.
+// The running signaller. Only one exists, since benchmarks run in one thread.
 std::unique_ptr<Signaller>& Running() {
   static std::unique_ptr<Signaller> running;
   return running;
@@ -86,18 +86,19 @@ std::vector<int> Fds(const Napi::CallbackInfo& info) {
   return {array.Data(), array.Data() + array.ElementLength()};
 }
 
-// startSignals(fds, gap, samples, cpu): the gap in nanoseconds.
+// startSignals(fds, gap, samples, cpu): starts a signaller. The gap is in nanoseconds; a negative
+// cpu does not pin the thread.
 void Start(const Napi::CallbackInfo& info) {
   Running() = std::make_unique<Signaller>(Fds(info), info[1].As<Napi::Number>().DoubleValue(),
                                           Count(info, 2), Fd(info, 3));
 }
 
-// received(): for the handler. False after the last one.
+// received(): called by the handler of a signal. Returns false for the last one.
 Napi::Value Received(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), Running()->Received());
 }
 
-// stopSignals(): the latencies, in nanoseconds.
+// stopSignals(): returns the latencies in nanoseconds and ends the signaller.
 Napi::Value Stop(const Napi::CallbackInfo& info) {
   const auto& latencies = Running()->latencies();
   auto array = Napi::Float64Array::New(info.Env(), latencies.size());
@@ -106,7 +107,8 @@ Napi::Value Stop(const Napi::CallbackInfo& info) {
   return array;
 }
 
-// receive(fds, gap, samples, cpu, spin): a receiver in C, level triggered.
+// receive(fds, gap, samples, cpu, spin): receives the signals in C with a level-triggered epoll
+// set, and returns the latencies. With `spin` epoll_wait does not sleep.
 Napi::Value Receive(const Napi::CallbackInfo& info) {
   const bool spin = info[4].As<Napi::Boolean>();
   const int epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -129,12 +131,12 @@ Napi::Value Receive(const Napi::CallbackInfo& info) {
   return Stop(info);
 }
 
-// pin(cpu): the calling thread.
+// pin(cpu): pins the calling thread to the CPU.
 void PinThis(const Napi::CallbackInfo& info) {
   Check(info.Env(), Pin(pthread_self(), Fd(info, 0)), "pthread_setaffinity_np");
 }
 
-// unpin(): on any of the first `cpus`.
+// unpin(cpus): lets the calling thread run on any of the first `cpus` CPUs.
 void Unpin(const Napi::CallbackInfo& info) {
   cpu_set_t cpus;
   CPU_ZERO(&cpus);

@@ -26,13 +26,13 @@ bool SignalFirst(const int32_t* fds, uint32_t count) {
   return written;
 }
 
-// signal(fds, first): a device that fires so many vectors at once.
+// signal(fds, first): signals the first `first` eventfds, as a device that fires many vectors.
 void Signal(const Napi::CallbackInfo& info) {
   const Eventfds eventfds(info);
   Check(info.Env(), SignalFirst(eventfds.fds, Count(info, 1)), "write");
 }
 
-// signalTurns(fds, turns): a write to each, nanoseconds a write.
+// signalTurns(fds, turns): writes to each eventfd once a turn. Returns nanoseconds per write.
 Napi::Value SignalTurns(const Napi::CallbackInfo& info) {
   const Eventfds eventfds(info);
   const uint32_t turns = Count(info, 1);
@@ -44,7 +44,7 @@ Napi::Value SignalTurns(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// drain(fds): leaves all of them empty.
+// drain(fds): resets every counter to 0.
 void Drain(const Napi::CallbackInfo& info) {
   const Eventfds eventfds(info);
   uint64_t count;
@@ -53,8 +53,9 @@ void Drain(const Napi::CallbackInfo& info) {
   }
 }
 
-// rounds(fds, first, turns, edge): all are watched, and so many signalled and received a turn:
-// level triggered and read, or edge triggered and left alone. Nanoseconds a turn.
+// rounds(fds, first, turns, edge): watches all eventfds, and signals and receives the first `first`
+// a turn. With `edge` the set is edge triggered and no eventfd is read; without it the set is level
+// triggered and each one is read. Returns nanoseconds per turn.
 Napi::Value Rounds(const Napi::CallbackInfo& info) {
   const Eventfds eventfds(info);
   const uint32_t first = Count(info, 1);
@@ -70,12 +71,12 @@ Napi::Value Rounds(const Napi::CallbackInfo& info) {
     epoll_ctl(epoll, EPOLL_CTL_ADD, eventfds.fds[i], &event);
   }
   std::vector<epoll_event> events(eventfds.count);
-  const auto most = static_cast<int>(eventfds.count);
+  const auto max_events = static_cast<int>(eventfds.count);
   const Napi::Value result = Timed(info.Env(), turns, [&] {
     for (uint32_t turn = 0; turn < turns; turn++) {
       SignalFirst(eventfds.fds, first);
       for (uint32_t seen = 0; seen < first;) {
-        const int ready = epoll_wait(epoll, events.data(), most, -1);
+        const int ready = epoll_wait(epoll, events.data(), max_events, -1);
         if (ready > 0) seen += static_cast<uint32_t>(ready);
         uint64_t count;
         for (int i = 0; !edge && i < ready; i++) {

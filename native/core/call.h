@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-// Functions of core/ return what the system call gave: its value, or the negative errno.
+// Functions of core/ return the result of their system call: the value, or the negative errno.
 
 namespace vfio::core {
 

@@ -9,8 +9,8 @@ namespace vfio::core {
 
 using VfToken = std::array<uint8_t, 16>;
 
-// /dev/vfio/devices/vfio<k>. Only as much of a structure is sent as the request needs, so that
-// kernels older than its last members take it.
+// Calls of a VFIO character device, /dev/vfio/devices/vfio<k>. The argsz of each structure covers
+// only the members that the request uses. An older kernel without the last members accepts it.
 int DeviceBindIommufd(int device, int iommufd, const std::optional<VfToken>& token,
                       uint32_t* device_id);
 int DeviceAttachPt(int device, uint32_t pt, std::optional<uint32_t> pasid, uint32_t* attached);

@@ -14,7 +14,7 @@ struct ContainerInfo {
   std::optional<uint32_t> dma_available;
 };
 
-// /dev/vfio/vfio with a type 1 IOMMU.
+// Calls of a container, /dev/vfio/vfio, with a type 1 IOMMU.
 int ContainerGetApiVersion(int container);
 int ContainerCheckExtension(int container, uint32_t extension);
 int ContainerSetIommu(int container, uint32_t type);

@@ -3,8 +3,8 @@
 
 namespace vfio::core {
 
-// Runs the calling thread on that CPU for a moment, and then where it ran before. In user mode a
-// CPU takes interrupts: those that had reached it before are handled when this returns.
+// Moves the calling thread to the CPU, then restores the thread's affinity. A thread that runs in
+// user mode on a CPU proves that the CPU has handled its pending interrupts.
 int VisitCpu(unsigned cpu);
 
 }  // namespace vfio::core

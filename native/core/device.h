@@ -18,7 +18,7 @@ struct RegionCapability {
   uint16_t version;
   // SPARSE_MMAP: offset and size of each area, flattened.
   std::vector<uint64_t> areas;
-  // TYPE.
+  // TYPE: the region type and subtype.
   uint32_t type = 0;
   uint32_t subtype = 0;
 };
@@ -33,9 +33,9 @@ struct RegionInfo {
 int DeviceGetInfo(int device, DeviceInfo* info);
 int DeviceGetRegionInfo(int device, uint32_t index, RegionInfo* info);
 int DeviceReset(int device);
-// VFIO_DEVICE_FEATURE: `data` follows the header, and a GET overwrites it.
+// Calls VFIO_DEVICE_FEATURE. `data` follows the header; a GET overwrites `data`.
 int DeviceFeature(int device, uint32_t flags, uint8_t* data, size_t size);
-// `eventfd` -1 removes what was set.
+// Calls VFIO_DEVICE_IOEVENTFD. An `eventfd` of -1 removes the ioeventfd.
 int DeviceIoeventfd(int device, uint32_t flags, uint64_t offset, uint64_t data, int eventfd);
 
 }  // namespace vfio::core

@@ -13,9 +13,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Period at which Wait() and Spin() call `interrupted`.
 constexpr std::chrono::milliseconds kSlice(50);
 
-// Asks first: an eventfd that somebody else made may block.
+// Resets the counter of an eventfd. Polls first, since an eventfd of the caller may block on read.
 void Drain(const Fd& eventfd) {
   pollfd readable = {eventfd.number(), POLLIN, 0};
   uint64_t count;
@@ -41,8 +42,8 @@ int EventSet::Add(uint32_t slot, std::shared_ptr<const Fd> eventfd, bool counted
   event.data.u32 = slot;
   const int added = Result(epoll_ctl(epoll(), EPOLL_CTL_ADD, eventfd->number(), &event));
   if (added < 0) return added;
-  // Not before: another slot may have it, and what it holds is that one's. epoll looks again at
-  // what it has found ready, so that nothing taken here is told of.
+  // A drain before a successful EPOLL_CTL_ADD could take the count of another slot with the same
+  // eventfd. A drained eventfd is not reported: epoll_wait polls each ready file again.
   Drain(*eventfd);
   slots_[slot] = {std::move(eventfd), counted};
   return 0;
@@ -56,9 +57,9 @@ void EventSet::Remove(uint32_t slot) {
 }
 
 int EventSet::Poll(int milliseconds, const Wake& wake) {
-  const int most = static_cast<int>(events_.size());
-  const int ready = Result(epoll_wait(epoll(), events_.data(), most, milliseconds));
-  // A signal is no event: whoever has time left asks again.
+  const int max_events = static_cast<int>(events_.size());
+  const int ready = Result(epoll_wait(epoll(), events_.data(), max_events, milliseconds));
+  // A signal interrupted the call. Wait() and Spin() poll again if time is left.
   if (ready < 0) return ready == -EINTR ? 0 : ready;
   int fired = 0;
   for (int i = 0; i < ready; i++) {
@@ -66,7 +67,7 @@ int EventSet::Poll(int milliseconds, const Wake& wake) {
     uint64_t count = 0;
     if (slots_[slot].counted) {
       EventfdRead(slots_[slot].eventfd->number(), &count);
-      // Somebody else took it.
+      // Another reader of the eventfd took the count.
       if (count == 0) continue;
     }
     wake.fired[fired] = slot;
@@ -82,7 +83,7 @@ int EventSet::Wait(int64_t milliseconds, const Wake& wake,
   for (;;) {
     auto slice = kSlice;
     if (milliseconds >= 0) {
-      // Rounded up, or the last part of a millisecond would be spent spinning.
+      // Rounded up: rounded down, the last fraction of a millisecond would be a busy loop.
       slice = std::min(slice, std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()));
     }
     const int fired = Poll(static_cast<int>(std::max<int64_t>(slice.count(), 0)), wake);
@@ -94,15 +95,15 @@ int EventSet::Wait(int64_t milliseconds, const Wake& wake,
 
 int EventSet::Spin(int64_t microseconds, const Wake& wake,
                    const std::function<bool()>& interrupted) {
-  // Before the clock, which takes a fifth of the time this does.
+  // The first poll comes before the clock is read, which takes a fifth of the time of a poll.
   int fired = Poll(0, wake);
   const auto start = Clock::now();
-  for (auto asked = start; fired == 0; fired = Poll(0, wake)) {
+  for (auto checked = start; fired == 0; fired = Poll(0, wake)) {
     const auto now = Clock::now();
     if (microseconds >= 0 && now - start >= std::chrono::microseconds(microseconds)) return 0;
-    if (now - asked >= kSlice) {
+    if (now - checked >= kSlice) {
       if (interrupted()) return 0;
-      asked = now;
+      checked = now;
     }
   }
   return fired;

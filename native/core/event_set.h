@@ -12,11 +12,12 @@
 
 namespace vfio::core {
 
-// The eventfds of one device behind one epoll file. Edge triggered: an eventfd need not be read
-// to be reported again, which is what makes it cheap; a counted one is read when it is reported.
+// The eventfds of one device in one edge-triggered epoll set. An eventfd is reported again at each
+// signal without a read, which saves a system call. A counted eventfd is read when it is reported.
 class EventSet {
  public:
-  // Where a wake is written: positions 0 to n - 1, with room for every slot of the set.
+  // Output arrays of a wake, with room for every slot. A wake of n slots fills positions 0 to n - 1
+  // with the slots and their counts (0 for a slot that is not counted).
   struct Wake {
     uint32_t* fired;
     uint64_t* counts;
@@ -25,18 +26,19 @@ class EventSet {
   static int Create(uint32_t capacity, std::unique_ptr<EventSet>* set);
 
   uint32_t capacity() const { return static_cast<uint32_t>(slots_.size()); }
-  // To be watched by an event loop: readable while something has fired.
+  // The epoll file, for an event loop: readable while a slot has fired.
   int epoll() const { return epoll_.number(); }
 
-  // What the eventfd held before is taken. -EEXIST if the slot or the eventfd is in use.
+  // Watches an eventfd and discards its count. -EEXIST if the slot or the eventfd is in use.
   int Add(uint32_t slot, std::shared_ptr<const Fd> eventfd, bool counted);
-  // What the eventfd holds is taken. An empty slot is left alone.
+  // Stops watching the eventfd and discards its count. Does nothing for an empty slot.
   void Remove(uint32_t slot);
 
-  // What fired by now.
+  // Reports the slots that have fired, without waiting. Returns their number.
   int Collect(const Wake& wake) { return Poll(0, wake); }
-  // Until something fired, `interrupted` says so (asked every 50 ms) or the time is over: 0.
-  // A negative time never is.
+  // Wait() sleeps and Spin() polls until a slot fires. Both return the number of fired slots, or 0
+  // when the time is over or `interrupted` (called every 50 ms) returns true. A negative time means
+  // no limit.
   int Wait(int64_t milliseconds, const Wake& wake, const std::function<bool()>& interrupted);
   int Spin(int64_t microseconds, const Wake& wake, const std::function<bool()>& interrupted);
 

@@ -23,15 +23,15 @@ int FdTable::Adopt(Fd fd) {
 
 void FdTable::Close(int number) { entries_.erase(number); }
 
-int FdTable::Hold(int number, std::shared_ptr<const Fd>* held) const {
+int FdTable::Share(int number, std::shared_ptr<const Fd>* shared) const {
   const auto entry = entries_.find(number);
   if (entry != entries_.end()) {
-    *held = entry->second.fd;
+    *shared = entry->second.fd;
     return 0;
   }
   const int copy = Duplicate(number);
   if (copy < 0) return copy;
-  *held = std::make_shared<const Fd>(copy);
+  *shared = std::make_shared<const Fd>(copy);
   return 0;
 }
 

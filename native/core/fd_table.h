@@ -9,22 +9,23 @@
 
 namespace vfio::core {
 
-// The file descriptors one environment made. A number is closed, and so free to be given to
-// another file, when nobody holds it any more: neither the table nor work under way.
+// The file descriptors that one environment made. A number is closed, and free for another file,
+// when its last reference is released: that of the table, or that of a call under way.
 class FdTable {
  public:
   FdTable() = default;
   FdTable(const FdTable&) = delete;
   FdTable& operator=(const FdTable&) = delete;
-  // Newest first, because a device goes before its group and its container.
+  // Closes the newest file first, because a device closes before its group and its container.
   ~FdTable();
 
-  // Returns the number, for the caller to hand out.
+  // Owns the file. Returns its number for JavaScript.
   int Adopt(Fd fd);
-  // Another number than those made here is left alone.
+  // Releases the table's reference to the file. Ignores a number that the table does not own.
   void Close(int number);
-  // Keeps the file of a number open; one that was made elsewhere is duplicated. Negative errno.
-  int Hold(int number, std::shared_ptr<const Fd>* held) const;
+  // Makes a reference that keeps the file open. A file of another owner is duplicated. Returns 0 or
+  // a negative errno.
+  int Share(int number, std::shared_ptr<const Fd>* shared) const;
 
  private:
   struct Entry {

@@ -9,7 +9,7 @@
 namespace vfio::core {
 namespace {
 
-int WholeTransfer(ssize_t transferred, unsigned width) {
+int CheckTransferred(ssize_t transferred, unsigned width) {
   if (transferred < 0) return static_cast<int>(transferred);
   return transferred == static_cast<ssize_t>(width) ? 0 : -EIO;
 }
@@ -31,16 +31,16 @@ ssize_t WriteAt(int fd, uint64_t offset, const void* from, size_t length) {
 }
 
 int Load(int fd, uint64_t offset, unsigned width, uint32_t* value) {
-  // The low bytes of a little-endian word are its first ones, whatever their number.
+  // The first `width` bytes of a little-endian word are its low bytes, for every width.
   uint32_t word = 0;
-  const int result = WholeTransfer(ReadAt(fd, offset, &word, width), width);
+  const int result = CheckTransferred(ReadAt(fd, offset, &word, width), width);
   *value = le32toh(word);
   return result;
 }
 
 int Store(int fd, uint64_t offset, unsigned width, uint32_t value) {
   const uint32_t word = htole32(value);
-  return WholeTransfer(WriteAt(fd, offset, &word, width), width);
+  return CheckTransferred(WriteAt(fd, offset, &word, width), width);
 }
 
 }  // namespace vfio::core

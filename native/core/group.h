@@ -5,11 +5,11 @@
 
 namespace vfio::core {
 
-// /dev/vfio/<group>.
+// Calls of a group, /dev/vfio/<group>.
 int GroupGetStatus(int group, uint32_t* flags);
 int GroupSetContainer(int group, int container);
 int GroupUnsetContainer(int group);
-// The new fd is CLOEXEC: the kernel makes it so.
+// Returns a new fd, which the kernel makes CLOEXEC.
 int GroupGetDeviceFd(int group, const char* name);
 
 }  // namespace vfio::core

@@ -11,42 +11,45 @@
 
 namespace vfio::core {
 
-// Never freed, since a handler on another thread may be looking at it; used again by a later guard.
+// Never freed, since a handler on another thread may be reading it. A later guard reuses it.
 struct Range {
   // Odd while the bounds are being changed.
   std::atomic<uint32_t> version{0};
   std::atomic<uintptr_t> start{0};
   std::atomic<uintptr_t> end{0};
   std::atomic<uint32_t> lost{0};
-  // Fixed once it is in the list.
+  // Constant once the range is in the list.
   Range* next = nullptr;
 };
 
 namespace {
 
-static_assert(std::atomic<uintptr_t>::is_always_lock_free, "the handler cannot wait");
-static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t), "JavaScript reads `lost` as is");
+static_assert(std::atomic<uintptr_t>::is_always_lock_free, "the handler must not take a lock");
+static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t),
+              "JavaScript reads `lost` as a plain Int32");
 
 std::atomic<Range*> ranges{nullptr};
-// What was there before the handler, and how large a page is; written before it is installed.
+// The handler before ours, and the page size. Both are written before our handler is installed.
 struct sigaction previous;
 uintptr_t page_size;
 
-void Set(Range* range, uintptr_t start, uintptr_t end) {
+void SetBounds(Range* range, uintptr_t start, uintptr_t end) {
   range->version++;
   range->start = start;
   range->end = end;
   range->version++;
 }
 
-// A range that another thread is changing is not that of this thread's access.
+// Whether the range has the address. A range that another thread is changing is not the range of
+// this thread's access.
 bool Covers(const Range& range, uintptr_t address) {
   const uint32_t version = range.version;
   const bool inside = range.start <= address && address < range.end;
   return version % 2 == 0 && inside && range.version == version;
 }
 
-bool Absorb(uintptr_t address) {
+// Maps a page of ones under the address if it is in a range. Returns false otherwise.
+bool AbsorbFault(uintptr_t address) {
   for (Range* range = ranges; range != nullptr; range = range->next) {
     if (!Covers(*range, address)) continue;
     void* page = reinterpret_cast<void*>(address & ~(page_size - 1));
@@ -59,11 +62,11 @@ bool Absorb(uintptr_t address) {
   return false;
 }
 
-// What would have happened without the handler.
-void PassOn(int number, siginfo_t* info, void* context) {
+// Does what the previous handler or the default action would have done.
+void CallPrevious(int number, siginfo_t* info, void* context) {
   const bool standard = (previous.sa_flags & SA_SIGINFO) == 0 &&
                         (previous.sa_handler == SIG_DFL || previous.sa_handler == SIG_IGN);
-  // Only what somebody sent can be ignored, not a fault.
+  // SIG_IGN ignores a signal that a process sent (si_code <= 0). A fault cannot be ignored.
   if (standard && previous.sa_handler == SIG_IGN && info->si_code <= 0) return;
   if (standard || (previous.sa_flags & SA_RESETHAND) != 0) {
     struct sigaction action = {};
@@ -71,8 +74,8 @@ void PassOn(int number, siginfo_t* info, void* context) {
     sigaction(number, &action, nullptr);
   }
   if (standard) {
-    // Pending until the handler returns, and then of the faulting instruction, as in a core dump
-    // without us.
+    // The signal is pending until the handler returns. It then ends the process at the faulting
+    // instruction, so the core dump is the same as without our handler.
     syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), number, info);
   } else if ((previous.sa_flags & SA_SIGINFO) != 0) {
     previous.sa_sigaction(number, info, context);
@@ -83,14 +86,14 @@ void PassOn(int number, siginfo_t* info, void* context) {
 
 void OnBusError(int number, siginfo_t* info, void* context) {
   const int error = errno;
-  // BUS_OBJERR is what arm64 calls the error of the bus itself.
+  // arm64 reports an error of the bus itself as BUS_OBJERR.
   const bool access = info->si_code == BUS_ADRERR || info->si_code == BUS_OBJERR;
-  const bool absorbed = access && Absorb(reinterpret_cast<uintptr_t>(info->si_addr));
-  if (!absorbed) PassOn(number, info, context);
+  const bool absorbed = access && AbsorbFault(reinterpret_cast<uintptr_t>(info->si_addr));
+  if (!absorbed) CallPrevious(number, info, context);
   errno = error;
 }
 
-void Install() {
+void InstallHandler() {
   page_size = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   sigaction(SIGBUS, nullptr, &previous);
   struct sigaction action = {};
@@ -100,14 +103,14 @@ void Install() {
   sigaction(SIGBUS, &action, nullptr);
 }
 
-std::mutex guards;
+std::mutex ranges_mutex;
 
 }  // namespace
 
 Guard::Guard(const void* address, size_t length) {
   const auto start = reinterpret_cast<uintptr_t>(address);
-  const std::lock_guard<std::mutex> lock(guards);
-  if (page_size == 0) Install();
+  const std::lock_guard<std::mutex> lock(ranges_mutex);
+  if (page_size == 0) InstallHandler();
   for (range_ = ranges; range_ != nullptr; range_ = range_->next) {
     if (range_->end == 0) break;
   }
@@ -117,13 +120,13 @@ Guard::Guard(const void* address, size_t length) {
     range_->next = ranges;
   }
   range_->lost = 0;
-  Set(range_, start, start + length);
+  SetBounds(range_, start, start + length);
   if (added) ranges = range_;
 }
 
 Guard::~Guard() {
-  const std::lock_guard<std::mutex> lock(guards);
-  Set(range_, 0, 0);
+  const std::lock_guard<std::mutex> lock(ranges_mutex);
+  SetBounds(range_, 0, 0);
 }
 
 std::atomic<uint32_t>& Guard::lost() const { return range_->lost; }

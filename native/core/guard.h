@@ -7,25 +7,25 @@
 
 namespace vfio::core {
 
-// Stands between a mapping of device memory and the SIGBUS of an access that finds the memory
-// gone: decode off, D3hot, low power, a reset, an unplug. Such an access ends well: a read has
-// all-ones, a write vanishes, and `lost` says so.
+// Handles the SIGBUS of an access to a mapping whose device does not respond: memory decode off,
+// D3hot, low power, a reset, an unplug. A read returns all ones, a write has no effect, and `lost`
+// becomes 1.
 //
-// It has to be said what the handler cannot do: step over an instruction of an unknown compiler.
-// So it puts a page of ones under the one access that faulted, and whoever made that access asks
-// `lost` before the next one. If it is set, the device has to be mapped anew first: the page
-// would give a write back.
+// The handler cannot skip the faulting instruction, so it maps a page of ones under it. The caller
+// checks `lost` before the next access. If `lost` is set, the caller maps the device again first,
+// since a read would return what an earlier write stored in that page.
 class Guard {
  public:
-  // The first one installs the handler, which stays for the life of the process and passes on
-  // whatever faults elsewhere. One thread accesses the range.
+  // Guards `length` bytes at `address`. The first guard installs the handler, which stays until the
+  // process ends. The previous handler gets every fault outside of the guarded ranges. Only one
+  // thread may access the range.
   Guard(const void* address, size_t length);
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;
   ~Guard();
 
-  // Not 0 from the access that faulted until it is set to 0. Its address stays valid for ever, and
-  // is given to another guard after this one.
+  // Set to 1 by an access that faulted, and set to 0 by the caller. The address stays valid until
+  // the process ends; a later guard reuses it.
   std::atomic<uint32_t>& lost() const;
 
  private:

@@ -8,24 +8,24 @@
 namespace vfio::core {
 namespace {
 
-// Functions below one bus: 32 devices of 8 functions. More than one bus can be below a bridge.
-constexpr uint32_t kUsualDevices = 256;
-constexpr uint32_t kMostDevices = 1 << 16;
+// Functions of one bus: 32 devices of 8 functions. A bridge can have more than one bus below it.
+constexpr uint32_t kInitialDevices = 256;
+constexpr uint32_t kMaxDevices = 1 << 16;
 
 }  // namespace
 
 int DeviceGetPciHotResetInfo(int device, HotResetInfo* info) {
   constexpr size_t kElement = sizeof(vfio_pci_dependent_device);
-  uint32_t room = kUsualDevices;
-  for (int asked = 0; asked < kQuestions; asked++) {
+  uint32_t room = kInitialDevices;
+  for (int attempt = 0; attempt < kMaxAttempts; attempt++) {
     vfio_pci_hot_reset_info header = {};
     std::vector<uint8_t> bytes(sizeof(header) + room * kElement);
     header.argsz = static_cast<uint32_t>(bytes.size());
     std::memcpy(bytes.data(), &header, sizeof(header));
     const int result = Ioctl(device, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, bytes.data());
     std::memcpy(&header, bytes.data(), sizeof(header));
-    // A buffer that is too small is ENOSPC, with the count that is needed.
-    if (result == -ENOSPC && header.count > room && header.count <= kMostDevices) {
+    // If the buffer is too small, the kernel returns ENOSPC and the required count.
+    if (result == -ENOSPC && header.count > room && header.count <= kMaxDevices) {
       room = header.count;
       continue;
     }

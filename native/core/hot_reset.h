@@ -13,7 +13,9 @@ struct HotResetInfo {
   std::vector<vfio_pci_dependent_device> devices;
 };
 
+// Lists the devices that a hot reset affects.
 int DeviceGetPciHotResetInfo(int device, HotResetInfo* info);
+// Resets these devices. `groups` are the fds of their groups, or empty with iommufd.
 int DevicePciHotReset(int device, const std::vector<int32_t>& groups);
 
 }  // namespace vfio::core

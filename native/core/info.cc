@@ -7,16 +7,16 @@
 namespace vfio::core {
 namespace {
 
-// Far above what a kernel sends: a chain of 4,096 sparse areas is 64 KiB.
-constexpr uint32_t kLargestInfo = 1 << 20;
+// Limit in bytes, far above real information: a chain of 4,096 sparse areas is 64 KiB.
+constexpr uint32_t kMaxInfoSize = 1 << 20;
 
 }  // namespace
 
 int QueryInfo(int fd, unsigned long request, std::vector<uint8_t>* info) {
-  const std::vector<uint8_t> question = *info;
+  const std::vector<uint8_t> request_bytes = *info;
   uint32_t size = static_cast<uint32_t>(info->size());
-  for (int asked = 0; asked < kQuestions && size <= kLargestInfo; asked++) {
-    *info = question;
+  for (int attempt = 0; attempt < kMaxAttempts && size <= kMaxInfoSize; attempt++) {
+    *info = request_bytes;
     info->resize(size);
     std::memcpy(info->data(), &size, sizeof(size));
     const int result = Ioctl(fd, request, info->data());
@@ -31,10 +31,12 @@ int QueryInfo(int fd, unsigned long request, std::vector<uint8_t>* info) {
 
 int ReadCapabilities(const std::vector<uint8_t>& info, size_t fixed, uint32_t first,
                      std::vector<Capability>* capabilities) {
-  // Headers that do not overlap are at most this many; one more is a circle.
-  const size_t most = info.size() / sizeof(vfio_info_cap_header);
+  // The information has room for this many headers that do not overlap. More of them are a loop.
+  const size_t max_headers = info.size() / sizeof(vfio_info_cap_header);
   for (uint32_t offset = first; offset != 0;) {
-    if (capabilities->size() == most || offset < fixed || offset > info.size()) return -EPROTO;
+    if (capabilities->size() == max_headers || offset < fixed || offset > info.size()) {
+      return -EPROTO;
+    }
     Capability capability{0, 0, info.data() + offset, info.size() - offset};
     vfio_info_cap_header header;
     if (!capability.Read(0, &header)) return -EPROTO;

@@ -8,25 +8,25 @@
 
 namespace vfio::core {
 
-// How often the kernel is asked for what needs more room than it was given. The need can grow
-// between two questions, but not for ever.
-constexpr int kQuestions = 4;
+// Number of calls to the kernel while the buffer is too small. The required size can grow between
+// two calls, but not without end.
+constexpr int kMaxAttempts = 4;
 
-// The information structures that end in a chain of capabilities: struct vfio_info_cap_header.
-
-// Asks with the structure in `info`, which starts with argsz, and again with as many bytes as the
-// kernel says it needs. -EPROTO if it never has enough.
+// Sends the structure in `info`, which starts with argsz, and again with the size that the kernel
+// requires. -EPROTO if the kernel requires more each time. The answer can end in a chain of
+// capabilities (struct vfio_info_cap_header).
 int QueryInfo(int fd, unsigned long request, std::vector<uint8_t>* info);
 
-// One capability: `bytes` begin at its header and reach to the end of the information, since the
-// header does not tell its length.
+// One capability. `bytes` begin at its header and reach to the end of the information, since the
+// header has no length.
 struct Capability {
   uint16_t id;
   uint16_t version;
   const uint8_t* bytes;
   size_t size;
 
-  // Copies, as older kernels align nothing. False if it would end outside of the information.
+  // Copies a value, since older kernels do not align capabilities. Returns false if the value would
+  // end outside of the information.
   template <class Value>
   bool Read(size_t offset, Value* value) const {
     if (offset > size || size - offset < sizeof(Value)) return false;
@@ -35,13 +35,14 @@ struct Capability {
   }
 };
 
-// Follows the chain that starts at offset `first` (0: no chain), behind the structure of `fixed`
-// bytes. -EPROTO if it leaves the information, reaches into the structure or runs in a circle.
+// Reads the chain of capabilities that starts at offset `first` (0: no chain), after the structure
+// of `fixed` bytes. -EPROTO if the chain leaves the information, points into the structure or
+// loops.
 int ReadCapabilities(const std::vector<uint8_t>& info, size_t fixed, uint32_t first,
                      std::vector<Capability>* capabilities);
 
-// The array of two 64-bit numbers that SPARSE_MMAP and IOVA_RANGE consist of: its length at
-// offset 8, the pairs from 16 on. -EPROTO if it is longer than the information.
+// Reads the pairs of 64-bit numbers of SPARSE_MMAP or IOVA_RANGE: the number of pairs is at offset
+// 8, the pairs begin at 16. -EPROTO if the array is longer than the information.
 int ReadPairs(const Capability& capability, std::vector<uint64_t>* numbers);
 
 }  // namespace vfio::core

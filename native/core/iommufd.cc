@@ -7,9 +7,9 @@
 namespace vfio::core {
 namespace {
 
-// One per hole that firmware or the IOMMU cuts into the address space: a handful in practice.
-constexpr uint32_t kUsualRanges = 16;
-constexpr uint32_t kMostRanges = 1 << 16;
+// Each reserved range of the firmware or the IOMMU splits off one more: a handful in practice.
+constexpr uint32_t kInitialRanges = 16;
+constexpr uint32_t kMaxRanges = 1 << 16;
 
 }  // namespace
 
@@ -27,17 +27,16 @@ int IommufdIoasAlloc(int iommufd, uint32_t* ioas) {
 }
 
 int IommufdIoasIovaRanges(int iommufd, uint32_t ioas, IovaRanges* ranges) {
-  std::vector<uapi::IommuIovaRange> room(kUsualRanges);
-  for (int asked = 0; asked < kQuestions; asked++) {
+  std::vector<uapi::IommuIovaRange> room(kInitialRanges);
+  for (int attempt = 0; attempt < kMaxAttempts; attempt++) {
     uapi::IommuIoasIovaRanges request = {};
     request.size = sizeof(request);
     request.ioas_id = ioas;
     request.num_iovas = static_cast<uint32_t>(room.size());
     request.allowed_iovas = reinterpret_cast<uintptr_t>(room.data());
     const int result = Ioctl(iommufd, uapi::kIommuIoasIovaRanges, &request);
-    // An array that is too small is EMSGSIZE, with the number that is needed.
-    if (result == -EMSGSIZE && request.num_iovas > room.size() &&
-        request.num_iovas <= kMostRanges) {
+    // If the array is too small, the kernel returns EMSGSIZE and the required number.
+    if (result == -EMSGSIZE && request.num_iovas > room.size() && request.num_iovas <= kMaxRanges) {
       room.resize(request.num_iovas);
       continue;
     }

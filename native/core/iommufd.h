@@ -12,7 +12,7 @@ struct IovaRanges {
   uint64_t alignment;
 };
 
-// /dev/iommu.
+// Calls of an iommufd, /dev/iommu.
 int IommufdDestroy(int iommufd, uint32_t id);
 int IommufdIoasAlloc(int iommufd, uint32_t* ioas);
 int IommufdIoasIovaRanges(int iommufd, uint32_t ioas, IovaRanges* ranges);

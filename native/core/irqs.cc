@@ -11,8 +11,8 @@
 namespace vfio::core {
 namespace {
 
-// 65,536 vectors with an eventfd each.
-constexpr size_t kLargestData = 1 << 18;
+// The data of 65,536 vectors with an eventfd each, in bytes.
+constexpr size_t kMaxDataSize = 1 << 18;
 
 }  // namespace
 
@@ -32,10 +32,10 @@ int DeviceSetIrqs(int device, const IrqSet& set) {
   header.index = set.index;
   header.start = set.start;
   header.count = set.count;
-  // The kernel reads what argsz promises. Zeros are there, not our neighbours on the heap, when
-  // that is more than the data.
-  const size_t promised = std::min<size_t>(set.argsz, sizeof(header) + kLargestData);
-  std::vector<uint8_t> bytes(std::max(promised, sizeof(header) + set.size));
+  // The kernel reads argsz bytes. If argsz exceeds the data, the kernel finds zeros and not other
+  // memory of the heap.
+  const size_t readable = std::min<size_t>(set.argsz, sizeof(header) + kMaxDataSize);
+  std::vector<uint8_t> bytes(std::max(readable, sizeof(header) + set.size));
   std::memcpy(bytes.data(), &header, sizeof(header));
   if (set.size > 0) std::memcpy(bytes.data() + sizeof(header), set.data, set.size);
   return Ioctl(device, VFIO_DEVICE_SET_IRQS, bytes.data());

@@ -11,7 +11,7 @@ struct IrqInfo {
   uint32_t count;
 };
 
-// What is sent: argsz as it is given, `data` after the header.
+// The request: the header is sent as given, including argsz. `data` follows the header.
 struct IrqSet {
   uint32_t argsz;
   uint32_t flags;
@@ -23,7 +23,8 @@ struct IrqSet {
 };
 
 int DeviceGetIrqInfo(int device, uint32_t index, IrqInfo* info);
-// May be positive: the number of vectors the host has, when it has fewer than asked for.
+// Calls VFIO_DEVICE_SET_IRQS. A positive result is the number of vectors available, when fewer than
+// requested.
 int DeviceSetIrqs(int device, const IrqSet& set);
 
 }  // namespace vfio::core

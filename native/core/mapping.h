@@ -9,7 +9,7 @@
 
 namespace vfio::core {
 
-// Owner of a range of the process's address space: whole pages.
+// Owner of a range of whole pages in the address space of the process.
 class Mapping {
  public:
   Mapping() = default;
@@ -33,7 +33,7 @@ class Mapping {
   size_t length_ = 0;
 };
 
-// mmap(2), the kernel choosing the address.
+// Calls mmap(2). The kernel chooses the address.
 int Map(size_t length, int protection, int flags, int fd, uint64_t offset, Mapping* mapping);
 
 constexpr size_t RoundUp(size_t size, size_t unit) { return (size + unit - 1) / unit * unit; }

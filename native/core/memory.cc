@@ -5,7 +5,7 @@
 
 #include "call.h"
 
-// Linux 5.14. Where the C library does not know it, the kernel may.
+// Linux 5.14 and later have this advice, even if the headers of the C library are older.
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -19,7 +19,8 @@ int MapAnonymous(size_t length, int flags, Mapping* mapping) {
   return Map(length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0, mapping);
 }
 
-// Older kernels do not align by themselves, and an unaligned end has no huge page.
+// Maps memory aligned to a huge page. Older kernels do not align the mapping themselves, and an
+// unaligned start or end gets no huge page.
 int MapAligned(size_t length, Mapping* mapping) {
   const int result = MapAnonymous(length, 0, mapping);
   if (result < 0 || reinterpret_cast<uintptr_t>(mapping->address()) % kHugePage == 0) return result;
@@ -34,8 +35,9 @@ int MapAligned(size_t length, Mapping* mapping) {
   return Result(mprotect(mapping->address(), length, PROT_READ | PROT_WRITE));
 }
 
-// Before Linux 6.2 a page that was never written and is mapped for the device to read alone is the
-// zero page for it for ever: the program's first write goes to a page of its own.
+// Writes every page once. Before Linux 6.2 an unwritten page that is mapped read-only for the
+// device is pinned as the zero page. The device would never see the program's first write, which
+// goes to a new page.
 int Populate(volatile uint8_t* memory, size_t length, size_t page) {
   const int result = Result(madvise(const_cast<uint8_t*>(memory), length, MADV_POPULATE_WRITE));
   if (result != -EINVAL) return result;
@@ -61,7 +63,7 @@ int AllocateMemory(size_t size, int huge_page_shift, Mapping* memory) {
   }
   if (result < 0) return result;
   if (huge_page_shift == kTransparentHugePages) {
-    // Makes it faster and nothing else: a kernel without huge pages refuses.
+    // Huge pages are only faster, so the error of a kernel without them is ignored.
     madvise(memory->address(), length, MADV_HUGEPAGE);
   }
   const int populated = Populate(memory->address(), length, page);

@@ -8,23 +8,25 @@
 
 namespace vfio::core {
 
-// A huge page shift that asks for transparent huge pages where the system gives them.
+// The huge page shift that requests transparent huge pages if the system has them.
 constexpr int kTransparentHugePages = -1;
 
-// Private, zeroed memory that a child process does not inherit: the pages a device knows stay
-// with the parent, whoever writes first.
-// huge_page_shift: 0 plain pages, kTransparentHugePages, or that of pages of the reserved pool.
+// Allocates private, zeroed memory that a child process does not inherit. After a fork the pages
+// known to the device stay with the parent, even if the parent writes to them.
+// huge_page_shift: 0 for plain pages, kTransparentHugePages, or the shift of the reserved pool's
+// pages.
 int AllocateMemory(size_t size, int huge_page_shift, Mapping* memory);
 
-// A file's memory, twice when it may only be read.
+// The memory of a file. A read-only file has two mappings.
 struct FileMemory {
-  // What a device is given.
+  // The mapping for the device.
   Mapping shared;
-  // What a program is given in its place: writes to it stay in the process, where writes to the
-  // other would kill it. No mapping if `shared` is writable.
+  // The mapping for the program if the file is read-only, else empty. A write stays in the process;
+  // a write to `shared` would end the process with SIGSEGV.
   Mapping readable;
 };
-// -ENXIO if the file ends before offset + size: beyond its end an access is a SIGBUS.
+// Maps a file. -ENXIO if a regular file ends before offset + size, since an access beyond its end
+// would raise SIGBUS.
 int MapFileMemory(int fd, uint64_t offset, size_t size, bool writable, FileMemory* memory);
 
 }  // namespace vfio::core

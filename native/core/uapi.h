@@ -6,9 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 
-// What <linux/vfio.h> and <linux/iommufd.h> of current kernels have and those of older systems
-// lack, written from the layout tables of the kernel's user API. The names differ from the
-// kernel's on purpose, so that a newer system header beside this one is no conflict.
+// Requests and structures of current kernels that <linux/vfio.h> and <linux/iommufd.h> of older
+// systems do not have, written from the layout tables of the kernel's user API. The names differ
+// from the kernel's names, so that they do not conflict with a newer system header.
 
 namespace vfio::core::uapi {
 

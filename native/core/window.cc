@@ -9,7 +9,7 @@ namespace {
 
 static_assert(sizeof(void*) == 8, "a 64-bit register needs one 64-bit access");
 
-// A volatile access is the only one the compiler neither merges, splits nor widens.
+// The compiler does not merge, split or widen volatile accesses.
 template <class Register>
 void Read(const uint8_t* registers, uint8_t* into, size_t length) {
   const auto* source = reinterpret_cast<const volatile Register*>(registers);
@@ -62,38 +62,40 @@ Window::Window(std::shared_ptr<const Fd> device, uint64_t offset, size_t length,
 
 int Window::Map(std::shared_ptr<const Fd> device, uint64_t offset, size_t length, bool writable,
                 std::unique_ptr<Window>* window) {
-  std::unique_ptr<Window> made(new Window(std::move(device), offset, length, writable));
-  const int fd = made->device_->number();
-  int result = core::Map(length, made->protection(), MAP_SHARED, fd, offset, &made->mapping_);
-  // A child process has no business with the device.
-  if (result == 0) result = Result(madvise(made->registers(), length, MADV_DONTFORK));
+  std::unique_ptr<Window> mapped(new Window(std::move(device), offset, length, writable));
+  const int fd = mapped->device_->number();
+  int result = core::Map(length, mapped->protection(), MAP_SHARED, fd, offset, &mapped->mapping_);
+  // A child process does not inherit the registers.
+  if (result == 0) result = Result(madvise(mapped->registers(), length, MADV_DONTFORK));
   if (result < 0) return result;
-  made->guard_.emplace(made->registers(), length);
-  *window = std::move(made);
+  mapped->guard_.emplace(mapped->registers(), length);
+  *window = std::move(mapped);
   return 0;
 }
 
 uint32_t* Window::lost() const { return reinterpret_cast<uint32_t*>(&guard_->lost()); }
 
-bool Window::Reach() {
+bool Window::EnsureMapped() {
   if (guard_->lost() == 0) return true;
-  // All of it, so that it is one mapping again. The device is not asked: the access will tell.
-  void* const place = registers();
+  // Maps the whole window, so that it is one mapping again. The next access shows whether the
+  // device responds.
+  void* const address = registers();
   const auto offset = static_cast<off_t>(offset_);
   const int flags = MAP_SHARED | MAP_FIXED;
-  if (mmap(place, length_, protection(), flags, device_->number(), offset) == MAP_FAILED) {
-    // What was there may be gone all the same, and nobody else shall be given its place.
+  if (mmap(address, length_, protection(), flags, device_->number(), offset) == MAP_FAILED) {
+    // The failed call may have unmapped the range. Reserve the range, so that no other mapping gets
+    // this address.
     static_cast<void>(
-        mmap(place, length_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+        mmap(address, length_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
     return false;
   }
-  madvise(place, length_, MADV_DONTFORK);
+  madvise(address, length_, MADV_DONTFORK);
   guard_->lost() = 0;
   return true;
 }
 
 void Window::Read(size_t offset, uint8_t* into, size_t length, unsigned width) {
-  if (Reach()) {
+  if (EnsureMapped()) {
     ReadRegisters(registers() + offset, into, length, width);
   } else {
     std::memset(into, 0xFF, length);
@@ -101,7 +103,7 @@ void Window::Read(size_t offset, uint8_t* into, size_t length, unsigned width) {
 }
 
 void Window::Write(size_t offset, const uint8_t* from, size_t length, unsigned width) {
-  if (Reach()) WriteRegisters(registers() + offset, from, length, width);
+  if (EnsureMapped()) WriteRegisters(registers() + offset, from, length, width);
 }
 
 void Window::Unmap() {

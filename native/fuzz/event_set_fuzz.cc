@@ -1,5 +1,5 @@
-// The event set against a model: which slots fire, with which counts, and what is an error. A
-// signal is delivered once, to the slot that watches, and never to one that was closed.
+// Fuzzes the event set against a model: the slots that fire, their counts, and the errors. A signal
+// is delivered once, to the slot that watches the eventfd, and never after the slot was removed.
 
 #include <cerrno>
 #include <memory>
@@ -11,33 +11,33 @@
 
 namespace {
 
-using namespace vfio::core;  // NOLINT: the target is about nothing else.
+using namespace vfio::core;  // NOLINT: the target uses nothing else.
 
 constexpr uint32_t kSlots = 4;
 constexpr uint32_t kFds = 5;
-constexpr uint32_t kNobody = kSlots;
+constexpr uint32_t kUnwatched = kSlots;
 
 struct Watched {
-  uint32_t slot = kNobody;
+  uint32_t slot = kUnwatched;
   bool counted = false;
-  // Signalled since it was delivered last, and how much the counter holds.
+  // `edge`: signalled since the last delivery. `count`: the expected counter.
   bool edge = false;
   uint64_t count = 0;
 };
 
-class Pair {
+class SetAndModel {
  public:
-  Pair() {
+  SetAndModel() {
     MUST(EventSet::Create(kSlots, &set_) == 0);
     for (auto& number : numbers_) number = table_.Adopt(Fd(EventfdCreate()));
   }
 
   void Add(uint32_t slot, uint32_t fd, bool counted) {
-    std::shared_ptr<const Fd> held;
-    MUST(table_.Hold(numbers_[fd], &held) == 0);
-    const bool taken = watched_[fd].slot != kNobody || OfSlot(slot) != kFds;
-    MUST(set_->Add(slot, held, counted) == (taken ? -EEXIST : 0));
-    if (!taken) watched_[fd] = {slot, counted, false, 0};
+    std::shared_ptr<const Fd> shared;
+    MUST(table_.Share(numbers_[fd], &shared) == 0);
+    const bool in_use = watched_[fd].slot != kUnwatched || OfSlot(slot) != kFds;
+    MUST(set_->Add(slot, shared, counted) == (in_use ? -EEXIST : 0));
+    if (!in_use) watched_[fd] = {slot, counted, false, 0};
   }
 
   void Remove(uint32_t slot) {
@@ -52,13 +52,13 @@ class Pair {
     watched_[fd].count += count;
   }
 
-  // Somebody else takes the counter.
-  void Steal(uint32_t fd) {
+  // Reads the counter outside of the event set.
+  void ReadElsewhere(uint32_t fd) {
     uint64_t count;
     EventfdRead(numbers_[fd], &count);
     MUST(count == watched_[fd].count);
     watched_[fd].count = 0;
-    // Edge or not, an eventfd that holds nothing is not ready.
+    // An eventfd whose counter is 0 is not ready, even after an edge.
     watched_[fd].edge = false;
   }
 
@@ -68,7 +68,7 @@ class Pair {
     const int n = set_->Collect({fired, counts});
     int expected = 0;
     for (Watched& one : watched_) {
-      if (one.slot == kNobody || !one.edge) continue;
+      if (one.slot == kUnwatched || !one.edge) continue;
       expected++;
       int found = 0;
       for (int i = 0; i < n; i++) {
@@ -99,24 +99,24 @@ class Pair {
 }  // namespace
 
 void vfio::fuzz::FuzzEventSet(Input input) {
-  Pair pair;
+  SetAndModel both;
   for (int step = 0; step < 60 && !input.empty(); step++) {
     switch (input.Below(6)) {
       case 0:
-        pair.Add(input.Below(kSlots), input.Below(kFds), input.Flag());
+        both.Add(input.Below(kSlots), input.Below(kFds), input.Flag());
         break;
       case 1:
-        pair.Remove(input.Below(kSlots));
+        both.Remove(input.Below(kSlots));
         break;
       case 2:
-        pair.Steal(input.Below(kFds));
+        both.ReadElsewhere(input.Below(kFds));
         break;
       case 3:
-        pair.Collect();
+        both.Collect();
         break;
       default:
-        pair.Signal(input.Below(kFds), 1 + input.Below(3));
+        both.Signal(input.Below(kFds), 1 + input.Below(3));
     }
   }
-  pair.Collect();
+  both.Collect();
 }

@@ -1,5 +1,5 @@
-// Answers as a kernel might give, and as none should: information structures with their chains of
-// capabilities, counts and sizes. What is taken from them is compared with a reading of its own.
+// Fuzzes the decoding of kernel answers, valid and invalid: information structures with chains of
+// capabilities, counts and sizes. Each result is compared with a second decoder in this file.
 
 #include <linux/vfio.h>
 
@@ -18,7 +18,7 @@
 
 namespace {
 
-using namespace vfio::core;  // NOLINT: the target is about nothing else.
+using namespace vfio::core;  // NOLINT: the target uses nothing else.
 using vfio::fuzz::Input;
 using vfio::test::FakeIoctl;
 
@@ -35,7 +35,8 @@ bool Get(const std::vector<uint8_t>& bytes, uint64_t offset, Value* value) {
   return true;
 }
 
-// A chain after `fixed` bytes, mostly sound: its links, counts and end may lie.
+// Makes information with a chain after `fixed` bytes. The chain is mostly valid; some links, counts
+// and the end are wrong.
 std::vector<uint8_t> MakeInfo(Input* input, size_t fixed) {
   std::vector<uint8_t> bytes(fixed + size_t{4} * input->Below(100));
   if (input->Flag()) {
@@ -74,14 +75,15 @@ struct Element {
   uint64_t offset;
 };
 
-// The chain, if it is sound: every header inside and behind the `fixed` bytes, none met twice.
+// Reads the chain. Returns false if a header is in the `fixed` bytes, outside of the information,
+// or reached twice.
 bool Walk(const std::vector<uint8_t>& bytes, size_t fixed, uint32_t first,
           std::vector<Element>* chain) {
-  std::set<uint32_t> met;
+  std::set<uint32_t> visited;
   for (uint32_t offset = first; offset != 0;) {
     vfio_info_cap_header header;
     if (offset < fixed || !Get(bytes, offset, &header)) return false;
-    if (!met.insert(offset).second) return false;
+    if (!visited.insert(offset).second) return false;
     chain->push_back({header.id, offset});
     offset = header.next;
   }
@@ -98,23 +100,23 @@ bool Pairs(const std::vector<uint8_t>& bytes, uint64_t offset, std::vector<uint6
   return true;
 }
 
-// Sends as much as there is room for and tells how much there is; asks for more every time if it
-// never has enough.
-void AnswerInfo(const std::vector<uint8_t>& bytes, size_t fixed, bool never, int* asked) {
+// Answers with as many bytes as the caller has room for, and with the required size. With
+// `never_enough` each answer requires more than the caller has.
+void AnswerInfo(const std::vector<uint8_t>& bytes, size_t fixed, bool never_enough, int* asked) {
   FakeIoctl() = [=](int, unsigned long, void* argument) {
     ++*asked;
     uint32_t room;
     std::memcpy(&room, argument, sizeof(room));
     MUST(room >= fixed);
     std::memcpy(argument, bytes.data(), std::min<size_t>(room, bytes.size()));
-    const auto needed = static_cast<uint32_t>(never ? room + 8 : bytes.size());
+    const auto needed = static_cast<uint32_t>(never_enough ? room + 8 : bytes.size());
     std::memcpy(argument, &needed, sizeof(needed));
     return 0;
   };
 }
 
 void RegionInformation(Input* input) {
-  const bool never = input->Below(16) == 0;
+  const bool never_enough = input->Below(16) == 0;
   std::vector<uint8_t> bytes = MakeInfo(input, sizeof(vfio_region_info));
   vfio_region_info fixed = {};
   fixed.flags = input->Below(16) | (input->Below(8) == 0 ? 0 : VFIO_REGION_INFO_FLAG_CAPS);
@@ -122,13 +124,13 @@ void RegionInformation(Input* input) {
   fixed.cap_offset = input->Below(8) == 0 ? input->Take<uint32_t>() : sizeof(fixed);
   std::memcpy(bytes.data(), &fixed, sizeof(fixed));
   int asked = 0;
-  AnswerInfo(bytes, sizeof(fixed), never, &asked);
+  AnswerInfo(bytes, sizeof(fixed), never_enough, &asked);
 
   RegionInfo info;
   const int result = DeviceGetRegionInfo(0, 0, &info);
   MUST(result == 0 || result == -EPROTO);
-  MUST(asked <= 4 && (!never || result == -EPROTO));
-  if (never) return;
+  MUST(asked <= 4 && (!never_enough || result == -EPROTO));
+  if (never_enough) return;
   std::vector<Element> chain;
   bool sound = !(fixed.flags & VFIO_REGION_INFO_FLAG_CAPS) ||
                Walk(bytes, sizeof(fixed), fixed.cap_offset, &chain);
@@ -147,7 +149,7 @@ void RegionInformation(Input* input) {
     MUST(info.capabilities[checked].areas == areas);
     checked++;
   }
-  // Headers that overlap are no circle, but more than there is room for.
+  // Overlapping headers do not loop, but their number exceeds the room for headers.
   const bool crowded = chain.size() > bytes.size() / sizeof(vfio_info_cap_header);
   MUST((result == 0) == (sound && !crowded));
   MUST(result < 0 || (info.size == fixed.size && info.capabilities.size() == chain.size()));
@@ -181,7 +183,7 @@ void ContainerInformation(Input* input) {
   MUST(result < 0 || (sound && info.ranges == ranges));
 }
 
-// What tells a count, and not enough room by an error.
+// Fuzzes the calls whose answer has a count, and whose error reports too little room.
 void Counts(Input* input) {
   std::vector<uint32_t> counts;
   counts.reserve(8);
@@ -222,8 +224,8 @@ void Counts(Input* input) {
   MUST(result == 0 || result == -EPROTO || result == -EMSGSIZE);
 }
 
-// Whatever argsz promises, the kernel finds the data and then zeros.
-void Promises(Input* input) {
+// For every argsz the kernel finds the data and then zeros.
+void SetIrqsArgsz(Input* input) {
   std::vector<uint8_t> data(input->Below(64));
   for (uint8_t& byte : data) byte = input->Take<uint8_t>() | 1;
   const uint32_t argsz = input->Flag() ? input->Take<uint32_t>() : 20 + input->Below(200);
@@ -258,6 +260,6 @@ void vfio::fuzz::FuzzInfo(Input input) {
       Counts(&input);
       break;
     default:
-      Promises(&input);
+      SetIrqsArgsz(&input);
   }
 }

@@ -11,7 +11,7 @@
 
 namespace vfio::fuzz {
 
-// What a fuzzer makes up, taken as numbers; zeros when it is used up.
+// Reads the bytes of a fuzzer as numbers. Returns zeros after the last byte.
 class Input {
  public:
   Input(const uint8_t* data, size_t size) : data_(data), left_(size) {}
@@ -34,7 +34,7 @@ class Input {
   size_t left_;
 };
 
-// What must hold for every input; the fuzzer keeps one for which it does not.
+// Aborts if the expression is false. The fuzzer then stores the input.
 #define MUST(expression)                                                               \
   do {                                                                                 \
     if (!(expression)) {                                                               \

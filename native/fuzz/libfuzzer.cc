@@ -1,4 +1,4 @@
-// One target for libFuzzer, chosen when it is compiled: -DTARGET=FuzzInfo.
+// Runs one target with libFuzzer. The compiler option selects it: -DTARGET=FuzzInfo.
 
 #include "targets.h"
 

@@ -1,4 +1,4 @@
-// The targets where there is no libFuzzer, with random inputs: <inputs> of each, <seed>.
+// Runs every target with random inputs, without libFuzzer. Arguments: <inputs per target> <seed>.
 
 #include <random>
 

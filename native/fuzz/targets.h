@@ -5,7 +5,7 @@
 
 namespace vfio::fuzz {
 
-// Each aborts on an input for which something does not hold.
+// Each target aborts if the code under test violates an expectation for the input.
 void FuzzInfo(Input input);
 void FuzzWindow(Input input);
 void FuzzEventSet(Input input);

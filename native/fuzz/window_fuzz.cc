@@ -1,5 +1,5 @@
-// A window of a device whose memory comes and goes, against a model: what a read gives, what a
-// write leaves, and when `lost` is said. A file that is cut short is the device.
+// Fuzzes a window of a device that at times does not respond, against a model: the values of reads,
+// the effects of writes, and `lost`. A file plays the device; a truncated file does not respond.
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 
 namespace {
 
-using namespace vfio::core;  // NOLINT: the target is about nothing else.
+using namespace vfio::core;  // NOLINT: the target uses nothing else.
 using vfio::fuzz::Input;
 
 constexpr size_t kPage = 4096;
@@ -23,7 +23,7 @@ struct Model {
   std::vector<uint8_t> bytes = std::vector<uint8_t>(kSize);
   size_t present = kPages;
 
-  // Memory that has been gone is zeroed when it is back.
+  // Truncated pages are zero when the file grows again.
   void Resize(size_t pages) {
     for (size_t i = std::min(pages, present) * kPage; i < kSize; i++) bytes[i] = 0;
     present = pages;
@@ -34,9 +34,9 @@ struct Model {
   }
 };
 
-class Pair {
+class WindowAndModel {
  public:
-  Pair() : file_(std::make_shared<const Fd>(memfd_create("fuzz", MFD_CLOEXEC))) {
+  WindowAndModel() : file_(std::make_shared<const Fd>(memfd_create("fuzz", MFD_CLOEXEC))) {
     Resize(kPages);
     MUST(Window::Map(file_, 0, kSize, true, &window_) == 0);
   }
@@ -46,7 +46,7 @@ class Pair {
     model_.Resize(pages);
   }
 
-  void Block(Input* input) {
+  void AccessBlock(Input* input) {
     const unsigned width = 1u << input->Below(4);
     const size_t offset = input->Take<uint16_t>() % (kSize / width) * width;
     const size_t length = std::min<size_t>(input->Take<uint16_t>(), kSize - offset) / width * width;
@@ -60,12 +60,12 @@ class Pair {
       window_->Write(offset, block.data(), length, width);
       for (size_t i = 0; i < length; i++) Store(offset + i, block[i]);
     }
-    // An empty block has not met the memory at all.
+    // An empty block makes no access.
     if (length > 0) MUST((*window_->lost() != 0) == !model_.HasAll(offset, length));
   }
 
-  // As compiled JavaScript does it: only while nothing is said to be lost.
-  void Direct(Input* input) {
+  // Accesses a register as compiled JavaScript does: only while `lost` is 0.
+  void AccessDirectly(Input* input) {
     if (*window_->lost() != 0) return;
     const size_t offset = input->Take<uint16_t>() % (kSize / 4) * 4;
     auto* at = reinterpret_cast<volatile uint32_t*>(window_->registers() + offset);
@@ -91,7 +91,8 @@ class Pair {
   Model model_;
 };
 
-// Sizes and offsets of files and memory: all of what is given can be touched.
+// Fuzzes sizes and offsets of file memory and anonymous memory. Every byte of a successful mapping
+// is accessible.
 void Memory(Input* input) {
   const Fd file(memfd_create("fuzz", MFD_CLOEXEC));
   const uint64_t end = input->Take<uint16_t>();
@@ -104,7 +105,7 @@ void Memory(Input* input) {
     const volatile uint8_t* bytes = memory.shared.address();
     MUST(bytes[0] == 0 && bytes[size - 1] == 0);
   }
-  // The size is JavaScript's: at most 2^53 - 1.
+  // JavaScript passes a size of at most 2^53 - 1.
   const size_t wanted = input->Flag() ? input->Take<uint64_t>() >> 11 : input->Take<uint16_t>();
   if (wanted > 1 << 20 && wanted < size_t{1} << 47) return;
   Mapping allocated;
@@ -123,17 +124,17 @@ void vfio::fuzz::FuzzWindow(Input input) {
     Memory(&input);
     return;
   }
-  Pair pair;
+  WindowAndModel both;
   for (int step = 0; step < 24 && !input.empty(); step++) {
     switch (input.Below(4)) {
       case 0:
-        pair.Resize(input.Below(kPages + 1));
+        both.Resize(input.Below(kPages + 1));
         break;
       case 1:
-        pair.Direct(&input);
+        both.AccessDirectly(&input);
         break;
       default:
-        pair.Block(&input);
+        both.AccessBlock(&input);
     }
   }
 }

@@ -1,4 +1,4 @@
-// Unit tests of native/core against answers no real kernel gives on demand.
+// Unit tests of native/core with a fake ioctl, for answers that a real kernel gives only at times.
 
 #include <linux/vfio.h>
 #include <sys/mman.h>
@@ -28,7 +28,7 @@
 namespace vfio::test {
 namespace {
 
-using namespace vfio::core;  // NOLINT: the tests are about nothing else.
+using namespace vfio::core;  // NOLINT: the tests use nothing else.
 
 // The system's structures, as the kernel's user API lays them out.
 static_assert(sizeof(vfio_group_status) == 8);
@@ -67,7 +67,8 @@ void PutHeader(std::vector<uint8_t>* bytes, size_t offset, uint16_t id, uint32_t
   Put(bytes, offset + 4, next);
 }
 
-// A region's information as a kernel keeps it: sent as far as argsz allows, argsz telling more.
+// Answers as a kernel that has the information `kept`. If argsz is smaller, the answer is the
+// required argsz without the chain.
 void AnswerRegion(const std::vector<uint8_t>& kept, uint32_t first, int* asked = nullptr) {
   FakeIoctl() = [=](int, unsigned long, void* argument) {
     auto* info = static_cast<vfio_region_info*>(argument);
@@ -92,7 +93,7 @@ void RegionChain() {
   Put<uint32_t>(&kept, 40, 2);
   for (int i = 0; i < 4; i++) Put<uint64_t>(&kept, 48 + 8 * i, 0x1000 * (i + 1));
   PutHeader(&kept, 80, 99, 0);
-  // Not aligned to 8, and before the one it follows is not either: offsets are what counts.
+  // The chain is in no order and its last headers are not aligned to 8: only the offsets count.
   PutHeader(&kept, 92, VFIO_REGION_INFO_CAP_TYPE, 80);
   Put<uint32_t>(&kept, 100, 7);
   Put<uint32_t>(&kept, 104, 9);
@@ -117,21 +118,21 @@ int RegionResult(const std::vector<uint8_t>& kept, uint32_t first) {
 void HostileChains() {
   std::vector<uint8_t> kept(64);
   PutHeader(&kept, 32, 99, 32);
-  EXPECT(RegionResult(kept, 32) == -EPROTO);  // Its own successor.
+  EXPECT(RegionResult(kept, 32) == -EPROTO);  // A header that links to itself.
   PutHeader(&kept, 32, 99, 48);
   PutHeader(&kept, 48, 99, 32);
-  EXPECT(RegionResult(kept, 32) == -EPROTO);  // A circle of two.
+  EXPECT(RegionResult(kept, 32) == -EPROTO);  // A loop of two headers.
   PutHeader(&kept, 32, 99, 64);
-  EXPECT(RegionResult(kept, 32) == -EPROTO);  // The end of the information.
+  EXPECT(RegionResult(kept, 32) == -EPROTO);  // A link to the end of the information.
   PutHeader(&kept, 32, 99, 57);
-  EXPECT(RegionResult(kept, 32) == -EPROTO);  // A header cut in two.
+  EXPECT(RegionResult(kept, 32) == -EPROTO);  // A header that is cut off at the end.
   EXPECT(RegionResult(kept, 0xFFFFFFF0) == -EPROTO);
-  EXPECT(RegionResult(kept, 24) == -EPROTO);  // The structure before the chain.
+  EXPECT(RegionResult(kept, 24) == -EPROTO);  // A link into the structure before the chain.
   PutHeader(&kept, 56, VFIO_REGION_INFO_CAP_TYPE, 0);
-  EXPECT(RegionResult(kept, 56) == -EPROTO);  // A body outside.
+  EXPECT(RegionResult(kept, 56) == -EPROTO);  // A body outside of the information.
   PutHeader(&kept, 32, VFIO_REGION_INFO_CAP_SPARSE_MMAP, 0);
   Put<uint32_t>(&kept, 40, 2);
-  EXPECT(RegionResult(kept, 32) == -EPROTO);  // Room for one area.
+  EXPECT(RegionResult(kept, 32) == -EPROTO);  // Two areas, with room for one.
   Put<uint32_t>(&kept, 40, 0xFFFFFFFF);
   EXPECT(RegionResult(kept, 32) == -EPROTO);
   Put<uint32_t>(&kept, 40, 1);
@@ -155,7 +156,7 @@ void NeverEnough() {
   EXPECT(DeviceGetRegionInfo(0, 0, &info) == -EPROTO);
 }
 
-// Linux 6.1 does not pad: IOVA_RANGE starts at 68.
+// Linux 6.1 does not align capabilities: IOVA_RANGE starts at 68.
 void ContainerInformation() {
   std::vector<uint8_t> kept;
   PutHeader(&kept, 24, VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION, 56);
@@ -202,7 +203,7 @@ void HotResetGrows() {
   EXPECT(DeviceGetPciHotResetInfo(0, &info) == -EPROTO);
 }
 
-// Always one more than there is room for.
+// The kernel always requires room for one more than the caller has.
 void CountsNeverEnough() {
   int asked = 0;
   FakeIoctl() = [&](int, unsigned long request, void* argument) {
@@ -238,8 +239,8 @@ void IovaRangesGrow() {
   EXPECT(ranges.alignment == 4096);
 }
 
-// The kernel reads what argsz promises, and must find no more than the data and zeros.
-void SetIrqsPromisesMore() {
+// The kernel reads argsz bytes, and must find only the data and zeros.
+void SetIrqsArgszExceedsData() {
   const uint8_t data[] = {1, 2, 3, 4};
   FakeIoctl() = [](int, unsigned long, void* argument) {
     const auto* set = static_cast<const vfio_irq_set*>(argument);
@@ -251,7 +252,7 @@ void SetIrqsPromisesMore() {
   EXPECT(DeviceSetIrqs(0, {20 + 4096, 0, 0, 0, 1024, data, sizeof(data)}) == 3);
 }
 
-// Only as much is sent as a kernel knows that has no tokens and no PASIDs.
+// Without a token or a PASID, argsz covers only what a kernel without tokens and PASIDs knows.
 void CdevSizes() {
   std::vector<uint32_t> sizes;
   FakeIoctl() = [&](int, unsigned long, void* argument) {
@@ -308,20 +309,21 @@ void RegisterWidths() {
   }
 }
 
-void HeldFdOutlivesClose() {
+void SharedFdOutlivesClose() {
   FdTable table;
   const int number = table.Adopt(Fd(EventfdCreate()));
-  std::shared_ptr<const Fd> held;
-  EXPECT(table.Hold(number, &held) == 0 && held->number() == number);
+  std::shared_ptr<const Fd> shared;
+  EXPECT(table.Share(number, &shared) == 0 && shared->number() == number);
   table.Close(number);
   EXPECT(EventfdSignal(number, 1) == 8);
-  held.reset();
+  shared.reset();
   EXPECT(EventfdSignal(number, 1) == -EBADF);
   const Fd foreign(EventfdCreate());
-  EXPECT(table.Hold(foreign.number(), &held) == 0 && held->number() != foreign.number());
+  EXPECT(table.Share(foreign.number(), &shared) == 0);
+  EXPECT(shared->number() != foreign.number());
   table.Close(foreign.number());
   EXPECT(EventfdSignal(foreign.number(), 1) == 8);
-  EXPECT(table.Hold(1 << 20, &held) == -EBADF);
+  EXPECT(table.Share(1 << 20, &shared) == -EBADF);
 }
 
 void EventSetEdges() {
@@ -334,9 +336,9 @@ void EventSetEdges() {
   const auto never = [] { return false; };
   EventfdSignal(eventfd->number(), 1);
   EXPECT(set->Add(1, eventfd, false) == 0);
-  EXPECT(set->Collect(wake) == 0);  // What it held before is no event.
+  EXPECT(set->Collect(wake) == 0);  // A signal before Add() is discarded.
   EXPECT(set->Add(1, eventfd, false) == -EEXIST);
-  // Another slot has it, and loses nothing to who tries.
+  // A failed Add() does not discard the signal of the slot that watches the eventfd.
   EventfdSignal(eventfd->number(), 1);
   EXPECT(set->Add(0, eventfd, false) == -EEXIST);
   EXPECT(set->Collect(wake) == 1 && fired[0] == 1);
@@ -367,19 +369,19 @@ void EventSetEdges() {
 int main() {
   using namespace vfio::test;  // NOLINT
   return RunTests({
-      {"a region's capabilities, after growing", RegionChain},
-      {"hostile capability chains", HostileChains},
-      {"information that is never complete", NeverEnough},
-      {"container information of Linux 6.1", ContainerInformation},
-      {"hot reset information grows", HotResetGrows},
-      {"counts that are never enough", CountsNeverEnough},
-      {"IOVA ranges grow", IovaRangesGrow},
-      {"SET_IRQS promising more than its data", SetIrqsPromisesMore},
-      {"argsz of the character device", CdevSizes},
-      {"memory for transparent huge pages", TransparentHugePages},
-      {"a read-only file", ReadOnlyFile},
-      {"register blocks of every width", RegisterWidths},
-      {"a held fd outlives close", HeldFdOutlivesClose},
-      {"edges of the event set", EventSetEdges},
+      {"region information grows to fit its capabilities", RegionChain},
+      {"an invalid capability chain is EPROTO", HostileChains},
+      {"information that always requires more room is EPROTO", NeverEnough},
+      {"unaligned container information of Linux 6.1 is decoded", ContainerInformation},
+      {"hot reset information grows to the required count", HotResetGrows},
+      {"a count that always requires more room is EPROTO", CountsNeverEnough},
+      {"IOVA ranges grow to the required number", IovaRangesGrow},
+      {"SET_IRQS with an argsz beyond its data sends zeros", SetIrqsArgszExceedsData},
+      {"argsz covers only the members that a request uses", CdevSizes},
+      {"memory for transparent huge pages is aligned", TransparentHugePages},
+      {"writes to the memory of a read-only file stay private", ReadOnlyFile},
+      {"register blocks of every width are copied", RegisterWidths},
+      {"a shared fd outlives close", SharedFdOutlivesClose},
+      {"the event set reports each signal once", EventSetEdges},
   });
 }

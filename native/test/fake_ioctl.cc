@@ -16,7 +16,7 @@ Answer& FakeIoctl() {
 
 }  // namespace vfio::test
 
-// Takes the place of the C library's. The machine that runs the tests need not have VFIO.
+// Replaces ioctl() of the C library, so that the tests run on a machine without VFIO.
 extern "C" __attribute__((visibility("default"))) int ioctl(int fd, unsigned long request,
                                                             ...) noexcept {
   va_list arguments;

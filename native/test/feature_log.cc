@@ -1,5 +1,5 @@
-// Preloaded into Node: tells what of VFIO_DEVICE_FEATURE goes to the kernel, and how that answers.
-// One line a call in the file VFIO_TEST_FEATURES: process, flags in hex, 0 or an errno.
+// Preloaded into Node: logs each VFIO_DEVICE_FEATURE call and the answer of the kernel. The file
+// VFIO_TEST_FEATURES gets one line a call: process id, flags in hex, and 0 or an errno.
 
 #include <fcntl.h>
 #include <linux/vfio.h>
@@ -24,7 +24,7 @@ void Log(__u32 flags, int error) {
 }
 
 int PassOn(int fd, unsigned long request, void* argument) {
-  // The kernel writes to what it answers: the flags are taken before.
+  // The kernel may overwrite the argument, so the flags are read before the call.
   const __u32 flags =
       request == VFIO_DEVICE_FEATURE ? static_cast<const vfio_device_feature*>(argument)->flags : 0;
   const auto result = static_cast<int>(syscall(SYS_ioctl, fd, request, argument));

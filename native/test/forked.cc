@@ -1,4 +1,4 @@
-// Forks as no program of Node does, without exec, and tells what the child has of the parent.
+// Forks without exec, which Node itself never does, and reports the memory that the child inherits.
 
 #include <node_api.h>
 #include <sys/mman.h>
@@ -9,7 +9,8 @@
 
 namespace {
 
-// inherited(address: bigint): whether a child that is forked now has a mapping there.
+// inherited(address: bigint): forks a child, and returns 1 if it has a mapping at the address, else
+// 0.
 napi_value Inherited(napi_env env, napi_callback_info info) {
   size_t count = 1;
   napi_value argument = nullptr;
@@ -19,7 +20,7 @@ napi_value Inherited(napi_env env, napi_callback_info info) {
   napi_get_value_bigint_uint64(env, argument, &address, &lossless);
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const pid_t child = fork();
-  // ENOMEM where nothing is mapped.
+  // msync fails with ENOMEM if nothing is mapped at the address.
   if (child == 0) _exit(msync(reinterpret_cast<void*>(address), page, MS_ASYNC) == 0 ? 1 : 0);
   int status = -1;
   waitpid(child, &status, 0);

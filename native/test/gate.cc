@@ -1,7 +1,7 @@
-// The exactness gate: counts the accesses that code, whoever compiled it, makes to a range of
-// memory. Nobody can touch the range, so that each access is a fault; then the instruction is
-// executed alone, with the range open, and the range is closed again. What an instruction does to
-// memory is told by its operation, which is why this is for x86-64.
+// The exactness gate: counts the accesses that compiled code makes to a range of memory. The range
+// is PROT_NONE, so that each access faults. The handler records the access, opens the range, steps
+// over that one instruction, and closes the range again. The opcode gives kind and width of the
+// access, so the gate works on x86-64 only.
 
 #include <node_api.h>
 #include <sys/mman.h>
@@ -25,13 +25,13 @@ struct Access {
   uint32_t offset;
 };
 
-constexpr size_t kMost = 1 << 16;
+constexpr size_t kMaxAccesses = 1 << 16;
 constexpr greg_t kTrapFlag = 0x100;
 
 uint8_t* range;
 size_t range_size;
 bool stepping;
-// With all its room from the start: a handler cannot allocate.
+// Reserved before the first access, since a signal handler must not allocate.
 std::vector<Access> accesses;
 uint8_t unknown[16];
 
@@ -40,7 +40,8 @@ struct Operation {
   uint32_t width;
 };
 
-// The memory operand of the instructions that compilers make for one register or one integer.
+// Decodes kind and width of the memory access of an instruction. Knows the instructions that
+// compilers emit for a register access.
 Operation Decode(const uint8_t* code) {
   bool operand16 = false;
   uint8_t repeat = 0;
@@ -57,8 +58,8 @@ Operation Decode(const uint8_t* code) {
   if ((*code & 0xF0) == 0x40) code++;
   const uint32_t word = wide ? 8 : operand16 ? 2 : 4;
   const uint32_t pair = wide ? 8 : 4;
-  // Of an operation that is one of eight.
-  const unsigned which = code[1] >> 3 & 7;
+  // The reg field of ModR/M selects one of eight operations of an opcode.
+  const unsigned extension = code[1] >> 3 & 7;
   switch (*code) {
     case 0x88:
       return {kWrite, 1};
@@ -73,14 +74,14 @@ Operation Decode(const uint8_t* code) {
     case 0x84:
       return {kRead, 1};
     case 0x80:
-      return {which == 7 ? kRead : kExchange, 1};
+      return {extension == 7 ? kRead : kExchange, 1};
     case 0x81:
     case 0x83:
-      return {which == 7 ? kRead : kExchange, word};
+      return {extension == 7 ? kRead : kExchange, word};
     case 0xF6:
-      return {which < 2 ? kRead : kExchange, 1};
+      return {extension < 2 ? kRead : kExchange, 1};
     case 0xF7:
-      return {which < 2 ? kRead : kExchange, word};
+      return {extension < 2 ? kRead : kExchange, word};
     case 0x8B:
     case 0x3B:
     case 0x39:
@@ -133,7 +134,8 @@ Operation Decode(const uint8_t* code) {
 
 void OnFault(int, siginfo_t* info, void* context) {
   const auto* address = static_cast<uint8_t*>(info->si_addr);
-  if (stepping || address < range || address >= range + range_size || accesses.size() == kMost) {
+  if (stepping || address < range || address >= range + range_size ||
+      accesses.size() == kMaxAccesses) {
     signal(SIGSEGV, SIG_DFL);
     return;
   }
@@ -153,7 +155,7 @@ void OnStep(int, siginfo_t*, void* context) {
   stepping = false;
 }
 
-// watch(address: bigint, size: number): whole pages.
+// watch(address: bigint, size: number): starts to record the accesses to a range of whole pages.
 napi_value Watch(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   size_t count = 2;
@@ -166,7 +168,7 @@ napi_value Watch(napi_env env, napi_callback_info info) {
   range = reinterpret_cast<uint8_t*>(address);
   range_size = static_cast<size_t>(size);
   accesses.clear();
-  accesses.reserve(kMost);
+  accesses.reserve(kMaxAccesses);
   std::memset(unknown, 0, sizeof(unknown));
   struct sigaction action = {};
   action.sa_flags = SA_SIGINFO;
@@ -178,8 +180,8 @@ napi_value Watch(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// unwatch(): ArrayBuffer of kind, width and offset of each access, 32 bits each, then 16 bytes of
-// the last instruction that was not understood.
+// unwatch(): stops recording. Returns an ArrayBuffer with kind, width and offset of each access, 32
+// bits each, then 16 bytes of the last instruction that Decode() does not know.
 napi_value Unwatch(napi_env env, napi_callback_info) {
   mprotect(range, range_size, PROT_READ | PROT_WRITE);
   const size_t bytes = accesses.size() * sizeof(Access);

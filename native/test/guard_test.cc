@@ -1,5 +1,5 @@
-// The bus-error guard, on files that become shorter than what is mapped of them: an access beyond
-// their end is a SIGBUS, as one to a device whose memory is gone.
+// Tests of the bus-error guard, on files that are truncated while they are mapped. An access beyond
+// the end of a file raises SIGBUS, as does an access to a device that does not respond.
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -20,20 +20,20 @@
 namespace vfio::test {
 namespace {
 
-using namespace vfio::core;  // NOLINT: the tests are about nothing else.
+using namespace vfio::core;  // NOLINT: the tests use nothing else.
 
 constexpr size_t kPage = 4096;
 constexpr size_t kPages = 4;
 
 struct Device {
   Device() : file(std::make_shared<const Fd>(memfd_create("device", MFD_ALLOW_SEALING))) {
-    Return();
+    Restore();
     const int mapped = Window::Map(file, 0, kPages * kPage, true, &window);
     EXPECT(mapped == 0);
   }
-  void Leave(size_t remaining = 0) { EXPECT(ftruncate(file->number(), remaining) == 0); }
-  void Return() { EXPECT(ftruncate(file->number(), kPages * kPage) == 0); }
-  // As compiled code anywhere would.
+  void Shrink(size_t remaining = 0) { EXPECT(ftruncate(file->number(), remaining) == 0); }
+  void Restore() { EXPECT(ftruncate(file->number(), kPages * kPage) == 0); }
+  // A register for a direct access, as compiled JavaScript makes it.
   volatile uint32_t& At(size_t offset) {
     return *reinterpret_cast<volatile uint32_t*>(window->registers() + offset);
   }
@@ -50,21 +50,22 @@ struct Device {
   std::unique_ptr<Window> window;
 };
 
-volatile uint32_t& Foreign() {
+// A word of a file mapping that no guard covers and whose access faults.
+volatile uint32_t& Unguarded() {
   static uint8_t* page = [] {
-    const Fd file(memfd_create("foreign", 0));
+    const Fd file(memfd_create("unguarded", 0));
     return static_cast<uint8_t*>(
         mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, file.number(), 0));
   }();
   return *reinterpret_cast<volatile uint32_t*>(page);
 }
 
-// How a child process ends: the signal that killed it, or 1000 and its exit code.
+// Runs `body` in a child process. Returns the signal that ended it, or 1000 plus its exit code.
 template <class Body>
-int EndOf(Body body) {
+int RunInChild(Body body) {
   const pid_t child = fork();
   if (child == 0) {
-    // A sanitizer has a handler of its own.
+    // Removes the handler of a sanitizer.
     signal(SIGBUS, SIG_DFL);
     const rlimit no_core = {};
     setrlimit(RLIMIT_CORE, &no_core);
@@ -85,89 +86,89 @@ void Handle(int flags, void (*handler)(int, siginfo_t*, void*)) {
 
 volatile sig_atomic_t handled = 0;
 
-// These begin without a handler, which is why they are the first.
-void FaultsElsewhere() {
-  EXPECT(EndOf([] { Foreign() = 1; }) == SIGBUS);
-  EXPECT(EndOf([] {
+// Runs first, since the children must start without our handler.
+void FaultsOutsideOfWindows() {
+  EXPECT(RunInChild([] { Unguarded() = 1; }) == SIGBUS);
+  EXPECT(RunInChild([] {
            Device device;
-           Foreign() = 1;
+           Unguarded() = 1;
          }) == SIGBUS);
-  EXPECT(EndOf([] {
+  EXPECT(RunInChild([] {
            Device device;
            raise(SIGBUS);
          }) == SIGBUS);
-  // What was a window is like any other memory.
-  EXPECT(EndOf([] {
+  // After the window is unmapped, its address is not guarded.
+  EXPECT(RunInChild([] {
            Device device;
-           void* place = device.window->registers();
-           device.Leave();
+           void* address = device.window->registers();
+           device.Shrink();
            device.window.reset();
-           mmap(place, kPage, PROT_READ, MAP_SHARED | MAP_FIXED, device.file->number(), 0);
-           static_cast<void>(*static_cast<volatile uint8_t*>(place));
+           mmap(address, kPage, PROT_READ, MAP_SHARED | MAP_FIXED, device.file->number(), 0);
+           static_cast<void>(*static_cast<volatile uint8_t*>(address));
          }) == SIGBUS);
 }
 
-void HandlersBefore() {
-  EXPECT(EndOf([] {
+void PreviousHandlers() {
+  EXPECT(RunInChild([] {
            Handle(0, [](int number, siginfo_t* info, void* context) {
              const bool right = number == SIGBUS && info->si_code == BUS_ADRERR &&
-                                info->si_addr == const_cast<uint32_t*>(&Foreign()) &&
+                                info->si_addr == const_cast<uint32_t*>(&Unguarded()) &&
                                 context != nullptr;
              _exit(right ? 7 : 8);
            });
            Device device;
-           Foreign() = 1;
+           Unguarded() = 1;
          }) == 1007);
-  // One that returns, and is called once.
-  EXPECT(EndOf([] {
+  // With SA_RESETHAND the previous handler is called once; the second fault ends the process.
+  EXPECT(RunInChild([] {
            Handle(SA_RESETHAND, [](int, siginfo_t*, void*) {
              if (handled++ > 0) _exit(9);
            });
            Device device;
-           Foreign() = 1;
+           Unguarded() = 1;
          }) == SIGBUS);
-  EXPECT(EndOf([] {
+  EXPECT(RunInChild([] {
            signal(SIGBUS, [](int) { handled = handled + 1; });
            Device device;
            raise(SIGBUS);
            raise(SIGBUS);
-           device.Leave();
+           device.Shrink();
            device.Read(0);
            EXPECT(handled == 2);
          }) == 1000);
-  // What is sent can be ignored, a fault cannot.
-  EXPECT(EndOf([] {
+  // SIG_IGN ignores a signal that was sent, but not a fault.
+  EXPECT(RunInChild([] {
            signal(SIGBUS, SIG_IGN);
            Device device;
            raise(SIGBUS);
            _exit(5);
          }) == 1005);
-  EXPECT(EndOf([] {
+  EXPECT(RunInChild([] {
            signal(SIGBUS, SIG_IGN);
            Device device;
-           Foreign() = 1;
+           Unguarded() = 1;
          }) == SIGBUS);
 }
 
-void OnesAndNothing() {
+void LostAndRestored() {
   Device device;
   const volatile uint32_t& lost = *device.window->lost();
   device.At(8) = 5;
-  device.Leave();
+  device.Shrink();
   EXPECT(lost == 0);
   EXPECT(device.At(8) == 0xFFFFFFFF && lost == 1);
   for (int i = 0; i < 3; i++) {
     device.Write(8, 6);
     EXPECT(device.Read(8) == 0xFFFFFFFF && lost == 1);
   }
-  device.Return();
+  device.Restore();
   EXPECT(device.Read(8) == 0 && lost == 0);
-  device.Leave();
-  // A write is what finds it gone.
+  device.Shrink();
+  // A write sets `lost`, too.
   device.At(8) = 7;
   EXPECT(lost == 1);
   EXPECT(device.Read(8) == 0xFFFFFFFF);
-  device.Return();
+  device.Restore();
   device.Write(8, 9);
   EXPECT(device.At(8) == 9 && lost == 0);
 }
@@ -176,7 +177,7 @@ void BlocksOverTheEdge() {
   Device device;
   std::vector<uint8_t> block(kPages * kPage, 0x11);
   device.window->Write(0, block.data(), block.size(), 8);
-  device.Leave(kPage);
+  device.Shrink(kPage);
   device.window->Read(0, block.data(), block.size(), 4);
   EXPECT(*device.window->lost() == 1);
   bool right = true;
@@ -187,34 +188,34 @@ void BlocksOverTheEdge() {
   EXPECT(device.Read(0) == 0x22222222);
   EXPECT(*device.window->lost() == 0);
   EXPECT(device.Read(3 * kPage) == 0xFFFFFFFF);
-  device.Return();
+  device.Restore();
   EXPECT(device.Read(3 * kPage) == 0);
 }
 
-void NoWayBack() {
+void MappingAgainFails() {
   Device device;
-  device.Leave();
+  device.Shrink();
   device.Read(0);
-  // No new mapping can be written to from now on.
+  // From here on a new writable mapping fails.
   EXPECT(fcntl(device.file->number(), F_ADD_SEALS, 0x0010 /* F_SEAL_FUTURE_WRITE */) == 0);
-  device.Return();
+  device.Restore();
   device.Write(0, 1);
   EXPECT(device.Read(0) == 0xFFFFFFFF && *device.window->lost() == 1);
   EXPECT(device.Read(kPage) == 0xFFFFFFFF);
 }
 
-void EachOneItsOwn() {
+void IndependentWindows() {
   Device one;
   Device two;
-  one.Leave();
+  one.Shrink();
   EXPECT(one.Read(0) == 0xFFFFFFFF);
   EXPECT(two.Read(0) == 0);
   EXPECT(*one.window->lost() == 1 && *two.window->lost() == 0);
   one.window.reset();
-  // It takes the place in the list that has become free.
+  // The new guard reuses the free range of the list.
   Device three;
   EXPECT(*three.window->lost() == 0);
-  three.Leave();
+  three.Shrink();
   EXPECT(three.Read(0) == 0xFFFFFFFF && *two.window->lost() == 0);
 }
 
@@ -227,9 +228,9 @@ void ManyThreads() {
         Device device;
         device.Write(kPage, round);
         wrong += device.At(kPage) != static_cast<uint32_t>(round);
-        device.Leave();
+        device.Shrink();
         wrong += device.At(kPage) != 0xFFFFFFFF || *device.window->lost() != 1;
-        device.Return();
+        device.Restore();
         wrong += device.Read(kPage) != 0 || *device.window->lost() != 0;
       }
     });
@@ -244,12 +245,12 @@ void ManyThreads() {
 int main() {
   using namespace vfio::test;  // NOLINT
   return RunTests({
-      {"faults elsewhere end the process as before", FaultsElsewhere},
-      {"handlers that were there before are called", HandlersBefore},
-      {"reads are all-ones, writes vanish, and it comes back", OnesAndNothing},
-      {"blocks of which a part is gone", BlocksOverTheEdge},
-      {"a device that cannot be mapped again", NoWayBack},
-      {"several windows", EachOneItsOwn},
-      {"windows of several threads", ManyThreads},
+      {"a fault outside of a window ends the process", FaultsOutsideOfWindows},
+      {"a fault outside of a window calls the previous handler", PreviousHandlers},
+      {"a lost device reads all ones, ignores writes, and works once restored", LostAndRestored},
+      {"a block that is partly lost reads all ones there", BlocksOverTheEdge},
+      {"a device that cannot be mapped again stays lost", MappingAgainFails},
+      {"a lost window does not affect another one", IndependentWindows},
+      {"windows of several threads fault independently", ManyThreads},
   });
 }

@@ -1,7 +1,7 @@
-// Stands in for the kernel below the whole addon: preloaded into Node, it writes what every ioctl
-// sends to the file VFIO_TEST_LOG, one line of JSON each, and gives simple answers.
-// VFIO_TEST_FAIL=<request in hex>:<errno> and VFIO_TEST_SLEEP=<request in hex>:<ms> make one
-// request fail or last.
+// A fake kernel below the addon, preloaded into Node: logs the data of every ioctl in the file
+// VFIO_TEST_LOG, one line of JSON each, and gives simple answers.
+// VFIO_TEST_FAIL=<request in hex>:<errno> makes one request fail, and
+// VFIO_TEST_SLEEP=<request in hex>:<ms> delays one.
 
 #include <fcntl.h>
 #include <linux/vfio.h>
@@ -22,7 +22,8 @@ namespace {
 
 namespace uapi = vfio::core::uapi;
 
-// GET_INFO of a container and GET_PCI_HOT_RESET_INFO of a device are the same number.
+// VFIO_IOMMU_GET_INFO and VFIO_DEVICE_GET_PCI_HOT_RESET_INFO have the same request number. The size
+// of the structure tells them apart.
 constexpr uint32_t kLargestContainerInfo = 1024;
 
 std::string Hex(const void* bytes, size_t size) {
@@ -35,7 +36,8 @@ std::string Hex(const void* bytes, size_t size) {
   return hex;
 }
 
-// What the request sends: a value, a string, an fd, or a structure that begins with its size.
+// The data that a request sends: a value, a string, an fd, or a structure that starts with its
+// size.
 std::string Sent(unsigned long request, const void* argument) {
   switch (request) {
     case VFIO_GET_API_VERSION:
@@ -150,13 +152,13 @@ int Reply(unsigned long request, void* argument) {
   }
 }
 
-// The number of a variable `<request in hex>:<number>`, if it is about this request.
-int Knob(const char* variable, unsigned long request) {
+// The number in a variable `<request in hex>:<number>`, or 0 if it names another request.
+int NumberFor(const char* variable, unsigned long request) {
   const char* text = std::getenv(variable);
-  unsigned long about;
+  unsigned long named;
   int number;
-  if (text == nullptr || std::sscanf(text, "%lx:%d", &about, &number) != 2) return 0;
-  return about == request ? number : 0;
+  if (text == nullptr || std::sscanf(text, "%lx:%d", &named, &number) != 2) return 0;
+  return named == request ? number : 0;
 }
 
 int LogAndReply(int fd, unsigned long request, void* argument) {
@@ -164,8 +166,8 @@ int LogAndReply(int fd, unsigned long request, void* argument) {
   std::fprintf(log, "{\"fd\":%d,\"request\":\"%lx\",\"sent\":\"%s\"}\n", fd, request,
                Sent(request, argument).c_str());
   std::fclose(log);
-  usleep(static_cast<useconds_t>(Knob("VFIO_TEST_SLEEP", request)) * 1000);
-  const int error = Knob("VFIO_TEST_FAIL", request);
+  usleep(static_cast<useconds_t>(NumberFor("VFIO_TEST_SLEEP", request)) * 1000);
+  const int error = NumberFor("VFIO_TEST_FAIL", request);
   return error != 0 ? -error : Reply(request, argument);
 }
 

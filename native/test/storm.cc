@@ -1,6 +1,6 @@
-// A device with many vectors that fires from threads of its own, as fast as they can or after
-// random gaps. Like the kernel it holds the eventfds it was given, so that a number that was closed
-// and given to another file is never written to, and no signal comes once a vector was unbound.
+// A device with many vectors that its own threads signal, at full speed or after random gaps. Like
+// the kernel it keeps a reference to each bound eventfd. It never writes to a closed number that
+// another file reuses, and it does not signal an unbound vector.
 
 #include <node_api.h>
 #include <unistd.h>
@@ -25,7 +25,7 @@ struct Vector {
 struct Storm {
   std::unique_ptr<Vector[]> vectors;
   uint32_t count = 0;
-  // Signals of each vector since it was bound; JavaScript reads them.
+  // Number of signals of each vector since it was bound, read by JavaScript.
   std::atomic<uint32_t>* signals = nullptr;
   std::atomic<int64_t> left{0};
   std::vector<std::thread> threads;
@@ -37,13 +37,13 @@ bool Signal(uint32_t number) {
   Vector& vector = storm.vectors[number];
   const std::lock_guard<std::mutex> guard(vector.lock);
   if (vector.eventfd < 0) return false;
-  // Counted first: whoever is woken by it finds at least this many.
+  // Counted before the signal, so that the receiver finds at least this number.
   storm.signals[number].fetch_add(1);
   const uint64_t one = 1;
   return write(vector.eventfd, &one, sizeof(one)) == sizeof(one);
 }
 
-// One signal in eight is followed by up to 60 us of nothing.
+// Signals random vectors. One signal in eight is followed by a gap of up to 60 us.
 void Run(uint32_t seed) {
   std::mt19937 random(seed);
   while (storm.left.load() > 0) {
@@ -69,7 +69,7 @@ struct Arguments {
   napi_value values[4];
 };
 
-// prepare(signals: Uint32Array): one a vector.
+// prepare(signals: Uint32Array): makes the device, with one vector for each element.
 napi_value Prepare(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info);
   size_t length = 0;
@@ -81,7 +81,7 @@ napi_value Prepare(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// bind(vector, eventfd): -1 takes it away.
+// bind(vector, eventfd): binds the vector and resets its count. -1 unbinds it.
 napi_value Bind(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info);
   const auto number = arguments.Integer(0);
@@ -94,7 +94,7 @@ napi_value Bind(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// start(signals, threads, seed)
+// start(signals, threads, seed): starts threads that send so many signals in all.
 napi_value Start(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info);
   storm.left = arguments.Integer(0);
@@ -104,14 +104,14 @@ napi_value Start(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// left(): how many are still to be signalled.
+// left(): returns the number of signals still to be sent.
 napi_value Left(napi_env env, napi_callback_info) {
   napi_value result;
   napi_create_int64(env, storm.left.load(), &result);
   return result;
 }
 
-// join(): no thread signals any more.
+// join(): waits until the last thread has ended.
 napi_value Join(napi_env, napi_callback_info) {
   for (std::thread& thread : storm.threads) thread.join();
   storm.threads.clear();

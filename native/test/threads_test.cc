@@ -1,5 +1,5 @@
-// What several threads do to native/core at once: signals from others while vectors come and go,
-// file descriptors held by work under way. For ThreadSanitizer, and as a test.
+// Tests of native/core with several threads, also for ThreadSanitizer: threads signal while slots
+// are removed and added, and a thread uses a file that another thread closes.
 
 #include <unistd.h>
 
@@ -19,15 +19,15 @@
 namespace vfio::test {
 namespace {
 
-using namespace vfio::core;  // NOLINT: the tests are about nothing else.
+using namespace vfio::core;  // NOLINT: the tests use nothing else.
 
-// valgrind takes its time.
+// Fewer rounds under valgrind, which is slow.
 const int kRounds = std::getenv("VFIO_TEST_VALGRIND") == nullptr ? 20'000 : 500;
 constexpr int kThreads = 3;
 constexpr uint32_t kVectors = 64;
 
-// Every vector has a number that a thread raises before it signals, as a device writes a completion
-// before it interrupts. Whoever is told looks at the number: the last one must be seen.
+// A thread increments `raised` before it signals, as a device writes a completion before it
+// interrupts. The receiver reads `raised` at each delivery, and must see the last value.
 struct Vector {
   std::shared_ptr<const Fd> eventfd = std::make_shared<const Fd>(EventfdCreate());
   std::atomic<int> raised{0};
@@ -57,20 +57,20 @@ void NoSignalIsLost() {
   uint32_t fired[kVectors];
   uint64_t counts[kVectors];
   std::mt19937 random(99);
-  int strangers = 0;
+  int unexpected = 0;
   std::vector<bool> watched(kVectors, true);
   const auto collect = [&] {
     const int n = set->Wait(1, {fired, counts}, [] { return false; });
     for (int i = 0; i < n; i++) {
-      strangers += watched[fired[i]] ? 0 : 1;
+      unexpected += watched[fired[i]] ? 0 : 1;
       vectors[fired[i]].seen = vectors[fired[i]].raised;
     }
     return n;
   };
   while (running > 0) {
     collect();
-    // Taken out and put back, as a program does that closes and requests it again. What came
-    // meanwhile is taken with it, so the program looks by itself, as a driver does then.
+    // Removes and adds a slot, as a program does that closes and requests a vector. Signals in
+    // between are discarded, so the receiver reads `raised` itself, as a driver does.
     const uint32_t i = random() % kVectors;
     set->Remove(i);
     watched[i] = false;
@@ -84,23 +84,23 @@ void NoSignalIsLost() {
   int lost = 0;
   for (Vector& vector : vectors) lost += vector.seen != vector.raised;
   EXPECT(lost == 0);
-  EXPECT(strangers == 0);
+  EXPECT(unexpected == 0);
 }
 
-// As an Async call does: it holds the file while the environment closes it.
-void HeldByWorkUnderWay() {
+// A call on another thread keeps its file open while the environment closes it, as an Async call.
+void SharedWithRunningCall() {
   FdTable table;
   std::atomic<int> failed{0};
   for (int round = 0; round < kRounds / 20; round++) {
     const int number = table.Adopt(Fd(EventfdCreate()));
-    std::shared_ptr<const Fd> held;
-    EXPECT(table.Hold(number, &held) == 0);
-    std::thread work([held = std::move(held), &failed]() mutable {
-      failed += EventfdSignal(held->number(), 1) != 8;
-      held.reset();
+    std::shared_ptr<const Fd> shared;
+    EXPECT(table.Share(number, &shared) == 0);
+    std::thread call([shared = std::move(shared), &failed]() mutable {
+      failed += EventfdSignal(shared->number(), 1) != 8;
+      shared.reset();
     });
     table.Close(number);
-    work.join();
+    call.join();
     failed += EventfdSignal(number, 1) != -EBADF;
   }
   EXPECT(failed == 0);
@@ -112,7 +112,7 @@ void HeldByWorkUnderWay() {
 int main() {
   using namespace vfio::test;  // NOLINT
   return RunTests({
-      {"no signal is lost while vectors come and go", NoSignalIsLost},
-      {"a file held by work under way", HeldByWorkUnderWay},
+      {"no signal is lost while slots are removed and added", NoSignalIsLost},
+      {"a file stays open during a call that uses it", SharedWithRunningCall},
   });
 }
