@@ -1,7 +1,7 @@
-// ava for the example of a unit test, which npm test runs as a user would.
+// ava configuration for the unit test example, which npm test runs as a user does.
 export default {
   files: ['dist/examples/**/*.ava.test.js'],
   workerThreads: false,
-  // Beside all other tests of npm test: ava's own 10 s are too few on a machine with much to do.
+  // The run is beside all other tests of npm test, so ava's default of 10 s is too short.
   timeout: '5m',
 };

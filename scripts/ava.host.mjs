@@ -1,4 +1,4 @@
-// ava for the tests of the lab itself: each starts guests of its own.
+// ava configuration for the tests of the lab itself. Each test starts its own guests.
 export default {
   files: ['dist/test/lab/host/**/*.test.js'],
   workerThreads: false,

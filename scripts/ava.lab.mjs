@@ -1,11 +1,11 @@
-// ava inside the lab's guest. The tests share the guest's devices: one at a time.
+// ava configuration in the lab's guest. The tests share its devices, so they run one by one.
 export default {
   files: [
-    // A run of their own, with more devices: scripts/test-lab.mjs.
+    // scripts/test-lab.mjs runs these tests once, in a guest with more devices.
     ...(process.env.VFIO_TEST_ONCE ? ['dist/test/lab/once/**/*.test.js'] : []),
     'dist/test/lab/guest/**/*.test.js',
     'dist/test/contract/**/*.test.js',
-    // What takes seconds, processes and workers and demos that are done again: in the full run.
+    // Slow tests with processes, workers or repeated demos are only in the full run.
     ...(process.env.VFIO_TEST_FULL
       ? []
       : [
@@ -18,6 +18,6 @@ export default {
   nodeArguments: ['--expose-gc'],
   concurrency: 1,
   serial: true,
-  // An emulated CPU takes ten times as long.
+  // An emulated CPU is about ten times slower.
   timeout: '10m',
 };

@@ -1,4 +1,4 @@
-// ava for the tests of the package as npm publishes it. They install and compile.
+// ava configuration for the tests of the published package. The tests install and compile.
 export default {
   files: ['dist/test/package/**/*.test.js'],
   workerThreads: false,

@@ -1,6 +1,6 @@
-// The checks that take too long for every test run, by name or all of them:
+// Runs the checks that are too slow for every test run. Without a name all checks run:
 //   node scripts/check.mjs [tidy] [leaks] [threads] [sanitize] [coverage] [fuzz]
-// Needs the Debian packages clang, clang-tidy and valgrind, beside what builds the addon.
+// The Debian packages clang, clang-tidy and valgrind are required, and a compiler for the addon.
 import { leaks, threads, tidy } from './checks/native.mjs';
 import { fuzz } from './checks/fuzz.mjs';
 import { coverage, sanitize } from './checks/suite.mjs';
@@ -10,7 +10,7 @@ const CHECKS = { tidy, leaks, threads, sanitize, coverage, fuzz };
 const names = process.argv.slice(2);
 const unknown = names.find((name) => !Object.hasOwn(CHECKS, name));
 if (unknown !== undefined) {
-  console.error(`there is no check '${unknown}': ${Object.keys(CHECKS).join(', ')}`);
+  console.error(`unknown check '${unknown}': use ${Object.keys(CHECKS).join(', ')}`);
   process.exit(2);
 }
 

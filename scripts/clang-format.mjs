@@ -1,6 +1,6 @@
-// Checks that native/ is formatted as .clang-format says, or formats it.
-//   node scripts/clang-format.mjs          lists what differs and fails
-//   node scripts/clang-format.mjs --fix    rewrites it
+// Checks the formatting of native/ against .clang-format, or formats the files.
+//   node scripts/clang-format.mjs          lists the files that differ; fails if there are any
+//   node scripts/clang-format.mjs --fix    formats the files
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -26,6 +26,6 @@ const different = files.filter((name) => {
 
 for (const name of different) console.error(`${fix ? 'formatted' : 'not formatted'}: ${name}`);
 if (!fix && different.length > 0) {
-  console.error('node scripts/clang-format.mjs --fix formats them');
+  console.error('run node scripts/clang-format.mjs --fix to format these files');
   process.exitCode = 1;
 }

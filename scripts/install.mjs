@@ -1,5 +1,5 @@
-// Runs when the package is installed: builds the addon where the one in the package does not load.
-// Never fails the installation, since the mocks need no addon.
+// Runs at the installation of the package: builds the addon if the prebuilt addon does not load.
+// A failed build does not fail the installation, since the mock devices need no addon.
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +18,7 @@ function loads(path) {
 
 const built = `prebuilds/${process.platform}-${process.arch}/vfio.node`;
 if (!loads(built) && !loads('build/Release/vfio.node')) {
-  // npm brings a node-gyp of its own.
+  // npm sets this variable to the node-gyp that it contains.
   const gyp = process.env.npm_config_node_gyp;
   const [file, ...args] = gyp === undefined ? ['node-gyp'] : [process.execPath, gyp];
   const { status } = spawnSync(file, [...args, 'rebuild', '--loglevel=error', '--jobs=max'], {
@@ -27,7 +27,7 @@ if (!loads(built) && !loads('build/Release/vfio.node')) {
   });
   if (status !== 0) {
     console.error(
-      "vfio: the native addon could not be built: real devices need python3, make and g++, then 'npm rebuild vfio'. The mocks work.",
+      "vfio: the native addon could not be built: only mock devices work. For real devices install python3, make and g++, then run 'npm rebuild vfio'.",
     );
   }
 }

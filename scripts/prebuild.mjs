@@ -1,4 +1,5 @@
-// Puts the addon of this machine into prebuilds/, for `npm pack`. N-API: one for all Node versions.
+// Copies the built addon to prebuilds/, for `npm pack`. With Node-API one addon works with all
+// versions of Node.
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';

@@ -1,4 +1,4 @@
-// Brings a fresh clone to where its programs run, and does nothing that is done already.
+// Prepares a clone, so that its programs run. Skips the steps that are up to date.
 //   node scripts/setup.mjs              packages, TypeScript, addon
 //   node scripts/setup.mjs typescript   packages and TypeScript only
 import { execFileSync } from 'node:child_process';
@@ -13,7 +13,7 @@ function modified(path) {
   return existsSync(path) ? statSync(path).mtimeMs : -Infinity;
 }
 
-/** Newest change among files and everything below folders. */
+/** The time of the newest change in files and folders, in ms. */
 function newest(...paths) {
   const times = paths.flatMap((path) => {
     if (!existsSync(path)) return [];
@@ -23,7 +23,7 @@ function newest(...paths) {
   return Math.max(-Infinity, ...times);
 }
 
-/** Removes what was compiled from a file that is gone: npm would ship it, and ava run it. */
+/** Removes output whose source file was deleted: npm would ship it, and ava would run it. */
 function prune(dist) {
   for (const path of readdirSync(dist, { recursive: true })) {
     const source = path.replace(/(\.d\.ts|\.js|\.js\.map)$/, '.ts');
@@ -33,7 +33,7 @@ function prune(dist) {
 
 function run(what, file, ...args) {
   console.error(`# ${what}`);
-  // Its output goes to standard error, so that ours carries only what the caller asked for.
+  // The program writes to standard error, so that standard output is free for the caller.
   execFileSync(file, args, { cwd: root, stdio: ['ignore', 2, 2] });
 }
 
@@ -54,7 +54,7 @@ if (process.argv[2] !== 'typescript') {
     modified(at('build/Release/vfio.node')) <
     newest(at('native/addon'), at('native/core'), at('binding.gyp'))
   ) {
-    // The headers beside this Node spare node-gyp a download.
+    // If this Node has its headers beside it, node-gyp does not download them.
     const prefix = dirname(dirname(process.execPath));
     const local = existsSync(join(prefix, 'include/node/node_api.h'));
     const gyp = at('node_modules/node-gyp/bin/node-gyp.js');

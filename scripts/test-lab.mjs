@@ -1,6 +1,7 @@
-// Runs the contract suite and test/lab/guest against the real /dev/vfio of QEMU guests, on every
-// kernel that has something of its own, then the tests of the lab itself (test/lab/host) and the judge
-// (test/differential), and ends with the totals of all of them.
+// Runs the tests that need a real /dev/vfio, and prints the totals at the end:
+// - the contract suite and test/lab/guest in QEMU guests, on each kernel with a feature of its own;
+// - the tests of the lab itself (test/lab/host);
+// - the differential test of the mock (test/differential).
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -14,7 +15,7 @@ import { compile, temporaryFolder } from '../dist/test/native/helpers.js';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const beside = (name) => fileURLToPath(new URL(`../../shared/lab/${name}`, import.meta.url));
 
-// Debian's kernels have no iommufd; these are built in, by scripts/build-lab-kernel for example.
+// Debian's kernels have no iommufd, so this kernel is built separately (scripts/build-lab-kernel).
 const IOMMUFD = {
   kernel: process.env.VFIO_LAB_IOMMUFD_KERNEL ?? beside('bzImage-7.2.13-iommufd'),
   variable: 'VFIO_LAB_IOMMUFD_KERNEL',
@@ -23,8 +24,8 @@ const NOVIRT = {
   kernel: process.env.VFIO_LAB_NOVIRT_KERNEL ?? beside('bzImage-6.12.107-novirt'),
   variable: 'VFIO_LAB_NOVIRT_KERNEL',
 };
-// The command line and the examples: one kernel is enough. With a network for the e1000e, and a
-// function that a driver of every kernel here takes.
+// Tests of the command line and the examples, on one kernel only. The guest has a network for the
+// e1000e, and a function that has a driver in every kernel of this list.
 const ONCE = {
   kernel: 'debian-6.12',
   via: 'group',
@@ -34,30 +35,30 @@ const ONCE = {
   qemuArgs: ['-netdev', 'user,id=net,restrict=on'],
   env: { VFIO_TEST_ONCE: '1' },
 };
-// What the mock imitates, by each way in that it has there.
-const IMITATED = [
+// The kernels that the mock emulates, by each device node type that the kernel supports.
+const EMULATED = [
   { kernel: 'debian-6.1', via: 'group' },
   { kernel: 'debian-6.12', via: 'group', many: true },
   { ...IOMMUFD, via: 'group' },
   { ...IOMMUFD, via: 'cdev' },
 ];
 const RUNS = [
-  ...IMITATED,
+  ...EMULATED,
   { ...NOVIRT, via: 'cdev', files: FULL ? [] : ['dist/test/lab/guest/messages.test.js'] },
   ONCE,
 ];
 
-/** Kernels by name are downloaded, those by path may be missing. */
-const isThere = ({ kernel, variable }) => variable === undefined || existsSync(kernel);
+/** Whether a kernel is available: one by name is downloaded, one by path may be missing. */
+const isAvailable = ({ kernel, variable }) => variable === undefined || existsSync(kernel);
 
-/** As many vectors as a function can have, which is more than the host has: in one run, or in all. */
+/** A device with more vectors than the guest has, for one run, or for all runs if full. */
 const MANY = 'nvme,max_ioqpairs=2047,msix_qsize=2048';
 
-/** Tells the tests what of VFIO_DEVICE_FEATURE goes to the kernel: preloaded in the guest. */
+/** Preloaded in the guest: logs the VFIO_DEVICE_FEATURE calls for the tests. */
 const featureLog = join(temporaryFolder(), 'feature-log.so');
 compile(featureLog, ['-shared', '-fPIC'], 'test/feature_log.cc', 'test/fake_ioctl.cc');
 
-/** Calls back with every line that is written. */
+/** A stream that calls `callback` with each line written to it. */
 function lines(callback) {
   let rest = '';
   return new Writable({
@@ -77,7 +78,7 @@ function lines(callback) {
 }
 
 /**
- * Prints what ava says as TAP, which gives the number of passed tests also beside failed ones.
+ * Runs ava, prints its TAP output and counts the passed and failed tests.
  *
  * @param start - runs ava on two streams; resolves to its exit code
  */
@@ -99,7 +100,7 @@ async function runOne(label, start) {
   }
   stdout.end();
   stderr.end();
-  // A test file that crashed, or a guest that did not come up.
+  // A crashed test file or a guest that did not boot counts as one failure.
   if (exitCode !== 0 && totals.failed === 0) totals.failed = 1;
   const seconds = Math.round((Date.now() - started) / 1000);
   console.log(`[${label}] exit code ${exitCode} after ${seconds} s`);
@@ -149,9 +150,9 @@ const onHost = (...streams) =>
     ...streams,
   );
 
-/** Random scripts on the devices of a kernel and on their imitations; the seed is printed. */
-async function judged({ kernel, via }, operations) {
-  const label = `judge ${kernel.split('/').at(-1)} ${via}`;
+/** Runs random scripts on the devices of a kernel and on mock devices; prints the seed. */
+async function agrees({ kernel, via }, operations) {
+  const label = `differential ${kernel.split('/').at(-1)} ${via}`;
   const args = ['--kernel', kernel, '--via', via, '--ops', `${operations}`];
   const { failed } = await runOne(label, (...streams) =>
     run(['dist/test/differential/main.js', ...args], ...streams),
@@ -163,8 +164,8 @@ let passed = 0;
 let failed = 0;
 for (const run of RUNS) {
   const { kernel, variable, via } = run;
-  if (!isThere(run)) {
-    console.log(`skipped: ${via} on another kernel: there is no ${kernel} (${variable})`);
+  if (!isAvailable(run)) {
+    console.log(`skipped, ${via}: no kernel ${kernel} (set ${variable})`);
     continue;
   }
   const label = `${kernel.split('/').at(-1)} ${via}`;
@@ -175,11 +176,11 @@ for (const run of RUNS) {
 const host = await runOne('host', onHost);
 passed += host.passed;
 failed += host.failed;
-const judges = IMITATED.filter(isThere);
-// Each day another kernel and way in.
-const today = judges[Math.floor(Date.now() / 86_400_000) % judges.length];
-for (const judge of FULL ? judges : [today]) {
-  if (await judged(judge, FULL ? 20_000 : 500)) passed++;
+const comparable = EMULATED.filter(isAvailable);
+// The short run compares another kernel each day.
+const today = comparable[Math.floor(Date.now() / 86_400_000) % comparable.length];
+for (const compared of FULL ? comparable : [today]) {
+  if (await agrees(compared, FULL ? 20_000 : 500)) passed++;
   else failed++;
 }
 console.log(`${passed} passed, ${failed} failed`);

@@ -1,5 +1,5 @@
-// The long runs of the fuzzers: native/fuzz by libFuzzer, test/fuzz by fast-check. VFIO_FUZZ_RUNS
-// multiplies the inputs of libFuzzer.
+// Long runs of the fuzzers: native/fuzz with libFuzzer, test/fuzz with fast-check. VFIO_FUZZ_RUNS
+// multiplies the number of libFuzzer inputs.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, run, sources, sum, withFolder } from './run.mjs';
@@ -17,13 +17,13 @@ async function native(folder, target, runs) {
   ]);
   const corpus = join(folder, `${target}-corpus`);
   mkdirSync(corpus);
-  // An input that fails is left in the root, to become a test.
+  // libFuzzer writes a failing input to the root of the project; make it a test.
   const limits = ['-max_len=600', '-timeout=20', '-rss_limit_mb=4096', '-verbosity=0'];
   await run(program, [`-runs=${runs}`, '-print_final_stats=1', ...limits, corpus]);
   return runs;
 }
 
-/** No crash, no hang, no nonsense taken. */
+/** Checks that no input causes a crash, a hang or a wrong result. */
 export async function fuzz() {
   const factor = Number(process.env.VFIO_FUZZ_RUNS ?? 1);
   let inputs = 0;

@@ -1,5 +1,4 @@
-// Checks of native/ alone: clang-tidy, and the native test programs under valgrind and
-// ThreadSanitizer.
+// Checks of native/: clang-tidy, and the native test programs under valgrind and ThreadSanitizer.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -8,7 +7,7 @@ import { run, sources, withFolder } from './run.mjs';
 function headers() {
   const require = createRequire(import.meta.url);
   const beside = join(dirname(dirname(process.execPath)), 'include/node');
-  if (!existsSync(beside)) throw new Error(`no headers of Node in ${beside}`);
+  if (!existsSync(beside)) throw new Error(`the headers of Node are missing: ${beside}`);
   return [require('node-addon-api').include_dir, beside];
 }
 
@@ -22,7 +21,7 @@ async function build(folder, name, flags) {
   return program;
 }
 
-/** clang-tidy as .clang-tidy says, which reads the warnings of clang as well. */
+/** Runs clang-tidy with the checks of .clang-tidy and the warnings of clang. */
 export async function tidy() {
   const files = sources('core', 'addon', 'fuzz');
   const includes = headers().flatMap((path) => ['-isystem', path]);
@@ -33,8 +32,8 @@ export async function tidy() {
 }
 
 /**
- * Memory that nobody frees, and what is read before it is written. Not of the guard's tests: valgrind
- * does not survive their faults.
+ * Finds memory leaks and reads of uninitialized memory with valgrind. The tests of the guard are
+ * left out: their SIGBUS faults end valgrind.
  */
 export function leaks() {
   const options = ['--leak-check=full', '--errors-for-leak-kinds=definite,possible'];
@@ -45,14 +44,18 @@ export function leaks() {
   );
 }
 
-/** Data races between threads. */
+/** Finds data races between threads. */
 export function threads() {
   return testEach(['guard_test', 'threads_test'], ['-fsanitize=thread'], (program) =>
     run(program, [], { env: { TSAN_OPTIONS: 'halt_on_error=1' } }),
   );
 }
 
-/** @returns how many tests passed; a child of one prints again what its parent had not written */
+/**
+ * Builds and runs each test program. A forked child prints lines of its parent again, so each line
+ * counts once.
+ * @returns the number of passed tests
+ */
 function testEach(names, flags, test) {
   return withFolder(async (folder) => {
     const passed = new Set();

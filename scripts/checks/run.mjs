@@ -1,4 +1,4 @@
-// What the checks have in common.
+// Helpers of the checks: run a program, use a temporary folder, add up numbers.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -15,7 +15,7 @@ const PACKAGES = {
   gcov: 'gcc',
 };
 
-/** Files below native/, as paths from the root. */
+/** The C++ source files in folders of native/, as paths from the root. */
 export function sources(...folders) {
   return folders.flatMap((folder) =>
     readdirSync(join(root, 'native', folder))
@@ -25,7 +25,7 @@ export function sources(...folders) {
   );
 }
 
-/** Runs a program in the root. What it prints is shown, and returned as well; it has to succeed. */
+/** Runs a program. Shows and returns its output; throws if the program fails. */
 export async function run(program, args, { cwd = root, env = {}, show = true } = {}) {
   const child = spawn(program, args, {
     cwd,
@@ -41,14 +41,16 @@ export async function run(program, args, { cwd = root, env = {}, show = true } =
   }
   const [status, signal] = await once(child, 'close').catch((error) => {
     if (error.code !== 'ENOENT') throw error;
-    throw new Error(`there is no ${program}: apt-get install ${PACKAGES[program] ?? program}`);
+    throw new Error(
+      `${program} is not installed: run apt-get install ${PACKAGES[program] ?? program}`,
+    );
   });
   if (status === 0) return output;
   if (!show) process.stdout.write(output);
   throw new Error(`${program} ended with ${signal ?? status}`);
 }
 
-/** A folder for as long as `use` takes. */
+/** Calls `use` with a temporary folder, which is removed afterwards. */
 export async function withFolder(use) {
   const folder = mkdtempSync(join(tmpdir(), 'vfio-check-'));
   try {
@@ -58,7 +60,7 @@ export async function withFolder(use) {
   }
 }
 
-/** Adds up what a pattern finds in a text. */
+/** Adds up the numbers that a pattern matches in a text. */
 export function sum(text, pattern) {
   return [...text.matchAll(pattern)].reduce((total, [, number]) => total + Number(number), 0);
 }

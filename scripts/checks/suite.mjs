@@ -1,16 +1,17 @@
-// The whole test suite on an addon built in another way, in a copy of the project.
+// Runs the test suite with an addon that is built with other flags, in a copy of the project.
 import { cpSync, existsSync, readdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { root, run, withFolder } from './run.mjs';
 
-const FLOOR = 90;
-/** What is made anew, or is not of the project. */
-const LEFT = /^(node_modules|build.*|\.git)$/;
+/** Lines of lib/ that the tests must cover, in %. */
+const MIN_COVERAGE = 90;
+/** Names that are not copied: build output, and folders that are not part of the project. */
+const NOT_COPIED = /^(node_modules|build.*|\.git)$/;
 
-/** The project with the addon built by these flags as well. */
+/** Copies the project, builds the addon there with more flags, and calls `use` with the folder. */
 function withCopy(flags, use) {
   return withFolder(async (folder) => {
-    for (const name of readdirSync(root).filter((one) => !LEFT.test(one))) {
+    for (const name of readdirSync(root).filter((one) => !NOT_COPIED.test(one))) {
       cpSync(join(root, name), join(folder, name), { recursive: true });
     }
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
@@ -33,8 +34,9 @@ function suite(folder, env, ...before) {
 const passed = (output) => `${/(\d+) tests? passed/.exec(output)?.[1] ?? 0} tests`;
 
 /**
- * AddressSanitizer and UndefinedBehaviorSanitizer of the addon. Node itself leaks at its end on
- * purpose, and every allocation of the addon has Node below it: leaks are what `leaks` is for.
+ * Runs the suite with AddressSanitizer and UndefinedBehaviorSanitizer in the addon. Leak detection
+ * is off: Node does not free its memory at exit, and each allocation of the addon has Node on its
+ * stack. The check `leaks` finds the leaks.
  */
 export function sanitize() {
   const flags = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-g', '-O1'];
@@ -45,8 +47,8 @@ export function sanitize() {
     }
     const output = await suite(folder, {
       LD_PRELOAD: libraries.join(':'),
-      // Its handlers for signals are not wanted: what the guard passes on ends the process. What
-      // was freed is kept for a while, which must not look like a leak to tests of memory.
+      // The sanitizer must not handle SIGBUS: a fault outside of a window has to end the process.
+      // The quarantine of freed memory is small, so that tests of memory do not see it as a leak.
       ASAN_OPTIONS: 'detect_leaks=0:use_sigaltstack=0:handle_sigbus=0:quarantine_size_mb=16',
       UBSAN_OPTIONS: 'print_stacktrace=1',
     });
@@ -54,11 +56,16 @@ export function sanitize() {
   });
 }
 
-/** Lines of lib/ by V8, of native/ by gcov, while the suite runs. */
+/** Measures the lines that the suite covers: of lib/ with V8, of native/ with gcov. */
 export function coverage() {
   return withCopy(['--coverage', '-O1'], async (folder) => {
     const c8 = [
-      ...[process.execPath, 'node_modules/c8/bin/c8.js', '--check-coverage', `--lines=${FLOOR}`],
+      ...[
+        process.execPath,
+        'node_modules/c8/bin/c8.js',
+        '--check-coverage',
+        `--lines=${MIN_COVERAGE}`,
+      ],
       ...['--reporter=text-summary', '--all', '--src=lib', '--include=dist/lib/**/*.js'],
     ];
     const output = await suite(folder, {}, ...c8);
@@ -79,7 +86,7 @@ async function nativeLines(folder) {
     const files = new Map();
     for (const [, file, percent, count] of report.matchAll(pattern)) {
       const reached = Math.round((Number(percent) * Number(count)) / 100);
-      // A header is told of for each file that includes it.
+      // gcov reports a header for each file that includes it; the best value counts.
       if (reached < (files.get(file)?.reached ?? 0)) continue;
       files.set(file, { reached, count: Number(count) });
     }

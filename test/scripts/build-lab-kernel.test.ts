@@ -1,4 +1,4 @@
-// scripts/build-lab-kernel, as far as it goes without an hour of compiling, and what it works with.
+// Tests of scripts/build-lab-kernel without the compilation, and of its configuration and patch.
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ function run(args: string[], env: NodeJS.ProcessEnv = process.env): Promise<Outc
   });
 }
 
-test('--help tells the options and starts nothing', async (t) => {
+test('--help prints the options and builds nothing', async (t) => {
   const { code, stdout, stderr } = await run(['--help']);
   t.is(code, 0);
   t.is(stderr, '');
@@ -31,13 +31,13 @@ test('--help tells the options and starts nothing', async (t) => {
 
 for (const [args, reason] of [
   [['--novrit'], /--novrit/],
-  [['6.3'], /no version '6\.3': 6\.1, 6\.12, 7\.2/],
+  [['6.3'], /unknown version '6\.3': use 6\.1, 6\.12, 7\.2/],
   [['6.12', '6.1'], /one version/],
   [['6.1', '--novirt'], /the patch is for 6\.12, not for 6\.1/],
   [['--jobs', '0'], /--jobs 0/],
   [['--output'], /--output/],
 ] as const) {
-  test(`refused before anything happens: ${args.join(' ')}`, async (t) => {
+  test(`the arguments '${args.join(' ')}' are refused before the build`, async (t) => {
     const { code, stdout, stderr } = await run([...args]);
     t.is(code, 2);
     t.is(stdout, '');
@@ -48,22 +48,25 @@ for (const [args, reason] of [
 
 const onX64 = process.arch === 'x64' ? test : test.skip;
 
-onX64('an output that cannot be written is found out before the work', async (t) => {
+onX64('an output folder that cannot be written is refused before the build', async (t) => {
   const output = join(temporaryFolder(), 'nowhere/bzImage');
   const { code, stderr } = await run(['--output', output]);
   t.is(code, 1);
   t.regex(stderr, /cannot write to .*nowhere/);
 });
 
-onX64('programs that are missing are named by their packages', async (t) => {
+onX64('the error names the packages of missing programs', async (t) => {
   const output = join(temporaryFolder(), 'bzImage');
   const { code, stderr } = await run(['--output', output], { PATH: temporaryFolder() });
   t.is(code, 1);
-  t.regex(stderr, /^build-lab-kernel: it needs gcc, make, flex.*: apt-get install gcc make flex/);
+  t.regex(
+    stderr,
+    /^build-lab-kernel: missing packages: gcc, make, flex.*; run apt-get install gcc make flex/,
+  );
   t.false(existsSync(`${output}.build`));
 });
 
-test('the configuration names each option once, and what VFIO needs', (t) => {
+test('the configuration has each option once, and the options of VFIO', (t) => {
   const lines = read('config')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'));
@@ -76,7 +79,7 @@ test('the configuration names each option once, and what VFIO needs', (t) => {
   t.false(names.includes('MODULES'));
 });
 
-test('the patch: its licence, and hunks as long as they say', (t) => {
+test('the patch has its licence, and each hunk has the length of its header', (t) => {
   const patch = read('msi-novirt.patch');
   t.true(patch.startsWith('SPDX-License-Identifier: GPL-2.0-only\n'));
   const hunks = patch.split(/^(?=@@ )/m).slice(1);
