@@ -1,4 +1,5 @@
-// npm run bench: every hot path by the public API beside a C loop in the same process and round.
+// npm run bench: compares every hot path of the public API with a C loop in the same process and
+// round.
 import { openBench } from './lib/host.js';
 import { runAsCommand } from './lib/report.js';
 import { fileBenchmarks } from './paths/files.js';

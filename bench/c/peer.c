@@ -1,5 +1,5 @@
 /*
- * The hot paths as a plain C program: peer <path> prints nanoseconds of CPU time an operation.
+ * The hot paths as a C program: peer <path> prints the CPU time of an operation in nanoseconds.
  * Paths: load32, store32, pread32, signal, round <fired>.
  */
 #define _GNU_SOURCE
@@ -42,9 +42,9 @@ static double load32(int turns) {
   double start = now();
   for (int turn = 0; turn < turns; turn++)
     for (int i = 0; i < REGISTERS; i++) sum ^= registers[i];
-  double took = now() - start;
+  double elapsed = now() - start;
   registers[0] = sum;
-  return took / turns / REGISTERS;
+  return elapsed / turns / REGISTERS;
 }
 
 static double store32(int turns) {

@@ -6,7 +6,7 @@ const TOP = 70;
 const BOTTOM = 60;
 const PANEL = 380;
 const COLOUR = { incremental: '#d9534f', upfront: '#4a90d9', dynamic: '#2e8b57' } as const;
-/** Lines that lie on each other can both be seen. */
+/** A dashed line on another line leaves both visible. */
 const DASH = { incremental: '', upfront: '', dynamic: '6 6' } as const;
 
 interface Panel {
@@ -20,11 +20,14 @@ const PANELS: readonly Panel[] = [
   { title: 'time, ms', left: 540, value: ({ milliseconds }) => milliseconds },
 ];
 
-/** Both against the number of vectors, on logarithmic scales; 0 is the line at the bottom. */
+/**
+ * Draws lost interrupts and time by the number of vectors, on logarithmic scales. 0 is at the
+ * bottom.
+ */
 export function figure(growths: readonly Growth[], note: string): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">
 <rect width="100%" height="100%" fill="#ffffff"/>
-<text x="12" y="22" font-size="16" font-weight="bold">Unmasking vectors one after the other, while the others fire</text>
+<text x="12" y="22" font-size="16" font-weight="bold">Vectors are unmasked one after the other, while the others fire</text>
 <text x="12" y="42" fill="#555">${note}</text>
 ${PANELS.map((panel) => drawPanel(panel, growths)).join('\n')}
 </svg>
@@ -39,7 +42,7 @@ function drawPanel({ title, left, value }: Panel, growths: readonly Growth[]): s
   const base = HEIGHT - BOTTOM;
   const x = (vectors: number) =>
     round(left + (Math.log2(vectors) / Math.log2(Math.max(...sizes))) * (PANEL - 20));
-  // A decade below the lowest is left for 0.
+  // The decade below the lowest value shows 0.
   const y = (of: number) =>
     round(of === 0 ? base : base - ((Math.log10(of) - low + 1) / (high - low + 1)) * (base - TOP));
   const decades = Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i));
@@ -64,7 +67,7 @@ ${[...grid, ...ticks, ...lines].join('\n')}
 <text x="${left + PANEL - 20}" y="${base + 34}" text-anchor="end" fill="#555">vectors</text>`;
 }
 
-/** 0.1, 100, 10K, 1M: short enough for the margin. */
+/** A number in compact notation, which fits the margin: 0.1, 100, 10K, 1M. */
 function scale(value: number): string {
   return value.toLocaleString('en', { notation: 'compact' });
 }

@@ -1,61 +1,61 @@
 import { type Eventfd, type FlowName, type IrqSet, PhysicalSource, VirtualMsix } from 'vfio/mock';
 import { observeConnection } from '../../lib/observe/index.js';
-import type { Bells } from './bells.js';
+import type { FiringDevice } from './firing-device.js';
 
 const NONE = 1;
 const ENABLE = 0x8000;
 const VECTOR_CONTROL = 12;
-/** How long an interrupt may take until it counts as lost. */
-const PATIENCE_MS = 20_000;
+/** Time after which an interrupt counts as lost. */
+const LOST_AFTER_MS = 20_000;
 
-/** What it took to unmask vectors one after the other, while those that were unmasked fired. */
+/** The result of unmasking vectors one after the other, while the unmasked vectors fire. */
 export interface Growth {
   readonly flow: FlowName;
   readonly vectors: number;
-  /** SET_IRQS calls. */
+  /** Number of SET_IRQS calls. */
   readonly calls: number;
-  /** Handlers that were freed to grow. */
+  /** Number of handlers that were freed to add a vector. */
   readonly torn: number;
-  /** By the device; never by loopback, which is refused while MSI-X is disabled. */
+  /** Interrupts that the device sent. Loopback is not used: it fails while MSI-X is disabled. */
   readonly fired: number;
   readonly delivered: number;
-  /** Fired and not delivered: the vectors are unmasked, so each interrupt is a delivery. */
+  /** Fired and not delivered. The vectors are unmasked, so each interrupt must be delivered. */
   readonly lost: number;
-  /** Of the lost ones, those that the device sent by INTx, since MSI-X was disabled. */
+  /** The part of `lost` that the device sent by INTx, because MSI-X was disabled. */
   readonly redirected: number;
-  /** Vectors that the host did not have. They do not fire. */
+  /** Vectors that the host could not provide. They do not fire. */
   readonly failed: number;
-  /** In the library and the back end, without the interrupts between. */
+  /** Time in the library and the back end, without the time of the interrupts. */
   readonly milliseconds: number;
 }
 
-/** What is asked of {@link grow}. */
+/** Options of {@link grow}. */
 export interface GrowOptions {
   readonly flow: FlowName;
   readonly vectors: number;
-  /** How many fire at a time, in turn. Default: all that are unmasked. */
-  readonly most?: number | undefined;
+  /** Number of vectors that fire at a time, in turn. Default: all unmasked vectors. */
+  readonly maxFiring?: number | undefined;
 }
 
-/** The vectors that are unmasked, and what became of their interrupts. */
+/** The unmasked vectors, and the counts of their interrupts. */
 class Consumers {
   fired = 0;
   delivered = 0;
   redirected = 0;
   milliseconds = 0;
-  readonly #bells: Bells;
-  readonly #most: number;
+  readonly #firing: FiringDevice;
+  readonly #maxFiring: number;
   readonly #vectors: number[] = [];
   readonly #eventfds: Eventfd[] = [];
   #next = 0;
 
-  constructor(bells: Bells, most: number) {
-    this.#bells = bells;
-    this.#most = most;
+  constructor(firing: FiringDevice, maxFiring: number) {
+    this.#firing = firing;
+    this.#maxFiring = maxFiring;
   }
 
   connect(vector: number, msix: VirtualMsix): void {
-    const eventfd = this.#bells.device.createEventfd();
+    const eventfd = this.#firing.device.createEventfd();
     this.#eventfds[vector] = eventfd;
     msix.connect(vector, eventfd);
   }
@@ -66,45 +66,54 @@ class Consumers {
 
   fire(): void {
     const start = performance.now();
-    const { byMessage, byPin } = this.#bells.ring(this.#whoseTurn());
+    const { byMessage, byPin } = this.#firing.fire(this.#nextVectors());
     this.fired += byMessage.length + byPin;
     this.redirected += byPin;
-    for (const vector of byMessage) this.delivered += take(this.#eventfds[vector]);
+    for (const vector of byMessage) this.delivered += readCount(this.#eventfds[vector]);
     this.milliseconds += performance.now() - start;
   }
 
-  /** Nothing fires any more. */
+  /** Stops the vectors and closes their eventfds. */
   close(): void {
     this.#vectors.length = 0;
     for (const eventfd of this.#eventfds) eventfd.close();
   }
 
-  #whoseTurn(): readonly number[] {
+  #nextVectors(): readonly number[] {
     const { length } = this.#vectors;
-    if (length <= this.#most) return this.#vectors;
+    if (length <= this.#maxFiring) return this.#vectors;
     const first = this.#next;
-    this.#next += this.#most;
-    return Array.from({ length: this.#most }, (_, i) => this.#vectors[(first + i) % length] ?? 0);
+    this.#next += this.#maxFiring;
+    return Array.from(
+      { length: this.#maxFiring },
+      (_, i) => this.#vectors[(first + i) % length] ?? 0,
+    );
   }
 }
 
-function take(eventfd: Eventfd | undefined): number {
-  let taken = eventfd?.read() ?? 0n;
-  if (taken === 0n) {
-    const until = performance.now() + PATIENCE_MS;
-    while (taken === 0n && performance.now() < until) taken = eventfd?.read() ?? 0n;
+/** Reads an eventfd, and polls it until {@link LOST_AFTER_MS} if it is empty. */
+function readCount(eventfd: Eventfd | undefined): number {
+  let count = eventfd?.read() ?? 0n;
+  if (count === 0n) {
+    const until = performance.now() + LOST_AFTER_MS;
+    while (count === 0n && performance.now() < until) count = eventfd?.read() ?? 0n;
   }
-  return Number(taken);
+  return Number(count);
 }
 
-/** Those that are unmasked fire after each SET_IRQS, and after each unmask. */
-export function grow(bells: Bells, { flow, vectors, most = vectors }: GrowOptions): Growth {
+/**
+ * Unmasks vectors one after the other. The unmasked vectors fire after each SET_IRQS and unmask.
+ */
+export function grow(
+  firing: FiringDevice,
+  { flow, vectors, maxFiring = vectors }: GrowOptions,
+): Growth {
   let calls = 0;
   let torn = 0;
   let bound = 0;
   let failed = 0;
-  const consumers = new Consumers(bells, most);
-  const connection = observeConnection(bells.device.connection, ({ method, args }) => {
+  const consumers = new Consumers(firing, maxFiring);
+  const connection = observeConnection(firing.device.connection, ({ method, args }) => {
     if (method !== 'setIrqs') return () => undefined;
     const [{ flags, eventfds = [] }] = args as [IrqSet];
     calls++;

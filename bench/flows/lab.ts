@@ -5,14 +5,16 @@ import { runInLab } from '../../lib/lab/index.js';
 import type { NvmeReport } from './nvme.js';
 
 const MAIN = fileURLToPath(new URL('main.js', import.meta.url));
-/** 65 vectors, as QEMU makes it, and as many as a function can have. */
+/**
+ * QEMU's NVMe with its default of 65 vectors, and with 2,048, the most that a function can have.
+ */
 const DEVICES = ['nvme', 'nvme,max_ioqpairs=2047,msix_qsize=2048'];
 const IN_GUEST = `exec node "$0" --json --out /tmp --device $VFIO_LAB_NVME --device $VFIO_LAB_NVME_2`;
 
 /**
  * Measures on QEMU's NVMe in guests with these kernels, one after the other.
  *
- * @param kernels - as `vfio lab --kernel` takes them
+ * @param kernels - names or paths, as of `vfio lab --kernel`
  */
 export async function measureInLab(kernels: readonly string[]): Promise<NvmeReport[]> {
   const reports: NvmeReport[] = [];

@@ -1,7 +1,12 @@
-// Compares the flows by which vectors are had: a table on standard output, or JSON with --json, and
-// flows.json and flows.svg in the folder of --out. --vectors n, repeatable, replaces the numbers.
-// --lab does it with QEMU's NVMe on real kernels, those of --kernel (repeatable), and writes
-// flows-lab.json; --device (repeatable) here, with the address of an NVMe controller.
+// npm run bench:flows: compares the flows that allocate vectors. Prints a table, and writes
+// flows.json and flows.svg.
+//   --json                    prints JSON and not the table
+//   --out <folder>            folder of the files
+//   --vectors <n>             number of vectors (repeatable)
+//   --lab                     measures on QEMU's NVMe in guests, and writes flows-lab.json
+//   --kernel <path or name>   kernel of a guest (repeatable)
+//   --device <address>        measures on this NVMe controller, and writes flows-device.json
+//                             (repeatable)
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -9,7 +14,7 @@ import { machine } from '../lib/report.js';
 import { figure } from './figure.js';
 import { type Growth, grow } from './grow.js';
 import { measureInLab } from './lab.js';
-import { MockBells } from './mock-bells.js';
+import { MockFiringDevice } from './mock-firing-device.js';
 import { measureNvme, type NvmeReport } from './nvme.js';
 import { GROWTH, NVME_GROWTH, SWAP, table } from './table.js';
 
@@ -31,14 +36,14 @@ const { values } = parseArgs({
 const where = machine();
 
 if (values.lab) {
-  tellNvme('flows-lab', await measureInLab(values.kernel));
+  reportNvme('flows-lab', await measureInLab(values.kernel));
 } else if (values.device.length > 0) {
   const reports: NvmeReport[] = [];
   for (const device of values.device) reports.push(await measureNvme(device, FLOWS));
-  tellNvme('flows-device', reports);
+  reportNvme('flows-device', reports);
 } else {
   const growths = await growMock(values.vectors.map(Number));
-  tell('flows', { growths }, table(GROWTH, growths));
+  report('flows', { growths }, table(GROWTH, growths));
   const note = `${where.date}, mock, ${where.cores} x ${where.cpu}, Node ${where.node}`;
   writeFileSync(join(values.out, 'flows.svg'), figure(growths, note));
 }
@@ -46,22 +51,22 @@ if (values.lab) {
 async function growMock(sizes: readonly number[]): Promise<Growth[]> {
   for (const size of sizes) {
     if (!Number.isInteger(size) || size < 1 || size > 2048) {
-      throw new RangeError('--vectors takes a number from 1 to 2048');
+      throw new RangeError(`--vectors ${size} is not a number from 1 to 2048`);
     }
   }
-  using bells = await MockBells.open();
-  // The first of all pays for what is compiled then.
-  for (const flow of FLOWS) grow(bells, { flow, vectors: 64 });
-  return sizes.flatMap((vectors) => FLOWS.map((flow) => grow(bells, { flow, vectors })));
+  using firing = await MockFiringDevice.open();
+  // The first growth of a flow includes compilation, so it is not reported.
+  for (const flow of FLOWS) grow(firing, { flow, vectors: 64 });
+  return sizes.flatMap((vectors) => FLOWS.map((flow) => grow(firing, { flow, vectors })));
 }
 
-function tellNvme(name: string, reports: readonly NvmeReport[]): void {
+function reportNvme(name: string, reports: readonly NvmeReport[]): void {
   const growths = reports.flatMap((report) => report.growths);
   const swaps = reports.map(({ swap }) => swap);
-  tell(name, { reports }, `${table(NVME_GROWTH, growths)}\n\n${table(SWAP, swaps)}`);
+  report(name, { reports }, `${table(NVME_GROWTH, growths)}\n\n${table(SWAP, swaps)}`);
 }
 
-function tell(name: string, measured: object, printed: string): void {
+function report(name: string, measured: object, printed: string): void {
   const json = JSON.stringify({ machine: where, ...measured }, null, 2);
   mkdirSync(values.out, { recursive: true });
   writeFileSync(join(values.out, `${name}.json`), `${json}\n`);

@@ -1,6 +1,6 @@
 import type { FlowName } from 'vfio';
 import { type Growth, grow } from './grow.js';
-import { NvmeBells } from './nvme-bells.js';
+import { NvmeFiringDevice } from './nvme-firing-device.js';
 import { measureSwap, type Swap } from './swap.js';
 
 /** A growth on a real device. */
@@ -9,26 +9,29 @@ export interface NvmeGrowth extends Growth {
   readonly noresize: boolean;
 }
 
-/** What is measured with one controller. */
+/** The measurements of one controller. */
 export interface NvmeReport {
   readonly growths: readonly NvmeGrowth[];
   readonly swap: Swap;
 }
 
-/** Beyond, a few fire at a time, and `incremental` is left out: both go by the square. */
+/**
+ * Most vectors that fire all at once. With more vectors only {@link FEW} fire at a time and
+ * `incremental` is left out, since both would grow quadratically.
+ */
 const ALL_FIRE = 128;
 const FEW = 4;
 
-/** Grows to all vectors of a controller, by each of these flows that it allows. */
+/** Unmasks all vectors of a controller with each flow that the kernel supports. */
 export async function measureNvme(name: string, flows: readonly FlowName[]): Promise<NvmeReport> {
-  using bells = await NvmeBells.open(name);
-  const { vectors, device, growable } = bells;
+  using firing = await NvmeFiringDevice.open(name);
+  const { vectors, device, growable } = firing;
   const { kernel } = device.connection;
   const many = vectors > ALL_FIRE;
   const growths = flows
     .filter((flow) => (flow !== 'dynamic' || growable) && (flow !== 'incremental' || !many))
     .map((flow) => {
-      const growth = grow(bells, { flow, vectors, most: many ? FEW : vectors });
+      const growth = grow(firing, { flow, vectors, maxFiring: many ? FEW : vectors });
       console.error(`# ${vectors} vectors, ${flow}: ${Math.round(growth.milliseconds)} ms`);
       return { kernel, noresize: !growable, ...growth };
     });

@@ -7,18 +7,18 @@ const BIND = 0x24;
 const DISABLE = 0x21;
 const ROUNDS = 300;
 
-/** What it costs to move one vector from an eventfd to another, medians in microseconds. */
+/** Time to move a vector from one eventfd to another: medians in microseconds. */
 export interface Swap {
   readonly kernel: string;
-  /** SET_IRQS alone, which loses what is on its way to a CPU. */
+  /** SET_IRQS alone, which loses an interrupt that is on its way to a CPU. */
   readonly setIrqs: number;
-  /** A mask or an unmask of the virtual table, which does not. */
+  /** A mask or an unmask in the virtual table, which loses no interrupt. */
   readonly swap: number;
-  /** Of that, the visit to the CPU. */
+  /** The part of `swap` that waits until the CPU has handled its interrupts. */
   readonly synchronize: number;
 }
 
-/** Moves vector 1 of a device to and fro, while nothing fires. */
+/** Moves vector 1 of a device between two eventfds, while nothing fires. */
 export function measureSwap(device: PciDevice): Swap {
   const { connection } = device;
   const index = VFIO_PCI_MSIX_IRQ_INDEX;

@@ -2,12 +2,12 @@ import type { Growth } from './grow.js';
 import type { NvmeGrowth } from './nvme.js';
 import type { Swap } from './swap.js';
 
-/** A column: its title, and what stands in it. */
+/** A column: its title, and the text of a cell. */
 export type Column<Row> = readonly [title: string, cell: (row: Row) => string];
 
 const number = (value: number) => value.toLocaleString('en');
 
-/** What is told of every growth. */
+/** The columns of every growth. */
 export const GROWTH: readonly Column<Growth>[] = [
   ['vectors', ({ vectors }) => number(vectors)],
   ['flow', ({ flow }) => `\`${flow}\``],
@@ -20,7 +20,7 @@ export const GROWTH: readonly Column<Growth>[] = [
   ['ms', ({ milliseconds }) => number(Math.round(milliseconds * 10) / 10)],
 ];
 
-/** Of growths on real kernels, whose vectors run out. */
+/** The columns of growths on real kernels, which can run out of vectors. */
 export const NVME_GROWTH: readonly Column<NvmeGrowth>[] = [
   ['kernel', ({ kernel, noresize }) => (noresize ? `${kernel}, NORESIZE` : kernel)],
   ...GROWTH.slice(0, -1),
@@ -28,15 +28,15 @@ export const NVME_GROWTH: readonly Column<NvmeGrowth>[] = [
   ...GROWTH.slice(-1),
 ];
 
-/** Of moves from an eventfd to another, in microseconds. */
+/** The columns of moves between eventfds, in microseconds. */
 export const SWAP: readonly Column<Swap>[] = [
   ['kernel', ({ kernel }) => kernel],
   ['SET_IRQS alone, us', ({ setIrqs }) => number(Math.round(setIrqs))],
   ['mask or unmask, us', ({ swap }) => number(Math.round(swap))],
-  ['of that waiting for CPUs, us', ({ synchronize }) => number(Math.round(synchronize))],
+  ['part waiting for CPUs, us', ({ synchronize }) => number(Math.round(synchronize))],
 ];
 
-/** A table in Markdown. */
+/** Makes a Markdown table. */
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
   const head = columns.map(([title]) => title);
   const rule = head.map((title) => (title === 'flow' || title === 'kernel' ? '---' : '---:'));

@@ -1,9 +1,9 @@
-/** What a program in the guest prints of a path: nanoseconds an operation, a number a round. */
+/** The output of a program in the guest for one path: nanoseconds per operation, for each round. */
 export interface Line {
-  /** `'C'`, or how the public API is used: `'vfio'` the way that most programs do. */
+  /** `'C'`, `'vfio'` (the usual way to use the API), or another way to use the API. */
   readonly who: string;
   readonly path: string;
-  /** Of CPU time: instructions, where QEMU counts them (`-icount shift=0`). */
+  /** CPU time. With QEMU's `-icount shift=0` a nanosecond is one instruction. */
   readonly cpu: readonly number[];
   readonly elapsed: readonly number[];
 }
@@ -13,7 +13,9 @@ export interface Clocks {
   readonly elapsed: number;
 }
 
-/** All threads of the process, and what the kernel does for it. */
+/**
+ * Reads both clocks. CPU time includes all threads of the process, and the kernel's work for it.
+ */
 export function now(): Clocks {
   const elapsed = Number(process.hrtime.bigint());
   const { user, system } = process.cpuUsage();
@@ -24,19 +26,21 @@ const ROUNDS = 5;
 
 const WARM_UP_OPERATIONS = 5000;
 
-/** Until V8 has compiled it for good; in instructions where QEMU counts them. */
+/**
+ * CPU time until V8 has optimized the code. With `-icount shift=0` it is a number of instructions.
+ */
 const WARM_UP_NS = 300e6;
 
 /**
- * Does it until the compilers know it.
- * @param least - times: much of what a run takes can be waiting, or the kernel's
+ * Runs the work until V8 has optimized it.
+ * @param minRuns - minimum number of runs, since a run can consist mostly of waiting or kernel time
  */
-export async function warmUp(run: () => unknown, least: number): Promise<void> {
+export async function warmUp(run: () => unknown, minRuns: number): Promise<void> {
   const { cpu } = now();
-  for (let times = 0; times < least || now().cpu - cpu < WARM_UP_NS; times++) await run();
+  for (let times = 0; times < minRuns || now().cpu - cpu < WARM_UP_NS; times++) await run();
 }
 
-/** The rounds of one path. */
+/** The times of one path, round by round. */
 export class Rounds {
   readonly #cpu: number[] = [];
   readonly #elapsed: number[] = [];
@@ -46,8 +50,9 @@ export class Rounds {
   }
 
   /**
-   * A round of so many operations is done.
-   * @param waited - nanoseconds of CPU time spent for nothing
+   * Adds a round.
+   * @param operations - number of operations in the round
+   * @param waited - CPU time spent waiting, in nanoseconds
    */
   done(start: Clocks, operations: number, waited = 0): void {
     const end = now();
@@ -62,7 +67,7 @@ export class Rounds {
   }
 }
 
-/** Measures an operation, done so many times a round. */
+/** Measures an operation, which runs `operations` times a round. */
 export async function measureLoop(
   path: string,
   operations: number,

@@ -1,4 +1,5 @@
-// Runs in the lab's guest: the work of bench/c/lab by the public API, a line of JSON a path.
+// Runs in the lab's guest: does the work of bench/c/lab with the public API. Prints one line of
+// JSON for each path.
 //   node guest.js <address of an NVMe>
 import { openDevice } from 'vfio';
 import { now } from './clock.js';

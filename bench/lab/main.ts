@@ -1,7 +1,8 @@
-// npm run bench:lab: the public API on a real /dev/vfio beside a C program of the same work.
-//   --kernel <path or name>   of the guest, as for `vfio lab`
-//   --json                    the numbers instead of the table
-//   --out <folder>            of performance-lab.json and .svg
+// npm run bench:lab: compares the public API with a C program that does the same work, on a real
+// /dev/vfio.
+//   --kernel <path or name>   kernel of the guest, as for `vfio lab`
+//   --json                    prints JSON and not the table
+//   --out <folder>            folder of performance-lab.json and performance-lab.svg
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +18,7 @@ import { instructions, start, type Start, times } from './results.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const TIMEOUT_MS = 10 * 60_000;
-/** One CPU whose clocks count its instructions: a nanosecond each. */
+/** A guest with one CPU, whose clocks advance by one nanosecond with each instruction. */
 const COUNTING = { cpus: 1, qemuArgs: ['-icount', 'shift=0'] };
 
 const { values } = parseArgs({
@@ -28,11 +29,11 @@ const { values } = parseArgs({
   },
 });
 
-const folder = mkdtempSync(join(tmpdir(), 'vfio-twin-'));
+const folder = mkdtempSync(join(tmpdir(), 'vfio-program-'));
 try {
-  const twin = compileTwin(folder);
-  const counted = await runBoth(twin, COUNTING);
-  const timed = await runBoth(twin, {});
+  const program = compileInC(folder);
+  const counted = await runBoth(program, COUNTING);
+  const timed = await runBoth(program, {});
   const counts = [...instructions(counted.lines), start(counted.start)];
   const report = {
     name: 'performance-lab',
@@ -46,20 +47,24 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-/** Statically: the guest need not have the C library where the host has it. */
-function compileTwin(into: string): string {
+/** Compiles the C program statically, since the guest may have no C library at the host's path. */
+function compileInC(into: string): string {
   const sources = join(root, 'bench/c/lab');
   const files = readdirSync(sources).filter((file) => file.endsWith('.c'));
-  const twin = join(into, 'twin');
-  execFileSync('gcc', ['-O2', '-static', '-o', twin, ...files.map((file) => join(sources, file))], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  return twin;
+  const program = join(into, 'program');
+  execFileSync(
+    'gcc',
+    ['-O2', '-static', '-o', program, ...files.map((file) => join(sources, file))],
+    {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    },
+  );
+  return program;
 }
 
-/** The C program, then ours, in a guest of its own. */
+/** Runs the C program and then our program in one guest. */
 async function runBoth(
-  twin: string,
+  program: string,
   machineOptions: Pick<Parameters<typeof runInLab>[0], 'cpus' | 'qemuArgs'>,
 ): Promise<{ lines: Line[]; start: Start }> {
   const ours = join(root, 'dist/bench/lab/guest.js');
@@ -73,7 +78,7 @@ async function runBoth(
   console.error(`# guest with ${JSON.stringify(machineOptions)}`);
   const { exitCode } = await runInLab({
     command: 'sh',
-    args: ['-c', '"$1" $VFIO_LAB_NVME && node "$2" $VFIO_LAB_NVME', 'sh', twin, ours],
+    args: ['-c', '"$1" $VFIO_LAB_NVME && node "$2" $VFIO_LAB_NVME', 'sh', program, ours],
     devices: ['nvme'],
     kernel: values.kernel,
     timeout: TIMEOUT_MS,
@@ -86,6 +91,6 @@ async function runBoth(
     .split('\n')
     .map((line) => JSON.parse(line) as Line | Start);
   const first = printed.find((line): line is Start => 'node' in line);
-  if (first === undefined) throw new Error('the program in the guest did not say when it began');
+  if (first === undefined) throw new Error('the program in the guest printed no start line');
   return { lines: printed.filter((line): line is Line => 'path' in line), start: first };
 }

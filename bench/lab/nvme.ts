@@ -6,17 +6,17 @@ import { Reader } from './reader.js';
 
 const ENTRIES = 64;
 const DEPTHS = [1, 8, 32] as const;
-/** The deepest first: code that V8 made for one read at a time is slower for many. */
+/** The deepest comes first: code that V8 optimized for one read at a time is slower for many. */
 const DEEPEST_FIRST = DEPTHS.toReversed();
 const READS = 2000;
 const EMPTY = 1_000_000;
 
-/** The work of bench/c/lab/nvme.c; `vfio demo`'s driver starts the controller and makes the queue. */
+/** Does the work of bench/c/lab/nvme.c. The driver of `vfio demo` starts the controller. */
 export async function measureNvme(device: PciDevice): Promise<void> {
   await withReader(device, false, async (reader, vector) => {
     reader.numberPages();
     for (const depth of DEPTHS) await byListener(reader, vector, depth);
-    // From here on the event loop has nothing to do with it.
+    // From here on the poller delivers the interrupts, not the event loop.
     vector?.removeAllListeners('interrupt').on('interrupt', () => reader.drain());
     for (const depth of DEPTHS) await byPoller(device, reader, depth);
   });
@@ -34,7 +34,7 @@ async function withReader(
   const [io] = await controller.createIoQueues(1, ENTRIES, { polled: isPolled });
   if (io === undefined) throw new Error('no queue');
   const data = controller.allocate(Math.max(...DEPTHS) * PAGE_SIZE);
-  // The reader takes the completions itself.
+  // The reader consumes the completions, so the listener of the queue is removed.
   io.vector?.removeAllListeners('interrupt');
   await run(new Reader(io.queue.ring, data), io.vector);
   await controller.stop();
@@ -66,28 +66,29 @@ async function byPoller(device: PciDevice, reader: Reader, depth: number): Promi
 }
 
 async function polled(reader: Reader, depth: number): Promise<void> {
-  /** @returns how many looks were in vain */
-  const look = (most: number): number => {
+  /** Drains until all reads are done. @returns the number of empty drains, at most `maxEmpty` */
+  const drainAll = (maxEmpty: number): number => {
     let empty = 0;
-    while (reader.done < READS && empty < most) if (reader.drain() === 0) empty++;
+    while (reader.done < READS && empty < maxEmpty) if (reader.drain() === 0) empty++;
     return empty;
   };
   const emptyCost = () => {
     reader.done = 0;
     const start = now();
-    look(EMPTY);
+    drainAll(EMPTY);
     return (now().cpu - start.cpu) / EMPTY;
   };
   const run = () => {
     reader.begin(READS, depth);
-    return look(Infinity);
+    return drainAll(Infinity);
   };
   await measure('vfio', `NVMe reads, depth ${depth}, polled`, run, emptyCost);
 }
 
 /**
- * @param run - makes so many reads. @returns how many looks for them were in vain
- * @param emptyCost - of such a look, in nanoseconds of CPU time: waiting is no work
+ * Measures reads. The CPU time of empty drains is subtracted, since they only wait.
+ * @param run - makes {@link READS} reads and returns the number of empty drains
+ * @param emptyCost - measures the CPU time of an empty drain, in nanoseconds
  */
 async function measure(
   who: string,

@@ -6,7 +6,7 @@ const LOOPS = 500;
 const MAPS = 200;
 const MAPPED = 64 * 1024;
 
-/** The paths of bench/c/lab/paths.c by the public API. */
+/** Measures the paths of bench/c/lab/paths.c with the public API. */
 export async function measurePaths(device: PciDevice): Promise<void> {
   const { config } = device;
   const bar = device.bar(0);
@@ -23,7 +23,10 @@ export async function measurePaths(device: PciDevice): Promise<void> {
   });
 }
 
-/** From SET_IRQS to the listener by the event loop: the listener triggers the next. */
+/**
+ * Measures from SET_IRQS to the listener in the event loop. The listener triggers the next
+ * interrupt.
+ */
 async function loopback(device: PciDevice): Promise<void> {
   using vector = device.interrupts.msix.request(0);
   let left = 0;

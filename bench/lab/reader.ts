@@ -2,20 +2,20 @@ import type { DmaBuffer, RegisterWindow } from 'vfio';
 import { NVM_READ, NVM_WRITE, PAGE_SIZE } from '../../lib/demo/nvme/registers.js';
 import type { Ring } from '../../lib/demo/nvme/ring.js';
 
-/** As in bench/c/lab/nvme.c: pages of the disk that are read, and their blocks of 512 bytes. */
+/** Number of disk pages that are read, and 512-byte blocks per page, as in bench/c/lab/nvme.c. */
 const DISK = 1024;
 const BLOCKS = PAGE_SIZE / 512;
 
-// Dwords, as shifts: what multiplies and adds is checked for overflows, and shifts and ors are not.
+// Sizes in dwords, as shifts. V8 checks products and sums for overflow, but not shifts and ors.
 const COMMAND = 4;
 const COMPLETION = 2;
 const PAGE = 10;
 const SLOT = 1;
 
 /**
- * Random reads of 4 KiB, so many under way at a time, with a ring of its own as in the C program: a
- * read is put where the completion of the last one is taken. What is the same in every command is
- * written once. Words are signed, because all of those fit into V8's small integers.
+ * Makes random reads of 4 KiB, a fixed number at a time, with its own ring as in the C program. The
+ * loop that consumes a completion also puts the next read. Fields that are equal in every command
+ * are written once. Words are signed, since every signed word fits into V8's small integers.
  */
 export class Reader {
   readonly #commands: Int32Array;
@@ -23,24 +23,24 @@ export class Reader {
   readonly #registers: RegisterWindow;
   readonly #tailDoorbell: number;
   readonly #headDoorbell: number;
-  /** A page for each read under way. */
+  /** The memory of the reads: one page for each. */
   readonly #data: Int32Array;
-  /** What belongs to each of them: page of the disk that it is to hold, and low dword of its IOVA. */
+  /** For each read: the expected page of the disk, and the low dword of the IOVA of its memory. */
   readonly #slots: Int32Array;
-  /** Entries of a ring, a power of two, less one; head and tail count on beyond it. */
+  /** Entries of the ring (a power of two) minus one. Head and tail count beyond it. */
   readonly #mask: number;
   readonly #lap: number;
   #tail = 0;
   #head = 0;
   #opcode = NVM_READ;
   #random = 1;
-  /** Reads that are not under way yet. */
+  /** Number of reads that are not submitted yet. */
   #left = 0;
   done = 0;
 
   /**
-   * @param ring - new, and not used otherwise
-   * @param data - a page for each read that is to be under way at most
+   * @param ring - a new ring, used by nothing else
+   * @param data - a page for each read of the greatest depth
    */
   constructor({ depth, submission, completion, registers, doorbells }: Ring, data: DmaBuffer) {
     this.#mask = depth - 1;
@@ -57,7 +57,8 @@ export class Reader {
       this.#slots[(id << SLOT) | 1] = Number(BigInt.asIntN(32, data.iova)) + id * PAGE_SIZE;
     }
     const high = Number(data.iova >> 32n);
-    if (Number((data.iova + BigInt(data.size - 1)) >> 32n) !== high) throw new Error('over 4 GiB');
+    if (Number((data.iova + BigInt(data.size - 1)) >> 32n) !== high)
+      throw new Error('the memory crosses a 4 GiB boundary');
     for (let at = 0; at < this.#commands.length; at += 1 << COMMAND) {
       this.#commands[at | 1] = 1;
       this.#commands[at | 7] = high;
@@ -65,7 +66,7 @@ export class Reader {
     }
   }
 
-  /** Each page of the disk begins with its number from now on. */
+  /** Writes its number to the start of each page of the disk. */
   numberPages(): void {
     this.#opcode = NVM_WRITE;
     for (let page = 0; page < DISK; page++) {
@@ -77,7 +78,10 @@ export class Reader {
     this.#opcode = NVM_READ;
   }
 
-  /** @param depth - reads under way */
+  /**
+   * Starts to read.
+   * @param depth - number of reads at a time
+   */
   begin(reads: number, depth: number): void {
     this.done = 0;
     this.#left = reads - depth;
@@ -86,13 +90,13 @@ export class Reader {
   }
 
   /**
-   * Takes what is complete, and reads on into the same memory.
-   * @returns how many were complete
+   * Consumes the completions and submits the next reads into the same memory.
+   * @returns the number of completions
    */
   drain(): number {
-    const end = this.#look();
-    const there = (end - this.#head) | 0;
-    if (there === 0) return 0;
+    const end = this.#findEnd();
+    const count = (end - this.#head) | 0;
+    if (count === 0) return 0;
     const completions = this.#completions;
     const mask = this.#mask;
     const tail = this.#tail;
@@ -102,38 +106,41 @@ export class Reader {
       const id = status & 0xffff;
       const page = this.#data[id << PAGE];
       const wanted = this.#slots[id << SLOT];
-      if (page !== wanted) throw new Error(`page ${page}, not ${wanted}, was read`);
+      if (page !== wanted) throw new Error(`read page ${page}, expected ${wanted}`);
       if (this.#left > 0) {
         this.#left--;
         this.#put(id, this.#randomPage());
       }
     }
     this.#head = end;
-    this.done += there;
+    this.done += count;
     if (this.#tail !== tail) this.#submit();
     this.#registers.write32(this.#headDoorbell, end & mask);
-    return there;
+    return count;
   }
 
   /**
-   * As the ring of `vfio demo` does it: one Atomics.load, of the last completion that is there.
-   * @returns the head when all of them are taken
+   * Finds the new completions with one Atomics.load, of the last one, as the ring of `vfio demo`.
+   * @returns the head after all of them
    */
-  #look(): number {
+  #findEnd(): number {
     const completions = this.#completions;
     const mask = this.#mask;
     let head = this.#head;
-    while (this.#isThere(completions[((head & mask) << COMPLETION) | 3] ?? 0, head)) {
+    while (this.#isNew(completions[((head & mask) << COMPLETION) | 3] ?? 0, head)) {
       head = (head + 1) | 0;
     }
     const found = head !== this.#head;
     const last = found ? head - 1 : head;
     const status = Atomics.load(completions, ((last & mask) << COMPLETION) | 3);
-    return !found && this.#isThere(status, head) ? (head + 1) | 0 : head;
+    return !found && this.#isNew(status, head) ? (head + 1) | 0 : head;
   }
 
-  /** The phase is 1 in the first lap, and changes with every one. */
-  #isThere(status: number, head: number): boolean {
+  /**
+   * Whether a completion is new. Its phase is 1 in the first lap of the ring and flips with each
+   * lap.
+   */
+  #isNew(status: number, head: number): boolean {
     return (((status >>> 16) ^ (head >>> this.#lap)) & 1) !== 0;
   }
 

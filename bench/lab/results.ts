@@ -1,17 +1,17 @@
 import { type Goal, judge, median, type Result } from '../lib/measure.js';
 import type { Line } from './clock.js';
 
-/** Of the C twin's instructions, where the work is a read of a disk at full depth. */
+/** Goal for reads at full depth: instructions relative to the C program. */
 const AT_MOST = 3;
 const FULL_DEPTH = 'depth 32';
 
-/** What the program in the guest needs before its first path, in instructions. */
+/** Instructions of the program in the guest before its first path. */
 export interface Start {
   readonly node: number;
   readonly open: number;
 }
 
-/** Instructions an operation, beside the C twin's. */
+/** Instructions per operation, compared with the C program. */
 export function instructions(lines: readonly Line[]): Result[] {
   return group(lines, (path, ofPath) => {
     const atMost = path.includes(FULL_DEPTH) ? { atMost: AT_MOST } : {};
@@ -19,7 +19,7 @@ export function instructions(lines: readonly Line[]): Result[] {
   });
 }
 
-/** How long an operation takes, or how many reads there are in a second, beside the C twin's. */
+/** Time of an operation, or reads per second, compared with the C program. */
 export function times(lines: readonly Line[]): Result[] {
   return group(lines, (path, ofPath) =>
     path.startsWith('NVMe')
@@ -28,7 +28,9 @@ export function times(lines: readonly Line[]): Result[] {
   );
 }
 
-/** Before the first operation: Node with the program's modules, then opening the device. */
+/**
+ * Instructions before the first operation: to start Node with the modules, and to open the device.
+ */
 export function start({ node, open }: Start): Result {
   const measured = Object.entries({ Node: node, 'vfio, opening the device': open }).map(
     ([name, value]) => ({ name, median: value, rounds: [value] }),

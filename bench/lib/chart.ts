@@ -6,14 +6,16 @@ const LABELS = 420;
 const LINE = 22;
 const TOP = 64;
 
-/** What a bar is filled with, light and dark grounds alike. */
+/** Fill colour of a bar by the goal that it reaches, for light and dark backgrounds. */
 const FILL = { stretch: '#2e8b57', goal: '#4a90d9', missed: '#d9534f', none: '#8a8f98' } as const;
 
 interface Bar extends Judged {
   readonly label: string;
 }
 
-/** The ratios as an SVG chart, on a logarithmic scale: shorter is faster, a tick is the goal. */
+/**
+ * Draws the ratios as an SVG chart on a logarithmic scale. Shorter is faster, a tick is the goal.
+ */
 export function chart(title: string, note: string, results: readonly Result[]): string {
   const bars = results.flatMap((result) =>
     result.goals

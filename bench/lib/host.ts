@@ -14,25 +14,25 @@ const GROUP = '12';
 const BAR_SIZE = 2 ** 20;
 const CONFIG_SIZE = 4096;
 const FLAGS_READ_WRITE_MMAP = 7;
-/** VFIO_IRQ_INFO_EVENTFD: it can grow. */
+/** VFIO_IRQ_INFO_EVENTFD without NORESIZE. */
 const IRQ_FLAGS = 1;
 
-/** A device of which all is the product's but the answers of the ioctls. */
+/** A device of the product whose ioctls are answered by the benchmark. */
 export interface Bench {
   readonly device: PciDevice;
-  /** What the device's file is: BAR 0, then configuration space. */
+  /** File descriptor of the device's file: BAR 0, then configuration space. */
   readonly fd: number;
   readonly configOffset: number;
   close(): void;
 }
 
 /**
- * Opens a device of the kernel back end where there is no /dev/vfio. sysfs is a folder, the device's
- * file a file in memory, and ioctls succeed: so mapping, pread, eventfds, the event set, the event
- * loop and memory are those of a real device, and are what is measured.
+ * Opens a device of the kernel back end without /dev/vfio. A folder plays sysfs, a file in memory
+ * plays the device's file, and the ioctls succeed. Mapping, pread, eventfds, the event set, the
+ * event loop and memory are those of a real device: the benchmarks measure them.
  *
- * @param vectors - of MSI-X
- * @param answers - of ioctls, instead of those here
+ * @param vectors - number of MSI-X vectors
+ * @param answers - functions that replace the default answers of ioctls
  */
 export function openBench(vectors: number, answers: Partial<Native> = {}): Bench {
   const root = mkdtempSync(join(tmpdir(), 'vfio-bench-'));
@@ -40,7 +40,7 @@ export function openBench(vectors: number, answers: Partial<Native> = {}): Bench
   const file = join(memory, 'device');
   const fd = openSync(file, 'w+');
   ftruncateSync(fd, BAR_SIZE + CONFIG_SIZE);
-  describe(root);
+  createSysfs(root);
   const addon = () => Object.assign(native(), ioctls(vectors, file), answers);
   const { openDeviceSync } = deviceApi([new KernelBackend(new Sysfs(root), addon)]);
   const device = openDeviceSync(NAME, { via: 'group' });
@@ -56,8 +56,8 @@ export function openBench(vectors: number, answers: Partial<Native> = {}): Bench
   };
 }
 
-/** What the back end looks at before it opens a device. */
-function describe(root: string): void {
+/** Creates the files that the back end reads before it opens a device. */
+function createSysfs(root: string): void {
   const function_ = join(root, 'sys/bus/pci/devices', NAME);
   const group = join(root, 'sys/kernel/iommu_groups', GROUP);
   const driver = join(root, 'sys/bus/pci/drivers/vfio-pci');
@@ -102,7 +102,7 @@ function ioctls(vectors: number, file: string): Partial<Native> {
   };
 }
 
-/** Vectors 0 to n - 1 in use, with the numbers of their eventfds: where a device would signal. */
+/** Requests vectors 0 to n - 1. @returns the fds of their eventfds, which a device would signal */
 export function requestVectors(device: PciDevice, n: number): Int32Array {
   return Int32Array.from({ length: n }, (_, i) => {
     return device.interrupts.msix.request(i).eventfd.fd ?? -1;

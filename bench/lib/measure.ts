@@ -1,19 +1,23 @@
-/** Interleaved rounds: ratios taken within a round hold on a busy machine, where times do not. */
+/**
+ * Measures in interleaved rounds: a busy machine changes times, but not the ratios within a round.
+ */
 
 const WARM_UP_MS = 400;
 
-/** One way of doing a piece of work. */
+/** One way to do a piece of work. */
 export interface Contender {
   readonly name: string;
-  /** Does the work once, long enough to be timed. @returns what one operation took */
+  /** Does the work, long enough to be measured. @returns the measure of one operation */
   readonly run: () => number | Promise<number>;
 }
 
-/** What a contender is held to; smaller is better. */
+/** The goal of a contender. A smaller value is better. */
 export interface Goal {
   /** Name of the contender. */
   readonly of: string;
-  /** Name of the one it is divided by, round by round; without it the median itself is meant. */
+  /**
+   * Name of the contender that divides it, round by round. Without it the goal is for the median.
+   */
   readonly to?: string;
   readonly atMost?: number;
   readonly stretch?: number;
@@ -22,12 +26,12 @@ export interface Goal {
 /** Contenders that do the same work, the reference first. */
 export interface Benchmark {
   readonly title: string;
-  /** Of one operation: `'ns'`, `'us'`, `'bytes'`. */
+  /** Unit of one operation: `'ns'`, `'us'`, `'bytes'`. */
   readonly unit: string;
   readonly contenders: readonly Contender[];
-  /** Default: every other contender against the first, held to nothing. */
+  /** Default: the ratio of every other contender to the first, without a goal. */
   readonly goals?: readonly Goal[];
-  /** Default: as many as {@link measure} is told. */
+  /** Number of rounds. Default: the argument of {@link measure}. */
   readonly rounds?: number;
 }
 
@@ -39,7 +43,7 @@ export interface Measured {
 }
 
 export interface Judged extends Goal {
-  /** Median ratio, or median, that is held to the goal. */
+  /** The median ratio, or the median, compared with the goal. */
   readonly value: number;
   readonly reached: 'goal' | 'stretch' | 'missed' | null;
 }
@@ -51,25 +55,25 @@ export interface Result {
   readonly goals: readonly Judged[];
 }
 
-/** Rounds in which every contender runs once, in an order that is rotated from round to round. */
+/** Measures a benchmark. Every contender runs once a round, in an order that rotates. */
 export async function measure(benchmark: Benchmark, rounds: number): Promise<Result> {
   const { title, unit, contenders } = benchmark;
   for (const { run } of contenders) await warmUp(run);
-  const taken = contenders.map((): number[] => []);
+  const times = contenders.map((): number[] => []);
   for (let round = 0; round < (benchmark.rounds ?? rounds); round++) {
     for (let i = 0; i < contenders.length; i++) {
       const at = (round + i) % contenders.length;
-      taken[at]?.push((await contenders[at]?.run()) ?? NaN);
+      times[at]?.push((await contenders[at]?.run()) ?? NaN);
     }
   }
   const measured = contenders.map(({ name }, at) => {
-    const values = taken[at] ?? [];
+    const values = times[at] ?? [];
     return { name, median: median(values), rounds: values };
   });
   return { title, unit, measured, goals: goalsOf(benchmark).map((goal) => judge(goal, measured)) };
 }
 
-/** Caches and compilers get to know the work. */
+/** Runs the work until caches are filled and V8 has optimized it. */
 async function warmUp(run: Contender['run']): Promise<void> {
   const end = performance.now() + WARM_UP_MS;
   do await run();
@@ -94,11 +98,11 @@ function goalsOf({ contenders, goals }: Benchmark): readonly Goal[] {
   return goals ?? others.map(({ name }) => ({ of: name, to: first?.name ?? '' }));
 }
 
-/** @param measured - those that the goal names, and others */
+/** Compares a goal with the measurements of the contenders that it names. */
 export function judge(goal: Goal, measured: readonly Measured[]): Judged {
   const roundsOf = (name: string): readonly number[] => {
     const found = measured.find((one) => one.name === name);
-    if (found === undefined) throw new Error(`a goal names '${name}', which nobody measures`);
+    if (found === undefined) throw new Error(`a goal names '${name}', which is not a contender`);
     return found.rounds;
   };
   const own = roundsOf(goal.of);

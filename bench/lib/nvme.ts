@@ -9,7 +9,7 @@ const TIMEOUT_MS = 20_000;
 const NVM_FLUSH = 0x00;
 const ADMIN_GET_FEATURES = 0x0a;
 
-/** An NVMe controller whose completions are taken by hand, so that its interrupts are left to see. */
+/** An NVMe controller whose completions are polled, so that a test can observe its interrupts. */
 export class PolledNvme {
   readonly admin: QueuePair;
 
@@ -21,7 +21,10 @@ export class PolledNvme {
     this.admin = this.#queue(0);
   }
 
-  /** @param queues - how many I/O queues there may be */
+  /**
+   * Starts the controller.
+   * @param queues - maximum number of I/O queues
+   */
   static async start(device: PciDevice, queues = 16): Promise<PolledNvme> {
     device.config.update('command', { memory: 1, bus_master: 1 });
     const registers = device.bar(0).map();
@@ -31,45 +34,45 @@ export class PolledNvme {
     return controller;
   }
 
-  /** An I/O queue that interrupts by a vector, by default that of its number. */
+  /** Creates an I/O queue. It interrupts with `vector`, by default the vector of its number. */
   async createQueue(id: number, vector = id): Promise<QueuePair> {
     const queue = this.#queue(id);
-    for (const command of creation(queue, vector)) await this.run(this.admin, command);
+    for (const command of creationCommands(queue, vector)) await this.run(this.admin, command);
     return queue;
   }
 
-  /** I/O queues 1 to `count`, each with the vector of its number, without a turn of the event loop. */
+  /** Creates I/O queues 1 to `count`, each with the vector of its number, synchronously. */
   createQueues(count: number): QueuePair[] {
     const queues = Array.from({ length: count }, (_, i) => this.#queue(i + 1));
     for (const queue of queues) {
-      for (const command of creation(queue, queue.id)) void this.admin.submit(command);
+      for (const command of creationCommands(queue, queue.id)) void this.admin.submit(command);
       this.finish(this.admin);
     }
     return queues;
   }
 
-  /** A command that completes, and interrupts once. */
+  /** Runs a command that completes and interrupts once. */
   async fire(queue: QueuePair): Promise<void> {
     await this.run(queue, this.#harmless(queue));
   }
 
-  /** As {@link fire} on each, without a turn of the event loop. */
+  /** Does {@link fire} on each queue synchronously. */
   fireNow(queues: readonly QueuePair[]): void {
     for (const queue of queues) this.begin(queue);
     for (const queue of queues) this.finish(queue);
   }
 
-  /** The first half of {@link fireNow}: the command is given. */
+  /** Submits a command: the first half of {@link fireNow}. */
   begin(queue: QueuePair): void {
     void queue.submit(this.#harmless(queue));
   }
 
-  /** The second half: its completion is taken. */
+  /** Waits for the completion and consumes it: the second half of {@link fireNow}. */
   finish(queue: QueuePair): void {
     const until = performance.now() + TIMEOUT_MS;
     while (queue.outstanding > 0) {
       if (queue.drain() === 0 && performance.now() > until) {
-        throw new Error(`queue ${queue.id} does not complete`);
+        throw new Error(`queue ${queue.id} did not complete within ${TIMEOUT_MS} ms`);
       }
     }
   }
@@ -81,12 +84,12 @@ export class PolledNvme {
 
   async run(queue: QueuePair, command: NvmeCommand): Promise<number> {
     const done = queue.submit(command);
-    // The interrupt is what the tests look at, so the completion has to be looked for.
-    const look = setInterval(() => queue.drain(), 1);
+    // The tests observe the interrupt, so the completion is polled.
+    const polling = setInterval(() => queue.drain(), 1);
     try {
       return await done;
     } finally {
-      clearInterval(look);
+      clearInterval(polling);
     }
   }
 
@@ -125,8 +128,8 @@ export class PolledNvme {
   }
 }
 
-/** What creates a completion queue, and the submission queue that it serves. */
-function creation({ id, ring }: QueuePair, vector: number): NvmeCommand[] {
+/** The commands that create a completion queue and its submission queue. */
+function creationCommands({ id, ring }: QueuePair, vector: number): NvmeCommand[] {
   const size = ((DEPTH - 1) << 16) | id;
   return [
     {

@@ -9,7 +9,7 @@ import { table } from './table.js';
 
 const ROUNDS = 11;
 
-/** Where and with what was measured. No names of hosts. */
+/** The machine and the software of a measurement, without the host name. */
 export interface Machine {
   readonly date: string;
   readonly cpu: string;
@@ -28,11 +28,11 @@ export interface Report {
 }
 
 /**
- * Runs benchmarks as a command: a table on standard output, or the JSON with `--json`; both JSON
- * and an SVG chart go into the folder of `--out`. `--rounds n` replaces the number of rounds, and
- * other arguments choose benchmarks by a part of their titles.
+ * Runs benchmarks as a command. Prints a table, or JSON with `--json`, and writes JSON and an SVG
+ * chart to the folder of `--out`. `--rounds n` sets the number of rounds. Other arguments select
+ * benchmarks by a part of their titles.
  *
- * @param name - of the files
+ * @param name - name of the files, without extension
  */
 export async function runAsCommand(
   name: string,
@@ -48,7 +48,9 @@ export async function runAsCommand(
     allowPositionals: true,
   });
   const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1) throw new RangeError('--rounds takes a number');
+  if (!Number.isInteger(rounds) || rounds < 1) {
+    throw new RangeError(`--rounds ${values.rounds} is not a number from 1 on`);
+  }
   const chosen = benchmarks.filter(
     (benchmark) =>
       positionals.length === 0 || positionals.some((part) => benchmark.title.includes(part)),
@@ -65,7 +67,7 @@ export async function runAsCommand(
 
 /**
  * Writes `<name>.json` and `<name>.svg`.
- * @param drawn - what the chart shows
+ * @param drawn - the results in the chart
  */
 export function write(report: Report, folder: string, drawn = report.results): void {
   const { name, title } = report;

@@ -1,6 +1,6 @@
 import type { Judged, Result } from './measure.js';
 
-/** The results as a table of Markdown, one line a goal. */
+/** Makes a Markdown table of the results, one line for each goal. */
 export function table(results: readonly Result[]): string {
   const head = ['path', 'contender', 'median', 'against', 'median', 'ratio', 'goal', 'stretch', ''];
   const lines = results.flatMap((result) => result.goals.map((goal) => lineOf(result, goal)));
@@ -47,13 +47,13 @@ const STEPS: Readonly<Record<string, readonly [number, string]>> = {
   'M instructions': [1000, 'G instructions'],
 };
 
-/** With three digits, in the unit that fits. */
+/** A quantity with three digits, in a unit that fits its size. */
 function quantity(value: number, unit: string): string {
   const [factor, next] = STEPS[unit] ?? [Infinity, ''];
   return Math.abs(value) >= factor ? quantity(value / factor, next) : `${digits(value)} ${unit}`;
 }
 
-/** Three significant digits, without an exponent. */
+/** A number with three significant digits, without an exponent. */
 export function digits(value: number): string {
   if (!Number.isFinite(value) || value === 0) return String(value);
   const decimals = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));

@@ -5,14 +5,14 @@ import type { Benchmark } from '../lib/measure.js';
 
 const TURNS = 400;
 const DWORDS = 64;
-/** A register that no capability has: what is written there is not looked at for a reset. */
+/** A register outside of every capability: a write there is not checked for a function reset. */
 const HEADER = 60;
 const BATCH = 64;
 const BATCHES = 50;
 
 /**
- * What goes through system calls: configuration space, and signals of eventfds. Each has a loop of
- * its own: one loop for all would call what it is given, where V8 inlines what is written out.
+ * The benchmarks of paths with a system call: configuration space, and signals of eventfds. Each
+ * one has its own loop, so that V8 inlines the call. A shared loop would call a function argument.
  */
 export function fileBenchmarks({ device, fd, configOffset }: Bench): Benchmark[] {
   const { config } = device;

@@ -3,23 +3,29 @@ import { openBench, requestVectors } from '../lib/host.js';
 import { type Benchmark, type Contender, median } from '../lib/measure.js';
 import type { PciDevice } from '../../lib/index.js';
 
-/** Nanoseconds between a delivery and the next signal: the receiver spins still, or sleeps. */
+/**
+ * Nanoseconds between a delivery and the next signal: `HOT` while the receiver spins, `IDLE`
+ * asleep.
+ */
 const HOT = 3_000;
 const IDLE = 200_000;
 const SAMPLES = { hot: 5000, idle: 500 };
 
-/** From a signal on another CPU to the listener: the median of a round. */
+/**
+ * The benchmarks of the latency from a signal on another CPU to the listener: the median of a
+ * round.
+ */
 export function latencyBenchmarks(): Benchmark[] {
   const { device } = openBench(1);
   const fds = requestVectors(device, 1);
-  const twins = Int32Array.of(device.createEventfd().fd ?? -1);
+  const fdsInC = Int32Array.of(device.createEventfd().fd ?? -1);
   const spinInC: Contender = {
     name: 'C, spinning',
-    run: () => pinned(() => us(helper.receive(twins, HOT, SAMPLES.hot, SIGNALLING_CPU, true))),
+    run: () => pinned(() => us(helper.receive(fdsInC, HOT, SAMPLES.hot, SIGNALLING_CPU, true))),
   };
   const blockInC: Contender = {
     name: 'C, blocking',
-    run: () => pinned(() => us(helper.receive(twins, IDLE, SAMPLES.idle, SIGNALLING_CPU, false))),
+    run: () => pinned(() => us(helper.receive(fdsInC, IDLE, SAMPLES.idle, SIGNALLING_CPU, false))),
   };
   const receiver = new Receiver(device, fds);
   return [
@@ -94,7 +100,7 @@ class Receiver {
     });
   }
 
-  /** The loop goes round without sleeping, as it does for a program that has something to do. */
+  /** Keeps the event loop busy, so that it does not sleep, as in a program that does other work. */
   async awake(gap: number, samples: number): Promise<number> {
     const turn = () => {
       if (this.#more) setImmediate(turn);

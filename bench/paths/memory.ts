@@ -11,10 +11,10 @@ const SIZES = [
 const PIECE = 4096;
 const PIECES = 10_000;
 
-/** Memory for a device up to the ioctl, which takes as long for anybody. */
+/** The benchmarks of DMA memory, without the ioctl, whose time is equal in every program. */
 export function memoryBenchmarks({ device }: Bench): Benchmark[] {
   const { dma } = device;
-  // Node lets go of the memory of a detached ArrayBuffer in a later turn of the event loop.
+  // Node frees the memory of a detached ArrayBuffer in a later turn of the event loop.
   const ours = (size: number, turns: number, options: DmaOptions) => async () => {
     const start = helper.threadTime();
     for (let turn = 0; turn < turns; turn++) {
@@ -33,7 +33,7 @@ export function memoryBenchmarks({ device }: Bench): Benchmark[] {
           const offset = (i % 512) * PIECE;
           last = new Uint8Array(buffer.buffer, offset, PIECE);
         }
-        if (last?.length !== PIECE) throw new Error('not the piece asked for');
+        if (last?.length !== PIECE) throw new Error(`the view is not ${PIECE} bytes long`);
       }),
   };
   return [

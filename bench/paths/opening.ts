@@ -10,7 +10,9 @@ const MANY = 2048;
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-/** What a vector more costs a device that has many: as much as one that has few, if it is linear. */
+/**
+ * The benchmarks of one more vector, on a device with few and with many. A linear cost is equal.
+ */
 export function openingBenchmarks(): Benchmark[] {
   const few = `${FEW} vectors`;
   const many = `${MANY} vectors`;
@@ -37,7 +39,9 @@ export function openingBenchmarks(): Benchmark[] {
   ];
 }
 
-/** CPU time a vector, in nanoseconds; as many vectors in all, whatever their number a device. */
+/**
+ * CPU time per vector, in nanoseconds. The total is {@link MANY} vectors on one or more devices.
+ */
 function timeOf(vectors: number): number {
   let spent = 0;
   for (let done = 0; done < MANY; done += vectors) {
@@ -51,7 +55,7 @@ function timeOf(vectors: number): number {
   return spent / MANY;
 }
 
-/** Bytes of JavaScript's heap a vector. */
+/** Bytes of the JavaScript heap per vector. */
 function memoryOf(vectors: number): number {
   const bench = openBench(vectors);
   collect();

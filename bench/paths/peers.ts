@@ -19,7 +19,7 @@ interface Peer {
   readonly command: readonly [string, ...string[]];
 }
 
-/** The paths of the peers, ours by the title of its benchmark, and the least we gain on Python. */
+/** The paths of the peers, by the title of our benchmark, and the goal relative to Python. */
 const PATHS = [
   { title: 'read32', arguments: ['load32'], unit: 1, toPython: 0.2 },
   { title: 'write32', arguments: ['store32'], unit: 1, toPython: 0.2 },
@@ -30,7 +30,7 @@ const PATHS = [
   { title: 'interrupts, 2048 of 2048', arguments: ['round', '2048'], unit: 1000, toPython: 0.5 },
 ] as const;
 
-/** What other programs reach: each in a process of its own, in the same rounds as ours. */
+/** The benchmarks of other programs, each in a separate process, in the same rounds as ours. */
 export function peerBenchmarks(benchmarks: readonly Benchmark[]): Benchmark[] {
   const peers = findPeers();
   if (peers.length === 0) return [];
@@ -44,7 +44,7 @@ export function peerBenchmarks(benchmarks: readonly Benchmark[]): Benchmark[] {
     return {
       title: `peers: ${title}`,
       unit: benchmark.unit,
-      contenders: [...contenders, { ...own, run: () => afterOnce(own) }],
+      contenders: [...contenders, { ...own, run: () => runTwice(own) }],
       goals: peers.map(({ name }) => ({
         of: own.name,
         to: name,
@@ -54,8 +54,11 @@ export function peerBenchmarks(benchmarks: readonly Benchmark[]): Benchmark[] {
   });
 }
 
-/** Where a process has just ended, the other CPU is still busy with it for a while. */
-async function afterOnce({ run }: Contender): Promise<number> {
+/**
+ * Runs a contender twice and returns the second time. The end of a process still uses a CPU at
+ * first.
+ */
+async function runTwice({ run }: Contender): Promise<number> {
   await run();
   return run();
 }
@@ -63,10 +66,10 @@ async function afterOnce({ run }: Contender): Promise<number> {
 function findPeers(): Peer[] {
   const program = join(folder, 'peer');
   const peers: Peer[] = [];
-  if (tries('gcc', '-O2', '-o', program, join(sources, 'c/peer.c'))) {
+  if (succeeds('gcc', '-O2', '-o', program, join(sources, 'c/peer.c'))) {
     peers.push({ name: C, command: [program] });
   }
-  if (tries('python3', '-c', 'import select')) {
+  if (succeeds('python3', '-c', 'import select')) {
     peers.push({ name: PYTHON, command: ['python3', join(sources, 'python/peer.py')] });
   }
   return peers;
@@ -76,12 +79,12 @@ function run({ command: [file, ...first] }: Peer, path: readonly string[]): numb
   return Number(execFileSync(file, [...first, ...path], { encoding: 'utf8' }));
 }
 
-function tries(file: string, ...args: string[]): boolean {
+function succeeds(file: string, ...args: string[]): boolean {
   try {
     execFileSync(file, args, { stdio: 'ignore' });
     return true;
   } catch {
-    console.error(`# left out: ${file} is not there`);
+    console.error(`# left out: ${file} is missing or fails`);
     return false;
   }
 }

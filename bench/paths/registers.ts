@@ -4,14 +4,16 @@ import type { Bench } from '../lib/host.js';
 import type { Benchmark } from '../lib/measure.js';
 
 const REGISTERS = 256;
-/** Loops of about a millisecond: shorter than the time slice of a busy machine. */
+/** Turns of a loop. A loop takes about 1 ms, less than the time slice of a busy machine. */
 const TURNS = 500;
 const TURNS_IN_C = 10_000;
 const BLOCKS = 300;
 const WORDS = 20_000;
 const BLOCK = 4096;
 
-/** Mapped registers: in memory, so what is measured is the overhead over a device's own time. */
+/**
+ * The benchmarks of mapped registers. They are memory, so the times are overhead without a device.
+ */
 export function registerBenchmarks({ device }: Bench): Benchmark[] {
   const window = device.bar(0).map();
   const block = new Uint8Array(4 * BLOCK);

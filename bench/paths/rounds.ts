@@ -3,7 +3,7 @@ import { helper } from '../lib/helper.js';
 import { openBench, requestVectors } from '../lib/host.js';
 import type { Benchmark } from '../lib/measure.js';
 
-/** How many of how many vectors fire at once. */
+/** Number of vectors that fire at once, and number of armed vectors. */
 const SHAPES = [
   [1, 1],
   [1, 2048],
@@ -12,23 +12,26 @@ const SHAPES = [
   [2048, 2048],
 ] as const;
 
-/** Interrupts of one round are all there before the first is delivered; 200,000 in all. */
+/** Turns of a benchmark, so that about 60,000 interrupts are delivered in a round. */
 const turnsOf = (fired: number) => Math.max(30, Math.round(60_000 / (fired + 2)));
 
-/** One thread signals so many vectors and has each of them delivered to its listener. */
+/**
+ * The benchmarks of interrupts: one thread signals vectors, and each interrupt reaches its
+ * listener.
+ */
 export function roundBenchmarks(): Benchmark[] {
   return SHAPES.map(([fired, armed]): Benchmark => {
     const { device } = openBench(armed);
     const fds = requestVectors(device, armed);
     const rounds = new Rounds(device, fds, fired);
-    const twins = Int32Array.from({ length: armed }, () => device.createEventfd().fd ?? -1);
+    const fdsInC = Int32Array.from({ length: armed }, () => device.createEventfd().fd ?? -1);
     const turns = turnsOf(fired);
     return {
       title: `interrupts, ${fired} of ${armed}`,
       unit: 'us',
       contenders: [
-        { name: 'C, read', run: () => helper.rounds(twins, fired, turns, false) / 1000 },
-        { name: 'C, edge triggered', run: () => helper.rounds(twins, fired, turns, true) / 1000 },
+        { name: 'C, read', run: () => helper.rounds(fdsInC, fired, turns, false) / 1000 },
+        { name: 'C, edge triggered', run: () => helper.rounds(fdsInC, fired, turns, true) / 1000 },
         { name: 'vfio', run: () => rounds.run(turns) },
       ],
       goals:
@@ -42,10 +45,10 @@ export function roundBenchmarks(): Benchmark[] {
   });
 }
 
-/** What one more armed vector costs those that fire. */
+/** The benchmark of one interrupt with few and with many armed vectors. */
 export function growthBenchmark(): Benchmark {
   const contender = (armed: number) => {
-    // The same device otherwise: only how many vectors are in use differs.
+    // The devices are equal and differ only in the number of requested vectors.
     const { device } = openBench(2048);
     const rounds = new Rounds(device, requestVectors(device, armed), 1);
     return { name: `${armed} armed`, run: () => rounds.run(turnsOf(1)) };
@@ -58,7 +61,7 @@ export function growthBenchmark(): Benchmark {
   };
 }
 
-/** Rounds by the event loop: the last listener starts the next. */
+/** Runs rounds in the event loop. The last listener of a round starts the next one. */
 class Rounds {
   readonly #fds: Int32Array;
   readonly #fired: number;
@@ -74,12 +77,12 @@ class Rounds {
         this.#seen++;
         if (this.#seen === this.#fired) this.#next();
       });
-      // The rounds keep the process, and not what was made for rounds to come.
+      // A vector does not keep the process alive; run() does.
       device.interrupts.msix.vector(i)?.unref();
     }
   }
 
-  /** @returns microseconds a round */
+  /** Runs rounds. @returns microseconds per round */
   async run(turns: number): Promise<number> {
     const start = helper.threadTime();
     const alive = setInterval(() => undefined, 2 ** 30);

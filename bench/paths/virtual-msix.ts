@@ -7,7 +7,7 @@ const TURNS = 200;
 const STORES = 1_000_000;
 const ENABLE = 0x8000;
 const VECTOR_CONTROL = 12;
-/** Bytes of the table. */
+/** Size of the table in bytes. */
 const TABLE = 16 * VECTORS;
 
 const makeTable = () =>
@@ -17,7 +17,7 @@ const makeTable = () =>
     pba: { bar: 0, offset: 0x3000 },
   });
 
-/** Emulated interrupts down to the kernel's eventfds, and the table under a guest's writes. */
+/** The benchmarks of emulated interrupts, down to the eventfds, and of writes to the table. */
 export function virtualMsixBenchmarks(): Benchmark[] {
   const eventfds = Array.from({ length: VECTORS }, () => createEventfd());
   const vectors = Uint32Array.from(eventfds, (_, vector) => vector);
@@ -40,7 +40,7 @@ export function virtualMsixBenchmarks(): Benchmark[] {
     if (offset % 4 !== 0 || offset < 0 || offset >= TABLE) return;
     words[offset / 4] = value;
   };
-  // The mask bit stays set: Vector Control is written as 1 as well.
+  // Vector Control is written as 1, so that the mask bit stays set.
   const stores = (write: (offset: number, value: number) => void) => () =>
     timed(STORES, () => {
       for (let i = 0; i < STORES; i++) write((4 * i) % TABLE, (i & 3) === 3 ? 1 : i);

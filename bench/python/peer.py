@@ -1,4 +1,4 @@
-"""The hot paths in Python 3: peer.py <path> prints nanoseconds of CPU time an operation.
+"""The hot paths in Python 3: peer.py <path> prints the CPU time of an operation in nanoseconds.
 
 Paths: load32, store32, pread32, signal, round <fired>.
 """
@@ -25,7 +25,7 @@ def make_eventfd():
         return os.eventfd(0, os.EFD_NONBLOCK)
     fd = ctypes.CDLL(None).eventfd(0, os.O_NONBLOCK)
     if fd < 0:
-        sys.exit("no eventfd")
+        sys.exit("eventfd failed")
     return fd
 
 

@@ -1,25 +1,25 @@
 import test from 'ava';
 import { figure } from '../../bench/flows/figure.js';
 import { grow } from '../../bench/flows/grow.js';
-import { MockBells } from '../../bench/flows/mock-bells.js';
+import { MockFiringDevice } from '../../bench/flows/mock-firing-device.js';
 
-// One device at a time: who opens it while it is open shares it.
+// The tests are serial: opening the mock device while it is open would share it.
 const N = 16;
 
 test.serial(
-  'incremental tears down and loses by the square, and redirects what it loses',
+  'incremental frees handlers and loses interrupts quadratically, and INTx sends them',
   async (t) => {
-    using bells = await MockBells.open();
-    const growth = grow(bells, { flow: 'incremental', vectors: N });
-    const square = (N * (N - 1)) / 2;
-    t.like(growth, { calls: 2 * N, torn: square, lost: square, redirected: square });
+    using firing = await MockFiringDevice.open();
+    const growth = grow(firing, { flow: 'incremental', vectors: N });
+    const quadratic = (N * (N - 1)) / 2;
+    t.like(growth, { calls: 2 * N, torn: quadratic, lost: quadratic, redirected: quadratic });
   },
 );
 
 for (const flow of ['upfront', 'dynamic'] as const) {
-  test.serial(`${flow} grows by a call a vector, and loses nothing`, async (t) => {
-    using bells = await MockBells.open();
-    const growth = grow(bells, { flow, vectors: N });
+  test.serial(`${flow} makes one call for each vector and loses no interrupt`, async (t) => {
+    using firing = await MockFiringDevice.open();
+    const growth = grow(firing, { flow, vectors: N });
     t.like(growth, {
       calls: N + 1,
       torn: 0,
@@ -32,10 +32,10 @@ for (const flow of ['upfront', 'dynamic'] as const) {
 }
 
 test.serial('the figure has a line for each flow', async (t) => {
-  using bells = await MockBells.open();
+  using firing = await MockFiringDevice.open();
   const growths = [];
   for (const flow of ['incremental', 'upfront', 'dynamic'] as const) {
-    for (const vectors of [1, 8]) growths.push(grow(bells, { flow, vectors }));
+    for (const vectors of [1, 8]) growths.push(grow(firing, { flow, vectors }));
   }
   const svg = figure(growths, 'note');
   t.is(svg.match(/<polyline points="[\d., ]+"/g)?.length, 6);

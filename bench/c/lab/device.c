@@ -10,11 +10,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "twin.h"
+#include "program.h"
 
 void expect(int holds, const char *what) {
   if (holds) return;
-  fprintf(stderr, "twin: %s: %s\n", what, strerror(errno));
+  fprintf(stderr, "vfio-bench: %s: %s\n", what, strerror(errno));
   exit(1);
 }
 
@@ -38,7 +38,7 @@ void device_open(struct device *device, const char *address) {
       .argsz = sizeof(device->bar0), .index = VFIO_PCI_BAR0_REGION_INDEX};
   expect(ioctl(device->fd, VFIO_DEVICE_GET_REGION_INFO, &device->config) == 0, "config");
   expect(ioctl(device->fd, VFIO_DEVICE_GET_REGION_INFO, &device->bar0) == 0, "BAR 0");
-  /* Memory space and bus master. */
+  /* Sets memory space enable and bus master enable. */
   config_write16(device, 4, 6);
   void *registers = mmap(NULL, device->bar0.size, PROT_READ | PROT_WRITE, MAP_SHARED, device->fd,
                          device->bar0.offset);

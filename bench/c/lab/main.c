@@ -1,8 +1,11 @@
-/* twin <address>: prints a line of JSON a path; bench/lab/main.ts runs it in the lab's guest. */
-#include "twin.h"
+/*
+ * program <address of an NVMe>: measures the paths and prints one line of JSON for each.
+ * bench/lab/main.ts runs it in the lab's guest.
+ */
+#include "program.h"
 
 int main(int argc, char **argv) {
-  expect(argc == 2, "usage: twin <address of an NVMe>");
+  expect(argc == 2, "usage: program <address of an NVMe>");
   struct device device;
   device_open(&device, argv[1]);
   measure_paths(&device);

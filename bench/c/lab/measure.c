@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "twin.h"
+#include "program.h"
 
 static double nanoseconds(clockid_t clock) {
   struct timespec time;

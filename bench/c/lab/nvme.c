@@ -7,11 +7,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "twin.h"
+#include "program.h"
 
 enum { CAP = 0, CC = 0x14, CSTS = 0x1c, AQA = 0x24, ASQ = 0x28, ACQ = 0x30, DOORBELLS = 0x1000 };
 enum { CREATE_SQ = 1, CREATE_CQ = 5, DELETE_SQ = 0, DELETE_CQ = 4, WRITE = 1, READ = 2 };
-/* Blocks of 512 bytes in a page, pages of the disk that are read, entries of a ring. */
+/* 512-byte blocks of a page, pages of the disk that are read, entries of a ring, deepest queue. */
 enum { BLOCKS = PAGE / 512, DISK = 1024, ENTRIES = 64, DEPTH_MAX = 32 };
 enum { READS = 2000, WARM_UP = 2, EMPTY = 1000000 };
 
@@ -39,9 +39,9 @@ struct disk {
   uint64_t data_iova;
   int vectors[2], epoll;
   uint32_t random;
-  /* Page of the disk that each buffer is to hold. */
+  /* The page of the disk that each buffer must hold after the read. */
   uint32_t pages[DEPTH_MAX];
-  int under_way, done;
+  int outstanding, done;
 };
 
 static volatile uint32_t *reg(const struct device *device, unsigned offset) {
@@ -55,13 +55,13 @@ static void put(struct ring *ring, uint32_t id, const struct command *command) {
   ring->tail = (ring->tail + 1) % ENTRIES;
 }
 
-/* The commands are in memory before the controller is told. */
+/* Writes the tail doorbell after the commands are in memory. */
 static void ring_doorbell(const struct ring *ring) {
   atomic_thread_fence(memory_order_release);
   *ring->tail_doorbell = ring->tail;
 }
 
-/* A command of the admin queue, looked for until it is done. */
+/* Runs a command of the admin queue and polls for its completion. */
 static void admin(struct disk *disk, const struct command *command) {
   struct ring *ring = &disk->admin;
   put(ring, 0, command);
@@ -75,7 +75,7 @@ static void admin(struct disk *disk, const struct command *command) {
   *ring->head_doorbell = ring->head;
 }
 
-/* The two rings of a queue are the pages 2 id and 2 id + 1 of the memory. */
+/* Initializes a queue. Its two rings are the pages 2 * id and 2 * id + 1 of the memory. */
 static void ring_init(struct disk *disk, struct ring *ring, int id, uint8_t *memory) {
   const unsigned stride = 4u << (*reg(disk->device, CAP + 4) & 0xf);
   ring->tail_doorbell = reg(disk->device, DOORBELLS + 2 * id * stride);
@@ -135,7 +135,7 @@ static void submit(struct disk *disk, uint32_t id, uint32_t opcode, uint32_t pag
   command.dword[10] = page * BLOCKS;
   command.dword[12] = BLOCKS - 1;
   put(&disk->io, id, &command);
-  disk->under_way++;
+  disk->outstanding++;
 }
 
 static uint32_t random_page(struct disk *disk) {
@@ -145,10 +145,14 @@ static uint32_t random_page(struct disk *disk) {
   return disk->random % DISK;
 }
 
-/* Takes what is complete and reads on into the same buffers, `most` reads in all. */
-static int drain(struct disk *disk, int most) {
+/*
+ * Consumes the completions and submits the next reads into the same buffers, up to `max_reads` in
+ * all.
+ * @returns the number of completions
+ */
+static int drain(struct disk *disk, int max_reads) {
   struct ring *ring = &disk->io;
-  int taken = 0, more = 0;
+  int consumed = 0, more = 0;
   for (;;) {
     const uint32_t status = ring->completions[ring->head].status;
     if ((status >> 16 & 1) != ring->phase) break;
@@ -156,30 +160,31 @@ static int drain(struct disk *disk, int most) {
     if (ring->head == 0) ring->phase ^= 1;
     const uint32_t id = status & 0xffff;
     expect(status >> 17 == 0, "read");
-    expect(*(volatile uint32_t *)(disk->data + id * PAGE) == disk->pages[id], "what was read");
-    taken++;
-    disk->under_way--;
+    expect(*(volatile uint32_t *)(disk->data + id * PAGE) == disk->pages[id], "page of the read");
+    consumed++;
+    disk->outstanding--;
     disk->done++;
-    if (disk->done + disk->under_way >= most) continue;
+    if (disk->done + disk->outstanding >= max_reads) continue;
     submit(disk, id, READ, random_page(disk));
     more = 1;
   }
   if (more) ring_doorbell(ring);
-  if (taken > 0) *ring->head_doorbell = ring->head;
-  return taken;
+  if (consumed > 0) *ring->head_doorbell = ring->head;
+  return consumed;
 }
 
 /*
- * So many reads, or so many looks at the ring in vain. One code for all callers, so that a look
- * costs each of them the same.
- * @returns the number of looks in vain
+ * Drains until READS reads are done, or until `max_empty` drains were empty. Not inlined, so that
+ * an empty drain costs the same for every caller.
+ * @returns the number of empty drains
  */
-__attribute__((noinline, noclone)) static long reads(struct disk *disk, int depth, int interrupts, long most_empty) {
+__attribute__((noinline, noclone)) static long reads(
+    struct disk *disk, int depth, int interrupts, long max_empty) {
   long empty = 0;
   disk->done = 0;
   for (int id = 0; id < depth; id++) submit(disk, id, READ, random_page(disk));
   if (depth > 0) ring_doorbell(&disk->io);
-  while (disk->done < READS && empty < most_empty) {
+  while (disk->done < READS && empty < max_empty) {
     if (interrupts) {
       struct epoll_event event;
       if (epoll_wait(disk->epoll, &event, 1, -1) != 1) continue;
@@ -191,7 +196,7 @@ __attribute__((noinline, noclone)) static long reads(struct disk *disk, int dept
   return empty;
 }
 
-/* Nanoseconds of a look in vain: of waiting, which is no work. */
+/* CPU time of an empty drain in nanoseconds, which is subtracted as waiting. */
 static double empty_cost(struct disk *disk) {
   struct clocks start = now();
   const long empty = reads(disk, 0, 0, EMPTY);
@@ -213,7 +218,7 @@ static void measure(struct disk *disk, int depth, int interrupts) {
   report(path, &rounds);
 }
 
-/* Each page of the disk begins with its number. */
+/* Writes its number to the start of each page of the disk. */
 static void number_pages(struct disk *disk) {
   for (uint32_t page = 0; page < DISK; page++) {
     *(uint32_t *)disk->data = page;

@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "twin.h"
+#include "program.h"
 
 enum { READS = 2000, LOOPS = 500, MAPS = 200, MAPPED = 64 * 1024 };
 
@@ -19,7 +19,7 @@ static void config_reads(const struct device *device) {
   report("config.read32", &rounds);
 }
 
-/* Registers by pread: the kernel reads the BAR. */
+/* Reads a register by pread: the kernel reads the BAR. */
 static void region_reads(const struct device *device) {
   struct rounds rounds = {0};
   while (rounds.count < ROUNDS) {

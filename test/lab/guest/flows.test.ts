@@ -2,7 +2,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { type Eventfd, openDevice, PhysicalSource, type PciDevice, VirtualMsix } from 'vfio';
 import { grow } from '../../../bench/flows/grow.js';
-import { NvmeBells } from '../../../bench/flows/nvme-bells.js';
+import { NvmeFiringDevice } from '../../../bench/flows/nvme-firing-device.js';
 import { PolledNvme } from '../../../bench/lib/nvme.js';
 import { EDU, NVME } from '../../contract/targets.js';
 
@@ -12,16 +12,16 @@ const CONTROL = 12;
 const PATIENCE_MS = 20_000;
 
 test.serial('65 vectors by each flow: only incremental loses', async (t) => {
-  using bells = await NvmeBells.open(NVME);
-  const { vectors: n } = bells;
-  const flows = bells.growable ? (['upfront', 'dynamic'] as const) : (['upfront'] as const);
+  using firing = await NvmeFiringDevice.open(NVME);
+  const { vectors: n } = firing;
+  const flows = firing.growable ? (['upfront', 'dynamic'] as const) : (['upfront'] as const);
   for (const flow of flows) {
-    const growth = grow(bells, { flow, vectors: n, most: 4 });
+    const growth = grow(firing, { flow, vectors: n, maxFiring: 4 });
     t.log(JSON.stringify(growth));
     t.like(growth, { calls: n + 1, torn: 0, lost: 0, redirected: 0, failed: 0 });
     t.true(growth.fired > 4 * n);
   }
-  const growth = grow(bells, { flow: 'incremental', vectors: n, most: 4 });
+  const growth = grow(firing, { flow: 'incremental', vectors: n, maxFiring: 4 });
   t.log(JSON.stringify(growth));
   t.like(growth, { calls: 2 * n, torn: (n * (n - 1)) / 2, failed: 0 });
   t.true(growth.lost > n / 2);

@@ -2,23 +2,23 @@ import { openDevice, type PciDevice } from 'vfio';
 import { VFIO_IRQ_INFO_NORESIZE, VFIO_PCI_MSIX_IRQ_INDEX } from '../../lib/contract/uapi.js';
 import type { QueuePair } from '../../lib/demo/nvme/queue.js';
 import { PolledNvme } from '../lib/nvme.js';
-import type { Bells, Rung } from './bells.js';
+import type { FiringDevice, FireResult } from './firing-device.js';
 
 const MSIX = VFIO_PCI_MSIX_IRQ_INDEX;
 const BIND = 0x24;
 const DISABLE = 0x21;
-const PATIENCE_MS = 20_000;
+const TIMEOUT_MS = 20_000;
 /**
- * Without MSI-X QEMU keeps the causes of the pin in 32 bits, and ends itself when a queue with a
- * vector beyond completes. Those are given no commands then.
+ * Without MSI-X, QEMU has 32 bits for the causes of the pin, and aborts if a queue with a vector
+ * above 31 completes. Such queues get no commands while MSI-X is disabled.
  */
 const VECTORS_BY_PIN = 32;
 
 /**
- * An NVMe controller with a queue on each of its vectors: a command on the queue completes, and its
- * vector interrupts. Interrupts of the pin have no handler; the status register tells of them.
+ * An NVMe controller with a queue for each vector. A command that completes on the queue fires the
+ * vector. Interrupts of the pin have no handler; the status register of the device shows them.
  */
-export class NvmeBells implements Bells {
+export class NvmeFiringDevice implements FiringDevice {
   private constructor(
     readonly device: PciDevice,
     readonly vectors: number,
@@ -26,50 +26,54 @@ export class NvmeBells implements Bells {
     private readonly queues: readonly QueuePair[],
   ) {}
 
-  static async open(name: string): Promise<NvmeBells> {
+  static async open(name: string): Promise<NvmeFiringDevice> {
     const device = await openDevice(name);
     const { vectors } = device.config.details('msix') ?? { vectors: 0 };
     const { connection } = device;
-    // QEMU sends the messages of a vector only if MSI-X was enabled when its queue was made, and
-    // makes no others then. What the commands for that interrupt by goes nowhere.
+    // QEMU sends messages for a queue only if MSI-X was enabled when the queue was created. The
+    // interrupts of the commands that create the queues go to an unused eventfd.
     const unused = device.createEventfd();
     connection.setIrqs({ index: MSIX, flags: BIND, start: 0, count: 1, eventfds: [unused] });
     const nvme = await PolledNvme.start(device, vectors - 1);
     const queues = [nvme.admin, ...nvme.createQueues(vectors - 1)];
     connection.setIrqs({ index: MSIX, flags: DISABLE, start: 0, count: 0 });
     unused.close();
-    return new NvmeBells(device, vectors, nvme, queues);
+    return new NvmeFiringDevice(device, vectors, nvme, queues);
   }
 
-  /** Whether vectors can be added one by one. */
+  /** Whether the kernel can add vectors one by one. */
   get growable(): boolean {
     return (this.device.connection.getIrqInfo(MSIX).flags & VFIO_IRQ_INFO_NORESIZE) === 0;
   }
 
-  ring(vectors: readonly number[]): Rung {
+  fire(vectors: readonly number[]): FireResult {
     if (this.device.config.fields('msix.control').enable === 1) {
       this.nvme.fireNow(vectors.map((vector) => this.#queue(vector)));
       return { byMessage: vectors, byPin: 0 };
     }
     const possible = vectors.filter((vector) => vector < VECTORS_BY_PIN);
-    for (const vector of possible) this.#ringByPin(this.#queue(vector));
+    for (const vector of possible) this.#fireByPin(this.#queue(vector));
     return { byMessage: [], byPin: possible.length };
   }
 
-  /** Taking the completion lets go of the pin. */
-  #ringByPin(queue: QueuePair): void {
+  /** Fires a vector by the pin. Consuming the completion deasserts the pin. */
+  #fireByPin(queue: QueuePair): void {
     const { config } = this.device;
-    const until = performance.now() + PATIENCE_MS;
+    const until = performance.now() + TIMEOUT_MS;
     this.nvme.begin(queue);
     while (config.fields('status').interrupt_status === 0) {
-      if (performance.now() > until) throw new Error(`queue ${queue.id} does not raise the pin`);
+      if (performance.now() > until)
+        throw new Error(`queue ${queue.id} did not raise the pin within ${TIMEOUT_MS} ms`);
     }
     this.nvme.finish(queue);
   }
 
   #queue(vector: number): QueuePair {
     const queue = this.queues[vector];
-    if (queue === undefined) throw new RangeError(`there is no vector ${vector}`);
+    if (queue === undefined)
+      throw new RangeError(
+        `vector ${vector} has no queue: vectors are 0 to ${this.queues.length - 1}`,
+      );
     return queue;
   }
 

@@ -1,13 +1,13 @@
 import { openDevice, type PciDevice, registerModel, type RegisterWindow } from 'vfio/mock';
-import type { Bells, Rung } from './bells.js';
+import type { FiringDevice, FireResult } from './firing-device.js';
 
 const TABLE = 0x8000;
 const PBA = 0x10000;
-const RING = 0;
+const FIRE = 0;
 const BY_PIN = 4;
 
 registerModel({
-  name: 'bells',
+  name: 'firing',
   shape: {
     vendorId: 0x1234,
     deviceId: 0x0be1,
@@ -27,7 +27,7 @@ registerModel({
   },
   create(host) {
     let byPin = 0;
-    const ring = (vector: number) => {
+    const fire = (vector: number) => {
       if (host.messagesEnabled) {
         host.signal(vector);
         return;
@@ -39,8 +39,8 @@ registerModel({
     return {
       registers: {
         0: [
-          { offset: RING, width: 4, name: 'ring', write: ring },
-          { offset: BY_PIN, width: 4, name: 'rung by pin', read: () => byPin },
+          { offset: FIRE, width: 4, name: 'fire', write: fire },
+          { offset: BY_PIN, width: 4, name: 'fired by pin', read: () => byPin },
         ],
       },
       reset: () => undefined,
@@ -48,8 +48,8 @@ registerModel({
   },
 });
 
-/** The mock device: 2,048 vectors, which interrupt by a write to a register. */
-export class MockBells implements Bells {
+/** A mock device with 2,048 vectors. A write to a register fires a vector. */
+export class MockFiringDevice implements FiringDevice {
   readonly #registers: RegisterWindow;
 
   private constructor(readonly device: PciDevice) {
@@ -57,13 +57,13 @@ export class MockBells implements Bells {
     this.#registers = device.bar(0).map();
   }
 
-  static async open(): Promise<MockBells> {
-    return new MockBells(await openDevice('mock:bells'));
+  static async open(): Promise<MockFiringDevice> {
+    return new MockFiringDevice(await openDevice('mock:firing'));
   }
 
-  ring(vectors: readonly number[]): Rung {
+  fire(vectors: readonly number[]): FireResult {
     const before = this.#registers.read32(BY_PIN);
-    for (const vector of vectors) this.#registers.write32(RING, vector);
+    for (const vector of vectors) this.#registers.write32(FIRE, vector);
     const byPin = this.#registers.read32(BY_PIN) - before;
     return { byMessage: byPin === 0 ? vectors : [], byPin };
   }

@@ -1,6 +1,6 @@
-/* The work of bench/lab/guest as a plain C program on /dev/vfio, by group and container. */
-#ifndef VFIO_BENCH_TWIN_H_
-#define VFIO_BENCH_TWIN_H_
+/* The work of bench/lab/guest.ts as a C program on /dev/vfio, by group and container. */
+#ifndef VFIO_BENCH_PROGRAM_H_
+#define VFIO_BENCH_PROGRAM_H_
 
 #include <linux/vfio.h>
 #include <stddef.h>
@@ -14,18 +14,18 @@ struct device {
   volatile uint8_t *registers;
 };
 
-/* device.c: all of them end the program when the kernel refuses. */
+/* device.c: each function exits with an error message if a system call fails. */
 void expect(int holds, const char *what);
 void device_open(struct device *device, const char *address);
 void *memory(size_t size);
 void dma_map(const struct device *device, void *memory, size_t size, uint64_t iova);
 void dma_unmap(const struct device *device, size_t size, uint64_t iova);
-/* MSI-X vectors 0 to count - 1 with an eventfd each; none: MSI-X off. */
+/* Binds MSI-X vectors 0 to count - 1 to the eventfds. A count of 0 disables MSI-X. */
 void msix_set(const struct device *device, const int *eventfds, int count);
 uint32_t config_read32(const struct device *device, unsigned offset);
 void config_write16(const struct device *device, unsigned offset, uint16_t value);
 
-/* measure.c: nanoseconds of a round's CPU time and of its duration. */
+/* measure.c: CPU time and elapsed time in nanoseconds. */
 struct clocks {
   double cpu, elapsed;
 };
@@ -35,9 +35,11 @@ struct rounds {
   int count;
   struct clocks each[ROUNDS];
 };
-/* A round that did so many operations since `start`, and so many nanoseconds of CPU for nothing. */
+/*
+ * Adds a round of `operations` since `start`. `waited` is CPU time spent waiting, in nanoseconds.
+ */
 void round_done(struct rounds *rounds, struct clocks start, int operations, double waited);
-/* One line of JSON. */
+/* Prints the rounds of a path as one line of JSON. */
 void report(const char *path, const struct rounds *rounds);
 
 /* paths.c, nvme.c */
