@@ -1,10 +1,10 @@
 /**
- * Intel's Data Streaming Accelerator with PASIDs (registers: drivers/dma/idxd/registers.h of Linux).
- * A work queue belongs to a process by its PASID: its work reaches memory under that PASID, and may
- * raise only interrupts that are given to it. On the mock alone: a real DSA takes descriptors by
- * instructions that JavaScript has not.
+ * Intel's Data Streaming Accelerator with PASIDs (registers: drivers/dma/idxd/registers.h of
+ * Linux). The PASID of a work queue is that of a process. The work of the queue accesses memory
+ * with this PASID, and raises only the interrupts of this PASID. The example runs on the mock only:
+ * a real DSA gets descriptors by instructions that JavaScript does not have.
  *
- *   node dist/examples/dsa.js     drives mock:dsa
+ *   node dist/examples/dsa.js     uses mock:dsa
  */
 import { setImmediate } from 'node:timers/promises';
 import { openDevice, type DmaBuffer } from 'vfio';
@@ -19,27 +19,27 @@ const REQUEST_INT_HANDLE = 13;
 const RELEASE_INT_HANDLE = 14;
 const WQCFG_SIZE = 32;
 const QUEUE_DEPTH = 16;
-/** Of a queue's configuration: of one submitter, whose PASID is in bits 27:8. */
+/** Bits of a queue's configuration: one submitter only; the PASID in bits 27:8 is valid. */
 const DEDICATED = 1 << 0;
 const PASID_ENABLE = 1 << 28;
-/** Of an entry of MSIX_PERM: raised by work of the PASID in bits 31:12. */
+/** Bit of an MSIX_PERM entry: only work with the PASID in bits 31:12 raises the vector. */
 const PERM_PASID_ENABLE = 1 << 3;
-/** Four pages of portals a queue; descriptors written to the first name handles of MSI-X. */
+/** Bytes of a queue's portals: four pages. Descriptors in the first page use MSI-X handles. */
 const PORTALS = 4 * 0x1000;
 const DESCRIPTOR = 64;
 const MEMMOVE = 3;
-/** Completion record valid, requested, and an interrupt with it. */
+/** Flags of a descriptor: record address valid, record requested, interrupt requested. */
 const FLAGS = 0x04 | 0x08 | 0x10;
 const SUCCESS = 0x01;
 const NOT_YOUR_HANDLE = 0x19;
 
-/** Two processes, each with a work queue and a vector. Vector 0 is the device's own. */
+/** Two processes, each with a work queue and a vector. The device itself uses vector 0. */
 const PROCESSES = [
   { pasid: 0x101, queue: 0, vector: 1 },
   { pasid: 0x102, queue: 1, vector: 2 },
 ] as const;
 
-// PASIDs are attached by iommufd.
+// PASIDs need iommufd, so the device is opened by its character device.
 const device = await openDevice('mock:dsa', { via: 'cdev' });
 device.config.update('command', { memory: 1, bus_master: 1 });
 const registers = device.bar(0).map();
@@ -60,14 +60,14 @@ async function command(code: number, operand = 0): Promise<number> {
   return status >>> 8;
 }
 
-/** Memory that a descriptor is about, and where its completion record is written. */
+/** The memory of a descriptor: source, target and completion record. */
 interface Memory {
   readonly source: DmaBuffer;
   readonly target: DmaBuffer;
   readonly record: DmaBuffer;
 }
 
-/** Copies. @returns the status of the completion record */
+/** Copies memory with a queue. @returns the status of the completion record */
 async function copy(queue: number, handle: number, memory: Memory, size: number): Promise<number> {
   const bytes = new Uint8Array(DESCRIPTOR);
   const descriptor = new DataView(bytes.buffer);
@@ -86,7 +86,7 @@ async function copy(queue: number, handle: number, memory: Memory, size: number)
 await command(ENABLE_DEVICE);
 const processes = [];
 for (const { pasid, queue, vector } of PROCESSES) {
-  // The IOMMU lets requests with this PASID at the memory that is mapped.
+  // The IOMMU lets requests with this PASID access the mapped memory.
   device.attachPasid(pasid);
   registers.write32(workQueues + queue * WQCFG_SIZE, QUEUE_DEPTH);
   registers.write32(workQueues + queue * WQCFG_SIZE + 8, DEDICATED | (pasid << 8) | PASID_ENABLE);
@@ -118,7 +118,7 @@ for (const { pasid, queue, vector, interrupt, handle } of processes) {
   console.log(`queue ${queue}: '${copied}', interrupt at vector ${vector}`);
 }
 
-// What would be an interrupt for the other process is refused.
+// The device refuses a descriptor that names the interrupt of the other process.
 const [first, second] = processes;
 if (first !== undefined && second !== undefined) {
   let raised = 0;

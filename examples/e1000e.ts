@@ -1,12 +1,12 @@
 /**
- * Intel 82574, the e1000e of QEMU (sections: Intel's datasheet of it): reset, link, one ring each to
- * send and to receive, MSI-X with a vector for each. Asks by ARP who has an address, and prints the
- * answer. With QEMU's user network, in the lab:
+ * Intel 82574, QEMU's e1000e: reset, link, a receive ring and a transmit ring with an MSI-X vector
+ * each. Section numbers are those of Intel's datasheet. Sends an ARP request for an address and
+ * prints the reply. In the lab, with QEMU's user network:
  *
  *   vfio lab --device e1000e,netdev=n0 --qemu-arg=-netdev --qemu-arg=user,id=n0 -- \
  *     sh -c 'node dist/examples/e1000e.js $VFIO_LAB_E1000E'
  *
- *   node dist/examples/e1000e.js <device> [asked] [own]     default: 10.0.2.2 10.0.2.15
+ *   node dist/examples/e1000e.js <device> [address] [own address]   default: 10.0.2.2 10.0.2.15
  */
 import { setTimeout } from 'node:timers/promises';
 import { openDevice, type DmaBuffer, type Vector } from 'vfio';
@@ -31,41 +31,41 @@ const RAL0 = 0x5400;
 const RAH0 = 0x5404;
 const RXQ0 = 1 << 20;
 const TXQ0 = 1 << 22;
-/** Enabled, broadcasts accepted, checksums stripped; buffers are of 2048 bytes. */
+/** Enable, accept broadcasts, strip checksums. Buffers have 2048 bytes. */
 const RCTL_ON = (1 << 1) | (1 << 15) | (1 << 26);
-/** Enabled, short packets padded, collision threshold and distance of 10.2.7. */
+/** Enable, pad short packets, collision threshold and distance of 10.2.7. */
 const TCTL_ON = (1 << 1) | (1 << 3) | (0x0f << 4) | (0x3f << 12);
-/** Queue by vector, 4 bits each, the highest of which says that it is valid: 10.2.4.9. */
+/** Vector of each queue, 4 bits with the valid bit highest (10.2.4.9): receive 0, transmit 1. */
 const VECTORS = 0 | 8 | ((1 | 8) << 8);
 
-/** Legacy descriptors, 16 bytes: 7.1.4 and 7.2.10. */
+/** Bytes of a legacy descriptor: 7.1.4 and 7.2.10. */
 const DESCRIPTOR = 16;
 const COUNT = 16;
 const FRAME = 2048;
 const DONE = 1;
-/** End of packet, checksum appended, status reported. */
+/** Command bits: end of packet, append checksum, report status. */
 const SEND = 0x0b;
 
 const ETHERTYPE_ARP = 0x0806;
 const ARP_REPLY = 2;
 const ARP_LENGTH = 42;
-const PATIENCE = 10_000;
+const TIMEOUT_MS = 10_000;
 
 const [name, asked = '10.0.2.2', own = '10.0.2.15'] = process.argv.slice(2);
-if (name === undefined) throw new Error('give the address of an 82574');
+if (name === undefined) throw new Error('usage: e1000e.js <device> [address] [own address]');
 const device = await openDevice(name);
 device.config.update('command', { memory: 1, bus_master: 1 });
 const registers = device.bar(0).map();
 
-async function until(what: string, there: () => boolean): Promise<void> {
-  const end = performance.now() + PATIENCE;
-  while (!there()) {
-    if (performance.now() > end) throw new Error(`no ${what}`);
+async function until(what: string, isReached: () => boolean): Promise<void> {
+  const end = performance.now() + TIMEOUT_MS;
+  while (!isReached()) {
+    if (performance.now() > end) throw new Error(`no ${what} within ${TIMEOUT_MS} ms`);
     await setTimeout(1);
   }
 }
 
-/** 4.6: what the device is brought up by. */
+/** Resets the device: 4.6. */
 async function reset(): Promise<void> {
   registers.write32(IMC, 0xffff_ffff);
   registers.write32(RCTL, 0);
@@ -85,13 +85,13 @@ async function link(): Promise<string> {
   return `${speed} Mb/s, ${(status & STATUS_FULL_DUPLEX) === 0 ? 'half' : 'full'} duplex`;
 }
 
-/** A ring of descriptors and a buffer of its own for each. */
+/** A ring of descriptors, with a frame buffer for each descriptor. */
 class Ring {
   readonly #view: DataView;
   #next = 0;
 
   constructor(
-    readonly place: typeof RECEIVE,
+    readonly ringRegisters: typeof RECEIVE,
     readonly descriptors: DmaBuffer,
     readonly frames: DmaBuffer,
   ) {
@@ -99,35 +99,40 @@ class Ring {
     for (let i = 0; i < COUNT; i++) {
       this.#view.setBigUint64(i * DESCRIPTOR, frames.iova + BigInt(i * FRAME), true);
     }
-    registers.write32(place.base, Number(descriptors.iova & 0xffff_ffffn));
-    registers.write32(place.base + 4, Number(descriptors.iova >> 32n));
-    registers.write32(place.length, COUNT * DESCRIPTOR);
-    registers.write32(place.head, 0);
-    registers.write32(place.tail, 0);
+    registers.write32(ringRegisters.base, Number(descriptors.iova & 0xffff_ffffn));
+    registers.write32(ringRegisters.base + 4, Number(descriptors.iova >> 32n));
+    registers.write32(ringRegisters.length, COUNT * DESCRIPTOR);
+    registers.write32(ringRegisters.head, 0);
+    registers.write32(ringRegisters.tail, 0);
   }
 
-  static async create(place: typeof RECEIVE, access: 'read' | 'write'): Promise<Ring> {
-    // Descriptors are written by the device as well, frames in one direction only.
+  static async create(ringRegisters: typeof RECEIVE, access: 'read' | 'write'): Promise<Ring> {
+    // The device reads and writes descriptors; it only reads or only writes frames.
     const descriptors = await device.dma.allocate(4096);
-    return new Ring(place, descriptors, await device.dma.allocate(COUNT * FRAME, { access }));
+    return new Ring(
+      ringRegisters,
+      descriptors,
+      await device.dma.allocate(COUNT * FRAME, { access }),
+    );
   }
 
-  /** All but one: a tail at the head means that there are none. */
+  /** Gives all descriptors but one to the device: tail equal to head means an empty ring. */
   fill(): void {
-    registers.write32(this.place.tail, COUNT - 1);
+    registers.write32(this.ringRegisters.tail, COUNT - 1);
   }
 
+  /** Sends a frame. @returns a function that reports whether the frame was sent */
   send(frame: Uint8Array): () => boolean {
     const at = this.#next * DESCRIPTOR;
     this.frames.bytes.set(frame, this.#next * FRAME);
     this.#view.setUint32(at + 8, frame.length | (SEND << 24), true);
     this.#view.setUint32(at + 12, 0, true);
     this.#next = (this.#next + 1) % COUNT;
-    registers.write32(this.place.tail, this.#next);
+    registers.write32(this.ringRegisters.tail, this.#next);
     return () => (this.#view.getUint8(at + 12) & DONE) !== 0;
   }
 
-  /** The frames that have come; their descriptors are given back. */
+  /** Yields the received frames, and returns their descriptors to the device. */
   *received(): Generator<Uint8Array> {
     for (;;) {
       const at = this.#next * DESCRIPTOR;
@@ -135,15 +140,15 @@ class Ring {
       const start = this.#next * FRAME;
       yield this.frames.bytes.slice(start, start + this.#view.getUint16(at + 8, true));
       this.#view.setUint32(at + 12, 0, true);
-      registers.write32(this.place.tail, this.#next);
+      registers.write32(this.ringRegisters.tail, this.#next);
       this.#next = (this.#next + 1) % COUNT;
     }
   }
 }
 
-/** Waits for an interrupt; the device masks the cause with it, so it is unmasked again. */
+/** Waits for an interrupt. The device masks the cause with the interrupt; this unmasks it. */
 async function interrupted(vector: Vector, cause: number): Promise<void> {
-  await vector.next({ signal: AbortSignal.timeout(PATIENCE) });
+  await vector.next({ signal: AbortSignal.timeout(TIMEOUT_MS) });
   registers.write32(ICR, cause);
   registers.write32(IMS, cause);
 }
@@ -152,14 +157,14 @@ const ip = (text: string) => text.split('.').map(Number);
 const macText = (mac: Iterable<number>) =>
   Array.from(mac, (byte) => byte.toString(16).padStart(2, '0')).join(':');
 
-/** RFC 826, to everybody. */
+/** An ARP request as a broadcast frame: RFC 826. */
 function request(mac: Uint8Array): Uint8Array {
   const broadcast = new Array<number>(6).fill(0xff);
   const arp = [0, 1, 8, 0, 6, 4, 0, 1, ...mac, ...ip(own), 0, 0, 0, 0, 0, 0, ...ip(asked)];
   return Uint8Array.of(...broadcast, ...mac, ETHERTYPE_ARP >> 8, ETHERTYPE_ARP & 0xff, ...arp);
 }
 
-/** Whose address it is, if the frame is the answer. */
+/** The MAC address in an ARP reply for our request; undefined for another frame. */
 function answer(frame: Uint8Array): string | undefined {
   if (frame.length < ARP_LENGTH) return undefined;
   const view = new DataView(frame.buffer);

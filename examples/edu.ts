@@ -1,5 +1,6 @@
 /**
- * QEMU's educational device (docs/specs/edu): a factorial, and DMA, each with an interrupt by MSI.
+ * QEMU's educational device (docs/specs/edu): computes a factorial and copies by DMA, each with an
+ * MSI interrupt.
  *
  *   node dist/examples/edu.js [device]     default: mock:edu
  */
@@ -17,7 +18,7 @@ const DMA_COMMAND = 0x98;
 const DMA_START = 1n;
 const DMA_FROM_DEVICE = 2n;
 const DMA_RAISE = 4n;
-/** The device's own 4 KiB, at the address its DMA engine has for them. */
+/** The 4 KiB of memory in the device, at the address that its DMA engine uses. */
 const INNER = 0x40000n;
 
 const device = await openDevice(process.argv[2] ?? 'mock:edu');
@@ -25,9 +26,9 @@ device.config.update('command', { memory: 1, bus_master: 1 });
 const registers = device.bar(0).map();
 const vector = device.interrupts.msi.request(0);
 
-/** Starts something and waits for its interrupt. */
+/** Starts an operation and waits for its interrupt. */
 async function interrupted(start: () => void): Promise<void> {
-  // Asked for first: what arrives before somebody waits is kept, but this reads better.
+  // An interrupt before next() would be kept, too; waiting first shows the intent.
   const arrived = vector.next();
   start();
   await arrived;
@@ -40,7 +41,7 @@ await interrupted(() => {
 });
 console.log(`10! = ${registers.read32(FACTORIAL)}`);
 
-// Memory the device may read, and memory it may write: the IOMMU holds it to that.
+// The device may only read one buffer and only write the other; the IOMMU enforces the access.
 const source = await device.dma.allocate(4096, { access: 'read' });
 const target = await device.dma.allocate(4096, { access: 'write' });
 const text = new TextEncoder().encode('there and back again by DMA');
@@ -59,5 +60,5 @@ await copy(source.iova, INNER, 0n);
 await copy(INNER, target.iova, DMA_FROM_DEVICE);
 console.log(new TextDecoder().decode(target.bytes.subarray(0, text.length)));
 
-// Interrupts off, windows unmapped, memory unmapped and freed, device left: in that order.
+// Disables interrupts, unmaps windows, unmaps and frees memory, then closes the device.
 device.close();

@@ -1,6 +1,6 @@
 /**
- * NVMe with three I/O queues: two that tell of completions by a vector of their own, and one that is
- * polled. Reads the first blocks of namespace 1; writes nothing.
+ * NVMe with three I/O queues: two with their own interrupt vector, and one that is polled. Reads
+ * the first blocks of namespace 1 and writes none.
  *
  *   node dist/examples/nvme.js [device]     default: mock:nvme
  */
@@ -15,7 +15,7 @@ const ASQ = 0x28;
 const ACQ = 0x30;
 const DOORBELLS = 0x1000;
 const CC_ENABLE = 1;
-/** Entries of 64 and 16 bytes. */
+/** Entry sizes: 64 bytes for submissions, 16 for completions. */
 const CC_ENTRY_SIZES = (6 << 16) | (4 << 20);
 const READY = 1;
 
@@ -61,7 +61,9 @@ class Queue {
     return this.#waiting.size > 0;
   }
 
-  /** One command a slot of the ring, so the slot is its identifier. */
+  /**
+   * Submits a command. A slot of the ring has one command, so the slot is the command identifier.
+   */
   async submit({ opcode, nsid = 0, data = 0n, dwords = [] }: Command): Promise<void> {
     const slot = this.#tail;
     const entry = this.#commands.subarray(slot * 16, slot * 16 + 16).fill(0);
@@ -77,7 +79,7 @@ class Queue {
     if (failed !== 0) throw new Error(`command 0x${opcode.toString(16)}: status ${failed}`);
   }
 
-  /** Takes the completions that are there: an entry is new while its phase bit is ours. */
+  /** Consumes the new completions: an entry is new while its phase bit equals ours. */
   drain(): void {
     const before = this.#head;
     for (;;) {
@@ -93,7 +95,7 @@ class Queue {
     this.registers.write32(DOORBELLS + (2 * this.id + 1) * this.stride, this.#head);
   }
 
-  /** Completions by hand. A mocked controller works in this thread: give it its turn. */
+  /** Polls for completions. A mock controller runs in this thread, so the loop yields to it. */
   async poll(): Promise<void> {
     while (this.busy) {
       this.drain();
@@ -118,7 +120,7 @@ async function queue(id: number): Promise<Queue> {
   return new Queue(id, submission, completion, registers, stride);
 }
 
-/** The queue's completions come by the vector of its number. */
+/** Consumes the completions of a queue at the interrupt of the vector with its number. */
 function byInterrupt(one: Queue): void {
   device.interrupts.msix.request(one.id).on('interrupt', () => {
     one.interrupts++;
@@ -153,7 +155,7 @@ for (const [id, polled] of [
 ] as const) {
   const one = await queue(id);
   const size = ((DEPTH - 1) << 16) | id;
-  // Vector in the upper half, then "interrupts enabled" and "physically contiguous".
+  // The vector in the upper half; bit 1 enables interrupts, bit 0 means physically contiguous.
   const interrupt = polled ? 0b01 : (id << 16) | 0b11;
   if (!polled) byInterrupt(one);
   await admin.submit({
@@ -169,7 +171,7 @@ for (const [id, polled] of [
   queues.push(one);
 }
 
-/** Reads one page after the other, half a ring of them at a time. */
+/** Reads consecutive pages, half a ring of them at a time. */
 async function read(one: Queue, polled: boolean): Promise<void> {
   const blocks = PAGE / blockSize;
   using data = await device.dma.allocate(PAGE * (DEPTH / 2), { access: 'write' });

@@ -1,6 +1,6 @@
 /**
- * A driver in a worker thread: it sleeps in the kernel until an interrupt comes, and the main thread
- * never waits for the device. They share the DMA memory.
+ * A driver in a worker thread. The worker sleeps in the kernel until an interrupt arrives, and the
+ * main thread never waits for the device. Both threads share the DMA memory.
  *
  *   node dist/examples/worker.js [device]     default: mock:edu
  */
@@ -34,10 +34,10 @@ async function drive({ device: name, numbers, shared }: Job): Promise<void> {
   device.interrupts.msi.request(0).on('interrupt', () => {
     registers.write32(ACKNOWLEDGE, registers.read32(INTERRUPT_STATUS));
   });
-  // From here on this thread takes the interrupts itself; its event loop delivers none.
+  // From here on the poller delivers the interrupts, and not the event loop of this thread.
   using poller = device.interrupts.poll();
   const wait = () => {
-    if (poller.wait(10_000) === 0) throw new Error('the device does not answer');
+    if (poller.wait(10_000) === 0) throw new Error('the device sent no interrupt within 10 s');
   };
 
   const results: number[] = [];
@@ -48,7 +48,7 @@ async function drive({ device: name, numbers, shared }: Job): Promise<void> {
     results.push(registers.read32(FACTORIAL));
   }
 
-  // The device reads what the main thread has written.
+  // The device reads the bytes that the main thread wrote.
   using buffer = await device.dma.map(shared, { access: 'read' });
   registers.write64(DMA_SOURCE, buffer.iova);
   registers.write64(DMA_DESTINATION, INNER);
@@ -59,7 +59,7 @@ async function drive({ device: name, numbers, shared }: Job): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  // Page-aligned and of whole pages, as the IOMMU maps them.
+  // The IOMMU maps whole pages; with maxByteLength the buffer is page-aligned.
   const shared = new SharedArrayBuffer(PAGE, { maxByteLength: PAGE });
   new Uint8Array(shared).fill(0x5a, 0, 64);
   const job: Job = { device: process.argv[2] ?? 'mock:edu', numbers: [3, 5, 7], shared };

@@ -1,5 +1,5 @@
 /**
- * A driver's unit test with ava. Nothing native is loaded: it runs on any machine.
+ * Unit test of a driver with ava. The mock loads no native addon, so the test runs on any machine.
  *
  *   npx ava dist/examples/unit-test/factorial.ava.test.js
  */
@@ -7,14 +7,14 @@ import test from 'ava';
 import { openDevice } from 'vfio/mock';
 import { FactorialEngine } from './factorial.js';
 
-test('computes', async (t) => {
+test('compute returns the factorial', async (t) => {
   await using device = await openDevice('mock:edu#computes');
   const engine = new FactorialEngine(device);
   t.is(await engine.compute(5), 120);
   t.is(await engine.compute(12), 479_001_600);
 });
 
-test('one after the other, each with an interrupt of its own', async (t) => {
+test('each computation waits for its own interrupt', async (t) => {
   await using device = await openDevice('mock:edu#sequence');
   const engine = new FactorialEngine(device);
   const results: number[] = [];
@@ -22,23 +22,23 @@ test('one after the other, each with an interrupt of its own', async (t) => {
   t.deepEqual(results, [1, 1, 2, 6, 24]);
 });
 
-test('refuses what does not fit, before it touches the device', async (t) => {
+test('a number out of range is refused before the device is accessed', async (t) => {
   await using device = await openDevice('mock:edu#refuses');
   const engine = new FactorialEngine(device);
   for (const n of [-1, 13, 1.5]) await t.throwsAsync(engine.compute(n), { instanceOf: RangeError });
   t.is(device.bar(0).map().read32(0x24), 0);
 });
 
-test('gives up when the device does not answer', async (t) => {
+test('compute times out when the device does not respond', async (t) => {
   await using device = await openDevice('mock:edu#silent');
   const engine = new FactorialEngine(device);
-  // Its memory is off, as after a surprise removal: the command never arrives.
+  // With memory decode off the command does not reach the device, as after a surprise removal.
   device.config.update('command', { memory: 0 });
   const outcome = await engine.compute(5, 50).catch((error: unknown) => error);
   t.true(outcome instanceof DOMException && outcome.name === 'TimeoutError');
 });
 
-test('says so if it is another device', async (t) => {
+test('another device is refused', async (t) => {
   await using device = await openDevice('mock:nvme#other');
-  t.throws(() => new FactorialEngine(device), { message: /no edu/ });
+  t.throws(() => new FactorialEngine(device), { message: /not an edu/ });
 });

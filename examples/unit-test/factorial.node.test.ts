@@ -1,5 +1,5 @@
 /**
- * The same with Node's own test runner.
+ * Unit test of a driver with Node's test runner.
  *
  *   node --test dist/examples/unit-test/factorial.node.test.js
  */
@@ -12,7 +12,7 @@ import { FactorialEngine } from './factorial.js';
 void describe('FactorialEngine', () => {
   let device: PciDevice;
 
-  // A mock that nobody has open is as after power-on.
+  // Opening a closed mock device powers it on again.
   beforeEach(() => {
     device = openDeviceSync('mock:edu');
   });
@@ -20,16 +20,16 @@ void describe('FactorialEngine', () => {
     device.close();
   });
 
-  void it('computes', async () => {
+  void it('compute returns the factorial', async () => {
     assert.equal(await new FactorialEngine(device).compute(6), 720);
   });
 
-  void it('starts from a fresh device each time', () => {
+  void it('each test has a device in its power-on state', () => {
     device.config.update('command', { memory: 1 });
     assert.equal(device.bar(0).map().read32(0x08), 0);
   });
 
-  void it('refuses what does not fit', async () => {
+  void it('a number out of range is refused', async () => {
     await assert.rejects(new FactorialEngine(device).compute(13), RangeError);
   });
 });

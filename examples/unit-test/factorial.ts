@@ -1,4 +1,4 @@
-/** The driver that is tested: edu's factorial, with a time-out and a check that it is an edu. */
+/** The driver under test: computes factorials with an edu device. */
 import type { PciDevice, RegisterWindow, Vector } from 'vfio';
 
 const IDENTIFICATION = 0x00;
@@ -16,12 +16,16 @@ export class FactorialEngine {
     device.config.update('command', { memory: 1, bus_master: 1 });
     this.#registers = device.bar(0).map();
     const id = this.#registers.read32(IDENTIFICATION);
-    if ((id & 0xffff) !== 0x00ed) throw new Error(`no edu: identification 0x${id.toString(16)}`);
+    if ((id & 0xffff) !== 0x00ed)
+      throw new Error(`not an edu device: identification 0x${id.toString(16)}`);
     this.#vector = device.interrupts.msi.request(0);
     this.#registers.write32(STATUS, STATUS_RAISE);
   }
 
-  /** @param n - 0 to 12: what fits 32 bits */
+  /**
+   * Computes n!.
+   * @param n - 0 to 12, so that the result fits 32 bits
+   */
   async compute(n: number, timeoutMs = 5000): Promise<number> {
     if (!Number.isInteger(n) || n < 0 || n > 12) throw new RangeError(`${n} is not from 0 to 12`);
     const arrived = this.#vector.next({ signal: AbortSignal.timeout(timeoutMs) });
