@@ -4,18 +4,18 @@ import { example, QUEUES, run } from './run.js';
 
 const AVA = 'node_modules/ava/entrypoints/cli.mjs';
 
-test('edu', async (t) => {
+test('the edu example prints a factorial and a copied text', async (t) => {
   t.is(await example('edu'), '10! = 3628800\nthere and back again by DMA\n');
 });
 
-test('nvme', async (t) => {
+test('the nvme example prints the reads of each queue', async (t) => {
   const [model, ...queues] = (await example('nvme')).trim().split('\n');
   t.regex(model ?? '', /blocks of 512 bytes$/);
   t.is(queues.length, QUEUES.length);
   queues.forEach((line, i) => t.regex(line, QUEUES[i] ?? /^$/));
 });
 
-test('dsa', async (t) => {
+test('the dsa example prints the work of each PASID', async (t) => {
   t.deepEqual((await example('dsa')).trim().split('\n'), [
     "queue 0: 'work of PASID 0x101', interrupt at vector 1",
     "queue 1: 'work of PASID 0x102', interrupt at vector 2",
@@ -23,22 +23,22 @@ test('dsa', async (t) => {
   ]);
 });
 
-test('worker', async (t) => {
+test('the worker example prints the results of its worker', async (t) => {
   t.is(
     await example('worker'),
     'factorials from the worker: 6, 120, 5040\nmeanwhile the main thread ran on\n',
   );
 });
 
-test('a unit test with node:test', async (t) => {
+test('the unit test example passes with node:test', async (t) => {
   const file = 'dist/examples/unit-test/factorial.node.test.js';
-  const said = await run(process.execPath, '--test', '--test-reporter=tap', file);
-  t.regex(said, /# pass 3\n# fail 0\n/);
+  const output = await run(process.execPath, '--test', '--test-reporter=tap', file);
+  t.regex(output, /# pass 3\n# fail 0\n/);
 });
 
-test('a unit test with ava', async (t) => {
+test('the unit test example passes with ava', async (t) => {
   const file = 'dist/examples/unit-test/factorial.ava.test.js';
-  const said = await run(
+  const output = await run(
     process.execPath,
     AVA,
     '--tap',
@@ -46,7 +46,7 @@ test('a unit test with ava', async (t) => {
     'scripts/ava.examples.mjs',
     file,
   );
-  t.regex(said, /# pass 5\n# fail 0\n/);
+  t.regex(output, /# pass 5\n# fail 0\n/);
 });
 
 test('an example is from 60 to 250 lines', (t) => {

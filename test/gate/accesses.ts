@@ -1,6 +1,6 @@
-// Runs under the gate (native/test/gate.cc) in a Node of its own: makes every access of the public
-// register API in every shape of program that a compiler could take for an opportunity, and prints
-// which of them were not exactly the accesses that were asked for.
+// Runs in a child process with the exactness gate (native/test/gate.cc). Makes every access of the
+// public register API in program shapes that a compiler could optimize, and prints the shapes whose
+// accesses were not exactly those of the program.
 //   node --allow-natives-syntax [flags] accesses.js <gate.node> <folder> <tier>
 import { truncateSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,16 +15,16 @@ interface Gate {
   unwatch(): ArrayBuffer;
 }
 
-/** What V8 compiled a shape with; natural: as far as it gets by itself. */
+/** The tier that V8 runs a shape in. `natural` is the tier that V8 reaches by itself. */
 export type Tier = 'interpreter' | 'baseline' | 'maglev' | 'turbofan' | 'natural';
 
-/** What is printed, as one line of JSON. */
+/** The output: one line of JSON. */
 export interface Result {
   shapes: number;
   accesses: number;
-  /** Shapes that were not exact, with what was seen. */
+  /** Shapes whose accesses were not exact, with the accesses seen. */
   deviations: string[];
-  /** What was seen of accesses that are known not to be exact. */
+  /** The accesses seen of shapes that are known not to be exact. */
   controls: string[];
 }
 
@@ -38,10 +38,10 @@ const OFFSET = 16;
 const CALLS = 5;
 const TURNS = 60;
 const WARM_MS = 10_000;
-/** How long V8 may take for its last tier, which it does not use for everything. */
+/** Time for V8 to reach its last tier, in ms. V8 does not use the last tier for every shape. */
 const NATURAL_MS = 200;
 
-/** Bits of %GetOptimizationStatus; V8 14 has one less, below them all. */
+/** Bits of %GetOptimizationStatus. V8 14 removed a lower bit, so its bits are lower by one. */
 const BIT: Readonly<Record<Tier, number>> = {
   natural: 4,
   maglev: 5,
@@ -57,8 +57,8 @@ const isIn = (shape: Shape, which: Tier) =>
   (statusOf(shape) & (1 << (BIT[which] - BITS_LESS))) !== 0;
 
 /**
- * Programs, with what each does to the register, a letter an access. R is a read and W a write of
- * it; those with a loop do it n times.
+ * Program bodies and their accesses, one letter each. R reads the register, W writes it, and U
+ * reads and writes it. A loop makes its accesses n times.
  */
 const SHAPES: readonly (readonly [body: string, accesses: string])[] = [
   ['return R;', 'r'],
@@ -108,7 +108,7 @@ interface Access {
   offset: number;
 }
 
-/** What a shape does to memory that nobody can touch. */
+/** Runs a shape while the gate watches the page. @returns its accesses */
 function observe(address: bigint, run: () => void): Access[] {
   gate.watch(address, PAGE);
   try {
@@ -125,7 +125,7 @@ function observe(address: bigint, run: () => void): Access[] {
 }
 let seen: ArrayBuffer;
 
-/** Calls it until V8 has compiled it as far as it shall be. */
+/** Calls a shape until V8 runs it in the requested tier. */
 function warm(shape: Shape, target: unknown): void {
   const start = performance.now();
   const reached = () => {
@@ -135,13 +135,17 @@ function warm(shape: Shape, target: unknown): void {
   };
   do {
     for (let i = 0; i < 200; i++) shape(target, TURNS);
-    if (performance.now() - start > WARM_MS) throw new Error(`not in the tier: ${String(shape)}`);
+    if (performance.now() - start > WARM_MS)
+      throw new Error(`V8 does not reach the tier: ${String(shape)}`);
   } while (!reached());
 }
 
 const result: Result = { shapes: 0, accesses: 0, deviations: [], controls: [] };
 
-/** @param expected - the accesses of one call, a letter each */
+/**
+ * Runs a shape and records a deviation if its accesses are not exact.
+ * @param expected - the accesses of one call, one letter each
+ */
 function check(name: string, expected: string, width: number, run: () => void): void {
   const accesses = observe(address, () => {
     for (let i = 0; i < CALLS; i++) run();
@@ -168,7 +172,7 @@ const mapping = calls.mapRegion(calls.open(path, true), 0, PAGE, true);
 const address = calls.addressOf(new Uint8Array(mapping.buffer));
 const window: RegisterWindow = new MappedWindow(calls, mapping, true, () => undefined);
 
-/** Every shape of every width. */
+/** Checks every shape with every width. */
 function checkAll(when: string): void {
   for (const width of [1, 2, 4, 8] as const) {
     for (const [body, shape, accesses] of shapesOf(width)) {
@@ -193,14 +197,14 @@ function checkAll(when: string): void {
 }
 
 checkAll('new');
-// Its views are others now.
+// A lost device that responds again has new views.
 truncateSync(path, 0);
 window.read32(0);
 truncateSync(path, PAGE);
 window.read32(0);
 checkAll('restored');
 
-// What the API would be without its care. If the gate does not see these it sees nothing.
+// Accesses without the API, which are not exact. The gate must report them, or it does not work.
 const bare = new Uint32Array(mapping.buffer);
 const view = new DataView(mapping.buffer);
 const controls: [string, unknown, string][] = [

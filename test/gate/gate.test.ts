@@ -1,4 +1,4 @@
-// Each call of the register API is one access of its width, whatever V8 makes of the program.
+// Tests that each call of the register API is one access of its width, in every tier of V8.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import { nodeOf } from './nodes.js';
 const PROGRAM = fileURLToPath(new URL('accesses.js', import.meta.url));
 const SHAPES = 2 * 4 * 24 + 3;
 
-/** How to make V8 stay in a tier. */
+/** The flags that keep V8 in a tier. */
 const FLAGS: Readonly<Record<Tier, readonly string[]>> = {
   interpreter: ['--no-sparkplug', '--no-maglev', '--no-turbofan'],
   baseline: ['--always-sparkplug', '--no-maglev', '--no-turbofan'],
@@ -19,7 +19,7 @@ const FLAGS: Readonly<Record<Tier, readonly string[]>> = {
   natural: [],
 };
 
-/** What the gate has to see of plain, DataView and Atomics accesses, by the tier. */
+/** The deviations that the gate must report for plain, DataView and Atomics accesses, by tier. */
 const SEEN: Readonly<Record<Tier, RegExp>> = {
   interpreter: /getUint32.*got 5 r1@16, 5 r1@17, 5 r1@18, 5 r1@19 .*store.*got 5 x4@16/,
   baseline: /getUint32.*got 5 r1@16, 5 r1@17, 5 r1@18, 5 r1@19 .*store.*got 5 x4@16/,
@@ -28,8 +28,8 @@ const SEEN: Readonly<Record<Tier, RegExp>> = {
   natural: /target\[4\].*got none .*store.*got 5 x4@16/,
 };
 
-/** Compilers that V8 has and does not use yet. */
-const TO_COME = [
+/** Flags of compilers that V8 has and does not use by default yet. */
+const FUTURE_FLAGS = [
   ['--turbolev'],
   ['--turbolev-future'],
   ['--maglev-licm', '--maglev-range-analysis'],
@@ -39,7 +39,7 @@ const TO_COME = [
 
 const current = Number.parseInt(process.versions.node);
 const majors = process.env.VFIO_TEST_FULL === undefined ? [current] : [20, 22, 24, 26];
-// Single-stepping is written for it.
+// The gate single-steps x86-64 code only.
 const gated = process.arch === 'x64' ? test.serial : test.serial.skip;
 let gate = '';
 
@@ -58,7 +58,7 @@ function run(node: string, tier: Tier, flags: readonly string[]): Result {
 for (const major of majors) {
   const node = () => (major === current ? process.execPath : nodeOf(major));
   for (const [tier, flags] of Object.entries(FLAGS) as [Tier, string[]][]) {
-    // Before 24 it is not built in.
+    // Builds of Node before 24 do not contain maglev.
     if (tier === 'maglev' && major < 24) continue;
     gated(`Node ${major}, ${tier}: every access is exactly one`, (t) => {
       t.timeout(180_000);
@@ -70,7 +70,7 @@ for (const major of majors) {
     });
   }
   if (major < 24) continue;
-  for (const flags of TO_COME) {
+  for (const flags of FUTURE_FLAGS) {
     gated(`Node ${major}, ${flags.join(' ')}: every access is exactly one`, (t) => {
       t.timeout(180_000);
       const options = execFileSync(node(), ['--v8-options'], { encoding: 'utf8' });

@@ -4,8 +4,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * The node of another major version, from the registry's package of it. It is downloaded the first
- * time and kept in `$XDG_CACHE_HOME/vfio/nodes`; delete it there to have a newer one.
+ * The path of the `node` program of a major version. Its npm package is downloaded the first time
+ * and kept in `$XDG_CACHE_HOME/vfio/nodes`. Delete the folder there to download a newer one.
  */
 export function nodeOf(major: number): string {
   const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');

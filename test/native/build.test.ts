@@ -8,7 +8,7 @@ interface Target {
   defines: string[];
 }
 
-/** binding.gyp is JSON but for comments on lines of their own. */
+/** Parses binding.gyp: JSON with comments on separate lines. */
 function bindingGyp(): Target {
   const text = readFileSync(join(root, 'binding.gyp'), 'utf8').replace(/^\s*#.*$/gm, '');
   const [target] = (JSON.parse(text) as { targets: Target[] }).targets;
@@ -18,7 +18,7 @@ function bindingGyp(): Target {
 
 const cmake = readFileSync(join(root, 'CMakeLists.txt'), 'utf8');
 
-/** The words of the command `name(first ...)` of CMakeLists.txt, without the first. */
+/** The words of a command of CMakeLists.txt after `start`, which is `name(first`. */
 function cmakeWords(start: string): string[] {
   const at = cmake.indexOf(start);
   if (at < 0) throw new Error(`CMakeLists.txt has no ${start}`);
@@ -28,7 +28,7 @@ function cmakeWords(start: string): string[] {
 
 const sourcesOf = (words: string[]) => words.filter((word) => word.endsWith('.cc'));
 
-test('binding.gyp and CMakeLists.txt build the same sources, which are all there are', (t) => {
+test('binding.gyp and CMakeLists.txt build every source file', (t) => {
   const gyp = bindingGyp().sources.toSorted();
   const built = [
     ...sourcesOf(cmakeWords('add_library(vfio SHARED')),
@@ -43,9 +43,9 @@ test('binding.gyp and CMakeLists.txt build the same sources, which are all there
   t.deepEqual(present.toSorted(), gyp);
 });
 
-test('binding.gyp and CMakeLists.txt define the same', (t) => {
+test('binding.gyp and CMakeLists.txt have the same definitions', (t) => {
   const defines = cmakeWords('target_compile_definitions(vfio PRIVATE');
-  // In binding.gyp this one comes with the dependency on node_addon_api_except.
+  // In binding.gyp the dependency on node_addon_api_except adds this definition.
   t.true(defines.includes('NAPI_CPP_EXCEPTIONS'));
   t.deepEqual(
     defines.filter((define) => define !== 'NAPI_CPP_EXCEPTIONS').toSorted(),

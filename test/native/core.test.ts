@@ -8,7 +8,7 @@ const core = readdirSync(join(root, 'native/core'))
   .filter((name) => name.endsWith('.cc'))
   .map((name) => `core/${name}`);
 
-/** Compiles a program with native/core and runs it. @returns what it printed, a line a test */
+/** Compiles a program with native/core and runs it. @returns its output, one line a test */
 function runProgram(t: ExecutionContext, ...sources: string[]): string {
   t.timeout(120_000);
   const program = join(temporaryFolder(), 'program');

@@ -6,21 +6,21 @@ import { native } from '../../lib/native/binding.js';
 
 const calls = native();
 
-/** CPUs that this thread may run on. */
+/** The list of CPUs that this thread may run on. */
 function allowed(): string | undefined {
   return /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/thread-self/status', 'utf8'))?.[1];
 }
 
-/** Field 39 of stat: the CPU that the thread ran on last. */
+/** The CPU that the thread ran on last: field 39 of stat. */
 function current(): number {
   return Number(readFileSync('/proc/thread-self/stat', 'utf8').split(') ')[1]?.split(' ')[36]);
 }
 
-test('a visit goes to the CPU, and the thread may run where it could before', (t) => {
+test('visitCpu runs the thread on the CPU and restores its affinity', (t) => {
   const before = allowed();
   const visited = new Set<number>();
   for (let cpu = 0; cpu < cpus().length; cpu++) {
-    // Nothing moves the thread at once after the visit, so one of some tries shows where it was.
+    // The scheduler seldom moves the thread at once, so one of 100 attempts shows the visited CPU.
     for (let n = 0; n < 100 && !visited.has(cpu); n++) {
       calls.visitCpu(cpu);
       if (current() === cpu) visited.add(cpu);
@@ -30,7 +30,7 @@ test('a visit goes to the CPU, and the thread may run where it could before', (t
   t.is(visited.size, cpus().length);
 });
 
-test('a CPU that is not there is EINVAL', (t) => {
+test('a CPU that does not exist is EINVAL', (t) => {
   const before = allowed();
   t.throws(
     () => {

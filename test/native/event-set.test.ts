@@ -7,7 +7,7 @@ import { collectGarbage, countFds } from './helpers.js';
 
 const calls = native();
 
-/** A set with an eventfd in each slot. */
+/** An event set with an eventfd in each slot. */
 class Rig {
   readonly fired: Uint32Array;
   readonly counts: BigUint64Array;
@@ -34,7 +34,7 @@ class Rig {
     calls.eventfdSignal(this.fd(slot), count);
   }
 
-  /** What the wake of `n` says, by slot. */
+  /** The counts of a wake of `n` slots, by slot. */
   wake(n: number): Map<number, bigint> {
     const wake = new Map<number, bigint>();
     for (let i = 0; i < n; i++) wake.set(this.fired[i] ?? -1, this.counts[i] ?? -1n);
@@ -45,7 +45,7 @@ class Rig {
     return this.wake(calls.eventSetSpin(this.set, 0));
   }
 
-  /** The wakes the loop delivers, until there were as many as asked for. */
+  /** Lets the event loop serve the set. @returns the first `wakes` wakes */
   async serve(wakes: number, during?: () => void): Promise<Map<number, bigint>[]> {
     const served: Map<number, bigint>[] = [];
     await new Promise<void>((resolve) => {
@@ -67,7 +67,7 @@ class Rig {
 
 const range = (length: number) => Array.from({ length }, (_, i) => i);
 
-test('2,048 vectors fire in one wake, each once, and again', (t) => {
+test('2,048 slots fire in one wake, each once, three times', (t) => {
   const rig = new Rig(2048);
   for (let round = 0; round < 3; round++) {
     for (const slot of range(2048)) rig.signal(slot, BigInt(round + 1));
@@ -80,7 +80,7 @@ test('2,048 vectors fire in one wake, each once, and again', (t) => {
   rig.close();
 });
 
-test('a counted slot is read on delivery, another is not', (t) => {
+test('a delivery reads the eventfd of a counted slot only', (t) => {
   const rig = new Rig(4, (slot) => slot % 2 === 1);
   rig.signal(0, 5n);
   rig.signal(1, 5n);
@@ -94,14 +94,14 @@ test('a counted slot is read on delivery, another is not', (t) => {
   );
   t.is(calls.eventfdRead(rig.fd(0)), 5n);
   t.is(calls.eventfdRead(rig.fd(1)), 0n);
-  // Taken by somebody else between the signal and the delivery: nothing to deliver.
+  // Another reader resets the counter before the delivery, so nothing is delivered.
   rig.signal(3);
   calls.eventfdRead(rig.fd(3));
   t.is(rig.collect().size, 0);
   rig.close();
 });
 
-test('what an eventfd held before is not delivered, by add or after remove', (t) => {
+test('a signal before add or after remove is not delivered', (t) => {
   const rig = new Rig(2);
   calls.eventSetRemove(rig.set, 0);
   rig.signal(0, 3n);
@@ -116,7 +116,7 @@ test('what an eventfd held before is not delivered, by add or after remove', (t)
   rig.close();
 });
 
-test('a slot and an eventfd are used once', (t) => {
+test('a slot or an eventfd in use is EEXIST', (t) => {
   const rig = new Rig(2);
   const other = calls.eventfdCreate();
   t.throws(
@@ -149,13 +149,13 @@ test('a slot and an eventfd are used once', (t) => {
   rig.close();
 });
 
-test('an eventfd closed while it is watched stays what it is', (t) => {
+test('an eventfd that is closed while watched stays open until remove', (t) => {
   const rig = new Rig(1, () => true);
   const fd = rig.fd(0);
   rig.signal(0, 4n);
   calls.close(fd);
   const next = calls.eventfdCreate();
-  t.not(next, fd, 'the number is not given to another file');
+  t.not(next, fd, 'another file does not get the number');
   calls.eventfdSignal(next, 9n);
   t.deepEqual(rig.collect(), new Map([[0, 4n]]));
   calls.eventSetRemove(rig.set, 0);
@@ -169,7 +169,7 @@ test('an eventfd closed while it is watched stays what it is', (t) => {
   rig.close();
 });
 
-test('waiting ends with the time, or with an event', (t) => {
+test('a wait ends after its time, or with an event', (t) => {
   const rig = new Rig(1);
   const start = performance.now();
   t.is(calls.eventSetWait(rig.set, 120), 0);
@@ -183,14 +183,14 @@ test('waiting ends with the time, or with an event', (t) => {
   rig.close();
 });
 
-test('a wait sees what another thread signals', async (t) => {
+test('a wait ends when another thread signals', async (t) => {
   const rig = new Rig(3);
   const ready = new Int32Array(new SharedArrayBuffer(4));
   const source = `
     const { workerData } = require('node:worker_threads');
     const { writeSync } = require('node:fs');
     Atomics.wait(workerData.ready, 0, 0);
-    // Later than one slice of the wait.
+    // Waits longer than one slice of the wait (50 ms).
     Atomics.wait(workerData.ready, 0, 1, 130);
     writeSync(workerData.fd, new BigUint64Array([1n]));`;
   const worker = new Worker(source, { eval: true, workerData: { ready, fd: rig.fd(2) } });
@@ -203,7 +203,7 @@ test('a wait sees what another thread signals', async (t) => {
   rig.close();
 });
 
-test('the loop delivers a wake in one call', async (t) => {
+test('the event loop delivers a wake in one call', async (t) => {
   const rig = new Rig(64, (slot) => slot < 2);
   rig.signal(1, 3n);
   rig.signal(63);
@@ -218,13 +218,13 @@ test('the loop delivers a wake in one call', async (t) => {
   calls.eventSetPause(rig.set);
   rig.signal(5);
   await setImmediate();
-  // Neither lost nor delivered: the next to serve or to wait has it.
+  // The signal during the pause is delivered when the set is served again.
   const [later] = await rig.serve(1);
   t.deepEqual(later, new Map([[5, 0n]]));
   rig.close();
 });
 
-test('microtasks and ticks of a wake run before the next', async (t) => {
+test('ticks and microtasks of a wake run before the next wake', async (t) => {
   const rig = new Rig(1);
   const order: string[] = [];
   rig.signal(0);
@@ -238,7 +238,7 @@ test('microtasks and ticks of a wake run before the next', async (t) => {
   rig.close();
 });
 
-test('a served set is not waited for by hand', async (t) => {
+test('a wait on a served set is a TypeError', async (t) => {
   const rig = new Rig(1);
   const expected = { instanceOf: TypeError };
   rig.signal(0);
@@ -252,7 +252,7 @@ test('a served set is not waited for by hand', async (t) => {
   rig.close();
 });
 
-test('removed in the callback, a slot does not come again', async (t) => {
+test('a slot that the callback removes is not delivered again', async (t) => {
   const rig = new Rig(2);
   rig.signal(0);
   rig.signal(1);
@@ -270,7 +270,7 @@ test('removed in the callback, a slot does not come again', async (t) => {
   rig.close();
 });
 
-test('closed in its own callback', async (t) => {
+test('the callback can close its set', async (t) => {
   const rig = new Rig(2);
   rig.signal(0);
   let calledAgain = false;
@@ -282,11 +282,11 @@ test('closed in its own callback', async (t) => {
     void setImmediate().then(() => (calledAgain = true));
   });
   await collectGarbage();
-  t.true(calledAgain, 'the loop goes on');
+  t.true(calledAgain, 'the event loop continues');
   rig.close();
 });
 
-test('paused and served anew in its own callback', async (t) => {
+test('the callback can pause its set and serve it again', async (t) => {
   const rig = new Rig(1);
   rig.signal(0);
   await new Promise<void>((resolve) => {
@@ -304,7 +304,7 @@ test('paused and served anew in its own callback', async (t) => {
   rig.close();
 });
 
-test('use after close is a TypeError', (t) => {
+test('a closed set or another kind of handle is a TypeError', (t) => {
   const rig = new Rig(1);
   const { set } = rig;
   rig.close();
@@ -349,7 +349,7 @@ test('use after close is a TypeError', (t) => {
   calls.memoryRelease(memory.handle, memory.buffer);
 });
 
-test('arrays detached under a set are a TypeError, not a write into freed memory', (t) => {
+test('a wait with a detached array is a TypeError', (t) => {
   const rig = new Rig(1);
   structuredClone(rig.fired.buffer, { transfer: [rig.fired.buffer as ArrayBuffer] });
   rig.signal(0);
@@ -357,10 +357,10 @@ test('arrays detached under a set are a TypeError, not a write into freed memory
   rig.close();
 });
 
-test.serial('sets nobody closed go with the garbage', async (t) => {
+test.serial('garbage collection closes unreferenced sets', async (t) => {
   await collectGarbage();
   const before = countFds();
-  // In a function of its own, so that no variable of this one holds the last of them.
+  // A separate function, so that no variable here references the last set.
   const abandon = () => {
     for (const rig of range(10).map(() => new Rig(1))) {
       calls.eventSetServe(rig.set, () => undefined);

@@ -4,7 +4,7 @@ import { native } from '../../lib/native/binding.js';
 
 const calls = native();
 
-test('a counter that is added to and taken', (t) => {
+test('a signal adds to the counter, and a read resets it', (t) => {
   const fd = calls.eventfdCreate();
   t.is(calls.eventfdRead(fd), 0n);
   calls.eventfdSignal(fd, 1n);
@@ -16,7 +16,7 @@ test('a counter that is added to and taken', (t) => {
   calls.close(fd);
 });
 
-test('it holds up to 2^64 - 2, and neither call ever blocks', (t) => {
+test('a counter reaches 2^64 - 2, and no call blocks', (t) => {
   const fd = calls.eventfdCreate();
   calls.eventfdSignal(fd, 2n ** 64n - 2n);
   const expected = { instanceOf: VfioError, code: 'EAGAIN' };
@@ -37,7 +37,7 @@ test('it holds up to 2^64 - 2, and neither call ever blocks', (t) => {
   t.throws(() => calls.eventfdRead(fd), { code: 'EBADF' });
 });
 
-test('many are signalled by one call, up to the first that fails', (t) => {
+test('one call signals many eventfds, up to the first failure', (t) => {
   const fds = Array.from({ length: 64 }, () => calls.eventfdCreate());
   const bytes = (numbers: readonly number[]) => new Uint8Array(Int32Array.from(numbers).buffer);
   calls.eventfdSignalAll(bytes(fds), 64);

@@ -6,12 +6,12 @@ import { countFds, temporaryFile } from './helpers.js';
 
 const calls = native();
 
-test('a node that is not there is ENOENT with the call and the path', (t) => {
+test('a missing node is ENOENT with the call and the path', (t) => {
   const error = t.throws(() => calls.open('/nonexistent/vfio', true), { instanceOf: VfioError });
   t.like(error, { code: 'ENOENT', errno: -2, syscall: 'open', path: '/nonexistent/vfio' });
 });
 
-test('an fd that is not open is EBADF with the call', (t) => {
+test('a closed fd is EBADF with the call', (t) => {
   const bytes = new Uint8Array(4);
   const expected = { instanceOf: VfioError, code: 'EBADF' };
   t.is(t.throws(() => calls.pread(1 << 20, 0, bytes), expected).syscall, 'read');
@@ -26,14 +26,14 @@ test('an fd that is not open is EBADF with the call', (t) => {
   );
 });
 
-test('an ioctl of a file that knows none is ENOTTY', async (t) => {
+test('an ioctl on a file without ioctls is ENOTTY', async (t) => {
   const fd = calls.open('/dev/null', true);
   t.throws(() => calls.groupGetStatus(fd), { code: 'ENOTTY' });
   await t.throwsAsync(calls.deviceResetAsync(fd), { instanceOf: VfioError, code: 'ENOTTY' });
   calls.close(fd);
 });
 
-test('blocks and single accesses go to their offset, little endian', (t) => {
+test('blocks and single accesses use their offset, little endian', (t) => {
   const path = temporaryFile(64);
   const fd = calls.open(path, true);
   t.is(calls.pwrite(fd, 8, Uint8Array.of(1, 2, 3, 4)), 4);
@@ -55,7 +55,7 @@ test('blocks and single accesses go to their offset, little endian', (t) => {
   calls.close(fd);
 });
 
-test('a single access that is cut short is EIO', (t) => {
+test('a short single access is EIO', (t) => {
   const fd = calls.open(temporaryFile(3), true);
   t.throws(() => calls.load(fd, 0, 4), { code: 'EIO' });
   t.throws(() => calls.load(fd, 100, 1), { code: 'EIO' });
@@ -63,7 +63,7 @@ test('a single access that is cut short is EIO', (t) => {
   calls.close(fd);
 });
 
-test('a file opened for reading refuses to be written', (t) => {
+test('a write to a file opened for reading is EBADF', (t) => {
   const fd = calls.open(temporaryFile(8), false);
   t.throws(
     () => {
@@ -74,7 +74,7 @@ test('a file opened for reading refuses to be written', (t) => {
   calls.close(fd);
 });
 
-test('close is for fds made here, once', (t) => {
+test('close closes only fds that the addon made, once', (t) => {
   const foreign = openSync('/dev/null', 'r');
   calls.close(foreign);
   t.is(readlinkSync(`/proc/self/fd/${foreign}`), '/dev/null');
@@ -88,7 +88,7 @@ test('close is for fds made here, once', (t) => {
   closeSync(reused);
 });
 
-test('fds made here are closed on exec', (t) => {
+test('fds of the addon are closed on exec', (t) => {
   const fds = [calls.open('/dev/null', false), calls.eventfdCreate()];
   fds.push(calls.duplicate(fds[0] ?? -1));
   for (const fd of fds) {
@@ -98,7 +98,7 @@ test('fds made here are closed on exec', (t) => {
   }
 });
 
-test('no fd is left behind by what fails', (t) => {
+test('a failed call leaves no fd open', (t) => {
   const fd = calls.open('/dev/null', true);
   const before = countFds();
   for (let i = 0; i < 20; i++) {
@@ -110,7 +110,7 @@ test('no fd is left behind by what fails', (t) => {
   calls.close(fd);
 });
 
-test('wrong arguments are TypeErrors before anything is done', (t) => {
+test('a wrong argument is a TypeError', (t) => {
   const untyped = calls as unknown as Record<string, (...args: unknown[]) => unknown>;
   const bytes = new Uint8Array(4);
   const wrong: [string, ...unknown[]][] = [

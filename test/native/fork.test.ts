@@ -1,5 +1,5 @@
-// What a child process has of DMA memory and registers, by a fork without exec: Node itself always
-// executes another program, which has no memory of its parent's.
+// Tests that a child process does not inherit DMA memory and registers. native/test/forked.cc forks
+// without exec. A child of Node always calls exec, which drops the memory of the parent.
 import { truncateSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -15,11 +15,11 @@ const { inherited } = createRequire(import.meta.url)(path) as {
   inherited: (address: bigint) => number;
 };
 
-test('what is no memory of a device is inherited', (t) => {
+test('a child inherits ordinary memory', (t) => {
   t.is(inherited(calls.addressOf(new Uint8Array(PAGE)) & ~BigInt(PAGE - 1)), 1);
 });
 
-test('DMA memory is not, with pages of either kind', (t) => {
+test('a child does not inherit DMA memory, with plain or huge pages', (t) => {
   for (const pages of [0, -1]) {
     const { address, handle, buffer } = calls.memoryAllocate(4 * PAGE, pages);
     t.is(inherited(address), 0);
@@ -28,7 +28,7 @@ test('DMA memory is not, with pages of either kind', (t) => {
   }
 });
 
-test('registers are not, also not after they were gone', (t) => {
+test('a child does not inherit registers, even after the device was lost', (t) => {
   const file = temporaryFile(PAGE);
   const fd = calls.open(file, true);
   const { buffer, handle } = calls.mapRegion(fd, 0, PAGE, true);

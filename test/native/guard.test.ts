@@ -7,7 +7,7 @@ const calls = native();
 const PAGE = 4096;
 const ONES = 0xffff_ffff;
 
-/** A file in the place of a BAR: cut short, it is a device whose memory is gone. */
+/** A file that plays a BAR. A truncated file plays a device that does not respond. */
 class Bar {
   readonly path = temporaryFile(2 * PAGE);
   readonly #fd = calls.open(this.path, true);
@@ -19,11 +19,11 @@ class Bar {
     return this.#lost[0];
   }
 
-  leave(): void {
+  lose(): void {
     truncateSync(this.path, 0);
   }
 
-  return(): void {
+  restore(): void {
     truncateSync(this.path, 2 * PAGE);
   }
 
@@ -39,40 +39,40 @@ class Bar {
   }
 }
 
-test('a read and a write by compiled JavaScript end well, and are told of', (t) => {
+test('a read and a write of a lost device set lost', (t) => {
   const bar = new Bar();
   const { registers } = bar;
   t.is(bar.lost, 0);
-  bar.leave();
+  bar.lose();
   t.is(Atomics.load(registers, 3), ONES);
   t.is(bar.lost, 1);
-  bar.return();
+  bar.restore();
   t.is(bar.read(3), 0);
   t.is(bar.lost, 0);
-  bar.leave();
+  bar.lose();
   registers[3] = 5;
   t.is(bar.lost, 1);
   t.is(bar.read(3), ONES);
-  bar.return();
+  bar.restore();
   registers[3] = 0;
   t.is(bar.read(3), 0);
   bar.close();
 });
 
-test('a child process does not inherit the registers, also not once they were gone', (t) => {
+test('a window stays excluded from fork after the device was lost', (t) => {
   const bar = new Bar();
   const address = calls.addressOf(new Uint8Array(bar.window.buffer));
   t.regex(mappingAt(address), /^VmFlags:.* dc( |$)/m);
-  bar.leave();
+  bar.lose();
   bar.read(0);
-  bar.return();
+  bar.restore();
   bar.read(0);
   t.regex(mappingAt(address), /^VmFlags:.* dc( |$)/m);
   t.is(mappingAt(address).split('\n')[0], mappingAt(address + BigInt(PAGE)).split('\n')[0]);
   bar.close();
 });
 
-test('the window keeps its file open, to map it again', (t) => {
+test('a window keeps its file open and maps it again', (t) => {
   const path = temporaryFile(PAGE);
   const fd = openSync(path, 'r+');
   const own = calls.duplicate(fd);
@@ -88,8 +88,8 @@ test('the window keeps its file open, to map it again', (t) => {
   calls.unmapRegion(window.handle, window.buffer);
 });
 
-/** A window of a file that has just become too short, and memory of another that has, too. */
-const GONE = `
+/** A window of a truncated file, and memory of another truncated file. */
+const TRUNCATED = `
   const { mkdtempSync, rmSync, truncateSync, writeFileSync } = await import('node:fs');
   const folder = mkdtempSync('/tmp/vfio-test-');
   const map = (name, how) => {
@@ -103,21 +103,21 @@ const GONE = `
   rmSync(folder, { recursive: true });
 `;
 
-test('a fault elsewhere ends the process', async (t) => {
+test('a fault outside of a window ends the process', async (t) => {
   const outcome = await runChild(`
     const native = await load();
-    ${GONE}
+    ${TRUNCATED}
     output(registers[0]);
     output(memory[0]);`);
   t.deepEqual(outcome, { code: null, signal: 'SIGBUS', output: '255\n' });
 });
 
-test('a listener for SIGBUS that was there before hears what is sent', async (t) => {
+test('an earlier listener for SIGBUS gets a signal that a process sends', async (t) => {
   const outcome = await runChild(`
     const native = await load();
     const sent = new Promise((resolve) => process.once('SIGBUS', resolve));
     const alive = setInterval(() => undefined, 1000);
-    ${GONE}
+    ${TRUNCATED}
     output(registers[0]);
     process.kill(process.pid, 'SIGBUS');
     output(await sent);
@@ -127,7 +127,7 @@ test('a listener for SIGBUS that was there before hears what is sent', async (t)
 
 test('the handler outlives the worker that loaded the addon', async (t) => {
   const program = `
-    ${GONE}
+    ${TRUNCATED}
     post([registers[0], registers[1]].join());`;
   const main = `
     for (let round = 0; round < 2; round++) {

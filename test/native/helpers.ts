@@ -15,21 +15,21 @@ process.on('exit', () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** A folder that goes with the process. */
+/** Creates a temporary folder, which is removed when the process exits. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'vfio-test-'));
   folders.push(folder);
   return folder;
 }
 
-/** A file of that many zeros, and its path. */
+/** Creates a temporary file of `size` zero bytes. @returns its path */
 export function temporaryFile(size: number): string {
   const path = join(temporaryFolder(), 'file');
   writeFileSync(path, new Uint8Array(size));
   return path;
 }
 
-/** Garbage is collected, and finalizers have run: Node runs them in later turns of the loop. */
+/** Collects garbage and waits until the finalizers have run, in later turns of the event loop. */
 export async function collectGarbage(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) {
     if (globalThis.gc === undefined) throw new Error('run with --expose-gc');
@@ -38,7 +38,9 @@ export async function collectGarbage(): Promise<void> {
   }
 }
 
-/** The entry of /proc/self/smaps of the mapping that has an address; empty if none has. */
+/**
+ * The entry of /proc/self/smaps for the mapping with an address; empty if nothing is mapped there.
+ */
 export function mappingAt(address: bigint): string {
   const smaps = readFileSync('/proc/self/smaps', 'latin1').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
   const has = (mapping: string) => {
@@ -48,7 +50,7 @@ export function mappingAt(address: bigint): string {
   return smaps.find(has) ?? '';
 }
 
-/** How many file descriptors the process has. */
+/** The number of open file descriptors of the process. */
 export function countFds(): number {
   return readdirSync('/proc/self/fd').length;
 }
@@ -60,8 +62,8 @@ export interface Outcome {
 }
 
 /**
- * Runs a program in a Node of its own, with `native` and `output(line)` at hand. What it must not
- * do (stay alive for ever, die by a signal) shows in the outcome.
+ * Runs a program in a child process. The program has `load()`, which loads the addon, and
+ * `output(line)`. The outcome shows a process that hangs or that a signal ended.
  */
 export function runChild(
   program: string,
@@ -76,10 +78,12 @@ export function runChild(
 }
 
 /**
- * Runs a program in a worker that alone loads the addon: it is unloaded with the worker. The
- * program has `native`, `post(message)` and `file`, a path of 8 KiB.
- * @param main - statements of the main thread, with `start()`, which makes the worker, `next()`,
- *   its next message, and `open()`: what is open of the process, to be compared
+ * Runs a program in a worker of a child process. Only the worker loads the addon, so the addon is
+ * unloaded with the worker. The program has `native`, `post(message)` and `file`, the path of a
+ * file of 8 KiB.
+ * @param main - statements of the main thread. They have `start()`, which makes a worker, `next()`,
+ *   which waits for its next message, and `open()`, which describes the open resources of the
+ *   process
  */
 export function runWorker(
   program: string,
@@ -104,13 +108,13 @@ export function runWorker(
     const open = () => {
       const count = readdirSync('/proc/self/fd').length;
       const mapped = readFileSync('/proc/self/maps', 'latin1').split('${file}').length - 1;
-      // Whole GiB of address space, as a worker takes some for itself.
+      // Whole GiB of address space, since a worker uses less than that for itself.
       return count + ' fds, ' + mapped + ' mappings, ' + Math.round((pages() - pagesBefore) / 2 ** 18) + ' GiB';
     };
     let worker;
     const start = () => (worker = new Worker(${JSON.stringify(worker)}, { eval: true, execArgv: [] }));
     const next = async () => (await once(worker, 'message'))[0];
-    // What Node opens for its first worker it keeps.
+    // Node keeps open what the first worker needs, so one worker runs before the count.
     await once(new Worker('', { eval: true, execArgv: [] }), 'exit');
     const pagesBefore = pages();
     const before = open();
@@ -131,10 +135,10 @@ function run(args: string[], environment: Record<string, string>): Promise<Outco
   });
 }
 
-/** Where the headers of Node-API are. */
+/** Folder of the Node-API headers. */
 export const nodeApi = join(root, 'node_modules/node-api-headers/include');
 
-/** Compiles files of native/ with the compiler that built the addon. */
+/** Compiles source files of native/ to the file `to`, with the compiler of the addon. */
 export function compile(to: string, flags: readonly string[], ...sources: string[]): void {
   const paths = sources.map((source) => join(root, 'native', source));
   for (const path of paths) if (!existsSync(path)) throw new Error(`no such file: ${path}`);
@@ -142,14 +146,14 @@ export function compile(to: string, flags: readonly string[], ...sources: string
 }
 
 /**
- * Compiles what stands in for the kernel below a child process.
- * @returns the variables that make a child use it; VFIO_TEST_LOG is the file it writes to
+ * Compiles the fake kernel (native/test/preload.cc).
+ * @returns the environment of a child process that uses it; VFIO_TEST_LOG is the path of its log
  */
 export function fakeKernel(): { LD_PRELOAD: string; VFIO_TEST_LOG: string } {
   const folder = temporaryFolder();
   const library = join(folder, 'preload.so');
   compile(library, ['-shared', '-fPIC'], 'test/preload.cc', 'test/fake_ioctl.cc');
-  // After what is preloaded already: the run-time of a sanitizer has to be first.
+  // The run-time of a sanitizer must be the first preloaded library.
   const preloaded = process.env.LD_PRELOAD;
   return {
     LD_PRELOAD: preloaded === undefined ? library : `${preloaded}:${library}`,

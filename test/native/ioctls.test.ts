@@ -10,7 +10,10 @@ interface Sent {
   sent: string;
 }
 
-/** Runs `program`, with `fd`, on a kernel that says yes; what it sent, and what it printed. */
+/**
+ * Runs `program`, which has `fd`, on the fake kernel.
+ * @returns the ioctls it sent, and its output
+ */
 async function trace(
   program: string,
   environment: Record<string, string> = {},
@@ -35,7 +38,10 @@ async function trace(
   };
 }
 
-/** Bytes of a structure from its little-endian members: number u32, bigint u64, [n, size]. */
+/**
+ * The bytes of a structure in hex. Members: a number is u32, a bigint u64, [n, size] of `size`
+ * bytes.
+ */
 function struct(...members: (number | bigint | [value: number, size: 1 | 2])[]): string {
   return members
     .map((member) => {
@@ -50,7 +56,7 @@ function struct(...members: (number | bigint | [value: number, size: 1 | 2])[]):
     .join('');
 }
 
-test.serial('container and group', async (t) => {
+test.serial('the ioctls of container and group have the expected data', async (t) => {
   const { sent, output } = await trace(`
     show(native.containerGetApiVersion(fd));
     show(native.containerCheckExtension(fd, 3));
@@ -96,7 +102,7 @@ test.serial('container and group', async (t) => {
   ]);
 });
 
-test.serial('device', async (t) => {
+test.serial('the ioctls of a device have the expected data', async (t) => {
   const { sent, output } = await trace(`
     show(native.deviceGetInfo(fd));
     show(native.deviceGetRegionInfo(fd, 4));
@@ -151,7 +157,7 @@ test.serial('device', async (t) => {
   ]);
 });
 
-test.serial('character device and iommufd', async (t) => {
+test.serial('the ioctls of character device and iommufd have the expected data', async (t) => {
   const { sent, output } = await trace(`
     const token = Uint8Array.from({ length: 16 }, (_, i) => i);
     show(native.deviceBindIommufd(fd, 55, null));
@@ -169,7 +175,7 @@ test.serial('character device and iommufd', async (t) => {
     show(native.iommufdHwptAlloc(fd, 8, 17, 7));
     show(native.iommufdIoasIovaRanges(fd, 7));`);
   const token = '000102030405060708090a0b0c0d0e0f';
-  // The fd of the work, and the address of the array of ranges, differ from run to run.
+  // The fd of the asynchronous call and the address of the ranges array differ in each run.
   const bindAsync = sent[2] ?? '';
   t.regex(bindAsync, new RegExp(`^3b76 ${struct(24, 1)}[0-9a-f]{8}${struct(0)} token ${token}$`));
   const ranges = sent.pop() ?? '';
@@ -203,7 +209,7 @@ test.serial('character device and iommufd', async (t) => {
   ]);
 });
 
-test.serial('what the kernel refuses is thrown, with its name and errno', async (t) => {
+test.serial('a failed ioctl throws its name and errno', async (t) => {
   const calls: [request: string, syscall: string, call: string][] = [
     ['3b64', 'VFIO_GET_API_VERSION', 'containerGetApiVersion(fd)'],
     ['3b65', 'VFIO_CHECK_EXTENSION', 'containerCheckExtension(fd, 1)'],
@@ -239,7 +245,7 @@ test.serial('what the kernel refuses is thrown, with its name and errno', async 
     ['3b86', 'IOMMU_IOAS_UNMAP', 'iommufdIoasUnmap(fd, 1, 0n, 0n)'],
     ['3b89', 'IOMMU_HWPT_ALLOC', 'iommufdHwptAlloc(fd, 0, 1, 1)'],
   ];
-  // One process for all: the fake reads the variable at each call, and Node sets the real one.
+  // One process makes all calls: the fake kernel reads VFIO_TEST_FAIL at each call.
   const program = calls
     .map(
       ([request, , call]) => `
@@ -255,7 +261,7 @@ test.serial('what the kernel refuses is thrown, with its name and errno', async 
   );
 });
 
-test.serial('an fd closed while a call on it runs is not given away before its end', async (t) => {
+test.serial('the number of an fd closed during a call is free only after the call', async (t) => {
   const { output } = await trace(
     `const device = native.duplicate(fd);
      const reset = native.deviceResetAsync(device);
@@ -269,7 +275,7 @@ test.serial('an fd closed while a call on it runs is not given away before its e
   t.deepEqual(output, ['kept', 'free']);
 });
 
-test.serial('blocking calls leave the loop alone', async (t) => {
+test.serial('an asynchronous call does not block the event loop', async (t) => {
   const { output } = await trace(
     `const reset = native.deviceResetAsync(fd).then(() => output('reset'));
      setTimeout(() => output('timer'), 1);

@@ -11,17 +11,17 @@ const release = ({ handle, buffer }: NativeMemory) => {
   calls.memoryRelease(handle, buffer);
 };
 
-// Lifetimes are seen on memory of a file: /proc tells whose an address is, where that of anonymous
-// memory may be given to another at once. The owner is the same.
+// Tests of lifetimes map a file, whose path /proc shows for an address. The address of anonymous
+// memory can be reused at once. The same code owns both kinds of mapping.
 const path = temporaryFile(PAGE);
 const fd = calls.open(path, true);
 const ofFile = () => calls.memoryMapFd(fd, 0, PAGE, true);
 const isMapped = (address: bigint) => mappingAt(address).includes(path);
 
-/** Bytes of the address space of the process. */
+/** Size of the process's address space, in bytes. */
 const virtualSize = () => Number(readFileSync('/proc/self/statm', 'latin1').split(' ')[0]) * PAGE;
 
-test('memory is zeroed, page-aligned and where it says', (t) => {
+test('memory is zeroed, page-aligned and at its address', (t) => {
   const memory = calls.memoryAllocate(3 * PAGE, 0);
   t.is(memory.buffer.byteLength, 3 * PAGE);
   t.is(memory.address % BigInt(PAGE), 0n);
@@ -31,13 +31,13 @@ test('memory is zeroed, page-aligned and where it says', (t) => {
   release(memory);
 });
 
-test('a child process does not inherit it', (t) => {
+test('memory is excluded from fork', (t) => {
   const memory = calls.memoryAllocate(PAGE, 0);
   t.regex(mappingAt(memory.address), /^VmFlags:.* dc( |$)/m);
   release(memory);
 });
 
-test('transparent huge pages: aligned to 2 MiB, of any size', (t) => {
+test('memory of transparent huge pages has any size and is aligned to 2 MiB', (t) => {
   for (const size of [PAGE, 2 << 20, (4 << 20) + PAGE]) {
     const memory = calls.memoryAllocate(size, TRANSPARENT);
     t.is(memory.address % BigInt(2 << 20), 0n);
@@ -49,7 +49,7 @@ test('transparent huge pages: aligned to 2 MiB, of any size', (t) => {
   }
 });
 
-test('pages of the reserved pool, or ENOMEM where it is empty', (t) => {
+test('memory of the reserved pool is allocated, or ENOMEM if the pool is empty', (t) => {
   const path = '/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages';
   if (Number(readFileSync(path, 'latin1')) === 0) {
     t.throws(() => calls.memoryAllocate(2 << 20, 21), { code: 'ENOMEM' });
@@ -61,7 +61,7 @@ test('pages of the reserved pool, or ENOMEM where it is empty', (t) => {
   release(memory);
 });
 
-test.serial('anonymous memory goes as well', async (t) => {
+test.serial('released anonymous memory is unmapped', async (t) => {
   const size = 2 ** 28;
   const before = virtualSize();
   const memory = calls.memoryAllocate(size, 0);
@@ -71,7 +71,7 @@ test.serial('anonymous memory goes as well', async (t) => {
   t.true(virtualSize() - before < size / 2);
 });
 
-test.serial('released memory is detached at once and unmapped by its finalizer', async (t) => {
+test.serial('released memory is detached at once, and unmapped by its finalizer', async (t) => {
   const memory = ofFile();
   const { address } = memory;
   release(memory);
@@ -81,13 +81,13 @@ test.serial('released memory is detached at once and unmapped by its finalizer',
   t.false(isMapped(address));
 });
 
-/** The parts of new memory that are kept; the others are garbage. */
+/** Allocates memory and keeps one part of it. @returns its address and that part */
 function keep<Part extends keyof NativeMemory>(part: Part): [bigint, NativeMemory[Part]] {
   const memory = ofFile();
   return [memory.address, memory[part]];
 }
 
-test.serial('the handle alone keeps it: the IOMMU may have it mapped', async (t) => {
+test.serial('the handle keeps memory mapped without the buffer', async (t) => {
   const [address, handle] = keep('handle');
   await collectGarbage();
   t.true(isMapped(address));
@@ -97,7 +97,7 @@ test.serial('the handle alone keeps it: the IOMMU may have it mapped', async (t)
     },
     { instanceOf: TypeError },
   );
-  // The buffer was collected; a detached one stands for it.
+  // The buffer was collected, so a detached one takes its place.
   const detached = new ArrayBuffer(8);
   structuredClone(detached, { transfer: [detached] });
   calls.memoryRelease(handle, detached);
@@ -105,20 +105,20 @@ test.serial('the handle alone keeps it: the IOMMU may have it mapped', async (t)
   t.false(isMapped(address));
 });
 
-test.serial('the buffer alone keeps it', async (t) => {
+test.serial('the buffer keeps memory mapped without the handle', async (t) => {
   const [address, buffer] = keep('buffer');
   await collectGarbage();
   t.true(isMapped(address));
   new Uint8Array(buffer).fill(1);
 });
 
-test.serial('it goes when nobody holds it', async (t) => {
+test.serial('garbage collection unmaps unreferenced memory', async (t) => {
   const [address] = keep('address');
   await collectGarbage();
   t.false(isMapped(address));
 });
 
-test.serial('a transferred buffer goes on seeing memory after the release', async (t) => {
+test.serial('a transferred buffer keeps memory mapped after the release', async (t) => {
   const memory = ofFile();
   const { address } = memory;
   new Uint8Array(memory.buffer).fill(7);
@@ -137,7 +137,7 @@ test.serial('a transferred buffer goes on seeing memory after the release', asyn
   t.false(isMapped(address));
 });
 
-test('release takes the buffer of the handle and no other', (t) => {
+test('release refuses another buffer or another handle', (t) => {
   const first = calls.memoryAllocate(PAGE, 0);
   const second = calls.memoryAllocate(PAGE, 0);
   t.throws(
@@ -165,7 +165,7 @@ test('release takes the buffer of the handle and no other', (t) => {
   release(second);
 });
 
-test.serial('more than an ArrayBuffer can hold is an error, not a crash', async (t) => {
+test.serial('a size beyond the limit of an ArrayBuffer is an error', async (t) => {
   t.throws(() => calls.memoryAllocate(2 ** 46, 0));
   t.throws(() => calls.memoryAllocate(Number.MAX_SAFE_INTEGER, 0), { code: 'ENOMEM' });
   await collectGarbage();
@@ -173,7 +173,7 @@ test.serial('more than an ArrayBuffer can hold is an error, not a crash', async 
   await collectGarbage();
 });
 
-test('memory of a file is shared with it', (t) => {
+test('a write to memory of a file changes the file', (t) => {
   const path = temporaryFile(3 * PAGE);
   const fd = calls.open(path, true);
   const memory = calls.memoryMapFd(fd, PAGE, 2 * PAGE, true);
@@ -183,7 +183,7 @@ test('memory of a file is shared with it', (t) => {
   release(memory);
 });
 
-test.serial('a read-only file is seen, and writes to the view stay in the process', async (t) => {
+test.serial('a view shows a read-only file, and writes stay in the process', async (t) => {
   const path = temporaryFile(PAGE);
   const fd = calls.open(path, false);
   const memory = calls.memoryMapFd(fd, 0, PAGE, false);
@@ -204,14 +204,14 @@ test.serial('a read-only file is seen, and writes to the view stay in the proces
   calls.close(fd);
 });
 
-test('memory beyond the end of a file would be a bus error: ENXIO', (t) => {
+test('memory beyond the end of a file is ENXIO', (t) => {
   const fd = calls.open(temporaryFile(PAGE), true);
   t.throws(() => calls.memoryMapFd(fd, 0, 2 * PAGE, true), { code: 'ENXIO' });
   t.throws(() => calls.memoryMapFd(fd, 2 * PAGE, PAGE, true), { code: 'ENXIO' });
   calls.close(fd);
 });
 
-test('the address of a view of shared memory', (t) => {
+test('addressOf gives the address of a view of shared memory', (t) => {
   const shared = new SharedArrayBuffer(2 * PAGE);
   const address = calls.addressOf(new Uint8Array(shared));
   t.is(calls.addressOf(new Uint8Array(shared, PAGE)), address + BigInt(PAGE));

@@ -1,30 +1,30 @@
 import test from 'ava';
 import { runChild, type Outcome } from './helpers.js';
 
-/** A served set of one eventfd, in a process of its own. */
+/** Makes an event set with one eventfd in a child process. */
 const SERVED = `
   const native = await load();
   const fired = new Uint32Array(1);
   const set = native.eventSetCreate(fired, new BigUint64Array(1));
   const fd = native.eventfdCreate();
   native.eventSetAdd(set, 0, fd, false);
-  // Nothing else holds it where a callback does not: it would go with the first collection.
+  // Referenced here, since garbage collection would close the set if no callback references it.
   globalThis.served = set;
   const signal = () => native.eventfdSignal(fd, 1n);
-  // Half a minute is for a process that ends long before.
+  // Signals after 30 s by default; the process ends before that.
   const signalLater = (ms = 30_000) => setTimeout(signal, ms).unref();
 `;
 
 const ended = (output: string): Outcome => ({ code: 0, signal: null, output });
 
-test('a served set does not keep the process', async (t) => {
+test('a served set does not keep the process alive', async (t) => {
   const outcome = await runChild(`${SERVED}
     native.eventSetServe(set, () => output('woken'));
     signalLater();`);
   t.deepEqual(outcome, ended(''));
 });
 
-test('ref keeps it, unref lets it go', async (t) => {
+test('ref keeps the process alive, unref lets it end', async (t) => {
   const outcome = await runChild(`${SERVED}
     native.eventSetServe(set, () => {
       output('woken');
@@ -36,7 +36,7 @@ test('ref keeps it, unref lets it go', async (t) => {
   t.deepEqual(outcome, ended('woken\n'));
 });
 
-test('a closed set does not keep it', async (t) => {
+test('a closed set does not keep the process alive', async (t) => {
   const outcome = await runChild(`${SERVED}
     native.eventSetServe(set, () => output('woken'));
     native.eventSetRef(set);
@@ -45,7 +45,7 @@ test('a closed set does not keep it', async (t) => {
   t.deepEqual(outcome, ended(''));
 });
 
-test('neither does a paused one, nor one served anew', async (t) => {
+test('a set that is paused and served again does not keep the process alive', async (t) => {
   const outcome = await runChild(`${SERVED}
     native.eventSetServe(set, () => output('woken'));
     native.eventSetRef(set);
@@ -55,7 +55,7 @@ test('neither does a paused one, nor one served anew', async (t) => {
   t.deepEqual(outcome, ended(''));
 });
 
-test('an exception in the callback is an uncaught one, and delivery goes on', async (t) => {
+test('an exception in the callback is uncaught, and delivery continues', async (t) => {
   const outcome = await runChild(`${SERVED}
     let wakes = 0;
     process.on('uncaughtException', (error, origin) => {
@@ -72,18 +72,18 @@ test('an exception in the callback is an uncaught one, and delivery goes on', as
   t.deepEqual(outcome, ended(`${origin} 1\n${origin} 2\n${origin} 3\n`));
 });
 
-test('which ends the process where nobody listens', async (t) => {
+test('an exception in the callback ends a process without a listener', async (t) => {
   const { code, signal, output } = await runChild(`${SERVED}
     native.eventSetServe(set, () => {
-      throw new Error('a thing of mine');
+      throw new Error('an error of the callback');
     });
     native.eventSetRef(set);
     signal();`);
   t.deepEqual([code, signal], [1, null]);
-  t.regex(output, /Error: a thing of mine/);
+  t.regex(output, /Error: an error of the callback/);
 });
 
-test('even if what it throws is undefined', async (t) => {
+test('a callback that throws undefined is an uncaught exception', async (t) => {
   const outcome = await runChild(`${SERVED}
     process.on('uncaughtException', (error) => output(String(error)));
     native.eventSetServe(set, () => {
@@ -95,7 +95,7 @@ test('even if what it throws is undefined', async (t) => {
   t.deepEqual(outcome, ended('undefined\n'));
 });
 
-/** One of everything, held open. */
+/** Opens an event set, memory, a window and files, and starts asynchronous calls. */
 const EVERYTHING = `${SERVED}
   import { openSync, writeFileSync } from 'node:fs';
   native.eventSetServe(set, () => undefined);
@@ -104,7 +104,7 @@ const EVERYTHING = `${SERVED}
   native.eventSetServe(closed, () => undefined);
   native.eventSetClose(closed);
   const file = native.open('/proc/self/exe', false);
-  globalThis.held = [
+  globalThis.kept = [
     native.memoryAllocate(1 << 16, 0),
     native.memoryAllocate(1 << 21, -1),
     native.mapRegion(file, 0, 4096, false),
@@ -114,14 +114,14 @@ const EVERYTHING = `${SERVED}
   ];
 `;
 
-test('process.exit with everything open', async (t) => {
+test('process.exit ends the process with everything open', async (t) => {
   const outcome = await runChild(`${EVERYTHING}
     signal();
     process.exit(7);`);
   t.deepEqual(outcome, { code: 7, signal: null, output: '' });
 });
 
-test('process.exit in the callback', async (t) => {
+test('process.exit in the callback ends the process', async (t) => {
   const outcome = await runChild(`${EVERYTHING}
     native.eventSetServe(set, () => process.exit(8));
     native.eventSetRef(set);
@@ -129,16 +129,16 @@ test('process.exit in the callback', async (t) => {
   t.deepEqual(outcome, { code: 8, signal: null, output: '' });
 });
 
-test('the natural end with everything open', async (t) => {
+test('the process ends by itself with everything open', async (t) => {
   const outcome = await runChild(`${EVERYTHING}
     native.eventSetUnref(set);`);
   t.deepEqual(outcome, ended(''));
 });
 
-test('garbage collection in any order before the end', async (t) => {
+test('the process ends by itself after garbage collection of everything', async (t) => {
   const outcome = await runChild(`${EVERYTHING}
     native.eventSetUnref(set);
-    globalThis.held = globalThis.served = null;
+    globalThis.kept = globalThis.served = null;
     for (let i = 0; i < 4; i++) {
       gc();
       await new Promise(setImmediate);

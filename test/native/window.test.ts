@@ -6,7 +6,7 @@ import { collectGarbage, mappingAt, temporaryFile } from './helpers.js';
 const calls = native();
 const PAGE = 4096;
 
-/** A file in the place of a BAR. */
+/** Maps a file that plays a BAR. */
 function openBar(writable = true): { fd: number; path: string; window: NativeWindow } {
   const path = temporaryFile(3 * PAGE);
   const fd = calls.open(path, writable);
@@ -16,12 +16,12 @@ function openBar(writable = true): { fd: number; path: string; window: NativeWin
 const addressOf = (window: NativeWindow) => calls.addressOf(new Uint8Array(window.buffer));
 
 for (const width of [1, 2, 4, 8]) {
-  test(`blocks of ${width}-byte registers`, (t) => {
+  test(`blocks of ${width}-byte registers are read and written`, (t) => {
     const { fd, path, window } = openBar();
     const from = Uint8Array.from({ length: 64 }, (_, i) => i + 1);
     calls.writeBlock(window.handle, 16, from, width);
     t.deepEqual(new Uint8Array(readFileSync(path).subarray(PAGE + 16, PAGE + 80)), from);
-    // Memory need not be aligned, registers must.
+    // The memory needs no alignment, the registers do.
     const into = new Uint8Array(65);
     calls.readBlock(window.handle, 16, into.subarray(1), width);
     t.deepEqual(into.subarray(1), from);
@@ -31,7 +31,7 @@ for (const width of [1, 2, 4, 8]) {
   });
 }
 
-test('a block outside of the window or across a register is a RangeError', (t) => {
+test('a block outside of the window or not aligned is a RangeError', (t) => {
   const { fd, window } = openBar();
   const four = new Uint8Array(4);
   const expected = { instanceOf: RangeError };
@@ -68,7 +68,7 @@ test('a block outside of the window or across a register is a RangeError', (t) =
   calls.close(fd);
 });
 
-test('a read-only window refuses blocks', (t) => {
+test('a write to a read-only window is a TypeError', (t) => {
   const { fd, window } = openBar(false);
   calls.readBlock(window.handle, 0, new Uint8Array(4), 4);
   t.throws(
@@ -83,7 +83,7 @@ test('a read-only window refuses blocks', (t) => {
   calls.close(fd);
 });
 
-test('unmapping detaches at once, once, and the rest throws', (t) => {
+test('unmapRegion unmaps and detaches at once, and a later block is a TypeError', (t) => {
   const { fd, path, window } = openBar();
   const address = addressOf(window);
   const view = new Uint32Array(window.buffer);
@@ -103,7 +103,7 @@ test('unmapping detaches at once, once, and the rest throws', (t) => {
   calls.close(fd);
 });
 
-test('another buffer is not taken for the own', (t) => {
+test('unmapRegion refuses another buffer', (t) => {
   const { fd, path, window } = openBar();
   const other = new ArrayBuffer(8);
   t.throws(
@@ -118,7 +118,7 @@ test('another buffer is not taken for the own', (t) => {
   calls.close(fd);
 });
 
-test.serial('a window nobody unmapped goes with its last holder', async (t) => {
+test.serial('garbage collection unmaps an unreferenced window', async (t) => {
   const { fd, path, window } = openBar();
   const address = addressOf(window);
   const { handle } = window;
@@ -134,7 +134,7 @@ test.serial('a window nobody unmapped goes with its last holder', async (t) => {
   calls.close(fd);
 });
 
-test('a region that cannot be mapped is an error of mmap', (t) => {
+test('a region that cannot be mapped fails with the errno of mmap', (t) => {
   const fd = calls.open('/proc/self/status', false);
   t.throws(() => calls.mapRegion(fd, 0, PAGE, false), { code: 'ENODEV' });
   t.throws(() => calls.mapRegion(fd, 1, PAGE, false), { code: 'EINVAL' });

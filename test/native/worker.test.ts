@@ -7,14 +7,14 @@ const ended = (...lines: string[]): Outcome => ({
   output: lines.map((line) => `${line}\n`).join(''),
 });
 
-/** Sets, memory, a window and fds, all open, and `serve(callback)` for one of the sets. */
+/** Opens sets, memory, a window and fds, and defines `serve(callback)` for one of the sets. */
 const EVERYTHING = `
   const set = native.eventSetCreate(new Uint32Array(1), new BigUint64Array(1));
   const eventfd = native.eventfdCreate();
   native.eventSetAdd(set, 0, eventfd, false);
   const signal = () => native.eventfdSignal(eventfd, 1n);
   const fd = native.open(file, true);
-  globalThis.held = [
+  globalThis.kept = [
     native.eventSetCreate(new Uint32Array(1), new BigUint64Array(1)),
     native.memoryAllocate(2 ** 24, 0),
     native.memoryMapFd(fd, 0, 8192, false),
@@ -26,13 +26,13 @@ const EVERYTHING = `
   };
 `;
 
-/** Nothing of the worker is left. */
+/** Prints `clean` if the worker left nothing open. */
 const COMPARE = `
   const after = open();
   output(after === before ? 'clean' : before + ' became ' + after);
 `;
 
-test('terminate with everything open', async (t) => {
+test('terminate closes everything', async (t) => {
   const outcome = await runWorker(
     `${EVERYTHING}
      serve(() => undefined);
@@ -46,7 +46,7 @@ test('terminate with everything open', async (t) => {
   t.deepEqual(outcome, ended('open', 'clean'));
 });
 
-test('again and again, and side by side', async (t) => {
+test('terminate of several workers, three times, closes everything', async (t) => {
   const outcome = await runWorker(
     `${EVERYTHING}
      serve(() => undefined);
@@ -61,7 +61,7 @@ test('again and again, and side by side', async (t) => {
   t.deepEqual(outcome, ended('clean'));
 });
 
-test('the natural end with everything open', async (t) => {
+test('a worker that ends by itself closes everything', async (t) => {
   const outcome = await runWorker(
     `${EVERYTHING}
      serve(() => undefined);
@@ -74,7 +74,7 @@ test('the natural end with everything open', async (t) => {
   t.deepEqual(outcome, ended('exit 0', 'clean'));
 });
 
-test('process.exit of the worker, and a set closed just before', async (t) => {
+test('process.exit in a worker closes everything, after a set was closed', async (t) => {
   const outcome = await runWorker(
     `${EVERYTHING}
      serve(() => {
@@ -90,7 +90,7 @@ test('process.exit of the worker, and a set closed just before', async (t) => {
 });
 
 for (const wait of ['eventSetWait', 'eventSetSpin']) {
-  test(`terminate reaches ${wait} without end`, async (t) => {
+  test(`terminate interrupts ${wait} without a time limit`, async (t) => {
     const outcome = await runWorker(
       `${EVERYTHING}
        post('ready');
@@ -98,12 +98,12 @@ for (const wait of ['eventSetWait', 'eventSetSpin']) {
        post('came back');`,
       `start();
        await next();
-       // The message comes before the call.
+       // The message arrives before the worker waits.
        await new Promise((resolve) => setTimeout(resolve, 100));
        worker.on('message', output);
-       const asked = performance.now();
+       const start = performance.now();
        await worker.terminate();
-       const took = performance.now() - asked;
+       const took = performance.now() - start;
        output(took < 1000 ? 'at once' : 'after ' + took + ' ms');
        ${COMPARE}`,
     );
@@ -111,7 +111,7 @@ for (const wait of ['eventSetWait', 'eventSetSpin']) {
   });
 }
 
-test('terminate reaches a callback that does not return', async (t) => {
+test('terminate interrupts a callback that does not return', async (t) => {
   const outcome = await runWorker(
     `${EVERYTHING}
      serve(() => {
@@ -127,11 +127,11 @@ test('terminate reaches a callback that does not return', async (t) => {
   t.deepEqual(outcome, ended('clean'));
 });
 
-test('an exception in the callback is an error of the worker', async (t) => {
+test('an exception in the callback is an error event of the worker', async (t) => {
   const outcome = await runWorker(
     `${EVERYTHING}
      serve(() => {
-       throw new Error('a thing of mine');
+       throw new Error('an error of the callback');
      });
      signal();`,
     `start();
@@ -141,10 +141,10 @@ test('an exception in the callback is an error of the worker', async (t) => {
      await exit;
      ${COMPARE}`,
   );
-  t.deepEqual(outcome, ended('a thing of mine', 'clean'));
+  t.deepEqual(outcome, ended('an error of the callback', 'clean'));
 });
 
-test('the process ends while a worker waits', async (t) => {
+test('the process can end while a worker waits', async (t) => {
   const outcome = await runWorker(
     `${EVERYTHING}
      serve(() => undefined);
@@ -158,7 +158,7 @@ test('the process ends while a worker waits', async (t) => {
   t.deepEqual(outcome, { code: 5, signal: null, output: '' });
 });
 
-test.serial('terminate while calls run on other threads', async (t) => {
+test.serial('terminate during asynchronous calls closes everything', async (t) => {
   const kernel = fakeKernel();
   for (const request of ['3b6a', '3b6f', '3b76']) {
     const outcome = await runWorker(
@@ -180,7 +180,7 @@ test.serial('terminate while calls run on other threads', async (t) => {
       {
         ...kernel,
         VFIO_TEST_SLEEP: `${request}:400`,
-        // The last one fails while nobody is there any more to be told.
+        // The last call fails after the end of its environment.
         ...(request === '3b76' && { VFIO_TEST_FAIL: '3b76:16' }),
       },
     );
