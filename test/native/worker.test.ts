@@ -101,9 +101,9 @@ for (const wait of ['eventSetWait', 'eventSetSpin']) {
        // The message arrives before the worker waits.
        await new Promise((resolve) => setTimeout(resolve, 100));
        worker.on('message', output);
-       const start = performance.now();
+       const terminatedAt = performance.now();
        await worker.terminate();
-       const took = performance.now() - start;
+       const took = performance.now() - terminatedAt;
        output(took < 1000 ? 'at once' : 'after ' + took + ' ms');
        ${COMPARE}`,
     );
