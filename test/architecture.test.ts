@@ -38,7 +38,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   checks: [],
   pci: [],
-  contract: ['checks'],
+  contract: ['checks', 'errors'],
   native: ['errors'],
   sysfs: ['contract', 'errors'],
   snapshot: ['contract', 'errors', 'pci'],

@@ -1,4 +1,15 @@
-import type { Eventfd, IrqInfo, IrqSet } from '../../contract/index.js';
+import { checkEventfd } from '../../contract/eventfd.js';
+import type { IrqInfo, IrqSet } from '../../contract/index.js';
+import {
+  bindBlock,
+  eventfdOf,
+  failSetIrqs,
+  type IrqIndexes,
+  type IrqRequest,
+  selectedVectors,
+  SET_IRQS,
+  validateIrqSet,
+} from '../../contract/irq-request.js';
 import {
   VFIO_IRQ_INFO_EVENTFD,
   VFIO_IRQ_INFO_NORESIZE,
@@ -10,7 +21,6 @@ import {
 import { checkInteger } from '../../checks.js';
 import { VfioError } from '../../errors.js';
 import type { Delivery } from './delivery.js';
-import { fail, type IrqRequest, validate } from './irq-request.js';
 import type { VirtualMsix } from './virtual-msix.js';
 
 /**
@@ -28,11 +38,17 @@ import type { VirtualMsix } from './virtual-msix.js';
  * irqs.setIrqs({ index: 2, flags: 0x24, start: 0, count: 1, eventfds: [eventfd] });
  */
 export class VirtualIrqs {
-  readonly #vectors: number;
+  readonly #indexes: IrqIndexes;
   readonly #delivery: Delivery;
 
   constructor(msix: VirtualMsix) {
-    this.#vectors = msix.vectors;
+    this.#indexes = {
+      indexes: VFIO_PCI_NUM_IRQS,
+      vectors: (index) => (index === VFIO_PCI_MSIX_IRQ_INDEX ? msix.vectors : 0),
+      checkEventfd: (eventfd) => {
+        checkEventfd(eventfd, 'eventfd');
+      },
+    };
     this.#delivery = msix.delivery;
   }
 
@@ -44,7 +60,7 @@ export class VirtualIrqs {
     }
     const growable = index === VFIO_PCI_MSIX_IRQ_INDEX && this.#delivery.growable;
     const flags = VFIO_IRQ_INFO_EVENTFD | (growable ? 0 : VFIO_IRQ_INFO_NORESIZE);
-    return { index, flags, count: this.#count(index) };
+    return { index, flags, count: this.#indexes.vectors(index) };
   }
 
   /**
@@ -56,19 +72,12 @@ export class VirtualIrqs {
    * @throws {@link VfioError} EINVAL, ENOTTY, ERANGE, EBADF, and what a source says
    */
   setIrqs(set: IrqSet): number {
-    const request = validate(set, this.#count(set.index));
-    const { type, start, count } = request;
-    const { enabled } = this.#delivery;
-    if (type === VFIO_IRQ_SET_DATA_EVENTFD) return this.#setEventfds(request);
-    if (!enabled) fail('EINVAL');
-    const none = type === VFIO_IRQ_SET_DATA_NONE;
-    if (none && count === 0) {
-      this.#delivery.disable();
-      return 0;
-    }
-    for (let i = 0; i < count; i++) {
-      if (none || request.bool(i)) this.#delivery.consumer(start + i)?.signal();
-    }
+    const request = validateIrqSet(set, this.#indexes);
+    if (request.type === VFIO_IRQ_SET_DATA_EVENTFD) return this.#setEventfds(request);
+    const delivery = this.#delivery;
+    if (!delivery.enabled) failSetIrqs('EINVAL');
+    if (request.type === VFIO_IRQ_SET_DATA_NONE && request.count === 0) delivery.disable();
+    for (const vector of selectedVectors(request)) delivery.consumer(vector)?.signal();
     return 0;
   }
 
@@ -78,7 +87,7 @@ export class VirtualIrqs {
       this.#setBlock(request);
       return 0;
     }
-    if (start + count === 0) fail('ERANGE');
+    if (start + count === 0) failSetIrqs('ERANGE');
     try {
       this.#delivery.enableFor(start + count);
     } catch (error) {
@@ -94,29 +103,16 @@ export class VirtualIrqs {
     return 0;
   }
 
-  /** A failure takes what was bound from the start of the block with it. */
-  #setBlock({ start, count, eventfd }: IrqRequest): void {
-    for (let i = 0; i < count; i++) {
-      try {
-        this.#setVector(start + i, eventfd(i));
-      } catch (error) {
-        for (let j = 0; j <= i; j++) this.#delivery.bind(start + j, null);
-        throw error;
-      }
-    }
-  }
-
-  #setVector(vector: number, value: Eventfd | null | number): void {
-    if (value === null || (typeof value === 'number' && value < 0)) {
-      this.#delivery.bind(vector, null);
-      return;
-    }
-    // Standard input, output and error are open files, and none of them an eventfd.
-    if (typeof value === 'number') fail(value <= 2 ? 'EINVAL' : 'EBADF');
-    this.#delivery.bind(vector, value);
-  }
-
-  #count(index: number): number {
-    return index === VFIO_PCI_MSIX_IRQ_INDEX ? this.#vectors : 0;
+  #setBlock(request: IrqRequest): void {
+    const delivery = this.#delivery;
+    bindBlock(
+      request,
+      (vector, value) => {
+        delivery.bind(vector, eventfdOf(value, SET_IRQS));
+      },
+      (vector) => {
+        delivery.bind(vector, null);
+      },
+    );
   }
 }

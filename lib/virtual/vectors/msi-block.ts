@@ -1,4 +1,5 @@
 import type { DeviceConnection, Eventfd } from '../../contract/index.js';
+import { SET_IRQS } from '../../contract/irq-request.js';
 import {
   VFIO_IRQ_SET_ACTION_TRIGGER,
   VFIO_IRQ_SET_DATA_EVENTFD,
@@ -39,7 +40,7 @@ export class MsiBlock {
       throw new VfioError({
         code: 'ENOSPC',
         message: `the host has ${available} of ${count} MSI vectors`,
-        syscall: 'VFIO_DEVICE_SET_IRQS',
+        syscall: SET_IRQS,
         path: this.#connection.name,
         hint: `Use fewer: count: ${available}. MSI with several vectors needs interrupt remapping.`,
         available,

@@ -1,4 +1,5 @@
 import type { DeviceConnection, Eventfd } from '../../contract/index.js';
+import { SET_IRQS } from '../../contract/irq-request.js';
 import {
   VFIO_IRQ_INFO_NORESIZE,
   VFIO_IRQ_SET_ACTION_TRIGGER,
@@ -11,8 +12,6 @@ import type { Account, VectorCharge } from '../ims/budget.js';
 import { DeviceMsix } from './device-msix.js';
 import { HeldEventfds } from './held.js';
 import type { VectorSink, VectorSource } from './source.js';
-
-const SET_IRQS = 'VFIO_DEVICE_SET_IRQS';
 
 /** Whom the host vectors of a {@link PhysicalSource} count for. */
 export interface PhysicalOptions {

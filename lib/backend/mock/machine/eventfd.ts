@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import { EVENTFD_CHANNEL, type Eventfd, type EventfdSignal } from '../../../contract/index.js';
+import { eventfdOf, type IrqEventfd } from '../../../contract/irq-request.js';
 import { checkU64, U64_MAX } from '../../../checks.js';
 import { fail } from './errno.js';
 
@@ -93,17 +94,11 @@ export function mockEventfd(eventfd: Eventfd): MockEventfd {
 }
 
 /**
- * What an ioctl makes of an eventfd in its data.
+ * Returns the eventfd of the mock for an eventfd in the data of an ioctl, or null for none.
  *
- * @returns null where a negative number, or null for -1, stands for none
  * @throws VfioError EINVAL or EBADF for a number: no file descriptor is an eventfd of the mock
  */
-export function eventfdArgument(
-  value: Eventfd | null | number,
-  syscall: string,
-): MockEventfd | null {
-  if (value === null || (typeof value === 'number' && value < 0)) return null;
-  // Standard input, output and error are open files, and none of them an eventfd.
-  if (typeof value === 'number') return fail(value <= 2 ? 'EINVAL' : 'EBADF', syscall);
-  return mockEventfd(value);
+export function eventfdArgument(value: IrqEventfd, syscall: string): MockEventfd | null {
+  const eventfd = eventfdOf(value, syscall);
+  return eventfd === null ? null : mockEventfd(eventfd);
 }

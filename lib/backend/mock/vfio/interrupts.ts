@@ -1,12 +1,10 @@
 import type { IrqInfo, IrqSet } from '../../../contract/index.js';
+import { validateIrqSet } from '../../../contract/irq-request.js';
 import {
   VFIO_IRQ_INFO_AUTOMASKED,
   VFIO_IRQ_INFO_EVENTFD,
   VFIO_IRQ_INFO_MASKABLE,
   VFIO_IRQ_INFO_NORESIZE,
-  VFIO_IRQ_SET_ACTION_MASK,
-  VFIO_IRQ_SET_ACTION_TRIGGER,
-  VFIO_IRQ_SET_ACTION_UNMASK,
   VFIO_PCI_ERR_IRQ_INDEX,
   VFIO_PCI_INTX_IRQ_INDEX,
   VFIO_PCI_MSIX_IRQ_INDEX,
@@ -15,13 +13,13 @@ import {
   VFIO_PCI_REQ_IRQ_INDEX,
 } from '../../../contract/uapi.js';
 import { fail } from '../machine/errno.js';
+import { mockEventfd } from '../machine/eventfd.js';
 import type { HardwareFunction } from '../hardware/function.js';
 import type { HostInterrupts } from '../machine/interrupts.js';
 import type { SourceRegisters } from '../hardware/model.js';
 import type { Profile } from '../machine/profile.js';
 import type { ConfigSpace } from './config-space.js';
 import { Intx } from './intx.js';
-import { ACTIONS, SET_IRQS, validate } from './irq-request.js';
 import { MessageInterrupts } from './message-interrupts.js';
 import { msiSource, msixSource, privateSource, type MessageSource } from './message-source.js';
 import { Notification } from './notification.js';
@@ -93,14 +91,12 @@ export class Interrupts {
   }
 
   set(set: IrqSet): number {
-    const request = validate(set, this.indexes, (index) => this.#count(index));
-    const action = request.flags & ACTIONS;
-    const { index } = request;
-    const masks = action === VFIO_IRQ_SET_ACTION_MASK || action === VFIO_IRQ_SET_ACTION_UNMASK;
-    const allowed =
-      action === VFIO_IRQ_SET_ACTION_TRIGGER || (masks && index === VFIO_PCI_INTX_IRQ_INDEX);
-    if (!allowed) fail('ENOTTY', SET_IRQS);
-    switch (index) {
+    const request = validateIrqSet(set, {
+      indexes: this.indexes,
+      vectors: (index) => this.#count(index),
+      checkEventfd: mockEventfd,
+    });
+    switch (request.index) {
       case VFIO_PCI_INTX_IRQ_INDEX:
         this.intx.set(request, !this.#anyMessages());
         return 0;

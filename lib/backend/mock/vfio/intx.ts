@@ -1,7 +1,7 @@
+import { SET_IRQS, selectedVectors, type IrqRequest } from '../../../contract/irq-request.js';
 import {
   VFIO_IRQ_SET_ACTION_MASK,
   VFIO_IRQ_SET_ACTION_UNMASK,
-  VFIO_IRQ_SET_DATA_BOOL,
   VFIO_IRQ_SET_DATA_EVENTFD,
   VFIO_IRQ_SET_DATA_NONE,
 } from '../../../contract/uapi.js';
@@ -10,7 +10,6 @@ import { eventfdArgument, type MockEventfd } from '../machine/eventfd.js';
 import type { HardwareFunction } from '../hardware/function.js';
 import { PCI_COMMAND, PCI_COMMAND_INTX_DISABLE } from '../hardware/pci.js';
 import { Virqfd } from '../machine/virqfd.js';
-import { SET_IRQS, type IrqRequest } from './irq-request.js';
 
 interface Active {
   trigger: MockEventfd | null;
@@ -36,9 +35,9 @@ export class Intx {
 
   /** @param free - whether no other index is active */
   set(request: IrqRequest, free: boolean): void {
-    const { flags } = request;
-    if ((flags & VFIO_IRQ_SET_ACTION_MASK) !== 0) this.#setMask(request);
-    else if ((flags & VFIO_IRQ_SET_ACTION_UNMASK) !== 0) this.#setUnmask(request);
+    const { action } = request;
+    if (action === VFIO_IRQ_SET_ACTION_MASK) this.#setMask(request);
+    else if (action === VFIO_IRQ_SET_ACTION_UNMASK) this.#setUnmask(request);
     else this.#setTrigger(request, free);
   }
 
@@ -62,16 +61,18 @@ export class Intx {
     else this.#unmask(this.#active);
   }
 
-  #setMask({ flags, start, count, bool }: IrqRequest): void {
+  #setMask(request: IrqRequest): void {
+    const { type, start, count } = request;
     if (this.#active === null || start !== 0 || count !== 1) return fail('EINVAL', SET_IRQS);
-    if ((flags & VFIO_IRQ_SET_DATA_EVENTFD) !== 0) fail('ENOTTY', SET_IRQS);
-    if ((flags & VFIO_IRQ_SET_DATA_NONE) !== 0 || bool(0)) this.#mask(this.#active);
+    if (type === VFIO_IRQ_SET_DATA_EVENTFD) fail('ENOTTY', SET_IRQS);
+    if (selectedVectors(request).length > 0) this.#mask(this.#active);
   }
 
-  #setUnmask({ flags, start, count, bool, eventfd }: IrqRequest): void {
+  #setUnmask(request: IrqRequest): void {
+    const { type, start, count, eventfd } = request;
     const active = this.#active;
     if (active === null || start !== 0 || count !== 1) return fail('EINVAL', SET_IRQS);
-    if ((flags & VFIO_IRQ_SET_DATA_EVENTFD) !== 0) {
+    if (type === VFIO_IRQ_SET_DATA_EVENTFD) {
       const resample = eventfdArgument(eventfd(0), SET_IRQS);
       if (resample === null) {
         active.resample?.release();
@@ -85,26 +86,26 @@ export class Intx {
       active.resample = new Virqfd(resample, unmask, () => {
         active.resample = null;
       });
-    } else if ((flags & VFIO_IRQ_SET_DATA_NONE) !== 0 || bool(0)) {
+    } else if (selectedVectors(request).length > 0) {
       this.#unmask(active);
     }
   }
 
-  #setTrigger({ flags, start, count, bool, eventfd }: IrqRequest, free: boolean): void {
-    const none = (flags & VFIO_IRQ_SET_DATA_NONE) !== 0;
-    if (this.#active !== null && count === 0 && none) {
+  #setTrigger(request: IrqRequest, free: boolean): void {
+    const { type, start, count, eventfd } = request;
+    if (this.#active !== null && count === 0 && type === VFIO_IRQ_SET_DATA_NONE) {
       this.disable();
       return;
     }
     if ((this.#active === null && !free) || start !== 0 || count !== 1) fail('EINVAL', SET_IRQS);
-    if ((flags & VFIO_IRQ_SET_DATA_EVENTFD) !== 0) {
+    if (type === VFIO_IRQ_SET_DATA_EVENTFD) {
       const trigger = eventfdArgument(eventfd(0), SET_IRQS);
       if (this.#active === null) this.#enable(trigger);
       else this.#active.trigger = trigger;
       return;
     }
     if (this.#active === null) fail('EINVAL', SET_IRQS);
-    if (none || ((flags & VFIO_IRQ_SET_DATA_BOOL) !== 0 && bool(0))) this.#signal();
+    if (selectedVectors(request).length > 0) this.#signal();
   }
 
   #enable(trigger: MockEventfd | null): void {

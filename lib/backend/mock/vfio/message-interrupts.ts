@@ -1,13 +1,15 @@
 import {
-  VFIO_IRQ_SET_DATA_BOOL,
-  VFIO_IRQ_SET_DATA_EVENTFD,
-  VFIO_IRQ_SET_DATA_NONE,
-} from '../../../contract/uapi.js';
+  bindBlock,
+  type IrqEventfd,
+  type IrqRequest,
+  selectedVectors,
+  SET_IRQS,
+} from '../../../contract/irq-request.js';
+import { VFIO_IRQ_SET_DATA_EVENTFD, VFIO_IRQ_SET_DATA_NONE } from '../../../contract/uapi.js';
 import { fail } from '../machine/errno.js';
 import { eventfdArgument, type MockEventfd } from '../machine/eventfd.js';
 import type { HostInterrupts } from '../machine/interrupts.js';
 import type { Message } from '../../../contract/message.js';
-import { SET_IRQS, type IrqRequest } from './irq-request.js';
 import type { MessageSource } from './message-source.js';
 
 /** What a vector has once its handler is gone (msi_domain_deactivate()). */
@@ -52,20 +54,16 @@ export class MessageInterrupts {
    * @returns 0, or how many vectors the host has where that is fewer than asked for
    */
   set(request: IrqRequest, free: boolean): number {
-    const { flags, start, count, bool } = request;
-    const none = (flags & VFIO_IRQ_SET_DATA_NONE) !== 0;
-    if (this.#active && count === 0 && none) {
+    const { type, start, count } = request;
+    if (this.#active && count === 0 && type === VFIO_IRQ_SET_DATA_NONE) {
       this.disable();
       return 0;
     }
     if (!this.#active && !free) fail('EINVAL', SET_IRQS);
-    if ((flags & VFIO_IRQ_SET_DATA_EVENTFD) !== 0) return this.#setEventfds(request);
+    if (type === VFIO_IRQ_SET_DATA_EVENTFD) return this.#setEventfds(request);
     if (!this.#active) fail('EINVAL', SET_IRQS);
     if (this.#fixed && start + count > this.#enabledWith) fail('EINVAL', SET_IRQS);
-    for (let i = 0; i < count; i++) {
-      const wanted = none || ((flags & VFIO_IRQ_SET_DATA_BOOL) !== 0 && bool(i));
-      if (wanted) this.#triggers.get(start + i)?.raise();
-    }
+    for (const vector of selectedVectors(request)) this.#triggers.get(vector)?.raise();
     return 0;
   }
 
@@ -127,21 +125,22 @@ export class MessageInterrupts {
     return 0;
   }
 
-  /** A failure takes what was bound from the start of the block with it. */
-  #setBlock({ start, count, eventfd }: IrqRequest): void {
+  #setBlock(request: IrqRequest): void {
+    const { start, count } = request;
     const beyond = start >= this.#enabledWith || start + count > this.#enabledWith;
     if (this.#fixed && beyond) fail('EINVAL', SET_IRQS);
-    for (let i = 0; i < count; i++) {
-      try {
-        this.#setVector(start + i, eventfd(i));
-      } catch (error) {
-        for (let j = 0; j <= i; j++) this.#unbind(start + j);
-        throw error;
-      }
-    }
+    bindBlock(
+      request,
+      (vector, eventfd) => {
+        this.#setVector(vector, eventfd);
+      },
+      (vector) => {
+        this.#unbind(vector);
+      },
+    );
   }
 
-  #setVector(vector: number, eventfd: ReturnType<IrqRequest['eventfd']>): void {
+  #setVector(vector: number, eventfd: IrqEventfd): void {
     this.#unbind(vector);
     if (eventfd === null || (typeof eventfd === 'number' && eventfd < 0)) return;
     const handle = this.#handles.get(vector) ?? this.#grow(vector);

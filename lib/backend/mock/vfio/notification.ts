@@ -1,7 +1,7 @@
+import { SET_IRQS, type IrqRequest } from '../../../contract/irq-request.js';
 import { VFIO_IRQ_SET_DATA_BOOL, VFIO_IRQ_SET_DATA_EVENTFD } from '../../../contract/uapi.js';
 import { fail } from '../machine/errno.js';
 import { eventfdArgument, type MockEventfd } from '../machine/eventfd.js';
-import { SET_IRQS, type IrqRequest } from './irq-request.js';
 
 /** ERR or REQ: an eventfd for something that the host has to tell. */
 export class Notification {
@@ -13,8 +13,8 @@ export class Notification {
     this.#strict = strict;
   }
 
-  set({ flags, count, bool, eventfd }: IrqRequest): void {
-    if ((flags & VFIO_IRQ_SET_DATA_EVENTFD) !== 0) {
+  set({ type, count, bool, eventfd }: IrqRequest): void {
+    if (type === VFIO_IRQ_SET_DATA_EVENTFD) {
       const value = count === 0 ? undefined : eventfd(0);
       if (value === undefined) return fail('EINVAL', SET_IRQS);
       if (typeof value === 'number' && value < -1) {
@@ -22,7 +22,7 @@ export class Notification {
         return;
       }
       this.#trigger = eventfdArgument(value, SET_IRQS);
-    } else if ((flags & VFIO_IRQ_SET_DATA_BOOL) !== 0) {
+    } else if (type === VFIO_IRQ_SET_DATA_BOOL) {
       if (count === 0) fail('EINVAL', SET_IRQS);
       if (bool(0)) this.#trigger?.raise();
     } else {

@@ -1,0 +1,153 @@
+import { checkInteger, checkU32, U32_MAX } from '../checks.js';
+import { VfioError } from '../errors.js';
+import type { Eventfd } from './eventfd.js';
+import type { IrqSet } from './index.js';
+import {
+  VFIO_IRQ_SET_ACTION_MASK,
+  VFIO_IRQ_SET_ACTION_TRIGGER,
+  VFIO_IRQ_SET_ACTION_UNMASK,
+  VFIO_IRQ_SET_DATA_BOOL,
+  VFIO_IRQ_SET_DATA_EVENTFD,
+  VFIO_IRQ_SET_DATA_NONE,
+  VFIO_PCI_INTX_IRQ_INDEX,
+} from './uapi.js';
+
+export const SET_IRQS = 'VFIO_DEVICE_SET_IRQS';
+
+/** sizeof(struct vfio_irq_set) without its data. */
+const HEADER = 20;
+const TYPES = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_DATA_BOOL | VFIO_IRQ_SET_DATA_EVENTFD;
+const ACTIONS = VFIO_IRQ_SET_ACTION_MASK | VFIO_IRQ_SET_ACTION_UNMASK | VFIO_IRQ_SET_ACTION_TRIGGER;
+/** Bytes of data for one vector, by the type of the data. */
+const DATA_SIZE = new Map([
+  [VFIO_IRQ_SET_DATA_NONE, 0],
+  [VFIO_IRQ_SET_DATA_BOOL, 1],
+  [VFIO_IRQ_SET_DATA_EVENTFD, 4],
+]);
+
+/** An eventfd in the data of SET_IRQS; null stands for -1, and a number for a file descriptor. */
+export type IrqEventfd = Eventfd | null | number;
+
+/** A SET_IRQS that passed the checks that all interrupt indexes have in common. */
+export interface IrqRequest {
+  readonly index: number;
+  /** VFIO_IRQ_SET_DATA_NONE, _BOOL or _EVENTFD. */
+  readonly type: number;
+  /** VFIO_IRQ_SET_ACTION_TRIGGER; for INTx also _MASK or _UNMASK. */
+  readonly action: number;
+  /** First vector. */
+  readonly start: number;
+  /** Vectors. */
+  readonly count: number;
+  /** Returns the BOOL data of vector `start + i`; missing data reads as zero. */
+  readonly bool: (i: number) => boolean;
+  /** Returns the EVENTFD data of vector `start + i`; missing data reads as zero. */
+  readonly eventfd: (i: number) => IrqEventfd;
+}
+
+/** The device that a SET_IRQS is checked against. */
+export interface IrqIndexes {
+  /** Interrupt indexes of the device. */
+  readonly indexes: number;
+  /** Returns the number of vectors that the hardware has for an index. */
+  readonly vectors: (index: number) => number;
+  /** Checks an eventfd object. @throws TypeError if it cannot be bound to a vector */
+  readonly checkEventfd: (eventfd: Eventfd) => void;
+}
+
+/** Fails as SET_IRQS does. */
+export function failSetIrqs(code: string): never {
+  throw new VfioError({ code, syscall: SET_IRQS });
+}
+
+/**
+ * Checks a SET_IRQS as vfio_set_irqs_validate_and_prepare() and vfio_pci_set_irqs_ioctl() do, in
+ * the kernel's order.
+ *
+ * @throws TypeError and RangeError if the fields do not fit into struct vfio_irq_set
+ * @throws {@link VfioError} EINVAL for an index, range, flag or size that the kernel refuses; ENOTTY
+ *   for an action that the index does not have
+ */
+export function validateIrqSet(set: IrqSet, device: IrqIndexes): IrqRequest {
+  checkFields(set, device.checkEventfd);
+  const { index, flags, start, count, bools = [], eventfds = [] } = set;
+  const given = set.eventfds === undefined ? bools.length : eventfds.length * 4;
+  const argsz = set.argsz ?? HEADER + given;
+  if (argsz < HEADER || index >= device.indexes) failSetIrqs('EINVAL');
+  if (count >= U32_MAX - start || (flags & ~(TYPES | ACTIONS)) !== 0) failSetIrqs('EINVAL');
+  const available = device.vectors(index);
+  if (start >= available || start + count > available) failSetIrqs('EINVAL');
+  const type = flags & TYPES;
+  const size = DATA_SIZE.get(type);
+  if (size === undefined || argsz - HEADER < count * size) failSetIrqs('EINVAL');
+  const action = flags & ACTIONS;
+  if (!hasAction(index, action)) failSetIrqs('ENOTTY');
+  return {
+    index,
+    type,
+    action,
+    start,
+    count,
+    bool: (i) => (bools[i] ?? 0) !== 0,
+    eventfd: (i) => eventfds[i] ?? (i < eventfds.length ? null : 0),
+  };
+}
+
+/** Returns the vectors that a request with NONE or BOOL data selects, in ascending order. */
+export function selectedVectors({ type, start, count, bool }: IrqRequest): number[] {
+  const all = Array.from({ length: count }, (_, i) => i);
+  const selected = type === VFIO_IRQ_SET_DATA_NONE ? all : all.filter((i) => bool(i));
+  return selected.map((i) => start + i);
+}
+
+/**
+ * Binds the eventfds of a request to its vectors, in ascending order, as vfio_msi_set_block() does.
+ * If one vector fails, all vectors from `start` to that one are unbound. The vectors after it keep
+ * their eventfds.
+ *
+ * @throws the error of the vector that failed
+ */
+export function bindBlock(
+  { start, count, eventfd }: IrqRequest,
+  bind: (vector: number, eventfd: IrqEventfd) => void,
+  unbind: (vector: number) => void,
+): void {
+  for (let i = 0; i < count; i++) {
+    try {
+      bind(start + i, eventfd(i));
+    } catch (error) {
+      for (let j = 0; j <= i; j++) unbind(start + j);
+      throw error;
+    }
+  }
+}
+
+/**
+ * Returns the eventfd object of an argument, or null for a negative number, which stands for none.
+ *
+ * @throws {@link VfioError} EBADF or EINVAL for another number: the back ends that use this keep
+ *   their eventfds in the process, where no file descriptor refers to one
+ */
+export function eventfdOf(value: IrqEventfd, syscall: string): Eventfd | null {
+  if (typeof value !== 'number') return value;
+  if (value < 0) return null;
+  // Standard input, output and error are open files, and none of them an eventfd.
+  throw new VfioError({ code: value <= 2 ? 'EINVAL' : 'EBADF', syscall });
+}
+
+/** Whether an index has exactly this action. */
+function hasAction(index: number, action: number): boolean {
+  if (action === VFIO_IRQ_SET_ACTION_TRIGGER) return true;
+  const masks = action === VFIO_IRQ_SET_ACTION_MASK || action === VFIO_IRQ_SET_ACTION_UNMASK;
+  return masks && index === VFIO_PCI_INTX_IRQ_INDEX;
+}
+
+function checkFields(set: IrqSet, checkEventfd: IrqIndexes['checkEventfd']): void {
+  for (const field of ['index', 'flags', 'start', 'count'] as const) checkU32(set[field], field);
+  for (const value of set.bools ?? []) checkInteger(value, 'bool', 0, 255);
+  for (const value of set.eventfds ?? []) {
+    if (typeof value === 'number') checkInteger(value, 'eventfd', -(2 ** 31), 2 ** 31 - 1);
+    else if (value !== null) checkEventfd(value);
+  }
+  if (set.argsz !== undefined) checkU32(set.argsz, 'argsz');
+}
