@@ -12,3 +12,14 @@ export type MessageIndex = 'msi' | 'msix';
 export function sameMessage(a: Message, b: Message | null | undefined): boolean {
   return a.address === b?.address && a.data === b.data;
 }
+
+/** Reads a message until two readings agree: the host may write the registers meanwhile. */
+export function readStable(read: () => Message): Message {
+  let before = read();
+  for (let tries = 0; tries < 8; tries++) {
+    const now = read();
+    if (sameMessage(now, before)) return now;
+    before = now;
+  }
+  return before;
+}

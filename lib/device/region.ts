@@ -1,9 +1,6 @@
 import type { Eventfd, RegionCapability, RegisterWindow, Width } from '../contract/index.js';
 import {
-  VFIO_REGION_INFO_CAP_MSIX_MAPPABLE,
-  VFIO_REGION_INFO_CAP_SPARSE_MMAP,
   VFIO_REGION_INFO_CAP_TYPE,
-  VFIO_REGION_INFO_FLAG_MMAP,
   VFIO_REGION_INFO_FLAG_READ,
   VFIO_REGION_INFO_FLAG_WRITE,
 } from '../contract/uapi.js';
@@ -21,14 +18,9 @@ import {
   wholePages,
 } from '../checks.js';
 import { checkEventfd } from '../contract/eventfd.js';
+import { isInArea, type RegionArea, regionMapping } from '../contract/region-mapping.js';
 import type { Handle } from './handle.js';
 import type { Windows } from './windows.js';
-
-/** Part of a region, in bytes. */
-export interface RegionArea {
-  readonly offset: bigint;
-  readonly size: bigint;
-}
 
 /** Which part of a region to map. */
 export interface WindowOptions {
@@ -84,16 +76,16 @@ export class Region {
   /** @internal */
   constructor(handle: Handle, windows: Windows, index: number) {
     const info = handle.connection.getRegionInfo(index);
-    const capability = (id: number) => info.capabilities.find((element) => element.id === id);
-    const type = capability(VFIO_REGION_INFO_CAP_TYPE);
+    const { mappable, sparseAreas, msixMappable } = regionMapping(info);
+    const type = info.capabilities.find(({ id }) => id === VFIO_REGION_INFO_CAP_TYPE);
     this.index = index;
     this.size = info.size;
     this.readable = (info.flags & VFIO_REGION_INFO_FLAG_READ) !== 0;
     this.writable = (info.flags & VFIO_REGION_INFO_FLAG_WRITE) !== 0;
-    this.mappable = (info.flags & VFIO_REGION_INFO_FLAG_MMAP) !== 0;
+    this.mappable = mappable;
     this.capabilities = info.capabilities;
-    this.sparseAreas = capability(VFIO_REGION_INFO_CAP_SPARSE_MMAP)?.areas ?? null;
-    this.msixMappable = capability(VFIO_REGION_INFO_CAP_MSIX_MAPPABLE) !== undefined;
+    this.sparseAreas = sparseAreas;
+    this.msixMappable = msixMappable;
     this.type = type === undefined ? null : { type: type.type ?? 0, subtype: type.subtype ?? 0 };
     this.#handle = handle;
     this.#windows = windows;
@@ -205,9 +197,7 @@ export class Region {
       );
     }
     checkExtent(offset, length, size);
-    const within = ({ offset: start, size: bytes }: RegionArea) =>
-      BigInt(offset) >= start && BigInt(offset + length) <= start + wholePages(bytes);
-    if (this.sparseAreas !== null && !this.sparseAreas.some(within)) {
+    if (this.sparseAreas !== null && !isInArea(this.sparseAreas, offset, length)) {
       const areas = this.sparseAreas.map((area) => `${hex(area.offset)}+${hex(area.size)}`);
       throw new RangeError(
         `region ${this.index} can be mapped in parts only: ${areas.join(', ') || 'none'}`,

@@ -1,4 +1,4 @@
-import { type Message, sameMessage } from '../../contract/message.js';
+import type { Message } from '../../contract/message.js';
 import type { IommuFacts } from '../../contract/index.js';
 
 /** Where a message was read: the MSI-X table in the mapped BAR, or the MSI capability's registers. */
@@ -30,15 +30,4 @@ export function isRemapped(
   if (name.startsWith('dmar')) return (address & INTERRUPT_FORMAT) !== 0n;
   if (name.startsWith('ivhd') && !unsafeInterrupts) return true;
   return 'unknown';
-}
-
-/** Reads until two readings agree: the host may write the registers meanwhile. */
-export function readStable(read: () => Message): Message {
-  let before = read();
-  for (let tries = 0; tries < 8; tries++) {
-    const now = read();
-    if (sameMessage(now, before)) return now;
-    before = now;
-  }
-  return before;
 }

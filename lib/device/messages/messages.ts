@@ -5,9 +5,9 @@ import type { ConfigSpace } from '../config.js';
 import type { Handle } from '../handle.js';
 import type { Interrupts } from '../interrupts.js';
 import type { Region } from '../region.js';
-import { isRemapped, type MessageRoad, type PhysicalMessage, readStable } from './message.js';
-import { type MessageIndex, type Message } from '../../contract/message.js';
-import { MsixTable } from './msix-table.js';
+import { isRemapped, type MessageRoad, type PhysicalMessage } from './message.js';
+import { MappedMsix } from '../../contract/mapped-msix.js';
+import { type MessageIndex, type Message, readStable } from '../../contract/message.js';
 import { Novirt, WAYS_OUT } from './novirt.js';
 
 /** Registers of the MSI capability, in bytes from its start (PCI, section 6.8.1). */
@@ -64,7 +64,7 @@ export class Messages extends EventEmitter<MessagesEvents> {
   /** The kernel feature that MSI needs. */
   readonly novirt: Novirt;
   readonly #context: MessagesContext;
-  readonly #table: MsixTable;
+  readonly #table: MappedMsix;
   #warned = false;
   /** As it was when MSI_NOVIRT was switched on: vfio-pci lets a program write over address_64. */
   #capability = { offset: 0, wide: false };
@@ -72,9 +72,9 @@ export class Messages extends EventEmitter<MessagesEvents> {
   /** @internal */
   constructor(context: MessagesContext) {
     super();
-    const { handle, config, region } = context;
+    const { handle, region } = context;
     this.#context = context;
-    this.#table = new MsixTable(config, region);
+    this.#table = new MappedMsix(() => handle.connection, region);
     this.novirt = new Novirt(handle, () => {
       this.#watchRegisters();
     });

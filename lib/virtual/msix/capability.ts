@@ -1,9 +1,9 @@
 import { checkInteger } from '../../checks.js';
+import { MSIX_ENTRY_SIZE, pbaSize } from '../../contract/msix-table.js';
 
 const PCI_CAP_ID_MSIX = 0x11;
 const PCI_EXT_CAP_ID_DVSEC = 0x23;
 export const MSIX_CAPABILITY_SIZE = 12;
-const PCI_MSIX_ENTRY_SIZE = 16;
 /** Bits of the byte at offset 3, the upper one of Message Control: all that can be written. */
 export const ENABLE = 0x80;
 export const FUNCTION_MASK = 0x40;
@@ -28,11 +28,6 @@ export interface MsixShape {
   readonly next?: number | undefined;
 }
 
-/** Bytes of the pending bit array: whole quadwords. */
-export function pbaSize(vectors: number): number {
-  return Math.ceil(vectors / 64) * 8;
-}
-
 /**
  * The capability after a reset (PCI Express Base Specification, 7.7.2).
  * @throws RangeError if the table or the pending bits cannot be there
@@ -41,7 +36,7 @@ export function msixCapability({ vectors, table, pba, next = 0 }: MsixShape): Ui
   checkInteger(vectors, 'vectors', 1, 2048);
   checkInteger(next, 'next', 0, 0xfc);
   const spans = [
-    checkPlace('table', table, vectors * PCI_MSIX_ENTRY_SIZE),
+    checkPlace('table', table, vectors * MSIX_ENTRY_SIZE),
     checkPlace('pba', pba, pbaSize(vectors)),
   ] as const;
   if (table.bar === pba.bar && spans[0].start < spans[1].end && spans[1].start < spans[0].end) {

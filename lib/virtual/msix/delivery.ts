@@ -2,11 +2,11 @@ import type { Eventfd } from '../../contract/index.js';
 import { VfioError } from '../../errors.js';
 import type { Cookie } from '../store/layout.js';
 import type { Message } from '../../contract/message.js';
+import type { MsixTable } from '../../contract/msix-table.js';
 import type { Fate } from '../vectors/source.js';
 import type { Backing } from './backing.js';
 import { asTold } from './flows.js';
 import { type Attachment, Sources, type TableSink } from './sources.js';
-import type { MsixTable } from './table.js';
 
 /** Tells the consumer the message of a vector before it can be delivered by it. */
 export type Route = (vector: number, message: Message) => void;

@@ -4,6 +4,7 @@ import { checkInteger } from '../../checks.js';
 import { checkEventfd } from '../../contract/eventfd.js';
 import type { Cookie } from '../store/layout.js';
 import type { Message } from '../../contract/message.js';
+import { MSIX_MASKED, MsixTable, pbaSize } from '../../contract/msix-table.js';
 import type { VectorRange, VectorSource, VectorTable } from '../vectors/source.js';
 import {
   ENABLE,
@@ -11,11 +12,9 @@ import {
   MSIX_CAPABILITY_SIZE,
   msixCapability,
   type MsixShape,
-  pbaSize,
 } from './capability.js';
 import { Delivery, type Route } from './delivery.js';
 import type { FlowName } from './flows.js';
-import { MsixTable } from './table.js';
 
 /** The table of a {@link VirtualMsix}, and who hears of its messages. */
 export interface VirtualMsixOptions extends MsixShape {
@@ -48,6 +47,12 @@ type Access = 1 | 2 | 4 | 8;
 
 /** Of Message Control, the byte with the bits that can be written. */
 const CONTROL_BYTE = 3;
+
+/**
+ * Bits of each dword of a table entry that can be written. Reserved bits stay 0: all of Vector
+ * Control but its mask bit, and the low two bits of the address.
+ */
+const WRITABLE = [~3, ~0, ~0, MSIX_MASKED];
 
 /**
  * MSI-X of a virtual device: its capability, table and pending bits as the PCI Express Base
@@ -253,7 +258,7 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     const table = this.#table;
     const vector = index >>> 2;
     const was = table.masked(vector);
-    table.setWord(index, value);
+    table.setWord(index, value & (WRITABLE[index & 3] ?? 0));
     if ((index & 3) === 3) this.#delivery.maskWritten(vector, was);
     else if (!was) this.#delivery.messageChanged(vector);
   }

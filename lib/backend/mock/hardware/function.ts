@@ -17,7 +17,7 @@ import * as pci from './pci.js';
 import { ConfigBytes } from './config-bytes.js';
 import { memoryOverlay } from './memory-block.js';
 import { Msi } from './msi.js';
-import { MsixTable } from './msix.js';
+import { Msix } from './msix.js';
 import { RegisterTable, type Overlay } from './registers.js';
 
 /** The bus that a function is plugged into. */
@@ -52,7 +52,7 @@ const IDS = {
 export class HardwareFunction implements DeviceHost {
   readonly config: ConfigBytes;
   readonly msi: Msi | null;
-  readonly msix: MsixTable | null;
+  readonly msix: Msix | null;
   /** Places of the MSI-X table and of the pending bit array; null without MSI-X. */
   readonly msixPlace: Pick<MsixCapability, 'vectors' | 'table' | 'pba'> | null;
   readonly rom: RomShape | null;
@@ -90,7 +90,7 @@ export class HardwareFunction implements DeviceHost {
     this.msix = null;
     if (this.msixPlace !== null) {
       const { vectors, table, pba } = this.msixPlace;
-      this.msix = new MsixTable(vectors, table, pba, send);
+      this.msix = new Msix(vectors, table, pba, send);
       overlays.get(table.bar)?.push(this.msix.table);
       overlays.get(pba.bar)?.push(this.msix.pendingBits);
     }

@@ -1,6 +1,6 @@
 import type { HardwareFunction } from '../hardware/function.js';
 import type { Msi } from '../hardware/msi.js';
-import type { MsixTable } from '../hardware/msix.js';
+import type { Msix } from '../hardware/msix.js';
 import type { Message } from '../../../contract/message.js';
 import type { SourceRegisters } from '../hardware/model.js';
 import * as pci from '../hardware/pci.js';
@@ -77,7 +77,7 @@ export function msiSource(hardware: HardwareFunction, msi: Msi): MessageSource {
 export function msixSource(
   hardware: HardwareFunction,
   offset: number,
-  table: MsixTable,
+  table: Msix,
   growable: boolean,
 ): MessageSource {
   const control = offset + pci.PCI_MSIX_FLAGS;

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { HostInterrupts } from '../../../../lib/backend/mock/machine/interrupts.js';
 import { type Message } from '../../../../lib/contract/message.js';
-import { MsixTable } from '../../../../lib/backend/mock/hardware/msix.js';
+import { Msix } from '../../../../lib/backend/mock/hardware/msix.js';
 import { RegisterTable } from '../../../../lib/backend/mock/hardware/registers.js';
 import { type BarShape, type Register } from '../../../../lib/backend/mock/hardware/model.js';
 import { DmaFault } from '../../../../lib/backend/mock/machine/dma-fault.js';
@@ -104,7 +104,7 @@ test('a write reaches the register at its offset, truncated or extended to its w
 
 test('MSI-X: a masked vector sets its pending bit and is sent when it is unmasked', (t) => {
   const sent: Message[] = [];
-  const msix = new MsixTable(70, { bar: 0, offset: 0 }, { bar: 0, offset: 0x800 }, (message) => {
+  const msix = new Msix(70, { bar: 0, offset: 0 }, { bar: 0, offset: 0x800 }, (message) => {
     sent.push(message);
   });
   const pending = (dword: number) => msix.pendingBits.read(0x800 + 4 * dword, 4);

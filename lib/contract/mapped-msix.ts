@@ -1,0 +1,153 @@
+import { PAGE_SIZE } from '../checks.js';
+import { VfioError } from '../errors.js';
+import { DECODERS, type MsixDetails, walkCapabilities } from '../pci/index.js';
+import type { DeviceConnection } from './index.js';
+import { type Message, readStable } from './message.js';
+import { MSIX_ENTRY_SIZE, MSIX_MASKED, MSIX_VECTOR_CONTROL } from './msix-table.js';
+import { isInArea, type RegionMapping } from './region-mapping.js';
+import { VFIO_PCI_CONFIG_REGION_INDEX } from './uapi.js';
+import type { RegisterWindow } from './window.js';
+
+/** Bytes of configuration space that hold the MSI-X capability. */
+const CONFIG_SIZE = 256;
+const ONES = 0xffff_ffff;
+
+/** The BAR of the table: how it can be mapped, and the call that maps a part of it. */
+export interface TableRegion extends RegionMapping {
+  map(range: { readonly offset: number; readonly length: number }): RegisterWindow;
+}
+
+interface Mapped {
+  readonly registers: RegisterWindow;
+  /** Bytes from the start of the window to the table. */
+  readonly offset: number;
+}
+
+/**
+ * The MSI-X table of a device, accessed through its mapped BAR: reads of the region's file give 0xff
+ * for its bytes. The table is mapped by the first access.
+ */
+export class MappedMsix {
+  readonly #connection: () => DeviceConnection;
+  readonly #region: (index: number) => TableRegion;
+  #details: MsixDetails | undefined;
+  #mapped: Mapped | undefined;
+
+  /** @param connection - returns the connection. @throws VfioError EBADF if the device is closed */
+  constructor(connection: () => DeviceConnection, region: (index: number) => TableRegion) {
+    this.#connection = connection;
+    this.#region = region;
+  }
+
+  /** Where the table and the pending bits are; undefined if the device has no MSI-X. */
+  get details(): MsixDetails | undefined {
+    const connection = this.#connection();
+    this.#details ??= findMsix(connection);
+    return this.#details;
+  }
+
+  /** Why the table cannot be read, or null if it can be. */
+  get obstacle(): string | null {
+    return this.#mapped === undefined ? this.#findObstacle() : null;
+  }
+
+  /** Maps the table if the kernel allows that. @returns whether the table is mapped */
+  tryMap(): boolean {
+    if (this.#mapped !== undefined) return true;
+    const { details } = this;
+    if (details === undefined) return false;
+    const region = this.#region(details.table.bir);
+    if (!region.mappable) return false;
+    try {
+      this.#mapped = map(details, region);
+      return true;
+    } catch (error) {
+      // Before Linux 4.16 the pages of the table cannot be mapped.
+      if (error instanceof VfioError) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Reads the message of a vector. The caller has checked that there is no obstacle.
+   * @throws {@link VfioError} EIO if the device does not respond
+   */
+  read(vector: number): Message {
+    const { registers, offset } = this.#open();
+    const entry = offset + vector * MSIX_ENTRY_SIZE;
+    const message = readStable(() => ({
+      address: BigInt(registers.read32(entry)) | (BigInt(registers.read32(entry + 4)) << 32n),
+      data: registers.read32(entry + 8),
+    }));
+    if (registers.lost || (message.data === ONES && message.address === 0xffff_ffff_ffff_ffffn)) {
+      throw new VfioError({
+        code: 'EIO',
+        message: 'the MSI-X table does not answer',
+        hint: "The device's memory is off, in low power, or gone: see config.update('command', { memory: 1 }).",
+      });
+    }
+    return message;
+  }
+
+  /** Masks vectors. When this returns, the messages that they sent before have left the device. */
+  mask(vectors: readonly number[]): void {
+    const { registers, offset } = this.#open();
+    for (const vector of vectors) {
+      const control = offset + vector * MSIX_ENTRY_SIZE + MSIX_VECTOR_CONTROL;
+      registers.write32(control, registers.read32(control) | MSIX_MASKED);
+    }
+    // The answer to a read comes after the messages that were sent before it.
+    registers.read32(offset);
+  }
+
+  /** Unmaps the table. Idempotent. */
+  close(): void {
+    this.#mapped?.registers.close();
+    this.#mapped = undefined;
+  }
+
+  #open(): Mapped {
+    if (this.#mapped !== undefined) return this.#mapped;
+    const { details } = this;
+    if (details === undefined) {
+      throw new VfioError({ code: 'ENXIO', message: 'no msix capability' });
+    }
+    this.#mapped = map(details, this.#region(details.table.bir));
+    return this.#mapped;
+  }
+
+  #findObstacle(): string | null {
+    const { details } = this;
+    if (details === undefined) return 'the device has no MSI-X';
+    const { bir } = details.table;
+    const { mappable, msixMappable, sparseAreas } = this.#region(bir);
+    if (!mappable) return `BAR ${bir}, where the MSI-X table is, cannot be mapped`;
+    // Sparse areas list everything that can be mapped, so they decide about the table as well.
+    if (sparseAreas === null) {
+      return msixMappable ? null : `the MSI-X table cannot be mapped in BAR ${bir}`;
+    }
+    const { offset, length } = pagesOf(details);
+    return isInArea(sparseAreas, offset, length)
+      ? null
+      : `the MSI-X table is in no part of BAR ${bir} that can be mapped`;
+  }
+}
+
+function findMsix(connection: DeviceConnection): MsixDetails | undefined {
+  const config = new Uint8Array(CONFIG_SIZE);
+  connection.read(VFIO_PCI_CONFIG_REGION_INDEX, 0, config);
+  const msix = walkCapabilities(config).find(({ name }) => name === 'msix');
+  return msix === undefined ? undefined : DECODERS.msix(config, msix.offset);
+}
+
+function map(details: MsixDetails, region: TableRegion): Mapped {
+  const pages = pagesOf(details);
+  return { registers: region.map(pages), offset: details.table.offset - pages.offset };
+}
+
+/** Returns the whole pages that contain the table. */
+function pagesOf({ table, vectors }: MsixDetails): { offset: number; length: number } {
+  const offset = table.offset - (table.offset % PAGE_SIZE);
+  const end = table.offset + vectors * MSIX_ENTRY_SIZE;
+  return { offset, length: Math.ceil((end - offset) / PAGE_SIZE) * PAGE_SIZE };
+}

@@ -1,0 +1,103 @@
+import type { Message } from './message.js';
+
+/** Bytes of a table entry (PCI Express Base Specification, 6.1.4 and 7.7.2). */
+export const MSIX_ENTRY_SIZE = 16;
+/** Bytes from the start of an entry to Vector Control. */
+export const MSIX_VECTOR_CONTROL = 12;
+/** The mask bit of Vector Control. */
+export const MSIX_MASKED = 1;
+
+/** Indexes of dwords in an entry. */
+const DATA = 2;
+const CONTROL = 3;
+
+/** Returns the bytes of the pending bit array: whole quadwords. */
+export function pbaSize(vectors: number): number {
+  return Math.ceil(vectors / 64) * 8;
+}
+
+/**
+ * The table and the pending bits of MSI-X as data. All bits can be written; the owner decides which
+ * writes are allowed and when a message is sent.
+ */
+export class MsixTable {
+  readonly vectors: number;
+  /** Bytes of the table. */
+  readonly size: number;
+  readonly #entries: Uint32Array;
+  readonly #pending: Uint32Array;
+
+  constructor(vectors: number) {
+    this.vectors = vectors;
+    this.#entries = new Uint32Array((vectors * MSIX_ENTRY_SIZE) / 4);
+    this.#pending = new Uint32Array(pbaSize(vectors) / 4);
+    this.size = this.#entries.byteLength;
+    this.reset();
+  }
+
+  /** Masks all vectors, and clears their messages and pending bits. */
+  reset(): void {
+    this.#entries.fill(0);
+    this.#pending.fill(0);
+    this.maskAll();
+  }
+
+  maskAll(): void {
+    for (let vector = 0; vector < this.vectors; vector++) this.setMasked(vector, true);
+  }
+
+  /** Returns a dword of the table. @param index - in dwords from the start of the table */
+  word(index: number): number {
+    return this.#entries[index] ?? 0;
+  }
+
+  /** Sets a dword of the table. @param index - in dwords from the start of the table */
+  setWord(index: number, value: number): void {
+    this.#entries[index] = value;
+  }
+
+  message(vector: number): Message {
+    const at = vector * 4;
+    const high = BigInt(this.word(at + 1));
+    return { address: (high << 32n) | BigInt(this.word(at)), data: this.word(at + DATA) };
+  }
+
+  setMessage(vector: number, { address, data }: Message): void {
+    const at = vector * 4;
+    this.#entries[at] = Number(address & 0xffff_ffffn);
+    this.#entries[at + 1] = Number(address >> 32n);
+    this.#entries[at + DATA] = data;
+  }
+
+  masked(vector: number): boolean {
+    return (this.word(vector * 4 + CONTROL) & MSIX_MASKED) !== 0;
+  }
+
+  /** Writes the mask bit, and clears the reserved bits of Vector Control. */
+  setMasked(vector: number, masked: boolean): void {
+    this.#entries[vector * 4 + CONTROL] = masked ? MSIX_MASKED : 0;
+  }
+
+  /** Returns a dword of the pending bit array. @param index - in dwords from its start */
+  pendingWord(index: number): number {
+    return this.#pending[index] ?? 0;
+  }
+
+  isPending(vector: number): boolean {
+    return (this.pendingWord(vector >>> 5) & (1 << (vector & 31))) !== 0;
+  }
+
+  setPending(vector: number): void {
+    const index = vector >>> 5;
+    this.#pending[index] = this.pendingWord(index) | (1 << (vector & 31));
+  }
+
+  /** Clears the pending bit of a vector. @returns whether it was set */
+  takePending(vector: number): boolean {
+    const index = vector >>> 5;
+    const bit = 1 << (vector & 31);
+    const word = this.pendingWord(index);
+    this.#pending[index] = word & ~bit;
+    return (word & bit) !== 0;
+  }
+}

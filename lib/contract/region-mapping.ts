@@ -1,0 +1,42 @@
+import { wholePages } from '../checks.js';
+import type { RegionInfo } from './index.js';
+import {
+  VFIO_REGION_INFO_CAP_MSIX_MAPPABLE,
+  VFIO_REGION_INFO_CAP_SPARSE_MMAP,
+  VFIO_REGION_INFO_FLAG_MMAP,
+} from './uapi.js';
+
+/** Part of a region, in bytes. */
+export interface RegionArea {
+  readonly offset: bigint;
+  readonly size: bigint;
+}
+
+/** Which parts of a region can be mapped. */
+export interface RegionMapping {
+  /** Whether the region can be mapped, at least in parts. */
+  readonly mappable: boolean;
+  /** The only parts that can be mapped, or null if the whole region can be mapped. */
+  readonly sparseAreas: readonly RegionArea[] | null;
+  /** Whether the pages of the MSI-X table can be mapped with the rest of this BAR. */
+  readonly msixMappable: boolean;
+}
+
+/** Returns what VFIO_DEVICE_GET_REGION_INFO says about mapping a region. */
+export function regionMapping({ flags, capabilities }: RegionInfo): RegionMapping {
+  const capability = (id: number) => capabilities.find((element) => element.id === id);
+  return {
+    mappable: (flags & VFIO_REGION_INFO_FLAG_MMAP) !== 0,
+    sparseAreas: capability(VFIO_REGION_INFO_CAP_SPARSE_MMAP)?.areas ?? null,
+    msixMappable: capability(VFIO_REGION_INFO_CAP_MSIX_MAPPABLE) !== undefined,
+  };
+}
+
+/** Whether one of the areas, rounded up to whole pages, contains a range of bytes. */
+export function isInArea(areas: readonly RegionArea[], offset: number, length: number): boolean {
+  return areas.some(
+    (area) =>
+      BigInt(offset) >= area.offset &&
+      BigInt(offset + length) <= area.offset + wholePages(area.size),
+  );
+}
