@@ -4,9 +4,8 @@ import type { Cookie } from '../store/layout.js';
 import type { Message } from '../../contract/message.js';
 import type { MsixTable } from '../../contract/msix-table.js';
 import type { Fate } from '../vectors/source.js';
-import type { Backing } from './backing.js';
-import { asTold } from './flows.js';
-import { type Attachment, Sources, type TableSink } from './sources.js';
+import type { Backing, SourceTable } from './backing.js';
+import { type Attachment, Sources } from './sources.js';
 
 /** Tells the consumer the message of a vector before it can be delivered by it. */
 export type Route = (vector: number, message: Message) => void;
@@ -19,7 +18,7 @@ const FAILED = 2;
  * From the sources to the consumers: which vectors are requested, and what becomes of a signal. It
  * is told when MSI-X is enabled and when mask bits change, and keeps sources in step with that.
  */
-export class Delivery {
+export class Delivery implements SourceTable {
   readonly #table: MsixTable;
   readonly #route: Route | undefined;
   readonly #onFailed: (vector: number, error: unknown) => void;
@@ -41,13 +40,7 @@ export class Delivery {
     this.#table = table;
     this.#route = route;
     this.#onFailed = onFailed;
-    const sink: TableSink = {
-      fire: (vector) => this.#fire(vector),
-      withdraw: (vector) => {
-        this.withdraw(vector);
-      },
-    };
-    this.#sources = new Sources(vectors, sink, (vector) => this.state(vector) === 'idle');
+    this.#sources = new Sources(vectors, this);
     this.#state = new Uint8Array(vectors);
     this.#consumers = new Array<Eventfd | null>(vectors).fill(null);
     this.#dropped = new Uint32Array(vectors);
@@ -81,9 +74,15 @@ export class Delivery {
   state(vector: number): 'idle' | 'allocated' | 'requested' | 'failed' {
     const state = this.#state[vector];
     if (state !== IDLE) return state === FAILED ? 'failed' : 'requested';
-    const backing = this.#sources.of(vector);
-    const allocated = backing !== undefined && vector - backing.offset < backing.allocated;
-    return allocated ? 'allocated' : 'idle';
+    return this.#sources.of(vector)?.isAllocated(vector) === true ? 'allocated' : 'idle';
+  }
+
+  isIdle(vector: number): boolean {
+    return this.state(vector) === 'idle';
+  }
+
+  backing(vector: number): Backing | undefined {
+    return this.#sources.of(vector);
   }
 
   attach(attachment: Attachment): void {
@@ -104,7 +103,7 @@ export class Delivery {
     if (backing === undefined) {
       throw new VfioError({ code: 'EINVAL', message: `vector ${vector} has no source` });
     }
-    backing.source.setCookie(vector - backing.offset, cookie);
+    backing.setCookie(vector, cookie);
     this.#sources.claim(vector);
   }
 
@@ -126,7 +125,7 @@ export class Delivery {
 
   /** The message of a vector was written. */
   messageChanged(vector: number): void {
-    if (this.#effective(vector)) this.#tellRoute(vector);
+    if (this.#effective(vector)) this.#notifyRoute(vector);
   }
 
   /** The mask bit of a vector was written. */
@@ -137,9 +136,18 @@ export class Delivery {
     else if (!masked && (was || this.#state[vector] === FAILED)) this.#activate(vector);
   }
 
+  fire(vector: number): Fate {
+    if (!this.#enabled) {
+      this.#drop(vector);
+      return 'disabled';
+    }
+    if (this.#state[vector] === REQUESTED && this.#effective(vector)) return this.#deliver(vector);
+    this.#table.setPending(vector);
+    return 'pending';
+  }
+
   withdraw(vector: number): void {
-    const backing = this.#sources.of(vector);
-    backing?.source.poll?.(vector - backing.offset);
+    this.#sources.of(vector)?.poll(vector);
     this.#table.takePending(vector);
   }
 
@@ -149,8 +157,7 @@ export class Delivery {
     const end = Math.min(first + 32, this.#table.vectors);
     let elsewhere = 0;
     for (let vector = first; vector < end; vector++) {
-      const backing = this.#sources.of(vector);
-      if (backing?.source.poll?.(vector - backing.offset) === true) elsewhere |= 1 << (vector & 31);
+      if (this.#sources.of(vector)?.poll(vector) === true) elsewhere |= 1 << (vector & 31);
     }
     return (this.#table.pendingWord(index) | elsewhere) >>> 0;
   }
@@ -160,10 +167,10 @@ export class Delivery {
     this.#table.maskAll();
     for (const backing of this.#sources.all) {
       try {
-        backing.enable(asTold(vectors - backing.offset));
+        backing.enableExactly(vectors);
       } catch (error) {
         for (const other of this.#sources.all) other.disable();
-        throw shifted(error, backing.offset);
+        throw error;
       }
     }
     this.#enabled = true;
@@ -178,8 +185,7 @@ export class Delivery {
     if (eventfd !== null && error === null) return;
     this.#table.setMasked(vector, true);
     this.#consumers[vector] = null;
-    const backing = this.#sources.of(vector);
-    if (this.#state[vector] === REQUESTED) backing?.release(vector - backing.offset);
+    if (this.#state[vector] === REQUESTED) this.#sources.of(vector)?.release(vector);
     this.#state[vector] = IDLE;
     if (error !== null) throw error;
   }
@@ -193,16 +199,6 @@ export class Delivery {
 
   #effective(vector: number): boolean {
     return this.#enabled && !this.#functionMask && !this.#table.masked(vector);
-  }
-
-  #fire(vector: number): Fate {
-    if (!this.#enabled) {
-      this.#drop(vector);
-      return 'disabled';
-    }
-    if (this.#state[vector] === REQUESTED && this.#effective(vector)) return this.#deliver(vector);
-    this.#table.setPending(vector);
-    return 'pending';
   }
 
   #deliver(vector: number): Fate {
@@ -240,16 +236,15 @@ export class Delivery {
   #tryActivate(vector: number): Error | null {
     const backing = this.#sources.of(vector);
     if (backing === undefined) return null;
-    this.#tellRoute(vector);
-    const own = vector - backing.offset;
+    this.#notifyRoute(vector);
     // What fires while it moves is kept, and is one delivery with what was pending before; so is
     // what the device has pending itself, and sends.
     this.#state[vector] = IDLE;
-    if (this.#table.isPending(vector) && backing.source.poll?.(own) === true) {
+    if (this.#table.isPending(vector) && backing.poll(vector)) {
       this.#table.takePending(vector);
     }
     try {
-      backing.request(own, this.consumer(vector));
+      backing.request(vector, this.consumer(vector));
     } catch (error) {
       this.#fail(backing, vector);
       return error as Error;
@@ -263,7 +258,7 @@ export class Delivery {
     const backing = this.#sources.of(vector);
     if (backing === undefined || this.#state[vector] !== REQUESTED) return;
     try {
-      backing.hold(vector - backing.offset);
+      backing.hold(vector);
     } catch (error) {
       this.#fail(backing, vector);
       this.#onFailed(vector, error);
@@ -275,11 +270,11 @@ export class Delivery {
     this.#state[failed] = FAILED;
     for (let vector = 0; vector < this.#table.vectors; vector++) {
       if (this.#state[vector] !== REQUESTED || this.#sources.of(vector) !== backing) continue;
-      if (!backing.bound.has(vector - backing.offset)) this.#state[vector] = FAILED;
+      if (!backing.isBound(vector)) this.#state[vector] = FAILED;
     }
   }
 
-  #tellRoute(vector: number): void {
+  #notifyRoute(vector: number): void {
     if (this.#route === undefined) return;
     this.#routing = vector;
     try {
@@ -297,11 +292,4 @@ function tryEnable(backing: Backing): void {
   } catch (error) {
     if (!(error instanceof VfioError)) throw error;
   }
-}
-
-/** A shortage in numbers of the table. */
-function shifted(error: unknown, offset: number): unknown {
-  if (!(error instanceof VfioError) || error.available === undefined) return error;
-  const { code, available } = error;
-  return new VfioError({ code, available: available + offset, message: error.message });
 }

@@ -1,72 +1,49 @@
-import type { Eventfd } from '../../contract/index.js';
 import { VfioError } from '../../errors.js';
 import type { VectorSource } from '../vectors/source.js';
 
-/** What a flow knows of a source and its vectors. */
-export interface Allocation {
-  readonly source: VectorSource;
-  /** Vectors below are allocated; 0 if nothing is. */
-  allocated: number;
-  /** Vectors in use, and the eventfds that they signal. */
-  readonly bound: Map<number, Eventfd | null>;
-}
-
-/** How vectors of a source are had: what is done when MSI-X is enabled, and what at an unmask. */
+/**
+ * Decides how many vectors of a source are allocated, and when. A flow is data: the state of the
+ * vectors is in `Backing`, which carries the decisions out.
+ */
 export interface Flow {
-  /** @throws {@link VfioError} if the host has none; the next request tries again */
-  enable(allocation: Allocation): void;
-  request(allocation: Allocation, vector: number, target: Eventfd | null): void;
+  /**
+   * Returns how many vectors to allocate when MSI-X is enabled.
+   * @param count - vectors of the source
+   */
+  initialCount(count: number): number;
+  /** Whether fewer vectors are allocated if the host does not have as many. */
+  readonly acceptsFewer: boolean;
+  /** Whether a vector beyond the allocated ones frees them all and allocates a larger block. */
+  readonly rebuilds: boolean;
+  /** Returns the error for a vector beyond the allocated ones of a source that cannot grow. */
+  shortage(vector: number, allocated: number, count: number): VfioError;
 }
 
 /** Names of the flows to choose from. */
 export type FlowName = 'incremental' | 'upfront' | 'dynamic';
 
-function allocate(
-  allocation: Allocation,
-  count: number,
-  targets?: readonly (Eventfd | null | undefined)[],
-): void {
-  allocation.source.allocate(count, targets);
-  allocation.allocated = count;
-}
-
-/** Allocates all; or, if the host has fewer, those. */
-function allocateAll(allocation: Allocation): void {
-  try {
-    allocate(allocation, allocation.source.count);
-  } catch (error) {
-    const available = error instanceof VfioError ? (error.available ?? 0) : 0;
-    if (available === 0) throw error;
-    allocate(allocation, available);
-  }
+function hostShortage(_vector: number, allocated: number, count: number): VfioError {
+  return new VfioError({
+    code: 'ENOSPC',
+    message: `the host had ${allocated} of ${count} vectors`,
+    available: allocated,
+  });
 }
 
 /** Allocates all vectors when MSI-X is enabled, and requests each when it is unmasked. */
 const upfront: Flow = {
-  enable: allocateAll,
-  request(allocation, vector, target) {
-    const { source } = allocation;
-    if (allocation.allocated === 0) allocateAll(allocation);
-    if (vector >= allocation.allocated && !source.growable) {
-      throw new VfioError({
-        code: 'ENOSPC',
-        message: `the host had ${allocation.allocated} of ${source.count} vectors`,
-        available: allocation.allocated,
-      });
-    }
-    source.request(vector, target);
-  },
+  initialCount: (count) => count,
+  acceptsFewer: true,
+  rebuilds: false,
+  shortage: hostShortage,
 };
 
 /** Adds one vector when it is unmasked, and touches no other: Linux 6.5 and later. */
 const dynamic: Flow = {
-  enable(allocation) {
-    allocate(allocation, 1);
-  },
-  request(allocation, vector, target) {
-    if (allocation.allocated === 0) allocate(allocation, 1);
-    allocation.source.request(vector, target);
-  },
+  initialCount: () => 1,
+  acceptsFewer: false,
+  rebuilds: false,
+  shortage: hostShortage,
 };
 
 /**
@@ -74,49 +51,22 @@ const dynamic: Flow = {
  * frees everything, then enables a larger block. Interrupts that come in between are lost, or go to
  * INTx. It exists to be measured against.
  */
-const incremental: Flow = {
-  enable(allocation) {
-    allocate(allocation, 1);
-  },
-  request(allocation, vector, target) {
-    const { source, bound } = allocation;
-    if (vector < allocation.allocated) {
-      source.request(vector, target);
-      return;
-    }
-    const targets: (Eventfd | null | undefined)[] = [];
-    for (const [other, eventfd] of bound) targets[other] = eventfd;
-    targets[vector] = target;
-    source.disable();
-    allocation.allocated = 0;
-    bound.clear();
-    allocate(allocation, vector + 1, targets);
-    targets.forEach((eventfd, other) => {
-      if (eventfd !== undefined) bound.set(other, eventfd);
-    });
-  },
-};
+const incremental: Flow = { ...dynamic, rebuilds: true };
 
 export const FLOWS: Readonly<Record<FlowName, Flow>> = { incremental, upfront, dynamic };
 
-/** The one that loses nothing, by what the source can do. */
+/** Returns the flow that loses no interrupt, by whether the source can grow. */
 export function defaultFlow(source: VectorSource): Flow {
   return source.growable ? dynamic : upfront;
 }
 
-/** For SET_IRQS, where the caller says how many: nothing is done that was not asked for. */
-export function asTold(vectors: number): Flow {
+/** Returns the flow of SET_IRQS: exactly as many vectors are allocated as the caller enables. */
+export function exactCount(vectors: number): Flow {
   return {
-    enable(allocation) {
-      const count = Math.min(vectors, allocation.source.count);
-      if (count > 0) allocate(allocation, count);
-    },
-    request(allocation, vector, target) {
-      const { source } = allocation;
-      if (vector >= allocation.allocated && !source.growable) {
-        throw new VfioError({ code: 'EINVAL', message: `vector ${vector} is not enabled` });
-      }
-      source.request(vector, target);
-    },
+    initialCount: (count) => Math.max(0, Math.min(vectors, count)),
+    acceptsFewer: false,
+    rebuilds: false,
+    shortage: (vector) =>
+      new VfioError({ code: 'EINVAL', message: `vector ${vector} is not enabled` }),
   };
 }

@@ -1,7 +1,7 @@
 import { checkInteger } from '../../checks.js';
 import { VfioError } from '../../errors.js';
-import type { VectorSink, VectorSource } from '../vectors/source.js';
-import { Backing } from './backing.js';
+import type { VectorSource } from '../vectors/source.js';
+import { Backing, type SourceTable } from './backing.js';
 import { defaultFlow, type FlowName, FLOWS } from './flows.js';
 
 /** A source and the vectors it is put behind. */
@@ -14,26 +14,20 @@ export interface Attachment {
   readonly flow: FlowName | undefined;
 }
 
-/** What a table does for its sources, by its own numbers of vectors. */
-export type TableSink = Omit<VectorSink, 'serves'>;
-
 const UNBACKED = 0xff;
 const BACKINGS_MAX = UNBACKED;
 
 /** Which source stands behind which vector of a table. */
 export class Sources {
-  readonly #sink: TableSink;
-  readonly #isIdle: (vector: number) => boolean;
+  readonly #table: SourceTable;
   readonly #backings: Backing[] = [];
   /** Index in `#backings`, by vector. */
   readonly #index: Uint8Array;
   /** Vectors that are not free for another source: emulated, or with a cookie. */
   readonly #claimed: Uint8Array;
 
-  /** @param isIdle - whether nobody has allocated or requested the vector */
-  constructor(vectors: number, sink: TableSink, isIdle: (vector: number) => boolean) {
-    this.#sink = sink;
-    this.#isIdle = isIdle;
+  constructor(vectors: number, table: SourceTable) {
+    this.#table = table;
     this.#index = new Uint8Array(vectors).fill(UNBACKED);
     this.#claimed = new Uint8Array(vectors);
   }
@@ -60,7 +54,7 @@ export class Sources {
     const known = this.#backings.find((backing) => backing.source === source);
     for (let vector = first; vector < end; vector++) {
       const own = known !== undefined && this.of(vector) === known;
-      if (!own && this.#claimed[vector] === 0 && this.#isIdle(vector)) continue;
+      if (!own && this.#claimed[vector] === 0 && this.#table.isIdle(vector)) continue;
       throw new VfioError({ code: 'EBUSY', message: `vector ${vector} is in use` });
     }
     if (known !== undefined && known.offset !== first - base) {
@@ -82,16 +76,9 @@ export class Sources {
         message: `a table has ${BACKINGS_MAX} sources at most`,
       });
     }
-    const offset = first - base;
     const flow = name === undefined ? defaultFlow(source) : FLOWS[name];
-    const backing = new Backing(source, offset, flow);
-    source.connect({
-      serves: (vector) => this.of(vector + offset) === backing,
-      fire: (vector) => this.#sink.fire(vector + offset),
-      withdraw: (vector) => {
-        this.#sink.withdraw(vector + offset);
-      },
-    });
+    const backing = new Backing(source, first - base, flow, this.#table);
+    source.connect(backing);
     this.#backings.push(backing);
     return backing;
   }
