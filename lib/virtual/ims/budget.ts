@@ -1,5 +1,5 @@
-import { VfioError } from '../../errors.js';
 import { checkInteger } from '../../checks.js';
+import { Ledger } from './ledger.js';
 
 /** How much one owner may have; what is left out is not limited. */
 export interface Quota {
@@ -38,114 +38,68 @@ export interface VectorCharge {
  * reaches a limit gets ENOSPC, and nobody else is affected.
  */
 export class Budget {
-  readonly #quota: Quota;
-  readonly #quotas = new Map<string, Quota>();
-  readonly #usage = new Map<string, { slots: number; vectors: number }>();
-  readonly #cpus = new Map<number, number>();
-  readonly #vectorsPerCpu: number;
+  readonly #ledger: Ledger;
 
-  constructor({ quota = {}, cpus }: BudgetOptions = {}) {
+  constructor(options: BudgetOptions = {}) {
+    const { quota = {}, cpus } = options;
     checkQuota(quota);
-    for (const cpu of cpus?.ids ?? []) {
-      checkInteger(cpu, 'cpu', 0, 2 ** 31 - 1);
-      this.#cpus.set(cpu, 0);
-    }
+    for (const cpu of cpus?.ids ?? []) checkInteger(cpu, 'cpu', 0, 2 ** 31 - 1);
     if (cpus !== undefined) checkInteger(cpus.vectors, 'cpus.vectors', 0, 2 ** 31 - 1);
-    this.#quota = quota;
-    this.#vectorsPerCpu = cpus?.vectors ?? Infinity;
+    this.#ledger = new Ledger(options);
   }
 
   /** Sets the quota of one owner. What it has beyond that it keeps. */
   setQuota(owner: string, quota: Quota): void {
     checkQuota(quota);
-    this.#quotas.set(owner, quota);
+    this.#ledger.setQuota(owner, quota);
   }
 
   /** The part of one owner. */
   account(owner: string): Account {
-    return new Account(this, owner);
+    return createAccount(this.#ledger, owner);
   }
 
   /** What an owner has now; zeros for one that has taken nothing yet. */
   usage(owner: string): Usage {
-    const { slots, vectors } = this.#of(owner);
-    return { slots, vectors };
+    return this.#ledger.usage(owner);
   }
 
   /** Host vectors of each CPU that is counted. */
   cpuUsage(): ReadonlyMap<number, number> {
-    return new Map(this.#cpus);
-  }
-
-  /** @internal */
-  take(owner: string, what: keyof Usage): void {
-    const limit = (this.#quotas.get(owner) ?? this.#quota)[what] ?? Infinity;
-    const used = this.#of(owner);
-    if (used[what] >= limit) {
-      throw new VfioError({ code: 'ENOSPC', message: `'${owner}' has all its ${limit} ${what}` });
-    }
-    used[what]++;
-  }
-
-  /** @internal */
-  giveBack(owner: string, what: keyof Usage): void {
-    this.#of(owner)[what]--;
-  }
-
-  /** @internal @returns null where CPUs are not counted */
-  takeCpu(among: readonly number[] | undefined): number | null {
-    if (this.#cpus.size === 0) return null;
-    let best: number | null = null;
-    for (const cpu of among ?? this.#cpus.keys()) {
-      const used = this.#cpus.get(cpu) ?? Infinity;
-      if (used < (best === null ? this.#vectorsPerCpu : (this.#cpus.get(best) ?? 0))) best = cpu;
-    }
-    if (best === null) {
-      throw new VfioError({
-        code: 'ENOSPC',
-        message: `the CPUs have all their ${this.#vectorsPerCpu} vectors`,
-      });
-    }
-    this.#cpus.set(best, (this.#cpus.get(best) ?? 0) + 1);
-    return best;
-  }
-
-  /** @internal */
-  giveBackCpu(cpu: number | null): void {
-    if (cpu !== null) this.#cpus.set(cpu, (this.#cpus.get(cpu) ?? 1) - 1);
-  }
-
-  #of(owner: string): { slots: number; vectors: number } {
-    let usage = this.#usage.get(owner);
-    if (usage === undefined) this.#usage.set(owner, (usage = { slots: 0, vectors: 0 }));
-    return usage;
+    return this.#ledger.cpuUsage();
   }
 }
+
+/** Makes the {@link Account} of an owner: users call {@link Budget.account}. */
+let createAccount: (ledger: Ledger, owner: string) => Account;
 
 /** What one owner takes from a {@link Budget}. */
 export class Account {
   readonly owner: string;
-  readonly #budget: Budget;
+  readonly #ledger: Ledger;
 
-  /** @internal */
-  constructor(budget: Budget, owner: string) {
-    this.#budget = budget;
+  static {
+    createAccount = (ledger, owner) => new Account(ledger, owner);
+  }
+
+  private constructor(ledger: Ledger, owner: string) {
+    this.#ledger = ledger;
     this.owner = owner;
   }
 
   /** What the owner has now. */
   get usage(): Usage {
-    return this.#budget.usage(this.owner);
+    return this.#ledger.usage(this.owner);
   }
 
   /** Takes a slot. @throws {@link VfioError} ENOSPC if the owner's quota is used up */
   takeSlot(): void {
-    this.#budget.take(this.owner, 'slots');
+    this.#ledger.charge(this.owner, 'slots');
   }
 
   /** Gives one slot back: once for each that was taken. */
   giveBackSlot(): void {
-    this.#budget.giveBack(this.owner, 'slots');
+    this.#ledger.release(this.owner, 'slots');
   }
 
   /**
@@ -153,14 +107,14 @@ export class Account {
    * @throws {@link VfioError} ENOSPC if the owner's quota or the CPUs' budget is used up
    */
   takeVector(cpus?: readonly number[]): VectorCharge {
-    const budget = this.#budget;
+    const ledger = this.#ledger;
     const { owner } = this;
-    budget.take(owner, 'vectors');
+    ledger.charge(owner, 'vectors');
     let cpu: number | null;
     try {
-      cpu = budget.takeCpu(cpus);
+      cpu = ledger.chargeCpu(cpus);
     } catch (error) {
-      budget.giveBack(owner, 'vectors');
+      ledger.release(owner, 'vectors');
       throw error;
     }
     let taken = true;
@@ -170,19 +124,19 @@ export class Account {
       },
       move(others) {
         // Its own place is free for it.
-        budget.giveBackCpu(cpu);
+        ledger.releaseCpu(cpu);
         try {
-          cpu = budget.takeCpu(others);
+          cpu = ledger.chargeCpu(others);
         } catch (error) {
-          if (cpu !== null) budget.takeCpu([cpu]);
+          if (cpu !== null) ledger.chargeCpu([cpu]);
           throw error;
         }
       },
       giveBack() {
         if (!taken) return;
         taken = false;
-        budget.giveBack(owner, 'vectors');
-        budget.giveBackCpu(cpu);
+        ledger.release(owner, 'vectors');
+        ledger.releaseCpu(cpu);
       },
     };
   }

@@ -3,9 +3,9 @@ import type { Eventfd } from '../../contract/index.js';
 import { checkInteger } from '../../checks.js';
 import { VfioError } from '../../errors.js';
 import type { Account } from './budget.js';
-import { HostVector, type HostVectors } from './host-vector.js';
+import { type HostVector, hostVectorInternals, type HostVectors } from './host-vector.js';
 import { checkLayout, type Cookie, type SlotLayout } from '../store/layout.js';
-import { checkCookie, type Handles, Slot } from './slot.js';
+import { checkCookie, type Handles, type Slot, slotInternals } from './slot.js';
 import { SlotWords } from '../store/words.js';
 import type { SlotStorage } from '../store/storage.js';
 
@@ -106,7 +106,7 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
           this.#onFree(slot);
         },
       };
-      const slot = new Slot(context, index, cookie);
+      const slot = slotInternals.create(context, index, cookie);
       this.#slots.set(index, slot);
       this.#lowestFree = index + 1;
       return slot;
@@ -138,9 +138,13 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
     const charge = account?.takeVector(cpus) ?? null;
     try {
       const interrupt = this.hostVectors.allocate(target);
-      const vector = new HostVector(interrupt, target, charge, () =>
-        this.hostVectors.createEventfd(),
-      );
+      const vector = hostVectorInternals.create({
+        interrupt,
+        target,
+        charge,
+        createEventfd: () => this.hostVectors.createEventfd(),
+        slotControl: slotInternals,
+      });
       if (charge !== null && charge.cpu !== null) {
         try {
           interrupt.setAffinity([charge.cpu]);
@@ -185,7 +189,7 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
 
   #restore(slot: Slot): void {
     try {
-      slot.restore();
+      slotInternals.restore(slot);
     } catch (error) {
       if (!(error instanceof VfioError)) throw error;
       this.emit('failed', error, slot);

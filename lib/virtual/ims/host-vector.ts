@@ -35,25 +35,66 @@ export interface HostVectors {
   onReset?(callback: () => void): void;
 }
 
+/** How a host vector keeps its slots from sending while it moves. */
+export interface SlotControl {
+  /** @throws {@link VfioError} EBUSY if the slot is live and its layout has no mask and pending bits */
+  pause(slot: Slot): void;
+  resume(slot: Slot): void;
+}
+
+/** What a {@link HostVector} is made from. */
+export interface HostVectorContext {
+  readonly interrupt: HostInterrupt;
+  readonly target: Eventfd;
+  readonly charge: VectorCharge | null;
+  readonly createEventfd: () => Eventfd;
+  readonly slotControl: SlotControl;
+}
+
+/** The calls that the classes of this folder make to a {@link HostVector}, and its users do not. */
+export interface HostVectorInternals {
+  create(context: HostVectorContext): HostVector;
+  join(vector: HostVector, slot: Slot): void;
+  leave(vector: HostVector, slot: Slot): void;
+  /**
+   * Drops what a masked slot sends while `run` runs. The other slots of the vector are masked
+   * meanwhile, and lose nothing.
+   */
+  discard(vector: HostVector, run: () => void): void;
+}
+
+export let hostVectorInternals: HostVectorInternals;
+
 /** An interrupt of the host that slots send. Several may send the same. */
 export class HostVector {
   readonly #interrupt: HostInterrupt;
   readonly #charge: VectorCharge | null;
   readonly #createEventfd: () => Eventfd;
+  readonly #slotControl: SlotControl;
   readonly #slots = new Set<Slot>();
   #target: Eventfd;
 
-  /** @internal */
-  constructor(
-    interrupt: HostInterrupt,
-    target: Eventfd,
-    charge: VectorCharge | null,
-    createEventfd: () => Eventfd,
-  ) {
-    this.#interrupt = interrupt;
-    this.#target = target;
-    this.#charge = charge;
-    this.#createEventfd = createEventfd;
+  static {
+    hostVectorInternals = {
+      create: (context) => new HostVector(context),
+      join: (vector, slot) => {
+        vector.#slots.add(slot);
+      },
+      leave: (vector, slot) => {
+        vector.#slots.delete(slot);
+      },
+      discard: (vector, run) => {
+        vector.#discard(run);
+      },
+    };
+  }
+
+  private constructor(context: HostVectorContext) {
+    this.#interrupt = context.interrupt;
+    this.#target = context.target;
+    this.#charge = context.charge;
+    this.#createEventfd = context.createEventfd;
+    this.#slotControl = context.slotControl;
   }
 
   /** The slots that may have fired when it does. */
@@ -81,11 +122,11 @@ export class HostVector {
   bind(target: Eventfd): void {
     const slots = [...this.#slots];
     try {
-      for (const slot of slots) slot.pause();
+      for (const slot of slots) this.#slotControl.pause(slot);
       this.#move(target);
       for (const slot of slots) slot.refresh();
     } finally {
-      for (const slot of slots) slot.resume();
+      for (const slot of slots) this.#slotControl.resume(slot);
     }
   }
 
@@ -121,21 +162,16 @@ export class HostVector {
     this.#charge?.giveBack();
   }
 
-  /**
-   * What a masked slot sends while `run` runs is nobody's. The others that share it are masked
-   * meanwhile, and lose nothing.
-   * @internal
-   */
-  discard(run: () => void): void {
+  #discard(run: () => void): void {
     const slots = [...this.#slots];
     const nowhere = this.#createEventfd();
     try {
-      for (const slot of slots) slot.pause();
+      for (const slot of slots) this.#slotControl.pause(slot);
       this.#interrupt.bind(nowhere);
       run();
       this.#interrupt.bind(this.#target);
     } finally {
-      for (const slot of slots) slot.resume();
+      for (const slot of slots) this.#slotControl.resume(slot);
       nowhere.close();
     }
   }
@@ -148,15 +184,5 @@ export class HostVector {
       this.#interrupt.bind(this.#target);
       throw error;
     }
-  }
-
-  /** @internal */
-  join(slot: Slot): void {
-    this.#slots.add(slot);
-  }
-
-  /** @internal */
-  leave(slot: Slot): void {
-    this.#slots.delete(slot);
   }
 }

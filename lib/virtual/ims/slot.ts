@@ -1,7 +1,7 @@
 import { VfioError } from '../../errors.js';
 import { checkInteger } from '../../checks.js';
 import type { Account } from './budget.js';
-import type { HostVector } from './host-vector.js';
+import { type HostVector, hostVectorInternals, type SlotControl } from './host-vector.js';
 import type { Cookie } from '../store/layout.js';
 import type { Message } from '../../contract/message.js';
 import type { SlotContents, SlotWords } from '../store/words.js';
@@ -14,13 +14,22 @@ export interface Handles {
   release(handle: number): void;
 }
 
-/** What a slot needs of its domain. @internal */
+/** What a slot needs of its domain. */
 export interface SlotContext {
   readonly words: SlotWords;
   readonly handles: Handles;
   readonly account: Account | null;
   readonly onFree: (slot: Slot) => void;
 }
+
+/** The calls that the classes of this folder make to a {@link Slot}, and its users do not. */
+export interface SlotInternals extends SlotControl {
+  create(context: SlotContext, index: number, cookie: Cookie): Slot;
+  /** Writes the whole slot again, after a reset of the device erased it and what was pending. */
+  restore(slot: Slot): void;
+}
+
+export let slotInternals: SlotInternals;
 
 /**
  * One entry of an interrupt message store, from its allocation until it is freed. It is changed
@@ -41,8 +50,22 @@ export class Slot {
   #stale: boolean;
   #freed = false;
 
-  /** @internal */
-  constructor(context: SlotContext, index: number, cookie: Cookie) {
+  static {
+    slotInternals = {
+      create: (context, index, cookie) => new Slot(context, index, cookie),
+      restore: (slot) => {
+        slot.#restore();
+      },
+      pause: (slot) => {
+        slot.#pause();
+      },
+      resume: (slot) => {
+        slot.#resume();
+      },
+    };
+  }
+
+  private constructor(context: SlotContext, index: number, cookie: Cookie) {
     const { words, handles, account } = context;
     this.#context = context;
     this.index = index;
@@ -95,9 +118,9 @@ export class Slot {
       this.#change(() => {
         this.#write(vector.message);
       });
-      this.#vector?.leave(this);
+      if (this.#vector !== null) hostVectorInternals.leave(this.#vector, this);
       this.#vector = vector;
-      vector.join(this);
+      hostVectorInternals.join(vector, this);
     }
     if (this.#stale) this.#dropPending();
   }
@@ -185,8 +208,7 @@ export class Slot {
     onFree(this);
   }
 
-  /** Writes all of it again, after a reset of the device took it, and what was pending. @internal */
-  restore(): void {
+  #restore(): void {
     const { words } = this.#context;
     const silenced = this.#message === null || this.#message.address === 0n;
     const message = silenced ? null : (this.#vector?.message ?? null);
@@ -197,8 +219,8 @@ export class Slot {
     if (this.#live) words.setMask(this.index, false);
   }
 
-  /** Masks it for a change, if it is live. @internal */
-  pause(): void {
+  /** Masks the slot for a change, if it is live. */
+  #pause(): void {
     if (!this.#live) return;
     const { words } = this.#context;
     if (!words.canHold) {
@@ -207,17 +229,17 @@ export class Slot {
     words.setMask(this.index, true);
   }
 
-  /** Unmasks it again. @internal */
-  resume(): void {
+  /** Unmasks the slot after a change, if it is live. */
+  #resume(): void {
     if (this.#live && this.#context.words.canHold) this.#context.words.setMask(this.index, false);
   }
 
   #change(write: () => void): void {
-    this.pause();
+    this.#pause();
     try {
       write();
     } finally {
-      this.resume();
+      this.#resume();
     }
   }
 
@@ -235,7 +257,7 @@ export class Slot {
   }
 
   #leave(): void {
-    this.#vector?.leave(this);
+    if (this.#vector !== null) hostVectorInternals.leave(this.#vector, this);
     this.#vector = null;
     this.#message = null;
   }
@@ -252,8 +274,8 @@ export class Slot {
   #dropPending(): void {
     const { words } = this.#context;
     words.clearPending(this.index);
-    if (words.isPending(this.index)) {
-      this.#vector?.discard(() => {
+    if (words.isPending(this.index) && this.#vector !== null) {
+      hostVectorInternals.discard(this.#vector, () => {
         words.setMask(this.index, false);
         words.setMask(this.index, true);
       });

@@ -4,7 +4,7 @@ import type { Message } from '../../contract/message.js';
 import { VfioError } from '../../errors.js';
 import { MESSAGE_WORDS, type MessageWord } from '../store/layout.js';
 import type { Recognize } from './recognize.js';
-import type { MessageStore, VectorName } from './store.js';
+import { type MessageStore, storeWords, type VectorName } from './store.js';
 
 /** What a {@link MessageRewriter} does, and for which registers. */
 export interface MessageRewriterOptions {
@@ -77,7 +77,9 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
   read(offset: number, width: 1 | 2 | 4): number {
     const { entry, word, start } = this.#locate(offset, width);
     const value =
-      word === null ? this.#store.readWord(start) : (this.#virtual.get(entry)?.values[word] ?? 0);
+      word === null
+        ? storeWords.read(this.#store, start)
+        : (this.#virtual.get(entry)?.values[word] ?? 0);
     return ((value >>> (8 * (offset - start))) & mask(width)) >>> 0;
   }
 
@@ -92,7 +94,7 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
     const merge = (before: number) =>
       ((before & ~(mask(width) << shift)) | ((value & mask(width)) << shift)) >>> 0;
     if (word === null) {
-      this.#writeOther(entry, start, merge(this.#store.readWord(start)));
+      this.#writeOther(entry, start, merge(storeWords.read(this.#store, start)));
       return;
     }
     const virtual = this.#virtualOf(entry);
@@ -118,13 +120,13 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
   #writeOther(entry: number, start: number, value: number): void {
     const { mask: bit, stride } = this.#store.layout;
     if (bit?.offset !== start % stride) {
-      this.#store.writeWord(start, value);
+      storeWords.write(this.#store, start, value);
       return;
     }
     const masked = (value & bit.bits) !== 0;
     const virtual = this.#virtual.get(entry);
     // First the rest of the word, still masked.
-    this.#store.writeWord(start, (value | bit.bits) >>> 0);
+    storeWords.write(this.#store, start, (value | bit.bits) >>> 0);
     this.#store.setMask(entry, true);
     if (!masked && virtual !== undefined && isDirty(virtual)) this.#commit(entry, virtual);
     this.#store.setMask(entry, masked);
@@ -155,7 +157,7 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
   #isMasked(entry: number): boolean {
     const { mask: bit, stride } = this.#store.layout;
     if (bit === undefined) return false;
-    return (this.#store.readWord(entry * stride + bit.offset) & bit.bits) !== 0;
+    return (storeWords.read(this.#store, entry * stride + bit.offset) & bit.bits) !== 0;
   }
 
   #virtualOf(entry: number): Virtual {

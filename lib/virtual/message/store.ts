@@ -57,6 +57,14 @@ interface Entry {
   silent: boolean;
 }
 
+/** The words of a {@link MessageStore}, for the rewriter; offsets are in bytes from its start. */
+export interface StoreWords {
+  read(store: MessageStore, offset: number): number;
+  write(store: MessageStore, offset: number, value: number): void;
+}
+
+export let storeWords: StoreWords;
+
 /**
  * The private copies of MSI messages that a device keeps in registers of its own and raises
  * interrupts from. An entry is filled with the message of a requested vector, and follows it: it is
@@ -84,6 +92,19 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   readonly #filled = new Map<number, Entry>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+
+  static {
+    storeWords = {
+      read: (store, offset) => {
+        store.#checkOpen();
+        return store.#storage.read32(offset);
+      },
+      write: (store, offset, value) => {
+        store.#checkOpen();
+        store.#storage.write32(offset, value);
+      },
+    };
+  }
 
   /** @throws RangeError if the layout is impossible, or the place does not hold the entries */
   constructor(device: PciDevice, { layout, entries, place }: MessageStoreOptions) {
@@ -225,18 +246,6 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  /** A word of an entry, for a front that stands before it. @internal */
-  readWord(offset: number): number {
-    this.#checkOpen();
-    return this.#storage.read32(offset);
-  }
-
-  /** @internal */
-  writeWord(offset: number, value: number): void {
-    this.#checkOpen();
-    this.#storage.write32(offset, value);
   }
 
   readonly #onChange = ({ reason, index, vector }: MessageChange): void => {

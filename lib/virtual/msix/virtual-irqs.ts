@@ -21,7 +21,7 @@ import {
 import { checkInteger } from '../../checks.js';
 import { VfioError } from '../../errors.js';
 import type { Delivery } from './delivery.js';
-import type { VirtualMsix } from './virtual-msix.js';
+import { deliveryOf, type VirtualMsix } from './virtual-msix.js';
 
 /**
  * The second front door of a virtual device: VFIO_DEVICE_GET_IRQ_INFO and VFIO_DEVICE_SET_IRQS with
@@ -49,7 +49,7 @@ export class VirtualIrqs {
         checkEventfd(eventfd, 'eventfd');
       },
     };
-    this.#delivery = msix.delivery;
+    this.#delivery = deliveryOf(msix);
   }
 
   /** VFIO_DEVICE_GET_IRQ_INFO. @throws {@link VfioError} EINVAL */

@@ -54,6 +54,9 @@ const CONTROL_BYTE = 3;
  */
 const WRITABLE = [~3, ~0, ~0, MSIX_MASKED];
 
+/** Returns the part of a {@link VirtualMsix} that SET_IRQS works on. */
+export let deliveryOf: (msix: VirtualMsix) => Delivery;
+
 /**
  * MSI-X of a virtual device: its capability, table and pending bits as the PCI Express Base
  * Specification has them (sections 6.1.4 and 7.7.2), for a device to call from its config space and
@@ -78,6 +81,10 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
   readonly #table: MsixTable;
   readonly #pbaSize: number;
   readonly #delivery: Delivery;
+
+  static {
+    deliveryOf = (msix) => msix.#delivery;
+  }
 
   /** @throws RangeError if the table or the pending bits cannot be where they are said to be */
   constructor(options: VirtualMsixOptions) {
@@ -241,11 +248,6 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
   reset(): void {
     this.#delivery.control(false, false);
     this.#table.reset();
-  }
-
-  /** What SET_IRQS works on. @internal */
-  get delivery(): Delivery {
-    return this.#delivery;
   }
 
   #configByte(offset: number): number {

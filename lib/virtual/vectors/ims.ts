@@ -71,7 +71,7 @@ export class ImsSource implements VectorSource {
     pasids?.on('unbound', this.#onUnbound);
   }
 
-  /** @internal */
+  /** {@inheritDoc VectorSource.connect} */
   connect(sink: VectorSink): void {
     if (this.#sink !== null) {
       throw new VfioError({ code: 'EBUSY', message: 'the source serves a table already' });
@@ -89,6 +89,7 @@ export class ImsSource implements VectorSource {
     return this.#vectors.get(slot);
   }
 
+  /** {@inheritDoc VectorSource.allocate} */
   allocate(count: number, targets: readonly (Eventfd | null | undefined)[] = []): void {
     const fresh: Entry[] = [];
     try {
@@ -104,6 +105,7 @@ export class ImsSource implements VectorSource {
     }
   }
 
+  /** {@inheritDoc VectorSource.request} */
   request(vector: number, target: Eventfd | null): void {
     const entry = this.#entries.get(vector) ?? this.#allocate(vector);
     if (entry.slot.revoked) {
@@ -125,6 +127,7 @@ export class ImsSource implements VectorSource {
     }
   }
 
+  /** {@inheritDoc VectorSource.hold} */
   hold(vector: number): void {
     const entry = this.#entries.get(vector);
     if (entry === undefined || entry.line === null) return;
@@ -135,6 +138,7 @@ export class ImsSource implements VectorSource {
     entry.held = true;
   }
 
+  /** {@inheritDoc VectorSource.release} */
   release(vector: number): void {
     const entry = this.#entries.get(vector);
     if (entry === undefined) return;
@@ -143,6 +147,7 @@ export class ImsSource implements VectorSource {
     entry.line = null;
   }
 
+  /** {@inheritDoc VectorSource.setCookie} */
   setCookie(vector: number, cookie: Cookie): void {
     checkInteger(vector, 'vector', 0, this.count - 1);
     this.#domain.checkCookie(cookie);
@@ -156,6 +161,7 @@ export class ImsSource implements VectorSource {
     this.#void.delete(vector);
   }
 
+  /** {@inheritDoc VectorSource.disable} */
   disable(): void {
     for (const entry of this.#entries.values()) {
       if (entry.slot.pending) this.#sink?.fire(entry.vector);
@@ -164,6 +170,7 @@ export class ImsSource implements VectorSource {
     this.#lines.clear();
   }
 
+  /** {@inheritDoc VectorSource.poll} */
   poll(vector: number): boolean {
     const entry = this.#entries.get(vector);
     if (entry === undefined) return false;

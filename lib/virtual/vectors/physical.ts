@@ -70,7 +70,7 @@ export class PhysicalSource implements VectorSource {
     this.#held = new HeldEventfds(connection, count, (vector) => this.#sink?.fire(vector));
   }
 
-  /** @internal */
+  /** {@inheritDoc VectorSource.connect} */
   connect(sink: VectorSink): void {
     if (this.#sink !== null) {
       throw new VfioError({ code: 'EBUSY', message: 'the source serves a table already' });
@@ -78,6 +78,7 @@ export class PhysicalSource implements VectorSource {
     this.#sink = sink;
   }
 
+  /** {@inheritDoc VectorSource.allocate} */
   allocate(count: number, targets: readonly (Eventfd | null | undefined)[] = []): void {
     const eventfds: (Eventfd | null)[] = [];
     const charges = new Map<number, VectorCharge | null>();
@@ -101,6 +102,7 @@ export class PhysicalSource implements VectorSource {
     }
   }
 
+  /** {@inheritDoc VectorSource.request} */
   request(vector: number, target: Eventfd | null): void {
     const bound = this.#bound.has(vector);
     const charge = bound ? null : this.#charge();
@@ -119,6 +121,7 @@ export class PhysicalSource implements VectorSource {
     this.#held.drain(vector);
   }
 
+  /** {@inheritDoc VectorSource.hold} */
   hold(vector: number): void {
     let eventfd: Eventfd;
     try {
@@ -133,6 +136,7 @@ export class PhysicalSource implements VectorSource {
     this.request(vector, eventfd);
   }
 
+  /** {@inheritDoc VectorSource.release} */
   release(vector: number): void {
     if (!this.#bound.has(vector)) return;
     this.#msix.quiesce([vector]);
@@ -150,10 +154,12 @@ export class PhysicalSource implements VectorSource {
     });
   }
 
+  /** {@inheritDoc VectorSource.settle} */
   settle(): void {
     if (this.#bound.size > 0) this.#msix.quiesce([...this.#bound.keys()]);
   }
 
+  /** {@inheritDoc VectorSource.disable} */
   disable(): void {
     if (!this.#active) return;
     this.#active = false;
@@ -171,6 +177,7 @@ export class PhysicalSource implements VectorSource {
     }
   }
 
+  /** {@inheritDoc VectorSource.poll} */
   poll(vector: number): boolean {
     this.#held.drain(vector);
     return this.#active && !this.#bound.has(vector) && this.#msix.isPending(vector);

@@ -70,27 +70,27 @@ export class SoftwareSource implements VectorSource {
     this.#sink.withdraw(vector);
   }
 
-  /** @internal */
+  /** {@inheritDoc VectorSource.connect} */
   connect(sink: VectorSink): void {
     this.#sink = sink;
   }
 
-  /** @internal Nothing of the host stands behind these vectors. */
+  /** {@inheritDoc VectorSource.allocate} */
   allocate(): void {
     return;
   }
 
-  /** @internal */
+  /** {@inheritDoc VectorSource.request} */
   request(): void {
     return;
   }
 
-  /** @internal */
+  /** {@inheritDoc VectorSource.hold} */
   hold(): void {
     return;
   }
 
-  /** @internal */
+  /** {@inheritDoc VectorSource.release} */
   release(): void {
     return;
   }
@@ -100,7 +100,7 @@ export class SoftwareSource implements VectorSource {
     throw new VfioError({ code: 'EINVAL', message: `vector ${vector} is emulated: no cookie` });
   }
 
-  /** @internal */
+  /** {@inheritDoc VectorSource.disable} */
   disable(): void {
     return;
   }

@@ -1,0 +1,77 @@
+import { VfioError } from '../../errors.js';
+import type { BudgetOptions, Quota, Usage } from './budget.js';
+
+/** The accounts behind a {@link Budget}: what each owner uses, and the limits. */
+export class Ledger {
+  readonly #quota: Quota;
+  readonly #quotas = new Map<string, Quota>();
+  readonly #usage = new Map<string, { slots: number; vectors: number }>();
+  readonly #cpus: Map<number, number>;
+  readonly #vectorsPerCpu: number;
+
+  constructor({ quota = {}, cpus }: BudgetOptions) {
+    this.#quota = quota;
+    this.#cpus = new Map((cpus?.ids ?? []).map((cpu) => [cpu, 0]));
+    this.#vectorsPerCpu = cpus?.vectors ?? Infinity;
+  }
+
+  setQuota(owner: string, quota: Quota): void {
+    this.#quotas.set(owner, quota);
+  }
+
+  usage(owner: string): Usage {
+    return { ...this.#of(owner) };
+  }
+
+  cpuUsage(): ReadonlyMap<number, number> {
+    return new Map(this.#cpus);
+  }
+
+  /** Charges an owner for one resource. @throws VfioError ENOSPC if the quota is used up */
+  charge(owner: string, what: keyof Usage): void {
+    const limit = (this.#quotas.get(owner) ?? this.#quota)[what] ?? Infinity;
+    const used = this.#of(owner);
+    if (used[what] >= limit) {
+      throw new VfioError({ code: 'ENOSPC', message: `'${owner}' has all its ${limit} ${what}` });
+    }
+    used[what]++;
+  }
+
+  release(owner: string, what: keyof Usage): void {
+    this.#of(owner)[what]--;
+  }
+
+  /**
+   * Charges the CPU that serves the fewest vectors.
+   *
+   * @param among - the CPUs to choose from; undefined for all
+   * @returns the CPU, or null if vectors are not counted by CPU
+   * @throws VfioError ENOSPC if these CPUs have all their vectors
+   */
+  chargeCpu(among: readonly number[] | undefined): number | null {
+    if (this.#cpus.size === 0) return null;
+    let best: number | null = null;
+    for (const cpu of among ?? this.#cpus.keys()) {
+      const used = this.#cpus.get(cpu) ?? Infinity;
+      if (used < (best === null ? this.#vectorsPerCpu : (this.#cpus.get(best) ?? 0))) best = cpu;
+    }
+    if (best === null) {
+      throw new VfioError({
+        code: 'ENOSPC',
+        message: `the CPUs have all their ${this.#vectorsPerCpu} vectors`,
+      });
+    }
+    this.#cpus.set(best, (this.#cpus.get(best) ?? 0) + 1);
+    return best;
+  }
+
+  releaseCpu(cpu: number | null): void {
+    if (cpu !== null) this.#cpus.set(cpu, (this.#cpus.get(cpu) ?? 1) - 1);
+  }
+
+  #of(owner: string): { slots: number; vectors: number } {
+    let usage = this.#usage.get(owner);
+    if (usage === undefined) this.#usage.set(owner, (usage = { slots: 0, vectors: 0 }));
+    return usage;
+  }
+}
