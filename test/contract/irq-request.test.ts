@@ -1,0 +1,88 @@
+import test from 'ava';
+import type { IrqSet } from '../../lib/contract/index.js';
+import {
+  bindBlock,
+  eventfdOf,
+  selectedVectors,
+  validateIrqSet,
+} from '../../lib/contract/irq-request.js';
+import { VfioError } from '../../lib/errors.js';
+
+const INTX = 0;
+const MSIX = 2;
+const NONE = 1;
+const BOOL = 2;
+const EVENTFD = 4;
+const MASK = 8;
+const TRIGGER = 32;
+
+/** A device with one INTx vector and eight of MSI-X. */
+const DEVICE = {
+  indexes: 5,
+  vectors: (index: number) => ({ [INTX]: 1, [MSIX]: 8 })[index] ?? 0,
+  checkEventfd: () => undefined,
+};
+
+function validate(set: Partial<IrqSet>) {
+  return validateIrqSet({ index: MSIX, flags: NONE | TRIGGER, start: 0, count: 1, ...set }, DEVICE);
+}
+
+test('a SET_IRQS is refused by the first check of the kernel that fails', (t) => {
+  for (const [code, set] of [
+    ['EINVAL', { argsz: 19, flags: NONE }],
+    ['EINVAL', { index: 5 }],
+    ['EINVAL', { start: 1, count: 0xffff_fffe }],
+    ['EINVAL', { flags: 64 | NONE | TRIGGER }],
+    ['EINVAL', { index: 1, count: 0 }],
+    ['EINVAL', { start: 8, count: 0 }],
+    ['EINVAL', { start: 7, count: 2, flags: NONE }],
+    ['EINVAL', { flags: NONE | BOOL }],
+    ['EINVAL', { flags: BOOL, bools: [] }],
+    ['ENOTTY', { flags: NONE }],
+    ['ENOTTY', { flags: NONE | MASK }],
+    ['ENOTTY', { flags: NONE | MASK | TRIGGER }],
+    ['ENOTTY', { index: INTX, flags: NONE | MASK | TRIGGER }],
+  ] as const) {
+    const error = t.throws(() => validate(set), { instanceOf: VfioError }, JSON.stringify(set));
+    t.is(error.code, code, JSON.stringify(set));
+    t.is(error.syscall, 'VFIO_DEVICE_SET_IRQS');
+  }
+  t.like(validate({ index: INTX, flags: NONE | MASK }), { type: NONE, action: MASK });
+});
+
+test('NONE selects all vectors of the range, and BOOL those that are not zero', (t) => {
+  t.deepEqual(selectedVectors(validate({ start: 2, count: 3 })), [2, 3, 4]);
+  const bools = { flags: BOOL | TRIGGER, start: 2, count: 3, bools: [1, 0, 2] };
+  t.deepEqual(selectedVectors(validate(bools)), [2, 4]);
+  t.deepEqual(selectedVectors(validate({ ...bools, bools: [1], argsz: 23 })), [2]);
+});
+
+test('a failing block unbinds its vectors up to the failing one, and keeps those after it', (t) => {
+  const request = validate({
+    flags: EVENTFD | TRIGGER,
+    start: 1,
+    count: 4,
+    eventfds: [3, 3, 9, 3],
+  });
+  const calls: string[] = [];
+  const failure = new Error('bind');
+  const thrown = t.throws(() => {
+    bindBlock(
+      request,
+      (vector, eventfd) => {
+        calls.push(`bind ${vector}`);
+        if (eventfd === 9) throw failure;
+      },
+      (vector) => calls.push(`unbind ${vector}`),
+    );
+  });
+  t.is(thrown, failure);
+  t.deepEqual(calls, ['bind 1', 'bind 2', 'bind 3', 'unbind 1', 'unbind 2', 'unbind 3']);
+});
+
+test('a negative number is no eventfd, and another number is EBADF or EINVAL', (t) => {
+  t.is(eventfdOf(null, 'ioctl'), null);
+  t.is(eventfdOf(-2, 'ioctl'), null);
+  t.throws(() => eventfdOf(2, 'ioctl'), { instanceOf: VfioError, code: 'EINVAL' });
+  t.throws(() => eventfdOf(3, 'ioctl'), { instanceOf: VfioError, code: 'EBADF' });
+});
