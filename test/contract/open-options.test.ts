@@ -21,6 +21,9 @@ test('what is left away is the default', (t) => {
 
 test('wrong options are refused by name', (t) => {
   const wrong: [options: unknown, message: RegExp, type: ErrorConstructor][] = [
+    [null, /^options must be an object/, TypeError],
+    ['group', /^options must be an object/, TypeError],
+    [{ vftoken: UUID }, /^unknown option 'vftoken': there are via, vfToken/, TypeError],
     [{ via: 'vfio' }, /^via must/, TypeError],
     [{ vfToken: 'abc' }, /^vfToken must be a UUID/, TypeError],
     [{ vfToken: `${UUID}0` }, /^vfToken must be a UUID/, TypeError],
