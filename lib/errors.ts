@@ -51,6 +51,7 @@ export class VfioError extends Error {
   declare readonly hint?: string;
   /** How many there are, where fewer are to be had than were asked for: interrupt vectors. */
   declare readonly available?: number;
+  readonly #description: string | undefined;
 
   /** @throws TypeError for a code that is not an errno of this system */
   constructor(fields: VfioErrorFields) {
@@ -62,6 +63,7 @@ export class VfioError extends Error {
     super(message, fields.cause === undefined ? undefined : { cause: fields.cause });
     this.code = code;
     this.errno = -errno;
+    this.#description = fields.message;
     if (fields.syscall !== undefined) this.syscall = fields.syscall;
     if (fields.path !== undefined) this.path = fields.path;
     if (fields.hint !== undefined) this.hint = fields.hint;
@@ -76,7 +78,7 @@ export class VfioError extends Error {
       syscall: this.syscall,
       path: this.path ?? context.path,
       hint: this.hint ?? context.hint,
-      message: context.message,
+      message: context.message ?? this.#description,
       available: this.available,
       cause: this.cause,
     });

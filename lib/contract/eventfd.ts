@@ -6,8 +6,11 @@ export interface Eventfd {
   signal(count?: bigint): void;
   /** Reads the counter and resets it to 0. @returns 0n if nothing was signalled */
   read(): bigint;
-  /** Idempotent; a use after it is a TypeError. */
-  close(): void;
+  /**
+   * Closes the eventfd. Idempotent. Use after it throws a {@link VfioError} EBADF.
+   * @param hint - hint of that error, if the program did not cause the closing
+   */
+  close(hint?: string): void;
 }
 
 /**
@@ -34,7 +37,10 @@ export interface EventSet {
    * The counters of the slots in `fired`, at the same positions; 0n for a slot that is not counted.
    */
   readonly counts: BigUint64Array;
-  /** Watches an eventfd as `slot`. Discards earlier signals, so only later ones are delivered. */
+  /**
+   * Watches an eventfd as `slot`. Discards earlier signals, so only later ones are delivered.
+   * @throws {@link VfioError} EBADF if the eventfd is closed; TypeError for one of another back end
+   */
   add(slot: number, eventfd: Eventfd, counted: boolean): void;
   /** Stops watching the eventfd of a slot. */
   remove(slot: number): void;

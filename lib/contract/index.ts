@@ -2,7 +2,8 @@
  * The seam: the interfaces that every back end implements, at the level of a VFIO device file. The
  * contract has no policy. Numbers reach the kernel unchanged, and a failure is a {@link VfioError}
  * with the kernel's errno. The creator of an object closes it; `close()` and `release()` are
- * idempotent.
+ * idempotent. Use after them throws a {@link VfioError} EBADF, with a hint if the host took the
+ * device back. Wrong arguments are TypeError or RangeError.
  */
 import type { Eventfd, EventSet } from './eventfd.js';
 import type { AddressSpace } from './memory.js';
@@ -256,6 +257,9 @@ export interface DeviceConnection {
    */
   synchronizeIrqs(index: number, vectors: readonly number[]): void;
 
-  /** Disables interrupts, unmaps everything and closes the device. Idempotent; never throws. */
-  close(): void;
+  /**
+   * Disables interrupts, unmaps the windows and closes the device. Idempotent; never throws.
+   * @param hint - hint of the EBADF of later uses, if the program did not cause the closing
+   */
+  close(hint?: string): void;
 }

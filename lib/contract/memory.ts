@@ -10,7 +10,10 @@ export interface IovaRange {
  */
 export type HugePages = boolean | '2M' | '1G';
 
-/** The addresses that a device can reach by DMA. */
+/**
+ * The addresses that a device can reach by DMA. The last open device of an IOMMU group closes its
+ * address space. Use after that throws a {@link VfioError} EBADF.
+ */
 export interface AddressSpace {
   /** Bit n set: pages of 2^n bytes can be mapped. */
   readonly pageSizes: bigint;
@@ -50,12 +53,14 @@ export interface AddressSpace {
 
 /** Memory of the process that can be mapped for a device. */
 export interface Memory {
+  /** @throws {@link VfioError} EBADF after {@link Memory.release} */
   readonly buffer: ArrayBuffer | SharedArrayBuffer;
   /** Bytes. */
   readonly size: number;
   /**
    * Releases the memory. An ArrayBuffer of {@link AddressSpace.allocate} is detached. The process
    * unmaps the memory when no transferred copy and no mapping of the address space uses it.
+   * Idempotent. Mapping the memory after that throws a {@link VfioError} EBADF.
    */
   release(): void;
 }

@@ -51,8 +51,11 @@ export interface RegisterWindow extends EventEmitter<WindowEvents> {
   readBlock(offset: number, into: Uint8Array, width: Width): void;
   /** Copies memory into registers by accesses of `width` bytes. */
   writeBlock(offset: number, from: Uint8Array, width: Width): void;
-  /** Unmaps the registers. Idempotent. */
-  close(): void;
+  /**
+   * Unmaps the registers. Idempotent.
+   * @param hint - hint of the EBADF of later uses, if the program did not cause the closing
+   */
+  close(hint?: string): void;
   /** Like {@link RegisterWindow.close}. */
   [Symbol.dispose](): void;
 }

@@ -217,13 +217,13 @@ export class PciDevice {
         this.interrupts.close();
       },
       () => {
-        this.#windows.close();
+        this.#windows.close(this.#handle.closingHint);
       },
       () => {
         this.dma.close();
       },
       () => {
-        this.#handle.take()?.close();
+        this.#handle.close();
       },
       () => {
         this.dma.releaseRest();

@@ -1,4 +1,5 @@
 import type { Memory } from '../contract/index.js';
+import type { Lifetime } from '../contract/lifetime.js';
 
 /** What the DEVICE may do with memory. */
 export type DmaAccess = 'read' | 'write' | 'read-write';
@@ -11,6 +12,8 @@ export interface DmaMapping {
   readonly size: number;
   readonly access: DmaAccess;
   mapped: boolean;
+  /** Ends with the memory. */
+  readonly lifetime: Lifetime;
 }
 
 /**
@@ -24,10 +27,7 @@ export class DmaBuffer {
   readonly size: number;
   /** What the device may do with it. */
   readonly access: DmaAccess;
-  /** All of it. Once freed, memory that was allocated here is detached: its length is 0. */
-  readonly bytes: Uint8Array;
-  /** What `bytes` is a view of: for views of other types. */
-  readonly buffer: ArrayBuffer | SharedArrayBuffer;
+  readonly #bytes: Uint8Array;
   readonly #mapping: DmaMapping;
   readonly #free: () => void;
 
@@ -36,10 +36,26 @@ export class DmaBuffer {
     this.iova = mapping.iova;
     this.size = mapping.size;
     this.access = mapping.access;
-    this.buffer = mapping.memory.buffer;
-    this.bytes = new Uint8Array(this.buffer, 0, mapping.size);
+    this.#bytes = new Uint8Array(mapping.memory.buffer, 0, mapping.size);
     this.#mapping = mapping;
     this.#free = free;
+  }
+
+  /**
+   * All of the memory. A view that the program has kept is detached when allocated memory is freed:
+   * its length is 0.
+   *
+   * @throws {@link VfioError} EBADF once the buffer is freed, by {@link free} or with the device
+   */
+  get bytes(): Uint8Array {
+    this.#mapping.lifetime.check();
+    return this.#bytes;
+  }
+
+  /** The memory behind `bytes`, for views of other types. Throws as {@link bytes}. */
+  get buffer(): ArrayBuffer | SharedArrayBuffer {
+    this.#mapping.lifetime.check();
+    return this.#bytes.buffer;
   }
 
   /** Whether the device can reach it: not after `free`, `unmap` or the closing of the device. */
@@ -48,8 +64,8 @@ export class DmaBuffer {
   }
 
   /**
-   * Takes it from the device (VFIO_IOMMU_UNMAP_DMA or IOMMU_IOAS_UNMAP), then lets go of the
-   * memory. Idempotent. If unmapping fails the memory stays, and this can be tried again.
+   * Unmaps the memory (VFIO_IOMMU_UNMAP_DMA or IOMMU_IOAS_UNMAP), then releases it. Idempotent. If
+   * unmapping fails the memory stays, and the call can be repeated.
    *
    * @throws {@link VfioError} of the unmapping
    */

@@ -1,4 +1,5 @@
 import type { AddressSpace, IovaRange } from '../contract/index.js';
+import { Lifetime } from '../contract/lifetime.js';
 import { VfioError } from '../errors.js';
 import { giveIova, takeIova } from './addresses.js';
 import { checkInteger, checkU64, hex, PAGE_SIZE } from '../checks.js';
@@ -170,9 +171,27 @@ export class DmaSpace {
     return this.#handle.connection.addressSpace;
   }
 
+  /** Reserves the addresses, then the memory: both or none. */
+  #begin(space: AddressSpace, plan: DmaPlan): DmaMapping {
+    const iova = takeIova(space, plan);
+    try {
+      return {
+        memory: plan.memory(space),
+        iova,
+        size: plan.size,
+        access: plan.access,
+        mapped: false,
+        lifetime: new Lifetime('the DMA buffer is freed', this.#handle.name),
+      };
+    } catch (error) {
+      giveIova(space, iova, plan.size);
+      throw error;
+    }
+  }
+
   async #map(plan: DmaPlan): Promise<DmaBuffer> {
     const space = this.#space;
-    const mapping = begin(space, plan);
+    const mapping = this.#begin(space, plan);
     this.#pending.add(mapping);
     try {
       await space.map(mapping.memory, 0, BigInt(plan.size), mapping.iova, plan.flags);
@@ -195,7 +214,7 @@ export class DmaSpace {
 
   #mapSync(plan: DmaPlan): DmaBuffer {
     const space = this.#space;
-    const mapping = begin(space, plan);
+    const mapping = this.#begin(space, plan);
     try {
       space.mapSync(mapping.memory, 0, BigInt(plan.size), mapping.iova, plan.flags);
     } catch (error) {
@@ -217,6 +236,7 @@ export class DmaSpace {
 
   #release(mapping: DmaMapping): void {
     this.#mappings.delete(mapping);
+    mapping.lifetime.end(this.#handle.closingHint);
     mapping.memory.release();
   }
 
@@ -230,23 +250,6 @@ export class DmaSpace {
         hint: 'Await allocate() and map() before unmapping.',
       });
     }
-  }
-}
-
-/** Takes addresses, then the memory: both or none. */
-function begin(space: AddressSpace, plan: DmaPlan): DmaMapping {
-  const iova = takeIova(space, plan);
-  try {
-    return {
-      memory: plan.memory(space),
-      iova,
-      size: plan.size,
-      access: plan.access,
-      mapped: false,
-    };
-  } catch (error) {
-    giveIova(space, iova, plan.size);
-    throw error;
   }
 }
 

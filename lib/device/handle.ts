@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { DeviceConnection } from '../contract/index.js';
-import { VfioError } from '../errors.js';
+import { Lifetime } from '../contract/lifetime.js';
+import type { VfioError } from '../errors.js';
 
 /** What one part of a device did that others have to know of. */
 export interface DeviceChanges {
@@ -19,38 +20,42 @@ export interface DeviceChanges {
 export class Handle {
   readonly name: string;
   readonly changes = new EventEmitter<DeviceChanges>();
-  #connection: DeviceConnection | null;
+  readonly #connection: DeviceConnection;
+  readonly #lifetime: Lifetime;
   #hint: string | undefined;
 
   constructor(connection: DeviceConnection) {
     this.name = connection.name;
     this.#connection = connection;
+    this.#lifetime = new Lifetime('the device is closed', this.name);
   }
 
   get isOpen(): boolean {
-    return this.#connection !== null;
+    return this.#lifetime.isOpen;
   }
 
   /** @throws {@link VfioError} EBADF once the device is closed */
   get connection(): DeviceConnection {
-    if (this.#connection === null) throw this.closedError();
+    this.#lifetime.check();
     return this.#connection;
   }
 
   closedError(): VfioError {
-    const message = 'the device is closed';
-    return new VfioError({ code: 'EBADF', message, path: this.name, hint: this.#hint });
+    return this.#lifetime.error();
   }
 
-  /** What {@link closedError} says of a closing that was not the program's. */
+  /** Why the device closes, if the program did not ask for it: the hint of every later EBADF. */
+  get closingHint(): string | undefined {
+    return this.#hint;
+  }
+
+  /** Sets {@link closingHint}, before the device is closed. */
   explainClosing(hint: string): void {
     this.#hint = hint;
   }
 
-  /** Nobody gets the connection from here any more; the caller closes it. */
-  take(): DeviceConnection | null {
-    const connection = this.#connection;
-    this.#connection = null;
-    return connection;
+  /** Closes the connection. Idempotent. */
+  close(): void {
+    if (this.#lifetime.end(this.#hint)) this.#connection.close(this.#hint);
   }
 }

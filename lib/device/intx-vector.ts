@@ -52,7 +52,7 @@ export class IntxVector extends Vector {
   /** @internal */
   override release(): void {
     super.release();
-    this.#resampler?.close();
+    this.#resampler?.close(this.context.handle.closingHint);
   }
 
   /** @internal */

@@ -1,5 +1,5 @@
-import { VfioError } from '../errors.js';
 import { checkInteger } from '../checks.js';
+import { Lifetime } from '../contract/lifetime.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Handle } from './handle.js';
 
@@ -13,14 +13,13 @@ import type { Handle } from './handle.js';
  * while (running) poller.wait(1000);
  */
 export class Poller {
-  readonly #handle: Handle;
+  readonly #lifetime: Lifetime;
   readonly #dispatcher: Dispatcher;
-  #open = true;
 
   /** @internal */
   constructor(handle: Handle, dispatcher: Dispatcher) {
     dispatcher.startPolling();
-    this.#handle = handle;
+    this.#lifetime = new Lifetime('the poller is closed', handle.name);
     this.#dispatcher = dispatcher;
   }
 
@@ -34,7 +33,7 @@ export class Poller {
    */
   wait(timeoutMs = -1): number {
     checkInteger(timeoutMs, 'timeoutMs', -1, 2 ** 31 - 1);
-    this.#checkOpen();
+    this.#lifetime.check();
     return this.#dispatcher.wait(timeoutMs);
   }
 
@@ -46,28 +45,17 @@ export class Poller {
    */
   spin(timeoutUs: number): number {
     checkInteger(timeoutUs, 'timeoutUs', 0, 2 ** 31 - 1);
-    this.#checkOpen();
+    this.#lifetime.check();
     return this.#dispatcher.spin(timeoutUs);
   }
 
   /** Gives delivery back to the event loop. Idempotent. */
   close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#dispatcher.stopPolling();
+    if (this.#lifetime.end()) this.#dispatcher.stopPolling();
   }
 
   /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  #checkOpen(): void {
-    if (this.#open) return;
-    throw new VfioError({
-      code: 'EBADF',
-      message: 'the poller is closed',
-      path: this.#handle.name,
-    });
   }
 }

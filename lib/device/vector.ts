@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Eventfd } from '../contract/index.js';
+import { Lifetime } from '../contract/lifetime.js';
 import { VfioError } from '../errors.js';
 import { checkBoolean, checkInteger, checkOptions } from '../checks.js';
 import { checkEventfd } from '../contract/eventfd.js';
@@ -74,7 +75,7 @@ export class Vector extends EventEmitter<VectorEvents> {
   readonly #counted: boolean;
   readonly #ownsEventfd: boolean;
   readonly #slot: number;
-  #closed = false;
+  readonly #lifetime: Lifetime;
   #unclaimed = 0n;
   #listeners = 0;
   #wanted = true;
@@ -87,6 +88,7 @@ export class Vector extends EventEmitter<VectorEvents> {
     const { counts = false, eventfd } = options;
     this.context = context;
     this.index = index;
+    this.#lifetime = new Lifetime(`${irq.name} vector ${index} is closed`, handle.name);
     this.#counted = counts;
     this.#ownsEventfd = eventfd === undefined;
     this.eventfd = eventfd ?? handle.connection.createEventfd();
@@ -108,7 +110,7 @@ export class Vector extends EventEmitter<VectorEvents> {
 
   /** Whether it was closed, by itself or with its index or device. */
   get closed(): boolean {
-    return this.#closed;
+    return !this.#lifetime.isOpen;
   }
 
   /**
@@ -147,7 +149,7 @@ export class Vector extends EventEmitter<VectorEvents> {
       };
       const onClose = () => {
         done();
-        reject(this.#error('ECANCELED', 'was closed'));
+        reject(this.#canceledError());
       };
       const onAbort = () => {
         done();
@@ -178,7 +180,7 @@ export class Vector extends EventEmitter<VectorEvents> {
     this.on('interrupt', onInterrupt);
     this.on('close', onClose);
     try {
-      while (!this.#closed || pending > 0n) {
+      while (this.#lifetime.isOpen || pending > 0n) {
         if (pending === 0n) {
           await new Promise<void>((resolve) => {
             wake = resolve;
@@ -238,7 +240,7 @@ export class Vector extends EventEmitter<VectorEvents> {
    * @throws {@link VfioError} of SET_IRQS; all else is released nevertheless
    */
   close(): void {
-    if (this.#closed) return;
+    if (this.closed) return;
     try {
       this.context.unbind();
     } finally {
@@ -263,11 +265,11 @@ export class Vector extends EventEmitter<VectorEvents> {
    * @internal
    */
   release(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    const { closingHint } = this.context.handle;
+    if (!this.#lifetime.end(closingHint)) return;
     this.#updateReference();
     this.context.dispatcher.remove(this.#slot);
-    if (this.#ownsEventfd) this.eventfd.close();
+    if (this.#ownsEventfd) this.eventfd.close(closingHint);
     this.context.onClose();
     // Later, so that no listener gets between the steps of whoever closes.
     queueMicrotask(() => this.emit('close'));
@@ -280,7 +282,7 @@ export class Vector extends EventEmitter<VectorEvents> {
 
   /** @internal */
   protected checkOpen(): void {
-    if (this.#closed) throw this.#error('EBADF', 'is closed');
+    this.#lifetime.check();
   }
 
   /** Without counts, several deliveries are "at least one" still. */
@@ -305,17 +307,17 @@ export class Vector extends EventEmitter<VectorEvents> {
   }
 
   #updateReference(): void {
-    const referenced = this.#wanted && !this.#closed && this.#listeners > 0;
+    const referenced = this.#wanted && this.#lifetime.isOpen && this.#listeners > 0;
     if (referenced === this.#referenced) return;
     this.#referenced = referenced;
     if (referenced) this.context.dispatcher.ref();
     else this.context.dispatcher.unref();
   }
 
-  #error(code: string, what: string): VfioError {
+  #canceledError(): VfioError {
     const { handle, irq } = this.context;
-    const message = `${irq.name} vector ${this.index} ${what}`;
-    return new VfioError({ code, message, path: handle.name });
+    const message = `${irq.name} vector ${this.index} was closed`;
+    return new VfioError({ code: 'ECANCELED', message, path: handle.name });
   }
 }
 

@@ -16,8 +16,9 @@ export class Windows {
     return window;
   }
 
-  close(): void {
-    for (const window of this.#open) window.deref()?.close();
+  /** @param hint - why, if the program did not close the device */
+  close(hint?: string): void {
+    for (const window of this.#open) window.deref()?.close(hint);
     this.#open.clear();
   }
 }

@@ -1,5 +1,6 @@
 // One file, so that one process runs it all: a process takes seconds to start in the lab.
 import './open.js';
+import './closed.js';
 import './config.js';
 import './regions.js';
 import './dma.js';

@@ -112,13 +112,19 @@ test('wrong arguments are refused before anything is taken', async (t) => {
 test('free: unmapped, then released, once', (t) => {
   const { device, script, space } = openFake();
   const buffer = device.dma.allocateSync(4096);
+  const { bytes } = buffer;
   script.take();
   buffer.free();
   buffer.free();
   buffer[Symbol.dispose]();
   t.deepEqual(script.take(), ['unmap 0x1000 4096 flags=0', 'memory.release 4096']);
   t.false(buffer.mapped);
-  t.is(buffer.bytes.length, 0);
+  t.is(bytes.length, 0);
+  for (const use of [() => buffer.bytes, () => buffer.buffer]) {
+    const error = t.throws(use, { instanceOf: VfioError });
+    t.is(error.message, "EBADF: the DMA buffer is freed 'fake:device'");
+    t.is(error.hint, undefined);
+  }
   t.is(device.dma.mapped, 0);
   t.is(space.mapped.size, 0);
   t.is(device.dma.allocateSync(4096).iova, 0x1000n);

@@ -170,7 +170,12 @@ const path = join(folder, 'registers');
 writeFileSync(path, new Uint8Array(PAGE));
 const mapping = calls.mapRegion(calls.open(path, true), 0, PAGE, true);
 const address = calls.addressOf(new Uint8Array(mapping.buffer));
-const window: RegisterWindow = new MappedWindow(calls, mapping, true, () => undefined);
+const window: RegisterWindow = new MappedWindow(
+  calls,
+  mapping,
+  { path, writable: true },
+  () => undefined,
+);
 
 /** Checks every shape with every width. */
 function checkAll(when: string): void {

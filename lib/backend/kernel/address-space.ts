@@ -1,6 +1,7 @@
 import { VfioError } from '../../errors.js';
 import { VFIO_DMA_UNMAP_FLAG_ALL } from '../../contract/uapi.js';
 import type { AddressSpace, HugePages, IovaRange, Memory } from '../../contract/index.js';
+import { Lifetime } from '../../contract/lifetime.js';
 import { checkInteger, checkU32, checkU64 } from '../../checks.js';
 import { explain } from './explain.js';
 import * as hints from '../../sysfs/hints.js';
@@ -34,14 +35,16 @@ export class KernelAddressSpace implements AddressSpace {
   readonly #calls: DmaCalls;
   readonly #owner: Counted;
   readonly #mappings = new Map<bigint, Mapping>();
+  readonly #lifetime: Lifetime;
   #mapped = 0n;
-  #closed = false;
+  #closingHint: string | undefined;
 
   /** @param owner - holds the file descriptors behind the calls */
   constructor(kernel: Kernel, calls: DmaCalls, owner: Counted) {
     this.#kernel = kernel;
     this.#calls = calls;
     this.#owner = owner;
+    this.#lifetime = new Lifetime('the address space is closed', calls.path);
   }
 
   get pageSizes(): bigint {
@@ -57,14 +60,17 @@ export class KernelAddressSpace implements AddressSpace {
   }
 
   allocate(size: number, hugePages: HugePages): Memory {
+    this.#lifetime.check();
     return allocate(this.#kernel.native, size, hugePages);
   }
 
   fromFd(fd: number, offset: number, size: number, writable: boolean): Memory {
+    this.#lifetime.check();
     return mapFd(this.#kernel.native, fd, offset, size, writable);
   }
 
   fromShared(buffer: SharedArrayBuffer): Memory {
+    this.#lifetime.check();
     return share(this.#kernel.native, buffer);
   }
 
@@ -104,9 +110,14 @@ export class KernelAddressSpace implements AddressSpace {
     return unmapped;
   }
 
+  /** The hint of {@link close}: the last device that leaves the address space sets it. */
+  explainClosing(hint: string | undefined): void {
+    this.#closingHint = hint;
+  }
+
   /** Unmaps all, for a container that outlives it, and lets go of the memory. */
   close(): void {
-    this.#closed = true;
+    this.#lifetime.end(this.#closingHint);
     for (const [iova, { size }] of this.#mappings) {
       try {
         this.#calls.unmap(0, iova, size);
@@ -118,7 +129,7 @@ export class KernelAddressSpace implements AddressSpace {
   }
 
   #ask<T>(run: (calls: DmaCalls) => T): T {
-    if (this.#closed) throw new TypeError('address space is closed');
+    this.#lifetime.check();
     try {
       return run(this.#calls);
     } catch (error) {
@@ -127,7 +138,7 @@ export class KernelAddressSpace implements AddressSpace {
   }
 
   #pin(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number) {
-    if (this.#closed) throw new TypeError('address space is closed');
+    this.#lifetime.check();
     if (!(memory instanceof KernelMemory)) throw new TypeError('memory is not of this back end');
     checkInteger(offset, 'offset', 0, memory.size);
     checkU64(size, 'size');

@@ -20,6 +20,7 @@ import {
   VFIO_IRQ_SET_DATA_EVENTFD,
   VFIO_IRQ_SET_DATA_NONE,
 } from '../../contract/uapi.js';
+import { Lifetime } from '../../contract/lifetime.js';
 import { formatAddress } from '../../contract/names.js';
 import type { KernelAddressSpace } from './address-space.js';
 import { HostInterrupts } from './affinity.js';
@@ -54,7 +55,7 @@ export class KernelConnection implements DeviceConnection {
   readonly #enabled = new Set<number>();
   /** Held once while open, and by each call that is on another thread. */
   readonly #use: Counted;
-  #closed = false;
+  readonly #lifetime: Lifetime;
 
   constructor(kernel: Kernel, name: string, file: DeviceFile) {
     this.name = name;
@@ -71,6 +72,7 @@ export class KernelConnection implements DeviceConnection {
       file.release();
     });
     this.#use = new Counted(taken);
+    this.#lifetime = new Lifetime('the device is closed', name);
   }
 
   get kernel(): string {
@@ -127,7 +129,7 @@ export class KernelConnection implements DeviceConnection {
   }
 
   load(region: number, offset: number, width: 1 | 2 | 4): number {
-    this.#checkOpen();
+    this.#lifetime.check();
     checkWidth(width);
     try {
       return this.#native.load(this.#fd, this.#regions.position(region, offset), width);
@@ -137,7 +139,7 @@ export class KernelConnection implements DeviceConnection {
   }
 
   store(region: number, offset: number, width: 1 | 2 | 4, value: number): void {
-    this.#checkOpen();
+    this.#lifetime.check();
     checkWidth(width);
     checkInteger(value, 'value', 0, 0xffff_ffff >>> (32 - 8 * width));
     try {
@@ -156,7 +158,8 @@ export class KernelConnection implements DeviceConnection {
       if (BigInt(offset + length) !== size) checkPages(length, 'length');
       const position = this.#regions.position(region, offset);
       const mapping = native.mapRegion(fd, position, length, writable);
-      const window = new MappedWindow(native, mapping, writable, (closed) => {
+      const path = `${this.name} region ${region}`;
+      const window = new MappedWindow(native, mapping, { path, writable }, (closed) => {
         this.#windows.delete(closed);
       });
       this.#windows.add(window);
@@ -165,7 +168,7 @@ export class KernelConnection implements DeviceConnection {
   }
 
   async reset(): Promise<void> {
-    this.#checkOpen();
+    this.#lifetime.check();
     this.#use.retain();
     try {
       await this.#native.deviceResetAsync(this.#fd);
@@ -197,7 +200,7 @@ export class KernelConnection implements DeviceConnection {
     const groups = new Set<number>();
     for (const device of [this, ...others]) {
       if (!(device instanceof KernelConnection)) throw new TypeError('not a device of the kernel');
-      device.#checkOpen();
+      device.#lifetime.check();
       const { groupFd } = device.#file;
       if ((groupFd === null) !== (this.#file.groupFd === null)) {
         throw new TypeError(`${device.name} was opened by another way than ${this.name}`);
@@ -222,13 +225,13 @@ export class KernelConnection implements DeviceConnection {
 
   attachPasid(pasid: number): void {
     checkPasid(pasid);
-    this.#checkOpen();
+    this.#lifetime.check();
     this.#file.attachPasid(pasid);
   }
 
   detachPasid(pasid: number): void {
     checkPasid(pasid);
-    this.#checkOpen();
+    this.#lifetime.check();
     this.#file.detachPasid(pasid);
   }
 
@@ -241,30 +244,30 @@ export class KernelConnection implements DeviceConnection {
   }
 
   getAffinity(index: number, vector: number): number[] {
-    this.#checkOpen();
+    this.#lifetime.check();
     return this.#interrupts.getAffinity(index, vector);
   }
 
   setAffinity(index: number, vector: number, cpus: readonly number[]): void {
-    this.#checkOpen();
+    this.#lifetime.check();
     this.#interrupts.setAffinity(index, vector, cpus);
   }
 
   synchronizeIrqs(index: number, vectors: readonly number[]): void {
-    this.#checkOpen();
+    this.#lifetime.check();
     this.#interrupts.synchronize(index, vectors);
   }
 
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  close(hint?: string): void {
+    if (!this.#lifetime.end(hint)) return;
+    this.addressSpace.explainClosing(hint);
     const taken = new Releases();
     taken.add(() => {
       this.#use.release();
     });
     for (const window of this.#windows) {
       taken.add(() => {
-        window.close();
+        window.close(hint);
       });
     }
     // The device may stay open: by who gave its file descriptor, or by a second connection.
@@ -282,12 +285,8 @@ export class KernelConnection implements DeviceConnection {
     this.#native.deviceSetIrqs(this.#fd, 20, flags, index, 0, 0, NO_DATA);
   }
 
-  #checkOpen(): void {
-    if (this.#closed) throw new TypeError(`device ${this.name} is closed`);
-  }
-
   #call<T>(run: (native: Native, fd: number) => T): T {
-    this.#checkOpen();
+    this.#lifetime.check();
     try {
       return run(this.#native, this.#fd);
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { Handle, Native } from '../../native/binding.js';
 import type { Eventfd, EventSet } from '../../contract/index.js';
+import { Lifetime } from '../../contract/lifetime.js';
 import { checkInteger } from '../../checks.js';
 import { fdOf } from './irq-set.js';
 
@@ -11,6 +12,7 @@ export class KernelEventSet implements EventSet {
   readonly fired: Uint32Array;
   readonly counts: BigUint64Array;
   readonly #native: Native;
+  readonly #lifetime = new Lifetime('the event set is closed');
   #handle: Handle<'eventSet'> | null;
   #served = false;
 
@@ -64,6 +66,7 @@ export class KernelEventSet implements EventSet {
     if (this.#handle === null) return;
     this.#native.eventSetClose(this.#handle);
     this.#handle = null;
+    this.#lifetime.end();
   }
 
   #checkSlot(slot: number): void {
@@ -71,7 +74,7 @@ export class KernelEventSet implements EventSet {
   }
 
   #open(): Handle<'eventSet'> {
-    if (this.#handle === null) throw new TypeError('event set is closed');
+    if (this.#handle === null) throw this.#lifetime.error();
     return this.#handle;
   }
 

@@ -111,8 +111,8 @@ export function createEventfd(): Eventfd {
  * Adds 1 to each of the eventfds, by one call into native code: of many, each costs hardly more
  * than its system call.
  *
- * @throws TypeError if one is closed, before any of the kernel's is signalled; {@link VfioError}
- *   EAGAIN if a counter is full: those before it are signalled
+ * @throws {@link VfioError} EBADF if one is closed, before any of the kernel's is signalled; EAGAIN
+ *   if a counter is full: those before it are signalled
  * @example
  * const vectors = Array.from({ length: 64 }, () => createEventfd());
  * signalEventfds(vectors);

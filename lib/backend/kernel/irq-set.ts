@@ -1,5 +1,6 @@
 import type { Eventfd, IrqSet } from '../../contract/index.js';
 import { checkInteger, checkU32 } from '../../checks.js';
+import { KernelEventfd } from './eventfd.js';
 
 /** sizeof(struct vfio_irq_set) without its data. */
 const HEADER = 20;
@@ -18,7 +19,7 @@ export interface EncodedIrqSet {
  * struct vfio_irq_set: eventfds as s32, bools as bytes. An `argsz` given is sent as it is, and the
  * data is followed by zero bytes up to it.
  *
- * @throws TypeError if an eventfd is closed or of another back end
+ * @throws {@link VfioError} EBADF if an eventfd is closed; TypeError for one of another back end
  */
 export function encodeIrqSet(set: IrqSet): EncodedIrqSet {
   for (const field of ['index', 'flags', 'start', 'count'] as const) checkU32(set[field], field);
@@ -48,7 +49,8 @@ export function fdOf(eventfd: Eventfd | null | number): number {
     checkInteger(eventfd, 'eventfd', S32_MIN, S32_MAX);
     return eventfd;
   }
-  if (eventfd.fd === null) throw new TypeError('the eventfd is closed or not one of the kernel');
+  if (eventfd instanceof KernelEventfd) return eventfd.number();
+  if (eventfd.fd === null) throw new TypeError('the eventfd is not one of the kernel');
   return eventfd.fd;
 }
 

@@ -1,4 +1,5 @@
 import type { HugePages, Memory } from '../../contract/index.js';
+import { Lifetime } from '../../contract/lifetime.js';
 import type { Native, NativeMemory } from '../../native/binding.js';
 import { checkInteger, checkPages, PAGE_SIZE } from '../../checks.js';
 import { explained } from './explain.js';
@@ -12,35 +13,38 @@ const TRANSPARENT = -1;
  * a release before that takes effect with the last unmapping.
  */
 export class KernelMemory implements Memory {
-  readonly buffer: ArrayBuffer | SharedArrayBuffer;
   readonly size: number;
+  readonly #buffer: ArrayBuffer | SharedArrayBuffer;
   readonly #address: bigint;
   readonly #free: () => void;
+  readonly #lifetime = new Lifetime('the memory is released');
   #mappings = 0;
-  #released = false;
 
   constructor(buffer: ArrayBuffer | SharedArrayBuffer, address: bigint, free: () => void) {
-    this.buffer = buffer;
     this.size = buffer.byteLength;
+    this.#buffer = buffer;
     this.#address = address;
     this.#free = free;
   }
 
+  get buffer(): ArrayBuffer | SharedArrayBuffer {
+    this.#lifetime.check();
+    return this.#buffer;
+  }
+
   /** Where it is in the process, for one mapping more, until {@link unpin}. */
   pin(): bigint {
-    if (this.#released) throw new TypeError('memory is released');
+    this.#lifetime.check();
     this.#mappings++;
     return this.#address;
   }
 
   unpin(): void {
-    if (--this.#mappings === 0 && this.#released) this.#free();
+    if (--this.#mappings === 0 && !this.#lifetime.isOpen) this.#free();
   }
 
   release(): void {
-    if (this.#released) return;
-    this.#released = true;
-    if (this.#mappings === 0) this.#free();
+    if (this.#lifetime.end() && this.#mappings === 0) this.#free();
   }
 }
 

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Native, NativeWindow } from '../../native/binding.js';
 import type { RegisterWindow, Width, WindowEvents } from '../../contract/index.js';
+import { Lifetime } from '../../contract/lifetime.js';
 
 /** The calls of {@link Native} that a window makes. */
 export type WindowCalls = Pick<Native, 'readBlock' | 'writeBlock' | 'unmapRegion'>;
@@ -32,13 +33,17 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   readonly #writable: boolean;
   readonly #calls: WindowCalls;
   readonly #onClose: (window: MappedWindow) => void;
+  readonly #lifetime: Lifetime;
   #mapping: NativeWindow | null;
 
-  /** @param onClose - called once, after the registers were unmapped */
+  /**
+   * @param what - `path` for errors, and whether the registers can be written
+   * @param onClose - called once, after the registers were unmapped
+   */
   constructor(
     calls: WindowCalls,
     mapping: NativeWindow,
-    writable: boolean,
+    { path, writable }: { readonly path: string; readonly writable: boolean },
     onClose: (window: MappedWindow) => void,
   ) {
     super();
@@ -49,6 +54,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     this.#writable = writable;
     this.#calls = calls;
     this.#onClose = onClose;
+    this.#lifetime = new Lifetime('the register window is closed', path);
     this.#mapping = mapping;
   }
 
@@ -58,12 +64,12 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
 
   read8(offset: number): number {
     const i = offset >>> 0;
-    if (i !== offset) return Number(this.#readLost(offset, 1));
+    if (i !== offset) return Number(this.#readSlow(offset, 1));
     let value;
     try {
       value = Atomics.load(this.#u8, i);
     } catch {
-      return Number(this.#readLost(offset, 1));
+      return Number(this.#readSlow(offset, 1));
     }
     if (value === 0xff) this.#settle();
     return value;
@@ -71,12 +77,12 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
 
   read16(offset: number): number {
     const i = offset >>> 1;
-    if (i * 2 !== offset) return Number(this.#readLost(offset, 2));
+    if (i * 2 !== offset) return Number(this.#readSlow(offset, 2));
     let value;
     try {
       value = Atomics.load(this.#u16, i);
     } catch {
-      return Number(this.#readLost(offset, 2));
+      return Number(this.#readSlow(offset, 2));
     }
     if (value === 0xffff) this.#settle();
     return value;
@@ -84,12 +90,12 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
 
   read32(offset: number): number {
     const i = offset >>> 2;
-    if (i * 4 !== offset) return Number(this.#readLost(offset, 4));
+    if (i * 4 !== offset) return Number(this.#readSlow(offset, 4));
     let value;
     try {
       value = Atomics.load(this.#u32, i);
     } catch {
-      return Number(this.#readLost(offset, 4));
+      return Number(this.#readSlow(offset, 4));
     }
     if (value === 0xffff_ffff) this.#settle();
     return value;
@@ -97,12 +103,12 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
 
   read64(offset: number): bigint {
     const i = offset >>> 3;
-    if (i * 8 !== offset) return this.#readLost(offset, 8);
+    if (i * 8 !== offset) return this.#readSlow(offset, 8);
     let value;
     try {
       value = Atomics.load(this.#u64, i);
     } catch {
-      return this.#readLost(offset, 8);
+      return this.#readSlow(offset, 8);
     }
     if (value === U64_MAX) this.#settle();
     return value;
@@ -113,7 +119,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     const u = this.#u8;
     const i = offset >>> 0;
     if (i !== offset || i >= u.length || !this.#writable) {
-      this.#writeLost(offset, 1, value);
+      this.#writeSlow(offset, 1, value);
       return;
     }
     u[i] = value;
@@ -125,7 +131,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     const u = this.#u16;
     const i = offset >>> 1;
     if (i * 2 !== offset || i >= u.length || !this.#writable) {
-      this.#writeLost(offset, 2, value);
+      this.#writeSlow(offset, 2, value);
       return;
     }
     u[i] = value;
@@ -138,7 +144,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     const u = this.#u32;
     const i = offset >>> 2;
     if (i * 4 !== offset || i >= u.length || !this.#writable) {
-      this.#writeLost(offset, 4, value);
+      this.#writeSlow(offset, 4, value);
       return;
     }
     u[i] = value;
@@ -150,7 +156,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     const u = this.#u64;
     const i = offset >>> 3;
     if (i * 8 !== offset || i >= u.length || !this.#writable) {
-      this.#writeLost(offset, 8, value);
+      this.#writeSlow(offset, 8, value);
       return;
     }
     u[i] = value;
@@ -177,10 +183,11 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     this.#settle();
   }
 
-  close(): void {
+  close(hint?: string): void {
     const mapping = this.#mapping;
     if (mapping === null) return;
     this.#mapping = null;
+    this.#lifetime.end(hint);
     this.#calls.unmapRegion(mapping.handle, mapping.buffer);
     this.#onClose(this);
   }
@@ -189,8 +196,8 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     this.close();
   }
 
-  /** A read that the views cannot make: an error, unless it is for the memory being gone. */
-  #readLost(offset: number, width: Width): bigint {
+  /** Reads through native code while the device does not respond; otherwise throws why not. */
+  #readSlow(offset: number, width: Width): bigint {
     const value = new BigUint64Array(1);
     this.#readNative(offset, new Uint8Array(value.buffer, 0, width), width);
     return value[0] ?? 0n;
@@ -202,7 +209,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     this.#settle();
   }
 
-  #writeLost(offset: number, width: Width, value: number | bigint): void {
+  #writeSlow(offset: number, width: Width, value: number | bigint): void {
     const bytes = BigInt64Array.of(BigInt.asIntN(64, BigInt(value)));
     this.writeBlock(offset, new Uint8Array(bytes.buffer, 0, width), width);
   }
@@ -232,7 +239,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   }
 
   #refuse(offset: number, width: number, length = width): never {
-    if (this.#mapping === null) throw new TypeError('register window is closed');
+    this.#lifetime.check();
     if (!Number.isInteger(offset) || offset % width !== 0) {
       throw new RangeError(`offset ${offset} is not a multiple of ${width}`);
     }

@@ -89,10 +89,10 @@ export class Slot {
     }
     this.#device = device;
     this.#connections++;
-    return new MockConnection(name, device, this.machine, () => {
+    return new MockConnection(name, device, this.machine, (hint) => {
       if (--this.#connections > 0) return;
       this.#device = null;
-      device.close();
+      device.close(hint);
     });
   }
 

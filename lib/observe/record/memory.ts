@@ -12,15 +12,20 @@ export interface Change {
 /** DMA memory of a program, with a copy of the contents at the last comparison. */
 export class WatchedMemory {
   readonly name: string;
-  readonly #memory: Memory;
+  readonly #buffer: ArrayBuffer | SharedArrayBuffer;
   readonly #seen: Uint8Array;
   /** VFIO_DMA_MAP_FLAG_READ and WRITE of all mappings so far. */
   #access = 0;
 
   constructor(name: string, memory: Memory) {
     this.name = name;
-    this.#memory = memory;
+    this.#buffer = memory.buffer;
     this.#seen = new Uint8Array(memory.size);
+  }
+
+  /** Whether the memory is released: its buffer is detached. */
+  get isDetached(): boolean {
+    return this.#buffer.byteLength === 0;
   }
 
   /** Notes the flags of a mapping of this memory. */
@@ -43,10 +48,8 @@ export class WatchedMemory {
    * meet at a page boundary are joined.
    */
   takeChanges(): Change[] {
-    const { buffer } = this.#memory;
-    // The buffer of released memory is empty.
-    if (buffer.byteLength < this.#seen.length) return [];
-    const bytes = Buffer.from(buffer, 0, this.#seen.length);
+    if (this.isDetached) return [];
+    const bytes = Buffer.from(this.#buffer, 0, this.#seen.length);
     if (bytes.equals(this.#seen)) return [];
     const runs: { start: number; end: number }[] = [];
     for (let page = 0; page < bytes.length; page += PAGE) {

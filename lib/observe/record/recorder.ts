@@ -94,7 +94,7 @@ class Recorder {
    */
   #writeMemoryChanges(interrupted: boolean): void {
     for (const [memory, watched] of this.#memories) {
-      if (memory.buffer.byteLength === 0) this.#memories.delete(memory);
+      if (watched.isDetached) this.#memories.delete(memory);
       const byDevice = watched.isWriteOnlyForDevice || (interrupted && watched.isDeviceWritable);
       if (interrupted && !byDevice) continue;
       for (const { offset, data } of watched.takeChanges()) {

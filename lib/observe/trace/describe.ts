@@ -27,7 +27,10 @@ export function irqName(index: number): string {
 /** Formats the arguments of a call: numbers in hex, memory by its size. */
 export function describeArgs({ method, args }: Call): string {
   if (method === 'setIrqs') return describeIrqSet(args[0] as IrqSet);
-  return args.map(describe).join(', ');
+  return args
+    .filter((arg) => arg !== undefined)
+    .map(describe)
+    .join(', ');
 }
 
 /** Formats the result or the error of a call. */

@@ -139,13 +139,14 @@ test('close unmaps what is left and frees what was released', (t) => {
     'close 101',
     'close 100',
   ]);
-  t.throws(() => space.ranges(), { instanceOf: TypeError, message: /closed/ });
-  t.throws(() => space.unmap(0n, PAGE, 0), { instanceOf: TypeError });
+  t.throws(() => space.ranges(), { code: 'EBADF', message: /closed/ });
+  t.throws(() => space.unmap(0n, PAGE, 0), { code: 'EBADF' });
+  t.throws(() => space.allocate(4096, false), { code: 'EBADF' });
   t.throws(
     () => {
       space.mapSync(memory, 0, PAGE, 0n, 3);
     },
-    { instanceOf: TypeError },
+    { code: 'EBADF' },
   );
 });
 

@@ -21,7 +21,7 @@ test('a closed one is refused before those of the kernel are signalled', (t) => 
     () => {
       signalEventfds([first, closed]);
     },
-    { instanceOf: TypeError, message: 'eventfd is closed' },
+    { code: 'EBADF', message: 'EBADF: the eventfd is closed' },
   );
   t.is(first.read(), 0n);
   first.close();

@@ -3,15 +3,20 @@ import fc from 'fast-check';
 import { inspect } from 'node:util';
 import type { Width } from '../../../lib/contract/index.js';
 import { MappedWindow } from '../../../lib/backend/kernel/window.js';
+import { VfioError } from '../../../lib/errors.js';
 import { FakeNative } from './fake-native.js';
 import type { Handle } from '../../../lib/native/binding.js';
+
+const PATH = '0000:01:00.0 region 0';
 
 function make(size: number, writable = true) {
   const fake = new FakeNative();
   const buffer = new ArrayBuffer(size);
   const mapping = { handle: {} as Handle<'window'>, buffer, lost: new ArrayBuffer(4) };
   const closed: MappedWindow[] = [];
-  const window = new MappedWindow(fake.native, mapping, writable, (w) => closed.push(w));
+  const window = new MappedWindow(fake.native, mapping, { path: PATH, writable }, (w) =>
+    closed.push(w),
+  );
   return { fake, window, bytes: new Uint8Array(buffer), closed };
 }
 
@@ -172,7 +177,7 @@ test('a read-only region is never stored to', (t) => {
   t.deepEqual([bytes[0], fake.calls.length], [0, 0]);
 });
 
-test('after close every access is a TypeError, and closing again does nothing', (t) => {
+test('after close every access fails with EBADF, and closing again does nothing', (t) => {
   const { window, fake, closed } = make(64);
   window.close();
   window.close();
@@ -180,21 +185,29 @@ test('after close every access is a TypeError, and closing again does nothing', 
   t.deepEqual(fake.take(), ['unmapRegion']);
   t.deepEqual(closed, [window]);
   for (const width of WIDTHS) {
-    t.throws(() => read(window, width, 0), { instanceOf: TypeError, message: /closed/ });
+    t.throws(() => read(window, width, 0), { code: 'EBADF', message: /closed/ });
     t.throws(
       () => {
         write(window, width, 0, 1n);
       },
-      { instanceOf: TypeError, message: /closed/ },
+      { code: 'EBADF', message: /closed/ },
     );
   }
   t.throws(
     () => {
       window.readBlock(0, new Uint8Array(4), 4);
     },
-    { message: /closed/ },
+    { code: 'EBADF', message: `EBADF: the register window is closed '${PATH}'` },
   );
   t.is(window.size, 64);
+});
+
+test('a window that was closed for the host has the hint in its error', (t) => {
+  const { window } = make(64);
+  window.close('The host wanted it back.');
+  window.close();
+  const error = t.throws(() => window.read32(0), { instanceOf: VfioError });
+  t.deepEqual([error.code, error.hint], ['EBADF', 'The host wanted it back.']);
 });
 
 test('printing a window reads no register', (t) => {

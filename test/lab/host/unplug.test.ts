@@ -10,6 +10,6 @@ test('a program that spins on a register survives an unplug, and can end it', as
     monitor: { spinning: 'device_del victim' },
   });
   t.log(errors);
-  t.deepEqual(lines, ['spinning', 'requested', 'other answers: ', 'closed: TypeError', 'gone']);
+  t.deepEqual(lines, ['spinning', 'requested', 'other answers: ', 'closed: EBADF', 'gone']);
   t.is(exitCode, 0);
 });

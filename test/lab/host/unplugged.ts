@@ -2,7 +2,7 @@
 // device, goes on for a while, and gives it back.
 import { existsSync } from 'node:fs';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
-import { openDevice } from 'vfio';
+import { openDevice, type VfioError } from 'vfio';
 
 const VERSION = 8;
 const ONES = 0xffff_ffff;
@@ -32,7 +32,7 @@ device.close();
 try {
   window.read32(VERSION);
 } catch (error) {
-  console.log(`closed: ${(error as Error).name}`);
+  console.log(`closed: ${(error as VfioError).code}`);
 }
 while (existsSync(`/sys/bus/pci/devices/${name}`)) await sleep(10);
 console.log('gone');

@@ -1,6 +1,7 @@
 import { VfioError } from '../../../errors.js';
 import type { AddressSpace, HugePages, IovaRange, Memory } from '../../../contract/index.js';
 import { VFIO_DMA_MAP_FLAG_WRITE } from '../../../contract/uapi.js';
+import { Lifetime } from '../../../contract/lifetime.js';
 import { checkInteger, checkU32, checkU64, U64_MAX } from '../../../checks.js';
 import { fail } from './errno.js';
 import { Faults } from './faults.js';
@@ -21,7 +22,7 @@ export class MockAddressSpace implements AddressSpace {
   readonly #rules: DmaRules;
   readonly #limits: DmaLimits;
   readonly #faults: Faults;
-  #closed = false;
+  readonly #lifetime: Lifetime;
 
   /** @param path - the device it is of, for errors */
   constructor(
@@ -34,19 +35,21 @@ export class MockAddressSpace implements AddressSpace {
     this.#rules = rules ?? type1(profileOf(), limits);
     this.#limits = limits;
     this.#faults = faults;
+    this.#lifetime = new Lifetime('the address space is closed', path);
   }
 
   get pageSizes(): bigint {
-    this.#checkOpen();
+    this.#lifetime.check();
     return this.#rules.pageSizes;
   }
 
   ranges(): IovaRange[] {
-    this.#checkOpen();
+    this.#lifetime.check();
     return [...this.#limits.ranges];
   }
 
   allocate(size: number, hugePages: HugePages): Memory {
+    this.#lifetime.check();
     return this.#named(() => {
       this.#faults.check('allocate');
       return allocate(size, hugePages);
@@ -54,10 +57,12 @@ export class MockAddressSpace implements AddressSpace {
   }
 
   fromFd(fd: number, offset: number, size: number, writable: boolean): Memory {
+    this.#lifetime.check();
     return mapFile(fd, offset, size, writable);
   }
 
   fromShared(buffer: SharedArrayBuffer): Memory {
+    this.#lifetime.check();
     return share(buffer);
   }
 
@@ -69,7 +74,7 @@ export class MockAddressSpace implements AddressSpace {
   }
 
   mapSync(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number): void {
-    this.#checkOpen();
+    this.#lifetime.check();
     if (!(memory instanceof MockMemory)) throw new TypeError('memory is not of this back end');
     checkInteger(offset, 'offset', 0, memory.size);
     checkU64(size, 'size');
@@ -87,7 +92,7 @@ export class MockAddressSpace implements AddressSpace {
   }
 
   unmap(iova: bigint, size: bigint, flags: number): bigint {
-    this.#checkOpen();
+    this.#lifetime.check();
     checkU64(iova, 'iova');
     checkU64(size, 'size');
     checkU32(flags, 'flags');
@@ -111,10 +116,9 @@ export class MockAddressSpace implements AddressSpace {
     });
   }
 
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#mappings.remove(0n, U64_MAX);
+  /** @param hint - why, if the program did not close the last device of the group */
+  close(hint?: string): void {
+    if (this.#lifetime.end(hint)) this.#mappings.remove(0n, U64_MAX);
   }
 
   /** Pinning, which comes last. */
@@ -149,9 +153,5 @@ export class MockAddressSpace implements AddressSpace {
     } catch (error) {
       throw error instanceof VfioError ? error.with({ path: this.#path }) : error;
     }
-  }
-
-  #checkOpen(): void {
-    if (this.#closed) throw new TypeError('address space is closed');
   }
 }

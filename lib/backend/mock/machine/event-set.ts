@@ -1,5 +1,6 @@
 import { VfioError } from '../../../errors.js';
 import type { Eventfd, EventSet } from '../../../contract/index.js';
+import { Lifetime } from '../../../contract/lifetime.js';
 import { checkInteger } from '../../../checks.js';
 import { fail } from './errno.js';
 import { mockEventfd, type EventfdWatcher, type MockEventfd } from './eventfd.js';
@@ -28,10 +29,10 @@ export class MockEventSet implements EventSet {
   readonly #watched = new Set<MockEventfd>();
   /** Slots that were signalled since the last wake, each once, in that order. */
   readonly #ready = new Set<number>();
+  readonly #lifetime = new Lifetime('the event set is closed');
   #onFired: ((n: number) => void) | null = null;
   #wake: NodeJS.Immediate | null = null;
   #keepAlive: NodeJS.Timeout | null = null;
-  #closed = false;
 
   constructor(capacity: number, work: Work) {
     checkInteger(capacity, 'capacity', 1, CAPACITY_MAX);
@@ -68,14 +69,14 @@ export class MockEventSet implements EventSet {
   }
 
   serve(onFired: (n: number) => void): void {
-    this.#checkOpen();
+    this.#lifetime.check();
     this.pause();
     this.#onFired = onFired;
     this.#arm();
   }
 
   pause(): void {
-    this.#checkOpen();
+    this.#lifetime.check();
     this.#stop();
   }
 
@@ -100,18 +101,17 @@ export class MockEventSet implements EventSet {
   }
 
   ref(): void {
-    this.#checkOpen();
+    this.#lifetime.check();
     if (this.#onFired !== null) this.#keepAlive ??= setInterval(() => undefined, S32_MAX);
   }
 
   unref(): void {
-    this.#checkOpen();
+    this.#lifetime.check();
     this.#release();
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (!this.#lifetime.end()) return;
     this.#stop();
     for (const slot of this.#slots.keys()) this.#forget(slot);
   }
@@ -149,7 +149,7 @@ export class MockEventSet implements EventSet {
 
   /** @param ms - how long it may take */
   #byHand(ms: number): number {
-    this.#checkOpen();
+    this.#lifetime.check();
     if (this.#onFired !== null) throw new TypeError('the event loop serves this event set');
     const end = performance.now() + ms;
     let n = this.#collect();
@@ -180,11 +180,7 @@ export class MockEventSet implements EventSet {
   }
 
   #checkSlot(slot: number): void {
-    this.#checkOpen();
+    this.#lifetime.check();
     checkInteger(slot, 'slot', 0, this.fired.length - 1);
-  }
-
-  #checkOpen(): void {
-    if (this.#closed) throw new TypeError('event set is closed');
   }
 }

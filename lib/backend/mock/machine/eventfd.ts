@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { EVENTFD_CHANNEL, type Eventfd, type EventfdSignal } from '../../../contract/index.js';
 import { eventfdOf, type IrqEventfd } from '../../../contract/irq-request.js';
+import { Lifetime } from '../../../contract/lifetime.js';
 import { checkU64, U64_MAX } from '../../../checks.js';
 import { fail } from './errno.js';
 
@@ -18,21 +19,22 @@ export class MockEventfd implements Eventfd {
   readonly fd = null;
   /** The newest first, as in a wait queue. Replaced, not changed, so that a loop over it goes on. */
   #watchers: readonly EventfdWatcher[] = [];
+  readonly #lifetime = new Lifetime('the eventfd is closed');
   #counter = 0n;
-  #closed = false;
 
   /** Whether a read would give something. */
   get readable(): boolean {
     return this.#counter !== 0n;
   }
 
-  get closed(): boolean {
-    return this.#closed;
+  /** @throws {@link VfioError} EBADF if it is closed */
+  checkOpen(): void {
+    this.#lifetime.check();
   }
 
   /** @throws VfioError EAGAIN if the counter cannot take as much */
   signal(count = 1n): void {
-    this.#checkOpen();
+    this.checkOpen();
     checkU64(count, 'count');
     // 2^64 - 1 is the one value that write(2) refuses, and that a counter never reaches by it.
     if (count === U64_MAX) throw new RangeError('count must be from 0 to 2^64 - 2');
@@ -46,7 +48,7 @@ export class MockEventfd implements Eventfd {
   }
 
   read(): bigint {
-    this.#checkOpen();
+    this.checkOpen();
     return this.take();
   }
 
@@ -65,9 +67,8 @@ export class MockEventfd implements Eventfd {
     this.#watchers = this.#watchers.filter((other) => other !== watcher);
   }
 
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  close(hint?: string): void {
+    if (!this.#lifetime.end(hint)) return;
     for (const watcher of this.#watchers) watcher.closed(this);
     this.#watchers = [];
   }
@@ -79,17 +80,12 @@ export class MockEventfd implements Eventfd {
     }
     for (const watcher of this.#watchers) watcher.signalled(this);
   }
-
-  #checkOpen(): void {
-    if (this.#closed) throw new TypeError('eventfd is closed');
-  }
 }
 
-/** @throws TypeError if it is closed, or an eventfd of another back end */
+/** @throws {@link VfioError} EBADF if it is closed; TypeError for an eventfd of another back end */
 export function mockEventfd(eventfd: Eventfd): MockEventfd {
-  if (!(eventfd instanceof MockEventfd) || eventfd.closed) {
-    throw new TypeError('the eventfd is closed or not one of the mock');
-  }
+  if (!(eventfd instanceof MockEventfd)) throw new TypeError('the eventfd is not one of the mock');
+  eventfd.checkOpen();
   return eventfd;
 }
 

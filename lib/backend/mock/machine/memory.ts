@@ -1,5 +1,6 @@
 import { fstatSync, readSync, writeSync } from 'node:fs';
 import type { HugePages, Memory } from '../../../contract/index.js';
+import { Lifetime } from '../../../contract/lifetime.js';
 import { checkInteger, checkPages, PAGE_SIZE } from '../../../checks.js';
 import { fail } from './errno.js';
 
@@ -10,22 +11,27 @@ const HUGE_PAGE_SIZE = { '2M': 2 ** 21, '1G': 2 ** 30 } as const;
  * before that takes effect with the last unmapping.
  */
 export class MockMemory implements Memory {
-  readonly buffer: ArrayBuffer | SharedArrayBuffer;
   readonly size: number;
   /** Bytes that can be mapped; what a file is too short for cannot. */
   readonly mappable: number;
   /** Whether a device may write it. */
   readonly writable: boolean;
+  readonly #buffer: ArrayBuffer | SharedArrayBuffer;
   readonly #bytes: Uint8Array;
+  readonly #lifetime = new Lifetime('the memory is released');
   #mappings = 0;
-  #released = false;
 
   constructor(buffer: ArrayBuffer | SharedArrayBuffer, mappable: number, writable: boolean) {
-    this.buffer = buffer;
     this.size = buffer.byteLength;
     this.mappable = mappable;
     this.writable = writable;
+    this.#buffer = buffer;
     this.#bytes = new Uint8Array(buffer);
+  }
+
+  get buffer(): ArrayBuffer | SharedArrayBuffer {
+    this.#lifetime.check();
+    return this.#buffer;
   }
 
   /** The device reads memory. */
@@ -48,22 +54,19 @@ export class MockMemory implements Memory {
 
   /** Holds it for one mapping more, until {@link unpin}. */
   pin(): void {
-    if (this.#released) throw new TypeError('memory is released');
+    this.#lifetime.check();
     this.#mappings++;
   }
 
   unpin(): void {
-    if (--this.#mappings === 0 && this.#released) this.free();
+    if (--this.#mappings === 0 && !this.#lifetime.isOpen) this.free(this.#buffer);
   }
 
   release(): void {
-    if (this.#released) return;
-    this.#released = true;
-    if (this.#mappings === 0) this.free();
+    if (this.#lifetime.end() && this.#mappings === 0) this.free(this.#buffer);
   }
 
-  protected free(): void {
-    const { buffer } = this;
+  protected free(buffer: ArrayBuffer | SharedArrayBuffer): void {
     // Detached, unless somebody transferred it already; a SharedArrayBuffer cannot be.
     if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) {
       structuredClone(buffer, { transfer: [buffer] });
@@ -95,8 +98,7 @@ class FileMemory extends MockMemory {
     writeSync(this.#fd, from, 0, from.length, this.#offset + offset);
   }
 
-  protected override free(): void {
-    const { buffer } = this;
+  protected override free(buffer: ArrayBuffer | SharedArrayBuffer): void {
     if (this.writable && buffer.byteLength > 0) {
       const bytes = new Uint8Array(buffer, 0, Math.min(this.size, this.mappable));
       try {
@@ -105,7 +107,7 @@ class FileMemory extends MockMemory {
         // A mapping would outlive its file descriptor; here the file is not reached any more.
       }
     }
-    super.free();
+    super.free(buffer);
   }
 }
 

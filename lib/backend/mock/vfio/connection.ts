@@ -14,6 +14,7 @@ import type {
   Via,
 } from '../../../contract/index.js';
 import { VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_DATA_EVENTFD } from '../../../contract/uapi.js';
+import { Lifetime } from '../../../contract/lifetime.js';
 import { Affinity } from '../machine/affinity.js';
 import {
   checkBytes,
@@ -44,22 +45,28 @@ export class MockConnection implements DeviceConnection {
   readonly addressSpace: MockAddressSpace;
   readonly #device: VfioDevice;
   readonly #machine: Machine;
-  readonly #onClose: () => void;
+  readonly #onClose: (hint: string | undefined) => void;
   readonly #affinity: Affinity;
   readonly #windows = new Set<MockWindow>();
   /** Interrupt indexes that may be enabled by this connection. */
   readonly #enabled = new Set<number>();
   readonly #scratch = new Uint8Array(4);
   readonly #scratchView = new DataView(this.#scratch.buffer);
-  #closed = false;
+  readonly #lifetime: Lifetime;
 
-  /** @param onClose - called once, when it lets go of the device */
-  constructor(name: string, device: VfioDevice, machine: Machine, onClose: () => void) {
+  /** @param onClose - called once, with the hint of {@link close} */
+  constructor(
+    name: string,
+    device: VfioDevice,
+    machine: Machine,
+    onClose: (hint: string | undefined) => void,
+  ) {
     this.name = name;
     this.via = device.via;
     this.#machine = machine;
     this.#device = device;
     this.#onClose = onClose;
+    this.#lifetime = new Lifetime('the device is closed', name);
     this.addressSpace = device.addressSpace;
     const { interrupts } = device;
     this.#affinity = new Affinity((index, vector) => interrupts.serves(index, vector));
@@ -114,7 +121,7 @@ export class MockConnection implements DeviceConnection {
   }
 
   load(region: number, offset: number, width: 1 | 2 | 4): number {
-    this.#checkOpen();
+    this.#lifetime.check();
     this.#device.wake();
     checkPosition(region, offset);
     const bytes = this.#bytes(width);
@@ -128,7 +135,7 @@ export class MockConnection implements DeviceConnection {
   }
 
   store(region: number, offset: number, width: 1 | 2 | 4, value: number): void {
-    this.#checkOpen();
+    this.#lifetime.check();
     this.#device.wake();
     checkPosition(region, offset);
     const bytes = this.#bytes(width);
@@ -150,7 +157,8 @@ export class MockConnection implements DeviceConnection {
       const { size } = device.regions.info(region);
       if (BigInt(offset + length) !== size) checkPages(length, 'length');
       device.regions.checkMap(region, offset, length);
-      const window = new MockWindow(device, region, offset, length, (closed) => {
+      const path = `${this.name} region ${region}`;
+      const window = new MockWindow(device, { path, bar: region, offset, length }, (closed) => {
         this.#windows.delete(closed);
       });
       this.#windows.add(window);
@@ -179,7 +187,7 @@ export class MockConnection implements DeviceConnection {
     const groups = new Set<number>();
     for (const other of [this, ...others]) {
       if (!(other instanceof MockConnection)) throw new TypeError('not a device of the mock');
-      other.#checkOpen();
+      other.#lifetime.check();
       if (other.via !== this.via) {
         throw new TypeError(`${other.name} was opened by another way than ${this.name}`);
       }
@@ -215,7 +223,7 @@ export class MockConnection implements DeviceConnection {
   }
 
   createEventfd(): Eventfd {
-    this.#checkOpen();
+    this.#lifetime.check();
     try {
       this.#machine.faults.check('createEventfd');
     } catch (error) {
@@ -225,7 +233,7 @@ export class MockConnection implements DeviceConnection {
   }
 
   createEventSet(capacity: number): EventSet {
-    this.#checkOpen();
+    this.#lifetime.check();
     return new MockEventSet(capacity, this.#machine.work);
   }
 
@@ -242,16 +250,15 @@ export class MockConnection implements DeviceConnection {
   /** Nothing is ever on its way: the eventfd is signalled when the device sends the message. */
   synchronizeIrqs(index: number): void {
     checkU32(index, 'index');
-    this.#checkOpen();
+    this.#lifetime.check();
   }
 
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    for (const window of this.#windows) window.close();
+  close(hint?: string): void {
+    if (!this.#lifetime.end(hint)) return;
+    for (const window of this.#windows) window.close(hint);
     // The device may stay open by another connection.
     for (const index of this.#enabled) this.#device.interrupts.disable(index);
-    this.#onClose();
+    this.#onClose(hint);
   }
 
   #bytes(width: number): Uint8Array {
@@ -261,13 +268,9 @@ export class MockConnection implements DeviceConnection {
     return width === 4 ? this.#scratch : this.#scratch.subarray(0, width);
   }
 
-  #checkOpen(): void {
-    if (this.#closed) throw new TypeError(`device ${this.name} is closed`);
-  }
-
   /** @param kind - what faults know it by */
   #call<T>(kind: FaultKind | null, run: (device: VfioDevice) => T): T {
-    this.#checkOpen();
+    this.#lifetime.check();
     this.#device.wake();
     try {
       if (kind !== null) this.#machine.faults.check(kind);

@@ -177,12 +177,13 @@ export class VfioDevice {
     this.#resetFunction();
   }
 
-  close(): void {
+  /** @param hint - why, if the program did not close it */
+  close(hint?: string): void {
     this.ioeventfds.close();
     this.interrupts.close();
     this.#hardware.writeConfig(pci.PCI_COMMAND, 2, 0);
     this.#machine.work.drop(this.#hardware);
-    this.addressSpace.close();
+    this.addressSpace.close(hint);
   }
 
   #deliver(message: Message): void {

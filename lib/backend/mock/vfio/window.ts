@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { RegisterWindow, Width, WindowEvents } from '../../../contract/index.js';
+import { Lifetime } from '../../../contract/lifetime.js';
 import { checkBytes } from '../../../checks.js';
 import type { HardwareFunction } from '../hardware/function.js';
 
@@ -13,6 +14,17 @@ export interface WindowTarget {
   readonly reachable: boolean;
 }
 
+/** What a window shows. */
+export interface WindowExtent {
+  /** For errors. */
+  readonly path: string;
+  readonly bar: number;
+  /** Bytes from the start of the BAR. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly length: number;
+}
+
 /** A mapped BAR: each access goes to the device's registers as it is. */
 export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWindow {
   readonly size: number;
@@ -20,22 +32,20 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
   readonly #bar: number;
   readonly #base: number;
   readonly #onClose: (window: MockWindow) => void;
+  readonly #lifetime: Lifetime;
   #lost = false;
-  #closed = false;
 
-  /** @param base - where in the BAR it begins */
   constructor(
     target: WindowTarget,
-    bar: number,
-    base: number,
-    size: number,
+    { path, bar, offset, length }: WindowExtent,
     onClose: (window: MockWindow) => void,
   ) {
     super();
-    this.size = size;
+    this.size = length;
     this.#target = target;
     this.#bar = bar;
-    this.#base = base;
+    this.#base = offset;
+    this.#lifetime = new Lifetime('the register window is closed', path);
     this.#onClose = onClose;
   }
 
@@ -103,10 +113,8 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
     }
   }
 
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#onClose(this);
+  close(hint?: string): void {
+    if (this.#lifetime.end(hint)) this.#onClose(this);
   }
 
   [Symbol.dispose](): void {
@@ -149,7 +157,7 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
   }
 
   #check(offset: number, width: Width, length: number = width): void {
-    if (this.#closed) throw new TypeError('register window is closed');
+    this.#lifetime.check();
     if (!Number.isInteger(offset) || offset % width !== 0) {
       throw new RangeError(`offset ${offset} is not a multiple of ${width}`);
     }

@@ -21,19 +21,20 @@ test('a mapping keeps its memory until it is unmapped', (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(1, false);
   t.is(memory.size, PAGE);
+  const { buffer } = memory;
   space.mapSync(memory, 0, 4096n, 0n, BOTH);
   memory.release();
   t.notThrows(() => {
     space.write(0n, Uint8Array.of(1));
   });
-  t.is(memory.buffer.byteLength, PAGE);
+  t.is(buffer.byteLength, PAGE);
   space.unmap(0n, 4096n, 0);
-  t.is(memory.buffer.byteLength, 0);
+  t.is(buffer.byteLength, 0);
   t.throws(
     () => {
       space.mapSync(memory, 0, 4096n, 0n, BOTH);
     },
-    { instanceOf: TypeError },
+    { code: 'EBADF' },
   );
   t.notThrows(() => {
     memory.release();
