@@ -1,11 +1,11 @@
-/** Checks of arguments. They throw before anything reaches a back end. */
+/** Argument checks, which throw before any call reaches a back end. */
 
 export const U32_MAX = 2 ** 32 - 1;
 export const U64_MAX = 2n ** 64n - 1n;
 
 /**
- * The smallest page of every machine VFIO runs on. Where pages are larger the kernel refuses what
- * is not aligned to them.
+ * Bytes of the smallest page on the machines that VFIO supports. If the machine's pages are larger,
+ * the kernel refuses an address or size that is not a multiple of its page.
  */
 export const PAGE_SIZE = 4096;
 
@@ -37,18 +37,22 @@ export function checkU64(value: unknown, name: string): asserts value is bigint 
   }
 }
 
-/** Process address space IDs have 20 bits (PCI Express Base Specification, 6.20). */
+/** The largest PASID, of 20 bits (PCI Express Base Specification, section 6.20). */
 const PASID_MAX = 2 ** 20 - 1;
 
 export function checkPasid(value: unknown, name = 'pasid'): asserts value is number {
   checkInteger(value, name, 0, PASID_MAX);
 }
 
-/** @param page - bytes, a power of two */
+/**
+ * Checks a size or an offset in bytes that must be a multiple of the page size.
+ *
+ * @param page - bytes, a power of two
+ */
 export function checkPages(value: unknown, name: string, page = PAGE_SIZE): void {
   checkInteger(value, name, 0, Number.MAX_SAFE_INTEGER);
   if (value % page !== 0) {
-    throw new RangeError(`${name} must be whole pages of ${page} bytes, not ${value}`);
+    throw new RangeError(`${name} must be a multiple of the page size, ${page}, not ${value}`);
   }
 }
 
@@ -60,13 +64,13 @@ export function checkObject(value: unknown, what: string): asserts value is obje
   if (typeof value !== 'object' || value === null) throw new TypeError(`${what} must be an object`);
 }
 
-/** An object with no members but these: one that is misspelled would silently do nothing. */
+/** Checks that an object has known members only, so that a misspelled option is not ignored. */
 export function checkOptions(value: unknown, names: readonly string[], what = 'options'): void {
   checkObject(value, what);
-  const stranger = Object.keys(value).find((name) => !names.includes(name));
-  if (stranger === undefined) return;
-  const which = what === 'options' ? 'unknown option' : `${what} has no`;
-  throw new TypeError(`${which} '${stranger}': there are ${names.join(', ')}`);
+  const unknown = Object.keys(value).find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  const problem = what === 'options' ? 'unknown option' : `${what} has no`;
+  throw new TypeError(`${problem} '${unknown}'; known: ${names.join(', ')}`);
 }
 
 export function checkBoolean(value: unknown, what: string): void {
@@ -79,25 +83,25 @@ export function checkChoice(value: unknown, what: string, choices: readonly unkn
   throw new TypeError(`${what} must be one of ${list}`);
 }
 
-/** An access of `width` bytes, a power of two, that lies within `size` bytes and is naturally aligned. */
+/** Checks an access of `width` bytes, a power of two: within `size` bytes and naturally aligned. */
 export function checkAccess(offset: number, width: number, size: number | bigint): void {
   checkExtent(offset, width, size);
   if ((offset & (width - 1)) !== 0) {
-    throw new RangeError(`offset ${hex(offset)} is not aligned to ${width} bytes`);
+    throw new RangeError(`offset ${hex(offset)} is not a multiple of ${width}`);
   }
 }
 
-/** What fits into `width` bytes. */
+/** Checks that an unsigned value fits into `width` bytes. */
 export function checkValue(value: number, width: 1 | 2 | 4): void {
   checkInteger(value, 'value', 0, 0xffff_ffff >>> (32 - 8 * width));
 }
 
-/** `length` bytes at `offset` that lie within `size` bytes. */
+/** Checks that `length` bytes at `offset` are within `size` bytes. */
 export function checkExtent(offset: number, length: number, size: number | bigint): void {
   checkInteger(offset, 'offset', 0, Number.MAX_SAFE_INTEGER);
   checkInteger(length, 'length', 0, Number.MAX_SAFE_INTEGER);
-  // A number: bigints in every access take longer than all the rest of it. From 2^53 on, where it
-  // may be rounded, no device has anything.
+  // Number and not bigint: bigint arithmetic would cost more than the rest of an access. Numbers are
+  // exact below 2^53, and no region is that large.
   if (length > Number(size) - offset) {
     throw new RangeError(`${length} bytes at ${hex(offset)} are not within ${hex(size)} bytes`);
   }

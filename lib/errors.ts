@@ -1,34 +1,34 @@
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 
-/** errno values VFIO uses that libuv and Node have no name for. */
+/** Errno values of VFIO that libuv and Node do not name. */
 const KERNEL_ONLY: readonly (readonly [code: string, errno: number, text: string])[] = [
   ['EBADFD', 77, 'file descriptor in bad state'],
   ['ENOTSUPP', 524, 'operation is not supported'],
 ];
 
-/** What a {@link VfioError} is made from. */
+/** The fields of a {@link VfioError}. */
 export interface VfioErrorFields {
-  /** Symbolic name such as `'EBUSY'`. One of `code` and `errno` must be given. */
+  /** Symbolic errno such as `'EBUSY'`. Either `code` or `errno` is required. */
   code?: string | undefined;
   /** errno, positive as in C or negative as in Node. */
   errno?: number | undefined;
   /** The system call or ioctl, spelled as in the kernel headers: `'VFIO_DEVICE_SET_IRQS'`. */
   syscall?: string | undefined;
-  /** The device node, sysfs file or device name it was about. */
+  /** The device node, sysfs file or device name of the failed operation. */
   path?: string | undefined;
   /** Replaces the system's description of the errno. */
   message?: string | undefined;
   /** What the user can do about it, as one or more sentences. */
   hint?: string | undefined;
-  /** How many there are, where fewer are to be had than were asked for. */
+  /** The number available, when fewer than requested. */
   available?: number | undefined;
   cause?: unknown;
 }
 
 /**
- * The one error class of the library for failures of the system or of a device. It has the shape
- * of the errors of `node:fs`, and a `hint`. Wrong arguments are TypeError or RangeError instead.
+ * A failure of the system or of a device, with the fields of a `node:fs` error and a `hint`. Wrong
+ * arguments throw TypeError or RangeError instead.
  *
  * @example
  * try {
@@ -45,15 +45,15 @@ export class VfioError extends Error {
   readonly errno: number;
   /** The system call or ioctl that failed: `'VFIO_DEVICE_SET_IRQS'`. */
   declare readonly syscall?: string;
-  /** The device node, sysfs file or device name it was about. */
+  /** The device node, sysfs file or device name of the failed operation. */
   declare readonly path?: string;
   /** What the user can do about it, as one or more sentences. */
   declare readonly hint?: string;
-  /** How many there are, where fewer are to be had than were asked for: interrupt vectors. */
+  /** The number of interrupt vectors available, when fewer than requested. */
   declare readonly available?: number;
   readonly #description: string | undefined;
 
-  /** @throws TypeError for a code that is not an errno of this system */
+  /** @throws TypeError for a code that this system does not define */
   constructor(fields: VfioErrorFields) {
     const errno = fields.errno === undefined ? errnoOf(fields.code ?? '') : Math.abs(fields.errno);
     const code = fields.code ?? codeOf(errno);
@@ -70,7 +70,7 @@ export class VfioError extends Error {
     if (fields.available !== undefined) this.available = fields.available;
   }
 
-  /** The same failure with more context; what is already known stays. */
+  /** Copies the error with more context; fields that are set already stay. */
   with(context: Pick<VfioErrorFields, 'path' | 'hint' | 'message'>): VfioError {
     return new VfioError({
       code: this.code,

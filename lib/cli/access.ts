@@ -51,7 +51,7 @@ export function checkPlace({ region, offset, width, count }: Access, write: bool
     throw new UsageError(`${name} cannot be ${write ? 'written' : 'read'}`);
   }
   if (offset % width !== 0) {
-    throw new UsageError(`offset ${hex(offset)} is not aligned to ${width} bytes`);
+    throw new UsageError(`offset ${hex(offset)} is not a multiple of ${width}`);
   }
   if (BigInt(offset) + BigInt(width) * BigInt(count) > region.size) {
     const what = `${count} × ${width} bytes at ${hex(offset)}`;

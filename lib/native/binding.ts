@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import bindings from 'bindings';
 import { VfioError } from '../errors.js';
 
-/** An object of native/ that JavaScript only holds: a mapping, memory, an event set. */
+/** An opaque reference to an object of native/: a mapping, memory, an event set. */
 declare const handle: unique symbol;
 export interface Handle<Kind extends string> {
   readonly [handle]: Kind;
@@ -12,7 +12,7 @@ export interface NativeMemory {
   readonly handle: Handle<'memory'>;
   /** Address in this process. */
   readonly address: bigint;
-  /** External: its finalizer is what unmaps the memory from the process. */
+  /** An external ArrayBuffer; its finalizer unmaps the memory from the process. */
   readonly buffer: ArrayBuffer;
 }
 
@@ -21,9 +21,9 @@ export interface NativeWindow {
   /** The registers. */
   readonly buffer: ArrayBuffer;
   /**
-   * An Int32, not 0 if the last access found the device's memory gone: it read as all-ones, or was
-   * a write that vanishes. `buffer` must not be touched then: readBlock and writeBlock try to reach
-   * the device again, and leave here how that went.
+   * An Int32, set by native code: not 0 if the device did not respond to the last access, so that
+   * a read returned all ones or a write was dropped. While set, `buffer` must not be accessed.
+   * readBlock and writeBlock access the device again and update this value.
    */
   readonly lost: ArrayBuffer;
 }
@@ -37,26 +37,27 @@ export interface NativeRegionCapability {
 }
 
 /**
- * The typed face of the addon: one function a system call, arguments already checked by the
- * caller, failures thrown as {@link VfioError} with the name of the call. Names ending in
- * `Async` do the same on a thread of the pool. File descriptors made here are CLOEXEC and are
- * closed with the environment, newest first, if nobody closed them before.
+ * The functions of the addon, one per system call. The caller checks the arguments. A failure
+ * throws {@link VfioError} with the name of the call. A name that ends in `Async` makes the call on
+ * a thread of the pool. File descriptors opened here are CLOEXEC; those still open when the
+ * environment ends are closed then, newest first.
  */
 export interface Native {
   initialize(makeError: (errno: number, syscall: string, path?: string) => Error): void;
 
   // Files
   open(path: string, writable: boolean): number;
-  /** F_DUPFD_CLOEXEC. */
+  /** Duplicates a file descriptor (F_DUPFD_CLOEXEC). */
   duplicate(fd: number): number;
   /**
-   * Closes an fd made here. Idempotent: another number is left alone. While an `Async` call, an
-   * event set or a window uses it the file stays open, so that its number is not given to another.
+   * Closes a file descriptor opened here; any other number is ignored, so closing twice is safe.
+   * While an `Async` call, an event set or a window uses the file, it stays open and its number is
+   * not reused.
    */
   close(fd: number): void;
   pread(fd: number, offset: number, into: Uint8Array): number;
   pwrite(fd: number, offset: number, from: Uint8Array): number;
-  /** One pread of `width` 1, 2 or 4 bytes; EIO if the transfer is short. */
+  /** Reads 1, 2 or 4 bytes by one pread; EIO if the transfer is short. */
   load(fd: number, offset: number, width: number): number;
   store(fd: number, offset: number, width: number, value: number): void;
 
@@ -66,7 +67,7 @@ export interface Native {
   containerSetIommu(fd: number, type: number): void;
   containerGetInfo(fd: number): {
     pageSizes: bigint;
-    /** Pairs of first and last IOVA, flattened. */
+    /** First and last IOVA of each range, flattened. */
     ranges: bigint[];
     dmaAvailable: number | null;
   };
@@ -82,7 +83,7 @@ export interface Native {
   groupGetStatus(fd: number): number;
   groupSetContainer(fd: number, container: number): void;
   groupUnsetContainer(fd: number): void;
-  /** @param name - address, and ` vf_token=uuid` where one is needed */
+  /** @param name - the address, followed by ` vf_token=uuid` for a function with a VF token */
   groupGetDeviceFd(fd: number, name: string): number;
   groupGetDeviceFdAsync(fd: number, name: string): Promise<number>;
 
@@ -90,7 +91,7 @@ export interface Native {
   /** @param token - 16 bytes of the VF token, or null */
   deviceBindIommufd(fd: number, iommufd: number, token: Uint8Array | null): number;
   deviceBindIommufdAsync(fd: number, iommufd: number, token: Uint8Array | null): Promise<number>;
-  /** @param pasid - null attaches the device itself */
+  /** @param pasid - null attaches the device without a PASID */
   deviceAttachPt(fd: number, pt: number, pasid: number | null): number;
   deviceDetachPt(fd: number, pasid: number | null): void;
   iommufdDestroy(fd: number, id: number): void;
@@ -122,7 +123,10 @@ export interface Native {
     index: number,
   ): { flags: number; size: bigint; offset: bigint; capabilities: NativeRegionCapability[] };
   deviceGetIrqInfo(fd: number, index: number): { flags: number; count: number };
-  /** @param data - what follows the header; @param argsz - as sent, not computed */
+  /**
+   * @param argsz - sent as given, not computed
+   * @param data - the bytes after the header
+   */
   deviceSetIrqs(
     fd: number,
     argsz: number,
@@ -135,43 +139,47 @@ export interface Native {
   deviceFeature(fd: number, flags: number, data: Uint8Array): number;
   deviceReset(fd: number): void;
   deviceResetAsync(fd: number): Promise<void>;
-  /** Devices flattened to id, segment, bus, devfn. */
+  /** Returns the id, segment, bus and devfn of each device, flattened. */
   deviceGetPciHotResetInfo(fd: number): { flags: number; devices: number[] };
   devicePciHotReset(fd: number, groups: number[]): void;
   deviceIoeventfd(fd: number, flags: number, offset: bigint, data: bigint, eventfd: number): void;
 
   // Memory
-  /** @param hugePageShift - 0 plain, -1 transparent huge pages, 21 or 30 from the pool */
+  /** @param hugePageShift - 0: normal pages; -1: transparent huge pages; 21 or 30: from the pool */
   memoryAllocate(size: number, hugePageShift: number): NativeMemory;
   /**
-   * MAP_SHARED. What is not writable the buffer shows by a private mapping: writes stay in the
-   * process. ENXIO if the file ends before `offset + size`.
+   * Maps a file with MAP_SHARED. If `writable` is false the mapping is private: writes to the buffer
+   * stay in the process. ENXIO if the file ends before `offset + size`.
    */
   memoryMapFd(fd: number, offset: number, size: number, writable: boolean): NativeMemory;
-  /** Address of a view's first byte; the caller keeps the view alive. */
+  /** Returns the address of a view's first byte; the caller keeps the view referenced. */
   addressOf(view: Uint8Array): bigint;
-  /** Drops the handle and detaches the buffer. Idempotent. */
+  /** Releases the handle and detaches the buffer. Idempotent. */
   memoryRelease(handle: Handle<'memory'>, buffer: ArrayBuffer): void;
 
   // Mapped registers
   mapRegion(fd: number, offset: number, length: number, writable: boolean): NativeWindow;
   /** Detaches the buffer, then unmaps. Idempotent. */
   unmapRegion(handle: Handle<'window'>, buffer: ArrayBuffer): void;
-  /** `into.length / width` accesses of `width` bytes. */
+  /** Makes `into.length / width` accesses of `width` bytes. */
   readBlock(handle: Handle<'window'>, offset: number, into: Uint8Array, width: number): void;
   writeBlock(handle: Handle<'window'>, offset: number, from: Uint8Array, width: number): void;
 
   // Events
   eventfdCreate(): number;
-  /** @param count - what is added; 1 if it is left out */
+  /** @param count - the value to add; default 1 */
   eventfdSignal(fd: number, count?: bigint): void;
-  /** Adds 1 to each of the first `count`, up to one that fails. @param fds - numbers, as s32 */
+  /**
+   * Adds 1 to each of the first `count` eventfds, and stops at the first failure.
+   *
+   * @param fds - file descriptors as s32
+   */
   eventfdSignalAll(fds: Uint8Array, count: number): void;
   eventfdRead(fd: number): bigint;
   eventSetCreate(fired: Uint32Array, counts: BigUint64Array): Handle<'eventSet'>;
   eventSetAdd(set: Handle<'eventSet'>, slot: number, eventfd: number, counted: boolean): void;
   eventSetRemove(set: Handle<'eventSet'>, slot: number): void;
-  /** Unref'd, each time. */
+  /** Starts to deliver; each start leaves the event loop unref'd. */
   eventSetServe(set: Handle<'eventSet'>, onFired: (n: number) => void): void;
   eventSetPause(set: Handle<'eventSet'>): void;
   eventSetWait(set: Handle<'eventSet'>, timeoutMs: number): number;
@@ -182,8 +190,8 @@ export interface Native {
 
   // CPUs
   /**
-   * Runs this thread on that CPU for a moment: interrupts that had reached the CPU before are
-   * handled when it returns. EINVAL for a CPU that is offline or not allowed.
+   * Moves this thread to that CPU and back. When the call returns, the CPU has handled the interrupts
+   * that had reached it before. EINVAL for a CPU that is offline or not allowed.
    */
   visitCpu(cpu: number): void;
 }
@@ -191,15 +199,16 @@ export interface Native {
 let loaded: Native | undefined;
 
 /**
- * Loads the addon on first use, so that what needs no kernel runs where nothing was compiled.
- * @throws {@link VfioError} ENOENT, naming what to run, if it is not built or does not load
+ * Loads the addon on first use, so that mock devices work without a compiled addon.
+ *
+ * @throws {@link VfioError} ENOENT with a hint if the addon is not built or does not load
  */
 export function native(): Native {
   return (loaded ??= load());
 }
 
-/** `bindings` lists what it tried, the loader of the system says what is missing. */
-function whyNot(cause: unknown): string {
+/** Describes a failed load: `bindings` lists the paths it tried, dlopen names the missing symbol. */
+function describeFailure(cause: unknown): string {
   if (cause instanceof Error && !('tries' in cause)) {
     return `the native addon does not load: ${cause.message.split('\n', 1).join('')}`;
   }
@@ -212,7 +221,7 @@ function load(): Native {
     addon = bindings({
       bindings: 'vfio',
       module_root: fileURLToPath(new URL('../../..', import.meta.url)),
-      // What was built here, else what came with the package.
+      // An addon built here comes before the one shipped with the package.
       try: [
         ['module_root', 'build', 'Release', 'bindings'],
         ['module_root', 'prebuilds', `${process.platform}-${process.arch}`, 'bindings'],
@@ -221,12 +230,13 @@ function load(): Native {
   } catch (cause) {
     throw new VfioError({
       code: 'ENOENT',
-      message: whyNot(cause),
-      hint: "Install python3, make and g++, then 'npm rebuild vfio'. 'vfio/mock' and the mock: devices work without it.",
+      message: describeFailure(cause),
+      hint: "Install python3, make and g++, then run 'npm rebuild vfio'. Mock devices ('vfio/mock', mock:nvme) work without the addon.",
       cause,
     });
   }
   addon.initialize((errno, syscall, path) => new VfioError({ errno, syscall, path }));
-  // What Node-API fills is a hash table to V8; a copy has a shape, which each call is faster by.
+  // V8 stores the exports object, filled by Node-API, as a hash table. A copy has a hidden class,
+  // which makes each call faster.
   return { ...addon };
 }

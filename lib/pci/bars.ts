@@ -1,14 +1,14 @@
 import { bits, isSet, u32, u8 } from './bytes.js';
 
-/** What a base address register maps: memory below 4 GiB, memory anywhere, or I/O ports. */
+/** The kind of resource a BAR maps: memory below 4 GiB, memory anywhere, or I/O ports. */
 export type BarKind = 'memory32' | 'memory64' | 'io';
 
-/** A base address register, as configuration space tells of it. */
+/** A base address register, decoded from configuration space. */
 export interface Bar {
-  /** 0 to 5. A 64-bit one takes the next register as well, which is then not listed. */
+  /** 0 to 5. A 64-bit BAR also uses the next register, which is then not listed. */
   readonly index: number;
   readonly kind: BarKind;
-  /** What the register holds, without its flags. VFIO shows a copy: writes do not move the BAR. */
+  /** The address in the register. VFIO shows a virtual copy: a write does not move the BAR. */
   readonly address: bigint;
   readonly prefetchable: boolean;
 }
@@ -20,7 +20,8 @@ const TYPE_64 = 2;
 
 /**
  * Decodes the base address registers: PCI Express Base Specification, section 7.5.1.2.1. A register
- * that reads zero is listed as 32-bit memory at 0; only its size tells whether it is implemented.
+ * that reads zero is listed as 32-bit memory at 0: only the region's size shows whether the BAR is
+ * implemented.
  */
 export function decodeBars(config: Uint8Array): Bar[] {
   const count = COUNTS[bits(u8(config, 0x0e), 0, 6)] ?? 0;
@@ -44,7 +45,7 @@ export function decodeBars(config: Uint8Array): Bar[] {
   return bars;
 }
 
-/** Of 64 bits in the last register, where there is no room for the upper half: it maps nothing. */
+/** Whether a 64-bit BAR lacks a register for its upper half; such a BAR maps nothing. */
 export function isHalfBar({ index, kind }: Bar, config: Uint8Array): boolean {
   return kind === 'memory32' && bits(u32(config, BAR0 + 4 * index), 1, 2) === TYPE_64;
 }

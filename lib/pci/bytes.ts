@@ -1,6 +1,6 @@
 /**
- * Little-endian reads of configuration space. What lies past the end reads as all ones, as it
- * does on the bus, so that decoding never fails on a short or damaged image.
+ * Reads a byte of configuration space. Bytes past the end read as all ones, as on the bus, so
+ * decoding never fails on a short or damaged image. The wider reads below are little-endian.
  */
 export function u8(config: Uint8Array, offset: number): number {
   return config[offset] ?? 0xff;
@@ -22,7 +22,7 @@ export function readBits(config: Uint8Array, offset: number, width: 8 | 16 | 32)
       : u32(config, offset);
 }
 
-/** Bits `low` to `high` of a value of up to 32 bits, both inclusive. */
+/** Extracts bits `low` to `high`, both inclusive, from a value of up to 32 bits. */
 export function bits(value: number, low: number, high = low): number {
   return Math.floor(value / 2 ** low) % 2 ** (high - low + 1);
 }

@@ -1,4 +1,4 @@
-/** How a capability is called: in this library's API, and by the PCI-SIG. */
+/** The names of a capability: in this library's API, and in the documents of the PCI-SIG. */
 export interface CapabilityName {
   readonly name: string;
   readonly title: string;
@@ -32,7 +32,7 @@ const STANDARD: Names = {
   0x15: ['fpb', 'Flattening Portal Bridge'],
 };
 
-/** Extended capability ids, from offset 0x100 on: the same specification, section 3. */
+/** Capability ids from offset 0x100 on: PCI Code and ID Assignment Specification, section 3. */
 const EXTENDED: Names = {
   0x00: ['null', 'Null Capability'],
   0x01: ['aer', 'Advanced Error Reporting'],
@@ -95,7 +95,7 @@ const EXTENDED: Names = {
   0x3a: ['captured_data', 'Captured Data'],
 };
 
-/** An id that nobody has assigned is called by its number. */
+/** Returns the names of a capability id; the name of an unassigned id contains its number. */
 export function capabilityName(id: number, extended: boolean): CapabilityName {
   const known = (extended ? EXTENDED : STANDARD)[id];
   if (known !== undefined) return { name: known[0], title: known[1] };

@@ -4,19 +4,21 @@ import { type FieldsOf, type RegisterName, registerOffset, REGISTERS } from './r
 
 /** PCI Power Management Interface Specification, section 3.2. */
 export interface PmDetails {
-  /** 1 to 3, as the register has it. */
+  /** The version field of the register, 1 to 3. */
   readonly version: number;
-  /** Whether the function has the power states D1 and D2. */
+  /** Whether the function supports power state D1. */
   readonly d1: boolean;
+  /** Whether the function supports power state D2. */
   readonly d2: boolean;
   /** Power states from which PME can be signalled: D0, D1, D2, D3hot, D3cold. */
   readonly pmeSupport: readonly string[];
   /** 0 to 3: D0 to D3hot. */
   readonly powerState: number;
-  /** The function keeps its state on the way from D3hot to D0. */
+  /** Whether the function keeps its state when it goes from D3hot to D0. */
   readonly noSoftReset: boolean;
-  /** Whether it may signal PME; whether it does. */
+  /** Whether the function may signal PME. */
   readonly pmeEnabled: boolean;
+  /** Whether the function signals PME. */
   readonly pmeStatus: boolean;
 }
 
@@ -25,31 +27,33 @@ export interface MsiDetails {
   readonly enabled: boolean;
   /** Vectors the device can use: 1 to 32. */
   readonly vectors: number;
-  /** Vectors it was given. */
+  /** Vectors enabled in the control register: 1 to 32. */
   readonly vectorsEnabled: number;
-  /** Whether it can write above 4 GiB; whether it has mask and pending bits. */
+  /** Whether the message address may be above 4 GiB. */
   readonly address64: boolean;
+  /** Whether each vector has a mask bit and a pending bit. */
   readonly perVectorMasking: boolean;
-  /** The message of vector 0. VFIO shows a copy without meaning, unless MSI_NOVIRT is on. */
+  /** The message of vector 0. Without MSI_NOVIRT, VFIO shows a copy that the device does not use. */
   readonly address: bigint;
   readonly data: number;
-  /** One bit a vector; 0 without per-vector masking. */
+  /** One mask bit a vector; 0 without per-vector masking. */
   readonly mask: number;
+  /** One pending bit a vector; 0 without per-vector masking. */
   readonly pending: number;
 }
 
-/** A place in a BAR. */
+/** A location in a BAR. */
 export interface BarLocation {
   /** BAR indicator: 0 to 5; 6 and 7 are reserved. */
   readonly bir: number;
-  /** Bytes. */
+  /** Bytes from the start of the BAR. */
   readonly offset: number;
 }
 
 /** PCI Express Base Specification, section 7.7.2. */
 export interface MsixDetails {
   readonly enabled: boolean;
-  /** Masks all vectors, whatever their own mask bits are. */
+  /** Whether all vectors are masked, whatever their own mask bits are. */
   readonly functionMask: boolean;
   /** Entries of the table: 1 to 2048. */
   readonly vectors: number;
@@ -61,18 +65,18 @@ export interface MsixDetails {
 
 /** PCI Express Base Specification, section 7.5.3. */
 export interface PcieDetails {
-  /** 1 or 2: of the capability, not of PCI Express. */
+  /** Version of the capability (not of PCI Express), 1 or 2. */
   readonly version: number;
-  /** `'endpoint'`, `'legacy_endpoint'`, `'root_port'`, …; `'type_0xb'` where it is reserved. */
+  /** `'endpoint'`, `'legacy_endpoint'`, `'root_port'`, …; `'type_0xb'` for a reserved code. */
   readonly type: string;
-  /** Bytes: what the device is able to, and what it is set to. */
+  /** Largest payload that the device supports, in bytes. */
   readonly maxPayloadSupported: number;
   readonly maxPayload: number;
-  /** Bytes that it may ask for in one read. */
+  /** Largest read that the device may request, in bytes. */
   readonly maxReadRequest: number;
-  /** Function level reset. */
+  /** Whether the function supports a function level reset. */
   readonly flr: boolean;
-  /** Null for what has no link. Speeds in GT/s, null where the code is unknown. */
+  /** Null if the function has no link. Speeds are in GT/s, null for an unknown code. */
   readonly link: {
     readonly maxSpeed: number | null;
     readonly maxWidth: number;
@@ -81,7 +85,7 @@ export interface PcieDetails {
   } | null;
 }
 
-/** What can be decoded, by the capability's name. */
+/** Decoded details by the capability's name. */
 export interface CapabilityDetails {
   pm: PmDetails;
   msi: MsiDetails;
@@ -187,7 +191,7 @@ function decodeLink(config: Uint8Array, offset: number): PcieDetails['link'] {
   };
 }
 
-/** The value of a register of the capability at `offset`; 0 if the device has no such register. */
+/** Reads a register of the capability at `offset`; 0 if the device has no such register. */
 function valueAt(config: Uint8Array, offset: number, name: RegisterName): number {
   const register = REGISTERS[name];
   const at = registerOffset(register, u16(config, offset + 2));

@@ -4,7 +4,7 @@ import { bits } from './bytes.js';
 export interface Field {
   readonly low: number;
   readonly high: number;
-  /** RW1C: writing one clears it, so an update of its neighbours must write zero. */
+  /** RW1C: writing 1 clears the bit, so an update of other fields must write 0 here. */
   readonly clears: boolean;
 }
 
@@ -19,7 +19,7 @@ export function rw1c(low: number, high = low): Field {
   return { low, high, clears: true };
 }
 
-/** The fields of a register's value by name. */
+/** Decodes a register's value into its fields. */
 export function decodeFields<F extends Fields>(
   register: { readonly fields: F },
   value: number,
@@ -30,10 +30,10 @@ export function decodeFields<F extends Fields>(
 }
 
 /**
- * The value to write so that the named fields change and nothing else does: the others keep what
- * was read, and those that are cleared by writing one get zero.
+ * Computes the value to write that changes only the named fields. Other fields keep the value that
+ * was read; fields that a 1 clears get 0.
  *
- * @throws TypeError for a name the register has not; RangeError for a value its field cannot hold
+ * @throws TypeError for an unknown field; RangeError for a value that does not fit into the field
  */
 export function updateFields(
   register: { readonly fields: Fields },
@@ -48,9 +48,8 @@ export function updateFields(
     if (change === undefined) continue;
     const target = Object.hasOwn(register.fields, name) ? register.fields[name] : undefined;
     if (target === undefined) {
-      throw new TypeError(
-        `no field '${name}': there is ${Object.keys(register.fields).join(', ') || 'none'}`,
-      );
+      const known = Object.keys(register.fields).join(', ') || 'no fields';
+      throw new TypeError(`unknown field '${name}'; known: ${known}`);
     }
     const max = 2 ** (target.high - target.low + 1) - 1;
     if (!Number.isInteger(change) || change < 0 || change > max) {

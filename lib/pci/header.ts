@@ -17,13 +17,13 @@ interface CommonHeader {
   /** Cycles of a conventional bus; 0 on PCI Express. */
   readonly latencyTimer: number;
   readonly multiFunction: boolean;
-  /** The built-in self test's register, 8 bits. */
+  /** The built-in self test register, 8 bits. */
   readonly bist: number;
   /** Offset of the first capability, in bytes. */
   readonly capabilitiesPointer: number;
-  /** Scratch bits of the firmware; VFIO lets the user write them. */
+  /** Scratch register of the firmware; writable through VFIO. */
   readonly interruptLine: number;
-  /** 0: none, 1 to 4: INTA to INTD. */
+  /** 0: no pin; 1 to 4: INTA to INTD. */
   readonly interruptPin: number;
 }
 
@@ -34,19 +34,19 @@ export interface EndpointHeader extends CommonHeader {
   readonly subsystemVendorId: number;
   readonly subsystemId: number;
   readonly rom: RomAddress;
-  /** In units of 250 ns, of conventional PCI; 0 on PCI Express. */
+  /** Units of 250 ns on conventional PCI; 0 on PCI Express. */
   readonly minGrant: number;
   readonly maxLatency: number;
 }
 
-/** Header of a bridge: section 7.5.1.3. Windows are closed where the limit is below the base. */
+/** Header of a bridge: section 7.5.1.3. A window whose limit is below its base is closed. */
 export interface BridgeHeader extends CommonHeader {
   readonly type: 1;
-  /** Numbers of buses, 0 to 255: above, directly below, and the highest below. */
+  /** Bus numbers, 0 to 255: above the bridge, directly below it, and the highest below it. */
   readonly primaryBus: number;
   readonly secondaryBus: number;
   readonly subordinateBus: number;
-  /** Cycles of a conventional bus below; 0 on PCI Express. */
+  /** Cycles of a conventional bus below the bridge; 0 on PCI Express. */
   readonly secondaryLatencyTimer: number;
   /** The raw register, 16 bits. */
   readonly secondaryStatus: number;
@@ -59,35 +59,35 @@ export interface BridgeHeader extends CommonHeader {
   readonly bridgeControl: number;
 }
 
-/** A header whose layout is not known here (CardBus, reserved): the common part alone. */
+/** A header with another layout (CardBus, reserved): only the common part is decoded. */
 export interface OtherHeader extends CommonHeader {
   /** 7 bits: 2 is CardBus. */
   readonly type: number;
 }
 
-/** A decoded header; {@link isEndpoint} and {@link isBridge} tell which, as `type` does. */
+/** A decoded header; {@link isEndpoint} and {@link isBridge} narrow its type. */
 export type PciHeader = EndpointHeader | BridgeHeader | OtherHeader;
 
 /** The expansion ROM's base address register. */
 export interface RomAddress {
-  /** Whether the device decodes it. */
+  /** Whether the device decodes accesses to the ROM. */
   readonly enabled: boolean;
   /** 32 bits, a multiple of 2048. */
   readonly address: number;
 }
 
-/** What a bridge passes on: first and last address, both inclusive. */
+/** The addresses that a bridge forwards: first and last, both inclusive. */
 export interface AddressWindow {
   readonly base: bigint;
   readonly limit: bigint;
 }
 
-/** Tells an endpoint's header from the others. */
+/** Whether the header is that of an endpoint. */
 export function isEndpoint(header: PciHeader): header is EndpointHeader {
   return header.type === 0;
 }
 
-/** Tells a bridge's header from the others. */
+/** Whether the header is that of a bridge. */
 export function isBridge(header: PciHeader): header is BridgeHeader {
   return header.type === 1;
 }
@@ -95,7 +95,7 @@ export function isBridge(header: PciHeader): header is BridgeHeader {
 /**
  * Decodes the first 64 bytes of configuration space.
  *
- * @param config - at least the header; what is missing reads as all ones
+ * @param config - at least 64 bytes; missing bytes read as all ones
  */
 export function decodeHeader(config: Uint8Array): PciHeader {
   const type = bits(u8(config, 0x0e), 0, 6);
@@ -149,7 +149,7 @@ function decodeRom(register: number): RomAddress {
   return { enabled: isSet(register, 0), address: bits(register, 11, 31) * 2 ** 11 };
 }
 
-/** I/O windows are aligned to 4 KiB; bit 0 of the base says that the upper halves exist. */
+/** Decodes the I/O window, aligned to 4 KiB. If bit 0 of the base is set, upper halves exist. */
 function decodeIoWindow(config: Uint8Array): AddressWindow {
   const base = u8(config, 0x1c);
   const limit = u8(config, 0x1d);
@@ -168,7 +168,7 @@ function decodePrefetchableWindow(config: Uint8Array): AddressWindow {
   return window(base, u16(config, 0x26), high(0x28), high(0x2c));
 }
 
-/** Memory windows are aligned to 1 MiB. */
+/** Decodes a memory window, aligned to 1 MiB. */
 function window(base: number, limit: number, baseHigh: number, limitHigh: number): AddressWindow {
   return {
     base: (BigInt(baseHigh) << 32n) + (BigInt(bits(base, 4, 15)) << 20n),

@@ -56,7 +56,7 @@ test('values go one after the other', async (t) => {
 /** What would fault, or mean something else than was meant. */
 const REFUSED: readonly (readonly [says: string, ...args: string[]])[] = [
   ["mock:edu has no region 'bar1': there is bar0, config", 'peek', 'mock:edu', 'bar1', '0'],
-  ['offset 0x2 is not aligned to 4 bytes', 'peek', 'mock:edu', 'bar0', '2'],
+  ['offset 0x2 is not a multiple of 4', 'peek', 'mock:edu', 'bar0', '2'],
   [
     '1 × 4 bytes at 0x100000 are not within the 0x100000 bytes of bar0',
     ...['peek', 'mock:edu', 'bar0', '0x100000'],

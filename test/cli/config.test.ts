@@ -82,5 +82,5 @@ test('a mistake in the last setting leaves the first ones unwritten', async (t) 
   const { code, stdout, stderr } = await vfio(['config', 'mock:nvme', 'COMMAND=7', 'FOO=1']);
   t.is(code, 2);
   t.is(stdout, '');
-  t.regex(stderr, /^vfio: 'FOO' is no register: .*\n$/);
+  t.regex(stderr, /^vfio: unknown register 'FOO': .*\n$/);
 });

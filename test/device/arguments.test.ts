@@ -43,7 +43,7 @@ for (const [name, call] of Object.entries(TAKES_OPTIONS)) {
     }
     t.throws(() => call(device, { mispelled: 1 } as never), {
       ...wrong,
-      message: /^unknown option 'mispelled': there are /,
+      message: /^unknown option 'mispelled'; known: /,
     });
   });
 }

@@ -50,7 +50,7 @@ test('wrong offsets and values are refused before any access', (t) => {
     t.throws(() => config.read8(offset), { instanceOf: RangeError });
   }
   t.throws(() => config.read32(4094), { instanceOf: RangeError });
-  t.throws(() => config.read16(3), { instanceOf: RangeError, message: /not aligned to 2/ });
+  t.throws(() => config.read16(3), { instanceOf: RangeError, message: /not a multiple of 2/ });
   t.throws(() => config.read32(2), { instanceOf: RangeError });
   t.throws(() => config.read8(0.5), { instanceOf: RangeError });
   t.throws(() => config.read8('0' as never), { instanceOf: TypeError });

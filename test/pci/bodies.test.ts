@@ -1,5 +1,5 @@
-// Capabilities, headers and lists whose registers hold anything, as the lspci of this machine has
-// them. VFIO_FUZZ_SEED repeats a run with the seed that it printed.
+// Random capabilities, headers and lists are compared with the output of this machine's lspci.
+// VFIO_FUZZ_SEED repeats a run with the seed that the run printed.
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { FULL } from '../full.js';
@@ -12,13 +12,13 @@ import { KINDS } from './lspci/kinds.js';
 import { linked } from './lspci/links.js';
 
 const SEED = Number(process.env.VFIO_FUZZ_SEED ?? (FULL ? Date.now() & 0x7fff_ffff : 1));
-/** Functions that one lspci is asked of: each has a bus of its own. */
+/** Functions per call of lspci; each function gets its own bus number. */
 const BATCH = 50;
 const BATCHES = FULL ? 20 : 1;
 
 const version = lspciVersion();
 const withLspci = version === null ? test.skip : test;
-/** Lines are those of this version; of another one the flags have to agree that both know. */
+/** With lspci 3.9 whole lines are compared; with other versions, the flags that both list. */
 const isExact = version?.startsWith('3.9.') ?? false;
 
 function compare(t: ExecutionContext, functions: fc.Arbitrary<Uint8Array>): void {
@@ -36,25 +36,25 @@ function compare(t: ExecutionContext, functions: fc.Arbitrary<Uint8Array>): void
 }
 
 for (const kind of KINDS) {
-  withLspci(`as lspci lists it, whatever its registers hold: ${kind.name}`, (t) => {
+  withLspci(`random registers are listed as by lspci: ${kind.name}`, (t) => {
     compare(t, bodyOf(kind));
   });
 }
 
 for (const type of [0, 1, 2, 3, 0x7f]) {
-  withLspci(`as lspci lists any header of type ${type}`, (t) => {
+  withLspci(`random headers of type ${type} are listed as by lspci`, (t) => {
     compare(t, headerOf(type));
   });
 }
 
-withLspci('as lspci follows any links', (t) => {
+withLspci('random capability links are followed as by lspci', (t) => {
   compare(t, linked);
 });
 
-withLspci('as lspci lists bytes without any order', (t) => {
+withLspci('random bytes are listed as by lspci', (t) => {
   compare(t, anything);
 });
 
-test('every kind has a name of its own', (t) => {
+test('every kind has a unique name', (t) => {
   t.is(new Set(KINDS.map(({ name }) => name)).size, KINDS.length);
 });

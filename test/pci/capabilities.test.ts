@@ -44,23 +44,23 @@ test('both lists are walked in the order of their links', (t) => {
   ]);
 });
 
-test('without the bit in the status register there is no standard list', (t) => {
+test('the standard list is empty if the capabilities bit of the status register is clear', (t) => {
   t.deepEqual(names(image(256, [0x34, [0x40]], [0x40, [0x11, 0]])), []);
 });
 
-test('a CardBus bridge has its pointer elsewhere', (t) => {
+test('the capabilities pointer of a CardBus bridge is at 0x14', (t) => {
   const config = image(256, [0x06, [0x10]], [0x0e, [0x02]], [0x14, [0x40]], [0x40, [0x01, 0]]);
   t.deepEqual(names(config), ['pm']);
 });
 
-test('a list that goes round ends where it comes back', (t) => {
+test('a list with a loop ends at the first capability visited before', (t) => {
   const config = image(256, ...list(0x40), [0x40, [0x01, 0x50]], [0x50, [0x05, 0x40]]);
   t.deepEqual(names(config), ['pm', 'msi']);
   const itself = image(4096, [0x100, [0x01, 0x00, 0x01, 0x10]]);
   t.deepEqual(names(itself), ['aer']);
 });
 
-test('the low bits of a pointer are reserved, and ignored', (t) => {
+test('the reserved low bits of a pointer are ignored', (t) => {
   const config = image(
     4096,
     ...list(0x43),
@@ -83,7 +83,7 @@ test('a pointer into the header or past the end ends the list', (t) => {
   t.deepEqual(names(back), ['aer']);
 });
 
-test('all ones is a device that is gone', (t) => {
+test('an image of all ones has no capabilities', (t) => {
   t.deepEqual(names(new Uint8Array(4096).fill(0xff)), []);
   const later = image(4096, ...list(0x40), [0x40, [0x01, 0x50]], [0x50, [0xff, 0xff]]);
   t.deepEqual(names(later), ['pm']);
@@ -92,7 +92,7 @@ test('all ones is a device that is gone', (t) => {
   t.deepEqual(names(later), ['pm', 'aer']);
 });
 
-test('null capabilities are links only: how VFIO hides the first extended one', (t) => {
+test('null capabilities are left out; VFIO hides the first extended capability as one', (t) => {
   const config = image(4096, [0x100, [0x00, 0x00, 0x00, 0x20]], [0x200, [0x03, 0x00, 0x01, 0x00]]);
   t.deepEqual(names(config), ['serial_number']);
   t.deepEqual(names(image(256, ...list(0x40), [0x40, [0x00, 0x50]], [0x50, [0x05, 0]])), ['msi']);
@@ -103,7 +103,7 @@ test('an image without extended space has no extended capabilities', (t) => {
   t.deepEqual(names(new Uint8Array(0)), []);
 });
 
-test('an id that nobody has assigned is called by its number', (t) => {
+test('the name of an unassigned id contains its number', (t) => {
   t.deepEqual(capabilityName(0x42, false), { name: 'unknown_0x42', title: 'Unknown (0x42)' });
   t.is(capabilityName(0x1234, true).name, 'unknown_0x1234');
 });
@@ -122,12 +122,12 @@ test('every name is used once', (t) => {
 
 const anySize = fc.constantFrom(0, 3, 64, 255, 256, 257, 1024, 4096);
 
-test('random bytes: the walk ends, and every capability is in bounds and seen once', (t) => {
+test('the walk over random bytes ends, and each capability is in bounds and listed once', (t) => {
   fc.assert(
     fc.property(
       anySize.chain((size) => fc.uint8Array({ minLength: size, maxLength: size })),
       (config) => {
-        // The list bit, so that the walk is not over before it begins.
+        // The capabilities bit; without it the walk would end at once.
         if (config.length > 6) config[6] = 0x10;
         const found = walkCapabilities(config);
         const offsets = found.map(({ offset }) => offset);
@@ -142,7 +142,7 @@ test('random bytes: the walk ends, and every capability is in bounds and seen on
   );
 });
 
-test('a well-formed list of any shape is found as it was laid out', (t) => {
+test('every capability of a random well-formed list is found in order', (t) => {
   const slot = fc.integer({ min: 0x10, max: 0x3e }).map((n) => n * 4);
   const layout = fc.uniqueArray(fc.tuple(slot, fc.integer({ min: 1, max: 0xfe })), {
     minLength: 1,

@@ -6,7 +6,7 @@ import { image, list } from './image.js';
 const VENDOR = [0x00, [0x34, 0x12, 0x78, 0x56]] as const;
 const PCIE = [0x40, [0x10, 0x00, 0x02, 0x00]] as const;
 
-/** One extended capability at the end of an image of that many bytes. */
+/** Builds an image of `size` bytes with one extended capability at its end. */
 const late = (size: number, id: number, body: readonly number[]) => {
   const at = size - 4 - body.length;
   const first = [0x100, [0x00, 0x00, (at & 0xf) << 4, at >> 4]] as const;
@@ -18,20 +18,20 @@ const listedLate = (config: Uint8Array) => {
   return [title, ...lines];
 };
 
-test('64 bytes, which is what one sees without rights: the list is somewhere else', (t) => {
+test('an image of 64 bytes, as sysfs shows without root, ends the list as unreadable', (t) => {
   const { capabilities, broken, header } = listConfig(image(64, VENDOR, ...list(0x50)));
   t.deepEqual(capabilities, []);
   t.deepEqual(broken, [{ offset: 0x50, extended: false, reason: 'unreadable' }]);
   t.regex(header[1] ?? '', /^Status: Cap\+ /);
 });
 
-test('less than a header is none', (t) => {
+test('an image shorter than a header is unreadable', (t) => {
   for (const size of [0, 1, 16, 63]) {
     t.deepEqual(listConfig(new Uint8Array(size)).header, ['<unreadable>']);
   }
 });
 
-test('256 bytes have no extended list, and do not miss it', (t) => {
+test('an image of 256 bytes has no extended list and no broken link', (t) => {
   const { capabilities, broken } = listConfig(image(256, VENDOR, ...list(0x40), PCIE));
   t.deepEqual(
     capabilities.map(({ name }) => name),
@@ -40,7 +40,7 @@ test('256 bytes have no extended list, and do not miss it', (t) => {
   t.deepEqual(broken, []);
 });
 
-test('registers past the end are not made up', (t) => {
+test('registers past the end are unreadable', (t) => {
   const msix = image(128, VENDOR, ...list(0x7c), [0x7c, [0x11, 0x00, 0x01, 0x80]]);
   t.deepEqual(listedLate(msix), ['MSI-X: Enable+ Count=2 Masked-', '<unreadable>']);
   const half = image(128, VENDOR, ...list(0x78), [0x78, [0x11, 0x00, 0x01, 0x80, 0x03, 0x20]]);
@@ -53,7 +53,7 @@ test('registers past the end are not made up', (t) => {
   t.deepEqual(listedLate(late(4096, 0x03, [1, 2, 3, 4])), ['Device Serial Number', '<unreadable>']);
 });
 
-test('a version 1 of PCI Express at the end has all that it needs', (t) => {
+test('a version 1 PCI Express capability at the end of the image is complete', (t) => {
   const config = image(256, VENDOR, ...list(0xec), [0xec, [0x10, 0x00, 0x01, 0x00]]);
   t.false(listedLate(config).includes('<unreadable>'));
   config[0xee] = 0x02;
@@ -62,7 +62,7 @@ test('a version 1 of PCI Express at the end has all that it needs', (t) => {
   t.is(lines.at(-1), '<unreadable>');
 });
 
-test('counts and lengths past the end', (t) => {
+test('a count or length past the end ends the lines with unreadable', (t) => {
   const links = listedLate(
     late(4096, 0x05, [0x00, 0xff, 0x00, 0x00, ...new Array<number>(24).fill(0)]),
   );
@@ -87,7 +87,7 @@ test('counts and lengths past the end', (t) => {
   ]);
 });
 
-test('entries and structures that are shorter than what they have to hold', (t) => {
+test('an entry that is shorter than its registers is reported as too short', (t) => {
   const ea = image(256, VENDOR, ...list(0x40), [0x40, [0x14, 0x00, 0x02, 0x00, 0x01]]);
   t.is(listedLate(ea)[5], '  <too short>');
   ea.set([0x02, 0x00, 0x00, 0x80, 0x02], 0x44);
@@ -99,7 +99,7 @@ test('entries and structures that are shorter than what they have to hold', (t) 
   ]);
 });
 
-test('why a list ends is told, and what was before it is there', (t) => {
+test('a broken list reports its reason, and the capabilities before it are listed', (t) => {
   const ends = (...parts: Parameters<typeof image>[1][]) => {
     const config = image(4096, VENDOR, ...list(0x40), PCIE, ...parts);
     const { capabilities, broken } = listConfig(config);
@@ -116,15 +116,15 @@ test('why a list ends is told, and what was before it is there', (t) => {
   t.deepEqual(ends([0x100, [0x0d, 0x00, 0x01, 0x20]], ones), [2, [0x200, 'broken']]);
 });
 
-test('a device that is gone has neither header nor lists', (t) => {
+test('an image of all ones has neither header nor capabilities', (t) => {
   t.deepEqual(listConfig(new Uint8Array(256).fill(0xff)), {
-    header: ['!!! All ones: no device answers'],
+    header: ['!!! All ones: the device does not respond'],
     capabilities: [],
     broken: [],
   });
 });
 
-test('a longer image never takes a line back', (t) => {
+test('a longer image keeps every line of a shorter one', (t) => {
   const body = fc.uint8Array({ minLength: 0xc0, maxLength: 0xc0 });
   fc.assert(
     fc.property(

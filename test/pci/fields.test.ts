@@ -1,4 +1,4 @@
-// A field that is set by its name is the flag that lspci shows, and no other.
+// Setting a field by its name sets exactly one flag in the output of lspci.
 import test from 'ava';
 import {
   capabilityName,
@@ -26,7 +26,7 @@ function idOf(capability: string): { id: number; extended: boolean } {
   throw new Error(`there is no ${capability}`);
 }
 
-/** A function with that register, in which this field alone is not zero, and where it is. */
+/** Builds a function with that register in which only this field is not zero. */
 function withField({ register }: Called, field: string) {
   const definition: Register = REGISTERS[register];
   const { low = 0, high = 0 } = definition.fields[field] ?? {};
@@ -51,7 +51,7 @@ function place(config: Uint8Array, { capability }: Register): number {
   return extended ? EXTENDED : STANDARD;
 }
 
-(lspciVersion() === null ? test.skip : test)('fields are flags of lspci', (t) => {
+(lspciVersion() === null ? test.skip : test)('each field sets one flag of lspci', (t) => {
   const all = CALLED.flatMap((one) => Object.keys(one.flags).map((field) => ({ one, field })));
   for (let start = 0; start < all.length; start += 200) {
     const batch = all.slice(start, start + 200);

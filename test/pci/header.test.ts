@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { decodeBars, decodeHeader, isBridge, isEndpoint } from '../../lib/pci/index.js';
 import { image } from './image.js';
 
-/** QEMU's NVMe controller, as lspci -xxx shows such a header. */
+/** The header of QEMU's NVMe controller, from lspci -xxx. */
 const nvme = image(
   256,
   [0x00, [0x36, 0x1b, 0x10, 0x00, 0x07, 0x04, 0x10, 0x00, 0x02, 0x02, 0x08, 0x01]],
@@ -13,7 +13,7 @@ const nvme = image(
   [0x3c, [0x0b, 0x01, 0x02, 0x03]],
 );
 
-test('an endpoint', (t) => {
+test('the header of an endpoint is decoded', (t) => {
   const header = decodeHeader(nvme);
   t.true(isEndpoint(header));
   t.false(isBridge(header));
@@ -39,7 +39,7 @@ test('an endpoint', (t) => {
   t.like(header.status, { capabilities_list: 1, detected_parity_error: 0 });
 });
 
-test('a bridge', (t) => {
+test('the header of a bridge is decoded', (t) => {
   const header = decodeHeader(
     image(
       256,
@@ -67,13 +67,13 @@ test('a bridge', (t) => {
   });
 });
 
-test('another layout has the common part', (t) => {
+test('of a header with another layout the common part is decoded', (t) => {
   const header = decodeHeader(image(64, [0x00, [0x34, 0x12]], [0x0e, [0x82]], [0x14, [0xa0]]));
   t.like(header, { type: 2, vendorId: 0x1234, multiFunction: true, capabilitiesPointer: 0xa0 });
   t.false(isEndpoint(header) || isBridge(header));
 });
 
-test('BARs: 32 and 64 bits, I/O, prefetchable; an upper half is no BAR', (t) => {
+test('32-bit, 64-bit, I/O and prefetchable BARs are decoded; an upper half is not listed', (t) => {
   const config = image(
     64,
     [0x10, [0x0c, 0x00, 0x00, 0x80, 0x02, 0x00, 0x00, 0x00]],
@@ -90,7 +90,7 @@ test('BARs: 32 and 64 bits, I/O, prefetchable; an upper half is no BAR', (t) => 
   ]);
 });
 
-test('BARs: a bridge has two, and the last one has no upper half', (t) => {
+test('a bridge has two BARs, and the last one has no upper half', (t) => {
   const config = image(64, [0x0e, [0x01]], [0x14, [0x04, 0x00, 0x00, 0xfe, 0xff]]);
   t.deepEqual(
     decodeBars(config).map(({ index, kind }) => [index, kind]),
@@ -102,7 +102,7 @@ test('BARs: a bridge has two, and the last one has no upper half', (t) => {
   t.deepEqual(decodeBars(image(64, [0x0e, [0x7f]])), []);
 });
 
-test('nothing throws, whatever the bytes and however many', (t) => {
+test('decoding random bytes of any length does not throw', (t) => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 256 }), (config) => {
       const header = decodeHeader(config);

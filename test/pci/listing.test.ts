@@ -10,7 +10,7 @@ import { image, list } from './image.js';
 
 const corpus = readCorpus();
 
-test('the corpus has what its README says', (t) => {
+test('the corpus contains the functions that its README lists', (t) => {
   const count = (kind: string) => corpus.filter(({ name }) => name.startsWith(kind)).length;
   t.true(count('published-') >= 16);
   t.true(count('made-up-') >= 31);
@@ -18,12 +18,12 @@ test('the corpus has what its README says', (t) => {
 });
 
 for (const { name, config, seen } of corpus) {
-  test(`as lspci lists it: ${name}`, (t) => {
+  test(`a recorded function is listed as by lspci: ${name}`, (t) => {
     t.deepEqual(differences(config, seen), []);
   });
 }
 
-test('one wrong bit is seen', (t) => {
+test('the comparison finds one wrong bit', (t) => {
   for (const { name, config, seen } of corpus) {
     for (const offset of [0x04, 0x06]) {
       const wrong = config.slice();
@@ -34,11 +34,11 @@ test('one wrong bit is seen', (t) => {
   }
 });
 
-/** Another version of lspci has other lines; the flags that both know have to agree. */
+/** Lines differ between versions of lspci; the flags that both list must agree. */
 const installed = askLspci(toDump('probe', new Uint8Array(64))) !== null;
 const withLspci = installed ? test : test.skip;
 
-withLspci('as the lspci of this machine lists made-up functions', (t) => {
+withLspci('made-up functions are listed as by the lspci of this machine', (t) => {
   fc.assert(
     fc.property(madeUp, (config) => {
       const found = differences(config, askLspci(toDump('made up', config)) ?? '', false);
@@ -49,7 +49,7 @@ withLspci('as the lspci of this machine lists made-up functions', (t) => {
   t.pass();
 });
 
-withLspci('as the lspci of this machine lists the imitations', (t) => {
+withLspci('mock devices are listed as by the lspci of this machine', (t) => {
   for (const name of ['mock:nvme', 'mock:edu', 'mock:nvme?kernel=6.1']) {
     using device = openDeviceSync(name);
     const config = device.config.read(0, device.config.size);
@@ -57,7 +57,7 @@ withLspci('as the lspci of this machine lists the imitations', (t) => {
   }
 });
 
-test('any bytes are listed, whatever they are', (t) => {
+test('listing random bytes does not throw', (t) => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 512 }), madeUp, (bytes, config) => {
       listConfig(bytes);
@@ -69,7 +69,7 @@ test('any bytes are listed, whatever they are', (t) => {
   t.pass();
 });
 
-test('what is not decoded stands with its id and place', (t) => {
+test('an undecoded capability is listed with its id and offset', (t) => {
   const config = image(4096, ...list(0x50), [0x50, [0x15, 0x00]], [0x100, [0x25, 0x00, 0x01]]);
   const titles = listConfig(config).capabilities.map(({ offset, title }) => [offset, title]);
   t.deepEqual(titles, [
@@ -78,7 +78,7 @@ test('what is not decoded stands with its id and place', (t) => {
   ]);
 });
 
-test('what newer versions of lspci decode', (t) => {
+test('capabilities that only newer versions of lspci decode are decoded', (t) => {
   const listed = (id: number, ...registers: readonly number[]) => {
     const bytes = registers.flatMap((value) => [value & 0xff, (value >> 8) & 0xff, 0, 0]);
     const config = image(4096, [0x100, [id, 0x00, 0x01, 0x00, ...bytes]]);
@@ -111,7 +111,7 @@ test('what newer versions of lspci decode', (t) => {
   ]);
 });
 
-test('flags are had back from a line', (t) => {
+test('flagsOf parses the flags of a line', (t) => {
   t.deepEqual(flagsOf('DevCtl: CorrErr+ NonFatalErr- RlxdOrd+'), {
     CorrErr: true,
     NonFatalErr: false,
@@ -125,7 +125,7 @@ test('flags are had back from a line', (t) => {
   t.deepEqual(flagsOf('Compliance Preset/De-emphasis: -6dB de-emphasis, 0dB preshoot'), {});
 });
 
-test('a dump is read back', (t) => {
+test('a dump parses back to the same bytes', (t) => {
   fc.assert(
     fc.property(madeUp, (config) => {
       const [back] = fromDump(toDump('made up', config));

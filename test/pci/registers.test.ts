@@ -26,17 +26,17 @@ test('fields are within their register and do not overlap', (t) => {
   }
 });
 
-test('registers are aligned to their width, and called after their capability', (t) => {
+test('registers are aligned to their width, and their names begin with their capability', (t) => {
   for (const [name, register] of entries) {
     const { capability, width } = register;
     t.is(name.startsWith(`${capability ?? ''}.`), capability !== null);
-    // Everything a capability can have: 64-bit MSI with masks, PCIe 2 with a link.
+    // The largest layout: 64-bit MSI with masks, PCIe version 2 with a link.
     const offset = registerOffset(register, capability === 'msi' ? 0x180 : 0x02);
     t.is((offset ?? 1) % (width / 8), 0, name);
   }
 });
 
-test('MSI: what follows the address moves, masks are optional', (t) => {
+test('MSI registers after a 64-bit address are 4 bytes higher, and mask registers are optional', (t) => {
   const offsets = (control: number) =>
     (['msi.address_high', 'msi.data', 'msi.mask', 'msi.pending'] as const).map((name) =>
       registerOffset(REGISTERS[name], control),
@@ -47,7 +47,7 @@ test('MSI: what follows the address moves, masks are optional', (t) => {
   t.deepEqual(offsets(0x180), [0x08, 0x0c, 0x10, 0x14]);
 });
 
-test('PCIe: an integrated endpoint has no link, version 1 no second registers', (t) => {
+test('an integrated endpoint has no link registers, and PCIe version 1 no second registers', (t) => {
   const offsets = (control: number) =>
     (['pcie.link_status', 'pcie.device_control_2', 'pcie.link_control_2'] as const).map((name) =>
       registerOffset(REGISTERS[name], control),
@@ -58,7 +58,7 @@ test('PCIe: an integrated endpoint has no link, version 1 no second registers', 
   t.deepEqual(offsets(0xa2), [null, 0x28, null]);
 });
 
-test('fields of a value', (t) => {
+test('a value is decoded into its fields', (t) => {
   t.like(decodeFields(REGISTERS['pcie.device_control'], 0x2810), {
     relaxed_ordering: 1,
     max_payload_size: 0,
@@ -69,7 +69,7 @@ test('fields of a value', (t) => {
   t.deepEqual(decodeFields(REGISTERS['msix.table'], 0xffff_fffb), { bir: 3, offset: 0x1fff_ffff });
 });
 
-test('an update changes what is named, and clears no status by accident', (t) => {
+test('an update changes the named fields and clears no RW1C status bit', (t) => {
   t.is(updateFields(REGISTERS.command, 0x0403, { bus_master: 1, intx_disable: 0 }), 0x0007);
   const pm = REGISTERS['pm.control_status'];
   t.is(updateFields(pm, 0x8103, { power_state: 0 }), 0x0100);
@@ -82,7 +82,7 @@ test('an update refuses unknown fields and values that do not fit', (t) => {
   const { command } = REGISTERS;
   t.throws(() => updateFields(command, 0, { busmaster: 1 }), {
     instanceOf: TypeError,
-    message: /no field 'busmaster': there is io, memory, bus_master/,
+    message: /unknown field 'busmaster'; known: io, memory, bus_master/,
   });
   t.throws(() => updateFields(command, 0, { toString: 1 }), { instanceOf: TypeError });
   for (const value of [2, -1, 0.5, NaN]) {
@@ -90,7 +90,7 @@ test('an update refuses unknown fields and values that do not fit', (t) => {
   }
 });
 
-test('what was read is what was written, for all fields but those that clear', (t) => {
+test('every field except RW1C bits reads back the value that was written', (t) => {
   const register = fc.constantFrom(...entries);
   fc.assert(
     fc.property(register, fc.nat(0xffff_ffff), ([, { width, fields }], random) => {
@@ -108,7 +108,7 @@ test('what was read is what was written, for all fields but those that clear', (
   );
 });
 
-test('details of PM', (t) => {
+test('PM details are decoded', (t) => {
   const config = image(256, [0x40, [0x01, 0x00, 0x03, 0xca, 0x0b, 0x81]]);
   t.deepEqual(DECODERS.pm(config, 0x40), {
     version: 3,
@@ -122,7 +122,7 @@ test('details of PM', (t) => {
   });
 });
 
-test('details of MSI', (t) => {
+test('MSI details are decoded', (t) => {
   const full = image(
     256,
     [0x50, [0x05, 0x00, 0xab, 0x01, 0x00, 0x00, 0xe0, 0xfe, 0x01, 0x00, 0x00, 0x00]],
@@ -150,7 +150,7 @@ test('details of MSI', (t) => {
   });
 });
 
-test('details of MSI-X', (t) => {
+test('MSI-X details are decoded', (t) => {
   const config = image(256, [0x60, [0x11, 0x00, 0x40, 0xc0, 0x04, 0x20, 0x00, 0x00, 0x05, 0x30]]);
   t.deepEqual(DECODERS.msix(config, 0x60), {
     enabled: true,
@@ -161,7 +161,7 @@ test('details of MSI-X', (t) => {
   });
 });
 
-test('details of PCIe', (t) => {
+test('PCIe details are decoded', (t) => {
   const config = image(256, [
     0x80,
     [0x10, 0, 0x02, 0, 0x02, 0x80, 0, 0x10, 0x30, 0x28, 0, 0, 0x43, 0, 0, 0, 0, 0, 0x22, 0x10],
@@ -181,7 +181,7 @@ test('details of PCIe', (t) => {
   t.is(DECODERS.pcie(config, 0x80).type, 'type_0xb');
 });
 
-test('details never throw, wherever the capability is', (t) => {
+test('decoding details does not throw at any offset', (t) => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 256, maxLength: 256 }), fc.nat(255), (config, at) => {
       const { vectors } = DECODERS.msi(config, at);

@@ -19,7 +19,7 @@ const config = image(
 
 const one = (text: string) => parseSetting(text, config)[0];
 
-test('names, numbers and capabilities as setpci has them', (t) => {
+test('names, numbers and capabilities of setpci are parsed', (t) => {
   const places = (texts: readonly string[]) =>
     texts.map((text) => [one(text)?.offset, one(text)?.width]);
   t.deepEqual(places(['COMMAND', 'command', 'Command.b', 'COMMAND+1.B', '04.l', '3c.b']), [
@@ -43,20 +43,20 @@ test('names, numbers and capabilities as setpci has them', (t) => {
   ]);
 });
 
-test('registers and fields as this library has them', (t) => {
+test('registers and fields of this library are parsed', (t) => {
   t.deepEqual(one('msix.control'), { text: 'msix.control', offset: 0x42, width: 2, change: null });
   t.deepEqual(one('command.bus_master=1')?.change, { value: 4, mask: 4 });
   t.deepEqual(one('msix.control.enable=0')?.change, { value: 0, mask: 0x8000 });
   t.deepEqual(one('aer.correctable_mask.bad_tlp=1')?.change, { value: 0x40, mask: 0x40 });
 });
 
-test('a field is set without clearing what its neighbours report', (t) => {
+test('setting a field does not clear RW1C bits of other fields', (t) => {
   t.deepEqual(one('status.devsel_timing=3')?.change, { value: 0x600, mask: 0xff00 });
   t.deepEqual(one('aer.correctable_status.receiver=1')?.change, { value: 1, mask: 0xf1c1 });
   t.deepEqual(one('status=3')?.change, { value: 3, mask: 0xffff });
 });
 
-test('values are hexadecimal, with masks, and for registers in a row', (t) => {
+test('values are hexadecimal, may have masks, and may set several registers in a row', (t) => {
   t.deepEqual(one('COMMAND=0x6')?.change, { value: 6, mask: 0xffff });
   t.deepEqual(one('COMMAND=10')?.change, { value: 0x10, mask: 0xffff });
   t.deepEqual(one('COMMAND=4:4')?.change, { value: 4, mask: 4 });
@@ -73,37 +73,37 @@ test('values are hexadecimal, with masks, and for registers in a row', (t) => {
 });
 
 for (const [text, says] of [
-  ['FOO', /no register/],
-  ['', /no register/],
-  ['CAP_FOO+2.w', /no register/],
-  ['constructor', /no register/],
-  ['CAP_constructor.b', /no register/],
+  ['FOO', /unknown register/],
+  ['', /unknown register/],
+  ['CAP_FOO+2.w', /unknown register/],
+  ['constructor', /unknown register/],
+  ['CAP_constructor.b', /unknown register/],
   ['CAP_PM+4.w', /no such capability/],
-  ['CAP_VNDR.b@2', /2 of that capability/],
+  ['CAP_VNDR.b@2', /only 2 of that capability/],
   ['pm.control_status', /no pm capability/],
   ['CAP_MSIX+2', /give a width/],
   ['40', /give a width/],
-  ['41.w', /not aligned/],
-  ['fff.w', /not aligned/],
+  ['41.w', /not a multiple of 2/],
+  ['fff.w', /not a multiple of 2/],
   ['ECAP_AER+f00.l', /not within 4096/],
-  ['COMMAND=', /no hexadecimal value/],
-  ['COMMAND=1:2:3', /no hexadecimal value/],
-  ['COMMAND=zz', /no hexadecimal value/],
-  ['COMMAND=-1', /no hexadecimal value/],
+  ['COMMAND=', /not a hexadecimal value/],
+  ['COMMAND=1:2:3', /not a hexadecimal value/],
+  ['COMMAND=zz', /not a hexadecimal value/],
+  ['COMMAND=-1', /not a hexadecimal value/],
   ['COMMAND=10000', /does not fit into 2 bytes/],
-  ['COMMAND=1=2', /one = at most/],
-  ['command.bus_maste=1', /no field 'bus_maste': there is io, memory/],
-  ['command.bus_master=2', /holds 0 to 1/],
-  ['command.bus_master=1:1', /takes no mask/],
+  ['COMMAND=1=2', /more than one =/],
+  ['command.bus_maste=1', /no field 'bus_maste'; known: io, memory/],
+  ['command.bus_master=2', /value is 0 to 1 /],
+  ['command.bus_master=1:1', /does not take a mask/],
 ] as const) {
-  test(`refused before any access: '${text}'`, (t) => {
+  test(`a wrong operation is refused before any access: '${text}'`, (t) => {
     t.throws(() => parseSetting(text, config), { instanceOf: SettingError, message: says });
   });
 }
 
 const { status, stdout } = spawnSync('setpci', ['--dumpregs'], { encoding: 'utf8' });
 
-(status === 0 ? test : test.skip)('every name that the setpci of this machine has', (t) => {
+(status === 0 ? test : test.skip)('every name of the setpci of this machine is known', (t) => {
   const widths = { B: 1, W: 2, L: 4 } as const;
   for (const line of stdout.trimEnd().split('\n').slice(1)) {
     const [, id = '', place = '', width = '', name = ''] =

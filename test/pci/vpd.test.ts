@@ -22,7 +22,7 @@ const join = (...parts: readonly Uint8Array[]) =>
   Uint8Array.from(parts.flatMap((part) => [...part]));
 const ascii = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
-/** Ends the read-only fields with the byte that makes the sum of all before it zero. */
+/** Appends a checksum: the byte that makes the sum of all bytes before it zero. */
 function withChecksum(name: string, fields: Uint8Array, spare: number): Uint8Array {
   const reserved = field('RV', new Uint8Array(1 + spare));
   const all = join(large(0x82, ascii(name)), large(0x90, join(fields, reserved)));
@@ -48,7 +48,7 @@ const CARD = join(
   Uint8Array.of(0x78),
 );
 
-test('vital product data as lspci 3.9 lists them', (t) => {
+test('vital product data are listed as by lspci 3.9', (t) => {
   t.deepEqual(listed(CARD), [
     String.raw`Product Name: Card \\ x\x01`,
     'Read-only fields:',
@@ -64,7 +64,7 @@ test('vital product data as lspci 3.9 lists them', (t) => {
   ]);
 });
 
-test('damaged data are told of', (t) => {
+test('damaged data end with a message', (t) => {
   const wrong = CARD.slice();
   wrong[4] = 0x40;
   t.true(listed(wrong).includes('  [RV] Reserved: checksum bad, 2 byte(s) reserved'));
@@ -78,12 +78,12 @@ test('damaged data are told of', (t) => {
   ]);
 });
 
-test('what a terminal would obey is escaped', (t) => {
+test('control characters are escaped', (t) => {
   const name = large(0x82, Uint8Array.of(0x1b, 0x5b, 0x9b, 0xe4));
   t.is(listed(name)[0], String.raw`Product Name: \x1b[\x9bä`);
 });
 
-test('any bytes are listed, whatever they are', (t) => {
+test('listing random bytes does not throw', (t) => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => listed(bytes).length > 0),
     { numRuns: 300 },
@@ -99,7 +99,7 @@ const keyword = fc.oneof(
 );
 const fields = fc
   .array(fc.tuple(keyword, printable(12)), { maxLength: 5 })
-  // A checksum without its byte is read past its end by lspci.
+  // lspci reads past the end of a checksum field of length 0.
   .map((all) =>
     all.map(([name, bytes]) => field(name, name === 'RV' ? join(bytes, Uint8Array.of(0)) : bytes)),
   )
@@ -119,7 +119,7 @@ const product = fc
 
 const withLspci = askLspciOfVpd(CONFIG, CARD) === null ? test.skip : test;
 
-withLspci('as the lspci of this machine lists made-up data', (t) => {
+withLspci('made-up data are listed as by the lspci of this machine', (t) => {
   const plain = (lines: readonly string[]) =>
     lines.map((line) => line.replace(/\s+/g, ' ').trim()).filter((line) => line !== '');
   fc.assert(

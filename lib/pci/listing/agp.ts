@@ -1,14 +1,14 @@
 import { bits } from '../bytes.js';
 import { type Lister, sign, signs } from './row.js';
 
-/** Transfer rates as factors: from 1 on, or from 4 on in the mode of AGP 3.0. */
+/** Formats the transfer rates as factors: x1, x2, x4; in AGP 3.0 mode x4, x8, x16. */
 function rates(register: number, isThird: boolean): string {
   const found = [0, 1, 2].filter((bit) => bits(register, bit) === 1);
   const names = found.map((bit) => `x${2 ** (bit + (isThird ? 2 : 0))}`);
   return names.length === 0 ? '<none>' : names.join(',');
 }
 
-/** What both registers have: how many requests may be queued, their size, and calibration. */
+/** Formats the fields that AGPSTAT and AGPCMD share: request size and calibration cycle. */
 function queue(register: number): string {
   return `ArqSz=${bits(register, 13, 15)} Cal=${bits(register, 10, 12)}`;
 }

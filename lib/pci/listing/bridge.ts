@@ -4,7 +4,7 @@ import { ABORTS, DEVSEL } from './header-status.js';
 import { hex, signs } from './row.js';
 import { byteSize } from './size.js';
 
-/** A bridge's lines between its regions and its ROM: PCI Express Base Specification, 7.5.1.3. */
+/** Formats a bridge's bus numbers and windows: PCI Express Base Specification, 7.5.1.3. */
 export function bridgeLines(config: Uint8Array): string[] {
   const bus = (offset: number) => hex(u8(config, offset), 2);
   const status = u16(config, 0x1e);
@@ -15,7 +15,7 @@ export function bridgeLines(config: Uint8Array): string[] {
   ];
 }
 
-/** Bits of an address by what the register's lowest bits say; others are reserved. */
+/** Address width in bits by the type in the register's lowest bits; other types are reserved. */
 const IO_BITS = [16, 32];
 const PREFETCHABLE_BITS = [32, 64];
 

@@ -4,10 +4,10 @@ import { hex, type Lister, type Place, sign } from './row.js';
 const PORT_SELECTS = ['Fixed', 'WRR32', 'WRR64', 'WRR128'];
 const CHANNEL_SELECTS = [...PORT_SELECTS, 'TWRR128', 'WRR256'];
 
-/** One of a register's choices; those that nobody has defined by their number. */
+/** Names a register's choice; an undefined choice gets its number. */
 const choice = (names: readonly string[], value: number) => names[value] ?? `??${value}`;
 
-/** Which arbitrations there are: those that are defined, and what else the register has. */
+/** Lists the defined arbitrations with their sign, and undefined ones whose bit is set. */
 function arbitrations(names: readonly string[], capabilities: number): string {
   const known = Array.from({ length: 8 }, (_, bit) => bit).filter(
     (bit) => bit < names.length || bits(capabilities, bit) === 1,

@@ -1,7 +1,7 @@
 import { bits } from '../bytes.js';
 import { hex, type Place, sign, signs } from './row.js';
 
-/** PCIe DVSEC for CXL Devices: CXL Specification 3.0, section 8.1.3. Its first revision was another. */
+/** PCIe DVSEC for CXL Devices: CXL Specification 3.0, section 8.1.3. Revision 0 is not decoded. */
 export function cxlDevice(place: Place, revision: number): string[] {
   if (revision === 0) return [];
   const capability = place.u16(0x0a);
@@ -19,7 +19,7 @@ export function cxlDevice(place: Place, revision: number): string[] {
   ];
 }
 
-/** Section 8.1.3.7. */
+/** Formats the cache size: section 8.1.3.7. */
 function cacheSize(register: number): string {
   const unit = bits(register, 0, 3);
   const count = bits(register, 8, 15);
@@ -35,7 +35,7 @@ const CLASSES = ['DRAM', 'Storage', 'CDAT'];
 const INTERLEAVES = [0, 256, 4096, 512, 1024, 2048, 8192, 16384];
 const RESERVED = '<?>';
 
-/** Memory of the host's physical address space, in units of 256 MiB: sections 8.1.3.8 and after. */
+/** Formats a range of host physical addresses, in units of 256 MiB: from section 8.1.3.8 on. */
 function range(place: Place, index: number, at: number): string[] {
   const low = place.u32(at + 4);
   const size = wide(place.u32(at), low - bits(low, 0, 27));

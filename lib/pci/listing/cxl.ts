@@ -5,7 +5,7 @@ import { hex, hex64, type Place } from './row.js';
 
 /** A DVSEC of CXL. */
 interface Dvsec {
-  /** Bytes that its registers take, by revision. */
+  /** Returns the size of the registers of a revision, in bytes. */
   readonly size: (revision: number) => number;
   readonly decode: (place: Place, revision: number, length: number) => string[];
 }
@@ -36,7 +36,7 @@ function functionMap(place: Place): string[] {
   );
 }
 
-/** By scale: factor and unit. */
+/** Factor and unit of a time by its scale code. */
 const SCALES: readonly (readonly [factor: number, unit: string])[] = [
   [1, 'us'],
   [10, 'us'],
@@ -48,7 +48,7 @@ const SCALES: readonly (readonly [factor: number, unit: string])[] = [
   [10, 's'],
 ];
 
-/** A time of the Global Persistent Flush. */
+/** Formats a time of the Global Persistent Flush. */
 function time(label: string, register: number): string[] {
   const scale = bits(register, 8, 11);
   const base = bits(register, 0, 3);
@@ -57,7 +57,7 @@ function time(label: string, register: number): string[] {
   return [`Reserved time scale encoding ${hex(scale, 1)}`, `${label}: ${base}<?>`];
 }
 
-/** Section 8.1.6. */
+/** GPF DVSEC for CXL Port: section 8.1.6. */
 function flushOfPort(place: Place): string[] {
   return [
     ...time('GPF Phase 1 Timeout', place.u16(0x0c)),
@@ -65,7 +65,7 @@ function flushOfPort(place: Place): string[] {
   ];
 }
 
-/** Section 8.1.7. */
+/** GPF DVSEC for CXL Device: section 8.1.7. */
 function flushOfDevice(place: Place): string[] {
   return [
     ...time('GPF Phase 2 Duration', place.u16(0x0a)),
@@ -81,7 +81,7 @@ const BLOCKS: Readonly<Record<number, string>> = {
   0xff: 'vendor-specific',
 };
 
-/** Where blocks of registers are, up to the length of the DVSEC: section 8.1.9. */
+/** Register Locator DVSEC: lists the location of each register block. Section 8.1.9. */
 function registerLocator(place: Place, _revision: number, length: number): string[] {
   const count = Math.floor((length - 0x0c) / 8);
   return Array.from({ length: count }, (_, index) => {

@@ -14,7 +14,7 @@ const INDICATORS = [
   'reserved',
 ];
 
-/** Primary and Secondary Properties: the same. */
+/** Codes of both the Primary and the Secondary Properties. */
 const PROPERTIES: Readonly<Record<number, string>> = {
   0x00: 'memory space, non-prefetchable',
   0x01: 'memory space, prefetchable',
@@ -30,7 +30,7 @@ const PROPERTIES: Readonly<Record<number, string>> = {
 };
 const UNAVAILABLE = 0xff;
 
-/** Enhanced Allocation: section 7.8.5. Its entries follow each other, and are of any length. */
+/** Enhanced Allocation: section 7.8.5. Entries follow each other; each states its own length. */
 export const enhancedAllocation: Lister = (place) => {
   const count = bits(place.u8(2), 0, 5);
   const isBridge = bits(u8(place.config, HEADER_TYPE), 0, 6) === BRIDGE;
@@ -44,7 +44,7 @@ export const enhancedAllocation: Lister = (place) => {
   return { title: `Enhanced Allocation (EA): NumEntries=${count}${buses}`, lines };
 };
 
-/** Words that the entry has not belong to the next one, and are not read. */
+/** Formats an entry. Words past the entry's size are not read: they belong to the next entry. */
 function entry(place: Place, offset: number, index: number): string[] {
   const header = place.u32(offset);
   const size = bits(header, 0, 2);
@@ -72,7 +72,7 @@ function property(code: number): string {
   return PROPERTIES[code] ?? `[${hex(code, 2)}]`;
 }
 
-/** Without it the primary one holds. */
+/** Names the secondary property; if that is unavailable, software uses the primary one. */
 function secondary(code: number): string {
   return property(code) + (code === UNAVAILABLE ? ', PrimaryProperties should be used' : '');
 }

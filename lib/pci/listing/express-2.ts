@@ -35,7 +35,7 @@ const EMERGENCY = ['Not Supported', 'Dev Specific', 'Form Factor Dev Specific', 
 const CACHE_LINES = ['Not Supported', '64byte cachelines', '128byte cachelines', 'Reserved'];
 const TPH = ['TPHComp- ExtTPHComp-', 'TPHComp+ ExtTPHComp-', '', 'TPHComp+ ExtTPHComp+'];
 
-/** The registers that version 2 of the capability added. */
+/** Formats the registers that version 2 of the capability added. */
 export function expressVersion2(place: Place, type: number, hasLink: boolean): string[] {
   return [
     ...capabilityLines(place, type),
@@ -84,7 +84,7 @@ function controlLines(place: Place, type: number): string[] {
   ];
 }
 
-/** Whether a BAR is in memory space: AtomicOps are completed there. */
+/** Whether a BAR is in memory space, where a function can complete AtomicOps. */
 function hasMemory(config: Uint8Array): boolean {
   return decodeBars(config).some((bar) => {
     const isThere = ![0, 0xffff_ffff].includes(u32(config, 0x10 + 4 * bar.index));
@@ -93,7 +93,7 @@ function hasMemory(config: Uint8Array): boolean {
 }
 
 const TARGETS = ['2.5GT/s', '2.5GT/s', '5GT/s', '8GT/s', '16GT/s', '32GT/s', '64GT/s'];
-/** The highest of Supported Link Speeds; those below have to be supported as well. */
+/** Speeds by the highest bit of Supported Link Speeds; lower speeds are mandatory. */
 const SUPPORTED = ['Unknown', '2.5GT/s', '2.5-5GT/s', '2.5-8GT/s', '2.5-16GT/s', '2.5-32GT/s'];
 const FULL_SWING = '800-1200mV(full-swing)/400-700mV(half-swing)';
 const LOW_SWING = '200-400mV(full-swing)/100-200mV(half-swing)';

@@ -123,7 +123,7 @@ function linkLines(place: Place, type: number): string[] {
   ];
 }
 
-/** What the link runs at beside what this end could do; of a port it depends on the other end. */
+/** Marks a value below the function's maximum; for a port the other end may be the limit. */
 function compare(type: number, now: number, able: number): string {
   if (now > able) return ' (overdriven)';
   const isPort = among(type, PORT.root, PORT.downstream, PORT.pciToPcie);

@@ -1,3 +1,3 @@
-/** What the status registers of both sides of a bridge have in common. */
+/** Flags that the status registers of both sides of a bridge share. */
 export const ABORTS = { '>TAbort': 11, '<TAbort': 12, '<MAbort': 13 };
 export const DEVSEL = ['fast', 'medium', 'slow', '??'];

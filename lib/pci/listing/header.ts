@@ -8,7 +8,7 @@ import { UNREADABLE } from './readable.js';
 import { hex, signs } from './row.js';
 
 const SIZE = 64;
-const GONE = '!!! All ones: no device answers';
+const GONE = '!!! All ones: the device does not respond';
 const BRIDGE = 1;
 const CARDBUS = 2;
 const CONTROL = {
@@ -25,7 +25,7 @@ const CONTROL = {
   DisINTx: 10,
 };
 
-/** The header's lines: PCI Express Base Specification, section 7.5.1. */
+/** Formats the header: PCI Express Base Specification, section 7.5.1. */
 export function headerLines(config: Uint8Array): string[] {
   if (config.length < SIZE) return [UNREADABLE];
   if (config.subarray(0, SIZE).every((byte) => byte === 0xff)) return [GONE];
@@ -50,14 +50,14 @@ export function headerLines(config: Uint8Array): string[] {
 const BRIDGE_CLASS = 0x06;
 const PCI_BRIDGE = 0x0604;
 
-/** Classes that belong to another layout. */
+/** Reports a class code that does not fit the header type. */
 function wrongClass(config: Uint8Array, type: number): string[] {
   const code = u16(config, 0x0a);
   const isWrong = type === 0 ? code === PCI_BRIDGE : code >> 8 !== BRIDGE_CLASS;
   return isWrong ? [`!!! Invalid class ${hex(code, 4)} for header type ${hex(type, 2)}`] : [];
 }
 
-/** Where its vendor and its id are; undefined for a bridge that does not tell. */
+/** Offset of the subsystem ids; undefined for a bridge without the capability. */
 function subsystemOffset(config: Uint8Array, type: number): number | undefined {
   if (type === 0) return 0x2c;
   if (type === CARDBUS) return 0x40;
@@ -99,7 +99,7 @@ function bistLine(bist: number): string {
 
 const KINDS = ['32-bit', 'low-1M', '64-bit', 'type 3'];
 
-/** The registers that are not zero: what they are, and where they are decoded. */
+/** Formats each BAR register that is not zero: its kind, and its address. */
 function barLines(config: Uint8Array): string[] {
   const command = u16(config, 0x04);
   return decodeBars(config).flatMap((bar) => {

@@ -2,7 +2,7 @@ import { bits } from '../bytes.js';
 import { hex, signs } from './row.js';
 
 const WIDTHS = ['8bit', '16bit', '[2]', '32bit', '2bit', '4bit', '[6]', 'N/C'];
-/** By code; the last one is the vendor's. Of each there is a bit in the capability as well. */
+/** Frequencies by code, which is also the number of their bit in the capability. */
 const RATES = [
   '200MHz',
   '300MHz',
@@ -17,7 +17,7 @@ const RATES = [
 ];
 const VENDOR = 15;
 
-/** Registers of a link: HyperTransport I/O Link Specification, chapter 7. `which` is `' 0'`, say. */
+/** Formats Link Control: HyperTransport I/O Link Specification, chapter 7. `which`: `' 0'`. */
 export function linkControl(which: string, register: number, isSecond: boolean): string {
   const flags = { CFlE: 1, CST: 2, CFE: 3, '<LkFail': 4, Init: 5, EOC: 6, TXO: 7 };
   const more = ` ${signs(register, { IsocEn: 12, LSEn: 13, ExtCTL: 14, '64b': 15 })}`;
@@ -50,7 +50,7 @@ export function linkRate(which: string, register: number, capability: number): s
   ];
 }
 
-/** Which errors flood the link, and which raise a fatal or another interrupt. */
+/** Enable bits: errors that flood the link, or raise a fatal or a nonfatal interrupt. */
 const ERRORS = [
   ...['PFlE', 'OFlE', 'PFE', 'OFE', 'EOCFE', 'RFE', 'CRCFE', 'SERRFE'],
   ...['CF', 'RE', 'PNFE', 'ONFE', 'EOCNFE', 'RNFE', 'CRCNFE', 'SERRNFE'],

@@ -8,10 +8,10 @@ import {
 } from './hypertransport-link.js';
 import { hex, hex64, type Listed, type Lister, type Place, sign, signs } from './row.js';
 
-/** From this revision, 1.02, on there is what an interface's second half tells. */
+/** Revision 1.02, the first one that has the second half of an interface's registers. */
 const SECOND_HALF = 0x22;
 
-/** Types of 5 bits, from the third on: HyperTransport I/O Link Specification, chapter 7. */
+/** Capability types of 5 bits: HyperTransport I/O Link Specification, chapter 7. */
 const TYPES: Readonly<Record<number, string>> = {
   0x08: 'Switch',
   0x10: 'Interrupt Discovery and Configuration',
@@ -28,7 +28,7 @@ const MSI_MAPPING = 0x15;
 
 const FEATURES = { IsocFC: 0, LDTSTOP: 1, CRCTM: 2, ECTLT: 3, '64bA': 4, UIDRD: 5 };
 
-/** A function may have several, one for each of their types. */
+/** HyperTransport. A function may have several capabilities, one of each type. */
 export const hypertransport: Lister = (place) => {
   const command = place.u16(2);
   const interfaceType = bits(command, 13, 15);
@@ -44,7 +44,7 @@ function revision(value: number): string {
   return `Revision ID: ${bits(value, 5, 7)}.${String(bits(value, 0, 4)).padStart(2, '0')}`;
 }
 
-/** Its address is that of the architecture where it is fixed. */
+/** Formats the MSI mapping. A fixed mapping has the architecture's address, so none is listed. */
 function msiMapping(place: Place, command: number): Listed {
   const low = place.u32(4);
   const address = hex64(place.u32(8), low - bits(low, 0, 19));
@@ -54,7 +54,7 @@ function msiMapping(place: Place, command: number): Listed {
   };
 }
 
-/** Between the revisions that are known here. */
+/** Warns of a revision between those that are decoded here. */
 function warning(id: number): string[] {
   return id > 0x11 && id < SECOND_HALF ? ['!!! Possibly incomplete decoding'] : [];
 }

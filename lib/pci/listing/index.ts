@@ -9,29 +9,29 @@ import { STANDARD } from './standard.js';
 
 export { flagsOf, type VpdReader } from './row.js';
 
-/** A capability in words. */
+/** A capability with its decoded text. */
 export interface ListedCapability extends Capability, Listed {
-  /** What a capability is called that is not decoded here stands with its id, and `<?>`. */
+  /** The headline. For a capability that is not decoded here: its name, its id and `<?>`. */
   readonly title: string;
 }
 
-/** Configuration space in words. */
+/** Configuration space as decoded text. */
 export interface Listing {
   readonly header: readonly string[];
-  /** Null capabilities as well. Lines that the image is too short for are `<unreadable>`. */
+  /** Null capabilities included. A line past the end of the image is `<unreadable>`. */
   readonly capabilities: readonly ListedCapability[];
-  /** Where a list ends before its end: none of what was behind it is listed. */
+  /** Links that end a list too early; capabilities behind them are not listed. */
   readonly broken: readonly BrokenLink[];
 }
 
 const PCI_EXPRESS = 0x10;
 
 /**
- * Configuration space as `lspci -vvv` tells of it: the same names of flags, with the same signs,
- * in lines that begin with the name of their register.
+ * Decodes configuration space as `lspci -vvv` does: the same flag names with the same signs, in
+ * lines that begin with the register's name.
  *
- * @param config - 256 or 4096 bytes; of a shorter image what it has
- * @param vpd - vital product data are listed with it, since they lie outside of this space
+ * @param config - 256 or 4096 bytes; a shorter image is decoded up to its end
+ * @param vpd - reads vital product data, which lie outside of configuration space; null omits them
  */
 export function listConfig(config: Uint8Array, vpd: VpdReader | null = null): Listing {
   const { capabilities, broken } = walkLists(config);
@@ -60,7 +60,7 @@ function listCapability(
   return decodeReadable(title, lister ?? undecoded, new Place(config, offset, surroundings));
 }
 
-/** Lines of 16 bytes, as `lspci -x` and `lspci -F` write and read them. */
+/** Dumps lines of 16 bytes in the format that `lspci -x` writes and `lspci -F` reads. */
 export function dumpConfig(config: Uint8Array): string[] {
   const lines: string[] = [];
   for (let offset = 0; offset < config.length; offset += 16) {

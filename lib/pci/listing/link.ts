@@ -1,7 +1,7 @@
 import { bits } from '../bytes.js';
 import { hex, type Lister, sign, signs } from './row.js';
 
-/** Latencies count in units of 32 to the power of a scale, up to 5: section 7.8.2.2. */
+/** Formats a latency: a value times 32 to the power of a scale of at most 5. Section 7.8.2.2. */
 function latency(register: number): string {
   const scale = bits(register, 10, 12);
   if (scale > 5) return '<error>';
@@ -17,7 +17,7 @@ export const latencyTolerance: Lister = (place) => ({
   ],
 });
 
-/** Microseconds; undefined for a reserved scale. */
+/** Formats a power-on time in microseconds; `<error>` for a reserved scale. */
 function powerOn(scale: number, value: number): string {
   const unit = [2, 10, 100][scale];
   return unit === undefined ? '<error>' : `${unit * value}us`;

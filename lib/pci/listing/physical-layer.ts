@@ -15,9 +15,9 @@ export const physicalLayer16: Lister = (place) => ({
   lines: [`Phy16Sta: ${signs(place.u32(0xc), EQUALIZATION)}`],
 });
 
-/** What modified training sets are used for. */
+/** Uses of modified training sets by code. */
 const TRAINING = ['PCI Express', 'Training Set Messages', 'Alternate Protocol Negotiation'];
-/** Enhanced Link Behavior Control, as it was received. */
+/** Values of the received Enhanced Link Behavior Control. */
 const BEHAVIOR = [
   'Full Equalization required',
   'Equalization bypass to highest rate support',

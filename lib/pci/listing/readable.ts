@@ -1,19 +1,19 @@
 import { type Listed, type Lister, Place } from './row.js';
 
-/** What stands for the rest of a capability that the image has not. */
+/** Replaces the rest of a capability that is past the end of the image. */
 export const UNREADABLE = '<unreadable>';
 
-/** Longer than anything that a capability can point to. */
-const LONGEST = 0x4000;
+/** Bytes of an image that no capability can exceed. */
+const MAX_SIZE = 0x4000;
 
 /**
- * Decodes a capability as far as the image goes. What is missing reads as ones: a line that reads
- * otherwise if it were zeros tells of nothing, and ends the list.
+ * Decodes a capability up to the end of the image. The capability is decoded twice, with the missing
+ * bytes as ones and as zeros. The first line that differs depends on missing bytes and ends the list.
  */
 export function decodeReadable(title: string, lister: Lister, place: Place): Listed {
   const listed = lister(place);
   if (!place.pastEnd) return listed;
-  const zeros = new Uint8Array(LONGEST);
+  const zeros = new Uint8Array(MAX_SIZE);
   zeros.set(place.config);
   const other = lister(new Place(zeros, place.offset, place));
   if (listed.title !== other.title) return { title, lines: [UNREADABLE] };

@@ -22,7 +22,7 @@ function link(place: Place, index: number): string[] {
   const descriptor = place.u32(at);
   const isConfig = bits(descriptor, 1) === 1;
   const [low, high] = [place.u32(at + 8), place.u32(at + 12)];
-  // Of a link to configuration space the address says how many of its bits are a bus number.
+  // If the link leads to configuration space, the address states how many bits its bus number has.
   const busBits = bits(low, 0, 2) || 8;
   const address = isConfig
     ? `${hex(bits(low, 20, 19 + busBits), 2)}:${hex(bits(low, 15, 19), 2)}.${bits(low, 12, 14)} CfgSpace=`
@@ -33,7 +33,7 @@ function link(place: Place, index: number): string[] {
   ];
 }
 
-/** From this version on there are numbers of buses, too. */
+/** The first version that lists bus numbers. */
 const WITH_BUSES = 2;
 
 /** Root Complex Event Collector Endpoint Association: section 7.9.10. */
@@ -52,7 +52,7 @@ function buses(first: number, last: number): string {
   return `AssociatedBusNumbers: ${hex(first, 2)}-${hex(last, 2)}${none}`;
 }
 
-/** Bits that are set, as `1, 3-5`. */
+/** Formats the bits that are set as `1, 3-5`. */
 function ranges(bitmap: number): string {
   const found: { first: number; last: number }[] = [];
   for (let bit = 0; bit < 32; bit++) {

@@ -1,28 +1,28 @@
 import { bits, u16, u32, u8 } from '../bytes.js';
 
 /**
- * Reads what is behind the address register of a VPD capability.
+ * Reads vital product data through the registers of the VPD capability.
  *
- * @returns null where the device gives nothing
+ * @returns null if the device returns no data
  */
 export type VpdReader = (address: number, length: number) => Uint8Array | null;
 
-/** What one capability says: its headline, and the lines below, as lspci writes them. */
+/** The decoded text of one capability: its headline, and the lines below, as lspci prints them. */
 export interface Listed {
   readonly title: string;
-  /** Labels are followed by a space; lines that go on begin with two. */
+  /** A label is followed by a space; a continuation line begins with two spaces. */
   readonly lines: readonly string[];
 }
 
-/** What a device's capabilities have in common. */
+/** Facts about the device that decoding a capability needs. */
 export interface Surroundings {
-  /** Device/Port Type of the PCI Express capability, or null where there is none. */
+  /** Device/Port Type of the PCI Express capability, or null without that capability. */
   readonly portType: number | null;
-  /** Null where only configuration space is there. */
+  /** Null if only configuration space can be read. */
   readonly vpd: VpdReader | null;
 }
 
-/** A capability of a device, ready to be read. */
+/** A capability in an image; reads are relative to its offset. */
 export class Place implements Surroundings {
   readonly portType: number | null;
   readonly vpd: VpdReader | null;
@@ -37,7 +37,7 @@ export class Place implements Surroundings {
     this.vpd = vpd;
   }
 
-  /** Whether something was read that the image has not. */
+  /** Whether a read went past the end of the image. */
   get pastEnd(): boolean {
     return this.#pastEnd;
   }
@@ -64,7 +64,7 @@ export class Place implements Surroundings {
 /** Decodes one kind of capability. */
 export type Lister = (place: Place) => Listed;
 
-/** Flags with their sign: `signs(5, { Mem: 0, IO: 1 })` is `'Mem+ IO-'`. */
+/** Formats flags with their sign: `signs(5, { Mem: 0, IO: 1 })` is `'Mem+ IO-'`. */
 export function signs(value: number, names: Readonly<Record<string, number>>): string {
   return Object.entries(names)
     .map(([name, bit]) => `${name}${sign(value, bit)}`)
@@ -79,12 +79,12 @@ export function hex(value: number, digits: number): string {
   return value.toString(16).padStart(digits, '0');
 }
 
-/** Two registers of 32 bits as one number. */
+/** Formats two 32-bit registers as one 64-bit number. */
 export function hex64(high: number, low: number): string {
   return hex(high, 8) + hex(low, 8);
 }
 
-/** The flags of a line, back from its text: `{ Mem: true, IO: false }`. */
+/** Parses the flags in a line of text: `{ Mem: true, IO: false }`. */
 export function flagsOf(line: string): Record<string, boolean> {
   const found = line.matchAll(/([^\s,;:()]+?):?([+-])(?=[\s,;)]|$)/g);
   return Object.fromEntries([...found].map(([, name = '', mark]) => [name, mark === '+']));

@@ -6,7 +6,7 @@ import { pcix } from './pcix.js';
 import { hex, type Lister, type Place, sign, signs } from './row.js';
 import { vitalProductData } from './vpd.js';
 
-/** What a function may draw in D3cold: PCI Power Management Interface Specification, 3.2.3. */
+/** Auxiliary current in D3cold, in mA: PCI Power Management Interface Specification, 3.2.3. */
 const AUX_CURRENT = [0, 55, 100, 160, 220, 270, 320, 375];
 
 const powerManagement: Lister = (place) => {
@@ -60,13 +60,13 @@ const advancedFeatures: Lister = (place) => ({
   ],
 });
 
-/** Transitional and modern devices: Virtual I/O Device Specification 1.2, section 4.1.2. */
+/** Whether the ids are virtio's: Virtual I/O Device Specification 1.2, section 4.1.2. */
 function isVirtio({ config }: Place): boolean {
   const device = u16(config, 2);
   return u16(config, 0) === 0x1af4 && device >= 0x1000 && device <= 0x107f;
 }
 
-/** Structures of virtio over PCI: the same, section 4.1.4. */
+/** Structure types of virtio over PCI: section 4.1.4. */
 const VIRTIO_TYPES = [undefined, 'CommonCfg', 'Notify', 'ISR', 'DeviceCfg'];
 
 const vendorSpecific: Lister = (place) => {

@@ -114,13 +114,13 @@ export const processAddressSpaces: Lister = (place) => {
 
 const UNITS = ['MB', 'GB', 'TB', 'PB', 'EB'];
 
-/** A size in powers of two, from 1 MB on: section 7.8.6.2. */
+/** Formats a BAR size of 2^power MB: section 7.8.6.2. */
 function barSize(power: number): string {
   if (power >= 44) return '<unknown>';
   return `${2 ** (power % 10)}${UNITS[Math.floor(power / 10)] ?? ''}`;
 }
 
-/** Resizable BAR, and that of virtual functions: sections 7.8.6 and 7.8.7. */
+/** Resizable BAR and VF Resizable BAR: sections 7.8.6 and 7.8.7. */
 export function resizableBar(title: string): Lister {
   return (place) => {
     const count = bits(place.u32(8), 5, 7);

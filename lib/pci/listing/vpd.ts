@@ -1,6 +1,6 @@
 import { hex, type Lister, type VpdReader } from './row.js';
 
-/** Addresses have 15 bits. */
+/** Bytes that a 15-bit address can reach. */
 const SIZE = 0x8000;
 const PRODUCT_NAME = 0x82;
 const READ_ONLY = 0x90;
@@ -9,7 +9,7 @@ const END = 0x0f;
 
 type Format = 'text' | 'bytes' | 'checksum' | 'free';
 
-/** Keywords: PCI Local Bus Specification 3.0, appendix I.3; others as lspci names them. */
+/** Keywords: PCI Local Bus Specification 3.0, appendix I.3, and others that lspci names. */
 const KEYWORDS: Readonly<Record<string, readonly [name: string, format: Format]>> = {
   CC: ['CCIN', 'text'],
   CP: ['Extended capability', 'bytes'],
@@ -37,10 +37,10 @@ export const vitalProductData: Lister = (place) => ({
   lines: place.vpd === null ? [] : new Resources(place.vpd).lines(),
 });
 
-/** A list of resources, large ones with a length of two bytes and small ones of three bits. */
+/** Decodes the list of resources. A large one has a 16-bit length, a small one a 3-bit length. */
 class Resources {
   readonly #read: VpdReader;
-  /** Of all bytes up to the checksum's own, which makes it zero. */
+  /** Sum of all bytes up to and including the checksum; zero if the data are intact. */
   #sum = 0;
 
   constructor(read: VpdReader) {
@@ -74,7 +74,7 @@ class Resources {
     return { tag, start: address + 3, length: (length[0] ?? 0) + 256 * (length[1] ?? 0) };
   }
 
-  /** @returns null for what is not known, behind which nothing is decoded */
+  /** @returns null for an unknown resource, which ends the decoding */
   #resource(tag: number, start: number, length: number): string[] | null {
     switch (tag) {
       case PRODUCT_NAME:
@@ -88,7 +88,7 @@ class Resources {
     }
   }
 
-  /** A keyword of two letters, a length, and that many bytes, until the resource ends. */
+  /** Decodes fields up to the resource's end: a keyword of two letters, a length, the bytes. */
   #fields(start: number, end: number): string[] {
     const lines: string[] = [];
     let address = start;
@@ -110,7 +110,7 @@ class Resources {
     const initial = INITIALS[keyword.charAt(0)];
     const [name, format] =
       KEYWORDS[keyword] ?? (initial === undefined ? ['Unknown', 'bytes'] : [initial, 'text']);
-    // What follows the checksum is not part of the sum.
+    // The bytes after the checksum are not part of the sum.
     const bytes = this.#bytes(address, format === 'checksum' ? 1 : length);
     if (bytes === null) return null;
     return `  [${keyword}] ${name}: ${this.#value(format, bytes, length)}`;
@@ -144,7 +144,7 @@ function unknown(tag: number): string {
   return `Unknown ${kind} resource type ${hex(tag & 0x7f, 2)}, will not decode more.`;
 }
 
-/** Latin-1; what a terminal could take for a command is escaped. Some end with a zero, as in C. */
+/** Decodes Latin-1. Control characters are escaped; a zero byte at the end is dropped. */
 function text(bytes: Uint8Array): string {
   return Array.from(bytes.at(-1) === 0 ? bytes.subarray(0, -1) : bytes, (byte) => {
     if (byte === 0x5c) return '\\\\';

@@ -1,13 +1,13 @@
 import { field, rw1c } from '../fields.js';
-import { of, type Register } from './register.js';
+import { registerOf, type Register } from './register.js';
 
 /**
- * Capabilities of conventional PCI, as endpoints have them: AGP V3.0 Interface Specification; PCI-X
+ * Registers of an endpoint's conventional PCI capabilities: AGP V3.0 Interface Specification; PCI-X
  * Protocol Addendum to the PCI Local Bus Specification, section 7.2; Advanced Capabilities for
  * Conventional PCI.
  */
 export const CONVENTIONAL = {
-  'agp.status': of('agp', 0x04, 32, {
+  'agp.status': registerOf('agp', 0x04, 32, {
     rates: field(0, 2),
     agp_3: field(3),
     fast_write: field(4),
@@ -21,7 +21,7 @@ export const CONVENTIONAL = {
     isochronous: field(16),
     request_queue: field(24, 31),
   }),
-  'agp.command': of('agp', 0x08, 32, {
+  'agp.command': registerOf('agp', 0x08, 32, {
     rates: field(0, 2),
     fast_write: field(4),
     over_4gb: field(5),
@@ -33,13 +33,13 @@ export const CONVENTIONAL = {
     request_queue: field(24, 31),
   }),
 
-  'pcix.command': of('pcix', 0x02, 16, {
+  'pcix.command': registerOf('pcix', 0x02, 16, {
     data_parity_error_recovery: field(0),
     relaxed_ordering: field(1),
     max_read_byte_count: field(2, 3),
     max_outstanding: field(4, 6),
   }),
-  'pcix.status': of('pcix', 0x04, 32, {
+  'pcix.status': registerOf('pcix', 0x04, 32, {
     function: field(0, 2),
     device: field(3, 7),
     bus: field(8, 15),
@@ -56,7 +56,7 @@ export const CONVENTIONAL = {
     capable_533mhz: field(31),
   }),
 
-  'af.capabilities': of('af', 0x03, 8, { transactions_pending: field(0), flr: field(1) }),
-  'af.control': of('af', 0x04, 8, { initiate_flr: field(0) }),
-  'af.status': of('af', 0x05, 8, { transactions_pending: field(0) }),
+  'af.capabilities': registerOf('af', 0x03, 8, { transactions_pending: field(0), flr: field(1) }),
+  'af.control': registerOf('af', 0x04, 8, { initiate_flr: field(0) }),
+  'af.status': registerOf('af', 0x05, 8, { transactions_pending: field(0) }),
 } as const satisfies Record<string, Register>;

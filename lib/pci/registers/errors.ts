@@ -1,7 +1,7 @@
 import { type Field, field, rw1c } from '../fields.js';
-import { of, type Register } from './register.js';
+import { registerOf, type Register } from './register.js';
 
-/** Of each there is a bit in the status, in the mask and in the severity. */
+/** Errors with a bit each in the status, mask and severity registers. */
 const uncorrectable = (bit: (at: number) => Field) => ({
   data_link_protocol: bit(4),
   surprise_down: bit(5),
@@ -35,12 +35,12 @@ const correctable = (bit: (at: number) => Field) => ({
 
 /** Advanced Error Reporting: PCI Express Base Specification, section 7.8.4. */
 export const ERRORS = {
-  'aer.uncorrectable_status': of('aer', 0x04, 32, uncorrectable(rw1c)),
-  'aer.uncorrectable_mask': of('aer', 0x08, 32, uncorrectable(field)),
-  'aer.uncorrectable_severity': of('aer', 0x0c, 32, uncorrectable(field)),
-  'aer.correctable_status': of('aer', 0x10, 32, correctable(rw1c)),
-  'aer.correctable_mask': of('aer', 0x14, 32, correctable(field)),
-  'aer.control': of('aer', 0x18, 32, {
+  'aer.uncorrectable_status': registerOf('aer', 0x04, 32, uncorrectable(rw1c)),
+  'aer.uncorrectable_mask': registerOf('aer', 0x08, 32, uncorrectable(field)),
+  'aer.uncorrectable_severity': registerOf('aer', 0x0c, 32, uncorrectable(field)),
+  'aer.correctable_status': registerOf('aer', 0x10, 32, correctable(rw1c)),
+  'aer.correctable_mask': registerOf('aer', 0x14, 32, correctable(field)),
+  'aer.control': registerOf('aer', 0x18, 32, {
     first_error_pointer: field(0, 4),
     ecrc_generation_capable: field(5),
     ecrc_generation: field(6),
@@ -51,8 +51,8 @@ export const ERRORS = {
     tlp_prefix_log: field(11),
     completion_timeout_log: field(12),
   }),
-  'aer.header_log_0': of('aer', 0x1c, 32),
-  'aer.header_log_1': of('aer', 0x20, 32),
-  'aer.header_log_2': of('aer', 0x24, 32),
-  'aer.header_log_3': of('aer', 0x28, 32),
+  'aer.header_log_0': registerOf('aer', 0x1c, 32),
+  'aer.header_log_1': registerOf('aer', 0x20, 32),
+  'aer.header_log_2': registerOf('aer', 0x24, 32),
+  'aer.header_log_3': registerOf('aer', 0x28, 32),
 } as const satisfies Record<string, Register>;

@@ -1,6 +1,6 @@
 import { bits } from '../bytes.js';
 import { field, rw1c } from '../fields.js';
-import { of, type Register } from './register.js';
+import { registerOf, type Register } from './register.js';
 
 /** Integrated endpoints and event collectors of a root complex have no link. */
 const hasLink = (control: number) => bits(control, 4, 7) !== 0x9 && bits(control, 4, 7) !== 0xa;
@@ -16,13 +16,13 @@ const ofLink2 = (offset: number) => (control: number) =>
 
 /** PCI Express: PCI Express Base Specification, section 7.5.3. */
 export const EXPRESS = {
-  'pcie.capabilities': of('pcie', 0x02, 16, {
+  'pcie.capabilities': registerOf('pcie', 0x02, 16, {
     version: field(0, 3),
     type: field(4, 7),
     slot_implemented: field(8),
     interrupt_message_number: field(9, 13),
   }),
-  'pcie.device_capabilities': of('pcie', 0x04, 32, {
+  'pcie.device_capabilities': registerOf('pcie', 0x04, 32, {
     max_payload_size: field(0, 2),
     phantom_functions: field(3, 4),
     extended_tag: field(5),
@@ -33,7 +33,7 @@ export const EXPRESS = {
     slot_power_limit_scale: field(26, 27),
     flr: field(28),
   }),
-  'pcie.device_control': of('pcie', 0x08, 16, {
+  'pcie.device_control': registerOf('pcie', 0x08, 16, {
     correctable_error_reporting: field(0),
     non_fatal_error_reporting: field(1),
     fatal_error_reporting: field(2),
@@ -47,7 +47,7 @@ export const EXPRESS = {
     max_read_request_size: field(12, 14),
     initiate_flr: field(15),
   }),
-  'pcie.device_status': of('pcie', 0x0a, 16, {
+  'pcie.device_status': registerOf('pcie', 0x0a, 16, {
     correctable_error: rw1c(0),
     non_fatal_error: rw1c(1),
     fatal_error: rw1c(2),
@@ -56,7 +56,7 @@ export const EXPRESS = {
     transactions_pending: field(5),
     emergency_power_reduction: rw1c(6),
   }),
-  'pcie.link_capabilities': of('pcie', ofLink(0x0c), 32, {
+  'pcie.link_capabilities': registerOf('pcie', ofLink(0x0c), 32, {
     max_link_speed: field(0, 3),
     max_link_width: field(4, 9),
     aspm_support: field(10, 11),
@@ -69,7 +69,7 @@ export const EXPRESS = {
     aspm_optionality: field(22),
     port_number: field(24, 31),
   }),
-  'pcie.link_control': of('pcie', ofLink(0x10), 16, {
+  'pcie.link_control': registerOf('pcie', ofLink(0x10), 16, {
     aspm: field(0, 1),
     read_completion_boundary: field(3),
     link_disable: field(4),
@@ -82,7 +82,7 @@ export const EXPRESS = {
     autonomous_bandwidth_interrupt: field(11),
     drs_signaling: field(14, 15),
   }),
-  'pcie.link_status': of('pcie', ofLink(0x12), 16, {
+  'pcie.link_status': registerOf('pcie', ofLink(0x12), 16, {
     current_link_speed: field(0, 3),
     negotiated_link_width: field(4, 9),
     link_training: field(11),
@@ -91,7 +91,7 @@ export const EXPRESS = {
     bandwidth_management: rw1c(14),
     autonomous_bandwidth: rw1c(15),
   }),
-  'pcie.device_capabilities_2': of('pcie', ofVersion2(0x24), 32, {
+  'pcie.device_capabilities_2': registerOf('pcie', ofVersion2(0x24), 32, {
     completion_timeout_ranges: field(0, 3),
     completion_timeout_disable: field(4),
     ari_forwarding: field(5),
@@ -112,7 +112,7 @@ export const EXPRESS = {
     emergency_power_reduction_initialization: field(26),
     frs: field(31),
   }),
-  'pcie.device_control_2': of('pcie', ofVersion2(0x28), 16, {
+  'pcie.device_control_2': registerOf('pcie', ofVersion2(0x28), 16, {
     completion_timeout: field(0, 3),
     completion_timeout_disable: field(4),
     ari_forwarding: field(5),
@@ -126,7 +126,7 @@ export const EXPRESS = {
     obff: field(13, 14),
     end_end_tlp_prefix_blocking: field(15),
   }),
-  'pcie.link_capabilities_2': of('pcie', ofLink2(0x2c), 32, {
+  'pcie.link_capabilities_2': registerOf('pcie', ofLink2(0x2c), 32, {
     supported_link_speeds: field(1, 7),
     crosslink: field(8),
     lower_skp_generation: field(9, 15),
@@ -135,7 +135,7 @@ export const EXPRESS = {
     two_retimers_presence: field(24),
     drs: field(31),
   }),
-  'pcie.link_control_2': of('pcie', ofLink2(0x30), 16, {
+  'pcie.link_control_2': registerOf('pcie', ofLink2(0x30), 16, {
     target_link_speed: field(0, 3),
     enter_compliance: field(4),
     autonomous_speed_disable: field(5),
@@ -145,7 +145,7 @@ export const EXPRESS = {
     compliance_sos: field(11),
     compliance_preset: field(12, 15),
   }),
-  'pcie.link_status_2': of('pcie', ofLink2(0x32), 16, {
+  'pcie.link_status_2': registerOf('pcie', ofLink2(0x32), 16, {
     deemphasis_level: field(0),
     equalization_complete: field(1),
     equalization_phase_1: field(2),

@@ -1,11 +1,11 @@
 import { field, rw1c } from '../fields.js';
-import { header, type Register } from './register.js';
+import { headerRegister, type Register } from './register.js';
 
 /** The header: PCI Express Base Specification, section 7.5.1. */
 export const HEADER = {
-  vendor_id: header(0x00, 16),
-  device_id: header(0x02, 16),
-  command: header(0x04, 16, {
+  vendor_id: headerRegister(0x00, 16),
+  device_id: headerRegister(0x02, 16),
+  command: headerRegister(0x04, 16, {
     io: field(0),
     memory: field(1),
     bus_master: field(2),
@@ -17,7 +17,7 @@ export const HEADER = {
     fast_back_to_back: field(9),
     intx_disable: field(10),
   }),
-  status: header(0x06, 16, {
+  status: headerRegister(0x06, 16, {
     immediate_readiness: field(0),
     interrupt_status: field(3),
     capabilities_list: field(4),
@@ -31,28 +31,28 @@ export const HEADER = {
     signaled_system_error: rw1c(14),
     detected_parity_error: rw1c(15),
   }),
-  revision: header(0x08, 8),
-  programming_interface: header(0x09, 8),
-  sub_class: header(0x0a, 8),
-  base_class: header(0x0b, 8),
-  cache_line_size: header(0x0c, 8),
-  latency_timer: header(0x0d, 8),
-  header_type: header(0x0e, 8, { layout: field(0, 6), multi_function: field(7) }),
-  bist: header(0x0f, 8, {
+  revision: headerRegister(0x08, 8),
+  programming_interface: headerRegister(0x09, 8),
+  sub_class: headerRegister(0x0a, 8),
+  base_class: headerRegister(0x0b, 8),
+  cache_line_size: headerRegister(0x0c, 8),
+  latency_timer: headerRegister(0x0d, 8),
+  header_type: headerRegister(0x0e, 8, { layout: field(0, 6), multi_function: field(7) }),
+  bist: headerRegister(0x0f, 8, {
     completion_code: field(0, 3),
     start: field(6),
     capable: field(7),
   }),
-  bar0: header(0x10, 32),
-  bar1: header(0x14, 32),
-  bar2: header(0x18, 32),
-  bar3: header(0x1c, 32),
-  bar4: header(0x20, 32),
-  bar5: header(0x24, 32),
-  subsystem_vendor_id: header(0x2c, 16),
-  subsystem_id: header(0x2e, 16),
-  rom_address: header(0x30, 32, { enable: field(0), address: field(11, 31) }),
-  capabilities_pointer: header(0x34, 8),
-  interrupt_line: header(0x3c, 8),
-  interrupt_pin: header(0x3d, 8),
+  bar0: headerRegister(0x10, 32),
+  bar1: headerRegister(0x14, 32),
+  bar2: headerRegister(0x18, 32),
+  bar3: headerRegister(0x1c, 32),
+  bar4: headerRegister(0x20, 32),
+  bar5: headerRegister(0x24, 32),
+  subsystem_vendor_id: headerRegister(0x2c, 16),
+  subsystem_id: headerRegister(0x2e, 16),
+  rom_address: headerRegister(0x30, 32, { enable: field(0), address: field(11, 31) }),
+  capabilities_pointer: headerRegister(0x34, 8),
+  interrupt_line: headerRegister(0x3c, 8),
+  interrupt_pin: headerRegister(0x3d, 8),
 } as const satisfies Record<string, Register>;

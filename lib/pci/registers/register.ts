@@ -1,12 +1,12 @@
 import type { Fields } from '../fields.js';
 
-/** A register that is known by name. */
+/** A register with a name. */
 export interface Register<F extends Fields = Fields> {
   /** The capability it belongs to, or null for the header. */
   readonly capability: string | null;
   /**
-   * Bytes from the start of its capability (or of configuration space). Where the layout varies,
-   * the word at offset 2 of the capability tells it; null if the device has no such register.
+   * Bytes from the start of the capability, or of configuration space. A layout that varies is a
+   * function of the word at offset 2 of the capability; null if the device lacks the register.
    */
   readonly offset: number | ((control: number) => number | null);
   /** Bits. */
@@ -15,7 +15,7 @@ export interface Register<F extends Fields = Fields> {
 }
 
 /**
- * Bytes from the start of the register's capability, or null if the device has no such register.
+ * Computes the register's offset in its capability, in bytes; null if the device lacks the register.
  *
  * @param control - the word at offset 2 of the capability
  */
@@ -25,7 +25,7 @@ export function registerOffset(register: Register, control: number): number | nu
 
 const NONE = {};
 
-export function header<F extends Fields = typeof NONE>(
+export function headerRegister<F extends Fields = typeof NONE>(
   offset: number,
   width: 8 | 16 | 32,
   fields?: F,
@@ -33,7 +33,7 @@ export function header<F extends Fields = typeof NONE>(
   return { capability: null, offset, width, fields: fields ?? (NONE as F) };
 }
 
-export function of<F extends Fields = typeof NONE>(
+export function registerOf<F extends Fields = typeof NONE>(
   capability: string,
   offset: Register['offset'],
   width: 8 | 16 | 32,

@@ -1,6 +1,6 @@
 /**
- * Registers and capabilities as setpci(8) spells them. Those of bridges and of CardBus share offsets with
- * those of endpoints: a name is an offset and a width, whatever the header is.
+ * Registers as setpci(8) spells them. A name stands for an offset and a width, whatever the header
+ * type is: registers of bridges, CardBus bridges and endpoints share offsets.
  */
 export const SETPCI_REGISTERS: Readonly<
   Record<string, readonly [offset: number, width: 1 | 2 | 4]>
@@ -72,7 +72,7 @@ export const SETPCI_REGISTERS: Readonly<
   CB_LEGACY_MODE_BASE: [0x44, 4],
 };
 
-/** `CAP_MSIX`: ids of the list in the first 256 bytes. */
+/** Capability ids of the first 256 bytes, for names such as `CAP_MSIX`. */
 export const SETPCI_CAPABILITIES: Readonly<Record<string, number>> = {
   PM: 0x01,
   AGP: 0x02,
@@ -96,7 +96,7 @@ export const SETPCI_CAPABILITIES: Readonly<Record<string, number>> = {
   EA: 0x14,
 };
 
-/** `ECAP_AER`: ids of the extended list. */
+/** Extended capability ids, for names such as `ECAP_AER`. */
 export const SETPCI_EXTENDED: Readonly<Record<string, number>> = {
   AER: 0x0001,
   VC: 0x0002,

@@ -3,49 +3,49 @@ import { u16 } from '../bytes.js';
 import { type Register, registerOffset, REGISTERS } from '../registers/index.js';
 import { SETPCI_CAPABILITIES, SETPCI_EXTENDED, SETPCI_REGISTERS } from './names.js';
 
-/** One access that was asked for. */
+/** One access to configuration space. */
 export interface Access {
-  /** What the user called it. */
+  /** The register's name as given. */
   readonly text: string;
   /** Bytes from the start of configuration space, a multiple of the width. */
   readonly offset: number;
   /** Bytes. */
   readonly width: 1 | 2 | 4;
-  /** Null to read only. */
+  /** Null for a read. */
   readonly change: Change | null;
 }
 
-/** What a write changes: bits that are not in the mask keep what is read. */
+/** The change of a write; bits outside of the mask keep the value that is read. */
 export interface Change {
   readonly value: number;
   readonly mask: number;
 }
 
-/** A part of a register. */
+/** A field of a register. */
 interface Part {
   readonly low: number;
   readonly high: number;
-  /** Bits of its neighbours that a one clears. */
+  /** Bits of other fields that a 1 clears. */
   readonly clearing: number;
 }
 
 type Target = Pick<Access, 'offset' | 'width'> & { readonly part?: Part };
 
-/** Thrown for what cannot be meant: nothing was accessed. */
+/** An invalid register name or value, found before any access. */
 export class SettingError extends Error {
   override readonly name = 'SettingError';
 }
 
 /**
- * Reads one operation: `COMMAND`, `COMMAND=6`, `CAP_MSIX+2.w=8000:8000`, `40.b=1,2` as setpci has
- * them, and fields by the names of this library: `command.bus_master=1`. Numbers are hexadecimal.
+ * Parses one operation: `COMMAND`, `COMMAND=6`, `CAP_MSIX+2.w=8000:8000`, `40.b=1,2` in the syntax
+ * of setpci, or fields by the names of this library: `command.bus_master=1`. Numbers are hexadecimal.
  *
- * @param config - the device's configuration space, for its capabilities and its size
- * @throws SettingError with what is wrong
+ * @param config - the device's configuration space
+ * @throws SettingError for an unknown register, a register the device lacks, or a wrong value
  */
 export function parseSetting(text: string, config: Uint8Array): Access[] {
   const [left = '', right, ...rest] = text.split('=');
-  if (rest.length > 0) throw new SettingError(`'${text}': one = at most`);
+  if (rest.length > 0) throw new SettingError(`'${text}' has more than one =`);
   const target = findTarget(left.trim(), config);
   const values = right === undefined ? [null] : right.split(',');
   return values.map((value, index) => {
@@ -58,7 +58,7 @@ export function parseSetting(text: string, config: Uint8Array): Access[] {
 
 function checkPlace(text: string, offset: number, width: number, config: Uint8Array): void {
   if (offset % width !== 0) {
-    throw new SettingError(`'${text}': offset ${hex(offset)} is not aligned to ${width} bytes`);
+    throw new SettingError(`'${text}': offset ${hex(offset)} is not a multiple of ${width}`);
   }
   if (offset + width > config.length) {
     throw new SettingError(`'${text}': offset ${hex(offset)} is not within ${config.length} bytes`);
@@ -70,7 +70,7 @@ function parseChange(text: string, given: string, { width, part }: Target): Chan
   const all = 2 ** (8 * width) - 1;
   const malformed = value === undefined || Number.isNaN(value) || Number.isNaN(mask ?? 0);
   if (malformed || rest.length > 0) {
-    throw new SettingError(`'${text}': '${given}' is no hexadecimal value or value:mask`);
+    throw new SettingError(`'${text}': '${given}' is not a hexadecimal value or value:mask`);
   }
   if (part === undefined) {
     if (value > all || (mask ?? 0) > all) {
@@ -79,9 +79,11 @@ function parseChange(text: string, given: string, { width, part }: Target): Chan
     return { value, mask: mask ?? all };
   }
   const largest = 2 ** (part.high - part.low + 1) - 1;
-  if (mask !== undefined) throw new SettingError(`'${text}': a field takes no mask`);
+  if (mask !== undefined) throw new SettingError(`'${text}': a field does not take a mask`);
   if (value > largest) {
-    throw new SettingError(`'${text}': the field holds 0 to ${largest.toString(16)}`);
+    throw new SettingError(
+      `'${text}': the field's value is 0 to ${largest.toString(16)} (hexadecimal)`,
+    );
   }
   return { value: value * 2 ** part.low, mask: largest * 2 ** part.low + part.clearing };
 }
@@ -100,8 +102,8 @@ function ofLibrary(name: string, config: Uint8Array): Target | null {
   if (/^[bwl]$/.test(rest)) return null;
   const part = rest === '' ? undefined : partOf(definition, rest);
   if (rest !== '' && part === undefined) {
-    const fields = Object.keys(definition.fields).join(', ') || 'none';
-    throw new SettingError(`'${name}': ${register} has no field '${rest}': there is ${fields}`);
+    const fields = Object.keys(definition.fields).join(', ') || 'no fields';
+    throw new SettingError(`'${name}': ${register} has no field '${rest}'; known: ${fields}`);
   }
   const width = definition.width === 8 ? 1 : definition.width === 16 ? 2 : 4;
   const offset = locate(name, definition, config);
@@ -117,7 +119,7 @@ function partOf({ fields }: Register, name: string): Part | undefined {
   return { low: field.low, high: field.high, clearing };
 }
 
-/** The register whose name is the longest beginning: `pcie.link_control_2`, not `…link_control`. */
+/** Finds the longest register name that `name` begins with: `command` for `command.bus_master`. */
 function longest(name: string): [string, Register] | undefined {
   return Object.entries<Register>(REGISTERS)
     .filter(([register]) => name === register || name.startsWith(`${register}.`))
@@ -135,7 +137,7 @@ function locate(name: string, register: Register, config: Uint8Array): number {
   return base + within;
 }
 
-/** A name or a number, `+` an offset, `.` a width, `@` which of several. */
+/** A name or a number, then optionally `+` offset, `.` width, `@` index among equal capabilities. */
 const SETPCI = /^([a-z_0-9]+)(?:\+([0-9a-f]+))?(?:\.([bwl]))?(?:@([0-9]+))?$/i;
 const WIDTHS = { b: 1, w: 2, l: 4 } as const;
 
@@ -168,7 +170,7 @@ function baseOf(
   throw unknown(name);
 }
 
-/** `_MSIX`, or the number itself: `11`. */
+/** Parses the id after `CAP` or `ECAP`: a name, `_MSIX`, or a number, `11`. */
 function capabilityId(rest: string, extended: boolean): number | null {
   const names = extended ? SETPCI_EXTENDED : SETPCI_CAPABILITIES;
   if (rest.startsWith('_'))
@@ -188,13 +190,13 @@ function findCapability(
   );
   const found = all[which];
   if (found !== undefined) return found;
-  const there = all.length === 0 ? 'no such capability' : `${all.length} of that capability`;
+  const there = all.length === 0 ? 'no such capability' : `only ${all.length} of that capability`;
   throw new SettingError(`'${name}': the device has ${there}`);
 }
 
 function unknown(name: string): SettingError {
   return new SettingError(
-    `'${name}' is no register: names are COMMAND, CAP_MSIX+2.w, 40.b as in setpci, or command, msix.control, command.bus_master`,
+    `unknown register '${name}': give a name of setpci (COMMAND, CAP_MSIX+2.w, 40.b) or of this library (command, msix.control, command.bus_master)`,
   );
 }
 

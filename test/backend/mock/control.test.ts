@@ -319,7 +319,7 @@ test('a misspelt option is refused with a TypeError', async (t) => {
   ];
   for (const call of wrong) {
     for (const options of [null, 5, 'abc', { tims: 1 }]) {
-      const message = /must be an object|(unknown option|limits has no) 'tims': there are /;
+      const message = /must be an object|(unknown option|limits has no) 'tims'; known: /;
       t.throws(
         () => {
           call(options as never);

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 
 const EXPRESS = 0x10;
-/** Ids that are assigned, but for those of which lspci decodes what is not there, or ends. */
+/** Assigned ids, without those whose missing registers lspci decodes or crashes on. */
 const STANDARD = ids(0x16, [0x0d, EXPRESS, 0x14]);
 const EXTENDED = ids(0x30, [0x05, 0x07, 0x18, 0x23]);
-/** With CardBus, of which PCI-X is not decoded. */
+/** Header types; CardBus included, whose PCI-X capability lspci does not decode. */
 const TYPES = [0, 0, 1, 2] as const;
 const PCIX = 0x07;
 
@@ -12,7 +12,7 @@ function ids(count: number, without: readonly number[]): number[] {
   return Array.from({ length: count }, (_, id) => id).filter((id) => !without.includes(id));
 }
 
-/** Bytes without order, with capabilities at every place to which a list may lead. */
+/** Random bytes with a capability at every offset that a list may link to. */
 export const anything: fc.Arbitrary<Uint8Array> = fc
   .record({
     type: fc.constantFrom(...TYPES),
@@ -25,7 +25,7 @@ export const anything: fc.Arbitrary<Uint8Array> = fc
     config[0x06] = (at(0x06) & 0xfd) | 0x10;
     config[0x0e] = type;
     config[0x3d] = at(0x3d) % 5;
-    settleHeader(config, type);
+    fixHeader(config, type);
     for (let offset = 0x40; offset < 0x100; offset += 4) {
       const id = STANDARD[at(offset) % STANDARD.length] ?? 0;
       config[offset] = type === 2 && id === PCIX ? 0 : id;
@@ -36,7 +36,7 @@ export const anything: fc.Arbitrary<Uint8Array> = fc
       config[offset + 1] = 0;
       if (at(offset + 3) < 0x10) config.set([at(offset + 2) & 0xf, 0], offset + 2);
     }
-    // Of one that is cut off, lspci ends no line.
+    // If a capability is cut off, lspci prints no line break after it.
     if (config.length === 4096) for (const offset of [0xff8, 0xffc]) skip(config, offset);
     const pointer = type === 2 ? 0x14 : 0x34;
     config[pointer] = at(pointer) | 0x40;
@@ -50,7 +50,7 @@ function skip(config: Uint8Array, offset: number): void {
   if (config[offset] === SERIAL_NUMBER) config[offset] = 0;
 }
 
-/** Made of a seed: nobody shrinks 4096 bytes. */
+/** Bytes derived from a seed, since shrinking 4096 bytes is of no use. */
 function bytesOf(size: number): fc.Arbitrary<Uint8Array> {
   return fc.nat(0x7fff_ffff).map((seed) => {
     let state = seed | 1;
@@ -61,8 +61,8 @@ function bytesOf(size: number): fc.Arbitrary<Uint8Array> {
   });
 }
 
-/** Reserved bits of a ROM, and windows of a bridge beyond 4 TiB, whose size lspci gets wrong. */
-function settleHeader(config: Uint8Array, type: number): void {
+/** Clears reserved bits of the ROM, and bridge windows above 4 TiB: lspci's sizes are wrong. */
+function fixHeader(config: Uint8Array, type: number): void {
   const rom = [0x30, 0x38][type];
   if (rom !== undefined) {
     config.set([(config[rom] ?? 0) & 1, (config[rom + 1] ?? 0) & 0xf8], rom);

@@ -1,22 +1,22 @@
 import fc from 'fast-check';
 
-/** Where the capability in question is: the first of its list. */
+/** Offset of the tested capability, the first in its list. */
 const STANDARD = 0x40;
 const EXTENDED = 0x100;
 const EXPRESS = 0x40;
 /** Base class and sub class that belong to each header type. */
 const CLASSES = [0x0200, 0x0604, 0x0607];
 
-/** One capability whose registers hold anything. */
+/** A capability whose registers are filled with random values. */
 export interface Kind {
   readonly name: string;
   readonly id: number;
   readonly extended: boolean;
   /** Header types of its function. Default: endpoints and bridges. */
   readonly headers?: readonly number[];
-  /** What its registers have to hold to be decoded. */
-  readonly mend?: (body: DataView) => void;
-  /** What else of its function matters. */
+  /** Sets the registers without which the capability is not decoded. */
+  readonly fix?: (body: DataView) => void;
+  /** Sets other registers of the function that the decoding depends on. */
   readonly function?: (config: DataView) => void;
 }
 
@@ -24,11 +24,11 @@ interface Draw {
   readonly type: number;
   readonly header: number;
   readonly body: Uint8Array;
-  /** Bytes of configuration space that are cut off behind the body. */
+  /** Whether the capability is at the end of configuration space, with its body cut off. */
   readonly late: boolean;
 }
 
-/** A function with this one capability, and with that of PCI Express if it is an extended one. */
+/** Generates functions with this capability; with PCI Express too if the capability is extended. */
 export function bodyOf(kind: Kind): fc.Arbitrary<Uint8Array> {
   const room = kind.extended ? 0x300 : 0x100 - STANDARD;
   return fc
@@ -53,8 +53,8 @@ function assemble(kind: Kind, { type, header, body, late }: Draw): Uint8Array {
   config[0x0e] = header;
   const made = new Uint8Array(config.length);
   made.set(body);
-  kind.mend?.(new DataView(made.buffer));
-  // Of those that are placed late, the last registers are not there.
+  kind.fix?.(new DataView(made.buffer));
+  // A late capability's last registers are past the end.
   const at = !late
     ? kind.extended
       ? EXTENDED

@@ -1,16 +1,16 @@
 import { flagsOf, type Listing, listConfig } from '../../../lib/pci/listing/index.js';
 import { parseLspci, squeeze, type SeenCapability } from './parse.js';
 
-/** Where lspci is known to say something else: its text, and why ours stays. */
+/** Known differences: the text of lspci, and the reason why ours differs. */
 const KNOWN: readonly { of: RegExp; because: string; theirs: (line: string) => string }[] = [
   {
     of: /^DOESta:/,
-    because: 'lspci 3.9 takes Busy or Interrupt for Error, which is bit 2',
+    because: 'lspci 3.9 prints Busy or Interrupt as Error; Error is bit 2',
     theirs: (line) => line.replace(/Error[+-]/, 'Error?'),
   },
   {
     of: /^Mcast(Cap|OverlayBAR):/,
-    because: 'lspci counts the bytes of a window in 32 bits, which ends at 2 GiB',
+    because: 'lspci computes window sizes in 32 bits, which overflow at 2 GiB',
     theirs: (line) => line.replace(/\(-?\d+ bytes\)/, '(bytes)'),
   },
   {
@@ -20,7 +20,7 @@ const KNOWN: readonly { of: RegExp; because: string; theirs: (line: string) => s
   },
   {
     of: /^CXLPortSta:/,
-    because: 'lspci takes the offset of the register, 10, for the mask of the flag, which is bit 0',
+    because: 'lspci uses the register offset, 10, as the mask of the flag; the flag is bit 0',
     theirs: (line) => line.replace(/PMComplete[+-]/, 'PMComplete?'),
   },
   {
@@ -35,22 +35,22 @@ const KNOWN: readonly { of: RegExp; because: string; theirs: (line: string) => s
   },
 ];
 
-function settle(line: string): string {
+function replaceKnown(line: string): string {
   return KNOWN.reduce((text, { of, theirs }) => (of.test(text) ? theirs(text) : text), line);
 }
 
-/** What lspci reads by other means than configuration space, or gives up. */
+/** Lines about vital product data, which are not in configuration space. */
 const BESIDE = /^(Not readable|No end tag found)$/;
-/** What either says of what is not there; lspci says it seldom. */
+/** Lines about missing registers; lspci prints few of these. */
 const MISSING = /(<unreadable>|^<too short>)$/;
-/** Bytes before the end of an image in which a capability may be cut off. */
+/** A capability within this distance of the image's end may be cut off, in bytes. */
 const END = { standard: 0x40, extended: 0x80 };
 
 /**
- * The differences between our listing of a configuration space and lspci's of the same bytes; none
- * if they agree. What we do not decode has to stand at the same place.
+ * Lists the differences between our listing of a configuration space and lspci's. A capability that
+ * we do not decode must have the same offset in both.
  *
- * @param exact - line by line, as that version of lspci writes; else every flag that both know
+ * @param exact - true compares whole lines; false compares the flags that both list
  */
 export function differences(config: Uint8Array, text: string, exact = true): string[] {
   const theirs = parseLspci(text);
@@ -83,7 +83,7 @@ export function differences(config: Uint8Array, text: string, exact = true): str
   return found;
 }
 
-/** In words of lspci, which does not tell of an extended list that ends in all ones. */
+/** Formats broken links as lspci does, which omits an extended list that ends in all ones. */
 function brokenLines(broken: Listing['broken']): string[] {
   return broken
     .filter(({ extended, reason }) => !extended || reason === 'looped')
@@ -100,21 +100,21 @@ function isUndecoded(title: string): boolean {
   return /(<\?>$|Capability ID )/.test(title);
 }
 
-/** What either leaves undecoded has `<?>`, or `ID` instead of a name; our headline adds the id. */
+/** Compares undecoded headlines: both end with `<?>`, or contain `ID`; ours adds the id. */
 function compareUndecoded(
   where: string,
   title: string,
   other: SeenCapability,
   exact: boolean,
 ): string[] {
-  // Another version may decode more.
+  // Other versions may decode more.
   if (!exact) return [];
   if (!isUndecoded(other.title)) return [`${where}: '${title}', lspci '${other.title}'`];
   if (title.includes('(ID ')) return [];
   return compareLines(where, [title], [other.title], exact);
 }
 
-/** Of what an image is too short for, lspci gives up earlier: by capability, not by register. */
+/** Drops lines past the image's end: lspci drops the whole capability, we drop registers. */
 function readable(
   ours: readonly string[],
   theirs: readonly string[],
@@ -122,7 +122,7 @@ function readable(
 ): [ours: readonly string[], theirs: readonly string[]] {
   const there = theirs.filter((line) => !MISSING.test(line));
   const mine = ours.filter((line) => !MISSING.test(line));
-  // Not even the headline could be read.
+  // The headline itself is past the end.
   if (mine.length === 1 && ours.length === 2 && isLate) return [[], []];
   return [isLate ? mine.slice(0, there.length) : mine, there];
 }
@@ -136,15 +136,15 @@ function compareLines(
   if (!exact) return compareFlags(where, ours, theirs);
   const length = Math.max(ours.length, theirs.length);
   return Array.from({ length }, (_, index) => [ours[index] ?? '', theirs[index] ?? ''] as const)
-    .filter(([mine, other]) => settle(mine) !== settle(other))
+    .filter(([mine, other]) => replaceKnown(mine) !== replaceKnown(other))
     .map(([mine, other]) => `${where}: '${mine}', lspci '${other}'`);
 }
 
-/** Registers whose names both have, flag by flag. */
+/** Compares the flags of each register that both list. */
 function compareFlags(where: string, ours: readonly string[], theirs: readonly string[]): string[] {
-  const mine = byRegister(ours.map(settle));
+  const mine = byRegister(ours.map(replaceKnown));
   const found: string[] = [];
-  for (const [register, flags] of byRegister(theirs.map(settle))) {
+  for (const [register, flags] of byRegister(theirs.map(replaceKnown))) {
     for (const [name, isSet] of Object.entries(flags)) {
       const value = mine.get(register)?.[name];
       if (value === undefined || value === isSet) continue;
@@ -154,11 +154,11 @@ function compareFlags(where: string, ours: readonly string[], theirs: readonly s
   return found;
 }
 
-/** The name of a register that a line begins with: `UESta`, `VC0`, `Link Control 0`. */
+/** A register's name at the start of a line: `UESta`, `VC0`, `Link Control 0`. */
 const LABEL =
   /^([A-Z][\w/-]*(?: (?:Control|Config|Capability|Error|Frequency|Handling|Status|\d+))*):(?= )/;
 
-/** Flags by the name of their register; a line without one goes on with the register before. */
+/** Groups flags by register; a line without a register name continues the register before. */
 export function byRegister(lines: readonly string[]): Map<string, Record<string, boolean>> {
   const registers = new Map<string, Record<string, boolean>>();
   let register = '';

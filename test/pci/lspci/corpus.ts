@@ -6,11 +6,11 @@ export const CORPUS = new URL('../../../../test/pci/lspci/corpus/', import.meta.
 export interface Recorded {
   readonly name: string;
   readonly config: Uint8Array;
-  /** What lspci 3.9.0 printed about it. */
+  /** The output of lspci 3.9.0. */
   readonly seen: string;
 }
 
-/** Dumps of real, published and made-up functions, with what lspci said. */
+/** Reads dumps of real, published and made-up functions, with the output of lspci. */
 export function readCorpus(): Recorded[] {
   return readdirSync(CORPUS)
     .filter((file) => file.endsWith('.txt'))

@@ -4,19 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dumpConfig } from '../../../lib/pci/listing/index.js';
 
-/** A file for `lspci -F`, to which bytes that are not there are all ones. */
+/** Formats a file for `lspci -F`, which reads missing bytes as ones. */
 export function toDump(title: string, config: Uint8Array): string {
   return `00:00.0 ${title}\n${dumpConfig(config).join('\n')}\n`;
 }
 
-/** The same without lines of zeros, except for the last. */
+/** Formats such a file without lines of zeros, except for the last line. */
 export function toSparseDump(title: string, config: Uint8Array): string {
   const lines = dumpConfig(config);
   const kept = lines.filter((line, index) => /: .*[^ 0]/.test(line) || index === lines.length - 1);
   return `00:00.0 ${title}\n${kept.join('\n')}\n`;
 }
 
-/** Reads the functions of a dump; what is left out is zero. */
+/** Parses the functions of a dump; missing bytes are zero. */
 export function fromDump(text: string): Uint8Array[] {
   const functions: Uint8Array[] = [];
   for (const block of text.split(/\n(?=\S*[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])/)) {
@@ -38,13 +38,13 @@ export function fromDump(text: string): Uint8Array[] {
   return functions;
 }
 
-/** `3.9.0`, say; null where it is not installed. */
+/** The version of lspci, `3.9.0`; null if lspci is not installed. */
 export function lspciVersion(): string | null {
   const { status, stdout } = spawnSync('lspci', ['--version'], { encoding: 'utf8' });
   return status === 0 ? (/\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? null) : null;
 }
 
-/** What lspci says to a dump; null where it is not installed. */
+/** Runs lspci on a dump; null if lspci is not installed. */
 export function askLspci(dump: string): string | null {
   return inFolder((folder) => {
     const file = join(folder, 'dump');
@@ -53,7 +53,7 @@ export function askLspci(dump: string): string | null {
   });
 }
 
-/** The same of many functions by one call, each on a bus of its own. */
+/** Runs lspci once on many functions, each on its own bus. */
 export function askLspciAll(configs: readonly Uint8Array[]): string[] {
   const bus = (index: number) => index.toString(16).padStart(2, '0');
   const dumps = configs.map(
@@ -63,7 +63,7 @@ export function askLspciAll(configs: readonly Uint8Array[]): string[] {
   return text.split(/^(?=[0-9a-f]{2}:00\.0 )/m);
 }
 
-/** The same of a function with vital product data, which a dump has not: from a made-up sysfs. */
+/** Runs lspci on a made-up sysfs with vital product data, which a dump cannot contain. */
 export function askLspciOfVpd(config: Uint8Array, vpd: Uint8Array): string | null {
   return inFolder((folder) => {
     const device = join(folder, 'devices', '0000:00:00.0');

@@ -1,6 +1,6 @@
 import type { FieldsOf, RegisterName } from '../../../lib/pci/index.js';
 
-/** How lspci calls a register, and the flags that are fields of it. */
+/** The name that lspci has for a register, and for each of its fields. */
 export interface Called {
   readonly register: RegisterName;
   readonly label: string;
@@ -60,7 +60,7 @@ const SUBSTATES = {
 };
 const AGP = { sideband_addressing: 'SBA', gart_64: 'GART64', over_4gb: '64bit', fast_write: 'FW' };
 
-/** Every register with flags that lspci 3.9 shows, of those that an endpoint has. */
+/** Every register of an endpoint whose flags lspci 3.9 shows. */
 export const CALLED: readonly Called[] = [
   called('command', 'Control', {
     io: 'I/O',

@@ -2,7 +2,7 @@ import type { Kind } from './bodies.js';
 
 const VIRTIO = 0x1af4;
 
-/** Of the entries of Enhanced Allocation, lspci dies of those that are too short; three fit in. */
+/** Makes the entries of Enhanced Allocation long enough; a short one crashes lspci. Three fit. */
 function longEntries(body: DataView): void {
   for (let offset = 4; offset + 4 <= body.byteLength;) {
     const size = Math.max(4, body.getUint8(offset) & 7);
@@ -24,7 +24,7 @@ const extended = (id: number, name: string, rest: Partial<Kind> = {}): Kind => (
   ...rest,
 });
 
-/** Capabilities that lspci decodes in more than their headline, and others. */
+/** Capabilities that lspci decodes, and some that it only names. */
 export const KINDS: readonly Kind[] = [
   standard(0x01, 'power management'),
   standard(0x02, 'AGP'),
@@ -34,24 +34,24 @@ export const KINDS: readonly Kind[] = [
   standard(0x07, 'PCI-X'),
   standard(0x08, 'HyperTransport'),
   standard(0x08, 'HyperTransport, primary interface', {
-    mend: (body) => {
+    fix: (body) => {
       clear(body, 3, 0xe0);
     },
   }),
   standard(0x08, 'HyperTransport, secondary interface', {
-    mend: (body) => {
+    fix: (body) => {
       clear(body, 3, 0xe0);
       body.setUint8(3, body.getUint8(3) | 0x20);
     },
   }),
   standard(0x08, 'HyperTransport, MSI mapping', {
-    mend: (body) => {
+    fix: (body) => {
       body.setUint8(3, 0xa8);
     },
   }),
   standard(0x09, 'vendor specific'),
   standard(0x09, 'vendor specific of virtio', {
-    mend: (body) => {
+    fix: (body) => {
       body.setUint8(3, body.getUint8(3) % 7);
     },
     function: (config) => {
@@ -70,14 +70,14 @@ export const KINDS: readonly Kind[] = [
   standard(0x13, 'advanced features'),
   standard(0x14, 'Enhanced Allocation, of endpoints', {
     headers: [0],
-    mend: (body) => {
+    fix: (body) => {
       longEntries(body);
       clear(body, 2, 0xfc);
     },
   }),
   standard(0x14, 'Enhanced Allocation, of bridges', {
     headers: [1],
-    mend: (body) => {
+    fix: (body) => {
       longEntries(new DataView(body.buffer, 4));
       clear(body, 2, 0xfc);
     },
@@ -87,16 +87,16 @@ export const KINDS: readonly Kind[] = [
   extended(0x02, 'virtual channel'),
   extended(0x03, 'serial number'),
   extended(0x04, 'power budgeting'),
-  // Bits 4 to 7 are reserved; lspci takes them for the element's type.
+  // Bits 4 to 7 are reserved; lspci includes these bits in the element type.
   extended(0x05, 'root complex link', {
-    mend: (body) => {
+    fix: (body) => {
       clear(body, 4, 0xf0);
     },
   }),
   extended(0x06, 'root complex internal link'),
-  // Of a range of devices that ends at the last one lspci leaves out the end.
+  // If a range ends at the last device, lspci omits the end of the range.
   extended(0x07, 'root complex event collector', {
-    mend: (body) => {
+    fix: (body) => {
       clear(body, 7, 0x80);
     },
   }),
@@ -115,9 +115,9 @@ export const KINDS: readonly Kind[] = [
   extended(0x15, 'resizable BAR'),
   extended(0x16, 'dynamic power allocation'),
   extended(0x17, 'TPH'),
-  // Two of eight scales are not permitted; lspci makes a number of them.
+  // Two of eight scales are reserved; lspci prints numbers for both.
   extended(0x18, 'LTR', {
-    mend: (body) => {
+    fix: (body) => {
       clear(body, 5, 0x10);
       clear(body, 7, 0x10);
     },
@@ -135,7 +135,7 @@ export const KINDS: readonly Kind[] = [
   extended(0x23, 'DVSEC'),
   ...[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0xa].map((id) =>
     extended(0x23, `DVSEC ${id} of CXL`, {
-      mend: (body) => {
+      fix: (body) => {
         ofCxl(body, id);
       },
     }),
@@ -156,13 +156,13 @@ function clear(body: DataView, offset: number, mask: number): void {
   body.setUint8(offset, body.getUint8(offset) & ~mask);
 }
 
-/** By DVSEC ID, how many bytes lspci reads at least, whatever the length says. */
+/** Bytes that lspci reads of a DVSEC at least, by DVSEC id, whatever its length is. */
 const CXL_SIZES: Readonly<Record<number, number>> = { 2: 0x2c, 7: 0x20 };
 
-/** Of codes that are reserved, lspci reads a name past the end of its table. */
+/** Replaces reserved codes, for which lspci reads past the end of its name table. */
 function ofCxl(body: DataView, id: number): void {
   const length = Math.max(CXL_SIZES[id] ?? 0, body.getUint8(8) & 0x7f);
-  // The first revision of the Flex Bus Port is not decoded by lspci 3.9.
+  // Revision 0 of the Flex Bus Port DVSEC is not decoded by lspci 3.9.
   const revision = Math.max(id === 7 ? 1 : 0, body.getUint8(6) & 3);
   body.setUint32(4, 0x1e98 + revision * 0x1_0000 + length * 0x10_0000, true);
   body.setUint16(8, id, true);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** Lengths in bytes of the capabilities that are made up, by id. */
+/** Lengths of the generated capabilities by id, in bytes. */
 const STANDARD: readonly (readonly [id: number, length: number])[] = [
   [0x01, 8],
   [0x04, 4],
@@ -39,13 +39,13 @@ const EXTENDED: readonly (readonly [id: number, length: number])[] = [
   [0x2e, 0x18],
 ];
 
-/** Its latencies have scales of which the two highest are not permitted. */
+/** Latency Tolerance Reporting, whose two highest scales are reserved. */
 const LTR = 0x18;
 
-/** Types that the specification assigns; of another one lspci says less. */
+/** Assigned port types; lspci prints less for others. */
 const PORT_TYPES = [0, 1, 4, 5, 6, 7, 8, 9, 10];
 
-/** Base address registers that can be: of memory in one or two registers, of I/O, or none. */
+/** Valid BARs: memory in one or two registers, I/O, or none. */
 const bar = fc.oneof(
   fc.constant([0]),
   fc.integer({ min: 0x10, max: 0xfff }).map((page) => [page * 0x1000 + 0x8]),
@@ -75,7 +75,7 @@ interface Parts {
   readonly extended: readonly { id: number; body: Uint8Array }[];
 }
 
-/** An endpoint's configuration space: well-formed lists, and registers with anything in them. */
+/** Generates an endpoint's configuration space: well-formed lists and random registers. */
 export const madeUp: fc.Arbitrary<Uint8Array> = fc
   .record({
     header: bytes(64),
@@ -91,12 +91,12 @@ function assemble({ header, bars, standard, express, type, extended }: Parts): U
   const config = new Uint8Array(4096);
   const view = new DataView(config.buffer);
   config.set(header);
-  // Bit 1 is reserved, and tells a status register from the all-ones of a device that is gone.
+  // Bit 1 is reserved. If clear, the status register is not all ones.
   config[0x06] = ((header[0x06] ?? 0) & 0xfd) | 0x10;
   config[0x0e] = 0;
   config[0x3d] = (header[0x3d] ?? 0) % 5;
   for (let index = 0; index < 6; index++) view.setUint32(0x10 + 4 * index, bars[index] ?? 0, true);
-  // A ROM's reserved bits are zero.
+  // The reserved bits of a ROM register are zero.
   view.setUint32(0x30, view.getUint32(0x30, true) & 0xffff_f801, true);
   express[2] = ((express[2] ?? 0) & 0x0f) | (type << 4);
   const caps = [{ id: EXPRESS[0], body: express }, ...standard];

@@ -1,4 +1,4 @@
-/** One capability, as a text of lspci has it. */
+/** One capability in the output of lspci. */
 export interface SeenCapability {
   readonly offset: number;
   /** Null in the standard list. */
@@ -11,25 +11,25 @@ export interface SeenCapability {
 export interface Seen {
   readonly header: readonly string[];
   readonly capabilities: readonly SeenCapability[];
-  /** What ended a list: `[40] <chain looped>`, `<access denied>`. */
+  /** Messages about the end of a list: `[40] <chain looped>`, `<access denied>`. */
   readonly broken: readonly string[];
 }
 
-/** White space carries no meaning. */
+/** Collapses white space, which carries no meaning. */
 export function squeeze(line: string): string {
   return line.trim().replace(/\s+/g, ' ');
 }
 
-/** What configuration space cannot tell: names, and the host's routing. */
+/** Lines that do not come from configuration space: names, and the host's interrupt routing. */
 const NOT_OF_CONFIG =
   /^(NUMA node|IOMMU group|Physical Slot|Kernel|Interrupt: pin \? routed to IRQ \d+$)/;
 
-/** Reads what lspci printed about one function. */
+/** Parses the output of lspci about one function. */
 export function parseLspci(text: string): Seen {
   const header: string[] = [];
   const capabilities: (SeenCapability & { lines: string[] })[] = [];
   const broken: string[] = [];
-  // Of an endpoint's multicast capability lspci 3.9 leaves out a line break.
+  // For an endpoint's multicast capability, lspci 3.9 omits a line break.
   const lines = text.replace(/\n?\t\tMcastCtl/g, '\n\t\tMcastCtl');
   for (const line of lines.split('\n').slice(1)) {
     const found = /^\tCapabilities: \[([0-9a-f]+)(?: v(\d+))?\] (.*)$/.exec(line);
@@ -56,7 +56,7 @@ export function parseLspci(text: string): Seen {
   return { header: withoutUpperHalves(header), capabilities, broken };
 }
 
-/** Of a dump, lspci lists the upper half of a 64-bit BAR as a region of its own. */
+/** Removes upper halves of 64-bit BARs, which lspci lists as regions when it reads a dump. */
 function withoutUpperHalves(lines: readonly string[]): string[] {
   let upper = -1;
   return lines.filter((line) => {

@@ -1,6 +1,6 @@
-// Writes down what the lspci of this machine says to dumps, for machines that have none:
+// Records the output of this machine's lspci for dumps, for machines without lspci:
 //   node dist/test/pci/lspci/record.js <name> <dump>...
-// One file a function: its bytes, as lspci -F reads them, and below what lspci prints.
+// One file a function: first its bytes in the format of lspci -F, then the output of lspci.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { CORPUS } from './corpus.js';
 import { askLspci, fromDump, toDump, toSparseDump } from './dump.js';

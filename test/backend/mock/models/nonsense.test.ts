@@ -18,11 +18,11 @@ const define = (changes: object) => defineModel({ name: 'card', shape, create: l
 test('a misspelt field is refused with its name and place', (t) => {
   const msi = { name: 'msi', offset: 0x40, vectors: 1, mask: true };
   const cases: [object, RegExp][] = [
-    [{ kernal: {} }, /^model 'card' has no 'kernal': there are name, shape/],
+    [{ kernal: {} }, /^model 'card' has no 'kernal'; known: name, shape/],
     [{ kernel: { version: '6.1' } }, /kernel has no 'version'/],
     [{ shape: { ...shape, classcode: 1 } }, /shape has no 'classcode'/],
     [{ shape: { ...shape, bars: [{ index: 0, size: 32, io: true }] } }, /BAR 0 has no 'io'/],
-    [{ shape: { ...shape, capabilities: [msi] } }, /msi has no 'mask': there are name, offset/],
+    [{ shape: { ...shape, capabilities: [msi] } }, /msi has no 'mask'; known: name, offset/],
   ];
   for (const [changes, message] of cases) t.throws(() => define(changes), { ...wrong, message });
   t.throws(() => define({ kernel: { kernel: '5.0' } }), {
