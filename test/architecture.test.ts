@@ -41,7 +41,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   contract: ['checks', 'errors', 'pci'],
   native: ['errors'],
   sysfs: ['contract', 'errors'],
-  snapshot: ['contract', 'errors', 'pci'],
+  snapshot: ['checks', 'contract', 'errors', 'pci'],
   'backend/kernel': ['checks', 'contract', 'errors', 'native', 'sysfs'],
   'backend/mock': [...MOCK, 'checks', 'contract', 'errors'],
   'backend/mock/models': [

@@ -4,7 +4,7 @@ import { parseCount, parseUnsigned } from './numbers.js';
 import { REGION_WORDS, regionName } from './regions.js';
 import { UsageError } from './usage.js';
 
-/** What every command that accesses registers is given. */
+/** Operands of every command that accesses registers. */
 export const PLACE = {
   device: { from: 'devices' },
   region: { words: REGION_WORDS, help: 'bar0 to bar5, config, rom, vga, or a number' },
@@ -20,30 +20,30 @@ export const WIDTH = {
   help: 'bytes of one access: 1, 2, 4 (default) or 8',
 } as const satisfies Option;
 
-/** A place in a region, checked. */
+/** Consecutive registers of a region. */
 export interface Access {
   readonly region: Region;
   readonly offset: number;
   readonly width: Width;
-  /** How many of them, one after the other. */
+  /** Number of registers. */
   readonly count: number;
 }
 
 const WIDTHS: readonly Width[] = [1, 2, 4, 8];
 
-/** Bytes of one access. */
+/** Parses the width of one access, in bytes. */
 export function parseWidth(text: string): Width {
   const width = WIDTHS.find((one) => String(one) === text);
   if (width === undefined) throw new UsageError(`--width is 1, 2, 4 or 8, not '${text}'`);
   return width;
 }
 
-/** An offset as it is written down: `0x10`, `16`. */
+/** Parses an offset: `0x10`, `16`. */
 export function parseOffset(text: string): number {
   return parseCount('the offset', text);
 }
 
-/** Refuses what the device or the kernel would answer with an error, or not at all. */
+/** Refuses an access that would fault, or that the kernel would refuse. */
 export function checkPlace({ region, offset, width, count }: Access, write: boolean): void {
   const name = regionName(region.index);
   const hex = (value: number | bigint) => `0x${value.toString(16)}`;
@@ -58,11 +58,11 @@ export function checkPlace({ region, offset, width, count }: Access, write: bool
     throw new UsageError(`${what} are not within the ${hex(region.size)} bytes of ${name}`);
   }
   if (width === 8 && !region.mappable) {
-    throw new UsageError(`${name} cannot be mapped: at most 4 bytes at once`);
+    throw new UsageError(`${name} cannot be mapped: --width is at most 4`);
   }
 }
 
-/** Reads by the device's file, where the kernel looks after what must not be touched. */
+/** Reads through the device's file, where the kernel checks the access; 8 bytes need a mapping. */
 export function readOne(region: Region, offset: number, width: Width): bigint {
   if (width !== 8) return BigInt(region.load(offset, width));
   using window = region.map();
@@ -78,7 +78,7 @@ export function writeOne(region: Region, offset: number, width: Width, value: bi
   window.write64(offset, value);
 }
 
-/** A value that fits into the width. */
+/** Parses a value and checks that it fits into the width. */
 export function parseValue(text: string, width: Width): bigint {
   const value = parseUnsigned('a value', text);
   if (value >> BigInt(8 * width) === 0n) return value;

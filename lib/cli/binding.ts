@@ -3,10 +3,11 @@ import type { Plan } from '../host/binding.js';
 import { toJson } from './json.js';
 
 /**
- * What would be written, as commands of a shell.
- * @param more - who gets the group's node; nodes of character devices come with the binding
+ * Prints a plan as shell commands.
+ *
+ * @param more - the new owner and the group's node; nodes of character devices exist after binding
  */
-export function tellPlan(
+export function printPlan(
   plan: Plan,
   json: boolean,
   more: { owner?: string; node?: string } = {},
@@ -16,16 +17,16 @@ export function tellPlan(
     return;
   }
   for (const use of plan.uses) console.log(`# in use: ${use}`);
-  for (const { name, why } of plan.kept) console.log(`# ${name} stays: ${why}`);
+  for (const { name, why } of plan.kept) console.log(`# ${name} is unchanged: ${why}`);
   for (const { name, from, to, steps } of plan.changes) {
-    console.log(`# ${name}: ${from ?? 'no driver'} -> ${to ?? 'what the kernel finds'}`);
+    console.log(`# ${name}: ${from ?? 'no driver'} -> ${to ?? "the kernel's choice"}`);
     for (const { path, text } of steps) console.log(`echo ${text.trim()} > ${path}`);
   }
   if (more.owner !== undefined) console.log(`chown ${more.owner} ${more.node ?? ''}`);
 }
 
-/** What was done. */
-export function tellOutcome(
+/** Prints the result of a plan. */
+export function printOutcome(
   plan: Plan,
   outcomes: readonly Outcome[],
   json: boolean,
@@ -39,8 +40,8 @@ export function tellOutcome(
   for (const { name, from, to } of outcomes) {
     console.log(`${name}: ${from ?? 'no driver'} -> ${to ?? 'no driver'}`);
   }
-  for (const { name, why } of plan.kept) console.log(`${name}: stays (${why})`);
+  for (const { name, why } of plan.kept) console.log(`${name}: unchanged (${why})`);
   if (outcomes.length === 0) console.log(`group ${group}: nothing to do`);
   if (more.owner === undefined) return;
-  for (const node of more.nodes ?? []) console.log(`${node}: belongs to ${more.owner}`);
+  for (const node of more.nodes ?? []) console.log(`${node}: owned by ${more.owner}`);
 }

@@ -1,29 +1,29 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { UsageError } from './usage.js';
 
-/** What completion offers for a word of the command line. */
+/** The words that completion offers for an argument. */
 export interface Offers {
   readonly words?: readonly string[];
   readonly from?: 'devices' | 'files' | 'users';
 }
 
-/** An option of a command: parsing, help and completion are made from it. */
+/** An option of a command; the source of parsing, help and completion. */
 export interface Option extends Offers {
   readonly type: 'boolean' | 'string';
   readonly short?: string;
   readonly multiple?: true;
   readonly default?: string;
-  /** What help calls its value: `'<n>'`. */
+  /** Name of the value in help: `'<n>'`. */
   readonly value?: string;
   readonly help: string;
 }
 
-/** An argument that has its place instead of a name. */
+/** A positional argument. */
 export interface Operand extends Offers {
-  /** Nothing where the name says it all. */
+  /** Undefined if the name is enough. */
   readonly help?: string;
   readonly optional?: true;
-  /** The last one: one or more, or any number if it is optional. */
+  /** The last operand only: one or more values, or any number if the operand is optional. */
   readonly repeated?: true;
 }
 
@@ -43,39 +43,43 @@ type OperandValue<P extends Operand> = P extends { repeated: true }
     ? string | undefined
     : string;
 
-/** What the command line says. */
+/** A parsed command line. */
 export interface Line<O extends Options, P extends Operands> {
   readonly options: { readonly [Name in keyof O]: OptionValue<O[Name]> };
   readonly operands: { readonly [Name in keyof P]: OperandValue<P[Name]> };
-  /** What follows `--`, of a command that runs a program. */
+  /** The arguments after `--`, for a command that runs a program. */
   readonly program: readonly string[];
 }
 
 export interface Definition<O extends Options, P extends Operands> {
   /** Paragraphs for `--help`. */
   readonly about: string;
-  /** In their order. */
+  /** Operands in order. */
   readonly operands: P;
   readonly options: O;
   /** Whether a program and its arguments follow `--`. */
   readonly program?: true;
-  /** Command lines that work. */
+  /** Working command lines. */
   readonly examples: readonly string[];
-  /** Gives the exit code: 0 ok, 1 failed. */
+  /** Runs the command and returns the exit code: 0 ok, 1 failed. */
   run(line: Line<O, P>): number | Promise<number>;
 }
 
-/** What every command's module exports as `command`. */
+/** The export `command` of every command's module. */
 export type Command = Definition<Options, Operands>;
 
-/** A command, with the types of what its `run` is called with. */
+/** Defines a command; the argument of `run` gets the types of its options and operands. */
 export function defineCommand<const O extends Options, const P extends Operands>(
   definition: Definition<O, P>,
 ): Command {
   return definition;
 }
 
-/** @throws {@link UsageError} and errors of `parseArgs` for what is wrong */
+/**
+ * Parses a command line.
+ *
+ * @throws {@link UsageError} or an error of `parseArgs` for wrong usage
+ */
 export function parseLine(command: Command, argv: readonly string[]): Line<Options, Operands> {
   const dashes = command.program === true ? argv.indexOf('--') : -1;
   const { values, positionals } = parseArgs({
@@ -85,7 +89,7 @@ export function parseLine(command: Command, argv: readonly string[]): Line<Optio
   });
   return {
     options: values as Line<Options, Operands>['options'],
-    operands: place(command, positionals),
+    operands: placeOperands(command, positionals),
     program: dashes < 0 ? [] : argv.slice(dashes + 1),
   };
 }
@@ -105,28 +109,28 @@ function forParseArgs(options: Options): NonNullable<ParseArgsConfig['options']>
   );
 }
 
-function place(
+function placeOperands(
   { operands, program }: Command,
   given: readonly string[],
 ): Line<Options, Operands>['operands'] {
   const rest = [...given];
   const values: Record<string, string | string[] | undefined> = {};
   for (const [name, { optional, repeated }] of Object.entries(operands)) {
-    if (rest.length === 0 && optional !== true) throw new UsageError(`give ${list(operands)}`);
+    if (rest.length === 0 && optional !== true)
+      throw new UsageError(`give ${formatOperands(operands)}`);
     values[name] = repeated === true ? rest.splice(0) : rest.shift();
   }
-  const [stranger] = rest;
-  if (stranger !== undefined) {
-    const wanted = program === true ? '-- before the command' : list(operands);
-    throw new UsageError(
-      `'${stranger}' is too much: ${wanted === '' ? 'no arguments' : `give ${wanted}`}`,
-    );
+  const [extra] = rest;
+  if (extra !== undefined) {
+    const wanted = program === true ? '-- before the command' : formatOperands(operands);
+    const fix = wanted === '' ? 'the command has no arguments' : `give ${wanted}`;
+    throw new UsageError(`unexpected argument '${extra}': ${fix}`);
   }
   return values as Line<Options, Operands>['operands'];
 }
 
-/** `<device> [file]` */
-export function list(operands: Operands): string {
+/** Formats operands for help: `<device> [file]`. */
+export function formatOperands(operands: Operands): string {
   return Object.entries(operands)
     .map(([name, { optional, repeated }]) => {
       const more = repeated === true ? '...' : '';

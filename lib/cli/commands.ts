@@ -1,24 +1,24 @@
 import type { Command } from './command.js';
 
-/** Every command and what it is for. A command is the file of its name, loaded when asked for. */
+/** Summaries of the commands by name. The module with that name is loaded on use. */
 export const COMMANDS: Readonly<Record<string, string>> = {
-  list: 'the PCI functions there are, and what each lacks to be used',
-  bind: 'give a device and its IOMMU group to vfio-pci',
-  release: 'give it back to the driver it had',
-  doctor: 'look whether programs can drive devices here, and what mends it if not',
-  info: 'regions, interrupts, features, DMA ranges, resets and capabilities',
-  config: 'configuration space decoded as lspci does, registers set by name',
+  list: 'list PCI functions, and whether a program can open them',
+  bind: 'bind a device and its IOMMU group to vfio-pci',
+  release: 'return a device to its former driver',
+  doctor: 'check whether programs can drive devices here, and how to fix it if not',
+  info: 'show regions, interrupts, features, DMA ranges, resets and capabilities',
+  config: 'decode configuration space as lspci does, set registers by name',
   peek: 'read registers',
   poke: 'write registers',
-  watch: 'enable interrupts and show them as they come',
+  watch: 'enable interrupts and show their rates',
   reset: 'reset a function',
-  repl: 'a Node.js prompt with the device at hand',
+  repl: 'start a Node.js prompt with an open device',
   demo: 'drive a device end to end: registers, DMA, interrupts',
   lab: 'run a command in a QEMU guest with a real /dev/vfio',
   run: 'send raw operations to a device, as JSON lines',
-  snapshot: 'write down what a device is, for a mock of it',
-  trace: 'record what a program does with its devices, as a timeline',
-  completion: 'a script that makes a shell complete all this',
+  snapshot: 'save the properties of a device, to make a mock of it',
+  trace: 'record how a program uses its devices, as a timeline',
+  completion: 'print a script with which a shell completes these commands',
 };
 
 export async function loadCommand(name: string): Promise<Command> {

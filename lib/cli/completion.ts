@@ -3,15 +3,15 @@ import { fish } from './completion/fish.js';
 import { describeAll } from './completion/tree.js';
 import { zsh } from './completion/zsh.js';
 import { defineCommand } from './command.js';
-import { choice } from './usage.js';
+import { parseChoice } from './usage.js';
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 const SCRIPTS = { bash, zsh, fish };
 
 export const command = defineCommand({
-  about: `Prints a script that completes commands, options and devices: imitations by name, functions
-    of this machine by address. It is made from what --help says, and asks this program nothing when
-    Tab is pressed.`,
+  about: `Prints a script that completes commands, options and devices: mock devices by name,
+    functions of this machine by address. The script contains the texts of --help and does not run
+    vfio when Tab is pressed.`,
   operands: { shell: { words: SHELLS, help: 'bash, zsh or fish' } },
   options: {},
   examples: [
@@ -20,7 +20,7 @@ export const command = defineCommand({
     'vfio completion fish > ~/.config/fish/completions/vfio.fish',
   ],
   async run({ operands }) {
-    const shell = choice('the shell', operands.shell, SHELLS) ?? 'bash';
+    const shell = parseChoice('the shell', operands.shell, SHELLS) ?? 'bash';
     process.stdout.write(SCRIPTS[shell](await describeAll()));
     return 0;
   },

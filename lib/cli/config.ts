@@ -7,19 +7,19 @@ import { openDevice } from './devices.js';
 import { toJson } from './json.js';
 import { paint } from './terminal.js';
 import { UsageError } from './usage.js';
-import { vpdReader } from './vpd.js';
+import { createVpdReader } from './vpd.js';
 
 export const command = defineCommand({
   about: `Prints configuration space decoded as lspci -vvv does, or reads and sets registers by name.
-    Names are checked before anything is written; what was written is read back. As in setpci,
-    numbers are hexadecimal, and value:mask changes only the bits of the mask. The device forgets
-    most settings when it is closed, since vfio-pci restores it then.`,
+    All names are checked before the first write; each write is read back. As in setpci, numbers are
+    hexadecimal, and value:mask changes only the bits of the mask. Most settings are lost when the
+    device is closed, since vfio-pci then restores configuration space.`,
   operands: {
     device: { from: 'devices' },
     'register[=value]': {
       optional: true,
       repeated: true,
-      help: `COMMAND, CAP_MSIX+2.w, ECAP_AER+8.l, 40.b as setpci spells them, or by field:
+      help: `names of setpci (COMMAND, CAP_MSIX+2.w, ECAP_AER+8.l, 40.b) or of this library:
         command.bus_master, msix.control.enable, pcie.device_control`,
     },
   },
@@ -34,14 +34,16 @@ export const command = defineCommand({
   ],
   async run({ options, operands }) {
     const settings = operands['register[=value]'];
-    if (options.hex && settings.length > 0) throw new UsageError('-x takes no registers');
-    if (options.hex && options.json) throw new UsageError('-x or --json, not both');
+    if (options.hex && settings.length > 0) throw new UsageError('-x does not take registers');
+    if (options.hex && options.json) throw new UsageError('give either -x or --json');
     const decoder = await import('../pci/index.js');
     await using device = await openDevice(operands.device);
     const config = device.config.read(0, device.config.size);
     if (settings.length > 0) {
-      const accesses = parseAll(decoder, settings, config).map((access) => perform(device, access));
-      console.log(options.json ? toJson(accesses) : accesses.map(written).join('\n'));
+      const accesses = parseSettings(decoder, settings, config).map((access) =>
+        performAccess(device, access),
+      );
+      console.log(options.json ? toJson(accesses) : accesses.map(formatAccess).join('\n'));
       return 0;
     }
     if (options.json) console.log(toJson(describe(decoder, device, config)));
@@ -53,8 +55,8 @@ export const command = defineCommand({
 
 type Decoder = typeof pci;
 
-/** All of them or none: a mistake in the last one must not leave the first ones written. */
-function parseAll(
+/** Parses all settings before the first write, so that a mistake leaves the device unchanged. */
+function parseSettings(
   { parseSetting, SettingError }: Decoder,
   settings: readonly string[],
   config: Uint8Array,
@@ -72,12 +74,16 @@ interface Performed {
   readonly offset: number;
   readonly width: number;
   readonly value: number;
-  /** What was there before, and what was written, if anything was. */
+  /** The value before the write; undefined for a read. */
   readonly before?: number;
+  /** The value written; undefined for a read. */
   readonly wrote?: number;
 }
 
-function perform({ config }: PciDevice, { text, offset, width, change }: pci.Access): Performed {
+function performAccess(
+  { config }: PciDevice,
+  { text, offset, width, change }: pci.Access,
+): Performed {
   const read = () =>
     width === 1
       ? config.read8(offset)
@@ -94,7 +100,7 @@ function perform({ config }: PciDevice, { text, offset, width, change }: pci.Acc
   return { ...what, before: value, wrote, value: read() };
 }
 
-function written({ register, width, before, wrote, value }: Performed): string {
+function formatAccess({ register, width, before, wrote, value }: Performed): string {
   const hex = (number: number) => number.toString(16).padStart(2 * width, '0');
   if (before === undefined || wrote === undefined) return `${register} = ${hex(value)}`;
   const kept = value === wrote ? '' : ` (wrote ${hex(wrote)})`;
@@ -110,8 +116,8 @@ function headline(device: PciDevice): string {
   return `${device.name} ${digits(classCode >> 8, 4)}: ${digits(vendorId, 4)}:${digits(deviceId, 4)} (rev ${digits(revision, 2)})${progIf}`;
 }
 
-/** Sizes are those of the regions: configuration space itself tells none. */
-function sizes(device: PciDevice): (line: string) => string {
+/** Adds the size of its region to a line; configuration space does not contain sizes. */
+function addSizes(device: PciDevice): (line: string) => string {
   return (line) => {
     const index = /^Region (\d):/.exec(line)?.[1];
     if (index === undefined) return line;
@@ -120,7 +126,7 @@ function sizes(device: PciDevice): (line: string) => string {
 }
 
 function listing({ listConfig }: Decoder, device: PciDevice, config: Uint8Array): string {
-  const { header, capabilities, broken } = listConfig(config, vpdReader(device));
+  const { header, capabilities, broken } = listConfig(config, createVpdReader(device));
   const listed = (extended: boolean) => [
     ...capabilities
       .filter((capability) => capability.extended === extended)
@@ -137,20 +143,20 @@ function listing({ listConfig }: Decoder, device: PciDevice, config: Uint8Array)
   ];
   return [
     paint('bold', headline(device)),
-    ...header.map(sizes(device)).map((line) => `\t${line}`),
+    ...header.map(addSizes(device)).map((line) => `\t${line}`),
     ...listed(false),
     ...listed(true),
   ].join('\n');
 }
 
-/** Addresses that lspci reads: of an imitation it is one that no function of a machine has. */
+/** Formats a dump for lspci -F, which needs an address: a mock device gets 00:00.0. */
 function dump({ dumpConfig }: Decoder, device: PciDevice, config: Uint8Array): string {
   const address = isMockName(device.name) ? '00:00.0' : device.name;
   return [`${address} ${device.name}`, ...dumpConfig(config)].join('\n');
 }
 
 function describe({ flagsOf, listConfig }: Decoder, device: PciDevice, config: Uint8Array) {
-  const { broken, capabilities, header } = listConfig(config, vpdReader(device));
+  const { broken, capabilities, header } = listConfig(config, createVpdReader(device));
   return {
     device: device.name,
     header: device.config.header(),

@@ -1,13 +1,13 @@
 import { defineCommand } from './command.js';
 import { openDevice } from './devices.js';
 import { toJson } from './json.js';
-import { during } from './progress.js';
+import { withProgress } from './progress.js';
 import { table } from './table.js';
 
 export const command = defineCommand({
-  about: `Runs a small user-space driver on a device and verifies what it did. Exit code 0 only if what
-    was written was read back and the interrupts arrived. Blocks of a disk that are written are put
-    back.`,
+  about: `Runs a small user-space driver on a device and verifies the result. Exit code 0 only if the
+    data read back are those written and the interrupts arrived. Blocks of a disk that the demo
+    overwrites are restored.`,
   operands: {
     device: {
       from: 'devices',
@@ -27,7 +27,7 @@ export const command = defineCommand({
       data,
       lines,
       omitDescription = false,
-    } = await during(`driving ${device.name}`, demo(device));
+    } = await withProgress(`driving ${device.name}`, demo(device));
     if (options.json) {
       console.log(toJson(omitDescription ? data : { ...description.data, ...data, ok }));
     } else {

@@ -1,6 +1,5 @@
 /**
- * The library's way to devices, for commands: of the back ends only the one that a name asks for is
- * loaded, and nothing before it is needed.
+ * Opens devices for commands. Only the back end that the device's name needs is loaded, on first use.
  */
 import { environment } from '../observe/environment.js';
 import type { Backend, DeviceConnection, OpenOptions, PciFunction } from '../contract/index.js';
@@ -8,18 +7,18 @@ import { isMockName, parseAddress, parseIds } from '../contract/names.js';
 import type { DeviceApi } from '../device/open.js';
 import type { PciDevice } from '../index.js';
 
-import { during } from './progress.js';
+import { withProgress } from './progress.js';
 
 const mock = async (): Promise<Backend> => (await import('../backend/mock/index.js')).mockBackend;
 const kernel = async (): Promise<Backend> =>
   (await import('../backend/kernel/index.js')).kernelBackend;
 
-/** Names that are neither get the error that tells both forms. */
+/** Loads the back end for a name. A name of neither form gets both, whose error lists both forms. */
 async function apiOf(name: string): Promise<DeviceApi> {
   const isReal = parseAddress(name) !== null || parseIds(name) !== null;
-  const ways = isMockName(name) ? [mock] : isReal ? [kernel] : [mock, kernel];
+  const loaders = isMockName(name) ? [mock] : isReal ? [kernel] : [mock, kernel];
   const { deviceApi } = await import('../device/open.js');
-  const backends = await Promise.all(ways.map((load) => load()));
+  const backends = await Promise.all(loaders.map((load) => load()));
   if (environment.traceFolder === undefined && environment.recordFile === undefined)
     return deviceApi(backends);
   const { observeBackend } = await import('../observe/index.js');
@@ -27,10 +26,10 @@ async function apiOf(name: string): Promise<DeviceApi> {
   return deviceApi(backends.map((backend) => observeBackend(backend, observers)));
 }
 
-/** The kernel resets a function when it is opened, which can take a second. */
+/** Opens a device and shows progress: the kernel's reset at opening can take a second. */
 export async function openDevice(name: string): Promise<PciDevice> {
   const api = await apiOf(name);
-  return during(`opening ${name}`, api.openDevice(name));
+  return withProgress(`opening ${name}`, api.openDevice(name));
 }
 
 export async function openConnection(
@@ -38,12 +37,12 @@ export async function openConnection(
   options: OpenOptions,
 ): Promise<DeviceConnection> {
   const api = await apiOf(name);
-  return during(`opening ${name}`, api.openConnection(name, options));
+  return withProgress(`opening ${name}`, api.openConnection(name, options));
 }
 
-/** The name under which a device is opened, for what the user called it. */
-export async function resolveName(called: string): Promise<string> {
-  return (await apiOf(called)).resolveName(called);
+/** Resolves a short address or vendor:device to the full name of the device. */
+export async function resolveName(given: string): Promise<string> {
+  return (await apiOf(given)).resolveName(given);
 }
 
 export async function listMockDevices(): Promise<PciFunction[]> {

@@ -3,7 +3,7 @@ import { Host } from '../host/host.js';
 import { defineCommand } from './command.js';
 import { toJson } from './json.js';
 import { parseSize } from './numbers.js';
-import { realFunction } from './real.js';
+import { resolveReal } from './real.js';
 import { paint } from './terminal.js';
 
 const MARKS: Readonly<Record<State, Parameters<typeof paint>[0]>> = {
@@ -14,30 +14,30 @@ const MARKS: Readonly<Record<State, Parameters<typeof paint>[0]>> = {
 };
 
 export const command = defineCommand({
-  about: `Looks whether programs of this user can drive devices, and says what mends it if not: IOMMU,
-    interrupt remapping, drivers, nodes and their permissions, the native addon, IOMMU groups, locked memory, huge
-    pages, lockdown, containers. Changes nothing, opens no device and needs no rights. Exit code 0:
-    ready.`,
+  about: `Checks whether programs of this user can drive devices, and prints a fix for each problem:
+    IOMMU, interrupt remapping, drivers, nodes and their permissions, the native addon, IOMMU groups,
+    locked memory, huge pages, lockdown, containers. Changes nothing, opens no device and needs no
+    rights. Exit code 0 if ready.`,
   operands: {
     device: {
       from: 'devices',
       optional: true,
-      help: 'the function that is to be driven; without, all that are bound to vfio-pci',
+      help: 'the function to drive; default: every function bound to vfio-pci',
     },
   },
   options: {
     memory: {
       type: 'string',
       value: '<size>',
-      help: 'DMA memory that is going to be mapped: bytes, or a number with K, M or G',
+      help: 'DMA memory to map: bytes, or a number with K, M or G',
     },
     json: { type: 'boolean', help: 'prints one JSON object' },
   },
   examples: ['vfio doctor 01:00.0 --memory 256M'],
   async run({ options, operands }) {
     const memory = options.memory === undefined ? undefined : parseSize('--memory', options.memory);
-    const called = operands.device;
-    const device = called === undefined ? undefined : await realFunction(called);
+    const name = operands.device;
+    const device = name === undefined ? undefined : await resolveReal(name);
     const findings = examine(new Host(), { device, memory });
     const ready = findings.every(({ state }) => state !== 'problem');
     console.log(options.json ? toJson({ ready, findings }) : report(findings, ready));
@@ -47,9 +47,9 @@ export const command = defineCommand({
 
 function report(findings: readonly Finding[], ready: boolean): string {
   const width = Math.max(...findings.map(({ check }) => check.length));
-  const lines = findings.flatMap(({ check, state, text, mend }) => [
+  const lines = findings.flatMap(({ check, state, text, fix }) => [
     `${paint(MARKS[state], state.padEnd(7))}  ${check.padEnd(width)}  ${text}`,
-    ...(mend === undefined ? [] : [`${' '.repeat(11 + width)}mend: ${mend}`]),
+    ...(fix === undefined ? [] : [`${' '.repeat(11 + width)}fix: ${fix}`]),
   ]);
   return [...lines, ready ? 'ready' : 'not ready'].join('\n');
 }

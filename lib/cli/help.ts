@@ -1,4 +1,4 @@
-import { type Command, list } from './command.js';
+import { type Command, formatOperands } from './command.js';
 import { table } from './table.js';
 
 const WIDTH = 100;
@@ -9,17 +9,17 @@ function synopsis(name: string, { operands, options, program }: Command): string
   const flags =
     only?.[1].type === 'boolean' ? `[--${only[0]}]` : names.length === 0 ? '' : '[options]';
   const behind = program === true ? '-- <command> [arguments]' : '';
-  const words = program === true ? [flags, behind] : [list(operands), flags];
+  const words = program === true ? [flags, behind] : [formatOperands(operands), flags];
   return ['vfio', name, ...words].filter((word) => word !== '').join(' ');
 }
 
-/** `-x, --hex`, `--width <w>` */
+/** Formats an option: `-x, --hex`, `--width <w>`. */
 function label(name: string, { short, value }: Command['options'][string]): string {
   const both = short === undefined ? `--${name}` : `-${short}, --${name}`;
   return value === undefined ? both : `${both} ${value}`;
 }
 
-/** Two columns; what does not fit goes on in the second one. */
+/** Formats two columns; a long text continues in the second column. */
 function rows(all: readonly (readonly [label: string, text: string])[]): string {
   const first = Math.max(...all.map(([name]) => name.length));
   return table(
@@ -40,7 +40,7 @@ function wrap(text: string, width: number): string[] {
   return lines;
 }
 
-/** What `vfio <name> --help` prints. */
+/** Formats the output of `vfio <name> --help`. */
 export function help(name: string, command: Command): string {
   const { operands, options, examples, about } = command;
   const explained = [

@@ -1,3 +1,14 @@
+import {
+  FEATURE_NAMES,
+  IRQ_NAMES,
+  VFIO_DEVICE_FLAGS_RESET,
+  VFIO_IRQ_INFO_AUTOMASKED,
+  VFIO_IRQ_INFO_EVENTFD,
+  VFIO_IRQ_INFO_MASKABLE,
+  VFIO_IRQ_INFO_NORESIZE,
+  VFIO_PCI_MSI_IRQ_INDEX,
+  VFIO_PCI_MSIX_IRQ_INDEX,
+} from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
 import type { PciDevice } from '../index.js';
 import { defineCommand } from './command.js';
@@ -7,34 +18,10 @@ import { regionName } from './regions.js';
 import { columns } from './table.js';
 import { paint } from './terminal.js';
 
-const IRQS = ['intx', 'msi', 'msix', 'err', 'req'];
-/** VFIO_IRQ_INFO_*, VFIO_DEVICE_FLAGS_RESET. */
-const EVENTFD = 1;
-const MASKABLE = 2;
-const AUTOMASKED = 4;
-const NORESIZE = 8;
-const FLAGS_RESET = 1;
-/** MSI and MSI-X: what is one vector for ever has no NORESIZE to tell so. */
-const GROWS = [1, 2];
+/** Indexes that can grow. Other indexes have one vector, so the kernel never sets NORESIZE. */
+const GROWABLE: readonly number[] = [VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_MSIX_IRQ_INDEX];
 
-/** VFIO_DEVICE_FEATURE_* by number. 11 was proposed as PCI_MSI_NOVIRT, which is set. */
-const FEATURES = [
-  'PCI_VF_TOKEN',
-  'MIGRATION',
-  'MIG_DEVICE_STATE',
-  'LOW_POWER_ENTRY',
-  'LOW_POWER_ENTRY_WITH_WAKEUP',
-  'LOW_POWER_EXIT',
-  'DMA_LOGGING_START',
-  'DMA_LOGGING_STOP',
-  'DMA_LOGGING_REPORT',
-  'MIG_DATA_SIZE',
-  'BUS_MASTER',
-  'DMA_BUF',
-  'MIG_PRECOPY_INFOv2',
-];
-
-/** What the kernel has no answer to is not there. */
+/** Returns the kernel's answer, or null if the kernel refuses the call. */
 function attempt<T>(ask: () => T): T | null {
   try {
     return ask();
@@ -51,19 +38,19 @@ function interrupts({ connection, info }: PciDevice) {
     const has = (flag: number) => (answer.flags & flag) !== 0;
     return {
       index,
-      name: IRQS[index] ?? `irq${index}`,
+      name: IRQ_NAMES[index] ?? `irq${index}`,
       count: answer.count,
-      eventfd: has(EVENTFD),
-      maskable: has(MASKABLE),
-      automasked: has(AUTOMASKED),
-      growable: GROWS.includes(index) && !has(NORESIZE),
+      eventfd: has(VFIO_IRQ_INFO_EVENTFD),
+      maskable: has(VFIO_IRQ_INFO_MASKABLE),
+      automasked: has(VFIO_IRQ_INFO_AUTOMASKED),
+      growable: GROWABLE.includes(index) && !has(VFIO_IRQ_INFO_NORESIZE),
     };
   });
   return all.filter((irq) => irq !== null);
 }
 
 function features(device: PciDevice) {
-  return FEATURES.map((name, number) => ({
+  return FEATURE_NAMES.map((name, number) => ({
     number,
     name,
     ...device.features.probe(number),
@@ -73,7 +60,7 @@ function features(device: PciDevice) {
 function resets(device: PciDevice) {
   const affected = attempt(() => device.hotResetInfo());
   return {
-    function: (device.info.flags & FLAGS_RESET) !== 0,
+    function: (device.info.flags & VFIO_DEVICE_FLAGS_RESET) !== 0,
     bus: affected === null ? null : affected.devices.map(({ name }) => name),
   };
 }
@@ -129,7 +116,7 @@ function regionRow(region: Description['regions'][number]): string[] {
   return [region.name, `${region.size} bytes`, can + only + own];
 }
 
-/** Many page sizes are every power of two from the smallest on. */
+/** Formats page sizes; a long list stands for every power of two from the smallest on. */
 function pages(sizes: readonly bigint[]): string {
   const [first, second] = sizes;
   if (first === undefined) return 'no pages';
@@ -183,8 +170,8 @@ function report(found: Description): string {
 }
 
 export const command = defineCommand({
-  about: `What VFIO tells of a device: regions and how they can be used, interrupts, features by
-    direction, the addresses its DMA can reach, resets, capabilities.`,
+  about: `Shows what VFIO reports about a device: regions and their access rights, interrupts, features
+    and whether these can be read or set, the IOVA ranges of DMA, resets, capabilities.`,
   operands: { device: { from: 'devices' } },
   options: { json: { type: 'boolean', help: 'prints one JSON object' } },
   examples: ['vfio info mock:nvme'],

@@ -1,6 +1,6 @@
 import { exact } from '../run/json.js';
 
-/** JSON for programs that a person may read too. */
+/** Formats a value as indented JSON. */
 export function toJson(value: unknown): string {
   return JSON.stringify(value, exact, 2);
 }

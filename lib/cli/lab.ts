@@ -8,15 +8,15 @@ import { defineCommand } from './command.js';
 import { Progress } from './progress.js';
 import { UsageError } from './usage.js';
 
-/** Exit code when the time is up, as timeout(1) has it. */
+/** Exit code after a timeout, the same as that of timeout(1). */
 const TIMED_OUT = 124;
 
 export const command = defineCommand({
   about: `Boots a QEMU guest with an emulated Intel IOMMU and PCI devices bound to vfio-pci, and runs
-    the command there: in this directory, with this machine's files (changes stay in the guest's
-    memory), with vfio and the project's node_modules/.bin on PATH. It reads what this command
-    reads, unless that is a terminal. The devices' addresses are in VFIO_LAB_NVME, VFIO_LAB_EDU and
-    so on. Needs neither root nor KVM. The exit code is the command's.`,
+    a command in the guest: in this directory, with this machine's files (changes stay in the guest's
+    memory), with vfio and the project's node_modules/.bin on PATH. The command gets standard input,
+    unless that is a terminal. The variables VFIO_LAB_NVME, VFIO_LAB_EDU and so on contain the
+    devices' addresses. The lab needs neither root nor KVM. The exit code is the command's.`,
   operands: {},
   options: {
     kernel: {
@@ -25,7 +25,7 @@ export const command = defineCommand({
       words: DEBIAN_KERNELS,
       from: 'files',
       help: `a bzImage, or ${DEBIAN_KERNELS.join(' or ')} (downloaded once and kept); default: this
-        machine's own where it can be read, else the newest of those`,
+        machine's kernel if readable, else the newest Debian kernel`,
     },
     device: {
       type: 'string',
@@ -33,7 +33,7 @@ export const command = defineCommand({
       multiple: true,
       words: DEFAULT_DEVICES,
       help: `${DEFAULT_DEVICES.join(', ')}, with QEMU properties after a comma, or any QEMU -device
-        string; repeatable; default: those four`,
+        string; repeatable; default: these four`,
     },
     'qemu-arg': {
       type: 'string',
@@ -46,19 +46,19 @@ export const command = defineCommand({
     timeout: {
       type: 'string',
       value: '<seconds>',
-      help: 'ends the guest then, with exit code 124',
+      help: 'stops the guest after this time, with exit code 124',
     },
     shell: {
       type: 'boolean',
-      help: 'a terminal in the guest, for the command or else a shell; Ctrl-A X ends it',
+      help: 'a terminal in the guest, for the command or a shell; Ctrl-A X stops the guest',
     },
   },
   program: true,
   examples: ["vfio lab --device edu -- sh -c 'vfio demo $VFIO_LAB_EDU'"],
   async run({ options, program }) {
-    const asked = optionsOf(options, program);
+    const labOptions = toLabOptions(options, program);
     try {
-      checkOptions(asked);
+      checkOptions(labOptions);
     } catch (error) {
       throw new UsageError(error instanceof Error ? error.message : String(error));
     }
@@ -77,7 +77,7 @@ export const command = defineCommand({
       else progress.show(step);
     };
     try {
-      return (await runInLab({ ...asked, report, signal: interrupted.signal })).exitCode;
+      return (await runInLab({ ...labOptions, report, signal: interrupted.signal })).exitCode;
     } catch (error) {
       if (interrupted.signal.aborted) return exitCode;
       if (!(error instanceof VfioError && error.code === 'ETIMEDOUT')) throw error;
@@ -89,7 +89,7 @@ export const command = defineCommand({
   },
 });
 
-interface Asked {
+interface ParsedOptions {
   readonly kernel: string | undefined;
   readonly device: readonly string[];
   readonly 'qemu-arg': readonly string[];
@@ -99,29 +99,29 @@ interface Asked {
   readonly shell: boolean;
 }
 
-/** What the command line asks for. */
-function optionsOf(asked: Asked, program: readonly string[]): LabOptions {
+/** Converts the options of the command line to those of {@link runInLab}. */
+function toLabOptions(given: ParsedOptions, program: readonly string[]): LabOptions {
   const shell = [process.env.SHELL ?? '/bin/sh'];
-  const [command, ...args] = program.length === 0 && asked.shell ? shell : program;
+  const [command, ...args] = program.length === 0 && given.shell ? shell : program;
   if (command === undefined) throw new UsageError('give a command after --, or --shell');
-  if (asked.shell && !process.stdin.isTTY) throw new UsageError('--shell needs a terminal');
-  const seconds = number('--timeout', asked.timeout);
+  if (given.shell && !process.stdin.isTTY) throw new UsageError('--shell needs a terminal');
+  const seconds = parseNumber('--timeout', given.timeout);
   return {
     command,
     args,
-    kernel: asked.kernel,
-    devices: asked.device.length === 0 ? undefined : asked.device,
-    qemuArgs: asked['qemu-arg'],
-    memory: asked.memory,
-    cpus: number('--cpus', asked.cpus),
+    kernel: given.kernel,
+    devices: given.device.length === 0 ? undefined : given.device,
+    qemuArgs: given['qemu-arg'],
+    memory: given.memory,
+    cpus: parseNumber('--cpus', given.cpus),
     timeout: seconds === undefined ? undefined : seconds * 1000,
-    terminal: asked.shell,
-    // A terminal is the command's with --shell only.
+    terminal: given.shell,
+    // Without --shell, the command does not read from a terminal.
     stdin: process.stdin.isTTY ? undefined : process.stdin,
   };
 }
 
-function number(option: string, text: string | undefined): number | undefined {
+function parseNumber(option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (!/^\d+(\.\d+)?$/.test(text)) throw new UsageError(`${option} takes a number, not '${text}'`);
   return Number(text);

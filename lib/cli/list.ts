@@ -1,6 +1,6 @@
 import { Host } from '../host/host.js';
 import { PciIds } from '../host/pci-ids.js';
-import { type Readiness, readiness } from '../host/readiness.js';
+import { checkReadiness, type Readiness } from '../host/readiness.js';
 import type { PciFunction } from '../index.js';
 import { defineCommand } from './command.js';
 import { isMockName } from '../contract/names.js';
@@ -9,9 +9,9 @@ import { toJson } from './json.js';
 import { columns } from './table.js';
 import { paint } from './terminal.js';
 
-const IMITATED: Readiness = { ready: true };
+const MOCK_READINESS: Readiness = { ready: true };
 
-/** What is known of one function. */
+/** Collects the properties of one function. */
 function describe(host: Host, ids: PciIds, one: PciFunction) {
   const real = !isMockName(one.name);
   const group = real ? host.group(one.name) : null;
@@ -29,13 +29,13 @@ function describe(host: Host, ids: PciIds, one: PciFunction) {
     driver: one.driver,
     iommuGroup: one.iommuGroup,
     groupMembers: group === null ? [one.name] : host.members(group).map(({ name }) => name),
-    ...(real ? readiness(host, one.name) : IMITATED),
+    ...(real ? checkReadiness(host, one.name) : MOCK_READINESS),
   };
 }
 
 type Description = ReturnType<typeof describe>;
 
-/** What lspci calls it. */
+/** Formats the class and the names of a function as lspci does. */
 function title({ className, vendorName, deviceName, class: code, ids }: Description): string {
   const unknown = `Device ${vendorName === null ? ids : ids.slice(5)}`;
   const device = [vendorName, deviceName ?? unknown].filter((part) => part !== null).join(' ');
@@ -56,15 +56,15 @@ function row(one: Description): string[] {
 }
 
 export const command = defineCommand({
-  about: `Lists the PCI functions of this machine and the imitations: address, vendor and device,
-    kernel driver, IOMMU group (with how many functions share it), whether a program could open it
-    now and what is missing if not. Names come from the system's pci.ids. Opens nothing and needs
-    no rights.`,
+  about: `Lists the PCI functions of this machine and the mock devices: address, ids, kernel driver,
+    IOMMU group (with the number of other members), and whether a program could open the function
+    now, or what is missing. Names come from the system's pci.ids. Opens no device and needs no
+    rights.`,
   operands: {},
   options: {
     json: {
       type: 'boolean',
-      help: 'prints an array of objects, with the members of each group and what to do',
+      help: 'prints an array of objects, with the members of each group and hints',
     },
   },
   examples: ['vfio list'],

@@ -4,7 +4,7 @@ import { VfioError } from '../errors.js';
 import { parseLine } from './command.js';
 import { COMMANDS, loadCommand } from './commands.js';
 import { help } from './help.js';
-import { expectReaderToGo, isClosedPipe } from './output.js';
+import { handleClosedOutput, isClosedPipe } from './output.js';
 import { paint } from './terminal.js';
 import { UsageError } from './usage.js';
 
@@ -12,15 +12,15 @@ function overview(): string {
   const lines = Object.entries(COMMANDS).map(([name, summary]) => `  ${name.padEnd(12)}${summary}`);
   return `vfio <command> [options]
 
-Drive a real PCI device through Linux VFIO, or the same program on a mock.
+Drives a real PCI device through Linux VFIO, or a mock device with the same program.
 
 ${lines.join('\n')}
 
-  vfio <command> --help   what a command takes
+  vfio <command> --help   arguments, options and examples
   vfio --version
 
-A device is the address of a PCI function (0000:01:00.0, short 01:00.0), its vendor:device if there
-is only one such, or an imitation: mock:nvme, mock:edu. Exit code: 0 ok, 1 failed, 2 wrong use.`;
+A device is the address of a PCI function (0000:01:00.0, short 01:00.0), a vendor:device that one
+function has, or a mock device: mock:nvme, mock:edu. Exit code: 0 ok, 1 failed, 2 wrong usage.`;
 }
 
 function version(): string {
@@ -37,7 +37,8 @@ async function main([name, ...argv]: string[]): Promise<number> {
     (name === undefined ? console.error : console.log)(overview());
     return name === undefined ? 2 : 0;
   }
-  if (!Object.hasOwn(COMMANDS, name)) throw new UsageError(`no command '${name}': see vfio --help`);
+  if (!Object.hasOwn(COMMANDS, name))
+    throw new UsageError(`unknown command '${name}': see vfio --help`);
   const command = await loadCommand(name);
   const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   if (own.includes('--help') || own.includes('-h')) {
@@ -47,7 +48,7 @@ async function main([name, ...argv]: string[]): Promise<number> {
   return command.run(parseLine(command, argv));
 }
 
-/** node:util's parseArgs says what is wrong with a command line in its own errors. */
+/** Whether an error is wrong usage: a UsageError, or an error of node:util's parseArgs. */
 function isWrongUse(error: unknown): error is Error {
   if (error instanceof UsageError) return true;
   return (
@@ -55,12 +56,12 @@ function isWrongUse(error: unknown): error is Error {
   );
 }
 
-/** One line: parseArgs goes on with advice about arguments that begin with a dash. */
-function sentence(message: string): string {
+/** Shortens a message to one line: parseArgs adds advice about arguments with a dash. */
+function shorten(message: string): string {
   return message.split(/\. To specify |\n/, 1)[0] ?? message;
 }
 
-/** Failures of the system, by the library or by Node: one line. Anything else is our mistake. */
+/** Whether an error is a failure of the system or wrong usage. Other errors are our bugs. */
 function isKnown(error: unknown): error is Error {
   if (error instanceof VfioError || isWrongUse(error)) return true;
   return error instanceof Error && 'syscall' in error;
@@ -69,7 +70,7 @@ function isKnown(error: unknown): error is Error {
 function report(error: unknown): number {
   if (isClosedPipe(error)) return 1;
   const text = isKnown(error)
-    ? sentence(error.message)
+    ? shorten(error.message)
     : error instanceof Error
       ? error.stack
       : String(error);
@@ -78,5 +79,5 @@ function report(error: unknown): number {
   return isWrongUse(error) ? 2 : 1;
 }
 
-expectReaderToGo();
+handleClosedOutput();
 process.exitCode = await main(process.argv.slice(2)).catch(report);

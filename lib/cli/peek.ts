@@ -9,9 +9,9 @@ const MAX_COUNT = 65_536;
 const ROW = 16;
 
 export const command = defineCommand({
-  about: `Reads registers, each by one access of its width. What would fault is refused: offsets out
-    of the region or not aligned, and regions that cannot be read. Opening the device resets it: to
-    read after other accesses, use vfio repl.`,
+  about: `Reads registers, each by one access of the given width. An access that would fault is
+    refused: offsets outside of the region or not aligned, and regions that cannot be read. Opening
+    the device resets it: to read after other accesses, use vfio repl.`,
   operands: PLACE,
   options: {
     width: WIDTH,
@@ -20,7 +20,7 @@ export const command = defineCommand({
       short: 'n',
       value: '<n>',
       default: '1',
-      help: 'so many registers one after the other; default 1',
+      help: 'number of consecutive registers; default 1',
     },
     json: { type: 'boolean', help: 'prints one JSON object' },
   },
@@ -45,7 +45,7 @@ export const command = defineCommand({
   },
 });
 
-/** Rows of 16 bytes; a single register alone. */
+/** Formats values in rows of 16 bytes. */
 function dump(label: string, offset: number, width: number, values: readonly bigint[]): string {
   const hex = (value: bigint) => value.toString(16).padStart(2 * width, '0');
   const rows: string[] = [];

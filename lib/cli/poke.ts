@@ -14,19 +14,19 @@ import { toJson } from './json.js';
 import { findRegion, regionName } from './regions.js';
 
 export const command = defineCommand({
-  about: `Writes registers, each by one access of its width; several values go one after the other.
-    What would fault is refused before anything is written: offsets out of the region or not
-    aligned, values that do not fit, regions that cannot be written. Opening and closing the device
-    resets it.`,
+  about: `Writes registers, each by one access of the given width; several values go to consecutive
+    registers. An access that would fault is refused before the first write: offsets outside of the
+    region or not aligned, values that do not fit, regions that cannot be written. Opening and
+    closing the device resets it.`,
   operands: {
     ...PLACE,
-    value: { repeated: true, help: 'a number, as the offset is written' },
+    value: { repeated: true, help: 'a number, decimal or with 0x' },
   },
   options: {
     width: WIDTH,
     read: {
       type: 'boolean',
-      help: 'reads each register afterwards; some change by being read',
+      help: 'reads each register after its write; some registers change when read',
     },
     json: { type: 'boolean', help: 'prints one JSON object' },
   },

@@ -1,10 +1,10 @@
-/** Sooner than that nobody wonders. */
-const PATIENCE = 300;
+/** Delay before progress is shown, and between updates. */
+const PROGRESS_DELAY_MS = 300;
 const CLEAR = '\r\u001b[K';
 
 /**
- * What takes long is told on the last line of a terminal, with the seconds it took so far. Where
- * standard error is no terminal nothing is told.
+ * Shows the current step on the last line of a terminal, with the elapsed seconds. If standard error
+ * is not a terminal, nothing is shown.
  */
 export class Progress {
   readonly #stream: NodeJS.WriteStream;
@@ -17,17 +17,17 @@ export class Progress {
     this.#stream = stream;
   }
 
-  /** @param text - what is going on from now on */
+  /** Starts a step. */
   show(text: string): void {
     if (!this.#stream.isTTY) return;
     this.#text = text;
     if (this.#timer === undefined) this.#started = performance.now();
     this.#timer ??= setInterval(() => {
       this.#draw();
-    }, PATIENCE);
+    }, PROGRESS_DELAY_MS);
   }
 
-  /** Leaves the line empty. */
+  /** Clears the line. */
   end(): void {
     if (this.#timer === undefined) return;
     clearInterval(this.#timer);
@@ -44,8 +44,8 @@ export class Progress {
   }
 }
 
-/** Tells what is going on until it is done. */
-export async function during<T>(
+/** Shows a text until the work is done. */
+export async function withProgress<T>(
   text: string,
   work: Promise<T>,
   progress = new Progress(),

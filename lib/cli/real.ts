@@ -2,8 +2,8 @@ import { isMockName } from '../contract/names.js';
 import { resolveName } from './devices.js';
 import { UsageError } from './usage.js';
 
-/** The address of a real function, for what is done to the machine. */
-export async function realFunction(called: string): Promise<string> {
-  if (isMockName(called)) throw new UsageError(`'${called}' is a mock device: it has no driver`);
-  return resolveName(called);
+/** Resolves a name to the address of a real function; refuses mock devices. */
+export async function resolveReal(name: string): Promise<string> {
+  if (isMockName(name)) throw new UsageError(`'${name}' is a mock device: it has no driver`);
+  return resolveName(name);
 }

@@ -1,23 +1,21 @@
+import { REGION_NAMES } from '../contract/uapi.js';
 import type { PciDevice, Region } from '../index.js';
 import { UsageError } from './usage.js';
 
-/** Names of the regions that every PCI device has, by index. */
-const NAMES = ['bar0', 'bar1', 'bar2', 'bar3', 'bar4', 'bar5', 'rom', 'config', 'vga'];
+/** The region names that completion offers. */
+export const REGION_WORDS: readonly string[] = REGION_NAMES;
 
-/** What may be written for a region, as far as completion goes. */
-export const REGION_WORDS: readonly string[] = NAMES;
-
-/** `'bar0'`, `'config'`; `'region9'` for one of the device's own. */
+/** Names a region: `'bar0'`, `'config'`; `'region9'` for a device-specific region. */
 export function regionName(index: number): string {
-  return NAMES[index] ?? `region${index}`;
+  return REGION_NAMES[index] ?? `region${index}`;
 }
 
-/** The region that is called so, if the device has it. */
+/** Finds a region of the device by name or index. */
 export function findRegion(device: PciDevice, text: string): Region {
   const number = /^(?:region)?(\d+)$/.exec(text)?.[1];
-  const index = number === undefined ? NAMES.indexOf(text.toLowerCase()) : Number(number);
+  const index = number === undefined ? REGION_WORDS.indexOf(text.toLowerCase()) : Number(number);
   const region = device.regions.find((one) => one.index === index);
   if (region !== undefined) return region;
   const names = device.regions.map((one) => regionName(one.index)).join(', ');
-  throw new UsageError(`${device.name} has no region '${text}': there is ${names}`);
+  throw new UsageError(`${device.name} has no region '${text}'; known: ${names}`);
 }

@@ -9,9 +9,9 @@ import type * as vfio from '../index.js';
 import { defineCommand } from './command.js';
 
 export const command = defineCommand({
-  about: `A Node.js prompt with the device at hand: device, config, dma, interrupts, bar0 to bar5
-    (mapped when they are first used) and vfio, the library. History is kept, names are completed by
-    Tab, await works. Nothing is evaluated before Enter, and to look at bar0 reads no register.`,
+  about: `Starts a Node.js prompt with an open device: device, config, dma, interrupts, bar0 to bar5
+    (mapped on first use) and vfio, the library. Tab completes names, the history is saved, await
+    works. Nothing is evaluated before Enter, and printing bar0 reads no register.`,
   operands: { device: { from: 'devices' } },
   options: {},
   examples: ["echo 'bar0.read32(0).toString(16)' | vfio repl mock:edu"],
@@ -28,7 +28,7 @@ export const command = defineCommand({
       prompt: interactive ? `${device.name}> ` : '',
       useGlobal: false,
       ignoreUndefined: true,
-      // A preview would read a register while its name is being typed.
+      // A preview would evaluate the line, and so read registers, while the line is typed.
       preview: false,
     });
     provide(repl, library, device);
@@ -56,7 +56,7 @@ function provide({ context }: REPLServer, library: typeof vfio, device: vfio.Pci
   }
 }
 
-/** Line by line: a prompt that reads from a pipe does not wait for what it awaits. */
+/** Feeds lines one by one: a prompt that reads a pipe does not wait for the await of a line. */
 async function feed(repl: REPLServer, input: PassThrough): Promise<void> {
   let answered: () => void = () => undefined;
   repl.displayPrompt = () => {
@@ -75,14 +75,14 @@ async function feed(repl: REPLServer, input: PassThrough): Promise<void> {
   input.end();
 }
 
-/** The XDG base directory of what a program remembers. */
+/** Saves the history in the XDG base directory for state. */
 async function keepHistory(repl: REPLServer): Promise<void> {
   const state = process.env.XDG_STATE_HOME ?? join(homedir(), '.local/state');
   const folder = join(state, 'vfio');
   try {
     mkdirSync(folder, { recursive: true });
   } catch {
-    // A home that cannot be written: no history.
+    // The home directory is not writable: no history.
     return;
   }
   await new Promise<void>((resolve) => {

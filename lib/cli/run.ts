@@ -9,29 +9,29 @@ import { defineCommand } from './command.js';
 import { isMockName } from '../contract/names.js';
 import { openConnection } from './devices.js';
 import { toJsonLine } from './json.js';
-import { readerGone } from './output.js';
-import { choice, UsageError } from './usage.js';
+import { outputClosed } from './output.js';
+import { parseChoice, UsageError } from './usage.js';
 
 const VIAS = ['group', 'cdev'] as const;
 const KERNELS = ['6.1', '6.12', '7.2'] as const;
 const SWITCH = ['on', 'off'] as const;
 
 export const command = defineCommand({
-  about: `Reads one JSON object a line from a file or standard input, does what it says on the device,
-    and prints one JSON object a line. Nothing is judged: wrong operations reach the kernel as they
-    are. A record is such a script with the answers: where the device now gives others, the line has
-    the old one as "recorded", and the command fails. docs/run.md lists the operations.`,
+  about: `Reads one JSON object a line from a file or standard input, performs its operation on the
+    device, and prints one JSON object a line. Operations are not checked: a wrong one reaches the
+    kernel. A record is a script with the answers. If the device answers differently, the line
+    contains the old answer as "recorded", and the exit code is 1. docs/run.md lists the operations.`,
   operands: {
     device: { from: 'devices', help: 'an address such as 0000:01:00.0, or mock:nvme, mock:edu' },
     script: { from: 'files', optional: true },
   },
   options: {
-    via: { type: 'string', value: 'group|cdev', words: VIAS, help: 'the way into the kernel' },
+    via: { type: 'string', value: 'group|cdev', words: VIAS, help: 'the interface of the kernel' },
     'mock-kernel': {
       type: 'string',
       value: '<which>',
       words: KERNELS,
-      help: '6.1, 6.12 or 7.2: the kernel that is imitated',
+      help: '6.1, 6.12 or 7.2: the kernel that the mock emulates',
     },
     'mock-dmabuf': {
       type: 'string',
@@ -43,19 +43,19 @@ export const command = defineCommand({
       type: 'string',
       value: '<file>',
       from: 'files',
-      help: 'writes the script with its answers',
+      help: 'writes the script with the answers to a file',
     },
   },
   examples: [`echo '{"op":"info"}' | vfio run mock:edu`],
   async run({ options, operands: { device, script } }) {
-    const via = choice('--via', options.via, VIAS);
+    const via = parseChoice('--via', options.via, VIAS);
     const name = nameWith(device, {
-      kernel: choice('--mock-kernel', options['mock-kernel'], KERNELS),
-      dmabuf: choice('--mock-dmabuf', options['mock-dmabuf'], SWITCH),
+      kernel: parseChoice('--mock-kernel', options['mock-kernel'], KERNELS),
+      dmabuf: parseChoice('--mock-dmabuf', options['mock-dmabuf'], SWITCH),
     });
     if (script !== undefined && options.record !== undefined) {
       const same = resolve(script) === resolve(options.record);
-      if (same) throw new UsageError('--record would write over the script');
+      if (same) throw new UsageError('--record would overwrite the script');
     }
     const { runLine } = await import('../run/run.js');
     const { Session } = await import('../run/session.js');
@@ -65,7 +65,7 @@ export const command = defineCommand({
     let lines = 0;
     let different = 0;
     try {
-      for await (const line of createInterface({ input, signal: readerGone })) {
+      for await (const line of createInterface({ input, signal: outputClosed })) {
         if (line.trim() === '') continue;
         const reply = await runLine(session, line);
         console.log(toJsonLine(reply));
@@ -77,12 +77,12 @@ export const command = defineCommand({
       session.close();
     }
     if (different === 0) return 0;
-    console.error(`vfio: ${different} of ${lines} answers are not as recorded`);
+    console.error(`vfio: ${different} of ${lines} answers differ from the record`);
     return 1;
   },
 });
 
-/** The device's name with the settings of an imitation. */
+/** Adds settings to the name of a mock device. */
 function nameWith(name: string, settings: Readonly<Record<string, string | undefined>>): string {
   const given = Object.entries(settings).filter(([, value]) => value !== undefined);
   if (given.length === 0) return name;

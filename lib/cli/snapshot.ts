@@ -2,15 +2,14 @@ import { writeFile } from 'node:fs/promises';
 import { VfioError } from '../errors.js';
 import { defineCommand } from './command.js';
 import { openConnection } from './devices.js';
-import { choice, UsageError } from './usage.js';
+import { parseChoice, UsageError } from './usage.js';
 
 const VIAS = ['group', 'cdev'] as const;
 
 export const command = defineCommand({
-  about: `Writes what a device is as readable JSON: configuration space, capabilities, regions,
-    interrupts, features and what it can reach by DMA. Without a file it is printed. Programs open
-    the file as mock:<file>. Registers are not read, since that can have effects, but where they are
-    asked for.`,
+  about: `Writes the properties of a device as readable JSON: configuration space, capabilities,
+    regions, interrupts, features and DMA ranges. Without a file, the JSON is printed. Programs open
+    the file as mock:<file>. Registers are read with --bar only, since a read can have effects.`,
   operands: {
     device: { from: 'devices', help: 'an address such as 0000:01:00.0, or mock:nvme' },
     file: { from: 'files', optional: true },
@@ -23,11 +22,11 @@ export const command = defineCommand({
       words: ['0', '1', '2', '3', '4', '5'],
       help: 'adds the contents of a BAR, each dword read once; repeatable',
     },
-    via: { type: 'string', value: 'group|cdev', words: VIAS, help: 'the way into the kernel' },
+    via: { type: 'string', value: 'group|cdev', words: VIAS, help: 'the interface of the kernel' },
   },
   examples: ['vfio snapshot 0000:01:00.0 card.json'],
   async run({ options, operands: { device, file } }) {
-    const via = choice('--via', options.via, VIAS);
+    const via = parseChoice('--via', options.via, VIAS);
     const bars = options.bar.map(barIndex);
     const { takeSnapshot, writeSnapshot } = await import('../snapshot/index.js');
     const connection = await openConnection(device, { via });

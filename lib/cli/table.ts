@@ -1,9 +1,9 @@
-/** Labels and texts in two columns. */
+/** Formats labels and texts in two columns. */
 export function table(lines: readonly (readonly [label: string, text: string])[]): string {
   return columns(lines);
 }
 
-/** Rows of cells, each column as wide as its widest cell. */
+/** Formats rows of cells; each column is as wide as its widest cell. */
 export function columns(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
   for (const row of rows) {

@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 
 type Format = Parameters<typeof styleText>[0];
 
-/** Text in colour where the stream is a terminal that has them and NO_COLOR is not set. */
+/** Colours a text if the stream is a terminal with colours and NO_COLOR is not set. */
 export function paint(
   format: Format,
   text: string,

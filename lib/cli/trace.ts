@@ -9,15 +9,14 @@ import { defineCommand } from './command.js';
 import { toJson } from './json.js';
 import { UsageError } from './usage.js';
 
-/** Exit codes of a shell where there is no such program, or it cannot be run. */
+/** Exit codes of a shell for a program that does not exist, or that cannot be run. */
 const NOT_FOUND = 127;
 const NOT_RUN = 126;
 
 export const command = defineCommand({
   about: `Runs a program that uses this library and records its calls, register accesses, interrupts
     and their delivery. Writes <name>.json for Perfetto (ui.perfetto.dev) and <name>.html, a page
-    with a timeline per vector where late and lost interrupts are marked. The exit code is the
-    program's.`,
+    with a timeline per vector that marks late and lost interrupts. The exit code is the program's.`,
   operands: {},
   options: {
     output: {
@@ -32,9 +31,9 @@ export const command = defineCommand({
       type: 'string',
       value: '<µs>',
       default: '1000',
-      help: 'an interrupt that waits longer for its listeners is late; default 1000',
+      help: 'delivery time above which an interrupt is late; default 1000',
     },
-    json: { type: 'boolean', help: 'prints the figures of each vector instead of a table' },
+    json: { type: 'boolean', help: 'prints the figures of each vector as JSON, not as a table' },
   },
   program: true,
   examples: ['vfio trace -- node driver.js 0000:01:00.0'],
@@ -43,7 +42,7 @@ export const command = defineCommand({
     if (!/^\d+(\.\d+)?$/.test(late)) {
       throw new UsageError(`--late takes microseconds, not '${late}'`);
     }
-    // Sooner than after what may have been recorded for hours.
+    // Check the folder now: the program may run for hours.
     accessSync(dirname(output), constants.W_OK);
     const { chromeTrace, readTrace, summarize, tracePage } =
       await import('../observe/trace/index.js');
@@ -71,7 +70,7 @@ export const command = defineCommand({
 
 interface Ended {
   readonly exitCode: number;
-  /** False if there was nothing to start. */
+  /** False if the program could not be started. */
   readonly ran: boolean;
 }
 
@@ -80,7 +79,7 @@ async function runTraced([file = '', ...args]: readonly string[], folder: string
     stdio: 'inherit',
     env: { ...process.env, VFIO_TRACE: folder },
   });
-  // The terminal sends them to the program as well: what it did before is worth the files.
+  // The terminal sends these signals to the program, too. Its trace is written after its end.
   const ignore = () => undefined;
   process.on('SIGINT', ignore);
   process.on('SIGQUIT', ignore);

@@ -1,10 +1,10 @@
-/** The command line was wrong: one line, then exit code 2. */
+/** A wrong command line, which is reported in one line with exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** The value of an option that takes one of a few words. */
-export function choice<T extends string>(
+/** Parses the value of an option that accepts a few words. */
+export function parseChoice<T extends string>(
   option: string,
   value: string | undefined,
   choices: readonly T[],

@@ -3,11 +3,11 @@ import type { VpdReader } from '../pci/index.js';
 
 const ADDRESS = 2;
 const DATA = 4;
-/** Set by what transferred 4 bytes; vfio-pci leaves it alone where the device failed. */
+/** Completion flag, set after a transfer of 4 bytes; vfio-pci does not change it after a failure. */
 const DONE = 0x8000;
 
-/** Vital product data by the registers of their capability; null if the device has none. */
-export function vpdReader({ config }: PciDevice): VpdReader | null {
+/** Makes a reader of vital product data by the capability's registers; null without that. */
+export function createVpdReader({ config }: PciDevice): VpdReader | null {
   const capability = config.find('vpd');
   if (capability === undefined) return null;
   const { offset } = capability;

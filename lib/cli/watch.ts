@@ -4,20 +4,20 @@ import type { PciDevice } from '../index.js';
 import { defineCommand } from './command.js';
 import { openDevice } from './devices.js';
 import { parseCount } from './numbers.js';
-import { choice, UsageError } from './usage.js';
+import { parseChoice, UsageError } from './usage.js';
 import { asJson, asLines, onTerminal } from './watch/displays.js';
 import { Meter } from './watch/meter.js';
 import { Stop } from './watch/stop.js';
 import { KINDS, type Watched, watchVectors } from './watch/vectors.js';
 
-/** What a timer of Node can wait for. */
+/** The longest timer of Node, rounded down. */
 const MAX_SECONDS = 2_000_000;
 
 export const command = defineCommand({
-  about: `Enables the interrupts of a device and shows them as they come: the rate of each vector with
-    a bar, and the total. q or Ctrl-C ends it; interrupts are disabled again then. Without a terminal
-    it prints a line an interval, and SIGINT or SIGTERM ends it. If the host wants the device back,
-    it gets it, and the exit code is 1.`,
+  about: `Enables the interrupts of a device and shows the rate of each vector with a bar, and the
+    total. q or Ctrl-C ends the command, which then disables the interrupts. Without a terminal the
+    output is a line per interval, and SIGINT or SIGTERM ends the command. If the host requests the
+    device back, the device is closed, and the exit code is 1.`,
   operands: { device: { from: 'devices' } },
   options: {
     irq: {
@@ -30,7 +30,7 @@ export const command = defineCommand({
       type: 'string',
       value: '<n>',
       default: '32',
-      help: 'how many to enable; default 32, or as many as the device and the host have',
+      help: 'number of vectors to enable; default 32, limited by the device and the host',
     },
     interval: {
       type: 'string',
@@ -38,21 +38,25 @@ export const command = defineCommand({
       default: '1',
       help: 'seconds between two readings; default 1',
     },
-    json: { type: 'boolean', help: 'a JSON object a line and interval' },
+    json: { type: 'boolean', help: 'prints one JSON object per interval' },
   },
   examples: ['vfio watch 01:00.0 --vectors 4'],
   async run({ options, operands }) {
-    const kind = choice('--irq', options.irq, KINDS);
+    const kind = parseChoice('--irq', options.irq, KINDS);
     const wanted = parseCount('--vectors', options.vectors, 2048);
     if (wanted === 0) throw new UsageError('--vectors is at least 1');
-    const interval = seconds('--interval', options.interval);
+    const interval = parseSeconds('--interval', options.interval);
     await using device = await openDevice(operands.device);
     const watched = watchVectors(device, wanted, kind);
     const stop = new Stop();
     const { req } = device.interrupts;
     if (req.count > 0) {
       const { name: path } = device;
-      const error = new VfioError({ code: 'ENODEV', message: 'the host took it back', path });
+      const error = new VfioError({
+        code: 'ENODEV',
+        message: 'the host requested the device back',
+        path,
+      });
       req.request().on('interrupt', () => {
         stop.now(error);
       });
@@ -68,13 +72,13 @@ export const command = defineCommand({
   },
 });
 
-function seconds(what: string, text: string): number {
+function parseSeconds(what: string, text: string): number {
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
   if (value > 0 && value <= MAX_SECONDS) return value;
-  throw new UsageError(`${what} takes seconds above 0, not '${text}'`);
+  throw new UsageError(`${what} is a number of seconds above 0, not '${text}'`);
 }
 
-function count({ vectors }: Watched): Meter {
+function countInterrupts({ vectors }: Watched): Meter {
   const meter = new Meter(vectors.length, performance.now());
   vectors.forEach((vector, index) => {
     vector.on('interrupt', (interrupts) => {
@@ -95,7 +99,7 @@ async function show(
   watched: Watched,
   { interval, json, stop: { signal } }: Showing,
 ): Promise<void> {
-  const meter = count(watched);
+  const meter = countInterrupts(watched);
   const display = json
     ? asJson(watched.kind, meter)
     : process.stdout.isTTY

@@ -1,10 +1,17 @@
-/** Constants of include/uapi/linux/vfio.h, spelled as in the header. */
+/**
+ * Constants of include/uapi/linux/vfio.h, spelled as in the header, and the names of its indexes.
+ */
 
 export const VFIO_PCI_BAR5_REGION_INDEX = 5;
 export const VFIO_PCI_ROM_REGION_INDEX = 6;
 export const VFIO_PCI_CONFIG_REGION_INDEX = 7;
 export const VFIO_PCI_VGA_REGION_INDEX = 8;
 export const VFIO_PCI_NUM_REGIONS = 9;
+/** Names of the regions by index. */
+export const REGION_NAMES = [
+  ...['bar0', 'bar1', 'bar2', 'bar3', 'bar4', 'bar5'],
+  ...['rom', 'config', 'vga'],
+] as const;
 
 export const VFIO_PCI_INTX_IRQ_INDEX = 0;
 export const VFIO_PCI_MSI_IRQ_INDEX = 1;
@@ -12,6 +19,8 @@ export const VFIO_PCI_MSIX_IRQ_INDEX = 2;
 export const VFIO_PCI_ERR_IRQ_INDEX = 3;
 export const VFIO_PCI_REQ_IRQ_INDEX = 4;
 export const VFIO_PCI_NUM_IRQS = 5;
+/** Names of the interrupts by index. */
+export const IRQ_NAMES = ['intx', 'msi', 'msix', 'err', 'req'] as const;
 
 export const VFIO_DEVICE_FLAGS_RESET = 1 << 0;
 export const VFIO_DEVICE_FLAGS_PCI = 1 << 1;
@@ -48,6 +57,12 @@ export const VFIO_DEVICE_FEATURE_PCI_VF_TOKEN = 0;
 export const VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY = 3;
 export const VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP = 4;
 export const VFIO_DEVICE_FEATURE_LOW_POWER_EXIT = 5;
+/** Names of the features by number, without VFIO_DEVICE_FEATURE_. */
+export const FEATURE_NAMES = [
+  ...['PCI_VF_TOKEN', 'MIGRATION', 'MIG_DEVICE_STATE', 'LOW_POWER_ENTRY'],
+  ...['LOW_POWER_ENTRY_WITH_WAKEUP', 'LOW_POWER_EXIT', 'DMA_LOGGING_START', 'DMA_LOGGING_STOP'],
+  ...['DMA_LOGGING_REPORT', 'MIG_DATA_SIZE', 'BUS_MASTER', 'DMA_BUF', 'MIG_PRECOPY_INFOv2'],
+] as const;
 
 export const VFIO_PCI_HOT_RESET_FLAG_DEV_ID = 1 << 0;
 export const VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED = 1 << 1;

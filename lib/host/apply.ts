@@ -2,7 +2,7 @@ import { VfioError } from '../errors.js';
 import type { Change, Plan } from './binding.js';
 import type { Host } from './host.js';
 
-/** What became of a function. */
+/** The driver of a function before and after the change; null if unbound. */
 export interface Outcome {
   readonly name: string;
   readonly from: string | null;
@@ -10,12 +10,12 @@ export interface Outcome {
 }
 
 /**
- * Does what was planned. If a function does not get the driver it should, those that were changed
- * before are given back.
+ * Applies a plan. If a function does not get its driver, the functions changed before get their
+ * former drivers back.
  *
- * @param force - also if something is in use
- * @throws VfioError EBUSY if something is in use; ENODEV if a driver does not take a function; EACCES
- *   without the rights
+ * @param force - applies the plan even if something is in use
+ * @throws VfioError EBUSY if something is in use; ENODEV if a driver does not bind to a function;
+ *   EACCES without the rights
  */
 export function applyPlan(host: Host, plan: Plan, force: boolean): Outcome[] {
   if (plan.uses.length > 0 && !force) {
@@ -23,7 +23,7 @@ export function applyPlan(host: Host, plan: Plan, force: boolean): Outcome[] {
       code: 'EBUSY',
       message: `in use: ${plan.uses.join('; ')}`,
       path: `IOMMU group ${plan.group.number}`,
-      hint: 'Stop using it first (umount, swapoff, ip link set … down, end the program), or --force.',
+      hint: 'End the use first (umount, swapoff, ip link set … down, stop the program), or use --force.',
     });
   }
   const done: Change[] = [];
@@ -33,7 +33,7 @@ export function applyPlan(host: Host, plan: Plan, force: boolean): Outcome[] {
       perform(host, change);
     }
   } catch (error) {
-    giveBack(host, done);
+    rollBack(host, done);
     throw error;
   }
   return plan.changes.map(({ name, from }) => ({ name, from, to: host.driver(name) }));
@@ -45,14 +45,14 @@ function perform(host: Host, { name, to, steps }: Change): void {
   if (to === null || driver === to) return;
   throw new VfioError({
     code: 'ENODEV',
-    message: `${to} does not take ${name}${driver === null ? '' : `, which went to ${driver}`}`,
+    message: `${to} did not bind to ${name}${driver === null ? '' : `, but ${driver} did`}`,
     path: host.device(name),
-    hint: `'dmesg | tail' says why; is the module ${to} loaded ('modprobe ${to}')?`,
+    hint: `'dmesg | tail' shows the reason. If the module is not loaded: 'modprobe ${to}'.`,
   });
 }
 
-/** As far as it goes: the first failure is the one that is told. */
-function giveBack(host: Host, done: readonly Change[]): void {
+/** Returns functions to their former drivers. Failures are ignored: the first error is reported. */
+function rollBack(host: Host, done: readonly Change[]): void {
   for (const { name, from } of [...done].reverse()) {
     const override = `${host.device(name)}/driver_override`;
     const undo = [
@@ -67,7 +67,7 @@ function giveBack(host: Host, done: readonly Change[]): void {
       try {
         host.write(path, text);
       } catch {
-        // The next one may still help.
+        // The next write may still succeed.
       }
     }
   }

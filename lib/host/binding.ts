@@ -3,7 +3,7 @@ import * as hints from '../sysfs/hints.js';
 import type { IommuGroup } from '../sysfs/sysfs.js';
 import { VfioError } from '../errors.js';
 import type { Host } from './host.js';
-import { openersOf, usesOf } from './in-use.js';
+import { findOpeners, findUses } from './in-use.js';
 import { Mounts } from './mounts.js';
 import { BRIDGES_STAY } from './readiness.js';
 
@@ -13,44 +13,44 @@ export interface Step {
   readonly text: string;
 }
 
-/** What is done to one function. */
+/** The change of one function's driver. */
 export interface Change {
   readonly name: string;
-  /** The driver it has now. */
+  /** The present driver; null if unbound. */
   readonly from: string | null;
-  /** The driver it gets; null: whichever the kernel finds. */
+  /** The new driver; null if the kernel chooses. */
   readonly to: string | null;
   readonly steps: readonly Step[];
 }
 
-/** What is done to an IOMMU group. */
+/** The changes of an IOMMU group. */
 export interface Plan {
   readonly group: IommuGroup;
   readonly changes: readonly Change[];
-  /** Members that stay as they are. */
+  /** Members that are not changed. */
   readonly kept: readonly { readonly name: string; readonly why: string }[];
-  /** Why it should not be done: `'/dev/nvme0n1 is mounted on /'`. */
+  /** Uses that the change would interrupt: `'/dev/nvme0n1 is mounted on /'`. */
   readonly uses: readonly string[];
 }
 
 const DRIVER = 'vfio-pci';
 
 /**
- * Plans to give a function, and all of its IOMMU group except bridges, to vfio-pci.
+ * Plans to bind a function, and all of its IOMMU group except bridges, to vfio-pci.
  *
- * The former driver is left behind as the function's `driver_override`, which says who may take it
- * at its next probe and means nothing until then: so it survives this process, goes with the
- * device and with a reboot, and nothing outside of sysfs is written.
+ * The former driver is stored in the function's `driver_override`, which takes effect at the next
+ * probe only. The former driver is thus known after this process ends and forgotten after a reboot,
+ * and nothing outside of sysfs is written.
  *
- * @throws VfioError ENODEV if there is no such function, no IOMMU group or no vfio-pci; EINVAL for
- *   a bridge
+ * @throws VfioError ENODEV if the function, its IOMMU group or vfio-pci is missing; EINVAL for a
+ *   bridge
  */
 export function planBind(host: Host, name: string): Plan {
   const group = groupOf(host, name);
   if (host.isBridge(name)) {
     throw new VfioError({
       code: 'EINVAL',
-      message: 'a PCI bridge',
+      message: 'a PCI bridge cannot be bound to vfio-pci',
       path: name,
       hint: BRIDGES_STAY,
     });
@@ -64,8 +64,8 @@ export function planBind(host: Host, name: string): Plan {
     });
   }
   const members = host.members(group);
-  const bound = ({ driver }: { driver: string | null }) => driver !== null && isVfio(driver);
-  const free = members.filter((member) => !host.isBridge(member.name) && !bound(member));
+  const isBound = ({ driver }: { driver: string | null }) => driver !== null && isVfio(driver);
+  const free = members.filter((member) => !host.isBridge(member.name) && !isBound(member));
   const mounts = new Mounts(host);
   return {
     group,
@@ -76,20 +76,21 @@ export function planBind(host: Host, name: string): Plan {
       steps: bindSteps(host, member, driver),
     })),
     kept: [
-      ...members.filter((one) => host.isBridge(one.name)).map((one) => keep(one.name, 'a bridge')),
-      ...members.filter(bound).map((one) => keep(one.name, `bound to ${one.driver ?? ''}`)),
+      ...members
+        .filter((one) => host.isBridge(one.name))
+        .map((one) => ({ name: one.name, why: 'a bridge' })),
+      ...members
+        .filter(isBound)
+        .map((one) => ({ name: one.name, why: `bound to ${one.driver ?? ''}` })),
     ],
-    uses: free.flatMap((member) => usesOf(host, member.name, mounts)),
+    uses: free.flatMap((member) => findUses(host, member.name, mounts)),
   };
 }
 
-function keep(name: string, why: string) {
-  return { name, why };
-}
-
 /**
- * Plans to give the functions of a group back to the drivers they had.
- * @throws VfioError ENODEV if there is no such function or no IOMMU group
+ * Plans to return the functions of a group to their former drivers.
+ *
+ * @throws VfioError ENODEV if the function or its IOMMU group is missing
  */
 export function planRelease(host: Host, name: string): Plan {
   const group = groupOf(host, name);
@@ -99,7 +100,7 @@ export function planRelease(host: Host, name: string): Plan {
     host.groupNode(group),
     ...ours.map((member) => host.deviceNode(host.vfioDevice(member.name) ?? 'none')),
   ];
-  const openers = openersOf(host, nodes);
+  const openers = findOpeners(host, nodes);
   return {
     group,
     changes: ours.map(({ name: member, driver }) => {
@@ -113,7 +114,10 @@ export function planRelease(host: Host, name: string): Plan {
     }),
     kept: members
       .filter((member) => !ours.includes(member))
-      .map((one) => keep(one.name, one.driver === null ? 'no driver' : `bound to ${one.driver}`)),
+      .map((one) => ({
+        name: one.name,
+        why: one.driver === null ? 'no driver' : `bound to ${one.driver}`,
+      })),
     uses: openers.length === 0 ? [] : [`open in ${openers.join(', ')}`],
   };
 }
@@ -121,7 +125,8 @@ export function planRelease(host: Host, name: string): Plan {
 function groupOf(host: Host, name: string): IommuGroup {
   const refuse = (message: string, hint: string) =>
     new VfioError({ code: 'ENODEV', message, path: host.device(name), hint });
-  if (!host.has(host.device(name))) throw refuse('no such PCI function', "See 'vfio list'.");
+  if (!host.has(host.device(name)))
+    throw refuse('no such PCI function', "'vfio list' lists the functions of this machine.");
   const group = host.group(name);
   if (group === null) throw refuse('no IOMMU group', hints.noIommu(name));
   return group;
@@ -160,7 +165,7 @@ function probe(host: Host, name: string): Step {
   return { path: host.path('sys/bus/pci/drivers_probe'), text: name };
 }
 
-/** What {@link planBind} left behind; null if nothing was bound, or another tool did it. */
+/** Reads the driver that {@link planBind} stored; null if there was none, or another tool bound. */
 function formerDriver(host: Host, name: string): string | null {
   const override = host.text('sys/bus/pci/devices', name, 'driver_override');
   if (override === null || override === '' || override === '(null)') return null;

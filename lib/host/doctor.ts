@@ -3,17 +3,17 @@ import { devices } from './checks/devices.js';
 import type { Check, Finding, Wanted } from './checks/finding.js';
 import { interruptRemapping, iommu, lockdown } from './checks/iommu.js';
 import { hugePages, memlock } from './checks/memory.js';
-import { container, modules, ways } from './checks/ways.js';
+import { container, interfaces, modules } from './checks/interfaces.js';
 import type { Host } from './host.js';
 
 export type { Finding, State, Wanted } from './checks/finding.js';
 
-/** In the order in which things have to be mended. */
+/** In the order in which problems have to be fixed. */
 const CHECKS: readonly Check[] = [
   iommu,
   interruptRemapping,
   modules,
-  ways,
+  interfaces,
   addon,
   devices,
   memlock,
@@ -22,7 +22,7 @@ const CHECKS: readonly Check[] = [
   container,
 ];
 
-/** Looks the machine over, by its files alone: nothing is opened, and nothing is changed. */
+/** Examines the machine by its files: opens no device and changes nothing. */
 export function examine(host: Host, wanted: Wanted = {}): Finding[] {
   return CHECKS.flatMap((check) => check(host, wanted));
 }

@@ -11,9 +11,9 @@ import { basename } from 'node:path';
 import { Sysfs } from '../sysfs/sysfs.js';
 import { VfioError } from '../errors.js';
 
-/** The machine by its files, as those see it who prepare it for VFIO. */
+/** Reads and writes the files with which a machine is prepared for VFIO. */
 export class Host extends Sysfs {
-  /** Contents without the white space around; null if it is not there or not to be read. */
+  /** Reads a file without surrounding white space; null if the file cannot be read. */
   text(...path: string[]): string | null {
     try {
       return readFileSync(this.path(...path), 'utf8').trim();
@@ -22,7 +22,7 @@ export class Host extends Sysfs {
     }
   }
 
-  /** Names in a folder, sorted; none if there is no such folder. */
+  /** Lists the names in a folder, sorted; none if there is no such folder. */
   names(...path: string[]): string[] {
     try {
       return readdirSync(this.path(...path)).sort();
@@ -31,7 +31,7 @@ export class Host extends Sysfs {
     }
   }
 
-  /** What a link leads to in the end; null if nothing. */
+  /** Resolves a link to a path without links; null if the target does not exist. */
   target(...path: string[]): string | null {
     try {
       return realpathSync(this.path(...path));
@@ -45,7 +45,7 @@ export class Host extends Sysfs {
     return target === null ? null : basename(target);
   }
 
-  /** Whether the function connects buses (PCI-PCI bridge, CardBus bridge) and belongs to nobody. */
+  /** Whether the function is a PCI-PCI bridge or a CardBus bridge. */
   isBridge(name: string): boolean {
     const code = this.text('sys/bus/pci/devices', name, 'class') ?? '';
     return /^0x060[47]/.test(code);
@@ -53,11 +53,12 @@ export class Host extends Sysfs {
 
   /**
    * Writes to a file of sysfs.
+   *
    * @throws VfioError with the errno of the kernel
    */
   write(path: string, text: string): void {
     try {
-      // Files of sysfs may be for writing alone, and are not created.
+      // Without O_CREAT and O_RDONLY: sysfs has write-only files, and a missing file is an error.
       const fd = openSync(path, constants.O_WRONLY);
       try {
         writeSync(fd, text);
@@ -71,7 +72,7 @@ export class Host extends Sysfs {
         code,
         syscall: 'write',
         path,
-        ...(denied ? { hint: 'Binding a driver takes root: run it with sudo.' } : {}),
+        ...(denied ? { hint: 'Binding a driver needs root: run the command with sudo.' } : {}),
         cause,
       });
     }

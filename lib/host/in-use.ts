@@ -2,31 +2,31 @@ import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Host } from './host.js';
 import { Mounts } from './mounts.js';
-import { sharesUse } from './shared.js';
+import { findShareUses } from './shares.js';
 
 /**
- * What would lose its ground if the function were taken from its driver: file systems that are
- * mounted, swap, network interfaces that are up. One phrase each, `'/dev/sda1 is mounted on /'`.
+ * Lists the uses that end if the function loses its driver: mounted file systems, swap, network
+ * interfaces that are up. Each use is a phrase: `'/dev/sda1 is mounted on /'`.
  *
- * @param mounts - read once for several functions
+ * @param mounts - the mounts of the machine; pass them when several functions are checked
  */
-export function usesOf(host: Host, name: string, mounts = new Mounts(host)): string[] {
+export function findUses(host: Host, name: string, mounts = new Mounts(host)): string[] {
   const disks = host.names('sys/class/block').filter((disk) => {
-    return belongs(host.target('sys/class/block', disk), name);
+    return isBelow(host.target('sys/class/block', disk), name);
   });
   return [
-    ...disks.flatMap((disk) => disksUse(host, mounts, disk)),
-    ...sharesUse(host, mounts, (path) => belongs(path, name)),
-    ...interfaces(host, name),
+    ...disks.flatMap((disk) => findDiskUses(host, mounts, disk)),
+    ...findShareUses(host, mounts, (path) => isBelow(path, name)),
+    ...findInterfaceUses(host, name),
   ];
 }
 
 /** Whether a device of sysfs is below the function. */
-function belongs(path: string | null, name: string): boolean {
+function isBelow(path: string | null, name: string): boolean {
   if (path === null) return false;
   const parts = path.split('/');
   if (parts.includes(name)) return true;
-  // A disk of NVMe belongs to a subsystem, which links to the controllers that reach it.
+  // An NVMe disk is below a subsystem, which has links to the controllers of the disk.
   const at = parts.findIndex((part) => /^nvme-subsys\d+$/.test(part));
   if (at < 0) return false;
   const subsystem = parts.slice(0, at + 1).join('/');
@@ -35,42 +35,45 @@ function belongs(path: string | null, name: string): boolean {
     .some((entry) => realpath(join(subsystem, entry)).split('/').includes(name));
 }
 
-/** How a disk or partition is used, and what is built on it (LVM, RAID, encryption). */
-function disksUse(host: Host, mounts: Mounts, disk: string): string[] {
+/** Lists the uses of a disk or partition and of its holders (LVM, RAID, encryption). */
+function findDiskUses(host: Host, mounts: Mounts, disk: string): string[] {
   const holders = host.names('sys/class/block', disk, 'holders');
   const node = `/dev/${disk}`;
   const names = [disk, host.text('sys/class/block', disk, 'dm/name')];
   const number = host.text('sys/class/block', disk, 'dev');
   const mounted = mounts
-    .pointsOf(({ device, source }) => device === number || names.includes(basename(source)))
+    .findPoints(({ device, source }) => device === number || names.includes(basename(source)))
     .map((point) => `${node} is mounted on ${point}`);
-  const swap = swaps(host).some((path) => names.includes(basename(path)));
+  const isSwap = readSwaps(host).some((path) => names.includes(basename(path)));
   return [
     ...new Set([
       ...mounted,
-      ...(swap ? [`${node} is swapped to`] : []),
-      ...holders.flatMap((holder) => disksUse(host, mounts, holder)),
+      ...(isSwap ? [`${node} is used as swap`] : []),
+      ...holders.flatMap((holder) => findDiskUses(host, mounts, holder)),
     ]),
   ];
 }
 
-function swaps(host: Host): string[] {
+function readSwaps(host: Host): string[] {
   const [, ...lines] = (host.text('proc/swaps') ?? '').split('\n');
   return lines.map((line) => line.split(/\s/)[0] ?? '');
 }
 
 const IFF_UP = 1;
 
-function interfaces(host: Host, name: string): string[] {
+function findInterfaceUses(host: Host, name: string): string[] {
   return host
     .names('sys/class/net')
-    .filter((one) => belongs(host.target('sys/class/net', one), name))
+    .filter((one) => isBelow(host.target('sys/class/net', one), name))
     .filter((one) => (Number(host.text('sys/class/net', one, 'flags') ?? 0) & IFF_UP) !== 0)
     .map((one) => `network interface ${one} is up`);
 }
 
-/** The processes that have one of these nodes open, `'qemu (1234)'`; of others' only root sees. */
-export function openersOf(host: Host, nodes: readonly string[]): string[] {
+/**
+ * Lists the processes that have one of the nodes open, `'qemu (1234)'`. Only root sees the processes
+ * of other users.
+ */
+export function findOpeners(host: Host, nodes: readonly string[]): string[] {
   return host
     .names('proc')
     .filter((pid) => /^\d+$/.test(pid))

@@ -1,25 +1,24 @@
 import type { Host } from './host.js';
 
-/** A line of proc_pid_mountinfo(5). */
+/** A mount, from a line of proc_pid_mountinfo(5). */
 export interface Mount {
-  /** `'259:1'`; file systems over several disks have a number of their own. */
+  /** `'259:1'`; a file system on several disks has a device number of its own. */
   readonly device: string;
   readonly point: string;
   readonly type: string;
   readonly source: string;
 }
 
-/** What a process sees of what is mounted. */
+/** The mounts that a process sees. */
 interface View {
-  /** `'init (1)'`; null for what this process sees. */
-  readonly of: string | null;
+  /** The process, `'init (1)'`; null for this process. */
+  readonly process: string | null;
   readonly mounts: readonly Mount[];
 }
 
 /**
- * Where file systems are mounted, in words: `'/data'`, or `'/data in dockerd (812)'` where this
- * process does not see it. Containers have mounts of their own, and who changed its root does not
- * see what the root is made of.
+ * The mounts that any process sees. A container has mounts of its own, and a process with a changed
+ * root does not see the mount of that root.
  */
 export class Mounts {
   readonly #views: readonly View[];
@@ -33,17 +32,20 @@ export class Mounts {
       if (text === null || texts.has(text)) continue;
       texts.add(text);
       const name = () => `${host.text('proc', process, 'comm') ?? 'process'} (${process})`;
-      views.push({ of: process === 'self' ? null : name(), mounts: parse(text) });
+      views.push({ process: process === 'self' ? null : name(), mounts: parse(text) });
     }
     this.#views = views;
   }
 
-  /** Where that is mounted; of the first who sees it, since the others have copies. */
-  pointsOf(matches: (mount: Mount) => boolean): string[] {
-    for (const { of, mounts } of this.#views) {
+  /**
+   * Lists the mount points of matching mounts, `'/data'`, or `'/data in dockerd (812)'` if this
+   * process does not see the mount. The first process that sees one counts: others have copies.
+   */
+  findPoints(matches: (mount: Mount) => boolean): string[] {
+    for (const { process, mounts } of this.#views) {
       const points = mounts.filter(matches).map(({ point }) => point);
       if (points.length > 0)
-        return points.map((point) => (of === null ? point : `${point} in ${of}`));
+        return points.map((point) => (process === null ? point : `${point} in ${process}`));
     }
     return [];
   }

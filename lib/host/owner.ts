@@ -5,11 +5,12 @@ import { VfioError } from '../errors.js';
 import type { Host } from './host.js';
 
 /**
- * The number of a user.
- * @param user - a name, or the number itself
+ * Resolves a user to a number.
+ *
+ * @param user - a name, or a number
  * @throws VfioError ENOENT if there is no such user
  */
-export function userId(user: string): number {
+export function resolveUser(user: string): number {
   if (/^\d+$/.test(user)) return Number(user);
   try {
     const stdio: ['ignore', 'pipe', 'ignore'] = ['ignore', 'pipe', 'ignore'];
@@ -19,21 +20,21 @@ export function userId(user: string): number {
   }
 }
 
-/** The nodes by which the functions of a group are opened, as far as they are there. */
-export function nodesOf(host: Host, group: IommuGroup): string[] {
+/** Lists the existing nodes of a group and of its functions. */
+export function findNodes(host: Host, group: IommuGroup): string[] {
   const devices = host.members(group).flatMap(({ name }) => host.vfioDevice(name) ?? []);
   const nodes = [host.groupNode(group), ...devices.map((device) => host.deviceNode(device))];
   return nodes.filter((node) => existsSync(node));
 }
 
-/** Hands nodes over to a user. */
+/** Makes a user the owner of nodes. */
 export function chownNodes(nodes: readonly string[], uid: number): void {
   for (const path of nodes) {
     try {
       chownSync(path, uid, -1);
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
-      const hint = 'Handing a node over takes root: run it with sudo.';
+      const hint = 'Changing the owner of a node needs root: run the command with sudo.';
       throw new VfioError({ code, syscall: 'chown', path, hint, cause });
     }
   }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Where the distributions put the list of https://pci-ids.ucw.cz. */
+/** Paths at which distributions install the list of https://pci-ids.ucw.cz. */
 const PLACES = [
   '/usr/share/hwdata/pci.ids',
   '/usr/share/misc/pci.ids',
@@ -8,18 +8,18 @@ const PLACES = [
   '/var/lib/pciutils/pci.ids',
 ];
 
-/** Names of what a function is; null where the list does not have it. */
+/** Names for the ids of a function; null for an id that is not listed. */
 export interface PciNames {
   readonly vendor: string | null;
   readonly device: string | null;
   readonly subsystem: string | null;
-  /** `'Non-Volatile memory controller'`; `'Mass storage controller [0177]'` where it is not listed. */
+  /** `'Non-Volatile memory controller'`; `'Mass storage controller [0177]'` for an unlisted subclass. */
   readonly class: string | null;
   /** `'NVM Express'`. */
   readonly programmingInterface: string | null;
 }
 
-/** The numbers that are looked up. */
+/** The ids of a function. */
 export interface PciNumbers {
   readonly vendorId: number;
   readonly deviceId: number;
@@ -31,22 +31,22 @@ export interface PciNumbers {
 
 const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
 
-/** Names of vendors, devices and classes: the system's pci.ids. */
+/** Looks up names of vendors, devices and classes in a pci.ids. */
 export class PciIds {
   readonly #text: string;
 
-  /** @param text - contents of a pci.ids; '' knows no names */
+  /** @param text - contents of a pci.ids; '' has no names */
   constructor(text: string) {
     this.#text = `\n${text}`;
   }
 
-  /** The list of this system, or an empty one. */
+  /** Loads the list of this system; an empty list if none is installed. */
   static ofSystem(places: readonly string[] = PLACES): PciIds {
     for (const place of places) {
       try {
         return new PciIds(readFileSync(place, 'utf8'));
       } catch {
-        // The next distribution's.
+        // Try the path of the next distribution.
       }
     }
     return new PciIds('');
@@ -67,7 +67,7 @@ export class PciIds {
     };
   }
 
-  /** A subsystem is listed under its device, or is its vendor's own device. */
+  /** Looks up a subsystem under its device; if its ids are the device's, the device's name. */
   #subsystem(numbers: PciNumbers, vendor: string | null, device: string | null): string | null {
     const { subsystemVendorId, subsystemId } = numbers;
     const ids = `${hex(subsystemVendorId, 4)} ${hex(subsystemId, 4)}`;
@@ -81,7 +81,7 @@ export class PciIds {
     return titleOf(this.#section(hex(id, 4)));
   }
 
-  /** From a line that begins with `key` to the next line that is not indented. */
+  /** Cuts out the lines from one that begins with `key` to the next one without indentation. */
   #section(key: string): string | null {
     return cut(this.#text, `\n${key}  `, /\n[^\t#]/g);
   }
@@ -91,7 +91,7 @@ function withCode(base: string | null, classCode: number): string | null {
   return base === null ? null : `${base} [${hex(classCode >> 8, 4)}]`;
 }
 
-/** From an entry that is indented by `depth` tabs to the next one at that depth or above. */
+/** Cuts out an entry that is indented by `depth` tabs, up to the next one at that depth or above. */
 function sub(section: string | null, depth: number, key: string): string | null {
   if (section === null) return null;
   const next = depth === 1 ? /\n\t?[^\t]/g : /\n\t{0,2}[^\t]/g;
@@ -106,7 +106,7 @@ function cut(text: string, start: string, next: RegExp): string | null {
   return text.slice(from, end);
 }
 
-/** What stands behind the number in the first line of a section. */
+/** Returns the name after the number in the first line of a section. */
 function titleOf(section: string | null): string | null {
   return section === null ? null : (/ {2}(.*)/.exec(section)?.[1] ?? null);
 }

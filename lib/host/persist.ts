@@ -2,10 +2,10 @@ import type { Host } from './host.js';
 import type { Plan } from './binding.js';
 
 /**
- * What to install so that the functions of a plan belong to vfio-pci from each start of the
- * machine on: a udev rule. The identifiers in it guard against a bus that was numbered anew.
+ * Formats udev rules that bind the functions of a plan to vfio-pci at each boot. The rules match the
+ * ids besides the address, so that a renumbered bus does not bind another function.
  *
- * @param owner - who may open them; root if undefined
+ * @param owner - the user who may open the nodes; root if undefined
  */
 export function udevRules(host: Host, { group, changes, kept }: Plan, owner?: string): string {
   const bound = kept.filter(({ why }) => why.startsWith('bound to vfio'));
@@ -23,13 +23,13 @@ export function udevRules(host: Host, { group, changes, kept }: Plan, owner?: st
     owner === undefined
       ? []
       : [
-          `# The number of the group changes when the machine is rebuilt.`,
+          `# The group's number can change with the machine's hardware.`,
           `SUBSYSTEM=="vfio", KERNEL=="${group.number}", OWNER="${owner}"`,
           ...names.map((name) => `SUBSYSTEM=="vfio-dev", KERNELS=="${name}", OWNER="${owner}"`),
         ];
   return [
     `# IOMMU group ${group.number} for vfio-pci. Install as /etc/udev/rules.d/70-vfio-${names[0]?.replaceAll(':', '-') ?? group.number}.rules,`,
-    "# then 'udevadm control --reload'; where the initramfs loads the driver, rebuild that too.",
+    "# then 'udevadm control --reload'. If the initramfs loads the driver, rebuild the initramfs too.",
     ...rules,
     ...nodes,
   ].join('\n');

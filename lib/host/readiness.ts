@@ -6,30 +6,30 @@ import { findTarget } from '../sysfs/target.js';
 import { VfioError } from '../errors.js';
 import type { Host } from './host.js';
 
-export const BRIDGES_STAY = 'Bridges stay with their driver: bind the devices behind them.';
+export const BRIDGES_STAY = 'A bridge keeps its driver: bind the devices behind the bridge.';
 
-/** Whether a program of this user could open a function now, and what it lacks if not. */
+/** Whether a program of this user can open a function now, and what is missing if not. */
 export interface Readiness {
   readonly ready: boolean;
   /** `'bound to nvme, not to vfio-pci'`. */
   readonly missing?: string;
-  /** What to do about it. */
+  /** How to fix it. */
   readonly hint?: string | undefined;
 }
 
-/** Looks at what opening would look at; nothing is opened. */
-export function readiness(sysfs: Host, name: string): Readiness {
+/** Makes the checks of opening a function, without opening anything. */
+export function checkReadiness(sysfs: Host, name: string): Readiness {
   if (sysfs.isBridge(name)) return lack('a bridge', () => BRIDGES_STAY);
   try {
     const { group, via, vfioDevice } = findTarget(sysfs, name, checkOpenOptions({}));
-    const culprits = hints.membersInTheWay(sysfs, group);
-    if (culprits.length > 0) {
-      const names = culprits.map((member) => `${member.name} (${member.driver ?? ''})`);
+    const blockers = hints.findBlockers(sysfs, group);
+    if (blockers.length > 0) {
+      const names = blockers.map((member) => `${member.name} (${member.driver ?? ''})`);
       return lack(`group ${group.number} is not viable: ${names.join(', ')}`, () =>
         hints.notViable(sysfs, group),
       );
     }
-    return nodes(sysfs, group, via === 'cdev' ? vfioDevice : null);
+    return checkNodes(sysfs, group, via === 'cdev' ? vfioDevice : null);
   } catch (error) {
     if (!(error instanceof VfioError)) throw error;
     return { ready: false, missing: reason(error), hint: error.hint };
@@ -40,7 +40,7 @@ function lack(missing: string, hint: () => string): Readiness {
   return { ready: false, missing, hint: hint() };
 }
 
-function nodes(sysfs: Sysfs, group: IommuGroup, device: string | null): Readiness {
+function checkNodes(sysfs: Sysfs, group: IommuGroup, device: string | null): Readiness {
   const [shared, own] =
     device === null
       ? [sysfs.containerNode, sysfs.groupNode(group)]
@@ -52,7 +52,7 @@ function nodes(sysfs: Sysfs, group: IommuGroup, device: string | null): Readines
   return lack(`no permission for ${closed}`, () => hints.notPermitted(closed));
 }
 
-/** Whether this user may read and write it. */
+/** Whether this user may read and write a node. */
 export function mayOpen(path: string): boolean {
   try {
     accessSync(path, constants.R_OK | constants.W_OK);
@@ -62,7 +62,7 @@ export function mayOpen(path: string): boolean {
   }
 }
 
-/** The description of an error without its code and its path. */
+/** Returns the description of an error without its code and its path. */
 function reason({ message, code, path }: VfioError): string {
   return message.slice(code.length + 2).replace(path === undefined ? '' : ` '${path}'`, '');
 }

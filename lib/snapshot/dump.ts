@@ -1,6 +1,6 @@
 const ROW = 16;
 
-/** Lines of 16 bytes as lspci -x has them: `'040: 05 00 80 00 …'`. Rows of zeros are left out. */
+/** Formats rows of 16 bytes as lspci -x does: `'040: 05 00 80 00 …'`. Rows of zeros are omitted. */
 export function dump(bytes: Uint8Array): string[] {
   const rows: string[] = [];
   for (let offset = 0; offset < bytes.length; offset += ROW) {
@@ -13,11 +13,11 @@ export function dump(bytes: Uint8Array): string[] {
 }
 
 /**
- * The bytes of such lines; what no line has is 0.
+ * Parses the rows of {@link dump}; bytes without a row are 0.
  *
- * @returns what is wrong, if something is
+ * @returns the bytes, or a text that describes the wrong row
  */
-export function undump(lines: readonly string[], size: number): Uint8Array | string {
+export function parseDump(lines: readonly string[], size: number): Uint8Array | string {
   const bytes = new Uint8Array(size);
   let end = 0;
   for (const line of lines) {
@@ -27,7 +27,7 @@ export function undump(lines: readonly string[], size: number): Uint8Array | str
     }
     const offset = parseInt(start, 16);
     const row = Buffer.from(text.replaceAll(' ', ''), 'hex');
-    if (offset < end) return `'${line}' does not follow what is before it`;
+    if (offset < end) return `'${line}' starts before the end of the previous row`;
     end = offset + row.length;
     if (end > size) return `'${line}' goes beyond ${size} bytes`;
     bytes.set(row, offset);

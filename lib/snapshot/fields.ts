@@ -1,11 +1,11 @@
-const LARGEST = 2n ** 64n - 1n;
+import { U64_MAX } from '../checks.js';
 
-/** Something in the file is not as it must be. */
+/** A snapshot file has a missing, unknown or invalid field. */
 export class SnapshotError extends Error {
   override readonly name = 'SnapshotError';
 }
 
-/** A value of a file that nobody has checked, with its place in it for errors. */
+/** An unchecked value of a file, with its place in the file for errors. */
 export class Field {
   readonly #value: unknown;
   readonly #place: string;
@@ -19,15 +19,15 @@ export class Field {
     throw new SnapshotError(`${this.#place === '' ? 'the file' : this.#place} ${what}`);
   }
 
-  /** The fields of an object that has these and no others; optional ones end with `?`. */
+  /** Returns the fields of an object that may have these fields only; `?` marks an optional one. */
   object<K extends string>(...names: readonly (K | `${K}?`)[]): Record<K, Field> {
     const value = this.#value;
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       this.refuse('must be an object');
     }
     const known = names.map((name) => name.replace(/\?$/, ''));
-    const stranger = Object.keys(value).find((key) => !known.includes(key));
-    if (stranger !== undefined) this.refuse(`has a field '${stranger}', which is not known`);
+    const unknown = Object.keys(value).find((key) => !known.includes(key));
+    if (unknown !== undefined) this.refuse(`has an unknown field '${unknown}'`);
     const missing = names.find((name) => !name.endsWith('?') && !Object.hasOwn(value, name));
     if (missing !== undefined) this.refuse(`has no '${missing}'`);
     const fields = known.map((name) => {
@@ -37,15 +37,16 @@ export class Field {
     return Object.fromEntries(fields) as Record<K, Field>;
   }
 
-  get given(): boolean {
+  get isGiven(): boolean {
     return this.#value !== undefined;
   }
 
-  /** @param most - elements there can be */
-  list(most: number): Field[] {
+  /** @param max - the largest number of elements */
+  list(max: number): Field[] {
     const value = this.#value;
     if (!Array.isArray(value)) this.refuse('must be a list');
-    if (value.length > most) this.refuse(`has ${value.length} elements, which are too many`);
+    if (value.length > max)
+      this.refuse(`has ${value.length} elements, and at most ${max} are allowed`);
     return value.map((item: unknown, i) => new Field(item, `${this.#place}[${i}]`));
   }
 
@@ -65,10 +66,10 @@ export class Field {
   }
 
   /** A number, or a `"0x…"` string. */
-  integer(most: number, least = 0): number {
+  integer(max: number, min = 0): number {
     const value = this.bigint();
-    if (value < BigInt(least) || value > BigInt(most)) {
-      this.refuse(`must be from ${least} to ${most}`);
+    if (value < BigInt(min) || value > BigInt(max)) {
+      this.refuse(`must be from ${min} to ${max}, not ${value}`);
     }
     return Number(value);
   }
@@ -79,11 +80,11 @@ export class Field {
       return BigInt(value);
     }
     const isHex = typeof value === 'string' && /^0x[0-9a-f]{1,16}$/i.test(value);
-    const parsed = isHex ? BigInt(value) : LARGEST + 1n;
-    return parsed <= LARGEST ? parsed : this.refuse('must be an integer or a "0x…" string');
+    const parsed = isHex ? BigInt(value) : U64_MAX + 1n;
+    return parsed <= U64_MAX ? parsed : this.refuse('must be an integer or a "0x…" string');
   }
 
-  /** Bits by their names. */
+  /** Combines flags that are given by name. */
   flags(names: readonly string[]): number {
     let flags = 0;
     for (const field of this.list(names.length)) flags |= 1 << names.indexOf(field.choice(names));

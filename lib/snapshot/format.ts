@@ -1,32 +1,21 @@
 import type { IovaRange, Via } from '../contract/index.js';
 
-/** What the file begins with; the number rises when older readers would misread it. */
+/** The value of `format`; its number rises if older readers would misread the file. */
 export const FORMAT = 'vfio-snapshot/1';
 
 /** Names of the flags of a region, from bit 0 on. */
 export const REGION_FLAGS = ['read', 'write', 'mmap', 'caps'] as const;
 /** Names of the flags of an interrupt index, from bit 0 on. */
 export const IRQ_FLAGS = ['eventfd', 'maskable', 'automasked', 'noresize'] as const;
-export const REGION_NAMES = [
-  ...['bar0', 'bar1', 'bar2', 'bar3', 'bar4', 'bar5'],
-  ...['rom', 'config', 'vga'],
-] as const;
-export const IRQ_NAMES = ['intx', 'msi', 'msix', 'err', 'req'] as const;
-/** By their numbers. */
-export const FEATURE_NAMES = [
-  ...['pci_vf_token', 'migration', 'mig_device_state', 'low_power_entry'],
-  ...['low_power_entry_with_wakeup', 'low_power_exit', 'dma_logging_start', 'dma_logging_stop'],
-  ...['dma_logging_report', 'mig_data_size', 'bus_master', 'dma_buf', 'mig_precopy_info'],
-] as const;
 
-/** What a device is, without what it does. */
+/** The properties of a device, without its behaviour. */
 export interface Snapshot {
-  /** Where it was taken. */
+  /** Name of the device that the snapshot was taken from. */
   readonly device: string;
   readonly via: Via | 'noiommu';
-  /** Whether something can reset the function. */
+  /** Whether VFIO_DEVICE_RESET works on the function. */
   readonly resets: boolean;
-  /** 256 or 4096 bytes, as a user of VFIO reads them. */
+  /** Configuration space as VFIO shows it, 256 or 4096 bytes. */
   readonly config: Uint8Array;
   readonly regions: readonly SnapshotRegion[];
   readonly interrupts: readonly SnapshotIrq[];
@@ -34,7 +23,7 @@ export interface Snapshot {
   readonly dma: { readonly pageSizes: bigint; readonly ranges: readonly IovaRange[] };
 }
 
-/** A region that is there. */
+/** A region of the device; its size is not 0. */
 export interface SnapshotRegion {
   readonly index: number;
   /** VFIO_REGION_INFO_FLAG_*. */
@@ -43,7 +32,7 @@ export interface SnapshotRegion {
   readonly size: number;
   /** Ids of its capabilities. */
   readonly capabilities: readonly number[];
-  /** What was read from it, if that was asked for. */
+  /** The contents, if these were requested. */
   readonly contents?: Uint8Array | undefined;
 }
 
@@ -54,7 +43,7 @@ export interface SnapshotIrq {
   readonly count: number;
 }
 
-/** A feature that is there. */
+/** A feature that the device supports. */
 export interface SnapshotFeature {
   readonly number: number;
   readonly get: boolean;

@@ -1,4 +1,4 @@
-/** What a device is, as a readable file, and back. Both sides of the seam know it. */
+/** Snapshots: the properties of a device as a readable file, and back. */
 export type { Snapshot } from './format.js';
 export { SnapshotError } from './fields.js';
 export { readSnapshot } from './read.js';

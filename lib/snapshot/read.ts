@@ -1,50 +1,43 @@
-import { undump } from './dump.js';
+import { U32_MAX } from '../checks.js';
+import { IRQ_NAMES, REGION_NAMES } from '../contract/uapi.js';
+import { parseDump } from './dump.js';
 import { Field, SnapshotError } from './fields.js';
-import {
-  FORMAT,
-  IRQ_FLAGS,
-  IRQ_NAMES,
-  REGION_FLAGS,
-  REGION_NAMES,
-  type Snapshot,
-  type SnapshotRegion,
-} from './format.js';
+import { FORMAT, IRQ_FLAGS, REGION_FLAGS, type Snapshot, type SnapshotRegion } from './format.js';
 
 const CONFIG = 7;
 const VGA = 8;
-/** Largest contents that are read from a file, in bytes. */
+/** Largest contents of a region, in bytes. */
 const CONTENTS_MAX = 2 ** 26;
-const U32_MAX = 2 ** 32 - 1;
 const VECTORS_MAX = 2048;
 const FEATURES_MAX = 2 ** 16;
 const RANGES_MAX = 1024;
 const CAPABILITIES_MAX = 1024;
 
 /**
- * The snapshot that a text is, checked field by field. Names and the list of capabilities are for
- * people: the numbers beside them, and the bytes, are what counts.
+ * Parses a snapshot and checks each field. Names and the list of capabilities are for people and not
+ * evaluated; the numbers and bytes beside them are.
  *
- * @throws SnapshotError with the place of what is wrong
+ * @throws SnapshotError with the place of the wrong field
  */
 export function readSnapshot(text: string): Snapshot {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch (cause) {
-    throw new SnapshotError(`it is not JSON: ${(cause as Error).message}`);
+    throw new SnapshotError(`the file is not JSON: ${(cause as Error).message}`);
   }
   const file = new Field(parsed).object(
     ...(['format', 'device', 'via', 'resets', 'config', 'capabilities?'] as const),
     ...(['regions', 'interrupts', 'features', 'dma'] as const),
   );
   file.format.choice([FORMAT]);
-  if (file.capabilities.given) file.capabilities.list(CAPABILITIES_MAX);
+  if (file.capabilities.isGiven) file.capabilities.list(CAPABILITIES_MAX);
   const regions = file.regions.list(REGION_NAMES.length).map(readRegion);
-  checkTwice(file.regions, regions);
+  checkUnique(file.regions, regions);
   const config = regions.find(({ index }) => index === CONFIG);
-  if (config === undefined) return file.regions.refuse('have none of index 7, configuration space');
+  if (config === undefined) return file.regions.refuse('lack index 7, configuration space');
   if (config.size !== 256 && config.size !== 4096) {
-    file.regions.refuse(`: configuration space has 256 or 4096 bytes, not ${config.size}`);
+    file.regions.refuse(`must have 256 or 4096 bytes at index 7, not ${config.size}`);
   }
   const interrupts = file.interrupts.list(IRQ_NAMES.length).map((field) => {
     const { index, count, flags } = field.object('index', 'name?', 'count', 'flags');
@@ -54,7 +47,7 @@ export function readSnapshot(text: string): Snapshot {
       flags: flags.flags(IRQ_FLAGS),
     };
   });
-  checkTwice(file.interrupts, interrupts);
+  checkUnique(file.interrupts, interrupts);
   return {
     device: file.device.text(),
     via: file.via.choice(['group', 'cdev', 'noiommu']),
@@ -74,22 +67,22 @@ function readRegion(field: Field): SnapshotRegion {
   const region = field.object('index', 'name?', 'size', 'flags', 'capabilities', 'contents?');
   const index = region.index.integer(VGA);
   const size = region.size.integer(Number.MAX_SAFE_INTEGER, 1);
-  if (region.contents.given && size > CONTENTS_MAX) {
-    region.contents.refuse(`are taken of regions of ${CONTENTS_MAX} bytes at most`);
+  if (region.contents.isGiven && size > CONTENTS_MAX) {
+    region.contents.refuse(`must be of a region of at most ${CONTENTS_MAX} bytes, not ${size}`);
   }
   return {
     index,
     size,
     flags: region.flags.flags(REGION_FLAGS),
     capabilities: region.capabilities.list(CAPABILITIES_MAX).map((id) => id.integer(U32_MAX)),
-    contents: region.contents.given ? readDump(region.contents, size) : undefined,
+    contents: region.contents.isGiven ? readDump(region.contents, size) : undefined,
   };
 }
 
 function readDump(field: Field, size: number): Uint8Array {
   const lines = field.list(size).map((line) => line.text());
-  const bytes = undump(lines, size);
-  return typeof bytes === 'string' ? field.refuse(`: ${bytes}`) : bytes;
+  const bytes = parseDump(lines, size);
+  return typeof bytes === 'string' ? field.refuse(`has a wrong row: ${bytes}`) : bytes;
 }
 
 function readDma(field: Field): Snapshot['dma'] {
@@ -104,14 +97,14 @@ function readDma(field: Field): Snapshot['dma'] {
       }
       const [first, last] = [start.bigint(), end.bigint()];
       if (first < next || last < first)
-        range.refuse('must lie behind the one before, and not end before it starts');
+        range.refuse('must start after the previous range, and end at or after its start');
       next = last + 1n;
       return { start: first, end: last };
     }),
   };
 }
 
-function checkTwice(field: Field, items: readonly { readonly index: number }[]): void {
+function checkUnique(field: Field, items: readonly { readonly index: number }[]): void {
   const seen = new Set<number>();
   for (const { index } of items) {
     if (seen.has(index)) field.refuse(`have index ${index} twice`);

@@ -1,5 +1,6 @@
 import type { DeviceConnection } from '../contract/index.js';
 import {
+  FEATURE_NAMES,
   VFIO_DEVICE_FEATURE_GET,
   VFIO_DEVICE_FEATURE_PROBE,
   VFIO_DEVICE_FEATURE_SET,
@@ -10,23 +11,18 @@ import {
 } from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
 import { DECODERS, walkCapabilities } from '../pci/index.js';
-import {
-  FEATURE_NAMES,
-  type Snapshot,
-  type SnapshotFeature,
-  type SnapshotRegion,
-} from './format.js';
+import type { Snapshot, SnapshotFeature, SnapshotRegion } from './format.js';
 
 const CONTENTS_MAX = 2 ** 26;
 const ENTRY = 16;
 const NO_DATA = new Uint8Array(0);
 
 /**
- * What a device is. Only configuration space is read, and nothing is written: registers are read
- * where that is asked for, since a read of theirs can have effects.
+ * Takes a snapshot of a device. Only configuration space is read, and nothing is written. BARs are
+ * read on request only, since reading a register can have effects.
  *
- * @param bars - indexes of the BARs whose contents are wanted, each dword read once
- * @throws VfioError EINVAL for a BAR that is not there or has more than 64 MiB
+ * @param bars - indexes of the BARs to read; each dword is read once
+ * @throws VfioError EINVAL for a BAR that does not exist or is larger than 64 MiB
  */
 export function takeSnapshot(connection: DeviceConnection, bars: readonly number[]): Snapshot {
   const { flags, numRegions, numIrqs } = connection.getInfo();
@@ -44,7 +40,7 @@ export function takeSnapshot(connection: DeviceConnection, bars: readonly number
     regions: regions.map((one) =>
       bars.includes(one.index) ? { ...one, contents: contents(connection, one, config) } : one,
     ),
-    interrupts: range(numIrqs).flatMap((index) => existing(() => connection.getIrqInfo(index))),
+    interrupts: range(numIrqs).flatMap((index) => readIfExists(() => connection.getIrqInfo(index))),
     features: range(FEATURE_NAMES.length).flatMap((number) => probe(connection, number)),
     dma: { pageSizes: addressSpace.pageSizes, ranges: addressSpace.ranges() },
   };
@@ -54,8 +50,8 @@ function range(length: number): number[] {
   return Array.from({ length }, (_, i) => i);
 }
 
-/** What the kernel has, or nothing where it says that it has not. */
-function existing<T>(read: () => T): T[] {
+/** Returns the kernel's answer, or nothing for EINVAL: the index does not exist. */
+function readIfExists<T>(read: () => T): T[] {
   try {
     return [read()];
   } catch (error) {
@@ -65,12 +61,14 @@ function existing<T>(read: () => T): T[] {
 }
 
 function region(connection: DeviceConnection, index: number): SnapshotRegion[] {
-  return existing(() => connection.getRegionInfo(index)).map(({ flags, size, capabilities }) => ({
-    index,
-    flags,
-    size: Number(size),
-    capabilities: capabilities.map(({ id }) => id),
-  }));
+  return readIfExists(() => connection.getRegionInfo(index)).map(
+    ({ flags, size, capabilities }) => ({
+      index,
+      flags,
+      size: Number(size),
+      capabilities: capabilities.map(({ id }) => id),
+    }),
+  );
 }
 
 function readConfig(connection: DeviceConnection, regions: readonly SnapshotRegion[]): Uint8Array {
@@ -87,15 +85,15 @@ function checkBar(
 ): void {
   const size = regions.find(({ index }) => index === bar)?.size ?? 0;
   if (bar > VFIO_PCI_BAR5_REGION_INDEX || size === 0) {
-    throw new VfioError({ code: 'EINVAL', message: `there is no BAR ${bar}`, path: name });
+    throw new VfioError({ code: 'EINVAL', message: `the device has no BAR ${bar}`, path: name });
   }
   if (size > CONTENTS_MAX) {
-    const message = `BAR ${bar} has ${size} bytes; contents are taken of ${CONTENTS_MAX} at most`;
+    const message = `BAR ${bar} has ${size} bytes; contents are limited to ${CONTENTS_MAX}`;
     throw new VfioError({ code: 'EINVAL', message, path: name });
   }
 }
 
-/** All of a BAR but a message table, which is the host's. */
+/** Reads a BAR except for an MSI-X table, which belongs to the host. */
 function contents(
   connection: DeviceConnection,
   { index, size }: SnapshotRegion,

@@ -1,16 +1,9 @@
+import { FEATURE_NAMES, IRQ_NAMES, REGION_NAMES } from '../contract/uapi.js';
 import { walkCapabilities } from '../pci/index.js';
 import { dump } from './dump.js';
-import {
-  FEATURE_NAMES,
-  FORMAT,
-  IRQ_FLAGS,
-  IRQ_NAMES,
-  REGION_FLAGS,
-  REGION_NAMES,
-  type Snapshot,
-} from './format.js';
+import { FORMAT, IRQ_FLAGS, REGION_FLAGS, type Snapshot } from './format.js';
 
-/** A snapshot as text for people and programs: JSON, offsets and addresses as `"0x…"`. */
+/** Formats a snapshot as JSON for people and programs; offsets and addresses are `"0x…"`. */
 export function writeSnapshot(snapshot: Snapshot): string {
   const { device, via, resets, config, regions, interrupts, features, dma } = snapshot;
   const file = {
@@ -40,7 +33,7 @@ export function writeSnapshot(snapshot: Snapshot): string {
     })),
     features: features.map(({ number, get, set }) => ({
       number,
-      name: FEATURE_NAMES[number] ?? `feature${number}`,
+      name: FEATURE_NAMES[number]?.toLowerCase() ?? `feature${number}`,
       get,
       set,
     })),
@@ -62,7 +55,7 @@ function names(flags: number, all: readonly string[]): string[] {
 
 const WIDTH = 100;
 
-/** JSON in which what fits on a line is on one. */
+/** Formats JSON; a value that fits on one line is written on one line. */
 function layout(value: unknown, indent = ''): string {
   const isList = Array.isArray(value);
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

@@ -5,7 +5,7 @@ import { parseAddress } from '../contract/names.js';
 
 export interface IommuGroup {
   readonly number: number;
-  /** A group that the kernel made up for a device without an IOMMU. */
+  /** Whether the kernel made the group for a device without an IOMMU. */
   readonly noiommu: boolean;
 }
 
@@ -14,7 +14,7 @@ export interface GroupMember {
   readonly driver: string | null;
 }
 
-/** What the kernel tells by files below /sys, /dev and /proc. */
+/** Reads what the kernel reports in files below /sys, /dev and /proc. */
 export class Sysfs {
   readonly #root: string;
 
@@ -43,7 +43,7 @@ export class Sysfs {
     return this.path('dev/vfio', group.noiommu ? `noiommu-${group.number}` : `${group.number}`);
   }
 
-  /** @param device - `'vfio3'`, as {@link vfioDevice} tells it */
+  /** @param device - the name that {@link vfioDevice} returns, `'vfio3'` */
   deviceNode(device: string): string {
     return this.path('dev/vfio/devices', device);
   }
@@ -64,7 +64,7 @@ export class Sysfs {
       .flatMap((name) => this.describe(name) ?? []);
   }
 
-  /** Null if there is no such function, or it goes away meanwhile. */
+  /** Reads the ids and the driver of a function; null if the function does not exist. */
   describe(name: string): PciFunction | null {
     const number = (file: string) => Number(readFileSync(join(this.device(name), file), 'utf8'));
     const group = this.group(name);
@@ -103,12 +103,12 @@ export class Sysfs {
       .map((name) => ({ name, driver: linkName(join(devices, name, 'driver')) }));
   }
 
-  /** Name of its character device, `'vfio3'`; null unless it is bound to a driver of VFIO. */
+  /** Name of a function's character device, `'vfio3'`; null unless a VFIO driver is bound. */
   vfioDevice(name: string): string | null {
     return entries(join(this.device(name), 'vfio-dev'))[0] ?? null;
   }
 
-  /** The IOMMU in front of a function, and whether type1 or iommufd insist on isolated interrupts. */
+  /** The IOMMU of a function, and whether type1 or iommufd accepts interrupts without isolation. */
   iommu(name: string): IommuFacts {
     const unsafe = ['vfio_iommu_type1', 'iommufd'].some(
       (module) =>
@@ -117,7 +117,7 @@ export class Sysfs {
     return { name: linkName(join(this.device(name), 'iommu')), unsafeInterrupts: unsafe };
   }
 
-  /** Bytes of memory this process may pin; null if there is no limit or it cannot be read. */
+  /** Bytes of memory that this process may pin; null if there is no limit or no access to it. */
   memlockLimit(): bigint | null {
     const limits = text(this.path('proc/self/limits')) ?? '';
     const soft = /^Max locked memory\s+(\d+)/m.exec(limits)?.[1];

@@ -5,19 +5,19 @@ import type { OpenRequest } from '../contract/open-options.js';
 import type { IommuGroup, Sysfs } from './sysfs.js';
 import { chooseVia } from './via.js';
 
-/** The function to open, and the way there. */
+/** The function to open, and the interface to use. */
 export interface Target {
   readonly name: string;
   readonly via: Via;
   readonly group: IommuGroup;
-  /** `'vfio3'`; null where sysfs has none (before Linux 6.1). */
+  /** The character device, `'vfio3'`; null if sysfs lists none (before Linux 6.1). */
   readonly vfioDevice: string | null;
 }
 
 /**
- * Finds a function in sysfs and sees that VFIO has it.
+ * Finds a function in sysfs and checks that a VFIO driver is bound.
  *
- * @throws VfioError ENODEV if there is no such function, no IOMMU group, or another driver
+ * @throws VfioError ENODEV if the function does not exist, has no IOMMU group or has another driver
  */
 export function findTarget(sysfs: Sysfs, name: string, request: OpenRequest): Target {
   const path = sysfs.device(name);
@@ -25,7 +25,7 @@ export function findTarget(sysfs: Sysfs, name: string, request: OpenRequest): Ta
     new VfioError({ code: 'ENODEV', message, path, hint });
 
   if (!sysfs.has(path)) {
-    throw refuse('no such PCI function', "'lspci -D' lists what the machine has.");
+    throw refuse('no such PCI function', "'lspci -D' lists the functions of this machine.");
   }
   const group = sysfs.group(name);
   if (group === null) {
@@ -38,8 +38,8 @@ export function findTarget(sysfs: Sysfs, name: string, request: OpenRequest): Ta
   const driver = sysfs.driver(name);
   const vfioDevice = sysfs.vfioDevice(name);
   if (vfioDevice === null && (driver === null || !hints.isVfio(driver))) {
-    const bound = driver === null ? 'bound to no driver' : `bound to ${driver}, not to vfio-pci`;
-    throw refuse(bound, hints.bindIt(sysfs, name));
+    const bound = driver === null ? 'not bound to vfio-pci' : `bound to ${driver}, not to vfio-pci`;
+    throw refuse(bound, hints.notBound(sysfs, name));
   }
   return { name, group, vfioDevice, via: chooseVia(sysfs, vfioDevice, request) };
 }

@@ -3,11 +3,11 @@ import { isVia } from '../contract/open-options.js';
 import type { Sysfs } from './sysfs.js';
 
 /**
- * The way in: given file descriptors decide, then the option, then the environment variable
- * `VFIO_VIA`, then what nodes there are, the character device first. Nodes and not kernel
- * versions: Debian's 6.12 and 7.2 know the character device and are built without it.
+ * Chooses group or character device. The first of these decides: given file descriptors, the option,
+ * the environment variable `VFIO_VIA`, the character device's nodes. The kernel's version does not
+ * count: Debian builds its kernels 6.12 and 7.2 without the character device.
  *
- * @param device - the function's `'vfio3'` of sysfs, if it has one
+ * @param device - the function's character device in sysfs, `'vfio3'`; null if there is none
  * @throws TypeError if `VFIO_VIA` is neither `group` nor `cdev`
  */
 export function chooseVia(

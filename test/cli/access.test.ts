@@ -2,7 +2,7 @@
 import test from 'ava';
 import { vfio } from './vfio.js';
 
-test('a register, and several in rows', async (t) => {
+test('peek prints one register, and several registers in rows', async (t) => {
   const [one, many, wide] = await Promise.all([
     vfio(['peek', 'mock:edu', 'bar0', '0']),
     vfio(['peek', 'mock:nvme', 'config', '0', '--count', '3', '-w', '2']),
@@ -13,7 +13,7 @@ test('a register, and several in rows', async (t) => {
   t.regex(wide.stdout, /^bar0\+0x0000: [0-9a-f]{16} [0-9a-f]{16}\nbar0\+0x0010: 0{16}\n$/);
 });
 
-test('as JSON, with what does not fit a number as text', async (t) => {
+test('peek --json prints values above 2^53 as strings', async (t) => {
   const [read, wrote] = await Promise.all([
     vfio(['peek', 'mock:nvme', 'bar0', '0', '--width', '8', '--json']),
     vfio(['poke', 'mock:edu', 'bar0', '0x4', '0x12345678', '--read', '--json']),
@@ -33,7 +33,7 @@ test('as JSON, with what does not fit a number as text', async (t) => {
   });
 });
 
-test('values go one after the other', async (t) => {
+test('poke writes several values to consecutive registers', async (t) => {
   const { code, stdout } = await vfio([
     'poke',
     'mock:edu',
@@ -53,9 +53,9 @@ test('values go one after the other', async (t) => {
   );
 });
 
-/** What would fault, or mean something else than was meant. */
+/** Wrong places, widths and values, with the text of their error. */
 const REFUSED: readonly (readonly [says: string, ...args: string[]])[] = [
-  ["mock:edu has no region 'bar1': there is bar0, config", 'peek', 'mock:edu', 'bar1', '0'],
+  ["mock:edu has no region 'bar1'; known: bar0, config", 'peek', 'mock:edu', 'bar1', '0'],
   ['offset 0x2 is not a multiple of 4', 'peek', 'mock:edu', 'bar0', '2'],
   [
     '1 × 4 bytes at 0x100000 are not within the 0x100000 bytes of bar0',
@@ -65,7 +65,7 @@ const REFUSED: readonly (readonly [says: string, ...args: string[]])[] = [
     '3 × 4 bytes at 0xffff8 are not within the 0x100000 bytes of bar0',
     ...['poke', 'mock:edu', 'bar0', '0xffff8', '1', '2', '3'],
   ],
-  ['config cannot be mapped: at most 4 bytes', 'peek', 'mock:edu', 'config', '0', '-w', '8'],
+  ['config cannot be mapped: --width is at most 4', 'peek', 'mock:edu', 'config', '0', '-w', '8'],
   ["--width is 1, 2, 4 or 8, not '3'", 'peek', 'mock:edu', 'bar0', '0', '-w', '3'],
   [
     "the offset is a number such as 4096 or 0x1000, not '-4'",
@@ -89,7 +89,7 @@ const REFUSED: readonly (readonly [says: string, ...args: string[]])[] = [
   ['give <device> <region> <offset> <value>...', 'poke', 'mock:edu', 'bar0', '0'],
 ];
 
-test('what would fault is refused before anything is done', async (t) => {
+test('an access that would fault is refused before any access', async (t) => {
   const outcomes = await Promise.all(REFUSED.map(([, ...args]) => vfio(args)));
   outcomes.forEach(({ code, stdout, stderr }, i) => {
     const [says, ...args] = REFUSED[i] ?? [''];

@@ -1,12 +1,12 @@
 import test from 'ava';
-import { tellPlan } from '../../lib/cli/binding.js';
+import { printPlan } from '../../lib/cli/binding.js';
 import { planBind } from '../../lib/host/binding.js';
 import { FakeHost } from '../host/fake-host.js';
 import { vfio } from './vfio.js';
 
 const CARD = '0000:01:00.0';
 
-test.serial('a dry run prints what would be written, the owner of the node as well', (t) => {
+test.serial('a dry run prints the writes and the change of owner', (t) => {
   const host = new FakeHost(t, {
     devices: [{ name: CARD, driver: 'e1000e', group: 7 }],
     drivers: ['vfio-pci', 'e1000e'],
@@ -16,7 +16,7 @@ test.serial('a dry run prints what would be written, the owner of the node as we
   console.log = (line: string) => lines.push(line.replaceAll(host.path(''), '/'));
   try {
     const plan = planBind(host, CARD);
-    tellPlan(plan, false, { owner: 'alice', node: host.groupNode(plan.group) });
+    printPlan(plan, false, { owner: 'alice', node: host.groupNode(plan.group) });
   } finally {
     console.log = log;
   }

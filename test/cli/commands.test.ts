@@ -1,4 +1,4 @@
-// vfio info, reset and repl, and what holds for every command that opens a device
+// vfio info, reset and repl, and behaviour of every command that opens a device
 import { once } from 'node:events';
 import test from 'ava';
 import { finish, startVfio, vfio } from './vfio.js';
@@ -13,7 +13,7 @@ interface Info {
   capabilities: { name: string; offset: number }[];
 }
 
-test('info: regions, interrupts, features, DMA, resets, capabilities', async (t) => {
+test('info prints regions, interrupts, features, DMA, resets and capabilities', async (t) => {
   const { code, stdout, stderr } = await vfio(['info', 'mock:nvme']);
   t.deepEqual([code, stderr], [0, '']);
   const sections = [...stdout.matchAll(/^\w+$/gm)].map(([name]) => name);
@@ -24,7 +24,7 @@ test('info: regions, interrupts, features, DMA, resets, capabilities', async (t)
   t.regex(stdout, /^ {2}11 +DMA_BUF +get$/m);
 });
 
-test('info as JSON, of an older kernel', async (t) => {
+test('info --json describes a device of an older kernel', async (t) => {
   const { stdout } = await vfio(['info', 'mock:nvme?kernel=6.1', '--json']);
   const info = JSON.parse(stdout) as Info;
   t.is(info.device, 'mock:nvme?kernel=6.1');
@@ -41,7 +41,7 @@ test('info as JSON, of an older kernel', async (t) => {
   t.true(info.capabilities.some(({ name }) => name === 'msix'));
 });
 
-test('reset', async (t) => {
+test('reset prints the time it took', async (t) => {
   const [text, json] = await Promise.all([
     vfio(['reset', 'mock:nvme']),
     vfio(['reset', 'mock:edu', '--json']),
@@ -51,7 +51,7 @@ test('reset', async (t) => {
   t.deepEqual([device, reset], ['mock:edu', true]);
 });
 
-test('repl: the device at hand, and await', async (t) => {
+test('the repl has the device in scope and supports await', async (t) => {
   const input = [
     'bar0.read32(0).toString(16)',
     'device.name',
@@ -81,7 +81,7 @@ test('repl: the device at hand, and await', async (t) => {
 
 const OPENING = [['info'], ['peek', 'bar0', '0'], ['watch'], ['repl'], ['demo'], ['run']] as const;
 
-test('a device that is not there: one line, a hint, exit code 1', async (t) => {
+test('a device that does not exist gives one line, a hint and exit code 1', async (t) => {
   const outcomes = await Promise.all(
     OPENING.map(([name, ...rest]) => vfio([name, 'mock:nothing', ...rest])),
   );
@@ -91,7 +91,7 @@ test('a device that is not there: one line, a hint, exit code 1', async (t) => {
   }
 });
 
-test('a name that is none', async (t) => {
+test('a name of no known form gives an error with a hint', async (t) => {
   const names = ['', 'nvme', '/dev/vfio/1', 'mock:nvme?kernel=1', '00:00.0.0', 'constructor'];
   const outcomes = await Promise.all(names.map((name) => vfio(['info', name])));
   outcomes.forEach(({ code, stdout, stderr }, i) => {
@@ -100,13 +100,13 @@ test('a name that is none', async (t) => {
   });
 });
 
-test('a size that is none', async (t) => {
+test('a wrong size gives a one-line error', async (t) => {
   const { code, stdout, stderr } = await vfio(['doctor', '--memory', '64k']);
   t.deepEqual([code, stdout], [2, '']);
   t.is(stderr, "vfio: --memory is a number such as 4096, 0x1000 or 64M, not '64k'\n");
 });
 
-test('what a missing addon takes away is said in one line, and imitations work', async (t) => {
+test('a missing addon gives a one-line error, and mock devices work without it', async (t) => {
   const NODE_OPTIONS = `--import=${new URL('programs/no-addon.js', import.meta.url).href}`;
   const run = async (...args: string[]) => finish(startVfio(args, { NODE_OPTIONS }));
   const doctor = await run('doctor');
@@ -115,12 +115,12 @@ test('what a missing addon takes away is said in one line, and imitations work',
     doctor.stdout,
     /^problem {2}addon +the native addon does not load: no libstdc\+\+ here$/m,
   );
-  t.regex(doctor.stdout, /^ +mend: .*'npm rebuild vfio'/m);
+  t.regex(doctor.stdout, /^ +fix: .*'npm rebuild vfio'/m);
   const edu = await run('info', 'mock:edu');
   t.deepEqual([edu.code, edu.stderr], [0, '']);
 });
 
-test('bind, release and doctor are of real functions', async (t) => {
+test('bind, release and doctor refuse mock devices', async (t) => {
   const outcomes = await Promise.all(
     ['bind', 'release', 'doctor'].map((name) => vfio([name, 'mock:edu'])),
   );
@@ -130,7 +130,7 @@ test('bind, release and doctor are of real functions', async (t) => {
   }
 });
 
-test('who reads no more gets no complaint', async (t) => {
+test('a reader that closes the pipe causes no error message', async (t) => {
   const lines = [
     ['peek', 'mock:edu', 'bar0', '0', '-n', '65536'],
     ['list'],
@@ -150,7 +150,7 @@ test('who reads no more gets no complaint', async (t) => {
   );
 });
 
-test('colours only where they are wanted', async (t) => {
+test('colours are used only if requested', async (t) => {
   const run = (env: NodeJS.ProcessEnv) => finish(startVfio(['info', 'mock:edu'], env));
   const [pipe, forced, refused] = await Promise.all([
     run({ FORCE_COLOR: undefined }),

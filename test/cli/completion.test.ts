@@ -11,11 +11,11 @@ import { temporaryFolder } from '../native/helpers.js';
 import { vfio } from './vfio.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const imitations = listDevices().map(({ name }) => name);
+const mockDevices = listDevices().map(({ name }) => name);
 const DEVICES = '/sys/bus/pci/devices';
 const functions = existsSync(DEVICES) ? readdirSync(DEVICES) : [];
 
-/** The script for a shell, in a file; nothing where the shell is not installed. */
+/** Writes the script for a shell to a file; undefined if the shell is not installed. */
 async function scriptFor(t: ExecutionContext, shell: string): Promise<string | undefined> {
   const { code, stdout } = await vfio(['completion', shell]);
   t.is(code, 0);
@@ -25,12 +25,12 @@ async function scriptFor(t: ExecutionContext, shell: string): Promise<string | u
     execFileSync(shell, ['-c', 'exit 0']);
     return file;
   } catch {
-    t.log(`${shell} is not installed: the script was made, and not run`);
+    t.log(`${shell} is not installed: the script was written but not run`);
     return undefined;
   }
 }
 
-/** What each line becomes: a line of output for each. */
+/** Completes each line; returns a line of output for each. */
 async function ask(shell: string, program: string, lines: readonly string[]): Promise<string[]> {
   const { stdout } = await promisify(execFile)(shell, ['-c', program, shell, ...lines], {
     cwd: root,
@@ -39,7 +39,7 @@ async function ask(shell: string, program: string, lines: readonly string[]): Pr
   return stdout.trimEnd().split('\n');
 }
 
-/** A line that is typed, and the words that it could go on with; one: it is completed by Tab. */
+/** A typed line and its possible completions; a single one is inserted by Tab. */
 const CASES: readonly (readonly [line: string, ...words: string[]])[] = [
   ['vfio pe', 'peek'],
   ['vfio completion f', 'fish'],
@@ -56,7 +56,7 @@ const CASES: readonly (readonly [line: string, ...words: string[]])[] = [
   ['vfio --vers', '--version'],
 ];
 
-test('bash', async (t) => {
+test('bash completes every case', async (t) => {
   const file = await scriptFor(t, 'bash');
   if (file === undefined) return;
   const program = `source ${file}
@@ -72,11 +72,11 @@ test('bash', async (t) => {
     'vfio peek --width=',
   ]);
   t.is(first, Object.keys(COMMANDS).join(' '));
-  t.is(second, [...imitations, ...functions].join(' '));
+  t.is(second, [...mockDevices, ...functions].join(' '));
   t.deepEqual([values, same], ['1 2 4 8', '1 2 4 8']);
 });
 
-test('bash replaces what stands behind the last colon', async (t) => {
+test('bash replaces the text after the last colon', async (t) => {
   const file = await scriptFor(t, 'bash');
   if (file === undefined) return;
   const program = `source ${file}; COMP_WORDBREAKS=\${COMP_WORDBREAKS//:}
@@ -87,7 +87,7 @@ test('bash replaces what stands behind the last colon', async (t) => {
   ]);
 });
 
-test('fish', async (t) => {
+test('fish completes every case', async (t) => {
   const file = await scriptFor(t, 'fish');
   if (file === undefined) return;
   const program = `source ${file}
@@ -100,7 +100,7 @@ test('fish', async (t) => {
   );
 });
 
-/** A zsh at a terminal of its own, where Tab is pressed. */
+/** Runs zsh on a pseudo terminal and presses Tab. */
 const ZSH = `zmodload zsh/zpty
 zpty shell zsh -f -i
 zpty -w shell 'PS1= PS2=; stty -echo; autoload -U compinit; compinit -D -u; source '$FILE
@@ -113,7 +113,7 @@ for line; do
   print -r -- "\${\${out##*<}%%>*}"
 done`;
 
-test('zsh', async (t) => {
+test('zsh completes every case', async (t) => {
   const file = await scriptFor(t, 'zsh');
   if (file === undefined) return;
   const program = ZSH.replace("'$FILE", `${file}'`);
@@ -146,7 +146,7 @@ test('every option and every operand of every command is in each script', async 
   }
 });
 
-test('another shell is wrong use', async (t) => {
+test('an unknown shell is wrong usage', async (t) => {
   const { code, stdout, stderr } = await vfio(['completion', 'tcsh']);
   t.deepEqual([code, stdout], [2, '']);
   t.is(stderr, "vfio: the shell is bash or zsh or fish, not 'tcsh'\n");

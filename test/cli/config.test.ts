@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { finish, type Outcome, startVfio, vfio } from './vfio.js';
 
-test('decoded, with the sizes that the regions have', async (t) => {
+test('config prints decoded registers and the sizes of regions', async (t) => {
   const { code, stdout } = await vfio(['config', 'mock:nvme']);
   t.is(code, 0);
   t.regex(stdout, /^mock:nvme 0108: 1b36:0010 \(rev 02\) \(prog-if 02\)$/m);
@@ -13,7 +13,7 @@ test('decoded, with the sizes that the regions have', async (t) => {
   t.regex(stdout, /^\tCapabilities: \[40\] MSI-X: Enable- Count=65 Masked-$/m);
 });
 
-test('as JSON, with the flags of each capability', async (t) => {
+test('config --json contains the flags of each capability', async (t) => {
   const { stdout } = await vfio(['config', 'mock:nvme', '--json']);
   const { header, capabilities } = JSON.parse(stdout) as {
     header: { vendorId: number };
@@ -26,7 +26,7 @@ test('as JSON, with the flags of each capability', async (t) => {
 
 const NODE_OPTIONS = `--import=${new URL('programs/vpd-card.js', import.meta.url).href}`;
 
-test('vital product data, which are read through registers', async (t) => {
+test('vital product data are read through registers', async (t) => {
   const { stdout } = await finish(startVfio(['config', 'mock:vpd-card'], { NODE_OPTIONS }));
   const listed = stdout.slice(stdout.indexOf('\tCapabilities:'));
   t.is(
@@ -36,7 +36,7 @@ test('vital product data, which are read through registers', async (t) => {
   );
 });
 
-/** The card as a snapshot, which somebody has edited. */
+/** Runs vfio config on an edited snapshot of the card. */
 async function ofSnapshot(edit: (card: string) => string, ...args: string[]): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'vfio-config-'));
   const file = join(folder, 'card.json');
@@ -47,13 +47,13 @@ async function ofSnapshot(edit: (card: string) => string, ...args: string[]): Pr
   return outcome;
 }
 
-test('vital product data of a snapshot, which has none', async (t) => {
+test('vital product data of a snapshot are listed as not readable', async (t) => {
   const { code, stdout } = await ofSnapshot((card) => card);
   t.is(code, 0);
   t.true(stdout.endsWith('\tCapabilities: [40] Vital Product Data\n\t\tNot readable\n'));
 });
 
-test('a list that loops', async (t) => {
+test('a looping capability list is reported', async (t) => {
   const loop = (card: string) => card.replace('"040: 03 00', '"040: 03 40');
   const { stdout } = await ofSnapshot(loop);
   t.true(stdout.endsWith('\tCapabilities: [40] <chain looped>\n'));
@@ -62,12 +62,12 @@ test('a list that loops', async (t) => {
   t.deepEqual(broken, [{ offset: 0x40, extended: false, reason: 'looped' }]);
 });
 
-test('a dump', async (t) => {
+test('config -x prints a dump for lspci', async (t) => {
   const { stdout } = await vfio(['config', 'mock:edu', '-x']);
   t.regex(stdout, /^00:00\.0 mock:edu\n00: 34 12 e8 11 /);
 });
 
-test('registers are read and set, and what came of it is told', async (t) => {
+test('registers are read and set, and the new value is printed', async (t) => {
   const args = ['config', 'mock:nvme', 'command.bus_master=1', 'COMMAND', 'vendor_id=1234'];
   const { code, stdout } = await vfio(args);
   t.is(code, 0);

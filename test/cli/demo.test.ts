@@ -1,14 +1,14 @@
 import test from 'ava';
 import { vfio } from './vfio.js';
 
-/** Keys and types of an object, and of the objects in it. */
+/** Replaces the values of an object by their types, recursively. */
 function shape(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shape);
   if (typeof value !== 'object' || value === null) return typeof value;
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, shape(each)]));
 }
 
-test('demo mock:dsa --json: vectors and the forged handle, and nothing else', async (t) => {
+test('demo mock:dsa --json prints only vectors and the forged handle', async (t) => {
   const { code, stdout } = await vfio(['demo', 'mock:dsa', '--json']);
   t.is(code, 0);
   const printed: unknown = JSON.parse(stdout);
@@ -27,7 +27,7 @@ test('demo mock:dsa --json: vectors and the forged handle, and nothing else', as
   t.like(printed, { forged: { status: 0x19, interrupts: 0 } });
 });
 
-test('demo mock:edu --json: what the device is comes first', async (t) => {
+test('demo mock:edu --json begins with the description of the device', async (t) => {
   const { code, stdout } = await vfio(['demo', 'mock:edu', '--json']);
   t.is(code, 0);
   t.like(JSON.parse(stdout), { device: 'mock:edu', ids: '1234:11e8', ok: true });

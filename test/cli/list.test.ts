@@ -4,20 +4,20 @@ import test from 'ava';
 import { listDevices } from '../../lib/mock.js';
 import { vfio } from './vfio.js';
 
-const imitations = listDevices().map(({ name }) => name);
+const mockDevices = listDevices().map(({ name }) => name);
 
-test('the functions of this machine and the imitations', async (t) => {
+test('list prints the functions of this machine and the mock devices', async (t) => {
   const { code, stdout } = await vfio(['list']);
   t.is(code, 0);
   const [heading = '', ...lines] = stdout.trimEnd().split('\n');
   t.regex(heading, /^DEVICE +IDS +DRIVER +GROUP +STATE +NAME$/);
   const names = lines.map((line) => line.split(' ')[0] ?? '');
-  t.deepEqual(names.slice(-imitations.length), imitations);
+  t.deepEqual(names.slice(-mockDevices.length), mockDevices);
   const nvme = lines.find((line) => line.startsWith('mock:nvme '));
   t.regex(nvme ?? '', /^mock:nvme +1b36:0010 +vfio-pci +\d+ +ready/);
 });
 
-test('names as lspci has them', async (t) => {
+test('names are those of lspci', async (t) => {
   const { stdout } = await vfio(['list']);
   const titles = new Map<string, string>();
   for (const line of stdout.split('\n')) {
@@ -38,22 +38,22 @@ test('names as lspci has them', async (t) => {
   }
 });
 
-test('as JSON, with what is missing', async (t) => {
+test('list --json contains what is missing', async (t) => {
   const { stdout } = await vfio(['list', '--json']);
   const found = JSON.parse(stdout) as { name: string; ready: boolean; missing?: string }[];
   let real: string[] = [];
   try {
     real = readdirSync('/sys/bus/pci/devices').sort();
   } catch {
-    // A machine without PCI.
+    // The machine has no PCI.
   }
   t.deepEqual(
     found.map(({ name }) => name),
-    [...real, ...imitations],
+    [...real, ...mockDevices],
   );
   for (const { name, ready, missing } of found) t.is(ready, missing === undefined, name);
 });
 
-test('it takes no arguments', async (t) => {
+test('list refuses arguments', async (t) => {
   t.is((await vfio(['list', 'everything'])).code, 2);
 });

@@ -1,11 +1,11 @@
-// What a command loads: a count, since the time depends on the machine.
+// The modules that a command loads are checked, since its time depends on the machine.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { COMMANDS } from '../../lib/cli/commands.js';
 import { VFIO } from './vfio.js';
 
-/** Paths in lib/ of the modules that a command line loads. */
+/** Lists the modules of lib/ that a command line loads. */
 async function loaded(...args: string[]): Promise<string[]> {
   const { stderr } = await promisify(execFile)(process.execPath, [VFIO, ...args], {
     env: { ...process.env, NODE_DEBUG: 'esm' },
@@ -18,7 +18,7 @@ async function loaded(...args: string[]): Promise<string[]> {
 const within = (modules: readonly string[], ...folders: string[]) =>
   modules.filter((path) => folders.some((folder) => path.startsWith(folder)));
 
-test('the version takes the command line and the errors alone', async (t) => {
+test('--version loads the command line and the errors only', async (t) => {
   const modules = await loaded('--version');
   t.deepEqual(
     [within(modules, 'cli/').length, modules.includes('errors.js')],
@@ -42,14 +42,14 @@ test('help loads no library and no other command', async (t) => {
   }
 });
 
-test('an imitation takes nothing of the kernel, and nothing that the command does not use', async (t) => {
+test('a command on a mock device loads no kernel back end and no unused room', async (t) => {
   const modules = await loaded('info', 'mock:nvme');
   t.true(modules.includes('backend/mock/index.js'));
   const others = ['backend/kernel', 'native/', 'ims/', 'msix/', 'vectors/', 'message/', 'trace/t'];
   t.deepEqual(within(modules, ...others), []);
 });
 
-test('the list takes the models and the files of the system, and opens nothing', async (t) => {
+test('list loads the models and sysfs, and no code that opens devices', async (t) => {
   const modules = await loaded('list');
   const others = ['device/', 'native/', 'backend/mock/vfio/', 'backend/mock/slot', 'ims/'];
   t.deepEqual(within(modules, ...others), []);

@@ -12,29 +12,29 @@ test('every command has help with an example of its own', async (t) => {
   }
 });
 
-test('the list of commands', async (t) => {
+test('--help lists the commands', async (t) => {
   const { code, stdout } = await vfio(['--help']);
   t.is(code, 0);
   for (const name of Object.keys(COMMANDS)) t.regex(stdout, new RegExp(`^ {2}${name} `, 'm'));
 });
 
-test('no command, and one that is none', async (t) => {
+test('no command prints the list, and an unknown command gives a one-line error', async (t) => {
   const none = await vfio([]);
   t.is(none.code, 2);
   t.is(none.stdout, '');
   const strange = await vfio(['fly']);
   t.is(strange.code, 2);
-  t.is(strange.stderr, "vfio: no command 'fly': see vfio --help\n");
+  t.is(strange.stderr, "vfio: unknown command 'fly': see vfio --help\n");
   t.is((await vfio(['constructor'])).code, 2);
 });
 
-test('--help of a command runs nothing', async (t) => {
+test('--help of a command does not run the command', async (t) => {
   const { code, stdout, stderr } = await vfio(['demo', 'mock:nonsense', '--help']);
   t.deepEqual([code, stderr], [0, '']);
   t.regex(stdout, /^vfio demo <device>/);
 });
 
-test('an option that is none is one line and wrong use', async (t) => {
+test('an unknown option gives a one-line error and exit code 2', async (t) => {
   for (const name of Object.keys(COMMANDS)) {
     const { code, stderr } = await vfio([name, '--no-such-option']);
     t.is(code, 2, name);
@@ -42,18 +42,18 @@ test('an option that is none is one line and wrong use', async (t) => {
   }
 });
 
-test('a failure is one line, and a hint below', async (t) => {
+test('a failure is printed as one line, with a hint below', async (t) => {
   const { code, stderr } = await vfio(['demo', 'ffff:ffff']);
   t.is(code, 1);
   t.regex(stderr, /^vfio: ENODEV: no PCI function has this vendor and device 'ffff:ffff'\n.+\n$/);
 });
 
-test('what is no terminal gets no colours', async (t) => {
+test('output to a pipe has no colours', async (t) => {
   const { stdout } = await vfio(['list']);
   t.false(stdout.includes('\u001b'));
 });
 
-test('a file that cannot be used is one line, and a program is not run in vain', async (t) => {
+test('an unusable file gives a one-line error before a program is run', async (t) => {
   const [directory, output] = await Promise.all([
     vfio(['run', 'mock:edu', '/']),
     vfio(['trace', '-o', '/nonexistent/x', '--', process.execPath, '-e', 'console.log("ran")']),

@@ -1,7 +1,7 @@
 import test from 'ava';
-import { during, Progress } from '../../lib/cli/progress.js';
+import { withProgress, Progress } from '../../lib/cli/progress.js';
 
-/** A terminal that keeps what is written, and tells of it. */
+/** A terminal that stores its output and notifies of each write. */
 class Screen {
   readonly columns = 40;
   text = '';
@@ -21,7 +21,7 @@ class Screen {
   }
 }
 
-test('the last line of a terminal tells what takes long, and is left empty', async (t) => {
+test('a long step is shown on the last line of a terminal, which is cleared at the end', async (t) => {
   const screen = new Screen(true);
   const progress = new Progress(screen.asStream());
   progress.show('debian-6.12: downloading a package with a long name 37 %');
@@ -34,16 +34,16 @@ test('the last line of a terminal tells what takes long, and is left empty', asy
   for (const line of screen.text.split(CLEAR)) t.true(line.length < screen.columns, line);
 });
 
-test('what is done soon is not told', async (t) => {
+test('a short step is not shown', async (t) => {
   const screen = new Screen(true);
-  t.is(await during('opening', Promise.resolve(1), new Progress(screen.asStream())), 1);
+  t.is(await withProgress('opening', Promise.resolve(1), new Progress(screen.asStream())), 1);
   await t.throwsAsync(
-    during('opening', Promise.reject(new Error('no')), new Progress(screen.asStream())),
+    withProgress('opening', Promise.reject(new Error('no')), new Progress(screen.asStream())),
   );
   t.is(screen.text, '');
 });
 
-test('what is no terminal is told nothing', (t) => {
+test('nothing is written to a stream that is not a terminal', (t) => {
   const screen = new Screen(false);
   const progress = new Progress(screen.asStream());
   progress.show('booting');

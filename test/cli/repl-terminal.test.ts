@@ -7,7 +7,7 @@ import { VFIO } from './vfio.js';
 
 const UP = '\u001b[A';
 
-test('names are completed by Tab, and what was typed is known the next time', async (t) => {
+test('Tab completes names, and the history is kept for the next run', async (t) => {
   const state = temporaryFolder();
   const start = () =>
     new Terminal(
@@ -15,7 +15,7 @@ test('names are completed by Tab, and what was typed is known the next time', as
       { rows: 24, columns: 80 },
       { XDG_STATE_HOME: state, NO_COLOR: '1' },
     );
-  /** Presses keys, and waits for what follows on the screen. */
+  /** Presses keys and waits for a text on the screen. */
   const press = async (terminal: Terminal, keys: string, seen: string) => {
     const before = terminal.text.length;
     terminal.type(keys);

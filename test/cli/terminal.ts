@@ -1,12 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** What a shell on the terminal does around a program: tells the terminal and its state after it. */
+/** A shell script that runs a program and prints the terminal's name and its state afterwards. */
 const AROUND = `stty rows $1 cols $2; before=$(stty -g); tty; shift 2; "$@"; code=$?
 [ "$before" = "$(stty -g)" ] && echo "as it was" || echo "changed"
 exit $code`;
 
-/** Python is what node-gyp needs as well, so it is there. */
+/** Python is installed, since node-gyp needs it. */
 const SPAWN = `import os, pty, sys
 sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))`;
 
@@ -15,7 +15,7 @@ export interface Size {
   readonly columns: number;
 }
 
-/** A program on a terminal of its own. */
+/** A program on a pseudo terminal. */
 export class Terminal {
   readonly #child;
   readonly #ended: Promise<unknown>;
@@ -30,15 +30,15 @@ export class Terminal {
     this.#ended = once(this.#child, 'close');
   }
 
-  /** What was written so far, without the terminal's name. */
+  /** The output so far, without the terminal's name. */
   get text(): string {
     return this.#text.slice(this.#text.indexOf('\n') + 1);
   }
 
-  /** Waits until the text is as wanted; what there is counts as well. */
+  /** Waits until the output, earlier output included, satisfies a condition. */
   async until(wanted: (text: string) => boolean): Promise<void> {
     while (!wanted(this.text)) {
-      if (this.#child.exitCode !== null) throw new Error(`it ended before: ${this.text}`);
+      if (this.#child.exitCode !== null) throw new Error(`the program ended early: ${this.text}`);
       await Promise.race([once(this.#child.stdout, 'data'), this.#ended]);
     }
   }
@@ -47,13 +47,13 @@ export class Terminal {
     this.#child.stdin.write(keys);
   }
 
-  /** Another size, which its program is told of by SIGWINCH. */
+  /** Resizes the terminal, which sends SIGWINCH to the program. */
   resize({ rows, columns }: Size): void {
     const name = this.#text.slice(0, this.#text.indexOf('\r'));
     execFileSync('stty', ['-F', name, 'rows', `${rows}`, 'cols', `${columns}`]);
   }
 
-  /** Waits for the end. */
+  /** Waits for the end of the program. */
   async end(): Promise<{ code: number | null; text: string; restored: boolean }> {
     await this.#ended;
     const text = this.text.replace(/(as it was|changed)\r\n$/, '');
@@ -61,7 +61,7 @@ export class Terminal {
   }
 }
 
-/** What a person sees: the lines that are on the screen after all of this was written to it. */
+/** Computes the lines on the screen after the text was written to it. */
 export function screenAfter(text: string, { columns }: Size): string[] {
   let lines = [''];
   let [row, column] = [0, 0];

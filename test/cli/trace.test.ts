@@ -10,7 +10,7 @@ const vfio = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
 const program = fileURLToPath(new URL('programs/late-and-lost.js', import.meta.url));
 const browser = ['/usr/bin/chromium', '/usr/bin/google-chrome'].find((path) => existsSync(path));
 const folder = mkdtempSync(join(tmpdir(), 'vfio-trace-test-'));
-// Far above what a busy machine takes for a delivery, and below what the program waits.
+// Far above the delivery time of a busy machine, and below the time that the program waits.
 const LATE = ['--late', '200000'];
 
 test.after.always(() => {
@@ -56,7 +56,7 @@ async function traced(name: string) {
   return { code, report: JSON.parse(stdout) as Report };
 }
 
-test('counts interrupts, late ones and lost ones, and keeps the exit code', async (t) => {
+test('trace counts interrupts, late and lost ones, and returns the exit code of the program', async (t) => {
   const { code, report } = await traced('counts');
   t.is(code, 3);
   t.is(report.exitCode, 3);
@@ -82,7 +82,7 @@ test('counts interrupts, late ones and lost ones, and keeps the exit code', asyn
   }
 });
 
-test('what cannot be traced is said, and nothing is written', async (t) => {
+test('a program that cannot be traced gives an error, and no file is written', async (t) => {
   const output = join(folder, 'nothing');
   const idle = await run('-o', output, '--', process.execPath, '-e', '0');
   t.is(idle.code, 1);
@@ -96,7 +96,7 @@ test('what cannot be traced is said, and nothing is written', async (t) => {
 });
 
 async function onPage(colorScheme: 'light' | 'dark', width: number, url: string) {
-  // A sanitizer that is preloaded is for the addon: Chromium hangs with it.
+  // A preloaded sanitizer is meant for the addon, and makes Chromium hang.
   const env = { ...process.env, LD_PRELOAD: undefined };
   const launched = { executablePath: browser ?? '', args: ['--no-sandbox'], env };
   const chrome = await chromium.launch(launched);
@@ -105,13 +105,13 @@ async function onPage(colorScheme: 'light' | 'dark', width: number, url: string)
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(error.message));
   page.on('request', (request) => {
-    if (!request.url().startsWith('file:')) errors.push(`asked for ${request.url()}`);
+    if (!request.url().startsWith('file:')) errors.push(`the page requested ${request.url()}`);
   });
   await page.goto(url);
   return { page, errors, close: () => chrome.close() };
 }
 
-/** The colours of the canvas, by how many of its pixels have them. */
+/** Counts the pixels of the canvas by colour. */
 function colours(page: Page): Promise<Record<string, number>> {
   return page.evaluate(`(() => {
     const canvas = document.querySelector('canvas');
@@ -127,7 +127,7 @@ function colours(page: Page): Promise<Record<string, number>> {
 
 const inBrowser = browser === undefined ? test.skip : test.serial;
 
-inBrowser('the page shows the timeline, in a browser', async (t) => {
+inBrowser('the page shows the timeline in a browser', async (t) => {
   const { report } = await traced('page');
   const url = pathToFileURL(report.html).href;
   for (const [scheme, width, lost, ground] of [
@@ -143,7 +143,7 @@ inBrowser('the page shows the timeline, in a browser', async (t) => {
       t.is(await page.locator('#problems button').count(), 2);
       t.is(await page.locator('#vectors tbody td').last().innerText(), '1');
       const wide: boolean = await page.evaluate('document.body.scrollWidth > innerWidth');
-      t.false(wide, 'nothing sticks out');
+      t.false(wide, 'the page is not wider than the window');
 
       const all = await page.locator('#range').innerText();
       await page.locator('#problems button.lost').click();

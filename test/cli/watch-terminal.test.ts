@@ -13,14 +13,14 @@ function watch(size: Size, ...args: string[]): Terminal {
   return new Terminal(command, size, ENV);
 }
 
-/** A frame begins with the device; the lines of the last one. */
+/** Counts the frames drawn so far; each begins with the device. */
 const frames = (text: string) => text.split('mock:ticker msix').length - 1;
 
 for (const [name, keys] of [
   ['q', 'q'],
   ['Ctrl-C', CTRL_C],
 ] as const) {
-  test(`a screen that is drawn over, until ${name}`, async (t) => {
+  test(`the screen is redrawn until ${name} is pressed`, async (t) => {
     const terminal = watch(USUAL, '--vectors', '6');
     await terminal.until((text) => frames(text) >= 3 && /total +[1-9]/.test(text));
     terminal.type(keys);
@@ -39,7 +39,7 @@ for (const [name, keys] of [
   });
 }
 
-test('a small terminal, and one whose size changes', async (t) => {
+test('the screen fits a small terminal and follows a resize', async (t) => {
   const [small, wide] = [
     { rows: 9, columns: 44 },
     { rows: 30, columns: 100 },
@@ -63,7 +63,7 @@ test('a small terminal, and one whose size changes', async (t) => {
   t.is(screenAfter(after, wide).length, 1 + 8 + 3);
 });
 
-test('a terminal that does not know its size, without colour', async (t) => {
+test('a terminal of unknown size without colours shows the rates', async (t) => {
   const command = [process.execPath, VFIO, 'watch', 'mock:ticker', '--interval', '0.05'];
   const terminal = new Terminal(command, { rows: 0, columns: 0 }, { ...ENV, NO_COLOR: '1' });
   await terminal.until((text) => /total +[1-9]/.test(text));

@@ -18,7 +18,7 @@ interface Line {
   vectors: { vector: number; count: number; rate: number; total: number }[];
 }
 
-/** Watches until a line is as wanted, and ends it by a signal. */
+/** Runs vfio watch until a line matches, then sends a signal. */
 async function watchUntil(
   wanted: (line: string) => boolean,
   args: string[],
@@ -38,7 +38,7 @@ async function watchUntil(
   return { lines, stderr, code: child.exitCode, signal: child.signalCode };
 }
 
-test('shows interrupts that come, and quits cleanly on SIGINT', async (t) => {
+test('watch shows interrupts and quits cleanly on SIGINT', async (t) => {
   const seen = (line: string) => (JSON.parse(line) as Line).total >= 4;
   const args = ['mock:ticker', '--vectors', '6', '--interval', '0.05', '--json'];
   const { lines, stderr, code, signal } = await watchUntil(seen, args, 'SIGINT');
@@ -55,7 +55,7 @@ test('shows interrupts that come, and quits cleanly on SIGINT', async (t) => {
   );
 });
 
-test('without a terminal it is a line an interval, and SIGTERM ends it as well', async (t) => {
+test('without a terminal watch prints a line per interval, and SIGTERM ends it', async (t) => {
   const line = /^\d+\.\d s {2}[1-9]\d* in all {2}0: \d+\/s {2}5: \d+\/s$/;
   const args = ['mock:ticker', '--interval', '0.05'];
   const { lines, stderr, code } = await watchUntil((text) => line.test(text), args, 'SIGTERM');
@@ -64,17 +64,20 @@ test('without a terminal it is a line an interval, and SIGTERM ends it as well',
   t.false(lines.join('').includes('\u001b'));
 });
 
-test('the host gets a device back that it wants', async (t) => {
+test('watch returns the device when the host requests it', async (t) => {
   const child = startVfio(['watch', 'mock:ticker', '--interval', '0.05'], ENV);
   child.stdin.end();
   const ended = finish(child);
   await once(child.stdout, 'data');
   child.kill('SIGUSR2');
   const { code, stderr } = await ended;
-  t.deepEqual([code, stderr], [1, "vfio: ENODEV: the host took it back 'mock:ticker'\n"]);
+  t.deepEqual(
+    [code, stderr],
+    [1, "vfio: ENODEV: the host requested the device back 'mock:ticker'\n"],
+  );
 });
 
-test('who reads no more ends it', async (t) => {
+test('a reader that closes the pipe ends watch', async (t) => {
   const child = startVfio(['watch', 'mock:ticker', '--interval', '0.02'], ENV);
   child.stdin.end();
   const closed = once(child, 'close');
@@ -84,12 +87,12 @@ test('who reads no more ends it', async (t) => {
   t.is(child.signalCode, null);
 });
 
-test('wrong use is told before anything is opened', async (t) => {
+test('wrong usage is refused before the device is opened', async (t) => {
   const cases = [
     { args: ['mock:edu', '--irq', 'nmi'], says: '--irq is msix or msi or intx, not' },
     { args: ['mock:edu', '--vectors', '0'], says: '--vectors is at least 1' },
     { args: ['mock:edu', '--vectors', '2049'], says: '--vectors is at most 2048' },
-    { args: ['mock:edu', '--interval', '0'], says: '--interval takes seconds above 0' },
+    { args: ['mock:edu', '--interval', '0'], says: '--interval is a number of seconds above 0' },
     { args: ['mock:edu', '--irq', 'msix'], says: 'mock:edu has no msix' },
     { args: [], says: 'give <device>' },
   ];
@@ -100,7 +103,7 @@ test('wrong use is told before anything is opened', async (t) => {
   });
 });
 
-test('the best kind there is, and the command register as it was', (t) => {
+test('the first available kind is enabled, and the command register is restored', (t) => {
   using device = openDeviceSync('mock:nvme#watched');
   device.config.update('command', { bus_master: 0 });
   const watched = watchVectors(device, 3);
@@ -111,7 +114,7 @@ test('the best kind there is, and the command register as it was', (t) => {
   t.is(watchVectors(device, 99).vectors.length, 65);
 });
 
-test('a bar a vector, those with the most where not all fit', (t) => {
+test('each vector has a bar; if not all fit, those with the most interrupts are shown', (t) => {
   const meter = new Meter(40, 0);
   meter.add(3, 500n);
   meter.add(17, 1000n);

@@ -10,7 +10,7 @@ const GPU = '0000:01:00.0';
 const SOUND = '0000:01:00.1';
 const PORT = '0000:00:01.0';
 
-/** A graphics card with its sound function behind a root port, all in one group. */
+/** A graphics card and its sound function behind a root port, all in one group. */
 function card(t: ExecutionContext): FakeHost {
   return new FakeHost(t, {
     devices: [
@@ -24,7 +24,7 @@ function card(t: ExecutionContext): FakeHost {
 
 const drivers = (host: FakeHost) => [GPU, SOUND, PORT].map((name) => host.driver(name));
 
-test('the whole group except bridges, and back', (t) => {
+test('the whole group except bridges is bound, and released to the former drivers', (t) => {
   const host = card(t);
   t.deepEqual(applyPlan(host, planBind(host, GPU), false), [
     { name: GPU, from: 'amdgpu', to: 'vfio-pci' },
@@ -40,7 +40,7 @@ test('the whole group except bridges, and back', (t) => {
   t.is(host.text('sys/bus/pci/devices', GPU, 'driver_override'), '(null)');
 });
 
-test('the former driver comes back, also where another one would take the function', (t) => {
+test('the former driver is bound again even if another driver matches the function', (t) => {
   const host = card(t);
   applyPlan(host, planBind(host, GPU), false);
   host.natural[GPU] = 'radeon';
@@ -49,7 +49,7 @@ test('the former driver comes back, also where another one would take the functi
   t.is(host.driver(GPU), 'amdgpu');
 });
 
-test('what is bound already stays, and twice is once', (t) => {
+test('a function bound to a VFIO driver is kept, and binding twice changes nothing', (t) => {
   const host = card(t);
   applyPlan(host, planBind(host, GPU), false);
   const again = planBind(host, GPU);
@@ -60,7 +60,7 @@ test('what is bound already stays, and twice is once', (t) => {
   );
 });
 
-test('a function without a driver gets none back if none takes it', (t) => {
+test('a function that had no driver is unbound after its release', (t) => {
   const host = new FakeHost(t, { devices: [{ name: GPU, group: 1 }] });
   applyPlan(host, planBind(host, GPU), false);
   t.is(host.driver(GPU), 'vfio-pci');
@@ -69,19 +69,19 @@ test('a function without a driver gets none back if none takes it', (t) => {
   t.is(host.text('sys/bus/pci/devices', GPU, 'driver_override'), '(null)');
 });
 
-test('if the second function is refused, the first goes back', (t) => {
+test('if vfio-pci refuses the second function, the first gets its driver back', (t) => {
   const host = card(t);
   host.refused.add(`${SOUND} vfio-pci`);
   const error = t.throws(() => applyPlan(host, planBind(host, GPU), false), {
     instanceOf: VfioError,
     code: 'ENODEV',
   });
-  t.regex(error.message, /vfio-pci does not take 0000:01:00\.1/);
+  t.regex(error.message, /vfio-pci did not bind to 0000:01:00\.1/);
   t.deepEqual(drivers(host), ['amdgpu', 'snd_hda_intel', 'pcieport']);
   t.is(host.text('sys/bus/pci/devices', GPU, 'driver_override'), '(null)');
 });
 
-test('planning writes nothing', (t) => {
+test('planning writes no file', (t) => {
   const host = card(t);
   const { changes } = planBind(host, GPU);
   t.deepEqual(host.writes, []);
@@ -96,7 +96,7 @@ test('planning writes nothing', (t) => {
   );
 });
 
-test('refused: a bridge, no group, no such function, no vfio-pci', (t) => {
+test('binding is refused for a bridge, and without a group, a function or vfio-pci', (t) => {
   const host = card(t);
   t.throws(() => planBind(host, PORT), { code: 'EINVAL', message: /a PCI bridge/ });
   t.throws(() => planBind(host, '0000:09:00.0'), { code: 'ENODEV', message: /no such PCI/ });
@@ -112,7 +112,7 @@ test('refused: a bridge, no group, no such function, no vfio-pci', (t) => {
   t.regex(error.hint ?? '', /modprobe vfio-pci/);
 });
 
-test('a udev rule that knows the functions by address and identifiers', (t) => {
+test('udev rules match the functions by address and ids', (t) => {
   const host = card(t);
   const rules = udevRules(host, planBind(host, GPU), 'ann').split('\n');
   const functions = rules.filter((line) => line.startsWith('ACTION'));

@@ -9,7 +9,7 @@ const READY: TreeSpec = {
   nodes: ['vfio/vfio', 'vfio/12'],
 };
 
-/** A machine of Intel; files replace those of a good one, null takes one away. */
+/** Examines an Intel machine; `files` replace those of a good machine, null removes a file. */
 function machine(
   t: ExecutionContext,
   spec: TreeSpec = READY,
@@ -49,13 +49,13 @@ function examined(
   const host = machine(t, spec, files);
   const found = examine(host, wanted);
   t.deepEqual(host.writes, []);
-  for (const { check, state, mend } of found) {
-    if (state === 'problem') t.truthy(mend, `${check} has nothing that mends it`);
+  for (const { check, state, fix } of found) {
+    if (state === 'problem') t.truthy(fix, `${check} has no fix`);
   }
   return found;
 }
 
-test('a good machine is ready', (t) => {
+test('a machine that is set up has no problems', (t) => {
   const found = examined(t);
   t.deepEqual(problems(found), []);
   t.is(about(found, 'iommu')?.text, 'on: 1 groups');
@@ -66,13 +66,13 @@ test('a good machine is ready', (t) => {
 
 const NO_GROUPS: TreeSpec = { ...READY, devices: [{ name: DISK, driver: 'nvme' }] };
 
-for (const [what, files, text, mend] of [
+for (const [what, files, text, fix] of [
   ['not used', { 'proc/cmdline': 'root=/dev/sda1\n' }, /has VT-d/, /add intel_iommu=on/],
   ['turned off', { 'proc/cmdline': 'intel_iommu=off\n' }, /turned off/, /remove intel_iommu=off/],
   [
     'not turned on in the firmware',
     { 'sys/firmware/acpi/tables/DMAR': null },
-    /firmware describes none/,
+    /firmware describes no IOMMU/,
     /turn on VT-d or AMD-Vi/,
   ],
   [
@@ -81,7 +81,7 @@ for (const [what, files, text, mend] of [
       'sys/firmware/acpi/tables/DMAR': null,
       'proc/cpuinfo': 'vendor_id\t: GenuineIntel\nflags\t\t: fpu hypervisor\n',
     },
-    /firmware describes none/,
+    /firmware describes no IOMMU/,
     /-device intel-iommu,intremap=on/,
   ],
   [
@@ -91,15 +91,15 @@ for (const [what, files, text, mend] of [
     /dmesg/,
   ],
 ] as const) {
-  test(`an IOMMU that is ${what}`, (t) => {
+  test(`an IOMMU that is ${what} is a problem with a fix`, (t) => {
     const finding = about(examined(t, NO_GROUPS, files), 'iommu');
     t.is(finding?.state, 'problem');
     t.regex(finding?.text ?? '', text);
-    t.regex(finding?.mend ?? '', mend);
+    t.regex(finding?.fix ?? '', fix);
   });
 }
 
-test('interrupt remapping that is off, and allowed to be', (t) => {
+test('interrupt remapping that is off is a problem, or a warning if unsafe interrupts are allowed', (t) => {
   const off = { 'proc/interrupts': '  0:  44  IO-APIC    2-edge      timer\n' };
   t.regex(problems(examined(t, READY, off))[0] ?? '', /^interrupt remapping: off/);
   const trusted = 'sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts';
@@ -107,64 +107,64 @@ test('interrupt remapping that is off, and allowed to be', (t) => {
   t.is(about(found, 'interrupt remapping')?.state, 'warning');
 });
 
-test('drivers that are not loaded', (t) => {
+test('a driver that is not loaded is a problem with its modprobe command', (t) => {
   const found = examined(t, { ...READY, drivers: ['nvme'] });
-  t.is(about(found, 'vfio-pci')?.mend, 'modprobe vfio-pci');
+  t.is(about(found, 'vfio-pci')?.fix, 'modprobe vfio-pci');
   const type1 = 'sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts';
   const without = examined(t, READY, { [type1]: null });
-  t.is(about(without, 'vfio_iommu_type1')?.mend, 'modprobe vfio_iommu_type1');
+  t.is(about(without, 'vfio_iommu_type1')?.fix, 'modprobe vfio_iommu_type1');
 });
 
-test('no way in at all, and one by iommufd', (t) => {
-  t.is(about(examined(t, { ...READY, nodes: [] }), 'way in')?.state, 'problem');
+test('no interface is a problem, and iommufd alone is enough', (t) => {
+  t.is(about(examined(t, { ...READY, nodes: [] }), 'interface')?.state, 'problem');
   const nodes = ['iommu', 'vfio/devices/vfio0'];
   const found = examined(t, { ...READY, nodes });
   t.deepEqual(problems(found), []);
-  t.regex(about(found, 'way in')?.text ?? '', /iommufd/);
+  t.regex(about(found, 'interface')?.text ?? '', /iommufd/);
 });
 
-test('a group with a neighbour that the host uses', (t) => {
+test('a group member with a host driver is a problem', (t) => {
   const devices = [
     ...(READY.devices ?? []),
     { name: '0000:01:00.1', driver: 'snd_hda_intel', group: 12 },
   ];
   const found = examined(t, { ...READY, devices });
-  t.is(about(found, 'group 12')?.mend, 'sudo vfio bind 0000:01:00.1');
+  t.is(about(found, 'group 12')?.fix, 'sudo vfio bind 0000:01:00.1');
   t.regex(about(found, 'group 12')?.text ?? '', /0000:01:00\.1 \(snd_hda_intel\)/);
 });
 
-test('a function that is wanted and not bound; none bound at all', (t) => {
+test('a given function with another driver is a problem, and so is no bound function', (t) => {
   const spec = { ...READY, devices: [{ name: DISK, driver: 'nvme', group: 12 }] };
   const found = examined(t, spec, {}, { device: DISK });
   t.is(about(found, DISK)?.text, 'bound to nvme, not to vfio-pci');
-  t.is(about(found, DISK)?.mend, `sudo vfio bind ${DISK}`);
+  t.is(about(found, DISK)?.fix, `sudo vfio bind ${DISK}`);
   t.is(about(examined(t, spec), 'devices')?.state, 'problem');
 });
 
-test('a node that is missing', (t) => {
+test('a missing node is a problem', (t) => {
   const found = examined(t, { ...READY, nodes: ['vfio/vfio'] });
   t.regex(about(found, DISK)?.text ?? '', /^no .*dev\/vfio\/12$/);
 });
 
-test('memory that may be pinned, against what is wanted', (t) => {
+test('a memlock limit below the given memory is a problem', (t) => {
   const spec = { ...READY, memlock: '8388608' };
   t.is(about(examined(t, spec), 'memlock')?.state, 'note');
   const little = examined(t, spec, {}, { memory: 8n << 20n });
   t.is(about(little, 'memlock')?.text, '8 MiB, enough for 8 MiB');
   const much = about(examined(t, spec, {}, { memory: 256n << 20n }), 'memlock');
   t.is(much?.state, 'problem');
-  t.regex(much?.mend ?? '', /ulimit -l 262144/);
+  t.regex(much?.fix ?? '', /ulimit -l 262144/);
   const root = { 'proc/self/status': 'CapEff:\t000001ffffffffff\n' };
   t.is(about(examined(t, spec, root, { memory: 256n << 20n }), 'memlock')?.state, 'ok');
 });
 
-test('lockdown and a container are noted', (t) => {
+test('lockdown and a container are notes', (t) => {
   const found = examined(t, READY, {
     'sys/kernel/security/lockdown': 'none [integrity] confidentiality\n',
     '.dockerenv': '',
   });
   t.regex(about(found, 'lockdown')?.text ?? '', /^integrity/);
-  t.regex(about(found, 'container')?.mend ?? '', /--device \/dev\/vfio\/<group>/);
+  t.regex(about(found, 'container')?.fix ?? '', /--device \/dev\/vfio\/<group>/);
   t.deepEqual(problems(found), []);
   const none = examined(t, READY, {
     'sys/kernel/security/lockdown': '[none] integrity confidentiality\n',
@@ -172,7 +172,7 @@ test('lockdown and a container are noted', (t) => {
   t.is(about(none, 'lockdown'), undefined);
 });
 
-test('no IOMMU, and devices that may be bound without', (t) => {
+test('no IOMMU is a problem, and the unsafe no-IOMMU mode a warning', (t) => {
   const unsafe = { 'sys/module/vfio/parameters/enable_unsafe_noiommu_mode': 'Y\n' };
   const found = examined(t, NO_GROUPS, unsafe);
   t.deepEqual(

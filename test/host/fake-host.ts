@@ -6,14 +6,14 @@ import { VfioError } from '../../lib/errors.js';
 import { Tree, type TreeSpec } from '../sysfs/tree.js';
 
 /**
- * A recorded host that answers writes to its drivers' files as the kernel does: a probe binds a
- * function to the driver its override names, else to the one that knows it.
+ * A made-up host that answers writes to driver files as the kernel does: a probe binds a function
+ * to the driver in its override, otherwise to the driver that matches its ids.
  */
 export class FakeHost extends Host {
   readonly writes: string[] = [];
-  /** The driver that would take a function by its identifiers. */
+  /** The driver that matches the ids of a function. */
   readonly natural: Record<string, string> = {};
-  /** Functions that a driver's probe refuses. */
+  /** Functions that every probe refuses. */
   readonly refused = new Set<string>();
   readonly tree: Tree;
 

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { applyPlan } from '../../lib/host/apply.js';
 import { planBind, planRelease } from '../../lib/host/binding.js';
-import { usesOf } from '../../lib/host/in-use.js';
+import { findUses } from '../../lib/host/in-use.js';
 import { VfioError } from '../../lib/errors.js';
 import { FakeHost } from './fake-host.js';
 
@@ -22,7 +22,7 @@ function machine(t: ExecutionContext): FakeHost {
   return host;
 }
 
-/** A block device below a folder of sysfs, as the kernel lists it. */
+/** Adds a block device below a folder of sysfs. */
 function disk(host: FakeHost, name: string, below: string, number: string, dm?: string): void {
   host.tree.file(`${below}/${name}/dev`, `${number}\n`);
   if (dm !== undefined) host.tree.file(`${below}/${name}/dm/name`, `${dm}\n`);
@@ -41,38 +41,38 @@ function mounts(host: FakeHost, lines: string): void {
 
 const CONTROLLER = `sys/bus/pci/devices/${DISK}/nvme/nvme0`;
 
-test('nothing is in use on a disk that is not mounted', (t) => {
+test('a disk that is not mounted is not in use', (t) => {
   const host = machine(t);
   disk(host, 'nvme0n1', CONTROLLER, '259:0');
   mounts(host, '25 1 8:1 / / rw - ext4 /dev/sda1 rw\n');
-  t.deepEqual(usesOf(host, DISK), []);
+  t.deepEqual(findUses(host, DISK), []);
 });
 
-test('a partition that is mounted, by its number and by its name', (t) => {
+test('a mounted partition is found by its number and by its name', (t) => {
   const host = machine(t);
   disk(host, 'nvme0n1', CONTROLLER, '259:0');
   disk(host, 'nvme0n1p1', `${CONTROLLER}/nvme0n1`, '259:1');
   disk(host, 'nvme0n1p2', `${CONTROLLER}/nvme0n1`, '259:2');
   const btrfs = '26 1 0:22 / /data rw shared:1 - btrfs /dev/nvme0n1p2 rw,space_cache';
   mounts(host, `25 1 259:1 / / rw - ext4 /dev/root rw\n${btrfs}\n`);
-  t.deepEqual(usesOf(host, DISK), [
+  t.deepEqual(findUses(host, DISK), [
     '/dev/nvme0n1p1 is mounted on /',
     '/dev/nvme0n1p2 is mounted on /data',
   ]);
-  t.deepEqual(usesOf(host, NIC), []);
+  t.deepEqual(findUses(host, NIC), []);
 });
 
-test('a disk of a multipath subsystem of NVMe', (t) => {
+test('a mounted disk of an NVMe multipath subsystem is found', (t) => {
   const host = machine(t);
   const subsystem = 'sys/devices/virtual/nvme-subsystem/nvme-subsys0';
   disk(host, 'nvme0n1', subsystem, '259:0');
   host.tree.folder(CONTROLLER);
   link(host, `${subsystem}/nvme0`, CONTROLLER);
   mounts(host, '25 1 259:0 / /scratch rw - xfs /dev/nvme0n1 rw\n');
-  t.deepEqual(usesOf(host, DISK), ['/dev/nvme0n1 is mounted on /scratch']);
+  t.deepEqual(findUses(host, DISK), ['/dev/nvme0n1 is mounted on /scratch']);
 });
 
-test('what stands on a volume of LVM on the disk, and swap', (t) => {
+test('a mounted LVM volume and swap on the disk are found', (t) => {
   const host = machine(t);
   disk(host, 'nvme0n1', CONTROLLER, '259:0');
   disk(host, 'dm-0', 'sys/devices/virtual/block', '253:0', 'vg-root');
@@ -82,10 +82,10 @@ test('what stands on a volume of LVM on the disk, and swap', (t) => {
   mounts(host, '25 1 253:0 / / rw - ext4 /dev/mapper/vg-root rw\n');
   const swap = '/dev/dm-1                               partition\t2097148\t0\t-2\n';
   host.tree.file('proc/swaps', `Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n${swap}`);
-  t.deepEqual(usesOf(host, DISK), ['/dev/dm-0 is mounted on /', '/dev/dm-1 is swapped to']);
+  t.deepEqual(findUses(host, DISK), ['/dev/dm-0 is mounted on /', '/dev/dm-1 is used as swap']);
 });
 
-test('what is mounted in a container, or below a changed root, once', (t) => {
+test('a mount in a container or below a changed root is listed once', (t) => {
   const host = machine(t);
   disk(host, 'nvme0n1', CONTROLLER, '259:0');
   disk(host, 'nvme0n2', CONTROLLER, '259:1');
@@ -96,13 +96,13 @@ test('what is mounted in a container, or below a changed root, once', (t) => {
     const copy = `${process} 1 259:1 / /lower rw - ext4 /dev/nvme0n2 rw\n`;
     host.tree.file(`proc/${process}/mountinfo`, process === 90 ? copy : copy + inside);
   }
-  t.deepEqual(usesOf(host, DISK), [
+  t.deepEqual(findUses(host, DISK), [
     '/dev/nvme0n1 is mounted on /data in dockerd (812)',
     '/dev/nvme0n2 is mounted on /',
   ]);
 });
 
-/** A function of virtio whose device has a driver of the virtio bus. */
+/** Adds a virtio device with a driver of the virtio bus. */
 function share(host: FakeHost, name: string, driver: string, files: Record<string, string>): void {
   const device = `sys/bus/pci/devices/${DISK}/${name}`;
   host.tree.folder(`sys/bus/virtio/drivers/${driver}`);
@@ -112,46 +112,46 @@ function share(host: FakeHost, name: string, driver: string, files: Record<strin
   link(host, `sys/bus/virtio/devices/${name}`, device);
 }
 
-test('a root of 9p, by its tag', (t) => {
+test('a mounted 9p share is found by its tag', (t) => {
   const host = machine(t);
   share(host, 'virtio0', '9pnet_virtio', { mount_tag: 'host\0' });
   mounts(host, '23 2 0:20 / /mnt rw - 9p other rw,trans=virtio\n');
-  t.deepEqual(usesOf(host, DISK), []);
+  t.deepEqual(findUses(host, DISK), []);
   mounts(host, '23 2 0:20 / / ro,relatime - 9p host ro,access=client,trans=virtio\n');
-  t.deepEqual(usesOf(host, DISK), ['the share of virtio0 is mounted on /']);
-  t.deepEqual(usesOf(host, NIC), []);
+  t.deepEqual(findUses(host, DISK), ['the share of virtio0 is mounted on /']);
+  t.deepEqual(findUses(host, NIC), []);
 });
 
-test('virtiofs, by its tag where the kernel tells it', (t) => {
+test('a virtiofs share is found by its tag, or without one if the kernel does not report tags', (t) => {
   const host = machine(t);
   share(host, 'virtio3', 'virtiofs', {});
   mounts(host, '23 2 0:20 / /mnt rw - virtiofs one rw\n');
-  t.deepEqual(usesOf(host, DISK), ['the share of virtio3 is mounted on /mnt']);
+  t.deepEqual(findUses(host, DISK), ['the share of virtio3 is mounted on /mnt']);
   host.tree.file('sys/fs/virtiofs/0/tag', 'two\n');
   link(host, 'sys/fs/virtiofs/0/device', `sys/bus/pci/devices/${DISK}/virtio3`);
-  t.deepEqual(usesOf(host, DISK), []);
+  t.deepEqual(findUses(host, DISK), []);
   host.tree.file('sys/fs/virtiofs/0/tag', 'one\n');
-  t.deepEqual(usesOf(host, DISK), ['the share of virtio3 is mounted on /mnt']);
+  t.deepEqual(findUses(host, DISK), ['the share of virtio3 is mounted on /mnt']);
 });
 
-test('a virtio function of another kind is not in use', (t) => {
+test('another kind of virtio function is not in use', (t) => {
   const host = machine(t);
   share(host, 'virtio1', 'virtio_rng', {});
   mounts(host, '23 2 0:20 / / rw - 9p host rw\n24 23 0:21 / /mnt rw - virtiofs one rw\n');
-  t.deepEqual(usesOf(host, DISK), []);
+  t.deepEqual(findUses(host, DISK), []);
 });
 
-test('a network interface that is up, and one that is down', (t) => {
+test('a network interface is in use while it is up', (t) => {
   const host = machine(t);
   const net = `sys/bus/pci/devices/${NIC}/net/eth0`;
   host.tree.file(`${net}/flags`, '0x1002\n');
   link(host, 'sys/class/net/eth0', net);
-  t.deepEqual(usesOf(host, NIC), []);
+  t.deepEqual(findUses(host, NIC), []);
   host.tree.file(`${net}/flags`, '0x1003\n');
-  t.deepEqual(usesOf(host, NIC), ['network interface eth0 is up']);
+  t.deepEqual(findUses(host, NIC), ['network interface eth0 is up']);
 });
 
-test('what is in use is refused unless forced', (t) => {
+test('a plan with uses is refused unless forced', (t) => {
   const host = machine(t);
   disk(host, 'nvme0n1', CONTROLLER, '259:0');
   mounts(host, '25 1 259:0 / /data rw - ext4 /dev/nvme0n1 rw\n');

@@ -30,7 +30,7 @@ const NVME = {
   classCode: 0x010802,
 };
 
-test('names of a function', (t) => {
+test('the names of a function are found', (t) => {
   t.deepEqual(new PciIds(LIST).names(NVME), {
     vendor: 'Red Hat, Inc.',
     device: 'QEMU NVM Express Controller',
@@ -40,7 +40,7 @@ test('names of a function', (t) => {
   });
 });
 
-test('what the list does not have is null, and never a neighbour', (t) => {
+test('an unlisted id is null, not the name of the next entry', (t) => {
   const ids = new PciIds(LIST);
   const strange = ids.names({
     ...NVME,
@@ -57,12 +57,12 @@ test('what the list does not have is null, and never a neighbour', (t) => {
   t.is(ids.names({ ...NVME, classCode: 0xff0000 }).class, null);
 });
 
-test('a subsystem that is the device itself', (t) => {
+test('a subsystem with the ids of its device has the name of the device', (t) => {
   const own = { ...NVME, subsystemVendorId: 0x1b36, subsystemId: 0x0010 };
   t.is(new PciIds(LIST).names(own).subsystem, 'QEMU NVM Express Controller');
 });
 
-test('a system without the list', (t) => {
+test('without a list all names are null', (t) => {
   const names = PciIds.ofSystem(['/nonexistent/pci.ids']).names(NVME);
   t.true(Object.values(names).every((name) => name === null));
 });

@@ -1,55 +1,61 @@
 import { chmodSync } from 'node:fs';
 import test from 'ava';
 import { Host } from '../../lib/host/host.js';
-import { readiness } from '../../lib/host/readiness.js';
+import { checkReadiness } from '../../lib/host/readiness.js';
 import { CDEV_NODES, goodHost, GROUP_NODES, Tree } from '../sysfs/tree.js';
 
 const hostOf = ({ root }: Tree) => new Host(root);
 
-test('ready by group and by character device', (t) => {
-  t.deepEqual(readiness(hostOf(goodHost(t)), '0000:01:00.0'), { ready: true });
-  t.deepEqual(readiness(hostOf(goodHost(t, CDEV_NODES)), '0000:01:00.0'), { ready: true });
+test('a bound function is ready by group and by character device', (t) => {
+  t.deepEqual(checkReadiness(hostOf(goodHost(t)), '0000:01:00.0'), { ready: true });
+  t.deepEqual(checkReadiness(hostOf(goodHost(t, CDEV_NODES)), '0000:01:00.0'), { ready: true });
 });
 
-test('bound to another driver', (t) => {
+test('a function with another driver is not ready, and the hint names the command', (t) => {
   const devices = [{ name: '0000:01:00.0', driver: 'nvme', group: 12 }];
-  const found = readiness(hostOf(new Tree(t, { devices })), '0000:01:00.0');
+  const found = checkReadiness(hostOf(new Tree(t, { devices })), '0000:01:00.0');
   t.is(found.missing, 'bound to nvme, not to vfio-pci');
   t.regex(found.hint ?? '', /vfio bind 0000:01:00\.0/);
 });
 
-test('bound to none, and a bridge', (t) => {
+test('an unbound function and a bridge are not ready', (t) => {
   const devices = [
     { name: '0000:00:01.0', driver: 'pcieport', group: 1, files: { class: '0x060400\n' } },
     { name: '0000:01:00.0', group: 12 },
   ];
   const host = hostOf(new Tree(t, { devices }));
-  t.is(readiness(host, '0000:01:00.0').missing, 'bound to no driver');
-  const port = readiness(host, '0000:00:01.0');
+  t.is(checkReadiness(host, '0000:01:00.0').missing, 'not bound to vfio-pci');
+  const port = checkReadiness(host, '0000:00:01.0');
   t.is(port.missing, 'a bridge');
   t.regex(port.hint ?? '', /bind the devices behind/);
 });
 
-test('no IOMMU', (t) => {
+test('a function without an IOMMU group is not ready', (t) => {
   const devices = [{ name: '0000:01:00.0', driver: 'vfio-pci' }];
-  const found = readiness(hostOf(new Tree(t, { devices })), '0000:01:00.0');
+  const found = checkReadiness(hostOf(new Tree(t, { devices })), '0000:01:00.0');
   t.is(found.missing, 'no IOMMU group');
 });
 
-test('a neighbour in the group, by name', (t) => {
+test('a group member with a host driver is reported by name', (t) => {
   const devices = [
     { name: '0000:01:00.0', driver: 'vfio-pci', group: 12, vfioDevice: 'vfio0' },
     { name: '0000:01:00.1', driver: 'snd_hda_intel', group: 12 },
   ];
-  const found = readiness(hostOf(new Tree(t, { devices, nodes: GROUP_NODES })), '0000:01:00.0');
+  const found = checkReadiness(
+    hostOf(new Tree(t, { devices, nodes: GROUP_NODES })),
+    '0000:01:00.0',
+  );
   t.is(found.missing, 'group 12 is not viable: 0000:01:00.1 (snd_hda_intel)');
 });
 
-test('a node that is missing, and one that this user may not open', (t) => {
-  const found = readiness(hostOf(goodHost(t, ['vfio/vfio'])), '0000:01:00.0');
+test('a missing node and a node without permission are reported', (t) => {
+  const found = checkReadiness(hostOf(goodHost(t, ['vfio/vfio'])), '0000:01:00.0');
   t.regex(found.missing ?? '', /^no .*dev\/vfio\/12$/);
   if (process.getuid?.() === 0) return;
   const host = hostOf(goodHost(t));
   chmodSync(host.path('dev/vfio/12'), 0o400);
-  t.regex(readiness(host, '0000:01:00.0').missing ?? '', /^no permission for .*dev\/vfio\/12$/);
+  t.regex(
+    checkReadiness(host, '0000:01:00.0').missing ?? '',
+    /^no permission for .*dev\/vfio\/12$/,
+  );
 });

@@ -11,7 +11,7 @@ const TOKEN = '00112233-4455-6677-8899-aabbccddeeff';
 type Code = NonNullable<Parameters<ReturnType<typeof make>['fake']['fail']>[1]>;
 
 interface Refusal {
-  /** The host, if not the good one. */
+  /** The host; default: one that is set up. */
   readonly host?: TreeSpec;
   readonly nodes?: readonly string[];
   readonly options?: OpenOptions;
@@ -54,15 +54,15 @@ refuses('no IOMMU group although noiommu is accepted', {
   options: { noiommu: true },
   code: 'ENODEV',
   path: /0000:01:00\.0$/,
-  // vfio bind wants a group, which there is none of before this.
+  // The hint must not name vfio bind, which needs a group.
   hint: [/enable_unsafe_noiommu_mode/, /^(?!.*vfio bind).*echo vfio-pci > .*drivers_probe'/],
 });
-refuses('another driver', {
+refuses('a function bound to another driver', {
   host: { devices: [{ name: NAME, driver: 'nvme', group: 12 }] },
   code: 'ENODEV',
   path: /0000:01:00\.0$/,
   hint: [
-    /^Bind it as root: 'vfio bind 0000:01:00\.0'/,
+    /^Bind the device as root: 'vfio bind 0000:01:00\.0'/,
     /echo 0000:01:00\.0 > \/sys\/bus\/pci\/devices\/0000:01:00\.0\/driver\/unbind/,
     /drivers_probe/,
   ],
@@ -71,7 +71,7 @@ refuses('no driver, and vfio-pci is not loaded', {
   host: { devices: [{ name: NAME, group: 12 }], drivers: [] },
   code: 'ENODEV',
   path: /0000:01:00\.0$/,
-  hint: [/^Load the driver: 'modprobe vfio-pci'\. Bind it/, /driver_override; echo/],
+  hint: [/^Load the driver: 'modprobe vfio-pci'\. Bind the device/, /driver_override; echo/],
 });
 refuses('the group is not viable', {
   host: {
@@ -89,7 +89,7 @@ refuses('the group is not viable', {
   code: 'EBUSY',
   path: /\/dev\/vfio\/12$/,
   hint: [
-    /^In the way: 0000:01:00\.1 \(snd_hda_intel\), 0000:01:00\.4 \(xhci_hcd\)\. /,
+    /^Host drivers use 0000:01:00\.1 \(snd_hda_intel\), 0000:01:00\.4 \(xhci_hcd\)\. /,
     /IOMMU group 12/,
     /vfio bind 0000:01:00\.4/,
   ],
@@ -100,23 +100,23 @@ refuses('the group is not viable, by cdev', {
   fail: ['deviceBindIommufd', 'EPERM'],
   code: 'EPERM',
   path: /^0000:01:00\.0$/,
-  hint: [/^In the way: 0000:01:00\.1 \(xhci_hcd\)/],
+  hint: [/^Host drivers use 0000:01:00\.1 \(xhci_hcd\)/],
 });
-refuses('another process has a device of the group', {
+refuses('another process has a device of the group open', {
   host: { devices: [BOUND, { name: '0000:01:00.1', driver: 'vfio-pci', group: 12 }] },
   nodes: CDEV_NODES,
   fail: ['deviceBindIommufd', 'EPERM'],
   code: 'EPERM',
   path: /^0000:01:00\.0$/,
-  hint: [/another process has a device of IOMMU group 12/],
+  hint: [/another process has a device of IOMMU group 12 open/],
 });
-refuses('somebody has the group open', {
+refuses('another process has the container open', {
   fail: ['open', 'EBUSY'],
   code: 'EBUSY',
   path: /vfio\/vfio$/,
   hint: [],
 });
-refuses('somebody has the group open while it is opened by cdev', {
+refuses('another process has the group open, by cdev', {
   nodes: CDEV_NODES,
   fail: ['deviceBindIommufd', 'EBUSY'],
   code: 'EBUSY',
@@ -184,7 +184,7 @@ for (const [nodes, call] of [
     fail: [call, 'EACCES'],
     code: 'EACCES',
     path: /^0000:01:00\.0$/,
-    hint: [/guarded by a VF token: give/],
+    hint: [/needs a VF token: pass the UUID/],
   });
   refuses(`VF token wrong, ${call}`, {
     nodes,
@@ -192,7 +192,7 @@ for (const [nodes, call] of [
     fail: [call, 'EACCES'],
     code: 'EACCES',
     path: /^0000:01:00\.0$/,
-    hint: [/is not the one that guards 0000:01:00\.0/],
+    hint: [/does not match that of 0000:01:00\.0/],
   });
   refuses(`VF token not wanted, ${call}`, {
     nodes,
@@ -200,7 +200,7 @@ for (const [nodes, call] of [
     fail: [call, 'EINVAL'],
     code: 'EINVAL',
     path: /^0000:01:00\.0$/,
-    hint: [/takes none: leave vfToken away/],
+    hint: [/does not accept a VF token: omit vfToken/],
   });
 }
 refuses('the character device is bound already', {
@@ -208,20 +208,20 @@ refuses('the character device is bound already', {
   fail: ['deviceBindIommufd', 'EINVAL'],
   code: 'EINVAL',
   path: /^0000:01:00\.0$/,
-  hint: [/open already through another file descriptor/],
+  hint: [/already open through another file descriptor/],
 });
 
-test('hint: a group that another opener holds', (t) => {
+test('hint: another process has the group open', (t) => {
   const tree = goodHost(t);
   const { backend, fake } = make(tree);
   fake.fds.set(5, `${tree.root}/dev/vfio/12`);
   const error = failure(t, () => backend.openSync(NAME, {}));
   t.is(error.code, 'EBUSY');
-  t.regex(error.hint ?? '', /One opener at a time.*'fuser -v .*\/dev\/vfio\/12'/);
+  t.regex(error.hint ?? '', /one opener at a time.*'fuser -v .*\/dev\/vfio\/12'/);
   t.deepEqual([...fake.fds.keys()], [5]);
 });
 
-test('hint: a group without its node', (t) => {
+test('hint: the node of the group is missing', (t) => {
   const { backend, fake } = make(goodHost(t));
   const { open } = fake.answers;
   fake.answers.open = (path, writable) => {
@@ -232,7 +232,7 @@ test('hint: a group without its node', (t) => {
   t.regex(error.hint ?? '', /--device .*\/dev\/vfio\/12/);
 });
 
-test('a group that is not viable is told as such before it is joined', (t) => {
+test('a group that is not viable is refused before it joins the container', (t) => {
   const { backend, fake } = make(goodHost(t));
   fake.answers.groupGetStatus = () => 0;
   const error = failure(t, () => backend.openSync(NAME, {}));

@@ -2,7 +2,7 @@ import test from 'ava';
 import { Sysfs } from '../../lib/sysfs/sysfs.js';
 import { goodHost, Tree } from './tree.js';
 
-test('lists functions in order, with driver and group', (t) => {
+test('list() returns functions in order, with driver and group', (t) => {
   const { sysfs } = new Tree(t, {
     devices: [
       { name: '0000:02:00.0', driver: 'nvme', group: 3 },
@@ -26,7 +26,7 @@ test('lists functions in order, with driver and group', (t) => {
   t.like(third, { name: '10000:e1:00.0', classCode: 0x020000, iommuGroup: 0 });
 });
 
-test('a function that goes away meanwhile, and what is no function, are left out', (t) => {
+test('a function that disappears and entries that are not functions are left out', (t) => {
   const tree = new Tree(t, {
     devices: [{ name: '0000:01:00.0', files: { revision: null } }, { name: '0000:02:00.0' }],
   });
@@ -37,11 +37,11 @@ test('a function that goes away meanwhile, and what is no function, are left out
   );
 });
 
-test('a host without PCI has an empty list', (t) => {
+test('the list of a host without PCI is empty', (t) => {
   t.deepEqual(new Tree(t).sysfs.list(), []);
 });
 
-test('a group that vfio made up is no IOMMU group', (t) => {
+test('a no-IOMMU group is marked and not reported as an IOMMU group', (t) => {
   const { sysfs } = new Tree(t, {
     devices: [{ name: '0000:01:00.0', driver: 'vfio-pci', group: 0 }],
     noiommu: [0],
@@ -51,7 +51,7 @@ test('a group that vfio made up is no IOMMU group', (t) => {
   t.true(sysfs.groupNode({ number: 0, noiommu: true }).endsWith('/dev/vfio/noiommu-0'));
 });
 
-test('members of a group come with their drivers', (t) => {
+test('members of a group are listed with their drivers', (t) => {
   const { sysfs } = new Tree(t, {
     devices: [
       { name: '0000:01:00.1', group: 4 },
@@ -66,7 +66,7 @@ test('members of a group come with their drivers', (t) => {
   t.deepEqual(sysfs.members({ number: 9, noiommu: false }), []);
 });
 
-test('nodes are named as the kernel names them', (t) => {
+test('paths of nodes match those of the kernel', (t) => {
   const sysfs = new Sysfs();
   t.is(sysfs.containerNode, '/dev/vfio/vfio');
   t.is(sysfs.iommuNode, '/dev/iommu');
@@ -75,7 +75,7 @@ test('nodes are named as the kernel names them', (t) => {
   t.is(goodHost(t).sysfs.vfioDevice('0000:02:00.0'), 'vfio1');
 });
 
-test('the limit of locked memory is the soft one; without a limit there is none', (t) => {
+test('the memlock limit is the soft limit, and null if unlimited', (t) => {
   t.is(new Tree(t, { memlock: '65536' }).sysfs.memlockLimit(), 65536n);
   t.is(new Tree(t, { memlock: 'unlimited' }).sysfs.memlockLimit(), null);
 });

@@ -9,16 +9,16 @@ export interface TreeDevice {
   readonly driver?: string;
   readonly group?: number;
   readonly vfioDevice?: string;
-  /** Contents of files such as `vendor`, replacing those of an NVMe disk. */
+  /** Contents of files such as `vendor`; default: those of an NVMe disk. */
   readonly files?: Readonly<Record<string, string | null>>;
 }
 
 export interface TreeSpec {
   readonly devices?: readonly TreeDevice[];
-  /** Group numbers that vfio made up. */
+  /** Numbers of groups without an IOMMU. */
   readonly noiommu?: readonly number[];
   readonly drivers?: readonly string[];
-  /** Below /dev. */
+  /** Paths below /dev. */
   readonly nodes?: readonly string[];
   readonly memlock?: string;
 }
@@ -32,7 +32,7 @@ const NVME: Readonly<Record<string, string>> = {
   revision: '0x02',
 };
 
-/** A recorded host in a temporary folder that goes with the test. */
+/** A made-up host in a temporary folder, which is removed after the test. */
 export class Tree {
   readonly root = mkdtempSync(join(tmpdir(), 'vfio-tree-'));
   readonly sysfs = new Sysfs(this.root);
@@ -86,7 +86,7 @@ export class Tree {
   }
 }
 
-/** A host with two NVMe disks in groups of their own and a two-function card in one. */
+/** A host with two NVMe disks, each in its own group, and a card whose two functions share one. */
 export function goodHost(t: ExecutionContext, nodes: readonly string[] = GROUP_NODES): Tree {
   return new Tree(t, {
     devices: [

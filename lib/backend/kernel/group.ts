@@ -97,7 +97,7 @@ export class GroupContext extends Counted implements DmaContext {
       throw explain(error, name, ({ code }) => {
         if (code === 'EACCES') return hints.tokenRefused(name, token !== null);
         if (code === 'EINVAL' && token !== null) return hints.tokenUnwanted(name);
-        if (code === 'ENODEV') return hints.bindIt(sysfs, name);
+        if (code === 'ENODEV') return hints.notBound(sysfs, name);
         return code === 'EAGAIN' ? hints.resetContended(name) : undefined;
       });
     }

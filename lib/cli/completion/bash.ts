@@ -3,29 +3,29 @@ import { type NamedCommand, spellings, type Tree } from './tree.js';
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** Words, and where others come from: `'debian-6.1 @files'`. */
-function offered({ words = [], from }: Offers): string {
+/** Encodes offers as words, and a source of words with @: `'debian-6.1 @files'`. */
+function encodeOffers({ words = [], from }: Offers): string {
   return [...words, ...(from === undefined ? [] : [`@${from}`])].join(' ');
 }
 
 function settings({ name, operands, options, program }: NamedCommand): string {
   const valued = options.filter(({ value }) => value !== undefined);
   const values = valued.flatMap((option) =>
-    spellings(option).map((spelling) => `[${spelling}]=${quote(offered(option))}`),
+    spellings(option).map((spelling) => `[${spelling}]=${quote(encodeOffers(option))}`),
   );
   return `  ${name})
     options=${quote(options.flatMap(spellings).join(' '))}
     values=(${values.join(' ')})
-    operands=(${operands.map((operand) => quote(offered(operand))).join(' ')})
+    operands=(${operands.map((operand) => quote(encodeOffers(operand))).join(' ')})
     repeated=${operands.at(-1)?.repeated === true ? 1 : ''} program=${program ? 1 : ''} ;;`;
 }
 
-/** Bash 4 or newer; the package bash-completion is not needed. */
-export function bash({ commands, imitations }: Tree): string {
+/** Writes the script for bash 4 or newer; the package bash-completion is not needed. */
+export function bash({ commands, mockDevices }: Tree): string {
   const names = commands.map(({ name }) => name).join(' ');
   return `# Completion of vfio for bash: source <(vfio completion bash)
 _vfio() {
-  # The words as they are written: bash cuts them at : and = too, which are in names of devices.
+  # Split the line at spaces only: bash also splits at : and =, which device names contain.
   local line=\${COMP_LINE:0:COMP_POINT} cur= word wanted= offers= options= repeated= program=
   local -a words operands=() list=()
   local -A values=()
@@ -75,7 +75,7 @@ ${commands.map(settings).join('\n')}
   for word in $offers; do
     case $word in
     @devices)
-      list+=(${imitations.join(' ')})
+      list+=(${mockDevices.join(' ')})
       for word in /sys/bus/pci/devices/*; do
         [[ -e $word ]] && list+=("\${word##*/}")
       done ;;
@@ -90,7 +90,7 @@ ${commands.map(settings).join('\n')}
     [[ $word == "$cur"* ]] && COMPREPLY+=("$word")
   done
 
-  # What is before the last colon is not of the word that bash replaces.
+  # Bash replaces only the part of the word after the last colon.
   if [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]]; then
     COMPREPLY=("\${COMPREPLY[@]#"\${cur%"\${cur##*:}"}"}")
   fi

@@ -9,14 +9,14 @@ const FROM = {
   users: '(__fish_complete_users)',
 } as const;
 
-function offered({ words = [], from }: Offers): string {
+function encodeOffers({ words = [], from }: Offers): string {
   return [...words, ...(from === undefined ? [] : [FROM[from]])].join(' ');
 }
 
 function option(command: string, it: NamedOption): string {
   const { name, short, help, value } = it;
   const brief = short === undefined ? '' : ` -s ${short}`;
-  const offers = offered(it);
+  const offers = encodeOffers(it);
   const values = value === undefined ? '' : offers === '' ? ' -x' : ` -x -a ${quote(offers)}`;
   return `complete -c vfio -n '__vfio_in ${command}' -l ${name}${brief}${values} -d ${quote(help)}`;
 }
@@ -26,7 +26,10 @@ function settings({ name, operands, options, program }: NamedCommand): string[] 
   return [
     ...options.map((it) => option(name, it)),
     ...operands
-      .map((operand, index) => [offered(operand), operand.repeated ? '-ge' : '-eq', index] as const)
+      .map(
+        (operand, index) =>
+          [encodeOffers(operand), operand.repeated ? '-ge' : '-eq', index] as const,
+      )
       .filter(([offers]) => offers !== '')
       .map(
         ([offers, compare, index]) =>
@@ -36,25 +39,26 @@ function settings({ name, operands, options, program }: NamedCommand): string[] 
   ];
 }
 
-export function fish({ commands, imitations }: Tree): string {
+/** Writes the script for fish. */
+export function fish({ commands, mockDevices }: Tree): string {
   const names = commands.map(
     ({ name, summary }) => `complete -c vfio -n '__vfio_in ""' -a ${name} -d ${quote(summary)}`,
   );
   return `# Completion of vfio for fish: vfio completion fish > ~/.config/fish/completions/vfio.fish
 function __vfio_devices
-    printf '%s\\n' ${imitations.join(' ')}
+    printf '%s\\n' ${mockDevices.join(' ')}
     for path in /sys/bus/pci/devices/*
         string replace -r '.*/' '' -- $path
     end
 end
 
-# Whether the command is this one, and no program of its own is typed.
+# Whether the line has this command, and no -- that starts a program.
 function __vfio_in
     set -l tokens (commandline -opc)
     test "$tokens[2]" = "$argv[1]"; and not contains -- -- $tokens
 end
 
-# command, comparison, place, options with a value: whether such an operand comes next
+# Whether the next operand is at this place: command, comparison, place, options with a value.
 function __vfio_at
     __vfio_in $argv[1]; or return
     set -l tokens (commandline -opc)[3..-1]
@@ -82,8 +86,8 @@ function __vfio_program
 end
 
 complete -c vfio -f
-complete -c vfio -n '__vfio_in ""' -s h -l help -d 'what there is'
-complete -c vfio -n '__vfio_in ""' -l version -d 'of vfio'
+complete -c vfio -n '__vfio_in ""' -s h -l help -d 'the list of commands'
+complete -c vfio -n '__vfio_in ""' -l version -d 'the version of vfio'
 ${[...names, ...commands.flatMap(settings)].join('\n')}
 `;
 }

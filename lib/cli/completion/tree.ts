@@ -2,9 +2,9 @@ import type { Command, Offers } from '../command.js';
 import { COMMANDS, loadCommand } from '../commands.js';
 import { listMockDevices } from '../devices.js';
 
-/** All there is to complete. */
+/** Everything that completion offers. */
 export interface Tree {
-  readonly imitations: readonly string[];
+  readonly mockDevices: readonly string[];
   readonly commands: readonly NamedCommand[];
 }
 
@@ -26,7 +26,7 @@ export interface NamedOption extends Offers {
   readonly name: string;
   readonly short: string | undefined;
   readonly help: string;
-  /** What its value is called; undefined if it takes none. */
+  /** Name of the value; undefined for a flag. */
   readonly value: string | undefined;
   readonly multiple: boolean;
 }
@@ -34,7 +34,7 @@ export interface NamedOption extends Offers {
 const HELP: NamedOption = {
   name: 'help',
   short: 'h',
-  help: 'what the command takes',
+  help: 'arguments, options and examples',
   value: undefined,
   multiple: false,
 };
@@ -44,8 +44,8 @@ export async function describeAll(): Promise<Tree> {
   const commands = await Promise.all(
     entries.map(async ([name, summary]) => describe(name, summary, await loadCommand(name))),
   );
-  const imitations = await listMockDevices();
-  return { commands, imitations: imitations.map(({ name }) => name) };
+  const mockDevices = await listMockDevices();
+  return { commands, mockDevices: mockDevices.map(({ name }) => name) };
 }
 
 function describe(name: string, summary: string, command: Command): NamedCommand {
@@ -74,7 +74,7 @@ function offers({ words, from }: Offers): Offers {
   return { ...(words === undefined ? {} : { words }), ...(from === undefined ? {} : { from }) };
 }
 
-/** Every way to write an option: `--width`, `-w`. */
+/** Lists the spellings of an option: `--width`, `-w`. */
 export function spellings({ name, short }: NamedOption): string[] {
   return [`--${name}`, ...(short === undefined ? [] : [`-${short}`])];
 }

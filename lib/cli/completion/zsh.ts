@@ -2,7 +2,7 @@ import type { Offers } from '../command.js';
 import type { NamedCommand, NamedOperand, NamedOption, Tree } from './tree.js';
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
-/** Within a specification of _arguments. */
+/** Escapes a text for a specification of _arguments. */
 const escape = (text: string): string => text.replaceAll(/[\\[\]:]/g, '\\$&');
 
 const FROM = { devices: '_vfio_devices', files: '_files', users: '_users' } as const;
@@ -15,7 +15,7 @@ function action({ words, from }: Offers): string {
   return from === undefined ? ' ' : FROM[from];
 }
 
-/** Where nothing is offered, options still are: a message alone would end it. */
+/** Formats an operand. An operand without offers is guarded, so that options are still offered. */
 function place(operand: NamedOperand): string {
   const offers = action(operand);
   return offers === ' ' ? `{ _guard "[^-]*" ${quote(operand.name)} }` : offers;
@@ -43,14 +43,14 @@ function settings({ name, operands, options }: NamedCommand): string {
 ${specs.join(' \\\n')} ;;`;
 }
 
-/** For a folder of $fpath as _vfio, and to be sourced. */
-export function zsh({ commands, imitations }: Tree): string {
+/** Writes the script for zsh, which works as file _vfio in a folder of $fpath, or sourced. */
+export function zsh({ commands, mockDevices }: Tree): string {
   const running = commands.filter(({ program }) => program).map(({ name }) => name);
   const described = commands.map(({ name, summary }) => `    ${quote(`${name}:${summary}`)}`);
   return `#compdef vfio
 # Completion of vfio for zsh: vfio completion zsh > "\${fpath[1]}/_vfio"
 _vfio_devices() {
-  local -a names=(${imitations.join(' ')} /sys/bus/pci/devices/*(N:t))
+  local -a names=(${mockDevices.join(' ')} /sys/bus/pci/devices/*(N:t))
   compadd -a names
 }
 
@@ -66,7 +66,7 @@ _vfio() {
   local -a commands=(
 ${described.join('\n')}
   )
-  _arguments -C '(- *)'{-h,--help}'[what there is]' '(- *)--version[of vfio]' \\
+  _arguments -C '(- *)'{-h,--help}'[the list of commands]' '(- *)--version[the version of vfio]' \\
     '1:command:->commands' '*::argument:->arguments' && return
   case $state in
   commands) _describe command commands; return ;;

@@ -4,20 +4,20 @@ import type { Meter, Reading } from './meter.js';
 import type { Watched } from './vectors.js';
 import { chart, type Room, Screen, short, summary } from './view.js';
 
-/** Heading, total and help of the screen, and a line for the shell. */
+/** Rows of the screen besides the vectors: heading, total, help and a line for the shell. */
 const OTHER_ROWS = 5;
 
-/** How readings are shown. */
+/** Shows readings. */
 export interface Display {
-  /** Nothing was counted yet. */
+  /** Shows the start, before the first interval. */
   begin(): void;
-  /** An interval is over. */
+  /** Shows the readings of an interval. */
   show(readings: readonly Reading[], seconds: number): void;
-  /** It was told to stop, somewhere within an interval. */
+  /** Shows the readings of the last interval, which may be shorter. */
   end(readings: readonly Reading[], seconds: number): void;
 }
 
-/** A JSON object an interval. */
+/** Prints a JSON object per interval. */
 export function asJson(kind: string, meter: Meter): Display {
   const show = (readings: readonly Reading[], seconds: number) => {
     const vectors = readings.filter(({ total }) => total > 0);
@@ -26,7 +26,7 @@ export function asJson(kind: string, meter: Meter): Display {
   return { begin: () => undefined, show, end: show };
 }
 
-/** A line an interval. */
+/** Prints a line per interval. */
 export function asLines(meter: Meter): Display {
   const show = (readings: readonly Reading[], seconds: number) => {
     const busy = readings.filter(({ rate }) => rate > 0);
@@ -36,7 +36,7 @@ export function asLines(meter: Meter): Display {
   return { begin: () => undefined, show, end: show };
 }
 
-/** A screen that is drawn over and over; at the end the mean rates stay on it. */
+/** Redraws a screen at each interval; the mean rates remain on it at the end. */
 export function onTerminal(
   name: string,
   { kind, vectors, missing }: Watched,
@@ -47,7 +47,7 @@ export function onTerminal(
   const heading = `${name} ${kind}, ${count}${lacking}`;
   const screen = new Screen();
   const draw = (readings: readonly Reading[], seconds: number, help: string) => {
-    // A serial line does not know its size and says 0.
+    // The size of a serial line is unknown and reported as 0.
     const { rows, columns } = process.stdout;
     const room: Room = { rows: rows || 24, columns: columns || 80 };
     screen.draw(

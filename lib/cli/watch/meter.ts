@@ -1,14 +1,15 @@
-/** One vector in one interval. */
+/** The interrupts of one vector in one interval. */
 export interface Reading {
   readonly vector: number;
-  /** Interrupts in this interval, and a second. */
+  /** Interrupts in this interval. */
   readonly count: number;
+  /** Interrupts per second. */
   readonly rate: number;
-  /** Since the beginning. */
+  /** Interrupts since the start. */
   readonly total: number;
 }
 
-/** Counts interrupts by vector, and tells rates. */
+/** Counts interrupts by vector and computes rates. */
 export class Meter {
   readonly #totals: number[];
   readonly #before: number[];
@@ -29,7 +30,7 @@ export class Meter {
     return this.#totals.reduce((sum, count) => sum + count, 0);
   }
 
-  /** What came since the last reading. */
+  /** Returns the interrupts since the last reading. */
   read(now: number): Reading[] {
     const seconds = Math.max(now - this.#time, 1) / 1000;
     this.#time = now;
@@ -40,7 +41,7 @@ export class Meter {
     });
   }
 
-  /** What came in all, over so many seconds. */
+  /** Returns all interrupts, with mean rates over `seconds`. */
   mean(seconds: number): Reading[] {
     return this.#totals.map((total, vector) => {
       return { vector, count: total, rate: seconds > 0 ? total / seconds : 0, total };

@@ -1,13 +1,13 @@
 import type { VfioError } from '../../errors.js';
-import { readerGone } from '../output.js';
+import { outputClosed } from '../output.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const CTRL_C = '\u0003';
 
-/** Waits for the end: a signal, q on the keyboard, nobody who reads on, or what calls it off. */
+/** Ends the watch: on a signal, q on the keyboard, a closed output, or a call of {@link now}. */
 export class Stop {
   readonly #controller = new AbortController();
-  /** Why, if it is a failure. */
+  /** The reason, if it is a failure. */
   error: VfioError | undefined;
   readonly #undo: (() => void)[] = [];
 
@@ -19,9 +19,9 @@ export class Stop {
       process.on(signal, stop);
       this.#undo.push(() => process.off(signal, stop));
     }
-    readerGone.addEventListener('abort', stop);
+    outputClosed.addEventListener('abort', stop);
     this.#undo.push(() => {
-      readerGone.removeEventListener('abort', stop);
+      outputClosed.removeEventListener('abort', stop);
     });
     if (process.stdin.isTTY) this.#listen(stop);
   }
@@ -30,13 +30,13 @@ export class Stop {
     return this.#controller.signal;
   }
 
-  /** @param error - what the reason is, if it is a failure */
+  /** Ends the watch. @param error - the reason, if it is a failure */
   now(error?: VfioError): void {
     this.error ??= error;
     this.#controller.abort();
   }
 
-  /** Takes its handlers away, and gives the keyboard back. */
+  /** Removes the handlers and restores the keyboard. */
   close(): void {
     for (const undo of this.#undo.splice(0)) undo();
   }
@@ -47,7 +47,7 @@ export class Stop {
       const text = keys.toString();
       if (text.includes('q') || text.includes(CTRL_C)) stop();
     };
-    // A window that was closed has no keyboard to give back.
+    // After its window is closed, standard input fails with an error.
     stdin.on('error', stop);
     stdin.setRawMode(true);
     stdin.on('data', onData);

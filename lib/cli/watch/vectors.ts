@@ -6,27 +6,28 @@ export const KINDS = ['msix', 'msi', 'intx'] as const;
 
 export type Kind = (typeof KINDS)[number];
 
-/** Vectors that are enabled for as long as they are watched. */
+/** Vectors that are enabled while they are watched. */
 export interface Watched {
   readonly kind: Kind;
   readonly vectors: readonly (Vector | IntxVector)[];
-  /** Vectors that the device has and the host could not give. */
+  /** Number of requested vectors that the host could not allocate. */
   readonly missing: number;
-  /** Disables them, and puts the command register back. */
+  /** Disables the vectors and restores the command register. */
   restore(): void;
 }
 
 /**
- * Enables interrupts of a device: of the kind that is asked for, else the best that it has.
+ * Enables interrupts of a device.
  *
- * @param wanted - how many vectors; fewer if the device or the host has not so many
+ * @param wanted - number of vectors; fewer are enabled if the device or the host has fewer
+ * @param kind - default: the first of MSI-X, MSI and INTx that the device has
  */
 export function watchVectors(device: PciDevice, wanted: number, kind?: Kind): Watched {
   const chosen = kind ?? KINDS.find((one) => device.interrupts[one].count > 0);
   if (chosen === undefined || device.interrupts[chosen].count === 0) {
     throw new UsageError(`${device.name} has no ${chosen ?? 'interrupts'}`);
   }
-  // A message is a write to memory by the device, which it may do as a master of the bus.
+  // A message is a memory write by the device, which needs bus mastering.
   const { bus_master: before } = device.config.fields('command');
   if (chosen !== 'intx') device.config.update('command', { bus_master: 1 });
   const restore = () => {

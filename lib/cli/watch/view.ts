@@ -1,11 +1,11 @@
 import { paint } from '../terminal.js';
 import type { Reading } from './meter.js';
 
-/** Characters of a bar at most, and of what stands beside it. */
+/** Maximum width of a bar, and width of the columns beside it, in characters. */
 const BAR = 30;
 const BESIDE = 30;
 
-/** What a terminal has room for. */
+/** The size of a terminal, in characters. */
 export interface Room {
   readonly rows: number;
   readonly columns: number;
@@ -15,13 +15,13 @@ function barLength({ columns }: Room): number {
   return Math.max(Math.min(BAR, columns - BESIDE), 0);
 }
 
-/** `950`, `1.25k`, `3.10M`. */
+/** Formats a number in a few characters: `950`, `1.25k`, `3.10M`. */
 export function short(value: number): string {
   if (value < 1000) return value.toFixed(0);
   return value < 1e6 ? `${(value / 1e3).toFixed(2)}k` : `${(value / 1e6).toFixed(2)}M`;
 }
 
-/** One line a vector, with a bar as long as its rate is beside the highest one. */
+/** Formats a line per vector with a bar; the highest rate has the full length. */
 export function chart(readings: readonly Reading[], room: Room): string[] {
   const full = barLength(room);
   const shown = choose(readings, room.rows);
@@ -36,7 +36,7 @@ export function chart(readings: readonly Reading[], room: Room): string[] {
   return hidden === 0 ? lines : [...lines, `      … and ${hidden} more`];
 }
 
-/** Where not all fit: those with the most interrupts, in the order of their numbers. */
+/** Chooses the vectors that fit: those with the most interrupts, in the order of their numbers. */
 function choose(readings: readonly Reading[], rows: number): readonly Reading[] {
   if (readings.length <= rows) return readings;
   return [...readings]
@@ -45,7 +45,7 @@ function choose(readings: readonly Reading[], rows: number): readonly Reading[] 
     .sort((a, b) => a.vector - b.vector);
 }
 
-/** The sum of all, as it stands below the vectors. */
+/** Formats the sum of all vectors. */
 export function summary(readings: readonly Reading[], room: Room): string {
   const sum = (of: (reading: Reading) => number) => readings.reduce((n, one) => n + of(one), 0);
   const rate = `${short(sum(({ rate: one }) => one))}/s`;
@@ -53,7 +53,7 @@ export function summary(readings: readonly Reading[], room: Room): string {
   return `total  ${' '.repeat(barLength(room))}  ${rate.padStart(10)}  ${total.padStart(8)}`;
 }
 
-/** Draws over what it drew before; on a clean screen where lines moved as the terminal changed. */
+/** Draws over the previous drawing. After a resize, which moves lines, the screen is cleared first. */
 export class Screen {
   #lines = 0;
   #room: Room | undefined;

@@ -2,7 +2,7 @@ import { VfioError } from '../../errors.js';
 import { native } from '../../native/binding.js';
 import { type Check, ok, problem } from './finding.js';
 
-/** Whether the native part of this library loads, without which only imitations are to be had. */
+/** Checks that the native addon loads; without the addon, only mock devices can be opened. */
 export const addon: Check = () => {
   try {
     native();

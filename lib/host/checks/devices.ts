@@ -1,15 +1,15 @@
 import * as hints from '../../sysfs/hints.js';
 import type { IommuGroup } from '../../sysfs/sysfs.js';
 import type { Host } from '../host.js';
-import { readiness } from '../readiness.js';
+import { checkReadiness } from '../readiness.js';
 import { type Check, type Finding, ok, problem } from './finding.js';
 
-/** The functions that are bound, or the one that is wanted: whether it could be opened now. */
+/** Checks that the given function, or every bound function, can be opened now. */
 export const devices: Check = (host, { device }) => {
   const names = device === undefined ? boundFunctions(host) : [device];
   if (names.length === 0) {
-    const text = 'none is bound to vfio-pci';
-    return [problem('devices', text, "sudo vfio bind <address>; 'vfio list' has the addresses")];
+    const text = 'no function is bound to vfio-pci';
+    return [problem('devices', text, "sudo vfio bind <address>; 'vfio list' lists the addresses")];
   }
   const groups = new Map<number, IommuGroup>();
   for (const name of names) {
@@ -17,8 +17,8 @@ export const devices: Check = (host, { device }) => {
     if (group !== null) groups.set(group.number, group);
   }
   return [
-    ...[...groups.values()].flatMap((group) => viability(host, group)),
-    ...names.map((name) => opens(host, name)),
+    ...[...groups.values()].flatMap((group) => checkViability(host, group)),
+    ...names.map((name) => checkFunction(host, name)),
   ];
 };
 
@@ -28,19 +28,19 @@ function boundFunctions(host: Host): string[] {
   });
 }
 
-/** All functions of a group belong to one program, or to nobody. */
-function viability(host: Host, group: IommuGroup): Finding[] {
-  const culprits = hints.membersInTheWay(host, group);
+/** Checks that no host driver uses a function of the group. */
+function checkViability(host: Host, group: IommuGroup): Finding[] {
+  const blockers = hints.findBlockers(host, group);
   const bound = host.members(group).some(({ driver }) => driver !== null && hints.isVfio(driver));
-  if (culprits.length === 0 || !bound) return [];
-  const names = culprits.map(({ name, driver }) => `${name} (${driver ?? ''})`).join(', ');
-  const first = culprits[0]?.name ?? '';
+  if (blockers.length === 0 || !bound) return [];
+  const names = blockers.map(({ name, driver }) => `${name} (${driver ?? ''})`).join(', ');
+  const first = blockers[0]?.name ?? '';
   const text = `not viable: the host uses ${names}`;
   return [problem(`group ${group.number}`, text, `sudo vfio bind ${first}`)];
 }
 
-function opens(host: Host, name: string): Finding {
-  const { ready, missing, hint } = readiness(host, name);
+function checkFunction(host: Host, name: string): Finding {
+  const { ready, missing, hint } = checkReadiness(host, name);
   if (ready) return ok(name, 'ready');
   const unbound = missing?.endsWith('not to vfio-pci') === true;
   return problem(name, missing ?? '', unbound ? `sudo vfio bind ${name}` : hint);

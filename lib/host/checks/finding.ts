@@ -1,26 +1,26 @@
 import type { Host } from '../host.js';
 
-/** `problem`: a program cannot work like this. `warning`: it may, with less or with a risk. */
+/** `problem`: programs cannot work. `warning`: programs work, with a limit or a risk. */
 export type State = 'ok' | 'note' | 'warning' | 'problem';
 
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface Finding {
-  /** What it is about: `'iommu'`, `'group 14'`. */
+  /** The subject: `'iommu'`, `'group 14'`. */
   readonly check: string;
   readonly state: State;
   readonly text: string;
-  /** What mends it, as commands where there are some. */
-  readonly mend?: string | undefined;
+  /** The fix, as commands if possible. */
+  readonly fix?: string | undefined;
 }
 
-/** Looks at one side of the machine; changes nothing. */
+/** Checks one aspect of the machine; changes nothing. */
 export type Check = (host: Host, wanted: Wanted) => Finding[];
 
-/** What the user is going to do. */
+/** The intended use. */
 export interface Wanted {
-  /** The function to be driven; undefined: whichever are bound. */
+  /** The function to drive; undefined: every function bound to vfio-pci. */
   readonly device?: string | undefined;
-  /** Bytes of DMA memory. */
+  /** Bytes of DMA memory to map. */
   readonly memory?: bigint | undefined;
 }
 
@@ -28,14 +28,14 @@ export function ok(check: string, text: string): Finding {
   return { check, state: 'ok', text };
 }
 
-export function note(check: string, text: string, mend?: string): Finding {
-  return { check, state: 'note', text, mend };
+export function note(check: string, text: string, fix?: string): Finding {
+  return { check, state: 'note', text, fix };
 }
 
-export function warning(check: string, text: string, mend?: string): Finding {
-  return { check, state: 'warning', text, mend };
+export function warning(check: string, text: string, fix?: string): Finding {
+  return { check, state: 'warning', text, fix };
 }
 
-export function problem(check: string, text: string, mend?: string): Finding {
-  return { check, state: 'problem', text, mend };
+export function problem(check: string, text: string, fix?: string): Finding {
+  return { check, state: 'problem', text, fix };
 }

@@ -3,7 +3,7 @@ import { type Check, type Finding, note, ok, problem, warning } from './finding.
 
 const TURNED_OFF = /\b((?:intel_|amd_)?iommu=off)\b/;
 
-/** Whether an IOMMU protects the host from its devices. */
+/** Checks that an IOMMU protects the host from its devices. */
 export const iommu: Check = (host) => {
   const groups = host.names('sys/kernel/iommu_groups').filter((group) => {
     return host.text('sys/kernel/iommu_groups', group, 'name') !== 'vfio-noiommu';
@@ -15,7 +15,7 @@ export const iommu: Check = (host) => {
       ? [
           warning(
             'iommu',
-            'devices without an IOMMU may be bound: they can overwrite all memory of the host',
+            'devices without an IOMMU may be bound: such a device can overwrite all host memory',
             'echo 0 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode',
           ),
         ]
@@ -26,9 +26,9 @@ export const iommu: Check = (host) => {
 function whyNone(host: Host): Finding {
   const commandLine = host.text('proc/cmdline') ?? '';
   const off = TURNED_OFF.exec(commandLine)?.[1];
-  const grub = 'in GRUB_CMDLINE_LINUX of /etc/default/grub, then update-grub, and start anew';
+  const grub = 'in GRUB_CMDLINE_LINUX of /etc/default/grub, run update-grub and reboot';
   if (off !== undefined) {
-    return problem('iommu', `turned off on the kernel's command line`, `remove ${off} ${grub}`);
+    return problem('iommu', 'turned off on the kernel command line', `remove ${off} ${grub}`);
   }
   const table = ['DMAR', 'IVRS'].find((name) =>
     host.has(host.path('sys/firmware/acpi/tables', name)),
@@ -36,28 +36,28 @@ function whyNone(host: Host): Finding {
   if (table === 'DMAR' && !/\bintel_iommu=(on|sm_on)\b/.test(commandLine)) {
     return problem(
       'iommu',
-      'the machine has VT-d, and Linux does not use it',
+      'the machine has VT-d, but Linux does not use it',
       `add intel_iommu=on ${grub}`,
     );
   }
   if (table !== undefined) {
     return problem(
       'iommu',
-      `the firmware describes one (${table}), and Linux made no groups`,
+      `the firmware describes an IOMMU (${table}), but Linux made no groups`,
       'dmesg | grep -i -e DMAR -e AMD-Vi -e iommu',
     );
   }
   const virtual = /^flags\s*:.*\bhypervisor\b/m.test(host.text('proc/cpuinfo') ?? '');
   return problem(
     'iommu',
-    'the firmware describes none',
+    'the firmware describes no IOMMU',
     virtual
-      ? 'give the virtual machine one: for QEMU -machine q35,kernel-irqchip=split -device intel-iommu,intremap=on'
+      ? 'add an IOMMU to the virtual machine; for QEMU -machine q35,kernel-irqchip=split -device intel-iommu,intremap=on'
       : "turn on VT-d or AMD-Vi in the firmware's settings",
   );
 }
 
-/** Whether interrupts of devices are checked: without, vfio refuses a device its IOMMU. */
+/** Checks that device interrupts are remapped; if not, vfio refuses to set the IOMMU of a device. */
 export const interruptRemapping: Check = (host) => {
   const check = 'interrupt remapping';
   const interrupts = host.text('proc/interrupts');
@@ -74,17 +74,17 @@ export const interruptRemapping: Check = (host) => {
   return [
     problem(
       check,
-      'off: vfio refuses devices that could send any interrupt',
-      "turn it on in the firmware's settings (x2APIC, VT-d), remove intremap=off, for QEMU intel-iommu,intremap=on; to trust the devices: echo 1 > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+      'off: a device could send any interrupt, so vfio refuses devices',
+      "turn it on in the firmware's settings (x2APIC, VT-d) and remove intremap=off; for QEMU intel-iommu,intremap=on; to trust the devices: echo 1 > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
     ),
   ];
 };
 
-/** What the kernel keeps from root. */
+/** Reports the kernel's lockdown mode. */
 export const lockdown: Check = (host) => {
   const mode = /\[(\w+)\]/.exec(host.text('sys/kernel/security/lockdown') ?? '')?.[1];
   if (mode === undefined || mode === 'none') return [];
-  const text = `${mode}: configuration space and BARs cannot be written through sysfs, by setpci for one; VFIO works`;
+  const text = `${mode}: sysfs does not allow writes to configuration space and BARs (setpci fails); VFIO works`;
   return [note('lockdown', text)];
 };
 

@@ -3,19 +3,19 @@ import { type Check, note, ok, problem } from './finding.js';
 
 const CAP_IPC_LOCK = 14n;
 
-/** Whether as much memory can be pinned as is going to be mapped for DMA. */
+/** Checks that the limit of locked memory allows the DMA memory to be mapped. */
 export const memlock: Check = (host, { memory }) => {
   const check = 'memlock';
   const limit = host.memlockLimit();
   if (limit === null) return [ok(check, 'no limit')];
   if (isPrivileged(host)) return [ok(check, `${mib(limit)}, not enforced with CAP_IPC_LOCK`)];
   const kib = ((memory ?? 0n) + 1023n) / 1024n;
-  const mend = `ulimit -l ${kib.toString()}, after '* - memlock ${kib.toString()}' in /etc/security/limits.conf; LimitMEMLOCK= of a service; --ulimit memlock=-1:-1 of a container`;
+  const fix = `ulimit -l ${kib.toString()}, after '* - memlock ${kib.toString()}' in /etc/security/limits.conf; LimitMEMLOCK= of a service; --ulimit memlock=-1:-1 of a container`;
   if (memory === undefined) {
-    return [note(check, `${mib(limit)} of DMA memory at most; --memory <size> checks it`)];
+    return [note(check, `at most ${mib(limit)} of DMA memory; --memory <size> checks a size`)];
   }
   if (limit >= memory) return [ok(check, `${mib(limit)}, enough for ${mib(memory)}`)];
-  return [problem(check, `${mib(limit)}, and ${mib(memory)} are wanted`, mend)];
+  return [problem(check, `${mib(limit)}, less than the ${mib(memory)} needed`, fix)];
 };
 
 function isPrivileged(host: Host): boolean {
@@ -27,7 +27,7 @@ function mib(bytes: bigint): string {
   return `${Number(bytes) / 2 ** 20} MiB`;
 }
 
-/** The pools of huge pages, and whether others come by themselves. */
+/** Reports the pools of huge pages, and the mode of transparent huge pages. */
 export const hugePages: Check = (host) => {
   const folder = 'sys/kernel/mm/hugepages';
   const pools = host.names(folder).map((pool) => {

@@ -1,4 +1,4 @@
-/** Raises interrupts of edu: one that waits, one that nobody is told of, and six as they should be. */
+/** Raises interrupts of edu: one late, one without a listener, and six delivered in time. */
 import { openDevice } from '../../../lib/mock.js';
 
 const RAISE = 0x60;

@@ -1,4 +1,4 @@
-// Makes the native addon one that the machine cannot load, for a command that imports this first.
+// Makes loading the native addon fail, for a command that imports this file first.
 process.dlopen = () => {
   throw new Error('no libstdc++ here\nand a second line');
 };

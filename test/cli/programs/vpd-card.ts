@@ -1,4 +1,4 @@
-// Registers an imitation with vital product data, for a command that imports this file first.
+// Registers a mock device with vital product data, for a command that imports this file first.
 import { registerModel } from '../../../lib/mock.js';
 
 const name = [0x82, 4, 0, ...Buffer.from('Card')];

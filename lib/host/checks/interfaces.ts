@@ -3,7 +3,7 @@ import * as hints from '../../sysfs/hints.js';
 import { mayOpen } from '../readiness.js';
 import { type Check, type Finding, note, ok, problem } from './finding.js';
 
-/** The drivers that VFIO is made of. */
+/** Checks that the kernel modules of VFIO are loaded. */
 export const modules: Check = (host) => {
   const hasType1 = host.has(host.path('sys/module/vfio_iommu_type1'));
   return [
@@ -16,27 +16,29 @@ export const modules: Check = (host) => {
   ];
 };
 
-/** The nodes that are shared by all devices: one of the two ways has to be open. */
-export const ways: Check = (host) => {
-  const group = way(host, 'group and container', host.containerNode);
-  const cdev = way(host, 'character device and iommufd', host.iommuNode);
+/** Checks the nodes that all devices share: one of the two interfaces must be usable. */
+export const interfaces: Check = (host) => {
+  const group = checkInterface(host, 'group and container', host.containerNode);
+  const cdev = checkInterface(host, 'character device and iommufd', host.iommuNode);
   const [first] = [group, cdev].filter((found) => found?.state === 'ok');
   if (group === null && cdev === null) {
-    const mend = 'modprobe vfio; modprobe iommufd';
-    return [problem('way in', `neither ${host.containerNode} nor ${host.iommuNode}`, mend)];
+    const fix = 'modprobe vfio; modprobe iommufd';
+    return [
+      problem('interface', `neither ${host.containerNode} nor ${host.iommuNode} exists`, fix),
+    ];
   }
   const found = [group, cdev].filter((one) => one !== null);
   if (first === undefined) return found;
   return found.map((one) => (one.state === 'ok' ? one : { ...one, state: 'note' }));
 };
 
-function way(host: Host, name: string, node: string): Finding | null {
+function checkInterface(host: Host, name: string, node: string): Finding | null {
   if (!host.has(node)) return null;
-  if (mayOpen(node)) return ok('way in', `${name}: ${node}`);
-  return problem('way in', `${name}: no permission for ${node}`, hints.notPermitted(node));
+  if (mayOpen(node)) return ok('interface', `${name}: ${node}`);
+  return problem('interface', `${name}: no permission for ${node}`, hints.notPermitted(node));
 }
 
-/** Where we run may hide nodes that the machine has. */
+/** Notes that this process runs in a container, which may hide nodes of the machine. */
 export const container: Check = (host) => {
   const files = ['.dockerenv', 'run/.containerenv', 'run/systemd/container'];
   const byFile = files.some((file) => host.has(host.path(file)));
@@ -45,7 +47,7 @@ export const container: Check = (host) => {
   return [
     note(
       'container',
-      'nodes and limits have to be passed in',
+      'nodes and limits must be passed into the container',
       'docker run --device /dev/vfio/vfio --device /dev/vfio/<group> --ulimit memlock=-1:-1',
     ),
   ];

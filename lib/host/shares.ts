@@ -1,0 +1,43 @@
+import type { Host } from './host.js';
+import type { Mount, Mounts } from './mounts.js';
+
+/**
+ * Lists the mounted shares of a virtio function: 9p and virtiofs, which have no disk and are mounted
+ * by the tag of their device.
+ *
+ * @param isBelow - whether a path of sysfs is below the function
+ */
+export function findShareUses(
+  host: Host,
+  mounts: Mounts,
+  isBelow: (path: string | null) => boolean,
+): string[] {
+  const devices = host
+    .names('sys/bus/virtio/devices')
+    .filter((name) => isBelow(host.target('sys/bus/virtio/devices', name)));
+  return devices.flatMap((device) => {
+    const driver = host.linkName('sys/bus/virtio/devices', device, 'driver');
+    const matches =
+      driver === '9pnet_virtio'
+        ? match9p(host, device)
+        : driver === 'virtiofs' && matchVirtiofs(host, device);
+    if (matches === false) return [];
+    return mounts
+      .findPoints(matches)
+      .map((point) => `the share of ${device} is mounted on ${point}`);
+  });
+}
+
+function match9p(host: Host, device: string): (mount: Mount) => boolean {
+  const tag = host.text('sys/bus/virtio/devices', device, 'mount_tag')?.replace(/\0.*$/s, '');
+  return ({ type, source }) => type === '9p' && source === tag;
+}
+
+/** Matches mounts by tag. Before Linux 6.9 the tag is unknown, so every virtiofs mount matches. */
+function matchVirtiofs(host: Host, device: string): (mount: Mount) => boolean {
+  const own = host
+    .names('sys/fs/virtiofs')
+    .find((name) => host.linkName('sys/fs/virtiofs', name, 'device') === device);
+  const tag = own === undefined ? null : host.text('sys/fs/virtiofs', own, 'tag');
+  return ({ type, source }) => type === 'virtiofs' && (tag === null || source === tag);
+}
