@@ -7,7 +7,7 @@ import { findCycle, type Graph } from './cycles.js';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const lib = join(root, 'lib');
 
-/** What a program gets of `vfio` and of `vfio/mock`, whichever back ends these have. */
+/** Rooms that both `vfio` and `vfio/mock` export. */
 const LIBRARY = [
   'contract',
   'device',
@@ -26,14 +26,14 @@ const LIBRARY = [
 const MOCK = ['', '/hardware', '/machine', '/models', '/vfio'].map((room) => `backend/mock${room}`);
 
 /**
- * Files of lib/virtual that are named for a `PciDevice`: their functions take one. No other file of
- * the wing knows lib/device.
+ * Files of lib/virtual whose functions take a `PciDevice`. No other file of lib/virtual imports
+ * lib/device.
  */
 const FOR_DEVICE = ['message-vectors', 'place', 'private-sources', 'store'].map(
   (name) => `virtual/message/${name}`,
 );
 
-/** Which rooms a room may import: the arrows of docs/architecture.md. */
+/** The rooms that a room may import: the arrows of docs/architecture.md. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   checks: [],
@@ -111,7 +111,7 @@ function pathOf(file: string): string {
   return relative(lib, file).replace(/\.ts$/, '');
 }
 
-/** The room a file of lib/ stands in: the longest name in ARROWS that its path begins with. */
+/** Returns the room of a file of lib/: the longest name in ARROWS that its path begins with. */
 function roomOf(file: string): string | undefined {
   const path = pathOf(file);
   return Object.keys(ARROWS)
@@ -127,7 +127,7 @@ function filesOf(folder: string, name: RegExp): string[] {
 
 const files = filesOf('lib', /\.ts$/);
 
-/** What a file imports, also by import(); `types`: with what is imported as types alone. */
+/** Lists the imports of a file, import() included. @param types - include type-only imports */
 function importsOf(file: string, types = true): string[] {
   const source = readFileSync(file, 'utf8');
   const statements = source.matchAll(
@@ -138,12 +138,12 @@ function importsOf(file: string, types = true): string[] {
     .map(([, , path]) => `${resolve(dirname(file), path ?? '')}.ts`);
 }
 
-test('every file of lib/ stands in a room', (t) => {
+test('every file of lib/ is in a room', (t) => {
   t.true(files.length > 10);
   for (const file of files) t.truthy(roomOf(file), relative(lib, file));
 });
 
-test('the arrows point down', (t) => {
+test('every import between rooms is an allowed arrow', (t) => {
   const upward = files.flatMap((file) =>
     importsOf(file)
       .filter((target) => !isByName(target) && !isAllowed(file, target))
@@ -152,7 +152,7 @@ test('the arrows point down', (t) => {
   t.deepEqual(upward, []);
 });
 
-test('every arrow that is allowed is used', (t) => {
+test('every allowed arrow is used', (t) => {
   const used = new Set(
     files.flatMap((file) => importsOf(file).map((to) => `${roomOf(file)} ${roomOf(to)}`)),
   );
@@ -170,12 +170,12 @@ function isAllowed(file: string, target: string): boolean {
   return other === 'device' && FOR_DEVICE.includes(pathOf(file));
 }
 
-/** The command line loads the file that a command is called as: no arrow, or all of them. */
+/** Whether an import is computed: the command line loads the module with the command's name. */
 function isByName(target: string): boolean {
   return target.includes('${');
 }
 
-test('one import is computed: that of a command', (t) => {
+test('only the import of a command is computed', (t) => {
   const computed = files.filter((file) => importsOf(file).some(isByName));
   t.deepEqual(
     computed.map((file) => relative(lib, file)),
@@ -184,10 +184,10 @@ test('one import is computed: that of a command', (t) => {
 });
 
 /**
- * What imports what inside of each folder: its files, and its folders each with all that is below
- * it. So a folder may use what is beside it, and what is beside it may use the folder, not both.
+ * Builds a graph of imports for each folder. A node is a file or a folder with everything below it. A
+ * folder may import the files beside it, or be imported by them, but not both.
  */
-function neighbours(): Map<string, Graph> {
+function buildFolderGraphs(): Map<string, Graph> {
   const folders = new Map<string, Graph>();
   for (const file of files) {
     for (const target of importsOf(file).filter((path) => !isByName(path))) {
@@ -204,7 +204,7 @@ function neighbours(): Map<string, Graph> {
 }
 
 test('lib/ has no cycle between folders', (t) => {
-  const folders = neighbours();
+  const folders = buildFolderGraphs();
   t.true(folders.size > 10);
   for (const [folder, graph] of folders) {
     for (const name of graph.keys()) {
@@ -213,7 +213,7 @@ test('lib/ has no cycle between folders', (t) => {
   }
 });
 
-test('no module of lib/ waits for itself', (t) => {
+test('no module of lib/ imports itself through others', (t) => {
   const graph: Graph = new Map(
     files.map((file) => [file, new Set(importsOf(file, false).filter((path) => !isByName(path)))]),
   );

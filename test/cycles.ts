@@ -1,7 +1,7 @@
-/** What can be reached from what in one step. */
+/** The direct successors of each node. */
 export type Graph = Map<string, Set<string>>;
 
-/** The shortest way from a node back to itself, both ends named; empty if there is none. */
+/** Finds the shortest cycle through a node, both ends included; empty if there is none. */
 export function findCycle(graph: Graph, start: string): string[] {
   const before = new Map<string, string>();
   const queue = [start];
@@ -9,16 +9,16 @@ export function findCycle(graph: Graph, start: string): string[] {
     for (const next of graph.get(node) ?? []) {
       if (before.has(next)) continue;
       before.set(next, node);
-      if (next === start) return wayTo(start, before);
+      if (next === start) return pathTo(start, before);
       queue.push(next);
     }
   }
   return [];
 }
 
-function wayTo(start: string, before: ReadonlyMap<string, string>): string[] {
-  const way = [start];
-  do way.unshift(before.get(way[0] ?? '') ?? start);
-  while (way[0] !== start);
-  return way;
+function pathTo(start: string, before: ReadonlyMap<string, string>): string[] {
+  const path = [start];
+  do path.unshift(before.get(path[0] ?? '') ?? start);
+  while (path[0] !== start);
+  return path;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 
-/** Every module that a module of the library loads, by its compiled imports. */
+/** Lists the modules that an entry point loads, by following compiled imports. */
 function loadedWith(entry: URL, seen = new Set<string>()): Set<string> {
   if (seen.has(entry.href)) return seen;
   seen.add(entry.href);
@@ -13,7 +13,7 @@ function loadedWith(entry: URL, seen = new Set<string>()): Set<string> {
   return seen;
 }
 
-test('vfio/mock loads no kernel back end and no native code', (t) => {
+test('vfio/mock loads neither the kernel back end nor the addon', (t) => {
   const loaded = [...loadedWith(new URL('../lib/mock.js', import.meta.url))];
   t.true(loaded.some((module) => module.endsWith('/lib/device/device.js')));
   t.true(loaded.some((module) => module.includes('/lib/backend/mock/')));
@@ -23,7 +23,7 @@ test('vfio/mock loads no kernel back end and no native code', (t) => {
   t.deepEqual(native, []);
 });
 
-test('vfio loads the mock and the kernel back end', (t) => {
+test('vfio loads the kernel back end and the mock', (t) => {
   const loaded = [...loadedWith(new URL('../lib/index.js', import.meta.url))];
   for (const backend of ['mock', 'kernel']) {
     t.true(loaded.some((module) => module.includes(`/lib/backend/${backend}/`)));

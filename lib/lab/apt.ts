@@ -1,13 +1,13 @@
-/** One source of packages, as the machine's administrator set it up. */
+/** A source of packages from the machine's apt configuration. */
 export interface AptSource {
   readonly uri: string;
   readonly suites: readonly string[];
   readonly components: readonly string[];
-  /** Which keys are trusted and similar, as fields of the deb822 format. */
+  /** Trust settings, such as the keys, as fields of the deb822 format. */
   readonly trust: Readonly<Record<string, string>>;
 }
 
-/** Options of the one-line format that say what is trusted, and their deb822 names. */
+/** Trust options of the one-line format, and their deb822 names. */
 const TRUST_FIELDS: Readonly<Record<string, string>> = {
   'signed-by': 'Signed-By',
   trusted: 'Trusted',
@@ -16,7 +16,7 @@ const TRUST_FIELDS: Readonly<Record<string, string>> = {
 
 const words = (text: string | undefined): string[] => (text ?? '').split(/\s+/).filter(Boolean);
 
-/** Reads a file in the one-line format, `sources.list(5)`: `deb [option=value …] uri suite …`. */
+/** Parses the one-line format of `sources.list(5)`: `deb [option=value …] uri suite …`. */
 export function parseList(text: string): AptSource[] {
   return text.split('\n').flatMap((line) => {
     const match = /^deb\s+(?:\[([^\]]*)\]\s*)?([^\s#]+)\s+([^\s#]+)([^#]*)/.exec(line.trim());
@@ -33,7 +33,7 @@ export function parseList(text: string): AptSource[] {
   });
 }
 
-/** Fields of a deb822 stanza by lower-case name; values keep their line breaks. */
+/** Parses the fields of a deb822 stanza, by lower-case name; values keep their line breaks. */
 function parseStanza(stanza: string): Map<string, string> {
   const fields = new Map<string, string>();
   let last = '';
@@ -50,7 +50,7 @@ function parseStanza(stanza: string): Map<string, string> {
   return fields;
 }
 
-/** Reads a file in the deb822 format: stanzas of `Types`, `URIs`, `Suites`, `Components`. */
+/** Parses the deb822 format: stanzas of `Types`, `URIs`, `Suites`, `Components`. */
 export function parseSources(text: string): AptSource[] {
   return text.split(/\n(?:[ \t]*\n)+/).flatMap((stanza) => {
     const fields = parseStanza(stanza);
@@ -69,8 +69,8 @@ export function parseSources(text: string): AptSource[] {
   });
 }
 
-/** Debian's own archive among the sources: the ones that serve the installed release's `main`. */
-export function mainArchives(sources: readonly AptSource[], codename: string): AptSource[] {
+/** Selects the sources of Debian's archive: those with `main` of the installed release. */
+export function selectArchives(sources: readonly AptSource[], codename: string): AptSource[] {
   const releases = [codename, 'oldstable', 'stable', 'testing', 'unstable', 'sid'];
   return sources.filter(
     ({ suites, components }) =>
@@ -78,8 +78,8 @@ export function mainArchives(sources: readonly AptSource[], codename: string): A
   );
 }
 
-/** A deb822 file that reads `suite` from where `source` is read, trusting the same keys. */
-export function sourceFor(source: AptSource, suite: string): string {
+/** Formats a deb822 file that reads `suite` from the URI of `source` and trusts the same keys. */
+export function formatSource(source: AptSource, suite: string): string {
   const fields = { Types: 'deb', URIs: source.uri, Suites: suite, Components: 'main' };
   return Object.entries({ ...fields, ...source.trust })
     .map(([name, value]) => `${name}: ${value}\n`)

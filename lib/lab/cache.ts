@@ -11,7 +11,7 @@ import {
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { downloadKernel, type DebianKernel } from './debian.js';
-import { moduleFolder, planModules } from './modules.js';
+import { openModules, planModules } from './modules.js';
 
 function cacheFolder(): string {
   const home = process.env.XDG_CACHE_HOME;
@@ -19,16 +19,16 @@ function cacheFolder(): string {
   return join(base, 'vfio', 'kernels');
 }
 
-/** The image in an unpacked package. */
-function imageIn(folder: string): string | undefined {
+/** Finds the image in an unpacked package. */
+function findImage(folder: string): string | undefined {
   const boot = join(folder, 'boot');
   if (!existsSync(boot)) return undefined;
   const name = readdirSync(boot).find((entry) => entry.startsWith('vmlinuz-'));
   return name === undefined ? undefined : join(boot, name);
 }
 
-/** Copies what the lab uses of an unpacked package: of its 400 MB, a twentieth. */
-function keep(unpacked: string, image: string, target: string): void {
+/** Copies the files that the lab uses from an unpacked package: 20 of 400 MB. */
+function copyUsed(unpacked: string, image: string, target: string): void {
   const file = image.slice(join(unpacked, 'boot/').length);
   const release = file.replace('vmlinuz-', '');
   const from = join(unpacked, 'lib/modules', release);
@@ -37,21 +37,21 @@ function keep(unpacked: string, image: string, target: string): void {
   mkdirSync(to, { recursive: true });
   copyFileSync(image, join(target, 'boot', file));
   copyFileSync(join(from, 'modules.builtin'), join(to, 'modules.builtin'));
-  for (const { name, data } of planModules(moduleFolder(from))) {
+  for (const { name, data } of planModules(openModules(from))) {
     writeFileSync(join(to, `${name}.ko`), data);
   }
 }
 
 /**
- * Path of a named kernel's image, its modules beside it. It is downloaded the first time and kept
- * in `$XDG_CACHE_HOME/vfio/kernels`; delete it there to have a newer build of it.
+ * Returns the path of a named kernel's image, with its modules beside it. The first use downloads the
+ * kernel to `$XDG_CACHE_HOME/vfio/kernels`. To get a newer build, delete the kernel there.
  */
-export async function cachedKernel(
+export async function cacheKernel(
   name: DebianKernel,
   report: (step: string, percent?: number) => void,
 ): Promise<string> {
   const folder = join(cacheFolder(), name);
-  const known = imageIn(folder);
+  const known = findImage(folder);
   if (known !== undefined) return known;
 
   mkdirSync(cacheFolder(), { recursive: true });
@@ -59,15 +59,15 @@ export async function cachedKernel(
   try {
     const unpacked = join(scratch, 'package');
     await downloadKernel(name, unpacked, report);
-    const downloaded = imageIn(unpacked) ?? '';
-    keep(unpacked, downloaded, join(scratch, 'kept'));
+    const downloaded = findImage(unpacked) ?? '';
+    copyUsed(unpacked, downloaded, join(scratch, 'kept'));
     try {
       renameSync(join(scratch, 'kept'), folder);
     } catch (error) {
-      // Somebody else was faster, with the same kernel.
-      if (imageIn(folder) === undefined) throw error;
+      // Another process may have stored the same kernel first.
+      if (findImage(folder) === undefined) throw error;
     }
-    return imageIn(folder) ?? '';
+    return findImage(folder) ?? '';
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

@@ -1,10 +1,10 @@
-/** An entry of an archive, or of the file system it becomes. */
+/** An entry of an archive. */
 export interface CpioEntry {
   readonly path: string;
   /** File type and permissions, as in `stat.st_mode`. */
   readonly mode: number;
   readonly data?: Uint8Array | string;
-  /** Of a device node. */
+  /** Device number of a device node. */
   readonly device?: readonly [major: number, minor: number];
 }
 
@@ -27,8 +27,8 @@ function record(entry: CpioEntry, inode: number): Buffer {
 }
 
 /**
- * A "newc" archive, the format of an initramfs (Documentation/driver-api/early-userspace/
- * buffer-format.rst in the kernel's tree). Uncompressed: an emulated CPU unpacks slowly.
+ * Builds a "newc" archive, the format of an initramfs (Documentation/driver-api/early-userspace/
+ * buffer-format.rst in the kernel's tree). Uncompressed, since an emulated CPU unpacks slowly.
  */
 export function cpio(entries: readonly CpioEntry[]): Buffer {
   const end: CpioEntry = { path: 'TRAILER!!!', mode: 0 };

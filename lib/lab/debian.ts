@@ -1,24 +1,24 @@
 import { downloadPackage, type PrivateApt } from './package.js';
 
-/** Where a kernel version is found: suites of Debian's archive, the likeliest first. */
+/** Suites of Debian's archive that may have a kernel version, the likeliest first. */
 const SUITES = {
   'debian-6.12': ['bookworm-backports', 'trixie'],
   'debian-6.1': ['bookworm'],
 } as const;
 
-/** A kernel that can be asked for by name. */
+/** The name of a Debian kernel. */
 export type DebianKernel = keyof typeof SUITES;
 
-/** Kernels that can be asked for by name, the newest first. */
+/** Names of Debian kernels, the newest first. */
 export const DEBIAN_KERNELS = Object.keys(SUITES) as readonly DebianKernel[];
 
-/** Whether a word is the name of such a kernel. */
+/** Whether a word is the name of a Debian kernel. */
 export function isDebianKernel(name: string): name is DebianKernel {
   return Object.hasOwn(SUITES, name);
 }
 
-/** The package behind Debian's metapackage for the newest kernel, if it is of this version. */
-async function imagePackage(apt: PrivateApt, version: string): Promise<string | undefined> {
+/** Finds the package that Debian's metapackage depends on, if that package has this version. */
+async function findImagePackage(apt: PrivateApt, version: string): Promise<string | undefined> {
   const text = await apt('apt-cache', 'show', '--no-all-versions', 'linux-image-amd64');
   const name = /^Depends:.*?\b(linux-image-[\w.+-]+)/m.exec(text)?.[1];
   return name?.startsWith(`linux-image-${version}.`) === true ? name : undefined;
@@ -27,9 +27,9 @@ async function imagePackage(apt: PrivateApt, version: string): Promise<string | 
 /**
  * Downloads a Debian kernel and unpacks it.
  *
- * @param folder - what the package contains is put here: `boot/` and `lib/`
- * @param report - is told what is being done
- * @throws VfioError `ENOENT` when no source of this machine has it.
+ * @param folder - receives the package's contents: `boot/` and `lib/`
+ * @param report - called with each step
+ * @throws VfioError `ENOENT` if no source of this machine has the kernel
  */
 export async function downloadKernel(
   name: DebianKernel,
@@ -39,8 +39,8 @@ export async function downloadKernel(
   const wanted = {
     label: name,
     suites: SUITES[name],
-    find: (apt: PrivateApt) => imagePackage(apt, name.replace('debian-', '')),
-    hint: 'Give --kernel a path to a bzImage instead.',
+    find: (apt: PrivateApt) => findImagePackage(apt, name.replace('debian-', '')),
+    hint: 'Give --kernel the path of a bzImage instead.',
   };
   await downloadPackage(wanted, folder, report);
 }

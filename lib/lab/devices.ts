@@ -1,10 +1,10 @@
 /** A PCI device of the guest, ready for QEMU. */
 export interface LabDevice {
-  /** What follows `VFIO_LAB_` in the variable that holds its address. */
+  /** Suffix of the variable `VFIO_LAB_<name>` that contains the device's address. */
   readonly name: string;
-  /** Text for QEMU's `-device`, without its place on the bus. */
+  /** Text for QEMU's `-device`, without the bus. */
   readonly device: string;
-  /** Whether it needs a scratch disk of its own. */
+  /** Whether the device needs a scratch disk. */
   readonly disk: boolean;
 }
 
@@ -14,23 +14,23 @@ interface Model {
   disk?: true;
 }
 
-/** Devices with a short name: QEMU's driver, and properties that make it useful here. */
+/** Devices with a short name: QEMU's driver, and properties for the lab. */
 const MODELS: Readonly<Record<string, Model>> = {
   nvme: { driver: 'nvme', properties: ['serial=vfio-lab'], disk: true },
-  // edu's DMA reaches 256 MB by default; MSI addresses and most memory are above that.
+  // By default, edu's DMA reaches 256 MB; MSI addresses and most memory are above.
   edu: { driver: 'edu', properties: ['dma_mask=0xffffffff'] },
   e1000e: { driver: 'e1000e', properties: [] },
   testdev: { driver: 'pci-testdev', properties: [] },
 };
 
-/** The devices of a guest nobody chose devices for. */
+/** The devices of a guest by default. */
 export const DEFAULT_DEVICES: readonly string[] = Object.keys(MODELS);
 
-/** Root ports fit between the machine's own devices and its LPC bridge at 0x1f. */
+/** PCI device number of the first root port; the LPC bridge at 0x1f is behind the last one. */
 const FIRST_PORT = 0x10;
 const MAX_DEVICES = 0x1f - FIRST_PORT;
 
-/** PCI device number of the root port that device number `index` sits behind. */
+/** Returns the PCI device number of the root port above a device. */
 export function portOf(index: number): string {
   return (FIRST_PORT + index).toString(16);
 }
@@ -44,7 +44,8 @@ function parse(spec: string): Omit<LabDevice, 'name'> & { label: string } {
   }
   const keys = new Set(given.map(keyOf));
   for (const key of ['bus', 'addr']) {
-    if (keys.has(key)) throw new TypeError(`device '${spec}': ${key} is chosen by the lab`);
+    if (keys.has(key))
+      throw new TypeError(`device '${spec}': the lab sets ${key}, remove the property`);
   }
   const [label, model] = Object.entries(MODELS).find(
     ([name, { driver }]) => name === word || driver === word,
@@ -58,16 +59,15 @@ function parse(spec: string): Omit<LabDevice, 'name'> & { label: string } {
 }
 
 /**
- * Reads device specifications: a short name (`nvme`, `edu`, `e1000e`, `testdev`), or what QEMU's
- * `-device` takes. Properties may follow a short name. The second device of a kind is named
+ * Parses device specifications: a short name (`nvme`, `edu`, `e1000e`, `testdev`), or a string for
+ * QEMU's `-device`. Properties may follow a short name. The second device of a kind is named
  * `<NAME>_2`, and so on.
  *
- * @throws TypeError for a specification that is not one; RangeError for more than
- * {@link MAX_DEVICES}.
+ * @throws TypeError for a malformed specification; RangeError for more than {@link MAX_DEVICES}
  */
 export function parseDevices(specs: readonly string[]): LabDevice[] {
   if (specs.length > MAX_DEVICES) {
-    throw new RangeError(`${specs.length} devices: there are ${MAX_DEVICES} slots`);
+    throw new RangeError(`${specs.length} devices: the guest has ${MAX_DEVICES} slots`);
   }
   const seen = new Map<string, number>();
   return specs.map((spec) => {

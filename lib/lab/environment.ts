@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { GUEST_BIN } from './init.js';
 
-/** Variables of the caller that mean the same in the guest. */
+/** Variables of the caller that the guest gets. */
 const PASSED_ON =
   /^(?:(?:NODE|VFIO|LC)_.*|CI|NO_COLOR|FORCE_COLOR|COLORTERM|TERM|LANG|TZ|HOME|USER|LOGNAME|SHELL)$/;
 
-/** `node_modules/.bin` of a folder and of the ones above, the nearest first, as npm has them. */
+/** Lists `node_modules/.bin` of a folder and of its parents, the nearest first, as npm does. */
 function projectBins(cwd: string): string[] {
   const bins: string[] = [];
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
@@ -17,11 +17,11 @@ function projectBins(cwd: string): string[] {
 }
 
 /**
- * The environment of the command in the guest.
+ * Builds the environment of the command in the guest.
  *
- * @param caller - the environment to choose from
- * @param cwd - where the command runs
- * @param extra - variables that are set whatever the caller has
+ * @param caller - the caller's environment
+ * @param cwd - the command's working directory
+ * @param extra - variables that override those of the caller
  */
 export function guestEnvironment(
   caller: NodeJS.ProcessEnv,

@@ -7,7 +7,7 @@ import { guestEnvironment } from './environment.js';
 import { initramfs } from './initramfs.js';
 import { initScript, shellQuote } from './init.js';
 import { findKernel } from './kernels.js';
-import { qemuArguments } from './machine.js';
+import { buildArguments } from './machine.js';
 import { checkOptions, DEFAULTS, type LabOptions } from './options.js';
 import { run } from './run.js';
 import { findTools } from './tools.js';
@@ -23,16 +23,16 @@ const COMMAND_LINE = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 /**
  * Runs a command in a QEMU guest with a real `/dev/vfio`: an emulated Intel IOMMU with interrupt
  * remapping, and emulated PCI devices bound to vfio-pci, each in its own IOMMU group. The guest
- * sees this machine's files; what it changes is in memory and gone afterwards. Neither root nor
- * KVM is needed.
+ * sees this machine's files; its changes stay in the guest's memory and are lost at the end. The lab
+ * needs neither root nor KVM.
  *
- * The command finds the devices' addresses in `VFIO_LAB_NVME`, `VFIO_LAB_EDU` and so on, and has
- * `vfio` and the project's `node_modules/.bin` on its PATH.
+ * The variables `VFIO_LAB_NVME`, `VFIO_LAB_EDU` and so on contain the devices' addresses. `vfio` and
+ * the project's `node_modules/.bin` are on the command's PATH.
  *
- * @returns the command's exit code; 128 and its number after a signal
+ * @returns the command's exit code; after a signal, 128 plus the signal's number
  * @throws TypeError, RangeError for wrong options, before anything is started; VfioError `ENOENT`
- * when QEMU, busybox or the kernel is missing, `EIO` when the guest ended before the command,
- * `ETIMEDOUT`; the reason of `signal`.
+ *   if QEMU, busybox or the kernel is missing, `EIO` if the guest ended before the command,
+ *   `ETIMEDOUT` after the timeout; the reason of `signal` after an abort
  *
  * @example
  * const { exitCode } = await runInLab({
@@ -82,7 +82,7 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
     report('booting');
     const exitCode = await run({
       qemu: tools.qemu,
-      args: qemuArguments({
+      args: buildArguments({
         ...paths,
         kernel: kernel.image,
         disks,

@@ -1,22 +1,22 @@
 import { portOf, type LabDevice } from './devices.js';
 
-/** Where our own commands are in the guest. */
+/** The guest's folder for the commands `vfio` and `node`. */
 export const GUEST_BIN = '/run/vfio-lab/bin';
 
 export interface Guest {
   /** Names of the kernel modules, in the order of loading. */
   readonly modules: readonly string[];
   readonly devices: readonly LabDevice[];
-  /** Commands of our own: name and the shell script behind it. */
+  /** Shell scripts of additional commands, by name. */
   readonly commands: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly argv: readonly string[];
-  /** Size of the terminal the command talks to; undefined when its output is collected. */
+  /** Size of the command's terminal; undefined if the command has pipes. */
   readonly terminal: { rows: number; columns: number } | undefined;
 }
 
-/** A word for the shell, whatever is in it. */
+/** Quotes any text as one word of the shell. */
 export function shellQuote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
@@ -28,7 +28,7 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev || fail 'no devtmpfs'
 `;
 
-/** The host's files below, changes in memory above. */
+/** Mounts the host's files read-only, with an overlay in memory for changes. */
 const ROOT = `
 mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=524288,cache=loose host /host ||
   fail 'the files of the host cannot be mounted (9p over virtio)'
@@ -58,29 +58,29 @@ bind() {
   [ ! -e $2/driver ] || echo $address >$2/driver/unbind
   echo vfio-pci >$2/driver_override
   echo $address >sys/bus/pci/drivers_probe
-  [ -e $2/driver ] || fail "vfio-pci does not take $1 at $address"
+  [ -e $2/driver ] || fail "vfio-pci did not bind to $1 at $address"
   export VFIO_LAB_$1=$address
 }
 `;
 
-/** Answers to the host go to fd 3. */
+/** Opens the control channel to the host as fd 3. */
 const REPORT = `
 port() { set -- dev/vport*p$1; [ -e $1 ] && port=$1; }
 until port 1 && port 2 && port 3 && port 4; do sleep 0.01; done
 port=\${port%?}
 exec 3<>\${port}1
-# The host hung up: nobody waits for an answer.
+# End the guest when the host closes the channel.
 { read -r _; reboot -f; } <&3 &
 helpers=$!
 `;
 
 /**
- * The command's output goes to the host by way of pipes: a virtio port itself can be opened once
- * only, so `>/dev/stderr` in a script would fail.
+ * Connects the command to the host by pipes. A virtio port can be opened only once, so `>/dev/stderr`
+ * in a script would fail on the port itself.
  */
 const COLLECT = `
 mkfifo /stdin /stdout /stderr
-# It ends when the host hangs up; a command that does not read it ends it, and that is no news.
+# This cat ends when the host closes the channel, or with an error if the command does not read.
 cat \${port}4 >/stdin 2>/dev/null 3>&- &
 cat /stdout >\${port}2 3>&- &
 collectors=$!
@@ -88,7 +88,7 @@ cat /stderr >\${port}3 3>&- &
 collectors="$collectors $!"
 `;
 
-/** What the command left running ends with it: it could hold the pipes open for ever. */
+/** Kills processes that the command left running, which could keep the pipes open for ever. */
 const FINISH = `
 for process in proc/[0-9]*; do
   case " 1 $helpers $collectors " in
@@ -102,8 +102,8 @@ wait
 `;
 
 /**
- * The script that is process 1 of the guest: it loads the modules, mounts, binds the devices, runs
- * the command and reports its exit code.
+ * Builds the script that is process 1 of the guest. The script loads the modules, mounts the file
+ * systems, binds the devices, runs the command and reports its exit code.
  */
 export function initScript(guest: Guest): string {
   const { terminal } = guest;

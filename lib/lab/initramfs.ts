@@ -4,25 +4,25 @@ import type { Module } from './modules.js';
 
 const FOLDERS = ['bin', 'dev', 'proc', 'sys', 'modules', 'host', 'changes', 'root'];
 
-/** The applets the init script uses. */
+/** The applets of busybox that the init script uses. */
 const APPLETS = [
   ...['cat', 'chmod', 'chroot', 'insmod', 'ip', 'ln', 'mkdir', 'mkfifo', 'mount'],
   ...['reboot', 'setsid', 'sh', 'sleep', 'stty'],
 ];
 
 /**
- * The guest's first file system.
+ * Builds the guest's first file system.
  *
  * @param busybox - path of a statically linked busybox
- * @param init - text of the script the kernel starts
+ * @param init - text of the script that the kernel starts
  * @param modules - kernel modules, in the order of loading
  */
 export function initramfs(busybox: string, init: string, modules: readonly Module[]): Buffer {
   return cpio([
     ...FOLDERS.map((path) => ({ path, mode: S_IFDIR | 0o755 })),
-    // Without it the init script would start with no open files.
+    // Without /dev/console, the init script would start without open files.
     { path: 'dev/console', mode: S_IFCHR | 0o600, device: [5, 1] },
-    // The shell gives it to what it starts in the background.
+    // Standard input of processes that the shell starts in the background.
     { path: 'dev/null', mode: S_IFCHR | 0o666, device: [1, 3] },
     { path: 'bin/busybox', mode: S_IFREG | 0o755, data: readFileSync(busybox) },
     ...APPLETS.map((name) => ({ path: `bin/${name}`, mode: S_IFLNK | 0o777, data: 'busybox' })),

@@ -1,42 +1,42 @@
 import { portOf, type LabDevice } from './devices.js';
 
-/** What the guest and the host say to each other, by inherited socket. */
+/** Channels between guest and host, each on an inherited socket. */
 export const CHANNELS = ['control', 'stdout', 'stderr', 'stdin'] as const;
-/** File descriptor of the first channel in QEMU; 0 to 2 are the usual ones. */
+/** File descriptor of the first channel in QEMU; 0 to 2 are the standard streams. */
 export const FIRST_CHANNEL_FD = 3;
 
 export interface Machine {
-  /** bzImage. */
+  /** Path of the bzImage. */
   readonly kernel: string;
   readonly initramfs: string;
-  /** Kernel messages are written here. */
+  /** Path of the file for the kernel's messages. */
   readonly console: string;
-  /** A raw image for each device with a disk, in order. */
+  /** Paths of raw images, one for each device with a disk, in order. */
   readonly disks: readonly string[];
   readonly devices: readonly LabDevice[];
-  /** As QEMU's `-m` takes it: MiB, or a number with M or G. */
+  /** Argument of QEMU's `-m`: MiB, or a number with M or G. */
   readonly memory: string;
   readonly cpus: number;
-  /** The command's standard streams are a terminal: QEMU's own. */
+  /** Whether the command gets the terminal of QEMU. */
   readonly terminal: boolean;
   /** More arguments for QEMU, at the end. */
   readonly extra: readonly string[];
 }
 
-/** In QEMU's option strings a comma in a value is written twice. */
+/** Quotes a value of a QEMU option, in which a comma is written twice. */
 const quote = (path: string): string => path.replaceAll(',', ',,');
 
-/** What the kernel of the guest is started with. */
+/** Command line of the guest's kernel. */
 export const KERNEL_PARAMETERS = [
   'rdinit=/init',
   'console=ttyS0',
   'quiet',
-  // A guest that cannot go on ends, and QEMU with it (-no-reboot).
+  // After a panic the guest reboots, which ends QEMU (-no-reboot).
   'panic=-1',
   'oops=panic',
   'intel_iommu=on',
   'iommu=nopt',
-  // Emulation is slow enough: no defence against a neighbour that is not there, no calibration.
+  // Emulation is slow: no mitigations, since the guest runs one user's code, and no calibration.
   'mitigations=off',
   'tsc=reliable',
   'no_timer_check',
@@ -48,7 +48,7 @@ function deviceArguments({ devices, disks }: Machine): string[] {
   const unused = [...disks];
   return devices.flatMap(({ device, disk }, index) => {
     const port = `port${index}`;
-    // A root port of its own puts a device into an IOMMU group of its own.
+    // A device behind its own root port is in its own IOMMU group.
     const place = `bus=pcie.0,addr=0x${portOf(index)},chassis=${index + 1},slot=${index + 1}`;
     const file = disk ? unused.shift() : undefined;
     const drive =
@@ -64,18 +64,18 @@ function deviceArguments({ devices, disks }: Machine): string[] {
   });
 }
 
-/** The command line of a QEMU that is the machine. */
-export function qemuArguments(machine: Machine): string[] {
+/** Builds QEMU's arguments for a machine. */
+export function buildArguments(machine: Machine): string[] {
   const { terminal } = machine;
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-machine', 'q35,kernel-irqchip=split'],
-    // With one CPU a thread of its own is no gain, and -icount wants it so.
+    // With one CPU, threads gain nothing, and -icount needs a single one.
     ...['-accel', `tcg,thread=${machine.cpus > 1 ? 'multi' : 'single'}`, '-cpu', 'max,la57=off'],
     ...['-smp', String(machine.cpus), '-m', machine.memory],
-    // Option ROMs of network cards are a package of their own and cost time at boot.
+    // Option ROMs of network cards need another package and cost time at boot.
     ...['-global', 'pci-device.romfile='],
-    // The IOMMU stands before the devices it serves.
+    // QEMU needs the IOMMU before the devices behind it.
     ...['-device', 'intel-iommu,intremap=on,caching-mode=on,aw-bits=48'],
     ...['-fsdev', 'local,id=host,path=/,security_model=none,readonly=on,multidevs=remap'],
     ...['-device', 'virtio-9p-pci,fsdev=host,mount_tag=host'],
@@ -85,7 +85,7 @@ export function qemuArguments(machine: Machine): string[] {
       ...['-device', `virtserialport,bus=channels.0,nr=${index + 1},chardev=${name},name=${name}`],
     ]),
     ...['-serial', `file:${quote(machine.console)}`],
-    // Ctrl-A X ends QEMU, whatever the guest does.
+    // Ctrl-A X ends QEMU even if the guest hangs.
     ...(terminal ? ['-chardev', 'stdio,id=terminal,mux=on,signal=off'] : []),
     ...(terminal ? ['-serial', 'chardev:terminal', '-mon', 'chardev=terminal'] : []),
     ...deviceArguments(machine),

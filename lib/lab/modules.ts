@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { VfioError } from '../errors.js';
 
-/** What the guest needs beyond a kernel's built-in parts. */
+/** Modules that the guest needs, unless built in. */
 const REQUIRED = ['virtio_pci', 'virtio_console', '9pnet_virtio', '9p', 'overlay', 'vfio_pci'];
-/** Ways into the IOMMU: a kernel has one or both. */
+/** IOMMU interfaces, of which a kernel has one or both. */
 const OPTIONAL = ['vfio_iommu_type1', 'iommufd'];
 
-/** A kernel module, unpacked. */
+/** An uncompressed kernel module. */
 export interface Module {
   readonly name: string;
   readonly data: Uint8Array;
@@ -17,13 +17,13 @@ export interface Module {
 
 /** The modules of one kernel. */
 export interface ModuleSource {
-  /** Part of the kernel itself: nothing to load. */
+  /** Whether the kernel has the module built in. */
   isBuiltin(name: string): boolean;
-  /** The module's object file, or undefined when there is none. */
+  /** Reads the module's object file; undefined if there is none. */
   load(name: string): Uint8Array | undefined;
 }
 
-/** File and module names spell the same thing with dashes or underscores. */
+/** Returns the module name of a file, with underscores for dashes. */
 function nameOf(path: string): string {
   return (path.split('/').at(-1) ?? '').replace(/\.ko(\.\w+)?$/, '').replaceAll('-', '_');
 }
@@ -35,8 +35,8 @@ function unpack(path: string): Uint8Array {
   return execFileSync(tool, ['-dc', path], { maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 2] });
 }
 
-/** The modules under a kernel's `/lib/modules/<release>`. */
-export function moduleFolder(folder: string): ModuleSource {
+/** Opens the modules of a kernel's `/lib/modules/<release>`. */
+export function openModules(folder: string): ModuleSource {
   const files = new Map(
     readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .filter((path) => /\.ko(\.\w+)?$/.test(path))
@@ -54,8 +54,8 @@ export function moduleFolder(folder: string): ModuleSource {
   };
 }
 
-/** The bytes of a section of a 64-bit little-endian ELF file. */
-function elfSection(file: Uint8Array, name: string): Uint8Array {
+/** Returns the bytes of a section of a 64-bit little-endian ELF file. */
+function readSection(file: Uint8Array, name: string): Uint8Array {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const table = Number(view.getBigUint64(0x28, true));
   const [entrySize, count, namesIndex] = [0x3a, 0x3c, 0x3e].map((at) => view.getUint16(at, true));
@@ -72,9 +72,9 @@ function elfSection(file: Uint8Array, name: string): Uint8Array {
   return new Uint8Array();
 }
 
-/** Names of the modules that must be loaded before this one: `depends=` of its `.modinfo`. */
-function dependencies(module: Uint8Array): string[] {
-  const info = Buffer.from(elfSection(module, '.modinfo')).toString('latin1').split('\0');
+/** Reads the names of the modules that must be loaded before: `depends=` in `.modinfo`. */
+function readDependencies(module: Uint8Array): string[] {
+  const info = Buffer.from(readSection(module, '.modinfo')).toString('latin1').split('\0');
   const depends = info.find((entry) => entry.startsWith('depends='))?.slice('depends='.length);
   return (depends ?? '')
     .split(',')
@@ -83,11 +83,10 @@ function dependencies(module: Uint8Array): string[] {
 }
 
 /**
- * The modules the guest loads, in an order in which each finds what it depends on.
+ * Lists the modules that the guest loads, each after its dependencies. The dependencies come from the
+ * modules themselves, since an unpacked package has no `modules.dep`.
  *
- * `modules.dep` would say the same, but a package that was unpacked and not installed has none.
- *
- * @throws VfioError `ENOENT` when the kernel lacks a part the lab cannot do without.
+ * @throws VfioError `ENOENT` if the kernel lacks a required module
  */
 export function planModules(source: ModuleSource): Module[] {
   const plan = new Map<string, Module>();
@@ -95,7 +94,7 @@ export function planModules(source: ModuleSource): Module[] {
     if (plan.has(name) || source.isBuiltin(name)) return true;
     const data = source.load(name);
     if (data === undefined) return false;
-    dependencies(data).forEach(require);
+    readDependencies(data).forEach(require);
     plan.set(name, { name, data });
     return true;
   };

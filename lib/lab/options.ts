@@ -1,55 +1,55 @@
 import type { Readable, Writable } from 'node:stream';
 import { DEFAULT_DEVICES, parseDevices } from './devices.js';
 
-/** What runs in the guest, and what the guest is. */
+/** Options of `runInLab()`: the command, and the guest. */
 export interface LabOptions {
   /** Program to run in the guest. */
   command: string;
   /** Its arguments. */
   args?: readonly string[];
   /**
-   * Path of a bzImage, or `debian-6.1` or `debian-6.12`. By default the machine's own kernel where
-   * it and its modules can be read, else the newest that can be had.
+   * Path of a bzImage, or `debian-6.1` or `debian-6.12`. Default: this machine's kernel if the kernel
+   * and its modules can be read, else the newest named kernel.
    */
   kernel?: string | undefined;
   /** Short names (`nvme`, `edu`, `e1000e`, `testdev`) or QEMU `-device` strings. */
   devices?: readonly string[] | undefined;
   /** More arguments for QEMU. */
   qemuArgs?: readonly string[] | undefined;
-  /** As QEMU's `-m` takes it: MiB, or a number with M or G. Default `2G`. */
+  /** Argument of QEMU's `-m`: MiB, or a number with M or G. Default `2G`. */
   memory?: string | undefined;
   /** Number of CPUs, 1 to 255. Default 2. */
   cpus?: number | undefined;
-  /** Milliseconds until the guest is ended, from its start. No limit by default. */
+  /** Time limit of the guest from its start, in ms. No limit by default. */
   timeout?: number | undefined;
-  /** The command talks to this process's terminal instead of these streams. */
+  /** Whether the command gets this process's terminal instead of the streams below. */
   terminal?: boolean | undefined;
-  /** Where the command runs. Default: the current directory. */
+  /** Working directory of the command. Default: the current directory. */
   cwd?: string;
-  /** Variables for the command, besides those of this process that are passed on. */
+  /** Additional variables for the command. */
   env?: Readonly<Record<string, string>>;
-  /** What the command reads; it is paused when the command ends. Default: nothing. */
+  /** Standard input of the command; paused when the command ends. Default: empty. */
   stdin?: Readable | undefined;
-  /** Default: those of this process. */
+  /** Standard output of the command. Default: that of this process. */
   stdout?: Writable;
-  /** As `stdout`. What the lab itself has to say goes here, too. */
+  /** Standard error of the command and of the lab. Default: that of this process. */
   stderr?: Writable;
   /**
-   * Is told what goes on until the command runs: `'debian-6.12: downloading 37 %'`, `'booting'`;
-   * then undefined, before its output comes.
+   * Called with each step before the command runs: `'debian-6.12: downloading 37 %'`, `'booting'`;
+   * then once with undefined, before the command's output.
    */
   report?: ((step: string | undefined) => void) | undefined;
-  /** Ends the guest. */
+  /** Stops the guest when aborted. */
   signal?: AbortSignal;
 }
 
-/** What is used where an option is not given. */
+/** Defaults of the options. */
 export const DEFAULTS = { devices: DEFAULT_DEVICES, memory: '2G', cpus: 2 } as const;
 
 /**
- * Looks at everything that can be wrong before anything is started.
+ * Checks the options before anything is started.
  *
- * @throws TypeError, RangeError
+ * @throws TypeError, RangeError for a wrong option
  */
 export function checkOptions({ devices, memory, cpus, timeout }: LabOptions): void {
   parseDevices(devices ?? DEFAULTS.devices);

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { VfioError } from '../errors.js';
-import { mainArchives, parseList, parseSources, sourceFor, type AptSource } from './apt.js';
+import { formatSource, parseList, parseSources, selectArchives, type AptSource } from './apt.js';
 
 const execute = promisify(execFile);
 
@@ -21,7 +21,7 @@ function machineSources(): AptSource[] {
   try {
     names = readdirSync(folder);
   } catch {
-    // Everything may stand in sources.list.
+    // Without the folder, sources.list has all sources.
   }
   return ['/etc/apt/sources.list', ...names.map((name) => join(folder, name))].flatMap((path) => {
     if (path.endsWith('.sources')) return parseSources(readText(path));
@@ -29,15 +29,15 @@ function machineSources(): AptSource[] {
   });
 }
 
-/** An apt that reads one suite and keeps what it fetches in a folder of its own. */
+/** Runs apt on one suite, with lists and downloads in a private folder. */
 export type PrivateApt = (tool: 'apt-get' | 'apt-cache', ...args: string[]) => Promise<string>;
 
-/** @param percent - is told how much of what is fetched has come */
-function privateApt(
+/** @param onPercent - called with the progress of a download, in percent */
+function createApt(
   folder: string,
   source: AptSource,
   suite: string,
-  percent: (done: number) => void,
+  onPercent: (done: number) => void,
 ): PrivateApt {
   const config = join(folder, 'apt.conf');
   const sourceList = join(folder, 'suite.sources');
@@ -45,47 +45,47 @@ function privateApt(
     mkdirSync(join(folder, name), { recursive: true });
   }
   const settings = [
-    // The system's hooks tidy up the system's folders.
+    // The hooks of the system would clean the system's folders.
     '#clear APT::Update;',
     `Dir::Etc::sourcelist "${sourceList}";`,
     'Dir::Etc::sourceparts "-";',
     `Dir::State::lists "${folder}/lists";`,
     `Dir::Cache "${folder}/cache";`,
     'Acquire::Languages "none";',
-    // apt's own user could not write here when we are root.
+    // If this process is root, apt's own user could not write to the folder.
     'APT::Sandbox::User "root";',
-    // Lines "dlstatus:<item>:<percent>:<text>", on standard error.
+    // Prints progress on standard error: "dlstatus:<item>:<percent>:<text>".
     'APT::Status-Fd "2";',
   ];
-  writeFileSync(sourceList, sourceFor(source, suite));
+  writeFileSync(sourceList, formatSource(source, suite));
   writeFileSync(config, settings.join('\n'));
   return async (tool, ...args) => {
     const options = { cwd: folder, env: { ...process.env, LC_ALL: 'C' }, maxBuffer: 1 << 26 };
     const running = execute(tool, ['-c', config, '-q', ...args], options);
     running.child.stderr?.on('data', (text: Buffer | string) => {
       const done = [...text.toString().matchAll(/^dlstatus:\d+:(\d+)/gm)].at(-1)?.[1];
-      if (done !== undefined) percent(Number(done));
+      if (done !== undefined) onPercent(Number(done));
     });
     return (await running).stdout;
   };
 }
 
-/** One line from the many a failed program left. */
-function reason(error: unknown): string {
+/** Picks one line from the output of a failed program. */
+function pickReason(error: unknown): string {
   const text = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
   const lines = text.split('\n').filter((line) => !/^(dlstatus:|\s*$)/.test(line));
   return lines.find((line) => line.startsWith('E: ')) ?? lines.at(-1) ?? '';
 }
 
-/** A package of Debian's archive that is to be had. */
+/** A package to download from Debian's archive. */
 export interface Wanted {
-  /** What a person knows it by. */
+  /** Name of the package in messages. */
   readonly label: string;
-  /** Suites that may have it, the likeliest first. */
+  /** Suites that may have the package, the likeliest first. */
   readonly suites: readonly string[];
-  /** The package's name, if the suite that this apt reads has it. */
+  /** Finds the package's name; undefined if the suite of this apt lacks the package. */
   readonly find: (apt: PrivateApt) => Promise<string | undefined>;
-  /** The way out if there is none. */
+  /** Hint for the error if no suite has the package. */
   readonly hint: string;
 }
 
@@ -93,9 +93,9 @@ export interface Wanted {
  * Downloads a package with the machine's own mirror and keys and unpacks it. Nothing is installed;
  * neither root nor the system's lists and caches are needed.
  *
- * @param folder - what the package contains is put here
- * @param report - is told what is being done, and how much of it is
- * @throws VfioError `ENOENT` when no source of this machine has it.
+ * @param folder - receives the package's contents
+ * @param report - called with each step, and its progress in percent
+ * @throws VfioError `ENOENT` if no source of this machine has the package
  */
 export async function downloadPackage(
   { label, suites, find, hint }: Wanted,
@@ -104,12 +104,12 @@ export async function downloadPackage(
 ): Promise<void> {
   const codename = /^VERSION_CODENAME="?(\w+)/m.exec(readText('/etc/os-release'))?.[1] ?? 'sid';
   let failure = 'no Debian archive in /etc/apt';
-  for (const source of mainArchives(machineSources(), codename)) {
+  for (const source of selectArchives(machineSources(), codename)) {
     for (const suite of suites) {
       const scratch = mkdtempSync(`${folder}-apt-`);
       try {
         let step = `${label}: reading the package list of ${suite}`;
-        const apt = privateApt(scratch, source, suite, (done) => {
+        const apt = createApt(scratch, source, suite, (done) => {
           report(step, done);
         });
         report(step);
@@ -127,7 +127,7 @@ export async function downloadPackage(
         await execute('dpkg', ['-x', join(scratch, file), folder]);
         return;
       } catch (error) {
-        failure = reason(error);
+        failure = pickReason(error);
       } finally {
         rmSync(scratch, { recursive: true, force: true });
       }

@@ -5,26 +5,26 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 import { VfioError } from '../errors.js';
 import { CHANNELS, FIRST_CHANNEL_FD } from './machine.js';
 
-/** Longer than any guest needs to come up, shorter than anybody waits. */
-const BOOT_TIMEOUT = 120_000;
+/** Time limit for the guest's boot; even a slow guest is faster. */
+const BOOT_TIMEOUT_MS = 120_000;
 const LAST_LINES = 30;
-/** The guest's first word, when it starts the command. */
+/** The guest's first message, sent when the command starts. */
 const READY = 'ready\n';
 
 export interface Run {
   readonly qemu: string;
   readonly args: readonly string[];
-  /** Where QEMU writes the kernel's messages. */
+  /** Path of the file to which QEMU writes the kernel's messages. */
   readonly console: string;
   readonly stdin: Readable | undefined;
   readonly stdout: Writable;
   readonly stderr: Writable;
-  /** Whether the command talks to our terminal. */
+  /** Whether the command gets this process's terminal. */
   readonly terminal: boolean;
-  /** Milliseconds until the guest is ended; no limit when undefined. */
+  /** Time limit of the guest, in ms; no limit if undefined. */
   readonly timeout: number | undefined;
   readonly signal: AbortSignal | undefined;
-  /** The command begins. */
+  /** Called when the command starts. */
   readonly onReady: () => void;
 }
 
@@ -32,9 +32,9 @@ function channel(qemu: ChildProcess, name: (typeof CHANNELS)[number]): Duplex {
   return qemu.stdio[FIRST_CHANNEL_FD + CHANNELS.indexOf(name)] as Duplex;
 }
 
-/** Gives the command what there is to read, and its end. @returns what stops that */
+/** Feeds the input to the command, up to its end. @returns a function that stops feeding */
 function feed(stdin: Duplex, input: Readable | undefined): () => void {
-  // The machine may end with input under way.
+  // The guest may end while input is written.
   stdin.on('error', () => undefined);
   if (input === undefined) {
     stdin.end();
@@ -47,24 +47,24 @@ function feed(stdin: Duplex, input: Readable | undefined): () => void {
   };
 }
 
-/** The end of what the kernel and QEMU said, for a person who wonders why the guest is gone. */
-function lastWords(console: string, qemu: string): string {
+/** Returns the last lines of the kernel's and QEMU's messages, which explain an early end. */
+function readLastLines(console: string, qemu: string): string {
   let kernel = '';
   try {
     kernel = readFileSync(console, 'utf8');
   } catch {
-    // QEMU ended before there was one.
+    // QEMU ended before it created the file.
   }
   const lines = `${kernel}\n${qemu}`.split(/[\r\n]+/).filter((line) => line.trim() !== '');
   return lines.slice(-LAST_LINES).join('\n');
 }
 
 /**
- * Starts the machine, streams what the command prints, and ends the machine with the command.
+ * Starts the guest, streams the output of the command, and ends the guest with the command.
  *
- * @returns the command's exit code; 128 and its number after a signal
- * @throws VfioError `EIO` when the guest ended before the command (what it said last goes to
- * `stderr`), `ETIMEDOUT`; the reason of `signal` when it was aborted.
+ * @returns the command's exit code; after a signal, 128 plus the signal's number
+ * @throws VfioError `EIO` if the guest ended before the command (its last messages go to `stderr`),
+ *   `ETIMEDOUT` after the timeout; the reason of `signal` after an abort
  */
 export async function run(options: Run): Promise<number> {
   options.signal?.throwIfAborted();
@@ -77,12 +77,12 @@ export async function run(options: Run): Promise<number> {
   let failure: Error | undefined;
   const end = (reason?: Error): void => {
     failure ??= reason;
-    // A QEMU that was killed could not give us our terminal back as it was.
+    // After SIGKILL, QEMU could not restore the terminal.
     qemu.kill(options.terminal ? 'SIGTERM' : 'SIGKILL');
   };
   const endAfter = (milliseconds: number | undefined, what: string): NodeJS.Timeout | undefined => {
     if (milliseconds === undefined) return undefined;
-    const message = `${what} after ${milliseconds / 1000} s`;
+    const message = `${what} within ${milliseconds / 1000} s`;
     return setTimeout(() => {
       end(new VfioError({ code: 'ETIMEDOUT', message }));
     }, milliseconds);
@@ -90,36 +90,36 @@ export async function run(options: Run): Promise<number> {
   const abort = (): void => {
     end(options.signal?.reason as Error);
   };
-  const boot = endAfter(BOOT_TIMEOUT, 'the guest was not up');
-  const limit = endAfter(options.timeout, 'the command was not done');
+  const boot = endAfter(BOOT_TIMEOUT_MS, 'the guest did not boot');
+  const limit = endAfter(options.timeout, 'the command did not end');
   options.signal?.addEventListener('abort', abort, { once: true });
 
   let complaints = '';
   qemu.stderr?.setEncoding('utf8').on('data', (text: string) => (complaints += text));
   for (const name of ['stdout', 'stderr'] as const) {
     channel(qemu, name).pipe(options[name], { end: false });
-    // Nobody reads on, as in `vfio lab … | head`.
+    // The reader closed the output, as in `vfio lab … | head`.
     options[name].on('error', end);
   }
   const stopFeeding = feed(channel(qemu, 'stdin'), options.stdin);
-  let said = '';
+  let messages = '';
   channel(qemu, 'control')
     .setEncoding('utf8')
     .on('data', (text: string) => {
-      const wasUp = said.startsWith(READY);
-      said += text;
-      if (!wasUp && said.startsWith(READY)) {
+      const wasUp = messages.startsWith(READY);
+      messages += text;
+      if (!wasUp && messages.startsWith(READY)) {
         clearTimeout(boot);
         options.onReady();
       }
-      const code = /^exit (\d+)\n/m.exec(said)?.[1];
+      const code = /^exit (\d+)\n/m.exec(messages)?.[1];
       if (code === undefined) return;
       exitCode = Number(code);
       end();
     });
 
   try {
-    // Comes after everything that was written to the channels has been read.
+    // The event comes after all data of the channels has been read.
     await once(qemu, 'close');
   } finally {
     stopFeeding();
@@ -130,9 +130,9 @@ export async function run(options: Run): Promise<number> {
     options.stderr.off('error', end);
   }
   if (exitCode !== undefined) return exitCode;
-  const up = said.startsWith(READY);
-  const unexplained = failure === undefined || (failure instanceof VfioError && !up);
-  if (unexplained) options.stderr.write(`${lastWords(options.console, complaints)}\n`);
-  const what = up ? 'before the command' : 'before it was up';
+  const isUp = messages.startsWith(READY);
+  const isUnexplained = failure === undefined || (failure instanceof VfioError && !isUp);
+  if (isUnexplained) options.stderr.write(`${readLastLines(options.console, complaints)}\n`);
+  const what = isUp ? 'before the command ended' : 'before the command started';
   throw failure ?? new VfioError({ code: 'EIO', message: `the guest ended ${what}` });
 }
