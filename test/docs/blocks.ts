@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** A fenced block of a page, and what stands right below it as its output. */
+/** A fenced block of a page, and the output block right below it. */
 export interface Block {
   readonly page: string;
   readonly line: number;
@@ -22,7 +22,7 @@ export interface Block {
   readonly output: string | null;
 }
 
-/** The pages whose code a reader may run. */
+/** The pages whose code blocks are tested. */
 export const PAGES: readonly string[] = [
   'README.md',
   'CONTRIBUTING.md',
@@ -31,7 +31,7 @@ export const PAGES: readonly string[] = [
     .map((name) => `docs/${name}`),
 ];
 
-/** Lines that start a guest: test/lab/host runs them. */
+/** Whether a line starts a guest; test/lab/host runs these lines. */
 export const isGuest = (line: string): boolean => /\bvfio lab\b/.test(line);
 
 const FENCED = /^```(\w*)\n(.*?)^```\n(?:\n```\n(.*?)^```\n)?/gms;
@@ -44,14 +44,14 @@ export function blocksOf(page: string): Block[] {
   });
 }
 
-/** What the comments behind `console.log` say that a program prints. */
-export function saidBy(program: string): string {
+/** Returns the output that the comments after `console.log` promise. */
+export function expectedOutput(program: string): string {
   const said = [...program.matchAll(/console\.log\(.*\)[;,] \/\/ (.*)$/gm)];
   return said.map(([, text = '']) => `${text}\n`).join('');
 }
 
 /**
- * An empty project in which `npx vfio`, `sudo` and `import 'vfio'` are this package.
+ * Creates an empty project in which `npx vfio`, `sudo` and `import 'vfio'` use this package.
  *
  * @param commands - further commands, as shell scripts by name
  */

@@ -5,13 +5,13 @@ import { promisify } from 'node:util';
 import test from 'ava';
 import { blocksOf, isGuest, PAGES, project, root } from './blocks.js';
 
-/** The reader's card is an imitation here; that page's commands run in the lab. */
+/** The address of the reader's card, for which the tests use a mock device or the lab. */
 const CARD = /\b(0000:)?01:00\.0\b/g;
 const HARDWARE = 'docs/hardware.md';
 
 const blocks = PAGES.flatMap((page) => blocksOf(page)).filter(({ language }) => language === 'sh');
 const isNpm = (line: string) => line.startsWith('npm ');
-/** Scripts of the source tree build for many minutes. */
+/** Whether a line runs a script of the source tree, which would build for many minutes. */
 const isScript = (line: string) => line.startsWith('scripts/');
 
 test('the pages have commands', (t) => {
@@ -21,7 +21,7 @@ test('the pages have commands', (t) => {
 for (const { page, line, text, output } of blocks) {
   const lines = text.split('\n').filter((one) => !isGuest(one) && !isNpm(one) && !isScript(one));
   if (page === HARDWARE || lines.every((one) => one === '')) continue;
-  test.serial(`the commands of ${page}, line ${line}, do what they say`, async (t) => {
+  test.serial(`the commands of ${page}, line ${line}, print the output shown`, async (t) => {
     const { folder, env } = project();
     t.teardown(() => {
       rmSync(folder, { recursive: true });
@@ -37,7 +37,7 @@ for (const { page, line, text, output } of blocks) {
   });
 }
 
-test('every script that a page names is there', (t) => {
+test('every script that a page names exists', (t) => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>;
   };

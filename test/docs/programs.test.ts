@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
-import { blocksOf, PAGES, project, saidBy } from './blocks.js';
+import { blocksOf, PAGES, project, expectedOutput } from './blocks.js';
 
 const programs = PAGES.flatMap((page) => blocksOf(page)).filter(
   ({ language }) => language === 'js' || language === 'ts',
@@ -23,6 +23,6 @@ for (const { page, line, text } of programs) {
     writeFileSync(file, text);
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [file]);
     t.is(stderr, '');
-    t.is(stdout, saidBy(text));
+    t.is(stdout, expectedOutput(text));
   });
 }

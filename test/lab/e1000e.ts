@@ -7,10 +7,10 @@ const CAUSE_SET = 0xc8;
 const MASK_SET = 0xd0;
 const ALLOCATION = 0xe4;
 const RECEIVE_QUEUE_0 = 1 << 20;
-/** Receive queue 0 raises vector 0. */
+/** Setting by which receive queue 0 raises vector 0. */
 const QUEUE_0_BY_VECTOR_0 = 1 << 3;
 
-/** The MSI-X table of a device, as a place where messages are kept. */
+/** Layout of an MSI-X table as a store of messages. */
 export const MSIX_LAYOUT: MessageStore['layout'] = {
   name: 'msix',
   stride: 16,
@@ -20,7 +20,7 @@ export const MSIX_LAYOUT: MessageStore['layout'] = {
   mask: { offset: 12, bits: 1 },
 };
 
-/** QEMU's e1000e: a real requester of messages, whose interrupts software can cause. */
+/** QEMU's e1000e, which sends real messages and whose interrupts software can raise. */
 export class E1000e {
   readonly device: PciDevice;
   readonly #registers: RegisterWindow;
@@ -42,7 +42,7 @@ export class E1000e {
   async raise(): Promise<void> {
     this.#registers.write32(CAUSE, 0xffff_ffff);
     this.#registers.write32(CAUSE_SET, RECEIVE_QUEUE_0);
-    // QEMU sends it at once; the guest's kernel takes a moment to handle it.
+    // QEMU sends the message at once; the guest's kernel needs a moment to handle it.
     await sleep(20);
     this.#registers.write32(CAUSE, 0xffff_ffff);
   }

@@ -9,7 +9,7 @@ const exec = promisify(execFile);
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** What npm would publish, as a tarball in a folder of its own. */
+/** Packs the package as npm would publish it, into a tarball in a folder of its own. */
 export async function pack(): Promise<{ tarball: string; files: string[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'vfio-package-'));
   const { stdout } = await exec('npm', ['pack', '--json', '--pack-destination', folder], {
@@ -22,15 +22,15 @@ export async function pack(): Promise<{ tarball: string; files: string[] }> {
   return { tarball: join(folder, filename), files: files.map(({ path }) => path).sort() };
 }
 
-/** An empty project that has the package. */
+/** An empty project that installs the package. */
 export class Consumer {
   readonly folder = mkdtempSync(join(tmpdir(), 'vfio-consumer-'));
   readonly #env: NodeJS.ProcessEnv;
 
-  /** @param compiler - whether the PATH of its programs has one */
+  /** @param compiler - whether the PATH of the project contains a compiler */
   constructor(compiler: boolean) {
     const path = compiler ? process.env.PATH : this.#bare();
-    // It is not part of this project.
+    // Remove the npm variables of this project.
     const own = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name));
     this.#env = { ...Object.fromEntries(own), PATH: path };
     this.write('package.json', '{ "private": true }');
@@ -42,12 +42,12 @@ export class Consumer {
     writeFileSync(path, text);
   }
 
-  /** @returns what it printed */
+  /** Runs a program in the project and returns its output. */
   async run(file: string, ...args: string[]): Promise<{ stdout: string; stderr: string }> {
     return exec(file, args, { cwd: this.folder, env: this.#env });
   }
 
-  /** Without its scripts, which `npm rebuild` runs. */
+  /** Installs packages without running their scripts, which `npm rebuild` runs. */
   async install(...packages: string[]): Promise<void> {
     await this.run(
       'npm',
@@ -59,7 +59,7 @@ export class Consumer {
     );
   }
 
-  /** As npm runs the package's script when it installs. */
+  /** Runs the package's install script as npm does. */
   async rebuild(): Promise<string> {
     const prefix = dirname(dirname(process.execPath));
     const { stderr } = await this.run(
@@ -76,7 +76,7 @@ export class Consumer {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** A PATH with Node and npm, and what their scripts start, alone. */
+  /** Makes a PATH with only Node, npm and the programs that their scripts start. */
   #bare(): string {
     const bin = join(this.folder, 'bin');
     mkdirSync(bin);

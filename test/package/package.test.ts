@@ -9,7 +9,7 @@ const exec = promisify(execFile);
 const { tarball, files } = await pack();
 const prebuilt = join('prebuilds', `${process.platform}-${process.arch}`, 'vfio.node');
 
-/** Opens an eventfd by the addon, and a device of the mock. */
+/** A program that creates an eventfd with the addon and opens a mock device. */
 const PROGRAM = `
 const eventfd = vfio.createEventfd();
 eventfd.signal(3n);
@@ -40,7 +40,7 @@ async function consumer(compiler: boolean): Promise<Consumer> {
   return project;
 }
 
-test('the package has what is needed and nothing else', (t) => {
+test('the package contains the needed files only', (t) => {
   const allowed =
     /^(dist\/lib\/.+\.(js|d\.ts)|native\/(addon|core)\/[^/]+\.(cc|h)|assets\/trace\/[^/]+|docs\/[^/]+\.(md|svg)|examples\/.+\.ts|prebuilds\/[^/]+\/vfio\.node|scripts\/install\.mjs|binding\.gyp|package\.json|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md|LICENSE)$/;
   t.deepEqual(
@@ -59,7 +59,7 @@ test('the package has what is needed and nothing else', (t) => {
   t.is(compiled.length, written.filter((file) => file.endsWith('.ts')).length, 'none is stale');
 });
 
-test('what its pages link to is in it', (t) => {
+test('the files that its pages link to are in the package', (t) => {
   const pages = files.filter((file) => file.endsWith('.md'));
   t.true(pages.length > 15);
   for (const page of pages) {
@@ -71,7 +71,7 @@ test('what its pages link to is in it', (t) => {
   }
 });
 
-test('installs without a compiler and without a script', async (t) => {
+test('the package installs without a compiler and without a script', async (t) => {
   const project = await consumer(false);
   try {
     for (const [program, prints] of [
@@ -81,7 +81,7 @@ test('installs without a compiler and without a script', async (t) => {
     ] as const) {
       const { stdout, stderr } = await project.run('node', program);
       t.is(stdout, prints, program);
-      // Node 20 says that require of an ES module is new.
+      // Node 20 warns that require() of an ES module is experimental.
       t.notRegex(stderr.replaceAll(/.*(ExperimentalWarning|--trace-warnings).*\n/g, ''), /./);
     }
     t.is((await project.run('node', 'mock.mjs')).stdout, 'ok\n');
@@ -94,7 +94,7 @@ test('installs without a compiler and without a script', async (t) => {
   }
 });
 
-test('is built from source where the prebuilt addon does not load', async (t) => {
+test('the addon is built from source if the prebuilt addon does not load', async (t) => {
   const project = await consumer(true);
   try {
     project.write(join('node_modules/vfio', prebuilt), 'of another machine');
@@ -105,7 +105,7 @@ test('is built from source where the prebuilt addon does not load', async (t) =>
   }
 });
 
-test('without either, the mock works and one line says what is missing', async (t) => {
+test('without an addon and a compiler, the mock works and one line reports what is missing', async (t) => {
   const project = await consumer(false);
   try {
     rmSync(join(project.folder, 'node_modules/vfio/prebuilds'), { recursive: true });
@@ -120,7 +120,7 @@ test('without either, the mock works and one line says what is missing', async (
   }
 });
 
-test('its types resolve for every kind of consumer', async (t) => {
+test('the types resolve for every kind of consumer', async (t) => {
   const project = new Consumer(true);
   try {
     await project.install(tarball);
@@ -155,7 +155,7 @@ export const wrong: string = device.bar(0).map().read32(0);
   }
 });
 
-test('publint and attw have nothing to say', async (t) => {
+test('publint and attw report nothing', async (t) => {
   const publint = join(root, 'node_modules/.bin/publint');
   await t.notThrowsAsync(exec(publint, ['run', '--strict', tarball]));
   const attw = join(root, 'node_modules/.bin/attw');

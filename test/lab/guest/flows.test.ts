@@ -1,4 +1,4 @@
-// The flows on real kernels, with interrupts of QEMU's NVMe: 65 vectors, and more than the host has.
+// Tests the flows on real kernels with QEMU's NVMe: 65 vectors, and more vectors than the host has.
 import test, { type ExecutionContext } from 'ava';
 import { type Eventfd, openDevice, PhysicalSource, type PciDevice, VirtualMsix } from 'vfio';
 import { grow } from '../../../bench/flows/grow.js';
@@ -11,7 +11,7 @@ const ENABLE = 0x8000;
 const CONTROL = 12;
 const PATIENCE_MS = 20_000;
 
-test.serial('65 vectors by each flow: only incremental loses', async (t) => {
+test.serial('of all flows with 65 vectors only incremental loses interrupts', async (t) => {
   using firing = await NvmeFiringDevice.open(NVME);
   const { vectors: n } = firing;
   const flows = firing.growable ? (['upfront', 'dynamic'] as const) : (['upfront'] as const);
@@ -28,7 +28,7 @@ test.serial('65 vectors by each flow: only incremental loses', async (t) => {
   t.is(growth.redirected, growth.lost);
 });
 
-/** A guest that unmasks all of 2,048 vectors, and what it hears of it. */
+/** A guest that unmasks 2,048 vectors and counts its interrupts. */
 class Guest {
   readonly msix: VirtualMsix;
   readonly physical: PhysicalSource;
@@ -60,7 +60,7 @@ class Guest {
     this.msix.connect(vector, eventfd);
   }
 
-  /** Deliveries so far; waits for as many as there should be. */
+  /** Waits for the expected deliveries and returns their number. */
   taken(vector: number, expected: bigint): bigint {
     const eventfd = this.#eventfds.get(vector);
     const until = performance.now() + PATIENCE_MS;
@@ -83,64 +83,67 @@ class Guest {
 
 const onMany = NVME_2048 === undefined ? test.skip : test.serial;
 
-onMany('2,048 vectors, and a host that runs out of them', async (t: ExecutionContext) => {
-  // Its vector is what the host has again later.
-  const edu = await openDevice(EDU);
-  edu.interrupts.msi.request(0);
-  const device = await openDevice(NVME_2048 ?? '');
-  try {
-    const guest = new Guest(device);
-    const { msix, failures } = guest;
-    t.is(msix.vectors, 2048);
-    for (let vector = 0; vector < 2048; vector++) {
-      guest.connect(vector);
-      guest.unmask(vector);
-    }
-    const requested = guest.states('requested');
-    const failed = guest.states('failed');
-    const host = guest.physical.growable ? 'grows' : 'NORESIZE';
-    t.log(`${host}: ${requested.length} requested, ${failed.length} failed`);
-    t.true(requested.length > 100 && failed.length > 1000);
-    t.is(requested.length + failed.length, 2048);
-    t.deepEqual([...failures.keys()], failed);
-    for (const codes of failures.values()) t.deepEqual(codes, ['ENOSPC']);
-    for (const vector of failed) t.is(msix.tableRead(16 * vector + CONTROL, 4), 0);
+onMany(
+  '2,048 vectors are unmasked on a host that runs out of vectors',
+  async (t: ExecutionContext) => {
+    // The vector of edu is released later, which gives the host a free vector.
+    const edu = await openDevice(EDU);
+    edu.interrupts.msi.request(0);
+    const device = await openDevice(NVME_2048 ?? '');
+    try {
+      const guest = new Guest(device);
+      const { msix, failures } = guest;
+      t.is(msix.vectors, 2048);
+      for (let vector = 0; vector < 2048; vector++) {
+        guest.connect(vector);
+        guest.unmask(vector);
+      }
+      const requested = guest.states('requested');
+      const failed = guest.states('failed');
+      const host = guest.physical.growable ? 'grows' : 'NORESIZE';
+      t.log(`${host}: ${requested.length} requested, ${failed.length} failed`);
+      t.true(requested.length > 100 && failed.length > 1000);
+      t.is(requested.length + failed.length, 2048);
+      t.deepEqual([...failures.keys()], failed);
+      for (const codes of failures.values()) t.deepEqual(codes, ['ENOSPC']);
+      for (const vector of failed) t.is(msix.tableRead(16 * vector + CONTROL, 4), 0);
 
-    const nvme = await PolledNvme.start(device, 2047);
-    const working = [1, requested.at(-1) ?? 0];
-    const broken = [failed[0] ?? 0, failed[1] ?? 0, 2047];
-    const queues = new Map<number, Awaited<ReturnType<PolledNvme['createQueue']>>>();
-    for (const [i, vector] of [...working, ...broken].entries()) {
-      queues.set(vector, await nvme.createQueue(i + 1, vector));
-    }
-    const fire = (vectors: readonly number[]) => {
-      nvme.fireNow(vectors.flatMap((vector) => queues.get(vector) ?? []));
-    };
-    for (let n = 0; n < 10; n++) {
-      fire([...working, ...broken]);
-      for (const vector of working) t.is(guest.taken(vector, 1n), 1n, `vector ${vector} works`);
-    }
-    for (const vector of broken) {
-      t.true(guest.pending(vector), `vector ${vector} is pending`);
-      t.is(guest.taken(vector, 0n), 0n);
-    }
+      const nvme = await PolledNvme.start(device, 2047);
+      const working = [1, requested.at(-1) ?? 0];
+      const broken = [failed[0] ?? 0, failed[1] ?? 0, 2047];
+      const queues = new Map<number, Awaited<ReturnType<PolledNvme['createQueue']>>>();
+      for (const [i, vector] of [...working, ...broken].entries()) {
+        queues.set(vector, await nvme.createQueue(i + 1, vector));
+      }
+      const fire = (vectors: readonly number[]) => {
+        nvme.fireNow(vectors.flatMap((vector) => queues.get(vector) ?? []));
+      };
+      for (let n = 0; n < 10; n++) {
+        fire([...working, ...broken]);
+        for (const vector of working) t.is(guest.taken(vector, 1n), 1n, `vector ${vector} works`);
+      }
+      for (const vector of broken) {
+        t.true(guest.pending(vector), `vector ${vector} is pending`);
+        t.is(guest.taken(vector, 0n), 0n);
+      }
 
-    const [first = 0, second = 0] = broken;
-    edu.close();
-    guest.unmask(first);
-    t.is(msix.state(first), 'requested');
-    t.is(guest.taken(first, 1n), 1n, 'what was pending is delivered once');
-    t.false(guest.pending(first));
-    guest.unmask(second);
-    t.is(msix.state(second), 'failed');
-    t.deepEqual(failures.get(second), ['ENOSPC', 'ENOSPC'], 'one event for each attempt');
-    t.deepEqual(failures.get(first), ['ENOSPC']);
-    t.true(guest.pending(second));
-    fire([first, ...working]);
-    for (const vector of [first, ...working]) t.is(guest.taken(vector, 1n), 1n);
-    guest.physical.close();
-  } finally {
-    device.close();
-    edu.close();
-  }
-});
+      const [first = 0, second = 0] = broken;
+      edu.close();
+      guest.unmask(first);
+      t.is(msix.state(first), 'requested');
+      t.is(guest.taken(first, 1n), 1n, 'what was pending is delivered once');
+      t.false(guest.pending(first));
+      guest.unmask(second);
+      t.is(msix.state(second), 'failed');
+      t.deepEqual(failures.get(second), ['ENOSPC', 'ENOSPC'], 'one event for each attempt');
+      t.deepEqual(failures.get(first), ['ENOSPC']);
+      t.true(guest.pending(second));
+      fire([first, ...working]);
+      for (const vector of [first, ...working]) t.is(guest.taken(vector, 1n), 1n);
+      guest.physical.close();
+    } finally {
+      device.close();
+      edu.close();
+    }
+  },
+);

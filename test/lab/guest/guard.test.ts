@@ -1,4 +1,4 @@
-// Mapped registers of a real vfio-pci whose memory is taken away by another thread, at any time.
+// Another thread disables the memory of mapped registers of a real vfio-pci at any time.
 import { readdirSync, readlinkSync } from 'node:fs';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
@@ -11,7 +11,7 @@ const ADMIN_QUEUES = 0x24;
 const ONES = 0xffff_ffff;
 const ROUNDS = 50;
 
-/** The one VFIO device that this process has open. */
+/** Finds the file descriptor of the open VFIO device. */
 function deviceFd(): number {
   const isDevice = (fd: string) => {
     try {
@@ -23,7 +23,7 @@ function deviceFd(): number {
   return Number(readdirSync('/proc/self/fd').find(isDevice));
 }
 
-/** Writes one byte of configuration space, off and on, until there were enough rounds. */
+/** Writes two values in turn to a byte of configuration space, for a number of rounds. */
 const TOGGLE = `
   const { writeSync } = require('node:fs');
   const { workerData: { fd, offset, off, on, done } } = require('node:worker_threads');
@@ -44,7 +44,7 @@ interface Seen {
   other: number[];
 }
 
-/** Reads and writes until told to end, without a look at the event loop. */
+/** Reads and writes until a flag is set, without returning to the event loop. */
 function spin(window: RegisterWindow, version: number, done: Int32Array): Seen {
   const seen: Seen = { version: 0, gone: 0, other: [] };
   const block = new Uint32Array(1);
@@ -92,7 +92,7 @@ async function underLoop(
   t.false(window.lost);
 }
 
-test.serial('memory enable cleared under a running loop', async (t) => {
+test.serial('clearing memory enable does not crash a running loop', async (t) => {
   await underLoop(t, { offset: 0x04, off: 0, on: 0x02 });
 });
 
@@ -101,18 +101,18 @@ async function offsetOf(name: string): Promise<number> {
   return device.config.find(name)?.offset ?? 0;
 }
 
-test.serial('D3hot under a running loop', async (t) => {
+test.serial('D3hot does not crash a running loop', async (t) => {
   const pm = await offsetOf('pm');
   await underLoop(t, { offset: pm + 4, off: 3, on: 0 });
 });
 
-test.serial('reset under a running loop', async (t) => {
+test.serial('a reset does not crash a running loop', async (t) => {
   await using device = await openDevice(NVME);
   t.log(`${NVME} via ${device.via}`);
   using window = device.bar(0).map();
   const version = window.read32(VERSION);
   for (let round = 0; round < 10; round++) {
-    // On a thread of the pool, while this one spins.
+    // The reset runs on a thread of the pool while this thread spins.
     const ended = device.reset();
     const seen = new Set<number>();
     const end = performance.now() + 200;

@@ -1,4 +1,4 @@
-// The host unbinds a device from vfio-pci while a program has it open, which waits for the program.
+// The host unbinds an open device from vfio-pci, which waits until the program closes the device.
 import { execFile } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,12 +10,12 @@ import { openDevice, type PciDevice, VfioError } from 'vfio';
 const NVME = process.env.VFIO_LAB_NVME ?? '';
 const DRIVER = '/sys/bus/pci/drivers/vfio-pci';
 const FINISH = 1000;
-/** Below the 10 s after which the kernel asks again. */
+/** In ms, below the 10 s after which the kernel repeats its request. */
 const AT_ONCE = 9_000;
 
 const bound = () => existsSync(`/sys/bus/pci/devices/${NVME}/driver`);
 
-/** As an administrator would, who waits for it. @returns milliseconds it took */
+/** Unbinds the device and waits for the end. @returns the time in ms */
 async function unbind(): Promise<number> {
   const start = performance.now();
   await promisify(execFile)('sh', ['-c', `echo ${NVME} > ${DRIVER}/unbind`], { timeout: 60_000 });
@@ -26,7 +26,7 @@ test.afterEach.always(() => {
   if (!bound()) writeFileSync(`${DRIVER}/bind`, NVME);
 });
 
-/** One of everything that holds on to a device. */
+/** Uses every resource that references a device. */
 async function use(t: ExecutionContext, device: PciDevice): Promise<void> {
   t.log(`${NVME} via ${device.via}`);
   device.config.update('command', { memory: 1, bus_master: 1 });
@@ -37,18 +37,21 @@ async function use(t: ExecutionContext, device: PciDevice): Promise<void> {
   device.interrupts.err.request();
 }
 
-test.serial('the default gives it back: the unbinding does not hang', async (t) => {
-  const device = await openDevice(NVME);
-  await use(t, device);
-  const took = await unbind();
-  t.log(`${Math.round(took)} ms`);
-  t.true(took < AT_ONCE, `${took} ms`);
-  t.true(device.closed);
-  t.false(bound());
-  await t.throwsAsync(openDevice(NVME), { instanceOf: VfioError });
-});
+test.serial(
+  'an open device closes itself by default, so that the unbinding does not hang',
+  async (t) => {
+    const device = await openDevice(NVME);
+    await use(t, device);
+    const took = await unbind();
+    t.log(`${Math.round(took)} ms`);
+    t.true(took < AT_ONCE, `${took} ms`);
+    t.true(device.closed);
+    t.false(bound());
+    await t.throwsAsync(openDevice(NVME), { instanceOf: VfioError });
+  },
+);
 
-test.serial('a program that listens finishes first', async (t) => {
+test.serial('a program that listens for the request finishes its work first', async (t) => {
   const device = await openDevice(NVME);
   await use(t, device);
   let asked = 0;
@@ -58,7 +61,7 @@ test.serial('a program that listens finishes first', async (t) => {
     if (asked++ > 0) return;
     setTimeout(() => {
       finished = device.config.read16(0);
-      // The lock of the device is in the hands of who unbinds it.
+      // The unbinding process owns the device's lock.
       reset = t.throwsAsync(device.reset(), { code: 'EAGAIN' }).then(() => {
         device.close();
       });
@@ -73,7 +76,7 @@ test.serial('a program that listens finishes first', async (t) => {
   t.false(bound());
 });
 
-test.serial('a worker that does nothing but poll gives it back as well', async (t) => {
+test.serial('a device of a worker that only polls is closed as well', async (t) => {
   const worker = new Worker(
     `import('vfio').then(({ openDeviceSync }) => {
        const device = openDeviceSync('${NVME}');

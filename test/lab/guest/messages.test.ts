@@ -1,4 +1,4 @@
-// Physical messages on a real kernel: what a private copy of a message does, and whom it may reach.
+// Tests private copies of physical messages on a real kernel: their effect and their isolation.
 import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -27,11 +27,11 @@ const EDU = process.env.VFIO_LAB_EDU ?? '';
 const NVME = process.env.VFIO_LAB_NVME ?? '';
 const WRITES = 100;
 
-/** VFIO_DEVICE_FEATURE: what is done with a feature, and its number. */
+/** Flags of VFIO_DEVICE_FEATURE: the operation, and the mask of the number. */
 const MASK = 0xffff;
 const BITS = { GET: 1 << 16, SET: 1 << 17, PROBE: 1 << 18 };
 
-/** QEMU's edu: DMA of 4 bytes from its buffer, about 0.1 s each. */
+/** Registers of QEMU's edu for DMA of 4 bytes from its buffer; a transfer takes 0.1 s. */
 const SOURCE = 0x80;
 const DESTINATION = 0x88;
 const COUNT = 0x90;
@@ -40,7 +40,7 @@ const START = 1n;
 const FROM_DEVICE = 2n;
 const BUFFER = 0x40000n;
 
-/** A copy of a message, in memory: QEMU's edu has no registers for one. */
+/** Layout of a copy in memory, since QEMU's edu has no registers for a message. */
 const COPY = { name: 'edu', stride: 16, addressLow: 0, addressHigh: 4, data: 8 };
 
 async function transfer(registers: RegisterWindow, from: bigint, to: bigint): Promise<void> {
@@ -51,7 +51,7 @@ async function transfer(registers: RegisterWindow, from: bigint, to: bigint): Pr
   while ((registers.read64(COMMAND) & START) !== 0n) await sleep(5);
 }
 
-/** Brings the data of a message into edu's buffer. */
+/** Copies the data of a message to edu's buffer. */
 async function load(registers: RegisterWindow, buffer: DmaBuffer, data: number): Promise<void> {
   new DataView(buffer.buffer).setUint32(0, data, true);
   registers.write64(SOURCE, buffer.iova);
@@ -71,147 +71,150 @@ async function openEdu(t: ExecutionContext): Promise<PciDevice | null> {
   t.log(`${EDU} via ${device.via}, kernel ${device.connection.kernel}: MSI_NOVIRT is ${state}`);
   if (state !== 'absent') return device;
   t.regex(device.messages.support.msi.reason ?? '', /feature 11|PCI_MSI_NOVIRT/);
-  t.log('skipped: this kernel does not have it');
+  t.log('skipped: the kernel does not have MSI_NOVIRT');
   return null;
 }
 
 const hex = ({ address, data }: Message) => `0x${address.toString(16)} / 0x${data.toString(16)}`;
 
+test.serial("each write of the message by edu's DMA engine adds one to the eventfd", async (t) => {
+  t.timeout(300_000);
+  const device = await openEdu(t);
+  if (device === null) return;
+  const { config, messages } = device;
+  config.set('msi.address', 0xfee0_0000);
+  config.set('msi.data', 0x4041);
+  const vector = device.interrupts.msi.request(0, { counts: true });
+  t.like(config.details('msi'), { address: 0xfee0_0000n, data: 0x4041 });
+
+  messages.novirt.enable();
+  const physical = messages.read('msi', 0);
+  t.log(`virtual 0xfee00000 / 0x4041, physical ${hex(physical)}`);
+  t.like(physical, { remapped: true, road: 'novirt' });
+  t.not(physical.address, 0xfee0_0000n);
+  config.set('msi.address', 0xfee0_0000);
+  config.set('msi.data', 0x4041);
+  t.deepEqual(messages.read('msi', 0), physical);
+
+  using registers = device.bar(0).map();
+  using buffer = device.dma.allocateSync(4096);
+  await load(registers, buffer, physical.data);
+  let fired = 0n;
+  vector.on('interrupt', (count: bigint) => {
+    fired += count;
+  });
+  for (let n = 0; n < WRITES; n++) await transfer(registers, BUFFER, physical.address);
+  while (fired < BigInt(WRITES)) await sleep(5);
+  // Wait for a surplus interrupt.
+  await sleep(100);
+  t.log(`${WRITES} writes, ${fired} interrupts`);
+  t.is(fired, BigInt(WRITES));
+  t.deepEqual(messages.read('msi', 0), physical);
+});
+
 test.serial(
-  "edu's own DMA engine writes the message: the eventfd counts one per write",
+  'a message that DMA sends from an IMS slot arrives at its virtual vector',
   async (t) => {
     t.timeout(300_000);
     const device = await openEdu(t);
     if (device === null) return;
-    const { config, messages } = device;
-    config.set('msi.address', 0xfee0_0000);
-    config.set('msi.data', 0x4041);
-    const vector = device.interrupts.msi.request(0, { counts: true });
-    t.like(config.details('msi'), { address: 0xfee0_0000n, data: 0x4041 });
-
-    messages.novirt.enable();
-    const physical = messages.read('msi', 0);
-    t.log(`virtual 0xfee00000 / 0x4041, physical ${hex(physical)}`);
-    t.like(physical, { remapped: true, road: 'novirt' });
-    t.not(physical.address, 0xfee0_0000n);
-    config.set('msi.address', 0xfee0_0000);
-    config.set('msi.data', 0x4041);
-    t.deepEqual(messages.read('msi', 0), physical);
-
+    device.messages.novirt.enable();
     using registers = device.bar(0).map();
     using buffer = device.dma.allocateSync(4096);
-    await load(registers, buffer, physical.data);
-    let fired = 0n;
-    vector.on('interrupt', (count: bigint) => {
-      fired += count;
+    const hostVectors = messageVectors(device);
+    const words = memoryStorage(new Uint8Array(16));
+    const domain = new ImsDomain({
+      layout: COPY,
+      storage: words,
+      hostVectors,
     });
-    for (let n = 0; n < WRITES; n++) await transfer(registers, BUFFER, physical.address);
-    while (fired < BigInt(WRITES)) await sleep(5);
-    // Time for one too many.
+    const ims = new ImsSource(domain, { count: 1 });
+    const msix = new VirtualMsix({
+      vectors: 4,
+      table: { bar: 0, offset: 0 },
+      pba: { bar: 0, offset: 0x800 },
+    });
+    msix.attach(ims, { first: 2 });
+    const consumers = [0, 1, 2, 3].map((vector) => {
+      const eventfd = createEventfd();
+      msix.connect(vector, eventfd);
+      return eventfd;
+    });
+    msix.configWrite(2, 2, 0x8000);
+    for (let vector = 0; vector < 4; vector++) msix.tableWrite(vector * 16 + 12, 4, 0);
+    const { message } = domain.slot(0)?.read() ?? { message: { address: 0n, data: 0 } };
+    t.log(`slot 0: ${hex(message)}`);
+    await load(registers, buffer, message.data);
+    let fired = 0n;
+    for (let n = 0; n < 10; n++) await transfer(registers, BUFFER, message.address);
+    while (fired < 10n) {
+      await sleep(5);
+      fired += consumers[2]?.read() ?? 0n;
+    }
     await sleep(100);
-    t.log(`${WRITES} writes, ${fired} interrupts`);
-    t.is(fired, BigInt(WRITES));
-    t.deepEqual(messages.read('msi', 0), physical);
+    t.is(fired, 10n);
+    t.deepEqual(
+      consumers.map((eventfd) => eventfd.read()),
+      [0n, 0n, 0n, 0n],
+    );
+    ims.close();
+    hostVectors.close();
+    for (const eventfd of consumers) eventfd.close();
   },
 );
 
-test.serial('an IMS domain whose slot is that DMA: it arrives at its virtual vector', async (t) => {
-  t.timeout(300_000);
-  const device = await openEdu(t);
-  if (device === null) return;
-  device.messages.novirt.enable();
-  using registers = device.bar(0).map();
-  using buffer = device.dma.allocateSync(4096);
-  const hostVectors = messageVectors(device);
-  const words = memoryStorage(new Uint8Array(16));
-  const domain = new ImsDomain({
-    layout: COPY,
-    storage: words,
-    hostVectors,
-  });
-  const ims = new ImsSource(domain, { count: 1 });
-  const msix = new VirtualMsix({
-    vectors: 4,
-    table: { bar: 0, offset: 0 },
-    pba: { bar: 0, offset: 0x800 },
-  });
-  msix.attach(ims, { first: 2 });
-  const consumers = [0, 1, 2, 3].map((vector) => {
-    const eventfd = createEventfd();
-    msix.connect(vector, eventfd);
-    return eventfd;
-  });
-  msix.configWrite(2, 2, 0x8000);
-  for (let vector = 0; vector < 4; vector++) msix.tableWrite(vector * 16 + 12, 4, 0);
-  const { message } = domain.slot(0)?.read() ?? { message: { address: 0n, data: 0 } };
-  t.log(`slot 0: ${hex(message)}`);
-  await load(registers, buffer, message.data);
-  let fired = 0n;
-  for (let n = 0; n < 10; n++) await transfer(registers, BUFFER, message.address);
-  while (fired < 10n) {
-    await sleep(5);
-    fired += consumers[2]?.read() ?? 0n;
-  }
-  await sleep(100);
-  t.is(fired, 10n);
-  t.deepEqual(
-    consumers.map((eventfd) => eventfd.read()),
-    [0n, 0n, 0n, 0n],
-  );
-  ims.close();
-  hostVectors.close();
-  for (const eventfd of consumers) eventfd.close();
-});
+test.serial(
+  'both methods for a private copy work: the rewriter, and a separate vector',
+  async (t) => {
+    t.timeout(300_000);
+    const device = await openEdu(t);
+    if (device === null) return;
+    device.messages.novirt.enable();
+    using registers = device.bar(0).map();
+    using buffer = device.dma.allocateSync(4096);
+    const store = new MessageStore(device, {
+      layout: COPY,
+      entries: 1,
+      place: memoryStorage(new Uint8Array(16)),
+    });
+    /** The device sends the copy it was given. */
+    const send = async () => {
+      const { address, data } = store.read(0);
+      await load(registers, buffer, data);
+      await transfer(registers, BUFFER, address);
+    };
+    const virtual = { address: 0xfee0_0000n, data: 0x4041 };
+    const rewriter = new MessageRewriter({
+      store,
+      recognize: recognizeMsi(() => virtual, 1),
+      unmatched: 'refuse',
+    });
+    const shared = device.interrupts.msi.request(0);
+    rewriter.write(0, 4, Number(virtual.address));
+    rewriter.write(8, 4, virtual.data);
+    t.is(store.read(0).address, 0n);
+    rewriter.write(4, 4, 0);
+    t.log(`the driver wrote ${hex(virtual)}, the device has ${hex(store.read(0))}`);
+    t.is(rewriter.read(8, 4), virtual.data);
+    t.like(device.messages.read('msi', 0), store.read(0));
+    const copied = shared.next();
+    await send();
+    t.is(await copied, 1n);
+    rewriter.reset();
+    device.interrupts.msi.disable();
 
-test.serial('both roads to a private copy: the rewriter, and a vector of its own', async (t) => {
-  t.timeout(300_000);
-  const device = await openEdu(t);
-  if (device === null) return;
-  device.messages.novirt.enable();
-  using registers = device.bar(0).map();
-  using buffer = device.dma.allocateSync(4096);
-  const store = new MessageStore(device, {
-    layout: COPY,
-    entries: 1,
-    place: memoryStorage(new Uint8Array(16)),
-  });
-  /** The device sends the copy it was given. */
-  const send = async () => {
-    const { address, data } = store.read(0);
-    await load(registers, buffer, data);
-    await transfer(registers, BUFFER, address);
-  };
-  const virtual = { address: 0xfee0_0000n, data: 0x4041 };
-  const rewriter = new MessageRewriter({
-    store,
-    recognize: recognizeMsi(() => virtual, 1),
-    unmatched: 'refuse',
-  });
-  const shared = device.interrupts.msi.request(0);
-  rewriter.write(0, 4, Number(virtual.address));
-  rewriter.write(8, 4, virtual.data);
-  t.is(store.read(0).address, 0n);
-  rewriter.write(4, 4, 0);
-  t.log(`the driver wrote ${hex(virtual)}, the device has ${hex(store.read(0))}`);
-  t.is(rewriter.read(8, 4), virtual.data);
-  t.like(device.messages.read('msi', 0), store.read(0));
-  const copied = shared.next();
-  await send();
-  t.is(await copied, 1n);
-  rewriter.reset();
-  device.interrupts.msi.disable();
+    const sources = new PrivateSources(device, { store, spare: { index: 'msi', vectors: [0] } });
+    t.is(sources.road, 'message');
+    const own = sources.request(0);
+    t.log(`a source of its own has ${hex(store.read(0))}`);
+    const raised = own.next();
+    await send();
+    t.is(await raised, 1n);
+    store.close();
+  },
+);
 
-  const sources = new PrivateSources(device, { store, spare: { index: 'msi', vectors: [0] } });
-  t.is(sources.road, 'message');
-  const own = sources.request(0);
-  t.log(`a source of its own has ${hex(store.read(0))}`);
-  const raised = own.next();
-  await send();
-  t.is(await raised, 1n);
-  store.close();
-});
-
-test.serial("NVMe: a store follows the message of the device's MSI-X table", async (t) => {
+test.serial("a store follows the message of NVMe's MSI-X table", async (t) => {
   const device = await openDevice(NVME);
   t.teardown(() => {
     device.close();
@@ -257,13 +260,13 @@ test.serial("NVMe: a store follows the message of the device's MSI-X table", asy
   msix.disable();
   t.deepEqual(silenced.splice(0).sort(), [0, 1]);
   t.deepEqual(masked(), [1, 1]);
-  // The host gives messages out anew, and other vectors come first.
+  // The host assigns new messages, first to other vectors.
   for (const vector of [5, 1, 0]) msix.request(vector);
   t.deepEqual(masked(), [0, 0]);
   follows();
   const after = [store.read(0), store.read(1)];
   t.log(`requested anew, vector 0: ${after.map(hex).join(', vector 1: ')}`);
-  // Where all of the table is enabled at once each vector has its place in it.
+  // If the whole table is enabled at once, each vector keeps its message.
   if (!msix.noresize) {
     t.notDeepEqual(after[1], before[1]);
     t.true(refreshed.includes(1));
@@ -271,7 +274,7 @@ test.serial("NVMe: a store follows the message of the device's MSI-X table", asy
   store.close();
 });
 
-test.serial("isolation: NVMe's message in e1000e's own table reaches nobody", async (t) => {
+test.serial("NVMe's message in e1000e's table raises no interrupt", async (t) => {
   const nvme = await openDevice(NVME);
   t.teardown(() => {
     nvme.close();
@@ -303,27 +306,30 @@ test.serial("isolation: NVMe's message in e1000e's own table reaches nobody", as
   t.deepEqual(store.read(0), { address: theirs.address, data: theirs.data });
   for (let n = 0; n < 5; n++) await e1000e.raise();
   store.write(0, ours);
-  // What could have come of the five would have come before.
+  // A forged interrupt would arrive before this one.
   await raiseOwn();
   t.deepEqual(seen, { victim: 0n, own: 2n });
   store.close();
 });
 
-test.serial('with remapping a message never moves, whatever CPU its interrupt is on', async (t) => {
-  const { device, raise } = await openSender(t);
-  const vector = device.interrupts.msix.request(0);
-  const before = device.messages.read('msix', 0);
-  t.true(before.remapped);
-  for (const cpu of [0, 1, 0, 1]) {
-    vector.setAffinity([cpu]);
-    const next = vector.next();
-    await raise();
-    t.is(await next, 1n);
-    t.deepEqual(device.messages.read('msix', 0), before);
-  }
-});
+test.serial(
+  'with remapping the message stays the same when its interrupt moves to another CPU',
+  async (t) => {
+    const { device, raise } = await openSender(t);
+    const vector = device.interrupts.msix.request(0);
+    const before = device.messages.read('msix', 0);
+    t.true(before.remapped);
+    for (const cpu of [0, 1, 0, 1]) {
+      vector.setAffinity([cpu]);
+      const next = vector.next();
+      await raise();
+      t.is(await next, 1n);
+      t.deepEqual(device.messages.read('msix', 0), before);
+    }
+  },
+);
 
-test.serial('SET is sent only to a kernel that has the feature, and once', async (t) => {
+test.serial('SET is sent once, and only if the kernel has the feature', async (t) => {
   const log = process.env.VFIO_TEST_FEATURES;
   if (log === undefined) {
     t.log('skipped: feature_log.cc is not preloaded, as npm run test:lab does');

@@ -16,14 +16,14 @@ import { FULL } from '../../full.js';
 
 const STEPS = FULL ? 10_000 : 2_000;
 const SEED = Number(process.env.VFIO_TEST_SEED ?? Date.now() % 2 ** 32);
-/** On both sides of what a dword and a quadword of pending bits hold. */
+/** Vectors at the boundaries of a dword and of a quadword of pending bits. */
 const VECTORS = [1, 2, 31, 32, 63, 64];
 const CONTROL = 12;
 const FUNCTION_MASK = 0x4000;
 const ENABLE = 0x8000;
 const PATIENCE_MS = 5000;
 
-/** A function with MSI-X, as its driver and its interrupt handlers see it. */
+/** A function with MSI-X, with the accesses of its driver and its deliveries. */
 interface Msix {
   mask(vector: number, masked: boolean): void;
   functionMask(masked: boolean): void;
@@ -33,7 +33,7 @@ interface Msix {
   taken(vector: number): bigint;
 }
 
-/** The table of QEMU's controller itself: the kernel enables it and does not touch it again. */
+/** MSI-X of QEMU's controller; the kernel enables the table and does not access it again. */
 class Qemu implements Msix {
   readonly #queues = new Map<number, QueuePair>();
   readonly #eventfds = new Map<number, Eventfd>();
@@ -52,12 +52,12 @@ class Qemu implements Msix {
     this.#registers = nvme.registers;
     this.#places = { table: msix.table.offset, pba: msix.pba.offset };
     this.#control = capability.offset + 2;
-    // vfio-pci keeps message control to itself; sysfs does not.
+    // vfio-pci drops writes to message control; sysfs passes them to the device.
     this.#config = openSync(`/sys/bus/pci/devices/${device.name}/config`, 'r+');
   }
 
   static async start(device: PciDevice): Promise<Qemu> {
-    // Vector 0 is that of the commands that make the queues: it is not to stay pending.
+    // Vector 0 is raised by the commands that create queues, and must not stay pending.
     const eventfds = [0, ...VECTORS].map((vector) => [vector, device.createEventfd()] as const);
     const block: (Eventfd | null)[] = Array.from({ length: 65 }, () => null);
     for (const [vector, eventfd] of eventfds) block[vector] = eventfd;
@@ -154,7 +154,7 @@ const STEP = fc.record({
 });
 const show = (step: object) => Object.values(step).join(' ');
 
-/** Waits for as many deliveries as there should be: an interrupt takes its time. */
+/** Waits for the expected deliveries, since interrupts arrive with a delay. */
 function take(msix: Msix, vector: number, expected: bigint): bigint {
   const until = performance.now() + PATIENCE_MS;
   let taken = msix.taken(vector);
@@ -162,7 +162,7 @@ function take(msix: Msix, vector: number, expected: bigint): bigint {
   return taken;
 }
 
-test.serial(`QEMU's MSI-X and ours: ${STEPS} random steps, seed ${SEED}`, async (t) => {
+test.serial(`QEMU's MSI-X and ours agree in ${STEPS} random steps, seed ${SEED}`, async (t) => {
   const plan = fc.sample(STEP, { seed: SEED, numRuns: STEPS });
   const device = await openDevice(NVME);
   device.config.update('command', { memory: 1, bus_master: 1 });

@@ -1,10 +1,10 @@
-// Runs in the guest: makes the planned accesses, between marks that QEMU sees as well.
+// Runs in the guest: makes the planned accesses, separated by marks that QEMU logs.
 import { compileFunction } from 'node:vm';
 import { openDevice, type RegisterWindow } from 'vfio';
 import { loopAccesses, perform, randomAccesses, TARGETS, TURNS } from './plan.js';
 
 const seed = Number(process.env.VFIO_TEST_SEED);
-/** Inverted by edu, without effect. */
+/** A register of edu that inverts a written value and has no other effect. */
 const LIVENESS = 4;
 
 const edu = await openDevice(process.env.VFIO_LAB_EDU ?? '');

@@ -9,7 +9,7 @@ import { blocksOf, isGuest, PAGES, project } from '../../docs/blocks.js';
 const NOVIRT = 'bzImage-6.12-novirt';
 const novirt = process.env.VFIO_LAB_NOVIRT_KERNEL ?? '';
 
-/** The suite itself: scripts/test-lab.mjs runs it on every kernel. */
+/** Whether a line runs the suite, which scripts/test-lab.mjs runs on every kernel. */
 const isSuite = (line: string) => / -- ava\b/.test(line);
 
 const blocks = PAGES.flatMap((page) => blocksOf(page));
@@ -28,12 +28,12 @@ test.after.always(() => {
   rmSync(folder, { recursive: true });
 });
 
-test('the pages start guests', (t) => {
+test('the pages have lines that start guests', (t) => {
   t.true(lines.length >= 5);
 });
 
 for (const line of new Set(lines)) {
-  test.serial(`as the pages say: ${line}`, async (t) => {
+  test.serial(`a line of the pages works: ${line}`, async (t) => {
     if (line.includes(NOVIRT) && !existsSync(novirt)) {
       t.log(`skipped: VFIO_LAB_NOVIRT_KERNEL names no ${NOVIRT}`);
       t.pass();

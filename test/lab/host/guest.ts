@@ -9,10 +9,10 @@ import { temporaryFolder } from '../../native/helpers.js';
 
 const given = process.env.VFIO_LAB_IOMMUFD_KERNEL;
 
-/** The kernel of these tests: the one with iommufd, as in test:lab, or one that can be had. */
+/** The kernel of these tests: the given kernel with iommufd, or Debian's. */
 export const KERNEL = given !== undefined && existsSync(given) ? given : 'debian-6.12';
 
-/** Unplugs by the slots of the root ports: else ACPI asks the guest, which has a driver of its own. */
+/** Options for hot-plug by the root ports' slots and not by ACPI, which has another driver. */
 export const SLOTS = ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'];
 
 /** Options of {@link runProgram}. */
@@ -20,13 +20,14 @@ export interface ProgramOptions {
   devices: string[];
   qemuArgs?: string[];
   env?: Record<string, string>;
-  /** What QEMU's monitor is told when the program prints a line. */
+  /** Commands for QEMU's monitor, by the line of the program that triggers the command. */
   monitor?: Readonly<Record<string, string>>;
 }
 
 /**
  * Runs a program of this folder in a guest.
- * @returns its exit code and the lines it printed
+ *
+ * @returns the exit code and the lines that the program printed
  */
 export async function runProgram(
   name: string,
@@ -44,7 +45,7 @@ export async function runProgram(
       for (const line of parts) {
         lines.push(line);
         const command = monitor[line];
-        if (command !== undefined) told.push(tell(path, command));
+        if (command !== undefined) told.push(sendToMonitor(path, command));
       }
       done();
     },
@@ -70,8 +71,8 @@ export async function runProgram(
   return { exitCode, lines, errors };
 }
 
-/** Says one thing to QEMU's monitor, a socket. */
-async function tell(path: string, command: string): Promise<void> {
+/** Sends a command to the socket of QEMU's monitor. */
+async function sendToMonitor(path: string, command: string): Promise<void> {
   const monitor = createConnection(path);
   await once(monitor, 'data');
   monitor.end(`${command}\n`);

@@ -1,13 +1,13 @@
-// A hot reset takes every function of the slot along.
+// A hot reset resets every function of the slot.
 import test from 'ava';
 import { KERNEL, runProgram, SLOTS } from './guest.js';
 
 for (const via of KERNEL.startsWith('debian') ? ['group'] : ['group', 'cdev']) {
-  test(`two functions, by ${via}: both are reset, and go on`, async (t) => {
+  test(`a hot reset by ${via} resets both functions, which work afterwards`, async (t) => {
     t.timeout(240_000);
     const { exitCode, lines, errors } = await runProgram('hot-reset', {
       devices: ['nvme,multifunction=on'],
-      // With the slots of ACPI a port of QEMU does not say that its link is up, as Linux waits for.
+      // With ACPI slots, a port of QEMU does not report link up, for which Linux waits.
       qemuArgs: [...SLOTS, '-device', 'nvme,serial=second,bus=port0,addr=0x0.1'],
       env: { VFIO_VIA: via },
     });

@@ -1,4 +1,4 @@
-// Without interrupt remapping the host moves messages, and stores follow.
+// Without interrupt remapping the host changes messages, and stores follow.
 import test from 'ava';
 import { KERNEL_PARAMETERS } from '../../../lib/lab/machine.js';
 import { runProgram } from './guest.js';
@@ -7,13 +7,13 @@ interface Move {
   readonly cpu: number;
   readonly remapped: boolean;
   readonly before: string;
-  /** Whether it was still there when the affinity was changed, until the interrupt came. */
+  /** Whether the old message was still in the table after the change, until the next interrupt. */
   readonly waits: boolean;
   readonly after: string;
   readonly copy: string;
 }
 
-test('intremap=off: the message moves with its interrupt, and the store follows', async (t) => {
+test('with intremap=off the message changes with the CPU of its interrupt, and the store follows', async (t) => {
   t.timeout(300_000);
   const { exitCode, lines, errors } = await runProgram('moved', {
     devices: ['e1000e'],

@@ -5,24 +5,24 @@ export interface Access {
   readonly kind: 'read' | 'write';
   readonly width: Width;
   readonly offset: number;
-  /** What is written. */
+  /** The value to write. */
   readonly value: bigint;
 }
 
-/** Where a device may be accessed without effect, and how. */
+/** Registers of a device that may be accessed without effect. */
 export interface Target {
-  /** The variable of the lab with its address. */
+  /** The variable of the lab that contains the device's address. */
   readonly variable: string;
-  /** QEMU's name of the memory region. */
+  /** QEMU's name for the memory region. */
   readonly region: string;
-  /** QEMU's model is called with no less than this. */
+  /** Smallest width with which QEMU calls the model. */
   readonly least: Width;
   readonly reads: readonly (readonly [width: Width, offset: number])[];
-  /** The first of at most 4 bytes. */
+  /** The first write is at most 4 bytes wide. */
   readonly writes: readonly (readonly [width: Width, offset: number])[];
 }
 
-/** Together they take accesses of every width as they are. */
+/** Targets that together accept accesses of every width. */
 export const TARGETS: readonly Target[] = [
   {
     variable: 'VFIO_LAB_EDU',
@@ -47,7 +47,7 @@ export const TARGETS: readonly Target[] = [
     variable: 'VFIO_LAB_NVME',
     region: 'nvme',
     least: 2,
-    // Capabilities and version, which cannot be written.
+    // Capabilities and version are read-only.
     reads: [
       [8, 0x00],
       [4, 0x00],
@@ -81,10 +81,10 @@ export const TARGETS: readonly Target[] = [
 ];
 
 const CALLS = 400;
-/** Enough for V8 to compile the loop with all it has. */
+/** Turns of a loop, enough for V8 to optimize it fully. */
 export const TURNS = 4000;
 
-/** Accesses in any order, the same for the same seed. */
+/** Makes random accesses; equal seeds give equal accesses. */
 export function randomAccesses({ reads, writes }: Target, seed: number): Access[] {
   let state = seed >>> 0;
   const next = (most: number) => {
@@ -100,7 +100,7 @@ export function randomAccesses({ reads, writes }: Target, seed: number): Access[
   });
 }
 
-/** What {@link TURNS} turns of a loop do: a read that nobody uses, a doubled one, a doubled write. */
+/** Makes the accesses of {@link TURNS} loop turns: an unused read, a double read, a double write. */
 export function loopAccesses({ reads, writes }: Target): Access[] {
   const [readWidth, readOffset] = reads[0] ?? [1, 0];
   const [writeWidth, writeOffset] = writes[0] ?? [1, 0];

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import test from 'ava';
 import { runInLab } from 'vfio/lab';
 
-/** What a command prints that reads `stdin`; with no other devices than one, to be up sooner. */
+/** Runs a command with `stdin` and returns its output; one device only, for a faster boot. */
 async function output(stdin: Readable | undefined, ...[command, ...args]: [string, ...string[]]) {
   const stdout = new PassThrough();
   const printed = text(stdout);
@@ -13,7 +13,7 @@ async function output(stdin: Readable | undefined, ...[command, ...args]: [strin
   return { exitCode, printed: await printed };
 }
 
-test.serial('a command reads what it is given, to the end', async (t) => {
+test.serial('a command reads its input to the end', async (t) => {
   const bytes = randomBytes(3_000_001);
   const md5 = createHash('md5').update(bytes).digest('hex');
   t.deepEqual(await output(Readable.from([bytes]), 'md5sum'), {
@@ -22,18 +22,18 @@ test.serial('a command reads what it is given, to the end', async (t) => {
   });
 });
 
-test.serial('without anything to read there is an end at once', async (t) => {
+test.serial('without input a command reads the end at once', async (t) => {
   t.deepEqual(await output(undefined, 'cat'), { exitCode: 0, printed: '' });
 });
 
-test.serial('a command that does not wait for the end of its input ends', async (t) => {
+test.serial('a command may end before its input does', async (t) => {
   const stdin = new PassThrough();
   stdin.write('one\ntwo\n');
   t.deepEqual(await output(stdin, 'head', '-n', '1'), { exitCode: 0, printed: 'one\n' });
   t.true(stdin.isPaused());
 });
 
-test.serial('question and answer', async (t) => {
+test.serial('a command can answer lines one by one', async (t) => {
   const stdin = new PassThrough();
   const stdout = new PassThrough();
   const ended = runInLab({ command: 'cat', stdin, stdout, devices: ['edu'] });

@@ -1,4 +1,4 @@
-// Surprise removal: the hot-plug slot of a root port is emptied under an open device.
+// Surprise removal: an open device is removed from the hot-plug slot of a root port.
 import test from 'ava';
 import { runProgram, SLOTS } from './guest.js';
 
@@ -24,7 +24,7 @@ test('after surprise removal nothing hangs, and close works', async (t) => {
   t.is(exitCode, 0);
 });
 
-test('by default a device that was pulled out closes itself', async (t) => {
+test('a removed device closes itself by default', async (t) => {
   t.timeout(240_000);
   const env = { DEFAULT: '1' };
   const { exitCode, lines, errors } = await runProgram('surprised', {

@@ -1,4 +1,4 @@
-// Runs in the guest: the slot of an open device loses what is in it, without a word before.
+// Runs in the guest: an open device is removed from its slot without notice.
 import { execFileSync } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -12,8 +12,8 @@ const name = process.env.VFIO_LAB_NVME ?? '';
 const path = `/sys/bus/pci/devices/${name}`;
 
 /**
- * Takes the device out, by Slot Control: without power QEMU's slot lets it go. The interrupts of the
- * slot are off until power is on again, else the kernel would find that it was asked for.
+ * Removes the device through Slot Control: QEMU ejects the device of a slot without power. The slot's
+ * interrupts stay off until power is on again; otherwise the kernel would treat this as requested.
  */
 function pullOut(): void {
   const port = basename(dirname(realpathSync(path)));
@@ -46,7 +46,7 @@ if (process.env.DEFAULT === undefined) {
   console.log('requested');
   await sleep(FINISH);
   const calls: Record<string, () => unknown> = {
-    // QEMU answers 0 where nobody is, a bus would answer ones.
+    // For a missing device QEMU reads 0; a real bus reads all ones.
     register: () => [0, 0xffff_ffff].includes(registers.read32(8)),
     write: () => {
       registers.write32(0, 1);

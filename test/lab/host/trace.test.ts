@@ -1,4 +1,4 @@
-// What QEMU's models are called with is what the program asked for, access by access.
+// Compares each access that QEMU's models receive with the access of the program.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -15,7 +15,7 @@ interface Logged extends Omit<Access, 'width'> {
   readonly region: string;
 }
 
-/** The accesses QEMU logged, cut at the marks: a part after each. */
+/** Reads the accesses that QEMU logged, split at the marks. */
 function readTrace(path: string): Logged[][] {
   const parts: Logged[][] = [];
   for (const line of readFileSync(path, 'latin1').split('\n')) {
@@ -49,7 +49,7 @@ function compare(t: ExecutionContext, target: Target, logged: Logged[], planned:
   );
 }
 
-test('the accesses that the devices see are those of the program, width by width', async (t) => {
+test('devices receive the accesses of the program with the same widths', async (t) => {
   t.timeout(300_000);
   const seed = Math.floor(Math.random() * 2 ** 32);
   t.log(`VFIO_TEST_SEED=${seed}`);

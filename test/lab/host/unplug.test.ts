@@ -2,7 +2,7 @@
 import test from 'ava';
 import { runProgram, SLOTS } from './guest.js';
 
-test('a program that spins on a register survives an unplug, and can end it', async (t) => {
+test('a program that spins on a register survives an unplug and can finish', async (t) => {
   t.timeout(240_000);
   const { exitCode, lines, errors } = await runProgram('unplugged', {
     devices: ['nvme,id=victim'],

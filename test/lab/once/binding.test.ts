@@ -1,4 +1,4 @@
-// vfio bind and release on a function that another driver of the kernel takes: virtio-pci.
+// Tests vfio bind and release on a function with another kernel driver, virtio-pci.
 import {
   existsSync,
   readdirSync,
@@ -15,7 +15,7 @@ import { openDeviceSync } from 'vfio';
 import { vfio } from '../../cli/vfio.js';
 
 const ADDRESS = process.env.VFIO_LAB_VIRTIO_RNG_PCI ?? '';
-/** As people type it. */
+/** The short form of the address. */
 const SHORT = ADDRESS.replace('0000:', '');
 const DEVICE = `/sys/bus/pci/devices/${ADDRESS}`;
 const NOBODY = 65534;
@@ -35,7 +35,7 @@ async function told(...args: string[]): Promise<Told> {
 }
 
 test.serial(
-  'release gives a function that was bound elsewhere to whom the kernel finds',
+  "release of a function bound by another tool leaves the driver to the kernel's choice",
   async (t) => {
     t.is(driver(), 'vfio-pci');
     const { functions } = await told('release', SHORT);
@@ -44,7 +44,7 @@ test.serial(
   },
 );
 
-test.serial('bind --owner, and a program of that user', async (t) => {
+test.serial('a program of the user given by bind --owner opens the device', async (t) => {
   const planned = await vfio(['bind', SHORT, '--owner', String(NOBODY), '--dry-run']);
   t.regex(
     planned.stdout,
@@ -58,7 +58,7 @@ test.serial('bind --owner, and a program of that user', async (t) => {
   t.true(nodes.length > 0);
   for (const node of nodes) t.is(statSync(node).uid, NOBODY, node);
 
-  // The addon is read first: that user may not reach this folder.
+  // The addon is loaded first: the user may not be able to read this folder.
   const program = `
     import { createEventfd, openDeviceSync } from 'vfio';
     createEventfd().close();
@@ -85,7 +85,7 @@ test.serial('release is refused while a program has the device open', async (t) 
   }
 });
 
-test.serial('release gives it back to the driver it had', async (t) => {
+test.serial('release binds the former driver', async (t) => {
   const { functions } = await told('release', SHORT);
   t.deepEqual(functions, [{ name: ADDRESS, from: 'vfio-pci', to: 'virtio-pci' }]);
   t.deepEqual([driver(), override()], ['virtio-pci', '(null)']);
@@ -100,7 +100,7 @@ test.serial(
   },
 );
 
-test.serial('what the guest itself lives on is in use, and is not bound', async (t) => {
+test.serial("the device of the guest's own files is in use and not bound", async (t) => {
   const shares = readdirSync('/sys/bus/virtio/devices').map((name) => {
     return join('/sys/bus/virtio/devices', name);
   });

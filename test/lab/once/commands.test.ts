@@ -1,4 +1,4 @@
-// The command line on real functions.
+// Tests the command line on real functions.
 import test from 'ava';
 import { openDeviceSync } from 'vfio';
 import { vfio } from '../../cli/vfio.js';
@@ -9,7 +9,7 @@ const LAB = Object.entries(process.env).filter(([name]) => /^VFIO_LAB_[A-Z0-9_]+
 const DEVICES = LAB.flatMap(([, value = '']) => (value.startsWith('0000:') ? [value] : []));
 const EDU = process.env.VFIO_LAB_EDU ?? '';
 
-test('functions are called by short addresses, and by vendor and device', async (t) => {
+test('short addresses and vendor:device name a function', async (t) => {
   const outcomes = await Promise.all(
     [EDU.replace('0000:', ''), '1234:11e8'].map((name) => vfio(['doctor', name, '--json'])),
   );
@@ -22,11 +22,11 @@ test('functions are called by short addresses, and by vendor and device', async 
   t.is(stdout, 'bar0+0x0000: 010000ed\n');
 });
 
-test('configuration space as lspci lists it', (t) => {
+test('configuration space is listed as by lspci', (t) => {
   t.true(DEVICES.length >= 4, DEVICES.join(' '));
   const version = lspciVersion();
   if (version === null) {
-    t.log('lspci is not installed: only what it said once is compared, by npm test');
+    t.log('lspci is not installed: npm test compares recorded output only');
     return;
   }
   for (const name of DEVICES) {
@@ -34,7 +34,7 @@ test('configuration space as lspci lists it', (t) => {
     try {
       device = openDeviceSync(name);
     } catch {
-      // Given back to its driver by another test.
+      // Another test has released the function.
       continue;
     }
     const config = device.config.read(0, device.config.size);

@@ -3,13 +3,13 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
-import { blocksOf, project, saidBy } from '../../docs/blocks.js';
+import { blocksOf, project, expectedOutput } from '../../docs/blocks.js';
 
-/** The page for people with a card: here the card is edu's, in the guest. */
+/** The card of docs/hardware.md is edu in the guest. */
 const CARD = process.env.VFIO_LAB_EDU ?? '';
 const run = promisify(execFile);
 
-// vfio-pci is loaded, or built in, before a command of the guest runs.
+// The guest loads vfio-pci, or has it built in, before a command runs.
 const { folder, env } = project({ modprobe: 'test -e /sys/bus/pci/drivers/$1' });
 
 test.after.always(async () => {
@@ -24,7 +24,7 @@ for (const { line, language, text } of blocksOf('docs/hardware.md')) {
       const file = join(folder, 'program.mjs');
       writeFileSync(file, text);
       const { stdout } = await run(process.execPath, [file, CARD], { env });
-      t.is(stdout, saidBy(text));
+      t.is(stdout, expectedOutput(text));
       return;
     }
     const script = text.replaceAll('0000:01:00.0', CARD);
