@@ -100,8 +100,8 @@ export function checkValue(value: number, width: 1 | 2 | 4): void {
 export function checkExtent(offset: number, length: number, size: number | bigint): void {
   checkInteger(offset, 'offset', 0, Number.MAX_SAFE_INTEGER);
   checkInteger(length, 'length', 0, Number.MAX_SAFE_INTEGER);
-  // Number and not bigint: bigint arithmetic would cost more than the rest of an access. Numbers are
-  // exact below 2^53, and no region is that large.
+  // Number and not bigint: bigint arithmetic would cost more than the rest of an access. Numbers
+  // are exact below 2^53, and no region is that large.
   if (length > Number(size) - offset) {
     throw new RangeError(`${length} bytes at ${hex(offset)} are not within ${hex(size)} bytes`);
   }

@@ -184,8 +184,8 @@ test('only the import of a command is computed', (t) => {
 });
 
 /**
- * Builds a graph of imports for each folder. A node is a file or a folder with everything below it. A
- * folder may import the files beside it, or be imported by them, but not both.
+ * Builds a graph of imports for each folder. A node is a file or a folder with everything below it.
+ * A folder may import the files beside it, or be imported by them, but not both.
  */
 function buildFolderGraphs(): Map<string, Graph> {
   const folders = new Map<string, Graph>();

@@ -1,5 +1,6 @@
 /**
- * Opens devices for commands. Only the back end that the device's name needs is loaded, on first use.
+ * Opens devices for commands. Only the back end that the device's name needs is loaded, on first
+ * use.
  */
 import { environment } from '../observe/environment.js';
 import type { Backend, DeviceConnection, OpenOptions, PciFunction } from '../contract/index.js';
@@ -13,7 +14,9 @@ const mock = async (): Promise<Backend> => (await import('../backend/mock/index.
 const kernel = async (): Promise<Backend> =>
   (await import('../backend/kernel/index.js')).kernelBackend;
 
-/** Loads the back end for a name. A name of neither form gets both, whose error lists both forms. */
+/**
+ * Loads the back end for a name. A name of neither form gets both, whose error lists both forms.
+ */
 async function apiOf(name: string): Promise<DeviceApi> {
   const isReal = parseAddress(name) !== null || parseIds(name) !== null;
   const loaders = isMockName(name) ? [mock] : isReal ? [kernel] : [mock, kernel];

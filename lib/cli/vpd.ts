@@ -3,7 +3,9 @@ import type { VpdReader } from '../pci/index.js';
 
 const ADDRESS = 2;
 const DATA = 4;
-/** Completion flag, set after a transfer of 4 bytes; vfio-pci does not change it after a failure. */
+/**
+ * Completion flag, set after a transfer of 4 bytes; vfio-pci does not change it after a failure.
+ */
 const DONE = 0x8000;
 
 /** Makes a reader of vital product data by the capability's registers; null without that. */

@@ -70,8 +70,8 @@ function findInterfaceUses(host: Host, name: string): string[] {
 }
 
 /**
- * Lists the processes that have one of the nodes open, `'qemu (1234)'`. Only root sees the processes
- * of other users.
+ * Lists the processes that have one of the nodes open, `'qemu (1234)'`. Only root sees the
+ * processes of other users.
  */
 export function findOpeners(host: Host, nodes: readonly string[]): string[] {
   return host

@@ -13,7 +13,10 @@ export interface PciNames {
   readonly vendor: string | null;
   readonly device: string | null;
   readonly subsystem: string | null;
-  /** `'Non-Volatile memory controller'`; `'Mass storage controller [0177]'` for an unlisted subclass. */
+  /**
+   * `'Non-Volatile memory controller'`; `'Mass storage controller [0177]'` for an unlisted
+   * subclass.
+   */
   readonly class: string | null;
   /** `'NVM Express'`. */
   readonly programmingInterface: string | null;
@@ -91,7 +94,9 @@ function withCode(base: string | null, classCode: number): string | null {
   return base === null ? null : `${base} [${hex(classCode >> 8, 4)}]`;
 }
 
-/** Cuts out an entry that is indented by `depth` tabs, up to the next one at that depth or above. */
+/**
+ * Cuts out an entry that is indented by `depth` tabs, up to the next one at that depth or above.
+ */
 function sub(section: string | null, depth: number, key: string): string | null {
   if (section === null) return null;
   const next = depth === 1 ? /\n\t?[^\t]/g : /\n\t{0,2}[^\t]/g;

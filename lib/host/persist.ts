@@ -2,8 +2,8 @@ import type { Host } from './host.js';
 import type { Plan } from './binding.js';
 
 /**
- * Formats udev rules that bind the functions of a plan to vfio-pci at each boot. The rules match the
- * ids besides the address, so that a renumbered bus does not bind another function.
+ * Formats udev rules that bind the functions of a plan to vfio-pci at each boot. The rules match
+ * the ids besides the address, so that a renumbered bus does not bind another function.
  *
  * @param owner - the user who may open the nodes; root if undefined
  */

@@ -2,8 +2,8 @@ import type { Host } from './host.js';
 import type { Mount, Mounts } from './mounts.js';
 
 /**
- * Lists the mounted shares of a virtio function: 9p and virtiofs, which have no disk and are mounted
- * by the tag of their device.
+ * Lists the mounted shares of a virtio function: 9p and virtiofs, which have no disk and are
+ * mounted by the tag of their device.
  *
  * @param isBelow - whether a path of sysfs is below the function
  */

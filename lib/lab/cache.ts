@@ -43,8 +43,8 @@ function copyUsed(unpacked: string, image: string, target: string): void {
 }
 
 /**
- * Returns the path of a named kernel's image, with its modules beside it. The first use downloads the
- * kernel to `$XDG_CACHE_HOME/vfio/kernels`. To get a newer build, delete the kernel there.
+ * Returns the path of a named kernel's image, with its modules beside it. The first use downloads
+ * the kernel to `$XDG_CACHE_HOME/vfio/kernels`. To get a newer build, delete the kernel there.
  */
 export async function cacheKernel(
   name: DebianKernel,

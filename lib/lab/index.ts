@@ -23,11 +23,11 @@ const COMMAND_LINE = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 /**
  * Runs a command in a QEMU guest with a real `/dev/vfio`: an emulated Intel IOMMU with interrupt
  * remapping, and emulated PCI devices bound to vfio-pci, each in its own IOMMU group. The guest
- * sees this machine's files; its changes stay in the guest's memory and are lost at the end. The lab
- * needs neither root nor KVM.
+ * sees this machine's files; its changes stay in the guest's memory and are lost at the end. The
+ * lab needs neither root nor KVM.
  *
- * The variables `VFIO_LAB_NVME`, `VFIO_LAB_EDU` and so on contain the devices' addresses. `vfio` and
- * the project's `node_modules/.bin` are on the command's PATH.
+ * The variables `VFIO_LAB_NVME`, `VFIO_LAB_EDU` and so on contain the devices' addresses. `vfio`
+ * and the project's `node_modules/.bin` are on the command's PATH.
  *
  * @returns the command's exit code; after a signal, 128 plus the signal's number
  * @throws TypeError, RangeError for wrong options, before anything is started; VfioError `ENOENT`

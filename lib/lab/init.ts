@@ -75,8 +75,8 @@ helpers=$!
 `;
 
 /**
- * Connects the command to the host by pipes. A virtio port can be opened only once, so `>/dev/stderr`
- * in a script would fail on the port itself.
+ * Connects the command to the host by pipes. A virtio port can be opened only once, so
+ * `>/dev/stderr` in a script would fail on the port itself.
  */
 const COLLECT = `
 mkfifo /stdin /stdout /stderr

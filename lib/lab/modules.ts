@@ -83,8 +83,8 @@ function readDependencies(module: Uint8Array): string[] {
 }
 
 /**
- * Lists the modules that the guest loads, each after its dependencies. The dependencies come from the
- * modules themselves, since an unpacked package has no `modules.dep`.
+ * Lists the modules that the guest loads, each after its dependencies. The dependencies come from
+ * the modules themselves, since an unpacked package has no `modules.dep`.
  *
  * @throws VfioError `ENOENT` if the kernel lacks a required module
  */

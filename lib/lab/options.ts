@@ -8,8 +8,8 @@ export interface LabOptions {
   /** Its arguments. */
   args?: readonly string[];
   /**
-   * Path of a bzImage, or `debian-6.1` or `debian-6.12`. Default: this machine's kernel if the kernel
-   * and its modules can be read, else the newest named kernel.
+   * Path of a bzImage, or `debian-6.1` or `debian-6.12`. Default: this machine's kernel if the
+   * kernel and its modules can be read, else the newest named kernel.
    */
   kernel?: string | undefined;
   /** Short names (`nvme`, `edu`, `e1000e`, `testdev`) or QEMU `-device` strings. */

@@ -148,8 +148,8 @@ export interface Native {
   /** @param hugePageShift - 0: normal pages; -1: transparent huge pages; 21 or 30: from the pool */
   memoryAllocate(size: number, hugePageShift: number): NativeMemory;
   /**
-   * Maps a file with MAP_SHARED. If `writable` is false the mapping is private: writes to the buffer
-   * stay in the process. ENXIO if the file ends before `offset + size`.
+   * Maps a file with MAP_SHARED. If `writable` is false, the buffer shows a second, private mapping:
+   * writes stay in the process. ENXIO if the file ends before `offset + size`.
    */
   memoryMapFd(fd: number, offset: number, size: number, writable: boolean): NativeMemory;
   /** Returns the address of a view's first byte; the caller keeps the view referenced. */
@@ -190,8 +190,8 @@ export interface Native {
 
   // CPUs
   /**
-   * Moves this thread to that CPU and back. When the call returns, the CPU has handled the interrupts
-   * that had reached it before. EINVAL for a CPU that is offline or not allowed.
+   * Moves this thread to that CPU and back. When the call returns, the CPU has handled the
+   * interrupts that had reached it before. EINVAL for a CPU that is offline or not allowed.
    */
   visitCpu(cpu: number): void;
 }
@@ -207,7 +207,9 @@ export function native(): Native {
   return (loaded ??= load());
 }
 
-/** Describes a failed load: `bindings` lists the paths it tried, dlopen names the missing symbol. */
+/**
+ * Describes a failed load: `bindings` lists the paths it tried, dlopen names the missing symbol.
+ */
 function describeFailure(cause: unknown): string {
   if (cause instanceof Error && !('tries' in cause)) {
     return `the native addon does not load: ${cause.message.split('\n', 1).join('')}`;

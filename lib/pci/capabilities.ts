@@ -22,8 +22,8 @@ export interface BrokenLink {
   readonly offset: number;
   readonly extended: boolean;
   /**
-   * `'looped'`: the link points to a capability visited before. `'broken'`: to the header, or to all
-   * ones. `'unreadable'`: past the end of the image.
+   * `'looped'`: the link points to a capability visited before. `'broken'`: to the header, or to
+   * all ones. `'unreadable'`: past the end of the image.
    */
   readonly reason: 'looped' | 'broken' | 'unreadable';
 }

@@ -33,7 +33,9 @@ export interface MsiDetails {
   readonly address64: boolean;
   /** Whether each vector has a mask bit and a pending bit. */
   readonly perVectorMasking: boolean;
-  /** The message of vector 0. Without MSI_NOVIRT, VFIO shows a copy that the device does not use. */
+  /**
+   * The message of vector 0. Without MSI_NOVIRT, VFIO shows a copy that the device does not use.
+   */
   readonly address: bigint;
   readonly data: number;
   /** One mask bit a vector; 0 without per-vector masking. */

@@ -14,8 +14,8 @@ const RANGES_MAX = 1024;
 const CAPABILITIES_MAX = 1024;
 
 /**
- * Parses a snapshot and checks each field. Names and the list of capabilities are for people and not
- * evaluated; the numbers and bytes beside them are.
+ * Parses a snapshot and checks each field. Names and the list of capabilities are for people and
+ * not evaluated; the numbers and bytes beside them are.
  *
  * @throws SnapshotError with the place of the wrong field
  */

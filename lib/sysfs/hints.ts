@@ -7,8 +7,8 @@ import type { GroupMember, IommuGroup, Sysfs } from './sysfs.js';
  */
 
 /**
- * Whether a group member's driver keeps VFIO from the group. VFIO's drivers, pcieport and pci-stub do
- * not, since they leave DMA to VFIO (driver_managed_dma in the kernel).
+ * Whether a group member's driver keeps VFIO from the group. VFIO's drivers, pcieport and pci-stub
+ * do not, since they leave DMA to VFIO (driver_managed_dma in the kernel).
  */
 function blocksVfio(member: GroupMember): boolean {
   const { driver } = member;
@@ -82,7 +82,9 @@ export function notPermitted(path: string): string {
   return `User ${uid} may not open ${path}: 'sudo chown ${uid} ${path}'. For a permanent change, add the udev rule '${udevMatch(path)}, GROUP="vfio", MODE="0660"' and make the user a member of that group.`;
 }
 
-/** Returns the match of a udev rule: groups and devices have classes, other nodes are misc devices. */
+/**
+ * Returns the match of a udev rule: groups and devices have classes, other nodes are misc devices.
+ */
 function udevMatch(path: string): string {
   if (path.includes('/vfio/devices/')) return 'SUBSYSTEM=="vfio-dev"';
   return /\d$/.test(path) ? 'SUBSYSTEM=="vfio"' : `KERNEL=="${basename(path)}"`;

@@ -3,9 +3,9 @@ import { isVia } from '../contract/open-options.js';
 import type { Sysfs } from './sysfs.js';
 
 /**
- * Chooses group or character device. The first of these decides: given file descriptors, the option,
- * the environment variable `VFIO_VIA`, the character device's nodes. The kernel's version does not
- * count: Debian builds its kernels 6.12 and 7.2 without the character device.
+ * Chooses group or character device. The first of these decides: given file descriptors, the
+ * option, the environment variable `VFIO_VIA`, the character device's nodes. The kernel's version
+ * does not count: Debian builds its kernels 6.12 and 7.2 without the character device.
  *
  * @param device - the function's character device in sysfs, `'vfio3'`; null if there is none
  * @throws TypeError if `VFIO_VIA` is neither `group` nor `cdev`

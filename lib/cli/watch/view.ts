@@ -53,7 +53,9 @@ export function summary(readings: readonly Reading[], room: Room): string {
   return `total  ${' '.repeat(barLength(room))}  ${rate.padStart(10)}  ${total.padStart(8)}`;
 }
 
-/** Draws over the previous drawing. After a resize, which moves lines, the screen is cleared first. */
+/**
+ * Draws over the previous drawing. After a resize, which moves lines, the screen is cleared first.
+ */
 export class Screen {
   #lines = 0;
   #room: Room | undefined;

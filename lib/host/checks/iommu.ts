@@ -57,7 +57,9 @@ function whyNone(host: Host): Finding {
   );
 }
 
-/** Checks that device interrupts are remapped; if not, vfio refuses to set the IOMMU of a device. */
+/**
+ * Checks that device interrupts are remapped; if not, vfio refuses to set the IOMMU of a device.
+ */
 export const interruptRemapping: Check = (host) => {
   const check = 'interrupt remapping';
   const interrupts = host.text('proc/interrupts');

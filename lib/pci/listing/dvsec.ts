@@ -7,7 +7,9 @@ const CXL = 0x1e98;
 /** Bytes of the smallest CXL DVSEC. */
 const CXL_MIN_SIZE = 16;
 
-/** Designated Vendor-Specific Extended Capability: PCI Express Base Specification, section 7.9.6. */
+/**
+ * Designated Vendor-Specific Extended Capability: PCI Express Base Specification, section 7.9.6.
+ */
 export const designatedVendorSpecific: Lister = (place) => {
   const header = place.u32(4);
   const vendor = bits(header, 0, 15);

@@ -7,8 +7,9 @@ export const UNREADABLE = '<unreadable>';
 const MAX_SIZE = 0x4000;
 
 /**
- * Decodes a capability up to the end of the image. The capability is decoded twice, with the missing
- * bytes as ones and as zeros. The first line that differs depends on missing bytes and ends the list.
+ * Decodes a capability up to the end of the image. The capability is decoded twice, with the
+ * missing bytes as ones and as zeros. The first line that differs depends on missing bytes and ends
+ * the list.
  */
 export function decodeReadable(title: string, lister: Lister, place: Place): Listed {
   const listed = lister(place);

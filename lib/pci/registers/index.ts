@@ -19,7 +19,10 @@ export const REGISTERS = {
   ...LINK,
 } as const;
 
-/** The name of a register in {@link REGISTERS}: `'command'`, `'msix.control'`, `'pcie.device_status'`. */
+/**
+ * The name of a register in {@link REGISTERS}: `'command'`, `'msix.control'`,
+ * `'pcie.device_status'`.
+ */
 export type RegisterName = keyof typeof REGISTERS;
 
 /** The fields of a register, each as an unsigned number. */

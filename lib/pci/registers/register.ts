@@ -15,7 +15,8 @@ export interface Register<F extends Fields = Fields> {
 }
 
 /**
- * Computes the register's offset in its capability, in bytes; null if the device lacks the register.
+ * Computes the register's offset in its capability, in bytes; null if the device lacks the
+ * register.
  *
  * @param control - the word at offset 2 of the capability
  */

@@ -9,7 +9,9 @@ const afterAddress = (offset: number) => (control: number) => offset + (isSet(co
 const maskable = (offset: number) => (control: number) =>
   isSet(control, 8) ? afterAddress(offset)(control) : null;
 
-/** Power management, MSI and MSI-X: PCI Express Base Specification, sections 7.5.2, 7.7.1 and 7.7.2. */
+/**
+ * Power management, MSI and MSI-X: PCI Express Base Specification, sections 7.5.2, 7.7.1 and 7.7.2.
+ */
 export const STANDARD = {
   'pm.capabilities': registerOf('pm', 0x02, 16, {
     version: field(0, 2),

@@ -38,7 +38,8 @@ export class SettingError extends Error {
 
 /**
  * Parses one operation: `COMMAND`, `COMMAND=6`, `CAP_MSIX+2.w=8000:8000`, `40.b=1,2` in the syntax
- * of setpci, or fields by the names of this library: `command.bus_master=1`. Numbers are hexadecimal.
+ * of setpci, or fields by the names of this library: `command.bus_master=1`. Numbers are
+ * hexadecimal.
  *
  * @param config - the device's configuration space
  * @throws SettingError for an unknown register, a register the device lacks, or a wrong value
@@ -137,7 +138,9 @@ function locate(name: string, register: Register, config: Uint8Array): number {
   return base + within;
 }
 
-/** A name or a number, then optionally `+` offset, `.` width, `@` index among equal capabilities. */
+/**
+ * A name or a number, then optionally `+` offset, `.` width, `@` index among equal capabilities.
+ */
 const SETPCI = /^([a-z_0-9]+)(?:\+([0-9a-f]+))?(?:\.([bwl]))?(?:@([0-9]+))?$/i;
 const WIDTHS = { b: 1, w: 2, l: 4 } as const;
 

@@ -100,7 +100,9 @@ export function randomAccesses({ reads, writes }: Target, seed: number): Access[
   });
 }
 
-/** Makes the accesses of {@link TURNS} loop turns: an unused read, a double read, a double write. */
+/**
+ * Makes the accesses of {@link TURNS} loop turns: an unused read, a double read, a double write.
+ */
 export function loopAccesses({ reads, writes }: Target): Access[] {
   const [readWidth, readOffset] = reads[0] ?? [1, 0];
   const [writeWidth, writeOffset] = writes[0] ?? [1, 0];

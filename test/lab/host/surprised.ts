@@ -12,8 +12,9 @@ const name = process.env.VFIO_LAB_NVME ?? '';
 const path = `/sys/bus/pci/devices/${name}`;
 
 /**
- * Removes the device through Slot Control: QEMU ejects the device of a slot without power. The slot's
- * interrupts stay off until power is on again; otherwise the kernel would treat this as requested.
+ * Removes the device through Slot Control: QEMU ejects the device of a slot without power. The
+ * slot's interrupts stay off until power is on again; otherwise the kernel would treat this as
+ * requested.
  */
 function pullOut(): void {
   const port = basename(dirname(realpathSync(path)));
