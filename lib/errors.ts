@@ -19,7 +19,7 @@ export interface VfioErrorFields {
   path?: string | undefined;
   /** Replaces the system's description of the errno. */
   message?: string | undefined;
-  /** What the user can do about it, as one or more sentences. */
+  /** The fix, as one or more sentences for the user. */
   hint?: string | undefined;
   /** The number available, when fewer than requested. */
   available?: number | undefined;
@@ -47,7 +47,7 @@ export class VfioError extends Error {
   declare readonly syscall?: string;
   /** The device node, sysfs file or device name of the failed operation. */
   declare readonly path?: string;
-  /** What the user can do about it, as one or more sentences. */
+  /** The fix, as one or more sentences for the user. */
   declare readonly hint?: string;
   /** The number of interrupt vectors available, when fewer than requested. */
   declare readonly available?: number;

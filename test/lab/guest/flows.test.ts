@@ -131,7 +131,7 @@ onMany(
       edu.close();
       guest.unmask(first);
       t.is(msix.state(first), 'requested');
-      t.is(guest.taken(first, 1n), 1n, 'what was pending is delivered once');
+      t.is(guest.taken(first, 1n), 1n, 'a pending interrupt is delivered once');
       t.false(guest.pending(first));
       guest.unmask(second);
       t.is(msix.state(second), 'failed');
