@@ -3,18 +3,18 @@ import { VFIO_DMA_UNMAP_FLAG_ALL } from '../../contract/uapi.js';
 import type { AddressSpace, HugePages, IovaRange, Memory } from '../../contract/index.js';
 import { Lifetime } from '../../contract/lifetime.js';
 import { checkInteger, checkU32, checkU64 } from '../../checks.js';
-import { explain } from './explain.js';
+import { describeError } from './describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 import type { Kernel } from './kernel.js';
 import { allocate, KernelMemory, mapFd, share } from './memory.js';
-import type { Counted } from './ownership.js';
+import type { RefCounted } from './ownership.js';
 
-/** What an address space asks of the kernel; numbers and flags are those of linux/vfio.h. */
+/** The DMA calls of one kernel interface. Numbers and flags are those of linux/vfio.h. */
 export interface DmaCalls {
-  /** The node that stands for it, for errors. */
+  /** Device node of the interface, for errors. */
   readonly path: string;
   pageSizes(): bigint;
-  /** Pairs of first and last IOVA, flattened. */
+  /** Returns the first and last IOVA of each range, in one flat list. */
   ranges(): readonly bigint[];
   map(flags: number, address: bigint, iova: bigint, size: bigint): void;
   mapAsync(flags: number, address: bigint, iova: bigint, size: bigint): Promise<void>;
@@ -27,20 +27,20 @@ interface Mapping {
 }
 
 /**
- * Keeps alive what is mapped, by the table of its mappings; the rest is up to the calls. After an
- * unmap that failed half way, what the kernel did unmap is held until close.
+ * An address space of the kernel. Its table of mappings keeps mapped memory alive. If an unmap
+ * fails half way, the table keeps all memory of that range until `close()`.
  */
 export class KernelAddressSpace implements AddressSpace {
   readonly #kernel: Kernel;
   readonly #calls: DmaCalls;
-  readonly #owner: Counted;
+  readonly #owner: RefCounted;
   readonly #mappings = new Map<bigint, Mapping>();
   readonly #lifetime: Lifetime;
   #mapped = 0n;
-  #closingHint: string | undefined;
+  #closeHint: string | undefined;
 
-  /** @param owner - holds the file descriptors behind the calls */
-  constructor(kernel: Kernel, calls: DmaCalls, owner: Counted) {
+  /** @param owner - owns the file descriptors that the calls use */
+  constructor(kernel: Kernel, calls: DmaCalls, owner: RefCounted) {
     this.#kernel = kernel;
     this.#calls = calls;
     this.#owner = owner;
@@ -48,11 +48,11 @@ export class KernelAddressSpace implements AddressSpace {
   }
 
   get pageSizes(): bigint {
-    return this.#ask((calls) => calls.pageSizes());
+    return this.#call((calls) => calls.pageSizes());
   }
 
   ranges(): IovaRange[] {
-    const flat = this.#ask((calls) => calls.ranges());
+    const flat = this.#call((calls) => calls.ranges());
     return flat.flatMap((start, i) => {
       const end = flat[i + 1];
       return i % 2 === 0 && end !== undefined ? { start, end } : [];
@@ -75,88 +75,92 @@ export class KernelAddressSpace implements AddressSpace {
   }
 
   async map(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number) {
-    const { mine, address } = this.#pin(memory, offset, size, iova, flags);
-    // Whoever closes the device meanwhile leaves the file descriptor to this call.
+    const { pinned, address } = this.#pin(memory, offset, size, iova, flags);
+    // If the device is closed during the call, this reference keeps the file descriptor open.
     this.#owner.retain();
     try {
       await this.#calls.mapAsync(flags, address, iova, size);
-      this.#record(mine, iova, size);
+      this.#record(pinned, iova, size);
     } catch (error) {
-      mine.unpin();
-      throw this.#explain(error, iova, size);
+      pinned.unpin();
+      throw this.#describeMapError(error, iova, size);
     } finally {
       this.#owner.release();
     }
   }
 
   mapSync(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number): void {
-    const { mine, address } = this.#pin(memory, offset, size, iova, flags);
+    const { pinned, address } = this.#pin(memory, offset, size, iova, flags);
     try {
       this.#calls.map(flags, address, iova, size);
     } catch (error) {
-      mine.unpin();
-      throw this.#explain(error, iova, size);
+      pinned.unpin();
+      throw this.#describeMapError(error, iova, size);
     }
-    this.#record(mine, iova, size);
+    this.#record(pinned, iova, size);
   }
 
   unmap(iova: bigint, size: bigint, flags: number): bigint {
     checkU64(iova, 'iova');
     checkU64(size, 'size');
     checkU32(flags, 'flags');
-    const unmapped = this.#ask((calls) => calls.unmap(flags, iova, size));
-    if ((flags & VFIO_DMA_UNMAP_FLAG_ALL) !== 0) this.#forgetAll();
-    else this.#forget(iova, size);
+    const unmapped = this.#call((calls) => calls.unmap(flags, iova, size));
+    if ((flags & VFIO_DMA_UNMAP_FLAG_ALL) !== 0) this.#removeAll();
+    else this.#removeWithin(iova, size);
     return unmapped;
   }
 
-  /** The hint of {@link close}: the last device that leaves the address space sets it. */
-  explainClosing(hint: string | undefined): void {
-    this.#closingHint = hint;
+  /** Sets the hint of uses after {@link close}. The last device that closes sets it. */
+  setCloseHint(hint: string | undefined): void {
+    this.#closeHint = hint;
   }
 
-  /** Unmaps all, for a container that outlives it, and lets go of the memory. */
+  /** Unmaps everything, since a container can outlive this object, and releases the memory. */
   close(): void {
-    this.#lifetime.end(this.#closingHint);
+    this.#lifetime.end(this.#closeHint);
     for (const [iova, { size }] of this.#mappings) {
       try {
         this.#calls.unmap(0, iova, size);
       } catch {
-        // The container is closed next and unmaps what is left.
+        // The container is closed next, which unmaps the rest.
       }
     }
-    this.#forgetAll();
+    this.#removeAll();
   }
 
-  #ask<T>(run: (calls: DmaCalls) => T): T {
+  #call<T>(run: (calls: DmaCalls) => T): T {
     this.#lifetime.check();
     try {
       return run(this.#calls);
     } catch (error) {
-      throw explain(error, this.#calls.path);
+      throw describeError(error, this.#calls.path);
     }
   }
 
   #pin(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number) {
     this.#lifetime.check();
-    if (!(memory instanceof KernelMemory)) throw new TypeError('memory is not of this back end');
+    if (!(memory instanceof KernelMemory)) {
+      throw new TypeError('memory belongs to another back end: allocate it by this address space');
+    }
     checkInteger(offset, 'offset', 0, memory.size);
     checkU64(size, 'size');
     checkU64(iova, 'iova');
     checkU32(flags, 'flags');
     if (BigInt(offset) + size > BigInt(memory.size)) {
-      throw new RangeError(`${size} bytes from ${offset} are not within ${memory.size}`);
+      throw new RangeError(
+        `${size} bytes at offset ${offset} exceed ${memory.size} bytes of memory`,
+      );
     }
-    return { mine: memory, address: memory.pin() + BigInt(offset) };
+    return { pinned: memory, address: memory.pin() + BigInt(offset) };
   }
 
   #record(memory: KernelMemory, iova: bigint, size: bigint): void {
-    this.#drop(iova);
+    this.#remove(iova);
     this.#mappings.set(iova, { memory, size });
     this.#mapped += size;
   }
 
-  #drop(iova: bigint): void {
+  #remove(iova: bigint): void {
     const mapping = this.#mappings.get(iova);
     if (mapping === undefined) return;
     this.#mappings.delete(iova);
@@ -164,23 +168,23 @@ export class KernelAddressSpace implements AddressSpace {
     mapping.memory.unpin();
   }
 
-  /** The kernel unmaps whole mappings only, all that lie within the range. */
-  #forget(iova: bigint, size: bigint): void {
+  /** Removes all mappings within a range. The kernel unmaps whole mappings only. */
+  #removeWithin(iova: bigint, size: bigint): void {
     if (this.#mappings.get(iova)?.size === size) {
-      this.#drop(iova);
+      this.#remove(iova);
       return;
     }
     for (const [start, mapping] of this.#mappings) {
-      if (start >= iova && start + mapping.size <= iova + size) this.#drop(start);
+      if (start >= iova && start + mapping.size <= iova + size) this.#remove(start);
     }
   }
 
-  #forgetAll(): void {
-    for (const iova of this.#mappings.keys()) this.#drop(iova);
+  #removeAll(): void {
+    for (const iova of this.#mappings.keys()) this.#remove(iova);
   }
 
-  #explain(error: unknown, iova: bigint, size: bigint): unknown {
-    return explain(error, this.#calls.path, ({ code }: VfioError) => {
+  #describeMapError(error: unknown, iova: bigint, size: bigint): unknown {
+    return describeError(error, this.#calls.path, ({ code }: VfioError) => {
       if (code === 'ENOMEM') return hints.memlock(this.#kernel.sysfs, size, this.#mapped);
       if (code === 'ENOSPC') return hints.noMoreMappings();
       if (code === 'EINVAL') return this.#iovaHint(iova, size);

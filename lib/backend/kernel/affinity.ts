@@ -11,11 +11,11 @@ import type { Kernel } from './kernel.js';
 
 const CPU_MAX = 65535;
 
-/** The host interrupts behind the vectors of a device, and the CPUs that serve them. */
+/** The host interrupts of a device's vectors, and the CPUs that serve them. */
 export class HostInterrupts {
   readonly #kernel: Kernel;
   readonly #name: string;
-  /** Numbers of interrupts by the names of their handlers, as seen last. */
+  /** Interrupt numbers by handler name, from the last scan of /proc/interrupts. */
   readonly #numbers = new Map<string, string>();
 
   constructor(kernel: Kernel, name: string) {
@@ -23,15 +23,15 @@ export class HostInterrupts {
     this.#name = name;
   }
 
-  /** The CPUs that may serve it: /proc/irq/N/smp_affinity_list. */
+  /** Returns the CPUs that may serve a vector, from /proc/irq/N/smp_affinity_list. */
   getAffinity(index: number, vector: number): number[] {
-    return parseCpuList(read(this.#file(index, vector, 'smp_affinity_list')));
+    return parseCpuList(read(this.#irqFile(index, vector, 'smp_affinity_list')));
   }
 
   setAffinity(index: number, vector: number, cpus: readonly number[]): void {
     if (cpus.length === 0) throw new RangeError('cpus must name at least one CPU');
     for (const cpu of cpus) checkInteger(cpu, 'cpu', 0, CPU_MAX);
-    const path = this.#file(index, vector, 'smp_affinity_list');
+    const path = this.#irqFile(index, vector, 'smp_affinity_list');
     try {
       writeFileSync(path, cpus.join(','));
     } catch (error) {
@@ -40,50 +40,51 @@ export class HostInterrupts {
   }
 
   /**
-   * The kernel waits for handlers that run, and not for interrupts that a CPU has not taken yet:
-   * x86 forgets what they were when the last handler is freed. Who runs on that CPU in user mode
-   * has seen it take them.
+   * Waits until the CPUs have taken the pending interrupts of these vectors. When a handler is
+   * freed, the kernel waits for running handlers only. An interrupt that its CPU has not taken yet
+   * is then lost on x86. A thread that runs in user mode on that CPU proves that the CPU has taken
+   * its pending interrupts.
    */
   synchronize(index: number, vectors: readonly number[]): void {
     const cpus = new Set<number>();
     for (const vector of vectors) {
-      for (const cpu of this.#servedBy(index, vector)) cpus.add(cpu);
+      for (const cpu of this.#servingCpus(index, vector)) cpus.add(cpu);
     }
     for (const cpu of cpus) {
       try {
         this.#kernel.native.visitCpu(cpu);
       } catch (error) {
-        // Offline by now, with its interrupts moved; or not a CPU that this process may use.
+        // The CPU went offline, which moved its interrupts, or this process may not use the CPU.
         if (!(error instanceof VfioError) || error.code !== 'EINVAL') throw error;
       }
     }
   }
 
-  #servedBy(index: number, vector: number): number[] {
+  #servingCpus(index: number, vector: number): number[] {
     try {
-      return parseCpuList(read(this.#file(index, vector, 'effective_affinity_list')));
+      return parseCpuList(read(this.#irqFile(index, vector, 'effective_affinity_list')));
     } catch (error) {
       if (error instanceof VfioError && error.code === 'ENOENT') return [];
       throw error;
     }
   }
 
-  #file(index: number, vector: number, file: string): string {
+  #irqFile(index: number, vector: number, file: string): string {
     const { sysfs } = this.#kernel;
     const action = actionName(this.#name, index, vector);
     const known = this.#numbers.get(action ?? '');
     const fresh = known !== undefined && sysfs.has(sysfs.path('proc/irq', known, action ?? ''));
-    const number = fresh ? known : this.#find(action);
+    const number = fresh ? known : this.#findNumber(action);
     if (number !== undefined) return sysfs.path('proc/irq', number, file);
     throw new VfioError({
       code: 'ENOENT',
-      message: `no host interrupt for vector ${vector} of index ${index} of ${this.#name}`,
+      message: `${this.#name} has no host interrupt for vector ${vector} of index ${index}`,
       path: sysfs.path('proc/interrupts'),
       hint: hints.noHostInterrupt(this.#name),
     });
   }
 
-  #find(action: string | null): string | undefined {
+  #findNumber(action: string | null): string | undefined {
     this.#numbers.clear();
     const lines = read(this.#kernel.sysfs.path('proc/interrupts'));
     for (const [, number = '', handlers = ''] of lines.matchAll(/^ *(\d+):(.*)$/gm)) {
@@ -95,7 +96,7 @@ export class HostInterrupts {
   }
 }
 
-/** `'0-2,5'` as [0, 1, 2, 5]. */
+/** Parses a list of CPUs: `'0-2,5'` gives [0, 1, 2, 5]. */
 export function parseCpuList(list: string): number[] {
   return list
     .trim()
@@ -107,7 +108,7 @@ export function parseCpuList(list: string): number[] {
     });
 }
 
-/** What vfio-pci calls its handler; ERR and REQ have no interrupt of the host. */
+/** Returns vfio-pci's name of a handler, or null for ERR and REQ: no host interrupt serves them. */
 function actionName(name: string, index: number, vector: number): string | null {
   switch (index) {
     case VFIO_PCI_INTX_IRQ_INDEX:

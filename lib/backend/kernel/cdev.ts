@@ -2,35 +2,35 @@ import { VfioError } from '../../errors.js';
 import type { OpenedFds } from '../../contract/index.js';
 import { KernelAddressSpace } from './address-space.js';
 import type { DeviceFile, DmaContext } from './device-file.js';
-import { explain, explained, type Hint } from './explain.js';
+import { describeError, callWithPath, type HintFor } from './describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 import { ioasCalls, type Iommufd } from './iommufd.js';
 import type { Kernel } from './kernel.js';
 import type { OpenRequest } from '../../contract/open-options.js';
-import { Counted, Releases } from './ownership.js';
+import { RefCounted, Releases } from './ownership.js';
 import { PasidTable } from './pasid.js';
 import type { Steps } from './steps.js';
 import type { Sysfs } from '../../sysfs/sysfs.js';
 import type { Target } from '../../sysfs/target.js';
 
-/** The I/O address space that the devices of an IOMMU group share: they must be in one. */
-export class IoasContext extends Counted implements DmaContext {
+/** The I/O address space of an IOMMU group. The kernel requires one for all devices of a group. */
+export class IoasContext extends RefCounted implements DmaContext {
   readonly addressSpace: KernelAddressSpace;
   readonly #kernel: Kernel;
   readonly #iommufd: number;
   readonly #ioas: number;
 
-  /** @param iommufd - one hold of it, given back with this */
-  constructor(kernel: Kernel, iommufd: Iommufd, taken: Releases) {
-    super(taken);
-    taken.add(() => {
+  /** @param iommufd - one reference, which this context releases */
+  constructor(kernel: Kernel, iommufd: Iommufd, releases: Releases) {
+    super(releases);
+    releases.add(() => {
       iommufd.release();
     });
     const { native, sysfs } = kernel;
     this.#kernel = kernel;
     this.#iommufd = iommufd.fd;
-    this.#ioas = explained(sysfs.iommuNode, () => native.iommufdIoasAlloc(iommufd.fd));
-    taken.add(() => {
+    this.#ioas = callWithPath(sysfs.iommuNode, () => native.iommufdIoasAlloc(iommufd.fd));
+    releases.add(() => {
       native.iommufdDestroy(this.#iommufd, this.#ioas);
     });
     this.addressSpace = new KernelAddressSpace(
@@ -38,7 +38,7 @@ export class IoasContext extends Counted implements DmaContext {
       ioasCalls(kernel, iommufd.fd, this.#ioas),
       this,
     );
-    taken.add(() => {
+    releases.add(() => {
       this.addressSpace.close();
     });
   }
@@ -47,22 +47,22 @@ export class IoasContext extends Counted implements DmaContext {
     const { native, sysfs } = this.#kernel;
     const { name } = target;
     const bytes = token?.bytes ?? null;
-    const taken = new Releases();
+    const releases = new Releases();
     try {
       const fd = openNode(this.#kernel, target, fds);
-      taken.add(() => {
+      releases.add(() => {
         native.close(fd);
       });
       let deviceId: number;
       try {
         deviceId = yield {
-          now: () => native.deviceBindIommufd(fd, this.#iommufd, bytes),
-          later: () => native.deviceBindIommufdAsync(fd, this.#iommufd, bytes),
+          sync: () => native.deviceBindIommufd(fd, this.#iommufd, bytes),
+          async: () => native.deviceBindIommufdAsync(fd, this.#iommufd, bytes),
         };
       } catch (error) {
-        throw explain(error, name, bindHint(sysfs, target, token !== null));
+        throw describeError(error, name, bindHint(sysfs, target, token !== null));
       }
-      explained(name, () => native.deviceAttachPt(fd, this.#ioas, null));
+      callWithPath(name, () => native.deviceAttachPt(fd, this.#ioas, null));
       const pasids = new PasidTable(native, {
         name,
         fd,
@@ -70,14 +70,14 @@ export class IoasContext extends Counted implements DmaContext {
         ioas: this.#ioas,
         deviceId,
       });
-      taken.add(() => {
+      releases.add(() => {
         pasids.destroyPageTable();
       });
-      // A device that was given stays open elsewhere: it must leave the address space by itself.
-      taken.add(() => {
+      // A caller's descriptor keeps the device open, so only a detach ends its use of the IOAS.
+      releases.add(() => {
         native.deviceDetachPt(fd, null);
       });
-      taken.add(() => {
+      releases.add(() => {
         pasids.detachAll();
       });
       return {
@@ -92,12 +92,12 @@ export class IoasContext extends Counted implements DmaContext {
           pasids.detach(pasid);
         },
         release: () => {
-          taken.run();
+          releases.run();
           this.release();
         },
       };
     } catch (error) {
-      taken.run();
+      releases.run();
       throw error;
     }
   }
@@ -108,9 +108,9 @@ function openNode(
   { name, vfioDevice }: Target,
   fds: OpenedFds | undefined,
 ): number {
-  if (fds?.via === 'cdev') return explained(name, () => native.duplicate(fds.device));
+  if (fds?.via === 'cdev') return callWithPath(name, () => native.duplicate(fds.device));
   const path = sysfs.deviceNode(vfioDevice ?? '');
-  return explained(
+  return callWithPath(
     path,
     () => {
       if (vfioDevice === null) throw new VfioError({ code: 'ENOENT', syscall: 'open' });
@@ -123,7 +123,7 @@ function openNode(
   );
 }
 
-function bindHint(sysfs: Sysfs, { name, group }: Target, tokenGiven: boolean): Hint {
+function bindHint(sysfs: Sysfs, { name, group }: Target, tokenGiven: boolean): HintFor {
   return ({ code }) => {
     switch (code) {
       case 'EPERM':

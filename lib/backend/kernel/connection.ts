@@ -28,18 +28,18 @@ import { checkInteger, checkPasid, checkPages, checkU32, checkU64 } from '../../
 import type { DeviceFile } from './device-file.js';
 import { KernelEventSet } from './event-set.js';
 import { KernelEventfd } from './eventfd.js';
-import { explain } from './explain.js';
+import { describeError } from './describe-error.js';
 import { encodeIrqSet, fdOf } from './irq-set.js';
 import type { Kernel } from './kernel.js';
-import { Counted, Releases } from './ownership.js';
+import { RefCounted, Releases } from './ownership.js';
 import { Regions } from './regions.js';
 import { MappedWindow } from './window.js';
 
-/** Node 20 makes no larger ArrayBuffer; offsets in a window are 32 bits. */
+/** Bytes of a window at most: offsets have 32 bits, and Node 20 limits the ArrayBuffer. */
 const WINDOW_MAX = Math.min(2 ** 32, constants.MAX_LENGTH);
 const NO_DATA = new Uint8Array(0);
 
-/** A device file of VFIO: one method an ioctl. */
+/** A VFIO device file, with one method for each ioctl. */
 export class KernelConnection implements DeviceConnection {
   readonly name: string;
   readonly via: Via | 'noiommu';
@@ -51,10 +51,10 @@ export class KernelConnection implements DeviceConnection {
   readonly #regions: Regions;
   readonly #interrupts: HostInterrupts;
   readonly #windows = new Set<MappedWindow>();
-  /** Interrupt indexes that may be enabled by this connection. */
+  /** Interrupt indexes that this connection has enabled at some time. */
   readonly #enabled = new Set<number>();
-  /** Held once while open, and by each call that is on another thread. */
-  readonly #use: Counted;
+  /** One reference while open, and one for each call on another thread. */
+  readonly #users: RefCounted;
   readonly #lifetime: Lifetime;
 
   constructor(kernel: Kernel, name: string, file: DeviceFile) {
@@ -67,11 +67,11 @@ export class KernelConnection implements DeviceConnection {
     this.#file = file;
     this.#fd = file.fd;
     this.#regions = new Regions(kernel.native, file.fd);
-    const taken = new Releases();
-    taken.add(() => {
+    const releases = new Releases();
+    releases.add(() => {
       file.release();
     });
-    this.#use = new Counted(taken);
+    this.#users = new RefCounted(releases);
     this.#lifetime = new Lifetime('the device is closed', name);
   }
 
@@ -134,7 +134,7 @@ export class KernelConnection implements DeviceConnection {
     try {
       return this.#native.load(this.#fd, this.#regions.position(region, offset), width);
     } catch (error) {
-      throw explain(error, this.name);
+      throw describeError(error, this.name);
     }
   }
 
@@ -145,11 +145,11 @@ export class KernelConnection implements DeviceConnection {
     try {
       this.#native.store(this.#fd, this.#regions.position(region, offset), width, value);
     } catch (error) {
-      throw explain(error, this.name);
+      throw describeError(error, this.name);
     }
   }
 
-  /** The last page of a region may be in part only: `length` may then end with the region. */
+  /** Maps part of a region: whole pages, or up to the end of the region within its last page. */
   map(region: number, offset: number, length: number): RegisterWindow {
     checkPages(offset, 'offset');
     checkInteger(length, 'length', 1, WINDOW_MAX);
@@ -169,13 +169,13 @@ export class KernelConnection implements DeviceConnection {
 
   async reset(): Promise<void> {
     this.#lifetime.check();
-    this.#use.retain();
+    this.#users.retain();
     try {
       await this.#native.deviceResetAsync(this.#fd);
     } catch (error) {
-      throw explain(error, this.name);
+      throw describeError(error, this.name);
     } finally {
-      this.#use.release();
+      this.#users.release();
     }
   }
 
@@ -199,11 +199,15 @@ export class KernelConnection implements DeviceConnection {
   hotReset(others: readonly DeviceConnection[]): void {
     const groups = new Set<number>();
     for (const device of [this, ...others]) {
-      if (!(device instanceof KernelConnection)) throw new TypeError('not a device of the kernel');
+      if (!(device instanceof KernelConnection)) {
+        throw new TypeError('hotReset takes devices of the kernel back end only');
+      }
       device.#lifetime.check();
       const { groupFd } = device.#file;
       if ((groupFd === null) !== (this.#file.groupFd === null)) {
-        throw new TypeError(`${device.name} was opened by another way than ${this.name}`);
+        throw new TypeError(
+          `${device.name} is open via '${device.via}', but ${this.name} via '${this.via}'`,
+        );
       }
       if (groupFd !== null) groups.add(groupFd);
     }
@@ -260,26 +264,26 @@ export class KernelConnection implements DeviceConnection {
 
   close(hint?: string): void {
     if (!this.#lifetime.end(hint)) return;
-    this.addressSpace.explainClosing(hint);
-    const taken = new Releases();
-    taken.add(() => {
-      this.#use.release();
+    this.addressSpace.setCloseHint(hint);
+    const releases = new Releases();
+    releases.add(() => {
+      this.#users.release();
     });
     for (const window of this.#windows) {
-      taken.add(() => {
+      releases.add(() => {
         window.close(hint);
       });
     }
-    // The device may stay open: by who gave its file descriptor, or by a second connection.
+    // Another connection or the owner of a passed descriptor can keep the device open.
     for (const index of this.#enabled) {
-      taken.add(() => {
+      releases.add(() => {
         this.#disable(index);
       });
     }
-    taken.run();
+    releases.run();
   }
 
-  /** Fails with EINVAL if the index is not enabled any more. */
+  /** Disables an interrupt index. Fails with EINVAL if the index is already disabled. */
   #disable(index: number): void {
     const flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER;
     this.#native.deviceSetIrqs(this.#fd, 20, flags, index, 0, 0, NO_DATA);
@@ -290,7 +294,7 @@ export class KernelConnection implements DeviceConnection {
     try {
       return run(this.#native, this.#fd);
     } catch (error) {
-      throw explain(error, this.name);
+      throw describeError(error, this.name);
     }
   }
 }

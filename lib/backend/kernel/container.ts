@@ -1,14 +1,14 @@
 import { VfioError } from '../../errors.js';
 import type { Native } from '../../native/binding.js';
 import type { DmaCalls } from './address-space.js';
-import { explained } from './explain.js';
+import { callWithPath } from './describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 import type { Kernel } from './kernel.js';
 import type { Releases } from './ownership.js';
 import { VFIO_API_VERSION } from './uapi.js';
 
 /**
- * Opens /dev/vfio/vfio, or duplicates a container, and sees that it knows the IOMMU type.
+ * Opens /dev/vfio/vfio, or duplicates a container, and checks its API version and IOMMU type.
  *
  * @param type - VFIO_TYPE1v2_IOMMU or VFIO_NOIOMMU_IOMMU
  */
@@ -16,10 +16,10 @@ export function openContainer(
   { native, sysfs }: Kernel,
   type: number,
   given: number | undefined,
-  taken: Releases,
+  releases: Releases,
 ): number {
   const path = sysfs.containerNode;
-  const container = explained(
+  const container = callWithPath(
     path,
     () => (given === undefined ? native.open(path, true) : native.duplicate(given)),
     ({ code }) => {
@@ -27,22 +27,22 @@ export function openContainer(
       return code === 'EACCES' || code === 'EPERM' ? hints.notPermitted(path) : undefined;
     },
   );
-  taken.add(() => {
+  releases.add(() => {
     native.close(container);
   });
-  const version = explained(path, () => native.containerGetApiVersion(container));
+  const version = callWithPath(path, () => native.containerGetApiVersion(container));
   if (version !== VFIO_API_VERSION) {
     throw new VfioError({
       code: 'EINVAL',
-      message: `API version ${version} is not ${VFIO_API_VERSION}`,
+      message: `VFIO has API version ${version}, but only version ${VFIO_API_VERSION} is supported`,
       syscall: 'VFIO_GET_API_VERSION',
       path,
     });
   }
-  if (explained(path, () => native.containerCheckExtension(container, type)) === 0) {
+  if (callWithPath(path, () => native.containerCheckExtension(container, type)) === 0) {
     throw new VfioError({
       code: 'ENODEV',
-      message: `no IOMMU driver of type ${type}`,
+      message: `the kernel has no IOMMU driver of type ${type}`,
       syscall: 'VFIO_CHECK_EXTENSION',
       path,
       hint: hints.noType1(),
@@ -51,7 +51,7 @@ export function openContainer(
   return container;
 }
 
-/** Whether VFIO_SET_IOMMU was done: only then there is a driver that could answer otherwise. */
+/** Whether VFIO_SET_IOMMU was done. Before that, VFIO_IOMMU_GET_INFO fails with EINVAL. */
 export function hasIommu(native: Native, container: number): boolean {
   try {
     native.containerGetInfo(container);
@@ -61,7 +61,7 @@ export function hasIommu(native: Native, container: number): boolean {
   }
 }
 
-/** DMA by the container: VFIO_IOMMU_MAP_DMA and its like. */
+/** Makes the DMA calls of a container, such as VFIO_IOMMU_MAP_DMA. */
 export function type1Calls({ native, sysfs }: Kernel, container: number): DmaCalls {
   return {
     path: sysfs.containerNode,

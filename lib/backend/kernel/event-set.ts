@@ -7,7 +7,7 @@ import { fdOf } from './irq-set.js';
 const CAPACITY_MAX = 65536;
 const S32_MAX = 2 ** 31 - 1;
 
-/** One inner epoll for all eventfds of a device; native/ does the work. */
+/** One epoll file that watches all eventfds of a device, implemented in native code. */
 export class KernelEventSet implements EventSet {
   readonly fired: Uint32Array;
   readonly counts: BigUint64Array;
@@ -26,40 +26,40 @@ export class KernelEventSet implements EventSet {
 
   add(slot: number, eventfd: Eventfd, counted: boolean): void {
     this.#checkSlot(slot);
-    this.#native.eventSetAdd(this.#open(), slot, fdOf(eventfd), counted);
+    this.#native.eventSetAdd(this.#openHandle(), slot, fdOf(eventfd), counted);
   }
 
   remove(slot: number): void {
     this.#checkSlot(slot);
-    this.#native.eventSetRemove(this.#open(), slot);
+    this.#native.eventSetRemove(this.#openHandle(), slot);
   }
 
   serve(onFired: (n: number) => void): void {
-    this.#native.eventSetServe(this.#open(), onFired);
+    this.#native.eventSetServe(this.#openHandle(), onFired);
     this.#served = true;
   }
 
   pause(): void {
-    this.#native.eventSetPause(this.#open());
+    this.#native.eventSetPause(this.#openHandle());
     this.#served = false;
   }
 
   wait(timeoutMs: number): number {
     checkInteger(timeoutMs, 'timeoutMs', -1, S32_MAX);
-    return this.#native.eventSetWait(this.#byHand(), timeoutMs);
+    return this.#native.eventSetWait(this.#pausedHandle(), timeoutMs);
   }
 
   spin(timeoutUs: number): number {
     checkInteger(timeoutUs, 'timeoutUs', 0, Number.MAX_SAFE_INTEGER);
-    return this.#native.eventSetSpin(this.#byHand(), timeoutUs);
+    return this.#native.eventSetSpin(this.#pausedHandle(), timeoutUs);
   }
 
   ref(): void {
-    this.#native.eventSetRef(this.#open());
+    this.#native.eventSetRef(this.#openHandle());
   }
 
   unref(): void {
-    this.#native.eventSetUnref(this.#open());
+    this.#native.eventSetUnref(this.#openHandle());
   }
 
   close(): void {
@@ -73,13 +73,13 @@ export class KernelEventSet implements EventSet {
     checkInteger(slot, 'slot', 0, this.fired.length - 1);
   }
 
-  #open(): Handle<'eventSet'> {
+  #openHandle(): Handle<'eventSet'> {
     if (this.#handle === null) throw this.#lifetime.error();
     return this.#handle;
   }
 
-  #byHand(): Handle<'eventSet'> {
-    if (this.#served) throw new TypeError('event set is served by the event loop: pause it first');
-    return this.#open();
+  #pausedHandle(): Handle<'eventSet'> {
+    if (this.#served) throw new TypeError('the event loop serves this event set: pause it first');
+    return this.#openHandle();
   }
 }

@@ -3,12 +3,12 @@ import type { OpenedFds } from '../../contract/index.js';
 import { KernelAddressSpace } from './address-space.js';
 import { hasIommu, openContainer, type1Calls } from './container.js';
 import type { DeviceFile, DmaContext } from './device-file.js';
-import { explain, explained } from './explain.js';
+import { describeError, callWithPath } from './describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 import type { Kernel } from './kernel.js';
 import { noiommuCalls } from './noiommu.js';
 import type { OpenRequest } from '../../contract/open-options.js';
-import { Counted, type Releases } from './ownership.js';
+import { RefCounted, type Releases } from './ownership.js';
 import type { Steps } from './steps.js';
 import type { IommuGroup } from '../../sysfs/sysfs.js';
 import type { Target } from '../../sysfs/target.js';
@@ -17,37 +17,37 @@ import * as uapi from './uapi.js';
 type GivenFds = Extract<OpenedFds, { via: 'group' }>;
 
 /**
- * An IOMMU group in a container. The group's node can be opened once, so the devices of a group
- * share this; the last one to close gives back group and container, in that order.
+ * An IOMMU group in a container. All devices of the group share it, because the group's node can be
+ * opened only once. The last device that closes releases the group, then the container.
  */
-export class GroupContext extends Counted implements DmaContext {
+export class GroupContext extends RefCounted implements DmaContext {
   readonly addressSpace: KernelAddressSpace;
   readonly #kernel: Kernel;
   readonly #fd: number;
   readonly #path: string;
   readonly #noiommu: boolean;
 
-  /** Takes on what is in `taken`, and leaves it to the caller if it throws. */
-  constructor(kernel: Kernel, group: IommuGroup, given: GivenFds | undefined, taken: Releases) {
-    super(taken);
+  /** @param releases - owned by this context; if the constructor throws, owned by the caller */
+  constructor(kernel: Kernel, group: IommuGroup, given: GivenFds | undefined, releases: Releases) {
+    super(releases);
     const type = group.noiommu ? uapi.VFIO_NOIOMMU_IOMMU : uapi.VFIO_TYPE1v2_IOMMU;
-    const container = openContainer(kernel, type, given?.container, taken);
+    const container = openContainer(kernel, type, given?.container, releases);
     this.#kernel = kernel;
     this.#path = kernel.sysfs.groupNode(group);
     this.#noiommu = group.noiommu;
-    this.#fd = openGroup(kernel, this.#path, given?.group, taken);
-    this.#join(container, type, group, taken);
+    this.#fd = openGroup(kernel, this.#path, given?.group, releases);
+    this.#join(container, type, group, releases);
     const calls = group.noiommu ? noiommuCalls(this.#path) : type1Calls(kernel, container);
     this.addressSpace = new KernelAddressSpace(kernel, calls, this);
-    taken.add(() => {
+    releases.add(() => {
       this.addressSpace.close();
     });
   }
 
-  /** GROUP_GET_STATUS, SET_CONTAINER and SET_IOMMU, as far as they are not done already. */
-  #join(container: number, type: number, group: IommuGroup, taken: Releases): void {
+  /** Checks the group's status, then does SET_CONTAINER and SET_IOMMU unless they are done. */
+  #join(container: number, type: number, group: IommuGroup, releases: Releases): void {
     const { native, sysfs } = this.#kernel;
-    const status = explained(this.#path, () => native.groupGetStatus(this.#fd));
+    const status = callWithPath(this.#path, () => native.groupGetStatus(this.#fd));
     if ((status & uapi.VFIO_GROUP_FLAGS_VIABLE) === 0) {
       throw new VfioError({
         code: 'EBUSY',
@@ -60,19 +60,19 @@ export class GroupContext extends Counted implements DmaContext {
     if ((status & uapi.VFIO_GROUP_FLAGS_CONTAINER_SET) !== 0) {
       if (hasIommu(native, container)) return;
     } else {
-      explained(
+      callWithPath(
         this.#path,
         () => {
           native.groupSetContainer(this.#fd, container);
         },
         ({ code }) => (code === 'EBUSY' ? hints.notViable(sysfs, group) : undefined),
       );
-      // Given file descriptors are left as they were found.
-      taken.add(() => {
+      // A group that a caller passed leaves the container again, as it was before.
+      releases.add(() => {
         native.groupUnsetContainer(this.#fd);
       });
     }
-    explained(
+    callWithPath(
       sysfs.containerNode,
       () => {
         native.containerSetIommu(container, type);
@@ -90,11 +90,11 @@ export class GroupContext extends Counted implements DmaContext {
     let fd: number;
     try {
       fd = yield {
-        now: () => native.groupGetDeviceFd(this.#fd, text),
-        later: () => native.groupGetDeviceFdAsync(this.#fd, text),
+        sync: () => native.groupGetDeviceFd(this.#fd, text),
+        async: () => native.groupGetDeviceFdAsync(this.#fd, text),
       };
     } catch (error) {
-      throw explain(error, name, ({ code }) => {
+      throw describeError(error, name, ({ code }) => {
         if (code === 'EACCES') return hints.tokenRefused(name, token !== null);
         if (code === 'EINVAL' && token !== null) return hints.tokenUnwanted(name);
         if (code === 'ENODEV') return hints.notBound(sysfs, name);
@@ -123,9 +123,9 @@ function openGroup(
   { native }: Kernel,
   path: string,
   given: number | undefined,
-  taken: Releases,
+  releases: Releases,
 ): number {
-  const fd = explained(
+  const fd = callWithPath(
     path,
     () => (given === undefined ? native.open(path, true) : native.duplicate(given)),
     ({ code }) => {
@@ -134,7 +134,7 @@ function openGroup(
       return code === 'EACCES' || code === 'EPERM' ? hints.notPermitted(path) : undefined;
     },
   );
-  taken.add(() => {
+  releases.add(() => {
     native.close(fd);
   });
   return fd;

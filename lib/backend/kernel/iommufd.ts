@@ -6,23 +6,23 @@ import {
 } from '../../contract/uapi.js';
 import type { DmaCalls } from './address-space.js';
 import { U64_MAX } from '../../checks.js';
-import { explained } from './explain.js';
+import { callWithPath } from './describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 import type { Kernel } from './kernel.js';
-import { Counted, type Releases } from './ownership.js';
+import { RefCounted, type Releases } from './ownership.js';
 import * as uapi from './uapi.js';
 
 /**
- * An open /dev/iommu. The groups of a process share it, because a hot reset of a device opened
- * by its character device wants all that it touches in one iommufd.
+ * An open /dev/iommu. All IOMMU groups of the process share it: a hot reset via character devices
+ * requires that one iommufd has all affected devices.
  */
-export class Iommufd extends Counted {
+export class Iommufd extends RefCounted {
   readonly fd: number;
 
-  constructor({ native, sysfs }: Kernel, given: number | undefined, taken: Releases) {
-    super(taken);
+  constructor({ native, sysfs }: Kernel, given: number | undefined, releases: Releases) {
+    super(releases);
     const path = sysfs.iommuNode;
-    this.fd = explained(
+    this.fd = callWithPath(
       path,
       () => (given === undefined ? native.open(path, true) : native.duplicate(given)),
       ({ code }) => {
@@ -30,17 +30,17 @@ export class Iommufd extends Counted {
         return code === 'EACCES' || code === 'EPERM' ? hints.notPermitted(path) : undefined;
       },
     );
-    taken.add(() => {
+    releases.add(() => {
       native.close(this.fd);
     });
   }
 }
 
-/** DMA by an I/O address space of an iommufd, with the flags of linux/vfio.h. */
+/** Makes the DMA calls of an I/O address space of an iommufd. Flags are those of linux/vfio.h. */
 export function ioasCalls({ native, sysfs }: Kernel, fd: number, ioas: number): DmaCalls {
   return {
     path: sysfs.iommuNode,
-    // Whole multiples of the alignment, which is a power of two.
+    // Any multiple of the alignment can be mapped. The alignment is a power of two.
     pageSizes: () => BigInt.asUintN(64, -native.iommufdIoasIovaRanges(fd, ioas).alignment),
     ranges: () => native.iommufdIoasIovaRanges(fd, ioas).ranges,
     map: (flags, address, iova, size) => {
@@ -51,7 +51,7 @@ export function ioasCalls({ native, sysfs }: Kernel, fd: number, ioas: number): 
     },
     unmap: (flags, iova, size) => {
       if (flags === 0) return native.iommufdIoasUnmap(fd, ioas, iova, size);
-      // As the kernel's own translation of VFIO_IOMMU_UNMAP_DMA has it.
+      // The kernel's emulation of VFIO_IOMMU_UNMAP_DMA has the same rule.
       if (flags !== VFIO_DMA_UNMAP_FLAG_ALL || iova !== 0n || size !== 0n) {
         throw new VfioError({ code: 'EINVAL', syscall: 'IOMMU_IOAS_UNMAP' });
       }

@@ -1,7 +1,7 @@
 import type { Native } from '../../native/binding.js';
 import type { Sysfs } from '../../sysfs/sysfs.js';
 
-/** The kernel, by its calls and by its files. */
+/** Access to the kernel: its system calls and its files. */
 export interface Kernel {
   readonly native: Native;
   readonly sysfs: Sysfs;

@@ -2,15 +2,15 @@ import type { HugePages, Memory } from '../../contract/index.js';
 import { Lifetime } from '../../contract/lifetime.js';
 import type { Native, NativeMemory } from '../../native/binding.js';
 import { checkInteger, checkPages, PAGE_SIZE } from '../../checks.js';
-import { explained } from './explain.js';
+import { callWithPath } from './describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 
 const HUGE_PAGE_SHIFT = { '2M': 21, '1G': 30 } as const;
 const TRANSPARENT = -1;
 
 /**
- * Memory with an address that does not move. It stays as long as the IOMMU has any of it mapped:
- * a release before that takes effect with the last unmapping.
+ * Memory at a fixed address. While the IOMMU maps any part of it, a release is delayed until the
+ * last part is unmapped.
  */
 export class KernelMemory implements Memory {
   readonly size: number;
@@ -32,7 +32,7 @@ export class KernelMemory implements Memory {
     return this.#buffer;
   }
 
-  /** Where it is in the process, for one mapping more, until {@link unpin}. */
+  /** Counts one more mapping until {@link unpin}. Returns the address in the process. */
   pin(): bigint {
     this.#lifetime.check();
     this.#mappings++;
@@ -49,9 +49,9 @@ export class KernelMemory implements Memory {
 }
 
 /**
- * Zeroed memory; `size` is rounded up to whole pages of the kind asked for.
+ * Allocates zeroed memory. `size` is rounded up to whole pages of the requested kind.
  *
- * @throws VfioError ENOMEM if there is none, or the pool of huge pages is empty
+ * @throws VfioError ENOMEM if the system has no memory left, or the pool has too few huge pages
  */
 export function allocate(native: Native, size: number, hugePages: HugePages): KernelMemory {
   checkInteger(size, 'size', 1, Number.MAX_SAFE_INTEGER);
@@ -61,7 +61,7 @@ export function allocate(native: Native, size: number, hugePages: HugePages): Ke
   const shift = (HUGE_PAGE_SHIFT as Record<string, number>)[hugePages];
   if (shift === undefined) throw new TypeError("hugePages must be a boolean, '2M' or '1G'");
   const whole = roundUp(size, 2 ** shift);
-  return explained(
+  return callWithPath(
     hints.hugePagePool(2 ** shift),
     () => owned(native, native.memoryAllocate(whole, shift)),
     (error) => (error.code === 'ENOMEM' ? hints.hugePages(2 ** shift, whole) : undefined),
@@ -79,15 +79,18 @@ export function mapFd(
   checkPages(offset, 'offset');
   checkInteger(size, 'size', 1, Number.MAX_SAFE_INTEGER);
   checkPages(size, 'size');
-  return explained(`fd ${fd}`, () => owned(native, native.memoryMapFd(fd, offset, size, writable)));
+  return callWithPath(`fd ${fd}`, () =>
+    owned(native, native.memoryMapFd(fd, offset, size, writable)),
+  );
 }
 
 /**
- * A SharedArrayBuffer where V8 put it. V8 aligns to pages what can grow, and only that: seen on
- * Node 20, where `new SharedArrayBuffer(n, { maxByteLength: n })` and the buffer of a shared
- * WebAssembly.Memory begin on a page, while a plain one of 4 MiB begins 16 bytes into it.
+ * Uses a SharedArrayBuffer at the address that V8 chose. V8 aligns only growable buffers to pages.
+ * On Node 20 `new SharedArrayBuffer(n, { maxByteLength: n })` and the buffer of a shared
+ * WebAssembly.Memory are page-aligned. A plain buffer of 4 MiB starts 16 bytes after a page
+ * boundary.
  *
- * @throws RangeError unless it begins on a page and is whole pages
+ * @throws RangeError unless the buffer is page-aligned and has whole pages
  */
 export function share(native: Native, buffer: SharedArrayBuffer): KernelMemory {
   if (!(buffer instanceof SharedArrayBuffer)) {
@@ -99,7 +102,7 @@ export function share(native: Native, buffer: SharedArrayBuffer): KernelMemory {
   const address = native.addressOf(bytes);
   if (address % BigInt(PAGE_SIZE) !== 0n) {
     throw new RangeError(
-      'the SharedArrayBuffer does not begin on a page: make it with { maxByteLength: size }',
+      'the SharedArrayBuffer is not page-aligned: create it with { maxByteLength: size }',
     );
   }
   populate(bytes);
@@ -107,8 +110,8 @@ export function share(native: Native, buffer: SharedArrayBuffer): KernelMemory {
 }
 
 /**
- * Writes to each page without changing it. Before Linux 6.2 a page that was never written and is
- * mapped for the device to read alone stays the zero page for the device.
+ * Writes to each page without changing its contents. Before Linux 6.2, an unwritten page that is
+ * mapped read-only for the device stays the zero page for the device.
  */
 function populate(bytes: Uint8Array): void {
   for (let offset = 0; offset < bytes.length; offset += PAGE_SIZE) Atomics.or(bytes, offset, 0);

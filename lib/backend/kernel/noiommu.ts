@@ -3,7 +3,7 @@ import type { DmaCalls } from './address-space.js';
 import { PAGE_SIZE } from '../../checks.js';
 import * as hints from '../../sysfs/hints.js';
 
-/** DMA without an IOMMU: VFIO has no calls for it. */
+/** Makes DMA calls that fail with ENOTSUP: without an IOMMU, VFIO maps nothing. */
 export function noiommuCalls(path: string): DmaCalls {
   const refuse = (syscall: string): never => {
     const message = 'DMA mappings need an IOMMU';
@@ -19,15 +19,17 @@ export function noiommuCalls(path: string): DmaCalls {
   };
 }
 
-/** Says once a process and device that the host is not protected from it. */
+/** Warns that the host is not protected from a device. */
 export class NoiommuWarning {
-  readonly #told = new Set<string>();
+  readonly #warned = new Set<string>();
 
-  tell(name: string): void {
-    if (this.#told.has(name)) return;
-    this.#told.add(name);
+  /** Emits the warning once for each device. */
+  warnOnce(name: string): void {
+    if (this.#warned.has(name)) return;
+    this.#warned.add(name);
     process.emitWarning(
-      `${name} is open without an IOMMU: by DMA it can read and overwrite all memory of the host, the kernel included, and the kernel is marked as tainted`,
+      `${name} is open without an IOMMU: its DMA can read and overwrite all memory of the host, ` +
+        "the kernel's included. The kernel is now marked as tainted.",
       { type: 'VfioWarning', code: 'VFIO_NOIOMMU' },
     );
   }

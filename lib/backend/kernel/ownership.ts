@@ -1,4 +1,4 @@
-/** What has been taken on the way, to be given back newest first. */
+/** Release actions of acquired resources. The newest runs first. */
 export class Releases {
   readonly #actions: (() => void)[] = [];
 
@@ -6,55 +6,58 @@ export class Releases {
     this.#actions.push(release);
   }
 
-  /** Every action runs, once: what one of them cannot give back does not keep the others. */
+  /** Runs every action once. If one action fails, the others still run. */
   run(): void {
     for (let action = this.#actions.pop(); action !== undefined; action = this.#actions.pop()) {
       try {
         action();
       } catch {
-        // A release has nobody to tell: the file descriptors below it are closed all the same.
+        // No caller can act on this error, and the actions that follow still close everything.
       }
     }
   }
 }
 
-/** Held by several; the last one to leave gives back what it stands on. */
-export class Counted {
-  #holders = 1;
-  readonly #taken: Releases;
+/** A reference count. The last release runs the release actions. Starts with one reference. */
+export class RefCounted {
+  #references = 1;
+  readonly #releases: Releases;
 
-  constructor(taken: Releases) {
-    this.#taken = taken;
+  constructor(releases: Releases) {
+    this.#releases = releases;
   }
 
   retain(): void {
-    this.#holders++;
+    this.#references++;
   }
 
   release(): void {
-    if (--this.#holders === 0) this.#taken.run();
+    if (--this.#references === 0) this.#releases.run();
   }
 }
 
-/** What exists once a key, however many hold it. */
-export class Registry<T extends Counted> {
+/** Shared objects: at most one for each key. */
+export class Registry<T extends RefCounted> {
   readonly #known = new Map<string, T>();
 
-  /** Each call gives the caller one hold of it. `make` leaves nothing behind if it throws. */
-  acquire(key: string, make: (taken: Releases) => T): T {
+  /**
+   * Acquires a reference to the object of a key, and makes the object if there is none. If `make`
+   * throws, the release actions that it added run.
+   */
+  acquire(key: string, make: (releases: Releases) => T): T {
     const known = this.#known.get(key);
     if (known !== undefined) {
       known.retain();
       return known;
     }
-    const taken = new Releases();
+    const releases = new Releases();
     try {
-      taken.add(() => this.#known.delete(key));
-      const made = make(taken);
+      releases.add(() => this.#known.delete(key));
+      const made = make(releases);
       this.#known.set(key, made);
       return made;
     } catch (error) {
-      taken.run();
+      releases.run();
       throw error;
     }
   }

@@ -1,8 +1,8 @@
 import type { Native } from '../../native/binding.js';
-import { explained } from './explain.js';
+import { callWithPath } from './describe-error.js';
 import { IOMMU_HWPT_ALLOC_PASID } from './uapi.js';
 
-/** A device in an address space, by the object ids of its iommufd. */
+/** A device that is attached to an address space, with the object ids of its iommufd. */
 export interface Attachment {
   readonly name: string;
   readonly fd: number;
@@ -12,9 +12,9 @@ export interface Attachment {
 }
 
 /**
- * The PASIDs of a device that see its address space. They need a page table made for PASIDs, and
- * so does the device itself from then on (iommufd's rule); it stands on the same address space,
- * so what is mapped stays mapped.
+ * The PASIDs that are attached to a device's address space. iommufd requires a page table that was
+ * allocated for PASIDs, and from then on the device itself must use that page table too. The page
+ * table belongs to the same address space, so existing mappings stay.
  */
 export class PasidTable {
   readonly #native: Native;
@@ -29,7 +29,7 @@ export class PasidTable {
 
   attach(pasid: number): void {
     const { name, fd } = this.#device;
-    explained(name, () => {
+    callWithPath(name, () => {
       this.#pageTable ??= this.#changePageTable();
       this.#native.deviceAttachPt(fd, this.#pageTable, pasid);
     });
@@ -38,7 +38,7 @@ export class PasidTable {
 
   detach(pasid: number): void {
     const { name, fd } = this.#device;
-    explained(name, () => {
+    callWithPath(name, () => {
       this.#native.deviceDetachPt(fd, pasid);
     });
     this.#attached.delete(pasid);
@@ -48,7 +48,7 @@ export class PasidTable {
     for (const pasid of this.#attached) this.detach(pasid);
   }
 
-  /** Once nothing is attached to it. */
+  /** Destroys the page table. The device and all PASIDs must be detached before. */
   destroyPageTable(): void {
     if (this.#pageTable === null) return;
     this.#native.iommufdDestroy(this.#device.iommufd, this.#pageTable);

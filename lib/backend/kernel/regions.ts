@@ -3,17 +3,17 @@ import type { RegionInfo } from '../../contract/index.js';
 import { VFIO_REGION_INFO_FLAG_WRITE } from '../../contract/uapi.js';
 import { checkInteger, checkU32 } from '../../checks.js';
 
-/** A region's place in the device file; what lies beyond belongs to the next region. */
+/** Location of a region in the device file. The file offsets after it belong to the next region. */
 export interface Place {
   readonly offset: number;
   readonly size: bigint;
   readonly writable: boolean;
 }
 
-/** VFIO_PCI_OFFSET_SHIFT in the kernel: regions are that far apart. */
+/** Distance of two regions in the device file (VFIO_PCI_OFFSET_SHIFT in the kernel). */
 const STRIDE = 2 ** 40;
 
-/** VFIO_DEVICE_GET_REGION_INFO, with each region's place asked for once. */
+/** VFIO_DEVICE_GET_REGION_INFO. The location of each region is queried once. */
 export class Regions {
   readonly #native: Native;
   readonly #fd: number;
@@ -30,16 +30,16 @@ export class Regions {
   }
 
   place(index: number): Place {
-    return this.#places[index] ?? this.#find(index);
+    return this.#places[index] ?? this.#queryPlace(index);
   }
 
-  /** Position in the device file. */
+  /** Returns the position of a register in the device file. */
   position(index: number, offset: number): number {
     checkInteger(offset, 'offset', 0, STRIDE - 1);
     return this.place(index).offset + offset;
   }
 
-  #find(index: number): Place {
+  #queryPlace(index: number): Place {
     checkU32(index, 'region');
     const { flags, size, offset } = this.#native.deviceGetRegionInfo(this.#fd, index);
     const writable = (flags & VFIO_REGION_INFO_FLAG_WRITE) !== 0;

@@ -1,18 +1,22 @@
-/** A call that blocks, in both its forms. */
-export interface Blocking<T> {
-  readonly now: () => T;
-  readonly later: () => Promise<T>;
+/** A blocking call, in its synchronous and its asynchronous form. */
+export interface BlockingCall<T> {
+  readonly sync: () => T;
+  readonly async: () => Promise<T>;
 }
 
-/** A flow written once: it yields the calls that block and is told what they gave. */
-export type Steps<Result> = Generator<Blocking<number>, Result, number>;
+/**
+ * A flow that is written once for its synchronous and its asynchronous form. The generator yields
+ * blocking calls and receives their results.
+ */
+export type Steps<Result> = Generator<BlockingCall<number>, Result, number>;
 
-export function runNow<Result>(steps: Steps<Result>): Result {
+/** Runs all steps on this thread. */
+export function runSync<Result>(steps: Steps<Result>): Result {
   let step = steps.next();
   while (step.done !== true) {
     let value: number;
     try {
-      value = step.value.now();
+      value = step.value.sync();
     } catch (error) {
       step = steps.throw(error);
       continue;
@@ -22,12 +26,13 @@ export function runNow<Result>(steps: Steps<Result>): Result {
   return step.value;
 }
 
-export async function runLater<Result>(steps: Steps<Result>): Promise<Result> {
+/** Runs all steps, with the blocking calls on another thread. */
+export async function runAsync<Result>(steps: Steps<Result>): Promise<Result> {
   let step = steps.next();
   while (step.done !== true) {
     let value: number;
     try {
-      value = await step.value.later();
+      value = await step.value.async();
     } catch (error) {
       step = steps.throw(error);
       continue;

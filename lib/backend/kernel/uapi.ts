@@ -1,6 +1,6 @@
 /**
- * Constants of the kernel headers that only this back end needs: linux/vfio.h (container, group)
- * and linux/iommufd.h, spelled as there.
+ * Constants of linux/vfio.h (container, group) and linux/iommufd.h that only this back end needs.
+ * Names are those of the headers.
  */
 
 export const VFIO_API_VERSION = 0;

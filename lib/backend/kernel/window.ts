@@ -3,23 +3,23 @@ import type { Native, NativeWindow } from '../../native/binding.js';
 import type { RegisterWindow, Width, WindowEvents } from '../../contract/index.js';
 import { Lifetime } from '../../contract/lifetime.js';
 
-/** The calls of {@link Native} that a window makes. */
+/** The native calls that a window makes. */
 export type WindowCalls = Pick<Native, 'readBlock' | 'writeBlock' | 'unmapRegion'>;
 
 const S64_MIN = -(2n ** 63n);
 const U64_MAX = 2n ** 64n - 1n;
 
 /**
- * Registers behind a mapping. Reads are Atomics.load and writes plain stores of a typed array:
- * those V8 leaves as they are in every tier, while a plain load may be dropped or merged, and
- * Atomics.store is a locked read and write. The views are private, because whoever prints or
- * compares one reads registers.
+ * Registers of a mapped region. Each read is an Atomics.load and each write a plain store of a
+ * typed array. V8 keeps both unchanged in every compiler tier. A plain load could be dropped or
+ * merged, and Atomics.store would be a locked read and write. The views are private: printing or
+ * comparing a view would read registers.
  *
- * An offset `i << n` that is not the offset given was not aligned, not an integer, or not below
- * 4 GiB. The views have no length after close, nor while the device's memory is gone: native code
- * then makes the access, and tells whether it reached the device. Atomics.load compares with the
- * length itself, so that reads leave it that (7 % of a read). An access by a view can have found the
- * memory gone if it was a write or if all-ones were read.
+ * If `i << n` differs from the offset, the offset is misaligned, not an integer or not below 4 GiB.
+ * The views are empty after close and while the device does not respond. Native code then makes the
+ * access and reports whether the access reached the device. Atomics.load checks the length itself,
+ * so a read needs no bounds check of its own (saves 7 %). `#lost` is checked after each write, and
+ * after a read of all ones: only these accesses can have met a device that does not respond.
  */
 export class MappedWindow extends EventEmitter<WindowEvents> implements RegisterWindow {
   readonly size: number;
@@ -27,8 +27,9 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   #u16: Uint16Array;
   #u32: Uint32Array;
   #u64: BigUint64Array;
-  /** Native code's word for it, and what the views are made for. */
+  /** Not 0 if the last access faulted. Native code sets and clears it. */
   readonly #lost: Int32Array;
+  /** The state that the views were made for. */
   #isLost = false;
   readonly #writable: boolean;
   readonly #calls: WindowCalls;
@@ -71,7 +72,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     } catch {
       return Number(this.#readSlow(offset, 1));
     }
-    if (value === 0xff) this.#settle();
+    if (value === 0xff) this.#updateViews();
     return value;
   }
 
@@ -84,7 +85,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     } catch {
       return Number(this.#readSlow(offset, 2));
     }
-    if (value === 0xffff) this.#settle();
+    if (value === 0xffff) this.#updateViews();
     return value;
   }
 
@@ -97,7 +98,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     } catch {
       return Number(this.#readSlow(offset, 4));
     }
-    if (value === 0xffff_ffff) this.#settle();
+    if (value === 0xffff_ffff) this.#updateViews();
     return value;
   }
 
@@ -110,7 +111,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     } catch {
       return this.#readSlow(offset, 8);
     }
-    if (value === U64_MAX) this.#settle();
+    if (value === U64_MAX) this.#updateViews();
     return value;
   }
 
@@ -123,7 +124,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
       return;
     }
     u[i] = value;
-    if (this.#lost[0] !== 0) this.#settle();
+    if (this.#lost[0] !== 0) this.#updateViews();
   }
 
   write16(offset: number, value: number): void {
@@ -135,10 +136,10 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
       return;
     }
     u[i] = value;
-    if (this.#lost[0] !== 0) this.#settle();
+    if (this.#lost[0] !== 0) this.#updateViews();
   }
 
-  /** @param value - as unsigned, or as the signed number that JavaScript's bit operators make */
+  /** @param value - 32 bits, unsigned, or signed as JavaScript's bit operators return them */
   write32(offset: number, value: number): void {
     if ((value | 0) !== value && value >>> 0 !== value) refuseValue(value, 32);
     const u = this.#u32;
@@ -148,7 +149,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
       return;
     }
     u[i] = value;
-    if (this.#lost[0] !== 0) this.#settle();
+    if (this.#lost[0] !== 0) this.#updateViews();
   }
 
   write64(offset: number, value: bigint): void {
@@ -160,11 +161,11 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
       return;
     }
     u[i] = value;
-    if (this.#lost[0] !== 0) this.#settle();
+    if (this.#lost[0] !== 0) this.#updateViews();
   }
 
   readBlock(offset: number, into: Uint8Array, width: Width): void {
-    // The call into native code costs more than a single access.
+    // A call into native code takes longer than a single access.
     if (into.length === 4 && width === 4 && into instanceof Uint8Array) {
       const value = this.read32(offset);
       into[0] = value;
@@ -177,10 +178,10 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   }
 
   writeBlock(offset: number, from: Uint8Array, width: Width): void {
-    const { handle } = this.#block(offset, from, width);
+    const { handle } = this.#checkBlock(offset, from, width);
     if (!this.#writable) this.#refuse(offset, width);
     this.#calls.writeBlock(handle, offset, from, width);
-    this.#settle();
+    this.#updateViews();
   }
 
   close(hint?: string): void {
@@ -196,7 +197,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     this.close();
   }
 
-  /** Reads through native code while the device does not respond; otherwise throws why not. */
+  /** Reads through native code. Throws for a wrong offset and after close. */
   #readSlow(offset: number, width: Width): bigint {
     const value = new BigUint64Array(1);
     this.#readNative(offset, new Uint8Array(value.buffer, 0, width), width);
@@ -204,9 +205,9 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   }
 
   #readNative(offset: number, into: Uint8Array, width: Width): void {
-    const { handle } = this.#block(offset, into, width);
+    const { handle } = this.#checkBlock(offset, into, width);
     this.#calls.readBlock(handle, offset, into, width);
-    this.#settle();
+    this.#updateViews();
   }
 
   #writeSlow(offset: number, width: Width, value: number | bigint): void {
@@ -214,22 +215,22 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     this.writeBlock(offset, new Uint8Array(bytes.buffer, 0, width), width);
   }
 
-  /** Brings the views into line with what the last access found. */
-  #settle(): void {
+  /** Empties or restores the views, if the last access changed whether the device responds. */
+  #updateViews(): void {
     const lost = this.#lost[0] !== 0;
     if (lost === this.#isLost || this.#mapping === null) return;
     this.#isLost = lost;
     const { buffer } = this.#mapping;
     [this.#u8, this.#u16, this.#u32, this.#u64] = views(buffer, lost ? 0 : this.size);
-    // Later, so that a listener does not get into the midst of an access.
+    // A microtask, so that no listener runs in the middle of an access.
     queueMicrotask(() => this.emit(lost ? 'lost' : 'restored'));
   }
 
-  #block(offset: number, bytes: Uint8Array, width: Width): NativeWindow {
+  #checkBlock(offset: number, bytes: Uint8Array, width: Width): NativeWindow {
     if (!(bytes instanceof Uint8Array)) throw new TypeError('a block must be a Uint8Array');
     if (![1, 2, 4, 8].includes(width)) throw new RangeError(`width ${width} is not 1, 2, 4 or 8`);
     if (bytes.length % width !== 0) {
-      throw new RangeError(`${bytes.length} bytes are not whole accesses of ${width}`);
+      throw new RangeError(`a block of ${bytes.length} bytes is not a multiple of width ${width}`);
     }
     const fits = Number.isInteger(offset) && offset >= 0 && offset + bytes.length <= this.size;
     if (this.#mapping === null || !fits || offset % width !== 0) {
@@ -244,13 +245,15 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
       throw new RangeError(`offset ${offset} is not a multiple of ${width}`);
     }
     if (offset < 0 || offset + length > this.size) {
-      throw new RangeError(`${length} bytes at ${offset} are not within the ${this.size} mapped`);
+      throw new RangeError(
+        `${length} bytes at offset ${offset} exceed a window of ${this.size} bytes`,
+      );
     }
-    throw new TypeError('register window is read-only');
+    throw new TypeError('the register window is read-only');
   }
 }
 
-/** The whole registers of each width in the first `size` bytes. */
+/** Returns a view of each width, over the whole registers in the first `size` bytes. */
 function views(
   buffer: ArrayBuffer,
   size: number,
@@ -264,5 +267,5 @@ function views(
 }
 
 function refuseValue(value: number | bigint, bits: number): never {
-  throw new RangeError(`${value} is not a value of ${bits} bits`);
+  throw new RangeError(`value ${value} does not fit into ${bits} bits`);
 }

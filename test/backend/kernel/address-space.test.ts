@@ -14,7 +14,7 @@ function open(t: ExecutionContext, nodes: readonly string[] = GROUP_NODES) {
   return { fake, device, space: device.addressSpace };
 }
 
-test('map and unmap go to the container with the flags of VFIO', (t) => {
+test('via group, map and unmap reach the container with the flags of VFIO', (t) => {
   const { fake, space } = open(t);
   const memory = space.allocate(8192, false);
   space.mapSync(memory, 4096, PAGE, 0x10000n, 3);
@@ -27,7 +27,7 @@ test('map and unmap go to the container with the flags of VFIO', (t) => {
   ]);
 });
 
-test('map and unmap go to the IOAS with the flags of iommufd', (t) => {
+test('via cdev, map and unmap reach the IOAS, and map has the flags of iommufd', (t) => {
   const { fake, space } = open(t, CDEV_NODES);
   const memory = space.allocate(4096, false);
   for (const [flags, sent] of [
@@ -48,7 +48,7 @@ test('map and unmap go to the IOAS with the flags of iommufd', (t) => {
   );
 });
 
-test('unmapping all of an IOAS is the whole range; with a range it is EINVAL', (t) => {
+test('the flag to unmap all unmaps the whole IOAS, and fails with EINVAL for a part of it', (t) => {
   const { fake, space } = open(t, CDEV_NODES);
   space.unmap(0n, 0n, 2);
   t.is(fake.calls[0], `iommufdIoasUnmap 100 101 0 ${2n ** 64n - 1n}`);
@@ -57,7 +57,7 @@ test('unmapping all of an IOAS is the whole range; with a range it is EINVAL', (
   t.is(fake.calls.length, 1);
 });
 
-test('errno of the kernel stay as they are', (t) => {
+test('an error keeps the errno of the kernel', (t) => {
   const { fake, space } = open(t, CDEV_NODES);
   fake.fail('iommufdIoasUnmap', 'ENOENT');
   const error = failure(t, () => space.unmap(0n, PAGE, 0));
@@ -65,7 +65,7 @@ test('errno of the kernel stay as they are', (t) => {
   t.regex(error.path ?? '', /\/dev\/iommu$/);
 });
 
-test('ranges and page sizes are what the kernel tells', (t) => {
+test('ranges and page sizes are those that the kernel reports', (t) => {
   const group = open(t).space;
   t.deepEqual(group.ranges(), [
     { start: 0n, end: 0xfedf_ffffn },
@@ -77,7 +77,7 @@ test('ranges and page sizes are what the kernel tells', (t) => {
   t.is(cdev.pageSizes, 0xffff_ffff_ffff_f000n);
 });
 
-test('memory stays until the last of its mappings is gone', (t) => {
+test('released memory is freed with its last mapping', (t) => {
   const { fake, space } = open(t);
   const memory = space.allocate(8192, false);
   space.mapSync(memory, 0, 8192n, 0n, 3);
@@ -96,7 +96,7 @@ test('memory stays until the last of its mappings is gone', (t) => {
   );
 });
 
-test('a range that cuts a mapping lets go of whole mappings only', (t) => {
+test('an unmap that would split a mapping removes whole mappings only', (t) => {
   const { fake, space } = open(t, CDEV_NODES);
   const [inside, cut] = [space.allocate(4096, false), space.allocate(8192, false)];
   space.mapSync(inside, 0, PAGE, 0n, 3);
@@ -109,7 +109,7 @@ test('a range that cuts a mapping lets go of whole mappings only', (t) => {
   t.is(fake.freed.length, 2);
 });
 
-test('a failed mapping holds nothing', async (t) => {
+test('a failed mapping does not keep its memory', async (t) => {
   const { fake, space } = open(t);
   const memory = space.allocate(4096, false);
   fake.fail('containerMapDma', 'EEXIST');
@@ -124,7 +124,7 @@ test('a failed mapping holds nothing', async (t) => {
   t.is(fake.freed.length, 1);
 });
 
-test('close unmaps what is left and frees what was released', (t) => {
+test('close unmaps the remaining mappings and frees released memory', (t) => {
   const { fake, device, space } = open(t);
   const memory = space.allocate(4096, false);
   space.mapSync(memory, 0, PAGE, 0n, 3);
@@ -150,7 +150,7 @@ test('close unmaps what is left and frees what was released', (t) => {
   );
 });
 
-test('a mapping under way keeps the container open', async (t) => {
+test('an unfinished mapping keeps the container open', async (t) => {
   const { fake, device, space } = open(t);
   const memory = space.allocate(4096, false);
   const mapping = space.map(memory, 0, PAGE, 0n, 3);
@@ -163,7 +163,7 @@ test('a mapping under way keeps the container open', async (t) => {
   t.is(fake.freed.length, 1);
 });
 
-test('ENOMEM says how much is needed and how much is allowed', (t) => {
+test('the hint of ENOMEM has the bytes needed and the bytes allowed', (t) => {
   const { fake, space } = open(t);
   const memory = space.allocate(3 * 4096, false);
   space.mapSync(memory, 0, PAGE, 0n, 3);
@@ -176,7 +176,7 @@ test('ENOMEM says how much is needed and how much is allowed', (t) => {
   t.regex(hint ?? '', new RegExp(`prlimit --pid ${process.pid} --memlock=12288`));
 });
 
-test('ENOMEM without a limit blames no limit; ENOSPC names the one of the container', (t) => {
+test('without a memlock limit ENOMEM has no hint, and ENOSPC has the limit of mappings', (t) => {
   const tree = new Tree(t, {
     devices: [{ name: NAME, driver: 'vfio-pci', group: 12 }],
     nodes: GROUP_NODES,
@@ -195,7 +195,7 @@ test('ENOMEM without a limit blames no limit; ENOSPC names the one of the contai
   t.regex(refused().hint ?? '', /dma_entry_limit/);
 });
 
-test('EINVAL of an IOVA outside names the ranges', (t) => {
+test('the hint for an IOVA outside the usable ranges lists the ranges', (t) => {
   const { fake, space } = open(t);
   const memory = space.allocate(4096, false);
   fake.fail('containerMapDma', 'EINVAL');
@@ -207,7 +207,7 @@ test('EINVAL of an IOVA outside names the ranges', (t) => {
   t.is(refused(0x1000n).hint, undefined);
 });
 
-test('huge pages are whole ones; an empty pool says how many are missing', (t) => {
+test('sizes are rounded up to huge pages, and the hint has the number of missing pages', (t) => {
   const { fake, space } = open(t);
   t.is(space.allocate(1, false).size, 4096);
   t.is(space.allocate(5000, true).size, 8192);
@@ -222,7 +222,7 @@ test('huge pages are whole ones; an empty pool says how many are missing', (t) =
   t.regex(error.hint ?? '', /Fewer than 3 pages .*'echo 3 > .*hugepages-2048kB\/nr_hugepages'/);
 });
 
-test('given memory is whole pages that begin on a page', (t) => {
+test('shared and mapped memory must be page-aligned and have whole pages', (t) => {
   const { fake, space } = open(t);
   const shared = new SharedArrayBuffer(8192);
   const memory = space.fromShared(shared);
@@ -246,13 +246,13 @@ test('given memory is whole pages that begin on a page', (t) => {
   fake.answers.addressOf = () => 0x7000_0010n;
   t.throws(() => space.fromShared(shared), {
     instanceOf: RangeError,
-    message: /does not begin on a page.*maxByteLength/,
+    message: /is not page-aligned.*maxByteLength/,
   });
   t.is(space.fromFd(5, 4096, 8192, false).size, 8192);
   t.is(fake.calls.at(-1), 'memoryMapFd 5 4096 8192 false');
 });
 
-test('wrong arguments of map and unmap do not reach the kernel', (t) => {
+test('map and unmap refuse wrong arguments before any system call', (t) => {
   const { fake, space } = open(t);
   const memory = space.allocate(4096, false);
   fake.calls.length = 0;

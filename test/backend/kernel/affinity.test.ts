@@ -27,13 +27,13 @@ function open(t: ExecutionContext) {
   return { tree, fake, device: backend.openSync('0000:01:00.0', {}) };
 }
 
-test('lists of CPUs are ranges', (t) => {
+test('a list of CPUs is parsed into numbers', (t) => {
   t.deepEqual(parseCpuList('0-2,5\n'), [0, 1, 2, 5]);
   t.deepEqual(parseCpuList('7'), [7]);
   t.deepEqual(parseCpuList('\n'), []);
 });
 
-test('a vector is found by the name of its handler', (t) => {
+test('the interrupt of a vector is found by the name of its handler', (t) => {
   const { device } = open(t);
   t.deepEqual(device.getAffinity(0, 0), [22]);
   t.deepEqual(device.getAffinity(1, 1), [47]);
@@ -41,7 +41,7 @@ test('a vector is found by the name of its handler', (t) => {
   t.deepEqual(device.getAffinity(2, 10), [46]);
 });
 
-test('CPUs are written as a list', (t) => {
+test('setAffinity() writes the CPUs as a list', (t) => {
   const { tree, device } = open(t);
   device.setAffinity(2, 10, [3, 0]);
   t.is(readFileSync(join(tree.root, 'proc/irq/46/smp_affinity_list'), 'utf8'), '3,0');
@@ -53,7 +53,7 @@ test('CPUs are written as a list', (t) => {
   );
 });
 
-test('a vector without a host interrupt is ENOENT', (t) => {
+test('the affinity of a vector without a host interrupt fails with ENOENT', (t) => {
   const { device } = open(t);
   for (const [index, vector] of [
     [2, 0],
@@ -63,11 +63,14 @@ test('a vector without a host interrupt is ENOENT', (t) => {
   ] as const) {
     const error = failure(t, () => device.getAffinity(index, vector));
     t.is(error.code, 'ENOENT');
-    t.regex(error.message, new RegExp(`vector ${vector} of index ${index} of 0000:01:00.0`));
+    t.regex(
+      error.message,
+      new RegExp(`^ENOENT: 0000:01:00.0 has no .* vector ${vector} of index ${index}`),
+    );
   }
 });
 
-test('what the system refuses comes with its path', (t) => {
+test('an error of the file system has the path and a hint', (t) => {
   const { tree, device } = open(t);
   tree.file('proc/interrupts', INTERRUPTS.replace('47:', '99:'));
   const error = failure(t, () => {
@@ -78,7 +81,7 @@ test('what the system refuses comes with its path', (t) => {
   t.regex(error.hint ?? '', /Only root may write/);
 });
 
-test('waiting for vectors visits each CPU that serves one of them', (t) => {
+test('synchronizeIrqs() visits each CPU that serves one of the vectors', (t) => {
   const { fake, device } = open(t);
   fake.calls.length = 0;
   device.synchronizeIrqs(2, [1, 10]);
@@ -89,10 +92,10 @@ test('waiting for vectors visits each CPU that serves one of them', (t) => {
   fake.fail('visitCpu', 'EINVAL');
   t.notThrows(() => {
     device.synchronizeIrqs(2, [10]);
-  }, 'offline, or not for this process');
+  }, 'the CPU is offline or not allowed for this process');
 });
 
-test('a number that was seen is used while its handler is there', (t) => {
+test('a known interrupt number is reused while its handler exists', (t) => {
   const { tree, device } = open(t);
   tree.folder('proc/irq/45/vfio-msix[1](0000:01:00.0)');
   t.deepEqual(device.getAffinity(2, 1), [45]);

@@ -4,13 +4,13 @@ import { VfioError } from '../../../lib/errors.js';
 import { FakeNative } from './fake-native.js';
 import type { Tree } from '../../sysfs/tree.js';
 
-/** The back end over a recorded host and a kernel that records. */
+/** Makes the back end with a recorded host and a fake kernel that records its calls. */
 export function make(tree: Tree): { fake: FakeNative; backend: KernelBackend } {
   const fake = new FakeNative();
   return { fake, backend: new KernelBackend(tree.sysfs, () => fake.native) };
 }
 
-/** The VfioError that something throws. */
+/** Returns the VfioError that a call throws. */
 export function failure(t: ExecutionContext, run: () => unknown): VfioError {
   return t.throws(run, { instanceOf: VfioError });
 }

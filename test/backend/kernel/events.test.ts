@@ -11,7 +11,7 @@ function open(t: ExecutionContext) {
   return { fake, device };
 }
 
-test('an eventfd signals, is read, and closes once', (t) => {
+test('an eventfd can be signalled, read and closed, and closes once', (t) => {
   const { fake, device } = open(t);
   const eventfd = device.createEventfd();
   t.is(eventfd.fd, 103);
@@ -29,7 +29,7 @@ test('an eventfd signals, is read, and closes once', (t) => {
   eventfd.close();
   eventfd.close();
   t.is(eventfd.fd, null);
-  t.deepEqual(fake.take(), [
+  t.deepEqual(fake.drainCalls(), [
     'eventfdCreate',
     'eventfdSignal',
     'eventfdSignal',
@@ -47,7 +47,7 @@ test('an eventfd signals, is read, and closes once', (t) => {
   t.throws(() => device.setIrqs(irq), { code: 'EBADF', message: /the eventfd is closed/ });
 });
 
-test('an event set watches eventfds by slot, within its capacity', (t) => {
+test('an event set refuses slots beyond its capacity and eventfds without a descriptor', (t) => {
   const { fake, device } = open(t);
   const set = device.createEventSet(2);
   const eventfd = device.createEventfd();
@@ -69,16 +69,16 @@ test('an event set watches eventfds by slot, within its capacity', (t) => {
       { instanceOf: RangeError },
     );
   }
-  const imitation: Eventfd = { ...eventfd, fd: null };
+  const mockEventfd: Eventfd = { ...eventfd, fd: null };
   t.throws(
     () => {
-      set.add(0, imitation, false);
+      set.add(0, mockEventfd, false);
     },
     { instanceOf: TypeError },
   );
 });
 
-test('an event set is served or waited for, not both', (t) => {
+test('wait() and spin() are refused while the event loop serves the set', (t) => {
   const { fake, device } = open(t);
   const set = device.createEventSet(1);
   fake.answers.eventSetWait = () => 1;
@@ -95,14 +95,14 @@ test('an event set is served or waited for, not both', (t) => {
   t.throws(() => set.spin(-1), { instanceOf: RangeError });
 });
 
-test('a closed event set is of no use, and closes once', (t) => {
+test('use of a closed event set fails with EBADF, and it closes once', (t) => {
   const { fake, device } = open(t);
   const eventfd = device.createEventfd();
-  fake.take();
+  fake.drainCalls();
   const set = device.createEventSet(1);
   set.close();
   set.close();
-  t.deepEqual(fake.take(), ['eventSetCreate', 'eventSetClose']);
+  t.deepEqual(fake.drainCalls(), ['eventSetCreate', 'eventSetClose']);
   const uses: (() => unknown)[] = [
     () => {
       set.serve(() => undefined);

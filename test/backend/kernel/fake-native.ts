@@ -5,25 +5,26 @@ import type { Handle, Native, NativeMemory } from '../../../lib/native/binding.j
 type Answers = { -readonly [Name in keyof Native]?: Native[Name] };
 type Code = keyof typeof constants.errno;
 
-/** What gives back: a failure of these is not a step of an open. */
+/** Calls that release a resource. They are not counted as steps of an open. */
 const RELEASES = ['close', 'iommufdDestroy', 'deviceDetachPt', 'groupUnsetContainer'];
 
 /**
- * A kernel of which only file descriptors, groups and iommufd objects are real. Every call is
- * recorded, and any can be made to fail.
+ * A fake kernel with file descriptors, groups and iommufd objects. The fake records every call, and
+ * a test can make any call fail.
  */
 export class FakeNative {
-  /** `'open /dev/vfio/12'`: name and arguments. */
+  /** Name and arguments of each call: `'open /dev/vfio/12 true'`. */
   readonly calls: string[] = [];
-  /** Open file descriptors and what they are. */
+  /** Open file descriptors, each with a description. */
   readonly fds = new Map<number, string>();
-  /** Objects of iommufds. */
+  /** Ids of the existing iommufd objects. */
   readonly objects = new Set<number>();
+  /** Addresses of the memory that was released. */
   readonly freed: bigint[] = [];
   readonly native: Native;
-  /** Replaces what a call answers. */
+  /** The function behind each call. A test replaces entries. */
   readonly answers: Answers;
-  /** Steps counted; the one with the number of `failAt` fails. */
+  /** Calls so far, without releases. The call with the number `failAt` fails with EIO. */
   steps = 0;
   failAt = -1;
   #failures = new Map<string, Code>();
@@ -36,14 +37,14 @@ export class FakeNative {
     });
   }
 
-  /** Makes a call fail each time; null: no more. The asynchronous form fails with it. */
+  /** Makes a call and its asynchronous form fail until `code` is null. */
   fail(name: keyof Native, code: Code | null): void {
     if (code === null) this.#failures.delete(name);
     else this.#failures.set(name, code);
   }
 
-  /** The names of the calls made since the last time. */
-  take(): string[] {
+  /** Returns the names of the recorded calls, and clears the record. */
+  drainCalls(): string[] {
     return this.calls.splice(0).map((call) => call.split(' ')[0] ?? '');
   }
 
@@ -119,7 +120,7 @@ export class FakeNative {
         joined.add(fd);
       },
       groupGetDeviceFd: (_fd, name) => this.#fd(`device ${name}`),
-      // The id of a device goes with its binding.
+      // The kernel destroys the id of a device with its binding, so `objects` does not count it.
       deviceBindIommufd: () => this.#next++,
       deviceAttachPt: (_fd, pt) => pt,
       iommufdIoasAlloc: () => this.#object(),

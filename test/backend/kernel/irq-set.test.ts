@@ -13,13 +13,13 @@ function eventfd(fd: number | null): Eventfd {
   return { fd, signal: unused, read: unused, close: unused };
 }
 
-test('eventfds are 32-bit numbers: null is -1, a number is itself', (t) => {
+test('eventfds are encoded as 32-bit descriptors: null as -1, a number unchanged', (t) => {
   const { argsz, data } = encodeIrqSet({ ...SET, eventfds: [eventfd(7), null, -2, 300] });
   t.is(argsz, 20 + 16);
   t.is(Buffer.from(data).toString('hex'), '07000000fffffffffeffffff2c010000');
 });
 
-test('bools are bytes; without data there is only the header', (t) => {
+test('bools are encoded as bytes, and a request without data has the header alone', (t) => {
   t.deepEqual(encodeIrqSet({ ...SET, bools: [1, 0, 255] }), {
     argsz: 23,
     data: Uint8Array.of(1, 0, 255),
@@ -27,7 +27,7 @@ test('bools are bytes; without data there is only the header', (t) => {
   t.deepEqual(encodeIrqSet(SET), { argsz: 20, data: new Uint8Array(0) });
 });
 
-test('property: the kernel never reads beyond the data, whatever argsz says', (t) => {
+test('property: the kernel never reads beyond the data, with any argsz', (t) => {
   fc.assert(
     fc.property(
       fc.nat(0xffff_ffff),
@@ -52,7 +52,7 @@ test('property: the kernel never reads beyond the data, whatever argsz says', (t
   t.pass();
 });
 
-test('what cannot be encoded is refused', (t) => {
+test('a value that does not fit its field is refused', (t) => {
   t.throws(() => encodeIrqSet({ ...SET, eventfds: [eventfd(null)] }), { instanceOf: TypeError });
   t.throws(() => encodeIrqSet({ ...SET, eventfds: [2 ** 31] }), { instanceOf: RangeError });
   t.throws(() => encodeIrqSet({ ...SET, bools: [256] }), { instanceOf: RangeError });

@@ -11,7 +11,7 @@ const SIZE = 8192;
 const WIDTHS: readonly Width[] = [1, 2, 4, 8];
 const calls = native();
 
-/** A window on a file. Cut short, it is a device whose memory is gone. */
+/** Maps a window on a file. A truncated file stands for a device that does not respond. */
 function open(t: ExecutionContext, writable = true) {
   const path = temporaryFile(SIZE);
   const fd = calls.open(path, writable);
@@ -29,13 +29,13 @@ function open(t: ExecutionContext, writable = true) {
     window.close();
     calls.close(fd);
   });
-  const leave = () => {
+  const lose = () => {
     truncateSync(path, 0);
   };
-  const comeBack = (byte = 0) => {
+  const restore = (byte = 0) => {
     writeFileSync(path, new Uint8Array(SIZE).fill(byte));
   };
-  return { window, events, path, leave, comeBack };
+  return { window, events, path, lose, restore };
 }
 
 function read(window: MappedWindow, width: Width, offset: number): bigint {
@@ -54,10 +54,10 @@ function write(window: MappedWindow, width: Width, offset: number, value: number
 const ones = (width: Width) => 2n ** BigInt(8 * width) - 1n;
 
 for (const width of WIDTHS) {
-  test(`${width} bytes: all-ones, nothing, and as before when it is back`, async (t) => {
-    const { window, events, leave, comeBack } = open(t);
+  test(`${width} bytes: a lost window reads all ones and drops writes`, async (t) => {
+    const { window, events, lose, restore } = open(t);
     write(window, width, 16, 1);
-    leave();
+    lose();
     t.false(window.lost);
     for (const offset of [16, 4096]) {
       t.is(read(window, width, offset), ones(width));
@@ -65,10 +65,10 @@ for (const width of WIDTHS) {
       write(window, width, offset, 2);
       t.is(read(window, width, offset), ones(width));
     }
-    t.deepEqual(events, [], 'later in the turn');
+    t.deepEqual(events, [], 'the event comes in a microtask');
     await Promise.resolve();
     t.deepEqual(events, ['lost']);
-    comeBack();
+    restore();
     t.is(read(window, width, 16), 0n);
     t.false(window.lost);
     write(window, width, 16, 3);
@@ -77,13 +77,13 @@ for (const width of WIDTHS) {
     t.deepEqual(events, ['lost', 'restored']);
   });
 
-  test(`${width} bytes: the write that finds it gone vanishes as well`, (t) => {
-    const { window, leave, comeBack } = open(t);
-    leave();
+  test(`${width} bytes: the write that detects the loss is dropped too`, (t) => {
+    const { window, lose, restore } = open(t);
+    lose();
     write(window, width, 16, 2);
     t.true(window.lost);
     t.is(read(window, width, 16), ones(width));
-    comeBack();
+    restore();
     write(window, width, 24, 3);
     t.false(window.lost);
     t.is(read(window, width, 16), 0n);
@@ -91,39 +91,39 @@ for (const width of WIDTHS) {
   });
 }
 
-test('signed numbers are written while it comes back', (t) => {
-  const { window, leave, comeBack } = open(t);
+test('a negative value is written by the access that finds the device restored', (t) => {
+  const { window, lose, restore } = open(t);
   for (const [width, value] of [
     [1, -2],
     [2, -2],
     [4, -2],
     [8, -2],
   ] as const) {
-    leave();
+    lose();
     window.read8(0);
-    comeBack();
+    restore();
     write(window, width, 8, value);
     t.is(read(window, width, 8), ones(width) - 1n);
   }
 });
 
-test('blocks', (t) => {
-  const { window, leave, comeBack } = open(t);
-  leave();
+test('blocks of a lost window read all ones and drop writes', (t) => {
+  const { window, lose, restore } = open(t);
+  lose();
   const block = new Uint8Array(32);
   window.readBlock(4080, block, 2);
   t.true(block.every((byte) => byte === 0xff));
   t.true(window.lost);
   window.writeBlock(0, block.fill(1), 8);
-  comeBack(7);
+  restore(7);
   window.readBlock(4080, block, 4);
   t.false(window.lost);
   t.true(block.every((byte) => byte === 7));
 });
 
-test('what is wrong is refused all the same', (t) => {
-  const { window, leave } = open(t);
-  leave();
+test('a lost window refuses wrong offsets and values, and use after close', (t) => {
+  const { window, lose } = open(t);
+  lose();
   window.read8(0);
   for (const offset of [-1, SIZE, 2.5, NaN]) {
     for (const width of WIDTHS) {
@@ -153,9 +153,9 @@ test('what is wrong is refused all the same', (t) => {
   );
 });
 
-test('a read-only window', (t) => {
-  const { window, leave } = open(t, false);
-  leave();
+test('a lost read-only window reads all ones and refuses writes', (t) => {
+  const { window, lose } = open(t, false);
+  lose();
   t.is(window.read32(0), 0xffff_ffff);
   t.throws(
     () => {
@@ -165,9 +165,9 @@ test('a read-only window', (t) => {
   );
 });
 
-test('all-ones that are there are no loss', async (t) => {
-  const { window, events, comeBack } = open(t);
-  comeBack(0xff);
+test('a register that holds all ones does not make the window lost', async (t) => {
+  const { window, events, restore } = open(t);
+  restore(0xff);
   for (const width of WIDTHS) t.is(read(window, width, 0), ones(width));
   await Promise.resolve();
   t.false(window.lost);
@@ -177,32 +177,32 @@ test('all-ones that are there are no loss', async (t) => {
 const ROUNDS = 100;
 
 /**
- * Takes the file from its reader at some time of another thread's, and brings it back when told.
- * Turns of a round: 0, the reader spins; 1, it has noticed; 2, the file is back.
+ * Program of a thread that truncates the file at a random time and restores the file afterwards.
+ * Turns of a round: 0, the reader spins; 1, the reader has seen the loss; 2, the file is restored.
  */
-const TAKE = `
+const TRUNCATE = `
   const { truncateSync } = require('node:fs');
   const { workerData: { path, turn } } = require('node:worker_threads');
-  const come = (n) => {
+  const awaitTurn = (n) => {
     for (let now; (now = Atomics.load(turn, 0)) !== n; ) Atomics.wait(turn, 0, now);
   };
   for (let n = 0; n < 3 * ${ROUNDS}; n += 3) {
-    come(n);
+    awaitTurn(n);
     Atomics.wait(turn, 1, 0, Math.random() * 3);
     truncateSync(path, 0);
-    come(n + 1);
+    awaitTurn(n + 1);
     truncateSync(path, ${SIZE});
     Atomics.store(turn, 0, n + 2);
     Atomics.notify(turn, 0);
   }`;
 
 for (const access of ['read', 'write'] as const) {
-  test(`a loop that does nothing but ${access} sees it at once, however it is compiled`, async (t) => {
+  test(`a loop of ${access} accesses detects a loss at once in every compiler tier`, async (t) => {
     const { window, path } = open(t);
     const turn = new Int32Array(new SharedArrayBuffer(8));
-    const worker = new Worker(TAKE, { eval: true, workerData: { path, turn } });
+    const worker = new Worker(TRUNCATE, { eval: true, workerData: { path, turn } });
     const ended = once(worker, 'exit');
-    const say = (n: number) => {
+    const setTurn = (n: number) => {
       Atomics.store(turn, 0, n);
       Atomics.notify(turn, 0);
     };
@@ -218,10 +218,10 @@ for (const access of ['read', 'write'] as const) {
     };
     let wrong = 0;
     for (let n = 0; n < 3 * ROUNDS; n += 3) {
-      say(n);
+      setTurn(n);
       spin();
       if (!window.lost || window.read32(8) !== 0xffff_ffff) wrong++;
-      say(n + 1);
+      setTurn(n + 1);
       Atomics.wait(turn, 0, n + 1);
       if (window.read32(8) !== 0 || window.lost) wrong++;
     }

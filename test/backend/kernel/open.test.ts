@@ -12,18 +12,18 @@ const WAYS = [
   { title: 'group', nodes: GROUP_NODES, options: {} },
   { title: 'cdev', nodes: CDEV_NODES, options: {} },
   {
-    title: 'given group',
+    title: 'passed group',
     nodes: GROUP_NODES,
     options: { fds: { via: 'group', container: 3, group: 4 } },
   },
   {
-    title: 'given cdev',
+    title: 'passed cdev',
     nodes: CDEV_NODES,
     options: { fds: { via: 'cdev', iommufd: 3, device: 4 } },
   },
 ] as const satisfies { title: string; nodes: readonly string[]; options: OpenOptions }[];
 
-/** Sync and async open are one flow; both forms are run. */
+/** The synchronous and the asynchronous open. Both run the same steps. */
 const FORMS = {
   sync: async (backend: KernelBackend, name: string, options: OpenOptions) => {
     await Promise.resolve();
@@ -33,12 +33,12 @@ const FORMS = {
     backend.open(name, options),
 };
 
-function assertNothingLeft(t: { deepEqual: (a: unknown, b: unknown) => void }, fake: FakeNative) {
+function assertAllReleased(t: { deepEqual: (a: unknown, b: unknown) => void }, fake: FakeNative) {
   t.deepEqual([...fake.fds], []);
   t.deepEqual([...fake.objects], []);
 }
 
-test('group: container, group, status, then joined; given back device, group, container', (t) => {
+test('via group, open joins the container, and close releases device, group and container', (t) => {
   const tree = goodHost(t);
   const { fake, backend } = make(tree);
   const device = backend.openSync('01:00.0', {});
@@ -56,10 +56,10 @@ test('group: container, group, status, then joined; given back device, group, co
   ]);
   device.close();
   t.deepEqual(fake.calls, ['close 102', 'groupUnsetContainer 101', 'close 101', 'close 100']);
-  assertNothingLeft(t, fake);
+  assertAllReleased(t, fake);
 });
 
-test('cdev: iommufd, address space, node, bound and attached; given back in reverse', (t) => {
+test('via cdev, open binds and attaches the device, and close releases in reverse order', (t) => {
   const tree = goodHost(t, [...GROUP_NODES, ...CDEV_NODES]);
   const { fake, backend } = make(tree);
   const device = backend.openSync(FIRST, {});
@@ -78,7 +78,7 @@ test('cdev: iommufd, address space, node, bound and attached; given back in reve
     'iommufdDestroy 100 101',
     'close 100',
   ]);
-  assertNothingLeft(t, fake);
+  assertAllReleased(t, fake);
 });
 
 test('the asynchronous open makes the same calls', async (t) => {
@@ -87,15 +87,15 @@ test('the asynchronous open makes the same calls', async (t) => {
     one.backend.openSync(FIRST, {});
     await other.backend.open(FIRST, {});
     t.deepEqual(
-      other.fake.take().map((name) => name.replace('Async', '')),
-      one.fake.take(),
+      other.fake.drainCalls().map((name) => name.replace('Async', '')),
+      one.fake.drainCalls(),
     );
   }
 });
 
 for (const { title, nodes, options } of WAYS) {
   for (const [form, open] of Object.entries(FORMS)) {
-    test(`${title}, ${form}: whatever step of open fails, nothing is left behind`, async (t) => {
+    test(`${title}, ${form}: if a step of open fails, all earlier steps are undone`, async (t) => {
       let steps = 0;
       for (let failAt = 0; ; failAt++) {
         const { fake, backend } = make(goodHost(t, nodes));
@@ -106,16 +106,16 @@ for (const { title, nodes, options } of WAYS) {
         } catch (error) {
           t.like(error, { name: 'VfioError', code: 'EIO' });
           t.truthy((error as { path?: string }).path);
-          assertNothingLeft(t, fake);
-          // And the next try is a fresh one.
+          assertAllReleased(t, fake);
+          // The next open starts anew.
           fake.failAt = -1;
           (await open(backend, FIRST, options)).close();
-          assertNothingLeft(t, fake);
+          assertAllReleased(t, fake);
           steps++;
           continue;
         }
         device.close();
-        assertNothingLeft(t, fake);
+        assertAllReleased(t, fake);
         break;
       }
       t.true(steps >= 5, `${steps} steps failed`);
@@ -123,46 +123,46 @@ for (const { title, nodes, options } of WAYS) {
   }
 }
 
-test('devices of one group share group and container; the last one gives them back', async (t) => {
+test('devices of one group share group and container, which the last close releases', async (t) => {
   const { fake, backend } = make(goodHost(t));
   const [one, other] = await Promise.all([
     backend.open('03:00.0', {}),
     backend.open('03:00.1', {}),
   ]);
-  const opened = fake.take();
+  const opened = fake.drainCalls();
   t.is(opened.filter((name) => name === 'open').length, 2);
   t.is(opened.filter((name) => name === 'groupGetDeviceFdAsync').length, 2);
   t.is(one.addressSpace, other.addressSpace);
   one.close();
-  t.deepEqual(fake.take(), ['close']);
+  t.deepEqual(fake.drainCalls(), ['close']);
   t.deepEqual(other.getInfo(), { flags: 3, numRegions: 9, numIrqs: 5 });
   other.close();
-  assertNothingLeft(t, fake);
+  assertAllReleased(t, fake);
 });
 
-test('devices of one group share an address space by cdev too, all groups one iommufd', (t) => {
+test('via cdev, devices of a group share an IOAS, and all groups share one iommufd', (t) => {
   const { fake, backend } = make(goodHost(t, CDEV_NODES));
   const devices = ['03:00.0', '03:00.1', '01:00.0'].map((name) => backend.openSync(name, {}));
-  const opened = fake.take();
+  const opened = fake.drainCalls();
   t.is(opened.filter((name) => name === 'iommufdIoasAlloc').length, 2);
   t.is([...fake.fds.values()].filter((what) => what.endsWith('/iommu')).length, 1);
   t.is(devices[0]?.addressSpace, devices[1]?.addressSpace);
   t.not(devices[0]?.addressSpace, devices[2]?.addressSpace);
   for (const device of devices) device.close();
-  assertNothingLeft(t, fake);
+  assertAllReleased(t, fake);
 });
 
-test('a device opens again after close, its IOMMU set anew', (t) => {
+test('a device can be opened again after close, with a new SET_IOMMU', (t) => {
   const { fake, backend } = make(goodHost(t));
   for (let round = 0; round < 3; round++) {
     const device = backend.openSync(FIRST, {});
-    t.true(fake.take().includes('containerSetIommu'));
+    t.true(fake.drainCalls().includes('containerSetIommu'));
     device.close();
-    assertNothingLeft(t, fake);
+    assertAllReleased(t, fake);
   }
 });
 
-test('given descriptors are duplicated, and what they have is left as it was', (t) => {
+test('passed descriptors are duplicated, and close leaves their group in its container', (t) => {
   const { fake, backend } = make(goodHost(t));
   fake.answers.groupGetStatus = () => 3;
   const device = backend.openSync(FIRST, { fds: { via: 'group', container: 3, group: 4 } });
@@ -179,7 +179,7 @@ test('given descriptors are duplicated, and what they have is left as it was', (
   t.deepEqual(fake.calls, ['close 102', 'close 101', 'close 100']);
 });
 
-test('a given group in a container without an IOMMU gets one', (t) => {
+test('a passed container without an IOMMU gets SET_IOMMU', (t) => {
   const { fake, backend } = make(goodHost(t));
   fake.answers.groupGetStatus = () => 3;
   fake.fail('containerGetInfo', 'EINVAL');
@@ -188,16 +188,16 @@ test('a given group in a container without an IOMMU gets one', (t) => {
   t.false(fake.calls.some((call) => call.startsWith('groupSetContainer')));
 });
 
-test('a given character device is used with the given iommufd', (t) => {
+test('a passed device descriptor is bound to the passed iommufd', (t) => {
   const { fake, backend } = make(goodHost(t));
   const device = backend.openSync(FIRST, { fds: { via: 'cdev', iommufd: 3, device: 4 } });
   t.is(device.via, 'cdev');
-  t.deepEqual(fake.take().slice(0, 3), ['duplicate', 'iommufdIoasAlloc', 'duplicate']);
+  t.deepEqual(fake.drainCalls().slice(0, 3), ['duplicate', 'iommufdIoasAlloc', 'duplicate']);
   device.close();
-  assertNothingLeft(t, fake);
+  assertAllReleased(t, fake);
 });
 
-test('the VF token goes after the name, or as 16 bytes', (t) => {
+test('the VF token is sent after the name via group, and as 16 bytes via cdev', (t) => {
   const group = make(goodHost(t));
   group.backend.openSync(FIRST, { vfToken: TOKEN });
   t.is(group.fake.calls.at(-1), `groupGetDeviceFd 101 ${FIRST} vf_token=${TOKEN}`);
@@ -207,12 +207,12 @@ test('the VF token goes after the name, or as 16 bytes', (t) => {
   t.true(cdev.fake.calls.includes(`deviceBindIommufd 102 100 ${String(bytes)}`));
 });
 
-test('via can be forced', (t) => {
+test('the option via chooses the interface', (t) => {
   const { backend } = make(goodHost(t, [...GROUP_NODES, ...CDEV_NODES]));
   t.is(backend.openSync(FIRST, { via: 'group' }).via, 'group');
 });
 
-test('wrong arguments do not load the addon', async (t) => {
+test('wrong arguments are refused before the addon is loaded', async (t) => {
   const { sysfs } = goodHost(t);
   const { KernelBackend } = await import('../../../lib/backend/kernel/index.js');
   const backend = new KernelBackend(sysfs, () => {
@@ -227,42 +227,45 @@ test('wrong arguments do not load the addon', async (t) => {
   t.throws(() => backend.openSync('09:00.0', {}), { code: 'ENODEV' });
 });
 
-test.serial('no-IOMMU is opt-in, warned about once a device, and maps nothing', async (t) => {
-  const warnings: Error[] = [];
-  const listen = (warning: Error) => warnings.push(warning);
-  process.on('warning', listen);
-  t.teardown(() => process.off('warning', listen));
-  const tree = new Tree(t, {
-    devices: [{ name: FIRST, driver: 'vfio-pci', group: 0, vfioDevice: 'vfio0' }],
-    noiommu: [0],
-    nodes: ['vfio/vfio', 'vfio/noiommu-0'],
-  });
-  const { fake, backend } = make(tree);
-  t.like(
-    failure(t, () => backend.openSync(FIRST, {})),
-    { code: 'ENODEV' },
-  );
-  t.deepEqual(fake.calls, []);
+test.serial(
+  'no-IOMMU needs its option, warns once for each device, and maps nothing',
+  async (t) => {
+    const warnings: Error[] = [];
+    const listen = (warning: Error) => warnings.push(warning);
+    process.on('warning', listen);
+    t.teardown(() => process.off('warning', listen));
+    const tree = new Tree(t, {
+      devices: [{ name: FIRST, driver: 'vfio-pci', group: 0, vfioDevice: 'vfio0' }],
+      noiommu: [0],
+      nodes: ['vfio/vfio', 'vfio/noiommu-0'],
+    });
+    const { fake, backend } = make(tree);
+    t.like(
+      failure(t, () => backend.openSync(FIRST, {})),
+      { code: 'ENODEV' },
+    );
+    t.deepEqual(fake.calls, []);
 
-  const device = backend.openSync(FIRST, { noiommu: true });
-  t.is(device.via, 'noiommu');
-  t.true(fake.calls.includes(`open ${tree.root}/dev/vfio/noiommu-0 true`));
-  t.true(fake.calls.includes('containerSetIommu 100 8'));
-  const space = device.addressSpace;
-  const memory = space.allocate(4096, false);
-  t.deepEqual(space.ranges(), []);
-  const refused = failure(t, () => {
-    space.mapSync(memory, 0, 4096n, 0n, 3);
-  });
-  t.is(refused.code, 'ENOTSUP');
-  t.regex(refused.message, /^ENOTSUP: DMA mappings need an IOMMU, VFIO_IOMMU_MAP_DMA/);
-  t.regex(refused.hint ?? '', /physical addresses/);
-  await t.throwsAsync(space.map(memory, 0, 4096n, 0n, 3), { code: 'ENOTSUP' });
-  device.close();
-  backend.openSync(FIRST, { noiommu: true }).close();
+    const device = backend.openSync(FIRST, { noiommu: true });
+    t.is(device.via, 'noiommu');
+    t.true(fake.calls.includes(`open ${tree.root}/dev/vfio/noiommu-0 true`));
+    t.true(fake.calls.includes('containerSetIommu 100 8'));
+    const space = device.addressSpace;
+    const memory = space.allocate(4096, false);
+    t.deepEqual(space.ranges(), []);
+    const refused = failure(t, () => {
+      space.mapSync(memory, 0, 4096n, 0n, 3);
+    });
+    t.is(refused.code, 'ENOTSUP');
+    t.regex(refused.message, /^ENOTSUP: DMA mappings need an IOMMU, VFIO_IOMMU_MAP_DMA/);
+    t.regex(refused.hint ?? '', /physical addresses/);
+    await t.throwsAsync(space.map(memory, 0, 4096n, 0n, 3), { code: 'ENOTSUP' });
+    device.close();
+    backend.openSync(FIRST, { noiommu: true }).close();
 
-  await new Promise((resolve) => setImmediate(resolve));
-  t.is(warnings.length, 1);
-  t.like(warnings[0], { name: 'VfioWarning', code: 'VFIO_NOIOMMU' });
-  t.regex(warnings[0]?.message ?? '', /0000:01:00\.0.*overwrite all memory/);
-});
+    await new Promise((resolve) => setImmediate(resolve));
+    t.is(warnings.length, 1);
+    t.like(warnings[0], { name: 'VfioWarning', code: 'VFIO_NOIOMMU' });
+    t.regex(warnings[0]?.message ?? '', /0000:01:00\.0.*overwrite all memory/);
+  },
+);

@@ -2,7 +2,7 @@ import test from 'ava';
 import { createEventfd, signalEventfds } from '../../../lib/index.js';
 import * as mock from '../../../lib/mock.js';
 
-test('each is signalled once, of whatever back end it is', (t) => {
+test('signalEventfds() signals each eventfd once, of the kernel and of the mock', (t) => {
   const eventfds = [createEventfd(), mock.createEventfd(), createEventfd()];
   signalEventfds(eventfds);
   signalEventfds(eventfds.slice(0, 2));
@@ -14,7 +14,7 @@ test('each is signalled once, of whatever back end it is', (t) => {
   for (const eventfd of eventfds) eventfd.close();
 });
 
-test('a closed one is refused before those of the kernel are signalled', (t) => {
+test('a closed eventfd is refused before any eventfd of the kernel is signalled', (t) => {
   const [first, closed] = [createEventfd(), createEventfd()];
   closed.close();
   t.throws(
@@ -27,7 +27,7 @@ test('a closed one is refused before those of the kernel are signalled', (t) => 
   first.close();
 });
 
-test('without native code it is the same', (t) => {
+test('signalEventfds() of vfio/mock signals mock eventfds', (t) => {
   const eventfds = [mock.createEventfd(), mock.createEventfd()];
   mock.signalEventfds(eventfds);
   t.deepEqual(

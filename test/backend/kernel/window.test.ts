@@ -39,7 +39,7 @@ const write = (window: MappedWindow, width: Width, offset: number, value: bigint
 
 const WIDTHS: readonly Width[] = [1, 2, 4, 8];
 
-test('property: each width is little endian, and touches only its bytes', (t) => {
+test('property: each width is little-endian and accesses only its bytes', (t) => {
   fc.assert(
     fc.property(
       fc.constantFrom(...WIDTHS),
@@ -60,7 +60,7 @@ test('property: each width is little endian, and touches only its bytes', (t) =>
   );
 });
 
-test('property: an offset outside or not aligned is a RangeError and changes nothing', (t) => {
+test('property: an offset outside or misaligned is a RangeError and writes nothing', (t) => {
   const offset = fc.oneof(
     fc.integer({ min: -16, max: 80 }),
     fc.double({ min: -1, max: 70 }),
@@ -69,7 +69,7 @@ test('property: an offset outside or not aligned is a RangeError and changes not
   fc.assert(
     fc.property(fc.constantFrom(...WIDTHS), offset, (width, at) => {
       fc.pre(!(Number.isInteger(at) && at % width === 0 && at >= 0 && at + width <= 60));
-      // The last register of 8 bytes would end at 64: it is outside as well.
+      // The register of 8 bytes at offset 56 ends at 64, so it is outside too.
       const { window, bytes } = make(60);
       t.throws(() => read(window, width, at), { instanceOf: RangeError });
       t.throws(
@@ -83,7 +83,7 @@ test('property: an offset outside or not aligned is a RangeError and changes not
   );
 });
 
-test('signed numbers of bit operators are taken, larger ones are not', (t) => {
+test('writes accept signed numbers and refuse numbers that do not fit', (t) => {
   const { window } = make(16);
   window.write32(0, ~0);
   t.is(window.read32(0), 0xffff_ffff);
@@ -116,7 +116,7 @@ test('signed numbers of bit operators are taken, larger ones are not', (t) => {
   t.is(window.read32(0), 0xffff_ffff);
 });
 
-test('a block of one word is a read of one register', (t) => {
+test('a block read of 4 bytes is one register read without native code', (t) => {
   const { window, bytes, fake } = make(64);
   bytes.set([0x11, 0x22, 0x33, 0xf4], 8);
   const into = new Uint8Array(6);
@@ -131,11 +131,11 @@ test('a block of one word is a read of one register', (t) => {
   );
 });
 
-test('blocks go to native code after the same checks', (t) => {
+test('larger blocks are copied by native code, after the checks of a single access', (t) => {
   const { window, fake } = make(4096);
   window.readBlock(8, new Uint8Array(16), 4);
   window.writeBlock(4088, new Uint8Array(8), 8);
-  t.deepEqual(fake.take(), ['readBlock', 'writeBlock']);
+  t.deepEqual(fake.drainCalls(), ['readBlock', 'writeBlock']);
   const wrong: (() => void)[] = [
     () => {
       window.readBlock(4, new Uint8Array(8), 8);
@@ -157,7 +157,7 @@ test('blocks go to native code after the same checks', (t) => {
   t.deepEqual(fake.calls, []);
 });
 
-test('a read-only region is never stored to', (t) => {
+test('every write to a read-only window is a TypeError and stores nothing', (t) => {
   const { window, fake, bytes } = make(16, false);
   t.is(window.read32(0), 0);
   for (const width of WIDTHS) {
@@ -182,7 +182,7 @@ test('after close every access fails with EBADF, and closing again does nothing'
   window.close();
   window.close();
   window[Symbol.dispose]();
-  t.deepEqual(fake.take(), ['unmapRegion']);
+  t.deepEqual(fake.drainCalls(), ['unmapRegion']);
   t.deepEqual(closed, [window]);
   for (const width of WIDTHS) {
     t.throws(() => read(window, width, 0), { code: 'EBADF', message: /closed/ });
@@ -202,7 +202,7 @@ test('after close every access fails with EBADF, and closing again does nothing'
   t.is(window.size, 64);
 });
 
-test('a window that was closed for the host has the hint in its error', (t) => {
+test('if the host caused the close, the error of a later access has its hint', (t) => {
   const { window } = make(64);
   window.close('The host wanted it back.');
   window.close();
@@ -210,7 +210,7 @@ test('a window that was closed for the host has the hint in its error', (t) => {
   t.deepEqual([error.code, error.hint], ['EBADF', 'The host wanted it back.']);
 });
 
-test('printing a window reads no register', (t) => {
+test('inspecting a window reads no register', (t) => {
   const { window, bytes } = make(4);
   bytes.fill(0xab);
   const text = inspect(window, { depth: 9, showHidden: true });
