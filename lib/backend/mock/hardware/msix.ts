@@ -9,7 +9,7 @@ import {
 import type { BarPlace } from './model.js';
 import type { Overlay } from './registers.js';
 
-/** MSI-X of a function: the table, the pending bits, and the state machine behind them. */
+/** MSI-X of a function: the table, the pending bits, and the delivery of messages. */
 export class Msix {
   readonly vectors: number;
   readonly table: Overlay;
@@ -42,7 +42,7 @@ export class Msix {
     return this.#enabled;
   }
 
-  /** What the message control register says. */
+  /** Follows the enable and function mask bits of the message control register. */
   control(enabled: boolean, functionMask: boolean): void {
     if (enabled === this.#enabled && functionMask === this.#functionMask) return;
     this.#enabled = enabled;
@@ -50,30 +50,30 @@ export class Msix {
     for (let vector = 0; vector < this.vectors; vector++) this.#deliver(vector);
   }
 
-  /** The device interrupts. While the vector is masked this is kept. */
+  /** Interrupts by a vector. The interrupt is held while the vector is masked. */
   notify(vector: number): void {
     if (!this.#enabled || vector >= this.vectors) return;
     this.#table.setPending(vector);
     this.#deliver(vector);
   }
 
-  /** The host writes a message. */
+  /** Sets the message of a vector, as the host does. */
   program(vector: number, message: Message): void {
     this.#table.setMessage(vector, message);
   }
 
-  /** The host masks or unmasks a vector. */
+  /** Masks or unmasks a vector, as the host does. */
   setMask(vector: number, masked: boolean): void {
     const control = vector * MSIX_ENTRY_SIZE + MSIX_VECTOR_CONTROL;
     this.#writeEntry(control, 4, masked ? MSIX_MASKED : 0);
   }
 
-  /** Everything masked, nothing pending. */
+  /** Masks all vectors and clears all pending bits. */
   reset(): void {
     this.#table.reset();
   }
 
-  /** Only dwords and quadwords may be written (PCI Express base specification, 6.1.4.2). */
+  /** Drops narrow writes: only dwords and quadwords are allowed (PCI Express 6.1.4.2). */
   #writeEntry(at: number, width: 1 | 2 | 4, value: number): void {
     if (width !== 4) return;
     this.#table.setWord(at >>> 2, value);

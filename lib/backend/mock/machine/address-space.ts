@@ -14,7 +14,8 @@ import { Mappings } from './mappings.js';
 import { type1 } from './type1.js';
 
 /**
- * An IOMMU with one of its interfaces, and the translation of what a device reads and writes.
+ * An address space of an emulated IOMMU: maps and unmaps by the rules of one kernel interface, and
+ * translates the DMA of a device.
  */
 export class MockAddressSpace implements AddressSpace {
   readonly #mappings = new Mappings();
@@ -24,7 +25,7 @@ export class MockAddressSpace implements AddressSpace {
   readonly #faults: Faults;
   readonly #lifetime: Lifetime;
 
-  /** @param path - the device it is of, for errors */
+  /** @param path - name of the device, for errors */
   constructor(
     path: string,
     rules?: DmaRules,
@@ -50,7 +51,7 @@ export class MockAddressSpace implements AddressSpace {
 
   allocate(size: number, hugePages: HugePages): Memory {
     this.#lifetime.check();
-    return this.#named(() => {
+    return this.#addPath(() => {
       this.#faults.check('allocate');
       return allocate(size, hugePages);
     });
@@ -75,15 +76,19 @@ export class MockAddressSpace implements AddressSpace {
 
   mapSync(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number): void {
     this.#lifetime.check();
-    if (!(memory instanceof MockMemory)) throw new TypeError('memory is not of this back end');
+    if (!(memory instanceof MockMemory)) {
+      throw new TypeError('memory belongs to another back end: allocate it by this address space');
+    }
     checkInteger(offset, 'offset', 0, memory.size);
     checkU64(size, 'size');
     checkU64(iova, 'iova');
     checkU32(flags, 'flags');
     if (BigInt(offset) + size > BigInt(memory.size)) {
-      throw new RangeError(`${size} bytes from ${offset} are not within ${memory.size}`);
+      throw new RangeError(
+        `${size} bytes at offset ${offset} exceed ${memory.size} bytes of memory`,
+      );
     }
-    this.#named(() => {
+    this.#addPath(() => {
       this.#faults.check('map', this.#rules.mapCall);
       this.#rules.checkMap(this.#mappings, { offset, size, iova, flags });
       this.#checkPin(memory, BigInt(offset) + size, size, flags);
@@ -96,32 +101,36 @@ export class MockAddressSpace implements AddressSpace {
     checkU64(iova, 'iova');
     checkU64(size, 'size');
     checkU32(flags, 'flags');
-    return this.#named(() => {
+    return this.#addPath(() => {
       this.#faults.check('unmap', this.#rules.unmapCall);
       return this.#rules.unmap(this.#mappings, iova, size, flags);
     });
   }
 
-  /** DMA read by the device. @throws DmaFault at the first byte it may not read */
+  /** Reads memory by DMA. @throws DmaFault at the first byte that the device must not read */
   read(iova: bigint, into: Uint8Array): void {
     this.#transfer(iova, into, this.#rules.readable, (memory, offset, bytes) => {
       memory.copyOut(offset, bytes);
     });
   }
 
-  /** DMA write by the device. What lies before a fault is written. */
+  /** Writes memory by DMA. @throws DmaFault after the bytes before the fault are written */
   write(iova: bigint, from: Uint8Array): void {
     this.#transfer(iova, from, VFIO_DMA_MAP_FLAG_WRITE, (memory, offset, bytes) => {
       memory.copyIn(offset, bytes);
     });
   }
 
-  /** @param hint - why, if the program did not close the last device of the group */
+  /**
+   * Unmaps everything. Idempotent.
+   *
+   * @param hint - reason of the close, if the program did not close the last device of the group
+   */
   close(hint?: string): void {
     if (this.#lifetime.end(hint)) this.#mappings.remove(0n, U64_MAX);
   }
 
-  /** Pinning, which comes last. */
+  /** Makes the checks of pinning, which the kernel does after all other checks. */
   #checkPin(memory: MockMemory, end: bigint, size: bigint, flags: number): void {
     const { mapCall } = this.#rules;
     const write = (flags & VFIO_DMA_MAP_FLAG_WRITE) !== 0;
@@ -147,7 +156,7 @@ export class MockAddressSpace implements AddressSpace {
     }
   }
 
-  #named<T>(run: () => T): T {
+  #addPath<T>(run: () => T): T {
     try {
       return run();
     } catch (error) {

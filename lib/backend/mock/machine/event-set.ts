@@ -20,14 +20,14 @@ function sleep(ms: number): void {
   Atomics.wait(sleeper, 0, 0, ms);
 }
 
-/** Eventfds watched together, edge triggered like an epoll file with EPOLLET. */
+/** Watches eventfds together, edge triggered as an epoll file with EPOLLET. */
 export class MockEventSet implements EventSet {
   readonly fired: Uint32Array;
   readonly counts: BigUint64Array;
   readonly #work: Work;
   readonly #slots = new Map<number, Slot>();
   readonly #watched = new Set<MockEventfd>();
-  /** Slots that were signalled since the last wake, each once, in that order. */
+  /** Slots that were signalled since the last wake, each once, in the order of their signals. */
   readonly #ready = new Set<number>();
   readonly #lifetime = new Lifetime('the event set is closed');
   #onFired: ((n: number) => void) | null = null;
@@ -41,12 +41,12 @@ export class MockEventSet implements EventSet {
     this.#work = work;
   }
 
-  /** @throws VfioError EEXIST if the slot or the eventfd is in use, as epoll_ctl(2) */
+  /** @throws VfioError EEXIST as epoll_ctl(2), if the slot or the eventfd is already in the set */
   add(slot: number, eventfd: Eventfd, counted: boolean): void {
     this.#checkSlot(slot);
     const watched = mockEventfd(eventfd);
     if (this.#slots.has(slot) || this.#watched.has(watched)) fail('EEXIST', 'epoll_ctl');
-    watched.take();
+    watched.resetCounter();
     const entry: Slot = {
       eventfd: watched,
       counted,
@@ -55,7 +55,7 @@ export class MockEventSet implements EventSet {
         this.#arm();
       },
       closed: () => {
-        this.#forget(slot);
+        this.#removeSlot(slot);
       },
     };
     watched.watch(entry);
@@ -65,7 +65,7 @@ export class MockEventSet implements EventSet {
 
   remove(slot: number): void {
     this.#checkSlot(slot);
-    this.#forget(slot)?.eventfd.take();
+    this.#removeSlot(slot)?.eventfd.resetCounter();
   }
 
   serve(onFired: (n: number) => void): void {
@@ -80,16 +80,19 @@ export class MockEventSet implements EventSet {
     this.#stop();
   }
 
-  /** Nothing comes from elsewhere in one thread: time passes only if a device needs it. */
+  /**
+   * Runs the work of devices until a slot fires. All mock devices work in this thread, so the wait
+   * sleeps only until the next delayed work.
+   */
   wait(timeoutMs: number): number {
     checkInteger(timeoutMs, 'timeoutMs', -1, S32_MAX);
-    const n = this.#byHand(timeoutMs === -1 ? Infinity : timeoutMs);
+    const n = this.#poll(timeoutMs === -1 ? Infinity : timeoutMs);
     if (n === 0 && timeoutMs === -1) {
       throw new VfioError({
         code: 'EDEADLK',
-        message: 'nothing is pending that could end this wait',
+        message: 'no device has pending work that could end this wait',
         syscall: 'epoll_wait',
-        hint: 'A mocked device works in the thread that waits for it: start its work before, or give a time-out.',
+        hint: 'A mock device works in this thread: start its work first, or set a timeout.',
       });
     }
     return n;
@@ -97,7 +100,7 @@ export class MockEventSet implements EventSet {
 
   spin(timeoutUs: number): number {
     checkInteger(timeoutUs, 'timeoutUs', 0, Number.MAX_SAFE_INTEGER);
-    return this.#byHand(timeoutUs / 1000);
+    return this.#poll(timeoutUs / 1000);
   }
 
   ref(): void {
@@ -107,16 +110,16 @@ export class MockEventSet implements EventSet {
 
   unref(): void {
     this.#lifetime.check();
-    this.#release();
+    this.#stopKeepAlive();
   }
 
   close(): void {
     if (!this.#lifetime.end()) return;
     this.#stop();
-    for (const slot of this.#slots.keys()) this.#forget(slot);
+    for (const slot of this.#slots.keys()) this.#removeSlot(slot);
   }
 
-  #forget(slot: number): Slot | undefined {
+  #removeSlot(slot: number): Slot | undefined {
     const entry = this.#slots.get(slot);
     if (entry === undefined) return undefined;
     entry.eventfd.unwatch(entry);
@@ -139,18 +142,20 @@ export class MockEventSet implements EventSet {
     this.#onFired = null;
     if (this.#wake !== null) clearImmediate(this.#wake);
     this.#wake = null;
-    this.#release();
+    this.#stopKeepAlive();
   }
 
-  #release(): void {
+  #stopKeepAlive(): void {
     if (this.#keepAlive !== null) clearInterval(this.#keepAlive);
     this.#keepAlive = null;
   }
 
-  /** @param ms - how long it may take */
-  #byHand(ms: number): number {
+  /** Waits for a slot to fire. @param ms - timeout in ms, Infinity for none */
+  #poll(ms: number): number {
     this.#lifetime.check();
-    if (this.#onFired !== null) throw new TypeError('the event loop serves this event set');
+    if (this.#onFired !== null) {
+      throw new TypeError('the event loop serves this event set: pause it first');
+    }
     const end = performance.now() + ms;
     let n = this.#collect();
     while (n === 0) {
@@ -169,10 +174,10 @@ export class MockEventSet implements EventSet {
     let n = 0;
     for (const slot of this.#ready) {
       const entry = this.#slots.get(slot);
-      // Somebody may have read it since.
+      // The program may have read the eventfd after the signal.
       if (entry?.eventfd.readable !== true) continue;
       this.fired[n] = slot;
-      this.counts[n] = entry.counted ? entry.eventfd.take() : 0n;
+      this.counts[n] = entry.counted ? entry.eventfd.resetCounter() : 0n;
       n++;
     }
     this.#ready.clear();

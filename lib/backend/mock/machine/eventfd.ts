@@ -5,55 +5,55 @@ import { Lifetime } from '../../../contract/lifetime.js';
 import { checkU64, U64_MAX } from '../../../checks.js';
 import { fail } from './errno.js';
 
-/** Who is told what happens to an eventfd. */
+/** Is notified of signals of an eventfd and of its close. */
 export interface EventfdWatcher {
-  /** Something was added, perhaps 0. */
+  /** The eventfd was signalled, possibly with 0. */
   signalled(eventfd: MockEventfd): void;
   closed(eventfd: MockEventfd): void;
 }
 
 const signals = channel(EVENTFD_CHANNEL);
 
-/** eventfd(2), non-blocking, as a counter of this process. */
+/** A non-blocking eventfd(2) that is a counter in this process. */
 export class MockEventfd implements Eventfd {
   readonly fd = null;
-  /** The newest first, as in a wait queue. Replaced, not changed, so that a loop over it goes on. */
+  /** The newest first, as in a wait queue. A change makes a new array, so running loops go on. */
   #watchers: readonly EventfdWatcher[] = [];
   readonly #lifetime = new Lifetime('the eventfd is closed');
   #counter = 0n;
 
-  /** Whether a read would give something. */
+  /** Whether the counter is not 0. */
   get readable(): boolean {
     return this.#counter !== 0n;
   }
 
-  /** @throws {@link VfioError} EBADF if it is closed */
+  /** @throws {@link VfioError} EBADF if the eventfd is closed */
   checkOpen(): void {
     this.#lifetime.check();
   }
 
-  /** @throws VfioError EAGAIN if the counter cannot take as much */
+  /** @throws VfioError EAGAIN if the counter would overflow */
   signal(count = 1n): void {
     this.checkOpen();
     checkU64(count, 'count');
-    // 2^64 - 1 is the one value that write(2) refuses, and that a counter never reaches by it.
-    if (count === U64_MAX) throw new RangeError('count must be from 0 to 2^64 - 2');
+    // write(2) refuses 2^64 - 1, and a counter never reaches it by a write.
+    if (count === U64_MAX) throw new RangeError(`count must be from 0 to 2^64 - 2, not ${count}`);
     if (this.#counter + count >= U64_MAX) fail('EAGAIN', 'write');
     this.#add(count);
   }
 
-  /** An interrupt of the host: eventfd_signal(). Saturates, and goes on after a close. */
+  /** Adds 1 as eventfd_signal() does for an interrupt. Saturates, and also works after a close. */
   raise(): void {
     this.#add(this.#counter === U64_MAX ? 0n : 1n);
   }
 
   read(): bigint {
     this.checkOpen();
-    return this.take();
+    return this.resetCounter();
   }
 
-  /** As {@link read}, by who holds the counter and not a descriptor of it. */
-  take(): bigint {
+  /** Resets the counter and returns its value. Also works after a close, unlike {@link read}. */
+  resetCounter(): bigint {
     const counter = this.#counter;
     this.#counter = 0n;
     return counter;
@@ -82,17 +82,26 @@ export class MockEventfd implements Eventfd {
   }
 }
 
-/** @throws {@link VfioError} EBADF if it is closed; TypeError for an eventfd of another back end */
+/**
+ * Returns an eventfd as one of the mock.
+ *
+ * @throws {@link VfioError} EBADF if the eventfd is closed
+ * @throws TypeError if the eventfd is of another back end
+ */
 export function mockEventfd(eventfd: Eventfd): MockEventfd {
-  if (!(eventfd instanceof MockEventfd)) throw new TypeError('the eventfd is not one of the mock');
+  if (!(eventfd instanceof MockEventfd)) {
+    throw new TypeError(
+      'the eventfd is not from the mock: create it by createEventfd() of the device',
+    );
+  }
   eventfd.checkOpen();
   return eventfd;
 }
 
 /**
- * Returns the eventfd of the mock for an eventfd in the data of an ioctl, or null for none.
+ * Returns the mock eventfd for an eventfd in the data of an ioctl, or null if none is to be bound.
  *
- * @throws VfioError EINVAL or EBADF for a number: no file descriptor is an eventfd of the mock
+ * @throws VfioError EINVAL or EBADF for a file descriptor, which is never an eventfd of the mock
  */
 export function eventfdArgument(value: IrqEventfd, syscall: string): MockEventfd | null {
   const eventfd = eventfdOf(value, syscall);

@@ -7,14 +7,14 @@ import { fail } from './errno.js';
 const HUGE_PAGE_SIZE = { '2M': 2 ** 21, '1G': 2 ** 30 } as const;
 
 /**
- * Memory of the process as the IOMMU sees it. It stays as long as any of it is mapped: a release
- * before that takes effect with the last unmapping.
+ * Memory of the process that a mock device can access. While any part of it is mapped, a release is
+ * delayed until the last part is unmapped.
  */
 export class MockMemory implements Memory {
   readonly size: number;
-  /** Bytes that can be mapped; what a file is too short for cannot. */
+  /** Bytes that can be mapped; fewer than `size` if the file is too short. */
   readonly mappable: number;
-  /** Whether a device may write it. */
+  /** Whether a device may write the memory. */
   readonly writable: boolean;
   readonly #buffer: ArrayBuffer | SharedArrayBuffer;
   readonly #bytes: Uint8Array;
@@ -34,25 +34,26 @@ export class MockMemory implements Memory {
     return this.#buffer;
   }
 
-  /** The device reads memory. */
+  /** Copies memory out for a DMA read. */
   copyOut(offset: number, into: Uint8Array): void {
-    into.set(this.#reached().subarray(offset, offset + into.length));
+    into.set(this.#requireBytes().subarray(offset, offset + into.length));
   }
 
-  /** The device writes memory. */
+  /** Copies bytes into memory for a DMA write. */
   copyIn(offset: number, from: Uint8Array): void {
-    this.#reached().set(from, offset);
+    this.#requireBytes().set(from, offset);
   }
 
-  /** A device goes on with memory that was transferred; JavaScript cannot. */
-  #reached(): Uint8Array {
+  /** Returns the bytes, which JavaScript cannot access after a transfer of the ArrayBuffer. */
+  #requireBytes(): Uint8Array {
     if (this.#bytes.length === this.size) return this.#bytes;
     throw new Error(
-      'DMA to memory whose ArrayBuffer was transferred: an imitation cannot reach it there. To give it to a worker, map a SharedArrayBuffer.',
+      'a mock device cannot access memory whose ArrayBuffer was transferred: ' +
+        'to share memory with a worker, map a SharedArrayBuffer',
     );
   }
 
-  /** Holds it for one mapping more, until {@link unpin}. */
+  /** Counts one more mapping until {@link unpin}. */
   pin(): void {
     this.#lifetime.check();
     this.#mappings++;
@@ -67,7 +68,7 @@ export class MockMemory implements Memory {
   }
 
   protected free(buffer: ArrayBuffer | SharedArrayBuffer): void {
-    // Detached, unless somebody transferred it already; a SharedArrayBuffer cannot be.
+    // A transferred ArrayBuffer has length 0. A SharedArrayBuffer cannot be detached.
     if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) {
       structuredClone(buffer, { transfer: [buffer] });
     }
@@ -75,9 +76,9 @@ export class MockMemory implements Memory {
 }
 
 /**
- * A file's bytes, read once: JavaScript cannot map a file. What the device writes goes to the file
- * at once, what the program writes when the memory is released; what others write to the file
- * meanwhile is not seen.
+ * The bytes of a file, read once, since JavaScript cannot map a file. DMA writes reach the file at
+ * once. Writes of the program reach the file when the memory is released. Later changes of the file
+ * do not show in the memory.
  */
 class FileMemory extends MockMemory {
   readonly #fd: number;
@@ -104,14 +105,14 @@ class FileMemory extends MockMemory {
       try {
         writeSync(this.#fd, bytes, 0, bytes.length, this.#offset);
       } catch {
-        // A mapping would outlive its file descriptor; here the file is not reached any more.
+        // The program has closed the descriptor, so the copy cannot be written back.
       }
     }
     super.free(buffer);
   }
 }
 
-/** Zeroed memory; `size` is rounded up to whole pages of the kind asked for. */
+/** Allocates zeroed memory. `size` is rounded up to whole pages of the requested kind. */
 export function allocate(size: number, hugePages: HugePages): MockMemory {
   checkInteger(size, 'size', 1, Number.MAX_SAFE_INTEGER);
   const page =
@@ -129,7 +130,7 @@ export function allocate(size: number, hugePages: HugePages): MockMemory {
   return new MockMemory(buffer, whole, true);
 }
 
-/** @throws VfioError EBADF, EACCES or ENODEV, as mmap(2) of the file */
+/** Reads a file into memory. @throws VfioError EBADF, EACCES or ENODEV, as mmap(2) of the file */
 export function mapFile(fd: number, offset: number, size: number, writable: boolean): MockMemory {
   checkInteger(fd, 'fd', 0, 2 ** 31 - 1);
   checkPages(offset, 'offset');
@@ -138,7 +139,7 @@ export function mapFile(fd: number, offset: number, size: number, writable: bool
   const length = fileLength(fd);
   const nothing = new Uint8Array(0);
   try {
-    // A transfer of no bytes asks whether the file was opened for it.
+    // A transfer of 0 bytes fails if the file was not opened for that direction.
     readSync(fd, nothing, 0, 0, 0);
     if (writable) writeSync(fd, nothing, 0, 0, 0);
   } catch {
@@ -149,9 +150,10 @@ export function mapFile(fd: number, offset: number, size: number, writable: bool
 }
 
 /**
- * @throws RangeError unless it is whole pages and begins on one. JavaScript does not tell an
- *   address, but V8 aligns to pages what can grow and the shared memory of WebAssembly (which is
- *   frozen), and only those.
+ * Uses a SharedArrayBuffer. JavaScript cannot read its address, but V8 aligns only two kinds to
+ * pages: growable buffers, and the shared memory of WebAssembly, whose buffer is frozen.
+ *
+ * @throws RangeError unless the buffer is page-aligned and has whole pages
  */
 export function share(buffer: SharedArrayBuffer): MockMemory {
   if (!(buffer instanceof SharedArrayBuffer)) {
@@ -161,7 +163,7 @@ export function share(buffer: SharedArrayBuffer): MockMemory {
   checkPages(buffer.byteLength, 'byteLength');
   if (!('growable' in buffer && buffer.growable) && !Object.isFrozen(buffer)) {
     throw new RangeError(
-      'the SharedArrayBuffer does not begin on a page: make it with { maxByteLength: size }',
+      'the SharedArrayBuffer is not page-aligned: create it with { maxByteLength: size }',
     );
   }
   return new MockMemory(buffer, buffer.byteLength, true);

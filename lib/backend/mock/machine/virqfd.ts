@@ -21,7 +21,7 @@ export class Virqfd implements EventfdWatcher {
 
   signalled(): void {
     // Every virqfd of an eventfd is notified; the first one resets the counter.
-    this.#eventfd.take();
+    this.#eventfd.resetCounter();
     if (this.#running) return;
     // The kernel runs the handler from a work queue, so it does not nest if it signals its eventfd.
     this.#running = true;
@@ -35,7 +35,7 @@ export class Virqfd implements EventfdWatcher {
 
   /** Unbinds the eventfd and resets its counter, as eventfd_ctx_remove_wait_queue() does. */
   release(): void {
-    this.#eventfd.take();
+    this.#eventfd.resetCounter();
     this.#eventfd.unwatch(this);
   }
 }

@@ -34,11 +34,11 @@ import type { VfioDevice } from './device.js';
 import type { Machine } from '../machine/machine.js';
 import { MockWindow } from './window.js';
 
-/** Regions lie that far apart in a device file. */
+/** Largest offset in a region: regions are 1 TiB apart in a device file. */
 const REGION_MAX = 2 ** 40 - 1;
 const WINDOW_MAX = 2 ** 32;
 
-/** A device file of an imitated device; several share the device. */
+/** A device file of a mock device. Several connections can share the device. */
 export class MockConnection implements DeviceConnection {
   readonly name: string;
   readonly via: Via;
@@ -48,7 +48,7 @@ export class MockConnection implements DeviceConnection {
   readonly #onClose: (hint: string | undefined) => void;
   readonly #affinity: Affinity;
   readonly #windows = new Set<MockWindow>();
-  /** Interrupt indexes that may be enabled by this connection. */
+  /** Interrupt indexes that this connection has enabled at some time. */
   readonly #enabled = new Set<number>();
   readonly #scratch = new Uint8Array(4);
   readonly #scratchView = new DataView(this.#scratch.buffer);
@@ -76,7 +76,7 @@ export class MockConnection implements DeviceConnection {
     return this.#device.kernel;
   }
 
-  /** As of an Intel machine: what the host's messages look like is Intel's, too. */
+  /** The IOMMU of an Intel machine, which matches the messages of the mock's host. */
   get iommu(): IommuFacts {
     return { name: 'dmar0', unsafeInterrupts: false };
   }
@@ -124,12 +124,12 @@ export class MockConnection implements DeviceConnection {
     this.#lifetime.check();
     this.#device.wake();
     checkPosition(region, offset);
-    const bytes = this.#bytes(width);
+    const bytes = this.#scratchBytes(width);
     try {
       this.#machine.faults.check('read');
       if (this.#device.regions.read(region, offset, bytes) !== width) fail('EIO', 'read');
     } catch (error) {
-      throw this.#named(error);
+      throw this.#addPath(error);
     }
     return load(this.#scratchView, 0, width);
   }
@@ -138,14 +138,14 @@ export class MockConnection implements DeviceConnection {
     this.#lifetime.check();
     this.#device.wake();
     checkPosition(region, offset);
-    const bytes = this.#bytes(width);
+    const bytes = this.#scratchBytes(width);
     checkInteger(value, 'value', 0, 2 ** (8 * width) - 1);
     store(this.#scratchView, 0, width, value);
     try {
       this.#machine.faults.check('write');
       if (this.#device.regions.write(region, offset, bytes) !== width) fail('EIO', 'write');
     } catch (error) {
-      throw this.#named(error);
+      throw this.#addPath(error);
     }
   }
 
@@ -186,10 +186,14 @@ export class MockConnection implements DeviceConnection {
   hotReset(others: readonly DeviceConnection[]): void {
     const groups = new Set<number>();
     for (const other of [this, ...others]) {
-      if (!(other instanceof MockConnection)) throw new TypeError('not a device of the mock');
+      if (!(other instanceof MockConnection)) {
+        throw new TypeError('hotReset takes devices of the mock only');
+      }
       other.#lifetime.check();
       if (other.via !== this.via) {
-        throw new TypeError(`${other.name} was opened by another way than ${this.name}`);
+        throw new TypeError(
+          `${other.name} is open via '${other.via}', but ${this.name} via '${this.via}'`,
+        );
       }
       groups.add(other.#device.group);
     }
@@ -227,7 +231,7 @@ export class MockConnection implements DeviceConnection {
     try {
       this.#machine.faults.check('createEventfd');
     } catch (error) {
-      throw this.#named(error);
+      throw this.#addPath(error);
     }
     return new MockEventfd();
   }
@@ -247,7 +251,7 @@ export class MockConnection implements DeviceConnection {
     });
   }
 
-  /** Nothing is ever on its way: the eventfd is signalled when the device sends the message. */
+  /** Returns at once: the mock signals the eventfd in the same call that sends the message. */
   synchronizeIrqs(index: number): void {
     checkU32(index, 'index');
     this.#lifetime.check();
@@ -256,19 +260,19 @@ export class MockConnection implements DeviceConnection {
   close(hint?: string): void {
     if (!this.#lifetime.end(hint)) return;
     for (const window of this.#windows) window.close(hint);
-    // The device may stay open by another connection.
+    // Another connection can keep the device open.
     for (const index of this.#enabled) this.#device.interrupts.disable(index);
     this.#onClose(hint);
   }
 
-  #bytes(width: number): Uint8Array {
+  #scratchBytes(width: number): Uint8Array {
     if (width !== 1 && width !== 2 && width !== 4) {
       throw new RangeError(`width ${String(width)} is not 1, 2 or 4`);
     }
     return width === 4 ? this.#scratch : this.#scratch.subarray(0, width);
   }
 
-  /** @param kind - what faults know it by */
+  /** @param kind - kind of the call for injected faults, or null if faults do not apply */
   #call<T>(kind: FaultKind | null, run: (device: VfioDevice) => T): T {
     this.#lifetime.check();
     this.#device.wake();
@@ -276,11 +280,11 @@ export class MockConnection implements DeviceConnection {
       if (kind !== null) this.#machine.faults.check(kind);
       return run(this.#device);
     } catch (error) {
-      throw this.#named(error);
+      throw this.#addPath(error);
     }
   }
 
-  #named(error: unknown): unknown {
+  #addPath(error: unknown): unknown {
     return error instanceof VfioError ? error.with({ path: this.name }) : error;
   }
 }

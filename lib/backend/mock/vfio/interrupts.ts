@@ -24,10 +24,10 @@ import { MessageInterrupts } from './message-interrupts.js';
 import { msiSource, msixSource, privateSource, type MessageSource } from './message-source.js';
 import { Notification } from './notification.js';
 
-/** The first index that is not one of every PCI device. */
+/** Index of private interrupt sources: the first after those that every PCI device has. */
 const PRIVATE_SOURCES = VFIO_PCI_NUM_IRQS;
 
-/** GET_IRQ_INFO and SET_IRQS. */
+/** Implements GET_IRQ_INFO and SET_IRQS for all interrupt indexes of a device. */
 export class Interrupts {
   readonly #config: ConfigSpace;
   readonly #express: boolean;
@@ -38,7 +38,7 @@ export class Interrupts {
   readonly #msix: MessageInterrupts | null;
   readonly #error: Notification;
   readonly #request: Notification;
-  /** Sources of the device itself, where a variant driver serves them. */
+  /** Private interrupt sources of the device, or null without a variant driver for them. */
   readonly #private: MessageInterrupts | null;
   readonly #privateSource: MessageSource | null;
 
@@ -70,7 +70,7 @@ export class Interrupts {
     this.#request = new Notification(strictDescriptor);
   }
 
-  /** Interrupt indexes: those of every PCI device, and one for private sources. */
+  /** Number of interrupt indexes: those of every PCI device, and one for private sources. */
   get indexes(): number {
     return VFIO_PCI_NUM_IRQS + (this.#private === null ? 0 : 1);
   }
@@ -79,7 +79,7 @@ export class Interrupts {
     return this.#msi?.active === true;
   }
 
-  /** log2 of the vectors that MSI was last enabled with. */
+  /** log2 of the number of vectors that MSI was last enabled with. */
   get msiQueueSize(): number {
     return Math.ceil(Math.log2(this.#msi?.enabledWith ?? 1));
   }
@@ -115,13 +115,13 @@ export class Interrupts {
     }
   }
 
-  /** The host tells of an error, or asks for the device. */
+  /** Signals ERR for an error of the device, or REQ if the host requests the device back. */
   notify(index: typeof VFIO_PCI_ERR_IRQ_INDEX | typeof VFIO_PCI_REQ_IRQ_INDEX): void {
     if (index === VFIO_PCI_ERR_IRQ_INDEX) this.#error.raise();
     else this.#request.raise();
   }
 
-  /** Whether the host has an interrupt for a vector now. */
+  /** Whether the host has an interrupt for a vector at present. */
   serves(index: number, vector: number): boolean {
     switch (index) {
       case VFIO_PCI_INTX_IRQ_INDEX:
@@ -137,14 +137,14 @@ export class Interrupts {
     }
   }
 
-  /** What SET_IRQS configured survives a reset of the function. */
+  /** Restores the configuration of SET_IRQS after a reset of the function. */
   restore(): void {
     this.#msi?.restore();
     this.#msix?.restore();
     this.#private?.restore();
   }
 
-  /** The end of an index, if it is enabled. */
+  /** Disables an index. Has no effect if the index is not enabled. */
   disable(index: number): void {
     if (index === VFIO_PCI_INTX_IRQ_INDEX) this.intx.disable();
     else if (index === VFIO_PCI_MSI_IRQ_INDEX) this.#msi?.disable();

@@ -17,10 +17,10 @@ interface Active {
   resample: Virqfd | null;
 }
 
-/** INTx of a PCI 2.3 function: masked in its command register with each interrupt. */
+/** INTx of a PCI 2.3 function. Each interrupt masks the pin in the command register. */
 export class Intx {
   readonly #hardware: HardwareFunction;
-  /** Bit 10 of the user's command register. */
+  /** Returns bit 10 (INTx disable) of the user's command register. */
   readonly #disabledByUser: () => boolean;
   #active: Active | null = null;
 
@@ -33,12 +33,12 @@ export class Intx {
     return this.#active !== null;
   }
 
-  /** @param free - whether no other index is active */
-  set(request: IrqRequest, free: boolean): void {
+  /** @param available - whether no other interrupt index is active */
+  set(request: IrqRequest, available: boolean): void {
     const { action } = request;
     if (action === VFIO_IRQ_SET_ACTION_MASK) this.#setMask(request);
     else if (action === VFIO_IRQ_SET_ACTION_UNMASK) this.#setUnmask(request);
-    else this.#setTrigger(request, free);
+    else this.#setTrigger(request, available);
   }
 
   disable(): void {
@@ -46,7 +46,7 @@ export class Intx {
     this.#active = null;
   }
 
-  /** The pin is asserted and not disabled. */
+  /** Interrupts for an asserted pin, and masks the pin until it is unmasked. */
   interrupt(): void {
     if (this.#active === null || this.#active.masked) return;
     this.#disablePin(true);
@@ -54,7 +54,7 @@ export class Intx {
     this.#signal();
   }
 
-  /** Follows bit 10 of the user's command register, also while INTx is not active. */
+  /** Follows bit 10 of the user's command register, even while INTx is not active. */
   userDisabled(disabled: boolean): void {
     if (this.#active === null) this.#disablePin(disabled);
     else if (disabled) this.#mask(this.#active);
@@ -91,13 +91,14 @@ export class Intx {
     }
   }
 
-  #setTrigger(request: IrqRequest, free: boolean): void {
+  #setTrigger(request: IrqRequest, available: boolean): void {
     const { type, start, count, eventfd } = request;
     if (this.#active !== null && count === 0 && type === VFIO_IRQ_SET_DATA_NONE) {
       this.disable();
       return;
     }
-    if ((this.#active === null && !free) || start !== 0 || count !== 1) fail('EINVAL', SET_IRQS);
+    if (this.#active === null && !available) fail('EINVAL', SET_IRQS);
+    if (start !== 0 || count !== 1) fail('EINVAL', SET_IRQS);
     if (type === VFIO_IRQ_SET_DATA_EVENTFD) {
       const trigger = eventfdArgument(eventfd(0), SET_IRQS);
       if (this.#active === null) this.#enable(trigger);
@@ -121,7 +122,7 @@ export class Intx {
     active.masked = true;
   }
 
-  /** A pin that is still asserted stays masked and is signalled again. */
+  /** Unmasks the pin. A pin that is still asserted is signalled again and stays masked. */
   #unmask(active: Active): void {
     if (!active.masked || this.#disabledByUser()) return;
     if (this.#hardware.pin) {

@@ -12,23 +12,23 @@ import type { HostInterrupts } from '../machine/interrupts.js';
 import type { Message } from '../../../contract/message.js';
 import type { MessageSource } from './message-source.js';
 
-/** What a vector has once its handler is gone (msi_domain_deactivate()). */
+/** The message of a vector whose handler was freed, as msi_domain_deactivate() writes it. */
 const NO_MESSAGE: Message = { address: 0n, data: 0 };
 
-/** Both kinds of messages; what differs in hardware is behind a {@link MessageSource}. */
+/** SET_IRQS for MSI, MSI-X and private sources. A {@link MessageSource} hides their differences. */
 export class MessageInterrupts {
   readonly #source: MessageSource;
   readonly #host: HostInterrupts;
   readonly #fixed: boolean;
-  /** Handles of the host; those of vectors stay until the index is disabled. */
+  /** Host interrupt handles by vector. A handle stays allocated until the index is disabled. */
   readonly #handles = new Map<number, number>();
-  /** What was last written for each vector. */
+  /** The message that was last written for each vector. */
   readonly #messages = new Map<number, Message>();
   readonly #triggers = new Map<number, MockEventfd>();
   #active = false;
   #enabledWith = 1;
 
-  /** @param fixed - whether a request is checked against the vectors that were enabled */
+  /** @param fixed - whether the kernel refuses vectors beyond those that were enabled */
   constructor(source: MessageSource, host: HostInterrupts, fixed: boolean) {
     this.#source = source;
     this.#host = host;
@@ -39,7 +39,7 @@ export class MessageInterrupts {
     return this.#active;
   }
 
-  /** Vectors that it was last enabled with; 1 before that. */
+  /** Number of vectors that the index was last enabled with; 1 if it was never enabled. */
   get enabledWith(): number {
     return this.#enabledWith;
   }
@@ -50,16 +50,18 @@ export class MessageInterrupts {
   }
 
   /**
-   * @param free - whether no other index is active
-   * @returns 0, or how many vectors the host has where that is fewer than asked for
+   * Performs SET_IRQS.
+   *
+   * @param available - whether no other interrupt index is active
+   * @returns 0, or the number of vectors available if the host has fewer than requested
    */
-  set(request: IrqRequest, free: boolean): number {
+  set(request: IrqRequest, available: boolean): number {
     const { type, start, count } = request;
     if (this.#active && count === 0 && type === VFIO_IRQ_SET_DATA_NONE) {
       this.disable();
       return 0;
     }
-    if (!this.#active && !free) fail('EINVAL', SET_IRQS);
+    if (!this.#active && !available) fail('EINVAL', SET_IRQS);
     if (type === VFIO_IRQ_SET_DATA_EVENTFD) return this.#setEventfds(request);
     if (!this.#active) fail('EINVAL', SET_IRQS);
     if (this.#fixed && start + count > this.#enabledWith) fail('EINVAL', SET_IRQS);
@@ -70,7 +72,7 @@ export class MessageInterrupts {
   disable(): void {
     if (!this.#active) return;
     this.#active = false;
-    // As pci_msix_shutdown(), whatever the user wrote through the mapping.
+    // pci_msix_shutdown() masks every vector, even one that the user unmasked through a mapping.
     for (const vector of this.#handles.keys()) this.#source.setMask(vector, true);
     this.#source.disable();
     for (const handle of this.#handles.values()) this.#host.free(handle);
@@ -80,8 +82,8 @@ export class MessageInterrupts {
   }
 
   /**
-   * After a reset: the PCI core writes its messages again, and enables them, also where the user
-   * had cleared the bit of MSI (pci_restore_msi_state()).
+   * Restores the messages after a reset, as pci_restore_msi_state() does. The PCI core enables them
+   * again, even if the user has cleared the enable bit.
    */
   restore(): void {
     if (!this.#active) return;
@@ -108,7 +110,7 @@ export class MessageInterrupts {
     return 0;
   }
 
-  /** @returns 0, or how many vectors there are instead; then nothing is enabled */
+  /** @returns 0, or the number of vectors available if fewer; nothing is enabled then */
   #enable(vectors: number): number {
     if (vectors === 0) fail('ERANGE', SET_IRQS);
     if (!this.#source.powered) fail('EINVAL', SET_IRQS);
@@ -176,7 +178,7 @@ export class MessageInterrupts {
     this.#program(vector, this.#host.message(handle));
   }
 
-  /** A function that sleeps is not written to, and gets it when its state is restored. */
+  /** Writes a message. If the function is not in D0, {@link restore} writes the message later. */
   #program(vector: number, message: Message): void {
     this.#messages.set(vector, message);
     if (this.#source.powered) this.#source.program(vector, message);

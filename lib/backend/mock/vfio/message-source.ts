@@ -5,29 +5,32 @@ import type { Message } from '../../../contract/message.js';
 import type { SourceRegisters } from '../hardware/model.js';
 import * as pci from '../hardware/pci.js';
 
-/** How the host makes a function send messages. */
+/** The registers by which the host programs the messages of a function. */
 export interface MessageSource {
-  /** Vectors that can be had. */
+  /** Number of vectors. */
   readonly vectors: number;
-  /** Whether vectors can be added while it is enabled. */
+  /** Whether vectors can be added while messages are enabled. */
   readonly growable: boolean;
-  /** Whether a vector without handler can be held back. */
+  /** Whether a vector can be masked. */
   readonly maskable: boolean;
-  /** Whether the function is in a state to be programmed. */
+  /** Whether the function is in D0, so that its registers can be written. */
   readonly powered: boolean;
+  /** Writes the message of a vector. */
   program(vector: number, message: Message): void;
   setMask(vector: number, masked: boolean): void;
+  /** Masks all vectors and enables messages. @param vectors - number of vectors */
   enable(vectors: number): void;
   /** Writes the control register again, as the PCI core does after a reset. */
   resume(vectors: number): void;
   disable(): void;
 }
 
-/** The pin is off while messages are on. */
+/** Disables the INTx pin while messages are enabled. */
 function disablePin(hardware: HardwareFunction, disabled: boolean): void {
   hardware.updateConfig(pci.PCI_COMMAND, pci.PCI_COMMAND_INTX_DISABLE, disabled);
 }
 
+/** Makes the source of MSI. */
 export function msiSource(hardware: HardwareFunction, msi: Msi): MessageSource {
   const { config } = hardware;
   const control = msi.offset + pci.PCI_MSI_FLAGS;
@@ -48,7 +51,7 @@ export function msiSource(hardware: HardwareFunction, msi: Msi): MessageSource {
     get powered() {
       return hardware.powerState === 0;
     },
-    // The vectors are the low bits of the data: the first message stands for all.
+    // The low bits of the data are the vector, so the message of vector 0 serves all vectors.
     program: (vector, { address, data }) => {
       if (vector !== 0) return;
       const registers = msi.registers;
@@ -67,13 +70,14 @@ export function msiSource(hardware: HardwareFunction, msi: Msi): MessageSource {
     resume,
     disable: () => {
       hardware.updateConfig(control, pci.PCI_MSI_FLAGS_ENABLE, false);
-      // The kernel leaves it as it is after a reset.
+      // The kernel leaves all vectors unmasked, as after a reset.
       setMask(~0, false);
       disablePin(hardware, false);
     },
   };
 }
 
+/** Makes the source of MSI-X. @param offset - of the capability */
 export function msixSource(
   hardware: HardwareFunction,
   offset: number,
@@ -111,7 +115,7 @@ export function msixSource(
   };
 }
 
-/** Interrupt sources of the device itself, by a driver that knows their registers. */
+/** Makes the source of private interrupt sources, whose registers a variant driver knows. */
 export function privateSource(
   hardware: HardwareFunction,
   { bar, offset, entries, stride, addressLow, addressHigh, data, mask }: SourceRegisters,
@@ -140,7 +144,7 @@ export function privateSource(
     },
     setMask,
     enable: maskAll,
-    // There is no control register: the sources alone are written again.
+    // Private sources have no control register. A restore writes their messages again.
     resume: () => undefined,
     disable: maskAll,
   };

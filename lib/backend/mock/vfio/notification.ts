@@ -3,12 +3,12 @@ import { VFIO_IRQ_SET_DATA_BOOL, VFIO_IRQ_SET_DATA_EVENTFD } from '../../../cont
 import { fail } from '../machine/errno.js';
 import { eventfdArgument, type MockEventfd } from '../machine/eventfd.js';
 
-/** ERR or REQ: an eventfd for something that the host has to tell. */
+/** The ERR or REQ index: one eventfd that the host signals. */
 export class Notification {
   readonly #strict: boolean;
   #trigger: MockEventfd | null = null;
 
-  /** @param strict - whether a descriptor below -1 is refused, and not ignored */
+  /** @param strict - whether a descriptor below -1 fails with EINVAL; otherwise it is ignored */
   constructor(strict: boolean) {
     this.#strict = strict;
   }
@@ -32,7 +32,7 @@ export class Notification {
     }
   }
 
-  /** The host has something to tell. */
+  /** Signals the eventfd, if one is bound. */
   raise(): void {
     this.#trigger?.raise();
   }

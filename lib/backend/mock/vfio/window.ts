@@ -7,16 +7,16 @@ import type { HardwareFunction } from '../hardware/function.js';
 const S64_MIN = -(2n ** 63n);
 const U64_MAX = 2n ** 64n - 1n;
 
-/** What a window needs of a device. */
+/** The part of a device that a window uses. */
 export interface WindowTarget {
   readonly bars: Pick<HardwareFunction, 'readBar' | 'readBar64' | 'writeBar' | 'writeBar64'>;
-  /** While false, registers read as all-ones and writes vanish. */
+  /** While false, registers read as all ones and writes are dropped. */
   readonly reachable: boolean;
 }
 
-/** What a window shows. */
+/** The part of a BAR that a window covers. */
 export interface WindowExtent {
-  /** For errors. */
+  /** Name of the device and region, for errors. */
   readonly path: string;
   readonly bar: number;
   /** Bytes from the start of the BAR. */
@@ -25,7 +25,7 @@ export interface WindowExtent {
   readonly length: number;
 }
 
-/** A mapped BAR: each access goes to the device's registers as it is. */
+/** A mapped BAR. Each access reaches the device's registers unchanged. */
 export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWindow {
   readonly size: number;
   readonly #target: WindowTarget;
@@ -67,7 +67,7 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
 
   read64(offset: number): bigint {
     this.#check(offset, 8);
-    return this.#reach()?.readBar64(this.#bar, this.#base + offset) ?? U64_MAX;
+    return this.#reachableBars()?.readBar64(this.#bar, this.#base + offset) ?? U64_MAX;
   }
 
   write8(offset: number, value: number): void {
@@ -78,7 +78,7 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
     this.#write(offset, 2, value);
   }
 
-  /** @param value - as unsigned, or as the signed number that JavaScript's bit operators make */
+  /** @param value - 32 bits, unsigned, or signed as JavaScript's bit operators return them */
   write32(offset: number, value: number): void {
     this.#write(offset, 4, value);
   }
@@ -88,7 +88,7 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
     if (typeof value !== 'bigint') throw new TypeError('value must be a bigint');
     if (value < S64_MIN || value > U64_MAX) refuseValue(value, 64);
     const unsigned = BigInt.asUintN(64, value);
-    this.#reach()?.writeBar64(this.#bar, this.#base + offset, unsigned);
+    this.#reachableBars()?.writeBar64(this.#bar, this.#base + offset, unsigned);
   }
 
   readBlock(offset: number, into: Uint8Array, width: Width): void {
@@ -124,7 +124,7 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
   #read(offset: number, width: 1 | 2 | 4): number {
     this.#check(offset, width);
     const ones = 2 ** (8 * width) - 1;
-    return this.#reach()?.readBar(this.#bar, this.#base + offset, width) ?? ones;
+    return this.#reachableBars()?.readBar(this.#bar, this.#base + offset, width) ?? ones;
   }
 
   #write(offset: number, width: 1 | 2 | 4, value: number): void {
@@ -134,11 +134,11 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
       refuseValue(value, 8 * width);
     }
     const unsigned = value < 0 ? value + limit : value;
-    this.#reach()?.writeBar(this.#bar, this.#base + offset, width, unsigned);
+    this.#reachableBars()?.writeBar(this.#bar, this.#base + offset, width, unsigned);
   }
 
-  /** The registers, or null while an access does not reach them. */
-  #reach(): WindowTarget['bars'] | null {
+  /** Returns the registers, or null while the device does not respond. */
+  #reachableBars(): WindowTarget['bars'] | null {
     const { bars, reachable } = this.#target;
     if (reachable === this.#lost) {
       this.#lost = !reachable;
@@ -151,7 +151,7 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
     checkBytes(bytes, 'a block');
     if (![1, 2, 4, 8].includes(width)) throw new RangeError(`width ${width} is not 1, 2, 4 or 8`);
     if (bytes.length % width !== 0) {
-      throw new RangeError(`${bytes.length} bytes are not whole accesses of ${width}`);
+      throw new RangeError(`a block of ${bytes.length} bytes is not a multiple of width ${width}`);
     }
     this.#check(offset, width, bytes.length);
   }
@@ -162,11 +162,13 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
       throw new RangeError(`offset ${offset} is not a multiple of ${width}`);
     }
     if (offset < 0 || offset + length > this.size) {
-      throw new RangeError(`${length} bytes at ${offset} are not within the ${this.size} mapped`);
+      throw new RangeError(
+        `${length} bytes at offset ${offset} exceed a window of ${this.size} bytes`,
+      );
     }
   }
 }
 
 function refuseValue(value: number | bigint, bits: number): never {
-  throw new RangeError(`${value} is not a value of ${bits} bits`);
+  throw new RangeError(`value ${value} does not fit into ${bits} bits`);
 }

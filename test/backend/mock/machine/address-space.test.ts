@@ -160,7 +160,7 @@ test('map() rejects with the error of the kernel', async (t) => {
   await t.throwsAsync(space.map(memory, 0, 4096n, 0n, BOTH), { code: 'EEXIST' });
 });
 
-test('a closed space lets go of everything and refuses', (t) => {
+test('close frees released memory, and use of a closed address space fails with EBADF', (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(PAGE, false);
   const { buffer } = memory;

@@ -271,7 +271,7 @@ test('ioeventfd: wrong requests fail with the errors of the kernel', (t) => {
   );
 });
 
-test('close is the end of everything, in any order, twice', (t) => {
+test('closing a device is idempotent, and use after close fails with EBADF', (t) => {
   const device = open(t, 'mock:nvme');
   const eventfd = device.createEventfd();
   const set = device.createEventSet(1);
