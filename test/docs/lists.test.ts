@@ -1,0 +1,48 @@
+// Lists in the pages that the code has as well.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { MockBackend } from '../../lib/backend/mock/index.js';
+import { MODELS, listModels } from '../../lib/backend/mock/models/index.js';
+import { KERNEL_VERSIONS } from '../../lib/backend/mock/machine/profile.js';
+import { COMMANDS } from '../../lib/cli/commands.js';
+import { operations } from '../../lib/run/operations.js';
+import { root } from '../rooms.js';
+
+const page = (name: string) => readFileSync(join(root, 'docs', `${name}.md`), 'utf8');
+
+function missing(text: string, names: readonly string[]): string[] {
+  return names.filter((name) => !text.includes(name));
+}
+
+test('docs/cli.md has a heading for every command', (t) => {
+  const headings = [...page('cli').matchAll(/^###? (.*)$/gm)].flatMap(([, text = '']) =>
+    text.split(/\W+/),
+  );
+  t.deepEqual(
+    Object.keys(COMMANDS).filter((name) => !headings.includes(name)),
+    [],
+  );
+});
+
+test('docs/run.md has a line for every operation', (t) => {
+  const rows = Object.keys(operations).map((name) => `\n| \`${name}\` |`);
+  t.deepEqual(missing(page('run'), rows), []);
+});
+
+test('docs/mock.md names every model, every kernel and every kind of fault', (t) => {
+  const control = new MockBackend(MODELS).control('mock:edu');
+  const error = t.throws(() => {
+    control.fail('nothing' as 'open', 'EIO');
+  });
+  const [, kinds = ''] = error.message.split(': ');
+  const names = [...listModels().map(({ name }) => name), ...KERNEL_VERSIONS, ...kinds.split(', ')];
+  t.true(kinds.includes('getInfo'));
+  t.deepEqual(
+    missing(
+      page('mock'),
+      names.map((name) => `\`${name}\``),
+    ),
+    [],
+  );
+});
