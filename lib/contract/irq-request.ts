@@ -25,19 +25,19 @@ const DATA_SIZE = new Map([
   [VFIO_IRQ_SET_DATA_EVENTFD, 4],
 ]);
 
-/** An eventfd in the data of SET_IRQS; null stands for -1, and a number for a file descriptor. */
+/** An eventfd in the data of SET_IRQS: an object, a file descriptor, or null for -1. */
 export type IrqEventfd = Eventfd | null | number;
 
-/** A SET_IRQS that passed the checks that all interrupt indexes have in common. */
+/** A SET_IRQS that has passed the checks common to all interrupt indexes. */
 export interface IrqRequest {
   readonly index: number;
   /** VFIO_IRQ_SET_DATA_NONE, _BOOL or _EVENTFD. */
   readonly type: number;
   /** VFIO_IRQ_SET_ACTION_TRIGGER; for INTx also _MASK or _UNMASK. */
   readonly action: number;
-  /** First vector. */
+  /** First vector of the range. */
   readonly start: number;
-  /** Vectors. */
+  /** Number of vectors in the range. */
   readonly count: number;
   /** Returns the BOOL data of vector `start + i`; missing data reads as zero. */
   readonly bool: (i: number) => boolean;
@@ -47,7 +47,7 @@ export interface IrqRequest {
 
 /** The device that a SET_IRQS is checked against. */
 export interface IrqIndexes {
-  /** Interrupt indexes of the device. */
+  /** Number of interrupt indexes. */
   readonly indexes: number;
   /** Returns the number of vectors that the hardware has for an index. */
   readonly vectors: (index: number) => number;
@@ -55,7 +55,7 @@ export interface IrqIndexes {
   readonly checkEventfd: (eventfd: Eventfd) => void;
 }
 
-/** Fails as SET_IRQS does. */
+/** Throws the error of a refused SET_IRQS. */
 export function failSetIrqs(code: string): never {
   throw new VfioError({ code, syscall: SET_IRQS });
 }
@@ -65,8 +65,8 @@ export function failSetIrqs(code: string): never {
  * the kernel's order.
  *
  * @throws TypeError and RangeError if the fields do not fit into struct vfio_irq_set
- * @throws {@link VfioError} EINVAL for an index, range, flag or size that the kernel refuses; ENOTTY
- *   for an action that the index does not have
+ * @throws {@link VfioError} EINVAL for an index, range, flag or size that the kernel refuses;
+ *   ENOTTY for an action that the index does not have
  */
 export function validateIrqSet(set: IrqSet, device: IrqIndexes): IrqRequest {
   checkFields(set, device.checkEventfd);
@@ -123,19 +123,19 @@ export function bindBlock(
 }
 
 /**
- * Returns the eventfd object of an argument, or null for a negative number, which stands for none.
+ * Returns the eventfd object of an argument, or null for a negative number.
  *
- * @throws {@link VfioError} EBADF or EINVAL for another number: the back ends that use this keep
- *   their eventfds in the process, where no file descriptor refers to one
+ * @throws {@link VfioError} EBADF or EINVAL for any other number: eventfds of these back ends are
+ *   objects without a file descriptor
  */
 export function eventfdOf(value: IrqEventfd, syscall: string): Eventfd | null {
   if (typeof value !== 'number') return value;
   if (value < 0) return null;
-  // Standard input, output and error are open files, and none of them an eventfd.
+  // Descriptors 0 to 2 are open files, but none of them is an eventfd.
   throw new VfioError({ code: value <= 2 ? 'EINVAL' : 'EBADF', syscall });
 }
 
-/** Whether an index has exactly this action. */
+/** Whether an index supports an action. */
 function hasAction(index: number, action: number): boolean {
   if (action === VFIO_IRQ_SET_ACTION_TRIGGER) return true;
   const masks = action === VFIO_IRQ_SET_ACTION_MASK || action === VFIO_IRQ_SET_ACTION_UNMASK;

@@ -1,6 +1,6 @@
 import { VfioError } from '../errors.js';
 
-/** Whether an object is open, and the error of every use after its `close()`: EBADF. */
+/** Tracks whether an object is open. Every use after its `close()` fails with EBADF. */
 export class Lifetime {
   readonly #message: string;
   readonly #path: string | undefined;
@@ -8,8 +8,8 @@ export class Lifetime {
   #hint: string | undefined;
 
   /**
-   * @param message - text of the error: `'the eventfd is closed'`
-   * @param path - name of the device, for the error
+   * @param message - text of the error, such as `'the eventfd is closed'`
+   * @param path - name of the device for the error
    */
   constructor(message: string, path?: string) {
     this.#message = message;
@@ -20,13 +20,13 @@ export class Lifetime {
     return this.#open;
   }
 
-  /** @throws {@link VfioError} EBADF after {@link end} */
+  /** Checks that the object is open. @throws {@link VfioError} EBADF after {@link end} */
   check(): void {
     if (!this.#open) throw this.error();
   }
 
   /**
-   * Ends the lifetime. Idempotent: the first hint stays.
+   * Marks the object as closed. Idempotent: a later call does not change the hint.
    *
    * @param hint - why the object was closed, if the program did not close it
    * @returns whether the object was open
@@ -38,7 +38,7 @@ export class Lifetime {
     return true;
   }
 
-  /** The error of a use after {@link end}. */
+  /** Returns the error for a use after {@link end}. */
   error(): VfioError {
     return new VfioError({
       code: 'EBADF',

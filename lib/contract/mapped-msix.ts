@@ -12,7 +12,7 @@ import type { RegisterWindow } from './window.js';
 const CONFIG_SIZE = 256;
 const ONES = 0xffff_ffff;
 
-/** The BAR of the table: how it can be mapped, and the call that maps a part of it. */
+/** The BAR of the table: which parts can be mapped, and a method that maps a part. */
 export interface TableRegion extends RegionMapping {
   map(range: { readonly offset: number; readonly length: number }): RegisterWindow;
 }
@@ -24,8 +24,8 @@ interface Mapped {
 }
 
 /**
- * The MSI-X table of a device, accessed through its mapped BAR: reads of the region's file give 0xff
- * for its bytes. The table is mapped by the first access.
+ * The MSI-X table of a device, accessed through a mapping of its BAR. The device file cannot be
+ * used: its bytes of the table read 0xff. The first access maps the table.
  */
 export class MappedMsix {
   readonly #connection: () => DeviceConnection;
@@ -39,14 +39,14 @@ export class MappedMsix {
     this.#region = region;
   }
 
-  /** Where the table and the pending bits are; undefined if the device has no MSI-X. */
+  /** Location of the table and the pending bits; undefined if the device has no MSI-X. */
   get details(): MsixDetails | undefined {
     const connection = this.#connection();
     this.#details ??= findMsix(connection);
     return this.#details;
   }
 
-  /** Why the table cannot be read, or null if it can be. */
+  /** The reason that the table cannot be read, or null if it can be read. */
   get obstacle(): string | null {
     return this.#mapped === undefined ? this.#findObstacle() : null;
   }
@@ -69,7 +69,7 @@ export class MappedMsix {
   }
 
   /**
-   * Reads the message of a vector. The caller has checked that there is no obstacle.
+   * Reads the message of a vector. The caller has checked that `obstacle` is null.
    * @throws {@link VfioError} EIO if the device does not respond
    */
   read(vector: number): Message {
@@ -82,8 +82,8 @@ export class MappedMsix {
     if (registers.lost || (message.data === ONES && message.address === 0xffff_ffff_ffff_ffffn)) {
       throw new VfioError({
         code: 'EIO',
-        message: 'the MSI-X table does not answer',
-        hint: "The device's memory is off, in low power, or gone: see config.update('command', { memory: 1 }).",
+        message: 'the MSI-X table reads all ones: the device does not respond',
+        hint: "Turn on the device's memory: config.update('command', { memory: 1 }).",
       });
     }
     return message;
@@ -96,7 +96,7 @@ export class MappedMsix {
       const control = offset + vector * MSIX_ENTRY_SIZE + MSIX_VECTOR_CONTROL;
       registers.write32(control, registers.read32(control) | MSIX_MASKED);
     }
-    // The answer to a read comes after the messages that were sent before it.
+    // The completion of a read arrives after the messages that the device sent before.
     registers.read32(offset);
   }
 
@@ -110,7 +110,7 @@ export class MappedMsix {
     if (this.#mapped !== undefined) return this.#mapped;
     const { details } = this;
     if (details === undefined) {
-      throw new VfioError({ code: 'ENXIO', message: 'no msix capability' });
+      throw new VfioError({ code: 'ENXIO', message: 'the device has no MSI-X capability' });
     }
     this.#mapped = map(details, this.#region(details.table.bir));
     return this.#mapped;
@@ -121,7 +121,7 @@ export class MappedMsix {
     if (details === undefined) return 'the device has no MSI-X';
     const { bir } = details.table;
     const { mappable, msixMappable, sparseAreas } = this.#region(bir);
-    if (!mappable) return `BAR ${bir}, where the MSI-X table is, cannot be mapped`;
+    if (!mappable) return `BAR ${bir} with the MSI-X table cannot be mapped`;
     // Sparse areas list everything that can be mapped, so they decide about the table as well.
     if (sparseAreas === null) {
       return msixMappable ? null : `the MSI-X table cannot be mapped in BAR ${bir}`;
@@ -129,7 +129,7 @@ export class MappedMsix {
     const { offset, length } = pagesOf(details);
     return isInArea(sparseAreas, offset, length)
       ? null
-      : `the MSI-X table is in no part of BAR ${bir} that can be mapped`;
+      : `the MSI-X table is outside of the parts of BAR ${bir} that can be mapped`;
   }
 }
 

@@ -1,19 +1,19 @@
 /** A message signalled interrupt: the write that a device sends to raise a vector. */
 export interface Message {
-  /** 64 bits; on x86 from 0xfee0_0000 to 0xfeef_ffff. */
+  /** Address of the write, 64 bits. On x86 it is between 0xfee0_0000 and 0xfeef_ffff. */
   readonly address: bigint;
-  /** 32 bits; a message of MSI has 16. */
+  /** Data of the write: 32 bits, or 16 bits for MSI. */
   readonly data: number;
 }
 
-/** The interrupt indexes that send messages. */
+/** The interrupt indexes whose vectors are messages. */
 export type MessageIndex = 'msi' | 'msix';
 
 export function sameMessage(a: Message, b: Message | null | undefined): boolean {
   return a.address === b?.address && a.data === b.data;
 }
 
-/** Reads a message until two readings agree: the host may write the registers meanwhile. */
+/** Reads a message until two reads agree, because the host may write the registers meanwhile. */
 export function readStable(read: () => Message): Message {
   let before = read();
   for (let tries = 0; tries < 8; tries++) {

@@ -93,7 +93,7 @@ export class MsixTable {
   }
 
   /** Clears the pending bit of a vector. @returns whether it was set */
-  takePending(vector: number): boolean {
+  clearPending(vector: number): boolean {
     const index = vector >>> 5;
     const bit = 1 << (vector & 31);
     const word = this.pendingWord(index);

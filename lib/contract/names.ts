@@ -1,4 +1,4 @@
-/** What devices are called: `'0000:01:00.0'`, `'8086:10d3'`, `'mock:nvme'`. */
+/** Names of devices: `'0000:01:00.0'`, `'8086:10d3'`, `'mock:nvme'`. */
 
 /** The names of mock devices begin with this prefix. */
 export const MOCK_PREFIX = 'mock:';
@@ -11,10 +11,11 @@ export function isMockName(name: string): boolean {
 }
 
 /**
- * The kernel's name of a PCI function: lower case, with its domain.
+ * Parses the address of a PCI function, and returns it as the kernel writes it: in lower case, with
+ * the domain.
  *
  * @param name - `'0000:01:00.0'`, or `'01:00.0'` for a function of domain 0000
- * @returns null unless `name` is the address of a PCI function
+ * @returns the address, or null if `name` is not the address of a PCI function
  */
 export function parseAddress(name: string): string | null {
   const parts = ADDRESS.exec(name);
@@ -29,13 +30,13 @@ export function formatAddress(segment: number, bus: number, devfn: number): stri
   return `${hex(segment, 4)}:${hex(bus, 2)}:${hex(devfn >> 3, 2)}.${devfn & 7}`;
 }
 
-/** Vendor and device of a PCI function, 16 bits each. */
+/** Vendor id and device id of a PCI function, 16 bits each. */
 export interface Ids {
   readonly vendorId: number;
   readonly deviceId: number;
 }
 
-/** @returns null unless `name` is a vendor and a device, as in `'8086:10d3'` */
+/** Parses a vendor id and a device id such as `'8086:10d3'`. @returns null for another name */
 export function parseIds(name: string): Ids | null {
   const parts = IDS.exec(name);
   if (parts === null) return null;

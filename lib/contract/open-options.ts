@@ -38,7 +38,7 @@ function checkFds(fds: OpenedFds, via: Via | undefined): void {
   checkOptions(fds, ['via', 'container', 'group', 'iommufd', 'device'], 'fds');
   checkChoice(fds.via, 'fds.via', VIAS);
   if (via !== undefined && via !== fds.via) {
-    throw new TypeError(`via is '${via}' and fds.via is '${fds.via}'`);
+    throw new TypeError(`via is '${via}', but fds.via is '${fds.via}'`);
   }
   const numbers =
     fds.via === 'group'

@@ -12,7 +12,7 @@ export interface RegionArea {
   readonly size: bigint;
 }
 
-/** Which parts of a region can be mapped. */
+/** The parts of a region that can be mapped. */
 export interface RegionMapping {
   /** Whether the region can be mapped, at least in parts. */
   readonly mappable: boolean;
@@ -22,7 +22,7 @@ export interface RegionMapping {
   readonly msixMappable: boolean;
 }
 
-/** Returns what VFIO_DEVICE_GET_REGION_INFO says about mapping a region. */
+/** Decodes the parts of a region that can be mapped from VFIO_DEVICE_GET_REGION_INFO. */
 export function regionMapping({ flags, capabilities }: RegionInfo): RegionMapping {
   const capability = (id: number) => capabilities.find((element) => element.id === id);
   return {

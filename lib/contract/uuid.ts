@@ -1,6 +1,6 @@
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** A UUID in the two forms the kernel takes: text for a group, 16 bytes for a character device. */
+/** A UUID in the two forms of the kernel: text for a group, 16 bytes for a character device. */
 export interface Uuid {
   /** 36 characters in lower case. */
   readonly text: string;
@@ -11,8 +11,8 @@ export interface Uuid {
 /**
  * Parses a UUID.
  *
- * @param name - of the argument, for the error
- * @throws TypeError unless `value` is a UUID of 36 characters
+ * @param name - name of the argument, for the error
+ * @throws TypeError if `value` is not a UUID of 36 characters
  */
 export function parseUuid(value: unknown, name: string): Uuid {
   if (typeof value !== 'string' || !UUID.test(value)) {

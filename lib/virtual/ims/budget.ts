@@ -1,41 +1,46 @@
 import { checkInteger } from '../../checks.js';
 import { Ledger } from './ledger.js';
 
-/** How much one owner may have; what is left out is not limited. */
+/** Limits of one owner. An omitted limit is infinite. */
 export interface Quota {
   /** Slots of an interrupt message store. */
   readonly slots?: number | undefined;
-  /** Vectors of the host: what a CPU has about 200 of. */
+  /** Host vectors; a CPU has about 200 of them. */
   readonly vectors?: number | undefined;
 }
 
-/** What a {@link Budget} limits. */
+/** Options of {@link Budget}. */
 export interface BudgetOptions {
-  /** For owners that have no quota of their own. */
+  /** Quota of each owner that has none of its own. Default: no limit. */
   readonly quota?: Quota | undefined;
-  /** The CPUs, and how many host vectors each of them may serve. Default: not counted by CPU. */
+  /**
+   * CPUs, and the largest number of host vectors on each. Default: vectors are not counted by CPU.
+   */
   readonly cpus?: { readonly ids: readonly number[]; readonly vectors: number } | undefined;
 }
 
-/** What an owner has now. */
+/** Resources that an owner uses now. */
 export interface Usage {
   readonly slots: number;
   readonly vectors: number;
 }
 
-/** A host vector that was taken. */
+/** The charge for one host vector. */
 export interface VectorCharge {
-  /** The CPU it counts for, or null where CPUs are not counted. */
+  /** The CPU that is charged, or null if the budget does not count vectors by CPU. */
   readonly cpu: number | null;
-  /** Counts it for another CPU, the one of these with the fewest. @throws {@link VfioError} ENOSPC */
+  /**
+   * Moves the charge to the CPU of `cpus` that has the fewest vectors.
+   * @throws {@link VfioError} ENOSPC if all these CPUs are full
+   */
   move(cpus: readonly number[]): void;
-  /** Idempotent. */
-  giveBack(): void;
+  /** Returns the vector to the budget. Idempotent. */
+  refund(): void;
 }
 
 /**
- * Who has how much of what is scarce: slots, host vectors, and host vectors of each CPU. Whoever
- * reaches a limit gets ENOSPC, and nobody else is affected.
+ * Counts slots, host vectors, and host vectors of each CPU by owner, and limits them. If an owner
+ * reaches a limit, its next request fails with ENOSPC; other owners are not affected.
  */
 export class Budget {
   readonly #ledger: Ledger;
@@ -48,32 +53,34 @@ export class Budget {
     this.#ledger = new Ledger(options);
   }
 
-  /** Sets the quota of one owner. What it has beyond that it keeps. */
+  /**
+   * Sets the quota of one owner. Resources above a lower quota stay charged until their release.
+   */
   setQuota(owner: string, quota: Quota): void {
     checkQuota(quota);
     this.#ledger.setQuota(owner, quota);
   }
 
-  /** The part of one owner. */
+  /** Returns the account of one owner. */
   account(owner: string): Account {
     return createAccount(this.#ledger, owner);
   }
 
-  /** What an owner has now; zeros for one that has taken nothing yet. */
+  /** Returns the resources that an owner uses now; zeros for an unknown owner. */
   usage(owner: string): Usage {
     return this.#ledger.usage(owner);
   }
 
-  /** Host vectors of each CPU that is counted. */
+  /** Returns the number of host vectors in use by CPU, for each CPU of the budget. */
   cpuUsage(): ReadonlyMap<number, number> {
     return this.#ledger.cpuUsage();
   }
 }
 
-/** Makes the {@link Account} of an owner: users call {@link Budget.account}. */
+/** Creates the {@link Account} of an owner. Users call {@link Budget.account}. */
 let createAccount: (ledger: Ledger, owner: string) => Account;
 
-/** What one owner takes from a {@link Budget}. */
+/** The account of one owner in a {@link Budget}. */
 export class Account {
   readonly owner: string;
   readonly #ledger: Ledger;
@@ -87,26 +94,28 @@ export class Account {
     this.owner = owner;
   }
 
-  /** What the owner has now. */
+  /** Resources that the owner uses now. */
   get usage(): Usage {
     return this.#ledger.usage(this.owner);
   }
 
-  /** Takes a slot. @throws {@link VfioError} ENOSPC if the owner's quota is used up */
-  takeSlot(): void {
+  /** Charges one slot. @throws {@link VfioError} ENOSPC if the owner's quota is used up */
+  chargeSlot(): void {
     this.#ledger.charge(this.owner, 'slots');
   }
 
-  /** Gives one slot back: once for each that was taken. */
-  giveBackSlot(): void {
-    this.#ledger.release(this.owner, 'slots');
+  /** Returns one charged slot to the budget. */
+  refundSlot(): void {
+    this.#ledger.refund(this.owner, 'slots');
   }
 
   /**
-   * Takes a host vector, on the CPU among these that has the fewest.
+   * Charges one host vector, on the CPU of `cpus` that has the fewest vectors.
+   *
+   * @param cpus - numbers of CPUs. Default: all CPUs of the budget
    * @throws {@link VfioError} ENOSPC if the owner's quota or the CPUs' budget is used up
    */
-  takeVector(cpus?: readonly number[]): VectorCharge {
+  chargeVector(cpus?: readonly number[]): VectorCharge {
     const ledger = this.#ledger;
     const { owner } = this;
     ledger.charge(owner, 'vectors');
@@ -114,17 +123,17 @@ export class Account {
     try {
       cpu = ledger.chargeCpu(cpus);
     } catch (error) {
-      ledger.release(owner, 'vectors');
+      ledger.refund(owner, 'vectors');
       throw error;
     }
-    let taken = true;
+    let charged = true;
     return {
       get cpu() {
         return cpu;
       },
       move(others) {
-        // Its own place is free for it.
-        ledger.releaseCpu(cpu);
+        // The vector may stay on its CPU, so that place counts as free.
+        ledger.refundCpu(cpu);
         try {
           cpu = ledger.chargeCpu(others);
         } catch (error) {
@@ -132,11 +141,11 @@ export class Account {
           throw error;
         }
       },
-      giveBack() {
-        if (!taken) return;
-        taken = false;
-        ledger.release(owner, 'vectors');
-        ledger.releaseCpu(cpu);
+      refund() {
+        if (!charged) return;
+        charged = false;
+        ledger.refund(owner, 'vectors');
+        ledger.refundCpu(cpu);
       },
     };
   }

@@ -9,41 +9,41 @@ import { checkCookie, type Handles, type Slot, slotInternals } from './slot.js';
 import { SlotWords } from '../store/words.js';
 import type { SlotStorage } from '../store/storage.js';
 
-/** What an {@link ImsDomain} stands on. */
+/** Options of {@link ImsDomain}. */
 export interface ImsDomainOptions {
   readonly layout: SlotLayout;
-  /** Where the slots are: registers of the device, or memory that it reads. */
+  /** Storage of the slots: registers of the device, or memory that the device reads. */
   readonly storage: SlotStorage;
-  /** Interrupts of the host that slots can send. */
+  /** Allocates the host interrupts that the slots send. */
   readonly hostVectors: HostVectors;
-  /** Slots to use, from the first on. Default: as many as the storage holds. */
+  /** Number of slots to use, starting with slot 0. Default: all slots that fit into the storage. */
   readonly slots?: number | undefined;
-  /** For devices that give out handles. Default: the handle of a slot is its index. */
+  /** Requests handles from the device. Default: the handle of a slot is its index. */
   readonly handles?: Handles | undefined;
-  /** Tells a device that reads its slots from memory which of them has changed. */
+  /** Called after a slot has changed, to notify a device that reads its slots from memory. */
   readonly changed?: ((index: number) => void) | undefined;
 }
 
 /** Events of an {@link ImsDomain}. */
 export interface ImsDomainEvents {
-  /** A cookie is about to be revoked: what its slots have sent is still their own. */
+  /** A cookie is about to be revoked. Interrupts that its slots have sent are still valid. */
   revoking: [slots: readonly Slot[]];
-  /** A cookie is not valid any more; the slots that carry it are silent, and their handles void. */
+  /** A cookie was revoked: its slots are masked, and their handles are released. */
   revoked: [cookie: Cookie, slots: readonly Slot[]];
-  /** The device was reset, and a slot could not be written again. */
+  /** A slot could not be restored after a reset of the device. */
   failed: [error: VfioError, slot: Slot];
 }
 
-/** For whom a slot is. */
+/** Options of {@link ImsDomain.allocate}. */
 export interface SlotOptions {
-  /** Whose quota it counts for. Default: nobody's. */
+  /** The account that the slot is charged to. Default: none. */
   readonly account?: Account | undefined;
-  /** What isolates it. Default: nothing. */
+  /** The cookie that isolates the slot. Default: null, and the device checks nothing. */
   readonly cookie?: Cookie | undefined;
 }
 
 /**
- * An interrupt message store: the slots of a device, given out one by one.
+ * An interrupt message store: allocates the slots of a device, and the host vectors that they send.
  *
  * @example
  * const domain = new ImsDomain({
@@ -55,23 +55,23 @@ export interface SlotOptions {
  */
 export class ImsDomain extends EventEmitter<ImsDomainEvents> {
   readonly layout: SlotLayout;
-  /** Slots there are. */
+  /** Number of slots. */
   readonly size: number;
   readonly hostVectors: HostVectors;
   readonly #words: SlotWords;
   readonly #handles: Handles;
   readonly #slots = new Map<number, Slot>();
-  /** No slot below is free. */
+  /** All slots below this index are in use. */
   #lowestFree = 0;
 
-  /** @throws RangeError if the storage does not hold the slots, or the layout is impossible */
+  /** @throws RangeError if the slots do not fit into the storage, or the layout is invalid */
   constructor(options: ImsDomainOptions) {
     super();
     const { layout, storage, hostVectors, handles, changed } = options;
     checkLayout(layout);
     const room = Math.floor(storage.size / layout.stride);
     const { slots = room } = options;
-    checkInteger(slots, `slots (the storage holds ${room})`, 1, room);
+    checkInteger(slots, `slots (${room} fit into the storage)`, 1, room);
     this.layout = layout;
     this.size = slots;
     this.hostVectors = hostVectors;
@@ -82,21 +82,21 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
     });
   }
 
-  /** Slots in use. */
+  /** Number of slots in use. */
   get used(): number {
     return this.#slots.size;
   }
 
   /**
-   * Takes the free slot with the lowest index. It is masked and has no message yet, but it has its
-   * handle.
+   * Allocates the free slot with the lowest index. The slot is masked and has a handle, but no
+   * message yet.
    *
    * @throws {@link VfioError} ENOSPC if no slot is free, or the owner's quota is used up
    */
   allocate({ account, cookie = null }: SlotOptions = {}): Slot {
     checkCookie(this.#words, cookie);
     const index = this.#findFree();
-    account?.takeSlot();
+    account?.chargeSlot();
     try {
       const context = {
         words: this.#words,
@@ -111,31 +111,36 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
       this.#lowestFree = index + 1;
       return slot;
     } catch (error) {
-      account?.giveBackSlot();
+      account?.refundSlot();
       throw error;
     }
   }
 
-  /** @throws RangeError, or {@link VfioError} ENOTSUP, if slots cannot hold it */
+  /**
+   * Checks a cookie.
+   *
+   * @throws RangeError if the cookie does not fit into the field of the layout
+   * @throws {@link VfioError} ENOTSUP if the slots have no cookie
+   */
   checkCookie(cookie: Cookie): void {
     checkCookie(this.#words, cookie);
   }
 
-  /** The slot of an index, if it is in use. */
+  /** Returns the slot with an index, or undefined if the slot is free. */
   slot(index: number): Slot | undefined {
     return this.#slots.get(index);
   }
 
   /**
-   * Takes an interrupt of the host for slots to send.
+   * Allocates a host vector that slots can send.
    *
-   * @param target - the eventfd it signals
-   * @param account - whose quota it counts for
-   * @param cpus - to choose from, where the budget counts by CPU
-   * @throws {@link VfioError} ENOSPC if the host or the budget has no more
+   * @param target - the eventfd that the vector signals
+   * @param account - the account that the vector is charged to
+   * @param cpus - CPUs to choose from, if the budget limits vectors by CPU
+   * @throws {@link VfioError} ENOSPC if the host or the budget has no vector left
    */
-  takeVector(target: Eventfd, account?: Account, cpus?: readonly number[]): HostVector {
-    const charge = account?.takeVector(cpus) ?? null;
+  allocateVector(target: Eventfd, account?: Account, cpus?: readonly number[]): HostVector {
+    const charge = account?.chargeVector(cpus) ?? null;
     try {
       const interrupt = this.hostVectors.allocate(target);
       const vector = hostVectorInternals.create({
@@ -155,16 +160,15 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
       }
       return vector;
     } catch (error) {
-      charge?.giveBack();
+      charge?.refund();
       throw error;
     }
   }
 
   /**
-   * A cookie is not valid any more: the slots that carry it are masked and their handles released,
-   * before this returns; then `'revoked'` is emitted.
+   * Revokes a cookie: masks its slots and releases their handles, then emits `'revoked'`.
    *
-   * @returns these slots
+   * @returns the slots that had the cookie
    */
   revoke(cookie: Cookie): readonly Slot[] {
     const slots = [...this.#slots.values()].filter(
@@ -177,11 +181,12 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
   }
 
   /**
-   * Writes the message of a slot again where the host has moved it: to be called by the clock where
-   * messages are not `remapped`. After a reset of the device slots are written again without it, if
-   * the host vectors tell of resets, as those of `messageVectors` do.
+   * Updates slots whose message the host has changed. If messages are not `remapped`, call this
+   * periodically. After a reset of the device no call is needed if the host vectors report resets,
+   * as those of `messageVectors` do.
    *
-   * @throws {@link VfioError} EBUSY if a slot is live whose layout has no mask and pending bits
+   * @throws {@link VfioError} EBUSY if a slot to update is live and the layout has no mask and
+   *   pending bits
    */
   refresh(): void {
     for (const slot of this.#slots.values()) slot.refresh();

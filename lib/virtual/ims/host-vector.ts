@@ -3,46 +3,50 @@ import type { VectorCharge } from './budget.js';
 import type { Message } from '../../contract/message.js';
 import type { Slot } from './slot.js';
 
-/** One interrupt of the host, with a message that raises it. */
+/** One interrupt of the host, and the message that raises it. */
 export interface HostInterrupt {
-  /** May change when it is bound. */
+  /** The current message. Binding the interrupt may change the message. */
   readonly message: Message;
-  /** Signals that eventfd instead of the one before; nothing is lost. */
+  /** Binds the interrupt to another eventfd, without losing a signal. */
   bind(target: Eventfd): void;
-  /** Waits until what was sent has reached its eventfd: it may be on its way to a CPU. */
+  /** Waits until the messages that were sent before have signalled the eventfd. */
   synchronize(): void;
-  /** CPUs that serve it. */
+  /** Returns the CPUs that serve the interrupt. */
   getAffinity(): number[];
-  /** Chooses the CPUs that serve it. @param cpus - numbers of CPUs, at least one */
+  /** Sets the CPUs that serve the interrupt. @param cpus - numbers of CPUs, at least one */
   setAffinity(cpus: readonly number[]): void;
-  /** Gives it back to the host. What was sent before reaches its eventfd. */
+  /** Frees the interrupt. Messages that were sent before still signal the eventfd. */
   close(): void;
 }
 
-/** Where interrupts of the host come from. */
+/** Allocates interrupts of the host. */
 export interface HostVectors {
   /**
-   * Takes one.
-   * @param target - the eventfd it signals
-   * @throws {@link VfioError} ENOSPC if the host has no more
+   * Allocates an interrupt.
+   * @param target - the eventfd that the interrupt signals
+   * @throws {@link VfioError} ENOSPC if the host has no interrupt left
    */
   allocate(target: Eventfd): HostInterrupt;
-  /** An eventfd that one can be bound to. The caller closes it. */
+  /** Creates an eventfd that an interrupt can be bound to. The caller closes the eventfd. */
   createEventfd(): Eventfd;
-  /** Something to watch them with. @param capacity - eventfds that can be watched */
+  /** Creates an event set. @param capacity - number of eventfds that it can watch */
   createEventSet(capacity: number): EventSet;
-  /** Calls back after each reset of the device, which takes what slots in its registers hold. */
+  /** Calls `callback` after each reset of the device. A reset erases slots in its registers. */
   onReset?(callback: () => void): void;
 }
 
-/** How a host vector keeps its slots from sending while it moves. */
+/** Masks slots while their host vector moves to another eventfd. */
 export interface SlotControl {
-  /** @throws {@link VfioError} EBUSY if the slot is live and its layout has no mask and pending bits */
+  /**
+   * Masks a slot, if the slot is live.
+   * @throws {@link VfioError} EBUSY if the layout has no mask and pending bits
+   */
   pause(slot: Slot): void;
+  /** Unmasks a slot, if the slot is live. */
   resume(slot: Slot): void;
 }
 
-/** What a {@link HostVector} is made from. */
+/** Parts of a {@link HostVector}. */
 export interface HostVectorContext {
   readonly interrupt: HostInterrupt;
   readonly target: Eventfd;
@@ -51,21 +55,21 @@ export interface HostVectorContext {
   readonly slotControl: SlotControl;
 }
 
-/** The calls that the classes of this folder make to a {@link HostVector}, and its users do not. */
+/** Methods of {@link HostVector} that are internal to this folder. */
 export interface HostVectorInternals {
   create(context: HostVectorContext): HostVector;
-  join(vector: HostVector, slot: Slot): void;
-  leave(vector: HostVector, slot: Slot): void;
+  addSlot(vector: HostVector, slot: Slot): void;
+  removeSlot(vector: HostVector, slot: Slot): void;
   /**
-   * Drops what a masked slot sends while `run` runs. The other slots of the vector are masked
-   * meanwhile, and lose nothing.
+   * Drops the interrupts that a masked slot sends while `run` runs. The other slots of the vector
+   * are masked meanwhile, and lose no interrupt.
    */
-  discard(vector: HostVector, run: () => void): void;
+  discardDuring(vector: HostVector, run: () => void): void;
 }
 
 export let hostVectorInternals: HostVectorInternals;
 
-/** An interrupt of the host that slots send. Several may send the same. */
+/** A host interrupt that slots send. Several slots may send the same one. */
 export class HostVector {
   readonly #interrupt: HostInterrupt;
   readonly #charge: VectorCharge | null;
@@ -77,14 +81,14 @@ export class HostVector {
   static {
     hostVectorInternals = {
       create: (context) => new HostVector(context),
-      join: (vector, slot) => {
+      addSlot: (vector, slot) => {
         vector.#slots.add(slot);
       },
-      leave: (vector, slot) => {
+      removeSlot: (vector, slot) => {
         vector.#slots.delete(slot);
       },
-      discard: (vector, run) => {
-        vector.#discard(run);
+      discardDuring: (vector, run) => {
+        vector.#discardDuring(run);
       },
     };
   }
@@ -97,27 +101,27 @@ export class HostVector {
     this.#slotControl = context.slotControl;
   }
 
-  /** The slots that may have fired when it does. */
+  /** Slots that send the interrupt. A signal may come from any of them. */
   get slots(): ReadonlySet<Slot> {
     return this.#slots;
   }
 
-  /** The message that raises it now. */
+  /** The current message that raises the interrupt. */
   get message(): Message {
     return this.#interrupt.message;
   }
 
-  /** The eventfd it signals. */
+  /** The eventfd that the interrupt signals. */
   get target(): Eventfd {
     return this.#target;
   }
 
   /**
-   * Moves it to another eventfd, and its slots to another message if it has one then. Between the
-   * two the host takes no message, and slots send theirs past the mask of the host's own table: so
-   * they are masked meanwhile. If it fails, it is bound to the one before again, where that works.
+   * Binds the interrupt to another eventfd. If the message changes, the slots get the new one. The
+   * host drops messages during the move, and slots ignore the mask bits of the host's MSI-X table.
+   * So the slots are masked meanwhile. If the move fails, the old eventfd is bound again.
    *
-   * @throws {@link VfioError} EBUSY if a slot is live whose layout has no mask and pending bits
+   * @throws {@link VfioError} EBUSY if a slot is live and its layout has no mask and pending bits
    */
   bind(target: Eventfd): void {
     const slots = [...this.#slots];
@@ -130,19 +134,21 @@ export class HostVector {
     }
   }
 
-  /** Waits until what its slots have sent has reached its eventfd. */
+  /** Waits until the messages that the slots have sent have signalled the eventfd. */
   synchronize(): void {
     this.#interrupt.synchronize();
   }
 
-  /** CPUs that serve it. */
+  /** Returns the CPUs that serve the interrupt. */
   getAffinity(): number[] {
     return this.#interrupt.getAffinity();
   }
 
   /**
-   * Chooses the CPUs that serve it; where the budget counts by CPU, the one of them with the fewest.
-   * @throws {@link VfioError} ENOSPC if these have all their vectors
+   * Sets the CPUs that serve the interrupt. If the budget limits vectors by CPU, only the CPU of
+   * them with the fewest vectors is used.
+   *
+   * @throws {@link VfioError} ENOSPC if all these CPUs are full
    */
   setAffinity(cpus: readonly number[]): void {
     const before = this.#charge?.cpu ?? null;
@@ -156,23 +162,23 @@ export class HostVector {
     }
   }
 
-  /** Gives it back. Its slots must have left. */
+  /** Frees the interrupt. No slot may use the interrupt any more. */
   close(): void {
     this.#interrupt.close();
-    this.#charge?.giveBack();
+    this.#charge?.refund();
   }
 
-  #discard(run: () => void): void {
+  #discardDuring(run: () => void): void {
     const slots = [...this.#slots];
-    const nowhere = this.#createEventfd();
+    const unread = this.#createEventfd();
     try {
       for (const slot of slots) this.#slotControl.pause(slot);
-      this.#interrupt.bind(nowhere);
+      this.#interrupt.bind(unread);
       run();
       this.#interrupt.bind(this.#target);
     } finally {
       for (const slot of slots) this.#slotControl.resume(slot);
-      nowhere.close();
+      unread.close();
     }
   }
 

@@ -1,4 +1,4 @@
-/** Interrupt message stores: slots, what isolates them, and what limits their owners. */
+/** Interrupt message stores: slots, cookies, PASIDs and quotas. */
 export {
   Account,
   Budget,

@@ -1,7 +1,7 @@
 import { VfioError } from '../../errors.js';
 import type { BudgetOptions, Quota, Usage } from './budget.js';
 
-/** The accounts behind a {@link Budget}: what each owner uses, and the limits. */
+/** The counters of a {@link Budget}: usage and limits of each owner, and usage of each CPU. */
 export class Ledger {
   readonly #quota: Quota;
   readonly #quotas = new Map<string, Quota>();
@@ -20,25 +20,29 @@ export class Ledger {
   }
 
   usage(owner: string): Usage {
-    return { ...this.#of(owner) };
+    return { ...this.#usageOf(owner) };
   }
 
   cpuUsage(): ReadonlyMap<number, number> {
     return new Map(this.#cpus);
   }
 
-  /** Charges an owner for one resource. @throws VfioError ENOSPC if the quota is used up */
+  /** Charges an owner for one slot or vector. @throws VfioError ENOSPC if the quota is used up */
   charge(owner: string, what: keyof Usage): void {
     const limit = (this.#quotas.get(owner) ?? this.#quota)[what] ?? Infinity;
-    const used = this.#of(owner);
+    const used = this.#usageOf(owner);
     if (used[what] >= limit) {
-      throw new VfioError({ code: 'ENOSPC', message: `'${owner}' has all its ${limit} ${what}` });
+      throw new VfioError({
+        code: 'ENOSPC',
+        message: `'${owner}' uses all ${limit} ${what} of its quota`,
+      });
     }
     used[what]++;
   }
 
-  release(owner: string, what: keyof Usage): void {
-    this.#of(owner)[what]--;
+  /** Reverses one {@link charge}. */
+  refund(owner: string, what: keyof Usage): void {
+    this.#usageOf(owner)[what]--;
   }
 
   /**
@@ -46,7 +50,7 @@ export class Ledger {
    *
    * @param among - the CPUs to choose from; undefined for all
    * @returns the CPU, or null if vectors are not counted by CPU
-   * @throws VfioError ENOSPC if these CPUs have all their vectors
+   * @throws VfioError ENOSPC if all these CPUs are full
    */
   chargeCpu(among: readonly number[] | undefined): number | null {
     if (this.#cpus.size === 0) return null;
@@ -58,18 +62,19 @@ export class Ledger {
     if (best === null) {
       throw new VfioError({
         code: 'ENOSPC',
-        message: `the CPUs have all their ${this.#vectorsPerCpu} vectors`,
+        message: `each of the CPUs already serves ${this.#vectorsPerCpu} vectors`,
       });
     }
     this.#cpus.set(best, (this.#cpus.get(best) ?? 0) + 1);
     return best;
   }
 
-  releaseCpu(cpu: number | null): void {
+  /** Reverses one {@link chargeCpu}. */
+  refundCpu(cpu: number | null): void {
     if (cpu !== null) this.#cpus.set(cpu, (this.#cpus.get(cpu) ?? 1) - 1);
   }
 
-  #of(owner: string): { slots: number; vectors: number } {
+  #usageOf(owner: string): { slots: number; vectors: number } {
     let usage = this.#usage.get(owner);
     if (usage === undefined) this.#usage.set(owner, (usage = { slots: 0, vectors: 0 }));
     return usage;

@@ -12,33 +12,35 @@ const WRITABLE = (0xfffff << PASID_SHIFT) | PASID_ENABLE | IGNORE;
 
 /** Events of a {@link MsixPerm}. */
 export interface MsixPermEvents {
-  /** An entry names a PASID of the guest that is not bound: its slot did not follow. */
+  /** An entry names a guest PASID that is not bound. The cookie of the vector was not changed. */
   stale: [vector: number, guestPasid: number];
-  /** The vector did not take the cookie: it is emulated, or cannot be changed now. */
+  /** Setting the cookie failed: the vector is emulated, or the slot cannot be changed now. */
   refused: [vector: number, error: VfioError];
 }
 
-/** Takes the PASID of the host for a vector: a virtual MSI-X table, or a source. */
+/** Receives the host PASID of a vector. A virtual MSI-X table and a source are targets. */
 export interface CookieTarget {
-  /** Sets what isolates the vector. */
+  /** Sets the cookie of a vector. */
   setCookie(vector: number, cookie: Cookie): void;
 }
 
-/** What a {@link MsixPerm} decodes for, and where what it decodes goes. */
+/** Options of {@link MsixPerm}. */
 export interface MsixPermOptions {
-  /** 1 to 2048. */
+  /** Number of entries: 1 to 2048. */
   readonly vectors: number;
+  /** Translates guest PASIDs to host PASIDs. */
   readonly pasids: PasidMap;
+  /** Receives the host PASID of each vector. */
   readonly target: CookieTarget;
 }
 
 /**
- * The virtual MSI-X permission table of DSA: 8 bytes a vector, in the low word bit 2 ignore, bit 3
- * PASID enable, bits 31:12 PASID. A write is decoded, its PASID translated to the host's, and given
- * to the vector. Writes are posted: they cannot fail, so what goes wrong is an event, and the entry
- * reads as it was written but {@link stale}.
+ * The virtual MSI-X permission table of DSA. An entry has 8 bytes; the low word contains the ignore
+ * bit (2), the PASID enable bit (3) and the PASID (31:12). A write sets the cookie of the vector to
+ * the host PASID for the guest PASID in the entry. Writes are posted and cannot fail. If the cookie
+ * cannot be set, the table emits an event, and the entry is {@link stale} but reads as written.
  *
- * The ignore bit is kept for reading alone: it would switch off what isolates guests.
+ * The ignore bit reads as written and has no effect: it would turn off the isolation of guests.
  */
 export class MsixPerm extends EventEmitter<MsixPermEvents> {
   readonly #options: MsixPermOptions;
@@ -56,38 +58,39 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
     });
   }
 
-  /** Bytes. */
+  /** Size of the table in bytes. */
   get size(): number {
     return this.#entries.length * STRIDE;
   }
 
-  /** Whether the vector did not follow what was written for it, or its PASID is gone since. */
+  /** Whether the entry of a vector is not in effect: its PASID is unbound, or setting it failed. */
   stale(vector: number): boolean {
     return this.#stale[vector] === 1;
   }
 
-  /** @returns the entry's word; all ones for an access that is not aligned, 4 or 8 bytes wide */
+  /** Reads the table. Only aligned accesses of 4 or 8 bytes are valid; others read all ones. */
   read(offset: number, width: 1 | 2 | 4): number;
   read(offset: number, width: 8): bigint;
   read(offset: number, width: 1 | 2 | 4 | 8): number | bigint {
-    if (!this.#answers(offset, width)) return width === 8 ? 2n ** 64n - 1n : 2 ** (8 * width) - 1;
+    if (!this.#isValidAccess(offset, width))
+      return width === 8 ? 2n ** 64n - 1n : 2 ** (8 * width) - 1;
     const word = this.#entries[offset >>> 3] ?? 0;
     if (width === 8) return BigInt(word);
     return offset % STRIDE === 0 ? word : 0;
   }
 
-  /** Dropped if it is not aligned, or not 4 or 8 bytes wide. */
+  /** Writes the table. Only aligned accesses of 4 or 8 bytes are valid; others are dropped. */
   write(offset: number, width: 1 | 2 | 4, value: number): void;
   write(offset: number, width: 8, value: bigint): void;
   write(offset: number, width: 1 | 2 | 4 | 8, value: number | bigint): void {
-    if (!this.#answers(offset, width) || offset % STRIDE !== 0) return;
+    if (!this.#isValidAccess(offset, width) || offset % STRIDE !== 0) return;
     const vector = offset / STRIDE;
     const word = Number(BigInt(value) & 0xffff_ffffn) & WRITABLE;
     this.#entries[vector] = word;
     this.#apply(vector, word);
   }
 
-  /** As after a reset of the device: the default PASID for all. */
+  /** Clears all entries, as a reset of the device does. Their vectors get the default PASID. */
   reset(): void {
     for (let vector = 0; vector < this.#entries.length; vector++) {
       if (this.#entries[vector] === 0) continue;
@@ -123,7 +126,7 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
     }
   }
 
-  #answers(offset: number, width: number): boolean {
+  #isValidAccess(offset: number, width: number): boolean {
     const aligned = (width === 4 || width === 8) && offset % width === 0;
     return aligned && offset >= 0 && offset < this.size;
   }

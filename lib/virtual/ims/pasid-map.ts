@@ -5,16 +5,16 @@ import type { Cookie } from '../store/layout.js';
 
 /** Events of a {@link PasidMap}. */
 export interface PasidMapEvents {
-  /** A binding is gone. */
+  /** A guest PASID was unbound. */
   unbound: [binding: { readonly guest: number; readonly host: number }];
 }
 
 /**
- * Which PASID of the host stands for one of the guest. A virtual device has a default one; those of
- * shared virtual addressing come and go.
+ * Maps the PASIDs of a guest to PASIDs of the host. A virtual device has a default host PASID.
+ * PASIDs for shared virtual addressing are bound and unbound at run time.
  */
 export class PasidMap extends EventEmitter<PasidMapEvents> {
-  /** The PASID of work that names none of the guest's; null if the device checks nothing then. */
+  /** Host PASID of work without a guest PASID; null if the device does not check such work. */
   readonly default: Cookie;
   readonly #hosts = new Map<number, number>();
 
@@ -24,28 +24,31 @@ export class PasidMap extends EventEmitter<PasidMapEvents> {
     this.default = defaultPasid;
   }
 
-  /** The PASID of the host, or undefined if the guest's is not bound. */
+  /** Returns the host PASID for a guest PASID, or undefined if the guest PASID is not bound. */
   lookup(guest: number): number | undefined {
     return this.#hosts.get(guest);
   }
 
   /**
-   * Binds a PASID of the guest to one of the host, each of 20 bits.
-   * @throws {@link VfioError} EEXIST if one of them is bound already, or the host's is the default
+   * Binds a guest PASID to a host PASID. Each has 20 bits.
+   * @throws {@link VfioError} EEXIST if one of them is bound already, or the host PASID is the
+   *   default
    */
   bind(guest: number, host: number): void {
     checkPasid(guest, 'guest PASID');
     checkPasid(host, 'host PASID');
-    const taken = host === this.default || [...this.#hosts.values()].includes(host);
-    if (this.#hosts.has(guest) || taken) {
-      throw new VfioError({ code: 'EEXIST', message: `PASID ${guest} or ${host} is bound` });
+    if (this.#hosts.has(guest)) {
+      throw new VfioError({ code: 'EEXIST', message: `guest PASID ${guest} is already bound` });
+    }
+    if (host === this.default || [...this.#hosts.values()].includes(host)) {
+      throw new VfioError({ code: 'EEXIST', message: `host PASID ${host} is already in use` });
     }
     this.#hosts.set(guest, host);
   }
 
   /**
-   * Unbinds; whoever holds the host's PASID lets go of it before this returns.
-   * @throws {@link VfioError} ENOENT if it is not bound
+   * Unbinds a guest PASID. Before this returns, the slots that use its host PASID are revoked.
+   * @throws {@link VfioError} ENOENT if the guest PASID is not bound
    */
   unbind(guest: number): void {
     const host = this.#hosts.get(guest);

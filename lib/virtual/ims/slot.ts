@@ -3,18 +3,18 @@ import { checkInteger } from '../../checks.js';
 import type { Account } from './budget.js';
 import { type HostVector, hostVectorInternals, type SlotControl } from './host-vector.js';
 import type { Cookie } from '../store/layout.js';
-import type { Message } from '../../contract/message.js';
+import { type Message, sameMessage } from '../../contract/message.js';
 import type { SlotContents, SlotWords } from '../store/words.js';
 
-/** Where the handles come from that work descriptors name slots by. */
+/** Requests and releases the handles by which work descriptors name slots. */
 export interface Handles {
-  /** The device gives out a handle for a slot. */
+  /** Requests the handle of a slot from the device. */
   request(index: number): number;
-  /** It is void from now on. */
+  /** Releases a handle: the device refuses it from now on. */
   release(handle: number): void;
 }
 
-/** What a slot needs of its domain. */
+/** Parts of the domain that a slot uses. */
 export interface SlotContext {
   readonly words: SlotWords;
   readonly handles: Handles;
@@ -22,19 +22,19 @@ export interface SlotContext {
   readonly onFree: (slot: Slot) => void;
 }
 
-/** The calls that the classes of this folder make to a {@link Slot}, and its users do not. */
+/** Methods of {@link Slot} that are internal to this folder. */
 export interface SlotInternals extends SlotControl {
   create(context: SlotContext, index: number, cookie: Cookie): Slot;
-  /** Writes the whole slot again, after a reset of the device erased it and what was pending. */
+  /** Writes the whole slot again, after a reset of the device has erased the slot. */
   restore(slot: Slot): void;
 }
 
 export let slotInternals: SlotInternals;
 
 /**
- * One entry of an interrupt message store, from its allocation until it is freed. It is changed
- * while masked; a live one is masked for the change, and the device sends afterwards what fired
- * meanwhile. Where the layout has no bits for that, changing a live one is EBUSY.
+ * An allocated entry of an interrupt message store. A live slot is masked while it changes, and the
+ * device sends the interrupts of that time afterwards. If the layout has no mask and pending bits,
+ * a change of a live slot fails with EBUSY.
  */
 export class Slot {
   readonly index: number;
@@ -46,8 +46,11 @@ export class Slot {
   #message: Message | null = null;
   #live = false;
   #revoked = false;
-  /** What is pending is not its owner's: it is dropped as soon as there is somewhere to drop it. */
-  #stale: boolean;
+  /**
+   * Whether the pending interrupt belongs to a previous owner or a revoked cookie. It is dropped
+   * when the slot is programmed next.
+   */
+  #stalePending: boolean;
   #freed = false;
 
   static {
@@ -73,80 +76,89 @@ export class Slot {
     this.#cookie = checkCookie(words, cookie);
     words.erase(index);
     words.writeCookie(index, cookie);
-    this.#stale = words.isPending(index);
+    this.#stalePending = words.isPending(index);
     this.#handle = handles.request(index);
   }
 
-  /** What a work descriptor names the slot by; null while it is revoked. */
+  /** The handle by which work descriptors name the slot; null while the slot is revoked. */
   get handle(): number | null {
     return this.#handle;
   }
 
-  /** What isolates it; null if nothing is checked. */
+  /** The cookie that isolates the slot; null if the device checks nothing. */
   get cookie(): Cookie {
     return this.#cookie;
   }
 
-  /** The interrupt of the host that it sends, once it is programmed. */
+  /** The host vector that the slot sends; null before the slot is programmed. */
   get vector(): HostVector | null {
     return this.#vector;
   }
 
-  /** Whether it may send. */
+  /** Whether the slot is unmasked and may send. */
   get live(): boolean {
     return this.#live;
   }
 
-  /** Whether its cookie was taken away. It stays masked until it has another. */
+  /**
+   * Whether the cookie of the slot was revoked. The slot stays masked until it gets another one.
+   */
   get revoked(): boolean {
     return this.#revoked;
   }
 
-  /** Whether the device keeps an interrupt for it. */
+  /** Whether the device holds an interrupt of this owner. */
   get pending(): boolean {
-    return !this.#revoked && !this.#stale && this.#context.words.isPending(this.index);
+    return !this.#revoked && !this.#stalePending && this.#context.words.isPending(this.index);
   }
 
-  /** What the storage holds now. */
+  /** Reads the slot from its storage. */
   read(): SlotContents {
     return this.#context.words.read(this.index);
   }
 
-  /** Has it send an interrupt of the host; masked, unless it is live already. */
+  /**
+   * Sets the host vector that the slot sends. A masked slot stays masked, a live one stays live.
+   */
   program(vector: HostVector): void {
-    if (this.#vector !== vector || !same(vector.message, this.#message)) {
+    if (this.#vector !== vector || !sameMessage(vector.message, this.#message)) {
       this.#change(() => {
         this.#write(vector.message);
       });
-      if (this.#vector !== null) hostVectorInternals.leave(this.#vector, this);
+      if (this.#vector !== null) hostVectorInternals.removeSlot(this.#vector, this);
       this.#vector = vector;
-      hostVectorInternals.join(vector, this);
+      hostVectorInternals.addSlot(vector, this);
     }
-    if (this.#stale) this.#dropPending();
+    if (this.#stalePending) this.#dropPending();
   }
 
-  /** Writes the message again if the host has changed it. */
+  /** Writes the message of the host vector again, if the host has changed it. */
   refresh(): void {
     const message = this.#vector?.message;
-    if (message === undefined || same(message, this.#message)) return;
+    if (message === undefined || sameMessage(message, this.#message)) return;
     this.#change(() => {
       this.#write(message);
     });
   }
 
   /**
-   * Lets it send, first what is pending.
-   * @throws {@link VfioError} EINVAL if it is not programmed, ESTALE if its cookie was revoked
+   * Unmasks the slot. The device first sends the pending interrupt.
+   * @throws {@link VfioError} EINVAL if the slot is not programmed; ESTALE if its cookie was
+   *   revoked
    */
   unmask(): void {
-    if (this.#vector === null) throw this.#error('EINVAL', 'is not programmed');
-    if (this.#revoked) throw this.#error('ESTALE', 'lost its cookie and has no other yet');
+    if (this.#vector === null)
+      throw this.#error('EINVAL', 'is not programmed: call program() first');
+    if (this.#revoked) throw this.#error('ESTALE', 'is revoked: set another cookie first');
     this.refresh();
     this.#live = true;
     this.#context.words.setMask(this.index, false);
   }
 
-  /** The device keeps what fires. @throws {@link VfioError} ENOTSUP if the layout cannot */
+  /**
+   * Masks the slot: the device holds its interrupt.
+   * @throws {@link VfioError} ENOTSUP if the layout has no mask and pending bits
+   */
   mask(): void {
     const { words } = this.#context;
     if (!words.canHold) throw this.#error('ENOTSUP', 'has no mask and pending bits');
@@ -155,12 +167,12 @@ export class Slot {
   }
 
   /**
-   * Sets what isolates it. A slot that was revoked gets a new handle, and what fired by the old
-   * cookie is void.
+   * Sets the cookie. A revoked slot gets a new handle, and the interrupt that is pending from the
+   * old cookie is dropped.
    *
-   * @throws RangeError if the layout's field does not hold it
-   * @throws {@link VfioError} EBUSY if it is live and the layout has no mask and pending bits;
-   *   ENOTSUP if the layout has no cookie
+   * @throws RangeError if the cookie does not fit into the field of the layout
+   * @throws {@link VfioError} EBUSY if the slot is live and the layout has no mask and pending
+   *   bits; ENOTSUP if the layout has no cookie
    */
   setCookie(cookie: Cookie): void {
     const { words, handles } = this.#context;
@@ -177,8 +189,8 @@ export class Slot {
   }
 
   /**
-   * Its cookie is not valid any more: it is silenced, what it has sent arrives, and its handle is
-   * taken back.
+   * Revokes the cookie: silences the slot, waits for the interrupts that it has sent, and releases
+   * its handle.
    */
   revoke(): void {
     if (this.#revoked) return;
@@ -188,13 +200,13 @@ export class Slot {
     this.#releaseHandle();
   }
 
-  /** Gives back what it sends, and keeps slot, cookie and handle. */
+  /** Silences the slot and detaches its host vector. The slot keeps its cookie and its handle. */
   unprogram(): void {
     this.#silence();
-    this.#leave();
+    this.#detachVector();
   }
 
-  /** Gives it back. What is pending in it is dropped. Idempotent. */
+  /** Frees the slot and drops its pending interrupt. Idempotent. */
   free(): void {
     if (this.#freed) return;
     this.#freed = true;
@@ -202,9 +214,9 @@ export class Slot {
     this.#silence();
     this.#dropPending();
     words.erase(this.index);
-    this.#leave();
+    this.#detachVector();
     this.#releaseHandle();
-    account?.giveBackSlot();
+    account?.refundSlot();
     onFree(this);
   }
 
@@ -214,7 +226,7 @@ export class Slot {
     const message = silenced ? null : (this.#vector?.message ?? null);
     words.erase(this.index);
     words.writeCookie(this.index, this.#cookie);
-    this.#stale = words.isPending(this.index);
+    this.#stalePending = words.isPending(this.index);
     if (message !== null) this.#write(message);
     if (this.#live) words.setMask(this.index, false);
   }
@@ -224,7 +236,7 @@ export class Slot {
     if (!this.#live) return;
     const { words } = this.#context;
     if (!words.canHold) {
-      throw this.#error('EBUSY', 'is live, and has no mask and pending bits to be changed');
+      throw this.#error('EBUSY', 'is live, and without mask and pending bits it cannot be changed');
     }
     words.setMask(this.index, true);
   }
@@ -248,7 +260,7 @@ export class Slot {
     this.#message = message;
   }
 
-  /** What cannot be masked loses its message. */
+  /** Masks the slot, or clears its message if the layout has no mask bit. */
   #silence(): void {
     const { words } = this.#context;
     this.#live = false;
@@ -256,8 +268,8 @@ export class Slot {
     else this.#write({ address: 0n, data: 0 });
   }
 
-  #leave(): void {
-    if (this.#vector !== null) hostVectorInternals.leave(this.#vector, this);
+  #detachVector(): void {
+    if (this.#vector !== null) hostVectorInternals.removeSlot(this.#vector, this);
     this.#vector = null;
     this.#message = null;
   }
@@ -268,19 +280,19 @@ export class Slot {
   }
 
   /**
-   * The slot is masked. Where software cannot clear the pending bit, the device has to send it, to
-   * nobody; and without a message it cannot yet.
+   * Drops the pending interrupt of the masked slot. If software cannot clear the pending bit, the
+   * device sends the interrupt to an unread eventfd. Without a message this is not possible yet.
    */
   #dropPending(): void {
     const { words } = this.#context;
     words.clearPending(this.index);
     if (words.isPending(this.index) && this.#vector !== null) {
-      hostVectorInternals.discard(this.#vector, () => {
+      hostVectorInternals.discardDuring(this.#vector, () => {
         words.setMask(this.index, false);
         words.setMask(this.index, true);
       });
     }
-    this.#stale = words.isPending(this.index);
+    this.#stalePending = words.isPending(this.index);
   }
 
   #error(code: string, what: string): VfioError {
@@ -288,16 +300,18 @@ export class Slot {
   }
 }
 
-/** @throws RangeError or VfioError ENOTSUP if the layout does not hold it */
+/**
+ * Checks a cookie against the layout of the slots, and returns it.
+ * @throws RangeError if the cookie does not fit; VfioError ENOTSUP if the layout has no cookie
+ */
 export function checkCookie({ layout }: SlotWords, cookie: Cookie): Cookie {
   if (cookie === null) return null;
   if (layout.cookie === undefined) {
-    throw new VfioError({ code: 'ENOTSUP', message: `slots of '${layout.name}' have no cookie` });
+    throw new VfioError({
+      code: 'ENOTSUP',
+      message: `slots of the layout '${layout.name}' have no cookie`,
+    });
   }
   checkInteger(cookie, 'cookie', 0, 2 ** layout.cookie.width - 1);
   return cookie;
-}
-
-function same(a: Message, b: Message | null): boolean {
-  return a.address === b?.address && a.data === b.data;
 }

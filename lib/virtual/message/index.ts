@@ -1,4 +1,4 @@
-/** Physical messages in registers of a device's own. */
+/** Message stores: registers of a device with private copies of MSI messages. */
 export { messageVectors, type MessageVectorsOptions } from './message-vectors.js';
 export type { StorePlace } from './place.js';
 export {

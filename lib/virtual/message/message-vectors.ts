@@ -6,22 +6,25 @@ import {
   type DeviceHostVectorsOptions,
 } from '../vectors/device-host-vectors.js';
 
-/** Which vectors an interrupt message store takes its messages from. */
+/** Options of {@link messageVectors}. */
 export interface MessageVectorsOptions extends Omit<
   DeviceHostVectorsOptions,
   'message' | 'index' | 'resets'
 > {
-  /** Default: MSI-X where its table can be read, else MSI, for which MSI_NOVIRT has to be on. */
+  /**
+   * Interrupt index of the vectors. Default: MSI-X if its table can be read, else MSI, which needs
+   * MSI_NOVIRT to be on.
+   */
   readonly index?: MessageIndex | undefined;
 }
 
 /**
- * Interrupts of the host for an {@link ImsDomain} of an opened device: its own vectors, whose
- * physical messages are read by `device.messages`. So an interrupt message store works from user
- * space, on any kernel for a device with an MSI-X table that can be mapped, and with MSI_NOVIRT for
- * one with MSI.
+ * Returns the host vectors for an {@link ImsDomain} of an open device. These are vectors of the
+ * device itself, and `device.messages` reads their physical messages. So an interrupt message store
+ * works from user space. MSI-X needs a table that can be mapped; MSI needs a kernel with
+ * MSI_NOVIRT.
  *
- * @throws {@link VfioError} ENOTSUP where neither road is there, with the reason
+ * @throws {@link VfioError} ENOTSUP, with the reason, if the messages of the device cannot be read
  * @example
  * const hostVectors = messageVectors(device);
  * const domain = new ImsDomain({ layout, storage, hostVectors });

@@ -2,15 +2,18 @@ import { checkExtent, checkInteger, PAGE_SIZE } from '../../checks.js';
 import type { PciDevice } from '../../device/device.js';
 import { regionStorage, type SlotStorage } from '../store/storage.js';
 
-/** Registers of a device. */
+/** Location of the registers of a message store. */
 export interface StorePlace {
-  /** A BAR or another region. */
+  /** Index of the region, for example of a BAR. */
   readonly region: number;
-  /** Of the first entry, in bytes; a multiple of 4. */
+  /** Offset of the first entry in bytes, a multiple of 4. */
   readonly offset: number;
 }
 
-/** Entries in a region: through its mapping, or through the file where it cannot be mapped. */
+/**
+ * Returns the storage of a message store in a region of a device. The registers are accessed
+ * through a mapping, or through the device file if the region cannot be mapped.
+ */
 export function deviceStorage(
   device: PciDevice,
   { region: index, offset }: StorePlace,

@@ -5,27 +5,29 @@ import type { MessageIndex } from '../../contract/message.js';
 import { VfioError } from '../../errors.js';
 import type { MessageStore } from './store.js';
 
-/** Vectors of the device that nothing else uses. */
+/** Vectors of the device that are reserved for private sources. */
 export interface SpareVectors {
   readonly index: MessageIndex;
+  /** Numbers of the vectors. */
   readonly vectors: readonly number[];
 }
 
-/** What {@link PrivateSources} are served by. */
+/** Options of {@link PrivateSources}. */
 export interface PrivateSourcesOptions {
-  /** Where the device keeps the messages of its private sources: entry n is source n. */
+  /** The registers with the messages of the private sources: entry n belongs to source n. */
   readonly store: MessageStore;
-  /** What sources are given, one each, where the kernel has no interrupts for them. */
+  /** Vectors for the sources, one each, if the kernel has no interrupt index for them. */
   readonly spare: SpareVectors;
 }
 
 /**
- * Private interrupt sources of a device, each with a vector of its own: no message of the MSI table
- * is used twice, so a source can be told from the others, moved to another CPU and masked alone.
+ * Private interrupt sources of a device, each with a vector of its own. No two sources use the same
+ * message. So a handler knows which source has fired, and each source can be masked and moved to
+ * another CPU independently.
  *
- * Where the kernel's driver for the device has an interrupt index for them (`'set-irqs'`), SET_IRQS
- * gives the vector and the kernel programs the device. Elsewhere (`'message'`) a source gets a spare
- * vector of the device, and the library writes its message.
+ * There are two methods. With `'set-irqs'`, the kernel's driver has an interrupt index for the
+ * sources: SET_IRQS requests the vector, and the kernel programs the device. With `'message'`, a
+ * source gets a spare vector of the device, and the library writes the message of that vector.
  *
  * @example
  * const sources = new PrivateSources(device, { store, spare: { index: 'msi', vectors: [16, 17] } });
@@ -33,8 +35,9 @@ export interface PrivateSourcesOptions {
  * vector.on('interrupt', () => { console.log('ring 0'); });
  */
 export class PrivateSources {
-  readonly road: 'set-irqs' | 'message';
-  /** Sources that can be in use at once. */
+  /** How sources get their vectors. */
+  readonly method: 'set-irqs' | 'message';
+  /** The largest number of sources that can be in use at the same time. */
   readonly count: number;
   readonly #device: PciDevice;
   readonly #store: MessageStore;
@@ -48,7 +51,7 @@ export class PrivateSources {
     checkChoice(spare.index, 'spare.index', ['msi', 'msix']);
     this.#spare = { index: spare.index, vectors: [...new Set(spare.vectors)] };
     this.#own = device.interrupts.deviceSpecific[0];
-    this.road = this.#own === undefined ? 'message' : 'set-irqs';
+    this.method = this.#own === undefined ? 'message' : 'set-irqs';
     for (const vector of spare.vectors) {
       checkInteger(vector, 'spare vector', 0, device.interrupts[spare.index].count - 1);
     }
@@ -56,11 +59,12 @@ export class PrivateSources {
   }
 
   /**
-   * Gives a source a vector and has it interrupt; `close()` of the vector takes both back.
+   * Requests a vector for a source and enables the source. `close()` of the vector disables the
+   * source and releases the vector.
    *
-   * @param source - 0 to the store's entries - 1
-   * @throws {@link VfioError} EBUSY if it has one; ENOSPC if no spare vector is left; as
-   *   `VectorIndex.request` and `MessageStore.fill`
+   * @param source - 0 to the number of entries of the store - 1
+   * @throws {@link VfioError} EBUSY if the source has a vector already; ENOSPC if no spare vector
+   *   is left; the errors of `VectorIndex.request` and `MessageStore.fill`
    */
   request(source: number, options: VectorOptions = {}): Vector {
     if (this.#own !== undefined) return this.#own.request(source, options);
@@ -73,7 +77,7 @@ export class PrivateSources {
     if (free === undefined) {
       throw this.#error('ENOSPC', `all ${vectors.length} spare vectors are in use`);
     }
-    // MSI is enabled in one block: with as many vectors as the highest spare one needs.
+    // MSI is enabled in one block, which must contain the highest spare vector.
     if (!interrupts.active) interrupts.enable({ vectors: Math.max(...vectors) + 1 });
     const vector = interrupts.request(free, options);
     try {
@@ -86,7 +90,7 @@ export class PrivateSources {
     return vector;
   }
 
-  /** The vector of a source. */
+  /** Returns the vector of a source, or undefined if none is requested. */
   vector(source: number): Vector | undefined {
     const vector = this.#own?.vector(source) ?? this.#used.get(source);
     return vector?.closed === false ? vector : undefined;

@@ -2,15 +2,15 @@ import type { MessageIndex, Message } from '../../contract/message.js';
 import { checkInteger } from '../../checks.js';
 import type { VectorName } from './store.js';
 
-/** Finds the vector that a virtual message stands for; null if it is none's. */
+/** Finds the vector of a virtual message. Returns null if no vector has this message. */
 export type Recognize = (message: Message) => VectorName | null;
 
 /**
- * For a consumer whose MSI capability holds one virtual message: the vectors follow each other in
- * the low bits of its data.
+ * Returns a function that recognizes the messages of a guest's MSI capability. The capability has
+ * one message, and the low bits of its data number the vectors.
  *
- * @param base - the virtual message as it is now
- * @param vectors - how many are enabled, 1 to 32
+ * @param base - returns the current virtual message of the capability
+ * @param vectors - number of enabled vectors, 1 to 32
  */
 export function recognizeMsi(base: () => Message, vectors: number): Recognize {
   checkInteger(vectors, 'vectors', 1, 32);
@@ -22,7 +22,11 @@ export function recognizeMsi(base: () => Message, vectors: number): Recognize {
   };
 }
 
-/** For one whose messages are a table, as that of MSI-X: the message of each vector. */
+/**
+ * Returns a function that recognizes the messages of a table, such as the MSI-X table of a guest.
+ *
+ * @param messages - returns the current message of each vector
+ */
 export function recognizeTable(
   messages: () => Iterable<readonly [vector: number, message: Message]>,
   index: MessageIndex = 'msix',

@@ -6,36 +6,37 @@ import { MESSAGE_WORDS, type MessageWord } from '../store/layout.js';
 import type { Recognize } from './recognize.js';
 import { type MessageStore, storeWords, type VectorName } from './store.js';
 
-/** What a {@link MessageRewriter} does, and for which registers. */
+/** Options of {@link MessageRewriter}. */
 export interface MessageRewriterOptions {
-  /** The registers it stands before. */
+  /** The registers whose accesses are rewritten. */
   readonly store: MessageStore;
-  /** Which vector a virtual message stands for. */
+  /** Finds the vector of a virtual message. */
   readonly recognize: Recognize;
   /**
-   * What becomes of a message that stands for no vector: `'pass'`: the device gets it as it is;
-   * `'refuse'`: the device keeps what it has.
+   * Handling of a message that belongs to no vector. `'pass'` writes the message to the device
+   * unchanged; `'refuse'` leaves the entry of the device unchanged.
    */
   readonly unmatched: 'pass' | 'refuse';
 }
 
 /** Events of a {@link MessageRewriter}. */
 export interface MessageRewriterEvents {
-  /** A virtual message is complete; the device has the physical one of the vector. */
+  /** A virtual message was complete, and the physical message of its vector was written. */
   rewritten: [entry: number, virtual: Message, source: VectorName];
-  /** A virtual message is complete, and stands for no vector. */
+  /** A virtual message was complete, but belongs to no vector. */
   unmatched: [entry: number, virtual: Message, passed: boolean];
-  /** A vector was recognized, and its message could not be read: it is not requested, say. */
+  /** The physical message could not be read, for example because the vector is not requested. */
   failed: [entry: number, virtual: Message, error: VfioError];
 }
 
+/** The virtual message of an entry. */
 interface Virtual {
   readonly values: Record<MessageWord, number>;
-  /** Bytes of each word that were written since the tuple was complete, a bit each. */
+  /** One bit for each byte of a word that was written since the message was last complete. */
   readonly written: Record<MessageWord, number>;
 }
 
-/** What makes a tuple complete. A message of MSI has 16 bits of data, and may be written as such. */
+/** Bytes that must be written to complete a message. The data of MSI has only 16 bits. */
 const COMPLETE: Readonly<Record<MessageWord, number>> = {
   addressLow: 0b1111,
   addressHigh: 0b1111,
@@ -43,15 +44,18 @@ const COMPLETE: Readonly<Record<MessageWord, number>> = {
 };
 
 /**
- * Stands before the private message registers of a device and lets a consumer, a guest's driver,
- * write the virtual messages it knows. They are held until a tuple is complete: all of it was
- * written, in whichever order and pieces, or the entry is unmasked. So no torn message reaches the
- * device. Then the physical message of the vector it stands for is written instead, and followed by the store.
- * Reads give the virtual words. Other words of an entry go to the device and come from it.
+ * Rewrites accesses of a guest's driver to the private message registers of a device. The driver
+ * writes virtual messages, and the device gets the physical messages of the same vectors.
+ *
+ * A virtual message is complete when all its bytes were written, in any order, or when the driver
+ * unmasks the entry. Only then the physical message is written, so no partial message reaches the
+ * device. The store updates the physical message afterwards. Reads return the virtual words.
+ * Accesses to the other words of an entry go to the device.
  *
  * @example
- * const rewriter = new MessageRewriter({ store, recognize: recognizeMsi(() => guestMsi, 32), unmatched: 'refuse' });
- * // What a VMM calls for accesses that it traps, offsets from the start of the store:
+ * const recognize = recognizeMsi(() => guestMsi, 32);
+ * const rewriter = new MessageRewriter({ store, recognize, unmatched: 'refuse' });
+ * // A VMM calls this for each access that it traps, with the offset from the start of the store:
  * rewriter.write(0x8, 4, 0x4041);
  */
 export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
@@ -71,7 +75,9 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
   }
 
   /**
-   * What the consumer reads: its own words of a message, the device's of all else.
+   * Reads as the driver sees the registers: words of a message are virtual, other words come from
+   * the device.
+   *
    * @param offset - bytes from the start of the store, aligned to `width`
    */
   read(offset: number, width: 1 | 2 | 4): number {
@@ -84,7 +90,8 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
   }
 
   /**
-   * What the consumer writes. An access of 8 bytes is two of 4: the lower half first.
+   * Writes as the driver does. Split an access of 8 bytes into two of 4, the lower half first.
+   *
    * @param offset - bytes from the start of the store, aligned to `width`
    */
   write(offset: number, width: 1 | 2 | 4, value: number): void {
@@ -103,20 +110,22 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
     if (isComplete(virtual)) this.#commit(entry, virtual);
   }
 
-  /** Forgets what was written, for a reset of the device by its consumer. */
+  /** Clears all entries and virtual messages. Call this if the driver resets the device. */
   reset(): void {
     for (const entry of this.#virtual.keys()) this.#store.clear(entry);
     this.#virtual.clear();
   }
 
-  /** Looks at the complete messages again, after virtual messages of vectors have changed. */
+  /**
+   * Rewrites the complete messages again. Call this if virtual messages of vectors have changed.
+   */
   refresh(): void {
     for (const [entry, virtual] of this.#virtual) {
       if (!isDirty(virtual)) this.#commit(entry, virtual);
     }
   }
 
-  /** Control words. Whoever unmasks an entry has written all of it that there is to come. */
+  /** Writes a word that is not part of the message. Unmasking an entry completes its message. */
   #writeOther(entry: number, start: number, value: number): void {
     const { mask: bit, stride } = this.#store.layout;
     if (bit?.offset !== start % stride) {
@@ -125,7 +134,7 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
     }
     const masked = (value & bit.bits) !== 0;
     const virtual = this.#virtual.get(entry);
-    // First the rest of the word, still masked.
+    // The other bits of the word are written first, with the entry still masked.
     storeWords.write(this.#store, start, (value | bit.bits) >>> 0);
     this.#store.setMask(entry, true);
     if (!masked && virtual !== undefined && isDirty(virtual)) this.#commit(entry, virtual);

@@ -9,55 +9,55 @@ import { SlotWords } from '../store/words.js';
 import type { SlotStorage } from '../store/storage.js';
 import { deviceStorage, type StorePlace } from './place.js';
 
-/** A vector of a device by its interrupt index. */
+/** Identifies a vector of a device by its interrupt index and its number. */
 export interface VectorName {
   readonly index: MessageIndex;
   readonly vector: number;
 }
 
-/** Where a {@link MessageStore} is, and what it looks like. */
+/** Options of {@link MessageStore}. */
 export interface MessageStoreOptions {
-  /** How an entry is laid out: words, mask bit, and the order in which a message is written. */
+  /** Layout of an entry: words, mask bit, and the order in which a message is written. */
   readonly layout: SlotLayout;
-  /** How many there are: 1 to 65536. */
+  /** Number of entries: 1 to 65536. */
   readonly entries: number;
-  /** Where the first one is: in a region of the device, or wherever else words can be kept. */
+  /** Location of the first entry: registers of the device, or another storage. */
   readonly place: StorePlace | SlotStorage;
 }
 
-/** A copy that is not what it should be. */
+/** An entry whose message differs from the message of its vector. */
 export interface Mismatch {
   /** 0 to `entries - 1`. */
   readonly entry: number;
-  /** The vector it sends. */
+  /** The vector of the entry. */
   readonly source: VectorName;
-  /** What the store holds. */
-  readonly held: Message;
-  /** What the vector's message is now. */
+  /** The message in the store. */
+  readonly actual: Message;
+  /** The current message of the vector. */
   readonly expected: Message;
 }
 
 /** Events of a {@link MessageStore}. */
 export interface MessageStoreEvents {
-  /** The message of an entry was written again, since the copy was another. */
+  /** An entry was updated: its message differed from the message of its vector. */
   refreshed: [entry: number, message: Message, before: Message];
-  /** An entry cannot send any more: its vector was released. */
+  /** An entry was silenced, because its vector was released. */
   silenced: [entry: number, source: VectorName];
-  /** A copy could not be checked or written where nobody could be told by an exception. */
+  /** An entry could not be checked or written outside of a call, after a change or by a timer. */
   failed: [error: VfioError];
 }
 
-/** What registers read as that do not answer. */
-const GONE: Message = { address: 0xffff_ffff_ffff_ffffn, data: 0xffff_ffff };
+/** The message that is read if the device does not respond. */
+const NO_RESPONSE: Message = { address: 0xffff_ffff_ffff_ffffn, data: 0xffff_ffff };
 
 interface Entry {
   readonly source: VectorName;
   masked: boolean;
-  /** The vector is released: nothing may be sent. */
+  /** Whether the vector is released, so that the entry must not send. */
   silent: boolean;
 }
 
-/** The words of a {@link MessageStore}, for the rewriter; offsets are in bytes from its start. */
+/** Access of the rewriter to the words of a {@link MessageStore}, by offset in bytes. */
 export interface StoreWords {
   read(store: MessageStore, offset: number): number;
   write(store: MessageStore, offset: number, value: number): void;
@@ -66,16 +66,19 @@ export interface StoreWords {
 export let storeWords: StoreWords;
 
 /**
- * The private copies of MSI messages that a device keeps in registers of its own and raises
- * interrupts from. An entry is filled with the message of a requested vector, and follows it: it is
- * silenced when the vector is released, and written again when it is requested anew, or when the
- * device was reset. A message is written while the entry is masked, where the layout has a mask bit.
+ * Private copies of MSI messages in registers of a device, which sends interrupts with them. An
+ * entry is filled with the message of a requested vector. If the vector is released, the store
+ * silences the entry. If the vector is requested again or the device is reset, the store writes the
+ * entry again. If the layout has a mask bit, the entry is masked while its message is written.
  *
- * Where the host can move messages by itself (they are not `remapped`), switch on {@link watch}.
+ * If the messages are not `remapped`, the host can change them at any time: call {@link watch}.
  *
  * @example
  * const store = new MessageStore(device, {
- *   layout: { name: 'wlan', stride: 16, addressLow: 0, addressHigh: 4, data: 8, mask: { offset: 12, bits: 1 } },
+ *   layout: {
+ *     name: 'wlan', stride: 16, addressLow: 0, addressHigh: 4, data: 8,
+ *     mask: { offset: 12, bits: 1 },
+ *   },
  *   entries: 32,
  *   place: { region: 0, offset: 0x1000 },
  * });
@@ -106,7 +109,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
     };
   }
 
-  /** @throws RangeError if the layout is impossible, or the place does not hold the entries */
+  /** @throws RangeError if the layout is invalid, or the entries do not fit into the place */
   constructor(device: PciDevice, { layout, entries, place }: MessageStoreOptions) {
     super();
     checkLayout(layout);
@@ -117,7 +120,9 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
         ? { storage: place, close: () => undefined }
         : deviceStorage(device, place, size);
     if (storage.size < size) {
-      throw new RangeError(`${entries} entries need ${size} bytes: the place has ${storage.size}`);
+      throw new RangeError(
+        `${entries} entries need ${size} bytes, but the storage has ${storage.size}`,
+      );
     }
     this.layout = layout;
     this.entries = entries;
@@ -131,7 +136,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   /**
    * Writes the message of a vector to an entry, and unmasks it.
    *
-   * @throws {@link VfioError} as {@link Messages.read}: ENOTSUP, ENODATA
+   * @throws {@link VfioError} ENOTSUP or ENODATA, as {@link Messages.read}
    */
   fill(entry: number, source: VectorName, { masked = false }: { masked?: boolean } = {}): void {
     this.#check(entry);
@@ -142,8 +147,8 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   }
 
   /**
-   * Writes a message as it is given, which is then nobody's: it is not followed.
-   * @throws TypeError or RangeError for what is no message
+   * Writes a given message to an entry. The entry then belongs to no vector and is not updated.
+   * @throws TypeError or RangeError for an invalid address or data
    */
   write(entry: number, message: Message, { masked = false }: { masked?: boolean } = {}): void {
     this.#check(entry);
@@ -153,12 +158,12 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
     this.#write(entry, message, { masked, silent: false });
   }
 
-  /** The vector that an entry sends. */
+  /** Returns the vector that an entry was filled for. */
   source(entry: number): VectorName | undefined {
     return this.#filled.get(entry)?.source;
   }
 
-  /** The message that the device has in an entry. */
+  /** Reads the message of an entry from the device. */
   read(entry: number): Message {
     this.#check(entry);
     return this.#words.read(entry).message;
@@ -168,7 +173,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   setMask(entry: number, masked: boolean): void {
     this.#check(entry);
     if (this.layout.mask === undefined) {
-      throw this.#error('ENOTSUP', `entries of '${this.layout.name}' have no mask bit`);
+      throw this.#error('ENOTSUP', `entries of the layout '${this.layout.name}' have no mask bit`);
     }
     const filled = this.#filled.get(entry);
     if (filled !== undefined) filled.masked = masked;
@@ -176,34 +181,39 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   }
 
   /**
-   * Compares every copy with the message of its vector, and changes nothing.
+   * Compares every entry with the message of its vector. Nothing is written.
    *
-   * @throws {@link VfioError} EIO if the device's memory is off or it is gone; as {@link fill}
+   * @returns the entries that differ
+   * @throws {@link VfioError} EIO if the device does not respond; ENOTSUP or ENODATA, as {@link
+   *   fill}
    */
   verify(): Mismatch[] {
     return [...this.#filled].flatMap(([entry, { source, silent }]) => {
       if (silent) return [];
       const expected = this.#device.messages.read(source.index, source.vector);
-      const held = this.read(entry);
-      if (sameMessage(held, GONE)) throw this.#error('EIO', 'the message store does not answer');
-      return sameMessage(held, expected) ? [] : [{ entry, source, held, expected }];
+      const actual = this.read(entry);
+      if (sameMessage(actual, NO_RESPONSE))
+        throw this.#error('EIO', 'the message store reads all ones: the device does not respond');
+      return sameMessage(actual, expected) ? [] : [{ entry, source, actual, expected }];
     });
   }
 
   /**
-   * Writes the copies again that are not the message of their vector. Errors as {@link verify}.
-   * @returns their entries
+   * Updates the entries that differ from the message of their vector. Errors are those of
+   * {@link verify}.
+   *
+   * @returns the numbers of the updated entries
    */
   refresh(): number[] {
-    return this.verify().map(({ entry, held, expected }) => {
+    return this.verify().map(({ entry, actual, expected }) => {
       const filled = this.#filled.get(entry);
       if (filled !== undefined) this.#write(entry, expected, filled);
-      this.emit('refreshed', entry, expected, held);
+      this.emit('refreshed', entry, expected, actual);
       return entry;
     });
   }
 
-  /** Silences an entry and forgets its vector. */
+  /** Silences an entry and detaches it from its vector. */
   clear(entry: number): void {
     this.#check(entry);
     this.#filled.delete(entry);
@@ -211,10 +221,11 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   }
 
   /**
-   * Refreshes again and again, for messages that the host moves. What a device sends by the old
-   * message between a move and the next check is lost. It does not keep the process alive.
+   * Calls {@link refresh} periodically, for messages that the host can change. Between a change and
+   * the next refresh, interrupts that the device sends with the old message are lost. The timer
+   * does not keep the process alive.
    *
-   * @param intervalMs - milliseconds, 1 to 2^31 - 1
+   * @param intervalMs - interval in milliseconds, 1 to 2^31 - 1
    */
   watch(intervalMs: number): void {
     checkInteger(intervalMs, 'intervalMs', 1, 2 ** 31 - 1);
@@ -226,13 +237,13 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
     }, intervalMs).unref();
   }
 
-  /** Ends what {@link watch} began. */
+  /** Stops the timer of {@link watch}. */
   unwatch(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
 
-  /** Silences what was filled, and lets go of the device. Idempotent. */
+  /** Silences all filled entries, and unmaps the registers. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.unwatch();
@@ -251,8 +262,8 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   readonly #onChange = ({ reason, index, vector }: MessageChange): void => {
     for (const [entry, filled] of this.#filled) {
       const { source } = filled;
-      const concerned = source.index === index && source.vector === vector;
-      if (reason !== 'reset' && !concerned) continue;
+      const matches = source.index === index && source.vector === vector;
+      if (reason !== 'reset' && !matches) continue;
       this.#try(() => {
         if (reason === 'released') this.#release(entry, filled);
         else this.#restore(entry, filled);
@@ -268,7 +279,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
 
   #restore(entry: number, filled: Entry): void {
     const { index, vector } = filled.source;
-    // Released, and the device was reset: it stays silent.
+    // The vector is released, so the entry stays silent after the reset.
     if (this.#device.interrupts[index].vector(vector) === undefined) {
       this.#silence(entry);
       return;
@@ -290,7 +301,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
     if (!masked && !silent) this.#words.setMask(entry, false);
   }
 
-  /** What cannot be masked loses its message. */
+  /** Masks an entry, or clears its message if the layout has no mask bit. */
   #silence(entry: number): void {
     if (this.layout.mask !== undefined) this.#words.setMask(entry, true);
     else this.#words.writeMessage(entry, { address: 0n, data: 0 });

@@ -1,37 +1,37 @@
 import type { Eventfd } from '../../contract/index.js';
 import { VfioError } from '../../errors.js';
 import type { Cookie } from '../store/layout.js';
-import type { Fate, VectorSink, VectorSource } from '../vectors/source.js';
+import type { SignalOutcome, VectorSink, VectorSource } from '../vectors/source.js';
 import { exactCount, type Flow } from './flows.js';
 
-/** The table, as its sources reach it. */
+/** The methods of the table that its sources call. */
 export interface SourceTable {
-  /** Returns the source behind a vector of the table. */
+  /** Returns the source of a vector of the table. */
   backing(vector: number): Backing | undefined;
   /** Whether a vector is neither allocated nor requested. */
   isIdle(vector: number): boolean;
-  /** Delivers a signal, or keeps it while the vector is masked. */
-  fire(vector: number): Fate;
+  /** Delivers a signal, or holds it while the vector is masked. */
+  fire(vector: number): SignalOutcome;
   /** Drops the pending signal of a vector. */
   withdraw(vector: number): void;
 }
 
 /**
- * A source behind a table, and the state of its vectors: which are allocated, and which are bound.
- * The methods of {@link VectorSink} take the source's own numbers of vectors, all others the
- * table's.
+ * A source that is attached to a table, and the state of its vectors: allocated or not, bound or
+ * not. The methods of {@link VectorSink} use vector numbers of the source; all other methods use
+ * vector numbers of the table.
  */
 export class Backing implements VectorSink {
   readonly source: VectorSource;
-  /** Number in the table of the source's vector 0. */
+  /** Vector of the table that vector 0 of the source serves. */
   readonly offset: number;
   readonly #table: SourceTable;
   readonly #flow: Flow;
-  /** The flow since MSI-X was enabled. */
+  /** The flow in use since MSI-X was enabled. */
   #current: Flow;
-  /** The source's vectors below this one are allocated; 0 if none is. */
+  /** Number of allocated vectors of the source, from vector 0 on. */
   #allocated = 0;
-  /** The source's vectors that are in use, and the eventfds that they signal. */
+  /** Bound vectors of the source, and the eventfds that they signal. */
   readonly #bound = new Map<number, Eventfd | null>();
 
   constructor(source: VectorSource, offset: number, flow: Flow, table: SourceTable) {
@@ -46,7 +46,7 @@ export class Backing implements VectorSink {
     return this.#table.backing(vector + this.offset) === this;
   }
 
-  fire(vector: number): Fate {
+  fire(vector: number): SignalOutcome {
     return this.#table.fire(vector + this.offset);
   }
 
@@ -62,15 +62,18 @@ export class Backing implements VectorSink {
     return this.#bound.has(vector - this.offset);
   }
 
-  /** Allocates the first vectors of the flow. @throws VfioError if the host does not have them */
+  /**
+   * Allocates the initial vectors of the flow.
+   * @throws VfioError if the host has too few vectors
+   */
   enable(): void {
     this.#current = this.#flow;
     this.#allocateInitial();
   }
 
   /**
-   * Allocates the vectors of the source among the first vectors of the table.
-   * @throws VfioError with `available` in vectors of the table, if the host does not have them
+   * Allocates the vectors of the source that serve vectors 0 to `vectors - 1` of the table.
+   * @throws VfioError if the host has too few vectors; `available` counts vectors of the table
    */
   enableExactly(vectors: number): void {
     this.#current = exactCount(vectors - this.offset);
@@ -83,7 +86,7 @@ export class Backing implements VectorSink {
     }
   }
 
-  /** Takes a vector into use: its interrupts signal `target`. */
+  /** Binds a vector to an eventfd, or to the sink for null. */
   request(vector: number, target: Eventfd | null): void {
     const own = vector - this.offset;
     try {
@@ -117,7 +120,7 @@ export class Backing implements VectorSink {
     this.source.setCookie(vector - this.offset, cookie);
   }
 
-  /** Fetches signals that the source keeps. @returns whether the device itself keeps one */
+  /** Fires the interrupt that the source holds. @returns whether the device holds another one */
   poll(vector: number): boolean {
     return this.source.poll?.(vector - this.offset) === true;
   }
@@ -126,7 +129,7 @@ export class Backing implements VectorSink {
     this.#current = this.#flow;
     this.#allocated = 0;
     this.#bound.clear();
-    this.source.settle?.();
+    this.source.quiesce?.();
     this.source.disable();
   }
 
@@ -157,7 +160,9 @@ export class Backing implements VectorSink {
     this.#allocated = count;
   }
 
-  /** Frees all vectors, then allocates a block up to `own` with the bound vectors and this one. */
+  /**
+   * Frees all vectors, then allocates a block up to `own` and binds it and the vectors of before.
+   */
   #rebuild(own: number, target: Eventfd | null): void {
     const targets: (Eventfd | null | undefined)[] = [];
     for (const [vector, eventfd] of this.#bound) targets[vector] = eventfd;

@@ -4,33 +4,33 @@ import { MSIX_ENTRY_SIZE, pbaSize } from '../../contract/msix-table.js';
 const PCI_CAP_ID_MSIX = 0x11;
 const PCI_EXT_CAP_ID_DVSEC = 0x23;
 export const MSIX_CAPABILITY_SIZE = 12;
-/** Bits of the byte at offset 3, the upper one of Message Control: all that can be written. */
+/** The only writable bits: they are in the byte at offset 3, the upper byte of Message Control. */
 export const ENABLE = 0x80;
 export const FUNCTION_MASK = 0x40;
 
-/** A place in a BAR. */
+/** A location in a BAR. */
 export interface BarPlace {
-  /** 0 to 5. */
+  /** Number of the BAR: 0 to 5. */
   readonly bar: number;
-  /** Bytes, a multiple of 8. */
+  /** Offset in bytes, a multiple of 8. */
   readonly offset: number;
 }
 
-/** Where the table and the pending bits of MSI-X are. */
+/** Size and location of the table and the pending bits of MSI-X. */
 export interface MsixShape {
-  /** 1 to 2048. */
+  /** Number of vectors: 1 to 2048. */
   readonly vectors: number;
-  /** 16 bytes a vector. */
+  /** Location of the table, which has 16 bytes a vector. */
   readonly table: BarPlace;
-  /** One bit a vector, in units of 8 bytes. */
+  /** Location of the pending bits: one bit a vector, in units of 8 bytes. */
   readonly pba: BarPlace;
   /** Offset of the next capability in configuration space. Default: none. */
   readonly next?: number | undefined;
 }
 
 /**
- * The capability after a reset (PCI Express Base Specification, 7.7.2).
- * @throws RangeError if the table or the pending bits cannot be there
+ * Returns the bytes of the capability after a reset (PCI Express Base Specification, 7.7.2).
+ * @throws RangeError if the table or the pending bits do not fit, or if they overlap
  */
 export function msixCapability({ vectors, table, pba, next = 0 }: MsixShape): Uint8Array {
   checkInteger(vectors, 'vectors', 1, 2048);
@@ -40,7 +40,7 @@ export function msixCapability({ vectors, table, pba, next = 0 }: MsixShape): Ui
     checkPlace('pba', pba, pbaSize(vectors)),
   ] as const;
   if (table.bar === pba.bar && spans[0].start < spans[1].end && spans[1].start < spans[0].end) {
-    throw new RangeError('the table and the pending bit array overlap');
+    throw new RangeError(`the table and the pending bits overlap in BAR ${table.bar}`);
   }
   const bytes = new Uint8Array(MSIX_CAPABILITY_SIZE);
   const view = new DataView(bytes.buffer);
@@ -65,9 +65,9 @@ const SCALABLE_IOV = 5;
 const IMS_SUPPORTED = 1;
 
 /**
- * An extended capability by which a driver can see that private interrupt storage works here: the
- * designated vendor specific one of Intel's Scalable I/O Virtualization (vendor 0x8086, id 5), with
- * bit 0 at offset 0x14. A device without it says nothing about private storage.
+ * Returns an extended capability that reports support of an interrupt message store. This is the
+ * DVSEC of Intel's Scalable I/O Virtualization (vendor 0x8086, id 5); bit 0 at offset 0x14 reports
+ * the support. If a device has no such capability, its support is unknown.
  *
  * @param next - offset of the next extended capability, 0 for none
  */

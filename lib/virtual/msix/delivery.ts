@@ -3,11 +3,11 @@ import { VfioError } from '../../errors.js';
 import type { Cookie } from '../store/layout.js';
 import type { Message } from '../../contract/message.js';
 import type { MsixTable } from '../../contract/msix-table.js';
-import type { Fate } from '../vectors/source.js';
+import type { SignalOutcome } from '../vectors/source.js';
 import type { Backing, SourceTable } from './backing.js';
 import { type Attachment, Sources } from './sources.js';
 
-/** Tells the consumer the message of a vector before it can be delivered by it. */
+/** Notifies the consumer of the message of a vector before an interrupt uses that message. */
 export type Route = (vector: number, message: Message) => void;
 
 const IDLE = 0;
@@ -15,8 +15,8 @@ const REQUESTED = 1;
 const FAILED = 2;
 
 /**
- * From the sources to the consumers: which vectors are requested, and what becomes of a signal. It
- * is told when MSI-X is enabled and when mask bits change, and keeps sources in step with that.
+ * Delivers the signals of the sources to the consumers. When MSI-X Enable, Function Mask or a mask
+ * bit changes, the sources request or hold the vectors concerned.
  */
 export class Delivery implements SourceTable {
   readonly #table: MsixTable;
@@ -28,7 +28,7 @@ export class Delivery implements SourceTable {
   readonly #dropped: Uint32Array;
   #enabled = false;
   #functionMask = false;
-  /** The vector whose consumer is being told its message. */
+  /** The vector whose route is being notified, or -1. */
   #routing = -1;
 
   constructor(
@@ -74,7 +74,7 @@ export class Delivery implements SourceTable {
   state(vector: number): 'idle' | 'allocated' | 'requested' | 'failed' {
     const state = this.#state[vector];
     if (state !== IDLE) return state === FAILED ? 'failed' : 'requested';
-    return this.#sources.of(vector)?.isAllocated(vector) === true ? 'allocated' : 'idle';
+    return this.#sources.backing(vector)?.isAllocated(vector) === true ? 'allocated' : 'idle';
   }
 
   isIdle(vector: number): boolean {
@@ -82,7 +82,7 @@ export class Delivery implements SourceTable {
   }
 
   backing(vector: number): Backing | undefined {
-    return this.#sources.of(vector);
+    return this.#sources.backing(vector);
   }
 
   attach(attachment: Attachment): void {
@@ -95,11 +95,11 @@ export class Delivery implements SourceTable {
 
   connect(vector: number, eventfd: Eventfd | null): void {
     this.#consumers[vector] = eventfd;
-    if (this.#routing !== vector && this.#effective(vector)) this.#activate(vector);
+    if (this.#routing !== vector && this.#canDeliver(vector)) this.#activate(vector);
   }
 
   setCookie(vector: number, cookie: Cookie): void {
-    const backing = this.#sources.of(vector);
+    const backing = this.#sources.backing(vector);
     if (backing === undefined) {
       throw new VfioError({ code: 'EINVAL', message: `vector ${vector} has no source` });
     }
@@ -107,7 +107,7 @@ export class Delivery implements SourceTable {
     this.#sources.claim(vector);
   }
 
-  /** Enable and function mask were written. */
+  /** Applies a write of Enable and Function Mask. */
   control(enabled: boolean, functionMask: boolean): void {
     const wasLive = this.live;
     const live = enabled && !functionMask;
@@ -123,47 +123,52 @@ export class Delivery implements SourceTable {
     else if (enabled && wasLive && !live) this.#holdAll();
   }
 
-  /** The message of a vector was written. */
+  /** Notifies the route after a write to the message of a vector. */
   messageChanged(vector: number): void {
-    if (this.#effective(vector)) this.#notifyRoute(vector);
+    if (this.#canDeliver(vector)) this.#notifyRoute(vector);
   }
 
-  /** The mask bit of a vector was written. */
-  maskWritten(vector: number, was: boolean): void {
+  /** Requests or holds a vector after a write to its mask bit. */
+  maskWritten(vector: number, wasMasked: boolean): void {
     if (!this.live) return;
     const masked = this.#table.masked(vector);
-    if (masked && !was) this.#hold(vector);
-    else if (!masked && (was || this.#state[vector] === FAILED)) this.#activate(vector);
+    if (masked && !wasMasked) this.#hold(vector);
+    else if (!masked && (wasMasked || this.#state[vector] === FAILED)) this.#activate(vector);
   }
 
-  fire(vector: number): Fate {
+  fire(vector: number): SignalOutcome {
     if (!this.#enabled) {
       this.#drop(vector);
       return 'disabled';
     }
-    if (this.#state[vector] === REQUESTED && this.#effective(vector)) return this.#deliver(vector);
+    if (this.#state[vector] === REQUESTED && this.#canDeliver(vector)) return this.#deliver(vector);
     this.#table.setPending(vector);
     return 'pending';
   }
 
   withdraw(vector: number): void {
-    this.#sources.of(vector)?.poll(vector);
-    this.#table.takePending(vector);
+    this.#sources.backing(vector)?.poll(vector);
+    this.#table.clearPending(vector);
   }
 
-  /** Pending bits of 32 vectors, with those that a source or its device still has. */
+  /**
+   * Returns the pending bits of 32 vectors, including interrupts that a source or a device holds.
+   */
   pendingWord(index: number): number {
     const first = index * 32;
     const end = Math.min(first + 32, this.#table.vectors);
-    let elsewhere = 0;
+    let inDevice = 0;
     for (let vector = first; vector < end; vector++) {
-      if (this.#sources.of(vector)?.poll(vector) === true) elsewhere |= 1 << (vector & 31);
+      if (this.#sources.backing(vector)?.poll(vector) === true) inDevice |= 1 << (vector & 31);
     }
-    return (this.#table.pendingWord(index) | elsewhere) >>> 0;
+    return (this.#table.pendingWord(index) | inDevice) >>> 0;
   }
 
-  /** @throws what the source throws; then nothing is enabled */
-  enableFor(vectors: number): void {
+  /**
+   * Enables MSI-X with vectors 0 to `vectors - 1` allocated and all vectors masked.
+   * @throws the error of a source; then MSI-X stays disabled
+   */
+  enableExactly(vectors: number): void {
     this.#table.maskAll();
     for (const backing of this.#sources.all) {
       try {
@@ -177,7 +182,10 @@ export class Delivery implements SourceTable {
     this.#functionMask = false;
   }
 
-  /** @throws what the source throws; then the vector is masked and nobody's */
+  /**
+   * Binds an eventfd to a vector and unmasks the vector, or masks and releases the vector for null.
+   * @throws the error of the source; then the vector is masked and has no consumer
+   */
   bind(vector: number, eventfd: Eventfd | null): void {
     this.#consumers[vector] = eventfd;
     this.#table.setMasked(vector, eventfd === null);
@@ -185,23 +193,23 @@ export class Delivery implements SourceTable {
     if (eventfd !== null && error === null) return;
     this.#table.setMasked(vector, true);
     this.#consumers[vector] = null;
-    if (this.#state[vector] === REQUESTED) this.#sources.of(vector)?.release(vector);
+    if (this.#state[vector] === REQUESTED) this.#sources.backing(vector)?.release(vector);
     this.#state[vector] = IDLE;
     if (error !== null) throw error;
   }
 
-  /** Disabled, all masked, no consumers: as before the first SET_IRQS. */
+  /** Disables MSI-X, masks all vectors, and removes all consumers: the state before SET_IRQS. */
   disable(): void {
     this.control(false, false);
     this.#table.maskAll();
     this.#consumers.fill(null);
   }
 
-  #effective(vector: number): boolean {
+  #canDeliver(vector: number): boolean {
     return this.#enabled && !this.#functionMask && !this.#table.masked(vector);
   }
 
-  #deliver(vector: number): Fate {
+  #deliver(vector: number): SignalOutcome {
     const consumer = this.#consumers[vector];
     if (consumer === null || consumer === undefined) {
       this.#drop(vector);
@@ -232,16 +240,19 @@ export class Delivery implements SourceTable {
     if (error !== null) this.#onFailed(vector, error);
   }
 
-  /** Takes an unmasked vector into use and delivers what is pending. @returns what went wrong */
+  /**
+   * Requests an unmasked vector, then delivers its pending interrupt.
+   * @returns the error, or null
+   */
   #tryActivate(vector: number): Error | null {
-    const backing = this.#sources.of(vector);
+    const backing = this.#sources.backing(vector);
     if (backing === undefined) return null;
     this.#notifyRoute(vector);
-    // What fires while it moves is kept, and is one delivery with what was pending before; so is
-    // what the device has pending itself, and sends.
+    // Interrupts that fire during the request merge with the pending one into one delivery. If the
+    // device holds an interrupt, it sends that one itself, so the pending bit is cleared here.
     this.#state[vector] = IDLE;
     if (this.#table.isPending(vector) && backing.poll(vector)) {
-      this.#table.takePending(vector);
+      this.#table.clearPending(vector);
     }
     try {
       backing.request(vector, this.consumer(vector));
@@ -250,12 +261,12 @@ export class Delivery implements SourceTable {
       return error as Error;
     }
     this.#state[vector] = REQUESTED;
-    if (this.#table.takePending(vector)) this.#deliver(vector);
+    if (this.#table.clearPending(vector)) this.#deliver(vector);
     return null;
   }
 
   #hold(vector: number): void {
-    const backing = this.#sources.of(vector);
+    const backing = this.#sources.backing(vector);
     if (backing === undefined || this.#state[vector] !== REQUESTED) return;
     try {
       backing.hold(vector);
@@ -265,11 +276,11 @@ export class Delivery implements SourceTable {
     }
   }
 
-  /** A flow that tears down to grow takes other vectors with it. */
+  /** Marks a vector as failed, and the other vectors that a failed rebuild has unbound. */
   #fail(backing: Backing, failed: number): void {
     this.#state[failed] = FAILED;
     for (let vector = 0; vector < this.#table.vectors; vector++) {
-      if (this.#state[vector] !== REQUESTED || this.#sources.of(vector) !== backing) continue;
+      if (this.#state[vector] !== REQUESTED || this.#sources.backing(vector) !== backing) continue;
       if (!backing.isBound(vector)) this.#state[vector] = FAILED;
     }
   }
@@ -285,7 +296,7 @@ export class Delivery implements SourceTable {
   }
 }
 
-/** What cannot be allocated now is tried again by the first request. */
+/** Enables a source. If the allocation fails, the first request tries again. */
 function tryEnable(backing: Backing): void {
   try {
     backing.enable();

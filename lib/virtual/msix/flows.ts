@@ -2,8 +2,8 @@ import { VfioError } from '../../errors.js';
 import type { VectorSource } from '../vectors/source.js';
 
 /**
- * Decides how many vectors of a source are allocated, and when. A flow is data: the state of the
- * vectors is in `Backing`, which carries the decisions out.
+ * Decides how many vectors of a source are allocated, and when. A flow has no state: `Backing`
+ * keeps the state of the vectors and allocates them.
  */
 export interface Flow {
   /**
@@ -11,7 +11,7 @@ export interface Flow {
    * @param count - vectors of the source
    */
   initialCount(count: number): number;
-  /** Whether fewer vectors are allocated if the host does not have as many. */
+  /** Whether a smaller number is allocated if the host does not have `initialCount` vectors. */
   readonly acceptsFewer: boolean;
   /** Whether a vector beyond the allocated ones frees them all and allocates a larger block. */
   readonly rebuilds: boolean;
@@ -19,13 +19,13 @@ export interface Flow {
   shortage(vector: number, allocated: number, count: number): VfioError;
 }
 
-/** Names of the flows to choose from. */
+/** Names of the flows. */
 export type FlowName = 'incremental' | 'upfront' | 'dynamic';
 
 function hostShortage(_vector: number, allocated: number, count: number): VfioError {
   return new VfioError({
     code: 'ENOSPC',
-    message: `the host had ${allocated} of ${count} vectors`,
+    message: `the host could allocate ${allocated} of ${count} vectors`,
     available: allocated,
   });
 }
@@ -38,7 +38,7 @@ const upfront: Flow = {
   shortage: hostShortage,
 };
 
-/** Adds one vector when it is unmasked, and touches no other: Linux 6.5 and later. */
+/** Allocates each vector when it is unmasked, and no other: for Linux 6.5 and later. */
 const dynamic: Flow = {
   initialCount: () => 1,
   acceptsFewer: false,
@@ -47,15 +47,15 @@ const dynamic: Flow = {
 };
 
 /**
- * What VMMs did before: enables vector 0, and for a vector beyond the enabled ones disables and
- * frees everything, then enables a larger block. Interrupts that come in between are lost, or go to
- * INTx. It exists to be measured against.
+ * The flow of VMMs for kernels before Linux 6.5. It enables vector 0 first. For a vector beyond the
+ * enabled ones it frees all vectors, then enables a larger block. Interrupts in between are lost or
+ * raise INTx. This flow exists for comparison.
  */
 const incremental: Flow = { ...dynamic, rebuilds: true };
 
 export const FLOWS: Readonly<Record<FlowName, Flow>> = { incremental, upfront, dynamic };
 
-/** Returns the flow that loses no interrupt, by whether the source can grow. */
+/** Returns the flow that loses no interrupt: `dynamic` if the source can grow, else `upfront`. */
 export function defaultFlow(source: VectorSource): Flow {
   return source.growable ? dynamic : upfront;
 }

@@ -4,7 +4,7 @@ import type { VectorSource } from '../vectors/source.js';
 import { Backing, type SourceTable } from './backing.js';
 import { defaultFlow, type FlowName, FLOWS } from './flows.js';
 
-/** A source and the vectors it is put behind. */
+/** A source and the range of vectors that it is attached to. */
 export interface Attachment {
   readonly source: VectorSource;
   readonly first: number;
@@ -17,13 +17,13 @@ export interface Attachment {
 const UNBACKED = 0xff;
 const BACKINGS_MAX = UNBACKED;
 
-/** Which source stands behind which vector of a table. */
+/** The sources of a table, by vector. */
 export class Sources {
   readonly #table: SourceTable;
   readonly #backings: Backing[] = [];
   /** Index in `#backings`, by vector. */
   readonly #index: Uint8Array;
-  /** Vectors that are not free for another source: emulated, or with a cookie. */
+  /** Vectors that are reserved for their source: emulated ones, and those with a cookie. */
   readonly #claimed: Uint8Array;
 
   constructor(vectors: number, table: SourceTable) {
@@ -36,7 +36,7 @@ export class Sources {
     return this.#backings;
   }
 
-  of(vector: number): Backing | undefined {
+  backing(vector: number): Backing | undefined {
     return this.#backings[this.#index[vector] ?? UNBACKED];
   }
 
@@ -44,7 +44,11 @@ export class Sources {
     this.#claimed[vector] = 1;
   }
 
-  /** @throws RangeError, or {@link VfioError} EBUSY, EINVAL, ENOTSUP, ENOSPC; then nothing is changed */
+  /**
+   * Attaches a source to a range of vectors.
+   * @throws RangeError, or {@link VfioError} EBUSY, EINVAL, ENOTSUP, ENOSPC; then nothing is
+   *   changed
+   */
   attach(attachment: Attachment): Backing {
     const { source, first, count, base, claim } = attachment;
     checkInteger(base, 'base', 0, source.count - 1);
@@ -53,12 +57,15 @@ export class Sources {
     const end = first + count;
     const known = this.#backings.find((backing) => backing.source === source);
     for (let vector = first; vector < end; vector++) {
-      const own = known !== undefined && this.of(vector) === known;
+      const own = known !== undefined && this.backing(vector) === known;
       if (!own && this.#claimed[vector] === 0 && this.#table.isIdle(vector)) continue;
-      throw new VfioError({ code: 'EBUSY', message: `vector ${vector} is in use` });
+      throw new VfioError({ code: 'EBUSY', message: `vector ${vector} of the table is in use` });
     }
     if (known !== undefined && known.offset !== first - base) {
-      throw new VfioError({ code: 'EINVAL', message: 'the source has another place in the table' });
+      throw new VfioError({
+        code: 'EINVAL',
+        message: `first - base is ${first - base}, but the source is attached at ${known.offset}`,
+      });
     }
     const backing = known ?? this.#adopt(attachment);
     this.#index.fill(this.#backings.indexOf(backing), first, end);
@@ -68,12 +75,15 @@ export class Sources {
 
   #adopt({ source, first, base, flow: name }: Attachment): Backing {
     if (name === 'dynamic' && !source.growable) {
-      throw new VfioError({ code: 'ENOTSUP', message: `the source '${source.name}' cannot grow` });
+      throw new VfioError({
+        code: 'ENOTSUP',
+        message: `the flow 'dynamic' needs a source that can grow, and '${source.name}' cannot`,
+      });
     }
     if (this.#backings.length === BACKINGS_MAX) {
       throw new VfioError({
         code: 'ENOSPC',
-        message: `a table has ${BACKINGS_MAX} sources at most`,
+        message: `the table has ${BACKINGS_MAX} sources already, the maximum`,
       });
     }
     const flow = name === undefined ? defaultFlow(source) : FLOWS[name];

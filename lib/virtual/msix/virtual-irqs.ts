@@ -24,14 +24,14 @@ import type { Delivery } from './delivery.js';
 import { deliveryOf, type VirtualMsix } from './virtual-msix.js';
 
 /**
- * The second front door of a virtual device: VFIO_DEVICE_GET_IRQ_INFO and VFIO_DEVICE_SET_IRQS with
- * the meaning and the errno they have for a vfio-pci device of Linux 6.5 or later, so that a VMM
- * drives it as it does a device of the kernel. It does to the virtual function what vfio-pci does to
- * a real one: enabling sets Enable with every vector masked; binding an eventfd unmasks the vector;
- * taking it masks the vector, whose interrupts are then pending.
+ * The VFIO interface of a virtual device's interrupts: VFIO_DEVICE_GET_IRQ_INFO and
+ * VFIO_DEVICE_SET_IRQS. Meaning and errno are those of vfio-pci in Linux 6.5 or later, so a VMM can
+ * use a virtual device like a device of the kernel. Enabling the index sets MSI-X Enable and masks
+ * every vector. Binding an eventfd unmasks the vector. Unbinding masks the vector, and its
+ * interrupts become pending.
  *
- * Only MSI-X is there; the other indexes have no vector. A number of a file descriptor stands for
- * no eventfd here: EBADF.
+ * Only MSI-X has vectors. Eventfds are objects here: the number of a file descriptor is refused
+ * with EBADF.
  *
  * @example
  * const irqs = new VirtualIrqs(msix);
@@ -52,7 +52,10 @@ export class VirtualIrqs {
     this.#delivery = deliveryOf(msix);
   }
 
-  /** VFIO_DEVICE_GET_IRQ_INFO. @throws {@link VfioError} EINVAL */
+  /**
+   * Describes an interrupt index: VFIO_DEVICE_GET_IRQ_INFO.
+   * @throws {@link VfioError} EINVAL if the device has no such index
+   */
   getIrqInfo(index: number): IrqInfo {
     checkInteger(index, 'index', 0, 2 ** 32 - 1);
     if (index >= VFIO_PCI_NUM_IRQS) {
@@ -64,12 +67,12 @@ export class VirtualIrqs {
   }
 
   /**
-   * VFIO_DEVICE_SET_IRQS.
+   * Enables, binds, triggers or disables vectors: VFIO_DEVICE_SET_IRQS.
    *
-   * @returns 0, or how many vectors there are where these are fewer than asked for: then nothing is
-   *   enabled
-   * @throws TypeError and RangeError for what is no struct vfio_irq_set
-   * @throws {@link VfioError} EINVAL, ENOTTY, ERANGE, EBADF, and what a source says
+   * @returns 0, or the number of vectors available when fewer than requested; then MSI-X stays
+   *   disabled
+   * @throws TypeError and RangeError if the fields do not fit into struct vfio_irq_set
+   * @throws {@link VfioError} EINVAL, ENOTTY, ERANGE, EBADF, or the error of a source
    */
   setIrqs(set: IrqSet): number {
     const request = validateIrqSet(set, this.#indexes);
@@ -89,7 +92,7 @@ export class VirtualIrqs {
     }
     if (start + count === 0) failSetIrqs('ERANGE');
     try {
-      this.#delivery.enableFor(start + count);
+      this.#delivery.enableExactly(start + count);
     } catch (error) {
       if (error instanceof VfioError && (error.available ?? 0) > 0) return error.available ?? 0;
       throw error;

@@ -16,55 +16,63 @@ import {
 import { Delivery, type Route } from './delivery.js';
 import type { FlowName } from './flows.js';
 
-/** The table of a {@link VirtualMsix}, and who hears of its messages. */
+/** Options of {@link VirtualMsix}. */
 export interface VirtualMsixOptions extends MsixShape {
   /**
-   * Tells the consumer the message of a vector before it can be delivered by it: where a VMM sets
-   * its interrupt route. It may call {@link VirtualMsix.connect} for that vector.
+   * Called with the message of a vector before an interrupt is delivered with that message. A VMM
+   * sets its interrupt route here. The function may call {@link VirtualMsix.connect} for the
+   * vector.
    */
   readonly route?: Route | undefined;
 }
 
 /** Events of a {@link VirtualMsix}. */
 export interface VirtualMsixEvents {
-  /** A vector that was unmasked could not be had, once for each attempt. */
+  /** The request of an unmasked vector failed. Emitted once for each attempt. */
   failed: [vector: number, error: unknown];
 }
 
-/** How a source is put behind a table. */
+/** Options of {@link VirtualMsix.attach}. */
 export interface AttachOptions extends VectorRange {
-  /** Default: `dynamic` if the source can grow, else `upfront`: neither loses an interrupt. */
+  /**
+   * How vectors are allocated. Default: `dynamic` if the source can grow, else `upfront`. Neither
+   * of the two loses an interrupt.
+   */
   readonly flow?: FlowName | undefined;
 }
 
 /**
- * Where a vector is: nobody asked for it; the host has it allocated; it is requested, and delivers
- * when it is unmasked; or the request failed, and the next unmask tries again.
+ * State of a vector:
+ * - `idle`: not allocated;
+ * - `allocated`: the host has allocated the vector;
+ * - `requested`: bound, and delivers interrupts while unmasked;
+ * - `failed`: the request failed, and the next unmask tries again.
  */
 export type VectorState = 'idle' | 'allocated' | 'requested' | 'failed';
 
 type Access = 1 | 2 | 4 | 8;
 
-/** Of Message Control, the byte with the bits that can be written. */
+/** Offset of the byte of Message Control that has the writable bits. */
 const CONTROL_BYTE = 3;
 
 /**
- * Bits of each dword of a table entry that can be written. Reserved bits stay 0: all of Vector
- * Control but its mask bit, and the low two bits of the address.
+ * Writable bits of each dword of a table entry. Reserved bits stay 0: the low two bits of the
+ * address, and all bits of Vector Control except the mask bit.
  */
 const WRITABLE = [~3, ~0, ~0, MSIX_MASKED];
 
-/** Returns the part of a {@link VirtualMsix} that SET_IRQS works on. */
+/** Returns the {@link Delivery} of a {@link VirtualMsix}, which SET_IRQS controls. */
 export let deliveryOf: (msix: VirtualMsix) => Delivery;
 
 /**
- * MSI-X of a virtual device: its capability, table and pending bits as the PCI Express Base
- * Specification has them (sections 6.1.4 and 7.7.2), for a device to call from its config space and
- * BAR accesses. Behind ranges of vectors stand sources; before each vector its consumer's eventfd.
+ * MSI-X of a virtual device: capability, table and pending bits of the PCI Express Base
+ * Specification (sections 6.1.4 and 7.7.2). A device model calls the read and write methods for
+ * accesses to its config space and its BAR. Sources are attached to ranges of vectors. Each vector
+ * signals the eventfd of its consumer.
  *
- * Accesses of a guest never throw for what the guest does. A vector that cannot be had is `failed`:
- * the mask bit reads as it was written, what fires is pending, `'failed'` is emitted, and the next
- * unmask tries again.
+ * No access of a guest makes a method throw. If the request of a vector fails, its state is
+ * `failed` and `'failed'` is emitted. Its mask bit still reads as written, its interrupts become
+ * pending, and the next unmask tries again.
  *
  * @example
  * const msix = new VirtualMsix({
@@ -86,7 +94,7 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     deliveryOf = (msix) => msix.#delivery;
   }
 
-  /** @throws RangeError if the table or the pending bits cannot be where they are said to be */
+  /** @throws RangeError if the table or the pending bits do not fit, or if they overlap */
   constructor(options: VirtualMsixOptions) {
     super();
     const { vectors, route } = options;
@@ -99,54 +107,54 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     });
   }
 
-  /** MSI-X Enable, of Message Control. */
+  /** The MSI-X Enable bit of Message Control. */
   get enabled(): boolean {
     return this.#delivery.enabled;
   }
 
-  /** Function Mask, of Message Control: all vectors are masked, whatever their own bits say. */
+  /** The Function Mask bit of Message Control. While set, all vectors are masked. */
   get functionMask(): boolean {
     return this.#delivery.functionMask;
   }
 
-  /** What a vector's mask bit says. */
+  /** Whether the mask bit of a vector is set. */
   masked(vector: number): boolean {
     this.#check(vector);
     return this.#table.masked(vector);
   }
 
-  /** Whether the host serves a vector. */
+  /** Returns the state of a vector. */
   state(vector: number): VectorState {
     this.#check(vector);
     return this.#delivery.state(vector);
   }
 
-  /** The message that the consumer has written for a vector. */
+  /** Returns the message that the guest has written for a vector. */
   message(vector: number): Message {
     this.#check(vector);
     return this.#table.message(vector);
   }
 
-  /** Signals that nobody took: the vector had no consumer, or MSI-X was disabled. */
+  /** Returns the number of dropped signals: the vector had no consumer, or MSI-X was disabled. */
   dropped(vector: number): number {
     this.#check(vector);
     return this.#delivery.dropped(vector);
   }
 
-  /** Whether a vector's pending bit is set. */
+  /** Whether the pending bit of a vector is set. */
   pending(vector: number): boolean {
     this.#check(vector);
     return (this.#delivery.pendingWord(vector >>> 5) & (1 << (vector & 31))) !== 0;
   }
 
   /**
-   * Puts a source behind a range of vectors: all of it, or nothing if it fails. By default source
-   * and table begin with the same vector.
+   * Attaches a source to a range of vectors. If the call fails, no vector is attached. By default,
+   * vector 0 of the source serves vector 0 of the table.
    *
-   * @throws RangeError for a range that the table or the source does not have
-   * @throws {@link VfioError} EBUSY if a vector is allocated or requested, emulated, has a cookie
-   *   set, or is this source's already; EINVAL if the source has another place in the table;
-   *   ENOTSUP for the flow `dynamic` where the source cannot grow
+   * @throws RangeError if the range exceeds the table or the source
+   * @throws {@link VfioError} EBUSY if a vector of the range is allocated, requested, emulated, has
+   *   a cookie, or is attached to this source already; EINVAL if an earlier call attached the
+   *   source at another offset; ENOTSUP for the flow `dynamic` if the source cannot grow
    */
   attach(source: VectorSource, options: AttachOptions = {}): void {
     const { first = 0, base = 0, claim = false, flow } = options;
@@ -154,7 +162,7 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     this.#delivery.attach({ source, first, count, base, claim, flow });
   }
 
-  /** Sets the eventfd that a vector is delivered to, or null for nobody. */
+  /** Sets the eventfd that a vector signals, or null to drop its interrupts. */
   connect(vector: number, eventfd: Eventfd | null): void {
     this.#check(vector);
     if (eventfd !== null) checkEventfd(eventfd, 'eventfd');
@@ -162,7 +170,7 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
   }
 
   /**
-   * Sets what isolates a vector, at any time; no interrupt is lost by it.
+   * Sets the cookie of a vector, at any time. No interrupt is lost.
    *
    * @throws {@link VfioError} EINVAL if the vector is emulated, is physical, or has no source
    */
@@ -171,15 +179,15 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     this.#delivery.setCookie(vector, cookie);
   }
 
-  /** The cause of a vector is gone: what is pending for it is not delivered any more. */
+  /** Clears the pending bit of a vector whose cause is gone: the interrupt is not delivered. */
   withdraw(vector: number): void {
     this.#check(vector);
     this.#delivery.withdraw(vector);
   }
 
   /**
-   * Reads of the capability.
-   * @param offset - bytes from its start
+   * Reads the capability.
+   * @param offset - bytes from the start of the capability
    */
   configRead(offset: number, width: 1 | 2 | 4): number {
     checkInteger(width, 'width', 1, 4);
@@ -190,8 +198,8 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
   }
 
   /**
-   * Writes to the capability. Only Enable and Function Mask can be written; setting the one or
-   * clearing the other acts on every vector that is unmasked.
+   * Writes the capability. Only Enable and Function Mask are writable. If Enable is set or Function
+   * Mask is cleared, all unmasked vectors are requested.
    */
   configWrite(offset: number, width: 1 | 2 | 4, value: number): void {
     checkInteger(width, 'width', 1, 4);
@@ -201,50 +209,55 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     this.#delivery.control((byte & ENABLE) !== 0, (byte & FUNCTION_MASK) !== 0);
   }
 
-  /** Reads of the table: aligned, 4 or 8 bytes wide; anything else reads as all ones. */
+  /** Reads the table. Only aligned accesses of 4 or 8 bytes are valid; others read all ones. */
   tableRead(offset: number, width: 1 | 2 | 4): number;
   tableRead(offset: number, width: 8): bigint;
   tableRead(offset: number, width: Access): number | bigint {
-    if (!answers(offset, width, this.#table.size)) return allOnes(width);
+    if (!isValidAccess(offset, width, this.#table.size)) return allOnes(width);
     const index = offset >>> 2;
     const low = this.#table.word(index);
     return width === 4 ? low : (BigInt(this.#table.word(index + 1)) << 32n) | BigInt(low);
   }
 
-  /** Writes to the table: aligned, 4 or 8 bytes wide; anything else is dropped. */
+  /** Writes the table. Only aligned accesses of 4 or 8 bytes are valid; others are dropped. */
   tableWrite(offset: number, width: 1 | 2 | 4, value: number): void;
   tableWrite(offset: number, width: 8, value: bigint): void;
   tableWrite(offset: number, width: Access, value: number | bigint): void {
-    if (!answers(offset, width, this.#table.size)) return;
+    if (!isValidAccess(offset, width, this.#table.size)) return;
     const index = offset >>> 2;
     if (width === 4) {
       this.#writeWord(index, value as number);
       return;
     }
-    // The lower half first: the data is there before the mask bit beside it is cleared.
+    // The lower half first: the data must be written before the mask bit in the upper half clears.
     const wide = value as bigint;
     this.#writeWord(index, Number(wide & 0xffff_ffffn));
     this.#writeWord(index + 1, Number((wide >> 32n) & 0xffff_ffffn));
   }
 
-  /** Reads of the pending bits: aligned, 4 or 8 bytes wide; anything else reads as all ones. */
+  /**
+   * Reads the pending bits. Only aligned accesses of 4 or 8 bytes are valid; others read all ones.
+   */
   pbaRead(offset: number, width: 1 | 2 | 4): number;
   pbaRead(offset: number, width: 8): bigint;
   pbaRead(offset: number, width: Access): number | bigint {
-    if (!answers(offset, width, this.#pbaSize)) return allOnes(width);
+    if (!isValidAccess(offset, width, this.#pbaSize)) return allOnes(width);
     const index = offset >>> 2;
     const low = this.#delivery.pendingWord(index);
     return width === 4 ? low : (BigInt(this.#delivery.pendingWord(index + 1)) << 32n) | BigInt(low);
   }
 
-  /** Writes to the pending bits: dropped, whatever their width, since software only reads them. */
+  /** Drops a write to the pending bits, which are read-only. */
   pbaWrite(offset: number, width: 1 | 2 | 4, value: number): void;
   pbaWrite(offset: number, width: 8, value: bigint): void;
   pbaWrite(): void {
     return;
   }
 
-  /** A function level reset: disabled, all masked, nothing pending. Consumers and sources stay. */
+  /**
+   * Performs a function level reset: disables MSI-X, masks all vectors, and clears the pending
+   * bits. Consumers and sources stay connected.
+   */
   reset(): void {
     this.#delivery.control(false, false);
     this.#table.reset();
@@ -259,10 +272,10 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
   #writeWord(index: number, value: number): void {
     const table = this.#table;
     const vector = index >>> 2;
-    const was = table.masked(vector);
+    const wasMasked = table.masked(vector);
     table.setWord(index, value & (WRITABLE[index & 3] ?? 0));
-    if ((index & 3) === 3) this.#delivery.maskWritten(vector, was);
-    else if (!was) this.#delivery.messageChanged(vector);
+    if ((index & 3) === 3) this.#delivery.maskWritten(vector, wasMasked);
+    else if (!wasMasked) this.#delivery.messageChanged(vector);
   }
 
   #check(vector: number): void {
@@ -270,7 +283,7 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
   }
 }
 
-function answers(offset: number, width: number, size: number): boolean {
+function isValidAccess(offset: number, width: number, size: number): boolean {
   const aligned =
     (width === 4 && (offset & ~3) === offset) || (width === 8 && (offset & ~7) === offset);
   return aligned && offset >= 0 && offset < size;

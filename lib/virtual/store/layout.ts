@@ -1,25 +1,28 @@
 import { checkInteger } from '../../checks.js';
 
-/** What isolates an interrupt of one from another's: on DSA a PASID. null: nothing is checked. */
+/**
+ * The value that isolates the interrupts of different owners; a PASID on DSA. null means that the
+ * device checks nothing.
+ */
 export type Cookie = number | null;
 
 /** Bits of one 32-bit word of a slot. */
 export interface SlotBits {
-  /** Of the word, in bytes from the start of the slot. */
+  /** Offset of the word in bytes from the start of the slot. */
   readonly offset: number;
-  /** A mask of the word: 1 << 0 is bit 0. */
+  /** Mask of the bits in the word: 1 << 0 is bit 0. */
   readonly bits: number;
 }
 
-/** Where a slot holds what it is isolated by. */
+/** Location of the cookie in a slot. */
 export interface CookieField {
-  /** Of the word, in bytes from the start of the slot. */
+  /** Offset of the word in bytes from the start of the slot. */
   readonly offset: number;
-  /** The bits that switch the check on. */
+  /** Mask of the bits that turn the check on. */
   readonly enable: number;
   /** Lowest bit of the cookie in the word. */
   readonly shift: number;
-  /** Bits. */
+  /** Number of bits of the cookie. */
   readonly width: number;
 }
 
@@ -28,23 +31,28 @@ export type MessageWord = 'addressLow' | 'addressHigh' | 'data';
 
 export const MESSAGE_WORDS: readonly MessageWord[] = ['addressLow', 'addressHigh', 'data'];
 
-/** How a device lays out one slot of its interrupt message store: 32-bit words, little endian. */
+/** Layout of one slot of an interrupt message store, in little-endian words of 32 bits. */
 export interface SlotLayout {
   readonly name: string;
-  /** Bytes from one slot to the next. */
+  /** Number of bytes from one slot to the next. */
   readonly stride: number;
-  /** Words of the message, in bytes from the start of the slot. */
+  /** Offset of the low address word in bytes from the start of the slot. */
   readonly addressLow: number;
+  /** Offset of the high address word. */
   readonly addressHigh: number;
+  /** Offset of the data word. */
   readonly data: number;
-  /** In which order they are written. Default: address low, address high, data. */
+  /**
+   * Order in which the words of a message are written. Default: address low, address high, data.
+   */
   readonly order?: readonly MessageWord[] | undefined;
-  /** While set the device keeps the interrupt. */
+  /** The mask bit. While it is set, the device holds the interrupt. */
   readonly mask?: SlotBits | undefined;
-  /** Set by the device while it keeps one; sent when the mask is cleared. */
+  /** The pending bit. The device sets it while the device holds an interrupt. */
   readonly pending?: SlotBits | undefined;
-  /** Would switch the check of the cookie off. Never set here. */
+  /** The bit that turns the check of the cookie off. This library never sets it. */
   readonly ignore?: SlotBits | undefined;
+  /** The field of the cookie. Default: slots have no cookie. */
   readonly cookie?: CookieField | undefined;
 }
 
@@ -61,19 +69,19 @@ export const DSA_LAYOUT: SlotLayout = {
   cookie: { offset: 12, enable: 1 << 3, shift: 12, width: 20 },
 };
 
-/** Whether a slot can be changed while it is live: it is masked, and keeps what fires meanwhile. */
+/** Whether a masked slot holds its interrupt, so that a live slot can be masked for a change. */
 export function canHold(layout: SlotLayout): boolean {
   return layout.mask !== undefined && layout.pending !== undefined;
 }
 
-/** The offsets of the words of a slot that are used, each once. */
+/** Returns the offsets of the words of a slot that the layout uses, each once. */
 export function wordsOf(layout: SlotLayout): number[] {
   const { addressLow, addressHigh, data, mask, pending, ignore, cookie } = layout;
   const control = [mask, pending, ignore, cookie].flatMap((field) => field?.offset ?? []);
   return [...new Set([addressLow, addressHigh, data, ...control])];
 }
 
-/** @throws RangeError if words of the slot overlap or lie outside of it */
+/** Checks a layout. @throws RangeError if words or bits overlap or exceed the stride */
 export function checkLayout(layout: SlotLayout): void {
   const { stride, addressLow, addressHigh, data, mask, pending, ignore, cookie } = layout;
   checkInteger(stride, 'stride', 12, 2 ** 20);
@@ -87,18 +95,20 @@ export function checkLayout(layout: SlotLayout): void {
     throw new RangeError(`order must name ${MESSAGE_WORDS.join(', ')} once each`);
   }
   const message = [addressLow, addressHigh, data];
-  if (new Set(message).size < 3) throw new RangeError('the words of the message overlap');
+  if (new Set(message).size < 3)
+    throw new RangeError('addressLow, addressHigh and data must have different offsets');
   const used = new Map<number, number>(message.map((offset) => [offset, 0xffff_ffff]));
-  const take = (what: string, offset: number, bits: number) => {
+  const claim = (what: string, offset: number, bits: number) => {
     const before = used.get(offset) ?? 0;
-    if (bits === 0 || (before & bits) !== 0) throw new RangeError(`${what} overlaps or is empty`);
+    if (bits === 0 || (before & bits) !== 0)
+      throw new RangeError(`${what} has no bits, or overlaps another field`);
     used.set(offset, before | bits);
   };
-  if (mask !== undefined) take('mask', mask.offset, mask.bits);
-  if (pending !== undefined) take('pending', pending.offset, pending.bits);
-  if (ignore !== undefined) take('ignore', ignore.offset, ignore.bits);
+  if (mask !== undefined) claim('mask', mask.offset, mask.bits);
+  if (pending !== undefined) claim('pending', pending.offset, pending.bits);
+  if (ignore !== undefined) claim('ignore', ignore.offset, ignore.bits);
   if (cookie === undefined) return;
   checkInteger(cookie.width, 'cookie.width', 1, 31);
   checkInteger(cookie.shift, 'cookie.shift', 0, 32 - cookie.width);
-  take('cookie', cookie.offset, cookie.enable | (((1 << cookie.width) - 1) << cookie.shift));
+  claim('cookie', cookie.offset, cookie.enable | (((1 << cookie.width) - 1) << cookie.shift));
 }

@@ -1,22 +1,26 @@
 import type { RegisterWindow } from '../../contract/index.js';
 
-/** Where slots are: offsets in bytes, multiples of 4. */
+/** Storage of slots. Offsets are in bytes and are multiples of 4. */
 export interface SlotStorage {
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
-  /** One access. @returns the word, unsigned */
+  /** Reads a word by one access. @returns the unsigned value */
   read32(offset: number): number;
-  /** One access. @param value - 0 to 2^32 - 1 */
+  /** Writes a word by one access. @param value - 0 to 2^32 - 1 */
   write32(offset: number, value: number): void;
   /**
-   * Replaces some bits of a word in one step, so that bits the device sets meanwhile stay. Storage
-   * without it is read and written: for registers, whose pending bits software cannot write.
+   * Replaces some bits of a word atomically, so that bits which the device sets meanwhile are kept.
+   * If the method is missing, the word is read and written. That fits registers whose pending bits
+   * are read-only.
+   *
+   * @param bits - mask of the bits to replace
+   * @param value - new value of these bits
    */
   update32?(offset: number, bits: number, value: number): void;
 }
 
 /**
- * Slots in memory: of the process, or DMA memory that the device reads.
+ * Returns storage in memory of the process, or in DMA memory that the device reads.
  *
  * @param bytes - aligned to 4 bytes
  * @example
@@ -27,7 +31,7 @@ export function memoryStorage(bytes: Uint8Array): SlotStorage {
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >>> 2);
   return {
     size: words.byteLength,
-    // Atomics, so that each word is one access, made now: the device looks at it, too.
+    // Atomics make each access happen once and immediately: the device accesses the words, too.
     read32: (offset) => Atomics.load(words, offset >>> 2),
     write32: (offset, value) => {
       Atomics.store(words, offset >>> 2, value >>> 0);
@@ -46,11 +50,12 @@ export function memoryStorage(bytes: Uint8Array): SlotStorage {
 }
 
 /**
- * Slots in registers of a device.
+ * Returns storage in registers of a device.
  *
  * @param window - a mapped region
- * @param offset - of the first slot, in bytes
- * @param size - bytes
+ * @param offset - offset of the first slot in bytes, a multiple of 4
+ * @param size - size of the storage in bytes
+ * @throws RangeError if the storage exceeds the window or is not aligned
  */
 export function regionStorage(
   window: RegisterWindow,
@@ -58,7 +63,9 @@ export function regionStorage(
   size = window.size - offset,
 ): SlotStorage {
   if (offset % 4 !== 0 || offset < 0 || offset + size > window.size) {
-    throw new RangeError(`${size} bytes at ${offset} are not words of the window`);
+    throw new RangeError(
+      `${size} bytes at ${offset}: not aligned to 4, or beyond the ${window.size} bytes of the window`,
+    );
   }
   return {
     size,

@@ -9,25 +9,27 @@ import {
 import { type Message } from '../../contract/message.js';
 import type { SlotStorage } from './storage.js';
 
-/** What a slot holds, decoded. */
+/** The decoded contents of a slot. */
 export interface SlotContents {
   readonly message: Message;
-  /** false where the layout has no such bit, as for those that follow. */
+  /** The mask bit; false if the layout has none. */
   readonly masked: boolean;
+  /** The pending bit; false if the layout has none. */
   readonly pending: boolean;
+  /** The ignore bit; false if the layout has none. */
   readonly ignore: boolean;
   readonly cookie: Cookie;
 }
 
-/** The slots as words in their storage. No policy: whoever writes knows in which order. */
+/** Reads and writes the fields of slots. The caller decides when a field may change. */
 export class SlotWords {
   readonly layout: SlotLayout;
-  /** Whether slots have the bits to be changed while they are live. */
+  /** Whether a masked slot holds its interrupt: the layout has mask and pending bits. */
   readonly canHold: boolean;
   readonly #storage: SlotStorage;
   readonly #changed: (index: number) => void;
 
-  /** @param changed - tells a device that slots in memory have changed */
+  /** @param changed - called after a slot was written, with its index */
   constructor(layout: SlotLayout, storage: SlotStorage, changed: (index: number) => void) {
     this.layout = layout;
     this.canHold = canHold(layout);
@@ -60,7 +62,7 @@ export class SlotWords {
     return (this.#storage.read32(this.#at(index, pending.offset)) & pending.bits) !== 0;
   }
 
-  /** Has effect when it returns: the write does not stay under way. */
+  /** Writes the mask bit. When masking returns, the device has received the write. */
   setMask(index: number, masked: boolean): void {
     const { mask } = this.layout;
     if (mask === undefined) return;
@@ -91,13 +93,13 @@ export class SlotWords {
     this.#changed(index);
   }
 
-  /** Asks for the pending bit to be cleared; registers may not let software do that. */
+  /** Tries to clear the pending bit. In registers the bit may be read-only. */
   clearPending(index: number): void {
     const { pending } = this.layout;
     if (pending !== undefined) this.#update(index, pending.offset, pending.bits, 0);
   }
 
-  /** Nobody's: masked, no message, no cookie, nothing pending. */
+  /** Masks a slot, and clears its message, its cookie and its pending bit. */
   erase(index: number): void {
     const { mask } = this.layout;
     this.setMask(index, true);

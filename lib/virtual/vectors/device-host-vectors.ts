@@ -7,28 +7,34 @@ import type { Message } from '../../contract/message.js';
 import { MsiBlock } from './msi-block.js';
 import { PhysicalSource } from './physical.js';
 
-/** Which vectors of the device are used, and how their messages are found. */
+/** Options of {@link DeviceHostVectors}: the vectors to use, and how to read their messages. */
 export interface DeviceHostVectorsOptions {
-  /** The message that raises a vector of the device now: from its MSI-X table, say. */
+  /** Returns the current message of a vector, for example from the MSI-X table of the device. */
   readonly message: (vector: number) => Message;
-  /** Default: MSI-X. MSI is enabled in one block, of all vectors up to the last that is used. */
+  /**
+   * Interrupt index of the vectors. Default: MSI-X. MSI is enabled in one block that contains every
+   * vector up to the last one in use.
+   */
   readonly index?: 'msi' | 'msix' | undefined;
-  /** Vectors to use, from `first` on. Default: all. */
+  /** First vector to use. Default: 0. */
   readonly first?: number | undefined;
+  /** Number of vectors to use. Default: all vectors from `first` on. */
   readonly count?: number | undefined;
-  /** Calls back after each reset of the device. @returns what ends that */
+  /** Calls `callback` after each reset of the device. @returns a function that unsubscribes */
   readonly resets?: ((callback: () => void) => () => void) | undefined;
 }
 
 /**
- * Interrupts of the host for an interrupt message store, taken from the vectors of the device
- * it belongs to: the message of a vector raises that vector, whichever storage it is sent from.
+ * Allocates host vectors for an interrupt message store from the MSI or MSI-X vectors of the same
+ * device. The message of a vector raises that vector, also if the device sends the message from a
+ * slot of the store.
  */
 export class DeviceHostVectors implements HostVectors {
   readonly #connection: DeviceConnection;
   readonly #physical: PhysicalSource | MsiBlock;
   readonly #index: number;
   readonly #end: number;
+  readonly #count: number;
   readonly #message: (vector: number) => Message;
   readonly #free: number[];
   readonly #resets: DeviceHostVectorsOptions['resets'];
@@ -46,6 +52,7 @@ export class DeviceHostVectors implements HostVectors {
     checkInteger(first, 'first', 0, this.#physical.count - 1);
     checkInteger(count, 'count', 1, this.#physical.count - first);
     this.#end = first + count;
+    this.#count = count;
     this.#free = Array.from({ length: count }, (_, i) => first + count - 1 - i);
   }
 
@@ -56,7 +63,7 @@ export class DeviceHostVectors implements HostVectors {
     if (vector === undefined) {
       throw new VfioError({
         code: 'ENOSPC',
-        message: 'all vectors for the interrupt message store are in use',
+        message: `all ${this.#count} vectors of the interrupt message store are in use`,
         path: this.#connection.name,
       });
     }
@@ -98,6 +105,7 @@ export class DeviceHostVectors implements HostVectors {
     return this.#connection.createEventSet(capacity);
   }
 
+  /** {@inheritDoc HostVectors.onReset} */
   onReset(callback: () => void): void {
     if (this.#resets !== undefined) this.#subscriptions.push(this.#resets(callback));
   }

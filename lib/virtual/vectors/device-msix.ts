@@ -4,7 +4,7 @@ import { regionMapping } from '../../contract/region-mapping.js';
 import { VFIO_PCI_MSIX_IRQ_INDEX } from '../../contract/uapi.js';
 import { VfioError } from '../../errors.js';
 
-/** The MSI-X table and the pending bits of a device itself. */
+/** The physical MSI-X table and pending bits of a device. */
 export class DeviceMsix {
   readonly #connection: DeviceConnection;
   readonly #table: MappedMsix;
@@ -17,12 +17,15 @@ export class DeviceMsix {
     );
   }
 
-  /** false as well where the device cannot be asked: its memory is disabled. */
+  /**
+   * Whether the pending bit of a vector is set. Returns false if the pending bits cannot be read,
+   * for example because the device's memory is disabled.
+   */
   isPending(vector: number): boolean {
     const pba = this.#table.details?.pba;
     if (pba === undefined) return false;
     try {
-      // vfio-pci hides the table from reads of the BAR, not the pending bits.
+      // vfio-pci hides the table from reads of the BAR, but not the pending bits.
       const bits = this.#connection.load(pba.bir, pba.offset + (vector >>> 5) * 4, 4);
       return (bits & (1 << (vector & 31))) !== 0;
     } catch (error) {
@@ -32,16 +35,17 @@ export class DeviceMsix {
   }
 
   /**
-   * Before SET_IRQS takes vectors from their eventfds: masks them in the device, which keeps from
-   * then on what fires, and waits for what is on its way to a CPU, which SET_IRQS would drop.
-   * Binding the next eventfd unmasks a vector. Where the table cannot be mapped, only the second
-   * half is done.
+   * Masks vectors in the device, then waits for the interrupts that are under way to a CPU. The
+   * caller unbinds the eventfds of the vectors afterwards: SET_IRQS would drop an interrupt that is
+   * still under way. The device holds later interrupts until SET_IRQS binds another eventfd, which
+   * unmasks the vector. If the table cannot be mapped, the vectors are not masked.
    */
   quiesce(vectors: readonly number[]): void {
     if (this.#table.tryMap()) this.#table.mask(vectors);
     this.#connection.synchronizeIrqs(VFIO_PCI_MSIX_IRQ_INDEX, vectors);
   }
 
+  /** Unmaps the table. */
   close(): void {
     this.#table.close();
   }

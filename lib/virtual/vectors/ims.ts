@@ -6,37 +6,43 @@ import type { ImsDomain } from '../ims/domain.js';
 import { canHold, type Cookie } from '../store/layout.js';
 import type { PasidMap } from '../ims/pasid-map.js';
 import type { Slot } from '../ims/slot.js';
-import { ImsLines, type Line, type LineUser } from './ims-lines.js';
+import { HostVectorPool, type PooledVector, type VectorUser } from './host-vector-pool.js';
 import type { VectorSink, VectorSource } from './source.js';
 
-/** What an {@link ImsSource} may take from its domain, and for whom. */
+/** Options of {@link ImsSource}. */
 export interface ImsSourceOptions {
-  /** Vectors it serves: 1 to 2048. */
+  /** Number of vectors: 1 to 2048. */
   readonly count: number;
-  /** Whose quotas slots and host vectors count for. */
+  /** The account that slots and host vectors are charged to. Default: none. */
   readonly account?: Account | undefined;
-  /** The guest's PASIDs: the default is the cookie of vectors that were given none. */
+  /** The guest's PASIDs. The default PASID is the cookie of each vector without one of its own. */
   readonly pasids?: PasidMap | undefined;
-  /** Host vectors it may use; with fewer than vectors, some share. Default: one each. */
+  /**
+   * The largest number of host vectors: 1 to `count`. With fewer than `count`, virtual vectors
+   * share host vectors. Default: `count`.
+   */
   readonly hostVectors?: number | undefined;
-  /** CPUs to choose from, where the budget counts by CPU. */
+  /** CPUs to choose from, if the budget limits vectors by CPU. Default: all CPUs of the budget. */
   readonly cpus?: readonly number[] | undefined;
 }
 
-/** A vector with a slot. */
-interface Entry extends LineUser {
+/** A virtual vector with a slot, and its host vector while it is requested. */
+interface Entry extends VectorUser {
   readonly slot: Slot;
-  line: Line | null;
+  host: PooledVector | null;
 }
 
 /**
- * Vectors backed by slots of an interrupt message store. The host vector of a slot is bound straight
- * to the consumer's eventfd, and a masked vector is masked in its slot, where the device keeps what
- * fires. Slots without mask and pending bits go through an eventfd of ours, for good: their host
- * vector cannot be moved without loss, since a slot sends past the mask of the host's own table.
+ * Vectors backed by slots of an interrupt message store. The host vector of a slot is bound
+ * directly to the consumer's eventfd. Masking a vector masks its slot, and the device holds the
+ * interrupt.
  *
- * Vectors that share a host vector go through ours as well, and a signal counts for each of them
- * that may have fired: their consumers have to look.
+ * If the slots have no mask and pending bits, their host vectors stay bound to eventfds of this
+ * source. Moving such a host vector would lose interrupts: a slot ignores the mask bits of the
+ * MSI-X table of the host.
+ *
+ * Vectors that share a host vector use an eventfd of this source, too. A signal then counts for
+ * each of them that may have fired, so their consumers must check the device.
  */
 export class ImsSource implements VectorSource {
   readonly name = 'ims';
@@ -45,12 +51,12 @@ export class ImsSource implements VectorSource {
   readonly #domain: ImsDomain;
   readonly #options: ImsSourceOptions;
   readonly #canHold: boolean;
-  readonly #lines: ImsLines<Entry>;
+  readonly #pool: HostVectorPool<Entry>;
   readonly #entries = new Map<number, Entry>();
   readonly #vectors = new Map<number, number>();
   readonly #cookies = new Map<number, Cookie>();
   /** Vectors whose cookie was revoked. */
-  readonly #void = new Set<number>();
+  readonly #revoked = new Set<number>();
   #sink: VectorSink | null = null;
 
   constructor(domain: ImsDomain, options: ImsSourceOptions) {
@@ -61,9 +67,9 @@ export class ImsSource implements VectorSource {
     this.#domain = domain;
     this.#options = options;
     this.#canHold = canHold(domain.layout);
-    this.#lines = new ImsLines(domain, hostVectors, { account, cpus }, (entry) => {
-      // A slot that is masked or silenced did not fire: it keeps, or is void.
-      const silent = entry.slot.revoked || (entry.held && this.#canHold);
+    this.#pool = new HostVectorPool(domain, hostVectors, { account, cpus }, (entry) => {
+      // A masked slot holds its interrupt, and a revoked slot cannot send: another slot fired.
+      const silent = entry.slot.revoked || (entry.masked && this.#canHold);
       if (!silent) this.#sink?.fire(entry.vector);
     });
     domain.on('revoking', this.#onRevoking);
@@ -74,17 +80,20 @@ export class ImsSource implements VectorSource {
   /** {@inheritDoc VectorSource.connect} */
   connect(sink: VectorSink): void {
     if (this.#sink !== null) {
-      throw new VfioError({ code: 'EBUSY', message: 'the source serves a table already' });
+      throw new VfioError({ code: 'EBUSY', message: 'the source is attached to a table already' });
     }
     this.#sink = sink;
   }
 
-  /** The slot behind a vector, from its allocation on; its `handle` goes into work descriptors. */
+  /**
+   * Returns the slot of a vector, or undefined before its allocation. Drivers put the `handle` of
+   * the slot into work descriptors.
+   */
   slotOf(vector: number): Slot | undefined {
     return this.#entries.get(vector)?.slot;
   }
 
-  /** The vector that a slot backs. */
+  /** Returns the vector that uses a slot. @param slot - index of the slot */
   vectorOf(slot: number): number | undefined {
     return this.#vectors.get(slot);
   }
@@ -112,14 +121,14 @@ export class ImsSource implements VectorSource {
       throw new VfioError({
         code: 'ESTALE',
         message: `the PASID of vector ${vector} was unbound`,
-        hint: 'Set the cookie of the vector anew.',
+        hint: 'Set another cookie by setCookie() before the vector is requested.',
       });
     }
     entry.target = target;
-    entry.held = false;
+    entry.masked = false;
     try {
-      if (entry.line === null) entry.line = this.#lines.join(entry);
-      else this.#lines.settle(entry.line);
+      if (entry.host === null) entry.host = this.#pool.assign(entry);
+      else this.#pool.rebind(entry.host);
       entry.slot.unmask();
     } catch (error) {
       this.release(vector);
@@ -130,12 +139,12 @@ export class ImsSource implements VectorSource {
   /** {@inheritDoc VectorSource.hold} */
   hold(vector: number): void {
     const entry = this.#entries.get(vector);
-    if (entry === undefined || entry.line === null) return;
+    if (entry === undefined || entry.host === null) return;
     if (this.#canHold) {
       entry.slot.mask();
-      this.#lines.await(entry.line);
+      this.#pool.synchronize(entry.host);
     }
-    entry.held = true;
+    entry.masked = true;
   }
 
   /** {@inheritDoc VectorSource.release} */
@@ -143,8 +152,8 @@ export class ImsSource implements VectorSource {
     const entry = this.#entries.get(vector);
     if (entry === undefined) return;
     entry.slot.unprogram();
-    if (entry.line !== null) this.#lines.leave(entry.line, entry);
-    entry.line = null;
+    if (entry.host !== null) this.#pool.release(entry.host, entry);
+    entry.host = null;
   }
 
   /** {@inheritDoc VectorSource.setCookie} */
@@ -155,10 +164,10 @@ export class ImsSource implements VectorSource {
     if (entry !== undefined) {
       const { revoked } = entry.slot;
       entry.slot.setCookie(cookie);
-      if (revoked && entry.line !== null && !entry.held) entry.slot.unmask();
+      if (revoked && entry.host !== null && !entry.masked) entry.slot.unmask();
     }
     this.#cookies.set(vector, cookie);
-    this.#void.delete(vector);
+    this.#revoked.delete(vector);
   }
 
   /** {@inheritDoc VectorSource.disable} */
@@ -167,18 +176,18 @@ export class ImsSource implements VectorSource {
       if (entry.slot.pending) this.#sink?.fire(entry.vector);
       this.#free(entry);
     }
-    this.#lines.clear();
+    this.#pool.clear();
   }
 
   /** {@inheritDoc VectorSource.poll} */
   poll(vector: number): boolean {
     const entry = this.#entries.get(vector);
     if (entry === undefined) return false;
-    if (entry.line !== null) this.#lines.drain(entry.line);
+    if (entry.host !== null) this.#pool.drain(entry.host);
     return entry.slot.pending;
   }
 
-  /** Frees everything and leaves the domain. Idempotent. */
+  /** Frees all slots and host vectors, and unsubscribes from the domain. Idempotent. */
   close(): void {
     this.disable();
     this.#domain.off('revoking', this.#onRevoking);
@@ -195,17 +204,17 @@ export class ImsSource implements VectorSource {
     const known = this.#cookies.get(vector);
     const cookie = known === undefined ? (this.#options.pasids?.default ?? null) : known;
     const slot = this.#domain.allocate({ account: this.#options.account, cookie });
-    const entry: Entry = { vector, slot, line: null, target: null, held: true };
+    const entry: Entry = { vector, slot, host: null, target: null, masked: true };
     this.#entries.set(vector, entry);
     this.#vectors.set(slot.index, vector);
-    if (this.#void.has(vector)) slot.revoke();
+    if (this.#revoked.has(vector)) slot.revoke();
     return entry;
   }
 
   #free(entry: Entry): void {
     entry.slot.free();
-    if (entry.line !== null) this.#lines.leave(entry.line, entry);
-    entry.line = null;
+    if (entry.host !== null) this.#pool.release(entry.host, entry);
+    entry.host = null;
     this.#entries.delete(entry.vector);
     this.#vectors.delete(entry.slot.index);
   }
@@ -216,13 +225,13 @@ export class ImsSource implements VectorSource {
 
   readonly #onRevoking = (slots: readonly Slot[]): void => {
     for (const { index } of slots) {
-      const line = this.#entries.get(this.#vectors.get(index) ?? -1)?.line ?? null;
-      if (line !== null) this.#lines.await(line);
+      const host = this.#entries.get(this.#vectors.get(index) ?? -1)?.host ?? null;
+      if (host !== null) this.#pool.synchronize(host);
     }
   };
 
   readonly #onRevoked = (cookie: Cookie, slots: readonly Slot[]): void => {
-    for (const [vector, own] of this.#cookies) if (own === cookie) this.#void.add(vector);
+    for (const [vector, own] of this.#cookies) if (own === cookie) this.#revoked.add(vector);
     for (const slot of slots) {
       const vector = this.#vectors.get(slot.index);
       if (vector !== undefined) this.#sink?.withdraw(vector);

@@ -9,9 +9,10 @@ import {
 import { VfioError } from '../../errors.js';
 
 /**
- * The MSI vectors of a device, as host vectors use them: enabled once in one block, which cannot
- * grow, and bound one by one. MSI has no mask that the host would use between two eventfds: whoever
- * moves a vector keeps its senders silent meanwhile, and what they sent before arrives first.
+ * The MSI vectors of a device as host vectors. They are enabled once, in a block that cannot grow,
+ * and bound one by one. The host does not mask an MSI vector while it replaces the eventfd. So the
+ * caller must silence the slots that send the vector before a move. Interrupts sent before that
+ * still reach the old eventfd.
  */
 export class MsiBlock {
   readonly count: number;
@@ -33,34 +34,39 @@ export class MsiBlock {
     this.#connection = connection;
   }
 
-  /** @throws {@link VfioError} ENOSPC, with `available`, if the host has fewer */
+  /**
+   * Enables the first `count` vectors.
+   * @throws {@link VfioError} ENOSPC, with `available`, if the host has fewer than `count`
+   */
   allocate(count: number): void {
     const available = this.#bind(0, new Array<null>(count).fill(null));
     if (available > 0) {
       throw new VfioError({
         code: 'ENOSPC',
-        message: `the host has ${available} of ${count} MSI vectors`,
+        message: `the host can allocate ${available} of ${count} MSI vectors`,
         syscall: SET_IRQS,
         path: this.#connection.name,
-        hint: `Use fewer: count: ${available}. MSI with several vectors needs interrupt remapping.`,
+        hint: `Pass count: ${available}, or turn on interrupt remapping in the kernel.`,
         available,
       });
     }
     this.#active = true;
   }
 
+  /** Binds a vector to an eventfd. Interrupts that are under way reach the old eventfd first. */
   request(vector: number, target: Eventfd): void {
     this.#connection.synchronizeIrqs(VFIO_PCI_MSI_IRQ_INDEX, [vector]);
     this.#bind(vector, [target]);
   }
 
+  /** Unbinds a vector. Interrupts that are under way reach its eventfd first. */
   release(vector: number): void {
     if (!this.#active) return;
     this.#connection.synchronizeIrqs(VFIO_PCI_MSI_IRQ_INDEX, [vector]);
     this.#bind(vector, [null]);
   }
 
-  /** Idempotent. */
+  /** Disables MSI. Idempotent. */
   close(): void {
     if (!this.#active) return;
     this.#active = false;
@@ -72,7 +78,7 @@ export class MsiBlock {
         count: 0,
       });
     } catch {
-      // The kernel disables it with the device.
+      // The kernel disables MSI when it closes the device.
     }
   }
 

@@ -10,30 +10,30 @@ import {
 import { VfioError } from '../../errors.js';
 import type { Account, VectorCharge } from '../ims/budget.js';
 import { DeviceMsix } from './device-msix.js';
-import { HeldEventfds } from './held.js';
+import { WatchedEventfds } from './watched-eventfds.js';
 import type { VectorSink, VectorSource } from './source.js';
 
-/** Whom the host vectors of a {@link PhysicalSource} count for. */
+/** Options of {@link PhysicalSource}. */
 export interface PhysicalOptions {
-  /** Whose quota and which CPUs the host vectors are charged to. */
+  /** The account that the host vectors are charged to. Default: none. */
   account?: Account | undefined;
-  /** CPUs to choose from, where the budget counts by CPU. */
+  /** CPUs to choose from, if the budget limits vectors by CPU. Default: all CPUs of the budget. */
   cpus?: readonly number[] | undefined;
 }
 
 /**
- * The MSI-X vectors of an open device. An unmasked vector is bound straight to its consumer's
- * eventfd: the kernel signals it, and no JavaScript runs. A masked one is bound to an eventfd of
- * ours, which feeds the table's pending bits.
+ * The MSI-X vectors of an open device. An unmasked vector is bound directly to its consumer's
+ * eventfd: the kernel signals the eventfd, and no JavaScript runs. A masked vector is bound to an
+ * eventfd of this source, which sets the pending bits of the table.
  *
- * Moving a vector from one eventfd to the other loses nothing. The device's entry is masked, what
- * is on its way arrives, and SET_IRQS waits for a running handler before it lets the old eventfd go
- * and unmasks the entry for the new one: each interrupt is in the old eventfd, or pending in the
- * device and then in the new one. What lies in ours is read after it was replaced, when nothing can
- * come to it any more.
+ * Moving a vector between the two eventfds loses no interrupt. First the entry in the device is
+ * masked, and interrupts under way to a CPU arrive. Then SET_IRQS waits for a running handler,
+ * replaces the eventfd, and unmasks the entry. So each interrupt either signals the old eventfd, or
+ * is pending in the device and signals the new one. The source reads its own eventfd after the
+ * move, when no further signal can arrive there.
  *
- * It uses MSI-X of the device alone: do not use `device.interrupts` beside it, and close it before
- * the device.
+ * The source controls MSI-X of the device exclusively: do not use `device.interrupts` at the same
+ * time, and close the source before the device.
  *
  * @example
  * const physical = new PhysicalSource(device.connection);
@@ -46,8 +46,8 @@ export class PhysicalSource implements VectorSource {
   readonly #connection: DeviceConnection;
   readonly #options: PhysicalOptions;
   readonly #msix: DeviceMsix;
-  readonly #held: HeldEventfds;
-  /** Vectors that an eventfd is bound to, and what they cost. */
+  readonly #eventfds: WatchedEventfds;
+  /** Vectors that are bound to an eventfd, and their charges. */
   readonly #bound = new Map<number, VectorCharge | null>();
   #sink: VectorSink | null = null;
   #active = false;
@@ -67,13 +67,13 @@ export class PhysicalSource implements VectorSource {
     this.#connection = connection;
     this.#options = options;
     this.#msix = new DeviceMsix(connection);
-    this.#held = new HeldEventfds(connection, count, (vector) => this.#sink?.fire(vector));
+    this.#eventfds = new WatchedEventfds(connection, count, (vector) => this.#sink?.fire(vector));
   }
 
   /** {@inheritDoc VectorSource.connect} */
   connect(sink: VectorSink): void {
     if (this.#sink !== null) {
-      throw new VfioError({ code: 'EBUSY', message: 'the source serves a table already' });
+      throw new VfioError({ code: 'EBUSY', message: 'the source is attached to a table already' });
     }
     this.#sink = sink;
   }
@@ -85,12 +85,12 @@ export class PhysicalSource implements VectorSource {
     try {
       for (let vector = 0; vector < count; vector++) {
         const target = targets[vector];
-        eventfds.push(target === null ? this.#held.get(vector) : (target ?? null));
+        eventfds.push(target === null ? this.#eventfds.get(vector) : (target ?? null));
         if (target !== undefined) charges.set(vector, this.#charge());
       }
       this.#setIrqs(0, eventfds);
     } catch (error) {
-      for (const charge of charges.values()) charge?.giveBack();
+      for (const charge of charges.values()) charge?.refund();
       throw error;
     }
     this.#active = true;
@@ -108,28 +108,28 @@ export class PhysicalSource implements VectorSource {
     const charge = bound ? null : this.#charge();
     try {
       if (bound) this.#msix.quiesce([vector]);
-      this.#setIrqs(vector, [target ?? this.#held.get(vector)]);
+      this.#setIrqs(vector, [target ?? this.#eventfds.get(vector)]);
     } catch (error) {
-      charge?.giveBack();
-      // A failed SET_IRQS leaves the vector without its old eventfd, too.
+      charge?.refund();
+      // A failed SET_IRQS has also unbound the old eventfd.
       this.#forget(vector);
-      this.#held.drain(vector);
+      this.#eventfds.drain(vector);
       throw error;
     }
     this.#active = true;
     if (!bound) this.#adopt(vector, charge);
-    this.#held.drain(vector);
+    this.#eventfds.drain(vector);
   }
 
   /** {@inheritDoc VectorSource.hold} */
   hold(vector: number): void {
     let eventfd: Eventfd;
     try {
-      eventfd = this.#held.get(vector);
+      eventfd = this.#eventfds.get(vector);
     } catch (error) {
       if (!(error instanceof VfioError)) throw error;
-      // No file descriptor left: without a handler the kernel masks the device's entry instead,
-      // and the device keeps what fires.
+      // The process has no file descriptor left. Without a handler the kernel masks the entry in
+      // the device, and the device holds the interrupt.
       this.release(vector);
       return;
     }
@@ -142,20 +142,23 @@ export class PhysicalSource implements VectorSource {
     this.#msix.quiesce([vector]);
     this.#setIrqs(vector, [null]);
     this.#forget(vector);
-    this.#held.drain(vector);
+    this.#eventfds.drain(vector);
   }
 
-  /** @throws {@link VfioError} EINVAL: a physical MSI-X vector is isolated by its device alone */
+  /**
+   * Always fails: physical MSI-X vectors have no cookie.
+   * @throws {@link VfioError} EINVAL
+   */
   setCookie(vector: number): void {
     throw new VfioError({
       code: 'EINVAL',
-      message: `vector ${vector} is physical MSI-X and has no cookie`,
+      message: `vector ${vector} is a physical MSI-X vector, which has no cookie`,
       path: this.#connection.name,
     });
   }
 
-  /** {@inheritDoc VectorSource.settle} */
-  settle(): void {
+  /** {@inheritDoc VectorSource.quiesce} */
+  quiesce(): void {
     if (this.#bound.size > 0) this.#msix.quiesce([...this.#bound.keys()]);
   }
 
@@ -171,24 +174,24 @@ export class PhysicalSource implements VectorSource {
         count: 0,
       });
     } finally {
-      for (const charge of this.#bound.values()) charge?.giveBack();
+      for (const charge of this.#bound.values()) charge?.refund();
       this.#bound.clear();
-      this.#held.clear();
+      this.#eventfds.clear();
     }
   }
 
   /** {@inheritDoc VectorSource.poll} */
   poll(vector: number): boolean {
-    this.#held.drain(vector);
+    this.#eventfds.drain(vector);
     return this.#active && !this.#bound.has(vector) && this.#msix.isPending(vector);
   }
 
-  /** As {@link disable}, whatever the kernel says. Idempotent. */
+  /** Disables MSI-X, and ignores an error of the kernel. Idempotent. */
   close(): void {
     try {
       this.disable();
     } catch {
-      // The kernel disables it with the device.
+      // The kernel disables MSI-X when it closes the device.
     }
     this.#msix.close();
   }
@@ -209,7 +212,7 @@ export class PhysicalSource implements VectorSource {
     if (available === 0) return;
     throw new VfioError({
       code: 'ENOSPC',
-      message: `the host has ${available} of ${start + eventfds.length} MSI-X vectors`,
+      message: `the host can allocate ${available} of ${start + eventfds.length} MSI-X vectors`,
       syscall: SET_IRQS,
       path: this.#connection.name,
       available,
@@ -218,10 +221,10 @@ export class PhysicalSource implements VectorSource {
 
   #charge(): VectorCharge | null {
     const { account, cpus } = this.#options;
-    return account?.takeVector(cpus) ?? null;
+    return account?.chargeVector(cpus) ?? null;
   }
 
-  /** The host has a vector for it now, on the CPU that was charged. */
+  /** Records the charge of a bound vector, and moves the vector to the CPU of the charge. */
   #adopt(vector: number, charge: VectorCharge | null): void {
     this.#bound.set(vector, charge);
     const cpu = charge?.cpu ?? null;
@@ -235,7 +238,7 @@ export class PhysicalSource implements VectorSource {
   }
 
   #forget(vector: number): void {
-    this.#bound.get(vector)?.giveBack();
+    this.#bound.get(vector)?.refund();
     this.#bound.delete(vector);
   }
 }

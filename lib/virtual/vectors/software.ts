@@ -1,9 +1,9 @@
 import { VfioError } from '../../errors.js';
 import { checkInteger } from '../../checks.js';
-import type { Fate, VectorSink, VectorSource, VectorTable } from './source.js';
+import type { SignalOutcome, VectorSink, VectorSource, VectorTable } from './source.js';
 
 /**
- * Vectors that the program signals: for what a virtual device does in software.
+ * Vectors that the program signals itself, for the parts of a virtual device that are software.
  *
  * @example
  * const software = new SoftwareSource(msix);
@@ -25,17 +25,17 @@ export class SoftwareSource implements VectorSource {
   }
 
   /**
-   * Marks vectors as emulated: all of them, or none if it fails.
+   * Marks vectors as emulated. If the call fails, none is marked.
    *
-   * @throws {@link VfioError} EBUSY if one of them is in use: allocated or requested from another
-   *   source, with a cookie set, or emulated already
+   * @throws {@link VfioError} EBUSY if one of the vectors is in use: another source has allocated
+   *   or requested it, a cookie is set, or it is emulated already
    */
   emulate(first: number, count: number): void {
     this.#table.attach(this, { first, count, base: first, claim: true });
     this.#emulated.fill(1, first, first + count);
   }
 
-  /** Whether the vector is emulated. */
+  /** Whether a vector is emulated. */
   emulates(vector: number): boolean {
     return this.#emulated[vector] === 1;
   }
@@ -44,16 +44,16 @@ export class SoftwareSource implements VectorSource {
    * Signals a vector to its consumer.
    * @throws {@link VfioError} EINVAL if the vector is not emulated
    */
-  sendSignal(vector: number): Fate {
+  sendSignal(vector: number): SignalOutcome {
     if (this.#sink === null || this.#emulated[vector] !== 1) throw this.#notEmulated(vector);
     return this.#sink.fire(vector);
   }
 
   /**
-   * Signals several vectors, as {@link sendSignal} each.
+   * Signals several vectors like {@link sendSignal}.
    *
-   * @returns how many were delivered now
-   * @throws {@link VfioError} EINVAL if one of them is not emulated: then none is signalled
+   * @returns the number of signals that were delivered immediately
+   * @throws {@link VfioError} EINVAL if one of the vectors is not emulated; then none is signalled
    */
   sendSignals(vectors: Uint32Array | readonly number[]): number {
     for (const vector of vectors) {
@@ -64,7 +64,7 @@ export class SoftwareSource implements VectorSource {
     return delivered;
   }
 
-  /** The cause of the vector is gone: what is pending for it is not delivered any more. */
+  /** Clears the pending bit of a vector whose cause is gone: the interrupt is not delivered. */
   withdraw(vector: number): void {
     if (this.#sink === null || this.#emulated[vector] !== 1) throw this.#notEmulated(vector);
     this.#sink.withdraw(vector);
@@ -95,9 +95,15 @@ export class SoftwareSource implements VectorSource {
     return;
   }
 
-  /** @throws {@link VfioError} EINVAL: an emulated vector has no cookie */
+  /**
+   * Always fails: emulated vectors have no cookie.
+   * @throws {@link VfioError} EINVAL
+   */
   setCookie(vector: number): void {
-    throw new VfioError({ code: 'EINVAL', message: `vector ${vector} is emulated: no cookie` });
+    throw new VfioError({
+      code: 'EINVAL',
+      message: `vector ${vector} is emulated and has no cookie`,
+    });
   }
 
   /** {@inheritDoc VectorSource.disable} */

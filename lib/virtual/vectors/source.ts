@@ -2,85 +2,93 @@ import type { Eventfd } from '../../contract/index.js';
 import type { Cookie } from '../store/layout.js';
 
 /**
- * What became of a signal: it went to the consumer; it is kept until the vector is unmasked; nobody
- * was there to take it; or MSI-X is disabled, so that it was not sent and the device has to fall
- * back to what it has instead.
+ * Result of a signal:
+ * - `delivered`: the consumer's eventfd was signalled;
+ * - `pending`: the signal is held until the vector is unmasked;
+ * - `dropped`: the vector has no consumer;
+ * - `disabled`: MSI-X is disabled, and the device must use another interrupt, such as INTx.
  */
-export type Fate = 'delivered' | 'pending' | 'dropped' | 'disabled';
+export type SignalOutcome = 'delivered' | 'pending' | 'dropped' | 'disabled';
 
-/** Where a source reports what reaches it by way of this process. */
+/** Receives the interrupts that a source reports from this process. */
 export interface VectorSink {
-  /** Whether the source stands behind that vector. */
+  /** Whether the table uses the source for this vector. */
   serves(vector: number): boolean;
-  /** The vector's cause occurred. */
-  fire(vector: number): Fate;
-  /** What is pending for the vector is void: its cause is gone. */
+  /** Delivers a signal to a vector, or holds the signal while the vector is masked. */
+  fire(vector: number): SignalOutcome;
+  /** Drops the pending signal of a vector whose cause is gone. */
   withdraw(vector: number): void;
 }
 
 /**
- * The other side of a virtual MSI-X table: where the interrupts behind its vectors come from.
- * Vectors are counted from 0 here, whatever their place in the table is. A failure is a
- * {@link VfioError}; after it the vector is bound to nobody, and what the device fires meanwhile
- * stays in the device.
+ * A source of interrupts for the vectors of a virtual MSI-X table. The source numbers its vectors
+ * from 0, independently of their place in the table. If a method fails with a {@link VfioError},
+ * the vector is unbound, and the device holds the interrupts that fire meanwhile.
  */
 export interface VectorSource {
   readonly name: string;
-  /** Vectors it can serve. */
+  /** Number of vectors. */
   readonly count: number;
-  /** Whether a vector can be added while others run: VFIO_IRQ_INFO_NORESIZE is clear. */
+  /** Whether a vector can be added while others are in use: VFIO_IRQ_INFO_NORESIZE is clear. */
   readonly growable: boolean;
 
-  /** Called once, by the table it is put behind. @throws EBUSY the second time */
+  /** Connects the source to a table, which calls this once. @throws EBUSY for the second call */
   connect(sink: VectorSink): void;
   /**
-   * Allocates vectors 0 to `count - 1`, and binds those that have a target: an eventfd, or null for
-   * the sink. Called while nothing is allocated.
+   * Allocates vectors 0 to `count - 1`, and binds those that have a target. The table calls this
+   * while no vector is allocated.
    *
-   * @throws {@link VfioError} ENOSPC, with `available` where fewer are to be had
+   * @param targets - by vector: an eventfd; null to report interrupts to the sink; or undefined to
+   *   leave the vector unbound
+   * @throws {@link VfioError} ENOSPC, with `available` if the host can allocate some of the vectors
    */
   allocate(count: number, targets?: readonly (Eventfd | null | undefined)[]): void;
   /**
-   * Takes the vector into use: it signals `target`, or the sink for null. Called again it moves the
-   * vector to another target, and no interrupt is lost or comes twice. A growable source allocates
-   * the vector if it has to.
+   * Binds a vector to `target`, or to the sink for null. A second call moves the vector to another
+   * target, and no interrupt is lost or delivered twice. A growable source allocates the vector if
+   * necessary.
    */
   request(vector: number, target: Eventfd | null): void;
-  /** The vector is masked: what fires is kept, by the device or, through the sink, by the table. */
+  /**
+   * Masks a vector: the device holds its interrupt, or the table does after a report to the sink.
+   */
   hold(vector: number): void;
-  /** Gives back what serves the vector on the host. It stays allocated. */
+  /** Frees the host vector that serves a vector. The vector itself stays allocated. */
   release(vector: number): void;
   /**
-   * Sets what isolates the vector: before it is allocated, while it is allocated, or while it runs.
-   * @throws {@link VfioError} EINVAL if vectors of this source have no such thing
+   * Sets the cookie of a vector at any time, also while the vector is in use.
+   * @throws {@link VfioError} EINVAL if the vectors of this source have no cookie
    */
   setCookie(vector: number, cookie: Cookie): void;
-  /** Before {@link disable}: what the device has sent arrives, and it sends no more. */
-  settle?(): void;
-  /** Releases and frees all vectors. What was kept here goes through the sink first. */
+  /**
+   * Masks all vectors in the device, and waits until the interrupts under way have arrived. The
+   * table calls this before {@link disable}.
+   */
+  quiesce?(): void;
+  /** Frees all vectors. Before that, reports every interrupt that the source holds to the sink. */
   disable(): void;
   /**
-   * Brings what was kept for the vector here through the sink.
-   * @returns whether the device itself keeps an interrupt, which it will send when it may
+   * Reports the interrupt that the source holds for a vector to the sink.
+   * @returns whether the device holds another one, and will send it when the vector is unmasked
    */
   poll?(vector: number): boolean;
 }
 
-/** The table, as a source sees it that puts itself behind parts of it. */
+/** A virtual table that a source can attach itself to. */
 export interface VectorTable {
   readonly vectors: number;
-  /** Puts a source behind a range of vectors. */
+  /** Attaches a source to a range of vectors. */
   attach(source: VectorSource, range: VectorRange): void;
 }
 
-/** Vectors `first` to `first + count - 1` of a table, served by those from `base` on of a source. */
+/** A range of vectors of a table, and the first vector of the source that serves it. */
 export interface VectorRange {
-  /** Default: 0. */
+  /** First vector of the table. Default: 0. */
   readonly first?: number | undefined;
-  /** Default: as many as both have. */
+  /** Number of vectors. Default: as many as the table and the source both have. */
   readonly count?: number | undefined;
-  /** Default: 0. */
+  /** Vector of the source that serves `first`. Default: 0. */
   readonly base?: number | undefined;
-  /** The vectors are in use from now on, and not free for another source. */
+  /** Whether to reserve the vectors, so that no other source can be attached to them. */
   readonly claim?: boolean | undefined;
 }

@@ -204,7 +204,7 @@ test.serial(
     device.interrupts.msi.disable();
 
     const sources = new PrivateSources(device, { store, spare: { index: 'msi', vectors: [0] } });
-    t.is(sources.road, 'message');
+    t.is(sources.method, 'message');
     const own = sources.request(0);
     t.log(`a source of its own has ${hex(store.read(0))}`);
     const raised = own.next();

@@ -28,7 +28,7 @@ test('host vectors count for owners and for CPUs, the least used first', (t) => 
   const { host, domain } = dsa(8);
   const [a, b] = [budget.account('a'), budget.account('b')];
   const take = (account: typeof a, cpus?: number[]) =>
-    domain.takeVector(createEventfd(), account, cpus);
+    domain.allocateVector(createEventfd(), account, cpus);
   const vectors = [take(a), take(a), take(a)];
   t.deepEqual(
     vectors.map((vector) => vector.getAffinity()),
@@ -65,8 +65,8 @@ test('what the host refuses is not charged', (t) => {
   const budget = new Budget({ cpus: { ids: [0], vectors: 10 } });
   const { domain } = dsa(8, {}, 1);
   const account = budget.account('a');
-  domain.takeVector(createEventfd(), account);
-  t.throws(() => domain.takeVector(createEventfd(), account), ENOSPC);
+  domain.allocateVector(createEventfd(), account);
+  t.throws(() => domain.allocateVector(createEventfd(), account), ENOSPC);
   t.is(account.usage.vectors, 1);
   t.is(budget.cpuUsage().get(0), 1);
 });

@@ -86,7 +86,7 @@ class Real {
     const budget = new Budget({ quota: { slots: QUOTA } });
     this.accounts = OWNERS.map((owner) => budget.account(owner));
     this.vectors = Array.from({ length: VECTORS }, (_, n) =>
-      this.bench.domain.takeVector(this.eventfds[n] ?? onSignal(() => undefined)),
+      this.bench.domain.allocateVector(this.eventfds[n] ?? onSignal(() => undefined)),
     );
   }
 

@@ -85,7 +85,7 @@ for (const [how, reset] of [
     const targets = [0, 1, 2].map(() => device.createEventfd());
     const [live, masked, free] = targets.map((target) => {
       const slot = domain.allocate();
-      slot.program(domain.takeVector(target));
+      slot.program(domain.allocateVector(target));
       return slot;
     });
     if (live === undefined || masked === undefined || free === undefined) throw new Error('three');
@@ -121,7 +121,7 @@ test('MSI-X with a table that can be mapped: on an unmodified kernel', (t) => {
     hostVectors,
   });
   const target = device.createEventfd();
-  const vector = domain.takeVector(target);
+  const vector = domain.allocateVector(target);
   const slot = domain.allocate();
   slot.program(vector);
   const { message } = slot.read();
@@ -142,7 +142,7 @@ test('a message that the host has moved is written again when the domain is refr
   });
   const target = device.createEventfd();
   const slot = domain.allocate();
-  slot.program(domain.takeVector(target));
+  slot.program(domain.allocateVector(target));
   slot.unmask();
   message = { address: 0xfee0_1000n, data: 0x26 };
   t.notDeepEqual(slot.read().message, message);
@@ -172,7 +172,7 @@ test('after a reset a slot that cannot be written is told of, and the others are
   const target = device.createEventfd();
   const slots = [0, 1].map(() => {
     const slot = domain.allocate();
-    slot.program(domain.takeVector(target));
+    slot.program(domain.allocateVector(target));
     return slot;
   });
   const failed: unknown[] = [];

@@ -14,7 +14,7 @@ for (const [road, settings] of [
     const { device, registers, store, raise } = openWlan(t, settings);
     const table = road === 'message' ? device.interrupts.msi : null;
     const sources = new PrivateSources(device, { store, spare: SPARE });
-    t.is(sources.road, road);
+    t.is(sources.method, road);
     const three = sources.request(3);
     const nine = sources.request(9);
     const words = (source: number) =>

@@ -30,7 +30,7 @@ test('a wrong copy is a lost interrupt, found by verify and mended by refresh', 
   raise(0);
   t.deepEqual(taken(vector), [0n]);
   const [mismatch] = store.verify();
-  t.like(mismatch, { entry: 0, source: msi(0), held: { data: 0x4041 } });
+  t.like(mismatch, { entry: 0, source: msi(0), actual: { data: 0x4041 } });
   t.deepEqual(store.refresh(), [0]);
   t.deepEqual(store.refresh(), []);
   raise(0);

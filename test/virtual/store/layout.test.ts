@@ -28,7 +28,7 @@ test('a slot of DSA is in the bytes that DSA has it in', (t) => {
   const [, slot] = [domain.allocate(), domain.allocate({ cookie: 0xabcde })];
   t.is(slot.index, 1);
   t.deepEqual([...device.words.subarray(4, 8)], [0, 0, 0, 0xabcde009]);
-  const vector = domain.takeVector(createEventfd());
+  const vector = domain.allocateVector(createEventfd());
   slot.program(vector);
   slot.unmask();
   const low = Number(vector.message.address & 0xffff_ffffn);
@@ -57,7 +57,7 @@ test('a layout of one’s own, in memory', (t) => {
   const slot = domain.allocate({ cookie: 0xff });
   const view = new DataView(bytes.buffer, 4 + 32);
   t.is(view.getUint32(4, true), 0x00ff_0081);
-  const vector = domain.takeVector(createEventfd());
+  const vector = domain.allocateVector(createEventfd());
   slot.program(vector);
   slot.unmask();
   t.is(view.getBigUint64(16, true), vector.message.address);
@@ -100,7 +100,7 @@ test('in registers, from an offset on', async (t) => {
   const { host } = dsa(1);
   const domain = new ImsDomain({ layout: PLAIN, storage, hostVectors: host, slots: 1 });
   const slot = domain.allocate();
-  slot.program(domain.takeVector(createEventfd()));
+  slot.program(domain.allocateVector(createEventfd()));
   t.is(window.read32(0x2000), 0xfee0_0000);
   t.throws(() => regionStorage(window, window.size - 4, 8), { instanceOf: RangeError });
   t.throws(() => regionStorage(window, 2), { instanceOf: RangeError });
@@ -115,7 +115,7 @@ test('without mask and pending bits a live slot is not changed', (t) => {
   });
   t.throws(() => domain.allocate({ cookie: 1 }), { code: 'ENOTSUP' });
   const slot = domain.allocate();
-  const [one, other] = [domain.takeVector(createEventfd()), domain.takeVector(createEventfd())];
+  const [one, other] = [domain.allocateVector(createEventfd()), domain.allocateVector(createEventfd())];
   slot.program(one);
   slot.unmask();
   t.throws(

@@ -85,7 +85,7 @@ export class Msix {
   #deliver(vector: number): void {
     const table = this.#table;
     if (!this.#enabled || this.#functionMask || table.masked(vector)) return;
-    if (table.takePending(vector)) this.#send(table.message(vector));
+    if (table.clearPending(vector)) this.#send(table.message(vector));
   }
 }
 

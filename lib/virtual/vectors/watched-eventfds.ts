@@ -1,37 +1,42 @@
 import type { Eventfd, EventSet } from '../../contract/index.js';
 
-/** Who makes eventfds and watches them: a {@link DeviceConnection} is one. */
-export interface EventMaker {
-  /** An eventfd(2), or an imitation of one. The caller closes it. */
+/** Creates eventfds and event sets. A {@link DeviceConnection} implements this interface. */
+export interface EventfdFactory {
+  /** Creates an eventfd(2), or a mock eventfd. The caller closes it. */
   createEventfd(): Eventfd;
-  /** Something to watch them with. @param capacity - eventfds that can be watched */
+  /** Creates an event set. @param capacity - number of eventfds that it can watch */
   createEventSet(capacity: number): EventSet;
 }
 
 /**
- * Our own eventfds, one a vector where it is needed, for interrupts that must not reach the
- * consumer. They are watched from before they are bound until they are dropped, and whoever reads
- * one first, the event loop or {@link drain}, has its signal: each is taken once.
+ * Eventfds that this process reads itself, for vectors whose interrupts must not signal the
+ * consumer's eventfd directly. Each vector gets its eventfd on first use. An event set watches
+ * every eventfd from its creation until {@link clear}. Either the event loop or {@link drain} reads
+ * a signal, so each signal is reported once.
  */
-export class HeldEventfds {
-  readonly #maker: EventMaker;
+export class WatchedEventfds {
+  readonly #factory: EventfdFactory;
   readonly #capacity: number;
   readonly #onSignal: (vector: number) => void;
   readonly #eventfds = new Map<number, Eventfd>();
   #set: EventSet | null = null;
 
-  constructor(maker: EventMaker, capacity: number, onSignal: (vector: number) => void) {
-    this.#maker = maker;
+  /**
+   * @param capacity - number of vectors
+   * @param onSignal - called for a vector whose eventfd was signalled
+   */
+  constructor(factory: EventfdFactory, capacity: number, onSignal: (vector: number) => void) {
+    this.#factory = factory;
     this.#capacity = capacity;
     this.#onSignal = onSignal;
   }
 
-  /** The eventfd of a vector, made on first use. */
+  /** Returns the eventfd of a vector, and creates it on first use. */
   get(vector: number): Eventfd {
     const known = this.#eventfds.get(vector);
     if (known !== undefined) return known;
     const set = (this.#set ??= this.#watch());
-    const eventfd = this.#maker.createEventfd();
+    const eventfd = this.#factory.createEventfd();
     try {
       set.add(vector, eventfd, false);
     } catch (error) {
@@ -42,18 +47,18 @@ export class HeldEventfds {
     return eventfd;
   }
 
-  /** Reports what lies in the eventfd of the vector. */
+  /** Reads the eventfd of a vector, and reports a signal. */
   drain(vector: number): void {
     const eventfd = this.#eventfds.get(vector);
     if (eventfd !== undefined && eventfd.read() > 0n) this.#onSignal(vector);
   }
 
-  /** Takes what lies in it, and reports nothing. */
+  /** Reads the eventfd of a vector without reporting a signal. */
   discard(vector: number): void {
     this.#eventfds.get(vector)?.read();
   }
 
-  /** Reports what lies in all of them, then closes them. */
+  /** Reports the signals of all eventfds, then closes the eventfds. */
   clear(): void {
     for (const vector of this.#eventfds.keys()) this.drain(vector);
     this.#set?.close();
@@ -63,13 +68,13 @@ export class HeldEventfds {
   }
 
   #watch(): EventSet {
-    const set = this.#maker.createEventSet(this.#capacity);
+    const set = this.#factory.createEventSet(this.#capacity);
     set.serve((n) => {
       for (let i = 0; i < n; i++) {
         try {
           this.drain(set.fired[i] ?? 0);
         } catch (error) {
-          // It keeps no other vector from its turn, and becomes an uncaught exception.
+          // The other vectors are still reported; the error becomes an uncaught exception.
           queueMicrotask(() => {
             throw error;
           });

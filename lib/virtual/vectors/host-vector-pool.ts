@@ -1,0 +1,135 @@
+import type { Eventfd } from '../../contract/index.js';
+import type { Account } from '../ims/budget.js';
+import type { ImsDomain } from '../ims/domain.js';
+import { canHold } from '../store/layout.js';
+import type { HostVector } from '../ims/host-vector.js';
+import type { Slot } from '../ims/slot.js';
+import { WatchedEventfds } from './watched-eventfds.js';
+
+/** A virtual vector that uses a host vector. */
+export interface VectorUser {
+  readonly vector: number;
+  readonly slot: Slot;
+  /** The consumer's eventfd, or null to report interrupts to the sink. */
+  target: Eventfd | null;
+  masked: boolean;
+}
+
+/** A host vector and the virtual vectors whose slots send its message. */
+export interface PooledVector {
+  readonly id: number;
+  readonly host: HostVector;
+  readonly users: Set<VectorUser>;
+}
+
+/** The host vectors of a source. When all are in use, the next virtual vector shares one. */
+export class HostVectorPool<User extends VectorUser> {
+  readonly #domain: ImsDomain;
+  readonly #maxHostVectors: number;
+  readonly #charge: { account: Account | undefined; cpus: readonly number[] | undefined };
+  readonly #pooled = new Map<number, PooledVector & { users: Set<User> }>();
+  readonly #eventfds: WatchedEventfds;
+  readonly #canHold: boolean;
+
+  /**
+   * @param maxHostVectors - the largest number of host vectors to allocate
+   * @param charge - the account and the CPUs that host vectors are charged to
+   * @param onSignal - called for each virtual vector that may have fired
+   */
+  constructor(
+    domain: ImsDomain,
+    maxHostVectors: number,
+    charge: { account: Account | undefined; cpus: readonly number[] | undefined },
+    onSignal: (user: User) => void,
+  ) {
+    this.#domain = domain;
+    this.#maxHostVectors = maxHostVectors;
+    this.#charge = charge;
+    this.#canHold = canHold(domain.layout);
+    this.#eventfds = new WatchedEventfds(domain.hostVectors, maxHostVectors, (id) => {
+      for (const user of this.#pooled.get(id)?.users ?? []) onSignal(user);
+    });
+  }
+
+  /** Assigns a host vector to a virtual vector, and programs its slot. */
+  assign(user: User): PooledVector {
+    const full = this.#pooled.size >= this.#maxHostVectors;
+    const vector = full ? this.#findLeastUsed() : this.#allocate(user);
+    vector.users.add(user);
+    try {
+      this.rebind(vector);
+      user.slot.program(vector.host);
+    } catch (error) {
+      this.release(vector, user);
+      throw error;
+    }
+    return vector;
+  }
+
+  /**
+   * Binds a host vector to the eventfd that fits its users now. Then drains our eventfd, so that no
+   * signal from before the move is lost.
+   */
+  rebind(vector: PooledVector): void {
+    const target = this.#targetOf(vector);
+    if (target !== vector.host.target) vector.host.bind(target);
+    this.#eventfds.drain(vector.id);
+  }
+
+  /**
+   * Removes a user from a host vector, and frees the host vector after its last user. The slot of
+   * the user must be silent; interrupts that the slot sent before are still reported.
+   */
+  release(vector: PooledVector, user: User): void {
+    this.synchronize(vector);
+    vector.users.delete(user);
+    if (vector.users.size > 0) return;
+    this.#pooled.delete(vector.id);
+    vector.host.close();
+    this.#eventfds.discard(vector.id);
+  }
+
+  /** Waits for the interrupts that are under way, then reports the signals of our eventfd. */
+  synchronize(vector: PooledVector): void {
+    vector.host.synchronize();
+    this.#eventfds.drain(vector.id);
+  }
+
+  /** Reports the signals of our eventfd. */
+  drain(vector: PooledVector): void {
+    this.#eventfds.drain(vector.id);
+  }
+
+  /** Closes our eventfds. All users must be released. */
+  clear(): void {
+    this.#eventfds.clear();
+  }
+
+  /**
+   * Returns the consumer's eventfd if the host vector has one user, and its slot can be masked for
+   * a later move. Otherwise returns our own eventfd.
+   */
+  #targetOf(vector: { id: number; users: ReadonlySet<VectorUser> }): Eventfd {
+    const [user, other] = vector.users;
+    const direct = this.#canHold && other === undefined ? user?.target : null;
+    return direct ?? this.#eventfds.get(vector.id);
+  }
+
+  #allocate(user: User): PooledVector & { users: Set<User> } {
+    let id = 0;
+    while (this.#pooled.has(id)) id++;
+    const users = new Set([user]);
+    const { account, cpus } = this.#charge;
+    const host = this.#domain.allocateVector(this.#targetOf({ id, users }), account, cpus);
+    const vector = { id, host, users };
+    this.#pooled.set(id, vector);
+    return vector;
+  }
+
+  #findLeastUsed(): PooledVector & { users: Set<User> } {
+    const [vector] = [...this.#pooled.values()].sort((a, b) => a.users.size - b.users.size);
+    if (vector === undefined)
+      throw new RangeError('no host vector is allocated that can be shared');
+    return vector;
+  }
+}
