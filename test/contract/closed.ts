@@ -1,4 +1,4 @@
-// One rule: a use after close() fails with EBADF, on every part of a device and of its connection.
+// Every use after close() fails with EBADF, on all parts of a device and of its connection.
 import test, { type ExecutionContext } from 'ava';
 import { openConnection, openDevice, signalEventfds, VfioError } from 'vfio';
 import { EDU, enable, NVME, withDevice } from './targets.js';
@@ -10,7 +10,9 @@ const BIND = 0x24;
 const REQ = 4;
 const LOOPBACK = 0x21;
 
-/** Each use fails with EBADF, and without a hint: the program has closed the object itself. */
+/**
+ * Checks that each use fails with EBADF. No hint is given, because the program closed the object.
+ */
 async function allFail(
   t: ExecutionContext,
   uses: Readonly<Record<string, () => unknown>>,
@@ -106,10 +108,10 @@ test.serial(
       signalEventfds: () => {
         signalEventfds([eventfd]);
       },
-      'a set that shall watch it': () => {
+      'an event set that watches the eventfd': () => {
         set.add(0, eventfd, false);
       },
-      'an interrupt that shall signal it': () =>
+      'a bind of the eventfd to an interrupt': () =>
         connection.setIrqs({ index: MSIX, flags: BIND, start: 0, count: 1, eventfds: [eventfd] }),
       'an ioeventfd': () => {
         connection.ioeventfd({ region: 0, offset: 0x1000, width: 4, value: 0n, eventfd });
@@ -142,7 +144,7 @@ test.serial(
         set.unref();
       },
     });
-    // A wrong argument is a TypeError, closed or not.
+    // A wrong argument is a TypeError, also after close().
     t.throws(
       () =>
         connection.setIrqs({
@@ -204,12 +206,12 @@ test.serial('every part of a closed device fails with EBADF', async (t) => {
   await withDevice(t, NVME, async (other) => {
     device.close();
     await allFail(t, {
-      'a hot reset with another one that is closed': () => {
+      'a hot reset with a closed device in the list': () => {
         other.hotReset([device]);
       },
     });
   });
-  t.is(bytes.length, 0, 'a view that was kept is detached');
+  t.is(bytes.length, 0, 'a typed array from before is detached');
   await allFail(t, {
     connection: () => device.connection,
     config: () => device.config.read32(0),
@@ -250,35 +252,38 @@ test.serial('every part of a closed device fails with EBADF', async (t) => {
   });
 });
 
-test.serial('after the host took the device back, the error says so by its hint', async (t) => {
-  const device = await openDevice(EDU);
-  const { connection } = device;
-  const { addressSpace } = connection;
-  const window = device.bar(0).map();
-  const buffer = device.dma.allocateSync(PAGE);
-  const vector = device.interrupts.msi.request(0);
-  const freed = device.dma.allocateSync(PAGE);
-  freed.free();
-  const ended = t.throwsAsync(vector.next(), { code: 'ECANCELED' });
-  connection.setIrqs({ index: REQ, flags: LOOPBACK, start: 0, count: 1 });
-  await ended;
-  t.true(device.closed);
-  const uses: Record<string, () => unknown> = {
-    config: () => device.config.read32(0),
-    connection: () => connection.getInfo(),
-    'the address space': () => addressSpace.ranges(),
-    window: () => window.read32(0),
-    buffer: () => buffer.bytes,
-    vector: () => {
-      vector.trigger();
-    },
-    eventfd: () => {
-      vector.eventfd.signal();
-    },
-  };
-  for (const [what, use] of Object.entries(uses)) {
-    const error = t.throws(use, { instanceOf: VfioError, code: 'EBADF' }, what);
-    t.regex(error.hint ?? '', /^The host wanted it back/, what);
-  }
-  await allFail(t, { 'what the program had freed before': () => freed.bytes });
-});
+test.serial(
+  'after the host has requested the device back, the EBADF error has a hint',
+  async (t) => {
+    const device = await openDevice(EDU);
+    const { connection } = device;
+    const { addressSpace } = connection;
+    const window = device.bar(0).map();
+    const buffer = device.dma.allocateSync(PAGE);
+    const vector = device.interrupts.msi.request(0);
+    const freed = device.dma.allocateSync(PAGE);
+    freed.free();
+    const ended = t.throwsAsync(vector.next(), { code: 'ECANCELED' });
+    connection.setIrqs({ index: REQ, flags: LOOPBACK, start: 0, count: 1 });
+    await ended;
+    t.true(device.closed);
+    const uses: Record<string, () => unknown> = {
+      config: () => device.config.read32(0),
+      connection: () => connection.getInfo(),
+      'the address space': () => addressSpace.ranges(),
+      window: () => window.read32(0),
+      buffer: () => buffer.bytes,
+      vector: () => {
+        vector.trigger();
+      },
+      eventfd: () => {
+        vector.eventfd.signal();
+      },
+    };
+    for (const [what, use] of Object.entries(uses)) {
+      const error = t.throws(use, { instanceOf: VfioError, code: 'EBADF' }, what);
+      t.regex(error.hint ?? '', /^The host wanted it back/, what);
+    }
+    await allFail(t, { 'a buffer that the program has freed': () => freed.bytes });
+  },
+);

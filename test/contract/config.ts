@@ -23,7 +23,7 @@ test.serial('both capability lists are walked', async (t) => {
   });
 });
 
-test.serial('memory decode is on and bus mastering off when a device is opened', async (t) => {
+test.serial('a device is opened with memory decode on and bus mastering off', async (t) => {
   await withDevice(t, NVME, ({ config }) => {
     t.is(config.fields('command').memory, 1);
     t.is(config.fields('command').bus_master, 0);
@@ -35,7 +35,7 @@ test.serial('memory decode is on and bus mastering off when a device is opened',
   });
 });
 
-test.serial('BARs answer the sizing of the PCI specification', async (t) => {
+test.serial('BARs report their size as the PCI specification defines', async (t) => {
   await withDevice(t, NVME, (device) => {
     const { config } = device;
     const before = config.read32(0x10);
@@ -47,14 +47,14 @@ test.serial('BARs answer the sizing of the PCI specification', async (t) => {
   });
 });
 
-test.serial('identifiers cannot be written', async (t) => {
+test.serial('vendor and device id are read-only', async (t) => {
   await withDevice(t, NVME, ({ config }) => {
     config.write32(0, 0x12345678);
     t.is(config.read16(0), 0x1b36);
   });
 });
 
-test.serial('accesses of every width agree', async (t) => {
+test.serial('accesses of all widths read the same bytes', async (t) => {
   await withDevice(t, NVME, ({ config }) => {
     const block = config.read(0, 64);
     const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
@@ -66,7 +66,7 @@ test.serial('accesses of every width agree', async (t) => {
   });
 });
 
-test.serial('an access outside is a RangeError before anything happens', async (t) => {
+test.serial('an access outside of config space is a RangeError', async (t) => {
   await withDevice(t, NVME, ({ config }) => {
     t.throws(() => config.read32(4096), { instanceOf: RangeError });
     t.throws(() => config.read32(2), { instanceOf: RangeError });
@@ -86,7 +86,7 @@ test.serial('an access outside is a RangeError before anything happens', async (
   });
 });
 
-test.serial('MSI-X enable shows what SET_IRQS did and ignores writes', async (t) => {
+test.serial('MSI-X Enable follows SET_IRQS and ignores writes', async (t) => {
   await withDevice(t, NVME, ({ config, interrupts }) => {
     config.set('msix.control', 0xc000);
     t.is(config.fields('msix.control').enable, 0);
@@ -98,7 +98,7 @@ test.serial('MSI-X enable shows what SET_IRQS did and ignores writes', async (t)
   });
 });
 
-test.serial('MSI enable is forced off while MSI is not active', async (t) => {
+test.serial('MSI Enable reads 0 while MSI is not active', async (t) => {
   await withDevice(t, EDU, ({ config, interrupts }) => {
     config.update('msi.control', { enable: 1 });
     t.is(config.fields('msi.control').enable, 0);
@@ -117,7 +117,7 @@ test.serial('MSI address and data are virtual: they read back as written', async
   });
 });
 
-test.serial('a register of a capability that is not there is an error with its name', async (t) => {
+test.serial('an access to a register of a missing capability names the capability', async (t) => {
   await withDevice(t, EDU, ({ config }) => {
     const error = t.throws(() => config.get('msix.control'), { instanceOf: VfioError });
     t.true(error.message.includes('msix'), error.message);

@@ -2,7 +2,7 @@ import test from 'ava';
 import { VfioError } from 'vfio';
 import { EDU, EDU_BUFFER, enable, NVME, transfer, withDevice } from './targets.js';
 
-test.serial('the device reads and writes memory given to it', async (t) => {
+test.serial('the device reads and writes mapped memory', async (t) => {
   await withDevice(t, EDU, async (device) => {
     enable(device);
     const vector = device.interrupts.msi.request(0);
@@ -16,7 +16,7 @@ test.serial('the device reads and writes memory given to it', async (t) => {
   });
 });
 
-test.serial('the device sees what is written to memory that it may read alone', async (t) => {
+test.serial('the device reads memory that is mapped read-only', async (t) => {
   await withDevice(t, EDU, async (device) => {
     enable(device);
     const vector = device.interrupts.msi.request(0);
@@ -33,7 +33,7 @@ test.serial('the device sees what is written to memory that it may read alone', 
   });
 });
 
-test.serial('a page-aligned SharedArrayBuffer is memory for a device', async (t) => {
+test.serial('a page-aligned SharedArrayBuffer can be mapped', async (t) => {
   await withDevice(t, EDU, async (device) => {
     enable(device);
     const vector = device.interrupts.msi.request(0);
@@ -46,7 +46,7 @@ test.serial('a page-aligned SharedArrayBuffer is memory for a device', async (t)
   });
 });
 
-test.serial('memory is whole pages inside the usable ranges, zeroed', async (t) => {
+test.serial('allocated memory is zeroed whole pages in the usable ranges', async (t) => {
   await withDevice(t, NVME, async ({ dma }) => {
     using buffer = await dma.allocate(5000);
     t.is(buffer.size % 4096, 0);
@@ -58,7 +58,7 @@ test.serial('memory is whole pages inside the usable ranges, zeroed', async (t) 
   });
 });
 
-test.serial('a fixed IOVA is used, and used once', async (t) => {
+test.serial('a buffer gets a fixed IOVA, and a second one with the same IOVA fails', async (t) => {
   await withDevice(t, NVME, ({ dma }) => {
     using buffer = dma.allocateSync(8192, { iova: 0x10_0000n });
     t.is(buffer.iova, 0x10_0000n);
@@ -71,7 +71,7 @@ test.serial('a fixed IOVA is used, and used once', async (t) => {
   });
 });
 
-test.serial('unmap tells how much it was', async (t) => {
+test.serial('unmap returns the number of bytes', async (t) => {
   await withDevice(t, NVME, ({ dma }) => {
     const one = dma.allocateSync(4096);
     dma.allocateSync(8192);
@@ -82,7 +82,7 @@ test.serial('unmap tells how much it was', async (t) => {
   });
 });
 
-test.serial('outside of the usable ranges nothing is mapped', async (t) => {
+test.serial('a mapping outside of the usable ranges is refused', async (t) => {
   await withDevice(t, NVME, ({ dma }) => {
     t.throws(() => dma.allocateSync(4096, { iova: 0xfee0_0000n }), { instanceOf: RangeError });
     t.throws(() => dma.allocateSync(4096, { iova: 123n }), { instanceOf: RangeError });
@@ -99,7 +99,7 @@ test.serial('memory that is not whole pages is refused', async (t) => {
   });
 });
 
-test.serial('a freed buffer is detached and freed once', async (t) => {
+test.serial('a freed buffer is detached, and a second free() does nothing', async (t) => {
   await withDevice(t, NVME, ({ dma }) => {
     const buffer = dma.allocateSync(4096);
     const { bytes } = buffer;

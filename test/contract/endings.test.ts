@@ -1,9 +1,9 @@
-// Processes that end in the middle of their work: none crashes or hangs, and the device is free.
+// A process that ends in the middle of its work does not crash or hang, and frees the device.
 import { execFile } from 'node:child_process';
 import test from 'ava';
 import { EDU, withDevice } from './targets.js';
 
-/** A device with one of everything in use, and calls under way. */
+/** Source code: opens a device, uses one object of each kind, and starts some calls. */
 const EVERYTHING = `
   import { openDevice } from 'vfio';
   import { spawnSync } from 'node:child_process';
@@ -39,7 +39,7 @@ function run(source: string): Promise<Ending> {
 }
 
 for (const [what, source, code] of [
-  ['process.exit at once', 'process.exit(3);', 3],
+  ['process.exit with calls under way', 'process.exit(3);', 3],
   ['process.exit in a handler', "vector.on('interrupt', () => process.exit(4)); raise();", 4],
   [
     'an exception in a handler',
@@ -48,7 +48,7 @@ for (const [what, source, code] of [
   ],
   ['an exception', "throw new Error('of mine');", 1],
   ['a rejection', "Promise.reject(new Error('of mine'));", 1],
-  ['the natural end', 'vector.unref();', 0],
+  ['the end of the event loop', 'vector.unref();', 0],
   [
     'process.exit while the device is closed by another handler',
     "process.on('exit', () => { buffer.free(); device.close(); window.close(); }); process.exit(5);",
@@ -72,7 +72,7 @@ test.serial('killed', async (t) => {
   });
 });
 
-test.serial('a child process has nothing of the device', async (t) => {
+test.serial('a child process inherits no descriptor and no mapping of the device', async (t) => {
   const { stdout, stderr } = await run(`
     const { stdout } = spawnSync('sh', ['-c', 'ls -l /proc/self/fd; cat /proc/self/maps']);
     console.log(String(stdout));

@@ -11,7 +11,7 @@ const UNKNOWN = 0xfff;
 const RAISE = 0x60;
 const ACKNOWLEDGE = 0x64;
 
-test.serial('features are probed by direction', async (t) => {
+test.serial('a feature is probed for each direction', async (t) => {
   await withDevice(t, NVME, ({ features }) => {
     t.deepEqual(features.probe(LOW_POWER_EXIT), { get: false, set: true });
     t.deepEqual(features.probe(MIGRATION), { get: false, set: false });
@@ -19,7 +19,7 @@ test.serial('features are probed by direction', async (t) => {
   });
 });
 
-test.serial('what the kernel does not know is ENOTTY', async (t) => {
+test.serial('an unknown feature is ENOTTY', async (t) => {
   await withDevice(t, NVME, ({ features }) => {
     t.throws(() => features.get(UNKNOWN, 8), { instanceOf: VfioError, code: 'ENOTTY' });
     t.throws(
@@ -31,7 +31,7 @@ test.serial('what the kernel does not know is ENOTTY', async (t) => {
   });
 });
 
-test.serial('low power is entered and left', async (t) => {
+test.serial('the device enters and leaves low power', async (t) => {
   await withDevice(t, NVME, ({ features }) => {
     features.enterLowPower();
     t.throws(
@@ -50,7 +50,7 @@ test.serial('low power with a wake-up ends with the next use of the device', asy
     const wakeup = device.createEventfd();
     device.features.enterLowPower({ wakeup });
     let woken = 0n;
-    // The kernel takes its time to suspend a device; a use before that does not wake it.
+    // The kernel suspends a device with a delay, and an earlier access does not wake it.
     for (let n = 0; n < 1000 && woken === 0n; n++) {
       await sleep(5);
       device.config.read32(0);
@@ -86,14 +86,14 @@ test.serial('interrupts survive a reset', async (t) => {
   });
 });
 
-test.serial('the hot reset list has the device itself', async (t) => {
+test.serial('the hot reset list contains the device itself', async (t) => {
   await withDevice(t, EDU, (device) => {
     const { devices } = device.hotResetInfo();
     t.true(devices.some(({ name }) => name === device.name));
   });
 });
 
-test.serial('a hot reset of a device that is alone leaves what was configured', async (t) => {
+test.serial('a hot reset of a single device keeps its interrupts', async (t) => {
   await withDevice(t, EDU, async (device) => {
     const next = device.interrupts.msi.request(0).next();
     device.hotReset();
@@ -105,20 +105,23 @@ test.serial('a hot reset of a device that is alone leaves what was configured', 
   });
 });
 
-test.serial('a hot reset is not given devices that it does not affect', async (t) => {
-  await withDevice(t, EDU, async (device) => {
-    await withDevice(t, NVME, (other) => {
-      const reset = (): void => {
-        device.hotReset([other]);
-      };
-      // By cdev the kernel is told of none: who has them is known by the iommufd.
-      if (device.via === 'cdev') t.notThrows(reset);
-      else t.throws(reset, { instanceOf: VfioError, code: 'EINVAL' });
+test.serial(
+  'a hot reset with a device outside of its reset group is EINVAL, except for cdev',
+  async (t) => {
+    await withDevice(t, EDU, async (device) => {
+      await withDevice(t, NVME, (other) => {
+        const reset = (): void => {
+          device.hotReset([other]);
+        };
+        // For a cdev no list is passed: the kernel finds the owner of a device by its iommufd.
+        if (device.via === 'cdev') t.notThrows(reset);
+        else t.throws(reset, { instanceOf: VfioError, code: 'EINVAL' });
+      });
     });
-  });
-});
+  },
+);
 
-test.serial('an eventfd written by the kernel side of a register: ioeventfd', async (t) => {
+test.serial('an ioeventfd writes a register when its eventfd is signalled', async (t) => {
   await withDevice(t, EDU, (device) => {
     using registers = device.bar(0).map();
     const eventfd = device.createEventfd();
@@ -137,7 +140,7 @@ test.serial('an eventfd written by the kernel side of a register: ioeventfd', as
   });
 });
 
-test.serial('a PASID has 20 bits; to attach one takes the character device', async (t) => {
+test.serial('a PASID has 20 bits, and attaching it needs a cdev', async (t) => {
   await withDevice(t, NVME, (device) => {
     t.throws(
       () => {

@@ -12,14 +12,14 @@ const REQ = 4;
 /** VFIO_IRQ_SET_DATA_NONE and ACTION_TRIGGER. */
 const LOOPBACK = 0x21;
 
-/** Delivered counts, in order. */
+/** Records the counts that a vector delivers, in order. */
 function recorded(vector: Vector): bigint[] {
   const seen: bigint[] = [];
   vector.on('interrupt', (count: bigint) => seen.push(count));
   return seen;
 }
 
-test.serial('a loopback trigger arrives at its vector alone', async (t) => {
+test.serial('a loopback trigger is delivered to its own vector only', async (t) => {
   await withDevice(t, NVME, async ({ interrupts: { msix } }) => {
     t.is(msix.count, 65);
     const [zero, ten] = [msix.request(0), msix.request(10)];
@@ -45,7 +45,7 @@ test.serial('a vector is added while others keep working', async (t) => {
   });
 });
 
-test.serial('counts: true tells how many signals came', async (t) => {
+test.serial('a vector with counts: true returns the number of signals', async (t) => {
   await withDevice(t, NVME, async ({ interrupts: { msix } }) => {
     const vector = msix.request(3, { counts: true });
     const next = vector.next();
@@ -96,25 +96,28 @@ test.serial('a closed vector delivers nothing and can be requested again', async
   });
 });
 
-test.serial('an exception in a listener does not keep others from their interrupts', async (t) => {
-  await withDevice(t, NVME, async ({ interrupts }) => {
-    const [bad, good] = [interrupts.msix.request(0), interrupts.msix.request(1)];
-    const seen = recorded(good);
-    bad.on('interrupt', () => {
-      throw new Error('from the listener');
+test.serial(
+  'vectors are still delivered after an exception in the listener of another',
+  async (t) => {
+    await withDevice(t, NVME, async ({ interrupts }) => {
+      const [bad, good] = [interrupts.msix.request(0), interrupts.msix.request(1)];
+      const seen = recorded(good);
+      bad.on('interrupt', () => {
+        throw new Error('from the listener');
+      });
+      const poller = interrupts.poll();
+      bad.trigger();
+      good.trigger();
+      t.throws(() => poller.wait(1000), { message: 'from the listener' });
+      if (seen.length === 0) poller.wait(1000);
+      t.deepEqual(seen, [1n]);
+      poller.close();
+      await turn();
     });
-    const poller = interrupts.poll();
-    bad.trigger();
-    good.trigger();
-    t.throws(() => poller.wait(1000), { message: 'from the listener' });
-    if (seen.length === 0) poller.wait(1000);
-    t.deepEqual(seen, [1n]);
-    poller.close();
-    await turn();
-  });
-});
+  },
+);
 
-test.serial('interrupts are polled by hand, and then by nobody else', async (t) => {
+test.serial('a poller receives interrupts instead of the event loop', async (t) => {
   await withDevice(t, NVME, async ({ interrupts }) => {
     const vector = interrupts.msix.request(2);
     const seen = recorded(vector);
@@ -123,7 +126,7 @@ test.serial('interrupts are polled by hand, and then by nobody else', async (t) 
     vector.trigger();
     await turn();
     await turn();
-    t.deepEqual(seen, [], 'the event loop does not serve');
+    t.deepEqual(seen, [], 'the event loop delivers nothing');
     t.is(poller.wait(1000), 1);
     t.deepEqual(seen, [1n]);
     vector.trigger();
@@ -136,7 +139,7 @@ test.serial('interrupts are polled by hand, and then by nobody else', async (t) 
   });
 });
 
-test.serial('one of INTx, MSI and MSI-X is active at a time', async (t) => {
+test.serial('only one of INTx, MSI and MSI-X is active at a time', async (t) => {
   await withDevice(t, NVME, ({ interrupts }) => {
     interrupts.msix.request(0);
     const error = t.throws(() => interrupts.intx.request(), { instanceOf: VfioError });
@@ -156,7 +159,7 @@ test.serial('a vector outside of the table is a RangeError', async (t) => {
   });
 });
 
-test.serial('MSI: the device itself interrupts', async (t) => {
+test.serial('MSI: the device sends an interrupt', async (t) => {
   await withDevice(t, EDU, async (device) => {
     enable(device);
     using registers = device.bar(0).map();
@@ -233,12 +236,12 @@ for (const kind of ['err', 'req'] as const) {
   });
 }
 
-test.serial('the host wants the device back: it closes itself', async (t) => {
+test.serial('a device closes itself if the host requests it back', async (t) => {
   await withDevice(t, NVME, async (device) => {
     const vector = device.interrupts.msix.request(0);
     const ended = t.throwsAsync(vector.next(), { code: 'ECANCELED' });
     device.connection.setIrqs({ index: REQ, flags: LOOPBACK, start: 0, count: 1 });
-    // Which is told, like all interrupts, from the event loop.
+    // The event loop delivers the request, like all interrupts.
     t.false(device.closed);
     await ended;
     t.true(device.closed);

@@ -16,7 +16,7 @@ const EVENTFD = 4;
 const MASK = 8;
 const TRIGGER = 32;
 
-/** A device with one INTx vector and eight of MSI-X. */
+/** A device with one INTx vector and eight MSI-X vectors. */
 const DEVICE = {
   indexes: 5,
   vectors: (index: number) => ({ [INTX]: 1, [MSIX]: 8 })[index] ?? 0,
@@ -27,7 +27,7 @@ function validate(set: Partial<IrqSet>) {
   return validateIrqSet({ index: MSIX, flags: NONE | TRIGGER, start: 0, count: 1, ...set }, DEVICE);
 }
 
-test('a SET_IRQS is refused by the first check of the kernel that fails', (t) => {
+test('SET_IRQS fails with the errno of the first failing check', (t) => {
   for (const [code, set] of [
     ['EINVAL', { argsz: 19, flags: NONE }],
     ['EINVAL', { index: 5 }],
@@ -50,7 +50,7 @@ test('a SET_IRQS is refused by the first check of the kernel that fails', (t) =>
   t.like(validate({ index: INTX, flags: NONE | MASK }), { type: NONE, action: MASK });
 });
 
-test('NONE selects all vectors of the range, and BOOL those that are not zero', (t) => {
+test('NONE selects all vectors of the range, and BOOL those with a nonzero value', (t) => {
   t.deepEqual(selectedVectors(validate({ start: 2, count: 3 })), [2, 3, 4]);
   const bools = { flags: BOOL | TRIGGER, start: 2, count: 3, bools: [1, 0, 2] };
   t.deepEqual(selectedVectors(validate(bools)), [2, 4]);
@@ -80,7 +80,7 @@ test('a failing block unbinds its vectors up to the failing one, and keeps those
   t.deepEqual(calls, ['bind 1', 'bind 2', 'bind 3', 'unbind 1', 'unbind 2', 'unbind 3']);
 });
 
-test('a negative number is no eventfd, and another number is EBADF or EINVAL', (t) => {
+test('a negative number unbinds, and any other number is EBADF or EINVAL', (t) => {
   t.is(eventfdOf(null, 'ioctl'), null);
   t.is(eventfdOf(-2, 'ioctl'), null);
   t.throws(() => eventfdOf(2, 'ioctl'), { instanceOf: VfioError, code: 'EINVAL' });

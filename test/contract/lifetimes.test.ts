@@ -1,4 +1,4 @@
-// What programs do to a device that nobody would do on purpose.
+// Lifetimes of devices, buffers and workers in programs with mistakes.
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
@@ -19,8 +19,8 @@ async function collectGarbage(): Promise<void> {
   }
 }
 
-/** What the kernel counts for this process. */
-function held(): { fds: number; locked: number; pinned: number } {
+/** Counts the open descriptors and the locked and pinned memory of this process. */
+function countResources(): { fds: number; locked: number; pinned: number } {
   const status = readFileSync('/proc/self/status', 'latin1');
   const kB = (field: string) => Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]);
   return {
@@ -30,7 +30,7 @@ function held(): { fds: number; locked: number; pinned: number } {
   };
 }
 
-test.serial('a device that closes itself in its handler', async (t) => {
+test.serial('a device can be closed in its interrupt handler', async (t) => {
   const device = await openDevice(EDU);
   enable(device);
   const window = device.bar(0).map();
@@ -44,7 +44,7 @@ test.serial('a device that closes itself in its handler', async (t) => {
       resolve();
     });
   });
-  // A second one is on its way when the device closes.
+  // A second interrupt is under way when the device closes.
   window.write32(RAISE_INTERRUPT, 1);
   window.write32(RAISE_INTERRUPT, 2);
   await closed;
@@ -52,30 +52,27 @@ test.serial('a device that closes itself in its handler', async (t) => {
   t.true(device.closed && vector.closed);
 });
 
-test.serial(
-  'what a program loses stays where the device can reach it, until it closes',
-  async (t) => {
-    await collectGarbage();
-    const before = held();
-    const device = await openDevice(NVME);
-    for (let n = 0; n < COUNT; n++) {
-      device.dma.allocateSync(SIZE).bytes.fill(n);
-      device.bar(0).map();
-    }
-    const during = held();
-    await collectGarbage();
-    // Neither the memory nor its lock went with the objects.
-    const after = held();
-    t.deepEqual([after.locked, after.pinned], [during.locked, during.pinned]);
-    t.is(device.dma.mapped, COUNT * SIZE);
-    t.is(device.dma.unmapAll(), BigInt(COUNT * SIZE));
-    device.close();
-    await collectGarbage();
-    t.deepEqual(held(), before);
-  },
-);
+test.serial('a buffer without references stays mapped until the device is closed', async (t) => {
+  await collectGarbage();
+  const before = countResources();
+  const device = await openDevice(NVME);
+  for (let n = 0; n < COUNT; n++) {
+    device.dma.allocateSync(SIZE).bytes.fill(n);
+    device.bar(0).map();
+  }
+  const during = countResources();
+  await collectGarbage();
+  // The garbage collector has freed neither the memory nor its lock.
+  const after = countResources();
+  t.deepEqual([after.locked, after.pinned], [during.locked, during.pinned]);
+  t.is(device.dma.mapped, COUNT * SIZE);
+  t.is(device.dma.unmapAll(), BigInt(COUNT * SIZE));
+  device.close();
+  await collectGarbage();
+  t.deepEqual(countResources(), before);
+});
 
-test.serial('memory whose ArrayBuffer was taken away is unmapped all the same', async (t) => {
+test.serial('free() unmaps a buffer whose ArrayBuffer was transferred', async (t) => {
   await withDevice(t, NVME, async ({ dma }) => {
     const buffer = dma.allocateSync(4096);
     buffer.bytes.fill(7);
@@ -83,7 +80,7 @@ test.serial('memory whose ArrayBuffer was taken away is unmapped all the same', 
     try {
       moved = structuredClone(buffer.buffer, { transfer: [buffer.buffer as ArrayBuffer] });
     } catch (error) {
-      // What Node cannot move stays.
+      // Node may refuse to transfer this ArrayBuffer; then the buffer keeps it.
       if ((error as Error).name !== 'DataCloneError') throw error;
     }
     buffer.free();
@@ -93,9 +90,9 @@ test.serial('memory whose ArrayBuffer was taken away is unmapped all the same', 
   });
 });
 
-test.serial('closing while calls are under way', async (t) => {
+test.serial('a device can be closed while calls are under way', async (t) => {
   await collectGarbage();
-  const before = held();
+  const before = countResources();
   for (let round = 0; round < 5; round++) {
     const device = await openDevice(NVME);
     const calls = [
@@ -112,14 +109,14 @@ test.serial('closing while calls are under way', async (t) => {
     t.is(device.dma.mapped, 0);
   }
   await collectGarbage();
-  t.deepEqual(held(), before);
+  t.deepEqual(countResources(), before);
 });
 
-test.serial('a worker that ends with the device open, at work and waiting', async (t) => {
-  // What Node opens for its first worker it keeps.
+test.serial('a worker can end while its device is open and in use', async (t) => {
+  // The first worker starts before the count: Node keeps some descriptors of a first worker open.
   await once(new Worker('', { eval: true }), 'exit');
   await collectGarbage();
-  const before = held();
+  const before = countResources();
   for (const ending of ['poller.wait(-1)', 'for (;;) window.read32(0)', 'process.exit()']) {
     const worker = new Worker(
       `import('vfio').then(({ openDeviceSync }) => {
@@ -139,16 +136,16 @@ test.serial('a worker that ends with the device open, at work and waiting', asyn
     await once(worker, 'message');
     await worker.terminate();
     await exited;
-    // The device is free: a group can be opened once.
+    // The open succeeds only if the device is free, because a group can be opened once.
     await withDevice(t, EDU, (device) => {
       t.is(device.config.read16(0), 0x1234);
     });
     await collectGarbage();
-    t.deepEqual(held(), before, ending);
+    t.deepEqual(countResources(), before, ending);
   }
 });
 
-test.serial('what was taken from the device, it cannot reach', async (t) => {
+test.serial('the device cannot access memory after its unmap', async (t) => {
   await withDevice(t, EDU, async (device) => {
     enable(device);
     const vector = device.interrupts.msi.request(0);
@@ -158,7 +155,7 @@ test.serial('what was taken from the device, it cannot reach', async (t) => {
     await transfer(device, vector, secret.iova, EDU_BUFFER, 64);
     await transfer(device, vector, EDU_BUFFER, target.iova, 64);
     t.deepEqual([...target.bytes.subarray(0, 64)], new Array(64).fill(0x5a));
-    // The same memory, of the process alone from now on.
+    // The process keeps the memory, but the device cannot access it any more.
     t.is(device.dma.unmap(secret.iova, 4096), 4096n);
     secret.bytes.fill(0xc3);
     await transfer(device, vector, secret.iova, EDU_BUFFER, 64);

@@ -3,7 +3,7 @@ import { findDemo } from '../../lib/demo/index.js';
 import { VfioError } from 'vfio';
 import { EDU, enable, NVME, withDevice } from './targets.js';
 
-test.serial('an MSI-X message is read from the mapped table, one a vector', async (t) => {
+test.serial('each vector has its own MSI-X message in the mapped table', async (t) => {
   await withDevice(t, NVME, ({ interrupts, messages }) => {
     t.deepEqual(messages.support.msix, { road: 'msix-table', ready: true, reason: null });
     const early = t.throws(() => messages.read('msix', 0), { instanceOf: VfioError });
@@ -22,7 +22,7 @@ test.serial('an MSI-X message is read from the mapped table, one a vector', asyn
 });
 
 test.serial(
-  'the message of a vector stays through masking, release, re-request and reset',
+  'a vector keeps its message over mask, release, another request and reset',
   async (t) => {
     await withDevice(t, NVME, async (device) => {
       const { interrupts, messages } = device;
@@ -41,7 +41,7 @@ test.serial(
 );
 
 test.serial(
-  'MSI: read with MSI_NOVIRT; without it the reason and the ways out are told',
+  'an MSI message is read by MSI_NOVIRT, and without it the error has a reason and a fix',
   async (t) => {
     await withDevice(t, EDU, (device) => {
       enable(device);
@@ -65,7 +65,7 @@ test.serial(
   },
 );
 
-test.serial('the demo tells what became of a private copy', async (t) => {
+test.serial('the demo sends the physical message, or reports that it cannot be read', async (t) => {
   await withDevice(t, EDU, async (device) => {
     const { ok, data } = await (await findDemo(device))(device);
     t.true(ok);

@@ -4,13 +4,13 @@ import { checkOpenOptions } from '../../lib/contract/open-options.js';
 
 const UUID = '83F6C9A2-0001-4b5c-8d7e-00112233aabb';
 
-test('a VF token is text for a group and 16 bytes in that order for a cdev', (t) => {
+test('a VF token is text for a group and 16 bytes for a cdev', (t) => {
   const { token } = checkOpenOptions({ vfToken: UUID });
   t.is(token?.text, UUID.toLowerCase());
   t.is(Buffer.from(token?.bytes ?? []).toString('hex'), '83f6c9a200014b5c8d7e00112233aabb');
 });
 
-test('what is left away is the default', (t) => {
+test('omitted options have defaults', (t) => {
   t.deepEqual(checkOpenOptions({}), {
     via: undefined,
     token: null,
@@ -19,7 +19,7 @@ test('what is left away is the default', (t) => {
   });
 });
 
-test('wrong options are refused by name', (t) => {
+test('an error for a wrong option names the option', (t) => {
   const wrong: [options: unknown, message: RegExp, type: ErrorConstructor][] = [
     [null, /^options must be an object/, TypeError],
     ['group', /^options must be an object/, TypeError],

@@ -15,21 +15,21 @@ for (const name of [NVME, EDU]) {
   });
 }
 
-test.serial('opens synchronously, again and again', (t) => {
+test.serial('a device can be opened synchronously several times', (t) => {
   for (let n = 0; n < 3; n += 1) {
     using device = openDeviceSync(NVME);
     t.is(device.config.read16(0), 0x1b36);
   }
 });
 
-test.serial('two devices are open side by side', async (t) => {
+test.serial('two devices can be open at the same time', async (t) => {
   await using nvme = await openDevice(NVME);
   await using edu = await openDevice(EDU);
   t.is(nvme.config.read16(2), 0x0010);
   t.is(edu.config.read16(2), 0x11e8);
 });
 
-test.serial('close() can be repeated; use after it throws', async (t) => {
+test.serial('close() is idempotent, and a later use throws', async (t) => {
   const device = await openDevice(NVME);
   const window = device.bar(0).map();
   device.close();
@@ -42,19 +42,19 @@ test.serial('close() can be repeated; use after it throws', async (t) => {
   await t.throwsAsync(async () => device.reset());
 });
 
-test.serial('a device that is not there is told by name', async (t) => {
+test.serial('an error for an unknown device names the device', async (t) => {
   const missing = NVME.startsWith('mock:') ? 'mock:none' : '0000:7f:1f.7';
   const error = await t.throwsAsync(openDevice(missing), { instanceOf: VfioError });
   t.true(error.message.includes(missing), error.message);
 });
 
-test.serial('a name of no known form is ENODEV, and told the forms', async (t) => {
+test.serial('a name with an unknown syntax is ENODEV, and the error lists the forms', async (t) => {
   const error = await t.throwsAsync(openDevice('no such thing'), { instanceOf: VfioError });
   t.is(error.code, 'ENODEV');
   t.true(error.hint?.includes('mock:nvme'), error.hint);
 });
 
-test.serial('the list has the device with its IDs', (t) => {
+test.serial('the list contains the device with its ids', (t) => {
   const found = listDevices().find((one) => one.name === NVME);
   t.is(found?.vendorId, 0x1b36);
   t.is(found?.deviceId, 0x0010);

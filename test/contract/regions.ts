@@ -6,7 +6,7 @@ import { EDU, NVME, withDevice } from './targets.js';
 const EDU_IDENTIFICATION = 0x0100_00ed;
 const MSIX_TABLE = 0x2000;
 
-test.serial('regions say what they are', async (t) => {
+test.serial('regions report their size and their flags', async (t) => {
   await withDevice(t, NVME, (device) => {
     const bar = device.bar(0);
     t.is(bar.size, 0x4000n);
@@ -41,7 +41,7 @@ test.serial('a window maps a part of a region', async (t) => {
   });
 });
 
-test.serial('registers of 64 bits are read and written whole', async (t) => {
+test.serial('a 64-bit register is read and written by one access', async (t) => {
   await withDevice(t, EDU, (device) => {
     using window = device.bar(0).map();
     window.write64(0x80, 0x1234_5678_9abcn);
@@ -60,7 +60,7 @@ test.serial('blocks are copied by accesses of the stated width', async (t) => {
   });
 });
 
-test.serial('accesses outside of a window or misaligned are RangeErrors', async (t) => {
+test.serial('an access that is misaligned or outside of a window is a RangeError', async (t) => {
   await withDevice(t, EDU, (device) => {
     using window = device.bar(0).map();
     const outside = { instanceOf: RangeError };
@@ -86,14 +86,17 @@ test.serial('accesses outside of a window or misaligned are RangeErrors', async 
   });
 });
 
-test.serial('the file shows the MSI-X table as ones, the mapping as it is', async (t) => {
-  await withDevice(t, NVME, (device) => {
-    t.deepEqual([...device.bar(0).read(MSIX_TABLE, 16)], new Array(16).fill(0xff));
-    using window = device.bar(0).map();
-    const VECTOR_CONTROL = 12;
-    t.is(window.read32(MSIX_TABLE + VECTOR_CONTROL) & 1, 1, 'vectors start masked');
-  });
-});
+test.serial(
+  'the MSI-X table reads all ones through the file, and its contents through the mapping',
+  async (t) => {
+    await withDevice(t, NVME, (device) => {
+      t.deepEqual([...device.bar(0).read(MSIX_TABLE, 16)], new Array(16).fill(0xff));
+      using window = device.bar(0).map();
+      const VECTOR_CONTROL = 12;
+      t.is(window.read32(MSIX_TABLE + VECTOR_CONTROL) & 1, 1, 'vectors start masked');
+    });
+  },
+);
 
 test.serial('an access outside of a region is a RangeError before anything happens', async (t) => {
   await withDevice(t, NVME, (device) => {
@@ -103,7 +106,7 @@ test.serial('an access outside of a region is a RangeError before anything happe
   });
 });
 
-test.serial('the file itself is short at the end of a BAR, and EINVAL past it', async (t) => {
+test.serial('a read of the file is short at the end of a BAR, and EINVAL beyond', async (t) => {
   const connection = await openConnection(NVME);
   t.teardown(() => {
     connection.close();
@@ -119,7 +122,7 @@ test.serial('the file itself is short at the end of a BAR, and EINVAL past it', 
   });
 });
 
-test.serial('a BAR with memory decode off is EIO through the file', async (t) => {
+test.serial('a file access to a BAR with memory decode off is EIO', async (t) => {
   await withDevice(t, EDU, (device) => {
     device.config.update('command', { memory: 0 });
     t.throws(() => device.bar(0).load(0, 4), { instanceOf: VfioError, code: 'EIO' });
@@ -132,7 +135,7 @@ const ONES = 0xffff_ffff;
 const NVME_VERSION = 8;
 const NVME_ADMIN_QUEUES = 0x24;
 
-/** Ways to take a device's memory away, and to bring it back. */
+/** Functions that turn a device's memory off and on again. */
 const GONE: Readonly<Record<string, [(device: PciDevice) => void, (device: PciDevice) => void]>> = {
   'memory decode off': [
     ({ config }) => {
@@ -161,7 +164,7 @@ const GONE: Readonly<Record<string, [(device: PciDevice) => void, (device: PciDe
 };
 
 for (const [name, [take, bringBack]] of Object.entries(GONE)) {
-  test.serial(`${name}: a mapping reads as all-ones, loses writes, and comes back`, async (t) => {
+  test.serial(`${name}: a mapping reads all ones and drops writes, then works again`, async (t) => {
     await withDevice(t, NVME, async (device) => {
       using window = device.bar(0).map();
       const events: string[] = [];
@@ -192,7 +195,7 @@ for (const [name, [take, bringBack]] of Object.entries(GONE)) {
   });
 }
 
-test.serial('a mapping is used while the device is reset', async (t) => {
+test.serial('a mapping can be used while the device is reset', async (t) => {
   await withDevice(t, NVME, async (device) => {
     using window = device.bar(0).map();
     const version = window.read32(NVME_VERSION);

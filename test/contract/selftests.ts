@@ -1,5 +1,5 @@
-// What tools/testing/selftests/vfio of Linux 7.2 asserts, for what QEMU's devices and this library
-// can: no SR-IOV, no BARs as targets of DMA, and no bind of a descriptor that is none.
+// The assertions of tools/testing/selftests/vfio of Linux 7.2, as far as QEMU's devices and this
+// library can run them: without SR-IOV, DMA to BARs, and binding an invalid descriptor.
 import test from 'ava';
 import { listDevices, openConnection, VfioError } from 'vfio';
 import type { DeviceConnection } from '../../lib/contract/index.js';
@@ -23,7 +23,7 @@ const PAGE = 4096;
 const MIB = 2 ** 20;
 const U64_MAX = 2n ** 64n - 1n;
 
-/** Opens a device for the time of a test. */
+/** Opens a connection, runs a test, and closes the connection. */
 async function withConnection(
   name: string,
   body: (connection: DeviceConnection) => unknown,
@@ -115,7 +115,7 @@ for (const [label, name] of [
         const iova = addressSpace.ranges()[0]?.start ?? 0n;
         await addressSpace.map(memory, 0, BigInt(size), iova, READ_WRITE);
         t.is(addressSpace.unmap(iova, BigInt(size), 0), BigInt(size));
-        // It is gone: there is room for another, and nothing is left to unmap after that.
+        // The range is unmapped: it can be mapped again, and a second unmap finds nothing.
         addressSpace.mapSync(memory, 0, BigInt(size), iova, READ_WRITE);
         t.is(addressSpace.unmap(iova, BigInt(size), 0), BigInt(size));
         memory.release();
@@ -143,7 +143,7 @@ for (const [label, name] of [
       const { addressSpace, via } = connection;
       const memory = addressSpace.allocate(2 * PAGE, false);
       const iova = U64_MAX & ~BigInt(PAGE - 1);
-      // Containers have their own code for it since 6.19.
+      // Since Linux 6.19 a container refuses the overflow with EOVERFLOW, as iommufd does.
       const code = via === 'cdev' || kernelOf(connection) >= 6019 ? 'EOVERFLOW' : 'EINVAL';
       const size = BigInt(2 * PAGE);
       t.throws(
@@ -158,20 +158,20 @@ for (const [label, name] of [
   });
 }
 
-test.serial('selftests: nvme: a driver that begins with vector 1', async (t) => {
+test.serial('selftests: nvme: a driver can bind vector 1 first', async (t) => {
   await withConnection(NVME, (connection) => {
     const eventfd = connection.createEventfd();
     const one = { index: MSIX, start: 1, count: 1 };
     const enable = { ...one, flags: DATA_EVENTFD | TRIGGER, eventfds: [eventfd] };
     t.is(connection.setIrqs(enable), 0);
-    t.is(eventfd.read(), 0n, 'no interrupt that nobody asked for');
+    t.is(eventfd.read(), 0n, 'no interrupt without a trigger');
     connection.setIrqs({ ...one, flags: DATA_NONE | TRIGGER });
     t.is(eventfd.read(), 1n);
     eventfd.close();
   });
 });
 
-test.serial('selftests: several devices are opened at once', async (t) => {
+test.serial('selftests: several devices are open at the same time', async (t) => {
   const names = [NVME, EDU];
   const connections = await Promise.all(names.map((name) => openConnection(name)));
   t.deepEqual(

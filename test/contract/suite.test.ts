@@ -1,4 +1,4 @@
-// One file, so that one process runs it all: a process takes seconds to start in the lab.
+// One file runs the whole suite in one process, because a process starts slowly in the lab.
 import './open.js';
 import './closed.js';
 import './config.js';

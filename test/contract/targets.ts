@@ -2,13 +2,13 @@ import type { ExecutionContext } from 'ava';
 import { openDevice, type OpenOptions, type PciDevice, type Vector } from 'vfio';
 
 /**
- * The devices the contract is held against: the lab names real ones by environment variables,
- * elsewhere their imitations take their place. A test never asks which it has.
+ * The devices that the contract suite tests. In the lab, environment variables name real devices;
+ * otherwise mock devices are used. A test never depends on the kind.
  */
 export const NVME = process.env.VFIO_LAB_NVME ?? 'mock:nvme';
 export const EDU = process.env.VFIO_LAB_EDU ?? 'mock:edu';
 
-/** Opens a device for the time of a test. */
+/** Opens a device, runs a test, and closes the device. */
 export async function withDevice(
   t: ExecutionContext,
   name: string,
@@ -24,12 +24,12 @@ export async function withDevice(
   }
 }
 
-/** Memory and bus mastering on, as every driver begins. */
+/** Turns on memory decode and bus mastering, as drivers do first. */
 export function enable(device: PciDevice): void {
   device.config.update('command', { memory: 1, bus_master: 1 });
 }
 
-/** Where edu's DMA engine has memory of its own. */
+/** Address of the memory in edu's DMA engine. */
 export const EDU_BUFFER = 0x40000n;
 const DMA_SOURCE = 0x80;
 const DMA_DESTINATION = 0x88;
@@ -40,7 +40,7 @@ const FROM_EDU = 2n;
 const RAISE = 4n;
 const INTERRUPT_ACK = 0x64;
 
-/** Runs edu's DMA engine once, until its interrupt came. */
+/** Runs edu's DMA engine once, and waits for its interrupt. */
 export async function transfer(
   device: PciDevice,
   vector: Vector,

@@ -9,18 +9,18 @@ const LOOPBACK = 0x21;
 const CONTROL = 12;
 const ENABLE = 0x8000;
 const FUNCTION_MASK = 0x4000;
-const PATIENCE_MS = 5000;
-/** Eventfds that a test uses beyond one a vector. */
+const TIMEOUT_MS = 5000;
+/** Number of additional eventfds for swaps, besides one for each vector. */
 const SWAPS = 100;
 
-/** A guest on a table that the device's own vectors stand behind. */
+/** A guest with a virtual table that the device's own vectors serve. */
 class Guest {
   readonly msix: VirtualMsix;
   readonly physical: PhysicalSource;
   readonly #device: PciDevice;
   readonly #events: EventSet;
   readonly #eventfds = new Map<number, { slot: number; eventfd: Eventfd }>();
-  /** Vectors by the slots of the event set. */
+  /** The vector of each slot of the event set. */
   readonly #vectors: number[] = [];
   readonly #left: [number, bigint][] = [];
   #nextSlot = 0;
@@ -43,7 +43,7 @@ class Guest {
     });
   }
 
-  /** A new eventfd for a vector. What came to the one before counts as delivered. */
+  /** Connects a new eventfd to a vector. Signals of the old eventfd count as delivered. */
   connect(vector: number): void {
     const before = this.#eventfds.get(vector);
     const slot = this.#nextSlot++;
@@ -67,13 +67,13 @@ class Guest {
     this.msix.tableWrite(vector * 16 + CONTROL, 4, masked ? 1 : 0);
   }
 
-  /** As if the device had interrupted: the kernel signals what is bound. */
+  /** Triggers the bound eventfd of a vector by loopback, instead of an interrupt of the device. */
   loopback(vector: number): void {
     const { connection } = this.#device;
     connection.setIrqs({ index: MSIX, flags: LOOPBACK, start: vector, count: 1 });
   }
 
-  /** What was delivered within some time, as vector and count. */
+  /** Waits up to a timeout for deliveries, and returns them as pairs of vector and count. */
   delivered(timeoutMs: number): [number, bigint][] {
     const left = this.#left.splice(0);
     if (left.length > 0) return left;
@@ -85,11 +85,12 @@ class Guest {
     ]);
   }
 
-  /** Waits for the pending bit: the interrupt may still be under way. */
+  /** Waits until the pending bit of a vector is set, because the interrupt may be under way. */
   async pending(vector: number): Promise<void> {
-    const until = performance.now() + PATIENCE_MS;
+    const until = performance.now() + TIMEOUT_MS;
     while (!this.msix.pending(vector)) {
-      if (performance.now() > until) throw new Error(`vector ${vector} does not become pending`);
+      if (performance.now() > until)
+        throw new Error(`vector ${vector} is not pending after ${TIMEOUT_MS} ms`);
       await delay(1);
     }
   }
@@ -118,85 +119,88 @@ async function withGuest(
   });
 }
 
-test.serial('virtual MSI-X: an unmasked physical vector goes to the consumer', async (t) => {
+test.serial('virtual MSI-X: an unmasked physical vector signals the consumer', async (t) => {
   await withGuest(t, (guest) => {
     for (const vector of [0, 7, 64]) {
       guest.connect(vector);
       guest.mask(vector, false);
       t.is(guest.msix.state(vector), 'requested');
       guest.loopback(vector);
-      t.deepEqual(guest.delivered(PATIENCE_MS), [[vector, 1n]]);
+      t.deepEqual(guest.delivered(TIMEOUT_MS), [[vector, 1n]]);
     }
   });
 });
 
-test.serial('virtual MSI-X: a masked one pends, and is delivered once on unmask', async (t) => {
-  await withGuest(t, (guest) => {
-    guest.connect(3);
-    guest.mask(3, false);
-    guest.mask(3, true);
-    guest.loopback(3);
-    guest.loopback(3);
-    t.is(guest.msix.pbaRead(0, 8), 8n);
-    t.deepEqual(guest.delivered(0), []);
-    guest.mask(3, false);
-    t.deepEqual(guest.delivered(PATIENCE_MS), [[3, 1n]]);
-    t.is(guest.msix.pbaRead(0, 8), 0n);
-    guest.control(ENABLE | FUNCTION_MASK);
-    guest.loopback(3);
-    t.true(guest.msix.pending(3));
-    guest.control(ENABLE);
-    t.deepEqual(guest.delivered(PATIENCE_MS), [[3, 1n]]);
-    t.deepEqual(guest.delivered(0), []);
-  });
-});
+test.serial(
+  'virtual MSI-X: interrupts of a masked vector pend, and are delivered once on unmask',
+  async (t) => {
+    await withGuest(t, (guest) => {
+      guest.connect(3);
+      guest.mask(3, false);
+      guest.mask(3, true);
+      guest.loopback(3);
+      guest.loopback(3);
+      t.is(guest.msix.pbaRead(0, 8), 8n);
+      t.deepEqual(guest.delivered(0), []);
+      guest.mask(3, false);
+      t.deepEqual(guest.delivered(TIMEOUT_MS), [[3, 1n]]);
+      t.is(guest.msix.pbaRead(0, 8), 0n);
+      guest.control(ENABLE | FUNCTION_MASK);
+      guest.loopback(3);
+      t.true(guest.msix.pending(3));
+      guest.control(ENABLE);
+      t.deepEqual(guest.delivered(TIMEOUT_MS), [[3, 1n]]);
+      t.deepEqual(guest.delivered(0), []);
+    });
+  },
+);
 
-test.serial('virtual MSI-X: a signal that lies in our eventfd survives the swap', async (t) => {
+test.serial('virtual MSI-X: a signal in the eventfd of the source survives a swap', async (t) => {
   await withGuest(t, (guest) => {
     guest.connect(2);
     guest.mask(2, false);
     for (let n = 0; n < 50; n++) {
       guest.mask(2, true);
       guest.loopback(2);
-      // The event loop does not turn here: nobody has read it yet.
+      // The event loop does not turn here, so the signal is still unread.
       if (n % 2 === 0) guest.connect(2);
       guest.mask(2, false);
-      t.deepEqual(guest.delivered(PATIENCE_MS), [[2, 1n]]);
+      t.deepEqual(guest.delivered(TIMEOUT_MS), [[2, 1n]]);
     }
     t.deepEqual(guest.delivered(0), []);
   });
 });
 
-test.serial('virtual MSI-X: commands of the device through mask, unmask and swap', async (t) => {
+test.serial('virtual MSI-X: mask, unmask and swap lose no interrupt of a command', async (t) => {
   await withGuest(t, async (guest, device) => {
     const nvme = await PolledNvme.start(device);
     const queue = await nvme.createQueue(1);
     guest.connect(1);
     guest.mask(1, false);
     await nvme.fire(queue);
-    t.deepEqual(guest.delivered(PATIENCE_MS), [[1, 1n]]);
+    t.deepEqual(guest.delivered(TIMEOUT_MS), [[1, 1n]]);
     for (let n = 0; n < 40; n++) {
       guest.mask(1, true);
       await nvme.fire(queue);
       await guest.pending(1);
-      t.deepEqual(guest.delivered(0), [], 'nothing while it is masked');
+      t.deepEqual(guest.delivered(0), [], 'no delivery while masked');
       if (n % 3 === 0) guest.connect(1);
       guest.mask(1, false);
-      t.deepEqual(guest.delivered(PATIENCE_MS), [[1, 1n]]);
+      t.deepEqual(guest.delivered(TIMEOUT_MS), [[1, 1n]]);
       const done = nvme.fire(queue);
-      // While the command is on its way.
+      // The command is still under way here.
       if (n % 3 === 1) guest.connect(1);
       else guest.mask(1, n % 2 === 0);
       await done;
       guest.mask(1, false);
-      const seen = guest.delivered(PATIENCE_MS);
+      const seen = guest.delivered(TIMEOUT_MS);
       t.deepEqual(seen, [[1, 1n]], `round ${n}`);
     }
     t.deepEqual(guest.delivered(0), []);
   });
 });
 
-test.serial('virtual MSI-X: what fired before the first unmask is pending', async (t) => {
+test.serial('virtual MSI-X: an interrupt before the first unmask is pending', async (t) => {
   await withGuest(t, async (guest, device) => {
     const nvme = await PolledNvme.start(device);
     const queue = await nvme.createQueue(2);
@@ -205,12 +209,12 @@ test.serial('virtual MSI-X: what fired before the first unmask is pending', asyn
     t.is(guest.msix.state(2), guest.physical.growable ? 'idle' : 'allocated');
     guest.connect(2);
     guest.mask(2, false);
-    t.deepEqual(guest.delivered(PATIENCE_MS), [[2, 1n]]);
+    t.deepEqual(guest.delivered(TIMEOUT_MS), [[2, 1n]]);
     t.false(guest.msix.pending(2));
   });
 });
 
-test.serial('virtual MSI-X: growing, while the others keep firing', async (t) => {
+test.serial('virtual MSI-X: a vector is added while others keep firing', async (t) => {
   await withGuest(t, async (guest, device) => {
     const nvme = await PolledNvme.start(device);
     const queues = [];
@@ -221,7 +225,7 @@ test.serial('virtual MSI-X: growing, while the others keep firing', async (t) =>
       guest.mask(vector, false);
       await Promise.all(firing);
       const expected = new Set(firing.map((_, i) => i + 1));
-      const until = performance.now() + PATIENCE_MS;
+      const until = performance.now() + TIMEOUT_MS;
       while (expected.size > 0 && performance.now() < until) {
         for (const [seen, count] of guest.delivered(10)) {
           t.is(count, 1n);

@@ -64,7 +64,7 @@ export function regionStorage(
 ): SlotStorage {
   if (offset % 4 !== 0 || offset < 0 || offset + size > window.size) {
     throw new RangeError(
-      `${size} bytes at ${offset}: not aligned to 4, or beyond the ${window.size} bytes of the window`,
+      `${size} bytes at ${offset} are misaligned or exceed the window of ${window.size} bytes`,
     );
   }
   return {

@@ -8,7 +8,7 @@ import {
 } from 'vfio/mock';
 import { FakeHost, FakeIms } from './fake-ims.js';
 
-/** Eventfds and event sets of the mock, and nothing that happens in between. */
+/** Eventfds and event sets of the mock, without steps: no interrupt fires in between. */
 export const NO_STEPS = {
   step: () => undefined,
   createEventfd,
@@ -16,7 +16,7 @@ export const NO_STEPS = {
     openDeviceSync('mock:nvme').connection.createEventSet(capacity),
 };
 
-/** A device with slots as DSA has them, and a domain over it. */
+/** Creates a device with the slots of DSA, and a domain for the device. */
 export function dsa(
   slots: number,
   options: Partial<ImsDomainOptions> = {},
@@ -33,7 +33,7 @@ export function dsa(
   return { host, device, domain };
 }
 
-/** An eventfd that calls. */
+/** Creates an eventfd that calls a function when it is signalled. */
 export function onSignal(signal: () => void): Eventfd {
   return { fd: null, signal, read: () => 0n, close: () => undefined };
 }

@@ -4,7 +4,7 @@ import { dsa } from './bench.js';
 
 const ENOSPC = { instanceOf: VfioError, code: 'ENOSPC' };
 
-test('an owner that has its slots gets no more, and another does', (t) => {
+test('a quota of slots limits one owner and not another', (t) => {
   const budget = new Budget({ quota: { slots: 2 } });
   budget.setQuota('big', { slots: 5 });
   const { domain } = dsa(8);
@@ -23,7 +23,7 @@ test('an owner that has its slots gets no more, and another does', (t) => {
   t.is(domain.allocate({ account: small }).index, first.index);
 });
 
-test('host vectors count for owners and for CPUs, the least used first', (t) => {
+test('host vectors are charged to owners and to the CPU with the fewest', (t) => {
   const budget = new Budget({ quota: { vectors: 3 }, cpus: { ids: [0, 1, 4], vectors: 2 } });
   const { host, domain } = dsa(8);
   const [a, b] = [budget.account('a'), budget.account('b')];
@@ -35,10 +35,10 @@ test('host vectors count for owners and for CPUs, the least used first', (t) => 
     [[0], [1], [4]],
   );
   t.throws(() => take(a), ENOSPC);
-  t.is(host.used, 3, 'a refusal takes nothing of the host');
+  t.is(host.used, 3, 'a refused request allocates no host vector');
   take(b, [1]);
   t.throws(() => take(b, [1]), ENOSPC);
-  t.throws(() => take(b, [7]), ENOSPC, 'a CPU that is not counted has none to give');
+  t.throws(() => take(b, [7]), ENOSPC, 'a CPU outside of the budget has no vectors');
   t.is(b.usage.vectors, 1);
   t.deepEqual(
     [...budget.cpuUsage()],
@@ -52,16 +52,16 @@ test('host vectors count for owners and for CPUs, the least used first', (t) => 
   t.deepEqual(vectors[0]?.getAffinity(), [4]);
   t.throws(() => vectors[2]?.setAffinity([1]), ENOSPC);
   vectors[2]?.setAffinity([4]);
-  t.deepEqual(vectors[2]?.getAffinity(), [4], 'its own place is free for it');
+  t.deepEqual(vectors[2]?.getAffinity(), [4], 'a vector may stay on its CPU');
   host.offline = 0;
   t.throws(() => vectors[2]?.setAffinity([0]), { code: 'EINVAL' });
-  t.deepEqual([...budget.cpuUsage().values()], [0, 2, 2], 'it stays where it was');
+  t.deepEqual([...budget.cpuUsage().values()], [0, 2, 2], 'the charge stays on the old CPU');
   vectors[1]?.close();
   t.deepEqual([...budget.cpuUsage().values()], [0, 1, 2]);
   t.is(a.usage.vectors, 2);
 });
 
-test('what the host refuses is not charged', (t) => {
+test('a vector that the host refuses is not charged', (t) => {
   const budget = new Budget({ cpus: { ids: [0], vectors: 10 } });
   const { domain } = dsa(8, {}, 1);
   const account = budget.account('a');

@@ -9,15 +9,15 @@ const VECTORS = 3;
 const QUOTA = 2;
 const OWNERS = ['a', 'b'];
 
-/** What one slot is to its owner and to the device. */
+/** State of one slot in the model. */
 interface Entry {
   owner: number | null;
   cookie: Cookie;
-  /** The host vector whose message it holds. */
+  /** The host vector whose message the slot has. */
   vector: number | null;
   masked: boolean;
   pending: boolean;
-  /** What is pending now is from before its owner had the slot, or by a cookie that is void. */
+  /** Whether the pending interrupt is from a previous owner or a revoked cookie. */
   stale: boolean;
   revoked: boolean;
 }
@@ -32,10 +32,10 @@ const FREE: Entry = {
   revoked: false,
 };
 
-/** An interrupt message store by its rules: what may be sent, by whom, to where. */
+/** The model of an interrupt message store: which interrupts are sent, and to which eventfds. */
 class Rules {
   readonly slots: Entry[] = Array.from({ length: SLOTS }, () => ({ ...FREE }));
-  /** Which eventfd each host vector signals. */
+  /** Number of the eventfd that each host vector signals. */
   readonly targets = Array.from({ length: VECTORS }, (_, vector) => vector);
   sent: number[] = [];
 
@@ -43,7 +43,7 @@ class Rules {
     return this.slots.filter((slot) => slot.owner === owner).length;
   }
 
-  settle(slot: Entry): void {
+  sendPending(slot: Entry): void {
     if (!slot.pending || slot.masked) return;
     slot.pending = false;
     if (slot.vector !== null) this.sent.push(this.targets[slot.vector] ?? -1);
@@ -56,21 +56,21 @@ class Rules {
     return 'ok';
   }
 
-  /** Work by that PASID completes and names the slot, by right or not. */
+  /** Completes work of a PASID that names a slot, with or without the right to use it. */
   complete(index: number, pasid: Cookie): void {
     const slot = this.slots[index];
     if (slot === undefined) return;
     if (slot.cookie !== pasid) return;
     slot.pending = true;
-    this.settle(slot);
+    this.sendPending(slot);
   }
 
-  /** On a slot in use. */
+  /** Calls a function with a slot, if the slot is in use. */
   on(index: number, what: (slot: Entry) => string): string {
     const slot = this.slots[index];
     if (slot?.owner == null) return 'free';
     const result = what(slot);
-    this.settle(slot);
+    this.sendPending(slot);
     return result;
   }
 }
@@ -130,7 +130,7 @@ function agree(m: Rules, { sent, bench, vectors, accounts }: Real): void {
   if (got !== expected) throw new Error(`sent ${got}, not ${expected}`);
   sent.length = 0;
   m.sent.length = 0;
-  if (bench.device.liveChanges > 0) throw new Error('a live slot was changed');
+  if (bench.device.liveChanges > 0) throw new Error('a slot was changed while live');
   accounts.forEach(({ usage }, owner) => {
     if (usage.slots !== m.used(owner)) throw new Error(`'${OWNERS[owner] ?? ''}' is miscounted`);
   });
@@ -168,7 +168,8 @@ const commands: fc.Arbitrary<Command>[] = [
       `free ${n}`,
       (m) =>
         m.on(n, (slot) => {
-          // Sent to nobody where the device has to send it, and else kept for nobody.
+          // With a vector the pending interrupt is sent to an unread eventfd, else it stays
+          // pending.
           const kept = slot.pending && slot.vector === null;
           Object.assign(slot, { ...FREE, pending: kept });
           return 'ok';
@@ -289,7 +290,7 @@ const commands: fc.Arbitrary<Command>[] = [
   ),
 ];
 
-test('slots do what the rules say, in any order', (t) => {
+test('slots behave like the model for any sequence of commands', (t) => {
   const { numRuns, maxCommands } = RUNS;
   fc.assert(
     fc.property(fc.commands(commands, { maxCommands, size: 'max' }), (sequence) => {

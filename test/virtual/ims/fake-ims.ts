@@ -14,21 +14,21 @@ const PENDING = 2;
 const IGNORE = 4;
 const PASID_ENABLE = 8;
 
-/** What the scheduler of interleavings is told; a test without one leaves it out. */
+/** The methods of a schedule that the fakes call. */
 type Steps = Pick<Schedule, 'step' | 'createEventfd' | 'createEventSet'>;
 
-/** Interrupts of a host: a message is an address, and goes to the eventfd bound there or nowhere. */
+/** Interrupts of a host. A message signals the eventfd that is bound to its address, if any. */
 export class FakeHost implements HostVectors {
   readonly #bound = new Map<bigint, Eventfd>();
   readonly affinity = new Map<bigint, readonly number[]>();
-  /** A CPU that takes no interrupts. */
+  /** Number of a CPU that is offline. */
   offline = -1;
-  /** Messages that nobody took. */
+  /** Number of messages to an address without an eventfd. */
   blocked = 0;
   #next = 0n;
   binds = 0;
   failAt = -1;
-  /** Whether CPUs take a message only when somebody waits for it, or the event loop turns. */
+  /** Whether CPUs handle a message only on a synchronize or a turn of the event loop. */
   slowCpus = false;
   readonly #sent: bigint[] = [];
 
@@ -46,7 +46,7 @@ export class FakeHost implements HostVectors {
     if (!this.slowCpus) this.take();
   }
 
-  /** CPUs take what was sent: all, or the messages of one interrupt. */
+  /** Lets the CPUs handle the messages that were sent: all, or those with one address. */
   take(of?: bigint): void {
     for (const address of this.#sent.splice(0)) {
       if (of !== undefined && address !== of) {
@@ -95,7 +95,7 @@ export class FakeHost implements HostVectors {
     return this.steps.createEventSet(capacity);
   }
 
-  /** What was sent arrives, and the old handler is freed before the new one is there. */
+  /** Handles the messages sent before, frees the old handler, then requests the new one. */
   #bind(address: bigint, target: Eventfd): void {
     this.steps.step();
     this.take(address);
@@ -108,14 +108,14 @@ export class FakeHost implements HostVectors {
 }
 
 /**
- * A device with an interrupt message store as DSA has it: 16 bytes a slot, pending bits that
- * software cannot write. Work names a slot and has the PASID of whoever submitted it.
+ * A device with the interrupt message store of DSA: 16 bytes a slot, and read-only pending bits.
+ * Work names a slot and has the PASID of its submitter.
  */
 export class FakeIms {
   readonly words: Uint32Array;
-  /** Writes to a slot that was not masked, other than of its mask bit. */
+  /** Number of changes to an unmasked slot, except to its mask bit. */
   liveChanges = 0;
-  /** Work that was refused: its PASID is not the slot's. */
+  /** Number of refused work descriptors: their PASID was not that of the slot. */
   refused = 0;
 
   constructor(
@@ -126,7 +126,7 @@ export class FakeIms {
     for (let slot = 0; slot < slots; slot++) this.words[slot * 4 + 3] = MASK;
   }
 
-  /** The slots as registers; each access is a step. */
+  /** Returns the slots as registers. There is a step before each access and after each write. */
   get registers(): SlotStorage {
     const { steps } = this.host;
     return {
@@ -143,7 +143,7 @@ export class FakeIms {
         if ((this.control(index >>> 2) & MASK) === 0 && changed !== 0) this.liveChanges++;
         const pending = index % 4 === 3 ? (this.words[index] ?? 0) & PENDING : 0;
         this.words[index] = index % 4 === 3 ? (value & ~PENDING) | pending : value;
-        this.settle(index >>> 2);
+        this.#sendPending(index >>> 2);
         steps.step();
       },
     };
@@ -153,28 +153,28 @@ export class FakeIms {
     return this.words[slot * 4 + 3] ?? 0;
   }
 
-  /** PASID that the slot lets through; null if it checks none. */
+  /** Returns the PASID of a slot; null if the slot checks none. */
   pasid(slot: number): number | null {
     return (this.control(slot) & PASID_ENABLE) === 0 ? null : this.control(slot) >>> 12;
   }
 
-  /** Whether work of that PASID may interrupt by the slot. */
+  /** Whether work of a PASID may send the interrupt of a slot. */
   permits(slot: number, pasid: number | null): boolean {
     return (this.control(slot) & IGNORE) !== 0 || this.pasid(slot) === pasid;
   }
 
-  /** Work completes. @returns whether it may interrupt */
+  /** Completes work that names a slot. @returns whether the interrupt was permitted */
   complete(slot: number, pasid: number | null): boolean {
     if (!this.permits(slot, pasid)) {
       this.refused++;
       return false;
     }
     this.words[slot * 4 + 3] = this.control(slot) | PENDING;
-    this.settle(slot);
+    this.#sendPending(slot);
     return true;
   }
 
-  settle(slot: number): void {
+  #sendPending(slot: number): void {
     const control = this.control(slot);
     if ((control & PENDING) === 0 || (control & MASK) !== 0) return;
     this.words[slot * 4 + 3] = control & ~PENDING;

@@ -24,7 +24,7 @@ function virtual(vectors = 4) {
   return { pasids, cookies, events, msixPerm, refuse: (value: boolean) => (refuse = value) };
 }
 
-test('a write is decoded, translated and given to its vector', (t) => {
+test('a write sets the host PASID as the cookie of its vector', (t) => {
   const { pasids, cookies, msixPerm, events } = virtual();
   pasids.bind(0xfffff, 0xabcde);
   msixPerm.write(8, 4, perm(0xfffff));
@@ -44,14 +44,14 @@ test('a write is decoded, translated and given to its vector', (t) => {
   t.deepEqual(events, []);
 });
 
-test('only defined bits are kept; ignore is for reading alone', (t) => {
+test('undefined bits read zero, and the ignore bit has no effect', (t) => {
   const { cookies, msixPerm } = virtual();
   msixPerm.write(0, 4, 0x0000_0ff7);
   t.is(msixPerm.read(0, 4), 4);
   t.deepEqual([...cookies], [[0, 100]]);
 });
 
-test('accesses that are not aligned words are dropped and read all ones', (t) => {
+test('a write that is not an aligned word is dropped, and such a read gives all ones', (t) => {
   const { cookies, msixPerm } = virtual();
   msixPerm.write(8, 2, 8);
   msixPerm.write(9, 4, 8);
@@ -65,7 +65,7 @@ test('accesses that are not aligned words are dropped and read all ones', (t) =>
   t.is(msixPerm.size, 32);
 });
 
-test('an unknown PASID: nothing follows, an event, reads back, stale', (t) => {
+test('an entry with an unknown PASID reads back, is stale and emits an event', (t) => {
   const { pasids, cookies, msixPerm, events } = virtual();
   msixPerm.write(8, 4, perm(7));
   t.is(cookies.size, 0);
@@ -73,7 +73,7 @@ test('an unknown PASID: nothing follows, an event, reads back, stale', (t) => {
   t.is(msixPerm.read(8, 4), perm(7));
   t.true(msixPerm.stale(1));
   pasids.bind(7, 70);
-  t.true(msixPerm.stale(1), 'the guest writes it again');
+  t.true(msixPerm.stale(1), 'the entry is stale until the guest writes it again');
   msixPerm.write(8, 4, perm(7));
   t.false(msixPerm.stale(1));
   t.is(cookies.get(1), 70);
@@ -82,7 +82,7 @@ test('an unknown PASID: nothing follows, an event, reads back, stale', (t) => {
   t.deepEqual(events.slice(1), [['stale', 1, 7]]);
 });
 
-test('a vector that takes no cookie: an event, stale', (t) => {
+test('an entry is stale if the cookie of its vector cannot be set', (t) => {
   const { msixPerm, events, refuse } = virtual();
   refuse(true);
   msixPerm.write(0, 4, 0);
@@ -90,7 +90,7 @@ test('a vector that takes no cookie: an event, stale', (t) => {
   t.true(msixPerm.stale(0));
 });
 
-test('a reset brings the default back where there was something else', (t) => {
+test('a reset sets the default PASID for every entry that was written', (t) => {
   const { pasids, cookies, msixPerm } = virtual();
   pasids.bind(1, 10);
   msixPerm.write(16, 4, perm(1));
@@ -100,7 +100,7 @@ test('a reset brings the default back where there was something else', (t) => {
   t.is(msixPerm.read(16, 4), 0);
 });
 
-test('PASIDs are bound one to one', (t) => {
+test('a PASID that is already bound cannot be bound again', (t) => {
   const pasids = new PasidMap(5);
   pasids.bind(1, 10);
   for (const [guest, host] of [

@@ -1,4 +1,4 @@
-// IMS domains on opened devices: with the MSI-X table, and with MSI_NOVIRT.
+// IMS domains on open devices, by the MSI-X table and by MSI_NOVIRT.
 import test from 'ava';
 import {
   createEventfd,
@@ -67,7 +67,7 @@ for (const [how, reset] of [
     },
   ],
 ] as const) {
-  test(`a reset by ${how} takes the slots, and they are written again`, async (t) => {
+  test(`slots are restored after a reset by ${how}`, async (t) => {
     using device = openDeviceSync(`mock:wlan#ims-${how}`);
     device.config.update('command', { memory: 1, bus_master: 1 });
     device.messages.novirt.enable();
@@ -112,7 +112,7 @@ for (const [how, reset] of [
   });
 }
 
-test('MSI-X with a table that can be mapped: on an unmodified kernel', (t) => {
+test('an IMS domain works on an unmodified kernel by a mapped MSI-X table', (t) => {
   using device = openDeviceSync('mock:nvme#ims?kernel=6.12');
   using hostVectors = closing(messageVectors(device));
   const domain = new ImsDomain({
@@ -131,7 +131,7 @@ test('MSI-X with a table that can be mapped: on an unmodified kernel', (t) => {
   target.close();
 });
 
-test('a message that the host has moved is written again when the domain is refreshed', (t) => {
+test('refresh() updates a message that the host has changed', (t) => {
   using device = openDeviceSync('mock:nvme#moved');
   let message = { address: 0xfee0_0000n, data: 0x25 };
   using hostVectors = closing(new DeviceHostVectors(device.connection, { message: () => message }));
@@ -151,7 +151,7 @@ test('a message that the host has moved is written again when the domain is refr
   target.close();
 });
 
-test('after a reset a slot that cannot be written is told of, and the others are written', async (t) => {
+test('a slot that a reset cannot restore emits an event, and the others are restored', async (t) => {
   using device = openDeviceSync('mock:wlan#failed');
   device.messages.novirt.enable();
   using hostVectors = closing(messageVectors(device));

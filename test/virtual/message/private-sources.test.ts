@@ -1,20 +1,20 @@
-// A vector of its own for each private source: by a spare vector of MSI, and by the SET_IRQS of a
-// kernel whose driver knows the device.
+// Private sources by both methods: a spare MSI vector, and SET_IRQS of a kernel whose driver has an
+// interrupt index for the sources.
 import test from 'ava';
 import { PrivateSources, VfioError } from 'vfio/mock';
 import { openWlan, STORE, taken } from './wlan.js';
 
 const SPARE = { index: 'msi', vectors: [16, 17] } as const;
 
-for (const [road, settings] of [
+for (const [method, settings] of [
   ['message', ''],
   ['set-irqs', 'variant=on&novirt=off'],
 ] as const) {
-  test(`${road}: each source has a vector of its own`, async (t) => {
+  test(`${method}: each source has a vector of its own`, async (t) => {
     const { device, registers, store, raise } = openWlan(t, settings);
-    const table = road === 'message' ? device.interrupts.msi : null;
+    const table = method === 'message' ? device.interrupts.msi : null;
     const sources = new PrivateSources(device, { store, spare: SPARE });
-    t.is(sources.method, road);
+    t.is(sources.method, method);
     const three = sources.request(3);
     const nine = sources.request(9);
     const words = (source: number) =>
@@ -35,11 +35,11 @@ for (const [road, settings] of [
     raise(3);
     const again = sources.request(3);
     t.is(sources.vector(3), again);
-    // The device kept it while nobody listened.
+    // The device held the interrupt until its vector was requested.
     t.deepEqual(taken(again, nine), [1n, 0n]);
   });
 
-  test(`${road}: a reset keeps the sources`, async (t) => {
+  test(`${method}: the sources survive a reset`, async (t) => {
     const { device, store, raise } = openWlan(t, settings);
     const sources = new PrivateSources(device, { store, spare: SPARE });
     const vector = sources.request(0);
@@ -49,7 +49,7 @@ for (const [road, settings] of [
   });
 }
 
-test('message: spare vectors run out', (t) => {
+test('message: a request fails with ENOSPC after the last spare vector', (t) => {
   const { device, store } = openWlan(t);
   const twice = { index: 'msi', vectors: [16, 16] } as const;
   t.is(new PrivateSources(device, { store, spare: twice }).count, 1);
@@ -62,7 +62,7 @@ test('message: spare vectors run out', (t) => {
   t.notThrows(() => sources.request(2));
 });
 
-test('set-irqs: MSI of the device works beside it', (t) => {
+test('set-irqs: MSI vectors of the device work at the same time', (t) => {
   const { device, store, raise } = openWlan(t, 'variant=on');
   const sources = new PrivateSources(device, { store, spare: SPARE });
   t.is(sources.count, 32);
@@ -73,7 +73,7 @@ test('set-irqs: MSI of the device works beside it', (t) => {
   t.deepEqual(taken(vector, source), [0n, 1n]);
 });
 
-test('message: without a road to the message the vector is given back', (t) => {
+test('message: the vector is released if its message cannot be read', (t) => {
   const { device, store } = openWlan(t, 'novirt=off');
   const sources = new PrivateSources(device, { store, spare: SPARE });
   t.throws(() => sources.request(0), { instanceOf: VfioError, code: 'ENOTSUP' });

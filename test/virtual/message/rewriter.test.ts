@@ -1,4 +1,4 @@
-// A consumer's virtual messages in front of the private registers of mock:wlan.
+// A rewriter of virtual messages for the private registers of mock:wlan.
 import test from 'ava';
 import fc from 'fast-check';
 import { MessageRewriter, type Message, recognizeMsi, recognizeTable } from 'vfio/mock';
@@ -32,7 +32,7 @@ function openRewriter(wlan: Wlan, unmatched: 'pass' | 'refuse' = 'refuse') {
 
 const guest = (vector: number): Message => ({ ...GUEST, data: GUEST.data + vector });
 
-test('a complete tuple becomes the physical message; reads give the virtual one', (t) => {
+test('a complete virtual message is written as physical, and read as virtual', (t) => {
   const wlan = openWlan(t);
   const { rewriter, events, program } = openRewriter(wlan);
   wlan.device.interrupts.msi.enable({ vectors: 32 });
@@ -49,7 +49,7 @@ test('a complete tuple becomes the physical message; reads give the virtual one'
   t.deepEqual(taken(vector), [1n]);
 });
 
-test('nothing of a tuple reaches the device before it is complete', (t) => {
+test('no part of an incomplete message reaches the device', (t) => {
   const wlan = openWlan(t);
   const { rewriter } = openRewriter(wlan);
   wlan.device.interrupts.msi.request(0);
@@ -65,7 +65,7 @@ test('nothing of a tuple reaches the device before it is complete', (t) => {
   t.like(wlan.device.messages.read('msi', 0), wlan.store.read(0));
 });
 
-test('nor is a word that is written in pieces', (t) => {
+test('no part of a word that is written in pieces reaches the device', (t) => {
   const wlan = openWlan(t);
   const { rewriter, events } = openRewriter(wlan, 'pass');
   wlan.device.interrupts.msi.request(0);
@@ -81,7 +81,7 @@ test('nor is a word that is written in pieces', (t) => {
   t.like(wlan.device.messages.read('msi', 0), wlan.store.read(0));
 });
 
-test('whoever unmasks an entry has written all of it', (t) => {
+test('unmasking an entry completes its message', (t) => {
   const wlan = openWlan(t);
   const { rewriter, events, program } = openRewriter(wlan);
   wlan.device.interrupts.msi.enable({ vectors: 32 });
@@ -99,7 +99,7 @@ test('whoever unmasks an entry has written all of it', (t) => {
   t.deepEqual(taken(one, two), [1n, 1n]);
 });
 
-test('a message of no vector is refused or passed on, and reported', (t) => {
+test('a message that belongs to no vector is refused or passed, and emits an event', (t) => {
   for (const unmatched of ['refuse', 'pass'] as const) {
     const wlan = openWlan(t);
     const { events, program } = openRewriter(wlan, unmatched);
@@ -111,7 +111,7 @@ test('a message of no vector is refused or passed on, and reported', (t) => {
   }
 });
 
-test('a vector that is not requested is reported; refresh looks again', (t) => {
+test('a vector that is not requested emits an event, and refresh tries again', (t) => {
   const wlan = openWlan(t);
   const { rewriter, events, program } = openRewriter(wlan);
   program(0, guest(0));
@@ -128,7 +128,7 @@ test('a vector that is not requested is reported; refresh looks again', (t) => {
   t.deepEqual(taken(vector), [0n]);
 });
 
-test('a table of messages is recognized entry by entry', (t) => {
+test('recognizeTable finds the vector of each entry', (t) => {
   const recognize = recognizeTable(() => [
     [3, { address: 1n, data: 7 }],
     [4, { address: 2n, data: 7 }],
@@ -137,7 +137,7 @@ test('a table of messages is recognized entry by entry', (t) => {
   t.is(recognize({ address: 2n, data: 8 }), null);
 });
 
-test('an access outside, of another width or not aligned is refused', (t) => {
+test('an access that is misaligned, too wide or outside of the store is refused', (t) => {
   const { rewriter } = openRewriter(openWlan(t));
   for (const [offset, width] of [
     [ENTRIES * 16, 4],
@@ -157,7 +157,7 @@ test('an access outside, of another width or not aligned is refused', (t) => {
   }
 });
 
-test('whatever the order of writes, the device has nothing but whole physical messages', (t) => {
+test('the device only has whole physical messages, for any order of writes', (t) => {
   const wlan = openWlan(t);
   wlan.device.interrupts.msi.enable({ vectors: 32 });
   for (let n = 0; n < 32; n++) wlan.device.interrupts.msi.request(n);
@@ -187,7 +187,7 @@ test('whatever the order of writes, the device has nothing but whole physical me
       for (const { entry, at, vector, width } of steps) {
         const offset = entry * 16 + at;
         const written = value(at, vector);
-        // In pieces, the upper ones first.
+        // The pieces are written from the upper to the lower ones.
         for (let piece = 4 - width; piece >= 0; piece -= width) {
           rewriter.write(
             offset + piece,

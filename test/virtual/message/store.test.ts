@@ -1,4 +1,4 @@
-// Private copies of MSI messages on mock:wlan, which fires by whatever message it was given.
+// Private copies of MSI messages in mock:wlan, which sends the message that an entry contains.
 import { once } from 'node:events';
 import test from 'ava';
 import { type MessageStoreOptions, MessageStore, openDeviceSync, VfioError } from 'vfio/mock';
@@ -21,7 +21,7 @@ test('a filled entry raises its vector, and no other', (t) => {
   t.deepEqual(store.source(3), msi(7));
 });
 
-test('a wrong copy is a lost interrupt, found by verify and mended by refresh', (t) => {
+test('verify finds an entry with a wrong message, and refresh fixes it', (t) => {
   const { device, registers, store, raise } = openWlan(t);
   const vector = device.interrupts.msi.request(0);
   store.fill(0, msi(0));
@@ -37,7 +37,7 @@ test('a wrong copy is a lost interrupt, found by verify and mended by refresh', 
   t.deepEqual(taken(vector), [1n]);
 });
 
-test('what fires while an entry is masked comes when it is unmasked', (t) => {
+test('an interrupt of a masked entry is delivered when the entry is unmasked', (t) => {
   const { device, store, raise } = openWlan(t);
   const vector = device.interrupts.msi.request(0);
   store.fill(0, msi(0), { masked: true });
@@ -47,7 +47,7 @@ test('what fires while an entry is masked comes when it is unmasked', (t) => {
   t.deepEqual(taken(vector), [1n]);
 });
 
-test('an entry is silent from the release of its vector to the next request', (t) => {
+test('an entry is silent between the release and the next request of its vector', (t) => {
   const { device, store, raise } = openWlan(t);
   device.interrupts.msi.enable({ vectors: 2 });
   const first = device.interrupts.msi.request(1);
@@ -56,13 +56,13 @@ test('an entry is silent from the release of its vector to the next request', (t
   raise(0);
   t.deepEqual(store.verify(), []);
   const second = device.interrupts.msi.request(1);
-  // The device kept what was raised meanwhile.
+  // The device held the interrupts that were raised meanwhile.
   t.deepEqual(taken(second), [1n]);
   raise(0);
   t.deepEqual(taken(second), [1n]);
 });
 
-test('an index that is disabled silences its copies', (t) => {
+test('disabling the index silences its entries', (t) => {
   const { device, store, raise } = openWlan(t);
   device.interrupts.msi.request(0);
   store.fill(0, msi(0));
@@ -77,7 +77,7 @@ test('an index that is disabled silences its copies', (t) => {
   t.deepEqual(taken(vector), [1n]);
 });
 
-test('a reset of the device takes its copies, and they are written again', async (t) => {
+test('entries are written again after a reset of the device', async (t) => {
   const { device, registers, store, raise } = openWlan(t);
   const vector = device.interrupts.msi.request(0);
   store.fill(2, msi(0));
@@ -93,7 +93,7 @@ test('a reset of the device takes its copies, and they are written again', async
   t.deepEqual(taken(vector), [1n]);
 });
 
-test('so does a reset by configuration space', (t) => {
+test('entries are written again after a reset by configuration space', (t) => {
   const { device, store, raise } = openWlan(t);
   const vector = device.interrupts.msi.request(0);
   store.fill(2, msi(0));
@@ -108,7 +108,7 @@ test('so does a reset by configuration space', (t) => {
   t.deepEqual(taken(vector), [1n]);
 });
 
-test('watch mends what somebody else changed', async (t) => {
+test('watch fixes an entry that was overwritten', async (t) => {
   const { device, registers, store, raise } = openWlan(t);
   const vector = device.interrupts.msi.request(0);
   store.fill(0, msi(0));
@@ -121,7 +121,7 @@ test('watch mends what somebody else changed', async (t) => {
   store.unwatch();
 });
 
-test('close silences what was filled', (t) => {
+test('close silences the filled entries', (t) => {
   const { device, store, raise } = openWlan(t);
   const vector = device.interrupts.msi.request(0);
   store.fill(0, msi(0));
@@ -132,7 +132,7 @@ test('close silences what was filled', (t) => {
   t.throws(() => store.read(0), { instanceOf: VfioError, code: 'EBADF' });
 });
 
-test('words are written in the declared order, and an entry without mask loses its message', (t) => {
+test('words are written in order, and silencing clears an entry without a mask bit', (t) => {
   const writes: number[] = [];
   const words = new Uint32Array(8);
   const device = openDeviceSync('mock:wlan#order');
@@ -173,7 +173,7 @@ test('words are written in the declared order, and an entry without mask loses i
   );
 });
 
-test('what is wrong is said before anything is written', (t) => {
+test('a wrong argument is refused before anything is written', (t) => {
   const { device, store } = openWlan(t);
   const make = (options: Partial<MessageStoreOptions>) => () =>
     new MessageStore(device, {
@@ -204,7 +204,7 @@ test('what is wrong is said before anything is written', (t) => {
   t.is(store.read(0).address, 0n);
 });
 
-test('what is no message is not written, nor what the device cannot take', (t) => {
+test('an invalid message is not written, nor one that the device cannot store', (t) => {
   const { device, registers, store } = openWlan(t);
   device.interrupts.msi.request(0);
   store.fill(0, msi(0));
@@ -235,7 +235,7 @@ test('what is no message is not written, nor what the device cannot take', (t) =
   });
 });
 
-test('without MSI_NOVIRT there is nothing to fill it with', (t) => {
+test('fill fails with ENOTSUP without MSI_NOVIRT', (t) => {
   const { device, store } = openWlan(t, 'novirt=off');
   device.interrupts.msi.request(0);
   const error = t.throws(

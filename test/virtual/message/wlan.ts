@@ -19,13 +19,13 @@ export interface Wlan {
   readonly device: PciDevice;
   readonly registers: RegisterWindow;
   readonly store: MessageStore;
-  /** Has a private source of the device interrupt. */
+  /** Fires a private source of the device. */
   readonly raise: (source: number) => void;
 }
 
 let opened = 0;
 
-/** A device with its store, on a kernel with MSI_NOVIRT that is on, or on another. */
+/** Opens a device with a message store, on a kernel with MSI_NOVIRT or another one. */
 export function openWlan(t: ExecutionContext, settings = ''): Wlan {
   const device = openDeviceSync(`mock:wlan#${opened++}?${settings}`);
   t.teardown(() => {
@@ -41,13 +41,13 @@ export function openWlan(t: ExecutionContext, settings = ''): Wlan {
   });
   const raise = (source: number) => {
     registers.write32(RAISE, source);
-    // A read makes the device do what it was told to.
+    // A read makes sure that the device has executed the write.
     registers.read32(SENT);
   };
   return { device, registers, store, raise };
 }
 
-/** What lies in the eventfds of vectors, taken. */
+/** Reads the eventfds of vectors. */
 export function taken(...vectors: { eventfd: { read(): bigint } }[]): bigint[] {
   return vectors.map(({ eventfd }) => eventfd.read());
 }

@@ -5,7 +5,7 @@ import { emulated, ENABLE, FUNCTION_MASK, tableOf } from './guest.js';
 const CAPABILITIES = 0x34;
 const STATUS = 0x06;
 
-test('the capability is what the decoder of configuration space reads', (t) => {
+test('the decoder of configuration space reads the capability', (t) => {
   const msix = tableOf(2048, {
     table: { bar: 2, offset: 0x8000 },
     pba: { bar: 4, offset: 0x10008 },
@@ -27,7 +27,7 @@ test('the capability is what the decoder of configuration space reads', (t) => {
   });
 });
 
-test('reads of any width give the same bytes', (t) => {
+test('reads of all widths return the same bytes', (t) => {
   const msix = tableOf(5);
   t.is(msix.configRead(0, 4), 0x0004_0011);
   t.is(msix.configRead(2, 2), 4);
@@ -36,7 +36,7 @@ test('reads of any width give the same bytes', (t) => {
   t.throws(() => msix.configRead(10, 4), { instanceOf: RangeError });
 });
 
-test('only Enable and Function Mask can be written, by any width that reaches them', (t) => {
+test('only Enable and Function Mask are writable, by every width that contains them', (t) => {
   const { msix } = emulated(3);
   msix.configWrite(0, 4, 0xffff_ffff);
   t.is(msix.configRead(0, 4), 0xc002_0011);
@@ -45,14 +45,14 @@ test('only Enable and Function Mask can be written, by any width that reaches th
   t.is(msix.configRead(4, 4), 0);
   t.is(msix.configRead(8, 4), 0x10000);
   msix.configWrite(2, 1, 0);
-  t.is(msix.configRead(2, 2), ENABLE | FUNCTION_MASK | 2, 'the lower byte holds neither');
+  t.is(msix.configRead(2, 2), ENABLE | FUNCTION_MASK | 2, 'the lower byte has no writable bit');
   msix.configWrite(3, 1, 0x80);
   t.is(msix.configRead(2, 2), ENABLE | 2);
   msix.configWrite(2, 2, 0);
   t.is(msix.configRead(2, 2), 2);
 });
 
-test('a table that cannot be is a RangeError', (t) => {
+test('an invalid table or PBA is a RangeError', (t) => {
   const at = (offset: number, bar = 0) => ({ bar, offset });
   const refused = (vectors: number, table: object, pba: object) => {
     t.throws(() => tableOf(vectors, { table, pba } as never), { instanceOf: RangeError });
@@ -70,7 +70,7 @@ test('a table that cannot be is a RangeError', (t) => {
   t.notThrows(() => tableOf(64, { table: at(8), pba: at(0) }), 'the pending bits end at 8');
 });
 
-test('the DVSEC says that private interrupt storage works', (t) => {
+test('the DVSEC reports support of an interrupt message store', (t) => {
   const config = new Uint8Array(4096);
   const dvsec = imsDvsec(0x200);
   config.set(dvsec, 0x100);
@@ -84,7 +84,7 @@ test('the DVSEC says that private interrupt storage works', (t) => {
   t.is(view.getUint32(0x14, true) & 1, 1);
 });
 
-test('mock:dsa says so', async (t) => {
+test('mock:dsa has the DVSEC for its interrupt message store', async (t) => {
   using device = await openDevice('mock:dsa');
   const found = device.config.capabilities().find(({ name }) => name === 'dvsec');
   const bytes = device.config.read(found?.offset ?? 0, 0x18);

@@ -6,7 +6,7 @@ export const FUNCTION_MASK = 0x4000;
 export const CONTROL = 12;
 export const DATA = 8;
 
-/** What a guest does to a table, and its eventfds. */
+/** A guest: accesses to a table, and an eventfd for each vector. */
 export class Guest {
   readonly eventfds: Eventfd[] = [];
 
@@ -30,7 +30,7 @@ export class Guest {
     this.mask(vector, false);
   }
 
-  /** Interrupts delivered to a vector since the last call. */
+  /** Returns the number of interrupts delivered to a vector since the last call. */
   taken(vector: number): number {
     return Number(this.eventfds[vector]?.read() ?? 0n);
   }
@@ -45,7 +45,7 @@ export function tableOf(vectors: number, options: Partial<VirtualMsixOptions> = 
   });
 }
 
-/** A table of emulated vectors, its guest, and who signals them. */
+/** Creates a table of emulated vectors with its guest and its software source. */
 export function emulated(
   vectors: number,
   options: Partial<VirtualMsixOptions> = {},

@@ -7,7 +7,7 @@ import { Rules, type Sent } from './rules.js';
 
 const VECTORS = 67;
 
-/** The real one, with a consumer that writes down what it gets and by which message. */
+/** The library's table, with a consumer that records each interrupt and its message data. */
 class Real {
   readonly sent: Sent[] = [];
   readonly msix: VirtualMsix;
@@ -47,7 +47,7 @@ function command(name: string, model: (m: Rules) => void, real: (r: Real) => voi
   };
 }
 
-/** What a guest can see, and what was sent. */
+/** Compares the registers that a guest can see, and the interrupts that were sent. */
 function agree(m: Rules, { msix, sent }: Real): void {
   const expected = JSON.stringify(m.sent);
   if (JSON.stringify(sent) !== expected) {
@@ -66,7 +66,7 @@ function agree(m: Rules, { msix, sent }: Real): void {
   });
 }
 
-// Few vectors, so that the same one is met again; among them both ends and the 64th.
+// Few vectors, so that commands hit the same one repeatedly; both ends and the 64th are among them.
 const vector = fc.constantFrom(0, 1, 63, 64, VECTORS - 1);
 const data = fc.integer({ min: 0, max: 0xffff });
 
@@ -163,7 +163,7 @@ const commands = [
   ),
 ];
 
-test('the table does what the specification says, in any order', (t) => {
+test('the table behaves like the specification for any sequence of commands', (t) => {
   const { numRuns, maxCommands } = RUNS;
   fc.assert(
     fc.property(fc.commands(commands, { maxCommands, size: 'max' }), (sequence) => {

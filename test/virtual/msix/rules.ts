@@ -1,7 +1,4 @@
-/**
- * MSI-X as the PCI Express Base Specification words it, as plainly as possible. It is what the
- * library is compared with, and shares nothing with it.
- */
+/** An interrupt that was sent. */
 export interface Sent {
   readonly vector: number;
   readonly data: number;
@@ -13,6 +10,10 @@ interface Vector {
   data: number;
 }
 
+/**
+ * A simple model of MSI-X after the PCI Express Base Specification. Tests compare the library with
+ * this model, so the model shares no code with the library.
+ */
 export class Rules {
   enabled = false;
   functionMask = false;
@@ -27,8 +28,8 @@ export class Rules {
     return Array.from({ length: count }, () => ({ masked: true, pending: false, data: 0 }));
   }
 
-  /** A function may send a message only while enabled and not masked in either way. */
-  #settle(): void {
+  /** Sends the pending interrupts that neither Function Mask nor a mask bit holds. */
+  #sendPending(): void {
     if (!this.enabled || this.functionMask) return;
     this.vectors.forEach((vector, index) => {
       if (vector.masked || !vector.pending) return;
@@ -41,7 +42,7 @@ export class Rules {
     const vector = this.vectors[index];
     if (!this.enabled || vector === undefined) return;
     vector.pending = true;
-    this.#settle();
+    this.#sendPending();
   }
 
   withdraw(index: number): void {
@@ -52,12 +53,12 @@ export class Rules {
   control(enabled: boolean, functionMask: boolean): void {
     this.enabled = enabled;
     this.functionMask = functionMask;
-    this.#settle();
+    this.#sendPending();
   }
 
   write(index: number, change: Partial<Vector>): void {
     Object.assign(this.vectors[index] ?? {}, change);
-    this.#settle();
+    this.#sendPending();
   }
 
   reset(): void {

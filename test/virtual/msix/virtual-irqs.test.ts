@@ -42,7 +42,7 @@ function errno(call: () => unknown): string {
   return 'none';
 }
 
-test('GET_IRQ_INFO: MSI-X that can grow, nothing else', (t) => {
+test('GET_IRQ_INFO reports MSI-X that can grow, and no other vectors', (t) => {
   const { irqs } = device(8);
   t.deepEqual(irqs.getIrqInfo(MSIX), { index: MSIX, flags: 1, count: 8 });
   for (const index of [0, 1, 3, 4]) t.is(irqs.getIrqInfo(index).count, 0);
@@ -52,7 +52,7 @@ test('GET_IRQ_INFO: MSI-X that can grow, nothing else', (t) => {
   );
 });
 
-test('binding unmasks, taking it masks, and what fires in between is delivered on binding', (t) => {
+test('unbinding masks, and a bind unmasks and delivers the pending interrupt', (t) => {
   const { msix, software, irqs } = device(4);
   const [a, b] = [createEventfd(), createEventfd()];
   t.is(irqs.setIrqs(bind(0, null)), 0);
@@ -63,12 +63,12 @@ test('binding unmasks, taking it masks, and what fires in between is delivered o
   t.is(software.sendSignal(2), 'delivered');
   irqs.setIrqs(bind(2, null));
   t.is(software.sendSignal(2), 'pending');
-  t.is(a.read(), 1n, 'what was signalled stays readable');
+  t.is(a.read(), 1n, 'an earlier signal stays readable');
   irqs.setIrqs(bind(2, b));
   t.deepEqual([a.read(), b.read()], [0n, 1n]);
 });
 
-test('one eventfd may serve several vectors; disabling takes it from all', (t) => {
+test('one eventfd can be bound to several vectors, and disabling unbinds them all', (t) => {
   const { msix, software, irqs } = device(4);
   const eventfd = createEventfd();
   irqs.setIrqs(bind(0, eventfd, eventfd, null, eventfd));
@@ -83,7 +83,7 @@ test('one eventfd may serve several vectors; disabling takes it from all', (t) =
   );
 });
 
-test('loopback signals what has an eventfd, and is refused while disabled', (t) => {
+test('loopback signals bound vectors, and is refused while MSI-X is disabled', (t) => {
   const { irqs } = device(4);
   const loop = (flags: number, more: Partial<IrqSet>): IrqSet => ({
     index: MSIX,
@@ -103,7 +103,7 @@ test('loopback signals what has an eventfd, and is refused while disabled', (t) 
   t.deepEqual([eventfds[0].read(), eventfds[1].read()], [1n, 2n]);
 });
 
-test('a failing block takes its vectors with it, and leaves those after it', (t) => {
+test('a failing block unbinds its vectors up to the failing one, and keeps those after it', (t) => {
   const { msix, irqs } = device(4);
   const eventfds = [0, 1, 2, 3].map(() => createEventfd());
   const [a, b, c, d] = eventfds as [Eventfd, Eventfd, Eventfd, Eventfd];
@@ -122,11 +122,10 @@ test('a failing block takes its vectors with it, and leaves those after it', (t)
     errno(() => irqs.setIrqs(bind(0, a, 0))),
     'EINVAL',
   );
-  t.false(msix.enabled, 'the enabling call disables it all');
+  t.false(msix.enabled, 'a failed enabling call disables MSI-X');
 });
 
-/** Sources that are short of vectors, as a host without enough of them. */
-test('a source that has fewer vectors answers with their number', (t) => {
+test('SET_IRQS returns the number of available vectors if a source has too few', (t) => {
   const msix = tableOf(8);
   msix.attach({
     name: 'short',
@@ -155,7 +154,7 @@ test('a source that has fewer vectors answers with their number', (t) => {
   );
 });
 
-/** A request that both devices get, each with eventfds of its own by the same number. */
+/** A request for both devices. Numbers stand for eventfds, of which each device has its own. */
 interface Ask {
   readonly set: Omit<IrqSet, 'eventfds'>;
   readonly eventfds?: readonly (number | null)[] | undefined;
@@ -181,7 +180,7 @@ const ask: fc.Arbitrary<Ask> = fc.record({
     },
     { requiredKeys: ['index', 'flags', 'start', 'count'] },
   ),
-  // 0 to 3 name an eventfd, others are passed as numbers.
+  // Numbers 0 to 3 name an eventfd; other numbers are passed as file descriptors.
   eventfds: fc.option(
     fc.array(fc.option(fc.constantFrom(0, 1, 2, 3, -1, -7, 99, 1000), { nil: null }), {
       maxLength: 5,
@@ -204,7 +203,7 @@ function send(
   }
 }
 
-test('any requests are answered as the imitated vfio-pci answers them', async (t) => {
+test('any request has the same result as on vfio-pci of the mock', async (t) => {
   let asked = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(ask, { maxLength: 30, size: 'max' }), async (asks) => {

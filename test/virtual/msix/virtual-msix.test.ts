@@ -4,7 +4,7 @@ import { CONTROL, DATA, emulated, ENABLE, FUNCTION_MASK, Guest, tableOf } from '
 
 const ONES = 0xffff_ffff;
 
-test('reset state: disabled, every vector masked, nothing pending', (t) => {
+test('after a reset MSI-X is disabled, every vector is masked and none is pending', (t) => {
   const { msix, guest, software } = emulated(65);
   const fresh = () => {
     t.false(msix.enabled);
@@ -27,7 +27,7 @@ test('reset state: disabled, every vector masked, nothing pending', (t) => {
   t.is(guest.taken(64), 0);
 });
 
-test('accesses that are not aligned, or not 4 or 8 bytes wide, read all ones and are dropped', (t) => {
+test('an access that is misaligned or not 4 or 8 bytes wide reads all ones or is dropped', (t) => {
   const { msix } = emulated(2);
   for (const width of [1, 2] as const) {
     t.is(msix.tableRead(0, width), 2 ** (8 * width) - 1);
@@ -40,7 +40,7 @@ test('accesses that are not aligned, or not 4 or 8 bytes wide, read all ones and
   msix.tableWrite(4, 8, 0x55n);
   t.is(msix.tableRead(8, 4), 0);
   t.is(msix.tableRead(4, 4), 0);
-  t.is(msix.pbaRead(8, 4), ONES, 'the pending bits of 2 vectors are 8 bytes');
+  t.is(msix.pbaRead(8, 4), ONES, 'the pending bits of 2 vectors have 8 bytes');
 });
 
 test('pending bits cannot be written', (t) => {
@@ -62,7 +62,7 @@ test('reserved bits of Vector Control and of the address stay 0', (t) => {
   t.is(msix.tableRead(CONTROL, 4), 0);
 });
 
-test('a signal is delivered, pends while masked, and is delivered once on unmask', (t) => {
+test('signals of a masked vector pend, and are delivered once on unmask', (t) => {
   const { msix, guest, software } = emulated(4);
   guest.control(ENABLE);
   guest.unmask(2);
@@ -81,7 +81,7 @@ test('a signal is delivered, pends while masked, and is delivered once on unmask
   t.is(guest.taken(2), 0);
 });
 
-test('the function mask holds every vector, and clearing it acts on those that are unmasked', (t) => {
+test('Function Mask holds interrupts, and clearing it delivers unmasked ones', (t) => {
   const { msix, guest, software } = emulated(66);
   guest.control(ENABLE);
   for (const vector of [0, 65]) guest.unmask(vector);
@@ -97,7 +97,7 @@ test('the function mask holds every vector, and clearing it acts on those that a
   t.is(msix.pbaRead(0, 8), 2n);
 });
 
-test('enabling acts on vectors that were unmasked before; nothing is delivered while disabled', (t) => {
+test('enabling requests the unmasked vectors, and nothing is delivered while disabled', (t) => {
   const { msix, guest, software } = emulated(2);
   guest.unmask(0);
   t.is(software.sendSignal(0), 'disabled');
@@ -105,7 +105,7 @@ test('enabling acts on vectors that were unmasked before; nothing is delivered w
   t.is(msix.state(0), 'idle');
   guest.control(ENABLE);
   t.is(msix.state(0), 'requested');
-  t.is(guest.taken(0), 0, 'what was not sent is not pending');
+  t.is(guest.taken(0), 0, 'a signal while disabled does not become pending');
   t.is(software.sendSignal(0), 'delivered');
   t.is(guest.taken(0), 1);
   guest.control(ENABLE | FUNCTION_MASK);
@@ -113,10 +113,10 @@ test('enabling acts on vectors that were unmasked before; nothing is delivered w
   guest.control(FUNCTION_MASK);
   t.is(guest.taken(0), 0);
   guest.control(ENABLE);
-  t.is(guest.taken(0), 1, 'what was pending stays pending over a disable');
+  t.is(guest.taken(0), 1, 'a pending interrupt survives a disable');
 });
 
-test('a cause that goes away takes its pending bit with it', (t) => {
+test('withdraw clears the pending bit', (t) => {
   const { msix, guest, software } = emulated(2);
   guest.control(ENABLE);
   software.sendSignal(0);
@@ -128,7 +128,7 @@ test('a cause that goes away takes its pending bit with it', (t) => {
   t.deepEqual([guest.taken(0), guest.taken(1)], [0, 1]);
 });
 
-test('a new message takes effect for the next delivery, also when the mask is in the same write', (t) => {
+test('a delivery uses the latest message, also if one write changes message and mask', (t) => {
   const sent: (readonly [number, Message])[] = [];
   const { guest, msix, software } = emulated(2, {
     route: (vector, message) => sent.push([vector, message]),
@@ -137,7 +137,7 @@ test('a new message takes effect for the next delivery, also when the mask is in
   msix.tableWrite(16, 8, 0x1_fee0_0000n);
   msix.tableWrite(16 + DATA, 4, 0x41);
   software.sendSignal(1);
-  t.deepEqual(sent, [], 'nobody asks for the message of a masked vector');
+  t.deepEqual(sent, [], 'no route for a masked vector');
   msix.tableWrite(16 + DATA, 8, 0x42n);
   t.deepEqual(sent, [[1, { address: 0x1_fee0_0000n, data: 0x42 }]]);
   t.is(guest.taken(1), 1);
@@ -145,7 +145,7 @@ test('a new message takes effect for the next delivery, also when the mask is in
   t.deepEqual(sent.at(-1), [1, { address: 0x1_fee0_0000n, data: 0x43 }]);
 });
 
-test('a consumer can be connected when it is told the message', (t) => {
+test('the route function can connect the consumer of its vector', (t) => {
   const eventfd = createEventfd();
   const msix = tableOf(1, {
     route: (vector) => {
@@ -160,13 +160,13 @@ test('a consumer can be connected when it is told the message', (t) => {
   t.is(eventfd.read(), 1n);
 });
 
-test('without a consumer a signal is dropped and counted, while masked it pends', (t) => {
+test('a signal without a consumer is dropped and counted, or pends while masked', (t) => {
   const { msix, guest, software } = emulated(1);
   guest.control(ENABLE);
   msix.connect(0, null);
   t.is(software.sendSignal(0), 'pending');
   guest.unmask(0);
-  t.is(msix.dropped(0), 1, 'the pending one');
+  t.is(msix.dropped(0), 1, 'the pending interrupt is dropped');
   t.is(software.sendSignal(0), 'dropped');
   t.is(msix.dropped(0), 2);
   const eventfd = createEventfd();
@@ -175,7 +175,7 @@ test('without a consumer a signal is dropped and counted, while masked it pends'
   t.is(eventfd.read(), 1n);
 });
 
-test('emulating is all or nothing, and busy where a vector has any context', (t) => {
+test('emulate() fails with EBUSY and emulates nothing if one vector is in use', (t) => {
   const msix = tableOf(8);
   const one = new SoftwareSource(msix);
   const other = new SoftwareSource(msix);
@@ -211,7 +211,7 @@ test('emulating is all or nothing, and busy where a vector has any context', (t)
   );
 });
 
-test('vectors that become emulated while unmasked are in use at once', (t) => {
+test('an unmasked vector that becomes emulated is requested immediately', (t) => {
   const msix = tableOf(2);
   const guest = new Guest(msix);
   guest.control(ENABLE);

@@ -23,7 +23,7 @@ const SPLIT: SlotLayout = {
 
 const PLAIN: SlotLayout = { name: 'plain', stride: 12, addressLow: 0, addressHigh: 4, data: 8 };
 
-test('a slot of DSA is in the bytes that DSA has it in', (t) => {
+test('the words of a DSA slot are at the offsets of DSA', (t) => {
   const { domain, device } = dsa(4);
   const [, slot] = [domain.allocate(), domain.allocate({ cookie: 0xabcde })];
   t.is(slot.index, 1);
@@ -44,7 +44,7 @@ test('a slot of DSA is in the bytes that DSA has it in', (t) => {
   t.deepEqual([...device.words.subarray(4, 8)], [0, 0, 0, 1]);
 });
 
-test('a layout of one’s own, in memory', (t) => {
+test('slots in memory can have any layout', (t) => {
   const bytes = new Uint8Array(new ArrayBuffer(100), 4, 96);
   const { host } = dsa(1);
   const domain = new ImsDomain({
@@ -64,7 +64,7 @@ test('a layout of one’s own, in memory', (t) => {
   t.is(view.getUint32(4, true), 0x00ff_0001);
   view.setUint32(28, 1, true);
   slot.mask();
-  t.true(slot.pending, 'the device’s bit is left alone');
+  t.true(slot.pending, 'the pending bit of the device is kept');
   t.throws(
     () => {
       slot.setCookie(256);
@@ -73,7 +73,7 @@ test('a layout of one’s own, in memory', (t) => {
   );
 });
 
-test('in DMA memory, and told to the device', async (t) => {
+test('slots in DMA memory report their changes to the device', async (t) => {
   await using device = await openDevice('mock:nvme');
   using buffer = device.dma.allocateSync(4096);
   const changed: number[] = [];
@@ -91,11 +91,11 @@ test('in DMA memory, and told to the device', async (t) => {
   slot.free();
 });
 
-test('in registers, from an offset on', async (t) => {
+test('slots in registers start at an offset', async (t) => {
   await using device = await openDevice('mock:nvme');
   device.config.update('command', { memory: 1 });
   using window = device.bar(0).map();
-  // The one part of this device that keeps what is written is its MSI-X table.
+  // The MSI-X table is the only part of this device that stores written values.
   const storage = regionStorage(window, 0x2000, 64);
   const { host } = dsa(1);
   const domain = new ImsDomain({ layout: PLAIN, storage, hostVectors: host, slots: 1 });
@@ -106,7 +106,7 @@ test('in registers, from an offset on', async (t) => {
   t.throws(() => regionStorage(window, 2), { instanceOf: RangeError });
 });
 
-test('without mask and pending bits a live slot is not changed', (t) => {
+test('a live slot without mask and pending bits cannot be changed', (t) => {
   const { host } = dsa(1);
   const domain = new ImsDomain({
     layout: PLAIN,
@@ -115,7 +115,10 @@ test('without mask and pending bits a live slot is not changed', (t) => {
   });
   t.throws(() => domain.allocate({ cookie: 1 }), { code: 'ENOTSUP' });
   const slot = domain.allocate();
-  const [one, other] = [domain.allocateVector(createEventfd()), domain.allocateVector(createEventfd())];
+  const [one, other] = [
+    domain.allocateVector(createEventfd()),
+    domain.allocateVector(createEventfd()),
+  ];
   slot.program(one);
   slot.unmask();
   t.throws(
@@ -141,7 +144,7 @@ test('without mask and pending bits a live slot is not changed', (t) => {
   t.is(slot.read().message.address, other.message.address);
 });
 
-test('an impossible layout is a RangeError', (t) => {
+test('an invalid layout is a RangeError', (t) => {
   const { host } = dsa(1);
   const storage = memoryStorage(new Uint8Array(64));
   for (const change of [

@@ -17,13 +17,13 @@ const CONTROL = 12;
 export interface FakeOptions {
   readonly vectors: number;
   readonly growable?: boolean;
-  /** How many vectors the host can serve at once. */
+  /** The largest number of vectors that the host can serve at the same time. */
   readonly capacity?: number;
-  /** The bind that fails, counted from 0. */
+  /** Number of the bind that fails, from 0. */
   readonly failAt?: number;
   /**
-   * Whether CPUs take an interrupt only when somebody waits for it, or the event loop turns: one
-   * whose vector has lost its handler by then is gone, as on a real machine.
+   * Whether CPUs handle a message only on a synchronize or a turn of the event loop. As on a real
+   * machine, a message is lost if its vector has no handler at that time.
    */
   readonly slowCpus?: boolean;
 }
@@ -33,21 +33,21 @@ interface Entry {
   pending: boolean;
   eventfd: Eventfd | null;
   allocated: boolean;
-  /** Messages that no CPU has taken yet. */
+  /** Number of messages that no CPU has handled yet. */
   sent: number;
 }
 
 /**
- * A device with MSI-X and the vfio-pci over it, in the steps that the kernel takes: a vector is
- * masked, its handler freed, the next one requested, and unmasked. What fires while it is masked is
- * pending in the device; while MSI-X is disabled the device uses its pin.
+ * A device with MSI-X and its vfio-pci driver. A bind has the steps of the kernel: mask the vector,
+ * free the handler, request the next handler, unmask the vector. While a vector is masked, its
+ * interrupts are pending in the device. While MSI-X is disabled, the device uses INTx.
  */
 export class FakeVfio {
   readonly calls: IrqSet[] = [];
-  /** Handlers that were freed by disabling the index. */
+  /** Number of handlers that disabling the index has freed. */
   torn = 0;
   enabled = false;
-  /** Whether the driver of the device has MSI-X enabled, as far as it knows. */
+  /** Whether the guest's driver has enabled MSI-X. */
   driverEnabled = false;
   binds = 0;
   readonly affinity = new Map<number, readonly number[]>();
@@ -71,7 +71,7 @@ export class FakeVfio {
   fire(vector: number): void {
     const entry = this.#entry(vector);
     if (!this.enabled) {
-      // A driver that disabled MSI-X itself does not expect messages.
+      // After the driver itself has disabled MSI-X, INTx is expected.
       if (this.driverEnabled) this.schedule.fired(vector, 'pin');
       return;
     }
@@ -87,7 +87,7 @@ export class FakeVfio {
     if (this.options.slowCpus !== true) this.#take(entry);
   }
 
-  /** CPUs take what was sent. */
+  /** Lets the CPUs handle all messages that were sent. */
   take(): void {
     for (const entry of this.entries) this.#take(entry);
   }
@@ -158,7 +158,7 @@ export class FakeVfio {
     return entry;
   }
 
-  /** The mapped page of the table. */
+  /** Returns the mapped page of the table. */
   #window(): RegisterWindow {
     const at = (offset: number) => this.#entry((offset - CONTROL) / 16);
     const parts: Partial<RegisterWindow> = {

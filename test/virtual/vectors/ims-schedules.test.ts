@@ -20,13 +20,13 @@ const OTHER = 21;
 
 interface Setting {
   readonly flow: FlowName;
-  /** With one, both vectors share it, and a consumer is told of what the other's slot sent. */
+  /** With one host vector, each consumer also sees the interrupts of the other vector. */
   readonly hostVectors?: number;
-  /** As for the host's own MSI-X: a CPU takes an interrupt when it gets to it. */
+  /** Whether CPUs handle a message with a delay, as with MSI-X of the host. */
   readonly slowCpus?: boolean;
 }
 
-/** A virtual DSA: its MSI-X table and MSIX_PERM in front, slots of a device behind. */
+/** A virtual DSA with an MSI-X table and MSIX_PERM, backed by slots of a device. */
 class VirtualDsa {
   readonly host: FakeHost;
   readonly device: FakeIms;
@@ -37,7 +37,7 @@ class VirtualDsa {
   readonly #unmasked = new Set<number>();
   #control = 0;
   #sending = true;
-  /** The slot that vector 1 had when its PASID was unbound. */
+  /** The slot of vector 1 at the time its PASID was unbound. */
   stale: number | null = null;
   unbinding = false;
 
@@ -64,16 +64,16 @@ class VirtualDsa {
     }
   }
 
-  /** Work completes that its vector's slot lets through. */
+  /** Completes work with the PASID of the vector's slot. */
   fire(vector: number): void {
     const slot = this.source.slotOf(vector);
-    // A driver that disabled MSI-X has no handle to submit work with.
+    // A driver that has disabled MSI-X submits no work, because it has no handle.
     if (slot === undefined || slot.handle === null || !this.#sending) return;
     this.schedule.fired(vector);
     this.device.complete(slot.index, this.device.pasid(slot.index));
   }
 
-  /** Work completes that was submitted by the guest's process. */
+  /** Completes work that the guest's process submitted before its PASID was unbound. */
   fireStale(): void {
     const slot = this.stale ?? this.source.slotOf(1)?.index;
     if (slot === undefined || !this.device.permits(slot, HOST)) return;
@@ -112,7 +112,7 @@ class VirtualDsa {
 
 type Operation = (dsa: VirtualDsa) => void;
 
-/** Enable, set a cookie, unmask, grow, mask, swap, change a running vector's cookie, disable. */
+/** Enables, sets a cookie, unmasks, grows, masks, swaps eventfds, changes a cookie in use. */
 const OPERATIONS: readonly Operation[] = [
   (d) => {
     d.control(ENABLE);
@@ -208,7 +208,7 @@ function runner(setting: Setting, operations: readonly Operation[]) {
     turn();
     const { steps } = schedule;
     const verdict = schedule.end();
-    // Who shares a host vector is told of more than its own.
+    // Vectors that share a host vector also see each other's interrupts.
     if (setting.hostVectors === 1) Object.assign(verdict, { duplicated: 0, wrong: 0 });
     verdict.wrong += virtual.device.liveChanges;
     return { verdict, steps, operations: operations.length };
@@ -223,24 +223,24 @@ const SETTINGS: readonly Setting[] = (['dynamic', 'upfront'] as const).flatMap((
 
 for (const setting of SETTINGS) {
   const { flow, slowCpus = false, hostVectors = VECTORS } = setting;
-  const cpus = slowCpus ? ', CPUs that are slow' : '';
+  const cpus = slowCpus ? ', slow CPUs' : '';
   const name = `${flow}${cpus}${hostVectors === 1 ? ', shared' : ''}`;
 
-  test(`${name}: enable, cookie, unmask, grow, mask, swap, function mask lose nothing`, (t) => {
+  test(`${name}: enable, cookie, unmask, grow, mask, swap, function mask lose no interrupt`, (t) => {
     const { runs, total, failures } = explore(runner(setting, OPERATIONS), [0, 1]);
     t.log(`${runs} interleavings, ${total.fired} fired, ${total.delivered} delivered`);
     t.deepEqual(failures, []);
     t.true(total.delivered > 1000);
   });
 
-  test(`${name}: disable loses nothing that was pending`, (t) => {
+  test(`${name}: disable loses no pending interrupt`, (t) => {
     const operations = [...OPERATIONS.slice(0, 5), ...DISABLE];
     const { runs, total, failures } = explore(runner(setting, operations), [0, 1]);
     t.log(`${runs} interleavings, ${total.fired} fired, ${total.delivered} delivered`);
     t.deepEqual(failures, []);
   });
 
-  test(`${name}: unbinding a PASID: no stale delivery, and nobody else’s is lost`, (t) => {
+  test(`${name}: unbinding a PASID drops its own interrupts and no others`, (t) => {
     const operations = [...OPERATIONS.slice(0, 4), ...UNBIND];
     const { runs, total, failures } = explore(runner(setting, operations), [0, STALE]);
     t.log(`${runs} interleavings, ${total.fired} fired, ${total.delivered} delivered`);

@@ -35,7 +35,7 @@ function virtual(
   const guest = new Guest(msix);
   const failed: [number, string][] = [];
   msix.on('failed', (vector, error) => failed.push([vector, (error as VfioError).code]));
-  /** Work of a PASID that names the handle of a vector. */
+  /** Completes work of a PASID that names the handle of a vector. */
   const complete = (vector: number, pasid: Cookie) =>
     bench.device.complete(source.slotOf(vector)?.handle ?? -1, pasid);
   return { ...bench, pasids, source, msix, guest, failed, complete };
@@ -45,7 +45,7 @@ function refuses(t: ExecutionContext, code: string, run: () => void): void {
   t.throws(run, { instanceOf: VfioError, code });
 }
 
-test('vector to slot and back; the handle is there from allocation on', (t) => {
+test('a vector has a slot with a handle from its allocation on', (t) => {
   const released: number[] = [];
   const handles = {
     request: (index: number) => 0x100 + index,
@@ -63,13 +63,13 @@ test('vector to slot and back; the handle is there from allocation on', (t) => {
   t.is(source.slotOf(1), undefined);
   device.complete(2, DEFAULT);
   t.is(guest.taken(3), 1);
-  t.false(complete(3, DEFAULT), 'the device knows the handle by another number here');
+  t.false(complete(3, DEFAULT), 'the handle is not the index of the slot');
   msix.reset();
   t.deepEqual(released, [0x101, 0x102]);
   t.is(domain.used, 1);
 });
 
-test('cookies: default, before a request, between requests, and while it runs', (t) => {
+test('a cookie can be set before a request and while the vector is in use', (t) => {
   const { guest, msix, source, device, complete } = virtual(2);
   msix.setCookie(1, 7);
   guest.control(ENABLE);
@@ -85,12 +85,12 @@ test('cookies: default, before a request, between requests, and while it runs', 
   guest.mask(1);
   complete(1, 8);
   msix.setCookie(1, 9);
-  t.is(msix.pbaRead(0, 4), 2, 'what fired before is kept');
+  t.is(msix.pbaRead(0, 4), 2, 'an interrupt from before the change stays pending');
   guest.unmask(1);
   t.is(guest.taken(1), 1);
   guest.control(0);
   guest.control(ENABLE);
-  t.true(complete(1, 9), 'it stays over a disable');
+  t.true(complete(1, 9), 'the cookie survives a disable');
   t.throws(
     () => {
       msix.setCookie(1, 2 ** 20);
@@ -99,7 +99,7 @@ test('cookies: default, before a request, between requests, and while it runs', 
   );
 });
 
-test('a vector with a cookie cannot become emulated, and emulated vectors have no slot', (t) => {
+test('a vector with a cookie cannot be emulated, and an emulated vector has no slot', (t) => {
   const { domain, msix, guest, source } = virtual(4);
   const software = new SoftwareSource(msix);
   msix.setCookie(2, 1);
@@ -127,7 +127,7 @@ test('a vector with a cookie cannot become emulated, and emulated vectors have n
   );
 });
 
-test('MSIX_PERM, after the vector was allocated: the right slot, by the host’s PASID', (t) => {
+test('a write to MSIX_PERM sets the host PASID in the slot of an allocated vector', (t) => {
   const { pasids, msix, guest, source, device, complete } = virtual(2);
   const perm = new MsixPerm({ vectors: 2, pasids, target: msix });
   guest.control(ENABLE);
@@ -145,7 +145,7 @@ test('MSIX_PERM, after the vector was allocated: the right slot, by the host’s
   t.is(guest.taken(1), 1);
 });
 
-test('unbinding a PASID silences its slots, and takes their handles back', (t) => {
+test('unbinding a PASID silences its slots and releases their handles', (t) => {
   const { domain, pasids, msix, guest, source, device, complete, failed } = virtual(3);
   const perm = new MsixPerm({ vectors: 3, pasids, target: msix });
   const revoked: number[][] = [];
@@ -166,16 +166,16 @@ test('unbinding a PASID silences its slots, and takes their handles back', (t) =
   guest.unmask(2);
   t.deepEqual(failed, [[2, 'ESTALE']]);
   t.deepEqual([guest.taken(1), guest.taken(2)], [0, 0]);
-  t.true(complete(0, DEFAULT), 'the others go on');
+  t.true(complete(0, DEFAULT), 'other vectors are not affected');
   pasids.bind(5, 51);
   for (const vector of [1, 2]) perm.write(8 * vector, 4, (5 << 12) | ENABLE_PASID);
-  t.deepEqual([guest.taken(1), guest.taken(2)], [0, 0], 'what fired by the old one is void');
+  t.deepEqual([guest.taken(1), guest.taken(2)], [0, 0], 'interrupts of the old PASID are dropped');
   guest.unmask(2);
   for (const vector of [1, 2]) t.true(complete(vector, 51));
   t.deepEqual([guest.taken(0), guest.taken(1), guest.taken(2)], [1, 1, 1]);
 });
 
-test('a cookie that was unbound before its vector has a slot does not come to life', (t) => {
+test('a cookie that is unbound before the allocation of its vector stays revoked', (t) => {
   const { pasids, msix, guest, failed, source, complete } = virtual(2);
   pasids.bind(5, 50);
   msix.setCookie(1, 50);
@@ -191,12 +191,12 @@ test('a cookie that was unbound before its vector has a slot does not come to li
   t.is(guest.taken(1), 1);
 });
 
-test('vectors that share a host vector are told that they may have fired', async (t) => {
+test('a signal of a shared host vector counts for all its unmasked vectors', async (t) => {
   const { host, guest, msix, complete, source } = virtual(4, { hostVectors: 2 });
   guest.control(ENABLE);
   for (const vector of [0, 1]) guest.unmask(vector);
   complete(0, DEFAULT);
-  t.is(guest.taken(0), 1, 'alone it is bound straight');
+  t.is(guest.taken(0), 1, 'the only vector of a host vector is bound directly');
   for (const vector of [2, 3]) guest.unmask(vector);
   t.is(host.used, 2);
   const shared = source.slotOf(0)?.vector;
@@ -210,7 +210,7 @@ test('vectors that share a host vector are told that they may have fired', async
   guest.mask(0);
   complete(2, DEFAULT);
   await turn();
-  t.is(msix.pbaRead(0, 4), 0, 'a masked slot did not fire');
+  t.is(msix.pbaRead(0, 4), 0, 'a masked vector does not become pending');
   t.deepEqual([guest.taken(0), guest.taken(2)], [0, 1]);
   complete(0, DEFAULT);
   t.is(msix.pbaRead(0, 4), 1);
@@ -219,7 +219,7 @@ test('vectors that share a host vector are told that they may have fired', async
   t.is(guest.taken(0), 1);
 });
 
-test('the affinity of a slot is that of its host vector', (t) => {
+test('a slot has the affinity of its host vector', (t) => {
   const budget = new Budget({ cpus: { ids: [2, 3], vectors: 1 } });
   const account = budget.account('guest');
   const { guest, source, failed } = virtual(3, { account, cpus: [3, 2] });
@@ -233,7 +233,7 @@ test('the affinity of a slot is that of its host vector', (t) => {
   t.deepEqual(account.usage, { slots: 0, vectors: 0 });
 });
 
-test('quotas: who reaches one fails, and nobody else', (t) => {
+test('a guest that reaches its quota fails, and another guest is not affected', (t) => {
   const budget = new Budget({ quota: { slots: 2 } });
   const { domain } = dsa(8);
   const guests = ['one', 'two'].map((owner) => {
@@ -261,7 +261,7 @@ test('quotas: who reaches one fails, and nobody else', (t) => {
 
 const PLAIN: SlotLayout = { name: 'plain', stride: 12, addressLow: 0, addressHigh: 4, data: 8 };
 
-test('slots without mask bits: held by an eventfd of ours, and never moved', async (t) => {
+test('the host vector of a slot without mask bits is never moved', async (t) => {
   const { host } = dsa(1);
   const storage = memoryStorage(new Uint8Array(48));
   const domain = new ImsDomain({ layout: PLAIN, storage, hostVectors: host });
@@ -294,7 +294,7 @@ test('slots without mask bits: held by an eventfd of ours, and never moved', asy
   t.is(host.used, 0);
 });
 
-test('an interrupt message store on the MSI-X vectors of a device', async (t) => {
+test('an interrupt message store uses the MSI-X vectors of a device', async (t) => {
   await using device = await openDevice('mock:nvme');
   device.config.update('command', { memory: 1 });
   using registers = device.bar(0).map();
@@ -318,7 +318,7 @@ test('an interrupt message store on the MSI-X vectors of a device', async (t) =>
   msix.on('failed', (vector) => failed.push(vector));
   guest.control(ENABLE);
   for (const vector of [0, 1, 2]) msix.tableWrite(vector * 16 + CONTROL, 4, 0);
-  t.deepEqual(failed, [2], 'the host has two');
+  t.deepEqual(failed, [2], 'the third vector fails: the host has two');
   const used = [0, 1].map((vector) => source.slotOf(vector)?.read().message);
   t.deepEqual(used, [message(4), message(5)]);
   t.not(used[0]?.address, used[1]?.address);

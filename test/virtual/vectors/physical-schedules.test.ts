@@ -6,7 +6,7 @@ import { explore, type Interleaving, Schedule } from './schedule.js';
 
 const VECTORS = 3;
 
-/** A guest that knows what it may expect, and tells the schedule. */
+/** A guest that reports to the schedule which vectors may deliver. */
 class Driver {
   readonly msix: VirtualMsix;
   readonly vfio: FakeVfio;
@@ -49,7 +49,10 @@ class Driver {
     this.vfio.driverEnabled = (bits & ENABLE) !== 0;
   }
 
-  /** What is allowed in the end is from the start, what is forbidden only from the end. */
+  /**
+   * Runs an operation. A vector that the operation unmasks may deliver from its start on. A vector
+   * that it masks may deliver until its end.
+   */
   #around(operation: () => void): void {
     const live = this.#control === ENABLE;
     const allowed = (vector: number) => live && this.#unmasked.has(vector);
@@ -61,7 +64,7 @@ class Driver {
 
 type Operation = (driver: Driver) => void;
 
-/** Enable, unmask, grow, mask, swap, function mask, disable and enable again. */
+/** Enables, unmasks, grows, masks, swaps eventfds, and sets and clears Function Mask. */
 const OPERATIONS: readonly Operation[] = [
   (d) => {
     d.control(ENABLE);
@@ -138,11 +141,11 @@ for (const { flow, growable, slowCpus } of [
   { flow: 'upfront', growable: false, slowCpus: true },
 ] as const) {
   for (const [name, operations] of [
-    ['enable, unmask, grow, mask, swap, function mask', OPERATIONS],
-    ['and disable', [...OPERATIONS.slice(0, 4), ...DISABLE]],
+    ['enable, unmask, grow, mask, swap and function mask', OPERATIONS],
+    ['enable, unmask, mask and disable', [...OPERATIONS.slice(0, 4), ...DISABLE]],
   ] as const) {
-    const host = `${growable ? 'growable' : 'NORESIZE'}${slowCpus ? ', CPUs that are slow' : ''}`;
-    test(`${flow}, ${host}: ${name} lose nothing`, (t) => {
+    const host = `${growable ? 'growable' : 'NORESIZE'}${slowCpus ? ', slow CPUs' : ''}`;
+    test(`${flow}, ${host}: ${name} lose no interrupt`, (t) => {
       const options = { vectors: VECTORS, growable, slowCpus };
       const { runs, total, failures } = explore(runner(options, flow, operations), CAUSES);
       t.log(`${runs} interleavings, ${total.fired} fired, ${total.delivered} delivered`);
@@ -153,7 +156,7 @@ for (const { flow, growable, slowCpus } of [
   }
 }
 
-test('a bind that fails, wherever, loses nothing', (t) => {
+test('a failure of any bind loses no interrupt', (t) => {
   const options = { vectors: VECTORS, growable: true };
   let vfio: FakeVfio | undefined;
   const count = new Schedule(new Map(), () => undefined);
@@ -168,7 +171,7 @@ test('a bind that fails, wherever, loses nothing', (t) => {
   }
 });
 
-test('incremental loses and redirects', (t) => {
+test('the flow incremental loses interrupts and redirects some to INTx', (t) => {
   const options = { vectors: VECTORS, growable: false };
   const { runs, total } = explore(runner(options, 'incremental', OPERATIONS.slice(0, 5)), CAUSES);
   t.log(`${runs} interleavings: ${total.lost} lost, ${total.redirected} redirected`);
@@ -179,7 +182,7 @@ test('incremental loses and redirects', (t) => {
 });
 
 for (const flow of ['incremental', 'upfront', 'dynamic'] as const) {
-  test(`${flow}: what growing to 16 vectors costs`, (t) => {
+  test(`${flow}: growth to 16 vectors makes the expected number of SET_IRQS calls`, (t) => {
     const vectors = 16;
     const vfio = new FakeVfio(new Schedule(new Map(), () => undefined), {
       vectors,

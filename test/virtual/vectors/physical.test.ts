@@ -24,7 +24,7 @@ function fake(options: FakeOptions, account = new Budget().account('')) {
   return { vfio, msix, guest, failed };
 }
 
-test('unmasked: the kernel has the consumer’s eventfd; masked: another one', (t) => {
+test('an unmasked vector is bound to the consumer’s eventfd, a masked one to another', (t) => {
   const { vfio, guest } = fake({ vectors: 2, growable: true });
   t.deepEqual(vfio.calls, [{ index: 2, flags: 0x24, start: 0, count: 1, eventfds: [null] }]);
   guest.unmask(1);
@@ -39,7 +39,7 @@ test('unmasked: the kernel has the consumer’s eventfd; masked: another one', (
   t.is(vfio.torn, 0);
 });
 
-test('pending bits are there when they are read, before the event loop turns', (t) => {
+test('a read of the pending bits shows an interrupt before the event loop turns', (t) => {
   const { vfio, msix, guest } = fake({ vectors: 40, growable: true });
   guest.unmask(35);
   guest.mask(35);
@@ -54,7 +54,7 @@ test('pending bits are there when they are read, before the event loop turns', (
   t.is(guest.taken(35), 1);
 });
 
-test('a vector that was never unmasked is pending in the device, and seen', (t) => {
+test('a vector that was never unmasked is pending in device and table', (t) => {
   const { vfio, msix, guest } = fake({ vectors: 40, growable: true });
   vfio.fire(33);
   t.is(msix.pbaRead(4, 4), 2);
@@ -64,7 +64,7 @@ test('a vector that was never unmasked is pending in the device, and seen', (t) 
 });
 
 for (const growable of [true, false]) {
-  test(`a request that fails${growable ? '' : ', NORESIZE'}: failed, pending, tried again`, (t) => {
+  test(`an unmask retries a failed request${growable ? '' : ' (NORESIZE)'}`, (t) => {
     const { vfio, msix, guest, failed } = fake({ vectors: 4, growable, capacity: 2 });
     for (const vector of [0, 1, 2]) guest.unmask(vector);
     t.deepEqual(failed, [2]);
@@ -74,7 +74,7 @@ for (const growable of [true, false]) {
     t.deepEqual([guest.taken(0), guest.taken(1), guest.taken(2)], [1, 1, 0]);
     t.is(msix.pbaRead(0, 4), 4);
     guest.unmask(2);
-    t.deepEqual(failed, [2, 2], 'one event each time');
+    t.deepEqual(failed, [2, 2], 'one event for each attempt');
     vfio.connection.setIrqs({ index: 2, flags: 0x24, start: 0, count: 1, eventfds: [null] });
     guest.unmask(2);
     t.is(msix.state(2), 'requested');
@@ -84,7 +84,7 @@ for (const growable of [true, false]) {
   });
 }
 
-test('a quota counts vectors in use', (t) => {
+test('a quota limits the vectors in use', (t) => {
   const account = new Budget({ quota: { vectors: 1 } }).account('guest');
   const { msix, guest, failed } = fake({ vectors: 3, growable: true }, account);
   guest.unmask(0);
@@ -92,12 +92,12 @@ test('a quota counts vectors in use', (t) => {
   t.deepEqual(failed, [1]);
   t.is(account.usage.vectors, 1);
   guest.mask(0);
-  t.is(account.usage.vectors, 1, 'a masked one is still served');
+  t.is(account.usage.vectors, 1, 'a masked vector keeps its host vector');
   msix.reset();
   t.is(account.usage.vectors, 0);
 });
 
-test('a budget by CPU puts each vector on the CPU that has the fewest', (t) => {
+test('a budget by CPU puts each vector on the CPU with the fewest vectors', (t) => {
   const budget = new Budget({ cpus: { ids: [0, 1], vectors: 1 } });
   const { vfio, guest, failed } = fake({ vectors: 3, growable: true }, budget.account('guest'));
   for (const vector of [0, 1, 2]) guest.unmask(vector);
@@ -128,7 +128,7 @@ test('signals without a consumer are dropped and counted', async (t) => {
   t.is(eventfd.read(), 1n);
 });
 
-test('one table, several sources: each has its range, and the others’ fate is not its own', (t) => {
+test('each of several sources serves its own range of a table', (t) => {
   const vfio: FakeVfio = new FakeVfio(new Schedule(new Map(), () => undefined), {
     vectors: 4,
     growable: true,
@@ -162,7 +162,7 @@ test('one table, several sources: each has its range, and the others’ fate is 
   t.is(msix.state(2), 'idle');
 });
 
-test('a source serves one table, and has no cookies', async (t) => {
+test('a physical source serves one table and has no cookies', async (t) => {
   const connection = await openConnection('mock:nvme');
   using physical = new PhysicalSource(connection);
   tableOf(65).attach(physical);

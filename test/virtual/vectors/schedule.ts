@@ -1,17 +1,17 @@
 import type { Eventfd, EventSet } from 'vfio/mock';
 import { FULL } from '../../full.js';
 
-/** What became of the interrupts of one run. */
+/** Counts of the interrupts of one run, by result. */
 export interface Verdict {
   fired: number;
   delivered: number;
-  /** A fire with no later delivery on its vector. */
+  /** Interrupts without a later delivery on their vector. */
   lost: number;
-  /** The device fell back to INTx. */
+  /** Interrupts that the device sent by INTx. */
   redirected: number;
-  /** More deliveries on a vector than there may be: one a fire, one for all while it was masked. */
+  /** Deliveries beyond the allowed number: one an interrupt, or one for all while masked. */
   duplicated: number;
-  /** A delivery on a vector that nothing fired, or while it was masked. */
+  /** Deliveries on a vector that never fired, or while the vector was masked. */
   wrong: number;
 }
 
@@ -23,7 +23,7 @@ export function sum(verdicts: readonly Verdict[]): Verdict {
   return total;
 }
 
-/** An eventfd that a kernel signals while others run: before and after each access is a step. */
+/** An eventfd with a step before and after each read, because the kernel signals concurrently. */
 class StepEventfd implements Eventfd {
   readonly fd = null;
   #count = 0n;
@@ -52,12 +52,12 @@ class StepEventfd implements Eventfd {
 }
 
 /**
- * One run: the library's calls into the world outside are its steps, since only between them can
- * anything happen that it notices. At the chosen steps an interrupt fires.
+ * One run of a scenario. Each call of the library into its environment is a step, because only
+ * there the library can notice a concurrent event. Interrupts fire at the chosen steps.
  */
 export class Schedule {
   readonly verdict = sum([]);
-  /** What fires, at which step. */
+  /** Interrupts to fire, by step. */
   readonly #plan: ReadonlyMap<number, readonly number[]>;
   readonly #fire: (what: number) => void;
   /** Time of the last fire and of the last delivery, by vector. */
@@ -65,8 +65,9 @@ export class Schedule {
   readonly #deliveries = new Map<number, number>();
   readonly #causes = new Set<number>();
   readonly #masked = new Set<number>();
-  /** Deliveries that there may be yet, by vector, and those with a fire since they were masked. */
+  /** Number of deliveries still allowed, by vector. */
   readonly #due = new Map<number, number>();
+  /** Masked vectors that have fired since they were masked. */
   readonly #held = new Set<number>();
   readonly #ready = new Map<StepEventfd, () => void>();
   #time = 0;
@@ -82,14 +83,14 @@ export class Schedule {
     return this.#step;
   }
 
-  /** Something may happen here. */
+  /** Marks a step, and fires the interrupts planned for this step. */
   step(): void {
     if (this.#paused) return;
     const now = this.#plan.get(this.#step++) ?? [];
     for (const what of now) this.#fire(what);
   }
 
-  /** Steps count from here on, until the end. */
+  /** Runs an operation. Only steps within operations count. */
   run(operation: () => void): void {
     this.#paused = false;
     this.step();
@@ -99,8 +100,8 @@ export class Schedule {
   }
 
   /**
-   * The device fired: by a message, by its pin instead, or by a message that may be delivered and
-   * need not be.
+   * Records an interrupt of the device: by a message, by its INTx pin, or by a void message, which
+   * may be delivered or dropped.
    */
   fired(vector: number, way: 'message' | 'pin' | 'void' = 'message'): void {
     this.verdict.fired++;
@@ -111,6 +112,7 @@ export class Schedule {
     else this.#allow(vector, 1);
   }
 
+  /** Records a delivery to the consumer of a vector. */
   delivered(vector: number): void {
     this.verdict.delivered++;
     if (this.#masked.has(vector)) this.verdict.wrong++;
@@ -118,7 +120,7 @@ export class Schedule {
     if (this.#allow(vector, -1) < 0) this.verdict.duplicated++;
   }
 
-  /** From now on nothing may be delivered there, or something may again. */
+  /** Records that a vector was masked or unmasked: a masked vector must deliver nothing. */
   masked(vector: number, masked: boolean): void {
     if (masked) {
       this.#masked.add(vector);
@@ -134,7 +136,7 @@ export class Schedule {
     return due;
   }
 
-  /** The consumer's eventfd of a vector: a delivery is what is signalled to it. */
+  /** Returns an eventfd for the consumer of a vector. Each signal is a delivery. */
   consumer(vector: number): Eventfd {
     return new StepEventfd(this, () => {
       this.delivered(vector);
@@ -180,14 +182,17 @@ export class Schedule {
     };
   }
 
-  /** A turn of the event loop. */
+  /** Performs a turn of the event loop: reports the eventfds that were signalled. */
   turn(): void {
     const ready = [...this.#ready.values()];
     this.#ready.clear();
     for (const notify of ready) notify();
   }
 
-  /** Everything was unmasked and the loop has turned: what did not arrive is lost. */
+  /**
+   * Counts lost and wrong interrupts, and returns the verdict. All vectors must be unmasked, and
+   * the event loop must have turned.
+   */
   end(): Verdict {
     for (const [vector, fired] of this.#fires) {
       if ((this.#deliveries.get(vector) ?? 0) < fired) this.verdict.lost++;
@@ -199,19 +204,22 @@ export class Schedule {
   }
 }
 
-/** One way through a scenario: what fires when, and after which operations the loop turns. */
+/** One interleaving of a scenario: the interrupts by step, and the turns of the event loop. */
 export interface Interleaving {
   readonly plan: ReadonlyMap<number, readonly number[]>;
   readonly turns: (operation: number) => boolean;
 }
 
 /**
- * Runs a scenario in every interleaving of: one or two interrupts of a cause, each at any step, with
- * the event loop turning after all operations, after none, or after any single one. For two
- * interrupts the full run has all of that, the short one every fourth step and no single turns.
+ * Runs a scenario in all interleavings with one or two interrupts. Each interrupt fires at any
+ * step. The event loop turns after every operation, after none, or after a single one. With two
+ * interrupts, the short run tries every fourth step only, and no single turns.
  *
- * @param scenario - runs it once; says how many steps and operations there were
- * @param pairs - whether two interrupts are tried as well
+ * @param scenario - runs one interleaving, and returns its verdict and its numbers of steps and
+ *   operations
+ * @param causes - values to pass to the `fire` function of the schedule, one for each series of
+ *   runs
+ * @param pairs - whether to try two interrupts as well
  */
 export function explore(
   scenario: (interleaving: Interleaving) => { verdict: Verdict; steps: number; operations: number },
