@@ -161,7 +161,7 @@ export class Backing implements VectorSink {
   }
 
   /**
-   * Frees all vectors, then allocates a block up to `own` and binds it and the vectors of before.
+   * Frees all vectors, allocates a block up to `own`, and binds `own` and the previous vectors.
    */
   #rebuild(own: number, target: Eventfd | null): void {
     const targets: (Eventfd | null | undefined)[] = [];

@@ -50,7 +50,8 @@ export interface VectorSource {
    */
   request(vector: number, target: Eventfd | null): void;
   /**
-   * Masks a vector: the device holds its interrupt, or the table does after a report to the sink.
+   * Masks a vector. The device holds its interrupt, or the source reports the interrupt to the
+   * sink, and the table holds it.
    */
   hold(vector: number): void;
   /** Frees the host vector that serves a vector. The vector itself stays allocated. */

@@ -151,7 +151,7 @@ test('refresh() updates a message that the host has changed', (t) => {
   target.close();
 });
 
-test('a slot that a reset cannot restore emits an event, and the others are restored', async (t) => {
+test('a reset restores the slots, and emits an event for each that fails', async (t) => {
   using device = openDeviceSync('mock:wlan#failed');
   device.messages.novirt.enable();
   using hostVectors = closing(messageVectors(device));
