@@ -91,6 +91,13 @@ export function checkAccess(offset: number, width: number, size: number | bigint
   }
 }
 
+/** Checks the width of one access to a device file: 1, 2 or 4 bytes. */
+export function checkWidth(width: unknown): asserts width is 1 | 2 | 4 {
+  if (width !== 1 && width !== 2 && width !== 4) {
+    throw new RangeError(`width ${String(width)} is not 1, 2 or 4`);
+  }
+}
+
 /** Checks that an unsigned value fits into `width` bytes. */
 export function checkValue(value: number, width: 1 | 2 | 4): void {
   checkInteger(value, 'value', 0, 0xffff_ffff >>> (32 - 8 * width));

@@ -17,14 +17,7 @@ import {
   updateFields,
   walkCapabilities,
 } from '../pci/index.js';
-import {
-  checkAccess,
-  checkBytes,
-  checkChoice,
-  checkExtent,
-  checkObject,
-  checkValue,
-} from '../checks.js';
+import { checkAccess, checkBytes, checkChoice, checkExtent, checkObject } from '../checks.js';
 import { didReset, type WrittenByte } from './function-reset.js';
 import type { Handle } from './handle.js';
 
@@ -216,7 +209,6 @@ export class ConfigSpace {
 
   #store(offset: number, width: 1 | 2 | 4, value: number): void {
     checkAccess(offset, width, this.size);
-    checkValue(value, width);
     this.#handle.connection.store(VFIO_PCI_CONFIG_REGION_INDEX, offset, width, value);
     this.#onWritten(offset, width, (n) => value >>> (8 * n));
   }

@@ -43,7 +43,7 @@ export class PciDevice {
   /** VFIO_DEVICE_FEATURE: VF tokens, low power, and whatever else by number. */
   readonly features: Features;
   readonly #handle: Handle;
-  readonly #windows = new Windows();
+  readonly #windows: Windows;
   readonly #regions = new Map<number, Region>();
 
   /** @internal */
@@ -54,7 +54,9 @@ export class PciDevice {
     this.via = connection.via;
     this.info = connection.getInfo();
     this.config = new ConfigSpace(handle);
+    // Closed in reverse order: interrupts, windows, DMA memory.
     this.dma = new DmaSpace(handle);
+    this.#windows = new Windows(handle);
     this.interrupts = new Interrupts(handle, this.info.numIrqs);
     this.features = new Features(handle);
     this.messages = new Messages({
@@ -73,8 +75,7 @@ export class PciDevice {
     this.interrupts.req.answerBy(() => {
       const hint =
         'The host wanted it back. To finish first, listen to device.interrupts.req.request() and close the device there.';
-      this.#handle.explainClosing(hint);
-      this.close();
+      this.#handle.close(hint);
       process.emitWarning(`${this.name} was closed: the host wants it back`, {
         type: 'VfioWarning',
         code: 'VFIO_HOST_REQUEST',
@@ -211,31 +212,7 @@ export class PciDevice {
    * away whatever could not be taken away before.
    */
   close(): void {
-    if (!this.#handle.isOpen) return;
-    const steps = [
-      () => {
-        this.interrupts.close();
-      },
-      () => {
-        this.#windows.close(this.#handle.closingHint);
-      },
-      () => {
-        this.dma.close();
-      },
-      () => {
-        this.#handle.close();
-      },
-      () => {
-        this.dma.releaseRest();
-      },
-    ];
-    for (const step of steps) {
-      try {
-        step();
-      } catch {
-        // See above: what comes next takes it away.
-      }
-    }
+    this.#handle.close();
   }
 
   /** As {@link close}: `using device = openDeviceSync(name)`. */

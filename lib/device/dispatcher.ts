@@ -30,6 +30,9 @@ export class Dispatcher {
   constructor(handle: Handle, capacity: () => number) {
     this.#handle = handle;
     this.#capacity = capacity;
+    handle.beforeClose(() => {
+      this.#close();
+    });
   }
 
   /** @returns the slot: one that was freed, else the next number */
@@ -90,7 +93,7 @@ export class Dispatcher {
     return this.#pollOnce((set) => set.spin(timeoutUs));
   }
 
-  close(): void {
+  #close(): void {
     this.#closed = true;
     this.#slots.length = 0;
     this.#set?.close();

@@ -35,6 +35,12 @@ export class DmaSpace {
   /** @internal */
   constructor(handle: Handle) {
     this.#handle = handle;
+    handle.beforeClose(() => {
+      this.#freeAll();
+    });
+    handle.afterClose(() => {
+      this.#releaseRest();
+    });
   }
 
   /** The addresses the IOMMU lets the device use; both ends are inclusive. */
@@ -140,33 +146,6 @@ export class DmaSpace {
     return unmapped;
   }
 
-  /**
-   * Unmaps and releases everything, for the closing of the device.
-   * @internal
-   */
-  close(): void {
-    const space = this.#space;
-    for (const mapping of this.#mappings) {
-      try {
-        if (mapping.mapped) unmapOne(space, mapping);
-        this.#release(mapping);
-      } catch {
-        // It is unmapped with the connection, and its memory must not go before that.
-      }
-    }
-  }
-
-  /**
-   * Releases what could not be unmapped, once the connection is closed.
-   * @internal
-   */
-  releaseRest(): void {
-    for (const mapping of this.#mappings) {
-      mapping.mapped = false;
-      this.#release(mapping);
-    }
-  }
-
   get #space(): AddressSpace {
     return this.#handle.connection.addressSpace;
   }
@@ -232,6 +211,26 @@ export class DmaSpace {
       if (mapping.mapped) unmapOne(this.#space, mapping);
       this.#release(mapping);
     });
+  }
+
+  #freeAll(): void {
+    const space = this.#space;
+    for (const mapping of this.#mappings) {
+      try {
+        if (mapping.mapped) unmapOne(space, mapping);
+        this.#release(mapping);
+      } catch {
+        // Closing the connection unmaps the memory. Until then the memory must stay.
+      }
+    }
+  }
+
+  /** Releases the memory that could not be unmapped: closing the connection has unmapped it. */
+  #releaseRest(): void {
+    for (const mapping of this.#mappings) {
+      mapping.mapped = false;
+      this.#release(mapping);
+    }
   }
 
   #release(mapping: DmaMapping): void {

@@ -2,10 +2,11 @@ import { EventEmitter } from 'node:events';
 import type { DeviceConnection } from '../contract/index.js';
 import { Lifetime } from '../contract/lifetime.js';
 import type { VfioError } from '../errors.js';
+import { Releases } from '../releases.js';
 
-/** What one part of a device did that others have to know of. */
+/** Changes that one part of a device makes and other parts need to know. */
 export interface DeviceChanges {
-  /** A vector was bound, or its eventfd was taken away. */
+  /** A vector was bound to an eventfd, or unbound. */
   vector: [irq: string, vector: number, reason: 'requested' | 'released'];
   /** The function was reset, by `reset()` or by its configuration space. */
   reset: [];
@@ -13,21 +14,23 @@ export interface DeviceChanges {
   config: [offset: number, length: number];
 }
 
-/**
- * The way of all parts of a device to its connection, for as long as the device is open. After
- * that they throw here, before anything is touched.
- */
+/** Shared access to the connection, for every part of a device. */
 export class Handle {
   readonly name: string;
   readonly changes = new EventEmitter<DeviceChanges>();
   readonly #connection: DeviceConnection;
   readonly #lifetime: Lifetime;
+  readonly #beforeClose = new Releases();
+  readonly #afterClose = new Releases();
   #hint: string | undefined;
 
   constructor(connection: DeviceConnection) {
     this.name = connection.name;
     this.#connection = connection;
     this.#lifetime = new Lifetime('the device is closed', this.name);
+    this.#beforeClose.add(() => {
+      if (this.#lifetime.end(this.#hint)) this.#connection.close(this.#hint);
+    });
   }
 
   get isOpen(): boolean {
@@ -49,13 +52,24 @@ export class Handle {
     return this.#hint;
   }
 
-  /** Sets {@link closingHint}, before the device is closed. */
-  explainClosing(hint: string): void {
-    this.#hint = hint;
+  /** Runs `release` when the device closes, before its connection. The newest release runs first. */
+  beforeClose(release: () => void): void {
+    this.#beforeClose.add(release);
   }
 
-  /** Closes the connection. Idempotent. */
-  close(): void {
-    if (this.#lifetime.end(this.#hint)) this.#connection.close(this.#hint);
+  /** Runs `release` after the connection is closed. */
+  afterClose(release: () => void): void {
+    this.#afterClose.add(release);
+  }
+
+  /**
+   * Closes all parts of the device, then its connection. Idempotent; never throws.
+   * @param hint - sets {@link closingHint}
+   */
+  close(hint?: string): void {
+    if (!this.isOpen) return;
+    this.#hint ??= hint;
+    this.#beforeClose.run();
+    this.#afterClose.run();
   }
 }

@@ -81,14 +81,4 @@ export class Interrupts {
   poll(): Poller {
     return new Poller(this.#handle, this.#dispatcher);
   }
-
-  /**
-   * Disables everything and closes all vectors, for the closing of the device.
-   * @internal
-   */
-  close(): void {
-    const parts = [this.intx, this.msi, this.msix, this.err, this.req, ...this.deviceSpecific];
-    for (const part of parts) part.close();
-    this.#dispatcher.close();
-  }
 }

@@ -1,5 +1,5 @@
 import type { Eventfd } from '../contract/index.js';
-import { throwAll } from './throw-all.js';
+import { runAll } from './throw-all.js';
 import { Vector, type VectorContext, type VectorOptions } from './vector.js';
 
 /** How the INTx interrupt is delivered. */
@@ -57,7 +57,6 @@ export class IntxVector extends Vector {
 
   /** @internal */
   protected override deliver(count: bigint): void {
-    const errors: unknown[] = [];
     const steps = [
       () => {
         super.deliver(count);
@@ -66,14 +65,7 @@ export class IntxVector extends Vector {
         if (this.#autoUnmask && !this.closed) this.unmask();
       },
     ];
-    for (const step of steps) {
-      try {
-        step();
-      } catch (error) {
-        errors.push(error);
-      }
-    }
-    throwAll(errors, 'a listener of INTx failed, and so did unmasking it');
+    runAll(steps, 'a listener of INTx failed, and so did unmasking it');
   }
 
   #bindResampler(): Eventfd {

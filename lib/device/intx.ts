@@ -20,6 +20,10 @@ export class Intx {
     this.#irq = irq;
     this.#exclusive = exclusive;
     this.#dispatcher = dispatcher;
+    handle.beforeClose(() => {
+      exclusive.close(irq);
+      this.#vector?.release();
+    });
   }
 
   /** 1, or 0 if the device has none. */
@@ -65,15 +69,6 @@ export class Intx {
   /** Disables it and closes its vector. Idempotent. */
   disable(): void {
     this.#exclusive.disable(this.#irq);
-    this.#vector?.release();
-  }
-
-  /**
-   * As {@link disable}, whatever the kernel says.
-   * @internal
-   */
-  close(): void {
-    this.#exclusive.close(this.#irq);
     this.#vector?.release();
   }
 }

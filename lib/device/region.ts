@@ -12,7 +12,6 @@ import {
   checkExtent,
   checkInteger,
   checkOptions,
-  checkValue,
   hex,
   PAGE_SIZE,
   wholePages,
@@ -162,7 +161,6 @@ export class Region {
   store(offset: number, width: 1 | 2 | 4, value: number): void {
     checkChoice(width, 'width', [1, 2, 4]);
     checkAccess(offset, width, this.size);
-    checkValue(value, width);
     this.#handle.connection.store(this.index, offset, width, value);
   }
 

@@ -18,6 +18,9 @@ export class SingleIrq {
     this.#handle = handle;
     this.#irq = irq;
     this.#dispatcher = dispatcher;
+    handle.beforeClose(() => {
+      this.close();
+    });
   }
 
   /** 1, or 0 if the device has none: ERR needs PCI Express. */

@@ -39,6 +39,9 @@ export class VectorIndex {
     this.#irq = irq;
     this.#exclusive = exclusive;
     this.#dispatcher = dispatcher;
+    handle.beforeClose(() => {
+      this.#close();
+    });
   }
 
   /** Vectors the device has; 0 if it does not have the capability (VFIO_DEVICE_GET_IRQ_INFO). */
@@ -100,7 +103,7 @@ export class VectorIndex {
       this.#handle.changes.emit('vector', name, vector, 'requested');
       return requested;
     } catch (error) {
-      if (!enabledBefore) this.close();
+      if (!enabledBefore) this.#close();
       throw error;
     }
   }
@@ -119,11 +122,8 @@ export class VectorIndex {
     this.#release();
   }
 
-  /**
-   * As {@link disable}, whatever the kernel says.
-   * @internal
-   */
-  close(): void {
+  /** As {@link disable}, but ignores a failure of the kernel. */
+  #close(): void {
     this.#exclusive.close(this.#irq);
     this.#release();
   }

@@ -1,4 +1,5 @@
 import type { RegisterWindow } from '../contract/index.js';
+import type { Handle } from './handle.js';
 
 /**
  * The windows of a device, to be closed with it. A window that nobody can use any more is
@@ -7,6 +8,12 @@ import type { RegisterWindow } from '../contract/index.js';
 export class Windows {
   readonly #open = new Set<WeakRef<RegisterWindow>>();
 
+  constructor(handle: Handle) {
+    handle.beforeClose(() => {
+      for (const window of this.#open) window.deref()?.close(handle.closingHint);
+    });
+  }
+
   open(map: () => RegisterWindow): RegisterWindow {
     for (const known of this.#open) {
       if (known.deref() === undefined) this.#open.delete(known);
@@ -14,11 +21,5 @@ export class Windows {
     const window = map();
     this.#open.add(new WeakRef(window));
     return window;
-  }
-
-  /** @param hint - why, if the program did not close the device */
-  close(hint?: string): void {
-    for (const window of this.#open) window.deref()?.close(hint);
-    this.#open.clear();
   }
 }

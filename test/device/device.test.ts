@@ -29,12 +29,12 @@ test('closing: interrupts, their set, windows, DMA, the connection, each once', 
   device.close();
   device[Symbol.dispose]();
   t.deepEqual(script.take(), [
-    'irqs msix none|trigger 0+0',
-    'set.remove 0',
-    'eventfd.close 0',
     'irqs req eventfd|trigger 0+1 [null]',
     'set.remove 1',
     'eventfd.close 1',
+    'irqs msix none|trigger 0+0',
+    'set.remove 0',
+    'eventfd.close 0',
     'set.close',
     'window.close 0 0x0',
     'unmap 0x1000 4096 flags=0',

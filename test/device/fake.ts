@@ -10,6 +10,7 @@ import type {
   RegisterWindow,
   Via,
 } from '../../lib/contract/index.js';
+import { checkValue } from '../../lib/checks.js';
 import { PciDevice } from '../../lib/device/device.js';
 import type { Vector } from '../../lib/device/vector.js';
 import { VfioError } from '../../lib/errors.js';
@@ -119,6 +120,7 @@ export class FakeConnection implements DeviceConnection {
   }
 
   store(region: number, offset: number, width: 1 | 2 | 4, value: number): void {
+    checkValue(value, width);
     this.script.enter('store', region, offset, width, hex(value));
     const view = new DataView(this.config.buffer);
     if (width === 1) view.setUint8(offset, value);

@@ -1,8 +1,9 @@
 import test from 'ava';
 import { setImmediate } from 'node:timers/promises';
+import { Handle } from '../../lib/device/handle.js';
 import { Windows } from '../../lib/device/windows.js';
 import type { RegisterWindow } from '../../lib/contract/index.js';
-import { openFake } from './fake.js';
+import { FakeConnection, openFake } from './fake.js';
 
 const RW = 3;
 const RWM = 7;
@@ -239,7 +240,8 @@ test('ioeventfd', (t) => {
 });
 
 test('windows are closed together; one that nobody holds is forgotten', async (t) => {
-  const windows = new Windows();
+  const handle = new Handle(new FakeConnection());
+  const windows = new Windows(handle);
   const closed: number[] = [];
   const open = (n: number) =>
     windows.open(() => ({ close: () => closed.push(n) }) as unknown as RegisterWindow);
@@ -249,7 +251,7 @@ test('windows are closed together; one that nobody holds is forgotten', async (t
   await setImmediate();
   globalThis.gc?.();
   open(2);
-  windows.close();
+  handle.close();
   t.truthy(kept);
   t.true(closed.includes(0) && closed.includes(2));
   if (globalThis.gc !== undefined) t.deepEqual(closed, [0, 2]);

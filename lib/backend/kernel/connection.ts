@@ -24,14 +24,23 @@ import { Lifetime } from '../../contract/lifetime.js';
 import { formatAddress } from '../../contract/names.js';
 import type { KernelAddressSpace } from './address-space.js';
 import { HostInterrupts } from './affinity.js';
-import { checkInteger, checkPasid, checkPages, checkU32, checkU64 } from '../../checks.js';
+import {
+  checkInteger,
+  checkPages,
+  checkPasid,
+  checkU32,
+  checkU64,
+  checkValue,
+  checkWidth,
+} from '../../checks.js';
 import type { DeviceFile } from './device-file.js';
 import { KernelEventSet } from './event-set.js';
 import { KernelEventfd } from './eventfd.js';
 import { describeError } from './describe-error.js';
 import { encodeIrqSet, fdOf } from './irq-set.js';
 import type { Kernel } from './kernel.js';
-import { RefCounted, Releases } from './ownership.js';
+import { RefCounted } from './ownership.js';
+import { Releases } from '../../releases.js';
 import { Regions } from './regions.js';
 import { MappedWindow } from './window.js';
 
@@ -141,7 +150,7 @@ export class KernelConnection implements DeviceConnection {
   store(region: number, offset: number, width: 1 | 2 | 4, value: number): void {
     this.#lifetime.check();
     checkWidth(width);
-    checkInteger(value, 'value', 0, 0xffff_ffff >>> (32 - 8 * width));
+    checkValue(value, width);
     try {
       this.#native.store(this.#fd, this.#regions.position(region, offset), width, value);
     } catch (error) {
@@ -296,11 +305,5 @@ export class KernelConnection implements DeviceConnection {
     } catch (error) {
       throw describeError(error, this.name);
     }
-  }
-}
-
-function checkWidth(width: number): void {
-  if (width !== 1 && width !== 2 && width !== 4) {
-    throw new RangeError(`width ${String(width)} is not 1, 2 or 4`);
   }
 }

@@ -4,7 +4,7 @@ import type { DmaCalls } from './address-space.js';
 import { callWithPath } from './describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 import type { Kernel } from './kernel.js';
-import type { Releases } from './ownership.js';
+import type { Releases } from '../../releases.js';
 import { VFIO_API_VERSION } from './uapi.js';
 
 /**

@@ -9,7 +9,8 @@ import { U64_MAX } from '../../checks.js';
 import { callWithPath } from './describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 import type { Kernel } from './kernel.js';
-import { RefCounted, type Releases } from './ownership.js';
+import { RefCounted } from './ownership.js';
+import type { Releases } from '../../releases.js';
 import * as uapi from './uapi.js';
 
 /**

@@ -1,22 +1,4 @@
-/** Release actions of acquired resources. The newest runs first. */
-export class Releases {
-  readonly #actions: (() => void)[] = [];
-
-  add(release: () => void): void {
-    this.#actions.push(release);
-  }
-
-  /** Runs every action once. If one action fails, the others still run. */
-  run(): void {
-    for (let action = this.#actions.pop(); action !== undefined; action = this.#actions.pop()) {
-      try {
-        action();
-      } catch {
-        // No caller can act on this error, and the actions that follow still close everything.
-      }
-    }
-  }
-}
+import { Releases } from '../../releases.js';
 
 /** A reference count. The last release runs the release actions. Starts with one reference. */
 export class RefCounted {

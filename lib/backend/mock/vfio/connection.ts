@@ -19,6 +19,8 @@ import { Affinity } from '../machine/affinity.js';
 import {
   checkBytes,
   checkInteger,
+  checkValue,
+  checkWidth,
   checkPasid,
   checkPages,
   checkU32,
@@ -139,7 +141,7 @@ export class MockConnection implements DeviceConnection {
     this.#device.wake();
     checkPosition(region, offset);
     const bytes = this.#scratchBytes(width);
-    checkInteger(value, 'value', 0, 2 ** (8 * width) - 1);
+    checkValue(value, width);
     store(this.#scratchView, 0, width, value);
     try {
       this.#machine.faults.check('write');
@@ -266,9 +268,7 @@ export class MockConnection implements DeviceConnection {
   }
 
   #scratchBytes(width: number): Uint8Array {
-    if (width !== 1 && width !== 2 && width !== 4) {
-      throw new RangeError(`width ${String(width)} is not 1, 2 or 4`);
-    }
+    checkWidth(width);
     return width === 4 ? this.#scratch : this.#scratch.subarray(0, width);
   }
 
