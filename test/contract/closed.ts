@@ -89,7 +89,8 @@ test.serial('every call of a closed connection fails with EBADF', async (t) => {
 test.serial(
   'a closed eventfd, event set and memory fail with EBADF on an open device',
   async (t) => {
-    const connection = await openConnection(NVME);
+    await using device = await openDevice(NVME);
+    const { connection } = device;
     const eventfd = connection.createEventfd();
     const open = connection.createEventfd();
     const set = connection.createEventSet(2);
@@ -159,7 +160,6 @@ test.serial(
       },
     );
     open.close();
-    connection.close();
   },
 );
 

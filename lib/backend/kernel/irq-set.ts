@@ -51,12 +51,13 @@ export function fdOf(eventfd: Eventfd | null | number): number {
     return eventfd;
   }
   if (eventfd instanceof KernelEventfd) return eventfd.requireFd();
-  if (eventfd.fd === null) {
+  const { fd } = eventfd;
+  if (typeof fd !== 'number') {
     throw new TypeError(
       'the eventfd has no file descriptor: create it by createEventfd() of the device',
     );
   }
-  return eventfd.fd;
+  return fd;
 }
 
 function encodeBools(values: readonly number[]): Uint8Array {
