@@ -129,3 +129,11 @@ test('no file is above 400 lines', (t) => {
     t.true(lines <= 400, `${relative(root, file)} has ${lines}`);
   }
 });
+
+test('no declaration that ships has an @internal member', (t) => {
+  const declarations = filesOf('dist/lib', /\.d\.ts$/);
+  t.true(declarations.length > 10);
+  for (const file of declarations) {
+    t.false(readFileSync(file, 'utf8').includes('@internal'), relative(root, file));
+  }
+});

@@ -70,12 +70,12 @@ export async function checkMessages(
   while (fired < writes && Date.now() < end) await sleep(1);
   await sleep(SURPLUS_WAIT_MS);
   vector.off('interrupt', onInterrupt);
-  const { road, remapped } = physical;
+  const { method, remapped } = physical;
   return {
     ok: fired === writes,
     data: {
       kernel,
-      road,
+      road: method,
       virtual: toJson(virtual),
       physical: { ...toJson(physical), remapped },
       writes,
@@ -83,7 +83,7 @@ export async function checkMessages(
     },
     lines: [
       label,
-      ['physical', `${toText(physical)}, by ${road}, remapped: ${remapped}`],
+      ['physical', `${toText(physical)}, by ${method}, remapped: ${remapped}`],
       ['private copy', `sent ${writes} times, the vector fired ${fired} times`],
     ],
   };

@@ -29,6 +29,9 @@ export interface BarDescription extends Bar {
 
 const HEADER_SIZE = 64;
 
+/** Creates the {@link ConfigSpace} of a device. */
+export let createConfigSpace: (handle: Handle) => ConfigSpace;
+
 /**
  * Configuration space, by pread and pwrite on region 7. Every access is checked against its size
  * (RangeError) before it is made. The kernel shows a device's own view of some registers and drops
@@ -47,8 +50,11 @@ export class ConfigSpace {
   readonly #handle: Handle;
   #capabilities: readonly Capability[] = [];
 
-  /** @internal */
-  constructor(handle: Handle) {
+  static {
+    createConfigSpace = (handle) => new ConfigSpace(handle);
+  }
+
+  private constructor(handle: Handle) {
     this.#handle = handle;
     this.size = Number(handle.connection.getRegionInfo(VFIO_PCI_CONFIG_REGION_INDEX).size);
   }

@@ -8,14 +8,20 @@ import type {
 import { VFIO_PCI_BAR5_REGION_INDEX } from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
 import { checkInteger, checkPasid } from '../checks.js';
-import { ConfigSpace } from './config.js';
-import { DmaSpace } from './dma.js';
-import { Features } from './features.js';
+import { type ConfigSpace, createConfigSpace } from './config.js';
+import { createDmaSpace, type DmaSpace } from './dma.js';
+import { createFeatures, type Features } from './features.js';
 import { Handle } from './handle.js';
-import { Interrupts } from './interrupts.js';
-import { Messages } from './messages/messages.js';
-import { Region } from './region.js';
+import { answerHostRequests, createInterrupts, type Interrupts } from './interrupts.js';
+import { createMessages, type Messages } from './messages/messages.js';
+import { createRegion, type Region } from './region.js';
 import { Windows } from './windows.js';
+
+/** Closes the device when the host requests it, unless the program requests REQ. */
+export let closeOnHostRequest: (device: PciDevice) => void;
+
+/** Creates the {@link PciDevice} of a connection. */
+export let createDevice: (connection: DeviceConnection) => PciDevice;
 
 /**
  * An open PCI device. Made by `openDevice`; closed by {@link close}, which gives back everything
@@ -46,41 +52,30 @@ export class PciDevice {
   readonly #windows: Windows;
   readonly #regions = new Map<number, Region>();
 
-  /** @internal */
-  constructor(connection: DeviceConnection) {
+  static {
+    createDevice = (connection) => new PciDevice(connection);
+    closeOnHostRequest = (device) => {
+      device.#closeOnHostRequest();
+    };
+  }
+
+  private constructor(connection: DeviceConnection) {
     const handle = new Handle(connection);
     this.#handle = handle;
     this.name = connection.name;
     this.via = connection.via;
     this.info = connection.getInfo();
-    this.config = new ConfigSpace(handle);
+    this.config = createConfigSpace(handle);
     // Closed in reverse order: interrupts, windows, DMA memory.
-    this.dma = new DmaSpace(handle);
+    this.dma = createDmaSpace(handle);
     this.#windows = new Windows(handle);
-    this.interrupts = new Interrupts(handle, this.info.numIrqs);
-    this.features = new Features(handle);
-    this.messages = new Messages({
+    this.interrupts = createInterrupts(handle, this.info.numIrqs);
+    this.features = createFeatures(handle);
+    this.messages = createMessages({
       handle,
       config: this.config,
       interrupts: this.interrupts,
       region: (index) => this.region(index),
-    });
-  }
-
-  /**
-   * Has the device close itself when the host wants it back, unless the program takes that over.
-   * @internal
-   */
-  answerHostRequests(): void {
-    this.interrupts.req.answerBy(() => {
-      const hint =
-        'The host wanted it back. To finish first, listen to device.interrupts.req.request() and close the device there.';
-      this.#handle.close(hint);
-      process.emitWarning(`${this.name} was closed: the host wants it back`, {
-        type: 'VfioWarning',
-        code: 'VFIO_HOST_REQUEST',
-        detail: hint,
-      });
     });
   }
 
@@ -130,7 +125,7 @@ export class PciDevice {
     checkInteger(index, 'region', 0, this.info.numRegions - 1);
     const known = this.#regions.get(index);
     if (known !== undefined && this.#handle.isOpen) return known;
-    const region = new Region(this.#handle, this.#windows, index);
+    const region = createRegion(this.#handle, this.#windows, index);
     this.#regions.set(index, region);
     return region;
   }
@@ -224,6 +219,19 @@ export class PciDevice {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.resolve();
     this.close();
+  }
+
+  #closeOnHostRequest(): void {
+    answerHostRequests(this.interrupts, () => {
+      const hint =
+        'The host wanted it back. To finish first, listen to device.interrupts.req.request() and close the device there.';
+      this.#handle.close(hint);
+      process.emitWarning(`${this.name} was closed: the host wants it back`, {
+        type: 'VfioWarning',
+        code: 'VFIO_HOST_REQUEST',
+        detail: hint,
+      });
+    });
   }
 
   #find(index: number): Region | null {

@@ -16,6 +16,9 @@ export interface DmaMapping {
   readonly lifetime: Lifetime;
 }
 
+/** Creates the {@link DmaBuffer} of a mapping. */
+export let createDmaBuffer: (mapping: DmaMapping, free: () => void) => DmaBuffer;
+
 /**
  * Memory that program and device share. Poll what the device writes with `Atomics.load`: the
  * optimizer may drop or merge plain reads.
@@ -31,8 +34,11 @@ export class DmaBuffer {
   readonly #mapping: DmaMapping;
   readonly #free: () => void;
 
-  /** @internal */
-  constructor(mapping: DmaMapping, free: () => void) {
+  static {
+    createDmaBuffer = (mapping, free) => new DmaBuffer(mapping, free);
+  }
+
+  private constructor(mapping: DmaMapping, free: () => void) {
     this.iova = mapping.iova;
     this.size = mapping.size;
     this.access = mapping.access;

@@ -3,7 +3,7 @@ import { Lifetime } from '../contract/lifetime.js';
 import { VfioError } from '../errors.js';
 import { giveIova, takeIova } from './addresses.js';
 import { checkInteger, checkU64, hex, PAGE_SIZE } from '../checks.js';
-import { DmaBuffer, type DmaMapping } from './dma-buffer.js';
+import { createDmaBuffer, type DmaBuffer, type DmaMapping } from './dma-buffer.js';
 import {
   type DmaFile,
   type DmaOptions,
@@ -12,6 +12,9 @@ import {
   planSource,
 } from './dma-plan.js';
 import type { Handle } from './handle.js';
+
+/** Creates the {@link DmaSpace} of a device. */
+export let createDmaSpace: (handle: Handle) => DmaSpace;
 
 /**
  * What the device can reach by DMA. Set `bus_master` in the command register before the device is
@@ -32,8 +35,11 @@ export class DmaSpace {
   readonly #pending = new Set<DmaMapping>();
   #pageSize: number | undefined;
 
-  /** @internal */
-  constructor(handle: Handle) {
+  static {
+    createDmaSpace = (handle) => new DmaSpace(handle);
+  }
+
+  private constructor(handle: Handle) {
     this.#handle = handle;
     handle.beforeClose(() => {
       this.#freeAll();
@@ -206,7 +212,7 @@ export class DmaSpace {
   #commit(mapping: DmaMapping): DmaBuffer {
     mapping.mapped = true;
     this.#mappings.add(mapping);
-    return new DmaBuffer(mapping, () => {
+    return createDmaBuffer(mapping, () => {
       if (!this.#mappings.has(mapping)) return;
       if (mapping.mapped) unmapOne(this.#space, mapping);
       this.#release(mapping);

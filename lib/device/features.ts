@@ -27,12 +27,18 @@ const NO_DATA = new Uint8Array(0);
 /** EINVAL, ENOTTY, EOPNOTSUPP: how kernels and drivers say that a direction is not there. */
 const NOT_THERE = [-22, -25, -95];
 
+/** Creates the {@link Features} of a device. */
+export let createFeatures: (handle: Handle) => Features;
+
 /** Extensions of a device by number: VFIO_DEVICE_FEATURE. */
 export class Features {
   readonly #handle: Handle;
 
-  /** @internal */
-  constructor(handle: Handle) {
+  static {
+    createFeatures = (handle) => new Features(handle);
+  }
+
+  private constructor(handle: Handle) {
     this.#handle = handle;
   }
 

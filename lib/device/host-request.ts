@@ -1,4 +1,5 @@
-import { SingleIrq } from './single-irq.js';
+import type { BoundVector } from './bound-vector.js';
+import { type SingleIrq, SingleIrqIndex } from './single-irq.js';
 import type { Vector, VectorOptions } from './vector.js';
 
 /**
@@ -16,46 +17,53 @@ import type { Vector, VectorOptions } from './vector.js';
  *   device.close();
  * });
  */
-export class HostRequest extends SingleIrq {
-  #giveBack: (() => void) | undefined;
-  #default: Vector | undefined;
-
+export interface HostRequest extends SingleIrq {
   /**
-   * Turns the default on.
-   * @param giveBack - closes the device
-   * @internal
+   * Binds a new eventfd (SET_IRQS with DATA_EVENTFD). Until the vector is closed, the device does not
+   * close itself.
+   *
+   * @throws {@link VfioError} ENXIO if the device has no REQ; EBUSY if it is in use already
    */
-  answerBy(giveBack: () => void): void {
+  request(options?: VectorOptions): Vector;
+}
+
+/** REQ with the default that closes the device. */
+export class HostRequestIndex extends SingleIrqIndex implements HostRequest {
+  #closeDevice: (() => void) | undefined;
+  #default: BoundVector | undefined;
+
+  /** Turns the default on. */
+  answerBy(closeDevice: () => void): void {
     if (this.count === 0) return;
-    this.#giveBack = giveBack;
-    this.#watch(giveBack);
+    this.#closeDevice = closeDevice;
+    this.#watch(closeDevice);
   }
 
-  /** {@inheritDoc SingleIrq.request} */
   override request(options: VectorOptions = {}): Vector {
     // The kernel replaces the eventfd in one step: a request goes to the one or the other.
     const vector = super.request(options);
-    this.#default?.release();
-    this.#default = undefined;
+    this.#releaseDefault();
     return vector;
   }
 
-  /** @internal */
-  override close(): void {
-    this.#giveBack = undefined;
+  protected override close(): void {
+    this.#closeDevice = undefined;
+    this.#releaseDefault();
     super.close();
+  }
+
+  protected override unbind(): void {
+    if (this.#closeDevice === undefined) super.unbind();
+    else this.#watch(this.#closeDevice);
+  }
+
+  #watch(closeDevice: () => void): void {
+    this.#default = this.bind({});
+    this.#default.unref().on('interrupt', closeDevice);
+  }
+
+  #releaseDefault(): void {
     this.#default?.release();
     this.#default = undefined;
-  }
-
-  /** @internal */
-  protected override unbind(): void {
-    if (this.#giveBack === undefined) super.unbind();
-    else this.#watch(this.#giveBack);
-  }
-
-  #watch(giveBack: () => void): void {
-    this.#default = this.bind({});
-    this.#default.unref().on('interrupt', giveBack);
   }
 }

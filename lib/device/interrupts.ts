@@ -9,12 +9,21 @@ import {
 import { Dispatcher } from './dispatcher.js';
 import { Exclusive } from './exclusive.js';
 import type { Handle } from './handle.js';
-import { HostRequest } from './host-request.js';
-import { Intx } from './intx.js';
+import { type HostRequest, HostRequestIndex } from './host-request.js';
+import { createIntx, type Intx } from './intx.js';
 import { Irq } from './irq.js';
-import { Poller } from './poller.js';
-import { SingleIrq } from './single-irq.js';
-import { VectorIndex } from './vector-index.js';
+import { createPoller, type Poller } from './poller.js';
+import { type SingleIrq, SingleIrqIndex } from './single-irq.js';
+import { createVectorIndex, type VectorIndex } from './vector-index.js';
+
+/**
+ * Closes the device when the host requests it, unless the program requests REQ.
+ * @param closeDevice - called once the host requests the device
+ */
+export let answerHostRequests: (interrupts: Interrupts, closeDevice: () => void) => void;
+
+/** Creates the {@link Interrupts} of a device. */
+export let createInterrupts: (handle: Handle, numIrqs: number) => Interrupts;
 
 /**
  * The interrupts of a device. All its vectors are watched together: the event loop is woken once
@@ -38,11 +47,18 @@ export class Interrupts {
    * has: for interrupt sources of its own, say. None with vfio-pci itself.
    */
   readonly deviceSpecific: readonly VectorIndex[];
+  readonly #hostRequest: HostRequestIndex;
   readonly #handle: Handle;
   readonly #dispatcher: Dispatcher;
 
-  /** @internal */
-  constructor(handle: Handle, numIrqs: number) {
+  static {
+    createInterrupts = (handle, numIrqs) => new Interrupts(handle, numIrqs);
+    answerHostRequests = (interrupts, closeDevice) => {
+      interrupts.#hostRequest.answerBy(closeDevice);
+    };
+  }
+
+  private constructor(handle: Handle, numIrqs: number) {
     const intx = new Irq(handle, 'intx', VFIO_PCI_INTX_IRQ_INDEX);
     const msi = new Irq(handle, 'msi', VFIO_PCI_MSI_IRQ_INDEX);
     const msix = new Irq(handle, 'msix', VFIO_PCI_MSIX_IRQ_INDEX);
@@ -62,13 +78,14 @@ export class Interrupts {
     const exclusive = new Exclusive();
     this.#handle = handle;
     this.#dispatcher = dispatcher;
-    this.intx = new Intx(handle, intx, exclusive, dispatcher);
-    this.msi = new VectorIndex(handle, msi, exclusive, dispatcher);
-    this.msix = new VectorIndex(handle, msix, exclusive, dispatcher);
-    this.err = new SingleIrq(handle, err, dispatcher);
-    this.req = new HostRequest(handle, req, dispatcher);
-    this.deviceSpecific = specific.map(
-      (irq) => new VectorIndex(handle, irq, new Exclusive(), dispatcher),
+    this.intx = createIntx(handle, intx, exclusive, dispatcher);
+    this.msi = createVectorIndex(handle, msi, exclusive, dispatcher);
+    this.msix = createVectorIndex(handle, msix, exclusive, dispatcher);
+    this.err = new SingleIrqIndex(handle, err, dispatcher);
+    this.#hostRequest = new HostRequestIndex(handle, req, dispatcher);
+    this.req = this.#hostRequest;
+    this.deviceSpecific = specific.map((irq) =>
+      createVectorIndex(handle, irq, new Exclusive(), dispatcher),
     );
   }
 
@@ -79,6 +96,6 @@ export class Interrupts {
    * @throws {@link VfioError} EBUSY if a poller is open already
    */
   poll(): Poller {
-    return new Poller(this.#handle, this.#dispatcher);
+    return createPoller(this.#handle, this.#dispatcher);
   }
 }

@@ -2,9 +2,17 @@ import { checkBoolean } from '../checks.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Exclusive } from './exclusive.js';
 import type { Handle } from './handle.js';
-import { type IntxOptions, IntxVector } from './intx-vector.js';
+import { BoundIntxVector, type IntxOptions, type IntxVector } from './intx-vector.js';
 import type { Irq } from './irq.js';
 import { checkVectorOptions } from './vector.js';
+
+/** Creates the {@link Intx} of a device. */
+export let createIntx: (
+  handle: Handle,
+  irq: Irq,
+  exclusive: Exclusive,
+  dispatcher: Dispatcher,
+) => Intx;
 
 /** The interrupt line of the device, INTA to INTD. */
 export class Intx {
@@ -12,10 +20,14 @@ export class Intx {
   readonly #irq: Irq;
   readonly #exclusive: Exclusive;
   readonly #dispatcher: Dispatcher;
-  #vector: IntxVector | undefined;
+  #vector: BoundIntxVector | undefined;
 
-  /** @internal */
-  constructor(handle: Handle, irq: Irq, exclusive: Exclusive, dispatcher: Dispatcher) {
+  static {
+    createIntx = (handle, irq, exclusive, dispatcher) =>
+      new Intx(handle, irq, exclusive, dispatcher);
+  }
+
+  private constructor(handle: Handle, irq: Irq, exclusive: Exclusive, dispatcher: Dispatcher) {
     this.#handle = handle;
     this.#irq = irq;
     this.#exclusive = exclusive;
@@ -62,7 +74,7 @@ export class Intx {
       },
       onClose: () => (this.#vector = undefined),
     };
-    this.#vector = this.#exclusive.enable(this.#irq, () => new IntxVector(context, options));
+    this.#vector = this.#exclusive.enable(this.#irq, () => new BoundIntxVector(context, options));
     return this.#vector;
   }
 

@@ -1,7 +1,7 @@
 import type { Backend, DeviceConnection, OpenOptions, PciFunction } from '../contract/index.js';
 import { VfioError } from '../errors.js';
 import { type Ids, parseIds } from '../contract/names.js';
-import { PciDevice } from './device.js';
+import { closeOnHostRequest, createDevice, type PciDevice } from './device.js';
 
 /**
  * How devices are found and opened, over some set of back ends: what `vfio` and `vfio/mock` have in
@@ -51,8 +51,8 @@ export function deviceApi(backends: readonly Backend[]): DeviceApi {
 function hold(connection: DeviceConnection): PciDevice {
   let device: PciDevice | undefined;
   try {
-    device = new PciDevice(connection);
-    device.answerHostRequests();
+    device = createDevice(connection);
+    closeOnHostRequest(device);
     return device;
   } catch (error) {
     (device ?? connection).close();

@@ -3,6 +3,9 @@ import { Lifetime } from '../contract/lifetime.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Handle } from './handle.js';
 
+/** Creates a {@link Poller}, which starts to poll. */
+export let createPoller: (handle: Handle, dispatcher: Dispatcher) => Poller;
+
 /**
  * Interrupts by hand: for a program, or a Worker, that does nothing but wait for them. While it is
  * open the event loop delivers none. Listeners run inside of `wait` and `spin`; promises such as
@@ -16,8 +19,11 @@ export class Poller {
   readonly #lifetime: Lifetime;
   readonly #dispatcher: Dispatcher;
 
-  /** @internal */
-  constructor(handle: Handle, dispatcher: Dispatcher) {
+  static {
+    createPoller = (handle, dispatcher) => new Poller(handle, dispatcher);
+  }
+
+  private constructor(handle: Handle, dispatcher: Dispatcher) {
     dispatcher.startPolling();
     this.#lifetime = new Lifetime('the poller is closed', handle.name);
     this.#dispatcher = dispatcher;

@@ -44,6 +44,9 @@ export interface IoeventfdOptions {
 /** What an ArrayBuffer can span in every Node this runs on. */
 const MAX_WINDOW = 2 ** 32;
 
+/** Creates the {@link Region} of an index. */
+export let createRegion: (handle: Handle, windows: Windows, index: number) => Region;
+
 /**
  * A region of the device: a BAR, the ROM, configuration space, or one of its own kind.
  *
@@ -72,8 +75,11 @@ export class Region {
   readonly #handle: Handle;
   readonly #windows: Windows;
 
-  /** @internal */
-  constructor(handle: Handle, windows: Windows, index: number) {
+  static {
+    createRegion = (handle, windows, index) => new Region(handle, windows, index);
+  }
+
+  private constructor(handle: Handle, windows: Windows, index: number) {
     const info = handle.connection.getRegionInfo(index);
     const { mappable, sparseAreas, msixMappable } = regionMapping(info);
     const type = info.capabilities.find(({ id }) => id === VFIO_REGION_INFO_CAP_TYPE);

@@ -1,19 +1,33 @@
+import { BoundVector } from './bound-vector.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Handle } from './handle.js';
 import type { Irq } from './irq.js';
-import { checkVectorOptions, Vector, type VectorOptions } from './vector.js';
+import { checkVectorOptions, type Vector, type VectorOptions } from './vector.js';
 
 /**
  * An interrupt that VFIO itself raises, beside INTx, MSI or MSI-X. ERR: the device reported an
  * uncorrectable error (AER). REQ: see {@link HostRequest}.
  */
-export class SingleIrq {
+export interface SingleIrq {
+  /** 1, or 0 if the device has none: ERR needs PCI Express. */
+  readonly count: number;
+  /** The vector while it is requested. */
+  readonly vector: Vector | undefined;
+  /**
+   * Binds a new eventfd (SET_IRQS with DATA_EVENTFD).
+   *
+   * @throws {@link VfioError} ENXIO if the device has none; EBUSY if it is in use already
+   */
+  request(options?: VectorOptions): Vector;
+}
+
+/** An interrupt index with one vector. */
+export class SingleIrqIndex implements SingleIrq {
   readonly #handle: Handle;
   readonly #irq: Irq;
   readonly #dispatcher: Dispatcher;
   #vector: Vector | undefined;
 
-  /** @internal */
   constructor(handle: Handle, irq: Irq, dispatcher: Dispatcher) {
     this.#handle = handle;
     this.#irq = irq;
@@ -23,21 +37,14 @@ export class SingleIrq {
     });
   }
 
-  /** 1, or 0 if the device has none: ERR needs PCI Express. */
   get count(): number {
     return this.#irq.count;
   }
 
-  /** The vector, if it is in use. */
   get vector(): Vector | undefined {
     return this.#vector;
   }
 
-  /**
-   * Binds a new eventfd (SET_IRQS with DATA_EVENTFD).
-   *
-   * @throws {@link VfioError} ENXIO if the device has none; EBUSY if it is in use already
-   */
   request(options: VectorOptions = {}): Vector {
     checkVectorOptions(options);
     const { name } = this.#irq;
@@ -47,20 +54,13 @@ export class SingleIrq {
     return this.#vector;
   }
 
-  /**
-   * Closes its vector, whatever the kernel says.
-   * @internal
-   */
-  close(): void {
-    try {
-      this.#vector?.close();
-    } catch {
-      // The kernel drops the eventfd with the device.
-    }
+  /** Closes the vector when the device closes. */
+  protected close(): void {
+    this.#vector?.close();
   }
 
-  /** The vector's eventfd in the place of the one there is, if any. @internal */
-  protected bind(options: VectorOptions, onClose: () => void = () => undefined): Vector {
+  /** Binds the eventfd of a new vector. It replaces an eventfd that is bound. */
+  protected bind(options: VectorOptions, onClose: () => void = () => undefined): BoundVector {
     const context = {
       handle: this.#handle,
       irq: this.#irq,
@@ -70,10 +70,9 @@ export class SingleIrq {
       },
       onClose,
     };
-    return new Vector(context, 0, options);
+    return new BoundVector(context, 0, options);
   }
 
-  /** @internal */
   protected unbind(): void {
     this.#irq.bindOne(0, null);
   }

@@ -5,13 +5,22 @@ import type { Dispatcher } from './dispatcher.js';
 import type { Exclusive } from './exclusive.js';
 import type { Handle } from './handle.js';
 import type { Irq } from './irq.js';
-import { checkVectorOptions, Vector, type VectorContext, type VectorOptions } from './vector.js';
+import { BoundVector, type VectorContext } from './bound-vector.js';
+import { checkVectorOptions, type Vector, type VectorOptions } from './vector.js';
 
 /** How many vectors the program is going to use. */
 export interface EnableOptions {
   /** 1 to `count`. It matters only where the host cannot give all of `noresize` vectors. */
   vectors?: number | undefined;
 }
+
+/** Creates the {@link VectorIndex} of an interrupt index. */
+export let createVectorIndex: (
+  handle: Handle,
+  irq: Irq,
+  exclusive: Exclusive,
+  dispatcher: Dispatcher,
+) => VectorIndex;
 
 /**
  * The vectors of MSI or MSI-X, requested one by one.
@@ -29,12 +38,16 @@ export class VectorIndex {
   readonly #irq: Irq;
   readonly #exclusive: Exclusive;
   readonly #dispatcher: Dispatcher;
-  readonly #vectors = new Map<number, Vector>();
+  readonly #vectors = new Map<number, BoundVector>();
   /** Vectors that can be bound while it is active. */
   #enabled = 0;
 
-  /** @internal */
-  constructor(handle: Handle, irq: Irq, exclusive: Exclusive, dispatcher: Dispatcher) {
+  static {
+    createVectorIndex = (handle, irq, exclusive, dispatcher) =>
+      new VectorIndex(handle, irq, exclusive, dispatcher);
+  }
+
+  private constructor(handle: Handle, irq: Irq, exclusive: Exclusive, dispatcher: Dispatcher) {
     this.#handle = handle;
     this.#irq = irq;
     this.#exclusive = exclusive;
@@ -98,7 +111,7 @@ export class VectorIndex {
     if (!enabledBefore) this.enable({ vectors: vector + 1 });
     else if (vector >= this.#enabled) throw this.#beyond(vector);
     try {
-      const requested = new Vector(this.#context(vector), vector, options);
+      const requested = new BoundVector(this.#context(vector), vector, options);
       this.#vectors.set(vector, requested);
       this.#handle.changes.emit('vector', name, vector, 'requested');
       return requested;

@@ -5,7 +5,7 @@ import { EDU, enable, NVME, withDevice } from './targets.js';
 
 test.serial('each vector has its own MSI-X message in the mapped table', async (t) => {
   await withDevice(t, NVME, ({ interrupts, messages }) => {
-    t.deepEqual(messages.support.msix, { road: 'msix-table', ready: true, reason: null });
+    t.deepEqual(messages.support.msix, { method: 'msix-table', ready: true, reason: null });
     const early = t.throws(() => messages.read('msix', 0), { instanceOf: VfioError });
     t.is(early.code, 'ENODATA');
     interrupts.msix.request(0);
@@ -13,7 +13,7 @@ test.serial('each vector has its own MSI-X message in the mapped table', async (
     const [zero, nine] = [messages.read('msix', 0), messages.read('msix', 9)];
     t.log(`0x${zero.address.toString(16)} / 0x${zero.data.toString(16)}`);
     for (const message of [zero, nine]) {
-      t.like(message, { road: 'msix-table', remapped: true });
+      t.like(message, { method: 'msix-table', remapped: true });
       t.is(message.address >> 20n, 0xfeen);
     }
     t.notDeepEqual(zero, nine);
@@ -59,7 +59,7 @@ test.serial(
         return;
       }
       messages.novirt.enable();
-      t.like(messages.read('msi', 0), { road: 'novirt', remapped: true });
+      t.like(messages.read('msi', 0), { method: 'novirt', remapped: true });
       t.not(config.get('msi.address'), 0xfee0_0000);
     });
   },

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { PciDevice } from '../../lib/device/device.js';
+import { createDevice } from '../../lib/device/device.js';
 import { VfioError } from '../../lib/errors.js';
 import { FakeConnection, openFake } from './fake.js';
 
@@ -186,7 +186,7 @@ test('hot reset takes the other devices along', (t) => {
   const { device, script } = openFake();
   const second = new FakeConnection();
   second.name = 'fake:second';
-  const other = new PciDevice(second);
+  const other = createDevice(second);
   t.deepEqual(device.hotResetInfo().devices, []);
   device.hotReset();
   device.hotReset([other]);

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { PciDevice } from '../../lib/device/device.js';
+import { createDevice } from '../../lib/device/device.js';
 import { VfioError } from '../../lib/errors.js';
 import { FakeConnection, openFake } from './fake.js';
 import { FakeAddressSpace } from './fake-memory.js';
@@ -224,8 +224,8 @@ test('unmap: a range that cuts a buffer, or is no pages, is refused before the c
 
 test('unmapAll takes what is mapped, and only what is one’s own', (t) => {
   const space = new FakeAddressSpace(new Script());
-  const one = new PciDevice(new FakeConnection(space));
-  const other = new PciDevice(new FakeConnection(space));
+  const one = createDevice(new FakeConnection(space));
+  const other = createDevice(new FakeConnection(space));
   const a = one.dma.allocateSync(4096);
   const b = other.dma.allocateSync(4096);
   const c = one.dma.allocateSync(8192);
@@ -265,7 +265,7 @@ test('a device that is closed while a map is under way keeps nothing', async (t)
 
 test('an address space that outlives the device loses what was mapped last', async (t) => {
   const space = new FakeAddressSpace(new Script());
-  const device = new PciDevice(new FakeConnection(space));
+  const device = createDevice(new FakeConnection(space));
   space.gated = true;
   const pending = device.dma.allocate(4096);
   device.close();

@@ -11,7 +11,7 @@ import type {
   Via,
 } from '../../lib/contract/index.js';
 import { checkValue } from '../../lib/checks.js';
-import { PciDevice } from '../../lib/device/device.js';
+import { createDevice } from '../../lib/device/device.js';
 import type { Vector } from '../../lib/device/vector.js';
 import { VfioError } from '../../lib/errors.js';
 import { FakeEventfd, FakeEventSet } from './fake-events.js';
@@ -203,7 +203,7 @@ export class FakeConnection implements DeviceConnection {
 export function openFake(change: (connection: FakeConnection) => void = () => undefined) {
   const connection = new FakeConnection();
   change(connection);
-  const device = new PciDevice(connection);
+  const device = createDevice(connection);
   const { script, addressSpace } = connection;
   script.take();
   return { device, connection, script, space: addressSpace };

@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import test from 'ava';
+import { closeOnHostRequest } from '../../lib/device/device.js';
 import { VfioError } from '../../lib/errors.js';
 import { openFake } from './fake.js';
 
 /** A device as `openDevice` gives it. */
 function opened() {
   const fake = openFake();
-  fake.device.answerHostRequests();
+  closeOnHostRequest(fake.device);
   const [standing] = fake.connection.eventfds;
   if (standing === undefined) throw new Error('nobody listens for the host');
   return { ...fake, standing };
@@ -109,6 +110,6 @@ test('a device without REQ has no default', (t) => {
   const { device, script } = openFake(({ irqs }) => {
     irqs[4] = { count: 0, flags: 0 };
   });
-  device.answerHostRequests();
+  closeOnHostRequest(device);
   t.deepEqual(script.take(), ['getIrqInfo 4']);
 });

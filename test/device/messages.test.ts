@@ -23,12 +23,12 @@ const einval = () => new OwnError({ code: 'EINVAL' });
 test('support is found out without changing anything', (t) => {
   using nvme = openDeviceSync('mock:nvme?kernel=6.12');
   t.deepEqual(nvme.messages.support, {
-    msix: { road: 'msix-table', ready: true, reason: null },
-    msi: { road: null, ready: false, reason: 'the device has no MSI' },
+    msix: { method: 'msix-table', ready: true, reason: null },
+    msi: { method: null, ready: false, reason: 'the device has no MSI' },
   });
   using edu = openDeviceSync(NOVIRT);
   t.is(edu.messages.support.msix.reason, 'the device has no MSI-X');
-  t.like(edu.messages.support.msi, { road: 'novirt', ready: false });
+  t.like(edu.messages.support.msi, { method: 'novirt', ready: false });
   t.is(edu.messages.novirt.state, 'available');
 });
 
@@ -38,7 +38,7 @@ test('a message of the MSI-X table is that of the vector alone', (t) => {
   device.interrupts.msix.request(5);
   const three = device.messages.read('msix', 3);
   const five = device.messages.read('msix', 5);
-  t.like(three, { remapped: true, road: 'msix-table' });
+  t.like(three, { remapped: true, method: 'msix-table' });
   t.is(three.address >> 20n, 0xfeen);
   t.notDeepEqual(three, five);
   t.throws(() => device.messages.read('msix', 4), { instanceOf: VfioError, code: 'ENODATA' });
@@ -70,7 +70,7 @@ test('MSI: virtual before the feature, physical after it, and writes are dropped
 
   messages.novirt.enable();
   const physical = messages.read('msi', 0);
-  t.like(physical, { remapped: true, road: 'novirt' });
+  t.like(physical, { remapped: true, method: 'novirt' });
   t.not(physical.address, 0xfee0_0000n);
   t.is(messages.novirt.state, 'on');
   messages.novirt.enable();

@@ -31,14 +31,20 @@ export interface ControlledSlot {
   readonly device: VfioDevice | null;
 }
 
+/** Creates the {@link MockControl} of a slot. */
+export let createControl: (slot: ControlledSlot) => MockControl;
+
 /** Injects faults into one mock device, whether it is open or not. */
 export class MockControl {
   /** Clock of the device. */
   readonly clock: Clock;
   readonly #slot: ControlledSlot;
 
-  /** @internal */
-  constructor(slot: ControlledSlot) {
+  static {
+    createControl = (slot) => new MockControl(slot);
+  }
+
+  private constructor(slot: ControlledSlot) {
     this.#slot = slot;
     this.clock = slot.machine.work;
   }

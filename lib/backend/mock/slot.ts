@@ -1,7 +1,7 @@
 import { VfioError } from '../../errors.js';
 import type { DeviceConnection, Via } from '../../contract/index.js';
 import { MockConnection } from './vfio/connection.js';
-import { MockControl } from './control.js';
+import { createControl, type MockControl } from './control.js';
 import type { DeviceModel } from './hardware/model.js';
 import type { Profile } from './machine/profile.js';
 import { VfioDevice } from './vfio/device.js';
@@ -38,7 +38,7 @@ export class Slot {
     this.#model = model;
     this.#profile = profile;
     this.machine = machine;
-    this.control = new MockControl(this);
+    this.control = createControl(this);
   }
 
   /** The open function, or null while the slot is closed. */

@@ -1,5 +1,5 @@
 /** Physical messages: where they are read. */
-export type { MessageRoad, PhysicalMessage } from './message.js';
+export type { MessageMethod, PhysicalMessage } from './message.js';
 export type { MessageIndex, Message } from '../../contract/message.js';
 export type { MessageChange, Messages, MessagesEvents, MessageSupport } from './messages.js';
 export type { Novirt, NovirtState } from './novirt.js';

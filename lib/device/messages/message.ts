@@ -2,7 +2,7 @@ import type { Message } from '../../contract/message.js';
 import type { IommuFacts } from '../../contract/index.js';
 
 /** Where a message was read: the MSI-X table in the mapped BAR, or the MSI capability's registers. */
-export type MessageRoad = 'msix-table' | 'novirt';
+export type MessageMethod = 'msix-table' | 'novirt';
 
 /** A message as the device sends it, with what the host makes of it. */
 export interface PhysicalMessage extends Message {
@@ -12,7 +12,7 @@ export interface PhysicalMessage extends Message {
    */
   readonly remapped: boolean | 'unknown';
   /** Where it was read. */
-  readonly road: MessageRoad;
+  readonly method: MessageMethod;
 }
 
 /** Interrupt format (Intel VT-d, section 5.1.2.2): set in messages that name a remapping entry. */

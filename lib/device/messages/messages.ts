@@ -5,10 +5,10 @@ import type { ConfigSpace } from '../config.js';
 import type { Handle } from '../handle.js';
 import type { Interrupts } from '../interrupts.js';
 import type { Region } from '../region.js';
-import { isRemapped, type MessageRoad, type PhysicalMessage } from './message.js';
+import { isRemapped, type MessageMethod, type PhysicalMessage } from './message.js';
 import { MappedMsix } from '../../contract/mapped-msix.js';
 import { type MessageIndex, type Message, readStable } from '../../contract/message.js';
-import { Novirt, WAYS_OUT } from './novirt.js';
+import { createNovirt, type Novirt, WAYS_OUT } from './novirt.js';
 
 /** Registers of the MSI capability, in bytes from its start (PCI, section 6.8.1). */
 const MSI_ADDRESS = 4;
@@ -18,9 +18,9 @@ const MSI_DATA_64 = 12;
 
 /** How messages of one interrupt index can be read. */
 export interface MessageSupport {
-  /** The road that would be taken, or null. */
-  readonly road: MessageRoad | null;
-  /** Whether it can be taken now. */
+  /** The method by which messages are read; null if there is none. */
+  readonly method: MessageMethod | null;
+  /** Whether messages can be read now. */
   readonly ready: boolean;
   /** Why there is none, or what has to be done first; null if it is ready. */
   readonly reason: string | null;
@@ -40,13 +40,22 @@ export interface MessagesEvents {
   change: [change: MessageChange];
 }
 
-/** What messages need of their device. @internal */
+/** What messages need of their device. */
 export interface MessagesContext {
   readonly handle: Handle;
   readonly config: ConfigSpace;
   readonly interrupts: Interrupts;
   readonly region: (index: number) => Region;
 }
+
+/**
+ * Returns the method by which messages of an index can be read now.
+ * @throws {@link VfioError} ENOTSUP if messages cannot be read now
+ */
+export let requireMethod: (messages: Messages, index: MessageIndex) => MessageMethod;
+
+/** Creates the {@link Messages} of a device. */
+export let createMessages: (context: MessagesContext) => Messages;
 
 /**
  * The physical messages of a device: what it writes, and where, to raise a vector. The kernel writes
@@ -58,7 +67,7 @@ export interface MessagesContext {
  * @example
  * const { msix, msi } = device.messages.support;
  * const vector = device.interrupts.msix.request(0);
- * const { address, data, remapped, road } = device.messages.read('msix', 0);
+ * const { address, data, remapped, method } = device.messages.read('msix', 0);
  */
 export class Messages extends EventEmitter<MessagesEvents> {
   /** The kernel feature that MSI needs. */
@@ -69,13 +78,17 @@ export class Messages extends EventEmitter<MessagesEvents> {
   /** As it was when MSI_NOVIRT was switched on: vfio-pci lets a program write over address_64. */
   #capability = { offset: 0, wide: false };
 
-  /** @internal */
-  constructor(context: MessagesContext) {
+  static {
+    createMessages = (context) => new Messages(context);
+    requireMethod = (messages, index) => messages.#requireMethod(index);
+  }
+
+  private constructor(context: MessagesContext) {
     super();
     const { handle, region } = context;
     this.#context = context;
     this.#table = new MappedMsix(() => handle.connection, region);
-    this.novirt = new Novirt(handle, () => {
+    this.novirt = createNovirt(handle, () => {
       this.#watchRegisters();
     });
     // One listener a store.
@@ -93,7 +106,7 @@ export class Messages extends EventEmitter<MessagesEvents> {
     const obstacle = this.#table.obstacle;
     return {
       msix: {
-        road: obstacle === null ? 'msix-table' : null,
+        method: obstacle === null ? 'msix-table' : null,
         ready: obstacle === null,
         reason: obstacle,
       },
@@ -106,7 +119,7 @@ export class Messages extends EventEmitter<MessagesEvents> {
    *
    * @param vector - 0 to `count - 1` of its interrupts
    * @throws RangeError for a vector the device does not have
-   * @throws {@link VfioError} ENOTSUP if there is no road, with the reason and the ways out; ENODATA
+   * @throws {@link VfioError} ENOTSUP if there is no method, with the reason and the fix; ENODATA
    *   if the vector is not requested; EIO if the device's memory is off
    */
   read(index: MessageIndex, vector: number): PhysicalMessage {
@@ -125,21 +138,20 @@ export class Messages extends EventEmitter<MessagesEvents> {
    */
   peek(index: MessageIndex, vector: number): PhysicalMessage {
     this.#check(index, vector);
-    const road = this.requireRoad(index);
+    const method = this.#requireMethod(index);
     const message = index === 'msix' ? this.#table.read(vector) : this.#readRegisters(vector);
     if (message.address === 0n) {
       throw this.#error('ENODATA', `the host has written no message for ${index} vector ${vector}`);
     }
     const remapped = isRemapped(message, this.#context.handle.connection.iommu);
-    return { ...message, remapped, road };
+    return { ...message, remapped, method };
   }
 
-  /** @throws {@link VfioError} ENOTSUP if messages cannot be read now @internal */
-  requireRoad(index: MessageIndex): MessageRoad {
-    const { road, ready, reason } = this.support[index];
-    if (road !== null && ready) return road;
+  #requireMethod(index: MessageIndex): MessageMethod {
+    const { method, ready, reason } = this.support[index];
+    if (method !== null && ready) return method;
     throw this.#error('ENOTSUP', `the message of an ${index} vector cannot be read: ${reason}`, {
-      hint: road === null ? WAYS_OUT : 'Call messages.novirt.enable() before.',
+      hint: method === null ? WAYS_OUT : 'Call messages.novirt.enable() before.',
     });
   }
 
@@ -157,26 +169,26 @@ export class Messages extends EventEmitter<MessagesEvents> {
 
   #msiSupport(): MessageSupport {
     if (this.#context.interrupts.msi.count === 0) {
-      return { road: null, ready: false, reason: 'the device has no MSI' };
+      return { method: null, ready: false, reason: 'the device has no MSI' };
     }
     switch (this.novirt.state) {
       case 'absent':
-        return { road: null, ready: false, reason: this.novirt.reason };
+        return { method: null, ready: false, reason: this.novirt.reason };
       case 'available':
         return {
-          road: 'novirt',
+          method: 'novirt',
           ready: false,
           reason: 'messages.novirt.enable() was not called; it cannot be undone until the close',
         };
       case 'on':
-        return { road: 'novirt', ready: true, reason: null };
+        return { method: 'novirt', ready: true, reason: null };
     }
   }
 
   #check(index: MessageIndex, vector: number): void {
     checkChoice(index, 'index', ['msi', 'msix']);
     const { count } = this.#context.interrupts[index];
-    if (count === 0) this.requireRoad(index);
+    if (count === 0) this.#requireMethod(index);
     checkInteger(vector, `vector (the device has ${count} of ${index})`, 0, count - 1);
   }
 

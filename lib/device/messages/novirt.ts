@@ -19,6 +19,9 @@ const PROPOSED_NUMBER = 11;
 const FEATURE = 'VFIO_DEVICE_FEATURE';
 const NO_DATA = new Uint8Array(0);
 
+/** Creates the {@link Novirt} of a device. */
+export let createNovirt: (handle: Handle, onEnable: () => void) => Novirt;
+
 /**
  * VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT: shows the physical message in the registers of the MSI
  * capability, which the kernel virtualizes otherwise. No released kernel has it; the number is taken
@@ -31,8 +34,11 @@ export class Novirt {
   #available: boolean | undefined;
   #on = false;
 
-  /** @internal */
-  constructor(handle: Handle, onEnable: () => void) {
+  static {
+    createNovirt = (handle, onEnable) => new Novirt(handle, onEnable);
+  }
+
+  private constructor(handle: Handle, onEnable: () => void) {
     this.#handle = handle;
     this.#onEnable = onEnable;
   }
@@ -79,7 +85,7 @@ export class Novirt {
   enable(): void {
     const { state } = this;
     if (state === 'on') return;
-    if (state === 'absent') throw this.absentError();
+    if (state === 'absent') throw this.#absentError();
     this.#handle.connection.feature(this.#number | VFIO_DEVICE_FEATURE_SET, NO_DATA);
     this.#on = true;
     this.#onEnable();
@@ -93,8 +99,7 @@ export class Novirt {
       : `neither the kernel nor the device has feature ${this.#number} as PCI_MSI_NOVIRT`;
   }
 
-  /** @internal */
-  absentError(): VfioError {
+  #absentError(): VfioError {
     return new VfioError({
       code: 'ENOTSUP',
       message: this.reason,
@@ -117,6 +122,5 @@ export class Novirt {
   }
 }
 
-/** @internal */
 export const WAYS_OUT =
   'Use MSI-X where the device has it, whose table can be read through the mapped BAR; or a kernel with PCI_MSI_NOVIRT, such as scripts/build-lab-kernel --novirt makes; if it has another number there, set messages.novirt.number.';

@@ -1,5 +1,6 @@
 import type { PciDevice } from '../../device/device.js';
 import type { MessageChange } from '../../device/index.js';
+import { requireMethod } from '../../device/messages/messages.js';
 import type { MessageIndex } from '../../contract/message.js';
 import {
   DeviceHostVectors,
@@ -35,7 +36,7 @@ export function messageVectors(
 ): DeviceHostVectors {
   const { messages } = device;
   const chosen = index ?? (messages.support.msix.ready ? 'msix' : 'msi');
-  messages.requireRoad(chosen);
+  requireMethod(messages, chosen);
   return new DeviceHostVectors(device.connection, {
     ...options,
     index: chosen,

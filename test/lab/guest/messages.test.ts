@@ -90,7 +90,7 @@ test.serial("each write of the message by edu's DMA engine adds one to the event
   messages.novirt.enable();
   const physical = messages.read('msi', 0);
   t.log(`virtual 0xfee00000 / 0x4041, physical ${hex(physical)}`);
-  t.like(physical, { remapped: true, road: 'novirt' });
+  t.like(physical, { remapped: true, method: 'novirt' });
   t.not(physical.address, 0xfee0_0000n);
   config.set('msi.address', 0xfee0_0000);
   config.set('msi.data', 0x4041);

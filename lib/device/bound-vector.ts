@@ -1,0 +1,241 @@
+import { EventEmitter } from 'node:events';
+import { checkInteger, checkOptions } from '../checks.js';
+import type { Eventfd } from '../contract/index.js';
+import { Lifetime } from '../contract/lifetime.js';
+import { VfioError } from '../errors.js';
+import type { Dispatcher } from './dispatcher.js';
+import type { Handle } from './handle.js';
+import type { Irq } from './irq.js';
+import type { Vector, VectorEvents, VectorOptions } from './vector.js';
+
+/** What a vector needs of its device. */
+export interface VectorContext {
+  readonly handle: Handle;
+  readonly irq: Irq;
+  readonly dispatcher: Dispatcher;
+  /** Takes the eventfd from the kernel. */
+  readonly unbind: () => void;
+  /** Called once, when all is released. */
+  readonly onClose: () => void;
+}
+
+/** A vector whose eventfd is bound in the kernel and watched by the dispatcher. */
+export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
+  readonly index: number;
+  readonly eventfd: Eventfd;
+  protected readonly context: VectorContext;
+  readonly #counted: boolean;
+  readonly #ownsEventfd: boolean;
+  readonly #slot: number;
+  readonly #lifetime: Lifetime;
+  #unclaimed = 0n;
+  #listeners = 0;
+  #wanted = true;
+  #referenced = false;
+
+  constructor(context: VectorContext, index: number, options: VectorOptions) {
+    super();
+    const { handle, irq, dispatcher } = context;
+    const { counts = false, eventfd } = options;
+    this.context = context;
+    this.index = index;
+    this.#lifetime = new Lifetime(`${irq.name} vector ${index} is closed`, handle.name);
+    this.#counted = counts;
+    this.#ownsEventfd = eventfd === undefined;
+    this.eventfd = eventfd ?? handle.connection.createEventfd();
+    let slot: number | undefined;
+    try {
+      // Watched first, so that nothing is missed once the kernel signals it.
+      slot = dispatcher.add(this.eventfd, counts, (count) => {
+        this.deliver(count);
+      });
+      irq.bindOne(index, this.eventfd);
+    } catch (error) {
+      if (slot !== undefined) dispatcher.remove(slot);
+      if (this.#ownsEventfd) this.eventfd.close();
+      throw error;
+    }
+    this.#slot = slot;
+    this.#countListeners();
+  }
+
+  get closed(): boolean {
+    return !this.#lifetime.isOpen;
+  }
+
+  trigger(): void {
+    this.checkOpen();
+    this.context.irq.trigger(this.index);
+  }
+
+  async next(options: { signal?: AbortSignal | undefined } = {}): Promise<bigint> {
+    this.checkOpen();
+    checkOptions(options, ['signal']);
+    const { signal } = options;
+    if (signal !== undefined) checkSignal(signal);
+    signal?.throwIfAborted();
+    if (this.#unclaimed > 0n) return this.#claim();
+    return new Promise((resolve, reject) => {
+      const done = () => {
+        this.off('interrupt', onInterrupt);
+        this.off('close', onClose);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      const onInterrupt = (count: bigint) => {
+        done();
+        resolve(count);
+      };
+      const onClose = () => {
+        done();
+        reject(this.#canceledError());
+      };
+      const onAbort = () => {
+        done();
+        // The reason is the caller's own, whatever it is.
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+        reject(signal?.reason);
+      };
+      this.on('interrupt', onInterrupt);
+      this.on('close', onClose);
+      signal?.addEventListener('abort', onAbort);
+    });
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<bigint, void, undefined> {
+    let pending = this.#claim();
+    let wake: (() => void) | undefined;
+    const onInterrupt = (count: bigint) => {
+      pending = this.#coalesce(pending, count);
+      wake?.();
+    };
+    const onClose = () => {
+      wake?.();
+    };
+    this.on('interrupt', onInterrupt);
+    this.on('close', onClose);
+    try {
+      while (this.#lifetime.isOpen || pending > 0n) {
+        if (pending === 0n) {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+          continue;
+        }
+        const count = pending;
+        pending = 0n;
+        yield count;
+      }
+    } finally {
+      this.off('interrupt', onInterrupt);
+      this.off('close', onClose);
+      if (pending > 0n) this.#unclaimed = this.#coalesce(this.#unclaimed, pending);
+    }
+  }
+
+  ref(): this {
+    this.#wanted = true;
+    this.#updateReference();
+    return this;
+  }
+
+  unref(): this {
+    this.#wanted = false;
+    this.#updateReference();
+    return this;
+  }
+
+  getAffinity(): number[] {
+    this.checkOpen();
+    return this.context.irq.getAffinity(this.index);
+  }
+
+  setAffinity(cpus: readonly number[]): void {
+    this.checkOpen();
+    if (!Array.isArray(cpus)) throw new TypeError('cpus must be an array');
+    if (cpus.length === 0) throw new RangeError('cpus must name at least one CPU');
+    for (const cpu of cpus) checkInteger(cpu, 'cpu', 0, 2 ** 31 - 1);
+    this.context.irq.setAffinity(this.index, cpus);
+  }
+
+  close(): void {
+    if (this.closed) return;
+    try {
+      this.context.unbind();
+    } finally {
+      this.release();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Node's own takes the listeners with it that keep the count of listeners. */
+  override removeAllListeners(event?: keyof VectorEvents): this {
+    const events = event === undefined ? (['interrupt', 'close'] as const) : [event];
+    for (const name of events) super.removeAllListeners(name);
+    return this;
+  }
+
+  /**
+   * Lets go of everything here without a word to the kernel, which has dropped the eventfd.
+   */
+  release(): void {
+    const { closingHint } = this.context.handle;
+    if (!this.#lifetime.end(closingHint)) return;
+    this.#updateReference();
+    this.context.dispatcher.remove(this.#slot);
+    if (this.#ownsEventfd) this.eventfd.close(closingHint);
+    this.context.onClose();
+    // Later, so that no listener gets between the steps of whoever closes.
+    queueMicrotask(() => this.emit('close'));
+  }
+
+  protected deliver(count: bigint): void {
+    if (!this.emit('interrupt', count)) this.#unclaimed = this.#coalesce(this.#unclaimed, count);
+  }
+
+  protected checkOpen(): void {
+    this.#lifetime.check();
+  }
+
+  /** Without counts, several deliveries are "at least one" still. */
+  #coalesce(kept: bigint, count: bigint): bigint {
+    return this.#counted ? kept + count : 1n;
+  }
+
+  #claim(): bigint {
+    const count = this.#unclaimed;
+    this.#unclaimed = 0n;
+    return count;
+  }
+
+  #countListeners(): void {
+    const count = (step: number) => (event: string | symbol) => {
+      if (event !== 'interrupt') return;
+      this.#listeners += step;
+      this.#updateReference();
+    };
+    this.on('newListener', count(1));
+    this.on('removeListener', count(-1));
+  }
+
+  #updateReference(): void {
+    const referenced = this.#wanted && this.#lifetime.isOpen && this.#listeners > 0;
+    if (referenced === this.#referenced) return;
+    this.#referenced = referenced;
+    if (referenced) this.context.dispatcher.ref();
+    else this.context.dispatcher.unref();
+  }
+
+  #canceledError(): VfioError {
+    const { handle, irq } = this.context;
+    const message = `${irq.name} vector ${this.index} was closed`;
+    return new VfioError({ code: 'ECANCELED', message, path: handle.name });
+  }
+}
+
+function checkSignal(value: unknown): void {
+  const { throwIfAborted } = Object(value) as Partial<AbortSignal>;
+  if (typeof throwIfAborted !== 'function') throw new TypeError('signal must be an AbortSignal');
+}
