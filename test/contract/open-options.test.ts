@@ -23,7 +23,7 @@ test('an error for a wrong option names the option', (t) => {
   const wrong: [options: unknown, message: RegExp, type: ErrorConstructor][] = [
     [null, /^options must be an object/, TypeError],
     ['group', /^options must be an object/, TypeError],
-    [{ vftoken: UUID }, /^unknown option 'vftoken': there are via, vfToken/, TypeError],
+    [{ vftoken: UUID }, /^unknown option 'vftoken'; known: via, vfToken/, TypeError],
     [{ via: 'vfio' }, /^via must/, TypeError],
     [{ vfToken: 'abc' }, /^vfToken must be a UUID/, TypeError],
     [{ vfToken: `${UUID}0` }, /^vfToken must be a UUID/, TypeError],

@@ -219,7 +219,7 @@ test('sizes are rounded up to huge pages, and the hint has the number of missing
   ]);
   fake.fail('memoryAllocate', 'ENOMEM');
   const error = failure(t, () => space.allocate(2 ** 22 + 1, '2M'));
-  t.regex(error.hint ?? '', /Fewer than 3 pages .*'echo 3 > .*hugepages-2048kB\/nr_hugepages'/);
+  t.regex(error.hint ?? '', /fewer than 3 free huge pages .*'echo 3 > .*hugepages-2048kB\/nr_hugepages'/);
 });
 
 test('shared and mapped memory must be page-aligned and have whole pages', (t) => {
