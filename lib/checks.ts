@@ -1,15 +1,15 @@
-/** Argument checks, which throw before any call reaches a back end. */
+/** Checks of arguments, made before any call reaches a back end. */
 
 export const U32_MAX = 2 ** 32 - 1;
 export const U64_MAX = 2n ** 64n - 1n;
 
 /**
- * Bytes of the smallest page on the machines that VFIO supports. If the machine's pages are larger,
- * the kernel refuses an address or size that is not a multiple of its page.
+ * Size in bytes of the smallest page on the machines that VFIO supports. If a machine has larger
+ * pages, the kernel refuses an address or size that is not a multiple of the machine's page size.
  */
 export const PAGE_SIZE = 4096;
 
-/** Rounds up to whole pages. @param page - bytes */
+/** Rounds a size in bytes up to whole pages. @param page - page size in bytes */
 export function wholePages(size: bigint, page = BigInt(PAGE_SIZE)): bigint {
   return ((size + page - 1n) / page) * page;
 }
@@ -45,9 +45,9 @@ export function checkPasid(value: unknown, name = 'pasid'): asserts value is num
 }
 
 /**
- * Checks a size or an offset in bytes that must be a multiple of the page size.
+ * Checks that a size or an offset in bytes is a multiple of the page size.
  *
- * @param page - bytes, a power of two
+ * @param page - page size in bytes, a power of two
  */
 export function checkPages(value: unknown, name: string, page = PAGE_SIZE): void {
   checkInteger(value, name, 0, Number.MAX_SAFE_INTEGER);
@@ -64,7 +64,9 @@ export function checkObject(value: unknown, what: string): asserts value is obje
   if (typeof value !== 'object' || value === null) throw new TypeError(`${what} must be an object`);
 }
 
-/** Checks that an object has known members only, so that a misspelled option is not ignored. */
+/**
+ * Checks that every member of an object is a known option. A misspelled option therefore throws.
+ */
 export function checkOptions(value: unknown, names: readonly string[], what = 'options'): void {
   checkObject(value, what);
   const unknown = Object.keys(value).find((name) => !names.includes(name));
@@ -83,7 +85,10 @@ export function checkChoice(value: unknown, what: string, choices: readonly unkn
   throw new TypeError(`${what} must be one of ${list}`);
 }
 
-/** Checks an access of `width` bytes, a power of two: within `size` bytes and naturally aligned. */
+/**
+ * Checks that an access of `width` bytes, a power of two, is naturally aligned and within `size`
+ * bytes.
+ */
 export function checkAccess(offset: number, width: number, size: number | bigint): void {
   checkExtent(offset, width, size);
   if ((offset & (width - 1)) !== 0) {
@@ -107,8 +112,8 @@ export function checkValue(value: number, width: 1 | 2 | 4): void {
 export function checkExtent(offset: number, length: number, size: number | bigint): void {
   checkInteger(offset, 'offset', 0, Number.MAX_SAFE_INTEGER);
   checkInteger(length, 'length', 0, Number.MAX_SAFE_INTEGER);
-  // Number and not bigint: bigint arithmetic would cost more than the rest of an access. Numbers
-  // are exact below 2^53, and no region is that large.
+  // The check uses numbers, because bigint arithmetic would cost more than the rest of an access.
+  // Numbers are exact below 2^53, and every region is smaller than 2^53 bytes.
   if (length > Number(size) - offset) {
     throw new RangeError(`${length} bytes at ${hex(offset)} are not within ${hex(size)} bytes`);
   }

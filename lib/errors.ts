@@ -21,7 +21,7 @@ export interface VfioErrorFields {
   message?: string | undefined;
   /** The fix, as one or more sentences for the user. */
   hint?: string | undefined;
-  /** The number available, when fewer than requested. */
+  /** The number of available interrupt vectors, if fewer vectors are available than requested. */
   available?: number | undefined;
   cause?: unknown;
 }
@@ -49,7 +49,7 @@ export class VfioError extends Error {
   declare readonly path?: string;
   /** The fix, as one or more sentences for the user. */
   declare readonly hint?: string;
-  /** The number of interrupt vectors available, when fewer than requested. */
+  /** The number of available interrupt vectors, if fewer vectors are available than requested. */
   declare readonly available?: number;
   readonly #description: string | undefined;
 
@@ -70,7 +70,7 @@ export class VfioError extends Error {
     if (fields.available !== undefined) this.available = fields.available;
   }
 
-  /** Copies the error with more context; fields that are set already stay. */
+  /** Copies the error and adds context. Fields that are already set are not changed. */
   with(context: Pick<VfioErrorFields, 'path' | 'hint' | 'message'>): VfioError {
     return new VfioError({
       code: this.code,

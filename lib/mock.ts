@@ -1,6 +1,6 @@
 /**
- * `vfio/mock`: the library with mock devices alone, and the functions that define new ones. The
- * module loads no native code, so it runs wherever Node does.
+ * `vfio/mock`: the library with mock devices only, and the functions that define new mock devices.
+ * The module loads no native code, so it runs on every platform of Node.
  *
  * @packageDocumentation
  */
@@ -57,9 +57,10 @@ export type {
 const api = deviceApi([observeBackend(mockBackend, observers)]);
 
 /**
- * Opens a mock device. `openDevice` of `vfio` opens the same devices, and real ones.
+ * Opens a mock device. `openDevice` of `vfio` opens mock devices and real devices.
  *
- * @param name - `'mock:'` and the name of a model or the path of a snapshot, then settings
+ * @param name - `'mock:'`, then the name of a model or the path of a snapshot, then optional
+ *   settings
  * @throws {@link VfioError} ENODEV for an unknown model and for the name of a real device; EINVAL
  *   for an unknown setting
  * @example
@@ -67,18 +68,18 @@ const api = deviceApi([observeBackend(mockBackend, observers)]);
  */
 export const openDevice = api.openDevice;
 
-/** Opens a mock device synchronously, as {@link openDevice} does. */
+/** Opens a mock device like {@link openDevice}, but synchronously. */
 export const openDeviceSync = api.openDeviceSync;
 
 /** Opens a mock device at the level of its device file: one method for each ioctl. */
 export const openConnection = api.openConnection;
 
-/** Lists the mock devices: the models of the library and those that were registered. */
+/** Lists the mock devices: the models of the library and the registered models. */
 export const listDevices = api.listDevices;
 
 /**
  * Returns the name under which a mock device is opened.
  *
- * @throws {@link VfioError} ENODEV for any other name
+ * @throws {@link VfioError} ENODEV if no mock device has the name
  */
 export const resolveName = api.resolveName;

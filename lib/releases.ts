@@ -1,4 +1,4 @@
-/** Releases of what was acquired so far. They run newest first. */
+/** Functions that release the acquired resources. The newest function runs first. */
 export class Releases {
   readonly #actions: (() => void)[] = [];
 
@@ -6,13 +6,13 @@ export class Releases {
     this.#actions.push(release);
   }
 
-  /** Runs every release once. A release that fails does not stop the others. */
+  /** Runs every release once. If a release fails, the other releases still run. */
   run(): void {
     for (let action = this.#actions.pop(); action !== undefined; action = this.#actions.pop()) {
       try {
         action();
       } catch {
-        // Nobody can handle the error of a release. A later one closes what this one left open.
+        // No caller can handle the error of a release. The releases that follow still run.
       }
     }
   }

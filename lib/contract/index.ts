@@ -1,9 +1,9 @@
 /**
- * The seam: the interfaces that every back end implements, at the level of a VFIO device file. The
- * contract has no policy. Numbers reach the kernel unchanged, and a failure is a {@link VfioError}
- * with the kernel's errno. The creator of an object closes it; `close()` and `release()` are
- * idempotent. Use after them throws a {@link VfioError} EBADF, with a hint if the host took the
- * device back. Wrong arguments are TypeError or RangeError.
+ * The interfaces that every back end implements, at the level of a VFIO device file. The contract
+ * has no policy. Numbers reach the kernel unchanged. A failure is a {@link VfioError} with the
+ * kernel's errno. The code that creates an object also closes the object. `close()` and `release()`
+ * are idempotent. Use of a closed or released object throws a {@link VfioError} EBADF. If the host
+ * requested the device back, the error has a hint. Wrong arguments throw TypeError or RangeError.
  */
 import type { Eventfd, EventSet } from './eventfd.js';
 import type { AddressSpace } from './memory.js';
@@ -13,7 +13,7 @@ export * from './eventfd.js';
 export type * from './memory.js';
 export type * from './window.js';
 
-/** A PCI function as sysfs describes it. The function is not opened for this. */
+/** A PCI function as sysfs describes it. Reading the description does not open the function. */
 export interface PciFunction {
   /** `'0000:01:00.0'` for a real function, `'mock:nvme'` for a mock device. */
   readonly name: string;
@@ -30,7 +30,7 @@ export interface PciFunction {
   readonly revision: number;
   /** The kernel driver that is bound to the function, or null. */
   readonly driver: string | null;
-  /** IOMMU group number, or null if no IOMMU stands before the function. */
+  /** IOMMU group number, or null if the function has no IOMMU. */
   readonly iommuGroup: number | null;
 }
 
@@ -38,40 +38,43 @@ export interface PciFunction {
 export type Via = 'group' | 'cdev';
 
 /**
- * File descriptors that another process opened. The library duplicates them; the caller keeps its
- * own.
+ * File descriptors that another process opened. The library duplicates the descriptors. The caller
+ * still owns the original descriptors.
  */
 export type OpenedFds =
   | { readonly via: 'group'; readonly container: number; readonly group: number }
   | { readonly via: 'cdev'; readonly iommufd: number; readonly device: number };
 
-/** Options of opening a device. */
+/** Options for opening a device. */
 export interface OpenOptions {
   /**
-   * The kernel interface. Default: the environment variable `VFIO_VIA`, then `'cdev'` if its nodes
-   * exist, then `'group'`.
+   * The kernel interface. Default: the value of the environment variable `VFIO_VIA`. If the
+   * variable is not set: `'cdev'` if the cdev nodes exist, else `'group'`.
    */
   readonly via?: Via | undefined;
   /**
-   * VF token, a UUID: guards the functions of an SR-IOV device, see {@link Features.setVfToken}.
+   * VF token, a UUID that guards the functions of an SR-IOV device: see {@link
+   * Features.setVfToken}.
    */
   readonly vfToken?: string | undefined;
-  /** Allows a device without an IOMMU. Such a device can write all memory of the host. */
+  /**
+   * Allows a device without an IOMMU. A device without an IOMMU can write all memory of the host.
+   */
   readonly noiommu?: boolean | undefined;
   /**
-   * Open descriptors to use instead of device nodes, for a program that a privileged launcher
-   * starts.
+   * Open file descriptors to use instead of device nodes. A privileged launcher can pass the
+   * descriptors to an unprivileged program.
    */
   readonly fds?: OpenedFds | undefined;
 }
 
-/** One way of reaching devices: the kernel, or the mock. */
+/** A back end opens devices: real devices through the kernel, or mock devices. */
 export interface Backend {
-  /** Whether this back end serves devices of that name. */
+  /** Whether this back end serves the device `name`. */
   owns(name: string): boolean;
-  /** Converts a name to the one form that all names of a device share. */
+  /** Converts any name of a device to the canonical name of the device. */
   canonical?(name: string): string;
-  /** Lists the functions that can be named. */
+  /** Lists the PCI functions that this back end finds. */
   list(): PciFunction[];
   /** Opens a device on another thread. */
   open(name: string, options: OpenOptions): Promise<DeviceConnection>;
@@ -79,7 +82,7 @@ export interface Backend {
   openSync(name: string, options: OpenOptions): DeviceConnection;
 }
 
-/** The IOMMU before a device, from sysfs and the parameters of the kernel modules. */
+/** Properties of a device's IOMMU, from sysfs and the parameters of the kernel modules. */
 export interface IommuFacts {
   /** `'dmar0'` on Intel, `'ivhd0'` on AMD; null without an IOMMU. */
   readonly name: string | null;
@@ -89,11 +92,13 @@ export interface IommuFacts {
 
 /** The answer of VFIO_DEVICE_GET_INFO. */
 export interface DeviceInfo {
-  /** VFIO_DEVICE_FLAGS_*: bit 0, the device supports reset; bit 1, a PCI device. */
+  /** VFIO_DEVICE_FLAGS_*: bit 0 means that the device supports reset; bit 1 means a PCI device. */
   readonly flags: number;
-  /** Number of region indexes: 9 that every PCI device has, then device-specific ones. */
+  /** Number of region indexes: 9 for every PCI device, plus the device-specific indexes. */
   readonly numRegions: number;
-  /** Number of interrupt indexes: INTx, MSI, MSI-X, ERR and REQ, then device-specific ones. */
+  /**
+   * Number of interrupt indexes: INTx, MSI, MSI-X, ERR and REQ, plus the device-specific indexes.
+   */
   readonly numIrqs: number;
 }
 
@@ -107,7 +112,9 @@ export interface RegionInfo {
   readonly capabilities: readonly RegionCapability[];
 }
 
-/** One element of the capability chain. An unknown id has its number and version alone. */
+/**
+ * One element of the capability chain. If the id is unknown, only the id and the version are set.
+ */
 export interface RegionCapability {
   /** VFIO_REGION_INFO_CAP_*: 1 sparse mmap, 2 type, 3 MSI-X mappable. */
   readonly id: number;
@@ -135,11 +142,14 @@ export interface IrqSet {
   readonly flags: number;
   /** First vector. */
   readonly start: number;
-  /** Number of vectors; 0 with DATA_NONE and ACTION_TRIGGER disables the index. */
+  /** Number of vectors. With DATA_NONE and ACTION_TRIGGER, a count of 0 disables the index. */
   readonly count: number;
-  /** With DATA_EVENTFD: eventfds, null for -1, or numbers that are passed unchanged. */
+  /**
+   * With DATA_EVENTFD: one eventfd for each vector. The library passes null as -1, and numbers
+   * unchanged.
+   */
   readonly eventfds?: readonly (Eventfd | null | number)[];
-  /** With DATA_BOOL: one byte a vector. */
+  /** With DATA_BOOL: one byte for each vector. */
   readonly bools?: readonly number[];
   /** Replaces the argsz that the library computes from the data. */
   readonly argsz?: number;
@@ -147,12 +157,15 @@ export interface IrqSet {
 
 /** The answer of VFIO_DEVICE_GET_PCI_HOT_RESET_INFO. */
 export interface HotResetInfo {
-  /** VFIO_PCI_HOT_RESET_FLAG_*: bit 0, `id` is a device id; bit 1, the caller owns all devices. */
+  /**
+   * VFIO_PCI_HOT_RESET_FLAG_*: bit 0 means that `id` is a device id; bit 1 means that the caller
+   * owns all devices.
+   */
   readonly flags: number;
   readonly devices: readonly {
     /** Address, `'0000:01:00.0'`. */
     readonly name: string;
-    /** Group number, or device id where VFIO_PCI_HOT_RESET_FLAG_DEV_ID is set. */
+    /** Device id if VFIO_PCI_HOT_RESET_FLAG_DEV_ID is set, else IOMMU group number. */
     readonly id: number;
   }[];
 }
@@ -180,7 +193,10 @@ export interface DeviceConnection {
   readonly name: string;
   /** The kernel interface by which the device was opened. */
   readonly via: Via | 'noiommu';
-  /** The addresses that the device reaches by DMA. Open devices of one IOMMU group share them. */
+  /**
+   * The address space of the device for DMA. Open devices of one IOMMU group share one address
+   * space.
+   */
   readonly addressSpace: AddressSpace;
   readonly iommu: IommuFacts;
   /** Release of the kernel: `'6.12.107'`, or `'mock 6.12'`. */
@@ -194,15 +210,15 @@ export interface DeviceConnection {
   getIrqInfo(index: number): IrqInfo;
   /**
    * VFIO_DEVICE_SET_IRQS.
-   * @returns 0; or the number of vectors available, if the host has fewer than requested
+   * @returns 0, or the number of available vectors if the host has fewer vectors than requested
    */
   setIrqs(set: IrqSet): number;
   /**
    * VFIO_DEVICE_FEATURE. Fails with ENOTTY if the kernel or the device does not have the feature.
-   * @param flags - number of the feature, 16 bits, with VFIO_DEVICE_FEATURE_GET, _SET or _PROBE
-   * @param data - the bytes after the header; a GET overwrites them
-   * @param eventfd - an eventfd whose number the call writes to the first 4 bytes of the data, for
-   *   LOW_POWER_ENTRY_WITH_WAKEUP
+   * @param flags - the feature number (16 bits), plus VFIO_DEVICE_FEATURE_GET, _SET or _PROBE
+   * @param data - the bytes after the header; a GET overwrites these bytes
+   * @param eventfd - for LOW_POWER_ENTRY_WITH_WAKEUP: the eventfd whose file descriptor the call
+   *   writes to the first 4 bytes of the data
    */
   feature(flags: number, data: Uint8Array, eventfd?: Eventfd): number;
 
@@ -214,27 +230,30 @@ export interface DeviceConnection {
   load(region: number, offset: number, width: 1 | 2 | 4): number;
   /** Writes `width` bytes by one pwrite, little endian. */
   store(region: number, offset: number, width: 1 | 2 | 4, value: number): void;
-  /** Maps part of a region by mmap. Offset and length are in bytes, whole pages. */
+  /**
+   * Maps part of a region by mmap. Offset and length are in bytes, and are multiples of the page
+   * size.
+   */
   map(region: number, offset: number, length: number): RegisterWindow;
 
   /**
-   * VFIO_DEVICE_RESET, on another thread, since a reset can take a second. Fails with EINVAL if the
-   * device does not support reset.
+   * Calls VFIO_DEVICE_RESET on another thread, because a reset can take a second. Fails with EINVAL
+   * if the device does not support reset.
    */
   reset(): Promise<void>;
-  /** Like {@link DeviceConnection.reset}, on this thread. */
+  /** Like {@link DeviceConnection.reset}, but blocks the calling thread. */
   resetSync(): void;
   /**
    * VFIO_DEVICE_GET_PCI_HOT_RESET_INFO. Fails with ENODEV if neither slot nor bus supports reset.
    */
   getHotResetInfo(): HotResetInfo;
-  /** VFIO_DEVICE_PCI_HOT_RESET. @param others - further open devices that the reset affects */
+  /** VFIO_DEVICE_PCI_HOT_RESET. @param others - the other open devices that the reset affects */
   hotReset(others: readonly DeviceConnection[]): void;
   /** VFIO_DEVICE_IOEVENTFD. */
   ioeventfd(request: IoeventfdRequest): void;
-  /** Attaches the address space to a PASID, 20 bits, too. Character device only. */
+  /** Attaches the address space of the device to a PASID of 20 bits. Character device only. */
   attachPasid(pasid: number): void;
-  /** Detaches the address space from a PASID. */
+  /** Detaches the address space of the device from a PASID. */
   detachPasid(pasid: number): void;
 
   /**
@@ -243,23 +262,30 @@ export interface DeviceConnection {
   createEventfd(): Eventfd;
   /**
    * Creates a set that watches eventfds. The caller closes the set.
-   * @param capacity - number of slots; they are numbered from 0 to capacity - 1
+   * @param capacity - number of slots, numbered from 0 to capacity - 1
    */
   createEventSet(capacity: number): EventSet;
-  /** Reads the CPUs of a vector's host interrupt. Fails with ENOENT if the vector has none now. */
+  /**
+   * Reads the CPUs that serve a vector's host interrupt. Fails with ENOENT if the vector has no
+   * host interrupt now.
+   */
   getAffinity(index: number, vector: number): number[];
-  /** Writes them to /proc/irq/N/smp_affinity_list. Fails with EACCES without root. */
+  /**
+   * Sets the CPUs that serve a vector's host interrupt, by a write to
+   * /proc/irq/N/smp_affinity_list. Fails with EACCES if the process is not root.
+   */
   setAffinity(index: number, vector: number, cpus: readonly number[]): void;
   /**
-   * Waits until interrupts of these vectors that are on their way to a CPU have signalled their
-   * eventfds. SET_IRQS itself waits for a running handler alone, and drops interrupts that no CPU
-   * has accepted yet. For a vector without a host interrupt the call returns at once.
+   * Waits until the interrupts of `vectors` that are under way to a CPU have signalled their
+   * eventfds. SET_IRQS itself waits only for a running handler. SET_IRQS drops the interrupts that
+   * no CPU has accepted yet. If a vector has no host interrupt, the call returns immediately.
    */
   synchronizeIrqs(index: number, vectors: readonly number[]): void;
 
   /**
    * Disables interrupts, unmaps the windows and closes the device. Idempotent; never throws.
-   * @param hint - hint of the EBADF of later uses, if the program did not cause the closing
+   * @param hint - hint of the EBADF error of later calls, if the program did not close the device
+   *   itself
    */
   close(hint?: string): void;
 }

@@ -14,11 +14,11 @@ import {
 
 export const SET_IRQS = 'VFIO_DEVICE_SET_IRQS';
 
-/** sizeof(struct vfio_irq_set) without its data. */
+/** Size of struct vfio_irq_set in bytes, without the data. */
 const HEADER = 20;
 const TYPES = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_DATA_BOOL | VFIO_IRQ_SET_DATA_EVENTFD;
 const ACTIONS = VFIO_IRQ_SET_ACTION_MASK | VFIO_IRQ_SET_ACTION_UNMASK | VFIO_IRQ_SET_ACTION_TRIGGER;
-/** Bytes of data for one vector, by the type of the data. */
+/** Bytes of data for one vector, for each data type. */
 const DATA_SIZE = new Map([
   [VFIO_IRQ_SET_DATA_NONE, 0],
   [VFIO_IRQ_SET_DATA_BOOL, 1],
@@ -28,7 +28,7 @@ const DATA_SIZE = new Map([
 /** An eventfd in the data of SET_IRQS: an object, a file descriptor, or null for -1. */
 export type IrqEventfd = Eventfd | null | number;
 
-/** A SET_IRQS that has passed the checks common to all interrupt indexes. */
+/** A SET_IRQS request that has passed the checks common to all interrupt indexes. */
 export interface IrqRequest {
   readonly index: number;
   /** VFIO_IRQ_SET_DATA_NONE, _BOOL or _EVENTFD. */
@@ -45,13 +45,13 @@ export interface IrqRequest {
   readonly eventfd: (i: number) => IrqEventfd;
 }
 
-/** The device that a SET_IRQS is checked against. */
+/** The properties of a device that are needed to check a SET_IRQS request. */
 export interface IrqIndexes {
   /** Number of interrupt indexes. */
   readonly indexes: number;
   /** Returns the number of vectors that the hardware has for an index. */
   readonly vectors: (index: number) => number;
-  /** Checks an eventfd object. @throws TypeError if it cannot be bound to a vector */
+  /** Checks an eventfd object. @throws TypeError if the eventfd cannot be bound to a vector */
   readonly checkEventfd: (eventfd: Eventfd) => void;
 }
 
@@ -61,8 +61,8 @@ export function failSetIrqs(code: string): never {
 }
 
 /**
- * Checks a SET_IRQS as vfio_set_irqs_validate_and_prepare() and vfio_pci_set_irqs_ioctl() do, in
- * the kernel's order.
+ * Checks a SET_IRQS request in the kernel's order, like vfio_set_irqs_validate_and_prepare() and
+ * vfio_pci_set_irqs_ioctl().
  *
  * @throws TypeError and RangeError if the fields do not fit into struct vfio_irq_set
  * @throws {@link VfioError} EINVAL for an index, range, flag or size that the kernel refuses;
@@ -102,8 +102,8 @@ export function selectedVectors({ type, start, count, bool }: IrqRequest): numbe
 
 /**
  * Binds the eventfds of a request to its vectors, in ascending order, as vfio_msi_set_block() does.
- * If one vector fails, all vectors from `start` to that one are unbound. The vectors after it keep
- * their eventfds.
+ * If the bind of a vector fails, all vectors from `start` up to the failed vector are unbound. The
+ * vectors after the failed vector keep their eventfds.
  *
  * @throws the error of the vector that failed
  */
@@ -125,8 +125,8 @@ export function bindBlock(
 /**
  * Returns the eventfd object of an argument, or null for a negative number.
  *
- * @throws {@link VfioError} EBADF or EINVAL for any other number: eventfds of these back ends are
- *   objects without a file descriptor
+ * @throws {@link VfioError} EBADF or EINVAL for any other number, because eventfds of these back
+ *   ends have no file descriptor
  */
 export function eventfdOf(value: IrqEventfd, syscall: string): Eventfd | null {
   if (typeof value !== 'number') return value;

@@ -1,6 +1,6 @@
 import { VfioError } from '../errors.js';
 
-/** Tracks whether an object is open. Every use after its `close()` fails with EBADF. */
+/** Tracks whether an object is open. Every use of a closed object fails with EBADF. */
 export class Lifetime {
   readonly #message: string;
   readonly #path: string | undefined;
@@ -29,7 +29,7 @@ export class Lifetime {
    * Marks the object as closed. Idempotent: a later call does not change the hint.
    *
    * @param hint - why the object was closed, if the program did not close it
-   * @returns whether the object was open
+   * @returns whether the object was open before the call
    */
   end(hint?: string): boolean {
     if (!this.#open) return false;

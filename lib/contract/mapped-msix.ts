@@ -8,11 +8,11 @@ import { isInArea, type RegionMapping } from './region-mapping.js';
 import { VFIO_PCI_CONFIG_REGION_INDEX } from './uapi.js';
 import type { RegisterWindow } from './window.js';
 
-/** Bytes of configuration space that hold the MSI-X capability. */
+/** Bytes of configuration space to search for the MSI-X capability. */
 const CONFIG_SIZE = 256;
 const ONES = 0xffff_ffff;
 
-/** The BAR of the table: which parts can be mapped, and a method that maps a part. */
+/** The BAR of the table: the parts that can be mapped, and a method that maps a part. */
 export interface TableRegion extends RegionMapping {
   map(range: { readonly offset: number; readonly length: number }): RegisterWindow;
 }
@@ -24,8 +24,8 @@ interface Mapped {
 }
 
 /**
- * The MSI-X table of a device, accessed through a mapping of its BAR. The device file cannot be
- * used: its bytes of the table read 0xff. The first access maps the table.
+ * The MSI-X table of a device, accessed through a mapping of its BAR. A read of the table through
+ * the device file returns only 0xff bytes. The first access maps the table.
  */
 export class MappedMsix {
   readonly #connection: () => DeviceConnection;
@@ -33,7 +33,9 @@ export class MappedMsix {
   #details: MsixDetails | undefined;
   #mapped: Mapped | undefined;
 
-  /** @param connection - returns the connection. @throws VfioError EBADF if the device is closed */
+  /**
+   * @param connection - returns the connection, or throws VfioError EBADF if the device is closed
+   */
   constructor(connection: () => DeviceConnection, region: (index: number) => TableRegion) {
     this.#connection = connection;
     this.#region = region;
@@ -46,12 +48,12 @@ export class MappedMsix {
     return this.#details;
   }
 
-  /** The reason that the table cannot be read, or null if it can be read. */
+  /** The reason why the table cannot be read, or null if the table can be read. */
   get obstacle(): string | null {
     return this.#mapped === undefined ? this.#findObstacle() : null;
   }
 
-  /** Maps the table if the kernel allows that. @returns whether the table is mapped */
+  /** Maps the table if the kernel allows the mapping. @returns whether the table is mapped */
   tryMap(): boolean {
     if (this.#mapped !== undefined) return true;
     const { details } = this;
@@ -89,14 +91,17 @@ export class MappedMsix {
     return message;
   }
 
-  /** Masks vectors. When this returns, the messages that they sent before have left the device. */
+  /**
+   * Masks vectors. When the call returns, all messages that the vectors sent before the call have
+   * left the device.
+   */
   mask(vectors: readonly number[]): void {
     const { registers, offset } = this.#open();
     for (const vector of vectors) {
       const control = offset + vector * MSIX_ENTRY_SIZE + MSIX_VECTOR_CONTROL;
       registers.write32(control, registers.read32(control) | MSIX_MASKED);
     }
-    // The completion of a read arrives after the messages that the device sent before.
+    // The completion of this read arrives after the messages that the device sent before the read.
     registers.read32(offset);
   }
 
@@ -122,7 +127,7 @@ export class MappedMsix {
     const { bir } = details.table;
     const { mappable, msixMappable, sparseAreas } = this.#region(bir);
     if (!mappable) return `BAR ${bir} with the MSI-X table cannot be mapped`;
-    // Sparse areas list everything that can be mapped, so they decide about the table as well.
+    // Sparse areas list all parts of the BAR that can be mapped, so `msixMappable` is not needed.
     if (sparseAreas === null) {
       return msixMappable ? null : `the MSI-X table cannot be mapped in BAR ${bir}`;
     }

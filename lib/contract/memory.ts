@@ -5,14 +5,15 @@ export interface IovaRange {
 }
 
 /**
- * `true`: transparent huge pages, if the system provides them. `'2M'` and `'1G'`: pages of the
- * reserved pool of that size.
+ * `true`: transparent huge pages, if available. `'2M'` and `'1G'`: pages of 2 MiB or 1 GiB from the
+ * reserved pool.
  */
 export type HugePages = boolean | '2M' | '1G';
 
 /**
- * The addresses that a device can reach by DMA. The last open device of an IOMMU group closes its
- * address space. Use after that throws a {@link VfioError} EBADF.
+ * The addresses that a device can reach by DMA. When the last open device of an IOMMU group is
+ * closed, the address space is closed. Use of a closed address space throws a {@link VfioError}
+ * EBADF.
  */
 export interface AddressSpace {
   /** Bit n set: pages of 2^n bytes can be mapped. */
@@ -21,31 +22,37 @@ export interface AddressSpace {
   ranges(): IovaRange[];
   /**
    * Allocates zeroed, page-aligned memory.
-   * @param size - bytes, whole pages
-   * @param hugePages - true: aligned to 2 MiB, for transparent huge pages; '2M' and '1G': from the
-   *   reserved pool, ENOMEM if the pool is empty
+   * @param size - size in bytes, a multiple of the page size
+   * @param hugePages - `true` aligns the memory to 2 MiB, for transparent huge pages. '2M' and '1G'
+   *   allocate from the reserved pool, and fail with ENOMEM if the pool is empty.
    */
   allocate(size: number, hugePages: HugePages): Memory;
   /** Maps the memory behind a file descriptor (memfd, hugetlbfs file) into the process. */
   fromFd(fd: number, offset: number, size: number, writable: boolean): Memory;
-  /** Uses a SharedArrayBuffer. @throws RangeError unless it is page-aligned and of whole pages */
+  /**
+   * Uses a SharedArrayBuffer.
+   * @throws RangeError if the address or the size is not a multiple of the page size
+   */
   fromShared(buffer: SharedArrayBuffer): Memory;
   /**
-   * VFIO_IOMMU_MAP_DMA or IOMMU_IOAS_MAP, on another thread, since pinning pages takes time. Fails
-   * with ENOMEM above RLIMIT_MEMLOCK, with EEXIST if part of the range is mapped, and with EINVAL
-   * outside {@link AddressSpace.ranges}.
+   * Calls VFIO_IOMMU_MAP_DMA or IOMMU_IOAS_MAP on another thread, because pinning pages takes time.
+   * Fails with ENOMEM if the pinned memory would exceed RLIMIT_MEMLOCK, with EEXIST if part of the
+   * range is mapped already, and with EINVAL if the range is outside of {@link
+   * AddressSpace.ranges}.
    *
-   * @param offset - into the memory, bytes, whole pages
-   * @param size - bytes, whole pages
-   * @param iova - first address of the memory for the device, page-aligned
-   * @param flags - VFIO_DMA_MAP_FLAG_READ and _WRITE: what the device may do
+   * @param offset - offset into the memory in bytes, a multiple of the page size
+   * @param size - size in bytes, a multiple of the page size
+   * @param iova - the DMA address at which the device sees the memory, page-aligned
+   * @param flags - VFIO_DMA_MAP_FLAG_READ and _WRITE: whether the device may read and write the
+   *   memory
    */
   map(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number): Promise<void>;
-  /** Like {@link AddressSpace.map}, on this thread. */
+  /** Like {@link AddressSpace.map}, but blocks the calling thread. */
   mapSync(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number): void;
   /**
    * VFIO_IOMMU_UNMAP_DMA or IOMMU_IOAS_UNMAP.
-   * @param flags - VFIO_DMA_UNMAP_FLAG_*; bit 1 unmaps everything, with address and size 0
+   * @param flags - VFIO_DMA_UNMAP_FLAG_*; bit 1 unmaps everything, and requires address 0 and size
+   *   0
    * @returns bytes unmapped
    */
   unmap(iova: bigint, size: bigint, flags: number): bigint;
@@ -59,8 +66,8 @@ export interface Memory {
   readonly size: number;
   /**
    * Releases the memory. An ArrayBuffer of {@link AddressSpace.allocate} is detached. The process
-   * unmaps the memory when no transferred copy and no mapping of the address space uses it.
-   * Idempotent. Mapping the memory after that throws a {@link VfioError} EBADF.
+   * unmaps the memory when no transferred ArrayBuffer and no DMA mapping uses the memory.
+   * Idempotent. Mapping released memory for DMA throws a {@link VfioError} EBADF.
    */
   release(): void;
 }

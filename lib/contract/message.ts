@@ -1,6 +1,6 @@
 /** A message signalled interrupt: the write that a device sends to raise a vector. */
 export interface Message {
-  /** Address of the write, 64 bits. On x86 it is between 0xfee0_0000 and 0xfeef_ffff. */
+  /** Address of the write, 64 bits. On x86 the address is between 0xfee0_0000 and 0xfeef_ffff. */
   readonly address: bigint;
   /** Data of the write: 32 bits, or 16 bits for MSI. */
   readonly data: number;
@@ -13,7 +13,9 @@ export function sameMessage(a: Message, b: Message | null | undefined): boolean 
   return a.address === b?.address && a.data === b.data;
 }
 
-/** Reads a message until two reads agree, because the host may write the registers meanwhile. */
+/**
+ * Reads a message until two reads agree, because the host may change the registers during a read.
+ */
 export function readStable(read: () => Message): Message {
   let before = read();
   for (let tries = 0; tries < 8; tries++) {

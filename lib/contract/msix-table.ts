@@ -17,8 +17,8 @@ export function pbaSize(vectors: number): number {
 }
 
 /**
- * The table and the pending bits of MSI-X as data. All bits can be written; the owner decides which
- * writes are allowed and when a message is sent.
+ * The table and the pending bits of MSI-X as data. All bits can be written. The owner of the table
+ * decides which writes are allowed, and when a message is sent.
  */
 export class MsixTable {
   readonly vectors: number;
@@ -78,7 +78,10 @@ export class MsixTable {
     this.#entries[vector * 4 + CONTROL] = masked ? MSIX_MASKED : 0;
   }
 
-  /** Returns a dword of the pending bit array. @param index - in dwords from its start */
+  /**
+   * Returns a dword of the pending bit array.
+   * @param index - in dwords from the start of the pending bit array
+   */
   pendingWord(index: number): number {
     return this.#pending[index] ?? 0;
   }
@@ -92,7 +95,7 @@ export class MsixTable {
     this.#pending[index] = this.pendingWord(index) | (1 << (vector & 31));
   }
 
-  /** Clears the pending bit of a vector. @returns whether it was set */
+  /** Clears the pending bit of a vector. @returns whether the pending bit was set */
   clearPending(vector: number): boolean {
     const index = vector >>> 5;
     const bit = 1 << (vector & 31);

@@ -11,7 +11,7 @@ export function isMockName(name: string): boolean {
 }
 
 /**
- * Parses the address of a PCI function, and returns it as the kernel writes it: in lower case, with
+ * Parses the address of a PCI function. Returns the kernel's form of the address: lower case, with
  * the domain.
  *
  * @param name - `'0000:01:00.0'`, or `'01:00.0'` for a function of domain 0000
@@ -36,7 +36,10 @@ export interface Ids {
   readonly deviceId: number;
 }
 
-/** Parses a vendor id and a device id such as `'8086:10d3'`. @returns null for another name */
+/**
+ * Parses a vendor id and a device id such as `'8086:10d3'`.
+ * @returns null if `name` has another form
+ */
 export function parseIds(name: string): Ids | null {
   const parts = IDS.exec(name);
   if (parts === null) return null;

@@ -8,7 +8,7 @@ const VIAS: readonly Via[] = ['group', 'cdev'];
 /** {@link OpenOptions} after the checks. */
 export interface OpenRequest {
   readonly via: Via | undefined;
-  /** The VF token, or null if none is given. */
+  /** The VF token, or null if the options have no VF token. */
   readonly token: Uuid | null;
   readonly noiommu: boolean;
   readonly fds: OpenedFds | undefined;
@@ -19,7 +19,7 @@ export function isVia(value: unknown): value is Via {
 }
 
 /**
- * Checks the options of an open. Every back end calls this function first.
+ * Checks the options for opening a device. Every back end calls this function first.
  *
  * @throws TypeError for an unknown option or a wrong value; RangeError for a descriptor that is not
  *   an integer from 0 to 2^31 - 1

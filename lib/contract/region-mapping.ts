@@ -14,7 +14,7 @@ export interface RegionArea {
 
 /** The parts of a region that can be mapped. */
 export interface RegionMapping {
-  /** Whether the region can be mapped, at least in parts. */
+  /** Whether the region or a part of the region can be mapped. */
   readonly mappable: boolean;
   /** The only parts that can be mapped, or null if the whole region can be mapped. */
   readonly sparseAreas: readonly RegionArea[] | null;
@@ -22,7 +22,7 @@ export interface RegionMapping {
   readonly msixMappable: boolean;
 }
 
-/** Decodes the parts of a region that can be mapped from VFIO_DEVICE_GET_REGION_INFO. */
+/** Decodes VFIO_DEVICE_GET_REGION_INFO: returns the parts of the region that can be mapped. */
 export function regionMapping({ flags, capabilities }: RegionInfo): RegionMapping {
   const capability = (id: number) => capabilities.find((element) => element.id === id);
   return {

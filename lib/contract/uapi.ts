@@ -1,5 +1,6 @@
 /**
- * Constants of include/uapi/linux/vfio.h, spelled as in the header, and the names of its indexes.
+ * Constants of include/uapi/linux/vfio.h, spelled as in the header. Also the names of regions,
+ * interrupts and features.
  */
 
 export const VFIO_PCI_BAR5_REGION_INDEX = 5;
@@ -57,7 +58,7 @@ export const VFIO_DEVICE_FEATURE_PCI_VF_TOKEN = 0;
 export const VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY = 3;
 export const VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP = 4;
 export const VFIO_DEVICE_FEATURE_LOW_POWER_EXIT = 5;
-/** Names of the features by number, without VFIO_DEVICE_FEATURE_. */
+/** Names of the features by number, without the prefix VFIO_DEVICE_FEATURE_. */
 export const FEATURE_NAMES = [
   ...['PCI_VF_TOKEN', 'MIGRATION', 'MIG_DEVICE_STATE', 'LOW_POWER_ENTRY'],
   ...['LOW_POWER_ENTRY_WITH_WAKEUP', 'LOW_POWER_EXIT', 'DMA_LOGGING_START', 'DMA_LOGGING_STOP'],

@@ -4,7 +4,8 @@ import type { EventEmitter } from 'node:events';
 export type Width = 1 | 2 | 4 | 8;
 
 /**
- * Events of a {@link RegisterWindow}, emitted in a microtask after the access that detected them.
+ * Events of a {@link RegisterWindow}, emitted in a microtask after the access that detected the
+ * change.
  */
 export interface WindowEvents {
   /** The device does not respond: reads return all ones and writes vanish. */
@@ -16,7 +17,7 @@ export interface WindowEvents {
 /**
  * Mapped registers. Each read or write is exactly one little-endian access of its width. Offsets
  * are in bytes and naturally aligned. An offset outside the window throws a RangeError before any
- * access. Use after `close()` throws a {@link VfioError} EBADF.
+ * access. Use of a closed window throws a {@link VfioError} EBADF.
  *
  * While the device does not respond (memory decode off, D3hot, low power, a reset, an unplug),
  * reads return all ones and writes vanish, as on a bus. The window works again as soon as the
@@ -38,7 +39,7 @@ export interface RegisterWindow extends EventEmitter<WindowEvents> {
   /**
    * Writes one byte.
    * @param value - 8 bits, unsigned or signed
-   * @throws RangeError if the value does not fit; the other writes throw alike
+   * @throws RangeError if the value does not fit; all write methods throw this error
    */
   write8(offset: number, value: number): void;
   /** Writes two bytes. @param offset - a multiple of 2 @param value - 16 bits */
@@ -53,7 +54,8 @@ export interface RegisterWindow extends EventEmitter<WindowEvents> {
   writeBlock(offset: number, from: Uint8Array, width: Width): void;
   /**
    * Unmaps the registers. Idempotent.
-   * @param hint - hint of the EBADF of later uses, if the program did not cause the closing
+   * @param hint - hint of the EBADF error of later calls, if the program did not close the window
+   *   itself
    */
   close(hint?: string): void;
   /** Like {@link RegisterWindow.close}. */

@@ -1,4 +1,4 @@
-// Every use after close() fails with EBADF, on all parts of a device and of its connection.
+// After close(), every use of any part of a device or of its connection fails with EBADF.
 import test, { type ExecutionContext } from 'ava';
 import { openConnection, openDevice, signalEventfds, VfioError } from 'vfio';
 import { EDU, enable, NVME, withDevice } from './targets.js';
@@ -87,7 +87,7 @@ test.serial('every call of a closed connection fails with EBADF', async (t) => {
 });
 
 test.serial(
-  'a closed eventfd, event set and memory fail with EBADF on an open device',
+  'a closed eventfd, event set or memory fails with EBADF while the device is open',
   async (t) => {
     await using device = await openDevice(NVME);
     const { connection } = device;
@@ -145,7 +145,7 @@ test.serial(
         set.unref();
       },
     });
-    // A wrong argument is a TypeError, also after close().
+    // A wrong argument throws a TypeError, also after close().
     t.throws(
       () =>
         connection.setIrqs({
@@ -282,7 +282,7 @@ test.serial(
     };
     for (const [what, use] of Object.entries(uses)) {
       const error = t.throws(use, { instanceOf: VfioError, code: 'EBADF' }, what);
-      t.regex(error.hint ?? '', /^The host wanted it back/, what);
+      t.regex(error.hint ?? '', /^The host requested the device back/, what);
     }
     await allFail(t, { 'a buffer that the program has freed': () => freed.bytes });
   },

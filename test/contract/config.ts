@@ -54,7 +54,7 @@ test.serial('vendor and device id are read-only', async (t) => {
   });
 });
 
-test.serial('accesses of all widths read the same bytes', async (t) => {
+test.serial('reads of all widths return the same bytes', async (t) => {
   await withDevice(t, NVME, ({ config }) => {
     const block = config.read(0, 64);
     const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
@@ -66,7 +66,7 @@ test.serial('accesses of all widths read the same bytes', async (t) => {
   });
 });
 
-test.serial('an access outside of config space is a RangeError', async (t) => {
+test.serial('an access outside of config space throws a RangeError', async (t) => {
   await withDevice(t, NVME, ({ config }) => {
     t.throws(() => config.read32(4096), { instanceOf: RangeError });
     t.throws(() => config.read32(2), { instanceOf: RangeError });
@@ -108,7 +108,7 @@ test.serial('MSI Enable reads 0 while MSI is not active', async (t) => {
   });
 });
 
-test.serial('MSI address and data are virtual: they read back as written', async (t) => {
+test.serial('MSI address and data are virtual and read back as written', async (t) => {
   await withDevice(t, EDU, ({ config }) => {
     config.set('msi.address', 0xfee0_0000);
     config.set('msi.data', 0x4041);
@@ -117,7 +117,7 @@ test.serial('MSI address and data are virtual: they read back as written', async
   });
 });
 
-test.serial('an access to a register of a missing capability names the capability', async (t) => {
+test.serial('the error for a register of a missing capability names the capability', async (t) => {
   await withDevice(t, EDU, ({ config }) => {
     const error = t.throws(() => config.get('msix.control'), { instanceOf: VfioError });
     t.true(error.message.includes('msix'), error.message);

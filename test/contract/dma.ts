@@ -46,7 +46,7 @@ test.serial('a page-aligned SharedArrayBuffer can be mapped', async (t) => {
   });
 });
 
-test.serial('allocated memory is zeroed whole pages in the usable ranges', async (t) => {
+test.serial('allocated memory is zeroed, page-aligned and in the usable ranges', async (t) => {
   await withDevice(t, NVME, async ({ dma }) => {
     using buffer = await dma.allocate(5000);
     t.is(buffer.size % 4096, 0);
@@ -58,20 +58,23 @@ test.serial('allocated memory is zeroed whole pages in the usable ranges', async
   });
 });
 
-test.serial('a buffer gets a fixed IOVA, and a second one with the same IOVA fails', async (t) => {
-  await withDevice(t, NVME, ({ dma }) => {
-    using buffer = dma.allocateSync(8192, { iova: 0x10_0000n });
-    t.is(buffer.iova, 0x10_0000n);
-    t.throws(() => dma.allocateSync(4096, { iova: 0x10_1000n }), {
-      instanceOf: VfioError,
-      code: 'EEXIST',
+test.serial(
+  'a buffer gets a fixed IOVA, and a second buffer with the same IOVA fails',
+  async (t) => {
+    await withDevice(t, NVME, ({ dma }) => {
+      using buffer = dma.allocateSync(8192, { iova: 0x10_0000n });
+      t.is(buffer.iova, 0x10_0000n);
+      t.throws(() => dma.allocateSync(4096, { iova: 0x10_1000n }), {
+        instanceOf: VfioError,
+        code: 'EEXIST',
+      });
+      buffer.free();
+      dma.allocateSync(4096, { iova: 0x10_1000n }).free();
     });
-    buffer.free();
-    dma.allocateSync(4096, { iova: 0x10_1000n }).free();
-  });
-});
+  },
+);
 
-test.serial('unmap returns the number of bytes', async (t) => {
+test.serial('unmap returns the number of unmapped bytes', async (t) => {
   await withDevice(t, NVME, ({ dma }) => {
     const one = dma.allocateSync(4096);
     dma.allocateSync(8192);
@@ -90,7 +93,7 @@ test.serial('a mapping outside of the usable ranges is refused', async (t) => {
   });
 });
 
-test.serial('memory that is not whole pages is refused', async (t) => {
+test.serial('memory whose size is not a multiple of the page size is refused', async (t) => {
   await withDevice(t, NVME, ({ dma }) => {
     const odd = new SharedArrayBuffer(5000, { maxByteLength: 5000 });
     t.throws(() => dma.mapSync(odd), { instanceOf: RangeError });

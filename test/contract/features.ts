@@ -11,7 +11,7 @@ const UNKNOWN = 0xfff;
 const RAISE = 0x60;
 const ACKNOWLEDGE = 0x64;
 
-test.serial('a feature is probed for each direction', async (t) => {
+test.serial('probe() reports separately whether a feature supports get and set', async (t) => {
   await withDevice(t, NVME, ({ features }) => {
     t.deepEqual(features.probe(LOW_POWER_EXIT), { get: false, set: true });
     t.deepEqual(features.probe(MIGRATION), { get: false, set: false });
@@ -19,7 +19,7 @@ test.serial('a feature is probed for each direction', async (t) => {
   });
 });
 
-test.serial('an unknown feature is ENOTTY', async (t) => {
+test.serial('an unknown feature fails with ENOTTY', async (t) => {
   await withDevice(t, NVME, ({ features }) => {
     t.throws(() => features.get(UNKNOWN, 8), { instanceOf: VfioError, code: 'ENOTTY' });
     t.throws(
@@ -45,25 +45,29 @@ test.serial('the device enters and leaves low power', async (t) => {
   });
 });
 
-test.serial('low power with a wake-up ends with the next use of the device', async (t) => {
-  await withDevice(t, NVME, async (device) => {
-    const wakeup = device.createEventfd();
-    device.features.enterLowPower({ wakeup });
-    let woken = 0n;
-    // The kernel suspends a device with a delay, and an earlier access does not wake it.
-    for (let n = 0; n < 1000 && woken === 0n; n++) {
-      await sleep(5);
+test.serial(
+  'the next use of the device ends low power and signals the wake-up eventfd',
+  async (t) => {
+    await withDevice(t, NVME, async (device) => {
+      const wakeup = device.createEventfd();
+      device.features.enterLowPower({ wakeup });
+      let woken = 0n;
+      // The kernel suspends a device after a delay. An access before the suspend signals no
+      // wake-up.
+      for (let n = 0; n < 1000 && woken === 0n; n++) {
+        await sleep(5);
+        device.config.read32(0);
+        woken = wakeup.read();
+      }
+      t.is(woken, 1n);
       device.config.read32(0);
-      woken = wakeup.read();
-    }
-    t.is(woken, 1n);
-    device.config.read32(0);
-    t.is(wakeup.read(), 0n);
-    device.features.enterLowPower({ wakeup });
-    device.features.exitLowPower();
-    wakeup.close();
-  });
-});
+      t.is(wakeup.read(), 0n);
+      device.features.enterLowPower({ wakeup });
+      device.features.exitLowPower();
+      wakeup.close();
+    });
+  },
+);
 
 test.serial('a reset keeps config space and DMA mappings', async (t) => {
   await withDevice(t, NVME, async (device) => {
@@ -106,14 +110,15 @@ test.serial('a hot reset of a single device keeps its interrupts', async (t) => 
 });
 
 test.serial(
-  'a hot reset with a device outside of its reset group is EINVAL, except for cdev',
+  'a hot reset with a device outside of the reset group fails with EINVAL, except for cdev',
   async (t) => {
     await withDevice(t, EDU, async (device) => {
       await withDevice(t, NVME, (other) => {
         const reset = (): void => {
           device.hotReset([other]);
         };
-        // For a cdev no list is passed: the kernel finds the owner of a device by its iommufd.
+        // For a cdev, the call passes no list of devices, because the kernel finds the owner of a
+        // device by its iommufd.
         if (device.via === 'cdev') t.notThrows(reset);
         else t.throws(reset, { instanceOf: VfioError, code: 'EINVAL' });
       });
@@ -140,7 +145,7 @@ test.serial('an ioeventfd writes a register when its eventfd is signalled', asyn
   });
 });
 
-test.serial('a PASID has 20 bits, and attaching it needs a cdev', async (t) => {
+test.serial('a PASID has 20 bits, and attaching a PASID needs a cdev', async (t) => {
   await withDevice(t, NVME, (device) => {
     t.throws(
       () => {

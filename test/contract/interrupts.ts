@@ -31,7 +31,7 @@ test.serial('a loopback trigger is delivered to its own vector only', async (t) 
   });
 });
 
-test.serial('a vector is added while others keep working', async (t) => {
+test.serial('a vector is added while other vectors keep working', async (t) => {
   await withDevice(t, NVME, async ({ interrupts: { msix } }) => {
     const first = msix.request(0);
     first.trigger();
@@ -45,7 +45,7 @@ test.serial('a vector is added while others keep working', async (t) => {
   });
 });
 
-test.serial('a vector with counts: true returns the number of signals', async (t) => {
+test.serial('a vector opened with { counts: true } returns the number of signals', async (t) => {
   await withDevice(t, NVME, async ({ interrupts: { msix } }) => {
     const vector = msix.request(3, { counts: true });
     const next = vector.next();
@@ -56,7 +56,7 @@ test.serial('a vector with counts: true returns the number of signals', async (t
   });
 });
 
-test.serial('a vector is an async iterator that ends when it is closed', async (t) => {
+test.serial('a vector is an async iterator that ends when the vector is closed', async (t) => {
   await withDevice(t, NVME, async ({ interrupts: { msix } }) => {
     const vector = msix.request(1);
     let turns = 0;
@@ -97,7 +97,7 @@ test.serial('a closed vector delivers nothing and can be requested again', async
 });
 
 test.serial(
-  'vectors are still delivered after an exception in the listener of another',
+  'vectors are still delivered after an exception in the listener of another vector',
   async (t) => {
     await withDevice(t, NVME, async ({ interrupts }) => {
       const [bad, good] = [interrupts.msix.request(0), interrupts.msix.request(1)];
@@ -149,7 +149,7 @@ test.serial('only one of INTx, MSI and MSI-X is active at a time', async (t) => 
   });
 });
 
-test.serial('a vector outside of the table is a RangeError', async (t) => {
+test.serial('a vector outside of the table throws a RangeError', async (t) => {
   await withDevice(t, NVME, ({ interrupts: { msix } }) => {
     t.throws(() => msix.request(65), { instanceOf: RangeError });
     t.throws(() => msix.request(-1), { instanceOf: RangeError });
@@ -175,22 +175,25 @@ test.serial('MSI: the device sends an interrupt', async (t) => {
   });
 });
 
-test.serial('INTx is masked by an interrupt and unmasked after the listeners', async (t) => {
-  await withDevice(t, EDU, async (device) => {
-    enable(device);
-    using registers = device.bar(0).map();
-    const vector = device.interrupts.intx.request();
-    vector.on('interrupt', () => {
-      registers.write32(ACKNOWLEDGE, registers.read32(STATUS));
+test.serial(
+  'INTx is masked by an interrupt, and unmasked after all listeners have run',
+  async (t) => {
+    await withDevice(t, EDU, async (device) => {
+      enable(device);
+      using registers = device.bar(0).map();
+      const vector = device.interrupts.intx.request();
+      vector.on('interrupt', () => {
+        registers.write32(ACKNOWLEDGE, registers.read32(STATUS));
+      });
+      for (let n = 1; n <= 3; n += 1) {
+        const next = vector.next();
+        registers.write32(RAISE, n);
+        await next;
+        t.is(registers.read32(STATUS), 0);
+      }
     });
-    for (let n = 1; n <= 3; n += 1) {
-      const next = vector.next();
-      registers.write32(RAISE, n);
-      await next;
-      t.is(registers.read32(STATUS), 0);
-    }
-  });
-});
+  },
+);
 
 test.serial('INTx unmasked by hand fires again while the line is still asserted', async (t) => {
   await withDevice(t, EDU, async (device) => {
@@ -236,12 +239,12 @@ for (const kind of ['err', 'req'] as const) {
   });
 }
 
-test.serial('a device closes itself if the host requests it back', async (t) => {
+test.serial('a device closes itself if the host requests the device back', async (t) => {
   await withDevice(t, NVME, async (device) => {
     const vector = device.interrupts.msix.request(0);
     const ended = t.throwsAsync(vector.next(), { code: 'ECANCELED' });
     device.connection.setIrqs({ index: REQ, flags: LOOPBACK, start: 0, count: 1 });
-    // The event loop delivers the request, like all interrupts.
+    // The event loop delivers the host's request, like every interrupt.
     t.false(device.closed);
     await ended;
     t.true(device.closed);

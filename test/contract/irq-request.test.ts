@@ -50,14 +50,14 @@ test('SET_IRQS fails with the errno of the first failing check', (t) => {
   t.like(validate({ index: INTX, flags: NONE | MASK }), { type: NONE, action: MASK });
 });
 
-test('NONE selects all vectors of the range, and BOOL those with a nonzero value', (t) => {
+test('NONE selects all vectors of the range; BOOL selects vectors with a nonzero value', (t) => {
   t.deepEqual(selectedVectors(validate({ start: 2, count: 3 })), [2, 3, 4]);
   const bools = { flags: BOOL | TRIGGER, start: 2, count: 3, bools: [1, 0, 2] };
   t.deepEqual(selectedVectors(validate(bools)), [2, 4]);
   t.deepEqual(selectedVectors(validate({ ...bools, bools: [1], argsz: 23 })), [2]);
 });
 
-test('a failing block unbinds its vectors up to the failing one, and keeps those after it', (t) => {
+test('a failing block unbinds all vectors up to the failing vector and no later vector', (t) => {
   const request = validate({
     flags: EVENTFD | TRIGGER,
     start: 1,
@@ -80,7 +80,7 @@ test('a failing block unbinds its vectors up to the failing one, and keeps those
   t.deepEqual(calls, ['bind 1', 'bind 2', 'bind 3', 'unbind 1', 'unbind 2', 'unbind 3']);
 });
 
-test('a negative number unbinds, and any other number is EBADF or EINVAL', (t) => {
+test('a negative number unbinds a vector, and any other number fails with EBADF or EINVAL', (t) => {
   t.is(eventfdOf(null, 'ioctl'), null);
   t.is(eventfdOf(-2, 'ioctl'), null);
   t.throws(() => eventfdOf(2, 'ioctl'), { instanceOf: VfioError, code: 'EINVAL' });

@@ -62,7 +62,7 @@ test.serial('a buffer without references stays mapped until the device is closed
   }
   const during = countResources();
   await collectGarbage();
-  // The garbage collector has freed neither the memory nor its lock.
+  // The garbage collector has not freed the memory, and the memory is still locked.
   const after = countResources();
   t.deepEqual([after.locked, after.pinned], [during.locked, during.pinned]);
   t.is(device.dma.mapped, COUNT * SIZE);
@@ -80,7 +80,7 @@ test.serial('free() unmaps a buffer whose ArrayBuffer was transferred', async (t
     try {
       moved = structuredClone(buffer.buffer, { transfer: [buffer.buffer as ArrayBuffer] });
     } catch (error) {
-      // Node may refuse to transfer this ArrayBuffer; then the buffer keeps it.
+      // If Node refuses to transfer this ArrayBuffer, the buffer keeps the ArrayBuffer.
       if ((error as Error).name !== 'DataCloneError') throw error;
     }
     buffer.free();
@@ -113,7 +113,8 @@ test.serial('a device can be closed while calls are under way', async (t) => {
 });
 
 test.serial('a worker can end while its device is open and in use', async (t) => {
-  // The first worker starts before the count: Node keeps some descriptors of a first worker open.
+  // The first worker starts before the descriptors are counted, because Node keeps some descriptors
+  // of the first worker open.
   await once(new Worker('', { eval: true }), 'exit');
   await collectGarbage();
   const before = countResources();
@@ -155,7 +156,7 @@ test.serial('the device cannot access memory after its unmap', async (t) => {
     await transfer(device, vector, secret.iova, EDU_BUFFER, 64);
     await transfer(device, vector, EDU_BUFFER, target.iova, 64);
     t.deepEqual([...target.bytes.subarray(0, 64)], new Array(64).fill(0x5a));
-    // The process keeps the memory, but the device cannot access it any more.
+    // The process keeps the memory, but the device can no longer access the memory.
     t.is(device.dma.unmap(secret.iova, 4096), 4096n);
     secret.bytes.fill(0xc3);
     await transfer(device, vector, secret.iova, EDU_BUFFER, 64);

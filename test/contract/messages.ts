@@ -22,7 +22,7 @@ test.serial('each vector has its own MSI-X message in the mapped table', async (
 });
 
 test.serial(
-  'a vector keeps its message over mask, release, another request and reset',
+  'a vector keeps its message after a mask, a release, another request and a reset',
   async (t) => {
     await withDevice(t, NVME, async (device) => {
       const { interrupts, messages } = device;
@@ -41,7 +41,7 @@ test.serial(
 );
 
 test.serial(
-  'an MSI message is read by MSI_NOVIRT, and without it the error has a reason and a fix',
+  'an MSI message can be read with MSI_NOVIRT; otherwise the error has a reason and a fix',
   async (t) => {
     await withDevice(t, EDU, (device) => {
       enable(device);
@@ -65,13 +65,16 @@ test.serial(
   },
 );
 
-test.serial('the demo sends the physical message, or reports that it cannot be read', async (t) => {
-  await withDevice(t, EDU, async (device) => {
-    const { ok, data } = await (await findDemo(device))(device);
-    t.true(ok);
-    t.like(data, { virtual: { address: '0xfee00000', data: 0x4041 } });
-    const { road, writes, fired } = data;
-    if (road === null) t.like(data, { physical: null, writes: 0, fired: 0 });
-    else t.deepEqual([road, writes, fired], ['novirt', 10, 10]);
-  });
-});
+test.serial(
+  'the demo sends the physical message, or reports that the message cannot be read',
+  async (t) => {
+    await withDevice(t, EDU, async (device) => {
+      const { ok, data } = await (await findDemo(device))(device);
+      t.true(ok);
+      t.like(data, { virtual: { address: '0xfee00000', data: 0x4041 } });
+      const { road, writes, fired } = data;
+      if (road === null) t.like(data, { physical: null, writes: 0, fired: 0 });
+      else t.deepEqual([road, writes, fired], ['novirt', 10, 10]);
+    });
+  },
+);

@@ -5,14 +5,17 @@ import { EDU, NVME, withDevice } from './targets.js';
 const VFIO_DEVICE_FLAGS_PCI = 2;
 
 for (const name of [NVME, EDU]) {
-  test.serial(`${name === NVME ? 'nvme' : 'edu'}: is a vfio-pci device`, async (t) => {
-    await withDevice(t, name, (device) => {
-      t.is(device.name, name);
-      t.truthy(device.info.flags & VFIO_DEVICE_FLAGS_PCI);
-      t.true(device.info.numRegions >= 9);
-      t.is(device.info.numIrqs, 5);
-    });
-  });
+  test.serial(
+    `${name === NVME ? 'nvme' : 'edu'}: the device info describes a vfio-pci device`,
+    async (t) => {
+      await withDevice(t, name, (device) => {
+        t.is(device.name, name);
+        t.truthy(device.info.flags & VFIO_DEVICE_FLAGS_PCI);
+        t.true(device.info.numRegions >= 9);
+        t.is(device.info.numIrqs, 5);
+      });
+    },
+  );
 }
 
 test.serial('a device can be opened synchronously several times', (t) => {
@@ -48,11 +51,14 @@ test.serial('an error for an unknown device names the device', async (t) => {
   t.true(error.message.includes(missing), error.message);
 });
 
-test.serial('a name with an unknown syntax is ENODEV, and the error lists the forms', async (t) => {
-  const error = await t.throwsAsync(openDevice('no such thing'), { instanceOf: VfioError });
-  t.is(error.code, 'ENODEV');
-  t.true(error.hint?.includes('mock:nvme'), error.hint);
-});
+test.serial(
+  'a name with an unknown syntax fails with ENODEV, and the error lists the valid forms',
+  async (t) => {
+    const error = await t.throwsAsync(openDevice('no such thing'), { instanceOf: VfioError });
+    t.is(error.code, 'ENODEV');
+    t.true(error.hint?.includes('mock:nvme'), error.hint);
+  },
+);
 
 test.serial('the list contains the device with its ids', (t) => {
   const found = listDevices().find((one) => one.name === NVME);

@@ -3,7 +3,7 @@ import { openDevice, type OpenOptions, type PciDevice, type Vector } from 'vfio'
 
 /**
  * The devices that the contract suite tests. In the lab, environment variables name real devices;
- * otherwise mock devices are used. A test never depends on the kind.
+ * otherwise mock devices are used. A test never depends on whether a device is real.
  */
 export const NVME = process.env.VFIO_LAB_NVME ?? 'mock:nvme';
 export const EDU = process.env.VFIO_LAB_EDU ?? 'mock:edu';
@@ -24,7 +24,7 @@ export async function withDevice(
   }
 }
 
-/** Turns on memory decode and bus mastering, as drivers do first. */
+/** Turns on memory decode and bus mastering, like a driver at its start. */
 export function enable(device: PciDevice): void {
   device.config.update('command', { memory: 1, bus_master: 1 });
 }

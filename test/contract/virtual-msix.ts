@@ -10,10 +10,10 @@ const CONTROL = 12;
 const ENABLE = 0x8000;
 const FUNCTION_MASK = 0x4000;
 const TIMEOUT_MS = 5000;
-/** Number of additional eventfds for swaps, besides one for each vector. */
+/** Number of eventfds for swaps. Each vector also has an eventfd from the start. */
 const SWAPS = 100;
 
-/** A guest with a virtual table that the device's own vectors serve. */
+/** A guest with a virtual table. The device's own vectors serve the table. */
 class Guest {
   readonly msix: VirtualMsix;
   readonly physical: PhysicalSource;
@@ -67,13 +67,13 @@ class Guest {
     this.msix.tableWrite(vector * 16 + CONTROL, 4, masked ? 1 : 0);
   }
 
-  /** Triggers the bound eventfd of a vector by loopback, instead of an interrupt of the device. */
+  /** Triggers the bound eventfd of a vector by loopback, without an interrupt of the device. */
   loopback(vector: number): void {
     const { connection } = this.#device;
     connection.setIrqs({ index: MSIX, flags: LOOPBACK, start: vector, count: 1 });
   }
 
-  /** Waits up to a timeout for deliveries, and returns them as pairs of vector and count. */
+  /** Waits up to a timeout for deliveries, and returns pairs of vector and count. */
   delivered(timeoutMs: number): [number, bigint][] {
     const left = this.#left.splice(0);
     if (left.length > 0) return left;
@@ -85,7 +85,10 @@ class Guest {
     ]);
   }
 
-  /** Waits until the pending bit of a vector is set, because the interrupt may be under way. */
+  /**
+   * Waits until the pending bit of a vector is set. The interrupt may still be under way at the
+   * call.
+   */
   async pending(vector: number): Promise<void> {
     const until = performance.now() + TIMEOUT_MS;
     while (!this.msix.pending(vector)) {
@@ -132,7 +135,7 @@ test.serial('virtual MSI-X: an unmasked physical vector signals the consumer', a
 });
 
 test.serial(
-  'virtual MSI-X: interrupts of a masked vector pend, and are delivered once on unmask',
+  'virtual MSI-X: interrupts of a masked vector become pending, and unmask delivers one interrupt',
   async (t) => {
     await withGuest(t, (guest) => {
       guest.connect(3);
@@ -200,21 +203,24 @@ test.serial('virtual MSI-X: mask, unmask and swap lose no interrupt of a command
   });
 });
 
-test.serial('virtual MSI-X: an interrupt before the first unmask is pending', async (t) => {
-  await withGuest(t, async (guest, device) => {
-    const nvme = await PolledNvme.start(device);
-    const queue = await nvme.createQueue(2);
-    await nvme.fire(queue);
-    await guest.pending(2);
-    t.is(guest.msix.state(2), guest.physical.growable ? 'idle' : 'allocated');
-    guest.connect(2);
-    guest.mask(2, false);
-    t.deepEqual(guest.delivered(TIMEOUT_MS), [[2, 1n]]);
-    t.false(guest.msix.pending(2));
-  });
-});
+test.serial(
+  'virtual MSI-X: an interrupt that fires before the first unmask becomes pending',
+  async (t) => {
+    await withGuest(t, async (guest, device) => {
+      const nvme = await PolledNvme.start(device);
+      const queue = await nvme.createQueue(2);
+      await nvme.fire(queue);
+      await guest.pending(2);
+      t.is(guest.msix.state(2), guest.physical.growable ? 'idle' : 'allocated');
+      guest.connect(2);
+      guest.mask(2, false);
+      t.deepEqual(guest.delivered(TIMEOUT_MS), [[2, 1n]]);
+      t.false(guest.msix.pending(2));
+    });
+  },
+);
 
-test.serial('virtual MSI-X: a vector is added while others keep firing', async (t) => {
+test.serial('virtual MSI-X: a vector is added while other vectors keep firing', async (t) => {
   await withGuest(t, async (guest, device) => {
     const nvme = await PolledNvme.start(device);
     const queues = [];

@@ -3,18 +3,19 @@ import { Ledger } from './ledger.js';
 
 /** Limits of one owner. An omitted limit is infinite. */
 export interface Quota {
-  /** Slots of an interrupt message store. */
+  /** The largest number of slots of an interrupt message store. */
   readonly slots?: number | undefined;
-  /** Host vectors; a CPU has about 200 of them. */
+  /** The largest number of host vectors. One CPU can serve about 200 host vectors. */
   readonly vectors?: number | undefined;
 }
 
 /** Options of {@link Budget}. */
 export interface BudgetOptions {
-  /** Quota of each owner that has none of its own. Default: no limit. */
+  /** Quota of each owner without a quota of its own. Default: no limit. */
   readonly quota?: Quota | undefined;
   /**
-   * CPUs, and the largest number of host vectors on each. Default: vectors are not counted by CPU.
+   * The CPUs, and the largest number of host vectors on each CPU. Default: vectors are not counted
+   * by CPU.
    */
   readonly cpus?: { readonly ids: readonly number[]; readonly vectors: number } | undefined;
 }
@@ -30,8 +31,8 @@ export interface VectorCharge {
   /** The CPU that is charged, or null if the budget does not count vectors by CPU. */
   readonly cpu: number | null;
   /**
-   * Moves the charge to the CPU of `cpus` that has the fewest vectors.
-   * @throws {@link VfioError} ENOSPC if all these CPUs are full
+   * Moves the charge to the CPU with the fewest vectors, chosen from `cpus`.
+   * @throws {@link VfioError} ENOSPC if all CPUs in `cpus` are full
    */
   move(cpus: readonly number[]): void;
   /** Returns the vector to the budget. Idempotent. */
@@ -39,8 +40,9 @@ export interface VectorCharge {
 }
 
 /**
- * Counts slots, host vectors, and host vectors of each CPU by owner, and limits them. If an owner
- * reaches a limit, its next request fails with ENOSPC; other owners are not affected.
+ * Counts and limits the slots and host vectors of each owner, and the host vectors of each CPU. If
+ * an owner has reached a limit, the next request of this owner fails with ENOSPC. Other owners are
+ * not affected.
  */
 export class Budget {
   readonly #ledger: Ledger;
@@ -54,7 +56,8 @@ export class Budget {
   }
 
   /**
-   * Sets the quota of one owner. Resources above a lower quota stay charged until their release.
+   * Sets the quota of one owner. If the new quota is below the current use, the owner keeps all
+   * resources until their release.
    */
   setQuota(owner: string, quota: Quota): void {
     checkQuota(quota);
@@ -71,7 +74,7 @@ export class Budget {
     return this.#ledger.usage(owner);
   }
 
-  /** Returns the number of host vectors in use by CPU, for each CPU of the budget. */
+  /** Returns the number of host vectors in use on each CPU of the budget. */
   cpuUsage(): ReadonlyMap<number, number> {
     return this.#ledger.cpuUsage();
   }
@@ -110,9 +113,9 @@ export class Account {
   }
 
   /**
-   * Charges one host vector, on the CPU of `cpus` that has the fewest vectors.
+   * Charges one host vector to the CPU with the fewest vectors, chosen from `cpus`.
    *
-   * @param cpus - numbers of CPUs. Default: all CPUs of the budget
+   * @param cpus - numbers of the CPUs to choose from. Default: all CPUs of the budget
    * @throws {@link VfioError} ENOSPC if the owner's quota or the CPUs' budget is used up
    */
   chargeVector(cpus?: readonly number[]): VectorCharge {
@@ -132,7 +135,7 @@ export class Account {
         return cpu;
       },
       move(others) {
-        // The vector may stay on its CPU, so that place counts as free.
+        // The vector may stay on its CPU, so the charge of this CPU is refunded before the choice.
         ledger.refundCpu(cpu);
         try {
           cpu = ledger.chargeCpu(others);

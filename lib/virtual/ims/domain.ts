@@ -18,7 +18,7 @@ export interface ImsDomainOptions {
   readonly hostVectors: HostVectors;
   /** Number of slots to use, starting with slot 0. Default: all slots that fit into the storage. */
   readonly slots?: number | undefined;
-  /** Requests handles from the device. Default: the handle of a slot is its index. */
+  /** Requests handles from the device. Default: the index of a slot is also its handle. */
   readonly handles?: Handles | undefined;
   /** Called after a slot has changed, to notify a device that reads its slots from memory. */
   readonly changed?: ((index: number) => void) | undefined;
@@ -26,9 +26,15 @@ export interface ImsDomainOptions {
 
 /** Events of an {@link ImsDomain}. */
 export interface ImsDomainEvents {
-  /** A cookie is about to be revoked. Interrupts that its slots have sent are still valid. */
+  /**
+   * A cookie is about to be revoked. Interrupts that slots with this cookie have sent are still
+   * valid.
+   */
   revoking: [slots: readonly Slot[]];
-  /** A cookie was revoked: its slots are masked, and their handles are released. */
+  /**
+   * A cookie was revoked. All slots with this cookie are masked, and the handles of these slots are
+   * released.
+   */
   revoked: [cookie: Cookie, slots: readonly Slot[]];
   /** A slot could not be restored after a reset of the device. */
   failed: [error: VfioError, slot: Slot];
@@ -38,12 +44,13 @@ export interface ImsDomainEvents {
 export interface SlotOptions {
   /** The account that the slot is charged to. Default: none. */
   readonly account?: Account | undefined;
-  /** The cookie that isolates the slot. Default: null, and the device checks nothing. */
+  /** The cookie that isolates the slot. Default: null; the device then checks no cookie. */
   readonly cookie?: Cookie | undefined;
 }
 
 /**
- * An interrupt message store: allocates the slots of a device, and the host vectors that they send.
+ * An interrupt message store: allocates the slots of a device, and the host vectors that the slots
+ * send.
  *
  * @example
  * const domain = new ImsDomain({
@@ -126,7 +133,7 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
     checkCookie(this.#words, cookie);
   }
 
-  /** Returns the slot with an index, or undefined if the slot is free. */
+  /** Returns the slot at an index, or undefined if the slot is free. */
   slot(index: number): Slot | undefined {
     return this.#slots.get(index);
   }
@@ -166,7 +173,8 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
   }
 
   /**
-   * Revokes a cookie: masks its slots and releases their handles, then emits `'revoked'`.
+   * Revokes a cookie: masks the slots with this cookie, releases the handles of these slots, and
+   * then emits `'revoked'`.
    *
    * @returns the slots that had the cookie
    */
@@ -182,8 +190,8 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
 
   /**
    * Updates slots whose message the host has changed. If messages are not `remapped`, call this
-   * periodically. After a reset of the device no call is needed if the host vectors report resets,
-   * as those of `messageVectors` do.
+   * method periodically. After a reset of the device, no call is needed if the host vectors report
+   * resets. The host vectors of `messageVectors` report resets.
    *
    * @throws {@link VfioError} EBUSY if a slot to update is live and the layout has no mask and
    *   pending bits

@@ -3,19 +3,19 @@ import type { VectorCharge } from './budget.js';
 import type { Message } from '../../contract/message.js';
 import type { Slot } from './slot.js';
 
-/** One interrupt of the host, and the message that raises it. */
+/** One interrupt of the host, and the message that raises the interrupt. */
 export interface HostInterrupt {
   /** The current message. Binding the interrupt may change the message. */
   readonly message: Message;
   /** Binds the interrupt to another eventfd, without losing a signal. */
   bind(target: Eventfd): void;
-  /** Waits until the messages that were sent before have signalled the eventfd. */
+  /** Waits until all messages sent before the call have signalled the eventfd. */
   synchronize(): void;
   /** Returns the CPUs that serve the interrupt. */
   getAffinity(): number[];
-  /** Sets the CPUs that serve the interrupt. @param cpus - numbers of CPUs, at least one */
+  /** Sets the CPUs that serve the interrupt. @param cpus - numbers of one or more CPUs */
   setAffinity(cpus: readonly number[]): void;
-  /** Frees the interrupt. Messages that were sent before still signal the eventfd. */
+  /** Frees the interrupt. Messages sent before the call still signal the eventfd. */
   close(): void;
 }
 
@@ -29,9 +29,12 @@ export interface HostVectors {
   allocate(target: Eventfd): HostInterrupt;
   /** Creates an eventfd that an interrupt can be bound to. The caller closes the eventfd. */
   createEventfd(): Eventfd;
-  /** Creates an event set. @param capacity - number of eventfds that it can watch */
+  /** Creates an event set. @param capacity - the largest number of eventfds to watch */
   createEventSet(capacity: number): EventSet;
-  /** Calls `callback` after each reset of the device. A reset erases slots in its registers. */
+  /**
+   * Calls `callback` after each reset of the device. A reset erases slots in registers of the
+   * device.
+   */
   onReset?(callback: () => void): void;
 }
 
@@ -46,7 +49,7 @@ export interface SlotControl {
   resume(slot: Slot): void;
 }
 
-/** Parts of a {@link HostVector}. */
+/** Arguments for creating a {@link HostVector}. */
 export interface HostVectorContext {
   readonly interrupt: HostInterrupt;
   readonly target: Eventfd;
@@ -61,15 +64,15 @@ export interface HostVectorInternals {
   addSlot(vector: HostVector, slot: Slot): void;
   removeSlot(vector: HostVector, slot: Slot): void;
   /**
-   * Drops the interrupts that a masked slot sends while `run` runs. The other slots of the vector
-   * are masked meanwhile, and lose no interrupt.
+   * Drops the interrupts that a masked slot sends while `run` runs. During `run`, the other slots
+   * of the vector are masked and lose no interrupt.
    */
   discardDuring(vector: HostVector, run: () => void): void;
 }
 
 export let hostVectorInternals: HostVectorInternals;
 
-/** A host interrupt that slots send. Several slots may send the same one. */
+/** A host interrupt that slots send. Several slots may send the same host interrupt. */
 export class HostVector {
   readonly #interrupt: HostInterrupt;
   readonly #charge: VectorCharge | null;
@@ -101,7 +104,7 @@ export class HostVector {
     this.#slotControl = context.slotControl;
   }
 
-  /** Slots that send the interrupt. A signal may come from any of them. */
+  /** Slots that send the interrupt. A signal of the eventfd may come from any of these slots. */
   get slots(): ReadonlySet<Slot> {
     return this.#slots;
   }
@@ -117,9 +120,10 @@ export class HostVector {
   }
 
   /**
-   * Binds the interrupt to another eventfd. If the message changes, the slots get the new one. The
-   * host drops messages during the move, and slots ignore the mask bits of the host's MSI-X table.
-   * So the slots are masked meanwhile. If the move fails, the old eventfd is bound again.
+   * Binds the interrupt to another eventfd. If the message changes, the slots get the new message.
+   * The host drops messages during the move. Slots ignore the mask bits of the host's MSI-X table,
+   * so the slots themselves are masked during the move. If the move fails, the old eventfd is bound
+   * again.
    *
    * @throws {@link VfioError} EBUSY if a slot is live and its layout has no mask and pending bits
    */
@@ -134,7 +138,7 @@ export class HostVector {
     }
   }
 
-  /** Waits until the messages that the slots have sent have signalled the eventfd. */
+  /** Waits until all messages sent by the slots have signalled the eventfd. */
   synchronize(): void {
     this.#interrupt.synchronize();
   }
@@ -145,10 +149,10 @@ export class HostVector {
   }
 
   /**
-   * Sets the CPUs that serve the interrupt. If the budget limits vectors by CPU, only the CPU of
-   * them with the fewest vectors is used.
+   * Sets the CPUs that serve the interrupt. If the budget limits vectors by CPU, a single CPU is
+   * used: the CPU in `cpus` with the fewest vectors.
    *
-   * @throws {@link VfioError} ENOSPC if all these CPUs are full
+   * @throws {@link VfioError} ENOSPC if all CPUs in `cpus` are full
    */
   setAffinity(cpus: readonly number[]): void {
     const before = this.#charge?.cpu ?? null;
@@ -162,7 +166,7 @@ export class HostVector {
     }
   }
 
-  /** Frees the interrupt. No slot may use the interrupt any more. */
+  /** Frees the interrupt. Before the call, all slots must have stopped using the interrupt. */
   close(): void {
     this.#interrupt.close();
     this.#charge?.refund();

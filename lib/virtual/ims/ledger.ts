@@ -50,7 +50,7 @@ export class Ledger {
    *
    * @param among - the CPUs to choose from; undefined for all
    * @returns the CPU, or null if vectors are not counted by CPU
-   * @throws VfioError ENOSPC if all these CPUs are full
+   * @throws VfioError ENOSPC if all CPUs to choose from are full
    */
   chargeCpu(among: readonly number[] | undefined): number | null {
     if (this.#cpus.size === 0) return null;

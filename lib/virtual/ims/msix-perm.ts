@@ -18,7 +18,7 @@ export interface MsixPermEvents {
   refused: [vector: number, error: VfioError];
 }
 
-/** Receives the host PASID of a vector. A virtual MSI-X table and a source are targets. */
+/** Receives the host PASID of a vector. A virtual MSI-X table or a source can be the target. */
 export interface CookieTarget {
   /** Sets the cookie of a vector. */
   setCookie(vector: number, cookie: Cookie): void;
@@ -36,11 +36,13 @@ export interface MsixPermOptions {
 
 /**
  * The virtual MSI-X permission table of DSA. An entry has 8 bytes; the low word contains the ignore
- * bit (2), the PASID enable bit (3) and the PASID (31:12). A write sets the cookie of the vector to
- * the host PASID for the guest PASID in the entry. Writes are posted and cannot fail. If the cookie
- * cannot be set, the table emits an event, and the entry is {@link stale} but reads as written.
+ * bit (2), the PASID enable bit (3) and the PASID (31:12). A write translates the guest PASID in
+ * the entry to the host PASID, and sets the host PASID as the cookie of the vector. Writes are
+ * posted and cannot fail. If the cookie cannot be set, the table emits an event. The entry is then
+ * {@link stale}, but still reads as written.
  *
- * The ignore bit reads as written and has no effect: it would turn off the isolation of guests.
+ * The ignore bit reads as written, but has no effect, because the ignore bit would turn off the
+ * isolation of guests.
  */
 export class MsixPerm extends EventEmitter<MsixPermEvents> {
   readonly #options: MsixPermOptions;
@@ -63,12 +65,15 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
     return this.#entries.length * STRIDE;
   }
 
-  /** Whether the entry of a vector is not in effect: its PASID is unbound, or setting it failed. */
+  /**
+   * Whether the entry of a vector has no effect, because its PASID is unbound or setting the cookie
+   * failed.
+   */
   stale(vector: number): boolean {
     return this.#stale[vector] === 1;
   }
 
-  /** Reads the table. Only aligned accesses of 4 or 8 bytes are valid; others read all ones. */
+  /** Reads the table. A read that is not an aligned access of 4 or 8 bytes returns all ones. */
   read(offset: number, width: 1 | 2 | 4): number;
   read(offset: number, width: 8): bigint;
   read(offset: number, width: 1 | 2 | 4 | 8): number | bigint {
@@ -79,7 +84,7 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
     return offset % STRIDE === 0 ? word : 0;
   }
 
-  /** Writes the table. Only aligned accesses of 4 or 8 bytes are valid; others are dropped. */
+  /** Writes the table. A write that is not an aligned access of 4 or 8 bytes is dropped. */
   write(offset: number, width: 1 | 2 | 4, value: number): void;
   write(offset: number, width: 8, value: bigint): void;
   write(offset: number, width: 1 | 2 | 4 | 8, value: number | bigint): void {
@@ -90,7 +95,10 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
     this.#apply(vector, word);
   }
 
-  /** Clears all entries, as a reset of the device does. Their vectors get the default PASID. */
+  /**
+   * Clears all entries, as a reset of the device does. The vectors of the cleared entries get the
+   * default PASID.
+   */
   reset(): void {
     for (let vector = 0; vector < this.#entries.length; vector++) {
       if (this.#entries[vector] === 0) continue;

@@ -14,7 +14,10 @@ export interface PasidMapEvents {
  * PASIDs for shared virtual addressing are bound and unbound at run time.
  */
 export class PasidMap extends EventEmitter<PasidMapEvents> {
-  /** Host PASID of work without a guest PASID; null if the device does not check such work. */
+  /**
+   * Host PASID of work without a guest PASID; null if the device does not check the PASID of this
+   * work.
+   */
   readonly default: Cookie;
   readonly #hosts = new Map<number, number>();
 
@@ -30,9 +33,9 @@ export class PasidMap extends EventEmitter<PasidMapEvents> {
   }
 
   /**
-   * Binds a guest PASID to a host PASID. Each has 20 bits.
-   * @throws {@link VfioError} EEXIST if one of them is bound already, or the host PASID is the
-   *   default
+   * Binds a guest PASID to a host PASID. Each PASID has 20 bits.
+   * @throws {@link VfioError} EEXIST if one of the two PASIDs is bound already, or the host PASID
+   *   is the default
    */
   bind(guest: number, host: number): void {
     checkPasid(guest, 'guest PASID');
@@ -47,7 +50,7 @@ export class PasidMap extends EventEmitter<PasidMapEvents> {
   }
 
   /**
-   * Unbinds a guest PASID. Before this returns, the slots that use its host PASID are revoked.
+   * Unbinds a guest PASID. When the call returns, the slots that used the host PASID are revoked.
    * @throws {@link VfioError} ENOENT if the guest PASID is not bound
    */
   unbind(guest: number): void {

@@ -10,7 +10,7 @@ import type { SlotContents, SlotWords } from '../store/words.js';
 export interface Handles {
   /** Requests the handle of a slot from the device. */
   request(index: number): number;
-  /** Releases a handle: the device refuses it from now on. */
+  /** Releases a handle. The device then refuses work that names the released handle. */
   release(handle: number): void;
 }
 
@@ -32,9 +32,9 @@ export interface SlotInternals extends SlotControl {
 export let slotInternals: SlotInternals;
 
 /**
- * An allocated entry of an interrupt message store. A live slot is masked while it changes, and the
- * device sends the interrupts of that time afterwards. If the layout has no mask and pending bits,
- * a change of a live slot fails with EBUSY.
+ * An allocated entry of an interrupt message store. A live slot is masked during a change. After
+ * the change, the device sends the interrupts that were raised during the change. If the layout has
+ * no mask and pending bits, a change of a live slot fails with EBUSY.
  */
 export class Slot {
   readonly index: number;
@@ -47,8 +47,8 @@ export class Slot {
   #live = false;
   #revoked = false;
   /**
-   * Whether the pending interrupt belongs to a previous owner or a revoked cookie. It is dropped
-   * when the slot is programmed next.
+   * Whether the pending interrupt belongs to a previous owner or a revoked cookie. If so, the next
+   * `program()` of the slot drops the interrupt.
    */
   #stalePending: boolean;
   #freed = false;
@@ -85,7 +85,7 @@ export class Slot {
     return this.#handle;
   }
 
-  /** The cookie that isolates the slot; null if the device checks nothing. */
+  /** The cookie that isolates the slot; null if the device checks no cookie. */
   get cookie(): Cookie {
     return this.#cookie;
   }
@@ -95,13 +95,13 @@ export class Slot {
     return this.#vector;
   }
 
-  /** Whether the slot is unmasked and may send. */
+  /** Whether the slot is unmasked and may send interrupts. */
   get live(): boolean {
     return this.#live;
   }
 
   /**
-   * Whether the cookie of the slot was revoked. The slot stays masked until it gets another one.
+   * Whether the cookie of the slot was revoked. The slot stays masked until another cookie is set.
    */
   get revoked(): boolean {
     return this.#revoked;
@@ -118,7 +118,8 @@ export class Slot {
   }
 
   /**
-   * Sets the host vector that the slot sends. A masked slot stays masked, a live one stays live.
+   * Sets the host vector that the slot sends. A masked slot stays masked, and a live slot stays
+   * live.
    */
   program(vector: HostVector): void {
     if (this.#vector !== vector || !sameMessage(vector.message, this.#message)) {
@@ -132,7 +133,9 @@ export class Slot {
     if (this.#stalePending) this.#dropPending();
   }
 
-  /** Writes the message of the host vector again, if the host has changed it. */
+  /**
+   * If the host has changed the message of the host vector, writes the message to the slot again.
+   */
   refresh(): void {
     const message = this.#vector?.message;
     if (message === undefined || sameMessage(message, this.#message)) return;
@@ -142,9 +145,9 @@ export class Slot {
   }
 
   /**
-   * Unmasks the slot. The device first sends the pending interrupt.
-   * @throws {@link VfioError} EINVAL if the slot is not programmed; ESTALE if its cookie was
-   *   revoked
+   * Unmasks the slot. If an interrupt is pending, the device sends the interrupt.
+   * @throws {@link VfioError} EINVAL if the slot is not programmed; ESTALE if the cookie of the
+   *   slot was revoked
    */
   unmask(): void {
     if (this.#vector === null)
@@ -156,7 +159,7 @@ export class Slot {
   }
 
   /**
-   * Masks the slot: the device holds its interrupt.
+   * Masks the slot. The device then holds the interrupt of the slot.
    * @throws {@link VfioError} ENOTSUP if the layout has no mask and pending bits
    */
   mask(): void {
@@ -167,8 +170,8 @@ export class Slot {
   }
 
   /**
-   * Sets the cookie. A revoked slot gets a new handle, and the interrupt that is pending from the
-   * old cookie is dropped.
+   * Sets the cookie. A revoked slot gets a new handle. The pending interrupt of the revoked cookie
+   * is dropped.
    *
    * @throws RangeError if the cookie does not fit into the field of the layout
    * @throws {@link VfioError} EBUSY if the slot is live and the layout has no mask and pending
@@ -189,8 +192,8 @@ export class Slot {
   }
 
   /**
-   * Revokes the cookie: silences the slot, waits for the interrupts that it has sent, and releases
-   * its handle.
+   * Revokes the cookie: silences the slot, waits for the interrupts that the slot has sent, and
+   * releases the handle of the slot.
    */
   revoke(): void {
     if (this.#revoked) return;
@@ -231,17 +234,20 @@ export class Slot {
     if (this.#live) words.setMask(this.index, false);
   }
 
-  /** Masks the slot for a change, if it is live. */
+  /** Masks the slot for a change, if the slot is live. */
   #pause(): void {
     if (!this.#live) return;
     const { words } = this.#context;
     if (!words.canHold) {
-      throw this.#error('EBUSY', 'is live, and without mask and pending bits it cannot be changed');
+      throw this.#error(
+        'EBUSY',
+        'is live and cannot be changed, because its layout has no mask and pending bits',
+      );
     }
     words.setMask(this.index, true);
   }
 
-  /** Unmasks the slot after a change, if it is live. */
+  /** Unmasks the slot after a change, if the slot is live. */
   #resume(): void {
     if (this.#live && this.#context.words.canHold) this.#context.words.setMask(this.index, false);
   }
@@ -281,7 +287,8 @@ export class Slot {
 
   /**
    * Drops the pending interrupt of the masked slot. If software cannot clear the pending bit, the
-   * device sends the interrupt to an unread eventfd. Without a message this is not possible yet.
+   * device sends the interrupt to an unread eventfd. A slot without a message cannot send the
+   * interrupt, so the interrupt stays pending.
    */
   #dropPending(): void {
     const { words } = this.#context;
@@ -301,7 +308,7 @@ export class Slot {
 }
 
 /**
- * Checks a cookie against the layout of the slots, and returns it.
+ * Checks a cookie against the layout of the slots, and returns the cookie.
  * @throws RangeError if the cookie does not fit; VfioError ENOTSUP if the layout has no cookie
  */
 export function checkCookie({ layout }: SlotWords, cookie: Cookie): Cookie {

@@ -13,17 +13,17 @@ export interface MessageVectorsOptions extends Omit<
   'message' | 'index' | 'resets'
 > {
   /**
-   * Interrupt index of the vectors. Default: MSI-X if its table can be read, else MSI, which needs
-   * MSI_NOVIRT to be on.
+   * Interrupt index of the vectors. Default: MSI-X if the MSI-X table can be read, else MSI. MSI
+   * needs a kernel with MSI_NOVIRT.
    */
   readonly index?: MessageIndex | undefined;
 }
 
 /**
- * Returns the host vectors for an {@link ImsDomain} of an open device. These are vectors of the
- * device itself, and `device.messages` reads their physical messages. So an interrupt message store
- * works from user space. MSI-X needs a table that can be mapped; MSI needs a kernel with
- * MSI_NOVIRT.
+ * Returns the host vectors for an {@link ImsDomain} of an open device. The host vectors are vectors
+ * of the device itself. `device.messages` reads the physical messages of these vectors, so an
+ * interrupt message store works from user space. MSI-X needs a table that can be mapped; MSI needs
+ * a kernel with MSI_NOVIRT.
  *
  * @throws {@link VfioError} ENOTSUP, with the reason, if the messages of the device cannot be read
  * @example

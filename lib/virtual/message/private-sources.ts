@@ -16,18 +16,22 @@ export interface SpareVectors {
 export interface PrivateSourcesOptions {
   /** The registers with the messages of the private sources: entry n belongs to source n. */
   readonly store: MessageStore;
-  /** Vectors for the sources, one each, if the kernel has no interrupt index for them. */
+  /**
+   * Spare vectors of the device, one for each source, if the kernel has no interrupt index for the
+   * sources.
+   */
   readonly spare: SpareVectors;
 }
 
 /**
  * Private interrupt sources of a device, each with a vector of its own. No two sources use the same
- * message. So a handler knows which source has fired, and each source can be masked and moved to
+ * message. A handler therefore knows which source has fired. Each source can be masked and moved to
  * another CPU independently.
  *
- * There are two methods. With `'set-irqs'`, the kernel's driver has an interrupt index for the
- * sources: SET_IRQS requests the vector, and the kernel programs the device. With `'message'`, a
- * source gets a spare vector of the device, and the library writes the message of that vector.
+ * A source gets its vector by one of two methods. With `'set-irqs'`, the kernel's driver has an
+ * interrupt index for the sources: SET_IRQS requests the vector, and the kernel programs the
+ * device. With `'message'`, a source gets a spare vector of the device, and the library writes the
+ * message of that vector.
  *
  * @example
  * const sources = new PrivateSources(device, { store, spare: { index: 'msi', vectors: [16, 17] } });
@@ -90,7 +94,7 @@ export class PrivateSources {
     return vector;
   }
 
-  /** Returns the vector of a source, or undefined if none is requested. */
+  /** Returns the vector of a source, or undefined if the source has no requested vector. */
   vector(source: number): Vector | undefined {
     const vector = this.#own?.vector(source) ?? this.#used.get(source);
     return vector?.closed === false ? vector : undefined;

@@ -7,7 +7,7 @@ export type Recognize = (message: Message) => VectorName | null;
 
 /**
  * Returns a function that recognizes the messages of a guest's MSI capability. The capability has
- * one message, and the low bits of its data number the vectors.
+ * one message. The low bits of the message data contain the vector number.
  *
  * @param base - returns the current virtual message of the capability
  * @param vectors - number of enabled vectors, 1 to 32

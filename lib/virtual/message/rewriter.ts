@@ -21,9 +21,9 @@ export interface MessageRewriterOptions {
 
 /** Events of a {@link MessageRewriter}. */
 export interface MessageRewriterEvents {
-  /** A virtual message was complete, and the physical message of its vector was written. */
+  /** A virtual message was completed, and the physical message of its vector was written. */
   rewritten: [entry: number, virtual: Message, source: VectorName];
-  /** A virtual message was complete, but belongs to no vector. */
+  /** A virtual message was completed, but belongs to no vector. */
   unmatched: [entry: number, virtual: Message, passed: boolean];
   /** The physical message could not be read, for example because the vector is not requested. */
   failed: [entry: number, virtual: Message, error: VfioError];
@@ -32,11 +32,16 @@ export interface MessageRewriterEvents {
 /** The virtual message of an entry. */
 interface Virtual {
   readonly values: Record<MessageWord, number>;
-  /** One bit for each byte of a word that was written since the message was last complete. */
+  /**
+   * A bit for each byte of a word. The bit is set if the byte was written since the message was
+   * last complete.
+   */
   readonly written: Record<MessageWord, number>;
 }
 
-/** Bytes that must be written to complete a message. The data of MSI has only 16 bits. */
+/**
+ * Masks of the bytes that must be written to complete a message. The data of MSI has only 16 bits.
+ */
 const COMPLETE: Readonly<Record<MessageWord, number>> = {
   addressLow: 0b1111,
   addressHigh: 0b1111,
@@ -48,9 +53,10 @@ const COMPLETE: Readonly<Record<MessageWord, number>> = {
  * writes virtual messages, and the device gets the physical messages of the same vectors.
  *
  * A virtual message is complete when all its bytes were written, in any order, or when the driver
- * unmasks the entry. Only then the physical message is written, so no partial message reaches the
- * device. The store updates the physical message afterwards. Reads return the virtual words.
- * Accesses to the other words of an entry go to the device.
+ * unmasks the entry. The physical message is written only for a complete virtual message, so no
+ * partial message reaches the device. If the physical message changes later, the store updates the
+ * entry. A read of a message word returns the virtual word. Accesses to all other words of an entry
+ * go to the device.
  *
  * @example
  * const recognize = recognizeMsi(() => guestMsi, 32);
@@ -75,7 +81,7 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
   }
 
   /**
-   * Reads as the driver sees the registers: words of a message are virtual, other words come from
+   * Performs a read access of the driver. Words of a message are virtual; all other words come from
    * the device.
    *
    * @param offset - bytes from the start of the store, aligned to `width`
@@ -90,7 +96,8 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
   }
 
   /**
-   * Writes as the driver does. Split an access of 8 bytes into two of 4, the lower half first.
+   * Performs a write access of the driver. Split an access of 8 bytes into two accesses of 4 bytes,
+   * the lower half first.
    *
    * @param offset - bytes from the start of the store, aligned to `width`
    */
@@ -110,14 +117,15 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
     if (isComplete(virtual)) this.#commit(entry, virtual);
   }
 
-  /** Clears all entries and virtual messages. Call this if the driver resets the device. */
+  /** Clears all entries and virtual messages. Call this method if the driver resets the device. */
   reset(): void {
     for (const entry of this.#virtual.keys()) this.#store.clear(entry);
     this.#virtual.clear();
   }
 
   /**
-   * Rewrites the complete messages again. Call this if virtual messages of vectors have changed.
+   * Rewrites the complete messages again. Call this method if virtual messages of vectors have
+   * changed.
    */
   refresh(): void {
     for (const [entry, virtual] of this.#virtual) {
@@ -134,7 +142,7 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
     }
     const masked = (value & bit.bits) !== 0;
     const virtual = this.#virtual.get(entry);
-    // The other bits of the word are written first, with the entry still masked.
+    // All bits except the mask bit are written first, while the entry is still masked.
     storeWords.write(this.#store, start, (value | bit.bits) >>> 0);
     this.#store.setMask(entry, true);
     if (!masked && virtual !== undefined && isDirty(virtual)) this.#commit(entry, virtual);

@@ -39,11 +39,14 @@ export interface Mismatch {
 
 /** Events of a {@link MessageStore}. */
 export interface MessageStoreEvents {
-  /** An entry was updated: its message differed from the message of its vector. */
+  /** An entry was updated, because its message differed from the message of its vector. */
   refreshed: [entry: number, message: Message, before: Message];
   /** An entry was silenced, because its vector was released. */
   silenced: [entry: number, source: VectorName];
-  /** An entry could not be checked or written outside of a call, after a change or by a timer. */
+  /**
+   * An entry could not be checked or written by the store itself: after a change, or by the timer
+   * of {@link MessageStore.watch}.
+   */
   failed: [error: VfioError];
 }
 
@@ -53,7 +56,7 @@ const NO_RESPONSE: Message = { address: 0xffff_ffff_ffff_ffffn, data: 0xffff_fff
 interface Entry {
   readonly source: VectorName;
   masked: boolean;
-  /** Whether the vector is released, so that the entry must not send. */
+  /** Whether the vector is released. The entry of a released vector must send no interrupt. */
   silent: boolean;
 }
 
@@ -66,12 +69,14 @@ export interface StoreWords {
 export let storeWords: StoreWords;
 
 /**
- * Private copies of MSI messages in registers of a device, which sends interrupts with them. An
- * entry is filled with the message of a requested vector. If the vector is released, the store
- * silences the entry. If the vector is requested again or the device is reset, the store writes the
- * entry again. If the layout has a mask bit, the entry is masked while its message is written.
+ * Private copies of MSI messages in registers of a device. The device sends interrupts with these
+ * messages. An entry is filled with the message of a requested vector. If the vector is released,
+ * the store silences the entry. If the vector is requested again or the device is reset, the store
+ * writes the entry again. If the layout has a mask bit, the entry is masked while its message is
+ * written.
  *
- * If the messages are not `remapped`, the host can change them at any time: call {@link watch}.
+ * If the messages are not `remapped`, the host can change the messages at any time: call {@link
+ * watch}.
  *
  * @example
  * const store = new MessageStore(device, {
@@ -109,7 +114,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
     };
   }
 
-  /** @throws RangeError if the layout is invalid, or the entries do not fit into the place */
+  /** @throws RangeError if the layout is invalid, or the entries do not fit into the storage */
   constructor(device: PciDevice, { layout, entries, place }: MessageStoreOptions) {
     super();
     checkLayout(layout);
@@ -134,9 +139,9 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   }
 
   /**
-   * Writes the message of a vector to an entry, and unmasks it.
+   * Writes the message of a vector to an entry, and unmasks the entry.
    *
-   * @throws {@link VfioError} ENOTSUP or ENODATA, as {@link Messages.read}
+   * @throws {@link VfioError} ENOTSUP or ENODATA, for the reasons of {@link Messages.read}
    */
   fill(entry: number, source: VectorName, { masked = false }: { masked?: boolean } = {}): void {
     this.#check(entry);
@@ -147,7 +152,8 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   }
 
   /**
-   * Writes a given message to an entry. The entry then belongs to no vector and is not updated.
+   * Writes a given message to an entry. After the call, the entry belongs to no vector, and the
+   * store does not update the entry.
    * @throws TypeError or RangeError for an invalid address or data
    */
   write(entry: number, message: Message, { masked = false }: { masked?: boolean } = {}): void {
@@ -158,7 +164,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
     this.#write(entry, message, { masked, silent: false });
   }
 
-  /** Returns the vector that an entry was filled for. */
+  /** Returns the vector whose message an entry was filled with. */
   source(entry: number): VectorName | undefined {
     return this.#filled.get(entry)?.source;
   }
@@ -183,9 +189,9 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   /**
    * Compares every entry with the message of its vector. Nothing is written.
    *
-   * @returns the entries that differ
-   * @throws {@link VfioError} EIO if the device does not respond; ENOTSUP or ENODATA, as {@link
-   *   fill}
+   * @returns the entries with a wrong message
+   * @throws {@link VfioError} EIO if the device does not respond; ENOTSUP or ENODATA, for the
+   *   reasons of {@link fill}
    */
   verify(): Mismatch[] {
     return [...this.#filled].flatMap(([entry, { source, silent }]) => {
@@ -199,8 +205,8 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   }
 
   /**
-   * Updates the entries that differ from the message of their vector. Errors are those of
-   * {@link verify}.
+   * Updates the entries whose message differs from the message of their vector. Throws the errors
+   * of {@link verify}.
    *
    * @returns the numbers of the updated entries
    */
@@ -221,8 +227,8 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   }
 
   /**
-   * Calls {@link refresh} periodically, for messages that the host can change. Between a change and
-   * the next refresh, interrupts that the device sends with the old message are lost. The timer
+   * Calls {@link refresh} periodically, for messages that the host can change. After the host has
+   * changed a message, interrupts that the device sends before the next refresh are lost. The timer
    * does not keep the process alive.
    *
    * @param intervalMs - interval in milliseconds, 1 to 2^31 - 1

@@ -4,13 +4,13 @@ import type { Cookie } from '../store/layout.js';
 import type { SignalOutcome, VectorSink, VectorSource } from '../vectors/source.js';
 import { exactCount, type Flow } from './flows.js';
 
-/** The methods of the table that its sources call. */
+/** The methods of a virtual MSI-X table that its sources call. */
 export interface SourceTable {
   /** Returns the source of a vector of the table. */
   backing(vector: number): Backing | undefined;
   /** Whether a vector is neither allocated nor requested. */
   isIdle(vector: number): boolean;
-  /** Delivers a signal, or holds it while the vector is masked. */
+  /** Delivers a signal, or holds the signal while the vector is masked. */
   fire(vector: number): SignalOutcome;
   /** Drops the pending signal of a vector. */
   withdraw(vector: number): void;
@@ -29,9 +29,9 @@ export class Backing implements VectorSink {
   readonly #flow: Flow;
   /** The flow in use since MSI-X was enabled. */
   #current: Flow;
-  /** Number of allocated vectors of the source, from vector 0 on. */
+  /** Number of allocated vectors of the source: vectors 0 to `#allocated - 1`. */
   #allocated = 0;
-  /** Bound vectors of the source, and the eventfds that they signal. */
+  /** Bound vectors of the source, and the eventfd that each vector signals. */
   readonly #bound = new Map<number, Eventfd | null>();
 
   constructor(source: VectorSource, offset: number, flow: Flow, table: SourceTable) {
@@ -86,7 +86,9 @@ export class Backing implements VectorSink {
     }
   }
 
-  /** Binds a vector to an eventfd, or to the sink for null. */
+  /**
+   * Binds a vector to an eventfd. If `target` is null, the source reports interrupts to the sink.
+   */
   request(vector: number, target: Eventfd | null): void {
     const own = vector - this.offset;
     try {
@@ -120,7 +122,10 @@ export class Backing implements VectorSink {
     this.source.setCookie(vector - this.offset, cookie);
   }
 
-  /** Fires the interrupt that the source holds. @returns whether the device holds another one */
+  /**
+   * Fires the interrupt that the source holds for a vector.
+   * @returns whether the device holds another interrupt of the vector
+   */
   poll(vector: number): boolean {
     return this.source.poll?.(vector - this.offset) === true;
   }
@@ -161,7 +166,8 @@ export class Backing implements VectorSink {
   }
 
   /**
-   * Frees all vectors, allocates a block up to `own`, and binds `own` and the previous vectors.
+   * Frees all vectors, and allocates a block that ends with vector `own`. Then binds vector `own`
+   * and the vectors that were bound before.
    */
   #rebuild(own: number, target: Eventfd | null): void {
     const targets: (Eventfd | null | undefined)[] = [];

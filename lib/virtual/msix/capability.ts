@@ -4,7 +4,7 @@ import { MSIX_ENTRY_SIZE, pbaSize } from '../../contract/msix-table.js';
 const PCI_CAP_ID_MSIX = 0x11;
 const PCI_EXT_CAP_ID_DVSEC = 0x23;
 export const MSIX_CAPABILITY_SIZE = 12;
-/** The only writable bits: they are in the byte at offset 3, the upper byte of Message Control. */
+/** The only writable bits. Both bits are in the upper byte of Message Control, at offset 3. */
 export const ENABLE = 0x80;
 export const FUNCTION_MASK = 0x40;
 
@@ -20,9 +20,9 @@ export interface BarPlace {
 export interface MsixShape {
   /** Number of vectors: 1 to 2048. */
   readonly vectors: number;
-  /** Location of the table, which has 16 bytes a vector. */
+  /** Location of the table. The table has 16 bytes for each vector. */
   readonly table: BarPlace;
-  /** Location of the pending bits: one bit a vector, in units of 8 bytes. */
+  /** Location of the pending bits: one bit for each vector, rounded up to 8 bytes. */
   readonly pba: BarPlace;
   /** Offset of the next capability in configuration space. Default: none. */
   readonly next?: number | undefined;
@@ -30,7 +30,8 @@ export interface MsixShape {
 
 /**
  * Returns the bytes of the capability after a reset (PCI Express Base Specification, 7.7.2).
- * @throws RangeError if the table or the pending bits do not fit, or if they overlap
+ * @throws RangeError if the table or the pending bits do not fit into a BAR, or if the table and
+ *   the pending bits overlap
  */
 export function msixCapability({ vectors, table, pba, next = 0 }: MsixShape): Uint8Array {
   checkInteger(vectors, 'vectors', 1, 2048);
@@ -65,9 +66,10 @@ const SCALABLE_IOV = 5;
 const IMS_SUPPORTED = 1;
 
 /**
- * Returns an extended capability that reports support of an interrupt message store. This is the
- * DVSEC of Intel's Scalable I/O Virtualization (vendor 0x8086, id 5); bit 0 at offset 0x14 reports
- * the support. If a device has no such capability, its support is unknown.
+ * Returns an extended capability that reports support of an interrupt message store. The capability
+ * is the DVSEC of Intel's Scalable I/O Virtualization (vendor 0x8086, id 5). Bit 0 at offset 0x14
+ * reports the support. If a device lacks the DVSEC, software cannot know whether the device has an
+ * interrupt message store.
  *
  * @param next - offset of the next extended capability, 0 for none
  */

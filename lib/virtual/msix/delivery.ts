@@ -7,7 +7,9 @@ import type { SignalOutcome } from '../vectors/source.js';
 import type { Backing, SourceTable } from './backing.js';
 import { type Attachment, Sources } from './sources.js';
 
-/** Notifies the consumer of the message of a vector before an interrupt uses that message. */
+/**
+ * Reports the message of a vector, before an interrupt of the vector is delivered with the message.
+ */
 export type Route = (vector: number, message: Message) => void;
 
 const IDLE = 0;
@@ -16,7 +18,8 @@ const FAILED = 2;
 
 /**
  * Delivers the signals of the sources to the consumers. When MSI-X Enable, Function Mask or a mask
- * bit changes, the sources request or hold the vectors concerned.
+ * bit changes, unmasked vectors are requested from the sources, and interrupts of masked vectors
+ * are held.
  */
 export class Delivery implements SourceTable {
   readonly #table: MsixTable;
@@ -28,7 +31,7 @@ export class Delivery implements SourceTable {
   readonly #dropped: Uint32Array;
   #enabled = false;
   #functionMask = false;
-  /** The vector whose route is being notified, or -1. */
+  /** The vector whose message is being reported to the route function, or -1. */
   #routing = -1;
 
   constructor(
@@ -123,12 +126,15 @@ export class Delivery implements SourceTable {
     else if (enabled && wasLive && !live) this.#holdAll();
   }
 
-  /** Notifies the route after a write to the message of a vector. */
+  /** Reports the message to the route function after a write to the message of a vector. */
   messageChanged(vector: number): void {
     if (this.#canDeliver(vector)) this.#notifyRoute(vector);
   }
 
-  /** Requests or holds a vector after a write to its mask bit. */
+  /**
+   * Applies a write to the mask bit of a vector: requests an unmasked vector, or holds the
+   * interrupts of a masked vector.
+   */
   maskWritten(vector: number, wasMasked: boolean): void {
     if (!this.live) return;
     const masked = this.#table.masked(vector);
@@ -166,7 +172,7 @@ export class Delivery implements SourceTable {
 
   /**
    * Enables MSI-X with vectors 0 to `vectors - 1` allocated and all vectors masked.
-   * @throws the error of a source; then MSI-X stays disabled
+   * @throws the error of a source; MSI-X then stays disabled
    */
   enableExactly(vectors: number): void {
     this.#table.maskAll();
@@ -183,8 +189,9 @@ export class Delivery implements SourceTable {
   }
 
   /**
-   * Binds an eventfd to a vector and unmasks the vector, or masks and releases the vector for null.
-   * @throws the error of the source; then the vector is masked and has no consumer
+   * Binds an eventfd to a vector and unmasks the vector. If `eventfd` is null, masks and releases
+   * the vector.
+   * @throws the error of the source; the vector is then masked and has no consumer
    */
   bind(vector: number, eventfd: Eventfd | null): void {
     this.#consumers[vector] = eventfd;
@@ -242,14 +249,15 @@ export class Delivery implements SourceTable {
 
   /**
    * Requests an unmasked vector, then delivers its pending interrupt.
-   * @returns the error, or null
+   * @returns the error of the source, or null
    */
   #tryActivate(vector: number): Error | null {
     const backing = this.#sources.backing(vector);
     if (backing === undefined) return null;
     this.#notifyRoute(vector);
-    // Interrupts that fire during the request merge with the pending one into one delivery. If the
-    // device holds an interrupt, it sends that one itself, so the pending bit is cleared here.
+    // An interrupt that fires during the request merges with the pending interrupt into one
+    // delivery. If the device holds an interrupt, the device sends the interrupt itself. The
+    // pending bit is cleared here, so no second interrupt is delivered.
     this.#state[vector] = IDLE;
     if (this.#table.isPending(vector) && backing.poll(vector)) {
       this.#table.clearPending(vector);
@@ -276,7 +284,7 @@ export class Delivery implements SourceTable {
     }
   }
 
-  /** Marks a vector as failed, and the other vectors that a failed rebuild has unbound. */
+  /** Marks a vector as failed. Also marks all vectors that a failed rebuild has unbound. */
   #fail(backing: Backing, failed: number): void {
     this.#state[failed] = FAILED;
     for (let vector = 0; vector < this.#table.vectors; vector++) {
@@ -296,7 +304,10 @@ export class Delivery implements SourceTable {
   }
 }
 
-/** Enables a source. If the allocation fails, the first request tries again. */
+/**
+ * Enables a source. If the allocation fails, the first request of a vector tries the allocation
+ * again.
+ */
 function tryEnable(backing: Backing): void {
   try {
     backing.enable();

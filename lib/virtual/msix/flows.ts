@@ -3,7 +3,7 @@ import type { VectorSource } from '../vectors/source.js';
 
 /**
  * Decides how many vectors of a source are allocated, and when. A flow has no state: `Backing`
- * keeps the state of the vectors and allocates them.
+ * keeps the state of the vectors and allocates the vectors.
  */
 export interface Flow {
   /**
@@ -11,11 +11,15 @@ export interface Flow {
    * @param count - vectors of the source
    */
   initialCount(count: number): number;
-  /** Whether a smaller number is allocated if the host does not have `initialCount` vectors. */
+  /**
+   * Whether the available vectors are allocated if the host has fewer than `initialCount` vectors.
+   */
   readonly acceptsFewer: boolean;
-  /** Whether a vector beyond the allocated ones frees them all and allocates a larger block. */
+  /**
+   * Whether a request beyond the allocated vectors frees all vectors and allocates a larger block.
+   */
   readonly rebuilds: boolean;
-  /** Returns the error for a vector beyond the allocated ones of a source that cannot grow. */
+  /** Returns the error for a request beyond the allocated vectors, if the source cannot grow. */
   shortage(vector: number, allocated: number, count: number): VfioError;
 }
 
@@ -30,7 +34,9 @@ function hostShortage(_vector: number, allocated: number, count: number): VfioEr
   });
 }
 
-/** Allocates all vectors when MSI-X is enabled, and requests each when it is unmasked. */
+/**
+ * Allocates all vectors when MSI-X is enabled. Requests each vector when the vector is unmasked.
+ */
 const upfront: Flow = {
   initialCount: (count) => count,
   acceptsFewer: true,
@@ -38,7 +44,7 @@ const upfront: Flow = {
   shortage: hostShortage,
 };
 
-/** Allocates each vector when it is unmasked, and no other: for Linux 6.5 and later. */
+/** Allocates each vector only when the vector is unmasked. This flow needs Linux 6.5 or later. */
 const dynamic: Flow = {
   initialCount: () => 1,
   acceptsFewer: false,
@@ -47,9 +53,9 @@ const dynamic: Flow = {
 };
 
 /**
- * The flow of VMMs for kernels before Linux 6.5. It enables vector 0 first. For a vector beyond the
- * enabled ones it frees all vectors, then enables a larger block. Interrupts in between are lost or
- * raise INTx. This flow exists for comparison.
+ * The flow of VMMs for kernels before Linux 6.5. The flow enables vector 0 first. To add a vector,
+ * the flow frees all vectors and then enables a larger block. Interrupts between the two steps are
+ * lost or raise INTx. This flow exists for comparison.
  */
 const incremental: Flow = { ...dynamic, rebuilds: true };
 
@@ -60,7 +66,9 @@ export function defaultFlow(source: VectorSource): Flow {
   return source.growable ? dynamic : upfront;
 }
 
-/** Returns the flow of SET_IRQS: exactly as many vectors are allocated as the caller enables. */
+/**
+ * Returns the flow of SET_IRQS: allocates exactly the number of vectors that the caller enables.
+ */
 export function exactCount(vectors: number): Flow {
   return {
     initialCount: (count) => Math.max(0, Math.min(vectors, count)),

@@ -4,7 +4,7 @@ import type { VectorSource } from '../vectors/source.js';
 import { Backing, type SourceTable } from './backing.js';
 import { defaultFlow, type FlowName, FLOWS } from './flows.js';
 
-/** A source and the range of vectors that it is attached to. */
+/** A source and the range of vectors that the source is attached to. */
 export interface Attachment {
   readonly source: VectorSource;
   readonly first: number;
@@ -23,7 +23,7 @@ export class Sources {
   readonly #backings: Backing[] = [];
   /** Index in `#backings`, by vector. */
   readonly #index: Uint8Array;
-  /** Vectors that are reserved for their source: emulated ones, and those with a cookie. */
+  /** Vectors that are reserved for their source: emulated vectors, and vectors with a cookie. */
   readonly #claimed: Uint8Array;
 
   constructor(vectors: number, table: SourceTable) {
@@ -46,7 +46,7 @@ export class Sources {
 
   /**
    * Attaches a source to a range of vectors.
-   * @throws RangeError, or {@link VfioError} EBUSY, EINVAL, ENOTSUP, ENOSPC; then nothing is
+   * @throws RangeError, or {@link VfioError} EBUSY, EINVAL, ENOTSUP, ENOSPC; the table is then not
    *   changed
    */
   attach(attachment: Attachment): Backing {

@@ -25,13 +25,13 @@ import { deliveryOf, type VirtualMsix } from './virtual-msix.js';
 
 /**
  * The VFIO interface of a virtual device's interrupts: VFIO_DEVICE_GET_IRQ_INFO and
- * VFIO_DEVICE_SET_IRQS. Meaning and errno are those of vfio-pci in Linux 6.5 or later, so a VMM can
- * use a virtual device like a device of the kernel. Enabling the index sets MSI-X Enable and masks
- * every vector. Binding an eventfd unmasks the vector. Unbinding masks the vector, and its
- * interrupts become pending.
+ * VFIO_DEVICE_SET_IRQS. The calls behave like vfio-pci in Linux 6.5 or later and fail with the same
+ * errno. A VMM can therefore use a virtual device like a device of the kernel. Enabling the index
+ * sets MSI-X Enable and masks every vector. Binding an eventfd unmasks the vector. Unbinding masks
+ * the vector. The interrupts of a masked vector become pending.
  *
- * Only MSI-X has vectors. Eventfds are objects here: the number of a file descriptor is refused
- * with EBADF.
+ * MSI-X is the only interrupt index with vectors. Eventfds must be objects: the number of a file
+ * descriptor is refused with EBADF.
  *
  * @example
  * const irqs = new VirtualIrqs(msix);
@@ -69,8 +69,8 @@ export class VirtualIrqs {
   /**
    * Enables, binds, triggers or disables vectors: VFIO_DEVICE_SET_IRQS.
    *
-   * @returns 0, or the number of vectors available when fewer than requested; then MSI-X stays
-   *   disabled
+   * @returns 0 on success. If the sources have too few vectors, returns the number of available
+   *   vectors, and MSI-X stays disabled.
    * @throws TypeError and RangeError if the fields do not fit into struct vfio_irq_set
    * @throws {@link VfioError} EINVAL, ENOTTY, ERANGE, EBADF, or the error of a source
    */

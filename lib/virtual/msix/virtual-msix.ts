@@ -20,8 +20,8 @@ import type { FlowName } from './flows.js';
 export interface VirtualMsixOptions extends MsixShape {
   /**
    * Called with the message of a vector before an interrupt is delivered with that message. A VMM
-   * sets its interrupt route here. The function may call {@link VirtualMsix.connect} for the
-   * vector.
+   * sets its interrupt route in this function. The function may call {@link VirtualMsix.connect}
+   * for the vector.
    */
   readonly route?: Route | undefined;
 }
@@ -36,7 +36,7 @@ export interface VirtualMsixEvents {
 export interface AttachOptions extends VectorRange {
   /**
    * How vectors are allocated. Default: `dynamic` if the source can grow, else `upfront`. Neither
-   * of the two loses an interrupt.
+   * `dynamic` nor `upfront` loses an interrupt.
    */
   readonly flow?: FlowName | undefined;
 }
@@ -61,7 +61,7 @@ const CONTROL_BYTE = 3;
  */
 const WRITABLE = [~3, ~0, ~0, MSIX_MASKED];
 
-/** Returns the {@link Delivery} of a {@link VirtualMsix}, which SET_IRQS controls. */
+/** Returns the {@link Delivery} of a {@link VirtualMsix}. SET_IRQS controls the delivery. */
 export let deliveryOf: (msix: VirtualMsix) => Delivery;
 
 /**
@@ -70,9 +70,10 @@ export let deliveryOf: (msix: VirtualMsix) => Delivery;
  * accesses to its config space and its BAR. Sources are attached to ranges of vectors. Each vector
  * signals the eventfd of its consumer.
  *
- * No access of a guest makes a method throw. If the request of a vector fails, its state is
- * `failed` and `'failed'` is emitted. Its mask bit still reads as written, its interrupts become
- * pending, and the next unmask tries again.
+ * Accesses of a guest never cause an exception. If the request of a vector fails, the state of the
+ * vector becomes `failed`, and `'failed'` is emitted. The mask bit of a failed vector still reads
+ * as written. The interrupts of a failed vector become pending. The next unmask of the vector tries
+ * the request again.
  *
  * @example
  * const msix = new VirtualMsix({
@@ -94,7 +95,10 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     deliveryOf = (msix) => msix.#delivery;
   }
 
-  /** @throws RangeError if the table or the pending bits do not fit, or if they overlap */
+  /**
+   * @throws RangeError if the table or the pending bits do not fit into a BAR, or if the table and
+   *   the pending bits overlap
+   */
   constructor(options: VirtualMsixOptions) {
     super();
     const { vectors, route } = options;
@@ -112,7 +116,9 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     return this.#delivery.enabled;
   }
 
-  /** The Function Mask bit of Message Control. While set, all vectors are masked. */
+  /**
+   * The Function Mask bit of Message Control. While Function Mask is set, all vectors are masked.
+   */
   get functionMask(): boolean {
     return this.#delivery.functionMask;
   }
@@ -135,7 +141,9 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     return this.#table.message(vector);
   }
 
-  /** Returns the number of dropped signals: the vector had no consumer, or MSI-X was disabled. */
+  /**
+   * Returns the number of signals dropped because the vector had no consumer or MSI-X was disabled.
+   */
   dropped(vector: number): number {
     this.#check(vector);
     return this.#delivery.dropped(vector);
@@ -152,9 +160,10 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
    * vector 0 of the source serves vector 0 of the table.
    *
    * @throws RangeError if the range exceeds the table or the source
-   * @throws {@link VfioError} EBUSY if a vector of the range is allocated, requested, emulated, has
-   *   a cookie, or is attached to this source already; EINVAL if an earlier call attached the
-   *   source at another offset; ENOTSUP for the flow `dynamic` if the source cannot grow
+   * @throws {@link VfioError} EBUSY if a vector of the range is in use: allocated, requested,
+   *   emulated, with a cookie, or attached to this source already; EINVAL if an earlier call
+   *   attached the source at another offset; ENOTSUP for the flow `dynamic` if the source cannot
+   *   grow
    */
   attach(source: VectorSource, options: AttachOptions = {}): void {
     const { first = 0, base = 0, claim = false, flow } = options;
@@ -179,7 +188,10 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     this.#delivery.setCookie(vector, cookie);
   }
 
-  /** Clears the pending bit of a vector whose cause is gone: the interrupt is not delivered. */
+  /**
+   * Clears the pending bit of a vector, because the cause of the interrupt is gone. The interrupt
+   * is not delivered.
+   */
   withdraw(vector: number): void {
     this.#check(vector);
     this.#delivery.withdraw(vector);
@@ -198,8 +210,8 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
   }
 
   /**
-   * Writes the capability. Only Enable and Function Mask are writable. If Enable is set or Function
-   * Mask is cleared, all unmasked vectors are requested.
+   * Writes the capability. Only Enable and Function Mask are writable. When a write sets Enable or
+   * clears Function Mask, all unmasked vectors are requested.
    */
   configWrite(offset: number, width: 1 | 2 | 4, value: number): void {
     checkInteger(width, 'width', 1, 4);
@@ -209,7 +221,7 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     this.#delivery.control((byte & ENABLE) !== 0, (byte & FUNCTION_MASK) !== 0);
   }
 
-  /** Reads the table. Only aligned accesses of 4 or 8 bytes are valid; others read all ones. */
+  /** Reads the table. A read that is not an aligned access of 4 or 8 bytes returns all ones. */
   tableRead(offset: number, width: 1 | 2 | 4): number;
   tableRead(offset: number, width: 8): bigint;
   tableRead(offset: number, width: Access): number | bigint {
@@ -219,7 +231,7 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     return width === 4 ? low : (BigInt(this.#table.word(index + 1)) << 32n) | BigInt(low);
   }
 
-  /** Writes the table. Only aligned accesses of 4 or 8 bytes are valid; others are dropped. */
+  /** Writes the table. A write that is not an aligned access of 4 or 8 bytes is dropped. */
   tableWrite(offset: number, width: 1 | 2 | 4, value: number): void;
   tableWrite(offset: number, width: 8, value: bigint): void;
   tableWrite(offset: number, width: Access, value: number | bigint): void {
@@ -229,14 +241,15 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
       this.#writeWord(index, value as number);
       return;
     }
-    // The lower half first: the data must be written before the mask bit in the upper half clears.
+    // The lower half is written first, because the data must be written before the mask bit in the
+    // upper half is cleared.
     const wide = value as bigint;
     this.#writeWord(index, Number(wide & 0xffff_ffffn));
     this.#writeWord(index + 1, Number((wide >> 32n) & 0xffff_ffffn));
   }
 
   /**
-   * Reads the pending bits. Only aligned accesses of 4 or 8 bytes are valid; others read all ones.
+   * Reads the pending bits. A read that is not an aligned access of 4 or 8 bytes returns all ones.
    */
   pbaRead(offset: number, width: 1 | 2 | 4): number;
   pbaRead(offset: number, width: 8): bigint;
@@ -247,7 +260,7 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     return width === 4 ? low : (BigInt(this.#delivery.pendingWord(index + 1)) << 32n) | BigInt(low);
   }
 
-  /** Drops a write to the pending bits, which are read-only. */
+  /** Drops a write to the pending bits, because the pending bits are read-only. */
   pbaWrite(offset: number, width: 1 | 2 | 4, value: number): void;
   pbaWrite(offset: number, width: 8, value: bigint): void;
   pbaWrite(): void {

@@ -1,8 +1,8 @@
 import { checkInteger } from '../../checks.js';
 
 /**
- * The value that isolates the interrupts of different owners; a PASID on DSA. null means that the
- * device checks nothing.
+ * The value that isolates the interrupts of different owners, for example a PASID on DSA. null
+ * means that the device checks no value.
  */
 export type Cookie = number | null;
 
@@ -18,7 +18,7 @@ export interface SlotBits {
 export interface CookieField {
   /** Offset of the word in bytes from the start of the slot. */
   readonly offset: number;
-  /** Mask of the bits that turn the check on. */
+  /** Mask of the bits that turn on the check of the cookie. */
   readonly enable: number;
   /** Lowest bit of the cookie in the word. */
   readonly shift: number;
@@ -46,11 +46,11 @@ export interface SlotLayout {
    * Order in which the words of a message are written. Default: address low, address high, data.
    */
   readonly order?: readonly MessageWord[] | undefined;
-  /** The mask bit. While it is set, the device holds the interrupt. */
+  /** The mask bit. While the mask bit is set, the device holds the interrupt. */
   readonly mask?: SlotBits | undefined;
-  /** The pending bit. The device sets it while the device holds an interrupt. */
+  /** The pending bit. The device sets the pending bit while an interrupt is held. */
   readonly pending?: SlotBits | undefined;
-  /** The bit that turns the check of the cookie off. This library never sets it. */
+  /** The bit that turns off the check of the cookie. This library never sets the bit. */
   readonly ignore?: SlotBits | undefined;
   /** The field of the cookie. Default: slots have no cookie. */
   readonly cookie?: CookieField | undefined;
@@ -74,7 +74,7 @@ export function canHold(layout: SlotLayout): boolean {
   return layout.mask !== undefined && layout.pending !== undefined;
 }
 
-/** Returns the offsets of the words of a slot that the layout uses, each once. */
+/** Returns the offsets of the words that the layout uses in a slot, without duplicates. */
 export function wordsOf(layout: SlotLayout): number[] {
   const { addressLow, addressHigh, data, mask, pending, ignore, cookie } = layout;
   const control = [mask, pending, ignore, cookie].flatMap((field) => field?.offset ?? []);
@@ -92,7 +92,7 @@ export function checkLayout(layout: SlotLayout): void {
   }
   const { order = MESSAGE_WORDS } = layout;
   if (order.length !== 3 || MESSAGE_WORDS.some((word) => !order.includes(word))) {
-    throw new RangeError(`order must name ${MESSAGE_WORDS.join(', ')} once each`);
+    throw new RangeError(`order must contain each of ${MESSAGE_WORDS.join(', ')} once`);
   }
   const message = [addressLow, addressHigh, data];
   if (new Set(message).size < 3)

@@ -9,9 +9,9 @@ export interface SlotStorage {
   /** Writes a word by one access. @param value - 0 to 2^32 - 1 */
   write32(offset: number, value: number): void;
   /**
-   * Replaces some bits of a word atomically, so that bits which the device sets meanwhile are kept.
-   * If the method is missing, the word is read and written. That fits registers whose pending bits
-   * are read-only.
+   * Replaces some bits of a word atomically. Bits that the device sets at the same time are kept.
+   * If the storage has no `update32` method, the library reads the word and then writes the word.
+   * Registers with read-only pending bits need no `update32` method.
    *
    * @param bits - mask of the bits to replace
    * @param value - new value of these bits
@@ -31,7 +31,8 @@ export function memoryStorage(bytes: Uint8Array): SlotStorage {
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >>> 2);
   return {
     size: words.byteLength,
-    // Atomics make each access happen once and immediately: the device accesses the words, too.
+    // The device accesses the words, too, so each access must happen once and immediately. Atomic
+    // operations guarantee this.
     read32: (offset) => Atomics.load(words, offset >>> 2),
     write32: (offset, value) => {
       Atomics.store(words, offset >>> 2, value >>> 0);

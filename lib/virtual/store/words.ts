@@ -12,11 +12,11 @@ import type { SlotStorage } from './storage.js';
 /** The decoded contents of a slot. */
 export interface SlotContents {
   readonly message: Message;
-  /** The mask bit; false if the layout has none. */
+  /** The mask bit; false if the layout has no mask bit. */
   readonly masked: boolean;
-  /** The pending bit; false if the layout has none. */
+  /** The pending bit; false if the layout has no pending bit. */
   readonly pending: boolean;
-  /** The ignore bit; false if the layout has none. */
+  /** The ignore bit; false if the layout has no ignore bit. */
   readonly ignore: boolean;
   readonly cookie: Cookie;
 }
@@ -24,12 +24,12 @@ export interface SlotContents {
 /** Reads and writes the fields of slots. The caller decides when a field may change. */
 export class SlotWords {
   readonly layout: SlotLayout;
-  /** Whether a masked slot holds its interrupt: the layout has mask and pending bits. */
+  /** Whether a masked slot holds its interrupt, because the layout has mask and pending bits. */
   readonly canHold: boolean;
   readonly #storage: SlotStorage;
   readonly #changed: (index: number) => void;
 
-  /** @param changed - called after a slot was written, with its index */
+  /** @param changed - called with the index of a slot after each write to the slot */
   constructor(layout: SlotLayout, storage: SlotStorage, changed: (index: number) => void) {
     this.layout = layout;
     this.canHold = canHold(layout);
@@ -62,7 +62,10 @@ export class SlotWords {
     return (this.#storage.read32(this.#at(index, pending.offset)) & pending.bits) !== 0;
   }
 
-  /** Writes the mask bit. When masking returns, the device has received the write. */
+  /**
+   * Writes the mask bit. If `masked` is true, the device has received the write when the call
+   * returns.
+   */
   setMask(index: number, masked: boolean): void {
     const { mask } = this.layout;
     if (mask === undefined) return;

@@ -13,7 +13,7 @@ export interface DeviceHostVectorsOptions {
   readonly message: (vector: number) => Message;
   /**
    * Interrupt index of the vectors. Default: MSI-X. MSI is enabled in one block that contains every
-   * vector up to the last one in use.
+   * vector up to the highest vector in use.
    */
   readonly index?: 'msi' | 'msix' | undefined;
   /** First vector to use. Default: 0. */
@@ -26,7 +26,7 @@ export interface DeviceHostVectorsOptions {
 
 /**
  * Allocates host vectors for an interrupt message store from the MSI or MSI-X vectors of the same
- * device. The message of a vector raises that vector, also if the device sends the message from a
+ * device. The message of a vector raises the vector, also if the device sends the message from a
  * slot of the store.
  */
 export class DeviceHostVectors implements HostVectors {

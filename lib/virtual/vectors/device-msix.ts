@@ -25,7 +25,7 @@ export class DeviceMsix {
     const pba = this.#table.details?.pba;
     if (pba === undefined) return false;
     try {
-      // vfio-pci hides the table from reads of the BAR, but not the pending bits.
+      // vfio-pci hides the MSI-X table from reads of the BAR, but does not hide the pending bits.
       const bits = this.#connection.load(pba.bir, pba.offset + (vector >>> 5) * 4, 4);
       return (bits & (1 << (vector & 31))) !== 0;
     } catch (error) {
@@ -35,10 +35,11 @@ export class DeviceMsix {
   }
 
   /**
-   * Masks vectors in the device, then waits for the interrupts that are under way to a CPU. The
-   * caller unbinds the eventfds of the vectors afterwards: SET_IRQS would drop an interrupt that is
-   * still under way. The device holds later interrupts until SET_IRQS binds another eventfd, which
-   * unmasks the vector. If the table cannot be mapped, the vectors are not masked.
+   * Masks vectors in the device, then waits for the interrupts that are under way to a CPU. After
+   * this call, the caller unbinds the eventfds of the vectors. Without the wait, SET_IRQS would
+   * drop an interrupt that is still under way. The device holds later interrupts until SET_IRQS
+   * binds another eventfd. Binding the eventfd unmasks the vector. If the table cannot be mapped,
+   * the vectors are not masked.
    */
   quiesce(vectors: readonly number[]): void {
     if (this.#table.tryMap()) this.#table.mask(vectors);

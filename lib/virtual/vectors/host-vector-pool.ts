@@ -22,7 +22,10 @@ export interface PooledVector {
   readonly users: Set<VectorUser>;
 }
 
-/** The host vectors of a source. When all are in use, the next virtual vector shares one. */
+/**
+ * The host vectors of a source. When all host vectors are in use, the next virtual vector shares a
+ * host vector.
+ */
 export class HostVectorPool<User extends VectorUser> {
   readonly #domain: ImsDomain;
   readonly #maxHostVectors: number;
@@ -67,8 +70,8 @@ export class HostVectorPool<User extends VectorUser> {
   }
 
   /**
-   * Binds a host vector to the eventfd that fits its users now. Then drains our eventfd, so that no
-   * signal from before the move is lost.
+   * Binds a host vector to the eventfd that its current users need. Then drains the pool's own
+   * eventfd, so that no signal from before the move is lost.
    */
   rebind(vector: PooledVector): void {
     const target = this.#targetOf(vector);
@@ -77,8 +80,8 @@ export class HostVectorPool<User extends VectorUser> {
   }
 
   /**
-   * Removes a user from a host vector, and frees the host vector after its last user. The slot of
-   * the user must be silent; interrupts that the slot sent before are still reported.
+   * Removes a user from a host vector. A host vector without users is freed. The slot of the user
+   * must be silent. Interrupts that the slot sent before the call are still reported.
    */
   release(vector: PooledVector, user: User): void {
     this.synchronize(vector);
@@ -89,25 +92,28 @@ export class HostVectorPool<User extends VectorUser> {
     this.#eventfds.discard(vector.id);
   }
 
-  /** Waits for the interrupts that are under way, then reports the signals of our eventfd. */
+  /**
+   * Waits for the interrupts that are under way, then reports the signals of the pool's own
+   * eventfd.
+   */
   synchronize(vector: PooledVector): void {
     vector.host.synchronize();
     this.#eventfds.drain(vector.id);
   }
 
-  /** Reports the signals of our eventfd. */
+  /** Reports the signals of the pool's own eventfd. */
   drain(vector: PooledVector): void {
     this.#eventfds.drain(vector.id);
   }
 
-  /** Closes our eventfds. All users must be released. */
+  /** Closes the pool's own eventfds. All users of host vectors must be released before the call. */
   clear(): void {
     this.#eventfds.clear();
   }
 
   /**
-   * Returns the consumer's eventfd if the host vector has one user, and its slot can be masked for
-   * a later move. Otherwise returns our own eventfd.
+   * Returns the consumer's eventfd if the host vector has a single user, and the slot of this user
+   * can be masked for a later move. Otherwise returns the pool's own eventfd.
    */
   #targetOf(vector: { id: number; users: ReadonlySet<VectorUser> }): Eventfd {
     const [user, other] = vector.users;
@@ -128,8 +134,7 @@ export class HostVectorPool<User extends VectorUser> {
 
   #findLeastUsed(): PooledVector & { users: Set<User> } {
     const [vector] = [...this.#pooled.values()].sort((a, b) => a.users.size - b.users.size);
-    if (vector === undefined)
-      throw new RangeError('no host vector is allocated that can be shared');
+    if (vector === undefined) throw new RangeError('there is no host vector to share');
     return vector;
   }
 }

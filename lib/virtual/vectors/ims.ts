@@ -15,18 +15,20 @@ export interface ImsSourceOptions {
   readonly count: number;
   /** The account that slots and host vectors are charged to. Default: none. */
   readonly account?: Account | undefined;
-  /** The guest's PASIDs. The default PASID is the cookie of each vector without one of its own. */
+  /**
+   * The guest's PASIDs. A vector without a cookie of its own has the default PASID as its cookie.
+   */
   readonly pasids?: PasidMap | undefined;
   /**
-   * The largest number of host vectors: 1 to `count`. With fewer than `count`, virtual vectors
-   * share host vectors. Default: `count`.
+   * The largest number of host vectors: 1 to `count`. If there are fewer host vectors than `count`,
+   * virtual vectors share host vectors. Default: `count`.
    */
   readonly hostVectors?: number | undefined;
   /** CPUs to choose from, if the budget limits vectors by CPU. Default: all CPUs of the budget. */
   readonly cpus?: readonly number[] | undefined;
 }
 
-/** A virtual vector with a slot, and its host vector while it is requested. */
+/** A virtual vector with its slot. A requested vector also has a host vector. */
 interface Entry extends VectorUser {
   readonly slot: Slot;
   host: PooledVector | null;
@@ -34,15 +36,16 @@ interface Entry extends VectorUser {
 
 /**
  * Vectors backed by slots of an interrupt message store. The host vector of a slot is bound
- * directly to the consumer's eventfd. Masking a vector masks its slot, and the device holds the
+ * directly to the consumer's eventfd. Masking a vector masks its slot; the device then holds the
  * interrupt.
  *
  * If the slots have no mask and pending bits, their host vectors stay bound to eventfds of this
- * source. Moving such a host vector would lose interrupts: a slot ignores the mask bits of the
- * MSI-X table of the host.
+ * source. Moving these host vectors would lose interrupts, because a slot ignores the mask bits of
+ * the host's MSI-X table.
  *
- * Vectors that share a host vector use an eventfd of this source, too. A signal then counts for
- * each of them that may have fired, so their consumers must check the device.
+ * Vectors that share a host vector use an eventfd of this source, too. A signal of a shared host
+ * vector is delivered to each virtual vector that may have fired, so the consumers must check the
+ * device.
  */
 export class ImsSource implements VectorSource {
   readonly name = 'ims';
@@ -68,7 +71,8 @@ export class ImsSource implements VectorSource {
     this.#options = options;
     this.#canHold = canHold(domain.layout);
     this.#pool = new HostVectorPool(domain, hostVectors, { account, cpus }, (entry) => {
-      // A masked slot holds its interrupt, and a revoked slot cannot send: another slot fired.
+      // If this slot is masked or revoked, another slot has fired: a masked slot holds its
+      // interrupt, and a revoked slot cannot send.
       const silent = entry.slot.revoked || (entry.masked && this.#canHold);
       if (!silent) this.#sink?.fire(entry.vector);
     });
@@ -86,8 +90,8 @@ export class ImsSource implements VectorSource {
   }
 
   /**
-   * Returns the slot of a vector, or undefined before its allocation. Drivers put the `handle` of
-   * the slot into work descriptors.
+   * Returns the slot of a vector, or undefined if the vector is not allocated. Drivers put the
+   * `handle` of the slot into work descriptors.
    */
   slotOf(vector: number): Slot | undefined {
     return this.#entries.get(vector)?.slot;

@@ -9,10 +9,10 @@ import {
 import { VfioError } from '../../errors.js';
 
 /**
- * The MSI vectors of a device as host vectors. They are enabled once, in a block that cannot grow,
- * and bound one by one. The host does not mask an MSI vector while it replaces the eventfd. So the
- * caller must silence the slots that send the vector before a move. Interrupts sent before that
- * still reach the old eventfd.
+ * The MSI vectors of a device as host vectors. The vectors are enabled once, in a block that cannot
+ * grow, and are bound one by one. The host does not mask an MSI vector while the host replaces the
+ * eventfd. Before a move, the caller must therefore silence the slots that send the vector.
+ * Interrupts sent before the slots are silent still reach the old eventfd.
  */
 export class MsiBlock {
   readonly count: number;
@@ -36,7 +36,7 @@ export class MsiBlock {
 
   /**
    * Enables the first `count` vectors.
-   * @throws {@link VfioError} ENOSPC, with `available`, if the host has fewer than `count`
+   * @throws {@link VfioError} ENOSPC, with `available`, if the host has fewer than `count` vectors
    */
   allocate(count: number): void {
     const available = this.#bind(0, new Array<null>(count).fill(null));
@@ -53,13 +53,16 @@ export class MsiBlock {
     this.#active = true;
   }
 
-  /** Binds a vector to an eventfd. Interrupts that are under way reach the old eventfd first. */
+  /**
+   * Binds a vector to an eventfd. Interrupts that are under way reach the old eventfd before the
+   * new bind.
+   */
   request(vector: number, target: Eventfd): void {
     this.#connection.synchronizeIrqs(VFIO_PCI_MSI_IRQ_INDEX, [vector]);
     this.#bind(vector, [target]);
   }
 
-  /** Unbinds a vector. Interrupts that are under way reach its eventfd first. */
+  /** Unbinds a vector. Interrupts that are under way reach the eventfd before the unbind. */
   release(vector: number): void {
     if (!this.#active) return;
     this.#connection.synchronizeIrqs(VFIO_PCI_MSI_IRQ_INDEX, [vector]);

@@ -24,16 +24,16 @@ export interface PhysicalOptions {
 /**
  * The MSI-X vectors of an open device. An unmasked vector is bound directly to its consumer's
  * eventfd: the kernel signals the eventfd, and no JavaScript runs. A masked vector is bound to an
- * eventfd of this source, which sets the pending bits of the table.
+ * eventfd of this source. The source reads this eventfd and sets the pending bits of the table.
  *
- * Moving a vector between the two eventfds loses no interrupt. First the entry in the device is
- * masked, and interrupts under way to a CPU arrive. Then SET_IRQS waits for a running handler,
- * replaces the eventfd, and unmasks the entry. So each interrupt either signals the old eventfd, or
- * is pending in the device and signals the new one. The source reads its own eventfd after the
- * move, when no further signal can arrive there.
+ * Moving a vector between the two eventfds loses no interrupt. First the source masks the entry in
+ * the device, and waits for interrupts under way to a CPU. Then SET_IRQS waits for a running
+ * handler, replaces the eventfd, and unmasks the entry. Each interrupt therefore either signals the
+ * old eventfd, or stays pending in the device and signals the new eventfd. After a move, the source
+ * reads its own eventfd, because no further signal can arrive in that eventfd.
  *
  * The source controls MSI-X of the device exclusively: do not use `device.interrupts` at the same
- * time, and close the source before the device.
+ * time. Close the source before the device.
  *
  * @example
  * const physical = new PhysicalSource(device.connection);
@@ -47,7 +47,7 @@ export class PhysicalSource implements VectorSource {
   readonly #options: PhysicalOptions;
   readonly #msix: DeviceMsix;
   readonly #eventfds: WatchedEventfds;
-  /** Vectors that are bound to an eventfd, and their charges. */
+  /** The charge of each vector that is bound to an eventfd. */
   readonly #bound = new Map<number, VectorCharge | null>();
   #sink: VectorSink | null = null;
   #active = false;
@@ -152,7 +152,7 @@ export class PhysicalSource implements VectorSource {
   setCookie(vector: number): void {
     throw new VfioError({
       code: 'EINVAL',
-      message: `vector ${vector} is a physical MSI-X vector, which has no cookie`,
+      message: `vector ${vector} is a physical MSI-X vector and has no cookie`,
       path: this.#connection.name,
     });
   }

@@ -3,7 +3,7 @@ import { checkInteger } from '../../checks.js';
 import type { SignalOutcome, VectorSink, VectorSource, VectorTable } from './source.js';
 
 /**
- * Vectors that the program signals itself, for the parts of a virtual device that are software.
+ * Vectors that the program itself signals, for the parts of a virtual device that run in software.
  *
  * @example
  * const software = new SoftwareSource(msix);
@@ -25,10 +25,10 @@ export class SoftwareSource implements VectorSource {
   }
 
   /**
-   * Marks vectors as emulated. If the call fails, none is marked.
+   * Marks vectors as emulated. If the call fails, no vector is marked.
    *
    * @throws {@link VfioError} EBUSY if one of the vectors is in use: another source has allocated
-   *   or requested it, a cookie is set, or it is emulated already
+   *   or requested the vector, a cookie is set, or the vector is emulated already
    */
   emulate(first: number, count: number): void {
     this.#table.attach(this, { first, count, base: first, claim: true });
@@ -53,7 +53,8 @@ export class SoftwareSource implements VectorSource {
    * Signals several vectors like {@link sendSignal}.
    *
    * @returns the number of signals that were delivered immediately
-   * @throws {@link VfioError} EINVAL if one of the vectors is not emulated; then none is signalled
+   * @throws {@link VfioError} EINVAL if one of the vectors is not emulated; no vector is then
+   *   signalled
    */
   sendSignals(vectors: Uint32Array | readonly number[]): number {
     for (const vector of vectors) {
@@ -64,7 +65,10 @@ export class SoftwareSource implements VectorSource {
     return delivered;
   }
 
-  /** Clears the pending bit of a vector whose cause is gone: the interrupt is not delivered. */
+  /**
+   * Clears the pending bit of a vector, because the cause of the interrupt is gone. The interrupt
+   * is not delivered.
+   */
   withdraw(vector: number): void {
     if (this.#sink === null || this.#emulated[vector] !== 1) throw this.#notEmulated(vector);
     this.#sink.withdraw(vector);

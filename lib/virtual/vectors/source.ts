@@ -16,42 +16,47 @@ export interface VectorSink {
   serves(vector: number): boolean;
   /** Delivers a signal to a vector, or holds the signal while the vector is masked. */
   fire(vector: number): SignalOutcome;
-  /** Drops the pending signal of a vector whose cause is gone. */
+  /** Drops the pending signal of a vector, because the cause of the interrupt is gone. */
   withdraw(vector: number): void;
 }
 
 /**
  * A source of interrupts for the vectors of a virtual MSI-X table. The source numbers its vectors
- * from 0, independently of their place in the table. If a method fails with a {@link VfioError},
- * the vector is unbound, and the device holds the interrupts that fire meanwhile.
+ * from 0, independently of their numbers in the table. If a method fails with a {@link VfioError},
+ * the vector is unbound. The device holds the interrupts of an unbound vector.
  */
 export interface VectorSource {
   readonly name: string;
   /** Number of vectors. */
   readonly count: number;
-  /** Whether a vector can be added while others are in use: VFIO_IRQ_INFO_NORESIZE is clear. */
+  /**
+   * Whether a vector can be added while other vectors are in use (VFIO_IRQ_INFO_NORESIZE is clear).
+   */
   readonly growable: boolean;
 
-  /** Connects the source to a table, which calls this once. @throws EBUSY for the second call */
+  /**
+   * Connects the source to a table. The table calls this method once.
+   * @throws EBUSY for the second call
+   */
   connect(sink: VectorSink): void;
   /**
-   * Allocates vectors 0 to `count - 1`, and binds those that have a target. The table calls this
-   * while no vector is allocated.
+   * Allocates vectors 0 to `count - 1`, and binds the vectors that have a target. The table calls
+   * this method while no vector is allocated.
    *
-   * @param targets - by vector: an eventfd; null to report interrupts to the sink; or undefined to
-   *   leave the vector unbound
+   * @param targets - for each vector: an eventfd; null to report interrupts to the sink; or
+   *   undefined to leave the vector unbound
    * @throws {@link VfioError} ENOSPC, with `available` if the host can allocate some of the vectors
    */
   allocate(count: number, targets?: readonly (Eventfd | null | undefined)[]): void;
   /**
-   * Binds a vector to `target`, or to the sink for null. A second call moves the vector to another
-   * target, and no interrupt is lost or delivered twice. A growable source allocates the vector if
-   * necessary.
+   * Binds a vector to `target`. If `target` is null, the source reports interrupts to the sink. A
+   * second call moves the vector to another target. The move loses no interrupt, and delivers no
+   * interrupt twice. A growable source allocates the vector if necessary.
    */
   request(vector: number, target: Eventfd | null): void;
   /**
-   * Masks a vector. The device holds its interrupt, or the source reports the interrupt to the
-   * sink, and the table holds it.
+   * Masks a vector. Either the device holds the interrupt of the vector, or the source reports the
+   * interrupt to the sink and the table holds the interrupt.
    */
   hold(vector: number): void;
   /** Frees the host vector that serves a vector. The vector itself stays allocated. */
@@ -63,14 +68,14 @@ export interface VectorSource {
   setCookie(vector: number, cookie: Cookie): void;
   /**
    * Masks all vectors in the device, and waits until the interrupts under way have arrived. The
-   * table calls this before {@link disable}.
+   * table calls this method before {@link disable}.
    */
   quiesce?(): void;
-  /** Frees all vectors. Before that, reports every interrupt that the source holds to the sink. */
+  /** Reports to the sink every interrupt that the source holds. Then frees all vectors. */
   disable(): void;
   /**
-   * Reports the interrupt that the source holds for a vector to the sink.
-   * @returns whether the device holds another one, and will send it when the vector is unmasked
+   * If the source holds an interrupt of a vector, reports the interrupt to the sink.
+   * @returns whether the device holds another interrupt and will send that interrupt at the unmask
    */
   poll?(vector: number): boolean;
 }
@@ -82,14 +87,18 @@ export interface VectorTable {
   attach(source: VectorSource, range: VectorRange): void;
 }
 
-/** A range of vectors of a table, and the first vector of the source that serves it. */
+/**
+ * A range of vectors of a table, and the source vector that serves the first vector of the range.
+ */
 export interface VectorRange {
   /** First vector of the table. Default: 0. */
   readonly first?: number | undefined;
-  /** Number of vectors. Default: as many as the table and the source both have. */
+  /** Number of vectors. Default: all vectors that both the table and the source have. */
   readonly count?: number | undefined;
   /** Vector of the source that serves `first`. Default: 0. */
   readonly base?: number | undefined;
-  /** Whether to reserve the vectors, so that no other source can be attached to them. */
+  /**
+   * Whether to reserve the vectors, so that no other source can be attached to the same vectors.
+   */
   readonly claim?: boolean | undefined;
 }

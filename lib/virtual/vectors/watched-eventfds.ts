@@ -2,17 +2,17 @@ import type { Eventfd, EventSet } from '../../contract/index.js';
 
 /** Creates eventfds and event sets. A {@link DeviceConnection} implements this interface. */
 export interface EventfdFactory {
-  /** Creates an eventfd(2), or a mock eventfd. The caller closes it. */
+  /** Creates an eventfd(2), or a mock eventfd. The caller closes the eventfd. */
   createEventfd(): Eventfd;
-  /** Creates an event set. @param capacity - number of eventfds that it can watch */
+  /** Creates an event set. @param capacity - the largest number of eventfds to watch */
   createEventSet(capacity: number): EventSet;
 }
 
 /**
  * Eventfds that this process reads itself, for vectors whose interrupts must not signal the
- * consumer's eventfd directly. Each vector gets its eventfd on first use. An event set watches
- * every eventfd from its creation until {@link clear}. Either the event loop or {@link drain} reads
- * a signal, so each signal is reported once.
+ * consumer's eventfd directly. The eventfd of a vector is created on first use. An event set
+ * watches every eventfd from its creation until {@link clear}. Either the event loop or {@link
+ * drain} reads a signal, so each signal is reported once.
  */
 export class WatchedEventfds {
   readonly #factory: EventfdFactory;
@@ -31,7 +31,7 @@ export class WatchedEventfds {
     this.#onSignal = onSignal;
   }
 
-  /** Returns the eventfd of a vector, and creates it on first use. */
+  /** Returns the eventfd of a vector. The first call for a vector creates the eventfd. */
   get(vector: number): Eventfd {
     const known = this.#eventfds.get(vector);
     if (known !== undefined) return known;
@@ -47,7 +47,7 @@ export class WatchedEventfds {
     return eventfd;
   }
 
-  /** Reads the eventfd of a vector, and reports a signal. */
+  /** Reads the eventfd of a vector, and reports the signal if the eventfd was signalled. */
   drain(vector: number): void {
     const eventfd = this.#eventfds.get(vector);
     if (eventfd !== undefined && eventfd.read() > 0n) this.#onSignal(vector);

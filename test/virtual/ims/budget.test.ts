@@ -4,7 +4,7 @@ import { dsa } from './bench.js';
 
 const ENOSPC = { instanceOf: VfioError, code: 'ENOSPC' };
 
-test('a quota of slots limits one owner and not another', (t) => {
+test('a quota of slots limits its owner and no other owner', (t) => {
   const budget = new Budget({ quota: { slots: 2 } });
   budget.setQuota('big', { slots: 5 });
   const { domain } = dsa(8);
@@ -23,7 +23,7 @@ test('a quota of slots limits one owner and not another', (t) => {
   t.is(domain.allocate({ account: small }).index, first.index);
 });
 
-test('host vectors are charged to owners and to the CPU with the fewest', (t) => {
+test('host vectors are charged to owners and to the CPU with the fewest vectors', (t) => {
   const budget = new Budget({ quota: { vectors: 3 }, cpus: { ids: [0, 1, 4], vectors: 2 } });
   const { host, domain } = dsa(8);
   const [a, b] = [budget.account('a'), budget.account('b')];
@@ -71,7 +71,7 @@ test('a vector that the host refuses is not charged', (t) => {
   t.is(budget.cpuUsage().get(0), 1);
 });
 
-test('a wrong quota is a TypeError or RangeError', (t) => {
+test('a wrong quota throws a TypeError or RangeError', (t) => {
   t.throws(() => new Budget({ quota: { slots: -1 } }), { instanceOf: RangeError });
   t.throws(() => new Budget({ cpus: { ids: [0.5], vectors: 1 } }), { instanceOf: RangeError });
   t.throws(

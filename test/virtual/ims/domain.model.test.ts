@@ -13,7 +13,7 @@ const OWNERS = ['a', 'b'];
 interface Entry {
   owner: number | null;
   cookie: Cookie;
-  /** The host vector whose message the slot has. */
+  /** The host vector whose message the slot contains. */
   vector: number | null;
   masked: boolean;
   pending: boolean;
@@ -56,7 +56,7 @@ class Rules {
     return 'ok';
   }
 
-  /** Completes work of a PASID that names a slot, with or without the right to use it. */
+  /** Completes work that names a slot. The PASID of the work may lack the right to use the slot. */
   complete(index: number, pasid: Cookie): void {
     const slot = this.slots[index];
     if (slot === undefined) return;
@@ -168,8 +168,8 @@ const commands: fc.Arbitrary<Command>[] = [
       `free ${n}`,
       (m) =>
         m.on(n, (slot) => {
-          // With a vector the pending interrupt is sent to an unread eventfd, else it stays
-          // pending.
+          // If the slot has a host vector, the pending interrupt is sent to an unread eventfd.
+          // Otherwise the interrupt stays pending.
           const kept = slot.pending && slot.vector === null;
           Object.assign(slot, { ...FREE, pending: kept });
           return 'ok';

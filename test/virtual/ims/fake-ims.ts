@@ -17,7 +17,9 @@ const PASID_ENABLE = 8;
 /** The methods of a schedule that the fakes call. */
 type Steps = Pick<Schedule, 'step' | 'createEventfd' | 'createEventSet'>;
 
-/** Interrupts of a host. A message signals the eventfd that is bound to its address, if any. */
+/**
+ * Interrupts of a host. A message signals the eventfd that is bound to the address of the message.
+ */
 export class FakeHost implements HostVectors {
   readonly #bound = new Map<bigint, Eventfd>();
   readonly affinity = new Map<bigint, readonly number[]>();
@@ -28,7 +30,9 @@ export class FakeHost implements HostVectors {
   #next = 0n;
   binds = 0;
   failAt = -1;
-  /** Whether CPUs handle a message only on a synchronize or a turn of the event loop. */
+  /**
+   * Whether CPUs handle messages late: at a call of `synchronize`, or at a turn of the event loop.
+   */
   slowCpus = false;
   readonly #sent: bigint[] = [];
 
@@ -46,7 +50,10 @@ export class FakeHost implements HostVectors {
     if (!this.slowCpus) this.take();
   }
 
-  /** Lets the CPUs handle the messages that were sent: all, or those with one address. */
+  /**
+   * Lets the CPUs handle the messages that were sent: all messages, or only messages to one
+   * address.
+   */
   take(of?: bigint): void {
     for (const address of this.#sent.splice(0)) {
       if (of !== undefined && address !== of) {
@@ -95,7 +102,10 @@ export class FakeHost implements HostVectors {
     return this.steps.createEventSet(capacity);
   }
 
-  /** Handles the messages sent before, frees the old handler, then requests the new one. */
+  /**
+   * Handles the messages sent before the call, frees the old handler, then requests the new
+   * handler.
+   */
   #bind(address: bigint, target: Eventfd): void {
     this.steps.step();
     this.take(address);
@@ -108,14 +118,14 @@ export class FakeHost implements HostVectors {
 }
 
 /**
- * A device with the interrupt message store of DSA: 16 bytes a slot, and read-only pending bits.
- * Work names a slot and has the PASID of its submitter.
+ * A device with the interrupt message store of DSA: 16 bytes for each slot, and read-only pending
+ * bits. Work names a slot and has the PASID of its submitter.
  */
 export class FakeIms {
   readonly words: Uint32Array;
-  /** Number of changes to an unmasked slot, except to its mask bit. */
+  /** Number of changes to unmasked slots, not counting changes of a mask bit. */
   liveChanges = 0;
-  /** Number of refused work descriptors: their PASID was not that of the slot. */
+  /** Number of work descriptors refused because their PASID differed from the PASID of the slot. */
   refused = 0;
 
   constructor(
@@ -126,7 +136,10 @@ export class FakeIms {
     for (let slot = 0; slot < slots; slot++) this.words[slot * 4 + 3] = MASK;
   }
 
-  /** Returns the slots as registers. There is a step before each access and after each write. */
+  /**
+   * Returns the slots as registers. The schedule makes a step before each access and after each
+   * write.
+   */
   get registers(): SlotStorage {
     const { steps } = this.host;
     return {
@@ -153,7 +166,7 @@ export class FakeIms {
     return this.words[slot * 4 + 3] ?? 0;
   }
 
-  /** Returns the PASID of a slot; null if the slot checks none. */
+  /** Returns the PASID of a slot; null if the slot checks no PASID. */
   pasid(slot: number): number | null {
     return (this.control(slot) & PASID_ENABLE) === 0 ? null : this.control(slot) >>> 12;
   }

@@ -51,7 +51,7 @@ test('undefined bits read zero, and the ignore bit has no effect', (t) => {
   t.deepEqual([...cookies], [[0, 100]]);
 });
 
-test('a write that is not an aligned word is dropped, and such a read gives all ones', (t) => {
+test('misaligned or narrow writes are dropped; misaligned or narrow reads return all ones', (t) => {
   const { cookies, msixPerm } = virtual();
   msixPerm.write(8, 2, 8);
   msixPerm.write(9, 4, 8);
@@ -65,7 +65,7 @@ test('a write that is not an aligned word is dropped, and such a read gives all 
   t.is(msixPerm.size, 32);
 });
 
-test('an entry with an unknown PASID reads back, is stale and emits an event', (t) => {
+test('an entry with an unknown PASID reads as written, is stale and emits an event', (t) => {
   const { pasids, cookies, msixPerm, events } = virtual();
   msixPerm.write(8, 4, perm(7));
   t.is(cookies.size, 0);

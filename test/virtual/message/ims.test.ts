@@ -1,4 +1,4 @@
-// IMS domains on open devices, by the MSI-X table and by MSI_NOVIRT.
+// IMS domains on open devices. Messages are read from the MSI-X table or by MSI_NOVIRT.
 import test from 'ava';
 import {
   createEventfd,
@@ -112,7 +112,7 @@ for (const [how, reset] of [
   });
 }
 
-test('an IMS domain works on an unmodified kernel by a mapped MSI-X table', (t) => {
+test('an IMS domain works on an unmodified kernel if the MSI-X table can be mapped', (t) => {
   using device = openDeviceSync('mock:nvme#ims?kernel=6.12');
   using hostVectors = closing(messageVectors(device));
   const domain = new ImsDomain({
@@ -151,7 +151,7 @@ test('refresh() updates a message that the host has changed', (t) => {
   target.close();
 });
 
-test('a reset restores the slots, and emits an event for each that fails', async (t) => {
+test('a reset restores the slots, and each failed restore of a slot emits an event', async (t) => {
   using device = openDeviceSync('mock:wlan#failed');
   device.messages.novirt.enable();
   using hostVectors = closing(messageVectors(device));

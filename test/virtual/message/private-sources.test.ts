@@ -1,5 +1,5 @@
-// Private sources by both methods: a spare MSI vector, and SET_IRQS of a kernel whose driver has an
-// interrupt index for the sources.
+// Private sources by both methods. The method `message` uses spare MSI vectors. The method
+// `set-irqs` needs a kernel driver with an interrupt index for the sources.
 import test from 'ava';
 import { PrivateSources, VfioError } from 'vfio/mock';
 import { openWlan, STORE, taken } from './wlan.js';

@@ -1,4 +1,4 @@
-// A rewriter of virtual messages for the private registers of mock:wlan.
+// Tests of a rewriter of virtual messages, on the private registers of mock:wlan.
 import test from 'ava';
 import fc from 'fast-check';
 import { MessageRewriter, type Message, recognizeMsi, recognizeTable } from 'vfio/mock';
@@ -32,7 +32,7 @@ function openRewriter(wlan: Wlan, unmatched: 'pass' | 'refuse' = 'refuse') {
 
 const guest = (vector: number): Message => ({ ...GUEST, data: GUEST.data + vector });
 
-test('a complete virtual message is written as physical, and read as virtual', (t) => {
+test('the device gets the physical message, and the driver reads the virtual message', (t) => {
   const wlan = openWlan(t);
   const { rewriter, events, program } = openRewriter(wlan);
   wlan.device.interrupts.msi.enable({ vectors: 32 });
@@ -65,7 +65,7 @@ test('no part of an incomplete message reaches the device', (t) => {
   t.like(wlan.device.messages.read('msi', 0), wlan.store.read(0));
 });
 
-test('no part of a word that is written in pieces reaches the device', (t) => {
+test('if a word is written in pieces, no incomplete word reaches the device', (t) => {
   const wlan = openWlan(t);
   const { rewriter, events } = openRewriter(wlan, 'pass');
   wlan.device.interrupts.msi.request(0);
@@ -111,7 +111,7 @@ test('a message that belongs to no vector is refused or passed, and emits an eve
   }
 });
 
-test('a vector that is not requested emits an event, and refresh tries again', (t) => {
+test('a message of an unrequested vector emits an event, and refresh() tries again', (t) => {
   const wlan = openWlan(t);
   const { rewriter, events, program } = openRewriter(wlan);
   program(0, guest(0));
@@ -157,7 +157,7 @@ test('an access that is misaligned, too wide or outside of the store is refused'
   }
 });
 
-test('the device only has whole physical messages, for any order of writes', (t) => {
+test('the device contains only complete physical messages, for any order of writes', (t) => {
   const wlan = openWlan(t);
   wlan.device.interrupts.msi.enable({ vectors: 32 });
   for (let n = 0; n < 32; n++) wlan.device.interrupts.msi.request(n);
@@ -187,7 +187,7 @@ test('the device only has whole physical messages, for any order of writes', (t)
       for (const { entry, at, vector, width } of steps) {
         const offset = entry * 16 + at;
         const written = value(at, vector);
-        // The pieces are written from the upper to the lower ones.
+        // The upper pieces of a word are written before the lower pieces.
         for (let piece = 4 - width; piece >= 0; piece -= width) {
           rewriter.write(
             offset + piece,

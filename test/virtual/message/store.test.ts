@@ -1,4 +1,4 @@
-// Private copies of MSI messages in mock:wlan, which sends the message that an entry contains.
+// Private copies of MSI messages in mock:wlan. The device sends the message that an entry contains.
 import { once } from 'node:events';
 import test from 'ava';
 import { type MessageStoreOptions, MessageStore, openDeviceSync, VfioError } from 'vfio/mock';
@@ -6,7 +6,7 @@ import { ENTRIES, LAYOUT, openWlan, STORE, taken } from './wlan.js';
 
 const msi = (vector: number) => ({ index: 'msi', vector }) as const;
 
-test('a filled entry raises its vector, and no other', (t) => {
+test('a filled entry raises its own vector and no other vector', (t) => {
   const { device, store, raise } = openWlan(t);
   device.interrupts.msi.enable({ vectors: 32 });
   const seven = device.interrupts.msi.request(7);
@@ -56,7 +56,7 @@ test('an entry is silent between the release and the next request of its vector'
   raise(0);
   t.deepEqual(store.verify(), []);
   const second = device.interrupts.msi.request(1);
-  // The device held the interrupts that were raised meanwhile.
+  // The device held the interrupt that was raised while the entry was silent.
   t.deepEqual(taken(second), [1n]);
   raise(0);
   t.deepEqual(taken(second), [1n]);
@@ -93,7 +93,7 @@ test('entries are written again after a reset of the device', async (t) => {
   t.deepEqual(taken(vector), [1n]);
 });
 
-test('entries are written again after a reset by configuration space', (t) => {
+test('entries are written again after a reset through configuration space', (t) => {
   const { device, store, raise } = openWlan(t);
   const vector = device.interrupts.msi.request(0);
   store.fill(2, msi(0));
@@ -204,7 +204,7 @@ test('a wrong argument is refused before anything is written', (t) => {
   t.is(store.read(0).address, 0n);
 });
 
-test('an invalid message is not written, nor one that the device cannot store', (t) => {
+test('a message that is invalid or that the device cannot store is not written', (t) => {
   const { device, registers, store } = openWlan(t);
   device.interrupts.msi.request(0);
   store.fill(0, msi(0));

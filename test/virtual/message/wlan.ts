@@ -25,7 +25,7 @@ export interface Wlan {
 
 let opened = 0;
 
-/** Opens a device with a message store, on a kernel with MSI_NOVIRT or another one. */
+/** Opens a device with a message store, on a kernel with or without MSI_NOVIRT. */
 export function openWlan(t: ExecutionContext, settings = ''): Wlan {
   const device = openDeviceSync(`mock:wlan#${opened++}?${settings}`);
   t.teardown(() => {

@@ -52,7 +52,7 @@ test('only Enable and Function Mask are writable, by every width that contains t
   t.is(msix.configRead(2, 2), 2);
 });
 
-test('an invalid table or PBA is a RangeError', (t) => {
+test('an invalid table or PBA throws a RangeError', (t) => {
   const at = (offset: number, bar = 0) => ({ bar, offset });
   const refused = (vectors: number, table: object, pba: object) => {
     t.throws(() => tableOf(vectors, { table, pba } as never), { instanceOf: RangeError });

@@ -11,8 +11,8 @@ interface Vector {
 }
 
 /**
- * A simple model of MSI-X after the PCI Express Base Specification. Tests compare the library with
- * this model, so the model shares no code with the library.
+ * A simple model of MSI-X, written from the PCI Express Base Specification. Tests compare the
+ * library with this model, so the model shares no code with the library.
  */
 export class Rules {
   enabled = false;
@@ -28,7 +28,7 @@ export class Rules {
     return Array.from({ length: count }, () => ({ masked: true, pending: false, data: 0 }));
   }
 
-  /** Sends the pending interrupts that neither Function Mask nor a mask bit holds. */
+  /** Sends the pending interrupts that neither Function Mask nor a mask bit masks. */
   #sendPending(): void {
     if (!this.enabled || this.functionMask) return;
     this.vectors.forEach((vector, index) => {

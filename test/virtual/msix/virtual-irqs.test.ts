@@ -42,7 +42,7 @@ function errno(call: () => unknown): string {
   return 'none';
 }
 
-test('GET_IRQ_INFO reports MSI-X that can grow, and no other vectors', (t) => {
+test('GET_IRQ_INFO reports resizable MSI-X, and no vectors for other indexes', (t) => {
   const { irqs } = device(8);
   t.deepEqual(irqs.getIrqInfo(MSIX), { index: MSIX, flags: 1, count: 8 });
   for (const index of [0, 1, 3, 4]) t.is(irqs.getIrqInfo(index).count, 0);
@@ -52,7 +52,7 @@ test('GET_IRQ_INFO reports MSI-X that can grow, and no other vectors', (t) => {
   );
 });
 
-test('unbinding masks, and a bind unmasks and delivers the pending interrupt', (t) => {
+test('unbind masks a vector; bind unmasks the vector and delivers its pending interrupt', (t) => {
   const { msix, software, irqs } = device(4);
   const [a, b] = [createEventfd(), createEventfd()];
   t.is(irqs.setIrqs(bind(0, null)), 0);
@@ -68,7 +68,7 @@ test('unbinding masks, and a bind unmasks and delivers the pending interrupt', (
   t.deepEqual([a.read(), b.read()], [0n, 1n]);
 });
 
-test('one eventfd can be bound to several vectors, and disabling unbinds them all', (t) => {
+test('one eventfd can be bound to several vectors, and disable unbinds all vectors', (t) => {
   const { msix, software, irqs } = device(4);
   const eventfd = createEventfd();
   irqs.setIrqs(bind(0, eventfd, eventfd, null, eventfd));
@@ -103,7 +103,7 @@ test('loopback signals bound vectors, and is refused while MSI-X is disabled', (
   t.deepEqual([eventfds[0].read(), eventfds[1].read()], [1n, 2n]);
 });
 
-test('a failing block unbinds its vectors up to the failing one, and keeps those after it', (t) => {
+test('a failing block unbinds all vectors up to the failing vector and no later vector', (t) => {
   const { msix, irqs } = device(4);
   const eventfds = [0, 1, 2, 3].map(() => createEventfd());
   const [a, b, c, d] = eventfds as [Eventfd, Eventfd, Eventfd, Eventfd];
@@ -125,7 +125,7 @@ test('a failing block unbinds its vectors up to the failing one, and keeps those
   t.false(msix.enabled, 'a failed enabling call disables MSI-X');
 });
 
-test('SET_IRQS returns the number of available vectors if a source has too few', (t) => {
+test('SET_IRQS returns the number of available vectors if a source has too few vectors', (t) => {
   const msix = tableOf(8);
   msix.attach({
     name: 'short',
@@ -154,7 +154,10 @@ test('SET_IRQS returns the number of available vectors if a source has too few',
   );
 });
 
-/** A request for both devices. Numbers stand for eventfds, of which each device has its own. */
+/**
+ * A request that both devices receive. Numbers stand for eventfds; each device has its own
+ * eventfds.
+ */
 interface Ask {
   readonly set: Omit<IrqSet, 'eventfds'>;
   readonly eventfds?: readonly (number | null)[] | undefined;

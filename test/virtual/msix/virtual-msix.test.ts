@@ -4,7 +4,7 @@ import { CONTROL, DATA, emulated, ENABLE, FUNCTION_MASK, Guest, tableOf } from '
 
 const ONES = 0xffff_ffff;
 
-test('after a reset MSI-X is disabled, every vector is masked and none is pending', (t) => {
+test('after a reset MSI-X is disabled, every vector is masked, and no vector is pending', (t) => {
   const { msix, guest, software } = emulated(65);
   const fresh = () => {
     t.false(msix.enabled);
@@ -27,7 +27,7 @@ test('after a reset MSI-X is disabled, every vector is masked and none is pendin
   t.is(guest.taken(64), 0);
 });
 
-test('an access that is misaligned or not 4 or 8 bytes wide reads all ones or is dropped', (t) => {
+test('misaligned or narrow reads return all ones; misaligned or narrow writes are dropped', (t) => {
   const { msix } = emulated(2);
   for (const width of [1, 2] as const) {
     t.is(msix.tableRead(0, width), 2 ** (8 * width) - 1);
@@ -62,7 +62,7 @@ test('reserved bits of Vector Control and of the address stay 0', (t) => {
   t.is(msix.tableRead(CONTROL, 4), 0);
 });
 
-test('signals of a masked vector pend, and are delivered once on unmask', (t) => {
+test('signals of a masked vector become pending, and unmask delivers one interrupt', (t) => {
   const { msix, guest, software } = emulated(4);
   guest.control(ENABLE);
   guest.unmask(2);
@@ -81,7 +81,7 @@ test('signals of a masked vector pend, and are delivered once on unmask', (t) =>
   t.is(guest.taken(2), 0);
 });
 
-test('Function Mask holds interrupts, and clearing it delivers unmasked ones', (t) => {
+test('clearing Function Mask delivers the pending interrupts of unmasked vectors', (t) => {
   const { msix, guest, software } = emulated(66);
   guest.control(ENABLE);
   for (const vector of [0, 65]) guest.unmask(vector);
@@ -97,7 +97,7 @@ test('Function Mask holds interrupts, and clearing it delivers unmasked ones', (
   t.is(msix.pbaRead(0, 8), 2n);
 });
 
-test('enabling requests the unmasked vectors, and nothing is delivered while disabled', (t) => {
+test('enabling MSI-X requests the unmasked vectors; disabled MSI-X delivers nothing', (t) => {
   const { msix, guest, software } = emulated(2);
   guest.unmask(0);
   t.is(software.sendSignal(0), 'disabled');
@@ -116,7 +116,7 @@ test('enabling requests the unmasked vectors, and nothing is delivered while dis
   t.is(guest.taken(0), 1, 'a pending interrupt survives a disable');
 });
 
-test('withdraw clears the pending bit', (t) => {
+test('withdraw() clears the pending bit', (t) => {
   const { msix, guest, software } = emulated(2);
   guest.control(ENABLE);
   software.sendSignal(0);
@@ -128,7 +128,7 @@ test('withdraw clears the pending bit', (t) => {
   t.deepEqual([guest.taken(0), guest.taken(1)], [0, 1]);
 });
 
-test('a delivery uses the latest message, also if one write changes message and mask', (t) => {
+test('a delivery uses the latest message, even if one write changes message and mask bit', (t) => {
   const sent: (readonly [number, Message])[] = [];
   const { guest, msix, software } = emulated(2, {
     route: (vector, message) => sent.push([vector, message]),
@@ -160,7 +160,7 @@ test('the route function can connect the consumer of its vector', (t) => {
   t.is(eventfd.read(), 1n);
 });
 
-test('a signal without a consumer is dropped and counted, or pends while masked', (t) => {
+test('a signal without a consumer is dropped and counted if the vector is unmasked', (t) => {
   const { msix, guest, software } = emulated(1);
   guest.control(ENABLE);
   msix.connect(0, null);

@@ -23,7 +23,7 @@ const SPLIT: SlotLayout = {
 
 const PLAIN: SlotLayout = { name: 'plain', stride: 12, addressLow: 0, addressHigh: 4, data: 8 };
 
-test('the words of a DSA slot are at the offsets of DSA', (t) => {
+test('the words of a DSA slot are at the offsets that DSA defines', (t) => {
   const { domain, device } = dsa(4);
   const [, slot] = [domain.allocate(), domain.allocate({ cookie: 0xabcde })];
   t.is(slot.index, 1);
@@ -91,7 +91,7 @@ test('slots in DMA memory report their changes to the device', async (t) => {
   slot.free();
 });
 
-test('slots in registers start at an offset', async (t) => {
+test('slots in registers start at the given offset', async (t) => {
   await using device = await openDevice('mock:nvme');
   device.config.update('command', { memory: 1 });
   using window = device.bar(0).map();
@@ -144,7 +144,7 @@ test('a live slot without mask and pending bits cannot be changed', (t) => {
   t.is(slot.read().message.address, other.message.address);
 });
 
-test('an invalid layout is a RangeError', (t) => {
+test('an invalid layout throws a RangeError', (t) => {
   const { host } = dsa(1);
   const storage = memoryStorage(new Uint8Array(64));
   for (const change of [

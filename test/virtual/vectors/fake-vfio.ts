@@ -19,11 +19,12 @@ export interface FakeOptions {
   readonly growable?: boolean;
   /** The largest number of vectors that the host can serve at the same time. */
   readonly capacity?: number;
-  /** Number of the bind that fails, from 0. */
+  /** Index of the bind that fails, counted from 0. */
   readonly failAt?: number;
   /**
-   * Whether CPUs handle a message only on a synchronize or a turn of the event loop. As on a real
-   * machine, a message is lost if its vector has no handler at that time.
+   * Whether CPUs handle messages late: at a call of `synchronize`, or at a turn of the event loop.
+   * As on a real machine, a message is lost if its vector has no handler when the CPU handles the
+   * message.
    */
   readonly slowCpus?: boolean;
 }
@@ -38,13 +39,13 @@ interface Entry {
 }
 
 /**
- * A device with MSI-X and its vfio-pci driver. A bind has the steps of the kernel: mask the vector,
- * free the handler, request the next handler, unmask the vector. While a vector is masked, its
- * interrupts are pending in the device. While MSI-X is disabled, the device uses INTx.
+ * A device with MSI-X and its vfio-pci driver. A bind performs the steps of the kernel: mask the
+ * vector, free the handler, request the next handler, unmask the vector. While a vector is masked,
+ * its interrupts are pending in the device. While MSI-X is disabled, the device uses INTx.
  */
 export class FakeVfio {
   readonly calls: IrqSet[] = [];
-  /** Number of handlers that disabling the index has freed. */
+  /** Number of handlers freed by disabling the index. */
   torn = 0;
   enabled = false;
   /** Whether the guest's driver has enabled MSI-X. */
@@ -71,7 +72,7 @@ export class FakeVfio {
   fire(vector: number): void {
     const entry = this.#entry(vector);
     if (!this.enabled) {
-      // After the driver itself has disabled MSI-X, INTx is expected.
+      // INTx is expected after the driver itself has disabled MSI-X.
       if (this.driverEnabled) this.schedule.fired(vector, 'pin');
       return;
     }

@@ -22,11 +22,14 @@ interface Setting {
   readonly flow: FlowName;
   /** With one host vector, each consumer also sees the interrupts of the other vector. */
   readonly hostVectors?: number;
-  /** Whether CPUs handle a message with a delay, as with MSI-X of the host. */
+  /** Whether CPUs handle a message with a delay, as CPUs of a real host do. */
   readonly slowCpus?: boolean;
 }
 
-/** A virtual DSA with an MSI-X table and MSIX_PERM, backed by slots of a device. */
+/**
+ * A virtual DSA with an MSI-X table and MSIX_PERM. Slots of a device serve the vectors of the
+ * virtual DSA.
+ */
 class VirtualDsa {
   readonly host: FakeHost;
   readonly device: FakeIms;
@@ -37,7 +40,7 @@ class VirtualDsa {
   readonly #unmasked = new Set<number>();
   #control = 0;
   #sending = true;
-  /** The slot of vector 1 at the time its PASID was unbound. */
+  /** The slot that vector 1 had when the PASID of the vector was unbound. */
   stale: number | null = null;
   unbinding = false;
 
@@ -67,7 +70,7 @@ class VirtualDsa {
   /** Completes work with the PASID of the vector's slot. */
   fire(vector: number): void {
     const slot = this.source.slotOf(vector);
-    // A driver that has disabled MSI-X submits no work, because it has no handle.
+    // A driver that has disabled MSI-X submits no work, because the driver has no handle.
     if (slot === undefined || slot.handle === null || !this.#sending) return;
     this.schedule.fired(vector);
     this.device.complete(slot.index, this.device.pasid(slot.index));
@@ -112,7 +115,10 @@ class VirtualDsa {
 
 type Operation = (dsa: VirtualDsa) => void;
 
-/** Enables, sets a cookie, unmasks, grows, masks, swaps eventfds, changes a cookie in use. */
+/**
+ * Operations: enable MSI-X, set a cookie, unmask vectors, add vectors, mask vectors, swap eventfds,
+ * and change a cookie in use.
+ */
 const OPERATIONS: readonly Operation[] = [
   (d) => {
     d.control(ENABLE);
@@ -226,21 +232,21 @@ for (const setting of SETTINGS) {
   const cpus = slowCpus ? ', slow CPUs' : '';
   const name = `${flow}${cpus}${hostVectors === 1 ? ', shared' : ''}`;
 
-  test(`${name}: enable, cookie, unmask, mask, swap, function mask lose no interrupt`, (t) => {
+  test(`${name}: no operation on MSI-X, masks, cookies or eventfds loses an interrupt`, (t) => {
     const { runs, total, failures } = explore(runner(setting, OPERATIONS), [0, 1]);
     t.log(`${runs} interleavings, ${total.fired} fired, ${total.delivered} delivered`);
     t.deepEqual(failures, []);
     t.true(total.delivered > 1000);
   });
 
-  test(`${name}: disable loses no pending interrupt`, (t) => {
+  test(`${name}: disabling MSI-X loses no pending interrupt`, (t) => {
     const operations = [...OPERATIONS.slice(0, 5), ...DISABLE];
     const { runs, total, failures } = explore(runner(setting, operations), [0, 1]);
     t.log(`${runs} interleavings, ${total.fired} fired, ${total.delivered} delivered`);
     t.deepEqual(failures, []);
   });
 
-  test(`${name}: unbinding a PASID drops its own interrupts and no others`, (t) => {
+  test(`${name}: unbinding a PASID drops only the interrupts of this PASID`, (t) => {
     const operations = [...OPERATIONS.slice(0, 4), ...UNBIND];
     const { runs, total, failures } = explore(runner(setting, operations), [0, STALE]);
     t.log(`${runs} interleavings, ${total.fired} fired, ${total.delivered} delivered`);

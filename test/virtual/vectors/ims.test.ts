@@ -35,7 +35,7 @@ function virtual(
   const guest = new Guest(msix);
   const failed: [number, string][] = [];
   msix.on('failed', (vector, error) => failed.push([vector, (error as VfioError).code]));
-  /** Completes work of a PASID that names the handle of a vector. */
+  /** Completes work with a PASID and the handle of a vector. */
   const complete = (vector: number, pasid: Cookie) =>
     bench.device.complete(source.slotOf(vector)?.handle ?? -1, pasid);
   return { ...bench, pasids, source, msix, guest, failed, complete };
@@ -191,7 +191,7 @@ test('a cookie that is unbound before the allocation of its vector stays revoked
   t.is(guest.taken(1), 1);
 });
 
-test('a signal of a shared host vector counts for all its unmasked vectors', async (t) => {
+test('a signal of a shared host vector reaches all its unmasked virtual vectors', async (t) => {
   const { host, guest, msix, complete, source } = virtual(4, { hostVectors: 2 });
   guest.control(ENABLE);
   for (const vector of [0, 1]) guest.unmask(vector);
@@ -219,7 +219,7 @@ test('a signal of a shared host vector counts for all its unmasked vectors', asy
   t.is(guest.taken(0), 1);
 });
 
-test('a slot has the affinity of its host vector', (t) => {
+test('the interrupt of a slot is served by the CPU of its host vector', (t) => {
   const budget = new Budget({ cpus: { ids: [2, 3], vectors: 1 } });
   const account = budget.account('guest');
   const { guest, source, failed } = virtual(3, { account, cpus: [3, 2] });
@@ -233,7 +233,7 @@ test('a slot has the affinity of its host vector', (t) => {
   t.deepEqual(account.usage, { slots: 0, vectors: 0 });
 });
 
-test('a guest that reaches its quota fails, and another guest is not affected', (t) => {
+test('a request above the quota of a guest fails, and other guests are not affected', (t) => {
   const budget = new Budget({ quota: { slots: 2 } });
   const { domain } = dsa(8);
   const guests = ['one', 'two'].map((owner) => {

@@ -50,8 +50,8 @@ class Driver {
   }
 
   /**
-   * Runs an operation. A vector that the operation unmasks may deliver from its start on. A vector
-   * that it masks may deliver until its end.
+   * Runs an operation. A vector that the operation unmasks may deliver from the start of the
+   * operation. A vector that the operation masks may deliver until the end of the operation.
    */
   #around(operation: () => void): void {
     const live = this.#control === ENABLE;
@@ -64,7 +64,10 @@ class Driver {
 
 type Operation = (driver: Driver) => void;
 
-/** Enables, unmasks, grows, masks, swaps eventfds, and sets and clears Function Mask. */
+/**
+ * Operations: enable MSI-X, unmask vectors, add vectors, mask vectors, swap eventfds, and set and
+ * clear Function Mask.
+ */
 const OPERATIONS: readonly Operation[] = [
   (d) => {
     d.control(ENABLE);
@@ -171,7 +174,7 @@ test('a failure of any bind loses no interrupt', (t) => {
   }
 });
 
-test('the flow incremental loses interrupts and redirects some to INTx', (t) => {
+test('the incremental flow loses some interrupts and redirects other interrupts to INTx', (t) => {
   const options = { vectors: VECTORS, growable: false };
   const { runs, total } = explore(runner(options, 'incremental', OPERATIONS.slice(0, 5)), CAUSES);
   t.log(`${runs} interleavings: ${total.lost} lost, ${total.redirected} redirected`);

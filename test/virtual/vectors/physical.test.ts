@@ -24,7 +24,7 @@ function fake(options: FakeOptions, account = new Budget().account('')) {
   return { vfio, msix, guest, failed };
 }
 
-test('an unmasked vector is bound to the consumer’s eventfd, a masked one to another', (t) => {
+test('only an unmasked vector is bound to the eventfd of the consumer', (t) => {
   const { vfio, guest } = fake({ vectors: 2, growable: true });
   t.deepEqual(vfio.calls, [{ index: 2, flags: 0x24, start: 0, count: 1, eventfds: [null] }]);
   guest.unmask(1);
@@ -54,7 +54,7 @@ test('a read of the pending bits shows an interrupt before the event loop turns'
   t.is(guest.taken(35), 1);
 });
 
-test('a vector that was never unmasked is pending in device and table', (t) => {
+test('the interrupt of a never unmasked vector is pending in the device and in the table', (t) => {
   const { vfio, msix, guest } = fake({ vectors: 40, growable: true });
   vfio.fire(33);
   t.is(msix.pbaRead(4, 4), 2);
@@ -112,7 +112,7 @@ test('a budget by CPU puts each vector on the CPU with the fewest vectors', (t) 
   t.deepEqual([...budget.cpuUsage().values()], [1, 1]);
 });
 
-test('signals without a consumer are dropped and counted', async (t) => {
+test('signals of a vector without a consumer are dropped and counted', async (t) => {
   await using device = await openDevice('mock:nvme');
   using physical = new PhysicalSource(device.connection);
   const msix = tableOf(4);

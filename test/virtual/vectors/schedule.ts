@@ -5,13 +5,16 @@ import { FULL } from '../../full.js';
 export interface Verdict {
   fired: number;
   delivered: number;
-  /** Interrupts without a later delivery on their vector. */
+  /** Interrupts that were followed by no delivery on their vector. */
   lost: number;
   /** Interrupts that the device sent by INTx. */
   redirected: number;
-  /** Deliveries beyond the allowed number: one an interrupt, or one for all while masked. */
+  /**
+   * Deliveries beyond the allowed number. An interrupt allows one delivery. All interrupts of a
+   * masked vector together allow one delivery.
+   */
   duplicated: number;
-  /** Deliveries on a vector that never fired, or while the vector was masked. */
+  /** Deliveries on a vector that never fired, and deliveries on a masked vector. */
   wrong: number;
 }
 
@@ -23,7 +26,10 @@ export function sum(verdicts: readonly Verdict[]): Verdict {
   return total;
 }
 
-/** An eventfd with a step before and after each read, because the kernel signals concurrently. */
+/**
+ * An eventfd that makes a step before and after each read, because the kernel may signal at that
+ * time.
+ */
 class StepEventfd implements Eventfd {
   readonly fd = null;
   #count = 0n;
@@ -52,20 +58,21 @@ class StepEventfd implements Eventfd {
 }
 
 /**
- * One run of a scenario. Each call of the library into its environment is a step, because only
- * there the library can notice a concurrent event. Interrupts fire at the chosen steps.
+ * One run of a scenario. Each call from the library to the device, the kernel or an eventfd is a
+ * step. Only at a step can the library notice a concurrent event. Interrupts fire at the chosen
+ * steps.
  */
 export class Schedule {
   readonly verdict = sum([]);
-  /** Interrupts to fire, by step. */
+  /** The interrupts to fire at each step. */
   readonly #plan: ReadonlyMap<number, readonly number[]>;
   readonly #fire: (what: number) => void;
-  /** Time of the last fire and of the last delivery, by vector. */
+  /** Times of the last interrupt and of the last delivery of each vector. */
   readonly #fires = new Map<number, number>();
   readonly #deliveries = new Map<number, number>();
   readonly #causes = new Set<number>();
   readonly #masked = new Set<number>();
-  /** Number of deliveries still allowed, by vector. */
+  /** Number of deliveries still allowed for each vector. */
   readonly #due = new Map<number, number>();
   /** Masked vectors that have fired since they were masked. */
   readonly #held = new Set<number>();
@@ -90,7 +97,7 @@ export class Schedule {
     for (const what of now) this.#fire(what);
   }
 
-  /** Runs an operation. Only steps within operations count. */
+  /** Runs an operation. Steps outside of an operation do not count. */
   run(operation: () => void): void {
     this.#paused = false;
     this.step();
@@ -100,8 +107,8 @@ export class Schedule {
   }
 
   /**
-   * Records an interrupt of the device: by a message, by its INTx pin, or by a void message, which
-   * may be delivered or dropped.
+   * Records an interrupt that the device sent by a message, by its INTx pin, or by a void message.
+   * A void message may be delivered or dropped.
    */
   fired(vector: number, way: 'message' | 'pin' | 'void' = 'message'): void {
     this.verdict.fired++;
@@ -136,7 +143,10 @@ export class Schedule {
     return due;
   }
 
-  /** Returns an eventfd for the consumer of a vector. Each signal is a delivery. */
+  /**
+   * Returns an eventfd for the consumer of a vector. Each signal of the eventfd counts as a
+   * delivery.
+   */
   consumer(vector: number): Eventfd {
     return new StepEventfd(this, () => {
       this.delivered(vector);
@@ -204,19 +214,20 @@ export class Schedule {
   }
 }
 
-/** One interleaving of a scenario: the interrupts by step, and the turns of the event loop. */
+/** One interleaving of a scenario: the interrupts at each step, and the turns of the event loop. */
 export interface Interleaving {
   readonly plan: ReadonlyMap<number, readonly number[]>;
   readonly turns: (operation: number) => boolean;
 }
 
 /**
- * Runs a scenario in all interleavings with one or two interrupts. Each interrupt fires at any
- * step. The event loop turns after every operation, after none, or after a single one. With two
- * interrupts, the short run tries every fourth step only, and no single turns.
+ * Runs a scenario in all interleavings with one or two interrupts. Each interrupt is tried at every
+ * step. The event loop turns after every operation, after no operation, or after a single
+ * operation. With two interrupts, the short run tries only every fourth step, and never turns the
+ * event loop after a single operation.
  *
- * @param scenario - runs one interleaving, and returns its verdict and its numbers of steps and
- *   operations
+ * @param scenario - runs one interleaving, and returns the verdict, the number of steps and the
+ *   number of operations
  * @param causes - values to pass to the `fire` function of the schedule, one for each series of
  *   runs
  * @param pairs - whether to try two interrupts as well
