@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 
-/** Lists the modules that an entry point loads, by following compiled imports. */
+/**
+ * Lists all modules that an entry point loads. Follows the import statements of the compiled files.
+ */
 function loadedWith(entry: URL, seen = new Set<string>()): Set<string> {
   if (seen.has(entry.href)) return seen;
   seen.add(entry.href);
@@ -30,7 +32,7 @@ test('vfio loads the kernel back end and the mock', (t) => {
   }
 });
 
-test('a registered model is opened by vfio and by vfio/mock', async (t) => {
+test('both vfio and vfio/mock can open a registered model', async (t) => {
   const mock = await import('vfio/mock');
   const whole = await import('vfio');
   const model = mock.defineModel({

@@ -9,22 +9,28 @@ import type { Clock } from './machine/work.js';
 
 const MS_MAX = 2 ** 31 - 1;
 const COUNT_MAX = 2 ** 32 - 1;
-/** Interval in which the host requests its device again: vfio_unregister_group_dev(). */
+/** Interval between two device requests of the host, as in vfio_unregister_group_dev(). */
 const REQUEST_PERIOD_MS = 10_000;
 
-/** Limits of the host. A limit that is left out does not change. */
+/** Limits of the host. An omitted limit does not change. */
 export interface HostLimits {
-  /** Interrupt messages. If SET_IRQS enables more, it returns the number available. */
+  /**
+   * Number of interrupt messages. If too few messages are available, SET_IRQS returns the available
+   * number.
+   */
   readonly messages?: number | undefined;
-  /** Vectors of the CPUs. Binding one more eventfd fails with ENOSPC. */
+  /** Number of CPU vectors. If no vector is left, binding an eventfd fails with ENOSPC. */
   readonly vectors?: number | undefined;
-  /** RLIMIT_MEMLOCK in bytes. Mapping more memory for DMA fails with ENOMEM. */
+  /** RLIMIT_MEMLOCK in bytes. A DMA mapping that exceeds this limit fails with ENOMEM. */
   readonly memlock?: bigint | undefined;
-  /** Mappings of a container. One more fails with ENOSPC. An iommufd has no such limit. */
+  /**
+   * Maximum number of DMA mappings in a container. A mapping above this number fails with ENOSPC.
+   * An iommufd does not limit the number of mappings.
+   */
   readonly dmaEntries?: number | undefined;
 }
 
-/** The slot that a control acts on. */
+/** The slot of a {@link MockControl}. */
 export interface ControlledSlot {
   readonly machine: Machine;
   /** The open function, or null while the slot is closed. */
@@ -34,7 +40,7 @@ export interface ControlledSlot {
 /** Creates the {@link MockControl} of a slot. */
 export let createControl: (slot: ControlledSlot) => MockControl;
 
-/** Injects faults into one mock device, whether it is open or not. */
+/** Injects faults into one mock device. The device can be open or closed. */
 export class MockControl {
   /** Clock of the device. */
   readonly clock: Clock;
@@ -50,11 +56,11 @@ export class MockControl {
   }
 
   /**
-   * Makes calls of a kind fail. A call that fails has no effect.
+   * Makes calls of one kind fail. A failed call has no effect.
    *
-   * @param code - name of an errno, `'EBUSY'`
-   * @param options - `nth`: the first call that fails, counted from now, default 1; `times`: the
-   *   number of calls that fail, Infinity for all, default 1
+   * @param code - name of an errno, for example `'EBUSY'`
+   * @param options - `nth`: the nth call from now is the first failed call, default 1; `times`: the
+   *   number of failed calls, default 1, Infinity for all further calls
    * @throws TypeError for an unknown kind or errno
    * @example
    * mockControl('mock:nvme').fail('map', 'ENOMEM', { nth: 3 });
@@ -65,7 +71,7 @@ export class MockControl {
     this.#slot.machine.faults.add(kind, code, nth, times);
   }
 
-  /** Sets limits of the host. Resources above a limit that are in use already stay in use. */
+  /** Sets limits of the host. A limit does not release resources that are already in use. */
   limit(has: HostLimits): void {
     checkOptions(has, ['messages', 'vectors', 'memlock', 'dmaEntries'], 'limits');
     const { messages, vectors, memlock, dmaEntries } = has;
@@ -79,11 +85,11 @@ export class MockControl {
   }
 
   /**
-   * Raises interrupts without cause, by MSI-X, MSI or the interrupt pin, whichever is in use. Many
-   * interrupts make a storm.
+   * Raises interrupts without a cause in the device. If MSI-X or MSI is enabled, the device sends
+   * messages. Otherwise the device uses its interrupt pin. Many interrupts make a storm.
    *
    * @param options - `times`: the number of interrupts, default 1; `every`: milliseconds of the
-   *   clock between two interrupts, default 0 for all at once
+   *   clock between two interrupts, default 0: all interrupts are raised at once
    * @throws TypeError if the device is not open
    */
   interrupt(vector = 0, options: { times?: number; every?: number } = {}): void {
@@ -109,7 +115,8 @@ export class MockControl {
   }
 
   /**
-   * Drops the next interrupt messages on their way to the host. INTx is a level and is not dropped.
+   * Drops the next interrupt messages on their way to the host. INTx is a level, so this method
+   * does not drop INTx.
    */
   dropInterrupts(count = 1): void {
     if (count !== Infinity) checkInteger(count, 'count', 0, COUNT_MAX);
@@ -118,7 +125,7 @@ export class MockControl {
 
   /**
    * Disables memory decode in the function without the kernel's knowledge. Registers read as all
-   * ones until the command register is written.
+   * ones until the driver enables memory decode again.
    *
    * @throws TypeError if the device is not open
    */
@@ -127,7 +134,7 @@ export class MockControl {
   }
 
   /**
-   * Reports an uncorrectable error (AER): ERR fires.
+   * Reports an uncorrectable error (AER): the eventfd of the ERR index is signalled.
    *
    * @throws TypeError if the device is not open
    */
@@ -135,14 +142,19 @@ export class MockControl {
     this.#requireDevice().interrupts.notify(VFIO_PCI_ERR_IRQ_INDEX);
   }
 
-  /** Wakes the device from low power, as a PME does. @throws TypeError if the device is not open */
+  /**
+   * Wakes the device from low power, as a power management event (PME) does.
+   *
+   * @throws TypeError if the device is not open
+   */
   wakeUp(): void {
     this.#requireDevice().wake();
   }
 
   /**
-   * Requests the device for another driver of the host: REQ fires now and every 10 s until the
-   * device is closed. Until {@link clear}, a reset fails with EAGAIN and an open with ENOENT.
+   * Requests the device for another driver of the host. The eventfd of the REQ index is signalled
+   * now and every 10 s until the device is closed. Until {@link clear}, a reset fails with EAGAIN,
+   * and an open fails with ENOENT.
    */
   requestDevice(): void {
     this.#slot.machine.faults.away = 'unbound';
@@ -150,8 +162,8 @@ export class MockControl {
   }
 
   /**
-   * Makes the IOMMU group not viable, as a driver of the host on another device of the group does.
-   * Until {@link clear}, an open fails with EBUSY. An open device stays open.
+   * Makes the IOMMU group not viable, as if another device of the group had a host driver. Until
+   * {@link clear}, an open fails with EBUSY. An open device stays open.
    */
   blockGroup(): void {
     this.#slot.machine.faults.away = 'blocked';
@@ -159,8 +171,9 @@ export class MockControl {
 
   /**
    * Unplugs the device by surprise. The registers and the hardware's configuration space read as
-   * all ones, writes are dropped, a reset fails with EAGAIN, and REQ fires as in {@link
-   * requestDevice}. An open fails with ENODEV until {@link clear} plugs in a new device.
+   * all ones, and writes are dropped. A reset fails with EAGAIN. The eventfd of the REQ index is
+   * signalled as by {@link requestDevice}. An open fails with ENODEV until {@link clear} plugs in a
+   * new device.
    */
   unplug(): void {
     this.#slot.machine.faults.away = 'unplugged';
@@ -169,8 +182,9 @@ export class MockControl {
   }
 
   /**
-   * Ends all faults and resets all limits. An open connection to an unplugged device stays without
-   * it; the first open after the last close gets a new device. The clock does not change.
+   * Ends all faults and resets all limits. If a device was unplugged, its open connections stay
+   * unusable. The first open after the last close gets a new device. The clock of the device does
+   * not change.
    */
   clear(): void {
     const { faults, interrupts, limits, work } = this.#slot.machine;
@@ -190,7 +204,10 @@ export class MockControl {
     this.#repeat(device, REQUEST_PERIOD_MS, Infinity, fireRequest);
   }
 
-  /** Runs a function every so many milliseconds of the clock, until the device is closed. */
+  /**
+   * Runs a function `times` times, with `every` milliseconds of the clock between two runs. Closing
+   * the device ends the runs.
+   */
   #repeat(device: VfioDevice, every: number, times: number, run: () => void): void {
     if (times === 0) return;
     const next = () => {
@@ -203,12 +220,12 @@ export class MockControl {
 
   #requireDevice(): VfioDevice {
     const { device } = this.#slot;
-    if (device === null) throw new TypeError('the device is not open: open it first');
+    if (device === null) throw new TypeError('the device is not open: open the device first');
     return device;
   }
 }
 
-/** Returns the fields that are not undefined. */
+/** Returns the fields whose value is not undefined. */
 function pickDefined<T extends object>(fields: T): Partial<T> {
   const given = Object.entries(fields).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given) as Partial<T>;

@@ -22,8 +22,9 @@ import { Slot } from './slot.js';
 import { Work } from './machine/work.js';
 
 /**
- * PCI functions in software that answer as vfio-pci does. A name with its settings means one
- * device. Opening an open device again shares it. The first open finds it as after power-on.
+ * Emulated PCI functions, with the behaviour of vfio-pci. A name with its settings means one
+ * device. Opening an open device again shares the device. The first open finds the device in its
+ * power-on state.
  */
 export class MockBackend implements Backend {
   readonly #models = new Map<string, { readonly model: DeviceModel; readonly group: number }>();
@@ -47,7 +48,7 @@ export class MockBackend implements Backend {
     return isMockName(name);
   }
 
-  /** Lists one device for each model; an unplugged one is left out. */
+  /** Lists one device for each model. Unplugged devices are omitted. */
   list(): PciFunction[] {
     return listModels(this.#models.values()).flatMap((one) => {
       const slot = this.#slots.get(this.#parseName(one.name).key);
@@ -59,14 +60,15 @@ export class MockBackend implements Backend {
   }
 
   /**
-   * Opens the device of a name.
+   * Opens a mock device by its name.
    *
-   * @param name - `'mock:'` and a model or the path of a snapshot; a snapshot is read once
+   * @param name - `'mock:'`, then the name of a model or the path of a snapshot. A snapshot file is
+   *   read at the first use of its path.
    * @throws TypeError for a wrong option, and for `fds`, which only real devices accept
    * @throws VfioError ENODEV for an unknown model; EINVAL for a file that is not a snapshot, for an
    *   unknown setting, and for a VF token; ENOENT for a missing file, and for `via: 'cdev'` on a
-   *   kernel without character devices; EBUSY or EINVAL if the device is open and the two ways of
-   *   access exclude each other
+   *   kernel without character devices; EBUSY or EINVAL if the device is already open and this
+   *   second open is not allowed
    */
   open(name: string, options: OpenOptions): Promise<DeviceConnection> {
     return new Promise((resolve) => {
@@ -81,7 +83,11 @@ export class MockBackend implements Backend {
     return slot.open(name, via ?? slot.via, token !== null);
   }
 
-  /** Returns the control of a device. @throws VfioError as {@link MockBackend.open} for the name */
+  /**
+   * Returns the control of a device.
+   *
+   * @throws VfioError for a wrong name, as {@link MockBackend.open} does
+   */
   control(name: string): MockControl {
     return this.#findSlot(name, this.#parseName(name)).control;
   }
@@ -90,7 +96,7 @@ export class MockBackend implements Backend {
     return parseName(name, (model) => this.#models.get(model)?.model.kernel);
   }
 
-  /** Returns the slot of a name; the first use of the name makes it. */
+  /** Returns the slot of a name. The first use of the name creates the slot. */
   #findSlot(name: string, { model, label, profile, key }: MockName): Slot {
     const known = this.#slots.get(key);
     if (known !== undefined) return known;
@@ -125,12 +131,12 @@ export class MockBackend implements Backend {
 
 const backend = new MockBackend(MODELS);
 
-/** The back end of all mock devices. It loads no native code. */
+/** The back end of all mock devices. This back end loads no native code. */
 export const mockBackend: Backend = backend;
 
 /**
- * Registers a device model. From then on `openDevice('mock:<name>')` opens it, with `vfio` and with
- * `vfio/mock`.
+ * Registers a device model. From then on, `openDevice('mock:<name>')` of `vfio` and of `vfio/mock`
+ * opens a device of this model.
  *
  * @throws TypeError if a model of that name exists, and as {@link defineModel} does
  * @throws RangeError as {@link defineModel} does
@@ -140,8 +146,9 @@ export function registerModel(definition: ModelDefinition): void {
 }
 
 /**
- * Returns the control of a mock device, which injects faults into it. The device need not be open.
- * A name with its settings means one device; `via` alone makes no difference.
+ * Returns the {@link MockControl} of a mock device, for injecting faults. The device need not be
+ * open. A name with its settings means one device. The setting `via` does not select a different
+ * device.
  *
  * @throws VfioError ENODEV for an unknown model and for the name of a real device; EINVAL for an
  *   unknown setting
@@ -161,12 +168,15 @@ export function mockControl(name: string): MockControl {
 
 export { defineModel };
 
-/** Creates a mock eventfd without a device, for the consumer of a virtual device's interrupts. */
+/**
+ * Creates a mock eventfd without opening a device. The consumer of a virtual device's interrupts
+ * can use this eventfd.
+ */
 export function createEventfd(): Eventfd {
   return new MockEventfd();
 }
 
-/** Adds 1 to each eventfd. @throws TypeError and VfioError as `signal()` of each eventfd does */
+/** Adds 1 to each eventfd. @throws TypeError or VfioError if `signal()` of an eventfd throws */
 export function signalEventfds(eventfds: readonly Eventfd[]): void {
   for (const eventfd of eventfds) eventfd.signal();
 }

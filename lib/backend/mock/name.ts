@@ -11,10 +11,13 @@ import {
 export interface MockName {
   /** Name of a device model, or path of a snapshot. */
   readonly model: string;
-  /** The text after `#`, which tells several devices of a model apart; empty without `#`. */
+  /**
+   * The text after `#`, or an empty string if the name has no `#`. Devices of one model differ by
+   * their labels.
+   */
   readonly label: string;
   readonly profile: Profile;
-  /** Equal for all names of the same device. */
+  /** All names of the same device have the same key. */
   readonly key: string;
 }
 
@@ -30,7 +33,8 @@ const VALUES: Readonly<Record<keyof ProfileOptions, readonly string[]>> = {
 /**
  * Parses a name such as `'mock:nvme#2?kernel=6.1&dmabuf=off'`.
  *
- * @param defaults - returns the settings of a model that the name does not give
+ * @param defaults - returns the default settings of a model; settings in the name override the
+ *   defaults
  * @throws VfioError EINVAL for an unknown key or value
  */
 export function parseName(
@@ -85,8 +89,9 @@ function refuseName(name: string, message: string): never {
 }
 
 /**
- * Adds the settings of a model to those of a name. A setting of the name wins. DMA_BUF and
- * MSI_NOVIRT exclude each other, so `dmabuf=on` in the name drops `novirt` of the model.
+ * Adds the default settings of a model to the settings of a name. A setting of the name overrides
+ * the model's default. DMA_BUF and MSI_NOVIRT exclude each other, so `dmabuf=on` in the name drops
+ * the model's default for `novirt`.
  */
 function withDefaults(
   asked: ProfileOptions,

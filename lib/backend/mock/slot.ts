@@ -15,22 +15,23 @@ const AWAY = {
     message: 'another device of the IOMMU group is bound to a host driver',
   },
 } as const;
-/** The call in which the kernel finds that a group is not viable. */
+/** The system call that fails if the IOMMU group is not viable. */
 const CLAIM = { group: 'VFIO_GROUP_SET_CONTAINER', cdev: 'VFIO_DEVICE_BIND_IOMMUFD' } as const;
 
 /**
- * A slot of the mock machine with the function in it. Opening an open function again shares it, as
- * a second descriptor of a group does. The first open finds the function as after power-on.
+ * A slot of the mock machine, and the function in the slot. Opening an open function again shares
+ * the function, as a second descriptor of a group does. The first open finds the function in its
+ * power-on state.
  */
 export class Slot {
-  /** Number of the IOMMU group, which contains this function alone. */
+  /** Number of the IOMMU group. The group contains only this function. */
   readonly group: number;
   readonly #model: DeviceModel;
   readonly #profile: Profile;
   readonly machine: Machine;
   readonly control: MockControl;
   #device: VfioDevice | null = null;
-  /** Connections that are open. */
+  /** Number of open connections. */
   #connections = 0;
 
   constructor(group: number, model: DeviceModel, profile: Profile, machine: Machine) {
@@ -47,8 +48,8 @@ export class Slot {
   }
 
   /**
-   * Way of access for an open that names none: the setting of the name, else the group. A function
-   * with PASIDs is opened by its character device, which alone attaches them.
+   * Default way of access: the setting `via` of the name, or else `'group'`. The default for a
+   * function with PASIDs is `'cdev'`, because only the character device can attach PASIDs.
    */
   get via(): Via {
     const { via, pasids } = this.#profile;
@@ -57,14 +58,14 @@ export class Slot {
   }
 
   /**
-   * Opens the function, or shares it if it is open.
+   * Opens the function. If the function is already open, the new connection shares the function.
    *
-   * @param name - the name that the caller used, for errors
+   * @param name - the name that the caller used, for error messages
    * @param token - whether a VF token is given
-   * @throws VfioError ENODEV if the device was unplugged; ENOENT if it is not bound to vfio-pci,
-   *   and if the kernel has no character devices; EBUSY if it is open by the other way of access,
-   *   and if its group is not viable; EINVAL for a second open of the character device, and for a
-   *   token although the device has no virtual functions
+   * @throws VfioError ENODEV if the device was unplugged; ENOENT if the device is not bound to
+   *   vfio-pci, or if the kernel has no character devices; EBUSY if the device is open by the other
+   *   way of access, or if its group is not viable; EINVAL for a second open of the character
+   *   device, and for a VF token if the device has no virtual functions
    */
   open(name: string, via: Via, token = false): DeviceConnection {
     this.#checkAvailable(name, via);

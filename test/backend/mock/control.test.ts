@@ -39,7 +39,7 @@ registerModel({
 
 let labels = 0;
 
-/** Opens a device with a label of its own, so that no other test shares it. */
+/** Opens a device whose name has a unique label, so that no other test shares the device. */
 async function make(t: ExecutionContext, model = 'nvme') {
   const name = `mock:${model}#control${labels++}`;
   const control = mockControl(name);
@@ -51,7 +51,10 @@ async function make(t: ExecutionContext, model = 'nvme') {
   return { name, control, device };
 }
 
-/** Returns a function that reads the eventfd of a vector before the event loop does. */
+/**
+ * Returns a function that reads the eventfd of a vector. The test reads the eventfd before the
+ * event loop can read the eventfd.
+ */
 function counter({ eventfd }: Vector): () => bigint {
   return () => eventfd.read();
 }
@@ -131,7 +134,7 @@ test('next() resolves with a delayed interrupt', async (t) => {
   t.pass();
 });
 
-test('dropInterrupts() drops the next messages alone', async (t) => {
+test('dropInterrupts() drops only the next messages', async (t) => {
   const { control, device } = await make(t);
   const count = counter(device.interrupts.msix.request(0));
   control.dropInterrupts(2);
@@ -145,7 +148,7 @@ test('dropInterrupts() drops the next messages alone', async (t) => {
   t.is(count(), 1n);
 });
 
-test('INTx: interrupt() pulses the pin, and delayInterrupts() delays a level', async (t) => {
+test('INTx: interrupt() pulses the pin, and delayInterrupts() delays INTx', async (t) => {
   const { control, device } = await make(t, 'plain-pin');
   const registers = device.bar(0).map();
   const { intx } = device.interrupts;
@@ -175,7 +178,7 @@ test('reportError() fires ERR', async (t) => {
   t.pass();
 });
 
-test('requestDevice() fires REQ at once and every 10 s until the device is closed', async (t) => {
+test('requestDevice() signals REQ at once and then every 10 s until the close', async (t) => {
   const { name, control, device } = await make(t);
   const count = counter(device.interrupts.req.request());
   control.clock.stop();
@@ -199,7 +202,7 @@ test('requestDevice() fires REQ at once and every 10 s until the device is close
   again.close();
 });
 
-test('unplug() fires REQ, and the device does not respond any more', async (t) => {
+test('unplug() signals REQ, and the device stops responding', async (t) => {
   const { name, control, device } = await make(t);
   const registers = device.bar(0).map();
   const version = registers.read32(VERSION);
@@ -211,7 +214,7 @@ test('unplug() fires REQ, and the device does not respond any more', async (t) =
   t.is(registers.read32(VERSION), ONES);
   registers.write32(0x24, 5);
   t.is(device.bar(0).load(VERSION, 4), ONES);
-  // Fields that vfio-pci virtualizes keep their values; the bus answers the others with ones.
+  // Fields that vfio-pci virtualizes keep their values. All other fields read as ones.
   t.is(device.config.read32(0), 0x0010_1b36);
   t.is(device.config.read32(8), ONES);
   await t.throwsAsync(device.reset(), { instanceOf: VfioError, code: 'EAGAIN' });
@@ -226,7 +229,7 @@ test('unplug() fires REQ, and the device does not respond any more', async (t) =
   again.close();
 });
 
-test('listDevices() omits an unplugged device, and an unbound one has no driver', async (t) => {
+test('listDevices() omits an unplugged device; an unbound device has no driver', async (t) => {
   const name = 'mock:plain-pin';
   const control = mockControl(name);
   const listed = () => listDevices().find((one) => one.name === name);
@@ -241,7 +244,7 @@ test('listDevices() omits an unplugged device, and an unbound one has no driver'
   t.is(listed()?.driver, 'vfio-pci');
 });
 
-test('an unplugged device does not finish its work', async (t) => {
+test('an unplugged device does not run its deferred work', async (t) => {
   const { control, device } = await make(t, 'edu');
   const registers = device.bar(0).map();
   const vector = device.interrupts.msi.request(0);
@@ -304,7 +307,7 @@ test('fail() makes one reset fail', async (t) => {
   await t.notThrowsAsync(device.reset());
 });
 
-test('a misspelt option is refused with a TypeError', async (t) => {
+test('a misspelt option throws a TypeError', async (t) => {
   const { control } = await make(t);
   const wrong = [
     (options: never) => {
@@ -330,7 +333,7 @@ test('a misspelt option is refused with a TypeError', async (t) => {
   }
 });
 
-test('names of one device share a control, which needs an open device for interrupts', (t) => {
+test('all names of a device have one control; interrupt() needs an open device', (t) => {
   t.is(mockControl('mock:nvme#x'), mockControl('mock:nvme#x'));
   t.is(mockControl('mock:nvme#x'), mockControl('mock:nvme#x?kernel=7.2&via=cdev'));
   t.not(mockControl('mock:nvme#x'), mockControl('mock:nvme#x?kernel=6.1'));

@@ -4,7 +4,7 @@ import { mockBackend } from '../../../lib/backend/mock/index.js';
 import { parseName } from '../../../lib/backend/mock/name.js';
 import { profileOf } from '../../../lib/backend/mock/machine/profile.js';
 
-test('a name without settings means the newest kernel, with DMA_BUF', (t) => {
+test('a name without settings selects the newest kernel, with DMA_BUF', (t) => {
   const { model, profile } = parseName('mock:nvme');
   t.is(model, 'nvme');
   t.deepEqual(profile, profileOf());
@@ -18,7 +18,7 @@ test('the order of settings makes no difference', (t) => {
   t.is(parseName('mock:edu?').profile.version, '7.2');
 });
 
-test('a label tells several devices of a model apart', (t) => {
+test('names with different labels mean different devices of a model', (t) => {
   t.like(parseName('mock:edu#left?kernel=6.1'), { model: 'edu', label: 'left' });
   t.not(parseName('mock:edu#1').key, parseName('mock:edu#2').key);
   const [left, right, again] = ['#left', '#right', '#left'].map((label) =>
@@ -41,7 +41,7 @@ test('names of the same device have the same key', (t) => {
   t.not(key('mock:edu'), key('mock:edu?novirt=on'));
 });
 
-test('an unknown key or value is refused with the known ones', (t) => {
+test('the error for an unknown key or value lists the known keys or values', (t) => {
   for (const [name, expected] of [
     ['mock:nvme?kernel=5.10', /kernel must be 6\.1 or 6\.12 or 7\.2, not '5\.10'/],
     ['mock:nvme?kernel', /kernel must be .*, not ''/],

@@ -28,7 +28,7 @@ export const CONFIG = VFIO_PCI_CONFIG_REGION_INDEX;
 export const TRIGGER_EVENTFD = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD;
 export const TRIGGER_NONE = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_NONE;
 
-/** Opens a device of a back end of its own, and closes it when the test ends. */
+/** Opens a device in a new mock back end. The end of the test closes the device. */
 export function open(t: ExecutionContext, name: string): DeviceConnection {
   return closing(t, new MockBackend([edu, nvme]).openSync(name, {}));
 }
@@ -40,12 +40,12 @@ export function closing(t: ExecutionContext, device: DeviceConnection): DeviceCo
   return device;
 }
 
-/** Expects a VfioError with a code. */
+/** Expects that a call throws a VfioError with the given code. */
 export function fails(t: ExecutionContext, code: string, run: () => unknown): void {
   t.throws(run, { instanceOf: VfioError, code });
 }
 
-/** Binds eventfds to vectors from `start` on by SET_IRQS. */
+/** Binds eventfds to consecutive vectors with SET_IRQS. The first vector is `start`. */
 export function bind(
   device: DeviceConnection,
   index: number,
@@ -56,17 +56,20 @@ export function bind(
   return device.setIrqs({ index, flags: TRIGGER_EVENTFD, start, count, eventfds: eventfds ?? [] });
 }
 
-/** Triggers vectors by SET_IRQS without data (loopback); count 0 disables the index. */
+/** Triggers vectors with SET_IRQS without data (loopback). A count of 0 disables the index. */
 export function trigger(device: DeviceConnection, index: number, start: number, count: number) {
   return device.setIrqs({ index, flags: TRIGGER_NONE, start, count });
 }
 
-/** Waits for one turn of the event loop, with the immediates that are due. */
+/** Waits for one turn of the event loop. Immediates that are already due run first. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** A model with the capabilities of a test. By default the register at 0 signals a vector. */
+/**
+ * Creates a model with the given capabilities. By default, a write to the register at offset 0
+ * signals a vector.
+ */
 export function plainModel(
   capabilities: readonly CapabilityShape[],
   registers: (host: DeviceHost) => readonly Register[] = signalling,

@@ -12,7 +12,10 @@ import { checkOverlaps, hex } from './spans.js';
 const MSIX_MAX = 2048;
 const PLACE = ['bar', 'offset'];
 const VPD_MAX = 2 ** 15;
-/** Fields of the capabilities that have more than `bytes`. */
+/**
+ * Names of the fields of each capability. Plain capabilities are not listed: their only field is
+ * `bytes`.
+ */
 const FIELDS: Readonly<Partial<Record<CapabilityShape['name'], readonly string[]>>> = {
   pm: [],
   msi: ['vectors', 'bits', 'maskable'],

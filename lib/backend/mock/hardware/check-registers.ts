@@ -10,8 +10,8 @@ const BLOCK = ['offset', 'size', 'name', 'contents'];
 /**
  * Checks the registers that the logic of a device declares.
  *
- * @throws TypeError for a value of a wrong type; RangeError for a register outside of its BAR, a
- *   misaligned one, and one that overlaps another register or the MSI-X table
+ * @throws TypeError for a value of a wrong type; RangeError for a register outside of its BAR, for
+ *   a misaligned register, and for a register that overlaps another register or the MSI-X table
  */
 export function checkRegisters(
   model: string,
@@ -23,7 +23,7 @@ export function checkRegisters(
     const where = `model '${model}': BAR ${key}`;
     const bar = bars.find(({ index }) => String(index) === key);
     if (bar === undefined) {
-      throw new RangeError(`${where} has registers, but the shape declares no such BAR`);
+      throw new RangeError(`${where} has registers, but the shape does not declare this BAR`);
     }
     if (!isArray(parts)) throw new TypeError(`${where}: registers must be an array`);
     const spans = parts.map((part) => checkPart(where, bar, part));
@@ -31,7 +31,7 @@ export function checkRegisters(
   }
 }
 
-/** Array.isArray without its narrowing to `any[]`. */
+/** Calls Array.isArray, whose type guard would narrow the value to `any[]`. */
 function isArray(value: unknown): boolean {
   return Array.isArray(value);
 }
@@ -86,7 +86,7 @@ function checkBlock(where: string, { name, size, contents }: MemoryBlock): numbe
   return size;
 }
 
-/** Spans of the MSI-X table and the pending bit array within a BAR. */
+/** Returns the spans of the MSI-X table and of the pending bit array in a BAR. */
 function messageSpans(
   bar: number,
   msix: Pick<MsixCapability, 'vectors' | 'table' | 'pba'> | null,

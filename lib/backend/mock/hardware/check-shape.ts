@@ -27,10 +27,10 @@ const NAMES: readonly string[] = [
 ];
 
 /**
- * Checks that hardware can have a shape.
+ * Checks that real hardware could have the declared shape.
  *
  * @param where - the beginning of an error message
- * @throws TypeError for a value of a wrong type; RangeError for a value that hardware cannot have
+ * @throws TypeError for a value of a wrong type; RangeError for a value that no hardware can have
  */
 export function checkShape(where: string, shape: FunctionShape): void {
   checkOptions(shape, SHAPE, `${where}: shape`);
@@ -61,7 +61,7 @@ function checkBars(where: string, bars: readonly BarShape[]): void {
     const upper = bars.find((other) => bar.bits === 64 && other.index === bar.index + 1);
     if (upper !== undefined) {
       throw new RangeError(
-        `${where}: BAR ${upper.index} is the upper half of BAR ${bar.index}, which has 64 bits`,
+        `${where}: BAR ${upper.index} is the upper half of the 64-bit BAR ${bar.index}`,
       );
     }
   }
@@ -77,7 +77,7 @@ function checkBar(where: string, bar: BarShape): void {
     throw new RangeError(`${where}: bits must be 32 or 64, not ${String(bits)}`);
   }
   if (bits === 64 && index === BAR_MAX) {
-    throw new RangeError(`${where} cannot have 64 bits: there is no BAR ${BAR_MAX + 1}`);
+    throw new RangeError(`${where} cannot have 64 bits: BAR ${BAR_MAX + 1} does not exist`);
   }
   if (kind === 'io' && bits === 64) {
     throw new RangeError(`${where}: bits must be 32 for I/O ports`);
@@ -159,7 +159,7 @@ function checkCapabilities(where: string, shape: FunctionShape): void {
   }
 }
 
-/** Checks name and offset of a capability, before the fields of that name are checked. */
+/** Checks the name and the offset of a capability. checkCapability() checks the other fields. */
 function checkPlace(
   where: string,
   { name, offset }: CapabilityShape,

@@ -5,7 +5,7 @@ import * as pci from './pci.js';
 import { declareConfig } from './declare.js';
 import { coverageOf } from './writable.js';
 
-/** Bits of the command register that a driver can write on QEMU's devices. */
+/** Bits of the command register that are writable on QEMU's devices. */
 const COMMAND_WRITABLE =
   pci.PCI_COMMAND_IO |
   pci.PCI_COMMAND_MEMORY |
@@ -15,14 +15,14 @@ const COMMAND_WRITABLE =
 
 /**
  * Configuration space of the function: its bytes, and the bits that a write changes. Bytes outside
- * of capabilities keep what is written to them, as on QEMU's devices.
+ * of capabilities are writable, as on QEMU's devices.
  */
 export class ConfigBytes {
   readonly size: number;
   readonly capabilities: readonly Capability[];
   readonly #bytes: DataView;
   readonly #writable: DataView;
-  /** Bits that a write of 1 clears. */
+  /** Bits that are cleared by writing 1. */
   readonly #clears: DataView;
 
   constructor(shape: FunctionShape) {
@@ -48,7 +48,7 @@ export class ConfigBytes {
     return load(this.#bytes, offset, width);
   }
 
-  /** Writes a naturally aligned value from the bus: only writable bits change. */
+  /** Writes a naturally aligned value, as a write from the bus does: only writable bits change. */
   write(offset: number, width: 1 | 2 | 4, value: number): void {
     const writable = load(this.#writable, offset, width);
     const cleared = load(this.#clears, offset, width) & value;
@@ -56,7 +56,10 @@ export class ConfigBytes {
     this.set(offset, width, kept | (value & writable));
   }
 
-  /** Writes a value from inside of the function: all bits change. */
+  /**
+   * Sets all bits of a value, read-only bits too. Only the function itself can change read-only
+   * bits.
+   */
   set(offset: number, width: 1 | 2 | 4, value: number): void {
     store(this.#bytes, offset, width, value);
   }

@@ -2,7 +2,10 @@ import type { BarShape, FunctionShape } from './shape.js';
 import * as pci from './pci.js';
 import { encodeCapability, type Encoded } from './encode.js';
 
-/** Addresses of BARs, as firmware assigns them: memory from here downwards, ports upwards. */
+/**
+ * Addresses of BARs, as firmware assigns them. Memory BARs are placed downwards from these
+ * addresses. I/O port BARs are placed upwards.
+ */
 const MEMORY_END = 0xfe00_0000;
 const HIGH_MEMORY = 0x38_0000_0000n;
 const FIRST_PORT = 0xc000;
@@ -19,7 +22,7 @@ export function declareConfig(shape: FunctionShape): Uint8Array {
   view.setUint16(pci.PCI_SUBSYSTEM_VENDOR_ID, shape.subsystemVendorId, true);
   view.setUint16(pci.PCI_SUBSYSTEM_ID, shape.subsystemId, true);
   view.setUint8(pci.PCI_INTERRUPT_PIN, shape.interruptPin);
-  // Firmware of a PC assigns an interrupt line to a function with a pin.
+  // If a function has an interrupt pin, the firmware of a PC assigns an interrupt line.
   if (shape.interruptPin !== 0) view.setUint8(pci.PCI_INTERRUPT_LINE, 10);
   declareBars(shape, view);
   declareCapabilities(shape, bytes, view);
@@ -79,7 +82,10 @@ function declareCapabilities(shape: FunctionShape, bytes: Uint8Array, view: Data
   view.setUint16(pci.PCI_STATUS, listed ? pci.PCI_STATUS_CAP_LIST : 0, true);
 }
 
-/** Returns id and version of an extended capability: version 2 for AER, 1 for all others. */
+/**
+ * Returns the id and the version of an extended capability. The version of AER is 2; the version of
+ * every other extended capability is 1.
+ */
 function extendedHeader({ id }: Encoded): number {
   return id | ((id === pci.PCI_EXT_CAP_ID_ERR ? 2 : 1) << 16);
 }

@@ -2,19 +2,19 @@ import type { CapabilityShape, ExpressCapability, MsiCapability, MsixCapability 
 import { isPlain, PLAIN } from './plain-capabilities.js';
 import * as pci from './pci.js';
 
-/** A capability as configuration space stores it. */
+/** The bytes of a capability in configuration space. */
 export interface Encoded {
   readonly id: number;
   readonly extended: boolean;
-  /** The whole capability; the id and the link are still 0. */
+  /** All bytes of the capability. The bytes of the id and of the link are still 0. */
   readonly bytes: Uint8Array;
 }
 
-/** AER after a reset: severities of uncorrectable errors, and the masked correctable errors. */
+/** Reset values of AER: severities of uncorrectable errors, and the mask of correctable errors. */
 const SEVERITY_DEFAULT = 0x0046_2030;
 const COR_MASK_DEFAULT = 0xe000;
 
-/** Encodes a declared capability as it is after a reset. */
+/** Encodes a declared capability with its reset values. */
 export function encodeCapability(shape: CapabilityShape): Encoded {
   if (isPlain(shape)) {
     const { id, extended, length } = PLAIN[shape.name];
@@ -115,7 +115,7 @@ function encodeMsix({ vectors, table, pba }: MsixCapability): Uint8Array {
   });
 }
 
-/** Encodes an endpoint with one lane at 2.5 GT/s, as QEMU's devices behind a root port are. */
+/** Encodes an endpoint with one lane at 2.5 GT/s, like a QEMU device behind a root port. */
 function encodeExpress({ version = 2, flr = true }: ExpressCapability): Uint8Array {
   return filled(version === 1 ? 0x14 : 0x3c, (view) => {
     view.setUint16(pci.PCI_EXP_FLAGS, version, true);
@@ -127,7 +127,7 @@ function encodeExpress({ version = 2, flr = true }: ExpressCapability): Uint8Arr
   });
 }
 
-/** Encodes a vendor's capability: number, revision and length, then the body. */
+/** Encodes a vendor's extended capability: number, revision and length, then the body. */
 function encodeVendor(
   { revision = 0, bytes: body }: { revision?: number | undefined; bytes: Uint8Array },
   number: number,

@@ -27,14 +27,14 @@ export interface Bus {
   /** Writes memory of the host. @throws DmaFault */
   write(address: bigint, from: Uint8Array, options: TransferOptions): void;
   sendMessage(message: Message): void;
-  /** Asserts the interrupt pin; the command register allows interrupts by the pin. */
+  /** Asserts the interrupt pin. Called only if the command register enables the pin. */
   assertPin(): void;
   defer(owner: object, work: () => void, ms: number): void;
-  /** Runs deferred work that is due. Called after a register was read. */
+  /** Runs deferred work that is due. Called after each read of a register. */
   runDueWork(): void;
 }
 
-/** Capabilities that the mock itself uses. */
+/** Capabilities whose behaviour the mock emulates. */
 const IDS = {
   pm: { id: pci.PCI_CAP_ID_PM, extended: false },
   vpd: { id: pci.PCI_CAP_ID_VPD, extended: false },
@@ -46,19 +46,22 @@ const IDS = {
 } as const;
 
 /**
- * A PCI function on its bus: configuration space, BARs, interrupt pin and messages. The class knows
- * nothing of VFIO.
+ * A PCI function on its bus: configuration space, BARs, interrupt pin and messages. The class does
+ * not depend on VFIO.
  */
 export class HardwareFunction implements DeviceHost {
   readonly config: ConfigBytes;
   readonly msi: Msi | null;
   readonly msix: Msix | null;
-  /** Places of the MSI-X table and of the pending bit array; null without MSI-X. */
+  /** Places of the MSI-X table and of the pending bit array. Null if the function has no MSI-X. */
   readonly msixPlace: Pick<MsixCapability, 'vectors' | 'table' | 'pba'> | null;
   readonly rom: RomShape | null;
-  /** Whether this is a virtual function of SR-IOV, whose memory is always decoded. */
+  /**
+   * Whether this function is a virtual function of SR-IOV. Memory decode of a virtual function is
+   * always enabled.
+   */
   readonly isVirtual: boolean;
-  /** Vital product data, which the VPD capability reads and writes; null without it. */
+  /** Vital product data, which the VPD capability transfers. Null if the function has no VPD. */
   readonly vpd: Uint8Array | null;
   readonly #bus: Bus;
   readonly #bars = new Map<
@@ -69,7 +72,7 @@ export class HardwareFunction implements DeviceHost {
   #isUnplugged = false;
   /** Level of the pin, as the status register shows it. */
   #pin = false;
-  /** Whether the pin is asserted on the bus; the command register can disable it. */
+  /** Whether the pin is asserted on the bus. The command register can disable the pin. */
   #isPinAsserted = false;
 
   constructor(model: DeviceModel, bus: Bus) {
@@ -139,7 +142,7 @@ export class HardwareFunction implements DeviceHost {
     return this.config.get(offset + pci.PCI_PM_CTRL, 2) & pci.PCI_PM_CTRL_STATE_MASK;
   }
 
-  /** Reads configuration space: all ones if the device was unplugged. */
+  /** Reads configuration space. If the device was unplugged, all bits read as 1. */
   readConfig(offset: number, width: 1 | 2 | 4): number {
     return this.#isUnplugged ? 2 ** (8 * width) - 1 : this.config.get(offset, width);
   }
@@ -159,7 +162,7 @@ export class HardwareFunction implements DeviceHost {
     else this.#updatePin();
   }
 
-  /** Sets or clears bits of a 16-bit register of configuration space. */
+  /** Sets or clears bits in a 16-bit register of configuration space. */
   updateConfig(offset: number, bits: number, on: boolean): void {
     const value = this.config.get(offset, 2);
     this.writeConfig(offset, 2, on ? value | bits : value & ~bits);
@@ -186,8 +189,8 @@ export class HardwareFunction implements DeviceHost {
   }
 
   /**
-   * Resets the function. Configuration space does not change, because the PCI core saves it before
-   * the reset and restores it afterwards.
+   * Resets the function. Configuration space does not change, because the PCI core saves
+   * configuration space before the reset and restores it after the reset.
    */
   reset(): void {
     this.#logic.reset();
@@ -201,7 +204,10 @@ export class HardwareFunction implements DeviceHost {
     return this.#isUnplugged;
   }
 
-  /** Unplugs the device: it does not respond any more, and it sends nothing. */
+  /**
+   * Unplugs the device. From then on, the device does not respond and sends no DMA and no
+   * interrupts.
+   */
   unplug(): void {
     this.setPin(false);
     this.#isUnplugged = true;
@@ -212,7 +218,7 @@ export class HardwareFunction implements DeviceHost {
     this.updateConfig(pci.PCI_COMMAND, pci.PCI_COMMAND_MEMORY, false);
   }
 
-  /** Raises an interrupt without cause: a message, or a pulse of the pin. */
+  /** Raises an interrupt without a cause in the device: sends a message, or pulses the pin. */
   interrupt(vector: number): void {
     if (this.messagesEnabled) {
       this.signal(vector);
@@ -277,7 +283,9 @@ export class HardwareFunction implements DeviceHost {
     return { vectors, table: place(pci.PCI_MSIX_TABLE), pba: place(pci.PCI_MSIX_PBA) };
   }
 
-  /** Signals the bus if the pin became asserted and the command register allows it. */
+  /**
+   * Notifies the bus if the pin became asserted and the command register does not disable the pin.
+   */
   #updatePin(): void {
     const asserted = this.#pin && !this.#hasCommand(pci.PCI_COMMAND_INTX_DISABLE);
     const rose = asserted && !this.#isPinAsserted;
@@ -285,7 +293,7 @@ export class HardwareFunction implements DeviceHost {
     if (rose) this.#bus.assertPin();
   }
 
-  /** Sends a message if bus mastering is on: a message is a memory write. */
+  /** Sends a message if bus mastering is enabled, because a message is a memory write. */
   #send(message: Message): void {
     if (this.#isUnplugged || !this.#hasCommand(pci.PCI_COMMAND_MASTER)) return;
     this.#bus.sendMessage(message);
@@ -295,7 +303,7 @@ export class HardwareFunction implements DeviceHost {
     if (!this.#hasCommand(pci.PCI_COMMAND_MASTER)) throw new DmaFault(address, 'no bus master');
   }
 
-  /** Returns the registers of a BAR if the function decodes its addresses. */
+  /** Returns the registers of a BAR if the function decodes the addresses of this BAR. */
   #findDecoded(index: number): RegisterTable | undefined {
     const bar = this.#bars.get(index);
     if (bar === undefined || this.#isUnplugged) return undefined;

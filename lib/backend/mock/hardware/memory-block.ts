@@ -4,7 +4,7 @@ import type { Overlay } from './registers.js';
 
 const CHUNK = 4096;
 
-/** Makes memory in a BAR. A chunk is allocated by the first access to it. */
+/** Creates memory in a BAR. The first access to a chunk allocates the chunk. */
 export function memoryOverlay({ offset: start, size, contents }: MemoryBlock): Overlay {
   const chunks = new Map<number, DataView>();
   const findChunk = (number: number): DataView => {

@@ -9,13 +9,19 @@ export interface DeviceModel {
   /** Letters, digits, `-` and `_`. The device is opened as `'mock:<name>'`. */
   readonly name: string;
   readonly shape: FunctionShape;
-  /** Settings of the kernel, for those that the name of a device does not give. */
+  /** Default settings of the kernel. Settings in the name of a device override these defaults. */
   readonly kernel?: ProfileOptions | undefined;
-  /** Makes the logic of one device. The first open calls it; the state is that after power-on. */
+  /**
+   * Creates the logic of one device, in the state after power-on. The first open of a device calls
+   * this function.
+   */
   create(host: DeviceHost): DeviceLogic;
 }
 
-/** Fields that a definition may leave out. The default is 0, and an empty list. */
+/**
+ * Optional fields of a definition. The default of a number is 0; the default of a list is the empty
+ * list.
+ */
 export type OptionalField =
   'subsystemVendorId' | 'subsystemId' | 'revision' | 'interruptPin' | 'capabilities';
 
@@ -26,15 +32,21 @@ export interface ModelDefinition extends Omit<DeviceModel, 'shape'> {
 
 /** The logic of one device. */
 export interface DeviceLogic {
-  /** Registers and memory blocks of each BAR, by its index. They must not overlap. */
+  /**
+   * Registers and memory blocks of each BAR, by BAR index. Registers and memory blocks must not
+   * overlap.
+   */
   readonly registers: Readonly<Record<number, readonly (Register | MemoryBlock)[]>>;
-  /** Resets the device. The mock resets MSI, MSI-X and the interrupt pin itself. */
+  /**
+   * Resets the device. MSI, MSI-X and the interrupt pin need no code here, because the mock resets
+   * all three.
+   */
   reset(): void;
 }
 
 /**
- * A register. A read calls `read` once for each register that it overlaps. A write calls `write` of
- * the register that begins at the offset of the write, and no other.
+ * A register. A read access calls the `read` function of each register in its range once. A write
+ * access only calls the `write` function of the register whose offset is the offset of the access.
  */
 export type Register = NarrowRegister | WideRegister;
 
@@ -44,8 +56,8 @@ export interface RegisterPlace {
   readonly offset: number;
   readonly name: string;
   /**
-   * Widths of accesses, in bytes. If given, the register responds to these widths alone, and only
-   * at its own offset. Default: all widths.
+   * Widths of accesses, in bytes. If `widths` is set, the register responds only to accesses that
+   * have one of these widths and begin at the register's offset. Default: all widths.
    */
   readonly widths?: readonly Width[];
 }
@@ -58,7 +70,7 @@ export interface NarrowRegister extends RegisterPlace {
   /**
    * Accepts a write. Default: writes are dropped.
    *
-   * @param value - truncated, or extended with zeros, to the width of the register
+   * @param value - the written value, truncated or zero-extended to the width of the register
    * @param width - width of the access in bytes
    */
   readonly write?: (value: number, width: Width) => void;
@@ -72,58 +84,69 @@ export interface WideRegister extends RegisterPlace {
   /**
    * Accepts a write. Default: writes are dropped.
    *
-   * @param value - a narrower write is extended with zeros
+   * @param value - the written value; the value of a narrower write is zero-extended to 64 bits
    * @param width - width of the access in bytes
    */
   readonly write?: (value: bigint, width: Width) => void;
-  /** Accepts a write that begins at the upper half. Default: such writes are dropped. */
+  /**
+   * Handles a write that begins at the upper half of the register. Default: writes to the upper
+   * half are dropped.
+   */
   readonly writeHigh?: (value: number, width: Width) => void;
 }
 
-/** Memory in a BAR: a read returns what was written. */
+/** Memory in a BAR: a read returns the bytes that were last written. */
 export interface MemoryBlock {
   /** Bytes from the start of the BAR, a multiple of 8. */
   readonly offset: number;
   readonly name: string;
-  /** Bytes, a multiple of 8. Bytes that were never accessed use no memory of the process. */
+  /** Size in bytes, a multiple of 8. Bytes without any access use no memory of the process. */
   readonly size: number;
   /** Contents after power-on, from the start of the block. Default: zeros. */
   readonly contents?: Uint8Array | undefined;
 }
 
-/** Services of the machine for the logic of a device. */
+/** Services that the machine offers to the logic of a device. */
 export interface DeviceHost {
   /**
-   * Reads memory of the host through the IOMMU. Bytes that were read before a fault stay in `into`.
+   * Reads memory of the host through the IOMMU. After a fault, `into` contains the bytes before the
+   * faulting address.
    *
    * @param address - IOVA
-   * @throws DmaFault for an address that is not mapped for reading, for a PASID that is not
-   *   attached, and while bus mastering is off
+   * @throws DmaFault if an address is not mapped for reading, if the PASID is not attached, and if
+   *   bus mastering is disabled
    */
   dmaRead(address: bigint, into: Uint8Array, options?: TransferOptions): void;
   /**
-   * Writes memory of the host through the IOMMU, with the faults of {@link DeviceHost.dmaRead}. A
-   * write of 4 bytes without a PASID to an address from 0xfee0_0000 to 0xfeef_ffff is an interrupt
-   * message, as on an x86 host.
+   * Writes memory of the host through the IOMMU. If a write has 4 bytes and no PASID, and its
+   * address is from 0xfee0_0000 to 0xfeef_ffff, the write is an interrupt message, as on an x86
+   * host.
+   *
+   * @throws DmaFault as {@link DeviceHost.dmaRead}, for an address that is not mapped for writing
    */
   dmaWrite(address: bigint, from: Uint8Array, options?: TransferOptions): void;
-  /** Whether MSI-X or MSI is enabled. A device then uses messages instead of its pin. */
+  /**
+   * Whether MSI-X or MSI is enabled. If messages are enabled, the device must not use its interrupt
+   * pin.
+   */
   readonly messagesEnabled: boolean;
-  /** Sends the message of a vector by MSI-X or MSI, whichever is enabled; else it does nothing. */
+  /**
+   * Sends the message of a vector by MSI-X or MSI. If neither is enabled, the call has no effect.
+   */
   signal(vector: number): void;
   /** Sets the level of the interrupt pin. */
   setPin(asserted: boolean): void;
   /**
-   * Defers work. Due work runs on the next turn of the event loop, after a read of a register, or
-   * while a program waits for interrupts.
+   * Defers work. Work that is due runs on the next turn of the event loop, after a read of a
+   * register, or while a program waits for interrupts.
    *
-   * @param ms - delay by the clock of the device, 0 to 2^31 - 1; default 0
+   * @param ms - delay in milliseconds of the device's clock, from 0 to 2^31 - 1, default 0
    */
   defer(work: () => void, ms?: number): void;
 }
 
 /** Address space of a DMA transfer. */
 export interface TransferOptions {
-  /** PASID of the transfer, 20 bits. Default: a transfer without a PASID. */
+  /** PASID of the transfer, 20 bits. Default: the transfer has no PASID. */
   readonly pasid?: number | undefined;
 }

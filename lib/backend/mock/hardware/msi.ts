@@ -28,7 +28,9 @@ export class Msi {
     return (this.#control & pci.PCI_MSI_FLAGS_ENABLE) !== 0;
   }
 
-  /** Offsets of the message registers in configuration space; no `high` for 32-bit addresses. */
+  /**
+   * Offsets of the message registers in configuration space. `high` is null for 32-bit addresses.
+   */
   get registers(): { low: number; high: number | null; data: number } {
     const { offset } = this;
     return {
@@ -38,12 +40,15 @@ export class Msi {
     };
   }
 
-  /** Offset of the mask bits; the pending bits are 4 bytes after it. */
+  /** Offset of the mask bits. The pending bits begin 4 bytes after the mask bits. */
   get maskRegister(): number {
     return this.offset + (this.#wide ? pci.PCI_MSI_MASK_64 : pci.PCI_MSI_MASK_32);
   }
 
-  /** Sends the message of a vector; sets its pending bit if the vector is masked. */
+  /**
+   * Sends the message of a vector. If the vector is masked, no message is sent, and the pending bit
+   * of the vector is set.
+   */
   notify(vector: number): void {
     if (!this.enabled) return;
     const enabled = 1 << ((this.#control & pci.PCI_MSI_FLAGS_QSIZE) >> 4);
@@ -55,7 +60,7 @@ export class Msi {
     }
   }
 
-  /** Sends the pending messages of vectors that are not masked any more. */
+  /** Sends the pending messages of unmasked vectors. */
   deliverPending(): void {
     if (!this.maskable || !this.enabled) return;
     const due = this.#pending & ~this.#mask;
@@ -70,7 +75,11 @@ export class Msi {
     if (this.maskable) this.#pending = 0;
   }
 
-  /** Sends a message whose low data bits are the vector. @param enabled - number of vectors */
+  /**
+   * Sends a message whose low data bits contain the vector number.
+   *
+   * @param enabled - number of enabled vectors
+   */
   #deliver(vector: number, enabled: number): void {
     const { low, high, data } = this.registers;
     const upper = high === null ? 0n : BigInt(this.#config.get(high, 4)) << 32n;

@@ -42,7 +42,7 @@ export class Msix {
     return this.#enabled;
   }
 
-  /** Follows the enable and function mask bits of the message control register. */
+  /** Applies the MSI-X Enable and Function Mask bits of the message control register. */
   control(enabled: boolean, functionMask: boolean): void {
     if (enabled === this.#enabled && functionMask === this.#functionMask) return;
     this.#enabled = enabled;
@@ -50,14 +50,14 @@ export class Msix {
     for (let vector = 0; vector < this.vectors; vector++) this.#deliver(vector);
   }
 
-  /** Interrupts by a vector. The interrupt is held while the vector is masked. */
+  /** Sends the message of a vector. The interrupt is held while the vector is masked. */
   notify(vector: number): void {
     if (!this.#enabled || vector >= this.vectors) return;
     this.#table.setPending(vector);
     this.#deliver(vector);
   }
 
-  /** Sets the message of a vector, as the host does. */
+  /** Writes the message of a vector to the table, as the host does. */
   program(vector: number, message: Message): void {
     this.#table.setMessage(vector, message);
   }
@@ -73,7 +73,10 @@ export class Msix {
     this.#table.reset();
   }
 
-  /** Drops narrow writes: only dwords and quadwords are allowed (PCI Express 6.1.4.2). */
+  /**
+   * Writes a dword of the table. Narrower writes are dropped: only dword and quadword accesses are
+   * allowed (PCI Express 6.1.4.2).
+   */
   #writeEntry(at: number, width: 1 | 2 | 4, value: number): void {
     if (width !== 4) return;
     this.#table.setWord(at >>> 2, value);

@@ -1,4 +1,4 @@
-/** Numbers of include/uapi/linux/pci_regs.h that this back end needs, with their names there. */
+/** Constants of include/uapi/linux/pci_regs.h that this back end needs, with the kernel's names. */
 
 export const PCI_VENDOR_ID = 0x00;
 export const PCI_DEVICE_ID = 0x02;

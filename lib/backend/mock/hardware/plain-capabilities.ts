@@ -1,6 +1,6 @@
 /**
- * Capabilities that the mock stores without behaviour. Ids are those of the PCI Code and ID
- * Assignment Specification, sections 2 and 3; lengths are bytes, with the header.
+ * Capabilities that the mock stores without behaviour. The ids are defined in the PCI Code and ID
+ * Assignment Specification, sections 2 and 3. A length counts bytes and includes the header.
  */
 export const PLAIN = {
   agp: { id: 0x02, extended: false, length: 12 },
@@ -38,13 +38,13 @@ export const PLAIN = {
   doe: { id: 0x2e, extended: true, length: 0x18 },
 } as const satisfies Record<string, { id: number; extended: boolean; length: number }>;
 
-/** `'ats'`, `'pasid'`, `'sriov'` and so on, as `config.capabilities()` names them. */
+/** Name of a plain capability, as in `config.capabilities()`: `'ats'`, `'pasid'`, `'sriov'` … */
 export type PlainName = keyof typeof PLAIN;
 
-/** A capability with bytes and without behaviour. */
+/** A capability that has bytes but no behaviour. */
 export interface PlainCapability {
   readonly name: PlainName;
-  /** Bytes after the header. Default: zeros. */
+  /** The bytes that follow the header. Default: zeros. */
   readonly bytes?: Uint8Array | undefined;
 }
 
@@ -52,7 +52,10 @@ export function isPlain(capability: { readonly name: string }): capability is Pl
   return Object.hasOwn(PLAIN, capability.name);
 }
 
-/** Returns the length of a plain capability in bytes, or undefined for any other id. */
+/**
+ * Returns the length of a plain capability in bytes. Returns undefined if no plain capability has
+ * the id.
+ */
 export function plainLength(id: number, extended: boolean): number | undefined {
   return Object.values(PLAIN).find((one) => one.id === id && one.extended === extended)?.length;
 }

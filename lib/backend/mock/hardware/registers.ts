@@ -1,7 +1,7 @@
 import type { Width } from '../../../contract/index.js';
 import type { BarShape, NarrowRegister, Register, WideRegister } from './model.js';
 
-/** A part of a BAR that responds instead of the registers: an MSI-X table or memory. */
+/** A part of a BAR that is not made of registers: an MSI-X table or a memory block. */
 export interface Overlay {
   covers(offset: number): boolean;
   read(offset: number, width: 1 | 2 | 4): number;
@@ -10,7 +10,7 @@ export interface Overlay {
 
 /**
  * A BAR as a table of registers. Accesses must be naturally aligned and lie within the BAR. 64-bit
- * accesses have their own methods, so that the others need no bigint.
+ * accesses have methods of their own, so that narrower accesses need no bigint.
  */
 export class RegisterTable {
   readonly size: number;
@@ -20,7 +20,9 @@ export class RegisterTable {
   readonly #overlays: readonly Overlay[];
   /** Registers by their offset. */
   readonly #byOffset = new Map<number, Register>();
-  /** Registers by each dword that they overlap. */
+  /**
+   * Registers by dword. A register is listed for each dword that contains a part of the register.
+   */
   readonly #byDword = new Map<number, readonly Register[]>();
 
   constructor(shape: BarShape, registers: readonly Register[], overlays: readonly Overlay[]) {
@@ -89,7 +91,11 @@ export class RegisterTable {
     }
   }
 
-  /** Writes the register that begins at an offset. @param width - width of the whole access */
+  /**
+   * Writes the register whose first byte is at an offset.
+   *
+   * @param width - width of the whole access
+   */
   #writeRegister(offset: number, width: Width, value: number): void {
     const register = this.#findRegister(offset, width);
     const part = width < this.#split ? width : this.#split;
@@ -97,7 +103,7 @@ export class RegisterTable {
     else register?.write?.(truncate(value, minWidth(part, register.width)), width);
   }
 
-  /** Returns the register at an offset if it responds to accesses of that width. */
+  /** Returns the register at an offset, if the register responds to accesses of the given width. */
   #findRegister(offset: number, width: Width): Register | undefined {
     const register = this.#byOffset.get(offset);
     return register !== undefined && respondsTo(register, offset, width) ? register : undefined;
@@ -108,7 +114,7 @@ export class RegisterTable {
     return undefined;
   }
 
-  /** Assembles `width` bytes of an access from the registers that they overlap. */
+  /** Assembles the value of a read of `width` bytes from the registers in its range. */
   #assemble(offset: number, width: 1 | 2 | 4, access: Access = { offset, width }): number {
     let value = 0;
     let claimed = 0;
@@ -129,7 +135,10 @@ interface Access {
   readonly width: Width;
 }
 
-/** Makes a register of the upper half of a 64-bit register that has `writeHigh`. */
+/**
+ * Returns a 32-bit register for the upper half of a 64-bit register that has `writeHigh`. Returns
+ * undefined for other registers.
+ */
 function makeUpperHalf(register: Register): Register | undefined {
   if (register.width !== 8 || register.writeHigh === undefined) return undefined;
   const { offset, name, writeHigh: write } = register;
@@ -149,7 +158,10 @@ function readValue(register: Register): bigint {
   return register.width === 8 ? readWide(register) : BigInt(readNarrow(register));
 }
 
-/** Reads a value as unsigned; bit operators of a model may have made a signed number. */
+/**
+ * Reads a register and converts the value to unsigned. Bit operators in a model can return a
+ * negative number.
+ */
 function readNarrow(register: NarrowRegister): number {
   const value: unknown = register.read === undefined ? 0 : register.read();
   if (typeof value !== 'number') throw wrongValue(register, value);
@@ -161,7 +173,7 @@ function readNarrow(register: NarrowRegister): number {
   return bits;
 }
 
-/** Reads a 64-bit value as {@link readNarrow} does. */
+/** Reads a 64-bit register and converts the value to unsigned. */
 function readWide(register: WideRegister): bigint {
   const value: unknown = register.read === undefined ? 0n : register.read();
   if (typeof value !== 'bigint') throw wrongValue(register, value);
@@ -170,7 +182,7 @@ function readWide(register: WideRegister): bigint {
   return bits;
 }
 
-/** The error for a `read` of a model that returned something else than a value of its width. */
+/** Returns the error for a `read` whose result is not a value of the register's width. */
 function wrongValue({ name, width }: Register, value: unknown): TypeError {
   const kind = width === 8 ? 'a bigint' : 'an integer';
   return new TypeError(
@@ -182,7 +194,7 @@ function onesOf(register: Register): bigint {
   return (1n << BigInt(8 * register.width)) - 1n;
 }
 
-/** Shifts right by a number of bits, left if it is negative, and returns the low 32 bits. */
+/** Shifts a value to the right, or to the left if `shift` is negative. Returns the low 32 bits. */
 function shiftTo32(value: bigint, shift: number): number {
   const shifted = shift >= 0 ? value >> BigInt(shift) : value << BigInt(-shift);
   return Number(BigInt.asIntN(32, shifted));

@@ -3,9 +3,9 @@ import type { PlainCapability } from './plain-capabilities.js';
 
 export type { PlainCapability, PlainName } from './plain-capabilities.js';
 
-/** A PCI function as its configuration space declares it. */
+/** The properties of a PCI function that its configuration space declares. */
 export interface FunctionShape {
-  /** 16 bits, as the next three ids. */
+  /** 16 bits. Device id, subsystem vendor id and subsystem id also have 16 bits. */
   readonly vendorId: number;
   readonly deviceId: number;
   readonly subsystemVendorId: number;
@@ -13,45 +13,57 @@ export interface FunctionShape {
   /** 24 bits: base class, sub class, programming interface. */
   readonly classCode: number;
   readonly revision: number;
-  /** 1 for INTA# to 4 for INTD#; 0 for a function without a pin. */
+  /** 1 for INTA# to 4 for INTD#. 0 means that the function has no interrupt pin. */
   readonly interruptPin: 0 | 1 | 2 | 3 | 4;
   readonly bars: readonly BarShape[];
   readonly rom?: RomShape | undefined;
-  /** Capabilities in the order of their lists. */
+  /** Capabilities, in the order of the linked list in configuration space. */
   readonly capabilities: readonly CapabilityShape[];
   /** Whether the host has a method to reset the function. Default: true. */
   readonly resets?: boolean | undefined;
   /**
-   * Whether this is a virtual function of SR-IOV. Its memory is always decoded, and it has no pin.
-   * Default: false.
+   * Whether this function is a virtual function of SR-IOV. Memory decode of a virtual function is
+   * always enabled, and a virtual function has no interrupt pin. Default: false.
    */
   readonly virtual?: boolean | undefined;
-  /** Registers for the messages of private interrupt sources. A variant driver programs them. */
+  /**
+   * Registers for the messages of private interrupt sources. A variant driver programs these
+   * registers.
+   */
   readonly sources?: SourceRegisters | undefined;
-  /** Configuration space of 256 or 4096 bytes, which replaces the one that the fields declare. */
+  /**
+   * Configuration space of 256 or 4096 bytes. If present, the image replaces the configuration
+   * space that the other fields declare.
+   */
   readonly image?: ConfigImage | undefined;
 }
 
-/** 32-bit registers of a memory BAR for the messages of private interrupt sources. */
+/**
+ * A table of 32-bit registers in a memory BAR. Each entry contains the message of one private
+ * interrupt source.
+ */
 export interface SourceRegisters extends BarPlace {
-  /** Number of sources. Each has one entry. */
+  /** Number of private interrupt sources. Each source has one entry. */
   readonly entries: number;
-  /** Bytes from one entry to the next. */
+  /** Bytes from the start of one entry to the start of the next entry. */
   readonly stride: number;
   /** Offset of the low address word, in bytes from the start of an entry. */
   readonly addressLow: number;
-  /** Offset of the high address word. */
+  /** Offset of the high address word, in bytes from the start of an entry. */
   readonly addressHigh: number;
-  /** Offset of the data word. */
+  /** Offset of the data word, in bytes from the start of an entry. */
   readonly data: number;
-  /** Mask bits of a source: the offset of their word, and the bits. */
+  /** Mask of a source: the offset of the word that contains the mask bits, and the mask bits. */
   readonly mask: { readonly offset: number; readonly bits: number };
 }
 
 /** Configuration space of a real device. */
 export interface ConfigImage {
   readonly bytes: Uint8Array;
-  /** Writable bits that differ from the specification, by offset. */
+  /**
+   * Masks of writable bits, by offset. Only registers whose writable bits differ from the
+   * specification are listed.
+   */
   readonly writable?: ReadonlyMap<number, Uint8Array> | undefined;
 }
 
@@ -59,41 +71,44 @@ export interface ConfigImage {
 export interface BarShape {
   /** 0 to 5. */
   readonly index: number;
-  /** Bytes, a power of two from 16 on; I/O ports: from 4 to 256. */
+  /** Size in bytes, a power of two: at least 16 for memory, from 4 to 256 for I/O ports. */
   readonly size: number;
   /** Default: memory. */
   readonly kind?: 'memory' | 'io' | undefined;
-  /** A 64-bit BAR also occupies the next index. Default: 32. */
+  /** Width of the address. A 64-bit BAR also occupies the next index. Default: 32. */
   readonly bits?: 32 | 64 | undefined;
   readonly prefetchable?: boolean | undefined;
   /**
-   * Widths of accesses that the device accepts. Reads of other widths return 0, and writes of other
-   * widths are dropped. Default: all.
+   * Widths of the accesses that the device accepts. A read of any other width returns 0. A write of
+   * any other width is dropped. Default: all widths.
    */
   readonly widths?: readonly Width[] | undefined;
-  /** Widest write that the device gets: wider writes are split. Default: 8. */
+  /** Maximum width of a write to the device. Wider writes are split. Default: 8. */
   readonly split?: Width | undefined;
-  /** Value of bytes outside of registers. Default: 0x00. */
+  /** Value of each byte that does not belong to a register. Default: 0x00. */
   readonly elsewhere?: 0x00 | 0xff | undefined;
 }
 
 /** The expansion ROM. */
 export interface RomShape {
-  /** Bytes of the BAR, a power of two from 2048 on. */
+  /** Size of the ROM BAR in bytes, a power of two, at least 2048. */
   readonly size: number;
   readonly image: Uint8Array;
 }
 
-/** Place of a capability. */
+/** Place of a capability in configuration space. */
 export interface CapabilityPlace {
   /**
-   * A multiple of 4, from 0x40 on. Extended capabilities begin at 0x100, where the first one must
-   * be.
+   * Offset in configuration space, a multiple of 4, at least 0x40. The offset of the first extended
+   * capability must be 0x100.
    */
   readonly offset: number;
 }
 
-/** A capability with the values of its registers. Names are those of `config.capabilities()`. */
+/**
+ * A capability with the values of its registers. The names of capabilities are as in
+ * `config.capabilities()`.
+ */
 export type CapabilityShape =
   | (CapabilityPlace & { readonly name: 'pm' })
   | MsiCapability
@@ -103,7 +118,7 @@ export type CapabilityShape =
   | (CapabilityPlace & { readonly name: 'af' })
   /** Vital product data, which a driver accesses 4 bytes at a time. */
   | (CapabilityPlace & { readonly name: 'vpd'; readonly data: Uint8Array })
-  /** A vendor's capability; `bytes` follow its id, link and length. */
+  /** A vendor's capability. `bytes` are the bytes after id, link and length. */
   | (CapabilityPlace & { readonly name: 'vendor_specific'; readonly bytes: Uint8Array })
   | (CapabilityPlace & { readonly name: 'aer' })
   | (CapabilityPlace & { readonly name: 'serial_number'; readonly value: bigint })
@@ -121,7 +136,10 @@ export interface MsiCapability extends CapabilityPlace {
   readonly maskable?: boolean | undefined;
 }
 
-/** The MSI-X capability. The mock itself implements table and pending bits in a memory BAR. */
+/**
+ * The MSI-X capability. The mock implements the MSI-X table and the pending bit array in a memory
+ * BAR.
+ */
 export interface MsixCapability extends CapabilityPlace {
   readonly name: 'msix';
   /** 1 to 2048. */
@@ -130,29 +148,29 @@ export interface MsixCapability extends CapabilityPlace {
   readonly pba: BarPlace;
 }
 
-/** Makes the function a PCI Express endpoint with 4096 bytes of configuration space. */
+/** The PCI Express capability of an endpoint. The configuration space then has 4096 bytes. */
 export interface ExpressCapability extends CapabilityPlace {
   readonly name: 'pcie';
   /** Default: 2. */
   readonly version?: 1 | 2 | undefined;
-  /** Whether it has function level reset. Default: true. */
+  /** Whether the function has function level reset (FLR). Default: true. */
   readonly flr?: boolean | undefined;
 }
 
 /** A vendor's extended capability. */
 export interface VendorCapability {
-  /** The vendor's number of the capability, 16 bits. */
+  /** Number that the vendor gives to the capability, 16 bits. */
   readonly id: number;
   /** 4 bits. Default: 0. */
   readonly revision?: number | undefined;
-  /** Bytes after the header. */
+  /** The bytes that follow the header. */
   readonly bytes: Uint8Array;
 }
 
-/** A place in a BAR. */
+/** A BAR and an offset in this BAR. */
 export interface BarPlace {
   /** 0 to 5. */
   readonly bar: number;
-  /** Bytes, a multiple of 8. */
+  /** Bytes from the start of the BAR, a multiple of 8. */
   readonly offset: number;
 }

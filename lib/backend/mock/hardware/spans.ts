@@ -10,7 +10,7 @@ export interface Span {
  * Checks that spans do not overlap.
  *
  * @param where - the beginning of an error message
- * @throws RangeError for the first two spans that overlap
+ * @throws RangeError if two spans overlap
  */
 export function checkOverlaps(where: string, spans: readonly Span[]): void {
   const sorted = [...spans].sort((a, b) => a.offset - b.offset);

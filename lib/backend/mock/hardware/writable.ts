@@ -7,22 +7,22 @@ export interface WritableBits {
   readonly offset: number;
   readonly width: 1 | 2 | 4;
   readonly bits: number;
-  /** Whether a write of 1 clears a bit, instead of setting it. */
+  /** If true, writing 1 to a bit clears the bit. */
   readonly clears?: true;
 }
 
-/** Length of a capability, and its writable bits. */
+/** Length of a capability, and the writable bits of the capability. */
 export interface Coverage {
   /** Bytes. */
   readonly length: number;
-  /** Writable bits; offsets count from the start of the capability. */
+  /** Writable bits. Offsets count from the start of the capability. */
   readonly writable: readonly WritableBits[];
 }
 
 const UNCORRECTABLE = 0x03ff_f030;
 const CORRECTABLE = 0xf1c1;
 
-/** Returns the length and the writable bits of a capability, as QEMU's devices implement it. */
+/** Returns the length and the writable bits of a capability, as in QEMU's devices. */
 export function coverageOf({ id, extended, offset }: Capability, view: DataView): Coverage {
   const u16 = (at: number) => view.getUint16(offset + at, true);
   if (extended) {

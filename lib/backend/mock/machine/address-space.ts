@@ -14,8 +14,8 @@ import { Mappings } from './mappings.js';
 import { type1 } from './type1.js';
 
 /**
- * An address space of an emulated IOMMU: maps and unmaps by the rules of one kernel interface, and
- * translates the DMA of a device.
+ * An address space of an emulated IOMMU. The address space maps and unmaps memory by the rules of
+ * one kernel interface. The address space also translates the addresses of a device's DMA.
  */
 export class MockAddressSpace implements AddressSpace {
   readonly #mappings = new Mappings();
@@ -25,7 +25,7 @@ export class MockAddressSpace implements AddressSpace {
   readonly #faults: Faults;
   readonly #lifetime: Lifetime;
 
-  /** @param path - name of the device, for errors */
+  /** @param path - name of the device, for error messages */
   constructor(
     path: string,
     rules?: DmaRules,
@@ -107,14 +107,23 @@ export class MockAddressSpace implements AddressSpace {
     });
   }
 
-  /** Reads memory by DMA. @throws DmaFault at the first byte that the device must not read */
+  /**
+   * Reads memory by DMA.
+   *
+   * @throws DmaFault at the first byte that the device is not allowed to read
+   */
   read(iova: bigint, into: Uint8Array): void {
     this.#transfer(iova, into, this.#rules.readable, (memory, offset, bytes) => {
       memory.copyOut(offset, bytes);
     });
   }
 
-  /** Writes memory by DMA. @throws DmaFault after the bytes before the fault are written */
+  /**
+   * Writes memory by DMA.
+   *
+   * @throws DmaFault at the first byte that the device is not allowed to write; all bytes before
+   *   the fault are written
+   */
   write(iova: bigint, from: Uint8Array): void {
     this.#transfer(iova, from, VFIO_DMA_MAP_FLAG_WRITE, (memory, offset, bytes) => {
       memory.copyIn(offset, bytes);
@@ -124,13 +133,17 @@ export class MockAddressSpace implements AddressSpace {
   /**
    * Unmaps everything. Idempotent.
    *
-   * @param hint - reason of the close, if the program did not close the last device of the group
+   * @param hint - reason why the address space is closed, if the program did not close the last
+   *   device of the group
    */
   close(hint?: string): void {
     if (this.#lifetime.end(hint)) this.#mappings.remove(0n, U64_MAX);
   }
 
-  /** Makes the checks of pinning, which the kernel does after all other checks. */
+  /**
+   * Checks whether the memory can be pinned. The kernel checks pinning after all other properties
+   * of a request.
+   */
   #checkPin(memory: MockMemory, end: bigint, size: bigint, flags: number): void {
     const { mapCall } = this.#rules;
     const write = (flags & VFIO_DMA_MAP_FLAG_WRITE) !== 0;

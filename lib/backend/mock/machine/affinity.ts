@@ -9,7 +9,7 @@ export class Affinity {
   readonly #chosen = new Map<string, readonly number[]>();
   readonly #hasInterrupt: (index: number, vector: number) => boolean;
 
-  /** @param hasInterrupt - whether a vector has a host interrupt now */
+  /** @param hasInterrupt - returns whether a vector has a host interrupt at present */
   constructor(hasInterrupt: (index: number, vector: number) => boolean) {
     this.#hasInterrupt = hasInterrupt;
   }
@@ -35,7 +35,7 @@ export class Affinity {
   #makeKey(index: number, vector: number): string {
     if (!this.#hasInterrupt(index, vector)) {
       const message = `vector ${vector} of index ${index} has no host interrupt`;
-      const hint = 'A vector has a host interrupt while an eventfd is bound to it.';
+      const hint = 'A vector has a host interrupt while an eventfd is bound to the vector.';
       throw new VfioError({ code: 'ENOENT', message, hint });
     }
     return `${index} ${vector}`;

@@ -1,10 +1,10 @@
-/** Why a transfer failed. */
+/** Reason why a DMA transfer failed. */
 export type DmaFaultReason = 'not mapped' | 'not permitted' | 'no bus master' | 'no such PASID';
 
-/** A DMA transfer that the IOMMU blocked, or that a device tried without bus mastering. */
+/** A failed DMA transfer: the IOMMU blocked the transfer, or bus mastering is disabled. */
 export class DmaFault extends Error {
   override readonly name = 'DmaFault';
-  /** The first address that was not transferred. */
+  /** First address whose byte was not transferred. */
   readonly address: bigint;
   readonly reason: DmaFaultReason;
 

@@ -12,7 +12,10 @@ export function isUsable(ranges: readonly IovaRange[], iova: bigint, last: bigin
   return ranges.some(({ start, end }) => start <= iova && last <= end);
 }
 
-/** Returns the VFIO_DMA_MAP_FLAG_* bits of which one is enough for a device to read a mapping. */
+/**
+ * Returns a mask of VFIO_DMA_MAP_FLAG_* bits. A device can read a mapping that has at least one of
+ * these bits.
+ */
 export function readableFlags({ writableIsReadable }: Profile): number {
   return VFIO_DMA_MAP_FLAG_READ | (writableIsReadable ? VFIO_DMA_MAP_FLAG_WRITE : 0);
 }
@@ -27,18 +30,26 @@ export interface DmaRequest {
   readonly flags: number;
 }
 
-/** The checks of one kernel interface to the IOMMU: a container or an iommufd. */
+/** Rules for mapping and unmapping in one kernel interface: a container or an iommufd. */
 export interface DmaRules {
-  /** Name of the call that maps, for errors. */
+  /** Name of the system call that maps memory, for error messages. */
   readonly mapCall: string;
-  /** Name of the call that unmaps, for errors. */
+  /** Name of the system call that unmaps memory, for error messages. */
   readonly unmapCall: string;
-  /** VFIO_DMA_MAP_FLAG_* bits: a device can read a mapping with any of these. */
+  /**
+   * Mask of VFIO_DMA_MAP_FLAG_* bits. A device can read a mapping that has at least one of these
+   * bits.
+   */
   readonly readable: number;
-  /** Bit n set: pages of 2^n bytes can be mapped. */
+  /** Bit mask of page sizes. Bit n means that pages of 2^n bytes can be mapped. */
   readonly pageSizes: bigint;
-  /** Checks a request to map. @throws VfioError with the errno of the kernel */
+  /** Checks a request to map memory. @throws VfioError with the errno of the kernel */
   checkMap(mappings: Mappings, request: DmaRequest): void;
-  /** Unmaps a range. @returns bytes unmapped @throws VfioError with the errno of the kernel */
+  /**
+   * Unmaps an IOVA range.
+   *
+   * @returns number of unmapped bytes
+   * @throws VfioError with the errno of the kernel
+   */
   unmap(mappings: Mappings, iova: bigint, size: bigint, flags: number): bigint;
 }

@@ -20,14 +20,20 @@ function sleep(ms: number): void {
   Atomics.wait(sleeper, 0, 0, ms);
 }
 
-/** Watches eventfds together, edge triggered as an epoll file with EPOLLET. */
+/**
+ * A set of eventfds that are watched together. The set is edge triggered, as an epoll file with
+ * EPOLLET.
+ */
 export class MockEventSet implements EventSet {
   readonly fired: Uint32Array;
   readonly counts: BigUint64Array;
   readonly #work: Work;
   readonly #slots = new Map<number, Slot>();
   readonly #watched = new Set<MockEventfd>();
-  /** Slots that were signalled since the last wake, each once, in the order of their signals. */
+  /**
+   * Slots that were signalled since the last wake, in the order of their first signals. Each slot
+   * is listed once.
+   */
   readonly #ready = new Set<number>();
   readonly #lifetime = new Lifetime('the event set is closed');
   #onFired: ((n: number) => void) | null = null;
@@ -41,7 +47,9 @@ export class MockEventSet implements EventSet {
     this.#work = work;
   }
 
-  /** @throws VfioError EEXIST as epoll_ctl(2), if the slot or the eventfd is already in the set */
+  /**
+   * @throws VfioError EEXIST if the slot or the eventfd is already in the set, as epoll_ctl(2) does
+   */
   add(slot: number, eventfd: Eventfd, counted: boolean): void {
     this.#checkSlot(slot);
     const watched = mockEventfd(eventfd);
@@ -81,8 +89,8 @@ export class MockEventSet implements EventSet {
   }
 
   /**
-   * Runs the work of devices until a slot fires. All mock devices work in this thread, so the wait
-   * sleeps only until the next delayed work.
+   * Runs the work of devices until a slot fires. All mock devices work in this thread. The call
+   * therefore sleeps only until the next delayed work is due.
    */
   wait(timeoutMs: number): number {
     checkInteger(timeoutMs, 'timeoutMs', -1, S32_MAX);
@@ -92,7 +100,7 @@ export class MockEventSet implements EventSet {
         code: 'EDEADLK',
         message: 'no device has pending work that could end this wait',
         syscall: 'epoll_wait',
-        hint: 'A mock device works in this thread: start its work first, or set a timeout.',
+        hint: 'Mock devices work in this thread: start device work first, or set a timeout.',
       });
     }
     return n;
@@ -150,7 +158,7 @@ export class MockEventSet implements EventSet {
     this.#keepAlive = null;
   }
 
-  /** Waits for a slot to fire. @param ms - timeout in ms, Infinity for none */
+  /** Waits for a slot to fire. @param ms - timeout in ms, or Infinity for no timeout */
   #poll(ms: number): number {
     this.#lifetime.check();
     if (this.#onFired !== null) {

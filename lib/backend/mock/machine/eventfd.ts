@@ -5,19 +5,22 @@ import { Lifetime } from '../../../contract/lifetime.js';
 import { checkU64, U64_MAX } from '../../../checks.js';
 import { fail } from './errno.js';
 
-/** Is notified of signals of an eventfd and of its close. */
+/** Callbacks for the signals and for the close of an eventfd. */
 export interface EventfdWatcher {
-  /** The eventfd was signalled, possibly with 0. */
+  /** Called when the eventfd was signalled. The added count can be 0. */
   signalled(eventfd: MockEventfd): void;
   closed(eventfd: MockEventfd): void;
 }
 
 const signals = channel(EVENTFD_CHANNEL);
 
-/** A non-blocking eventfd(2) that is a counter in this process. */
+/** A mock of a non-blocking eventfd(2): a counter in this process. */
 export class MockEventfd implements Eventfd {
   readonly fd = null;
-  /** The newest first, as in a wait queue. A change makes a new array, so running loops go on. */
+  /**
+   * Watchers, with the newest watcher first, as in a wait queue. Each change creates a new array,
+   * so that a loop over the old array is not disturbed.
+   */
   #watchers: readonly EventfdWatcher[] = [];
   readonly #lifetime = new Lifetime('the eventfd is closed');
   #counter = 0n;
@@ -36,13 +39,16 @@ export class MockEventfd implements Eventfd {
   signal(count = 1n): void {
     this.checkOpen();
     checkU64(count, 'count');
-    // write(2) refuses 2^64 - 1, and a counter never reaches it by a write.
+    // write(2) refuses the value 2^64 - 1. No write can set the counter to 2^64 - 1.
     if (count === U64_MAX) throw new RangeError(`count must be from 0 to 2^64 - 2, not ${count}`);
     if (this.#counter + count >= U64_MAX) fail('EAGAIN', 'write');
     this.#add(count);
   }
 
-  /** Adds 1 as eventfd_signal() does for an interrupt. Saturates, and also works after a close. */
+  /**
+   * Adds 1 for an interrupt, as eventfd_signal() does. The counter saturates. The call also works
+   * on a closed eventfd.
+   */
   raise(): void {
     this.#add(this.#counter === U64_MAX ? 0n : 1n);
   }
@@ -52,7 +58,10 @@ export class MockEventfd implements Eventfd {
     return this.resetCounter();
   }
 
-  /** Resets the counter and returns its value. Also works after a close, unlike {@link read}. */
+  /**
+   * Resets the counter and returns its value. Unlike {@link read}, this method also works on a
+   * closed eventfd.
+   */
   resetCounter(): bigint {
     const counter = this.#counter;
     this.#counter = 0n;
@@ -83,10 +92,10 @@ export class MockEventfd implements Eventfd {
 }
 
 /**
- * Returns an eventfd as one of the mock.
+ * Returns an eventfd as a {@link MockEventfd}, after checking its type.
  *
  * @throws {@link VfioError} EBADF if the eventfd is closed
- * @throws TypeError if the eventfd is of another back end
+ * @throws TypeError if another back end created the eventfd
  */
 export function mockEventfd(eventfd: Eventfd): MockEventfd {
   if (!(eventfd instanceof MockEventfd)) {
@@ -99,9 +108,11 @@ export function mockEventfd(eventfd: Eventfd): MockEventfd {
 }
 
 /**
- * Returns the mock eventfd for an eventfd in the data of an ioctl, or null if none is to be bound.
+ * Returns the mock eventfd for an eventfd argument of an ioctl. Returns null if the argument means
+ * that no eventfd is bound.
  *
- * @throws VfioError EINVAL or EBADF for a file descriptor, which is never an eventfd of the mock
+ * @throws VfioError EINVAL or EBADF for a file descriptor, because mock eventfds have no file
+ *   descriptor
  */
 export function eventfdArgument(value: IrqEventfd, syscall: string): MockEventfd | null {
   const eventfd = eventfdOf(value, syscall);

@@ -2,8 +2,8 @@ import { VfioError } from '../../../errors.js';
 import { checkInteger } from '../../../checks.js';
 
 /**
- * An operation of the contract. `map` and `unmap` are DMA, `mmap` maps registers, `read` and
- * `write` use the device file. Accesses to mapped registers are not operations.
+ * An operation that can fail. `map` and `unmap` are DMA mappings. `mmap` maps registers. `read` and
+ * `write` access the device file. Accesses to mapped registers cannot fail.
  */
 export type FaultKind =
   | 'open'
@@ -26,7 +26,7 @@ export type FaultKind =
   | 'map'
   | 'unmap';
 
-/** The system call that an error of each kind names. */
+/** For each kind of operation, the system call that appears in the error. */
 const CALLS: Readonly<Record<FaultKind, string>> = {
   open: 'open',
   getInfo: 'VFIO_DEVICE_GET_INFO',
@@ -54,30 +54,30 @@ const COUNT_MAX = 2 ** 32 - 1;
 interface Failure {
   readonly kind: FaultKind;
   readonly code: string;
-  /** Calls of that kind that succeed before the first failure. */
+  /** Number of calls that succeed before the first failed call. */
   before: number;
-  /** Calls that fail after those. */
+  /** Number of calls that still have to fail. */
   left: number;
 }
 
 /** Faults that a test injects into a device. */
 export class Faults {
   #failures: Failure[] = [];
-  /** Milliseconds that an interrupt takes on its way to the host. */
+  /** Delay of each interrupt on its way to the host, in milliseconds. */
   interruptDelay = 0;
   /** Number of interrupt messages to drop, counted from now. */
   interruptsLost = 0;
   /**
-   * Why the device cannot be opened: it was unplugged, it is not bound to vfio-pci, or its group is
-   * not viable. Null if it can be opened.
+   * Reason why the device cannot be opened: the device was unplugged, is not bound to vfio-pci, or
+   * has a group that is not viable. Null if the device can be opened.
    */
   away: 'unplugged' | 'unbound' | 'blocked' | null = null;
 
   /**
    * Adds a failure.
    *
-   * @param nth - the first call that fails, counted from now
-   * @param times - the number of calls that fail; Infinity for all
+   * @param nth - number of the first failed call, counted from now; 1 is the next call
+   * @param times - number of calls that fail; Infinity if all further calls fail
    * @throws TypeError for an unknown kind or errno
    */
   add(kind: FaultKind, code: string, nth: number, times: number): void {
@@ -91,10 +91,11 @@ export class Faults {
   }
 
   /**
-   * Counts a call of a kind, and fails if the call is to fail.
+   * Counts a call of one kind. Throws the error that {@link add} has set for this call.
    *
-   * @param syscall - the system call that the error names; default: the usual one of the kind
-   * @throws VfioError with the errno of the failure
+   * @param syscall - name of the system call for the error; default: the usual system call of the
+   *   kind
+   * @throws VfioError with the errno that was given to {@link add}
    */
   check(kind: FaultKind, syscall: string = CALLS[kind]): void {
     let failed: Failure | undefined;

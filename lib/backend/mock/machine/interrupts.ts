@@ -3,16 +3,19 @@ import { fail } from './errno.js';
 
 const FIRST_ADDRESS = 0xfee0_0000n;
 const LAST_ADDRESS = 0xfeef_ffffn;
-/** Remappable format with a sub-handle in the data (Intel VT-d, section 5.1.2.2). */
+/**
+ * Address bits of the remappable message format. The message data contains a sub-handle (Intel
+ * VT-d, section 5.1.2.2).
+ */
 const REMAPPABLE = 0x18;
-/** Handles of the largest remapping table. */
+/** Number of handles in an interrupt remapping table of maximum size. */
 export const HANDLES = 65536;
 
 /** Interrupt resources of the host. */
 export interface InterruptLimits {
   /** Number of handles. Each handle stands for one message. */
   messages: number;
-  /** Number of handles that can have a handler at once: vectors of the CPUs. */
+  /** Number of CPU vectors. Each handle with a handler needs one CPU vector. */
   vectors: number;
 }
 
@@ -22,14 +25,14 @@ export function defaultInterruptLimits(): InterruptLimits {
 
 interface Entry {
   handler: (() => void) | null;
-  /** Whether a message before the first handler becomes pending. */
+  /** Whether a message that arrives before the first handler is set becomes pending. */
   keepsEarly: boolean;
   pending: boolean;
 }
 
 /**
- * Interrupt remapping of an x86 host: a table of handles. Each handle stands for a message that
- * devices can send. Any device that sends a message raises its interrupt.
+ * Interrupt remapping of an x86 host: a table of handles. Each handle stands for one message. If
+ * any device sends this message, the handler of the handle is called.
  */
 export class HostInterrupts {
   readonly #table: (Entry | undefined)[] = [];
@@ -41,11 +44,13 @@ export class HostInterrupts {
   }
 
   /**
-   * Allocates consecutive handles: `count`, or as many as are available.
+   * Allocates `count` consecutive handles. If fewer handles are available, allocates only the
+   * available handles.
    *
-   * @param keepsEarly - whether a message before the first handler is kept for that handler. Linux
-   *   allocates the CPU vector of an MSI without mask bits at once and replays an early message.
-   *   For all other messages, it allocates the CPU vector with the handler.
+   * @param keepsEarly - whether a message that arrives before the first handler is set is kept for
+   *   this handler. For MSI without mask bits, Linux allocates the CPU vector at once and replays
+   *   an early message. For all other messages, Linux allocates the CPU vector when the handler is
+   *   set.
    */
   allocate(count: number, keepsEarly = false): number[] {
     for (let wanted = Math.min(count, this.limits.messages); wanted > 0; wanted--) {
@@ -65,7 +70,7 @@ export class HostInterrupts {
     this.#table[handle] = undefined;
   }
 
-  /** Sets the handler of a handle. @throws VfioError ENOSPC if the CPUs have no vector left */
+  /** Sets the handler of a handle. @throws VfioError ENOSPC if no CPU vector is left */
   connect(handle: number, handler: () => void, syscall: string): void {
     const entry = this.#table[handle];
     if (entry === undefined || this.#connected >= this.limits.vectors) {
@@ -92,12 +97,15 @@ export class HostInterrupts {
     return { address: FIRST_ADDRESS + BigInt(address), data: 0 };
   }
 
-  /** Whether a memory write to an address is an interrupt message and not DMA. */
+  /** Whether a memory write to an address is an interrupt message. Other writes are DMA. */
   isMessageAddress(address: bigint): boolean {
     return address >= FIRST_ADDRESS && address <= LAST_ADDRESS;
   }
 
-  /** Calls the handler of a message. Interrupt remapping blocks a message without a handle. */
+  /**
+   * Calls the handler of a message. If no handle has the message, interrupt remapping blocks the
+   * message.
+   */
   deliver({ address, data }: Message): void {
     const low = Number(address - FIRST_ADDRESS);
     if ((low & REMAPPABLE) !== REMAPPABLE) return;

@@ -13,7 +13,10 @@ const MAP = 'IOMMU_IOAS_MAP';
 const UNMAP = 'IOMMU_IOAS_UNMAP';
 const PAGE = BigInt(PAGE_SIZE);
 
-/** Makes the rules of an I/O address space of iommufd. Requests have the flags of linux/vfio.h. */
+/**
+ * Creates the rules of an I/O address space (IOAS) of iommufd. The flags of a request are those of
+ * linux/vfio.h.
+ */
 export function ioas(profile: Profile, limits: DmaLimits): DmaRules {
   return {
     mapCall: MAP,
@@ -33,7 +36,7 @@ export function ioas(profile: Profile, limits: DmaLimits): DmaRules {
     },
     unmap(mappings, iova, size, flags) {
       if (flags !== 0) {
-        // iommufd's emulation of VFIO_IOMMU_UNMAP_DMA accepts this flag alone, for the whole space.
+        // The only flag that iommufd's VFIO_IOMMU_UNMAP_DMA accepts is VFIO_DMA_UNMAP_FLAG_ALL.
         const all = flags === VFIO_DMA_UNMAP_FLAG_ALL && iova === 0n && size === 0n;
         return all ? mappings.remove(0n, U64_MAX) : fail('EINVAL', UNMAP);
       }
@@ -44,7 +47,8 @@ export function ioas(profile: Profile, limits: DmaLimits): DmaRules {
       if (last > U64_MAX) fail('EOVERFLOW', UNMAP);
       if (mappings.splitsAt(iova)) fail('ENOENT', UNMAP);
       if (mappings.splitsAt(last + 1n)) {
-        // The kernel has already unmapped the mappings before the one that the range would split.
+        // The unmap range would split its last mapping. The kernel first removes all earlier
+        // mappings of the range, then fails.
         const whole = mappings.at(last)?.iova ?? iova;
         if (whole > iova) mappings.remove(iova, whole - 1n);
         fail('ENOENT', UNMAP);

@@ -1,9 +1,9 @@
 import type { IovaRange } from '../../../contract/index.js';
 import { U64_MAX } from '../../../checks.js';
 
-/** Limits of the host on DMA of a process. */
+/** Limits of the host for the DMA mappings of a process. */
 export interface DmaLimits {
-  /** Mappings of a container (module parameter dma_entry_limit). */
+  /** Maximum number of mappings in a container (module parameter dma_entry_limit). */
   dmaEntries: number;
   /** RLIMIT_MEMLOCK, in bytes. */
   memlock: bigint;
@@ -11,7 +11,9 @@ export interface DmaLimits {
   ranges: readonly IovaRange[];
 }
 
-/** Usable ranges of an x86 host: 48 bits without the addresses of interrupt messages. */
+/**
+ * Usable IOVA ranges of an x86 host: 48-bit addresses, except the addresses of interrupt messages.
+ */
 const RANGES: readonly IovaRange[] = [
   { start: 0n, end: 0xfedf_ffffn },
   { start: 0xfef0_0000n, end: 0xffff_ffff_ffffn },

@@ -10,7 +10,7 @@ export interface Mapping {
   readonly offset: number;
 }
 
-/** Mappings in the order of their IOVA. They do not overlap. */
+/** A list of mappings, sorted by IOVA. The mappings do not overlap. */
 export class Mappings {
   readonly #sorted: Mapping[] = [];
   #bytes = 0n;
@@ -39,7 +39,10 @@ export class Mappings {
     return before !== undefined && iova < before.iova + before.size ? before : undefined;
   }
 
-  /** Whether a range with a boundary at this address would split a mapping. */
+  /**
+   * Whether an address lies inside a mapping but not at its start. An unmap range that begins or
+   * ends at this address would split the mapping.
+   */
   splitsAt(iova: bigint): boolean {
     const mapping = this.at(iova);
     return mapping !== undefined && mapping.iova !== iova;
@@ -52,7 +55,7 @@ export class Mappings {
     return next !== undefined && next.iova <= last;
   }
 
-  /** Removes the mappings that begin within a range. @returns bytes removed */
+  /** Removes the mappings that begin within an IOVA range. @returns number of unmapped bytes */
   remove(iova: bigint, last: bigint): bigint {
     const first = this.#findIndex(iova);
     const count = this.#findIndex(last + 1n) - first;
@@ -65,7 +68,7 @@ export class Mappings {
     return removed;
   }
 
-  /** Returns the index of the first mapping that begins at or after an address. */
+  /** Returns the index of the first mapping whose start is at or above an address. */
   #findIndex(iova: bigint): number {
     let low = 0;
     let high = this.#sorted.length;

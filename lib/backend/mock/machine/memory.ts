@@ -7,12 +7,14 @@ import { fail } from './errno.js';
 const HUGE_PAGE_SIZE = { '2M': 2 ** 21, '1G': 2 ** 30 } as const;
 
 /**
- * Memory of the process that a mock device can access. While any part of it is mapped, a release is
- * delayed until the last part is unmapped.
+ * Memory of the process that a mock device can access. If a part of the memory is mapped, a release
+ * takes effect when the last part is unmapped.
  */
 export class MockMemory implements Memory {
   readonly size: number;
-  /** Bytes that can be mapped; fewer than `size` if the file is too short. */
+  /**
+   * Number of bytes that can be mapped. If the file is too short, this number is less than `size`.
+   */
   readonly mappable: number;
   /** Whether a device may write the memory. */
   readonly writable: boolean;
@@ -34,26 +36,29 @@ export class MockMemory implements Memory {
     return this.#buffer;
   }
 
-  /** Copies memory out for a DMA read. */
+  /** Copies bytes from memory for a DMA read. */
   copyOut(offset: number, into: Uint8Array): void {
     into.set(this.#requireBytes().subarray(offset, offset + into.length));
   }
 
-  /** Copies bytes into memory for a DMA write. */
+  /** Copies bytes to memory for a DMA write. */
   copyIn(offset: number, from: Uint8Array): void {
     this.#requireBytes().set(from, offset);
   }
 
-  /** Returns the bytes, which JavaScript cannot access after a transfer of the ArrayBuffer. */
+  /**
+   * Returns the bytes of the memory. Throws if the ArrayBuffer was transferred, because its bytes
+   * are then inaccessible.
+   */
   #requireBytes(): Uint8Array {
     if (this.#bytes.length === this.size) return this.#bytes;
     throw new Error(
-      'a mock device cannot access memory whose ArrayBuffer was transferred: ' +
+      'a mock device cannot access the memory, because its ArrayBuffer was transferred: ' +
         'to share memory with a worker, map a SharedArrayBuffer',
     );
   }
 
-  /** Counts one more mapping until {@link unpin}. */
+  /** Adds 1 to the number of mappings. {@link unpin} subtracts 1. */
   pin(): void {
     this.#lifetime.check();
     this.#mappings++;
@@ -76,9 +81,9 @@ export class MockMemory implements Memory {
 }
 
 /**
- * The bytes of a file, read once, since JavaScript cannot map a file. DMA writes reach the file at
- * once. Writes of the program reach the file when the memory is released. Later changes of the file
- * do not show in the memory.
+ * Memory with the bytes of a file. The file is read only once, because JavaScript cannot map files.
+ * A DMA write changes the file at once. Writes of the program change the file when the memory is
+ * released. A later change of the file does not change the memory.
  */
 class FileMemory extends MockMemory {
   readonly #fd: number;
@@ -150,10 +155,12 @@ export function mapFile(fd: number, offset: number, size: number, writable: bool
 }
 
 /**
- * Uses a SharedArrayBuffer. JavaScript cannot read its address, but V8 aligns only two kinds to
- * pages: growable buffers, and the shared memory of WebAssembly, whose buffer is frozen.
+ * Uses a SharedArrayBuffer. JavaScript cannot read the address of a buffer. V8 aligns only two
+ * kinds of shared buffers to pages: growable buffers, and the memory of WebAssembly. A buffer of
+ * WebAssembly memory is frozen.
  *
- * @throws RangeError unless the buffer is page-aligned and has whole pages
+ * @throws RangeError if the buffer is not page-aligned, or if its size is not a multiple of the
+ *   page size
  */
 export function share(buffer: SharedArrayBuffer): MockMemory {
   if (!(buffer instanceof SharedArrayBuffer)) {

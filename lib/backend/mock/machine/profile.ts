@@ -3,36 +3,48 @@ import type { Via } from '../../../contract/index.js';
 /** A version of Linux that the mock emulates. */
 export type KernelVersion = '6.1' | '6.12' | '7.2';
 
-/** Differences between the kernels. The mock answers the same on all of them otherwise. */
+/**
+ * Differences between the emulated kernels. Everything else is the same in all emulated kernels.
+ */
 interface Differences {
-  /** Whether the kernel has VFIO character devices and iommufd. Debian builds kernels without. */
+  /**
+   * Whether the kernel has VFIO character devices and iommufd. Debian builds its kernels without
+   * VFIO character devices.
+   */
   readonly cdev: boolean;
   /** Whether the kernel has IOMMU_HWPT_ALLOC_PASID. */
   readonly pasids: boolean;
   /**
-   * Whether vectors can be added while MSI-X is enabled. Older kernels check all vectors of a
-   * SET_IRQS against the number enabled, before they change any vector.
+   * Whether vectors can be added while MSI-X is enabled. In older kernels, SET_IRQS fails if one of
+   * its vectors is not enabled. The check happens before any vector changes.
    */
   readonly dynamicMsix: boolean;
-  /** Whether ERR and REQ refuse descriptors below -1. Older kernels ignore them. */
+  /**
+   * Whether the ERR and REQ indexes refuse a file descriptor below -1. Older kernels ignore file
+   * descriptors below -1.
+   */
   readonly strictDescriptor: boolean;
-  /** Errno for a DMA range that wraps around the end of the address space. */
+  /** Errno for a DMA range whose end exceeds the 64-bit address space. */
   readonly wrappedRange: 'EINVAL' | 'EOVERFLOW';
-  /** Whether an unmap up to the last 64-bit address removes mappings. Older kernels remove none. */
+  /**
+   * Whether an unmap range that ends at the last 64-bit address removes mappings. Older kernels
+   * remove no mappings for such a range.
+   */
   readonly unmapsToTheEnd: boolean;
   /** Whether a device can read write-only mappings, as with older page tables for Intel IOMMUs. */
   readonly writableIsReadable: boolean;
-  /** Widest access in bytes that the kernel makes for a read or write of a BAR. */
+  /** Maximum width in bytes of the kernel's accesses for a read or write of a BAR. */
   readonly widestAccess: 4 | 8;
   /** Whether VFIO_DEVICE_IOEVENTFD accepts 8 bytes. */
   readonly wideIoeventfd: boolean;
   /** Whether vfio-pci shows the DVSEC extended capability. */
   readonly dvsec: boolean;
-  /** Bytes that vfio-pci covers of the PCIe capability of an endpoint, version 2. */
+  /** Length in bytes that vfio-pci assumes for the PCIe capability of an endpoint, version 2. */
   readonly expressLength: number;
   /**
-   * Whether the kernel knows VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2. The call then fails with
-   * EINVAL for a device without migration, else with ENOTTY.
+   * Whether the kernel knows VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2. If the device has no
+   * migration, the feature fails with EINVAL. In kernels that do not know the feature, it fails
+   * with ENOTTY.
    */
   readonly precopyInfo: boolean;
   /** Whether the kernel can be built with VFIO_DEVICE_FEATURE_DMA_BUF. */
@@ -96,23 +108,23 @@ export interface ProfileOptions {
   /** Version of Linux. Default: the newest, 7.2. */
   readonly kernel?: KernelVersion | undefined;
   /**
-   * Whether the kernel is built with VFIO_PCI_DMABUF. Default: true if the version has it and
-   * `novirt` is off.
+   * Whether the kernel is built with VFIO_PCI_DMABUF. Default: true if the kernel version has
+   * VFIO_PCI_DMABUF and `novirt` is off.
    */
   readonly dmabuf?: boolean | undefined;
   /**
-   * Whether the kernel is patched with VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT, which has the same
-   * feature number as DMA_BUF. Default: false.
+   * Whether the kernel is patched with VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT. The features
+   * PCI_MSI_NOVIRT and DMA_BUF have the same number. Default: false.
    */
   readonly novirt?: boolean | undefined;
   /**
-   * Whether a variant driver of the device is bound, with an interrupt index for private sources.
-   * Default: false.
+   * Whether a variant driver is bound to the device. The variant driver has an interrupt index for
+   * private sources. Default: false.
    */
   readonly variant?: boolean | undefined;
   /**
-   * Way of access for an open that does not choose one. Default: `'group'`; for a device with
-   * PASIDs `'cdev'`, if the kernel can attach PASIDs.
+   * Way of access if the options of `openDevice()` do not set `via`. Default: `'cdev'` for a device
+   * with PASIDs if the kernel can attach PASIDs, otherwise `'group'`.
    */
   readonly via?: Via | undefined;
 }
@@ -122,14 +134,14 @@ export interface Profile extends Differences {
   readonly version: KernelVersion;
   readonly novirt: boolean;
   readonly variant: boolean;
-  /** Way of access; null for the default of the device. */
+  /** Way of access. Null means the default of the device. */
   readonly via: Via | null;
 }
 
 /**
  * Completes the settings of a kernel.
  *
- * @throws RangeError for an unknown version, and if `dmabuf` and `novirt` are both on
+ * @throws RangeError for an unknown kernel version, and if `dmabuf` and `novirt` are both on
  */
 export function profileOf(options: ProfileOptions = {}): Profile {
   const { kernel = NEWEST, novirt = false, variant = false, via = null } = options;
@@ -141,7 +153,7 @@ export function profileOf(options: ProfileOptions = {}): Profile {
   const differences = KERNELS[kernel];
   const dmabuf = differences.dmabuf && (options.dmabuf ?? !novirt);
   if (dmabuf && novirt) {
-    throw new RangeError('dmabuf and novirt share one feature number: turn one of them off');
+    throw new RangeError('dmabuf and novirt share one feature number: turn dmabuf or novirt off');
   }
   return { ...differences, dmabuf, novirt, variant, via, version: kernel };
 }

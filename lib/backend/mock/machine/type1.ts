@@ -18,7 +18,8 @@ const PAGE = BigInt(PAGE_SIZE);
 const PAGE_SIZES = 0x4020_1000n;
 
 /**
- * Makes the rules of a container with VFIO_TYPE1v2_IOMMU, with its checks in the kernel's order.
+ * Creates the rules of a container with VFIO_TYPE1v2_IOMMU. The checks have the same order as in
+ * the kernel.
  */
 export function type1(profile: Profile, limits: DmaLimits): DmaRules {
   const { wrappedRange, unmapsToTheEnd } = profile;
@@ -38,7 +39,8 @@ export function type1(profile: Profile, limits: DmaLimits): DmaRules {
       const aligned = size % PAGE === 0n && iova % PAGE === 0n && offset % PAGE_SIZE === 0;
       if (!aligned) fail('EINVAL', MAP);
       const overlaps = mappings.overlaps(iova, last);
-      // VADDR renews an invalidated address; the mock never invalidates the address of a mapping.
+      // VFIO_DMA_MAP_FLAG_VADDR renews an invalidated address of a mapping. The mock never
+      // invalidates an address.
       if (vaddr) fail(overlaps ? 'EINVAL' : 'ENOENT', MAP);
       if (overlaps) fail('EEXIST', MAP);
       if (mappings.count >= limits.dmaEntries) fail('ENOSPC', MAP);
@@ -46,7 +48,7 @@ export function type1(profile: Profile, limits: DmaLimits): DmaRules {
     },
     unmap(mappings: Mappings, iova: bigint, size: bigint, flags: number): bigint {
       const all = flags === VFIO_DMA_UNMAP_FLAG_ALL;
-      // The mock has no dirty tracking and no address updates, so their flags are refused.
+      // The mock refuses the flags of dirty tracking and of address updates.
       if (flags !== 0 && !all) fail('EINVAL', UNMAP);
       if (iova % PAGE !== 0n) fail('EINVAL', UNMAP);
       if (all) {

@@ -3,7 +3,8 @@ import type { EventfdWatcher, MockEventfd } from './eventfd.js';
 /**
  * An eventfd whose signals run a handler in the kernel (drivers/vfio/virqfd.c). Each signal resets
  * the counter. If the counter is not 0 when the eventfd is bound, the handler runs at once and the
- * counter stays. Releasing the virqfd resets the counter. Closing the eventfd ends the virqfd.
+ * counter does not change. Releasing the virqfd resets the counter. Closing the eventfd ends the
+ * virqfd.
  */
 export class Virqfd implements EventfdWatcher {
   readonly #eventfd: MockEventfd;
@@ -20,10 +21,11 @@ export class Virqfd implements EventfdWatcher {
   }
 
   signalled(): void {
-    // Every virqfd of an eventfd is notified; the first one resets the counter.
+    // A signal notifies all virqfds of an eventfd. The first virqfd resets the counter.
     this.#eventfd.resetCounter();
     if (this.#running) return;
-    // The kernel runs the handler from a work queue, so it does not nest if it signals its eventfd.
+    // The kernel runs the handler from a work queue. If the handler signals its own eventfd, the
+    // kernel does not run the handler recursively.
     this.#running = true;
     this.#handler();
     this.#running = false;

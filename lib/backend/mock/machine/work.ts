@@ -8,34 +8,42 @@ interface Job {
   readonly run: () => void;
 }
 
-/** The clock of a mock device. It runs with the clock of the process until it is stopped. */
+/**
+ * The clock of a mock device. The clock of the device runs with the clock of the process until
+ * `stop()`.
+ */
 export interface Clock {
   /** Milliseconds. */
   readonly now: number;
   readonly stopped: boolean;
-  /** Stops the clock. The device then does deferred work in {@link step} alone. */
+  /**
+   * Stops the clock. While the clock is stopped, only {@link step} runs the deferred work of the
+   * device.
+   */
   stop(): void;
   /**
-   * Advances a stopped clock and does the work that becomes due, in order.
+   * Advances a stopped clock. Runs the work that becomes due, in order of time.
    *
-   * @param ms - milliseconds, 0 to 2^31 - 1; 0, the default, does the work without a delay
+   * @param ms - milliseconds, from 0 to 2^31 - 1. Default: 0, which runs only the work that is
+   *   already due.
    * @throws TypeError if the clock is not stopped
    */
   step(ms?: number): void;
-  /** Starts a stopped clock again; the time goes on from `now`. */
+  /** Starts a stopped clock again. The time continues from `now`. */
   start(): void;
 }
 
 /**
- * Deferred work of devices, and its clock. Due work runs in the event loop, after a read of a
- * register, and while a program waits for interrupts. There is no other thread.
+ * Deferred work of a device, and the clock of the device. Work that is due runs in the event loop,
+ * after a read of a register, and while a program waits for interrupts. The mock has no threads of
+ * its own.
  */
 export class Work implements Clock {
-  /** Jobs by the time they are due. */
+  /** Jobs, sorted by the time when each job is due. */
   #jobs: readonly Job[] = [];
   #turn: NodeJS.Immediate | null = null;
   #timer: NodeJS.Timeout | null = null;
-  /** Milliseconds by which this clock is behind the clock of the process. */
+  /** Difference in milliseconds between the clock of the process and this clock. */
   #behind = 0;
   #stoppedAt: number | null = null;
 
@@ -47,7 +55,7 @@ export class Work implements Clock {
     return this.#stoppedAt !== null;
   }
 
-  /** Defers work. @param ms - delay by this clock */
+  /** Defers work. @param ms - delay in milliseconds of this clock */
   defer(owner: object, run: () => void, ms = 0): void {
     const due = this.now + ms;
     const later = this.#jobs.findIndex((job) => job.due > due);
@@ -56,25 +64,31 @@ export class Work implements Clock {
     this.#schedule();
   }
 
-  /** Runs the due jobs, but not those that they defer. @returns whether a job was due */
+  /**
+   * Runs the due jobs. A job that a running job defers does not run in this call.
+   *
+   * @returns whether a job was due
+   */
   run(): boolean {
     return this.#jobs.length > 0 && !this.stopped && this.#runUntil(this.now);
   }
 
-  /** Milliseconds until the next job is due; null without jobs and while the clock is stopped. */
+  /**
+   * Milliseconds until the next job is due. Null if there are no jobs, or if the clock is stopped.
+   */
   get wait(): number | null {
     const [next] = this.#jobs;
     return next === undefined || this.stopped ? null : Math.max(next.due - this.now, 0);
   }
 
-  /** Drops the jobs of an owner. */
+  /** Drops all jobs of one owner. */
   drop(owner: object): void {
     this.#jobs = this.#jobs.filter((job) => job.owner !== owner);
     this.#schedule();
   }
 
   stop(): void {
-    // Steps of whole milliseconds add up exactly.
+    // `now` is an integer here, so that steps of whole milliseconds add up without rounding.
     this.#stoppedAt ??= Math.ceil(this.now);
     this.#schedule();
   }
@@ -83,7 +97,8 @@ export class Work implements Clock {
     checkInteger(ms, 'ms', 0, MS_MAX);
     if (this.#stoppedAt === null) throw new TypeError('the clock runs: call stop() first');
     const end = this.#stoppedAt + ms;
-    // Each job runs at its own time, as do jobs that it defers into this step.
+    // Each job runs at its own time. A job can defer further jobs. If a further job is due in this
+    // step, the job also runs in this step.
     for (let next = this.#jobs[0]; next !== undefined && next.due <= end; next = this.#jobs[0]) {
       this.#stoppedAt = Math.max(next.due, this.#stoppedAt);
       this.#runUntil(this.#stoppedAt);
@@ -106,7 +121,7 @@ export class Work implements Clock {
       try {
         run();
       } catch (error) {
-        // The remaining due jobs stay for the next run.
+        // If a job throws, the remaining due jobs stay in the list for the next run.
         this.#jobs = [...due.slice(i + 1), ...this.#jobs];
         this.#schedule();
         throw error;
@@ -116,7 +131,7 @@ export class Work implements Clock {
     return due.length > 0;
   }
 
-  /** Schedules a run for the time when the first job is due. */
+  /** Schedules a timer for the time when the first job is due. */
   #schedule(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
@@ -131,7 +146,8 @@ export class Work implements Clock {
         this.#schedule();
       });
     } else {
-      // Work of a device keeps no process alive. A program that waits for it does that itself.
+      // The deferred work of a device does not keep the process alive. A program that waits for
+      // deferred work must keep the process alive itself.
       this.#timer = setTimeout(() => this.run(), Math.ceil(wait)).unref();
     }
   }

@@ -3,16 +3,16 @@ import { checkShape } from '../hardware/check-shape.js';
 import type { DeviceHost, DeviceLogic, DeviceModel, ModelDefinition } from '../hardware/model.js';
 import { profileOf } from '../machine/profile.js';
 
-/** A model's name. It contains no `/` and no `.`, so that it cannot be the path of a snapshot. */
+/** Pattern of a model's name. A name without `/` and `.` cannot be the path of a snapshot. */
 const NAME = /^[a-z0-9][a-z0-9_-]*$/i;
 
 /**
- * Checks a device model and adds the defaults. Opening a device calls `create` and checks its
- * registers.
+ * Checks a device model and adds the default values. `create` is called later, when a device is
+ * opened. The registers that `create` returns are checked at the open.
  *
  * @throws TypeError for a value of a wrong type and for an unknown capability; RangeError for a
- *   value that hardware cannot have: a BAR size that is not a power of two, capabilities that
- *   overlap, an MSI-X table outside of a memory BAR
+ *   value that no hardware can have, for example a BAR size that is not a power of two, overlapping
+ *   capabilities, or an MSI-X table outside of a memory BAR
  */
 export function defineModel(definition: ModelDefinition): DeviceModel {
   checkObject(definition, 'a model');

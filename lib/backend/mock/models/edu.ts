@@ -10,23 +10,23 @@ import { DmaFault } from '../machine/dma-fault.js';
 /** Bits of the status register. */
 const COMPUTING = 0x01;
 const INTERRUPT_WHEN_COMPUTED = 0x80;
-/** Bits of the interrupt status register that the device itself sets. */
+/** Bits of the interrupt status register. The device sets these bits. */
 const FACTORIAL_DONE = 0x001;
 const DMA_DONE = 0x100;
 /** Bits of the DMA command register. */
 const RUN = 0x1n;
 const TO_HOST = 0x2n;
 const INTERRUPT_WHEN_COPIED = 0x4n;
-/** Address of the buffer, as the source or destination of DMA. */
+/** Address of the internal buffer, used as the source or as the destination of DMA. */
 const BUFFER = 0x40000n;
 const BUFFER_SIZE = 4096;
 const PAGE = 4096;
-/** Address bits of DMA, as with dma_mask=0xffffffff in QEMU. */
+/** Mask of the address bits for DMA, as in QEMU with dma_mask=0xffffffff. */
 const DMA_MASK = 0xffff_ffffn;
 
 /**
- * QEMU's educational device (QEMU's docs/specs/edu.rst). A reset does not change its registers, as
- * in QEMU.
+ * QEMU's educational device (QEMU's docs/specs/edu.rst). As in QEMU, a reset does not change the
+ * registers of the device.
  */
 export const edu = defineModel({
   name: 'edu',
@@ -156,7 +156,7 @@ class Edu implements DeviceLogic {
     const { source, destination, count, command } = this.#dma;
     const toHost = (command & TO_HOST) !== 0n;
     const start = (toHost ? source : destination) - BUFFER;
-    // A transfer that exceeds the buffer copies nothing.
+    // If a transfer exceeds the buffer, no byte is copied.
     if (start >= 0n && start + count <= BigInt(BUFFER_SIZE)) {
       const bytes = this.#buffer.subarray(Number(start), Number(start + count));
       this.#transferPages((toHost ? destination : source) & DMA_MASK, bytes, toHost);
@@ -165,7 +165,10 @@ class Edu implements DeviceLogic {
     if ((command & INTERRUPT_WHEN_COPIED) !== 0n) this.#raise(DMA_DONE);
   }
 
-  /** Copies with one request for each page. The device ignores faults. */
+  /**
+   * Copies bytes between host memory and the buffer. Each page is one DMA request. The device
+   * ignores DMA faults.
+   */
   #transferPages(address: bigint, bytes: Uint8Array, toHost: boolean): void {
     for (let done = 0; done < bytes.length;) {
       const at = address + BigInt(done);
@@ -175,7 +178,7 @@ class Edu implements DeviceLogic {
         else this.#host.dmaRead(at, part);
       } catch (error) {
         if (!(error instanceof DmaFault)) throw error;
-        // In QEMU, a read that faults returns zeros.
+        // In QEMU, a DMA read with a fault returns zeros.
         if (!toHost) part.fill(0);
       }
       done += part.length;
@@ -195,12 +198,12 @@ class Edu implements DeviceLogic {
   }
 }
 
-/** Value of a write-only register: all ones, as between the registers. */
+/** Returns the value of a write-only register: all ones, as for the bytes between registers. */
 function readOnes(): number {
   return 0xffff_ffff;
 }
 
-/** Returns n! modulo 2^32, which is 0 from n = 34 on. */
+/** Returns n! modulo 2^32. The result is 0 for n >= 34. */
 function factorial(n: number): number {
   if (n >= 34) return 0;
   let product = 1;

@@ -10,13 +10,17 @@ import { wlan } from './wlan.js';
 /** The models of the library. */
 export const MODELS: readonly DeviceModel[] = [edu, nvme, testdev, dsa, wlan];
 
-/** A model and its IOMMU group, which contains this device alone. */
+/** A model and its IOMMU group. The group contains only the device of this model. */
 export interface GroupedModel {
   readonly model: DeviceModel;
   readonly group: number;
 }
 
-/** Lists the PCI functions of models. @param models - default: the models of the library */
+/**
+ * Lists the PCI functions of models.
+ *
+ * @param models - models and their groups; default: the models of the library
+ */
 export function listModels(
   models: Iterable<GroupedModel> = MODELS.map((model, group) => ({ model, group })),
 ): PciFunction[] {

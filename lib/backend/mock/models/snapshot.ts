@@ -22,24 +22,24 @@ const ROM_DATA = 0x1c;
 /** Alignment of the memory blocks of a BAR, in bytes. */
 const BLOCK = 8;
 
-/** The model of a snapshot. */
+/** A device model that was read from a snapshot. */
 export interface SnapshotModel {
   readonly model: DeviceModel;
-  /** IOVA ranges that the device could use. */
+  /** IOVA ranges that the real device could use when the snapshot was written. */
   readonly ranges: readonly IovaRange[];
 }
 
-/** Whether a name is the path of a snapshot and not the name of a model. */
+/** Whether a name is the path of a snapshot. Other names are names of models. */
 export function isPath(name: string): boolean {
   return name.includes('/') || name.endsWith('.json');
 }
 
 /**
  * Reads the model of a device from its snapshot. The model has the configuration space of the
- * device, and its BARs are memory.
+ * device. All BARs of the model are memory.
  *
- * @throws VfioError of the file system; EINVAL for a file that is not a snapshot, and for a
- *   snapshot of a device that hardware cannot have
+ * @throws VfioError with the errno of the file system; EINVAL if the file is not a snapshot, or if
+ *   the snapshot contains a value that no hardware can have
  */
 export function readModel(path: string): SnapshotModel {
   const text = readFile(path);
@@ -102,7 +102,9 @@ function decodeShape({ config, regions, resets }: Snapshot): FunctionShape {
   const known = new Set(bars.map(({ index }) => index));
   for (const index of sizes.keys()) {
     if (index <= 5 && !known.has(index)) {
-      throw new RangeError(`BAR ${index} has a size, but is the upper half of BAR ${index - 1}`);
+      throw new RangeError(
+        `BAR ${index} cannot have a size: it is the upper half of BAR ${index - 1}`,
+      );
     }
   }
   const rom = regions.find(({ index }) => index === ROM);
@@ -124,7 +126,10 @@ function decodeShape({ config, regions, resets }: Snapshot): FunctionShape {
   };
 }
 
-/** Returns configuration space in D0 with MSI and MSI-X disabled. */
+/**
+ * Returns a copy of configuration space in which the power state is D0 and MSI and MSI-X are
+ * disabled.
+ */
 function clearState(config: Uint8Array): Uint8Array {
   const bytes = config.slice();
   const view = new DataView(bytes.buffer);
@@ -180,7 +185,7 @@ function checkMsix({ config, regions }: Snapshot): void {
   }
 }
 
-/** Makes BARs of memory, with the contents of the snapshot after power-on. */
+/** Creates BARs of memory. After power-on, each BAR has the contents from the snapshot. */
 function createLogic({ config, regions }: Snapshot): DeviceLogic {
   const msixSpans = findMsixSpans(config);
   const bars = regions.filter(({ index }) => index < ROM);
@@ -205,12 +210,12 @@ function createLogic({ config, regions }: Snapshot): DeviceLogic {
   return { registers: Object.fromEntries(registers), reset: () => undefined };
 }
 
-/** Makes the shortest valid ROM image, because a snapshot does not contain the image. */
+/** Creates the shortest valid ROM image. A snapshot does not contain the real image. */
 function makeSmallestRom(): Uint8Array {
   const image = new Uint8Array(ROM_BLOCK);
   image.set([0x55, 0xaa]);
   image[0x18] = ROM_DATA;
-  // The signature "PCIR", a length of one block, and the indicator of the last image.
+  // The signature "PCIR", the length of one block, and the last-image indicator.
   image.set([0x50, 0x43, 0x49, 0x52], ROM_DATA);
   image[ROM_DATA + 16] = 1;
   image[ROM_DATA + 21] = 0x80;

@@ -1,32 +1,34 @@
 import { defineModel } from './define.js';
 import type { DeviceLogic, NarrowRegister } from '../hardware/model.js';
 
-/** The BARs, and the offset of the first byte that a test watches. */
+/** The BARs. `watched` is the offset of the first byte that a test can watch. */
 const MEMORY = { bar: 0, watched: 2048 } as const;
 const PORTS = { bar: 1, watched: 128 } as const;
 type Place = typeof MEMORY | typeof PORTS;
 
 /**
- * Kinds of tests: without an eventfd, or with an eventfd that intercepts any or matching writes.
+ * Kinds of tests. A test has no eventfd, an eventfd that intercepts all writes, or an eventfd that
+ * intercepts writes of a matching value.
  */
 const KINDS = ['no-eventfd', 'wildcard-eventfd', 'datamatch-eventfd'] as const;
 const WILDCARD = 1;
 const DATA_MATCH = 0xfa;
 const DATA_ANY = 0xce;
 const WIDTH = 1;
-/** Length of a test's header in bytes; its fields are at the offsets below. */
+/** Length of a test's header in bytes, without the name of the test. */
 const HEADER = 16;
 const WIDTH_AT = 1;
 const OFFSET_AT = 4;
 const DATA_AT = 8;
 const COUNT_AT = 12;
-/** Length of the longest header with its name, in bytes. */
+/** Maximum length in bytes of a test's header with the name of the test. */
 const READABLE = 48;
 
 /**
- * QEMU's pci-testdev. A byte written to offset 0 chooses a test; reads from offset 0 on then return
- * the header of the test. The device counts the bytes that are written to the offset of the test.
- * An eventfd of the machine intercepts most of them, so the device does not see them.
+ * QEMU's pci-testdev. Writing a byte to offset 0 chooses a test. After this write, reads from
+ * offset 0 upwards return the header of the test. The device counts the bytes that are written to
+ * the offset of the test. The device does not see a write that an eventfd of the machine
+ * intercepts.
  */
 export const testdev = defineModel({
   name: 'testdev',
@@ -44,7 +46,7 @@ export const testdev = defineModel({
   create: () => new TestDevice(),
 });
 
-/** One test; a driver reads its header. */
+/** One test. A driver reads the header of the test. */
 interface Test {
   readonly place: Place;
   readonly kind: number;
@@ -67,7 +69,10 @@ class TestDevice implements DeviceLogic {
     this.#current = null;
   }
 
-  /** Makes registers of one byte: the header, then every byte that a test watches. */
+  /**
+   * Creates one-byte registers: one for each byte of the header, and one for each byte that a test
+   * can watch.
+   */
   #bytes(place: Place): NarrowRegister[] {
     const header = Array.from({ length: READABLE }, (_, offset) => offset);
     const watched = this.#tests.map(({ offset }) => offset);
@@ -91,13 +96,20 @@ class TestDevice implements DeviceLogic {
     this.#current = test;
   }
 
-  /** Reads a byte of the header. The NUL at the end of the name reads as 0, as do bytes past it. */
+  /**
+   * Reads a byte of the header. The NUL at the end of the name and all bytes after the NUL read as
+   * 0.
+   */
   #read(offset: number): number {
     const header = this.#current?.header;
     return header !== undefined && offset + 1 < header.byteLength ? header.getUint8(offset) : 0;
   }
 
-  /** Counts a byte that is written to the offset of a test. @param width - of the whole access */
+  /**
+   * Counts a byte that is written to the offset of a test.
+   *
+   * @param width - width of the whole access in bytes
+   */
   #count(place: Place, offset: number, value: number, width: number): void {
     const test = this.#current;
     if (test?.offset !== offset) return;

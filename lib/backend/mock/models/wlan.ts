@@ -4,7 +4,7 @@ import { DmaFault } from '../machine/dma-fault.js';
 
 const REGISTERS = 0;
 const ENTRIES = 32;
-/** Table of the private sources' messages, 16 bytes each. */
+/** Table of the messages of private sources. The size of an entry is 16 bytes. */
 const STORE = { bar: REGISTERS, offset: 0x1000, entries: ENTRIES, stride: 16 } as const;
 const ADDRESS_LOW = 0;
 const ADDRESS_HIGH = 4;
@@ -14,18 +14,19 @@ const MASKED = 1 << 0;
 const PENDING = 1 << 1;
 
 /**
- * A wireless adapter like those that ath11k drives: MSI with 32 vectors, and an interrupt
- * controller with 32 private sources. The driver copies a message into the registers of each
- * source. The device sends that message unchanged, so a wrong copy loses the interrupt.
+ * A wireless adapter, similar to the adapters of the driver ath11k. The device has MSI with 32
+ * vectors, and an interrupt controller with 32 private sources. The driver writes a message to the
+ * registers of each private source. The device sends this message unchanged. If the driver has
+ * written a wrong message, the interrupt is lost.
  *
- * | offset | register | |
+ * | offset | register | meaning |
  * |---|---|---|
  * | 0x00 | identification | 0x574c0001 |
  * | 0x04 | private sources | 32 |
  * | 0x08 | raise | a write of n raises private source n |
  * | 0x0c | raise vector | a write of n sends MSI vector n |
  * | 0x10 | sent | number of private messages sent |
- * | 0x14 | faults | private messages that faulted in the IOMMU or lacked bus mastering |
+ * | 0x14 | faults | number of private messages that failed: IOMMU fault or bus mastering disabled |
  * | 0x1000 + 16 n | address low, address high, data, control of source n | control: bit 0 mask, bit 1 pending (read-only) |
  */
 export const wlan = defineModel({
@@ -51,7 +52,7 @@ export const wlan = defineModel({
       mask: { offset: CONTROL, bits: MASKED },
     },
   },
-  // Without MSI_NOVIRT a driver cannot read a valid message to copy.
+  // The driver reads a valid MSI message from the MSI registers. This needs MSI_NOVIRT.
   kernel: { novirt: true },
   create: (host) => new WlanDevice(host),
 });
@@ -122,7 +123,7 @@ class WlanDevice implements DeviceLogic {
     this.#sendPending(source);
   }
 
-  /** Sends the current message of a source if the source is pending and not masked. */
+  /** Sends the current message of a private source if the source is pending and not masked. */
   #sendPending(source: Source): void {
     if (source.masked || !source.pending) return;
     source.pending = false;

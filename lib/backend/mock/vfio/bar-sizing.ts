@@ -6,8 +6,8 @@ import * as pci from '../hardware/pci.js';
 const BARS = 6;
 
 /**
- * Clears the bits below the size of each BAR in the user's copy, except the type bits
- * (vfio_bar_fixup()). Called after a BAR was written.
+ * Clears the address bits below the size of each BAR in the user's copy (vfio_bar_fixup()). The
+ * type bits get their fixed values. Called before a read of a BAR, if a BAR was written.
  */
 export function sizeBars(shadow: DataView, hardware: HardwareFunction): void {
   for (let index = 0; index < BARS; index++) {

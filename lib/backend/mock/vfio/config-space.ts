@@ -7,23 +7,26 @@ import { sizeBars } from './bar-sizing.js';
 import { HEADER, Permissions, RAW } from './permissions.js';
 import { transferVpd } from './vpd.js';
 
-/** Effects of writes to configuration space, and the state that the writes depend on. */
+/**
+ * Callbacks for writes to configuration space. `msiActive()` and `msiQueueSize()` return state that
+ * a write depends on.
+ */
 export interface ConfigEvents {
-  /** Reports a change of bit 10 (INTx disable) of the user's command register. */
+  /** Called when bit 10 (INTx disable) of the user's command register changes. */
   disableIntx(disabled: boolean): void;
-  /** Changes the power state, 0 to 3. */
+  /** Changes the power state of the function, 0 for D0 to 3 for D3hot. */
   setPowerState(state: number): void;
   /** Resets the function. */
   resetFunction(): void;
-  /** Whether SET_IRQS has MSI enabled. */
+  /** Returns whether SET_IRQS has enabled MSI. */
   msiActive(): boolean;
-  /** log2 of the number of vectors that MSI was last enabled with. */
+  /** Returns log2 of the number of vectors of the last SET_IRQS that enabled MSI. */
   msiQueueSize(): number;
 }
 
 type ChunkWidth = 1 | 2 | 4;
 
-/** Region 7: configuration space as vfio-pci shows it. */
+/** Region 7: configuration space as the user sees it through vfio-pci. */
 export class ConfigSpace {
   readonly size: number;
   readonly #hardware: HardwareFunction;
@@ -67,13 +70,17 @@ export class ConfigSpace {
     return load(this.#shadow, pci.PCI_INTERRUPT_PIN, 1);
   }
 
-  /** Shows the message that the host programmed in the MSI registers, from now on. */
+  /** From now on, the MSI registers show the message that the host has programmed. */
   showMessage(): void {
     const { msi } = this.#hardware;
     if (msi !== null) this.#permissions.showMessage(msi.registers);
   }
 
-  /** Reads bytes. @throws VfioError EFAULT, and reads none, if a byte lies past the end */
+  /**
+   * Reads bytes.
+   *
+   * @throws VfioError EFAULT without reading any byte, if the range exceeds configuration space
+   */
   read(offset: number, into: Uint8Array): number {
     if (offset + into.length > this.size) fail('EFAULT', 'read');
     for (let done = 0; done < into.length;) {
@@ -85,7 +92,11 @@ export class ConfigSpace {
     return into.length;
   }
 
-  /** Writes bytes. @throws VfioError EFAULT, and writes none, if a byte lies past the end */
+  /**
+   * Writes bytes.
+   *
+   * @throws VfioError EFAULT without writing any byte, if the range exceeds configuration space
+   */
   write(offset: number, from: Uint8Array): number {
     if (offset + from.length > this.size) fail('EFAULT', 'write');
     for (let done = 0; done < from.length;) {
@@ -98,7 +109,10 @@ export class ConfigSpace {
     return from.length;
   }
 
-  /** Returns the largest aligned width that stays within one dword and one capability. */
+  /**
+   * Returns the largest aligned access width at an offset. The access does not cross the end of a
+   * dword or of a capability.
+   */
   #chunkWidth(offset: number, left: number): ChunkWidth {
     const most = Math.min(left, this.#permissions.remaining(offset));
     if (most >= 4 && offset % 4 === 0) return 4;
@@ -144,13 +158,14 @@ export class ConfigSpace {
         }
         break;
       case pci.PCI_CAP_ID_VPD:
-        // A write to the byte with the flag starts a transfer.
+        // A write to the byte that contains the flag F starts a VPD transfer.
         if (at <= pci.PCI_VPD_ADDR + 1 && at + width > pci.PCI_VPD_ADDR + 1) {
           transferVpd(this.#shadow, start, this.#hardware.vpd);
         }
         break;
       case pci.PCI_CAP_ID_MSI:
-        // As in the kernel, a write to the single byte before the control register also counts.
+        // As in the kernel, a write that only touches the byte before the control register also
+        // calls #updateMsi().
         if (at <= pci.PCI_MSI_FLAGS && at + width >= pci.PCI_MSI_FLAGS) this.#updateMsi(start);
         break;
       case pci.PCI_CAP_ID_EXP:
@@ -168,7 +183,10 @@ export class ConfigSpace {
     }
   }
 
-  /** Writes virtual bits to the shadow and the others to the function; drops read-only bits. */
+  /**
+   * Writes a value. Virtual bits go to the shadow, non-virtual bits go to the function, and
+   * read-only bits are dropped.
+   */
   #store(offset: number, width: ChunkWidth, value: number): void {
     const virtual = loadBits(this.#permissions.virtual, offset, width);
     const writable = loadBits(this.#permissions.writable, offset, width);
@@ -188,8 +206,8 @@ export class ConfigSpace {
     this.#store(offset, width, value);
     if (isBar(offset)) this.#barsWritten = true;
     if (offset === pci.PCI_COMMAND) {
-      // An access that starts at the command register sets the user's view of memory and I/O
-      // decode.
+      // If the write starts at the command register, the user's copy gets the written bits for
+      // memory decode and I/O decode.
       const decode = pci.PCI_COMMAND_MEMORY | pci.PCI_COMMAND_IO;
       const kept = load(this.#shadow, offset, 2) & ~decode;
       store(this.#shadow, offset, 2, kept | (value & decode));
@@ -216,7 +234,10 @@ export class ConfigSpace {
     this.#hardware.writeConfig(offset, 2, control);
   }
 
-  /** Resets the function if the user set the reset bit. The bit reads 0 even without a reset. */
+  /**
+   * Resets the function if the user has set the reset bit. The reset bit then reads 0, even if the
+   * function cannot be reset.
+   */
   #handleReset(offset: number, bit: number, isPossible: () => boolean): void {
     if ((load(this.#shadow, offset, 2) & bit) === 0) return;
     this.#clear(offset, bit);
@@ -233,7 +254,7 @@ function isBar(offset: number): boolean {
   return inBars || (offset >= pci.PCI_ROM_ADDRESS && offset < pci.PCI_ROM_ADDRESS + 4);
 }
 
-/** Reads the bits of one access from a table of bytes. */
+/** Reads the bits for one access from a byte table. */
 function loadBits(table: Uint8Array, offset: number, width: ChunkWidth): number {
   let value = 0;
   for (let i = 0; i < width; i++) value |= (table[offset + i] ?? 0) << (8 * i);

@@ -36,11 +36,11 @@ import type { VfioDevice } from './device.js';
 import type { Machine } from '../machine/machine.js';
 import { MockWindow } from './window.js';
 
-/** Largest offset in a region: regions are 1 TiB apart in a device file. */
+/** Largest offset in a region. The regions of a device file are 1 TiB apart. */
 const REGION_MAX = 2 ** 40 - 1;
 const WINDOW_MAX = 2 ** 32;
 
-/** A device file of a mock device. Several connections can share the device. */
+/** A mock of an open device file. Several connections can share one device. */
 export class MockConnection implements DeviceConnection {
   readonly name: string;
   readonly via: Via;
@@ -50,13 +50,13 @@ export class MockConnection implements DeviceConnection {
   readonly #onClose: (hint: string | undefined) => void;
   readonly #affinity: Affinity;
   readonly #windows = new Set<MockWindow>();
-  /** Interrupt indexes that this connection has enabled at some time. */
+  /** Interrupt indexes that this connection has ever enabled. */
   readonly #enabled = new Set<number>();
   readonly #scratch = new Uint8Array(4);
   readonly #scratchView = new DataView(this.#scratch.buffer);
   readonly #lifetime: Lifetime;
 
-  /** @param onClose - called once, with the hint of {@link close} */
+  /** @param onClose - called once at the close, with the hint that was passed to {@link close} */
   constructor(
     name: string,
     device: VfioDevice,
@@ -78,7 +78,10 @@ export class MockConnection implements DeviceConnection {
     return this.#device.kernel;
   }
 
-  /** The IOMMU of an Intel machine, which matches the messages of the mock's host. */
+  /**
+   * Describes the IOMMU of an Intel machine. The interrupt messages of the mock have Intel's
+   * format.
+   */
   get iommu(): IommuFacts {
     return { name: 'dmar0', unsafeInterrupts: false };
   }
@@ -189,7 +192,7 @@ export class MockConnection implements DeviceConnection {
     const groups = new Set<number>();
     for (const other of [this, ...others]) {
       if (!(other instanceof MockConnection)) {
-        throw new TypeError('hotReset takes devices of the mock only');
+        throw new TypeError('hotReset accepts only mock devices');
       }
       other.#lifetime.check();
       if (other.via !== this.via) {
@@ -253,7 +256,10 @@ export class MockConnection implements DeviceConnection {
     });
   }
 
-  /** Returns at once: the mock signals the eventfd in the same call that sends the message. */
+  /**
+   * Only checks the index. No wait is needed, because a message of a mock device signals its
+   * eventfd synchronously.
+   */
   synchronizeIrqs(index: number): void {
     checkU32(index, 'index');
     this.#lifetime.check();
@@ -262,7 +268,8 @@ export class MockConnection implements DeviceConnection {
   close(hint?: string): void {
     if (!this.#lifetime.end(hint)) return;
     for (const window of this.#windows) window.close(hint);
-    // Another connection can keep the device open.
+    // If another connection keeps the device open, the interrupts of this connection must still be
+    // disabled.
     for (const index of this.#enabled) this.#device.interrupts.disable(index);
     this.#onClose(hint);
   }
@@ -272,7 +279,10 @@ export class MockConnection implements DeviceConnection {
     return width === 4 ? this.#scratch : this.#scratch.subarray(0, width);
   }
 
-  /** @param kind - kind of the call for injected faults, or null if faults do not apply */
+  /**
+   * @param kind - kind of the call, for injected faults. Null means that no fault can be injected
+   *   into the call.
+   */
   #call<T>(kind: FaultKind | null, run: (device: VfioDevice) => T): T {
     this.#lifetime.check();
     this.#device.wake();

@@ -2,7 +2,7 @@ import type { ConfigBytes } from '../hardware/config-bytes.js';
 import * as pci from '../hardware/pci.js';
 import type { Profile } from '../machine/profile.js';
 
-/** Length of a capability that vfio-pci hides from the user. */
+/** Length 0 means that vfio-pci hides the capability from the user. */
 const HIDDEN = 0;
 
 const STANDARD: ReadonlyMap<number, number> = new Map([
@@ -26,8 +26,8 @@ const EXTENDED: ReadonlyMap<number, number> = new Map([
 ]);
 
 /**
- * Returns how many bytes of a standard capability vfio-pci covers (pci_cap_length, vfio_cap_len()).
- * 0 means that it hides the capability.
+ * Returns the length in bytes that vfio-pci uses for a standard capability (pci_cap_length,
+ * vfio_cap_len()). 0 means that vfio-pci hides the capability.
  */
 export function standardLength(config: ConfigBytes, at: number, profile: Profile): number {
   const id = config.get(at, 1);
@@ -59,8 +59,8 @@ export function standardLength(config: ConfigBytes, at: number, profile: Profile
 }
 
 /**
- * Returns how many bytes of an extended capability vfio-pci covers (pci_ext_cap_length,
- * vfio_ext_cap_len()). 0 means that it hides the capability.
+ * Returns the length in bytes that vfio-pci uses for an extended capability (pci_ext_cap_length,
+ * vfio_ext_cap_len()). 0 means that vfio-pci hides the capability.
  */
 export function extendedLength(config: ConfigBytes, at: number, profile: Profile): number {
   const id = config.get(at, 4) & 0xffff;
@@ -92,7 +92,7 @@ export function extendedLength(config: ConfigBytes, at: number, profile: Profile
   }
 }
 
-/** Returns the length of a virtual channel capability with the arbitration table of the port. */
+/** Returns the length of a virtual channel capability, including the port arbitration table. */
 function channelsLength(capability1: number, capability2: number): number {
   const length = 0x10 + (capability1 & 7) * 0x0c;
   const phases =

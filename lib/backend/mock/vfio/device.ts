@@ -25,7 +25,7 @@ import { Pasids } from './pasids.js';
 import { Power } from './power.js';
 import { Regions } from './regions.js';
 
-/** Place of a function: its group, the way of access, the kernel and the machine. */
+/** Environment of a function: IOMMU group, way of access, kernel and host machine. */
 export interface Place {
   readonly group: number;
   readonly via: Via;
@@ -33,16 +33,16 @@ export interface Place {
   readonly machine: Machine;
 }
 
-/** Object id that iommufd assigns to the first device; id 1 is the address space. */
+/** Object id that iommufd assigns to the first device. Object id 1 belongs to the address space. */
 const DEVICE_ID = 2;
 const D0 = 0;
 
-/** A function opened by vfio-pci; all connections to a device share it. */
+/** A PCI function that vfio-pci has opened. All connections to the device share one VfioDevice. */
 export class VfioDevice {
   readonly group: number;
   readonly via: Via;
   readonly kernel: string;
-  /** Whether this is a physical function of SR-IOV. */
+  /** Whether the device is a physical function of SR-IOV. */
   readonly isPhysicalFunction: boolean;
   readonly addressSpace: MockAddressSpace;
   readonly config: ConfigSpace;
@@ -68,7 +68,8 @@ export class VfioDevice {
     this.#hardware = hardware;
     this.isPhysicalFunction = hardware.capability('sriov') !== null;
     this.#resets = model.shape.resets !== false;
-    // Firmware of a PC sets these bits and bus mastering; vfio_pci_core_enable() clears the latter.
+    // Firmware of a PC sets these bits and the bus master bit. vfio_pci_core_enable() clears the
+    // bus master bit.
     const command = pci.PCI_COMMAND_IO | pci.PCI_COMMAND_MEMORY | pci.PCI_COMMAND_SERR;
     hardware.writeConfig(pci.PCI_COMMAND, 2, command);
     this.#power = new Power(hardware, () => {
@@ -110,21 +111,21 @@ export class VfioDevice {
     this.pasids = new Pasids(via, profile);
   }
 
-  /** The function itself, whose BARs the windows access. */
+  /** The hardware of the function. Register windows access the BARs of this hardware. */
   get bars(): HardwareFunction {
     return this.#hardware;
   }
 
-  /** Whether an access to a mapped BAR reaches the device. */
+  /** Whether the device responds to an access to a mapped BAR. */
   get reachable(): boolean {
     return this.config.memoryEnabled && !this.features.lowPower;
   }
 
-  /** Wakes a device from low power to D0, as any use of the device file does. */
+  /** Wakes the device from low power to D0. Each use of the device file wakes the device. */
   wake(): void {
     if (!this.features.lowPower) return;
     this.#power.set(D0);
-    // When the kernel resumes the device, it restores the interrupt messages.
+    // The kernel restores the interrupt messages when the kernel resumes the device.
     this.interrupts.restore();
     this.features.resume();
   }
@@ -137,10 +138,14 @@ export class VfioDevice {
     };
   }
 
-  /** VFIO_DEVICE_RESET: leaves the device in D0, with the user's configuration unchanged. */
+  /**
+   * VFIO_DEVICE_RESET. After the reset, the device is in D0, and the user's copy of configuration
+   * space is unchanged.
+   */
   reset(): void {
     if (!this.#resets) fail('EINVAL', 'VFIO_DEVICE_RESET');
-    // While the host unbinds the driver, it owns the lock of the device until the device is closed.
+    // While the host waits to unbind the driver, the host owns the device lock. The reset therefore
+    // fails until the device is closed.
     const { away } = this.#machine.faults;
     if (this.#hardware.isUnplugged || away === 'unbound') fail('EAGAIN', 'VFIO_DEVICE_RESET');
     this.#resetFunction();
@@ -158,7 +163,7 @@ export class VfioDevice {
     this.interrupts.restore();
   }
 
-  /** Lists the devices that a hot reset affects: this device alone is on its bus. */
+  /** Lists the devices that a hot reset affects. The bus contains only this device. */
   hotResetInfo(name: string): HotResetInfo {
     if (!this.#resets) fail('ENODEV', 'VFIO_DEVICE_GET_PCI_HOT_RESET_INFO');
     if (this.via === 'group') return { flags: 0, devices: [{ name, id: this.group }] };
@@ -169,7 +174,8 @@ export class VfioDevice {
   /**
    * Resets the bus of the device.
    *
-   * @param groups - number of groups that the caller names; an open by cdev names none
+   * @param groups - number of groups in the caller's list; 0 if the device is open by its character
+   *   device
    */
   hotReset(groups: number): void {
     if (!this.#resets) fail('ENODEV', 'VFIO_DEVICE_PCI_HOT_RESET');
@@ -177,7 +183,7 @@ export class VfioDevice {
     this.#resetFunction();
   }
 
-  /** @param hint - why, if the program did not close it */
+  /** @param hint - reason why the device is closed, if the program did not close the device */
   close(hint?: string): void {
     this.ioeventfds.close();
     this.interrupts.close();
@@ -198,7 +204,8 @@ export class VfioDevice {
   }
 
   /**
-   * Writes a message to memory, because its address is not one of interrupts. A fault is dropped.
+   * Writes a message to memory, because the message address is not an interrupt address. An IOMMU
+   * fault of this write is ignored.
    */
   #writeMessage({ address, data }: Message): void {
     const bytes = new Uint8Array(4);
@@ -210,7 +217,7 @@ export class VfioDevice {
     }
   }
 
-  /** Calls `arrive` after the delay of interrupts that the test has set. */
+  /** Calls `arrive` after the delay that `delayInterrupts()` has set. */
   #delay(arrive: () => void): void {
     const { work, faults } = this.#machine;
     if (faults.interruptDelay === 0) arrive();
@@ -232,7 +239,8 @@ export class VfioDevice {
       },
       write: (address, from, { pasid }) => {
         this.#checkPasid(address, pasid);
-        // With a PASID, the IOMMU translates these addresses as all others (Intel VT-d).
+        // If a write has a PASID, the IOMMU translates also the addresses of interrupt messages
+        // (Intel VT-d).
         const isMessage = pasid === undefined && interrupts.isMessageAddress(address);
         if (!isMessage) this.addressSpace.write(address, from);
         else if (from.length === 4) {

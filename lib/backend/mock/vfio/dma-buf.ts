@@ -6,24 +6,24 @@ import { fail } from '../machine/errno.js';
 
 const FEATURE = 'VFIO_DEVICE_FEATURE';
 const PAGE = BigInt(PAGE_SIZE);
-/** Bytes of struct vfio_device_feature_dma_buf without its ranges. */
+/** Size in bytes of struct vfio_device_feature_dma_buf without the ranges. */
 export const DMA_BUF_HEADER = 16;
-/** Bytes of struct vfio_region_dma_range. */
+/** Size in bytes of struct vfio_region_dma_range. */
 const RANGE = 16;
 
-/** The BARs of which memory can be exported. */
+/** The BARs whose memory can be exported as a dma-buf. */
 export interface ExportableBars {
   /** Returns the size of a BAR in bytes; 0 if the function has no BAR of that index. */
   barSize(index: number): number;
-  /** Whether a BAR is memory and not I/O ports. */
+  /** Whether a BAR is a memory BAR. False for I/O ports. */
   isMemory(index: number): boolean;
 }
 
 /**
  * Checks a VFIO_DEVICE_FEATURE_DMA_BUF as vfio_pci_core_feature_dma_buf() does.
  *
- * @returns a file descriptor of `/dev/null` in place of the dma-buf: a program can only pass it on
- *   and close it
+ * @returns a file descriptor of `/dev/null` in place of a dma-buf; a program can only pass the
+ *   descriptor to other code or close the descriptor
  */
 export function exportDmaBuf(data: Uint8Array, bars: ExportableBars): number {
   const view = new DataView(data.buffer, data.byteOffset, data.length);
@@ -36,7 +36,7 @@ export function exportDmaBuf(data: Uint8Array, bars: ExportableBars): number {
   const ranges: { offset: bigint; length: bigint }[] = [];
   for (let i = 0; i < count; i++) {
     const at = DMA_BUF_HEADER + i * RANGE;
-    // The kernel would read past the data of the caller.
+    // The ranges exceed the caller's data. The kernel would fail to copy the ranges.
     if (at + RANGE > data.length) fail('EFAULT', FEATURE);
     const range = { offset: view.getBigUint64(at, true), length: view.getBigUint64(at + 8, true) };
     ranges.push(range);

@@ -15,7 +15,7 @@ import type { Profile } from '../machine/profile.js';
 import { DMA_BUF_HEADER, exportDmaBuf, type ExportableBars } from './dma-buf.js';
 
 const FEATURE = 'VFIO_DEVICE_FEATURE';
-/** Number of two features: DMA_BUF, or on patched kernels PCI_MSI_NOVIRT. */
+/** Feature number 11 means DMA_BUF, or PCI_MSI_NOVIRT on a patched kernel. */
 const DMA_BUF_OR_NOVIRT = 11;
 const VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2 = 12;
 const UUID_SIZE = 16;
@@ -25,17 +25,17 @@ const KNOWN_BITS =
   VFIO_DEVICE_FEATURE_SET |
   VFIO_DEVICE_FEATURE_PROBE;
 
-/** The device that the features act on. */
+/** The device to which the features belong. */
 export interface FeatureTarget {
   readonly bars: ExportableBars;
   /** Whether the device is a physical function of SR-IOV. */
   readonly isPhysicalFunction: boolean;
   readonly hasMsi: boolean;
-  /** Shows the message that the host programmed in the MSI registers, from now on. */
+  /** From now on, the MSI registers show the message that the host has programmed. */
   showMessage(): void;
 }
 
-/** VFIO_DEVICE_FEATURE, for a function without migration. */
+/** Implements VFIO_DEVICE_FEATURE for a function that does not support migration. */
 export class Features {
   readonly #profile: Profile;
   readonly #target: FeatureTarget;
@@ -47,14 +47,17 @@ export class Features {
     this.#target = target;
   }
 
-  /** Whether the user has put the device into low power. Mapped BARs then read as all ones. */
+  /**
+   * Whether the user has put the device into low power. In low power, mapped BARs read as all ones.
+   */
   get lowPower(): boolean {
     return this.#lowPower;
   }
 
   /**
-   * Resumes the device (vfio_pci_core_runtime_resume()). Low power ends if it was entered with a
-   * wake-up eventfd, which is signalled; without one the device may suspend again.
+   * Resumes the device (vfio_pci_core_runtime_resume()). If low power was entered with a wake-up
+   * eventfd, the eventfd is signalled and low power ends. Without a wake-up eventfd, low power does
+   * not end: the device can suspend again.
    */
   resume(): void {
     if (this.#wakeup === null) return;
@@ -66,10 +69,9 @@ export class Features {
   /**
    * Handles a VFIO_DEVICE_FEATURE.
    *
-   * @param eventfd - replaces the file descriptor at the start of the data
+   * @param eventfd - eventfd that replaces the file descriptor at the start of `data`
    * @returns 0, or a file descriptor for DMA_BUF
-   * @throws VfioError ENOTTY for a feature that the device does not have; EINVAL for a wrong
-   *   request
+   * @throws VfioError ENOTTY if the device does not have the feature; EINVAL for a wrong request
    */
   use(flags: number, data: Uint8Array, eventfd?: Eventfd): number {
     const get = (flags & VFIO_DEVICE_FEATURE_GET) !== 0;
@@ -79,7 +81,7 @@ export class Features {
     switch (flags & VFIO_DEVICE_FEATURE_MASK) {
       case VFIO_DEVICE_FEATURE_PCI_VF_TOKEN:
         if (!this.#target.isPhysicalFunction) fail('ENOTTY', FEATURE);
-        // The mock has no virtual functions, so the token is not stored.
+        // No virtual function of the mock could use the token, so the token is not stored.
         checkFeature(flags, data, VFIO_DEVICE_FEATURE_SET, UUID_SIZE);
         return 0;
       case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY:
@@ -103,7 +105,7 @@ export class Features {
     }
   }
 
-  /** Handles GET of DMA_BUF or SET of PCI_MSI_NOVIRT, whichever feature the kernel has. */
+  /** Handles the feature that the kernel has: GET of DMA_BUF, or SET of PCI_MSI_NOVIRT. */
   #useDmaBufOrNovirt(flags: number, data: Uint8Array): number {
     const { dmabuf, novirt } = this.#profile;
     if (dmabuf) {
@@ -115,7 +117,7 @@ export class Features {
     return 0;
   }
 
-  /** @param wakeup - eventfd to signal when the device resumes; null for none */
+  /** @param wakeup - eventfd that is signalled when the device resumes, or null for no eventfd */
   #enterLowPower(wakeup: Eventfd | number | null): void {
     const eventfd = eventfdArgument(wakeup, FEATURE);
     if ((eventfd === null && wakeup !== null) || this.#lowPower) fail('EINVAL', FEATURE);
@@ -125,9 +127,10 @@ export class Features {
 }
 
 /**
- * Checks the request of a feature that has one direction, GET or SET (vfio_check_feature()).
+ * Checks a request for a feature that supports either GET or SET, but not both
+ * (vfio_check_feature()).
  *
- * @returns false for a probe
+ * @returns false if the request is only a probe
  */
 function checkFeature(flags: number, data: Uint8Array, direction: number, size: number): boolean {
   const both = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET;

@@ -24,7 +24,9 @@ import { MessageInterrupts } from './message-interrupts.js';
 import { msiSource, msixSource, privateSource, type MessageSource } from './message-source.js';
 import { Notification } from './notification.js';
 
-/** Index of private interrupt sources: the first after those that every PCI device has. */
+/**
+ * Interrupt index of private sources. The index follows the interrupt indexes of every PCI device.
+ */
 const PRIVATE_SOURCES = VFIO_PCI_NUM_IRQS;
 
 /** Implements GET_IRQ_INFO and SET_IRQS for all interrupt indexes of a device. */
@@ -38,7 +40,7 @@ export class Interrupts {
   readonly #msix: MessageInterrupts | null;
   readonly #error: Notification;
   readonly #request: Notification;
-  /** Private interrupt sources of the device, or null without a variant driver for them. */
+  /** Private interrupt sources of the device. Null if no variant driver is bound. */
   readonly #private: MessageInterrupts | null;
   readonly #privateSource: MessageSource | null;
 
@@ -70,7 +72,10 @@ export class Interrupts {
     this.#request = new Notification(strictDescriptor);
   }
 
-  /** Number of interrupt indexes: those of every PCI device, and one for private sources. */
+  /**
+   * Number of interrupt indexes: the indexes of every PCI device, and one index for private
+   * sources.
+   */
   get indexes(): number {
     return VFIO_PCI_NUM_IRQS + (this.#private === null ? 0 : 1);
   }
@@ -79,7 +84,7 @@ export class Interrupts {
     return this.#msi?.active === true;
   }
 
-  /** log2 of the number of vectors that MSI was last enabled with. */
+  /** log2 of the number of vectors of the last SET_IRQS that enabled MSI. */
   get msiQueueSize(): number {
     return Math.ceil(Math.log2(this.#msi?.enabledWith ?? 1));
   }
@@ -115,13 +120,16 @@ export class Interrupts {
     }
   }
 
-  /** Signals ERR for an error of the device, or REQ if the host requests the device back. */
+  /**
+   * Signals the eventfd of the ERR index (device error) or of the REQ index (device request of the
+   * host).
+   */
   notify(index: typeof VFIO_PCI_ERR_IRQ_INDEX | typeof VFIO_PCI_REQ_IRQ_INDEX): void {
     if (index === VFIO_PCI_ERR_IRQ_INDEX) this.#error.raise();
     else this.#request.raise();
   }
 
-  /** Whether the host has an interrupt for a vector at present. */
+  /** Whether the host has a handler for a vector at present. */
   serves(index: number, vector: number): boolean {
     switch (index) {
       case VFIO_PCI_INTX_IRQ_INDEX:
@@ -137,14 +145,14 @@ export class Interrupts {
     }
   }
 
-  /** Restores the configuration of SET_IRQS after a reset of the function. */
+  /** Restores the interrupt configuration of SET_IRQS after a reset of the function. */
   restore(): void {
     this.#msi?.restore();
     this.#msix?.restore();
     this.#private?.restore();
   }
 
-  /** Disables an index. Has no effect if the index is not enabled. */
+  /** Disables an interrupt index. If the index is not enabled, the call has no effect. */
   disable(index: number): void {
     if (index === VFIO_PCI_INTX_IRQ_INDEX) this.intx.disable();
     else if (index === VFIO_PCI_MSI_IRQ_INDEX) this.#msi?.disable();

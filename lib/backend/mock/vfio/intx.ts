@@ -17,7 +17,10 @@ interface Active {
   resample: Virqfd | null;
 }
 
-/** INTx of a PCI 2.3 function. Each interrupt masks the pin in the command register. */
+/**
+ * INTx of a PCI 2.3 function. Each interrupt masks the interrupt pin by bit 10 of the command
+ * register.
+ */
 export class Intx {
   readonly #hardware: HardwareFunction;
   /** Returns bit 10 (INTx disable) of the user's command register. */
@@ -46,7 +49,10 @@ export class Intx {
     this.#active = null;
   }
 
-  /** Interrupts for an asserted pin, and masks the pin until it is unmasked. */
+  /**
+   * Signals the interrupt of an asserted pin, and masks the pin. A later unmask operation unmasks
+   * the pin.
+   */
   interrupt(): void {
     if (this.#active === null || this.#active.masked) return;
     this.#disablePin(true);
@@ -54,7 +60,10 @@ export class Intx {
     this.#signal();
   }
 
-  /** Follows bit 10 of the user's command register, even while INTx is not active. */
+  /**
+   * Masks or unmasks the pin after a change of bit 10 in the user's command register, even if INTx
+   * is not active.
+   */
   userDisabled(disabled: boolean): void {
     if (this.#active === null) this.#disablePin(disabled);
     else if (disabled) this.#mask(this.#active);
@@ -122,7 +131,10 @@ export class Intx {
     active.masked = true;
   }
 
-  /** Unmasks the pin. A pin that is still asserted is signalled again and stays masked. */
+  /**
+   * Unmasks the pin. If the pin is still asserted, signals the eventfd again and leaves the pin
+   * masked.
+   */
   #unmask(active: Active): void {
     if (!active.masked || this.#disabledByUser()) return;
     if (this.#hardware.pin) {

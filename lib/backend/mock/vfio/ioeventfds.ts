@@ -17,7 +17,7 @@ interface Entry {
   readonly virqfd: Virqfd;
 }
 
-/** VFIO_DEVICE_IOEVENTFD: a signal to an eventfd writes a value to a register. */
+/** Implements VFIO_DEVICE_IOEVENTFD: a signal to an eventfd writes a value to a register. */
 export class Ioeventfds {
   readonly #hardware: HardwareFunction;
   readonly #config: ConfigSpace;

@@ -12,23 +12,29 @@ import type { HostInterrupts } from '../machine/interrupts.js';
 import type { Message } from '../../../contract/message.js';
 import type { MessageSource } from './message-source.js';
 
-/** The message of a vector whose handler was freed, as msi_domain_deactivate() writes it. */
+/**
+ * After the handler of a vector is freed, this message replaces the message of the vector, as in
+ * msi_domain_deactivate().
+ */
 const NO_MESSAGE: Message = { address: 0n, data: 0 };
 
-/** SET_IRQS for MSI, MSI-X and private sources. A {@link MessageSource} hides their differences. */
+/**
+ * Implements SET_IRQS for MSI, MSI-X and private sources. A {@link MessageSource} hides the
+ * differences between these three kinds.
+ */
 export class MessageInterrupts {
   readonly #source: MessageSource;
   readonly #host: HostInterrupts;
   readonly #fixed: boolean;
   /** Host interrupt handles by vector. A handle stays allocated until the index is disabled. */
   readonly #handles = new Map<number, number>();
-  /** The message that was last written for each vector. */
+  /** Last written message of each vector. */
   readonly #messages = new Map<number, Message>();
   readonly #triggers = new Map<number, MockEventfd>();
   #active = false;
   #enabledWith = 1;
 
-  /** @param fixed - whether the kernel refuses vectors beyond those that were enabled */
+  /** @param fixed - whether the kernel refuses to add vectors while the index is enabled */
   constructor(source: MessageSource, host: HostInterrupts, fixed: boolean) {
     this.#source = source;
     this.#host = host;
@@ -39,7 +45,10 @@ export class MessageInterrupts {
     return this.#active;
   }
 
-  /** Number of vectors that the index was last enabled with; 1 if it was never enabled. */
+  /**
+   * Number of vectors of the last SET_IRQS that enabled the index. 1 if the index was never
+   * enabled.
+   */
   get enabledWith(): number {
     return this.#enabledWith;
   }
@@ -53,7 +62,7 @@ export class MessageInterrupts {
    * Performs SET_IRQS.
    *
    * @param available - whether no other interrupt index is active
-   * @returns 0, or the number of vectors available if the host has fewer than requested
+   * @returns 0, or the number of available vectors if the host has fewer vectors than requested
    */
   set(request: IrqRequest, available: boolean): number {
     const { type, start, count } = request;
@@ -72,7 +81,8 @@ export class MessageInterrupts {
   disable(): void {
     if (!this.#active) return;
     this.#active = false;
-    // pci_msix_shutdown() masks every vector, even one that the user unmasked through a mapping.
+    // pci_msix_shutdown() masks every vector, even if the user has unmasked the vector through a
+    // mapped BAR.
     for (const vector of this.#handles.keys()) this.#source.setMask(vector, true);
     this.#source.disable();
     for (const handle of this.#handles.values()) this.#host.free(handle);
@@ -82,8 +92,8 @@ export class MessageInterrupts {
   }
 
   /**
-   * Restores the messages after a reset, as pci_restore_msi_state() does. The PCI core enables them
-   * again, even if the user has cleared the enable bit.
+   * Restores the messages after a reset, as pci_restore_msi_state() does. The PCI core enables
+   * messages again, even if the user has cleared the enable bit.
    */
   restore(): void {
     if (!this.#active) return;
@@ -110,7 +120,10 @@ export class MessageInterrupts {
     return 0;
   }
 
-  /** @returns 0, or the number of vectors available if fewer; nothing is enabled then */
+  /**
+   * @returns 0 if `vectors` vectors are enabled. If the host has fewer vectors, enables no vector
+   *   and returns the number of available vectors.
+   */
   #enable(vectors: number): number {
     if (vectors === 0) fail('ERANGE', SET_IRQS);
     if (!this.#source.powered) fail('EINVAL', SET_IRQS);

@@ -5,32 +5,32 @@ import type { Message } from '../../../contract/message.js';
 import type { SourceRegisters } from '../hardware/model.js';
 import * as pci from '../hardware/pci.js';
 
-/** The registers by which the host programs the messages of a function. */
+/** Access of the host to the registers that contain the messages of a function. */
 export interface MessageSource {
   /** Number of vectors. */
   readonly vectors: number;
-  /** Whether vectors can be added while messages are enabled. */
+  /** Whether the host can add vectors while messages are enabled. */
   readonly growable: boolean;
-  /** Whether a vector can be masked. */
+  /** Whether the host can mask a vector. */
   readonly maskable: boolean;
-  /** Whether the function is in D0, so that its registers can be written. */
+  /** Whether the function is in D0. The registers are writable only in D0. */
   readonly powered: boolean;
   /** Writes the message of a vector. */
   program(vector: number, message: Message): void;
   setMask(vector: number, masked: boolean): void;
   /** Masks all vectors and enables messages. @param vectors - number of vectors */
   enable(vectors: number): void;
-  /** Writes the control register again, as the PCI core does after a reset. */
+  /** Writes the message control register again, as the PCI core does after a reset. */
   resume(vectors: number): void;
   disable(): void;
 }
 
-/** Disables the INTx pin while messages are enabled. */
+/** Disables or enables the INTx pin. The pin is disabled while messages are enabled. */
 function disablePin(hardware: HardwareFunction, disabled: boolean): void {
   hardware.updateConfig(pci.PCI_COMMAND, pci.PCI_COMMAND_INTX_DISABLE, disabled);
 }
 
-/** Makes the source of MSI. */
+/** Creates the message source of MSI. */
 export function msiSource(hardware: HardwareFunction, msi: Msi): MessageSource {
   const { config } = hardware;
   const control = msi.offset + pci.PCI_MSI_FLAGS;
@@ -51,7 +51,8 @@ export function msiSource(hardware: HardwareFunction, msi: Msi): MessageSource {
     get powered() {
       return hardware.powerState === 0;
     },
-    // The low bits of the data are the vector, so the message of vector 0 serves all vectors.
+    // All MSI vectors use the message of vector 0. The function puts the vector number into the low
+    // data bits.
     program: (vector, { address, data }) => {
       if (vector !== 0) return;
       const registers = msi.registers;
@@ -70,14 +71,14 @@ export function msiSource(hardware: HardwareFunction, msi: Msi): MessageSource {
     resume,
     disable: () => {
       hardware.updateConfig(control, pci.PCI_MSI_FLAGS_ENABLE, false);
-      // The kernel leaves all vectors unmasked, as after a reset.
+      // The kernel unmasks all vectors, as after a reset.
       setMask(~0, false);
       disablePin(hardware, false);
     },
   };
 }
 
-/** Makes the source of MSI-X. @param offset - of the capability */
+/** Creates the message source of MSI-X. @param offset - offset of the MSI-X capability */
 export function msixSource(
   hardware: HardwareFunction,
   offset: number,
@@ -115,7 +116,10 @@ export function msixSource(
   };
 }
 
-/** Makes the source of private interrupt sources, whose registers a variant driver knows. */
+/**
+ * Creates the message source of private interrupt sources. Only a variant driver knows the
+ * registers of private sources.
+ */
 export function privateSource(
   hardware: HardwareFunction,
   { bar, offset, entries, stride, addressLow, addressHigh, data, mask }: SourceRegisters,
@@ -144,7 +148,8 @@ export function privateSource(
     },
     setMask,
     enable: maskAll,
-    // Private sources have no control register. A restore writes their messages again.
+    // Private sources have no control register. restore() writes the messages of private sources
+    // again.
     resume: () => undefined,
     disable: maskAll,
   };

@@ -3,12 +3,15 @@ import { VFIO_IRQ_SET_DATA_BOOL, VFIO_IRQ_SET_DATA_EVENTFD } from '../../../cont
 import { fail } from '../machine/errno.js';
 import { eventfdArgument, type MockEventfd } from '../machine/eventfd.js';
 
-/** The ERR or REQ index: one eventfd that the host signals. */
+/** The ERR or REQ index. Each of the two indexes has one eventfd, which the host signals. */
 export class Notification {
   readonly #strict: boolean;
   #trigger: MockEventfd | null = null;
 
-  /** @param strict - whether a descriptor below -1 fails with EINVAL; otherwise it is ignored */
+  /**
+   * @param strict - whether a file descriptor below -1 fails with EINVAL; if false, file
+   *   descriptors below -1 are ignored
+   */
   constructor(strict: boolean) {
     this.#strict = strict;
   }
@@ -32,7 +35,7 @@ export class Notification {
     }
   }
 
-  /** Signals the eventfd, if one is bound. */
+  /** Signals the bound eventfd. If no eventfd is bound, the call has no effect. */
   raise(): void {
     this.#trigger?.raise();
   }

@@ -3,7 +3,10 @@ import type { Via } from '../../../contract/index.js';
 import { fail } from '../machine/errno.js';
 import type { Profile } from '../machine/profile.js';
 
-/** PASIDs attached to a device. A transfer with one of them uses the device's address space. */
+/**
+ * PASIDs that are attached to a device. A DMA transfer with an attached PASID uses the device's
+ * address space.
+ */
 export class Pasids {
   readonly #via: Via;
   readonly #profile: Profile;
@@ -20,7 +23,7 @@ export class Pasids {
 
   attach(pasid: number): void {
     this.#check('VFIO_DEVICE_ATTACH_IOMMUFD_PT');
-    // A PASID needs a page table that is allocated with IOMMU_HWPT_ALLOC_PASID.
+    // Attaching a PASID needs a page table with the flag IOMMU_HWPT_ALLOC_PASID.
     if (!this.#profile.pasids) fail('ENOTSUP', 'IOMMU_HWPT_ALLOC');
     this.#attached.add(pasid);
   }
@@ -28,7 +31,7 @@ export class Pasids {
   detach(pasid: number): void {
     const syscall = 'VFIO_DEVICE_DETACH_IOMMUFD_PT';
     this.#check(syscall);
-    // A kernel without PASIDs refuses the PASID flag of this call.
+    // A kernel that cannot attach PASIDs refuses the PASID flag of the detach call.
     if (!this.#profile.pasids) fail('EINVAL', syscall);
     this.#attached.delete(pasid);
   }

@@ -3,11 +3,17 @@ import * as pci from '../hardware/pci.js';
 import type { Profile } from '../machine/profile.js';
 import { extendedLength, standardLength } from './coverage.js';
 
-/** Marks bytes of the header, in place of a capability's id. */
+/** Value in Permissions for bytes of the header, in place of a capability id. */
 export const HEADER = 0;
-/** Marks bytes outside of the capabilities that are shown: accesses pass to the function. */
+/**
+ * Value in Permissions for bytes outside of the visible capabilities. Accesses to these bytes reach
+ * the function unchanged.
+ */
 export const RAW = 0xff;
-/** Marks a hidden capability at the head of the extended list, which keeps its link. */
+/**
+ * Value in Permissions for a hidden capability at the start of the extended list. Only the link of
+ * the hidden capability remains visible.
+ */
 const PLACEHOLDER = 0xfe;
 
 const ALL = 0xffff_ffff;
@@ -15,19 +21,19 @@ const NONE = 0;
 const HEADER_OF_EXTENDED = 4;
 
 /**
- * Permissions of vfio-pci for each bit of configuration space. vfio-pci stores virtual bits itself;
- * all others belong to the function. Bits that are not writable drop writes. The links of both
- * lists are virtual, so that they skip hidden capabilities. The tables follow
+ * Permissions of vfio-pci for each bit of configuration space. vfio-pci stores virtual bits itself.
+ * Non-virtual bits belong to the function. Writes to read-only bits are dropped. The links between
+ * capabilities are virtual, so that a link can skip hidden capabilities. The tables follow
  * drivers/vfio/pci/vfio_pci_config.c.
  */
 export class Permissions {
   readonly virtual: Uint8Array;
   readonly writable: Uint8Array;
   readonly #config: ConfigBytes;
-  /** For each byte the id of its capability, HEADER, RAW or PLACEHOLDER. */
+  /** For each byte of configuration space: the id of its capability, HEADER, RAW or PLACEHOLDER. */
   readonly #map: Uint8Array;
 
-  /** @param shadow - values of the virtual bits; the constructor corrects the links in it */
+  /** @param shadow - values of the virtual bits; the constructor changes the links in `shadow` */
   constructor(config: ConfigBytes, profile: Profile, shadow: DataView) {
     this.#config = config;
     this.virtual = new Uint8Array(config.size);
@@ -39,7 +45,9 @@ export class Permissions {
     if (config.size > pci.PCI_CFG_SPACE_SIZE) this.#walkExtended(profile, shadow);
   }
 
-  /** Returns the id of the capability at an offset. Ids of both lists overlap. */
+  /**
+   * Returns the id of the capability at an offset. Standard and extended ids are not distinguished.
+   */
   id(offset: number): number {
     return this.#map[offset] ?? RAW;
   }
@@ -55,7 +63,10 @@ export class Permissions {
     return start;
   }
 
-  /** Returns the bytes from an offset to the end of its dword or of its capability. */
+  /**
+   * Returns the number of bytes from an offset to the end of the dword, or to the end of the
+   * capability if that is nearer.
+   */
   remaining(offset: number): number {
     const id = this.id(offset);
     let end = offset + 1;
@@ -63,7 +74,10 @@ export class Permissions {
     return end - offset;
   }
 
-  /** Makes the MSI message the host's and read-only (VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT). */
+  /**
+   * Makes the registers of the MSI message non-virtual and read-only. From then on, the user reads
+   * the message that the host has programmed (VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT).
+   */
   showMessage({ low, high, data }: { low: number; high: number | null; data: number }): void {
     this.#allow(low, 4, NONE, NONE);
     if (high !== null) this.#allow(high, 4, NONE, NONE);
@@ -127,7 +141,7 @@ export class Permissions {
     this.writable.fill(0, start, start + length);
   }
 
-  /** Sets the virtual and the writable bits of a register. */
+  /** Sets which bits of a register are virtual and which bits are writable. */
   #allow(offset: number, width: number, virtual: number, writable: number): void {
     for (let i = 0; i < width; i++) {
       this.virtual[offset + i] = virtual >>> (8 * i);
@@ -149,7 +163,7 @@ export class Permissions {
     this.#allow(pci.PCI_INTERRUPT_PIN, 1, ALL, NONE);
   }
 
-  /** Sets the permissions of a standard capability after its id and link. */
+  /** Sets the permissions of a standard capability, except for the id and the link. */
   #allowStandard(id: number, at: number): void {
     switch (id) {
       case pci.PCI_CAP_ID_PM: {
@@ -185,7 +199,8 @@ export class Permissions {
   }
 
   /**
-   * Sets the permissions of MSI. All bits of the low control byte are writable, as in the kernel.
+   * Sets the permissions of the MSI capability. All bits in the low byte of the control register
+   * are writable, as in the kernel.
    */
   #allowMsi(at: number): void {
     const control = this.#config.get(at + pci.PCI_MSI_FLAGS, 2);

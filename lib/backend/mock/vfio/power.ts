@@ -3,14 +3,17 @@ import * as pci from '../hardware/pci.js';
 
 const D0 = 0;
 
-/** Registers of PCIe that the PCI core saves and restores beside the header (pci_save_state()). */
+/**
+ * PCIe registers that the PCI core saves and restores, in addition to the header
+ * (pci_save_state()).
+ */
 const EXPRESS = [
   pci.PCI_EXP_DEVCTL,
   pci.PCI_EXP_LNKCTL,
   pci.PCI_EXP_DEVCTL2,
   pci.PCI_EXP_LNKCTL2,
 ] as const;
-/** Registers of AER that it saves and restores. */
+/** AER registers that the PCI core saves and restores. */
 const ERRORS = [
   pci.PCI_ERR_UNCOR_MASK,
   pci.PCI_ERR_UNCOR_SEVER,
@@ -25,18 +28,18 @@ interface Saved {
 }
 
 /**
- * Power states as vfio-pci sets them. If the way from D3hot to D0 resets a function, vfio-pci saves
- * its configuration before D3hot and restores it in D0. Writes in between are lost
- * (vfio_pci_set_power_state()).
+ * Changes the power state of a function, as vfio-pci does. Some functions are reset by the change
+ * from D3hot to D0. For such a function, vfio-pci saves configuration space before D3hot and
+ * restores configuration space in D0. Writes in D3hot are lost (vfio_pci_set_power_state()).
  */
 export class Power {
   readonly #hardware: HardwareFunction;
   readonly #onRestore: () => void;
-  /** Whether the way from D3hot to D0 resets the function. */
+  /** Whether the change from D3hot to D0 resets the function. */
   readonly #isResetByD0: boolean;
   #saved: readonly Saved[] | null = null;
 
-  /** @param onRestore - called after configuration was restored */
+  /** @param onRestore - called after configuration space was restored */
   constructor(hardware: HardwareFunction, onRestore: () => void) {
     this.#hardware = hardware;
     this.#onRestore = onRestore;
@@ -46,8 +49,8 @@ export class Power {
   }
 
   /**
-   * Changes the power state. A state that the function does not support, or cannot reach from its
-   * current state, is ignored.
+   * Changes the power state. The call has no effect if the function does not support the new state,
+   * or cannot enter the new state from its current state.
    */
   set(state: number): void {
     const pm = this.#hardware.capability('pm');

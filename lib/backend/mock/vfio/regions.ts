@@ -21,18 +21,18 @@ import { romImageSize } from './rom.js';
 
 const READ_WRITE = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
 
-/** A range of bytes within a BAR; `end` is exclusive. */
+/** A range of bytes within a BAR. `end` is exclusive. */
 interface Span {
   readonly start: number;
   readonly end: number;
 }
 
-/** GET_REGION_INFO, and reads and writes of regions through the device file. */
+/** Implements GET_REGION_INFO, and reads and writes of regions through the device file. */
 export class Regions {
   readonly #hardware: HardwareFunction;
   readonly #config: ConfigSpace;
   readonly #widest: 4 | 8;
-  /** Bytes of the images in the expansion ROM. */
+  /** Total length of the images in the expansion ROM, in bytes. */
   readonly #romImage: number;
 
   constructor(hardware: HardwareFunction, config: ConfigSpace, { widestAccess }: Profile) {
@@ -44,7 +44,7 @@ export class Regions {
   }
 
   info(index: number): RegionInfo {
-    // Region 8 exists for VGA cards alone.
+    // Only VGA cards have region 8.
     if (index >= VFIO_PCI_NUM_REGIONS || index === VFIO_PCI_VGA_REGION_INDEX) {
       fail('EINVAL', 'VFIO_DEVICE_GET_REGION_INFO');
     }
@@ -60,7 +60,8 @@ export class Regions {
     const size = BigInt(bar?.size ?? 0);
     if (bar === undefined) return { ...plain, flags: 0, size };
     if (bar.kind === 'io') return { ...plain, flags: READ_WRITE, size };
-    // The host reserves the rest of the page for a BAR smaller than a page, so it can be mapped.
+    // A BAR that is smaller than a page can be mapped, because the host reserves the rest of the
+    // page.
     const flags = READ_WRITE | VFIO_REGION_INFO_FLAG_MMAP;
     if (index !== this.#hardware.msixPlace?.table.bar) return { ...plain, flags, size };
     return {
@@ -125,7 +126,10 @@ export class Regions {
     return length;
   }
 
-  /** Checks an mmap. The BAR may end within the last page. */
+  /**
+   * Checks the range of an mmap(2). The range can include the whole last page, even if the BAR ends
+   * within this page.
+   */
   checkMap(index: number, offset: number, length: number): void {
     const { flags, size } = this.info(index);
     const pages = Math.ceil(Number(size) / PAGE_SIZE) * PAGE_SIZE;
@@ -133,7 +137,10 @@ export class Regions {
     if (!mappable || offset + length > pages) fail('EINVAL', 'mmap');
   }
 
-  /** Returns the range of the MSI-X table within a BAR, or null. */
+  /**
+   * Returns the range of the MSI-X table within a BAR. Returns null if the BAR does not contain the
+   * MSI-X table.
+   */
   msixTable(index: number): Span | null {
     const { msixPlace } = this.#hardware;
     if (msixPlace?.table.bar !== index) return null;
@@ -141,12 +148,15 @@ export class Regions {
     return { start, end: start + msixPlace.vectors * PCI_MSIX_ENTRY_SIZE };
   }
 
-  /** Fails for an unknown region, as GET_REGION_INFO does: an access first looks up its offset. */
+  /**
+   * Fails for an unknown region with the error of GET_REGION_INFO, because an access begins with a
+   * look-up of the region's offset.
+   */
   #checkRegion(index: number): void {
     if (index >= VFIO_PCI_VGA_REGION_INDEX) this.info(index);
   }
 
-  /** Reads the ROM. Bytes past its images read as ones. */
+  /** Reads the expansion ROM. The bytes after the last image read as 0xff. */
   #readRom(offset: number, into: Uint8Array): number {
     const { rom } = this.#hardware;
     if (rom === null || offset >= rom.size) return fail('EINVAL', 'read');
@@ -158,26 +168,29 @@ export class Regions {
     return length;
   }
 
-  /** Returns the widest access of a BAR. I/O ports have no accesses of 8 bytes. */
+  /** Returns the maximum access width of a BAR: 4 bytes for I/O ports. */
   #widestOf(index: number): 4 | 8 {
     return this.#hardware.bar(index)?.kind === 'io' ? 4 : this.#widest;
   }
 
-  /** Returns how many bytes of a transfer lie within the region. */
+  /** Returns the number of bytes of a transfer that lie within the region. */
   #clip(index: number, offset: number, length: number, syscall: string): number {
     const size = index <= VFIO_PCI_BAR5_REGION_INDEX ? this.#hardware.barSize(index) : 0;
     if (offset >= size) fail('EINVAL', syscall);
     return Math.min(length, size - offset);
   }
 
-  /** Fails with EIO if memory of a BAR is disabled. I/O ports are not checked. */
+  /** Fails with EIO if a BAR is a memory BAR and memory decode is disabled. */
   #checkMemory(index: number, syscall: string): void {
     const memory = this.#hardware.bar(index)?.kind !== 'io';
     if (memory && !this.#config.memoryEnabled) fail('EIO', syscall);
   }
 }
 
-/** Returns the largest aligned width that does not reach the hole; 0 inside of the hole. */
+/**
+ * Returns the largest aligned access width at an offset. The access does not overlap the hole.
+ * Returns 0 if the offset lies inside the hole.
+ */
 function nextWidth(at: number, left: number, hole: Span | null, widest: 4 | 8): 0 | Width {
   let most = left;
   if (hole !== null && at < hole.end) {

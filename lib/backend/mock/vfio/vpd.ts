@@ -2,10 +2,11 @@ import { load, store } from '../hardware/config-bytes.js';
 import { PCI_VPD_ADDR, PCI_VPD_ADDR_F, PCI_VPD_DATA } from '../hardware/pci.js';
 
 /**
- * Transfers 4 bytes of vital product data for the user and inverts the flag. If the transfer fails,
- * the flag does not change: the function has no data, or a write goes past the end of the data.
+ * Transfers 4 bytes of vital product data for the user, then inverts the flag F. If the transfer
+ * fails, the flag does not change. A transfer fails if the function has no vital product data, or
+ * if a write exceeds the data.
  *
- * @param start - offset of the capability
+ * @param start - offset of the VPD capability
  */
 export function transferVpd(shadow: DataView, start: number, data: Uint8Array | null): void {
   const control = load(shadow, start + PCI_VPD_ADDR, 2);

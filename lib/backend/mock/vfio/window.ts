@@ -7,16 +7,19 @@ import type { HardwareFunction } from '../hardware/function.js';
 const S64_MIN = -(2n ** 63n);
 const U64_MAX = 2n ** 64n - 1n;
 
-/** The part of a device that a window uses. */
+/** The interface between a register window and its device. */
 export interface WindowTarget {
   readonly bars: Pick<HardwareFunction, 'readBar' | 'readBar64' | 'writeBar' | 'writeBar64'>;
-  /** While false, registers read as all ones and writes are dropped. */
+  /**
+   * Whether the device responds. While the value is false, registers read as all ones and writes
+   * are dropped.
+   */
   readonly reachable: boolean;
 }
 
 /** The part of a BAR that a window covers. */
 export interface WindowExtent {
-  /** Name of the device and region, for errors. */
+  /** Name of the device and of the region, for error messages. */
   readonly path: string;
   readonly bar: number;
   /** Bytes from the start of the BAR. */
@@ -25,7 +28,7 @@ export interface WindowExtent {
   readonly length: number;
 }
 
-/** A mapped BAR. Each access reaches the device's registers unchanged. */
+/** A mapped BAR. Each access calls the device's registers with the same offset, width and value. */
 export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWindow {
   readonly size: number;
   readonly #target: WindowTarget;
@@ -78,7 +81,10 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
     this.#write(offset, 2, value);
   }
 
-  /** @param value - 32 bits, unsigned, or signed as JavaScript's bit operators return them */
+  /**
+   * @param value - a 32-bit value, unsigned or signed; JavaScript's bit operators return signed
+   *   values
+   */
   write32(offset: number, value: number): void {
     this.#write(offset, 4, value);
   }
@@ -137,7 +143,7 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
     this.#reachableBars()?.writeBar(this.#bar, this.#base + offset, width, unsigned);
   }
 
-  /** Returns the registers, or null while the device does not respond. */
+  /** Returns the BARs of the device. Returns null while the device does not respond. */
   #reachableBars(): WindowTarget['bars'] | null {
     const { bars, reachable } = this.#target;
     if (reachable === this.#lost) {

@@ -4,7 +4,7 @@ import type { KernelVersion } from '../../../../lib/backend/mock/machine/profile
 import { device, EXPRESS, image, shown, writeOnes } from './capabilities.js';
 import { bind, CONFIG, connect, enableBusMaster, plainModel } from '../support.js';
 
-test('3.3: slot id, hot swap, debug port, hot plug, SSVID, AGP 8x, EA and others are hidden', (t) => {
+test('3.3: vfio-pci hides slot id, hot swap, debug port, hot plug, SSVID, AGP 8x, EA …', (t) => {
   const hidden = [
     'slot_id',
     'compactpci_hot_swap',
@@ -23,11 +23,11 @@ test('3.3: slot id, hot swap, debug port, hot plug, SSVID, AGP 8x, EA and others
   all.push({ name: 'af', offset: 0xf0 });
   const connection = device(t, all);
   t.deepEqual(shown(connection), ['pm', 'af']);
-  // Bytes of a hidden capability are raw: id and link are those of the device.
+  // Bytes of a hidden capability are raw: the id and the link of the device are visible.
   t.is(connection.load(CONFIG, 0x50, 4), 0x6677_6004);
 });
 
-test('3.3: the pointer of the header skips a hidden first capability', (t) => {
+test('3.3: the capabilities pointer of the header skips a hidden first capability', (t) => {
   const connection = device(t, [
     { name: 'bridge_subsystem', offset: 0x40 },
     { name: 'pm', offset: 0x50 },
@@ -36,13 +36,13 @@ test('3.3: the pointer of the header skips a hidden first capability', (t) => {
   t.is(connection.load(CONFIG, 0x06, 2) & 0x10, 0x10);
 });
 
-test('3.3: if all capabilities are hidden, the bit of the status register reads 0', (t) => {
+test('3.3: if all capabilities are hidden, the capability bit of the status register is 0', (t) => {
   const connection = device(t, [{ name: 'bridge_subsystem', offset: 0x40 }]);
   t.is(connection.load(CONFIG, 0x06, 2) & 0x10, 0);
   t.deepEqual(shown(connection), []);
 });
 
-test('3.3: AGP, HyperTransport and SATA are read from the device and drop writes', (t) => {
+test('3.3: AGP, HyperTransport and SATA show the bytes of the device and drop writes', (t) => {
   const bytes = Uint8Array.from({ length: 26 }, (_, i) => i + 1);
   const connection = device(t, [
     { name: 'agp', offset: 0x40, bytes: bytes.subarray(0, 10) },
@@ -66,11 +66,11 @@ test('3.3: the command register of PCI-X is writable', (t) => {
   t.is(connection.load(CONFIG, 0x44, 4), 0);
 });
 
-test('3.3: power states D1 and D2 are entered if the device supports them', (t) => {
+test('3.3: the user can enter D1 and D2 only if the device supports D1 and D2', (t) => {
   const bytes = new Uint8Array(256);
   bytes.set([0x34, 0x12, 0x78, 0x56, 3, 0, 0x10, 0]);
   bytes[0x34] = 0x40;
-  // The device supports PME from every state, and D1 but not D2.
+  // The device supports PME in every power state. It supports D1 but not D2.
   bytes.set([0x01, 0x00, 0x03, 0xfa, 0x00, 0x80], 0x40);
   const model = plainModel([], undefined, { image: { bytes } });
   const connection = connect(t, model);
@@ -85,7 +85,7 @@ test('3.3: power states D1 and D2 are entered if the device supports them', (t) 
   t.throws(() => connection.load(0, 4, 4), { code: 'EIO' });
 });
 
-test('3.3: a write to the byte with the flag transfers VPD', (t) => {
+test('3.3: a write to the byte that contains the flag F transfers VPD', (t) => {
   const data = Uint8Array.from({ length: 16 }, (_, i) => i);
   const connection = device(t, [{ name: 'vpd', offset: 0x40, data }]);
   connection.store(CONFIG, 0x42, 1, 4);
@@ -112,7 +112,7 @@ test('3.3: a VPD write that fails does not change the flag', (t) => {
   t.is(connection.load(CONFIG, 0x44, 4), 0);
 });
 
-test('3.3: writes to a vendor capability are raw, and its link is virtual', (t) => {
+test('3.3: writes to a vendor capability reach the device, but the link is virtual', (t) => {
   const connection = device(t, [
     { name: 'vendor_specific', offset: 0x40, bytes: Uint8Array.of(1, 2, 3, 4, 5) },
     { name: 'bridge_subsystem', offset: 0x50 },
@@ -149,7 +149,7 @@ test('3.3: the reset bit of AF resets the function and reads 0', (t) => {
   t.is(resets, 1);
 });
 
-test('3.3: the reset bit of PCIe reads 0, also without function level reset', (t) => {
+test('3.3: the reset bit of PCIe reads 0, even if the device has no function level reset', (t) => {
   let resets = 0;
   const plain = plainModel([{ ...EXPRESS, flr: false }]);
   const connection = connect(t, {
@@ -161,7 +161,7 @@ test('3.3: the reset bit of PCIe reads 0, also without function level reset', (t
   t.is(resets, 0);
 });
 
-test('3.3: Link Status 2 is covered from 6.12 on, and raw on older kernels', (t) => {
+test('3.3: vfio-pci covers Link Status 2 from 6.12 on; older kernels show the raw bytes', (t) => {
   const open = (kernel: KernelVersion) => {
     const bytes = new Uint8Array(4096);
     bytes.set([0x34, 0x12, 0x78, 0x56, 3, 0, 0x10, 0]);
@@ -204,13 +204,13 @@ test('3.4: MSI with 32-bit addresses delivers messages', (t) => {
   );
 });
 
-test('3.4: mask and pending bits of MSI are not virtual', (t) => {
+test('3.4: the mask bits and the pending bits of MSI are not virtual', (t) => {
   const connection = device(t, [{ name: 'msi', offset: 0x40, vectors: 4, maskable: true }]);
   t.is(connection.load(CONFIG, 0x42, 2), 0x0184);
   enableBusMaster(connection);
   const eventfd = connection.createEventfd();
   bind(connection, 1, 0, [eventfd, eventfd]);
-  // Enabling MSI masks all vectors and unmasks each vector with a handler.
+  // Enabling MSI first masks all vectors, then unmasks each vector that has a handler.
   t.is(connection.load(CONFIG, 0x50, 4), 0xc);
   connection.store(CONFIG, 0x50, 4, 0xe);
   connection.store(0, 0, 4, 1);

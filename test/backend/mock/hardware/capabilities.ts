@@ -21,12 +21,12 @@ export function image(connection: DeviceConnection): Uint8Array {
   return bytes;
 }
 
-/** Returns the names of the capabilities in the order of their lists. */
+/** Returns the names of all capabilities, in the order of the linked lists. */
 export function shown(connection: DeviceConnection): string[] {
   return walkCapabilities(image(connection)).map(({ name }) => name);
 }
 
-/** Writes ones to each dword and returns the values that are read back. */
+/** Writes all ones to each dword. Returns the values of the dwords after the writes. */
 export function writeOnes(connection: DeviceConnection, from: number, dwords: number): number[] {
   return Array.from({ length: dwords }, (_, i) => {
     connection.store(CONFIG, from + 4 * i, 4, 0xffff_ffff);

@@ -6,14 +6,14 @@ import { CONFIG, connect, plainModel } from '../support.js';
 
 const AER = [EXPRESS, { name: 'aer', offset: 0x100 }] as const;
 
-test('3.5: masks, severities and ECRC enables of AER are writable, the rest is not', (t) => {
+test('3.5: only the masks, severities and ECRC enables of AER are writable', (t) => {
   const connection = device(t, AER);
   t.is(connection.load(CONFIG, 0x100, 4), 0x0002_0001);
   t.deepEqual(
     writeOnes(connection, 0x100, 11),
     [0x0002_0001, 0, 0x03ff_f030, 0x03ff_f030, 0, 0xf1c1, 0x1e0, 0, 0, 0, 0],
   );
-  // vfio-pci covers the header log only in part.
+  // vfio-pci covers only a part of the header log.
   connection.store(CONFIG, 0x10c, 4, 0);
   t.is(connection.load(CONFIG, 0x10c, 4), 0);
 });
@@ -24,7 +24,7 @@ test('3.5: a write to the selector of power budgeting reaches the device', (t) =
   t.deepEqual(shown(connection), ['pcie', 'power_budgeting']);
 });
 
-test('3.5: VSEC and DVSEC are raw, and 6.1 hides DVSEC', (t) => {
+test('3.5: VSEC and DVSEC bytes are raw, and Linux 6.1 hides DVSEC', (t) => {
   const bytes = Uint8Array.of(1, 2, 3, 4);
   const shapes = [
     EXPRESS,
@@ -40,7 +40,8 @@ test('3.5: VSEC and DVSEC are raw, and 6.1 hides DVSEC', (t) => {
     t.is(connection.load(CONFIG, 0x124, 4), 0x00c2_0007);
     t.is(connection.load(CONFIG, 0x144, 4), 0x00e0_1e98);
     t.is(connection.load(CONFIG, 0x148, 2), 3);
-    // Writes reach the device: its header is writable, but the link that vfio-pci shows is virtual.
+    // Writes reach the device. The header of the device is writable, but vfio-pci shows a virtual
+    // link.
     connection.store(CONFIG, 0x144, 4, 0);
     t.is(connection.load(CONFIG, 0x144, 4), 0);
     connection.store(CONFIG, 0x140, 4, 0xffff_ffff);
@@ -79,7 +80,7 @@ test('3.5: ACS, ARI, ATS, SR-IOV, PRI, resizable BAR, DPA, TPH, LTR, VC are read
   }
 });
 
-test('3.5: variable lengths are computed as in the kernel', (t) => {
+test('3.5: the mock computes variable capability lengths as the kernel does', (t) => {
   const header = (size: number, ...at: [number, number][]) => {
     const bytes = new Uint8Array(size);
     const view = new DataView(bytes.buffer);
@@ -96,11 +97,13 @@ test('3.5: variable lengths are computed as in the kernel', (t) => {
     [{ name: 'vc', offset: 0x100, bytes: header(0x80, [4, 1], [8, 2]) }, 0x20 + 4],
   ];
   for (const [shape, length] of ends) {
-    // All bits of the device are writable, so a bit that does not change is covered by vfio-pci.
+    // All bits of the device are writable. If a write does not change a bit, vfio-pci covers the
+    // bit.
     const bytes = declareConfig(plainModel([EXPRESS, shape]).shape);
     const writable = new Map([[0x104, new Uint8Array(0x100).fill(0xff)]]);
     const connection = connect(t, plainModel([], undefined, { image: { bytes, writable } }));
-    // The first dword after the capability is raw, the last one inside of it is covered.
+    // The first dword after the capability is raw. vfio-pci covers the last dword of the
+    // capability.
     connection.store(CONFIG, 0x100 + length, 4, 0x1234_5678);
     t.is(connection.load(CONFIG, 0x100 + length, 4), 0x1234_5678, `${shape.name} ${length}`);
     const last = 0x100 + length - 4;
@@ -120,12 +123,12 @@ test('3.5: PASID and newer capabilities are hidden, and their bytes are raw', (t
   ]);
   t.deepEqual(shown(connection), ['pcie', 'serial_number', 'ltr']);
   t.is(connection.load(CONFIG, 0x120, 4), 0x1401_001b);
-  // The bytes after a hidden capability are raw, too: the kernel does not know its length.
+  // The bytes after a hidden capability are also raw: the kernel does not know its length.
   connection.store(CONFIG, 0x128, 4, 0xffff_ffff);
   t.is(connection.load(CONFIG, 0x128, 4), 0xffff_ffff);
 });
 
-test('3.5: a hidden first capability keeps its link alone', (t) => {
+test('3.5: only the link of a hidden first capability is visible', (t) => {
   const connection = device(t, [
     EXPRESS,
     { name: 'pasid', offset: 0x100 },

@@ -40,7 +40,7 @@ function table(shape: Partial<BarShape> = {}) {
   return { log, registers: new RegisterTable({ ...BAR, ...shape }, registers, []) };
 }
 
-test('a read calls each register that it overlaps once', (t) => {
+test('a read calls `read` of each overlapped register once', (t) => {
   const { log, registers } = table();
   t.is(registers.read64(0), 0x8877665544332211n);
   t.is(registers.read(0, 4), 0x44332211);
@@ -57,7 +57,7 @@ test('a read calls each register that it overlaps once', (t) => {
   t.is(registers.read(0x20, 4), 0);
 });
 
-test('bytes outside of registers read as `elsewhere` of the BAR', (t) => {
+test('bytes outside of registers read as the `elsewhere` value of the BAR', (t) => {
   const { registers } = table({ elsewhere: 0xff });
   t.is(registers.read(0x0c, 4), 0xff99eeff);
   t.is(registers.read(0x20, 1), 0xff);
@@ -65,7 +65,7 @@ test('bytes outside of registers read as `elsewhere` of the BAR', (t) => {
   t.is(registers.read(0x10, 4), 0);
 });
 
-test('a register with widths responds to these widths at its offset alone', (t) => {
+test('a register with `widths` responds only to these widths at its own offset', (t) => {
   const { registers } = table({ elsewhere: 0xff });
   t.is(registers.read(0x18, 4), 0x12345678);
   t.is(registers.read(0x18, 2), 0xffff);
@@ -73,7 +73,7 @@ test('a register with widths responds to these widths at its offset alone', (t) 
   t.is(registers.read64(0x18), 0xffffffffffffffffn);
 });
 
-test('a BAR with widths reads as 0 by other widths and drops their writes', (t) => {
+test('in a BAR with `widths`, an access of another width reads 0 or is dropped', (t) => {
   const { log, registers } = table({ widths: [4], elsewhere: 0xff });
   t.is(registers.read(0x08, 2), 0);
   t.is(registers.read64(0), 0n);
@@ -82,7 +82,7 @@ test('a BAR with widths reads as 0 by other widths and drops their writes', (t) 
   t.deepEqual(log, []);
 });
 
-test('a write reaches the register at its offset, truncated or extended to its width', (t) => {
+test('a written value is truncated or zero-extended to the width of the register', (t) => {
   const { log, registers } = table();
   registers.write64(0, 0x1_0000_0002n);
   registers.write(0, 4, 7);
@@ -102,7 +102,7 @@ test('a write reaches the register at its offset, truncated or extended to its w
   ]);
 });
 
-test('MSI-X: a masked vector sets its pending bit and is sent when it is unmasked', (t) => {
+test('MSI-X: a masked vector sets its pending bit; unmasking sends the message', (t) => {
   const sent: Message[] = [];
   const msix = new Msix(70, { bar: 0, offset: 0 }, { bar: 0, offset: 0x800 }, (message) => {
     sent.push(message);
@@ -131,7 +131,7 @@ test('MSI-X: a masked vector sets its pending bit and is sent when it is unmaske
   t.false(msix.pendingBits.covers(0x810));
 });
 
-test('a message calls the handler of its handle', (t) => {
+test('a message calls the handler that is set for the message’s handle', (t) => {
   const host = new HostInterrupts();
   const handles = host.allocate(40000);
   t.is(handles.length, 40000);
@@ -141,7 +141,8 @@ test('a message calls the handler of its handle', (t) => {
     host.deliver(host.message(handle));
   }
   t.deepEqual(hits, [0, 1, 0x7fff, 0x8000, 39999]);
-  // The data is added to the handle; an address without the remappable format is blocked.
+  // The message data is added to the handle. A message address without the remappable format is
+  // blocked.
   host.deliver({ ...host.message(0), data: 1 });
   host.deliver({ address: 0xfee00000n, data: 0 });
   t.deepEqual(hits.splice(5), [1]);
@@ -161,7 +162,7 @@ test('allocate() returns consecutive handles and reuses free ones', (t) => {
   t.deepEqual(host.allocate(1), []);
 });
 
-test('DMA faults without bus mastering', (t) => {
+test('a DMA transfer faults if bus mastering is disabled', (t) => {
   let fault: unknown;
   const model = plainModel([], (host) => [
     {

@@ -22,7 +22,7 @@ test('a device reads and writes memory across adjacent mappings', (t) => {
   t.deepEqual([...read], [1, 2, 3, 4, 5, 6]);
 });
 
-test('DMA faults at the first byte that is not mapped for its direction', (t) => {
+test('a DMA transfer faults at the first byte that is not mapped for its direction', (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(PAGE, false);
   space.mapSync(memory, 0, 4096n, 0x10000n, READ);
@@ -56,7 +56,7 @@ test('DMA faults at the first byte that is not mapped for its direction', (t) =>
   t.deepEqual([...new Uint8Array(memory.buffer, PAGE - 2)], [7, 8]);
 });
 
-test('MAP_DMA fails with the errors of the kernel, in its order', (t) => {
+test('MAP_DMA fails with the kernel’s errors and checks in the kernel’s order', (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(4 * PAGE, false);
   const cases: [string, [number, bigint, bigint, number]][] = [
@@ -124,7 +124,7 @@ test('UNMAP_DMA removes whole mappings or fails with EINVAL', (t) => {
   t.is(space.unmap(0n, 0n, 2), 8192n);
 });
 
-test('wrong arguments are refused before the container sees them', (t) => {
+test('wrong arguments throw before any call to the container', (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(PAGE, false);
   t.throws(
@@ -153,14 +153,14 @@ test('wrong arguments are refused before the container sees them', (t) => {
   );
 });
 
-test('map() rejects with the error of the kernel', async (t) => {
+test('map() rejects with the kernel’s error', async (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(PAGE, false);
   await space.map(memory, 0, 4096n, 0n, BOTH);
   await t.throwsAsync(space.map(memory, 0, 4096n, 0n, BOTH), { code: 'EEXIST' });
 });
 
-test('close frees released memory, and use of a closed address space fails with EBADF', (t) => {
+test('close() frees released memory; a closed address space fails with EBADF', (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(PAGE, false);
   const { buffer } = memory;
@@ -175,7 +175,7 @@ test('close frees released memory, and use of a closed address space fails with 
   t.throws(() => space.unmap(0n, 0n, 2), { code: 'EBADF' });
 });
 
-test('random maps and unmaps leave the same pages mapped as a model', (t) => {
+test('after random maps and unmaps, the mapped pages are those of a reference model', (t) => {
   const step = fc.record({
     unmap: fc.boolean(),
     page: fc.integer({ min: 0, max: 15 }),

@@ -13,7 +13,7 @@ function make(capacity = 4) {
   return { work, set: new MockEventSet(capacity, work), eventfd: new MockEventfd() };
 }
 
-test('a turn makes one wake with each slot once, in the order of the signals', async (t) => {
+test('one wake reports all slots signalled in a turn, each slot once, in order', async (t) => {
   const { set } = make();
   const eventfds = [0, 1, 2].map(() => new MockEventfd());
   for (const [slot, eventfd] of eventfds.entries()) set.add(slot, eventfd, slot === 2);
@@ -37,7 +37,7 @@ test('a turn makes one wake with each slot once, in the order of the signals', a
   set.close();
 });
 
-test('a signal during the callback is delivered on the next turn', async (t) => {
+test('a signal during the callback is delivered on the next turn of the event loop', async (t) => {
   const { set, eventfd } = make();
   set.add(0, eventfd, false);
   let wakes = 0;
@@ -54,7 +54,7 @@ test('a signal during the callback is delivered on the next turn', async (t) => 
   set.close();
 });
 
-test('an eventfd that is not read fires once for each signal', (t) => {
+test('an unread eventfd fires once for each signal', (t) => {
   const { set, eventfd } = make();
   set.add(3, eventfd, false);
   eventfd.signal();
@@ -79,7 +79,7 @@ test('add() and remove() reset the counter of the eventfd', (t) => {
   });
 });
 
-test('an eventfd whose counter was read before the wake does not fire', (t) => {
+test('an eventfd does not fire if its counter was read before the wake', (t) => {
   const { set, eventfd } = make();
   set.add(0, eventfd, true);
   eventfd.signal();
@@ -87,7 +87,7 @@ test('an eventfd whose counter was read before the wake does not fire', (t) => {
   t.is(set.wait(0), 0);
 });
 
-test('adding to a slot in use, or an eventfd twice, is EEXIST', (t) => {
+test('add() fails with EEXIST if the slot or the eventfd is already in use', (t) => {
   const { set, eventfd } = make();
   set.add(0, eventfd, false);
   fails(t, 'EEXIST', () => {
@@ -109,7 +109,7 @@ test('closing an eventfd frees its slot', (t) => {
   });
 });
 
-test('wait() runs the work of devices and returns at once without work', (t) => {
+test('wait() runs the work of devices; if there is no work, wait() returns at once', (t) => {
   const { set, eventfd, work } = make();
   set.add(0, eventfd, true);
   work.defer({}, () => {
@@ -123,13 +123,13 @@ test('wait() runs the work of devices and returns at once without work', (t) => 
   t.is(set.spin(60_000_000), 0);
 });
 
-test('wait(-1) without work of devices is EDEADLK', (t) => {
+test('wait(-1) fails with EDEADLK if no device has pending work', (t) => {
   const { set, eventfd } = make();
   set.add(0, eventfd, true);
   fails(t, 'EDEADLK', () => set.wait(-1));
 });
 
-test('wait() and spin() are refused while the event loop serves the set', async (t) => {
+test('wait() and spin() throw while the event loop serves the set', async (t) => {
   const { set, eventfd } = make();
   set.add(0, eventfd, false);
   let wakes = 0;
@@ -148,7 +148,7 @@ test('wait() and spin() are refused while the event loop serves the set', async 
   set.close();
 });
 
-test('wrong arguments are refused', (t) => {
+test('wrong arguments throw an error', (t) => {
   const { set, eventfd } = make(2);
   t.throws(
     () => {
@@ -167,7 +167,7 @@ test('wrong arguments are refused', (t) => {
   );
 });
 
-test('after close everything but close fails with EBADF', (t) => {
+test('after close(), every method except close() fails with EBADF', (t) => {
   const { set, eventfd } = make();
   set.add(0, eventfd, false);
   set.close();
@@ -209,7 +209,7 @@ async function node(body: string) {
   return run(process.execPath, ['--input-type=module', '-e', program(body)], { timeout: 300_000 });
 }
 
-test('a served set keeps the process alive only with ref()', async (t) => {
+test('a set that the event loop serves keeps the process alive only after ref()', async (t) => {
   const alive = await node(`
     setTimeout(() => eventfd.signal(), 50).unref();
     set.serve(() => { console.log('fired'); set.unref(); });
@@ -221,7 +221,7 @@ test('a served set keeps the process alive only with ref()', async (t) => {
   t.is(gone.stdout, '');
 });
 
-test('an exception in the callback is uncaught, and the set delivers later signals', async (t) => {
+test('if the callback throws, the exception is uncaught; later signals arrive', async (t) => {
   const { stdout } = await node(`
     process.on('uncaughtException', (error) => { console.log(error.message); eventfd.signal(); });
     let first = true;

@@ -4,7 +4,7 @@ import { fails } from '../support.js';
 
 const MAX = 2n ** 64n - 2n;
 
-test('a read resets the counter, and a counter of 0 reads as 0', (t) => {
+test('a read resets the counter; reading a counter of 0 returns 0', (t) => {
   const eventfd = new MockEventfd();
   t.is(eventfd.read(), 0n);
   eventfd.signal();
@@ -31,7 +31,7 @@ test('an interrupt saturates the counter', (t) => {
   t.is(eventfd.read(), MAX + 1n);
 });
 
-test('a count that eventfd(2) refuses is a RangeError', (t) => {
+test('a count that eventfd(2) refuses throws a RangeError', (t) => {
   const eventfd = new MockEventfd();
   for (const count of [-1n, MAX + 1n, 2n ** 64n]) {
     t.throws(
@@ -44,7 +44,7 @@ test('a count that eventfd(2) refuses is a RangeError', (t) => {
   t.is(eventfd.read(), 0n);
 });
 
-test('a closed eventfd refuses its user, and an interrupt to it is harmless', (t) => {
+test('after close(), read() and signal() fail with EBADF; an interrupt has no effect', (t) => {
   const eventfd = new MockEventfd();
   eventfd.close();
   eventfd.close();

@@ -21,7 +21,9 @@ function make(t: ExecutionContext, name = 'mock:nvme') {
 const bytes = () => new Uint8Array(4);
 const memory = (device: DeviceConnection) => device.addressSpace.allocate(PAGE, false);
 
-/** For each kind a call that succeeds, and the system call that its error names. */
+/**
+ * For each kind: a call that normally succeeds, and the system call in the error of a failed call.
+ */
 const calls: Readonly<
   Record<Exclude<FaultKind, 'open'>, readonly [string, (device: DeviceConnection) => unknown]>
 > = {
@@ -99,7 +101,7 @@ for (const [kind, [syscall, call]] of Object.entries(calls)) {
   });
 }
 
-test('`nth` and `times` choose the calls of a kind that fail', (t) => {
+test('`nth` and `times` choose which calls of a kind fail', (t) => {
   const { control, device } = make(t);
   control.fail('getIrqInfo', 'EIO', { nth: 2, times: 2 });
   control.fail('getIrqInfo', 'EINTR', { nth: 5 });
@@ -119,7 +121,7 @@ test('`nth` and `times` choose the calls of a kind that fail', (t) => {
   t.notThrows(() => device.getIrqInfo(0));
 });
 
-test('a call that fails has no effect', (t) => {
+test('a failed call has no effect', (t) => {
   const { control, device } = make(t);
   const eventfd = device.createEventfd();
   bind(device, MSIX, 0, [eventfd]);
@@ -143,7 +145,7 @@ test('fail() makes one open fail', async (t) => {
   closing(t, await backend.open('mock:nvme', {}));
 });
 
-test('an unknown kind or errno and a wrong count are refused', (t) => {
+test('fail() throws for an unknown kind, an unknown errno and a wrong count', (t) => {
   const { control } = make(t);
   const fail = (kind: string, code: string, options?: object) => () => {
     control.fail(kind as FaultKind, code, options);
@@ -155,7 +157,7 @@ test('an unknown kind or errno and a wrong count are refused', (t) => {
   t.throws(fail('map', 'EIO', { times: 1.5 }), { instanceOf: RangeError });
 });
 
-test('if messages are short, SET_IRQS returns the number available and enables none', (t) => {
+test('with too few messages, SET_IRQS returns the available number and enables no vector', (t) => {
   const { control, device } = make(t, 'mock:nvme?kernel=6.1');
   control.limit({ messages: 4 });
   const eventfds = Array.from({ length: 8 }, () => device.createEventfd());
@@ -164,7 +166,7 @@ test('if messages are short, SET_IRQS returns the number available and enables n
   t.is(bind(device, MSIX, 0, eventfds.slice(0, 4)), 0);
 });
 
-test('if CPU vectors are short, a bind fails with ENOSPC and bound vectors stay bound', (t) => {
+test('without a free CPU vector, a bind fails with ENOSPC; bound vectors stay bound', (t) => {
   const { control, device } = make(t);
   control.limit({ vectors: 2 });
   const [a, b, c] = [device.createEventfd(), device.createEventfd(), device.createEventfd()];
@@ -178,7 +180,7 @@ test('if CPU vectors are short, a bind fails with ENOSPC and bound vectors stay 
   t.is(bind(device, MSIX, 6, [c]), 0);
 });
 
-test('a map past the memlock limit is ENOMEM, past the limit of mappings ENOSPC', (t) => {
+test('map() fails with ENOMEM above the memlock limit, with ENOSPC above dmaEntries', (t) => {
   const { control, device } = make(t);
   const { addressSpace } = device;
   const map = (iova: bigint) => {

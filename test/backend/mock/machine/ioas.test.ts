@@ -9,7 +9,7 @@ import { fails } from '../support.js';
 const BOTH = 1 | 2;
 const PAGE = 4096;
 
-test('iommufd and a container refuse the same requests with errors of their own', (t) => {
+test('iommufd and a container refuse the same requests with different errors', (t) => {
   const limits = defaultLimits();
   const [type1Space, iommufd] = [
     new MockAddressSpace('mock:test'),
@@ -63,7 +63,7 @@ test('iommufd and a container refuse the same requests with errors of their own'
   }
 });
 
-test('iommufd: an unmap that would split a mapping is ENOENT and removes those before', (t) => {
+test('iommufd: an unmap that would split a mapping fails after removing lower mappings', (t) => {
   const space = new MockAddressSpace('mock:test', ioas(profileOf(), defaultLimits()));
   const memory = space.allocate(4 * PAGE, false);
   space.mapSync(memory, 0, 4096n, 0x1000n, BOTH);
@@ -74,7 +74,7 @@ test('iommufd: an unmap that would split a mapping is ENOENT and removes those b
   t.is(space.unmap(0n, 0n, 2), 12288n);
 });
 
-test('dma_entry_limit applies to containers alone, RLIMIT_MEMLOCK also to iommufd', (t) => {
+test('dma_entry_limit limits only containers; RLIMIT_MEMLOCK limits iommufd, too', (t) => {
   for (const way of ['group', 'cdev'] as const) {
     const limits = { ...defaultLimits(), dmaEntries: 2, memlock: 16384n };
     const rules = way === 'group' ? type1(profileOf(), limits) : ioas(profileOf(), limits);
@@ -93,7 +93,7 @@ test('dma_entry_limit applies to containers alone, RLIMIT_MEMLOCK also to iommuf
   }
 });
 
-test('page sizes are those of the page tables, with iommufd all from 4 KiB on', (t) => {
+test('page sizes: those of the page tables, and all sizes from 4 KiB with iommufd', (t) => {
   t.is(new MockAddressSpace('mock:test').pageSizes, 0x4020_1000n);
   t.is(
     new MockAddressSpace('mock:test', ioas(profileOf(), defaultLimits())).pageSizes,
@@ -101,7 +101,7 @@ test('page sizes are those of the page tables, with iommufd all from 4 KiB on', 
   );
 });
 
-test('a device can read write-only mappings on 6.1 and 6.12', (t) => {
+test('on Linux 6.1 and 6.12, a device can read write-only mappings', (t) => {
   for (const kernel of ['6.1', '6.12', '7.2'] as const) {
     const limits = defaultLimits();
     for (const rules of [type1, ioas]) {

@@ -5,7 +5,9 @@ import test from 'ava';
 import { MockAddressSpace } from '../../../../lib/backend/mock/machine/address-space.js';
 import { fails } from '../support.js';
 
-/** Node has WebAssembly, but the declarations that this project uses do not. */
+/**
+ * Declares WebAssembly.Memory, because this project's type declarations do not declare WebAssembly.
+ */
 declare const WebAssembly: {
   Memory: new (size: { initial: number; maximum: number; shared: true }) => {
     buffer: SharedArrayBuffer;
@@ -17,7 +19,7 @@ const WRITE = 2;
 const BOTH = READ | WRITE;
 const PAGE = 4096;
 
-test('a mapping keeps its memory until it is unmapped', (t) => {
+test('release() of mapped memory takes effect after the unmap', (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(1, false);
   t.is(memory.size, PAGE);
@@ -46,7 +48,7 @@ test('DMA to memory whose ArrayBuffer was transferred throws', (t) => {
   const memory = space.allocate(1, false);
   space.mapSync(memory, 0, 4096n, 0n, BOTH);
   structuredClone(memory.buffer, { transfer: [memory.buffer as ArrayBuffer] });
-  const message = /^a mock device cannot access memory whose ArrayBuffer was transferred/;
+  const message = /^a mock device cannot access the memory, because its ArrayBuffer was trans/;
   t.throws(
     () => {
       space.write(0n, Uint8Array.of(1));
@@ -68,7 +70,7 @@ test('the size of memory is rounded up to huge pages', (t) => {
   t.throws(() => space.allocate(0, false), { instanceOf: RangeError });
 });
 
-test('a SharedArrayBuffer must be page aligned and consist of whole pages', (t) => {
+test('a SharedArrayBuffer must be page-aligned, and its size a multiple of the page size', (t) => {
   const space = new MockAddressSpace('mock:test');
   const make = SharedArrayBuffer as new (
     size: number,
@@ -88,7 +90,7 @@ test('a SharedArrayBuffer must be page aligned and consist of whole pages', (t) 
   }
 });
 
-test('DMA reads a mapped file, and the file gets the writes of device and program', (t) => {
+test('DMA reads a mapped file; writes of the device and of the program change the file', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'vfio-mock-'));
   t.teardown(() => {
     rmSync(folder, { recursive: true });

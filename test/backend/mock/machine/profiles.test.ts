@@ -3,7 +3,7 @@ import type { DeviceConnection } from '../../../../lib/contract/index.js';
 import { VfioError } from '../../../../lib/errors.js';
 import { bind, connect, open, plainModel, trigger } from '../support.js';
 
-/** Returns the result of a call, or the code of its error. */
+/** Returns the result of a call. If the call throws, returns the code of the error. */
 function outcome(run: () => unknown): unknown {
   try {
     return run();
@@ -15,7 +15,11 @@ function outcome(run: () => unknown): unknown {
 
 const KERNELS = ['6.1', '6.12', '7.2'] as const;
 
-/** Declares a test of a difference between the kernels. @param expected - outcome on each kernel */
+/**
+ * Declares a test of a difference between the kernels.
+ *
+ * @param expected - expected outcome on each kernel
+ */
 function row(
   title: string,
   expected: readonly [unknown, unknown, unknown],
@@ -48,7 +52,7 @@ row(
   (device) => {
     const [first, other] = [device.createEventfd(), device.createEventfd()];
     bind(device, 2, 0, [first]);
-    // From 6.5 on, the kernel binds vector 0 before it finds the wrong descriptor.
+    // From Linux 6.5 on, the kernel binds vector 0 before it detects the wrong file descriptor.
     outcome(() => bind(device, 2, 0, [other, 100]));
     trigger(device, 2, 0, 1);
     return first.read();
@@ -125,19 +129,19 @@ row(
   'edu',
 );
 
-test('6.1 has no VFIO character devices', (t) => {
+test('Linux 6.1 has no VFIO character devices', (t) => {
   const error = t.throws(() => open(t, 'mock:nvme?kernel=6.1&via=cdev'), { instanceOf: VfioError });
   t.like(error, { code: 'ENOENT', syscall: 'open', path: '/dev/iommu' });
   t.is(open(t, 'mock:nvme?kernel=6.12&via=cdev').via, 'cdev');
 });
 
-test('GET_PCI_HOT_RESET_INFO reports groups, or devices of the iommufd', (t) => {
+test('GET_PCI_HOT_RESET_INFO reports group ids, or device ids of the iommufd', (t) => {
   const info = (via: string) => open(t, `mock:nvme?via=${via}`).getHotResetInfo();
   t.like(info('group'), { flags: 0 });
   t.deepEqual(info('cdev'), { flags: 3, devices: [{ name: 'mock:nvme?via=cdev', id: 2 }] });
 });
 
-test('a model can be opened on a given kernel', (t) => {
+test('the setting `kernel` of a name opens a model on this kernel', (t) => {
   const model = plainModel([]);
   t.is(connect(t, model, undefined, { kernel: '6.1' }).getIrqInfo(4).count, 1);
 });

@@ -12,7 +12,7 @@ function make() {
   return { work, done, defer };
 }
 
-test('work without a delay runs in order on the next turn', async (t) => {
+test('work without a delay runs in order on the next turn of the event loop', async (t) => {
   const { done, defer } = make();
   defer('a');
   defer('b', 0);
@@ -21,7 +21,7 @@ test('work without a delay runs in order on the next turn', async (t) => {
   t.deepEqual(done, ['a', 'b']);
 });
 
-test('delayed work runs when its delay is over', async (t) => {
+test('delayed work runs after its delay', async (t) => {
   const { work, done, defer } = make();
   const start = work.now;
   defer('late', 40);
@@ -32,7 +32,7 @@ test('delayed work runs when its delay is over', async (t) => {
   t.true(work.now - start >= 40);
 });
 
-test('work waits while the clock is stopped', async (t) => {
+test('work does not run while the clock is stopped', async (t) => {
   const { work, done, defer } = make();
   work.stop();
   const { now } = work;
@@ -47,7 +47,7 @@ test('work waits while the clock is stopped', async (t) => {
   t.is(work.now, now);
 });
 
-test('step() runs work at its time, also work that is deferred during the step', (t) => {
+test('step() runs work at its due time, even if the work was deferred during the step', (t) => {
   const { work } = make();
   work.stop();
   const start = work.now;
@@ -66,7 +66,7 @@ test('step() runs work at its time, also work that is deferred during the step',
   t.is(times.length, 4);
 });
 
-test('start() continues from the time at which the clock was stopped', async (t) => {
+test('start() continues the clock from the time at which it was stopped', async (t) => {
   const { work, done, defer } = make();
   work.stop();
   defer('a', 60_000);
@@ -79,7 +79,7 @@ test('start() continues from the time at which the clock was stopped', async (t)
   t.true(work.now - now >= 60_000);
 });
 
-test('step() of a running clock or by a negative time is refused', (t) => {
+test('step() throws if the clock runs or if the time is negative', (t) => {
   const { work } = make();
   t.throws(
     () => {
@@ -96,7 +96,7 @@ test('step() of a running clock or by a negative time is refused', (t) => {
   );
 });
 
-test('drop() removes the work of one device alone', (t) => {
+test('drop() removes the work of only one device', (t) => {
   const { work, done, defer } = make();
   const other = {};
   work.stop();
@@ -107,7 +107,7 @@ test('drop() removes the work of one device alone', (t) => {
   t.deepEqual(done, ['other']);
 });
 
-test('work that throws does not drop other work', (t) => {
+test('if a job throws, the other jobs still run', (t) => {
   const { work, done, defer } = make();
   work.stop();
   work.defer(work, () => {

@@ -19,14 +19,14 @@ function define(shape: Partial<ModelDefinition['shape']>): ModelDefinition {
   };
 }
 
-test('a field that is left out is 0, and a model can be defined again', (t) => {
+test('omitted fields are 0; defineModel() accepts its own result as a definition', (t) => {
   const { shape } = defineModel(define({}));
   t.like(shape, { subsystemId: 0, revision: 0, interruptPin: 0 });
   t.deepEqual(shape.capabilities, []);
   t.deepEqual(defineModel(defineModel(define({}))).shape, shape);
 });
 
-test('a field of a wrong type or out of range is refused by name', (t) => {
+test('the error for a field of a wrong type or out of range names the field', (t) => {
   const wrong = (part: object) => () => defineModel({ ...define({}), ...part });
   t.throws(wrong({ name: '' }), { instanceOf: TypeError, message: /name of a model/ });
   t.throws(wrong({ name: './card.json' }), { instanceOf: TypeError, message: /card\.json/ });
@@ -60,7 +60,7 @@ const bars: readonly (readonly [BarShape[], RegExp])[] = [
       { index: 0, size: 64, bits: 64 },
       { index: 1, size: 64 },
     ],
-    /BAR 1 is the upper half of BAR 0, which has 64 bits/,
+    /BAR 1 is the upper half of the 64-bit BAR 0/,
   ],
 ];
 
@@ -110,7 +110,7 @@ for (const [wrong, message] of capabilities) {
   });
 }
 
-test('an unknown capability is refused with the known ones', (t) => {
+test('the error for an unknown capability lists the known capabilities', (t) => {
   const unknown = { name: 'msi-x', offset: 0x40 } as unknown as CapabilityShape;
   t.throws(() => defineModel(define({ capabilities: [unknown] })), {
     instanceOf: TypeError,
@@ -157,7 +157,7 @@ for (const [wrong, message] of parts) {
   });
 }
 
-test('registers of a wrong type or of a BAR that does not exist are refused', (t) => {
+test('registers of a wrong type or in a missing BAR are refused', (t) => {
   const model = (registers: Record<number, unknown[]>) =>
     defineModel({
       ...define({ bars: [{ index: 0, size: 4096 }] }),

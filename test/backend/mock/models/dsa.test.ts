@@ -11,7 +11,10 @@ const PROCESS = 0x105;
 const SLOT = 7;
 let opened = 0;
 
-/** The device with both queues enabled: queue 0 is dedicated to the kernel, queue 1 is shared. */
+/**
+ * A DSA device with both queues enabled. Queue 0 is a dedicated queue of the kernel, queue 1 is a
+ * shared queue.
+ */
 class Machine {
   readonly registers: RegisterWindow;
   readonly portals: RegisterWindow;
@@ -56,7 +59,7 @@ class Machine {
     return this.command(dsa.IDXD_CMD_REQUEST_INT_HANDLE, operand) >>> dsa.IDXD_CMDSTS_RES_SHIFT;
   }
 
-  /** Programs a slot that raises vector 1 for work of a PASID. */
+  /** Programs a slot with the message of vector 1 and with a PASID. */
   program(t: ExecutionContext, slot: number, pasid: number | null, masked = false) {
     const eventfd = this.device.createEventfd();
     this.device.connection.setIrqs({
@@ -77,7 +80,11 @@ class Machine {
     return eventfd;
   }
 
-  /** Submits a descriptor. @returns the status of the completion record; 0 without a record */
+  /**
+   * Submits a descriptor.
+   *
+   * @returns the status in the completion record, or 0 if no record was written
+   */
   work(page: number, line: number, fields: Partial<Fields>): number {
     const { handle = 0, opcode = dsa.DSA_OPCODE_NOOP, source = 0n, destination = 0n } = fields;
     const { size = 0, pasid = 0, flags = 0x1c } = fields;
@@ -108,11 +115,11 @@ interface Fields {
   flags: number;
 }
 
-/** Pages of the portals whose descriptors have handles of slots. */
+/** Pages of the portals for descriptors whose handles refer to IMS slots. */
 const DEDICATED = dsa.PORTAL_IMS;
 const SHARED = dsa.PORTALS_PER_WQ + dsa.PORTAL_IMS;
 
-test('the device reports the offsets of its tables and its message store', async (t) => {
+test('the device reports the offsets of its tables and of its message store', async (t) => {
   const { device, registers } = await Machine.start(t);
   const offsets = registers.read64(dsa.IDXD_TABLE_OFFSET);
   t.is(offsets, 0x0010_0006_0005_0004n);
@@ -125,7 +132,7 @@ test('the device reports the offsets of its tables and its message store', async
   t.is(device.via, 'cdev', 'PASIDs are attached by it alone');
 });
 
-test('commands return results, and errors with the numbers of the Linux driver', async (t) => {
+test('commands return results, or errors with the error codes of the Linux driver', async (t) => {
   const machine = await Machine.start(t);
   const errors: [number, number, number][] = [
     [dsa.IDXD_CMD_ENABLE_DEVICE, 0, dsa.IDXD_CMDSTS_ERR_DEV_ENABLED],
@@ -164,7 +171,7 @@ test('a command that requests an interrupt raises vector 0', async (t) => {
   t.is(registers.read32(dsa.IDXD_INTCAUSE_OFFSET), 0);
 });
 
-test('work raises a slot only if the PASID of its portal is that of the slot', async (t) => {
+test('work raises a slot only if the portal and the slot have the same PASID', async (t) => {
   const machine = await Machine.start(t);
   const eventfd = machine.program(t, SLOT, PROCESS);
   const handle = machine.handle(SLOT);
@@ -200,7 +207,7 @@ test('a masked slot holds one interrupt until it is unmasked', async (t) => {
   t.is(machine.registers.read32(control) & PENDING, 0);
 });
 
-test('revoking a PASID sets the cause, interrupts, and makes its handles invalid', async (t) => {
+test('revoking a PASID invalidates its handles and raises the misc interrupt', async (t) => {
   const machine = await Machine.start(t);
   const eventfd = machine.program(t, SLOT, PROCESS);
   const misc = machine.device.createEventfd();
@@ -222,7 +229,7 @@ test('revoking a PASID sets the cause, interrupts, and makes its handles invalid
   t.is(eventfd.read(), 1n);
 });
 
-test('MEMMOVE and MEMFILL use the PASID of the portal and report errors', async (t) => {
+test('MEMMOVE and MEMFILL use the PASID of the portal and report DMA errors', async (t) => {
   const machine = await Machine.start(t);
   using buffer = machine.device.dma.allocateSync(8192);
   const { iova, bytes } = buffer;

@@ -21,7 +21,7 @@ test('identification and liveness', (t) => {
   t.is(window.read32(4), 0xedcba987);
 });
 
-test('a factorial is done after the next register read or turn of the event loop', async (t) => {
+test('a factorial is ready after the next register read or event loop turn', async (t) => {
   const { window } = edu(t);
   window.write32(8, 5);
   t.is(window.read32(0x20), 1);
@@ -45,7 +45,7 @@ test('a factorial is done after the next register read or turn of the event loop
   }
 });
 
-test('a second factorial while one is computing is ignored', (t) => {
+test('a write to the factorial register is ignored during a computation', (t) => {
   const { window } = edu(t);
   window.write32(8, 4);
   window.write32(8, 5);
@@ -53,7 +53,7 @@ test('a second factorial while one is computing is ignored', (t) => {
   t.is(window.read32(8), 24);
 });
 
-test('MSI: the factorial interrupts if the status register enables it', async (t) => {
+test('MSI: the status register enables the interrupt of a factorial', async (t) => {
   const { device, window } = edu(t);
   const eventfd = device.createEventfd();
   bind(device, MSI, 0, [eventfd]);
@@ -98,7 +98,7 @@ test('INTx: the pin stays asserted until all interrupts are acknowledged', (t) =
   t.is(device.load(CONFIG, 6, 2) & 8, 0);
 });
 
-test('DMA copies into the buffer and out of it, with or without an interrupt', (t) => {
+test('DMA copies to and from the buffer, with or without an interrupt', (t) => {
   const { device, window } = edu(t);
   const eventfd = device.createEventfd();
   bind(device, MSI, 0, [eventfd]);
@@ -120,7 +120,7 @@ test('DMA copies into the buffer and out of it, with or without an interrupt', (
   t.is(eventfd.read(), 1n);
   t.is(window.read32(0x24), 0x100);
   t.deepEqual([...bytes.subarray(4096, 4104)], [0, 1, 2, 3, 4, 5, 0, 0]);
-  // The whole buffer is copied; a byte more copies nothing.
+  // A transfer of the whole buffer works. A transfer with one byte more copies nothing.
   bytes.fill(0xaa, 0, 4096);
   transfer(0x100000n, BUFFER, 4096n, 1n);
   transfer(BUFFER, 0x101000n, 4096n, 3n);
@@ -132,7 +132,7 @@ test('DMA copies into the buffer and out of it, with or without an interrupt', (
   t.true(bytes.every((byte) => byte === 0));
 });
 
-test('DMA that the IOMMU blocks completes like any other', (t) => {
+test('a DMA transfer completes normally even if the IOMMU blocks the access', (t) => {
   const { device, window } = edu(t);
   const eventfd = device.createEventfd();
   bind(device, MSI, 0, [eventfd]);

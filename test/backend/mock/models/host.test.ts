@@ -11,7 +11,7 @@ const PAGE = 4096;
 const READ = 1;
 const WRITE = 2;
 
-/** Opens a device and returns its host, so that the test acts as the device. */
+/** Opens a device. Returns the DeviceHost, so that the test can act as the device. */
 function master(t: ExecutionContext, via: 'group' | 'cdev' = 'cdev') {
   let host: DeviceHost | undefined;
   const model = plainModel([{ name: 'msi', offset: 0x40, vectors: 1 }]);
@@ -37,7 +37,7 @@ function faults(
   t.is(fault.address, address);
 }
 
-test('DMA reaches mapped memory, and bytes before a fault are transferred', (t) => {
+test('DMA reaches mapped memory; the bytes before a fault are transferred', (t) => {
   const { device, host, memory, bytes } = master(t);
   device.addressSpace.mapSync(memory, 0, BigInt(PAGE), 0x1000n, READ | WRITE);
   host.dmaWrite(0x1ff0n, new Uint8Array(16).fill(7));
@@ -48,7 +48,7 @@ test('DMA reaches mapped memory, and bytes before a fault are transferred', (t) 
   t.deepEqual([...bytes.subarray(0xffd)], [7, 9, 9]);
 });
 
-test('DMA faults without bus mastering and without permission of the mapping', (t) => {
+test('a DMA transfer faults without bus mastering or without permission of the mapping', (t) => {
   const { device, host, memory } = master(t);
   device.addressSpace.mapSync(memory, 0, BigInt(PAGE), 0n, READ);
   host.dmaRead(0n, new Uint8Array(8));
@@ -61,7 +61,7 @@ test('DMA faults without bus mastering and without permission of the mapping', (
   });
 });
 
-test('DMA with a PASID faults while the PASID is not attached', (t) => {
+test('a DMA transfer with a PASID faults if the PASID is not attached', (t) => {
   const { device, host, memory, bytes } = master(t);
   device.addressSpace.mapSync(memory, 0, BigInt(PAGE), 0n, READ | WRITE);
   const write = (options: TransferOptions) => () => {
@@ -78,12 +78,12 @@ test('DMA with a PASID faults while the PASID is not attached', (t) => {
   write({})();
 });
 
-test('a write of 4 bytes to an interrupt address without a PASID is a message', (t) => {
+test('a 4-byte DMA write without a PASID to an interrupt address is a message', (t) => {
   const { device, host } = master(t);
   const eventfd = device.createEventfd();
   bind(device, 1, 0, [eventfd]);
   device.attachPasid(1);
-  // The message of the first handle of the host's interrupt remapping.
+  // The message of the first handle in the host's interrupt remapping table.
   const sent = { address: 0xfee0_0018n, data: new Uint8Array(4) };
   host.dmaWrite(sent.address, sent.data);
   t.is(eventfd.read(), 1n);

@@ -12,10 +12,10 @@ const shape = {
 const logic = () => ({ registers: {}, reset: () => undefined });
 const wrong = { instanceOf: TypeError };
 
-/** Defines a model with changes that its type forbids. */
+/** Defines a model with changed fields that the TypeScript type forbids. */
 const define = (changes: object) => defineModel({ name: 'card', shape, create: logic, ...changes });
 
-test('a misspelt field is refused with its name and place', (t) => {
+test('the error for a misspelt field contains the name and the place of the field', (t) => {
   const msi = { name: 'msi', offset: 0x40, vectors: 1, mask: true };
   const cases: [object, RegExp][] = [
     [{ kernal: {} }, /^model 'card' has no 'kernal'; known: name, shape/],
@@ -31,7 +31,7 @@ test('a misspelt field is refused with its name and place', (t) => {
   });
 });
 
-test('a value that is not an object is refused with its place', (t) => {
+test('the error for a value that is not an object contains the place of the value', (t) => {
   t.throws(() => defineModel(null as never), { ...wrong, message: 'a model must be an object' });
   for (const bars of [[null], [5]]) {
     t.throws(() => define({ shape: { ...shape, bars } }), { ...wrong, message: /a BAR must be/ });
@@ -54,7 +54,7 @@ test('opening a device checks the result of create()', (t) => {
   t.throws(register([misspelt]), { ...wrong, message: /BAR 0: go has no 'wirte'/ });
 });
 
-/** Maps a window with one register of a device whose memory is enabled. */
+/** Opens a device with one register, enables memory decode, and maps a window. */
 function window(
   t: ExecutionContext,
   width: 4 | 8,
@@ -70,14 +70,14 @@ function window(
   return connection.map(0, 0, 4096);
 }
 
-test('a register whose read returns a negative number reads as unsigned', (t) => {
+test('if `read` of a register returns a negative number, the value becomes unsigned', (t) => {
   t.is(window(t, 4, () => 0x8000_0000 | 1).read32(0), 0x8000_0001);
   t.is(window(t, 4, () => -1).read8(0), 0xff);
   t.is(window(t, 8, () => -1n).read64(0), 2n ** 64n - 1n);
   t.is(window(t, 8, () => -1n).read32(4), 0xffff_ffff);
 });
 
-test('a TypeError names a register whose read returns a wrong value', (t) => {
+test('if `read` of a register returns a wrong value, a TypeError names the register', (t) => {
   for (const value of [undefined, null, true, '5', 5n, 1.5, NaN, 2 ** 32, -(2 ** 31) - 1]) {
     const registers = window(t, 4, () => value);
     const message = /^read of state must return an integer of 32 bits, not /;

@@ -16,7 +16,7 @@ export interface Submission {
   namespace?: number;
   prp1?: bigint;
   prp2?: bigint;
-  /** Dwords 10 to 15. */
+  /** Dwords 10 to 15 of the command. */
   dwords?: readonly number[];
 }
 
@@ -27,7 +27,7 @@ export interface Result {
   head: number;
 }
 
-/** A queue pair with a page for each queue. The driver polls the memory of the completions. */
+/** A queue pair. Each queue has one page. The driver polls the memory of the completion queue. */
 export class QueuePair {
   readonly #window: RegisterWindow;
   readonly #id: number;
@@ -47,7 +47,11 @@ export class QueuePair {
     this.#entries = entries;
   }
 
-  /** Puts a command into the queue without ringing the doorbell. @returns the command id */
+  /**
+   * Puts a command into the submission queue without a write to the doorbell.
+   *
+   * @returns the command id
+   */
   put({ opcode, flags = 0, namespace = 0, prp1 = 0n, prp2 = 0n, dwords = [] }: Submission): number {
     const at = this.#tail * 64;
     const id = this.#nextId++;
@@ -68,7 +72,10 @@ export class QueuePair {
     this.#window.write32(0x1000 + 8 * this.#id, this.#tail);
   }
 
-  /** Returns the next completion, or null. {@link acknowledge} consumes it. */
+  /**
+   * Returns the next completion, or null. {@link acknowledge} removes the completion from the
+   * queue.
+   */
   poll(): Result | null {
     const at = this.#head * 16;
     const status = this.#completions.getUint16(at + 14, true);
@@ -97,7 +104,10 @@ export class QueuePair {
   }
 }
 
-/** A small NVMe driver for tests. It polls the admin queue and maps consecutive pages of IOVA. */
+/**
+ * A small NVMe driver for tests. The driver polls the admin queue. Its memory is mapped to
+ * consecutive IOVA pages.
+ */
 export class NvmeDriver {
   readonly device: DeviceConnection;
   readonly window: RegisterWindow;
@@ -116,7 +126,7 @@ export class NvmeDriver {
     this.admin = new QueuePair(this.window, 0, this.memory, 0);
   }
 
-  /** Enables the controller, at first or after a reset. */
+  /** Enables the controller. Can be called again after a reset. */
   enable(): this {
     this.page(0, 4).fill(0);
     this.admin = new QueuePair(this.window, 0, this.memory, 0);
@@ -144,14 +154,14 @@ export class NvmeDriver {
     return this.admin.run({ opcode: 1, prp1: this.address(page), dwords });
   }
 
-  /** Creates I/O queue pair 1 in pages 2 and 3. */
+  /** Creates I/O queue pair 1 in the pages 2 and 3 of the driver's memory. */
   createIo(vector: number | null = null, entries = ENTRIES): QueuePair {
     this.createCompletionQueue(1, 3, vector, entries);
     this.createSubmissionQueue(1, 2, 1, entries);
     return new QueuePair(this.window, 1, this.memory, 2, entries);
   }
 
-  /** Enables MSI-X with vectors from 0 on. */
+  /** Enables MSI-X with `n` vectors. Binds a new eventfd to each vector. */
   enableVectors(n: number): Eventfd[] {
     const eventfds = Array.from({ length: n }, () => this.device.createEventfd());
     this.device.setIrqs({ index: 2, flags: 0x24, start: 0, count: n, eventfds });

@@ -17,12 +17,12 @@ function pattern(bytes: Uint8Array, seed: number): Uint8Array {
   return bytes.map((_, i) => (i * 7 + (i >>> 8) + seed) & 0xff);
 }
 
-test('data written by PRPs and PRP lists is read back', (t) => {
+test('a read returns the data that was written with PRPs and PRP lists', (t) => {
   const nvme = driver(t);
   const io = nvme.createIo();
   const pages = 20;
   const list = new BigUint64Array(nvme.page(5).buffer, 5 * 4096, 512);
-  // The data is in pages 10 to 30, alternately from both ends; page 5 has the list.
+  // The data is in the pages 10, 30, 11, 29 and so on. Page 5 contains the PRP list.
   const order = Array.from({ length: pages }, (_, i) =>
     i % 2 === 0 ? 10 + i / 2 : 30 - (i - 1) / 2,
   );
@@ -43,18 +43,18 @@ test('data written by PRPs and PRP lists is read back', (t) => {
   for (const [i, page] of order.entries()) {
     t.deepEqual(nvme.page(page), pattern(nvme.page(page), i));
   }
-  // Read one block from the middle, to an offset inside of a page.
+  // Read one block from the middle to memory that does not begin at a page boundary.
   const prp1 = nvme.address(40) + 0x204n;
   t.is(io.run({ opcode: READ, namespace: 1, prp1, dwords: [1009, 0, 0] }).status, 0);
   const expected = pattern(new Uint8Array(4096), 1).subarray(512, 1024);
   t.deepEqual(nvme.page(40).slice(0x204, 0x404), expected);
 });
 
-test('the last entry of a full list points to the next list', (t) => {
+test('the last entry of a full PRP list points to the next PRP list', (t) => {
   const nvme = driver(t);
   const io = nvme.createIo();
   const words = (page: number) => new BigUint64Array(nvme.memory.buffer, page * 4096, 512);
-  // The list begins with the last two entries of page 5 and goes on in page 6.
+  // The PRP list begins with the last two entries of page 5 and continues in page 6.
   words(5)[510] = nvme.address(11);
   words(5)[511] = nvme.address(6);
   words(6)[0] = nvme.address(12);
@@ -68,7 +68,7 @@ test('the last entry of a full list points to the next list', (t) => {
   t.deepEqual(nvme.page(10, 4), pattern(nvme.page(10, 4), 3));
 });
 
-test('blocks that were never written or were zeroed read as zeros', (t) => {
+test('unwritten blocks and zeroed blocks read as zeros', (t) => {
   const nvme = driver(t);
   const io = nvme.createIo();
   const prp1 = nvme.address(10);
@@ -149,7 +149,7 @@ test('wrong I/O commands fail with their status', (t) => {
   t.is(status({ dwords: [0, 0, 24], prp2: nvme.address(5) }), DNR | 0x013);
 });
 
-test('a fault on data is a transfer error, and a fault on a queue is fatal', (t) => {
+test('a DMA fault on data is a transfer error; a DMA fault on a queue is fatal', (t) => {
   const nvme = driver(t);
   const io = nvme.createIo();
   const { addressSpace } = nvme.device;
@@ -165,7 +165,7 @@ test('a fault on data is a transfer error, and a fault on a queue is fatal', (t)
   t.is(nvme.window.read32(0x1c), 2);
 });
 
-test('MSI-X: each queue interrupts by its own vector', async (t) => {
+test('MSI-X: each queue raises interrupts by its own vector', async (t) => {
   const nvme = driver(t);
   const eventfds = nvme.enableVectors(3);
   const set = nvme.device.createEventSet(3);
@@ -188,7 +188,7 @@ test('MSI-X: each queue interrupts by its own vector', async (t) => {
   set.close();
 });
 
-test('MSI-X: a vector without an eventfd becomes pending if it is enabled', (t) => {
+test('MSI-X: an enabled vector without an eventfd becomes pending', (t) => {
   const nvme = driver(t);
   const io = nvme.createIo();
   t.is(io.run({ opcode: FLUSH, namespace: 1 }).status, 0);
@@ -200,7 +200,7 @@ test('MSI-X: a vector without an eventfd becomes pending if it is enabled', (t) 
   t.is(nvme.window.read32(0x3000), 1);
 });
 
-test('INTx: the pin is asserted until all completions are read, unless INTMS masks it', (t) => {
+test('INTx: the pin is asserted until all completions are read or INTMS masks the pin', (t) => {
   const nvme = driver(t);
   const eventfd = nvme.device.createEventfd();
   nvme.device.setIrqs({ index: 0, flags: 0x24, start: 0, count: 1, eventfds: [eventfd] });
@@ -232,7 +232,7 @@ test('INTx: the pin is asserted until all completions are read, unless INTMS mas
   t.false(pin());
 });
 
-test('completions wait while their queue is full', (t) => {
+test('completions wait while the completion queue is full', (t) => {
   const nvme = driver(t);
   nvme.createCompletionQueue(1, 3, null, 3);
   nvme.createSubmissionQueue(1, 2, 1, 16);
@@ -248,7 +248,7 @@ test('completions wait while their queue is full', (t) => {
   t.deepEqual(phases(), [0, 0, 1]);
 });
 
-test('commands in a queue that wraps complete in order with the right phase tag', (t) => {
+test('after a queue wraps, commands complete in order with the right phase tag', (t) => {
   fc.assert(
     fc.property(
       fc.integer({ min: 2, max: 16 }),

@@ -21,7 +21,7 @@ test('registers have their reset values', (t) => {
   t.is(window.read32(0x1c), 0);
 });
 
-test('disabling the controller deletes the queues and keeps their registers', (t) => {
+test('disabling the controller deletes the queues but not the values of AQA, ASQ and ACQ', (t) => {
   const nvme = driver(t);
   t.is(nvme.window.read32(0x1c), 1);
   nvme.window.write32(0x14, 0x00460000);
@@ -32,7 +32,7 @@ test('disabling the controller deletes the queues and keeps their registers', (t
   t.is(nvme.admin.poll(), null);
 });
 
-test('enabling a wrong configuration is fatal until the controller is disabled', (t) => {
+test('enabling with a wrong configuration sets CSTS.CFS until the controller is disabled', (t) => {
   const nvme = new NvmeDriver(open(t, 'mock:nvme'));
   const attempt = (change: () => void, cc = 0x00460001) => {
     change();
@@ -177,7 +177,7 @@ test('wrong queue commands fail with their status', (t) => {
   t.is(nvme.admin.run({ opcode: 4, dwords: [1] }).status, 0);
 });
 
-test('entry sizes are checked only when the controller is enabled', (t) => {
+test('the controller checks entry sizes only when it is enabled', (t) => {
   const nvme = driver(t);
   nvme.window.write32(0x14, 1);
   t.is(nvme.createCompletionQueue(1, 4, null).status, 0);
@@ -188,7 +188,7 @@ test('entry sizes are checked only when the controller is enabled', (t) => {
   }
 });
 
-test('features have the values of QEMU’s controller, and read-only ones cannot be set', (t) => {
+test('features have the values of QEMU’s controller; read-only features cannot be set', (t) => {
   const nvme = driver(t);
   const get = (dword: number, value = 0, namespace = 0) => {
     const { status, result } = nvme.admin.run({ opcode: 0xa, namespace, dwords: [dword, value] });
@@ -229,7 +229,7 @@ test('the controller does no DMA without bus mastering', (t) => {
   t.is(nvme.window.read32(0x1c), 2);
 });
 
-test('event requests wait for wrong doorbell writes, can be aborted, and are limited', (t) => {
+test('an event request completes after a wrong doorbell write or an Abort command', (t) => {
   const nvme = driver(t);
   nvme.window.write32(0x1000 + 8 * 9, 1);
   const ids = [0, 1, 2, 3].map(() => nvme.admin.put({ opcode: 0xc }));

@@ -15,7 +15,7 @@ function title(device: DeviceConnection, bar: number): string {
 
 const count = (device: DeviceConnection) => device.load(0, 12, 4);
 
-test('without a chosen test all registers read as 0', (t) => {
+test('if no test is chosen, all registers read as 0', (t) => {
   const device = connect(t, testdev);
   t.is(device.load(0, 0, 4), 0);
   device.store(0, 0, 1, 3);
@@ -23,7 +23,7 @@ test('without a chosen test all registers read as 0', (t) => {
   t.is(title(device, 0), '');
 });
 
-test('the header of a test has its name, width, offset and data', (t) => {
+test('the header of a test contains name, width, offset and data', (t) => {
   const device = connect(t, testdev);
   device.store(0, 0, 1, DATA_MATCH);
   t.is(title(device, 0), 'mmio-datamatch-eventfd');
@@ -32,13 +32,13 @@ test('the header of a test has its name, width, offset and data', (t) => {
   t.is(device.load(0, 8, 4), 0xfa);
   device.store(1, 0, 1, WILDCARD);
   t.is(title(device, 1), 'portio-wildcard-eventfd');
-  // A test that is chosen by one BAR shows in the other.
+  // After a choice through one BAR, the other BAR shows the same test.
   t.is(title(device, 0), 'portio-wildcard-eventfd');
   t.is(device.load(1, 4, 4), 128 + 4);
   t.is(device.load(1, 8, 1), 0xce);
 });
 
-test('the device counts matching bytes of accesses of any width', (t) => {
+test('the device counts matching bytes in writes of any width', (t) => {
   const device = connect(t, testdev);
   device.store(0, 0, 1, NONE);
   device.store(0, 2048, 1, 0xfa);
@@ -53,7 +53,7 @@ test('the device counts matching bytes of accesses of any width', (t) => {
   t.is(count(device), 1);
 });
 
-test('an eventfd intercepts single bytes that match, and the device counts the others', (t) => {
+test('an eventfd intercepts matching one-byte writes; the device counts wider writes', (t) => {
   const device = connect(t, testdev);
   device.store(0, 0, 1, WILDCARD);
   device.store(0, 2049, 1, 0x12);
@@ -68,7 +68,7 @@ test('an eventfd intercepts single bytes that match, and the device counts the o
   t.is(count(device), 1);
 });
 
-test('a reset ends the chosen test', (t) => {
+test('after a reset, no test is chosen', (t) => {
   const device = connect(t, testdev);
   device.store(0, 0, 1, NONE);
   device.resetSync();

@@ -17,7 +17,7 @@ test('the device is a network adapter with 32 MSI vectors and 32 private sources
   for (let n = 0; n < 32; n++) t.is(registers.read32(STORE + 16 * n + 12), 1);
 });
 
-test('a write to raise vector interrupts by MSI', async (t) => {
+test('a write to the register `raise vector` raises an MSI interrupt', async (t) => {
   using device = openDeviceSync('mock:wlan#msi');
   device.config.update('command', { memory: 1, bus_master: 1 });
   device.interrupts.msi.enable({ vectors: 32 });
@@ -27,7 +27,7 @@ test('a write to raise vector interrupts by MSI', async (t) => {
   t.is(await vector.next(), 1n);
 });
 
-test('a private source writes its data to its address', (t) => {
+test('a private source writes the message data to the message address', (t) => {
   using device = openDeviceSync('mock:wlan#memory');
   device.config.update('command', { memory: 1, bus_master: 1 });
   using registers = device.bar(0).map();
@@ -53,7 +53,7 @@ test('a private source writes its data to its address', (t) => {
   t.is(registers.read32(SENT), 1);
 });
 
-test('a masked source holds one interrupt, and a reset clears it', (t) => {
+test('a masked source holds one interrupt; a reset clears the held interrupt', (t) => {
   using device = openDeviceSync('mock:wlan#mask');
   device.config.update('command', { memory: 1, bus_master: 1 });
   using registers = device.bar(0).map();
@@ -65,7 +65,7 @@ test('a masked source holds one interrupt, and a reset clears it', (t) => {
   t.is(registers.read32(STORE + 32 + 12), 1);
 });
 
-test('the kernel of the device has MSI_NOVIRT unless the name disables it', (t) => {
+test('the kernel of wlan has MSI_NOVIRT by default; novirt=off disables MSI_NOVIRT', (t) => {
   const state = (name: string) => {
     using device = openDeviceSync(name);
     return device.messages.novirt.state;
@@ -77,7 +77,7 @@ test('the kernel of the device has MSI_NOVIRT unless the name disables it', (t) 
   t.throws(() => state('mock:wlan?dmabuf=on&novirt=on'), { instanceOf: VfioError, code: 'EINVAL' });
 });
 
-test('a variant driver has an interrupt index for private sources, vfio-pci has not', (t) => {
+test('a variant driver has an interrupt index for private sources; vfio-pci does not', (t) => {
   using plain = openDeviceSync('mock:wlan#plain');
   t.is(plain.info.numIrqs, 5);
   t.throws(() => plain.connection.getIrqInfo(5), { instanceOf: VfioError, code: 'EINVAL' });

@@ -15,7 +15,7 @@ function device(t: ExecutionContext, shape: Partial<FunctionShape>): DeviceConne
   return connect(t, plainModel([], undefined, shape));
 }
 
-/** A device whose I/O ports keep the bytes that are written to them. */
+/** A device with I/O ports. A read of the ports returns the bytes that were last written. */
 function withPorts(t: ExecutionContext): DeviceConnection {
   const held = new Uint8Array(8);
   const registers: Register[] = Array.from(held, (_, i) => ({
@@ -53,7 +53,7 @@ test('4.1: I/O ports can be read and written but not mapped', (t) => {
   t.is(connection.load(1, 4, 4), 0x00070605);
 });
 
-test('4.2: I/O ports work without memory decode, and read as ones without I/O decode', (t) => {
+test('4.2: I/O ports need no memory decode; if I/O decode is off, ports read as ones', (t) => {
   const connection = withPorts(t);
   connection.store(1, 0, 1, 0x5a);
   connection.store(CONFIG, 4, 2, 1);
@@ -66,7 +66,7 @@ test('4.2: I/O ports work without memory decode, and read as ones without I/O de
   t.is(connection.load(1, 0, 1), 0x5a);
 });
 
-test('3.2: writing ones sizes I/O, 64-bit, prefetchable and absent BARs, and the ROM', (t) => {
+test('3.2: writing ones to a BAR or to the ROM BAR shows the size', (t) => {
   const connection = device(t, {
     bars: [
       { ...PORTS, index: 0 },
@@ -98,7 +98,7 @@ test('4.1: the ROM region has the size of its BAR and is read-only', (t) => {
   fails(t, 'EINVAL', () => connection.map(6, 0, 0x1000));
 });
 
-test('4.2: reads past the image of the ROM are ones, short at its end, EINVAL past it', (t) => {
+test('4.2: bytes after the ROM image read as ones; a read past the ROM BAR is EINVAL', (t) => {
   const connection = device(t, { rom: { size: 0x800, image: romImage() } });
   const into = new Uint8Array(8);
   t.is(connection.read(6, 0x1fc, into), 8);
@@ -140,7 +140,7 @@ test('4.1: a device other than a VGA card has no region 8', (t) => {
   fails(t, 'EINVAL', () => connection.write(8, 0xa0000, new Uint8Array(4)));
 });
 
-test('3.2: a virtual function has its memory always enabled and no interrupt pin', (t) => {
+test('3.2: a virtual function always decodes memory and has no interrupt pin', (t) => {
   const connection = device(t, { virtual: true });
   t.is(connection.load(CONFIG, 0x3d, 1), 0);
   t.is(connection.getIrqInfo(0).count, 0);
@@ -150,7 +150,7 @@ test('3.2: a virtual function has its memory always enabled and no interrupt pin
   t.is(connection.map(0, 0, 0x1000).read32(0x40), 0);
 });
 
-test('5.1, 5.2, 5.3: without a reset method RESET is EINVAL and a hot reset ENODEV', (t) => {
+test('5.1, 5.2, 5.3: without a reset method, RESET is EINVAL and a hot reset is ENODEV', (t) => {
   const connection = device(t, { resets: false });
   t.is(connection.getInfo().flags, 2);
   fails(t, 'EINVAL', () => {
@@ -162,7 +162,7 @@ test('5.1, 5.2, 5.3: without a reset method RESET is EINVAL and a hot reset ENOD
   });
 });
 
-test('1.3: in low power mapped registers read as ones, and the device file works', (t) => {
+test('1.3: in low power, mapped registers read as ones, but the device file works', (t) => {
   const connection = device(t, { bars: [MEMORY] });
   const SET = 1 << 17;
   const window = connection.map(0, 0, 0x1000);
@@ -176,7 +176,7 @@ test('1.3: in low power mapped registers read as ones, and the device file works
   t.is(window.read32(0x40), 0);
 });
 
-test('4.3: a mapping works again after memory is enabled again', (t) => {
+test('4.3: a mapping works again after memory decode is enabled again', (t) => {
   const connection = device(t, { bars: [MEMORY] });
   const window = connection.map(0, 0, 0x1000);
   connection.store(CONFIG, 4, 2, 0);
@@ -187,7 +187,7 @@ test('4.3: a mapping works again after memory is enabled again', (t) => {
   t.is(window.read8(0x40), 0);
 });
 
-test('a memory block keeps writes of any width', (t) => {
+test('a memory block stores writes of any width', (t) => {
   const model = plainModel([], undefined, { bars: [{ ...MEMORY, size: 2 ** 24 }] });
   const block = {
     offset: 0x100000,

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { CONFIG, connect, enableBusMaster, fails, open, plainModel, bind } from '../support.js';
 
-test('nvme has the bytes of QEMU’s device, with memory enabled and bus mastering off', (t) => {
+test('nvme has the bytes of QEMU’s device; memory is enabled, bus mastering is disabled', (t) => {
   const device = open(t, 'mock:nvme');
   const bytes = new Uint8Array(256);
   t.is(device.read(CONFIG, 0, bytes), 256);
@@ -33,7 +33,7 @@ test('edu has 256 bytes of configuration space with MSI', (t) => {
   t.is(device.load(CONFIG, 0x40, 4), 0x00800005);
 });
 
-test('a transfer past the end is EFAULT and transfers nothing', (t) => {
+test('a transfer past the end fails with EFAULT and transfers no byte', (t) => {
   for (const [name, size] of [
     ['mock:edu', 256],
     ['mock:nvme', 4096],
@@ -50,7 +50,7 @@ test('a transfer past the end is EFAULT and transfers nothing', (t) => {
   }
 });
 
-test('identity, status and other read-only bytes drop writes', (t) => {
+test('writes to ids, status and other read-only bytes are dropped', (t) => {
   const device = open(t, 'mock:nvme');
   const before = new Uint8Array(64);
   device.read(CONFIG, 0, before);
@@ -64,7 +64,7 @@ test('identity, status and other read-only bytes drop writes', (t) => {
   t.deepEqual(after, before);
 });
 
-test('command register: bit 10 is virtual, and bits that the device does not have stay 0', (t) => {
+test('command register: bit 10 is virtual, and unsupported bits stay 0', (t) => {
   const device = open(t, 'mock:nvme');
   t.is(device.load(CONFIG, 4, 2), 0x0103);
   device.store(CONFIG, 4, 2, 0xffff);
@@ -73,7 +73,7 @@ test('command register: bit 10 is virtual, and bits that the device does not hav
   t.is(device.load(CONFIG, 4, 2), 0x0007);
 });
 
-test('writing ones sizes a BAR, and a write never moves it', (t) => {
+test('writing ones to a BAR shows the size of the BAR; writes never move the BAR', (t) => {
   const device = open(t, 'mock:nvme');
   const address = device.load(CONFIG, 0x10, 4);
   t.is(address & 0xf, 4);
@@ -95,13 +95,13 @@ test('writing ones sizes a BAR, and a write never moves it', (t) => {
   t.is(edu.load(CONFIG, 0x10, 4), 0xfff00000);
 });
 
-test('a write to the interrupt line changes the user’s copy alone', (t) => {
+test('a write to the interrupt line changes only the user’s copy', (t) => {
   const device = open(t, 'mock:nvme');
   device.store(CONFIG, 0x3c, 4, 0xffffffff);
   t.is(device.load(CONFIG, 0x3c, 4), 0x000001ff);
 });
 
-test('power management: the state can be changed, and PME is hidden', (t) => {
+test('power management: the user can change the state but does not see PME', (t) => {
   const device = open(t, 'mock:nvme');
   device.store(CONFIG, 0x64, 2, 0x8103);
   t.is(device.load(CONFIG, 0x64, 2), 0x000b);
@@ -121,7 +121,7 @@ test('only an access that starts at the control register changes the power state
   t.is(device.load(CONFIG, 0x64, 2), 0x000b);
 });
 
-test('MSI: address and data are virtual, and the enable bit needs SET_IRQS', (t) => {
+test('MSI: address and data are virtual; the user can set the enable bit after SET_IRQS', (t) => {
   const device = open(t, 'mock:edu');
   device.store(CONFIG, 0x44, 4, 0xfee00001);
   device.store(CONFIG, 0x48, 4, 0x12345678);
@@ -142,7 +142,7 @@ test('MSI: address and data are virtual, and the enable bit needs SET_IRQS', (t)
   t.is(device.load(CONFIG, 0x42, 2), 0x0080);
 });
 
-test('MSI: the user can disable MSI while SET_IRQS has it enabled', (t) => {
+test('MSI: the user can clear the enable bit while SET_IRQS has enabled MSI', (t) => {
   const model = plainModel([{ name: 'msi', offset: 0x40, vectors: 1 }]);
   const device = connect(t, model);
   enableBusMaster(device);
@@ -158,19 +158,19 @@ test('MSI: the user can disable MSI while SET_IRQS has it enabled', (t) => {
   t.is(eventfd.read(), 1n);
 });
 
-test('MSI: the queue size is limited to the vectors that SET_IRQS enabled', (t) => {
+test('MSI: the queue size cannot exceed the number of vectors that SET_IRQS enabled', (t) => {
   const device = connect(t, plainModel([{ name: 'msi', offset: 0x40, vectors: 8 }]));
   device.store(CONFIG, 0x42, 2, 0x0030);
   t.is(device.load(CONFIG, 0x42, 2) & 0x70, 0);
   bind(device, 1, 0, [null, null, null]);
   device.store(CONFIG, 0x42, 2, 0x0030);
   t.is(device.load(CONFIG, 0x42, 2) & 0x70, 0x20);
-  // Bits that are read-only on a device are writable in the user’s copy.
+  // In the user’s copy, bits are writable that are read-only on a device.
   device.store(CONFIG, 0x42, 1, 0x0e);
   t.is(device.load(CONFIG, 0x42, 1), 0x0e);
 });
 
-test('MSI-X: the control register shows the state of SET_IRQS and drops writes', (t) => {
+test('MSI-X: the control register shows the state set by SET_IRQS and drops writes', (t) => {
   const device = open(t, 'mock:nvme');
   device.store(CONFIG, 0x42, 2, 0xc000);
   t.is(device.load(CONFIG, 0x42, 2), 0x0040);
@@ -182,7 +182,7 @@ test('MSI-X: the control register shows the state of SET_IRQS and drops writes',
   t.is(device.load(CONFIG, 0x42, 2), 0x0040);
 });
 
-test('PCIe: the reset bit resets the function and reads 0', (t) => {
+test('PCIe: writing the reset bit resets the function; the bit reads 0', (t) => {
   const device = open(t, 'mock:nvme');
   device.store(0, 0x24, 4, 0x001f001f);
   device.store(0, 0x14, 4, 0x00460001);
@@ -193,21 +193,21 @@ test('PCIe: the reset bit resets the function and reads 0', (t) => {
   t.is(device.load(CONFIG, 4, 2), 0x0103);
 });
 
-test('bytes outside of capabilities are raw and keep what is written', (t) => {
+test('bytes outside of capabilities are raw and writable', (t) => {
   const device = open(t, 'mock:nvme');
   for (const offset of [0x50, 0xc0, 0x104, 0xffc]) {
     device.store(CONFIG, offset, 4, 0x12345678);
     t.is(device.load(CONFIG, offset, 4), 0x12345678);
   }
-  // The head of the extended list is 0, because the device has no extended capability.
+  // The header at 0x100 is 0, because the device has no extended capability.
   device.store(CONFIG, 0x100, 4, 0x12345678);
   t.is(device.load(CONFIG, 0x100, 4), 0);
-  // vfio-pci covers the PCIe capability of the device only in part.
+  // vfio-pci covers only a part of the device's PCIe capability.
   device.store(CONFIG, 0xb4, 4, 0xffffffff);
   t.is(device.load(CONFIG, 0xb4, 4), 0);
 });
 
-test('a block transfers the same bytes as single accesses', (t) => {
+test('a block access transfers the same bytes as single accesses', (t) => {
   const device = open(t, 'mock:nvme');
   for (const [offset, length] of [
     [1, 6],

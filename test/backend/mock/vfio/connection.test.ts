@@ -7,7 +7,7 @@ import { MockBackend, mockBackend } from '../../../../lib/backend/mock/index.js'
 import { edu } from '../../../../lib/backend/mock/models/edu.js';
 import { bind, CONFIG, connect, fails, open, plainModel, trigger } from '../support.js';
 
-test('the back end owns mock: names and lists its models', (t) => {
+test('the back end owns names with `mock:` and lists its models', (t) => {
   t.true(mockBackend.owns('mock:nvme'));
   t.true(mockBackend.owns('mock:nothing'));
   t.false(mockBackend.owns('0000:01:00.0'));
@@ -31,7 +31,7 @@ test('the back end owns mock: names and lists its models', (t) => {
   );
 });
 
-test('opening an open device shares it, and the first open finds it after power-on', async (t) => {
+test('a second open shares the device; the first open finds the power-on state', async (t) => {
   const one = await mockBackend.open('mock:nvme', {});
   const two = mockBackend.openSync('mock:nvme', { via: 'group', noiommu: true });
   t.is(one.name, 'mock:nvme');
@@ -49,7 +49,7 @@ test('opening an open device shares it, and the first open finds it after power-
   three.close();
 });
 
-test('group and cdev exclude each other, and a cdev is opened once', (t) => {
+test('group and cdev exclude each other, and a cdev can be opened only once', (t) => {
   const backend = new MockBackend([edu]);
   const opening = (via: 'group' | 'cdev') => backend.openSync('mock:edu', { via });
   const group = opening('group');
@@ -76,7 +76,7 @@ test('the hint for an unknown model names the known models', async (t) => {
   t.regex(error.hint ?? '', /mock:edu, mock:nvme/);
 });
 
-test('options of an open that the mock does not support are refused', (t) => {
+test('openDevice() throws for an option that the mock does not support', (t) => {
   fails(t, 'ENOENT', () => mockBackend.openSync('mock:nvme?kernel=6.1', { via: 'cdev' }));
   const vfToken = '00112233-4455-6677-8899-aabbccddeeff';
   fails(t, 'EINVAL', () => mockBackend.openSync('mock:nvme', { vfToken }));
@@ -91,7 +91,7 @@ test('options of an open that the mock does not support are refused', (t) => {
   }
 });
 
-test('6.1: a VF token is refused with EINVAL unless the device is a physical function', (t) => {
+test('6.1: a VF token fails with EINVAL unless the device is a physical function', (t) => {
   const shapes = [
     { name: 'pcie', offset: 0x40 },
     { name: 'sriov', offset: 0x100 },
@@ -108,16 +108,16 @@ test('6.1: a VF token is refused with EINVAL unless the device is a physical fun
   }
 });
 
-test('GET_INFO returns flags and numbers of regions and interrupt indexes', (t) => {
+test('GET_INFO returns flags, the number of regions and the number of interrupt indexes', (t) => {
   t.deepEqual(open(t, 'mock:edu').getInfo(), { flags: 3, numRegions: 9, numIrqs: 5 });
 });
 
-test('an error names the ioctl and the device', (t) => {
+test('an error contains the name of the ioctl and the name of the device', (t) => {
   const error = t.throws(() => open(t, 'mock:nvme').getIrqInfo(9), { instanceOf: VfioError });
   t.like(error, { code: 'EINVAL', syscall: 'VFIO_DEVICE_GET_IRQ_INFO', path: 'mock:nvme' });
 });
 
-test('a reset keeps configuration space and leaves the device in D0', async (t) => {
+test('a reset does not change configuration space and leaves the device in D0', async (t) => {
   const device = open(t, 'mock:nvme');
   device.store(CONFIG, 4, 2, 6);
   device.store(0, 0x24, 4, 0x001f001f);
@@ -164,7 +164,7 @@ test('a hot reset affects one device', (t) => {
   );
 });
 
-test('attaching a PASID needs cdev and a kernel with PASIDs', (t) => {
+test('attaching a PASID needs a cdev and a kernel that can attach PASIDs', (t) => {
   const opening = (name: string) => open(t, name);
   const group = opening('mock:nvme');
   const attach = (device: DeviceConnection) => () => {
@@ -191,7 +191,7 @@ test('attaching a PASID needs cdev and a kernel with PASIDs', (t) => {
   t.notThrows(detach(newest));
 });
 
-test('ioeventfd: a signal writes the register unless memory is disabled', (t) => {
+test('ioeventfd: a signal writes the register unless memory decode is disabled', (t) => {
   const device = open(t, 'mock:nvme');
   const eventfd = device.createEventfd();
   const request = { region: 0, offset: 0x24, width: 4, value: 0x1234n, eventfd };
@@ -216,7 +216,7 @@ test('ioeventfd: a signal writes the register unless memory is disabled', (t) =>
   t.is(eventfd.read(), 1n);
 });
 
-test('ioeventfd: binding a signalled eventfd writes, and closing it does not unbind', (t) => {
+test('ioeventfd: binding a signalled eventfd writes; closing the eventfd does not unbind', (t) => {
   const device = open(t, 'mock:nvme');
   const eventfd = device.createEventfd();
   const request = { region: 0, offset: 0x24, width: 2, value: 7n, eventfd };
@@ -230,7 +230,7 @@ test('ioeventfd: binding a signalled eventfd writes, and closing it does not unb
   device.ioeventfd({ ...request, eventfd: null });
 });
 
-test('ioeventfd: one signal writes all registers that are bound to the eventfd', (t) => {
+test('ioeventfd: one signal writes all registers to which the eventfd is bound', (t) => {
   const device = open(t, 'mock:nvme');
   const eventfd = device.createEventfd();
   device.ioeventfd({ region: 0, offset: 0x24, width: 4, value: 1n, eventfd });
@@ -239,7 +239,7 @@ test('ioeventfd: one signal writes all registers that are bound to the eventfd',
   t.deepEqual([device.load(0, 0x24, 4), device.load(0, 0x28, 4)], [1, 2]);
 });
 
-test('ioeventfd: wrong requests fail with the errors of the kernel', (t) => {
+test('ioeventfd: wrong requests fail with the kernel’s errors', (t) => {
   const device = open(t, 'mock:nvme');
   const eventfd = device.createEventfd();
   const request = { region: 0, offset: 0x24, width: 4, value: 0n, eventfd };
@@ -271,7 +271,7 @@ test('ioeventfd: wrong requests fail with the errors of the kernel', (t) => {
   );
 });
 
-test('closing a device is idempotent, and use after close fails with EBADF', (t) => {
+test('close() is idempotent, and every call after close() fails with EBADF', (t) => {
   const device = open(t, 'mock:nvme');
   const eventfd = device.createEventfd();
   const set = device.createEventSet(1);
@@ -319,7 +319,7 @@ test('closing a device is idempotent, and use after close fails with EBADF', (t)
     },
   ];
   for (const call of calls) t.throws(call, { code: 'EBADF' });
-  // Objects that the caller created stay usable.
+  // Memory and eventfds of the caller stay usable.
   eventfd.signal();
   t.is(set.wait(0), 1);
   set.close();

@@ -8,7 +8,7 @@ const SET = 1 << 17;
 const PROBE = 1 << 18;
 const EMPTY = new Uint8Array(0);
 
-/** Probes each feature with GET, with SET and with neither. */
+/** Probes each feature three times: with GET, with SET, and without both flags. */
 function answers(device: DeviceConnection, count = 15): unknown[][] {
   const answer = (flags: number) => {
     try {
@@ -49,7 +49,7 @@ for (const [name, eleven, twelve] of [
   });
 }
 
-test('DMA_BUF: requests are checked in the kernel’s order, and a descriptor is returned', (t) => {
+test('DMA_BUF: checks have the kernel’s order; a valid request returns an fd', (t) => {
   const device = open(t, 'mock:nvme');
   const request = (
     region: number,
@@ -100,7 +100,7 @@ test('MSI_NOVIRT: the MSI registers show the message of the host and are read-on
   t.is(device.load(7, 0x44, 4), low);
 });
 
-test('a feature request with wrong flags or data is refused', (t) => {
+test('a feature request with wrong flags or data fails with EINVAL', (t) => {
   const device = open(t, 'mock:nvme');
   fails(t, 'EINVAL', () => device.feature(SET | (1 << 19) | 5, EMPTY));
   fails(t, 'EINVAL', () => device.feature(GET | SET | 5, EMPTY));
@@ -111,7 +111,7 @@ test('a feature request with wrong flags or data is refused', (t) => {
   t.throws(() => device.feature(SET | 5, [] as never), { instanceOf: TypeError });
 });
 
-test('low power: a second entry is EINVAL, and a second exit succeeds', (t) => {
+test('low power: a second entry fails with EINVAL, but a second exit succeeds', (t) => {
   const device = open(t, 'mock:nvme');
   t.is(device.feature(SET | 5, EMPTY), 0);
   t.is(device.feature(SET | 3, EMPTY), 0);
@@ -120,7 +120,7 @@ test('low power: a second entry is EINVAL, and a second exit succeeds', (t) => {
   t.is(device.feature(SET | 3, EMPTY), 0);
 });
 
-test('low power: an access through the device file finds the device in D0', (t) => {
+test('low power: an access through the device file wakes the device to D0', (t) => {
   const device = open(t, 'mock:nvme');
   device.store(CONFIG, 0x64, 2, 3);
   t.is(device.load(CONFIG, 0x64, 2), 0x000b);
@@ -129,7 +129,7 @@ test('low power: an access through the device file finds the device in D0', (t) 
   t.is(device.load(0, 8, 4), 0x10400);
 });
 
-test('low power with wake-up: an access ends low power and signals the eventfd', (t) => {
+test('low power with wake-up: an access ends low power and signals the wake-up eventfd', (t) => {
   const device = open(t, 'mock:nvme');
   const wakeup = device.createEventfd();
   const window = device.map(0, 0, 0x4000);
@@ -142,7 +142,8 @@ test('low power with wake-up: an access ends low power and signals the eventfd',
   t.is(window.read32(8), 0x10400);
   device.load(CONFIG, 0, 4);
   t.is(wakeup.read(), 0n);
-  // The second entry is an access, too, and ends the low power of the first.
+  // The second entry is also an access to the device. This access ends the low power of the first
+  // entry.
   enter();
   enter();
   t.is(wakeup.read(), 1n);

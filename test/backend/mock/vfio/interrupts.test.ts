@@ -34,7 +34,7 @@ const MSIX_CAPABILITY = {
 } as const;
 const PENDING = 0x1800;
 
-/** Raises a vector of a plain device. */
+/** Makes a device of the model signal a vector. */
 function raise(device: DeviceConnection, vector: number): void {
   device.store(0, 0, 4, vector);
 }
@@ -97,14 +97,14 @@ test('SET_IRQS checks a request in the kernel’s order', (t) => {
   t.is(device.setIrqs({ ...base, argsz: 100 }), 0);
 });
 
-test('missing data counts as zeros, and descriptor 0 is not an eventfd', (t) => {
+test('missing data is read as zeros, and file descriptor 0 is not an eventfd', (t) => {
   const device = open(t, 'mock:nvme');
   const set = { index: MSIX, flags: TRIGGER | EVENTFD, start: 0, count: 2, eventfds: [null] };
   fails(t, 'EINVAL', () => device.setIrqs({ ...set, argsz: 28 }));
   fails(t, 'EBADF', () => device.setIrqs({ ...set, eventfds: [null, 77] }));
 });
 
-test('wrong arguments are refused and change nothing', (t) => {
+test('a call with wrong arguments throws and changes nothing', (t) => {
   const device = open(t, 'mock:nvme');
   const [eventfd] = eventfds(device, 1);
   bind(device, MSIX, 0, [eventfd ?? null]);
@@ -131,7 +131,7 @@ test('MSI-X: loopback signals the bound eventfds until the index is disabled', (
   fails(t, 'EINVAL', () => trigger(device, MSIX, 0, 0));
 });
 
-test('MSI-X: a vector beyond the enabled ones is added alone, with a gap if need be', (t) => {
+test('MSI-X: a vector above the enabled vectors can be added, even with a gap', (t) => {
   const device = open(t, 'mock:nvme');
   const [a, b] = eventfds(device, 2);
   bind(device, MSIX, 0, [a ?? null]);
@@ -141,7 +141,7 @@ test('MSI-X: a vector beyond the enabled ones is added alone, with a gap if need
   t.is(b?.read(), 1n);
 });
 
-test('MSI: a vector beyond the enabled ones is EINVAL', (t) => {
+test('MSI: adding a vector above the enabled vectors fails with EINVAL', (t) => {
   const device = connect(t, plainModel([{ name: 'msi', offset: 0x40, vectors: 4 }]));
   const [a] = eventfds(device, 1);
   t.is(bind(device, MSI, 0, [null, a ?? null]), 0);
@@ -151,7 +151,7 @@ test('MSI: a vector beyond the enabled ones is EINVAL', (t) => {
   t.is(a?.read(), 1n);
 });
 
-test('enabling with descriptors of -1 makes the index active without handlers', (t) => {
+test('enabling with file descriptors of -1 makes the index active without handlers', (t) => {
   const device = open(t, 'mock:nvme');
   t.is(bind(device, MSIX, 0, [-1, -7, null]), 0);
   t.is(trigger(device, MSIX, 0, 3), 0);
@@ -159,14 +159,14 @@ test('enabling with descriptors of -1 makes the index active without handlers', 
   t.is(bind(device, MSIX, 3, []), 0);
 });
 
-test('enabling 0 vectors is ERANGE, and count 0 enables the vectors before start', (t) => {
+test('enabling 0 vectors fails with ERANGE; count 0 enables the vectors below `start`', (t) => {
   const device = open(t, 'mock:nvme');
   fails(t, 'ERANGE', () => bind(device, MSIX, 0, []));
   t.is(bind(device, MSIX, 3, []), 0);
   t.is(trigger(device, MSIX, 0, 1), 0);
 });
 
-test('a block that fails unbinds its vectors up to the failing one', (t) => {
+test('if SET_IRQS fails at a vector, the vectors up to the failed vector are unbound', (t) => {
   const device = open(t, 'mock:nvme');
   const old = eventfds(device, 4);
   const fresh = eventfds(device, 2);
@@ -183,7 +183,7 @@ test('a block that fails unbinds its vectors up to the failing one', (t) => {
   );
 });
 
-test('a block that fails while it enables disables the index', (t) => {
+test('if the enabling SET_IRQS fails at a vector, the index is disabled again', (t) => {
   const device = open(t, 'mock:nvme');
   const [a] = eventfds(device, 1);
   fails(t, 'EINVAL', () => bind(device, MSIX, 0, [a ?? null, 1]));
@@ -191,7 +191,7 @@ test('a block that fails while it enables disables the index', (t) => {
   t.is(bind(device, INTX, 0, [a ?? null]), 0);
 });
 
-test('a second index is EINVAL until the active one is disabled', (t) => {
+test('enabling a second index fails with EINVAL until the active index is disabled', (t) => {
   const device = connect(
     t,
     plainModel([{ name: 'msi', offset: 0x60, vectors: 1 }, MSIX_CAPABILITY]),
@@ -206,7 +206,7 @@ test('a second index is EINVAL until the active one is disabled', (t) => {
   }
 });
 
-test('if the host has fewer messages, SET_IRQS returns their number and enables none', (t) => {
+test('with too few messages, SET_IRQS returns the available number and enables no vector', (t) => {
   const host = new HostInterrupts(3);
   const device = connect(t, plainModel([MSIX_CAPABILITY]), host);
   t.is(bind(device, MSIX, 0, [null, null, null, null]), 3);
@@ -217,7 +217,7 @@ test('if the host has fewer messages, SET_IRQS returns their number and enables 
   t.is(bind(device, MSIX, 0, [null, null, null]), 0);
 });
 
-test('if the CPUs have no vector left, a block fails with ENOSPC', (t) => {
+test('if no CPU vector is left, binding a block of vectors fails with ENOSPC', (t) => {
   const device = connect(t, plainModel([MSIX_CAPABILITY]), new HostInterrupts(100, 2));
   const [a, b, c] = eventfds(device, 3);
   t.is(bind(device, MSIX, 0, [null, null, null]), 0);
@@ -255,7 +255,7 @@ test('a message needs bus mastering and signals the eventfd of its vector', (t) 
   }
 });
 
-test('MSI-X: a message of a vector without an eventfd is pending until one is bound', (t) => {
+test('MSI-X: if no eventfd is bound, a message is pending until an eventfd is bound', (t) => {
   const device = connect(t, plainModel([MSIX_CAPABILITY]));
   enableBusMaster(device);
   const [a] = eventfds(device, 1);
@@ -272,7 +272,7 @@ test('MSI-X: a message of a vector without an eventfd is pending until one is bo
   t.is(a?.read(), 0n);
 });
 
-test('MSI: a message before the first eventfd is kept, between two eventfds it is lost', (t) => {
+test('MSI: a message before the first bind is kept; a message after an unbind is lost', (t) => {
   const device = connect(t, plainModel([{ name: 'msi', offset: 0x40, vectors: 2 }]));
   enableBusMaster(device);
   const [a] = eventfds(device, 1);
@@ -295,7 +295,7 @@ test('one eventfd can be bound to several vectors', (t) => {
   t.is(a?.read(), 2n);
 });
 
-test('closing the eventfd of a vector does not unbind it', (t) => {
+test('closing the eventfd of a vector does not unbind the eventfd', (t) => {
   const device = open(t, 'mock:nvme');
   const [a] = eventfds(device, 1);
   bind(device, MSIX, 0, [a ?? null]);
@@ -323,7 +323,7 @@ test('a reset keeps the configuration of SET_IRQS', (t) => {
   t.is(a?.read(), 1n);
 });
 
-test('a DMA write of a message by the device is an interrupt', (t) => {
+test('if the device writes a message by DMA, the host gets an interrupt', (t) => {
   const model = plainModel([MSIX_CAPABILITY], (host) => [
     {
       offset: 0,
@@ -347,7 +347,7 @@ test('a DMA write of a message by the device is an interrupt', (t) => {
   t.is(a?.read(), 0n);
 });
 
-test('a vector with a host interrupt has an affinity', (t) => {
+test('the affinity of a vector can be set while the vector has a host interrupt', (t) => {
   const device = open(t, 'mock:nvme');
   const [a] = eventfds(device, 1);
   fails(t, 'ENOENT', () => device.getAffinity(MSIX, 0));

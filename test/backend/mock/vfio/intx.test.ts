@@ -23,7 +23,7 @@ function eventfds(device: DeviceConnection, n: number): Eventfd[] {
   return Array.from({ length: n }, () => device.createEventfd());
 }
 
-test('INTx: an interrupt masks the pin, and unmasking signals again while it is asserted', (t) => {
+test('INTx: an interrupt masks the pin; unmasking an asserted pin signals again', (t) => {
   const device = connect(t, plainModel([]));
   const [a] = eventfds(device, 1);
   bind(device, INTX, 0, [a ?? null]);
@@ -77,7 +77,7 @@ test('INTx: bit 10 of the command register masks the pin and loopback', (t) => {
   t.is(a?.read(), 1n);
 });
 
-test('INTx: enabling an asserted pin interrupts unless bit 10 is set', (t) => {
+test('INTx: enabling with an asserted pin signals the eventfd unless bit 10 is set', (t) => {
   const device = connect(t, plainModel([]));
   const [a] = eventfds(device, 1);
   setPin(device, true);
@@ -117,7 +117,7 @@ test('INTx: a signal to the resample eventfd unmasks the pin and resets the coun
   resample?.signal();
   t.is(resample?.read(), 1n);
   t.is(a?.read(), 0n);
-  // Binding an eventfd whose counter is not 0 unmasks at once and keeps the counter.
+  // Binding an eventfd whose counter is not 0 unmasks at once and does not change the counter.
   other?.signal(2n);
   set(other ?? null);
   t.is(a?.read(), 1n);
@@ -131,7 +131,7 @@ test('INTx: a signal to the resample eventfd unmasks the pin and resets the coun
   });
 });
 
-test('INTx: wrong requests fail with the errors of the kernel', (t) => {
+test('INTx: wrong requests fail with the kernel’s errors', (t) => {
   const device = connect(t, plainModel([]));
   const base = { index: INTX, start: 0, count: 1 };
   fails(t, 'EINVAL', () => trigger(device, INTX, 0, 0));
@@ -150,7 +150,7 @@ test('INTx: wrong requests fail with the errors of the kernel', (t) => {
   t.is(a?.read(), 1n);
 });
 
-test('ERR and REQ have one eventfd each, whichever other index is active', (t) => {
+test('ERR and REQ have one eventfd each, and work together with any other active index', (t) => {
   const device = open(t, 'mock:nvme');
   bind(device, MSIX, 0, [null]);
   for (const index of [ERR, REQ]) {

@@ -29,7 +29,7 @@ test('GET_REGION_INFO returns the regions of edu', (t) => {
   t.deepEqual(device.getRegionInfo(0), info);
 });
 
-test('a read across the end of a BAR is short, and a read at the end is EINVAL', (t) => {
+test('a read across the end of a BAR is short; a read at the end fails with EINVAL', (t) => {
   const device = open(t, 'mock:nvme');
   const into = new Uint8Array(16);
   t.is(device.read(0, 0x3ffc, into), 4);
@@ -55,7 +55,7 @@ test('the MSI-X table reads as ones and drops writes, unlike the rest of its pag
   t.is(device.load(0, 0x3000, 4), 0);
 });
 
-test('with memory disabled an access to a BAR is EIO, except to the MSI-X table', (t) => {
+test('with memory decode disabled, a BAR access fails with EIO, except in the MSI-X table', (t) => {
   const device = open(t, 'mock:nvme');
   memoryOff(device);
   fails(t, 'EIO', () => device.read(0, 0, new Uint8Array(8)));
@@ -80,7 +80,7 @@ test('reads of any offset and length return the same bytes', (t) => {
   }
 });
 
-test('a block is written by the largest aligned accesses', (t) => {
+test('a block write is a sequence of the widest aligned accesses', (t) => {
   const device = open(t, 'mock:nvme');
   const bytes = Uint8Array.from({ length: 20 }, (_, i) => i + 1);
   t.is(device.write(0, 0x24, bytes), 20);
@@ -89,7 +89,7 @@ test('a block is written by the largest aligned accesses', (t) => {
   t.deepEqual(into, bytes);
 });
 
-test('a single access with a wrong width or value is refused', (t) => {
+test('a single access with a wrong width or value throws', (t) => {
   const device = open(t, 'mock:nvme');
   t.is(device.load(0, 1, 1), 0x07);
   t.is(device.load(0, 1, 2), 0x0107);
@@ -111,7 +111,7 @@ test('a single access with a wrong width or value is refused', (t) => {
   t.throws(() => device.read(0, 0, [] as never), { instanceOf: TypeError });
 });
 
-test('only memory BARs can be mapped, up to their last page', (t) => {
+test('only memory BARs can be mapped, up to the end of the last page', (t) => {
   const device = open(t, 'mock:nvme');
   t.is(device.map(0, 0x1000, 0x2000).size, 0x2000);
   fails(t, 'EINVAL', () => device.map(0, 0x1000, 0x4000));

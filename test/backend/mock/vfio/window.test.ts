@@ -1,7 +1,7 @@
 import test from 'ava';
 import { CONFIG, open } from '../support.js';
 
-test('each access reaches the register with its width', (t) => {
+test('each access reaches the register with the width of the access', (t) => {
   const window = open(t, 'mock:nvme').map(0, 0, 0x4000);
   t.is(window.size, 0x4000);
   t.is(window.read8(3), 0x0f);
@@ -17,14 +17,14 @@ test('each access reaches the register with its width', (t) => {
   t.is(window.read64(0x30), 0xffffffffffffffffn);
 });
 
-test('offset 0 of a window is its start within the BAR', (t) => {
+test('offset 0 of a window is the start of the window in the BAR', (t) => {
   const device = open(t, 'mock:nvme');
   const window = device.map(0, 0x2000, 0x1000);
   t.is(window.read32(12), 1);
   t.throws(() => window.read32(0x1000), { instanceOf: RangeError });
 });
 
-test('a block access is a sequence of accesses of its width', (t) => {
+test('a block access is a sequence of single accesses of the given width', (t) => {
   const window = open(t, 'mock:nvme').map(0, 0, 0x4000);
   for (const width of [1, 2, 4, 8] as const) {
     const into = new Uint8Array(16);
@@ -40,7 +40,7 @@ test('a block access is a sequence of accesses of its width', (t) => {
   }
 });
 
-test('edu responds to dwords below 0x80, to dwords and quadwords from 0x80 on', (t) => {
+test('edu responds to dword accesses; from 0x80 on, also to quadword accesses', (t) => {
   const window = open(t, 'mock:edu').map(0, 0, 0x100000);
   t.is(window.read32(0), 0x010000ed);
   t.is(window.read8(0), 0);
@@ -60,7 +60,7 @@ test('edu responds to dwords below 0x80, to dwords and quadwords from 0x80 on', 
   t.is(window.read32(0x04), 0);
 });
 
-test('an access outside of the window or misaligned is a RangeError', (t) => {
+test('an access that is misaligned or outside of the window throws a RangeError', (t) => {
   const window = open(t, 'mock:nvme').map(0, 0, 0x4000);
   const reads = [
     () => window.read8(0x4000),
@@ -111,7 +111,7 @@ test('an access outside of the window or misaligned is a RangeError', (t) => {
   t.is(window.read32(0x24), 0);
 });
 
-test('registers read as ones and drop writes while memory is disabled', (t) => {
+test('while memory decode is disabled, registers read as ones and drop writes', (t) => {
   const device = open(t, 'mock:nvme');
   const window = device.map(0, 0, 0x4000);
   device.store(CONFIG, 4, 2, 0);
@@ -141,7 +141,7 @@ test('registers read as ones in D3hot and in low power', (t) => {
   t.is(window.read32(8), 0x10400);
 });
 
-test('after its close, or the device’s, an access fails with EBADF', (t) => {
+test('after a close of the window or of the device, an access fails with EBADF', (t) => {
   const device = open(t, 'mock:nvme');
   const [one, two] = [device.map(0, 0, 0x4000), device.map(0, 0, 0x4000)];
   one.close();

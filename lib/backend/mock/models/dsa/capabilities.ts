@@ -1,11 +1,13 @@
 import type { MemoryBlock, Register } from '../../hardware/model.js';
 import * as dsa from './registers.js';
 
-/** Slots of the interrupt message store; GENCAP counts them in units of 256. */
+/**
+ * Number of slots in the interrupt message store. The unit of this number in GENCAP is 256 slots.
+ */
 export const SLOTS = 256;
 export const VECTORS = 9;
 export const QUEUES = 2;
-/** Work queue entries of the device, which its queues share. */
+/** Total number of work queue entries. All work queues of the device share these entries. */
 export const WQ_SIZE = 128;
 /** log2 of the longest transfer in bytes. */
 export const MAX_TRANSFER_SHIFT = 21;
@@ -18,7 +20,7 @@ const OPCODES = [
 ];
 const TABLES = [dsa.GRPCFG_OFFSET, dsa.WQCFG_OFFSET, dsa.MSIX_PERM_OFFSET, dsa.IMS_OFFSET];
 
-/** Makes the registers that describe the device's capabilities. */
+/** Creates the registers that describe the capabilities of the device. */
 export function capabilities(): (Register | MemoryBlock)[] {
   const constant = (offset: number, name: string, value: bigint): Register => ({
     offset,
@@ -45,12 +47,13 @@ export function capabilities(): (Register | MemoryBlock)[] {
       'TABLE',
       packFields(TABLES.map((offset, i) => [offset / 0x100, 16 * i])),
     ),
-    // The device has one group, which contains every queue. Writes to GRPCFG have no effect.
+    // The device has one group. The group contains all queues. The contents of GRPCFG have no
+    // effect.
     { offset: dsa.GRPCFG_OFFSET, name: 'GRPCFG', size: 64 },
   ];
 }
 
-/** Combines values at bit positions. */
+/** Combines several values into one register value. Each value is shifted to its bit position. */
 function packFields(parts: readonly (readonly [value: number, shift: number])[]): bigint {
   return parts.reduce((bits, [value, shift]) => bits | (BigInt(value) << BigInt(shift)), 0n);
 }

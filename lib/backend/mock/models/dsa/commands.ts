@@ -5,17 +5,20 @@ const OPERAND = 0xfffff;
 const CODE_SHIFT = 20;
 const CODE = 0x1f;
 
-/** Runs a command. @returns the value of CMDSTS: an error or a result */
+/** Runs a command. @returns the new value of CMDSTS: an error code or a result */
 export type Command = (operand: number) => number;
 
-/** CMD, CMDSTS and CMDCAP. The device runs one command at a time, after the write to CMD. */
+/**
+ * The registers CMD, CMDSTS and CMDCAP. A write to CMD starts a command. Only one command can run
+ * at a time.
+ */
 export class Commands {
   readonly registers: readonly Register[];
   #status = 0;
-  /** Number of resets. A command of an earlier generation does not run. */
+  /** Number of resets. A command from before the last reset does not run. */
   #generation = 0;
 
-  /** @param onDone - called after a command that requested an interrupt */
+  /** @param onDone - called after a command, if the command requested an interrupt */
   constructor(host: DeviceHost, commands: ReadonlyMap<number, Command>, onDone: () => void) {
     const supported = [...commands.keys()].reduce((bits, code) => bits | (1 << code), 0);
     this.registers = [

@@ -7,7 +7,7 @@ import { WorkQueue } from './queues.js';
 import * as dsa from './registers.js';
 import { execute, type Submitter } from './work.js';
 
-/** The logic of a Data Streaming Accelerator with one group, and without batch descriptors. */
+/** The logic of a Data Streaming Accelerator (DSA) that has one group and no batch descriptors. */
 export class Dsa implements DeviceLogic {
   readonly registers: DeviceLogic['registers'];
   readonly #host: DeviceHost;
@@ -15,7 +15,7 @@ export class Dsa implements DeviceLogic {
   readonly #tables: Readonly<Record<HandleKind, InterruptTable>>;
   readonly #queues: readonly WorkQueue[];
   readonly #commands: Commands;
-  /** For each line of the shared portals the PASID of the process that owns it. */
+  /** For each line of the shared portals: the PASID of the process that owns the line. */
   readonly #submitters = new Uint32Array(dsa.LINES);
   #enabled = false;
   #cause = 0;
@@ -70,7 +70,10 @@ export class Dsa implements DeviceLogic {
     });
   }
 
-  /** Returns the interrupt of a handle, or null if the PASID of the portal does not permit it. */
+  /**
+   * Returns a function that raises the interrupt of a handle. Returns null if the PASID of the
+   * portal is not allowed to raise this interrupt.
+   */
   #resolve(handle: number, { kind, pasid }: Submitter): (() => void) | null {
     const index = this.#handles.find(kind, handle);
     const table = this.#tables[kind];
@@ -80,7 +83,7 @@ export class Dsa implements DeviceLogic {
     };
   }
 
-  /** Raises the misc interrupt, vector 0 of MSI-X. */
+  /** Raises the misc interrupt, which is MSI-X vector 0. */
   #raise(cause: number): void {
     this.#cause = (this.#cause | cause) >>> 0;
     this.#host.signal(0);
@@ -107,7 +110,7 @@ export class Dsa implements DeviceLogic {
     ];
   }
 
-  /** Registers of the mock alone, in place of the CPU and of the host. */
+  /** Registers that exist only in the mock. They emulate actions of the CPU and of the host. */
   #mockRegisters(): Register[] {
     const lines = Array.from(this.#submitters, (_, line): Register => ({
       offset: dsa.SUBMITTER_OFFSET + 8 * line,
@@ -137,7 +140,8 @@ export class Dsa implements DeviceLogic {
         return queue === undefined ? dsa.IDXD_CMDSTS_INVAL_WQIDX : run(queue);
       };
     };
-    // The operand selects one of 16 queues by a bit mask, and the set of 16 in its upper half.
+    // The upper half of the operand is the number of a set of 16 queues. One bit of the lower half
+    // selects a queue in this set.
     const byMask = (operand: number) => Math.log2(operand & 0xffff) + 16 * (operand >>> 16);
     const done = () => dsa.IDXD_CMDSTS_SUCCESS;
     const stop = (queue: WorkQueue) => {
@@ -165,7 +169,7 @@ export class Dsa implements DeviceLogic {
         ),
       ],
       [dsa.IDXD_CMD_DISABLE_WQ, onQueue(stop, byMask)],
-      // Descriptors run in order, before any later command, so a drain has nothing to wait for.
+      // A drain command has nothing to wait for, because all earlier descriptors have already run.
       [dsa.IDXD_CMD_DRAIN_WQ, onQueue(done, byMask)],
       [
         dsa.IDXD_CMD_RESET_WQ,
@@ -205,7 +209,7 @@ export class Dsa implements DeviceLogic {
   #requestHandle(operand: number): number {
     const kind = kindOf(operand);
     const index = operand & 0xffff;
-    // Vector 0 of MSI-X is the misc interrupt, which a descriptor cannot raise.
+    // MSI-X vector 0 is the misc interrupt. A descriptor cannot raise the misc interrupt.
     if (index >= this.#tables[kind].size || (kind === 'msix' && index === 0)) {
       return dsa.IDXD_CMDSTS_ERR_INVAL_INT_IDX;
     }

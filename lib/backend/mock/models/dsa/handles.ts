@@ -6,19 +6,25 @@ interface Target {
   readonly index: number;
 }
 
-/** Handles are larger than every table index, so that a driver which confuses the two fails. */
+/**
+ * Value of the lowest handle. Every handle is larger than every table index. A driver that uses a
+ * table index as a handle therefore gets an error.
+ */
 const FIRST = 0x1000;
 const LAST = 0xffff;
 
 /**
- * Interrupt handles, by which descriptors refer to table entries. A handle that was released or
- * revoked is allocated again only after all others.
+ * Interrupt handles. A descriptor uses a handle to refer to a table entry. A released or revoked
+ * handle is not allocated again until all other handles have been allocated.
  */
 export class Handles {
   readonly #targets = new Map<number, Target>();
   #next = FIRST;
 
-  /** Returns the handle of an entry, a new one if the entry has none; null if all are in use. */
+  /**
+   * Returns the handle of a table entry. If the entry has no handle, allocates a new handle.
+   * Returns null if all handles are in use.
+   */
   request(kind: HandleKind, index: number): number | null {
     for (const [handle, target] of this.#targets) {
       if (target.kind === kind && target.index === index) return handle;
@@ -31,18 +37,25 @@ export class Handles {
     return handle;
   }
 
-  /** Releases a handle. @returns false for an unknown handle */
+  /** Releases a handle. @returns false if the handle is unknown */
   release(kind: HandleKind, handle: number): boolean {
     return this.#targets.get(handle)?.kind === kind && this.#targets.delete(handle);
   }
 
-  /** Returns the index of the entry that a handle refers to, or null for an unknown handle. */
+  /**
+   * Returns the index of the table entry to which a handle refers. Returns null if the handle is
+   * unknown.
+   */
   find(kind: HandleKind, handle: number): number | null {
     const target = this.#targets.get(handle);
     return target?.kind === kind ? target.index : null;
   }
 
-  /** Revokes the handles of the entries that match. @returns the number of revoked handles */
+  /**
+   * Revokes the handles of all table entries for which `matches` returns true.
+   *
+   * @returns the number of revoked handles
+   */
   revoke(matches: (kind: HandleKind, index: number) => boolean): number {
     const before = this.#targets.size;
     for (const [handle, { kind, index }] of this.#targets) {

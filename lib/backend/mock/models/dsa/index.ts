@@ -8,15 +8,18 @@ import {
   PORTALS_PER_WQ,
 } from './registers.js';
 
-/** The PASID capability, for PASIDs of 20 bits. */
+/** Bytes of the PASID capability. The width of a PASID is 20 bits. */
 const PASID_CAPABILITY = Uint8Array.of(0, 20, 0, 0);
-/** Intel's Scalable IOV capability. Bit 0 at offset 0x14 says that the device has an IMS. */
+/**
+ * Intel's Scalable IOV capability. Bit 0 at offset 0x14 means that the device has an interrupt
+ * message store (IMS).
+ */
 const IMS_SUPPORTED = new Uint8Array(0x18 - 10);
 IMS_SUPPORTED[0x14 - 10] = 1;
 
 /**
  * Intel's Data Streaming Accelerator with an interrupt message store (IMS). The model has the
- * registers for interrupts, and the operations that a driver needs to raise them.
+ * registers for interrupts, and the operations with which a driver raises interrupts.
  */
 export const dsa = defineModel({
   name: 'dsa',

@@ -3,20 +3,23 @@ import { IMS_OFFSET, MSIX_PERM_OFFSET } from './registers.js';
 
 const WORDS = 4;
 const CONTROL = 3;
-/** Bits of a slot's control word and of an MSIX_PERM entry. */
+/** Bits in the control word of an IMS slot and in an MSIX_PERM entry. */
 const MASK = 1 << 0;
 const PENDING = 1 << 1;
 const IGNORE = 1 << 2;
 const PASID_ENABLE = 1 << 3;
 const PASID_SHIFT = 12;
 
-/** A table of interrupts, each with the PASID whose work may raise it. */
+/** A table of interrupts. Each interrupt has the PASID whose work may raise the interrupt. */
 export interface InterruptTable {
   readonly size: number;
   readonly registers: readonly Register[];
-  /** Returns the PASID of an entry; null if the entry is for work without a PASID. */
+  /** Returns the PASID of a table entry. Returns null if the entry is for work without a PASID. */
   pasid(index: number): number | null;
-  /** Whether work of a PASID may raise an entry; null is work without a PASID. */
+  /**
+   * Whether work with a PASID may raise the interrupt of a table entry. A null PASID means work
+   * without a PASID.
+   */
   permits(index: number, pasid: number | null): boolean;
   raise(index: number): void;
   reset(): void;
@@ -30,7 +33,10 @@ function permits(control: number, pasid: number | null): boolean {
   return (control & IGNORE) !== 0 || pasidOf(control) === pasid;
 }
 
-/** MSIX_PERM: for each MSI-X vector the PASID whose work may raise it. An entry has 8 bytes. */
+/**
+ * The MSIX_PERM table: for each MSI-X vector, the PASID whose work may raise the vector. The size
+ * of an entry is 8 bytes.
+ */
 export class MsixPermissions implements InterruptTable {
   readonly registers: readonly Register[];
   readonly #host: DeviceHost;
@@ -71,7 +77,10 @@ export class MsixPermissions implements InterruptTable {
   }
 }
 
-/** The interrupt message store of the device. A slot has 16 bytes; DMA writes its message. */
+/**
+ * The interrupt message store of the device. The size of a slot is 16 bytes. The device sends the
+ * message of a slot as a DMA write.
+ */
 export class ImsTable implements InterruptTable {
   readonly registers: readonly Register[];
   readonly #send: (address: bigint, data: number) => void;
@@ -109,7 +118,7 @@ export class ImsTable implements InterruptTable {
     this.#sendPending(slot);
   }
 
-  /** Clears all slots and masks them. */
+  /** Clears and masks all slots. */
   reset(): void {
     this.#words.fill(0);
     for (let slot = 0; slot < this.size; slot++) this.#words[slot * WORDS + CONTROL] = MASK;
@@ -123,7 +132,7 @@ export class ImsTable implements InterruptTable {
     if (control) this.#sendPending(Math.floor(at / WORDS));
   }
 
-  /** Sends the message of a slot if the slot is pending and not masked. */
+  /** Sends the message of a slot if the pending bit is set and the slot is not masked. */
   #sendPending(slot: number): void {
     const control = this.#control(slot);
     if ((control & PENDING) === 0 || (control & MASK) !== 0) return;

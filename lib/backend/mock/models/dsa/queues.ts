@@ -7,7 +7,10 @@ const MODE_WORD = 2;
 const STATE_WORD = 6;
 const QWORDS = dsa.DESCRIPTOR_SIZE / 8;
 
-/** A work queue with its four portals. Its configuration is read-only while it is enabled. */
+/**
+ * A work queue and its four portals. While the queue is enabled, the configuration of the queue is
+ * read-only.
+ */
 export class WorkQueue {
   readonly id: number;
   readonly registers: readonly Register[];
@@ -18,7 +21,8 @@ export class WorkQueue {
   enabled = false;
 
   /**
-   * @param submitterOf - returns the PASID of the process that owns a line of the shared portals
+   * @param submitterOf - returns the PASID of the process that owns the given line of the shared
+   *   portals
    * @param submit - called with each descriptor that a driver submits
    */
   constructor(
@@ -56,7 +60,10 @@ export class WorkQueue {
     return ((this.enabled ? 1 : 0) << dsa.WQCFG_STATE_SHIFT) >>> 0;
   }
 
-  /** Makes the registers of a portal. Eight writes to a line submit a descriptor, with the last. */
+  /**
+   * Creates the registers of a portal. A driver writes a descriptor to a line as eight quadwords.
+   * The write of the last quadword submits the descriptor.
+   */
   #createPortal(page: number): WideRegister[] {
     const start = (this.id * dsa.PORTALS_PER_WQ + page) * dsa.IDXD_PORTAL_SIZE;
     return Array.from({ length: dsa.LINES }, (_, line) => {
@@ -81,7 +88,7 @@ export class WorkQueue {
     let pasid: number | null = null;
     if ((mode & dsa.WQCFG_PASID_EN) !== 0) {
       pasid = shared ? this.#submitterOf(line) : (mode >>> dsa.WQCFG_PASID_SHIFT) & 0xfffff;
-      // Without a valid PASID, ENQCMD of the CPU does not submit.
+      // If no valid PASID is set, the CPU instruction ENQCMD does not submit the descriptor.
       if (pasid === null) return;
     }
     const kind = (page & dsa.PORTAL_IMS) === 0 ? 'msix' : 'ims';

@@ -1,5 +1,6 @@
 /**
- * Registers of drivers/dma/idxd/registers.h and include/uapi/linux/idxd.h, with their names there.
+ * Register constants of drivers/dma/idxd/registers.h and include/uapi/linux/idxd.h, with the
+ * kernel's names.
  */
 
 // BAR 0
@@ -9,7 +10,9 @@ export const IDXD_WQCAP_OFFSET = 0x20;
 export const IDXD_GRPCAP_OFFSET = 0x30;
 export const IDXD_ENGCAP_OFFSET = 0x38;
 export const IDXD_OPCAP_OFFSET = 0x40;
-/** Offsets of the tables below, 16 bits each, in units of 0x100 bytes. */
+/**
+ * Register with the offsets of the tables. Each offset has 16 bits and counts units of 0x100 bytes.
+ */
 export const IDXD_TABLE_OFFSET = 0x60;
 export const IDXD_GENSTATS_OFFSET = 0x90;
 export const IDXD_INTCAUSE_OFFSET = 0x98;
@@ -49,7 +52,7 @@ export const IDXD_CMD_DRAIN_WQ = 8;
 export const IDXD_CMD_RESET_WQ = 10;
 export const IDXD_CMD_REQUEST_INT_HANDLE = 13;
 export const IDXD_CMD_RELEASE_INT_HANDLE = 14;
-/** Bit of the operand of both commands above: the handle is for a slot of the IMS. */
+/** Bit in the operand of the two handle commands: the handle refers to a slot of the IMS. */
 export const CMD_INT_HANDLE_IMS = 0x10000;
 
 export const IDXD_CMDSTS_ACTIVE = 2 ** 31;
@@ -71,16 +74,16 @@ export const IDXD_CMDSTS_ERR_INVAL_INT_IDX_RELEASE = 0x43;
 export const WQCFG_MODE_DEDICATED = 1 << 0;
 export const WQCFG_PASID_SHIFT = 8;
 export const WQCFG_PASID_EN = 1 << 28;
-/** Position in the seventh word of a WQCFG entry. */
+/** Bit position of the queue state in the seventh word of a WQCFG entry. */
 export const WQCFG_STATE_SHIFT = 30;
 
-// BAR 2: four pages a work queue
+// BAR 2: four pages for each work queue
 export const IDXD_PORTAL_SIZE = 0x1000;
 export const PORTALS_PER_WQ = 4;
-/** Bit of a portal's page number: handles of its descriptors are for slots of the IMS. */
+/** Bit in the page number of a portal: handles in descriptors of this portal refer to IMS slots. */
 export const PORTAL_IMS = 2;
 
-// Descriptors, 64 bytes, and their completion records, 32 bytes
+// Sizes in bytes of a descriptor and of a completion record
 export const DESCRIPTOR_SIZE = 64;
 export const COMPLETION_SIZE = 32;
 export const DSA_OPCODE_NOOP = 0;
@@ -97,12 +100,16 @@ export const DSA_COMP_XFER_ERANGE = 0x13;
 export const DSA_COMP_INT_HANDLE_INVAL = 0x19;
 
 /**
- * Mock only: the owner of each 64-byte line of the shared portals. On hardware, a process submits
- * by ENQCMD, and its CPU adds the PASID of its IA32_PASID register. The mock has no CPU, so a
- * driver writes the PASID here. 8 bytes for each line: bit 31 valid, bits 19:0 PASID.
+ * Registers of the mock only: the owner of each 64-byte line of the shared portals. On hardware, a
+ * process submits a descriptor with ENQCMD. ENQCMD adds the PASID from the CPU's register
+ * IA32_PASID. The mock has no CPU, so a driver writes the PASID to these registers. Each line has a
+ * register of 8 bytes: bit 31 means valid, bits 19:0 are the PASID.
  */
 export const SUBMITTER_OFFSET = 0x4000;
 export const SUBMITTER_VALID = 2 ** 31;
 export const LINES = IDXD_PORTAL_SIZE / DESCRIPTOR_SIZE;
-/** Mock only: a write of a PASID revokes its interrupt handles, as a host does to a guest. */
+/**
+ * Register of the mock only. Writing a PASID revokes the interrupt handles of the PASID, as a host
+ * revokes the handles of a guest.
+ */
 export const REVOKE_OFFSET = 0x4400;

@@ -4,17 +4,20 @@ import { MAX_TRANSFER_SHIFT } from './capabilities.js';
 import type { HandleKind } from './handles.js';
 import * as dsa from './registers.js';
 
-/** The submitter of a descriptor, as its portal identifies it. */
+/** The submitter of a descriptor. The portal identifies the submitter. */
 export interface Submitter {
   readonly pasid: number | null;
   readonly kind: HandleKind;
 }
 
-/** Returns the interrupt of a handle, or null if the submitter may not raise it. */
+/**
+ * Returns a function that raises the interrupt of a handle. Returns null if the submitter is not
+ * allowed to raise this interrupt.
+ */
 export type Resolve = (handle: number, submitter: Submitter) => (() => void) | null;
 
 /**
- * Executes a descriptor: runs its operation, writes its completion record, raises its interrupt.
+ * Executes a descriptor: runs the operation, writes the completion record and raises the interrupt.
  */
 export function execute(
   host: DeviceHost,
@@ -40,7 +43,7 @@ export function execute(
       host.dmaWrite(descriptor.getBigUint64(8, true), record, options);
     }
   } catch (error) {
-    // The device cannot report this fault: the submitter gets no completion record.
+    // The device cannot report this fault, because it cannot write the completion record.
     if (!(error instanceof DmaFault)) throw error;
   }
   interrupt?.();
@@ -60,7 +63,7 @@ function operate(host: DeviceHost, descriptor: DataView, options: { pasid: numbe
   const data = new Uint8Array(size);
   try {
     if (opcode === dsa.DSA_OPCODE_MEMMOVE) host.dmaRead(source, data, options);
-    // The descriptor has the pattern in place of the source address.
+    // In a MEMFILL descriptor, the fill pattern is at the offset of the source address.
     else data.forEach((_, i) => (data[i] = descriptor.getUint8(16 + (i & 7))));
     host.dmaWrite(destination, data, options);
   } catch (error) {

@@ -127,7 +127,10 @@ export class AdminCommands {
     return 0;
   }
 
-  /** Returns the data structure of a CNS value. Dword 11 names the I/O command set. */
+  /**
+   * Returns the data structure for the CNS value of an Identify command. Dword 11 of the command
+   * contains the I/O command set identifier.
+   */
   #identity(command: Command): Uint8Array {
     const { namespace } = command;
     const commandSet = command.dword(11) >>> 24;
@@ -161,7 +164,10 @@ export class AdminCommands {
     }
   }
 
-  /** Aborts an event request. All other commands are complete when they are fetched. */
+  /**
+   * Executes an Abort command. Only an Asynchronous Event Request can be aborted, because the
+   * controller completes every other command immediately.
+   */
   #abort(command: Command): number {
     const queue = command.low(10);
     if (this.#queues.submission(queue) === undefined) refuse(Status.INVALID_FIELD, 1);
@@ -179,7 +185,7 @@ export class AdminCommands {
   }
 }
 
-/** Refuses a queue that is not physically contiguous (CAP.CQR). */
+/** Refuses to create a queue that is not physically contiguous (CAP.CQR). */
 function checkContiguous(command: Command): void {
   if ((command.dword(11) & PHYSICALLY_CONTIGUOUS) === 0) refuse(Status.INVALID_FIELD);
 }
@@ -188,7 +194,7 @@ function checkListStart(namespace: number): void {
   if (namespace >= ALL_NAMESPACES - 1) refuse(Status.INVALID_NAMESPACE);
 }
 
-/** Whether a namespace is active. @throws CommandFailure if the id is not valid */
+/** Whether a namespace is active. @throws CommandFailure if the namespace id is not valid */
 function isActive(namespace: number): boolean {
   if (namespace === 0 || namespace > NAMESPACES) refuse(Status.INVALID_NAMESPACE);
   return namespace === NAMESPACE;

@@ -11,7 +11,7 @@ export class Command {
     return (this.#view.getUint8(1) & 0x03) !== 0;
   }
 
-  /** Whether data is described by scatter gather lists instead of PRPs. */
+  /** Whether the command describes its data by scatter gather lists instead of PRPs. */
   get scatterGather(): boolean {
     return (this.#view.getUint8(1) & 0xc0) !== 0;
   }
@@ -32,7 +32,7 @@ export class Command {
     return this.#view.getBigUint64(32, true);
   }
 
-  /** Returns a dword. @param n - 0 to 15 */
+  /** Returns a dword. @param n - number of the dword, 0 to 15 */
   dword(n: number): number {
     return this.#view.getUint32(4 * n, true);
   }

@@ -13,14 +13,15 @@ import type { CompletionQueue, SubmissionQueue } from './queues.js';
 import { CommandFailure, Status } from './status.js';
 
 /**
- * Controller capabilities, as of QEMU's controller: contiguous queues, a ready timeout of 7.5 s,
- * doorbells 4 bytes apart, pages from 4 KiB to 64 KiB, the NVM command set alone or with others.
+ * Controller capabilities (CAP) of QEMU's controller: physically contiguous queues, a ready timeout
+ * of 7.5 s, a doorbell stride of 4 bytes, page sizes from 4 KiB to 64 KiB. CC can select the NVM
+ * command set, all supported I/O command sets, or only admin commands.
  */
 const CAPABILITIES = 0x0040_1820_0f01_0000n | BigInt(MAX_QUEUE_ENTRIES);
 const COMMAND_SETS = Number((CAPABILITIES >> 37n) & 0xffn);
 const MAX_PAGE_SHIFT = 12 + 4;
 
-/** Bits of CC and CSTS. */
+/** Bits of the registers CC and CSTS. */
 const ENABLE = 0x1;
 const SHUTDOWN = 0xc000;
 const READY = 0x1;
@@ -33,7 +34,7 @@ const DOORBELLS_END = 0x2000;
 
 /**
  * The registers of the controller. A write to a doorbell executes the commands at once. A driver
- * can therefore wait for an interrupt, or poll a register or the memory of the queue.
+ * can therefore wait for an interrupt, poll a register, or poll the memory of a queue.
  */
 export class Controller implements DeviceLogic {
   readonly registers: DeviceLogic['registers'];
@@ -66,7 +67,7 @@ export class Controller implements DeviceLogic {
     this.registers = { 0: [...this.#controlRegisters(), ...this.#doorbells()] };
   }
 
-  /** Deletes queues and event requests. The admin queue registers do not change, as in QEMU. */
+  /** Deletes all queues and event requests. As in QEMU, the admin queue registers do not change. */
   reset(): void {
     this.#queues.reset();
     this.#events.reset();
@@ -88,14 +89,14 @@ export class Controller implements DeviceLogic {
         this.#updatePin();
       },
     });
-    /** Makes a 64-bit register that accepts narrower writes. */
+    /** Creates a 64-bit register that accepts narrower writes. */
     const base = (offset: number, name: 'asq' | 'acq'): Register => ({
       offset,
       width: 8,
       name: name.toUpperCase(),
       read: () => this.#bases[name],
       write: (value, width) => {
-        // QEMU passes at least two bytes to its controller.
+        // In QEMU, a write of one byte becomes a write of two bytes.
         const bits = 8 * Math.max(width, 2);
         const kept = (this.#bases[name] >> BigInt(bits)) << BigInt(bits);
         this.#bases[name] = kept | BigInt.asUintN(bits, value);
@@ -133,7 +134,10 @@ export class Controller implements DeviceLogic {
     ];
   }
 
-  /** Makes the doorbells: for each queue pair the submission tail, then the completion head. */
+  /**
+   * Creates the doorbells. For each queue pair, the submission queue tail doorbell precedes the
+   * completion queue head doorbell.
+   */
   #doorbells(): Register[] {
     const count = (DOORBELLS_END - DOORBELLS) / 4;
     return Array.from({ length: count }, (_, i) => {
@@ -158,7 +162,7 @@ export class Controller implements DeviceLogic {
     else if ((before & ~value & ENABLE) !== 0) this.reset();
   }
 
-  /** Enables the controller. @returns false for a configuration that it does not support */
+  /** Enables the controller. @returns false if the controller does not support the configuration */
   #start(configuration: number): boolean {
     const { asq, acq } = this.#bases;
     const commandSet = (configuration >>> 4) & 7;
@@ -196,12 +200,17 @@ export class Controller implements DeviceLogic {
     }
     queue.head = head;
     if (!queue.hasUnread) this.#retractInterrupt(queue);
-    // The queue has room again, for waiting completions and for further commands.
+    // The completion queue has free entries again. Post the waiting completions, then process
+    // further commands.
     this.#postCompletions(queue);
     for (const user of this.#queues.users(queue)) this.#process(user);
   }
 
-  /** Reports a wrong write to a doorbell. @param queue - undefined if the queue does not exist */
+  /**
+   * Reports a wrong write to a doorbell.
+   *
+   * @param queue - the queue of the doorbell, or undefined if the queue does not exist
+   */
   #reportDoorbell(queue: SubmissionQueue | CompletionQueue | undefined): void {
     this.#events.reportDoorbell(
       queue === undefined ? INVALID_DOORBELL_REGISTER : INVALID_DOORBELL_VALUE,
@@ -238,7 +247,7 @@ export class Controller implements DeviceLogic {
     }
   }
 
-  /** Posts the waiting completions, and raises one interrupt for them. */
+  /** Posts the waiting completions of a queue. Raises one interrupt for all posted completions. */
   #postCompletions(queue: CompletionQueue): void {
     const posted = this.#accessQueue(() => queue.post(this.#host));
     if (!posted || queue.vector === null) return;
@@ -250,7 +259,9 @@ export class Controller implements DeviceLogic {
     }
   }
 
-  /** Runs an access to the memory of a queue. A fault is fatal to the controller. */
+  /**
+   * Runs an access to the memory of a queue. A DMA fault in this access is fatal to the controller.
+   */
   #accessQueue(run: () => boolean): boolean {
     try {
       return run();
@@ -261,7 +272,9 @@ export class Controller implements DeviceLogic {
     }
   }
 
-  /** Ends the pin interrupt of a queue whose completions the host has read. */
+  /**
+   * Stops the pin interrupt of a queue's vector if the host has read all completions of the vector.
+   */
   #retractInterrupt({ vector }: CompletionQueue): void {
     if (vector === null || this.#queues.hasUnread(vector)) return;
     this.#pending &= ~(1 << vector);

@@ -3,7 +3,7 @@ import type { Command } from './command.js';
 import { MAX_DATA_TRANSFER } from './limits.js';
 import { refuse, Status } from './status.js';
 
-/** Part of a command's data in the memory of the host. */
+/** A contiguous part of a command's data in the memory of the host. */
 export interface Segment {
   readonly address: bigint;
   /** Bytes. */
@@ -15,19 +15,23 @@ const ENTRY = 8;
 /** The data of commands: physical region pages (base specification 1.4, section 4.3). */
 export class DataPointer {
   readonly #host: DeviceHost;
-  /** Memory page size in bytes, which the driver sets in CC. */
+  /** Memory page size in bytes. The driver sets the page size in CC. */
   pageSize = 4096;
 
   constructor(host: DeviceHost) {
     this.#host = host;
   }
 
-  /** Checks the length of a transfer. @throws CommandFailure above the maximum of a command */
+  /**
+   * Checks the data length of a command.
+   *
+   * @throws CommandFailure if the length exceeds the maximum
+   */
   checkLength(length: number): void {
     if (length > this.pageSize << MAX_DATA_TRANSFER) refuse(Status.INVALID_FIELD);
   }
 
-  /** Copies bytes to the memory that a command names. */
+  /** Copies bytes to the host memory to which a command points. */
   send(command: Command, bytes: Uint8Array): void {
     let done = 0;
     for (const { address, length } of this.segments(command, bytes.length)) {
@@ -37,10 +41,10 @@ export class DataPointer {
   }
 
   /**
-   * Returns the segments of a command's data, and transfers none of it.
+   * Returns the segments of a command's data. This method does not transfer the data.
    *
-   * @throws CommandFailure for an entry that is not page aligned; DmaFault for a list that cannot
-   *   be read
+   * @throws CommandFailure if a PRP entry is not page aligned; DmaFault if a PRP list cannot be
+   *   read
    */
   segments({ prp1, prp2 }: Command, length: number): Segment[] {
     const first = Math.min(length, this.pageSize - this.#offset(prp1));
@@ -51,7 +55,10 @@ export class DataPointer {
     return segments;
   }
 
-  /** Reads a PRP list. It may begin inside of a page; its last entry may point to the next list. */
+  /**
+   * Reads a PRP list. The list can begin at any offset in a page. The last entry of a full list
+   * points to the next list.
+   */
   #list(start: bigint, length: number): Segment[] {
     const segments: Segment[] = [];
     let pointer = start;

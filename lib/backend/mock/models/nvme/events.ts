@@ -4,7 +4,7 @@ import { ALL_NAMESPACES, ASYNC_EVENT_LIMIT, NAMESPACE } from './limits.js';
 import { CommandFailure, refuse, Status } from './status.js';
 
 const ERROR_EVENT = 0;
-/** Information of an error event: the reason why a doorbell write was wrong. */
+/** Value for the information field of an error event: the reason why a doorbell write was wrong. */
 export const INVALID_DOORBELL_REGISTER = 0;
 export const INVALID_DOORBELL_VALUE = 1;
 
@@ -18,16 +18,16 @@ const LOG_SIZE: Readonly<Record<number, number>> = {
 };
 
 /**
- * Asynchronous event requests, and the logs of events. The mock reports error events only. After an
- * event, further events are masked until the driver reads its log.
+ * Asynchronous event requests, and the log pages of events. The mock reports only error events.
+ * After an event, further events are masked until the driver reads the log page of the event.
  */
 export class Events {
-  /** Command ids of the outstanding requests. */
+  /** Command ids of the outstanding Asynchronous Event Requests. */
   readonly #requests: number[] = [];
   readonly #complete: (commandId: number, status: number, result: number) => void;
   #masked = false;
 
-  /** @param complete - completes a request */
+  /** @param complete - completes an Asynchronous Event Request */
   constructor(complete: (commandId: number, status: number, result: number) => void) {
     this.#complete = complete;
   }
@@ -39,7 +39,7 @@ export class Events {
     this.#requests.push(commandId);
   }
 
-  /** Aborts a request. @returns false for an unknown request */
+  /** Aborts a request. @returns false if the request is unknown */
   abort(commandId: number): boolean {
     const index = this.#requests.indexOf(commandId);
     if (index < 0) return false;
@@ -60,7 +60,7 @@ export class Events {
     this.#complete(commandId, Status.SUCCESS, ERROR_EVENT | (information << 8) | (ERROR_LOG << 16));
   }
 
-  /** Returns the part of a log that a Get Log Page requests. */
+  /** Returns the part of a log page that a Get Log Page command requests. */
   log(command: Command): Uint8Array {
     const id = command.dword(10) & 0xff;
     const retain = (command.dword(10) & 0x8000) !== 0;
@@ -90,7 +90,7 @@ export class Events {
   }
 }
 
-/** Returns the number of bytes that a Get Log Page requests. */
+/** Returns the number of bytes that a Get Log Page command requests. */
 export function logLength(command: Command): number {
   return (command.low(11) * 0x10000 + command.high(10) + 1) * 4;
 }

@@ -8,12 +8,12 @@ const ERROR_RECOVERY = 0x05;
 const NUMBER_OF_QUEUES = 0x07;
 const INTERRUPT_VECTOR = 0x09;
 
-/** Values of the select field of Get Features, and of the capabilities that it returns. */
+/** Values of the Select field of Get Features, and bits of the returned capabilities. */
 const CURRENT = 0;
 const CAPABILITIES = 3;
 const CHANGEABLE = 0x4;
 const NAMESPACE_SPECIFIC = 0x2;
-/** Field of dword 11 that selects a temperature sensor and one of its thresholds. */
+/** Field of dword 11 that selects a temperature sensor and a type of threshold. */
 const SENSOR = 0x3f_0000;
 const COALESCING_DISABLED = 0x10000;
 const QUEUES = (IO_QUEUES - 1) * 0x10001;
@@ -23,9 +23,9 @@ interface Feature {
   readonly capabilities: number;
 }
 
-/** Features by identifier (base specification 1.4, figure 271). None can be saved. */
+/** Features by identifier (base specification 1.4, figure 271). No feature can be saved. */
 const FEATURES = new Map<number, Feature>([
-  // Arbitration: no limit on bursts.
+  // Arbitration: the burst size is not limited.
   [0x01, { initial: 7, capabilities: 0 }],
   // Power management: one power state.
   [0x02, { initial: 0, capabilities: 0 }],
@@ -57,7 +57,8 @@ export class Features {
     if (select === CAPABILITIES) return capabilities;
     const value = select === CURRENT ? (this.#values.get(id) ?? initial) : initial;
     if (id === TEMPERATURE_THRESHOLD) {
-      // The controller has the composite sensor alone, with an over temperature threshold.
+      // The only threshold of the controller is the over temperature threshold of the composite
+      // temperature.
       return (command.dword(11) & SENSOR) === 0 ? value : 0;
     }
     if (id === INTERRUPT_VECTOR) {
@@ -90,7 +91,8 @@ export class Features {
     if (id === TEMPERATURE_THRESHOLD) {
       if ((value & SENSOR) === 0) this.#values.set(id, value & 0xffff);
     } else if (id === ERROR_RECOVERY) {
-      // The upper half enables errors for deallocated blocks, which the namespace does not support.
+      // The upper half is dropped. Its bit DULBE enables errors for deallocated blocks, and the
+      // namespace does not support DULBE.
       this.#values.set(id, value & 0xffff);
     } else {
       this.#values.set(id, value);

@@ -20,7 +20,7 @@ const MODEL = 'vfio mock NVMe';
 export const FIRMWARE = '1.0';
 const UUID = '6d6f636b-6e76-4d65-8000-000000000001';
 
-/** Builds a data structure of 4096 bytes. */
+/** Builder for an Identify data structure of 4096 bytes. */
 class Structure {
   readonly bytes = new Uint8Array(SIZE);
   readonly #view = new DataView(this.bytes.buffer);
@@ -45,7 +45,7 @@ class Structure {
     return this;
   }
 
-  /** Writes ASCII text, padded with spaces. */
+  /** Writes ASCII text and pads the text with spaces. */
   text(offset: number, length: number, value: string): this {
     return this.u8(offset, ...Buffer.from(value.padEnd(length), 'latin1'));
   }
@@ -64,19 +64,20 @@ export function identifyController(): Uint8Array {
       .u8(73, 0x00, 0x54, 0x52)
       .u8(77, MAX_DATA_TRANSFER)
       .u32(80, VERSION)
-      // An I/O controller; no optional admin commands.
+      // Controller type: I/O controller. Optional admin commands: none.
       .u8(111, 1)
       .u8(258, 3, ASYNC_EVENT_LIMIT)
-      // One read-only firmware slot; logs for each namespace, and logs from an offset.
+      // One firmware slot, which is read-only. Get Log Page supports logs for each namespace and
+      // log page offsets.
       .u8(260, 0x03, 0x05)
       .u16(266, TEMPERATURE_WARNING)
       .u16(268, TEMPERATURE_CRITICAL)
       .u8(512, (SUBMISSION_ENTRY << 4) | SUBMISSION_ENTRY)
       .u8(513, (COMPLETION_ENTRY << 4) | COMPLETION_ENTRY)
       .u32(516, NAMESPACES)
-      // Write Zeroes, and the select field of Get Features.
+      // Supported: Write Zeroes, and the Select field of Get Features.
       .u16(520, 0x18)
-      // A volatile write cache; Flush takes all namespaces.
+      // A volatile write cache. A Flush command can apply to all namespaces.
       .u8(525, 0x07)
       .u8(768, ...Buffer.from(`nqn.2014-08.org.nvmexpress:uuid:${UUID}`))
       // Power state 0: 25 W.
@@ -86,7 +87,7 @@ export function identifyController(): Uint8Array {
   );
 }
 
-/** Identify Namespace (figure 245), with one format without metadata. */
+/** Identify Namespace (figure 245). The namespace has one format. The format has no metadata. */
 export function identifyNamespace({ blocks, blockSize }: Namespace): Uint8Array {
   return new Structure()
     .u64(0, blocks)
@@ -95,23 +96,31 @@ export function identifyNamespace({ blocks, blockSize }: Namespace): Uint8Array 
     .u32(128, Math.log2(blockSize) << 16).bytes;
 }
 
-/** Active namespace list: the active namespaces with an id above `after`. */
+/** Active namespace list: all active namespaces whose id is larger than `after`. */
 export function identifyActiveNamespaces(after: number): Uint8Array {
   return new Structure().u32(0, after < NAMESPACE ? NAMESPACE : 0).bytes;
 }
 
-/** Namespace Identification Descriptors (figure 249): a UUID, and the NVM command set. */
+/**
+ * Namespace Identification Descriptors (figure 249): the UUID and the command set of the namespace.
+ */
 export function identifyDescriptors(): Uint8Array {
   const uuid = Buffer.from(UUID.replaceAll('-', ''), 'hex');
   return new Structure().u8(0, 3, 16, 0, 0, ...uuid).u8(20, 4, 1, 0, 0, 0).bytes;
 }
 
-/** A structure of zeros, for an inactive namespace and for command set data of the NVM set. */
+/**
+ * A structure of zeros. Used for an inactive namespace, and for the command-set specific data of
+ * the NVM command set.
+ */
 export function identifyZeros(): Uint8Array {
   return new Structure().bytes;
 }
 
-/** Supported combinations of I/O command sets: the NVM command set alone. */
+/**
+ * Supported combinations of I/O command sets. The only combination contains only the NVM command
+ * set.
+ */
 export function identifyCommandSets(): Uint8Array {
   return new Structure().u64(0, 1).bytes;
 }

@@ -3,9 +3,9 @@ import { Controller } from './controller.js';
 import { MSIX_VECTORS } from './limits.js';
 
 /**
- * An NVM Express controller with one namespace of 64 MiB. Its ids and the layout of its BAR are
- * those of QEMU's controller. Its behaviour follows NVM Express Base Specification 1.4, with the
- * commands that a driver needs.
+ * An NVM Express controller with one namespace of 64 MiB. The ids and the BAR layout are the same
+ * as in QEMU's controller. The behaviour follows NVM Express Base Specification 1.4. The model
+ * implements only the commands that a driver needs.
  */
 export const nvme = defineModel({
   name: 'nvme',

@@ -70,7 +70,7 @@ export class IoCommands {
     return 0;
   }
 
-  /** Returns the bytes of the namespace that a command reads or writes. */
+  /** Returns the byte range of the namespace that a command reads or writes. */
   #range(command: Command): { offset: number; length: number } {
     const { blocks, blockSize } = this.#namespace;
     const count = command.low(12) + 1;

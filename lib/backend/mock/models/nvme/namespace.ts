@@ -1,6 +1,6 @@
 const CHUNK = 4096;
 
-/** Blocks of a namespace. Blocks that were never written use no memory and read as zeros. */
+/** The blocks of a namespace. A block that was never written uses no memory and reads as zeros. */
 export class Namespace {
   readonly blockSize = 512;
   readonly blocks = (64 * 2 ** 20) / this.blockSize;
@@ -33,14 +33,14 @@ export class Namespace {
 
 interface Part {
   readonly chunk: number;
-  /** Bytes from the start of the chunk. */
+  /** Offset in the chunk, in bytes. */
   readonly at: number;
-  /** Bytes from the start of the transfer. */
+  /** Offset in the transfer, in bytes. */
   readonly from: number;
   readonly length: number;
 }
 
-/** Splits a transfer at the boundaries of chunks. */
+/** Splits a transfer at chunk boundaries. */
 function* splitByChunk(offset: number, total: number): Generator<Part> {
   for (let from = 0; from < total;) {
     const at = (offset + from) % CHUNK;

@@ -1,13 +1,13 @@
 import { CompletionQueue, SubmissionQueue } from './queues.js';
 
-/** The queues of a controller by their ids. Id 0 means the admin queues. */
+/** The queues of a controller, by queue id. Queue id 0 means the admin queues. */
 export class QueueSet {
   readonly #submission = new Map<number, SubmissionQueue>();
   readonly #completion = new Map<number, CompletionQueue>();
   readonly #onDelete: (queue: CompletionQueue) => void;
   #created = false;
 
-  /** @param onDelete - called with each completion queue that is deleted */
+  /** @param onDelete - called for each completion queue that is deleted */
   constructor(onDelete: (queue: CompletionQueue) => void) {
     this.#onDelete = onDelete;
   }
@@ -25,7 +25,7 @@ export class QueueSet {
     return this.#completion.get(id);
   }
 
-  /** Returns the submission queues of a completion queue. */
+  /** Returns all submission queues that use a completion queue. */
   users(completions: CompletionQueue): SubmissionQueue[] {
     return [...this.#submission.values()].filter((queue) => queue.completions === completions);
   }
@@ -35,7 +35,7 @@ export class QueueSet {
     return queue !== undefined && this.users(queue).length > 0;
   }
 
-  /** Whether a completion queue of a vector has entries that the host has not read. */
+  /** Whether a completion queue with the given vector has entries that the host has not read. */
   hasUnread(vector: number): boolean {
     const queues = [...this.#completion.values()];
     return queues.some((queue) => queue.vector === vector && queue.hasUnread);
@@ -57,7 +57,7 @@ export class QueueSet {
     this.#submission.set(id, new SubmissionQueue(id, base, size, completions));
   }
 
-  /** Deletes a submission queue. @returns false for an unknown queue */
+  /** Deletes a submission queue. @returns false if the queue does not exist */
   deleteSubmission(id: number): boolean {
     const queue = this.#submission.get(id);
     if (queue === undefined) return false;

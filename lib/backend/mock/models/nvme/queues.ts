@@ -10,7 +10,7 @@ export class SubmissionQueue {
   readonly completions: CompletionQueue;
   head = 0;
   tail = 0;
-  /** Commands that were fetched and whose completion is not posted yet. */
+  /** Number of fetched commands whose completion is not posted yet. */
   outstanding = 0;
   readonly #base: bigint;
 
@@ -45,13 +45,13 @@ export class CompletionQueue {
   readonly id: number;
   /** Entries. */
   readonly size: number;
-  /** Interrupt vector; null if the host polls. */
+  /** Interrupt vector. Null if the queue raises no interrupts because the host polls. */
   readonly vector: number | null;
   head = 0;
   readonly #base: bigint;
   readonly #entry = new Uint8Array(1 << COMPLETION_ENTRY);
   readonly #view = new DataView(this.#entry.buffer);
-  /** Completions that are not posted yet; the queue may be full. */
+  /** Completions that are not posted yet, for example because the queue is full. */
   #waiting: Completion[] = [];
   #tail = 0;
   #phase = 1;
@@ -72,7 +72,12 @@ export class CompletionQueue {
     this.#waiting.push(completion);
   }
 
-  /** Posts as many completions as fit. @returns whether it posted any @throws DmaFault */
+  /**
+   * Posts waiting completions until the queue is full.
+   *
+   * @returns whether at least one completion was posted
+   * @throws DmaFault
+   */
   post(host: DeviceHost): boolean {
     let any = false;
     while ((this.#tail + 1) % this.size !== this.head) {
@@ -93,7 +98,7 @@ export class CompletionQueue {
     return any;
   }
 
-  /** Drops the waiting completions of a submission queue. */
+  /** Drops the waiting completions for commands of a submission queue. */
   dropWaiting(queue: SubmissionQueue): void {
     this.#waiting = this.#waiting.filter((completion) => completion.queue !== queue);
   }

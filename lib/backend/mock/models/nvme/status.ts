@@ -1,4 +1,6 @@
-/** Status codes with their type in bits 10:8 (base specification 1.4, figures 126 to 129). */
+/**
+ * Status codes. Bits 10:8 are the status code type (base specification 1.4, figures 126 to 129).
+ */
 export const Status = {
   SUCCESS: 0x000,
   INVALID_OPCODE: 0x001,
@@ -20,10 +22,10 @@ export const Status = {
   FEATURE_NOT_NAMESPACE_SPECIFIC: 0x10f,
 } as const;
 
-/** Do Not Retry: bit 14 of the status, which has no phase tag here. */
+/** The Do Not Retry bit: bit 14 of the status. This status value does not include the phase tag. */
 const DNR = 0x4000;
 
-/** The failure of a command, with the status of its completion. */
+/** An error that ends a command. The error contains the status for the completion. */
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure';
   readonly status: number;
@@ -37,7 +39,7 @@ export class CommandFailure extends Error {
   }
 }
 
-/** Fails a command with Do Not Retry. */
+/** Fails a command with the given status and the Do Not Retry bit. */
 export function refuse(status: number, result = 0): never {
   throw new CommandFailure(status | DNR, result);
 }
