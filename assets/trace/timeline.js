@@ -6,7 +6,7 @@ const element = (id) => document.getElementById(id);
 const ROW = 26;
 const AXIS = 28;
 const BAR = 12;
-// Longest list of late and lost interrupts.
+// The maximum number of late and lost interrupts in the list.
 const MAX_PROBLEMS = 200;
 
 /** Formats nanoseconds with a unit. */
@@ -81,7 +81,8 @@ function buildVectorRow(vector, prefix) {
 
 const rows = trace.threads.flatMap((thread) => buildRows(thread, trace.threads.length > 1));
 for (const row of rows) {
-  // The latest end up to each bar: the search for the first visible bar needs sorted ends.
+  // The latest end among all bars up to each bar. The search for the first visible bar needs sorted
+  // ends.
   let until = -Infinity;
   row.until = row.items.map(({ to }) => (until = Math.max(until, to)));
 }
@@ -119,7 +120,7 @@ const width = () => canvas.clientWidth - labels - 8;
 const x = (time) => labels + ((time - view.from) / (view.to - view.from)) * width();
 const timeAt = (pixel) => view.from + ((pixel - labels) / width()) * (view.to - view.from);
 
-/** Finds the first bar that may end after a time. */
+/** Finds the first bar that may end after the time `time`. */
 function findFirstBar(row, time) {
   let [low, high] = [0, row.until.length];
   while (low < high) {
@@ -173,7 +174,7 @@ function drawRow(row, top) {
     const from = x(item.from);
     const to = Math.max(x(item.to), from + 1.5);
     if (item.mark !== undefined) marks.push({ mark: item.mark, at: from });
-    // Of several bars in one pixel only the first is drawn.
+    // If several bars start in one pixel, only the first bar is drawn.
     if (drawn[item.colour] >= to - 0.3) continue;
     drawn[item.colour] = to;
     context.fillStyle = colours[item.colour];
@@ -201,7 +202,7 @@ function drawMark(mark, at, middle) {
   }
 }
 
-/** Cuts the beginning of a text that is wider than the room. */
+/** Cuts off the beginning of a text that is wider than the available space. */
 function shortenText(text, room) {
   if (context.measureText(text).width <= room) return text;
   let from = 0;
@@ -232,7 +233,10 @@ function draw() {
     `${formatDuration(Math.max(view.from, 0))} – ${formatDuration(Math.min(view.to, total))}`;
 }
 
-/** Shows a range of time, within the limits of zoom and trace. */
+/**
+ * Shows a range of time. The range stays within the trace and within the smallest and the largest
+ * zoom.
+ */
 function showRange(from, to) {
   const span = Math.min(Math.max(to - from, 100), total * 1.04);
   const start = Math.min(Math.max(from, -total * 0.02), total * 1.02 - span);

@@ -5,13 +5,15 @@ type Line = readonly [label: string, text: string];
 
 const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
 
-/** Lists the set bits by name, each marked with a plus as in lspci. */
+/** Lists the names of the bits that are set. A plus follows each name, as in lspci. */
 function listSetBits(fields: Readonly<Record<string, number>>): string {
   const names = Object.entries(fields).filter(([, value]) => value !== 0);
   return names.map(([name]) => `${name}+`).join(' ') || 'none';
 }
 
-/** Returns the main fields of a decoded capability as text; empty for other capabilities. */
+/**
+ * Returns the main fields of a decoded capability as text, or an empty text for other capabilities.
+ */
 function formatDetails({ config }: PciDevice, name: string): string {
   switch (name) {
     case 'msix': {

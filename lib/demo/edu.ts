@@ -4,7 +4,7 @@ import type { DmaBuffer, Message, PciDevice, RegisterWindow, Vector } from '../i
 import { checkMessages, writeVirtualMessage } from './messages.js';
 import type { DemoReport } from './report.js';
 
-/** Registers of QEMU's educational device, docs/specs/edu. */
+/** Registers of QEMU's educational device (docs/specs/edu in QEMU). */
 const LIVENESS = 0x04;
 const FACTORIAL = 0x08;
 const STATUS = 0x20;
@@ -20,18 +20,21 @@ const DMA_FROM_DEVICE = 2n;
 const DMA_RAISE = 4n;
 /** Address of the device's buffer, as the DMA engine sees it. */
 const BUFFER = 0x40000n;
-/** Bytes to copy: half of the buffer, because QEMU 7.2 aborts if a transfer fills it. */
+/** Bytes to copy: half of the buffer. QEMU 7.2 aborts if a transfer fills the whole buffer. */
 const COPY_SIZE = 2048;
 const PAGE = 4096;
 
-/** Bytes of message data: one write of 32 bits. */
+/** Bytes of message data. The device writes the data with one 32-bit write. */
 const MESSAGE_SIZE = 4;
 const MESSAGES = 10;
 
 const OPERAND = 10;
 const PROBE = 0x1234_5678;
 
-/** Drives edu with its one MSI vector: starts work, awaits the interrupt, acknowledges it. */
+/**
+ * Drives edu with its one MSI vector: starts work, waits for the interrupt and acknowledges the
+ * interrupt.
+ */
 class Edu {
   interrupts = 0;
 
@@ -40,7 +43,7 @@ class Edu {
     readonly vector: Vector,
   ) {}
 
-  /** Starts work and waits for its interrupt. */
+  /** Starts work and waits for the interrupt that reports the end of the work. */
   async run(start: () => void): Promise<void> {
     const finished = this.vector.next();
     start();
@@ -65,7 +68,10 @@ class Edu {
     });
   }
 
-  /** Sends a message by DMA. The write itself is the interrupt; the device raises no other. */
+  /**
+   * Sends a message by DMA. The DMA write itself is the interrupt. The device raises no further
+   * interrupt.
+   */
   async send({ address, data }: Message, buffer: DmaBuffer): Promise<void> {
     new DataView(buffer.buffer).setUint32(0, data, true);
     this.#transfer(buffer.iova, BUFFER, MESSAGE_SIZE, 0n);

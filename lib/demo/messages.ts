@@ -11,7 +11,7 @@ const SURPLUS_WAIT_MS = 50;
 
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 const toText = ({ address, data }: Message): string => `${hex(address)} / ${hex(data)}`;
-/** The address is text, since a number of JSON is not exact to 64 bits. */
+/** The address is text, because JSON numbers cannot hold every 64-bit value exactly. */
 const toJson = ({ address, data }: Message) => ({ address: hex(address), data });
 
 /** Writes the virtual message to the MSI registers, as a driver in a guest does. */
@@ -22,12 +22,13 @@ export function writeVirtualMessage({ config }: PciDevice): void {
 }
 
 /**
- * Checks a device that keeps a private copy of its MSI message. The report has the virtual message,
- * which the registers show, the physical message, and how often the copy raised the vector.
+ * Checks a device that keeps a private copy of its MSI message. The report contains the virtual
+ * message in the MSI registers and the physical message. The report also contains the number of
+ * times that the private copy raised the vector.
  *
- * @param vector - MSI vector 0, requested with `counts`
- * @param writes - how often the device sends the copy
- * @param send - makes the device send the copy once
+ * @param vector - MSI vector 0, requested with `{ counts: true }`
+ * @param writes - how many times the device sends the physical message
+ * @param send - makes the device send the physical message once
  */
 export async function checkMessages(
   device: PciDevice,

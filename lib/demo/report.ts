@@ -1,12 +1,15 @@
 import type { PciDevice } from '../index.js';
 
-/** Findings of a demo, for people and for programs. */
+/** Results of a demo, both as text for people and as data for programs. */
 export interface DemoReport {
   /** Whether every check of the demo passed. */
   readonly ok: boolean;
-  /** Output of `--json`. Bigints become numbers, or "0x…" strings above 2^53. */
+  /**
+   * Output of `--json`. Results for `--json`. A bigint becomes a number, or a "0x…" string if the
+   * value is above 2^53.
+   */
   readonly data: Readonly<Record<string, unknown>>;
-  /** Whether `--json` omits the description of the device and prints `data` alone. */
+  /** Whether `--json` prints only `data`, without the description of the device. */
   readonly omitDescription?: boolean;
   /** Pairs of label and text, printed in order. */
   readonly lines: readonly (readonly [label: string, text: string])[];

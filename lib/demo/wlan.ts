@@ -10,7 +10,10 @@ const SOURCES = 32;
 const SOURCE = 5;
 const WRITES = 100;
 
-/** Drives a card with an interrupt controller of its own, and fills its copy of the MSI message. */
+/**
+ * Drives a WLAN card that has its own interrupt controller. The demo writes the MSI message to that
+ * controller.
+ */
 export async function wlanDemo(device: PciDevice): Promise<DemoReport> {
   device.config.update('command', { memory: 1, bus_master: 1 });
   writeVirtualMessage(device);

@@ -7,9 +7,9 @@ import type {
 import type { Fired, Observer, Subject } from './observer.js';
 import { observeObject, reportCall } from './proxy.js';
 
-/** The connection behind each observed connection. */
+/** Maps each observed connection to the original connection. */
 const originals = new WeakMap<object, DeviceConnection>();
-/** The observed address spaces: devices of one IOMMU group share one. */
+/** The observed address spaces. Devices of one IOMMU group share one address space. */
 const spaces = new WeakMap<Observer, WeakMap<AddressSpace, AddressSpace>>();
 let lastId = 0;
 

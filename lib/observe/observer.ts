@@ -5,9 +5,9 @@ export interface Subject {
   readonly device: string;
   /** Number of the object, unique in this process. */
   readonly id: number;
-  /** Region that a window maps; only windows have one. */
+  /** The region that a window maps; undefined for other objects. */
   readonly region?: number;
-  /** Offset of a window in its region, in bytes; only windows have one. */
+  /** Offset of a window in its region, in bytes; undefined for other objects. */
   readonly offset?: number;
 }
 
@@ -15,24 +15,24 @@ export interface Subject {
 export interface Call {
   readonly subject: Subject;
   /**
-   * Name of the method in the contract, or `'deliver'`: an event set runs its callback for
+   * Name of the method in the contract. `'deliver'` means that an event set runs its callback for
    * interrupts that arrived.
    */
   readonly method: string;
   /**
-   * The caller's arguments, not copies: output buffers are filled when the call has ended. The
+   * The caller's arguments, without a copy. Output buffers are filled when the call has ended. The
    * arguments of `'deliver'` are {@link Fired} objects.
    */
   readonly args: readonly unknown[];
 }
 
-/** A slot of an event set that fired. The count is 0 if the eventfd was not read. */
+/** A slot of an event set whose eventfd was signalled. `count` is 0 if the eventfd was not read. */
 export interface Fired {
   readonly slot: number;
   readonly count: bigint;
 }
 
-/** Result or error of a call. If the call returned a promise, the result of the promise. */
+/** Result or error of a call. If the call returned a promise, this is the result of the promise. */
 export type Outcome = { readonly value: unknown } | { readonly error: unknown };
 
 /**

@@ -1,4 +1,4 @@
-/** The observers that the environment of this process requests. */
+/** The observers that the environment variables of this process request. */
 import { environment } from './environment.js';
 import type { Observer } from './index.js';
 import { createRecorder } from './record/index.js';

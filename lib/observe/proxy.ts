@@ -35,14 +35,14 @@ export function reportCall(
   );
 }
 
-/** Properties and methods that replace those of the observed object. */
+/** Replacements for properties and methods of the observed object. */
 export interface Overrides {
   readonly properties?: ReadonlyMap<string | symbol, unknown>;
-  /** Each replacement receives the object's own method and the arguments of the call. */
+  /** Each replacement receives the original method and the arguments of the call. */
   readonly methods?: Readonly<Record<string, (own: Method, args: unknown[]) => unknown>>;
 }
 
-/** Wraps an object of the contract, so that an observer receives its calls. */
+/** Wraps an object of the contract, so that an observer receives all calls on the object. */
 export function observeObject<T extends object>(
   inner: T,
   subject: Subject,

@@ -1,27 +1,30 @@
 import { bits, isSet, u32, u8 } from './bytes.js';
 
-/** The kind of resource a BAR maps: memory below 4 GiB, memory anywhere, or I/O ports. */
+/** The resource of a BAR: memory below 4 GiB, memory at any 64-bit address, or I/O ports. */
 export type BarKind = 'memory32' | 'memory64' | 'io';
 
 /** A base address register, decoded from configuration space. */
 export interface Bar {
-  /** 0 to 5. A 64-bit BAR also uses the next register, which is then not listed. */
+  /** 0 to 5. A 64-bit BAR uses two registers, and only the first register is listed. */
   readonly index: number;
   readonly kind: BarKind;
-  /** The address in the register. VFIO shows a virtual copy: a write does not move the BAR. */
+  /**
+   * The address in the register. VFIO shows a virtual copy of the register. A write to the virtual
+   * copy does not move the BAR.
+   */
   readonly address: bigint;
   readonly prefetchable: boolean;
 }
 
 const BAR0 = 0x10;
-/** Base address registers by header type: endpoint, bridge, CardBus bridge. */
+/** Number of base address registers by header type: endpoint, bridge, CardBus bridge. */
 const COUNTS = [6, 2, 1];
 const TYPE_64 = 2;
 
 /**
  * Decodes the base address registers: PCI Express Base Specification, section 7.5.1.2.1. A register
- * that reads zero is listed as 32-bit memory at 0: only the region's size shows whether the BAR is
- * implemented.
+ * that reads zero is listed as 32-bit memory at 0, whether or not the BAR is implemented. If the
+ * BAR is not implemented, the size of its region is 0.
  */
 export function decodeBars(config: Uint8Array): Bar[] {
   const count = COUNTS[bits(u8(config, 0x0e), 0, 6)] ?? 0;
@@ -45,7 +48,10 @@ export function decodeBars(config: Uint8Array): Bar[] {
   return bars;
 }
 
-/** Whether a 64-bit BAR lacks a register for its upper half; such a BAR maps nothing. */
+/**
+ * Whether a 64-bit BAR has no register for its upper half. A BAR without an upper half maps
+ * nothing.
+ */
 export function isHalfBar({ index, kind }: Bar, config: Uint8Array): boolean {
   return kind === 'memory32' && bits(u32(config, BAR0 + 4 * index), 1, 2) === TYPE_64;
 }

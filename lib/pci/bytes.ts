@@ -1,6 +1,7 @@
 /**
- * Reads a byte of configuration space. Bytes past the end read as all ones, as on the bus, so
- * decoding never fails on a short or damaged image. The wider reads below are little-endian.
+ * Reads a byte of configuration space. A byte past the end of the image reads as all ones, as on
+ * the bus. Decoding therefore never fails on a short or damaged image. `u16()` and `u32()` read
+ * little-endian values.
  */
 export function u8(config: Uint8Array, offset: number): number {
   return config[offset] ?? 0xff;
@@ -22,7 +23,7 @@ export function readBits(config: Uint8Array, offset: number, width: 8 | 16 | 32)
       : u32(config, offset);
 }
 
-/** Extracts bits `low` to `high`, both inclusive, from a value of up to 32 bits. */
+/** Extracts the bits from `low` to `high` (both inclusive) of a value with up to 32 bits. */
 export function bits(value: number, low: number, high = low): number {
   return Math.floor(value / 2 ** low) % 2 ** (high - low + 1);
 }

@@ -1,9 +1,9 @@
 import { bits, isSet, u16, u32, u8 } from './bytes.js';
 import { capabilityName } from './capability-names.js';
 
-/** One element of a capability list. */
+/** One capability in a capability list. */
 export interface Capability {
-  /** 8 bits in the standard list, 16 in the extended one. */
+  /** The capability id: 8 bits in the standard list, 16 bits in the extended list. */
   readonly id: number;
   /** `'msix'`, `'pcie'`, `'aer'`; `'unknown_0x42'` for an unassigned id. */
   readonly name: string;
@@ -12,23 +12,27 @@ export interface Capability {
   /** Bytes from the start of configuration space. */
   readonly offset: number;
   readonly extended: boolean;
-  /** 4 bits; undefined in the standard list, which has no versions. */
+  /** 4 bits; undefined in the standard list, because standard capabilities have no version. */
   readonly version?: number;
 }
 
 /** A link of a capability list that cannot be followed. */
 export interface BrokenLink {
-  /** The offset that the link points to, in bytes. */
+  /** The offset in bytes to which the link points. */
   readonly offset: number;
   readonly extended: boolean;
   /**
-   * `'looped'`: the link points to a capability visited before. `'broken'`: to the header, or to
-   * all ones. `'unreadable'`: past the end of the image.
+   * `'looped'`: the link points to a capability that was already listed. `'broken'`: the link
+   * points into the header or to a capability of all ones. `'unreadable'`: the link points past the
+   * end of the image.
    */
   readonly reason: 'looped' | 'broken' | 'unreadable';
 }
 
-/** Both capability lists, null capabilities included, and the links that end a list too early. */
+/**
+ * Both capability lists, including null capabilities, and the broken links that end a list too
+ * early.
+ */
 export interface CapabilityLists {
   readonly capabilities: readonly Capability[];
   readonly broken: readonly BrokenLink[];
@@ -37,27 +41,29 @@ export interface CapabilityLists {
 const STATUS = 0x06;
 const STATUS_CAPABILITIES_LIST = 4;
 const HEADER_TYPE = 0x0e;
-/** Offset of the first capability's pointer by header type: endpoint, bridge, CardBus bridge. */
+/** Offset of the capabilities pointer by header type: endpoint, bridge, CardBus bridge. */
 const POINTERS = [0x34, 0x34, 0x14];
 const FIRST_STANDARD = 0x40;
 const FIRST_EXTENDED = 0x100;
 const STANDARD_SIZE = 0x100;
-/** Bytes of the smallest capability. */
+/** Size of the smallest capability in bytes. */
 const MIN_SIZE = 4;
 
 /**
- * Lists the capabilities of both lists, each in the order of its links. A damaged list ends at its
- * first bad link: a pointer into the header, past the end or to a capability visited before, or all
- * ones. The reserved low bits of a pointer are ignored, as the PCI specification requires (section
- * 6.7). Null capabilities contain only a link and are left out.
+ * Returns the capabilities of both lists. Each list is in the order of its links. A damaged list
+ * ends at its first broken link. A link is broken if it points into the header, past the end of the
+ * image, to a capability that was already listed, or to a capability of all ones. The reserved low
+ * bits of a pointer are ignored, as the PCI specification requires (section 6.7). Null capabilities
+ * contain only a link, so the result does not include them.
  *
- * @param config - 256 or 4096 bytes; a shorter image is walked up to its end
+ * @param config - 256 or 4096 bytes; for a shorter image, the lists are followed up to the end of
+ *   the image
  */
 export function walkCapabilities(config: Uint8Array): Capability[] {
   return walkLists(config).capabilities.filter(({ id }) => id !== 0);
 }
 
-/** Lists the capabilities of both lists, null capabilities included, and the broken links. */
+/** Returns the capabilities of both lists, including null capabilities, and the broken links. */
 export function walkLists(config: Uint8Array): CapabilityLists {
   const capabilities: Capability[] = [];
   const broken: BrokenLink[] = [];
@@ -86,7 +92,7 @@ function firstStandard(config: Uint8Array): number {
   return pointer === undefined ? 0 : u8(config, pointer) & ~3;
 }
 
-/** Without an extended space, its first register is past the end or reads as all ones. */
+/** Returns the offset of the first extended capability, or 0 if the image has no extended space. */
 function firstExtended(config: Uint8Array): number {
   return u32(config, FIRST_EXTENDED) === 0xffff_ffff ? 0 : FIRST_EXTENDED;
 }
@@ -108,11 +114,15 @@ function standardAt(config: Uint8Array, offset: number): Capability {
   return { id, ...capabilityName(id, false), offset, extended: false };
 }
 
-/** Decodes a header of the extended list; null for a header of zeros, which is an empty list. */
+/**
+ * Decodes the header of an extended capability. Returns null for a header of zeros, which means an
+ * empty list.
+ */
 function extendedAt(config: Uint8Array, offset: number): Capability | null {
   const header = u32(config, offset);
   if (header === 0) return null;
   const [id, version] = [bits(header, 0, 15), bits(header, 16, 19)];
-  // If VFIO hides the first capability, a null capability with the same link replaces it.
+  // If VFIO hides the first capability, VFIO puts a null capability with the same link in its
+  // place.
   return { id, ...capabilityName(id, true), offset, extended: true, version };
 }

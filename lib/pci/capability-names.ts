@@ -1,4 +1,6 @@
-/** The names of a capability: in this library's API, and in the documents of the PCI-SIG. */
+/**
+ * The two names of a capability: `name` in the API of this library, `title` in PCI-SIG documents.
+ */
 export interface CapabilityName {
   readonly name: string;
   readonly title: string;
@@ -95,7 +97,10 @@ const EXTENDED: Names = {
   0x3a: ['captured_data', 'Captured Data'],
 };
 
-/** Returns the names of a capability id; the name of an unassigned id contains its number. */
+/**
+ * Returns the names of a capability id. If the id is unassigned, the name contains the number of
+ * the id.
+ */
 export function capabilityName(id: number, extended: boolean): CapabilityName {
   const known = (extended ? EXTENDED : STANDARD)[id];
   if (known !== undefined) return { name: known[0], title: known[1] };

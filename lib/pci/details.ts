@@ -4,7 +4,7 @@ import { type FieldsOf, type RegisterName, registerOffset, REGISTERS } from './r
 
 /** PCI Power Management Interface Specification, section 3.2. */
 export interface PmDetails {
-  /** The version field of the register, 1 to 3. */
+  /** The version of the capability, 1 to 3. */
   readonly version: number;
   /** Whether the function supports power state D1. */
   readonly d1: boolean;
@@ -25,22 +25,23 @@ export interface PmDetails {
 /** PCI Express Base Specification, section 7.7.1. */
 export interface MsiDetails {
   readonly enabled: boolean;
-  /** Vectors the device can use: 1 to 32. */
+  /** Number of vectors that the device can use: 1 to 32. */
   readonly vectors: number;
-  /** Vectors enabled in the control register: 1 to 32. */
+  /** Number of vectors that are enabled in the control register: 1 to 32. */
   readonly vectorsEnabled: number;
   /** Whether the message address may be above 4 GiB. */
   readonly address64: boolean;
   /** Whether each vector has a mask bit and a pending bit. */
   readonly perVectorMasking: boolean;
   /**
-   * The message of vector 0. Without MSI_NOVIRT, VFIO shows a copy that the device does not use.
+   * The message of vector 0. Without MSI_NOVIRT, VFIO shows a virtual message that the device does
+   * not use.
    */
   readonly address: bigint;
   readonly data: number;
-  /** One mask bit a vector; 0 without per-vector masking. */
+  /** The mask bits, one for each vector; 0 without per-vector masking. */
   readonly mask: number;
-  /** One pending bit a vector; 0 without per-vector masking. */
+  /** The pending bits, one for each vector; 0 without per-vector masking. */
   readonly pending: number;
 }
 
@@ -55,30 +56,41 @@ export interface BarLocation {
 /** PCI Express Base Specification, section 7.7.2. */
 export interface MsixDetails {
   readonly enabled: boolean;
-  /** Whether all vectors are masked, whatever their own mask bits are. */
+  /**
+   * Whether the Function Mask bit is set. Function Mask masks all vectors, even if their own mask
+   * bits are clear.
+   */
   readonly functionMask: boolean;
   /** Entries of the table: 1 to 2048. */
   readonly vectors: number;
-  /** The table: 16 bytes a vector. */
+  /** Location of the vector table. Each vector has an entry of 16 bytes. */
   readonly table: BarLocation;
-  /** The pending bit array: one bit a vector, in units of 8 bytes. */
+  /**
+   * Location of the pending bit array. Each vector has one bit, and the size is a multiple of 8
+   * bytes.
+   */
   readonly pba: BarLocation;
 }
 
 /** PCI Express Base Specification, section 7.5.3. */
 export interface PcieDetails {
-  /** Version of the capability (not of PCI Express), 1 or 2. */
+  /**
+   * Version of the capability, 1 or 2. The version of the capability differs from the version of
+   * PCI Express.
+   */
   readonly version: number;
   /** `'endpoint'`, `'legacy_endpoint'`, `'root_port'`, …; `'type_0xb'` for a reserved code. */
   readonly type: string;
   /** Largest payload that the device supports, in bytes. */
   readonly maxPayloadSupported: number;
   readonly maxPayload: number;
-  /** Largest read that the device may request, in bytes. */
+  /** Largest read request that the device may send, in bytes. */
   readonly maxReadRequest: number;
   /** Whether the function supports a function level reset. */
   readonly flr: boolean;
-  /** Null if the function has no link. Speeds are in GT/s, null for an unknown code. */
+  /**
+   * Null if the function has no link. Speeds are in GT/s; a speed is null if its code is unknown.
+   */
   readonly link: {
     readonly maxSpeed: number | null;
     readonly maxWidth: number;
@@ -87,7 +99,7 @@ export interface PcieDetails {
   } | null;
 }
 
-/** Decoded details by the capability's name. */
+/** Decoded details for each capability name. */
 export interface CapabilityDetails {
   pm: PmDetails;
   msi: MsiDetails;
@@ -110,9 +122,9 @@ const PCIE_TYPES: Readonly<Record<number, string>> = {
 const LINK_SPEEDS = [null, 2.5, 5, 8, 16, 32, 64, 128];
 
 /**
- * Decoders by the capability's name.
+ * A decoder for each capability name.
  *
- * Each takes the image of configuration space and the offset of its capability.
+ * Each decoder receives the image of configuration space and the offset of the capability.
  */
 export const DECODERS: {
   readonly [N in keyof CapabilityDetails]: (
@@ -193,7 +205,7 @@ function decodeLink(config: Uint8Array, offset: number): PcieDetails['link'] {
   };
 }
 
-/** Reads a register of the capability at `offset`; 0 if the device has no such register. */
+/** Reads a register of the capability at `offset`. Returns 0 if the device lacks the register. */
 function valueAt(config: Uint8Array, offset: number, name: RegisterName): number {
   const register = REGISTERS[name];
   const at = registerOffset(register, u16(config, offset + 2));

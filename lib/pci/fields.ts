@@ -1,10 +1,13 @@
 import { bits } from './bytes.js';
 
-/** Part of a register, from bit `low` to bit `high`, both inclusive. */
+/** A field of a register, from bit `low` to bit `high` (both inclusive). */
 export interface Field {
   readonly low: number;
   readonly high: number;
-  /** RW1C: writing 1 clears the bit, so an update of other fields must write 0 here. */
+  /**
+   * Whether writing 1 clears the field (RW1C). An update of other fields must write 0 to an RW1C
+   * field.
+   */
   readonly clears: boolean;
 }
 
@@ -30,10 +33,10 @@ export function decodeFields<F extends Fields>(
 }
 
 /**
- * Computes the value to write that changes only the named fields. Other fields keep the value that
- * was read; fields that a 1 clears get 0.
+ * Computes a register value that changes only the fields in `changes`. All other fields keep their
+ * value from `current`, except that RW1C fields become 0.
  *
- * @throws TypeError for an unknown field; RangeError for a value that does not fit into the field
+ * @throws TypeError for an unknown field, RangeError for a value that does not fit into its field
  */
 export function updateFields(
   register: { readonly fields: Fields },

@@ -12,18 +12,18 @@ interface CommonHeader {
   readonly revision: number;
   /** 24 bits: base class, sub class, programming interface. */
   readonly classCode: number;
-  /** Bytes; the register counts in units of 4. */
+  /** Size in bytes; the register contains the size in units of 4 bytes. */
   readonly cacheLineSize: number;
-  /** Cycles of a conventional bus; 0 on PCI Express. */
+  /** Latency in clock cycles of a conventional PCI bus; 0 on PCI Express. */
   readonly latencyTimer: number;
   readonly multiFunction: boolean;
   /** The built-in self test register, 8 bits. */
   readonly bist: number;
   /** Offset of the first capability, in bytes. */
   readonly capabilitiesPointer: number;
-  /** Scratch register of the firmware; writable through VFIO. */
+  /** A register that firmware uses to store the interrupt line. VFIO allows writes. */
   readonly interruptLine: number;
-  /** 0: no pin; 1 to 4: INTA to INTD. */
+  /** 0 means no pin. 1 to 4 mean INTA to INTD. */
   readonly interruptPin: number;
 }
 
@@ -34,7 +34,7 @@ export interface EndpointHeader extends CommonHeader {
   readonly subsystemVendorId: number;
   readonly subsystemId: number;
   readonly rom: RomAddress;
-  /** Units of 250 ns on conventional PCI; 0 on PCI Express. */
+  /** Time in units of 250 ns on conventional PCI; 0 on PCI Express. */
   readonly minGrant: number;
   readonly maxLatency: number;
 }
@@ -42,15 +42,18 @@ export interface EndpointHeader extends CommonHeader {
 /** Header of a bridge: section 7.5.1.3. A window whose limit is below its base is closed. */
 export interface BridgeHeader extends CommonHeader {
   readonly type: 1;
-  /** Bus numbers, 0 to 255: above the bridge, directly below it, and the highest below it. */
+  /**
+   * Number of the bus above the bridge, 0 to 255. The secondary bus is directly below the bridge.
+   * The subordinate bus is the bus with the highest number below the bridge.
+   */
   readonly primaryBus: number;
   readonly secondaryBus: number;
   readonly subordinateBus: number;
-  /** Cycles of a conventional bus below the bridge; 0 on PCI Express. */
+  /** Latency in clock cycles of a conventional PCI bus below the bridge; 0 on PCI Express. */
   readonly secondaryLatencyTimer: number;
   /** The raw register, 16 bits. */
   readonly secondaryStatus: number;
-  /** First and last address, both inclusive. */
+  /** First and last address of the window, both inclusive. */
   readonly ioWindow: AddressWindow;
   readonly memoryWindow: AddressWindow;
   readonly prefetchableWindow: AddressWindow;
@@ -59,9 +62,12 @@ export interface BridgeHeader extends CommonHeader {
   readonly bridgeControl: number;
 }
 
-/** A header with another layout (CardBus, reserved): only the common part is decoded. */
+/**
+ * A header with another layout (CardBus or reserved). Only the fields that all layouts share are
+ * decoded.
+ */
 export interface OtherHeader extends CommonHeader {
-  /** 7 bits: 2 is CardBus. */
+  /** Header type of 7 bits. 2 means CardBus. */
   readonly type: number;
 }
 
@@ -82,12 +88,12 @@ export interface AddressWindow {
   readonly limit: bigint;
 }
 
-/** Whether the header is that of an endpoint. */
+/** Whether the header has the layout of an endpoint. */
 export function isEndpoint(header: PciHeader): header is EndpointHeader {
   return header.type === 0;
 }
 
-/** Whether the header is that of a bridge. */
+/** Whether the header has the layout of a PCI bridge. */
 export function isBridge(header: PciHeader): header is BridgeHeader {
   return header.type === 1;
 }
@@ -95,7 +101,7 @@ export function isBridge(header: PciHeader): header is BridgeHeader {
 /**
  * Decodes the first 64 bytes of configuration space.
  *
- * @param config - at least 64 bytes; missing bytes read as all ones
+ * @param config - at least the first 64 bytes; missing bytes read as all ones
  */
 export function decodeHeader(config: Uint8Array): PciHeader {
   const type = bits(u8(config, 0x0e), 0, 6);
@@ -149,7 +155,10 @@ function decodeRom(register: number): RomAddress {
   return { enabled: isSet(register, 0), address: bits(register, 11, 31) * 2 ** 11 };
 }
 
-/** Decodes the I/O window, aligned to 4 KiB. If bit 0 of the base is set, upper halves exist. */
+/**
+ * Decodes the I/O window, aligned to 4 KiB. If bit 0 of the base register is set, the registers
+ * with the upper halves exist.
+ */
 function decodeIoWindow(config: Uint8Array): AddressWindow {
   const base = u8(config, 0x1c);
   const limit = u8(config, 0x1d);

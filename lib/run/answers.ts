@@ -2,13 +2,18 @@ import type { DeviceInfo, IovaRange, IrqInfo, RegionInfo } from '../contract/ind
 import type { VfioError } from '../errors.js';
 import { OperationError } from './fields.js';
 
-/** Fields of the answer to an operation, without `ok`. */
+/** The fields of an answer, without the field `ok`. */
 export type Answer = Readonly<Record<string, unknown>>;
 
-/** Answer to a line: `ok`, then the fields of the operation or a `code`. */
+/**
+ * The answer to a line of a script: `ok`, followed by the fields of the operation or by a `code`.
+ */
 export type Reply = Answer & { readonly ok: boolean };
 
-/** Most bytes in one answer: their hex digits fit in a string of every supported Node. */
+/**
+ * Maximum number of bytes in one answer. The hex digits of these bytes fit in a string of every
+ * supported Node.js.
+ */
 const MAX_BYTES = 2 ** 27;
 
 /**
@@ -18,7 +23,7 @@ const MAX_BYTES = 2 ** 27;
  */
 export function hex(bytes: Uint8Array): string {
   if (bytes.length > MAX_BYTES) {
-    throw new OperationError(`${bytes.length} bytes exceed the limit of one answer, 2^27 bytes`);
+    throw new OperationError(`${bytes.length} bytes exceed the limit of one answer (2^27 bytes)`);
   }
   const { buffer, byteOffset, length } = bytes;
   return Buffer.from(buffer, byteOffset, length).toString('hex');

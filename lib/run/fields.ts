@@ -1,13 +1,16 @@
 const U32_MAX = 0xffff_ffff;
 const U64_MAX = 2n ** 64n - 1n;
 
-/** A line is not a valid operation. The answer is `ERR_OP`, and the run goes on. */
+/**
+ * Reports a line that is not a valid operation. The answer to this line is `ERR_OP`, and the run
+ * continues with the next line.
+ */
 export class OperationError extends Error {
   override readonly name = 'OperationError';
   readonly code = 'ERR_OP';
 }
 
-/** Parses a number or an exact "0x…" string. */
+/** Parses an integer. A "0x…" string is exact even above 2^53. */
 function parseInteger(value: unknown, name: string): bigint {
   if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);
   if (typeof value === 'string' && /^0x[0-9a-f]+$/i.test(value)) return BigInt(value);
@@ -18,7 +21,10 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The fields of one line of a script. Reading a missing or wrong field throws OperationError. */
+/**
+ * The fields of one line of a script. A read of a missing field or of a field with a wrong type
+ * throws OperationError.
+ */
 export class Fields {
   readonly #values: ReadonlyMap<string, unknown>;
 
@@ -33,7 +39,7 @@ export class Fields {
     this.#values = new Map(Object.entries(parsed));
   }
 
-  /** Refuses unknown fields: a misspelled field would have no effect. */
+  /** Refuses unknown fields, because a misspelled field would otherwise have no effect. */
   allowOnly(names: readonly string[]): void {
     for (const name of this.#values.keys()) {
       if (!names.includes(name)) {
@@ -90,7 +96,7 @@ export class Fields {
   #getInteger(name: string, limit: bigint): bigint {
     const value = parseInteger(this.#get(name), name);
     if (value < 0n || value > limit) {
-      throw new OperationError(`"${name}" must be between 0 and 0x${limit.toString(16)}`);
+      throw new OperationError(`"${name}" must be from 0 to 0x${limit.toString(16)}`);
     }
     return value;
   }

@@ -15,13 +15,13 @@ function isInteger(value: unknown, min: number, max: number): value is number {
 function parseFd(session: Session, value: unknown): Eventfd | null | number {
   if (typeof value === 'string') return session.ensureEventfd(value);
   if (value === null || isInteger(value, S32_MIN, S32_MAX)) return value;
-  throw new OperationError('each of "fds" must be a name, null or a number of 32 bits');
+  throw new OperationError('each element of "fds" must be a name, null or a 32-bit integer');
 }
 
 function parseBool(value: unknown): number {
   if (typeof value === 'boolean') return value ? 1 : 0;
   if (isInteger(value, 0, U8_MAX)) return value;
-  throw new OperationError('each of "bools" must be a boolean or a number of 8 bits');
+  throw new OperationError('each element of "bools" must be a boolean or an 8-bit integer');
 }
 
 /** Parses the struct vfio_irq_set of a `set_irqs` line. */
@@ -34,8 +34,7 @@ export function parseIrqSet(session: Session, fields: Fields): IrqSet {
     ...(fields.has('argsz') ? { argsz: fields.u32('argsz') } : {}),
   };
   if (fields.has('bools')) {
-    if (fields.has('fds'))
-      throw new OperationError('"fds" and "bools" exclude each other: give one');
+    if (fields.has('fds')) throw new OperationError('give either "fds" or "bools", not both');
     return { ...set, bools: fields.list('bools').map(parseBool) };
   }
   if (!fields.has('fds')) return set;

@@ -1,6 +1,6 @@
 const LARGEST_NUMBER = 2n ** 53n;
 
-/** Converts bigints: up to 2^53 to numbers, above to "0x…" strings. */
+/** Converts a bigint to a number, or to a "0x…" string if the value is above 2^53. */
 export function exact(_key: string, item: unknown): unknown {
   if (typeof item !== 'bigint') return item;
   return item <= LARGEST_NUMBER ? Number(item) : `0x${item.toString(16)}`;

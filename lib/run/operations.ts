@@ -7,12 +7,12 @@ import type { Session } from './session.js';
 
 /** An operation of `vfio run`. */
 export interface Operation {
-  /** Names of the fields, without `op`. */
+  /** Names of the fields, without the field `op`. */
   readonly fields: readonly string[];
   run(session: Session, fields: Fields): Answer | Promise<Answer>;
 }
 
-/** Longest timer of Node: a longer one fires at once. */
+/** Longest timer of Node.js. A longer timer would end at once. */
 const MAX_SLEEP_MS = 2 ** 31 - 1;
 /** Time that `eventfd_read` waits for a signal before it answers 0. */
 const EVENTFD_TIMEOUT_MS = 50;
@@ -21,7 +21,10 @@ function operation(fields: readonly string[], run: Operation['run']): Operation 
   return { fields, run };
 }
 
-/** Returns the part of a named buffer from the field `offset` on. */
+/**
+ * Returns `length` bytes of a named buffer. The first of these bytes is at the offset in the field
+ * `offset`.
+ */
 function sliceBuffer(session: Session, fields: Fields, length: number): Uint8Array {
   const memory = session.getBuffer(fields.text('name'));
   const offset = fields.number('offset');
@@ -32,7 +35,7 @@ function sliceBuffer(session: Session, fields: Fields, length: number): Uint8Arr
   return new Uint8Array(memory.buffer, offset, length);
 }
 
-/** Waits, then yields to the event loop once more, since a mock device runs on that loop. */
+/** Waits, then yields to the event loop once more, so that a mock device can run. */
 async function pause(ms: number): Promise<void> {
   await delay(ms);
   await turn();
@@ -49,7 +52,10 @@ async function readEventfd(session: Session, name: string): Promise<bigint> {
   return value;
 }
 
-/** The operations of `vfio run` by name. Each makes one call of the contract, without policy. */
+/**
+ * The operations of `vfio run`, by operation name. Each operation makes one call of the contract
+ * and adds no policy.
+ */
 export const operations: Readonly<Record<string, Operation>> = {
   info: operation([], ({ connection }) => info(connection.getInfo())),
   region_info: operation(['index'], ({ connection }, fields) =>

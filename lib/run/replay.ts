@@ -2,11 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Answer, Reply } from './answers.js';
 import { toJsonLine } from './json.js';
 
-/** Operations that read what a device does on its own, perhaps before the device has done it. */
+/**
+ * Operations that a replay repeats, because the device may not yet have written the value to read.
+ */
 const REPEATED: readonly string[] = ['read', 'mmio_read', 'buffer_read', 'eventfd_read'];
 const TIMEOUT_MS = 1000;
 const INTERVAL_MS = 2;
-/** The recorded value of an eventfd that the program did not read: signalled at least once. */
+/**
+ * The recorded value of an eventfd that the program did not read. A value of `1+` means that the
+ * eventfd was signalled one or more times.
+ */
 export const SIGNALLED = '1+';
 
 function isAsRecorded(recorded: Answer, reply: Answer): boolean {
@@ -17,17 +22,18 @@ function isAsRecorded(recorded: Answer, reply: Answer): boolean {
   });
 }
 
-/** Adds the counts of two reads of an eventfd. */
+/** Adds the counts that two reads of an eventfd returned. */
 function addCounts(before: Reply, now: Reply): Reply {
   if (typeof before.value !== 'bigint' || typeof now.value !== 'bigint') return now;
   return { ...now, value: before.value + now.value };
 }
 
 /**
- * Runs an operation whose answer was recorded. Devices differ in speed, so an operation that reads
- * is repeated until the answer equals the record, for up to a second.
+ * Runs an operation whose answer was recorded. Devices differ in speed. An operation that reads is
+ * therefore repeated for up to a second until the answer equals the recorded answer.
  *
- * @returns the answer; if it differs from the record, with the recorded answer as `recorded`
+ * @returns the answer; if the answer differs from the recorded answer, `recorded` contains the
+ *   recorded answer
  */
 export async function replay(
   op: string,

@@ -5,7 +5,7 @@ import { OperationError } from './fields.js';
 const WINDOW_SIZE = 2 ** 30;
 const PAGE_SIZE = 4096;
 
-/** State shared by the operations of one script: the device and the named objects. */
+/** The state that all operations of one script share: the device and the named objects. */
 export class Session {
   readonly #eventfds = new Map<string, Eventfd>();
   readonly #buffers = new Map<string, Memory>();
@@ -13,7 +13,7 @@ export class Session {
 
   constructor(readonly connection: DeviceConnection) {}
 
-  /** Returns the eventfd of a name, and creates it on first use. */
+  /** Returns the eventfd with a name. Creates the eventfd if the name is new. */
   ensureEventfd(name: string): Eventfd {
     let eventfd = this.#eventfds.get(name);
     if (eventfd === undefined) {
@@ -23,7 +23,7 @@ export class Session {
     return eventfd;
   }
 
-  /** @throws OperationError if no operation used the name before */
+  /** @throws OperationError if no earlier operation used the name */
   getEventfd(name: string): Eventfd {
     const eventfd = this.#eventfds.get(name);
     if (eventfd === undefined) throw new OperationError(`unknown eventfd "${name}"`);
@@ -31,7 +31,7 @@ export class Session {
   }
 
   addBuffer(name: string, size: number): void {
-    if (this.#buffers.has(name)) throw new OperationError(`a buffer "${name}" exists already`);
+    if (this.#buffers.has(name)) throw new OperationError(`the buffer "${name}" exists already`);
     this.#buffers.set(name, this.connection.addressSpace.allocate(size, false));
   }
 
@@ -42,9 +42,10 @@ export class Session {
   }
 
   /**
-   * Maps the part of a region that contains an offset. The session keeps the window.
+   * Maps the part of a region that contains an offset. The session keeps the window open until
+   * `close()`.
    *
-   * @returns the window, and the offset of the register in it
+   * @returns the window, and the offset of the register in the window
    */
   mapRegister(region: number, offset: number): { window: RegisterWindow; offset: number } {
     const start = offset - (offset % WINDOW_SIZE);
@@ -52,7 +53,8 @@ export class Session {
     let window = this.#windows.get(key);
     if (window === undefined) {
       const remaining = Number(this.connection.getRegionInfo(region).size) - start;
-      // Past the end of the region the kernel refuses the mapping, and its error is the answer.
+      // If the offset is past the end of the region, the kernel refuses the mapping. The error of
+      // the kernel becomes the answer.
       window = this.connection.map(
         region,
         start,

@@ -1,6 +1,9 @@
 const ROW = 16;
 
-/** Formats rows of 16 bytes as lspci -x does: `'040: 05 00 80 00 …'`. Rows of zeros are omitted. */
+/**
+ * Formats bytes in the format of `lspci -x`. Each row has 16 bytes: `'040: 05 00 80 00 …'`. Rows of
+ * zeros are omitted.
+ */
 export function dump(bytes: Uint8Array): string[] {
   const rows: string[] = [];
   for (let offset = 0; offset < bytes.length; offset += ROW) {
@@ -13,9 +16,9 @@ export function dump(bytes: Uint8Array): string[] {
 }
 
 /**
- * Parses the rows of {@link dump}; bytes without a row are 0.
+ * Parses rows in the format of {@link dump}. Bytes without a row are 0.
  *
- * @returns the bytes, or a text that describes the wrong row
+ * @returns the bytes, or a text that describes the first invalid row
  */
 export function parseDump(lines: readonly string[], size: number): Uint8Array | string {
   const bytes = new Uint8Array(size);
@@ -23,13 +26,13 @@ export function parseDump(lines: readonly string[], size: number): Uint8Array | 
   for (const line of lines) {
     const [, start, text] = /^([0-9a-f]{1,13}):((?: [0-9a-f]{2}){1,16})$/i.exec(line) ?? [];
     if (start === undefined || text === undefined) {
-      return `'${line.slice(0, 80)}' is not an offset and up to 16 bytes, such as '000: 36 1b'`;
+      return `'${line.slice(0, 80)}' is not an offset with 1 to 16 bytes, such as '000: 36 1b'`;
     }
     const offset = parseInt(start, 16);
     const row = Buffer.from(text.replaceAll(' ', ''), 'hex');
     if (offset < end) return `'${line}' starts before the end of the previous row`;
     end = offset + row.length;
-    if (end > size) return `'${line}' goes beyond ${size} bytes`;
+    if (end > size) return `'${line}' ends past the end at ${size} bytes`;
     bytes.set(row, offset);
   }
   return bytes;

@@ -1,11 +1,11 @@
 import { U64_MAX } from '../checks.js';
 
-/** A snapshot file has a missing, unknown or invalid field. */
+/** Reports a missing, unknown or invalid field of a snapshot file. */
 export class SnapshotError extends Error {
   override readonly name = 'SnapshotError';
 }
 
-/** An unchecked value of a file, with its place in the file for errors. */
+/** An unchecked value of a file. Error texts contain the place of the value in the file. */
 export class Field {
   readonly #value: unknown;
   readonly #place: string;
@@ -19,7 +19,10 @@ export class Field {
     throw new SnapshotError(`${this.#place === '' ? 'the file' : this.#place} ${what}`);
   }
 
-  /** Returns the fields of an object that may have these fields only; `?` marks an optional one. */
+  /**
+   * Returns the fields of an object. The object may have only the fields in `names`; `?` marks an
+   * optional field.
+   */
   object<K extends string>(...names: readonly (K | `${K}?`)[]): Record<K, Field> {
     const value = this.#value;
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -45,8 +48,7 @@ export class Field {
   list(max: number): Field[] {
     const value = this.#value;
     if (!Array.isArray(value)) this.refuse('must be a list');
-    if (value.length > max)
-      this.refuse(`has ${value.length} elements, and at most ${max} are allowed`);
+    if (value.length > max) this.refuse(`has ${value.length} elements, but the maximum is ${max}`);
     return value.map((item: unknown, i) => new Field(item, `${this.#place}[${i}]`));
   }
 
@@ -84,7 +86,7 @@ export class Field {
     return parsed <= U64_MAX ? parsed : this.refuse('must be an integer or a "0x…" string');
   }
 
-  /** Combines flags that are given by name. */
+  /** Combines the flags whose names are in the list. */
   flags(names: readonly string[]): number {
     let flags = 0;
     for (const field of this.list(names.length)) flags |= 1 << names.indexOf(field.choice(names));

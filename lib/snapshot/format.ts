@@ -1,16 +1,19 @@
 import type { IovaRange, Via } from '../contract/index.js';
 
-/** The value of `format`; its number rises if older readers would misread the file. */
+/**
+ * The value of the field `format`. The number in `format` increases if older versions of the
+ * library would misread the file.
+ */
 export const FORMAT = 'vfio-snapshot/1';
 
-/** Names of the flags of a region, from bit 0 on. */
+/** Names of the flags of a region. The first name belongs to bit 0. */
 export const REGION_FLAGS = ['read', 'write', 'mmap', 'caps'] as const;
-/** Names of the flags of an interrupt index, from bit 0 on. */
+/** Names of the flags of an interrupt index. The first name belongs to bit 0. */
 export const IRQ_FLAGS = ['eventfd', 'maskable', 'automasked', 'noresize'] as const;
 
-/** The properties of a device, without its behaviour. */
+/** The properties of a device. A snapshot does not contain the behaviour of the device. */
 export interface Snapshot {
-  /** Name of the device that the snapshot was taken from. */
+  /** Name of the device from which the snapshot was taken. */
   readonly device: string;
   readonly via: Via | 'noiommu';
   /** Whether VFIO_DEVICE_RESET works on the function. */
@@ -23,16 +26,16 @@ export interface Snapshot {
   readonly dma: { readonly pageSizes: bigint; readonly ranges: readonly IovaRange[] };
 }
 
-/** A region of the device; its size is not 0. */
+/** A region of the device. Regions of size 0 are not in the snapshot. */
 export interface SnapshotRegion {
   readonly index: number;
   /** VFIO_REGION_INFO_FLAG_*. */
   readonly flags: number;
   /** Bytes. */
   readonly size: number;
-  /** Ids of its capabilities. */
+  /** Ids of the capabilities in the region info. */
   readonly capabilities: readonly number[];
-  /** The contents, if these were requested. */
+  /** The contents of the region; undefined unless the contents were requested. */
   readonly contents?: Uint8Array | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Snapshots: the properties of a device as a readable file, and back. */
+/** Writes the properties of a device to a readable file and parses snapshot files. */
 export type { Snapshot } from './format.js';
 export { SnapshotError } from './fields.js';
 export { readSnapshot } from './read.js';

@@ -6,7 +6,7 @@ import { FORMAT, IRQ_FLAGS, REGION_FLAGS, type Snapshot, type SnapshotRegion } f
 
 const CONFIG = 7;
 const VGA = 8;
-/** Largest contents of a region, in bytes. */
+/** Maximum size of the contents of a region, in bytes. */
 const CONTENTS_MAX = 2 ** 26;
 const VECTORS_MAX = 2048;
 const FEATURES_MAX = 2 ** 16;
@@ -14,10 +14,10 @@ const RANGES_MAX = 1024;
 const CAPABILITIES_MAX = 1024;
 
 /**
- * Parses a snapshot and checks each field. Names and the list of capabilities are for people and
- * not evaluated; the numbers and bytes beside them are.
+ * Parses a snapshot and checks each field. Names and the list of capabilities are only for people,
+ * so their values are ignored. Numbers and bytes are evaluated.
  *
- * @throws SnapshotError with the place of the wrong field
+ * @throws SnapshotError with the place of the invalid field
  */
 export function readSnapshot(text: string): Snapshot {
   let parsed: unknown;
@@ -35,9 +35,9 @@ export function readSnapshot(text: string): Snapshot {
   const regions = file.regions.list(REGION_NAMES.length).map(readRegion);
   checkUnique(file.regions, regions);
   const config = regions.find(({ index }) => index === CONFIG);
-  if (config === undefined) return file.regions.refuse('lack index 7, configuration space');
+  if (config === undefined) return file.regions.refuse('lack index 7 (configuration space)');
   if (config.size !== 256 && config.size !== 4096) {
-    file.regions.refuse(`must have 256 or 4096 bytes at index 7, not ${config.size}`);
+    file.regions.refuse(`must give index 7 a size of 256 or 4096 bytes, not ${config.size}`);
   }
   const interrupts = file.interrupts.list(IRQ_NAMES.length).map((field) => {
     const { index, count, flags } = field.object('index', 'name?', 'count', 'flags');
@@ -68,7 +68,7 @@ function readRegion(field: Field): SnapshotRegion {
   const index = region.index.integer(VGA);
   const size = region.size.integer(Number.MAX_SAFE_INTEGER, 1);
   if (region.contents.isGiven && size > CONTENTS_MAX) {
-    region.contents.refuse(`must be of a region of at most ${CONTENTS_MAX} bytes, not ${size}`);
+    region.contents.refuse(`are limited to ${CONTENTS_MAX} bytes, but the region has ${size}`);
   }
   return {
     index,
@@ -82,7 +82,7 @@ function readRegion(field: Field): SnapshotRegion {
 function readDump(field: Field, size: number): Uint8Array {
   const lines = field.list(size).map((line) => line.text());
   const bytes = parseDump(lines, size);
-  return typeof bytes === 'string' ? field.refuse(`has a wrong row: ${bytes}`) : bytes;
+  return typeof bytes === 'string' ? field.refuse(`has an invalid row: ${bytes}`) : bytes;
 }
 
 function readDma(field: Field): Snapshot['dma'] {
@@ -93,11 +93,11 @@ function readDma(field: Field): Snapshot['dma'] {
     ranges: ranges.list(RANGES_MAX).map((range) => {
       const [start, end, ...rest] = range.list(2);
       if (start === undefined || end === undefined || rest.length > 0) {
-        return range.refuse('must be a first and a last address');
+        return range.refuse('must be a list of a first and a last address');
       }
       const [first, last] = [start.bigint(), end.bigint()];
       if (first < next || last < first)
-        range.refuse('must start after the previous range, and end at or after its start');
+        range.refuse('must start after the previous range and must not end before its own start');
       next = last + 1n;
       return { start: first, end: last };
     }),
@@ -107,7 +107,7 @@ function readDma(field: Field): Snapshot['dma'] {
 function checkUnique(field: Field, items: readonly { readonly index: number }[]): void {
   const seen = new Set<number>();
   for (const { index } of items) {
-    if (seen.has(index)) field.refuse(`have index ${index} twice`);
+    if (seen.has(index)) field.refuse(`contain index ${index} twice`);
     seen.add(index);
   }
 }

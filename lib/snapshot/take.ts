@@ -18,11 +18,12 @@ const ENTRY = 16;
 const NO_DATA = new Uint8Array(0);
 
 /**
- * Takes a snapshot of a device. Only configuration space is read, and nothing is written. BARs are
- * read on request only, since reading a register can have effects.
+ * Takes a snapshot of a device. If `bars` is empty, only configuration space is read. Nothing is
+ * written to the device. BARs are read only on request, because a read of a register can have side
+ * effects.
  *
  * @param bars - indexes of the BARs to read; each dword is read once
- * @throws VfioError EINVAL for a BAR that does not exist or is larger than 64 MiB
+ * @throws VfioError EINVAL if a BAR does not exist or is larger than 64 MiB
  */
 export function takeSnapshot(connection: DeviceConnection, bars: readonly number[]): Snapshot {
   const { flags, numRegions, numIrqs } = connection.getInfo();
@@ -50,7 +51,10 @@ function range(length: number): number[] {
   return Array.from({ length }, (_, i) => i);
 }
 
-/** Returns the kernel's answer, or nothing for EINVAL: the index does not exist. */
+/**
+ * Returns the answer of the kernel. Returns an empty list if the kernel answers EINVAL, which means
+ * that the index does not exist.
+ */
 function readIfExists<T>(read: () => T): T[] {
   try {
     return [read()];
@@ -88,12 +92,12 @@ function checkBar(
     throw new VfioError({ code: 'EINVAL', message: `the device has no BAR ${bar}`, path: name });
   }
   if (size > CONTENTS_MAX) {
-    const message = `BAR ${bar} has ${size} bytes; contents are limited to ${CONTENTS_MAX}`;
+    const message = `BAR ${bar} has ${size} bytes; the limit for contents is ${CONTENTS_MAX} bytes`;
     throw new VfioError({ code: 'EINVAL', message, path: name });
   }
 }
 
-/** Reads a BAR except for an MSI-X table, which belongs to the host. */
+/** Reads a BAR, but not the MSI-X table. The MSI-X table belongs to the host. */
 function contents(
   connection: DeviceConnection,
   { index, size }: SnapshotRegion,

@@ -3,7 +3,9 @@ import { walkCapabilities } from '../pci/index.js';
 import { dump } from './dump.js';
 import { FORMAT, IRQ_FLAGS, REGION_FLAGS, type Snapshot } from './format.js';
 
-/** Formats a snapshot as JSON for people and programs; offsets and addresses are `"0x…"`. */
+/**
+ * Formats a snapshot as JSON for people and programs. Offsets and addresses are `"0x…"` strings.
+ */
 export function writeSnapshot(snapshot: Snapshot): string {
   const { device, via, resets, config, regions, interrupts, features, dma } = snapshot;
   const file = {
@@ -55,7 +57,7 @@ function names(flags: number, all: readonly string[]): string[] {
 
 const WIDTH = 100;
 
-/** Formats JSON; a value that fits on one line is written on one line. */
+/** Formats a value as JSON. A value that fits on one line is written on one line. */
 function layout(value: unknown, indent = ''): string {
   const isList = Array.isArray(value);
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

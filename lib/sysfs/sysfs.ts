@@ -14,11 +14,11 @@ export interface GroupMember {
   readonly driver: string | null;
 }
 
-/** Reads what the kernel reports in files below /sys, /dev and /proc. */
+/** Reads the information about devices that the kernel provides in /sys, /dev and /proc. */
 export class Sysfs {
   readonly #root: string;
 
-  /** @param root - replaces `/`, for recorded trees */
+  /** @param root - a folder that replaces `/`, for example a recorded tree */
   constructor(root = '/') {
     this.#root = root;
   }
@@ -52,7 +52,7 @@ export class Sysfs {
     return this.path('sys/bus/pci/devices', name);
   }
 
-  /** Whether the driver's module is loaded or built in. */
+  /** Whether the module of a driver is loaded or built into the kernel. */
   hasDriver(driver: string): boolean {
     return existsSync(this.path('sys/bus/pci/drivers', driver));
   }
@@ -64,7 +64,7 @@ export class Sysfs {
       .flatMap((name) => this.describe(name) ?? []);
   }
 
-  /** Reads the ids and the driver of a function; null if the function does not exist. */
+  /** Reads the ids and the driver of a function. Returns null if the function does not exist. */
   describe(name: string): PciFunction | null {
     const number = (file: string) => Number(readFileSync(join(this.device(name), file), 'utf8'));
     const group = this.group(name);
@@ -103,12 +103,15 @@ export class Sysfs {
       .map((name) => ({ name, driver: linkName(join(devices, name, 'driver')) }));
   }
 
-  /** Name of a function's character device, `'vfio3'`; null unless a VFIO driver is bound. */
+  /**
+   * Returns the name of the function's character device, for example `'vfio3'`. Returns null if no
+   * VFIO driver is bound to the function.
+   */
   vfioDevice(name: string): string | null {
     return entries(join(this.device(name), 'vfio-dev'))[0] ?? null;
   }
 
-  /** The IOMMU of a function, and whether type1 or iommufd accepts interrupts without isolation. */
+  /** Returns the IOMMU of a function, and whether type1 or iommufd allows unsafe interrupts. */
   iommu(name: string): IommuFacts {
     const unsafe = ['vfio_iommu_type1', 'iommufd'].some(
       (module) =>
@@ -117,7 +120,10 @@ export class Sysfs {
     return { name: linkName(join(this.device(name), 'iommu')), unsafeInterrupts: unsafe };
   }
 
-  /** Bytes of memory that this process may pin; null if there is no limit or no access to it. */
+  /**
+   * Returns the number of bytes that this process may pin. Returns null if the limit is unlimited
+   * or cannot be read.
+   */
   memlockLimit(): bigint | null {
     const limits = text(this.path('proc/self/limits')) ?? '';
     const soft = /^Max locked memory\s+(\d+)/m.exec(limits)?.[1];

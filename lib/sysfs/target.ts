@@ -5,12 +5,15 @@ import type { OpenRequest } from '../contract/open-options.js';
 import type { IommuGroup, Sysfs } from './sysfs.js';
 import { chooseVia } from './via.js';
 
-/** The function to open, and the interface to use. */
+/** The function to open and the kernel interface to use. */
 export interface Target {
   readonly name: string;
   readonly via: Via;
   readonly group: IommuGroup;
-  /** The character device, `'vfio3'`; null if sysfs lists none (before Linux 6.1). */
+  /**
+   * Name of the character device, for example `'vfio3'`; null if sysfs lists no character device
+   * (before Linux 6.1).
+   */
   readonly vfioDevice: string | null;
 }
 

@@ -3,11 +3,13 @@ import { isVia } from '../contract/open-options.js';
 import type { Sysfs } from './sysfs.js';
 
 /**
- * Chooses group or character device. The first of these decides: given file descriptors, the
- * option, the environment variable `VFIO_VIA`, the character device's nodes. The kernel's version
- * does not count: Debian builds its kernels 6.12 and 7.2 without the character device.
+ * Chooses between the group and the character device. The first given value decides: `fds`, `via`,
+ * the environment variable `VFIO_VIA`. Without these values, the character device is used if its
+ * nodes exist. The version of the kernel has no influence, because some kernels are built without
+ * the character device (6.12 and 7.2 of Debian).
  *
- * @param device - the function's character device in sysfs, `'vfio3'`; null if there is none
+ * @param device - the function's character device in sysfs, for example `'vfio3'`; null if the
+ *   function has no character device
  * @throws TypeError if `VFIO_VIA` is neither `group` nor `cdev`
  */
 export function chooseVia(

@@ -14,7 +14,7 @@ const OTHER = 6;
 const PASID_ENABLE = 8;
 let opened = 0;
 
-/** Starts a guest with three vectors: one of its kernel, two of processes. */
+/** Starts a guest with three vectors: one for its kernel and two for processes. */
 async function start(t: ExecutionContext) {
   const device = await openDevice(`mock:dsa#${++opened}`);
   device.config.update('command', { memory: 1, bus_master: 1 });
@@ -57,7 +57,7 @@ async function start(t: ExecutionContext) {
   return { virtual, kernel, one, two, readCounts };
 }
 
-test.serial('the demo raises two vectors on slots, and a forged handle raises none', async (t) => {
+test.serial('the demo raises two vectors, and a forged handle raises no vector', async (t) => {
   const device = await openDevice('mock:dsa');
   const report = await (await findDemo(device))(device);
   t.true(report.ok);
@@ -73,7 +73,7 @@ test.serial('the demo raises two vectors on slots, and a forged handle raises no
 });
 
 test.serial(
-  'each portal raises its own vector only, whatever PASID a descriptor has',
+  'each portal raises only its own vector, even if a descriptor contains another PASID',
   async (t) => {
     const { virtual, kernel, one, two, readCounts } = await start(t);
     const portals = [kernel, one, two];
@@ -93,11 +93,11 @@ test.serial(
 );
 
 test.serial(
-  'unbinding a PASID revokes its handles, sets the cause and delivers no stale interrupt',
+  'unbinding a PASID revokes its handles, sets INTCAUSE and delivers no stale interrupt',
   async (t) => {
     const { virtual, one, two, readCounts } = await start(t);
     const stale = virtual.requestHandle(1);
-    // An interrupt pending in a masked slot is dropped when the PASID is unbound.
+    // An interrupt that is pending in a masked slot is dropped when the PASID is unbound.
     virtual.msix.tableWrite(16 + 12, 4, 1);
     t.is(await one.submitNoop(stale), dsa.DSA_COMP_SUCCESS);
     virtual.pasids.unbind(GUEST);

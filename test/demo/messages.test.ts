@@ -1,4 +1,4 @@
-// The report of `vfio demo` on physical messages, on mock kernels.
+// Tests the report of `vfio demo` about physical messages on several mock kernels.
 import test from 'ava';
 import { findDemo } from '../../lib/demo/index.js';
 import { openDevice } from 'vfio';
@@ -40,7 +40,7 @@ for (const [name, reason] of [
   ['mock:edu', /DMA_BUF/],
   ['mock:edu?kernel=6.12', /neither the kernel nor the device/],
 ] as const) {
-  test(`${name}: without a method the demo reports the reason and passes`, async (t) => {
+  test(`${name}: for an unreadable message, the demo reports the reason and passes`, async (t) => {
     const { ok, data, text } = await demo(name);
     t.true(ok);
     t.like(data, {

@@ -1,5 +1,6 @@
-// Runs in the guest. Each line of standard input is a script for a device; each line of standard
-// output has its answers. Scripts on different devices run in parallel.
+// This program runs in the guest. Each line of standard input is a script for a device. Each line
+// of standard output contains the answers to one script. Scripts on different devices run in
+// parallel.
 import { release } from 'node:os';
 import { createInterface } from 'node:readline';
 import { openConnection } from 'vfio';

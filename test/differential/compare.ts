@@ -4,14 +4,17 @@ import type { Target } from './targets.js';
 
 const READS: readonly string[] = ['read', 'mmio_read', 'buffer_read'];
 
-/** The first operation of a script with different answers. */
+/** The first operation whose answers from the kernel and from the mock differ. */
 export interface Difference {
   readonly step: number;
   readonly kernel: Answer | undefined;
   readonly mock: Answer | undefined;
 }
 
-/** Returns a value as little-endian bytes in hex, at least as many as the width of the access. */
+/**
+ * Returns a value as little-endian bytes in hex. The result has `width` bytes, or more if the value
+ * needs more bytes.
+ */
 function toHexBytes({ width }: Op, value: unknown): string {
   const digits = BigInt(value as number | string).toString(16);
   const length = Math.max(width as number, Math.ceil(digits.length / 2));
@@ -20,7 +23,9 @@ function toHexBytes({ width }: Op, value: unknown): string {
     .toString('hex');
 }
 
-/** Returns an answer for comparison: without its message, and with `--` for masked bytes. */
+/**
+ * Returns an answer as text for the comparison, without the message and with `--` for masked bytes.
+ */
 function normalizeAnswer(
   target: Target,
   script: readonly Op[],
@@ -44,7 +49,10 @@ function normalizeAnswer(
   return shown.join('');
 }
 
-/** Compares two runs of a script. Returns the first difference, or null. */
+/**
+ * Compares the answers of two runs of a script. Returns the first difference, or null if all
+ * answers are the same.
+ */
 export function compare(
   target: Target,
   script: readonly Op[],

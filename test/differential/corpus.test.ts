@@ -1,10 +1,10 @@
 import test from 'ava';
 import { readCorpus, replayFinding, type Finding } from './corpus.js';
 
-/** Number of scripts that run at the same time: most of their time is waiting. */
+/** Number of scripts that run at the same time. A script waits most of the time. */
 const LANES = 16;
 
-test('the mock answers every script of the corpus as the kernel did', async (t) => {
+test('the mock gives the recorded answers to every script of the corpus', async (t) => {
   const corpus = readCorpus();
   t.true(corpus.length > 0);
   const remaining = [...corpus];

@@ -12,7 +12,7 @@ export interface Finding {
   readonly device: string;
   /** Version of the kernel, `'6.12'`. */
   readonly kernel: string;
-  /** Interface of the device: group or character device. */
+  /** Interface to the device: group or character device. */
   readonly via: Via;
   readonly script: readonly Op[];
   readonly answers: readonly Answer[];
@@ -20,7 +20,7 @@ export interface Finding {
 
 const FOLDER = new URL('../../../test/differential/corpus/', import.meta.url);
 
-/** Reads a file with one finding a line. */
+/** Reads a file that contains one finding on each line. */
 export function readFindings(file: string | URL): Finding[] {
   return readFileSync(file, 'utf8')
     .split('\n')
@@ -28,7 +28,10 @@ export function readFindings(file: string | URL): Finding[] {
     .map((line) => JSON.parse(line) as Finding);
 }
 
-/** Reads the corpus: all scripts that once gave different answers, in one file for each device. */
+/**
+ * Reads the corpus. The corpus contains all scripts that once gave different answers, in one file
+ * for each device.
+ */
 export function readCorpus(): Finding[] {
   const files = readdirSync(FOLDER).filter((name) => name.endsWith('.jsonl'));
   return files.flatMap((name) => readFindings(new URL(name, FOLDER)));
@@ -44,7 +47,10 @@ export function keepFinding(finding: Finding): string {
   return file;
 }
 
-/** Runs a finding on the mock. Returns the first difference from the kernel's answers, or null. */
+/**
+ * Runs a finding on the mock. Returns the first difference from the answers of the kernel, or null
+ * if no answer differs.
+ */
 export async function replayFinding({
   device,
   kernel,

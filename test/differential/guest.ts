@@ -6,12 +6,12 @@ import type { Hello, Request, Response } from './agent.js';
 import type { Answer, Op } from './script.js';
 
 const AGENT = fileURLToPath(new URL('agent.js', import.meta.url));
-/** Characters of the guest's standard error that {@link GuestDied} quotes. */
+/** Maximum number of characters of the guest's standard error in a {@link GuestDied}. */
 const MAX_ERROR_TEXT = 4000;
-/** Timeout of a script; a slower guest counts as hung. */
+/** Timeout of a script in milliseconds. A guest that needs more time counts as hung. */
 const SCRIPT_TIMEOUT_MS = 120_000;
 
-/** The guest, or the program in it, ended while it ran a script. */
+/** The guest or the agent in the guest ended while a script was running. */
 export class GuestDied extends Error {
   override readonly name = 'GuestDied';
 }
@@ -21,7 +21,7 @@ interface Waiting {
   readonly reject: (error: GuestDied) => void;
 }
 
-/** One boot of a guest with an agent in it. */
+/** One boot of a guest that runs the agent. */
 class Boot {
   /** Release of the guest's kernel, as uname(1) prints it. */
   readonly release: Promise<string>;
@@ -46,7 +46,7 @@ class Boot {
       ready = resolve;
       failed = reject;
     });
-    // Without a waiter, a rejection must not end the process.
+    // If no caller waits for the release, the rejection must not end the process.
     this.release.catch(() => undefined);
     this.#ended = runInLab({
       command: 'node',
@@ -101,7 +101,7 @@ class Boot {
   }
 }
 
-/** A guest that boots on first use, and again after it died. */
+/** A guest that boots on first use. After the death of a guest, the next use boots a new guest. */
 export class Guest {
   readonly #kernel: string | undefined;
   readonly #devices: readonly string[];
@@ -121,7 +121,7 @@ export class Guest {
   /**
    * Runs a script on a device of the guest.
    *
-   * @param device - suffix of the variable with its address: `NVME` for `VFIO_LAB_NVME`
+   * @param device - suffix of the environment variable with the address: `NVME` for `VFIO_LAB_NVME`
    * @throws GuestDied
    */
   async run(device: string, script: readonly Op[]): Promise<readonly Answer[]> {

@@ -7,11 +7,11 @@ import { shorten } from './shorten.js';
 import type { Answer, Op } from './script.js';
 import type { Target } from './targets.js';
 
-/** Scripts that are generated at once. */
+/** Number of scripts that are generated at once. */
 const BATCH = 10;
 /** Number of differences after which a device gets no further scripts. */
 const MAX_DIFFERENCES = 5;
-/** Time limit for shortening a script: each attempt is a run in the guest. */
+/** Time limit in milliseconds for shortening a script. Each attempt is a run in the guest. */
 const SHORTENING_MS = 60_000;
 /** Distance between the seeds of devices that run in parallel. */
 const SEED_STRIDE = 1_000_003;
@@ -25,29 +25,32 @@ export interface Verdict {
 
 /** Results of a run. */
 export interface Outcome {
-  /** Operations that were compared. */
+  /** Number of operations that were compared. */
   operations: number;
-  /** Scripts that gave different answers each time. */
+  /** Scripts whose answers differed in both runs. */
   readonly found: Verdict[];
-  /** Scripts that gave different answers only once, because of timing. */
+  /** Scripts whose answers differed in only one run, because of timing. */
   readonly unsteady: Verdict[];
-  /** Scripts that no guest survived, with the last standard error of the guest. */
+  /** Scripts that ended the guest each time, with the last lines of the guest's standard error. */
   readonly deadly: { readonly script: readonly Op[]; readonly lastWords: string }[];
 }
 
 type OnAnswers = (script: readonly Op[], answers: readonly Answer[]) => void;
 
-/** Compares a mock device with the real one. */
+/** Compares a mock device with the device in the guest. */
 export class Judge {
   readonly outcome: Outcome = { operations: 0, found: [], unsteady: [], deadly: [] };
   readonly #guest: Guest;
   readonly #target: Target;
   readonly #profile: Profile;
   readonly #onAnswers: OnAnswers | null;
-  /** The last retry: retries run one after the other. */
+  /** The latest retry. A new retry starts after the latest retry has ended. */
   #lastRetry: Promise<unknown> = Promise.resolve();
 
-  /** @param onAnswers - receives the kernel's answers for later; disables shortening */
+  /**
+   * @param onAnswers - receives the answers of the kernel to each script; scripts are then not
+   *   shortened
+   */
   constructor(guest: Guest, target: Target, profile: Profile, onAnswers: OnAnswers | null) {
     this.#guest = guest;
     this.#target = target;
@@ -75,7 +78,8 @@ export class Judge {
       const generated = fc.sample(scripts(this.#target), {
         seed: seed + batch,
         numRuns: BATCH,
-        // Biased scripts are mostly short, and a guest would do little but open devices.
+        // Most biased scripts are short. With biased scripts, the guest would spend most of its
+        // time on opening devices.
         unbiased: true,
       });
       for (const script of generated) {
@@ -105,7 +109,9 @@ export class Judge {
     }
   }
 
-  /** Shortens a script. An attempt that kills the guest does not show the same difference. */
+  /**
+   * Shortens a script. An attempt that ends the guest counts as an attempt without the difference.
+   */
   #shorten(device: string, found: Verdict): Promise<Verdict> {
     const attempt = (script: readonly Op[]): Promise<Verdict | null> =>
       this.#compare(device, script).catch((error: unknown) => {
@@ -115,7 +121,10 @@ export class Judge {
     return shorten(found, attempt, SHORTENING_MS);
   }
 
-  /** Runs a script alone. Of several scripts that ran when the guest died, one was the cause. */
+  /**
+   * Runs a script while no other script runs. If several scripts ran when the guest died, this run
+   * shows which script is the cause.
+   */
   #retryAlone(device: string, script: readonly Op[]): Promise<Verdict | null> {
     const retry = this.#lastRetry.then(async () => {
       try {

@@ -23,8 +23,8 @@ test/differential/corpus.
   --ops <n>             operations for each device; default 2000
   --lanes <n>           devices of a kind in a guest, run in parallel; default 3, at most 4
   --seed <n>            default: from the clock
-  --transcript <file>   appends every script with the kernel's answers; disables shortening
-  --replay <file>       compares the mock with such a file, without a guest`;
+  --transcript <file>   appends every script and the kernel's answers; does not shorten scripts
+  --replay <file>       compares the mock with a transcript, without a guest`;
 
 const { values } = parseArgs({
   options: {
@@ -55,7 +55,7 @@ const lanes = Number(values.lanes);
 const operations = Number(values.ops);
 const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);
 
-/** Judges the devices of one kind on a kernel and prints the results. */
+/** Compares all devices of one kind on one kernel and prints the results. */
 async function judgeTarget(guest: Guest, target: Target, profile: Profile): Promise<boolean> {
   const { kernel } = profile;
   const heading = { device: target.name, ...profile };
@@ -95,7 +95,7 @@ async function judgeTarget(guest: Guest, target: Target, profile: Profile): Prom
 }
 
 /**
- * Judges devices in one guest, in parallel.
+ * Compares several devices in one guest in parallel.
  *
  * @returns whether all answers were the same
  */
@@ -122,7 +122,7 @@ async function judgeAll(
 }
 
 /**
- * Compares the mock with the answers of a transcript.
+ * Compares the answers of the mock with the recorded answers in a transcript.
  *
  * @returns whether all answers were the same
  */

@@ -9,7 +9,7 @@ export type Op = { readonly op: string } & Readonly<Record<string, unknown>>;
 /** The answer that `vfio run` prints for an operation. */
 export type Answer = { readonly ok: boolean } & Readonly<Record<string, unknown>>;
 
-/** Runs a script on a freshly opened device, and closes the device. */
+/** Runs a script on a device that was just opened, then closes the device. */
 export async function runScript(
   connection: DeviceConnection,
   script: readonly Op[],

@@ -6,7 +6,10 @@ import { shorten } from './shorten.js';
 const A_MINUTE = 60_000;
 const script = (names: string): Op[] => Array.from(names, (op) => ({ op }));
 
-/** Answers differ at an x that follows an a and then a b, and at every z. */
+/**
+ * Answers differ at every `z`. Answers also differ at an `x` if an `a` and then a `b` come earlier
+ * in the script.
+ */
 function attempt(ops: readonly Op[]): Promise<Verdict | null> {
   const names = ops.map(({ op }) => op).join('');
   const step = names.search(/(?<=a.*b.*)x|z/);
@@ -23,17 +26,17 @@ async function shortened(names: string, ms = A_MINUTE): Promise<string> {
   return ops.map(({ op }) => op).join('');
 }
 
-test('operations that a difference does not need are removed', async (t) => {
+test('operations that are not needed for the difference are removed', async (t) => {
   t.is(await shortened('..a....b...x....'), 'abx');
   t.is(await shortened('abx'), 'abx');
   t.is(await shortened('..........................................a.b.aabbx.x'), 'abx');
   t.is(await shortened('z'), 'z');
 });
 
-test('a script with another difference is rejected', async (t) => {
+test('a shorter script with another difference is rejected', async (t) => {
   t.is(await shortened('a...b..x..z'), 'abx');
 });
 
-test('after the time limit the last script is returned', async (t) => {
+test('the shortest script so far is returned when the time limit has passed', async (t) => {
   t.is(await shortened('..a.b.x...', 0), '..a.b.x');
 });

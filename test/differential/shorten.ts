@@ -1,17 +1,17 @@
 import type { Verdict } from './judge.js';
 import type { Op } from './script.js';
 
-/** Runs a script on kernel and mock; returns null if their answers are the same. */
+/** Runs a script on the kernel and on the mock. Returns null if all answers are the same. */
 export type Try = (script: readonly Op[]) => Promise<Verdict | null>;
 
-/** Identifies a difference independently of its place in a script. */
+/** Returns a text that identifies a difference independently of its position in the script. */
 function signatureOf({ script, difference: { step, kernel, mock } }: Verdict): string {
   return JSON.stringify([script[step], kernel, mock]);
 }
 
 /**
- * Shortens a script with a difference at its end. Removes ever smaller pieces, until every single
- * operation is needed or the time limit has passed.
+ * Shortens a script while keeping its difference. Removes pieces of decreasing size. Stops when
+ * every remaining operation is needed or the time limit has passed.
  *
  * @param found - a script with different answers
  * @param ms - time limit in milliseconds
@@ -22,7 +22,8 @@ export async function shorten(found: Verdict, attempt: Try, ms: number): Promise
   let best = cutScript(found);
   for (let piece = Math.ceil(best.script.length / 2); piece >= 1;) {
     let shorter = false;
-    // Backwards, and without the last operation, which shows the difference.
+    // Pieces are removed from the end to the start. The last operation stays, because its answers
+    // differ.
     for (let end = best.script.length - 1; end > 0; end -= piece) {
       if (performance.now() > deadline) return best;
       const { script } = best;

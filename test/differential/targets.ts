@@ -6,34 +6,39 @@ import { testdev } from './targets/testdev.js';
 import type { Op } from './script.js';
 import type { Step } from './generate/situation.js';
 
-/** A device of the lab that the mock emulates, with the facts that a generator of scripts needs. */
+/** A device of the lab that the mock emulates, with the information for generating scripts. */
 export interface Target {
   /** Short name in the lab. */
   readonly name: string;
   /** Name of the mock device. */
   readonly mock: string;
-  /** Vectors of each interrupt index. */
+  /** Number of vectors of each interrupt index. */
   readonly vectors: readonly number[];
   readonly configSize: 256 | 4096;
   /** Offsets of the capabilities. */
   readonly capabilities: Readonly<Partial<Record<'pm' | 'msi' | 'msix' | 'pcie', number>>>;
-  /** Unused parts of configuration space: written values stay, even across resets. */
+  /** Unused parts of configuration space. Written values stay there, even across resets. */
   readonly raw: readonly Span[];
   readonly bars: readonly Bar[];
-  /** Restores a known state of everything that survives a reset. */
+  /** Operations that restore a known state of all values that survive a reset. */
   readonly prologue: readonly Op[];
-  /** Deasserts the interrupt pin; empty if no script makes the device assert the pin. */
+  /**
+   * Operations that deassert the interrupt pin; empty if no script makes the device assert the pin.
+   */
   readonly releasePin: readonly Op[];
-  /** Time until a pending message arrives; 0 if no script makes the device send a message. */
+  /**
+   * Time in milliseconds until a pending message arrives; 0 if no script makes the device send a
+   * message.
+   */
   readonly messageMs: number;
   /** Steps that only this device supports. */
   readonly steps: fc.Arbitrary<Step>;
 }
 
-/** A range of bytes. The end is exclusive. */
+/** A range of bytes from `start` to `end`. `end` is exclusive. */
 export type Span = readonly [start: number, end: number];
 
-/** A BAR with the places that scripts access. */
+/** A BAR with the offsets that scripts access. */
 export interface Bar {
   readonly index: number;
   readonly size: number;
@@ -41,7 +46,7 @@ export interface Bar {
   readonly reads: readonly number[];
   /** Offsets that are safe to write. If `values` is empty, any value is safe. */
   readonly writes: readonly { readonly offset: number; readonly values: readonly number[] }[];
-  /** The MSI-X table. */
+  /** Location of the MSI-X table in the BAR. */
   readonly table?: Span;
 }
 

@@ -1,5 +1,5 @@
-// Configuration space of a broken or hostile device: wrong links, capabilities that reach past the
-// end, all ones, truncated images.
+// Tests with the configuration space of a broken or hostile device. Links are wrong, capabilities
+// reach past the end, all bytes are ones, or the image is truncated.
 import test from 'ava';
 import fc from 'fast-check';
 import { decodeBars, decodeHeader, DECODERS, walkCapabilities } from '../../lib/pci/index.js';
@@ -8,7 +8,10 @@ import { fuzz } from './inputs.js';
 
 const SIZES = [0, 1, 0x34, 0x40, 0x41, 0xff, 0x100, 0x103, 0x104, 0x1000];
 
-/** A capability with its offset and link; the first and the last offsets are invalid. */
+/**
+ * A capability with its offset and its link. The smallest and the largest generated offsets are
+ * invalid.
+ */
 const standard = fc.record({
   offset: fc.integer({ min: 0x3c, max: 0xff }),
   id: fc.oneof(fc.integer({ min: 0, max: 0x15 }), fc.integer({ min: 0, max: 0xff })),
@@ -42,7 +45,7 @@ const image = fc
     for (const [offset, byte] of noise) bytes[offset] = byte;
     bytes[0x06] = status;
     bytes[0x0e] = headerType;
-    // The list begins at the first capability unless the input has another start.
+    // The list begins at the first generated capability. In some inputs, the list begins elsewhere.
     bytes[0x34] = standards[0]?.offset ?? first;
     standards.forEach(({ offset, id, next }, i) => {
       bytes[offset] = id;
@@ -55,7 +58,7 @@ const image = fc
     return bytes.slice(0, size);
   });
 
-test('a walk of the lists ends and returns valid offsets within the image', async (t) => {
+test('walkCapabilities() ends and returns valid offsets within the image', async (t) => {
   await fuzz(t, 2000, image, (config) => {
     const found = walkCapabilities(config);
     const places = new Set(found.map(({ offset }) => offset));
@@ -71,7 +74,7 @@ test('a walk of the lists ends and returns valid offsets within the image', asyn
   });
 });
 
-test('decoded values are within the range of their fields', async (t) => {
+test('each decoded value is within the range of its field', async (t) => {
   await fuzz(t, 1000, image, (config) => {
     const header = decodeHeader(config);
     if (header.vendorId < 0 || header.vendorId > 0xffff) throw new Error('vendor');
@@ -92,7 +95,7 @@ test('decoded values are within the range of their fields', async (t) => {
   });
 });
 
-test('a device with a random image finds every capability that it lists', async (t) => {
+test('find() finds every capability that a device with a random image lists', async (t) => {
   await fuzz(t, 200, image, (config) => {
     const { device, connection } = openFake();
     connection.config.fill(0).set(config);

@@ -1,5 +1,5 @@
-// Random guest accesses to the tables of a virtual device. No access may throw, and a read returns
-// the bits that the specification makes writable.
+// Tests with random guest accesses to the tables of a virtual device. No access may throw an
+// exception. A read must return the last written value of all writable bits.
 import test from 'ava';
 import fc from 'fast-check';
 import { MsixPerm, PasidMap, VfioError, VirtualIrqs } from 'vfio/mock';
@@ -32,7 +32,7 @@ const isValid = ({ offset, width }: Access, size: number) =>
 
 const ones = (width: number) => (1n << BigInt(8 * width)) - 1n;
 
-/** A model of 32-bit words: a write changes the bits of a mask. */
+/** A model of a table as 32-bit words. A write changes only the bits in `mask`. */
 class Words {
   readonly #words: number[];
 
@@ -82,7 +82,7 @@ test('MSI-X table: an entry keeps its writable bits', async (t) => {
   await fuzz(t, 500, script, (accesses) => {
     const { msix, software } = emulated(VECTORS);
     const size = VECTORS * 16;
-    // Vector Control has the mask bit alone, and an address is a multiple of 4.
+    // In Vector Control, only the mask bit is writable. The two lowest bits of an address are zero.
     const model = new Words(
       VECTORS * 4,
       (word) => [0xffff_fffc, 0xffff_ffff, 0xffff_ffff, 1][word % 4] ?? 0,
@@ -102,11 +102,11 @@ test('MSI-X table: an entry keeps its writable bits', async (t) => {
   });
 });
 
-test('MSIX_PERM: an entry is stale exactly while its PASID is not bound', async (t) => {
+test('MSIX_PERM: an entry is stale if and only if its PASID is unbound', async (t) => {
   const script = fc.array(
     fc.oneof(
       access,
-      // The PASID is bound in most cases.
+      // In most cases, the PASID is bound.
       fc.tuple(fc.nat(VECTORS - 1), fc.nat(4), fc.nat(15)).map(([vector, pasid, bits]): Access => {
         return { offset: vector * 8, width: 4, value: BigInt((pasid << 12) | bits), write: true };
       }),
@@ -128,7 +128,7 @@ test('MSIX_PERM: an entry is stale exactly while its PASID is not bound', async 
       () => 0,
     );
     for (const one of accesses) {
-      // The upper word of an entry is reserved, so a write to this word alone is dropped.
+      // The upper word of an entry is reserved. A write to only the upper word is dropped.
       perform(perm, model, VECTORS * 8, one);
       for (let vector = 0; vector < VECTORS; vector++) {
         const entry = perm.read(vector * 8, 4);

@@ -3,12 +3,13 @@ import type { ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { FULL } from '../full.js';
 
-/** Inputs of a full run for each input of a short run. */
+/** The number of inputs of a full run, divided by the number of inputs of a short run. */
 const FACTOR = 500;
 
 /**
- * Checks a property with random inputs and logs the seed. A short run always uses the same seed, so
- * that only a change of the code can make it fail. VFIO_FUZZ_SEED repeats a full run.
+ * Checks a property with random inputs and logs the seed of the inputs. A short run always uses the
+ * same seed. Only a change of the code can therefore make a short run fail. With VFIO_FUZZ_SEED, a
+ * full run can be repeated with the same seed.
  *
  * @param inputs - number of inputs of a short run
  */
@@ -29,14 +30,14 @@ export async function fuzz<T>(
   t.pass();
 }
 
-/** Random unsigned 32-bit integers: small ones, limits, and any. */
+/** Random unsigned 32-bit integers. Small integers and integers near a limit are frequent. */
 export const u32: fc.Arbitrary<number> = fc.oneof(
   fc.integer({ min: 0, max: 64 }),
   fc.constantFrom(0x7fff_ffff, 0x8000_0000, 0xffff_fffe, 0xffff_ffff),
   fc.integer({ min: 0, max: 0xffff_ffff }),
 );
 
-/** Random unsigned 64-bit integers: small ones, limits, and any. */
+/** Random unsigned 64-bit integers. Small integers and integers near a limit are frequent. */
 export const u64: fc.Arbitrary<bigint> = fc.oneof(
   fc.bigInt({ min: 0n, max: 0x10_0000n }),
   fc.constantFrom(2n ** 63n, 2n ** 64n - 4096n, 2n ** 64n - 1n),

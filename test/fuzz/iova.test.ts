@@ -1,4 +1,5 @@
-// Random IOVA ranges of a kernel, and the addresses that the allocator returns from them.
+// Tests the IOVA allocator with random IOVA ranges. The allocator must return valid addresses from
+// these ranges.
 import test from 'ava';
 import fc from 'fast-check';
 import { IovaAllocator } from '../../lib/device/iova.js';
@@ -9,8 +10,8 @@ const pages = fc.bigInt({ min: 1n, max: 40n }).map((count) => count * PAGE);
 const place = fc
   .oneof(fc.bigInt({ min: 0n, max: 64n }), u64)
   .map((page) => (page * PAGE) % 2n ** 64n);
-// Ranges have inclusive ends, as in the kernel. Here they may also overlap, be unsorted or
-// reversed.
+// The end of a range is inclusive, as in the kernel. In this test, ranges may also overlap, be
+// unsorted, or end before their start.
 const range = fc.record({
   start: place,
   end: fc.oneof(
@@ -49,7 +50,7 @@ test('an allocated IOVA lies in one range, is aligned and is not in use', async 
       if (iova === null && got % alignment !== 0n) throw new Error('not aligned');
       if (iova === null && got === 0n) throw new Error('address 0');
       const covered = ranges.some((one) => one.start <= got && end <= one.end);
-      // Adjacent ranges count as one range.
+      // Several adjacent ranges count as one range.
       if (!covered && !coveredBySeveral(ranges, got, end)) throw new Error(`${got} is in no range`);
       if (taken.some((one) => one.iova <= end && got < one.iova + one.size)) {
         throw new Error(`${got} is allocated twice`);

@@ -1,4 +1,5 @@
-// Names and texts from a user or from the system are accepted with their exact meaning, or refused.
+// Tests with random names and texts from a user or from the system. A text must be parsed correctly
+// or be refused.
 import test from 'ava';
 import fc from 'fast-check';
 import { openDeviceSync, VfioError } from 'vfio';
@@ -31,12 +32,12 @@ const text = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 20 }),
 );
 
-/** The whole grammar of a mock device's name, as one regular expression. */
+/** The complete grammar of mock device names as one regular expression. */
 const SETTING =
   '(?:kernel=(?:6\\.1|6\\.12|7\\.2)|(?:dmabuf|novirt|variant)=(?:on|off)|via=(?:group|cdev))';
 const MOCK = new RegExp(`^mock:[^#?]*(?:#[^#?]*)?(?:\\?(?:${SETTING}?(?:&${SETTING}?)*))?$`, 's');
 
-test('a random device name opens that device or is refused with an errno', async (t) => {
+test('openDeviceSync() opens a valid random name or refuses the name with an errno', async (t) => {
   let opened = 0;
   await fuzz(t, 500, text, (name) => {
     try {
@@ -52,7 +53,7 @@ test('a random device name opens that device or is refused with an errno', async
   t.true(opened > 0);
 });
 
-test('parseAddress() returns the one canonical form of an address', async (t) => {
+test('parseAddress() returns the canonical form of an address', async (t) => {
   const digits = fc.stringMatching(
     /^([0-9a-fA-F]{1,8}:)?[0-9a-fA-F]{1,3}:[0-9a-fA-F]{1,2}\.[0-9]$/,
   );

@@ -1,4 +1,5 @@
-// Random scripts of `vfio run`: every line gets an answer, with a result or with an error.
+// Tests `vfio run` with random scripts. Every line must get an answer with a result or with an
+// error.
 import test from 'ava';
 import fc from 'fast-check';
 import { openConnection } from 'vfio/mock';
@@ -7,7 +8,9 @@ import { runLine } from '../../lib/run/run.js';
 import { Session } from '../../lib/run/session.js';
 import { fuzz, u32, u64 } from './inputs.js';
 
-/** Lengths are limited, because a large read or allocation is valid and takes long. */
+/**
+ * Lengths are limited, because a large read or a large allocation is valid but takes a long time.
+ */
 const LENGTHS = [0, 1, 2, 3, 4, 8, 64, 4096, 8192, 2 ** 53, -1];
 
 const hex = (value: bigint | number) => `0x${value.toString(16)}`;
@@ -36,7 +39,10 @@ const fields: Record<string, fc.Arbitrary<unknown>> = {
   bools: fc.array(fc.oneof(fc.nat(255), fc.integer()), { maxLength: 4 }),
 };
 
-/** An operation whose fields may be missing, have a wrong type or be too many. */
+/**
+ * An operation whose fields may be missing or have a wrong type. The operation may also have too
+ * many fields.
+ */
 const line = fc
   .constantFrom(...Object.entries(operations))
   .chain(([op, operation]) => {

@@ -1,5 +1,5 @@
-// Edited and damaged files of `vfio snapshot`: the device that is opened matches its file, or the
-// file is refused with the reason.
+// Tests with edited and damaged files of `vfio snapshot`. The opened device must match its file, or
+// the file must be refused with a reason.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,14 +36,14 @@ const odd = fc.oneof(
   fc.constantFrom<unknown>(['read', 'mmap'], [[0, 0]], '000: 00', 'cdev', 0x1000, 0x4000, 2 ** 40),
   u32,
   u32.map(hex),
-  // A row of configuration space, with random bytes of the header or of capabilities.
+  // A row of a configuration space dump with random bytes, in the header or in capabilities.
   fc.tuple(fc.nat(0x1ff), fc.uint8Array({ minLength: 1, maxLength: 17 })).map(([at, bytes]) => {
     const row = [...bytes].map((byte) => byte.toString(16).padStart(2, '0'));
     return `${at.toString(16).padStart(3, '0')}: ${row.join(' ')}`;
   }),
 );
 const edit = fc.record({
-  // Number of the value in the file.
+  // Index of the value to edit, among all values of the file.
   at: fc.nat(),
   how: fc.constantFrom('replace', 'replace', 'delete', 'double', 'bytes'),
   value: odd,
@@ -56,7 +56,7 @@ const input = fc.record({
 
 type Tree = Record<string, unknown> | unknown[];
 
-/** Returns parent and key of every value in a tree. */
+/** Returns the parent and the key of every value in a tree. */
 function places(tree: Tree): [Tree, string][] {
   return Object.keys(tree).flatMap((key): [Tree, string][] => {
     const value = (tree as Record<string, unknown>)[key];
@@ -100,7 +100,7 @@ function textOf({
   return cut === null ? edited : edited.slice(0, cut);
 }
 
-test('a damaged file is refused, or the same snapshot is written again', async (t) => {
+test('a damaged file is refused, or its snapshot is written and read unchanged', async (t) => {
   let taken = 0;
   await fuzz(t, 500, input.map(textOf), (text) => {
     let first: ReturnType<typeof readSnapshot>;
@@ -118,7 +118,7 @@ test('a damaged file is refused, or the same snapshot is written again', async (
   t.true(taken > 0);
 });
 
-test('a device of a damaged file matches the file, or the file is refused', async (t) => {
+test('a damaged file is refused, or its mock device matches the file', async (t) => {
   let opened = 0;
   await fuzz(t, 200, input.map(textOf), (text) => {
     writeFileSync(path, text);
@@ -143,7 +143,7 @@ test('a device of a damaged file matches the file, or the file is refused', asyn
     if (identity !== new DataView(config.buffer).getUint32(0, true)) throw new Error('wrong ids');
     const shape = takeSnapshot(connection, []);
     connection.close();
-    // A snapshot of the mock device can be opened, too.
+    // A snapshot of this mock device can also be opened as a mock device.
     writeFileSync(path, writeSnapshot(shape));
     new MockBackend([]).openSync(`mock:${path}`, {}).close();
   });

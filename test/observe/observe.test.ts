@@ -13,7 +13,7 @@ import {
 } from '../../lib/observe/index.js';
 import { FakeConnection } from '../device/fake.js';
 
-/** Collects the calls in the order in which they began. */
+/** Collects calls in the order in which the calls began. */
 function recorder() {
   const calls: (Call & { outcome?: Outcome })[] = [];
   const observer: Observer = (call) => {
@@ -31,7 +31,7 @@ function open(observer: Observer) {
   return deviceApi([observeBackend(mockBackend, [observer])]);
 }
 
-test('a driver works as before, and the observer receives every call and its outcome', async (t) => {
+test('a driver works unchanged, and the observer receives each call and its outcome', async (t) => {
   const { calls, observer, names } = recorder();
   const device = await open(observer).openDevice('mock:edu#observed');
   const report = await eduDemo(device);
@@ -51,7 +51,7 @@ test('a driver works as before, and the observer receives every call and its out
   ]) {
     t.true(names().includes(name), name);
   }
-  // Slot 0 is the REQ interrupt, which every open device listens for.
+  // Slot 0 belongs to the REQ interrupt. Every open device listens for REQ.
   const delivered = calls.filter(({ method }) => method === 'deliver');
   t.deepEqual(delivered[0]?.args, [{ slot: 1, count: 1n }]);
   t.is(names().at(-1), 'device.close');
@@ -60,7 +60,7 @@ test('a driver works as before, and the observer receives every call and its out
   t.is(write?.subject.device, 'mock:edu#observed');
 });
 
-test('results, errors and promises are passed on unchanged, and reported', async (t) => {
+test('results, errors and promises are returned unchanged and are reported', async (t) => {
   const fake = new FakeConnection();
   const { calls, observer } = recorder();
   const connection = observeConnection(fake, observer);
@@ -75,7 +75,7 @@ test('results, errors and promises are passed on unchanged, and reported', async
   t.deepEqual(calls.at(-1)?.outcome, { value: undefined });
 });
 
-test('spin() reports a delivery', async (t) => {
+test('spin() reports a delivery to the observer', async (t) => {
   const { calls, observer } = recorder();
   const device = await open(observer).openDevice('mock:edu#by-hand');
   device.config.update('command', { memory: 1, bus_master: 1 });
@@ -91,7 +91,7 @@ test('spin() reports a delivery', async (t) => {
   device.close();
 });
 
-test('an observed window keeps its events and its properties', async (t) => {
+test('an observed window has the events and properties of the original window', async (t) => {
   const { observer } = recorder();
   const device = await open(observer).openDevice('mock:edu#window');
   device.config.update('command', { memory: 1 });
@@ -105,7 +105,7 @@ test('an observed window keeps its events and its properties', async (t) => {
   device.close();
 });
 
-test('devices share an observed address space; hotReset() gets the original connections', (t) => {
+test('devices share an observed address space, hotReset() gets original connections', (t) => {
   const { observer } = recorder();
   const a = new FakeConnection();
   const b = new FakeConnection(a.addressSpace);
@@ -121,6 +121,6 @@ test('devices share an observed address space; hotReset() gets the original conn
   t.is(given[0], b);
 });
 
-test('without observers, the back end itself is returned', (t) => {
+test('observeBackend() returns the original back end if no observer is given', (t) => {
   t.is(observeBackend(mockBackend, []), mockBackend);
 });

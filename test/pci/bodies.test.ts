@@ -1,5 +1,5 @@
-// Random capabilities, headers and lists are compared with the output of this machine's lspci.
-// VFIO_FUZZ_SEED repeats a run with the seed that the run printed.
+// Compares the listings of random capabilities, headers and lists with the output of the installed
+// lspci. To repeat a run, set VFIO_FUZZ_SEED to the seed that the run printed.
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { FULL } from '../full.js';
@@ -12,13 +12,16 @@ import { KINDS } from './lspci/kinds.js';
 import { linked } from './lspci/links.js';
 
 const SEED = Number(process.env.VFIO_FUZZ_SEED ?? (FULL ? Date.now() & 0x7fff_ffff : 1));
-/** Functions per call of lspci; each function gets its own bus number. */
+/** Number of functions for each call of lspci. Each function gets its own bus number. */
 const BATCH = 50;
 const BATCHES = FULL ? 20 : 1;
 
 const version = lspciVersion();
 const withLspci = version === null ? test.skip : test;
-/** With lspci 3.9 whole lines are compared; with other versions, the flags that both list. */
+/**
+ * Whether whole lines are compared (lspci 3.9). With other versions, only the flags that both
+ * listings contain are compared.
+ */
 const isExact = version?.startsWith('3.9.') ?? false;
 
 function compare(t: ExecutionContext, functions: fc.Arbitrary<Uint8Array>): void {
@@ -55,6 +58,6 @@ withLspci('random bytes are listed as by lspci', (t) => {
   compare(t, anything);
 });
 
-test('every kind has a unique name', (t) => {
+test('every kind of capability has a unique name', (t) => {
   t.is(new Set(KINDS.map(({ name }) => name)).size, KINDS.length);
 });

@@ -5,7 +5,7 @@ import { image, list } from './image.js';
 
 const names = (config: Uint8Array) => walkCapabilities(config).map(({ name }) => name);
 
-test('both lists are walked in the order of their links', (t) => {
+test('the capabilities of both lists are returned in the order of the links', (t) => {
   const config = image(
     4096,
     ...list(0x80),
@@ -53,7 +53,7 @@ test('the capabilities pointer of a CardBus bridge is at 0x14', (t) => {
   t.deepEqual(names(config), ['pm']);
 });
 
-test('a list with a loop ends at the first capability visited before', (t) => {
+test('a list with a loop ends before the first repeated capability', (t) => {
   const config = image(256, ...list(0x40), [0x40, [0x01, 0x50]], [0x50, [0x05, 0x40]]);
   t.deepEqual(names(config), ['pm', 'msi']);
   const itself = image(4096, [0x100, [0x01, 0x00, 0x01, 0x10]]);
@@ -92,7 +92,7 @@ test('an image of all ones has no capabilities', (t) => {
   t.deepEqual(names(later), ['pm', 'aer']);
 });
 
-test('null capabilities are left out; VFIO hides the first extended capability as one', (t) => {
+test('null capabilities are omitted, also at the place of a hidden capability', (t) => {
   const config = image(4096, [0x100, [0x00, 0x00, 0x00, 0x20]], [0x200, [0x03, 0x00, 0x01, 0x00]]);
   t.deepEqual(names(config), ['serial_number']);
   t.deepEqual(names(image(256, ...list(0x40), [0x40, [0x00, 0x50]], [0x50, [0x05, 0]])), ['msi']);
@@ -108,7 +108,7 @@ test('the name of an unassigned id contains its number', (t) => {
   t.is(capabilityName(0x1234, true).name, 'unknown_0x1234');
 });
 
-test('every name is used once', (t) => {
+test('no two capabilities have the same name', (t) => {
   for (const [extended, count] of [
     [false, 0x16],
     [true, 0x3b],
@@ -122,12 +122,13 @@ test('every name is used once', (t) => {
 
 const anySize = fc.constantFrom(0, 3, 64, 255, 256, 257, 1024, 4096);
 
-test('the walk over random bytes ends, and each capability is in bounds and listed once', (t) => {
+test('for random bytes, the walk ends and lists each capability once and within the image', (t) => {
   fc.assert(
     fc.property(
       anySize.chain((size) => fc.uint8Array({ minLength: size, maxLength: size })),
       (config) => {
-        // The capabilities bit; without it the walk would end at once.
+        // Sets the capabilities bit of the status register. Without this bit, the list would be
+        // empty.
         if (config.length > 6) config[6] = 0x10;
         const found = walkCapabilities(config);
         const offsets = found.map(({ offset }) => offset);
@@ -142,7 +143,7 @@ test('the walk over random bytes ends, and each capability is in bounds and list
   );
 });
 
-test('every capability of a random well-formed list is found in order', (t) => {
+test('all capabilities of a random valid list are found in the order of the links', (t) => {
   const slot = fc.integer({ min: 0x10, max: 0x3e }).map((n) => n * 4);
   const layout = fc.uniqueArray(fc.tuple(slot, fc.integer({ min: 1, max: 0xfe })), {
     minLength: 1,

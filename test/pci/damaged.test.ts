@@ -18,7 +18,7 @@ const listedLate = (config: Uint8Array) => {
   return [title, ...lines];
 };
 
-test('an image of 64 bytes, as sysfs shows without root, ends the list as unreadable', (t) => {
+test('the capability list of a 64-byte image ends as unreadable', (t) => {
   const { capabilities, broken, header } = listConfig(image(64, VENDOR, ...list(0x50)));
   t.deepEqual(capabilities, []);
   t.deepEqual(broken, [{ offset: 0x50, extended: false, reason: 'unreadable' }]);
@@ -31,7 +31,7 @@ test('an image shorter than a header is unreadable', (t) => {
   }
 });
 
-test('an image of 256 bytes has no extended list and no broken link', (t) => {
+test('a 256-byte image has no extended list and no broken link', (t) => {
   const { capabilities, broken } = listConfig(image(256, VENDOR, ...list(0x40), PCIE));
   t.deepEqual(
     capabilities.map(({ name }) => name),
@@ -40,7 +40,7 @@ test('an image of 256 bytes has no extended list and no broken link', (t) => {
   t.deepEqual(broken, []);
 });
 
-test('registers past the end are unreadable', (t) => {
+test('registers past the end of the image are unreadable', (t) => {
   const msix = image(128, VENDOR, ...list(0x7c), [0x7c, [0x11, 0x00, 0x01, 0x80]]);
   t.deepEqual(listedLate(msix), ['MSI-X: Enable+ Count=2 Masked-', '<unreadable>']);
   const half = image(128, VENDOR, ...list(0x78), [0x78, [0x11, 0x00, 0x01, 0x80, 0x03, 0x20]]);
@@ -62,7 +62,7 @@ test('a version 1 PCI Express capability at the end of the image is complete', (
   t.is(lines.at(-1), '<unreadable>');
 });
 
-test('a count or length past the end ends the lines with unreadable', (t) => {
+test('a count or a length that reaches past the end gives an unreadable line', (t) => {
   const links = listedLate(
     late(4096, 0x05, [0x00, 0xff, 0x00, 0x00, ...new Array<number>(24).fill(0)]),
   );
@@ -124,7 +124,7 @@ test('an image of all ones has neither header nor capabilities', (t) => {
   });
 });
 
-test('a longer image keeps every line of a shorter one', (t) => {
+test('the listing of a longer image contains every line of a shorter image', (t) => {
   const body = fc.uint8Array({ minLength: 0xc0, maxLength: 0xc0 });
   fc.assert(
     fc.property(

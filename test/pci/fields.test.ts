@@ -1,4 +1,4 @@
-// Setting a field by its name sets exactly one flag in the output of lspci.
+// Tests that setting a field by its name sets exactly one flag in the output of lspci.
 import test from 'ava';
 import {
   capabilityName,
@@ -26,7 +26,10 @@ function idOf(capability: string): { id: number; extended: boolean } {
   throw new Error(`there is no ${capability}`);
 }
 
-/** Builds a function with that register in which only this field is not zero. */
+/**
+ * Builds a function with the given register. All fields of the register are zero except for the
+ * given field.
+ */
 function withField({ register }: Called, field: string) {
   const definition: Register = REGISTERS[register];
   const { low = 0, high = 0 } = definition.fields[field] ?? {};
@@ -42,7 +45,7 @@ function withField({ register }: Called, field: string) {
   return { config, at };
 }
 
-/** @returns 0 for the header */
+/** @returns the offset of the capability, or 0 for a register of the header */
 function place(config: Uint8Array, { capability }: Register): number {
   if (capability === null) return 0;
   const { id, extended } = idOf(capability);

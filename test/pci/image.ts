@@ -1,4 +1,4 @@
-/** Builds configuration space from offsets and bytes; other bytes are zero. */
+/** Builds configuration space from offsets and bytes. All other bytes are zero. */
 export function image(size: number, ...parts: readonly (readonly [number, readonly number[]])[]) {
   const config = new Uint8Array(size);
   for (const [offset, bytes] of parts) config.set(bytes, offset);

@@ -18,12 +18,12 @@ test('the corpus contains the functions that its README lists', (t) => {
 });
 
 for (const { name, config, seen } of corpus) {
-  test(`a recorded function is listed as by lspci: ${name}`, (t) => {
+  test(`the listing of a recorded function equals the output of lspci: ${name}`, (t) => {
     t.deepEqual(differences(config, seen), []);
   });
 }
 
-test('the comparison finds one wrong bit', (t) => {
+test('the comparison with lspci finds a single wrong bit', (t) => {
   for (const { name, config, seen } of corpus) {
     for (const offset of [0x04, 0x06]) {
       const wrong = config.slice();
@@ -34,11 +34,11 @@ test('the comparison finds one wrong bit', (t) => {
   }
 });
 
-/** Lines differ between versions of lspci; the flags that both list must agree. */
+/** Lines differ between versions of lspci. Only flags that both listings contain are compared. */
 const installed = askLspci(toDump('probe', new Uint8Array(64))) !== null;
 const withLspci = installed ? test : test.skip;
 
-withLspci('made-up functions are listed as by the lspci of this machine', (t) => {
+withLspci('the listing of made-up functions agrees with the installed lspci', (t) => {
   fc.assert(
     fc.property(madeUp, (config) => {
       const found = differences(config, askLspci(toDump('made up', config)) ?? '', false);
@@ -49,7 +49,7 @@ withLspci('made-up functions are listed as by the lspci of this machine', (t) =>
   t.pass();
 });
 
-withLspci('mock devices are listed as by the lspci of this machine', (t) => {
+withLspci('the listing of mock devices agrees with the installed lspci', (t) => {
   for (const name of ['mock:nvme', 'mock:edu', 'mock:nvme?kernel=6.1']) {
     using device = openDeviceSync(name);
     const config = device.config.read(0, device.config.size);
@@ -111,7 +111,7 @@ test('capabilities that only newer versions of lspci decode are decoded', (t) =>
   ]);
 });
 
-test('flagsOf parses the flags of a line', (t) => {
+test('flagsOf() parses the flags of a line', (t) => {
   t.deepEqual(flagsOf('DevCtl: CorrErr+ NonFatalErr- RlxdOrd+'), {
     CorrErr: true,
     NonFatalErr: false,
@@ -125,7 +125,7 @@ test('flagsOf parses the flags of a line', (t) => {
   t.deepEqual(flagsOf('Compliance Preset/De-emphasis: -6dB de-emphasis, 0dB preshoot'), {});
 });
 
-test('a dump parses back to the same bytes', (t) => {
+test('a parsed dump has the same bytes as the original image', (t) => {
   fc.assert(
     fc.property(madeUp, (config) => {
       const [back] = fromDump(toDump('made up', config));

@@ -13,7 +13,7 @@ import { image } from './image.js';
 
 const entries = Object.entries(REGISTERS) as [RegisterName, Register][];
 
-test('fields are within their register and do not overlap', (t) => {
+test('the fields of each register are within the register and do not overlap', (t) => {
   for (const [name, { fields, width }] of entries) {
     const used = new Set<number>();
     for (const [field, { low, high }] of Object.entries(fields)) {
@@ -26,17 +26,17 @@ test('fields are within their register and do not overlap', (t) => {
   }
 });
 
-test('registers are aligned to their width, and their names begin with their capability', (t) => {
+test('each register is aligned to its width, and its name begins with its capability', (t) => {
   for (const [name, register] of entries) {
     const { capability, width } = register;
     t.is(name.startsWith(`${capability ?? ''}.`), capability !== null);
-    // The largest layout: 64-bit MSI with masks, PCIe version 2 with a link.
+    // Uses the largest layouts: 64-bit MSI with masks, and PCIe version 2 with a link.
     const offset = registerOffset(register, capability === 'msi' ? 0x180 : 0x02);
     t.is((offset ?? 1) % (width / 8), 0, name);
   }
 });
 
-test('MSI registers after a 64-bit address are 4 bytes higher, and mask registers are optional', (t) => {
+test('the offsets of MSI registers depend on 64-bit addresses and on per-vector masking', (t) => {
   const offsets = (control: number) =>
     (['msi.address_high', 'msi.data', 'msi.mask', 'msi.pending'] as const).map((name) =>
       registerOffset(REGISTERS[name], control),
@@ -47,7 +47,7 @@ test('MSI registers after a 64-bit address are 4 bytes higher, and mask register
   t.deepEqual(offsets(0x180), [0x08, 0x0c, 0x10, 0x14]);
 });
 
-test('an integrated endpoint has no link registers, and PCIe version 1 no second registers', (t) => {
+test('an integrated endpoint lacks link registers, PCIe version 1 lacks later registers', (t) => {
   const offsets = (control: number) =>
     (['pcie.link_status', 'pcie.device_control_2', 'pcie.link_control_2'] as const).map((name) =>
       registerOffset(REGISTERS[name], control),
@@ -69,7 +69,7 @@ test('a value is decoded into its fields', (t) => {
   t.deepEqual(decodeFields(REGISTERS['msix.table'], 0xffff_fffb), { bir: 3, offset: 0x1fff_ffff });
 });
 
-test('an update changes the named fields and clears no RW1C status bit', (t) => {
+test('an update changes only the given fields and clears no RW1C status bit', (t) => {
   t.is(updateFields(REGISTERS.command, 0x0403, { bus_master: 1, intx_disable: 0 }), 0x0007);
   const pm = REGISTERS['pm.control_status'];
   t.is(updateFields(pm, 0x8103, { power_state: 0 }), 0x0100);
@@ -90,7 +90,7 @@ test('an update refuses unknown fields and values that do not fit', (t) => {
   }
 });
 
-test('every field except RW1C bits reads back the value that was written', (t) => {
+test('an empty update keeps every field except RW1C bits', (t) => {
   const register = fc.constantFrom(...entries);
   fc.assert(
     fc.property(register, fc.nat(0xffff_ffff), ([, { width, fields }], random) => {

@@ -19,7 +19,7 @@ const config = image(
 
 const one = (text: string) => parseSetting(text, config)[0];
 
-test('names, numbers and capabilities of setpci are parsed', (t) => {
+test('register names, numbers and capabilities in setpci syntax are parsed', (t) => {
   const places = (texts: readonly string[]) =>
     texts.map((text) => [one(text)?.offset, one(text)?.width]);
   t.deepEqual(places(['COMMAND', 'command', 'Command.b', 'COMMAND+1.B', '04.l', '3c.b']), [
@@ -56,7 +56,7 @@ test('setting a field does not clear RW1C bits of other fields', (t) => {
   t.deepEqual(one('status=3')?.change, { value: 3, mask: 0xffff });
 });
 
-test('values are hexadecimal, may have masks, and may set several registers in a row', (t) => {
+test('values are hexadecimal, may have masks, and may set consecutive registers', (t) => {
   t.deepEqual(one('COMMAND=0x6')?.change, { value: 6, mask: 0xffff });
   t.deepEqual(one('COMMAND=10')?.change, { value: 0x10, mask: 0xffff });
   t.deepEqual(one('COMMAND=4:4')?.change, { value: 4, mask: 4 });

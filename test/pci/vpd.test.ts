@@ -22,7 +22,7 @@ const join = (...parts: readonly Uint8Array[]) =>
   Uint8Array.from(parts.flatMap((part) => [...part]));
 const ascii = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
-/** Appends a checksum: the byte that makes the sum of all bytes before it zero. */
+/** Appends a checksum byte, so that the sum of all bytes is zero. */
 function withChecksum(name: string, fields: Uint8Array, spare: number): Uint8Array {
   const reserved = field('RV', new Uint8Array(1 + spare));
   const all = join(large(0x82, ascii(name)), large(0x90, join(fields, reserved)));
@@ -48,7 +48,7 @@ const CARD = join(
   Uint8Array.of(0x78),
 );
 
-test('vital product data are listed as by lspci 3.9', (t) => {
+test('the listing of vital product data equals the output of lspci 3.9', (t) => {
   t.deepEqual(listed(CARD), [
     String.raw`Product Name: Card \\ x\x01`,
     'Read-only fields:',
@@ -64,7 +64,7 @@ test('vital product data are listed as by lspci 3.9', (t) => {
   ]);
 });
 
-test('damaged data end with a message', (t) => {
+test('the listing of damaged data ends with a message', (t) => {
   const wrong = CARD.slice();
   wrong[4] = 0x40;
   t.true(listed(wrong).includes('  [RV] Reserved: checksum bad, 2 byte(s) reserved'));

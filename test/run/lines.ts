@@ -4,7 +4,10 @@ import { Session } from '../../lib/run/session.js';
 
 let devices = 0;
 
-/** Runs a script on a fresh mock device and returns its answers. A line may be any text. */
+/**
+ * Runs a script on a fresh mock device and returns its answers. A line of the script may be any
+ * text.
+ */
 export async function answers(device: string, lines: readonly unknown[]): Promise<Reply[]> {
   const session = new Session(await openConnection(`${device}#${++devices}`));
   try {
@@ -18,7 +21,7 @@ export async function answers(device: string, lines: readonly unknown[]): Promis
   }
 }
 
-/** Runs lines on a fresh mock device and returns the last answer. */
+/** Runs a script on a fresh mock device and returns only the last answer. */
 export async function answer(device: string, ...lines: readonly unknown[]): Promise<Reply> {
   return (await answers(device, lines)).at(-1) ?? { ok: false };
 }

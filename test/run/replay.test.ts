@@ -25,13 +25,13 @@ test('an answer that differs from the record includes the recorded answer', asyn
   t.deepEqual(await answer(EDU, { op: 'irq_info', index: 3, answer: failure }), failure);
 });
 
-test('messages, and fields that the record does not have, are not compared', async (t) => {
+test('messages and fields that are missing in the record are not compared', async (t) => {
   const refused = { ok: false, code: 'ERR_OP', message: 'another' };
   t.false('recorded' in (await answer(EDU, { op: 'fly', answer: refused })));
   t.false('recorded' in (await answer(EDU, { op: 'info', answer: { ok: true } })));
 });
 
-test('integers above 2^53 are compared as they are printed', async (t) => {
+test('integers above 2^53 are compared in their printed form', async (t) => {
   const source = { region: 0, offset: 0x80, width: 8 };
   const value = '0xfedcba9876543210';
   const [, same, other] = await answers(EDU, [
@@ -56,7 +56,7 @@ test('reads are repeated until a slow device gives the recorded answer', async (
   t.deepEqual(replies.at(-1), { ok: true, value: 1n });
 });
 
-test('one recorded count may arrive in several reads', async (t) => {
+test('the counts of several reads are added until the sum equals the recorded count', async (t) => {
   const loopback = { op: 'set_irqs', index: 1, flags: 0x21, start: 0, count: 1 };
   const replies = await answers(EDU, [
     { ...loopback, flags: 0x24, fds: ['a'] },
@@ -69,7 +69,7 @@ test('one recorded count may arrive in several reads', async (t) => {
   t.deepEqual(replies.at(-1), { ok: true, value: 0n, recorded: { ok: true, value: '1+' } });
 });
 
-test('a recorded answer that is not an object is ERR_OP', async (t) => {
+test('a recorded answer that is not an object gives ERR_OP', async (t) => {
   const { ok, code } = await answer(EDU, { op: 'info', answer: 1 });
   t.deepEqual({ ok, code }, { ok: false, code: 'ERR_OP' });
   t.is((await answer(EDU, { answer: {} })).code, 'ERR_OP');

@@ -12,7 +12,7 @@ test('info, region_info and irq_info describe the device', async (t) => {
   t.deepEqual((await answer('mock:nvme', { op: 'region_info', index: 0 })).caps, [3]);
 });
 
-test('accesses across the end of a region are cut short', async (t) => {
+test('an access across the end of a region transfers only the bytes before the end', async (t) => {
   const end = { region: 0, offset: 0x100000 - 4 };
   t.deepEqual(await answer(EDU, { op: 'read', ...end, length: 16 }), {
     ok: true,
@@ -24,7 +24,7 @@ test('accesses across the end of a region are cut short', async (t) => {
   });
 });
 
-test('integers are numbers or exact strings', async (t) => {
+test('a field accepts an integer as a number or as an exact "0x…" string', async (t) => {
   const read = { op: 'read', region: '0x7', offset: 0, length: '0x2' };
   t.deepEqual(await answer(EDU, read), { ok: true, data: '3412' });
   const source = { region: 0, offset: 0x80, width: 8 };
@@ -35,7 +35,7 @@ test('integers are numbers or exact strings', async (t) => {
   });
 });
 
-test('data that does not fit in a string is ERR_OP', async (t) => {
+test('data that does not fit in a string gives ERR_OP', async (t) => {
   const zeros = '00'.repeat(20e6);
   const script = [
     { op: 'buffer', name: 'b', size: 2 ** 29 },
@@ -50,7 +50,7 @@ test('data that does not fit in a string is ERR_OP', async (t) => {
   t.true(info?.ok);
 });
 
-test('in "fds" a name creates an eventfd; null and numbers are passed unchanged', async (t) => {
+test('a name in "fds" creates an eventfd, and null and numbers are passed unchanged', async (t) => {
   const enable = { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1 };
   const loopback = { op: 'set_irqs', index: 1, flags: 0x21, start: 0, count: 1 };
   const read = { op: 'eventfd_read', name: 'a' };
@@ -77,17 +77,17 @@ test('eventfd_read waits 50 ms for a signal', async (t) => {
   t.true(performance.now() - started >= 50);
 });
 
-test('argsz may differ from the size of the data; missing data is zero bytes', async (t) => {
+test('argsz may differ from the size of the data, and missing data is zero bytes', async (t) => {
   const set = { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1 };
   t.is((await answer(EDU, { ...set, fds: [] })).code, 'EINVAL');
   t.is((await answer(EDU, { ...set, fds: ['a'], argsz: 20 })).code, 'EINVAL');
-  // The zero bytes are file descriptor 0, which is not an eventfd.
+  // The kernel reads the zero bytes as file descriptor 0. File descriptor 0 is not an eventfd.
   t.is((await answer(EDU, { ...set, fds: [], argsz: 24 })).code, 'EINVAL');
   const bool = { op: 'set_irqs', index: 1, flags: 0x22, start: 0, count: 1, argsz: 21 };
   t.true((await answer(EDU, { ...set, fds: ['a'] }, bool)).ok);
 });
 
-test('bools are passed as bytes', async (t) => {
+test('elements of "bools" are passed as bytes', async (t) => {
   const enable = { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1, fds: ['a'] };
   const loopback = { op: 'set_irqs', index: 1, flags: 0x22, start: 0, count: 1 };
   const read = { op: 'eventfd_read', name: 'a' };
@@ -96,7 +96,7 @@ test('bools are passed as bytes', async (t) => {
   t.is((await answer(EDU, enable, { ...loopback, bools: [256] })).code, 'ERR_OP');
 });
 
-test('feature passes flags and data, and returns the data', async (t) => {
+test('feature passes the flags and the data to the device and returns the data', async (t) => {
   t.deepEqual(await answer(EDU, { op: 'feature', flags: 0x60003 }), { ok: true, data: '' });
   t.deepEqual(await answer(EDU, { op: 'feature', flags: 0x50003, data: '00' }), {
     ok: false,
@@ -105,7 +105,7 @@ test('feature passes flags and data, and returns the data', async (t) => {
   });
 });
 
-test('named buffers are written, read and mapped for the device', async (t) => {
+test('named buffers can be written, read and mapped for the device', async (t) => {
   const map = { op: 'dma_map', buffer: 'b', buffer_offset: 4096, size: 4096, flags: 3 };
   const replies = await answers(EDU, [
     { op: 'buffer', name: 'b', size: 8192 },
@@ -129,7 +129,7 @@ test('named buffers are written, read and mapped for the device', async (t) => {
   t.deepEqual(ranges[0], [0n, 0xfedfffffn]);
 });
 
-test('mmio_read reads a mapped register; a region without mmap is EINVAL', async (t) => {
+test('mmio_read reads a mapped register, and a region without mmap gives EINVAL', async (t) => {
   const read = { op: 'mmio_read', region: 0, offset: 0, width: 4 };
   t.deepEqual(await answer(EDU, read), { ok: true, value: 0x010000ed });
   const noMapping = { ok: false, code: 'EINVAL', syscall: 'mmap' };
@@ -137,7 +137,7 @@ test('mmio_read reads a mapped register; a region without mmap is EINVAL', async
   t.deepEqual(await answer(EDU, { ...read, region: 3 }), noMapping);
 });
 
-test('an invalid line is ERR_OP with a message, and the run goes on', async (t) => {
+test('an invalid line gives ERR_OP with a message, and the run continues', async (t) => {
   const wrong: unknown[] = [
     'nonsense',
     '[]',
@@ -182,7 +182,7 @@ test('an invalid line is ERR_OP with a message, and the run goes on', async (t) 
   t.true(replies.at(-1)?.ok);
 });
 
-test('extreme values reach the device unchecked', async (t) => {
+test('extreme values are passed to the device without a check', async (t) => {
   t.is((await answer(EDU, { op: 'irq_info', index: 0xffffffff })).code, 'EINVAL');
   t.is((await answer(EDU, { op: 'feature', flags: 0xffffffff })).code, 'EINVAL');
   t.is((await answer(EDU, { op: 'read', region: 7, offset: 256, length: 1 })).code, 'EFAULT');

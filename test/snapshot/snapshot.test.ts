@@ -31,7 +31,7 @@ async function snapshot(name: string, bars: readonly number[] = []): Promise<str
 }
 
 for (const model of ['edu', 'nvme', 'testdev']) {
-  test(`a mock made from the snapshot of ${model} has the same snapshot`, async (t) => {
+  test(`a mock device from the snapshot of ${model} gives the same snapshot`, async (t) => {
     const text = await snapshot(`mock:${model}`);
     const again = await snapshot(`mock:${file(text)}`);
     const withoutName = (one: string): string => one.replace(/"device": .*/, '');
@@ -40,7 +40,7 @@ for (const model of ['edu', 'nvme', 'testdev']) {
   });
 }
 
-test('BARs of the mock are memory, with the requested contents at first', async (t) => {
+test('a BAR of a mock device from a snapshot is memory with the recorded contents', async (t) => {
   const path = file(await snapshot('mock:nvme', [0]));
   const [original, mock] = [
     await openConnection('mock:nvme'),
@@ -54,7 +54,7 @@ test('BARs of the mock are memory, with the requested contents at first', async 
   mock.close();
 });
 
-test("a mock has the shape of QEMU's e1000e", async (t) => {
+test("a mock device from a snapshot has the regions and interrupts of QEMU's e1000e", async (t) => {
   const connection = await openConnection(`mock:${E1000E}`);
   t.is(connection.load(7, 0, 4), 0x10d3_8086);
   t.deepEqual(
@@ -68,7 +68,7 @@ test("a mock has the shape of QEMU's e1000e", async (t) => {
   connection.close();
 });
 
-test('the IOVA ranges of the mock are those of the snapshot', async (t) => {
+test('a mock device from a snapshot has the IOVA ranges of the snapshot', async (t) => {
   const text = await snapshot('mock:edu');
   const narrow = text.replace(/"ranges": \[.*\]/, '"ranges": [["0x1000", "0xffff"]]');
   const connection = await openConnection(`mock:${file(narrow)}`);
@@ -93,8 +93,8 @@ for (const [what, edit, says] of [
   ['a wrong flag', (one) => (first(one).flags = ['fly']), /regions\[0\]\.flags\[0\] must be/],
   ['a negative size', (one) => (first(one).size = -1), /regions\[0\]\.size must be/],
   ['an odd size', (one) => (first(one).size = 100), /BAR 0: size must be a power of two/],
-  ['a duplicate region', (one) => regions(one).push(first(one)), /regions have index 0 twice/],
-  ['too many bytes', (one) => (one.config = ['fff: 00 01']), /goes beyond 4096 bytes/],
+  ['a duplicate region', (one) => regions(one).push(first(one)), /regions contain index 0 twice/],
+  ['too many bytes', (one) => (one.config = ['fff: 00 01']), /ends past the end at 4096 bytes/],
   ['a row that cannot be parsed', (one) => (one.config = ['hello']), /'hello' is not an offset/],
   ['rows out of order', (one) => (one.config = ['010: 00', '000: 01']), /starts before the end/],
   [
@@ -134,7 +134,7 @@ test('a missing file, a file that is not JSON and a folder are refused', async (
   await t.throwsAsync(open(`${folder}/`), { code: 'EINVAL' });
 });
 
-test('a snapshot that was written reads back the same', async (t) => {
+test('writeSnapshot() and readSnapshot() preserve a snapshot', async (t) => {
   const connection = await openConnection('mock:nvme');
   const taken = takeSnapshot(connection, [0]);
   connection.close();

@@ -11,7 +11,7 @@ const TOKEN = '00112233-4455-6677-8899-aabbccddeeff';
 type Code = NonNullable<Parameters<ReturnType<typeof make>['fake']['fail']>[1]>;
 
 interface Refusal {
-  /** The host; default: one that is set up. */
+  /** The host; by default a host on which VFIO is set up. */
   readonly host?: TreeSpec;
   readonly nodes?: readonly string[];
   readonly options?: OpenOptions;
@@ -54,7 +54,7 @@ refuses('no IOMMU group although noiommu is accepted', {
   options: { noiommu: true },
   code: 'ENODEV',
   path: /0000:01:00\.0$/,
-  // The hint must not name vfio bind, which needs a group.
+  // The hint must not contain `vfio bind`, because `vfio bind` needs a group.
   hint: [/enable_unsafe_noiommu_mode/, /^(?!.*vfio bind).*echo vfio-pci > .*drivers_probe'/],
 });
 refuses('a function bound to another driver', {
@@ -192,7 +192,7 @@ for (const [nodes, call] of [
     fail: [call, 'EACCES'],
     code: 'EACCES',
     path: /^0000:01:00\.0$/,
-    hint: [/does not match that of 0000:01:00\.0/],
+    hint: [/differs from the token of 0000:01:00\.0/],
   });
   refuses(`VF token not wanted, ${call}`, {
     nodes,
@@ -211,7 +211,7 @@ refuses('the character device is bound already', {
   hint: [/already open through another file descriptor/],
 });
 
-test('hint: another process has the group open', (t) => {
+test('hint for a group that another process has open', (t) => {
   const tree = goodHost(t);
   const { backend, fake } = make(tree);
   fake.fds.set(5, `${tree.root}/dev/vfio/12`);
@@ -221,7 +221,7 @@ test('hint: another process has the group open', (t) => {
   t.deepEqual([...fake.fds.keys()], [5]);
 });
 
-test('hint: the node of the group is missing', (t) => {
+test('hint for a missing node of the group', (t) => {
   const { backend, fake } = make(goodHost(t));
   const { open } = fake.answers;
   fake.answers.open = (path, writable) => {
@@ -243,7 +243,7 @@ test('a group that is not viable is refused before it joins the container', (t) 
   t.false(fake.calls.some((call) => call.startsWith('groupSetContainer')));
 });
 
-test('a container of another version, or without type1, is refused', (t) => {
+test('a container with another API version or without type1 is refused', (t) => {
   const version = make(goodHost(t));
   version.fake.answers.containerGetApiVersion = () => 1;
   t.regex(failure(t, () => version.backend.openSync(NAME, {})).message, /API version 1/);

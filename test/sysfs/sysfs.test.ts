@@ -2,7 +2,7 @@ import test from 'ava';
 import { Sysfs } from '../../lib/sysfs/sysfs.js';
 import { goodHost, Tree } from './tree.js';
 
-test('list() returns functions in order, with driver and group', (t) => {
+test('list() returns the functions in order of address, with their driver and group', (t) => {
   const { sysfs } = new Tree(t, {
     devices: [
       { name: '0000:02:00.0', driver: 'nvme', group: 3 },
@@ -26,7 +26,7 @@ test('list() returns functions in order, with driver and group', (t) => {
   t.like(third, { name: '10000:e1:00.0', classCode: 0x020000, iommuGroup: 0 });
 });
 
-test('a function that disappears and entries that are not functions are left out', (t) => {
+test('list() omits a function that disappears and entries that are not functions', (t) => {
   const tree = new Tree(t, {
     devices: [{ name: '0000:01:00.0', files: { revision: null } }, { name: '0000:02:00.0' }],
   });
@@ -37,7 +37,7 @@ test('a function that disappears and entries that are not functions are left out
   );
 });
 
-test('the list of a host without PCI is empty', (t) => {
+test('list() returns an empty list on a host without PCI', (t) => {
   t.deepEqual(new Tree(t).sysfs.list(), []);
 });
 
@@ -66,7 +66,7 @@ test('members of a group are listed with their drivers', (t) => {
   t.deepEqual(sysfs.members({ number: 9, noiommu: false }), []);
 });
 
-test('paths of nodes match those of the kernel', (t) => {
+test('paths of nodes match the paths that the kernel uses', (t) => {
   const sysfs = new Sysfs();
   t.is(sysfs.containerNode, '/dev/vfio/vfio');
   t.is(sysfs.iommuNode, '/dev/iommu');
@@ -75,7 +75,7 @@ test('paths of nodes match those of the kernel', (t) => {
   t.is(goodHost(t).sysfs.vfioDevice('0000:02:00.0'), 'vfio1');
 });
 
-test('the memlock limit is the soft limit, and null if unlimited', (t) => {
+test('memlockLimit() returns the soft limit, or null for an unlimited process', (t) => {
   t.is(new Tree(t, { memlock: '65536' }).sysfs.memlockLimit(), 65536n);
   t.is(new Tree(t, { memlock: 'unlimited' }).sysfs.memlockLimit(), null);
 });

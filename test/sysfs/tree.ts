@@ -9,13 +9,13 @@ export interface TreeDevice {
   readonly driver?: string;
   readonly group?: number;
   readonly vfioDevice?: string;
-  /** Contents of files such as `vendor`; default: those of an NVMe disk. */
+  /** Contents of files such as `vendor`; by default the contents for an NVMe disk. */
   readonly files?: Readonly<Record<string, string | null>>;
 }
 
 export interface TreeSpec {
   readonly devices?: readonly TreeDevice[];
-  /** Numbers of groups without an IOMMU. */
+  /** Numbers of the groups that have no IOMMU. */
   readonly noiommu?: readonly number[];
   readonly drivers?: readonly string[];
   /** Paths below /dev. */
@@ -32,7 +32,7 @@ const NVME: Readonly<Record<string, string>> = {
   revision: '0x02',
 };
 
-/** A made-up host in a temporary folder, which is removed after the test. */
+/** A made-up host in a temporary folder. The folder is removed after the test. */
 export class Tree {
   readonly root = mkdtempSync(join(tmpdir(), 'vfio-tree-'));
   readonly sysfs = new Sysfs(this.root);
@@ -86,7 +86,10 @@ export class Tree {
   }
 }
 
-/** A host with two NVMe disks, each in its own group, and a card whose two functions share one. */
+/**
+ * A host with two NVMe disks and a card. Each disk has its own group, and the two functions of the
+ * card share one group.
+ */
 export function goodHost(t: ExecutionContext, nodes: readonly string[] = GROUP_NODES): Tree {
   return new Tree(t, {
     devices: [

@@ -7,7 +7,7 @@ import * as dsa from './registers.js';
 import { VirtualDsa } from './virtual.js';
 
 const DEFAULT_PASID = 1;
-/** IOMMU_NO_PASID: work that names no PASID of the guest. */
+/** IOMMU_NO_PASID, for work without a PASID of the guest. */
 const NO_PASID = 0;
 /** A process of the guest that shares its address space with the device. */
 const GUEST_PASID = 5;
@@ -17,9 +17,9 @@ const WORK = [1, 3] as const;
 
 /**
  * Runs two vectors of a virtual DSA on slots of the device's message store. Vector 0 belongs to the
- * guest's kernel, vector 1 to a process. The PASID of the process is written to MSIX_PERM after the
- * vector was allocated. Then the process submits work with the handle of vector 0, and the device
- * refuses that work.
+ * guest's kernel, and vector 1 belongs to a process. The PASID of the process is written to
+ * MSIX_PERM after vector 1 was allocated. Then the process submits work with the handle of vector
+ * 0, and the device refuses that work.
  */
 export async function dsaDemo(device: PciDevice): Promise<DemoReport> {
   if (!device.name.startsWith('mock:')) {
@@ -69,7 +69,7 @@ export async function dsaDemo(device: PciDevice): Promise<DemoReport> {
   }
 }
 
-/** Acts as the guest's driver: enables MSI-X, connects the eventfds, unmasks the vectors. */
+/** Acts as the guest's driver: enables MSI-X, connects the eventfds and unmasks the vectors. */
 function startGuest({ msix }: VirtualDsa, eventfds: readonly Eventfd[]): void {
   msix.configWrite(2, 2, ENABLE);
   for (const [vector, eventfd] of eventfds.entries()) {

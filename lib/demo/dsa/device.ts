@@ -1,14 +1,14 @@
 import { type Handles, type PciDevice, type RegisterWindow, VfioError } from '../../index.js';
 import * as dsa from './registers.js';
 
-/** Reads of CMDSTS before a command times out. */
+/** Number of reads of CMDSTS before a command times out. */
 const MAX_STATUS_READS = 100_000;
 const QUEUE_SIZE = 16;
 
-/** Mode of a work queue: dedicated to one submitter, whose PASID is configured, or shared. */
+/** Mode of a work queue: shared, or dedicated to the submitter with the configured PASID. */
 export type QueueMode = { readonly dedicatedTo: number } | 'shared';
 
-/** A DSA driver on the host: commands, work queues, and handles of the message store. */
+/** A DSA driver on the host for commands, work queues and handles of the message store. */
 export class Dsa implements Handles {
   readonly registers: RegisterWindow;
   readonly portals: RegisterWindow;
@@ -25,10 +25,10 @@ export class Dsa implements Handles {
   }
 
   /**
-   * Runs a command and waits for its end.
+   * Runs a command and waits until the command has ended.
    *
    * @returns the result of the command
-   * @throws {@link VfioError} EIO with the error of CMDSTS; ETIMEDOUT
+   * @throws {@link VfioError} EIO if CMDSTS reports an error, ETIMEDOUT if the command does not end
    */
   runCommand(code: number, operand = 0): number {
     this.registers.write32(dsa.IDXD_CMD_OFFSET, (code << 20) | operand);
@@ -58,7 +58,10 @@ export class Dsa implements Handles {
     this.registers.write32(dsa.SUBMITTER_OFFSET + 8 * line, dsa.SUBMITTER_VALID + pasid);
   }
 
-  /** Returns the offset in BAR 2 of a portal whose descriptors name slots of the message store. */
+  /**
+   * Returns the offset of a portal in BAR 2. The descriptors of this portal must contain handles of
+   * the message store.
+   */
   portalOffset(queue: number, line = 0): number {
     const page = queue * dsa.PORTALS_PER_WQ + dsa.PORTAL_IMS;
     return page * dsa.IDXD_PORTAL_SIZE + line * dsa.DESCRIPTOR_SIZE;

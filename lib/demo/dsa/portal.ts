@@ -20,7 +20,7 @@ export class Submitter {
   /**
    * Submits a no-op that raises an interrupt.
    *
-   * @param handle - the handle of the interrupt
+   * @param handle - the interrupt handle
    * @param pasid - the PASID field of the descriptor, which the device ignores
    * @returns the status of the completion record
    * @throws {@link VfioError} ETIMEDOUT if the device writes no completion record

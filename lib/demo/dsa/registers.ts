@@ -1,4 +1,6 @@
-/** Registers of the DSA, named as in Linux: drivers/dma/idxd/registers.h, linux/idxd.h. */
+/**
+ * Registers of the DSA. The names come from Linux: drivers/dma/idxd/registers.h and linux/idxd.h.
+ */
 
 export const IDXD_GENCAP_OFFSET = 0x10;
 export const IDXD_TABLE_OFFSET = 0x60;
@@ -20,7 +22,7 @@ export const WQCFG_PASID_EN = 1 << 28;
 
 export const IDXD_PORTAL_SIZE = 0x1000;
 export const PORTALS_PER_WQ = 4;
-/** Index of the portal for handles of the interrupt message store, of the four of a queue. */
+/** Index of the portal for interrupt handles of the message store. Each queue has four portals. */
 export const PORTAL_IMS = 2;
 
 export const DESCRIPTOR_SIZE = 64;
@@ -32,6 +34,9 @@ export const IDXD_OP_FLAG_RCI = 0x10;
 export const DSA_COMP_SUCCESS = 0x01;
 export const DSA_COMP_INT_HANDLE_INVAL = 0x19;
 
-/** Registers of the mock device only: the PASID of work from a line of the shared portals. */
+/**
+ * Registers that only the mock device has. Each register sets the PASID of one line of the shared
+ * portals.
+ */
 export const SUBMITTER_OFFSET = 0x4000;
 export const SUBMITTER_VALID = 2 ** 31;

@@ -16,9 +16,9 @@ import { IDXD_INTC_INT_HANDLE_REVOKED } from './registers.js';
 
 export interface VirtualDsaOptions {
   readonly vectors: number;
-  /** Host PASID of work that names no PASID of the guest. */
+  /** Host PASID for work without a PASID of the guest. */
   readonly defaultPasid: number;
-  /** Raises the misc interrupt, vector 0: submits work on the default PASID with that handle. */
+  /** Raises the misc interrupt (vector 0): submits work with `handle` on the default PASID. */
   readonly raiseMisc: (handle: number) => void;
 }
 
@@ -40,7 +40,7 @@ export class VirtualDsa {
     const { ims, slots } = driver.tables;
     this.#hostVectors = new DeviceHostVectors(device.connection, {
       message: createMessageReader(device, driver),
-      // Vector 0, the device's misc interrupt, stays with the host.
+      // The host keeps vector 0, the device's misc interrupt.
       first: 1,
     });
     this.domain = new ImsDomain({
@@ -72,15 +72,15 @@ export class VirtualDsa {
     return this.#cause;
   }
 
-  /** Handles a write to INTCAUSE, which clears the written bits. */
+  /** Handles a write to INTCAUSE: clears the written bits. */
   acknowledge(bits: number): void {
     this.#cause = (this.#cause & ~bits) >>> 0;
   }
 
   /**
-   * Handles REQUEST_INT_HANDLE of the guest.
+   * Handles the guest's command REQUEST_INT_HANDLE.
    *
-   * @throws {@link VfioError} ENXIO if the handle was revoked, or the vector is not allocated
+   * @throws {@link VfioError} ENXIO if the handle was revoked or the vector is not allocated
    */
   requestHandle(vector: number): number {
     const handle = this.source.slotOf(vector)?.handle;

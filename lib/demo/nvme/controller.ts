@@ -17,20 +17,22 @@ import { QueuePair } from './queue.js';
 import { Ring } from './ring.js';
 
 const ADMIN_DEPTH = 32;
-/** Long enough for an emulated machine on a busy host. */
+/** Timeout of a command, long enough for an emulated machine on a busy host. */
 const COMMAND_TIMEOUT_MS = 20_000;
 
-/** A queue pair with the MSI-X vector of its completions; null if the queue is polled. */
+/**
+ * A queue pair with the MSI-X vector of its completions; the vector is null if the queue is polled.
+ */
 export interface IoQueue {
   readonly queue: QueuePair;
   readonly vector: Vector | null;
 }
 
-/** Create I/O Completion Queue, dword 11: interrupts enabled, physically contiguous. */
+/** Dword 11 of Create I/O Completion Queue: interrupts enabled, physically contiguous. */
 const IEN = 0b10;
 const PC = 0b01;
 
-/** Drives an NVMe controller. Each queue has a vector of its own: vector 0 is the admin queue's. */
+/** Drives an NVMe controller. Each queue has its own vector. The admin queue has vector 0. */
 export class NvmeController {
   readonly #device: PciDevice;
   readonly #registers: RegisterWindow;
@@ -38,7 +40,7 @@ export class NvmeController {
   readonly #buffers: DmaBuffer[] = [];
   readonly #io: IoQueue[] = [];
   #admin!: IoQueue;
-  /** Number of interrupts of each vector. */
+  /** Number of interrupts so far for each vector. */
   readonly interrupts: number[] = [];
 
   private constructor(device: PciDevice) {
@@ -47,7 +49,7 @@ export class NvmeController {
     this.#capabilities = nvme.decodeCapabilities(this.#registers.read64(nvme.REG_CAP));
   }
 
-  /** Disables the controller, whatever its state, and enables it with an admin queue. */
+  /** Disables the controller in any state, then enables the controller with an admin queue. */
   static async start(device: PciDevice): Promise<NvmeController> {
     device.config.update('command', { memory: 1, bus_master: 1 });
     const controller = new NvmeController(device);
@@ -73,7 +75,7 @@ export class NvmeController {
   /**
    * Creates I/O queue pairs 1 to `count`. Queue n uses vector n.
    *
-   * @param polled - creates the queues without vectors; the caller then calls `drain()`
+   * @param polled - true creates queues without vectors, and the caller must then call `drain()`
    */
   async createIoQueues(
     count: number,
@@ -159,7 +161,7 @@ export class NvmeController {
     await this.#waitForStatus(nvme.CSTS_RDY, nvme.CSTS_RDY);
   }
 
-  /** Waits until the masked bits of CSTS have a value. */
+  /** Waits until the bits of CSTS that `mask` selects equal `value`. */
   async #waitForStatus(mask: number, value: number): Promise<void> {
     const until = performance.now() + this.#capabilities.readyTimeoutMs;
     for (;;) {

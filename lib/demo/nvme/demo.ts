@@ -9,7 +9,7 @@ import { NVM_READ, NVM_WRITE, PAGE_SIZE } from './registers.js';
 const NSID = 1;
 const QUEUES = 2;
 const QUEUE_DEPTH = 64;
-/** One transfer of each kind of PRP: a page, two pages, a list. */
+/** Sizes of the transfers: one page, two pages, and a size that needs a PRP list. */
 const TRANSFERS = [PAGE_SIZE, 2 * PAGE_SIZE, 8 * PAGE_SIZE] as const;
 
 interface Transfer {
@@ -40,8 +40,8 @@ interface Verified {
 }
 
 /**
- * Writes random data, reads the blocks back into other memory and compares. The old contents of the
- * blocks are restored at the end, so the demo is safe on a disk with data.
+ * Writes random data, reads the blocks back into other memory and compares the data. The old
+ * contents of the blocks are restored at the end, so the demo is safe on a disk with data.
  */
 async function verifyTransfer(
   controller: NvmeController,

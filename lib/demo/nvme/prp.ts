@@ -1,15 +1,16 @@
 import type { DmaBuffer } from '../../index.js';
 import { PAGE_SIZE } from './registers.js';
 
-/** Entries of one page-sized PRP list. */
+/** Number of entries in a PRP list of one page. */
 const LIST_ENTRIES = PAGE_SIZE / 8;
 
 /**
- * Returns the PRP entries (physical region pages) of a transfer from the start of a buffer.
+ * Returns the PRP entries (physical region pages) of a transfer that begins at the start of a
+ * buffer.
  *
  * @param data - a page-aligned buffer
  * @param length - bytes to transfer
- * @param list - a page for the PRP list; used by transfers of more than two pages
+ * @param list - a page for the PRP list, which only transfers of more than two pages use
  * @throws RangeError if the transfer needs more than one PRP list
  */
 export function buildPrp(

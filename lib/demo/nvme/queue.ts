@@ -8,7 +8,7 @@ interface Pending {
   readonly timer: NodeJS.Timeout;
 }
 
-/** Submits commands, each with a promise of its completion and a timeout. */
+/** Submits commands. Each command has a timeout and a promise for its completion. */
 export class QueuePair {
   /** Number of completions so far. */
   completed = 0;
@@ -31,8 +31,8 @@ export class QueuePair {
    * Puts a command into the ring and rings the doorbell.
    *
    * @returns dword 0 of the completion
-   * @throws {@link VfioError} EIO for a status other than success, ETIMEDOUT if no
-   *   completion arrives, EAGAIN if the ring is full
+   * @throws {@link VfioError} EIO if the command fails, ETIMEDOUT if no completion arrives, EAGAIN
+   *   if the ring is full
    */
   submit(command: NvmeCommand): Promise<number> {
     if (this.#pending.size >= this.ring.depth - 1) {
@@ -52,7 +52,7 @@ export class QueuePair {
   }
 
   /**
-   * Reads the new completions. Call it when the queue's interrupt arrives.
+   * Reads the new completions. Call `drain()` when the interrupt of the queue arrives.
    *
    * @returns the number of new completions
    */
@@ -97,7 +97,7 @@ export class QueuePair {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     this.#pending.delete(id);
-    // The command fails even if its completion is in memory: the interrupt was lost.
+    // A command without an interrupt fails even if its completion is in memory.
     const lostInterrupt = this.drain() > 0;
     pending.reject(
       new VfioError({

@@ -1,4 +1,4 @@
-/** Registers and commands of the NVM Express base specification that the demo uses. */
+/** The registers and commands of the NVM Express base specification that the demo uses. */
 
 export const REG_CAP = 0x00;
 export const REG_VS = 0x08;
@@ -40,11 +40,11 @@ export const PAGE_SIZE = 4096;
 
 /** Fields of CAP (64 bits at offset 0). */
 export interface ControllerCapabilities {
-  /** Most entries of a queue. */
+  /** Maximum number of entries in a queue. */
   readonly maxQueueEntries: number;
   /** Bytes between doorbells. */
   readonly doorbellStride: number;
-  /** Worst-case time for CSTS.RDY to follow CC.EN, in milliseconds. */
+  /** Longest time in milliseconds from a change of CC.EN to the change of CSTS.RDY. */
   readonly readyTimeoutMs: number;
 }
 

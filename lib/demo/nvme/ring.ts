@@ -1,7 +1,10 @@
 import type { DmaBuffer, RegisterWindow } from '../../index.js';
 import { CQ_ENTRY_SIZE, SQ_ENTRY_SIZE } from './registers.js';
 
-/** A command without its identifier. The 32-bit fields are named as in the specification. */
+/**
+ * An NVMe command without its command identifier. The specification uses the same names for the
+ * 32-bit fields.
+ */
 export interface NvmeCommand {
   readonly opcode: number;
   readonly nsid?: number;
@@ -20,15 +23,16 @@ export interface NvmeCommand {
  */
 export type Complete = (id: number, status: number, result: number) => void;
 
-/** Dwords of an entry. */
+/** Number of dwords in an entry. */
 const SQ_STRIDE = SQ_ENTRY_SIZE / 4;
 const CQ_STRIDE = CQ_ENTRY_SIZE / 4;
-/** 64-bit words of an entry. */
+/** Number of 64-bit words in an entry. */
 const SQ_STRIDE64 = SQ_ENTRY_SIZE / 8;
 
 /**
- * A submission queue and its completion queue in memory, with their doorbells. A command allocates
- * nothing. The caller numbers the commands, and keeps fewer outstanding than a ring has entries.
+ * A submission queue and its completion queue in memory, with their doorbells. Submitting a command
+ * allocates no memory. The caller numbers the commands. The number of outstanding commands must
+ * stay below the number of entries of a ring.
  */
 export class Ring {
   readonly #commands: Uint32Array;
@@ -40,7 +44,7 @@ export class Ring {
 
   /**
    * @param depth - entries of each ring
-   * @param submission - new, zeroed memory: reserved fields of a command are never written
+   * @param submission - new, zeroed memory: the ring never writes the reserved fields of a command
    * @param doorbells - byte offsets of the tail and the head doorbell
    */
   constructor(
@@ -71,7 +75,7 @@ export class Ring {
     this.#tail = tail + 1 === this.depth ? 0 : tail + 1;
   }
 
-  /** Rings the doorbell for the commands that were put. */
+  /** Rings the doorbell for the commands that `put()` added to the ring. */
   submit(): void {
     this.registers.write32(this.doorbells.tail, this.#tail);
   }
@@ -96,10 +100,11 @@ export class Ring {
   }
 
   /**
-   * Counts the new completions. The controller writes this memory, so a plain load may find an old
-   * value, or may run ahead of earlier writes of the controller. Atomics.load orders the loads that
-   * follow. One Atomics.load costs a hundred instructions, so there is only one: of the last new
-   * completion, or of the first entry if plain loads found no completion.
+   * Counts the new completions. The controller writes this memory at any time. A plain load may
+   * therefore return an old value, and the CPU may reorder plain loads. Loads after an Atomics.load
+   * see all earlier writes of the controller. An Atomics.load costs a hundred instructions, so this
+   * method does only one. If the plain loads find new completions, the Atomics.load reads the last
+   * new completion. Otherwise the Atomics.load reads the next entry of the completion queue.
    */
   #countCompletions(): number {
     const completions = this.#completions;

@@ -2,10 +2,10 @@ import { openSync, writeSync } from 'node:fs';
 import { toJsonLine } from '../../run/json.js';
 import type { Answer, Reply } from '../../run/answers.js';
 
-/** Operations that a program repeats while it polls a register. */
+/** Operations that a program repeats in a loop to poll a register. */
 const POLLED: readonly string[] = ['read', 'mmio_read'];
 
-/** The file of a record: a script with the answer to each line. */
+/** The file of a record. The file is a script with the answer to each line. */
 export class RecordFile {
   readonly #fd: number;
   #last = '';
@@ -14,7 +14,10 @@ export class RecordFile {
     this.#fd = fd;
   }
 
-  /** Creates a file. If the path exists, the new file is `path.2`, `path.3` and so on. */
+  /**
+   * Creates a file. If a file exists at `path`, the new file gets the path `path.2`, `path.3` and
+   * so on.
+   */
   static create(path: string): RecordFile {
     for (let n = 1; ; n++) {
       try {
@@ -25,7 +28,10 @@ export class RecordFile {
     }
   }
 
-  /** Writes an operation with its answer. A read repeated with the same answer is one line. */
+  /**
+   * Writes an operation with its answer. If a read is repeated and the answer is the same, the file
+   * has one line for all repetitions.
+   */
   write(operation: Readonly<Record<string, unknown>>, answer: Answer): void {
     const line = toJsonLine({ ...operation, answer });
     if (line === this.#last && POLLED.includes(operation.op as string)) return;

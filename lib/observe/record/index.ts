@@ -1,6 +1,6 @@
 /**
- * Records the calls of a program as a script of `vfio run` with their answers. A replay of the
- * script on another device shows the differences.
+ * Records the calls of a program, with the answers, as a script of `vfio run`. A replay of the
+ * script on another device shows all answers that differ.
  */
 export { RecordFile } from './file.js';
 export { createRecorder } from './recorder.js';

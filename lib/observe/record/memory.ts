@@ -3,7 +3,7 @@ import { VFIO_DMA_MAP_FLAG_WRITE } from '../../contract/uapi.js';
 
 const PAGE = 4096;
 
-/** A run of bytes that changed in a memory. */
+/** A range of bytes that changed in DMA memory. */
 export interface Change {
   readonly offset: number;
   readonly data: Uint8Array;
@@ -14,7 +14,7 @@ export class WatchedMemory {
   readonly name: string;
   readonly #buffer: ArrayBuffer | SharedArrayBuffer;
   readonly #seen: Uint8Array;
-  /** VFIO_DMA_MAP_FLAG_READ and WRITE of all mappings so far. */
+  /** The flags VFIO_DMA_MAP_FLAG_READ and VFIO_DMA_MAP_FLAG_WRITE of all mappings so far. */
   #access = 0;
 
   constructor(name: string, memory: Memory) {
@@ -23,29 +23,29 @@ export class WatchedMemory {
     this.#seen = new Uint8Array(memory.size);
   }
 
-  /** Whether the memory is released: its buffer is detached. */
+  /** Whether the memory was released. The buffer of released memory is detached. */
   get isDetached(): boolean {
     return this.#buffer.byteLength === 0;
   }
 
-  /** Notes the flags of a mapping of this memory. */
+  /** Stores the flags of a mapping of this memory. */
   addMapping(flags: number): void {
     this.#access |= flags;
   }
 
-  /** Whether a mapping lets the device write. */
+  /** Whether a mapping lets the device write this memory. */
   get isDeviceWritable(): boolean {
     return (this.#access & VFIO_DMA_MAP_FLAG_WRITE) !== 0;
   }
 
-  /** Whether the mappings let the device write and not read. */
+  /** Whether the mappings let the device write, but not read, this memory. */
   get isWriteOnlyForDevice(): boolean {
     return this.#access === VFIO_DMA_MAP_FLAG_WRITE;
   }
 
   /**
-   * Returns the bytes that changed since the last call, at most one run in each page. Runs that
-   * meet at a page boundary are joined.
+   * Returns the bytes that changed since the last call, as at most one range in each page. Ranges
+   * that meet at a page boundary are joined.
    */
   takeChanges(): Change[] {
     if (this.isDetached) return [];
@@ -67,7 +67,9 @@ export class WatchedMemory {
   }
 }
 
-/** Returns the range from the first byte that differs to the last. `end` is exclusive. */
+/**
+ * Returns the range from the first different byte to the last different byte. `end` is exclusive.
+ */
 function findDifference(now: Buffer, before: Uint8Array): { start: number; end: number } | null {
   if (now.compare(before, 0, now.length) === 0) return null;
   let start = 0;

@@ -9,22 +9,22 @@ import { Names } from './names.js';
 import { translateCall, type ScriptLine } from './translate.js';
 
 const ALLOCATING = ['allocate', 'fromFd', 'fromShared'];
-/** Methods that may start or stop DMA of the device. */
+/** Methods that may start or stop the DMA of the device. */
 const AFFECTS_DMA = /^(write|store|setIrqs|feature|reset|map|unmap|close)/;
 
-/** An eventfd in a slot of an event set. */
+/** An eventfd that is in a slot of an event set. */
 interface WatchedEventfd {
   readonly eventfd: Eventfd;
   /** Whether each delivery reads the eventfd. */
   readonly counted: boolean;
 }
 
-/** Writes the calls on one device as a script of `vfio run` with answers. */
+/** Writes the calls on one device, with the answers, as a script of `vfio run`. */
 class Recorder {
   readonly #file: RecordFile;
   readonly #names = { eventfds: new Names<Eventfd>('e'), memories: new Names<Memory>('b') };
   readonly #memories = new Map<Memory, WatchedMemory>();
-  /** Keys: the id of the event set and the slot. */
+  /** A key consists of the id of the event set and the slot. */
   readonly #eventfds = new Map<string, WatchedEventfd>();
 
   constructor(file: RecordFile) {
@@ -46,7 +46,8 @@ class Recorder {
 
   #writeLines({ method, args }: Call, lines: readonly ScriptLine[], outcome: Outcome): void {
     if ('error' in outcome) {
-      // Arguments that the library refuses never reach the device, so they are not recorded.
+      // A call whose arguments the library refuses never reaches the device, so the call is not
+      // recorded.
       if (!(outcome.error instanceof VfioError)) return;
       const [first] = lines;
       if (first !== undefined) this.#file.write(first.operation, failed(outcome.error));
@@ -86,11 +87,12 @@ class Recorder {
   }
 
   /**
-   * Writes the changes of DMA memory. Memory changes without a call, so the recorder infers the
-   * writer: the device before an interrupt, the program before a call. In memory that is mapped
-   * write-only for the device, the writer is always the device.
+   * Writes the changes of DMA memory to the file. No call reports a change of memory, so the
+   * recorder infers the writer. Changes before an interrupt come from the device, and changes
+   * before a call come from the program. If the device may write a memory but not read the memory,
+   * all changes come from the device.
    *
-   * @param interrupted - whether an interrupt was delivered; otherwise a call is about to be made
+   * @param interrupted - true if an interrupt was delivered, false if a call is about to be made
    */
   #writeMemoryChanges(interrupted: boolean): void {
     for (const [memory, watched] of this.#memories) {
@@ -111,8 +113,8 @@ class Recorder {
 }
 
 /**
- * Creates an observer that records each device of this thread in a file. The first device gets the
- * file at `path`, further devices get `path.2`, `path.3` and so on.
+ * Creates an observer that records each device of this thread in a file. The file of the first
+ * device is `path`. The files of further devices are `path.2`, `path.3` and so on.
  */
 export function createRecorder(path: string): Observer {
   const recorders = new Map<string, Recorder>();

@@ -14,13 +14,13 @@ import type { Names } from './names.js';
 /** An operation of a script, without its answer. */
 export type Operation = { readonly op: string } & Readonly<Record<string, unknown>>;
 
-/** An operation, and a function that derives its answer from the result of the call. */
+/** An operation, and a function that derives the answer from the result of the call. */
 export interface ScriptLine {
   readonly operation: Operation;
   readonly answer: (value: unknown) => Answer;
 }
 
-/** Names of the objects in a script. */
+/** The names of the objects in a script. */
 export interface ObjectNames {
   readonly eventfds: Names<Eventfd>;
   readonly memories: Names<Memory>;
@@ -120,7 +120,7 @@ function translateStore(width: number): Translate {
     scriptLine({ op: 'mmio_write', region, offset: start + (offset as number), width, value });
 }
 
-/** Translates a block access into one access for each register. */
+/** Translates a block access into one register access for each element. */
 function translateBlock(
   translateAccess: (width: number) => Translate,
   answer: (bytes: Buffer) => ScriptLine['answer'],
@@ -179,7 +179,10 @@ const calls: Readonly<Record<string, Readonly<Record<string, Translate>>>> = {
   addressSpace,
 };
 
-/** Translates a call into operations of `vfio run`. Returns none if no operation matches. */
+/**
+ * Translates a call into operations of `vfio run`. Returns an empty list if no operation matches
+ * the call.
+ */
 export function translateCall(call: Call, names: ObjectNames): readonly ScriptLine[] {
   const known = calls[call.subject.kind] ?? {};
   const translate = Object.hasOwn(known, call.method) ? known[call.method] : undefined;

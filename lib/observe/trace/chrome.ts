@@ -3,7 +3,7 @@ import type { ThreadTimeline } from './timeline.js';
 import type { Trace } from './trace.js';
 import type { Interrupt, VectorTimeline } from './vector-timeline.js';
 
-/** An event of the Trace Event Format, the format of Perfetto and chrome://tracing. */
+/** An event of the Trace Event Format, which Perfetto and chrome://tracing read. */
 interface TraceEvent {
   readonly name: string;
   readonly ph: 'X' | 'i' | 'b' | 'e' | 'M';
@@ -18,7 +18,10 @@ interface TraceEvent {
   readonly args?: Readonly<Record<string, unknown>>;
 }
 
-/** Asynchronous methods: calls of these overlap with later calls, so their bars do not nest. */
+/**
+ * Asynchronous methods. A call of an asynchronous method can overlap with later calls, so the bars
+ * of asynchronous calls are not nested.
+ */
 const ASYNCHRONOUS = new Set(['reset', 'map']);
 
 /** Builds the rows of Perfetto: register accesses, other calls, and a row for each vector. */
@@ -86,7 +89,8 @@ class TraceEvents {
       this.#events.push({ ...common, name: state.toUpperCase(), ph: 'i', s: 't', ts, args });
     }
     if (raised !== null) {
-      // Pending times overlap: an interrupt may be raised while listeners run for the last one.
+      // The bars of two interrupts can overlap: a new interrupt may arrive while listeners still
+      // handle the previous interrupt.
       this.#addSpan(
         { ...common, name: `${row} pending` },
         raised,
@@ -132,7 +136,7 @@ class TraceEvents {
   }
 }
 
-/** Returns the trace as a file for Perfetto (ui.perfetto.dev). */
+/** Returns the trace in the file format of Perfetto (ui.perfetto.dev). */
 export function chromeTrace(trace: Trace): string {
   return JSON.stringify({
     traceEvents: new TraceEvents(trace).events(),

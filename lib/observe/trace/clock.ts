@@ -1,4 +1,7 @@
-/** Returns nanoseconds of CLOCK_MONOTONIC, exact for the first hundred days of uptime. */
+/**
+ * Returns the time of CLOCK_MONOTONIC in nanoseconds. The value is exact for the first hundred days
+ * of uptime.
+ */
 export function now(): number {
   return Number(process.hrtime.bigint());
 }

@@ -19,12 +19,12 @@ const FLAGS = [
   [VFIO_IRQ_SET_ACTION_TRIGGER, 'TRIGGER'],
 ] as const;
 
-/** Returns the name of an interrupt index, as the trace shows it. */
+/** Returns the name that the trace shows for an interrupt index. */
 export function irqName(index: number): string {
   return IRQS[index] ?? `irq${index}`;
 }
 
-/** Formats the arguments of a call: numbers in hex, memory by its size. */
+/** Formats the arguments of a call. Numbers are shown in hex, and memory is shown as its size. */
 export function describeArgs({ method, args }: Call): string {
   if (method === 'setIrqs') return describeIrqSet(args[0] as IrqSet);
   return args

@@ -1,4 +1,4 @@
-/** The thread of an {@link EventfdWatcher}. */
+/** The code that runs in the thread of an {@link EventfdWatcher}. */
 import { workerData, type MessagePort } from 'node:worker_threads';
 import { native } from '../../native/binding.js';
 import { now } from './clock.js';

@@ -6,9 +6,9 @@ import {
   type MessagePort,
 } from 'node:worker_threads';
 
-/** Maximum number of watched eventfds: twice the vectors of MSI-X. */
+/** Maximum number of watched eventfds: twice the maximum number of MSI-X vectors. */
 export const CAPACITY = 4096;
-/** Timeout of a request, which includes the start of the thread. */
+/** Timeout of a request. The first request also waits for the start of the thread. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /** A request to the watching thread. */
@@ -23,11 +23,11 @@ export interface SeenSignal {
   readonly slot: number;
   /** Nanoseconds of CLOCK_MONOTONIC. */
   readonly at: number;
-  /** Counter of the eventfd at that time. */
+  /** Counter of the eventfd at the time `at`. */
   readonly total: number;
 }
 
-/** Reads the counter of an eventfd from /proc/self/fdinfo: read(2) would reset the counter. */
+/** Reads the counter of an eventfd from /proc/self/fdinfo. A read(2) would reset the counter. */
 export function readCounter(fd: number): number {
   try {
     const text = readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1');
@@ -39,10 +39,11 @@ export function readCounter(fd: number): number {
 }
 
 /**
- * Watches eventfds from a thread of its own. The thread sees a signal while the threads of the
- * program are busy, which makes late deliveries visible. The thread waits in an edge-triggered
- * epoll set of its own and does not read the eventfds that it watches. Each request blocks the
- * caller until the thread has handled the request, so no interrupt arrives unwatched.
+ * Watches eventfds from a separate thread. The watching thread sees a signal even while the threads
+ * of the program are busy, so the trace can show late deliveries. The watching thread has a
+ * separate, edge-triggered epoll set and does not read the watched eventfds. Each request blocks
+ * the caller until the watching thread has handled the request. No interrupt can therefore arrive
+ * before the watch begins.
  */
 export class EventfdWatcher {
   readonly #port: MessagePort;
@@ -66,7 +67,7 @@ export class EventfdWatcher {
 
   /**
    * Watches an eventfd. If all slots are in use, the eventfd stays unwatched.
-   * @returns a function that ends the watch and drains the eventfd
+   * @returns a function that stops the watch and drains the eventfd
    */
   watch(fd: number, onSignal: (at: number, total: number) => void): () => void {
     const slot = this.#freeSlots.pop();

@@ -1,6 +1,6 @@
 /**
- * A line of a trace file, one JSON object. Times are nanoseconds of CLOCK_MONOTONIC, which all
- * threads and processes of a machine share.
+ * A line of a trace file. Each line is one JSON object. Times are in nanoseconds of
+ * CLOCK_MONOTONIC. All threads and processes of a machine share this clock.
  */
 export type Line = Start | CallLine | VectorLine | LeaveLine | SignalLine | DeliverLine | MaskLine;
 
@@ -9,12 +9,12 @@ export interface Start {
   readonly type: 'start';
   readonly at: number;
   readonly pid: number;
-  /** 0 is the main thread. */
+  /** Number of the thread; 0 is the main thread. */
   readonly thread: number;
   readonly argv: readonly string[];
 }
 
-/** A call on a device, a window, an address space or an event set. */
+/** A call of a method of a device, a window, an address space or an event set. */
 export interface CallLine {
   readonly type: 'call';
   readonly at: number;
@@ -35,17 +35,20 @@ export interface VectorName {
   readonly vector: number;
 }
 
-/** SET_IRQS bound an eventfd to the vector, or unbound the eventfd. */
+/** SET_IRQS bound an eventfd to the vector or unbound the eventfd from the vector. */
 export interface VectorLine extends VectorName {
   readonly type: 'bind' | 'release';
   readonly at: number;
 }
 
-/** The vector's eventfd left its event set: no further interrupt is delivered. */
+/**
+ * The vector's eventfd was removed from its event set. No further interrupt of the vector is
+ * delivered.
+ */
 export interface LeaveLine extends VectorName {
   readonly type: 'leave';
   readonly at: number;
-  /** Interrupts so far, delivered or not. */
+  /** Number of interrupts so far, including interrupts that were not delivered. */
   readonly total: number;
 }
 
@@ -53,17 +56,17 @@ export interface LeaveLine extends VectorName {
 export interface SignalLine extends VectorName {
   readonly type: 'signal';
   readonly at: number;
-  /** Interrupts so far; absent if deliveries read the counter of the eventfd. */
+  /** Number of interrupts so far; absent if deliveries read the counter of the eventfd. */
   readonly total?: number;
 }
 
-/** The program ran the listeners of vectors that fired. */
+/** The program ran the listeners of the vectors in `vectors`. */
 export interface DeliverLine {
   readonly type: 'deliver';
   readonly at: number;
   readonly end: number;
   readonly device: string;
-  /** The vectors that fired. `total` is the number of interrupts so far. */
+  /** The vectors whose listeners ran. `total` is the number of interrupts of the vector so far. */
   readonly vectors: readonly { irq: string; vector: number; total: number }[];
 }
 

@@ -5,12 +5,12 @@ import { now } from './clock.js';
 import type { Line } from './format.js';
 
 const MAX_BUFFERED_LINES = 4096;
-/** Longest time that a line stays in memory. */
+/** Longest time that a line stays in memory before it is written to the file. */
 const FLUSH_DELAY_MS = 200;
 
 /**
- * The trace file of one thread. Lines are written in batches and at the end of the thread. If the
- * program crashes, only the last batch is lost.
+ * The trace file of one thread. Lines are written in batches. The last batch is written when the
+ * thread ends. If the program crashes, only the lines of the last batch are lost.
  */
 export class Log {
   readonly #fd: number;

@@ -8,7 +8,10 @@ function readAsset(name: string): string {
   return readFileSync(new URL(name, assets), 'utf8');
 }
 
-/** Returns JSON for a script element. `<` is escaped, so no tag in the data ends the element. */
+/**
+ * Returns JSON that is safe inside an HTML script element. `<` is escaped, so no tag in the data
+ * can end the script element.
+ */
 function embeddedJson(value: unknown): string {
   return JSON.stringify(value).replaceAll('<', '\\u003c');
 }

@@ -4,32 +4,36 @@ import { now } from './clock.js';
 import { EventfdWatcher, readCounter } from './eventfd-watcher.js';
 
 /**
- * Receives each signal of a counted eventfd.
+ * Receives each signal of an eventfd that has a signal counter.
  *
  * @param at - nanoseconds of CLOCK_MONOTONIC
- * @param total - signals so far; undefined if deliveries read the counter of the eventfd
+ * @param total - number of signals so far; undefined if deliveries read the counter of the eventfd
  */
 export type OnSignal = (eventfd: Eventfd, at: number, total?: number) => void;
 
-/** Counts the signals of one eventfd, and leaves the counter of the eventfd to the program. */
+/** Counts the signals of one eventfd. The counter in the eventfd stays unchanged. */
 export interface SignalCounter {
   /**
    * Returns the number of signals so far.
    *
-   * @param read - the count that the last delivery read; 0n if deliveries do not read the eventfd
+   * @param read - the count that the last delivery read from the eventfd; 0n if deliveries do not
+   *   read the eventfd
    */
   total(read: bigint): number;
-  /** Ends the count and drains the eventfd, which the program no longer uses. */
+  /**
+   * Stops counting and drains the eventfd. Call `stop()` only when the program no longer uses the
+   * eventfd.
+   */
   stop(): void;
 }
 
 /**
- * Makes signal counters. A thread watches an eventfd that has a file descriptor. The mock publishes
- * the signals of its own eventfds.
+ * Makes signal counters. A separate thread watches each eventfd that has a file descriptor. The
+ * mock publishes the signals of the eventfds without a file descriptor.
  */
 export class SignalCounters {
   readonly #onSignal: OnSignal;
-  /** Signals so far of each eventfd without a file descriptor. */
+  /** Number of signals so far for each eventfd without a file descriptor. */
   readonly #mockTotals = new Map<Eventfd, number>();
   #watcher: EventfdWatcher | null = null;
   #subscribed = false;
@@ -44,7 +48,7 @@ export class SignalCounters {
     return fd === null ? this.#createMock(eventfd) : this.#createKernel(eventfd, fd, counted);
   }
 
-  /** Calls `onSignal` for all signals so far. */
+  /** Calls `onSignal` for all signals that have arrived so far. */
   flush(): void {
     this.#watcher?.flush();
   }

@@ -1,7 +1,7 @@
 import type { CallLine, Line, Start, VectorName } from './format.js';
 import { VectorBuilder, type VectorTimeline } from './vector-timeline.js';
 
-/** The calls and vectors of one thread that used devices. */
+/** The calls that one thread made on devices, and the vectors that the thread used. */
 export interface ThreadTimeline {
   readonly pid: number;
   readonly thread: number;
@@ -20,7 +20,8 @@ function compareVectors(a: VectorName, b: VectorName): number {
 /**
  * Builds the timeline of a thread from its trace file.
  *
- * @param late - nanoseconds from an interrupt to its delivery, above which the delivery is late
+ * @param late - time limit in nanoseconds from an interrupt to its delivery; a delivery after this
+ *   limit is late
  */
 export function buildTimeline(lines: readonly Line[], late: number): ThreadTimeline {
   const start = lines.find((line): line is Start => line.type === 'start');
@@ -62,7 +63,10 @@ export function buildTimeline(lines: readonly Line[], late: number): ThreadTimel
   };
 }
 
-/** Leaves out unused REQ vectors: every open device listens for the request of the host. */
+/**
+ * Returns false for a REQ vector without interrupts. A trace does not show an unused REQ vector,
+ * because every open device listens for REQ.
+ */
 function wasUsed({ irq, interrupts }: VectorTimeline): boolean {
   return irq !== 'req' || interrupts.length > 0;
 }

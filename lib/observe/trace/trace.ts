@@ -3,19 +3,25 @@ import { join } from 'node:path';
 import type { Line } from './format.js';
 import { buildTimeline, type ThreadTimeline } from './timeline.js';
 
-/** The calls and interrupts of a traced command. Times are nanoseconds of CLOCK_MONOTONIC. */
+/** The calls and interrupts of a traced command. Times are in nanoseconds of CLOCK_MONOTONIC. */
 export interface Trace {
   readonly command: string;
   /** Time of the first call. */
   readonly start: number;
   /** End of the last call. */
   readonly end: number;
-  /** Nanoseconds from an interrupt to its delivery, above which the delivery is late. */
+  /**
+   * Time limit in nanoseconds from an interrupt to its delivery. A delivery after this limit is
+   * late.
+   */
   readonly late: number;
   readonly threads: readonly ThreadTimeline[];
 }
 
-/** Reads the file that the `Log` of a thread wrote. A crash may have cut off the last line. */
+/**
+ * Reads a trace file that the `Log` of a thread wrote. The last line may be incomplete because of a
+ * crash; an incomplete line is skipped.
+ */
 function readLines(path: string): Line[] {
   return readFileSync(path, 'utf8')
     .split('\n')
@@ -31,7 +37,8 @@ function readLines(path: string): Line[] {
 /**
  * Reads the trace files of a folder, one for each thread.
  *
- * @param late - nanoseconds from an interrupt to its delivery, above which the delivery is late
+ * @param late - time limit in nanoseconds from an interrupt to its delivery; a delivery after this
+ *   limit is late
  */
 export function readTrace(folder: string, command: string, late: number): Trace {
   const files = readdirSync(folder)
@@ -51,7 +58,7 @@ export function readTrace(folder: string, command: string, late: number): Trace 
   return { command, start, end, late, threads };
 }
 
-/** The figures of one vector. `late` and `lost` are numbers of interrupts. */
+/** The statistics of one vector. `late` and `lost` are numbers of interrupts. */
 export interface VectorSummary {
   readonly pid: number;
   readonly thread: number;
@@ -62,11 +69,14 @@ export interface VectorSummary {
   readonly deliveries: number;
   readonly late: number;
   readonly lost: number;
-  /** Nanoseconds from interrupt to listeners; null if the trace has the time of no interrupt. */
+  /**
+   * Nanoseconds from an interrupt to the call of its listeners. `latency` is null if the trace
+   * contains no interrupt with a known time.
+   */
   readonly latency: { readonly median: number; readonly max: number } | null;
 }
 
-/** Computes the figures of each vector. */
+/** Computes the statistics of each vector. */
 export function summarize({ threads }: Trace): VectorSummary[] {
   return threads.flatMap(({ pid, thread, vectors }) =>
     vectors.map(({ device, irq, vector, interrupts }) => {

@@ -7,18 +7,18 @@ import { Log } from './log.js';
 import { SignalCounters, type SignalCounter } from './signal-counters.js';
 import { VectorMap } from './vectors.js';
 
-/** An eventfd in a slot of an event set. */
+/** An eventfd that is in a slot of an event set. */
 interface WatchedEventfd {
   readonly eventfd: Eventfd;
   readonly signals: SignalCounter;
 }
 
-/** Writes a line for each call, signal and delivery of a program. */
+/** Writes a line for each call, each signal and each delivery of a program. */
 class Tracer {
   readonly #write: (line: Line) => void;
   readonly #vectors: VectorMap;
   readonly #counters: SignalCounters;
-  /** The eventfds of each event set, by the id of the set and the slot. */
+  /** The eventfds of all event sets. A key consists of the id of the event set and the slot. */
   readonly #watched = new Map<number, Map<number, WatchedEventfd>>();
 
   constructor(write: (line: Line) => void) {
@@ -53,7 +53,7 @@ class Tracer {
     };
   };
 
-  /** Writes the final count of each eventfd that is still in an event set. */
+  /** Writes the final interrupt count of each eventfd that is still in an event set. */
   close(): void {
     for (const set of this.#watched.keys()) this.#removeAll(set);
     this.#counters.flush();

@@ -1,21 +1,26 @@
 import type { MaskLine, VectorName } from './format.js';
 
-/** A delivery and its interrupts (perhaps none), or interrupts that were lost. */
+/**
+ * A delivery with its interrupts, or interrupts that were lost. A delivery may have no interrupts.
+ */
 export interface Interrupt {
-  /** Time of the first interrupt; null if nothing saw an interrupt arrive. */
+  /** Time of the first interrupt; null if this time is unknown. */
   readonly raised: number | null;
   /** Time at which the listeners were called; null if the interrupts were lost. */
   readonly delivered: number | null;
-  /** Time at which the listeners returned, or at which the loss was certain. */
+  /** Time at which the listeners returned, or the time at which the interrupts were lost. */
   readonly done: number | null;
-  /** Number of interrupts; 0 if an earlier delivery was for them already. */
+  /** Number of interrupts; 0 if an earlier delivery already covered all interrupts. */
   readonly count: number;
   readonly state: 'delivered' | 'late' | 'lost';
 }
 
-/** All that a trace has of one vector. */
+/** The timeline of one vector: its bindings, masks and interrupts. */
 export interface VectorTimeline extends VectorName {
-  /** Times between which the vector had an eventfd; `to` is null if the vector is still bound. */
+  /**
+   * Periods in which an eventfd was bound to the vector; `to` is null if the eventfd is still
+   * bound.
+   */
   readonly bound: { from: number; to: number | null }[];
   readonly interrupts: Interrupt[];
   readonly masks: { at: number; type: 'mask' | 'unmask' }[];
@@ -38,11 +43,14 @@ export class VectorBuilder {
   readonly #bound: { from: number; to: number | null }[] = [];
   readonly #masks: { at: number; type: 'mask' | 'unmask' }[] = [];
   readonly #interrupts: Interrupt[] = [];
-  /** Signals and deliveries since the eventfd joined its event set. */
+  /** Signals and deliveries since the eventfd was added to its event set. */
   #signals: Signal[] = [];
   #deliveries: Delivery[] = [];
 
-  /** @param late - nanoseconds from an interrupt to its delivery, above which it is late */
+  /**
+   * @param late - time limit in nanoseconds from an interrupt to its delivery; a delivery after
+   *   this limit is late
+   */
   constructor(late: number) {
     this.#late = late;
   }
@@ -61,23 +69,25 @@ export class VectorBuilder {
   }
 
   /**
-   * Adds a signal. The order is free, since signals that another thread saw are written later.
+   * Adds a signal. Signals may be added in any order, because the trace file has no strict order of
+   * signals.
    *
-   * @param total - interrupts so far; undefined if deliveries read the counter of the eventfd
+   * @param total - number of interrupts so far; undefined if deliveries read the counter of the
+   *   eventfd
    */
   signal(at: number, total: number | undefined): void {
     this.#signals.push({ at, total });
   }
 
-  /** @param total - interrupts so far */
+  /** @param total - number of interrupts so far */
   deliver(at: number, end: number, total: number): void {
     this.#deliveries.push({ at, end, total });
   }
 
   /**
-   * Ends the time of the eventfd in its event set. Interrupts without a delivery are lost.
+   * Notes that the eventfd was removed from its event set. Interrupts without a delivery are lost.
    *
-   * @param total - interrupts since the eventfd joined the event set
+   * @param total - number of interrupts since the eventfd was added to the event set
    */
   leave(at: number, total: number): void {
     const signals = this.#signals.sort((a, b) => a.at - b.at);
@@ -115,7 +125,8 @@ export class VectorBuilder {
   /**
    * Returns the timeline.
    *
-   * @param end - end of the trace; used if the program was killed before it removed the eventfd
+   * @param end - end time of the trace; used if the program was killed before the eventfd was
+   *   removed
    */
   finish(name: VectorName, end: number): VectorTimeline {
     this.leave(end, Math.max(0, ...this.#signals.map(({ total = 0 }) => total)));

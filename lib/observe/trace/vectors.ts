@@ -14,11 +14,11 @@ interface Bound {
   readonly eventfd: Eventfd;
 }
 
-/** Maps each eventfd to its vector, as SET_IRQS bound them. */
+/** Maps each eventfd to the vector to which SET_IRQS bound the eventfd. */
 export class VectorMap {
   readonly #write: (line: Line) => void;
   readonly #bound = new Map<string, Bound>();
-  /** The vector that each eventfd is bound to, or was bound to last. */
+  /** For each eventfd, the vector to which the eventfd is bound or was bound most recently. */
   readonly #names = new WeakMap<Eventfd, VectorName>();
 
   constructor(write: (line: Line) => void) {
@@ -29,11 +29,12 @@ export class VectorMap {
     return this.#names.get(eventfd);
   }
 
-  /** Writes the effects of a SET_IRQS that succeeded. */
+  /** Writes the effects of a successful SET_IRQS. */
   applyIrqSet(device: string, { index, flags, start, count, eventfds }: IrqSet): void {
     const irq = irqName(index);
     if ((flags & VFIO_IRQ_SET_ACTION_TRIGGER) === 0) {
-      // An eventfd masks or unmasks when the program signals the eventfd: a trace cannot see that.
+      // An eventfd for masking takes effect when the program signals the eventfd. A trace cannot
+      // see this signal.
       if ((flags & VFIO_IRQ_SET_DATA_NONE) === 0) return;
       const type = (flags & VFIO_IRQ_SET_ACTION_MASK) !== 0 ? 'mask' : 'unmask';
       for (let vector = start; vector < start + count; vector++) {

@@ -1,7 +1,7 @@
 import { bits } from '../bytes.js';
 import { type Lister, sign, signs } from './row.js';
 
-/** Formats the transfer rates as factors: x1, x2, x4; in AGP 3.0 mode x4, x8, x16. */
+/** Formats the transfer rates: x1, x2 and x4, or x4, x8 and x16 in AGP 3.0 mode. */
 function rates(register: number, isThird: boolean): string {
   const found = [0, 1, 2].filter((bit) => bits(register, bit) === 1);
   const names = found.map((bit) => `x${2 ** (bit + (isThird ? 2 : 0))}`);

@@ -15,7 +15,10 @@ export function bridgeLines(config: Uint8Array): string[] {
   ];
 }
 
-/** Address width in bits by the type in the register's lowest bits; other types are reserved. */
+/**
+ * Address width in bits, indexed by the type in the lowest bits of the register. Other types are
+ * reserved.
+ */
 const IO_BITS = [16, 32];
 const PREFETCHABLE_BITS = [32, 64];
 

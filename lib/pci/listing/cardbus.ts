@@ -28,7 +28,7 @@ export function cardbusLines(config: Uint8Array): string[] {
   ];
 }
 
-/** Formats a memory window; registers count in units of 4 KiB. */
+/** Formats a memory window. The registers contain addresses in units of 4 KiB. */
 function memoryWindow(config: Uint8Array, index: number): string {
   const [base, limit] = [u32(config, 0x1c + 8 * index), u32(config, 0x20 + 8 * index)];
   const disabled = isSet(u16(config, 0x04), 1) ? '' : ' [disabled]';
@@ -36,7 +36,10 @@ function memoryWindow(config: Uint8Array, index: number): string {
   return `Memory window ${index}: ${hex(base, 8)}-${hex(limit + 0xfff, 8)}${disabled}${prefetchable}`;
 }
 
-/** Formats an I/O window in units of 4 bytes; bit 0 of the base: the upper halves exist. */
+/**
+ * Formats an I/O window in units of 4 bytes. Bit 0 of the base register shows whether the upper
+ * halves exist.
+ */
 function ioWindow(config: Uint8Array, index: number): string {
   const read = (offset: number) => u32(config, offset + 8 * index);
   const isWide = isSet(read(0x2c), 0);

@@ -4,10 +4,15 @@ import { hex, type Lister, type Place, sign } from './row.js';
 const PORT_SELECTS = ['Fixed', 'WRR32', 'WRR64', 'WRR128'];
 const CHANNEL_SELECTS = [...PORT_SELECTS, 'TWRR128', 'WRR256'];
 
-/** Names a register's choice; an undefined choice gets its number. */
+/**
+ * Returns the name of a register value. If the value has no name, the result contains the value as
+ * a number.
+ */
 const choice = (names: readonly string[], value: number) => names[value] ?? `??${value}`;
 
-/** Lists the defined arbitrations with their sign, and undefined ones whose bit is set. */
+/**
+ * Lists each defined arbitration with its sign, and each undefined arbitration whose bit is set.
+ */
 function arbitrations(names: readonly string[], capabilities: number): string {
   const known = Array.from({ length: 8 }, (_, bit) => bit).filter(
     (bit) => bit < names.length || bits(capabilities, bit) === 1,

@@ -12,7 +12,7 @@ export function extensions(place: Place): string[] {
   ];
 }
 
-/** PCIe DVSEC for Flex Bus Port: section 8.1.8. Each revision adds registers. */
+/** PCIe DVSEC for Flex Bus Port: section 8.1.8. Each revision of the DVSEC adds registers. */
 export function flexBus(place: Place, revision: number): string[] {
   const protocols = { Cache: 0, IO: 1, Mem: 2 };
   const flits = { '68BFlit': 5, MltLogDev: 6 };
@@ -36,7 +36,7 @@ export function flexBus(place: Place, revision: number): string[] {
   ];
 }
 
-/** PCIe DVSEC for MLD, section 8.1.10. More than 16 logical devices are reserved. */
+/** PCIe DVSEC for MLD, section 8.1.10. Values above 16 logical devices are reserved. */
 export function multipleLogicalDevices(place: Place): string[] {
   const count = place.u16(0x0a);
   return count >= 1 && count <= 16 ? [`NumLogDevs: ${count}`] : [];

@@ -10,7 +10,7 @@ interface Dvsec {
   readonly decode: (place: Place, revision: number, length: number) => string[];
 }
 
-/** By DVSEC ID: CXL Specification 3.0, section 8.1. */
+/** CXL DVSECs by DVSEC ID: CXL Specification 3.0, section 8.1. */
 const DVSECS: Readonly<Record<number, Dvsec>> = {
   0x0: { size: () => 0x38, decode: cxlDevice },
   0x2: { size: () => 0x2c, decode: functionMap },
@@ -28,7 +28,7 @@ export function cxl(place: Place, id: number, revision: number, length: number):
   return length < found.size(revision) ? ['<too short>'] : found.decode(place, revision, length);
 }
 
-/** Functions that do not take part in CXL, one bit each: section 8.1.4. */
+/** Formats the bitmap of the functions that do not use CXL: section 8.1.4. */
 function functionMap(place: Place): string[] {
   return Array.from(
     { length: 8 },
@@ -36,7 +36,7 @@ function functionMap(place: Place): string[] {
   );
 }
 
-/** Factor and unit of a time by its scale code. */
+/** Factor and unit of a time value for each scale code. */
 const SCALES: readonly (readonly [factor: number, unit: string])[] = [
   [1, 'us'],
   [10, 'us'],

@@ -4,7 +4,7 @@ import { hex, type Lister } from './row.js';
 
 /** The vendor id of the CXL consortium. */
 const CXL = 0x1e98;
-/** Bytes of the smallest CXL DVSEC. */
+/** Size of the smallest CXL DVSEC in bytes. */
 const CXL_MIN_SIZE = 16;
 
 /**

@@ -14,7 +14,7 @@ const INDICATORS = [
   'reserved',
 ];
 
-/** Codes of both the Primary and the Secondary Properties. */
+/** The codes that the fields Primary Properties and Secondary Properties share. */
 const PROPERTIES: Readonly<Record<number, string>> = {
   0x00: 'memory space, non-prefetchable',
   0x01: 'memory space, prefetchable',
@@ -30,7 +30,10 @@ const PROPERTIES: Readonly<Record<number, string>> = {
 };
 const UNAVAILABLE = 0xff;
 
-/** Enhanced Allocation: section 7.8.5. Entries follow each other; each states its own length. */
+/**
+ * Enhanced Allocation: section 7.8.5. The entries follow each other without gaps. Each entry
+ * contains its own length.
+ */
 export const enhancedAllocation: Lister = (place) => {
   const count = bits(place.u8(2), 0, 5);
   const isBridge = bits(u8(place.config, HEADER_TYPE), 0, 6) === BRIDGE;
@@ -44,7 +47,9 @@ export const enhancedAllocation: Lister = (place) => {
   return { title: `Enhanced Allocation (EA): NumEntries=${count}${buses}`, lines };
 };
 
-/** Formats an entry. Words past the entry's size are not read: they belong to the next entry. */
+/**
+ * Formats an entry. Dwords past the size of the entry belong to the next entry and are not read.
+ */
 function entry(place: Place, offset: number, index: number): string[] {
   const header = place.u32(offset);
   const size = bits(header, 0, 2);
@@ -72,7 +77,10 @@ function property(code: number): string {
   return PROPERTIES[code] ?? `[${hex(code, 2)}]`;
 }
 
-/** Names the secondary property; if that is unavailable, software uses the primary one. */
+/**
+ * Names the secondary property. If the secondary property is unavailable, software uses the primary
+ * property.
+ */
 function secondary(code: number): string {
   return property(code) + (code === UNAVAILABLE ? ', PrimaryProperties should be used' : '');
 }

@@ -52,7 +52,7 @@ export const errorReporting: Lister = (place) => {
   };
 };
 
-/** Root error registers, from section 7.8.4.9 on. */
+/** Root error registers: sections 7.8.4.9 and later. */
 function rootLines(place: Place): string[] {
   const status = place.u32(0x30);
   const received = { CERcvd: 0, MultCERcvd: 1, UERcvd: 2, MultUERcvd: 3 };

@@ -7,7 +7,10 @@ const UPSTREAM = 5;
 const DOWNSTREAM = 6;
 const PCI_TO_PCIE = 8;
 
-/** Completion Timeout Ranges and Value: PCI Express Base Specification, section 7.5.3.15 and 16. */
+/**
+ * Completion Timeout Ranges and Value: PCI Express Base Specification, sections 7.5.3.15 and
+ * 7.5.3.16.
+ */
 const RANGES: Readonly<Record<number, string>> = {
   0: 'Not Supported',
   1: 'Range A',
@@ -84,7 +87,7 @@ function controlLines(place: Place, type: number): string[] {
   ];
 }
 
-/** Whether a BAR is in memory space, where a function can complete AtomicOps. */
+/** Whether a BAR is in memory space. A function can complete AtomicOps only in memory space. */
 function hasMemory(config: Uint8Array): boolean {
   return decodeBars(config).some((bar) => {
     const isThere = ![0, 0xffff_ffff].includes(u32(config, 0x10 + 4 * bar.index));
@@ -93,12 +96,15 @@ function hasMemory(config: Uint8Array): boolean {
 }
 
 const TARGETS = ['2.5GT/s', '2.5GT/s', '5GT/s', '8GT/s', '16GT/s', '32GT/s', '64GT/s'];
-/** Speeds by the highest bit of Supported Link Speeds; lower speeds are mandatory. */
+/**
+ * Speeds, indexed by the highest bit of Supported Link Speeds. A link also supports all lower
+ * speeds.
+ */
 const SUPPORTED = ['Unknown', '2.5GT/s', '2.5-5GT/s', '2.5-8GT/s', '2.5-16GT/s', '2.5-32GT/s'];
 const FULL_SWING = '800-1200mV(full-swing)/400-700mV(half-swing)';
 const LOW_SWING = '200-400mV(full-swing)/100-200mV(half-swing)';
 const MARGINS = ['Normal Operating Range', FULL_SWING, LOW_SWING, LOW_SWING, LOW_SWING, LOW_SWING];
-/** De-emphasis and preshoot in dB: section 4.2.3.2. */
+/** De-emphasis and preshoot of each preset in dB: section 4.2.3.2. */
 const PRESETS: readonly (readonly [string, string])[] = [
   ['-6', '0'],
   ['-3.5', '0'],

@@ -10,7 +10,7 @@ export function powerLimit(value: number, scale: number): string {
 
 const INDICATOR = ['Unknown', 'On', 'Blink', 'Off'];
 
-/** Slot registers: section 7.5.3.9 to 7.5.3.11. */
+/** Slot registers: sections 7.5.3.9 to 7.5.3.11. */
 export function slotLines(place: Place): string[] {
   const capabilities = place.u32(0x14);
   const control = place.u16(0x18);
@@ -30,7 +30,7 @@ export function slotLines(place: Place): string[] {
   ];
 }
 
-/** Root registers: section 7.5.3.12 to 7.5.3.14. */
+/** Root registers: sections 7.5.3.12 to 7.5.3.14. */
 export function rootLines(place: Place): string[] {
   const control = { ErrCorrectable: 0, 'ErrNon-Fatal': 1, ErrFatal: 2, PMEIntEna: 3 };
   const status = place.u32(0x20);

@@ -123,7 +123,10 @@ function linkLines(place: Place, type: number): string[] {
   ];
 }
 
-/** Marks a value below the function's maximum; for a port the other end may be the limit. */
+/**
+ * Marks a value below the maximum of the function. A port gets no mark, because the device at the
+ * other end of the link may cause the lower value.
+ */
 function compare(type: number, now: number, able: number): string {
   if (now > able) return ' (overdriven)';
   const isPort = among(type, PORT.root, PORT.downstream, PORT.pciToPcie);

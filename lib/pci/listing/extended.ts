@@ -45,7 +45,7 @@ const vendorSpecific: Lister = (place) => {
   };
 };
 
-/** By extended capability id. */
+/** Maps each extended capability id to the function that formats the capability. */
 export const EXTENDED: Readonly<Record<number, Lister>> = {
   0x00: () => ({ title: 'Null', lines: [] }),
   0x01: errorReporting,

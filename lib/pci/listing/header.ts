@@ -57,7 +57,9 @@ function wrongClass(config: Uint8Array, type: number): string[] {
   return isWrong ? [`!!! Invalid class ${hex(code, 4)} for header type ${hex(type, 2)}`] : [];
 }
 
-/** Offset of the subsystem ids; undefined for a bridge without the capability. */
+/**
+ * Returns the offset of the subsystem ids; undefined for a bridge without the subsystem capability.
+ */
 function subsystemOffset(config: Uint8Array, type: number): number | undefined {
   if (type === 0) return 0x2c;
   if (type === CARDBUS) return 0x40;
@@ -99,7 +101,7 @@ function bistLine(bist: number): string {
 
 const KINDS = ['32-bit', 'low-1M', '64-bit', 'type 3'];
 
-/** Formats each BAR register that is not zero: its kind, and its address. */
+/** Formats the kind and the address of each BAR register that is not zero. */
 function barLines(config: Uint8Array): string[] {
   const command = u16(config, 0x04);
   return decodeBars(config).flatMap((bar) => {

@@ -2,7 +2,10 @@ import { bits } from '../bytes.js';
 import { hex, signs } from './row.js';
 
 const WIDTHS = ['8bit', '16bit', '[2]', '32bit', '2bit', '4bit', '[6]', 'N/C'];
-/** Frequencies by code, which is also the number of their bit in the capability. */
+/**
+ * Frequencies, indexed by frequency code. The code is also the number of the frequency's bit in the
+ * capability register.
+ */
 const RATES = [
   '200MHz',
   '300MHz',
@@ -50,7 +53,10 @@ export function linkRate(which: string, register: number, capability: number): s
   ];
 }
 
-/** Enable bits: errors that flood the link, or raise a fatal or a nonfatal interrupt. */
+/**
+ * Formats the bits that choose the reaction to an error: link flood, fatal interrupt or nonfatal
+ * interrupt.
+ */
 const ERRORS = [
   ...['PFlE', 'OFlE', 'PFE', 'OFE', 'EOCFE', 'RFE', 'CRCFE', 'SERRFE'],
   ...['CF', 'RE', 'PNFE', 'ONFE', 'EOCNFE', 'RNFE', 'CRCNFE', 'SERRNFE'],

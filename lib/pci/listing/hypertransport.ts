@@ -8,7 +8,7 @@ import {
 } from './hypertransport-link.js';
 import { hex, hex64, type Listed, type Lister, type Place, sign, signs } from './row.js';
 
-/** Revision 1.02, the first one that has the second half of an interface's registers. */
+/** Revision 1.02. Earlier revisions lack the second half of the interface registers. */
 const SECOND_HALF = 0x22;
 
 /** Capability types of 5 bits: HyperTransport I/O Link Specification, chapter 7. */
@@ -28,7 +28,7 @@ const MSI_MAPPING = 0x15;
 
 const FEATURES = { IsocFC: 0, LDTSTOP: 1, CRCTM: 2, ECTLT: 3, '64bA': 4, UIDRD: 5 };
 
-/** HyperTransport. A function may have several capabilities, one of each type. */
+/** HyperTransport. A function may have several HyperTransport capabilities, one of each type. */
 export const hypertransport: Lister = (place) => {
   const command = place.u16(2);
   const interfaceType = bits(command, 13, 15);
@@ -44,7 +44,10 @@ function revision(value: number): string {
   return `Revision ID: ${bits(value, 5, 7)}.${String(bits(value, 0, 4)).padStart(2, '0')}`;
 }
 
-/** Formats the MSI mapping. A fixed mapping has the architecture's address, so none is listed. */
+/**
+ * Formats the MSI mapping. A fixed mapping uses the address that the architecture defines, so the
+ * listing contains no address.
+ */
 function msiMapping(place: Place, command: number): Listed {
   const low = place.u32(4);
   const address = hex64(place.u32(8), low - bits(low, 0, 19));
@@ -54,7 +57,7 @@ function msiMapping(place: Place, command: number): Listed {
   };
 }
 
-/** Warns of a revision between those that are decoded here. */
+/** Warns about a revision whose registers may be decoded incompletely. */
 function warning(id: number): string[] {
   return id > 0x11 && id < SECOND_HALF ? ['!!! Possibly incomplete decoding'] : [];
 }

@@ -11,7 +11,10 @@ export { flagsOf, type VpdReader } from './row.js';
 
 /** A capability with its decoded text. */
 export interface ListedCapability extends Capability, Listed {
-  /** The headline. For a capability that is not decoded here: its name, its id and `<?>`. */
+  /**
+   * The headline. If the capability is not decoded, the headline contains its name, its id and
+   * `<?>`.
+   */
   readonly title: string;
 }
 
@@ -20,18 +23,19 @@ export interface Listing {
   readonly header: readonly string[];
   /** Null capabilities included. A line past the end of the image is `<unreadable>`. */
   readonly capabilities: readonly ListedCapability[];
-  /** Links that end a list too early; capabilities behind them are not listed. */
+  /** Broken links that end a list too early. Capabilities after a broken link are not listed. */
   readonly broken: readonly BrokenLink[];
 }
 
 const PCI_EXPRESS = 0x10;
 
 /**
- * Decodes configuration space as `lspci -vvv` does: the same flag names with the same signs, in
- * lines that begin with the register's name.
+ * Decodes configuration space in the style of `lspci -vvv`. Flags have the same names and signs,
+ * and each line begins with the name of the register.
  *
  * @param config - 256 or 4096 bytes; a shorter image is decoded up to its end
- * @param vpd - reads vital product data, which lie outside of configuration space; null omits them
+ * @param vpd - a function that reads vital product data from outside of configuration space; null
+ *   omits the data
  */
 export function listConfig(config: Uint8Array, vpd: VpdReader | null = null): Listing {
   const { capabilities, broken } = walkLists(config);
@@ -60,7 +64,10 @@ function listCapability(
   return decodeReadable(title, lister ?? undecoded, new Place(config, offset, surroundings));
 }
 
-/** Dumps lines of 16 bytes in the format that `lspci -x` writes and `lspci -F` reads. */
+/**
+ * Dumps configuration space in lines of 16 bytes. `lspci -x` writes this format, and `lspci -F`
+ * reads this format.
+ */
 export function dumpConfig(config: Uint8Array): string[] {
   const lines: string[] = [];
   for (let offset = 0; offset < config.length; offset += 16) {

@@ -1,7 +1,10 @@
 import { bits } from '../bytes.js';
 import { hex, type Lister, sign, signs } from './row.js';
 
-/** Formats a latency: a value times 32 to the power of a scale of at most 5. Section 7.8.2.2. */
+/**
+ * Formats a latency in ns. The latency is a value times 32^scale, with a scale of 0 to 5. Section
+ * 7.8.2.2.
+ */
 function latency(register: number): string {
   const scale = bits(register, 10, 12);
   if (scale > 5) return '<error>';

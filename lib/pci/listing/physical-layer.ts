@@ -15,9 +15,9 @@ export const physicalLayer16: Lister = (place) => ({
   lines: [`Phy16Sta: ${signs(place.u32(0xc), EQUALIZATION)}`],
 });
 
-/** Uses of modified training sets by code. */
+/** Uses of modified training sets, indexed by code. */
 const TRAINING = ['PCI Express', 'Training Set Messages', 'Alternate Protocol Negotiation'];
-/** Values of the received Enhanced Link Behavior Control. */
+/** Texts for the values of the received Enhanced Link Behavior Control. */
 const BEHAVIOR = [
   'Full Equalization required',
   'Equalization bypass to highest rate support',

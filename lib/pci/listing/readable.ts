@@ -1,15 +1,15 @@
 import { type Listed, type Lister, Place } from './row.js';
 
-/** Replaces the rest of a capability that is past the end of the image. */
+/** The line that replaces the part of a capability past the end of the image. */
 export const UNREADABLE = '<unreadable>';
 
-/** Bytes of an image that no capability can exceed. */
+/** An image size in bytes that no capability can exceed. */
 const MAX_SIZE = 0x4000;
 
 /**
- * Decodes a capability up to the end of the image. The capability is decoded twice, with the
- * missing bytes as ones and as zeros. The first line that differs depends on missing bytes and ends
- * the list.
+ * Decodes the part of a capability that is inside the image. The capability is decoded twice, once
+ * with ones and once with zeros in place of the missing bytes. A line that differs between the two
+ * results depends on missing bytes. The first different line and all further lines are dropped.
  */
 export function decodeReadable(title: string, lister: Lister, place: Place): Listed {
   const listed = lister(place);

@@ -7,22 +7,25 @@ import { bits, u16, u32, u8 } from '../bytes.js';
  */
 export type VpdReader = (address: number, length: number) => Uint8Array | null;
 
-/** The decoded text of one capability: its headline, and the lines below, as lspci prints them. */
+/**
+ * The decoded text of one capability: a headline and the lines below the headline, in the format of
+ * lspci.
+ */
 export interface Listed {
   readonly title: string;
-  /** A label is followed by a space; a continuation line begins with two spaces. */
+  /** A space follows each label. A continuation line begins with two spaces. */
   readonly lines: readonly string[];
 }
 
-/** Facts about the device that decoding a capability needs. */
+/** Facts about the device that are needed to decode a capability. */
 export interface Surroundings {
-  /** Device/Port Type of the PCI Express capability, or null without that capability. */
+  /** Device/Port Type of the PCI Express capability; null if the function lacks this capability. */
   readonly portType: number | null;
-  /** Null if only configuration space can be read. */
+  /** A function that reads vital product data; null if only configuration space can be read. */
   readonly vpd: VpdReader | null;
 }
 
-/** A capability in an image; reads are relative to its offset. */
+/** A capability in an image. Offsets of reads are relative to the start of the capability. */
 export class Place implements Surroundings {
   readonly portType: number | null;
   readonly vpd: VpdReader | null;
@@ -37,7 +40,7 @@ export class Place implements Surroundings {
     this.vpd = vpd;
   }
 
-  /** Whether a read went past the end of the image. */
+  /** Whether any read has gone past the end of the image. */
   get pastEnd(): boolean {
     return this.#pastEnd;
   }
@@ -84,7 +87,7 @@ export function hex64(high: number, low: number): string {
   return hex(high, 8) + hex(low, 8);
 }
 
-/** Parses the flags in a line of text: `{ Mem: true, IO: false }`. */
+/** Parses the flags in a line of text. `'Mem+ IO-'` gives `{ Mem: true, IO: false }`. */
 export function flagsOf(line: string): Record<string, boolean> {
   const found = line.matchAll(/([^\s,;:()]+?):?([+-])(?=[\s,;)]|$)/g);
   return Object.fromEntries([...found].map(([, name = '', mark]) => [name, mark === '+']));

@@ -1,6 +1,6 @@
 const UNITS = ['', 'K', 'M', 'G', 'T'];
 
-/** Formats bytes in the largest unit that leaves no remainder: `16K`. */
+/** Formats a number of bytes in the largest unit that divides the number, for example `16K`. */
 export function byteSize(bytes: bigint): string {
   let rest = bytes;
   let unit = 0;

@@ -6,7 +6,9 @@ import { pcix } from './pcix.js';
 import { hex, type Lister, type Place, sign, signs } from './row.js';
 import { vitalProductData } from './vpd.js';
 
-/** Auxiliary current in D3cold, in mA: PCI Power Management Interface Specification, 3.2.3. */
+/**
+ * Auxiliary current in D3cold in mA: PCI Power Management Interface Specification, section 3.2.3.
+ */
 const AUX_CURRENT = [0, 55, 100, 160, 220, 270, 320, 375];
 
 const powerManagement: Lister = (place) => {
@@ -60,7 +62,9 @@ const advancedFeatures: Lister = (place) => ({
   ],
 });
 
-/** Whether the ids are virtio's: Virtual I/O Device Specification 1.2, section 4.1.2. */
+/**
+ * Whether the ids belong to a virtio device: Virtual I/O Device Specification 1.2, section 4.1.2.
+ */
 function isVirtio({ config }: Place): boolean {
   const device = u16(config, 2);
   return u16(config, 0) === 0x1af4 && device >= 0x1000 && device <= 0x107f;

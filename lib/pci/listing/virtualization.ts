@@ -114,7 +114,7 @@ export const processAddressSpaces: Lister = (place) => {
 
 const UNITS = ['MB', 'GB', 'TB', 'PB', 'EB'];
 
-/** Formats a BAR size of 2^power MB: section 7.8.6.2. */
+/** Formats a BAR size of 2^`power` MB: section 7.8.6.2. */
 function barSize(power: number): string {
   if (power >= 44) return '<unknown>';
   return `${2 ** (power % 10)}${UNITS[Math.floor(power / 10)] ?? ''}`;

@@ -1,6 +1,6 @@
 import { hex, type Lister, type VpdReader } from './row.js';
 
-/** Bytes that a 15-bit address can reach. */
+/** Number of bytes that a 15-bit address can reach. */
 const SIZE = 0x8000;
 const PRODUCT_NAME = 0x82;
 const READ_ONLY = 0x90;
@@ -9,7 +9,9 @@ const END = 0x0f;
 
 type Format = 'text' | 'bytes' | 'checksum' | 'free';
 
-/** Keywords: PCI Local Bus Specification 3.0, appendix I.3, and others that lspci names. */
+/**
+ * Keywords of PCI Local Bus Specification 3.0, appendix I.3, and further keywords that lspci knows.
+ */
 const KEYWORDS: Readonly<Record<string, readonly [name: string, format: Format]>> = {
   CC: ['CCIN', 'text'],
   CP: ['Extended capability', 'bytes'],
@@ -37,10 +39,13 @@ export const vitalProductData: Lister = (place) => ({
   lines: place.vpd === null ? [] : new Resources(place.vpd).lines(),
 });
 
-/** Decodes the list of resources. A large one has a 16-bit length, a small one a 3-bit length. */
+/**
+ * Decodes the list of VPD resources. A large resource has a 16-bit length, and a small resource has
+ * a 3-bit length.
+ */
 class Resources {
   readonly #read: VpdReader;
-  /** Sum of all bytes up to and including the checksum; zero if the data are intact. */
+  /** Sum of all bytes up to and including the checksum. The sum is zero if the data are intact. */
   #sum = 0;
 
   constructor(read: VpdReader) {
@@ -74,7 +79,7 @@ class Resources {
     return { tag, start: address + 3, length: (length[0] ?? 0) + 256 * (length[1] ?? 0) };
   }
 
-  /** @returns null for an unknown resource, which ends the decoding */
+  /** @returns null for an unknown resource, so that decoding ends */
   #resource(tag: number, start: number, length: number): string[] | null {
     switch (tag) {
       case PRODUCT_NAME:
@@ -88,7 +93,10 @@ class Resources {
     }
   }
 
-  /** Decodes fields up to the resource's end: a keyword of two letters, a length, the bytes. */
+  /**
+   * Decodes the fields up to the end of the resource. Each field has a keyword of two letters, a
+   * length and the bytes.
+   */
   #fields(start: number, end: number): string[] {
     const lines: string[] = [];
     let address = start;
@@ -144,7 +152,9 @@ function unknown(tag: number): string {
   return `Unknown ${kind} resource type ${hex(tag & 0x7f, 2)}, will not decode more.`;
 }
 
-/** Decodes Latin-1. Control characters are escaped; a zero byte at the end is dropped. */
+/**
+ * Decodes Latin-1. Control characters are escaped. A zero byte at the end of the text is dropped.
+ */
 function text(bytes: Uint8Array): string {
   return Array.from(bytes.at(-1) === 0 ? bytes.subarray(0, -1) : bytes, (byte) => {
     if (byte === 0x5c) return '\\\\';

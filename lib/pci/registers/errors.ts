@@ -1,7 +1,7 @@
 import { type Field, field, rw1c } from '../fields.js';
 import { registerOf, type Register } from './register.js';
 
-/** Errors with a bit each in the status, mask and severity registers. */
+/** Errors. Each error has one bit in the status, mask and severity registers. */
 const uncorrectable = (bit: (at: number) => Field) => ({
   data_link_protocol: bit(4),
   surprise_down: bit(5),

@@ -8,7 +8,7 @@ import { VIRTUALIZATION } from './virtualization.js';
 
 export { type Register, registerOffset } from './register.js';
 
-/** Registers by name, with their fields spelled as in the specifications. */
+/** All registers by name. Field names follow the names in the specifications. */
 export const REGISTERS = {
   ...HEADER,
   ...STANDARD,
@@ -25,7 +25,7 @@ export const REGISTERS = {
  */
 export type RegisterName = keyof typeof REGISTERS;
 
-/** The fields of a register, each as an unsigned number. */
+/** The fields of a register. The value of each field is an unsigned number. */
 export type FieldsOf<N extends RegisterName> = Record<
   keyof (typeof REGISTERS)[N]['fields'] & string,
   number

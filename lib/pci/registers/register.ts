@@ -1,12 +1,13 @@
 import type { Fields } from '../fields.js';
 
-/** A register with a name. */
+/** A register of configuration space. */
 export interface Register<F extends Fields = Fields> {
-  /** The capability it belongs to, or null for the header. */
+  /** Name of the capability that contains the register; null for a register of the header. */
   readonly capability: string | null;
   /**
-   * Bytes from the start of the capability, or of configuration space. A layout that varies is a
-   * function of the word at offset 2 of the capability; null if the device lacks the register.
+   * Bytes from the start of the capability. For a register of the header: bytes from the start of
+   * configuration space. If the offset depends on the device, `offset` is a function of the word at
+   * offset 2 of the capability. The function returns null if the device lacks the register.
    */
   readonly offset: number | ((control: number) => number | null);
   /** Bits. */
@@ -15,8 +16,8 @@ export interface Register<F extends Fields = Fields> {
 }
 
 /**
- * Computes the register's offset in its capability, in bytes; null if the device lacks the
- * register.
+ * Computes the offset of a register in its capability, in bytes. Returns null if the device lacks
+ * the register.
  *
  * @param control - the word at offset 2 of the capability
  */

@@ -2,10 +2,13 @@ import { isSet } from '../bytes.js';
 import { field, rw1c } from '../fields.js';
 import { registerOf, type Register } from './register.js';
 
-/** MSI: with 64-bit addresses, the registers after the low address are 4 bytes higher. */
+/**
+ * Offset of an MSI register after the low address. With 64-bit addresses, the offset is 4 bytes
+ * higher.
+ */
 const afterAddress = (offset: number) => (control: number) => offset + (isSet(control, 7) ? 4 : 0);
 
-/** MSI: registers that exist only with per-vector masking. */
+/** Offset of an MSI register that exists only with per-vector masking. */
 const maskable = (offset: number) => (control: number) =>
   isSet(control, 8) ? afterAddress(offset)(control) : null;
 

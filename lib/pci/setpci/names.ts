@@ -1,6 +1,6 @@
 /**
- * Registers as setpci(8) spells them. A name stands for an offset and a width, whatever the header
- * type is: registers of bridges, CardBus bridges and endpoints share offsets.
+ * Registers by their names in setpci(8). A name has the same offset and the same width for every
+ * header type. Registers of endpoints, bridges and CardBus bridges can have the same offset.
  */
 export const SETPCI_REGISTERS: Readonly<
   Record<string, readonly [offset: number, width: 1 | 2 | 4]>

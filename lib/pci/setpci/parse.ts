@@ -5,7 +5,7 @@ import { SETPCI_CAPABILITIES, SETPCI_EXTENDED, SETPCI_REGISTERS } from './names.
 
 /** One access to configuration space. */
 export interface Access {
-  /** The register's name as given. */
+  /** The name of the register, as the user typed the name. */
   readonly text: string;
   /** Bytes from the start of configuration space, a multiple of the width. */
   readonly offset: number;
@@ -15,7 +15,7 @@ export interface Access {
   readonly change: Change | null;
 }
 
-/** The change of a write; bits outside of the mask keep the value that is read. */
+/** The change that a write makes. Bits outside of the mask keep their current value. */
 export interface Change {
   readonly value: number;
   readonly mask: number;
@@ -25,24 +25,26 @@ export interface Change {
 interface Part {
   readonly low: number;
   readonly high: number;
-  /** Bits of other fields that a 1 clears. */
+  /** The RW1C bits of all other fields of the register. */
   readonly clearing: number;
 }
 
 type Target = Pick<Access, 'offset' | 'width'> & { readonly part?: Part };
 
-/** An invalid register name or value, found before any access. */
+/**
+ * Reports an invalid register name or value. The error is thrown before any access to the device.
+ */
 export class SettingError extends Error {
   override readonly name = 'SettingError';
 }
 
 /**
- * Parses one operation: `COMMAND`, `COMMAND=6`, `CAP_MSIX+2.w=8000:8000`, `40.b=1,2` in the syntax
- * of setpci, or fields by the names of this library: `command.bus_master=1`. Numbers are
- * hexadecimal.
+ * Parses one operation. The operation may use the syntax of setpci (`COMMAND`, `COMMAND=6`,
+ * `CAP_MSIX+2.w=8000:8000`, `40.b=1,2`) or the names of this library (`command.bus_master=1`).
+ * Numbers are hexadecimal.
  *
  * @param config - the device's configuration space
- * @throws SettingError for an unknown register, a register the device lacks, or a wrong value
+ * @throws SettingError for an unknown register, a register that the device lacks, or a wrong value
  */
 export function parseSetting(text: string, config: Uint8Array): Access[] {
   const [left = '', right, ...rest] = text.split('=');
@@ -93,7 +95,10 @@ function findTarget(name: string, config: Uint8Array): Target {
   return ofLibrary(name, config) ?? ofSetpci(name, config);
 }
 
-/** `command`, `msix.control`, `command.bus_master`, `pcie.device_control.no_snoop`. */
+/**
+ * Finds a register or field by its name in this library: `command`, `msix.control`,
+ * `command.bus_master`.
+ */
 function ofLibrary(name: string, config: Uint8Array): Target | null {
   const lower = name.toLowerCase();
   const known = longest(lower);
@@ -139,7 +144,8 @@ function locate(name: string, register: Register, config: Uint8Array): number {
 }
 
 /**
- * A name or a number, then optionally `+` offset, `.` width, `@` index among equal capabilities.
+ * A name or a number. An offset after `+`, a width after `.` and an index after `@` may follow. The
+ * index selects one of several capabilities with the same id.
  */
 const SETPCI = /^([a-z_0-9]+)(?:\+([0-9a-f]+))?(?:\.([bwl]))?(?:@([0-9]+))?$/i;
 const WIDTHS = { b: 1, w: 2, l: 4 } as const;
@@ -173,7 +179,7 @@ function baseOf(
   throw unknown(name);
 }
 
-/** Parses the id after `CAP` or `ECAP`: a name, `_MSIX`, or a number, `11`. */
+/** Parses the text after `CAP` or `ECAP`: a name such as `_MSIX` or a number such as `11`. */
 function capabilityId(rest: string, extended: boolean): number | null {
   const names = extended ? SETPCI_EXTENDED : SETPCI_CAPABILITIES;
   if (rest.startsWith('_'))

@@ -4,7 +4,10 @@ const SWITCHABLE = [0, 1, 2];
 const DISABLE = 0x21;
 const ENABLE = 0x24;
 
-/** Tells whether a SET_IRQS is valid, so that only the state of the device can make it fail. */
+/**
+ * Returns whether the arguments of a SET_IRQS are valid. A valid SET_IRQS can fail only because of
+ * the state of the device.
+ */
 function isValid({ flags, start, count, fds, argsz }: Op, vectors: number): boolean {
   if (flags !== ENABLE || argsz !== undefined || !Array.isArray(fds)) return false;
   const first = start as number;
@@ -13,7 +16,10 @@ function isValid({ flags, start, count, fds, argsz }: Op, vectors: number): bool
   return fits && fds.every((fd) => typeof fd !== 'number' || fd < 0);
 }
 
-/** Tracks the enabled interrupt index of a script, as far as the script determines it. */
+/**
+ * Tracks which interrupt index is enabled after each operation of a script. The enabled index can
+ * also be unknown.
+ */
 export class Activity {
   readonly #vectors: readonly number[];
   #active: number | 'none' | 'unknown' = 'none';
@@ -26,12 +32,12 @@ export class Activity {
     return this.#active === active;
   }
 
-  /** Tells whether enabling an index next may succeed. */
+  /** Returns whether the next operation could enable an index. */
   mayEnable(index: number): boolean {
     return this.#active === 'none' || this.#active === 'unknown' || this.#active === index;
   }
 
-  /** Returns the operations that enable an index with one vector, without an eventfd. */
+  /** Returns the operations that enable an index with one vector and without an eventfd. */
   enable(index: number): Op[] {
     if (this.#active === index) return [];
     const set = { op: 'set_irqs', start: 0 };
@@ -45,7 +51,7 @@ export class Activity {
   }
 
   /**
-   * Follows an operation of the script.
+   * Updates the state for one operation of the script.
    *
    * @param ready - whether the device is in a state in which messages can be enabled
    */
@@ -64,7 +70,10 @@ export class Activity {
     }
   }
 
-  /** Indexes disabled since the state became unknown. After all of them, no index is enabled. */
+  /**
+   * The indexes that the script has disabled since the state became unknown. After the script has
+   * disabled every index, the state is known again.
+   */
   readonly #disabled = new Set<number>();
 
   #noteDisabled(index: number): void {

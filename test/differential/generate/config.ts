@@ -6,7 +6,10 @@ import type { Step } from './situation.js';
 const CONFIG = 7;
 const COMMAND = 4;
 const HEADER = 0x40;
-/** Bytes of each capability to access: its registers and the first bytes after them. */
+/**
+ * Number of bytes to access in each capability: the registers and the first bytes after the
+ * registers.
+ */
 const CAPABILITY = { pm: 0x0a, msi: 0x1a, msix: 0x0e, pcie: 0x3e } as const;
 const PM_CONTROL = 4;
 const MSI_CONTROL = 2;
@@ -19,7 +22,7 @@ function hex(value: number, width: number): string {
   return bytes.subarray(0, width).toString('hex');
 }
 
-/** Returns the offsets worth an access. */
+/** Returns the offsets that scripts access most often. */
 function listOffsets({ capabilities, raw, configSize }: Target): number[] {
   const known = Object.entries(capabilities).flatMap(([name, start]) =>
     Array.from({ length: CAPABILITY[name as keyof typeof CAPABILITY] }, (_, i) => start + i),
@@ -53,7 +56,10 @@ function read(offset: number, size: number): Op {
   return { op: 'read', region: CONFIG, offset, length: size };
 }
 
-/** Tells whether a write leaves no trace for the next script: the prologue clears the raw bytes. */
+/**
+ * Returns whether a write has no effect on the next script. The prologue of the next script clears
+ * the raw bytes.
+ */
 function isWritable({ raw, configSize }: Target, offset: number, size: number): boolean {
   if (offset >= configSize || offset + size > configSize) return true;
   const cleared = (at: number): boolean => raw.some(([start, end]) => at >= start && at < end);
@@ -61,7 +67,7 @@ function isWritable({ raw, configSize }: Target, offset: number, size: number): 
   return last < 0x100 || (cleared(offset) && cleared(last));
 }
 
-/** Writes meaningful values to a 16-bit register and reads the register. */
+/** Writes one of the given values to a 16-bit register, then reads the register. */
 function register(offset: number, values: fc.Arbitrary<number>): fc.Arbitrary<Step> {
   return values.map((value) => () => [write(offset, hex(value, 2)), read(offset, 2)]);
 }

@@ -7,12 +7,14 @@ const GET = 1 << 16;
 const SET = 1 << 17;
 const PROBE = 1 << 18;
 const CONFIG = 7;
-/** Time until the kernel suspends an idle device. */
+/** Time in milliseconds until the kernel suspends an idle device. */
 const SUSPEND_MS = 60;
 const U32_MAX = 0xffff_ffff;
 const LOW_POWER_ENTRY = 3;
 const LOW_POWER_EXIT = 5;
-/** The export of a dma-buf depends on how the kernel was built. */
+/**
+ * Scripts do not export a dma-buf, because the answer depends on the configuration of the kernel.
+ */
 const DMA_BUF = 11;
 
 const info = fc.oneof(
@@ -22,7 +24,7 @@ const info = fc.oneof(
     .map((index): Step => () => [{ op: 'region_info', index }]),
 );
 
-/** Accesses to regions that do not support the access. */
+/** Accesses to regions that do not support this kind of access. */
 const elsewhere = fc
   .tuple(fc.constantFrom(1, 2, 5, 6, 7, 8, 9, U32_MAX), fc.constantFrom(0, 4, 0x1000), fc.nat(3))
   .map(([region, offset, kind]): Step => () => {
@@ -38,7 +40,10 @@ function sets(directions: readonly number[]): boolean {
 
 const number = fc.nat(13).filter((n) => n !== DMA_BUF);
 
-/** Probes and gets of any feature are safe. Low power is entered only in {@link nap}. */
+/**
+ * Probe and get operations for any feature. Probe and get operations are safe. Only {@link nap}
+ * enters low power.
+ */
 const feature = fc.oneof(
   {
     weight: 3,
@@ -62,7 +67,7 @@ const feature = fc.oneof(
   },
 );
 
-/** Operations that wake a suspended device for their duration. */
+/** Operations during which the kernel resumes a suspended device. */
 const waking: fc.Arbitrary<Step> = fc.constantFrom<Step>(
   () => [{ op: 'info' }],
   () => [{ op: 'read', region: CONFIG, offset: 4, length: 4 }],
@@ -76,7 +81,10 @@ const waking: fc.Arbitrary<Step> = fc.constantFrom<Step>(
   () => [{ op: 'feature', flags: SET | LOW_POWER_ENTRY }],
 );
 
-/** Enters low power, wakes the device and exits. Each step waits for the kernel to suspend. */
+/**
+ * Enters low power, runs operations that resume the device, and exits low power. After each
+ * operation, the script waits until the kernel has suspended the device again.
+ */
 const nap = fc
   .array(waking, { maxLength: 2 })
   .map((steps): Step => (situation) => [

@@ -14,7 +14,7 @@ const iova = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.constantFrom(
-      // Around the window of interrupt messages, and at the limits of 48 bits.
+      // IOVAs near the address window of interrupt messages and at the limits of 48 bits.
       ...['0xfedff000', '0xfee00000', '0xfeeff000', '0xfef00000', '0xfffffffff000'],
       ...['0x1000000000000', '0xfffffffffffff000', '0x800', '0x1001', U64_MAX],
     ),

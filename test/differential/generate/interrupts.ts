@@ -11,7 +11,7 @@ const TRIGGER = 0x20;
 const U32_MAX = 0xffff_ffff;
 /** A number that is not an open file descriptor. */
 const NO_FILE = 999_999;
-/** Maximum number of data items. */
+/** Maximum number of data elements in a SET_IRQS. */
 const DATA_MAX = 70;
 
 const name = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
@@ -32,7 +32,7 @@ function set(
   return { op: 'set_irqs', index, flags, start, count, ...data };
 }
 
-/** Number of a vector, mostly one of the first. */
+/** A vector number, in most cases a small number. */
 const vector = fc.oneof(fc.nat(3), fc.nat(2048));
 const within = (choice: number, { vectors }: Situation): number => choice % Math.max(vectors, 1);
 
@@ -75,7 +75,7 @@ const flags = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(0x40, 0x64, 0x8000_0024, U32_MAX) },
 );
 
-/** A number or an index of vectors, near the limits. */
+/** A vector count or a vector index that is near the limits. */
 const borderline = fc.oneof(
   { weight: 6, arbitrary: fc.nat(3).map((n) => () => n) },
   {
@@ -96,7 +96,7 @@ const argsz = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(-U32_MAX, U32_MAX) },
 );
 
-/** SET_IRQS with errors that a program may make, and stranger ones. */
+/** SET_IRQS with likely errors of a program, and with very unlikely errors. */
 const anything = fc
   .record({
     index: fc.option(fc.constantFrom(0, 1, 2, 3, 4, 5, U32_MAX), { freq: 3 }),
@@ -129,7 +129,7 @@ const anything = fc
     ];
   });
 
-/** SET_IRQS on ERR or REQ, which only the host raises. */
+/** SET_IRQS on the ERR or REQ interrupt. Only the host raises these interrupts. */
 const notification = fc
   .tuple(fc.constantFrom(3, 4), fc.constantFrom(NONE, BOOL, EVENTFD), fc.nat(1), fd)
   .map(([index, type, count, value]): Step => () => {

@@ -3,7 +3,7 @@ import { setCommand, sleep } from '../targets/ops.js';
 import type { Target } from '../targets.js';
 import { Activity } from './activity.js';
 
-/** Makes a part of a script, which depends on the operations before it. */
+/** Generates a part of a script. The part depends on the earlier operations of the script. */
 export type Step = (situation: Situation) => readonly Op[];
 
 const INTX = 0;
@@ -17,10 +17,10 @@ const PM_STATE = 0x3;
 const CONFIG = 7;
 const BUFFER_SIZE = 4 * 4096;
 
-/** The state after the operations so far, as later steps need it. */
+/** The state of the device and of the script after all operations so far. */
 export class Situation {
   readonly target: Target;
-  /** The interrupt index that most of the script is about. */
+  /** The interrupt index that most steps of the script use. */
   readonly index: number;
   readonly #activity: Activity;
   readonly #buffers = new Set<string>();
@@ -44,7 +44,7 @@ export class Situation {
     return this.#eventfds[choice % this.#eventfds.length];
   }
 
-  /** Returns a counter that device and driver share, the tail of a queue for example. */
+  /** Returns a counter that device and driver share, for example the tail of a queue. */
   counter(name: string): number {
     return this.#counters.get(name) ?? 0;
   }
@@ -66,7 +66,10 @@ export class Situation {
     return [...this.wake(), ...this.#activity.enable(index)];
   }
 
-  /** Returns a safe form of an operation, with the operations needed before and after it. */
+  /**
+   * Returns a safe form of an operation, together with operations that must run before or after
+   * this operation.
+   */
   prepare(op: Op): Op[] {
     const before = [
       ...this.#createBuffer(op.op === 'dma_map' ? op.buffer : op.name, op),
@@ -89,8 +92,9 @@ export class Situation {
   }
 
   /**
-   * Deasserts the pin before INTx is enabled. The interrupt controller of QEMU's machine, unlike a
-   * real one, forgets a pin that was asserted before INTx was enabled.
+   * Deasserts the pin before INTx is enabled. If the pin was asserted before INTx was enabled, the
+   * interrupt controller of QEMU loses the interrupt. A real interrupt controller does not lose the
+   * interrupt.
    */
   #deassertPin({ op, index, flags }: Op): Op[] {
     const enabling = op === 'set_irqs' && index === INTX && ((flags as number) & ENABLE) === ENABLE;
@@ -101,8 +105,8 @@ export class Situation {
   }
 
   /**
-   * Waits after an eventfd was bound. A pending message arrives a little later, and is lost if the
-   * eventfd is unbound before.
+   * Adds a delay after an eventfd was bound. A pending message arrives a short time later. If the
+   * eventfd is unbound during this time, the message is lost.
    */
   #awaitMessage({ op, index, flags }: Op): Op[] {
     const binds = op === 'set_irqs' && ((flags as number) & ENABLE) === ENABLE;
@@ -110,7 +114,10 @@ export class Situation {
     return binds && MESSAGES.includes(index) && messageMs > 0 ? [sleep(messageMs)] : [];
   }
 
-  /** Replaces a mapped access by a file access while the registers would give a bus error. */
+  /**
+   * Replaces an access to a mapped register by a file access, if the mapped access would cause a
+   * bus error.
+   */
   #avoidBusError(op: Op): Op {
     if (this.#isAccessible) return op;
     const { region, offset, width } = op;

@@ -17,7 +17,10 @@ const RAW: readonly Span[] = [
   [0xff0, 0x1000],
 ];
 
-/** QEMU's 82574 and the mock device of its snapshot, in which registers are plain memory. */
+/**
+ * QEMU's 82574, and a mock device from its snapshot. Registers of this mock device are plain
+ * memory.
+ */
 export const e1000e: Target = {
   name: 'e1000e',
   mock: `mock:${SNAPSHOT}`,
@@ -30,7 +33,7 @@ export const e1000e: Target = {
       index: 0,
       size: 0x20000,
       reads: [0x00, 0x08, 0x14, 0x5400],
-      // Flow control addresses have no effect without a link.
+      // The flow control address registers have no effect without a link.
       writes: [0x28, 0x2c, 0x30].map((offset) => ({ offset, values: [] })),
     },
     {
@@ -45,7 +48,7 @@ export const e1000e: Target = {
       table: TABLE,
     },
   ],
-  // No reset of the device masks the vectors or clears the MSI message.
+  // A reset of the device neither masks the vectors nor clears the MSI message.
   prologue: [
     ...[...RAW, MESSAGE].map(clearConfig),
     ...[0, 1, 2, 3, 4].map((vector) => ({

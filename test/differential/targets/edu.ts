@@ -15,22 +15,27 @@ const DESTINATION = 0x88;
 const COUNT = 0x90;
 const DMA_COMMAND = 0x98;
 const BUFFER = 0x40000;
-/** Most bytes of a transfer: older versions of QEMU refuse the last byte. */
+/**
+ * Maximum size of a transfer in bytes. Older versions of QEMU refuse the last byte of the buffer.
+ */
 const BUFFER_SIZE = 4095;
 const PAGE = 4096;
 const RUN = 0x1;
 const TO_HOST = 0x2;
-/** Time until a transfer is done: the timer of the DMA engine takes 100 ms. */
+/** Time in milliseconds until a transfer is done. The timer of the DMA engine takes 100 ms. */
 const DMA_MS = 150;
-/** Time until a factorial is computed, by a thread of the device. */
+/** Time in milliseconds until a thread of the device has computed a factorial. */
 const COMPUTING_MS = 60;
-/** Time until an interrupt of the emulated machine arrives. */
+/** Time in milliseconds until an interrupt of the emulated machine arrives. */
 const INTERRUPT_MS = 3;
 const RAW: Span = [0x4e, 0x100];
 const COMMAND_AT_OPEN = 0x103;
 const IOVA = 0x100000;
 
-/** Transfers to or from the device's buffer: QEMU aborts at any other address. */
+/**
+ * Operations for a transfer to or from the device's buffer. QEMU aborts if the device address is
+ * outside of the buffer.
+ */
 function transfer(command: number, iova: number, offset: number, count: number): Op[] {
   const own = BUFFER + offset;
   return [

@@ -22,9 +22,9 @@ const ENABLE = 0x0046_0001;
 const ENTRIES = 4;
 const SUBMISSIONS = 0x100000;
 const COMPLETIONS = 0x101000;
-/** Time until the emulated controller has handled a doorbell. */
+/** Time in milliseconds until the emulated controller has handled a doorbell. */
 const DONE_MS = 12;
-/** Time until an interrupt of the emulated machine arrives. */
+/** Time in milliseconds until an interrupt of the emulated machine arrives. */
 const INTERRUPT_MS = 3;
 const RAW: readonly Span[] = [
   [0x4c, 0x60],
@@ -34,7 +34,7 @@ const RAW: readonly Span[] = [
   [0xff0, 0x1000],
 ];
 
-/** Starts the controller with admin queues of four entries. */
+/** A step that starts the controller with admin queues of four entries. */
 const start = fc
   .tuple(fc.constantFrom(ENTRIES - 1, ENTRIES - 1, 0), fc.constantFrom(ENABLE, ENABLE, 0x0046_0011))
   .map(([entries, configuration]): Step => (situation) => {
@@ -55,18 +55,21 @@ const start = fc
   });
 
 /**
- * Completions use MSI-X only. The pin state of QEMU's controller survives every reset, so a script
- * with INTx could not begin with a known state.
+ * Index of MSI-X, the only interrupt that scripts use for completions. QEMU's controller keeps the
+ * state of the pin across every reset, so a script with INTx would begin with an unknown state.
  */
 const MSIX = 2;
 
-/** Opcode with dwords 10 and 11 of commands without data and without lasting effects. */
+/**
+ * Commands without data and without lasting effects. Each element contains the opcode, dword 10 and
+ * dword 11.
+ */
 const command = fc.oneof(
-  // Get features: arbitration, number of queues, interrupt coalescing, an unknown feature.
+  // Get Features: arbitration, number of queues, interrupt coalescing and an unknown feature.
   fc.constantFrom([0x0a, 1, 0], [0x0a, 7, 0], [0x0a, 8, 0], [0x0a, 0xff, 0]),
-  // Set features: number of queues.
+  // Set Features: number of queues.
   fc.constantFrom([0x09, 7, 0x0003_0003]),
-  // Create and delete completion and submission queues.
+  // Commands that create and delete completion queues and submission queues.
   fc
     .tuple(fc.constantFrom(0, 1, 2, 64, 65), fc.constantFrom(0, 1, 3, 0x7ff), fc.nat(66))
     .map(([id, size, vector]) => [0x05, id | (size << 16), 3 | (vector << 16)]),
@@ -84,7 +87,7 @@ const submit = fc
     situation.count('tail', next);
     const entry = Buffer.alloc(64);
     entry.writeUInt32LE(opcode | ((tail + 1) << 16), 0);
-    // PRP1: the memory of a new queue.
+    // PRP1 contains the address of the memory for a new queue.
     entry.writeUInt32LE(COMPLETIONS + 0x400 + slot * 0x100, 24);
     entry.writeUInt32LE(dword10, 40);
     entry.writeUInt32LE(dword11, 44);
@@ -101,7 +104,7 @@ const submit = fc
     ];
   });
 
-/** Doorbells of queues that exist and of queues that do not. */
+/** Doorbells of existing queues and of missing queues. */
 const doorbell = fc
   .tuple(fc.nat(9), fc.constantFrom(0, 1, 3, 4, 0xffff))
   .map(([n, value]): Step => (situation) => [
@@ -111,14 +114,15 @@ const doorbell = fc
     load(CSTS),
   ]);
 
-/** More uses of the vector than a script can drop: see {@link useVector}. */
+/** A number of uses that no script can reduce to zero, see {@link useVector}. */
 const USES = 4;
 
 /**
- * Keeps the admin queue's vector in use for all scripts. QEMU's controller sends messages only for
- * vectors in use. It counts the uses of a vector when a queue is created or deleted while MSI-X is
- * enabled, and keeps the count across every reset. A queue created with MSI-X and deleted without
- * adds a use for good.
+ * Operations that keep the admin queue's vector in use for all scripts. QEMU's controller sends
+ * messages only for vectors that are in use. The controller changes the use count of a vector when
+ * a queue is created or deleted while MSI-X is enabled. No reset clears the use count. If a queue
+ * is created while MSI-X is enabled and deleted while MSI-X is disabled, the use count stays higher
+ * by one.
  */
 const useVector: readonly Op[] = [
   { op: 'set_irqs', index: MSIX, flags: 0x24, start: 0, count: 1, fds: [null] },

@@ -6,9 +6,12 @@ import { readRecord, replayRecord } from './replay-record.js';
 
 const FOLDER = new URL('../../../../test/observe/record/demos/', import.meta.url);
 
-/** Records of `vfio demo` on QEMU's devices, made on Linux 7.2 through the character device. */
+/**
+ * Records of `vfio demo` on devices of QEMU. The records were made on Linux 7.2 through the
+ * character device.
+ */
 for (const target of [edu, nvme]) {
-  test(`${target.name}: the mock device answers the demo as QEMU's device did`, async (t) => {
+  test(`${target.name}: the mock device gives the answers of QEMU's device`, async (t) => {
     const record = readRecord(new URL(`${target.name}.jsonl`, FOLDER));
     for (const op of ['set_irqs', 'eventfd_read', 'mmio_write', 'buffer_write', 'buffer_read']) {
       t.true(
@@ -20,7 +23,7 @@ for (const target of [edu, nvme]) {
     t.is(await replayRecord(record, connection, target), null);
   });
 
-  test(`${target.name}: a replay without the driver's writes differs`, async (t) => {
+  test(`${target.name}: a replay without the driver's writes gives other answers`, async (t) => {
     const record = readRecord(new URL(`${target.name}.jsonl`, FOLDER));
     const end = record.findIndex(({ op }) => op === 'eventfd_read');
     const silent = record.slice(0, end + 1).filter(({ op }) => op !== 'mmio_write');

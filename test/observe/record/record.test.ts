@@ -24,7 +24,7 @@ function read(path: string): Line[] {
   return lines.map((line) => JSON.parse(line) as Line);
 }
 
-/** Records a program on a mock device and returns the lines. */
+/** Runs a program on a mock device, records its calls and returns the lines of the record. */
 async function record(
   name: string,
   program: (device: PciDevice) => unknown,
@@ -48,7 +48,7 @@ for (const [model, demo] of [
   ['mock:edu', eduDemo],
   ['mock:nvme', nvmeDemo],
 ] as const) {
-  test(`${model}: a replay of a driver's record gives the recorded answers`, async (t) => {
+  test(`${model}: a replay of a recorded driver gives the recorded answers`, async (t) => {
     const lines = await record(`${model}#recorded`, demo);
     const ops = new Set(lines.map(({ op }) => op));
     for (const op of ['set_irqs', 'eventfd_read', 'mmio_write', 'dma_map', 'buffer_write']) {
@@ -63,7 +63,7 @@ for (const [model, demo] of [
   });
 }
 
-test('program writes precede the call, device writes follow the interrupt', async (t) => {
+test('program writes precede the call, and device writes follow the interrupt', async (t) => {
   const lines = await record('mock:edu#memory', async (device) => {
     device.config.update('command', { memory: 1, bus_master: 1 });
     const registers = device.bar(0).map();
@@ -96,7 +96,7 @@ test('program writes precede the call, device writes follow the interrupt', asyn
   t.true(at({ op: 'eventfd_read' }) < at({ op: 'buffer_read' }));
 });
 
-test('all changes of write-only memory are of the device, also without an interrupt', async (t) => {
+test('changes of write-only memory come from the device, even without an interrupt', async (t) => {
   const lines = await record('mock:edu#polled', async (device) => {
     device.config.update('command', { memory: 1, bus_master: 1 });
     const registers = device.bar(0).map();
@@ -113,7 +113,7 @@ test('all changes of write-only memory are of the device, also without an interr
   t.like(changes.at(-1), { op: 'buffer_read', offset: 0, answer: { data: '0000' } });
 });
 
-test('a failing call is recorded, arguments that the library refuses are not', async (t) => {
+test('a failing call is recorded, a call that the library refuses is not recorded', async (t) => {
   const lines = await record('mock:edu#failing', (device) => {
     t.throws(() => device.region(8));
     t.throws(() => device.bar(0).map({ offset: -1 }));
@@ -123,7 +123,7 @@ test('a failing call is recorded, arguments that the library refuses are not', a
   for (const { answer } of failures) t.regex(String(answer.code), /^E[A-Z]+$/);
 });
 
-test('a repeated read with the same answer is recorded once', async (t) => {
+test('repeated reads with the same answer are recorded as one line', async (t) => {
   const lines = await record('mock:edu#asking', (device) => {
     device.config.update('command', { memory: 1 });
     const registers = device.bar(0).map();
@@ -150,7 +150,7 @@ test('a repeated read with the same answer is recorded once', async (t) => {
   );
 });
 
-test('interrupts of a vector without counts are recorded as "1+"', async (t) => {
+test('the interrupt count of a vector without { counts: true } is recorded as "1+"', async (t) => {
   const lines = await record('mock:edu#uncounted', async (device) => {
     const vector = device.interrupts.msi.request(0);
     const next = vector.next();
@@ -166,7 +166,7 @@ test('interrupts of a vector without counts are recorded as "1+"', async (t) => 
   t.false(replies.some((reply) => 'recorded' in reply));
 });
 
-test('no file is overwritten', async (t) => {
+test('a recorder does not overwrite an existing file', async (t) => {
   const path = join(folder, 'taken');
   writeFileSync(path, 'mine');
   const observer = createRecorder(path);

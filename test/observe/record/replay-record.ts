@@ -11,7 +11,10 @@ export function readRecord(path: string | URL): Line[] {
   return lines.map((line) => JSON.parse(line) as Line);
 }
 
-/** Replays a record on a freshly opened device. Returns the first difference. */
+/**
+ * Replays a record on a device that was just opened. Returns the first answer that differs from the
+ * record.
+ */
 export async function replayRecord(
   record: readonly Line[],
   connection: DeviceConnection,
@@ -19,7 +22,7 @@ export async function replayRecord(
 ): Promise<Difference | null> {
   const replies = await runScript(connection, record);
   const recorded = record.map(({ answer }) => answer);
-  // An answer that equals its record may be written differently, so the recorded text is used.
+  // An answer that equals the recorded answer may have another text, so the recorded text is used.
   const now = replies.map((reply, i) => ('recorded' in reply ? reply : recorded[i]));
   const answers = now.map((reply) => ({ ok: false, ...reply, recorded: undefined }));
   return compare(target, record, recorded, answers);

@@ -4,7 +4,7 @@ import { createEventfd as createMockEventfd } from '../../../lib/mock.js';
 import { now } from '../../../lib/observe/trace/clock.js';
 import { SignalCounters } from '../../../lib/observe/trace/signal-counters.js';
 
-/** Blocks the event loop: only another thread can see signals meanwhile. */
+/** Blocks the event loop. During this time, only another thread can see signals. */
 function busyUntil(done: () => boolean): void {
   const end = performance.now() + 20_000;
   while (!done() && performance.now() < end);
@@ -14,7 +14,7 @@ for (const [kind, createEventfd] of [
   ['kernel', createKernelEventfd],
   ['mock', createMockEventfd],
 ] as const) {
-  test(`${kind}: signals are seen while this thread is busy, and the eventfd is not read`, (t) => {
+  test(`${kind}: signals are counted while this thread is busy, without reading the eventfd`, (t) => {
     const seen: { at: number; total: number | undefined }[] = [];
     const counters = new SignalCounters((_, at, total) => seen.push({ at, total }));
     const eventfd = createEventfd();
@@ -39,7 +39,7 @@ for (const [kind, createEventfd] of [
     eventfd.close();
   });
 
-  test(`${kind}: signals that a delivery reads are counted`, (t) => {
+  test(`${kind}: signals are also counted if a delivery reads the eventfd`, (t) => {
     const counters = new SignalCounters(() => undefined);
     const eventfd = createEventfd();
     const counter = counters.create(eventfd, true);
@@ -51,7 +51,7 @@ for (const [kind, createEventfd] of [
     eventfd.close();
   });
 
-  test(`${kind}: a stopped counter reports nothing and frees its slot`, (t) => {
+  test(`${kind}: a stopped counter reports no further signals and frees its slot`, (t) => {
     const seen: unknown[] = [];
     const counters = new SignalCounters((eventfd) => seen.push(eventfd));
     const [a, b] = [createEventfd(), createEventfd()];

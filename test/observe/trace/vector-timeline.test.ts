@@ -9,7 +9,7 @@ function build(fill: (builder: VectorBuilder) => void) {
   return builder.finish(NAME, 99_999).interrupts;
 }
 
-test('a delivery is for the interrupts since the previous delivery', (t) => {
+test('a delivery covers the interrupts since the previous delivery', (t) => {
   const interrupts = build((vector) => {
     vector.signal(100, 1);
     vector.deliver(150, 170, 1);
@@ -24,7 +24,7 @@ test('a delivery is for the interrupts since the previous delivery', (t) => {
   ]);
 });
 
-test('a delivery is late if its first interrupt waited longer than allowed', (t) => {
+test('a delivery is late if its first interrupt waited longer than the limit', (t) => {
   const [first, second] = build((vector) => {
     vector.signal(0, 1);
     vector.signal(900, 2);
@@ -36,7 +36,7 @@ test('a delivery is late if its first interrupt waited longer than allowed', (t)
   t.like(second, { raised: 2000, state: 'delivered' });
 });
 
-test('interrupts after the last delivery are lost when the eventfd leaves its event set', (t) => {
+test('if an eventfd leaves its event set, interrupts after the last delivery are lost', (t) => {
   const interrupts = build((vector) => {
     vector.signal(10, 1);
     vector.deliver(20, 21, 1);
@@ -52,7 +52,7 @@ test('interrupts after the last delivery are lost when the eventfd leaves its ev
   t.is(interrupts.length, 3);
 });
 
-test('a signal that is seen after its delivery makes no interrupt late or lost', (t) => {
+test('a signal that is noticed after its delivery makes no interrupt late or lost', (t) => {
   const interrupts = build((vector) => {
     vector.deliver(100, 101, 1);
     vector.signal(105, 1);
@@ -87,7 +87,7 @@ test('if each delivery reads the counter, signals are assigned to deliveries by 
   );
 });
 
-test('a second wake for the same interrupts is a delivery without interrupts', (t) => {
+test('a second delivery for the same interrupts counts as a delivery without interrupts', (t) => {
   const interrupts = build((vector) => {
     vector.signal(1, 2);
     vector.deliver(5, 6, 2);
@@ -98,7 +98,7 @@ test('a second wake for the same interrupts is a delivery without interrupts', (
   t.is(interrupts.length, 2);
 });
 
-test('undelivered interrupts of a killed program are lost', (t) => {
+test('undelivered interrupts of a killed program count as lost', (t) => {
   const interrupts = build((vector) => {
     vector.signal(1, 1);
     vector.signal(2, 2);

@@ -1,10 +1,13 @@
 import fc from 'fast-check';
 
 const EXPRESS = 0x10;
-/** Assigned ids, without those whose missing registers lspci decodes or crashes on. */
+/**
+ * Assigned ids. Ids are excluded if lspci decodes missing registers of the capability, or if
+ * missing registers crash lspci.
+ */
 const STANDARD = ids(0x16, [0x0d, EXPRESS, 0x14]);
 const EXTENDED = ids(0x30, [0x05, 0x07, 0x18, 0x23]);
-/** Header types; CardBus included, whose PCI-X capability lspci does not decode. */
+/** Header types, including CardBus. For CardBus, lspci does not decode the PCI-X capability. */
 const TYPES = [0, 0, 1, 2] as const;
 const PCIX = 0x07;
 
@@ -12,7 +15,7 @@ function ids(count: number, without: readonly number[]): number[] {
   return Array.from({ length: count }, (_, id) => id).filter((id) => !without.includes(id));
 }
 
-/** Random bytes with a capability at every offset that a list may link to. */
+/** Random bytes. Every offset to which a list may link contains a capability. */
 export const anything: fc.Arbitrary<Uint8Array> = fc
   .record({
     type: fc.constantFrom(...TYPES),
@@ -36,7 +39,7 @@ export const anything: fc.Arbitrary<Uint8Array> = fc
       config[offset + 1] = 0;
       if (at(offset + 3) < 0x10) config.set([at(offset + 2) & 0xf, 0], offset + 2);
     }
-    // If a capability is cut off, lspci prints no line break after it.
+    // If a capability is cut off, lspci prints no line break after the capability.
     if (config.length === 4096) for (const offset of [0xff8, 0xffc]) skip(config, offset);
     const pointer = type === 2 ? 0x14 : 0x34;
     config[pointer] = at(pointer) | 0x40;
@@ -50,7 +53,7 @@ function skip(config: Uint8Array, offset: number): void {
   if (config[offset] === SERIAL_NUMBER) config[offset] = 0;
 }
 
-/** Bytes derived from a seed, since shrinking 4096 bytes is of no use. */
+/** Random bytes from a seed. A failing input of 4096 bytes could not be shrunk in a useful way. */
 function bytesOf(size: number): fc.Arbitrary<Uint8Array> {
   return fc.nat(0x7fff_ffff).map((seed) => {
     let state = seed | 1;
@@ -61,7 +64,10 @@ function bytesOf(size: number): fc.Arbitrary<Uint8Array> {
   });
 }
 
-/** Clears reserved bits of the ROM, and bridge windows above 4 TiB: lspci's sizes are wrong. */
+/**
+ * Clears reserved bits of the ROM register and limits bridge windows to 4 TiB. For larger windows,
+ * lspci prints wrong sizes.
+ */
 function fixHeader(config: Uint8Array, type: number): void {
   const rom = [0x30, 0x38][type];
   if (rom !== undefined) {

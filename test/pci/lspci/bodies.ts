@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** Offset of the tested capability, the first in its list. */
+/** Offset of the tested capability. This capability is the first in its list. */
 const STANDARD = 0x40;
 const EXTENDED = 0x100;
 const EXPRESS = 0x40;
@@ -12,11 +12,11 @@ export interface Kind {
   readonly name: string;
   readonly id: number;
   readonly extended: boolean;
-  /** Header types of its function. Default: endpoints and bridges. */
+  /** Header types of the function with the capability. The default is endpoints and bridges. */
   readonly headers?: readonly number[];
-  /** Sets the registers without which the capability is not decoded. */
+  /** Sets registers that must be valid for the capability to be decoded. */
   readonly fix?: (body: DataView) => void;
-  /** Sets other registers of the function that the decoding depends on. */
+  /** Sets registers outside of the capability that the decoding depends on. */
   readonly function?: (config: DataView) => void;
 }
 
@@ -28,7 +28,10 @@ interface Draw {
   readonly late: boolean;
 }
 
-/** Generates functions with this capability; with PCI Express too if the capability is extended. */
+/**
+ * Generates functions with this capability. If the capability is extended, the function also has
+ * the PCI Express capability.
+ */
 export function bodyOf(kind: Kind): fc.Arbitrary<Uint8Array> {
   const room = kind.extended ? 0x300 : 0x100 - STANDARD;
   return fc
@@ -54,7 +57,7 @@ function assemble(kind: Kind, { type, header, body, late }: Draw): Uint8Array {
   const made = new Uint8Array(config.length);
   made.set(body);
   kind.fix?.(new DataView(made.buffer));
-  // A late capability's last registers are past the end.
+  // The last registers of a late capability are past the end of the image.
   const at = !late
     ? kind.extended
       ? EXTENDED

@@ -1,11 +1,11 @@
 import { flagsOf, type Listing, listConfig } from '../../../lib/pci/listing/index.js';
 import { parseLspci, squeeze, type SeenCapability } from './parse.js';
 
-/** Known differences: the text of lspci, and the reason why ours differs. */
+/** Known differences from lspci: a pattern for the line, and the reason for the difference. */
 const KNOWN: readonly { of: RegExp; because: string; theirs: (line: string) => string }[] = [
   {
     of: /^DOESta:/,
-    because: 'lspci 3.9 prints Busy or Interrupt as Error; Error is bit 2',
+    because: 'lspci 3.9 prints bit 0 or bit 1 (Busy, Interrupt) as Error, but Error is bit 2',
     theirs: (line) => line.replace(/Error[+-]/, 'Error?'),
   },
   {
@@ -39,18 +39,20 @@ function replaceKnown(line: string): string {
   return KNOWN.reduce((text, { of, theirs }) => (of.test(text) ? theirs(text) : text), line);
 }
 
-/** Lines about vital product data, which are not in configuration space. */
+/** Lines about vital product data. These data are not in configuration space. */
 const BESIDE = /^(Not readable|No end tag found)$/;
-/** Lines about missing registers; lspci prints few of these. */
+/** Lines about missing registers. Our listing has more of these lines than lspci. */
 const MISSING = /(<unreadable>|^<too short>)$/;
-/** A capability within this distance of the image's end may be cut off, in bytes. */
+/**
+ * A capability that starts within this number of bytes before the end of the image may be cut off.
+ */
 const END = { standard: 0x40, extended: 0x80 };
 
 /**
- * Lists the differences between our listing of a configuration space and lspci's. A capability that
- * we do not decode must have the same offset in both.
+ * Lists the differences between our listing of a configuration space and the output of lspci. A
+ * capability that our listing does not decode must have the same offset in the output of lspci.
  *
- * @param exact - true compares whole lines; false compares the flags that both list
+ * @param exact - true compares whole lines; false compares only flags that both texts contain
  */
 export function differences(config: Uint8Array, text: string, exact = true): string[] {
   const theirs = parseLspci(text);
@@ -83,7 +85,10 @@ export function differences(config: Uint8Array, text: string, exact = true): str
   return found;
 }
 
-/** Formats broken links as lspci does, which omits an extended list that ends in all ones. */
+/**
+ * Formats broken links in the format of lspci. If an extended list ends in all ones, lspci prints
+ * no message.
+ */
 function brokenLines(broken: Listing['broken']): string[] {
   return broken
     .filter(({ extended, reason }) => !extended || reason === 'looped')
@@ -93,28 +98,34 @@ function brokenLines(broken: Listing['broken']): string[] {
     });
 }
 
-/** Capabilities that versions of lspci after 3.9 decode. */
+/** Capabilities that only newer versions of lspci than 3.9 decode. */
 const NEWER = [16, 32, 64].map((rate) => `physical_layer_${rate}gt`).concat('lane_margining');
 
 function isUndecoded(title: string): boolean {
   return /(<\?>$|Capability ID )/.test(title);
 }
 
-/** Compares undecoded headlines: both end with `<?>`, or contain `ID`; ours adds the id. */
+/**
+ * Compares the headlines of an undecoded capability. Both headlines end with `<?>` or contain `ID`,
+ * and our headline also contains the id.
+ */
 function compareUndecoded(
   where: string,
   title: string,
   other: SeenCapability,
   exact: boolean,
 ): string[] {
-  // Other versions may decode more.
+  // Other versions of lspci may decode this capability.
   if (!exact) return [];
   if (!isUndecoded(other.title)) return [`${where}: '${title}', lspci '${other.title}'`];
   if (title.includes('(ID ')) return [];
   return compareLines(where, [title], [other.title], exact);
 }
 
-/** Drops lines past the image's end: lspci drops the whole capability, we drop registers. */
+/**
+ * Drops the lines past the end of the image. For such a capability, lspci prints no registers, but
+ * our listing contains all readable registers.
+ */
 function readable(
   ours: readonly string[],
   theirs: readonly string[],
@@ -122,7 +133,7 @@ function readable(
 ): [ours: readonly string[], theirs: readonly string[]] {
   const there = theirs.filter((line) => !MISSING.test(line));
   const mine = ours.filter((line) => !MISSING.test(line));
-  // The headline itself is past the end.
+  // Even the registers for the headline are past the end of the image.
   if (mine.length === 1 && ours.length === 2 && isLate) return [[], []];
   return [isLate ? mine.slice(0, there.length) : mine, there];
 }
@@ -140,7 +151,7 @@ function compareLines(
     .map(([mine, other]) => `${where}: '${mine}', lspci '${other}'`);
 }
 
-/** Compares the flags of each register that both list. */
+/** Compares the flags of each register that both listings contain. */
 function compareFlags(where: string, ours: readonly string[], theirs: readonly string[]): string[] {
   const mine = byRegister(ours.map(replaceKnown));
   const found: string[] = [];
@@ -154,11 +165,14 @@ function compareFlags(where: string, ours: readonly string[], theirs: readonly s
   return found;
 }
 
-/** A register's name at the start of a line: `UESta`, `VC0`, `Link Control 0`. */
+/** The name of a register at the start of a line: `UESta`, `VC0`, `Link Control 0`. */
 const LABEL =
   /^([A-Z][\w/-]*(?: (?:Control|Config|Capability|Error|Frequency|Handling|Status|\d+))*):(?= )/;
 
-/** Groups flags by register; a line without a register name continues the register before. */
+/**
+ * Groups flags by register. A line without a register name belongs to the register of the previous
+ * line.
+ */
 export function byRegister(lines: readonly string[]): Map<string, Record<string, boolean>> {
   const registers = new Map<string, Record<string, boolean>>();
   let register = '';

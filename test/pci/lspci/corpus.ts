@@ -10,7 +10,7 @@ export interface Recorded {
   readonly seen: string;
 }
 
-/** Reads dumps of real, published and made-up functions, with the output of lspci. */
+/** Reads the dumps of real, published and made-up functions together with the output of lspci. */
 export function readCorpus(): Recorded[] {
   return readdirSync(CORPUS)
     .filter((file) => file.endsWith('.txt'))

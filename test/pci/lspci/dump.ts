@@ -4,19 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dumpConfig } from '../../../lib/pci/listing/index.js';
 
-/** Formats a file for `lspci -F`, which reads missing bytes as ones. */
+/** Formats a file for `lspci -F`. Bytes that are missing in the file read as ones. */
 export function toDump(title: string, config: Uint8Array): string {
   return `00:00.0 ${title}\n${dumpConfig(config).join('\n')}\n`;
 }
 
-/** Formats such a file without lines of zeros, except for the last line. */
+/** Formats a file for `lspci -F` without lines of zeros. The last line is always written. */
 export function toSparseDump(title: string, config: Uint8Array): string {
   const lines = dumpConfig(config);
   const kept = lines.filter((line, index) => /: .*[^ 0]/.test(line) || index === lines.length - 1);
   return `00:00.0 ${title}\n${kept.join('\n')}\n`;
 }
 
-/** Parses the functions of a dump; missing bytes are zero. */
+/** Parses the functions of a dump. Bytes that are missing in the dump are zero. */
 export function fromDump(text: string): Uint8Array[] {
   const functions: Uint8Array[] = [];
   for (const block of text.split(/\n(?=\S*[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])/)) {
@@ -38,13 +38,13 @@ export function fromDump(text: string): Uint8Array[] {
   return functions;
 }
 
-/** The version of lspci, `3.9.0`; null if lspci is not installed. */
+/** Returns the version of lspci, for example `3.9.0`. Returns null if lspci is not installed. */
 export function lspciVersion(): string | null {
   const { status, stdout } = spawnSync('lspci', ['--version'], { encoding: 'utf8' });
   return status === 0 ? (/\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? null) : null;
 }
 
-/** Runs lspci on a dump; null if lspci is not installed. */
+/** Runs lspci on a dump. Returns null if lspci is not installed. */
 export function askLspci(dump: string): string | null {
   return inFolder((folder) => {
     const file = join(folder, 'dump');
@@ -53,7 +53,7 @@ export function askLspci(dump: string): string | null {
   });
 }
 
-/** Runs lspci once on many functions, each on its own bus. */
+/** Runs lspci once for many functions. Each function has its own bus number. */
 export function askLspciAll(configs: readonly Uint8Array[]): string[] {
   const bus = (index: number) => index.toString(16).padStart(2, '0');
   const dumps = configs.map(
@@ -63,7 +63,9 @@ export function askLspciAll(configs: readonly Uint8Array[]): string[] {
   return text.split(/^(?=[0-9a-f]{2}:00\.0 )/m);
 }
 
-/** Runs lspci on a made-up sysfs with vital product data, which a dump cannot contain. */
+/**
+ * Runs lspci on a made-up sysfs with vital product data. A dump cannot contain vital product data.
+ */
 export function askLspciOfVpd(config: Uint8Array, vpd: Uint8Array): string | null {
   return inFolder((folder) => {
     const device = join(folder, 'devices', '0000:00:00.0');

@@ -1,6 +1,6 @@
 import type { FieldsOf, RegisterName } from '../../../lib/pci/index.js';
 
-/** The name that lspci has for a register, and for each of its fields. */
+/** The names that lspci uses for a register and for the fields of the register. */
 export interface Called {
   readonly register: RegisterName;
   readonly label: string;
@@ -60,7 +60,7 @@ const SUBSTATES = {
 };
 const AGP = { sideband_addressing: 'SBA', gart_64: 'GART64', over_4gb: '64bit', fast_write: 'FW' };
 
-/** Every register of an endpoint whose flags lspci 3.9 shows. */
+/** All registers of endpoints whose flags lspci 3.9 prints. */
 export const CALLED: readonly Called[] = [
   called('command', 'Control', {
     io: 'I/O',

@@ -1,27 +1,32 @@
 import fc from 'fast-check';
 
-/** Pairs of bridge registers whose low bits state the width of a window. */
+/**
+ * Pairs of bridge registers. The low bits of these registers contain the address width of a window.
+ */
 const WINDOWS = [
   [0x1c, 0x1d],
   [0x20, 0x22],
   [0x24, 0x26],
 ] as const;
 
-/** Generates functions without capabilities and with a random header of that type. */
+/** Generates functions without capabilities and with a random header of type `type`. */
 export function headerOf(type: number): fc.Arbitrary<Uint8Array> {
   return fc
     .record({
       bytes: fc.uint8Array({ minLength: 0x48, maxLength: 0x48 }),
-      /** Whether the class code is that of a bridge. */
+      /** Whether the class code means a bridge. */
       isBridge: fc.boolean(),
-      /** Width code of a bridge's windows; null for a reserved code. */
+      /**
+       * Code for the address width of all windows of a bridge; null keeps random codes, including
+       * reserved codes.
+       */
       width: fc.constantFrom(0, 1, null),
     })
     .map(({ bytes, isBridge, width }) => {
       const config = new Uint8Array(256);
       config.set(bytes);
       config[0x00] = 0x34;
-      // The capabilities bit and reserved bits of the status register are clear.
+      // Clears the capabilities bit and the reserved bits of the status register.
       config[0x06] = (bytes[0x06] ?? 0) & 0xed;
       if (isBridge) config[0x0b] = 0x06;
       config[0x0e] = ((bytes[0x0e] ?? 0) & 0x80) | type;
@@ -32,7 +37,10 @@ export function headerOf(type: number): fc.Arbitrary<Uint8Array> {
     });
 }
 
-/** Keeps windows below 4 TiB; above, lspci prints sizes that cannot be compared. */
+/**
+ * Limits windows to addresses below 4 TiB. For larger addresses, lspci prints sizes that cannot be
+ * compared.
+ */
 function fixWindows(config: Uint8Array, width: number | null): void {
   config.set([(config[0x38] ?? 0) & 1, (config[0x39] ?? 0) & 0xf8], 0x38);
   for (const upper of [0x28, 0x2c]) config.fill(0, upper + 1, upper + 4);

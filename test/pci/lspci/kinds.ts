@@ -2,7 +2,7 @@ import type { Kind } from './bodies.js';
 
 const VIRTIO = 0x1af4;
 
-/** Makes the entries of Enhanced Allocation long enough; a short one crashes lspci. Three fit. */
+/** Makes the entries of Enhanced Allocation long enough, because a short entry crashes lspci. */
 function longEntries(body: DataView): void {
   for (let offset = 4; offset + 4 <= body.byteLength;) {
     const size = Math.max(4, body.getUint8(offset) & 7);
@@ -24,7 +24,7 @@ const extended = (id: number, name: string, rest: Partial<Kind> = {}): Kind => (
   ...rest,
 });
 
-/** Capabilities that lspci decodes, and some that it only names. */
+/** Capabilities that lspci decodes, and some capabilities of which lspci prints only the name. */
 export const KINDS: readonly Kind[] = [
   standard(0x01, 'power management'),
   standard(0x02, 'AGP'),
@@ -87,14 +87,16 @@ export const KINDS: readonly Kind[] = [
   extended(0x02, 'virtual channel'),
   extended(0x03, 'serial number'),
   extended(0x04, 'power budgeting'),
-  // Bits 4 to 7 are reserved; lspci includes these bits in the element type.
+  // Clears bits 4 to 7. These bits are reserved, but lspci includes the reserved bits in the
+  // element type.
   extended(0x05, 'root complex link', {
     fix: (body) => {
       clear(body, 4, 0xf0);
     },
   }),
   extended(0x06, 'root complex internal link'),
-  // If a range ends at the last device, lspci omits the end of the range.
+  // Clears the bit of the last device. If a range ends at the last device, lspci omits the end of
+  // the range.
   extended(0x07, 'root complex event collector', {
     fix: (body) => {
       clear(body, 7, 0x80);
@@ -115,7 +117,8 @@ export const KINDS: readonly Kind[] = [
   extended(0x15, 'resizable BAR'),
   extended(0x16, 'dynamic power allocation'),
   extended(0x17, 'TPH'),
-  // Two of eight scales are reserved; lspci prints numbers for both.
+  // Clears one bit of each scale. Two of the eight scales are reserved, but lspci prints numbers
+  // for reserved scales.
   extended(0x18, 'LTR', {
     fix: (body) => {
       clear(body, 5, 0x10);
@@ -156,13 +159,18 @@ function clear(body: DataView, offset: number, mask: number): void {
   body.setUint8(offset, body.getUint8(offset) & ~mask);
 }
 
-/** Bytes that lspci reads of a DVSEC at least, by DVSEC id, whatever its length is. */
+/**
+ * Number of bytes that lspci reads of a CXL DVSEC, by DVSEC id, even if the length field contains a
+ * smaller value.
+ */
 const CXL_SIZES: Readonly<Record<number, number>> = { 2: 0x2c, 7: 0x20 };
 
-/** Replaces reserved codes, for which lspci reads past the end of its name table. */
+/**
+ * Replaces reserved codes, because lspci reads past the end of its name table for reserved codes.
+ */
 function ofCxl(body: DataView, id: number): void {
   const length = Math.max(CXL_SIZES[id] ?? 0, body.getUint8(8) & 0x7f);
-  // Revision 0 of the Flex Bus Port DVSEC is not decoded by lspci 3.9.
+  // Avoids revision 0 of the Flex Bus Port DVSEC, because lspci 3.9 does not decode this revision.
   const revision = Math.max(id === 7 ? 1 : 0, body.getUint8(6) & 3);
   body.setUint32(4, 0x1e98 + revision * 0x1_0000 + length * 0x10_0000, true);
   body.setUint16(8, id, true);

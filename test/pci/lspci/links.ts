@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** Ids of capabilities without decoded registers: null, hot plug and others. */
+/** Ids of capabilities whose registers are not decoded, for example null and hot plug. */
 const STANDARD = [0x00, 0x06, 0x0b, 0x0c, 0x0e, 0x0f];
 const EXTENDED = [0x00, 0x04, 0x06, 0x08, 0x0a, 0x11];
 const EXPRESS = 0x40;
@@ -10,7 +10,10 @@ interface Link {
   readonly at: number;
 }
 
-/** Slots for capabilities: few, so that many links form loops. A link of 0 ends the list. */
+/**
+ * Number of the slot to which a link points. There are few slots, so that many links form loops. A
+ * link of 0 ends the list.
+ */
 const place = fc.integer({ min: 0, max: 12 });
 
 function links(ids: readonly number[]): fc.Arbitrary<Link[]> {
@@ -18,7 +21,10 @@ function links(ids: readonly number[]): fc.Arbitrary<Link[]> {
   return fc.array(one, { minLength: 13, maxLength: 13 });
 }
 
-/** Both lists with random links, except into the header: lspci follows such links, we do not. */
+/**
+ * Both lists with random links. No link points into the header, because lspci follows such a link
+ * and our listing does not.
+ */
 export const linked: fc.Arbitrary<Uint8Array> = fc
   .record({
     standard: links([...STANDARD, 0xff]),

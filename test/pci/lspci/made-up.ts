@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** Lengths of the generated capabilities by id, in bytes. */
+/** Lengths in bytes of the generated capabilities, by capability id. */
 const STANDARD: readonly (readonly [id: number, length: number])[] = [
   [0x01, 8],
   [0x04, 4],
@@ -39,13 +39,13 @@ const EXTENDED: readonly (readonly [id: number, length: number])[] = [
   [0x2e, 0x18],
 ];
 
-/** Latency Tolerance Reporting, whose two highest scales are reserved. */
+/** Id of Latency Tolerance Reporting. The two highest scales of this capability are reserved. */
 const LTR = 0x18;
 
-/** Assigned port types; lspci prints less for others. */
+/** Assigned port types. For other port types, lspci prints less text. */
 const PORT_TYPES = [0, 1, 4, 5, 6, 7, 8, 9, 10];
 
-/** Valid BARs: memory in one or two registers, I/O, or none. */
+/** Valid BARs: no BAR, memory in one or two registers, or I/O. */
 const bar = fc.oneof(
   fc.constant([0]),
   fc.integer({ min: 0x10, max: 0xfff }).map((page) => [page * 0x1000 + 0x8]),
@@ -75,7 +75,7 @@ interface Parts {
   readonly extended: readonly { id: number; body: Uint8Array }[];
 }
 
-/** Generates an endpoint's configuration space: well-formed lists and random registers. */
+/** Generates the configuration space of an endpoint with valid lists and random registers. */
 export const madeUp: fc.Arbitrary<Uint8Array> = fc
   .record({
     header: bytes(64),
@@ -91,12 +91,12 @@ function assemble({ header, bars, standard, express, type, extended }: Parts): U
   const config = new Uint8Array(4096);
   const view = new DataView(config.buffer);
   config.set(header);
-  // Bit 1 is reserved. If clear, the status register is not all ones.
+  // Clears bit 1, which is reserved. With this bit clear, the status register is never all ones.
   config[0x06] = ((header[0x06] ?? 0) & 0xfd) | 0x10;
   config[0x0e] = 0;
   config[0x3d] = (header[0x3d] ?? 0) % 5;
   for (let index = 0; index < 6; index++) view.setUint32(0x10 + 4 * index, bars[index] ?? 0, true);
-  // The reserved bits of a ROM register are zero.
+  // Clears the reserved bits of the ROM register.
   view.setUint32(0x30, view.getUint32(0x30, true) & 0xffff_f801, true);
   express[2] = ((express[2] ?? 0) & 0x0f) | (type << 4);
   const caps = [{ id: EXPRESS[0], body: express }, ...standard];

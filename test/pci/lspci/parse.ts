@@ -1,13 +1,13 @@
 /** One capability in the output of lspci. */
 export interface SeenCapability {
   readonly offset: number;
-  /** Null in the standard list. */
+  /** Version of the capability; null in the standard list. */
   readonly version: number | null;
   readonly title: string;
   readonly lines: readonly string[];
 }
 
-/** One function of `lspci -vvv -n`. */
+/** One function in the output of `lspci -vvv -n`. */
 export interface Seen {
   readonly header: readonly string[];
   readonly capabilities: readonly SeenCapability[];
@@ -15,16 +15,19 @@ export interface Seen {
   readonly broken: readonly string[];
 }
 
-/** Collapses white space, which carries no meaning. */
+/** Replaces each run of white space by one space. */
 export function squeeze(line: string): string {
   return line.trim().replace(/\s+/g, ' ');
 }
 
-/** Lines that do not come from configuration space: names, and the host's interrupt routing. */
+/**
+ * Lines whose contents are not from configuration space: names and the interrupt routing of the
+ * host.
+ */
 const NOT_OF_CONFIG =
   /^(NUMA node|IOMMU group|Physical Slot|Kernel|Interrupt: pin \? routed to IRQ \d+$)/;
 
-/** Parses the output of lspci about one function. */
+/** Parses the output of lspci for one function. */
 export function parseLspci(text: string): Seen {
   const header: string[] = [];
   const capabilities: (SeenCapability & { lines: string[] })[] = [];
@@ -56,7 +59,10 @@ export function parseLspci(text: string): Seen {
   return { header: withoutUpperHalves(header), capabilities, broken };
 }
 
-/** Removes upper halves of 64-bit BARs, which lspci lists as regions when it reads a dump. */
+/**
+ * Removes the upper halves of 64-bit BARs. In a dump, lspci lists an upper half as a separate
+ * region.
+ */
 function withoutUpperHalves(lines: readonly string[]): string[] {
   let upper = -1;
   return lines.filter((line) => {

@@ -1,6 +1,6 @@
-// Records the output of this machine's lspci for dumps, for machines without lspci:
-//   node dist/test/pci/lspci/record.js <name> <dump>...
-// One file a function: first its bytes in the format of lspci -F, then the output of lspci.
+// Records the output of the installed lspci for dumps, so that tests can run without lspci: node
+// dist/test/pci/lspci/record.js <name> <dump>... Writes one file for each function. The file
+// contains the bytes in the format of `lspci -F`, followed by the output of lspci.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { CORPUS } from './corpus.js';
 import { askLspci, fromDump, toDump, toSparseDump } from './dump.js';
