@@ -1,8 +1,9 @@
 /**
  * Intel's Data Streaming Accelerator with PASIDs (registers: drivers/dma/idxd/registers.h of
- * Linux). The PASID of a work queue is that of a process. The work of the queue accesses memory
- * with this PASID, and raises only the interrupts of this PASID. The example runs on the mock only:
- * a real DSA gets descriptors by instructions that JavaScript does not have.
+ * Linux). Each work queue has the PASID of one process. The work of a queue accesses memory with
+ * the PASID of the queue. The work can raise only interrupts that belong to the PASID of the queue.
+ * The example runs only on the mock. A real DSA receives descriptors by special CPU instructions,
+ * which JavaScript cannot run.
  *
  *   node dist/examples/dsa.js     uses mock:dsa
  */
@@ -19,16 +20,27 @@ const REQUEST_INT_HANDLE = 13;
 const RELEASE_INT_HANDLE = 14;
 const WQCFG_SIZE = 32;
 const QUEUE_DEPTH = 16;
-/** Bits of a queue's configuration: one submitter only; the PASID in bits 27:8 is valid. */
+/**
+ * Bits of a queue's configuration: the queue has only one submitter, and the PASID in bits 27:8 is
+ * valid.
+ */
 const DEDICATED = 1 << 0;
 const PASID_ENABLE = 1 << 28;
-/** Bit of an MSIX_PERM entry: only work with the PASID in bits 31:12 raises the vector. */
+/**
+ * If this bit of an MSIX_PERM entry is set, only work with the PASID in bits 31:12 raises the
+ * vector.
+ */
 const PERM_PASID_ENABLE = 1 << 3;
-/** Bytes of a queue's portals: four pages. Descriptors in the first page use MSI-X handles. */
+/**
+ * Size of a queue's portals in bytes: four pages. Descriptors in the first page use MSI-X handles.
+ */
 const PORTALS = 4 * 0x1000;
 const DESCRIPTOR = 64;
 const MEMMOVE = 3;
-/** Flags of a descriptor: record address valid, record requested, interrupt requested. */
+/**
+ * Flags of a descriptor: completion record address valid, completion record requested, interrupt
+ * requested.
+ */
 const FLAGS = 0x04 | 0x08 | 0x10;
 const SUCCESS = 0x01;
 const NOT_YOUR_HANDLE = 0x19;
@@ -39,7 +51,7 @@ const PROCESSES = [
   { pasid: 0x102, queue: 1, vector: 2 },
 ] as const;
 
-// PASIDs need iommufd, so the device is opened by its character device.
+// PASIDs need iommufd, so the example opens the device via its character device.
 const device = await openDevice('mock:dsa', { via: 'cdev' });
 device.config.update('command', { memory: 1, bus_master: 1 });
 const registers = device.bar(0).map();
@@ -86,7 +98,7 @@ async function copy(queue: number, handle: number, memory: Memory, size: number)
 await command(ENABLE_DEVICE);
 const processes = [];
 for (const { pasid, queue, vector } of PROCESSES) {
-  // The IOMMU lets requests with this PASID access the mapped memory.
+  // The IOMMU allows requests with this PASID to access the mapped memory.
   device.attachPasid(pasid);
   registers.write32(workQueues + queue * WQCFG_SIZE, QUEUE_DEPTH);
   registers.write32(workQueues + queue * WQCFG_SIZE + 8, DEDICATED | (pasid << 8) | PASID_ENABLE);

@@ -1,7 +1,7 @@
 /**
- * Intel 82574, QEMU's e1000e: reset, link, a receive ring and a transmit ring with an MSI-X vector
- * each. Section numbers are those of Intel's datasheet. Sends an ARP request for an address and
- * prints the reply. In the lab, with QEMU's user network:
+ * Drives Intel's 82574, which QEMU emulates as e1000e: reset, link, a receive ring and a transmit
+ * ring. Each ring has an MSI-X vector. Section numbers refer to Intel's datasheet. Sends an ARP
+ * request for an address and prints the reply. In the lab, with QEMU's user network:
  *
  *   vfio lab --device e1000e,netdev=n0 --qemu-arg=-netdev --qemu-arg=user,id=n0 -- \
  *     sh -c 'node dist/examples/e1000e.js $VFIO_LAB_E1000E'
@@ -31,19 +31,25 @@ const RAL0 = 0x5400;
 const RAH0 = 0x5404;
 const RXQ0 = 1 << 20;
 const TXQ0 = 1 << 22;
-/** Enable, accept broadcasts, strip checksums. Buffers have 2048 bytes. */
+/** Bits of receive control: enable, accept broadcasts, strip checksums. Buffers have 2048 bytes. */
 const RCTL_ON = (1 << 1) | (1 << 15) | (1 << 26);
-/** Enable, pad short packets, collision threshold and distance of 10.2.7. */
+/**
+ * Bits of transmit control: enable, pad short packets. Collision threshold and collision distance
+ * are the values of section 10.2.7.
+ */
 const TCTL_ON = (1 << 1) | (1 << 3) | (0x0f << 4) | (0x3f << 12);
-/** Vector of each queue, 4 bits with the valid bit highest (10.2.4.9): receive 0, transmit 1. */
+/**
+ * Vector of each queue: receive 0, transmit 1. Each field has 4 bits. The highest bit of a field is
+ * the valid bit (10.2.4.9).
+ */
 const VECTORS = 0 | 8 | ((1 | 8) << 8);
 
-/** Bytes of a legacy descriptor: 7.1.4 and 7.2.10. */
+/** Bytes of a legacy descriptor: sections 7.1.4 and 7.2.10. */
 const DESCRIPTOR = 16;
 const COUNT = 16;
 const FRAME = 2048;
 const DONE = 1;
-/** Command bits: end of packet, append checksum, report status. */
+/** Command bits of a transmit descriptor: end of packet, append checksum, report status. */
 const SEND = 0x0b;
 
 const ETHERTYPE_ARP = 0x0806;
@@ -65,7 +71,7 @@ async function until(what: string, isReached: () => boolean): Promise<void> {
   }
 }
 
-/** Resets the device: 4.6. */
+/** Resets the device as section 4.6 describes. */
 async function reset(): Promise<void> {
   registers.write32(IMC, 0xffff_ffff);
   registers.write32(RCTL, 0);
@@ -107,7 +113,8 @@ class Ring {
   }
 
   static async create(ringRegisters: typeof RECEIVE, access: 'read' | 'write'): Promise<Ring> {
-    // The device reads and writes descriptors; it only reads or only writes frames.
+    // The device reads and writes descriptors. The device only reads transmit frames and only
+    // writes receive frames.
     const descriptors = await device.dma.allocate(4096);
     return new Ring(
       ringRegisters,
@@ -116,7 +123,7 @@ class Ring {
     );
   }
 
-  /** Gives all descriptors but one to the device: tail equal to head means an empty ring. */
+  /** Gives all descriptors except one to the device. If tail equals head, the ring is empty. */
   fill(): void {
     registers.write32(this.ringRegisters.tail, COUNT - 1);
   }
@@ -146,7 +153,10 @@ class Ring {
   }
 }
 
-/** Waits for an interrupt. The device masks the cause with the interrupt; this unmasks it. */
+/**
+ * Waits for an interrupt. When the device raises the interrupt, the device masks the interrupt
+ * cause. This function unmasks the interrupt cause again.
+ */
 async function interrupted(vector: Vector, cause: number): Promise<void> {
   await vector.next({ signal: AbortSignal.timeout(TIMEOUT_MS) });
   registers.write32(ICR, cause);
@@ -157,14 +167,16 @@ const ip = (text: string) => text.split('.').map(Number);
 const macText = (mac: Iterable<number>) =>
   Array.from(mac, (byte) => byte.toString(16).padStart(2, '0')).join(':');
 
-/** An ARP request as a broadcast frame: RFC 826. */
+/** Returns an ARP request (RFC 826) as a broadcast frame. */
 function request(mac: Uint8Array): Uint8Array {
   const broadcast = new Array<number>(6).fill(0xff);
   const arp = [0, 1, 8, 0, 6, 4, 0, 1, ...mac, ...ip(own), 0, 0, 0, 0, 0, 0, ...ip(asked)];
   return Uint8Array.of(...broadcast, ...mac, ETHERTYPE_ARP >> 8, ETHERTYPE_ARP & 0xff, ...arp);
 }
 
-/** The MAC address in an ARP reply for our request; undefined for another frame. */
+/**
+ * Returns the MAC address from an ARP reply to our request. Returns undefined for any other frame.
+ */
 function answer(frame: Uint8Array): string | undefined {
   if (frame.length < ARP_LENGTH) return undefined;
   const view = new DataView(frame.buffer);

@@ -1,6 +1,6 @@
 /**
- * QEMU's educational device (docs/specs/edu): computes a factorial and copies by DMA, each with an
- * MSI interrupt.
+ * Drives QEMU's educational device (docs/specs/edu). The device computes a factorial and copies
+ * data by DMA. Each operation ends with an MSI interrupt.
  *
  *   node dist/examples/edu.js [device]     default: mock:edu
  */
@@ -18,7 +18,7 @@ const DMA_COMMAND = 0x98;
 const DMA_START = 1n;
 const DMA_FROM_DEVICE = 2n;
 const DMA_RAISE = 4n;
-/** The 4 KiB of memory in the device, at the address that its DMA engine uses. */
+/** The address that the device's DMA engine uses for the device's 4 KiB of memory. */
 const INNER = 0x40000n;
 
 const device = await openDevice(process.argv[2] ?? 'mock:edu');
@@ -28,7 +28,8 @@ const vector = device.interrupts.msi.request(0);
 
 /** Starts an operation and waits for its interrupt. */
 async function interrupted(start: () => void): Promise<void> {
-  // An interrupt before next() would be kept, too; waiting first shows the intent.
+  // An interrupt that arrives before next() is kept, too. The example calls next() first to show
+  // the intent.
   const arrived = vector.next();
   start();
   await arrived;
@@ -41,7 +42,8 @@ await interrupted(() => {
 });
 console.log(`10! = ${registers.read32(FACTORIAL)}`);
 
-// The device may only read one buffer and only write the other; the IOMMU enforces the access.
+// The device may only read the first buffer and only write the second buffer. The IOMMU enforces
+// this access.
 const source = await device.dma.allocate(4096, { access: 'read' });
 const target = await device.dma.allocate(4096, { access: 'write' });
 const text = new TextEncoder().encode('there and back again by DMA');

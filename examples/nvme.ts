@@ -1,6 +1,6 @@
 /**
- * NVMe with three I/O queues: two with their own interrupt vector, and one that is polled. Reads
- * the first blocks of namespace 1 and writes none.
+ * Drives an NVMe controller with three I/O queues. Two queues have their own interrupt vector, and
+ * the third queue is polled. Reads the first blocks of namespace 1 and writes no blocks.
  *
  *   node dist/examples/nvme.js [device]     default: mock:nvme
  */
@@ -15,7 +15,7 @@ const ASQ = 0x28;
 const ACQ = 0x30;
 const DOORBELLS = 0x1000;
 const CC_ENABLE = 1;
-/** Entry sizes: 64 bytes for submissions, 16 for completions. */
+/** Entry sizes: 64 bytes for a submission entry, 16 bytes for a completion entry. */
 const CC_ENTRY_SIZES = (6 << 16) | (4 << 20);
 const READY = 1;
 
@@ -62,7 +62,8 @@ class Queue {
   }
 
   /**
-   * Submits a command. A slot of the ring has one command, so the slot is the command identifier.
+   * Submits a command. Each slot of the ring has one command, so the slot number is the command
+   * identifier.
    */
   async submit({ opcode, nsid = 0, data = 0n, dwords = [] }: Command): Promise<void> {
     const slot = this.#tail;
@@ -79,7 +80,10 @@ class Queue {
     if (failed !== 0) throw new Error(`command 0x${opcode.toString(16)}: status ${failed}`);
   }
 
-  /** Consumes the new completions: an entry is new while its phase bit equals ours. */
+  /**
+   * Consumes the new completions. An entry is new if its phase bit equals the expected phase of the
+   * queue.
+   */
   drain(): void {
     const before = this.#head;
     for (;;) {
@@ -95,7 +99,10 @@ class Queue {
     this.registers.write32(DOORBELLS + (2 * this.id + 1) * this.stride, this.#head);
   }
 
-  /** Polls for completions. A mock controller runs in this thread, so the loop yields to it. */
+  /**
+   * Polls for completions. A mock controller runs in this thread, so the loop yields to the mock
+   * controller.
+   */
   async poll(): Promise<void> {
     while (this.busy) {
       this.drain();
@@ -120,7 +127,10 @@ async function queue(id: number): Promise<Queue> {
   return new Queue(id, submission, completion, registers, stride);
 }
 
-/** Consumes the completions of a queue at the interrupt of the vector with its number. */
+/**
+ * Consumes the completions of a queue after each interrupt. The vector has the same number as the
+ * queue.
+ */
 function byInterrupt(one: Queue): void {
   device.interrupts.msix.request(one.id).on('interrupt', () => {
     one.interrupts++;
@@ -155,7 +165,7 @@ for (const [id, polled] of [
 ] as const) {
   const one = await queue(id);
   const size = ((DEPTH - 1) << 16) | id;
-  // The vector in the upper half; bit 1 enables interrupts, bit 0 means physically contiguous.
+  // The upper 16 bits have the vector. Bit 1 enables interrupts. Bit 0 means physically contiguous.
   const interrupt = polled ? 0b01 : (id << 16) | 0b11;
   if (!polled) byInterrupt(one);
   await admin.submit({
@@ -171,7 +181,7 @@ for (const [id, polled] of [
   queues.push(one);
 }
 
-/** Reads consecutive pages, half a ring of them at a time. */
+/** Reads consecutive pages. The number of reads at a time is half of the ring's entries. */
 async function read(one: Queue, polled: boolean): Promise<void> {
   const blocks = PAGE / blockSize;
   using data = await device.dma.allocate(PAGE * (DEPTH / 2), { access: 'write' });

@@ -34,7 +34,7 @@ async function drive({ device: name, numbers, shared }: Job): Promise<void> {
   device.interrupts.msi.request(0).on('interrupt', () => {
     registers.write32(ACKNOWLEDGE, registers.read32(INTERRUPT_STATUS));
   });
-  // From here on the poller delivers the interrupts, and not the event loop of this thread.
+  // From here on the poller delivers the interrupts instead of the event loop of this thread.
   using poller = device.interrupts.poll();
   const wait = () => {
     if (poller.wait(10_000) === 0) throw new Error('the device sent no interrupt within 10 s');
@@ -59,7 +59,7 @@ async function drive({ device: name, numbers, shared }: Job): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  // The IOMMU maps whole pages; with maxByteLength the buffer is page-aligned.
+  // The IOMMU maps whole pages. With maxByteLength the buffer is page-aligned.
   const shared = new SharedArrayBuffer(PAGE, { maxByteLength: PAGE });
   new Uint8Array(shared).fill(0x5a, 0, 64);
   const job: Job = { device: process.argv[2] ?? 'mock:edu', numbers: [3, 5, 7], shared };

@@ -1,7 +1,8 @@
-// ava configuration for the unit test example, which npm test runs as a user does.
+// ava configuration for the unit test example. npm test runs the example as a user would.
 export default {
   files: ['dist/examples/**/*.ava.test.js'],
   workerThreads: false,
-  // The run is beside all other tests of npm test, so ava's default of 10 s is too short.
+  // The example runs in parallel with all other tests of npm test, so ava's default timeout of 10 s
+  // is too short.
   timeout: '5m',
 };

@@ -1,11 +1,12 @@
-// ava configuration in the lab's guest. The tests share its devices, so they run one by one.
+// ava configuration in the lab's guest. The tests share the devices of the guest, so the tests run
+// one by one.
 export default {
   files: [
-    // scripts/test-lab.mjs runs these tests once, in a guest with more devices.
+    // scripts/test-lab.mjs runs these tests only once, in a guest that has more devices.
     ...(process.env.VFIO_TEST_ONCE ? ['dist/test/lab/once/**/*.test.js'] : []),
     'dist/test/lab/guest/**/*.test.js',
     'dist/test/contract/**/*.test.js',
-    // Slow tests with processes, workers or repeated demos are only in the full run.
+    // Slow tests with processes, workers or repeated demos run only in the full test run.
     ...(process.env.VFIO_TEST_FULL
       ? []
       : [

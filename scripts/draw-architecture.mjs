@@ -45,7 +45,7 @@ svg { font-family: system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-ser
 }
 `.trim();
 
-/** The SVG of a specification: frames first, then arrows, then the rooms over them. */
+/** Returns the SVG of a specification. Draws the frames first, then the arrows, then the rooms. */
 export function draw({ boxes, lines, notes }) {
   const height =
     Math.max(...boxes.map(({ at, size }) => at[1] + size[1])) + MARGIN + 18 * notes.length + 4;
@@ -84,7 +84,9 @@ function drawBox({ tone, title, text = [], at: [x, y], size: [width, height], fr
   return [rect, ...lines].join('\n');
 }
 
-/** A straight arrow down, from the bottom of a box to the top of another. */
+/**
+ * Returns a straight arrow that points down, from the bottom of one box to the top of another box.
+ */
 function drawLine({ from, to, x, named }, boxes) {
   const [source, target] = [boxOf(from, boxes), boxOf(to, boxes)];
   const left = Math.max(source.at[0], target.at[0]);

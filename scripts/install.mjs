@@ -1,5 +1,6 @@
-// Runs at the installation of the package: builds the addon if the prebuilt addon does not load.
-// A failed build does not fail the installation, since the mock devices need no addon.
+// npm runs this script when the package is installed. If the prebuilt addon does not load, the
+// script builds the addon. If the build fails, the installation still succeeds, because mock
+// devices need no addon.
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +19,7 @@ function loads(path) {
 
 const built = `prebuilds/${process.platform}-${process.arch}/vfio.node`;
 if (!loads(built) && !loads('build/Release/vfio.node')) {
-  // npm sets this variable to the node-gyp that it contains.
+  // npm sets this variable to the path of npm's own node-gyp.
   const gyp = process.env.npm_config_node_gyp;
   const [file, ...args] = gyp === undefined ? ['node-gyp'] : [process.execPath, gyp];
   const { status } = spawnSync(file, [...args, 'rebuild', '--loglevel=error', '--jobs=max'], {

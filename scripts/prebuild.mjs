@@ -1,5 +1,5 @@
-// Copies the built addon to prebuilds/, for `npm pack`. With Node-API one addon works with all
-// versions of Node.
+// Copies the built addon to prebuilds/, for `npm pack`. The addon uses Node-API, so one addon works
+// with all versions of Node.
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';

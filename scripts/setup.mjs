@@ -1,4 +1,5 @@
-// Prepares a clone, so that its programs run. Skips the steps that are up to date.
+// Prepares a clone of the repository, so that its programs can run. Skips steps that are up to
+// date.
 //   node scripts/setup.mjs              packages, TypeScript, addon
 //   node scripts/setup.mjs typescript   packages and TypeScript only
 import { execFileSync } from 'node:child_process';
@@ -13,7 +14,7 @@ function modified(path) {
   return existsSync(path) ? statSync(path).mtimeMs : -Infinity;
 }
 
-/** The time of the newest change in files and folders, in ms. */
+/** Returns the time of the latest change in files and folders, in ms. */
 function newest(...paths) {
   const times = paths.flatMap((path) => {
     if (!existsSync(path)) return [];
@@ -23,7 +24,10 @@ function newest(...paths) {
   return Math.max(-Infinity, ...times);
 }
 
-/** Removes output whose source file was deleted: npm would ship it, and ava would run it. */
+/**
+ * Removes compiled files whose source file was deleted. npm would ship the old compiled files, and
+ * ava would run old tests.
+ */
 function prune(dist) {
   for (const path of readdirSync(dist, { recursive: true })) {
     const source = path.replace(/(\.d\.ts|\.js|\.js\.map)$/, '.ts');
@@ -33,7 +37,7 @@ function prune(dist) {
 
 function run(what, file, ...args) {
   console.error(`# ${what}`);
-  // The program writes to standard error, so that standard output is free for the caller.
+  // The output of the program goes to standard error, so standard output is free for the caller.
   execFileSync(file, args, { cwd: root, stdio: ['ignore', 2, 2] });
 }
 
@@ -54,7 +58,8 @@ if (process.argv[2] !== 'typescript') {
     modified(at('build/Release/vfio.node')) <
     newest(at('native/addon'), at('native/core'), at('binding.gyp'))
   ) {
-    // If this Node has its headers beside it, node-gyp does not download them.
+    // If this Node installation includes the Node headers, node-gyp uses them and downloads no
+    // headers.
     const prefix = dirname(dirname(process.execPath));
     const local = existsSync(join(prefix, 'include/node/node_api.h'));
     const gyp = at('node_modules/node-gyp/bin/node-gyp.js');

@@ -1,5 +1,5 @@
 // Runs the tests that need a real /dev/vfio, and prints the totals at the end:
-// - the contract suite and test/lab/guest in QEMU guests, on each kernel with a feature of its own;
+// - the contract suite and test/lab/guest in QEMU guests, on each kernel that has special features;
 // - the tests of the lab itself (test/lab/host);
 // - the differential test of the mock (test/differential).
 import { spawn } from 'node:child_process';
@@ -15,7 +15,8 @@ import { compile, temporaryFolder } from '../dist/test/native/helpers.js';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const beside = (name) => fileURLToPath(new URL(`../../shared/lab/${name}`, import.meta.url));
 
-// Debian's kernels have no iommufd, so this kernel is built separately (scripts/build-lab-kernel).
+// This kernel is built separately (scripts/build-lab-kernel), because Debian's kernels have no
+// iommufd.
 const IOMMUFD = {
   kernel: process.env.VFIO_LAB_IOMMUFD_KERNEL ?? beside('bzImage-7.2.13-iommufd'),
   variable: 'VFIO_LAB_IOMMUFD_KERNEL',
@@ -24,8 +25,8 @@ const NOVIRT = {
   kernel: process.env.VFIO_LAB_NOVIRT_KERNEL ?? beside('bzImage-6.12.107-novirt'),
   variable: 'VFIO_LAB_NOVIRT_KERNEL',
 };
-// Tests of the command line and the examples, on one kernel only. The guest has a network for the
-// e1000e, and a function that has a driver in every kernel of this list.
+// The tests of the command line and of the examples run on one kernel only. The guest has a network
+// for the e1000e. The guest also has a function for which every kernel has a driver.
 const ONCE = {
   kernel: 'debian-6.12',
   via: 'group',
@@ -35,7 +36,8 @@ const ONCE = {
   qemuArgs: ['-netdev', 'user,id=net,restrict=on'],
   env: { VFIO_TEST_ONCE: '1' },
 };
-// The kernels that the mock emulates, by each device node type that the kernel supports.
+// The kernels that the mock emulates. A kernel has one entry for each device node type that it
+// supports.
 const EMULATED = [
   { kernel: 'debian-6.1', via: 'group' },
   { kernel: 'debian-6.12', via: 'group', many: true },
@@ -48,17 +50,26 @@ const RUNS = [
   ONCE,
 ];
 
-/** Whether a kernel is available: one by name is downloaded, one by path may be missing. */
+/**
+ * Whether a kernel is available. A kernel with a name can be downloaded. The file of a kernel with
+ * a path may be missing.
+ */
 const isAvailable = ({ kernel, variable }) => variable === undefined || existsSync(kernel);
 
-/** A device with more vectors than the guest has, for one run, or for all runs if full. */
+/**
+ * A device with more vectors than the guest can provide. Only one run uses the device, but at full
+ * length all runs use the device.
+ */
 const MANY = 'nvme,max_ioqpairs=2047,msix_qsize=2048';
 
-/** Preloaded in the guest: logs the VFIO_DEVICE_FEATURE calls for the tests. */
+/**
+ * A library that logs the VFIO_DEVICE_FEATURE calls for the tests. The library is preloaded in the
+ * guest.
+ */
 const featureLog = join(temporaryFolder(), 'feature-log.so');
 compile(featureLog, ['-shared', '-fPIC'], 'test/feature_log.cc', 'test/fake_ioctl.cc');
 
-/** A stream that calls `callback` with each line written to it. */
+/** Returns a stream that calls `callback` with each written line. */
 function lines(callback) {
   let rest = '';
   return new Writable({
@@ -80,7 +91,7 @@ function lines(callback) {
 /**
  * Runs ava, prints its TAP output and counts the passed and failed tests.
  *
- * @param start - runs ava on two streams; resolves to its exit code
+ * @param start - runs ava with two output streams; resolves to the exit code of ava
  */
 async function runOne(label, start) {
   const totals = { passed: 0, failed: 0 };
@@ -150,7 +161,10 @@ const onHost = (...streams) =>
     ...streams,
   );
 
-/** Runs random scripts on the devices of a kernel and on mock devices; prints the seed. */
+/**
+ * Runs random scripts on the devices of a kernel and on mock devices. Prints the seed of the
+ * scripts.
+ */
 async function agrees({ kernel, via }, operations) {
   const label = `differential ${kernel.split('/').at(-1)} ${via}`;
   const args = ['--kernel', kernel, '--via', via, '--ops', `${operations}`];
@@ -177,7 +191,7 @@ const host = await runOne('host', onHost);
 passed += host.passed;
 failed += host.failed;
 const comparable = EMULATED.filter(isAvailable);
-// The short run compares another kernel each day.
+// The short run compares only one kernel. Every day a different kernel is compared.
 const today = comparable[Math.floor(Date.now() / 86_400_000) % comparable.length];
 for (const compared of FULL ? comparable : [today]) {
   if (await agrees(compared, FULL ? 20_000 : 500)) passed++;

@@ -20,7 +20,10 @@ function filesOf(folder: string, name: RegExp): string[] {
 
 const files = filesOf('lib', /\.ts$/);
 
-/** Lists the imports of a file, import() included. @param types - include type-only imports */
+/**
+ * Lists the imports of a file, including import() calls.
+ * @param types - whether the list includes type-only imports
+ */
 function importsOf(file: string, types = true): string[] {
   const source = readFileSync(file, 'utf8');
   const statements = source.matchAll(
@@ -36,7 +39,7 @@ test('every file of lib/ is in a room', (t) => {
   for (const file of files) t.truthy(roomOf(pathOf(file)), relative(lib, file));
 });
 
-test('every import between rooms is an allowed arrow', (t) => {
+test('every import between rooms is allowed', (t) => {
   const upward = files.flatMap((file) =>
     importsOf(file)
       .filter((target) => !isByName(target) && !isAllowed(file, target))
@@ -45,7 +48,7 @@ test('every import between rooms is an allowed arrow', (t) => {
   t.deepEqual(upward, []);
 });
 
-test('every allowed arrow is used', (t) => {
+test('every allowed import between rooms is used', (t) => {
   const used = new Set(
     files.flatMap((file) =>
       importsOf(file).flatMap((target) => {
@@ -70,12 +73,15 @@ function isAllowed(file: string, target: string): boolean {
   return other === room || others.includes(other);
 }
 
-/** Whether an import is computed: the command line loads the module with the command's name. */
+/**
+ * Whether the path of an import is computed. The command line loads the module that has the
+ * command's name.
+ */
 function isByName(target: string): boolean {
   return target.includes('${');
 }
 
-test('only the import of a command is computed', (t) => {
+test('only the import of a command has a computed path', (t) => {
   const computed = files.filter((file) => importsOf(file).some(isByName));
   t.deepEqual(
     computed.map((file) => relative(lib, file)),
@@ -84,8 +90,8 @@ test('only the import of a command is computed', (t) => {
 });
 
 /**
- * Builds a graph of imports for each folder. A node is a file or a folder with everything below it.
- * A folder may import the files beside it, or be imported by them, but not both.
+ * Builds a graph of imports for each folder. A node is a file, or a folder with all files below the
+ * folder. If a folder imports a file beside the folder, this file must not import the folder.
  */
 function buildFolderGraphs(): Map<string, Graph> {
   const folders = new Map<string, Graph>();
@@ -113,14 +119,14 @@ test('lib/ has no cycle between folders', (t) => {
   }
 });
 
-test('no module of lib/ imports itself through others', (t) => {
+test('no module of lib/ imports itself through other modules', (t) => {
   const graph: Graph = new Map(
     files.map((file) => [file, new Set(importsOf(file, false).filter((path) => !isByName(path)))]),
   );
   for (const file of files) t.deepEqual(findCycle(graph, file), []);
 });
 
-test('no file is above 400 lines', (t) => {
+test('no file has more than 400 lines', (t) => {
   const folders = ['lib', 'native', 'test', 'bench', 'examples', 'scripts', 'assets'];
   const sources = folders.flatMap((folder) => filesOf(folder, /\.(ts|mjs|js|cc|h|c|py|html|css)$/));
   t.true(sources.length > files.length);
@@ -130,7 +136,7 @@ test('no file is above 400 lines', (t) => {
   }
 });
 
-test('no declaration that ships has an @internal member', (t) => {
+test('no type declaration in the package has an @internal member', (t) => {
   const declarations = filesOf('dist/lib', /\.d\.ts$/);
   t.true(declarations.length > 10);
   for (const file of declarations) {

@@ -1,7 +1,10 @@
 /** The direct successors of each node. */
 export type Graph = Map<string, Set<string>>;
 
-/** Finds the shortest cycle through a node, both ends included; empty if there is none. */
+/**
+ * Finds the shortest cycle through a node. The result starts and ends with the node. If there is no
+ * cycle, the result is empty.
+ */
 export function findCycle(graph: Graph, start: string): string[] {
   const before = new Map<string, string>();
   const queue = [start];

@@ -1,4 +1,4 @@
-/** Whether the tests run at full length: VFIO_TEST_FULL=1. */
+/** Whether the tests run at full length. VFIO_TEST_FULL=1 selects full length. */
 export const FULL = process.env.VFIO_TEST_FULL === '1';
 
 /** Size of a property test over sequences of commands. */
@@ -7,10 +7,13 @@ export interface Runs {
   readonly maxCommands: number;
 }
 
-/** Number and length of the sequences: thousands of commands, or above 100,000 at full length. */
+/**
+ * Number and length of the command sequences. A test runs thousands of commands, or more than
+ * 100,000 commands at full length.
+ */
 export const RUNS: Runs = FULL
   ? { numRuns: 2500, maxCommands: 200 }
   : { numRuns: 100, maxCommands: 100 };
 
-/** Commands that a run must execute at least. */
+/** Minimum number of commands that a test run must execute. */
 export const COMMANDS_EXPECTED = FULL ? 100_000 : 1_000;

@@ -6,7 +6,7 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A box of docs/architecture.svg. */
 export interface Box {
-  /** The rooms that the box stands for, or the name of a group of boxes. */
+  /** The rooms that the box stands for. For a group of boxes, the name of the group. */
   readonly rooms: readonly string[];
   /** Left and top edge. */
   readonly at: readonly [number, number];
@@ -18,15 +18,18 @@ export interface Box {
 export interface Line {
   readonly from: string;
   readonly to: string;
-  /** Drawn dashed: an import that only the files in `exceptions` may have. */
+  /**
+   * Whether the arrow is dashed. A dashed arrow is an import that only files in `exceptions` may
+   * have.
+   */
   readonly named?: true;
 }
 
-/** docs/architecture.json: the one source of the rooms, of their imports and of the picture. */
+/** The contents of docs/architecture.json: the rooms, the imports between them, and the picture. */
 interface Architecture {
-  /** The rooms, and which others each may import. */
+  /** For each room, the other rooms that the room may import. */
   readonly arrows: Readonly<Record<string, readonly string[]>>;
-  /** Single files of a room that may import further rooms. */
+  /** For single files, the additional rooms that the file may import. */
   readonly exceptions: Readonly<Record<string, readonly string[]>>;
   readonly boxes: readonly Box[];
   readonly lines: readonly Line[];
@@ -36,7 +39,10 @@ export const architecture = JSON.parse(
   readFileSync(join(root, 'docs/architecture.json'), 'utf8'),
 ) as Architecture;
 
-/** The room of a path below lib/, without its extension: the longest name that the path begins with. */
+/**
+ * Returns the room of a path below lib/. The path has no file extension. The room is the longest
+ * room name at the start of the path.
+ */
 export function roomOf(path: string): string | undefined {
   return Object.keys(architecture.arrows)
     .filter((room) => path === room || path.startsWith(`${room}/`))

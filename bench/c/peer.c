@@ -1,5 +1,5 @@
 /*
- * The hot paths as a C program: peer <path> prints the CPU time of an operation in nanoseconds.
+ * A C program for the hot paths. `peer <path>` prints the CPU time of an operation in nanoseconds.
  * Paths: load32, store32, pread32, signal, round <fired>.
  */
 #define _GNU_SOURCE

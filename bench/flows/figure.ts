@@ -6,7 +6,7 @@ const TOP = 70;
 const BOTTOM = 60;
 const PANEL = 380;
 const COLOUR = { incremental: '#d9534f', upfront: '#4a90d9', dynamic: '#2e8b57' } as const;
-/** A dashed line on another line leaves both visible. */
+/** Dash pattern of each line. If a dashed line covers another line, both lines stay visible. */
 const DASH = { incremental: '', upfront: '', dynamic: '6 6' } as const;
 
 interface Panel {
@@ -21,8 +21,8 @@ const PANELS: readonly Panel[] = [
 ];
 
 /**
- * Draws lost interrupts and time by the number of vectors, on logarithmic scales. 0 is at the
- * bottom.
+ * Draws two graphs over the number of vectors: lost interrupts, and time. The scales are
+ * logarithmic, with 0 at the bottom.
  */
 export function figure(growths: readonly Growth[], note: string): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">
@@ -42,7 +42,7 @@ function drawPanel({ title, left, value }: Panel, growths: readonly Growth[]): s
   const base = HEIGHT - BOTTOM;
   const x = (vectors: number) =>
     round(left + (Math.log2(vectors) / Math.log2(Math.max(...sizes))) * (PANEL - 20));
-  // The decade below the lowest value shows 0.
+  // The axis has one more decade below the lowest value. The lower end of this decade stands for 0.
   const y = (of: number) =>
     round(of === 0 ? base : base - ((Math.log10(of) - low + 1) / (high - low + 1)) * (base - TOP));
   const decades = Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i));
@@ -67,7 +67,7 @@ ${[...grid, ...ticks, ...lines].join('\n')}
 <text x="${left + PANEL - 20}" y="${base + 34}" text-anchor="end" fill="#555">vectors</text>`;
 }
 
-/** A number in compact notation, which fits the margin: 0.1, 100, 10K, 1M. */
+/** Formats a number in compact notation for the margin: 0.1, 100, 10K, 1M. */
 function scale(value: number): string {
   return value.toLocaleString('en', { notation: 'compact' });
 }

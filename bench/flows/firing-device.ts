@@ -1,6 +1,6 @@
 import type { PciDevice } from 'vfio/mock';
 
-/** How the device sent its interrupts. */
+/** The interrupts that the device sent, by message and by pin. */
 export interface FireResult {
   /** Vectors whose message was sent. */
   readonly byMessage: readonly number[];
@@ -8,9 +8,12 @@ export interface FireResult {
   readonly byPin: number;
 }
 
-/** A device that fires its vectors on request: by message if MSI-X is enabled, else by its pin. */
+/**
+ * A device that fires its vectors on request. If MSI-X is enabled, the device sends messages. If
+ * MSI-X is disabled, the device raises its interrupt pin.
+ */
 export interface FiringDevice {
   readonly device: PciDevice;
-  /** Fires each vector once. The result leaves out a vector that cannot fire. */
+  /** Fires each vector once. A vector that cannot fire is not in the result. */
   fire(vectors: readonly number[]): FireResult;
 }

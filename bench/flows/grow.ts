@@ -5,27 +5,42 @@ import type { FiringDevice } from './firing-device.js';
 const NONE = 1;
 const ENABLE = 0x8000;
 const VECTOR_CONTROL = 12;
-/** Time after which an interrupt counts as lost. */
+/** If an interrupt is not delivered within this time, the interrupt counts as lost. */
 const LOST_AFTER_MS = 20_000;
 
-/** The result of unmasking vectors one after the other, while the unmasked vectors fire. */
+/**
+ * The result of a measurement that unmasks vectors one by one. The vectors that are already
+ * unmasked fire during the measurement.
+ */
 export interface Growth {
   readonly flow: FlowName;
   readonly vectors: number;
   /** Number of SET_IRQS calls. */
   readonly calls: number;
-  /** Number of handlers that were freed to add a vector. */
+  /** Number of interrupt handlers that were freed so that a vector could be added. */
   readonly torn: number;
-  /** Interrupts that the device sent. Loopback is not used: it fails while MSI-X is disabled. */
+  /**
+   * Interrupts that the device sent. The benchmark does not use the loopback of VFIO, because
+   * loopback fails while MSI-X is disabled.
+   */
   readonly fired: number;
   readonly delivered: number;
-  /** Fired and not delivered. The vectors are unmasked, so each interrupt must be delivered. */
+  /**
+   * Number of interrupts that the device sent and that were not delivered. All vectors are
+   * unmasked, so each interrupt must be delivered.
+   */
   readonly lost: number;
   /** The part of `lost` that the device sent by INTx, because MSI-X was disabled. */
   readonly redirected: number;
-  /** Vectors that the host could not provide. They do not fire. */
+  /**
+   * Number of vectors that the host could not provide. Vectors that the host could not provide do
+   * not fire.
+   */
   readonly failed: number;
-  /** Time in the library and the back end, without the time of the interrupts. */
+  /**
+   * Time that the library and the back end used to unmask the vectors. The time of firing and
+   * delivery is not included.
+   */
   readonly milliseconds: number;
 }
 
@@ -33,7 +48,10 @@ export interface Growth {
 export interface GrowOptions {
   readonly flow: FlowName;
   readonly vectors: number;
-  /** Number of vectors that fire at a time, in turn. Default: all unmasked vectors. */
+  /**
+   * Maximum number of vectors that fire after one step. The vectors take turns. Default: all
+   * unmasked vectors fire.
+   */
   readonly maxFiring?: number | undefined;
 }
 
@@ -91,7 +109,7 @@ class Consumers {
   }
 }
 
-/** Reads an eventfd, and polls it until {@link LOST_AFTER_MS} if it is empty. */
+/** Reads an eventfd. If the eventfd is empty, polls the eventfd for up to {@link LOST_AFTER_MS}. */
 function readCount(eventfd: Eventfd | undefined): number {
   let count = eventfd?.read() ?? 0n;
   if (count === 0n) {
@@ -102,7 +120,8 @@ function readCount(eventfd: Eventfd | undefined): number {
 }
 
 /**
- * Unmasks vectors one after the other. The unmasked vectors fire after each SET_IRQS and unmask.
+ * Unmasks vectors one by one. The unmasked vectors fire after each SET_IRQS and after each unmask
+ * operation.
  */
 export function grow(
   firing: FiringDevice,

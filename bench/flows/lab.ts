@@ -6,15 +6,17 @@ import type { NvmeReport } from './nvme.js';
 
 const MAIN = fileURLToPath(new URL('main.js', import.meta.url));
 /**
- * QEMU's NVMe with its default of 65 vectors, and with 2,048, the most that a function can have.
+ * Two NVMe devices of QEMU: one with the default of 65 vectors, one with 2,048 vectors. A function
+ * can have at most 2,048 vectors.
  */
 const DEVICES = ['nvme', 'nvme,max_ioqpairs=2047,msix_qsize=2048'];
 const IN_GUEST = `exec node "$0" --json --out /tmp --device $VFIO_LAB_NVME --device $VFIO_LAB_NVME_2`;
 
 /**
- * Measures on QEMU's NVMe in guests with these kernels, one after the other.
+ * Measures on QEMU's NVMe in guests. Each kernel has its own guest, and the guests run one after
+ * the other.
  *
- * @param kernels - names or paths, as of `vfio lab --kernel`
+ * @param kernels - names or paths of kernels, as in `vfio lab --kernel`
  */
 export async function measureInLab(kernels: readonly string[]): Promise<NvmeReport[]> {
   const reports: NvmeReport[] = [];

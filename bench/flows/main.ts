@@ -55,7 +55,7 @@ async function growMock(sizes: readonly number[]): Promise<Growth[]> {
     }
   }
   using firing = await MockFiringDevice.open();
-  // The first growth of a flow includes compilation, so it is not reported.
+  // V8 compiles the code during the first growth of a flow, so the first growth is not reported.
   for (const flow of FLOWS) grow(firing, { flow, vectors: 64 });
   return sizes.flatMap((vectors) => FLOWS.map((flow) => grow(firing, { flow, vectors })));
 }

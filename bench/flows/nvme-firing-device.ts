@@ -9,14 +9,16 @@ const BIND = 0x24;
 const DISABLE = 0x21;
 const TIMEOUT_MS = 20_000;
 /**
- * Without MSI-X, QEMU has 32 bits for the causes of the pin, and aborts if a queue with a vector
- * above 31 completes. Such queues get no commands while MSI-X is disabled.
+ * Number of vectors that can raise the interrupt pin. QEMU keeps the pin's interrupt status in 32
+ * bits. If MSI-X is disabled and a queue with a vector above 31 completes a command, QEMU aborts.
+ * The benchmark therefore sends no command to these queues while MSI-X is disabled.
  */
 const VECTORS_BY_PIN = 32;
 
 /**
  * An NVMe controller with a queue for each vector. A command that completes on the queue fires the
- * vector. Interrupts of the pin have no handler; the status register of the device shows them.
+ * vector. Interrupts of the pin have no handler. The device's status register shows the interrupts
+ * of the pin.
  */
 export class NvmeFiringDevice implements FiringDevice {
   private constructor(
@@ -31,7 +33,7 @@ export class NvmeFiringDevice implements FiringDevice {
     const { vectors } = device.config.details('msix') ?? { vectors: 0 };
     const { connection } = device;
     // QEMU sends messages for a queue only if MSI-X was enabled when the queue was created. The
-    // interrupts of the commands that create the queues go to an unused eventfd.
+    // commands that create the queues signal an unused eventfd.
     const unused = device.createEventfd();
     connection.setIrqs({ index: MSIX, flags: BIND, start: 0, count: 1, eventfds: [unused] });
     const nvme = await PolledNvme.start(device, vectors - 1);
@@ -56,7 +58,9 @@ export class NvmeFiringDevice implements FiringDevice {
     return { byMessage: [], byPin: possible.length };
   }
 
-  /** Fires a vector by the pin. Consuming the completion deasserts the pin. */
+  /**
+   * Raises the interrupt pin for a queue. The pin is deasserted when the completion is consumed.
+   */
   #fireByPin(queue: QueuePair): void {
     const { config } = this.device;
     const until = performance.now() + TIMEOUT_MS;

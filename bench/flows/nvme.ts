@@ -3,7 +3,7 @@ import { type Growth, grow } from './grow.js';
 import { NvmeFiringDevice } from './nvme-firing-device.js';
 import { measureSwap, type Swap } from './swap.js';
 
-/** A growth on a real device. */
+/** The result of {@link grow} on a real device. */
 export interface NvmeGrowth extends Growth {
   readonly kernel: string;
   readonly noresize: boolean;
@@ -16,8 +16,9 @@ export interface NvmeReport {
 }
 
 /**
- * Most vectors that fire all at once. With more vectors only {@link FEW} fire at a time and
- * `incremental` is left out, since both would grow quadratically.
+ * If a controller has at most this number of vectors, all vectors fire after each step. If a
+ * controller has more vectors, only {@link FEW} vectors fire at a time. The flow `incremental` is
+ * then not measured, because its time grows quadratically.
  */
 const ALL_FIRE = 128;
 const FEW = 4;

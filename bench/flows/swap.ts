@@ -7,18 +7,23 @@ const BIND = 0x24;
 const DISABLE = 0x21;
 const ROUNDS = 300;
 
-/** Time to move a vector from one eventfd to another: medians in microseconds. */
+/** Time to rebind a vector from one eventfd to another. All times are medians in microseconds. */
 export interface Swap {
   readonly kernel: string;
-  /** SET_IRQS alone, which loses an interrupt that is on its way to a CPU. */
+  /**
+   * Time of a single SET_IRQS call. SET_IRQS loses an interrupt that is still on its way to a CPU.
+   */
   readonly setIrqs: number;
-  /** A mask or an unmask in the virtual table, which loses no interrupt. */
+  /**
+   * Time to mask or unmask a vector in the virtual table. A mask or unmask operation loses no
+   * interrupt.
+   */
   readonly swap: number;
-  /** The part of `swap` that waits until the CPU has handled its interrupts. */
+  /** The part of `swap` that waits until the CPU has handled its pending interrupts. */
   readonly synchronize: number;
 }
 
-/** Moves vector 1 of a device between two eventfds, while nothing fires. */
+/** Rebinds vector 1 of a device between two eventfds. No vector fires during the measurement. */
 export function measureSwap(device: PciDevice): Swap {
   const { connection } = device;
   const index = VFIO_PCI_MSIX_IRQ_INDEX;

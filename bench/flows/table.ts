@@ -7,7 +7,7 @@ export type Column<Row> = readonly [title: string, cell: (row: Row) => string];
 
 const number = (value: number) => value.toLocaleString('en');
 
-/** The columns of every growth. */
+/** The columns of the table of {@link Growth} results. */
 export const GROWTH: readonly Column<Growth>[] = [
   ['vectors', ({ vectors }) => number(vectors)],
   ['flow', ({ flow }) => `\`${flow}\``],
@@ -20,7 +20,7 @@ export const GROWTH: readonly Column<Growth>[] = [
   ['ms', ({ milliseconds }) => number(Math.round(milliseconds * 10) / 10)],
 ];
 
-/** The columns of growths on real kernels, which can run out of vectors. */
+/** The columns of the table for real kernels. A real kernel can run out of vectors. */
 export const NVME_GROWTH: readonly Column<NvmeGrowth>[] = [
   ['kernel', ({ kernel, noresize }) => (noresize ? `${kernel}, NORESIZE` : kernel)],
   ...GROWTH.slice(0, -1),
@@ -28,7 +28,7 @@ export const NVME_GROWTH: readonly Column<NvmeGrowth>[] = [
   ...GROWTH.slice(-1),
 ];
 
-/** The columns of moves between eventfds, in microseconds. */
+/** The columns of the table of {@link Swap} results, in microseconds. */
 export const SWAP: readonly Column<Swap>[] = [
   ['kernel', ({ kernel }) => kernel],
   ['SET_IRQS alone, us', ({ setIrqs }) => number(Math.round(setIrqs))],

@@ -1,9 +1,12 @@
 /** The output of a program in the guest for one path: nanoseconds per operation, for each round. */
 export interface Line {
-  /** `'C'`, `'vfio'` (the usual way to use the API), or another way to use the API. */
+  /**
+   * The program: `'C'`; `'vfio'` for the usual way to use the API; or the name of another way to
+   * use the API.
+   */
   readonly who: string;
   readonly path: string;
-  /** CPU time. With QEMU's `-icount shift=0` a nanosecond is one instruction. */
+  /** CPU time. With QEMU's `-icount shift=0` one nanosecond stands for one instruction. */
   readonly cpu: readonly number[];
   readonly elapsed: readonly number[];
 }
@@ -14,7 +17,8 @@ export interface Clocks {
 }
 
 /**
- * Reads both clocks. CPU time includes all threads of the process, and the kernel's work for it.
+ * Reads both clocks. CPU time includes all threads of the process and the kernel's work for the
+ * process.
  */
 export function now(): Clocks {
   const elapsed = Number(process.hrtime.bigint());
@@ -27,20 +31,21 @@ const ROUNDS = 5;
 const WARM_UP_OPERATIONS = 5000;
 
 /**
- * CPU time until V8 has optimized the code. With `-icount shift=0` it is a number of instructions.
+ * CPU time until V8 has optimized the code. With `-icount shift=0` the time is a number of
+ * instructions.
  */
 const WARM_UP_NS = 300e6;
 
 /**
  * Runs the work until V8 has optimized it.
- * @param minRuns - minimum number of runs, since a run can consist mostly of waiting or kernel time
+ * @param minRuns - minimum number of runs; a run can consist mostly of waiting time or kernel time
  */
 export async function warmUp(run: () => unknown, minRuns: number): Promise<void> {
   const { cpu } = now();
   for (let times = 0; times < minRuns || now().cpu - cpu < WARM_UP_NS; times++) await run();
 }
 
-/** The times of one path, round by round. */
+/** The times of all rounds of one path. */
 export class Rounds {
   readonly #cpu: number[] = [];
   readonly #elapsed: number[] = [];
@@ -67,7 +72,7 @@ export class Rounds {
   }
 }
 
-/** Measures an operation, which runs `operations` times a round. */
+/** Measures an operation. Each round runs the operation `operations` times. */
 export async function measureLoop(
   path: string,
   operations: number,

@@ -1,5 +1,5 @@
-// Runs in the lab's guest: does the work of bench/c/lab with the public API. Prints one line of
-// JSON for each path.
+// Does the work of bench/c/lab with the public API. The program runs in the lab's guest. Prints one
+// line of JSON for each path.
 //   node guest.js <address of an NVMe>
 import { openDevice } from 'vfio';
 import { now } from './clock.js';

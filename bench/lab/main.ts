@@ -18,7 +18,9 @@ import { instructions, start, type Start, times } from './results.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const TIMEOUT_MS = 10 * 60_000;
-/** A guest with one CPU, whose clocks advance by one nanosecond with each instruction. */
+/**
+ * The guest has one CPU. The clocks of the guest advance by one nanosecond with each instruction.
+ */
 const COUNTING = { cpus: 1, qemuArgs: ['-icount', 'shift=0'] };
 
 const { values } = parseArgs({
@@ -47,7 +49,10 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-/** Compiles the C program statically, since the guest may have no C library at the host's path. */
+/**
+ * Compiles the C program statically. The guest may have no C library at the path that the host
+ * uses.
+ */
 function compileInC(into: string): string {
   const sources = join(root, 'bench/c/lab');
   const files = readdirSync(sources).filter((file) => file.endsWith('.c'));
@@ -62,7 +67,7 @@ function compileInC(into: string): string {
   return program;
 }
 
-/** Runs the C program and then our program in one guest. */
+/** Runs the C program and then the program of the library in one guest. */
 async function runBoth(
   program: string,
   machineOptions: Pick<Parameters<typeof runInLab>[0], 'cpus' | 'qemuArgs'>,

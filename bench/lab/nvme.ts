@@ -6,7 +6,10 @@ import { Reader } from './reader.js';
 
 const ENTRIES = 64;
 const DEPTHS = [1, 8, 32] as const;
-/** The deepest comes first: code that V8 optimized for one read at a time is slower for many. */
+/**
+ * Numbers of reads at a time. The largest number comes first, because code that V8 optimized for
+ * one read at a time is slower for many reads.
+ */
 const DEEPEST_FIRST = DEPTHS.toReversed();
 const READS = 2000;
 const EMPTY = 1_000_000;
@@ -16,7 +19,7 @@ export async function measureNvme(device: PciDevice): Promise<void> {
   await withReader(device, false, async (reader, vector) => {
     reader.numberPages();
     for (const depth of DEPTHS) await byListener(reader, vector, depth);
-    // From here on the poller delivers the interrupts, not the event loop.
+    // From here on the poller delivers the interrupts instead of the event loop.
     vector?.removeAllListeners('interrupt').on('interrupt', () => reader.drain());
     for (const depth of DEPTHS) await byPoller(device, reader, depth);
   });
@@ -86,8 +89,8 @@ async function polled(reader: Reader, depth: number): Promise<void> {
 }
 
 /**
- * Measures reads. The CPU time of empty drains is subtracted, since they only wait.
- * @param run - makes {@link READS} reads and returns the number of empty drains
+ * Measures reads. An empty drain only waits, so the CPU time of empty drains is subtracted.
+ * @param run - does {@link READS} reads and returns the number of empty drains
  * @param emptyCost - measures the CPU time of an empty drain, in nanoseconds
  */
 async function measure(

@@ -24,8 +24,8 @@ export async function measurePaths(device: PciDevice): Promise<void> {
 }
 
 /**
- * Measures from SET_IRQS to the listener in the event loop. The listener triggers the next
- * interrupt.
+ * Measures the time from a SET_IRQS call to the listener in the event loop. The listener triggers
+ * the next interrupt.
  */
 async function loopback(device: PciDevice): Promise<void> {
   using vector = device.interrupts.msix.request(0);

@@ -2,20 +2,25 @@ import type { DmaBuffer, RegisterWindow } from 'vfio';
 import { NVM_READ, NVM_WRITE, PAGE_SIZE } from '../../lib/demo/nvme/registers.js';
 import type { Ring } from '../../lib/demo/nvme/ring.js';
 
-/** Number of disk pages that are read, and 512-byte blocks per page, as in bench/c/lab/nvme.c. */
+/**
+ * DISK: number of disk pages that are read. BLOCKS: 512-byte blocks per page. Both are as in
+ * bench/c/lab/nvme.c.
+ */
 const DISK = 1024;
 const BLOCKS = PAGE_SIZE / 512;
 
-// Sizes in dwords, as shifts. V8 checks products and sums for overflow, but not shifts and ors.
+// Base-2 logarithms of sizes in dwords. V8 checks the results of `*` and `+` for overflow, but not
+// the results of `<<` and `|`.
 const COMMAND = 4;
 const COMPLETION = 2;
 const PAGE = 10;
 const SLOT = 1;
 
 /**
- * Makes random reads of 4 KiB, a fixed number at a time, with its own ring as in the C program. The
- * loop that consumes a completion also puts the next read. Fields that are equal in every command
- * are written once. Words are signed, since every signed word fits into V8's small integers.
+ * Does random reads of 4 KiB, a fixed number at a time. The reader has its own ring, as the C
+ * program has. The loop that consumes a completion also writes the next read command into the ring.
+ * Command fields that never change are written only once. The words are signed, because V8 stores
+ * every signed 32-bit word as a small integer.
  */
 export class Reader {
   readonly #commands: Int32Array;
@@ -23,11 +28,17 @@ export class Reader {
   readonly #registers: RegisterWindow;
   readonly #tailDoorbell: number;
   readonly #headDoorbell: number;
-  /** The memory of the reads: one page for each. */
+  /** The memory of the reads: one page for each read. */
   readonly #data: Int32Array;
-  /** For each read: the expected page of the disk, and the low dword of the IOVA of its memory. */
+  /**
+   * For each read: the number of the expected disk page, and the low dword of the IOVA of the
+   * read's memory.
+   */
   readonly #slots: Int32Array;
-  /** Entries of the ring (a power of two) minus one. Head and tail count beyond it. */
+  /**
+   * Entries of the ring (a power of two) minus one. Head and tail do not wrap at the end of the
+   * ring.
+   */
   readonly #mask: number;
   readonly #lap: number;
   #tail = 0;
@@ -39,8 +50,8 @@ export class Reader {
   done = 0;
 
   /**
-   * @param ring - a new ring, used by nothing else
-   * @param data - a page for each read of the greatest depth
+   * @param ring - a new ring that nothing else uses
+   * @param data - memory with one page for each read of the greatest depth
    */
   constructor({ depth, submission, completion, registers, doorbells }: Ring, data: DmaBuffer) {
     this.#mask = depth - 1;
@@ -66,7 +77,7 @@ export class Reader {
     }
   }
 
-  /** Writes its number to the start of each page of the disk. */
+  /** Writes to each disk page the number of the page, at the start of the page. */
   numberPages(): void {
     this.#opcode = NVM_WRITE;
     for (let page = 0; page < DISK; page++) {
@@ -90,8 +101,8 @@ export class Reader {
   }
 
   /**
-   * Consumes the completions and submits the next reads into the same memory.
-   * @returns the number of completions
+   * Consumes the new completions. Submits the next read into the memory of each completed read.
+   * @returns the number of consumed completions
    */
   drain(): number {
     const end = this.#findEnd();
@@ -120,8 +131,9 @@ export class Reader {
   }
 
   /**
-   * Finds the new completions with one Atomics.load, of the last one, as the ring of `vfio demo`.
-   * @returns the head after all of them
+   * Finds the new completions. Only the last new completion is read by Atomics.load, as in the ring
+   * of `vfio demo`.
+   * @returns the head of the ring after the last new completion
    */
   #findEnd(): number {
     const completions = this.#completions;
@@ -137,8 +149,8 @@ export class Reader {
   }
 
   /**
-   * Whether a completion is new. Its phase is 1 in the first lap of the ring and flips with each
-   * lap.
+   * Whether a completion is new. The phase of a new completion is 1 in the first lap of the ring.
+   * The phase changes with each lap.
    */
   #isNew(status: number, head: number): boolean {
     return (((status >>> 16) ^ (head >>> this.#lap)) & 1) !== 0;

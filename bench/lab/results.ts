@@ -1,11 +1,13 @@
 import { type Goal, judge, median, type Result } from '../lib/measure.js';
 import type { Line } from './clock.js';
 
-/** Goal for reads at full depth: instructions relative to the C program. */
+/**
+ * Goal for reads at full depth: the library's instructions divided by the C program's instructions.
+ */
 const AT_MOST = 3;
 const FULL_DEPTH = 'depth 32';
 
-/** Instructions of the program in the guest before its first path. */
+/** Number of instructions that the program in the guest runs before the first path. */
 export interface Start {
   readonly node: number;
   readonly open: number;
@@ -29,7 +31,8 @@ export function times(lines: readonly Line[]): Result[] {
 }
 
 /**
- * Instructions before the first operation: to start Node with the modules, and to open the device.
+ * Instructions before the first operation. These instructions start Node, load the modules and open
+ * the device.
  */
 export function start({ node, open }: Start): Result {
   const measured = Object.entries({ Node: node, 'vfio, opening the device': open }).map(

@@ -6,7 +6,10 @@ const LABELS = 420;
 const LINE = 22;
 const TOP = 64;
 
-/** Fill colour of a bar by the goal that it reaches, for light and dark backgrounds. */
+/**
+ * Fill colours of the bars: one colour for each possible result of a goal. The colours suit light
+ * and dark backgrounds.
+ */
 const FILL = { stretch: '#2e8b57', goal: '#4a90d9', missed: '#d9534f', none: '#8a8f98' } as const;
 
 interface Bar extends Judged {
@@ -14,7 +17,8 @@ interface Bar extends Judged {
 }
 
 /**
- * Draws the ratios as an SVG chart on a logarithmic scale. Shorter is faster, a tick is the goal.
+ * Draws the ratios as an SVG chart on a logarithmic scale. A shorter bar is faster. A tick marks
+ * the goal.
  */
 export function chart(title: string, note: string, results: readonly Result[]): string {
   const bars = results.flatMap((result) =>

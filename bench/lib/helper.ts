@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 
 /**
- * native/bench: the work as a C program does it, in this process. Times are CPU time of the thread,
- * in nanoseconds per operation. The time of other threads does not count.
+ * The functions of native/bench, which do the work as a C program does, in this process. Each time
+ * is the CPU time of the calling thread, in nanoseconds per operation.
  */
 export interface Helper {
   /** CPU time of this thread, in nanoseconds. */
@@ -14,23 +14,30 @@ export interface Helper {
   copyRegisters(registers: Uint32Array, into: Uint32Array, turns: number): number;
   pread32(fd: number, offset: number, dwords: number, turns: number): number;
   pwrite32(fd: number, offset: number, turns: number): number;
-  /** One pread, or one write to an eventfd: the lower bound of a call through Node-API. */
+  /** Calls pread() once without checks. The time is the lower bound of a call through Node-API. */
   bareRead(fd: number, offset: number): number;
   bareSignal(fd: number): void;
-  /** Signals the first `first` eventfds, as a device that fires several vectors. */
-  signal(fds: Int32Array, first: number): void;
+  /** Signals the first `count` eventfds, as a device does that fires several vectors. */
+  signal(fds: Int32Array, count: number): void;
   signalTurns(fds: Int32Array, turns: number): number;
   drain(fds: Int32Array): void;
-  /** Watches all eventfds; signals and receives the first `first`. @returns nanoseconds per turn */
-  rounds(fds: Int32Array, first: number, turns: number, edge: boolean): number;
+  /**
+   * Watches all eventfds. In each turn, signals the first `count` eventfds and receives the
+   * signals.
+   * @returns nanoseconds per turn
+   */
+  rounds(fds: Int32Array, count: number, turns: number, edge: boolean): number;
   createAndFree(bytes: number, huge: boolean, turns: number): number;
-  /** Starts a thread on another CPU that signals, waits for `received()` and a gap, and repeats. */
+  /**
+   * Starts a thread on another CPU. The thread signals an eventfd, waits for `received()`, waits
+   * for a gap, and starts again.
+   */
   startSignals(fds: Int32Array, gap: number, samples: number, cpu: number): void;
-  /** Reports that a signal arrived. @returns whether another one follows */
+  /** Reports that a signal arrived. @returns whether another signal follows */
   received(): boolean;
-  /** Stops the thread. @returns nanoseconds from each signal to its `received()` */
+  /** Stops the thread. @returns for each signal, the nanoseconds until `received()` was called */
   stopSignals(): Float64Array;
-  /** Measures the same with a receiver in C. */
+  /** Measures the latency of signals with a receiver in C. */
   receive(fds: Int32Array, gap: number, samples: number, cpu: number, spin: boolean): Float64Array;
   pin(cpu: number): void;
   unpin(cpus: number): void;
@@ -51,8 +58,8 @@ export function timed(operations: number, loop: () => void): number {
 export const SIGNALLING_CPU = cpus().length > 1 ? 1 : -1;
 
 /**
- * Runs work with this thread pinned to CPU 0. Otherwise the scheduler could put two spinning
- * threads on one CPU, where each waits for the other's time slice.
+ * Runs work with this thread pinned to CPU 0. Without pinning, the scheduler could put two spinning
+ * threads on one CPU. Each thread would then wait for the time slice of the other thread.
  */
 export async function pinned<T>(run: () => T | Promise<T>): Promise<T> {
   helper.pin(0);

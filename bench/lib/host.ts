@@ -17,19 +17,22 @@ const FLAGS_READ_WRITE_MMAP = 7;
 /** VFIO_IRQ_INFO_EVENTFD without NORESIZE. */
 const IRQ_FLAGS = 1;
 
-/** A device of the product whose ioctls are answered by the benchmark. */
+/** A device of the library. The benchmark answers the ioctls of the device. */
 export interface Bench {
   readonly device: PciDevice;
-  /** File descriptor of the device's file: BAR 0, then configuration space. */
+  /**
+   * File descriptor of the file that stands for the device. The file has BAR 0 first, then
+   * configuration space.
+   */
   readonly fd: number;
   readonly configOffset: number;
   close(): void;
 }
 
 /**
- * Opens a device of the kernel back end without /dev/vfio. A folder plays sysfs, a file in memory
- * plays the device's file, and the ioctls succeed. Mapping, pread, eventfds, the event set, the
- * event loop and memory are those of a real device: the benchmarks measure them.
+ * Opens a device of the kernel back end without /dev/vfio. A folder stands for sysfs. A file in
+ * memory stands for the device file. The ioctls succeed. Mapping, pread, eventfds, the event set,
+ * the event loop and memory work as with a real device.
  *
  * @param vectors - number of MSI-X vectors
  * @param answers - functions that replace the default answers of ioctls
@@ -102,7 +105,10 @@ function ioctls(vectors: number, file: string): Partial<Native> {
   };
 }
 
-/** Requests vectors 0 to n - 1. @returns the fds of their eventfds, which a device would signal */
+/**
+ * Requests vectors 0 to n - 1.
+ * @returns the file descriptors of the vectors' eventfds
+ */
 export function requestVectors(device: PciDevice, n: number): Int32Array {
   return Int32Array.from({ length: n }, (_, i) => {
     return device.interrupts.msix.request(i).eventfd.fd ?? -1;

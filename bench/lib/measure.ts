@@ -1,5 +1,6 @@
 /**
- * Measures in interleaved rounds: a busy machine changes times, but not the ratios within a round.
+ * Measures contenders in interleaved rounds. A busy machine changes the times, but not the ratios
+ * within a round.
  */
 
 const WARM_UP_MS = 400;
@@ -7,7 +8,10 @@ const WARM_UP_MS = 400;
 /** One way to do a piece of work. */
 export interface Contender {
   readonly name: string;
-  /** Does the work, long enough to be measured. @returns the measure of one operation */
+  /**
+   * Does the work for long enough to measure the time.
+   * @returns the measured value per operation
+   */
   readonly run: () => number | Promise<number>;
 }
 
@@ -16,20 +20,21 @@ export interface Goal {
   /** Name of the contender. */
   readonly of: string;
   /**
-   * Name of the contender that divides it, round by round. Without it the goal is for the median.
+   * Name of a second contender. With `to` the goal applies to the median ratio of the two
+   * contenders. Without `to` the goal applies to the median of the first contender.
    */
   readonly to?: string;
   readonly atMost?: number;
   readonly stretch?: number;
 }
 
-/** Contenders that do the same work, the reference first. */
+/** Contenders that do the same work. The first contender is the reference. */
 export interface Benchmark {
   readonly title: string;
   /** Unit of one operation: `'ns'`, `'us'`, `'bytes'`. */
   readonly unit: string;
   readonly contenders: readonly Contender[];
-  /** Default: the ratio of every other contender to the first, without a goal. */
+  /** Default: the ratio of each contender to the first contender, without a limit. */
   readonly goals?: readonly Goal[];
   /** Number of rounds. Default: the argument of {@link measure}. */
   readonly rounds?: number;
@@ -43,7 +48,7 @@ export interface Measured {
 }
 
 export interface Judged extends Goal {
-  /** The median ratio, or the median, compared with the goal. */
+  /** The value that is compared with the goal: a median ratio or a median. */
   readonly value: number;
   readonly reached: 'goal' | 'stretch' | 'missed' | null;
 }
@@ -55,7 +60,7 @@ export interface Result {
   readonly goals: readonly Judged[];
 }
 
-/** Measures a benchmark. Every contender runs once a round, in an order that rotates. */
+/** Measures a benchmark. Every contender runs once in each round. The order rotates. */
 export async function measure(benchmark: Benchmark, rounds: number): Promise<Result> {
   const { title, unit, contenders } = benchmark;
   for (const { run } of contenders) await warmUp(run);
@@ -73,7 +78,7 @@ export async function measure(benchmark: Benchmark, rounds: number): Promise<Res
   return { title, unit, measured, goals: goalsOf(benchmark).map((goal) => judge(goal, measured)) };
 }
 
-/** Runs the work until caches are filled and V8 has optimized it. */
+/** Runs the work until the caches are filled and V8 has optimized the code. */
 async function warmUp(run: Contender['run']): Promise<void> {
   const end = performance.now() + WARM_UP_MS;
   do await run();

@@ -34,14 +34,17 @@ export class PolledNvme {
     return controller;
   }
 
-  /** Creates an I/O queue. It interrupts with `vector`, by default the vector of its number. */
+  /**
+   * Creates an I/O queue. The queue interrupts with `vector`. By default the vector has the number
+   * of the queue.
+   */
   async createQueue(id: number, vector = id): Promise<QueuePair> {
     const queue = this.#queue(id);
     for (const command of creationCommands(queue, vector)) await this.run(this.admin, command);
     return queue;
   }
 
-  /** Creates I/O queues 1 to `count`, each with the vector of its number, synchronously. */
+  /** Synchronously creates I/O queues 1 to `count`. Queue n interrupts with vector n. */
   createQueues(count: number): QueuePair[] {
     const queues = Array.from({ length: count }, (_, i) => this.#queue(i + 1));
     for (const queue of queues) {
@@ -56,18 +59,20 @@ export class PolledNvme {
     await this.run(queue, this.#harmless(queue));
   }
 
-  /** Does {@link fire} on each queue synchronously. */
+  /** Calls {@link fire} synchronously for each queue. */
   fireNow(queues: readonly QueuePair[]): void {
     for (const queue of queues) this.begin(queue);
     for (const queue of queues) this.finish(queue);
   }
 
-  /** Submits a command: the first half of {@link fireNow}. */
+  /** Submits a command, as the first half of {@link fireNow} does. */
   begin(queue: QueuePair): void {
     void queue.submit(this.#harmless(queue));
   }
 
-  /** Waits for the completion and consumes it: the second half of {@link fireNow}. */
+  /**
+   * Consumes the completion of a command, as the second half of {@link fireNow} does.
+   */
   finish(queue: QueuePair): void {
     const until = performance.now() + TIMEOUT_MS;
     while (queue.outstanding > 0) {
@@ -84,7 +89,7 @@ export class PolledNvme {
 
   async run(queue: QueuePair, command: NvmeCommand): Promise<number> {
     const done = queue.submit(command);
-    // The tests observe the interrupt, so the completion is polled.
+    // The completion is polled, because the tests observe the interrupt.
     const polling = setInterval(() => queue.drain(), 1);
     try {
       return await done;

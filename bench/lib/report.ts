@@ -9,7 +9,7 @@ import { table } from './table.js';
 
 const ROUNDS = 11;
 
-/** The machine and the software of a measurement, without the host name. */
+/** Describes the machine and the software of a measurement, without the host name. */
 export interface Machine {
   readonly date: string;
   readonly cpu: string;
@@ -28,9 +28,9 @@ export interface Report {
 }
 
 /**
- * Runs benchmarks as a command. Prints a table, or JSON with `--json`, and writes JSON and an SVG
- * chart to the folder of `--out`. `--rounds n` sets the number of rounds. Other arguments select
- * benchmarks by a part of their titles.
+ * Runs benchmarks as a command-line program. Prints a table, or JSON with `--json`, and writes JSON
+ * and an SVG chart to the folder of `--out`. `--rounds n` sets the number of rounds. Other
+ * arguments select benchmarks by a part of their titles.
  *
  * @param name - name of the files, without extension
  */
@@ -67,7 +67,7 @@ export async function runAsCommand(
 
 /**
  * Writes `<name>.json` and `<name>.svg`.
- * @param drawn - the results in the chart
+ * @param drawn - the results that the chart shows
  */
 export function write(report: Report, folder: string, drawn = report.results): void {
   const { name, title } = report;

@@ -47,13 +47,13 @@ const STEPS: Readonly<Record<string, readonly [number, string]>> = {
   'M instructions': [1000, 'G instructions'],
 };
 
-/** A quantity with three digits, in a unit that fits its size. */
+/** Formats a quantity with three digits, in a suitable unit. */
 function quantity(value: number, unit: string): string {
   const [factor, next] = STEPS[unit] ?? [Infinity, ''];
   return Math.abs(value) >= factor ? quantity(value / factor, next) : `${digits(value)} ${unit}`;
 }
 
-/** A number with three significant digits, without an exponent. */
+/** Formats a number with three significant digits and without an exponent. */
 export function digits(value: number): string {
   if (!Number.isFinite(value) || value === 0) return String(value);
   const decimals = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));

@@ -5,14 +5,17 @@ import type { Benchmark } from '../lib/measure.js';
 
 const TURNS = 400;
 const DWORDS = 64;
-/** A register outside of every capability: a write there is not checked for a function reset. */
+/**
+ * Offset of a register outside of every capability. The library does not check a write to this
+ * register for a function reset.
+ */
 const HEADER = 60;
 const BATCH = 64;
 const BATCHES = 50;
 
 /**
  * The benchmarks of paths with a system call: configuration space, and signals of eventfds. Each
- * one has its own loop, so that V8 inlines the call. A shared loop would call a function argument.
+ * benchmark has its own loop, so that V8 can inline the call.
  */
 export function fileBenchmarks({ device, fd, configOffset }: Bench): Benchmark[] {
   const { config } = device;

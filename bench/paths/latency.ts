@@ -4,16 +4,16 @@ import { type Benchmark, type Contender, median } from '../lib/measure.js';
 import type { PciDevice } from '../../lib/index.js';
 
 /**
- * Nanoseconds between a delivery and the next signal: `HOT` while the receiver spins, `IDLE`
- * asleep.
+ * Nanoseconds between a delivery and the next signal. With `HOT` the receiver spins, with `IDLE`
+ * the receiver sleeps.
  */
 const HOT = 3_000;
 const IDLE = 200_000;
 const SAMPLES = { hot: 5000, idle: 500 };
 
 /**
- * The benchmarks of the latency from a signal on another CPU to the listener: the median of a
- * round.
+ * The benchmarks of the latency from a signal on another CPU to the listener. The result of a round
+ * is the median latency.
  */
 export function latencyBenchmarks(): Benchmark[] {
   const { device } = openBench(1);
@@ -100,7 +100,7 @@ class Receiver {
     });
   }
 
-  /** Keeps the event loop busy, so that it does not sleep, as in a program that does other work. */
+  /** Keeps the event loop awake, as a program does that has other work. */
   async awake(gap: number, samples: number): Promise<number> {
     const turn = () => {
       if (this.#more) setImmediate(turn);

@@ -11,7 +11,9 @@ const SIZES = [
 const PIECE = 4096;
 const PIECES = 10_000;
 
-/** The benchmarks of DMA memory, without the ioctl, whose time is equal in every program. */
+/**
+ * The benchmarks of DMA memory. The ioctl is left out, because its time is equal in every program.
+ */
 export function memoryBenchmarks({ device }: Bench): Benchmark[] {
   const { dma } = device;
   // Node frees the memory of a detached ArrayBuffer in a later turn of the event loop.

@@ -11,7 +11,8 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
 /**
- * The benchmarks of one more vector, on a device with few and with many. A linear cost is equal.
+ * The benchmarks of the cost of one more vector, on a device with few vectors and on a device with
+ * many vectors. If the total cost is linear, both results are equal.
  */
 export function openingBenchmarks(): Benchmark[] {
   const few = `${FEW} vectors`;
@@ -40,7 +41,8 @@ export function openingBenchmarks(): Benchmark[] {
 }
 
 /**
- * CPU time per vector, in nanoseconds. The total is {@link MANY} vectors on one or more devices.
+ * CPU time per vector, in nanoseconds. Each measurement requests {@link MANY} vectors in total, on
+ * one device or on several devices.
  */
 function timeOf(vectors: number): number {
   let spent = 0;

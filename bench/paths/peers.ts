@@ -19,7 +19,10 @@ interface Peer {
   readonly command: readonly [string, ...string[]];
 }
 
-/** The paths of the peers, by the title of our benchmark, and the goal relative to Python. */
+/**
+ * For each of our benchmarks: the path of the other programs, and the goal relative to Python. The
+ * key is the title of the benchmark.
+ */
 const PATHS = [
   { title: 'read32', arguments: ['load32'], unit: 1, toPython: 0.2 },
   { title: 'write32', arguments: ['store32'], unit: 1, toPython: 0.2 },
@@ -30,7 +33,10 @@ const PATHS = [
   { title: 'interrupts, 2048 of 2048', arguments: ['round', '2048'], unit: 1000, toPython: 0.5 },
 ] as const;
 
-/** The benchmarks of other programs, each in a separate process, in the same rounds as ours. */
+/**
+ * The benchmarks of other programs. Each program runs in a separate process, in the same rounds as
+ * our benchmarks.
+ */
 export function peerBenchmarks(benchmarks: readonly Benchmark[]): Benchmark[] {
   const peers = findPeers();
   if (peers.length === 0) return [];
@@ -55,8 +61,8 @@ export function peerBenchmarks(benchmarks: readonly Benchmark[]): Benchmark[] {
 }
 
 /**
- * Runs a contender twice and returns the second time. The end of a process still uses a CPU at
- * first.
+ * Runs a contender twice and returns the second time. During the first run, the previous process
+ * may still be exiting and using a CPU.
  */
 async function runTwice({ run }: Contender): Promise<number> {
   await run();

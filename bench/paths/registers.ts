@@ -4,7 +4,9 @@ import type { Bench } from '../lib/host.js';
 import type { Benchmark } from '../lib/measure.js';
 
 const REGISTERS = 256;
-/** Turns of a loop. A loop takes about 1 ms, less than the time slice of a busy machine. */
+/**
+ * Turns of a loop. A loop takes about 1 ms, which is shorter than the time slice of a busy machine.
+ */
 const TURNS = 500;
 const TURNS_IN_C = 10_000;
 const BLOCKS = 300;
@@ -12,7 +14,8 @@ const WORDS = 20_000;
 const BLOCK = 4096;
 
 /**
- * The benchmarks of mapped registers. They are memory, so the times are overhead without a device.
+ * The benchmarks of mapped registers. The registers are plain memory, so the times are overhead
+ * without the time of a device.
  */
 export function registerBenchmarks({ device }: Bench): Benchmark[] {
   const window = device.bar(0).map();

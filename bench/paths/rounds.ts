@@ -3,7 +3,7 @@ import { helper } from '../lib/helper.js';
 import { openBench, requestVectors } from '../lib/host.js';
 import type { Benchmark } from '../lib/measure.js';
 
-/** Number of vectors that fire at once, and number of armed vectors. */
+/** Pairs of numbers: the number of vectors that fire at once, and the number of armed vectors. */
 const SHAPES = [
   [1, 1],
   [1, 2048],
@@ -12,12 +12,12 @@ const SHAPES = [
   [2048, 2048],
 ] as const;
 
-/** Turns of a benchmark, so that about 60,000 interrupts are delivered in a round. */
+/** Returns the number of turns of a benchmark. Each round then delivers about 60,000 interrupts. */
 const turnsOf = (fired: number) => Math.max(30, Math.round(60_000 / (fired + 2)));
 
 /**
- * The benchmarks of interrupts: one thread signals vectors, and each interrupt reaches its
- * listener.
+ * The benchmarks of interrupts. One thread signals vectors, and each interrupt reaches the listener
+ * of its vector.
  */
 export function roundBenchmarks(): Benchmark[] {
   return SHAPES.map(([fired, armed]): Benchmark => {
@@ -45,10 +45,13 @@ export function roundBenchmarks(): Benchmark[] {
   });
 }
 
-/** The benchmark of one interrupt with few and with many armed vectors. */
+/**
+ * The benchmark of one interrupt, on a device with few armed vectors and on a device with many
+ * armed vectors.
+ */
 export function growthBenchmark(): Benchmark {
   const contender = (armed: number) => {
-    // The devices are equal and differ only in the number of requested vectors.
+    // The devices differ only in the number of requested vectors.
     const { device } = openBench(2048);
     const rounds = new Rounds(device, requestVectors(device, armed), 1);
     return { name: `${armed} armed`, run: () => rounds.run(turnsOf(1)) };
@@ -61,7 +64,7 @@ export function growthBenchmark(): Benchmark {
   };
 }
 
-/** Runs rounds in the event loop. The last listener of a round starts the next one. */
+/** Runs rounds in the event loop. The last listener of a round starts the next round. */
 class Rounds {
   readonly #fds: Int32Array;
   readonly #fired: number;
@@ -77,7 +80,7 @@ class Rounds {
         this.#seen++;
         if (this.#seen === this.#fired) this.#next();
       });
-      // A vector does not keep the process alive; run() does.
+      // A vector does not keep the process alive. Only run() keeps the process alive.
       device.interrupts.msix.vector(i)?.unref();
     }
   }

@@ -17,7 +17,10 @@ const makeTable = () =>
     pba: { bar: 0, offset: 0x3000 },
   });
 
-/** The benchmarks of emulated interrupts, down to the eventfds, and of writes to the table. */
+/**
+ * The benchmarks of emulated interrupts, including the signals of the eventfds, and of writes to
+ * the table.
+ */
 export function virtualMsixBenchmarks(): Benchmark[] {
   const eventfds = Array.from({ length: VECTORS }, () => createEventfd());
   const vectors = Uint32Array.from(eventfds, (_, vector) => vector);
@@ -40,7 +43,7 @@ export function virtualMsixBenchmarks(): Benchmark[] {
     if (offset % 4 !== 0 || offset < 0 || offset >= TABLE) return;
     words[offset / 4] = value;
   };
-  // Vector Control is written as 1, so that the mask bit stays set.
+  // The benchmark writes 1 to Vector Control, so the mask bit stays set.
   const stores = (write: (offset: number, value: number) => void) => () =>
     timed(STORES, () => {
       for (let i = 0; i < STORES; i++) write((4 * i) % TABLE, (i & 3) === 3 ? 1 : i);

@@ -32,7 +32,8 @@ test('a number out of range is refused before the device is accessed', async (t)
 test('compute times out when the device does not respond', async (t) => {
   await using device = await openDevice('mock:edu#silent');
   const engine = new FactorialEngine(device);
-  // With memory decode off the command does not reach the device, as after a surprise removal.
+  // If memory decode is off, the command does not reach the device. The effect is the same as after
+  // a surprise removal.
   device.config.update('command', { memory: 0 });
   const outcome = await engine.compute(5, 50).catch((error: unknown) => error);
   t.true(outcome instanceof DOMException && outcome.name === 'TimeoutError');

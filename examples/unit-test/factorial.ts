@@ -24,7 +24,7 @@ export class FactorialEngine {
 
   /**
    * Computes n!.
-   * @param n - 0 to 12, so that the result fits 32 bits
+   * @param n - from 0 to 12; the result must fit into 32 bits
    */
   async compute(n: number, timeoutMs = 5000): Promise<number> {
     if (!Number.isInteger(n) || n < 0 || n > 12) throw new RangeError(`${n} is not from 0 to 12`);

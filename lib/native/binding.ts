@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import bindings from 'bindings';
 import { VfioError } from '../errors.js';
 
-/** An opaque reference to an object of native/: a mapping, memory, an event set. */
+/** An opaque reference to an object of the native code: a window, memory or an event set. */
 declare const handle: unique symbol;
 export interface Handle<Kind extends string> {
   readonly [handle]: Kind;
@@ -12,7 +12,9 @@ export interface NativeMemory {
   readonly handle: Handle<'memory'>;
   /** Address in this process. */
   readonly address: bigint;
-  /** An external ArrayBuffer; its finalizer unmaps the memory from the process. */
+  /**
+   * An external ArrayBuffer. The finalizer of the ArrayBuffer unmaps the memory from the process.
+   */
   readonly buffer: ArrayBuffer;
 }
 
@@ -21,9 +23,9 @@ export interface NativeWindow {
   /** The registers. */
   readonly buffer: ArrayBuffer;
   /**
-   * An Int32, set by native code: not 0 if the device did not respond to the last access, so that
-   * a read returned all ones or a write was dropped. While set, `buffer` must not be accessed.
-   * readBlock and writeBlock access the device again and update this value.
+   * An Int32 that native code sets. If the device did not respond to the last access, the value is
+   * not 0: a read returned all ones, or a write was dropped. While the value is not 0, `buffer`
+   * must not be accessed. readBlock and writeBlock access the device again and update this value.
    */
   readonly lost: ArrayBuffer;
 }
@@ -38,9 +40,9 @@ export interface NativeRegionCapability {
 
 /**
  * The functions of the addon, one per system call. The caller checks the arguments. A failure
- * throws {@link VfioError} with the name of the call. A name that ends in `Async` makes the call on
- * a thread of the pool. File descriptors opened here are CLOEXEC; those still open when the
- * environment ends are closed then, newest first.
+ * throws {@link VfioError} with the name of the call. A function whose name ends in `Async` makes
+ * the call on a thread of the pool. The addon opens file descriptors as CLOEXEC. When the
+ * environment ends, the addon closes all file descriptors that are still open, newest first.
  */
 export interface Native {
   initialize(makeError: (errno: number, syscall: string, path?: string) => Error): void;
@@ -50,14 +52,14 @@ export interface Native {
   /** Duplicates a file descriptor (F_DUPFD_CLOEXEC). */
   duplicate(fd: number): number;
   /**
-   * Closes a file descriptor opened here; any other number is ignored, so closing twice is safe.
-   * While an `Async` call, an event set or a window uses the file, it stays open and its number is
-   * not reused.
+   * Closes a file descriptor that the addon opened. Any other number is ignored, so a second close
+   * is safe. While an `Async` call, an event set or a window uses the file, the file stays open and
+   * its number is not reused.
    */
   close(fd: number): void;
   pread(fd: number, offset: number, into: Uint8Array): number;
   pwrite(fd: number, offset: number, from: Uint8Array): number;
-  /** Reads 1, 2 or 4 bytes by one pread; EIO if the transfer is short. */
+  /** Reads 1, 2 or 4 bytes with one pread(). Fails with EIO if the transfer is short. */
   load(fd: number, offset: number, width: number): number;
   store(fd: number, offset: number, width: number, value: number): void;
 
@@ -67,7 +69,7 @@ export interface Native {
   containerSetIommu(fd: number, type: number): void;
   containerGetInfo(fd: number): {
     pageSizes: bigint;
-    /** First and last IOVA of each range, flattened. */
+    /** First and last IOVA of each range, in one flat list. */
     ranges: bigint[];
     dmaAvailable: number | null;
   };
@@ -91,7 +93,7 @@ export interface Native {
   /** @param token - 16 bytes of the VF token, or null */
   deviceBindIommufd(fd: number, iommufd: number, token: Uint8Array | null): number;
   deviceBindIommufdAsync(fd: number, iommufd: number, token: Uint8Array | null): Promise<number>;
-  /** @param pasid - null attaches the device without a PASID */
+  /** @param pasid - the PASID to attach, or null to attach the device itself */
   deviceAttachPt(fd: number, pt: number, pasid: number | null): number;
   deviceDetachPt(fd: number, pasid: number | null): void;
   iommufdDestroy(fd: number, id: number): void;
@@ -124,7 +126,7 @@ export interface Native {
   ): { flags: number; size: bigint; offset: bigint; capabilities: NativeRegionCapability[] };
   deviceGetIrqInfo(fd: number, index: number): { flags: number; count: number };
   /**
-   * @param argsz - sent as given, not computed
+   * @param argsz - the value that is sent in the `argsz` member
    * @param data - the bytes after the header
    */
   deviceSetIrqs(
@@ -139,35 +141,39 @@ export interface Native {
   deviceFeature(fd: number, flags: number, data: Uint8Array): number;
   deviceReset(fd: number): void;
   deviceResetAsync(fd: number): Promise<void>;
-  /** Returns the id, segment, bus and devfn of each device, flattened. */
+  /** Returns the id, segment, bus and devfn of each device, in one flat list. */
   deviceGetPciHotResetInfo(fd: number): { flags: number; devices: number[] };
   devicePciHotReset(fd: number, groups: number[]): void;
   deviceIoeventfd(fd: number, flags: number, offset: bigint, data: bigint, eventfd: number): void;
 
   // Memory
-  /** @param hugePageShift - 0: normal pages; -1: transparent huge pages; 21 or 30: from the pool */
+  /**
+   * @param hugePageShift - 0: normal pages; -1: transparent huge pages; 21 or 30: huge pages from
+   *   the reserved pool
+   */
   memoryAllocate(size: number, hugePageShift: number): NativeMemory;
   /**
-   * Maps a file with MAP_SHARED. If `writable` is false, the buffer shows a second, private mapping:
-   * writes stay in the process. ENXIO if the file ends before `offset + size`.
+   * Maps a file with MAP_SHARED. If `writable` is false, the buffer shows a second, private
+   * mapping, and writes stay in the process. Fails with ENXIO if the file ends before `offset +
+   * size`.
    */
   memoryMapFd(fd: number, offset: number, size: number, writable: boolean): NativeMemory;
-  /** Returns the address of a view's first byte; the caller keeps the view referenced. */
+  /** Returns the address of a view's first byte. The caller must keep a reference to the view. */
   addressOf(view: Uint8Array): bigint;
   /** Releases the handle and detaches the buffer. Idempotent. */
   memoryRelease(handle: Handle<'memory'>, buffer: ArrayBuffer): void;
 
   // Mapped registers
   mapRegion(fd: number, offset: number, length: number, writable: boolean): NativeWindow;
-  /** Detaches the buffer, then unmaps. Idempotent. */
+  /** Detaches the buffer, then unmaps the registers. Idempotent. */
   unmapRegion(handle: Handle<'window'>, buffer: ArrayBuffer): void;
-  /** Makes `into.length / width` accesses of `width` bytes. */
+  /** Makes `into.length / width` accesses of `width` bytes each. */
   readBlock(handle: Handle<'window'>, offset: number, into: Uint8Array, width: number): void;
   writeBlock(handle: Handle<'window'>, offset: number, from: Uint8Array, width: number): void;
 
   // Events
   eventfdCreate(): number;
-  /** @param count - the value to add; default 1 */
+  /** @param count - the value to add to the counter; default 1 */
   eventfdSignal(fd: number, count?: bigint): void;
   /**
    * Adds 1 to each of the first `count` eventfds, and stops at the first failure.
@@ -179,7 +185,9 @@ export interface Native {
   eventSetCreate(fired: Uint32Array, counts: BigUint64Array): Handle<'eventSet'>;
   eventSetAdd(set: Handle<'eventSet'>, slot: number, eventfd: number, counted: boolean): void;
   eventSetRemove(set: Handle<'eventSet'>, slot: number): void;
-  /** Starts to deliver; each start leaves the event loop unref'd. */
+  /**
+   * Starts to deliver events. After each start, the event set does not keep the event loop alive.
+   */
   eventSetServe(set: Handle<'eventSet'>, onFired: (n: number) => void): void;
   eventSetPause(set: Handle<'eventSet'>): void;
   eventSetWait(set: Handle<'eventSet'>, timeoutMs: number): number;
@@ -190,8 +198,9 @@ export interface Native {
 
   // CPUs
   /**
-   * Moves this thread to that CPU and back. When the call returns, the CPU has handled the
-   * interrupts that had reached it before. EINVAL for a CPU that is offline or not allowed.
+   * Moves this thread to the CPU and back. When the call returns, the CPU has handled all
+   * interrupts that reached the CPU before the call. Fails with EINVAL if the CPU is offline or not
+   * allowed.
    */
   visitCpu(cpu: number): void;
 }
@@ -208,7 +217,8 @@ export function native(): Native {
 }
 
 /**
- * Describes a failed load: `bindings` lists the paths it tried, dlopen names the missing symbol.
+ * Describes a failed load of the addon. An error of `bindings` lists the tried paths. An error of
+ * dlopen() names the missing symbol.
  */
 function describeFailure(cause: unknown): string {
   if (cause instanceof Error && !('tries' in cause)) {
@@ -223,7 +233,7 @@ function load(): Native {
     addon = bindings({
       bindings: 'vfio',
       module_root: fileURLToPath(new URL('../../..', import.meta.url)),
-      // An addon built here comes before the one shipped with the package.
+      // A locally built addon has priority over the prebuilt addon of the package.
       try: [
         ['module_root', 'build', 'Release', 'bindings'],
         ['module_root', 'prebuilds', `${process.platform}-${process.arch}`, 'bindings'],
@@ -238,7 +248,7 @@ function load(): Native {
     });
   }
   addon.initialize((errno, syscall, path) => new VfioError({ errno, syscall, path }));
-  // V8 stores the exports object, filled by Node-API, as a hash table. A copy has a hidden class,
-  // which makes each call faster.
+  // Node-API fills the exports object, and V8 stores the object as a hash table. A copy of the
+  // object has a hidden class, so each call is faster.
   return { ...addon };
 }

@@ -20,16 +20,18 @@ struct Bytes {
   size_t size;
 };
 
-// The arguments of a call, read and checked by position. A wrong type or a value out of range
-// throws a TypeError that names the argument.
+// The arguments of a call. Each method checks and returns the argument at a position. If an
+// argument has a wrong type or is out of range, the method throws a TypeError that names the
+// argument.
 class Arguments {
  public:
   explicit Arguments(const Napi::CallbackInfo& info) : info_(info) {}
 
   int Fd(size_t position) const;
-  // A file descriptor, or -1 for none.
+  // A file descriptor, or -1 for no file.
   int FdOrNone(size_t position) const;
-  // A reference that keeps the file open, even after close(). An error of sharing names `syscall`.
+  // Returns a reference that keeps the file open, even after close(). If the file cannot be shared,
+  // the error names `syscall`.
   std::shared_ptr<const core::Fd> SharedFd(size_t position, const char* syscall) const;
   int64_t Integer(size_t position, int64_t minimum, int64_t maximum) const;
   uint32_t Uint32(size_t position) const;

@@ -9,12 +9,12 @@
 
 namespace vfio::addon {
 
-// What the promise of an AsyncCall resolves with.
+// The value that the promise of an AsyncCall resolves to.
 enum class ResolvesWith { kNothing, kNumber, kFd };
 
-// One system call on a thread of the libuv pool, and its promise. `Call` returns a value or a
-// negative errno. It owns everything that it uses: close() or the end of the environment must not
-// release memory or a file during the call.
+// One system call on a thread of the libuv pool, and the promise of the system call. `Call` returns
+// a value or a negative errno. `Call` owns the memory and files that it uses, so neither close()
+// nor the end of the environment releases them during the call.
 template <ResolvesWith kind, class Call>
 class AsyncCall : public Napi::AsyncWorker {
  public:
@@ -28,7 +28,7 @@ class AsyncCall : public Napi::AsyncWorker {
 
   void Execute() override {
     result_ = call_();
-    // The worker owns the fd until OnOK(), since the environment may end before OnOK() runs.
+    // The worker owns the fd until OnOK(), because the environment can end before OnOK() runs.
     if constexpr (kind == ResolvesWith::kFd) fd_ = core::Fd(result_);
   }
 

@@ -38,7 +38,8 @@ Napi::Value ContainerGetInfo(const Napi::CallbackInfo& info) {
   return object;
 }
 
-// The arguments after the fd, shared by the synchronous and the asynchronous call.
+// The arguments after the fd. The synchronous call and the asynchronous call have the same
+// arguments.
 struct MapArguments {
   explicit MapArguments(const Arguments& arguments)
       : flags(arguments.Uint32(1)),

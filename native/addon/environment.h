@@ -16,7 +16,7 @@ struct Environment {
   static Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 };
 
-// Makes the VfioError of a failed system call. `result` is a negative errno.
+// Makes the VfioError for a failed system call. `result` is a negative errno.
 Napi::Error Failure(Napi::Env env, int result, const char* syscall, const char* path = nullptr);
 
 // Throws a VfioError if `result` is a negative errno.
@@ -31,7 +31,7 @@ void Export(Napi::Object exports, const char* name) {
   exports.Set(name, Napi::Function::New<function>(exports.Env(), name));
 }
 
-// Each file of this folder exports its functions by one of these.
+// Each file of this folder exports its functions with one of the following functions.
 void ExportEnvironment(Napi::Object exports);
 void ExportFiles(Napi::Object exports);
 void ExportHotCalls(Napi::Object exports);

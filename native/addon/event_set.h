@@ -21,11 +21,12 @@ class EventSet final : public std::enable_shared_from_this<EventSet>, private Lo
 
   // The watched eventfds. Throws a TypeError after Close().
   core::EventSet& set() const;
-  // The output arrays of a wait by hand. Throws a TypeError if the arrays are detached. Throws one,
-  // too, while the event loop serves the set: the wait would consume interrupts of the loop.
+  // Returns the output arrays for wait() and spin(). Throws a TypeError if the arrays are detached.
+  // Also throws a TypeError while the event loop serves the set, because the wait would consume
+  // interrupts of the event loop.
   core::EventSet::Wake WakeByHand() const;
 
-  // Calls `on_fired` with the number of fired slots at each wake of the event loop.
+  // Calls `on_fired` at each wake of the event loop. The argument is the number of fired slots.
   void Serve(Napi::Function on_fired);
   void Pause();
   // Ref() and Unref() have an effect only while the event loop serves the set.
@@ -34,16 +35,16 @@ class EventSet final : public std::enable_shared_from_this<EventSet>, private Lo
   void Close();
 
  private:
-  // The callback and its context. OnReadable() keeps a reference, since the callback may close the
-  // set.
+  // The callback and the context of the callback. OnReadable() keeps a reference, because the
+  // callback may close the set.
   struct Receiver {
     Napi::FunctionReference on_fired;
     Napi::AsyncContext context;
   };
 
-  // The memory of a typed array. JavaScript can detach the ArrayBuffer at any time, so Data() asks
-  // for the address at each wake. Asking the ArrayBuffer takes a quarter of the time of asking the
-  // typed array.
+  // The memory of a typed array. JavaScript can detach the ArrayBuffer at any time, so Data() gets
+  // the address again at each wake. Data() asks the ArrayBuffer for the address, because a typed
+  // array would take four times as long.
   struct ArrayMemory {
     explicit ArrayMemory(Napi::TypedArray array);
     template <class Element>
@@ -55,7 +56,8 @@ class EventSet final : public std::enable_shared_from_this<EventSet>, private Lo
 
   void OnReadable() override;
   void OnTeardown() override { CloseSet(); }
-  // Closes everything but the JavaScript references, whose reset may throw.
+  // Closes the set except for the JavaScript references. A reset of a JavaScript reference can
+  // throw.
   void CloseSet();
   core::EventSet::Wake Arrays() const;
 

@@ -6,7 +6,7 @@
 namespace vfio::addon {
 namespace {
 
-// The typed array at a position. Refuses one on a SharedArrayBuffer.
+// Returns the typed array at a position. Refuses a typed array on a SharedArrayBuffer.
 Napi::TypedArray TypedArrayAt(const Napi::CallbackInfo& info, size_t position,
                               napi_typedarray_type type, const char* expected) {
   const Napi::Value value = info[position];
@@ -69,7 +69,7 @@ bool IsTerminated(Napi::Env env) {
 using WaitMethod = int (core::EventSet::*)(int64_t, const core::EventSet::Wake&,
                                            const std::function<bool()>&);
 
-// Both bounds fit a clock of nanoseconds in 64 bits.
+// Both limits, in nanoseconds, fit into 64 bits.
 constexpr int64_t kMaxWaitMilliseconds = INT32_MAX;
 constexpr int64_t kMaxSpinMicroseconds = (int64_t{1} << 53) - 1;
 

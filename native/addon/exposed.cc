@@ -12,8 +12,8 @@ Napi::Value Expose(Napi::Env env, std::shared_ptr<void> owner, void* data, size_
   napi_value buffer = nullptr;
   const napi_status status =
       napi_create_external_arraybuffer(env, data, size, finalize, reference, &buffer);
-  // Node runs the finalizer itself if it refuses the size (above 4 GiB on Node 20), but not if it
-  // allows no external buffers.
+  // If Node refuses the size (above 4 GiB on Node 20), Node runs the finalizer. If Node does not
+  // allow external buffers, Node does not run the finalizer.
   if (status == napi_no_external_buffers_allowed) delete reference;
   if (status != napi_ok) throw Napi::Error::New(env);
   return {env, buffer};

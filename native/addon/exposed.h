@@ -8,13 +8,14 @@
 
 namespace vfio::addon {
 
-// Makes an external ArrayBuffer of memory. The ArrayBuffer references `owner` until its finalizer
-// runs: JavaScript can move the contents to another ArrayBuffer (transfer(), Node 22), and only the
-// finalizer proves that no ArrayBuffer shows the memory.
+// Makes an external ArrayBuffer that shows memory. The ArrayBuffer references `owner` until the
+// finalizer runs. JavaScript can move the contents to another ArrayBuffer (transfer(), Node 22).
+// Only the finalizer proves that no ArrayBuffer shows the memory.
 Napi::Value Expose(Napi::Env env, std::shared_ptr<void> owner, void* data, size_t size);
 
-// Detaches the ArrayBuffer that shows `data`. Throws a TypeError if it shows other memory. Returns
-// false if it was already detached: another ArrayBuffer may still show the memory.
+// Detaches the ArrayBuffer that shows `data`. Throws a TypeError if the ArrayBuffer shows other
+// memory. If the ArrayBuffer was already detached, returns false, because another ArrayBuffer may
+// still show the memory.
 bool DetachExposed(const Napi::ArrayBuffer& buffer, const void* data);
 
 }  // namespace vfio::addon

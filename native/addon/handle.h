@@ -10,8 +10,9 @@
 
 namespace vfio::addon {
 
-// Makes an opaque handle for JavaScript: an external value with the type tag `Object::kTag`, which
-// HandleAt() checks. The finalizer of the handle releases the object if JavaScript did not.
+// Makes an opaque handle for JavaScript. The handle is an external value with the type tag
+// `Object::kTag`. HandleAt() checks the type tag. If JavaScript did not release the object, the
+// finalizer of the handle releases the object.
 template <class Object>
 Napi::Value NewHandle(Napi::Env env, std::shared_ptr<Object> object) {
   using Reference = std::shared_ptr<Object>;
@@ -23,7 +24,8 @@ Napi::Value NewHandle(Napi::Env env, std::shared_ptr<Object> object) {
   return handle;
 }
 
-// The object of the handle at a position. Throws a TypeError for any other value.
+// Returns the object of the handle at a position. Throws a TypeError if the argument is any other
+// value.
 template <class Object>
 std::shared_ptr<Object> HandleAt(const Napi::CallbackInfo& info, size_t position) {
   const Napi::Value value = info[position];

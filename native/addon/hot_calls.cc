@@ -4,8 +4,8 @@
 #include "../core/file.h"
 #include "environment.h"
 
-// The calls that a driver makes most often, on the C interface of Node-API. A function of
-// node-addon-api costs about 6 ns more on top of 20 ns.
+// The calls that a driver makes most often. They use the C interface of Node-API. A call takes
+// about 20 ns; with node-addon-api a call would take about 6 ns more.
 
 namespace vfio::addon {
 namespace {
@@ -18,7 +18,7 @@ class HotCall {
 
   size_t argument_count() const { return argument_count_; }
 
-  // An integer from 0 to `maximum`. Another value makes the call invalid.
+  // An integer from 0 to `maximum`. Any other value makes the call invalid.
   uint64_t Integer(size_t position, double maximum) {
     double number = 0;
     if (napi_get_value_double(env_, arguments_[position], &number) == napi_ok && number >= 0 &&
@@ -48,10 +48,11 @@ class HotCall {
     return number;
   }
 
-  // Whether every argument read so far was valid. If not, a TypeError is pending.
+  // Whether all arguments read so far were valid. If an argument was not valid, a TypeError is
+  // pending.
   bool valid() const { return valid_; }
 
-  // Whether the system call succeeded. If not, a VfioError is pending.
+  // Whether the system call succeeded. If the system call failed, a VfioError is pending.
   bool Succeeded(int result, const char* syscall) const {
     if (result >= 0) return true;
     try {
@@ -65,7 +66,7 @@ class HotCall {
  private:
   static constexpr size_t kMaxArguments = 4;
 
-  // Out of line, so that the checks stay small where they are inlined.
+  // This function is not inlined, so the inlined checks stay small.
   [[gnu::noinline]] void RefuseInteger(size_t position, double maximum) {
     Refuse(position, "an integer from 0 to " + std::to_string(static_cast<uint64_t>(maximum)));
   }

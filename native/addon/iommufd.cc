@@ -70,7 +70,8 @@ Napi::Value IommufdIoasIovaRanges(const Napi::CallbackInfo& info) {
   return object;
 }
 
-// The arguments after the fd, shared by the synchronous and the asynchronous call.
+// The arguments after the fd. The synchronous call and the asynchronous call have the same
+// arguments.
 struct MapArguments {
   explicit MapArguments(const Arguments& arguments)
       : ioas(arguments.Uint32(1)),

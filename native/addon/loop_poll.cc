@@ -11,7 +11,7 @@ int LoopPoll::Open(Napi::Env env, int fd, Owner* owner, LoopPoll** poll) {
   std::unique_ptr<LoopPoll> self(new LoopPoll);
   const int result = uv_poll_init(loop, &self->poll_, fd);
   if (result < 0) return result;
-  // From here on libuv uses the handle, so a plain delete is not allowed.
+  // From here on libuv uses the handle, so only uv_close() may free the handle.
   LoopPoll* opened = self.release();
   opened->poll_.data = opened;
   opened->Unref();
@@ -38,7 +38,7 @@ int LoopPoll::Start() {
 
 void LoopPoll::Close() {
   owner_ = nullptr;
-  // uv_close() also stops the poll: libuv no longer uses the file when it returns.
+  // uv_close() also stops the poll. When uv_close() returns, libuv no longer uses the file.
   uv_close(handle(), [](uv_handle_t* handle) {
     std::unique_ptr<LoopPoll> self(static_cast<LoopPoll*>(handle->data));
     if (self->hook_ != nullptr) napi_remove_async_cleanup_hook(self->hook_);

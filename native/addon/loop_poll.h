@@ -9,22 +9,22 @@ namespace vfio::addon {
 // A file watched by the event loop of an environment.
 //
 // libuv still uses the handle after Close() has returned. Node unloads the addon of a worker before
-// libuv has closed the handles of the worker, unless an asynchronous clean-up hook delays Node. So
-// the watch owns itself, from Open() until libuv has closed the handle.
+// libuv has closed the handles of the worker, unless an asynchronous clean-up hook delays Node. The
+// watch therefore owns itself, from Open() until libuv has closed the handle.
 class LoopPoll {
  public:
   class Owner {
    public:
     virtual void OnReadable() = 0;
-    // Called at the end of the environment: the owner closes its watch.
+    // Called at the end of the environment. The owner must close its watch.
     virtual void OnTeardown() = 0;
 
    protected:
     ~Owner() = default;
   };
 
-  // Makes a watch that is not started and does not keep the loop alive. Returns 0 or a negative
-  // errno.
+  // Makes a watch. The watch is not started and does not keep the event loop alive. Returns 0 or a
+  // negative errno.
   static int Open(Napi::Env env, int fd, Owner* owner, LoopPoll** poll);
   LoopPoll(const LoopPoll&) = delete;
   LoopPoll& operator=(const LoopPoll&) = delete;
@@ -33,7 +33,7 @@ class LoopPoll {
   void Stop() { uv_poll_stop(&poll_); }
   void Ref() { uv_ref(handle()); }
   void Unref() { uv_unref(handle()); }
-  // Afterwards the caller may close the file and delete the owner.
+  // Closes the watch. When Close() returns, the caller may close the file and delete the owner.
   void Close();
 
  private:

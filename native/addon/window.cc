@@ -37,8 +37,8 @@ void UnmapRegion(const Napi::CallbackInfo& info) {
   const auto window = HandleAt<Window>(info, 0);
   const Napi::ArrayBuffer buffer = Arguments(info).ArrayBuffer(1);
   if (!window->mapped) return;
-  // A mapping until the next garbage collection would keep the device file open, so the registers
-  // are unmapped now.
+  // The registers are unmapped now. A mapping that stays until the next garbage collection would
+  // keep the device file open.
   if (DetachExposed(buffer, window->mapped->registers())) window->mapped->Unmap();
   window->mapped.reset();
 }

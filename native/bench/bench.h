@@ -8,8 +8,9 @@
 #include <cstdint>
 #include <cstring>
 
-// The C++ side of the benchmarks, not shipped. Each function does the work of the product as a C
-// program would, in the same process and round, and returns the nanoseconds per operation.
+// The C++ code of the benchmarks. The package does not include this code. Each function does the
+// work of the library as a C program would. Each function runs in the same process and round as the
+// library, and returns the nanoseconds per operation.
 namespace vfio::bench {
 
 inline double Nanoseconds(clockid_t clock) {
@@ -20,7 +21,7 @@ inline double Nanoseconds(clockid_t clock) {
 
 inline double Now() { return Nanoseconds(CLOCK_MONOTONIC); }
 
-// CPU time of this thread in nanoseconds. Time in which other threads run does not count.
+// CPU time of this thread in nanoseconds. The time of other threads is not included.
 inline double ThreadTime() { return Nanoseconds(CLOCK_THREAD_CPUTIME_ID); }
 
 // Runs `work` and returns its CPU time divided by `operations`, in nanoseconds.

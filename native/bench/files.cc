@@ -5,7 +5,8 @@
 namespace vfio::bench {
 namespace {
 
-// pread32(fd, offset, dwords, turns): reads `dwords` values from `offset` on, with one pread each.
+// pread32(fd, offset, dwords, turns): reads `dwords` values, starting at `offset`, with one pread
+// for each value.
 Napi::Value Read(const Napi::CallbackInfo& info) {
   const int fd = Fd(info, 0);
   const off_t offset = Count(info, 1);
@@ -24,7 +25,7 @@ Napi::Value Read(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// pwrite32(fd, offset, turns): writes 4 bytes at `offset`, with one pwrite a turn.
+// pwrite32(fd, offset, turns): writes 4 bytes at `offset`, with one pwrite in each turn.
 Napi::Value Write(const Napi::CallbackInfo& info) {
   const int fd = Fd(info, 0);
   const off_t offset = Count(info, 1);
@@ -39,8 +40,8 @@ Napi::Value Write(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// bareRead(fd, offset): one pread on the C interface of Node-API without checks. The time is the
-// lower bound of a call through Node-API.
+// bareRead(fd, offset): calls pread once, with the C interface of Node-API and without checks. The
+// time is the lower bound of a call through Node-API.
 napi_value BareRead(napi_env env, napi_callback_info info) {
   size_t count = 2;
   napi_value arguments[2];
@@ -56,7 +57,7 @@ napi_value BareRead(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// bareSignal(fd): one write to an eventfd, as bareRead.
+// bareSignal(fd): writes to an eventfd once, with the C interface of Node-API and without checks.
 napi_value BareSignal(napi_env env, napi_callback_info info) {
   size_t count = 1;
   napi_value argument;

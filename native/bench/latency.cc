@@ -20,8 +20,9 @@ bool Pin(pthread_t thread, int cpu) {
   return pthread_setaffinity_np(thread, sizeof(cpus), &cpus) == 0;
 }
 
-// Plays a device on its own CPU: waits until the last signal was received, then for a random time
-// around `gap` nanoseconds, and signals one of the eventfds.
+// A thread that stands for a device and runs on its own CPU. The thread waits until the last signal
+// was received. Then the thread waits for a random time around `gap` nanoseconds and signals one of
+// the eventfds.
 class Signaller {
  public:
   Signaller(std::vector<int> fds, double gap, uint32_t samples, int cpu)
@@ -34,7 +35,8 @@ class Signaller {
     thread_.join();
   }
 
-  // Records the latency of the signal that arrived. Returns false for the last one.
+  // Records the latency of the signal that arrived. Returns false if the signal was the last
+  // signal.
   bool Received() {
     latencies_.push_back(Now() - sent_);
     if (latencies_.size() >= wanted_) return false;
@@ -52,7 +54,7 @@ class Signaller {
       while (received_.load(std::memory_order_acquire) < n) {
         if (stop_) return;
       }
-      // The random time varies the phase of the receiver's loop.
+      // The random time makes each signal arrive at a different point of the receiver's loop.
       const double until = Now() + gap_ * (0.75 + 0.5 * (random() % 1000) / 1000);
       while (Now() < until) {
         if (stop_) return;
@@ -75,7 +77,7 @@ class Signaller {
   std::thread thread_;
 };
 
-// The running signaller. Only one exists, since benchmarks run in one thread.
+// The running signaller. Only one signaller exists, because the benchmarks run in one thread.
 std::unique_ptr<Signaller>& Running() {
   static std::unique_ptr<Signaller> running;
   return running;
@@ -86,14 +88,14 @@ std::vector<int> Fds(const Napi::CallbackInfo& info) {
   return {array.Data(), array.Data() + array.ElementLength()};
 }
 
-// startSignals(fds, gap, samples, cpu): starts a signaller. The gap is in nanoseconds; a negative
-// cpu does not pin the thread.
+// startSignals(fds, gap, samples, cpu): starts a signaller. `gap` is in nanoseconds. If `cpu` is
+// negative, the thread is not pinned.
 void Start(const Napi::CallbackInfo& info) {
   Running() = std::make_unique<Signaller>(Fds(info), info[1].As<Napi::Number>().DoubleValue(),
                                           Count(info, 2), Fd(info, 3));
 }
 
-// received(): called by the handler of a signal. Returns false for the last one.
+// received(): called by the handler of a signal. Returns false if the signal was the last signal.
 Napi::Value Received(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), Running()->Received());
 }
@@ -108,7 +110,7 @@ Napi::Value Stop(const Napi::CallbackInfo& info) {
 }
 
 // receive(fds, gap, samples, cpu, spin): receives the signals in C with a level-triggered epoll
-// set, and returns the latencies. With `spin` epoll_wait does not sleep.
+// set, and returns the latencies. If `spin` is true, epoll_wait does not sleep.
 Napi::Value Receive(const Napi::CallbackInfo& info) {
   const bool spin = info[4].As<Napi::Boolean>();
   const int epoll = epoll_create1(EPOLL_CLOEXEC);

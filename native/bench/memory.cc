@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kHugePage = size_t{1} << 21;
 
-// Allocates and frees a DMA buffer as a C driver does, without the ioctl that maps it.
+// Allocates and frees a DMA buffer as a C driver does, but without the ioctl that maps the buffer.
 bool CreateAndFree(size_t bytes, bool huge) {
   const size_t reserved = huge ? bytes + kHugePage : bytes;
   void* mapping =
@@ -26,7 +26,8 @@ bool CreateAndFree(size_t bytes, bool huge) {
   return munmap(mapping, reserved) == 0 && done;
 }
 
-// createAndFree(bytes, huge, turns): returns the nanoseconds per buffer.
+// createAndFree(bytes, huge, turns): allocates and frees a buffer in each turn. Returns the
+// nanoseconds per buffer.
 Napi::Value Memory(const Napi::CallbackInfo& info) {
   const auto bytes = static_cast<size_t>(info[0].As<Napi::Number>().Int64Value());
   const bool huge = info[1].As<Napi::Boolean>();

@@ -13,7 +13,7 @@ struct Registers {
   uint32_t count;
 };
 
-// loadRegisters(registers, turns): reads each register once a turn.
+// loadRegisters(registers, turns): reads each register once in each turn.
 Napi::Value Load(const Napi::CallbackInfo& info) {
   const Registers registers(info);
   const uint32_t turns = Count(info, 1);
@@ -27,7 +27,7 @@ Napi::Value Load(const Napi::CallbackInfo& info) {
   });
 }
 
-// storeRegisters(registers, turns): writes each register once a turn.
+// storeRegisters(registers, turns): writes each register once in each turn.
 Napi::Value Store(const Napi::CallbackInfo& info) {
   const Registers registers(info);
   const uint32_t turns = Count(info, 1);
@@ -38,8 +38,8 @@ Napi::Value Store(const Napi::CallbackInfo& info) {
   });
 }
 
-// copyRegisters(registers, into, turns): copies all registers once a turn. Returns nanoseconds per
-// turn.
+// copyRegisters(registers, into, turns): copies all registers once in each turn. Returns
+// nanoseconds per turn.
 Napi::Value Copy(const Napi::CallbackInfo& info) {
   const Registers registers(info);
   uint32_t* into = info[1].As<Napi::Uint32Array>().Data();
@@ -47,7 +47,7 @@ Napi::Value Copy(const Napi::CallbackInfo& info) {
   return Timed(info.Env(), turns, [&] {
     for (uint32_t turn = 0; turn < turns; turn++) {
       for (uint32_t i = 0; i < registers.count; i++) into[i] = registers.data[i];
-      // The compiler must not remove the copy as unused.
+      // Without this statement, the compiler could remove the copy as unused.
       asm volatile("" : : "r"(into) : "memory");
     }
   });

@@ -26,13 +26,13 @@ bool SignalFirst(const int32_t* fds, uint32_t count) {
   return written;
 }
 
-// signal(fds, first): signals the first `first` eventfds, as a device that fires many vectors.
+// signal(fds, count): signals the first `count` eventfds, as a device does that fires many vectors.
 void Signal(const Napi::CallbackInfo& info) {
   const Eventfds eventfds(info);
   Check(info.Env(), SignalFirst(eventfds.fds, Count(info, 1)), "write");
 }
 
-// signalTurns(fds, turns): writes to each eventfd once a turn. Returns nanoseconds per write.
+// signalTurns(fds, turns): writes to each eventfd once in each turn. Returns nanoseconds per write.
 Napi::Value SignalTurns(const Napi::CallbackInfo& info) {
   const Eventfds eventfds(info);
   const uint32_t turns = Count(info, 1);
@@ -53,12 +53,13 @@ void Drain(const Napi::CallbackInfo& info) {
   }
 }
 
-// rounds(fds, first, turns, edge): watches all eventfds, and signals and receives the first `first`
-// a turn. With `edge` the set is edge triggered and no eventfd is read; without it the set is level
-// triggered and each one is read. Returns nanoseconds per turn.
+// rounds(fds, count, turns, edge): watches all eventfds. In each turn, signals the first `count`
+// eventfds and receives the signals. If `edge` is true, the set is edge triggered and no eventfd is
+// read. If `edge` is false, the set is level triggered and each signalled eventfd is read. Returns
+// nanoseconds per turn.
 Napi::Value Rounds(const Napi::CallbackInfo& info) {
   const Eventfds eventfds(info);
-  const uint32_t first = Count(info, 1);
+  const uint32_t count = Count(info, 1);
   const uint32_t turns = Count(info, 2);
   const bool edge = info[3].As<Napi::Boolean>();
   const int epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -74,13 +75,13 @@ Napi::Value Rounds(const Napi::CallbackInfo& info) {
   const auto max_events = static_cast<int>(eventfds.count);
   const Napi::Value result = Timed(info.Env(), turns, [&] {
     for (uint32_t turn = 0; turn < turns; turn++) {
-      SignalFirst(eventfds.fds, first);
-      for (uint32_t seen = 0; seen < first;) {
+      SignalFirst(eventfds.fds, count);
+      for (uint32_t seen = 0; seen < count;) {
         const int ready = epoll_wait(epoll, events.data(), max_events, -1);
         if (ready > 0) seen += static_cast<uint32_t>(ready);
-        uint64_t count;
+        uint64_t value;
         for (int i = 0; !edge && i < ready; i++) {
-          static_cast<void>(!read(events[i].data.fd, &count, sizeof(count)));
+          static_cast<void>(!read(events[i].data.fd, &value, sizeof(value)));
         }
       }
     }

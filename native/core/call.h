@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-// Functions of core/ return the result of their system call: the value, or the negative errno.
+// Each function of core/ returns the result of its system call: the value, or the negative errno.
 
 namespace vfio::core {
 

@@ -9,7 +9,7 @@ namespace vfio::core {
 
 struct ContainerInfo {
   uint64_t page_sizes = 0;
-  // First and last IOVA of each range, flattened.
+  // First and last IOVA of each range, in one flat list.
   std::vector<uint64_t> ranges;
   std::optional<uint32_t> dma_available;
 };

@@ -9,7 +9,7 @@
 namespace vfio::core {
 namespace {
 
-// More CPUs than a kernel can be built for (NR_CPUS is 8192 at most on x86).
+// Number of CPUs in a CPU set. No kernel supports more CPUs (NR_CPUS on x86 is at most 8192).
 constexpr unsigned kCpus = 65536;
 
 class CpuSet {

@@ -3,8 +3,8 @@
 
 namespace vfio::core {
 
-// Moves the calling thread to the CPU, then restores the thread's affinity. A thread that runs in
-// user mode on a CPU proves that the CPU has handled its pending interrupts.
+// Moves the calling thread to the CPU, then restores the thread's affinity. If a thread runs in
+// user mode on a CPU, that CPU has handled its pending interrupts.
 int VisitCpu(unsigned cpu);
 
 }  // namespace vfio::core

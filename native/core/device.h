@@ -16,7 +16,7 @@ struct DeviceInfo {
 struct RegionCapability {
   uint16_t id;
   uint16_t version;
-  // SPARSE_MMAP: offset and size of each area, flattened.
+  // SPARSE_MMAP: offset and size of each area, in one flat list.
   std::vector<uint64_t> areas;
   // TYPE: the region type and subtype.
   uint32_t type = 0;
@@ -33,7 +33,7 @@ struct RegionInfo {
 int DeviceGetInfo(int device, DeviceInfo* info);
 int DeviceGetRegionInfo(int device, uint32_t index, RegionInfo* info);
 int DeviceReset(int device);
-// Calls VFIO_DEVICE_FEATURE. `data` follows the header; a GET overwrites `data`.
+// Calls VFIO_DEVICE_FEATURE. The header is followed by `data`. A GET request overwrites `data`.
 int DeviceFeature(int device, uint32_t flags, uint8_t* data, size_t size);
 // Calls VFIO_DEVICE_IOEVENTFD. An `eventfd` of -1 removes the ioeventfd.
 int DeviceIoeventfd(int device, uint32_t flags, uint64_t offset, uint64_t data, int eventfd);

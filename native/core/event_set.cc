@@ -16,7 +16,8 @@ using Clock = std::chrono::steady_clock;
 // Period at which Wait() and Spin() call `interrupted`.
 constexpr std::chrono::milliseconds kSlice(50);
 
-// Resets the counter of an eventfd. Polls first, since an eventfd of the caller may block on read.
+// Resets the counter of an eventfd. Polls before the read, because a read of a caller's eventfd may
+// block.
 void Drain(const Fd& eventfd) {
   pollfd readable = {eventfd.number(), POLLIN, 0};
   uint64_t count;
@@ -42,8 +43,9 @@ int EventSet::Add(uint32_t slot, std::shared_ptr<const Fd> eventfd, bool counted
   event.data.u32 = slot;
   const int added = Result(epoll_ctl(epoll(), EPOLL_CTL_ADD, eventfd->number(), &event));
   if (added < 0) return added;
-  // A drain before a successful EPOLL_CTL_ADD could take the count of another slot with the same
-  // eventfd. A drained eventfd is not reported: epoll_wait polls each ready file again.
+  // The eventfd is drained after EPOLL_CTL_ADD succeeds. An earlier drain could reset the count of
+  // another slot with the same eventfd. epoll_wait does not report a drained eventfd, because
+  // epoll_wait polls each ready file again.
   Drain(*eventfd);
   slots_[slot] = {std::move(eventfd), counted};
   return 0;
@@ -67,7 +69,7 @@ int EventSet::Poll(int milliseconds, const Wake& wake) {
     uint64_t count = 0;
     if (slots_[slot].counted) {
       EventfdRead(slots_[slot].eventfd->number(), &count);
-      // Another reader of the eventfd took the count.
+      // Another reader has already reset the counter of the eventfd.
       if (count == 0) continue;
     }
     wake.fired[fired] = slot;
@@ -83,7 +85,8 @@ int EventSet::Wait(int64_t milliseconds, const Wake& wake,
   for (;;) {
     auto slice = kSlice;
     if (milliseconds >= 0) {
-      // Rounded up: rounded down, the last fraction of a millisecond would be a busy loop.
+      // The time is rounded up. If the time were rounded down, the last fraction of a millisecond
+      // would be a busy loop.
       slice = std::min(slice, std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()));
     }
     const int fired = Poll(static_cast<int>(std::max<int64_t>(slice.count(), 0)), wake);
@@ -95,7 +98,8 @@ int EventSet::Wait(int64_t milliseconds, const Wake& wake,
 
 int EventSet::Spin(int64_t microseconds, const Wake& wake,
                    const std::function<bool()>& interrupted) {
-  // The first poll comes before the clock is read, which takes a fifth of the time of a poll.
+  // The first poll runs before the first read of the clock. A read of the clock takes a fifth of
+  // the time of a poll.
   int fired = Poll(0, wake);
   const auto start = Clock::now();
   for (auto checked = start; fired == 0; fired = Poll(0, wake)) {

@@ -8,11 +8,12 @@ namespace vfio::core {
 
 // Creates an eventfd that is non-blocking and CLOEXEC.
 int EventfdCreate();
-// Adds `count` to the counter. -EAGAIN if the counter would exceed 2^64 - 2.
+// Adds `count` to the counter. Returns -EAGAIN if the counter would exceed 2^64 - 2.
 int EventfdSignal(int eventfd, uint64_t count);
-// Adds 1 to each counter in order. Stops at the first failure and returns its errno.
+// Adds 1 to the counter of each eventfd, in the given order. Stops at the first failure and returns
+// the negative errno of the failure.
 int EventfdSignalAll(const int32_t* eventfds, size_t count);
-// Reads and resets the counter. `count` is 0 if nothing was signalled.
+// Reads and resets the counter. If the eventfd was not signalled, `count` is 0.
 int EventfdRead(int eventfd, uint64_t* count);
 
 }  // namespace vfio::core

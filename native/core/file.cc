@@ -31,7 +31,7 @@ ssize_t WriteAt(int fd, uint64_t offset, const void* from, size_t length) {
 }
 
 int Load(int fd, uint64_t offset, unsigned width, uint32_t* value) {
-  // The first `width` bytes of a little-endian word are its low bytes, for every width.
+  // For every width, the first `width` bytes of a little-endian word are the low bytes of the word.
   uint32_t word = 0;
   const int result = CheckTransferred(ReadAt(fd, offset, &word, width), width);
   *value = le32toh(word);

@@ -9,7 +9,7 @@ namespace vfio::core {
 int GroupGetStatus(int group, uint32_t* flags);
 int GroupSetContainer(int group, int container);
 int GroupUnsetContainer(int group);
-// Returns a new fd, which the kernel makes CLOEXEC.
+// Returns a new fd of the device. The kernel opens the fd as CLOEXEC.
 int GroupGetDeviceFd(int group, const char* name);
 
 }  // namespace vfio::core

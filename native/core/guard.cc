@@ -11,14 +11,15 @@
 
 namespace vfio::core {
 
-// Never freed, since a handler on another thread may be reading it. A later guard reuses it.
+// A range of guarded addresses. A range is never freed, because a signal handler on another thread
+// may be reading the range. A later guard reuses the range.
 struct Range {
-  // Odd while the bounds are being changed.
+  // The version is odd while the bounds are being changed.
   std::atomic<uint32_t> version{0};
   std::atomic<uintptr_t> start{0};
   std::atomic<uintptr_t> end{0};
   std::atomic<uint32_t> lost{0};
-  // Constant once the range is in the list.
+  // After the range is in the list, `next` does not change.
   Range* next = nullptr;
 };
 
@@ -29,7 +30,7 @@ static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t),
               "JavaScript reads `lost` as a plain Int32");
 
 std::atomic<Range*> ranges{nullptr};
-// The handler before ours, and the page size. Both are written before our handler is installed.
+// The previous SIGBUS handler, and the page size. Both are written before our handler is installed.
 struct sigaction previous;
 uintptr_t page_size;
 
@@ -40,15 +41,16 @@ void SetBounds(Range* range, uintptr_t start, uintptr_t end) {
   range->version++;
 }
 
-// Whether the range has the address. A range that another thread is changing is not the range of
-// this thread's access.
+// Whether the address is in the range. If another thread is changing the range, this thread cannot
+// be accessing the range.
 bool Covers(const Range& range, uintptr_t address) {
   const uint32_t version = range.version;
   const bool inside = range.start <= address && address < range.end;
   return version % 2 == 0 && inside && range.version == version;
 }
 
-// Maps a page of ones under the address if it is in a range. Returns false otherwise.
+// If the address is in a guarded range, maps a page of ones under the address. Returns false if no
+// guarded range has the address.
 bool AbsorbFault(uintptr_t address) {
   for (Range* range = ranges; range != nullptr; range = range->next) {
     if (!Covers(*range, address)) continue;
@@ -62,7 +64,7 @@ bool AbsorbFault(uintptr_t address) {
   return false;
 }
 
-// Does what the previous handler or the default action would have done.
+// Calls the previous handler, or performs the default action.
 void CallPrevious(int number, siginfo_t* info, void* context) {
   const bool standard = (previous.sa_flags & SA_SIGINFO) == 0 &&
                         (previous.sa_handler == SIG_DFL || previous.sa_handler == SIG_IGN);
@@ -74,8 +76,8 @@ void CallPrevious(int number, siginfo_t* info, void* context) {
     sigaction(number, &action, nullptr);
   }
   if (standard) {
-    // The signal is pending until the handler returns. It then ends the process at the faulting
-    // instruction, so the core dump is the same as without our handler.
+    // The signal is pending until our handler returns. The signal then ends the process at the
+    // faulting instruction. The core dump is the same as without our handler.
     syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), number, info);
   } else if ((previous.sa_flags & SA_SIGINFO) != 0) {
     previous.sa_sigaction(number, info, context);
@@ -86,7 +88,7 @@ void CallPrevious(int number, siginfo_t* info, void* context) {
 
 void OnBusError(int number, siginfo_t* info, void* context) {
   const int error = errno;
-  // arm64 reports an error of the bus itself as BUS_OBJERR.
+  // arm64 uses BUS_OBJERR for an error that the bus reports.
   const bool access = info->si_code == BUS_ADRERR || info->si_code == BUS_OBJERR;
   const bool absorbed = access && AbsorbFault(reinterpret_cast<uintptr_t>(info->si_addr));
   if (!absorbed) CallPrevious(number, info, context);

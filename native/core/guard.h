@@ -7,25 +7,26 @@
 
 namespace vfio::core {
 
-// Handles the SIGBUS of an access to a mapping whose device does not respond: memory decode off,
-// D3hot, low power, a reset, an unplug. A read returns all ones, a write has no effect, and `lost`
-// becomes 1.
+// Handles the SIGBUS signal of an access to a mapped device that does not respond. A device does
+// not respond if memory decode is off, in D3hot or a low-power state, during a reset, or after an
+// unplug. A read returns all ones, a write has no effect, and `lost` becomes 1.
 //
-// The handler cannot skip the faulting instruction, so it maps a page of ones under it. The caller
-// checks `lost` before the next access. If `lost` is set, the caller maps the device again first,
-// since a read would return what an earlier write stored in that page.
+// The handler cannot skip the faulting instruction, so the handler maps a page of ones at the
+// faulting address. The caller checks `lost` before the next access. If `lost` is set, the caller
+// first maps the device again. Without a new mapping, a read could return a value that an earlier
+// write stored in the page of ones.
 class Guard {
  public:
-  // Guards `length` bytes at `address`. The first guard installs the handler, which stays until the
-  // process ends. The previous handler gets every fault outside of the guarded ranges. Only one
-  // thread may access the range.
+  // Guards `length` bytes at `address`. The first guard installs the handler. The handler stays
+  // installed until the process ends. A fault outside of the guarded ranges goes to the previous
+  // handler. Only one thread may access the range.
   Guard(const void* address, size_t length);
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;
   ~Guard();
 
-  // Set to 1 by an access that faulted, and set to 0 by the caller. The address stays valid until
-  // the process ends; a later guard reuses it.
+  // An access that faults sets the value to 1. The caller sets the value to 0. The address of the
+  // value stays valid until the process ends, and a later guard can reuse the address.
   std::atomic<uint32_t>& lost() const;
 
  private:

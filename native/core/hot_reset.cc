@@ -8,7 +8,8 @@
 namespace vfio::core {
 namespace {
 
-// Functions of one bus: 32 devices of 8 functions. A bridge can have more than one bus below it.
+// Number of functions on one bus: 32 devices with 8 functions each. A bridge can have more than one
+// bus below it.
 constexpr uint32_t kInitialDevices = 256;
 constexpr uint32_t kMaxDevices = 1 << 16;
 

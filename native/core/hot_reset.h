@@ -15,7 +15,8 @@ struct HotResetInfo {
 
 // Lists the devices that a hot reset affects.
 int DeviceGetPciHotResetInfo(int device, HotResetInfo* info);
-// Resets these devices. `groups` are the fds of their groups, or empty with iommufd.
+// Resets all affected devices. `groups` has the fds of the groups of all affected devices. With
+// iommufd, `groups` is empty.
 int DevicePciHotReset(int device, const std::vector<int32_t>& groups);
 
 }  // namespace vfio::core

@@ -7,7 +7,8 @@
 namespace vfio::core {
 namespace {
 
-// Limit in bytes, far above real information: a chain of 4,096 sparse areas is 64 KiB.
+// Size limit of the information, in bytes. The limit is far above real sizes: a chain of 4,096
+// sparse areas has 64 KiB.
 constexpr uint32_t kMaxInfoSize = 1 << 20;
 
 }  // namespace
@@ -31,7 +32,8 @@ int QueryInfo(int fd, unsigned long request, std::vector<uint8_t>* info) {
 
 int ReadCapabilities(const std::vector<uint8_t>& info, size_t fixed, uint32_t first,
                      std::vector<Capability>* capabilities) {
-  // The information has room for this many headers that do not overlap. More of them are a loop.
+  // Maximum number of headers in the information, if headers do not overlap. If the chain has more
+  // headers, the chain has a loop.
   const size_t max_headers = info.size() / sizeof(vfio_info_cap_header);
   for (uint32_t offset = first; offset != 0;) {
     if (capabilities->size() == max_headers || offset < fixed || offset > info.size()) {

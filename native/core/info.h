@@ -8,25 +8,25 @@
 
 namespace vfio::core {
 
-// Number of calls to the kernel while the buffer is too small. The required size can grow between
-// two calls, but not without end.
+// Maximum number of calls to the kernel while the buffer is too small. The required size can grow
+// between two calls, but cannot grow forever.
 constexpr int kMaxAttempts = 4;
 
-// Sends the structure in `info`, which starts with argsz, and again with the size that the kernel
-// requires. -EPROTO if the kernel requires more each time. The answer can end in a chain of
-// capabilities (struct vfio_info_cap_header).
+// Sends the structure in `info`, which starts with argsz. If the kernel requires a larger size,
+// sends the structure again with that size. Returns -EPROTO if the kernel requires a larger size
+// each time. The answer can end with a chain of capabilities (struct vfio_info_cap_header).
 int QueryInfo(int fd, unsigned long request, std::vector<uint8_t>* info);
 
-// One capability. `bytes` begin at its header and reach to the end of the information, since the
-// header has no length.
+// One capability. `bytes` starts at the header of the capability. The header has no length, so
+// `bytes` ends at the end of the information.
 struct Capability {
   uint16_t id;
   uint16_t version;
   const uint8_t* bytes;
   size_t size;
 
-  // Copies a value, since older kernels do not align capabilities. Returns false if the value would
-  // end outside of the information.
+  // Copies a value, because capabilities of older kernels may be unaligned. Returns false if the
+  // value would end outside of the information.
   template <class Value>
   bool Read(size_t offset, Value* value) const {
     if (offset > size || size - offset < sizeof(Value)) return false;
@@ -35,14 +35,14 @@ struct Capability {
   }
 };
 
-// Reads the chain of capabilities that starts at offset `first` (0: no chain), after the structure
-// of `fixed` bytes. -EPROTO if the chain leaves the information, points into the structure or
-// loops.
+// Reads the chain of capabilities. The chain starts at offset `first`, or is empty if `first` is 0.
+// `fixed` is the size of the structure before the chain, in bytes. Returns -EPROTO if the chain
+// leaves the information, points into the structure or loops.
 int ReadCapabilities(const std::vector<uint8_t>& info, size_t fixed, uint32_t first,
                      std::vector<Capability>* capabilities);
 
-// Reads the pairs of 64-bit numbers of SPARSE_MMAP or IOVA_RANGE: the number of pairs is at offset
-// 8, the pairs begin at 16. -EPROTO if the array is longer than the information.
+// Reads the pairs of 64-bit numbers of SPARSE_MMAP or IOVA_RANGE. Offset 8 has the number of pairs.
+// The pairs start at offset 16. Returns -EPROTO if the pairs exceed the information.
 int ReadPairs(const Capability& capability, std::vector<uint64_t>* numbers);
 
 }  // namespace vfio::core

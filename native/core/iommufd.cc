@@ -7,7 +7,8 @@
 namespace vfio::core {
 namespace {
 
-// Each reserved range of the firmware or the IOMMU splits off one more: a handful in practice.
+// Initial number of ranges. Each reserved range of the firmware or the IOMMU adds one more IOVA
+// range. Real machines have only a few reserved ranges.
 constexpr uint32_t kInitialRanges = 16;
 constexpr uint32_t kMaxRanges = 1 << 16;
 

@@ -7,7 +7,7 @@
 namespace vfio::core {
 
 struct IovaRanges {
-  // First and last IOVA of each range, flattened.
+  // First and last IOVA of each range, in one flat list.
   std::vector<uint64_t> ranges;
   uint64_t alignment;
 };

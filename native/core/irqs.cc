@@ -11,7 +11,7 @@
 namespace vfio::core {
 namespace {
 
-// The data of 65,536 vectors with an eventfd each, in bytes.
+// Data limit in bytes: 65,536 vectors with one eventfd each.
 constexpr size_t kMaxDataSize = 1 << 18;
 
 }  // namespace
@@ -32,8 +32,8 @@ int DeviceSetIrqs(int device, const IrqSet& set) {
   header.index = set.index;
   header.start = set.start;
   header.count = set.count;
-  // The kernel reads argsz bytes. If argsz exceeds the data, the kernel finds zeros and not other
-  // memory of the heap.
+  // The kernel reads argsz bytes. If argsz exceeds the data, zeros follow the data, so the kernel
+  // does not read other memory of the heap.
   const size_t readable = std::min<size_t>(set.argsz, sizeof(header) + kMaxDataSize);
   std::vector<uint8_t> bytes(std::max(readable, sizeof(header) + set.size));
   std::memcpy(bytes.data(), &header, sizeof(header));

@@ -11,7 +11,8 @@ struct IrqInfo {
   uint32_t count;
 };
 
-// The request: the header is sent as given, including argsz. `data` follows the header.
+// An interrupt request. The header is sent unchanged, including argsz. The header is followed by
+// `data`.
 struct IrqSet {
   uint32_t argsz;
   uint32_t flags;
@@ -23,8 +24,8 @@ struct IrqSet {
 };
 
 int DeviceGetIrqInfo(int device, uint32_t index, IrqInfo* info);
-// Calls VFIO_DEVICE_SET_IRQS. A positive result is the number of vectors available, when fewer than
-// requested.
+// Calls VFIO_DEVICE_SET_IRQS. If fewer vectors are available than requested, the result is the
+// number of available vectors.
 int DeviceSetIrqs(int device, const IrqSet& set);
 
 }  // namespace vfio::core

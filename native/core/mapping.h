@@ -33,7 +33,7 @@ class Mapping {
   size_t length_ = 0;
 };
 
-// Calls mmap(2). The kernel chooses the address.
+// Calls mmap(2). Maps memory at an address that the kernel chooses.
 int Map(size_t length, int protection, int flags, int fd, uint64_t offset, Mapping* mapping);
 
 constexpr size_t RoundUp(size_t size, size_t unit) { return (size + unit - 1) / unit * unit; }

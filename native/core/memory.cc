@@ -5,7 +5,8 @@
 
 #include "call.h"
 
-// Linux 5.14 and later have this advice, even if the headers of the C library are older.
+// Linux 5.14 and later support this advice. Older headers of the C library do not define the
+// constant.
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -19,8 +20,8 @@ int MapAnonymous(size_t length, int flags, Mapping* mapping) {
   return Map(length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0, mapping);
 }
 
-// Maps memory aligned to a huge page. Older kernels do not align the mapping themselves, and an
-// unaligned start or end gets no huge page.
+// Maps memory aligned to a huge page. Older kernels do not align the mapping. An unaligned start or
+// end of a mapping gets no huge page.
 int MapAligned(size_t length, Mapping* mapping) {
   const int result = MapAnonymous(length, 0, mapping);
   if (result < 0 || reinterpret_cast<uintptr_t>(mapping->address()) % kHugePage == 0) return result;
@@ -35,9 +36,9 @@ int MapAligned(size_t length, Mapping* mapping) {
   return Result(mprotect(mapping->address(), length, PROT_READ | PROT_WRITE));
 }
 
-// Writes every page once. Before Linux 6.2 an unwritten page that is mapped read-only for the
-// device is pinned as the zero page. The device would never see the program's first write, which
-// goes to a new page.
+// Writes every page once. Before Linux 6.2, if an unwritten page is mapped read-only for the
+// device, the kernel pins the zero page instead. The program's first write would then go to a new
+// page, and the device would never see this write.
 int Populate(volatile uint8_t* memory, size_t length, size_t page) {
   const int result = Result(madvise(const_cast<uint8_t*>(memory), length, MADV_POPULATE_WRITE));
   if (result != -EINVAL) return result;
@@ -63,7 +64,7 @@ int AllocateMemory(size_t size, int huge_page_shift, Mapping* memory) {
   }
   if (result < 0) return result;
   if (huge_page_shift == kTransparentHugePages) {
-    // Huge pages are only faster, so the error of a kernel without them is ignored.
+    // Huge pages are only an optimization, so the error of a kernel without huge pages is ignored.
     madvise(memory->address(), length, MADV_HUGEPAGE);
   }
   const int populated = Populate(memory->address(), length, page);

@@ -8,25 +8,27 @@
 
 namespace vfio::core {
 
-// The huge page shift that requests transparent huge pages if the system has them.
+// Huge page shift that requests transparent huge pages. If the system has no transparent huge
+// pages, normal pages are used.
 constexpr int kTransparentHugePages = -1;
 
-// Allocates private, zeroed memory that a child process does not inherit. After a fork the pages
-// known to the device stay with the parent, even if the parent writes to them.
-// huge_page_shift: 0 for plain pages, kTransparentHugePages, or the shift of the reserved pool's
-// pages.
+// Allocates private, zeroed memory that a child process does not inherit. After a fork, the pages
+// that the device accesses stay with the parent, even if the parent writes to the pages.
+// `huge_page_shift` is 0 for normal pages, kTransparentHugePages, or the page shift of the reserved
+// pool.
 int AllocateMemory(size_t size, int huge_page_shift, Mapping* memory);
 
 // The memory of a file. A read-only file has two mappings.
 struct FileMemory {
   // The mapping for the device.
   Mapping shared;
-  // The mapping for the program if the file is read-only, else empty. A write stays in the process;
-  // a write to `shared` would end the process with SIGSEGV.
+  // If the file is read-only, the mapping for the program. Otherwise empty. A write to `readable`
+  // stays in the process. If the file is read-only, a write to `shared` would end the process with
+  // SIGSEGV.
   Mapping readable;
 };
-// Maps a file. -ENXIO if a regular file ends before offset + size, since an access beyond its end
-// would raise SIGBUS.
+// Maps a file. If a regular file ends before offset + size, returns -ENXIO, because an access
+// beyond the end of the file would raise SIGBUS.
 int MapFileMemory(int fd, uint64_t offset, size_t size, bool writable, FileMemory* memory);
 
 }  // namespace vfio::core

@@ -6,9 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 
-// Requests and structures of current kernels that <linux/vfio.h> and <linux/iommufd.h> of older
-// systems do not have, written from the layout tables of the kernel's user API. The names differ
-// from the kernel's names, so that they do not conflict with a newer system header.
+// Requests and structures of current kernels. <linux/vfio.h> and <linux/iommufd.h> of older systems
+// do not have these requests and structures. The definitions follow the layout tables of the
+// kernel's user API. The names differ from the kernel's names to avoid conflicts with newer system
+// headers.
 
 namespace vfio::core::uapi {
 

@@ -77,14 +77,14 @@ uint32_t* Window::lost() const { return reinterpret_cast<uint32_t*>(&guard_->los
 
 bool Window::EnsureMapped() {
   if (guard_->lost() == 0) return true;
-  // Maps the whole window, so that it is one mapping again. The next access shows whether the
-  // device responds.
+  // Maps the whole window again, so the window is again a single mapping. The next access shows
+  // whether the device responds.
   void* const address = registers();
   const auto offset = static_cast<off_t>(offset_);
   const int flags = MAP_SHARED | MAP_FIXED;
   if (mmap(address, length_, protection(), flags, device_->number(), offset) == MAP_FAILED) {
-    // The failed call may have unmapped the range. Reserve the range, so that no other mapping gets
-    // this address.
+    // The failed call may have unmapped the range. The range is reserved again, so no other mapping
+    // gets this address.
     static_cast<void>(
         mmap(address, length_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
     return false;

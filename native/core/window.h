@@ -12,14 +12,14 @@
 
 namespace vfio::core {
 
-// Make `length` / `width` accesses of exactly `width` (1, 2, 4 or 8) bytes, in ascending order.
-// `registers` is aligned to `width`, `into` and `from` need no alignment. `length` is a multiple of
-// `width`.
+// ReadRegisters() and WriteRegisters() make `length` / `width` accesses of exactly `width` (1, 2, 4
+// or 8) bytes, in ascending order. `registers` must be aligned to `width`. `into` and `from` need
+// no alignment. `length` must be a multiple of `width`.
 void ReadRegisters(const uint8_t* registers, uint8_t* into, size_t length, unsigned width);
 void WriteRegisters(uint8_t* registers, const uint8_t* from, size_t length, unsigned width);
 
-// Registers of a device, mapped from its fd. An access never ends the process: while the device
-// does not respond, a read returns all ones and a write has no effect.
+// Registers of a device, mapped from the device's fd. An access never ends the process. While the
+// device does not respond, a read returns all ones and a write has no effect.
 class Window {
  public:
   static int Map(std::shared_ptr<const Fd> device, uint64_t offset, size_t length, bool writable,
@@ -28,24 +28,25 @@ class Window {
   uint8_t* registers() const { return mapping_.address(); }
   size_t length() const { return length_; }
   bool writable() const { return writable_; }
-  // Not 0 if the device did not respond to the last access. The caller then uses only Read() and
-  // Write(), which map the device again, and not `registers`.
+  // Not 0 if the device did not respond to the last access. While the value is not 0, the caller
+  // must not use `registers`. Read() and Write() map the device again.
   uint32_t* lost() const;
 
-  // ReadRegisters() and WriteRegisters() at `offset`, after mapping a lost device again.
+  // Read() and Write() map a lost device again, then call ReadRegisters() and WriteRegisters() at
+  // `offset`.
   void Read(size_t offset, uint8_t* into, size_t length, unsigned width);
   void Write(size_t offset, const uint8_t* from, size_t length, unsigned width);
 
-  // Unmaps the registers and releases the fd. No other member may be called afterwards.
+  // Unmaps the registers and releases the fd. After Close(), no other member may be called.
   void Unmap();
 
  private:
   Window(std::shared_ptr<const Fd> device, uint64_t offset, size_t length, bool writable);
-  // Maps the device again if it was lost. Returns false if the mapping fails.
+  // Maps the device again if the device was lost. Returns false if the mapping fails.
   bool EnsureMapped();
   int protection() const { return writable_ ? PROT_READ | PROT_WRITE : PROT_READ; }
 
-  // Kept open for mapping the device again.
+  // The fd stays open, so the device can be mapped again.
   std::shared_ptr<const Fd> device_;
   const uint64_t offset_;
   const size_t length_;

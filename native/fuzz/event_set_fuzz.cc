@@ -1,5 +1,6 @@
-// Fuzzes the event set against a model: the slots that fire, their counts, and the errors. A signal
-// is delivered once, to the slot that watches the eventfd, and never after the slot was removed.
+// Fuzzes the event set and compares it with a model: the slots that fire, their counts, and the
+// errors. Each signal must be delivered once, to the slot that watches the eventfd. A signal must
+// not be delivered after the slot was removed.
 
 #include <cerrno>
 #include <memory>
@@ -11,7 +12,7 @@
 
 namespace {
 
-using namespace vfio::core;  // NOLINT: the target uses nothing else.
+using namespace vfio::core;  // NOLINT: the target uses no other namespace.
 
 constexpr uint32_t kSlots = 4;
 constexpr uint32_t kFds = 5;
@@ -20,7 +21,8 @@ constexpr uint32_t kUnwatched = kSlots;
 struct Watched {
   uint32_t slot = kUnwatched;
   bool counted = false;
-  // `edge`: signalled since the last delivery. `count`: the expected counter.
+  // `edge`: whether the eventfd was signalled since the last delivery. `count`: the expected
+  // counter value.
   bool edge = false;
   uint64_t count = 0;
 };
@@ -58,7 +60,7 @@ class SetAndModel {
     EventfdRead(numbers_[fd], &count);
     MUST(count == watched_[fd].count);
     watched_[fd].count = 0;
-    // An eventfd whose counter is 0 is not ready, even after an edge.
+    // An eventfd with a counter of 0 is not ready, even if the eventfd was signalled.
     watched_[fd].edge = false;
   }
 

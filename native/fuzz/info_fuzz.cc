@@ -1,5 +1,6 @@
-// Fuzzes the decoding of kernel answers, valid and invalid: information structures with chains of
-// capabilities, counts and sizes. Each result is compared with a second decoder in this file.
+// Fuzzes the decoding of valid and invalid kernel answers. The answers are information structures
+// with chains of capabilities, counts and sizes. Each result is compared with a second decoder in
+// this file.
 
 #include <linux/vfio.h>
 
@@ -18,7 +19,7 @@
 
 namespace {
 
-using namespace vfio::core;  // NOLINT: the target uses nothing else.
+using namespace vfio::core;  // NOLINT: the target uses no other namespace.
 using vfio::fuzz::Input;
 using vfio::test::FakeIoctl;
 
@@ -35,8 +36,8 @@ bool Get(const std::vector<uint8_t>& bytes, uint64_t offset, Value* value) {
   return true;
 }
 
-// Makes information with a chain after `fixed` bytes. The chain is mostly valid; some links, counts
-// and the end are wrong.
+// Makes information with a chain after `fixed` bytes. Most of the chain is valid. Some links and
+// counts are wrong, and sometimes the end is wrong.
 std::vector<uint8_t> MakeInfo(Input* input, size_t fixed) {
   std::vector<uint8_t> bytes(fixed + size_t{4} * input->Below(100));
   if (input->Flag()) {
@@ -75,8 +76,8 @@ struct Element {
   uint64_t offset;
 };
 
-// Reads the chain. Returns false if a header is in the `fixed` bytes, outside of the information,
-// or reached twice.
+// Reads the chain. Returns false if a header is within the `fixed` bytes, if a header is outside of
+// the information, or if a header is reached twice.
 bool Walk(const std::vector<uint8_t>& bytes, size_t fixed, uint32_t first,
           std::vector<Element>* chain) {
   std::set<uint32_t> visited;
@@ -100,8 +101,8 @@ bool Pairs(const std::vector<uint8_t>& bytes, uint64_t offset, std::vector<uint6
   return true;
 }
 
-// Answers with as many bytes as the caller has room for, and with the required size. With
-// `never_enough` each answer requires more than the caller has.
+// The fake kernel returns the required size and as many bytes as fit into the caller's buffer. If
+// `never_enough` is true, each answer requires a larger buffer.
 void AnswerInfo(const std::vector<uint8_t>& bytes, size_t fixed, bool never_enough, int* asked) {
   FakeIoctl() = [=](int, unsigned long, void* argument) {
     ++*asked;
@@ -149,7 +150,8 @@ void RegionInformation(Input* input) {
     MUST(info.capabilities[checked].areas == areas);
     checked++;
   }
-  // Overlapping headers do not loop, but their number exceeds the room for headers.
+  // If headers overlap, the chain has no loop but can have more headers than fit into the
+  // information without overlap.
   const bool crowded = chain.size() > bytes.size() / sizeof(vfio_info_cap_header);
   MUST((result == 0) == (sound && !crowded));
   MUST(result < 0 || (info.size == fixed.size && info.capabilities.size() == chain.size()));
@@ -183,7 +185,7 @@ void ContainerInformation(Input* input) {
   MUST(result < 0 || (sound && info.ranges == ranges));
 }
 
-// Fuzzes the calls whose answer has a count, and whose error reports too little room.
+// Fuzzes the calls that return a count and fail if the buffer is too small.
 void Counts(Input* input) {
   std::vector<uint32_t> counts;
   counts.reserve(8);
@@ -224,7 +226,7 @@ void Counts(Input* input) {
   MUST(result == 0 || result == -EPROTO || result == -EMSGSIZE);
 }
 
-// For every argsz the kernel finds the data and then zeros.
+// For every argsz, the kernel reads the data and then only zeros.
 void SetIrqsArgsz(Input* input) {
   std::vector<uint8_t> data(input->Below(64));
   for (uint8_t& byte : data) byte = input->Take<uint8_t>() | 1;

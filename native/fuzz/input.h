@@ -11,7 +11,7 @@
 
 namespace vfio::fuzz {
 
-// Reads the bytes of a fuzzer as numbers. Returns zeros after the last byte.
+// Reads the fuzzer's input as numbers. After the last byte, all numbers are 0.
 class Input {
  public:
   Input(const uint8_t* data, size_t size) : data_(data), left_(size) {}
@@ -34,7 +34,7 @@ class Input {
   size_t left_;
 };
 
-// Aborts if the expression is false. The fuzzer then stores the input.
+// Aborts if the expression is false. When the process aborts, the fuzzer stores the input.
 #define MUST(expression)                                                               \
   do {                                                                                 \
     if (!(expression)) {                                                               \

@@ -1,4 +1,4 @@
-// Runs one target with libFuzzer. The compiler option selects it: -DTARGET=FuzzInfo.
+// Runs one target with libFuzzer. A compiler option selects the target, such as -DTARGET=FuzzInfo.
 
 #include "targets.h"
 

@@ -5,7 +5,7 @@
 
 namespace vfio::fuzz {
 
-// Each target aborts if the code under test violates an expectation for the input.
+// Each target aborts if the code under test gives a wrong result for the input.
 void FuzzInfo(Input input);
 void FuzzWindow(Input input);
 void FuzzEventSet(Input input);

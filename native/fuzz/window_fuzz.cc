@@ -1,5 +1,6 @@
-// Fuzzes a window of a device that at times does not respond, against a model: the values of reads,
-// the effects of writes, and `lost`. A file plays the device; a truncated file does not respond.
+// Fuzzes the window of a device that sometimes does not respond. Compares the window with a model:
+// the values of reads, the effects of writes, and `lost`. A file stands for the device. A truncated
+// file stands for a device that does not respond.
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,7 +13,7 @@
 
 namespace {
 
-using namespace vfio::core;  // NOLINT: the target uses nothing else.
+using namespace vfio::core;  // NOLINT: the target uses no other namespace.
 using vfio::fuzz::Input;
 
 constexpr size_t kPage = 4096;
@@ -23,7 +24,7 @@ struct Model {
   std::vector<uint8_t> bytes = std::vector<uint8_t>(kSize);
   size_t present = kPages;
 
-  // Truncated pages are zero when the file grows again.
+  // When the file grows again, the truncated pages contain zeros.
   void Resize(size_t pages) {
     for (size_t i = std::min(pages, present) * kPage; i < kSize; i++) bytes[i] = 0;
     present = pages;
@@ -64,7 +65,8 @@ class WindowAndModel {
     if (length > 0) MUST((*window_->lost() != 0) == !model_.HasAll(offset, length));
   }
 
-  // Accesses a register as compiled JavaScript does: only while `lost` is 0.
+  // Accesses a register as compiled JavaScript does. Compiled JavaScript accesses a register only
+  // while `lost` is 0.
   void AccessDirectly(Input* input) {
     if (*window_->lost() != 0) return;
     const size_t offset = input->Take<uint16_t>() % (kSize / 4) * 4;
@@ -91,8 +93,8 @@ class WindowAndModel {
   Model model_;
 };
 
-// Fuzzes sizes and offsets of file memory and anonymous memory. Every byte of a successful mapping
-// is accessible.
+// Fuzzes sizes and offsets of file memory and anonymous memory. If a mapping succeeds, every byte
+// of the mapping must be accessible.
 void Memory(Input* input) {
   const Fd file(memfd_create("fuzz", MFD_CLOEXEC));
   const uint64_t end = input->Take<uint16_t>();

@@ -1,4 +1,5 @@
-// Unit tests of native/core with a fake ioctl, for answers that a real kernel gives only at times.
+// Unit tests of native/core with a fake ioctl. The fake ioctl gives answers that a real kernel
+// rarely gives.
 
 #include <linux/vfio.h>
 #include <sys/mman.h>
@@ -28,9 +29,9 @@
 namespace vfio::test {
 namespace {
 
-using namespace vfio::core;  // NOLINT: the tests use nothing else.
+using namespace vfio::core;  // NOLINT: the tests use no other namespace.
 
-// The system's structures, as the kernel's user API lays them out.
+// Layout of the system's structures, which must match the kernel's user API.
 static_assert(sizeof(vfio_group_status) == 8);
 static_assert(offsetof(vfio_device_info, num_regions) == 8);
 static_assert(offsetof(vfio_device_info, num_irqs) == 12);
@@ -67,8 +68,8 @@ void PutHeader(std::vector<uint8_t>* bytes, size_t offset, uint16_t id, uint32_t
   Put(bytes, offset + 4, next);
 }
 
-// Answers as a kernel that has the information `kept`. If argsz is smaller, the answer is the
-// required argsz without the chain.
+// Answers as a kernel whose region information is `kept`. If argsz is smaller than the information,
+// the answer has the required argsz but no chain.
 void AnswerRegion(const std::vector<uint8_t>& kept, uint32_t first, int* asked = nullptr) {
   FakeIoctl() = [=](int, unsigned long, void* argument) {
     auto* info = static_cast<vfio_region_info*>(argument);
@@ -93,7 +94,8 @@ void RegionChain() {
   Put<uint32_t>(&kept, 40, 2);
   for (int i = 0; i < 4; i++) Put<uint64_t>(&kept, 48 + 8 * i, 0x1000 * (i + 1));
   PutHeader(&kept, 80, 99, 0);
-  // The chain is in no order and its last headers are not aligned to 8: only the offsets count.
+  // The headers are not in ascending order, and the last headers are not aligned to 8 bytes. Only
+  // the offsets in the headers matter.
   PutHeader(&kept, 92, VFIO_REGION_INFO_CAP_TYPE, 80);
   Put<uint32_t>(&kept, 100, 7);
   Put<uint32_t>(&kept, 104, 9);
@@ -125,14 +127,14 @@ void HostileChains() {
   PutHeader(&kept, 32, 99, 64);
   EXPECT(RegionResult(kept, 32) == -EPROTO);  // A link to the end of the information.
   PutHeader(&kept, 32, 99, 57);
-  EXPECT(RegionResult(kept, 32) == -EPROTO);  // A header that is cut off at the end.
+  EXPECT(RegionResult(kept, 32) == -EPROTO);  // The last header is cut off.
   EXPECT(RegionResult(kept, 0xFFFFFFF0) == -EPROTO);
-  EXPECT(RegionResult(kept, 24) == -EPROTO);  // A link into the structure before the chain.
+  EXPECT(RegionResult(kept, 24) == -EPROTO);  // A link into the fixed structure.
   PutHeader(&kept, 56, VFIO_REGION_INFO_CAP_TYPE, 0);
-  EXPECT(RegionResult(kept, 56) == -EPROTO);  // A body outside of the information.
+  EXPECT(RegionResult(kept, 56) == -EPROTO);  // The header has no body.
   PutHeader(&kept, 32, VFIO_REGION_INFO_CAP_SPARSE_MMAP, 0);
   Put<uint32_t>(&kept, 40, 2);
-  EXPECT(RegionResult(kept, 32) == -EPROTO);  // Two areas, with room for one.
+  EXPECT(RegionResult(kept, 32) == -EPROTO);  // There is room for one area only.
   Put<uint32_t>(&kept, 40, 0xFFFFFFFF);
   EXPECT(RegionResult(kept, 32) == -EPROTO);
   Put<uint32_t>(&kept, 40, 1);
@@ -156,7 +158,7 @@ void NeverEnough() {
   EXPECT(DeviceGetRegionInfo(0, 0, &info) == -EPROTO);
 }
 
-// Linux 6.1 does not align capabilities: IOVA_RANGE starts at 68.
+// Linux 6.1 does not align capabilities. Here IOVA_RANGE starts at offset 68.
 void ContainerInformation() {
   std::vector<uint8_t> kept;
   PutHeader(&kept, 24, VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION, 56);
@@ -203,7 +205,7 @@ void HotResetGrows() {
   EXPECT(DeviceGetPciHotResetInfo(0, &info) == -EPROTO);
 }
 
-// The kernel always requires room for one more than the caller has.
+// The kernel always requires room for one more element than the caller's buffer has.
 void CountsNeverEnough() {
   int asked = 0;
   FakeIoctl() = [&](int, unsigned long request, void* argument) {
@@ -239,7 +241,7 @@ void IovaRangesGrow() {
   EXPECT(ranges.alignment == 4096);
 }
 
-// The kernel reads argsz bytes, and must find only the data and zeros.
+// The kernel reads argsz bytes. The bytes after the data must be zeros.
 void SetIrqsArgszExceedsData() {
   const uint8_t data[] = {1, 2, 3, 4};
   FakeIoctl() = [](int, unsigned long, void* argument) {
@@ -252,7 +254,7 @@ void SetIrqsArgszExceedsData() {
   EXPECT(DeviceSetIrqs(0, {20 + 4096, 0, 0, 0, 1024, data, sizeof(data)}) == 3);
 }
 
-// Without a token or a PASID, argsz covers only what a kernel without tokens and PASIDs knows.
+// If a request has no token or no PASID, argsz covers only the members that an older kernel knows.
 void CdevSizes() {
   std::vector<uint32_t> sizes;
   FakeIoctl() = [&](int, unsigned long, void* argument) {
@@ -338,7 +340,7 @@ void EventSetEdges() {
   EXPECT(set->Add(1, eventfd, false) == 0);
   EXPECT(set->Collect(wake) == 0);  // A signal before Add() is discarded.
   EXPECT(set->Add(1, eventfd, false) == -EEXIST);
-  // A failed Add() does not discard the signal of the slot that watches the eventfd.
+  // If Add() fails, the slot that already watches the eventfd keeps its signal.
   EventfdSignal(eventfd->number(), 1);
   EXPECT(set->Add(0, eventfd, false) == -EEXIST);
   EXPECT(set->Collect(wake) == 1 && fired[0] == 1);

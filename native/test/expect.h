@@ -16,7 +16,7 @@ inline void Expect(bool holds, const char* expression, int line) {
 }
 #define EXPECT(expression) Expect(expression, #expression, __LINE__)
 
-// Runs the tests and prints one line for each. Returns the exit code for main().
+// Runs the tests and prints one line for each test. Returns the exit code for main().
 inline int RunTests(std::initializer_list<std::pair<const char*, void (*)()>> tests) {
   for (const auto& [name, test] : tests) {
     const int before = failures;

@@ -5,8 +5,8 @@
 
 namespace vfio::test {
 
-// The function that answers the ioctls of VFIO and iommufd instead of the kernel. It gets fd,
-// request and argument, and returns the result or a negative errno.
+// The function that answers the ioctls of VFIO and iommufd instead of the kernel. The parameters
+// are fd, request and argument. The function returns the result or a negative errno.
 using Answer = std::function<int(int, unsigned long, void*)>;
 
 Answer& FakeIoctl();

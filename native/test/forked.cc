@@ -1,4 +1,5 @@
-// Forks without exec, which Node itself never does, and reports the memory that the child inherits.
+// Forks without exec and reports the memory that the child process inherits. Node itself never
+// forks without exec.
 
 #include <node_api.h>
 #include <sys/mman.h>
@@ -9,8 +10,8 @@
 
 namespace {
 
-// inherited(address: bigint): forks a child, and returns 1 if it has a mapping at the address, else
-// 0.
+// inherited(address: bigint): forks a child process. Returns 1 if the child process has a mapping
+// at the address, otherwise 0.
 napi_value Inherited(napi_env env, napi_callback_info info) {
   size_t count = 1;
   napi_value argument = nullptr;

@@ -1,7 +1,8 @@
-// The exactness gate: counts the accesses that compiled code makes to a range of memory. The range
-// is PROT_NONE, so that each access faults. The handler records the access, opens the range, steps
-// over that one instruction, and closes the range again. The opcode gives kind and width of the
-// access, so the gate works on x86-64 only.
+// The access gate records the accesses that compiled code makes to a range of memory. The range is
+// PROT_NONE, so each access faults. The signal handler records the access, makes the range
+// accessible, single-steps the instruction, and makes the range inaccessible again. The gate
+// decodes the kind and width of an access from the x86-64 instruction, so the gate works only on
+// x86-64.
 
 #include <node_api.h>
 #include <sys/mman.h>
@@ -31,7 +32,8 @@ constexpr greg_t kTrapFlag = 0x100;
 uint8_t* range;
 size_t range_size;
 bool stepping;
-// Reserved before the first access, since a signal handler must not allocate.
+// The memory of the list is reserved before the first access, because a signal handler must not
+// allocate.
 std::vector<Access> accesses;
 uint8_t unknown[16];
 
@@ -40,8 +42,8 @@ struct Operation {
   uint32_t width;
 };
 
-// Decodes kind and width of the memory access of an instruction. Knows the instructions that
-// compilers emit for a register access.
+// Decodes the kind and width of an instruction's memory access. The function knows the instructions
+// that compilers emit for a register access.
 Operation Decode(const uint8_t* code) {
   bool operand16 = false;
   uint8_t repeat = 0;
@@ -58,7 +60,7 @@ Operation Decode(const uint8_t* code) {
   if ((*code & 0xF0) == 0x40) code++;
   const uint32_t word = wide ? 8 : operand16 ? 2 : 4;
   const uint32_t pair = wide ? 8 : 4;
-  // The reg field of ModR/M selects one of eight operations of an opcode.
+  // For some opcodes, the reg field of the ModR/M byte selects one of eight operations.
   const unsigned extension = code[1] >> 3 & 7;
   switch (*code) {
     case 0x88:
@@ -180,8 +182,9 @@ napi_value Watch(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// unwatch(): stops recording. Returns an ArrayBuffer with kind, width and offset of each access, 32
-// bits each, then 16 bytes of the last instruction that Decode() does not know.
+// unwatch(): stops recording. Returns an ArrayBuffer. For each access, the ArrayBuffer has kind,
+// width and offset as 32-bit numbers. At the end, the ArrayBuffer has 16 bytes of the last
+// instruction that Decode() does not know.
 napi_value Unwatch(napi_env env, napi_callback_info) {
   mprotect(range, range_size, PROT_READ | PROT_WRITE);
   const size_t bytes = accesses.size() * sizeof(Access);

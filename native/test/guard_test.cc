@@ -1,5 +1,5 @@
-// Tests of the bus-error guard, on files that are truncated while they are mapped. An access beyond
-// the end of a file raises SIGBUS, as does an access to a device that does not respond.
+// Tests of the bus-error guard with mapped files that are truncated. An access beyond the end of a
+// file raises SIGBUS. An access to a device that does not respond raises SIGBUS, too.
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -20,7 +20,7 @@
 namespace vfio::test {
 namespace {
 
-using namespace vfio::core;  // NOLINT: the tests use nothing else.
+using namespace vfio::core;  // NOLINT: the tests use no other namespace.
 
 constexpr size_t kPage = 4096;
 constexpr size_t kPages = 4;
@@ -33,7 +33,7 @@ struct Device {
   }
   void Shrink(size_t remaining = 0) { EXPECT(ftruncate(file->number(), remaining) == 0); }
   void Restore() { EXPECT(ftruncate(file->number(), kPages * kPage) == 0); }
-  // A register for a direct access, as compiled JavaScript makes it.
+  // Returns a register for direct access. Compiled JavaScript also accesses registers directly.
   volatile uint32_t& At(size_t offset) {
     return *reinterpret_cast<volatile uint32_t*>(window->registers() + offset);
   }
@@ -50,7 +50,7 @@ struct Device {
   std::unique_ptr<Window> window;
 };
 
-// A word of a file mapping that no guard covers and whose access faults.
+// Returns a word of a mapped file. No guard covers the word, and an access to the word faults.
 volatile uint32_t& Unguarded() {
   static uint8_t* page = [] {
     const Fd file(memfd_create("unguarded", 0));
@@ -60,12 +60,13 @@ volatile uint32_t& Unguarded() {
   return *reinterpret_cast<volatile uint32_t*>(page);
 }
 
-// Runs `body` in a child process. Returns the signal that ended it, or 1000 plus its exit code.
+// Runs `body` in a child process. Returns the signal that ended the child process, or 1000 plus the
+// exit code.
 template <class Body>
 int RunInChild(Body body) {
   const pid_t child = fork();
   if (child == 0) {
-    // Removes the handler of a sanitizer.
+    // Removes the SIGBUS handler of a sanitizer.
     signal(SIGBUS, SIG_DFL);
     const rlimit no_core = {};
     setrlimit(RLIMIT_CORE, &no_core);
@@ -86,7 +87,7 @@ void Handle(int flags, void (*handler)(int, siginfo_t*, void*)) {
 
 volatile sig_atomic_t handled = 0;
 
-// Runs first, since the children must start without our handler.
+// This test runs first, because the child processes must start without our handler.
 void FaultsOutsideOfWindows() {
   EXPECT(RunInChild([] { Unguarded() = 1; }) == SIGBUS);
   EXPECT(RunInChild([] {
@@ -119,7 +120,8 @@ void PreviousHandlers() {
            Device device;
            Unguarded() = 1;
          }) == 1007);
-  // With SA_RESETHAND the previous handler is called once; the second fault ends the process.
+  // With SA_RESETHAND, the first fault calls the previous handler. The second fault ends the
+  // process.
   EXPECT(RunInChild([] {
            Handle(SA_RESETHAND, [](int, siginfo_t*, void*) {
              if (handled++ > 0) _exit(9);
@@ -136,7 +138,7 @@ void PreviousHandlers() {
            device.Read(0);
            EXPECT(handled == 2);
          }) == 1000);
-  // SIG_IGN ignores a signal that was sent, but not a fault.
+  // With SIG_IGN, a SIGBUS that a process sends is ignored, but a fault is not ignored.
   EXPECT(RunInChild([] {
            signal(SIGBUS, SIG_IGN);
            Device device;
@@ -196,7 +198,7 @@ void MappingAgainFails() {
   Device device;
   device.Shrink();
   device.Read(0);
-  // From here on a new writable mapping fails.
+  // After this call, a new writable mapping fails.
   EXPECT(fcntl(device.file->number(), F_ADD_SEALS, 0x0010 /* F_SEAL_FUTURE_WRITE */) == 0);
   device.Restore();
   device.Write(0, 1);
@@ -212,7 +214,7 @@ void IndependentWindows() {
   EXPECT(two.Read(0) == 0);
   EXPECT(*one.window->lost() == 1 && *two.window->lost() == 0);
   one.window.reset();
-  // The new guard reuses the free range of the list.
+  // The new guard reuses the range of the freed window.
   Device three;
   EXPECT(*three.window->lost() == 0);
   three.Shrink();

@@ -1,7 +1,7 @@
-// A fake kernel below the addon, preloaded into Node: logs the data of every ioctl in the file
-// VFIO_TEST_LOG, one line of JSON each, and gives simple answers.
-// VFIO_TEST_FAIL=<request in hex>:<errno> makes one request fail, and
-// VFIO_TEST_SLEEP=<request in hex>:<ms> delays one.
+// A fake kernel for the addon. The fake kernel is a library that is preloaded into Node. Each ioctl
+// adds one line of JSON with its data to the file that VFIO_TEST_LOG names. The answers are simple.
+// VFIO_TEST_FAIL=<request in hex>:<errno> makes a request fail. VFIO_TEST_SLEEP=<request in
+// hex>:<ms> delays a request.
 
 #include <fcntl.h>
 #include <linux/vfio.h>
@@ -22,8 +22,8 @@ namespace {
 
 namespace uapi = vfio::core::uapi;
 
-// VFIO_IOMMU_GET_INFO and VFIO_DEVICE_GET_PCI_HOT_RESET_INFO have the same request number. The size
-// of the structure tells them apart.
+// VFIO_IOMMU_GET_INFO and VFIO_DEVICE_GET_PCI_HOT_RESET_INFO have the same request number. The fake
+// kernel distinguishes both requests by the size of the structure.
 constexpr uint32_t kLargestContainerInfo = 1024;
 
 std::string Hex(const void* bytes, size_t size) {
@@ -36,8 +36,8 @@ std::string Hex(const void* bytes, size_t size) {
   return hex;
 }
 
-// The data that a request sends: a value, a string, an fd, or a structure that starts with its
-// size.
+// Returns the data that a request sends: a value, a string, an fd, or a structure that starts with
+// its size.
 std::string Sent(unsigned long request, const void* argument) {
   switch (request) {
     case VFIO_GET_API_VERSION:
@@ -152,7 +152,8 @@ int Reply(unsigned long request, void* argument) {
   }
 }
 
-// The number in a variable `<request in hex>:<number>`, or 0 if it names another request.
+// Returns the number in an environment variable of the form `<request in hex>:<number>`. Returns 0
+// if the variable names another request.
 int NumberFor(const char* variable, unsigned long request) {
   const char* text = std::getenv(variable);
   unsigned long named;

@@ -1,6 +1,6 @@
-// A device with many vectors that its own threads signal, at full speed or after random gaps. Like
-// the kernel it keeps a reference to each bound eventfd. It never writes to a closed number that
-// another file reuses, and it does not signal an unbound vector.
+// A fake device with many vectors. The device's threads signal the vectors at full speed or after
+// random gaps. Like the kernel, the device owns a reference to each bound eventfd. The device never
+// signals an unbound vector, and never writes to a reused file descriptor number.
 
 #include <node_api.h>
 #include <unistd.h>
@@ -25,7 +25,8 @@ struct Vector {
 struct Storm {
   std::unique_ptr<Vector[]> vectors;
   uint32_t count = 0;
-  // Number of signals of each vector since it was bound, read by JavaScript.
+  // For each vector, the number of signals since the vector was bound. JavaScript reads these
+  // numbers.
   std::atomic<uint32_t>* signals = nullptr;
   std::atomic<int64_t> left{0};
   std::vector<std::thread> threads;
@@ -37,7 +38,7 @@ bool Signal(uint32_t number) {
   Vector& vector = storm.vectors[number];
   const std::lock_guard<std::mutex> guard(vector.lock);
   if (vector.eventfd < 0) return false;
-  // Counted before the signal, so that the receiver finds at least this number.
+  // The count is increased before the signal, so the receiver never reads a count that is too low.
   storm.signals[number].fetch_add(1);
   const uint64_t one = 1;
   return write(vector.eventfd, &one, sizeof(one)) == sizeof(one);
@@ -94,7 +95,7 @@ napi_value Bind(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// start(signals, threads, seed): starts threads that send so many signals in all.
+// start(signals, threads, seed): starts `threads` threads, which send `signals` signals in total.
 napi_value Start(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info);
   storm.left = arguments.Integer(0);

@@ -1,5 +1,6 @@
-// Tests of native/core with several threads, also for ThreadSanitizer: threads signal while slots
-// are removed and added, and a thread uses a file that another thread closes.
+// Tests of native/core with several threads. The tests also run with ThreadSanitizer. In these
+// tests, threads signal while slots are removed and added, and a thread uses a file that another
+// thread closes.
 
 #include <unistd.h>
 
@@ -19,15 +20,15 @@
 namespace vfio::test {
 namespace {
 
-using namespace vfio::core;  // NOLINT: the tests use nothing else.
+using namespace vfio::core;  // NOLINT: the tests use no other namespace.
 
-// Fewer rounds under valgrind, which is slow.
+// Number of rounds. The tests run fewer rounds under valgrind, because valgrind is slow.
 const int kRounds = std::getenv("VFIO_TEST_VALGRIND") == nullptr ? 20'000 : 500;
 constexpr int kThreads = 3;
 constexpr uint32_t kVectors = 64;
 
-// A thread increments `raised` before it signals, as a device writes a completion before it
-// interrupts. The receiver reads `raised` at each delivery, and must see the last value.
+// A thread increments `raised` before the signal, as a device writes a completion before the
+// interrupt. The receiver reads `raised` at each delivery, and must read the last value.
 struct Vector {
   std::shared_ptr<const Fd> eventfd = std::make_shared<const Fd>(EventfdCreate());
   std::atomic<int> raised{0};
@@ -69,8 +70,9 @@ void NoSignalIsLost() {
   };
   while (running > 0) {
     collect();
-    // Removes and adds a slot, as a program does that closes and requests a vector. Signals in
-    // between are discarded, so the receiver reads `raised` itself, as a driver does.
+    // Removes and adds a slot, as a program does that closes a vector and requests the vector
+    // again. Signals between the two calls are discarded. The receiver therefore reads `raised`
+    // after Add(), as a driver does.
     const uint32_t i = random() % kVectors;
     set->Remove(i);
     watched[i] = false;
@@ -87,7 +89,8 @@ void NoSignalIsLost() {
   EXPECT(unexpected == 0);
 }
 
-// A call on another thread keeps its file open while the environment closes it, as an Async call.
+// A call on another thread keeps its file open while the environment closes the file. An Async call
+// does the same.
 void SharedWithRunningCall() {
   FdTable table;
   std::atomic<int> failed{0};

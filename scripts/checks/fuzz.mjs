@@ -1,5 +1,5 @@
-// Long runs of the fuzzers: native/fuzz with libFuzzer, test/fuzz with fast-check. VFIO_FUZZ_RUNS
-// multiplies the number of libFuzzer inputs.
+// Long fuzzer runs: native/fuzz runs with libFuzzer, and test/fuzz runs with fast-check.
+// VFIO_FUZZ_RUNS multiplies the number of libFuzzer inputs.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, run, sources, sum, withFolder } from './run.mjs';
@@ -17,7 +17,8 @@ async function native(folder, target, runs) {
   ]);
   const corpus = join(folder, `${target}-corpus`);
   mkdirSync(corpus);
-  // libFuzzer writes a failing input to the root of the project; make it a test.
+  // libFuzzer writes a failing input to the root of the project. Make a test from the failing
+  // input.
   const limits = ['-max_len=600', '-timeout=20', '-rss_limit_mb=4096', '-verbosity=0'];
   await run(program, [`-runs=${runs}`, '-print_final_stats=1', ...limits, corpus]);
   return runs;

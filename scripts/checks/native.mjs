@@ -1,4 +1,5 @@
-// Checks of native/: clang-tidy, and the native test programs under valgrind and ThreadSanitizer.
+// Checks of native/. Runs clang-tidy, and runs the native test programs under valgrind and with
+// ThreadSanitizer.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -21,7 +22,7 @@ async function build(folder, name, flags) {
   return program;
 }
 
-/** Runs clang-tidy with the checks of .clang-tidy and the warnings of clang. */
+/** Runs clang-tidy with the checks of .clang-tidy and with the compiler warnings of clang. */
 export async function tidy() {
   const files = sources('core', 'addon', 'fuzz');
   const includes = headers().flatMap((path) => ['-isystem', path]);
@@ -32,8 +33,8 @@ export async function tidy() {
 }
 
 /**
- * Finds memory leaks and reads of uninitialized memory with valgrind. The tests of the guard are
- * left out: their SIGBUS faults end valgrind.
+ * Uses valgrind to find memory leaks and reads of uninitialized memory. The tests of the guard do
+ * not run, because their SIGBUS faults end valgrind.
  */
 export function leaks() {
   const options = ['--leak-check=full', '--errors-for-leak-kinds=definite,possible'];
@@ -52,8 +53,8 @@ export function threads() {
 }
 
 /**
- * Builds and runs each test program. A forked child prints lines of its parent again, so each line
- * counts once.
+ * Builds and runs each test program. A forked child process prints lines of its parent again, so
+ * equal lines count only once.
  * @returns the number of passed tests
  */
 function testEach(names, flags, test) {

@@ -1,4 +1,4 @@
-// Helpers of the checks: run a program, use a temporary folder, add up numbers.
+// Helper functions of the checks: run a program, use a temporary folder, and add up numbers.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -15,7 +15,9 @@ const PACKAGES = {
   gcov: 'gcc',
 };
 
-/** The C++ source files in folders of native/, as paths from the root. */
+/**
+ * Returns the C++ source files in folders of native/, as paths relative to the root of the project.
+ */
 export function sources(...folders) {
   return folders.flatMap((folder) =>
     readdirSync(join(root, 'native', folder))
@@ -25,7 +27,7 @@ export function sources(...folders) {
   );
 }
 
-/** Runs a program. Shows and returns its output; throws if the program fails. */
+/** Runs a program. Shows and returns the output of the program. Throws if the program fails. */
 export async function run(program, args, { cwd = root, env = {}, show = true } = {}) {
   const child = spawn(program, args, {
     cwd,
@@ -50,7 +52,7 @@ export async function run(program, args, { cwd = root, env = {}, show = true } =
   throw new Error(`${program} ended with ${signal ?? status}`);
 }
 
-/** Calls `use` with a temporary folder, which is removed afterwards. */
+/** Calls `use` with a temporary folder. When `use` ends, the folder is removed. */
 export async function withFolder(use) {
   const folder = mkdtempSync(join(tmpdir(), 'vfio-check-'));
   try {

@@ -1,14 +1,21 @@
-// Runs the test suite with an addon that is built with other flags, in a copy of the project.
+// Runs the test suite in a copy of the project. The addon of the copy is built with other compiler
+// flags.
 import { cpSync, existsSync, readdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { root, run, withFolder } from './run.mjs';
 
-/** Lines of lib/ that the tests must cover, in %. */
+/** Percentage of the lines of lib/ that the tests must cover. */
 const MIN_COVERAGE = 90;
-/** Names that are not copied: build output, and folders that are not part of the project. */
+/**
+ * Files and folders that are not copied: build output, and folders that are not part of the
+ * project.
+ */
 const NOT_COPIED = /^(node_modules|build.*|\.git)$/;
 
-/** Copies the project, builds the addon there with more flags, and calls `use` with the folder. */
+/**
+ * Copies the project to a temporary folder, builds the addon of the copy with additional flags, and
+ * calls `use` with the folder.
+ */
 function withCopy(flags, use) {
   return withFolder(async (folder) => {
     for (const name of readdirSync(root).filter((one) => !NOT_COPIED.test(one))) {
@@ -35,8 +42,7 @@ const passed = (output) => `${/(\d+) tests? passed/.exec(output)?.[1] ?? 0} test
 
 /**
  * Runs the suite with AddressSanitizer and UndefinedBehaviorSanitizer in the addon. Leak detection
- * is off: Node does not free its memory at exit, and each allocation of the addon has Node on its
- * stack. The check `leaks` finds the leaks.
+ * is off, because Node does not free its memory at exit. The check `leaks` finds memory leaks.
  */
 export function sanitize() {
   const flags = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-g', '-O1'];
@@ -47,8 +53,9 @@ export function sanitize() {
     }
     const output = await suite(folder, {
       LD_PRELOAD: libraries.join(':'),
-      // The sanitizer must not handle SIGBUS: a fault outside of a window has to end the process.
-      // The quarantine of freed memory is small, so that tests of memory do not see it as a leak.
+      // The sanitizer must not handle SIGBUS, because a fault outside of a window must end the
+      // process. The quarantine of freed memory is small, so memory tests do not report the
+      // quarantine as a leak.
       ASAN_OPTIONS: 'detect_leaks=0:use_sigaltstack=0:handle_sigbus=0:quarantine_size_mb=16',
       UBSAN_OPTIONS: 'print_stacktrace=1',
     });
@@ -56,7 +63,7 @@ export function sanitize() {
   });
 }
 
-/** Measures the lines that the suite covers: of lib/ with V8, of native/ with gcov. */
+/** Measures the lines that the test suite covers. V8 measures lib/, and gcov measures native/. */
 export function coverage() {
   return withCopy(['--coverage', '-O1'], async (folder) => {
     const c8 = [
@@ -86,7 +93,7 @@ async function nativeLines(folder) {
     const files = new Map();
     for (const [, file, percent, count] of report.matchAll(pattern)) {
       const reached = Math.round((Number(percent) * Number(count)) / 100);
-      // gcov reports a header for each file that includes it; the best value counts.
+      // gcov reports a header once for each file that includes the header. The best value counts.
       if (reached < (files.get(file)?.reached ?? 0)) continue;
       files.set(file, { reached, count: Number(count) });
     }

@@ -3,11 +3,11 @@ import { figure } from '../../bench/flows/figure.js';
 import { grow } from '../../bench/flows/grow.js';
 import { MockFiringDevice } from '../../bench/flows/mock-firing-device.js';
 
-// The tests are serial: opening the mock device while it is open would share it.
+// The tests are serial, because two open calls at the same time would share the mock device.
 const N = 16;
 
 test.serial(
-  'incremental frees handlers and loses interrupts quadratically, and INTx sends them',
+  'the lost interrupts of the flow incremental grow quadratically and use INTx',
   async (t) => {
     using firing = await MockFiringDevice.open();
     const growth = grow(firing, { flow: 'incremental', vectors: N });
@@ -17,7 +17,7 @@ test.serial(
 );
 
 for (const flow of ['upfront', 'dynamic'] as const) {
-  test.serial(`${flow} makes one call for each vector and loses no interrupt`, async (t) => {
+  test.serial(`the flow ${flow} makes one call per vector and loses no interrupt`, async (t) => {
     using firing = await MockFiringDevice.open();
     const growth = grow(firing, { flow, vectors: N });
     t.like(growth, {

@@ -45,7 +45,10 @@ test('an unknown option gives a one-line error and exit code 2', async (t) => {
 test('a failure is printed as one line, with a hint below', async (t) => {
   const { code, stderr } = await vfio(['demo', 'ffff:ffff']);
   t.is(code, 1);
-  t.regex(stderr, /^vfio: ENODEV: no PCI function has this vendor and device 'ffff:ffff'\n.+\n$/);
+  t.regex(
+    stderr,
+    /^vfio: ENODEV: no PCI function has this vendor ID and device ID 'ffff:ffff'\n.+\n$/,
+  );
 });
 
 test('output to a pipe has no colours', async (t) => {

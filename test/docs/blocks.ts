@@ -12,13 +12,16 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** A fenced block of a page, and the output block right below it. */
+/** A fenced block of a page, and the output block that directly follows the fenced block. */
 export interface Block {
   readonly page: string;
   readonly line: number;
   readonly language: string;
   readonly text: string;
-  /** The block without a language that follows, with no sentence in between. */
+  /**
+   * The text of the output block: a block without a language, directly after this block. Null if
+   * there is no output block.
+   */
   readonly output: string | null;
 }
 
@@ -31,7 +34,7 @@ export const PAGES: readonly string[] = [
     .map((name) => `docs/${name}`),
 ];
 
-/** Whether a line starts a guest; test/lab/host runs these lines. */
+/** Whether a line starts a guest. test/lab/host runs lines that start a guest. */
 export const isGuest = (line: string): boolean => /\bvfio lab\b/.test(line);
 
 const FENCED = /^```(\w*)\n(.*?)^```\n(?:\n```\n(.*?)^```\n)?/gms;
@@ -53,7 +56,8 @@ export function expectedOutput(program: string): string {
 /**
  * Creates an empty project in which `npx vfio`, `sudo` and `import 'vfio'` use this package.
  *
- * @param commands - further commands, as shell scripts by name
+ * @param commands - additional commands: the key is the name of a command, the value is a shell
+ *   script
  */
 export function project(commands: Readonly<Record<string, string>> = {}): {
   folder: string;

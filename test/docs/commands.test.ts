@@ -5,13 +5,18 @@ import { promisify } from 'node:util';
 import test from 'ava';
 import { blocksOf, isGuest, PAGES, project, root } from './blocks.js';
 
-/** The address of the reader's card, for which the tests use a mock device or the lab. */
+/**
+ * The device address that the pages use as an example. The tests use a mock device or the lab
+ * instead.
+ */
 const CARD = /\b(0000:)?01:00\.0\b/g;
 const HARDWARE = 'docs/hardware.md';
 
 const blocks = PAGES.flatMap((page) => blocksOf(page)).filter(({ language }) => language === 'sh');
 const isNpm = (line: string) => line.startsWith('npm ');
-/** Whether a line runs a script of the source tree, which would build for many minutes. */
+/**
+ * Whether a line runs a script of the source tree. The build in such a script takes many minutes.
+ */
 const isScript = (line: string) => line.startsWith('scripts/');
 
 test('the pages have commands', (t) => {
@@ -21,7 +26,7 @@ test('the pages have commands', (t) => {
 for (const { page, line, text, output } of blocks) {
   const lines = text.split('\n').filter((one) => !isGuest(one) && !isNpm(one) && !isScript(one));
   if (page === HARDWARE || lines.every((one) => one === '')) continue;
-  test.serial(`the commands of ${page}, line ${line}, print the output shown`, async (t) => {
+  test.serial(`the commands of ${page}, line ${line}, print the documented output`, async (t) => {
     const { folder, env } = project();
     t.teardown(() => {
       rmSync(folder, { recursive: true });

@@ -1,4 +1,4 @@
-// Lists in the pages that the code has as well.
+// Tests that lists in the pages match lists in the code.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
@@ -25,7 +25,7 @@ test('docs/cli.md has a heading for every command', (t) => {
   );
 });
 
-test('docs/run.md has a line for every operation', (t) => {
+test('docs/run.md has a table row for every operation', (t) => {
   const rows = Object.keys(operations).map((name) => `\n| \`${name}\` |`);
   t.deepEqual(missing(page('run'), rows), []);
 });

@@ -5,12 +5,14 @@ import { root } from '../rooms.js';
 import { PAGES } from './blocks.js';
 
 const FOLDERS = 'assets|bench|docs|examples|lib|native|scripts|test';
-/** Folders that a command makes. */
+/** Folders that a command creates. */
 const MADE = ['bench/results'];
-/** A path in backticks, alone or with more around it: `lib/pci/` or `node scripts/check.mjs`. */
+/**
+ * Matches a path in backticks, alone or within a command: `lib/pci/` or `node scripts/check.mjs`.
+ */
 const QUOTED = new RegExp(`(?<![\\w./-])(?:${FOLDERS})/[\\w./*{},-]*`, 'g');
 
-/** The text of a page outside of its blocks of code. */
+/** Returns the text of a page without the code blocks. */
 function proseOf(page: string): string {
   return readFileSync(join(root, page), 'utf8').replaceAll(/^```.*?^```$/gms, '');
 }
@@ -21,7 +23,7 @@ function quotedPaths(page: string): string[] {
   );
 }
 
-/** The anchor that a heading gets on GitHub. */
+/** Returns the anchor that GitHub gives to a heading. */
 function anchorOf(heading: string): string {
   return heading
     .toLowerCase()
@@ -36,7 +38,9 @@ function anchorsOf(page: string): string[] {
   return [...headings, ...[...prose.matchAll(/<a id="(.+?)">/g)].map(([, id = '']) => id)];
 }
 
-/** Where a page says which file to add, a placeholder stands for the name: its folder exists. */
+/**
+ * Whether a path exists. If the file name in the path is a placeholder, only the folder must exist.
+ */
 function exists(path: string): boolean {
   const [fixed = ''] = path.split(/[*{]/, 1);
   return existsSync(join(root, fixed === path ? path : dirname(`${fixed}x`)));

@@ -13,7 +13,7 @@ function contains(outer: Box, inner: Box): boolean {
   return beginsInside && right(inner) <= right(outer) && bottom(inner) <= bottom(outer);
 }
 
-/** The box of a room: its own, or that of the room around it. */
+/** Returns the box of a room. If the room has no box, returns the box of the enclosing room. */
 function boxOf(room: string): Box {
   const [box] = boxes
     .filter(({ rooms }) => rooms.some((name) => room === name || room.startsWith(`${name}/`)))
@@ -22,12 +22,12 @@ function boxOf(room: string): Box {
   return box;
 }
 
-/** The rooms of a box and of the boxes in it. */
+/** Returns the rooms of a box, including the rooms of the boxes inside. */
 function roomsIn(outer: Box): string[] {
   return Object.keys(arrows).filter((room) => contains(outer, boxOf(room)));
 }
 
-/** Every import that is allowed, as pairs of rooms. */
+/** All allowed imports, as pairs of rooms. */
 const imports = Object.entries(arrows).flatMap(([from, others]) =>
   others.map((to) => [from, to] as const),
 );
@@ -35,7 +35,7 @@ const named = Object.entries(exceptions).flatMap(([file, others]) =>
   others.map((to) => [file.slice(0, file.lastIndexOf('/')), to] as const),
 );
 
-/** The boxes that lines lead to from a box, by any number of steps. */
+/** Returns all boxes that can be reached from a box along the lines. */
 function reachedFrom(start: Box): Set<Box> {
   const reached = new Set([start]);
   for (const box of reached) {
@@ -45,7 +45,7 @@ function reachedFrom(start: Box): Set<Box> {
   return reached;
 }
 
-test('the committed picture is what scripts/draw-architecture.mjs makes', async (t) => {
+test('the committed picture equals the output of scripts/draw-architecture.mjs', async (t) => {
   const script = new URL('../../../scripts/draw-architecture.mjs', import.meta.url);
   const { draw } = (await import(script.href)) as { draw: (from: unknown) => string };
   t.is(
@@ -67,7 +67,7 @@ test('every line of the picture is an allowed import', (t) => {
   }
 });
 
-test('every allowed import is a line, follows from lines, or goes to the ground', (t) => {
+test('every allowed import is a line, follows from lines, or leads to the ground box', (t) => {
   const ground = boxOf('ground');
   const missing = [...imports, ...named].filter(([from, to]) => {
     if (contains(ground, boxOf(to)) || contains(boxOf(to), boxOf(from))) return false;
@@ -85,7 +85,7 @@ test('in the picture a room lies below each room that imports it', (t) => {
   t.deepEqual(upward, []);
 });
 
-test('docs/architecture.md has a sentence on every room', (t) => {
+test('docs/architecture.md describes every room', (t) => {
   const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
   const rows = [...page.matchAll(/^\| (.+?) \| .+\. \|$/gm)].flatMap(([, names = '']) =>
     [...names.matchAll(/`lib\/(.+?)(?:\.ts)?`/g)].map(([, name = '']) => name),

@@ -14,7 +14,7 @@ test('the pages have programs', (t) => {
 });
 
 for (const { page, line, text } of programs) {
-  test.serial(`the program of ${page}, line ${line}, prints the output shown`, async (t) => {
+  test.serial(`the program of ${page}, line ${line}, prints the documented output`, async (t) => {
     const { folder } = project();
     t.teardown(() => {
       rmSync(folder, { recursive: true });

@@ -1,6 +1,6 @@
-// Runs in a child process with the exactness gate (native/test/gate.cc). Makes every access of the
-// public register API in program shapes that a compiler could optimize, and prints the shapes whose
-// accesses were not exactly those of the program.
+// Runs in a child process with the access gate (native/test/gate.cc). Makes every kind of access of
+// the public register API, in program shapes that a compiler could optimize. Prints each shape
+// whose recorded accesses differ from the accesses in the program.
 //   node --allow-natives-syntax [flags] accesses.js <gate.node> <folder> <tier>
 import { truncateSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,16 +15,19 @@ interface Gate {
   unwatch(): ArrayBuffer;
 }
 
-/** The tier that V8 runs a shape in. `natural` is the tier that V8 reaches by itself. */
+/** The compiler tier in which V8 runs a shape. `natural` is the tier that V8 selects by itself. */
 export type Tier = 'interpreter' | 'baseline' | 'maglev' | 'turbofan' | 'natural';
 
-/** The output: one line of JSON. */
+/** The output of the program, as one line of JSON. */
 export interface Result {
   shapes: number;
   accesses: number;
-  /** Shapes whose accesses were not exact, with the accesses seen. */
+  /**
+   * Shapes whose recorded accesses differ from the expected accesses. Each entry includes the
+   * recorded accesses.
+   */
   deviations: string[];
-  /** The accesses seen of shapes that are known not to be exact. */
+  /** The recorded accesses of shapes that are known to deviate. */
   controls: string[];
 }
 
@@ -38,10 +41,15 @@ const OFFSET = 16;
 const CALLS = 5;
 const TURNS = 60;
 const WARM_MS = 10_000;
-/** Time for V8 to reach its last tier, in ms. V8 does not use the last tier for every shape. */
+/**
+ * Time in ms that V8 needs to reach its last tier. V8 does not use the last tier for every shape.
+ */
 const NATURAL_MS = 200;
 
-/** Bits of %GetOptimizationStatus. V8 14 removed a lower bit, so its bits are lower by one. */
+/**
+ * Bits of %GetOptimizationStatus. Each of these bits is lower by one in V8 14, because V8 14
+ * removed a lower bit.
+ */
 const BIT: Readonly<Record<Tier, number>> = {
   natural: 4,
   maglev: 5,
@@ -57,8 +65,8 @@ const isIn = (shape: Shape, which: Tier) =>
   (statusOf(shape) & (1 << (BIT[which] - BITS_LESS))) !== 0;
 
 /**
- * Program bodies and their accesses, one letter each. R reads the register, W writes it, and U
- * reads and writes it. A loop makes its accesses n times.
+ * Program bodies and their expected accesses, with one letter for each access. R is a read of the
+ * register, W is a write, and U is a read and a write. A loop repeats its accesses n times.
  */
 const SHAPES: readonly (readonly [body: string, accesses: string])[] = [
   ['return R;', 'r'],
@@ -143,8 +151,8 @@ function warm(shape: Shape, target: unknown): void {
 const result: Result = { shapes: 0, accesses: 0, deviations: [], controls: [] };
 
 /**
- * Runs a shape and records a deviation if its accesses are not exact.
- * @param expected - the accesses of one call, one letter each
+ * Runs a shape. Records a deviation if the accesses of the shape differ from `expected`.
+ * @param expected - the accesses of one call, with one letter for each access
  */
 function check(name: string, expected: string, width: number, run: () => void): void {
   const accesses = observe(address, () => {
@@ -177,7 +185,7 @@ const window: RegisterWindow = new MappedWindow(
   () => undefined,
 );
 
-/** Checks every shape with every width. */
+/** Checks every shape with every access width. */
 function checkAll(when: string): void {
   for (const width of [1, 2, 4, 8] as const) {
     for (const [body, shape, accesses] of shapesOf(width)) {
@@ -202,14 +210,15 @@ function checkAll(when: string): void {
 }
 
 checkAll('new');
-// A lost device that responds again has new views.
+// If a lost device responds again, the window has new typed arrays.
 truncateSync(path, 0);
 window.read32(0);
 truncateSync(path, PAGE);
 window.read32(0);
 checkAll('restored');
 
-// Accesses without the API, which are not exact. The gate must report them, or it does not work.
+// These accesses do not use the API and are therefore not exact. If the gate does not report these
+// accesses, the gate does not work.
 const bare = new Uint32Array(mapping.buffer);
 const view = new DataView(mapping.buffer);
 const controls: [string, unknown, string][] = [

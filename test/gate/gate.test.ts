@@ -1,4 +1,5 @@
-// Tests that each call of the register API is one access of its width, in every tier of V8.
+// Tests that each call of the register API makes exactly one access of the requested width, in
+// every compiler tier of V8.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +11,7 @@ import { nodeOf } from './nodes.js';
 const PROGRAM = fileURLToPath(new URL('accesses.js', import.meta.url));
 const SHAPES = 2 * 4 * 24 + 3;
 
-/** The flags that keep V8 in a tier. */
+/** For each compiler tier, the flags that keep V8 in this tier. */
 const FLAGS: Readonly<Record<Tier, readonly string[]>> = {
   interpreter: ['--no-sparkplug', '--no-maglev', '--no-turbofan'],
   baseline: ['--always-sparkplug', '--no-maglev', '--no-turbofan'],
@@ -19,7 +20,10 @@ const FLAGS: Readonly<Record<Tier, readonly string[]>> = {
   natural: [],
 };
 
-/** The deviations that the gate must report for plain, DataView and Atomics accesses, by tier. */
+/**
+ * For each compiler tier, the deviations that the gate must report for plain, DataView and Atomics
+ * accesses.
+ */
 const SEEN: Readonly<Record<Tier, RegExp>> = {
   interpreter: /getUint32.*got 5 r1@16, 5 r1@17, 5 r1@18, 5 r1@19 .*store.*got 5 x4@16/,
   baseline: /getUint32.*got 5 r1@16, 5 r1@17, 5 r1@18, 5 r1@19 .*store.*got 5 x4@16/,
@@ -28,7 +32,7 @@ const SEEN: Readonly<Record<Tier, RegExp>> = {
   natural: /target\[4\].*got none .*store.*got 5 x4@16/,
 };
 
-/** Flags of compilers that V8 has and does not use by default yet. */
+/** Flags that enable compiler features which V8 does not yet use by default. */
 const FUTURE_FLAGS = [
   ['--turbolev'],
   ['--turbolev-future'],
@@ -39,7 +43,7 @@ const FUTURE_FLAGS = [
 
 const current = Number.parseInt(process.versions.node);
 const majors = process.env.VFIO_TEST_FULL === undefined ? [current] : [20, 22, 24, 26];
-// The gate single-steps x86-64 code only.
+// The gate can single-step only x86-64 code.
 const gated = process.arch === 'x64' ? test.serial : test.serial.skip;
 let gate = '';
 

@@ -4,8 +4,9 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * The path of the `node` program of a major version. Its npm package is downloaded the first time
- * and kept in `$XDG_CACHE_HOME/vfio/nodes`. Delete the folder there to download a newer one.
+ * Returns the path of the `node` program of a major version. The npm package of this version is
+ * downloaded once and kept in `$XDG_CACHE_HOME/vfio/nodes`. To download a newer release, delete the
+ * version's folder.
  */
 export function nodeOf(major: number): string {
   const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');

@@ -18,7 +18,10 @@ function bindingGyp(): Target {
 
 const cmake = readFileSync(join(root, 'CMakeLists.txt'), 'utf8');
 
-/** The words of a command of CMakeLists.txt after `start`, which is `name(first`. */
+/**
+ * Returns the words of a command in CMakeLists.txt that follow `start`. `start` has the form
+ * `name(first`.
+ */
 function cmakeWords(start: string): string[] {
   const at = cmake.indexOf(start);
   if (at < 0) throw new Error(`CMakeLists.txt has no ${start}`);
@@ -45,7 +48,7 @@ test('binding.gyp and CMakeLists.txt build every source file', (t) => {
 
 test('binding.gyp and CMakeLists.txt have the same definitions', (t) => {
   const defines = cmakeWords('target_compile_definitions(vfio PRIVATE');
-  // In binding.gyp the dependency on node_addon_api_except adds this definition.
+  // In binding.gyp, the dependency node_addon_api_except adds this definition.
   t.true(defines.includes('NAPI_CPP_EXCEPTIONS'));
   t.deepEqual(
     defines.filter((define) => define !== 'NAPI_CPP_EXCEPTIONS').toSorted(),

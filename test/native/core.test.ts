@@ -8,7 +8,10 @@ const core = readdirSync(join(root, 'native/core'))
   .filter((name) => name.endsWith('.cc'))
   .map((name) => `core/${name}`);
 
-/** Compiles a program with native/core and runs it. @returns its output, one line a test */
+/**
+ * Compiles a program with native/core and runs it.
+ * @returns the output of the program, with one line for each test
+ */
 function runProgram(t: ExecutionContext, ...sources: string[]): string {
   t.timeout(120_000);
   const program = join(temporaryFolder(), 'program');

@@ -6,12 +6,12 @@ import { native } from '../../lib/native/binding.js';
 
 const calls = native();
 
-/** The list of CPUs that this thread may run on. */
+/** Returns the list of CPUs that this thread may run on. */
 function allowed(): string | undefined {
   return /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/thread-self/status', 'utf8'))?.[1];
 }
 
-/** The CPU that the thread ran on last: field 39 of stat. */
+/** Returns the CPU on which the thread last ran, from field 39 of stat. */
 function current(): number {
   return Number(readFileSync('/proc/thread-self/stat', 'utf8').split(') ')[1]?.split(' ')[36]);
 }
@@ -20,7 +20,8 @@ test('visitCpu runs the thread on the CPU and restores its affinity', (t) => {
   const before = allowed();
   const visited = new Set<number>();
   for (let cpu = 0; cpu < cpus().length; cpu++) {
-    // The scheduler seldom moves the thread at once, so one of 100 attempts shows the visited CPU.
+    // After the visit, the scheduler rarely moves the thread at once. At least one of 100 attempts
+    // therefore shows the visited CPU.
     for (let n = 0; n < 100 && !visited.has(cpu); n++) {
       calls.visitCpu(cpu);
       if (current() === cpu) visited.add(cpu);
@@ -30,7 +31,7 @@ test('visitCpu runs the thread on the CPU and restores its affinity', (t) => {
   t.is(visited.size, cpus().length);
 });
 
-test('a CPU that does not exist is EINVAL', (t) => {
+test('visitCpu fails with EINVAL if the CPU does not exist', (t) => {
   const before = allowed();
   t.throws(
     () => {

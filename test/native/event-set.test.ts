@@ -34,7 +34,7 @@ class Rig {
     calls.eventfdSignal(this.fd(slot), count);
   }
 
-  /** The counts of a wake of `n` slots, by slot. */
+  /** Returns the counts of a wake in which `n` slots fired, with the slot as the key. */
   wake(n: number): Map<number, bigint> {
     const wake = new Map<number, bigint>();
     for (let i = 0; i < n; i++) wake.set(this.fired[i] ?? -1, this.counts[i] ?? -1n);
@@ -45,7 +45,7 @@ class Rig {
     return this.wake(calls.eventSetSpin(this.set, 0));
   }
 
-  /** Lets the event loop serve the set. @returns the first `wakes` wakes */
+  /** Lets the event loop serve the set. @returns the first `wakes` wakes of the event set */
   async serve(wakes: number, during?: () => void): Promise<Map<number, bigint>[]> {
     const served: Map<number, bigint>[] = [];
     await new Promise<void>((resolve) => {
@@ -67,7 +67,7 @@ class Rig {
 
 const range = (length: number) => Array.from({ length }, (_, i) => i);
 
-test('2,048 slots fire in one wake, each once, three times', (t) => {
+test('in each of three wakes, each of 2,048 slots fires once', (t) => {
   const rig = new Rig(2048);
   for (let round = 0; round < 3; round++) {
     for (const slot of range(2048)) rig.signal(slot, BigInt(round + 1));
@@ -80,7 +80,7 @@ test('2,048 slots fire in one wake, each once, three times', (t) => {
   rig.close();
 });
 
-test('a delivery reads the eventfd of a counted slot only', (t) => {
+test('a delivery reads the eventfd of a slot only if the slot is counted', (t) => {
   const rig = new Rig(4, (slot) => slot % 2 === 1);
   rig.signal(0, 5n);
   rig.signal(1, 5n);
@@ -94,7 +94,7 @@ test('a delivery reads the eventfd of a counted slot only', (t) => {
   );
   t.is(calls.eventfdRead(rig.fd(0)), 5n);
   t.is(calls.eventfdRead(rig.fd(1)), 0n);
-  // Another reader resets the counter before the delivery, so nothing is delivered.
+  // Another reader resets the counter before the delivery, so no slot is delivered.
   rig.signal(3);
   calls.eventfdRead(rig.fd(3));
   t.is(rig.collect().size, 0);
@@ -116,7 +116,7 @@ test('a signal before add or after remove is not delivered', (t) => {
   rig.close();
 });
 
-test('a slot or an eventfd in use is EEXIST', (t) => {
+test('add fails with EEXIST if the slot or the eventfd is in use', (t) => {
   const rig = new Rig(2);
   const other = calls.eventfdCreate();
   t.throws(
@@ -149,7 +149,7 @@ test('a slot or an eventfd in use is EEXIST', (t) => {
   rig.close();
 });
 
-test('an eventfd that is closed while watched stays open until remove', (t) => {
+test('a watched eventfd that is closed stays open until its slot is removed', (t) => {
   const rig = new Rig(1, () => true);
   const fd = rig.fd(0);
   rig.signal(0, 4n);
@@ -169,7 +169,7 @@ test('an eventfd that is closed while watched stays open until remove', (t) => {
   rig.close();
 });
 
-test('a wait ends after its time, or with an event', (t) => {
+test('a wait ends after its time limit, or when an event arrives', (t) => {
   const rig = new Rig(1);
   const start = performance.now();
   t.is(calls.eventSetWait(rig.set, 120), 0);
@@ -238,7 +238,7 @@ test('ticks and microtasks of a wake run before the next wake', async (t) => {
   rig.close();
 });
 
-test('a wait on a served set is a TypeError', async (t) => {
+test('a wait throws a TypeError if the event loop serves the set', async (t) => {
   const rig = new Rig(1);
   const expected = { instanceOf: TypeError };
   rig.signal(0);
@@ -304,7 +304,7 @@ test('the callback can pause its set and serve it again', async (t) => {
   rig.close();
 });
 
-test('a closed set or another kind of handle is a TypeError', (t) => {
+test('a closed set or another kind of handle throws a TypeError', (t) => {
   const rig = new Rig(1);
   const { set } = rig;
   rig.close();
@@ -349,7 +349,7 @@ test('a closed set or another kind of handle is a TypeError', (t) => {
   calls.memoryRelease(memory.handle, memory.buffer);
 });
 
-test('a wait with a detached array is a TypeError', (t) => {
+test('a wait throws a TypeError if an output array is detached', (t) => {
   const rig = new Rig(1);
   structuredClone(rig.fired.buffer, { transfer: [rig.fired.buffer as ArrayBuffer] });
   rig.signal(0);
@@ -360,7 +360,7 @@ test('a wait with a detached array is a TypeError', (t) => {
 test.serial('garbage collection closes unreferenced sets', async (t) => {
   await collectGarbage();
   const before = countFds();
-  // A separate function, so that no variable here references the last set.
+  // The separate function abandon() creates the sets, so the test itself has no reference to a set.
   const abandon = () => {
     for (const rig of range(10).map(() => new Rig(1))) {
       calls.eventSetServe(rig.set, () => undefined);

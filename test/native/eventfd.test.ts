@@ -16,7 +16,7 @@ test('a signal adds to the counter, and a read resets it', (t) => {
   calls.close(fd);
 });
 
-test('a counter reaches 2^64 - 2, and no call blocks', (t) => {
+test('a counter can reach 2^64 - 2, and no call blocks', (t) => {
   const fd = calls.eventfdCreate();
   calls.eventfdSignal(fd, 2n ** 64n - 2n);
   const expected = { instanceOf: VfioError, code: 'EAGAIN' };
@@ -37,7 +37,7 @@ test('a counter reaches 2^64 - 2, and no call blocks', (t) => {
   t.throws(() => calls.eventfdRead(fd), { code: 'EBADF' });
 });
 
-test('one call signals many eventfds, up to the first failure', (t) => {
+test('one call signals many eventfds and stops at the first failure', (t) => {
   const fds = Array.from({ length: 64 }, () => calls.eventfdCreate());
   const bytes = (numbers: readonly number[]) => new Uint8Array(Int32Array.from(numbers).buffer);
   calls.eventfdSignalAll(bytes(fds), 64);

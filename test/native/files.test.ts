@@ -6,12 +6,12 @@ import { countFds, temporaryFile } from './helpers.js';
 
 const calls = native();
 
-test('a missing node is ENOENT with the call and the path', (t) => {
+test('open of a missing file fails with ENOENT, and the error has the call and the path', (t) => {
   const error = t.throws(() => calls.open('/nonexistent/vfio', true), { instanceOf: VfioError });
   t.like(error, { code: 'ENOENT', errno: -2, syscall: 'open', path: '/nonexistent/vfio' });
 });
 
-test('a closed fd is EBADF with the call', (t) => {
+test('a call with a closed fd fails with EBADF, and the error has the name of the call', (t) => {
   const bytes = new Uint8Array(4);
   const expected = { instanceOf: VfioError, code: 'EBADF' };
   t.is(t.throws(() => calls.pread(1 << 20, 0, bytes), expected).syscall, 'read');
@@ -26,14 +26,14 @@ test('a closed fd is EBADF with the call', (t) => {
   );
 });
 
-test('an ioctl on a file without ioctls is ENOTTY', async (t) => {
+test('an ioctl on a file without ioctls fails with ENOTTY', async (t) => {
   const fd = calls.open('/dev/null', true);
   t.throws(() => calls.groupGetStatus(fd), { code: 'ENOTTY' });
   await t.throwsAsync(calls.deviceResetAsync(fd), { instanceOf: VfioError, code: 'ENOTTY' });
   calls.close(fd);
 });
 
-test('blocks and single accesses use their offset, little endian', (t) => {
+test('block accesses and single accesses use the given offset and are little-endian', (t) => {
   const path = temporaryFile(64);
   const fd = calls.open(path, true);
   t.is(calls.pwrite(fd, 8, Uint8Array.of(1, 2, 3, 4)), 4);
@@ -55,7 +55,7 @@ test('blocks and single accesses use their offset, little endian', (t) => {
   calls.close(fd);
 });
 
-test('a short single access is EIO', (t) => {
+test('a short single access fails with EIO', (t) => {
   const fd = calls.open(temporaryFile(3), true);
   t.throws(() => calls.load(fd, 0, 4), { code: 'EIO' });
   t.throws(() => calls.load(fd, 100, 1), { code: 'EIO' });
@@ -63,7 +63,7 @@ test('a short single access is EIO', (t) => {
   calls.close(fd);
 });
 
-test('a write to a file opened for reading is EBADF', (t) => {
+test('a write to a file that is open for reading fails with EBADF', (t) => {
   const fd = calls.open(temporaryFile(8), false);
   t.throws(
     () => {
@@ -74,7 +74,7 @@ test('a write to a file opened for reading is EBADF', (t) => {
   calls.close(fd);
 });
 
-test('close closes only fds that the addon made, once', (t) => {
+test('close closes only fds that the addon opened, and closes each fd once', (t) => {
   const foreign = openSync('/dev/null', 'r');
   calls.close(foreign);
   t.is(readlinkSync(`/proc/self/fd/${foreign}`), '/dev/null');
@@ -110,7 +110,7 @@ test('a failed call leaves no fd open', (t) => {
   calls.close(fd);
 });
 
-test('a wrong argument is a TypeError', (t) => {
+test('a wrong argument throws a TypeError', (t) => {
   const untyped = calls as unknown as Record<string, (...args: unknown[]) => unknown>;
   const bytes = new Uint8Array(4);
   const wrong: [string, ...unknown[]][] = [

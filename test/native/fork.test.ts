@@ -1,5 +1,6 @@
 // Tests that a child process does not inherit DMA memory and registers. native/test/forked.cc forks
-// without exec. A child of Node always calls exec, which drops the memory of the parent.
+// without exec. A child process that Node starts always calls exec, and exec drops the memory of
+// the parent process.
 import { truncateSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// A short run of the fuzz targets with the same inputs every time, so that only a change of the
-// code can make it fail. The full run has other inputs each time, and sanitizers.
+// A short run of the fuzz targets. The inputs are the same in every short run, so only a change of
+// the code can make the test fail. The full run uses new inputs each time and runs with sanitizers.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,13 +15,13 @@ const sources = ['core', 'fuzz'].flatMap((folder) =>
     .map((name) => `${folder}/${name}`),
 );
 
-test('no kernel answer, signal or access crashes or gives a wrong result', (t) => {
+test('no fuzz target crashes or reports a wrong result', (t) => {
   t.timeout(20 * 60_000);
   const program = join(temporaryFolder(), 'fuzz');
   const sanitize = FULL ? ['-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'] : [];
   compile(program, [...sanitize, '-pthread'], ...sources, 'test/fake_ioctl.cc');
   const seed = String(FULL ? Date.now() : 1);
-  // The program's own run-time of the sanitizer must be the first library, so nothing is preloaded.
+  // The sanitizer library of the program must be loaded first, so no library is preloaded.
   const env = { ...process.env, LD_PRELOAD: '' };
   const options = { encoding: 'utf8', env } as const;
   const { status, stdout, stderr } = spawnSync(program, [String(INPUTS), seed], options);

@@ -7,7 +7,7 @@ const calls = native();
 const PAGE = 4096;
 const ONES = 0xffff_ffff;
 
-/** A file that plays a BAR. A truncated file plays a device that does not respond. */
+/** A file that stands for a BAR. A truncated file stands for a device that does not respond. */
 class Bar {
   readonly path = temporaryFile(2 * PAGE);
   readonly #fd = calls.open(this.path, true);
@@ -39,7 +39,7 @@ class Bar {
   }
 }
 
-test('a read and a write of a lost device set lost', (t) => {
+test('a read or a write of a lost device sets `lost`', (t) => {
   const bar = new Bar();
   const { registers } = bar;
   t.is(bar.lost, 0);
@@ -59,7 +59,7 @@ test('a read and a write of a lost device set lost', (t) => {
   bar.close();
 });
 
-test('a window stays excluded from fork after the device was lost', (t) => {
+test('after the device was lost, a forked process still does not inherit the window', (t) => {
   const bar = new Bar();
   const address = calls.addressOf(new Uint8Array(bar.window.buffer));
   t.regex(mappingAt(address), /^VmFlags:.* dc( |$)/m);
@@ -72,7 +72,7 @@ test('a window stays excluded from fork after the device was lost', (t) => {
   bar.close();
 });
 
-test('a window keeps its file open and maps it again', (t) => {
+test('a window keeps its file open and maps the file again', (t) => {
   const path = temporaryFile(PAGE);
   const fd = openSync(path, 'r+');
   const own = calls.duplicate(fd);
@@ -112,7 +112,7 @@ test('a fault outside of a window ends the process', async (t) => {
   t.deepEqual(outcome, { code: null, signal: 'SIGBUS', output: '255\n' });
 });
 
-test('an earlier listener for SIGBUS gets a signal that a process sends', async (t) => {
+test('a SIGBUS that a process sends is delivered to the earlier listener', async (t) => {
   const outcome = await runChild(`
     const native = await load();
     const sent = new Promise((resolve) => process.once('SIGBUS', resolve));
@@ -125,7 +125,7 @@ test('an earlier listener for SIGBUS gets a signal that a process sends', async 
   t.deepEqual(outcome, { code: 0, signal: null, output: '255\nSIGBUS\n' });
 });
 
-test('the handler outlives the worker that loaded the addon', async (t) => {
+test('the handler stays installed after the worker that loaded the addon ends', async (t) => {
   const program = `
     ${TRUNCATED}
     post([registers[0], registers[1]].join());`;

@@ -29,7 +29,10 @@ export function temporaryFile(size: number): string {
   return path;
 }
 
-/** Collects garbage and waits until the finalizers have run, in later turns of the event loop. */
+/**
+ * Collects garbage and waits until the finalizers have run. The finalizers run in later turns of
+ * the event loop.
+ */
 export async function collectGarbage(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) {
     if (globalThis.gc === undefined) throw new Error('run with --expose-gc');
@@ -39,7 +42,8 @@ export async function collectGarbage(): Promise<void> {
 }
 
 /**
- * The entry of /proc/self/smaps for the mapping with an address; empty if nothing is mapped there.
+ * Returns the entry of /proc/self/smaps for the mapping that contains an address. Returns an empty
+ * string if nothing is mapped at the address.
  */
 export function mappingAt(address: bigint): string {
   const smaps = readFileSync('/proc/self/smaps', 'latin1').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
@@ -50,7 +54,7 @@ export function mappingAt(address: bigint): string {
   return smaps.find(has) ?? '';
 }
 
-/** The number of open file descriptors of the process. */
+/** Returns the number of open file descriptors of the process. */
 export function countFds(): number {
   return readdirSync('/proc/self/fd').length;
 }
@@ -62,8 +66,9 @@ export interface Outcome {
 }
 
 /**
- * Runs a program in a child process. The program has `load()`, which loads the addon, and
- * `output(line)`. The outcome shows a process that hangs or that a signal ended.
+ * Runs a program in a child process. The program can call `load()` to load the addon, and
+ * `output(line)` to print a line. The outcome shows if the process hangs or if a signal ends the
+ * process.
  */
 export function runChild(
   program: string,
@@ -79,11 +84,10 @@ export function runChild(
 
 /**
  * Runs a program in a worker of a child process. Only the worker loads the addon, so the addon is
- * unloaded with the worker. The program has `native`, `post(message)` and `file`, the path of a
- * file of 8 KiB.
- * @param main - statements of the main thread. They have `start()`, which makes a worker, `next()`,
- *   which waits for its next message, and `open()`, which describes the open resources of the
- *   process
+ * unloaded with the worker. The program can use `native`, `post(message)` and `file`. `file` is the
+ * path of a file of 8 KiB.
+ * @param main - statements of the main thread. `start()` makes a worker. `next()` waits for the
+ *   next message of the worker. `open()` describes the open resources of the process
  */
 export function runWorker(
   program: string,
@@ -135,10 +139,10 @@ function run(args: string[], environment: Record<string, string>): Promise<Outco
   });
 }
 
-/** Folder of the Node-API headers. */
+/** The folder that contains the Node-API headers. */
 export const nodeApi = join(root, 'node_modules/node-api-headers/include');
 
-/** Compiles source files of native/ to the file `to`, with the compiler of the addon. */
+/** Compiles source files of native/ into the file `to`. Uses the same compiler as the addon. */
 export function compile(to: string, flags: readonly string[], ...sources: string[]): void {
   const paths = sources.map((source) => join(root, 'native', source));
   for (const path of paths) if (!existsSync(path)) throw new Error(`no such file: ${path}`);
@@ -147,13 +151,14 @@ export function compile(to: string, flags: readonly string[], ...sources: string
 
 /**
  * Compiles the fake kernel (native/test/preload.cc).
- * @returns the environment of a child process that uses it; VFIO_TEST_LOG is the path of its log
+ * @returns the environment variables of a child process that uses the fake kernel; VFIO_TEST_LOG is
+ *   the path of the log
  */
 export function fakeKernel(): { LD_PRELOAD: string; VFIO_TEST_LOG: string } {
   const folder = temporaryFolder();
   const library = join(folder, 'preload.so');
   compile(library, ['-shared', '-fPIC'], 'test/preload.cc', 'test/fake_ioctl.cc');
-  // The run-time of a sanitizer must be the first preloaded library.
+  // If the addon uses a sanitizer, the sanitizer library must be the first preloaded library.
   const preloaded = process.env.LD_PRELOAD;
   return {
     LD_PRELOAD: preloaded === undefined ? library : `${preloaded}:${library}`,

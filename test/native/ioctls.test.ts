@@ -11,8 +11,8 @@ interface Sent {
 }
 
 /**
- * Runs `program`, which has `fd`, on the fake kernel.
- * @returns the ioctls it sent, and its output
+ * Runs `program` on the fake kernel. The program can use `fd`. @returns the ioctls that the program
+ * sent, and the output of the program
  */
 async function trace(
   program: string,
@@ -39,8 +39,8 @@ async function trace(
 }
 
 /**
- * The bytes of a structure in hex. Members: a number is u32, a bigint u64, [n, size] of `size`
- * bytes.
+ * The bytes of a structure in hex. A number stands for a u32 member, a bigint for a u64 member, and
+ * [n, size] for a member of `size` bytes.
  */
 function struct(...members: (number | bigint | [value: number, size: 1 | 2])[]): string {
   return members
@@ -175,7 +175,7 @@ test.serial('the ioctls of character device and iommufd have the expected data',
     show(native.iommufdHwptAlloc(fd, 8, 17, 7));
     show(native.iommufdIoasIovaRanges(fd, 7));`);
   const token = '000102030405060708090a0b0c0d0e0f';
-  // The fd of the asynchronous call and the address of the ranges array differ in each run.
+  // The fd of the asynchronous call and the address of the ranges array are different in each run.
   const bindAsync = sent[2] ?? '';
   t.regex(bindAsync, new RegExp(`^3b76 ${struct(24, 1)}[0-9a-f]{8}${struct(0)} token ${token}$`));
   const ranges = sent.pop() ?? '';
@@ -261,7 +261,7 @@ test.serial('a failed ioctl throws its name and errno', async (t) => {
   );
 });
 
-test.serial('the number of an fd closed during a call is free only after the call', async (t) => {
+test.serial('the number of an fd closed during a call is reused only after the call', async (t) => {
   const { output } = await trace(
     `const device = native.duplicate(fd);
      const reset = native.deviceResetAsync(device);

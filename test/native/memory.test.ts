@@ -11,17 +11,18 @@ const release = ({ handle, buffer }: NativeMemory) => {
   calls.memoryRelease(handle, buffer);
 };
 
-// Tests of lifetimes map a file, whose path /proc shows for an address. The address of anonymous
-// memory can be reused at once. The same code owns both kinds of mapping.
+// The lifetime tests map a file, because /proc shows the path of the file for each address. The
+// address of anonymous memory can be reused at once. File mappings and anonymous mappings have the
+// same owner class.
 const path = temporaryFile(PAGE);
 const fd = calls.open(path, true);
 const ofFile = () => calls.memoryMapFd(fd, 0, PAGE, true);
 const isMapped = (address: bigint) => mappingAt(address).includes(path);
 
-/** Size of the process's address space, in bytes. */
+/** Returns the size of the process's address space, in bytes. */
 const virtualSize = () => Number(readFileSync('/proc/self/statm', 'latin1').split(' ')[0]) * PAGE;
 
-test('memory is zeroed, page-aligned and at its address', (t) => {
+test('memory is zeroed, page-aligned and mapped at the reported address', (t) => {
   const memory = calls.memoryAllocate(3 * PAGE, 0);
   t.is(memory.buffer.byteLength, 3 * PAGE);
   t.is(memory.address % BigInt(PAGE), 0n);
@@ -31,13 +32,13 @@ test('memory is zeroed, page-aligned and at its address', (t) => {
   release(memory);
 });
 
-test('memory is excluded from fork', (t) => {
+test('memory is not inherited by a forked process', (t) => {
   const memory = calls.memoryAllocate(PAGE, 0);
   t.regex(mappingAt(memory.address), /^VmFlags:.* dc( |$)/m);
   release(memory);
 });
 
-test('memory of transparent huge pages has any size and is aligned to 2 MiB', (t) => {
+test('memory with transparent huge pages can have any size and is aligned to 2 MiB', (t) => {
   for (const size of [PAGE, 2 << 20, (4 << 20) + PAGE]) {
     const memory = calls.memoryAllocate(size, TRANSPARENT);
     t.is(memory.address % BigInt(2 << 20), 0n);
@@ -49,7 +50,7 @@ test('memory of transparent huge pages has any size and is aligned to 2 MiB', (t
   }
 });
 
-test('memory of the reserved pool is allocated, or ENOMEM if the pool is empty', (t) => {
+test('memory comes from the reserved pool, or fails with ENOMEM if the pool is empty', (t) => {
   const path = '/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages';
   if (Number(readFileSync(path, 'latin1')) === 0) {
     t.throws(() => calls.memoryAllocate(2 << 20, 21), { code: 'ENOMEM' });
@@ -71,7 +72,7 @@ test.serial('released anonymous memory is unmapped', async (t) => {
   t.true(virtualSize() - before < size / 2);
 });
 
-test.serial('released memory is detached at once, and unmapped by its finalizer', async (t) => {
+test.serial('a release detaches the buffer at once, the finalizer unmaps the memory', async (t) => {
   const memory = ofFile();
   const { address } = memory;
   release(memory);
@@ -81,13 +82,16 @@ test.serial('released memory is detached at once, and unmapped by its finalizer'
   t.false(isMapped(address));
 });
 
-/** Allocates memory and keeps one part of it. @returns its address and that part */
+/**
+ * Allocates memory and keeps either the handle or the buffer.
+ * @returns the address of the memory and the kept object
+ */
 function keep<Part extends keyof NativeMemory>(part: Part): [bigint, NativeMemory[Part]] {
   const memory = ofFile();
   return [memory.address, memory[part]];
 }
 
-test.serial('the handle keeps memory mapped without the buffer', async (t) => {
+test.serial('memory stays mapped while only the handle is referenced', async (t) => {
   const [address, handle] = keep('handle');
   await collectGarbage();
   t.true(isMapped(address));
@@ -97,7 +101,7 @@ test.serial('the handle keeps memory mapped without the buffer', async (t) => {
     },
     { instanceOf: TypeError },
   );
-  // The buffer was collected, so a detached one takes its place.
+  // The garbage collector has freed the buffer, so the test passes another detached buffer instead.
   const detached = new ArrayBuffer(8);
   structuredClone(detached, { transfer: [detached] });
   calls.memoryRelease(handle, detached);
@@ -105,7 +109,7 @@ test.serial('the handle keeps memory mapped without the buffer', async (t) => {
   t.false(isMapped(address));
 });
 
-test.serial('the buffer keeps memory mapped without the handle', async (t) => {
+test.serial('memory stays mapped while only the buffer is referenced', async (t) => {
   const [address, buffer] = keep('buffer');
   await collectGarbage();
   t.true(isMapped(address));
@@ -118,7 +122,7 @@ test.serial('garbage collection unmaps unreferenced memory', async (t) => {
   t.false(isMapped(address));
 });
 
-test.serial('a transferred buffer keeps memory mapped after the release', async (t) => {
+test.serial('released memory stays mapped while a transferred buffer is referenced', async (t) => {
   const memory = ofFile();
   const { address } = memory;
   new Uint8Array(memory.buffer).fill(7);
@@ -165,7 +169,7 @@ test('release refuses another buffer or another handle', (t) => {
   release(second);
 });
 
-test.serial('a size beyond the limit of an ArrayBuffer is an error', async (t) => {
+test.serial('a size above the limit of an ArrayBuffer throws an error', async (t) => {
   t.throws(() => calls.memoryAllocate(2 ** 46, 0));
   t.throws(() => calls.memoryAllocate(Number.MAX_SAFE_INTEGER, 0), { code: 'ENOMEM' });
   await collectGarbage();
@@ -173,7 +177,7 @@ test.serial('a size beyond the limit of an ArrayBuffer is an error', async (t) =
   await collectGarbage();
 });
 
-test('a write to memory of a file changes the file', (t) => {
+test('a write to the mapped memory of a file changes the file', (t) => {
   const path = temporaryFile(3 * PAGE);
   const fd = calls.open(path, true);
   const memory = calls.memoryMapFd(fd, PAGE, 2 * PAGE, true);
@@ -183,7 +187,7 @@ test('a write to memory of a file changes the file', (t) => {
   release(memory);
 });
 
-test.serial('a view shows a read-only file, and writes stay in the process', async (t) => {
+test.serial('a buffer of a read-only file shows the file, and writes stay private', async (t) => {
   const path = temporaryFile(PAGE);
   const fd = calls.open(path, false);
   const memory = calls.memoryMapFd(fd, 0, PAGE, false);
@@ -204,14 +208,14 @@ test.serial('a view shows a read-only file, and writes stay in the process', asy
   calls.close(fd);
 });
 
-test('memory beyond the end of a file is ENXIO', (t) => {
+test('memoryMapFd fails with ENXIO if the file is too short', (t) => {
   const fd = calls.open(temporaryFile(PAGE), true);
   t.throws(() => calls.memoryMapFd(fd, 0, 2 * PAGE, true), { code: 'ENXIO' });
   t.throws(() => calls.memoryMapFd(fd, 2 * PAGE, PAGE, true), { code: 'ENXIO' });
   calls.close(fd);
 });
 
-test('addressOf gives the address of a view of shared memory', (t) => {
+test('addressOf returns the address of a view of shared memory', (t) => {
   const shared = new SharedArrayBuffer(2 * PAGE);
   const address = calls.addressOf(new Uint8Array(shared));
   t.is(calls.addressOf(new Uint8Array(shared, PAGE)), address + BigInt(PAGE));

@@ -17,14 +17,14 @@ const SERVED = `
 
 const ended = (output: string): Outcome => ({ code: 0, signal: null, output });
 
-test('a served set does not keep the process alive', async (t) => {
+test('a served event set does not keep the process alive', async (t) => {
   const outcome = await runChild(`${SERVED}
     native.eventSetServe(set, () => output('woken'));
     signalLater();`);
   t.deepEqual(outcome, ended(''));
 });
 
-test('ref keeps the process alive, unref lets it end', async (t) => {
+test('ref keeps the process alive, and after unref the process can end', async (t) => {
   const outcome = await runChild(`${SERVED}
     native.eventSetServe(set, () => {
       output('woken');
@@ -36,7 +36,7 @@ test('ref keeps the process alive, unref lets it end', async (t) => {
   t.deepEqual(outcome, ended('woken\n'));
 });
 
-test('a closed set does not keep the process alive', async (t) => {
+test('a closed event set does not keep the process alive', async (t) => {
   const outcome = await runChild(`${SERVED}
     native.eventSetServe(set, () => output('woken'));
     native.eventSetRef(set);
@@ -45,7 +45,7 @@ test('a closed set does not keep the process alive', async (t) => {
   t.deepEqual(outcome, ended(''));
 });
 
-test('a set that is paused and served again does not keep the process alive', async (t) => {
+test('an event set that is paused and served again does not keep the process alive', async (t) => {
   const outcome = await runChild(`${SERVED}
     native.eventSetServe(set, () => output('woken'));
     native.eventSetRef(set);
@@ -72,7 +72,7 @@ test('an exception in the callback is uncaught, and delivery continues', async (
   t.deepEqual(outcome, ended(`${origin} 1\n${origin} 2\n${origin} 3\n`));
 });
 
-test('an exception in the callback ends a process without a listener', async (t) => {
+test('an exception in the callback ends a process without an exception listener', async (t) => {
   const { code, signal, output } = await runChild(`${SERVED}
     native.eventSetServe(set, () => {
       throw new Error('an error of the callback');
@@ -83,7 +83,7 @@ test('an exception in the callback ends a process without a listener', async (t)
   t.regex(output, /Error: an error of the callback/);
 });
 
-test('a callback that throws undefined is an uncaught exception', async (t) => {
+test('if the callback throws undefined, an uncaught exception is reported', async (t) => {
   const outcome = await runChild(`${SERVED}
     process.on('uncaughtException', (error) => output(String(error)));
     native.eventSetServe(set, () => {
@@ -114,7 +114,7 @@ const EVERYTHING = `${SERVED}
   ];
 `;
 
-test('process.exit ends the process with everything open', async (t) => {
+test('process.exit ends the process while all resources are open', async (t) => {
   const outcome = await runChild(`${EVERYTHING}
     signal();
     process.exit(7);`);
@@ -129,13 +129,13 @@ test('process.exit in the callback ends the process', async (t) => {
   t.deepEqual(outcome, { code: 8, signal: null, output: '' });
 });
 
-test('the process ends by itself with everything open', async (t) => {
+test('the process ends by itself while all resources are open', async (t) => {
   const outcome = await runChild(`${EVERYTHING}
     native.eventSetUnref(set);`);
   t.deepEqual(outcome, ended(''));
 });
 
-test('the process ends by itself after garbage collection of everything', async (t) => {
+test('the process ends by itself after garbage collection of all resources', async (t) => {
   const outcome = await runChild(`${EVERYTHING}
     native.eventSetUnref(set);
     globalThis.kept = globalThis.served = null;

@@ -6,7 +6,7 @@ import { collectGarbage, mappingAt, temporaryFile } from './helpers.js';
 const calls = native();
 const PAGE = 4096;
 
-/** Maps a file that plays a BAR. */
+/** Maps a file that stands for a BAR. */
 function openBar(writable = true): { fd: number; path: string; window: NativeWindow } {
   const path = temporaryFile(3 * PAGE);
   const fd = calls.open(path, writable);
@@ -21,7 +21,7 @@ for (const width of [1, 2, 4, 8]) {
     const from = Uint8Array.from({ length: 64 }, (_, i) => i + 1);
     calls.writeBlock(window.handle, 16, from, width);
     t.deepEqual(new Uint8Array(readFileSync(path).subarray(PAGE + 16, PAGE + 80)), from);
-    // The memory needs no alignment, the registers do.
+    // The memory of a block needs no alignment, but the registers must be aligned.
     const into = new Uint8Array(65);
     calls.readBlock(window.handle, 16, into.subarray(1), width);
     t.deepEqual(into.subarray(1), from);
@@ -31,7 +31,7 @@ for (const width of [1, 2, 4, 8]) {
   });
 }
 
-test('a block outside of the window or not aligned is a RangeError', (t) => {
+test('a block outside of the window or a misaligned block throws a RangeError', (t) => {
   const { fd, window } = openBar();
   const four = new Uint8Array(4);
   const expected = { instanceOf: RangeError };
@@ -68,7 +68,7 @@ test('a block outside of the window or not aligned is a RangeError', (t) => {
   calls.close(fd);
 });
 
-test('a write to a read-only window is a TypeError', (t) => {
+test('a write to a read-only window throws a TypeError', (t) => {
   const { fd, window } = openBar(false);
   calls.readBlock(window.handle, 0, new Uint8Array(4), 4);
   t.throws(
@@ -83,7 +83,7 @@ test('a write to a read-only window is a TypeError', (t) => {
   calls.close(fd);
 });
 
-test('unmapRegion unmaps and detaches at once, and a later block is a TypeError', (t) => {
+test('unmapRegion unmaps and detaches at once, and a later access is a TypeError', (t) => {
   const { fd, path, window } = openBar();
   const address = addressOf(window);
   const view = new Uint32Array(window.buffer);

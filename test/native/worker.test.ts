@@ -7,7 +7,10 @@ const ended = (...lines: string[]): Outcome => ({
   output: lines.map((line) => `${line}\n`).join(''),
 });
 
-/** Opens sets, memory, a window and fds, and defines `serve(callback)` for one of the sets. */
+/**
+ * Opens event sets, memory, a window and fds. Defines `serve(callback)`, which serves one of the
+ * event sets.
+ */
 const EVERYTHING = `
   const set = native.eventSetCreate(new Uint32Array(1), new BigUint64Array(1));
   const eventfd = native.eventfdCreate();
@@ -26,7 +29,7 @@ const EVERYTHING = `
   };
 `;
 
-/** Prints `clean` if the worker left nothing open. */
+/** Prints `clean` if the worker left no resource open. */
 const COMPARE = `
   const after = open();
   output(after === before ? 'clean' : before + ' became ' + after);
@@ -46,7 +49,7 @@ test('terminate closes everything', async (t) => {
   t.deepEqual(outcome, ended('open', 'clean'));
 });
 
-test('terminate of several workers, three times, closes everything', async (t) => {
+test('terminate closes all resources of several workers, three times', async (t) => {
   const outcome = await runWorker(
     `${EVERYTHING}
      serve(() => undefined);
@@ -61,7 +64,7 @@ test('terminate of several workers, three times, closes everything', async (t) =
   t.deepEqual(outcome, ended('clean'));
 });
 
-test('a worker that ends by itself closes everything', async (t) => {
+test('a worker that ends by itself closes all its resources', async (t) => {
   const outcome = await runWorker(
     `${EVERYTHING}
      serve(() => undefined);
@@ -74,7 +77,7 @@ test('a worker that ends by itself closes everything', async (t) => {
   t.deepEqual(outcome, ended('exit 0', 'clean'));
 });
 
-test('process.exit in a worker closes everything, after a set was closed', async (t) => {
+test('process.exit in a worker closes all resources, after an event set was closed', async (t) => {
   const outcome = await runWorker(
     `${EVERYTHING}
      serve(() => {
@@ -90,7 +93,7 @@ test('process.exit in a worker closes everything, after a set was closed', async
 });
 
 for (const wait of ['eventSetWait', 'eventSetSpin']) {
-  test(`terminate interrupts ${wait} without a time limit`, async (t) => {
+  test(`terminate interrupts a ${wait} call that has no time limit`, async (t) => {
     const outcome = await runWorker(
       `${EVERYTHING}
        post('ready');
@@ -158,7 +161,7 @@ test('the process can end while a worker waits', async (t) => {
   t.deepEqual(outcome, { code: 5, signal: null, output: '' });
 });
 
-test.serial('terminate during asynchronous calls closes everything', async (t) => {
+test.serial('terminate during asynchronous calls closes all resources', async (t) => {
   const kernel = fakeKernel();
   for (const request of ['3b6a', '3b6f', '3b76']) {
     const outcome = await runWorker(
@@ -180,7 +183,7 @@ test.serial('terminate during asynchronous calls closes everything', async (t) =
       {
         ...kernel,
         VFIO_TEST_SLEEP: `${request}:400`,
-        // The last call fails after the end of its environment.
+        // The last call fails after its environment has ended.
         ...(request === '3b76' && { VFIO_TEST_FAIL: '3b76:16' }),
       },
     );

@@ -9,7 +9,10 @@ const exec = promisify(execFile);
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** Packs the package as npm would publish it, into a tarball in a folder of its own. */
+/**
+ * Packs the package into a tarball in a separate folder. The tarball has the same contents as a
+ * published package.
+ */
 export async function pack(): Promise<{ tarball: string; files: string[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'vfio-package-'));
   const { stdout } = await exec('npm', ['pack', '--json', '--pack-destination', folder], {
@@ -30,7 +33,7 @@ export class Consumer {
   /** @param compiler - whether the PATH of the project contains a compiler */
   constructor(compiler: boolean) {
     const path = compiler ? process.env.PATH : this.#bare();
-    // Remove the npm variables of this project.
+    // The environment must not contain the npm variables of this project.
     const own = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name));
     this.#env = { ...Object.fromEntries(own), PATH: path };
     this.write('package.json', '{ "private": true }');
@@ -47,7 +50,10 @@ export class Consumer {
     return exec(file, args, { cwd: this.folder, env: this.#env });
   }
 
-  /** Installs packages without running their scripts, which `npm rebuild` runs. */
+  /**
+   * Installs packages without running their install scripts. `npm rebuild` runs these scripts
+   * later.
+   */
   async install(...packages: string[]): Promise<void> {
     await this.run(
       'npm',
@@ -76,7 +82,7 @@ export class Consumer {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Makes a PATH with only Node, npm and the programs that their scripts start. */
+  /** Makes a PATH that contains only Node, npm and the programs that npm's scripts start. */
   #bare(): string {
     const bin = join(this.folder, 'bin');
     mkdirSync(bin);

@@ -40,7 +40,7 @@ async function consumer(compiler: boolean): Promise<Consumer> {
   return project;
 }
 
-test('the package contains the needed files only', (t) => {
+test('the package contains only the needed files', (t) => {
   const allowed =
     /^(dist\/lib\/.+\.(js|d\.ts)|native\/(addon|core)\/[^/]+\.(cc|h)|assets\/trace\/[^/]+|docs\/[^/]+\.(md|svg)|examples\/.+\.ts|prebuilds\/[^/]+\/vfio\.node|scripts\/install\.mjs|binding\.gyp|package\.json|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md|LICENSE)$/;
   t.deepEqual(
@@ -59,7 +59,7 @@ test('the package contains the needed files only', (t) => {
   t.is(compiled.length, written.filter((file) => file.endsWith('.ts')).length, 'none is stale');
 });
 
-test('the files that its pages link to are in the package', (t) => {
+test('all files that the pages link to are in the package', (t) => {
   const pages = files.filter((file) => file.endsWith('.md'));
   t.true(pages.length > 15);
   for (const page of pages) {
@@ -105,7 +105,7 @@ test('the addon is built from source if the prebuilt addon does not load', async
   }
 });
 
-test('without an addon and a compiler, the mock works and one line reports what is missing', async (t) => {
+test('without addon and compiler, the mock works and one line lists missing tools', async (t) => {
   const project = await consumer(false);
   try {
     rmSync(join(project.folder, 'node_modules/vfio/prebuilds'), { recursive: true });
@@ -120,7 +120,7 @@ test('without an addon and a compiler, the mock works and one line reports what 
   }
 });
 
-test('the types resolve for every kind of consumer', async (t) => {
+test('the type declarations resolve for every kind of consumer', async (t) => {
   const project = new Consumer(true);
   try {
     await project.install(tarball);
@@ -155,7 +155,7 @@ export const wrong: string = device.bar(0).map().read32(0);
   }
 });
 
-test('publint and attw report nothing', async (t) => {
+test('publint and attw report no problem', async (t) => {
   const publint = join(root, 'node_modules/.bin/publint');
   await t.notThrowsAsync(exec(publint, ['run', '--strict', tarball]));
   const attw = join(root, 'node_modules/.bin/attw');

@@ -1,4 +1,5 @@
-// Tests of scripts/build-lab-kernel without the compilation, and of its configuration and patch.
+// Tests scripts/build-lab-kernel without compiling a kernel. Also tests the kernel configuration
+// and the patch.
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -66,7 +67,7 @@ onX64('the error names the packages of missing programs', async (t) => {
   t.false(existsSync(`${output}.build`));
 });
 
-test('the configuration has each option once, and the options of VFIO', (t) => {
+test('the configuration has each option only once, and has the options of VFIO', (t) => {
   const lines = read('config')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'));
@@ -79,7 +80,7 @@ test('the configuration has each option once, and the options of VFIO', (t) => {
   t.false(names.includes('MODULES'));
 });
 
-test('the patch has its licence, and each hunk has the length of its header', (t) => {
+test('the patch states its licence, and each hunk has the length that its header states', (t) => {
   const patch = read('msi-novirt.patch');
   t.true(patch.startsWith('SPDX-License-Identifier: GPL-2.0-only\n'));
   const hunks = patch.split(/^(?=@@ )/m).slice(1);

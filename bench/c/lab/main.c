@@ -1,6 +1,6 @@
 /*
- * program <address of an NVMe>: measures the paths and prints one line of JSON for each.
- * bench/lab/main.ts runs it in the lab's guest.
+ * program <address of an NVMe>: measures the paths and prints one line of JSON for each path.
+ * bench/lab/main.ts runs the program in the lab's guest.
  */
 #include "program.h"
 

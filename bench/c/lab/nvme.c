@@ -11,7 +11,10 @@
 
 enum { CAP = 0, CC = 0x14, CSTS = 0x1c, AQA = 0x24, ASQ = 0x28, ACQ = 0x30, DOORBELLS = 0x1000 };
 enum { CREATE_SQ = 1, CREATE_CQ = 5, DELETE_SQ = 0, DELETE_CQ = 4, WRITE = 1, READ = 2 };
-/* 512-byte blocks of a page, pages of the disk that are read, entries of a ring, deepest queue. */
+/*
+ * BLOCKS: 512-byte blocks per page. DISK: number of disk pages that are read. ENTRIES: entries per
+ * ring. DEPTH_MAX: maximum number of reads at a time.
+ */
 enum { BLOCKS = PAGE / 512, DISK = 1024, ENTRIES = 64, DEPTH_MAX = 32 };
 enum { READS = 2000, WARM_UP = 2, EMPTY = 1000000 };
 
@@ -39,7 +42,7 @@ struct disk {
   uint64_t data_iova;
   int vectors[2], epoll;
   uint32_t random;
-  /* The page of the disk that each buffer must hold after the read. */
+  /* For each buffer, the number of the disk page that the read must store in the buffer. */
   uint32_t pages[DEPTH_MAX];
   int outstanding, done;
 };
@@ -55,7 +58,7 @@ static void put(struct ring *ring, uint32_t id, const struct command *command) {
   ring->tail = (ring->tail + 1) % ENTRIES;
 }
 
-/* Writes the tail doorbell after the commands are in memory. */
+/* Writes the tail doorbell. The commands are in memory before the write. */
 static void ring_doorbell(const struct ring *ring) {
   atomic_thread_fence(memory_order_release);
   *ring->tail_doorbell = ring->tail;
@@ -75,7 +78,10 @@ static void admin(struct disk *disk, const struct command *command) {
   *ring->head_doorbell = ring->head;
 }
 
-/* Initializes a queue. Its two rings are the pages 2 * id and 2 * id + 1 of the memory. */
+/*
+ * Initializes a queue. The queue uses two pages of `memory`: page 2 * id for commands, page 2 * id
+ * + 1 for completions.
+ */
 static void ring_init(struct disk *disk, struct ring *ring, int id, uint8_t *memory) {
   const unsigned stride = 4u << (*reg(disk->device, CAP + 4) & 0xf);
   ring->tail_doorbell = reg(disk->device, DOORBELLS + 2 * id * stride);
@@ -146,9 +152,9 @@ static uint32_t random_page(struct disk *disk) {
 }
 
 /*
- * Consumes the completions and submits the next reads into the same buffers, up to `max_reads` in
- * all.
- * @returns the number of completions
+ * Consumes the new completions. Submits the next read into the buffer of each completed read, until
+ * `max_reads` reads were submitted.
+ * @returns the number of consumed completions
  */
 static int drain(struct disk *disk, int max_reads) {
   struct ring *ring = &disk->io;
@@ -174,8 +180,8 @@ static int drain(struct disk *disk, int max_reads) {
 }
 
 /*
- * Drains until READS reads are done, or until `max_empty` drains were empty. Not inlined, so that
- * an empty drain costs the same for every caller.
+ * Drains until READS reads are done, or until `max_empty` drains were empty. The function is not
+ * inlined. An empty drain therefore costs the same for every caller.
  * @returns the number of empty drains
  */
 __attribute__((noinline, noclone)) static long reads(
@@ -196,7 +202,10 @@ __attribute__((noinline, noclone)) static long reads(
   return empty;
 }
 
-/* CPU time of an empty drain in nanoseconds, which is subtracted as waiting. */
+/*
+ * Returns the CPU time of an empty drain in nanoseconds. The measurement subtracts the time of
+ * empty drains as waiting time.
+ */
 static double empty_cost(struct disk *disk) {
   struct clocks start = now();
   const long empty = reads(disk, 0, 0, EMPTY);
@@ -218,7 +227,7 @@ static void measure(struct disk *disk, int depth, int interrupts) {
   report(path, &rounds);
 }
 
-/* Writes its number to the start of each page of the disk. */
+/* Writes to each disk page the number of the page, at the start of the page. */
 static void number_pages(struct disk *disk) {
   for (uint32_t page = 0; page < DISK; page++) {
     *(uint32_t *)disk->data = page;

@@ -19,7 +19,7 @@ static void config_reads(const struct device *device) {
   report("config.read32", &rounds);
 }
 
-/* Reads a register by pread: the kernel reads the BAR. */
+/* Reads a register with pread(). The kernel accesses the BAR. */
 static void region_reads(const struct device *device) {
   struct rounds rounds = {0};
   while (rounds.count < ROUNDS) {

@@ -1,4 +1,7 @@
-/* The work of bench/lab/guest.ts as a C program on /dev/vfio, by group and container. */
+/*
+ * A C program that does the work of bench/lab/guest.ts with /dev/vfio. The program uses group and
+ * container.
+ */
 #ifndef VFIO_BENCH_PROGRAM_H_
 #define VFIO_BENCH_PROGRAM_H_
 
@@ -14,7 +17,7 @@ struct device {
   volatile uint8_t *registers;
 };
 
-/* device.c: each function exits with an error message if a system call fails. */
+/* Functions of device.c. If a system call fails, each function exits with an error message. */
 void expect(int holds, const char *what);
 void device_open(struct device *device, const char *address);
 void *memory(size_t size);
@@ -25,7 +28,7 @@ void msix_set(const struct device *device, const int *eventfds, int count);
 uint32_t config_read32(const struct device *device, unsigned offset);
 void config_write16(const struct device *device, unsigned offset, uint16_t value);
 
-/* measure.c: CPU time and elapsed time in nanoseconds. */
+/* Functions of measure.c. CPU time and elapsed time are in nanoseconds. */
 struct clocks {
   double cpu, elapsed;
 };
@@ -36,7 +39,8 @@ struct rounds {
   struct clocks each[ROUNDS];
 };
 /*
- * Adds a round of `operations` since `start`. `waited` is CPU time spent waiting, in nanoseconds.
+ * Adds a round: `operations` operations were done since `start`. `waited` is the CPU time that the
+ * round spent waiting, in nanoseconds.
  */
 void round_done(struct rounds *rounds, struct clocks start, int operations, double waited);
 /* Prints the rounds of a path as one line of JSON. */

@@ -9,9 +9,9 @@ import type { Kernel } from './kernel.js';
 import { allocate, KernelMemory, mapFd, share } from './memory.js';
 import type { RefCounted } from './ownership.js';
 
-/** The DMA calls of one kernel interface. Numbers and flags are those of linux/vfio.h. */
+/** The DMA calls of one kernel interface. Numbers and flags have the values of linux/vfio.h. */
 export interface DmaCalls {
-  /** Device node of the interface, for errors. */
+  /** Path of the interface's device node, for error messages. */
   readonly path: string;
   pageSizes(): bigint;
   /** Returns the first and last IOVA of each range, in one flat list. */
@@ -27,8 +27,8 @@ interface Mapping {
 }
 
 /**
- * An address space of the kernel. Its table of mappings keeps mapped memory alive. If an unmap
- * fails half way, the table keeps all memory of that range until `close()`.
+ * An address space of the kernel. The table of mappings keeps mapped memory alive. If an unmap
+ * operation fails halfway, the table keeps all memory of the range until `close()`.
  */
 export class KernelAddressSpace implements AddressSpace {
   readonly #kernel: Kernel;
@@ -76,7 +76,7 @@ export class KernelAddressSpace implements AddressSpace {
 
   async map(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number) {
     const { pinned, address } = this.#pin(memory, offset, size, iova, flags);
-    // If the device is closed during the call, this reference keeps the file descriptor open.
+    // If the device is closed during the call, the reference keeps the file descriptor open.
     this.#owner.retain();
     try {
       await this.#calls.mapAsync(flags, address, iova, size);
@@ -110,12 +110,18 @@ export class KernelAddressSpace implements AddressSpace {
     return unmapped;
   }
 
-  /** Sets the hint of uses after {@link close}. The last device that closes sets it. */
+  /**
+   * Sets the hint for errors of calls after {@link close}. The last device that closes sets the
+   * hint.
+   */
   setCloseHint(hint: string | undefined): void {
     this.#closeHint = hint;
   }
 
-  /** Unmaps everything, since a container can outlive this object, and releases the memory. */
+  /**
+   * Removes all mappings and releases the memory. The mappings are removed explicitly, because a
+   * container can outlive this object.
+   */
   close(): void {
     this.#lifetime.end(this.#closeHint);
     for (const [iova, { size }] of this.#mappings) {
@@ -168,7 +174,7 @@ export class KernelAddressSpace implements AddressSpace {
     mapping.memory.unpin();
   }
 
-  /** Removes all mappings within a range. The kernel unmaps whole mappings only. */
+  /** Removes all mappings within a range. The kernel removes only whole mappings. */
   #removeWithin(iova: bigint, size: bigint): void {
     if (this.#mappings.get(iova)?.size === size) {
       this.#remove(iova);

@@ -40,10 +40,10 @@ export class HostInterrupts {
   }
 
   /**
-   * Waits until the CPUs have taken the pending interrupts of these vectors. When a handler is
-   * freed, the kernel waits for running handlers only. An interrupt that its CPU has not taken yet
-   * is then lost on x86. A thread that runs in user mode on that CPU proves that the CPU has taken
-   * its pending interrupts.
+   * Waits until the CPUs have taken the pending interrupts of these vectors. When the kernel frees
+   * a handler, the kernel waits only for running handlers. On x86, an interrupt that the CPU has
+   * not yet taken is lost when the handler is freed. If a thread runs in user mode on a CPU, that
+   * CPU has taken its pending interrupts.
    */
   synchronize(index: number, vectors: readonly number[]): void {
     const cpus = new Set<number>();
@@ -54,7 +54,8 @@ export class HostInterrupts {
       try {
         this.#kernel.native.visitCpu(cpu);
       } catch (error) {
-        // The CPU went offline, which moved its interrupts, or this process may not use the CPU.
+        // The CPU went offline and its interrupts moved to another CPU, or this process may not use
+        // the CPU.
         if (!(error instanceof VfioError) || error.code !== 'EINVAL') throw error;
       }
     }
@@ -108,7 +109,10 @@ export function parseCpuList(list: string): number[] {
     });
 }
 
-/** Returns vfio-pci's name of a handler, or null for ERR and REQ: no host interrupt serves them. */
+/**
+ * Returns the name that vfio-pci gives to a handler. Returns null for ERR and REQ, because these
+ * indexes have no host interrupt.
+ */
 function actionName(name: string, index: number, vector: number): string | null {
   switch (index) {
     case VFIO_PCI_INTX_IRQ_INDEX:

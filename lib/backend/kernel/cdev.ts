@@ -14,14 +14,17 @@ import type { Steps } from './steps.js';
 import type { Sysfs } from '../../sysfs/sysfs.js';
 import type { Target } from '../../sysfs/target.js';
 
-/** The I/O address space of an IOMMU group. The kernel requires one for all devices of a group. */
+/**
+ * The I/O address space (IOAS) of an IOMMU group. The kernel requires all devices of a group to use
+ * the same IOAS.
+ */
 export class IoasContext extends RefCounted implements DmaContext {
   readonly addressSpace: KernelAddressSpace;
   readonly #kernel: Kernel;
   readonly #iommufd: number;
   readonly #ioas: number;
 
-  /** @param iommufd - one reference, which this context releases */
+  /** @param iommufd - the iommufd; this context releases one reference to the iommufd */
   constructor(kernel: Kernel, iommufd: Iommufd, releases: Releases) {
     super(releases);
     releases.add(() => {
@@ -74,7 +77,8 @@ export class IoasContext extends RefCounted implements DmaContext {
       releases.add(() => {
         pasids.destroyPageTable();
       });
-      // A caller's descriptor keeps the device open, so only a detach ends its use of the IOAS.
+      // If the caller owns a descriptor of the device, the device stays open. Only a detach then
+      // ends the device's use of the IOAS.
       releases.add(() => {
         native.deviceDetachPt(fd, null);
       });

@@ -44,7 +44,10 @@ import { Releases } from '../../releases.js';
 import { Regions } from './regions.js';
 import { MappedWindow } from './window.js';
 
-/** Bytes of a window at most: offsets have 32 bits, and Node 20 limits the ArrayBuffer. */
+/**
+ * Maximum size of a window in bytes. Offsets have 32 bits, and Node 20 limits the size of an
+ * ArrayBuffer.
+ */
 const WINDOW_MAX = Math.min(2 ** 32, constants.MAX_LENGTH);
 const NO_DATA = new Uint8Array(0);
 
@@ -60,9 +63,12 @@ export class KernelConnection implements DeviceConnection {
   readonly #regions: Regions;
   readonly #interrupts: HostInterrupts;
   readonly #windows = new Set<MappedWindow>();
-  /** Interrupt indexes that this connection has enabled at some time. */
+  /** Interrupt indexes that this connection has enabled at least once. */
   readonly #enabled = new Set<number>();
-  /** One reference while open, and one for each call on another thread. */
+  /**
+   * References to the connection: one while the connection is open, and one for each call on
+   * another thread.
+   */
   readonly #users: RefCounted;
   readonly #lifetime: Lifetime;
 
@@ -158,7 +164,9 @@ export class KernelConnection implements DeviceConnection {
     }
   }
 
-  /** Maps part of a region: whole pages, or up to the end of the region within its last page. */
+  /**
+   * Maps whole pages of a region. Only the last page of the region may be a partial page.
+   */
   map(region: number, offset: number, length: number): RegisterWindow {
     checkPages(offset, 'offset');
     checkInteger(length, 'length', 1, WINDOW_MAX);
@@ -209,7 +217,7 @@ export class KernelConnection implements DeviceConnection {
     const groups = new Set<number>();
     for (const device of [this, ...others]) {
       if (!(device instanceof KernelConnection)) {
-        throw new TypeError('hotReset takes devices of the kernel back end only');
+        throw new TypeError('hotReset accepts only devices of the kernel back end');
       }
       device.#lifetime.check();
       const { groupFd } = device.#file;
@@ -230,7 +238,7 @@ export class KernelConnection implements DeviceConnection {
     checkU64(value, 'value');
     const target = fdOf(eventfd);
     this.#call((native, fd) => {
-      // The flags of VFIO_DEVICE_IOEVENTFD are the width in bytes.
+      // The flags of VFIO_DEVICE_IOEVENTFD have the access width in bytes.
       const position = BigInt(this.#regions.position(region, offset));
       native.deviceIoeventfd(fd, width, position, value, target);
     });
@@ -283,7 +291,8 @@ export class KernelConnection implements DeviceConnection {
         window.close(hint);
       });
     }
-    // Another connection or the owner of a passed descriptor can keep the device open.
+    // Interrupts are disabled explicitly, because another connection or the owner of a passed
+    // descriptor can keep the device open.
     for (const index of this.#enabled) {
       releases.add(() => {
         this.#disable(index);

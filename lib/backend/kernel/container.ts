@@ -8,7 +8,8 @@ import type { Releases } from '../../releases.js';
 import { VFIO_API_VERSION } from './uapi.js';
 
 /**
- * Opens /dev/vfio/vfio, or duplicates a container, and checks its API version and IOMMU type.
+ * Opens /dev/vfio/vfio, or duplicates the descriptor of a container. Then checks the API version
+ * and the IOMMU type of the container.
  *
  * @param type - VFIO_TYPE1v2_IOMMU or VFIO_NOIOMMU_IOMMU
  */
@@ -51,7 +52,9 @@ export function openContainer(
   return container;
 }
 
-/** Whether VFIO_SET_IOMMU was done. Before that, VFIO_IOMMU_GET_INFO fails with EINVAL. */
+/**
+ * Whether VFIO_SET_IOMMU was done. Before VFIO_SET_IOMMU, VFIO_IOMMU_GET_INFO fails with EINVAL.
+ */
 export function hasIommu(native: Native, container: number): boolean {
   try {
     native.containerGetInfo(container);

@@ -8,19 +8,25 @@ import type { Target } from '../../sysfs/target.js';
 /** The kernel objects that all devices of one IOMMU group share. */
 export interface DmaContext extends RefCounted {
   readonly addressSpace: KernelAddressSpace;
-  /** Opens a device, which then owns the caller's reference to the context, unless this throws. */
+  /**
+   * Opens a device. The device then owns the caller's reference to the context. If openDevice()
+   * throws, the caller still owns the reference.
+   */
   openDevice(target: Target, request: OpenRequest): Steps<DeviceFile>;
 }
 
-/** An open device, with the operations that differ between group and character device. */
+/** An open device. Its operations differ between a group and a character device. */
 export interface DeviceFile {
   readonly fd: number;
   readonly via: Via | 'noiommu';
   readonly addressSpace: KernelAddressSpace;
-  /** Authorizes a hot reset; null if the iommufd authorizes it. */
+  /**
+   * File descriptor of the group, which authorizes a hot reset. Null if the iommufd authorizes the
+   * hot reset.
+   */
   readonly groupFd: number | null;
   attachPasid(pasid: number): void;
   detachPasid(pasid: number): void;
-  /** Closes the device, then releases its reference to the context. */
+  /** Closes the device, then releases the device's reference to the context. */
   release(): void;
 }

@@ -3,13 +3,14 @@ import type { Eventfd } from '../../contract/index.js';
 import { Lifetime } from '../../contract/lifetime.js';
 import { U64_MAX } from '../../checks.js';
 
-/** Buffer of {@link signalAll} for file descriptors, kept from one call to the next. */
+/** File descriptor buffer of {@link signalAll}, reused by the next call. */
 let fds = new Int32Array(64);
 let bytes = new Uint8Array(fds.buffer);
 
 /**
  * Signals each eventfd once. One call into native code signals all eventfds of the kernel.
- * @param native - called only if an eventfd of the kernel is among them
+ * @param native - returns the addon; called only if at least one eventfd is an eventfd of the
+ *   kernel
  */
 export function signalAll(native: () => Native, eventfds: readonly Eventfd[]): void {
   if (eventfds.length > fds.length) {
@@ -19,7 +20,8 @@ export function signalAll(native: () => Native, eventfds: readonly Eventfd[]): v
   let n = 0;
   for (const eventfd of eventfds) {
     const { fd } = eventfd;
-    // A mock eventfd has no file descriptor. On a closed eventfd, signal() throws EBADF.
+    // A mock eventfd and a closed eventfd have no file descriptor. For a closed eventfd, signal()
+    // throws EBADF.
     if (fd === null) eventfd.signal();
     else fds[n++] = fd;
   }
@@ -42,12 +44,12 @@ export class KernelEventfd implements Eventfd {
   }
 
   signal(count?: bigint): void {
-    // Most calls add 1. Without a bigint such a call is a fifth faster.
+    // Most calls add 1. A call that passes no bigint is a fifth faster.
     if (count === undefined) {
       this.#native.eventfdSignal(this.requireFd());
       return;
     }
-    // write(2) refuses 2^64 - 1.
+    // write(2) refuses the value 2^64 - 1.
     if (count < 0n || count >= U64_MAX) {
       throw new RangeError(`count must be from 0 to 2^64 - 2, not ${count}`);
     }

@@ -18,8 +18,9 @@ import * as uapi from './uapi.js';
 type GivenFds = Extract<OpenedFds, { via: 'group' }>;
 
 /**
- * An IOMMU group in a container. All devices of the group share it, because the group's node can be
- * opened only once. The last device that closes releases the group, then the container.
+ * An IOMMU group in a container. All devices of the group share the group's file descriptor,
+ * because the group's node can be opened only once. The last device that closes releases the group,
+ * then the container.
  */
 export class GroupContext extends RefCounted implements DmaContext {
   readonly addressSpace: KernelAddressSpace;
@@ -28,7 +29,10 @@ export class GroupContext extends RefCounted implements DmaContext {
   readonly #path: string;
   readonly #noiommu: boolean;
 
-  /** @param releases - owned by this context; if the constructor throws, owned by the caller */
+  /**
+   * @param releases - the release actions, which the context owns; if the constructor throws, the
+   *   caller owns the release actions
+   */
   constructor(kernel: Kernel, group: IommuGroup, given: GivenFds | undefined, releases: Releases) {
     super(releases);
     const type = group.noiommu ? uapi.VFIO_NOIOMMU_IOMMU : uapi.VFIO_TYPE1v2_IOMMU;
@@ -45,7 +49,10 @@ export class GroupContext extends RefCounted implements DmaContext {
     });
   }
 
-  /** Checks the group's status, then does SET_CONTAINER and SET_IOMMU unless they are done. */
+  /**
+   * Checks the group's status. Then calls SET_CONTAINER and SET_IOMMU, unless the group already has
+   * a container with an IOMMU.
+   */
   #join(container: number, type: number, group: IommuGroup, releases: Releases): void {
     const { native, sysfs } = this.#kernel;
     const status = callWithPath(this.#path, () => native.groupGetStatus(this.#fd));
@@ -68,7 +75,7 @@ export class GroupContext extends RefCounted implements DmaContext {
         },
         ({ code }) => (code === 'EBUSY' ? hints.notViable(sysfs, group) : undefined),
       );
-      // A group that a caller passed leaves the container again, as it was before.
+      // If a passed group had no container, the group leaves the container again.
       releases.add(() => {
         native.groupUnsetContainer(this.#fd);
       });

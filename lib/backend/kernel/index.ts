@@ -54,7 +54,7 @@ export class KernelBackend implements Backend {
    * Opens a function that is bound to vfio-pci. The kernel resets the function, which can take a
    * second.
    *
-   * @throws TypeError if the name is not an address, or an option is wrong
+   * @throws TypeError if the name is not a PCI address, or if an option has a wrong value
    * @throws VfioError ENODEV if the function does not exist, has no IOMMU group or has another
    *   driver; EBUSY if the group is not viable or another process has opened it; EACCES or EPERM if
    *   the kernel refuses the node, the interrupts or the VF token
@@ -100,7 +100,10 @@ export class KernelBackend implements Backend {
   }
 }
 
-/** The back end of real devices, such as `'0000:01:00.0'`. The first open loads the addon. */
+/**
+ * The back end of real devices, such as `'0000:01:00.0'`. The addon is loaded when the first device
+ * is opened.
+ */
 export const kernelBackend: Backend = new KernelBackend(new Sysfs(), native);
 
 /**
@@ -112,11 +115,12 @@ export function createEventfd(): Eventfd {
 }
 
 /**
- * Adds 1 to each eventfd by one call into native code. With many eventfds, each costs hardly more
- * than its system call.
+ * Adds 1 to each eventfd by one call into native code. With many eventfds, the time per eventfd is
+ * little more than the time of one system call.
  *
- * @throws {@link VfioError} EBADF if an eventfd is closed: no eventfd of the kernel is signalled.
- *   EAGAIN if a counter is full: the eventfds before it are signalled.
+ * @throws {@link VfioError} EBADF if an eventfd is closed; no eventfd of the kernel is signalled in
+ *   this case. EAGAIN if the counter of an eventfd is full; the earlier eventfds are signalled in
+ *   this case.
  * @example
  * const vectors = Array.from({ length: 64 }, () => createEventfd());
  * signalEventfds(vectors);

@@ -14,8 +14,8 @@ import type { Releases } from '../../releases.js';
 import * as uapi from './uapi.js';
 
 /**
- * An open /dev/iommu. All IOMMU groups of the process share it: a hot reset via character devices
- * requires that one iommufd has all affected devices.
+ * An open /dev/iommu. All IOMMU groups of the process share one iommufd. For a hot reset via
+ * character devices, all affected devices must be bound to the same iommufd.
  */
 export class Iommufd extends RefCounted {
   readonly fd: number;
@@ -37,7 +37,10 @@ export class Iommufd extends RefCounted {
   }
 }
 
-/** Makes the DMA calls of an I/O address space of an iommufd. Flags are those of linux/vfio.h. */
+/**
+ * Makes the DMA calls of an I/O address space of an iommufd. The flags have the values of
+ * linux/vfio.h.
+ */
 export function ioasCalls({ native, sysfs }: Kernel, fd: number, ioas: number): DmaCalls {
   return {
     path: sysfs.iommuNode,
@@ -52,7 +55,8 @@ export function ioasCalls({ native, sysfs }: Kernel, fd: number, ioas: number): 
     },
     unmap: (flags, iova, size) => {
       if (flags === 0) return native.iommufdIoasUnmap(fd, ioas, iova, size);
-      // The kernel's emulation of VFIO_IOMMU_UNMAP_DMA has the same rule.
+      // As in the kernel's emulation of VFIO_IOMMU_UNMAP_DMA, the flag is valid only with IOVA 0
+      // and size 0.
       if (flags !== VFIO_DMA_UNMAP_FLAG_ALL || iova !== 0n || size !== 0n) {
         throw new VfioError({ code: 'EINVAL', syscall: 'IOMMU_IOAS_UNMAP' });
       }

@@ -4,22 +4,27 @@ import { KernelEventfd } from './eventfd.js';
 
 /** sizeof(struct vfio_irq_set) without its data. */
 const HEADER = 20;
-/** Bytes of data that the kernel reads at most: 4 for each of the 2048 vectors of MSI-X. */
+/**
+ * Maximum number of data bytes that the kernel reads: 4 bytes for each of the 2048 MSI-X vectors.
+ */
 const DATA_MAX = 2048 * 4;
 const S32_MIN = -(2 ** 31);
 const S32_MAX = 2 ** 31 - 1;
 
 export interface EncodedIrqSet {
   readonly argsz: number;
-  /** The bytes after the header, at least as many as the kernel reads with this argsz. */
+  /**
+   * The bytes after the header. Zeros follow the data, so the kernel never reads beyond the array.
+   */
   readonly data: Uint8Array;
 }
 
 /**
- * Encodes struct vfio_irq_set: eventfds as s32, bools as bytes. An `argsz` of the caller is sent
- * unchanged, with zero bytes between the data and its end.
+ * Encodes struct vfio_irq_set: eventfds as s32, bools as bytes. If the caller passes an `argsz`,
+ * that value is sent unchanged. If `argsz` exceeds the data, zero bytes follow the data.
  *
- * @throws {@link VfioError} EBADF if an eventfd is closed; TypeError for an eventfd of the mock
+ * @throws {@link VfioError} EBADF if an eventfd is closed; TypeError if an eventfd is a mock
+ *   eventfd
  */
 export function encodeIrqSet(set: IrqSet): EncodedIrqSet {
   for (const field of ['index', 'flags', 'start', 'count'] as const) checkU32(set[field], field);
@@ -43,7 +48,7 @@ function encodeEventfds(eventfds: readonly (Eventfd | null | number)[]): Uint8Ar
   return data;
 }
 
-/** Returns the file descriptor to pass to an ioctl for an eventfd; -1 for null. */
+/** Returns the file descriptor that an ioctl receives for an eventfd. Returns -1 for null. */
 export function fdOf(eventfd: Eventfd | null | number): number {
   if (eventfd === null) return -1;
   if (typeof eventfd === 'number') {

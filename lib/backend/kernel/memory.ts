@@ -9,8 +9,8 @@ const HUGE_PAGE_SHIFT = { '2M': 21, '1G': 30 } as const;
 const TRANSPARENT = -1;
 
 /**
- * Memory at a fixed address. While the IOMMU maps any part of it, a release is delayed until the
- * last part is unmapped.
+ * Memory at a fixed address. If the memory is released while any part of it is mapped in the IOMMU,
+ * the memory is freed when the last part is unmapped.
  */
 export class KernelMemory implements Memory {
   readonly size: number;
@@ -32,7 +32,10 @@ export class KernelMemory implements Memory {
     return this.#buffer;
   }
 
-  /** Counts one more mapping until {@link unpin}. Returns the address in the process. */
+  /**
+   * Adds one to the number of mappings, from which {@link unpin} subtracts one. Returns the address
+   * of the memory in the process.
+   */
   pin(): bigint {
     this.#lifetime.check();
     this.#mappings++;
@@ -49,9 +52,9 @@ export class KernelMemory implements Memory {
 }
 
 /**
- * Allocates zeroed memory. `size` is rounded up to whole pages of the requested kind.
+ * Allocates zeroed memory. `size` is rounded up to whole pages of the requested page size.
  *
- * @throws VfioError ENOMEM if the system has no memory left, or the pool has too few huge pages
+ * @throws VfioError ENOMEM if the system has no memory left, or if the pool has too few huge pages
  */
 export function allocate(native: Native, size: number, hugePages: HugePages): KernelMemory {
   checkInteger(size, 'size', 1, Number.MAX_SAFE_INTEGER);
@@ -90,7 +93,7 @@ export function mapFd(
  * WebAssembly.Memory are page-aligned. A plain buffer of 4 MiB starts 16 bytes after a page
  * boundary.
  *
- * @throws RangeError unless the buffer is page-aligned and has whole pages
+ * @throws RangeError if the buffer is not page-aligned or does not have whole pages
  */
 export function share(native: Native, buffer: SharedArrayBuffer): KernelMemory {
   if (!(buffer instanceof SharedArrayBuffer)) {
@@ -110,8 +113,8 @@ export function share(native: Native, buffer: SharedArrayBuffer): KernelMemory {
 }
 
 /**
- * Writes to each page without changing its contents. Before Linux 6.2, an unwritten page that is
- * mapped read-only for the device stays the zero page for the device.
+ * Writes to each page without changing its contents. Before Linux 6.2, if an unwritten page is
+ * mapped read-only for the device, the device always reads zeros from the page.
  */
 function populate(bytes: Uint8Array): void {
   for (let offset = 0; offset < bytes.length; offset += PAGE_SIZE) Atomics.or(bytes, offset, 0);

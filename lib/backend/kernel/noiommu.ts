@@ -3,7 +3,7 @@ import type { DmaCalls } from './address-space.js';
 import { PAGE_SIZE } from '../../checks.js';
 import * as hints from '../../sysfs/hints.js';
 
-/** Makes DMA calls that fail with ENOTSUP: without an IOMMU, VFIO maps nothing. */
+/** Returns DMA calls that fail with ENOTSUP, because VFIO cannot map memory without an IOMMU. */
 export function noiommuCalls(path: string): DmaCalls {
   const refuse = (syscall: string): never => {
     const message = 'DMA mappings need an IOMMU';
@@ -19,7 +19,7 @@ export function noiommuCalls(path: string): DmaCalls {
   };
 }
 
-/** Warns that the host is not protected from a device. */
+/** Warns that no IOMMU protects the host from the DMA of a device. */
 export class NoiommuWarning {
   readonly #warned = new Set<string>();
 

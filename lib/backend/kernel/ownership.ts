@@ -1,6 +1,9 @@
 import { Releases } from '../../releases.js';
 
-/** A reference count. The last release runs the release actions. Starts with one reference. */
+/**
+ * A reference count. The count starts with one reference. The last release runs the release
+ * actions.
+ */
 export class RefCounted {
   #references = 1;
   readonly #releases: Releases;
@@ -23,8 +26,8 @@ export class Registry<T extends RefCounted> {
   readonly #known = new Map<string, T>();
 
   /**
-   * Acquires a reference to the object of a key, and makes the object if there is none. If `make`
-   * throws, the release actions that it added run.
+   * Acquires a reference to the object of a key. If the key has no object, makes the object. If
+   * `make` throws, the release actions that `make` added run.
    */
   acquire(key: string, make: (releases: Releases) => T): T {
     const known = this.#known.get(key);

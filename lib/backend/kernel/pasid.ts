@@ -12,8 +12,8 @@ export interface Attachment {
 }
 
 /**
- * The PASIDs that are attached to a device's address space. iommufd requires a page table that was
- * allocated for PASIDs, and from then on the device itself must use that page table too. The page
+ * The PASIDs that are attached to a device's address space. For PASIDs, iommufd requires a page
+ * table that was allocated for PASIDs. The device itself must use the same page table. The page
  * table belongs to the same address space, so existing mappings stay.
  */
 export class PasidTable {
@@ -48,7 +48,7 @@ export class PasidTable {
     for (const pasid of this.#attached) this.detach(pasid);
   }
 
-  /** Destroys the page table. The device and all PASIDs must be detached before. */
+  /** Destroys the page table. The device and all PASIDs must be detached before this call. */
   destroyPageTable(): void {
     if (this.#pageTable === null) return;
     this.#native.iommufdDestroy(this.#device.iommufd, this.#pageTable);

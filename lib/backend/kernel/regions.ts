@@ -3,7 +3,10 @@ import type { RegionInfo } from '../../contract/index.js';
 import { VFIO_REGION_INFO_FLAG_WRITE } from '../../contract/uapi.js';
 import { checkInteger, checkU32 } from '../../checks.js';
 
-/** Location of a region in the device file. The file offsets after it belong to the next region. */
+/**
+ * Location of a region in the device file. The file offsets after the region belong to the next
+ * region.
+ */
 export interface Place {
   readonly offset: number;
   readonly size: bigint;

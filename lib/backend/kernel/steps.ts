@@ -1,11 +1,11 @@
-/** A blocking call, in its synchronous and its asynchronous form. */
+/** A blocking call, in a synchronous form and an asynchronous form. */
 export interface BlockingCall<T> {
   readonly sync: () => T;
   readonly async: () => Promise<T>;
 }
 
 /**
- * A flow that is written once for its synchronous and its asynchronous form. The generator yields
+ * A flow that is written once and runs synchronously or asynchronously. The generator yields
  * blocking calls and receives their results.
  */
 export type Steps<Result> = Generator<BlockingCall<number>, Result, number>;
@@ -26,7 +26,7 @@ export function runSync<Result>(steps: Steps<Result>): Result {
   return step.value;
 }
 
-/** Runs all steps, with the blocking calls on another thread. */
+/** Runs all steps. The blocking calls run on another thread. */
 export async function runAsync<Result>(steps: Steps<Result>): Promise<Result> {
   let step = steps.next();
   while (step.done !== true) {

@@ -1,6 +1,6 @@
 /**
  * Constants of linux/vfio.h (container, group) and linux/iommufd.h that only this back end needs.
- * Names are those of the headers.
+ * The names are those of the kernel headers.
  */
 
 export const VFIO_API_VERSION = 0;

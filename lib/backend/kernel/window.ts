@@ -10,16 +10,18 @@ const S64_MIN = -(2n ** 63n);
 const U64_MAX = 2n ** 64n - 1n;
 
 /**
- * Registers of a mapped region. Each read is an Atomics.load and each write a plain store of a
- * typed array. V8 keeps both unchanged in every compiler tier. A plain load could be dropped or
- * merged, and Atomics.store would be a locked read and write. The views are private: printing or
- * comparing a view would read registers.
+ * Registers of a mapped region. Each read is an Atomics.load of a typed array. Each write is a
+ * plain store into a typed array. V8 keeps each Atomics.load and each plain store unchanged in
+ * every compiler tier. A plain load could be dropped or merged with another load. Atomics.store
+ * would be a locked read and write. The typed arrays are private, because printing or comparing a
+ * typed array would read registers.
  *
- * If `i << n` differs from the offset, the offset is misaligned, not an integer or not below 4 GiB.
- * The views are empty after close and while the device does not respond. Native code then makes the
- * access and reports whether the access reached the device. Atomics.load checks the length itself,
- * so a read needs no bounds check of its own (saves 7 %). `#lost` is checked after each write, and
- * after a read of all ones: only these accesses can have met a device that does not respond.
+ * If `i << n` differs from the offset, the offset is misaligned, is not an integer, or is not below
+ * 4 GiB. After close, and while the device does not respond, the typed arrays are empty. If the
+ * typed arrays are empty, native code makes the access and reports whether the access reached the
+ * device. Atomics.load checks the length, so a read needs no additional bounds check (saves 7 %).
+ * `#lost` is checked after each write and after each read of all ones. A read of any other value
+ * proves that the device responded.
  */
 export class MappedWindow extends EventEmitter<WindowEvents> implements RegisterWindow {
   readonly size: number;
@@ -27,9 +29,9 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   #u16: Uint16Array;
   #u32: Uint32Array;
   #u64: BigUint64Array;
-  /** Not 0 if the last access faulted. Native code sets and clears it. */
+  /** Not 0 if the last access faulted. Native code sets and clears this value. */
   readonly #lost: Int32Array;
-  /** The state that the views were made for. */
+  /** Whether the typed arrays are empty because the device does not respond. */
   #isLost = false;
   readonly #writable: boolean;
   readonly #calls: WindowCalls;
@@ -38,8 +40,8 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   #mapping: NativeWindow | null;
 
   /**
-   * @param what - `path` for errors, and whether the registers can be written
-   * @param onClose - called once, after the registers were unmapped
+   * @param what - `path` is for error messages, `writable` allows writes
+   * @param onClose - called once, after the registers are unmapped
    */
   constructor(
     calls: WindowCalls,
@@ -139,7 +141,10 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     if (this.#lost[0] !== 0) this.#updateViews();
   }
 
-  /** @param value - 32 bits, unsigned, or signed as JavaScript's bit operators return them */
+  /**
+   * @param value - an unsigned 32-bit number, or a signed 32-bit number as returned by JavaScript's
+   *   bit operators
+   */
   write32(offset: number, value: number): void {
     if ((value | 0) !== value && value >>> 0 !== value) refuseValue(value, 32);
     const u = this.#u32;
@@ -165,7 +170,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   }
 
   readBlock(offset: number, into: Uint8Array, width: Width): void {
-    // A call into native code takes longer than a single access.
+    // A single access is faster than a call into native code.
     if (into.length === 4 && width === 4 && into instanceof Uint8Array) {
       const value = this.read32(offset);
       into[0] = value;
@@ -197,7 +202,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     this.close();
   }
 
-  /** Reads through native code. Throws for a wrong offset and after close. */
+  /** Reads through native code. Throws if the offset is wrong or the window is closed. */
   #readSlow(offset: number, width: Width): bigint {
     const value = new BigUint64Array(1);
     this.#readNative(offset, new Uint8Array(value.buffer, 0, width), width);
@@ -215,14 +220,17 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     this.writeBlock(offset, new Uint8Array(bytes.buffer, 0, width), width);
   }
 
-  /** Empties or restores the views, if the last access changed whether the device responds. */
+  /**
+   * Empties the typed arrays if the device no longer responds. Restores the typed arrays if the
+   * device responds again.
+   */
   #updateViews(): void {
     const lost = this.#lost[0] !== 0;
     if (lost === this.#isLost || this.#mapping === null) return;
     this.#isLost = lost;
     const { buffer } = this.#mapping;
     [this.#u8, this.#u16, this.#u32, this.#u64] = views(buffer, lost ? 0 : this.size);
-    // A microtask, so that no listener runs in the middle of an access.
+    // The event is emitted in a microtask, so no listener runs in the middle of an access.
     queueMicrotask(() => this.emit(lost ? 'lost' : 'restored'));
   }
 
@@ -253,7 +261,10 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   }
 }
 
-/** Returns a view of each width, over the whole registers in the first `size` bytes. */
+/**
+ * Returns a typed array for each width. A typed array covers only complete registers within the
+ * first `size` bytes.
+ */
 function views(
   buffer: ArrayBuffer,
   size: number,

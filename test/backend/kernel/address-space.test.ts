@@ -14,7 +14,7 @@ function open(t: ExecutionContext, nodes: readonly string[] = GROUP_NODES) {
   return { fake, device, space: device.addressSpace };
 }
 
-test('via group, map and unmap reach the container with the flags of VFIO', (t) => {
+test('via group, map and unmap call the container with the flags of VFIO', (t) => {
   const { fake, space } = open(t);
   const memory = space.allocate(8192, false);
   space.mapSync(memory, 4096, PAGE, 0x10000n, 3);
@@ -27,7 +27,7 @@ test('via group, map and unmap reach the container with the flags of VFIO', (t) 
   ]);
 });
 
-test('via cdev, map and unmap reach the IOAS, and map has the flags of iommufd', (t) => {
+test('via cdev, map and unmap call the IOAS, and map uses the flags of iommufd', (t) => {
   const { fake, space } = open(t, CDEV_NODES);
   const memory = space.allocate(4096, false);
   for (const [flags, sent] of [
@@ -48,7 +48,7 @@ test('via cdev, map and unmap reach the IOAS, and map has the flags of iommufd',
   );
 });
 
-test('the flag to unmap all unmaps the whole IOAS, and fails with EINVAL for a part of it', (t) => {
+test('VFIO_DMA_UNMAP_FLAG_ALL unmaps the whole IOAS, but is EINVAL for a single range', (t) => {
   const { fake, space } = open(t, CDEV_NODES);
   space.unmap(0n, 0n, 2);
   t.is(fake.calls[0], `iommufdIoasUnmap 100 101 0 ${2n ** 64n - 1n}`);
@@ -57,7 +57,7 @@ test('the flag to unmap all unmaps the whole IOAS, and fails with EINVAL for a p
   t.is(fake.calls.length, 1);
 });
 
-test('an error keeps the errno of the kernel', (t) => {
+test('an error has the errno that the kernel returned', (t) => {
   const { fake, space } = open(t, CDEV_NODES);
   fake.fail('iommufdIoasUnmap', 'ENOENT');
   const error = failure(t, () => space.unmap(0n, PAGE, 0));
@@ -65,7 +65,7 @@ test('an error keeps the errno of the kernel', (t) => {
   t.regex(error.path ?? '', /\/dev\/iommu$/);
 });
 
-test('ranges and page sizes are those that the kernel reports', (t) => {
+test('the IOVA ranges and page sizes are those that the kernel reports', (t) => {
   const group = open(t).space;
   t.deepEqual(group.ranges(), [
     { start: 0n, end: 0xfedf_ffffn },
@@ -77,7 +77,7 @@ test('ranges and page sizes are those that the kernel reports', (t) => {
   t.is(cdev.pageSizes, 0xffff_ffff_ffff_f000n);
 });
 
-test('released memory is freed with its last mapping', (t) => {
+test('released memory is freed when its last mapping is removed', (t) => {
   const { fake, space } = open(t);
   const memory = space.allocate(8192, false);
   space.mapSync(memory, 0, 8192n, 0n, 3);
@@ -96,7 +96,7 @@ test('released memory is freed with its last mapping', (t) => {
   );
 });
 
-test('an unmap that would split a mapping removes whole mappings only', (t) => {
+test('an unmap of a range that would split a mapping removes only whole mappings', (t) => {
   const { fake, space } = open(t, CDEV_NODES);
   const [inside, cut] = [space.allocate(4096, false), space.allocate(8192, false)];
   space.mapSync(inside, 0, PAGE, 0n, 3);
@@ -109,7 +109,7 @@ test('an unmap that would split a mapping removes whole mappings only', (t) => {
   t.is(fake.freed.length, 2);
 });
 
-test('a failed mapping does not keep its memory', async (t) => {
+test('after a failed map call, the address space does not keep the memory', async (t) => {
   const { fake, space } = open(t);
   const memory = space.allocate(4096, false);
   fake.fail('containerMapDma', 'EEXIST');
@@ -150,7 +150,7 @@ test('close unmaps the remaining mappings and frees released memory', (t) => {
   );
 });
 
-test('an unfinished mapping keeps the container open', async (t) => {
+test('an unfinished asynchronous map call keeps the container open', async (t) => {
   const { fake, device, space } = open(t);
   const memory = space.allocate(4096, false);
   const mapping = space.map(memory, 0, PAGE, 0n, 3);
@@ -163,7 +163,7 @@ test('an unfinished mapping keeps the container open', async (t) => {
   t.is(fake.freed.length, 1);
 });
 
-test('the hint of ENOMEM has the bytes needed and the bytes allowed', (t) => {
+test('the hint of ENOMEM has the needed bytes and the allowed bytes', (t) => {
   const { fake, space } = open(t);
   const memory = space.allocate(3 * 4096, false);
   space.mapSync(memory, 0, PAGE, 0n, 3);
@@ -176,7 +176,7 @@ test('the hint of ENOMEM has the bytes needed and the bytes allowed', (t) => {
   t.regex(hint ?? '', new RegExp(`prlimit --pid ${process.pid} --memlock=12288`));
 });
 
-test('without a memlock limit ENOMEM has no hint, and ENOSPC has the limit of mappings', (t) => {
+test('without a memlock limit, ENOMEM has no hint; ENOSPC has the mapping limit', (t) => {
   const tree = new Tree(t, {
     devices: [{ name: NAME, driver: 'vfio-pci', group: 12 }],
     nodes: GROUP_NODES,
@@ -219,10 +219,13 @@ test('sizes are rounded up to huge pages, and the hint has the number of missing
   ]);
   fake.fail('memoryAllocate', 'ENOMEM');
   const error = failure(t, () => space.allocate(2 ** 22 + 1, '2M'));
-  t.regex(error.hint ?? '', /fewer than 3 free huge pages .*'echo 3 > .*hugepages-2048kB\/nr_hugepages'/);
+  t.regex(
+    error.hint ?? '',
+    /fewer than 3 free huge pages .*'echo 3 > .*hugepages-2048kB\/nr_hugepages'/,
+  );
 });
 
-test('shared and mapped memory must be page-aligned and have whole pages', (t) => {
+test('shared memory and mapped memory must be page-aligned and have whole pages', (t) => {
   const { fake, space } = open(t);
   const shared = new SharedArrayBuffer(8192);
   const memory = space.fromShared(shared);

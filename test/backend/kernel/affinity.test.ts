@@ -33,7 +33,7 @@ test('a list of CPUs is parsed into numbers', (t) => {
   t.deepEqual(parseCpuList('\n'), []);
 });
 
-test('the interrupt of a vector is found by the name of its handler', (t) => {
+test('the host interrupt of a vector is found by the name of the interrupt handler', (t) => {
   const { device } = open(t);
   t.deepEqual(device.getAffinity(0, 0), [22]);
   t.deepEqual(device.getAffinity(1, 1), [47]);
@@ -41,7 +41,7 @@ test('the interrupt of a vector is found by the name of its handler', (t) => {
   t.deepEqual(device.getAffinity(2, 10), [46]);
 });
 
-test('setAffinity() writes the CPUs as a list', (t) => {
+test('setAffinity() writes the list of CPUs to smp_affinity_list', (t) => {
   const { tree, device } = open(t);
   device.setAffinity(2, 10, [3, 0]);
   t.is(readFileSync(join(tree.root, 'proc/irq/46/smp_affinity_list'), 'utf8'), '3,0');
@@ -53,7 +53,7 @@ test('setAffinity() writes the CPUs as a list', (t) => {
   );
 });
 
-test('the affinity of a vector without a host interrupt fails with ENOENT', (t) => {
+test('getAffinity() fails with ENOENT if the vector has no host interrupt', (t) => {
   const { device } = open(t);
   for (const [index, vector] of [
     [2, 0],

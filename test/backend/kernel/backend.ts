@@ -4,7 +4,9 @@ import { VfioError } from '../../../lib/errors.js';
 import { FakeNative } from './fake-native.js';
 import type { Tree } from '../../sysfs/tree.js';
 
-/** Makes the back end with a recorded host and a fake kernel that records its calls. */
+/**
+ * Makes a kernel back end with a recorded host. A fake kernel answers and records the system calls.
+ */
 export function make(tree: Tree): { fake: FakeNative; backend: KernelBackend } {
   const fake = new FakeNative();
   return { fake, backend: new KernelBackend(tree.sysfs, () => fake.native) };

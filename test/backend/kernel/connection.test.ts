@@ -17,7 +17,7 @@ function open(t: ExecutionContext, nodes = GROUP_NODES, options: OpenOptions = {
   return { tree, fake, backend, device };
 }
 
-test('a region is accessed at its offset in the device file, which is queried once', (t) => {
+test('a region is accessed at its file offset, and the file offset is queried once', (t) => {
   const { fake, device } = open(t);
   fake.answers.pread = () => 3;
   fake.answers.load = () => 0x1234;
@@ -71,7 +71,7 @@ test('wrong arguments are refused before any system call', (t) => {
   t.deepEqual(fake.calls, []);
 });
 
-test('an error has the name of the device', (t) => {
+test('an error of a call has the name of the device', (t) => {
   const { fake, device } = open(t);
   fake.fail('deviceGetRegionInfo', 'EINVAL');
   for (const run of [() => device.getRegionInfo(9), () => device.load(9, 0, 4)]) {
@@ -79,7 +79,7 @@ test('an error has the name of the device', (t) => {
   }
 });
 
-test('map() accepts whole pages, and a partial page at the end of the region', (t) => {
+test('map() accepts whole pages, and also a partial page at the end of the region', (t) => {
   const { fake, device } = open(t);
   fake.answers.deviceGetRegionInfo = () => ({
     flags: 7,
@@ -90,7 +90,10 @@ test('map() accepts whole pages, and a partial page at the end of the region', (
   t.is(device.map(0, 0, 4096).size, 4096);
   t.is(device.map(0, 4096, 0x20).size, 0x20);
   t.is(device.map(0, 0, 0x1020).size, 0x1020);
-  t.throws(() => device.map(0, 0, 0x30), { instanceOf: RangeError, message: /multiple of the page size/ });
+  t.throws(() => device.map(0, 0, 0x30), {
+    instanceOf: RangeError,
+    message: /multiple of the page size/,
+  });
   t.is(fake.calls.filter((call) => call.startsWith('mapRegion')).length, 3);
 });
 
@@ -112,7 +115,7 @@ test('a region without write access is mapped read-only', (t) => {
   );
 });
 
-test('SET_IRQS is sent unchanged, and a positive result is returned', (t) => {
+test('setIrqs() sends the request unchanged and returns a positive result', (t) => {
   const { fake, device } = open(t);
   fake.answers.deviceSetIrqs = () => 1;
   const eventfd = device.createEventfd();
@@ -146,7 +149,7 @@ test('close disables the interrupts, unmaps the windows and closes all descripto
   t.is(fake.fds.size, 0);
 });
 
-test('use after close fails with EBADF and makes no call', async (t) => {
+test('after close, each method fails with EBADF and makes no system call', async (t) => {
   const { fake, device } = open(t);
   device.close();
   fake.calls.length = 0;
@@ -201,7 +204,7 @@ test('an unfinished reset keeps the device open', async (t) => {
   t.deepEqual([...fake.fds], []);
 });
 
-test('hot reset reports the affected devices, and passes each group once', (t) => {
+test('hot reset reports the affected devices, and passes the fd of each group once', (t) => {
   const { fake, backend } = make(goodHost(t));
   const [one, other, third] = ['03:00.0', '03:00.1', '01:00.0'].map((name) =>
     backend.openSync(name, {}),
@@ -223,7 +226,7 @@ test('hot reset reports the affected devices, and passes each group once', (t) =
   );
 });
 
-test('hot reset via cdev passes no groups and refuses a device via group', (t) => {
+test('hot reset via cdev passes no groups and refuses a device that is open via group', (t) => {
   const { fake, backend } = make(goodHost(t, [...GROUP_NODES, ...CDEV_NODES]));
   const one = backend.openSync('03:00.0', {});
   const other = backend.openSync('03:00.1', {});
@@ -247,7 +250,7 @@ test('an ioeventfd is bound with its offset in the device file and its width', (
   t.is(fake.calls.at(-1), `deviceIoeventfd 102 4 ${2n * 2n ** 40n + 8n} 7 -1`);
 });
 
-test('the first PASID allocates a page table for PASIDs, which close destroys', (t) => {
+test('the first PASID allocates a page table, and close destroys the page table', (t) => {
   const { fake, device } = open(t, CDEV_NODES);
   device.attachPasid(5);
   device.attachPasid(6);
@@ -270,7 +273,7 @@ test('the first PASID allocates a page table for PASIDs, which close destroys', 
   ]);
 });
 
-test('if a PASID is refused, the device stays attached as before', (t) => {
+test('if a PASID is refused, the device stays attached to its address space', (t) => {
   const { fake, device } = open(t, CDEV_NODES);
   fake.fail('iommufdHwptAlloc', 'EOPNOTSUPP');
   t.like(
@@ -300,7 +303,7 @@ test('attaching a PASID via group fails with ENOTSUP and a hint', (t) => {
   t.regex(error.hint ?? '', /via: 'cdev'/);
 });
 
-test('feature() passes the flags and fills the data', (t) => {
+test('feature() passes the flags to the kernel and fills the data', (t) => {
   const { fake, device } = open(t);
   fake.answers.deviceFeature = (_fd, _flags, data) => {
     data[0] = 9;

@@ -5,7 +5,7 @@ import type { Handle, Native, NativeMemory } from '../../../lib/native/binding.j
 type Answers = { -readonly [Name in keyof Native]?: Native[Name] };
 type Code = keyof typeof constants.errno;
 
-/** Calls that release a resource. They are not counted as steps of an open. */
+/** Calls that release a resource. These calls are not counted in {@link FakeNative.steps}. */
 const RELEASES = ['close', 'iommufdDestroy', 'deviceDetachPt', 'groupUnsetContainer'];
 
 /**
@@ -22,9 +22,11 @@ export class FakeNative {
   /** Addresses of the memory that was released. */
   readonly freed: bigint[] = [];
   readonly native: Native;
-  /** The function behind each call. A test replaces entries. */
+  /** The function that answers each call. A test can replace a function. */
   readonly answers: Answers;
-  /** Calls so far, without releases. The call with the number `failAt` fails with EIO. */
+  /**
+   * Number of calls so far, except for releases. Call number `failAt` fails with EIO.
+   */
   steps = 0;
   failAt = -1;
   #failures = new Map<string, Code>();
@@ -37,13 +39,16 @@ export class FakeNative {
     });
   }
 
-  /** Makes a call and its asynchronous form fail until `code` is null. */
+  /**
+   * Makes a call and its asynchronous form fail with `code`. If `code` is null, the call succeeds
+   * again.
+   */
   fail(name: keyof Native, code: Code | null): void {
     if (code === null) this.#failures.delete(name);
     else this.#failures.set(name, code);
   }
 
-  /** Returns the names of the recorded calls, and clears the record. */
+  /** Returns the names of the recorded calls and removes the calls from the record. */
   drainCalls(): string[] {
     return this.calls.splice(0).map((call) => call.split(' ')[0] ?? '');
   }
@@ -120,7 +125,8 @@ export class FakeNative {
         joined.add(fd);
       },
       groupGetDeviceFd: (_fd, name) => this.#fd(`device ${name}`),
-      // The kernel destroys the id of a device with its binding, so `objects` does not count it.
+      // When a device is unbound, the kernel destroys the device's id, so `objects` does not have
+      // this id.
       deviceBindIommufd: () => this.#next++,
       deviceAttachPt: (_fd, pt) => pt,
       iommufdIoasAlloc: () => this.#object(),

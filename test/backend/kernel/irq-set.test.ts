@@ -13,13 +13,13 @@ function eventfd(fd: number | null): Eventfd {
   return { fd, signal: unused, read: unused, close: unused };
 }
 
-test('eventfds are encoded as 32-bit descriptors: null as -1, a number unchanged', (t) => {
+test('eventfds are encoded as 32-bit file descriptors, and null is encoded as -1', (t) => {
   const { argsz, data } = encodeIrqSet({ ...SET, eventfds: [eventfd(7), null, -2, 300] });
   t.is(argsz, 20 + 16);
   t.is(Buffer.from(data).toString('hex'), '07000000fffffffffeffffff2c010000');
 });
 
-test('bools are encoded as bytes, and a request without data has the header alone', (t) => {
+test('bools are encoded as bytes, and a request without data has only the header', (t) => {
   t.deepEqual(encodeIrqSet({ ...SET, bools: [1, 0, 255] }), {
     argsz: 23,
     data: Uint8Array.of(1, 0, 255),
@@ -36,7 +36,8 @@ test('property: the kernel never reads beyond the data, with any argsz', (t) => 
       fc.array(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), { maxLength: 40 }),
       (argsz, count, width, eventfds) => {
         const encoded = encodeIrqSet({ ...SET, count, eventfds, argsz });
-        // The kernel reads count * width bytes if argsz has room for them, else none.
+        // If argsz covers count * width data bytes, the kernel reads these bytes. Otherwise the
+        // kernel reads no data.
         const read = argsz - 20 >= count * width ? count * width : 0;
         const given = encodeIrqSet({ ...SET, eventfds }).data;
         const rest = encoded.data.subarray(given.length);
@@ -52,7 +53,7 @@ test('property: the kernel never reads beyond the data, with any argsz', (t) => 
   t.pass();
 });
 
-test('a value that does not fit its field is refused', (t) => {
+test('a value that does not fit into its field is refused', (t) => {
   t.throws(() => encodeIrqSet({ ...SET, eventfds: [eventfd(null)] }), { instanceOf: TypeError });
   t.throws(() => encodeIrqSet({ ...SET, eventfds: [2 ** 31] }), { instanceOf: RangeError });
   t.throws(() => encodeIrqSet({ ...SET, bools: [256] }), { instanceOf: RangeError });

@@ -77,7 +77,7 @@ for (const width of WIDTHS) {
     t.deepEqual(events, ['lost', 'restored']);
   });
 
-  test(`${width} bytes: the write that detects the loss is dropped too`, (t) => {
+  test(`${width} bytes: the write that detects the loss of the device is also dropped`, (t) => {
     const { window, lose, restore } = open(t);
     lose();
     write(window, width, 16, 2);
@@ -91,7 +91,7 @@ for (const width of WIDTHS) {
   });
 }
 
-test('a negative value is written by the access that finds the device restored', (t) => {
+test('the write that detects the restored device can write a negative value', (t) => {
   const { window, lose, restore } = open(t);
   for (const [width, value] of [
     [1, -2],
@@ -121,7 +121,7 @@ test('blocks of a lost window read all ones and drop writes', (t) => {
   t.true(block.every((byte) => byte === 7));
 });
 
-test('a lost window refuses wrong offsets and values, and use after close', (t) => {
+test('a lost window refuses wrong offsets, wrong values, and use after close', (t) => {
   const { window, lose } = open(t);
   lose();
   window.read8(0);
@@ -165,7 +165,7 @@ test('a lost read-only window reads all ones and refuses writes', (t) => {
   );
 });
 
-test('a register that holds all ones does not make the window lost', async (t) => {
+test('a register with a value of all ones does not make the window lost', async (t) => {
   const { window, events, restore } = open(t);
   restore(0xff);
   for (const width of WIDTHS) t.is(read(window, width, 0), ones(width));
@@ -177,8 +177,9 @@ test('a register that holds all ones does not make the window lost', async (t) =
 const ROUNDS = 100;
 
 /**
- * Program of a thread that truncates the file at a random time and restores the file afterwards.
- * Turns of a round: 0, the reader spins; 1, the reader has seen the loss; 2, the file is restored.
+ * Program of a thread that truncates the file at a random time and later restores the file. A round
+ * has three states. In state 0 the reader spins, in state 1 the reader has detected the loss, in
+ * state 2 the file is restored.
  */
 const TRUNCATE = `
   const { truncateSync } = require('node:fs');
@@ -197,7 +198,7 @@ const TRUNCATE = `
   }`;
 
 for (const access of ['read', 'write'] as const) {
-  test(`a loop of ${access} accesses detects a loss at once in every compiler tier`, async (t) => {
+  test(`in every compiler tier, a ${access} loop detects a lost device at once`, async (t) => {
     const { window, path } = open(t);
     const turn = new Int32Array(new SharedArrayBuffer(8));
     const worker = new Worker(TRUNCATE, { eval: true, workerData: { path, turn } });

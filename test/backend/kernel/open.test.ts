@@ -23,7 +23,7 @@ const WAYS = [
   },
 ] as const satisfies { title: string; nodes: readonly string[]; options: OpenOptions }[];
 
-/** The synchronous and the asynchronous open. Both run the same steps. */
+/** The synchronous open and the asynchronous open. Both forms must make the same calls. */
 const FORMS = {
   sync: async (backend: KernelBackend, name: string, options: OpenOptions) => {
     await Promise.resolve();
@@ -107,7 +107,7 @@ for (const { title, nodes, options } of WAYS) {
           t.like(error, { name: 'VfioError', code: 'EIO' });
           t.truthy((error as { path?: string }).path);
           assertAllReleased(t, fake);
-          // The next open starts anew.
+          // The next open makes all calls again.
           fake.failAt = -1;
           (await open(backend, FIRST, options)).close();
           assertAllReleased(t, fake);
@@ -123,7 +123,7 @@ for (const { title, nodes, options } of WAYS) {
   }
 }
 
-test('devices of one group share group and container, which the last close releases', async (t) => {
+test('devices of a group share a container, and the last close releases it', async (t) => {
   const { fake, backend } = make(goodHost(t));
   const [one, other] = await Promise.all([
     backend.open('03:00.0', {}),
@@ -152,7 +152,7 @@ test('via cdev, devices of a group share an IOAS, and all groups share one iommu
   assertAllReleased(t, fake);
 });
 
-test('a device can be opened again after close, with a new SET_IOMMU', (t) => {
+test('after close, a device can be opened again, and the open calls SET_IOMMU again', (t) => {
   const { fake, backend } = make(goodHost(t));
   for (let round = 0; round < 3; round++) {
     const device = backend.openSync(FIRST, {});
@@ -162,7 +162,7 @@ test('a device can be opened again after close, with a new SET_IOMMU', (t) => {
   }
 });
 
-test('passed descriptors are duplicated, and close leaves their group in its container', (t) => {
+test('passed descriptors are duplicated, and close leaves the group in its container', (t) => {
   const { fake, backend } = make(goodHost(t));
   fake.answers.groupGetStatus = () => 3;
   const device = backend.openSync(FIRST, { fds: { via: 'group', container: 3, group: 4 } });
@@ -207,7 +207,7 @@ test('the VF token is sent after the name via group, and as 16 bytes via cdev', 
   t.true(cdev.fake.calls.includes(`deviceBindIommufd 102 100 ${String(bytes)}`));
 });
 
-test('the option via chooses the interface', (t) => {
+test('the option `via` selects the kernel interface', (t) => {
   const { backend } = make(goodHost(t, [...GROUP_NODES, ...CDEV_NODES]));
   t.is(backend.openSync(FIRST, { via: 'group' }).via, 'group');
 });
@@ -228,7 +228,7 @@ test('wrong arguments are refused before the addon is loaded', async (t) => {
 });
 
 test.serial(
-  'no-IOMMU needs its option, warns once for each device, and maps nothing',
+  'no-IOMMU mode needs its option, warns once for each device, and cannot map memory',
   async (t) => {
     const warnings: Error[] = [];
     const listen = (warning: Error) => warnings.push(warning);

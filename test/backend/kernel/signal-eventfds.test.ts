@@ -2,7 +2,7 @@ import test from 'ava';
 import { createEventfd, signalEventfds } from '../../../lib/index.js';
 import * as mock from '../../../lib/mock.js';
 
-test('signalEventfds() signals each eventfd once, of the kernel and of the mock', (t) => {
+test('signalEventfds() signals each eventfd once, for kernel eventfds and mock eventfds', (t) => {
   const eventfds = [createEventfd(), mock.createEventfd(), createEventfd()];
   signalEventfds(eventfds);
   signalEventfds(eventfds.slice(0, 2));

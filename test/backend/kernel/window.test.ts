@@ -39,7 +39,7 @@ const write = (window: MappedWindow, width: Width, offset: number, value: bigint
 
 const WIDTHS: readonly Width[] = [1, 2, 4, 8];
 
-test('property: each width is little-endian and accesses only its bytes', (t) => {
+test('property: each access is little-endian and accesses only the bytes of its width', (t) => {
   fc.assert(
     fc.property(
       fc.constantFrom(...WIDTHS),
@@ -60,7 +60,7 @@ test('property: each width is little-endian and accesses only its bytes', (t) =>
   );
 });
 
-test('property: an offset outside or misaligned is a RangeError and writes nothing', (t) => {
+test('property: a wrong or misaligned offset throws a RangeError and writes nothing', (t) => {
   const offset = fc.oneof(
     fc.integer({ min: -16, max: 80 }),
     fc.double({ min: -1, max: 70 }),
@@ -69,7 +69,8 @@ test('property: an offset outside or misaligned is a RangeError and writes nothi
   fc.assert(
     fc.property(fc.constantFrom(...WIDTHS), offset, (width, at) => {
       fc.pre(!(Number.isInteger(at) && at % width === 0 && at >= 0 && at + width <= 60));
-      // The register of 8 bytes at offset 56 ends at 64, so it is outside too.
+      // The 8-byte register at offset 56 ends at offset 64, so this register is also outside of the
+      // window.
       const { window, bytes } = make(60);
       t.throws(() => read(window, width, at), { instanceOf: RangeError });
       t.throws(
@@ -83,7 +84,7 @@ test('property: an offset outside or misaligned is a RangeError and writes nothi
   );
 });
 
-test('writes accept signed numbers and refuse numbers that do not fit', (t) => {
+test('writes accept signed numbers and refuse numbers that do not fit into the width', (t) => {
   const { window } = make(16);
   window.write32(0, ~0);
   t.is(window.read32(0), 0xffff_ffff);
@@ -116,7 +117,7 @@ test('writes accept signed numbers and refuse numbers that do not fit', (t) => {
   t.is(window.read32(0), 0xffff_ffff);
 });
 
-test('a block read of 4 bytes is one register read without native code', (t) => {
+test('a 4-byte block is read with one register read and without native code', (t) => {
   const { window, bytes, fake } = make(64);
   bytes.set([0x11, 0x22, 0x33, 0xf4], 8);
   const into = new Uint8Array(6);
@@ -131,7 +132,7 @@ test('a block read of 4 bytes is one register read without native code', (t) => 
   );
 });
 
-test('larger blocks are copied by native code, after the checks of a single access', (t) => {
+test('larger blocks are copied by native code, after the same checks as a single access', (t) => {
   const { window, fake } = make(4096);
   window.readBlock(8, new Uint8Array(16), 4);
   window.writeBlock(4088, new Uint8Array(8), 8);
@@ -157,7 +158,7 @@ test('larger blocks are copied by native code, after the checks of a single acce
   t.deepEqual(fake.calls, []);
 });
 
-test('every write to a read-only window is a TypeError and stores nothing', (t) => {
+test('every write to a read-only window throws a TypeError and changes no register', (t) => {
   const { window, fake, bytes } = make(16, false);
   t.is(window.read32(0), 0);
   for (const width of WIDTHS) {
@@ -202,7 +203,7 @@ test('after close every access fails with EBADF, and closing again does nothing'
   t.is(window.size, 64);
 });
 
-test('if the host caused the close, the error of a later access has its hint', (t) => {
+test('if the host caused the close, the error of a later access has the hint of the close', (t) => {
   const { window } = make(64);
   window.close('The host wanted it back.');
   window.close();

@@ -96,5 +96,5 @@ test.serial('a device of a worker that only polls is closed as well', async (t) 
   t.true((await unbind()) < AT_ONCE);
   while (messages.length === 1) await sleep(20);
   await worker.terminate();
-  t.regex(messages[1] ?? '', /^EBADF: The host wanted it back/);
+  t.regex(messages[1] ?? '', /^EBADF: The host requested the device back/);
 });
