@@ -4,39 +4,40 @@ import { hex } from '../checks.js';
 import type { DmaPlan } from './dma-plan.js';
 import { IovaAllocator } from './iova.js';
 
-/** Devices of one IOMMU group share their address space: their addresses come from one place. */
+/** The IOVA allocator of each address space. The devices of an IOMMU group share an allocator. */
 const allocators = new WeakMap<AddressSpace, IovaAllocator>();
 
-/** The addresses a plan asks for, or some that suit it. */
-export function takeIova(space: AddressSpace, { size, alignment, iova }: DmaPlan): bigint {
+/** Allocates the plan's IOVA. If the plan has no IOVA, allocates a free address. */
+export function allocateIova(space: AddressSpace, { size, alignment, iova }: DmaPlan): bigint {
   const allocator = allocatorOf(space);
   if (allocator.isEmpty) {
     throw new VfioError({
       code: 'ENOTSUP',
       message: 'the device has no IOVA range',
-      hint: 'Without an IOMMU there are no DMA mappings.',
+      hint: 'DMA mappings need an IOMMU.',
     });
   }
   return iova === undefined
-    ? choose(allocator, BigInt(size), alignment)
-    : reserve(allocator, space, iova, BigInt(size));
+    ? allocateAnywhere(allocator, BigInt(size), alignment)
+    : reserveExactly(allocator, space, iova, BigInt(size));
 }
 
-export function giveIova(space: AddressSpace, iova: bigint, size: number): void {
+/** Frees the addresses of a mapping. */
+export function freeIova(space: AddressSpace, iova: bigint, size: number): void {
   allocatorOf(space).free(iova, BigInt(size));
 }
 
-function choose(allocator: IovaAllocator, size: bigint, alignment: bigint): bigint {
+function allocateAnywhere(allocator: IovaAllocator, size: bigint, alignment: bigint): bigint {
   const iova = allocator.allocate(size, alignment);
   if (iova !== null) return iova;
   throw new VfioError({
     code: 'ENOSPC',
     message: `no IOVA range has ${hex(size)} bytes free`,
-    hint: 'Free buffers that are not needed any more.',
+    hint: 'Free DMA buffers that are no longer needed.',
   });
 }
 
-function reserve(
+function reserveExactly(
   allocator: IovaAllocator,
   space: AddressSpace,
   iova: bigint,
@@ -45,7 +46,7 @@ function reserve(
   if (!allocator.isValid(iova, size)) {
     const ranges = space.ranges().map(({ start, end }) => `${hex(start)}-${hex(end)}`);
     throw new RangeError(
-      `${hex(size)} bytes at iova ${hex(iova)} are not within ${ranges.join(', ')}`,
+      `${hex(size)} bytes at iova ${hex(iova)} are outside the IOVA ranges ${ranges.join(', ')}`,
     );
   }
   if (allocator.reserve(iova, size)) return iova;

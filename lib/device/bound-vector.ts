@@ -8,14 +8,14 @@ import type { Handle } from './handle.js';
 import type { Irq } from './irq.js';
 import type { Vector, VectorEvents, VectorOptions } from './vector.js';
 
-/** What a vector needs of its device. */
+/** The parts of a device that a vector uses. */
 export interface VectorContext {
   readonly handle: Handle;
   readonly irq: Irq;
   readonly dispatcher: Dispatcher;
-  /** Takes the eventfd from the kernel. */
+  /** Unbinds the vector's eventfd in the kernel. */
   readonly unbind: () => void;
-  /** Called once, when all is released. */
+  /** Called once, after the vector has released its resources. */
   readonly onClose: () => void;
 }
 
@@ -28,10 +28,10 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
   readonly #ownsEventfd: boolean;
   readonly #slot: number;
   readonly #lifetime: Lifetime;
-  #unclaimed = 0n;
-  #listeners = 0;
-  #wanted = true;
-  #referenced = false;
+  #pendingCount = 0n;
+  #listenerCount = 0;
+  #isRefed = true;
+  #hasReference = false;
 
   constructor(context: VectorContext, index: number, options: VectorOptions) {
     super();
@@ -45,11 +45,11 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
     this.eventfd = eventfd ?? handle.connection.createEventfd();
     let slot: number | undefined;
     try {
-      // Watched first, so that nothing is missed once the kernel signals it.
+      // The eventfd is watched before the kernel can signal it, so that no interrupt is lost.
       slot = dispatcher.add(this.eventfd, counts, (count) => {
         this.deliver(count);
       });
-      irq.bindOne(index, this.eventfd);
+      irq.bindVector(index, this.eventfd);
     } catch (error) {
       if (slot !== undefined) dispatcher.remove(slot);
       if (this.#ownsEventfd) this.eventfd.close();
@@ -74,7 +74,7 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
     const { signal } = options;
     if (signal !== undefined) checkSignal(signal);
     signal?.throwIfAborted();
-    if (this.#unclaimed > 0n) return this.#claim();
+    if (this.#pendingCount > 0n) return this.#consumePending();
     return new Promise((resolve, reject) => {
       const done = () => {
         this.off('interrupt', onInterrupt);
@@ -91,7 +91,7 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
       };
       const onAbort = () => {
         done();
-        // The reason is the caller's own, whatever it is.
+        // The caller chose the abort reason: any value is allowed.
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
         reject(signal?.reason);
       };
@@ -102,7 +102,7 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<bigint, void, undefined> {
-    let pending = this.#claim();
+    let pending = this.#consumePending();
     let wake: (() => void) | undefined;
     const onInterrupt = (count: bigint) => {
       pending = this.#coalesce(pending, count);
@@ -128,18 +128,18 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
     } finally {
       this.off('interrupt', onInterrupt);
       this.off('close', onClose);
-      if (pending > 0n) this.#unclaimed = this.#coalesce(this.#unclaimed, pending);
+      if (pending > 0n) this.#pendingCount = this.#coalesce(this.#pendingCount, pending);
     }
   }
 
   ref(): this {
-    this.#wanted = true;
+    this.#isRefed = true;
     this.#updateReference();
     return this;
   }
 
   unref(): this {
-    this.#wanted = false;
+    this.#isRefed = false;
     this.#updateReference();
     return this;
   }
@@ -170,16 +170,14 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
     this.close();
   }
 
-  /** Node's own takes the listeners with it that keep the count of listeners. */
+  /** Removes the listeners of the program, but keeps the listener counter of this class. */
   override removeAllListeners(event?: keyof VectorEvents): this {
     const events = event === undefined ? (['interrupt', 'close'] as const) : [event];
     for (const name of events) super.removeAllListeners(name);
     return this;
   }
 
-  /**
-   * Lets go of everything here without a word to the kernel, which has dropped the eventfd.
-   */
+  /** Releases the vector after the kernel has unbound its eventfd. */
   release(): void {
     const { closingHint } = this.context.handle;
     if (!this.#lifetime.end(closingHint)) return;
@@ -187,33 +185,34 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
     this.context.dispatcher.remove(this.#slot);
     if (this.#ownsEventfd) this.eventfd.close(closingHint);
     this.context.onClose();
-    // Later, so that no listener gets between the steps of whoever closes.
+    // Emit 'close' in a microtask, so that no listener runs during the steps of a close.
     queueMicrotask(() => this.emit('close'));
   }
 
   protected deliver(count: bigint): void {
-    if (!this.emit('interrupt', count)) this.#unclaimed = this.#coalesce(this.#unclaimed, count);
+    if (!this.emit('interrupt', count))
+      this.#pendingCount = this.#coalesce(this.#pendingCount, count);
   }
 
   protected checkOpen(): void {
     this.#lifetime.check();
   }
 
-  /** Without counts, several deliveries are "at least one" still. */
+  /** Adds a delivery to the pending interrupts. Without `counts` the sum is always 1n. */
   #coalesce(kept: bigint, count: bigint): bigint {
     return this.#counted ? kept + count : 1n;
   }
 
-  #claim(): bigint {
-    const count = this.#unclaimed;
-    this.#unclaimed = 0n;
+  #consumePending(): bigint {
+    const count = this.#pendingCount;
+    this.#pendingCount = 0n;
     return count;
   }
 
   #countListeners(): void {
     const count = (step: number) => (event: string | symbol) => {
       if (event !== 'interrupt') return;
-      this.#listeners += step;
+      this.#listenerCount += step;
       this.#updateReference();
     };
     this.on('newListener', count(1));
@@ -221,9 +220,9 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
   }
 
   #updateReference(): void {
-    const referenced = this.#wanted && this.#lifetime.isOpen && this.#listeners > 0;
-    if (referenced === this.#referenced) return;
-    this.#referenced = referenced;
+    const referenced = this.#isRefed && this.#lifetime.isOpen && this.#listenerCount > 0;
+    if (referenced === this.#hasReference) return;
+    this.#hasReference = referenced;
     if (referenced) this.context.dispatcher.ref();
     else this.context.dispatcher.unref();
   }

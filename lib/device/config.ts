@@ -21,9 +21,9 @@ import { checkAccess, checkBytes, checkChoice, checkExtent, checkObject } from '
 import { didReset, type WrittenByte } from './function-reset.js';
 import type { Handle } from './handle.js';
 
-/** A base address register that the device has. */
+/** A decoded base address register with its size. */
 export interface BarDescription extends Bar {
-  /** Bytes, from the region of that index. */
+  /** Size of the BAR's region in bytes. */
   readonly size: bigint;
 }
 
@@ -33,11 +33,13 @@ const HEADER_SIZE = 64;
 export let createConfigSpace: (handle: Handle) => ConfigSpace;
 
 /**
- * Configuration space, by pread and pwrite on region 7. Every access is checked against its size
- * (RangeError) before it is made. The kernel shows a device's own view of some registers and drops
- * writes to others: BAR addresses and MSI messages never reach the hardware, and so on.
+ * Configuration space, read and written by pread and pwrite on region 7. An access outside
+ * configuration space throws a RangeError and does not reach the device.
  *
- * After `device.close()` everything here throws {@link VfioError} EBADF.
+ * The kernel virtualizes some registers and drops writes to other registers. For example, a write
+ * to a BAR address or to an MSI message never reaches the hardware.
+ *
+ * After `device.close()` every access throws {@link VfioError} EBADF.
  *
  * @example
  * device.config.update('command', { bus_master: 1, memory: 1 });
@@ -59,12 +61,12 @@ export class ConfigSpace {
     this.size = Number(handle.connection.getRegionInfo(VFIO_PCI_CONFIG_REGION_INDEX).size);
   }
 
-  /** Reads one byte. @param offset - bytes from the start of configuration space, as below */
+  /** Reads one byte. @param offset - bytes from the start of configuration space */
   read8(offset: number): number {
     return this.#load(offset, 1);
   }
 
-  /** Reads two bytes in one access. @param offset - even */
+  /** Reads two bytes in one access. @param offset - a multiple of 2 */
   read16(offset: number): number {
     return this.#load(offset, 2);
   }
@@ -79,17 +81,17 @@ export class ConfigSpace {
     this.#store(offset, 1, value);
   }
 
-  /** Writes two bytes at once. @param offset - even @param value - 0 to 2^16 - 1 */
+  /** Writes two bytes in one access. @param offset - a multiple of 2 @param value - 16 bits */
   write16(offset: number, value: number): void {
     this.#store(offset, 2, value);
   }
 
-  /** Writes four bytes at once. @param offset - a multiple of 4 @param value - 0 to 2^32 - 1 */
+  /** Writes four bytes in one access. @param offset - a multiple of 4 @param value - 32 bits */
   write32(offset: number, value: number): void {
     this.#store(offset, 4, value);
   }
 
-  /** Reads a block; the kernel splits it into accesses of 4, 2 and 1 bytes. */
+  /** Reads a block. The kernel splits the block into accesses of 4, 2 and 1 bytes. */
   read(offset: number, length: number): Uint8Array {
     checkExtent(offset, length, this.size);
     const bytes = new Uint8Array(length);
@@ -98,8 +100,8 @@ export class ConfigSpace {
   }
 
   /**
-   * Writes a block.
-   * @returns bytes written
+   * Writes a block. The kernel splits the block into accesses of 4, 2 and 1 bytes.
+   * @returns number of bytes that were written
    */
   write(offset: number, bytes: Uint8Array): number {
     checkBytes(bytes, 'bytes');
@@ -109,12 +111,12 @@ export class ConfigSpace {
     return n;
   }
 
-  /** The header, decoded. */
+  /** Reads and decodes the header. */
   header(): PciHeader {
     return decodeHeader(this.read(0, HEADER_SIZE));
   }
 
-  /** The base address registers behind which there is something, with their sizes. */
+  /** Returns the base address registers of nonzero size. */
   bars(): BarDescription[] {
     return decodeBars(this.read(0, HEADER_SIZE))
       .map((bar) => ({ ...bar, size: this.#handle.connection.getRegionInfo(bar.index).size }))
@@ -122,8 +124,9 @@ export class ConfigSpace {
   }
 
   /**
-   * Both capability lists. They are read once, since VFIO lets nobody relink them; none at all may
-   * be a device that does not answer just now, and is asked again.
+   * Returns the capabilities of both lists. The lists are read once, because VFIO does not let a
+   * program relink them. The next call reads empty lists again, because a device that does not
+   * respond seems to have no capability.
    */
   capabilities(): readonly Capability[] {
     const { connection } = this.#handle;
@@ -135,15 +138,15 @@ export class ConfigSpace {
     return this.#capabilities;
   }
 
-  /** The first capability of that name: `'msix'`, `'pcie'`, `'aer'`. */
+  /** Returns the first capability with this name, such as `'msix'`, `'pcie'` or `'aer'`. */
   find(name: string): Capability | undefined {
     if (typeof name !== 'string') throw new TypeError('name must be a string');
     return this.capabilities().find((capability) => capability.name === name);
   }
 
   /**
-   * What a capability says, decoded; undefined if the device does not have it.
-   * @throws TypeError for one that is not decoded
+   * Reads and decodes a capability. Returns undefined if the device does not have the capability.
+   * @throws TypeError if the library has no decoder for the capability
    */
   details<N extends keyof CapabilityDetails>(name: N): CapabilityDetails[N] | undefined {
     checkChoice(name, 'name', Object.keys(DECODERS));
@@ -153,33 +156,38 @@ export class ConfigSpace {
   }
 
   /**
-   * Reads a register by its name, in one access of its width.
-   * @throws TypeError for an unknown name; {@link VfioError} ENXIO if the device does not have it
+   * Reads a register by its name, in one access.
+   * @throws TypeError if the name is unknown; {@link VfioError} ENXIO if the device does not have
+   *   the register
    */
   get(register: RegisterName): number {
     const { offset, width } = this.#locate(register);
     return this.#load(offset, width);
   }
 
-  /** Writes a register by its name, in one access of its width. Errors as {@link get}. */
+  /** Writes a register by its name, in one access. Throws like {@link get}. */
   set(register: RegisterName, value: number): void {
     const { offset, width } = this.#locate(register);
     this.#store(offset, width, value);
   }
 
-  /** Reads a register and takes it apart: `fields('command').bus_master`. Errors as {@link get}. */
+  /**
+   * Reads a register and decodes its fields, as in `fields('command').bus_master`. Throws like
+   * {@link get}.
+   */
   fields<N extends RegisterName>(register: N): FieldsOf<N> {
-    return decodeFields(lookUp(register), this.get(register)) as FieldsOf<N>;
+    return decodeFields(lookUpRegister(register), this.get(register)) as FieldsOf<N>;
   }
 
   /**
-   * Changes the named fields by one read and one write. The other fields keep their value, and
-   * status bits that are cleared by writing one are not touched unless they are named.
+   * Changes the fields in `changes` by one read and one write. The other fields keep their values.
+   * A write-one-to-clear bit (RW1C) is cleared only if `changes` contains this bit.
    *
-   * @throws TypeError for an unknown field; RangeError for a value it cannot hold; as {@link get}
+   * @throws TypeError if a field is unknown; RangeError if a value does not fit into its field; and
+   *   the errors of {@link get}
    */
   update<N extends RegisterName>(register: N, changes: Partial<FieldsOf<N>>): void {
-    const definition = lookUp(register);
+    const definition = lookUpRegister(register);
     checkObject(changes, 'changes');
     updateFields(definition, 0, changes);
     const { offset, width } = this.#locate(register);
@@ -187,7 +195,7 @@ export class ConfigSpace {
   }
 
   #locate(name: RegisterName): { offset: number; width: 1 | 2 | 4 } {
-    const register = lookUp(name);
+    const register = lookUpRegister(name);
     const width = register.width === 8 ? 1 : register.width === 16 ? 2 : 4;
     const { capability } = register;
     if (capability === null) return { offset: registerOffset(register, 0) ?? 0, width };
@@ -201,7 +209,7 @@ export class ConfigSpace {
         message:
           base === undefined
             ? `no ${capability} capability`
-            : `no such register in its ${capability}`,
+            : `the ${capability} capability has no such register`,
         path: `${this.#handle.name} ${name}`,
       });
     }
@@ -226,7 +234,7 @@ export class ConfigSpace {
   }
 }
 
-function lookUp(name: RegisterName): Register {
+function lookUpRegister(name: RegisterName): Register {
   if (typeof name !== 'string') throw new TypeError('register must be a name');
   if (!Object.hasOwn(REGISTERS, name)) throw new TypeError(`unknown register '${name}'`);
   return REGISTERS[name];

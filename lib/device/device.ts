@@ -12,20 +12,21 @@ import { type ConfigSpace, createConfigSpace } from './config.js';
 import { createDmaSpace, type DmaSpace } from './dma.js';
 import { createFeatures, type Features } from './features.js';
 import { Handle } from './handle.js';
-import { answerHostRequests, createInterrupts, type Interrupts } from './interrupts.js';
+import { closeOnRequest, createInterrupts, type Interrupts } from './interrupts.js';
 import { createMessages, type Messages } from './messages/messages.js';
 import { createRegion, type Region } from './region.js';
 import { Windows } from './windows.js';
 
-/** Closes the device when the host requests it, unless the program requests REQ. */
+/** Closes the device when the host requests it back, unless the program has a REQ vector. */
 export let closeOnHostRequest: (device: PciDevice) => void;
 
 /** Creates the {@link PciDevice} of a connection. */
 export let createDevice: (connection: DeviceConnection) => PciDevice;
 
 /**
- * An open PCI device. Made by `openDevice`; closed by {@link close}, which gives back everything
- * that was taken through it. After that all of it throws {@link VfioError} EBADF.
+ * An open PCI device, created by `openDevice`. {@link close} releases everything that the program
+ * acquired through the device. After `close()` every use of the device throws {@link VfioError}
+ * EBADF.
  *
  * @example
  * using device = openDeviceSync('mock:nvme');
@@ -33,20 +34,21 @@ export let createDevice: (connection: DeviceConnection) => PciDevice;
  * const registers = device.bar(0).map();
  */
 export class PciDevice {
-  /** The name it is opened by: `'0000:01:00.0'`, `'mock:nvme'`. */
+  /** The name of the device, such as `'0000:01:00.0'` or `'mock:nvme'`. */
   readonly name: string;
-  /** The way it was reached. */
+  /** The kernel interface that opened the device. */
   readonly via: Via | 'noiommu';
-  /** VFIO_DEVICE_GET_INFO. */
+  /** The answer of VFIO_DEVICE_GET_INFO. */
   readonly info: DeviceInfo;
   /** Configuration space. */
   readonly config: ConfigSpace;
   /** Memory that the device can reach. */
   readonly dma: DmaSpace;
+  /** INTx, MSI, MSI-X, ERR and REQ. */
   readonly interrupts: Interrupts;
-  /** What the device writes, and where, to raise a vector. */
+  /** Physical messages: the address and data that the device writes to raise a vector. */
   readonly messages: Messages;
-  /** VFIO_DEVICE_FEATURE: VF tokens, low power, and whatever else by number. */
+  /** VF tokens, low power, and other features by number (VFIO_DEVICE_FEATURE). */
   readonly features: Features;
   readonly #handle: Handle;
   readonly #windows: Windows;
@@ -66,7 +68,7 @@ export class PciDevice {
     this.via = connection.via;
     this.info = connection.getInfo();
     this.config = createConfigSpace(handle);
-    // Closed in reverse order: interrupts, windows, DMA memory.
+    // Closing runs in reverse order: first interrupts, then windows, then DMA memory.
     this.dma = createDmaSpace(handle);
     this.#windows = new Windows(handle);
     this.interrupts = createInterrupts(handle, this.info.numIrqs);
@@ -79,14 +81,15 @@ export class PciDevice {
     });
   }
 
-  /** Whether it was closed: by {@link close}, or for the host. */
+  /** Whether the device is closed, by {@link close} or by a request of the host. */
   get closed(): boolean {
     return !this.#handle.isOpen;
   }
 
   /**
-   * The device at the level of its file, for what stands on that: a source of virtual vectors. What
-   * is done by it, the other parts of this object do not know of.
+   * The open device file with one method for each ioctl. Sources of virtual vectors use the
+   * connection directly. The other members of the device do not notice changes made through the
+   * connection.
    *
    * @throws {@link VfioError} EBADF once the device is closed
    */
@@ -94,21 +97,21 @@ export class PciDevice {
     return this.#handle.connection;
   }
 
-  /** The regions there are, by ascending index; those of size 0 are left out. */
+  /** The regions of nonzero size, by ascending index. */
   get regions(): readonly Region[] {
     const regions: Region[] = [];
     for (let index = 0; index < this.info.numRegions; index++) {
-      const region = this.#find(index);
+      const region = this.#findRegion(index);
       if (region !== null && region.size > 0n) regions.push(region);
     }
     return regions;
   }
 
   /**
-   * A base address register's region. Of size 0 if the device does not have it, and for the upper
-   * half of a 64-bit one.
+   * Returns the region of a base address register. The size of the region is 0 for a missing BAR
+   * and for the upper half of a 64-bit BAR.
    *
-   * @param n - 0 to 5
+   * @param n - number of the BAR, 0 to 5
    */
   bar(n: number): Region {
     checkInteger(n, 'BAR', 0, VFIO_PCI_BAR5_REGION_INDEX);
@@ -116,10 +119,10 @@ export class PciDevice {
   }
 
   /**
-   * A region by its index (VFIO_DEVICE_GET_REGION_INFO).
+   * Returns a region by its index (VFIO_DEVICE_GET_REGION_INFO).
    *
    * @param index - 0 to `info.numRegions - 1`
-   * @throws {@link VfioError} EINVAL for one the device does not have, such as VGA
+   * @throws {@link VfioError} EINVAL if the device does not have the region, such as VGA
    */
   region(index: number): Region {
     checkInteger(index, 'region', 0, this.info.numRegions - 1);
@@ -131,42 +134,42 @@ export class PciDevice {
   }
 
   /**
-   * Resets the function (VFIO_DEVICE_RESET), on another thread since it can take a second.
-   * Interrupts and DMA mappings stay as they are; the device's own registers do not.
+   * Resets the function (VFIO_DEVICE_RESET) on another thread, because a reset can take a second.
+   * Interrupts and DMA mappings stay as they are. The reset changes the device's own registers.
    *
-   * @throws {@link VfioError} EINVAL if the device has no reset of its own, EAGAIN if another reset
-   *   is under way, or the host is taking the device back
+   * @throws {@link VfioError} EINVAL if the function cannot be reset alone; EAGAIN if another reset
+   *   is in progress or the host is removing the device
    */
   async reset(): Promise<void> {
     try {
       await this.#handle.connection.reset();
       this.#handle.changes.emit('reset');
     } catch (error) {
-      throw explainReset(error);
+      throw addResetHint(error);
     }
   }
 
-  /** As {@link reset}, on this thread. */
+  /** Like {@link reset}, but on the calling thread. */
   resetSync(): void {
     try {
       this.#handle.connection.resetSync();
       this.#handle.changes.emit('reset');
     } catch (error) {
-      throw explainReset(error);
+      throw addResetHint(error);
     }
   }
 
-  /** The devices a hot reset would reset with this one (VFIO_DEVICE_GET_PCI_HOT_RESET_INFO). */
+  /** Returns all devices that a hot reset would reset (VFIO_DEVICE_GET_PCI_HOT_RESET_INFO). */
   hotResetInfo(): HotResetInfo {
     return this.#handle.connection.getHotResetInfo();
   }
 
   /**
-   * Resets the slot or bus (VFIO_DEVICE_PCI_HOT_RESET).
+   * Resets the slot or bus of the device (VFIO_DEVICE_PCI_HOT_RESET).
    *
-   * @param others - every other device it resets, open in this program
-   * @throws {@link VfioError} EINVAL if one of the affected devices is not among them, ENODEV if
-   *   neither slot nor bus can be reset, EBUSY if one of them is in use
+   * @param others - all other devices on the slot or bus, opened by this program
+   * @throws {@link VfioError} EINVAL if `others` does not contain every affected device; ENODEV if
+   *   neither the slot nor the bus can be reset; EBUSY if an affected device is in use
    */
   hotReset(others: readonly PciDevice[] = []): void {
     if (!Array.isArray(others) || !others.every((other) => other instanceof PciDevice)) {
@@ -177,56 +180,61 @@ export class PciDevice {
   }
 
   /**
-   * Lets the device use its address space by requests with a PASID as well
-   * (VFIO_DEVICE_ATTACH_IOMMUFD_PT with VFIO_DEVICE_ATTACH_PASID). Needs the character device and
-   * iommufd. Seen on QEMU's emulated Intel IOMMU: Linux 7.2 attaches, 6.12 refuses; QEMU's devices
-   * have no PASID capability and never send one.
+   * Attaches a PASID to the device's address space (VFIO_DEVICE_ATTACH_IOMMUFD_PT with
+   * VFIO_DEVICE_ATTACH_PASID). DMA requests with this PASID then reach the same memory as requests
+   * without a PASID. Needs the character device and iommufd.
    *
-   * @param pasid - 20 bits; 0 is the device's own and EBUSY
-   * @throws {@link VfioError} ENOTSUP where the device was opened through its group
+   * With QEMU's emulated Intel IOMMU, Linux 7.2 attaches a PASID and Linux 6.12 refuses a PASID.
+   * QEMU's devices have no PASID capability and never send a PASID.
+   *
+   * @param pasid - 20 bits; PASID 0 is reserved for requests without a PASID and fails with EBUSY
+   * @throws {@link VfioError} ENOTSUP if the device was opened through its group
    */
   attachPasid(pasid: number): void {
     checkPasid(pasid);
     this.#handle.connection.attachPasid(pasid);
   }
 
-  /** Takes it back (VFIO_DEVICE_DETACH_IOMMUFD_PT). */
+  /** Detaches the PASID (VFIO_DEVICE_DETACH_IOMMUFD_PT). */
   detachPasid(pasid: number): void {
     checkPasid(pasid);
     this.#handle.connection.detachPasid(pasid);
   }
 
-  /** An eventfd for this device: for `ioeventfd`, `request` or low power. The caller closes it. */
+  /**
+   * Creates an eventfd for `ioeventfd()`, `request()` or `enterLowPower()` of this device. The
+   * caller closes the eventfd.
+   */
   createEventfd(): Eventfd {
     return this.#handle.connection.createEventfd();
   }
 
   /**
-   * Disables interrupts and closes their vectors, closes the windows, unmaps and releases DMA
-   * memory, then leaves the device. Idempotent; never throws, since leaving the device takes
-   * away whatever could not be taken away before.
+   * Disables interrupts, closes vectors and windows, unmaps and releases DMA memory, and then
+   * closes the device file. Idempotent. Never throws: if a step fails, closing the device file
+   * releases the kernel's resources of that step.
    */
   close(): void {
     this.#handle.close();
   }
 
-  /** As {@link close}: `using device = openDeviceSync(name)`. */
+  /** Like {@link close}, for `using device = openDeviceSync(name)`. */
   [Symbol.dispose](): void {
     this.close();
   }
 
-  /** As {@link close}: `await using device = await openDevice(name)`. */
+  /** Like {@link close}, for `await using device = await openDevice(name)`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.resolve();
     this.close();
   }
 
   #closeOnHostRequest(): void {
-    answerHostRequests(this.interrupts, () => {
+    closeOnRequest(this.interrupts, () => {
       const hint =
-        'The host wanted it back. To finish first, listen to device.interrupts.req.request() and close the device there.';
+        'The host requested the device back. To finish work first, call device.interrupts.req.request() and close the device in its listener.';
       this.#handle.close(hint);
-      process.emitWarning(`${this.name} was closed: the host wants it back`, {
+      process.emitWarning(`${this.name} was closed because the host requested the device back`, {
         type: 'VfioWarning',
         code: 'VFIO_HOST_REQUEST',
         detail: hint,
@@ -234,7 +242,7 @@ export class PciDevice {
     });
   }
 
-  #find(index: number): Region | null {
+  #findRegion(index: number): Region | null {
     try {
       return this.region(index);
     } catch (error) {
@@ -244,9 +252,8 @@ export class PciDevice {
   }
 }
 
-function explainReset(error: unknown): unknown {
+function addResetHint(error: unknown): unknown {
   if (!(error instanceof VfioError && error.code === 'EINVAL')) return error;
-  const hint =
-    'The device has no reset of its own. A program can reset its slot or bus: hotReset().';
+  const hint = 'The function cannot be reset alone. Call hotReset() to reset its slot or bus.';
   return error.with({ hint });
 }

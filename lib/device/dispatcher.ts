@@ -6,19 +6,19 @@ import { throwAll } from './throw-all.js';
 interface Slot {
   readonly deliver: (count: bigint) => void;
   readonly counted: boolean;
-  /** The wake that was being delivered, or the last one, when the slot was taken. */
-  readonly since: number;
+  /** Number of the latest wake at the time the slot was added. */
+  readonly addedInWake: number;
 }
 
 /**
- * From the event set of a device to its vectors: one call a wake, then a loop over the slots that
- * fired. The event loop drives it, or a poller does; never both.
+ * Delivers the signals of a device's event set to its vectors. Each wake makes one call, with all
+ * slots that fired. Either the event loop or a poller drives the dispatcher, never both.
  */
 export class Dispatcher {
   readonly #handle: Handle;
   readonly #capacity: () => number;
   readonly #slots: (Slot | undefined)[] = [];
-  readonly #free: number[] = [];
+  readonly #freeSlots: number[] = [];
   #set: EventSet | null = null;
   #closed = false;
   #references = 0;
@@ -26,7 +26,7 @@ export class Dispatcher {
   #wake = 0;
   #delivering = false;
 
-  /** @param capacity - how many slots the device can need at most */
+  /** @param capacity - returns the largest number of slots that the device can need */
   constructor(handle: Handle, capacity: () => number) {
     this.#handle = handle;
     this.#capacity = capacity;
@@ -35,60 +35,64 @@ export class Dispatcher {
     });
   }
 
-  /** @returns the slot: one that was freed, else the next number */
+  /**
+   * Adds an eventfd to the event set.
+   * @returns number of the slot; numbers of freed slots are reused
+   */
   add(eventfd: Eventfd, counted: boolean, deliver: (count: bigint) => void): number {
-    const set = this.#open();
-    const slot = this.#free.pop() ?? this.#slots.length;
-    this.#slots[slot] = { deliver, counted, since: this.#wake };
+    const set = this.#openSet();
+    const slot = this.#freeSlots.pop() ?? this.#slots.length;
+    this.#slots[slot] = { deliver, counted, addedInWake: this.#wake };
     try {
       set.add(slot, eventfd, counted);
     } catch (error) {
-      this.#forget(slot);
+      this.#freeSlot(slot);
       if (!(error instanceof VfioError && error.code === 'EEXIST')) throw error;
       throw error.with({
         message: 'another vector has this eventfd',
         path: this.#handle.name,
-        hint: 'A device can watch an eventfd once: give each vector its own.',
+        hint: 'Use a separate eventfd for each vector: a device can watch an eventfd only once.',
       });
     }
     return slot;
   }
 
-  /** Nothing is delivered to the slot any more, also not what the wake under way has for it. */
+  /** Removes a slot. Signals of the current wake are no longer delivered to this slot. */
   remove(slot: number): void {
     if (this.#closed) return;
-    this.#forget(slot);
+    this.#freeSlot(slot);
     this.#set?.remove(slot);
   }
 
-  /** Somebody listens, and wants the process to stay for it. */
+  /** Adds a reference. The event set keeps the process alive while references exist. */
   ref(): void {
     if (this.#references++ === 0 && !this.#polled) this.#set?.ref();
   }
 
+  /** Removes a reference that {@link ref} added. */
   unref(): void {
     if (--this.#references === 0 && !this.#polled) this.#set?.unref();
   }
 
-  /** Takes delivery from the event loop. */
+  /** Stops delivery by the event loop, so that a poller can deliver. */
   startPolling(): void {
     if (this.#polled) throw this.#error('EBUSY', 'a poller of this device is open already');
-    this.#open().pause();
+    this.#openSet().pause();
     this.#polled = true;
   }
 
-  /** Gives it back. */
+  /** Lets the event loop deliver again. */
   stopPolling(): void {
     this.#polled = false;
-    if (this.#set !== null && !this.#closed) this.#serve(this.#set);
+    if (this.#set !== null && !this.#closed) this.#serveSet(this.#set);
   }
 
-  /** Sleeps until something fired or the time is over. @returns how many slots fired */
+  /** Sleeps until a slot fires or the timeout ends. @returns number of slots that fired */
   wait(timeoutMs: number): number {
     return this.#pollOnce((set) => set.wait(timeoutMs));
   }
 
-  /** As {@link wait}, spinning. */
+  /** Like {@link wait}, but spins instead of sleeping. */
   spin(timeoutUs: number): number {
     return this.#pollOnce((set) => set.spin(timeoutUs));
   }
@@ -99,18 +103,19 @@ export class Dispatcher {
     this.#set?.close();
   }
 
-  #open(): EventSet {
+  #openSet(): EventSet {
     if (this.#closed) throw this.#handle.closedError();
     if (this.#set === null) {
       this.#set = this.#handle.connection.createEventSet(this.#capacity());
-      this.#serve(this.#set);
+      this.#serveSet(this.#set);
     }
     return this.#set;
   }
 
-  #serve(set: EventSet): void {
+  #serveSet(set: EventSet): void {
     set.serve((n) => {
-      // Every exception becomes an uncaught one, and none of them keeps a vector from its turn.
+      // An exception of a listener becomes an uncaught exception. The other vectors still get
+      // their interrupts.
       this.#deliver(set, n, (error) => {
         queueMicrotask(() => {
           throw error;
@@ -120,39 +125,39 @@ export class Dispatcher {
     if (this.#references > 0) set.ref();
   }
 
-  #pollOnce(fired: (set: EventSet) => number): number {
-    // `fired` and `counts` of the set belong to the wake that is being delivered.
+  #pollOnce(waitForSet: (set: EventSet) => number): number {
+    // A nested wait would overwrite `fired` and `counts` of the wake that is being delivered.
     if (this.#delivering) {
       throw this.#error('EDEADLK', 'a listener cannot wait for the interrupts of its own device');
     }
-    const set = this.#open();
-    const n = fired(set);
+    const set = this.#openSet();
+    const n = waitForSet(set);
     const errors: unknown[] = [];
     this.#deliver(set, n, (error) => errors.push(error));
     throwAll(errors, 'listeners of several vectors failed');
     return n;
   }
 
-  #deliver(set: EventSet, n: number, failed: (error: unknown) => void): void {
+  #deliver(set: EventSet, n: number, onError: (error: unknown) => void): void {
     const { fired, counts } = set;
     const wake = ++this.#wake;
     this.#delivering = true;
     for (let i = 0; i < n; i++) {
       const slot = this.#slots[fired[i] ?? -1];
-      // Who took the slot in the course of this wake is not meant by it.
-      if (slot === undefined || slot.since === wake) continue;
+      // Skip slots that were reassigned during this wake: the event was for the previous owner.
+      if (slot === undefined || slot.addedInWake === wake) continue;
       try {
         slot.deliver(slot.counted ? (counts[i] ?? 1n) : 1n);
       } catch (error) {
-        failed(error);
+        onError(error);
       }
     }
     this.#delivering = false;
   }
 
-  #forget(slot: number): void {
+  #freeSlot(slot: number): void {
     this.#slots[slot] = undefined;
-    this.#free.push(slot);
+    this.#freeSlots.push(slot);
   }
 
   #error(code: string, message: string): VfioError {

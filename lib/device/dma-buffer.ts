@@ -1,18 +1,18 @@
 import type { Memory } from '../contract/index.js';
 import type { Lifetime } from '../contract/lifetime.js';
 
-/** What the DEVICE may do with memory. */
+/** How the device may access the memory. */
 export type DmaAccess = 'read' | 'write' | 'read-write';
 
-/** Memory, and where the device sees it. */
+/** Memory and the IOVA at which the device reaches the memory. */
 export interface DmaMapping {
   readonly memory: Memory;
   readonly iova: bigint;
-  /** Bytes, whole pages. */
+  /** Bytes; a multiple of the page size. */
   readonly size: number;
   readonly access: DmaAccess;
   mapped: boolean;
-  /** Ends with the memory. */
+  /** Ends when the memory is released. */
   readonly lifetime: Lifetime;
 }
 
@@ -20,15 +20,15 @@ export interface DmaMapping {
 export let createDmaBuffer: (mapping: DmaMapping, free: () => void) => DmaBuffer;
 
 /**
- * Memory that program and device share. Poll what the device writes with `Atomics.load`: the
- * optimizer may drop or merge plain reads.
+ * Memory that the program shares with the device. Poll this memory with `Atomics.load`, because
+ * the optimizer of V8 may remove or merge plain reads.
  */
 export class DmaBuffer {
-  /** Address of the first byte as the device sees it. */
+  /** I/O virtual address of the first byte: the address that the device uses. */
   readonly iova: bigint;
-  /** Bytes, whole pages. */
+  /** Bytes; a multiple of the page size. */
   readonly size: number;
-  /** What the device may do with it. */
+  /** How the device may access the buffer. */
   readonly access: DmaAccess;
   readonly #bytes: Uint8Array;
   readonly #mapping: DmaMapping;
@@ -48,38 +48,39 @@ export class DmaBuffer {
   }
 
   /**
-   * All of the memory. A view that the program has kept is detached when allocated memory is freed:
-   * its length is 0.
+   * All bytes of the buffer. Freeing a buffer of `dma.allocate()` detaches all views of its memory.
+   * A detached view has the length 0.
    *
-   * @throws {@link VfioError} EBADF once the buffer is freed, by {@link free} or with the device
+   * @throws {@link VfioError} EBADF after {@link free} and after the device is closed
    */
   get bytes(): Uint8Array {
     this.#mapping.lifetime.check();
     return this.#bytes;
   }
 
-  /** The memory behind `bytes`, for views of other types. Throws as {@link bytes}. */
+  /** The memory behind {@link bytes}, for views of other types. Throws like {@link bytes}. */
   get buffer(): ArrayBuffer | SharedArrayBuffer {
     this.#mapping.lifetime.check();
     return this.#bytes.buffer;
   }
 
-  /** Whether the device can reach it: not after `free`, `unmap` or the closing of the device. */
+  /** Whether the buffer is mapped. False after `free()`, `dma.unmap()` or `device.close()`. */
   get mapped(): boolean {
     return this.#mapping.mapped;
   }
 
   /**
-   * Unmaps the memory (VFIO_IOMMU_UNMAP_DMA or IOMMU_IOAS_UNMAP), then releases it. Idempotent. If
-   * unmapping fails the memory stays, and the call can be repeated.
+   * Unmaps the buffer (VFIO_IOMMU_UNMAP_DMA or IOMMU_IOAS_UNMAP), then releases its memory.
+   * Idempotent. If the IOMMU cannot unmap the buffer, the memory stays allocated. The program can
+   * then call `free()` again.
    *
-   * @throws {@link VfioError} of the unmapping
+   * @throws {@link VfioError} if the IOMMU cannot unmap the buffer
    */
   free(): void {
     this.#free();
   }
 
-  /** As {@link free}. */
+  /** Like {@link free}. */
   [Symbol.dispose](): void {
     this.free();
   }

@@ -11,37 +11,39 @@ import {
 } from '../checks.js';
 import type { DmaAccess } from './dma-buffer.js';
 
-/** How memory is given to the device. */
+/** How memory is mapped for the device. */
 export interface DmaOptions {
-  /** What the DEVICE may do with it. Default `'read-write'`. */
+  /** How the device may access the memory. Default `'read-write'`. */
   access?: DmaAccess | undefined;
-  /** Where the device shall see it: whole pages. Default: the lowest free address, never 0. */
+  /** I/O virtual address, page-aligned. Default: the lowest free address except 0. */
   iova?: bigint | undefined;
   /**
-   * `true`: transparent huge pages where the system has them; `'2M'`, `'1G'`: from the reserved
-   * pool, and the size is rounded up to them. The IOVA is aligned to 2 MiB or 1 GiB, so that the
-   * IOMMU can use large pages as well. For memory that is given, only the alignment.
+   * Kind of huge pages. `true`: transparent huge pages, if the system provides them. `'2M'` or
+   * `'1G'`: pages of the reserved pool; the size is rounded up to whole huge pages.
+   *
+   * The IOVA is aligned to 2 MiB or 1 GiB, so that the IOMMU can use large pages as well. For
+   * existing memory, the option sets only the alignment of the IOVA.
    */
   hugePages?: HugePages | undefined;
 }
 
-/** Memory behind a file descriptor that is open for reading and writing: a memfd, hugetlbfs. */
+/** Memory of a file that is open for reading and writing, such as a memfd or a hugetlbfs file. */
 export interface DmaFile {
   fd: number;
-  /** Bytes from the start of the file, whole pages. Default 0. */
+  /** Bytes from the start of the file; a multiple of the page size. Default 0. */
   offset?: number | undefined;
-  /** Bytes, whole pages. */
+  /** Bytes; a multiple of the page size. */
   size: number;
 }
 
-/** A mapping to be made, its arguments checked. */
+/** The arguments of a mapping, after all checks. */
 export interface DmaPlan {
-  readonly memory: (space: AddressSpace) => Memory;
+  readonly createMemory: (space: AddressSpace) => Memory;
   readonly size: number;
   readonly access: DmaAccess;
   /** VFIO_DMA_MAP_FLAG_READ and _WRITE. */
   readonly flags: number;
-  /** Of the IOVA, in bytes: a power of two. */
+  /** Alignment of the IOVA in bytes: a power of two. */
   readonly alignment: bigint;
   readonly iova: bigint | undefined;
 }
@@ -51,31 +53,38 @@ const ACCESS_FLAGS: Readonly<Record<DmaAccess, number>> = {
   write: VFIO_DMA_MAP_FLAG_WRITE,
   'read-write': VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
 };
-const OPTIONS = ['access', 'iova', 'hugePages'];
+const DMA_OPTION_NAMES = ['access', 'iova', 'hugePages'];
 const HUGE_PAGES: readonly HugePages[] = [false, true, '2M', '1G'];
 const HUGE_PAGE_BYTES = { true: 2 ** 21, '2M': 2 ** 21, '1G': 2 ** 30 };
 
-/** @param page - bytes of the smallest page that can be mapped */
+/**
+ * Plans a mapping of new memory.
+ * @param page - size of the smallest page that can be mapped, in bytes
+ */
 export function planAllocation(size: number, options: DmaOptions, page: number): DmaPlan {
   checkInteger(size, 'size', 1, 2 ** 52);
-  checkOptions(options, OPTIONS);
+  checkOptions(options, DMA_OPTION_NAMES);
   const { hugePages = false } = options;
   checkChoice(hugePages, 'hugePages', HUGE_PAGES);
   const granularity = typeof hugePages === 'string' ? HUGE_PAGE_BYTES[hugePages] : page;
   const whole = Number(wholePages(BigInt(size), BigInt(granularity)));
-  return plan(whole, options, page, (space) => space.allocate(whole, hugePages));
+  return createPlan(whole, options, page, (space) => space.allocate(whole, hugePages));
 }
 
+/**
+ * Plans a mapping of existing memory.
+ * @param page - size of the smallest page that can be mapped, in bytes
+ */
 export function planSource(
   source: SharedArrayBuffer | DmaFile,
   options: DmaOptions,
   page: number,
 ): DmaPlan {
-  checkOptions(options, OPTIONS);
+  checkOptions(options, DMA_OPTION_NAMES);
   if (source instanceof SharedArrayBuffer) {
     const size = source.byteLength;
     checkSize(size, 'the length of the buffer', page);
-    return plan(size, options, page, (space) => space.fromShared(source));
+    return createPlan(size, options, page, (space) => space.fromShared(source));
   }
   if (typeof (source as Partial<DmaFile> | null | undefined)?.fd !== 'number') {
     throw new TypeError('source must be a SharedArrayBuffer or { fd, offset, size }');
@@ -84,16 +93,16 @@ export function planSource(
   checkInteger(fd, 'fd', 0, 2 ** 31 - 1);
   checkPages(offset, 'offset', page);
   checkSize(size, 'size', page);
-  // Writable even if the device only reads: a store of the program to memory that is mapped
-  // read-only would end the process.
-  return plan(size, options, page, (space) => space.fromFd(fd, offset, size, true));
+  // The process maps the file writable even if the device only reads: a store by the program to a
+  // read-only mapping would end the process.
+  return createPlan(size, options, page, (space) => space.fromFd(fd, offset, size, true));
 }
 
-function plan(
+function createPlan(
   size: number,
   options: DmaOptions,
   page: number,
-  memory: (space: AddressSpace) => Memory,
+  createMemory: (space: AddressSpace) => Memory,
 ): DmaPlan {
   const { access = 'read-write', iova, hugePages = false } = options;
   checkChoice(access, 'access', Object.keys(ACCESS_FLAGS));
@@ -105,11 +114,19 @@ function plan(
     }
   }
   const alignment = hugePages === false ? page : HUGE_PAGE_BYTES[`${hugePages}`];
-  return { memory, size, access, flags: ACCESS_FLAGS[access], alignment: BigInt(alignment), iova };
+  return {
+    createMemory,
+    size,
+    access,
+    flags: ACCESS_FLAGS[access],
+    alignment: BigInt(alignment),
+    iova,
+  };
 }
 
-/** A page at least. */
+/** Checks that the size is a multiple of the page size, and at least one page. */
 function checkSize(value: number, what: string, page: number): void {
   checkPages(value, what, page);
-  if (value === 0) throw new RangeError(`${what} must be whole pages of ${page} bytes, not 0`);
+  if (value === 0)
+    throw new RangeError(`${what} must be at least one page of ${page} bytes, not 0`);
 }

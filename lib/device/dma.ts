@@ -1,7 +1,7 @@
 import type { AddressSpace, IovaRange } from '../contract/index.js';
 import { Lifetime } from '../contract/lifetime.js';
 import { VfioError } from '../errors.js';
-import { giveIova, takeIova } from './addresses.js';
+import { freeIova, allocateIova } from './addresses.js';
 import { checkInteger, checkU64, hex, PAGE_SIZE } from '../checks.js';
 import { createDmaBuffer, type DmaBuffer, type DmaMapping } from './dma-buffer.js';
 import {
@@ -17,12 +17,14 @@ import type { Handle } from './handle.js';
 export let createDmaSpace: (handle: Handle) => DmaSpace;
 
 /**
- * What the device can reach by DMA. Set `bus_master` in the command register before the device is
- * to use it. Memory stays alive for as long as it is mapped; the device's closing unmaps it all.
+ * The memory that the device can reach by DMA. Set `bus_master` in the command register before the
+ * device starts DMA. Memory stays allocated while it is mapped. Closing the device unmaps all
+ * memory.
  *
- * Failures of mapping are {@link VfioError}: ENOMEM (RLIMIT_MEMLOCK, or no huge pages reserved),
- * EEXIST (the IOVA is mapped already), ENOSPC (no addresses or no entries left), EFAULT, ENOTSUP
- * (no IOMMU). Whatever fails, nothing stays allocated or mapped. After `device.close()`: EBADF.
+ * A failed mapping throws a {@link VfioError}: ENOMEM (RLIMIT_MEMLOCK, or no huge pages reserved),
+ * EEXIST (the IOVA is already mapped), ENOSPC (no free addresses or no free mapping entries),
+ * EFAULT, ENOTSUP (no IOMMU). After a failure, nothing stays allocated or mapped. After
+ * `device.close()`, every method throws EBADF.
  *
  * @example
  * using queue = await device.dma.allocate(64 * 4096);
@@ -31,7 +33,7 @@ export let createDmaSpace: (handle: Handle) => DmaSpace;
 export class DmaSpace {
   readonly #handle: Handle;
   readonly #mappings = new Set<DmaMapping>();
-  /** Those that another thread is making. */
+  /** Mappings in progress on a thread of the pool. */
   readonly #pending = new Set<DmaMapping>();
   #pageSize: number | undefined;
 
@@ -45,16 +47,16 @@ export class DmaSpace {
       this.#freeAll();
     });
     handle.afterClose(() => {
-      this.#releaseRest();
+      this.#releaseRemaining();
     });
   }
 
-  /** The addresses the IOMMU lets the device use; both ends are inclusive. */
+  /** Returns the addresses that the IOMMU lets the device use. Both ends are inclusive. */
   ranges(): IovaRange[] {
     return this.#space.ranges();
   }
 
-  /** Bytes of the smallest page that can be mapped. */
+  /** Size of the smallest page that can be mapped, in bytes. */
   get pageSize(): number {
     const space = this.#space;
     if (this.#pageSize === undefined) {
@@ -64,7 +66,7 @@ export class DmaSpace {
     return this.#pageSize;
   }
 
-  /** Bytes that are mapped now. */
+  /** Number of bytes that are mapped now. */
   get mapped(): number {
     let bytes = 0;
     for (const { mapped, size } of this.#mappings) if (mapped) bytes += size;
@@ -72,46 +74,49 @@ export class DmaSpace {
   }
 
   /**
-   * Allocates zeroed memory and maps it. Pinning many pages takes a while and is done on another
-   * thread; {@link allocateSync} does it on this one.
+   * Allocates zeroed memory and maps the memory. Another thread pins the pages, because pinning
+   * takes time. {@link allocateSync} pins the pages on the calling thread.
    *
    * @param size - bytes, rounded up to whole pages
-   * @throws TypeError and RangeError for wrong arguments
+   * @throws TypeError or RangeError if an argument is wrong
    */
   async allocate(size: number, options: DmaOptions = {}): Promise<DmaBuffer> {
     return this.#map(planAllocation(size, options, this.pageSize));
   }
 
-  /** As {@link allocate}, on this thread. */
+  /** Like {@link allocate}, but on the calling thread. */
   allocateSync(size: number, options: DmaOptions = {}): DmaBuffer {
     return this.#mapSync(planAllocation(size, options, this.pageSize));
   }
 
   /**
-   * Maps memory that exists already. Only whole pages: with a part of one the device would see
-   * its neighbours. An ordinary Buffer or ArrayBuffer cannot be given, since the garbage collector
-   * may move or free it; a SharedArrayBuffer has to begin on a page, which on Node 20 only one
-   * that can grow does: `new SharedArrayBuffer(n, { maxByteLength: n })`.
+   * Maps existing memory. The memory must consist of whole pages, because the device can reach all
+   * of every mapped page. A Buffer or an ArrayBuffer is refused, because the garbage collector may
+   * move or free its memory.
    *
-   * @throws RangeError for anything but whole pages; TypeError for other wrong arguments
+   * A SharedArrayBuffer must be page-aligned. On Node 20 only a growable SharedArrayBuffer is
+   * page-aligned: `new SharedArrayBuffer(n, { maxByteLength: n })`.
+   *
+   * @throws RangeError if the memory does not consist of whole pages; TypeError if an argument has
+   *   the wrong type
    */
   async map(source: SharedArrayBuffer | DmaFile, options: DmaOptions = {}): Promise<DmaBuffer> {
     return this.#map(planSource(source, options, this.pageSize));
   }
 
-  /** As {@link map}, on this thread. */
+  /** Like {@link map}, but on the calling thread. */
   mapSync(source: SharedArrayBuffer | DmaFile, options: DmaOptions = {}): DmaBuffer {
     return this.#mapSync(planSource(source, options, this.pageSize));
   }
 
   /**
-   * Takes all mappings of a range from the device (VFIO_IOMMU_UNMAP_DMA or IOMMU_IOAS_UNMAP). The
-   * memory of its buffers stays until they are freed.
+   * Unmaps all buffers in a range of IOVAs (VFIO_IOMMU_UNMAP_DMA or IOMMU_IOAS_UNMAP). The memory
+   * of a buffer stays allocated until the buffer is freed.
    *
-   * @param size - bytes
-   * @returns bytes unmapped
-   * @throws RangeError if the range is not whole pages, or cuts a buffer; {@link VfioError} EBUSY
-   *   while a `map()` into the range is under way
+   * @param size - size of the range in bytes
+   * @returns number of unmapped bytes
+   * @throws RangeError if the range does not consist of whole pages, or contains only a part of a
+   *   buffer; {@link VfioError} EBUSY while an `allocate()` or `map()` in the range is in progress
    */
   unmap(iova: bigint, size: bigint | number): bigint {
     checkU64(iova, 'iova');
@@ -120,7 +125,7 @@ export class DmaSpace {
     const bytes = BigInt(size);
     const page = BigInt(this.pageSize);
     if (bytes === 0n || bytes % page !== 0n || iova % page !== 0n) {
-      throw new RangeError(`only whole pages of ${page.toString()} bytes can be unmapped`);
+      throw new RangeError(`iova and size must be multiples of the page size, ${page.toString()}`);
     }
     const touched = [...this.#mappings].filter(
       (mapping) => mapping.mapped && overlaps(mapping, iova, bytes),
@@ -129,25 +134,30 @@ export class DmaSpace {
       return start < iova || start + BigInt(length) > iova + bytes;
     });
     if (cut !== undefined) {
-      throw new RangeError(`the range cuts the ${hex(cut.size)} bytes mapped at ${hex(cut.iova)}`);
+      throw new RangeError(
+        `the range contains only a part of the ${hex(cut.size)} bytes mapped at ${hex(cut.iova)}`,
+      );
     }
     this.#checkPending(iova, bytes);
     const space = this.#space;
     const unmapped = space.unmap(iova, bytes, 0);
-    for (const mapping of touched) forget(space, mapping);
+    for (const mapping of touched) markUnmapped(space, mapping);
     return unmapped;
   }
 
   /**
-   * Takes everything from the device that this object has mapped; another device of the same IOMMU
-   * group keeps what it has. As {@link unmap} otherwise.
+   * Unmaps every buffer of this device. Buffers of other devices in the same IOMMU group stay
+   * mapped.
+   *
+   * @returns number of unmapped bytes
+   * @throws {@link VfioError} EBUSY while an `allocate()` or `map()` is in progress
    */
   unmapAll(): bigint {
     const space = this.#space;
     this.#checkPending(0n, 1n << 64n);
     let unmapped = 0n;
     for (const mapping of this.#mappings) {
-      if (mapping.mapped) unmapped += unmapOne(space, mapping);
+      if (mapping.mapped) unmapped += unmapBuffer(space, mapping);
     }
     return unmapped;
   }
@@ -156,12 +166,12 @@ export class DmaSpace {
     return this.#handle.connection.addressSpace;
   }
 
-  /** Reserves the addresses, then the memory: both or none. */
-  #begin(space: AddressSpace, plan: DmaPlan): DmaMapping {
-    const iova = takeIova(space, plan);
+  /** Allocates addresses and memory. If the memory cannot be allocated, frees the addresses. */
+  #prepareMapping(space: AddressSpace, plan: DmaPlan): DmaMapping {
+    const iova = allocateIova(space, plan);
     try {
       return {
-        memory: plan.memory(space),
+        memory: plan.createMemory(space),
         iova,
         size: plan.size,
         access: plan.access,
@@ -169,52 +179,52 @@ export class DmaSpace {
         lifetime: new Lifetime('the DMA buffer is freed', this.#handle.name),
       };
     } catch (error) {
-      giveIova(space, iova, plan.size);
+      freeIova(space, iova, plan.size);
       throw error;
     }
   }
 
   async #map(plan: DmaPlan): Promise<DmaBuffer> {
     const space = this.#space;
-    const mapping = this.#begin(space, plan);
+    const mapping = this.#prepareMapping(space, plan);
     this.#pending.add(mapping);
     try {
       await space.map(mapping.memory, 0, BigInt(plan.size), mapping.iova, plan.flags);
     } catch (error) {
-      abandon(space, mapping);
+      discardMapping(space, mapping);
       throw error;
     } finally {
       this.#pending.delete(mapping);
     }
-    if (this.#handle.isOpen) return this.#commit(mapping);
+    if (this.#handle.isOpen) return this.#addMapping(mapping);
     try {
-      // The address space outlives this device where another one of its group is open.
+      // The address space stays open while another device of the IOMMU group is open.
       space.unmap(mapping.iova, BigInt(plan.size), 0);
     } catch {
-      // It went with the device, and the mapping with it.
+      // The address space was closed with the device, which removed the mapping.
     }
-    abandon(space, mapping);
+    discardMapping(space, mapping);
     throw this.#handle.closedError();
   }
 
   #mapSync(plan: DmaPlan): DmaBuffer {
     const space = this.#space;
-    const mapping = this.#begin(space, plan);
+    const mapping = this.#prepareMapping(space, plan);
     try {
       space.mapSync(mapping.memory, 0, BigInt(plan.size), mapping.iova, plan.flags);
     } catch (error) {
-      abandon(space, mapping);
+      discardMapping(space, mapping);
       throw error;
     }
-    return this.#commit(mapping);
+    return this.#addMapping(mapping);
   }
 
-  #commit(mapping: DmaMapping): DmaBuffer {
+  #addMapping(mapping: DmaMapping): DmaBuffer {
     mapping.mapped = true;
     this.#mappings.add(mapping);
     return createDmaBuffer(mapping, () => {
       if (!this.#mappings.has(mapping)) return;
-      if (mapping.mapped) unmapOne(this.#space, mapping);
+      if (mapping.mapped) unmapBuffer(this.#space, mapping);
       this.#release(mapping);
     });
   }
@@ -223,7 +233,7 @@ export class DmaSpace {
     const space = this.#space;
     for (const mapping of this.#mappings) {
       try {
-        if (mapping.mapped) unmapOne(space, mapping);
+        if (mapping.mapped) unmapBuffer(space, mapping);
         this.#release(mapping);
       } catch {
         // Closing the connection unmaps the memory. Until then the memory must stay.
@@ -231,8 +241,8 @@ export class DmaSpace {
     }
   }
 
-  /** Releases the memory that could not be unmapped: closing the connection has unmapped it. */
-  #releaseRest(): void {
+  /** Releases buffers that only the closing of the connection has unmapped. */
+  #releaseRemaining(): void {
     for (const mapping of this.#mappings) {
       mapping.mapped = false;
       this.#release(mapping);
@@ -250,7 +260,7 @@ export class DmaSpace {
       if (!overlaps(pending, iova, size)) continue;
       throw new VfioError({
         code: 'EBUSY',
-        message: `a mapping at ${hex(pending.iova)} is being made`,
+        message: `a mapping at ${hex(pending.iova)} is in progress`,
         path: this.#handle.name,
         hint: 'Await allocate() and map() before unmapping.',
       });
@@ -258,20 +268,20 @@ export class DmaSpace {
   }
 }
 
-function abandon(space: AddressSpace, mapping: DmaMapping): void {
-  forget(space, mapping);
+function discardMapping(space: AddressSpace, mapping: DmaMapping): void {
+  markUnmapped(space, mapping);
   mapping.memory.release();
 }
 
-function unmapOne(space: AddressSpace, mapping: DmaMapping): bigint {
+function unmapBuffer(space: AddressSpace, mapping: DmaMapping): bigint {
   const unmapped = space.unmap(mapping.iova, BigInt(mapping.size), 0);
-  forget(space, mapping);
+  markUnmapped(space, mapping);
   return unmapped;
 }
 
-function forget(space: AddressSpace, mapping: DmaMapping): void {
+function markUnmapped(space: AddressSpace, mapping: DmaMapping): void {
   mapping.mapped = false;
-  giveIova(space, mapping.iova, mapping.size);
+  freeIova(space, mapping.iova, mapping.size);
 }
 
 function overlaps(mapping: DmaMapping, iova: bigint, size: bigint): boolean {

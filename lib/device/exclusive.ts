@@ -1,8 +1,8 @@
 import type { Irq } from './irq.js';
 
 /**
- * INTx, MSI and MSI-X exclude each other: the kernel answers EINVAL to the second one, and switches
- * nothing by itself.
+ * Allows only one of INTx, MSI and MSI-X at a time. While one of the three is active, the kernel
+ * refuses to enable another one with EINVAL.
  */
 export class Exclusive {
   #active: Irq | null = null;
@@ -12,8 +12,9 @@ export class Exclusive {
   }
 
   /**
-   * @param enable - asks the kernel; if it throws, none is active
-   * @throws {@link VfioError} EBUSY if another one is active
+   * Enables an interrupt index and marks the index as active.
+   * @param enable - enables the index in the kernel; if `enable` throws, the index is not active
+   * @throws {@link VfioError} EBUSY if another index is active
    */
   enable<T>(irq: Irq, enable: () => T): T {
     if (this.#active !== null && this.#active !== irq) {
@@ -29,21 +30,21 @@ export class Exclusive {
     return result;
   }
 
-  /** Idempotent. */
+  /** Disables the index if the index is active. Idempotent. */
   disable(irq: Irq): void {
     if (this.#active !== irq) return;
     irq.disable();
     this.#active = null;
   }
 
-  /** As {@link disable}, for an end at which nobody can be told of a failure. */
+  /** Like {@link disable}, but ignores an error of the kernel. For use when the device closes. */
   close(irq: Irq): void {
     if (this.#active !== irq) return;
     this.#active = null;
     try {
       irq.disable();
     } catch {
-      // The kernel disables it with the device.
+      // The kernel disables the index when the device file is closed.
     }
   }
 }

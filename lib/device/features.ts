@@ -15,22 +15,22 @@ import { checkEventfd } from '../contract/eventfd.js';
 import type { Handle } from './handle.js';
 import { parseUuid } from '../contract/uuid.js';
 
-/** What can be done with a feature. */
+/** Whether a feature can be read, and whether the feature can be set. */
 export interface FeatureSupport {
-  /** VFIO_DEVICE_FEATURE_GET. */
+  /** Whether the feature can be read (VFIO_DEVICE_FEATURE_GET). */
   readonly get: boolean;
-  /** VFIO_DEVICE_FEATURE_SET. */
+  /** Whether the feature can be set (VFIO_DEVICE_FEATURE_SET). */
   readonly set: boolean;
 }
 
 const NO_DATA = new Uint8Array(0);
-/** EINVAL, ENOTTY, EOPNOTSUPP: how kernels and drivers say that a direction is not there. */
-const NOT_THERE = [-22, -25, -95];
+/** EINVAL, ENOTTY, EOPNOTSUPP: errno of a probe if the feature lacks the probed direction. */
+const UNSUPPORTED_ERRNOS = [-22, -25, -95];
 
 /** Creates the {@link Features} of a device. */
 export let createFeatures: (handle: Handle) => Features;
 
-/** Extensions of a device by number: VFIO_DEVICE_FEATURE. */
+/** Reads and sets optional features of a device by number (VFIO_DEVICE_FEATURE). */
 export class Features {
   readonly #handle: Handle;
 
@@ -43,46 +43,47 @@ export class Features {
   }
 
   /**
-   * Asks by direction, since one number can mean different things in different kernels: 11 is
-   * DMA_BUF and read, and was proposed as MSI_NOVIRT, which is set.
+   * Probes each direction of a feature separately. The directions help to identify a feature,
+   * because one number can mean different features in different kernels. For example, number 11 is
+   * DMA_BUF, which can only be read. A proposal used 11 for MSI_NOVIRT, which can only be set.
    *
    * @param feature - VFIO_DEVICE_FEATURE_*, 0 to 65535
    */
   probe(feature: number): FeatureSupport {
     checkFeature(feature);
     return {
-      get: this.#probe(feature | VFIO_DEVICE_FEATURE_GET),
-      set: this.#probe(feature | VFIO_DEVICE_FEATURE_SET),
+      get: this.#canProbe(feature | VFIO_DEVICE_FEATURE_GET),
+      set: this.#canProbe(feature | VFIO_DEVICE_FEATURE_SET),
     };
   }
 
   /**
-   * Reads a feature's data.
+   * Reads the data of a feature.
    *
-   * @param size - bytes of the structure that is read
-   * @throws {@link VfioError} ENOTTY if kernel or device do not know it, EINVAL if it cannot be
-   *   read or is longer
+   * @param size - size of the feature's structure in bytes
+   * @throws {@link VfioError} ENOTTY if the kernel or the device does not have the feature; EINVAL
+   *   if the feature cannot be read or its structure exceeds `size`
    */
   get(feature: number, size: number): Uint8Array {
     checkFeature(feature);
     checkInteger(size, 'size', 0, 2 ** 20);
     const data = new Uint8Array(size);
-    this.#call(feature, VFIO_DEVICE_FEATURE_GET, data);
+    this.#callFeature(feature, VFIO_DEVICE_FEATURE_GET, data);
     return data;
   }
 
-  /** Sets a feature. Errors as {@link get}. */
+  /** Sets a feature. Throws like {@link get}. */
   set(feature: number, data: Uint8Array = NO_DATA): void {
     checkFeature(feature);
     checkBytes(data, 'data');
-    this.#call(feature, VFIO_DEVICE_FEATURE_SET, data);
+    this.#callFeature(feature, VFIO_DEVICE_FEATURE_SET, data);
   }
 
   /**
-   * Sets the token by which the virtual functions of this SR-IOV device are opened.
+   * Sets the VF token: the secret that opens the virtual functions of this SR-IOV device.
    *
-   * @param uuid - `'9c1b1a8e-…'`
-   * @throws TypeError if it is no UUID
+   * @param uuid - the token as a UUID, such as `'9c1b1a8e-…'`
+   * @throws TypeError if `uuid` is not a UUID
    * @throws {@link VfioError} ENOTTY if the device is not a physical function with SR-IOV
    */
   setVfToken(uuid: string): void {
@@ -90,12 +91,14 @@ export class Features {
   }
 
   /**
-   * Lets the platform put the device into a low power state. Until it has left it, its registers
-   * cannot be used: mapped ones read as all ones.
+   * Lets the platform put the device into a low power state. In that state the registers of the
+   * device cannot be used, and mapped registers read as all ones.
    *
-   * @param options - `wakeup` is signalled when the device leaves the state, by itself or because
-   *   it is used; it is then out of it for good. Without one it goes back after each use.
-   * @throws {@link VfioError} EINVAL if it is in low power already; ENOTTY before Linux 6.1
+   * Without `wakeup`, the device enters low power again after each use. With an eventfd as
+   * `wakeup`, the first wakeup or use of the device ends low power and signals the eventfd.
+   *
+   * @param options - `wakeup`: an eventfd of the caller
+   * @throws {@link VfioError} EINVAL if the device is already in low power; ENOTTY before Linux 6.1
    */
   enterLowPower(options: { wakeup?: Eventfd | undefined } = {}): void {
     checkOptions(options, ['wakeup']);
@@ -108,31 +111,31 @@ export class Features {
     // struct vfio_device_low_power_entry_with_wakeup: s32 wakeup_eventfd, u32 reserved.
     const data = new Uint8Array(8);
     const feature = VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP;
-    this.#call(feature, VFIO_DEVICE_FEATURE_SET, data, wakeup);
+    this.#callFeature(feature, VFIO_DEVICE_FEATURE_SET, data, wakeup);
   }
 
-  /** Takes it back to full power; nothing happens if it is there. */
+  /** Returns the device to full power. No effect if the device is at full power. */
   exitLowPower(): void {
     this.set(VFIO_DEVICE_FEATURE_LOW_POWER_EXIT);
   }
 
-  #probe(flags: number): boolean {
+  #canProbe(flags: number): boolean {
     try {
       this.#handle.connection.feature(flags | VFIO_DEVICE_FEATURE_PROBE, NO_DATA);
       return true;
     } catch (error) {
-      if (error instanceof VfioError && NOT_THERE.includes(error.errno)) return false;
+      if (error instanceof VfioError && UNSUPPORTED_ERRNOS.includes(error.errno)) return false;
       throw error;
     }
   }
 
-  #call(feature: number, direction: number, data: Uint8Array, eventfd?: Eventfd): void {
+  #callFeature(feature: number, direction: number, data: Uint8Array, eventfd?: Eventfd): void {
     try {
       this.#handle.connection.feature(feature | direction, data, eventfd);
     } catch (error) {
       if (!(error instanceof VfioError && error.code === 'ENOTTY')) throw error;
       throw error.with({
-        hint: `This kernel, or this device, does not have feature ${feature}. features.probe(${feature}) tells without an error.`,
+        hint: `The kernel or the device does not have feature ${feature}. features.probe(${feature}) checks this without an error.`,
       });
     }
   }

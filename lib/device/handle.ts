@@ -4,11 +4,11 @@ import { Lifetime } from '../contract/lifetime.js';
 import type { VfioError } from '../errors.js';
 import { Releases } from '../releases.js';
 
-/** Changes that one part of a device makes and other parts need to know. */
+/** Events by which one part of a device reports its changes to the other parts. */
 export interface DeviceChanges {
-  /** A vector was bound to an eventfd, or unbound. */
+  /** A vector was requested or released. */
   vector: [irq: string, vector: number, reason: 'requested' | 'released'];
-  /** The function was reset, by `reset()` or by its configuration space. */
+  /** The function was reset, by a method of the device or by a write to configuration space. */
   reset: [];
   /** Configuration space was written. */
   config: [offset: number, length: number];
@@ -47,12 +47,15 @@ export class Handle {
     return this.#lifetime.error();
   }
 
-  /** Why the device closes, if the program did not ask for it: the hint of every later EBADF. */
+  /** Hint for every EBADF after the close. Undefined if the program closed the device. */
   get closingHint(): string | undefined {
     return this.#hint;
   }
 
-  /** Runs `release` when the device closes, before its connection. The newest release runs first. */
+  /**
+   * Runs `release` when the device closes, before its connection is closed. The newest release
+   * runs first.
+   */
   beforeClose(release: () => void): void {
     this.#beforeClose.add(release);
   }

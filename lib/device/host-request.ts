@@ -3,13 +3,15 @@ import { type SingleIrq, SingleIrqIndex } from './single-irq.js';
 import type { Vector, VectorOptions } from './vector.js';
 
 /**
- * REQ: the host wants the device back, since it is to be unbound or unplugged. It asks at once and
- * then every 10 s, and waits without end for the device to be closed: whoever started that hangs.
+ * REQ: the host requests the device back, to unbind or unplug the device. The kernel signals REQ at
+ * once and then every 10 s, until the program closes the device. The unbind or unplug on the host
+ * hangs until then.
  *
- * As with signals there is a default: a device that was opened by `openDevice` closes itself, and
- * says so by a process warning of the code `VFIO_HOST_REQUEST`. Who requests the vector takes that
- * over, to finish first and then to close the device; closing the vector brings the default back.
- * Either needs an event loop that turns, or a poller that waits.
+ * By default, a device of `openDevice` closes itself on REQ and emits the process warning
+ * `VFIO_HOST_REQUEST`. A program that requests the REQ vector replaces this default. Its listener
+ * can finish the program's work and then close the device. Closing the vector restores the default.
+ *
+ * REQ is delivered only while the event loop runs or a poller waits.
  *
  * @example
  * device.interrupts.req.request().unref().once('interrupt', () => {
@@ -19,28 +21,31 @@ import type { Vector, VectorOptions } from './vector.js';
  */
 export interface HostRequest extends SingleIrq {
   /**
-   * Binds a new eventfd (SET_IRQS with DATA_EVENTFD). Until the vector is closed, the device does not
-   * close itself.
+   * Binds a new eventfd to REQ (SET_IRQS with DATA_EVENTFD). Until the vector is closed, the device
+   * does not close itself.
    *
-   * @throws {@link VfioError} ENXIO if the device has no REQ; EBUSY if it is in use already
+   * @throws {@link VfioError} ENXIO if the device has no REQ; EBUSY if REQ is already in use
    */
   request(options?: VectorOptions): Vector;
 }
 
-/** REQ with the default that closes the device. */
+/** The REQ index with the default vector, which closes the device. */
 export class HostRequestIndex extends SingleIrqIndex implements HostRequest {
   #closeDevice: (() => void) | undefined;
   #default: BoundVector | undefined;
 
-  /** Turns the default on. */
-  answerBy(closeDevice: () => void): void {
+  /**
+   * Enables the default.
+   * @param closeDevice - called on REQ if the program has no REQ vector
+   */
+  enableDefault(closeDevice: () => void): void {
     if (this.count === 0) return;
     this.#closeDevice = closeDevice;
-    this.#watch(closeDevice);
+    this.#bindDefault(closeDevice);
   }
 
   override request(options: VectorOptions = {}): Vector {
-    // The kernel replaces the eventfd in one step: a request goes to the one or the other.
+    // The kernel replaces the eventfd in one step, so a request of the host always has a receiver.
     const vector = super.request(options);
     this.#releaseDefault();
     return vector;
@@ -54,10 +59,10 @@ export class HostRequestIndex extends SingleIrqIndex implements HostRequest {
 
   protected override unbind(): void {
     if (this.#closeDevice === undefined) super.unbind();
-    else this.#watch(this.#closeDevice);
+    else this.#bindDefault(this.#closeDevice);
   }
 
-  #watch(closeDevice: () => void): void {
+  #bindDefault(closeDevice: () => void): void {
     this.#default = this.bind({});
     this.#default.unref().on('interrupt', closeDevice);
   }

@@ -1,4 +1,4 @@
-/** What a program sees of `vfio`, apart from the functions that open a device. */
+/** The public API of `vfio`, except the functions that open a device. */
 export type {
   AddressSpace,
   DeviceConnection,

@@ -17,34 +17,35 @@ import { type SingleIrq, SingleIrqIndex } from './single-irq.js';
 import { createVectorIndex, type VectorIndex } from './vector-index.js';
 
 /**
- * Closes the device when the host requests it, unless the program requests REQ.
- * @param closeDevice - called once the host requests the device
+ * Closes the device when the host requests it back, unless the program has a REQ vector.
+ * @param closeDevice - called when the host requests the device back
  */
-export let answerHostRequests: (interrupts: Interrupts, closeDevice: () => void) => void;
+export let closeOnRequest: (interrupts: Interrupts, closeDevice: () => void) => void;
 
 /** Creates the {@link Interrupts} of a device. */
 export let createInterrupts: (handle: Handle, numIrqs: number) => Interrupts;
 
 /**
- * The interrupts of a device. All its vectors are watched together: the event loop is woken once
- * for however many were signalled, and calls their listeners.
+ * The interrupts of a device. One event set watches all vectors of the device. The event loop wakes
+ * once for any number of signalled vectors and calls their listeners.
  *
- * A listener that throws keeps no other vector from its turn; the exception is an uncaught one.
+ * If a listener throws, the other vectors are still delivered. The error becomes an uncaught
+ * exception.
  */
 export class Interrupts {
-  /** The interrupt line. Of it, MSI and MSI-X one can be active. */
+  /** The interrupt line. Only one of INTx, MSI and MSI-X can be active at a time. */
   readonly intx: Intx;
   /** Up to 32 vectors, enabled in one block. */
   readonly msi: VectorIndex;
-  /** Up to 2048 vectors, one by one where the kernel can grow them. */
+  /** Up to 2048 vectors. If `msix.noresize` is false, the kernel can add vectors one by one. */
   readonly msix: VectorIndex;
-  /** The device reported an error. */
+  /** ERR: raised when the device reports an uncorrectable error (AER). */
   readonly err: SingleIrq;
-  /** The host wants the device back. */
+  /** REQ: raised when the host requests the device back. */
   readonly req: HostRequest;
   /**
-   * Interrupt indexes beyond those of every PCI device, which a driver of the kernel for this device
-   * has: for interrupt sources of its own, say. None with vfio-pci itself.
+   * Interrupt indexes above REQ, which a vendor's VFIO driver can add for this device. Empty with
+   * vfio-pci itself.
    */
   readonly deviceSpecific: readonly VectorIndex[];
   readonly #hostRequest: HostRequestIndex;
@@ -53,8 +54,8 @@ export class Interrupts {
 
   static {
     createInterrupts = (handle, numIrqs) => new Interrupts(handle, numIrqs);
-    answerHostRequests = (interrupts, closeDevice) => {
-      interrupts.#hostRequest.answerBy(closeDevice);
+    closeOnRequest = (interrupts, closeDevice) => {
+      interrupts.#hostRequest.enableDefault(closeDevice);
     };
   }
 
@@ -70,7 +71,7 @@ export class Interrupts {
     );
     const dispatcher = new Dispatcher(
       handle,
-      // A vector of REQ and the default that it takes over from are watched at once.
+      // REQ needs two slots: a new REQ vector is watched before the default vector is released.
       () =>
         Math.max(intx.count, msi.count, msix.count) +
         [err, req, req, ...specific].reduce((sum, { count }) => sum + count, 0),
@@ -90,10 +91,10 @@ export class Interrupts {
   }
 
   /**
-   * Takes the delivery of all interrupts of this device from the event loop, until the poller is
-   * closed.
+   * Opens a poller. Until the poller is closed, the poller delivers all interrupts of this device.
+   * The event loop delivers no interrupt of this device during that time.
    *
-   * @throws {@link VfioError} EBUSY if a poller is open already
+   * @throws {@link VfioError} EBUSY if a poller of this device is already open
    */
   poll(): Poller {
     return createPoller(this.#handle, this.#dispatcher);

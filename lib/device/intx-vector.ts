@@ -3,34 +3,39 @@ import { runAll } from './throw-all.js';
 import { BoundVector, type VectorContext } from './bound-vector.js';
 import type { Vector, VectorOptions } from './vector.js';
 
-/** How the INTx interrupt is delivered. */
+/** Options of {@link Intx.request}. */
 export interface IntxOptions extends VectorOptions {
   /**
-   * Unmasks after the listeners of a delivery have returned. Default true. A listener has to quiet
-   * the device before it returns, or the line interrupts at once again; who does that later (after
-   * an `await`, or in a loop over `next()`) turns this off and calls `unmask()`.
+   * Unmasks INTx after the listeners of a delivery have returned. Default true. A listener must
+   * make the device deassert the line before the listener returns. Otherwise INTx is raised again
+   * at once.
+   *
+   * Set `autoUnmask` to false if the program deasserts the line later, such as after an `await` or
+   * in a loop over `next()`. The program then calls `unmask()`.
    */
   autoUnmask?: boolean | undefined;
 }
 
 /**
- * The interrupt line. The kernel masks it when it interrupts and signals once; it comes again only
- * after it was unmasked. Closing the vector disables INTx.
+ * The vector of the interrupt line. At each interrupt the kernel masks INTx and signals the eventfd
+ * once. INTx stays masked until it is unmasked again. Closing the vector disables INTx.
  */
 export interface IntxVector extends Vector {
-  /** Holds the interrupt back (ACTION_MASK). */
+  /** Masks INTx (ACTION_MASK). */
   mask(): void;
-  /** Lets it come again (ACTION_UNMASK); at once if the line is still asserted. */
+  /** Unmasks INTx (ACTION_UNMASK). If the line is still asserted, INTx is raised at once. */
   unmask(): void;
   /**
-   * An eventfd whose signal unmasks, without a call into here: for a consumer that knows nothing
-   * of VFIO, such as a virtual machine's interrupt controller. From then on nothing is unmasked
-   * after a delivery. It belongs to the vector, which closes it; a second call gives the same.
+   * Returns an eventfd whose signal unmasks INTx in the kernel. A consumer without access to VFIO,
+   * such as a hypervisor's interrupt controller, can then unmask INTx. From this call on, the
+   * library no longer unmasks INTx after a delivery.
+   *
+   * Every call returns the same eventfd. Closing the vector closes the eventfd.
    */
   resample(): Eventfd;
 }
 
-/** The vector of INTx, bound in the kernel. */
+/** The INTx vector, whose eventfd is bound in the kernel. */
 export class BoundIntxVector extends BoundVector implements IntxVector {
   #autoUnmask: boolean;
   #resampler: Eventfd | null = null;
@@ -70,7 +75,7 @@ export class BoundIntxVector extends BoundVector implements IntxVector {
         if (this.#autoUnmask && !this.closed) this.unmask();
       },
     ];
-    runAll(steps, 'a listener of INTx failed, and so did unmasking it');
+    runAll(steps, 'a listener of INTx failed, and the unmask of INTx failed too');
   }
 
   #bindResampler(): Eventfd {

@@ -38,17 +38,17 @@ export class Intx {
     });
   }
 
-  /** 1, or 0 if the device has none. */
+  /** 1, or 0 if the device has no INTx. */
   get count(): number {
     return this.#irq.count;
   }
 
-  /** Whether it is enabled. Of INTx, MSI and MSI-X only one can be. */
+  /** Whether INTx is enabled. Only one of INTx, MSI and MSI-X can be enabled at a time. */
   get active(): boolean {
     return this.#exclusive.active === this.#irq;
   }
 
-  /** The vector, if it is in use. */
+  /** The INTx vector, or undefined if the vector is not requested. */
   get vector(): IntxVector | undefined {
     return this.#vector;
   }
@@ -56,8 +56,8 @@ export class Intx {
   /**
    * Enables INTx with a new eventfd (SET_IRQS with DATA_EVENTFD).
    *
-   * @throws {@link VfioError} ENXIO if the device has none; EBUSY if it is in use already, or if
-   *   MSI or MSI-X is active
+   * @throws {@link VfioError} ENXIO if the device has no INTx; EBUSY if INTx is already in use, or
+   *   if MSI or MSI-X is active
    */
   request(options: IntxOptions = {}): IntxVector {
     checkVectorOptions(options, ['autoUnmask']);
@@ -68,7 +68,7 @@ export class Intx {
       handle: this.#handle,
       irq: this.#irq,
       dispatcher: this.#dispatcher,
-      // Without a trigger INTx would stay active, and in the way of MSI and MSI-X.
+      // Unbinding the eventfd alone would leave INTx active, which would block MSI and MSI-X.
       unbind: () => {
         this.#exclusive.disable(this.#irq);
       },
@@ -78,7 +78,7 @@ export class Intx {
     return this.#vector;
   }
 
-  /** Disables it and closes its vector. Idempotent. */
+  /** Disables INTx and closes its vector. Idempotent. */
   disable(): void {
     this.#exclusive.disable(this.#irq);
     this.#vector?.release();

@@ -6,67 +6,70 @@ interface Extent {
 }
 
 /**
- * Hands out I/O virtual addresses: first fit from below, because many devices reach only the low
- * part of the address space. Pure bookkeeping: what is free is a sorted list of extents that do
- * not touch each other. Address 0 is never chosen, since many drivers and devices take it for
- * "none"; it can be had by asking for it.
+ * Allocates I/O virtual addresses. The lowest free address is used first, because many devices
+ * reach only the low part of the address space. The free extents are kept in a sorted list, with a
+ * gap between neighbours.
+ *
+ * `allocate()` never returns address 0, because many drivers and devices treat 0 as "no address".
+ * `reserve()` can reserve address 0.
  */
 export class IovaAllocator {
   readonly #ranges: readonly IovaRange[];
   readonly #free: Extent[];
 
-  /** @param ranges - what the IOMMU lets the device use; what lies between is reserved */
+  /** @param ranges - addresses that the IOMMU lets the device use; the gaps are reserved */
   constructor(ranges: readonly IovaRange[]) {
-    this.#ranges = sound(ranges);
+    this.#ranges = mergeRanges(ranges);
     this.#free = this.#ranges.map(({ start, end }) => ({ start, size: end - start + 1n }));
   }
 
-  /** Whether there is no range at all. */
+  /** Whether the IOMMU gives the device no range. */
   get isEmpty(): boolean {
     return this.#ranges.length === 0;
   }
 
-  /** Whether all of it lies in one of the ranges, free or not. */
+  /** Returns whether all `size` bytes at `iova` lie in one range, free or not. */
   isValid(iova: bigint, size: bigint): boolean {
     return this.#ranges.some(({ start, end }) => start <= iova && iova + size - 1n <= end);
   }
 
   /**
-   * @param alignment - a power of two
-   * @returns an address, or null if nothing that large is free
+   * Allocates the lowest free addresses.
+   * @param alignment - alignment of the address in bytes, a power of two
+   * @returns an address, or null if no free extent is large enough
    */
   allocate(size: bigint, alignment: bigint): bigint | null {
     for (const [i, extent] of this.#free.entries()) {
       const iova = alignUp(extent.start === 0n ? 1n : extent.start, alignment);
       if (iova + size <= extent.start + extent.size) {
-        this.#take(i, extent, iova, size);
+        this.#removeFromExtent(i, extent, iova, size);
         return iova;
       }
     }
     return null;
   }
 
-  /** Takes the very addresses asked for. @returns false if not all of them are free */
+  /** Reserves `size` bytes at `iova`. @returns false if one of these bytes is not free */
   reserve(iova: bigint, size: bigint): boolean {
     const i = this.#indexAfter(iova) - 1;
     const extent = this.#free[i];
     if (extent === undefined || iova + size > extent.start + extent.size) return false;
-    this.#take(i, extent, iova, size);
+    this.#removeFromExtent(i, extent, iova, size);
     return true;
   }
 
-  /** Gives back what `allocate` or `reserve` gave; neighbours that are free become one. */
+  /** Frees addresses of `allocate()` or `reserve()`, and joins them with free neighbours. */
   free(iova: bigint, size: bigint): void {
-    this.#insert(iova, size);
+    this.#insertExtent(iova, size);
   }
 
-  #take(i: number, extent: Extent, iova: bigint, size: bigint): void {
+  #removeFromExtent(i: number, extent: Extent, iova: bigint, size: bigint): void {
     const before = { start: extent.start, size: iova - extent.start };
     const after = { start: iova + size, size: extent.start + extent.size - iova - size };
     this.#free.splice(i, 1, ...[before, after].filter((rest) => rest.size > 0n));
   }
 
-  #insert(start: bigint, size: bigint): void {
+  #insertExtent(start: bigint, size: bigint): void {
     const i = this.#indexAfter(start);
     const below = this.#free[i - 1];
     const above = this.#free[i];
@@ -79,7 +82,7 @@ export class IovaAllocator {
     this.#free.splice(i - Number(joinsBelow), Number(joinsBelow) + Number(joinsAbove), joined);
   }
 
-  /** Index of the first free extent that starts after `iova`, by bisection. */
+  /** Returns the index of the first free extent that starts above `iova`, by bisection. */
   #indexAfter(iova: bigint): number {
     let low = 0;
     let high = this.#free.length;
@@ -93,8 +96,8 @@ export class IovaAllocator {
   }
 }
 
-/** In order and apart from each other, whatever the kernel gave: no address is there twice. */
-function sound(ranges: readonly IovaRange[]): IovaRange[] {
+/** Sorts the ranges of the kernel and joins those that touch or overlap. */
+function mergeRanges(ranges: readonly IovaRange[]): IovaRange[] {
   const apart: IovaRange[] = [];
   const inOrder = ranges.filter(({ start, end }) => start <= end);
   inOrder.sort((a, b) => (a.start < b.start ? -1 : Number(a.start > b.start)));

@@ -11,7 +11,7 @@ import type { Handle } from './handle.js';
 
 export type IrqName = 'intx' | 'msi' | 'msix' | 'err' | 'req' | `deviceSpecific[${number}]`;
 
-/** The requests that one interrupt index of a device takes: VFIO_DEVICE_SET_IRQS by intent. */
+/** The operations on one interrupt index of a device, each one call of VFIO_DEVICE_SET_IRQS. */
 export class Irq {
   readonly name: IrqName;
   readonly index: number;
@@ -24,10 +24,10 @@ export class Irq {
     this.index = index;
   }
 
-  /** Asked for once: the kernel decides it when the device is opened. */
+  /** Count and flags of the index. The kernel is asked once, because these values never change. */
   get info(): IrqInfo {
     const { connection } = this.#handle;
-    return (this.#info ??= this.#ask(() => connection.getIrqInfo(this.index)));
+    return (this.#info ??= this.#queryInfo(() => connection.getIrqInfo(this.index)));
   }
 
   get count(): number {
@@ -35,8 +35,10 @@ export class Irq {
   }
 
   /**
-   * Binds one eventfd a vector, or none by null; the first call enables the index.
-   * @returns 0, or how many vectors the host has where these are fewer: then nothing is enabled
+   * Binds one eventfd to each vector from `start` on. Null leaves a vector unbound. The first call
+   * enables the index.
+   * @returns 0 on success. If the host has too few vectors: the number of vectors that the host
+   *   has.
    */
   bind(start: number, eventfds: readonly (Eventfd | null)[]): number {
     return this.#handle.connection.setIrqs({
@@ -48,31 +50,34 @@ export class Irq {
     });
   }
 
-  /** As {@link bind} where the host has to have what was asked for. */
-  bindOne(vector: number, eventfd: Eventfd | null): void {
+  /**
+   * Binds an eventfd to one vector; null unbinds the vector.
+   * @throws {@link VfioError} ENOSPC if the host has too few vectors
+   */
+  bindVector(vector: number, eventfd: Eventfd | null): void {
     const available = this.bind(vector, [eventfd]);
-    if (available > 0) throw this.shortage(1, available);
+    if (available > 0) throw this.shortageError(1, available);
   }
 
-  /** The whole index: every eventfd is dropped, every vector freed. */
+  /** Disables the index: the kernel unbinds every eventfd and frees every vector. */
   disable(): void {
-    this.#plain(VFIO_IRQ_SET_ACTION_TRIGGER, 0, 0);
+    this.#sendAction(VFIO_IRQ_SET_ACTION_TRIGGER, 0, 0);
   }
 
-  /** Loopback: signals the vector's eventfd as if the device had. */
+  /** Signals the vector's eventfd in place of the device (loopback). */
   trigger(vector: number): void {
-    this.#plain(VFIO_IRQ_SET_ACTION_TRIGGER, vector, 1);
+    this.#sendAction(VFIO_IRQ_SET_ACTION_TRIGGER, vector, 1);
   }
 
   mask(): void {
-    this.#plain(VFIO_IRQ_SET_ACTION_MASK, 0, 1);
+    this.#sendAction(VFIO_IRQ_SET_ACTION_MASK, 0, 1);
   }
 
   unmask(): void {
-    this.#plain(VFIO_IRQ_SET_ACTION_UNMASK, 0, 1);
+    this.#sendAction(VFIO_IRQ_SET_ACTION_UNMASK, 0, 1);
   }
 
-  /** Has the kernel unmask whenever the eventfd is signalled. */
+  /** Lets the kernel unmask INTx each time the eventfd is signalled. */
   bindUnmask(eventfd: Eventfd): void {
     this.#handle.connection.setIrqs({
       index: this.index,
@@ -91,11 +96,11 @@ export class Irq {
     this.#handle.connection.setAffinity(this.index, vector, cpus);
   }
 
-  /** What a positive answer of SET_IRQS means. */
-  shortage(wanted: number, available: number): VfioError {
+  /** Creates the error for a positive return value of SET_IRQS: the host has too few vectors. */
+  shortageError(wanted: number, available: number): VfioError {
     return new VfioError({
       code: 'ENOSPC',
-      message: `the host has ${available} of ${wanted} ${this.name} vectors`,
+      message: `the host has only ${available} of ${wanted} ${this.name} vectors`,
       syscall: 'VFIO_DEVICE_SET_IRQS',
       path: this.#handle.name,
       hint: `Announce at most ${available}: interrupts.${this.name}.enable({ vectors: ${available} }). MSI with several vectors needs interrupt remapping.`,
@@ -107,7 +112,7 @@ export class Irq {
     return new VfioError({ code, message, path: this.#handle.name, hint });
   }
 
-  #plain(action: number, start: number, count: number): void {
+  #sendAction(action: number, start: number, count: number): void {
     this.#handle.connection.setIrqs({
       index: this.index,
       flags: VFIO_IRQ_SET_DATA_NONE | action,
@@ -116,8 +121,8 @@ export class Irq {
     });
   }
 
-  /** A device that is not PCI Express has no ERR, which the kernel says by EINVAL. */
-  #ask(info: () => IrqInfo): IrqInfo {
+  /** Reads an index. EINVAL gives count 0: a device without PCI Express has no ERR. */
+  #queryInfo(info: () => IrqInfo): IrqInfo {
     try {
       return info();
     } catch (error) {

@@ -4,8 +4,7 @@ import { type Ids, parseIds } from '../contract/names.js';
 import { closeOnHostRequest, createDevice, type PciDevice } from './device.js';
 
 /**
- * How devices are found and opened, over some set of back ends: what `vfio` and `vfio/mock` have in
- * common, for a program that takes either.
+ * The functions that list and open devices. Both `vfio` and `vfio/mock` implement this interface.
  */
 export interface DeviceApi {
   /** See {@link openDevice}. */
@@ -20,35 +19,38 @@ export interface DeviceApi {
   readonly resolveName: (name: string) => string;
 }
 
-/** @param backends - asked in this order */
+/**
+ * Creates the functions that list and open devices.
+ * @param backends - back ends, in the order in which they are asked for a name
+ */
 export function deviceApi(backends: readonly Backend[]): DeviceApi {
-  const find = (called: string): { backend: Backend; name: string } => {
-    checkName(called);
-    const ids = parseIds(called);
-    const name = ids === null ? called : findByIds(called, ids, backends);
+  const findBackend = (nameOrIds: string): { backend: Backend; name: string } => {
+    checkName(nameOrIds);
+    const ids = parseIds(nameOrIds);
+    const name = ids === null ? nameOrIds : findByIds(nameOrIds, ids, backends);
     const backend = backends.find((candidate) => candidate.owns(name));
-    if (backend === undefined) throw unknown(name, backends);
+    if (backend === undefined) throw unknownNameError(name, backends);
     return { backend, name: backend.canonical?.(name) ?? name };
   };
-  const openConnection = async (called: string, options: OpenOptions = {}) => {
-    const { backend, name } = find(called);
+  const openConnection = async (nameOrIds: string, options: OpenOptions = {}) => {
+    const { backend, name } = findBackend(nameOrIds);
     return backend.open(name, options);
   };
   return {
     openConnection,
     async openDevice(name, options) {
-      return hold(await openConnection(name, options));
+      return createManagedDevice(await openConnection(name, options));
     },
     openDeviceSync(name, options = {}) {
-      const found = find(name);
-      return hold(found.backend.openSync(found.name, options));
+      const found = findBackend(name);
+      return createManagedDevice(found.backend.openSync(found.name, options));
     },
-    resolveName: (name) => find(name).name,
+    resolveName: (name) => findBackend(name).name,
     listDevices: () => backends.flatMap((backend) => backend.list()),
   };
 }
 
-function hold(connection: DeviceConnection): PciDevice {
+function createManagedDevice(connection: DeviceConnection): PciDevice {
   let device: PciDevice | undefined;
   try {
     device = createDevice(connection);
@@ -60,10 +62,13 @@ function hold(connection: DeviceConnection): PciDevice {
   }
 }
 
-/** The one real function with these ids. A model's name says more than its ids: no mock devices. */
+/**
+ * Returns the name of the real PCI function with these IDs. Mock devices are not searched, because
+ * the name of a mock device is more exact than its IDs.
+ */
 function findByIds(name: string, ids: Ids, backends: readonly Backend[]): string {
   const names = backends
-    .filter((backend) => backend.owns(REAL))
+    .filter((backend) => backend.owns(EXAMPLE_ADDRESS))
     .flatMap((backend) => backend.list())
     .filter(({ vendorId, deviceId }) => vendorId === ids.vendorId && deviceId === ids.deviceId)
     .map((one) => one.name);
@@ -73,30 +78,32 @@ function findByIds(name: string, ids: Ids, backends: readonly Backend[]): string
     code: first === undefined ? 'ENODEV' : 'EINVAL',
     message:
       first === undefined
-        ? 'no PCI function has this vendor and device'
-        : `${names.length} PCI functions have this vendor and device`,
+        ? 'no PCI function has this vendor ID and device ID'
+        : `${names.length} PCI functions have this vendor ID and device ID`,
     path: name,
-    hint: first === undefined ? LIST : `Name one by its address: ${names.join(', ')}.`,
+    hint: first === undefined ? LIST_HINT : `Use the address of one function: ${names.join(', ')}.`,
   });
 }
 
-const LIST = 'listDevices() and `vfio list` tell the names there are.';
-const REAL = '0000:01:00.0';
-const MOCK = 'mock:nvme';
+const LIST_HINT = 'listDevices() and `vfio list` list all names.';
+const EXAMPLE_ADDRESS = '0000:01:00.0';
+const EXAMPLE_MOCK = 'mock:nvme';
 
-function unknown(name: string, backends: readonly Backend[]): VfioError {
-  const owned = (example: string) => backends.some((backend) => backend.owns(example));
+function unknownNameError(name: string, backends: readonly Backend[]): VfioError {
+  const isOwned = (example: string) => backends.some((backend) => backend.owns(example));
   const forms = [
-    ...(owned(REAL) ? [`the address of a PCI function such as '${REAL}'`] : []),
-    ...(owned(MOCK) ? [`an imitation such as '${MOCK}'`] : []),
+    ...(isOwned(EXAMPLE_ADDRESS)
+      ? [`the address of a PCI function such as '${EXAMPLE_ADDRESS}'`]
+      : []),
+    ...(isOwned(EXAMPLE_MOCK) ? [`the name of a mock device such as '${EXAMPLE_MOCK}'`] : []),
   ];
   return new VfioError({
     code: 'ENODEV',
     message: 'not the name of a device',
     path: name,
-    hint: owned(REAL)
-      ? `A name is ${forms.join(', or ')}. ${LIST}`
-      : `A name is ${forms.join(', or ')}: 'vfio/mock' opens nothing else; import from 'vfio' for real devices.`,
+    hint: isOwned(EXAMPLE_ADDRESS)
+      ? `A name is ${forms.join(', or ')}. ${LIST_HINT}`
+      : `A name is ${forms.join(', or ')}. 'vfio/mock' opens only mock devices; import from 'vfio' for real devices.`,
   });
 }
 

@@ -3,13 +3,15 @@ import { Lifetime } from '../contract/lifetime.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Handle } from './handle.js';
 
-/** Creates a {@link Poller}, which starts to poll. */
+/** Creates a {@link Poller} and stops delivery by the event loop. */
 export let createPoller: (handle: Handle, dispatcher: Dispatcher) => Poller;
 
 /**
- * Interrupts by hand: for a program, or a Worker, that does nothing but wait for them. While it is
- * open the event loop delivers none. Listeners run inside of `wait` and `spin`; promises such as
- * those of `next()` settle when these have returned to the event loop.
+ * Delivers interrupts by hand, for a program or Worker that only waits for interrupts. While the
+ * poller is open, the event loop delivers no interrupt of this device.
+ *
+ * Listeners run inside `wait()` and `spin()`. The promise of `next()` settles only after the caller
+ * of `wait()` or `spin()` has returned to the event loop.
  *
  * @example
  * using poller = device.interrupts.poll();
@@ -30,12 +32,12 @@ export class Poller {
   }
 
   /**
-   * Sleeps until an interrupt comes, and delivers it.
+   * Sleeps until one or more vectors are signalled, and calls their listeners.
    *
-   * @param timeoutMs - milliseconds; -1, the default, waits for ever
-   * @returns how many vectors were signalled, 0 when the time is over
-   * @throws what a listener has thrown, after all were called; {@link VfioError} EBADF if the
-   *   poller or the device is closed, EDEADLK if called by a listener
+   * @param timeoutMs - timeout in milliseconds; -1, the default, means no timeout
+   * @returns number of signalled vectors, 0 after a timeout
+   * @throws {@link VfioError} EBADF if the poller or the device is closed; EDEADLK if a listener
+   *   calls `wait()`; after all listeners were called, the exception of a listener
    */
   wait(timeoutMs = -1): number {
     checkInteger(timeoutMs, 'timeoutMs', -1, 2 ** 31 - 1);
@@ -44,10 +46,11 @@ export class Poller {
   }
 
   /**
-   * As {@link wait}, but spins: wakes in about a microsecond, and takes all of a CPU.
+   * Like {@link wait}, but spins: wakes within about a microsecond, and uses a whole CPU.
    *
-   * @param timeoutUs - microseconds, 0 to 2^31 - 1
-   * @returns and throws as {@link wait}
+   * @param timeoutUs - timeout in microseconds, 0 to 2^31 - 1
+   * @returns number of signalled vectors, 0 after a timeout
+   * @throws the same errors as {@link wait}
    */
   spin(timeoutUs: number): number {
     checkInteger(timeoutUs, 'timeoutUs', 0, 2 ** 31 - 1);
@@ -55,12 +58,12 @@ export class Poller {
     return this.#dispatcher.spin(timeoutUs);
   }
 
-  /** Gives delivery back to the event loop. Idempotent. */
+  /** Closes the poller. The event loop delivers interrupts again. Idempotent. */
   close(): void {
     if (this.#lifetime.end()) this.#dispatcher.stopPolling();
   }
 
-  /** As {@link close}. */
+  /** Like {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -21,56 +21,59 @@ import { isInArea, type RegionArea, regionMapping } from '../contract/region-map
 import type { Handle } from './handle.js';
 import type { Windows } from './windows.js';
 
-/** Which part of a region to map. */
+/** The part of a region that {@link Region.map} maps. */
 export interface WindowOptions {
-  /** Bytes from the start of the region, whole pages. Default 0. */
+  /** Bytes from the start of the region; a multiple of the page size. Default 0. */
   offset?: number | undefined;
-  /** Bytes, whole pages. Default: up to the end of the region. */
+  /** Bytes; a multiple of the page size. Default: up to the end of the region. */
   length?: number | undefined;
 }
 
-/** A write that signals an eventfd instead of waking the program. */
+/** A register write that the kernel makes each time an eventfd is signalled. */
 export interface IoeventfdOptions {
-  /** Bytes from the start of the region, aligned to the width. */
+  /** Bytes from the start of the region; a multiple of `width`. */
   offset: number;
-  /** Bytes. 8 is refused by recent kernels. */
+  /** Width of the write in bytes. Recent kernels refuse a width of 8. */
   width: Width;
-  /** The value that has to be written. */
+  /** The value that the kernel writes. */
   value: bigint;
-  /** Null takes the binding away. */
+  /** The eventfd to bind, or null to remove the binding. */
   eventfd: Eventfd | null;
 }
 
-/** What an ArrayBuffer can span in every Node this runs on. */
+/** Largest ArrayBuffer, in bytes, that every supported Node version can create. */
 const MAX_WINDOW = 2 ** 32;
 
 /** Creates the {@link Region} of an index. */
 export let createRegion: (handle: Handle, windows: Windows, index: number) => Region;
 
 /**
- * A region of the device: a BAR, the ROM, configuration space, or one of its own kind.
+ * A region of the device: a BAR, the expansion ROM, configuration space, VGA, or a device-specific
+ * region.
  *
- * Registers are best used through {@link Region.map}; the positioned accesses go through the file,
- * also where nothing can be mapped. After `device.close()` everything here that would reach the
- * device throws {@link VfioError} EBADF.
+ * {@link Region.map} gives the fastest access to registers. The methods `read`, `write`, `load` and
+ * `store` use pread and pwrite on the device file. These methods also work if the region cannot be
+ * mapped.
+ * After `device.close()` every access throws {@link VfioError} EBADF.
  */
 export class Region {
-  /** 0 to 5: BARs, 6: ROM, 7: configuration space, 8: VGA, from 9 on: the device's own. */
+  /** 0 to 5: BARs, 6: ROM, 7: configuration space, 8: VGA, 9 and above: device-specific. */
   readonly index: number;
-  /** Bytes; 0 for a BAR the device does not have and for the upper half of a 64-bit one. */
+  /** Bytes; 0 for a missing BAR and for the upper half of a 64-bit BAR. */
   readonly size: bigint;
-  /** Whether it can be read, and written: by {@link read} and {@link write}, or when it is mapped. */
+  /** Whether the region can be read. */
   readonly readable: boolean;
+  /** Whether the region can be written. */
   readonly writable: boolean;
-  /** Whether {@link map} is possible. */
+  /** Whether {@link map} can map the region. */
   readonly mappable: boolean;
-  /** The capability chain as VFIO_DEVICE_GET_REGION_INFO gave it. */
+  /** The capability chain that VFIO_DEVICE_GET_REGION_INFO returned. */
   readonly capabilities: readonly RegionCapability[];
-  /** The only parts that can be mapped, or null where the region can be mapped anywhere. */
+  /** The areas that can be mapped, or null if every part of the region can be mapped. */
   readonly sparseAreas: readonly RegionArea[] | null;
   /** Whether the pages of the MSI-X table can be mapped with the rest of this BAR. */
   readonly msixMappable: boolean;
-  /** What a region from 9 on is. */
+  /** Type and subtype of a device-specific region (index 9 and above), otherwise null. */
   readonly type: { readonly type: number; readonly subtype: number } | null;
   readonly #handle: Handle;
   readonly #windows: Windows;
@@ -97,21 +100,23 @@ export class Region {
   }
 
   /**
-   * Maps registers (mmap of the device's file). The window is closed by its `close()`, or with the
-   * device. A BAR smaller than a page is mapped with the rest of its page.
+   * Maps registers (mmap of the device file). Closing the device closes the window as well. A BAR
+   * smaller than a page is mapped with the rest of its page.
    *
-   * Touching registers that are gone (memory decode off, D3hot, low power, an unplug) is no fault:
-   * see {@link RegisterWindow.lost} and its events. In the process that needs the SIGBUS handler
-   * that the first window installs; do not replace it, `process.on('SIGBUS')` included.
+   * If the device does not respond (memory decode off, D3hot, low power, an unplug), an access does
+   * not end the process: see {@link RegisterWindow.lost} and its events. The first window installs
+   * a SIGBUS handler for this purpose. Do not replace this handler, for example by
+   * `process.on('SIGBUS')`.
    *
-   * @throws RangeError if offset or length are not whole pages within the region, are not within
-   *   one of {@link sparseAreas} where there are any, or span more than 4 GiB
+   * @throws RangeError if `offset` or `length` is not a multiple of the page size or exceeds the
+   *   region, if the window is not inside one of the {@link sparseAreas}, or if the window exceeds
+   *   4 GiB
    * @throws {@link VfioError} EINVAL if the region cannot be mapped
    * @example
    * using registers = device.bar(0).map();
    * const version = registers.read32(0x08);
    * @example
-   * registers.on('lost', () => { console.error('the device does not answer'); });
+   * registers.on('lost', () => { console.error('the device does not respond'); });
    */
   map(options: WindowOptions = {}): RegisterWindow {
     const { connection } = this.#handle;
@@ -120,10 +125,10 @@ export class Region {
     if (!this.mappable) {
       throw new VfioError({
         code: 'EINVAL',
-        message: this.size === 0n ? 'the device has no such region' : 'it cannot be mapped',
+        message: this.size === 0n ? 'the device has no such region' : 'the region cannot be mapped',
         syscall: 'mmap',
         path: this.#path,
-        ...(this.size === 0n ? {} : { hint: 'Use read, write, load and store of the region.' }),
+        ...(this.size === 0n ? {} : { hint: 'Use read(), write(), load() and store() instead.' }),
       });
     }
     const size = wholePages(this.size);
@@ -135,10 +140,10 @@ export class Region {
   }
 
   /**
-   * Reads by pread.
+   * Reads a block of the region by pread.
    * @param offset - bytes from the start of the region
-   * @param length - bytes
-   * @returns what was read: shorter than asked for where the kernel stops early
+   * @param length - number of bytes
+   * @returns the bytes that were read: fewer than `length` if the kernel stops early
    */
   read(offset: number, length: number): Uint8Array {
     checkExtent(offset, length, this.size);
@@ -147,8 +152,9 @@ export class Region {
   }
 
   /**
-   * Writes by pwrite.
-   * @returns bytes written
+   * Writes a block of the region by pwrite.
+   * @param offset - bytes from the start of the region
+   * @returns number of bytes that were written
    */
   write(offset: number, bytes: Uint8Array): number {
     checkBytes(bytes, 'bytes');
@@ -156,14 +162,20 @@ export class Region {
     return this.#handle.connection.write(this.index, offset, bytes);
   }
 
-  /** One little-endian read of `width` bytes by pread, naturally aligned. */
+  /**
+   * Reads `width` bytes by pread, as one little-endian access.
+   * @param offset - bytes from the start of the region; a multiple of `width`
+   */
   load(offset: number, width: 1 | 2 | 4): number {
     checkChoice(width, 'width', [1, 2, 4]);
     checkAccess(offset, width, this.size);
     return this.#handle.connection.load(this.index, offset, width);
   }
 
-  /** One little-endian write of `width` bytes by pwrite, naturally aligned. */
+  /**
+   * Writes `width` bytes by pwrite, as one little-endian access.
+   * @param offset - bytes from the start of the region; a multiple of `width`
+   */
   store(offset: number, width: 1 | 2 | 4, value: number): void {
     checkChoice(width, 'width', [1, 2, 4]);
     checkAccess(offset, width, this.size);
@@ -171,10 +183,11 @@ export class Region {
   }
 
   /**
-   * Has the kernel write a register each time an eventfd is signalled (VFIO_DEVICE_IOEVENTFD).
+   * Lets the kernel write a register each time an eventfd is signalled (VFIO_DEVICE_IOEVENTFD).
    *
-   * @throws {@link VfioError} EEXIST if that write is bound already, ENODEV if there is no binding
-   *   to take away, ENOSPC after 1000 of them, EINVAL over the MSI-X table and outside of BARs
+   * @throws {@link VfioError} EEXIST if this write is already bound to an eventfd; ENODEV if
+   *   `eventfd` is null and no binding exists; ENOSPC if the device has 1000 bindings; EINVAL if
+   *   the register overlaps the MSI-X table or is outside the BARs
    */
   ioeventfd(options: IoeventfdOptions): void {
     checkOptions(options, ['offset', 'width', 'value', 'eventfd']);
@@ -192,19 +205,19 @@ export class Region {
   #checkWindow(offset: number, length: number, size: bigint, whole: boolean): void {
     if (whole && length > MAX_WINDOW) {
       throw new RangeError(
-        `region ${this.index} has ${hex(this.size)} bytes, more than the 4 GiB that fit into one window: ask for a part of it with offset and length`,
+        `region ${this.index} has ${hex(this.size)} bytes, but a window has at most 4 GiB: map a part of the region with offset and length`,
       );
     }
     if (offset % PAGE_SIZE !== 0 || length % PAGE_SIZE !== 0 || length <= 0) {
       throw new RangeError(
-        `a window consists of whole pages of ${PAGE_SIZE} bytes: not ${hex(offset)} and ${length}`,
+        `offset ${hex(offset)} and length ${length} of a window must be multiples of the page size, ${PAGE_SIZE}`,
       );
     }
     checkExtent(offset, length, size);
     if (this.sparseAreas !== null && !isInArea(this.sparseAreas, offset, length)) {
       const areas = this.sparseAreas.map((area) => `${hex(area.offset)}+${hex(area.size)}`);
       throw new RangeError(
-        `region ${this.index} can be mapped in parts only: ${areas.join(', ') || 'none'}`,
+        `region ${this.index} can only be mapped inside its sparse areas: ${areas.join(', ') || 'none'}`,
       );
     }
   }

@@ -5,18 +5,19 @@ import type { Irq } from './irq.js';
 import { checkVectorOptions, type Vector, type VectorOptions } from './vector.js';
 
 /**
- * An interrupt that VFIO itself raises, beside INTx, MSI or MSI-X. ERR: the device reported an
- * uncorrectable error (AER). REQ: see {@link HostRequest}.
+ * An interrupt index with one vector that VFIO itself raises: ERR or REQ. VFIO raises ERR when the
+ * device reports an uncorrectable error (AER). For REQ see {@link HostRequest}.
  */
 export interface SingleIrq {
-  /** 1, or 0 if the device has none: ERR needs PCI Express. */
+  /** 1, or 0 if the device does not have this interrupt. ERR needs PCI Express. */
   readonly count: number;
-  /** The vector while it is requested. */
+  /** The requested vector, or undefined if no vector is requested. */
   readonly vector: Vector | undefined;
   /**
-   * Binds a new eventfd (SET_IRQS with DATA_EVENTFD).
+   * Binds a new eventfd to the interrupt (SET_IRQS with DATA_EVENTFD).
    *
-   * @throws {@link VfioError} ENXIO if the device has none; EBUSY if it is in use already
+   * @throws {@link VfioError} ENXIO if the device does not have this interrupt; EBUSY if the
+   *   interrupt is already in use
    */
   request(options?: VectorOptions): Vector;
 }
@@ -59,7 +60,7 @@ export class SingleIrqIndex implements SingleIrq {
     this.#vector?.close();
   }
 
-  /** Binds the eventfd of a new vector. It replaces an eventfd that is bound. */
+  /** Creates a vector and binds its eventfd. The new eventfd replaces an eventfd that is bound. */
   protected bind(options: VectorOptions, onClose: () => void = () => undefined): BoundVector {
     const context = {
       handle: this.#handle,
@@ -74,6 +75,6 @@ export class SingleIrqIndex implements SingleIrq {
   }
 
   protected unbind(): void {
-    this.#irq.bindOne(0, null);
+    this.#irq.bindVector(0, null);
   }
 }

@@ -1,10 +1,10 @@
-/** Throws one error as it is, several as one AggregateError. No error: returns. */
+/** Throws a single error unchanged. Throws several errors as one AggregateError. */
 export function throwAll(errors: readonly unknown[], message: string): void {
   if (errors.length > 1) throw new AggregateError(errors, message);
   if (errors.length === 1) throw errors[0];
 }
 
-/** Runs every step, also after one that fails, then throws as {@link throwAll}. */
+/** Runs every step, even if an earlier step fails. Then throws the collected errors. */
 export function runAll(steps: readonly (() => void)[], message: string): void {
   const errors: unknown[] = [];
   for (const step of steps) {

@@ -8,9 +8,12 @@ import type { Irq } from './irq.js';
 import { BoundVector, type VectorContext } from './bound-vector.js';
 import { checkVectorOptions, type Vector, type VectorOptions } from './vector.js';
 
-/** How many vectors the program is going to use. */
+/** Options of {@link VectorIndex.enable}. */
 export interface EnableOptions {
-  /** 1 to `count`. It matters only where the host cannot give all of `noresize` vectors. */
+  /**
+   * Number of vectors that the program needs, 1 to `count`. Used only if `noresize` is true and
+   * the host cannot provide every vector of the device.
+   */
   vectors?: number | undefined;
 }
 
@@ -25,13 +28,17 @@ export let createVectorIndex: (
 /**
  * The vectors of MSI or MSI-X, requested one by one.
  *
- * Where the host can grow them (MSI-X since Linux 6.5: `noresize` is false) each vector is added
- * alone. Where it cannot, all of the table is enabled once, without handlers, and each vector is
- * bound alone later. If the host does not have that many, as many as were announced are enabled,
- * and a request beyond them is an error: nothing that works is ever torn down to grow.
+ * If the kernel can add vectors (MSI-X since Linux 6.5: `noresize` is false), each request adds
+ * one vector. If `noresize` is true, all vectors of the device are enabled once, without handlers.
+ * Each request then binds one vector.
  *
- * With MSI the device is told how many vectors are enabled (Multiple Message Enable) and may use
- * all of them: request every one it sends on.
+ * If `noresize` is true and the host cannot provide every vector, only the announced number of
+ * vectors is enabled. A request beyond that number fails with EINVAL. The library never disables
+ * working vectors to enable more.
+ *
+ * With MSI, the kernel sets Multiple Message Enable to the number of enabled vectors. The device
+ * may then signal each of these vectors. The program must request every vector that the device
+ * signals.
  */
 export class VectorIndex {
   readonly #handle: Handle;
@@ -39,8 +46,8 @@ export class VectorIndex {
   readonly #exclusive: Exclusive;
   readonly #dispatcher: Dispatcher;
   readonly #vectors = new Map<number, BoundVector>();
-  /** Vectors that can be bound while it is active. */
-  #enabled = 0;
+  /** Number of vectors that can be bound while the index is active. */
+  #enabledCount = 0;
 
   static {
     createVectorIndex = (handle, irq, exclusive, dispatcher) =>
@@ -57,61 +64,63 @@ export class VectorIndex {
     });
   }
 
-  /** Vectors the device has; 0 if it does not have the capability (VFIO_DEVICE_GET_IRQ_INFO). */
+  /** Number of vectors of the device; 0 without the capability (VFIO_DEVICE_GET_IRQ_INFO). */
   get count(): number {
     return this.#irq.count;
   }
 
-  /** Whether the number of enabled vectors is fixed once the first one is. */
+  /** Whether the number of enabled vectors is fixed after the first vector is enabled. */
   get noresize(): boolean {
     return (this.#irq.info.flags & VFIO_IRQ_INFO_NORESIZE) !== 0;
   }
 
-  /** Whether it is enabled. Of INTx, MSI and MSI-X only one can be. */
+  /** Whether the index is enabled. Only one of INTx, MSI and MSI-X can be enabled at a time. */
   get active(): boolean {
     return this.#exclusive.active === this.#irq;
   }
 
   /**
-   * Enables without binding a vector. The first request does it with the number of its vector
-   * announced; call this before if there will be higher ones.
+   * Enables the index without binding a vector. Without a call of `enable()`, the first
+   * `request(n)` enables the index with `vectors: n + 1`. If the program will request a vector
+   * above `n`, call `enable()` before the first request.
    *
-   * @throws RangeError for more vectors than the device has
-   * @throws {@link VfioError} EBUSY if INTx, MSI or MSI-X is active instead; ENOSPC, with
-   *   `available`, if the host has fewer vectors than announced; EINVAL if fewer are enabled already
+   * @throws RangeError if `vectors` exceeds the number of vectors of the device
+   * @throws {@link VfioError} EBUSY if another one of INTx, MSI and MSI-X is active; EINVAL if the
+   *   index is already enabled with fewer vectors; ENOSPC if the host has too few vectors, with
+   *   their number in `available`
    */
   enable(options: EnableOptions = {}): void {
     checkOptions(options, ['vectors']);
     const { vectors = 1 } = options;
-    this.#check('vectors', vectors, 1);
+    this.#checkNumber('vectors', vectors, 1);
     if (this.active) {
-      if (vectors > this.#enabled) throw this.#beyond(vectors - 1);
+      if (vectors > this.#enabledCount) throw this.#beyondEnabledError(vectors - 1);
       return;
     }
-    this.#enabled = this.#exclusive.enable(this.#irq, () => this.#enable(vectors));
+    this.#enabledCount = this.#exclusive.enable(this.#irq, () => this.#enableIndex(vectors));
   }
 
   /**
-   * Takes a vector into use: creates its eventfd, watches it and has the kernel signal it
-   * (SET_IRQS with DATA_EVENTFD). If a step fails, those before it are undone.
+   * Requests a vector: creates its eventfd, watches the eventfd and binds the eventfd to the vector
+   * (SET_IRQS with DATA_EVENTFD). If a step fails, the earlier steps are undone.
    *
    * @param vector - 0 to `count - 1`
-   * @throws RangeError for a vector the device does not have
-   * @throws {@link VfioError} EBUSY if it is in use already; EINVAL if it is beyond what the host
-   *   could give; as {@link enable} otherwise
+   * @throws RangeError if the device does not have the vector
+   * @throws {@link VfioError} EBUSY if the vector is already in use; EINVAL if the number of the
+   *   vector exceeds the enabled vectors; and the errors of {@link enable}
    */
   request(vector: number, options: VectorOptions = {}): Vector {
     const { name } = this.#irq;
-    this.#check('vector', vector, 0);
+    this.#checkNumber('vector', vector, 0);
     if (this.#vectors.has(vector)) {
       throw this.#irq.error('EBUSY', `${name} vector ${vector} is in use already`);
     }
     checkVectorOptions(options);
     const enabledBefore = this.active;
     if (!enabledBefore) this.enable({ vectors: vector + 1 });
-    else if (vector >= this.#enabled) throw this.#beyond(vector);
+    else if (vector >= this.#enabledCount) throw this.#beyondEnabledError(vector);
     try {
-      const requested = new BoundVector(this.#context(vector), vector, options);
+      const requested = new BoundVector(this.#contextOf(vector), vector, options);
       this.#vectors.set(vector, requested);
       this.#handle.changes.emit('vector', name, vector, 'requested');
       return requested;
@@ -121,43 +130,43 @@ export class VectorIndex {
     }
   }
 
-  /** The vector of that number, if it is in use. */
+  /** Returns the requested vector with this number, or undefined if the vector is not requested. */
   vector(vector: number): Vector | undefined {
     return this.#vectors.get(vector);
   }
 
   /**
-   * Disables all of it (SET_IRQS with DATA_NONE and count 0) and closes its vectors. Idempotent.
-   * Interrupts that were under way are lost.
+   * Disables the index (SET_IRQS with DATA_NONE and count 0) and closes its vectors. Idempotent.
+   * Interrupts that are not yet delivered are lost.
    */
   disable(): void {
     this.#exclusive.disable(this.#irq);
-    this.#release();
+    this.#releaseVectors();
   }
 
-  /** As {@link disable}, but ignores a failure of the kernel. */
+  /** Like {@link disable}, but ignores an error of the kernel. */
   #close(): void {
     this.#exclusive.close(this.#irq);
-    this.#release();
+    this.#releaseVectors();
   }
 
-  #check(what: string, value: number, first: 0 | 1): void {
+  #checkNumber(what: string, value: number, first: 0 | 1): void {
     const { count, name } = this.#irq;
     if (count === 0) throw new RangeError(`the device has no ${name}`);
     checkInteger(value, `${what} (the device has ${count} of ${name})`, first, first + count - 1);
   }
 
-  #release(): void {
+  #releaseVectors(): void {
     for (const vector of this.#vectors.values()) vector.release();
   }
 
-  #context(vector: number): VectorContext {
+  #contextOf(vector: number): VectorContext {
     return {
       handle: this.#handle,
       irq: this.#irq,
       dispatcher: this.#dispatcher,
       unbind: () => {
-        this.#irq.bindOne(vector, null);
+        this.#irq.bindVector(vector, null);
       },
       onClose: () => {
         this.#vectors.delete(vector);
@@ -166,11 +175,14 @@ export class VectorIndex {
     };
   }
 
-  /** @returns how many vectors can be bound from now on */
-  #enable(announced: number): number {
+  /**
+   * Enables the index.
+   * @returns number of vectors that can be bound while the index is enabled
+   */
+  #enableIndex(announced: number): number {
     const { count } = this.#irq;
     if (!this.noresize) {
-      this.#irq.bindOne(0, null);
+      this.#irq.bindVector(0, null);
       return count;
     }
     const refusal = this.#tryEnable(count);
@@ -180,22 +192,22 @@ export class VectorIndex {
     throw refusedAgain;
   }
 
-  /** @returns null, or what the host said to so many vectors */
+  /** @returns null, or the error if the host cannot provide this number of vectors */
   #tryEnable(vectors: number): VfioError | null {
     try {
       const available = this.#irq.bind(0, new Array<null>(vectors).fill(null));
-      return available === 0 ? null : this.#irq.shortage(vectors, available);
+      return available === 0 ? null : this.#irq.shortageError(vectors, available);
     } catch (error) {
       if (error instanceof VfioError && error.code === 'ENOSPC') return error;
       throw error;
     }
   }
 
-  #beyond(vector: number): VfioError {
+  #beyondEnabledError(vector: number): VfioError {
     const { name } = this.#irq;
     return this.#irq.error(
       'EINVAL',
-      `${name} vector ${vector} is beyond the ${this.#enabled} that are enabled, and the host cannot add to them`,
+      `${name} vector ${vector} exceeds the ${this.#enabledCount} enabled vectors, and the host cannot add vectors`,
       `Announce the number before the first request: interrupts.${name}.enable({ vectors: ${vector + 1} }).`,
     );
   }

@@ -3,23 +3,25 @@ import type { Eventfd } from '../contract/index.js';
 import { checkBoolean, checkOptions } from '../checks.js';
 import { checkEventfd } from '../contract/eventfd.js';
 
-/** How a vector is delivered. */
+/** Options for requesting a vector. */
 export interface VectorOptions {
   /**
-   * Reads the eventfd on each delivery, so that it says how many interrupts there were. Otherwise
-   * a delivery has the count 1n and means "at least one", which is several times cheaper.
+   * Reads the eventfd at each delivery, so that a delivery reports the number of interrupts.
+   * Without `counts` a delivery reports 1n, which means "at least one". Deliveries without `counts`
+   * are several times faster.
    */
   counts?: boolean | undefined;
   /**
-   * Uses this one instead of a new eventfd, and leaves it open in the end. A device can watch an
-   * eventfd once, so two vectors cannot have the same (EEXIST).
+   * The eventfd that the vector uses. Default: a new eventfd. Closing the vector does not close an
+   * eventfd from this option. Two vectors of a device cannot share an eventfd (EEXIST).
    */
   eventfd?: Eventfd | undefined;
 }
 
 /**
- * @param more - names of options beside those of every vector
- * @throws TypeError before anything is asked of the system
+ * Checks the options of a vector.
+ * @param more - names of additional options that are allowed
+ * @throws TypeError if an option is unknown or has the wrong type
  */
 export function checkVectorOptions(options: VectorOptions, more: readonly string[] = []): void {
   checkOptions(options, ['counts', 'eventfd', ...more]);
@@ -30,18 +32,21 @@ export function checkVectorOptions(options: VectorOptions, more: readonly string
 
 /** Events of a {@link Vector}. */
 export interface VectorEvents {
-  /** How many interrupts; 1n, for "at least one", unless the vector was requested with `counts`. */
+  /**
+   * The vector was signalled. `count` is the number of interrupts, or 1n ("at least one") if the
+   * vector was requested without `counts`.
+   */
   interrupt: [count: bigint];
-  /** Once, in a microtask after the closing. */
+  /** The vector was closed. Emitted once, in a microtask after the close. */
   close: [];
   newListener: [event: string | symbol];
   removeListener: [event: string | symbol];
 }
 
 /**
- * One interrupt vector: an eventfd that the kernel signals. It keeps the process alive while
- * somebody listens, unless {@link unref} was called. What nobody listened for is kept, as one
- * delivery, for the next caller of {@link next}.
+ * One interrupt vector: an eventfd that the kernel signals. A vector with a listener keeps the
+ * process alive, unless {@link unref} was called. Interrupts that arrive without a listener are
+ * kept as one delivery for the next call of {@link next}.
  *
  * @example
  * const vector = device.interrupts.msix.request(0);
@@ -52,50 +57,52 @@ export interface VectorEvents {
 export interface Vector extends EventEmitter<VectorEvents> {
   /** Number of the vector within its interrupt index. */
   readonly index: number;
-  /** What the kernel signals. */
+  /** The eventfd that the kernel signals. */
   readonly eventfd: Eventfd;
-  /** Whether it was closed, by itself or with its index or device. */
+  /** Whether the vector is closed, by `close()`, by disabling its index or with its device. */
   readonly closed: boolean;
   /**
-   * Signals the vector as if the device had (SET_IRQS, DATA_NONE, ACTION_TRIGGER): a loopback test
-   * of the way from the kernel to the listener.
+   * Signals the vector in place of the device (SET_IRQS with DATA_NONE and ACTION_TRIGGER). This
+   * loopback test covers the path from the kernel to the listener.
    */
   trigger(): void;
   /**
-   * The next interrupt, or at once what nobody has listened for. It is coalesced: interrupts that
-   * come while nobody waits are one delivery. Use it or listeners for a vector, not both.
+   * Waits for the next interrupt. If interrupts have arrived without a listener, the promise
+   * resolves at once, with all these interrupts as one delivery. Do not use both `next()` and
+   * listeners for the same vector.
    *
-   * @returns how many interrupts, or 1n for "at least one" without `counts`
-   * @throws {@link VfioError} EBADF if the vector is closed, ECANCELED when it is closed meanwhile;
-   *   the signal's reason when that is aborted
+   * @returns number of interrupts, or 1n ("at least one") without `counts`
+   * @throws {@link VfioError} EBADF if the vector is already closed; ECANCELED if the vector is
+   *   closed during the wait; the abort reason if `signal` is aborted
    */
   next(options?: { signal?: AbortSignal | undefined }): Promise<bigint>;
   /**
-   * Interrupts as they come, coalesced while the loop's body runs; ends when the vector is closed.
-   * What came while the body ran that left the loop is there for the next caller of {@link next}.
+   * Iterates over interrupts until the vector is closed. Interrupts that arrive while the loop's
+   * body runs are one delivery. Interrupts that arrive in the iteration that leaves the loop are
+   * kept for the next call of {@link next}.
    */
   [Symbol.asyncIterator](): AsyncGenerator<bigint, void, undefined>;
-  /** Keeps the process alive while somebody listens: the default. */
+  /** Keeps the process alive while the vector has a listener. This is the default. */
   ref(): this;
-  /** Lets the process end although somebody listens. */
+  /** Lets the process end even if the vector has a listener. */
   unref(): this;
   /**
-   * CPUs that serve the host interrupt behind the vector, from /proc/irq.
-   * @throws {@link VfioError} ENOENT if there is none now
+   * Returns the CPUs that serve the vector's host interrupt, from /proc/irq.
+   * @throws {@link VfioError} ENOENT if the vector has no host interrupt now
    */
   getAffinity(): number[];
   /**
-   * Chooses the CPUs that serve the host interrupt behind the vector; needs root.
-   * @param cpus - numbers of CPUs, at least one
+   * Sets the CPUs that serve the vector's host interrupt. Needs root.
+   * @param cpus - numbers of one or more CPUs
    */
   setAffinity(cpus: readonly number[]): void;
   /**
-   * Takes the eventfd from the kernel, forgets it and closes it. Iterators end, waiting `next()`
-   * calls fail with ECANCELED, then `'close'` is emitted. Idempotent.
+   * Unbinds the vector's eventfd in the kernel and closes the eventfd. Waiting `next()` calls fail
+   * with ECANCELED, iterators end, and `'close'` is emitted. Idempotent.
    *
-   * @throws {@link VfioError} of SET_IRQS; all else is released nevertheless
+   * @throws {@link VfioError} if SET_IRQS fails. The vector is closed even if SET_IRQS fails.
    */
   close(): void;
-  /** As {@link close}. */
+  /** Like {@link close}. */
   [Symbol.dispose](): void;
 }

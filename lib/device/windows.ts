@@ -2,8 +2,8 @@ import type { RegisterWindow } from '../contract/index.js';
 import type { Handle } from './handle.js';
 
 /**
- * The windows of a device, to be closed with it. A window that nobody can use any more is
- * forgotten, so a program may open and close them for ever.
+ * The open windows of a device. Closing the device closes its windows. Each window is referenced
+ * weakly, so that V8 can free a window that the program no longer uses.
  */
 export class Windows {
   readonly #open = new Set<WeakRef<RegisterWindow>>();
@@ -14,6 +14,7 @@ export class Windows {
     });
   }
 
+  /** Maps a window and tracks the window until the device is closed. */
   open(map: () => RegisterWindow): RegisterWindow {
     for (const known of this.#open) {
       if (known.deref() === undefined) this.#open.delete(known);

@@ -11,7 +11,7 @@ function use(t: { teardown: (end: () => void) => void }, name = 'mock:nvme'): Pc
   return device;
 }
 
-/** Calls that take options, each ending what it began. */
+/** Calls that accept an options object. */
 const TAKES_OPTIONS: Readonly<Record<string, (device: PciDevice, options: never) => unknown>> = {
   map: (device, options) => device.bar(0).map(options),
   ioeventfd: (device, options) => {
@@ -33,7 +33,7 @@ const TAKES_OPTIONS: Readonly<Record<string, (device: PciDevice, options: never)
 };
 
 for (const [name, call] of Object.entries(TAKES_OPTIONS)) {
-  test(`${name} refuses what are no options, and those it does not know`, (t) => {
+  test(`${name}() refuses options that are not an object, and unknown options`, (t) => {
     const device = use(t);
     for (const options of [null, 5, 'abc', true, 1n, () => 0]) {
       t.throws(() => call(device, options as never), {
@@ -48,7 +48,7 @@ for (const [name, call] of Object.entries(TAKES_OPTIONS)) {
   });
 }
 
-test('options that are yes or no take nothing else', (t) => {
+test('a boolean option refuses values of other types', (t) => {
   const { msix, intx } = use(t).interrupts;
   for (const value of [null, 0, 'no', {}]) {
     const counts = value as never;
@@ -62,7 +62,7 @@ test('options that are yes or no take nothing else', (t) => {
   t.false(intx.active);
 });
 
-test('next() waits with an AbortSignal only', async (t) => {
+test('next() refuses a signal that is not an AbortSignal', async (t) => {
   const vector = use(t).interrupts.msix.request(0);
   for (const signal of [null, 'abort', 5, {}]) {
     const message = 'signal must be an AbortSignal';
@@ -71,12 +71,12 @@ test('next() waits with an AbortSignal only', async (t) => {
   await t.throwsAsync(vector.next(null as never), wrong);
 });
 
-test('map() takes no length but a number', (t) => {
+test('map() refuses a length that is not a number', (t) => {
   const region = use(t).bar(0);
   t.throws(() => region.map({ length: null as never }), wrong);
 });
 
-test('unmap() says what is wrong with a size', (t) => {
+test('unmap() refuses a wrong size, and the error names the argument', (t) => {
   const { dma } = use(t);
   for (const size of [undefined, null, '4096', {}, true]) {
     t.throws(() => dma.unmap(0n, size as never), { ...wrong, message: 'size must be a number' });
@@ -88,7 +88,7 @@ test('unmap() says what is wrong with a size', (t) => {
   t.throws(() => dma.unmap(0 as never, 4096n), { ...wrong, message: 'iova must be a bigint' });
 });
 
-test('configuration space takes names, and objects of fields', (t) => {
+test('configuration space refuses names and field changes of a wrong type', (t) => {
   const { config } = use(t);
   for (const name of [undefined, null, 5, Symbol('msix'), {}]) {
     t.throws(() => config.find(name as never), wrong);
@@ -113,7 +113,7 @@ test('configuration space takes names, and objects of fields', (t) => {
   );
 });
 
-test('an eventfd that two vectors were to have is named as the reason', (t) => {
+test('a second vector with the same eventfd gives EEXIST, with a hint', (t) => {
   const device = use(t);
   const eventfd = device.createEventfd();
   device.interrupts.msix.request(0, { eventfd });
@@ -122,5 +122,5 @@ test('an eventfd that two vectors were to have is named as the reason', (t) => {
     code: 'EEXIST',
     message: /another vector has this eventfd/,
   });
-  t.regex(String(error.hint), /give each vector its own/);
+  t.regex(String(error.hint), /Use a separate eventfd for each vector/);
 });

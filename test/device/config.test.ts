@@ -2,8 +2,8 @@ import test from 'ava';
 import type { RegisterName } from '../../lib/pci/index.js';
 import { type FakeConnection, openFake } from './fake.js';
 
-/** PM at 0x40, MSI with 64 bits at 0x50, PCIe 2 at 0x80, AER at 0x100. */
-function program({ config }: FakeConnection): void {
+/** Writes a header, PM at 0x40, 64-bit MSI at 0x50, PCI Express 2 at 0x80 and AER at 0x100. */
+function writeConfig({ config }: FakeConnection): void {
   config.set([0x86, 0x80, 0x34, 0x12, 0x03, 0x04, 0x10, 0x00]);
   config.set([0x04, 0x00, 0x00, 0xfe], 0x10);
   config.set([0x01, 0xc0, 0x00, 0x00], 0x18);
@@ -16,15 +16,15 @@ function program({ config }: FakeConnection): void {
 
 const open = () =>
   openFake((connection) => {
-    program(connection);
+    writeConfig(connection);
     connection.regions[0] = { size: 0x4000n };
   });
 
-test('size comes from the region', (t) => {
+test('the size is that of the configuration region', (t) => {
   t.is(open().device.config.size, 4096);
 });
 
-test('one access of the width that was asked for', (t) => {
+test('each call makes one access of the requested width', (t) => {
   const { device, script } = open();
   const { config } = device;
   t.is(config.read8(1), 0x80);
@@ -43,7 +43,7 @@ test('one access of the width that was asked for', (t) => {
   ]);
 });
 
-test('wrong offsets and values are refused before any access', (t) => {
+test('a wrong offset or value is refused before any access', (t) => {
   const { device, script } = open();
   const { config } = device;
   for (const offset of [-1, 4096, 2 ** 53]) {
@@ -78,14 +78,14 @@ test('wrong offsets and values are refused before any access', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('blocks', (t) => {
+test('a block is read or written by one call', (t) => {
   const { device, script } = open();
   t.deepEqual([...device.config.read(0, 4)], [0x86, 0x80, 0x34, 0x12]);
   t.is(device.config.write(0x3c, Uint8Array.of(7, 8)), 2);
   t.deepEqual(script.take(), ['read 7 0 4', 'write 7 60 [7,8]']);
 });
 
-test('header, BARs with the size of their region, and details', (t) => {
+test('the header, the BARs with their sizes, and a capability are decoded', (t) => {
   const { device } = open();
   t.like(device.config.header(), { vendorId: 0x8086, deviceId: 0x1234, type: 0 });
   t.deepEqual(device.config.bars(), [
@@ -95,7 +95,7 @@ test('header, BARs with the size of their region, and details', (t) => {
   t.is(device.config.details('msix'), undefined);
 });
 
-test('capabilities are walked once', (t) => {
+test('the capability lists are read only once', (t) => {
   const { device, script } = open();
   t.deepEqual(
     device.config.capabilities().map(({ name }) => name),
@@ -106,15 +106,15 @@ test('capabilities are walked once', (t) => {
   t.deepEqual(script.take(), ['read 7 0 4096']);
 });
 
-test('none at all may be a device that does not answer, and is asked again', (t) => {
+test('empty capability lists are read again, because the device may not have responded', (t) => {
   const { device, connection } = openFake(({ config }) => config.fill(0xff));
   t.deepEqual(device.config.capabilities(), []);
   connection.config.fill(0);
-  program(connection);
+  writeConfig(connection);
   t.is(device.config.capabilities().length, 4);
 });
 
-test('registers by name, where the layout of the device has them', (t) => {
+test('a register is accessed by its name, at its offset in this device', (t) => {
   const { device, script } = open();
   const { config } = device;
   t.is(config.get('vendor_id'), 0x8086);
@@ -127,13 +127,16 @@ test('registers by name, where the layout of the device has them', (t) => {
   t.deepEqual(config.fields('vendor_id'), {});
 });
 
-test('registers the device does not have, and names nobody has', (t) => {
+test('a missing register gives ENXIO, and an unknown name gives a TypeError', (t) => {
   const { device, script } = open();
   t.throws(() => device.config.get('msix.control'), {
     code: 'ENXIO',
     message: /no msix capability.*fake:device msix\.control/,
   });
-  t.throws(() => device.config.get('msi.mask'), { code: 'ENXIO', message: /no such register/ });
+  t.throws(() => device.config.get('msi.mask'), {
+    code: 'ENXIO',
+    message: /the msi capability has no such register/,
+  });
   script.take();
   for (const name of ['comand', 'toString']) {
     t.throws(() => device.config.get(name as RegisterName), { instanceOf: TypeError });
@@ -141,7 +144,7 @@ test('registers the device does not have, and names nobody has', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('an update is one read and one write', (t) => {
+test('an update makes one read and one write', (t) => {
   const { device, script } = open();
   device.config.update('command', { bus_master: 1, intx_disable: 0 });
   t.deepEqual(script.take(), ['load 7 4 2', 'store 7 4 2 0x7']);
@@ -151,7 +154,7 @@ test('an update is one read and one write', (t) => {
   t.deepEqual(script.take(), ['load 7 68 2', 'store 7 68 2 0x100']);
 });
 
-test('a wrong update touches nothing', (t) => {
+test('a wrong update makes no access', (t) => {
   const { device, script } = open();
   const update = (changes: object) => {
     device.config.update('command', changes);

@@ -1,35 +1,36 @@
-// A program that opens a device, uses all of it and closes it, again and again, and prints what the
-// process has before, while the device is open, and after.
+// A program that opens, uses and closes a device many times. The program prints the resources of
+// its process before the first cycle, while a device is open, and after the last cycle.
+//
 //   node --expose-gc cycles.js <device, or 'bench'> <cycles>
 import { readFileSync, readdirSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { openDevice, type PciDevice } from 'vfio';
 import { openBench } from '../../bench/lib/host.js';
 
-/** What is open of a process. */
-export interface Held {
+/** Resources that the process uses. */
+export interface ResourceUse {
   fds: number;
   mappings: number;
   /** Mappings of registers. */
   windows: number;
-  /** kB of V8's heap and of buffers that belong to it. */
+  /** Heap of V8 and external buffers, in kB. */
   inUse: number;
-  /** kB, as /proc/self/status says. */
+  /** Resident memory in kB, from /proc/self/status. */
   VmRSS: number;
   VmLck: number;
   VmPin: number;
 }
 
 export interface Cycles {
-  before: Held;
-  during: Held;
-  after: Held;
+  before: ResourceUse;
+  during: ResourceUse;
+  after: ResourceUse;
 }
 
 const SIZE = 2 ** 18;
 const [, , name = '', cycles = ''] = process.argv;
 
-function held(): Held {
+function measureUse(): ResourceUse {
   const maps = readFileSync('/proc/self/maps', 'latin1').split('\n');
   const status = readFileSync('/proc/self/status', 'latin1');
   const kB = (field: string) =>
@@ -59,7 +60,7 @@ async function open(): Promise<{ device: PciDevice; close: () => void }> {
   };
 }
 
-let during: Held | undefined;
+let during: ResourceUse | undefined;
 
 async function cycle(n: number): Promise<void> {
   const { device, close } = await open();
@@ -73,8 +74,8 @@ async function cycle(n: number): Promise<void> {
   const vector = (msix.count > 0 ? msix : msi).request(0);
   const waiting = vector.next().catch(() => undefined);
   vector.on('interrupt', () => undefined);
-  if (n === 0) during = held();
-  // Everything by hand, some of it, or nothing: closing the device is enough.
+  if (n === 0) during = measureUse();
+  // Every third cycle closes each object. In the other cycles only the device is closed.
   if (n % 3 === 0) {
     window.close();
     shared.free();
@@ -85,21 +86,22 @@ async function cycle(n: number): Promise<void> {
   }
   close();
   await waiting;
-  // A WeakRef keeps its target until the event loop goes on: without, all devices live at once.
+  // A WeakRef keeps its target until the current turn of the event loop ends. Without this wait, V8
+  // could not free a device before the last cycle.
   await setImmediate();
 }
 
-async function repeat(times: number): Promise<Held> {
+async function repeat(times: number): Promise<ResourceUse> {
   for (let n = 1; n <= times; n++) await cycle(n);
   for (let turn = 0; turn < 10; turn++) {
     globalThis.gc?.();
     await setImmediate();
   }
-  return held();
+  return measureUse();
 }
 
 const count = Number(cycles);
-// Code is compiled, and the allocators have what they keep.
+// Warm-up: V8 compiles the code, and the allocators reserve their memory.
 await repeat(Math.ceil(count / 10) + 2);
 await cycle(0);
 const before = await repeat(1);

@@ -3,14 +3,14 @@ import { createDevice } from '../../lib/device/device.js';
 import { VfioError } from '../../lib/errors.js';
 import { FakeConnection, openFake } from './fake.js';
 
-test('what it is', (t) => {
+test('a device has its name, its interface and its info', (t) => {
   const { device } = openFake();
   t.like(device, { name: 'fake:device', via: 'cdev', closed: false });
   t.deepEqual(device.info, { flags: 3, numRegions: 10, numIrqs: 5 });
 });
 
-/** A device with one of everything in use. */
-function busy() {
+/** Opens a device with a window, a DMA buffer, an MSI-X vector and a REQ vector in use. */
+function openBusy() {
   const fake = openFake(({ regions }) => {
     regions[0] = { size: 0x4000n, flags: 7 };
   });
@@ -23,8 +23,8 @@ function busy() {
   return { ...fake, window, buffer, vector, request };
 }
 
-test('closing: interrupts, their set, windows, DMA, the connection, each once', (t) => {
-  const { device, script, vector, request, buffer } = busy();
+test('close() closes interrupts, then windows, then DMA memory, then the connection', (t) => {
+  const { device, script, vector, request, buffer } = openBusy();
   device.close();
   device.close();
   device[Symbol.dispose]();
@@ -45,8 +45,8 @@ test('closing: interrupts, their set, windows, DMA, the connection, each once', 
   t.false(buffer.mapped);
 });
 
-test('closing goes on where a step fails; memory that stayed mapped outlives the connection', (t) => {
-  const { device, script, connection } = busy();
+test('if a step of close() fails, the other steps still run', (t) => {
+  const { device, script, connection } = openBusy();
   for (const kind of ['irqs', 'window.close', 'unmap']) script.fail(kind);
   device.close();
   t.deepEqual(script.take().slice(-5), [
@@ -60,8 +60,8 @@ test('closing goes on where a step fails; memory that stayed mapped outlives the
   t.is(device.dma.mapped, 0);
 });
 
-test('waiting for a vector ends with the device', async (t) => {
-  const { device, vector, request } = busy();
+test('closing the device ends a waiting next() and an iteration', async (t) => {
+  const { device, vector, request } = openBusy();
   const waiting = vector.next();
   const iteration = (async () => {
     for await (const count of request) t.fail(count.toString());
@@ -71,14 +71,14 @@ test('waiting for a vector ends with the device', async (t) => {
   await iteration;
 });
 
-test('await using', async (t) => {
+test('Symbol.asyncDispose closes the device', async (t) => {
   const { device, script } = openFake();
   await device[Symbol.asyncDispose]();
   t.deepEqual(script.take(), ['close']);
 });
 
-test('after closing everything throws EBADF, and touches nothing', async (t) => {
-  const { device, script, vector, buffer } = busy();
+test('after close() every use throws EBADF without a call to the back end', async (t) => {
+  const { device, script, vector, buffer } = openBusy();
   const { config, dma, interrupts, features } = device;
   const bar = device.bar(0);
   const eventfd = device.createEventfd();
@@ -163,14 +163,13 @@ test('after closing everything throws EBADF, and touches nothing', async (t) => 
   t.deepEqual(script.take(), []);
 });
 
-test('reset, and what to do where there is none', async (t) => {
+test('a device that cannot be reset alone gives EINVAL with a hint', async (t) => {
   const { device, script } = openFake();
   await device.reset();
   device.resetSync();
   t.deepEqual(script.take(), ['reset', 'resetSync']);
   for (const kind of ['reset', 'resetSync']) script.fail(kind, new VfioError({ code: 'EINVAL' }));
-  const hint =
-    'The device has no reset of its own. A program can reset its slot or bus: hotReset().';
+  const hint = 'The function cannot be reset alone. Call hotReset() to reset its slot or bus.';
   t.like(await t.throwsAsync(device.reset()), { code: 'EINVAL', hint });
   t.like(
     t.throws(() => {
@@ -182,7 +181,7 @@ test('reset, and what to do where there is none', async (t) => {
   t.like(await t.throwsAsync(device.reset()), { code: 'EAGAIN', hint: undefined });
 });
 
-test('hot reset takes the other devices along', (t) => {
+test('hotReset() passes the connections of the other devices', (t) => {
   const { device, script } = openFake();
   const second = new FakeConnection();
   second.name = 'fake:second';
@@ -209,7 +208,7 @@ test('hot reset takes the other devices along', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('PASIDs have 20 bits', (t) => {
+test('a PASID of more than 20 bits is refused', (t) => {
   const { device, script } = openFake();
   device.attachPasid(0xf_ffff);
   device.detachPasid(0);

@@ -4,7 +4,10 @@ import test from 'ava';
 import type { Vector } from '../../lib/device/vector.js';
 import { fds, withVectors } from './fake.js';
 
-/** What became an uncaught exception since. ava listens too, and is kept out of it. */
+/**
+ * Collects uncaught exceptions without the listener of ava.
+ * @returns a function that restores ava's listener and returns the exceptions
+ */
 function catchUncaught() {
   const others = process.listeners('uncaughtException');
   const caught: unknown[] = [];
@@ -18,7 +21,7 @@ function catchUncaught() {
   };
 }
 
-test('one wake, each vector that fired, in order', (t) => {
+test('one wake delivers to each vector that fired, in order', (t) => {
   const { vectors, set } = withVectors(4);
   const log: unknown[] = [];
   for (const vector of vectors) {
@@ -31,7 +34,7 @@ test('one wake, each vector that fired, in order', (t) => {
   ]);
 });
 
-test('with counts a delivery says how many, without it says at least one', (t) => {
+test('with counts a delivery reports the number of interrupts, and without counts 1n', (t) => {
   const { msix, set, a } = withVectors(1);
   const counted = msix.request(1, { counts: true });
   t.is(set.slots.get(set.slotOf(counted.eventfd))?.counted, true);
@@ -41,7 +44,7 @@ test('with counts a delivery says how many, without it says at least one', (t) =
   t.deepEqual(log, [1n, 5n]);
 });
 
-test('vectors of all indexes are in the one set', (t) => {
+test('one event set contains the vectors of all interrupt indexes', (t) => {
   const { device, connection, set, a } = withVectors(1);
   const err = device.interrupts.err.request();
   const req = device.interrupts.req.request();
@@ -55,7 +58,7 @@ test('vectors of all indexes are in the one set', (t) => {
   t.deepEqual([...set.slots.keys()], [0, 1, 2]);
 });
 
-test('a listener may close a vector whose turn is yet to come', (t) => {
+test('if a listener closes another vector, that vector gets no delivery in this wake', (t) => {
   const { a, b, c, set } = withVectors(3);
   const log: string[] = [];
   a.on('interrupt', () => {
@@ -68,7 +71,7 @@ test('a listener may close a vector whose turn is yet to come', (t) => {
   t.deepEqual(log, ['a', 'c']);
 });
 
-test('who takes a slot in the course of a wake gets nothing of it', (t) => {
+test('a vector that reuses a slot during a wake gets no delivery of that wake', (t) => {
   const { a, b, msix, set } = withVectors(2);
   const log: string[] = [];
   let fresh: Vector | undefined;
@@ -87,7 +90,7 @@ test('who takes a slot in the course of a wake gets nothing of it', (t) => {
   t.deepEqual(log, ['fresh']);
 });
 
-test('a listener may close itself, disable the index or close the device', (t) => {
+test('a listener may close its vector, disable the index or close the device', (t) => {
   for (const end of ['vector', 'index', 'device'] as const) {
     const { a, b, msix, device, set } = withVectors(2);
     let later = 0;
@@ -106,7 +109,7 @@ test('a listener may close itself, disable the index or close the device', (t) =
 });
 
 test.serial(
-  'a listener that throws keeps nobody from his turn; it is an uncaught exception',
+  'if a listener throws, the other listeners still run, and the error becomes uncaught',
   async (t) => {
     const { a, b, c, set } = withVectors(3);
     const log: string[] = [];
@@ -130,7 +133,7 @@ test.serial(
   },
 );
 
-test('the process stays only for who listens', (t) => {
+test('a vector keeps the process alive only while it has a listener', (t) => {
   const { a, b, set } = withVectors(2);
   const listener = () => undefined;
   t.false(set.referenced);
@@ -145,7 +148,7 @@ test('the process stays only for who listens', (t) => {
   t.false(set.referenced);
 });
 
-test('unref is the user’s word, before listening and after', (t) => {
+test('unref() works before and after a listener is added', (t) => {
   const { a, b, set, script } = withVectors(2);
   a.unref();
   a.on('interrupt', () => undefined);
@@ -160,7 +163,7 @@ test('unref is the user’s word, before listening and after', (t) => {
   t.deepEqual(script.take(), ['set.ref', 'set.unref']);
 });
 
-test('closing a vector, or taking its listeners away, lets the process end', (t) => {
+test('closing a vector or removing its listeners lets the process end', (t) => {
   const { a, b, set } = withVectors(2);
   a.on('interrupt', () => undefined);
   a.close();
@@ -177,7 +180,7 @@ test('closing a vector, or taking its listeners away, lets the process end', (t)
   t.false(set.referenced);
 });
 
-test('once, and the once of node:events', async (t) => {
+test('a vector works with its method once() and with once() of node:events', async (t) => {
   const { a, set } = withVectors(1);
   const counts: bigint[] = [];
   a.once('interrupt', (count) => counts.push(count));
@@ -188,7 +191,7 @@ test('once, and the once of node:events', async (t) => {
   t.deepEqual(await waiting, [1n]);
 });
 
-test('next: what nobody listened for is kept, as one delivery', async (t) => {
+test('next() returns all interrupts that arrived without a listener as one delivery', async (t) => {
   const { a, set } = withVectors(1, { counts: true });
   set.fireCounted([a.eventfd, 2n]);
   set.fireCounted([a.eventfd, 3n]);
@@ -201,7 +204,7 @@ test('next: what nobody listened for is kept, as one delivery', async (t) => {
   t.is(a.listenerCount('interrupt') + a.listenerCount('close'), 0);
 });
 
-test('next: a signal ends the waiting, with its reason', async (t) => {
+test('an aborted signal makes next() fail with the abort reason', async (t) => {
   const { a, set } = withVectors(1);
   const controller = new AbortController();
   const waiting = a.next({ signal: controller.signal });
@@ -213,14 +216,14 @@ test('next: a signal ends the waiting, with its reason', async (t) => {
   t.is(await a.next({ signal: new AbortController().signal }), 1n);
 });
 
-test('next: closing ends the waiting', async (t) => {
+test('closing the vector makes a waiting next() fail with ECANCELED', async (t) => {
   const { a } = withVectors(1);
   const waiting = a.next();
   a.close();
   await t.throwsAsync(waiting, { code: 'ECANCELED', message: /msix vector 0 was closed/ });
 });
 
-test('iteration: coalesced while the body runs, ended by closing', async (t) => {
+test('interrupts that arrive during the loop body are one delivery', async (t) => {
   const { a, set } = withVectors(1, { counts: true });
   set.fireCounted([a.eventfd, 1n]);
   const seen: bigint[] = [];
@@ -230,7 +233,7 @@ test('iteration: coalesced while the body runs, ended by closing', async (t) => 
       set.fireCounted([a.eventfd, 3n]);
     },
     () => {
-      // Comes only when the loop waits.
+      // This interrupt arrives while the loop waits.
       void setImmediate().then(() => {
         set.fireCounted([a.eventfd, 4n]);
       });
@@ -248,7 +251,7 @@ test('iteration: coalesced while the body runs, ended by closing', async (t) => 
   t.is(a.listenerCount('interrupt'), 0);
 });
 
-test('iteration: what came before the closing is still told; it ends while it waits, too', async (t) => {
+test('an iteration yields the interrupts that arrived before the vector was closed', async (t) => {
   const { a, b, set } = withVectors(2);
   set.fire(a.eventfd);
   a.close();
@@ -262,7 +265,7 @@ test('iteration: what came before the closing is still told; it ends while it wa
   t.deepEqual(await step, { done: true, value: undefined });
 });
 
-test('iteration: leaving the loop stops listening', async (t) => {
+test('leaving the loop of an iteration removes its listeners', async (t) => {
   const { a, set } = withVectors(1);
   set.fire(a.eventfd);
   for await (const count of a) {
@@ -273,7 +276,7 @@ test('iteration: leaving the loop stops listening', async (t) => {
   t.is(a.listenerCount('interrupt') + a.listenerCount('close'), 0);
 });
 
-test('iteration: what came while the loop was left is there for the next caller', async (t) => {
+test('interrupts that arrive before a break leaves the loop are kept for next()', async (t) => {
   const { a, msix, set } = withVectors(1);
   const counted = msix.request(1, { counts: true });
   set.fire(a.eventfd);
@@ -292,7 +295,7 @@ test('iteration: what came while the loop was left is there for the next caller'
   t.is(await counted.next(), 2n);
 });
 
-test('without counts several deliveries are "at least one" still', async (t) => {
+test('without counts next() returns 1n for several pending interrupts', async (t) => {
   const { a, set } = withVectors(1);
   set.fire(a.eventfd);
   set.fire(a.eventfd);
@@ -305,7 +308,7 @@ test('without counts several deliveries are "at least one" still', async (t) => 
   }
 });
 
-test('close is told when all is released', async (t) => {
+test("'close' is emitted after the eventfd is closed", async (t) => {
   const { a, connection } = withVectors(1);
   const closed = once(a, 'close');
   a.close();

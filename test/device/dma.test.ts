@@ -7,7 +7,7 @@ import { Script } from './fake-script.js';
 
 const MIB = 2 ** 20;
 
-test('allocate: memory, then its mapping at the lowest address but 0', async (t) => {
+test('allocate() maps new memory at the lowest address except 0', async (t) => {
   const { device, script } = openFake();
   const buffer = await device.dma.allocate(5000);
   t.deepEqual(script.take(), ['ranges', 'allocate 8192 false', 'map 0x1000 8192 flags=3 offset=0']);
@@ -22,7 +22,7 @@ test('allocate: memory, then its mapping at the lowest address but 0', async (t)
   t.deepEqual(device.dma.ranges(), [{ start: 0n, end: 0xfedf_ffffn }]);
 });
 
-test('access is what the device may do', (t) => {
+test('the option access sets the flags of the mapping', (t) => {
   const { device, script } = openFake();
   device.dma.allocateSync(1, { access: 'read' });
   device.dma.allocateSync(1, { access: 'write' });
@@ -30,7 +30,7 @@ test('access is what the device may do', (t) => {
   t.deepEqual(flags, ['map 0x1000 4096 flags=1 offset=0', 'map 0x2000 4096 flags=2 offset=0']);
 });
 
-test('huge pages: size and address', (t) => {
+test('with huge pages the size and the IOVA are multiples of the huge page', (t) => {
   const { device, script } = openFake();
   t.is(device.dma.allocateSync(5 * MIB, { hugePages: true }).iova, 0x20_0000n);
   const large = device.dma.allocateSync(3 * MIB, { hugePages: '2M' });
@@ -48,7 +48,7 @@ test('huge pages: size and address', (t) => {
   );
 });
 
-test('an address of one’s own', async (t) => {
+test('the option iova sets the address, and an address in use is refused', async (t) => {
   const { device, script } = openFake();
   t.is((await device.dma.allocate(4096, { iova: 0n })).iova, 0n);
   t.is(device.dma.allocateSync(4096, { iova: 0xfedf_f000n }).iova, 0xfedf_f000n);
@@ -57,12 +57,12 @@ test('an address of one’s own', async (t) => {
   t.like(taken, { code: 'EEXIST' });
   t.throws(() => device.dma.allocateSync(8192, { iova: 0xfedf_f000n }), {
     instanceOf: RangeError,
-    message: /not within 0x0-0xfedfffff/,
+    message: /outside the IOVA ranges 0x0-0xfedfffff/,
   });
   t.deepEqual(script.take(), ['ranges']);
 });
 
-test('memory that is given', async (t) => {
+test('map() maps a SharedArrayBuffer and a file', async (t) => {
   const { device, script } = openFake();
   const shared = new SharedArrayBuffer(8192);
   const buffer = await device.dma.map(shared, { access: 'read' });
@@ -77,7 +77,7 @@ test('memory that is given', async (t) => {
   ]);
 });
 
-test('wrong arguments are refused before anything is taken', async (t) => {
+test('wrong arguments are refused before any call to the back end', async (t) => {
   const { device, script } = openFake();
   const { dma } = device;
   for (const size of [0, -1, 2 ** 53]) {
@@ -109,7 +109,7 @@ test('wrong arguments are refused before anything is taken', async (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('free: unmapped, then released, once', (t) => {
+test('free() unmaps the buffer, then releases the memory, and is idempotent', (t) => {
   const { device, script, space } = openFake();
   const buffer = device.dma.allocateSync(4096);
   const { bytes } = buffer;
@@ -130,7 +130,7 @@ test('free: unmapped, then released, once', (t) => {
   t.is(device.dma.allocateSync(4096).iova, 0x1000n);
 });
 
-test('while unmapping fails the memory stays, and free can be tried again', (t) => {
+test('if unmapping fails, the memory stays allocated and free() can be called again', (t) => {
   const { device, script, space } = openFake();
   const buffer = device.dma.allocateSync(4096);
   script.fail('unmap');
@@ -147,7 +147,7 @@ test('while unmapping fails the memory stays, and free can be tried again', (t) 
   t.true(space.memories[0]?.released);
 });
 
-test('a failed map leaves nothing: neither memory nor address', async (t) => {
+test('a failed map releases the memory and the address', async (t) => {
   const { device, script, space } = openFake();
   for (const kind of ['map', 'allocate']) {
     script.fail(kind, new VfioError({ code: 'ENOMEM' }));
@@ -161,7 +161,7 @@ test('a failed map leaves nothing: neither memory nor address', async (t) => {
   t.is(device.dma.allocateSync(4096).iova, 0x1000n);
 });
 
-test('no addresses left, and none at all', async (t) => {
+test('no free address gives ENOSPC, and a device without IOVA ranges gives ENOTSUP', async (t) => {
   const { device, script, space } = openFake();
   space.usable = [{ start: 0n, end: 0x3fffn }];
   await t.throwsAsync(device.dma.allocate(0x4000), {
@@ -176,7 +176,7 @@ test('no addresses left, and none at all', async (t) => {
   t.throws(() => none.device.dma.allocateSync(1, { iova: 0n }), { code: 'ENOTSUP' });
 });
 
-test('maps under way have different addresses', async (t) => {
+test('concurrent calls of allocate() get different addresses', async (t) => {
   const { device } = openFake();
   const buffers = await Promise.all([1, 2, 3].map(() => device.dma.allocate(4096)));
   t.deepEqual(
@@ -185,7 +185,7 @@ test('maps under way have different addresses', async (t) => {
   );
 });
 
-test('unmap by range: the memory stays until it is freed', (t) => {
+test('unmap() does not release the memory of a buffer', (t) => {
   const { device, script, space } = openFake();
   const [a, b, c] = [1, 2, 3].map(() => device.dma.allocateSync(4096));
   script.take();
@@ -203,7 +203,7 @@ test('unmap by range: the memory stays until it is freed', (t) => {
   t.is(space.memories.filter(({ released }) => released).length, 1);
 });
 
-test('unmap: a range that cuts a buffer, or is no pages, is refused before the call', (t) => {
+test('unmap() refuses a range that contains only a part of a buffer or of a page', (t) => {
   const { device, script } = openFake();
   device.dma.allocateSync(0x3000);
   script.take();
@@ -222,7 +222,7 @@ test('unmap: a range that cuts a buffer, or is no pages, is refused before the c
   t.deepEqual(script.take(), []);
 });
 
-test('unmapAll takes what is mapped, and only what is one’s own', (t) => {
+test('unmapAll() unmaps only the buffers of its own device', (t) => {
   const space = new FakeAddressSpace(new Script());
   const one = createDevice(new FakeConnection(space));
   const other = createDevice(new FakeConnection(space));
@@ -237,7 +237,7 @@ test('unmapAll takes what is mapped, and only what is one’s own', (t) => {
   t.is(other.dma.allocateSync(4096).iova, 0x1000n);
 });
 
-test('what is being mapped cannot be unmapped meanwhile', async (t) => {
+test('unmap() gives EBUSY while a map in its range is in progress', async (t) => {
   const { device, space } = openFake();
   space.gated = true;
   const pending = device.dma.allocate(4096);
@@ -250,7 +250,7 @@ test('what is being mapped cannot be unmapped meanwhile', async (t) => {
   t.false(buffer.mapped);
 });
 
-test('a device that is closed while a map is under way keeps nothing', async (t) => {
+test('if the device is closed during allocate(), the memory is released', async (t) => {
   const { device, script, space } = openFake();
   space.gated = true;
   const pending = device.dma.allocate(4096);
@@ -263,7 +263,7 @@ test('a device that is closed while a map is under way keeps nothing', async (t)
   t.deepEqual(script.take(), ['map 0x1000 4096 flags=3 offset=0', 'memory.release 4096']);
 });
 
-test('an address space that outlives the device loses what was mapped last', async (t) => {
+test('if the device is closed during allocate(), the new mapping is unmapped', async (t) => {
   const space = new FakeAddressSpace(new Script());
   const device = createDevice(new FakeConnection(space));
   space.gated = true;

@@ -27,7 +27,7 @@ export class FakeEventfd implements Eventfd {
   }
 }
 
-/** Fires by hand: by `fire` while it is served, or out of what was queued while it is polled. */
+/** An event set that a test fires: by `fire()` for the event loop, by `queue` for a poller. */
 export class FakeEventSet implements EventSet {
   readonly fired: Uint32Array;
   readonly counts: BigUint64Array;
@@ -48,7 +48,7 @@ export class FakeEventSet implements EventSet {
   add(slot: number, eventfd: Eventfd, counted: boolean): void {
     this.script.enter('set.add', slot, counted ? 'counted' : 'plain');
     if (slot >= this.fired.length) throw new RangeError('slot');
-    if (this.slots.has(slot)) throw new Error(`slot ${slot} is taken`);
+    if (this.slots.has(slot)) throw new Error(`slot ${slot} is in use`);
     this.slots.set(slot, { eventfd, counted });
   }
 
@@ -94,13 +94,13 @@ export class FakeEventSet implements EventSet {
     this.served = null;
   }
 
-  /** One wake of the event loop, with what these eventfds hold. */
+  /** Simulates one wake of the event loop, in which these eventfds are signalled once. */
   fire(...eventfds: readonly Eventfd[]): void {
     const n = this.#load(eventfds.map((eventfd) => [this.slotOf(eventfd), 1n]));
     this.served?.(n);
   }
 
-  /** One wake with counts. */
+  /** Simulates one wake of the event loop, with a count for each eventfd. */
   fireCounted(...events: readonly (readonly [Eventfd, bigint])[]): void {
     this.served?.(this.#load(events.map(([eventfd, count]) => [this.slotOf(eventfd), count])));
   }

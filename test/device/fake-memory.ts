@@ -28,7 +28,7 @@ export class FakeAddressSpace implements AddressSpace {
   usable: IovaRange[] = [{ start: 0n, end: 0xfedf_ffffn }];
   readonly mapped = new Map<bigint, bigint>();
   readonly memories: FakeMemory[] = [];
-  /** Resolves the maps under way. */
+  /** Functions that complete the pending maps. */
   readonly gates: (() => void)[] = [];
   gated = false;
 
@@ -41,23 +41,23 @@ export class FakeAddressSpace implements AddressSpace {
 
   allocate(size: number, hugePages: HugePages): Memory {
     this.script.enter('allocate', size, hugePages);
-    return this.#remember(new FakeMemory(this.script, `${size}`, size));
+    return this.#addMemory(new FakeMemory(this.script, `${size}`, size));
   }
 
   fromFd(fd: number, offset: number, size: number, writable: boolean): Memory {
     this.script.enter('fromFd', fd, offset, size, writable);
-    return this.#remember(new FakeMemory(this.script, `fd${fd}`, size));
+    return this.#addMemory(new FakeMemory(this.script, `fd${fd}`, size));
   }
 
   fromShared(buffer: SharedArrayBuffer): Memory {
     this.script.enter('fromShared', buffer.byteLength);
-    return this.#remember(new FakeMemory(this.script, 'shared', buffer.byteLength, buffer));
+    return this.#addMemory(new FakeMemory(this.script, 'shared', buffer.byteLength, buffer));
   }
 
   async map(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number) {
     if (this.gated) await new Promise<void>((resolve) => this.gates.push(resolve));
     else await Promise.resolve();
-    // A call that was begun is finished, also when the device was closed meanwhile.
+    // A map in progress completes even if the device is closed during the call.
     const { closed } = this.script;
     this.script.closed = false;
     try {
@@ -84,7 +84,7 @@ export class FakeAddressSpace implements AddressSpace {
     return unmapped;
   }
 
-  #remember(memory: FakeMemory): FakeMemory {
+  #addMemory(memory: FakeMemory): FakeMemory {
     this.memories.push(memory);
     return memory;
   }

@@ -1,16 +1,17 @@
 import { VfioError } from '../../lib/errors.js';
 
-/** What was asked of the fake, one line a call, and what shall fail. */
+/** Records the calls of a fake as lines of text, and lets a test make calls fail. */
 export class Script {
   readonly calls: string[] = [];
   closed = false;
   readonly #failures: { kind: string; nth: number; error: unknown }[] = [];
 
-  /** The nth call of that kind from now on throws. */
+  /** Makes the nth future call of this kind throw the error. */
   fail(kind: string, error: unknown = new VfioError({ code: 'EIO' }), nth = 1): void {
     this.#failures.push({ kind, nth, error });
   }
 
+  /** Records a call, and throws if the call must fail. */
   enter(kind: string, ...details: unknown[]): void {
     if (this.closed) throw new Error(`'${kind}' after the connection was closed`);
     this.calls.push([kind, ...details].join(' '));
@@ -19,7 +20,7 @@ export class Script {
     }
   }
 
-  /** Forgets the calls so far, and returns them. */
+  /** Returns the recorded calls and clears the record. */
   take(): string[] {
     return this.calls.splice(0);
   }

@@ -46,14 +46,14 @@ export class FakeConnection implements DeviceConnection {
     { count: 1, flags: 9 },
     { count: 1, flags: 9 },
   ];
-  /** Answers of the next enabling SET_IRQS calls; 0 when used up. */
+  /** Return values or errors of the next calls that enable an index. An empty list gives 0. */
   readonly irqAnswers: (number | VfioError)[] = [];
 
   constructor(addressSpace?: FakeAddressSpace) {
     this.addressSpace = addressSpace ?? new FakeAddressSpace(this.script);
   }
 
-  /** The one event set of the device. */
+  /** The only event set of the device. */
   get set(): FakeEventSet {
     const [set] = this.sets;
     if (set === undefined || this.sets.length > 1)
@@ -199,7 +199,7 @@ export class FakeConnection implements DeviceConnection {
   }
 }
 
-/** An open device over a fake that has forgotten how it was opened. */
+/** Opens a device over a fake connection, and clears the recorded calls. */
 export function openFake(change: (connection: FakeConnection) => void = () => undefined) {
   const connection = new FakeConnection();
   change(connection);
@@ -209,7 +209,7 @@ export function openFake(change: (connection: FakeConnection) => void = () => un
   return { device, connection, script, space: addressSpace };
 }
 
-/** A device with so many vectors of MSI-X in use. */
+/** Opens a device and requests `count` MSI-X vectors. */
 export function withVectors(count: number, options = {}) {
   const fake = openFake();
   const { msix } = fake.device.interrupts;

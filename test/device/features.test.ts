@@ -3,13 +3,13 @@ import { VfioError } from '../../lib/errors.js';
 import { openFake } from './fake.js';
 import { FakeEventfd } from './fake-events.js';
 
-test('probe asks for each direction by itself', (t) => {
+test('probe() probes each direction separately', (t) => {
   const { device, script } = openFake();
   t.deepEqual(device.features.probe(11), { get: true, set: true });
   t.deepEqual(script.take(), ['feature 0x5000b []', 'feature 0x6000b []']);
 });
 
-test('probe: EINVAL, ENOTTY and EOPNOTSUPP are no; anything else is a failure', (t) => {
+test('probe() returns false for EINVAL, ENOTTY and EOPNOTSUPP, and throws other errors', (t) => {
   for (const code of ['EINVAL', 'ENOTTY', 'EOPNOTSUPP', 'ENOTSUP']) {
     const { device, script } = openFake();
     script.fail('feature', new VfioError({ code }), 2);
@@ -20,7 +20,7 @@ test('probe: EINVAL, ENOTTY and EOPNOTSUPP are no; anything else is a failure', 
   t.throws(() => device.features.probe(0), { code: 'EIO' });
 });
 
-test('get and set', (t) => {
+test('get() and set() pass the data of a feature', (t) => {
   const { device, script } = openFake();
   t.deepEqual([...device.features.get(1, 3)], [0xab, 0xab, 0xab]);
   device.features.set(2, Uint8Array.of(1, 2));
@@ -32,7 +32,7 @@ test('get and set', (t) => {
   ]);
 });
 
-test('ENOTTY comes with a hint, other failures as they are', (t) => {
+test('ENOTTY gets a hint, and other errors are unchanged', (t) => {
   const { device, script } = openFake();
   script.fail('feature', new VfioError({ code: 'ENOTTY', syscall: 'VFIO_DEVICE_FEATURE' }));
   const unknown = t.throws(() => device.features.get(9, 8), { instanceOf: VfioError });
@@ -47,7 +47,7 @@ test('ENOTTY comes with a hint, other failures as they are', (t) => {
   );
 });
 
-test('the VF token is a UUID', (t) => {
+test('setVfToken() accepts only a UUID', (t) => {
   const { device, script } = openFake();
   device.features.setVfToken('00112233-4455-6677-8899-AABBCCDDEEFF');
   t.deepEqual(script.take(), [
@@ -64,7 +64,7 @@ test('the VF token is a UUID', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('low power', (t) => {
+test('a device enters low power with and without a wakeup eventfd', (t) => {
   const { device, script } = openFake();
   device.features.enterLowPower();
   device.features.enterLowPower({ wakeup: new FakeEventfd(script, 0x1234) });
@@ -83,7 +83,7 @@ test('low power', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('wrong arguments', (t) => {
+test('wrong arguments are refused before any call to the back end', (t) => {
   const { device, script } = openFake();
   for (const feature of [-1, 0x10000]) {
     t.throws(() => device.features.probe(feature), { instanceOf: RangeError });

@@ -1,25 +1,25 @@
-// Writes to configuration space that have the kernel reset the function, told from others.
+// Detects the writes to configuration space that make the kernel reset the function.
 import test from 'ava';
 import { type FakeConnection, openFake } from './fake.js';
 
 const EXPRESS = 0x40;
 const ADVANCED = 0x80;
 
-/** PCI Express at 0x40 and Advanced Features at 0x80, with a reset or without. */
-function open({ express = true, able = true }) {
+/** Opens a device with PCI Express at 0x40 and Advanced Features at 0x80. */
+function open({ express = true, canReset = true }) {
   const opened = openFake(({ config }: FakeConnection) => {
     config[0x06] = 0x10;
     config[0x34] = express ? EXPRESS : ADVANCED;
     config.set([0x10, ADVANCED, 0x02, 0x00], EXPRESS);
-    config[EXPRESS + 7] = able ? 0x10 : 0;
-    config.set([0x13, 0x00, 0x06, able ? 0x03 : 0x01], ADVANCED);
+    config[EXPRESS + 7] = canReset ? 0x10 : 0;
+    config.set([0x13, 0x00, 0x06, canReset ? 0x03 : 0x01], ADVANCED);
   });
   const resets: string[] = [];
   opened.device.messages.on('change', ({ reason }) => resets.push(reason));
   return { ...opened, resets };
 }
 
-test('Initiate FLR of PCI Express, by an access of any width', (t) => {
+test('a write of any width that sets Initiate FLR of PCI Express is a reset', (t) => {
   const { device, resets } = open({});
   const { config } = device;
   config.write16(EXPRESS + 8, 0x8000);
@@ -30,13 +30,13 @@ test('Initiate FLR of PCI Express, by an access of any width', (t) => {
   t.deepEqual(resets, ['reset', 'reset', 'reset', 'reset', 'reset']);
 });
 
-test('Initiate FLR of Advanced Features, for conventional PCI', (t) => {
+test('a write that sets Initiate FLR of Advanced Features is a reset', (t) => {
   const { device, resets } = open({ express: false });
   device.config.write8(ADVANCED + 4, 1);
   t.deepEqual(resets, ['reset']);
 });
 
-test('other bits reset nothing, nor does a function that cannot', (t) => {
+test('a write of other bits, or to a function without FLR, is not a reset', (t) => {
   const { device, resets } = open({});
   device.config.write16(EXPRESS + 8, 0x7fff);
   device.config.write16(EXPRESS + 10, 0x8000);
@@ -44,7 +44,7 @@ test('other bits reset nothing, nor does a function that cannot', (t) => {
   device.config.write16(0x104, 0x8001);
   device.config.write16(0x04, 0x8001);
   for (const express of [true, false]) {
-    const unable = open({ express, able: false });
+    const unable = open({ express, canReset: false });
     unable.device.config.write16(EXPRESS + 8, 0x8000);
     unable.device.config.write8(ADVANCED + 4, 1);
     t.deepEqual(unable.resets, []);
@@ -52,7 +52,7 @@ test('other bits reset nothing, nor does a function that cannot', (t) => {
   t.deepEqual(resets, []);
 });
 
-test('a write that cannot be one reads nothing', (t) => {
+test('a write that cannot be a reset causes no read', (t) => {
   const { device, script } = open({});
   script.take();
   device.config.write16(0x04, 0x0006);

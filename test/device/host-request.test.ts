@@ -4,36 +4,36 @@ import { closeOnHostRequest } from '../../lib/device/device.js';
 import { VfioError } from '../../lib/errors.js';
 import { openFake } from './fake.js';
 
-/** A device as `openDevice` gives it. */
-function opened() {
+/** Opens a device that closes itself on REQ, like a device of `openDevice()`. */
+function openWithDefault() {
   const fake = openFake();
   closeOnHostRequest(fake.device);
-  const [standing] = fake.connection.eventfds;
-  if (standing === undefined) throw new Error('nobody listens for the host');
-  return { ...fake, standing };
+  const [defaultEventfd] = fake.connection.eventfds;
+  if (defaultEventfd === undefined) throw new Error('no eventfd is bound to REQ');
+  return { ...fake, defaultEventfd };
 }
 
 const warning = async () => (await once(process, 'warning'))[0] as Error & { code?: string };
 
-test.serial('by default the device closes itself, says so, and keeps no process', async (t) => {
-  const { device, connection, standing, script } = opened();
+test.serial('by default REQ closes the device and emits a warning', async (t) => {
+  const { device, connection, defaultEventfd, script } = openWithDefault();
   t.false(connection.set.referenced);
   const vector = device.interrupts.msix.request(0);
   const waiting = vector.next();
   const warned = warning();
-  connection.set.fire(standing);
-  t.true(device.closed && script.closed && standing.closed && vector.closed);
+  connection.set.fire(defaultEventfd);
+  t.true(device.closed && script.closed && defaultEventfd.closed && vector.closed);
   t.like(await warned, { name: 'VfioWarning', code: 'VFIO_HOST_REQUEST' });
   await t.throwsAsync(waiting, { code: 'ECANCELED' });
   const error = t.throws(() => device.config.read8(0), { instanceOf: VfioError });
   t.is(error.code, 'EBADF');
-  t.regex(error.hint ?? '', /The host wanted it back/);
+  t.regex(error.hint ?? '', /The host requested the device back/);
 });
 
-test.serial('also while it is polled by hand', async (t) => {
-  const { device, connection, standing } = opened();
+test.serial('by default REQ closes the device while a poller is open', async (t) => {
+  const { device, connection, defaultEventfd } = openWithDefault();
   const poller = device.interrupts.poll();
-  connection.set.queue.push([[connection.set.slotOf(standing), 1n]]);
+  connection.set.queue.push([[connection.set.slotOf(defaultEventfd), 1n]]);
   const warned = warning();
   t.is(poller.wait(), 1);
   t.true(device.closed);
@@ -42,19 +42,19 @@ test.serial('also while it is polled by hand', async (t) => {
   await warned;
 });
 
-test('what else fired in that wake does not reach a closed vector', (t) => {
-  const { device, connection, standing } = opened();
+test('after REQ closes the device, other vectors of the same wake get no delivery', (t) => {
+  const { device, connection, defaultEventfd } = openWithDefault();
   const vector = device.interrupts.msix.request(0);
   let heard = 0;
   vector.on('interrupt', () => heard++);
   process.once('warning', () => undefined);
-  connection.set.fire(standing, vector.eventfd);
+  connection.set.fire(defaultEventfd, vector.eventfd);
   t.is(heard, 0);
   t.true(device.closed);
 });
 
-test('a program takes it over, and gives it back, without a gap', (t) => {
-  const { device, connection, script, standing } = opened();
+test('a requested REQ vector replaces the default until the vector is closed', (t) => {
+  const { device, connection, script, defaultEventfd } = openWithDefault();
   script.take();
   const vector = device.interrupts.req.request();
   t.deepEqual(script.take(), [
@@ -64,7 +64,7 @@ test('a program takes it over, and gives it back, without a gap', (t) => {
     'set.remove 0',
     'eventfd.close 0',
   ]);
-  t.true(standing.closed);
+  t.true(defaultEventfd.closed);
   connection.set.fire(vector.eventfd);
   t.false(device.closed);
   vector.close();
@@ -80,18 +80,18 @@ test('a program takes it over, and gives it back, without a gap', (t) => {
   t.deepEqual(script.take(), ['set.remove 0', 'eventfd.close 2', 'set.close', 'close']);
 });
 
-test('a request that fails leaves the default', (t) => {
-  const { device, connection, script, standing } = opened();
+test('if the program fails to request the REQ vector, the default vector stays', (t) => {
+  const { device, connection, script, defaultEventfd } = openWithDefault();
   script.fail('irqs');
   t.throws(() => device.interrupts.req.request(), { code: 'EIO' });
-  t.false(standing.closed);
-  t.is(connection.set.slotOf(standing), 0);
+  t.false(defaultEventfd.closed);
+  t.is(connection.set.slotOf(defaultEventfd), 0);
   t.is(device.interrupts.req.vector, undefined);
   device.close();
 });
 
-test('closing the device closes a vector of the program, and makes no default again', (t) => {
-  const { device, script, connection } = opened();
+test('closing the device closes the REQ vector and does not restore the default', (t) => {
+  const { device, script, connection } = openWithDefault();
   const vector = device.interrupts.req.request();
   script.take();
   device.close();
@@ -106,7 +106,7 @@ test('closing the device closes a vector of the program, and makes no default ag
   ]);
 });
 
-test('a device without REQ has no default', (t) => {
+test('a device without REQ has no default vector', (t) => {
   const { device, script } = openFake(({ irqs }) => {
     irqs[4] = { count: 0, flags: 0 };
   });

@@ -10,7 +10,7 @@ function withIntx(options = {}) {
 
 const UNMASK = 'irqs intx none|unmask 0+1';
 
-test('enabled by its eventfd, which is watched first', (t) => {
+test('request() watches the eventfd before the kernel enables INTx', (t) => {
   const { script, device, vector } = withIntx();
   t.deepEqual(script.take().slice(-2), ['set.add 0 plain', 'irqs intx eventfd|trigger 0+1 [e0]']);
   t.true(device.interrupts.intx.active);
@@ -18,7 +18,7 @@ test('enabled by its eventfd, which is watched first', (t) => {
   t.throws(() => device.interrupts.intx.request(), { code: 'EBUSY' });
 });
 
-test('unmasked after all listeners have returned', (t) => {
+test('INTx is unmasked after all listeners have returned', (t) => {
   const { script, vector, set } = withIntx();
   vector.on('interrupt', () => script.calls.push('first'));
   vector.on('interrupt', () => script.calls.push('second'));
@@ -27,7 +27,7 @@ test('unmasked after all listeners have returned', (t) => {
   t.deepEqual(script.take(), ['first', 'second', UNMASK]);
 });
 
-test('unmasked although a listener throws', (t) => {
+test('INTx is unmasked even if a listener throws', (t) => {
   const { script, device, vector, set } = withIntx();
   vector.on('interrupt', () => {
     throw new Error('of the listener');
@@ -39,7 +39,7 @@ test('unmasked although a listener throws', (t) => {
   t.deepEqual(script.take(), ['set.wait -1', UNMASK]);
 });
 
-test('a listener that throws is told of, also where unmasking fails after it', (t) => {
+test('if a listener throws and the unmask fails, both errors are thrown', (t) => {
   const { script, device, vector, set } = withIntx();
   vector.on('interrupt', () => {
     script.fail('irqs', new VfioError({ code: 'EIO' }));
@@ -54,7 +54,7 @@ test('a listener that throws is told of, also where unmasking fails after it', (
   );
 });
 
-test('not unmasked after a listener has closed it, or the device', (t) => {
+test('INTx is not unmasked after a listener has closed the vector or the device', (t) => {
   for (const what of ['vector', 'device'] as const) {
     const fake = withIntx();
     fake.vector.on('interrupt', () => {
@@ -67,7 +67,7 @@ test('not unmasked after a listener has closed it, or the device', (t) => {
   }
 });
 
-test('by hand', (t) => {
+test('with autoUnmask false, the program masks and unmasks INTx', (t) => {
   const { script, vector, set } = withIntx({ autoUnmask: false });
   vector.on('interrupt', () => undefined);
   script.take();
@@ -79,13 +79,13 @@ test('by hand', (t) => {
   t.deepEqual(script.take(), ['irqs intx none|mask 0+1', UNMASK, 'irqs intx none|trigger 0+1']);
 });
 
-test('next, with the unmasking left to the caller', async (t) => {
+test('with autoUnmask false, next() gets an interrupt', async (t) => {
   const { vector, set } = withIntx({ autoUnmask: false });
   set.fire(vector.eventfd);
   t.is(await vector.next(), 1n);
 });
 
-test('resample: an eventfd that unmasks, and only then nothing else does', (t) => {
+test('a successful resample() ends the automatic unmask after a delivery', (t) => {
   const { script, vector, set, connection } = withIntx();
   vector.on('interrupt', () => undefined);
   script.take();
@@ -104,7 +104,7 @@ test('resample: an eventfd that unmasks, and only then nothing else does', (t) =
   t.true(connection.eventfds.every(({ closed }) => closed));
 });
 
-test('closing disables it: without a trigger it would be in the way of MSI', (t) => {
+test('closing the vector disables INTx, so that INTx does not block MSI', (t) => {
   const { script, device, vector } = withIntx();
   script.take();
   vector.close();
@@ -118,7 +118,7 @@ test('closing disables it: without a trigger it would be in the way of MSI', (t)
   t.true(again.closed);
 });
 
-test('a device without it', (t) => {
+test('a device without INTx gives ENXIO', (t) => {
   const { device, script } = openFake((connection) => {
     connection.irqs[0] = { count: 0, flags: 7 };
   });
@@ -126,7 +126,7 @@ test('a device without it', (t) => {
   t.deepEqual(script.take(), ['getIrqInfo 0']);
 });
 
-test('a request that fails leaves nothing', (t) => {
+test('a failed request releases the eventfd and leaves INTx disabled', (t) => {
   const { device, connection } = openFake();
   connection.script.fail('irqs');
   t.throws(() => device.interrupts.intx.request(), { code: 'EIO' });
@@ -136,7 +136,7 @@ test('a request that fails leaves nothing', (t) => {
   t.notThrows(() => device.interrupts.msi.request(0));
 });
 
-test('a closed one refuses', (t) => {
+test('a closed INTx vector throws EBADF', (t) => {
   const { vector, script } = withIntx();
   vector.close();
   script.take();
@@ -153,7 +153,7 @@ test('a closed one refuses', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('ERR and REQ are vectors of their own, beside MSI-X', async (t) => {
+test('ERR and REQ can be requested while MSI-X is active', async (t) => {
   const { device, script, connection } = openFake();
   const { err, req, msix } = device.interrupts;
   msix.request(0);
@@ -179,7 +179,7 @@ test('ERR and REQ are vectors of their own, beside MSI-X', async (t) => {
   t.is(req.vector, undefined);
 });
 
-test('a device that is not PCI Express has no ERR: the kernel says EINVAL', (t) => {
+test('if the kernel answers EINVAL for ERR, the count of ERR is 0', (t) => {
   const { device, script } = openFake();
   script.fail('getIrqInfo', new VfioError({ code: 'EINVAL' }));
   t.is(device.interrupts.err.count, 0);

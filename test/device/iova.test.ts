@@ -8,7 +8,7 @@ const X86 = [
   { start: 0xfef0_0000n, end: (1n << 39n) - 1n },
 ];
 
-test('from below, and never address 0', (t) => {
+test('allocate() returns the lowest free address, but never 0', (t) => {
   const allocator = new IovaAllocator(X86);
   t.is(allocator.allocate(PAGE, PAGE), PAGE);
   t.is(allocator.allocate(PAGE, PAGE), 2n * PAGE);
@@ -16,13 +16,13 @@ test('from below, and never address 0', (t) => {
   t.is(allocator.allocate(PAGE, PAGE), 3n * PAGE);
 });
 
-test('address 0 is skipped by a whole step of the alignment', (t) => {
+test('because address 0 is skipped, the first address equals the alignment', (t) => {
   const allocator = new IovaAllocator(X86);
   t.is(allocator.allocate(PAGE, 1n << 30n), 1n << 30n);
   t.is(allocator.allocate(PAGE, 1n << 21n), 1n << 21n);
 });
 
-test('what is reserved between the ranges is not used', (t) => {
+test('addresses in a gap between ranges are not allocated', (t) => {
   const allocator = new IovaAllocator(X86);
   t.is(allocator.allocate(0xfe00_0000n, PAGE), PAGE);
   t.is(allocator.allocate(0x0100_0000n, PAGE), 0xfef0_0000n);
@@ -32,7 +32,7 @@ test('what is reserved between the ranges is not used', (t) => {
   t.true(allocator.isValid(0xfedf_f000n, PAGE));
 });
 
-test('ranges that touch are one', (t) => {
+test('adjacent ranges are joined to one range', (t) => {
   const allocator = new IovaAllocator([
     { start: 0x2000n, end: 0x2fffn },
     { start: 0x1000n, end: 0x1fffn },
@@ -40,7 +40,7 @@ test('ranges that touch are one', (t) => {
   t.is(allocator.allocate(0x2000n, PAGE), 0x1000n);
 });
 
-test('the very end of 64 bits can be used', (t) => {
+test('the last page of a 64-bit address space can be reserved', (t) => {
   const allocator = new IovaAllocator([{ start: 0n, end: (1n << 64n) - 1n }]);
   t.true(allocator.reserve((1n << 64n) - PAGE, PAGE));
   t.false(allocator.reserve((1n << 64n) - PAGE, PAGE));
@@ -48,14 +48,14 @@ test('the very end of 64 bits can be used', (t) => {
   t.is(allocator.allocate(1n << 62n, 1n << 62n), 1n << 62n);
 });
 
-test('nothing in nothing', (t) => {
+test('an allocator without ranges allocates nothing', (t) => {
   const allocator = new IovaAllocator([]);
   t.true(allocator.isEmpty);
   t.is(allocator.allocate(PAGE, PAGE), null);
   t.false(allocator.reserve(PAGE, PAGE));
 });
 
-test('a hole takes what fits, and what was freed becomes one piece again', (t) => {
+test('freed addresses are joined with free neighbours', (t) => {
   const allocator = new IovaAllocator([{ start: 0x1000n, end: 0x4fffn }]);
   const [a, b, c, d] = [1, 2, 3, 4].map(() => allocator.allocate(PAGE, PAGE) ?? -1n);
   t.is(allocator.allocate(PAGE, PAGE), null);
@@ -82,7 +82,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('free' as const), which: fc.nat(1000) }),
 );
 
-test('whatever is taken and given back: aligned, valid, never twice, never 0, and all comes back', (t) => {
+test('random calls get aligned and disjoint addresses, and free() frees all of them', (t) => {
   const ranges = [
     { start: 0n, end: 0x7_ffffn },
     { start: 0x10_0000n, end: 0x10_ffffn },
@@ -92,14 +92,14 @@ test('whatever is taken and given back: aligned, valid, never twice, never 0, an
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
       const allocator = new IovaAllocator(ranges);
-      const taken: Block[] = [];
+      const allocated: Block[] = [];
       const overlaps = ({ iova, size }: Block) =>
-        taken.some((other) => iova < other.iova + other.size && other.iova < iova + size);
+        allocated.some((other) => iova < other.iova + other.size && other.iova < iova + size);
       const valid = ({ iova, size }: Block) =>
         ranges.some(({ start, end }) => iova >= start && iova + size - 1n <= end);
       for (const action of steps) {
         if (action.kind === 'free') {
-          const [block] = taken.splice(action.which % Math.max(taken.length, 1), 1);
+          const [block] = allocated.splice(action.which % Math.max(allocated.length, 1), 1);
           if (block !== undefined) allocator.free(block.iova, block.size);
           continue;
         }
@@ -107,20 +107,20 @@ test('whatever is taken and given back: aligned, valid, never twice, never 0, an
         if (action.kind === 'reserve') {
           const block = { iova: BigInt(action.at) * PAGE, size };
           t.is(allocator.reserve(block.iova, size), valid(block) && !overlaps(block));
-          if (valid(block) && !overlaps(block)) taken.push(block);
+          if (valid(block) && !overlaps(block)) allocated.push(block);
           continue;
         }
         const alignment = 1n << BigInt(action.shift);
         const iova = allocator.allocate(size, alignment);
-        // First fit, against a search by force.
+        // Compares first fit with a brute-force search.
         let expected: bigint | null = null;
         for (let at = alignment; at < 0x41_0000n && expected === null; at += alignment) {
           if (valid({ iova: at, size }) && !overlaps({ iova: at, size })) expected = at;
         }
         t.is(iova, expected);
-        if (iova !== null) taken.push({ iova, size });
+        if (iova !== null) allocated.push({ iova, size });
       }
-      for (const { iova, size } of taken) allocator.free(iova, size);
+      for (const { iova, size } of allocated) allocator.free(iova, size);
       let pages = 0n;
       t.true(allocator.reserve(0n, PAGE));
       for (pages = 1n; allocator.allocate(PAGE, PAGE) !== null;) pages++;
@@ -130,7 +130,7 @@ test('whatever is taken and given back: aligned, valid, never twice, never 0, an
   );
 });
 
-test('ranges that overlap, are out of order or upside down give each address once', (t) => {
+test('if ranges overlap or are unsorted, each address is still allocated only once', (t) => {
   const allocator = new IovaAllocator([
     { start: 0x5000n, end: 0x6fffn },
     { start: 0x1000n, end: 0x2fffn },
@@ -138,7 +138,7 @@ test('ranges that overlap, are out of order or upside down give each address onc
     { start: 0x4000n, end: 0x4fffn },
     { start: 0x9000n, end: 0x8fffn },
   ]);
-  const given = Array.from({ length: 7 }, () => allocator.allocate(0x1000n, 0x1000n));
-  t.deepEqual(given, [0x1000n, 0x2000n, 0x3000n, 0x4000n, 0x5000n, 0x6000n, null]);
+  const addresses = Array.from({ length: 7 }, () => allocator.allocate(0x1000n, 0x1000n));
+  t.deepEqual(addresses, [0x1000n, 0x2000n, 0x3000n, 0x4000n, 0x5000n, 0x6000n, null]);
   t.true(new IovaAllocator([{ start: 1n, end: 0n }]).isEmpty);
 });

@@ -1,5 +1,5 @@
-// Physical messages over imitated kernels: one with MSI_NOVIRT, one where its number is DMA_BUF, and
-// one that does not know the number.
+// Physical messages on mock devices of three kernels: a kernel with MSI_NOVIRT, a kernel where the
+// same feature number is DMA_BUF, and a kernel without that number.
 import { once } from 'node:events';
 import test from 'ava';
 import { openDeviceSync, VfioError } from 'vfio/mock';
@@ -11,7 +11,7 @@ const NOVIRT = 'mock:edu?kernel=6.12&novirt=on';
 const PROBE_SET = 'feature 0x6000b []';
 const PROBE_GET = 'feature 0x5000b []';
 const SET = 'feature 0x2000b []';
-/** A fake with an MSI capability. */
+/** Opens a fake device with an MSI capability. */
 const openMsi = () =>
   openFake(({ config }) => {
     config[0x06] = 0x10;
@@ -20,7 +20,7 @@ const openMsi = () =>
   });
 const einval = () => new OwnError({ code: 'EINVAL' });
 
-test('support is found out without changing anything', (t) => {
+test('reading messages.support does not enable MSI_NOVIRT', (t) => {
   using nvme = openDeviceSync('mock:nvme?kernel=6.12');
   t.deepEqual(nvme.messages.support, {
     msix: { method: 'msix-table', ready: true, reason: null },
@@ -32,7 +32,7 @@ test('support is found out without changing anything', (t) => {
   t.is(edu.messages.novirt.state, 'available');
 });
 
-test('a message of the MSI-X table is that of the vector alone', (t) => {
+test('each requested MSI-X vector has its own message', (t) => {
   using device = openDeviceSync('mock:nvme');
   device.interrupts.msix.request(3);
   device.interrupts.msix.request(5);
@@ -46,10 +46,10 @@ test('a message of the MSI-X table is that of the vector alone', (t) => {
   const none = t.throws(() => device.messages.read('msi', 0), { instanceOf: VfioError });
   t.is(none.code, 'ENOTSUP');
   t.regex(none.message, /the device has no MSI/);
-  t.regex(none.hint ?? '', /Use MSI-X/);
+  t.regex(none.hint ?? '', /use MSI-X/);
 });
 
-test('a table whose memory is off does not answer', (t) => {
+test('reading a message with memory decode off gives EIO', (t) => {
   using device = openDeviceSync('mock:nvme');
   device.interrupts.msix.request(0);
   device.config.update('command', { memory: 0 });
@@ -58,7 +58,7 @@ test('a table whose memory is off does not answer', (t) => {
   t.true(device.messages.read('msix', 0).remapped);
 });
 
-test('MSI: virtual before the feature, physical after it, and writes are dropped', (t) => {
+test('after novirt.enable(), MSI shows the physical message and drops writes', (t) => {
   using device = openDeviceSync(NOVIRT);
   const { config, messages } = device;
   config.set('msi.address', 0xfee0_0000);
@@ -78,7 +78,7 @@ test('MSI: virtual before the feature, physical after it, and writes are dropped
   t.deepEqual(messages.read('msi', 0), physical);
 });
 
-test('a driver that writes over the whole capability changes nothing of the message', (t) => {
+test('overwriting the MSI capability does not change the physical message', (t) => {
   using device = openDeviceSync('mock:wlan#over');
   device.interrupts.msi.enable({ vectors: 4 });
   device.interrupts.msi.request(3);
@@ -88,7 +88,7 @@ test('a driver that writes over the whole capability changes nothing of the mess
   t.deepEqual(device.messages.read('msi', 3), before);
 });
 
-test('of a device that is closed nothing is told', (t) => {
+test('after the device is closed, every use of messages gives EBADF', (t) => {
   const device = openDeviceSync(NOVIRT);
   const { messages } = device;
   messages.novirt.enable();
@@ -105,7 +105,7 @@ test('of a device that is closed nothing is told', (t) => {
   }
 });
 
-test('NOVIRT is virtual again after the device was closed', (t) => {
+test('closing the device disables MSI_NOVIRT', (t) => {
   const first = openDeviceSync(NOVIRT);
   first.messages.novirt.enable();
   first.close();
@@ -115,7 +115,7 @@ test('NOVIRT is virtual again after the device was closed', (t) => {
   t.is(second.config.get('msi.data'), 0x4041);
 });
 
-test.serial('a write to the dropped registers warns, once; others do not', async (t) => {
+test.serial('only the first dropped write to the MSI message emits a warning', async (t) => {
   using device = openDeviceSync(NOVIRT);
   const { config } = device;
   const warnings: Error[] = [];
@@ -138,9 +138,9 @@ test.serial('a write to the dropped registers warns, once; others do not', async
   process.off('warning', record);
 });
 
-test('where 11 is DMA_BUF, and where it is nothing, the feature is absent', (t) => {
+test('MSI_NOVIRT is absent if feature 11 is DMA_BUF or unknown', (t) => {
   for (const [name, reason] of [
-    ['mock:edu', /another one \(DMA_BUF/],
+    ['mock:edu', /feature 11 is DMA_BUF/],
     ['mock:edu?kernel=6.12', /neither the kernel/],
   ] as const) {
     using device = openDeviceSync(name);
@@ -159,7 +159,7 @@ test('where 11 is DMA_BUF, and where it is nothing, the feature is absent', (t) 
   }
 });
 
-test('SET is sent only if PROBE|SET succeeds and PROBE|GET is EINVAL', (t) => {
+test('enable() sets the feature only if PROBE|SET succeeds and PROBE|GET gives EINVAL', (t) => {
   const ok = null;
   for (const [set, get] of [
     [ok, ok],
@@ -192,7 +192,7 @@ test('SET is sent only if PROBE|SET succeeds and PROBE|GET is EINVAL', (t) => {
   );
 });
 
-test('the number can be set, until it is on', (t) => {
+test('the feature number can be changed until MSI_NOVIRT is enabled', (t) => {
   const { device, script } = openMsi();
   const { novirt } = device.messages;
   t.is(novirt.number, 11);
@@ -206,7 +206,7 @@ test('the number can be set, until it is on', (t) => {
     },
     { code: 'EBUSY' },
   );
-  // LOW_POWER_ENTRY can be set and not read, too.
+  // Feature 3, LOW_POWER_ENTRY, can also be set but not read.
   for (const number of [3, 10, 65536, 11.5]) {
     t.throws(
       () => {
@@ -217,7 +217,7 @@ test('the number can be set, until it is on', (t) => {
   }
 });
 
-test('remapped: by the message on Intel, by the IOMMU on AMD, else unknown', (t) => {
+test('isRemapped() checks the message on Intel and the IOMMU on AMD', (t) => {
   const of = (address: bigint, name: string | null, unsafeInterrupts = false) =>
     isRemapped({ address, data: 0 }, { name, unsafeInterrupts });
   t.true(of(0xfee0_02f8n, 'dmar0'));

@@ -53,7 +53,7 @@ test('the back end that owns the name opens it', async (t) => {
   t.deepEqual(real.opened, [['0000:01:00.0', { noiommu: true }]]);
 });
 
-test('the list is that of all back ends', (t) => {
+test('listDevices() lists the devices of all back ends', (t) => {
   t.deepEqual(
     api()
       .listDevices()
@@ -62,18 +62,18 @@ test('the list is that of all back ends', (t) => {
   );
 });
 
-test('a name of nobody: the hint lists the forms there are', async (t) => {
+test('an unknown name gives ENODEV, with the forms of names in the hint', async (t) => {
   const { openDevice, openDeviceSync } = api();
   const message = "ENODEV: not the name of a device 'nvme0'";
   const error = await t.throwsAsync(openDevice('nvme0'), { instanceOf: VfioError, message });
   t.regex(
     error.hint ?? '',
-    /address of a PCI function such as '0000:01:00\.0', or an imitation such as 'mock:nvme'/,
+    /address of a PCI function such as '0000:01:00\.0', or the name of a mock device such as 'mock:nvme'/,
   );
   t.throws(() => openDeviceSync('nvme0'), { code: 'ENODEV', message });
 });
 
-test('vendor and device name the one function that has them', async (t) => {
+test('a name of vendor ID and device ID opens the real function with these IDs', async (t) => {
   const { real, mock, openDevice, resolveName } = api();
   const nic = (name: string) => ({ name, vendorId: 0x8086, deviceId: 0x10d3 }) as PciFunction;
   const found = [nic('0000:01:00.0'), { ...nic('0000:02:00.0'), deviceId: 0x1533 }];
@@ -87,34 +87,34 @@ test('vendor and device name the one function that has them', async (t) => {
     ['0000:02:00.0'],
   );
   const none = t.throws(() => resolveName('8086:ffff'), { code: 'ENODEV' });
-  t.regex(none.message, /no PCI function has this vendor and device '8086:ffff'/);
+  t.regex(none.message, /no PCI function has this vendor ID and device ID '8086:ffff'/);
   found.push(nic('0000:03:00.0'));
   const several = t.throws(() => resolveName('8086:10d3'), { instanceOf: VfioError });
   t.is(several.code, 'EINVAL');
   t.regex(several.hint ?? '', /0000:01:00\.0, 0000:03:00\.0/);
 });
 
-test('a name that is one already stays', (t) => {
+test('resolveName() returns a complete name unchanged', (t) => {
   const { resolveName } = api();
   t.is(resolveName('mock:nvme?kernel=6.1'), 'mock:nvme?kernel=6.1');
   t.throws(() => resolveName('nvme0'), { code: 'ENODEV' });
 });
 
-test('the mock alone says that it is alone', (t) => {
+test("with the mock alone, the hint for a real address advises to import 'vfio'", (t) => {
   const { openDeviceSync } = deviceApi([new FakeBackend('mock', MOCK)]);
   const error = t.throws(() => openDeviceSync('0000:01:00.0'), { instanceOf: VfioError });
   t.notRegex(error.message, /address of a PCI function/);
   t.regex(error.hint ?? '', /import from 'vfio'/);
 });
 
-test('a name that is not a string is refused before any back end is asked', async (t) => {
+test('a name that is not a string gives a TypeError', async (t) => {
   const { mock, openDevice, openDeviceSync } = api();
   t.throws(() => openDeviceSync(1 as never), { instanceOf: TypeError });
   await t.throwsAsync(openDevice(undefined as never), { instanceOf: TypeError });
   t.deepEqual(mock.opened, []);
 });
 
-test('a device that cannot be asked what it is does not stay open', async (t) => {
+test('if getInfo() fails, the connection is closed', async (t) => {
   const { mock, openDevice, openDeviceSync } = api();
   mock.prepare = ({ script }) => {
     script.fail('getInfo');

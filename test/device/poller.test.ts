@@ -1,7 +1,7 @@
 import test from 'ava';
 import { fds, openFake, withVectors } from './fake.js';
 
-test('poller: the event loop serves nothing, listeners run in wait and spin', (t) => {
+test('while a poller is open, listeners run inside wait() and spin()', (t) => {
   const { device, a, set, script } = withVectors(1);
   a.on('interrupt', (count) => script.calls.push(`interrupt ${count.toString()}`));
   script.take();
@@ -26,7 +26,7 @@ test('poller: the event loop serves nothing, listeners run in wait and spin', (t
   t.true(set.referenced);
 });
 
-test('poller: one at a time, not after closing, and no nonsense', (t) => {
+test('a second poller, a wrong timeout and a call of a closed poller are refused', (t) => {
   const { device, script } = withVectors(1);
   const poller = device.interrupts.poll();
   t.throws(() => device.interrupts.poll(), { code: 'EBUSY' });
@@ -46,7 +46,7 @@ test('poller: one at a time, not after closing, and no nonsense', (t) => {
   });
 });
 
-test('poller: before there is a vector, and listeners that come and go meanwhile', (t) => {
+test('listeners added while a poller is open keep the process alive after its close', (t) => {
   const { device, connection, script } = openFake();
   const poller = device.interrupts.poll();
   const vector = device.interrupts.msix.request(0);
@@ -61,7 +61,7 @@ test('poller: before there is a vector, and listeners that come and go meanwhile
   t.false(connection.set.referenced);
 });
 
-test('poller: what listeners throw comes out of wait, after all were called', (t) => {
+test('wait() throws the errors of listeners after all listeners were called', (t) => {
   const { device, a, b, c, set } = withVectors(3);
   const log: string[] = [];
   a.on('interrupt', () => {
@@ -83,11 +83,11 @@ test('poller: what listeners throw comes out of wait, after all were called', (t
   );
 });
 
-test('poller: a listener cannot wait for its own device', (t) => {
+test('if a listener calls wait() or spin() of its own device, the call gives EDEADLK', (t) => {
   const { device, a, b, set } = withVectors(2);
   const log: unknown[] = [];
   a.on('interrupt', () => {
-    // Also from the event loop, whose list of vectors would be overwritten.
+    // A wait in a listener would overwrite the fired slots that are not yet delivered.
     using poller = device.interrupts.poll();
     t.throws(() => poller.wait(0), { code: 'EDEADLK' });
     t.throws(() => poller.spin(0), { code: 'EDEADLK' });
@@ -101,7 +101,7 @@ test('poller: a listener cannot wait for its own device', (t) => {
   t.is(poller.wait(), 1);
 });
 
-test('poller: a device that is closed under it', (t) => {
+test('after the device is closed, wait() of an open poller gives EBADF', (t) => {
   const { device, script } = withVectors(1);
   const poller = device.interrupts.poll();
   device.close();

@@ -36,7 +36,7 @@ const open = () =>
     };
   });
 
-test('the list leaves out what is not there, and finds each region once', (t) => {
+test('device.regions omits regions of size 0, and each region is read once', (t) => {
   const { device, script } = open();
   t.deepEqual(
     device.regions.map(({ index }) => index),
@@ -48,7 +48,7 @@ test('the list leaves out what is not there, and finds each region once', (t) =>
   t.deepEqual(script.take(), []);
 });
 
-test('indexes', (t) => {
+test('a region index or BAR number out of range is refused', (t) => {
   const { device, script } = open();
   t.is(device.bar(4).size, 0n);
   t.throws(() => device.region(8), { code: 'EINVAL' });
@@ -60,7 +60,7 @@ test('indexes', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('flags and capabilities', (t) => {
+test('flags and capabilities of a region are decoded', (t) => {
   const { device } = open();
   t.like(device.bar(0), {
     readable: true,
@@ -75,7 +75,7 @@ test('flags and capabilities', (t) => {
   t.deepEqual(device.region(9).type, { type: 5, subtype: 6 });
 });
 
-test('map: all of it, or whole pages of it', (t) => {
+test('map() maps the whole region or whole pages of the region', (t) => {
   const { device, script } = open();
   const bar = device.bar(0);
   const small = device.bar(1);
@@ -92,7 +92,7 @@ test('map: all of it, or whole pages of it', (t) => {
   ]);
 });
 
-test('map: what is no window is refused before any call', (t) => {
+test('map() refuses a wrong offset or length before any call', (t) => {
   const { device, script } = open();
   const bar = device.bar(0);
   script.take();
@@ -114,13 +114,13 @@ test('map: what is no window is refused before any call', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('map: above 4 GiB a window has to be asked for', (t) => {
+test('map() of a region above 4 GiB needs an offset or a length', (t) => {
   const { device, script } = open();
   const bar = device.bar(2);
   script.take();
   t.throws(() => bar.map(), {
     instanceOf: RangeError,
-    message: /0x200000000 bytes, more than the 4 GiB.*offset and length/,
+    message: /0x200000000 bytes, but a window has at most 4 GiB.*offset and length/,
   });
   t.throws(() => bar.map({ length: 2 ** 32 + 4096 }), { instanceOf: RangeError });
   t.deepEqual(script.take(), []);
@@ -129,7 +129,7 @@ test('map: above 4 GiB a window has to be asked for', (t) => {
   t.deepEqual(script.take(), ['mmap 2 0x180000000 0x80000000', 'mmap 2 0x100000000 0x100000000']);
 });
 
-test('map: only within one sparse area', (t) => {
+test('map() accepts only a window inside one sparse area', (t) => {
   const { device, script } = open();
   const bar = device.bar(3);
   script.take();
@@ -142,7 +142,7 @@ test('map: only within one sparse area', (t) => {
   t.is(script.take().length, 2);
 });
 
-test('map: what cannot be mapped says what to do instead', (t) => {
+test('map() gives EINVAL if the region is missing or cannot be mapped', (t) => {
   const { device, script } = open();
   const rom = device.region(6);
   const absent = device.bar(4);
@@ -155,7 +155,7 @@ test('map: what cannot be mapped says what to do instead', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('positioned access', (t) => {
+test('read, write, load and store call the back end once', (t) => {
   const { device, script } = open();
   const bar = device.bar(0);
   script.take();
@@ -171,7 +171,7 @@ test('positioned access', (t) => {
   ]);
 });
 
-test('positioned access is checked before it is made', (t) => {
+test('read, write, load and store refuse wrong arguments before any call', (t) => {
   const { device, script } = open();
   const bar = device.bar(0);
   script.take();
@@ -196,7 +196,7 @@ test('positioned access is checked before it is made', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('ioeventfd', (t) => {
+test('ioeventfd() binds and removes an eventfd, and refuses wrong arguments', (t) => {
   const { device, script } = open();
   const bar = device.bar(0);
   const eventfd = device.createEventfd();
@@ -239,7 +239,7 @@ test('ioeventfd', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('windows are closed together; one that nobody holds is forgotten', async (t) => {
+test('closing the device closes every window that V8 has not freed', async (t) => {
   const handle = new Handle(new FakeConnection());
   const windows = new Windows(handle);
   const closed: number[] = [];
@@ -247,7 +247,7 @@ test('windows are closed together; one that nobody holds is forgotten', async (t
     windows.open(() => ({ close: () => closed.push(n) }) as unknown as RegisterWindow);
   const kept = open(0);
   (() => open(1))();
-  // A WeakRef holds its target to the end of the turn in which it was made.
+  // A WeakRef keeps its target until the current turn of the event loop ends.
   await setImmediate();
   globalThis.gc?.();
   open(2);

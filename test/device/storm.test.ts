@@ -1,4 +1,5 @@
-// No interrupt is lost, and none comes to a closed vector, whatever happens meanwhile.
+// Vectors are opened and closed while threads signal them. No interrupt may be lost, and no closed
+// vector may get an interrupt.
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +12,7 @@ import type { StormResult } from './storm.js';
 const PROGRAM = fileURLToPath(new URL('storm.js', import.meta.url));
 const VECTORS = [1, 64, 2048];
 const MODES = ['loop', 'poller'] as const;
-/** Of all six together: a million, or ten. */
+/** Signals in one run. All six runs together make 1 million signals, or 10 million with FULL. */
 const SIGNALS = Math.ceil((FULL ? 10_000_000 : 1_000_000) / (VECTORS.length * MODES.length));
 
 const storm = join(temporaryFolder(), 'storm.node');
@@ -23,7 +24,7 @@ test.before(() => {
 
 for (const vectors of VECTORS) {
   for (const mode of MODES) {
-    test.serial(`${vectors} vectors by ${mode}: the last signal of each is seen`, async (t) => {
+    test.serial(`${vectors} vectors (${mode}): no vector loses its last signal`, async (t) => {
       t.timeout(600_000);
       const seed = Number(process.env.VFIO_TEST_SEED ?? Date.now() % 2 ** 31);
       t.log(`seed ${seed}`);

@@ -1,5 +1,6 @@
-// A program that lets threads fire the vectors of a device (native/test/storm.cc) while it adds and
-// closes vectors and its listeners throw, and prints what went wrong with the deliveries.
+// A program that requests and closes vectors while threads (native/test/storm.cc) signal these
+// vectors. Some listeners throw. The program prints the number of lost and wrong deliveries.
+//
 //   node storm.js <storm.node> <vectors> <signals> <loop or poller> <seed>
 import { createRequire } from 'node:module';
 import { setImmediate } from 'node:timers/promises';
@@ -15,19 +16,20 @@ interface Storm {
   join(): void;
 }
 
-/** What is printed, as one line of JSON. */
+/** The result, which the program prints as one line of JSON. */
 export interface StormResult {
-  /** What the threads did, and what came of it. */
+  /** Signals that the threads make. */
   signals: number;
   deliveries: number;
   thrown: number;
   uncaught: number;
   opened: number;
   closed: number;
-  /** Vectors whose last signal nobody has seen. */
+  /** Vectors whose last signal reached no listener. */
   lost: number;
-  /** Deliveries to a closed vector, and to one that had not been signalled. */
+  /** Deliveries to a closed vector. */
   afterClose: number;
+  /** Deliveries to a vector that was not signalled. */
   spurious: number;
 }
 
@@ -51,7 +53,7 @@ const result: StormResult = {
 };
 
 let state = Number(seed) | 1;
-/** xorshift32: 0 to n - 1. */
+/** Returns a pseudorandom number from 0 to n - 1 (xorshift32). */
 function random(n: number): number {
   state ^= state << 13;
   state ^= state >>> 17;
@@ -69,7 +71,7 @@ function request(number: number): void {
     if (vector.closed) result.afterClose++;
     seen[number] = Atomics.load(signals, number);
     if (seen[number] === 0) result.spurious++;
-    // A listener that does what it likes: closes itself or another one, makes one, throws.
+    // A listener closes or requests a random vector, or throws.
     if (random(200) === 0) churn(random(4) === 0 ? number : random(count));
     if (random(20) === 0) {
       result.thrown++;
@@ -87,7 +89,7 @@ function churn(number: number): void {
   open[number] = undefined;
   vector.close();
   result.closed++;
-  // Its number goes to another eventfd at once, or later.
+  // In three of four cases, request the closed vector again at once.
   if (random(4) !== 0) request(number);
 }
 
@@ -123,7 +125,8 @@ if (mode === 'loop') {
 }
 storm.join();
 
-// All has been signalled. What is left is there at once, but may close and make vectors.
+// The threads have stopped. Deliver all pending interrupts. Their listeners may still close and
+// request vectors.
 {
   using poller = device.interrupts.poll();
   let before: number;
@@ -138,7 +141,7 @@ for (let number = 0; number < count; number++) {
 bench.close();
 console.log(JSON.stringify(result));
 
-/** By hand, what listeners throw is thrown to the caller. */
+/** Polls once, and counts the listener errors that the poller throws. */
 function deliver(poll: () => unknown): void {
   try {
     poll();

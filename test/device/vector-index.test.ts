@@ -6,21 +6,21 @@ import { Script } from './fake-script.js';
 
 const irqCalls = (script: Script) => script.take().filter((call) => call.startsWith('irqs'));
 
-/** MSI-X of so many vectors that cannot grow, as on Linux before 6.5. */
-const fixed = (count: number) => (connection: FakeConnection) => {
+/** Gives the device `count` MSI-X vectors with NORESIZE, as on Linux before 6.5. */
+const withNoresize = (count: number) => (connection: FakeConnection) => {
   connection.irqs[2] = { count, flags: 9 };
 };
 
-test('what the device has', (t) => {
+test('each interrupt index reports its number of vectors', (t) => {
   const { device, script } = openFake();
   const { msi, msix, intx, err, req } = device.interrupts;
   t.deepEqual([intx.count, msi.count, msix.count, err.count, req.count], [1, 4, 8, 1, 1]);
   t.deepEqual([msi.noresize, msix.noresize], [true, false]);
   t.deepEqual([msi.active, msix.active, intx.active], [false, false, false]);
-  t.is(script.take().length, 5, 'each is asked for once');
+  t.is(script.take().length, 5, 'each index is read once');
 });
 
-test('growing: enabled by vector 0 without a handler, then each vector alone', (t) => {
+test('without NORESIZE, each request adds one vector to the enabled index', (t) => {
   const { device, script } = openFake();
   const { msix } = device.interrupts;
   const vector = msix.request(5);
@@ -48,8 +48,8 @@ test('growing: enabled by vector 0 without a handler, then each vector alone', (
   ]);
 });
 
-test('a fixed number: the whole table once without handlers, then each vector alone', (t) => {
-  const { device, script } = openFake(fixed(2048));
+test('with NORESIZE, all vectors are enabled once, and each request binds one vector', (t) => {
+  const { device, script } = openFake(withNoresize(2048));
   const { msix } = device.interrupts;
   msix.request(0);
   msix.request(2047);
@@ -61,10 +61,10 @@ test('a fixed number: the whole table once without handlers, then each vector al
 });
 
 for (const refusal of [3, new VfioError({ code: 'ENOSPC' })]) {
-  const how = typeof refusal === 'number' ? 'a positive answer' : 'ENOSPC';
+  const how = typeof refusal === 'number' ? 'a positive return value' : 'ENOSPC';
 
-  test(`a host with fewer vectors (${how}): as many as were announced`, (t) => {
-    const { device, script, connection } = openFake(fixed(64));
+  test(`if the host has too few vectors (${how}), the announced number is enabled`, (t) => {
+    const { device, script, connection } = openFake(withNoresize(64));
     const { msix } = device.interrupts;
     connection.irqAnswers.push(refusal);
     msix.enable({ vectors: 3 });
@@ -75,7 +75,7 @@ for (const refusal of [3, new VfioError({ code: 'ENOSPC' })]) {
       'irqs msix eventfd|trigger 2+1 [e0]',
     ]);
     const beyond = t.throws(() => msix.request(3), { instanceOf: VfioError, code: 'EINVAL' });
-    t.regex(beyond.message, /vector 3 is beyond the 3 that are enabled/);
+    t.regex(beyond.message, /vector 3 exceeds the 3 enabled vectors/);
     t.regex(beyond.hint ?? '', /interrupts\.msix\.enable\(\{ vectors: 4 \}\)/);
     t.throws(
       () => {
@@ -84,11 +84,11 @@ for (const refusal of [3, new VfioError({ code: 'ENOSPC' })]) {
       { code: 'EINVAL' },
     );
     msix.enable({ vectors: 3 });
-    t.deepEqual(script.take(), [], 'nothing is torn down');
+    t.deepEqual(script.take(), [], 'no vector is disabled');
     t.truthy(msix.vector(2));
   });
 
-  test(`a host with fewer vectors (${how}): the first request announces its number`, (t) => {
+  test(`if the host has too few vectors (${how}), the first request(n) enables n + 1`, (t) => {
     const { device, script, connection } = openFake();
     connection.irqAnswers.push(refusal);
     device.interrupts.msi.request(1);
@@ -101,7 +101,7 @@ for (const refusal of [3, new VfioError({ code: 'ENOSPC' })]) {
   });
 }
 
-test('a host with fewer than announced is an error with the number in it', (t) => {
+test('if the host has fewer vectors than announced, ENOSPC reports the available number', (t) => {
   const { device, script, connection } = openFake();
   const { msi, intx } = device.interrupts;
   connection.irqAnswers.push(1, 1);
@@ -112,7 +112,7 @@ test('a host with fewer than announced is an error with the number in it', (t) =
     { instanceOf: VfioError },
   );
   t.like(error, { code: 'ENOSPC', syscall: 'VFIO_DEVICE_SET_IRQS', available: 1 });
-  t.regex(error.message, /the host has 1 of 2 msi vectors/);
+  t.regex(error.message, /the host has only 1 of 2 msi vectors/);
   t.like(error.with({ path: 'again' }), { available: 1, path: 'fake:device' });
   t.false(msi.active);
   script.take();
@@ -123,11 +123,11 @@ test('a host with fewer than announced is an error with the number in it', (t) =
     }),
     { available: 1 },
   );
-  t.deepEqual(irqCalls(script), ['irqs msi eventfd|trigger 0+4 [null x 4]'], 'not asked twice');
+  t.deepEqual(irqCalls(script), ['irqs msi eventfd|trigger 0+4 [null x 4]'], 'no second call');
   t.notThrows(() => intx.request());
 });
 
-test('ENOSPC that stays is passed on', (t) => {
+test('a second ENOSPC of the kernel is thrown unchanged', (t) => {
   const { device, connection } = openFake();
   const spent = new VfioError({ code: 'ENOSPC', syscall: 'VFIO_DEVICE_SET_IRQS' });
   connection.irqAnswers.push(spent, spent);
@@ -137,7 +137,7 @@ test('ENOSPC that stays is passed on', (t) => {
   );
 });
 
-test('a positive answer where vectors can be added is an error, too', (t) => {
+test('without NORESIZE, a positive return value of SET_IRQS gives ENOSPC', (t) => {
   const { device, connection, script } = openFake();
   connection.irqAnswers.push(7);
   t.like(
@@ -151,14 +151,14 @@ test('a positive answer where vectors can be added is an error, too', (t) => {
   t.is(irqCalls(script).length, 2);
 });
 
-test('other failures of enabling are not tried again', (t) => {
+test('if the kernel refuses to enable with EINVAL, the call is not repeated', (t) => {
   const { device, connection, script } = openFake();
   connection.irqAnswers.push(new VfioError({ code: 'EINVAL' }));
   t.throws(() => device.interrupts.msi.request(0), { code: 'EINVAL' });
   t.is(irqCalls(script).length, 1);
 });
 
-test('wrong arguments are refused before anything is asked', (t) => {
+test('wrong arguments are refused before any call to the back end', (t) => {
   const { device, script } = openFake((connection) => {
     connection.irqs[1] = { count: 0, flags: 9 };
   });
@@ -186,7 +186,7 @@ test('wrong arguments are refused before anything is asked', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('one vector, one user', (t) => {
+test('a second request of the same vector gives EBUSY', (t) => {
   const { device, script } = openFake();
   device.interrupts.msix.request(3);
   script.take();
@@ -197,7 +197,7 @@ test('one vector, one user', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('only one of INTx, MSI and MSI-X, and the error names it', (t) => {
+test('while one of INTx, MSI and MSI-X is active, requesting another gives EBUSY', (t) => {
   const { device, script } = openFake();
   const { intx, msi, msix } = device.interrupts;
   msix.request(0);
@@ -215,7 +215,7 @@ test('only one of INTx, MSI and MSI-X, and the error names it', (t) => {
   t.notThrows(() => msi.request(0));
 });
 
-test('the event set comes first; if a step fails, those before it are undone', (t) => {
+test('if a step of a request fails, the earlier steps are undone', (t) => {
   const { device, script, connection } = openFake();
   const { msix } = device.interrupts;
   msix.enable();
@@ -243,7 +243,7 @@ test('the event set comes first; if a step fails, those before it are undone', (
   t.notThrows(() => msix.request(1));
 });
 
-test('a first request that fails disables what it enabled', (t) => {
+test('if the first request fails, the index is disabled again', (t) => {
   const { device, script, connection } = openFake();
   connection.script.fail('irqs', new VfioError({ code: 'EIO' }), 2);
   t.throws(() => device.interrupts.msix.request(0), { code: 'EIO' });
@@ -256,7 +256,7 @@ test('a first request that fails disables what it enabled', (t) => {
   t.true(connection.eventfds.every(({ closed }) => closed));
 });
 
-test('an eventfd of one’s own is used, and left open', (t) => {
+test('closing a vector does not close an eventfd of the program', (t) => {
   const { device, connection } = openFake();
   const eventfd = new FakeEventfd(connection.script, 99);
   const vector = device.interrupts.msix.request(0, { eventfd });
@@ -266,7 +266,7 @@ test('an eventfd of one’s own is used, and left open', (t) => {
   t.false(eventfd.closed);
 });
 
-test('closing a vector: de-assigned, forgotten, closed; the index stays enabled', (t) => {
+test('closing a vector unbinds and closes its eventfd, and the index stays enabled', (t) => {
   const { device, script } = openFake();
   const { msix } = device.interrupts;
   const vector = msix.request(4);
@@ -289,7 +289,7 @@ test('closing a vector: de-assigned, forgotten, closed; the index stays enabled'
   ]);
 });
 
-test('closing a vector releases all, whatever the kernel says', (t) => {
+test('closing a vector releases its eventfd even if the kernel gives an error', (t) => {
   const { device, connection } = openFake();
   const vector = device.interrupts.msix.request(0);
   connection.script.fail('irqs');
@@ -304,8 +304,8 @@ test('closing a vector releases all, whatever the kernel says', (t) => {
   t.is(connection.set.slots.size, 0);
 });
 
-test('disable: one call for the index, then its vectors; enabling it again starts anew', (t) => {
-  const { device, script, connection } = openFake(fixed(4));
+test('disable() disables the index with one call and closes its vectors', (t) => {
+  const { device, script, connection } = openFake(withNoresize(4));
   const { msix } = device.interrupts;
   const vectors = [0, 1].map((n) => msix.request(n));
   script.take();
@@ -325,7 +325,7 @@ test('disable: one call for the index, then its vectors; enabling it again start
   t.throws(() => msix.request(1), { code: 'EINVAL' });
 });
 
-test('a disable that fails can be tried again', (t) => {
+test('after a failed disable(), the index stays active and can be disabled again', (t) => {
   const { device, connection } = openFake();
   const { msix } = device.interrupts;
   const vector = msix.request(0);
@@ -342,7 +342,7 @@ test('a disable that fails can be tried again', (t) => {
   t.true(vector.closed);
 });
 
-test('loopback and affinity', (t) => {
+test('trigger(), getAffinity() and setAffinity() pass the number of the vector', (t) => {
   const { device, script } = openFake();
   const vector = device.interrupts.msix.request(2);
   script.take();
@@ -373,7 +373,7 @@ test('loopback and affinity', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('a closed vector refuses all but closing', async (t) => {
+test('a closed vector throws EBADF on use', async (t) => {
   const { device, script } = openFake();
   const vector = device.interrupts.msix.request(2);
   vector.close();

@@ -1,26 +1,27 @@
 import type { Message } from '../../contract/message.js';
 import type { IommuFacts } from '../../contract/index.js';
 
-/** Where a message was read: the MSI-X table in the mapped BAR, or the MSI capability's registers. */
+/** How a message is read: from the MSI-X table in the mapped BAR, or by the feature MSI_NOVIRT. */
 export type MessageMethod = 'msix-table' | 'novirt';
 
-/** A message as the device sends it, with what the host makes of it. */
+/** A message as the device sends it, and whether the host remaps the message. */
 export interface PhysicalMessage extends Message {
   /**
-   * Whether it goes through interrupt remapping. Then it stays as it is for as long as the vector is
-   * requested; otherwise the host changes it when it moves the interrupt to another CPU.
+   * Whether the IOMMU remaps the message. A remapped message does not change while the vector is
+   * requested. The host changes a message without remapping when it moves the interrupt to another
+   * CPU.
    */
   readonly remapped: boolean | 'unknown';
-  /** Where it was read. */
+  /** How the message was read. */
   readonly method: MessageMethod;
 }
 
-/** Interrupt format (Intel VT-d, section 5.1.2.2): set in messages that name a remapping entry. */
+/** Interrupt format bit (Intel VT-d, section 5.1.2.2). A remappable message has this bit set. */
 const INTERRUPT_FORMAT = 1n << 4n;
 
 /**
- * What the message and the IOMMU tell of it. An AMD message looks the same with and without
- * remapping; but VFIO does not take the device without, unless it was told to.
+ * Returns whether the IOMMU remaps the message. On AMD, the message does not show the remapping.
+ * But VFIO refuses a device without remapping, unless `unsafeInterrupts` is set.
  */
 export function isRemapped(
   { address }: Message,

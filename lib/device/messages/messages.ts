@@ -8,7 +8,7 @@ import type { Region } from '../region.js';
 import { isRemapped, type MessageMethod, type PhysicalMessage } from './message.js';
 import { MappedMsix } from '../../contract/mapped-msix.js';
 import { type MessageIndex, type Message, readStable } from '../../contract/message.js';
-import { createNovirt, type Novirt, WAYS_OUT } from './novirt.js';
+import { createNovirt, type Novirt, NOVIRT_HINT } from './novirt.js';
 
 /** Registers of the MSI capability, in bytes from its start (PCI, section 6.8.1). */
 const MSI_ADDRESS = 4;
@@ -16,21 +16,22 @@ const MSI_ADDRESS_HIGH = 8;
 const MSI_DATA_32 = 8;
 const MSI_DATA_64 = 12;
 
-/** How messages of one interrupt index can be read. */
+/** Whether and how the messages of an interrupt index can be read. */
 export interface MessageSupport {
-  /** The method by which messages are read; null if there is none. */
+  /** The method that reads the messages, or null if no method works. */
   readonly method: MessageMethod | null;
   /** Whether messages can be read now. */
   readonly ready: boolean;
-  /** Why there is none, or what has to be done first; null if it is ready. */
+  /** Why messages cannot be read now, or null if `ready` is true. */
   readonly reason: string | null;
 }
 
-/** When a message that was read before may have changed. */
+/** A change after which a message that was read earlier may be out of date. */
 export interface MessageChange {
   readonly reason: 'requested' | 'released' | 'reset';
-  /** The vector; null if it may be any. */
+  /** The interrupt index, or null if every message may have changed. */
   readonly index: MessageIndex | null;
+  /** Number of the vector, or null if every message may have changed. */
   readonly vector: number | null;
 }
 
@@ -40,7 +41,7 @@ export interface MessagesEvents {
   change: [change: MessageChange];
 }
 
-/** What messages need of their device. */
+/** The parts of a device that {@link Messages} uses. */
 export interface MessagesContext {
   readonly handle: Handle;
   readonly config: ConfigSpace;
@@ -49,7 +50,7 @@ export interface MessagesContext {
 }
 
 /**
- * Returns the method by which messages of an index can be read now.
+ * Returns the method that can read messages of an interrupt index now.
  * @throws {@link VfioError} ENOTSUP if messages cannot be read now
  */
 export let requireMethod: (messages: Messages, index: MessageIndex) => MessageMethod;
@@ -58,11 +59,12 @@ export let requireMethod: (messages: Messages, index: MessageIndex) => MessageMe
 export let createMessages: (context: MessagesContext) => Messages;
 
 /**
- * The physical messages of a device: what it writes, and where, to raise a vector. The kernel writes
- * them when a vector is requested. A device with a copy in registers of its own needs them there.
+ * The physical messages of a device: the address and data that the device writes to raise a vector.
+ * The kernel writes the message of a vector when the vector is requested. Some devices need a copy
+ * of their messages in their own registers.
  *
- * A message is valid for as long as its vector stays requested, and, where it is not `remapped`, as
- * long as the host leaves the interrupt on its CPU.
+ * A message is valid while its vector is requested. If the message is not `remapped`, it is valid
+ * only until the host moves the interrupt to another CPU.
  *
  * @example
  * const { msix, msi } = device.messages.support;
@@ -70,13 +72,16 @@ export let createMessages: (context: MessagesContext) => Messages;
  * const { address, data, remapped, method } = device.messages.read('msix', 0);
  */
 export class Messages extends EventEmitter<MessagesEvents> {
-  /** The kernel feature that MSI needs. */
+  /** The kernel feature that is needed to read MSI messages. */
   readonly novirt: Novirt;
   readonly #context: MessagesContext;
   readonly #table: MappedMsix;
   #warned = false;
-  /** As it was when MSI_NOVIRT was switched on: vfio-pci lets a program write over address_64. */
-  #capability = { offset: 0, wide: false };
+  /**
+   * The MSI capability, read when MSI_NOVIRT was enabled. A later read of `address_64` may be
+   * wrong, because vfio-pci lets a program overwrite this bit.
+   */
+  #capability = { offset: 0, has64BitAddress: false };
 
   static {
     createMessages = (context) => new Messages(context);
@@ -89,9 +94,9 @@ export class Messages extends EventEmitter<MessagesEvents> {
     this.#context = context;
     this.#table = new MappedMsix(() => handle.connection, region);
     this.novirt = createNovirt(handle, () => {
-      this.#watchRegisters();
+      this.#warnOfDroppedWrites();
     });
-    // One listener a store.
+    // Each message store adds one listener.
     this.setMaxListeners(0);
     handle.changes.on('vector', (name, vector, reason) => {
       if (name === 'msi' || name === 'msix') this.emit('change', { reason, index: name, vector });
@@ -101,7 +106,7 @@ export class Messages extends EventEmitter<MessagesEvents> {
     });
   }
 
-  /** What can be read and how, found out without changing anything. */
+  /** Whether messages of MSI and MSI-X can be read. The getter does not change the device. */
   get support(): Readonly<Record<MessageIndex, MessageSupport>> {
     const obstacle = this.#table.obstacle;
     return {
@@ -117,27 +122,28 @@ export class Messages extends EventEmitter<MessagesEvents> {
   /**
    * Reads the message of a requested vector, as the device sends it.
    *
-   * @param vector - 0 to `count - 1` of its interrupts
-   * @throws RangeError for a vector the device does not have
-   * @throws {@link VfioError} ENOTSUP if there is no method, with the reason and the fix; ENODATA
-   *   if the vector is not requested; EIO if the device's memory is off
+   * @param vector - 0 to `count - 1` of the interrupt index
+   * @throws RangeError if the device does not have the vector
+   * @throws {@link VfioError} ENOTSUP, with the reason and the fix, if messages cannot be read now;
+   *   ENODATA if the vector is not requested; EIO if memory decode of the device is off
    */
   read(index: MessageIndex, vector: number): PhysicalMessage {
-    this.#check(index, vector);
+    this.#checkVector(index, vector);
     if (this.#context.interrupts[index].vector(vector) === undefined) {
       throw this.#error('ENODATA', `${index} vector ${vector} is not requested`, {
-        hint: `The host writes its message with interrupts.${index}.request(${vector}).`,
+        hint: `Call interrupts.${index}.request(${vector}): the host then writes the message.`,
       });
     }
     return this.peek(index, vector);
   }
 
   /**
-   * As {@link read}, for vectors that were requested past `device.interrupts`, by
-   * `device.connection`: what the registers hold may be no message, or that of an earlier vector.
+   * Like {@link read}, but does not check that the vector is requested. Use `peek()` for a vector
+   * that was bound through `device.connection`. For an unbound vector, the result may be an old
+   * message.
    */
   peek(index: MessageIndex, vector: number): PhysicalMessage {
-    this.#check(index, vector);
+    this.#checkVector(index, vector);
     const method = this.#requireMethod(index);
     const message = index === 'msix' ? this.#table.read(vector) : this.#readRegisters(vector);
     if (message.address === 0n) {
@@ -151,18 +157,18 @@ export class Messages extends EventEmitter<MessagesEvents> {
     const { method, ready, reason } = this.support[index];
     if (method !== null && ready) return method;
     throw this.#error('ENOTSUP', `the message of an ${index} vector cannot be read: ${reason}`, {
-      hint: method === null ? WAYS_OUT : 'Call messages.novirt.enable() before.',
+      hint: method === null ? NOVIRT_HINT : 'Call messages.novirt.enable() first.',
     });
   }
 
-  /** A vector's number goes into the low bits of the data, as many as vectors are enabled. */
+  /** Reads an MSI message. The low bits of the data contain the number of the vector. */
   #readRegisters(vector: number): Message {
     const { config } = this.#context;
-    const { offset, wide } = this.#capability;
+    const { offset, has64BitAddress } = this.#capability;
     return readStable(() => {
-      const high = wide ? config.read32(offset + MSI_ADDRESS_HIGH) : 0;
+      const high = has64BitAddress ? config.read32(offset + MSI_ADDRESS_HIGH) : 0;
       const address = (BigInt(high) << 32n) | BigInt(config.read32(offset + MSI_ADDRESS));
-      const base = config.read16(offset + (wide ? MSI_DATA_64 : MSI_DATA_32));
+      const base = config.read16(offset + (has64BitAddress ? MSI_DATA_64 : MSI_DATA_32));
       return { address, data: base + vector };
     });
   }
@@ -178,28 +184,29 @@ export class Messages extends EventEmitter<MessagesEvents> {
         return {
           method: 'novirt',
           ready: false,
-          reason: 'messages.novirt.enable() was not called; it cannot be undone until the close',
+          reason:
+            'MSI_NOVIRT is not enabled (once enabled, it stays on until the device is closed)',
         };
       case 'on':
         return { method: 'novirt', ready: true, reason: null };
     }
   }
 
-  #check(index: MessageIndex, vector: number): void {
+  #checkVector(index: MessageIndex, vector: number): void {
     checkChoice(index, 'index', ['msi', 'msix']);
     const { count } = this.#context.interrupts[index];
     if (count === 0) this.#requireMethod(index);
     checkInteger(vector, `vector (the device has ${count} of ${index})`, 0, count - 1);
   }
 
-  /** The kernel drops such writes without a word. */
-  #watchRegisters(): void {
+  /** Emits a warning at the first write to address or data, which the kernel drops silently. */
+  #warnOfDroppedWrites(): void {
     const { handle, config } = this.#context;
     const { offset = 0 } = config.find('msi') ?? {};
-    const wide = config.fields('msi.control').address_64 === 1;
-    this.#capability = { offset, wide };
+    const has64BitAddress = config.fields('msi.control').address_64 === 1;
+    this.#capability = { offset, has64BitAddress };
     const first = offset + MSI_ADDRESS;
-    const end = offset + 2 + (wide ? MSI_DATA_64 : MSI_DATA_32);
+    const end = offset + 2 + (has64BitAddress ? MSI_DATA_64 : MSI_DATA_32);
     handle.changes.on('config', (start, length) => {
       if (this.#warned || start >= end || start + length <= first) return;
       this.#warned = true;

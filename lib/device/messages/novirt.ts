@@ -9,12 +9,15 @@ import { checkInteger } from '../../checks.js';
 import type { Handle } from '../handle.js';
 
 /**
- * `'absent'`: kernel or device do not have it; `'available'`: MSI registers are virtual, and it can
- * be switched on; `'on'`: they show what the host programmed, until the device is closed.
+ * State of MSI_NOVIRT.
+ *
+ * - `'absent'`: the kernel or the device does not have the feature.
+ * - `'available'`: the MSI registers are virtual, and the feature can be enabled.
+ * - `'on'`: the MSI registers show the physical message until the device is closed.
  */
 export type NovirtState = 'absent' | 'available' | 'on';
 
-/** As proposed for Linux. From Linux 6.19 on the number is that of DMA_BUF. */
+/** Feature number in the proposal for Linux. Since Linux 6.19, number 11 is DMA_BUF. */
 const PROPOSED_NUMBER = 11;
 const FEATURE = 'VFIO_DEVICE_FEATURE';
 const NO_DATA = new Uint8Array(0);
@@ -24,15 +27,17 @@ export let createNovirt: (handle: Handle, onEnable: () => void) => Novirt;
 
 /**
  * VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT: shows the physical message in the registers of the MSI
- * capability, which the kernel virtualizes otherwise. No released kernel has it; the number is taken
- * for this feature only if it can be set and cannot be read, and is never set otherwise.
+ * capability. Without this feature the kernel virtualizes these registers.
+ *
+ * No released kernel has the feature. The library checks that the feature with this number can be
+ * set and cannot be read. Otherwise the library never sets the feature.
  */
 export class Novirt {
   readonly #handle: Handle;
   readonly #onEnable: () => void;
   #number = PROPOSED_NUMBER;
   #available: boolean | undefined;
-  #on = false;
+  #isEnabled = false;
 
   static {
     createNovirt = (handle, onEnable) => new Novirt(handle, onEnable);
@@ -44,17 +49,17 @@ export class Novirt {
   }
 
   /**
-   * The feature's number, 11 by default: for a kernel that has it under another, 12 to 65535. Those
-   * below 11 are other features of every kernel, and some of them can be set and not read as well.
+   * Number of the feature, 11 by default. Set the number to 12 to 65535 if your kernel uses another
+   * number. Numbers below 11 are refused, because they are other features in every kernel.
    */
   get number(): number {
     return this.#number;
   }
 
-  /** @throws RangeError below 11; {@link VfioError} EBUSY once it is on */
+  /** @throws RangeError if the number is below 11; {@link VfioError} EBUSY if the feature is on */
   set number(value: number) {
     checkInteger(value, 'number', PROPOSED_NUMBER, VFIO_DEVICE_FEATURE_MASK);
-    if (this.#on && value !== this.#number) {
+    if (this.#isEnabled && value !== this.#number) {
       throw new VfioError({
         code: 'EBUSY',
         message: `MSI_NOVIRT is on as feature ${this.#number}`,
@@ -65,10 +70,10 @@ export class Novirt {
     this.#number = value;
   }
 
-  /** Asks the kernel once, by two probes that change nothing. */
+  /** State of the feature. The first read makes two probes, which do not change the device. */
   get state(): NovirtState {
     if (!this.#handle.isOpen) throw this.#handle.closedError();
-    if (this.#on) return 'on';
+    if (this.#isEnabled) return 'on';
     this.#available ??=
       this.#probe(VFIO_DEVICE_FEATURE_SET) === '' &&
       this.#probe(VFIO_DEVICE_FEATURE_GET) === 'EINVAL';
@@ -76,26 +81,27 @@ export class Novirt {
   }
 
   /**
-   * Switches it on. **It cannot be undone until the device is closed:** from now on address and data
-   * of the MSI capability read as the host programmed them, and the kernel drops writes to them (a
-   * process warning `VFIO_MSI_NOVIRT_WRITE` tells of the first). Idempotent.
+   * Enables the feature. **The feature stays on until the device is closed.** From then on, the
+   * address and data registers of the MSI capability show the message that the host programmed. The
+   * kernel drops writes to these registers. The first dropped write emits the process warning
+   * `VFIO_MSI_NOVIRT_WRITE`. Idempotent.
    *
-   * @throws {@link VfioError} ENOTSUP if it is absent; nothing was set then
+   * @throws {@link VfioError} ENOTSUP, without setting any feature, if MSI_NOVIRT is absent
    */
   enable(): void {
     const { state } = this;
     if (state === 'on') return;
     if (state === 'absent') throw this.#absentError();
     this.#handle.connection.feature(this.#number | VFIO_DEVICE_FEATURE_SET, NO_DATA);
-    this.#on = true;
+    this.#isEnabled = true;
     this.#onEnable();
   }
 
-  /** Why it is absent. */
+  /** Why the feature is absent. */
   get reason(): string {
     const readable = this.#probe(VFIO_DEVICE_FEATURE_GET) === '';
     return readable
-      ? `feature ${this.#number} of this kernel can be read: it is another one (DMA_BUF from Linux 6.19 on), not PCI_MSI_NOVIRT`
+      ? `feature ${this.#number} of this kernel can be read, so it is not PCI_MSI_NOVIRT (since Linux 6.19, feature 11 is DMA_BUF)`
       : `neither the kernel nor the device has feature ${this.#number} as PCI_MSI_NOVIRT`;
   }
 
@@ -105,11 +111,11 @@ export class Novirt {
       message: this.reason,
       syscall: FEATURE,
       path: this.#handle.name,
-      hint: WAYS_OUT,
+      hint: NOVIRT_HINT,
     });
   }
 
-  /** @returns '' if it can be done in that direction, or the code of the kernel's answer */
+  /** @returns '' if the feature works in that direction, otherwise the error code of the kernel */
   #probe(direction: number): string {
     const flags = this.#number | direction | VFIO_DEVICE_FEATURE_PROBE;
     try {
@@ -122,5 +128,5 @@ export class Novirt {
   }
 }
 
-export const WAYS_OUT =
-  'Use MSI-X where the device has it, whose table can be read through the mapped BAR; or a kernel with PCI_MSI_NOVIRT, such as scripts/build-lab-kernel --novirt makes; if it has another number there, set messages.novirt.number.';
+export const NOVIRT_HINT =
+  'If the device has MSI-X, use MSI-X: its table can be read through the mapped BAR. Otherwise use a kernel with PCI_MSI_NOVIRT, such as the one that scripts/build-lab-kernel --novirt builds. If that kernel uses another feature number, set messages.novirt.number.';
