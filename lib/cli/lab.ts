@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { VfioError } from '../errors.js';
+import { printable } from '../printable.js';
 import type { LabOptions } from '../lab/index.js';
 import { DEBIAN_KERNELS } from '../lab/debian.js';
 import { DEFAULT_DEVICES } from '../lab/devices.js';
@@ -35,13 +36,24 @@ export const command = defineCommand({
       help: `${DEFAULT_DEVICES.join(', ')}, with QEMU properties after a comma, or any QEMU -device
         string; repeatable; default: these four`,
     },
+    module: {
+      type: 'string',
+      value: '<name>',
+      multiple: true,
+      help: `one more module of the kernel, loaded with the modules that it needs after the devices
+        are bound; repeatable`,
+    },
     'qemu-arg': {
       type: 'string',
       value: '<arg>',
       multiple: true,
       help: 'one more argument for QEMU (--qemu-arg=-name); repeatable',
     },
-    memory: { type: 'string', value: '<size>', help: 'MiB, or a number with M or G; default 2G' },
+    memory: {
+      type: 'string',
+      value: '<size>',
+      help: 'MiB, or a number with M or G; default 2G, at least 256M',
+    },
     cpus: { type: 'string', value: '<n>', help: 'default 2' },
     timeout: {
       type: 'string',
@@ -81,7 +93,7 @@ export const command = defineCommand({
     } catch (error) {
       if (interrupted.signal.aborted) return exitCode;
       if (!(error instanceof VfioError && error.code === 'ETIMEDOUT')) throw error;
-      console.error(`vfio: ${error.message}`);
+      console.error(`vfio: ${printable(error.message)}`);
       return TIMED_OUT;
     } finally {
       progress.end();
@@ -92,6 +104,7 @@ export const command = defineCommand({
 interface ParsedOptions {
   readonly kernel: string | undefined;
   readonly device: readonly string[];
+  readonly module: readonly string[];
   readonly 'qemu-arg': readonly string[];
   readonly memory: string | undefined;
   readonly cpus: string | undefined;
@@ -111,6 +124,7 @@ function toLabOptions(given: ParsedOptions, program: readonly string[]): LabOpti
     args,
     kernel: given.kernel,
     devices: given.device.length === 0 ? undefined : given.device,
+    modules: given.module,
     qemuArgs: given['qemu-arg'],
     memory: given.memory,
     cpus: parseNumber('--cpus', given.cpus),

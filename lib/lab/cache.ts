@@ -1,17 +1,43 @@
+import { execFile } from 'node:child_process';
 import {
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import { VfioError } from '../errors.js';
 import { downloadKernel, type DebianKernel } from './debian.js';
-import { openModules, planModules } from './modules.js';
+import {
+  missingModule,
+  type KernelLabel,
+  moduleName,
+  openModules,
+  planModules,
+  type ModulePlan,
+} from './modules.js';
+
+const execute = promisify(execFile);
+
+/** The package of a kernel in the cache, from which further modules are unpacked. */
+const PACKAGE = 'package.deb';
+/** Files with the names of the kernel's modules. */
+const LISTS = ['modules.builtin', 'modules.order'];
+
+/** How a kernel is stored. */
+export interface CacheOptions {
+  /** Names of modules that the cache must contain, with their dependencies. */
+  readonly modules: readonly string[];
+  readonly report: (step: string, percent?: number) => void;
+  readonly signal: AbortSignal | undefined;
+}
 
 function cacheFolder(): string {
   const home = process.env.XDG_CACHE_HOME;
@@ -27,42 +53,106 @@ function findImage(folder: string): string | undefined {
   return name === undefined ? undefined : join(boot, name);
 }
 
-/** Copies the files that the lab uses from an unpacked package: 20 of 400 MB. */
-function copyUsed(unpacked: string, image: string, target: string): void {
-  const file = image.slice(join(unpacked, 'boot/').length);
-  const release = file.replace('vmlinuz-', '');
-  const from = join(unpacked, 'lib/modules', release);
-  const to = join(target, 'lib/modules', release);
+/** Returns the folder of the modules of an image in an unpacked package. */
+function modulesFolder(folder: string, image: string): string {
+  const release = basename(image).replace('vmlinuz-', '');
+  const places = ['lib/modules', 'usr/lib/modules'].map((place) => join(folder, place, release));
+  return places.find(existsSync) ?? join(folder, 'lib/modules', release);
+}
+
+/** Returns how errors name a kernel of the cache. */
+export function cacheLabel(name: DebianKernel): KernelLabel {
+  const folder = join(cacheFolder(), name);
+  return { kernel: name, hint: `Delete ${folder}: the lab then downloads the kernel again.` };
+}
+
+/** Stores modules; each file appears complete, since other processes may read the folder. */
+function storeModules({ required, further }: ModulePlan, folder: string): void {
+  for (const { name, data } of [...required, ...further]) {
+    const path = join(folder, `${name}.ko`);
+    if (existsSync(path)) continue;
+    const partial = `${path}.${process.pid}`;
+    writeFileSync(partial, data);
+    renameSync(partial, path);
+  }
+}
+
+/** Copies the files that the lab uses from an unpacked package. */
+function storeUsed(unpacked: string, image: string, target: string, plan: ModulePlan): void {
+  const from = modulesFolder(unpacked, image);
+  const to = join(target, 'lib/modules', basename(from));
   mkdirSync(join(target, 'boot'), { recursive: true });
   mkdirSync(to, { recursive: true });
-  copyFileSync(image, join(target, 'boot', file));
-  copyFileSync(join(from, 'modules.builtin'), join(to, 'modules.builtin'));
-  for (const { name, data } of planModules(openModules(from))) {
-    writeFileSync(join(to, `${name}.ko`), data);
+  copyFileSync(image, join(target, 'boot', basename(image)));
+  for (const list of LISTS) {
+    if (existsSync(join(from, list))) copyFileSync(join(from, list), join(to, list));
   }
+  storeModules(plan, to);
+}
+
+/** Whether the cache contains the modules and their dependencies. */
+function hasModules(folder: string, label: KernelLabel, names: readonly string[]): boolean {
+  try {
+    planModules(openModules(folder, label), names);
+    return true;
+  } catch (error) {
+    if (error instanceof VfioError && error.code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** Checks names against the list of the kernel's modules, if the cache has that list. */
+function checkNames(folder: string, { kernel }: KernelLabel, names: readonly string[]): void {
+  if (!LISTS.every((list) => existsSync(join(folder, list)))) return;
+  const known = new Set(
+    LISTS.flatMap((list) => readFileSync(join(folder, list), 'utf8').split('\n')).map(moduleName),
+  );
+  const unknown = names.find((name) => !known.has(moduleName(name)));
+  if (unknown !== undefined) throw missingModule(kernel, unknown);
 }
 
 /**
  * Returns the path of a named kernel's image, with its modules beside it. The first use downloads
- * the kernel to `$XDG_CACHE_HOME/vfio/kernels`. To get a newer build, delete the kernel there.
+ * the kernel to `$XDG_CACHE_HOME/vfio/kernels`. The package is kept there, and modules that the
+ * cache lacks are unpacked from the package. To get a newer build, delete the kernel there.
+ *
+ * @throws VfioError `ENOENT` if no source of this machine has the kernel, or if the kernel has no
+ *   such module; the reason of `signal` after an abort
  */
-export async function cacheKernel(
-  name: DebianKernel,
-  report: (step: string, percent?: number) => void,
-): Promise<string> {
+export async function cacheKernel(name: DebianKernel, options: CacheOptions): Promise<string> {
+  const { modules, report, signal } = options;
   const folder = join(cacheFolder(), name);
+  const label = cacheLabel(name);
   const known = findImage(folder);
-  if (known !== undefined) return known;
+  if (known !== undefined) {
+    const stored = modulesFolder(folder, known);
+    if (hasModules(stored, label, modules)) return known;
+    checkNames(stored, label, modules);
+  }
 
   mkdirSync(cacheFolder(), { recursive: true });
   const scratch = mkdtempSync(`${folder}-`);
   try {
     const unpacked = join(scratch, 'package');
-    await downloadKernel(name, unpacked, report);
-    const downloaded = findImage(unpacked) ?? '';
-    copyUsed(unpacked, downloaded, join(scratch, 'kept'));
+    const kept = join(scratch, 'kept');
+    mkdirSync(kept);
+    if (existsSync(join(folder, PACKAGE))) {
+      report(`${name}: unpacking modules`);
+      await execute('dpkg', ['-x', join(folder, PACKAGE), unpacked], { signal });
+    } else {
+      await downloadKernel(name, unpacked, { report, signal, keep: join(kept, PACKAGE) });
+    }
+    const image = findImage(unpacked) ?? '';
+    const plan = planModules(openModules(modulesFolder(unpacked, image), label), modules);
+    if (known !== undefined && basename(known) === basename(image)) {
+      fillUp(folder, known, { unpacked, kept, plan });
+      return known;
+    }
+    storeUsed(unpacked, image, kept, plan);
+    // An older cache has another build of the kernel, to which these modules do not belong.
+    if (known !== undefined) renameSync(folder, join(scratch, 'old'));
     try {
-      renameSync(join(scratch, 'kept'), folder);
+      renameSync(kept, folder);
     } catch (error) {
       // Another process may have stored the same kernel first.
       if (findImage(folder) === undefined) throw error;
@@ -71,4 +161,20 @@ export async function cacheKernel(
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** Adds modules, the lists of modules and the package to a kernel of the cache. */
+function fillUp(
+  folder: string,
+  image: string,
+  { unpacked, kept, plan }: { unpacked: string; kept: string; plan: ModulePlan },
+): void {
+  const [from, to] = [modulesFolder(unpacked, image), modulesFolder(folder, image)];
+  for (const list of LISTS) {
+    if (!existsSync(join(to, list)) && existsSync(join(from, list))) {
+      copyFileSync(join(from, list), join(to, list));
+    }
+  }
+  storeModules(plan, to);
+  if (existsSync(join(kept, PACKAGE))) renameSync(join(kept, PACKAGE), join(folder, PACKAGE));
 }

@@ -1,4 +1,4 @@
-import { downloadPackage, type PrivateApt } from './package.js';
+import { downloadPackage, type DownloadOptions, type PrivateApt } from './package.js';
 
 /** Suites of Debian's archive that may have a kernel version, the likeliest first. */
 const SUITES = {
@@ -28,13 +28,12 @@ async function findImagePackage(apt: PrivateApt, version: string): Promise<strin
  * Downloads a Debian kernel and unpacks it.
  *
  * @param folder - receives the package's contents: `boot/` and `lib/`
- * @param report - called with each step
  * @throws VfioError `ENOENT` if no source of this machine has the kernel
  */
 export async function downloadKernel(
   name: DebianKernel,
   folder: string,
-  report: (step: string, percent?: number) => void,
+  options: DownloadOptions,
 ): Promise<void> {
   const wanted = {
     label: name,
@@ -42,5 +41,5 @@ export async function downloadKernel(
     find: (apt: PrivateApt) => findImagePackage(apt, name.replace('debian-', '')),
     hint: 'Give --kernel the path of a bzImage instead.',
   };
-  await downloadPackage(wanted, folder, report);
+  await downloadPackage(wanted, folder, options);
 }

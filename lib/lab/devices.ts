@@ -11,12 +11,14 @@ export interface LabDevice {
 interface Model {
   driver: string;
   properties: readonly string[];
+  /** A prefix for serial numbers, if the driver needs a different number for each device. */
+  serial?: string;
   disk?: true;
 }
 
 /** Devices with a short name: QEMU's driver, and properties for the lab. */
 const MODELS: Readonly<Record<string, Model>> = {
-  nvme: { driver: 'nvme', properties: ['serial=vfio-lab'], disk: true },
+  nvme: { driver: 'nvme', properties: [], serial: 'vfio-lab', disk: true },
   // By default, edu's DMA reaches 256 MB; MSI addresses and most memory are above.
   edu: { driver: 'edu', properties: ['dma_mask=0xffffffff'] },
   e1000e: { driver: 'e1000e', properties: [] },
@@ -37,7 +39,7 @@ export function portOf(index: number): string {
 
 const keyOf = (property: string): string => property.split('=', 1)[0] ?? '';
 
-function parse(spec: string): Omit<LabDevice, 'name'> & { label: string } {
+function parse(spec: string, index: number): Omit<LabDevice, 'name'> & { label: string } {
   const [word = '', ...given] = spec.split(',');
   if (!/^[A-Za-z][\w.-]*$/.test(word)) {
     throw new TypeError(`device '${spec}' is neither a short name nor a QEMU -device string`);
@@ -50,7 +52,11 @@ function parse(spec: string): Omit<LabDevice, 'name'> & { label: string } {
   const [label, model] = Object.entries(MODELS).find(
     ([name, { driver }]) => name === word || driver === word,
   ) ?? [word, { driver: word, properties: [] }];
-  const defaults = model.properties.filter((property) => !keys.has(keyOf(property)));
+  // Linux rejects the second of two controllers with the same serial number.
+  const serial = model.serial === undefined ? [] : [`serial=${model.serial}-${index}`];
+  const defaults = [...model.properties, ...serial].filter(
+    (property) => !keys.has(keyOf(property)),
+  );
   return {
     label,
     device: [model.driver, ...defaults, ...given].join(','),
@@ -70,8 +76,8 @@ export function parseDevices(specs: readonly string[]): LabDevice[] {
     throw new RangeError(`${specs.length} devices: the guest has ${MAX_DEVICES} slots`);
   }
   const seen = new Map<string, number>();
-  return specs.map((spec) => {
-    const { label, ...device } = parse(spec);
+  return specs.map((spec, index) => {
+    const { label, ...device } = parse(spec, index);
     const base = label.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_');
     const count = (seen.get(base) ?? 0) + 1;
     seen.set(base, count);

@@ -6,6 +6,14 @@ import { GUEST_BIN } from './init.js';
 const PASSED_ON =
   /^(?:(?:NODE|VFIO|LC)_.*|CI|NO_COLOR|FORCE_COLOR|COLORTERM|TERM|LANG|TZ|HOME|USER|LOGNAME|SHELL)$/;
 
+/** A name that a shell accepts: a program may be started with any other names, such as `a-b`. */
+const VARIABLE = /^[A-Za-z_]\w*$/;
+
+/** Whether a text is the name of a shell's variable. */
+export function isVariableName(name: string): boolean {
+  return VARIABLE.test(name);
+}
+
 /** Lists `node_modules/.bin` of a folder and of its parents, the nearest first, as npm does. */
 function projectBins(cwd: string): string[] {
   const bins: string[] = [];
@@ -29,7 +37,8 @@ export function guestEnvironment(
   extra: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const passed = Object.entries(caller).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined && PASSED_ON.test(entry[0]),
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined && isVariableName(entry[0]) && PASSED_ON.test(entry[0]),
   );
   const path = [GUEST_BIN, ...projectBins(cwd), caller.PATH ?? '/usr/bin:/bin:/usr/sbin:/sbin'];
   return { TERM: 'dumb', ...Object.fromEntries(passed), PATH: path.join(':'), ...extra };

@@ -31,7 +31,8 @@ const COMMAND_LINE = fileURLToPath(new URL('../cli/main.js', import.meta.url));
  *
  * @returns the command's exit code; after a signal, 128 plus the signal's number
  * @throws TypeError, RangeError for wrong options, before anything is started; VfioError `ENOENT`
- *   if QEMU, busybox or the kernel is missing, `EIO` if the guest ended before the command,
+ *   if QEMU, busybox, the kernel or a module is missing, `EINVAL` if the kernel or a module is
+ *   damaged, `EIO` if the guest ended before the command,
  *   `ETIMEDOUT` after the timeout; the reason of `signal` after an abort
  *
  * @example
@@ -49,9 +50,15 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
   const devices = parseDevices(options.devices ?? DEFAULTS.devices);
   const tools = findTools();
   const { report = () => undefined } = options;
-  const kernel = await findKernel(options.kernel, (step, percent) => {
-    report(percent === undefined ? step : `${step} ${percent} %`);
+  options.signal?.throwIfAborted();
+  const kernel = await findKernel(options.kernel, {
+    modules: options.modules ?? [],
+    report(step, percent) {
+      report(percent === undefined ? step : `${step} ${percent} %`);
+    },
+    signal: options.signal,
   });
+  const { required, further } = kernel.modules;
 
   const folder = mkdtempSync(join(tmpdir(), 'vfio-lab-'));
   try {
@@ -64,7 +71,8 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
         return path;
       });
     const init = initScript({
-      modules: kernel.modules.map(({ name }) => name),
+      modules: required.map(({ name }) => name),
+      furtherModules: further.map(({ name }) => name),
       devices,
       commands: {
         node: `#!/bin/sh\nexec ${shellQuote(process.execPath)} "$@"`,
@@ -78,7 +86,7 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
         : undefined,
     });
     const paths = { initramfs: join(folder, 'initramfs'), console: join(folder, 'console') };
-    writeFileSync(paths.initramfs, initramfs(tools.busybox, init, kernel.modules));
+    writeFileSync(paths.initramfs, initramfs(tools.busybox, init, [...required, ...further]));
     report('booting');
     const exitCode = await run({
       qemu: tools.qemu,

@@ -4,8 +4,10 @@ import { portOf, type LabDevice } from './devices.js';
 export const GUEST_BIN = '/run/vfio-lab/bin';
 
 export interface Guest {
-  /** Names of the kernel modules, in the order of loading. */
+  /** Names of the modules that the lab needs, in the order of loading. */
   readonly modules: readonly string[];
+  /** Names of modules to load after the devices are bound: their drivers then take no device. */
+  readonly furtherModules: readonly string[];
   readonly devices: readonly LabDevice[];
   /** Shell scripts of additional commands, by name. */
   readonly commands: Readonly<Record<string, string>>;
@@ -101,6 +103,9 @@ echo "exit $code" >&3
 wait
 `;
 
+const insertModule = (name: string): string =>
+  `insmod /modules/${name}.ko || fail 'the module ${name} cannot be loaded'`;
+
 /**
  * Builds the script that is process 1 of the guest. The script loads the modules, mounts the file
  * systems, binds the devices, runs the command and reports its exit code.
@@ -118,10 +123,11 @@ export function initScript(guest: Guest): string {
     '#!/bin/sh',
     'export PATH=/bin',
     BRING_UP,
-    ...guest.modules.map((name) => `insmod /modules/${name}.ko || fail 'insmod ${name}'`),
+    ...guest.modules.map(insertModule),
     ROOT,
     BIND,
     ...guest.devices.map(({ name }, index) => `bind ${name} ${portOf(index)}`),
+    ...guest.furtherModules.map(insertModule),
     `mkdir -p .${GUEST_BIN}`,
     ...Object.entries(guest.commands).flatMap(([name, text]) => [
       `echo ${shellQuote(text)} >.${GUEST_BIN}/${name}`,

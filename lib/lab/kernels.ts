@@ -1,10 +1,18 @@
-import { accessSync, closeSync, constants, existsSync, openSync, readSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { release as hostRelease } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { VfioError } from '../errors.js';
-import { cacheKernel } from './cache.js';
-import { DEBIAN_KERNELS, isDebianKernel } from './debian.js';
-import { openModules, planModules, type Module } from './modules.js';
+import { cacheKernel, cacheLabel, type CacheOptions } from './cache.js';
+import { DEBIAN_KERNELS, isDebianKernel, type DebianKernel } from './debian.js';
+import { openModules, planModules, type KernelLabel, type ModulePlan } from './modules.js';
 
 /** A kernel for the guest, and the modules to load. */
 export interface Kernel {
@@ -13,17 +21,31 @@ export interface Kernel {
   /** The release, as `uname -r` prints it. */
   readonly release: string;
   /** Modules in the order of loading; none if the kernel has everything built in. */
-  readonly modules: readonly Module[];
+  readonly modules: ModulePlan;
 }
 
-/** Reads the release from a bzImage's header (Documentation/arch/x86/boot.rst, kernel_version). */
-function readRelease(image: string): string {
+/**
+ * Reads the release from a bzImage's header (Documentation/arch/x86/boot.rst, kernel_version).
+ *
+ * @throws VfioError `EINVAL` for a file that is not a bzImage, or that is incomplete
+ */
+function readRelease(image: string, hint: string | undefined): string {
+  const invalid = (message: string) =>
+    new VfioError({ code: 'EINVAL', message, path: image, hint });
+  const status = statSync(image);
+  // To open a FIFO would wait for its writer.
+  if (!status.isFile()) throw invalid('the kernel is not a regular file');
   const head = Buffer.alloc(0x10000);
   const fd = openSync(image, 'r');
   const length = readSync(fd, head);
   closeSync(fd);
   if (length < 0x210 || head.toString('latin1', 0x202, 0x206) !== 'HdrS') {
-    throw new VfioError({ code: 'EINVAL', message: 'the file is not an x86 bzImage', path: image });
+    throw invalid('the file is not an x86 bzImage');
+  }
+  // The header gives the setup code in sectors, and the rest in units of 16 bytes.
+  const size = ((head[0x1f1] || 4) + 1) * 512 + head.readUInt32LE(0x1f4) * 16;
+  if (status.size < size - 16) {
+    throw invalid(`the kernel is incomplete: ${status.size} of ${size} bytes`);
   }
   const start = head.readUInt16LE(0x20e) + 0x200;
   return /^[^ \0]*/.exec(head.toString('latin1', start, start + 128))?.[0] ?? '';
@@ -43,21 +65,35 @@ function findModules(image: string, release: string): string | undefined {
  *
  * @throws VfioError `EINVAL` for a file that is not a bzImage, `ENOENT` if a module is missing
  */
-function loadKernel(path: string): Kernel {
+function loadKernel(
+  path: string,
+  names: readonly string[],
+  label: KernelLabel = { kernel: path },
+): Kernel {
   const image = resolve(path);
-  const release = readRelease(image);
+  const release = readRelease(image, label.hint);
   const folder = findModules(image, release);
-  return { image, release, modules: folder === undefined ? [] : planModules(openModules(folder)) };
+  if (folder !== undefined) {
+    return { image, release, modules: planModules(openModules(folder, label), names) };
+  }
+  if (names.length === 0) return { image, release, modules: { required: [], further: [] } };
+  const looked = `${join(dirname(image), '../lib/modules', release)} nor /lib/modules/${release}`;
+  const message = `the kernel ${label.kernel} has no module '${names.join("', '")}'`;
+  const hint = `Neither ${looked} contains modules. Without modules, drivers must be built in.`;
+  throw new VfioError({ code: 'ENOENT', message, hint });
 }
 
-/** Loads the kernel of this machine; undefined if its file or its modules cannot be read. */
-function loadHostKernel(): Kernel | undefined {
+/**
+ * Loads the kernel of this machine; undefined if its file or its modules cannot be read, or if the
+ * kernel lacks one of the modules.
+ */
+function loadHostKernel(names: readonly string[]): Kernel | undefined {
   const release = hostRelease();
   const image = [`/boot/vmlinuz-${release}`, `/lib/modules/${release}/vmlinuz`].find(existsSync);
   if (image === undefined || findModules(image, release) === undefined) return undefined;
   try {
     accessSync(image, constants.R_OK);
-    return loadKernel(image);
+    return loadKernel(image, names);
   } catch {
     return undefined;
   }
@@ -68,28 +104,32 @@ function loadHostKernel(): Kernel | undefined {
  *
  * @param choice - path of a bzImage, or a name (`debian-6.1`, `debian-6.12`) of a kernel that is
  *   downloaded once and kept; default: this machine's kernel, else the newest named kernel
- * @param report - called with the steps of a download
- * @throws VfioError `ENOENT` if there is no such kernel
+ * @param options - the modules that the guest loads besides those of the lab, and how to download
+ * @throws VfioError `ENOENT` if there is no such kernel, or if the kernel has no such module
  */
 export async function findKernel(
   choice: string | undefined,
-  report: (step: string, percent?: number) => void,
+  options: CacheOptions,
 ): Promise<Kernel> {
+  const { modules, signal } = options;
+  const loadNamed = async (name: DebianKernel) =>
+    loadKernel(await cacheKernel(name, options), modules, cacheLabel(name));
   if (choice !== undefined) {
-    if (isDebianKernel(choice)) return loadKernel(await cacheKernel(choice, report));
-    if (existsSync(choice)) return loadKernel(choice);
+    if (isDebianKernel(choice)) return loadNamed(choice);
+    if (existsSync(choice)) return loadKernel(choice, modules);
     throw new VfioError({
       code: 'ENOENT',
       message: `no kernel '${choice}': neither a file nor one of ${DEBIAN_KERNELS.join(', ')}`,
     });
   }
-  const own = loadHostKernel();
+  const own = loadHostKernel(modules);
   if (own !== undefined) return own;
   let failure: unknown;
   for (const name of DEBIAN_KERNELS) {
     try {
-      return loadKernel(await cacheKernel(name, report));
+      return await loadNamed(name);
     } catch (error) {
+      signal?.throwIfAborted();
       failure ??= error;
     }
   }

@@ -19,7 +19,7 @@ export interface Machine {
   readonly cpus: number;
   /** Whether the command gets the terminal of QEMU. */
   readonly terminal: boolean;
-  /** More arguments for QEMU, at the end. */
+  /** More arguments for QEMU. */
   readonly extra: readonly string[];
 }
 
@@ -39,6 +39,9 @@ export const KERNEL_PARAMETERS = [
   // Emulation is slow: no mitigations, since the guest runs one user's code, and no calibration.
   'mitigations=off',
   'tsc=reliable',
+  // The kernel measures the rate of the TSC at boot, wrongly if the host is loaded. The rate of the
+  // HPET is exact.
+  'clocksource=hpet',
   'no_timer_check',
   'random.trust_cpu=on',
   '8250.nr_uarts=2',
@@ -64,9 +67,46 @@ function deviceArguments({ devices, disks }: Machine): string[] {
   });
 }
 
+/** Returns the `id` of an option, such as `['-device', 'nvme-subsys,id=sub']`. */
+function idOf([, value = '']: readonly string[]): string | undefined {
+  return /(?:^|,)id=([^,]+)/.exec(value)?.[1];
+}
+
+/** Whether one of the texts has a property with this value: `nvme,subsys=sub`. */
+function refersTo(texts: readonly string[], id: string | undefined): boolean {
+  return texts.some((text) => text.split(',').some((part) => part.replace(/^[^=]*=/, '') === id));
+}
+
+/**
+ * Splits the user's arguments into those that QEMU needs before the lab's devices, and the others.
+ * QEMU creates devices in order, and a device can only refer to an earlier one.
+ */
+function splitExtra({ extra, devices }: Machine): { before: string[]; after: string[] } {
+  const options: string[][] = [];
+  for (const argument of extra) {
+    const last = options.at(-1);
+    if (last === undefined || argument.startsWith('-')) options.push([argument]);
+    else last.push(argument);
+  }
+  const needed = new Set<string[]>();
+  const findNeeded = (texts: readonly string[]): void => {
+    for (const option of options) {
+      if (option[0] !== '-device' || needed.has(option) || !refersTo(texts, idOf(option))) continue;
+      needed.add(option);
+      findNeeded(option);
+    }
+  };
+  findNeeded(devices.map(({ device }) => device));
+  return {
+    before: options.filter((option) => needed.has(option)).flat(),
+    after: options.filter((option) => !needed.has(option)).flat(),
+  };
+}
+
 /** Builds QEMU's arguments for a machine. */
 export function buildArguments(machine: Machine): string[] {
   const { terminal } = machine;
+  const extra = splitExtra(machine);
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-machine', 'q35,kernel-irqchip=split'],
@@ -84,13 +124,16 @@ export function buildArguments(machine: Machine): string[] {
       ...['-chardev', `socket,id=${name},fd=${FIRST_CHANNEL_FD + index}`],
       ...['-device', `virtserialport,bus=channels.0,nr=${index + 1},chardev=${name},name=${name}`],
     ]),
-    ...['-serial', `file:${quote(machine.console)}`],
+    // The short form, file:<path>, would not accept a comma.
+    ...['-chardev', `file,id=console,path=${quote(machine.console)}`],
+    ...['-serial', 'chardev:console'],
     // Ctrl-A X ends QEMU even if the guest hangs.
     ...(terminal ? ['-chardev', 'stdio,id=terminal,mux=on,signal=off'] : []),
     ...(terminal ? ['-serial', 'chardev:terminal', '-mon', 'chardev=terminal'] : []),
+    ...extra.before,
     ...deviceArguments(machine),
     ...['-kernel', machine.kernel, '-initrd', machine.initramfs],
     ...['-append', KERNEL_PARAMETERS.join(' ')],
-    ...machine.extra,
+    ...extra.after,
   ];
 }

@@ -9,47 +9,89 @@ const REQUIRED = ['virtio_pci', 'virtio_console', '9pnet_virtio', '9p', 'overlay
 /** IOMMU interfaces, of which a kernel has one or both. */
 const OPTIONAL = ['vfio_iommu_type1', 'iommufd'];
 
+/** The first 4 bytes of an ELF file. */
+const ELF = 0x7f454c46;
+
 /** An uncompressed kernel module. */
 export interface Module {
   readonly name: string;
   readonly data: Uint8Array;
 }
 
+/** A module with the names of the modules that must be loaded before. */
+interface LoadableModule extends Module {
+  readonly dependencies: readonly string[];
+  /** Modules that the kernel loads before if it has them (`softdep pre:`). */
+  readonly softDependencies: readonly string[];
+}
+
+/** How errors name a kernel, and how the user fixes damaged files. */
+export interface KernelLabel {
+  /** `'debian-6.12'`, or the path of an image. */
+  readonly kernel: string;
+  readonly hint?: string | undefined;
+}
+
 /** The modules of one kernel. */
 export interface ModuleSource {
+  readonly label: KernelLabel;
   /** Whether the kernel has the module built in. */
   isBuiltin(name: string): boolean;
   /** Reads the module's object file; undefined if there is none. */
-  load(name: string): Uint8Array | undefined;
+  load(name: string): LoadableModule | undefined;
 }
 
-/** Returns the module name of a file, with underscores for dashes. */
-function nameOf(path: string): string {
+/** Returns the module name of a file or of a word, with underscores for dashes. */
+export function moduleName(path: string): string {
   return (path.split('/').at(-1) ?? '').replace(/\.ko(\.\w+)?$/, '').replaceAll('-', '_');
+}
+
+/** Makes the error for a module that a kernel does not have. */
+export function missingModule(kernel: string, name: string): VfioError {
+  return new VfioError({ code: 'ENOENT', message: `the kernel ${kernel} has no module '${name}'` });
 }
 
 function unpack(path: string): Uint8Array {
   if (path.endsWith('.gz')) return gunzipSync(readFileSync(path));
   const tool = path.endsWith('.xz') ? 'xz' : path.endsWith('.zst') ? 'zstd' : undefined;
   if (tool === undefined) return readFileSync(path);
-  return execFileSync(tool, ['-dc', path], { maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 2] });
+  return execFileSync(tool, ['-dc', path], {
+    maxBuffer: 1 << 28,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+function loadModule(name: string, path: string, hint: string | undefined): LoadableModule {
+  try {
+    const data = unpack(path);
+    return { name, data, ...readDependencies(data) };
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
+      const tool = path.endsWith('.xz') ? 'xz' : 'zstd';
+      const message = `the lab needs ${tool} to unpack a module of the kernel`;
+      throw new VfioError({ code: 'ENOENT', message, path, cause });
+    }
+    const message = 'the kernel module is damaged or incomplete';
+    throw new VfioError({ code: 'EINVAL', message, path, hint, cause });
+  }
 }
 
 /** Opens the modules of a kernel's `/lib/modules/<release>`. */
-export function openModules(folder: string): ModuleSource {
+export function openModules(folder: string, label: KernelLabel): ModuleSource {
   const files = new Map(
     readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .filter((path) => /\.ko(\.\w+)?$/.test(path))
-      .map((path) => [nameOf(path), join(folder, path)]),
+      .map((path) => [moduleName(path), join(folder, path)]),
   );
   const builtin = new Set(
-    readFileSync(join(folder, 'modules.builtin'), 'utf8').split('\n').map(nameOf),
+    readFileSync(join(folder, 'modules.builtin'), 'utf8').split('\n').map(moduleName),
   );
   return {
+    label,
     isBuiltin: (name) => builtin.has(name),
     load: (name) => {
       const path = files.get(name);
-      return path === undefined ? undefined : unpack(path);
+      return path === undefined ? undefined : loadModule(name, path, label.hint);
     },
   };
 }
@@ -57,6 +99,7 @@ export function openModules(folder: string): ModuleSource {
 /** Returns the bytes of a section of a 64-bit little-endian ELF file. */
 function readSection(file: Uint8Array, name: string): Uint8Array {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  if (view.getUint32(0) !== ELF) throw new RangeError('the file is not an ELF file');
   const table = Number(view.getBigUint64(0x28, true));
   const [entrySize, count, namesIndex] = [0x3a, 0x3c, 0x3e].map((at) => view.getUint16(at, true));
   const section = (index: number): Uint8Array => {
@@ -72,37 +115,60 @@ function readSection(file: Uint8Array, name: string): Uint8Array {
   return new Uint8Array();
 }
 
-/** Reads the names of the modules that must be loaded before: `depends=` in `.modinfo`. */
-function readDependencies(module: Uint8Array): string[] {
+/** Reads the names of the modules that must be loaded before: `depends=`, `softdep=` of `.modinfo`. */
+function readDependencies(
+  module: Uint8Array,
+): Pick<LoadableModule, 'dependencies' | 'softDependencies'> {
   const info = Buffer.from(readSection(module, '.modinfo')).toString('latin1').split('\0');
-  const depends = info.find((entry) => entry.startsWith('depends='))?.slice('depends='.length);
-  return (depends ?? '')
-    .split(',')
-    .filter((name) => name !== '')
-    .map(nameOf);
+  const values = (key: string) =>
+    info.filter((entry) => entry.startsWith(key)).map((entry) => entry.slice(key.length));
+  const names = (list: string, separator: RegExp) =>
+    list
+      .split(separator)
+      .filter((name) => name !== '')
+      .map(moduleName);
+  return {
+    dependencies: values('depends=').flatMap((list) => names(list, /,/)),
+    softDependencies: values('softdep=').flatMap((text) =>
+      names(/\bpre:(.*?)(?:post:|$)/.exec(text)?.[1] ?? '', /\s+/),
+    ),
+  };
+}
+
+/** The modules that a guest loads, each after its dependencies. */
+export interface ModulePlan {
+  /** Modules that the lab needs. */
+  readonly required: readonly Module[];
+  /** Modules that the user asked for, loaded after the devices are bound. */
+  readonly further: readonly Module[];
 }
 
 /**
- * Lists the modules that the guest loads, each after its dependencies. The dependencies come from
- * the modules themselves, since an unpacked package has no `modules.dep`.
+ * Lists the modules that the guest loads. The dependencies come from the modules themselves, since
+ * an unpacked package has no `modules.dep`.
  *
- * @throws VfioError `ENOENT` if the kernel lacks a required module
+ * @param further - names of modules that the user asked for
+ * @throws VfioError `ENOENT` if the kernel lacks a module, `EINVAL` if a module's file is damaged
  */
-export function planModules(source: ModuleSource): Module[] {
+export function planModules(source: ModuleSource, further: readonly string[]): ModulePlan {
   const plan = new Map<string, Module>();
   const add = (name: string): boolean => {
     if (plan.has(name) || source.isBuiltin(name)) return true;
-    const data = source.load(name);
-    if (data === undefined) return false;
-    readDependencies(data).forEach(require);
-    plan.set(name, { name, data });
+    const module = source.load(name);
+    if (module === undefined) return false;
+    // A soft dependency may be an algorithm's name, which the generic module provides.
+    module.softDependencies.forEach((soft) => add(soft) || add(`${soft}_generic`));
+    module.dependencies.forEach(require);
+    plan.set(name, module);
     return true;
   };
   const require = (name: string): void => {
-    if (add(name)) return;
-    throw new VfioError({ code: 'ENOENT', message: `the kernel has no module ${name}` });
+    if (!add(name)) throw missingModule(source.label.kernel, name);
   };
   REQUIRED.forEach(require);
   OPTIONAL.forEach(add);
-  return [...plan.values()];
+  const count = plan.size;
+  further.map(moduleName).forEach(require);
+  const all = [...plan.values()];
+  return { required: all.slice(0, count), further: all.slice(count) };
 }

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { DEFAULT_DEVICES, parseDevices } from './devices.js';
+import { isVariableName } from './environment.js';
 
 /** Options of `runInLab()`: the command, and the guest. */
 export interface LabOptions {
@@ -14,9 +15,14 @@ export interface LabOptions {
   kernel?: string | undefined;
   /** Short names (`nvme`, `edu`, `e1000e`, `testdev`) or QEMU `-device` strings. */
   devices?: readonly string[] | undefined;
+  /**
+   * Names of further modules of the kernel, loaded in this order after the devices are bound, each
+   * after the modules that it needs. A built-in module is accepted.
+   */
+  modules?: readonly string[] | undefined;
   /** More arguments for QEMU. */
   qemuArgs?: readonly string[] | undefined;
-  /** Argument of QEMU's `-m`: MiB, or a number with M or G. Default `2G`. */
+  /** Argument of QEMU's `-m`: MiB, or a number with M or G, 256 MiB or more. Default `2G`. */
   memory?: string | undefined;
   /** Number of CPUs, 1 to 255. Default 2. */
   cpus?: number | undefined;
@@ -39,23 +45,37 @@ export interface LabOptions {
    * then once with undefined, before the command's output.
    */
   report?: ((step: string | undefined) => void) | undefined;
-  /** Stops the guest when aborted. */
+  /** Ends the download of a kernel, or the guest, when aborted. */
   signal?: AbortSignal;
 }
 
 /** Defaults of the options. */
 export const DEFAULTS = { devices: DEFAULT_DEVICES, memory: '2G', cpus: 2 } as const;
 
+/** The least memory with which a guest boots, in MiB. */
+const MIN_MEMORY = 256;
+
+function toMebibytes(memory: string): number {
+  return Number.parseInt(memory, 10) * (memory.endsWith('G') ? 1024 : 1);
+}
+
 /**
  * Checks the options before anything is started.
  *
  * @throws TypeError, RangeError for a wrong option
  */
-export function checkOptions({ devices, memory, cpus, timeout }: LabOptions): void {
+export function checkOptions({ devices, modules, memory, cpus, timeout, env }: LabOptions): void {
   parseDevices(devices ?? DEFAULTS.devices);
   if (memory !== undefined && !/^[1-9]\d*[MG]?$/.test(memory)) {
     throw new TypeError(`memory '${memory}' is not a number of MiB, or one with M or G`);
   }
+  if (memory !== undefined && toMebibytes(memory) < MIN_MEMORY) {
+    throw new RangeError(`memory '${memory}' is too small: the guest needs ${MIN_MEMORY}M`);
+  }
+  const badModule = modules?.find((name) => !/^[A-Za-z0-9][\w-]*$/.test(name));
+  if (badModule !== undefined) throw new TypeError(`'${badModule}' is not the name of a module`);
+  const badVariable = Object.keys(env ?? {}).find((name) => !isVariableName(name));
+  if (badVariable !== undefined) throw new TypeError(`'${badVariable}' is not a variable's name`);
   if (cpus !== undefined && !(Number.isInteger(cpus) && cpus >= 1 && cpus <= 255)) {
     throw new RangeError(`cpus must be 1 to 255, not ${cpus}`);
   }

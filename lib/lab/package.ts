@@ -1,5 +1,13 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { VfioError } from '../errors.js';
@@ -38,6 +46,7 @@ function createApt(
   source: AptSource,
   suite: string,
   onPercent: (done: number) => void,
+  signal: AbortSignal | undefined,
 ): PrivateApt {
   const config = join(folder, 'apt.conf');
   const sourceList = join(folder, 'suite.sources');
@@ -60,7 +69,12 @@ function createApt(
   writeFileSync(sourceList, formatSource(source, suite));
   writeFileSync(config, settings.join('\n'));
   return async (tool, ...args) => {
-    const options = { cwd: folder, env: { ...process.env, LC_ALL: 'C' }, maxBuffer: 1 << 26 };
+    const options = {
+      cwd: folder,
+      env: { ...process.env, LC_ALL: 'C' },
+      maxBuffer: 1 << 26,
+      signal,
+    };
     const running = execute(tool, ['-c', config, '-q', ...args], options);
     running.child.stderr?.on('data', (text: Buffer | string) => {
       const done = [...text.toString().matchAll(/^dlstatus:\d+:(\d+)/gm)].at(-1)?.[1];
@@ -89,18 +103,28 @@ export interface Wanted {
   readonly hint: string;
 }
 
+/** How a package is downloaded. */
+export interface DownloadOptions {
+  /** Called with each step, and its progress in percent. */
+  readonly report: (step: string, percent?: number) => void;
+  /** Ends the download when aborted. */
+  readonly signal?: AbortSignal | undefined;
+  /** Path to which the package's file is moved; by default the file is deleted. */
+  readonly keep?: string | undefined;
+}
+
 /**
  * Downloads a package with the machine's own mirror and keys and unpacks it. Nothing is installed;
  * neither root nor the system's lists and caches are needed.
  *
  * @param folder - receives the package's contents
- * @param report - called with each step, and its progress in percent
- * @throws VfioError `ENOENT` if no source of this machine has the package
+ * @throws VfioError `ENOENT` if no source of this machine has the package; the reason of `signal`
+ *   after an abort
  */
 export async function downloadPackage(
   { label, suites, find, hint }: Wanted,
   folder: string,
-  report: (step: string, percent?: number) => void,
+  { report, signal, keep }: DownloadOptions,
 ): Promise<void> {
   const codename = /^VERSION_CODENAME="?(\w+)/m.exec(readText('/etc/os-release'))?.[1] ?? 'sid';
   let failure = 'no Debian archive in /etc/apt';
@@ -109,9 +133,10 @@ export async function downloadPackage(
       const scratch = mkdtempSync(`${folder}-apt-`);
       try {
         let step = `${label}: reading the package list of ${suite}`;
-        const apt = createApt(scratch, source, suite, (done) => {
+        const onPercent = (done: number) => {
           report(step, done);
-        });
+        };
+        const apt = createApt(scratch, source, suite, onPercent, signal);
         report(step);
         await apt('apt-get', 'update', '--error-on=any');
         const found = await find(apt);
@@ -124,9 +149,11 @@ export async function downloadPackage(
         await apt('apt-get', 'download', found);
         const file = readdirSync(scratch).find((entry) => entry.endsWith('.deb')) ?? '';
         report(`${label}: unpacking`);
-        await execute('dpkg', ['-x', join(scratch, file), folder]);
+        await execute('dpkg', ['-x', join(scratch, file), folder], { signal });
+        if (keep !== undefined) renameSync(join(scratch, file), keep);
         return;
       } catch (error) {
+        signal?.throwIfAborted();
         failure = pickReason(error);
       } finally {
         rmSync(scratch, { recursive: true, force: true });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { VfioError } from '../errors.js';
+import { printableLines } from '../printable.js';
 import { CHANNELS, FIRST_CHANNEL_FD } from './machine.js';
 
 /** Time limit for the guest's boot; even a slow guest is faster. */
@@ -56,7 +57,7 @@ function readLastLines(console: string, qemu: string): string {
     // QEMU ended before it created the file.
   }
   const lines = `${kernel}\n${qemu}`.split(/[\r\n]+/).filter((line) => line.trim() !== '');
-  return lines.slice(-LAST_LINES).join('\n');
+  return printableLines(lines.slice(-LAST_LINES).join('\n'));
 }
 
 /**

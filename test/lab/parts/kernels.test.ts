@@ -1,0 +1,122 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import type { VfioError } from 'vfio';
+import { runInLab } from 'vfio/lab';
+import { findKernel } from '../../../lib/lab/kernels.js';
+import { temporaryFolder } from '../../native/helpers.js';
+import { RELEASE, writeKernel } from './fake-kernel.js';
+
+const cache = temporaryFolder();
+process.env.XDG_CACHE_HOME = cache;
+const stored = join(cache, 'vfio/kernels/debian-6.12');
+
+const find = (choice: string, modules: readonly string[] = [], signal?: AbortSignal) =>
+  findKernel(choice, { modules, report: () => undefined, signal });
+
+/** Stores a kernel in the cache, with a package that contains more modules. */
+function storeKernel(): string {
+  const { modules } = writeKernel(stored, {});
+  const unpacked = temporaryFolder();
+  writeKernel(unpacked, { 'dm-mod': ['depends=dax'], dax: [], nvme: [] });
+  mkdirSync(join(unpacked, 'DEBIAN'));
+  const fields = ['Package: test', 'Version: 1', 'Architecture: all', 'Maintainer: test'];
+  writeFileSync(join(unpacked, 'DEBIAN/control'), [...fields, 'Description: test', ''].join('\n'));
+  execFileSync('dpkg-deb', ['--build', unpacked, join(stored, 'package.deb')]);
+  return modules;
+}
+
+test.serial('modules that the cache lacks are unpacked from the package once', async (t) => {
+  const modules = storeKernel();
+  const kernel = await find('debian-6.12', ['dm-mod']);
+  t.is(kernel.release, RELEASE);
+  t.deepEqual(
+    kernel.modules.further.map(({ name }) => name),
+    ['dax', 'dm_mod'],
+  );
+  t.true(existsSync(join(modules, 'dm_mod.ko')));
+  t.false(existsSync(join(modules, 'nvme.ko')));
+  // The package is not read again.
+  truncateSync(join(stored, 'package.deb'));
+  t.is((await find('debian-6.12', ['dm-mod'])).modules.further.length, 2);
+});
+
+test.serial('an unknown module of a named kernel is refused with the name', async (t) => {
+  const modules = storeKernel();
+  const message = "ENOENT: the kernel debian-6.12 has no module 'nonsense'";
+  await t.throwsAsync(find('debian-6.12', ['nonsense']), { message });
+  // With a list of the modules, the package is not unpacked.
+  writeFileSync(join(modules, 'modules.order'), 'kernel/drivers/md/dm-mod.ko\n');
+  truncateSync(join(stored, 'package.deb'));
+  await t.throwsAsync(find('debian-6.12', ['nonsense']), { message });
+});
+
+test.serial('a damaged image in the cache is refused with the folder to delete', async (t) => {
+  const { image } = writeKernel(stored, {});
+  for (const [size, message] of [
+    [3000, /the kernel is incomplete: 3000 of 4160 bytes/],
+    [0, /the file is not an x86 bzImage/],
+  ] as const) {
+    truncateSync(image, size);
+    const error = await t.throwsAsync<VfioError>(find('debian-6.12'), { code: 'EINVAL', message });
+    t.is(error.hint, `Delete ${stored}: the lab then downloads the kernel again.`);
+  }
+});
+
+test('a kernel given by path uses the modules beside it', async (t) => {
+  const { image } = writeKernel(temporaryFolder(), { nvme: [] });
+  const { modules } = await find(image, ['nvme', 'overlay']);
+  t.deepEqual(
+    modules.further.map(({ name }) => name),
+    ['nvme'],
+  );
+  const alone = join(temporaryFolder(), 'bzImage');
+  copyFileSync(image, alone);
+  await t.throwsAsync(find(alone, ['nvme']), {
+    code: 'ENOENT',
+    message: `ENOENT: the kernel ${alone} has no module 'nvme'`,
+  });
+});
+
+test('a FIFO is no kernel', async (t) => {
+  const path = join(temporaryFolder(), 'fifo');
+  execFileSync('mkfifo', [path]);
+  await t.throwsAsync(find(path), {
+    code: 'EINVAL',
+    message: `EINVAL: the kernel is not a regular file '${path}'`,
+  });
+});
+
+test.serial('an abort ends the download of a kernel', async (t) => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'apt-get'), '#!/bin/sh\nexec sleep 60\n');
+  chmodSync(join(folder, 'apt-get'), 0o755);
+  const { PATH } = process.env;
+  process.env.PATH = `${folder}:${PATH ?? ''}`;
+  const abort = new AbortController();
+  const reason = new Error('enough');
+  const downloading = find('debian-6.1', [], abort.signal);
+  await sleep(200);
+  abort.abort(reason);
+  const started = performance.now();
+  const error = await t.throwsAsync(downloading);
+  process.env.PATH = PATH;
+  if (!existsSync('/etc/apt')) t.log('the machine has no apt');
+  else t.is(error, reason);
+  t.true(performance.now() - started < 10_000);
+});
+
+test('runInLab with an aborted signal starts nothing', async (t) => {
+  const reason = new Error('enough');
+  const signal = AbortSignal.abort(reason);
+  t.is(await t.throwsAsync(runInLab({ command: 'true', signal })), reason);
+});

@@ -1,0 +1,87 @@
+import test from 'ava';
+import { parseDevices } from '../../../lib/lab/devices.js';
+import { guestEnvironment } from '../../../lib/lab/environment.js';
+import { initScript } from '../../../lib/lab/init.js';
+import { buildArguments } from '../../../lib/lab/machine.js';
+import { checkOptions } from '../../../lib/lab/options.js';
+
+function argumentsFor(devices: readonly string[], extra: readonly string[] = []): string[] {
+  return buildArguments({
+    kernel: '/boot/kernel',
+    initramfs: '/tmp/initramfs',
+    console: '/tmp/a,b/console',
+    disks: [],
+    devices: parseDevices(devices),
+    memory: '1G',
+    cpus: 2,
+    terminal: false,
+    extra,
+  });
+}
+
+test('two devices of a kind have different serial numbers', (t) => {
+  const [first, second, third] = parseDevices(['nvme', 'nvme', 'nvme,serial=mine']);
+  t.is(first?.device, 'nvme,serial=vfio-lab-0');
+  t.is(second?.device, 'nvme,serial=vfio-lab-1');
+  t.is(third?.device, 'nvme,serial=mine');
+});
+
+test('a device to which another device refers comes first, other arguments last', (t) => {
+  const args = argumentsFor(
+    ['nvme,subsys=sub', 'edu'],
+    ['-device', 'late,bus=port1', '-device', 'nvme-subsys,id=sub', '-name', 'x'],
+  );
+  const at = (text: string) => args.findIndex((one) => one.startsWith(text));
+  t.true(at('nvme-subsys') < at('nvme,'));
+  t.true(at('late') > at('edu'));
+  t.deepEqual(args.slice(-4), ['-device', 'late,bus=port1', '-name', 'x']);
+});
+
+test('a comma in the temporary folder is quoted', (t) => {
+  t.true(argumentsFor(['edu']).includes('file,id=console,path=/tmp/a,,b/console'));
+});
+
+test('the guest uses a clock that needs no calibration', (t) => {
+  t.regex(argumentsFor(['edu']).join(' '), /\bclocksource=hpet\b/);
+});
+
+test('only names of shell variables reach the guest', (t) => {
+  const caller = { 'NODE_a-b': '1', 'VFIO_x;reboot': '1', LC_ALL: 'C', NODE_ENV: 'test' };
+  const names = Object.keys(guestEnvironment(caller, '/', {}));
+  t.deepEqual(names, ['TERM', 'LC_ALL', 'NODE_ENV', 'PATH']);
+});
+
+test('further modules are loaded after the devices are bound', (t) => {
+  const script = initScript({
+    modules: ['vfio_pci'],
+    furtherModules: ['nvme'],
+    devices: parseDevices(['nvme']),
+    commands: {},
+    env: {},
+    cwd: '/',
+    argv: ['true'],
+    terminal: undefined,
+  });
+  const at = (text: string) => script.indexOf(text);
+  t.true(at('insmod /modules/vfio_pci.ko') < at('\nbind NVME'));
+  t.true(at('\nbind NVME') < at('insmod /modules/nvme.ko'));
+});
+
+test('wrong options are refused before anything starts', (t) => {
+  const check = (options: object) => {
+    checkOptions({ command: 'true', ...options });
+  };
+  t.throws(() => check({ memory: '16' }), {
+    instanceOf: RangeError,
+    message: "memory '16' is too small: the guest needs 256M",
+  });
+  t.notThrows(() => check({ memory: '1G' }));
+  t.throws(() => check({ modules: ['nvme', '../x'] }), {
+    instanceOf: TypeError,
+    message: "'../x' is not the name of a module",
+  });
+  t.throws(() => check({ env: { 'a-b': '1' } }), {
+    instanceOf: TypeError,
+    message: "'a-b' is not a variable's name",
+  });
+});
