@@ -3,6 +3,7 @@ import { planBind } from '../host/binding.js';
 import { Host } from '../host/host.js';
 import { chownNodes, findNodes, resolveUser } from '../host/owner.js';
 import { udevRules } from '../host/persist.js';
+import { printableLines } from '../printable.js';
 import { printPlan, printOutcome } from './binding.js';
 import { defineCommand } from './command.js';
 import { resolveReal } from './real.js';
@@ -35,7 +36,7 @@ export const command = defineCommand({
     const plan = planBind(host, await resolveReal(operands.device));
     const uid = owner === undefined ? undefined : resolveUser(owner);
     if (options.persist) {
-      console.log(udevRules(host, plan, owner));
+      console.log(printableLines(udevRules(host, plan, owner)));
       return 0;
     }
     if (options['dry-run']) {

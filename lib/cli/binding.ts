@@ -1,6 +1,11 @@
 import type { Outcome } from '../host/apply.js';
 import type { Plan } from '../host/binding.js';
+import { printable } from '../printable.js';
 import { toJson } from './json.js';
+
+const print = (line: string): void => {
+  console.log(printable(line));
+};
 
 /**
  * Prints a plan as shell commands.
@@ -16,13 +21,13 @@ export function printPlan(
     console.log(toJson({ ...plan, ...more, group: plan.group.number, dryRun: true }));
     return;
   }
-  for (const use of plan.uses) console.log(`# in use: ${use}`);
-  for (const { name, why } of plan.kept) console.log(`# ${name} is unchanged: ${why}`);
+  for (const use of plan.uses) print(`# in use: ${use}`);
+  for (const { name, why } of plan.kept) print(`# ${name} is unchanged: ${why}`);
   for (const { name, from, to, steps } of plan.changes) {
-    console.log(`# ${name}: ${from ?? 'no driver'} -> ${to ?? "the kernel's choice"}`);
-    for (const { path, text } of steps) console.log(`echo ${text.trim()} > ${path}`);
+    print(`# ${name}: ${from ?? 'no driver'} -> ${to ?? "the kernel's choice"}`);
+    for (const { path, text } of steps) print(`echo ${text.trim()} > ${path}`);
   }
-  if (more.owner !== undefined) console.log(`chown ${more.owner} ${more.node ?? ''}`);
+  if (more.owner !== undefined) print(`chown ${more.owner} ${more.node ?? ''}`);
 }
 
 /** Prints the result of a plan. */
@@ -38,10 +43,10 @@ export function printOutcome(
     return;
   }
   for (const { name, from, to } of outcomes) {
-    console.log(`${name}: ${from ?? 'no driver'} -> ${to ?? 'no driver'}`);
+    print(`${name}: ${from ?? 'no driver'} -> ${to ?? 'no driver'}`);
   }
-  for (const { name, why } of plan.kept) console.log(`${name}: unchanged (${why})`);
-  if (outcomes.length === 0) console.log(`group ${group}: nothing to do`);
+  for (const { name, why } of plan.kept) print(`${name}: unchanged (${why})`);
+  if (outcomes.length === 0) print(`group ${group}: nothing to do`);
   if (more.owner === undefined) return;
-  for (const node of more.nodes ?? []) console.log(`${node}: owned by ${more.owner}`);
+  for (const node of more.nodes ?? []) print(`${node}: owned by ${more.owner}`);
 }

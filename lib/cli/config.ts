@@ -1,6 +1,7 @@
 import { isMockName } from '../contract/names.js';
 import type { PciDevice } from '../index.js';
 import type * as pci from '../pci/index.js';
+import { printable } from '../printable.js';
 import { byteSize } from '../pci/listing/size.js';
 import { defineCommand } from './command.js';
 import { openDevice } from './devices.js';
@@ -102,9 +103,9 @@ function performAccess(
 
 function formatAccess({ register, width, before, wrote, value }: Performed): string {
   const hex = (number: number) => number.toString(16).padStart(2 * width, '0');
-  if (before === undefined || wrote === undefined) return `${register} = ${hex(value)}`;
+  if (before === undefined || wrote === undefined) return `${printable(register)} = ${hex(value)}`;
   const kept = value === wrote ? '' : ` (wrote ${hex(wrote)})`;
-  return `${register}: ${hex(before)} -> ${hex(value)}${kept}`;
+  return `${printable(register)}: ${hex(before)} -> ${hex(value)}${kept}`;
 }
 
 const digits = (value: number, count: number) => value.toString(16).padStart(count, '0');
@@ -131,8 +132,8 @@ function listing({ listConfig }: Decoder, device: PciDevice, config: Uint8Array)
     ...capabilities
       .filter((capability) => capability.extended === extended)
       .flatMap(({ offset, version, title, lines }) => [
-        `\tCapabilities: [${digits(offset, extended ? 3 : 2)}${version === undefined ? '' : ` v${version}`}] ${title}`,
-        ...lines.map((line) => `\t\t${line.replace(/^ {2}/, '\t')}`),
+        `\tCapabilities: [${digits(offset, extended ? 3 : 2)}${version === undefined ? '' : ` v${version}`}] ${printable(title)}`,
+        ...lines.map((line) => `\t\t${printable(line).replace(/^ {2}/, '\t')}`),
       ]),
     ...broken
       .filter((link) => link.extended === extended)
@@ -143,7 +144,7 @@ function listing({ listConfig }: Decoder, device: PciDevice, config: Uint8Array)
   ];
   return [
     paint('bold', headline(device)),
-    ...header.map(addSizes(device)).map((line) => `\t${line}`),
+    ...header.map(addSizes(device)).map((line) => `\t${printable(line)}`),
     ...listed(false),
     ...listed(true),
   ].join('\n');
@@ -152,7 +153,7 @@ function listing({ listConfig }: Decoder, device: PciDevice, config: Uint8Array)
 /** Formats a dump for lspci -F, which needs an address: a mock device gets 00:00.0. */
 function dump({ dumpConfig }: Decoder, device: PciDevice, config: Uint8Array): string {
   const address = isMockName(device.name) ? '00:00.0' : device.name;
-  return [`${address} ${device.name}`, ...dumpConfig(config)].join('\n');
+  return [printable(`${address} ${device.name}`), ...dumpConfig(config)].join('\n');
 }
 
 function describe({ flagsOf, listConfig }: Decoder, device: PciDevice, config: Uint8Array) {

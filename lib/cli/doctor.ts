@@ -1,5 +1,6 @@
 import { examine, type Finding, type State } from '../host/doctor.js';
 import { Host } from '../host/host.js';
+import { printable } from '../printable.js';
 import { defineCommand } from './command.js';
 import { toJson } from './json.js';
 import { parseSize } from './numbers.js';
@@ -48,8 +49,8 @@ export const command = defineCommand({
 function report(findings: readonly Finding[], ready: boolean): string {
   const width = Math.max(...findings.map(({ check }) => check.length));
   const lines = findings.flatMap(({ check, state, text, fix }) => [
-    `${paint(MARKS[state], state.padEnd(7))}  ${check.padEnd(width)}  ${text}`,
-    ...(fix === undefined ? [] : [`${' '.repeat(11 + width)}fix: ${fix}`]),
+    `${paint(MARKS[state], state.padEnd(7))}  ${check.padEnd(width)}  ${printable(text)}`,
+    ...(fix === undefined ? [] : [`${' '.repeat(11 + width)}fix: ${printable(fix)}`]),
   ]);
   return [...lines, ready ? 'ready' : 'not ready'].join('\n');
 }

@@ -1,8 +1,19 @@
-import { exact } from '../run/json.js';
+import { exact, toJsonLine as toLine } from '../run/json.js';
+
+/** Escapes the control characters that JSON allows in a string: DEL and C1. */
+export function escapeControls(json: string): string {
+  return json.replaceAll(
+    /[\x7f-\x9f]/g,
+    (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
+  );
+}
 
 /** Formats a value as indented JSON. */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value, exact, 2);
+  return escapeControls(JSON.stringify(value, exact, 2));
 }
 
-export { toJsonLine } from '../run/json.js';
+/** Formats a value as JSON on one line. */
+export function toJsonLine(value: unknown): string {
+  return escapeControls(toLine(value));
+}

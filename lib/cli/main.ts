@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { VfioError } from '../errors.js';
+import { printableLines } from '../printable.js';
 import { parseLine } from './command.js';
 import { COMMANDS, loadCommand } from './commands.js';
 import { help } from './help.js';
-import { handleClosedOutput, isClosedPipe } from './output.js';
-import { paint } from './terminal.js';
+import { handleOutputErrors, isClosedPipe, outputError } from './output.js';
+import { endWithTerminal, paint } from './terminal.js';
 import { UsageError } from './usage.js';
 
 function overview(): string {
@@ -74,10 +75,14 @@ function report(error: unknown): number {
     : error instanceof Error
       ? error.stack
       : String(error);
-  console.error(`${paint('red', 'vfio:', process.stderr)} ${text}`);
-  if (error instanceof VfioError && error.hint !== undefined) console.error(error.hint);
+  console.error(`${paint('red', 'vfio:', process.stderr)} ${printableLines(text ?? '')}`);
+  if (error instanceof VfioError && error.hint !== undefined) {
+    console.error(printableLines(error.hint));
+  }
   return isWrongUse(error) ? 2 : 1;
 }
 
-handleClosedOutput();
-process.exitCode = await main(process.argv.slice(2)).catch(report);
+handleOutputErrors();
+endWithTerminal();
+const exitCode = await main(process.argv.slice(2)).catch(report);
+process.exitCode = outputError() === undefined ? exitCode : 1;

@@ -1,3 +1,5 @@
+import { printable } from '../printable.js';
+
 /** Delay before progress is shown, and between updates. */
 const PROGRESS_DELAY_MS = 300;
 const CLEAR = '\r\u001b[K';
@@ -20,7 +22,7 @@ export class Progress {
   /** Starts a step. */
   show(text: string): void {
     if (!this.#stream.isTTY) return;
-    this.#text = text;
+    this.#text = printable(text);
     if (this.#timer === undefined) this.#started = performance.now();
     this.#timer ??= setInterval(() => {
       this.#draw();

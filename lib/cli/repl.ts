@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import type { REPLServer } from 'node:repl';
 import { PassThrough } from 'node:stream';
 import type * as vfio from '../index.js';
+import { printable } from '../printable.js';
 import { defineCommand } from './command.js';
 
 export const command = defineCommand({
@@ -21,11 +22,12 @@ export const command = defineCommand({
     await using device = await library.openDevice(operands.device);
     const interactive = process.stdin.isTTY;
     const input = interactive ? process.stdin : new PassThrough();
-    if (interactive) console.log(`${device.name} via ${device.via}; .exit or Ctrl-D ends`);
+    const name = printable(device.name);
+    if (interactive) console.log(`${name} via ${device.via}; .exit or Ctrl-D ends`);
     const repl = start({
       input,
       output: process.stdout,
-      prompt: interactive ? `${device.name}> ` : '',
+      prompt: interactive ? `${name}> ` : '',
       useGlobal: false,
       ignoreUndefined: true,
       // A preview would evaluate the line, and so read registers, while the line is typed.

@@ -2,6 +2,7 @@ import { defineCommand } from './command.js';
 import { openDevice } from './devices.js';
 import { toJson } from './json.js';
 import { withProgress } from './progress.js';
+import { printable } from '../printable.js';
 
 export const command = defineCommand({
   about: `Resets a function (VFIO_DEVICE_RESET): by a function level reset if the function has one,
@@ -16,7 +17,7 @@ export const command = defineCommand({
     await withProgress(`resetting ${device.name}`, device.reset());
     const milliseconds = Math.round(performance.now() - started);
     if (options.json) console.log(toJson({ device: device.name, reset: true, milliseconds }));
-    else console.log(`${device.name}: reset in ${milliseconds} ms`);
+    else console.log(`${printable(device.name)}: reset in ${milliseconds} ms`);
     return 0;
   },
 });

@@ -1,7 +1,6 @@
 import { openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { VfioError } from '../errors.js';
 import type { RecordFile } from '../observe/record/index.js';
@@ -9,6 +8,7 @@ import { defineCommand } from './command.js';
 import { isMockName } from '../contract/names.js';
 import { openConnection } from './devices.js';
 import { toJsonLine } from './json.js';
+import { readLines } from './lines.js';
 import { outputClosed } from './output.js';
 import { parseChoice, UsageError } from './usage.js';
 
@@ -65,7 +65,7 @@ export const command = defineCommand({
     let lines = 0;
     let different = 0;
     try {
-      for await (const line of createInterface({ input, signal: outputClosed })) {
+      for await (const line of readLines(input, outputClosed)) {
         if (line.trim() === '') continue;
         const reply = await runLine(session, line);
         console.log(toJsonLine(reply));

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { VfioError } from '../errors.js';
 import { defineCommand } from './command.js';
 import { openConnection } from './devices.js';
+import { escapeControls } from './json.js';
 import { parseChoice, UsageError } from './usage.js';
 
 const VIAS = ['group', 'cdev'] as const;
@@ -36,7 +37,7 @@ export const command = defineCommand({
     } finally {
       connection.close();
     }
-    if (file === undefined) process.stdout.write(text);
+    if (file === undefined) process.stdout.write(escapeControls(text));
     else await write(file, text);
     return 0;
   },

@@ -1,10 +1,13 @@
+import { printable } from '../printable.js';
+
 /** Formats labels and texts in two columns. */
 export function table(lines: readonly (readonly [label: string, text: string])[]): string {
   return columns(lines);
 }
 
 /** Formats rows of cells; each column is as wide as its widest cell. */
-export function columns(rows: readonly (readonly string[])[]): string {
+export function columns(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(printable));
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)));

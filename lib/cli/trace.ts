@@ -4,6 +4,7 @@ import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { constants as osConstants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { VfioError } from '../errors.js';
+import { printable } from '../printable.js';
 import type { VectorSummary } from '../observe/trace/index.js';
 import { defineCommand } from './command.js';
 import { toJson } from './json.js';
@@ -60,7 +61,7 @@ export const command = defineCommand({
       writeFileSync(files.html, tracePage(trace));
       const vectors = summarize(trace);
       if (json) console.log(toJson({ ...files, exitCode, vectors }));
-      else console.error(`${tableOf(vectors)}\n${files.html} ${files.json}`);
+      else console.error(`${tableOf(vectors)}\n${printable(`${files.html} ${files.json}`)}`);
       return exitCode;
     } finally {
       rmSync(folder, { recursive: true, force: true });
@@ -94,7 +95,7 @@ async function runTraced([file = '', ...args]: readonly string[], folder: string
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     const error = new VfioError({ code, syscall: 'spawn', path: file, cause });
-    console.error(`vfio: ${error.message}`);
+    console.error(`vfio: ${printable(error.message)}`);
     return { exitCode: code === 'ENOENT' ? NOT_FOUND : NOT_RUN, ran: false };
   } finally {
     process.off('SIGINT', ignore).off('SIGQUIT', ignore).off('SIGTERM', forward);
@@ -107,7 +108,7 @@ function tableOf(vectors: readonly VectorSummary[]): string {
   const rows = [
     ['device', 'vector', 'interrupts', 'deliveries', 'median µs', 'max µs', 'late', 'lost'],
     ...vectors.map(({ device, irq, vector, interrupts, deliveries, latency, late, lost }) => [
-      device,
+      printable(device),
       `${irq} ${vector}`,
       ...[interrupts, deliveries].map(String),
       µs(latency?.median),

@@ -1,0 +1,44 @@
+import type { Readable } from 'node:stream';
+import { VfioError } from '../errors.js';
+
+/** Maximum length of a line, in characters: a file without line breaks would fill the memory. */
+const MAX_LENGTH = 2 ** 26;
+
+/**
+ * Reads lines as they arrive; the last one may lack its line break.
+ *
+ * @param signal - ends the lines when aborted
+ * @throws VfioError `EFBIG` for a line of more than 64 Mi characters
+ */
+export async function* readLines(input: Readable, signal: AbortSignal): AsyncGenerator<string> {
+  const stop = () => {
+    input.destroy();
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  let parts: string[] = [];
+  let length = 0;
+  let number = 1;
+  try {
+    for await (const chunk of input.setEncoding('utf8')) {
+      const [first = '', ...others] = (chunk as string).split('\n');
+      parts.push(first);
+      length += first.length;
+      for (const other of others) {
+        yield parts.join('');
+        number++;
+        parts = [other];
+        length = other.length;
+      }
+      if (length > MAX_LENGTH) {
+        const message = `line ${number} has more than ${MAX_LENGTH} characters`;
+        throw new VfioError({ code: 'EFBIG', message });
+      }
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+  if (length > 0) yield parts.join('');
+}

@@ -1,0 +1,93 @@
+// Text of others, such as names, cannot control the terminal.
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import test from 'ava';
+import { printOutcome, printPlan } from '../../lib/cli/binding.js';
+import { toJson, toJsonLine } from '../../lib/cli/json.js';
+import { columns } from '../../lib/cli/table.js';
+import { paint } from '../../lib/cli/terminal.js';
+import type { Plan } from '../../lib/host/binding.js';
+import { printable, printableLines } from '../../lib/printable.js';
+import { temporaryFolder } from '../native/helpers.js';
+import { vfio } from './vfio.js';
+
+/** Sets the title, clears the screen by a C1 character, and begins a line. */
+const HOSTILE = 'x\u001b]0;title\u0007\u009b2J\nready\r\u007f';
+const SHOWN = 'x\\x1b]0;title\\x07\\x9b2J\\x0aready\\x0d\\x7f';
+
+/** Control characters that the tools do not print themselves. */
+const CONTROLS = /[\0-\x08\x0b-\x1f\x7f-\x9f]/;
+
+test('control characters are shown as text', (t) => {
+  t.is(printable(HOSTILE), SHOWN);
+  t.is(printable('größer – 日本'), 'größer – 日本');
+  t.is(printableLines('a\tb\n\u001bc'), 'a\tb\n\\x1bc');
+  t.is(columns([[HOSTILE, 'b']]), `${SHOWN}  b`);
+  t.true(paint('bold', HOSTILE).includes(SHOWN));
+});
+
+test('JSON contains no control characters, and the same values', (t) => {
+  for (const json of [toJson([HOSTILE]), toJsonLine([HOSTILE])]) {
+    t.notRegex(json, CONTROLS);
+    t.deepEqual(JSON.parse(json), [HOSTILE]);
+  }
+});
+
+test.serial('a plan and its result show names as text', (t) => {
+  const plan: Plan = {
+    group: { number: 7, path: HOSTILE } as unknown as Plan['group'],
+    changes: [
+      { name: HOSTILE, from: HOSTILE, to: HOSTILE, steps: [{ path: HOSTILE, text: HOSTILE }] },
+    ] as unknown as Plan['changes'],
+    kept: [{ name: HOSTILE, why: HOSTILE }],
+    uses: [HOSTILE],
+  };
+  const printed: string[] = [];
+  const { log } = console;
+  console.log = (text: string) => printed.push(text);
+  try {
+    for (const json of [false, true]) {
+      printPlan(plan, json, { owner: HOSTILE, node: HOSTILE });
+      const outcome = { name: HOSTILE, from: HOSTILE, to: HOSTILE };
+      printOutcome(plan, [outcome], json, { owner: HOSTILE, nodes: [HOSTILE] });
+    }
+  } finally {
+    console.log = log;
+  }
+  t.true(printed.length >= 10);
+  for (const text of printed) {
+    t.notRegex(text, CONTROLS, inspect(text));
+    t.false(text.includes('\nready'), inspect(text));
+  }
+});
+
+test('every command shows the name of a device as text', async (t) => {
+  const file = join(temporaryFolder(), HOSTILE.replaceAll('\0', ''));
+  t.is((await vfio(['snapshot', 'mock:nvme', file])).code, 0);
+  const device = `mock:${file}`;
+  const outcomes = await Promise.all([
+    vfio(['info', device]),
+    vfio(['info', device, '--json']),
+    vfio(['config', device]),
+    vfio(['config', device, '-x']),
+    vfio(['config', device, '--json']),
+    vfio(['reset', device]),
+    vfio(['reset', device, '--json']),
+    vfio(['peek', device, 'bar0', '0', '--json']),
+    vfio(['snapshot', device]),
+    vfio(['run', device], '{"op":"info"}'),
+    vfio(['info', `${device}.missing`]),
+    vfio(['peek', device, HOSTILE, '0']),
+    vfio(['config', device, HOSTILE]),
+    vfio([HOSTILE]),
+    vfio(['trace', '--', HOSTILE]),
+    vfio(['bind', HOSTILE, '--dry-run']),
+    vfio(['demo', device]),
+  ]);
+  t.deepEqual(
+    outcomes.slice(0, 10).map(({ code }) => code),
+    new Array(10).fill(0),
+  );
+  for (const { stdout, stderr } of outcomes) t.notRegex(stdout + stderr, CONTROLS);
+  t.true(outcomes[0]?.stdout.includes(SHOWN));
+});
