@@ -93,6 +93,14 @@ export function isEndpoint(header: PciHeader): header is EndpointHeader {
   return header.type === 0;
 }
 
+/**
+ * Whether the function did not respond when its configuration space was read: class code and
+ * revision are all ones. The kernel emulates other fields, such as the vendor ID.
+ */
+export function isUnresponsive(config: Uint8Array): boolean {
+  return config.length >= 12 && u32(config, 8) === 0xffff_ffff;
+}
+
 /** Whether the header has the layout of a PCI bridge. */
 export function isBridge(header: PciHeader): header is BridgeHeader {
   return header.type === 1;

@@ -17,6 +17,7 @@ export {
   decodeHeader,
   type EndpointHeader,
   isBridge,
+  isUnresponsive,
   isEndpoint,
   type OtherHeader,
   type PciHeader,

@@ -10,7 +10,7 @@ import {
   VFIO_PCI_NUM_REGIONS,
 } from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
-import { DECODERS, walkCapabilities } from '../pci/index.js';
+import { DECODERS, isUnresponsive, walkCapabilities } from '../pci/index.js';
 import type { Snapshot, SnapshotFeature, SnapshotRegion } from './format.js';
 
 const CONTENTS_MAX = 2 ** 26;
@@ -23,7 +23,8 @@ const NO_DATA = new Uint8Array(0);
  * effects.
  *
  * @param bars - indexes of the BARs to read; each dword is read once
- * @throws VfioError EINVAL if a BAR does not exist or is larger than 64 MiB
+ * @throws VfioError EINVAL if a BAR does not exist or is larger than 64 MiB;
+ *   EIO if the device does not respond
  */
 export function takeSnapshot(connection: DeviceConnection, bars: readonly number[]): Snapshot {
   const { flags, numRegions, numIrqs } = connection.getInfo();
@@ -31,6 +32,10 @@ export function takeSnapshot(connection: DeviceConnection, bars: readonly number
     .flatMap((index) => region(connection, index))
     .filter(({ size }) => size > 0);
   const config = readConfig(connection, regions);
+  if (isUnresponsive(config)) {
+    const message = 'the device does not respond: its registers read all ones';
+    throw new VfioError({ code: 'EIO', message, path: connection.name });
+  }
   for (const bar of bars) checkBar(connection, bar, regions);
   const { addressSpace } = connection;
   return {

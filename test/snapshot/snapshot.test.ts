@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { openConnection, VfioError } from 'vfio/mock';
+import { mockControl, openConnection, VfioError } from 'vfio/mock';
 import { readSnapshot, takeSnapshot, writeSnapshot } from '../../lib/snapshot/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vfio-snapshot-'));
@@ -93,6 +93,11 @@ for (const [what, edit, says] of [
   ['a wrong flag', (one) => (first(one).flags = ['fly']), /regions\[0\]\.flags\[0\] must be/],
   ['a negative size', (one) => (first(one).size = -1), /regions\[0\]\.size must be/],
   ['an odd size', (one) => (first(one).size = 100), /BAR 0: size must be a power of two/],
+  [
+    'a device that did not respond',
+    (one) => (one.config = ['000:', '010:', '020:', '030:'].map((row) => row + ' ff'.repeat(16))),
+    /the device did not respond: its configuration space is all ones/,
+  ],
   ['a duplicate region', (one) => regions(one).push(first(one)), /regions contain index 0 twice/],
   ['too many bytes', (one) => (one.config = ['fff: 00 01']), /ends past the end at 4096 bytes/],
   ['a row that cannot be parsed', (one) => (one.config = ['hello']), /'hello' is not an offset/],
@@ -142,4 +147,16 @@ test('writeSnapshot() and readSnapshot() preserve a snapshot', async (t) => {
   t.deepEqual(read.config, taken.config);
   t.deepEqual(read.dma, taken.dma);
   t.deepEqual(read.interrupts, taken.interrupts);
+});
+
+test('a device that does not respond gives no snapshot', async (t) => {
+  const connection = await openConnection('mock:testdev');
+  const control = mockControl('mock:testdev');
+  control.unplug();
+  t.throws(() => takeSnapshot(connection, []), {
+    code: 'EIO',
+    message: "EIO: the device does not respond: its registers read all ones 'mock:testdev'",
+  });
+  connection.close();
+  control.clear();
 });

@@ -1,10 +1,11 @@
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { VfioError } from '../../../errors.js';
 import {
   decodeBars,
   DECODERS,
   decodeHeader,
   isEndpoint,
+  isUnresponsive,
   walkCapabilities,
 } from '../../../pci/index.js';
 import { readSnapshot, SnapshotError, type Snapshot } from '../../../snapshot/index.js';
@@ -67,7 +68,8 @@ export function readModel(path: string): SnapshotModel {
 
 function readFile(path: string): string {
   try {
-    const fd = openSync(path, 'r');
+    // Without O_NONBLOCK, open would wait for the writer of a FIFO.
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stat = fstatSync(fd);
       if (!stat.isFile()) {
@@ -90,6 +92,9 @@ function readFile(path: string): string {
 
 function decodeShape({ config, regions, resets }: Snapshot): FunctionShape {
   const header = decodeHeader(config);
+  if (isUnresponsive(config)) {
+    throw new RangeError('the device did not respond: its configuration space is all ones');
+  }
   if (!isEndpoint(header)) throw new RangeError('the device is a bridge, not an endpoint');
   const view = new DataView(config.buffer, config.byteOffset, config.length);
   const sizes = new Map(regions.map(({ index, size }) => [index, size]));
