@@ -1,14 +1,17 @@
 import type { Readable } from 'node:stream';
 import { VfioError } from '../errors.js';
 
-/** Maximum length of a line, in characters: a file without line breaks would fill the memory. */
-const MAX_LENGTH = 2 ** 26;
+/**
+ * Maximum length of a line, in characters: a file without line breaks would fill the memory. The
+ * answer in a record has up to 128 MiB of data, in two characters a byte.
+ */
+const MAX_LENGTH = 2 ** 28 + 2 ** 20;
 
 /**
  * Reads lines as they arrive; the last one may lack its line break.
  *
  * @param signal - ends the lines when aborted
- * @throws VfioError `EFBIG` for a line of more than 64 Mi characters
+ * @throws VfioError `EFBIG` for a line of more than 257 Mi characters
  */
 export async function* readLines(input: Readable, signal: AbortSignal): AsyncGenerator<string> {
   const stop = () => {

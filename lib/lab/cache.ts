@@ -15,6 +15,7 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { VfioError } from '../errors.js';
 import { downloadKernel, type DebianKernel } from './debian.js';
+import { pickReason } from './package.js';
 import {
   missingModule,
   type KernelLabel,
@@ -138,7 +139,7 @@ export async function cacheKernel(name: DebianKernel, options: CacheOptions): Pr
     mkdirSync(kept);
     if (existsSync(join(folder, PACKAGE))) {
       report(`${name}: unpacking modules`);
-      await execute('dpkg', ['-x', join(folder, PACKAGE), unpacked], { signal });
+      await unpackKept(join(folder, PACKAGE), unpacked, label, signal);
     } else {
       await downloadKernel(name, unpacked, { report, signal, keep: join(kept, PACKAGE) });
     }
@@ -160,6 +161,21 @@ export async function cacheKernel(name: DebianKernel, options: CacheOptions): Pr
     return findImage(folder) ?? '';
   } finally {
     rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function unpackKept(
+  path: string,
+  unpacked: string,
+  { hint }: KernelLabel,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    await execute('dpkg', ['-x', path, unpacked], { signal });
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const message = `the package cannot be unpacked: ${pickReason(cause)}`;
+    throw new VfioError({ code: 'EINVAL', message, path, hint, cause });
   }
 }
 

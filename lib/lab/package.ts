@@ -85,7 +85,7 @@ function createApt(
 }
 
 /** Picks one line from the output of a failed program. */
-function pickReason(error: unknown): string {
+export function pickReason(error: unknown): string {
   const text = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
   const lines = text.split('\n').filter((line) => !/^(dlstatus:|\s*$)/.test(line));
   return lines.find((line) => line.startsWith('E: ')) ?? lines.at(-1) ?? '';

@@ -33,7 +33,7 @@ for (const args of [
 test('a script without line breaks is refused before it fills the memory', async (t) => {
   const { code, stderr } = await vfio(['run', 'mock:edu', '/dev/zero']);
   t.is(code, 1);
-  t.is(stderr, 'vfio: EFBIG: line 1 has more than 67108864 characters\n');
+  t.is(stderr, 'vfio: EFBIG: line 1 has more than 269484032 characters\n');
 });
 
 test('a FIFO is no snapshot', async (t) => {

@@ -4,6 +4,7 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  rmSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -58,6 +59,17 @@ test.serial('an unknown module of a named kernel is refused with the name', asyn
   writeFileSync(join(modules, 'modules.order'), 'kernel/drivers/md/dm-mod.ko\n');
   truncateSync(join(stored, 'package.deb'));
   await t.throwsAsync(find('debian-6.12', ['nonsense']), { message });
+});
+
+test.serial('a damaged package in the cache is refused with the folder to delete', async (t) => {
+  rmSync(stored, { recursive: true });
+  storeKernel();
+  truncateSync(join(stored, 'package.deb'), 100);
+  const error = await t.throwsAsync<VfioError>(find('debian-6.12', ['nvme']), {
+    code: 'EINVAL',
+    message: /the package cannot be unpacked: .*package\.deb'$/,
+  });
+  t.is(error.hint, `Delete ${stored}: the lab then downloads the kernel again.`);
 });
 
 test.serial('a damaged image in the cache is refused with the folder to delete', async (t) => {
