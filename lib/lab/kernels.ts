@@ -43,7 +43,8 @@ function readRelease(image: string, hint: string | undefined): string {
     throw invalid('the file is not an x86 bzImage');
   }
   // The header gives the setup code in sectors, and the rest in units of 16 bytes.
-  const size = ((head[0x1f1] || 4) + 1) * 512 + head.readUInt32LE(0x1f4) * 16;
+  const sectors = head.readUInt8(0x1f1);
+  const size = ((sectors === 0 ? 4 : sectors) + 1) * 512 + head.readUInt32LE(0x1f4) * 16;
   if (status.size < size - 16) {
     throw invalid(`the kernel is incomplete: ${status.size} of ${size} bytes`);
   }
