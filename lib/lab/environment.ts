@@ -6,7 +6,7 @@ import { GUEST_BIN } from './init.js';
 const PASSED_ON =
   /^(?:(?:NODE|VFIO|LC)_.*|CI|NO_COLOR|FORCE_COLOR|COLORTERM|TERM|LANG|TZ|HOME|USER|LOGNAME|SHELL)$/;
 
-/** A name that a shell accepts: a program may be started with any other names, such as `a-b`. */
+/** A name that a shell accepts. The caller's environment may contain others, such as `a-b`. */
 const VARIABLE = /^[A-Za-z_]\w*$/;
 
 /** Whether a text is the name of a shell's variable. */

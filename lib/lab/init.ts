@@ -6,7 +6,7 @@ export const GUEST_BIN = '/run/vfio-lab/bin';
 export interface Guest {
   /** Names of the modules that the lab needs, in the order of loading. */
   readonly modules: readonly string[];
-  /** Names of modules to load after the devices are bound: their drivers then take no device. */
+  /** Names of modules to load after the devices are bound, so that their drivers bind none. */
   readonly furtherModules: readonly string[];
   readonly devices: readonly LabDevice[];
   /** Shell scripts of additional commands, by name. */

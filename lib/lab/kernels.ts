@@ -33,7 +33,7 @@ function readRelease(image: string, hint: string | undefined): string {
   const invalid = (message: string) =>
     new VfioError({ code: 'EINVAL', message, path: image, hint });
   const status = statSync(image);
-  // To open a FIFO would wait for its writer.
+  // Opening a FIFO would wait for its writer.
   if (!status.isFile()) throw invalid('the kernel is not a regular file');
   const head = Buffer.alloc(0x10000);
   const fd = openSync(image, 'r');
