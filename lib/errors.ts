@@ -53,11 +53,16 @@ export class VfioError extends Error {
   declare readonly available?: number;
   readonly #description: string | undefined;
 
-  /** @throws TypeError for a code that this system does not define */
+  /**
+   * A code that this system does not define, such as Node's `'ERR_OUT_OF_RANGE'`, is kept. Its
+   * errno is that of libuv's `UNKNOWN`, and its description is the message of the cause.
+   *
+   * @throws TypeError without code and errno
+   */
   constructor(fields: VfioErrorFields) {
-    const errno = fields.errno === undefined ? errnoOf(fields.code ?? '') : Math.abs(fields.errno);
+    const errno = fields.errno === undefined ? errnoOf(fields.code) : Math.abs(fields.errno);
     const code = fields.code ?? codeOf(errno);
-    let message = `${code}: ${fields.message ?? describe(errno)}`;
+    let message = `${code}: ${fields.message ?? describe(errno, fields.cause)}`;
     if (fields.syscall !== undefined) message += `, ${fields.syscall}`;
     if (fields.path !== undefined) message += ` '${fields.path}'`;
     super(message, fields.cause === undefined ? undefined : { cause: fields.cause });
@@ -93,14 +98,17 @@ function codeOf(errno: number): string {
   return Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ?? `E${errno}`;
 }
 
-function errnoOf(code: string): number {
+/** errno of libuv's `UNKNOWN`. */
+const UNKNOWN = 4094;
+
+function errnoOf(code: string | undefined): number {
+  if (code === undefined) throw new TypeError('a VfioError needs a code or an errno');
   const own = KERNEL_ONLY.find(([name]) => name === code)?.[1];
-  const errno = own ?? (constants.errno as Record<string, number>)[code];
-  if (errno === undefined) throw new TypeError(`unknown error code '${code}'`);
-  return errno;
+  return own ?? (constants.errno as Record<string, number>)[code] ?? UNKNOWN;
 }
 
-function describe(errno: number): string {
+function describe(errno: number, cause: unknown): string {
+  if (errno === UNKNOWN && cause instanceof Error) return cause.message;
   return (
     getSystemErrorMap().get(-errno)?.[1] ??
     KERNEL_ONLY.find(([, value]) => value === errno)?.[2] ??
