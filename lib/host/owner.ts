@@ -4,14 +4,21 @@ import type { IommuGroup } from '../sysfs/sysfs.js';
 import { VfioError } from '../errors.js';
 import type { Host } from './host.js';
 
+/** The largest number of a user; 2^32 - 1 means "no change" to chown(2). */
+const MAX_USER = 2 ** 32 - 2;
+
 /**
  * Resolves a user to a number.
  *
- * @param user - a name, or a number
- * @throws VfioError ENOENT if there is no such user
+ * @param user - a name, or a number from 0 to 2^32 - 2
+ * @throws VfioError ENOENT if there is no such user; EINVAL for a number out of range
  */
 export function resolveUser(user: string): number {
-  if (/^\d+$/.test(user)) return Number(user);
+  if (/^\d+$/.test(user)) {
+    if (Number(user) <= MAX_USER) return Number(user);
+    const message = `the number of a user is 0 to ${MAX_USER}`;
+    throw new VfioError({ code: 'EINVAL', message, path: user });
+  }
   try {
     const stdio: ['ignore', 'pipe', 'ignore'] = ['ignore', 'pipe', 'ignore'];
     return Number(execFileSync('id', ['-u', '--', user], { encoding: 'utf8', stdio }));
