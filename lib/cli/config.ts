@@ -7,6 +7,7 @@ import { defineCommand } from './command.js';
 import { openDevice } from './devices.js';
 import { toJson } from './json.js';
 import { paint } from './terminal.js';
+import { VF_TOKEN } from './token.js';
 import { UsageError } from './usage.js';
 import { createVpdReader } from './vpd.js';
 
@@ -26,6 +27,7 @@ export const command = defineCommand({
   },
   options: {
     hex: { type: 'boolean', short: 'x', help: 'hex dump, for lspci -F' },
+    'vf-token': VF_TOKEN,
     json: { type: 'boolean', help: 'prints one JSON object' },
   },
   examples: [
@@ -38,7 +40,7 @@ export const command = defineCommand({
     if (options.hex && settings.length > 0) throw new UsageError('-x does not take registers');
     if (options.hex && options.json) throw new UsageError('give either -x or --json');
     const decoder = await import('../pci/index.js');
-    await using device = await openDevice(operands.device);
+    await using device = await openDevice(operands.device, options);
     const config = device.config.read(0, device.config.size);
     if (settings.length > 0) {
       const accesses = parseSettings(decoder, settings, config).map((access) =>

@@ -3,6 +3,7 @@ import { openDevice } from './devices.js';
 import { toJson } from './json.js';
 import { withProgress } from './progress.js';
 import { table } from './table.js';
+import { VF_TOKEN } from './token.js';
 
 export const command = defineCommand({
   about: `Runs a small user-space driver on a device and verifies the result. Exit code 0 only if the
@@ -15,11 +16,14 @@ export const command = defineCommand({
         QEMU's edu`,
     },
   },
-  options: { json: { type: 'boolean', help: 'prints one JSON object' } },
+  options: {
+    'vf-token': VF_TOKEN,
+    json: { type: 'boolean', help: 'prints one JSON object' },
+  },
   examples: ['vfio demo mock:nvme'],
   async run({ options, operands }) {
     const { findDemo, describe } = await import('../demo/index.js');
-    await using device = await openDevice(operands.device);
+    await using device = await openDevice(operands.device, options);
     const description = describe(device);
     const demo = await findDemo(device);
     const {

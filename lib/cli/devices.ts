@@ -9,6 +9,7 @@ import type { DeviceApi } from '../device/open.js';
 import type { PciDevice } from '../index.js';
 
 import { withProgress } from './progress.js';
+import { chooseToken } from './token.js';
 
 const mock = async (): Promise<Backend> => (await import('../backend/mock/index.js')).mockBackend;
 const kernel = async (): Promise<Backend> =>
@@ -29,18 +30,31 @@ async function apiOf(name: string): Promise<DeviceApi> {
   return deviceApi(backends.map((backend) => observeBackend(backend, observers)));
 }
 
-/** Opens a device and shows progress: the kernel's reset at opening can take a second. */
-export async function openDevice(name: string): Promise<PciDevice> {
-  const api = await apiOf(name);
-  return withProgress(`opening ${name}`, api.openDevice(name));
+/** The options of a command that opens a device. */
+export interface Opening extends Pick<OpenOptions, 'via'> {
+  /** The value of `--vf-token`. */
+  readonly 'vf-token'?: string | undefined;
 }
 
-export async function openConnection(
-  name: string,
-  options: OpenOptions,
-): Promise<DeviceConnection> {
+/** Opens a device and shows progress: the kernel's reset at opening can take a second. */
+export async function openDevice(name: string, opening: Opening): Promise<PciDevice> {
   const api = await apiOf(name);
+  const options = await openOptions(api, name, opening);
+  return withProgress(`opening ${name}`, api.openDevice(name, options));
+}
+
+export async function openConnection(name: string, opening: Opening): Promise<DeviceConnection> {
+  const api = await apiOf(name);
+  const options = await openOptions(api, name, opening);
   return withProgress(`opening ${name}`, api.openConnection(name, options));
+}
+
+async function openOptions(
+  api: DeviceApi,
+  name: string,
+  { via, 'vf-token': token }: Opening,
+): Promise<OpenOptions> {
+  return { via, ...(await chooseToken(api.resolveName(name), token)) };
 }
 
 /** Resolves a short address or vendor:device to the full name of the device. */

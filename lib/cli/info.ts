@@ -17,6 +17,7 @@ import { toJson } from './json.js';
 import { regionName } from './regions.js';
 import { columns } from './table.js';
 import { paint } from './terminal.js';
+import { VF_TOKEN } from './token.js';
 
 /** Indexes that can grow. Other indexes have one vector, so the kernel never sets NORESIZE. */
 const GROWABLE: readonly number[] = [VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_MSIX_IRQ_INDEX];
@@ -173,10 +174,13 @@ export const command = defineCommand({
   about: `Shows what VFIO reports about a device: regions and their access rights, interrupts, features
     and whether these can be read or set, the IOVA ranges of DMA, resets, capabilities.`,
   operands: { device: { from: 'devices' } },
-  options: { json: { type: 'boolean', help: 'prints one JSON object' } },
+  options: {
+    'vf-token': VF_TOKEN,
+    json: { type: 'boolean', help: 'prints one JSON object' },
+  },
   examples: ['vfio info mock:nvme'],
   async run({ options, operands }) {
-    await using device = await openDevice(operands.device);
+    await using device = await openDevice(operands.device, options);
     const found = describe(device);
     console.log(options.json ? toJson(found) : report(found));
     return 0;

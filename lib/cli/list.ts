@@ -42,6 +42,10 @@ function title({ className, vendorName, deviceName, class: code, ids }: Descript
   return `${className ?? `Class ${code.slice(0, 4)}`}: ${device}`;
 }
 
+function ready({ tokenOwner }: Readiness): string {
+  return tokenOwner === undefined ? 'ready' : `ready with the VF token of ${tokenOwner}`;
+}
+
 function row(one: Description): string[] {
   const others = one.groupMembers.length - 1;
   const shared = others === 0 ? '' : ` (+${others})`;
@@ -50,7 +54,7 @@ function row(one: Description): string[] {
     one.ids,
     one.driver ?? '-',
     one.iommuGroup === null ? '-' : `${one.iommuGroup}${shared}`,
-    one.ready ? 'ready' : (one.missing ?? ''),
+    one.ready ? ready(one) : (one.missing ?? ''),
     title(one),
   ];
 }

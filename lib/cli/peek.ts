@@ -4,6 +4,7 @@ import { openDevice } from './devices.js';
 import { toJson } from './json.js';
 import { parseCount } from './numbers.js';
 import { findRegion, regionName } from './regions.js';
+import { VF_TOKEN } from './token.js';
 
 const MAX_COUNT = 65_536;
 const ROW = 16;
@@ -22,6 +23,7 @@ export const command = defineCommand({
       default: '1',
       help: 'number of consecutive registers; default 1',
     },
+    'vf-token': VF_TOKEN,
     json: { type: 'boolean', help: 'prints one JSON object' },
   },
   examples: ['vfio peek mock:nvme bar0 0x8'],
@@ -29,7 +31,7 @@ export const command = defineCommand({
     const width = parseWidth(options.width);
     const offset = parseOffset(operands.offset);
     const count = parseCount('--count', options.count, MAX_COUNT);
-    await using device = await openDevice(operands.device);
+    await using device = await openDevice(operands.device, options);
     const region = findRegion(device, operands.region);
     checkPlace({ region, offset, width, count }, false);
     const values = Array.from({ length: count }, (_, index) =>

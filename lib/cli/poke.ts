@@ -12,6 +12,7 @@ import { defineCommand } from './command.js';
 import { openDevice } from './devices.js';
 import { toJson } from './json.js';
 import { findRegion, regionName } from './regions.js';
+import { VF_TOKEN } from './token.js';
 
 export const command = defineCommand({
   about: `Writes registers, each by one access of the given width; several values go to consecutive
@@ -28,6 +29,7 @@ export const command = defineCommand({
       type: 'boolean',
       help: 'reads each register after its write; some registers change when read',
     },
+    'vf-token': VF_TOKEN,
     json: { type: 'boolean', help: 'prints one JSON object' },
   },
   examples: ['vfio poke mock:edu bar0 0x4 0x12345678 --read'],
@@ -35,7 +37,7 @@ export const command = defineCommand({
     const width = parseWidth(options.width);
     const offset = parseOffset(operands.offset);
     const values = operands.value.map((text) => parseValue(text, width));
-    await using device = await openDevice(operands.device);
+    await using device = await openDevice(operands.device, options);
     const region = findRegion(device, operands.region);
     const place = { region, offset, width, count: values.length };
     checkPlace(place, true);

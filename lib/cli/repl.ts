@@ -8,18 +8,20 @@ import { PassThrough } from 'node:stream';
 import type * as vfio from '../index.js';
 import { printable } from '../printable.js';
 import { defineCommand } from './command.js';
+import { openDevice } from './devices.js';
+import { VF_TOKEN } from './token.js';
 
 export const command = defineCommand({
   about: `Starts a Node.js prompt with an open device: device, config, dma, interrupts, bar0 to bar5
     (mapped on first use) and vfio, the library. Tab completes names, the history is saved, await
     works. Nothing is evaluated before Enter, and printing bar0 reads no register.`,
   operands: { device: { from: 'devices' } },
-  options: {},
+  options: { 'vf-token': VF_TOKEN },
   examples: ["echo 'bar0.read32(0).toString(16)' | vfio repl mock:edu"],
-  async run({ operands }) {
+  async run({ options, operands }) {
     const library = await import('../index.js');
     const { start } = await import('node:repl');
-    await using device = await library.openDevice(operands.device);
+    await using device = await openDevice(operands.device, options);
     const interactive = process.stdin.isTTY;
     const input = interactive ? process.stdin : new PassThrough();
     const name = printable(device.name);

@@ -3,16 +3,20 @@ import { openDevice } from './devices.js';
 import { toJson } from './json.js';
 import { withProgress } from './progress.js';
 import { printable } from '../printable.js';
+import { VF_TOKEN } from './token.js';
 
 export const command = defineCommand({
   about: `Resets a function (VFIO_DEVICE_RESET): by a function level reset if the function has one,
     else through power management, or through the bus if no other function is on the bus. Exit code 1
     if the function cannot be reset alone.`,
   operands: { device: { from: 'devices' } },
-  options: { json: { type: 'boolean', help: 'prints one JSON object' } },
+  options: {
+    'vf-token': VF_TOKEN,
+    json: { type: 'boolean', help: 'prints one JSON object' },
+  },
   examples: ['vfio reset mock:nvme'],
   async run({ options, operands }) {
-    await using device = await openDevice(operands.device);
+    await using device = await openDevice(operands.device, options);
     const started = performance.now();
     await withProgress(`resetting ${device.name}`, device.reset());
     const milliseconds = Math.round(performance.now() - started);

@@ -10,6 +10,7 @@ import { openConnection } from './devices.js';
 import { toJsonLine } from './json.js';
 import { readLines } from './lines.js';
 import { outputClosed } from './output.js';
+import { VF_TOKEN } from './token.js';
 import { parseChoice, UsageError } from './usage.js';
 
 const VIAS = ['group', 'cdev'] as const;
@@ -27,6 +28,7 @@ export const command = defineCommand({
   },
   options: {
     via: { type: 'string', value: 'group|cdev', words: VIAS, help: 'the interface of the kernel' },
+    'vf-token': VF_TOKEN,
     'mock-kernel': {
       type: 'string',
       value: '<which>',
@@ -61,7 +63,7 @@ export const command = defineCommand({
     const { Session } = await import('../run/session.js');
     const input = script === undefined ? process.stdin : await openScript(script);
     const record = options.record === undefined ? null : await openRecord(options.record);
-    const session = new Session(await openConnection(name, { via }));
+    const session = new Session(await openConnection(name, { ...options, via }));
     let lines = 0;
     let different = 0;
     try {

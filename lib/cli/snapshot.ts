@@ -3,6 +3,7 @@ import { VfioError } from '../errors.js';
 import { defineCommand } from './command.js';
 import { openConnection } from './devices.js';
 import { escapeControls } from './json.js';
+import { VF_TOKEN } from './token.js';
 import { parseChoice, UsageError } from './usage.js';
 
 const VIAS = ['group', 'cdev'] as const;
@@ -24,13 +25,14 @@ export const command = defineCommand({
       help: 'adds the contents of a BAR, each dword read once; repeatable',
     },
     via: { type: 'string', value: 'group|cdev', words: VIAS, help: 'the interface of the kernel' },
+    'vf-token': VF_TOKEN,
   },
   examples: ['vfio snapshot 0000:01:00.0 card.json'],
   async run({ options, operands: { device, file } }) {
     const via = parseChoice('--via', options.via, VIAS);
     const bars = options.bar.map(barIndex);
     const { takeSnapshot, writeSnapshot } = await import('../snapshot/index.js');
-    const connection = await openConnection(device, { via });
+    const connection = await openConnection(device, { ...options, via });
     let text: string;
     try {
       text = writeSnapshot(takeSnapshot(connection, bars));

@@ -4,6 +4,7 @@ import type { PciDevice } from '../index.js';
 import { defineCommand } from './command.js';
 import { openDevice } from './devices.js';
 import { parseCount } from './numbers.js';
+import { VF_TOKEN } from './token.js';
 import { parseChoice, UsageError } from './usage.js';
 import { asJson, asLines, onTerminal } from './watch/displays.js';
 import { Meter } from './watch/meter.js';
@@ -20,6 +21,7 @@ export const command = defineCommand({
     device back, the device is closed, and the exit code is 1.`,
   operands: { device: { from: 'devices' } },
   options: {
+    'vf-token': VF_TOKEN,
     irq: {
       type: 'string',
       value: '<kind>',
@@ -46,7 +48,7 @@ export const command = defineCommand({
     const wanted = parseCount('--vectors', options.vectors, 2048);
     if (wanted === 0) throw new UsageError('--vectors is at least 1');
     const interval = parseSeconds('--interval', options.interval);
-    await using device = await openDevice(operands.device);
+    await using device = await openDevice(operands.device, options);
     const watched = watchVectors(device, wanted, kind);
     const stop = new Stop();
     const { req } = device.interrupts;

@@ -4,6 +4,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
   writeSync,
 } from 'node:fs';
@@ -35,6 +36,15 @@ export class Host extends Sysfs {
   target(...path: string[]): string | null {
     try {
       return realpathSync(this.path(...path));
+    } catch {
+      return null;
+    }
+  }
+
+  /** Reads the text of a link; null if there is no such link. */
+  link(...path: string[]): string | null {
+    try {
+      return readlinkSync(this.path(...path));
     } catch {
       return null;
     }

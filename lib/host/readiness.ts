@@ -3,8 +3,11 @@ import * as hints from '../sysfs/hints.js';
 import { checkOpenOptions } from '../contract/open-options.js';
 import type { IommuGroup, Sysfs } from '../sysfs/sysfs.js';
 import { findTarget } from '../sysfs/target.js';
+import { tokenOwner } from '../sysfs/vf-token.js';
 import { VfioError } from '../errors.js';
 import type { Host } from './host.js';
+
+export { acceptsToken } from '../sysfs/vf-token.js';
 
 export const BRIDGES_STAY = 'A bridge keeps its driver: bind the devices behind the bridge.';
 
@@ -15,6 +18,8 @@ export interface Readiness {
   readonly missing?: string;
   /** How to fix it. */
   readonly hint?: string | undefined;
+  /** The physical function whose VF token an open needs; undefined if none is needed. */
+  readonly tokenOwner?: string;
 }
 
 /** Makes the checks of opening a function, without opening anything. */
@@ -29,7 +34,11 @@ export function checkReadiness(sysfs: Host, name: string): Readiness {
         hints.notViable(sysfs, group),
       );
     }
-    return checkNodes(sysfs, group, via === 'cdev' ? vfioDevice : null);
+    const owner = tokenOwner(sysfs, name);
+    return {
+      ...checkNodes(sysfs, group, via === 'cdev' ? vfioDevice : null),
+      ...(owner === null ? {} : { tokenOwner: owner }),
+    };
   } catch (error) {
     if (!(error instanceof VfioError)) throw error;
     return { ready: false, missing: reason(error), hint: error.hint };

@@ -119,14 +119,23 @@ export function bindNotPermitted(sysfs: Sysfs, group: IommuGroup): string {
   return unsafeInterrupts('iommufd') + (shared ? other : '');
 }
 
-export function tokenRefused(name: string, given: boolean): string {
+/** The ways to pass a VF token, by a program and to a command. */
+const PASS_TOKEN = 'as the option vfToken of openDevice(), or to vfio as --vf-token or VFIO_VF_TOKEN';
+
+export function tokenRefused(sysfs: Sysfs, name: string, given: boolean): string {
+  const owner = sysfs.physicalFunction(name) ?? 'the physical function';
   return given
-    ? `The VF token differs from the token of ${name}: pass the UUID that was used to open the physical function.`
-    : `${name} needs a VF token: pass the UUID that was used to open the physical function. The option of openDevice() is vfToken.`;
+    ? `The VF token does not match that of ${name}: pass the UUID with which ${owner} was opened.`
+    : `${name} needs a VF token: pass the UUID with which ${owner} was opened, ${PASS_TOKEN}.`;
+}
+
+/** The hint of doctor for a VF whose physical function is bound to vfio-pci. */
+export function tokenNeeded(owner: string): string {
+  return `pass the UUID with which ${owner} was opened, ${PASS_TOKEN}`;
 }
 
 export function tokenUnwanted(name: string): string {
-  return `${name} does not accept a VF token: omit vfToken. (A character device accepts a VF token only on kernels newer than 6.12.)`;
+  return `${name} does not accept a VF token: omit vfToken and --vf-token. (A character device accepts a VF token only on kernels newer than 6.12.)`;
 }
 
 export function bindRefused(name: string): string {

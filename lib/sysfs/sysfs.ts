@@ -111,6 +111,16 @@ export class Sysfs {
     return entries(join(this.device(name), 'vfio-dev'))[0] ?? null;
   }
 
+  /** The physical function of a VF; null for any other function. */
+  physicalFunction(name: string): string | null {
+    return linkName(join(this.device(name), 'physfn'));
+  }
+
+  /** Whether a function can have VFs (SR-IOV). */
+  isPhysicalFunction(name: string): boolean {
+    return this.has(join(this.device(name), 'sriov_totalvfs'));
+  }
+
   /** Returns the IOMMU of a function, and whether type1 or iommufd allows unsafe interrupts. */
   iommu(name: string): IommuFacts {
     const unsafe = ['vfio_iommu_type1', 'iommufd'].some(

@@ -1,3 +1,4 @@
+import { symlinkSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { examine, type Finding, type Wanted } from '../../lib/host/doctor.js';
 import { type TreeSpec } from '../sysfs/tree.js';
@@ -156,6 +157,36 @@ test('a memlock limit below the given memory is a problem', (t) => {
   t.regex(much?.fix ?? '', /ulimit -l 262144/);
   const root = { 'proc/self/status': 'CapEff:\t000001ffffffffff\n' };
   t.is(about(examined(t, spec, root, { memory: 256n << 20n }), 'memlock')?.state, 'ok');
+});
+
+test('the memlock limit binds a user namespace with CAP_IPC_LOCK', (t) => {
+  const spec = { ...READY, memlock: '8388608' };
+  const wanted = { memory: 256n << 20n };
+  const root = { 'proc/self/status': 'CapEff:\t000001ffffffffff\n' };
+  const state = (map: string) => {
+    const files = { ...root, 'proc/self/uid_map': map };
+    return about(examined(t, spec, files, wanted), 'memlock')?.state;
+  };
+  t.is(state('         0          0 4294967295\n'), 'ok');
+  t.is(state('         0       1000          1\n'), 'problem');
+  const host = machine(t, spec, { ...root, 'proc/self/uid_map': '0 0 4294967295\n' });
+  host.tree.folder('proc/self/ns');
+  symlinkSync('user:[4026532200]', host.path('proc/self/ns/user'));
+  t.is(about(examine(host, wanted), 'memlock')?.state, 'problem');
+});
+
+test('a VF whose physical function is bound to vfio-pci needs the VF token', (t) => {
+  const owner = '0000:02:00.0';
+  const virtual = (driver: string) => {
+    const spec = { ...READY, devices: [...(READY.devices ?? []), { name: owner, driver, group: 13 }] };
+    const host = machine(t, spec);
+    symlinkSync(`../${owner}`, host.path('sys/bus/pci/devices', DISK, 'physfn'));
+    return about(examine(host, { device: DISK }), DISK);
+  };
+  const finding = virtual('vfio-pci');
+  t.deepEqual([finding?.state, finding?.text], ['note', `ready with the VF token of ${owner}`]);
+  t.regex(finding?.fix ?? '', /UUID with which 0000:02:00\.0 was opened.*--vf-token/);
+  t.is(virtual('igb')?.text, 'ready');
 });
 
 test('lockdown and a container are notes', (t) => {

@@ -134,7 +134,7 @@ function bindHint(sysfs: Sysfs, { name, group }: Target, tokenGiven: boolean): H
       case 'EPERM':
         return hints.bindNotPermitted(sysfs, group);
       case 'EACCES':
-        return hints.tokenRefused(name, tokenGiven);
+        return hints.tokenRefused(sysfs, name, tokenGiven);
       case 'EAGAIN':
         return hints.resetContended(name);
       case 'EINVAL':

@@ -103,7 +103,7 @@ export class GroupContext extends RefCounted implements DmaContext {
       };
     } catch (error) {
       throw describeError(error, name, ({ code }) => {
-        if (code === 'EACCES') return hints.tokenRefused(name, token !== null);
+        if (code === 'EACCES') return hints.tokenRefused(sysfs, name, token !== null);
         if (code === 'EINVAL' && token !== null) return hints.tokenUnwanted(name);
         if (code === 'ENODEV') return hints.notBound(sysfs, name);
         return code === 'EAGAIN' ? hints.resetContended(name) : undefined;

@@ -2,7 +2,7 @@ import * as hints from '../../sysfs/hints.js';
 import type { IommuGroup } from '../../sysfs/sysfs.js';
 import type { Host } from '../host.js';
 import { checkReadiness } from '../readiness.js';
-import { type Check, type Finding, ok, problem } from './finding.js';
+import { type Check, type Finding, note, ok, problem } from './finding.js';
 
 /** Checks that the given function, or every bound function, can be opened now. */
 export const devices: Check = (host, { device }) => {
@@ -40,7 +40,10 @@ function checkViability(host: Host, group: IommuGroup): Finding[] {
 }
 
 function checkFunction(host: Host, name: string): Finding {
-  const { ready, missing, hint } = checkReadiness(host, name);
+  const { ready, missing, hint, tokenOwner } = checkReadiness(host, name);
+  if (ready && tokenOwner !== undefined) {
+    return note(name, `ready with the VF token of ${tokenOwner}`, hints.tokenNeeded(tokenOwner));
+  }
   if (ready) return ok(name, 'ready');
   const unbound = missing?.endsWith('not to vfio-pci') === true;
   return problem(name, missing ?? '', unbound ? `sudo vfio bind ${name}` : hint);

@@ -18,9 +18,28 @@ export const memlock: Check = (host, { memory }) => {
   return [problem(check, `${mib(limit)}, less than the ${mib(memory)} needed`, fix)];
 };
 
+/**
+ * Whether the kernel ignores the limit: CAP_IPC_LOCK counts in the initial user namespace only. A
+ * container of an ordinary user shows the capability too, but the kernel enforces the limit.
+ */
 function isPrivileged(host: Host): boolean {
+  if (!isInitialNamespace(host)) return false;
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(host.text('proc/self/status') ?? '')?.[1];
   return effective !== undefined && (BigInt(`0x${effective}`) >> CAP_IPC_LOCK) % 2n === 1n;
+}
+
+/** Number of the initial user namespace in /proc, fixed in the kernel (PROC_USER_INIT_INO). */
+const INITIAL = 'user:[4026531837]';
+
+/**
+ * Whether this process is in the initial user namespace. Only that namespace maps all user numbers
+ * to themselves, unless root made another one with the same map.
+ */
+function isInitialNamespace(host: Host): boolean {
+  const map = host.text('proc/self/uid_map');
+  if (map === null) return true;
+  const namespace = host.link('proc/self/ns/user');
+  return /^0\s+0\s+4294967295$/.test(map) && (namespace === null || namespace === INITIAL);
 }
 
 function mib(bytes: bigint): string {

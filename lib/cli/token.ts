@@ -1,0 +1,48 @@
+import type { OpenOptions } from '../contract/index.js';
+import { isMockName } from '../contract/names.js';
+import { parseUuid } from '../contract/uuid.js';
+import type { Option } from './command.js';
+import { UsageError } from './usage.js';
+
+/** The option of every command that opens a device. */
+export const VF_TOKEN = {
+  type: 'string',
+  value: '<uuid>',
+  help: 'the VF token of an SR-IOV function; default: VFIO_VF_TOKEN, if the function accepts one',
+} as const satisfies Option;
+
+/**
+ * Chooses the VF token for a device: the option, or else the environment variable. A value of the
+ * variable is omitted for a device that would refuse every token, so the variable can stay set.
+ *
+ * @param name - the full name of the device
+ * @param accepts - whether a real function accepts a token; replaced by tests
+ */
+export async function chooseToken(
+  name: string,
+  option: string | undefined,
+  variable = process.env.VFIO_VF_TOKEN,
+  accepts = acceptsToken,
+): Promise<Pick<OpenOptions, 'vfToken'>> {
+  if (option !== undefined) return { vfToken: checkToken('--vf-token', option) };
+  if (variable === undefined || variable === '') return {};
+  const vfToken = checkToken('VFIO_VF_TOKEN', variable);
+  return !isMockName(name) && (await accepts(name)) ? { vfToken } : {};
+}
+
+async function acceptsToken(name: string): Promise<boolean> {
+  const [host, readiness] = await Promise.all([
+    import('../host/host.js'),
+    import('../host/readiness.js'),
+  ]);
+  return readiness.acceptsToken(new host.Host(), name);
+}
+
+function checkToken(what: string, text: string): string {
+  try {
+    return parseUuid(text, what).text;
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(error.message);
+    throw error;
+  }
+}

@@ -1,0 +1,19 @@
+import { isVfio } from './hints.js';
+import type { Sysfs } from './sysfs.js';
+
+/**
+ * Returns the physical function whose VF token the open of a VF needs; null if the open needs none.
+ * The kernel asks for the token if the physical function is bound to vfio-pci
+ * (vfio_pci_validate_vf_token).
+ */
+export function tokenOwner(sysfs: Sysfs, name: string): string | null {
+  const owner = sysfs.physicalFunction(name);
+  if (owner === null) return null;
+  const driver = sysfs.driver(owner);
+  return driver !== null && isVfio(driver) ? owner : null;
+}
+
+/** Whether the kernel accepts a VF token for a function: other functions fail with EINVAL. */
+export function acceptsToken(sysfs: Sysfs, name: string): boolean {
+  return sysfs.isPhysicalFunction(name) || tokenOwner(sysfs, name) !== null;
+}
