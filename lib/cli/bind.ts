@@ -1,18 +1,21 @@
-import { applyPlan } from '../host/apply.js';
+import { applyPlan, listUses } from '../host/apply.js';
 import { planBind } from '../host/binding.js';
 import { Host } from '../host/host.js';
 import { chownNodes, findNodes, resolveUser } from '../host/owner.js';
 import { udevRules } from '../host/persist.js';
 import { printableLines } from '../printable.js';
-import { printPlan, printOutcome } from './binding.js';
+import { printOutcome, printPlan, printWarnings } from './binding.js';
 import { defineCommand } from './command.js';
 import { resolveReal } from './real.js';
 import { UsageError } from './usage.js';
 
 export const command = defineCommand({
-  about: `Binds a function and all of its IOMMU group, except bridges, to vfio-pci. A function in use
-    is refused: a mounted disk or share, swap, a network interface that is up. The former drivers are
-    stored in sysfs (driver_override) until the next boot; vfio release binds them again.`,
+  about: `Binds a function to vfio-pci, and with it the functions of its IOMMU group that have a
+    driver, except bridges. A function in use is refused: a disk that is mounted, claimed or open, a
+    share, a character device that is open, a network interface that is up or in another network
+    namespace, a physical function with virtual functions. The kernel is asked about each disk by an
+    exclusive open. The former drivers are stored in sysfs (driver_override) until the next boot;
+    vfio release binds them again.`,
   operands: { device: { from: 'devices' } },
   options: {
     'dry-run': { type: 'boolean', help: 'prints the writes to sysfs, and writes nothing' },
@@ -33,16 +36,19 @@ export const command = defineCommand({
   async run({ options: { owner, json, ...options }, operands }) {
     if (options.persist && json) throw new UsageError('--persist prints a rule, not JSON');
     const host = new Host();
-    const plan = planBind(host, await resolveReal(operands.device));
     const uid = owner === undefined ? undefined : resolveUser(owner);
+    const plan = planBind(host, await resolveReal(operands.device));
     if (options.persist) {
       console.log(printableLines(udevRules(host, plan, owner)));
       return 0;
     }
     if (options['dry-run']) {
-      printPlan(plan, json, owner === undefined ? {} : { owner, node: host.groupNode(plan.group) });
+      const uses = listUses(host, plan);
+      const more = owner === undefined ? {} : { owner, node: host.groupNode(plan.group) };
+      printPlan({ ...plan, uses }, json, more);
       return 0;
     }
+    printWarnings(plan);
     const outcomes = applyPlan(host, plan, options.force);
     const nodes = findNodes(host, plan.group);
     if (uid !== undefined) chownNodes(nodes, uid);

@@ -18,9 +18,12 @@ export function printPlan(
   more: { owner?: string; node?: string } = {},
 ): void {
   if (json) {
-    console.log(toJson({ ...plan, ...more, group: plan.group.number, dryRun: true }));
+    const { changes, kept, uses, warnings } = plan;
+    const group = plan.group.number;
+    console.log(toJson({ group, changes, kept, uses, warnings, ...more, dryRun: true }));
     return;
   }
+  for (const text of plan.warnings) print(`# warning: ${text}`);
   for (const use of plan.uses) print(`# in use: ${use}`);
   for (const { name, why } of plan.kept) print(`# ${name} is unchanged: ${why}`);
   for (const { name, from, to, steps } of plan.changes) {
@@ -28,6 +31,11 @@ export function printPlan(
     for (const { path, text } of steps) print(`echo ${text.trim()} > ${path}`);
   }
   if (more.owner !== undefined) print(`chown ${more.owner} ${more.node ?? ''}`);
+}
+
+/** Prints the risks of a plan on standard error. */
+export function printWarnings({ warnings }: Plan): void {
+  for (const text of warnings) console.error(printable(`vfio: warning: ${text}`));
 }
 
 /** Prints the result of a plan. */

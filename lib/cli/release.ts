@@ -8,13 +8,15 @@ import { resolveReal } from './real.js';
 export const command = defineCommand({
   about: `Unbinds a function and all of its IOMMU group from vfio-pci, and binds each function to the
     driver it had before vfio bind. Without a former driver, the kernel chooses one. A function that
-    a program has open is refused.`,
+    a program has open is refused, and so is a physical function with virtual functions, which end
+    with it.`,
   operands: { device: { from: 'devices' } },
   options: {
     'dry-run': { type: 'boolean', help: 'prints the writes to sysfs, and writes nothing' },
     force: {
       type: 'boolean',
-      help: 'releases an open function, too: the kernel waits until the program closes it',
+      help: `releases functions in use, too: the kernel waits until programs close them, and removes
+        virtual functions`,
     },
     json: { type: 'boolean', help: 'prints one JSON object' },
   },

@@ -2,10 +2,13 @@ import { isVfio } from '../sysfs/hints.js';
 import * as hints from '../sysfs/hints.js';
 import type { IommuGroup } from '../sysfs/sysfs.js';
 import { VfioError } from '../errors.js';
+import { Activity } from './activity.js';
+import { type Disk, findDisks } from './below.js';
 import type { Host } from './host.js';
-import { findOpeners, findUses } from './in-use.js';
-import { Mounts } from './mounts.js';
-import { BRIDGES_STAY } from './readiness.js';
+import { findUses } from './in-use.js';
+import { assignRoles } from './members.js';
+import { vfioNodes } from './vfio-nodes.js';
+import { findVirtualUses } from './virtual-functions.js';
 
 /** One write to a file of sysfs. */
 export interface Step {
@@ -20,6 +23,8 @@ export interface Change {
   readonly from: string | null;
   /** The new driver; null if the kernel chooses. */
   readonly to: string | null;
+  /** The text of `driver_override` before the change; empty if there is none. */
+  readonly override: string;
   readonly steps: readonly Step[];
 }
 
@@ -31,30 +36,27 @@ export interface Plan {
   readonly kept: readonly { readonly name: string; readonly why: string }[];
   /** Uses that the change would interrupt: `'/dev/nvme0n1 is mounted on /'`. */
   readonly uses: readonly string[];
+  /** The disks that lose their driver. Whether one is in use is asked when the plan is applied. */
+  readonly disks: readonly Disk[];
+  /** Risks of the change. */
+  readonly warnings: readonly string[];
 }
 
 const DRIVER = 'vfio-pci';
 
 /**
- * Plans to bind a function, and all of its IOMMU group except bridges, to vfio-pci.
+ * Plans to bind a function, and the members of its IOMMU group that a program needs, to vfio-pci.
  *
  * The former driver is stored in the function's `driver_override`, which takes effect at the next
  * probe only. The former driver is thus known after this process ends and forgotten after a reboot,
  * and nothing outside of sysfs is written.
  *
  * @throws VfioError ENODEV if the function, its IOMMU group or vfio-pci is missing; EINVAL for a
- *   bridge
+ *   bridge, and for a group with a device of another bus in use
  */
 export function planBind(host: Host, name: string): Plan {
   const group = groupOf(host, name);
-  if (host.isBridge(name)) {
-    throw new VfioError({
-      code: 'EINVAL',
-      message: 'a PCI bridge cannot be bound to vfio-pci',
-      path: name,
-      hint: BRIDGES_STAY,
-    });
-  }
+  const { free, kept, blocking, warnings } = assignRoles(host, group, name);
   if (!host.hasDriver(DRIVER)) {
     throw new VfioError({
       code: 'ENODEV',
@@ -63,27 +65,20 @@ export function planBind(host: Host, name: string): Plan {
       hint: "'modprobe vfio-pci' as root loads it.",
     });
   }
-  const members = host.members(group);
-  const isBound = ({ driver }: { driver: string | null }) => driver !== null && isVfio(driver);
-  const free = members.filter((member) => !host.isBridge(member.name) && !isBound(member));
-  const mounts = new Mounts(host);
+  const activity = new Activity(host);
   return {
     group,
     changes: free.map(({ name: member, driver }) => ({
       name: member,
       from: driver,
       to: DRIVER,
+      override: readOverride(host, member),
       steps: bindSteps(host, member, driver),
     })),
-    kept: [
-      ...members
-        .filter((one) => host.isBridge(one.name))
-        .map((one) => ({ name: one.name, why: 'a bridge' })),
-      ...members
-        .filter(isBound)
-        .map((one) => ({ name: one.name, why: `bound to ${one.driver ?? ''}` })),
-    ],
-    uses: free.flatMap((member) => findUses(host, member.name, mounts)),
+    kept,
+    uses: [...blocking, ...free.flatMap((member) => findUses(host, member.name, activity))],
+    disks: free.flatMap((member) => findDisks(host, member.name)),
+    warnings,
   };
 }
 
@@ -96,11 +91,9 @@ export function planRelease(host: Host, name: string): Plan {
   const group = groupOf(host, name);
   const members = host.members(group);
   const ours = members.filter(({ driver }) => driver !== null && isVfio(driver));
-  const nodes = [
-    host.groupNode(group),
-    ...ours.map((member) => host.deviceNode(host.vfioDevice(member.name) ?? 'none')),
-  ];
-  const openers = findOpeners(host, nodes);
+  const activity = new Activity(host);
+  const names = ours.map((member) => member.name);
+  const openers = activity.openNodes.findProcesses(vfioNodes(host, names));
   return {
     group,
     changes: ours.map(({ name: member, driver }) => {
@@ -109,6 +102,7 @@ export function planRelease(host: Host, name: string): Plan {
         name: member,
         from: driver,
         to: former,
+        override: readOverride(host, member),
         steps: releaseSteps(host, member, driver, former),
       };
     }),
@@ -118,7 +112,12 @@ export function planRelease(host: Host, name: string): Plan {
         name: one.name,
         why: one.driver === null ? 'no driver' : `bound to ${one.driver}`,
       })),
-    uses: openers.length === 0 ? [] : [`open in ${openers.join(', ')}`],
+    uses: [
+      ...(openers.length === 0 ? [] : [`open in ${openers.join(', ')}`]),
+      ...names.flatMap((member) => findVirtualUses(host, activity, member)),
+    ],
+    disks: [],
+    warnings: [],
   };
 }
 
@@ -167,7 +166,11 @@ function probe(host: Host, name: string): Step {
 
 /** Reads the driver that {@link planBind} stored; null if there was none, or another tool bound. */
 function formerDriver(host: Host, name: string): string | null {
-  const override = host.text('sys/bus/pci/devices', name, 'driver_override');
-  if (override === null || override === '' || override === '(null)') return null;
-  return isVfio(override) ? null : override;
+  const override = readOverride(host, name);
+  return override === '' || isVfio(override) ? null : override;
+}
+
+function readOverride(host: Host, name: string): string {
+  const override = host.text('sys/bus/pci/devices', name, 'driver_override') ?? '';
+  return override === '(null)' ? '' : override;
 }

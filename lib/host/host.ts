@@ -1,11 +1,14 @@
 import {
   closeSync,
   constants,
+  fstatSync,
   openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   realpathSync,
+  type Stats,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { basename } from 'node:path';
@@ -55,6 +58,46 @@ export class Host extends Sysfs {
     return target === null ? null : basename(target);
   }
 
+  /** Lists the numbers of the processes, in ascending order. */
+  processes(): string[] {
+    const numbers = this.names('proc').filter((name) => /^\d+$/.test(name));
+    return numbers.sort((a, b) => Number(a) - Number(b));
+  }
+
+  /** Returns the name and number of a process: `'qemu (1234)'`. */
+  processName(pid: string): string {
+    return `${this.text('proc', pid, 'comm') ?? 'process'} (${pid})`;
+  }
+
+  /**
+   * Returns the number of a device node: `'b259:0'` for a block device, `'c226:0'` for a character
+   * device; null for any other file.
+   */
+  nodeNumber(path: string): string | null {
+    const found = statSync(path, { throwIfNoEntry: false });
+    return found === undefined ? null : numberOf(found);
+  }
+
+  /**
+   * Opens a disk for reading, with a claim (O_EXCL): the open fails with EBUSY if the disk is
+   * mounted or claimed otherwise.
+   *
+   * @param number - the expected device number, `'b259:0'`
+   * @throws an error of node:fs; ENXIO if the node belongs to another device
+   */
+  openExclusive(path: string, number: string): number {
+    // O_NONBLOCK: a drive without a medium does not wait for one.
+    const fd = openSync(path, constants.O_RDONLY | constants.O_EXCL | constants.O_NONBLOCK);
+    if (numberOf(fstatSync(fd)) === number) return fd;
+    closeSync(fd);
+    throw new VfioError({ code: 'ENXIO', syscall: 'open', path });
+  }
+
+  /** Closes a file descriptor of {@link openExclusive}. */
+  close(fd: number): void {
+    closeSync(fd);
+  }
+
   /** Whether the function is a PCI-PCI bridge or a CardBus bridge. */
   isBridge(name: string): boolean {
     const code = this.text('sys/bus/pci/devices', name, 'class') ?? '';
@@ -87,4 +130,13 @@ export class Host extends Sysfs {
       });
     }
   }
+}
+
+function numberOf(stats: Stats): string | null {
+  const kind = stats.isBlockDevice() ? 'b' : stats.isCharacterDevice() ? 'c' : null;
+  if (kind === null) return null;
+  // Linux has 12 bits for the major number and 20 for the minor number.
+  const major = (stats.rdev >>> 8) & 0xfff;
+  const minor = (stats.rdev & 0xff) | ((stats.rdev >>> 12) & 0xfff00);
+  return `${kind}${major}:${minor}`;
 }

@@ -24,15 +24,14 @@ export class Mounts {
   readonly #views: readonly View[];
 
   constructor(host: Host) {
-    const processes = host.names('proc').filter((name) => /^\d+$/.test(name));
     const texts = new Set<string>();
     const views: View[] = [];
-    for (const process of ['self', ...processes.sort((a, b) => Number(a) - Number(b))]) {
+    for (const process of ['self', ...host.processes()]) {
       const text = host.text('proc', process, 'mountinfo');
       if (text === null || texts.has(text)) continue;
       texts.add(text);
-      const name = () => `${host.text('proc', process, 'comm') ?? 'process'} (${process})`;
-      views.push({ process: process === 'self' ? null : name(), mounts: parse(text) });
+      const name = process === 'self' ? null : host.processName(process);
+      views.push({ process: name, mounts: parse(text) });
     }
     this.#views = views;
   }

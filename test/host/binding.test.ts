@@ -1,8 +1,10 @@
+import { symlinkSync } from 'node:fs';
 import test from 'ava';
 import { applyPlan } from '../../lib/host/apply.js';
 import { planBind, planRelease } from '../../lib/host/binding.js';
 import { udevRules } from '../../lib/host/persist.js';
 import { FakeHost } from './fake-host.js';
+import { opener } from './machine.js';
 import { VfioError } from '../../lib/errors.js';
 import type { ExecutionContext } from 'ava';
 
@@ -56,7 +58,7 @@ test('a function bound to a VFIO driver is kept, and binding twice changes nothi
   t.deepEqual(again.changes, []);
   t.deepEqual(
     again.kept.map(({ name, why }) => `${name} ${why}`),
-    [`${PORT} a bridge`, `${GPU} bound to vfio-pci`, `${SOUND} bound to vfio-pci`],
+    [`${PORT} a PCI bridge`, `${GPU} bound to vfio-pci`, `${SOUND} bound to vfio-pci`],
   );
 });
 
@@ -120,4 +122,75 @@ test('udev rules match the functions by address and ids', (t) => {
   t.regex(functions[0] ?? '', /KERNEL=="0000:01:00\.0", ATTR\{vendor\}=="0x1b36"/);
   t.true(rules.includes('SUBSYSTEM=="vfio", KERNEL=="1", OWNER="ann"'));
   t.deepEqual(host.writes, []);
+});
+
+test('release fails if vfio-pci binds the function again by its ids', (t) => {
+  const host = new FakeHost(t, { devices: [{ name: GPU, driver: 'vfio-pci', group: 1 }] });
+  host.natural[GPU] = 'vfio-pci';
+  const error = t.throws(() => applyPlan(host, planRelease(host, GPU), false), {
+    instanceOf: VfioError,
+    code: 'EBUSY',
+    message: /vfio-pci bound to 0000:01:00\.0 again, since it claims the ids 1b36:0010/,
+  });
+  t.regex(error.hint ?? '', /echo 1b36 0010 > .*\/vfio-pci\/remove_id.*ids=/);
+  t.is(host.driver(GPU), 'vfio-pci');
+});
+
+test('a driver that changes again before the end of the plan is an error', (t) => {
+  const host = card(t);
+  const { write } = host;
+  host.write = (path, text) => {
+    write.call(host, path, text);
+    // Another program binds the first function while the second is changed.
+    if (text !== SOUND || !path.endsWith('drivers_probe')) return;
+    write.call(host, `${host.device(GPU)}/driver/unbind`, GPU);
+    write.call(host, `${host.device(GPU)}/driver_override`, 'amdgpu');
+    write.call(host, path, GPU);
+  };
+  t.throws(() => applyPlan(host, planBind(host, GPU), false), {
+    code: 'ENODEV',
+    message: /vfio-pci did not bind to 0000:01:00\.0, but amdgpu did/,
+  });
+  t.deepEqual(drivers(host), ['amdgpu', 'snd_hda_intel', 'pcieport']);
+});
+
+test('a release that fails keeps the former driver for the next release', (t) => {
+  const host = card(t);
+  applyPlan(host, planBind(host, GPU), false);
+  host.refused.add(`${SOUND} snd_hda_intel`);
+  t.throws(() => applyPlan(host, planRelease(host, GPU), false), { code: 'ENODEV' });
+  t.deepEqual(drivers(host), ['vfio-pci', 'vfio-pci', 'pcieport']);
+  host.refused.clear();
+  applyPlan(host, planRelease(host, GPU), false);
+  t.deepEqual(drivers(host), ['amdgpu', 'snd_hda_intel', 'pcieport']);
+});
+
+/** Adds two VFs to the graphics card: one with a host driver, one open in a program. */
+function virtualize(host: FakeHost): void {
+  for (const [index, name] of ['0000:02:00.0', '0000:02:00.1'].entries()) {
+    symlinkSync(`../${name}`, host.path('sys/bus/pci/devices', GPU, `virtfn${index}`));
+  }
+  opener(host, 4711, 'qemu', 'vfio/21');
+}
+
+test('a physical function with virtual functions is neither released nor bound without --force', (t) => {
+  const virtual = [
+    { name: '0000:02:00.0', driver: 'igbvf', group: 20 },
+    { name: '0000:02:00.1', driver: 'vfio-pci', group: 21 },
+  ];
+  for (const [driver, plan] of [
+    ['vfio-pci', planRelease],
+    ['igb', planBind],
+  ] as const) {
+    const host = new FakeHost(t, { devices: [{ name: GPU, driver, group: 1 }, ...virtual] });
+    virtualize(host);
+    t.deepEqual(plan(host, GPU).uses, [
+      `virtual function 0000:02:00.0 (igbvf) ends with ${GPU}`,
+      `virtual function 0000:02:00.1 (vfio-pci, open in qemu (4711)) ends with ${GPU}`,
+    ]);
+    t.throws(() => applyPlan(host, plan(host, GPU), false), { code: 'EBUSY' });
+    t.is(host.driver(GPU), driver);
+    t.deepEqual(host.writes, []);
+    t.notThrows(() => applyPlan(host, plan(host, GPU), true));
+  }
 });

@@ -15,6 +15,12 @@ export class FakeHost extends Host {
   readonly natural: Record<string, string> = {};
   /** Functions that every probe refuses. */
   readonly refused = new Set<string>();
+  /** Codes with which the exclusive open of a disk fails, by name: `{ sda1: 'EBUSY' }`. */
+  readonly claimed: Record<string, string> = {};
+  /** Numbers of nodes, by the path that is looked up: `{ 'proc/7/fd/3': 'c226:0' }`. */
+  readonly numbers: Record<string, string> = {};
+  /** Opens and closes of disks, and writes, in order. */
+  readonly log: string[] = [];
   readonly tree: Tree;
 
   constructor(t: ExecutionContext, spec: TreeSpec = {}) {
@@ -27,8 +33,23 @@ export class FakeHost extends Host {
     }
   }
 
+  override nodeNumber(path: string): string | null {
+    return this.numbers[path.slice(this.tree.root.length + 1)] ?? null;
+  }
+
+  override openExclusive(path: string): number {
+    const code = this.claimed[basename(path)];
+    if (code !== undefined) throw new VfioError({ code, syscall: 'open', path });
+    return this.log.push(`open ${basename(path)}`) - 1;
+  }
+
+  override close(fd: number): void {
+    this.log.push((this.log[fd] ?? '').replace('open', 'close'));
+  }
+
   override write(path: string, text: string): void {
     this.writes.push(`${path.slice(this.tree.root.length)} ${text.trim()}`);
+    this.log.push(`write ${basename(path)}`);
     const file = basename(path);
     if (file === 'driver_override') writeFileSync(path, text.trim() === '' ? '(null)\n' : text);
     else if (file === 'unbind') this.#unbind(dirname(path));

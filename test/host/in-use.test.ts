@@ -1,45 +1,10 @@
-import { mkdirSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { applyPlan } from '../../lib/host/apply.js';
 import { planBind, planRelease } from '../../lib/host/binding.js';
 import { findUses } from '../../lib/host/in-use.js';
 import { VfioError } from '../../lib/errors.js';
 import { FakeHost } from './fake-host.js';
-
-const DISK = '0000:01:00.0';
-const NIC = '0000:02:00.0';
-
-function machine(t: ExecutionContext): FakeHost {
-  const host = new FakeHost(t, {
-    devices: [
-      { name: DISK, driver: 'nvme', group: 1 },
-      { name: NIC, driver: 'e1000e', group: 2 },
-    ],
-    drivers: ['vfio-pci', 'nvme', 'e1000e'],
-  });
-  mounts(host, '');
-  return host;
-}
-
-/** Adds a block device below a folder of sysfs. */
-function disk(host: FakeHost, name: string, below: string, number: string, dm?: string): void {
-  host.tree.file(`${below}/${name}/dev`, `${number}\n`);
-  if (dm !== undefined) host.tree.file(`${below}/${name}/dm/name`, `${dm}\n`);
-  link(host, `sys/class/block/${name}`, `${below}/${name}`);
-}
-
-function link(host: FakeHost, from: string, to: string): void {
-  const path = join(host.tree.root, from);
-  mkdirSync(dirname(path), { recursive: true });
-  symlinkSync(join(host.tree.root, to), path);
-}
-
-function mounts(host: FakeHost, lines: string): void {
-  host.tree.file('proc/self/mountinfo', lines);
-}
-
-const CONTROLLER = `sys/bus/pci/devices/${DISK}/nvme/nvme0`;
+import { CONTROLLER, DISK, disk, link, machine, mounts, NIC, opener } from './machine.js';
 
 test('a disk that is not mounted is not in use', (t) => {
   const host = machine(t);
@@ -171,11 +136,91 @@ test('a device that a program has open is not released', (t) => {
     devices: [{ name: DISK, driver: 'vfio-pci', group: 1 }],
     nodes: ['vfio/vfio', 'vfio/1'],
   });
-  host.tree.file('proc/4711/comm', 'driver\n');
-  mkdirSync(join(host.tree.root, 'proc/4711/fd'));
-  symlinkSync(host.path('dev/vfio/1'), join(host.tree.root, 'proc/4711/fd/9'));
+  opener(host, 4711, 'driver', 'vfio/1');
   const { uses } = planRelease(host, DISK);
   t.deepEqual(uses, ['open in driver (4711)']);
   t.throws(() => applyPlan(host, planRelease(host, DISK), false), { code: 'EBUSY' });
   t.is(host.driver(DISK), 'vfio-pci');
+});
+
+test('a disk that a program has open is found, also if a container gives it another path', (t) => {
+  const host = machine(t);
+  disk(host, 'nvme0n1', CONTROLLER, '259:0');
+  opener(host, 70, 'qemu', 'nvme0n1');
+  opener(host, 71, 'postgres', 'xvda');
+  opener(host, 72, 'sh', 'null');
+  host.numbers['proc/71/fd/3'] = 'b259:0';
+  t.deepEqual(findUses(host, DISK), ['/dev/nvme0n1 is open in qemu (70), postgres (71)']);
+});
+
+test('every disk of a mounted btrfs is in use', (t) => {
+  const host = machine(t);
+  disk(host, 'nvme0n1', CONTROLLER, '259:0');
+  host.tree.folder('sys/fs/btrfs/features');
+  link(host, 'sys/fs/btrfs/4c9c/devices/nvme0n1', `${CONTROLLER}/nvme0n1`);
+  mounts(host, '25 1 0:30 / /data rw - btrfs /dev/sda rw\n');
+  t.deepEqual(findUses(host, DISK), ['/dev/nvme0n1 is a disk of a mounted btrfs']);
+});
+
+test('a ZFS dataset with the name of a disk is not that disk', (t) => {
+  const host = machine(t);
+  disk(host, 'nvme0n1', CONTROLLER, '259:0');
+  mounts(host, '25 1 0:30 / /data rw - zfs tank/nvme0n1 rw\n');
+  t.deepEqual(findUses(host, DISK), []);
+});
+
+test('a disk behind a loop device, an NVMe target or a SCSI target is in use', (t) => {
+  const host = machine(t);
+  disk(host, 'nvme0n1', CONTROLLER, '259:0');
+  disk(host, 'loop3', 'sys/devices/virtual/block', '7:3');
+  host.tree.file('sys/devices/virtual/block/loop3/loop/backing_file', '/dev/nvme0n1\n');
+  host.tree.file('dev/nvme0n1', '');
+  link(host, 'dev/disk/by-id/nvme-1', 'dev/nvme0n1');
+  const target = 'sys/kernel/config/nvmet/subsystems/nqn.one/namespaces';
+  for (const [one, enable] of [
+    ['1', '1'],
+    ['2', '0'],
+  ] as const) {
+    host.tree.file(`${target}/${one}/device_path`, '/dev/disk/by-id/nvme-1\n');
+    host.tree.file(`${target}/${one}/enable`, `${enable}\n`);
+  }
+  const store = 'sys/kernel/config/target/core/fileio_0/disk';
+  host.tree.file(`${store}/info`, 'TCM FILEIO ID: 0        File: /dev/nvme0n1  Size: 512\n');
+  host.tree.file('sys/kernel/config/target/core/iblock_1/other/udev_path', '/dev/sda\n');
+  t.deepEqual(findUses(host, DISK), [
+    '/dev/nvme0n1 is used by loop3',
+    '/dev/nvme0n1 is used by the NVMe target nqn.one',
+    '/dev/nvme0n1 is used by the SCSI target fileio_0/disk',
+  ]);
+});
+
+test('an open character device of the function is a use', (t) => {
+  const host = machine(t);
+  const folders = { '242:0': 'nvme0', '241:0': 'nvme0/ng0n1', '240:7': 'nvme0/nvme9' };
+  for (const [number, folder] of Object.entries(folders)) {
+    const device = `sys/bus/pci/devices/${DISK}/nvme/${folder}`;
+    host.tree.file(`${device}/uevent`, `MAJOR=1\nDEVNAME=${folder.split('/').at(-1) ?? ''}\n`);
+    link(host, `sys/dev/char/${number}`, device);
+  }
+  opener(host, 80, 'smartd', 'nvme0');
+  opener(host, 81, 'fio', 'somewhere/ng');
+  host.numbers['proc/81/fd/3'] = 'c241:0';
+  t.deepEqual(findUses(host, DISK).sort(), [
+    '/dev/ng0n1 is open in fio (81)',
+    '/dev/nvme0 is open in smartd (80)',
+  ]);
+  t.deepEqual(findUses(host, NIC), []);
+});
+
+test('an open node of an NVIDIA GPU is a use of that GPU', (t) => {
+  const host = new FakeHost(t, {
+    devices: [DISK, NIC].map((name) => ({ name, driver: 'nvidia' })),
+    nodes: ['nvidia0', 'nvidia1', 'nvidiactl'],
+  });
+  opener(host, 90, 'python3', 'nvidia1');
+  opener(host, 91, 'nvtop', 'nvidiactl');
+  host.tree.file(`proc/driver/nvidia/gpus/${DISK}/information`, 'Device Minor: \t 0\n');
+  host.tree.file(`proc/driver/nvidia/gpus/${NIC}/information`, 'Device Minor: \t 1\n');
+  t.deepEqual(findUses(host, DISK), []);
+  t.deepEqual(findUses(host, NIC), ['/dev/nvidia1 is open in python3 (90)']);
 });

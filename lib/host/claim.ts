@@ -1,0 +1,78 @@
+import type { Disk } from './below.js';
+import type { Host } from './host.js';
+
+/** A use that the kernel reported for a disk or partition. */
+export interface DiskUse {
+  /** `'/dev/sda1'`. */
+  readonly node: string;
+  /** Whether somebody has claimed the disk; false if the kernel could not be asked. */
+  readonly claimed: boolean;
+  /** `'/dev/sda1 is claimed by dm-0 (vg-home)'`. */
+  readonly text: string;
+}
+
+/**
+ * Exclusive access to the disks of a plan. The kernel answers EBUSY for each disk or partition that
+ * is mounted, swapped on, or claimed by LVM, RAID, ZFS, btrfs or another program. While the access
+ * is kept, nobody can mount or claim a disk or its partitions.
+ */
+export class Claim {
+  readonly uses: readonly DiskUse[];
+  readonly #host: Host;
+  readonly #descriptors: { owner: string; fd: number }[] = [];
+
+  /** Opens the disks. The function ends with an object also if disks are in use. */
+  constructor(host: Host, disks: readonly Disk[]) {
+    this.#host = host;
+    const busy = new Set<string>();
+    const uses: DiskUse[] = [];
+    const partitions = disks.filter(({ whole }) => whole !== null);
+    const wholes = disks.filter(({ whole }) => whole === null);
+    // The kernel refuses the disk while this process has its partition open, and the reverse.
+    for (const disk of [...partitions, ...wholes]) {
+      const use = this.#open(disk);
+      if (use === null || busy.has(disk.name)) continue;
+      uses.push(use);
+      if (disk.whole !== null) busy.add(disk.whole);
+    }
+    this.uses = uses;
+  }
+
+  /** Opens a disk, and keeps it open; a partition is closed again. Returns the use found. */
+  #open({ name, owner, node, number, whole }: Disk): DiskUse | null {
+    try {
+      const fd = this.#host.openExclusive(node, `b${number}`);
+      if (whole === null) this.#descriptors.push({ owner, fd });
+      else this.#host.close(fd);
+      return null;
+    } catch (error) {
+      const { code = 'error' } = error as NodeJS.ErrnoException;
+      // A drive without a medium has no data.
+      if (code === 'ENOMEDIUM') return null;
+      const claimed = code === 'EBUSY';
+      const state = claimed ? `claimed by ${this.#claimant(name)}` : `not accessible (${code})`;
+      return { node: `/dev/${name}`, claimed, text: `/dev/${name} is ${state}` };
+    }
+  }
+
+  #claimant(name: string): string {
+    const holders = this.#host.names('sys/class/block', name, 'holders').map((holder) => {
+      const label = this.#host.text('sys/class/block', holder, 'dm/name');
+      return label === null ? holder : `${holder} (${label})`;
+    });
+    if (holders.length > 0) return holders.join(', ');
+    return 'the kernel or a program (a mount, swap, LVM, RAID, ZFS, btrfs)';
+  }
+
+  /** Closes the disks of a function. */
+  release(owner: string): void {
+    for (const one of this.#descriptors.splice(0)) {
+      if (one.owner === owner) this.#host.close(one.fd);
+      else this.#descriptors.push(one);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const { fd } of this.#descriptors.splice(0)) this.#host.close(fd);
+  }
+}

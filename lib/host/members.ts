@@ -1,0 +1,102 @@
+import { findBlockers, isVfio } from '../sysfs/hints.js';
+import type { GroupMember, IommuGroup } from '../sysfs/sysfs.js';
+import { VfioError } from '../errors.js';
+import type { Host } from './host.js';
+import { BRIDGES_STAY } from './readiness.js';
+
+/** What a plan does with the members of a group. */
+export interface Roles {
+  /** The members to bind. */
+  readonly free: readonly GroupMember[];
+  /** Members that are not changed. */
+  readonly kept: readonly { readonly name: string; readonly why: string }[];
+  /** Members that stay, but whose drivers keep programs from the group. */
+  readonly blocking: readonly string[];
+  /** Risks of binding: `'0000:00:1f.4 is an SMBus controller: …'`. */
+  readonly warnings: readonly string[];
+}
+
+/** Bridges of class 06xx by subclass. */
+const BRIDGES: Readonly<Record<string, string>> = {
+  '00': 'a host bridge',
+  '01': 'an ISA bridge',
+  '04': 'a PCI bridge',
+  '07': 'a CardBus bridge',
+};
+
+/** Risks by class and subclass. */
+const RISKS: Readonly<Record<string, string>> = {
+  '0c05': 'an SMBus controller: the host loses its sensors and the memory modules behind it',
+  '0c80': "a serial bus controller: the firmware's flash (SPI) can be behind it",
+};
+
+/**
+ * Decides which members of a group to bind. A program needs no member without a driver, and no
+ * bridge: bridges (class 06xx) lead to the firmware's flash and to other devices, and vfio-pci puts
+ * an idle device into D3hot. So members of both kinds stay as they are, except the named function.
+ *
+ * @throws VfioError EINVAL if the named function is a bridge, or if the group has a device in use
+ *   that is not a PCI function
+ */
+export function assignRoles(host: Host, group: IommuGroup, wanted: string): Roles {
+  refuseBridge(host, wanted);
+  const members = host.members(group);
+  refuseOthers(host, members, group);
+  const reasons = members.map((member) => ({ member, why: reasonToKeep(host, member, wanted) }));
+  const free = reasons.filter(({ why }) => why === null).map(({ member }) => member);
+  const blockers = findBlockers(host, group).filter(({ name }) => {
+    return !free.some((member) => member.name === name);
+  });
+  return {
+    free,
+    kept: reasons.flatMap(({ member: { name }, why }) => (why === null ? [] : [{ name, why }])),
+    blocking: blockers.map(({ name, driver }) => {
+      const unbind = `echo ${name} > /sys/bus/pci/drivers/${driver ?? ''}/unbind`;
+      return `${name}, ${bridgeName(host, name) ?? ''}, by ${driver ?? ''}, which keeps programs from the group (unbind by hand: ${unbind})`;
+    }),
+    warnings: free.flatMap(({ name }) => {
+      const risk = RISKS[classOf(host, name)];
+      return risk === undefined ? [] : [`${name} is ${risk}`];
+    }),
+  };
+}
+
+function reasonToKeep(host: Host, { name, driver }: GroupMember, wanted: string): string | null {
+  if (driver !== null && isVfio(driver)) return `bound to ${driver}`;
+  if (name === wanted) return null;
+  return bridgeName(host, name) ?? (driver === null ? 'no driver' : null);
+}
+
+/** Returns the kind of a bridge, `'an ISA bridge'`; null for a function of another class. */
+function bridgeName(host: Host, name: string): string | null {
+  const code = classOf(host, name);
+  return code.startsWith('06') ? (BRIDGES[code.slice(2)] ?? 'a bridge') : null;
+}
+
+/** Returns class and subclass, `'0601'`. */
+function classOf(host: Host, name: string): string {
+  return host.text('sys/bus/pci/devices', name, 'class')?.slice(2, 6) ?? '';
+}
+
+function refuseBridge(host: Host, name: string): void {
+  const kind = BRIDGES[/^06(..)$/.exec(classOf(host, name))?.[1] ?? ''];
+  if (kind === undefined) return;
+  throw new VfioError({
+    code: 'EINVAL',
+    message: `${kind} cannot be bound to vfio-pci`,
+    path: name,
+    hint: BRIDGES_STAY,
+  });
+}
+
+/** Refuses a group with a device of another bus whose driver keeps programs from the group. */
+function refuseOthers(host: Host, members: readonly GroupMember[], group: IommuGroup): void {
+  const other = members.find(({ name, driver }) => driver !== null && !host.has(host.device(name)));
+  if (other === undefined) return;
+  throw new VfioError({
+    code: 'EINVAL',
+    message: `${other.name} (${other.driver ?? ''}) is not a PCI function, and uses the group too`,
+    path: `IOMMU group ${group.number}`,
+    hint: 'A program needs every device of the group. Unbind the driver of that device by hand first, if the host can do without it.',
+  });
+}
