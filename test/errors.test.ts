@@ -3,7 +3,12 @@ import { VfioError } from '../lib/errors.js';
 
 test('a code that this system does not define is kept, with the message of the cause', (t) => {
   const cause = new RangeError('the value is out of range');
-  const error = new VfioError({ code: 'ERR_OUT_OF_RANGE', syscall: 'chown', path: '/dev/x', cause });
+  const error = new VfioError({
+    code: 'ERR_OUT_OF_RANGE',
+    syscall: 'chown',
+    path: '/dev/x',
+    cause,
+  });
   t.is(error.code, 'ERR_OUT_OF_RANGE');
   t.is(error.errno, -4094);
   t.is(error.message, "ERR_OUT_OF_RANGE: the value is out of range, chown '/dev/x'");

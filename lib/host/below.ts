@@ -9,7 +9,10 @@ export function isBelow(host: Host, path: string | null, name: string): boolean 
   // An NVMe disk is below a subsystem, which has links to the controllers of the disk.
   const at = parts.findIndex((part) => /^nvme-subsys\d+$/.test(part));
   if (at < 0) return false;
-  const subsystem = parts.slice(0, at + 1).join('/').slice(host.path('').length);
+  const subsystem = parts
+    .slice(0, at + 1)
+    .join('/')
+    .slice(host.path('').length);
   return host
     .names(subsystem)
     .filter((entry) => /^nvme\d+$/.test(entry))

@@ -1,4 +1,4 @@
-import { findBlockers, isVfio } from '../sysfs/hints.js';
+import { findBlockers, freeMember, isVfio } from '../sysfs/hints.js';
 import type { GroupMember, IommuGroup } from '../sysfs/sysfs.js';
 import { VfioError } from '../errors.js';
 import type { Host } from './host.js';
@@ -50,8 +50,9 @@ export function assignRoles(host: Host, group: IommuGroup, wanted: string): Role
   return {
     free,
     kept: reasons.flatMap(({ member: { name }, why }) => (why === null ? [] : [{ name, why }])),
-    blocking: blockers.map(({ name, driver }) => {
-      const unbind = `echo ${name} > /sys/bus/pci/drivers/${driver ?? ''}/unbind`;
+    blocking: blockers.map((member) => {
+      const { name, driver } = member;
+      const unbind = freeMember(host, group, member);
       return `${name}, ${bridgeName(host, name) ?? ''}, by ${driver ?? ''}, which keeps programs from the group (unbind by hand: ${unbind})`;
     }),
     warnings: free.flatMap(({ name }) => {

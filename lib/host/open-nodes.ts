@@ -41,6 +41,8 @@ export class OpenNodes {
   findProcesses(nodes: readonly DeviceNode[]): string[] {
     const keys = nodes.flatMap(({ path, number }) => (number === null ? [path] : [path, number]));
     const pids = new Set(keys.flatMap((key) => [...(this.#processes.get(key) ?? [])]));
-    return [...pids].sort((a, b) => Number(a) - Number(b)).map((pid) => this.#host.processName(pid));
+    return [...pids]
+      .sort((a, b) => Number(a) - Number(b))
+      .map((pid) => this.#host.processName(pid));
   }
 }

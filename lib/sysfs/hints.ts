@@ -33,8 +33,18 @@ export function notViable(sysfs: Sysfs, group: IommuGroup): string {
     return `A host driver uses a device of IOMMU group ${group.number}; see 'ls /sys/kernel/iommu_groups/${group.number}/devices'.`;
   }
   const names = blockers.map(({ name, driver }) => `${name} (${driver ?? ''})`).join(', ');
-  const commands = blockers.map(({ name }) => `'vfio bind ${name}'`).join(', ');
-  return `Host drivers use ${names}. A program needs every device of IOMMU group ${group.number}. Bind the other devices to vfio-pci too (${commands}), or unbind their drivers. PCI bridges can keep their driver (pcieport).`;
+  const commands = blockers.map((member) => `'${freeMember(sysfs, group, member)}'`).join(', ');
+  return `Host drivers use ${names}. A program needs every device of IOMMU group ${group.number}. Bind the other devices to vfio-pci too, or unbind their drivers (${commands}). PCI bridges can keep their driver (pcieport).`;
+}
+
+/**
+ * Returns the command that removes the host driver of a group member. `vfio bind` accepts neither a
+ * bridge (class 06xx) nor a device of another bus: their drivers are unbound by hand.
+ */
+export function freeMember(sysfs: Sysfs, group: IommuGroup, { name }: GroupMember): string {
+  const found = sysfs.describe(name);
+  if (found !== null && found.classCode >> 16 !== 0x06) return `vfio bind ${name}`;
+  return `echo ${name} > /sys/kernel/iommu_groups/${group.number}/devices/${name}/driver/unbind`;
 }
 
 export function notBound(sysfs: Sysfs, name: string): string {
@@ -120,7 +130,8 @@ export function bindNotPermitted(sysfs: Sysfs, group: IommuGroup): string {
 }
 
 /** The ways to pass a VF token, by a program and to a command. */
-const PASS_TOKEN = 'as the option vfToken of openDevice(), or to vfio as --vf-token or VFIO_VF_TOKEN';
+const PASS_TOKEN =
+  'as the option vfToken of openDevice(), or to vfio as --vf-token or VFIO_VF_TOKEN';
 
 export function tokenRefused(sysfs: Sysfs, name: string, given: boolean): string {
   const owner = sysfs.physicalFunction(name) ?? 'the physical function';

@@ -132,6 +132,15 @@ test('a group member with a host driver is a problem', (t) => {
   const found = examined(t, { ...READY, devices });
   t.is(about(found, 'group 12')?.fix, 'sudo vfio bind 0000:01:00.1');
   t.regex(about(found, 'group 12')?.text ?? '', /0000:01:00\.1 \(snd_hda_intel\)/);
+
+  const bridge = {
+    name: '0000:01:00.1',
+    driver: 'lpc_ich',
+    group: 12,
+    files: { class: '0x060100' },
+  };
+  const other = examined(t, { ...READY, devices: [...(READY.devices ?? []), bridge] });
+  t.regex(about(other, 'group 12')?.fix ?? '', /^as root: echo 0000:01:00\.1 > .*\/driver\/unbind/);
 });
 
 test('a given function with another driver is a problem, and so is no bound function', (t) => {
@@ -178,7 +187,10 @@ test('the memlock limit binds a user namespace with CAP_IPC_LOCK', (t) => {
 test('a VF whose physical function is bound to vfio-pci needs the VF token', (t) => {
   const owner = '0000:02:00.0';
   const virtual = (driver: string) => {
-    const spec = { ...READY, devices: [...(READY.devices ?? []), { name: owner, driver, group: 13 }] };
+    const spec = {
+      ...READY,
+      devices: [...(READY.devices ?? []), { name: owner, driver, group: 13 }],
+    };
     const host = machine(t, spec);
     symlinkSync(`../${owner}`, host.path('sys/bus/pci/devices', DISK, 'physfn'));
     return about(examine(host, { device: DISK }), DISK);

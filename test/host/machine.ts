@@ -20,7 +20,13 @@ export function machine(t: ExecutionContext): FakeHost {
 }
 
 /** Adds a block device below a folder of sysfs. */
-export function disk(host: FakeHost, name: string, below: string, number: string, dm?: string): void {
+export function disk(
+  host: FakeHost,
+  name: string,
+  below: string,
+  number: string,
+  dm?: string,
+): void {
   host.tree.file(`${below}/${name}/dev`, `${number}\n`);
   if (dm !== undefined) host.tree.file(`${below}/${name}/dm/name`, `${dm}\n`);
   link(host, `sys/class/block/${name}`, `${below}/${name}`);

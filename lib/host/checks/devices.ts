@@ -34,9 +34,15 @@ function checkViability(host: Host, group: IommuGroup): Finding[] {
   const bound = host.members(group).some(({ driver }) => driver !== null && hints.isVfio(driver));
   if (blockers.length === 0 || !bound) return [];
   const names = blockers.map(({ name, driver }) => `${name} (${driver ?? ''})`).join(', ');
-  const first = blockers[0]?.name ?? '';
+  const [first = ''] = blockers.map((member) => hints.freeMember(host, group, member));
   const text = `not viable: the host uses ${names}`;
-  return [problem(`group ${group.number}`, text, `sudo vfio bind ${first}`)];
+  return [
+    problem(
+      `group ${group.number}`,
+      text,
+      `${first.startsWith('vfio') ? 'sudo' : 'as root:'} ${first}`,
+    ),
+  ];
 }
 
 function checkFunction(host: Host, name: string): Finding {
