@@ -33,7 +33,16 @@ const ONCE = {
   many: false,
   files: ['dist/test/lab/once/**/*.test.js'],
   devices: ['nvme', 'edu', 'e1000e,netdev=net', 'testdev', 'virtio-rng-pci'],
-  qemuArgs: ['-netdev', 'user,id=net,restrict=on'],
+  // For test/lab/once/in-use.test.ts: drivers of the devices, and an NVMe with virtual functions.
+  modules: ['nvme', 'dm-mod', 'e1000e'],
+  qemuArgs: [
+    ...['-netdev', 'user,id=net,restrict=on'],
+    ...['-device', 'nvme-subsys,id=sub'],
+    ...[
+      '-device',
+      'nvme,serial=pf,subsys=sub,sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2,bus=pcie.0,addr=8',
+    ],
+  ],
   env: { VFIO_TEST_ONCE: '1' },
 };
 // The kernels that the mock emulates. A kernel has one entry for each device node type that it
@@ -119,7 +128,7 @@ async function runOne(label, start) {
 }
 
 async function inGuest(
-  { kernel, via, files = [], many = FULL, devices = DEFAULT_DEVICES, qemuArgs, env },
+  { kernel, via, files = [], many = FULL, devices = DEFAULT_DEVICES, modules, qemuArgs, env },
   stdout,
   stderr,
 ) {
@@ -129,6 +138,7 @@ async function inGuest(
     kernel,
     devices: many ? [...devices, MANY] : devices,
     cwd: root,
+    modules,
     qemuArgs,
     env: {
       VFIO_VIA: via,

@@ -37,10 +37,18 @@ test.serial('a plan and its result show names as text', (t) => {
   const plan: Plan = {
     group: { number: 7, path: HOSTILE } as unknown as Plan['group'],
     changes: [
-      { name: HOSTILE, from: HOSTILE, to: HOSTILE, steps: [{ path: HOSTILE, text: HOSTILE }] },
+      {
+        name: HOSTILE,
+        from: HOSTILE,
+        to: HOSTILE,
+        override: HOSTILE,
+        steps: [{ path: HOSTILE, text: HOSTILE }],
+      },
     ],
     kept: [{ name: HOSTILE, why: HOSTILE }],
     uses: [HOSTILE],
+    warnings: [HOSTILE],
+    disks: [],
   };
   const printed: string[] = [];
   const { log } = console;
