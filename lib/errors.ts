@@ -98,6 +98,11 @@ function codeOf(errno: number): string {
   return Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ?? `E${errno}`;
 }
 
+/** Whether the system or the kernel defines an errno of this name. */
+export function isErrno(code: string): boolean {
+  return KERNEL_ONLY.some(([name]) => name === code) || Object.hasOwn(constants.errno, code);
+}
+
 /** errno of libuv's `UNKNOWN`. */
 const UNKNOWN = 4094;
 

@@ -136,7 +136,7 @@ const PASS_TOKEN =
 export function tokenRefused(sysfs: Sysfs, name: string, given: boolean): string {
   const owner = sysfs.physicalFunction(name) ?? 'the physical function';
   return given
-    ? `The VF token does not match that of ${name}: pass the UUID with which ${owner} was opened.`
+    ? `The VF token differs from the token of ${name}: pass the UUID with which ${owner} was opened.`
     : `${name} needs a VF token: pass the UUID with which ${owner} was opened, ${PASS_TOKEN}.`;
 }
 

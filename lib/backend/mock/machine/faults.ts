@@ -1,4 +1,4 @@
-import { VfioError } from '../../../errors.js';
+import { isErrno, VfioError } from '../../../errors.js';
 import { checkInteger } from '../../../checks.js';
 
 /**
@@ -86,8 +86,9 @@ export class Faults {
     }
     checkInteger(nth, 'nth', 1, COUNT_MAX);
     if (times !== Infinity) checkInteger(times, 'times', 1, COUNT_MAX);
-    const { code: known } = new VfioError({ code });
-    this.#failures.push({ kind, code: known, before: nth - 1, left: times });
+    if (!isErrno(code))
+      throw new TypeError(`unknown errno '${code}': expected a name such as 'EIO'`);
+    this.#failures.push({ kind, code, before: nth - 1, left: times });
   }
 
   /**
