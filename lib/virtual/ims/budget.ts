@@ -1,30 +1,5 @@
 import { checkInteger } from '../../checks.js';
-import { Ledger } from './ledger.js';
-
-/** Limits of one owner. An omitted limit is infinite. */
-export interface Quota {
-  /** The largest number of slots of an interrupt message store. */
-  readonly slots?: number | undefined;
-  /** The largest number of host vectors. One CPU can serve about 200 host vectors. */
-  readonly vectors?: number | undefined;
-}
-
-/** Options of {@link Budget}. */
-export interface BudgetOptions {
-  /** Quota of each owner without a quota of its own. Default: no limit. */
-  readonly quota?: Quota | undefined;
-  /**
-   * The CPUs, and the largest number of host vectors on each CPU. Default: vectors are not counted
-   * by CPU.
-   */
-  readonly cpus?: { readonly ids: readonly number[]; readonly vectors: number } | undefined;
-}
-
-/** Resources that an owner uses now. */
-export interface Usage {
-  readonly slots: number;
-  readonly vectors: number;
-}
+import { type BudgetOptions, Ledger, type Quota, type Usage } from './ledger.js';
 
 /** The charge for one host vector. */
 export interface VectorCharge {

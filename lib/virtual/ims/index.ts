@@ -1,12 +1,6 @@
 /** Interrupt message stores: slots, cookies, PASIDs and quotas. */
-export {
-  Account,
-  Budget,
-  type BudgetOptions,
-  type Quota,
-  type Usage,
-  type VectorCharge,
-} from './budget.js';
+export { Account, Budget, type VectorCharge } from './budget.js';
+export type { BudgetOptions, Quota, Usage } from './ledger.js';
 export {
   ImsDomain,
   type ImsDomainEvents,

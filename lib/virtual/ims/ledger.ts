@@ -1,7 +1,31 @@
 import { VfioError } from '../../errors.js';
-import type { BudgetOptions, Quota, Usage } from './budget.js';
 
-/** The counters of a {@link Budget}: usage and limits of each owner, and usage of each CPU. */
+/** Limits of one owner. An omitted limit is infinite. */
+export interface Quota {
+  /** The largest number of slots of an interrupt message store. */
+  readonly slots?: number | undefined;
+  /** The largest number of host vectors. One CPU can serve about 200 host vectors. */
+  readonly vectors?: number | undefined;
+}
+
+/** Options of `Budget`. */
+export interface BudgetOptions {
+  /** Quota of each owner without a quota of its own. Default: no limit. */
+  readonly quota?: Quota | undefined;
+  /**
+   * The CPUs, and the largest number of host vectors on each CPU. Default: vectors are not counted
+   * by CPU.
+   */
+  readonly cpus?: { readonly ids: readonly number[]; readonly vectors: number } | undefined;
+}
+
+/** Resources that an owner uses now. */
+export interface Usage {
+  readonly slots: number;
+  readonly vectors: number;
+}
+
+/** The counters of a `Budget`: usage and limits of each owner, and usage of each CPU. */
 export class Ledger {
   readonly #quota: Quota;
   readonly #quotas = new Map<string, Quota>();

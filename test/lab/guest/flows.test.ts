@@ -9,7 +9,7 @@ import { EDU, NVME } from '../../contract/targets.js';
 const { VFIO_LAB_NVME_2: NVME_2048 } = process.env;
 const ENABLE = 0x8000;
 const CONTROL = 12;
-const PATIENCE_MS = 20_000;
+const TIMEOUT_MS = 20_000;
 
 test.serial('of all flows with 65 vectors only incremental loses interrupts', async (t) => {
   using firing = await NvmeFiringDevice.open(NVME);
@@ -63,7 +63,7 @@ class Guest {
   /** Waits for the expected deliveries and returns their number. */
   taken(vector: number, expected: bigint): bigint {
     const eventfd = this.#eventfds.get(vector);
-    const until = performance.now() + PATIENCE_MS;
+    const until = performance.now() + TIMEOUT_MS;
     let taken = 0n;
     do taken += eventfd?.read() ?? 0n;
     while (taken < expected && performance.now() < until);

@@ -21,7 +21,7 @@ const VECTORS = [1, 2, 31, 32, 63, 64];
 const CONTROL = 12;
 const FUNCTION_MASK = 0x4000;
 const ENABLE = 0x8000;
-const PATIENCE_MS = 5000;
+const TIMEOUT_MS = 5000;
 
 /** A function with MSI-X, with the accesses of its driver and its deliveries. */
 interface Msix {
@@ -156,7 +156,7 @@ const show = (step: object) => Object.values(step).join(' ');
 
 /** Waits for the expected deliveries, since interrupts arrive with a delay. */
 function take(msix: Msix, vector: number, expected: bigint): bigint {
-  const until = performance.now() + PATIENCE_MS;
+  const until = performance.now() + TIMEOUT_MS;
   let taken = msix.taken(vector);
   while (taken < expected && performance.now() < until) taken += msix.taken(vector);
   return taken;
