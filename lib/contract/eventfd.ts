@@ -6,12 +6,13 @@ export interface Eventfd {
   signal(count?: bigint): void;
   /**
    * Reads the counter and resets the counter to 0.
-   * @returns the value before the reset; 0n if the eventfd was not signalled
+   * @returns the value before the reset, or 0n if the eventfd was not signalled
    */
   read(): bigint;
   /**
    * Closes the eventfd. Idempotent. Use of a closed eventfd throws a {@link VfioError} EBADF.
-   * @param hint - hint of the EBADF error, if the program did not close the eventfd itself
+   * @param hint - the hint for the EBADF error. It is needed if the library closes the eventfd, not
+   *   the program.
    */
   close(hint?: string): void;
 }
@@ -29,30 +30,34 @@ export interface EventfdSignal {
 }
 
 /**
- * The eventfds of one device, watched together. Either `serve` delivers the signals from the event
- * loop, or the caller waits for signals by `wait` or `spin`. Delivery is edge triggered. The set
- * reads the counter of a counted slot. If a slot is not counted, a delivery means one signal or
- * more.
+ * Watches several eventfds of one device together. Either `serve` delivers the signals from the
+ * event loop, or the caller waits for signals with `wait` or `spin`. Delivery is edge triggered.
+ * Each eventfd has a slot, which is a number. If a slot is counted, the event set reads the counter
+ * of the eventfd. If a slot is not counted, one delivery can stand for several signals.
  */
 export interface EventSet {
-  /** Slots that fired in the last wake. The first `n` elements are valid until the next wake. */
+  /**
+   * The slots whose eventfds were signalled in the last wake. Only the first `n` elements are
+   * valid, until the next wake.
+   */
   readonly fired: Uint32Array;
   /**
-   * The counters of the slots in `fired`, at the same positions; 0n for a slot that is not counted.
+   * `counts[i]` is the counter of the slot `fired[i]`, or 0n if the slot is not counted.
    */
   readonly counts: BigUint64Array;
   /**
-   * Watches an eventfd as `slot`. Discards the signals from before the call.
+   * Starts to watch an eventfd, and gives the eventfd the number `slot`. Signals that arrived
+   * before the call are discarded.
    * @throws {@link VfioError} EBADF if the eventfd is closed; TypeError for an eventfd of another
    *   back end
    */
   add(slot: number, eventfd: Eventfd, counted: boolean): void;
-  /** Stops watching the eventfd of a slot. */
+  /** Stops watching the eventfd with the number `slot`. */
   remove(slot: number): void;
   /**
-   * Calls `onFired(n)` once for each wake. Starts unref'd. An exception in `onFired` becomes an
-   * uncaught exception. Keep a reference to the set: after garbage collection, the set delivers no
-   * signals.
+   * Calls `onFired(n)` once for each wake. `n` is the number of slots that fired. Starts unref'd.
+   * An exception in `onFired` becomes an uncaught exception. Keep a reference to the event set.
+   * After garbage collection, the event set delivers no signals.
    */
   serve(onFired: (n: number) => void): void;
   /** Stops `serve`. */
@@ -60,26 +65,40 @@ export interface EventSet {
   /**
    * Sleeps until a slot fires.
    * @param timeoutMs - timeout in milliseconds; -1 for no limit
-   * @returns the number of slots that fired; 0 after the timeout
+   * @returns the number of slots that fired, or 0 after the timeout
    */
   wait(timeoutMs: number): number;
   /**
    * Spins until a slot fires.
    * @param timeoutUs - timeout in microseconds
-   * @returns the number of slots that fired; 0 after the timeout
+   * @returns the number of slots that fired, or 0 after the timeout
    */
   spin(timeoutUs: number): number;
   /** Keeps the process alive while `serve` runs. */
   ref(): void;
-  /** Lets the process end while `serve` runs: the default. */
+  /** Lets the process end while `serve` runs. This is the default. */
   unref(): void;
-  /** Closes the set. The owner of each eventfd closes that eventfd. Idempotent. */
+  /** Closes the event set, but not the eventfds. Idempotent. */
   close(): void;
 }
 
+/** Creates eventfds and event sets. */
+export interface EventfdFactory {
+  /**
+   * Creates an eventfd that can be bound to an interrupt of this back end. The caller closes the
+   * eventfd.
+   */
+  createEventfd(): Eventfd;
+  /**
+   * Creates an event set. The caller closes the event set.
+   * @param capacity - number of slots; the slots are numbered from 0 to capacity - 1
+   */
+  createEventSet(capacity: number): EventSet;
+}
+
 /**
- * Checks that a value has a method `signal`. The back end itself checks that the eventfd is of the
- * same back end.
+ * Checks that a value has a method `signal`. The back end itself checks that the same back end
+ * created the eventfd.
  */
 export function checkEventfd(value: unknown, what: string): void {
   const signal = (value as Partial<Eventfd> | null | undefined)?.signal;

@@ -1,11 +1,12 @@
 /**
- * The interfaces that every back end implements, at the level of a VFIO device file. The contract
- * has no policy. Numbers reach the kernel unchanged. A failure is a {@link VfioError} with the
- * kernel's errno. The code that creates an object also closes the object. `close()` and `release()`
- * are idempotent. Use of a closed or released object throws a {@link VfioError} EBADF. If the host
- * requested the device back, the error has a hint. Wrong arguments throw TypeError or RangeError.
+ * The interfaces that every back end implements. They correspond to the operations of a VFIO device
+ * file. These interfaces contain no policy. Numbers reach the kernel unchanged. Failures throw a
+ * {@link VfioError} with the kernel's errno. The code that creates an object must close the object.
+ * `close()` and `release()` are idempotent. Use of a closed or released object throws a {@link
+ * VfioError} EBADF. If the device was closed because the host requested it back, the error has a
+ * hint. Wrong arguments throw TypeError or RangeError.
  */
-import type { Eventfd, EventSet } from './eventfd.js';
+import type { Eventfd, EventfdFactory } from './eventfd.js';
 import type { AddressSpace } from './memory.js';
 import type { RegisterWindow } from './window.js';
 
@@ -34,7 +35,10 @@ export interface PciFunction {
   readonly iommuGroup: number | null;
 }
 
-/** The two interfaces of the kernel: group and container, or character device and iommufd. */
+/**
+ * The two interfaces of the kernel: `'group'` uses a group and a container, and `'cdev'` uses a
+ * character device and iommufd.
+ */
 export type Via = 'group' | 'cdev';
 
 /**
@@ -68,17 +72,17 @@ export interface OpenOptions {
   readonly fds?: OpenedFds | undefined;
 }
 
-/** A back end opens devices: real devices through the kernel, or mock devices. */
+/** A back end opens either real devices through the kernel, or mock devices. */
 export interface Backend {
-  /** Whether this back end serves the device `name`. */
+  /** Whether this back end opens the device with this name. */
   owns(name: string): boolean;
-  /** Converts any name of a device to the canonical name of the device. */
+  /** Returns the canonical name of the device that has the given name. */
   canonical?(name: string): string;
   /** Lists the PCI functions that this back end finds. */
   list(): PciFunction[];
-  /** Opens a device on another thread. */
+  /** Opens a device. Another thread makes the system calls. */
   open(name: string, options: OpenOptions): Promise<DeviceConnection>;
-  /** Opens a device on this thread. */
+  /** Opens a device, and blocks the calling thread. */
   openSync(name: string, options: OpenOptions): DeviceConnection;
 }
 
@@ -92,12 +96,16 @@ export interface IommuFacts {
 
 /** The answer of VFIO_DEVICE_GET_INFO. */
 export interface DeviceInfo {
-  /** VFIO_DEVICE_FLAGS_*: bit 0 means that the device supports reset; bit 1 means a PCI device. */
+  /** VFIO_DEVICE_FLAGS_*. Bit 0: the device supports reset. Bit 1: the device is a PCI device. */
   readonly flags: number;
-  /** Number of region indexes: 9 for every PCI device, plus the device-specific indexes. */
+  /**
+   * Number of region indexes. Every PCI device has 9 indexes, and some devices have additional
+   * device-specific indexes.
+   */
   readonly numRegions: number;
   /**
-   * Number of interrupt indexes: INTx, MSI, MSI-X, ERR and REQ, plus the device-specific indexes.
+   * Number of interrupt indexes. Every PCI device has the indexes INTx, MSI, MSI-X, ERR and REQ,
+   * and some devices have additional device-specific indexes.
    */
   readonly numIrqs: number;
 }
@@ -105,18 +113,19 @@ export interface DeviceInfo {
 /** The answer of VFIO_DEVICE_GET_REGION_INFO, with its capability chain. */
 export interface RegionInfo {
   readonly index: number;
-  /** VFIO_REGION_INFO_FLAG_*: bit 0 read, bit 1 write, bit 2 mmap, bit 3 capabilities. */
+  /** VFIO_REGION_INFO_FLAG_*. Bit 0: read. Bit 1: write. Bit 2: mmap. Bit 3: capabilities. */
   readonly flags: number;
-  /** Bytes; 0 if the device does not have the region. */
+  /** Size in bytes, or 0 if the device does not have the region. */
   readonly size: bigint;
   readonly capabilities: readonly RegionCapability[];
 }
 
 /**
- * One element of the capability chain. If the id is unknown, only the id and the version are set.
+ * One element of the region's capability chain. If the id is unknown, only the id and the version
+ * are set.
  */
 export interface RegionCapability {
-  /** VFIO_REGION_INFO_CAP_*: 1 sparse mmap, 2 type, 3 MSI-X mappable. */
+  /** VFIO_REGION_INFO_CAP_*: 1 is sparse mmap, 2 is type, 3 is MSI-X mappable. */
   readonly id: number;
   readonly version: number;
   /** VFIO_REGION_INFO_CAP_SPARSE_MMAP: the mappable areas, in bytes. */
@@ -129,43 +138,48 @@ export interface RegionCapability {
 /** The answer of VFIO_DEVICE_GET_IRQ_INFO. */
 export interface IrqInfo {
   readonly index: number;
-  /** VFIO_IRQ_INFO_*: bit 0 eventfd, bit 1 maskable, bit 2 automasked, bit 3 noresize. */
+  /** VFIO_IRQ_INFO_*. Bit 0: eventfd. Bit 1: maskable. Bit 2: automasked. Bit 3: noresize. */
   readonly flags: number;
   /** Number of vectors; 0 if the device does not have this interrupt. */
   readonly count: number;
 }
 
-/** struct vfio_irq_set, with `eventfds` or `bools` as its data. */
+/** The fields of struct vfio_irq_set. The data are in `eventfds` or in `bools`. */
 export interface IrqSet {
   readonly index: number;
-  /** VFIO_IRQ_SET_*: DATA_NONE, _BOOL or _EVENTFD, with ACTION_MASK, _UNMASK or _TRIGGER. */
+  /**
+   * VFIO_IRQ_SET_*: one of DATA_NONE, DATA_BOOL and DATA_EVENTFD, plus one of ACTION_MASK,
+   * ACTION_UNMASK and ACTION_TRIGGER.
+   */
   readonly flags: number;
   /** First vector. */
   readonly start: number;
   /** Number of vectors. With DATA_NONE and ACTION_TRIGGER, a count of 0 disables the index. */
   readonly count: number;
   /**
-   * With DATA_EVENTFD: one eventfd for each vector. The library passes null as -1, and numbers
-   * unchanged.
+   * With DATA_EVENTFD: one eventfd for each vector. The library passes -1 to the kernel for null,
+   * and passes numbers unchanged.
    */
   readonly eventfds?: readonly (Eventfd | null | number)[];
   /** With DATA_BOOL: one byte for each vector. */
   readonly bools?: readonly number[];
-  /** Replaces the argsz that the library computes from the data. */
+  /** The value of argsz. Without this option, the library computes argsz from the data. */
   readonly argsz?: number;
 }
 
 /** The answer of VFIO_DEVICE_GET_PCI_HOT_RESET_INFO. */
 export interface HotResetInfo {
   /**
-   * VFIO_PCI_HOT_RESET_FLAG_*: bit 0 means that `id` is a device id; bit 1 means that the caller
-   * owns all devices.
+   * VFIO_PCI_HOT_RESET_FLAG_*. Bit 0: `id` is a device id. Bit 1: the caller owns all devices.
    */
   readonly flags: number;
   readonly devices: readonly {
     /** Address, `'0000:01:00.0'`. */
     readonly name: string;
-    /** Device id if VFIO_PCI_HOT_RESET_FLAG_DEV_ID is set, else IOMMU group number. */
+    /**
+     * The device id if VFIO_PCI_HOT_RESET_FLAG_DEV_ID is set, otherwise the number of the IOMMU
+     * group.
+     */
     readonly id: number;
   }[];
 }
@@ -185,21 +199,21 @@ export interface IoeventfdRequest {
 }
 
 /**
- * An open device, with one method for each ioctl of a VFIO device file. A failure is a {@link
+ * An open device, with one method for each ioctl of a VFIO device file. Failures throw a {@link
  * VfioError} with the kernel's errno. After {@link DeviceConnection.close} every method throws
  * EBADF.
  */
-export interface DeviceConnection {
+export interface DeviceConnection extends EventfdFactory {
   readonly name: string;
-  /** The kernel interface by which the device was opened. */
+  /** The kernel interface through which the device was opened. */
   readonly via: Via | 'noiommu';
   /**
-   * The address space of the device for DMA. Open devices of one IOMMU group share one address
+   * The address space of the device for DMA. All open devices in one IOMMU group share one address
    * space.
    */
   readonly addressSpace: AddressSpace;
   readonly iommu: IommuFacts;
-  /** Release of the kernel: `'6.12.107'`, or `'mock 6.12'`. */
+  /** The version of the kernel, for example `'6.12.107'`. A mock device has `'mock 6.12'`. */
   readonly kernel: string;
 
   /** VFIO_DEVICE_GET_INFO. */
@@ -210,29 +224,36 @@ export interface DeviceConnection {
   getIrqInfo(index: number): IrqInfo;
   /**
    * VFIO_DEVICE_SET_IRQS.
-   * @returns 0, or the number of available vectors if the host has fewer vectors than requested
+   * @returns 0 on success. If the host has fewer vectors than requested: the number of available
+   *   vectors
    */
   setIrqs(set: IrqSet): number;
   /**
    * VFIO_DEVICE_FEATURE. Fails with ENOTTY if the kernel or the device does not have the feature.
    * @param flags - the feature number (16 bits), plus VFIO_DEVICE_FEATURE_GET, _SET or _PROBE
-   * @param data - the bytes after the header; a GET overwrites these bytes
-   * @param eventfd - for LOW_POWER_ENTRY_WITH_WAKEUP: the eventfd whose file descriptor the call
-   *   writes to the first 4 bytes of the data
+   * @param data - the bytes after the header. A GET overwrites these bytes.
+   * @param eventfd - the wakeup eventfd of LOW_POWER_ENTRY_WITH_WAKEUP. The call writes the file
+   *   descriptor of the eventfd to the first 4 bytes of `data`.
    */
   feature(flags: number, data: Uint8Array, eventfd?: Eventfd): number;
 
-  /** pread of a region. @returns bytes read; may be fewer than requested */
+  /**
+   * Reads from a region by pread.
+   * @returns the number of bytes read, which can be smaller than requested
+   */
   read(region: number, offset: number, into: Uint8Array): number;
-  /** pwrite of a region. @returns bytes written; may be fewer than given */
+  /**
+   * Writes to a region by pwrite.
+   * @returns the number of bytes written, which can be smaller than the length of the data
+   */
   write(region: number, offset: number, from: Uint8Array): number;
   /** Reads `width` bytes by one pread, little endian. */
   load(region: number, offset: number, width: 1 | 2 | 4): number;
   /** Writes `width` bytes by one pwrite, little endian. */
   store(region: number, offset: number, width: 1 | 2 | 4, value: number): void;
   /**
-   * Maps part of a region by mmap. Offset and length are in bytes, and are multiples of the page
-   * size.
+   * Maps part of a region by mmap. The offset and the length are numbers of bytes. Both are
+   * multiples of the page size.
    */
   map(region: number, offset: number, length: number): RegisterWindow;
 
@@ -241,30 +262,25 @@ export interface DeviceConnection {
    * if the device does not support reset.
    */
   reset(): Promise<void>;
-  /** Like {@link DeviceConnection.reset}, but blocks the calling thread. */
+  /** Resets the device like {@link DeviceConnection.reset}, but blocks the calling thread. */
   resetSync(): void;
   /**
-   * VFIO_DEVICE_GET_PCI_HOT_RESET_INFO. Fails with ENODEV if neither slot nor bus supports reset.
+   * VFIO_DEVICE_GET_PCI_HOT_RESET_INFO. Fails with ENODEV if neither the slot nor the bus supports
+   * reset.
    */
   getHotResetInfo(): HotResetInfo;
   /** VFIO_DEVICE_PCI_HOT_RESET. @param others - the other open devices that the reset affects */
   hotReset(others: readonly DeviceConnection[]): void;
   /** VFIO_DEVICE_IOEVENTFD. */
   ioeventfd(request: IoeventfdRequest): void;
-  /** Attaches the address space of the device to a PASID of 20 bits. Character device only. */
+  /**
+   * Attaches the address space of the device to a PASID. A PASID has 20 bits. Character device
+   * only.
+   */
   attachPasid(pasid: number): void;
   /** Detaches the address space of the device from a PASID. */
   detachPasid(pasid: number): void;
 
-  /**
-   * Creates an eventfd that this back end can bind to an interrupt. The caller closes the eventfd.
-   */
-  createEventfd(): Eventfd;
-  /**
-   * Creates a set that watches eventfds. The caller closes the set.
-   * @param capacity - number of slots, numbered from 0 to capacity - 1
-   */
-  createEventSet(capacity: number): EventSet;
   /**
    * Reads the CPUs that serve a vector's host interrupt. Fails with ENOENT if the vector has no
    * host interrupt now.
@@ -276,16 +292,17 @@ export interface DeviceConnection {
    */
   setAffinity(index: number, vector: number, cpus: readonly number[]): void;
   /**
-   * Waits until the interrupts of `vectors` that are under way to a CPU have signalled their
-   * eventfds. SET_IRQS itself waits only for a running handler. SET_IRQS drops the interrupts that
-   * no CPU has accepted yet. If a vector has no host interrupt, the call returns immediately.
+   * Waits until every interrupt of `vectors` that is on its way to a CPU has signalled its eventfd.
+   * SET_IRQS itself waits only until a handler that is already running ends. SET_IRQS drops the
+   * interrupts that no CPU has accepted yet. If a vector has no host interrupt, the call returns
+   * immediately.
    */
   synchronizeIrqs(index: number, vectors: readonly number[]): void;
 
   /**
    * Disables interrupts, unmaps the windows and closes the device. Idempotent; never throws.
-   * @param hint - hint of the EBADF error of later calls, if the program did not close the device
-   *   itself
+   * @param hint - the hint for the EBADF error of later calls. It is needed if the library closes
+   *   the device, not the program.
    */
   close(hint?: string): void;
 }

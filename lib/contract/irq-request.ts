@@ -18,30 +18,33 @@ export const SET_IRQS = 'VFIO_DEVICE_SET_IRQS';
 const HEADER = 20;
 const TYPES = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_DATA_BOOL | VFIO_IRQ_SET_DATA_EVENTFD;
 const ACTIONS = VFIO_IRQ_SET_ACTION_MASK | VFIO_IRQ_SET_ACTION_UNMASK | VFIO_IRQ_SET_ACTION_TRIGGER;
-/** Bytes of data for one vector, for each data type. */
+/** Size in bytes of the data for one vector, by data type. */
 const DATA_SIZE = new Map([
   [VFIO_IRQ_SET_DATA_NONE, 0],
   [VFIO_IRQ_SET_DATA_BOOL, 1],
   [VFIO_IRQ_SET_DATA_EVENTFD, 4],
 ]);
 
-/** An eventfd in the data of SET_IRQS: an object, a file descriptor, or null for -1. */
+/**
+ * An eventfd in the data of SET_IRQS: an eventfd object, a file descriptor, or null, which means
+ * -1.
+ */
 export type IrqEventfd = Eventfd | null | number;
 
-/** A SET_IRQS request that has passed the checks common to all interrupt indexes. */
+/** A SET_IRQS request after the checks that all interrupt indexes share. */
 export interface IrqRequest {
   readonly index: number;
   /** VFIO_IRQ_SET_DATA_NONE, _BOOL or _EVENTFD. */
   readonly type: number;
-  /** VFIO_IRQ_SET_ACTION_TRIGGER; for INTx also _MASK or _UNMASK. */
+  /** VFIO_IRQ_SET_ACTION_TRIGGER. For INTx, _MASK and _UNMASK are possible too. */
   readonly action: number;
   /** First vector of the range. */
   readonly start: number;
   /** Number of vectors in the range. */
   readonly count: number;
-  /** Returns the BOOL data of vector `start + i`; missing data reads as zero. */
+  /** Returns the BOOL data of vector `start + i`, or false if the data are missing. */
   readonly bool: (i: number) => boolean;
-  /** Returns the EVENTFD data of vector `start + i`; missing data reads as zero. */
+  /** Returns the EVENTFD data of vector `start + i`, or 0 if the data are missing. */
   readonly eventfd: (i: number) => IrqEventfd;
 }
 
@@ -55,18 +58,18 @@ export interface IrqIndexes {
   readonly checkEventfd: (eventfd: Eventfd) => void;
 }
 
-/** Throws the error of a refused SET_IRQS. */
+/** Throws the error for a SET_IRQS request that the kernel would refuse. */
 export function failSetIrqs(code: string): never {
   throw new VfioError({ code, syscall: SET_IRQS });
 }
 
 /**
- * Checks a SET_IRQS request in the kernel's order, like vfio_set_irqs_validate_and_prepare() and
- * vfio_pci_set_irqs_ioctl().
+ * Checks a SET_IRQS request. The order of the checks is the order in the kernel's functions
+ * vfio_set_irqs_validate_and_prepare() and vfio_pci_set_irqs_ioctl().
  *
  * @throws TypeError and RangeError if the fields do not fit into struct vfio_irq_set
- * @throws {@link VfioError} EINVAL for an index, range, flag or size that the kernel refuses;
- *   ENOTTY for an action that the index does not have
+ * @throws {@link VfioError} EINVAL if the kernel would refuse the index, the range, the flags or
+ *   the size; ENOTTY if the index does not support the action
  */
 export function validateIrqSet(set: IrqSet, device: IrqIndexes): IrqRequest {
   checkFields(set, device.checkEventfd);
@@ -102,8 +105,8 @@ export function selectedVectors({ type, start, count, bool }: IrqRequest): numbe
 
 /**
  * Binds the eventfds of a request to its vectors, in ascending order, as vfio_msi_set_block() does.
- * If the bind of a vector fails, all vectors from `start` up to the failed vector are unbound. The
- * vectors after the failed vector keep their eventfds.
+ * If one bind fails, the function unbinds all vectors from `start` up to the vector that failed.
+ * The vectors after the vector that failed keep their eventfds.
  *
  * @throws the error of the vector that failed
  */
@@ -125,13 +128,13 @@ export function bindBlock(
 /**
  * Returns the eventfd object of an argument, or null for a negative number.
  *
- * @throws {@link VfioError} EBADF or EINVAL for any other number, because eventfds of these back
- *   ends have no file descriptor
+ * @throws {@link VfioError} EBADF or EINVAL for any other number, because the eventfds of these
+ *   back ends have no file descriptors
  */
 export function eventfdOf(value: IrqEventfd, syscall: string): Eventfd | null {
   if (typeof value !== 'number') return value;
   if (value < 0) return null;
-  // Descriptors 0 to 2 are open files, but none of them is an eventfd.
+  // Descriptors 0 to 2 are open files, but they are not eventfds.
   throw new VfioError({ code: value <= 2 ? 'EINVAL' : 'EBADF', syscall });
 }
 

@@ -1,6 +1,6 @@
 import { VfioError } from '../errors.js';
 
-/** Tracks whether an object is open. Every use of a closed object fails with EBADF. */
+/** Remembers whether an object is open. Every use of a closed object fails with EBADF. */
 export class Lifetime {
   readonly #message: string;
   readonly #path: string | undefined;
@@ -8,8 +8,8 @@ export class Lifetime {
   #hint: string | undefined;
 
   /**
-   * @param message - text of the error, such as `'the eventfd is closed'`
-   * @param path - name of the device for the error
+   * @param message - the text of the error, for example `'the eventfd is closed'`
+   * @param path - the device name that the error contains
    */
   constructor(message: string, path?: string) {
     this.#message = message;
@@ -28,7 +28,7 @@ export class Lifetime {
   /**
    * Marks the object as closed. Idempotent: a later call does not change the hint.
    *
-   * @param hint - why the object was closed, if the program did not close it
+   * @param hint - why the library closed the object, if the program did not close the object itself
    * @returns whether the object was open before the call
    */
   end(hint?: string): boolean {
@@ -38,7 +38,7 @@ export class Lifetime {
     return true;
   }
 
-  /** Returns the error for a use after {@link end}. */
+  /** Returns the error for the use of a closed object. */
   error(): VfioError {
     return new VfioError({
       code: 'EBADF',

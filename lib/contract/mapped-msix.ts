@@ -8,11 +8,14 @@ import { isInArea, type RegionMapping } from './region-mapping.js';
 import { VFIO_PCI_CONFIG_REGION_INDEX } from './uapi.js';
 import type { RegisterWindow } from './window.js';
 
-/** Bytes of configuration space to search for the MSI-X capability. */
+/** The number of bytes of configuration space that are searched for the MSI-X capability. */
 const CONFIG_SIZE = 256;
 const ONES = 0xffff_ffff;
 
-/** The BAR of the table: the parts that can be mapped, and a method that maps a part. */
+/**
+ * The BAR that contains the table: the parts of the BAR that can be mapped, and a method that maps
+ * a part.
+ */
 export interface TableRegion extends RegionMapping {
   map(range: { readonly offset: number; readonly length: number }): RegisterWindow;
 }
@@ -41,7 +44,7 @@ export class MappedMsix {
     this.#region = region;
   }
 
-  /** Location of the table and the pending bits; undefined if the device has no MSI-X. */
+  /** The location of the table and of the pending bits, or undefined if the device has no MSI-X. */
   get details(): MsixDetails | undefined {
     const connection = this.#connection();
     this.#details ??= findMsix(connection);
@@ -64,7 +67,7 @@ export class MappedMsix {
       this.#mapped = map(details, region);
       return true;
     } catch (error) {
-      // Before Linux 4.16 the pages of the table cannot be mapped.
+      // Linux before 4.16 refuses to map the pages that contain the table.
       if (error instanceof VfioError) return false;
       throw error;
     }
@@ -101,7 +104,8 @@ export class MappedMsix {
       const control = offset + vector * MSIX_ENTRY_SIZE + MSIX_VECTOR_CONTROL;
       registers.write32(control, registers.read32(control) | MSIX_MASKED);
     }
-    // The completion of this read arrives after the messages that the device sent before the read.
+    // The device sends the completion of this read after all earlier messages, so this read waits
+    // until the messages have left the device.
     registers.read32(offset);
   }
 
@@ -127,7 +131,8 @@ export class MappedMsix {
     const { bir } = details.table;
     const { mappable, msixMappable, sparseAreas } = this.#region(bir);
     if (!mappable) return `BAR ${bir} with the MSI-X table cannot be mapped`;
-    // Sparse areas list all parts of the BAR that can be mapped, so `msixMappable` is not needed.
+    // The sparse areas are all parts of the BAR that can be mapped, so `msixMappable` is not
+    // needed.
     if (sparseAreas === null) {
       return msixMappable ? null : `the MSI-X table cannot be mapped in BAR ${bir}`;
     }

@@ -1,12 +1,12 @@
-/** A range of usable IOVAs. Both ends are inclusive. */
+/** A range of usable IOVAs. The range includes its first and its last address. */
 export interface IovaRange {
   readonly start: bigint;
   readonly end: bigint;
 }
 
 /**
- * `true`: transparent huge pages, if available. `'2M'` and `'1G'`: pages of 2 MiB or 1 GiB from the
- * reserved pool.
+ * `true` means transparent huge pages, if they are available. `'2M'` means pages of 2 MiB, and
+ * `'1G'` means pages of 1 GiB; both come from the reserved pool.
  */
 export type HugePages = boolean | '2M' | '1G';
 
@@ -16,18 +16,19 @@ export type HugePages = boolean | '2M' | '1G';
  * EBADF.
  */
 export interface AddressSpace {
-  /** Bit n set: pages of 2^n bytes can be mapped. */
+  /** If bit n is set, pages of 2^n bytes can be mapped. */
   readonly pageSizes: bigint;
   /** Reads the usable ranges: VFIO_IOMMU_GET_INFO or IOMMU_IOAS_IOVA_RANGES. */
   ranges(): IovaRange[];
   /**
    * Allocates zeroed, page-aligned memory.
    * @param size - size in bytes, a multiple of the page size
-   * @param hugePages - `true` aligns the memory to 2 MiB, for transparent huge pages. '2M' and '1G'
-   *   allocate from the reserved pool, and fail with ENOMEM if the pool is empty.
+   * @param hugePages - `true` aligns the memory to 2 MiB, for transparent huge pages. `'2M'` and
+   *   `'1G'` allocate huge pages from the reserved pool. They fail with ENOMEM if the pool is
+   *   empty.
    */
   allocate(size: number, hugePages: HugePages): Memory;
-  /** Maps the memory behind a file descriptor (memfd, hugetlbfs file) into the process. */
+  /** Maps a file into the process, for example a memfd or a file on hugetlbfs. */
   fromFd(fd: number, offset: number, size: number, writable: boolean): Memory;
   /**
    * Uses a SharedArrayBuffer.
@@ -36,23 +37,23 @@ export interface AddressSpace {
   fromShared(buffer: SharedArrayBuffer): Memory;
   /**
    * Calls VFIO_IOMMU_MAP_DMA or IOMMU_IOAS_MAP on another thread, because pinning pages takes time.
-   * Fails with ENOMEM if the pinned memory would exceed RLIMIT_MEMLOCK, with EEXIST if part of the
-   * range is mapped already, and with EINVAL if the range is outside of {@link
+   * Fails with ENOMEM if the pinned memory would exceed RLIMIT_MEMLOCK. Fails with EEXIST if part
+   * of the range is already mapped. Fails with EINVAL if the range is outside {@link
    * AddressSpace.ranges}.
    *
-   * @param offset - offset into the memory in bytes, a multiple of the page size
+   * @param offset - the offset in the memory, in bytes; a multiple of the page size
    * @param size - size in bytes, a multiple of the page size
    * @param iova - the DMA address at which the device sees the memory, page-aligned
-   * @param flags - VFIO_DMA_MAP_FLAG_READ and _WRITE: whether the device may read and write the
-   *   memory
+   * @param flags - VFIO_DMA_MAP_FLAG_READ allows the device to read the memory.
+   *   VFIO_DMA_MAP_FLAG_WRITE allows the device to write the memory.
    */
   map(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number): Promise<void>;
-  /** Like {@link AddressSpace.map}, but blocks the calling thread. */
+  /** Maps memory like {@link AddressSpace.map}, but blocks the calling thread. */
   mapSync(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number): void;
   /**
    * VFIO_IOMMU_UNMAP_DMA or IOMMU_IOAS_UNMAP.
-   * @param flags - VFIO_DMA_UNMAP_FLAG_*; bit 1 unmaps everything, and requires address 0 and size
-   *   0
+   * @param flags - VFIO_DMA_UNMAP_FLAG_*. Bit 1 unmaps everything, and requires address 0 and size
+   *   0.
    * @returns bytes unmapped
    */
   unmap(iova: bigint, size: bigint, flags: number): bigint;
@@ -65,9 +66,10 @@ export interface Memory {
   /** Bytes. */
   readonly size: number;
   /**
-   * Releases the memory. An ArrayBuffer of {@link AddressSpace.allocate} is detached. The process
-   * unmaps the memory when no transferred ArrayBuffer and no DMA mapping uses the memory.
-   * Idempotent. Mapping released memory for DMA throws a {@link VfioError} EBADF.
+   * Releases the memory. An ArrayBuffer that {@link AddressSpace.allocate} returned becomes
+   * detached. The process unmaps the memory as soon as neither a transferred ArrayBuffer nor a DMA
+   * mapping uses the memory. Idempotent. After the release, an attempt to map the memory for DMA
+   * throws a {@link VfioError} EBADF.
    */
   release(): void;
 }

@@ -1,12 +1,18 @@
-/** A message signalled interrupt: the write that a device sends to raise a vector. */
+/**
+ * The message of a message signalled interrupt. A device raises a vector by writing `data` to
+ * `address`.
+ */
 export interface Message {
-  /** Address of the write, 64 bits. On x86 the address is between 0xfee0_0000 and 0xfeef_ffff. */
+  /**
+   * The 64-bit address that the device writes to. On x86 the address is between 0xfee0_0000 and
+   * 0xfeef_ffff.
+   */
   readonly address: bigint;
-  /** Data of the write: 32 bits, or 16 bits for MSI. */
+  /** The data that the device writes: 16 bits for MSI, 32 bits for MSI-X. */
   readonly data: number;
 }
 
-/** The interrupt indexes whose vectors are messages. */
+/** The interrupt indexes whose vectors use messages: MSI and MSI-X. */
 export type MessageIndex = 'msi' | 'msix';
 
 export function sameMessage(a: Message, b: Message | null | undefined): boolean {
@@ -14,7 +20,8 @@ export function sameMessage(a: Message, b: Message | null | undefined): boolean 
 }
 
 /**
- * Reads a message until two reads agree, because the host may change the registers during a read.
+ * Reads a message repeatedly until two reads return the same message, because the host can change
+ * the registers during a read.
  */
 export function readStable(read: () => Message): Message {
   let before = read();

@@ -1,28 +1,28 @@
 import type { Message } from './message.js';
 
-/** Bytes of a table entry (PCI Express Base Specification, 6.1.4 and 7.7.2). */
+/** Size of a table entry in bytes (PCI Express Base Specification, sections 6.1.4 and 7.7.2). */
 export const MSIX_ENTRY_SIZE = 16;
-/** Bytes from the start of an entry to Vector Control. */
+/** Offset of Vector Control in an entry, in bytes. */
 export const MSIX_VECTOR_CONTROL = 12;
 /** The mask bit of Vector Control. */
 export const MSIX_MASKED = 1;
 
-/** Indexes of dwords in an entry. */
+/** Positions of the fields in an entry, in dwords. */
 const DATA = 2;
 const CONTROL = 3;
 
-/** Returns the bytes of the pending bit array: whole quadwords. */
+/** Returns the size of the pending bit array in bytes, rounded up to whole quadwords. */
 export function pbaSize(vectors: number): number {
   return Math.ceil(vectors / 64) * 8;
 }
 
 /**
- * The table and the pending bits of MSI-X as data. All bits can be written. The owner of the table
- * decides which writes are allowed, and when a message is sent.
+ * Stores the table and the pending bits of MSI-X. This class allows writes to all bits. The code
+ * that uses this class decides which writes are allowed, and when a message is sent.
  */
 export class MsixTable {
   readonly vectors: number;
-  /** Bytes of the table. */
+  /** Size of the table in bytes. */
   readonly size: number;
   readonly #entries: Uint32Array;
   readonly #pending: Uint32Array;
@@ -46,12 +46,18 @@ export class MsixTable {
     for (let vector = 0; vector < this.vectors; vector++) this.setMasked(vector, true);
   }
 
-  /** Returns a dword of the table. @param index - in dwords from the start of the table */
+  /**
+   * Returns a dword of the table.
+   * @param index - the number of the dword, counted from the start of the table
+   */
   word(index: number): number {
     return this.#entries[index] ?? 0;
   }
 
-  /** Sets a dword of the table. @param index - in dwords from the start of the table */
+  /**
+   * Sets a dword of the table.
+   * @param index - the number of the dword, counted from the start of the table
+   */
   setWord(index: number, value: number): void {
     this.#entries[index] = value;
   }
@@ -73,14 +79,14 @@ export class MsixTable {
     return (this.word(vector * 4 + CONTROL) & MSIX_MASKED) !== 0;
   }
 
-  /** Writes the mask bit, and clears the reserved bits of Vector Control. */
+  /** Writes the mask bit to Vector Control, and clears the reserved bits. */
   setMasked(vector: number, masked: boolean): void {
     this.#entries[vector * 4 + CONTROL] = masked ? MSIX_MASKED : 0;
   }
 
   /**
    * Returns a dword of the pending bit array.
-   * @param index - in dwords from the start of the pending bit array
+   * @param index - the number of the dword, counted from the start of the pending bit array
    */
   pendingWord(index: number): number {
     return this.#pending[index] ?? 0;

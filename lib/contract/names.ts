@@ -1,4 +1,7 @@
-/** Names of devices: `'0000:01:00.0'`, `'8086:10d3'`, `'mock:nvme'`. */
+/**
+ * Parses and formats names of devices, for example `'0000:01:00.0'`, `'8086:10d3'` and
+ * `'mock:nvme'`.
+ */
 
 /** The names of mock devices begin with this prefix. */
 export const MOCK_PREFIX = 'mock:';
@@ -11,10 +14,10 @@ export function isMockName(name: string): boolean {
 }
 
 /**
- * Parses the address of a PCI function. Returns the kernel's form of the address: lower case, with
- * the domain.
+ * Parses the address of a PCI function. Returns the address as the kernel spells it, in lower case
+ * and with the domain.
  *
- * @param name - `'0000:01:00.0'`, or `'01:00.0'` for a function of domain 0000
+ * @param name - for example `'0000:01:00.0'`, or `'01:00.0'` for a function in domain 0000
  * @returns the address, or null if `name` is not the address of a PCI function
  */
 export function parseAddress(name: string): string | null {
@@ -37,8 +40,8 @@ export interface Ids {
 }
 
 /**
- * Parses a vendor id and a device id such as `'8086:10d3'`.
- * @returns null if `name` has another form
+ * Parses a name that consists of a vendor id and a device id, for example `'8086:10d3'`.
+ * @returns null if `name` does not consist of two ids
  */
 export function parseIds(name: string): Ids | null {
   const parts = IDS.exec(name);

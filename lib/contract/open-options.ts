@@ -5,7 +5,7 @@ import { parseUuid, type Uuid } from './uuid.js';
 const FD_MAX = 2 ** 31 - 1;
 const VIAS: readonly Via[] = ['group', 'cdev'];
 
-/** {@link OpenOptions} after the checks. */
+/** The {@link OpenOptions} after all options were checked. */
 export interface OpenRequest {
   readonly via: Via | undefined;
   /** The VF token, or null if the options have no VF token. */

@@ -6,7 +6,7 @@ import {
   VFIO_REGION_INFO_FLAG_MMAP,
 } from './uapi.js';
 
-/** Part of a region, in bytes. */
+/** A part of a region. The offset and the size are in bytes. */
 export interface RegionArea {
   readonly offset: bigint;
   readonly size: bigint;
@@ -22,7 +22,10 @@ export interface RegionMapping {
   readonly msixMappable: boolean;
 }
 
-/** Decodes VFIO_DEVICE_GET_REGION_INFO: returns the parts of the region that can be mapped. */
+/**
+ * Decodes the answer of VFIO_DEVICE_GET_REGION_INFO, and returns the parts of the region that can
+ * be mapped.
+ */
 export function regionMapping({ flags, capabilities }: RegionInfo): RegionMapping {
   const capability = (id: number) => capabilities.find((element) => element.id === id);
   return {
@@ -32,7 +35,10 @@ export function regionMapping({ flags, capabilities }: RegionInfo): RegionMappin
   };
 }
 
-/** Whether one of the areas, rounded up to whole pages, contains a range of bytes. */
+/**
+ * Whether a range of bytes is inside one of the areas. The size of each area is rounded up to whole
+ * pages.
+ */
 export function isInArea(areas: readonly RegionArea[], offset: number, length: number): boolean {
   return areas.some(
     (area) =>

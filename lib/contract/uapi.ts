@@ -1,6 +1,6 @@
 /**
- * Constants of include/uapi/linux/vfio.h, spelled as in the header. Also the names of regions,
- * interrupts and features.
+ * The constants of include/uapi/linux/vfio.h, with the names that the header uses. This module also
+ * contains the names of regions, interrupts and features.
  */
 
 export const VFIO_PCI_BAR5_REGION_INDEX = 5;

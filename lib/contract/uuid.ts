@@ -1,17 +1,23 @@
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** A UUID in the two forms of the kernel: text for a group, 16 bytes for a character device. */
+/**
+ * A UUID as text and as bytes. The kernel takes the text for a group, and the 16 bytes for a
+ * character device.
+ */
 export interface Uuid {
-  /** 36 characters in lower case. */
+  /** The UUID as 36 characters in lower case. */
   readonly text: string;
-  /** The bytes in the order of the text: the kernel's uuid_t is big endian. */
+  /**
+   * The bytes of the UUID, in the same order as in the text, because the kernel's uuid_t is big
+   * endian.
+   */
   readonly bytes: Uint8Array;
 }
 
 /**
  * Parses a UUID.
  *
- * @param name - name of the argument, for the error
+ * @param name - the name of the argument, which the error contains
  * @throws TypeError if `value` is not a UUID of 36 characters
  */
 export function parseUuid(value: unknown, name: string): Uuid {

@@ -1,14 +1,14 @@
 import type { EventEmitter } from 'node:events';
 
-/** Width of one register access in bytes. */
+/** The width in bytes of one register access. */
 export type Width = 1 | 2 | 4 | 8;
 
 /**
- * Events of a {@link RegisterWindow}, emitted in a microtask after the access that detected the
- * change.
+ * Events of a {@link RegisterWindow}. The window emits an event in a microtask, after the access
+ * that detected the change.
  */
 export interface WindowEvents {
-  /** The device does not respond: reads return all ones and writes vanish. */
+  /** The device stopped responding. Reads return all ones, and writes have no effect. */
   lost: [];
   /** The device responds again. */
   restored: [];
@@ -19,9 +19,9 @@ export interface WindowEvents {
  * are in bytes and naturally aligned. An offset outside the window throws a RangeError before any
  * access. Use of a closed window throws a {@link VfioError} EBADF.
  *
- * While the device does not respond (memory decode off, D3hot, low power, a reset, an unplug),
- * reads return all ones and writes vanish, as on a bus. The window works again as soon as the
- * device responds.
+ * While the device does not respond, reads return all ones and writes have no effect, as on a PCI
+ * bus. A device does not respond if memory decode is off, in D3hot, in low power, during a reset
+ * and after an unplug. The window works again as soon as the device responds.
  */
 export interface RegisterWindow extends EventEmitter<WindowEvents> {
   /** Bytes. */
@@ -39,7 +39,7 @@ export interface RegisterWindow extends EventEmitter<WindowEvents> {
   /**
    * Writes one byte.
    * @param value - 8 bits, unsigned or signed
-   * @throws RangeError if the value does not fit; all write methods throw this error
+   * @throws RangeError if the value does not fit. All write methods throw this error.
    */
   write8(offset: number, value: number): void;
   /** Writes two bytes. @param offset - a multiple of 2 @param value - 16 bits */
@@ -54,8 +54,8 @@ export interface RegisterWindow extends EventEmitter<WindowEvents> {
   writeBlock(offset: number, from: Uint8Array, width: Width): void;
   /**
    * Unmaps the registers. Idempotent.
-   * @param hint - hint of the EBADF error of later calls, if the program did not close the window
-   *   itself
+   * @param hint - the hint for the EBADF error of later calls. It is needed if the library closes
+   *   the window, not the program.
    */
   close(hint?: string): void;
   /** Like {@link RegisterWindow.close}. */

@@ -1,4 +1,4 @@
-import type { Eventfd, EventSet } from '../../contract/index.js';
+import type { Eventfd, EventfdFactory } from '../../contract/index.js';
 import type { VectorCharge } from './budget.js';
 import type { Message } from '../../contract/message.js';
 import type { Slot } from './slot.js';
@@ -20,17 +20,13 @@ export interface HostInterrupt {
 }
 
 /** Allocates interrupts of the host. */
-export interface HostVectors {
+export interface HostVectors extends EventfdFactory {
   /**
    * Allocates an interrupt.
    * @param target - the eventfd that the interrupt signals
    * @throws {@link VfioError} ENOSPC if the host has no interrupt left
    */
   allocate(target: Eventfd): HostInterrupt;
-  /** Creates an eventfd that an interrupt can be bound to. The caller closes the eventfd. */
-  createEventfd(): Eventfd;
-  /** Creates an event set. @param capacity - the largest number of eventfds to watch */
-  createEventSet(capacity: number): EventSet;
   /**
    * Calls `callback` after each reset of the device. A reset erases slots in registers of the
    * device.

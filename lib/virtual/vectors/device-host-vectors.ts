@@ -95,12 +95,12 @@ export class DeviceHostVectors implements HostVectors {
     };
   }
 
-  /** {@inheritDoc HostVectors.createEventfd} */
+  /** {@inheritDoc EventfdFactory.createEventfd} */
   createEventfd(): Eventfd {
     return this.#connection.createEventfd();
   }
 
-  /** {@inheritDoc HostVectors.createEventSet} */
+  /** {@inheritDoc EventfdFactory.createEventSet} */
   createEventSet(capacity: number): EventSet {
     return this.#connection.createEventSet(capacity);
   }

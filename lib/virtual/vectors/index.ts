@@ -1,5 +1,5 @@
 /** Sources of the interrupts that a virtual MSI-X table delivers. */
-export { type EventfdFactory } from './watched-eventfds.js';
+export type { EventfdFactory } from '../../contract/index.js';
 export { DeviceHostVectors, type DeviceHostVectorsOptions } from './device-host-vectors.js';
 export { ImsSource, type ImsSourceOptions } from './ims.js';
 export { PhysicalSource, type PhysicalOptions } from './physical.js';

@@ -1,12 +1,4 @@
-import type { Eventfd, EventSet } from '../../contract/index.js';
-
-/** Creates eventfds and event sets. A {@link DeviceConnection} implements this interface. */
-export interface EventfdFactory {
-  /** Creates an eventfd(2), or a mock eventfd. The caller closes the eventfd. */
-  createEventfd(): Eventfd;
-  /** Creates an event set. @param capacity - the largest number of eventfds to watch */
-  createEventSet(capacity: number): EventSet;
-}
+import type { Eventfd, EventfdFactory, EventSet } from '../../contract/index.js';
 
 /**
  * Eventfds that this process reads itself, for vectors whose interrupts must not signal the
