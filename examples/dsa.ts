@@ -72,14 +72,17 @@ async function command(code: number, operand = 0): Promise<number> {
   return status >>> 8;
 }
 
-/** The memory of a descriptor: source, target and completion record. */
+/** The memory that a descriptor uses: source, target and completion record. */
 interface Memory {
   readonly source: DmaBuffer;
   readonly target: DmaBuffer;
   readonly record: DmaBuffer;
 }
 
-/** Copies memory with a queue. @returns the status of the completion record */
+/**
+ * Copies memory by a descriptor in a work queue.
+ * @returns the status of the completion record
+ */
 async function copy(queue: number, handle: number, memory: Memory, size: number): Promise<number> {
   const bytes = new Uint8Array(DESCRIPTOR);
   const descriptor = new DataView(bytes.buffer);

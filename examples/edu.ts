@@ -28,8 +28,8 @@ const vector = device.interrupts.msi.request(0);
 
 /** Starts an operation and waits for its interrupt. */
 async function interrupted(start: () => void): Promise<void> {
-  // An interrupt that arrives before next() is kept, too. The example calls next() first to show
-  // the intent.
+  // The library also keeps an interrupt that arrives before the call of next(). The example calls
+  // next() first to show the intent.
   const arrived = vector.next();
   start();
   await arrived;
@@ -42,8 +42,8 @@ await interrupted(() => {
 });
 console.log(`10! = ${registers.read32(FACTORIAL)}`);
 
-// The device may only read the first buffer and only write the second buffer. The IOMMU enforces
-// this access.
+// The device can only read the first buffer and can only write the second buffer. The IOMMU
+// enforces these access rights.
 const source = await device.dma.allocate(4096, { access: 'read' });
 const target = await device.dma.allocate(4096, { access: 'write' });
 const text = new TextEncoder().encode('there and back again by DMA');

@@ -165,7 +165,8 @@ for (const [id, polled] of [
 ] as const) {
   const one = await queue(id);
   const size = ((DEPTH - 1) << 16) | id;
-  // The upper 16 bits have the vector. Bit 1 enables interrupts. Bit 0 means physically contiguous.
+  // The upper 16 bits contain the number of the vector. Bit 1 enables interrupts. Bit 0 means
+  // physically contiguous.
   const interrupt = polled ? 0b01 : (id << 16) | 0b11;
   if (!polled) byInterrupt(one);
   await admin.submit({
@@ -181,7 +182,7 @@ for (const [id, polled] of [
   queues.push(one);
 }
 
-/** Reads consecutive pages. The number of reads at a time is half of the ring's entries. */
+/** Reads consecutive pages. The number of reads at a time is half of the number of ring entries. */
 async function read(one: Queue, polled: boolean): Promise<void> {
   const blocks = PAGE / blockSize;
   using data = await device.dma.allocate(PAGE * (DEPTH / 2), { access: 'write' });

@@ -34,7 +34,8 @@ async function drive({ device: name, numbers, shared }: Job): Promise<void> {
   device.interrupts.msi.request(0).on('interrupt', () => {
     registers.write32(ACKNOWLEDGE, registers.read32(INTERRUPT_STATUS));
   });
-  // From here on the poller delivers the interrupts instead of the event loop of this thread.
+  // From here on, the poller delivers the interrupts, and the event loop of this thread delivers
+  // none.
   using poller = device.interrupts.poll();
   const wait = () => {
     if (poller.wait(10_000) === 0) throw new Error('the device sent no interrupt within 10 s');

@@ -1,11 +1,11 @@
-/** Checks of arguments, made before any call reaches a back end. */
+/** Functions that check arguments before a call reaches a back end. */
 
 export const U32_MAX = 2 ** 32 - 1;
 export const U64_MAX = 2n ** 64n - 1n;
 
 /**
- * Size in bytes of the smallest page on the machines that VFIO supports. If a machine has larger
- * pages, the kernel refuses an address or size that is not a multiple of the machine's page size.
+ * The smallest page size in bytes that a machine with VFIO can have. If a machine has larger pages,
+ * the kernel itself refuses an address or a size that is not a multiple of the larger page size.
  */
 export const PAGE_SIZE = 4096;
 
@@ -37,7 +37,7 @@ export function checkU64(value: unknown, name: string): asserts value is bigint 
   }
 }
 
-/** The largest PASID, of 20 bits (PCI Express Base Specification, section 6.20). */
+/** The largest PASID. A PASID has 20 bits (PCI Express Base Specification, section 6.20). */
 const PASID_MAX = 2 ** 20 - 1;
 
 export function checkPasid(value: unknown, name = 'pasid'): asserts value is number {
@@ -65,7 +65,8 @@ export function checkObject(value: unknown, what: string): asserts value is obje
 }
 
 /**
- * Checks that every member of an object is a known option. A misspelled option therefore throws.
+ * Checks that an object contains only known options. The function therefore throws if an option is
+ * misspelled.
  */
 export function checkOptions(value: unknown, names: readonly string[], what = 'options'): void {
   checkObject(value, what);
@@ -86,8 +87,8 @@ export function checkChoice(value: unknown, what: string, choices: readonly unkn
 }
 
 /**
- * Checks that an access of `width` bytes, a power of two, is naturally aligned and within `size`
- * bytes.
+ * Checks that an access of `width` bytes is naturally aligned and within `size` bytes. `width` is a
+ * power of two.
  */
 export function checkAccess(offset: number, width: number, size: number | bigint): void {
   checkExtent(offset, width, size);
@@ -103,16 +104,16 @@ export function checkWidth(width: unknown): asserts width is 1 | 2 | 4 {
   }
 }
 
-/** Checks that an unsigned value fits into `width` bytes. */
+/** Checks that a value is unsigned and fits into `width` bytes. */
 export function checkValue(value: number, width: 1 | 2 | 4): void {
   checkInteger(value, 'value', 0, 0xffff_ffff >>> (32 - 8 * width));
 }
 
-/** Checks that `length` bytes at `offset` are within `size` bytes. */
+/** Checks that a range of `length` bytes at `offset` does not reach past `size` bytes. */
 export function checkExtent(offset: number, length: number, size: number | bigint): void {
   checkInteger(offset, 'offset', 0, Number.MAX_SAFE_INTEGER);
   checkInteger(length, 'length', 0, Number.MAX_SAFE_INTEGER);
-  // The check uses numbers, because bigint arithmetic would cost more than the rest of an access.
+  // The check uses numbers, because bigint arithmetic would take longer than the access itself.
   // Numbers are exact below 2^53, and every region is smaller than 2^53 bytes.
   if (length > Number(size) - offset) {
     throw new RangeError(`${length} bytes at ${hex(offset)} are not within ${hex(size)} bytes`);

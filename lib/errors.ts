@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 
-/** Errno values of VFIO that libuv and Node do not name. */
+/** Errno values that VFIO returns, but for which libuv and Node have no name. */
 const KERNEL_ONLY: readonly (readonly [code: string, errno: number, text: string])[] = [
   ['EBADFD', 77, 'file descriptor in bad state'],
   ['ENOTSUPP', 524, 'operation is not supported'],
@@ -9,26 +9,35 @@ const KERNEL_ONLY: readonly (readonly [code: string, errno: number, text: string
 
 /** The fields of a {@link VfioError}. */
 export interface VfioErrorFields {
-  /** Symbolic errno such as `'EBUSY'`. Either `code` or `errno` is required. */
+  /** The name of the errno, for example `'EBUSY'`. Either `code` or `errno` is required. */
   code?: string | undefined;
-  /** errno, positive as in C or negative as in Node. */
+  /** The number of the errno. The number can be positive, as in C, or negative, as in Node. */
   errno?: number | undefined;
-  /** The system call or ioctl, spelled as in the kernel headers: `'VFIO_DEVICE_SET_IRQS'`. */
+  /**
+   * The system call or ioctl, spelled as in the kernel headers, for example
+   * `'VFIO_DEVICE_SET_IRQS'`.
+   */
   syscall?: string | undefined;
-  /** The device node, sysfs file or device name of the failed operation. */
+  /**
+   * The path or the name that the failed operation used, for a device node, a sysfs file or a
+   * device.
+   */
   path?: string | undefined;
-  /** Replaces the system's description of the errno. */
+  /** A text that replaces the system's description of the errno. */
   message?: string | undefined;
-  /** The fix, as one or more sentences for the user. */
+  /** One or more sentences that tell the user how to fix the problem. */
   hint?: string | undefined;
-  /** The number of available interrupt vectors, if fewer vectors are available than requested. */
+  /**
+   * The number of available interrupt vectors. This field is set if the program requested more
+   * vectors than are available.
+   */
   available?: number | undefined;
   cause?: unknown;
 }
 
 /**
- * A failure of the system or of a device, with the fields of a `node:fs` error and a `hint`. Wrong
- * arguments throw TypeError or RangeError instead.
+ * A failure of the system or of a device. The error has the fields of a `node:fs` error, and a
+ * `hint`. Wrong arguments cause a TypeError or a RangeError instead.
  *
  * @example
  * try {
@@ -41,23 +50,30 @@ export class VfioError extends Error {
   override readonly name = 'VfioError';
   /** Symbolic errno, `'EINVAL'`. */
   readonly code: string;
-  /** Negative errno, as in Node. */
+  /** The negative errno, as in Node. */
   readonly errno: number;
-  /** The system call or ioctl that failed: `'VFIO_DEVICE_SET_IRQS'`. */
+  /** The system call or ioctl that failed, for example `'VFIO_DEVICE_SET_IRQS'`. */
   declare readonly syscall?: string;
-  /** The device node, sysfs file or device name of the failed operation. */
+  /**
+   * The path or the name that the failed operation used, for a device node, a sysfs file or a
+   * device.
+   */
   declare readonly path?: string;
-  /** The fix, as one or more sentences for the user. */
+  /** One or more sentences that tell the user how to fix the problem. */
   declare readonly hint?: string;
-  /** The number of available interrupt vectors, if fewer vectors are available than requested. */
+  /**
+   * The number of available interrupt vectors. This field is set if the program requested more
+   * vectors than are available.
+   */
   declare readonly available?: number;
   readonly #description: string | undefined;
 
   /**
-   * A code that this system does not define, such as Node's `'ERR_OUT_OF_RANGE'`, is kept. Its
-   * errno is that of libuv's `UNKNOWN`, and its description is the message of the cause.
+   * The error keeps a code that this system does not define, for example Node's
+   * `'ERR_OUT_OF_RANGE'`. For such a code, `errno` is libuv's `UNKNOWN`, and the description is the
+   * message of `cause`.
    *
-   * @throws TypeError without code and errno
+   * @throws TypeError if `fields` has neither `code` nor `errno`
    */
   constructor(fields: VfioErrorFields) {
     const errno = fields.errno === undefined ? errnoOf(fields.code) : Math.abs(fields.errno);
@@ -75,7 +91,10 @@ export class VfioError extends Error {
     if (fields.available !== undefined) this.available = fields.available;
   }
 
-  /** Copies the error and adds context. Fields that are already set are not changed. */
+  /**
+   * Returns a copy of the error with additional fields. The copy keeps `path` and `hint` if the
+   * error already has these fields.
+   */
   with(context: Pick<VfioErrorFields, 'path' | 'hint' | 'message'>): VfioError {
     return new VfioError({
       code: this.code,
@@ -98,12 +117,12 @@ function codeOf(errno: number): string {
   return Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ?? `E${errno}`;
 }
 
-/** Whether the system or the kernel defines an errno of this name. */
+/** Whether the system or the kernel defines an errno with this name. */
 export function isErrno(code: string): boolean {
   return KERNEL_ONLY.some(([name]) => name === code) || Object.hasOwn(constants.errno, code);
 }
 
-/** errno of libuv's `UNKNOWN`. */
+/** The errno of libuv's error `UNKNOWN`. */
 const UNKNOWN = 4094;
 
 function errnoOf(code: string | undefined): number {

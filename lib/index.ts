@@ -1,5 +1,5 @@
 /**
- * `vfio` drives mock devices, and real PCI devices through Linux VFIO.
+ * The library `vfio` controls real PCI devices through Linux VFIO, and mock devices.
  *
  * @packageDocumentation
  */
@@ -21,12 +21,14 @@ const api = deviceApi(
 );
 
 /**
- * Opens a device. The kernel resets the function at opening. The reset can block, so another thread
- * makes the system calls. If the host requests the device back, the device closes itself. A program
- * can handle the request instead: see {@link HostRequest}.
+ * Opens a device. The kernel resets the function while the function is opened. The reset can take a
+ * long time, so another thread makes the system calls. If the host requests the device back, the
+ * library closes the device. A program can also handle the request itself: see {@link HostRequest}.
  *
- * @param name - the address of a PCI function, `'0000:01:00.0'` or `'01:00.0'`; vendor and device
- *   ids, `'8086:10d3'`, if the machine has only one such function; or a mock device, `'mock:nvme'`
+ * @param name - the address of a PCI function, for example `'0000:01:00.0'` or `'01:00.0'`. If the
+ *   machine has only one function with these ids, `name` can be the vendor id and the device id,
+ *   for example `'8086:10d3'`. The name of a mock device begins with `'mock:'`, for example
+ *   `'mock:nvme'`.
  * @throws TypeError and RangeError for wrong arguments
  * @throws {@link VfioError} with a hint: ENODEV (unknown name, or no IOMMU group), ENOENT (not
  *   bound to vfio-pci), EBUSY (the group is in use or not viable), EACCES and EPERM (permissions,
@@ -42,21 +44,22 @@ export const openDevice = api.openDevice;
 export const openDeviceSync = api.openDeviceSync;
 
 /**
- * Opens a device at the level of its device file, with one method for each ioctl. Tools and VMMs
- * use this function to avoid the policy of {@link openDevice}. Names, options and errors are those
- * of {@link openDevice}.
+ * Opens a device without the policy of {@link openDevice}. The result has one method for each ioctl
+ * of the VFIO device file. This function is for tools and VMMs (virtual machine monitors), which
+ * have their own policy. The names, options and errors are the same as for {@link openDevice}.
  */
 export const openConnection = api.openConnection;
 
-/** Lists the mock devices, and the PCI functions of the machine as described by sysfs. */
+/** Lists the mock devices, and the PCI functions that sysfs describes. */
 export const listDevices = api.listDevices;
 
 /**
- * Returns the full name of a device. An address without a domain gets its domain. Vendor and device
- * ids become the address of the function that has these ids.
+ * Returns the full name of a device. If `name` is an address without a domain, the result contains
+ * the domain. If `name` is a vendor id and a device id, the result is the address of the function
+ * with these ids.
  *
- * @throws {@link VfioError} ENODEV if no device has the name; EINVAL if several functions have the
- *   ids
+ * @throws {@link VfioError} ENODEV if no device has this name; EINVAL if several functions have
+ *   these ids
  * @example
  * resolveName('01:00.0'); // '0000:01:00.0'
  */

@@ -1,5 +1,5 @@
 /**
- * `vfio/mock`: the library with mock devices only, and the functions that define new mock devices.
+ * `vfio/mock` opens only mock devices, and contains the functions that define new mock devices.
  * The module loads no native code, so it runs on every platform of Node.
  *
  * @packageDocumentation
@@ -57,12 +57,12 @@ export type {
 const api = deviceApi([observeBackend(mockBackend, observers)]);
 
 /**
- * Opens a mock device. `openDevice` of `vfio` opens mock devices and real devices.
+ * Opens a mock device. In the module `vfio`, `openDevice` opens mock devices and real devices.
  *
- * @param name - `'mock:'`, then the name of a model or the path of a snapshot, then optional
+ * @param name - consists of `'mock:'`, the name of a model or the path of a snapshot, and optional
  *   settings
- * @throws {@link VfioError} ENODEV for an unknown model and for the name of a real device; EINVAL
- *   for an unknown setting
+ * @throws {@link VfioError} ENODEV if the model is unknown, or if `name` is the name of a real
+ *   device; EINVAL if a setting is unknown
  * @example
  * await using device = await openDevice('mock:nvme?kernel=6.1');
  */
@@ -71,15 +71,15 @@ export const openDevice = api.openDevice;
 /** Opens a mock device like {@link openDevice}, but synchronously. */
 export const openDeviceSync = api.openDeviceSync;
 
-/** Opens a mock device at the level of its device file: one method for each ioctl. */
+/** Opens a mock device. The result has one method for each ioctl of the VFIO device file. */
 export const openConnection = api.openConnection;
 
-/** Lists the mock devices: the models of the library and the registered models. */
+/** Lists the mock devices: the library's own models, and the models that the program registered. */
 export const listDevices = api.listDevices;
 
 /**
  * Returns the name under which a mock device is opened.
  *
- * @throws {@link VfioError} ENODEV if no mock device has the name
+ * @throws {@link VfioError} ENODEV if no mock device has this name
  */
 export const resolveName = api.resolveName;

@@ -1,6 +1,8 @@
 /**
- * Shows control characters as text, since text of others could change the user's terminal: C0, DEL
- * and C1 become `\x1b` and so on. The text stays on one line.
+ * Replaces control characters with readable text. For example, the escape character becomes `\x1b`.
+ * A control character in text from a device or another program could otherwise control the user's
+ * terminal. The function replaces the control characters C0, DEL and C1. Line breaks are replaced
+ * too, so the result has only one line.
  */
 export function printable(text: string): string {
   return text.replaceAll(
@@ -9,7 +11,7 @@ export function printable(text: string): string {
   );
 }
 
-/** Shows the control characters of each line as text; line breaks and tabs stay. */
+/** Replaces control characters with readable text, but keeps line breaks and tabs. */
 export function printableLines(text: string): string {
   return text
     .split('\n')

@@ -1,4 +1,7 @@
-/** Functions that release the acquired resources. The newest function runs first. */
+/**
+ * A list of functions. Each function releases a resource that the program has acquired. The
+ * function that was added last runs first.
+ */
 export class Releases {
   readonly #actions: (() => void)[] = [];
 
@@ -6,13 +9,13 @@ export class Releases {
     this.#actions.push(release);
   }
 
-  /** Runs every release once. If a release fails, the other releases still run. */
+  /** Calls every function once. If one function throws, the other functions still run. */
   run(): void {
     for (let action = this.#actions.pop(); action !== undefined; action = this.#actions.pop()) {
       try {
         action();
       } catch {
-        // No caller can handle the error of a release. The releases that follow still run.
+        // No caller can handle this error. The remaining functions still run.
       }
     }
   }

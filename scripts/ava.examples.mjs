@@ -1,4 +1,4 @@
-// ava configuration for the unit test example. npm test runs the example as a user would.
+// ava configuration for the unit test example. npm test runs the same commands as a user.
 export default {
   files: ['dist/examples/**/*.ava.test.js'],
   workerThreads: false,

@@ -1,7 +1,7 @@
 // Runs the checks that are too slow for every test run. If no check is named, all checks run:
 //   node scripts/check.mjs [tidy] [leaks] [threads] [sanitize] [coverage] [fuzz]
-// The checks require a compiler for the addon and the Debian packages clang, clang-tidy and
-// valgrind.
+// The checks require the Debian packages clang, clang-tidy and valgrind, and a compiler for the
+// addon.
 import { leaks, threads, tidy } from './checks/native.mjs';
 import { fuzz } from './checks/fuzz.mjs';
 import { coverage, sanitize } from './checks/suite.mjs';

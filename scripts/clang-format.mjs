@@ -1,5 +1,5 @@
 // Checks the formatting of native/ against .clang-format, or formats the files.
-//   node scripts/clang-format.mjs          lists the files that differ; fails if there are any
+//   node scripts/clang-format.mjs          lists the files that differ; fails if a file differs
 //   node scripts/clang-format.mjs --fix    formats the files
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';

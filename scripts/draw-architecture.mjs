@@ -1,7 +1,8 @@
-// Draws docs/architecture.svg from docs/architecture.json, which names the rooms of lib/, the imports
-// that are allowed between them, and their places in the picture:
+// Draws docs/architecture.svg from docs/architecture.json. The JSON file contains the folders of
+// lib/, the allowed imports between the folders, and the position of each folder in the picture.
 //   node scripts/draw-architecture.mjs
-// test/docs/picture.test.ts compares the committed picture, and its lines with the allowed imports.
+// test/docs/picture.test.ts checks that the committed picture is up to date, and that the lines of
+// the picture match the allowed imports.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -45,7 +46,10 @@ svg { font-family: system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-ser
 }
 `.trim();
 
-/** Returns the SVG of a specification. Draws the frames first, then the arrows, then the rooms. */
+/**
+ * Returns the picture of a specification as SVG. Draws the frames first, then the arrows, then the
+ * boxes.
+ */
 export function draw({ boxes, lines, notes }) {
   const height =
     Math.max(...boxes.map(({ at, size }) => at[1] + size[1])) + MARGIN + 18 * notes.length + 4;

@@ -1,5 +1,5 @@
 // Runs the tests that need a real /dev/vfio, and prints the totals at the end:
-// - the contract suite and test/lab/guest in QEMU guests, on each kernel that has special features;
+// - the contract suite and test/lab/guest in QEMU guests, on several kernels;
 // - the tests of the lab itself (test/lab/host);
 // - the differential test of the mock (test/differential).
 import { spawn } from 'node:child_process';
@@ -26,7 +26,7 @@ const NOVIRT = {
   variable: 'VFIO_LAB_NOVIRT_KERNEL',
 };
 // The tests of the command line and of the examples run on one kernel only. The guest has a network
-// for the e1000e. The guest also has a function for which every kernel has a driver.
+// for the e1000e. One PCI function of the guest has a driver in every kernel.
 const ONCE = {
   kernel: 'debian-6.12',
   via: 'group',
@@ -45,8 +45,8 @@ const ONCE = {
   ],
   env: { VFIO_TEST_ONCE: '1' },
 };
-// The kernels that the mock emulates. A kernel has one entry for each device node type that it
-// supports.
+// The kernels that the mock emulates. A kernel has one entry for each type of device node that the
+// kernel supports.
 const EMULATED = [
   { kernel: 'debian-6.1', via: 'group' },
   { kernel: 'debian-6.12', via: 'group', many: true },
@@ -60,14 +60,14 @@ const RUNS = [
 ];
 
 /**
- * Whether a kernel is available. A kernel with a name can be downloaded. The file of a kernel with
- * a path may be missing.
+ * Whether a kernel is available. A kernel that is given by its name can be downloaded. A kernel
+ * that is given by its path is available only if the file exists.
  */
 const isAvailable = ({ kernel, variable }) => variable === undefined || existsSync(kernel);
 
 /**
- * A device with more vectors than the guest can provide. Only one run uses the device, but at full
- * length all runs use the device.
+ * A device with more vectors than the guest can provide. In a short test run, only one guest has
+ * the device. In a full test run, several guests have the device.
  */
 const MANY = 'nvme,max_ioqpairs=2047,msix_qsize=2048';
 

@@ -34,12 +34,12 @@ function importsOf(file: string, types = true): string[] {
     .map(([, , path]) => `${resolve(dirname(file), path ?? '')}.ts`);
 }
 
-test('every file of lib/ is in a room', (t) => {
+test('docs/architecture.json assigns every file of lib/ to a component', (t) => {
   t.true(files.length > 10);
   for (const file of files) t.truthy(roomOf(pathOf(file)), relative(lib, file));
 });
 
-test('every import between rooms is allowed', (t) => {
+test('every import between components is allowed', (t) => {
   const upward = files.flatMap((file) =>
     importsOf(file)
       .filter((target) => !isByName(target) && !isAllowed(file, target))
@@ -48,7 +48,7 @@ test('every import between rooms is allowed', (t) => {
   t.deepEqual(upward, []);
 });
 
-test('every allowed import between rooms is used', (t) => {
+test('every allowed import between components is used', (t) => {
   const used = new Set(
     files.flatMap((file) =>
       importsOf(file).flatMap((target) => {
@@ -74,14 +74,14 @@ function isAllowed(file: string, target: string): boolean {
 }
 
 /**
- * Whether the path of an import is computed. The command line loads the module that has the
- * command's name.
+ * Whether the path of an import is computed. The command line computes such a path to load a
+ * command's module by name.
  */
 function isByName(target: string): boolean {
   return target.includes('${');
 }
 
-test('only the import of a command has a computed path', (t) => {
+test('only the import of a command module has a computed path', (t) => {
   const computed = files.filter((file) => importsOf(file).some(isByName));
   t.deepEqual(
     computed.map((file) => relative(lib, file)),
@@ -90,8 +90,9 @@ test('only the import of a command has a computed path', (t) => {
 });
 
 /**
- * Builds a graph of imports for each folder. A node is a file, or a folder with all files below the
- * folder. If a folder imports a file beside the folder, this file must not import the folder.
+ * Builds a graph of imports for each folder. A node is a file of the folder, or a subfolder with
+ * all its files. If a subfolder imports a file of the folder, this file must not import the
+ * subfolder.
  */
 function buildFolderGraphs(): Map<string, Graph> {
   const folders = new Map<string, Graph>();
@@ -109,7 +110,7 @@ function buildFolderGraphs(): Map<string, Graph> {
   return folders;
 }
 
-test('lib/ has no cycle between folders', (t) => {
+test('the imports in lib/ form no cycle between folders', (t) => {
   const folders = buildFolderGraphs();
   t.true(folders.size > 10);
   for (const [folder, graph] of folders) {

@@ -1,4 +1,4 @@
-/** The direct successors of each node. */
+/** A directed graph: the key is a node, the value contains the node's direct successors. */
 export type Graph = Map<string, Set<string>>;
 
 /**

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { VfioError } from '../lib/errors.js';
 
-test('a code that this system does not define is kept, with the message of the cause', (t) => {
+test('an error keeps a code that this system does not define, and the message of its cause', (t) => {
   const cause = new RangeError('the value is out of range');
   const error = new VfioError({
     code: 'ERR_OUT_OF_RANGE',
@@ -16,12 +16,12 @@ test('a code that this system does not define is kept, with the message of the c
   t.is(new VfioError({ code: 'ENEW' }).with({ path: '/dev/x' }).code, 'ENEW');
 });
 
-test('a known code has its errno, and an errno its code', (t) => {
+test('a known code determines the errno, and a known errno determines the code', (t) => {
   t.is(new VfioError({ code: 'EBADFD' }).errno, -77);
   t.is(new VfioError({ errno: 16 }).code, 'EBUSY');
   t.is(new VfioError({ errno: -9999 }).code, 'E9999');
 });
 
-test('an error without code and errno is a TypeError', (t) => {
+test('creating an error without a code and an errno throws a TypeError', (t) => {
   t.throws(() => new VfioError({}), { instanceOf: TypeError });
 });

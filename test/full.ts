@@ -1,7 +1,7 @@
 /** Whether the tests run at full length. VFIO_TEST_FULL=1 selects full length. */
 export const FULL = process.env.VFIO_TEST_FULL === '1';
 
-/** Size of a property test over sequences of commands. */
+/** Size of a property test that runs random sequences of commands. */
 export interface Runs {
   readonly numRuns: number;
   readonly maxCommands: number;

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import test from 'ava';
 
 /**
- * Lists all modules that an entry point loads. Follows the import statements of the compiled files.
+ * Lists all modules that an entry point loads, by following the import statements of the compiled
+ * files.
  */
 function loadedWith(entry: URL, seen = new Set<string>()): Set<string> {
   if (seen.has(entry.href)) return seen;

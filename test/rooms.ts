@@ -6,9 +6,11 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A box of docs/architecture.svg. */
 export interface Box {
-  /** The rooms that the box stands for. For a group of boxes, the name of the group. */
+  /**
+   * The components of lib/ that the box stands for. For a group of boxes, the name of the group.
+   */
   readonly rooms: readonly string[];
-  /** Left and top edge. */
+  /** Positions of the left edge and the top edge. */
   readonly at: readonly [number, number];
   /** Width and height. */
   readonly size: readonly [number, number];
@@ -19,17 +21,20 @@ export interface Line {
   readonly from: string;
   readonly to: string;
   /**
-   * Whether the arrow is dashed. A dashed arrow is an import that only files in `exceptions` may
-   * have.
+   * Whether the arrow is dashed. A dashed arrow stands for an import that is allowed only for the
+   * files in `exceptions`.
    */
   readonly named?: true;
 }
 
-/** The contents of docs/architecture.json: the rooms, the imports between them, and the picture. */
+/**
+ * The contents of docs/architecture.json: the components ("rooms") of lib/, the allowed imports,
+ * and the picture.
+ */
 interface Architecture {
-  /** For each room, the other rooms that the room may import. */
+  /** For each component, the other components that it is allowed to import. */
   readonly arrows: Readonly<Record<string, readonly string[]>>;
-  /** For single files, the additional rooms that the file may import. */
+  /** For single files, the additional components that the file is allowed to import. */
   readonly exceptions: Readonly<Record<string, readonly string[]>>;
   readonly boxes: readonly Box[];
   readonly lines: readonly Line[];
@@ -40,8 +45,8 @@ export const architecture = JSON.parse(
 ) as Architecture;
 
 /**
- * Returns the room of a path below lib/. The path has no file extension. The room is the longest
- * room name at the start of the path.
+ * Returns the component ("room") to which a path below lib/ belongs. The path has no file
+ * extension. If several component names match the start of the path, the longest name is returned.
  */
 export function roomOf(path: string): string | undefined {
   return Object.keys(architecture.arrows)

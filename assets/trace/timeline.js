@@ -81,8 +81,8 @@ function buildVectorRow(vector, prefix) {
 
 const rows = trace.threads.flatMap((thread) => buildRows(thread, trace.threads.length > 1));
 for (const row of rows) {
-  // The latest end among all bars up to each bar. The search for the first visible bar needs sorted
-  // ends.
+  // For each bar, the latest end of this bar and of all earlier bars. The search for the first
+  // visible bar needs sorted ends.
   let until = -Infinity;
   row.until = row.items.map(({ to }) => (until = Math.max(until, to)));
 }
@@ -120,7 +120,7 @@ const width = () => canvas.clientWidth - labels - 8;
 const x = (time) => labels + ((time - view.from) / (view.to - view.from)) * width();
 const timeAt = (pixel) => view.from + ((pixel - labels) / width()) * (view.to - view.from);
 
-/** Finds the first bar that may end after the time `time`. */
+/** Finds the first bar that can end after `time`. */
 function findFirstBar(row, time) {
   let [low, high] = [0, row.until.length];
   while (low < high) {
@@ -234,8 +234,8 @@ function draw() {
 }
 
 /**
- * Shows a range of time. The range stays within the trace and within the smallest and the largest
- * zoom.
+ * Shows a range of time. The range stays within the trace. The length of the range stays between
+ * the smallest and the largest zoom.
  */
 function showRange(from, to) {
   const span = Math.min(Math.max(to - from, 100), total * 1.04);

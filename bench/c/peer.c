@@ -1,6 +1,6 @@
 /*
- * A C program for the hot paths. `peer <path>` prints the CPU time of an operation in nanoseconds.
- * Paths: load32, store32, pread32, signal, round <fired>.
+ * A C program that runs the hot paths. `peer <path>` prints the CPU time of an operation in
+ * nanoseconds. Paths: load32, store32, pread32, signal, round <fired>.
  */
 #define _GNU_SOURCE
 #include <stdint.h>

@@ -21,8 +21,9 @@ const PANELS: readonly Panel[] = [
 ];
 
 /**
- * Draws two graphs over the number of vectors: lost interrupts, and time. The scales are
- * logarithmic, with 0 at the bottom.
+ * Draws two graphs. The first graph shows the lost interrupts. The second graph shows the time. The
+ * horizontal axis of both graphs is the number of vectors. The scales are logarithmic, with 0 at
+ * the bottom.
  */
 export function figure(growths: readonly Growth[], note: string): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">

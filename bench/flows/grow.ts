@@ -49,8 +49,8 @@ export interface GrowOptions {
   readonly flow: FlowName;
   readonly vectors: number;
   /**
-   * Maximum number of vectors that fire after one step. The vectors take turns. Default: all
-   * unmasked vectors fire.
+   * Maximum number of vectors that fire after one SET_IRQS or one unmask operation. The vectors
+   * take turns. Default: all unmasked vectors fire.
    */
   readonly maxFiring?: number | undefined;
 }

@@ -13,10 +13,10 @@ const DEVICES = ['nvme', 'nvme,max_ioqpairs=2047,msix_qsize=2048'];
 const IN_GUEST = `exec node "$0" --json --out /tmp --device $VFIO_LAB_NVME --device $VFIO_LAB_NVME_2`;
 
 /**
- * Measures on QEMU's NVMe in guests. Each kernel has its own guest, and the guests run one after
- * the other.
+ * Runs the measurements in guests, on the NVMe controller of QEMU. Each kernel has its own guest,
+ * and the guests run one after the other.
  *
- * @param kernels - names or paths of kernels, as in `vfio lab --kernel`
+ * @param kernels - names or paths of kernels; `vfio lab --kernel` accepts the same values
  */
 export async function measureInLab(kernels: readonly string[]): Promise<NvmeReport[]> {
   const reports: NvmeReport[] = [];

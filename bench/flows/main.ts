@@ -1,6 +1,6 @@
-// npm run bench:flows: compares the flows that allocate vectors. Prints a table, and writes
-// flows.json and flows.svg.
-//   --json                    prints JSON and not the table
+// npm run bench:flows: compares the unmask methods `incremental`, `upfront` and `dynamic`. Prints a
+// table, and writes flows.json and flows.svg.
+//   --json                    prints JSON instead of the table
 //   --out <folder>            folder of the files
 //   --vectors <n>             number of vectors (repeatable)
 //   --lab                     measures on QEMU's NVMe in guests, and writes flows-lab.json
@@ -55,7 +55,8 @@ async function growMock(sizes: readonly number[]): Promise<Growth[]> {
     }
   }
   using firing = await MockFiringDevice.open();
-  // V8 compiles the code during the first growth of a flow, so the first growth is not reported.
+  // V8 compiles the code during the first run of each unmask method, so the first runs are not
+  // reported.
   for (const flow of FLOWS) grow(firing, { flow, vectors: 64 });
   return sizes.flatMap((vectors) => FLOWS.map((flow) => grow(firing, { flow, vectors })));
 }

@@ -16,14 +16,18 @@ export interface NvmeReport {
 }
 
 /**
- * If a controller has at most this number of vectors, all vectors fire after each step. If a
- * controller has more vectors, only {@link FEW} vectors fire at a time. The flow `incremental` is
- * then not measured, because its time grows quadratically.
+ * If a controller has at most this number of vectors, all unmasked vectors fire after each
+ * operation. If a controller has more vectors, only {@link FEW} vectors fire after each operation.
+ * On such a controller, the unmask method `incremental` is not measured, because its time grows
+ * quadratically.
  */
 const ALL_FIRE = 128;
 const FEW = 4;
 
-/** Unmasks all vectors of a controller with each flow that the kernel supports. */
+/**
+ * Measures the unmask methods that the kernel supports. Each measurement unmasks all vectors of the
+ * controller.
+ */
 export async function measureNvme(name: string, flows: readonly FlowName[]): Promise<NvmeReport> {
   using firing = await NvmeFiringDevice.open(name);
   const { vectors, device, growable } = firing;

@@ -1,4 +1,7 @@
-/** The output of a program in the guest for one path: nanoseconds per operation, for each round. */
+/**
+ * The output of one program in the guest for one path: for each round, the nanoseconds per
+ * operation.
+ */
 export interface Line {
   /**
    * The program: `'C'`; `'vfio'` for the usual way to use the API; or the name of another way to
@@ -6,7 +9,7 @@ export interface Line {
    */
   readonly who: string;
   readonly path: string;
-  /** CPU time. With QEMU's `-icount shift=0` one nanosecond stands for one instruction. */
+  /** CPU time. With QEMU's `-icount shift=0`, one nanosecond stands for one instruction. */
   readonly cpu: readonly number[];
   readonly elapsed: readonly number[];
 }
@@ -31,13 +34,13 @@ const ROUNDS = 5;
 const WARM_UP_OPERATIONS = 5000;
 
 /**
- * CPU time until V8 has optimized the code. With `-icount shift=0` the time is a number of
+ * CPU time until V8 has optimized the code. With `-icount shift=0`, the time is a number of
  * instructions.
  */
 const WARM_UP_NS = 300e6;
 
 /**
- * Runs the work until V8 has optimized it.
+ * Runs the work until V8 has optimized the code.
  * @param minRuns - minimum number of runs; a run can consist mostly of waiting time or kernel time
  */
 export async function warmUp(run: () => unknown, minRuns: number): Promise<void> {

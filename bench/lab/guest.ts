@@ -1,5 +1,5 @@
-// Does the work of bench/c/lab with the public API. The program runs in the lab's guest. Prints one
-// line of JSON for each path.
+// Does the same work as the C program in bench/c/lab, but with the public API. The program runs in
+// the lab's guest. Prints one line of JSON for each path.
 //   node guest.js <address of an NVMe>
 import { openDevice } from 'vfio';
 import { now } from './clock.js';

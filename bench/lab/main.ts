@@ -1,7 +1,7 @@
 // npm run bench:lab: compares the public API with a C program that does the same work, on a real
 // /dev/vfio.
-//   --kernel <path or name>   kernel of the guest, as for `vfio lab`
-//   --json                    prints JSON and not the table
+//   --kernel <path or name>   kernel of the guest (a value for `vfio lab --kernel`)
+//   --json                    prints JSON instead of the table
 //   --out <folder>            folder of performance-lab.json and performance-lab.svg
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -49,10 +49,7 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-/**
- * Compiles the C program statically. The guest may have no C library at the path that the host
- * uses.
- */
+/** Compiles the C program statically. The C library of the host can be missing in the guest. */
 function compileInC(into: string): string {
   const sources = join(root, 'bench/c/lab');
   const files = readdirSync(sources).filter((file) => file.endsWith('.c'));

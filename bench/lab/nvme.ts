@@ -14,12 +14,12 @@ const DEEPEST_FIRST = DEPTHS.toReversed();
 const READS = 2000;
 const EMPTY = 1_000_000;
 
-/** Does the work of bench/c/lab/nvme.c. The driver of `vfio demo` starts the controller. */
+/** Does the same work as bench/c/lab/nvme.c. The driver of `vfio demo` starts the controller. */
 export async function measureNvme(device: PciDevice): Promise<void> {
   await withReader(device, false, async (reader, vector) => {
     reader.numberPages();
     for (const depth of DEPTHS) await byListener(reader, vector, depth);
-    // From here on the poller delivers the interrupts instead of the event loop.
+    // From here on, the poller delivers the interrupts, and the event loop delivers none.
     vector?.removeAllListeners('interrupt').on('interrupt', () => reader.drain());
     for (const depth of DEPTHS) await byPoller(device, reader, depth);
   });

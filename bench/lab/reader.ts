@@ -3,8 +3,8 @@ import { NVM_READ, NVM_WRITE, PAGE_SIZE } from '../../lib/demo/nvme/registers.js
 import type { Ring } from '../../lib/demo/nvme/ring.js';
 
 /**
- * DISK: number of disk pages that are read. BLOCKS: 512-byte blocks per page. Both are as in
- * bench/c/lab/nvme.c.
+ * DISK: number of disk pages that are read. BLOCKS: 512-byte blocks per page. Both constants have
+ * the same values in bench/c/lab/nvme.c.
  */
 const DISK = 1024;
 const BLOCKS = PAGE_SIZE / 512;
@@ -17,8 +17,8 @@ const PAGE = 10;
 const SLOT = 1;
 
 /**
- * Does random reads of 4 KiB, a fixed number at a time. The reader has its own ring, as the C
- * program has. The loop that consumes a completion also writes the next read command into the ring.
+ * Does random reads of 4 KiB, a fixed number at a time. Like the C program, the reader has its own
+ * ring. The loop that consumes a completion also writes the next read command into the ring.
  * Command fields that never change are written only once. The words are signed, because V8 stores
  * every signed 32-bit word as a small integer.
  */
@@ -36,8 +36,8 @@ export class Reader {
    */
   readonly #slots: Int32Array;
   /**
-   * Entries of the ring (a power of two) minus one. Head and tail do not wrap at the end of the
-   * ring.
+   * Number of ring entries minus one. The number of ring entries is a power of two. Head and tail
+   * do not wrap at the end of the ring.
    */
   readonly #mask: number;
   readonly #lap: number;
@@ -51,7 +51,7 @@ export class Reader {
 
   /**
    * @param ring - a new ring that nothing else uses
-   * @param data - memory with one page for each read of the greatest depth
+   * @param data - memory with one page for each read that runs at the same time
    */
   constructor({ depth, submission, completion, registers, doorbells }: Ring, data: DmaBuffer) {
     this.#mask = depth - 1;
@@ -77,7 +77,7 @@ export class Reader {
     }
   }
 
-  /** Writes to each disk page the number of the page, at the start of the page. */
+  /** Writes the number of each disk page to the start of the page. */
   numberPages(): void {
     this.#opcode = NVM_WRITE;
     for (let page = 0; page < DISK; page++) {
@@ -131,8 +131,8 @@ export class Reader {
   }
 
   /**
-   * Finds the new completions. Only the last new completion is read by Atomics.load, as in the ring
-   * of `vfio demo`.
+   * Finds the new completions. Like the ring of `vfio demo`, this method uses Atomics.load only for
+   * the last new completion.
    * @returns the head of the ring after the last new completion
    */
   #findEnd(): number {

@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 
 /**
- * The functions of native/bench, which do the work as a C program does, in this process. Each time
- * is the CPU time of the calling thread, in nanoseconds per operation.
+ * The functions of native/bench. The functions do the same work as a C program, but in this
+ * process. Each time is the CPU time of the calling thread, in nanoseconds per operation.
  */
 export interface Helper {
   /** CPU time of this thread, in nanoseconds. */
@@ -14,10 +14,10 @@ export interface Helper {
   copyRegisters(registers: Uint32Array, into: Uint32Array, turns: number): number;
   pread32(fd: number, offset: number, dwords: number, turns: number): number;
   pwrite32(fd: number, offset: number, turns: number): number;
-  /** Calls pread() once without checks. The time is the lower bound of a call through Node-API. */
+  /** Calls pread() once without checks. A call of pread() through Node-API cannot be faster. */
   bareRead(fd: number, offset: number): number;
   bareSignal(fd: number): void;
-  /** Signals the first `count` eventfds, as a device does that fires several vectors. */
+  /** Signals the first `count` eventfds, like a device when the device fires several vectors. */
   signal(fds: Int32Array, count: number): void;
   signalTurns(fds: Int32Array, turns: number): number;
   drain(fds: Int32Array): void;
@@ -29,8 +29,8 @@ export interface Helper {
   rounds(fds: Int32Array, count: number, turns: number, edge: boolean): number;
   createAndFree(bytes: number, huge: boolean, turns: number): number;
   /**
-   * Starts a thread on another CPU. The thread signals an eventfd, waits for `received()`, waits
-   * for a gap, and starts again.
+   * Starts a thread on another CPU. In each turn, the thread signals an eventfd, waits for the call
+   * of `received()`, and then pauses for about `gap` nanoseconds.
    */
   startSignals(fds: Int32Array, gap: number, samples: number, cpu: number): void;
   /** Reports that a signal arrived. @returns whether another signal follows */
@@ -58,8 +58,8 @@ export function timed(operations: number, loop: () => void): number {
 export const SIGNALLING_CPU = cpus().length > 1 ? 1 : -1;
 
 /**
- * Runs work with this thread pinned to CPU 0. Without pinning, the scheduler could put two spinning
- * threads on one CPU. Each thread would then wait for the time slice of the other thread.
+ * Pins this thread to CPU 0 and runs the work. Without pinning, the scheduler could put two
+ * spinning threads on one CPU. Each thread would then wait for the time slice of the other thread.
  */
 export async function pinned<T>(run: () => T | Promise<T>): Promise<T> {
   helper.pin(0);

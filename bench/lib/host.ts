@@ -31,8 +31,8 @@ export interface Bench {
 
 /**
  * Opens a device of the kernel back end without /dev/vfio. A folder stands for sysfs. A file in
- * memory stands for the device file. The ioctls succeed. Mapping, pread, eventfds, the event set,
- * the event loop and memory work as with a real device.
+ * memory stands for the device file. The ioctls succeed. Mappings, pread, eventfds, event sets, the
+ * event loop and DMA memory work in the same way as with a real device.
  *
  * @param vectors - number of MSI-X vectors
  * @param answers - functions that replace the default answers of ioctls
@@ -59,7 +59,7 @@ export function openBench(vectors: number, answers: Partial<Native> = {}): Bench
   };
 }
 
-/** Creates the files that the back end reads before it opens a device. */
+/** Creates the files that the back end reads before the back end opens a device. */
 function createSysfs(root: string): void {
   const function_ = join(root, 'sys/bus/pci/devices', NAME);
   const group = join(root, 'sys/kernel/iommu_groups', GROUP);

@@ -36,7 +36,7 @@ export interface Benchmark {
   readonly contenders: readonly Contender[];
   /** Default: the ratio of each contender to the first contender, without a limit. */
   readonly goals?: readonly Goal[];
-  /** Number of rounds. Default: the argument of {@link measure}. */
+  /** Number of rounds. Default: the number that the caller of {@link measure} passes. */
   readonly rounds?: number;
 }
 
@@ -103,7 +103,7 @@ function goalsOf({ contenders, goals }: Benchmark): readonly Goal[] {
   return goals ?? others.map(({ name }) => ({ of: name, to: first?.name ?? '' }));
 }
 
-/** Compares a goal with the measurements of the contenders that it names. */
+/** Compares a goal with the measurements of the contenders that the goal names. */
 export function judge(goal: Goal, measured: readonly Measured[]): Judged {
   const roundsOf = (name: string): readonly number[] => {
     const found = measured.find((one) => one.name === name);

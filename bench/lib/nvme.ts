@@ -35,8 +35,8 @@ export class PolledNvme {
   }
 
   /**
-   * Creates an I/O queue. The queue interrupts with `vector`. By default the vector has the number
-   * of the queue.
+   * Creates an I/O queue. A completion on the queue raises `vector`. By default the vector has the
+   * number of the queue.
    */
   async createQueue(id: number, vector = id): Promise<QueuePair> {
     const queue = this.#queue(id);
@@ -44,7 +44,7 @@ export class PolledNvme {
     return queue;
   }
 
-  /** Synchronously creates I/O queues 1 to `count`. Queue n interrupts with vector n. */
+  /** Synchronously creates I/O queues 1 to `count`. A completion on queue n raises vector n. */
   createQueues(count: number): QueuePair[] {
     const queues = Array.from({ length: count }, (_, i) => this.#queue(i + 1));
     for (const queue of queues) {
@@ -54,7 +54,7 @@ export class PolledNvme {
     return queues;
   }
 
-  /** Runs a command that completes and interrupts once. */
+  /** Runs one command. The completion of the command raises one interrupt. */
   async fire(queue: QueuePair): Promise<void> {
     await this.run(queue, this.#harmless(queue));
   }
@@ -65,14 +65,12 @@ export class PolledNvme {
     for (const queue of queues) this.finish(queue);
   }
 
-  /** Submits a command, as the first half of {@link fireNow} does. */
+  /** The first half of {@link fireNow}: submits a command. */
   begin(queue: QueuePair): void {
     void queue.submit(this.#harmless(queue));
   }
 
-  /**
-   * Consumes the completion of a command, as the second half of {@link fireNow} does.
-   */
+  /** The second half of {@link fireNow}: consumes the completion of the command. */
   finish(queue: QueuePair): void {
     const until = performance.now() + TIMEOUT_MS;
     while (queue.outstanding > 0) {

@@ -6,8 +6,8 @@ import type { Benchmark } from '../lib/measure.js';
 const TURNS = 400;
 const DWORDS = 64;
 /**
- * Offset of a register outside of every capability. The library does not check a write to this
- * register for a function reset.
+ * Offset of a register outside of every capability. A write to this register cannot start a
+ * function reset, so the library does not inspect the write.
  */
 const HEADER = 60;
 const BATCH = 64;

@@ -4,7 +4,7 @@ import { type Benchmark, type Contender, median } from '../lib/measure.js';
 import type { PciDevice } from '../../lib/index.js';
 
 /**
- * Nanoseconds between a delivery and the next signal. With `HOT` the receiver spins, with `IDLE`
+ * Nanoseconds between a delivery and the next signal. With `HOT`, the receiver spins. With `IDLE`,
  * the receiver sleeps.
  */
 const HOT = 3_000;
@@ -100,7 +100,7 @@ class Receiver {
     });
   }
 
-  /** Keeps the event loop awake, as a program does that has other work. */
+  /** Keeps the event loop awake, like a program that has other work. */
   async awake(gap: number, samples: number): Promise<number> {
     const turn = () => {
       if (this.#more) setImmediate(turn);

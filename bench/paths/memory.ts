@@ -12,7 +12,8 @@ const PIECE = 4096;
 const PIECES = 10_000;
 
 /**
- * The benchmarks of DMA memory. The ioctl is left out, because its time is equal in every program.
+ * The benchmarks of DMA memory. The benchmarks make no ioctl, because an ioctl takes the same time
+ * in every program.
  */
 export function memoryBenchmarks({ device }: Bench): Benchmark[] {
   const { dma } = device;

@@ -14,8 +14,8 @@ const WORDS = 20_000;
 const BLOCK = 4096;
 
 /**
- * The benchmarks of mapped registers. The registers are plain memory, so the times are overhead
- * without the time of a device.
+ * The benchmarks of mapped registers. The registers are plain memory, so the times contain only the
+ * overhead and not the time of a device.
  */
 export function registerBenchmarks({ device }: Bench): Benchmark[] {
   const window = device.bar(0).map();

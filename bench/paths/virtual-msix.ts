@@ -18,8 +18,8 @@ const makeTable = () =>
   });
 
 /**
- * The benchmarks of emulated interrupts, including the signals of the eventfds, and of writes to
- * the table.
+ * The benchmarks of writes to the table and of emulated interrupts. The times of the interrupts
+ * include the signals of the eventfds.
  */
 export function virtualMsixBenchmarks(): Benchmark[] {
   const eventfds = Array.from({ length: VECTORS }, () => createEventfd());

@@ -12,7 +12,7 @@ import { FactorialEngine } from './factorial.js';
 void describe('FactorialEngine', () => {
   let device: PciDevice;
 
-  // Opening a closed mock device powers it on again.
+  // If a closed mock device is opened again, the mock powers the device on.
   beforeEach(() => {
     device = openDeviceSync('mock:edu');
   });

@@ -43,7 +43,7 @@ export function parseOffset(text: string): number {
   return parseCount('the offset', text);
 }
 
-/** Refuses an access that would fault, or that the kernel would refuse. */
+/** Throws if an access would fault or if the kernel would refuse the access. */
 export function checkPlace({ region, offset, width, count }: Access, write: boolean): void {
   const name = regionName(region.index);
   const hex = (value: number | bigint) => `0x${value.toString(16)}`;
@@ -62,7 +62,10 @@ export function checkPlace({ region, offset, width, count }: Access, write: bool
   }
 }
 
-/** Reads through the device's file, where the kernel checks the access; 8 bytes need a mapping. */
+/**
+ * Reads one value. Up to 4 bytes are read by a system call, which the kernel checks. 8 bytes are
+ * read from a mapping.
+ */
 export function readOne(region: Region, offset: number, width: Width): bigint {
   if (width !== 8) return BigInt(region.load(offset, width));
   using window = region.map();

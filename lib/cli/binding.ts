@@ -8,9 +8,9 @@ const print = (line: string): void => {
 };
 
 /**
- * Prints a plan as shell commands.
+ * Prints the planned driver changes as shell commands.
  *
- * @param more - the new owner and the group's node; nodes of character devices exist after binding
+ * @param more - the new owner of the group's node, and the path of this node
  */
 export function printPlan(
   plan: Plan,
@@ -33,12 +33,12 @@ export function printPlan(
   if (more.owner !== undefined) print(`chown ${more.owner} ${more.node ?? ''}`);
 }
 
-/** Prints the risks of a plan on standard error. */
+/** Prints the risks of the planned driver changes on standard error. */
 export function printWarnings({ warnings }: Plan): void {
   for (const text of warnings) console.error(printable(`vfio: warning: ${text}`));
 }
 
-/** Prints the result of a plan. */
+/** Prints the results of the driver changes. */
 export function printOutcome(
   plan: Plan,
   outcomes: readonly Outcome[],

@@ -7,23 +7,26 @@ export interface Offers {
   readonly from?: 'devices' | 'files' | 'users';
 }
 
-/** An option of a command; the source of parsing, help and completion. */
+/** An option of a command. Parsing, help and completion are derived from this definition. */
 export interface Option extends Offers {
   readonly type: 'boolean' | 'string';
   readonly short?: string;
   readonly multiple?: true;
   readonly default?: string;
-  /** Name of the value in help: `'<n>'`. */
+  /** Name of the option's value in the help text: `'<n>'`. */
   readonly value?: string;
   readonly help: string;
 }
 
 /** A positional argument. */
 export interface Operand extends Offers {
-  /** Undefined if the name is enough. */
+  /** Undefined if the operand's name needs no explanation. */
   readonly help?: string;
   readonly optional?: true;
-  /** The last operand only: one or more values, or any number if the operand is optional. */
+  /**
+   * Only for the last operand: the operand accepts one or more values, or zero or more values if
+   * the operand is optional.
+   */
   readonly repeated?: true;
 }
 
@@ -57,18 +60,20 @@ export interface Definition<O extends Options, P extends Operands> {
   /** Operands in order. */
   readonly operands: P;
   readonly options: O;
-  /** Whether a program and its arguments follow `--`. */
+  /** Whether the command accepts a program with arguments after `--`. */
   readonly program?: true;
   /** Working command lines. */
   readonly examples: readonly string[];
-  /** Runs the command and returns the exit code: 0 ok, 1 failed. */
+  /** Runs the command. Returns exit code 0 after success and 1 after a failure. */
   run(line: Line<O, P>): number | Promise<number>;
 }
 
-/** The export `command` of every command's module. */
+/** The type of the export `command` in every command's module. */
 export type Command = Definition<Options, Operands>;
 
-/** Defines a command; the argument of `run` gets the types of its options and operands. */
+/**
+ * Defines a command. The types of the options and operands determine the argument type of `run`.
+ */
 export function defineCommand<const O extends Options, const P extends Operands>(
   definition: Definition<O, P>,
 ): Command {
@@ -78,7 +83,7 @@ export function defineCommand<const O extends Options, const P extends Operands>
 /**
  * Parses a command line.
  *
- * @throws {@link UsageError} or an error of `parseArgs` for wrong usage
+ * @throws for wrong usage: a {@link UsageError}, or an error of `parseArgs`
  */
 export function parseLine(command: Command, argv: readonly string[]): Line<Options, Operands> {
   const dashes = command.program === true ? argv.indexOf('--') : -1;

@@ -1,6 +1,9 @@
 import type { Command } from './command.js';
 
-/** Summaries of the commands by name. The module with that name is loaded on use. */
+/**
+ * The summary of each command, by the command's name. The module of a command has the same name and
+ * is loaded when the command runs.
+ */
 export const COMMANDS: Readonly<Record<string, string>> = {
   list: 'list PCI functions, and whether a program can open them',
   bind: 'bind a device and its IOMMU group to vfio-pci',

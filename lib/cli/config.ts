@@ -119,7 +119,10 @@ function headline(device: PciDevice): string {
   return `${device.name} ${digits(classCode >> 8, 4)}: ${digits(vendorId, 4)}:${digits(deviceId, 4)} (rev ${digits(revision, 2)})${progIf}`;
 }
 
-/** Adds the size of its region to a line; configuration space does not contain sizes. */
+/**
+ * Appends the size of a BAR's region to the line of the BAR. Configuration space does not contain
+ * this size.
+ */
 function addSizes(device: PciDevice): (line: string) => string {
   return (line) => {
     const index = /^Region (\d):/.exec(line)?.[1];
@@ -152,7 +155,10 @@ function listing({ listConfig }: Decoder, device: PciDevice, config: Uint8Array)
   ].join('\n');
 }
 
-/** Formats a dump for lspci -F, which needs an address: a mock device gets 00:00.0. */
+/**
+ * Formats a dump for `lspci -F`. The dump must contain an address, which is 00:00.0 for a mock
+ * device.
+ */
 function dump({ dumpConfig }: Decoder, device: PciDevice, config: Uint8Array): string {
   const address = isMockName(device.name) ? '00:00.0' : device.name;
   return [printable(`${address} ${device.name}`), ...dumpConfig(config)].join('\n');

@@ -1,6 +1,6 @@
 /**
- * Opens devices for commands. Only the back end that the device's name needs is loaded, on first
- * use.
+ * Opens devices for commands. Only the back end that fits the device's name is loaded. A back end
+ * is loaded on first use.
  */
 import { environment } from '../observe/environment.js';
 import type { Backend, DeviceConnection, OpenOptions, PciFunction } from '../contract/index.js';
@@ -16,7 +16,8 @@ const kernel = async (): Promise<Backend> =>
   (await import('../backend/kernel/index.js')).kernelBackend;
 
 /**
- * Loads the back end for a name. A name of neither form gets both, whose error lists both forms.
+ * Loads the back end for a name. For a malformed name, both back ends are loaded, because the error
+ * message lists the name formats of both.
  */
 async function apiOf(name: string): Promise<DeviceApi> {
   const isReal = parseAddress(name) !== null || parseIds(name) !== null;
@@ -36,7 +37,10 @@ export interface Opening extends Pick<OpenOptions, 'via'> {
   readonly 'vf-token'?: string | undefined;
 }
 
-/** Opens a device and shows progress: the kernel's reset at opening can take a second. */
+/**
+ * Opens a device and shows progress, because the kernel's reset when the device is opened can take
+ * a second.
+ */
 export async function openDevice(name: string, opening: Opening): Promise<PciDevice> {
   const api = await apiOf(name);
   const options = await openOptions(api, name, opening);
@@ -57,7 +61,7 @@ async function openOptions(
   return { via, ...(await chooseToken(api.resolveName(name), token)) };
 }
 
-/** Resolves a short address or vendor:device to the full name of the device. */
+/** Returns the full name of the device for a short address or for vendor:device. */
 export async function resolveName(given: string): Promise<string> {
   return (await apiOf(given)).resolveName(given);
 }

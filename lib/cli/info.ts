@@ -19,7 +19,10 @@ import { columns } from './table.js';
 import { paint } from './terminal.js';
 import { VF_TOKEN } from './token.js';
 
-/** Indexes that can grow. Other indexes have one vector, so the kernel never sets NORESIZE. */
+/**
+ * Interrupt indexes whose number of enabled vectors can grow. Each other index has one vector, so
+ * the kernel never sets NORESIZE for such an index.
+ */
 const GROWABLE: readonly number[] = [VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_MSIX_IRQ_INDEX];
 
 /** Returns the kernel's answer, or null if the kernel refuses the call. */
@@ -117,7 +120,9 @@ function regionRow(region: Description['regions'][number]): string[] {
   return [region.name, `${region.size} bytes`, can + only + own];
 }
 
-/** Formats page sizes; a long list stands for every power of two from the smallest on. */
+/**
+ * Formats page sizes. A long list is shortened to the smallest size and "every power of two above".
+ */
 function pages(sizes: readonly bigint[]): string {
   const [first, second] = sizes;
   if (first === undefined) return 'no pages';

@@ -1,6 +1,6 @@
 import { exact, toJsonLine as toLine } from '../run/json.js';
 
-/** Escapes the control characters that JSON allows in a string: DEL and C1. */
+/** Escapes DEL and the C1 control characters, which JSON allows in a string. */
 export function escapeControls(json: string): string {
   return json.replaceAll(
     /[\x7f-\x9f]/g,

@@ -9,7 +9,7 @@ import { defineCommand } from './command.js';
 import { Progress } from './progress.js';
 import { UsageError } from './usage.js';
 
-/** Exit code after a timeout, the same as that of timeout(1). */
+/** Exit code after a timeout. The program timeout(1) returns the same code. */
 const TIMED_OUT = 124;
 
 export const command = defineCommand({
@@ -112,7 +112,7 @@ interface ParsedOptions {
   readonly shell: boolean;
 }
 
-/** Converts the options of the command line to those of {@link runInLab}. */
+/** Converts the command line's options to the options of {@link runInLab}. */
 function toLabOptions(given: ParsedOptions, program: readonly string[]): LabOptions {
   const shell = [process.env.SHELL ?? '/bin/sh'];
   const [command, ...args] = program.length === 0 && given.shell ? shell : program;

@@ -2,15 +2,15 @@ import type { Readable } from 'node:stream';
 import { VfioError } from '../errors.js';
 
 /**
- * Maximum length of a line, in characters: a file without line breaks would fill the memory. The
- * answer in a record has up to 128 MiB of data, in two characters a byte.
+ * Maximum length of a line, in characters. Without a limit, a file without line breaks would fill
+ * the memory. An answer in a record has up to 128 MiB of data, with two characters per byte.
  */
 const MAX_LENGTH = 2 ** 28 + 2 ** 20;
 
 /**
- * Reads lines as they arrive; the last one may lack its line break.
+ * Reads lines as they arrive. The last line does not need a line break.
  *
- * @param signal - ends the lines when aborted
+ * @param signal - when aborted, ends the sequence of lines
  * @throws VfioError `EFBIG` for a line of more than 257 Mi characters
  */
 export async function* readLines(input: Readable, signal: AbortSignal): AsyncGenerator<string> {

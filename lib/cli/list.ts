@@ -35,7 +35,7 @@ function describe(host: Host, ids: PciIds, one: PciFunction) {
 
 type Description = ReturnType<typeof describe>;
 
-/** Formats the class and the names of a function as lspci does. */
+/** Formats the class and the names of a function in the format of lspci. */
 function title({ className, vendorName, deviceName, class: code, ids }: Description): string {
   const unknown = `Device ${vendorName === null ? ids : ids.slice(5)}`;
   const device = [vendorName, deviceName ?? unknown].filter((part) => part !== null).join(' ');

@@ -49,7 +49,7 @@ async function main([name, ...argv]: string[]): Promise<number> {
   return command.run(parseLine(command, argv));
 }
 
-/** Whether an error is wrong usage: a UsageError, or an error of node:util's parseArgs. */
+/** Whether an error reports wrong usage: a UsageError, or an error of parseArgs from node:util. */
 function isWrongUse(error: unknown): error is Error {
   if (error instanceof UsageError) return true;
   return (
@@ -57,12 +57,18 @@ function isWrongUse(error: unknown): error is Error {
   );
 }
 
-/** Shortens a message to one line: parseArgs adds advice about arguments with a dash. */
+/**
+ * Shortens a message to one line. The messages of parseArgs contain advice about arguments that
+ * start with a dash.
+ */
 function shorten(message: string): string {
   return message.split(/\. To specify |\n/, 1)[0] ?? message;
 }
 
-/** Whether an error is a failure of the system or wrong usage. Other errors are our bugs. */
+/**
+ * Whether an error is a failure of the system or wrong usage. Any other error is a bug of this
+ * program.
+ */
 function isKnown(error: unknown): error is Error {
   if (error instanceof VfioError || isWrongUse(error)) return true;
   return error instanceof Error && 'syscall' in error;

@@ -1,6 +1,6 @@
 import { printable } from '../printable.js';
 
-/** Delay before progress is shown, and between updates. */
+/** Delay before progress is shown, and interval between updates, in ms. */
 const PROGRESS_DELAY_MS = 300;
 const CLEAR = '\r\u001b[K';
 
@@ -46,7 +46,7 @@ export class Progress {
   }
 }
 
-/** Shows a text until the work is done. */
+/** Shows a text as progress until the work is done. */
 export async function withProgress<T>(
   text: string,
   work: Promise<T>,

@@ -5,7 +5,9 @@ import { UsageError } from './usage.js';
 /** The region names that completion offers. */
 export const REGION_WORDS: readonly string[] = REGION_NAMES;
 
-/** Names a region: `'bar0'`, `'config'`; `'region9'` for a device-specific region. */
+/**
+ * Returns the name of a region: `'bar0'`, `'config'`, or `'region9'` for a device-specific region.
+ */
 export function regionName(index: number): string {
   return REGION_NAMES[index] ?? `region${index}`;
 }

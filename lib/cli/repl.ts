@@ -32,7 +32,8 @@ export const command = defineCommand({
       prompt: interactive ? `${name}> ` : '',
       useGlobal: false,
       ignoreUndefined: true,
-      // A preview would evaluate the line, and so read registers, while the line is typed.
+      // A preview would evaluate an incomplete line and would read device registers while the user
+      // types.
       preview: false,
     });
     provide(repl, library, device);
@@ -60,7 +61,10 @@ function provide({ context }: REPLServer, library: typeof vfio, device: vfio.Pci
   }
 }
 
-/** Feeds lines one by one: a prompt that reads a pipe does not wait for the await of a line. */
+/**
+ * Passes lines to the prompt one by one. By itself, a prompt that reads a pipe does not wait until
+ * the await in a line has ended.
+ */
 async function feed(repl: REPLServer, input: PassThrough): Promise<void> {
   let answered: () => void = () => undefined;
   repl.displayPrompt = () => {
@@ -86,7 +90,7 @@ async function keepHistory(repl: REPLServer): Promise<void> {
   try {
     mkdirSync(folder, { recursive: true });
   } catch {
-    // The home directory is not writable: no history.
+    // Without a writable home directory, the history is not saved.
     return;
   }
   await new Promise<void>((resolve) => {

@@ -5,8 +5,8 @@ import { printable } from '../printable.js';
 type Format = Parameters<typeof styleText>[0];
 
 /**
- * Makes a text printable, and colours the text if the stream is a terminal with colours and NO_COLOR
- * is not set.
+ * Makes a text printable. Adds colour if the stream is a terminal with colours and NO_COLOR is not
+ * set.
  */
 export function paint(
   format: Format,
@@ -17,8 +17,8 @@ export function paint(
 }
 
 /**
- * Ends the process by SIGHUP if a terminal of the process was closed. At a normal exit, Node restores
- * the terminal's settings, and aborts if that fails.
+ * Ends the process by SIGHUP if a terminal that the process uses was closed. At a normal exit, Node
+ * restores the terminal's settings. Node aborts if the terminal was closed.
  */
 export function endWithTerminal(): void {
   const terminals = [0, 1, 2].filter((fd) => isatty(fd));
@@ -27,7 +27,7 @@ export function endWithTerminal(): void {
     if (terminals.every((fd) => isatty(fd))) return;
     process.removeAllListeners('SIGHUP');
     process.kill(process.pid, 'SIGHUP');
-    // The process may ignore SIGHUP.
+    // SIGHUP has no effect if the process ignores this signal.
     process.kill(process.pid, 'SIGKILL');
   });
 }

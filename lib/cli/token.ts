@@ -4,7 +4,7 @@ import { parseUuid } from '../contract/uuid.js';
 import type { Option } from './command.js';
 import { UsageError } from './usage.js';
 
-/** The option of every command that opens a device. */
+/** The option `--vf-token`, which every command that opens a device has. */
 export const VF_TOKEN = {
   type: 'string',
   value: '<uuid>',
@@ -12,11 +12,12 @@ export const VF_TOKEN = {
 } as const satisfies Option;
 
 /**
- * Chooses the VF token for a device: the option, or else the environment variable. A value of the
- * variable is omitted for a device that would refuse every token, so the variable can stay set.
+ * Chooses the VF token for a device: the value of the option, or of the environment variable if the
+ * option is missing. For a device that accepts no token, the environment variable is ignored, so
+ * the variable can stay set.
  *
  * @param name - the full name of the device
- * @param accepts - whether a real function accepts a token; replaced by tests
+ * @param accepts - reports whether a real function accepts a token; tests replace this function
  */
 export async function chooseToken(
   name: string,

@@ -10,7 +10,10 @@ import { defineCommand } from './command.js';
 import { toJson } from './json.js';
 import { UsageError } from './usage.js';
 
-/** Exit codes of a shell for a program that does not exist, or that cannot be run. */
+/**
+ * Exit codes that a shell returns: 127 for a program that does not exist, 126 for a program that
+ * cannot be run.
+ */
 const NOT_FOUND = 127;
 const NOT_RUN = 126;
 
@@ -43,7 +46,7 @@ export const command = defineCommand({
     if (!/^\d+(\.\d+)?$/.test(late)) {
       throw new UsageError(`--late takes microseconds, not '${late}'`);
     }
-    // Check the folder now: the program may run for hours.
+    // The folder is checked before the program starts, because the program can run for hours.
     accessSync(dirname(output), constants.W_OK);
     const { chromeTrace, readTrace, summarize, tracePage } =
       await import('../observe/trace/index.js');
@@ -80,7 +83,8 @@ async function runTraced([file = '', ...args]: readonly string[], folder: string
     stdio: 'inherit',
     env: { ...process.env, VFIO_TRACE: folder },
   });
-  // The terminal sends these signals to the program, too. Its trace is written after its end.
+  // This process ignores both signals, because the terminal also sends them to the traced program.
+  // The trace files are written after the program has ended.
   const ignore = () => undefined;
   process.on('SIGINT', ignore);
   process.on('SIGQUIT', ignore);

@@ -1,9 +1,9 @@
-/** A wrong command line, which is reported in one line with exit code 2. */
+/** Error for a wrong command line. The error is printed as one line, and the exit code is 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** Parses the value of an option that accepts a few words. */
+/** Parses the value of an option that accepts only certain words. */
 export function parseChoice<T extends string>(
   option: string,
   value: string | undefined,

@@ -4,11 +4,15 @@ import type { VpdReader } from '../pci/index.js';
 const ADDRESS = 2;
 const DATA = 4;
 /**
- * Completion flag, set after a transfer of 4 bytes; vfio-pci does not change it after a failure.
+ * Completion flag of VPD. vfio-pci sets the flag after a transfer of 4 bytes and leaves the flag
+ * unchanged after a failure.
  */
 const DONE = 0x8000;
 
-/** Makes a reader of vital product data by the capability's registers; null without that. */
+/**
+ * Creates a reader of vital product data (VPD) that uses the registers of the VPD capability.
+ * Returns null if the device has no VPD capability.
+ */
 export function createVpdReader({ config }: PciDevice): VpdReader | null {
   const capability = config.find('vpd');
   if (capability === undefined) return null;

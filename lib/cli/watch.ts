@@ -11,7 +11,7 @@ import { Meter } from './watch/meter.js';
 import { Stop } from './watch/stop.js';
 import { KINDS, type Watched, watchVectors } from './watch/vectors.js';
 
-/** The longest timer of Node, rounded down. */
+/** The longest delay that a timer of Node accepts, rounded down. */
 const MAX_SECONDS = 2_000_000;
 
 export const command = defineCommand({

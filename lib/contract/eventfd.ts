@@ -1,8 +1,8 @@
-/** A 64-bit counter that wakes its waiters: eventfd(2), non-blocking. */
+/** A non-blocking eventfd(2): a 64-bit counter that wakes the threads that wait for it. */
 export interface Eventfd {
-  /** The file descriptor, or null for an eventfd of the mock. */
+  /** The file descriptor, or null if the eventfd belongs to a mock device. */
   readonly fd: number | null;
-  /** Adds `count` to the counter. @param count - 0 to 2^64 - 2; default: 1 */
+  /** Adds `count` to the counter. @param count - a number from 0 to 2^64 - 2; default: 1 */
   signal(count?: bigint): void;
   /**
    * Reads the counter and resets the counter to 0.
@@ -11,8 +11,7 @@ export interface Eventfd {
   read(): bigint;
   /**
    * Closes the eventfd. Idempotent. Use of a closed eventfd throws a {@link VfioError} EBADF.
-   * @param hint - the hint for the EBADF error. It is needed if the library closes the eventfd, not
-   *   the program.
+   * @param hint - the hint of the EBADF error, if it was not the program that closed the eventfd
    */
   close(hint?: string): void;
 }
@@ -23,7 +22,7 @@ export interface Eventfd {
  */
 export const EVENTFD_CHANNEL = 'vfio.eventfd';
 
-/** A message of {@link EVENTFD_CHANNEL}. */
+/** A message on the channel {@link EVENTFD_CHANNEL}. */
 export interface EventfdSignal {
   readonly eventfd: Eventfd;
   readonly count: bigint;
@@ -37,8 +36,8 @@ export interface EventfdSignal {
  */
 export interface EventSet {
   /**
-   * The slots whose eventfds were signalled in the last wake. Only the first `n` elements are
-   * valid, until the next wake.
+   * The slots whose eventfds were signalled in the last wake. If `n` slots fired, the first `n`
+   * elements are valid until the next wake.
    */
   readonly fired: Uint32Array;
   /**
@@ -48,8 +47,8 @@ export interface EventSet {
   /**
    * Starts to watch an eventfd, and gives the eventfd the number `slot`. Signals that arrived
    * before the call are discarded.
-   * @throws {@link VfioError} EBADF if the eventfd is closed; TypeError for an eventfd of another
-   *   back end
+   * @throws {@link VfioError} EBADF if the eventfd is closed; TypeError if another back end created
+   *   the eventfd
    */
   add(slot: number, eventfd: Eventfd, counted: boolean): void;
   /** Stops watching the eventfd with the number `slot`. */
@@ -64,7 +63,7 @@ export interface EventSet {
   pause(): void;
   /**
    * Sleeps until a slot fires.
-   * @param timeoutMs - timeout in milliseconds; -1 for no limit
+   * @param timeoutMs - timeout in milliseconds; -1 means no timeout
    * @returns the number of slots that fired, or 0 after the timeout
    */
   wait(timeoutMs: number): number;
@@ -91,7 +90,7 @@ export interface EventfdFactory {
   createEventfd(): Eventfd;
   /**
    * Creates an event set. The caller closes the event set.
-   * @param capacity - number of slots; the slots are numbered from 0 to capacity - 1
+   * @param capacity - the number of slots. The slots are numbered from 0 to capacity - 1.
    */
   createEventSet(capacity: number): EventSet;
 }

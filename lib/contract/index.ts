@@ -1,10 +1,10 @@
 /**
- * The interfaces that every back end implements. They correspond to the operations of a VFIO device
- * file. These interfaces contain no policy. Numbers reach the kernel unchanged. Failures throw a
- * {@link VfioError} with the kernel's errno. The code that creates an object must close the object.
- * `close()` and `release()` are idempotent. Use of a closed or released object throws a {@link
- * VfioError} EBADF. If the device was closed because the host requested it back, the error has a
- * hint. Wrong arguments throw TypeError or RangeError.
+ * The interfaces that every back end implements. The methods correspond to the operations of a VFIO
+ * device file. These interfaces contain no policy. The kernel receives every number unchanged.
+ * Failures throw a {@link VfioError} with the kernel's errno. The code that creates an object must
+ * close the object. `close()` and `release()` are idempotent. Use of a closed or released object
+ * throws a {@link VfioError} EBADF. If the device was closed because the host requested it back,
+ * the error has a hint. Wrong arguments throw TypeError or RangeError.
  */
 import type { Eventfd, EventfdFactory } from './eventfd.js';
 import type { AddressSpace } from './memory.js';
@@ -14,9 +14,12 @@ export * from './eventfd.js';
 export type * from './memory.js';
 export type * from './window.js';
 
-/** A PCI function as sysfs describes it. Reading the description does not open the function. */
+/**
+ * The description of a PCI function in sysfs. The description can be read without opening the
+ * function.
+ */
 export interface PciFunction {
-  /** `'0000:01:00.0'` for a real function, `'mock:nvme'` for a mock device. */
+  /** For example `'0000:01:00.0'` for a real function, or `'mock:nvme'` for a mock device. */
   readonly name: string;
   /** 16 bits. */
   readonly vendorId: number;
@@ -26,7 +29,7 @@ export interface PciFunction {
   readonly subsystemVendorId: number;
   /** 16 bits. */
   readonly subsystemId: number;
-  /** 24 bits: base class, sub class, programming interface. */
+  /** The class code of 24 bits: base class, sub class and programming interface. */
   readonly classCode: number;
   readonly revision: number;
   /** The kernel driver that is bound to the function, or null. */
@@ -42,8 +45,8 @@ export interface PciFunction {
 export type Via = 'group' | 'cdev';
 
 /**
- * File descriptors that another process opened. The library duplicates the descriptors. The caller
- * still owns the original descriptors.
+ * File descriptors that the caller received from another process. The library duplicates the
+ * descriptors. The caller still owns the original descriptors.
  */
 export type OpenedFds =
   | { readonly via: 'group'; readonly container: number; readonly group: number }
@@ -53,21 +56,23 @@ export type OpenedFds =
 export interface OpenOptions {
   /**
    * The kernel interface. Default: the value of the environment variable `VFIO_VIA`. If the
-   * variable is not set: `'cdev'` if the cdev nodes exist, else `'group'`.
+   * variable is not set, the default is `'cdev'` if the device nodes for cdev exist, and otherwise
+   * `'group'`.
    */
   readonly via?: Via | undefined;
   /**
-   * VF token, a UUID that guards the functions of an SR-IOV device: see {@link
+   * The VF token. This UUID protects the functions of an SR-IOV device: see {@link
    * Features.setVfToken}.
    */
   readonly vfToken?: string | undefined;
   /**
-   * Allows a device without an IOMMU. A device without an IOMMU can write all memory of the host.
+   * Allows a device without an IOMMU. A device without an IOMMU can overwrite all memory of the
+   * host.
    */
   readonly noiommu?: boolean | undefined;
   /**
-   * Open file descriptors to use instead of device nodes. A privileged launcher can pass the
-   * descriptors to an unprivileged program.
+   * Open file descriptors. The library uses these descriptors and does not open device nodes. A
+   * privileged launcher can pass the descriptors to an unprivileged program.
    */
   readonly fds?: OpenedFds | undefined;
 }
@@ -86,9 +91,15 @@ export interface Backend {
   openSync(name: string, options: OpenOptions): DeviceConnection;
 }
 
-/** Properties of a device's IOMMU, from sysfs and the parameters of the kernel modules. */
+/**
+ * Properties of a device's IOMMU. The values come from sysfs and from the parameters of the kernel
+ * modules.
+ */
 export interface IommuFacts {
-  /** `'dmar0'` on Intel, `'ivhd0'` on AMD; null without an IOMMU. */
+  /**
+   * The name of the IOMMU, for example `'dmar0'` on Intel or `'ivhd0'` on AMD; null if there is no
+   * IOMMU.
+   */
   readonly name: string | null;
   /** Whether the kernel allows devices whose interrupts are not isolated. */
   readonly unsafeInterrupts: boolean;
@@ -110,7 +121,7 @@ export interface DeviceInfo {
   readonly numIrqs: number;
 }
 
-/** The answer of VFIO_DEVICE_GET_REGION_INFO, with its capability chain. */
+/** The answer of VFIO_DEVICE_GET_REGION_INFO, including the capability chain. */
 export interface RegionInfo {
   readonly index: number;
   /** VFIO_REGION_INFO_FLAG_*. Bit 0: read. Bit 1: write. Bit 2: mmap. Bit 3: capabilities. */
@@ -121,14 +132,17 @@ export interface RegionInfo {
 }
 
 /**
- * One element of the region's capability chain. If the id is unknown, only the id and the version
- * are set.
+ * One element of the region's capability chain. If the library does not know the id, only the
+ * fields `id` and `version` are set.
  */
 export interface RegionCapability {
   /** VFIO_REGION_INFO_CAP_*: 1 is sparse mmap, 2 is type, 3 is MSI-X mappable. */
   readonly id: number;
   readonly version: number;
-  /** VFIO_REGION_INFO_CAP_SPARSE_MMAP: the mappable areas, in bytes. */
+  /**
+   * For VFIO_REGION_INFO_CAP_SPARSE_MMAP: the areas that can be mapped. Offsets and sizes are in
+   * bytes.
+   */
   readonly areas?: readonly { readonly offset: bigint; readonly size: bigint }[];
   /** VFIO_REGION_INFO_CAP_TYPE. */
   readonly type?: number;
@@ -154,14 +168,17 @@ export interface IrqSet {
   readonly flags: number;
   /** First vector. */
   readonly start: number;
-  /** Number of vectors. With DATA_NONE and ACTION_TRIGGER, a count of 0 disables the index. */
+  /**
+   * Number of vectors. If the flags are DATA_NONE and ACTION_TRIGGER, a count of 0 disables the
+   * index.
+   */
   readonly count: number;
   /**
-   * With DATA_EVENTFD: one eventfd for each vector. The library passes -1 to the kernel for null,
-   * and passes numbers unchanged.
+   * The data for DATA_EVENTFD: one eventfd for each vector. The library passes -1 to the kernel for
+   * null, and passes numbers unchanged.
    */
   readonly eventfds?: readonly (Eventfd | null | number)[];
-  /** With DATA_BOOL: one byte for each vector. */
+  /** The data for DATA_BOOL: one byte for each vector. */
   readonly bools?: readonly number[];
   /** The value of argsz. Without this option, the library computes argsz from the data. */
   readonly argsz?: number;
@@ -184,13 +201,13 @@ export interface HotResetInfo {
   }[];
 }
 
-/** The request of VFIO_DEVICE_IOEVENTFD. */
+/** The fields of a VFIO_DEVICE_IOEVENTFD request. */
 export interface IoeventfdRequest {
   /** Index of a BAR. */
   readonly region: number;
-  /** Bytes from the start of the region. */
+  /** The offset in the region, in bytes. */
   readonly offset: number;
-  /** Bytes: 1, 2, 4 or 8. */
+  /** The width of the write: 1, 2, 4 or 8 bytes. */
   readonly width: number;
   /** The value that the kernel writes when the eventfd is signalled. */
   readonly value: bigint;
@@ -230,7 +247,7 @@ export interface DeviceConnection extends EventfdFactory {
   setIrqs(set: IrqSet): number;
   /**
    * VFIO_DEVICE_FEATURE. Fails with ENOTTY if the kernel or the device does not have the feature.
-   * @param flags - the feature number (16 bits), plus VFIO_DEVICE_FEATURE_GET, _SET or _PROBE
+   * @param flags - the 16-bit feature number, combined with VFIO_DEVICE_FEATURE_GET, _SET or _PROBE
    * @param data - the bytes after the header. A GET overwrites these bytes.
    * @param eventfd - the wakeup eventfd of LOW_POWER_ENTRY_WITH_WAKEUP. The call writes the file
    *   descriptor of the eventfd to the first 4 bytes of `data`.
@@ -247,9 +264,9 @@ export interface DeviceConnection extends EventfdFactory {
    * @returns the number of bytes written, which can be smaller than the length of the data
    */
   write(region: number, offset: number, from: Uint8Array): number;
-  /** Reads `width` bytes by one pread, little endian. */
+  /** Reads a little-endian number of `width` bytes by one pread. */
   load(region: number, offset: number, width: 1 | 2 | 4): number;
-  /** Writes `width` bytes by one pwrite, little endian. */
+  /** Writes a little-endian number of `width` bytes by one pwrite. */
   store(region: number, offset: number, width: 1 | 2 | 4, value: number): void;
   /**
    * Maps part of a region by mmap. The offset and the length are numbers of bytes. Both are
@@ -283,7 +300,7 @@ export interface DeviceConnection extends EventfdFactory {
 
   /**
    * Reads the CPUs that serve a vector's host interrupt. Fails with ENOENT if the vector has no
-   * host interrupt now.
+   * host interrupt at the moment.
    */
   getAffinity(index: number, vector: number): number[];
   /**
@@ -293,16 +310,16 @@ export interface DeviceConnection extends EventfdFactory {
   setAffinity(index: number, vector: number, cpus: readonly number[]): void;
   /**
    * Waits until every interrupt of `vectors` that is on its way to a CPU has signalled its eventfd.
-   * SET_IRQS itself waits only until a handler that is already running ends. SET_IRQS drops the
+   * SET_IRQS itself waits only for handlers that are already running. SET_IRQS drops the
    * interrupts that no CPU has accepted yet. If a vector has no host interrupt, the call returns
    * immediately.
    */
   synchronizeIrqs(index: number, vectors: readonly number[]): void;
 
   /**
-   * Disables interrupts, unmaps the windows and closes the device. Idempotent; never throws.
-   * @param hint - the hint for the EBADF error of later calls. It is needed if the library closes
-   *   the device, not the program.
+   * Disables the interrupts, unmaps the windows, and closes the device. Idempotent; never throws.
+   * @param hint - the hint of the EBADF error of later calls, if it was not the program that closed
+   *   the device
    */
   close(hint?: string): void;
 }

@@ -52,7 +52,7 @@ export interface IrqRequest {
 export interface IrqIndexes {
   /** Number of interrupt indexes. */
   readonly indexes: number;
-  /** Returns the number of vectors that the hardware has for an index. */
+  /** Returns how many vectors the hardware has for an interrupt index. */
   readonly vectors: (index: number) => number;
   /** Checks an eventfd object. @throws TypeError if the eventfd cannot be bound to a vector */
   readonly checkEventfd: (eventfd: Eventfd) => void;
@@ -96,7 +96,7 @@ export function validateIrqSet(set: IrqSet, device: IrqIndexes): IrqRequest {
   };
 }
 
-/** Returns the vectors that a request with NONE or BOOL data selects, in ascending order. */
+/** Returns, in ascending order, the vectors that a request with NONE or BOOL data selects. */
 export function selectedVectors({ type, start, count, bool }: IrqRequest): number[] {
   const all = Array.from({ length: count }, (_, i) => i);
   const selected = type === VFIO_IRQ_SET_DATA_NONE ? all : all.filter((i) => bool(i));
@@ -104,11 +104,11 @@ export function selectedVectors({ type, start, count, bool }: IrqRequest): numbe
 }
 
 /**
- * Binds the eventfds of a request to its vectors, in ascending order, as vfio_msi_set_block() does.
- * If one bind fails, the function unbinds all vectors from `start` up to the vector that failed.
- * The vectors after the vector that failed keep their eventfds.
+ * Binds each eventfd of a request to its vector, in ascending order, like vfio_msi_set_block() in
+ * the kernel. If one bind fails, the function unbinds all vectors from `start` up to the vector
+ * that failed. The vectors after the vector that failed keep their eventfds.
  *
- * @throws the error of the vector that failed
+ * @throws the error that the bind of the failed vector threw
  */
 export function bindBlock(
   { start, count, eventfd }: IrqRequest,

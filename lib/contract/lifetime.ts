@@ -20,7 +20,10 @@ export class Lifetime {
     return this.#open;
   }
 
-  /** Checks that the object is open. @throws {@link VfioError} EBADF after {@link end} */
+  /**
+   * Checks that the object is open.
+   * @throws {@link VfioError} EBADF if {@link end} was called before
+   */
   check(): void {
     if (!this.#open) throw this.error();
   }

@@ -22,13 +22,13 @@ export interface TableRegion extends RegionMapping {
 
 interface Mapped {
   readonly registers: RegisterWindow;
-  /** Bytes from the start of the window to the table. */
+  /** The offset of the table in the window, in bytes. */
   readonly offset: number;
 }
 
 /**
- * The MSI-X table of a device, accessed through a mapping of its BAR. A read of the table through
- * the device file returns only 0xff bytes. The first access maps the table.
+ * Accesses the MSI-X table of a device through a mapping of the BAR that contains the table. A read
+ * of the table through the device file returns only 0xff bytes. The first access maps the table.
  */
 export class MappedMsix {
   readonly #connection: () => DeviceConnection;
@@ -37,7 +37,8 @@ export class MappedMsix {
   #mapped: Mapped | undefined;
 
   /**
-   * @param connection - returns the connection, or throws VfioError EBADF if the device is closed
+   * @param connection - a function that returns the connection, or throws VfioError EBADF if the
+   *   device is closed
    */
   constructor(connection: () => DeviceConnection, region: (index: number) => TableRegion) {
     this.#connection = connection;
@@ -74,7 +75,7 @@ export class MappedMsix {
   }
 
   /**
-   * Reads the message of a vector. The caller has checked that `obstacle` is null.
+   * Reads the message of a vector. Before the call, the caller must check that `obstacle` is null.
    * @throws {@link VfioError} EIO if the device does not respond
    */
   read(vector: number): Message {
@@ -155,7 +156,7 @@ function map(details: MsixDetails, region: TableRegion): Mapped {
   return { registers: region.map(pages), offset: details.table.offset - pages.offset };
 }
 
-/** Returns the whole pages that contain the table. */
+/** Returns the range of whole pages that contains the table. */
 function pagesOf({ table, vectors }: MsixDetails): { offset: number; length: number } {
   const offset = table.offset - (table.offset % PAGE_SIZE);
   const end = table.offset + vectors * MSIX_ENTRY_SIZE;

@@ -1,4 +1,4 @@
-/** A range of usable IOVAs. The range includes its first and its last address. */
+/** A range of IOVAs that a device can use. The range includes its first and its last address. */
 export interface IovaRange {
   readonly start: bigint;
   readonly end: bigint;
@@ -21,11 +21,11 @@ export interface AddressSpace {
   /** Reads the usable ranges: VFIO_IOMMU_GET_INFO or IOMMU_IOAS_IOVA_RANGES. */
   ranges(): IovaRange[];
   /**
-   * Allocates zeroed, page-aligned memory.
+   * Allocates memory that is page-aligned and filled with zeros.
    * @param size - size in bytes, a multiple of the page size
    * @param hugePages - `true` aligns the memory to 2 MiB, for transparent huge pages. `'2M'` and
-   *   `'1G'` allocate huge pages from the reserved pool. They fail with ENOMEM if the pool is
-   *   empty.
+   *   `'1G'` allocate huge pages from the reserved pool. The allocation of huge pages fails with
+   *   ENOMEM if the pool is empty.
    */
   allocate(size: number, hugePages: HugePages): Memory;
   /** Maps a file into the process, for example a memfd or a file on hugetlbfs. */
@@ -59,9 +59,9 @@ export interface AddressSpace {
   unmap(iova: bigint, size: bigint, flags: number): bigint;
 }
 
-/** Memory of the process that can be mapped for a device. */
+/** Memory of the process. The memory can be mapped for a device. */
 export interface Memory {
-  /** @throws {@link VfioError} EBADF after {@link Memory.release} */
+  /** @throws {@link VfioError} EBADF if {@link Memory.release} was called before */
   readonly buffer: ArrayBuffer | SharedArrayBuffer;
   /** Bytes. */
   readonly size: number;

@@ -27,13 +27,13 @@ export function parseAddress(name: string): string | null {
   return `${domain}:${bus}:${device}.${fn}`.toLowerCase();
 }
 
-/** Formats the numbers of struct vfio_pci_dependent_device as the address of the function. */
+/** Returns the address of the PCI function that a struct vfio_pci_dependent_device describes. */
 export function formatAddress(segment: number, bus: number, devfn: number): string {
   const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0');
   return `${hex(segment, 4)}:${hex(bus, 2)}:${hex(devfn >> 3, 2)}.${devfn & 7}`;
 }
 
-/** Vendor id and device id of a PCI function, 16 bits each. */
+/** The vendor id and the device id of a PCI function. Each id has 16 bits. */
 export interface Ids {
   readonly vendorId: number;
   readonly deviceId: number;

@@ -21,7 +21,7 @@ export function isVia(value: unknown): value is Via {
 /**
  * Checks the options for opening a device. Every back end calls this function first.
  *
- * @throws TypeError for an unknown option or a wrong value; RangeError for a descriptor that is not
+ * @throws TypeError if an option is unknown or a value is wrong; RangeError if a descriptor is not
  *   an integer from 0 to 2^31 - 1
  */
 export function checkOpenOptions(options: OpenOptions): OpenRequest {

@@ -16,9 +16,14 @@ export interface RegionArea {
 export interface RegionMapping {
   /** Whether the region or a part of the region can be mapped. */
   readonly mappable: boolean;
-  /** The only parts that can be mapped, or null if the whole region can be mapped. */
+  /**
+   * Null if the whole region can be mapped; otherwise the parts of the region that can be mapped.
+   */
   readonly sparseAreas: readonly RegionArea[] | null;
-  /** Whether the pages of the MSI-X table can be mapped with the rest of this BAR. */
+  /**
+   * Whether the pages that contain the MSI-X table can be mapped together with the rest of this
+   * BAR.
+   */
   readonly msixMappable: boolean;
 }
 

@@ -58,7 +58,10 @@ export const VFIO_DEVICE_FEATURE_PCI_VF_TOKEN = 0;
 export const VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY = 3;
 export const VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP = 4;
 export const VFIO_DEVICE_FEATURE_LOW_POWER_EXIT = 5;
-/** Names of the features by number, without the prefix VFIO_DEVICE_FEATURE_. */
+/**
+ * The names of the features by feature number. The names do not contain the prefix
+ * VFIO_DEVICE_FEATURE_.
+ */
 export const FEATURE_NAMES = [
   ...['PCI_VF_TOKEN', 'MIGRATION', 'MIG_DEVICE_STATE', 'LOW_POWER_ENTRY'],
   ...['LOW_POWER_ENTRY_WITH_WAKEUP', 'LOW_POWER_EXIT', 'DMA_LOGGING_START', 'DMA_LOGGING_STOP'],

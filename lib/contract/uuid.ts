@@ -1,7 +1,7 @@
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /**
- * A UUID as text and as bytes. The kernel takes the text for a group, and the 16 bytes for a
+ * A UUID as text and as bytes. The kernel needs the text for a group, and the 16 bytes for a
  * character device.
  */
 export interface Uuid {

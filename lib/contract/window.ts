@@ -16,12 +16,14 @@ export interface WindowEvents {
 
 /**
  * Mapped registers. Each read or write is exactly one little-endian access of its width. Offsets
- * are in bytes and naturally aligned. An offset outside the window throws a RangeError before any
- * access. Use of a closed window throws a {@link VfioError} EBADF.
+ * are in bytes, and must be multiples of the width. If an offset is outside the window, the method
+ * throws a RangeError and does not access the device. Use of a closed window throws a {@link
+ * VfioError} EBADF.
  *
  * While the device does not respond, reads return all ones and writes have no effect, as on a PCI
- * bus. A device does not respond if memory decode is off, in D3hot, in low power, during a reset
- * and after an unplug. The window works again as soon as the device responds.
+ * bus. The device does not respond while memory decode is off, while the function is in D3hot or in
+ * low power, during a reset, and after an unplug. The window works again as soon as the device
+ * responds.
  */
 export interface RegisterWindow extends EventEmitter<WindowEvents> {
   /** Bytes. */
@@ -48,14 +50,14 @@ export interface RegisterWindow extends EventEmitter<WindowEvents> {
   write32(offset: number, value: number): void;
   /** Writes eight bytes in one access. @param offset - a multiple of 8 @param value - 64 bits */
   write64(offset: number, value: bigint): void;
-  /** Copies registers into memory by accesses of `width` bytes. */
+  /** Copies registers into memory. Each register access has `width` bytes. */
   readBlock(offset: number, into: Uint8Array, width: Width): void;
-  /** Copies memory into registers by accesses of `width` bytes. */
+  /** Copies memory into registers. Each register access has `width` bytes. */
   writeBlock(offset: number, from: Uint8Array, width: Width): void;
   /**
    * Unmaps the registers. Idempotent.
-   * @param hint - the hint for the EBADF error of later calls. It is needed if the library closes
-   *   the window, not the program.
+   * @param hint - the hint of the EBADF error of later calls, if it was not the program that closed
+   *   the window
    */
   close(hint?: string): void;
   /** Like {@link RegisterWindow.close}. */

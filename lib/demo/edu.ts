@@ -18,7 +18,7 @@ const DMA_COMMAND = 0x98;
 const DMA_START = 1n;
 const DMA_FROM_DEVICE = 2n;
 const DMA_RAISE = 4n;
-/** Address of the device's buffer, as the DMA engine sees it. */
+/** Address of the device's buffer in the address space of the DMA engine. */
 const BUFFER = 0x40000n;
 /** Bytes to copy: half of the buffer. QEMU 7.2 aborts if a transfer fills the whole buffer. */
 const COPY_SIZE = 2048;
@@ -69,8 +69,8 @@ class Edu {
   }
 
   /**
-   * Sends a message by DMA. The DMA write itself is the interrupt. The device raises no further
-   * interrupt.
+   * Sends an interrupt message by DMA. The DMA write itself is the interrupt. The device raises no
+   * further interrupt.
    */
   async send({ address, data }: Message, buffer: DmaBuffer): Promise<void> {
     new DataView(buffer.buffer).setUint32(0, data, true);

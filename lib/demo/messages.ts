@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Message, type PciDevice, type Vector, VfioError } from '../index.js';
 import type { DemoReport } from './report.js';
 
-/** The message that a driver in a guest writes to its MSI registers. */
+/** The message that a driver in a guest writes to the MSI registers of the device. */
 const VIRTUAL: Message = { address: 0xfee0_0000n, data: 0x4041 };
-/** Longest time for all interrupts to arrive. */
+/** Time limit for the arrival of all interrupts. */
 const INTERRUPT_TIMEOUT_MS = 5000;
 /** Time to wait for surplus interrupts. */
 const SURPLUS_WAIT_MS = 50;
@@ -14,7 +14,7 @@ const toText = ({ address, data }: Message): string => `${hex(address)} / ${hex(
 /** The address is text, because JSON numbers cannot hold every 64-bit value exactly. */
 const toJson = ({ address, data }: Message) => ({ address: hex(address), data });
 
-/** Writes the virtual message to the MSI registers, as a driver in a guest does. */
+/** Writes the virtual message to the MSI registers, like a driver in a guest. */
 export function writeVirtualMessage({ config }: PciDevice): void {
   config.set('msi.address', Number(VIRTUAL.address));
   if (config.fields('msi.control').address_64 === 1) config.set('msi.address_high', 0);

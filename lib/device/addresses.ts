@@ -4,10 +4,13 @@ import { hex } from '../checks.js';
 import type { DmaPlan } from './dma-plan.js';
 import { IovaAllocator } from './iova.js';
 
-/** The IOVA allocator of each address space. The devices of an IOMMU group share an allocator. */
+/** The IOVA allocator of each address space. The devices in an IOMMU group share one allocator. */
 const allocators = new WeakMap<AddressSpace, IovaAllocator>();
 
-/** Allocates the plan's IOVA. If the plan has no IOVA, allocates a free address. */
+/**
+ * Allocates the IOVA that the caller requested. If the caller requested no IOVA, allocates a free
+ * address.
+ */
 export function allocateIova(space: AddressSpace, { size, alignment, iova }: DmaPlan): bigint {
   const allocator = allocatorOf(space);
   if (allocator.isEmpty) {

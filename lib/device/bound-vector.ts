@@ -19,7 +19,7 @@ export interface VectorContext {
   readonly onClose: () => void;
 }
 
-/** A vector whose eventfd is bound in the kernel and watched by the dispatcher. */
+/** A vector. Its eventfd is bound in the kernel, and the dispatcher watches the eventfd. */
 export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
   readonly index: number;
   readonly eventfd: Eventfd;
@@ -91,7 +91,7 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
       };
       const onAbort = () => {
         done();
-        // The caller chose the abort reason: any value is allowed.
+        // The abort reason comes from the caller and can be any value.
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
         reject(signal?.reason);
       };
@@ -170,7 +170,7 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
     this.close();
   }
 
-  /** Removes the listeners of the program, but keeps the listener counter of this class. */
+  /** Removes the listeners of the program, but not the internal listeners that count them. */
   override removeAllListeners(event?: keyof VectorEvents): this {
     const events = event === undefined ? (['interrupt', 'close'] as const) : [event];
     for (const name of events) super.removeAllListeners(name);
@@ -185,7 +185,7 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
     this.context.dispatcher.remove(this.#slot);
     if (this.#ownsEventfd) this.eventfd.close(closingHint);
     this.context.onClose();
-    // Emit 'close' in a microtask, so that no listener runs during the steps of a close.
+    // Emit 'close' in a microtask, so that no listener runs while the vector is closing.
     queueMicrotask(() => this.emit('close'));
   }
 
@@ -198,7 +198,10 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
     this.#lifetime.check();
   }
 
-  /** Adds a delivery to the pending interrupts. Without `counts` the sum is always 1n. */
+  /**
+   * Adds the interrupts of a delivery to the pending interrupts. Without the option `counts`, the
+   * sum is always 1n.
+   */
   #coalesce(kept: bigint, count: bigint): bigint {
     return this.#counted ? kept + count : 1n;
   }

@@ -33,8 +33,8 @@ const HEADER_SIZE = 64;
 export let createConfigSpace: (handle: Handle) => ConfigSpace;
 
 /**
- * Configuration space, read and written by pread and pwrite on region 7. An access outside
- * configuration space throws a RangeError and does not reach the device.
+ * The configuration space of a device. Reads use pread and writes use pwrite on region 7. An access
+ * outside configuration space throws a RangeError and does not reach the device.
  *
  * The kernel virtualizes some registers and drops writes to other registers. For example, a write
  * to a BAR address or to an MSI message never reaches the hardware.
@@ -47,7 +47,7 @@ export let createConfigSpace: (handle: Handle) => ConfigSpace;
  * console.log(device.config.header().vendorId, msix?.vectors);
  */
 export class ConfigSpace {
-  /** Bytes: 256, or 4096 for PCI Express. */
+  /** Size in bytes: 256, or 4096 for PCI Express. */
   readonly size: number;
   readonly #handle: Handle;
   #capabilities: readonly Capability[] = [];
@@ -124,9 +124,10 @@ export class ConfigSpace {
   }
 
   /**
-   * Returns the capabilities of both lists. The lists are read once, because VFIO does not let a
-   * program relink them. The next call reads empty lists again, because a device that does not
-   * respond seems to have no capability.
+   * Returns the capabilities of the conventional list and of the extended list. The lists are read
+   * only once, because VFIO does not let a program change the links of the lists. If the lists are
+   * empty, the next call reads the lists again: a device that does not respond seems to have no
+   * capability.
    */
   capabilities(): readonly Capability[] {
     const { connection } = this.#handle;
@@ -165,26 +166,27 @@ export class ConfigSpace {
     return this.#load(offset, width);
   }
 
-  /** Writes a register by its name, in one access. Throws like {@link get}. */
+  /** Writes a register by its name, in one access. Throws the same errors as {@link get}. */
   set(register: RegisterName, value: number): void {
     const { offset, width } = this.#locate(register);
     this.#store(offset, width, value);
   }
 
   /**
-   * Reads a register and decodes its fields, as in `fields('command').bus_master`. Throws like
-   * {@link get}.
+   * Reads a register and decodes its fields. For example, `fields('command').bus_master` is the Bus
+   * Master Enable bit. Throws the same errors as {@link get}.
    */
   fields<N extends RegisterName>(register: N): FieldsOf<N> {
     return decodeFields(lookUpRegister(register), this.get(register)) as FieldsOf<N>;
   }
 
   /**
-   * Changes the fields in `changes` by one read and one write. The other fields keep their values.
-   * A write-one-to-clear bit (RW1C) is cleared only if `changes` contains this bit.
+   * Changes the fields that `changes` contains, by one read and one write of the register. The
+   * other fields keep their values. A write-one-to-clear bit (RW1C) is cleared only if `changes`
+   * contains this bit.
    *
    * @throws TypeError if a field is unknown; RangeError if a value does not fit into its field; and
-   *   the errors of {@link get}
+   *   the same errors as {@link get}
    */
   update<N extends RegisterName>(register: N, changes: Partial<FieldsOf<N>>): void {
     const definition = lookUpRegister(register);

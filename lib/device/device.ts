@@ -38,17 +38,20 @@ export class PciDevice {
   readonly name: string;
   /** The kernel interface that opened the device. */
   readonly via: Via | 'noiommu';
-  /** The answer of VFIO_DEVICE_GET_INFO. */
+  /** The device information that VFIO_DEVICE_GET_INFO returned. */
   readonly info: DeviceInfo;
   /** Configuration space. */
   readonly config: ConfigSpace;
-  /** Memory that the device can reach. */
+  /** The memory that the device can reach by DMA. */
   readonly dma: DmaSpace;
-  /** INTx, MSI, MSI-X, ERR and REQ. */
+  /** The interrupts of the device: INTx, MSI, MSI-X, ERR and REQ. */
   readonly interrupts: Interrupts;
-  /** Physical messages: the address and data that the device writes to raise a vector. */
+  /**
+   * The physical messages. A message is the address and data that the device writes to raise an
+   * interrupt.
+   */
   readonly messages: Messages;
-  /** VF tokens, low power, and other features by number (VFIO_DEVICE_FEATURE). */
+  /** Optional features of the device, for example VF tokens and low power (VFIO_DEVICE_FEATURE). */
   readonly features: Features;
   readonly #handle: Handle;
   readonly #windows: Windows;
@@ -68,7 +71,8 @@ export class PciDevice {
     this.via = connection.via;
     this.info = connection.getInfo();
     this.config = createConfigSpace(handle);
-    // Closing runs in reverse order: first interrupts, then windows, then DMA memory.
+    // A close runs in reverse order: it closes the interrupts, then the windows, then the DMA
+    // memory.
     this.dma = createDmaSpace(handle);
     this.#windows = new Windows(handle);
     this.interrupts = createInterrupts(handle, this.info.numIrqs);
@@ -87,9 +91,9 @@ export class PciDevice {
   }
 
   /**
-   * The open device file with one method for each ioctl. Sources of virtual vectors use the
-   * connection directly. The other members of the device do not notice changes made through the
-   * connection.
+   * The open device file. The connection has one method for each ioctl. The classes for virtual
+   * vectors use the connection directly. The other members of the device do not notice a change
+   * that is made through the connection.
    *
    * @throws {@link VfioError} EBADF once the device is closed
    */
@@ -97,7 +101,7 @@ export class PciDevice {
     return this.#handle.connection;
   }
 
-  /** The regions of nonzero size, by ascending index. */
+  /** The regions of nonzero size, sorted by index. */
   get regions(): readonly Region[] {
     const regions: Region[] = [];
     for (let index = 0; index < this.info.numRegions; index++) {
@@ -122,7 +126,8 @@ export class PciDevice {
    * Returns a region by its index (VFIO_DEVICE_GET_REGION_INFO).
    *
    * @param index - 0 to `info.numRegions - 1`
-   * @throws {@link VfioError} EINVAL if the device does not have the region, such as VGA
+   * @throws {@link VfioError} EINVAL if the device does not have the region (for example the VGA
+   *   region)
    */
   region(index: number): Region {
     checkInteger(index, 'region', 0, this.info.numRegions - 1);
@@ -135,7 +140,7 @@ export class PciDevice {
 
   /**
    * Resets the function (VFIO_DEVICE_RESET) on another thread, because a reset can take a second.
-   * Interrupts and DMA mappings stay as they are. The reset changes the device's own registers.
+   * The reset changes the registers of the device, but keeps its interrupts and DMA mappings.
    *
    * @throws {@link VfioError} EINVAL if the function cannot be reset alone; EAGAIN if another reset
    *   is in progress or the host is removing the device
@@ -149,7 +154,7 @@ export class PciDevice {
     }
   }
 
-  /** Like {@link reset}, but on the calling thread. */
+  /** Does the same as {@link reset}, but on the calling thread. */
   resetSync(): void {
     try {
       this.#handle.connection.resetSync();
@@ -167,7 +172,8 @@ export class PciDevice {
   /**
    * Resets the slot or bus of the device (VFIO_DEVICE_PCI_HOT_RESET).
    *
-   * @param others - all other devices on the slot or bus, opened by this program
+   * @param others - every other device in the slot or on the bus; this program must have opened
+   *   each one
    * @throws {@link VfioError} EINVAL if `others` does not contain every affected device; ENODEV if
    *   neither the slot nor the bus can be reset; EBUSY if an affected device is in use
    */
@@ -182,9 +188,9 @@ export class PciDevice {
   /**
    * Attaches a PASID to the device's address space (VFIO_DEVICE_ATTACH_IOMMUFD_PT with
    * VFIO_DEVICE_ATTACH_PASID). DMA requests with this PASID then reach the same memory as requests
-   * without a PASID. Needs the character device and iommufd.
+   * without a PASID. This call needs the VFIO character device and iommufd.
    *
-   * With QEMU's emulated Intel IOMMU, Linux 7.2 attaches a PASID and Linux 6.12 refuses a PASID.
+   * With QEMU's emulated Intel IOMMU, this call succeeds on Linux 7.2 and fails on Linux 6.12.
    * QEMU's devices have no PASID capability and never send a PASID.
    *
    * @param pasid - 20 bits; PASID 0 is reserved for requests without a PASID and fails with EBUSY
@@ -211,19 +217,21 @@ export class PciDevice {
 
   /**
    * Disables interrupts, closes vectors and windows, unmaps and releases DMA memory, and then
-   * closes the device file. Idempotent. Never throws: if a step fails, closing the device file
-   * releases the kernel's resources of that step.
+   * closes the device file. Idempotent. Never throws. If a step fails, the kernel releases the
+   * resources of that step when the device file is closed.
    */
   close(): void {
     this.#handle.close();
   }
 
-  /** Like {@link close}, for `using device = openDeviceSync(name)`. */
+  /** Calls {@link close} at the end of a scope with `using device = openDeviceSync(name)`. */
   [Symbol.dispose](): void {
     this.close();
   }
 
-  /** Like {@link close}, for `await using device = await openDevice(name)`. */
+  /**
+   * Calls {@link close} at the end of a scope with `await using device = await openDevice(name)`.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.resolve();
     this.close();

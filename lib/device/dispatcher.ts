@@ -6,13 +6,14 @@ import { throwAll } from './throw-all.js';
 interface Slot {
   readonly deliver: (count: bigint) => void;
   readonly counted: boolean;
-  /** Number of the latest wake at the time the slot was added. */
+  /** The value of the wake counter when the slot was added. */
   readonly addedInWake: number;
 }
 
 /**
- * Delivers the signals of a device's event set to its vectors. Each wake makes one call, with all
- * slots that fired. Either the event loop or a poller drives the dispatcher, never both.
+ * Receives the signals of a device's event set, and delivers them to the vectors of the device.
+ * Each wake makes one call, which reports all signalled eventfds. Either the event loop or a poller
+ * makes these calls, never both.
  */
 export class Dispatcher {
   readonly #handle: Handle;
@@ -26,7 +27,9 @@ export class Dispatcher {
   #wake = 0;
   #delivering = false;
 
-  /** @param capacity - returns the largest number of slots that the device can need */
+  /**
+   * @param capacity - returns the maximum number of eventfds that the device can need at one time
+   */
   constructor(handle: Handle, capacity: () => number) {
     this.#handle = handle;
     this.#capacity = capacity;
@@ -37,7 +40,7 @@ export class Dispatcher {
 
   /**
    * Adds an eventfd to the event set.
-   * @returns number of the slot; numbers of freed slots are reused
+   * @returns the number of the eventfd in the event set; a freed number is used again
    */
   add(eventfd: Eventfd, counted: boolean, deliver: (count: bigint) => void): number {
     const set = this.#openSet();
@@ -57,14 +60,17 @@ export class Dispatcher {
     return slot;
   }
 
-  /** Removes a slot. Signals of the current wake are no longer delivered to this slot. */
+  /**
+   * Removes an eventfd from the event set. If the eventfd has an undelivered signal, the signal is
+   * dropped.
+   */
   remove(slot: number): void {
     if (this.#closed) return;
     this.#freeSlot(slot);
     this.#set?.remove(slot);
   }
 
-  /** Adds a reference. The event set keeps the process alive while references exist. */
+  /** Adds a reference. The event set keeps the process alive while it has references. */
   ref(): void {
     if (this.#references++ === 0 && !this.#polled) this.#set?.ref();
   }
@@ -74,25 +80,28 @@ export class Dispatcher {
     if (--this.#references === 0 && !this.#polled) this.#set?.unref();
   }
 
-  /** Stops delivery by the event loop, so that a poller can deliver. */
+  /** Stops delivery by the event loop, so that a poller can deliver the interrupts. */
   startPolling(): void {
     if (this.#polled) throw this.#error('EBUSY', 'a poller of this device is open already');
     this.#openSet().pause();
     this.#polled = true;
   }
 
-  /** Lets the event loop deliver again. */
+  /** Lets the event loop deliver interrupts again. */
   stopPolling(): void {
     this.#polled = false;
     if (this.#set !== null && !this.#closed) this.#serveSet(this.#set);
   }
 
-  /** Sleeps until a slot fires or the timeout ends. @returns number of slots that fired */
+  /**
+   * Sleeps until an eventfd is signalled or the timeout ends.
+   * @returns number of signalled eventfds
+   */
   wait(timeoutMs: number): number {
     return this.#pollOnce((set) => set.wait(timeoutMs));
   }
 
-  /** Like {@link wait}, but spins instead of sleeping. */
+  /** Does the same as {@link wait}, but spins instead of sleeping. */
   spin(timeoutUs: number): number {
     return this.#pollOnce((set) => set.spin(timeoutUs));
   }
@@ -114,8 +123,8 @@ export class Dispatcher {
 
   #serveSet(set: EventSet): void {
     set.serve((n) => {
-      // An exception of a listener becomes an uncaught exception. The other vectors still get
-      // their interrupts.
+      // An exception in a listener becomes an uncaught exception. The other vectors still get their
+      // interrupts.
       this.#deliver(set, n, (error) => {
         queueMicrotask(() => {
           throw error;
@@ -126,7 +135,8 @@ export class Dispatcher {
   }
 
   #pollOnce(waitForSet: (set: EventSet) => number): number {
-    // A nested wait would overwrite `fired` and `counts` of the wake that is being delivered.
+    // A wait inside a listener would overwrite `fired` and `counts`, which this delivery still
+    // reads.
     if (this.#delivering) {
       throw this.#error('EDEADLK', 'a listener cannot wait for the interrupts of its own device');
     }
@@ -144,7 +154,7 @@ export class Dispatcher {
     this.#delivering = true;
     for (let i = 0; i < n; i++) {
       const slot = this.#slots[fired[i] ?? -1];
-      // Skip slots that were reassigned during this wake: the event was for the previous owner.
+      // Skip an eventfd that was added during this wake. The signal was for a removed eventfd.
       if (slot === undefined || slot.addedInWake === wake) continue;
       try {
         slot.deliver(slot.counted ? (counts[i] ?? 1n) : 1n);

@@ -1,7 +1,7 @@
 import type { Memory } from '../contract/index.js';
 import type { Lifetime } from '../contract/lifetime.js';
 
-/** How the device may access the memory. */
+/** Whether the device is allowed to read the memory, to write it, or both. */
 export type DmaAccess = 'read' | 'write' | 'read-write';
 
 /** Memory and the IOVA at which the device reaches the memory. */
@@ -20,15 +20,15 @@ export interface DmaMapping {
 export let createDmaBuffer: (mapping: DmaMapping, free: () => void) => DmaBuffer;
 
 /**
- * Memory that the program shares with the device. Poll this memory with `Atomics.load`, because
- * the optimizer of V8 may remove or merge plain reads.
+ * Memory that the program shares with the device. Poll this memory with `Atomics.load`, because the
+ * optimizer of V8 can remove or merge plain reads.
  */
 export class DmaBuffer {
-  /** I/O virtual address of the first byte: the address that the device uses. */
+  /** The address by which the device reaches the first byte (I/O virtual address). */
   readonly iova: bigint;
   /** Bytes; a multiple of the page size. */
   readonly size: number;
-  /** How the device may access the buffer. */
+  /** Whether the device is allowed to read the buffer, to write it, or both. */
   readonly access: DmaAccess;
   readonly #bytes: Uint8Array;
   readonly #mapping: DmaMapping;
@@ -48,8 +48,8 @@ export class DmaBuffer {
   }
 
   /**
-   * All bytes of the buffer. Freeing a buffer of `dma.allocate()` detaches all views of its memory.
-   * A detached view has the length 0.
+   * All bytes of the buffer. If `dma.allocate()` created the buffer, {@link free} detaches all
+   * views of the memory. A detached view has the length 0.
    *
    * @throws {@link VfioError} EBADF after {@link free} and after the device is closed
    */
@@ -58,7 +58,10 @@ export class DmaBuffer {
     return this.#bytes;
   }
 
-  /** The memory behind {@link bytes}, for views of other types. Throws like {@link bytes}. */
+  /**
+   * The memory that {@link bytes} shows. A program can create views of other types on this memory.
+   * Throws the same error as {@link bytes}.
+   */
   get buffer(): ArrayBuffer | SharedArrayBuffer {
     this.#mapping.lifetime.check();
     return this.#bytes.buffer;

@@ -11,23 +11,29 @@ import {
 } from '../checks.js';
 import type { DmaAccess } from './dma-buffer.js';
 
-/** How memory is mapped for the device. */
+/** Options of a DMA mapping. */
 export interface DmaOptions {
-  /** How the device may access the memory. Default `'read-write'`. */
+  /**
+   * Whether the device is allowed to read the memory, to write it, or both. Default `'read-write'`.
+   */
   access?: DmaAccess | undefined;
   /** I/O virtual address, page-aligned. Default: the lowest free address except 0. */
   iova?: bigint | undefined;
   /**
-   * Kind of huge pages. `true`: transparent huge pages, if the system provides them. `'2M'` or
-   * `'1G'`: pages of the reserved pool; the size is rounded up to whole huge pages.
+   * The kind of huge pages to use. `true`: transparent huge pages, if the system provides them.
+   * `'2M'` or `'1G'`: huge pages of this size from the reserved pool. The size of the buffer is
+   * rounded up to whole huge pages.
    *
-   * The IOVA is aligned to 2 MiB or 1 GiB, so that the IOMMU can use large pages as well. For
-   * existing memory, the option sets only the alignment of the IOVA.
+   * The IOVA is aligned to 2 MiB or 1 GiB, so that the IOMMU can use large pages. For existing
+   * memory, the option sets only the alignment of the IOVA.
    */
   hugePages?: HugePages | undefined;
 }
 
-/** Memory of a file that is open for reading and writing, such as a memfd or a hugetlbfs file. */
+/**
+ * Memory of a file, for example of a memfd or a hugetlbfs file. The file must be open for reading
+ * and writing.
+ */
 export interface DmaFile {
   fd: number;
   /** Bytes from the start of the file; a multiple of the page size. Default 0. */
@@ -36,7 +42,7 @@ export interface DmaFile {
   size: number;
 }
 
-/** The arguments of a mapping, after all checks. */
+/** The checked arguments of a mapping. */
 export interface DmaPlan {
   readonly createMemory: (space: AddressSpace) => Memory;
   readonly size: number;
@@ -58,7 +64,7 @@ const HUGE_PAGES: readonly HugePages[] = [false, true, '2M', '1G'];
 const HUGE_PAGE_BYTES = { true: 2 ** 21, '2M': 2 ** 21, '1G': 2 ** 30 };
 
 /**
- * Plans a mapping of new memory.
+ * Checks the arguments for a mapping of new memory.
  * @param page - size of the smallest page that can be mapped, in bytes
  */
 export function planAllocation(size: number, options: DmaOptions, page: number): DmaPlan {
@@ -72,7 +78,7 @@ export function planAllocation(size: number, options: DmaOptions, page: number):
 }
 
 /**
- * Plans a mapping of existing memory.
+ * Checks the arguments for a mapping of existing memory.
  * @param page - size of the smallest page that can be mapped, in bytes
  */
 export function planSource(
@@ -93,8 +99,8 @@ export function planSource(
   checkInteger(fd, 'fd', 0, 2 ** 31 - 1);
   checkPages(offset, 'offset', page);
   checkSize(size, 'size', page);
-  // The process maps the file writable even if the device only reads: a store by the program to a
-  // read-only mapping would end the process.
+  // The process maps the file as writable, even if the device only reads the memory. If the mapping
+  // were read-only, a store by the program would end the process.
   return createPlan(size, options, page, (space) => space.fromFd(fd, offset, size, true));
 }
 

@@ -21,10 +21,10 @@ export let createDmaSpace: (handle: Handle) => DmaSpace;
  * device starts DMA. Memory stays allocated while it is mapped. Closing the device unmaps all
  * memory.
  *
- * A failed mapping throws a {@link VfioError}: ENOMEM (RLIMIT_MEMLOCK, or no huge pages reserved),
- * EEXIST (the IOVA is already mapped), ENOSPC (no free addresses or no free mapping entries),
- * EFAULT, ENOTSUP (no IOMMU). After a failure, nothing stays allocated or mapped. After
- * `device.close()`, every method throws EBADF.
+ * A failed mapping throws a {@link VfioError}: ENOMEM (RLIMIT_MEMLOCK is too low, or no huge pages
+ * are reserved), EEXIST (the IOVA is already mapped), ENOSPC (no address or no mapping entry is
+ * free), EFAULT, ENOTSUP (the device has no IOMMU). After a failure, nothing stays allocated or
+ * mapped. After `device.close()`, every method throws EBADF.
  *
  * @example
  * using queue = await device.dma.allocate(64 * 4096);
@@ -33,7 +33,7 @@ export let createDmaSpace: (handle: Handle) => DmaSpace;
 export class DmaSpace {
   readonly #handle: Handle;
   readonly #mappings = new Set<DmaMapping>();
-  /** Mappings in progress on a thread of the pool. */
+  /** Mappings that a thread of the thread pool is creating. */
   readonly #pending = new Set<DmaMapping>();
   #pageSize: number | undefined;
 
@@ -84,15 +84,15 @@ export class DmaSpace {
     return this.#map(planAllocation(size, options, this.pageSize));
   }
 
-  /** Like {@link allocate}, but on the calling thread. */
+  /** Does the same as {@link allocate}, but on the calling thread. */
   allocateSync(size: number, options: DmaOptions = {}): DmaBuffer {
     return this.#mapSync(planAllocation(size, options, this.pageSize));
   }
 
   /**
-   * Maps existing memory. The memory must consist of whole pages, because the device can reach all
-   * of every mapped page. A Buffer or an ArrayBuffer is refused, because the garbage collector may
-   * move or free its memory.
+   * Maps existing memory. The memory must consist of whole pages, because the device can reach
+   * every byte of a mapped page. A Buffer or an ArrayBuffer is refused, because the garbage
+   * collector can move or free its memory.
    *
    * A SharedArrayBuffer must be page-aligned. On Node 20 only a growable SharedArrayBuffer is
    * page-aligned: `new SharedArrayBuffer(n, { maxByteLength: n })`.
@@ -104,7 +104,7 @@ export class DmaSpace {
     return this.#map(planSource(source, options, this.pageSize));
   }
 
-  /** Like {@link map}, but on the calling thread. */
+  /** Does the same as {@link map}, but on the calling thread. */
   mapSync(source: SharedArrayBuffer | DmaFile, options: DmaOptions = {}): DmaBuffer {
     return this.#mapSync(planSource(source, options, this.pageSize));
   }
@@ -116,7 +116,8 @@ export class DmaSpace {
    * @param size - size of the range in bytes
    * @returns number of unmapped bytes
    * @throws RangeError if the range does not consist of whole pages, or contains only a part of a
-   *   buffer; {@link VfioError} EBUSY while an `allocate()` or `map()` in the range is in progress
+   *   buffer; {@link VfioError} EBUSY if the range overlaps a mapping that `allocate()` or `map()`
+   *   is creating
    */
   unmap(iova: bigint, size: bigint | number): bigint {
     checkU64(iova, 'iova');
@@ -150,7 +151,7 @@ export class DmaSpace {
    * mapped.
    *
    * @returns number of unmapped bytes
-   * @throws {@link VfioError} EBUSY while an `allocate()` or `map()` is in progress
+   * @throws {@link VfioError} EBUSY while a call of `allocate()` or `map()` is in progress
    */
   unmapAll(): bigint {
     const space = this.#space;
@@ -166,7 +167,7 @@ export class DmaSpace {
     return this.#handle.connection.addressSpace;
   }
 
-  /** Allocates addresses and memory. If the memory cannot be allocated, frees the addresses. */
+  /** Allocates an IOVA and memory. If the memory cannot be allocated, frees the IOVA. */
   #prepareMapping(space: AddressSpace, plan: DmaPlan): DmaMapping {
     const iova = allocateIova(space, plan);
     try {
@@ -241,7 +242,7 @@ export class DmaSpace {
     }
   }
 
-  /** Releases buffers that only the closing of the connection has unmapped. */
+  /** Releases the memory of the buffers that were unmapped when the connection was closed. */
   #releaseRemaining(): void {
     for (const mapping of this.#mappings) {
       mapping.mapped = false;

@@ -37,7 +37,7 @@ export class Exclusive {
     this.#active = null;
   }
 
-  /** Like {@link disable}, but ignores an error of the kernel. For use when the device closes. */
+  /** Disables the index when the device closes. Ignores an error of the kernel. */
   close(irq: Irq): void {
     if (this.#active !== irq) return;
     this.#active = null;

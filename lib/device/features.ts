@@ -24,7 +24,10 @@ export interface FeatureSupport {
 }
 
 const NO_DATA = new Uint8Array(0);
-/** EINVAL, ENOTTY, EOPNOTSUPP: errno of a probe if the feature lacks the probed direction. */
+/**
+ * A probe fails with EINVAL, ENOTTY or EOPNOTSUPP if the feature does not support the probed
+ * direction.
+ */
 const UNSUPPORTED_ERRNOS = [-22, -25, -95];
 
 /** Creates the {@link Features} of a device. */
@@ -43,9 +46,10 @@ export class Features {
   }
 
   /**
-   * Probes each direction of a feature separately. The directions help to identify a feature,
-   * because one number can mean different features in different kernels. For example, number 11 is
-   * DMA_BUF, which can only be read. A proposal used 11 for MSI_NOVIRT, which can only be set.
+   * Probes separately whether a feature can be read and whether the feature can be set. The two
+   * results help to identify a feature, because one number can mean different features in different
+   * kernels. For example, number 11 is DMA_BUF, which can only be read. A proposal used number 11
+   * for MSI_NOVIRT, which can only be set.
    *
    * @param feature - VFIO_DEVICE_FEATURE_*, 0 to 65535
    */
@@ -62,7 +66,7 @@ export class Features {
    *
    * @param size - size of the feature's structure in bytes
    * @throws {@link VfioError} ENOTTY if the kernel or the device does not have the feature; EINVAL
-   *   if the feature cannot be read or its structure exceeds `size`
+   *   if the feature cannot be read, or if its structure is larger than `size`
    */
   get(feature: number, size: number): Uint8Array {
     checkFeature(feature);
@@ -72,7 +76,7 @@ export class Features {
     return data;
   }
 
-  /** Sets a feature. Throws like {@link get}. */
+  /** Sets a feature. Throws the same errors as {@link get}. */
   set(feature: number, data: Uint8Array = NO_DATA): void {
     checkFeature(feature);
     checkBytes(data, 'data');
@@ -80,7 +84,8 @@ export class Features {
   }
 
   /**
-   * Sets the VF token: the secret that opens the virtual functions of this SR-IOV device.
+   * Sets the VF token. A program needs this secret to open a virtual function of this SR-IOV
+   * device.
    *
    * @param uuid - the token as a UUID, such as `'9c1b1a8e-…'`
    * @throws TypeError if `uuid` is not a UUID
@@ -92,13 +97,14 @@ export class Features {
 
   /**
    * Lets the platform put the device into a low power state. In that state the registers of the
-   * device cannot be used, and mapped registers read as all ones.
+   * device cannot be used, and a read of a mapped register returns all ones.
    *
-   * Without `wakeup`, the device enters low power again after each use. With an eventfd as
-   * `wakeup`, the first wakeup or use of the device ends low power and signals the eventfd.
+   * Without `wakeup`, the device enters low power again after each use. If `wakeup` is an eventfd,
+   * the first wakeup or the first use of the device ends low power and signals this eventfd.
    *
    * @param options - `wakeup`: an eventfd of the caller
-   * @throws {@link VfioError} EINVAL if the device is already in low power; ENOTTY before Linux 6.1
+   * @throws {@link VfioError} EINVAL if the device is already in low power; ENOTTY on kernels
+   *   before Linux 6.1
    */
   enterLowPower(options: { wakeup?: Eventfd | undefined } = {}): void {
     checkOptions(options, ['wakeup']);
@@ -114,7 +120,7 @@ export class Features {
     this.#callFeature(feature, VFIO_DEVICE_FEATURE_SET, data, wakeup);
   }
 
-  /** Returns the device to full power. No effect if the device is at full power. */
+  /** Returns the device to full power. Does nothing if the device is at full power. */
   exitLowPower(): void {
     this.set(VFIO_DEVICE_FEATURE_LOW_POWER_EXIT);
   }

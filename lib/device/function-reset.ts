@@ -1,16 +1,21 @@
-/** Device Control of the PCI Express capability: Initiate Function Level Reset (PCIe, 7.5.3.4). */
+/**
+ * PCI Express capability: the bit Initiate Function Level Reset in Device Control (PCIe, 7.5.3.4).
+ */
 const DEVCTL_UPPER = 9;
 const DEVCTL_FLR = 0x80;
-/** Advanced Features of conventional PCI: AF Capabilities and Initiate FLR in AF Control. */
+/**
+ * Advanced Features capability: the register AF Capabilities, and the bit Initiate FLR in AF
+ * Control.
+ */
 const AF_CAPABILITIES = 3;
 const AF_TRANSACTIONS_PENDING_AND_FLR = 0x03;
 const AF_CONTROL = 4;
 const AF_FLR = 0x01;
-/** The bytes of configuration space that conventional capabilities can use. */
+/** Conventional capabilities are in this part of configuration space. */
 const CAPABILITIES_START = 0x40;
 const CAPABILITIES_END = 0x100;
 
-/** Returns the nth byte of a write; 0 is the first written byte. */
+/** Returns a byte of a write by its number; byte 0 is the first written byte. */
 export type WrittenByte = (n: number) => number;
 
 /** The part of configuration space that {@link didReset} reads. */

@@ -14,7 +14,7 @@ export interface DeviceChanges {
   config: [offset: number, length: number];
 }
 
-/** Shared access to the connection, for every part of a device. */
+/** The connection of a device, which all parts of the device share. */
 export class Handle {
   readonly name: string;
   readonly changes = new EventEmitter<DeviceChanges>();
@@ -47,20 +47,23 @@ export class Handle {
     return this.#lifetime.error();
   }
 
-  /** Hint for every EBADF after the close. Undefined if the program closed the device. */
+  /**
+   * The hint of each EBADF error after the device is closed. Undefined if the program closed the
+   * device.
+   */
   get closingHint(): string | undefined {
     return this.#hint;
   }
 
   /**
-   * Runs `release` when the device closes, before its connection is closed. The newest release
-   * runs first.
+   * Calls `release` when the device closes, before its connection is closed. The callback that was
+   * added last is called first.
    */
   beforeClose(release: () => void): void {
     this.#beforeClose.add(release);
   }
 
-  /** Runs `release` after the connection is closed. */
+  /** Calls `release` after the connection is closed. */
   afterClose(release: () => void): void {
     this.#afterClose.add(release);
   }

@@ -3,13 +3,14 @@ import { type SingleIrq, SingleIrqIndex } from './single-irq.js';
 import type { Vector, VectorOptions } from './vector.js';
 
 /**
- * REQ: the host requests the device back, to unbind or unplug the device. The kernel signals REQ at
- * once and then every 10 s, until the program closes the device. The unbind or unplug on the host
- * hangs until then.
+ * REQ: the interrupt by which the host requests the device back, before it unbinds or unplugs the
+ * device. The kernel signals REQ at once and then every 10 s, until the program closes the device.
+ * Until then, the unbind or unplug hangs on the host.
  *
  * By default, a device of `openDevice` closes itself on REQ and emits the process warning
- * `VFIO_HOST_REQUEST`. A program that requests the REQ vector replaces this default. Its listener
- * can finish the program's work and then close the device. Closing the vector restores the default.
+ * `VFIO_HOST_REQUEST`. If the program requests the REQ vector, the device no longer closes itself.
+ * A listener of the vector can finish the work of the program and then close the device. Closing
+ * the vector restores the default.
  *
  * REQ is delivered only while the event loop runs or a poller waits.
  *
@@ -45,7 +46,7 @@ export class HostRequestIndex extends SingleIrqIndex implements HostRequest {
   }
 
   override request(options: VectorOptions = {}): Vector {
-    // The kernel replaces the eventfd in one step, so a request of the host always has a receiver.
+    // The kernel replaces the eventfd in one step, so that no request of the host is lost.
     const vector = super.request(options);
     this.#releaseDefault();
     return vector;

@@ -29,23 +29,24 @@ export let createInterrupts: (handle: Handle, numIrqs: number) => Interrupts;
  * The interrupts of a device. One event set watches all vectors of the device. The event loop wakes
  * once for any number of signalled vectors and calls their listeners.
  *
- * If a listener throws, the other vectors are still delivered. The error becomes an uncaught
+ * If a listener throws, the listeners of the other vectors still run. The error becomes an uncaught
  * exception.
  */
 export class Interrupts {
   /** The interrupt line. Only one of INTx, MSI and MSI-X can be active at a time. */
   readonly intx: Intx;
-  /** Up to 32 vectors, enabled in one block. */
+  /** MSI: up to 32 vectors, which are all enabled together. */
   readonly msi: VectorIndex;
-  /** Up to 2048 vectors. If `msix.noresize` is false, the kernel can add vectors one by one. */
+  /**
+   * MSI-X: up to 2048 vectors. If `msix.noresize` is false, the kernel can add vectors one by one.
+   */
   readonly msix: VectorIndex;
   /** ERR: raised when the device reports an uncorrectable error (AER). */
   readonly err: SingleIrq;
   /** REQ: raised when the host requests the device back. */
   readonly req: HostRequest;
   /**
-   * Interrupt indexes above REQ, which a vendor's VFIO driver can add for this device. Empty with
-   * vfio-pci itself.
+   * Interrupt indexes above REQ. A vendor's VFIO driver can add such indexes; vfio-pci adds none.
    */
   readonly deviceSpecific: readonly VectorIndex[];
   readonly #hostRequest: HostRequestIndex;
@@ -71,7 +72,7 @@ export class Interrupts {
     );
     const dispatcher = new Dispatcher(
       handle,
-      // REQ needs two slots: a new REQ vector is watched before the default vector is released.
+      // REQ counts twice: a new REQ vector is watched before the default vector is released.
       () =>
         Math.max(intx.count, msi.count, msix.count) +
         [err, req, req, ...specific].reduce((sum, { count }) => sum + count, 0),

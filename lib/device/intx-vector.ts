@@ -6,19 +6,20 @@ import type { Vector, VectorOptions } from './vector.js';
 /** Options of {@link Intx.request}. */
 export interface IntxOptions extends VectorOptions {
   /**
-   * Unmasks INTx after the listeners of a delivery have returned. Default true. A listener must
-   * make the device deassert the line before the listener returns. Otherwise INTx is raised again
-   * at once.
+   * Whether the library unmasks INTx after all listeners of an interrupt have returned. Default
+   * true. A listener must make the device deassert the line before the listener returns. Otherwise
+   * INTx is raised again at once.
    *
-   * Set `autoUnmask` to false if the program deasserts the line later, such as after an `await` or
-   * in a loop over `next()`. The program then calls `unmask()`.
+   * Set `autoUnmask` to false if the program deasserts the line later, for example after an `await`
+   * or in a loop over `next()`. The program then calls `unmask()`.
    */
   autoUnmask?: boolean | undefined;
 }
 
 /**
- * The vector of the interrupt line. At each interrupt the kernel masks INTx and signals the eventfd
- * once. INTx stays masked until it is unmasked again. Closing the vector disables INTx.
+ * The vector of INTx, the interrupt line of the device. At each interrupt the kernel masks INTx and
+ * signals the eventfd once. INTx stays masked until it is unmasked again. Closing the vector
+ * disables INTx.
  */
 export interface IntxVector extends Vector {
   /** Masks INTx (ACTION_MASK). */
@@ -26,9 +27,9 @@ export interface IntxVector extends Vector {
   /** Unmasks INTx (ACTION_UNMASK). If the line is still asserted, INTx is raised at once. */
   unmask(): void;
   /**
-   * Returns an eventfd whose signal unmasks INTx in the kernel. A consumer without access to VFIO,
-   * such as a hypervisor's interrupt controller, can then unmask INTx. From this call on, the
-   * library no longer unmasks INTx after a delivery.
+   * Returns an eventfd. A signal of this eventfd unmasks INTx in the kernel. A consumer without
+   * access to VFIO, such as a hypervisor's interrupt controller, can then unmask INTx. From this
+   * call on, the library no longer unmasks INTx after a delivery.
    *
    * Every call returns the same eventfd. Closing the vector closes the eventfd.
    */

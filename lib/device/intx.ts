@@ -14,7 +14,7 @@ export let createIntx: (
   dispatcher: Dispatcher,
 ) => Intx;
 
-/** The interrupt line of the device, INTA to INTD. */
+/** INTx: the interrupt line of the device (INTA, INTB, INTC or INTD). */
 export class Intx {
   readonly #handle: Handle;
   readonly #irq: Irq;
@@ -38,7 +38,7 @@ export class Intx {
     });
   }
 
-  /** 1, or 0 if the device has no INTx. */
+  /** Number of vectors: 1, or 0 if the device has no INTx. */
   get count(): number {
     return this.#irq.count;
   }
@@ -68,7 +68,7 @@ export class Intx {
       handle: this.#handle,
       irq: this.#irq,
       dispatcher: this.#dispatcher,
-      // Unbinding the eventfd alone would leave INTx active, which would block MSI and MSI-X.
+      // Unbinding only the eventfd would leave INTx active. An active INTx blocks MSI and MSI-X.
       unbind: () => {
         this.#exclusive.disable(this.#irq);
       },

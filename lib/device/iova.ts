@@ -7,8 +7,8 @@ interface Extent {
 
 /**
  * Allocates I/O virtual addresses. The lowest free address is used first, because many devices
- * reach only the low part of the address space. The free extents are kept in a sorted list, with a
- * gap between neighbours.
+ * reach only the low part of the address space. The free extents are kept in a sorted list. Extents
+ * that touch are joined.
  *
  * `allocate()` never returns address 0, because many drivers and devices treat 0 as "no address".
  * `reserve()` can reserve address 0.
@@ -23,12 +23,15 @@ export class IovaAllocator {
     this.#free = this.#ranges.map(({ start, end }) => ({ start, size: end - start + 1n }));
   }
 
-  /** Whether the IOMMU gives the device no range. */
+  /** Whether the list of ranges is empty: the device cannot use any IOVA. */
   get isEmpty(): boolean {
     return this.#ranges.length === 0;
   }
 
-  /** Returns whether all `size` bytes at `iova` lie in one range, free or not. */
+  /**
+   * Returns whether all `size` bytes at `iova` lie in one range. The bytes can be free or
+   * allocated.
+   */
   isValid(iova: bigint, size: bigint): boolean {
     return this.#ranges.some(({ start, end }) => start <= iova && iova + size - 1n <= end);
   }
@@ -58,7 +61,7 @@ export class IovaAllocator {
     return true;
   }
 
-  /** Frees addresses of `allocate()` or `reserve()`, and joins them with free neighbours. */
+  /** Frees allocated or reserved addresses, and joins these addresses with free neighbours. */
   free(iova: bigint, size: bigint): void {
     this.#insertExtent(iova, size);
   }
@@ -82,7 +85,7 @@ export class IovaAllocator {
     this.#free.splice(i - Number(joinsBelow), Number(joinsBelow) + Number(joinsAbove), joined);
   }
 
-  /** Returns the index of the first free extent that starts above `iova`, by bisection. */
+  /** Finds the first free extent that starts above `iova` by bisection, and returns its index. */
   #indexAfter(iova: bigint): number {
     let low = 0;
     let high = this.#free.length;
@@ -96,7 +99,7 @@ export class IovaAllocator {
   }
 }
 
-/** Sorts the ranges of the kernel and joins those that touch or overlap. */
+/** Sorts the ranges that the kernel reports, and joins ranges that touch or overlap. */
 function mergeRanges(ranges: readonly IovaRange[]): IovaRange[] {
   const apart: IovaRange[] = [];
   const inOrder = ranges.filter(({ start, end }) => start <= end);

@@ -11,7 +11,10 @@ import type { Handle } from './handle.js';
 
 export type IrqName = 'intx' | 'msi' | 'msix' | 'err' | 'req' | `deviceSpecific[${number}]`;
 
-/** The operations on one interrupt index of a device, each one call of VFIO_DEVICE_SET_IRQS. */
+/**
+ * The operations on one interrupt index of a device. Most of them are one call of
+ * VFIO_DEVICE_SET_IRQS.
+ */
 export class Irq {
   readonly name: IrqName;
   readonly index: number;
@@ -24,7 +27,10 @@ export class Irq {
     this.index = index;
   }
 
-  /** Count and flags of the index. The kernel is asked once, because these values never change. */
+  /**
+   * Count and flags of the index. The library reads these values only once, because they never
+   * change.
+   */
   get info(): IrqInfo {
     const { connection } = this.#handle;
     return (this.#info ??= this.#queryInfo(() => connection.getIrqInfo(this.index)));
@@ -35,10 +41,9 @@ export class Irq {
   }
 
   /**
-   * Binds one eventfd to each vector from `start` on. Null leaves a vector unbound. The first call
-   * enables the index.
-   * @returns 0 on success. If the host has too few vectors: the number of vectors that the host
-   *   has.
+   * Binds one eventfd to each vector from `start` on. A vector whose element is null stays unbound.
+   * The first call enables the index.
+   * @returns 0, or the number of available vectors if the host has too few vectors
    */
   bind(start: number, eventfds: readonly (Eventfd | null)[]): number {
     return this.#handle.connection.setIrqs({
@@ -96,7 +101,9 @@ export class Irq {
     this.#handle.connection.setAffinity(this.index, vector, cpus);
   }
 
-  /** Creates the error for a positive return value of SET_IRQS: the host has too few vectors. */
+  /**
+   * Creates the error that reports too few host vectors. SET_IRQS then returned a positive value.
+   */
   shortageError(wanted: number, available: number): VfioError {
     return new VfioError({
       code: 'ENOSPC',
@@ -121,7 +128,10 @@ export class Irq {
     });
   }
 
-  /** Reads an index. EINVAL gives count 0: a device without PCI Express has no ERR. */
+  /**
+   * Reads an index. If the kernel returns EINVAL, the count is 0: a device without PCI Express has
+   * no ERR.
+   */
   #queryInfo(info: () => IrqInfo): IrqInfo {
     try {
       return info();

@@ -21,7 +21,7 @@ export interface DeviceApi {
 
 /**
  * Creates the functions that list and open devices.
- * @param backends - back ends, in the order in which they are asked for a name
+ * @param backends - back ends; the first one that owns a name opens the device
  */
 export function deviceApi(backends: readonly Backend[]): DeviceApi {
   const findBackend = (nameOrIds: string): { backend: Backend; name: string } => {
@@ -64,7 +64,7 @@ function createManagedDevice(connection: DeviceConnection): PciDevice {
 
 /**
  * Returns the name of the real PCI function with these IDs. Mock devices are not searched, because
- * the name of a mock device is more exact than its IDs.
+ * a program opens a mock device by its own name.
  */
 function findByIds(name: string, ids: Ids, backends: readonly Backend[]): string {
   const names = backends

@@ -7,8 +7,9 @@ import type { Handle } from './handle.js';
 export let createPoller: (handle: Handle, dispatcher: Dispatcher) => Poller;
 
 /**
- * Delivers interrupts by hand, for a program or Worker that only waits for interrupts. While the
- * poller is open, the event loop delivers no interrupt of this device.
+ * Delivers interrupts inside calls of `wait()` and `spin()`, for a program or Worker that only
+ * waits for interrupts. While the poller is open, the event loop delivers no interrupt of this
+ * device.
  *
  * Listeners run inside `wait()` and `spin()`. The promise of `next()` settles only after the caller
  * of `wait()` or `spin()` has returned to the event loop.
@@ -32,12 +33,12 @@ export class Poller {
   }
 
   /**
-   * Sleeps until one or more vectors are signalled, and calls their listeners.
+   * Sleeps until one or more vectors are signalled, and then calls their listeners.
    *
    * @param timeoutMs - timeout in milliseconds; -1, the default, means no timeout
    * @returns number of signalled vectors, 0 after a timeout
    * @throws {@link VfioError} EBADF if the poller or the device is closed; EDEADLK if a listener
-   *   calls `wait()`; after all listeners were called, the exception of a listener
+   *   calls `wait()`; the exception of a listener, after all other listeners were called
    */
   wait(timeoutMs = -1): number {
     checkInteger(timeoutMs, 'timeoutMs', -1, 2 ** 31 - 1);
@@ -46,7 +47,8 @@ export class Poller {
   }
 
   /**
-   * Like {@link wait}, but spins: wakes within about a microsecond, and uses a whole CPU.
+   * Does the same as {@link wait}, but spins instead of sleeping. The call wakes within about a
+   * microsecond, but uses a whole CPU.
    *
    * @param timeoutUs - timeout in microseconds, 0 to 2^31 - 1
    * @returns number of signalled vectors, 0 after a timeout
@@ -58,7 +60,7 @@ export class Poller {
     return this.#dispatcher.spin(timeoutUs);
   }
 
-  /** Closes the poller. The event loop delivers interrupts again. Idempotent. */
+  /** Closes the poller. After this call the event loop delivers interrupts again. Idempotent. */
   close(): void {
     if (this.#lifetime.end()) this.#dispatcher.stopPolling();
   }

@@ -41,7 +41,7 @@ export interface IoeventfdOptions {
   eventfd: Eventfd | null;
 }
 
-/** Largest ArrayBuffer, in bytes, that every supported Node version can create. */
+/** Maximum size, in bytes, of an ArrayBuffer in every supported version of Node. */
 const MAX_WINDOW = 2 ** 32;
 
 /** Creates the {@link Region} of an index. */
@@ -59,7 +59,7 @@ export let createRegion: (handle: Handle, windows: Windows, index: number) => Re
 export class Region {
   /** 0 to 5: BARs, 6: ROM, 7: configuration space, 8: VGA, 9 and above: device-specific. */
   readonly index: number;
-  /** Bytes; 0 for a missing BAR and for the upper half of a 64-bit BAR. */
+  /** Size in bytes; 0 for a missing BAR and for the upper half of a 64-bit BAR. */
   readonly size: bigint;
   /** Whether the region can be read. */
   readonly readable: boolean;
@@ -71,7 +71,7 @@ export class Region {
   readonly capabilities: readonly RegionCapability[];
   /** The areas that can be mapped, or null if every part of the region can be mapped. */
   readonly sparseAreas: readonly RegionArea[] | null;
-  /** Whether the pages of the MSI-X table can be mapped with the rest of this BAR. */
+  /** Whether a mapping of this BAR can include the pages of the MSI-X table. */
   readonly msixMappable: boolean;
   /** Type and subtype of a device-specific region (index 9 and above), otherwise null. */
   readonly type: { readonly type: number; readonly subtype: number } | null;
@@ -100,13 +100,13 @@ export class Region {
   }
 
   /**
-   * Maps registers (mmap of the device file). Closing the device closes the window as well. A BAR
-   * smaller than a page is mapped with the rest of its page.
+   * Maps registers (mmap of the device file). Closing the device closes the window. If a BAR is
+   * smaller than a page, the whole page is mapped.
    *
-   * If the device does not respond (memory decode off, D3hot, low power, an unplug), an access does
-   * not end the process: see {@link RegisterWindow.lost} and its events. The first window installs
-   * a SIGBUS handler for this purpose. Do not replace this handler, for example by
-   * `process.on('SIGBUS')`.
+   * A device does not respond in D3hot, in low power, after an unplug, or if memory decode is off.
+   * Even then, an access does not end the process: see {@link RegisterWindow.lost} and its events.
+   * For this purpose, the first window installs a SIGBUS handler. Do not replace this handler, for
+   * example by `process.on('SIGBUS')`.
    *
    * @throws RangeError if `offset` or `length` is not a multiple of the page size or exceeds the
    *   region, if the window is not inside one of the {@link sparseAreas}, or if the window exceeds
@@ -143,7 +143,7 @@ export class Region {
    * Reads a block of the region by pread.
    * @param offset - bytes from the start of the region
    * @param length - number of bytes
-   * @returns the bytes that were read: fewer than `length` if the kernel stops early
+   * @returns the bytes that the kernel read, which can be fewer than `length`
    */
   read(offset: number, length: number): Uint8Array {
     checkExtent(offset, length, this.size);

@@ -9,7 +9,9 @@ import { checkVectorOptions, type Vector, type VectorOptions } from './vector.js
  * device reports an uncorrectable error (AER). For REQ see {@link HostRequest}.
  */
 export interface SingleIrq {
-  /** 1, or 0 if the device does not have this interrupt. ERR needs PCI Express. */
+  /**
+   * Number of vectors: 1, or 0 if the device does not have this interrupt. ERR needs PCI Express.
+   */
   readonly count: number;
   /** The requested vector, or undefined if no vector is requested. */
   readonly vector: Vector | undefined;
@@ -60,7 +62,10 @@ export class SingleIrqIndex implements SingleIrq {
     this.#vector?.close();
   }
 
-  /** Creates a vector and binds its eventfd. The new eventfd replaces an eventfd that is bound. */
+  /**
+   * Creates a vector and binds its eventfd. If another eventfd is already bound, the new eventfd
+   * replaces it.
+   */
   protected bind(options: VectorOptions, onClose: () => void = () => undefined): BoundVector {
     const context = {
       handle: this.#handle,

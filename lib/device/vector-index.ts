@@ -26,18 +26,18 @@ export let createVectorIndex: (
 ) => VectorIndex;
 
 /**
- * The vectors of MSI or MSI-X, requested one by one.
+ * The vectors of MSI or MSI-X. The program requests each vector separately.
  *
- * If the kernel can add vectors (MSI-X since Linux 6.5: `noresize` is false), each request adds
- * one vector. If `noresize` is true, all vectors of the device are enabled once, without handlers.
- * Each request then binds one vector.
+ * If `noresize` is false (MSI-X since Linux 6.5), the kernel can add vectors, and each request adds
+ * one vector. If `noresize` is true, all vectors of the device are enabled together, without
+ * eventfds. Each request then binds an eventfd to one vector.
  *
  * If `noresize` is true and the host cannot provide every vector, only the announced number of
- * vectors is enabled. A request beyond that number fails with EINVAL. The library never disables
- * working vectors to enable more.
+ * vectors is enabled. A request for a vector beyond that number fails with EINVAL. The library
+ * never disables working vectors to enable more.
  *
  * With MSI, the kernel sets Multiple Message Enable to the number of enabled vectors. The device
- * may then signal each of these vectors. The program must request every vector that the device
+ * can then signal each of these vectors. The program must request every vector that the device
  * signals.
  */
 export class VectorIndex {
@@ -69,7 +69,7 @@ export class VectorIndex {
     return this.#irq.count;
   }
 
-  /** Whether the number of enabled vectors is fixed after the first vector is enabled. */
+  /** Whether the number of enabled vectors cannot change after the first vector is enabled. */
   get noresize(): boolean {
     return (this.#irq.info.flags & VFIO_IRQ_INFO_NORESIZE) !== 0;
   }
@@ -85,9 +85,9 @@ export class VectorIndex {
    * above `n`, call `enable()` before the first request.
    *
    * @throws RangeError if `vectors` exceeds the number of vectors of the device
-   * @throws {@link VfioError} EBUSY if another one of INTx, MSI and MSI-X is active; EINVAL if the
-   *   index is already enabled with fewer vectors; ENOSPC if the host has too few vectors, with
-   *   their number in `available`
+   * @throws {@link VfioError} EBUSY if INTx, MSI or MSI-X is active instead of this index; EINVAL
+   *   if the index is already enabled with fewer vectors; ENOSPC if the host has too few vectors;
+   *   `available` is then the number of vectors on the host
    */
   enable(options: EnableOptions = {}): void {
     checkOptions(options, ['vectors']);
@@ -106,8 +106,8 @@ export class VectorIndex {
    *
    * @param vector - 0 to `count - 1`
    * @throws RangeError if the device does not have the vector
-   * @throws {@link VfioError} EBUSY if the vector is already in use; EINVAL if the number of the
-   *   vector exceeds the enabled vectors; and the errors of {@link enable}
+   * @throws {@link VfioError} EBUSY if the vector is already in use; EINVAL if the vector is not
+   *   enabled and the host cannot add vectors; and the same errors as {@link enable}
    */
   request(vector: number, options: VectorOptions = {}): Vector {
     const { name } = this.#irq;
@@ -144,7 +144,7 @@ export class VectorIndex {
     this.#releaseVectors();
   }
 
-  /** Like {@link disable}, but ignores an error of the kernel. */
+  /** Does the same as {@link disable}, but ignores an error of the kernel. */
   #close(): void {
     this.#exclusive.close(this.#irq);
     this.#releaseVectors();

@@ -6,9 +6,9 @@ import { checkEventfd } from '../contract/eventfd.js';
 /** Options for requesting a vector. */
 export interface VectorOptions {
   /**
-   * Reads the eventfd at each delivery, so that a delivery reports the number of interrupts.
-   * Without `counts` a delivery reports 1n, which means "at least one". Deliveries without `counts`
-   * are several times faster.
+   * Whether the library reads the eventfd at each delivery. A delivery then reports the number of
+   * interrupts. Without `counts` a delivery reports 1n, which means "at least one". Deliveries
+   * without `counts` are several times faster.
    */
   counts?: boolean | undefined;
   /**
@@ -45,8 +45,8 @@ export interface VectorEvents {
 
 /**
  * One interrupt vector: an eventfd that the kernel signals. A vector with a listener keeps the
- * process alive, unless {@link unref} was called. Interrupts that arrive without a listener are
- * kept as one delivery for the next call of {@link next}.
+ * process alive, unless {@link unref} was called. If interrupts arrive while the vector has no
+ * listener, the next call of {@link next} gets them as one delivery.
  *
  * @example
  * const vector = device.interrupts.msix.request(0);
@@ -59,7 +59,10 @@ export interface Vector extends EventEmitter<VectorEvents> {
   readonly index: number;
   /** The eventfd that the kernel signals. */
   readonly eventfd: Eventfd;
-  /** Whether the vector is closed, by `close()`, by disabling its index or with its device. */
+  /**
+   * Whether the vector is closed: by `close()`, because its index was disabled, or because its
+   * device was closed.
+   */
   readonly closed: boolean;
   /**
    * Signals the vector in place of the device (SET_IRQS with DATA_NONE and ACTION_TRIGGER). This
@@ -67,9 +70,9 @@ export interface Vector extends EventEmitter<VectorEvents> {
    */
   trigger(): void;
   /**
-   * Waits for the next interrupt. If interrupts have arrived without a listener, the promise
-   * resolves at once, with all these interrupts as one delivery. Do not use both `next()` and
-   * listeners for the same vector.
+   * Waits for the next interrupt. If interrupts arrived while the vector had no listener, the
+   * promise resolves at once. All these interrupts are then one delivery. Do not use both `next()`
+   * and listeners for the same vector.
    *
    * @returns number of interrupts, or 1n ("at least one") without `counts`
    * @throws {@link VfioError} EBADF if the vector is already closed; ECANCELED if the vector is
@@ -77,9 +80,9 @@ export interface Vector extends EventEmitter<VectorEvents> {
    */
   next(options?: { signal?: AbortSignal | undefined }): Promise<bigint>;
   /**
-   * Iterates over interrupts until the vector is closed. Interrupts that arrive while the loop's
-   * body runs are one delivery. Interrupts that arrive in the iteration that leaves the loop are
-   * kept for the next call of {@link next}.
+   * Iterates over interrupts until the vector is closed. All interrupts that arrive while the body
+   * of the loop runs become one delivery. After the program leaves the loop, the next call of
+   * {@link next} gets the interrupts that the loop did not deliver.
    */
   [Symbol.asyncIterator](): AsyncGenerator<bigint, void, undefined>;
   /** Keeps the process alive while the vector has a listener. This is the default. */

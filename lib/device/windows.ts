@@ -2,8 +2,8 @@ import type { RegisterWindow } from '../contract/index.js';
 import type { Handle } from './handle.js';
 
 /**
- * The open windows of a device. Closing the device closes its windows. Each window is referenced
- * weakly, so that V8 can free a window that the program no longer uses.
+ * The open windows of a device. Closing the device closes its windows. The references to the
+ * windows are weak, so that V8 can free a window that the program no longer uses.
  */
 export class Windows {
   readonly #open = new Set<WeakRef<RegisterWindow>>();

@@ -2,25 +2,25 @@ import type { Host } from './host.js';
 import { Mounts } from './mounts.js';
 import { OpenNodes } from './open-nodes.js';
 
-/** A character device of the kernel. */
+/** A character device that the kernel has registered. */
 export interface CharacterDevice {
   /** `'226:0'`. */
   readonly number: string;
-  /** The device's folder in sysfs, without links. */
+  /** Path of the device's folder in sysfs, with all links resolved. */
   readonly folder: string;
 }
 
-/** A network namespace that is not the one of this process. */
+/** A network namespace to which this process does not belong. */
 export interface OtherNamespace {
-  /** The first process in the namespace, `'nginx (812)'`. */
+  /** Name and number of the first process in the namespace: `'nginx (812)'`. */
   readonly process: string;
-  /** The interfaces, as seen from the root of that process. */
+  /** Path of the folder with the network interfaces, below the root of that process. */
   readonly folder: string;
 }
 
 /**
- * What the machine does at present: mounts, open nodes, network namespaces. One object is shared by
- * the checks of all functions of a group, and each part is read on first use.
+ * The current state of the machine: mounts, open device nodes, and network namespaces. The checks
+ * of all functions of a group share one object. Each part of the state is read on first use.
  */
 export class Activity {
   readonly #host: Host;
@@ -49,8 +49,8 @@ export class Activity {
   }
 
   /**
-   * The other network namespaces that have a process. A namespace without processes, as made by `ip
-   * netns add`, is not found.
+   * All network namespaces that have a process, except the namespace of this process. A namespace
+   * without a process is not found. `ip netns add` creates such a namespace.
    */
   get namespaces(): readonly OtherNamespace[] {
     return (this.#namespaces ??= listNamespaces(this.#host));
@@ -65,14 +65,18 @@ function listNamespaces(host: Host): OtherNamespace[] {
     if (namespace === null || seen.has(namespace)) return [];
     const folder = `proc/${pid}/root/sys/class/net`;
     const interfaces = listInterfaces(host, folder);
-    // The sysfs of a process can belong to another namespace than the process.
+    // The sysfs that a process sees can belong to a different network namespace than the process
+    // itself.
     if (interfaces === '' || interfaces === own) return [];
     seen.add(namespace);
     return [{ process: host.processName(pid), folder }];
   });
 }
 
-/** Returns the interfaces of a sysfs with their devices, as one text to compare. */
+/**
+ * Returns the network interfaces of a sysfs and their devices as one text, so that two sysfs can be
+ * compared.
+ */
 function listInterfaces(host: Host, folder: string): string {
   return host
     .names(folder)

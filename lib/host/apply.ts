@@ -4,7 +4,10 @@ import { Claim } from './claim.js';
 import { isVfio } from '../sysfs/hints.js';
 import type { Host } from './host.js';
 
-/** The driver of a function before and after the change; null if unbound. */
+/**
+ * The driver of a function before and after the change. The driver is null if the function is
+ * unbound.
+ */
 export interface Outcome {
   readonly name: string;
   readonly from: string | null;
@@ -12,15 +15,18 @@ export interface Outcome {
 }
 
 /**
- * Lists all uses of a plan. The kernel is asked about each disk by an exclusive open, which ends
- * before the function returns.
+ * Lists everything that uses the functions whose driver a plan changes. Each disk is opened
+ * exclusively to learn whether the kernel uses the disk. The disk is closed before the function
+ * returns.
  */
 export function listUses(host: Host, plan: Plan): string[] {
   using claim = new Claim(host, plan.disks);
   return combine(plan, claim);
 }
 
-/** Adds the uses that only the kernel knows: a disk whose use is known already is named once. */
+/**
+ * Adds the disks that the kernel reports as busy, unless the plan already lists a use of the disk.
+ */
 function combine({ uses }: Plan, claim: Claim): string[] {
   const named = claim.uses.filter(
     ({ node, claimed }) => !claimed || !uses.some((use) => use.startsWith(node)),
@@ -29,13 +35,14 @@ function combine({ uses }: Plan, claim: Claim): string[] {
 }
 
 /**
- * Applies a plan. If a function does not get its driver, the functions changed before get their
- * former drivers back. The disks of a function stay claimed until its driver is unbound, so nobody
- * can mount one in between.
+ * Applies a plan. If a driver does not bind to a function, the functions that were changed before
+ * are bound to their former drivers again. The disks of a function stay claimed until the
+ * function's driver is unbound, so that no disk can be mounted before.
  *
- * @param force - applies the plan even if something is in use
- * @throws VfioError EBUSY if something is in use, or if vfio-pci binds a released function again;
- *   ENODEV if a driver does not bind to a function; EACCES without the rights
+ * @param force - whether to apply the plan even if a function is in use
+ * @throws VfioError EBUSY if something is in use, or if vfio-pci binds to a released function
+ *   again; ENODEV if a driver does not bind to a function; EACCES if the process lacks the
+ *   permission to write
  */
 export function applyPlan(host: Host, plan: Plan, force: boolean): Outcome[] {
   using claim = new Claim(host, plan.disks);
@@ -54,7 +61,7 @@ export function applyPlan(host: Host, plan: Plan, force: boolean): Outcome[] {
       done.push(change);
       perform(host, change, claim);
     }
-    // A later change, or another program such as udev, may have changed the driver again.
+    // A later change or another program, for example udev, might have changed the driver again.
     for (const change of plan.changes) checkReached(host, change);
   } catch (error) {
     rollBack(host, done);
@@ -71,7 +78,7 @@ function perform(host: Host, change: Change, claim: Claim): void {
   checkReached(host, change);
 }
 
-/** Checks that a function has the driver that the plan was to reach. */
+/** Checks that a function has the driver that the plan names. */
 function checkReached(host: Host, { name, to }: Change): void {
   const driver = host.driver(name);
   if (to === null) {
@@ -98,7 +105,10 @@ function boundAgain(host: Host, name: string, driver: string): VfioError {
   });
 }
 
-/** Returns functions to their former drivers. Failures are ignored: the first error is reported. */
+/**
+ * Binds functions to their former drivers again. Further failures are ignored, because the caller
+ * reports the error that caused the rollback.
+ */
 function rollBack(host: Host, done: readonly Change[]): void {
   for (const { name, from, override: before } of [...done].reverse()) {
     const override = `${host.device(name)}/driver_override`;

@@ -1,12 +1,16 @@
 import { basename, dirname } from 'node:path';
 import type { Host } from './host.js';
 
-/** Whether a device of sysfs, given by its path without links, is below the function. */
+/**
+ * Whether a device in sysfs is below a PCI function. The device is given by its path with all links
+ * resolved.
+ */
 export function isBelow(host: Host, path: string | null, name: string): boolean {
   if (path === null) return false;
   const parts = path.split('/');
   if (parts.includes(name)) return true;
-  // An NVMe disk is below a subsystem, which has links to the controllers of the disk.
+  // In sysfs, an NVMe disk is below its NVMe subsystem. The subsystem has links to the controllers
+  // of the disk.
   const at = parts.findIndex((part) => /^nvme-subsys\d+$/.test(part));
   if (at < 0) return false;
   const subsystem = parts
@@ -23,19 +27,19 @@ export function isBelow(host: Host, path: string | null, name: string): boolean 
 export interface Disk {
   /** `'nvme0n1p2'`. */
   readonly name: string;
-  /** Address of the function. */
+  /** Address of the PCI function. */
   readonly owner: string;
-  /** Path of the node, `'/dev/nvme0n1p2'`. */
+  /** Path of the device node, `'/dev/nvme0n1p2'`. */
   readonly node: string;
   /** `'259:1'`. */
   readonly number: string;
-  /** The disk of a partition; null for a disk. */
+  /** For a partition, the name of its disk; null for a disk. */
   readonly whole: string | null;
 }
 
 /**
- * Lists the disks and partitions below a function. A path of an NVMe multipath disk has no number
- * and no node, and cannot be opened: the disk itself is listed.
+ * Lists the disks and partitions below a function. For an NVMe multipath disk, only the disk itself
+ * is listed. The paths of such a disk have no device number and no node, and cannot be opened.
  */
 export function findDisks(host: Host, name: string): Disk[] {
   return host.names('sys/class/block').flatMap((disk) => {
@@ -48,7 +52,7 @@ export function findDisks(host: Host, name: string): Disk[] {
   });
 }
 
-/** Returns the path of a disk's node: sysfs has `!` for the slash of `cciss/c0d0`. */
+/** Returns the path of a disk's node. In the names of sysfs, `!` replaces a slash: `cciss!c0d0`. */
 export function nodeOf(host: Host, disk: string): string {
   return host.path('dev', disk.replaceAll('!', '/'));
 }

@@ -10,7 +10,7 @@ import { assignRoles } from './members.js';
 import { vfioNodes } from './vfio-nodes.js';
 import { findVirtualUses } from './virtual-functions.js';
 
-/** One write to a file of sysfs. */
+/** One write to a file in sysfs. */
 export interface Step {
   readonly path: string;
   readonly text: string;
@@ -19,26 +19,26 @@ export interface Step {
 /** The change of one function's driver. */
 export interface Change {
   readonly name: string;
-  /** The present driver; null if unbound. */
+  /** The present driver; null if the function is unbound. */
   readonly from: string | null;
-  /** The new driver; null if the kernel chooses. */
+  /** The new driver; null if the kernel chooses the driver. */
   readonly to: string | null;
-  /** The text of `driver_override` before the change; empty if there is none. */
+  /** The text of `driver_override` before the change; an empty string if no driver is set. */
   readonly override: string;
   readonly steps: readonly Step[];
 }
 
-/** The changes of an IOMMU group. */
+/** The planned driver changes in an IOMMU group. */
 export interface Plan {
   readonly group: IommuGroup;
   readonly changes: readonly Change[];
-  /** Members that are not changed. */
+  /** Members of the group that keep their driver. */
   readonly kept: readonly { readonly name: string; readonly why: string }[];
-  /** Uses that the change would interrupt: `'/dev/nvme0n1 is mounted on /'`. */
+  /** Uses of the functions that the change would interrupt: `'/dev/nvme0n1 is mounted on /'`. */
   readonly uses: readonly string[];
-  /** The disks that lose their driver. Whether one is in use is asked when the plan is applied. */
+  /** The disks that lose their driver. `applyPlan` checks whether a disk is in use. */
   readonly disks: readonly Disk[];
-  /** Risks of the change. */
+  /** Texts that describe the risks of the change. */
   readonly warnings: readonly string[];
 }
 
@@ -47,12 +47,12 @@ const DRIVER = 'vfio-pci';
 /**
  * Plans to bind a function, and the members of its IOMMU group that a program needs, to vfio-pci.
  *
- * The former driver is stored in the function's `driver_override`, which takes effect at the next
- * probe only. The former driver is thus known after this process ends and forgotten after a reboot,
- * and nothing outside of sysfs is written.
+ * The name of the former driver is stored in the function's `driver_override`. The kernel reads
+ * this file only at the next probe. The stored name survives the end of this process, but not a
+ * reboot. Nothing outside of sysfs is written.
  *
  * @throws VfioError ENODEV if the function, its IOMMU group or vfio-pci is missing; EINVAL for a
- *   bridge, and for a group with a device of another bus in use
+ *   bridge, or if a device of another bus in the group is in use
  */
 export function planBind(host: Host, name: string): Plan {
   const group = groupOf(host, name);
@@ -83,7 +83,7 @@ export function planBind(host: Host, name: string): Plan {
 }
 
 /**
- * Plans to return the functions of a group to their former drivers.
+ * Plans to bind the functions of a group to their former drivers again.
  *
  * @throws VfioError ENODEV if the function or its IOMMU group is missing
  */
@@ -164,7 +164,10 @@ function probe(host: Host, name: string): Step {
   return { path: host.path('sys/bus/pci/drivers_probe'), text: name };
 }
 
-/** Reads the driver that {@link planBind} stored; null if there was none, or another tool bound. */
+/**
+ * Reads the name of the driver that {@link planBind} stored. Returns null if the function had no
+ * driver, or if another tool bound the function.
+ */
 function formerDriver(host: Host, name: string): string | null {
   const override = readOverride(host, name);
   return override === '' || isVfio(override) ? null : override;

@@ -4,8 +4,9 @@ import type { Host } from './host.js';
 import type { DeviceNode } from './open-nodes.js';
 
 /**
- * Lists the processes that have a character device of the function open: graphics, NVMe
- * controllers, sound, virtio ports, serial ports, USB devices behind a controller.
+ * Lists the processes that have a character device of the function open. Examples of such devices
+ * are GPUs, NVMe controllers, sound devices, virtio ports, serial ports, and USB devices behind a
+ * controller.
  */
 export function findCharacterUses(host: Host, activity: Activity, name: string): string[] {
   const nodes = [...characterNodes(host, activity, name), ...nvidiaNodes(host, name)];
@@ -27,8 +28,8 @@ function characterNodes(host: Host, activity: Activity, name: string): DeviceNod
 }
 
 /**
- * Lists the node of a GPU with NVIDIA's driver, which has no entry in sysfs. If the driver does not
- * report the number of the GPU, the nodes of all GPUs are listed.
+ * Lists the device node of a GPU that NVIDIA's driver controls. This node has no entry in sysfs. If
+ * the driver does not report the GPU's number, the nodes of all GPUs are listed.
  */
 function nvidiaNodes(host: Host, name: string): DeviceNode[] {
   if (host.driver(name) !== 'nvidia') return [];

@@ -1,34 +1,37 @@
 import type { Disk } from './below.js';
 import type { Host } from './host.js';
 
-/** A use that the kernel reported for a disk or partition. */
+/** A disk or partition that the kernel reported as in use. */
 export interface DiskUse {
   /** `'/dev/sda1'`. */
   readonly node: string;
-  /** Whether somebody has claimed the disk; false if the kernel could not be asked. */
+  /** Whether the disk is claimed; false if opening the disk failed for another reason. */
   readonly claimed: boolean;
   /** `'/dev/sda1 is claimed by dm-0 (vg-home)'`. */
   readonly text: string;
 }
 
 /**
- * Exclusive access to the disks of a plan. The kernel answers EBUSY for each disk or partition that
- * is mounted, swapped on, or claimed by LVM, RAID, ZFS, btrfs or another program. While the access
- * is kept, nobody can mount or claim a disk or its partitions.
+ * Exclusive access to the disks whose driver a plan changes. The kernel returns EBUSY for each disk
+ * or partition that is mounted, is used as swap, or is claimed by LVM, RAID, ZFS, btrfs or another
+ * program. While this object keeps a disk open, the kernel refuses every mount and every claim of
+ * the disk and its partitions.
  */
 export class Claim {
   readonly uses: readonly DiskUse[];
   readonly #host: Host;
   readonly #descriptors: { owner: string; fd: number }[] = [];
 
-  /** Opens the disks. The function ends with an object also if disks are in use. */
+  /** Opens the disks. The constructor does not throw if a disk is in use. */
   constructor(host: Host, disks: readonly Disk[]) {
     this.#host = host;
     const busy = new Set<string>();
     const uses: DiskUse[] = [];
     const partitions = disks.filter(({ whole }) => whole !== null);
     const wholes = disks.filter(({ whole }) => whole === null);
-    // The kernel refuses the disk while this process has its partition open, and the reverse.
+    // Partitions are opened and closed before their disks. While this process has a partition open
+    // exclusively, the kernel refuses an exclusive open of the disk. While the disk is open, the
+    // kernel refuses the partition.
     for (const disk of [...partitions, ...wholes]) {
       const use = this.#open(disk);
       if (use === null || busy.has(disk.name)) continue;
@@ -38,7 +41,10 @@ export class Claim {
     this.uses = uses;
   }
 
-  /** Opens a disk, and keeps it open; a partition is closed again. Returns the use found. */
+  /**
+   * Opens a disk or a partition exclusively. The disk stays open, and the partition is closed
+   * again. Returns the use, or null if the disk is not in use.
+   */
   #open({ name, owner, node, number, whole }: Disk): DiskUse | null {
     try {
       const fd = this.#host.openExclusive(node, `b${number}`);
@@ -47,7 +53,7 @@ export class Claim {
       return null;
     } catch (error) {
       const { code = 'error' } = error as NodeJS.ErrnoException;
-      // A drive without a medium has no data.
+      // A drive without a medium has no data and cannot be in use.
       if (code === 'ENOMEDIUM') return null;
       const claimed = code === 'EBUSY';
       const state = claimed ? `claimed by ${this.#claimant(name)}` : `not accessible (${code})`;
@@ -64,7 +70,7 @@ export class Claim {
     return 'the kernel or a program (a mount, swap, LVM, RAID, ZFS, btrfs)';
   }
 
-  /** Closes the disks of a function. */
+  /** Closes the open disks of a function. */
   release(owner: string): void {
     for (const one of this.#descriptors.splice(0)) {
       if (one.owner === owner) this.#host.close(one.fd);

@@ -8,7 +8,7 @@ import type { Host } from './host.js';
 
 export type { Finding, State, Wanted } from './checks/finding.js';
 
-/** In the order in which problems have to be fixed. */
+/** The checks, in the order in which the user has to fix the problems. */
 const CHECKS: readonly Check[] = [
   iommu,
   interruptRemapping,
@@ -22,7 +22,7 @@ const CHECKS: readonly Check[] = [
   container,
 ];
 
-/** Examines the machine by its files: opens no device and changes nothing. */
+/** Examines the machine by reading files. The function opens no device and changes nothing. */
 export function examine(host: Host, wanted: Wanted = {}): Finding[] {
   return CHECKS.flatMap((check) => check(host, wanted));
 }

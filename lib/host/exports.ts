@@ -5,17 +5,17 @@ import type { Host } from './host.js';
 const NVMET = 'sys/kernel/config/nvmet/subsystems';
 const LIO = 'sys/kernel/config/target/core';
 
-/** A user of disks in the kernel that opens a disk without a claim. */
+/** A component of the kernel that has a disk open without a claim. */
 interface Export {
   /** `'loop3'`, `'the NVMe target nqn.example'`. */
   readonly user: string;
-  /** The path that was opened. */
+  /** The path of the disk that the component has opened. */
   readonly path: string;
 }
 
 /**
- * Lists the users in the kernel that have a disk open without a claim: loop devices, and the
- * targets of NVMe and SCSI.
+ * Lists the components of the kernel that have a disk open without a claim: loop devices, NVMe
+ * targets and SCSI targets.
  */
 export function findExports(host: Host, disk: string, number: string | null): string[] {
   const all = [...loops(host), ...nvmeTargets(host), ...scsiTargets(host)];
@@ -48,7 +48,7 @@ function nvmeTargets(host: Host): Export[] {
   });
 }
 
-/** Lists the backing stores of LIO: `iblock_0/disk`, `fileio_1/disk`. */
+/** Lists the backing stores of the SCSI target LIO: `iblock_0/disk`, `fileio_1/disk`. */
 function scsiTargets(host: Host): Export[] {
   return host.names(LIO).flatMap((backend) => {
     return host.names(LIO, backend).flatMap((store) => {

@@ -15,7 +15,7 @@ import { basename } from 'node:path';
 import { Sysfs } from '../sysfs/sysfs.js';
 import { VfioError } from '../errors.js';
 
-/** Reads and writes the files with which a machine is prepared for VFIO. */
+/** Reads and writes the files of the machine that the setup of VFIO needs. */
 export class Host extends Sysfs {
   /** Reads a file without surrounding white space; null if the file cannot be read. */
   text(...path: string[]): string | null {
@@ -26,7 +26,7 @@ export class Host extends Sysfs {
     }
   }
 
-  /** Lists the names in a folder, sorted; none if there is no such folder. */
+  /** Lists the names in a folder, sorted. The list is empty if the folder does not exist. */
   names(...path: string[]): string[] {
     try {
       return readdirSync(this.path(...path)).sort();
@@ -35,7 +35,7 @@ export class Host extends Sysfs {
     }
   }
 
-  /** Resolves a link to a path without links; null if the target does not exist. */
+  /** Resolves all links in a path. Returns null if the target does not exist. */
   target(...path: string[]): string | null {
     try {
       return realpathSync(this.path(...path));
@@ -44,7 +44,7 @@ export class Host extends Sysfs {
     }
   }
 
-  /** Reads the text of a link; null if there is no such link. */
+  /** Reads the target of a link, unresolved. Returns null if the link does not exist. */
   link(...path: string[]): string | null {
     try {
       return readlinkSync(this.path(...path));
@@ -79,14 +79,14 @@ export class Host extends Sysfs {
   }
 
   /**
-   * Opens a disk for reading, with a claim (O_EXCL): the open fails with EBUSY if the disk is
-   * mounted or claimed otherwise.
+   * Opens a disk for reading and claims the disk (O_EXCL). The open fails with EBUSY if the disk is
+   * mounted or already claimed.
    *
    * @param number - the expected device number, `'b259:0'`
    * @throws an error of node:fs; ENXIO if the node belongs to another device
    */
   openExclusive(path: string, number: string): number {
-    // O_NONBLOCK: a drive without a medium does not wait for one.
+    // With O_NONBLOCK, opening a drive without a medium does not wait for a medium.
     const fd = openSync(path, constants.O_RDONLY | constants.O_EXCL | constants.O_NONBLOCK);
     if (numberOf(fstatSync(fd)) === number) return fd;
     closeSync(fd);
@@ -105,13 +105,14 @@ export class Host extends Sysfs {
   }
 
   /**
-   * Writes to a file of sysfs.
+   * Writes to a file in sysfs.
    *
    * @throws VfioError with the errno of the kernel
    */
   write(path: string, text: string): void {
     try {
-      // Without O_CREAT and O_RDONLY: sysfs has write-only files, and a missing file is an error.
+      // The file is opened write-only, because sysfs has write-only files, and without O_CREAT,
+      // because a missing file is an error.
       const fd = openSync(path, constants.O_WRONLY);
       try {
         writeSync(fd, text);

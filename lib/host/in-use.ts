@@ -10,11 +10,12 @@ import { findShareUses } from './shares.js';
 import { findVirtualUses } from './virtual-functions.js';
 
 /**
- * Lists the uses that end if the function loses its driver: mounted file systems, swap, disks and
- * character devices that are open, network interfaces that are up, virtual functions. Each use is a
- * phrase: `'/dev/sda1 is mounted on /'`. No disk is opened: lib/host/claim.ts does that.
+ * Lists the uses that end if the function loses its driver: mounted file systems, swap, open disks,
+ * open character devices, active network interfaces, and virtual functions. Each use is a phrase:
+ * `'/dev/sda1 is mounted on /'`. This function opens no disk. The class `Claim` opens disks.
  *
- * @param activity - the activity of the machine; pass it when several functions are checked
+ * @param activity - the current state of the machine; share one object if several functions are
+ *   checked
  */
 export function findUses(host: Host, name: string, activity = new Activity(host)): string[] {
   const disks = findDisks(host, name).flatMap((disk) => findDiskUses(host, activity, disk.name));
@@ -27,7 +28,10 @@ export function findUses(host: Host, name: string, activity = new Activity(host)
   ];
 }
 
-/** Lists the uses of a disk or partition and of its holders (LVM, RAID, encryption). */
+/**
+ * Lists the uses of a disk or partition, and the uses of the block devices on top of the disk (LVM,
+ * RAID, encryption).
+ */
 function findDiskUses(host: Host, activity: Activity, disk: string): string[] {
   const holders = host.names('sys/class/block', disk, 'holders');
   const node = `/dev/${disk}`;
@@ -57,7 +61,10 @@ function findMounted(
   });
 }
 
-/** Whether a disk belongs to a mounted btrfs; mounts list only the first of its disks. */
+/**
+ * Whether a disk belongs to a mounted btrfs. The list of mounts names only the first disk of a
+ * btrfs.
+ */
 function isInBtrfs(host: Host, disk: string): boolean {
   return host
     .names('sys/fs/btrfs')

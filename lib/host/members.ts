@@ -4,19 +4,19 @@ import { VfioError } from '../errors.js';
 import type { Host } from './host.js';
 import { BRIDGES_STAY } from './readiness.js';
 
-/** What a plan does with the members of a group. */
+/** The decision of a plan for each member of an IOMMU group. */
 export interface Roles {
-  /** The members to bind. */
+  /** The members to bind to vfio-pci. */
   readonly free: readonly GroupMember[];
-  /** Members that are not changed. */
+  /** Members that keep their driver. */
   readonly kept: readonly { readonly name: string; readonly why: string }[];
-  /** Members that stay, but whose drivers keep programs from the group. */
+  /** Members that keep their driver although the driver prevents programs from using the group. */
   readonly blocking: readonly string[];
   /** Risks of binding: `'0000:00:1f.4 is an SMBus controller: …'`. */
   readonly warnings: readonly string[];
 }
 
-/** Bridges of class 06xx by subclass. */
+/** Kinds of bridges (class 06xx), by subclass. */
 const BRIDGES: Readonly<Record<string, string>> = {
   '00': 'a host bridge',
   '01': 'an ISA bridge',
@@ -24,16 +24,17 @@ const BRIDGES: Readonly<Record<string, string>> = {
   '07': 'a CardBus bridge',
 };
 
-/** Risks by class and subclass. */
+/** Risks of binding a function, by class and subclass. */
 const RISKS: Readonly<Record<string, string>> = {
   '0c05': 'an SMBus controller: the host loses its sensors and the memory modules behind it',
   '0c80': "a serial bus controller: the firmware's flash (SPI) can be behind it",
 };
 
 /**
- * Decides which members of a group to bind. A program needs no member without a driver, and no
- * bridge: bridges (class 06xx) lead to the firmware's flash and to other devices, and vfio-pci puts
- * an idle device into D3hot. So members of both kinds stay as they are, except the named function.
+ * Decides which members of a group to bind to vfio-pci. Members without a driver and bridges (class
+ * 06xx) stay as they are, except the named function. A program does not need these members. The
+ * firmware's flash and other devices can be behind a bridge, and vfio-pci puts an idle device into
+ * D3hot.
  *
  * @throws VfioError EINVAL if the named function is a bridge, or if the group has a device in use
  *   that is not a PCI function
@@ -68,13 +69,13 @@ function reasonToKeep(host: Host, { name, driver }: GroupMember, wanted: string)
   return bridgeName(host, name) ?? (driver === null ? 'no driver' : null);
 }
 
-/** Returns the kind of a bridge, `'an ISA bridge'`; null for a function of another class. */
+/** Returns the kind of a bridge, `'an ISA bridge'`; null for a function that is not a bridge. */
 function bridgeName(host: Host, name: string): string | null {
   const code = classOf(host, name);
   return code.startsWith('06') ? (BRIDGES[code.slice(2)] ?? 'a bridge') : null;
 }
 
-/** Returns class and subclass, `'0601'`. */
+/** Returns the class and subclass of a function: `'0601'`. */
 function classOf(host: Host, name: string): string {
   return host.text('sys/bus/pci/devices', name, 'class')?.slice(2, 6) ?? '';
 }
@@ -90,7 +91,10 @@ function refuseBridge(host: Host, name: string): void {
   });
 }
 
-/** Refuses a group with a device of another bus whose driver keeps programs from the group. */
+/**
+ * Throws if a device of another bus is in the group and the device's driver prevents programs from
+ * using the group.
+ */
 function refuseOthers(host: Host, members: readonly GroupMember[], group: IommuGroup): void {
   const other = members.find(({ name, driver }) => driver !== null && !host.has(host.device(name)));
   if (other === undefined) return;

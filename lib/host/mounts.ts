@@ -2,7 +2,10 @@ import type { Host } from './host.js';
 
 /** A mount, from a line of proc_pid_mountinfo(5). */
 export interface Mount {
-  /** `'259:1'`; a file system on several disks has a device number of its own. */
+  /**
+   * Device number of the file system, `'259:1'`. A file system on several disks has its own device
+   * number.
+   */
   readonly device: string;
   readonly point: string;
   readonly type: string;
@@ -11,14 +14,14 @@ export interface Mount {
 
 /** The mounts that a process sees. */
 interface View {
-  /** The process, `'init (1)'`; null for this process. */
+  /** Name and number of the process, `'init (1)'`; null for this process. */
   readonly process: string | null;
   readonly mounts: readonly Mount[];
 }
 
 /**
- * The mounts that any process sees. A container has mounts of its own, and a process with a changed
- * root does not see the mount of that root.
+ * The mounts of all processes. A container has its own mounts. A process with a changed root does
+ * not see the mount on which this root lies.
  */
 export class Mounts {
   readonly #views: readonly View[];
@@ -37,8 +40,9 @@ export class Mounts {
   }
 
   /**
-   * Lists the mount points of matching mounts, `'/data'`, or `'/data in dockerd (812)'` if this
-   * process does not see the mount. The first process that sees one counts: others have copies.
+   * Lists the mount points of the matching mounts: `'/data'`, or `'/data in dockerd (812)'` if this
+   * process does not see the mount. A mount is listed only for the first process that sees the
+   * mount, because other processes have copies of the same mount.
    */
   findPoints(matches: (mount: Mount) => boolean): string[] {
     for (const { process, mounts } of this.#views) {

@@ -4,13 +4,13 @@ import type { Host } from './host.js';
 
 const IFF_UP = 1;
 
-/** Drivers that make no network interface of a network card. */
+/** Drivers that create no network interface for a network card. */
 const NO_INTERFACE = ['pci-stub', 'uio_pci_generic', 'igb_uio'];
 
 /**
- * Lists the network interfaces of a function that are up, here and in other network namespaces. If
- * a network card shows no interface anywhere, its interface is in a namespace that this process
- * cannot read, and may be up there.
+ * Lists a function's network interfaces that are up, in this and in other network namespaces. If no
+ * interface of a network card is found, the interface is in a namespace that this process cannot
+ * read. The function then reports that the interface can be up.
  */
 export function findInterfaceUses(host: Host, activity: Activity, name: string): string[] {
   const own = host
@@ -18,7 +18,8 @@ export function findInterfaceUses(host: Host, activity: Activity, name: string):
     .filter((one) => isBelow(host, host.target('sys/class/net', one), name))
     .map((one) => ({ one, folder: 'sys/class/net', where: '' }));
   const others = activity.namespaces.flatMap(({ process, folder }) => {
-    // The links are read without being followed: they would end in this process's own sysfs.
+    // The links are read but not followed, because following a link would lead to the sysfs of this
+    // process.
     return host
       .names(folder)
       .filter((one) => host.link(folder, one)?.split('/').includes(name) === true)

@@ -1,20 +1,21 @@
 import type { Host } from './host.js';
 
-/** A node below /dev. */
+/** A device node below /dev. */
 export interface DeviceNode {
   readonly path: string;
-  /** `'b259:0'` or `'c226:0'`; null if unknown. */
+  /** Device number: `'b259:0'` or `'c226:0'`; null if unknown. */
   readonly number: string | null;
 }
 
 /**
- * The nodes below /dev that processes have open. Only root sees the descriptors of other users.
+ * The device nodes below /dev that processes have open. Only root can see the file descriptors of
+ * other users.
  *
- * A node is found by its device number, since a container can give it another path.
+ * A node is found by its device number, because the path of the node can differ in a container.
  */
 export class OpenNodes {
   readonly #host: Host;
-  /** Processes by the path and by the number of a node. */
+  /** The processes that have a node open. The key is the path or the number of the node. */
   readonly #processes = new Map<string, Set<string>>();
 
   constructor(host: Host) {
@@ -23,7 +24,8 @@ export class OpenNodes {
     for (const pid of host.processes()) {
       for (const fd of host.names('proc', pid, 'fd')) {
         const path = host.link('proc', pid, 'fd', fd);
-        // Other files are not looked up: a network file system may never answer.
+        // Files outside of /dev are not looked up, because a network file system might never
+        // answer.
         if (path?.startsWith(prefix) !== true) continue;
         this.#add(path, pid);
         const number = host.nodeNumber(host.path('proc', pid, 'fd', fd));
@@ -37,7 +39,7 @@ export class OpenNodes {
     this.#processes.set(key, processes.add(pid));
   }
 
-  /** Lists the processes that have one of the nodes open, `'qemu (1234)'`. */
+  /** Lists the processes that have at least one of the nodes open: `'qemu (1234)'`. */
   findProcesses(nodes: readonly DeviceNode[]): string[] {
     const keys = nodes.flatMap(({ path, number }) => (number === null ? [path] : [path, number]));
     const pids = new Set(keys.flatMap((key) => [...(this.#processes.get(key) ?? [])]));

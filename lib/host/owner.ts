@@ -4,11 +4,11 @@ import type { IommuGroup } from '../sysfs/sysfs.js';
 import { VfioError } from '../errors.js';
 import type { Host } from './host.js';
 
-/** The largest number of a user; 2^32 - 1 means "no change" to chown(2). */
+/** The largest user number. For chown(2), 2^32 - 1 means "no change". */
 const MAX_USER = 2 ** 32 - 2;
 
 /**
- * Resolves a user to a number.
+ * Returns the number of a user.
  *
  * @param user - a name, or a number from 0 to 2^32 - 2
  * @throws VfioError ENOENT if there is no such user; EINVAL for a number out of range
@@ -27,14 +27,14 @@ export function resolveUser(user: string): number {
   }
 }
 
-/** Lists the existing nodes of a group and of its functions. */
+/** Lists the existing VFIO device nodes of a group and of the group's functions. */
 export function findNodes(host: Host, group: IommuGroup): string[] {
   const devices = host.members(group).flatMap(({ name }) => host.vfioDevice(name) ?? []);
   const nodes = [host.groupNode(group), ...devices.map((device) => host.deviceNode(device))];
   return nodes.filter((node) => existsSync(node));
 }
 
-/** Makes a user the owner of nodes. */
+/** Makes a user the owner of the given device nodes. */
 export function chownNodes(nodes: readonly string[], uid: number): void {
   for (const path of nodes) {
     try {

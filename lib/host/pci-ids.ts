@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Paths at which distributions install the list of https://pci-ids.ucw.cz. */
+/** Paths where distributions install the list of https://pci-ids.ucw.cz. */
 const PLACES = [
   '/usr/share/hwdata/pci.ids',
   '/usr/share/misc/pci.ids',
@@ -8,14 +8,14 @@ const PLACES = [
   '/var/lib/pciutils/pci.ids',
 ];
 
-/** Names for the ids of a function; null for an id that is not listed. */
+/** Names for the ids of a function. A name is null if the id is not listed. */
 export interface PciNames {
   readonly vendor: string | null;
   readonly device: string | null;
   readonly subsystem: string | null;
   /**
-   * `'Non-Volatile memory controller'`; `'Mass storage controller [0177]'` for an unlisted
-   * subclass.
+   * Name of the subclass, `'Non-Volatile memory controller'`. For an unlisted subclass, the name of
+   * the class and the number: `'Mass storage controller [0177]'`.
    */
   readonly class: string | null;
   /** `'NVM Express'`. */
@@ -34,16 +34,16 @@ export interface PciNumbers {
 
 const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
 
-/** Looks up names of vendors, devices and classes in a pci.ids. */
+/** Looks up the names of vendors, devices and classes in a file pci.ids. */
 export class PciIds {
   readonly #text: string;
 
-  /** @param text - contents of a pci.ids; '' has no names */
+  /** @param text - contents of a file pci.ids; an empty text has no names */
   constructor(text: string) {
     this.#text = `\n${text}`;
   }
 
-  /** Loads the list of this system; an empty list if none is installed. */
+  /** Loads the list that is installed on this system. The list is empty if no list is installed. */
   static ofSystem(places: readonly string[] = PLACES): PciIds {
     for (const place of places) {
       try {
@@ -70,7 +70,10 @@ export class PciIds {
     };
   }
 
-  /** Looks up a subsystem under its device; if its ids are the device's, the device's name. */
+  /**
+   * Returns the name of a subsystem. If the subsystem has the same ids as the device, returns the
+   * device's name.
+   */
   #subsystem(numbers: PciNumbers, vendor: string | null, device: string | null): string | null {
     const { subsystemVendorId, subsystemId } = numbers;
     const ids = `${hex(subsystemVendorId, 4)} ${hex(subsystemId, 4)}`;
@@ -84,7 +87,9 @@ export class PciIds {
     return titleOf(this.#section(hex(id, 4)));
   }
 
-  /** Cuts out the lines from one that begins with `key` to the next one without indentation. */
+  /**
+   * Returns the lines from the line that begins with `key` up to the next line without indentation.
+   */
   #section(key: string): string | null {
     return cut(this.#text, `\n${key}  `, /\n[^\t#]/g);
   }
@@ -95,7 +100,8 @@ function withCode(base: string | null, classCode: number): string | null {
 }
 
 /**
- * Cuts out an entry that is indented by `depth` tabs, up to the next one at that depth or above.
+ * Returns the lines of an entry that is indented by `depth` tabs. The entry ends before the next
+ * line with the same or less indentation.
  */
 function sub(section: string | null, depth: number, key: string): string | null {
   if (section === null) return null;
@@ -111,7 +117,7 @@ function cut(text: string, start: string, next: RegExp): string | null {
   return text.slice(from, end);
 }
 
-/** Returns the name after the number in the first line of a section. */
+/** Returns the name that follows the number in the first line of a section. */
 function titleOf(section: string | null): string | null {
   return section === null ? null : (/ {2}(.*)/.exec(section)?.[1] ?? null);
 }

@@ -2,10 +2,11 @@ import type { Host } from './host.js';
 import type { Plan } from './binding.js';
 
 /**
- * Formats udev rules that bind the functions of a plan to vfio-pci at each boot. The rules match
- * the ids besides the address, so that a renumbered bus does not bind another function.
+ * Formats udev rules that bind the planned functions to vfio-pci at each boot. The rules match both
+ * the address and the ids of a function. If the buses are renumbered, the rules therefore bind no
+ * other function.
  *
- * @param owner - the user who may open the nodes; root if undefined
+ * @param owner - the user who becomes the owner of the nodes; root if undefined
  */
 export function udevRules(host: Host, { group, changes, kept }: Plan, owner?: string): string {
   const bound = kept.filter(({ why }) => why.startsWith('bound to vfio'));

@@ -11,18 +11,23 @@ export { acceptsToken } from '../sysfs/vf-token.js';
 
 export const BRIDGES_STAY = 'A bridge keeps its driver: bind the devices behind the bridge.';
 
-/** Whether a program of this user can open a function now, and what is missing if not. */
+/**
+ * Whether a program of this user can open a function now. If not, the object says what is missing.
+ */
 export interface Readiness {
   readonly ready: boolean;
-  /** `'bound to nvme, not to vfio-pci'`. */
+  /** What is missing: `'bound to nvme, not to vfio-pci'`. */
   readonly missing?: string;
-  /** How to fix it. */
+  /** How the user can fix the problem. */
   readonly hint?: string | undefined;
-  /** The physical function whose VF token an open needs; undefined if none is needed. */
+  /**
+   * The physical function whose VF token is needed to open the function; undefined if no token is
+   * needed.
+   */
   readonly tokenOwner?: string;
 }
 
-/** Makes the checks of opening a function, without opening anything. */
+/** Checks whether a function can be opened, without opening the function. */
 export function checkReadiness(sysfs: Host, name: string): Readiness {
   if (sysfs.isBridge(name)) return lack('a bridge', () => BRIDGES_STAY);
   try {
@@ -61,7 +66,7 @@ function checkNodes(sysfs: Sysfs, group: IommuGroup, device: string | null): Rea
   return lack(`no permission for ${closed}`, () => hints.notPermitted(closed));
 }
 
-/** Whether this user may read and write a node. */
+/** Whether this user has permission to read and write a device node. */
 export function mayOpen(path: string): boolean {
   try {
     accessSync(path, constants.R_OK | constants.W_OK);

@@ -2,10 +2,10 @@ import type { Host } from './host.js';
 import type { Mount, Mounts } from './mounts.js';
 
 /**
- * Lists the mounted shares of a virtio function: 9p and virtiofs, which have no disk and are
- * mounted by the tag of their device.
+ * Lists the mounted shares of a virtio function. The shares are 9p and virtiofs file systems. A
+ * share has no disk and is mounted by the tag of its device.
  *
- * @param isBelow - whether a path of sysfs is below the function
+ * @param isBelow - returns whether a path in sysfs is below the function
  */
 export function findShareUses(
   host: Host,
@@ -33,7 +33,10 @@ function match9p(host: Host, device: string): (mount: Mount) => boolean {
   return ({ type, source }) => type === '9p' && source === tag;
 }
 
-/** Matches mounts by tag. Before Linux 6.9 the tag is unknown, so every virtiofs mount matches. */
+/**
+ * Returns a predicate that accepts a mount if the mount's source is the tag of the device. Before
+ * Linux 6.9 the kernel does not report the tag, so every virtiofs mount matches.
+ */
 function matchVirtiofs(host: Host, device: string): (mount: Mount) => boolean {
   const own = host
     .names('sys/fs/virtiofs')

@@ -1,7 +1,10 @@
 import type { Host } from './host.js';
 import type { DeviceNode } from './open-nodes.js';
 
-/** Lists the nodes of VFIO by which functions are opened: of their groups, and their own. */
+/**
+ * Lists the VFIO device nodes by which functions are opened: the group's node and the function's
+ * own node.
+ */
 export function vfioNodes(host: Host, names: readonly string[]): DeviceNode[] {
   const paths = names.flatMap((name) => {
     const group = host.group(name);

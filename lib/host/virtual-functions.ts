@@ -4,7 +4,7 @@ import type { Host } from './host.js';
 
 /**
  * Lists the virtual functions of a physical function. When a physical function loses its driver,
- * the kernel removes them, also while programs have them open.
+ * the kernel removes its virtual functions, even while programs have these functions open.
  */
 export function findVirtualUses(host: Host, activity: Activity, name: string): string[] {
   return host

@@ -1,13 +1,13 @@
-/** A source of packages from the machine's apt configuration. */
+/** A package source from the machine's apt configuration. */
 export interface AptSource {
   readonly uri: string;
   readonly suites: readonly string[];
   readonly components: readonly string[];
-  /** Trust settings, such as the keys, as fields of the deb822 format. */
+  /** Trust settings in the deb822 format, for example the field with the keys. */
   readonly trust: Readonly<Record<string, string>>;
 }
 
-/** Trust options of the one-line format, and their deb822 names. */
+/** Trust options of the one-line format, with their names in the deb822 format. */
 const TRUST_FIELDS: Readonly<Record<string, string>> = {
   'signed-by': 'Signed-By',
   trusted: 'Trusted',
@@ -33,7 +33,10 @@ export function parseList(text: string): AptSource[] {
   });
 }
 
-/** Parses the fields of a deb822 stanza, by lower-case name; values keep their line breaks. */
+/**
+ * Parses the fields of a deb822 stanza. The names become lower case, and the values keep their line
+ * breaks.
+ */
 function parseStanza(stanza: string): Map<string, string> {
   const fields = new Map<string, string>();
   let last = '';
@@ -50,7 +53,10 @@ function parseStanza(stanza: string): Map<string, string> {
   return fields;
 }
 
-/** Parses the deb822 format: stanzas of `Types`, `URIs`, `Suites`, `Components`. */
+/**
+ * Parses the deb822 format, whose stanzas have the fields `Types`, `URIs`, `Suites` and
+ * `Components`.
+ */
 export function parseSources(text: string): AptSource[] {
   return text.split(/\n(?:[ \t]*\n)+/).flatMap((stanza) => {
     const fields = parseStanza(stanza);
@@ -69,7 +75,10 @@ export function parseSources(text: string): AptSource[] {
   });
 }
 
-/** Selects the sources of Debian's archive: those with `main` of the installed release. */
+/**
+ * Selects the sources of Debian's archive. Such a source has the component `main` of the installed
+ * release.
+ */
 export function selectArchives(sources: readonly AptSource[], codename: string): AptSource[] {
   const releases = [codename, 'oldstable', 'stable', 'testing', 'unstable', 'sid'];
   return sources.filter(
@@ -78,7 +87,7 @@ export function selectArchives(sources: readonly AptSource[], codename: string):
   );
 }
 
-/** Formats a deb822 file that reads `suite` from the URI of `source` and trusts the same keys. */
+/** Formats a deb822 file for `suite` that has the URI and the trusted keys of `source`. */
 export function formatSource(source: AptSource, suite: string): string {
   const fields = { Types: 'deb', URIs: source.uri, Suites: suite, Components: 'main' };
   return Object.entries({ ...fields, ...source.trust })

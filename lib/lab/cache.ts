@@ -27,14 +27,17 @@ import {
 
 const execute = promisify(execFile);
 
-/** The package of a kernel in the cache, from which further modules are unpacked. */
+/** File name of a kernel's package in the cache. Further modules are unpacked from this package. */
 const PACKAGE = 'package.deb';
 /** Files with the names of the kernel's modules. */
 const LISTS = ['modules.builtin', 'modules.order'];
 
-/** How a kernel is stored. */
+/** Options for storing a kernel in the cache. */
 export interface CacheOptions {
-  /** Names of modules that the cache must contain, with their dependencies. */
+  /**
+   * Names of modules that the cache must contain. The cache must also contain the dependencies of
+   * these modules.
+   */
   readonly modules: readonly string[];
   readonly report: (step: string, percent?: number) => void;
   readonly signal: AbortSignal | undefined;
@@ -46,7 +49,7 @@ function cacheFolder(): string {
   return join(base, 'vfio', 'kernels');
 }
 
-/** Finds the image in an unpacked package. */
+/** Finds the kernel image in an unpacked package. */
 function findImage(folder: string): string | undefined {
   const boot = join(folder, 'boot');
   if (!existsSync(boot)) return undefined;
@@ -54,20 +57,23 @@ function findImage(folder: string): string | undefined {
   return name === undefined ? undefined : join(boot, name);
 }
 
-/** Returns the folder of the modules of an image in an unpacked package. */
+/** Returns the folder that has the modules of a kernel image in an unpacked package. */
 function modulesFolder(folder: string, image: string): string {
   const release = basename(image).replace('vmlinuz-', '');
   const places = ['lib/modules', 'usr/lib/modules'].map((place) => join(folder, place, release));
   return places.find(existsSync) ?? join(folder, 'lib/modules', release);
 }
 
-/** Returns how errors name a kernel of the cache. */
+/** Returns the label with which errors name a kernel of the cache. */
 export function cacheLabel(name: DebianKernel): KernelLabel {
   const folder = join(cacheFolder(), name);
   return { kernel: name, hint: `Delete ${folder}: the lab then downloads the kernel again.` };
 }
 
-/** Stores modules; each file appears complete, since other processes may read the folder. */
+/**
+ * Stores modules. Each file appears only when it is complete, because other processes can read the
+ * folder at any time.
+ */
 function storeModules({ required, further }: ModulePlan, folder: string): void {
   for (const { name, data } of [...required, ...further]) {
     const path = join(folder, `${name}.ko`);
@@ -78,7 +84,7 @@ function storeModules({ required, further }: ModulePlan, folder: string): void {
   }
 }
 
-/** Copies the files that the lab uses from an unpacked package. */
+/** Copies the files that the lab uses out of an unpacked package. */
 function storeUsed(unpacked: string, image: string, target: string, plan: ModulePlan): void {
   const from = modulesFolder(unpacked, image);
   const to = join(target, 'lib/modules', basename(from));
@@ -102,7 +108,10 @@ function hasModules(folder: string, label: KernelLabel, names: readonly string[]
   }
 }
 
-/** Checks names against the list of the kernel's modules, if the cache has that list. */
+/**
+ * Checks that a kernel has the named modules. If the cache has no list of the kernel's modules,
+ * nothing is checked.
+ */
 function checkNames(folder: string, { kernel }: KernelLabel, names: readonly string[]): void {
   if (!LISTS.every((list) => existsSync(join(folder, list)))) return;
   const known = new Set(
@@ -113,9 +122,10 @@ function checkNames(folder: string, { kernel }: KernelLabel, names: readonly str
 }
 
 /**
- * Returns the path of a named kernel's image, with its modules beside it. The first use downloads
- * the kernel to `$XDG_CACHE_HOME/vfio/kernels`. The package is kept there, and modules that the
- * cache lacks are unpacked from the package. To get a newer build, delete the kernel there.
+ * Returns the path of a named kernel's image. The cache also contains the kernel's modules. On
+ * first use, the kernel is downloaded to `$XDG_CACHE_HOME/vfio/kernels`. The cache keeps the
+ * package. Modules that the cache lacks are unpacked from the package. To get a newer build, the
+ * user deletes the kernel's folder in the cache.
  *
  * @throws VfioError `ENOENT` if no source of this machine has the kernel, or if the kernel has no
  *   such module; the reason of `signal` after an abort
@@ -150,12 +160,12 @@ export async function cacheKernel(name: DebianKernel, options: CacheOptions): Pr
       return known;
     }
     storeUsed(unpacked, image, kept, plan);
-    // An older cache has another build of the kernel, to which these modules do not belong.
+    // An older cache has a different build of the kernel, and these modules do not fit that build.
     if (known !== undefined) renameSync(folder, join(scratch, 'old'));
     try {
       renameSync(kept, folder);
     } catch (error) {
-      // Another process may have stored the same kernel first.
+      // Another process might have stored the same kernel before this process.
       if (findImage(folder) === undefined) throw error;
     }
     return findImage(folder) ?? '';
@@ -179,7 +189,7 @@ async function unpackKept(
   }
 }
 
-/** Adds modules, the lists of modules and the package to a kernel of the cache. */
+/** Adds the modules, the module lists and the package to a kernel in the cache. */
 function fillUp(
   folder: string,
   image: string,

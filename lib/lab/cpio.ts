@@ -1,7 +1,7 @@
 /** An entry of an archive. */
 export interface CpioEntry {
   readonly path: string;
-  /** File type and permissions, as in `stat.st_mode`. */
+  /** File type and permissions, in the encoding of `stat.st_mode`. */
   readonly mode: number;
   readonly data?: Uint8Array | string;
   /** Device number of a device node. */
@@ -28,7 +28,8 @@ function record(entry: CpioEntry, inode: number): Buffer {
 
 /**
  * Builds a "newc" archive, the format of an initramfs (Documentation/driver-api/early-userspace/
- * buffer-format.rst in the kernel's tree). Uncompressed, since an emulated CPU unpacks slowly.
+ * buffer-format.rst in the kernel's tree). The archive is not compressed, because an emulated CPU
+ * unpacks slowly.
  */
 export function cpio(entries: readonly CpioEntry[]): Buffer {
   const end: CpioEntry = { path: 'TRAILER!!!', mode: 0 };

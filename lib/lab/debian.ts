@@ -1,6 +1,9 @@
 import { downloadPackage, type DownloadOptions, type PrivateApt } from './package.js';
 
-/** Suites of Debian's archive that may have a kernel version, the likeliest first. */
+/**
+ * For each kernel version, the suites of Debian's archive that can contain it, the likeliest suite
+ * first.
+ */
 const SUITES = {
   'debian-6.12': ['bookworm-backports', 'trixie'],
   'debian-6.1': ['bookworm'],
@@ -9,7 +12,7 @@ const SUITES = {
 /** The name of a Debian kernel. */
 export type DebianKernel = keyof typeof SUITES;
 
-/** Names of Debian kernels, the newest first. */
+/** Names of all Debian kernels, the newest kernel first. */
 export const DEBIAN_KERNELS = Object.keys(SUITES) as readonly DebianKernel[];
 
 /** Whether a word is the name of a Debian kernel. */
@@ -17,7 +20,10 @@ export function isDebianKernel(name: string): name is DebianKernel {
   return Object.hasOwn(SUITES, name);
 }
 
-/** Finds the package that Debian's metapackage depends on, if that package has this version. */
+/**
+ * Finds the package on which Debian's metapackage depends. Returns undefined if that package has a
+ * different kernel version.
+ */
 async function findImagePackage(apt: PrivateApt, version: string): Promise<string | undefined> {
   const text = await apt('apt-cache', 'show', '--no-all-versions', 'linux-image-amd64');
   const name = /^Depends:.*?\b(linux-image-[\w.+-]+)/m.exec(text)?.[1];

@@ -1,8 +1,8 @@
-/** A PCI device of the guest, ready for QEMU. */
+/** A PCI device of the guest, described for QEMU. */
 export interface LabDevice {
   /** Suffix of the variable `VFIO_LAB_<name>` that contains the device's address. */
   readonly name: string;
-  /** Text for QEMU's `-device`, without the bus. */
+  /** Argument of QEMU's `-device`, without the property `bus`. */
   readonly device: string;
   /** Whether the device needs a scratch disk. */
   readonly disk: boolean;
@@ -11,28 +11,35 @@ export interface LabDevice {
 interface Model {
   driver: string;
   properties: readonly string[];
-  /** A prefix for serial numbers, if the driver needs a different number for each device. */
+  /**
+   * A prefix for serial numbers. Undefined if devices of this model do not need different serial
+   * numbers.
+   */
   serial?: string;
   disk?: true;
 }
 
-/** Devices with a short name: QEMU's driver, and properties for the lab. */
+/** QEMU's driver and the properties for each device that has a short name. */
 const MODELS: Readonly<Record<string, Model>> = {
   nvme: { driver: 'nvme', properties: [], serial: 'vfio-lab', disk: true },
-  // By default, edu's DMA reaches 256 MB; MSI addresses and most memory are above.
+  // By default, edu's DMA reaches only the first 256 MiB. MSI addresses and most memory are above
+  // that limit.
   edu: { driver: 'edu', properties: ['dma_mask=0xffffffff'] },
   e1000e: { driver: 'e1000e', properties: [] },
   testdev: { driver: 'pci-testdev', properties: [] },
 };
 
-/** The devices of a guest by default. */
+/** The devices of a guest if the user names no devices. */
 export const DEFAULT_DEVICES: readonly string[] = Object.keys(MODELS);
 
-/** PCI device number of the first root port; the LPC bridge at 0x1f is behind the last one. */
+/**
+ * PCI device number of the first root port. The number of the last root port is below 0x1f, the
+ * number of the LPC bridge.
+ */
 const FIRST_PORT = 0x10;
 const MAX_DEVICES = 0x1f - FIRST_PORT;
 
-/** Returns the PCI device number of the root port above a device. */
+/** Returns the PCI device number of the root port to which a device is connected. */
 export function portOf(index: number): string {
   return (FIRST_PORT + index).toString(16);
 }
@@ -52,7 +59,7 @@ function parse(spec: string, index: number): Omit<LabDevice, 'name'> & { label: 
   const [label, model] = Object.entries(MODELS).find(
     ([name, { driver }]) => name === word || driver === word,
   ) ?? [word, { driver: word, properties: [] }];
-  // Linux rejects the second of two controllers with the same serial number.
+  // If two controllers have the same serial number, Linux rejects the second controller.
   const serial = model.serial === undefined ? [] : [`serial=${model.serial}-${index}`];
   const defaults = [...model.properties, ...serial].filter(
     (property) => !keys.has(keyOf(property)),
@@ -65,9 +72,9 @@ function parse(spec: string, index: number): Omit<LabDevice, 'name'> & { label: 
 }
 
 /**
- * Parses device specifications: a short name (`nvme`, `edu`, `e1000e`, `testdev`), or a string for
- * QEMU's `-device`. Properties may follow a short name. The second device of a kind is named
- * `<NAME>_2`, and so on.
+ * Parses device specifications. A specification is a short name (`nvme`, `edu`, `e1000e`,
+ * `testdev`), or a string for QEMU's `-device`. Properties can follow a short name. The second
+ * device of the same kind is named `<NAME>_2`, the third `<NAME>_3`.
  *
  * @throws TypeError for a malformed specification; RangeError for more than {@link MAX_DEVICES}
  */

@@ -2,19 +2,25 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { GUEST_BIN } from './init.js';
 
-/** Variables of the caller that the guest gets. */
+/** Environment variables of the caller that are passed to the guest. */
 const PASSED_ON =
   /^(?:(?:NODE|VFIO|LC)_.*|CI|NO_COLOR|FORCE_COLOR|COLORTERM|TERM|LANG|TZ|HOME|USER|LOGNAME|SHELL)$/;
 
-/** A name that a shell accepts. The caller's environment may contain others, such as `a-b`. */
+/**
+ * Matches a variable name that a shell accepts. The caller's environment can contain names that a
+ * shell does not accept, for example `a-b`.
+ */
 const VARIABLE = /^[A-Za-z_]\w*$/;
 
-/** Whether a text is the name of a shell's variable. */
+/** Whether a text is a valid name for a shell variable. */
 export function isVariableName(name: string): boolean {
   return VARIABLE.test(name);
 }
 
-/** Lists `node_modules/.bin` of a folder and of its parents, the nearest first, as npm does. */
+/**
+ * Lists the folders `node_modules/.bin` in a folder and in its parents, in npm's order: the nearest
+ * folder first.
+ */
 function projectBins(cwd: string): string[] {
   const bins: string[] = [];
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
@@ -29,7 +35,7 @@ function projectBins(cwd: string): string[] {
  *
  * @param caller - the caller's environment
  * @param cwd - the command's working directory
- * @param extra - variables that override those of the caller
+ * @param extra - variables that override the caller's variables
  */
 export function guestEnvironment(
   caller: NodeJS.ProcessEnv,

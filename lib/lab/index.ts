@@ -16,24 +16,24 @@ export { DEBIAN_KERNELS } from './debian.js';
 export { DEFAULT_DEVICES } from './devices.js';
 export type { LabOptions } from './options.js';
 
-/** Bytes of an NVMe's scratch disk; the file behind it is sparse. */
+/** Size of the scratch disk of an NVMe device, in bytes. The file that backs the disk is sparse. */
 const DISK_SIZE = 64 << 20;
 const COMMAND_LINE = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 
 /**
- * Runs a command in a QEMU guest with a real `/dev/vfio`: an emulated Intel IOMMU with interrupt
- * remapping, and emulated PCI devices bound to vfio-pci, each in its own IOMMU group. The guest
- * sees this machine's files; its changes stay in the guest's memory and are lost at the end. The
- * lab needs neither root nor KVM.
+ * Runs a command in a QEMU guest with a real `/dev/vfio`. The guest has an emulated Intel IOMMU
+ * with interrupt remapping. Its emulated PCI devices are bound to vfio-pci, and each device is in
+ * its own IOMMU group. The guest sees this machine's files. Changes that the guest makes stay in
+ * the guest's memory and are lost when the guest ends. The lab needs neither root nor KVM.
  *
- * The variables `VFIO_LAB_NVME`, `VFIO_LAB_EDU` and so on contain the devices' addresses. `vfio`
- * and the project's `node_modules/.bin` are on the command's PATH.
+ * In the guest, environment variables contain the addresses of the devices: `VFIO_LAB_NVME`,
+ * `VFIO_LAB_EDU`, … The command's PATH includes `vfio` and the project's `node_modules/.bin`.
  *
- * @returns the command's exit code; after a signal, 128 plus the signal's number
+ * @returns the command's exit code, or 128 plus the signal number if a signal ended the command
  * @throws TypeError, RangeError for wrong options, before anything is started; VfioError `ENOENT`
  *   if QEMU, busybox, the kernel or a module is missing, `EINVAL` if the kernel or a module is
- *   damaged, `EIO` if the guest ended before the command,
- *   `ETIMEDOUT` after the timeout; the reason of `signal` after an abort
+ *   damaged, `EIO` if the guest ended before the command, `ETIMEDOUT` after the timeout; the reason
+ *   of `signal` after an abort
  *
  * @example
  * const { exitCode } = await runInLab({

@@ -4,12 +4,15 @@ import { portOf, type LabDevice } from './devices.js';
 export const GUEST_BIN = '/run/vfio-lab/bin';
 
 export interface Guest {
-  /** Names of the modules that the lab needs, in the order of loading. */
+  /** Names of the kernel modules that the lab needs, in load order. */
   readonly modules: readonly string[];
-  /** Names of modules to load after the devices are bound, so that their drivers bind none. */
+  /**
+   * Names of modules to load after the devices are bound to vfio-pci. The drivers in these modules
+   * therefore bind to none of the devices.
+   */
   readonly furtherModules: readonly string[];
   readonly devices: readonly LabDevice[];
-  /** Shell scripts of additional commands, by name. */
+  /** Additional commands: the key is the command's name, the value is a shell script. */
   readonly commands: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
@@ -18,7 +21,7 @@ export interface Guest {
   readonly terminal: { rows: number; columns: number } | undefined;
 }
 
-/** Quotes any text as one word of the shell. */
+/** Quotes a text so that a shell reads one word. */
 export function shellQuote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
@@ -30,7 +33,7 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev || fail 'no devtmpfs'
 `;
 
-/** Mounts the host's files read-only, with an overlay in memory for changes. */
+/** Mounts the host's files read-only. An overlay in memory receives all changes. */
 const ROOT = `
 mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=524288,cache=loose host /host ||
   fail 'the files of the host cannot be mounted (9p over virtio)'
@@ -77,8 +80,8 @@ helpers=$!
 `;
 
 /**
- * Connects the command to the host by pipes. A virtio port can be opened only once, so
- * `>/dev/stderr` in a script would fail on the port itself.
+ * Connects the command's streams to the host by pipes. The streams are pipes, because a virtio port
+ * can be opened only once: `>/dev/stderr` in a script would fail on a port.
  */
 const COLLECT = `
 mkfifo /stdin /stdout /stderr
@@ -90,7 +93,9 @@ cat /stderr >\${port}3 3>&- &
 collectors="$collectors $!"
 `;
 
-/** Kills processes that the command left running, which could keep the pipes open for ever. */
+/**
+ * Kills processes that the command left running. Such a process could keep the pipes open forever.
+ */
 const FINISH = `
 for process in proc/[0-9]*; do
   case " 1 $helpers $collectors " in

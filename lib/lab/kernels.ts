@@ -14,26 +14,27 @@ import { cacheKernel, cacheLabel, type CacheOptions } from './cache.js';
 import { DEBIAN_KERNELS, isDebianKernel, type DebianKernel } from './debian.js';
 import { openModules, planModules, type KernelLabel, type ModulePlan } from './modules.js';
 
-/** A kernel for the guest, and the modules to load. */
+/** A kernel for the guest, with the modules to load. */
 export interface Kernel {
   /** Path of the bzImage. */
   readonly image: string;
-  /** The release, as `uname -r` prints it. */
+  /** The kernel's release, in the format of `uname -r`. */
   readonly release: string;
-  /** Modules in the order of loading; none if the kernel has everything built in. */
+  /** Modules in load order. The list is empty if all modules are built into the kernel. */
   readonly modules: ModulePlan;
 }
 
 /**
- * Reads the release from a bzImage's header (Documentation/arch/x86/boot.rst, kernel_version).
+ * Reads the kernel's release from the header of a bzImage (Documentation/arch/x86/boot.rst,
+ * kernel_version).
  *
- * @throws VfioError `EINVAL` for a file that is not a bzImage, or that is incomplete
+ * @throws VfioError `EINVAL` if the file is not a bzImage or is incomplete
  */
 function readRelease(image: string, hint: string | undefined): string {
   const invalid = (message: string) =>
     new VfioError({ code: 'EINVAL', message, path: image, hint });
   const status = statSync(image);
-  // Opening a FIFO would wait for its writer.
+  // Opening a FIFO would block until another process opens the FIFO for writing.
   if (!status.isFile()) throw invalid('the kernel is not a regular file');
   const head = Buffer.alloc(0x10000);
   const fd = openSync(image, 'r');
@@ -42,7 +43,8 @@ function readRelease(image: string, hint: string | undefined): string {
   if (length < 0x210 || head.toString('latin1', 0x202, 0x206) !== 'HdrS') {
     throw invalid('the file is not an x86 bzImage');
   }
-  // The header gives the setup code in sectors, and the rest in units of 16 bytes.
+  // The header contains the size of the setup code in sectors, and the size of the rest in units of
+  // 16 bytes.
   const sectors = head.readUInt8(0x1f1);
   const size = ((sectors === 0 ? 4 : sectors) + 1) * 512 + head.readUInt32LE(0x1f4) * 16;
   if (status.size < size - 16) {
@@ -53,7 +55,8 @@ function readRelease(image: string, hint: string | undefined): string {
 }
 
 function findModules(image: string, release: string): string | undefined {
-  // Modules of an unpacked package, or of an installed kernel.
+  // The modules are in an unpacked package (the first path) or belong to an installed kernel (the
+  // second path).
   const places = [join(dirname(image), '../lib/modules'), '/lib/modules'];
   return places
     .map((place) => join(place, release))
@@ -61,8 +64,8 @@ function findModules(image: string, release: string): string | undefined {
 }
 
 /**
- * Loads the kernel of a file and its modules. If no modules are found, the kernel must have
- * everything built in.
+ * Loads a kernel from a file, with the kernel's modules. If no module is found, all needed modules
+ * must be built into the kernel.
  *
  * @throws VfioError `EINVAL` for a file that is not a bzImage, `ENOENT` if a module is missing
  */
@@ -85,8 +88,8 @@ function loadKernel(
 }
 
 /**
- * Loads the kernel of this machine; undefined if its file or its modules cannot be read, or if the
- * kernel lacks one of the modules.
+ * Loads the kernel of this machine. Returns undefined if the kernel's file or a module cannot be
+ * read, or if the kernel lacks a needed module.
  */
 function loadHostKernel(names: readonly string[]): Kernel | undefined {
   const release = hostRelease();
@@ -103,10 +106,12 @@ function loadHostKernel(names: readonly string[]): Kernel | undefined {
 /**
  * Finds the kernel to start.
  *
- * @param choice - path of a bzImage, or a name (`debian-6.1`, `debian-6.12`) of a kernel that is
- *   downloaded once and kept; default: this machine's kernel, else the newest named kernel
- * @param options - the modules that the guest loads besides those of the lab, and how to download
- * @throws VfioError `ENOENT` if there is no such kernel, or if the kernel has no such module
+ * @param choice - path of a bzImage, or the name of a kernel that is downloaded once and cached
+ *   (`debian-6.1`, `debian-6.12`). Default: this machine's kernel if it can be loaded, otherwise
+ *   the newest named kernel.
+ * @param options - the modules that the guest loads in addition to the lab's modules, and the
+ *   options of a download
+ * @throws VfioError `ENOENT` if the kernel is not found, or if the kernel lacks a module
  */
 export async function findKernel(
   choice: string | undefined,

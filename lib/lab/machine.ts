@@ -1,29 +1,31 @@
 import { portOf, type LabDevice } from './devices.js';
 
-/** Channels between guest and host, each on an inherited socket. */
+/** Channels between the guest and the host. QEMU inherits one socket for each channel. */
 export const CHANNELS = ['control', 'stdout', 'stderr', 'stdin'] as const;
-/** File descriptor of the first channel in QEMU; 0 to 2 are the standard streams. */
+/**
+ * File descriptor that the first channel has in QEMU. Descriptors 0 to 2 are the standard streams.
+ */
 export const FIRST_CHANNEL_FD = 3;
 
 export interface Machine {
   /** Path of the bzImage. */
   readonly kernel: string;
   readonly initramfs: string;
-  /** Path of the file for the kernel's messages. */
+  /** Path of the file that receives the kernel's messages. */
   readonly console: string;
-  /** Paths of raw images, one for each device with a disk, in order. */
+  /** Paths of raw disk images, one for each device with a disk, in the order of the devices. */
   readonly disks: readonly string[];
   readonly devices: readonly LabDevice[];
   /** Argument of QEMU's `-m`: MiB, or a number with M or G. */
   readonly memory: string;
   readonly cpus: number;
-  /** Whether the command gets the terminal of QEMU. */
+  /** Whether the command uses QEMU's terminal. */
   readonly terminal: boolean;
-  /** More arguments for QEMU. */
+  /** Additional arguments for QEMU. */
   readonly extra: readonly string[];
 }
 
-/** Quotes a value of a QEMU option, in which a comma is written twice. */
+/** Quotes the value of a QEMU option. QEMU expects each comma of a value doubled. */
 const quote = (path: string): string => path.replaceAll(',', ',,');
 
 /** Command line of the guest's kernel. */
@@ -31,16 +33,17 @@ export const KERNEL_PARAMETERS = [
   'rdinit=/init',
   'console=ttyS0',
   'quiet',
-  // After a panic the guest reboots, which ends QEMU (-no-reboot).
+  // The guest reboots after a panic, and QEMU ends at the reboot because of -no-reboot.
   'panic=-1',
   'oops=panic',
   'intel_iommu=on',
   'iommu=nopt',
-  // Emulation is slow: no mitigations, since the guest runs one user's code, and no calibration.
+  // Emulation is slow, so the guest skips calibration. The guest also needs no mitigations, because
+  // it runs the code of only one user.
   'mitigations=off',
   'tsc=reliable',
-  // The kernel measures the rate of the TSC at boot, wrongly if the host is loaded. The rate of the
-  // HPET is exact.
+  // At boot, the kernel measures the frequency of the TSC. On a loaded host the result is wrong.
+  // The frequency of the HPET is exact.
   'clocksource=hpet',
   'no_timer_check',
   'random.trust_cpu=on',
@@ -51,7 +54,7 @@ function deviceArguments({ devices, disks }: Machine): string[] {
   const unused = [...disks];
   return devices.flatMap(({ device, disk }, index) => {
     const port = `port${index}`;
-    // A device behind its own root port is in its own IOMMU group.
+    // Each device has its own root port, so that each device is in its own IOMMU group.
     const place = `bus=pcie.0,addr=0x${portOf(index)},chassis=${index + 1},slot=${index + 1}`;
     const file = disk ? unused.shift() : undefined;
     const drive =
@@ -67,19 +70,23 @@ function deviceArguments({ devices, disks }: Machine): string[] {
   });
 }
 
-/** Returns the `id` of an option, such as `['-device', 'nvme-subsys,id=sub']`. */
+/** Returns the `id` of a QEMU option. Example of an option: `['-device', 'nvme-subsys,id=sub']`. */
 function idOf([, value = '']: readonly string[]): string | undefined {
   return /(?:^|,)id=([^,]+)/.exec(value)?.[1];
 }
 
-/** Whether one of the texts has a property with this value: `nvme,subsys=sub`. */
+/**
+ * Whether at least one of the texts has a property with this value. The text `nvme,subsys=sub` has
+ * the value `sub`.
+ */
 function refersTo(texts: readonly string[], id: string | undefined): boolean {
   return texts.some((text) => text.split(',').some((part) => part.replace(/^[^=]*=/, '') === id));
 }
 
 /**
- * Splits the user's arguments into those that QEMU needs before the lab's devices, and the others.
- * QEMU creates devices in order, and a device can only refer to an earlier one.
+ * Splits the user's arguments into two lists: the arguments that QEMU needs before the lab's
+ * devices, and all other arguments. QEMU creates devices in order, and a device can refer only to a
+ * device that already exists.
  */
 function splitExtra({ extra, devices }: Machine): { before: string[]; after: string[] } {
   const options: string[][] = [];
@@ -110,12 +117,12 @@ export function buildArguments(machine: Machine): string[] {
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-machine', 'q35,kernel-irqchip=split'],
-    // With one CPU, threads gain nothing, and -icount needs a single one.
+    // With one CPU, several threads bring no gain, and -icount requires a single thread.
     ...['-accel', `tcg,thread=${machine.cpus > 1 ? 'multi' : 'single'}`, '-cpu', 'max,la57=off'],
     ...['-smp', String(machine.cpus), '-m', machine.memory],
-    // Option ROMs of network cards need another package and cost time at boot.
+    // The option ROMs of network cards need another package and slow down the boot.
     ...['-global', 'pci-device.romfile='],
-    // QEMU needs the IOMMU before the devices behind it.
+    // QEMU must create the IOMMU before the devices behind the IOMMU.
     ...['-device', 'intel-iommu,intremap=on,caching-mode=on,aw-bits=48'],
     ...['-fsdev', 'local,id=host,path=/,security_model=none,readonly=on,multidevs=remap'],
     ...['-device', 'virtio-9p-pci,fsdev=host,mount_tag=host'],
@@ -124,7 +131,7 @@ export function buildArguments(machine: Machine): string[] {
       ...['-chardev', `socket,id=${name},fd=${FIRST_CHANNEL_FD + index}`],
       ...['-device', `virtserialport,bus=channels.0,nr=${index + 1},chardev=${name},name=${name}`],
     ]),
-    // The short form, file:<path>, would not accept a comma.
+    // The short form file:<path> does not accept a path with a comma.
     ...['-chardev', `file,id=console,path=${quote(machine.console)}`],
     ...['-serial', 'chardev:console'],
     // Ctrl-A X ends QEMU even if the guest hangs.

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { VfioError } from '../errors.js';
 
-/** Modules that the guest needs, unless built in. */
+/** Modules that the guest loads unless the kernel has them built in. */
 const REQUIRED = ['virtio_pci', 'virtio_console', '9pnet_virtio', '9p', 'overlay', 'vfio_pci'];
-/** IOMMU interfaces, of which a kernel has one or both. */
+/** Modules of the two IOMMU interfaces. A kernel has at least one of them. */
 const OPTIONAL = ['vfio_iommu_type1', 'iommufd'];
 
 /** The first 4 bytes of an ELF file. */
@@ -18,14 +18,14 @@ export interface Module {
   readonly data: Uint8Array;
 }
 
-/** A module with the names of the modules that must be loaded before. */
+/** A module with the names of the modules that must be loaded before this module. */
 interface LoadableModule extends Module {
   readonly dependencies: readonly string[];
-  /** Modules that the kernel loads before if it has them (`softdep pre:`). */
+  /** Modules that, if the kernel has them, are loaded before this module (`softdep pre:`). */
   readonly softDependencies: readonly string[];
 }
 
-/** How errors name a kernel, and how the user fixes damaged files. */
+/** The name of a kernel in errors, and a hint how the user fixes damaged files. */
 export interface KernelLabel {
   /** `'debian-6.12'`, or the path of an image. */
   readonly kernel: string;
@@ -35,18 +35,18 @@ export interface KernelLabel {
 /** The modules of one kernel. */
 export interface ModuleSource {
   readonly label: KernelLabel;
-  /** Whether the kernel has the module built in. */
+  /** Whether a module is built into the kernel. */
   isBuiltin(name: string): boolean;
-  /** Reads the module's object file; undefined if there is none. */
+  /** Reads the object file of a module. Returns undefined if the file does not exist. */
   load(name: string): LoadableModule | undefined;
 }
 
-/** Returns the module name of a file or of a word, with underscores for dashes. */
+/** Returns the module name for a file's path or for a word. Dashes become underscores. */
 export function moduleName(path: string): string {
   return (path.split('/').at(-1) ?? '').replace(/\.ko(\.\w+)?$/, '').replaceAll('-', '_');
 }
 
-/** Makes the error for a module that a kernel does not have. */
+/** Creates the error for a module that a kernel does not have. */
 export function missingModule(kernel: string, name: string): VfioError {
   return new VfioError({ code: 'ENOENT', message: `the kernel ${kernel} has no module '${name}'` });
 }
@@ -76,7 +76,7 @@ function loadModule(name: string, path: string, hint: string | undefined): Loada
   }
 }
 
-/** Opens the modules of a kernel's `/lib/modules/<release>`. */
+/** Opens the modules in a kernel's folder `/lib/modules/<release>`. */
 export function openModules(folder: string, label: KernelLabel): ModuleSource {
   const files = new Map(
     readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -115,7 +115,10 @@ function readSection(file: Uint8Array, name: string): Uint8Array {
   return new Uint8Array();
 }
 
-/** Reads the names of the modules that must be loaded before: `depends=`, `softdep=` of `.modinfo`. */
+/**
+ * Reads the names of the modules that must be loaded before a module. The section `.modinfo`
+ * contains these names in `depends=` and `softdep=`.
+ */
 function readDependencies(
   module: Uint8Array,
 ): Pick<LoadableModule, 'dependencies' | 'softDependencies'> {
@@ -135,19 +138,19 @@ function readDependencies(
   };
 }
 
-/** The modules that a guest loads, each after its dependencies. */
+/** The modules that a guest loads. In each list, a module comes after its dependencies. */
 export interface ModulePlan {
   /** Modules that the lab needs. */
   readonly required: readonly Module[];
-  /** Modules that the user asked for, loaded after the devices are bound. */
+  /** Modules that the user requests. These modules are loaded after the devices are bound. */
   readonly further: readonly Module[];
 }
 
 /**
- * Lists the modules that the guest loads. The dependencies come from the modules themselves, since
- * an unpacked package has no `modules.dep`.
+ * Lists the modules that a guest loads. The dependencies are read from the module files, because an
+ * unpacked package has no `modules.dep`.
  *
- * @param further - names of modules that the user asked for
+ * @param further - names of the modules that the user requests
  * @throws VfioError `ENOENT` if the kernel lacks a module, `EINVAL` if a module's file is damaged
  */
 export function planModules(source: ModuleSource, further: readonly string[]): ModulePlan {
@@ -156,7 +159,8 @@ export function planModules(source: ModuleSource, further: readonly string[]): M
     if (plan.has(name) || source.isBuiltin(name)) return true;
     const module = source.load(name);
     if (module === undefined) return false;
-    // A soft dependency may be an algorithm's name, which the generic module provides.
+    // A soft dependency can be the name of an algorithm. The module with the suffix `_generic`
+    // provides this algorithm.
     module.softDependencies.forEach((soft) => add(soft) || add(`${soft}_generic`));
     module.dependencies.forEach(require);
     plan.set(name, module);

@@ -10,49 +10,50 @@ export interface LabOptions {
   args?: readonly string[];
   /**
    * Path of a bzImage, or `debian-6.1` or `debian-6.12`. Default: this machine's kernel if the
-   * kernel and its modules can be read, else the newest named kernel.
+   * kernel and its modules can be read, otherwise the newest named kernel.
    */
   kernel?: string | undefined;
   /** Short names (`nvme`, `edu`, `e1000e`, `testdev`) or QEMU `-device` strings. */
   devices?: readonly string[] | undefined;
   /**
-   * Names of further modules of the kernel, loaded in this order after the devices are bound, each
-   * after the modules that it needs. A built-in module is accepted.
+   * Names of additional kernel modules. The modules are loaded in this order, after the devices are
+   * bound. The dependencies of each module are loaded before that module. The name of a built-in
+   * module is accepted.
    */
   modules?: readonly string[] | undefined;
-  /** More arguments for QEMU. */
+  /** Additional arguments for QEMU. */
   qemuArgs?: readonly string[] | undefined;
   /** Argument of QEMU's `-m`: MiB, or a number with M or G, 256 MiB or more. Default `2G`. */
   memory?: string | undefined;
   /** Number of CPUs, 1 to 255. Default 2. */
   cpus?: number | undefined;
-  /** Time limit of the guest from its start, in ms. No limit by default. */
+  /** Time limit of the guest, measured from the guest's start, in ms. No limit by default. */
   timeout?: number | undefined;
-  /** Whether the command gets this process's terminal instead of the streams below. */
+  /** Whether the command uses this process's terminal instead of `stdin`, `stdout` and `stderr`. */
   terminal?: boolean | undefined;
   /** Working directory of the command. Default: the current directory. */
   cwd?: string;
-  /** Additional variables for the command. */
+  /** Additional environment variables for the command. */
   env?: Readonly<Record<string, string>>;
-  /** Standard input of the command; paused when the command ends. Default: empty. */
+  /** Standard input of the command. The stream is paused when the command ends. Default: empty. */
   stdin?: Readable | undefined;
-  /** Standard output of the command. Default: that of this process. */
+  /** Standard output of the command. Default: the stream of this process. */
   stdout?: Writable;
-  /** Standard error of the command and of the lab. Default: that of this process. */
+  /** Standard error of the command and of the lab. Default: the stream of this process. */
   stderr?: Writable;
   /**
-   * Called with each step before the command runs: `'debian-6.12: downloading 37 %'`, `'booting'`;
-   * then once with undefined, before the command's output.
+   * Called with the text of each step before the command runs: `'debian-6.12: downloading 37 %'`,
+   * `'booting'`. Called once more with undefined before the command's first output.
    */
   report?: ((step: string | undefined) => void) | undefined;
-  /** Ends the download of a kernel, or the guest, when aborted. */
+  /** When aborted, ends the download of a kernel or ends the guest. */
   signal?: AbortSignal;
 }
 
 /** Defaults of the options. */
 export const DEFAULTS = { devices: DEFAULT_DEVICES, memory: '2G', cpus: 2 } as const;
 
-/** The least memory with which a guest boots, in MiB. */
+/** Smallest memory size with which a guest boots, in MiB. */
 const MIN_MEMORY = 256;
 
 function toMebibytes(memory: string): number {
@@ -60,7 +61,7 @@ function toMebibytes(memory: string): number {
 }
 
 /**
- * Checks the options before anything is started.
+ * Checks the options before the lab starts any program.
  *
  * @throws TypeError, RangeError for a wrong option
  */

@@ -37,7 +37,7 @@ function machineSources(): AptSource[] {
   });
 }
 
-/** Runs apt on one suite, with lists and downloads in a private folder. */
+/** Runs apt on one suite. The package lists and the downloads are in a private folder. */
 export type PrivateApt = (tool: 'apt-get' | 'apt-cache', ...args: string[]) => Promise<string>;
 
 /** @param onPercent - called with the progress of a download, in percent */
@@ -54,16 +54,17 @@ function createApt(
     mkdirSync(join(folder, name), { recursive: true });
   }
   const settings = [
-    // The hooks of the system would clean the system's folders.
+    // The hooks of the system's apt configuration would delete files in the system's folders.
     '#clear APT::Update;',
     `Dir::Etc::sourcelist "${sourceList}";`,
     'Dir::Etc::sourceparts "-";',
     `Dir::State::lists "${folder}/lists";`,
     `Dir::Cache "${folder}/cache";`,
     'Acquire::Languages "none";',
-    // If this process is root, apt's own user could not write to the folder.
+    // If this process runs as root, apt would download as its own user, which cannot write to the
+    // folder.
     'APT::Sandbox::User "root";',
-    // Prints progress on standard error: "dlstatus:<item>:<percent>:<text>".
+    // With this option, apt prints progress on standard error: "dlstatus:<item>:<percent>:<text>".
     'APT::Status-Fd "2";',
   ];
   writeFileSync(sourceList, formatSource(source, suite));
@@ -84,7 +85,7 @@ function createApt(
   };
 }
 
-/** Picks one line from the output of a failed program. */
+/** Selects one line from the output of a failed program. */
 export function pickReason(error: unknown): string {
   const text = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
   const lines = text.split('\n').filter((line) => !/^(dlstatus:|\s*$)/.test(line));
@@ -93,29 +94,30 @@ export function pickReason(error: unknown): string {
 
 /** A package to download from Debian's archive. */
 export interface Wanted {
-  /** Name of the package in messages. */
+  /** Name of the package in error and progress messages. */
   readonly label: string;
-  /** Suites that may have the package, the likeliest first. */
+  /** Suites that can contain the package, the likeliest suite first. */
   readonly suites: readonly string[];
-  /** Finds the package's name; undefined if the suite of this apt lacks the package. */
+  /** Finds the package's name. Returns undefined if the suite that `apt` uses lacks the package. */
   readonly find: (apt: PrivateApt) => Promise<string | undefined>;
   /** Hint for the error if no suite has the package. */
   readonly hint: string;
 }
 
-/** How a package is downloaded. */
+/** Options of a package download. */
 export interface DownloadOptions {
-  /** Called with each step, and its progress in percent. */
+  /** Called with the text of each step and the step's progress in percent. */
   readonly report: (step: string, percent?: number) => void;
-  /** Ends the download when aborted. */
+  /** When aborted, ends the download. */
   readonly signal?: AbortSignal | undefined;
-  /** Path to which the package's file is moved; by default the file is deleted. */
+  /** Path to which the package file is moved. By default, the package file is deleted. */
   readonly keep?: string | undefined;
 }
 
 /**
- * Downloads a package with the machine's own mirror and keys and unpacks it. Nothing is installed;
- * neither root nor the system's lists and caches are needed.
+ * Downloads a package and unpacks it. The machine's own mirror and keys are used. Nothing is
+ * installed. The download needs no root privileges and does not use the package lists and caches of
+ * the system.
  *
  * @param folder - receives the package's contents
  * @throws VfioError `ENOENT` if no source of this machine has the package; the reason of `signal`

@@ -6,10 +6,10 @@ import { VfioError } from '../errors.js';
 import { printableLines } from '../printable.js';
 import { CHANNELS, FIRST_CHANNEL_FD } from './machine.js';
 
-/** Time limit for the guest's boot; even a slow guest is faster. */
+/** Time limit for the guest's boot. Even a slow guest boots faster. */
 const BOOT_TIMEOUT_MS = 120_000;
 const LAST_LINES = 30;
-/** The guest's first message, sent when the command starts. */
+/** The guest's first message. The guest sends this message when the command starts. */
 const READY = 'ready\n';
 
 export interface Run {
@@ -20,7 +20,7 @@ export interface Run {
   readonly stdin: Readable | undefined;
   readonly stdout: Writable;
   readonly stderr: Writable;
-  /** Whether the command gets this process's terminal. */
+  /** Whether the command uses this process's terminal. */
   readonly terminal: boolean;
   /** Time limit of the guest, in ms; no limit if undefined. */
   readonly timeout: number | undefined;
@@ -33,9 +33,12 @@ function channel(qemu: ChildProcess, name: (typeof CHANNELS)[number]): Duplex {
   return qemu.stdio[FIRST_CHANNEL_FD + CHANNELS.indexOf(name)] as Duplex;
 }
 
-/** Feeds the input to the command, up to its end. @returns a function that stops feeding */
+/**
+ * Passes the input to the command until the end of the input. @returns a function that stops
+ * passing the input
+ */
 function feed(stdin: Duplex, input: Readable | undefined): () => void {
-  // The guest may end while input is written.
+  // The guest can end while this process is still writing input.
   stdin.on('error', () => undefined);
   if (input === undefined) {
     stdin.end();
@@ -48,7 +51,10 @@ function feed(stdin: Duplex, input: Readable | undefined): () => void {
   };
 }
 
-/** Returns the last lines of the kernel's and QEMU's messages, which explain an early end. */
+/**
+ * Returns the last lines of the messages of the kernel and of QEMU. These lines explain why the
+ * guest ended early.
+ */
 function readLastLines(console: string, qemu: string): string {
   let kernel = '';
   try {
@@ -61,11 +67,11 @@ function readLastLines(console: string, qemu: string): string {
 }
 
 /**
- * Starts the guest, streams the output of the command, and ends the guest with the command.
+ * Starts the guest and streams the output of the command. The guest ends when the command ends.
  *
- * @returns the command's exit code; after a signal, 128 plus the signal's number
- * @throws VfioError `EIO` if the guest ended before the command (its last messages go to `stderr`),
- *   `ETIMEDOUT` after the timeout; the reason of `signal` after an abort
+ * @returns the command's exit code, or 128 plus the signal number if a signal ended the command
+ * @throws VfioError `EIO` if the guest ended before the command (the guest's last messages are
+ *   written to `stderr`), `ETIMEDOUT` after the timeout; the reason of `signal` after an abort
  */
 export async function run(options: Run): Promise<number> {
   options.signal?.throwIfAborted();
@@ -78,7 +84,7 @@ export async function run(options: Run): Promise<number> {
   let failure: Error | undefined;
   const end = (reason?: Error): void => {
     failure ??= reason;
-    // After SIGKILL, QEMU could not restore the terminal.
+    // SIGTERM is used, because QEMU cannot restore the terminal after SIGKILL.
     qemu.kill(options.terminal ? 'SIGTERM' : 'SIGKILL');
   };
   const endAfter = (milliseconds: number | undefined, what: string): NodeJS.Timeout | undefined => {
@@ -99,7 +105,7 @@ export async function run(options: Run): Promise<number> {
   qemu.stderr?.setEncoding('utf8').on('data', (text: string) => (complaints += text));
   for (const name of ['stdout', 'stderr'] as const) {
     channel(qemu, name).pipe(options[name], { end: false });
-    // The reader closed the output, as in `vfio lab … | head`.
+    // The reader of the output has closed the pipe, for example in `vfio lab … | head`.
     options[name].on('error', end);
   }
   const stopFeeding = feed(channel(qemu, 'stdin'), options.stdin);
@@ -120,7 +126,7 @@ export async function run(options: Run): Promise<number> {
     });
 
   try {
-    // The event comes after all data of the channels has been read.
+    // The event `close` occurs after all data of the channels has been read.
     await once(qemu, 'close');
   } finally {
     stopFeeding();

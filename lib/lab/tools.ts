@@ -2,7 +2,7 @@ import { accessSync, constants, openSync, closeSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { VfioError } from '../errors.js';
 
-/** Programs that the lab runs, and the Debian package of each. */
+/** Programs that the lab runs, with the Debian package of each program. */
 const PACKAGES = {
   'qemu-system-x86_64': 'qemu-system-x86',
   busybox: 'busybox-static',
@@ -19,7 +19,7 @@ function readable(path: string): boolean {
   }
 }
 
-/** Finds the first program that fits, on PATH or in the system's folders. */
+/** Finds the first suitable program on PATH or in the system's folders. */
 function find(name: string, fits: (path: string) => boolean = () => true): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(':'), '/usr/bin', '/bin', '/usr/sbin'];
   return folders
@@ -28,7 +28,10 @@ function find(name: string, fits: (path: string) => boolean = () => true): strin
     .find((path) => readable(path) && fits(path));
 }
 
-/** Whether a 64-bit ELF program is statically linked, and so runs in an empty file system. */
+/**
+ * Whether a 64-bit ELF program is statically linked. Such a program runs in a file system without
+ * libraries.
+ */
 function isStatic(path: string): boolean {
   const head = Buffer.alloc(4096);
   const fd = openSync(path, 'r');
@@ -48,7 +51,7 @@ function isStatic(path: string): boolean {
 /**
  * Finds the programs of the lab.
  *
- * @throws VfioError `ENOENT` with every package to install
+ * @throws VfioError `ENOENT` if a program is missing; the error names every package to install
  */
 export function findTools(): { qemu: string; busybox: string } {
   const qemu = find('qemu-system-x86_64');

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import bindings from 'bindings';
 import { VfioError } from '../errors.js';
 
-/** An opaque reference to an object of the native code: a window, memory or an event set. */
+/** An opaque reference to a window, to memory or to an event set of the native code. */
 declare const handle: unique symbol;
 export interface Handle<Kind extends string> {
   readonly [handle]: Kind;
@@ -24,8 +24,9 @@ export interface NativeWindow {
   readonly buffer: ArrayBuffer;
   /**
    * An Int32 that native code sets. If the device did not respond to the last access, the value is
-   * not 0: a read returned all ones, or a write was dropped. While the value is not 0, `buffer`
-   * must not be accessed. readBlock and writeBlock access the device again and update this value.
+   * not 0. In this case, a read returned all ones, or a write was dropped. While the value is not
+   * 0, `buffer` must not be accessed. readBlock and writeBlock access the device again and update
+   * this value.
    */
   readonly lost: ArrayBuffer;
 }
@@ -41,7 +42,7 @@ export interface NativeRegionCapability {
 /**
  * The functions of the addon, one per system call. The caller checks the arguments. A failure
  * throws {@link VfioError} with the name of the call. A function whose name ends in `Async` makes
- * the call on a thread of the pool. The addon opens file descriptors as CLOEXEC. When the
+ * the call on a thread of the pool. All file descriptors that the addon opens are CLOEXEC. When the
  * environment ends, the addon closes all file descriptors that are still open, newest first.
  */
 export interface Native {
@@ -186,7 +187,8 @@ export interface Native {
   eventSetAdd(set: Handle<'eventSet'>, slot: number, eventfd: number, counted: boolean): void;
   eventSetRemove(set: Handle<'eventSet'>, slot: number): void;
   /**
-   * Starts to deliver events. After each start, the event set does not keep the event loop alive.
+   * Starts to deliver events. After this call, the event set does not keep the event loop alive
+   * until eventSetRef() is called.
    */
   eventSetServe(set: Handle<'eventSet'>, onFired: (n: number) => void): void;
   eventSetPause(set: Handle<'eventSet'>): void;
@@ -217,8 +219,8 @@ export function native(): Native {
 }
 
 /**
- * Describes a failed load of the addon. An error of `bindings` lists the tried paths. An error of
- * dlopen() names the missing symbol.
+ * Describes a failed load of the addon. An error of the package `bindings` lists the paths that
+ * were tried. An error of dlopen() names the missing symbol.
  */
 function describeFailure(cause: unknown): string {
   if (cause instanceof Error && !('tries' in cause)) {

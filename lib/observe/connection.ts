@@ -13,7 +13,10 @@ const originals = new WeakMap<object, DeviceConnection>();
 const spaces = new WeakMap<Observer, WeakMap<AddressSpace, AddressSpace>>();
 let lastId = 0;
 
-/** Reports the calls of a connection, its windows, its event sets and its address space. */
+/**
+ * Reports the calls on a connection and on the windows, event sets and address space of the
+ * connection.
+ */
 export function observeConnection(inner: DeviceConnection, observer: Observer): DeviceConnection {
   const subject = createSubject('device', inner);
   const connection = observeObject(inner, subject, observer, {

@@ -1,7 +1,7 @@
 /**
- * Observes the calls that a program makes through the contract. An observer receives every call
- * before the call is made. After the call, the observer receives the outcome. The recorder and the
- * tracer are observers.
+ * Observes the calls that a program makes to a back end. An observer receives every call before the
+ * call is made. After the call, the observer receives the outcome. The recorder and the tracer are
+ * observers.
  */
 export { observeBackend } from './backend.js';
 export { observeConnection } from './connection.js';

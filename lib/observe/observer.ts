@@ -1,4 +1,4 @@
-/** The object of the contract that a call is made on. */
+/** The back end's object on which a call is made. */
 export interface Subject {
   readonly kind: 'device' | 'window' | 'addressSpace' | 'eventSet';
   /** Name of the device that owns the object. */
@@ -11,32 +11,38 @@ export interface Subject {
   readonly offset?: number;
 }
 
-/** A call of the contract that is about to be made. */
+/** A call to a back end. The call is about to be made. */
 export interface Call {
   readonly subject: Subject;
   /**
-   * Name of the method in the contract. `'deliver'` means that an event set runs its callback for
-   * interrupts that arrived.
+   * Name of the method. `'deliver'` means that an event set runs its callback for interrupts that
+   * arrived.
    */
   readonly method: string;
   /**
-   * The caller's arguments, without a copy. Output buffers are filled when the call has ended. The
-   * arguments of `'deliver'` are {@link Fired} objects.
+   * The caller's arguments, without a copy. After the call has ended, output buffers contain the
+   * results. The arguments of `'deliver'` are {@link Fired} objects.
    */
   readonly args: readonly unknown[];
 }
 
-/** A slot of an event set whose eventfd was signalled. `count` is 0 if the eventfd was not read. */
+/**
+ * A slot of an event set. The eventfd of the slot was signalled. `count` is 0 if the eventfd was
+ * not read.
+ */
 export interface Fired {
   readonly slot: number;
   readonly count: bigint;
 }
 
-/** Result or error of a call. If the call returned a promise, this is the result of the promise. */
+/**
+ * Result or error of a call. If the call returned a promise, the outcome is the result of the
+ * promise.
+ */
 export type Outcome = { readonly value: unknown } | { readonly error: unknown };
 
 /**
- * Receives every call before the call is made. The returned function receives the outcome. Neither
- * function may throw.
+ * Receives every call before the call is made. The returned function receives the outcome. The
+ * observer and the returned function must not throw.
  */
 export type Observer = (call: Call) => (outcome: Outcome) => void;

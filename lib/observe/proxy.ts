@@ -42,7 +42,7 @@ export interface Overrides {
   readonly methods?: Readonly<Record<string, (own: Method, args: unknown[]) => unknown>>;
 }
 
-/** Wraps an object of the contract, so that an observer receives all calls on the object. */
+/** Wraps an object of a back end, so that an observer receives all calls on the object. */
 export function observeObject<T extends object>(
   inner: T,
   subject: Subject,

@@ -1,6 +1,9 @@
 import { bits, isSet, u32, u8 } from './bytes.js';
 
-/** The resource of a BAR: memory below 4 GiB, memory at any 64-bit address, or I/O ports. */
+/**
+ * The kind of resource behind a BAR: memory below 4 GiB, memory at any 64-bit address, or I/O
+ * ports.
+ */
 export type BarKind = 'memory32' | 'memory64' | 'io';
 
 /** A base address register, decoded from configuration space. */
@@ -9,22 +12,25 @@ export interface Bar {
   readonly index: number;
   readonly kind: BarKind;
   /**
-   * The address in the register. VFIO shows a virtual copy of the register. A write to the virtual
-   * copy does not move the BAR.
+   * The address in the register. VFIO shows a virtual copy of the hardware's register. A write to
+   * the virtual copy does not change the address of the BAR in the hardware.
    */
   readonly address: bigint;
   readonly prefetchable: boolean;
 }
 
 const BAR0 = 0x10;
-/** Number of base address registers by header type: endpoint, bridge, CardBus bridge. */
+/**
+ * The numbers of base address registers for an endpoint, a bridge and a CardBus bridge; the header
+ * type is the index.
+ */
 const COUNTS = [6, 2, 1];
 const TYPE_64 = 2;
 
 /**
  * Decodes the base address registers: PCI Express Base Specification, section 7.5.1.2.1. A register
- * that reads zero is listed as 32-bit memory at 0, whether or not the BAR is implemented. If the
- * BAR is not implemented, the size of its region is 0.
+ * with the value zero is listed as 32-bit memory at address 0, even if the BAR is not implemented.
+ * If the BAR is not implemented, the size of its region is 0.
  */
 export function decodeBars(config: Uint8Array): Bar[] {
   const count = COUNTS[bits(u8(config, 0x0e), 0, 6)] ?? 0;
@@ -49,8 +55,8 @@ export function decodeBars(config: Uint8Array): Bar[] {
 }
 
 /**
- * Whether a 64-bit BAR has no register for its upper half. A BAR without an upper half maps
- * nothing.
+ * Whether a 64-bit BAR is in the last register, so that no register is left for its upper half.
+ * Such a BAR maps nothing.
  */
 export function isHalfBar({ index, kind }: Bar, config: Uint8Array): boolean {
   return kind === 'memory32' && bits(u32(config, BAR0 + 4 * index), 1, 2) === TYPE_64;

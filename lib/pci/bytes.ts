@@ -1,7 +1,7 @@
 /**
- * Reads a byte of configuration space. A byte past the end of the image reads as all ones, as on
- * the bus. Decoding therefore never fails on a short or damaged image. `u16()` and `u32()` read
- * little-endian values.
+ * Reads a byte of configuration space. Returns 0xff for a byte past the end of the image, like a
+ * read on the PCI bus. A short or damaged image therefore never makes the decoding fail. The
+ * functions `u16()` and `u32()` read little-endian values.
  */
 export function u8(config: Uint8Array, offset: number): number {
   return config[offset] ?? 0xff;
@@ -23,7 +23,7 @@ export function readBits(config: Uint8Array, offset: number, width: 8 | 16 | 32)
       : u32(config, offset);
 }
 
-/** Extracts the bits from `low` to `high` (both inclusive) of a value with up to 32 bits. */
+/** Extracts the bits `low` to `high`, both inclusive, from a value of up to 32 bits. */
 export function bits(value: number, low: number, high = low): number {
   return Math.floor(value / 2 ** low) % 2 ** (high - low + 1);
 }

@@ -5,33 +5,38 @@ import { capabilityName } from './capability-names.js';
 export interface Capability {
   /** The capability id: 8 bits in the standard list, 16 bits in the extended list. */
   readonly id: number;
-  /** `'msix'`, `'pcie'`, `'aer'`; `'unknown_0x42'` for an unassigned id. */
+  /**
+   * For example `'msix'`, `'pcie'` or `'aer'`. An unassigned id has a name like `'unknown_0x42'`.
+   */
   readonly name: string;
   /** The PCI-SIG's name. */
   readonly title: string;
-  /** Bytes from the start of configuration space. */
+  /** Offset in configuration space, in bytes. */
   readonly offset: number;
   readonly extended: boolean;
-  /** 4 bits; undefined in the standard list, because standard capabilities have no version. */
+  /**
+   * The version, a number of 4 bits. Undefined in the standard list, because standard capabilities
+   * have no version.
+   */
   readonly version?: number;
 }
 
-/** A link of a capability list that cannot be followed. */
+/** A link in a capability list that cannot be followed to another capability. */
 export interface BrokenLink {
   /** The offset in bytes to which the link points. */
   readonly offset: number;
   readonly extended: boolean;
   /**
    * `'looped'`: the link points to a capability that was already listed. `'broken'`: the link
-   * points into the header or to a capability of all ones. `'unreadable'`: the link points past the
+   * points into the header, or to bytes that are all ones. `'unreadable'`: the link points past the
    * end of the image.
    */
   readonly reason: 'looped' | 'broken' | 'unreadable';
 }
 
 /**
- * Both capability lists, including null capabilities, and the broken links that end a list too
- * early.
+ * The capabilities of both lists, including null capabilities, and the broken links. A broken link
+ * ends its list too early.
  */
 export interface CapabilityLists {
   readonly capabilities: readonly Capability[];
@@ -41,7 +46,10 @@ export interface CapabilityLists {
 const STATUS = 0x06;
 const STATUS_CAPABILITIES_LIST = 4;
 const HEADER_TYPE = 0x0e;
-/** Offset of the capabilities pointer by header type: endpoint, bridge, CardBus bridge. */
+/**
+ * The offsets of the capabilities pointer for an endpoint, a bridge and a CardBus bridge; the
+ * header type is the index.
+ */
 const POINTERS = [0x34, 0x34, 0x14];
 const FIRST_STANDARD = 0x40;
 const FIRST_EXTENDED = 0x100;
@@ -50,14 +58,15 @@ const STANDARD_SIZE = 0x100;
 const MIN_SIZE = 4;
 
 /**
- * Returns the capabilities of both lists. Each list is in the order of its links. A damaged list
- * ends at its first broken link. A link is broken if it points into the header, past the end of the
- * image, to a capability that was already listed, or to a capability of all ones. The reserved low
- * bits of a pointer are ignored, as the PCI specification requires (section 6.7). Null capabilities
- * contain only a link, so the result does not include them.
+ * Returns the capabilities of both lists. The capabilities are in the order of the links. A damaged
+ * list ends at its first broken link. A link is broken if it points into the header, past the end
+ * of the image, to a capability that was already listed, or to bytes that are all ones. The
+ * function ignores the reserved low bits of a pointer, because the PCI specification requires this
+ * (section 6.7). The result does not include null capabilities, because a null capability contains
+ * only a link.
  *
- * @param config - 256 or 4096 bytes; for a shorter image, the lists are followed up to the end of
- *   the image
+ * @param config - the image of configuration space, 256 or 4096 bytes. In a shorter image, the
+ *   lists are followed up to the end of the image.
  */
 export function walkCapabilities(config: Uint8Array): Capability[] {
   return walkLists(config).capabilities.filter(({ id }) => id !== 0);
@@ -115,14 +124,14 @@ function standardAt(config: Uint8Array, offset: number): Capability {
 }
 
 /**
- * Decodes the header of an extended capability. Returns null for a header of zeros, which means an
- * empty list.
+ * Decodes the header of an extended capability. Returns null if the header is zero. A header that
+ * is zero means that the list is empty.
  */
 function extendedAt(config: Uint8Array, offset: number): Capability | null {
   const header = u32(config, offset);
   if (header === 0) return null;
   const [id, version] = [bits(header, 0, 15), bits(header, 16, 19)];
-  // If VFIO hides the first capability, VFIO puts a null capability with the same link in its
-  // place.
+  // If VFIO hides the first capability, VFIO replaces the capability with a null capability that
+  // has the same link.
   return { id, ...capabilityName(id, true), offset, extended: true, version };
 }

@@ -1,5 +1,6 @@
 /**
- * The two names of a capability: `name` in the API of this library, `title` in PCI-SIG documents.
+ * The two names of a capability. The API of this library uses `name`, and PCI-SIG documents use
+ * `title`.
  */
 export interface CapabilityName {
   readonly name: string;
@@ -8,7 +9,10 @@ export interface CapabilityName {
 
 type Names = Readonly<Record<number, readonly [name: string, title: string]>>;
 
-/** Capability ids of the first 256 bytes: PCI Code and ID Assignment Specification, section 2. */
+/**
+ * Capability ids in the first 256 bytes of configuration space: PCI Code and ID Assignment
+ * Specification, section 2.
+ */
 const STANDARD: Names = {
   0x00: ['null', 'Null Capability'],
   0x01: ['pm', 'PCI Power Management Interface'],
@@ -34,7 +38,10 @@ const STANDARD: Names = {
   0x15: ['fpb', 'Flattening Portal Bridge'],
 };
 
-/** Capability ids from offset 0x100 on: PCI Code and ID Assignment Specification, section 3. */
+/**
+ * Ids of the extended capabilities, which start at offset 0x100: PCI Code and ID Assignment
+ * Specification, section 3.
+ */
 const EXTENDED: Names = {
   0x00: ['null', 'Null Capability'],
   0x01: ['aer', 'Advanced Error Reporting'],
@@ -98,8 +105,8 @@ const EXTENDED: Names = {
 };
 
 /**
- * Returns the names of a capability id. If the id is unassigned, the name contains the number of
- * the id.
+ * Returns the two names of the capability with the given id. If the id is unassigned, the name
+ * contains the id as a number.
  */
 export function capabilityName(id: number, extended: boolean): CapabilityName {
   const known = (extended ? EXTENDED : STANDARD)[id];

@@ -10,15 +10,17 @@ export interface PmDetails {
   readonly d1: boolean;
   /** Whether the function supports power state D2. */
   readonly d2: boolean;
-  /** Power states from which PME can be signalled: D0, D1, D2, D3hot, D3cold. */
+  /**
+   * The power states from which the function can signal PME: any of D0, D1, D2, D3hot and D3cold.
+   */
   readonly pmeSupport: readonly string[];
-  /** 0 to 3: D0 to D3hot. */
+  /** The power state: 0 is D0, 1 is D1, 2 is D2, 3 is D3hot. */
   readonly powerState: number;
-  /** Whether the function keeps its state when it goes from D3hot to D0. */
+  /** Whether the function keeps its state during the change from D3hot to D0. */
   readonly noSoftReset: boolean;
-  /** Whether the function may signal PME. */
+  /** Whether PME is enabled, so that the function is allowed to signal PME. */
   readonly pmeEnabled: boolean;
-  /** Whether the function signals PME. */
+  /** Whether the PME_Status bit is set. */
   readonly pmeStatus: boolean;
 }
 
@@ -27,29 +29,29 @@ export interface MsiDetails {
   readonly enabled: boolean;
   /** Number of vectors that the device can use: 1 to 32. */
   readonly vectors: number;
-  /** Number of vectors that are enabled in the control register: 1 to 32. */
+  /** Number of vectors that the control register enables: 1 to 32. */
   readonly vectorsEnabled: number;
-  /** Whether the message address may be above 4 GiB. */
+  /** Whether the function supports message addresses above 4 GiB. */
   readonly address64: boolean;
   /** Whether each vector has a mask bit and a pending bit. */
   readonly perVectorMasking: boolean;
   /**
-   * The message of vector 0. Without MSI_NOVIRT, VFIO shows a virtual message that the device does
-   * not use.
+   * The message of vector 0. VFIO shows a virtual message that the device does not use, unless the
+   * kernel has the feature MSI_NOVIRT.
    */
   readonly address: bigint;
   readonly data: number;
-  /** The mask bits, one for each vector; 0 without per-vector masking. */
+  /** The mask bits, one for each vector; 0 if the function has no per-vector masking. */
   readonly mask: number;
-  /** The pending bits, one for each vector; 0 without per-vector masking. */
+  /** The pending bits, one for each vector; 0 if the function has no per-vector masking. */
   readonly pending: number;
 }
 
 /** A location in a BAR. */
 export interface BarLocation {
-  /** BAR indicator: 0 to 5; 6 and 7 are reserved. */
+  /** The number of the BAR (BAR indicator): 0 to 5. The values 6 and 7 are reserved. */
   readonly bir: number;
-  /** Bytes from the start of the BAR. */
+  /** Offset in the BAR, in bytes. */
   readonly offset: number;
 }
 
@@ -57,17 +59,17 @@ export interface BarLocation {
 export interface MsixDetails {
   readonly enabled: boolean;
   /**
-   * Whether the Function Mask bit is set. Function Mask masks all vectors, even if their own mask
-   * bits are clear.
+   * Whether the Function Mask bit is set. The Function Mask bit masks all vectors, even vectors
+   * whose own mask bits are clear.
    */
   readonly functionMask: boolean;
-  /** Entries of the table: 1 to 2048. */
+  /** Number of entries in the table: 1 to 2048. */
   readonly vectors: number;
   /** Location of the vector table. Each vector has an entry of 16 bytes. */
   readonly table: BarLocation;
   /**
-   * Location of the pending bit array. Each vector has one bit, and the size is a multiple of 8
-   * bytes.
+   * Location of the pending bit array. The array has one bit for each vector, and its size is a
+   * multiple of 8 bytes.
    */
   readonly pba: BarLocation;
 }
@@ -75,21 +77,24 @@ export interface MsixDetails {
 /** PCI Express Base Specification, section 7.5.3. */
 export interface PcieDetails {
   /**
-   * Version of the capability, 1 or 2. The version of the capability differs from the version of
-   * PCI Express.
+   * Version of the capability structure, 1 or 2. This number is not the version of PCI Express.
    */
   readonly version: number;
-  /** `'endpoint'`, `'legacy_endpoint'`, `'root_port'`, …; `'type_0xb'` for a reserved code. */
+  /**
+   * For example `'endpoint'`, `'legacy_endpoint'` or `'root_port'`. A reserved code has a name like
+   * `'type_0xb'`.
+   */
   readonly type: string;
   /** Largest payload that the device supports, in bytes. */
   readonly maxPayloadSupported: number;
   readonly maxPayload: number;
-  /** Largest read request that the device may send, in bytes. */
+  /** Largest read request that the device is allowed to send, in bytes. */
   readonly maxReadRequest: number;
   /** Whether the function supports a function level reset. */
   readonly flr: boolean;
   /**
-   * Null if the function has no link. Speeds are in GT/s; a speed is null if its code is unknown.
+   * The link, or null if the function has no link. Speeds are in GT/s; a speed is null if its code
+   * is unknown.
    */
   readonly link: {
     readonly maxSpeed: number | null;
@@ -99,7 +104,7 @@ export interface PcieDetails {
   } | null;
 }
 
-/** Decoded details for each capability name. */
+/** The type of the decoded details, for each capability name. */
 export interface CapabilityDetails {
   pm: PmDetails;
   msi: MsiDetails;
@@ -122,9 +127,9 @@ const PCIE_TYPES: Readonly<Record<number, string>> = {
 const LINK_SPEEDS = [null, 2.5, 5, 8, 16, 32, 64, 128];
 
 /**
- * A decoder for each capability name.
+ * The function that decodes the details, for each capability name.
  *
- * Each decoder receives the image of configuration space and the offset of the capability.
+ * The function receives the image of configuration space and the offset of the capability.
  */
 export const DECODERS: {
   readonly [N in keyof CapabilityDetails]: (
@@ -205,7 +210,10 @@ function decodeLink(config: Uint8Array, offset: number): PcieDetails['link'] {
   };
 }
 
-/** Reads a register of the capability at `offset`. Returns 0 if the device lacks the register. */
+/**
+ * Reads a register of the capability at `offset`. Returns 0 if the device does not have the
+ * register.
+ */
 function valueAt(config: Uint8Array, offset: number, name: RegisterName): number {
   const register = REGISTERS[name];
   const at = registerOffset(register, u16(config, offset + 2));

@@ -1,12 +1,12 @@
 import { bits } from './bytes.js';
 
-/** A field of a register, from bit `low` to bit `high` (both inclusive). */
+/** A field of a register. The field consists of the bits `low` to `high`, both inclusive. */
 export interface Field {
   readonly low: number;
   readonly high: number;
   /**
-   * Whether writing 1 clears the field (RW1C). An update of other fields must write 0 to an RW1C
-   * field.
+   * Whether the field is RW1C: writing 1 to such a field clears the field. A write that changes
+   * only other fields must write 0 to this field.
    */
   readonly clears: boolean;
 }
@@ -33,10 +33,10 @@ export function decodeFields<F extends Fields>(
 }
 
 /**
- * Computes a register value that changes only the fields in `changes`. All other fields keep their
- * value from `current`, except that RW1C fields become 0.
+ * Returns the register value that must be written to change only the fields in `changes`. All other
+ * fields keep their value from `current`, except other RW1C fields, which become 0.
  *
- * @throws TypeError for an unknown field, RangeError for a value that does not fit into its field
+ * @throws TypeError if a field is unknown; RangeError if a value does not fit into its field
  */
 export function updateFields(
   register: { readonly fields: Fields },

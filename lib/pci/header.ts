@@ -10,50 +10,56 @@ interface CommonHeader {
   /** The bits of the status register by name. */
   readonly status: FieldsOf<'status'>;
   readonly revision: number;
-  /** 24 bits: base class, sub class, programming interface. */
+  /** The class code of 24 bits: base class, sub class and programming interface. */
   readonly classCode: number;
-  /** Size in bytes; the register contains the size in units of 4 bytes. */
+  /** The size in bytes. The register itself contains the size in units of 4 bytes. */
   readonly cacheLineSize: number;
-  /** Latency in clock cycles of a conventional PCI bus; 0 on PCI Express. */
+  /** The latency timer of conventional PCI, in clock cycles; 0 on PCI Express. */
   readonly latencyTimer: number;
   readonly multiFunction: boolean;
   /** The built-in self test register, 8 bits. */
   readonly bist: number;
   /** Offset of the first capability, in bytes. */
   readonly capabilitiesPointer: number;
-  /** A register that firmware uses to store the interrupt line. VFIO allows writes. */
+  /** The number of the interrupt line. The firmware stores this number. VFIO allows writes. */
   readonly interruptLine: number;
-  /** 0 means no pin. 1 to 4 mean INTA to INTD. */
+  /** The interrupt pin: 0 means no pin, and 1 to 4 mean INTA to INTD. */
   readonly interruptPin: number;
 }
 
-/** Header of an endpoint: PCI Express Base Specification, section 7.5.1.2. */
+/** The header of an endpoint: PCI Express Base Specification, section 7.5.1.2. */
 export interface EndpointHeader extends CommonHeader {
   readonly type: 0;
   readonly cardbusCis: number;
   readonly subsystemVendorId: number;
   readonly subsystemId: number;
   readonly rom: RomAddress;
-  /** Time in units of 250 ns on conventional PCI; 0 on PCI Express. */
+  /** A time in units of 250 ns on conventional PCI; 0 on PCI Express. */
   readonly minGrant: number;
   readonly maxLatency: number;
 }
 
-/** Header of a bridge: section 7.5.1.3. A window whose limit is below its base is closed. */
+/**
+ * The header of a bridge: PCI Express Base Specification, section 7.5.1.3. If the limit of a window
+ * is below its base, the window is closed.
+ */
 export interface BridgeHeader extends CommonHeader {
   readonly type: 1;
   /**
-   * Number of the bus above the bridge, 0 to 255. The secondary bus is directly below the bridge.
-   * The subordinate bus is the bus with the highest number below the bridge.
+   * The number of the bus above the bridge, 0 to 255. The secondary bus is directly below the
+   * bridge. The subordinate bus has the highest number of all buses below the bridge.
    */
   readonly primaryBus: number;
   readonly secondaryBus: number;
   readonly subordinateBus: number;
-  /** Latency in clock cycles of a conventional PCI bus below the bridge; 0 on PCI Express. */
+  /**
+   * The latency timer of a conventional PCI bus below the bridge, in clock cycles; 0 on PCI
+   * Express.
+   */
   readonly secondaryLatencyTimer: number;
   /** The raw register, 16 bits. */
   readonly secondaryStatus: number;
-  /** First and last address of the window, both inclusive. */
+  /** The first and the last address of the window. Both are inside the window. */
   readonly ioWindow: AddressWindow;
   readonly memoryWindow: AddressWindow;
   readonly prefetchableWindow: AddressWindow;
@@ -63,26 +69,26 @@ export interface BridgeHeader extends CommonHeader {
 }
 
 /**
- * A header with another layout (CardBus or reserved). Only the fields that all layouts share are
- * decoded.
+ * A header whose layout is neither that of an endpoint nor that of a bridge: CardBus or reserved.
+ * Only the fields that all header layouts have are decoded.
  */
 export interface OtherHeader extends CommonHeader {
-  /** Header type of 7 bits. 2 means CardBus. */
+  /** The header type, a number of 7 bits. 2 means CardBus. */
   readonly type: number;
 }
 
-/** A decoded header; {@link isEndpoint} and {@link isBridge} narrow its type. */
+/** A decoded header. {@link isEndpoint} and {@link isBridge} narrow the type of the header. */
 export type PciHeader = EndpointHeader | BridgeHeader | OtherHeader;
 
 /** The expansion ROM's base address register. */
 export interface RomAddress {
   /** Whether the device decodes accesses to the ROM. */
   readonly enabled: boolean;
-  /** 32 bits, a multiple of 2048. */
+  /** The 32-bit address, a multiple of 2048. */
   readonly address: number;
 }
 
-/** The addresses that a bridge forwards: first and last, both inclusive. */
+/** A range of addresses that a bridge forwards, from the first to the last address inclusive. */
 export interface AddressWindow {
   readonly base: bigint;
   readonly limit: bigint;
@@ -94,8 +100,9 @@ export function isEndpoint(header: PciHeader): header is EndpointHeader {
 }
 
 /**
- * Whether the function did not respond when its configuration space was read: class code and
- * revision are all ones. The kernel emulates other fields, such as the vendor ID.
+ * Whether the function did not respond when its configuration space was read. If the function did
+ * not respond, the class code and the revision are all ones. The kernel emulates other fields, such
+ * as the vendor ID.
  */
 export function isUnresponsive(config: Uint8Array): boolean {
   return config.length >= 12 && u32(config, 8) === 0xffff_ffff;
@@ -109,7 +116,8 @@ export function isBridge(header: PciHeader): header is BridgeHeader {
 /**
  * Decodes the first 64 bytes of configuration space.
  *
- * @param config - at least the first 64 bytes; missing bytes read as all ones
+ * @param config - at least the first 64 bytes of configuration space. A missing byte is decoded as
+ *   0xff.
  */
 export function decodeHeader(config: Uint8Array): PciHeader {
   const type = bits(u8(config, 0x0e), 0, 6);
@@ -164,8 +172,8 @@ function decodeRom(register: number): RomAddress {
 }
 
 /**
- * Decodes the I/O window, aligned to 4 KiB. If bit 0 of the base register is set, the registers
- * with the upper halves exist.
+ * Decodes the I/O window of a bridge, which is aligned to 4 KiB. If bit 0 of the base register is
+ * set, the registers for the upper 16 address bits exist.
  */
 function decodeIoWindow(config: Uint8Array): AddressWindow {
   const base = u8(config, 0x1c);
@@ -185,7 +193,7 @@ function decodePrefetchableWindow(config: Uint8Array): AddressWindow {
   return window(base, u16(config, 0x26), high(0x28), high(0x2c));
 }
 
-/** Decodes a memory window, aligned to 1 MiB. */
+/** Decodes a memory window of a bridge, which is aligned to 1 MiB. */
 function window(base: number, limit: number, baseHigh: number, limitHigh: number): AddressWindow {
   return {
     base: (BigInt(baseHigh) << 32n) + (BigInt(bits(base, 4, 15)) << 20n),

@@ -11,8 +11,8 @@ export type Answer = Readonly<Record<string, unknown>>;
 export type Reply = Answer & { readonly ok: boolean };
 
 /**
- * Maximum number of bytes in one answer. The hex digits of these bytes fit in a string of every
- * supported Node.js.
+ * Maximum number of bytes in one answer. In every supported version of Node.js, a string can
+ * contain the hex digits of these bytes.
  */
 const MAX_BYTES = 2 ** 27;
 

@@ -22,8 +22,8 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 /**
- * The fields of one line of a script. A read of a missing field or of a field with a wrong type
- * throws OperationError.
+ * The fields of one line of a script. If a field is missing or has a wrong type, the method that
+ * reads the field throws OperationError.
  */
 export class Fields {
   readonly #values: ReadonlyMap<string, unknown>;

@@ -53,7 +53,7 @@ async function readEventfd(session: Session, name: string): Promise<bigint> {
 }
 
 /**
- * The operations of `vfio run`, by operation name. Each operation makes one call of the contract
+ * The operations of `vfio run`, by operation name. Each operation makes one call to the back end
  * and adds no policy.
  */
 export const operations: Readonly<Record<string, Operation>> = {

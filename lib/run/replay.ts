@@ -3,7 +3,8 @@ import type { Answer, Reply } from './answers.js';
 import { toJsonLine } from './json.js';
 
 /**
- * Operations that a replay repeats, because the device may not yet have written the value to read.
+ * Operations that read a value. A replay repeats these operations, because a slow device writes the
+ * value later.
  */
 const REPEATED: readonly string[] = ['read', 'mmio_read', 'buffer_read', 'eventfd_read'];
 const TIMEOUT_MS = 1000;
@@ -48,7 +49,7 @@ export async function replay(
     }
     await delay(INTERVAL_MS);
     const now = await run();
-    // One recorded count may arrive in several reads.
+    // Several reads can return parts of one recorded count.
     reply = op === 'eventfd_read' ? addCounts(reply, now) : now;
   }
   return reply;

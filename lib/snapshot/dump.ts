@@ -1,8 +1,8 @@
 const ROW = 16;
 
 /**
- * Formats bytes in the format of `lspci -x`. Each row has 16 bytes: `'040: 05 00 80 00 …'`. Rows of
- * zeros are omitted.
+ * Formats bytes as rows, in the format of `lspci -x`. Each row contains 16 bytes, for example
+ * `'040: 05 00 80 00 …'`. A row is omitted if all its bytes are zero.
  */
 export function dump(bytes: Uint8Array): string[] {
   const rows: string[] = [];
@@ -16,9 +16,9 @@ export function dump(bytes: Uint8Array): string[] {
 }
 
 /**
- * Parses rows in the format of {@link dump}. Bytes without a row are 0.
+ * Parses rows in the format of {@link dump}. A byte is 0 if no row contains it.
  *
- * @returns the bytes, or a text that describes the first invalid row
+ * @returns the bytes; or, if a row is invalid, a text that describes the first invalid row
  */
 export function parseDump(lines: readonly string[], size: number): Uint8Array | string {
   const bytes = new Uint8Array(size);

@@ -1,11 +1,14 @@
 import { U64_MAX } from '../checks.js';
 
-/** Reports a missing, unknown or invalid field of a snapshot file. */
+/** Reports that a field of a snapshot file is missing, unknown or invalid. */
 export class SnapshotError extends Error {
   override readonly name = 'SnapshotError';
 }
 
-/** An unchecked value of a file. Error texts contain the place of the value in the file. */
+/**
+ * A value from a snapshot file that was not checked yet. The error texts contain the place of the
+ * value in the file.
+ */
 export class Field {
   readonly #value: unknown;
   readonly #place: string;
@@ -20,8 +23,8 @@ export class Field {
   }
 
   /**
-   * Returns the fields of an object. The object may have only the fields in `names`; `?` marks an
-   * optional field.
+   * Returns the fields of an object. The object must not have fields that are not in `names`. A
+   * name with `?` is an optional field.
    */
   object<K extends string>(...names: readonly (K | `${K}?`)[]): Record<K, Field> {
     const value = this.#value;
@@ -44,7 +47,7 @@ export class Field {
     return this.#value !== undefined;
   }
 
-  /** @param max - the largest number of elements */
+  /** @param max - the maximum number of elements */
   list(max: number): Field[] {
     const value = this.#value;
     if (!Array.isArray(value)) this.refuse('must be a list');
@@ -67,7 +70,7 @@ export class Field {
     return chosen ?? this.refuse(`must be ${choices.join(' or ')}`);
   }
 
-  /** A number, or a `"0x…"` string. */
+  /** Returns the value of a field that is a number or a `"0x…"` string. */
   integer(max: number, min = 0): number {
     const value = this.bigint();
     if (value < BigInt(min) || value > BigInt(max)) {
@@ -86,7 +89,7 @@ export class Field {
     return parsed <= U64_MAX ? parsed : this.refuse('must be an integer or a "0x…" string');
   }
 
-  /** Combines the flags whose names are in the list. */
+  /** Returns the combination of all flags whose names are in the list. */
   flags(names: readonly string[]): number {
     let flags = 0;
     for (const field of this.list(names.length)) flags |= 1 << names.indexOf(field.choice(names));

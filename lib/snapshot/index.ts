@@ -1,4 +1,7 @@
-/** Writes the properties of a device to a readable file and parses snapshot files. */
+/**
+ * Takes snapshots of devices, writes snapshot files and reads snapshot files. A snapshot contains
+ * the properties of a device.
+ */
 export type { Snapshot } from './format.js';
 export { SnapshotError } from './fields.js';
 export { readSnapshot } from './read.js';

@@ -14,10 +14,10 @@ const RANGES_MAX = 1024;
 const CAPABILITIES_MAX = 1024;
 
 /**
- * Parses a snapshot and checks each field. Names and the list of capabilities are only for people,
- * so their values are ignored. Numbers and bytes are evaluated.
+ * Parses a snapshot and checks each field. The function ignores names and the list of capabilities,
+ * because a file contains them only for human readers. The function uses only numbers and bytes.
  *
- * @throws SnapshotError with the place of the invalid field
+ * @throws SnapshotError if a field is invalid. The error contains the place of the field.
  */
 export function readSnapshot(text: string): Snapshot {
   let parsed: unknown;

@@ -19,12 +19,12 @@ const NO_DATA = new Uint8Array(0);
 
 /**
  * Takes a snapshot of a device. If `bars` is empty, only configuration space is read. Nothing is
- * written to the device. BARs are read only on request, because a read of a register can have side
- * effects.
+ * written to the device. A BAR is read only if its index is in `bars`, because a read of a register
+ * can have side effects.
  *
- * @param bars - indexes of the BARs to read; each dword is read once
- * @throws VfioError EINVAL if a BAR does not exist or is larger than 64 MiB;
- *   EIO if the device does not respond
+ * @param bars - the indexes of the BARs to read. Each dword of a BAR is read once.
+ * @throws VfioError EINVAL if a BAR does not exist or is larger than 64 MiB; EIO if the device does
+ *   not respond
  */
 export function takeSnapshot(connection: DeviceConnection, bars: readonly number[]): Snapshot {
   const { flags, numRegions, numIrqs } = connection.getInfo();
@@ -57,8 +57,8 @@ function range(length: number): number[] {
 }
 
 /**
- * Returns the answer of the kernel. Returns an empty list if the kernel answers EINVAL, which means
- * that the index does not exist.
+ * Returns a list that contains the answer of the kernel. The list is empty if the kernel answers
+ * EINVAL, which means that the index does not exist.
  */
 function readIfExists<T>(read: () => T): T[] {
   try {
@@ -102,7 +102,10 @@ function checkBar(
   }
 }
 
-/** Reads a BAR, but not the MSI-X table. The MSI-X table belongs to the host. */
+/**
+ * Reads a BAR except for the part that contains the MSI-X table. The MSI-X table is not read,
+ * because the host uses it.
+ */
 function contents(
   connection: DeviceConnection,
   { index, size }: SnapshotRegion,

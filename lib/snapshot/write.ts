@@ -4,7 +4,8 @@ import { dump } from './dump.js';
 import { FORMAT, IRQ_FLAGS, REGION_FLAGS, type Snapshot } from './format.js';
 
 /**
- * Formats a snapshot as JSON for people and programs. Offsets and addresses are `"0x…"` strings.
+ * Formats a snapshot as JSON that people and programs can read. Offsets and addresses are strings
+ * of the form `"0x…"`.
  */
 export function writeSnapshot(snapshot: Snapshot): string {
   const { device, via, resets, config, regions, interrupts, features, dma } = snapshot;
@@ -57,7 +58,7 @@ function names(flags: number, all: readonly string[]): string[] {
 
 const WIDTH = 100;
 
-/** Formats a value as JSON. A value that fits on one line is written on one line. */
+/** Formats a value as JSON. If a value fits on one line, the result has only one line. */
 function layout(value: unknown, indent = ''): string {
   const isList = Array.isArray(value);
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

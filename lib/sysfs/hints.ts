@@ -2,27 +2,30 @@ import { basename } from 'node:path';
 import type { GroupMember, IommuGroup, Sysfs } from './sysfs.js';
 
 /**
- * Hints for the most frequent failures. Each hint contains the names and numbers that apply to this
- * machine. The causes come from the issue trackers of other VFIO programs. The errno values come
- * from the source of the kernel.
+ * Functions that return hints for the most frequent failures. Each hint contains the actual names
+ * and numbers on this machine. The causes of the failures were collected from the issue trackers of
+ * other VFIO programs. The errno values were taken from the source of the kernel.
  */
 
 /**
- * Whether the driver of a group member prevents VFIO from using the group. The VFIO drivers,
- * pcieport and pci-stub do not prevent VFIO from using the group (driver_managed_dma in the
- * kernel).
+ * Whether the driver of one device prevents VFIO from using the device's IOMMU group. The VFIO
+ * drivers and the drivers pcieport and pci-stub do not prevent VFIO from using the group. In the
+ * kernel, these drivers set driver_managed_dma.
  */
 function blocksVfio(member: GroupMember): boolean {
   const { driver } = member;
   return driver !== null && driver !== 'pcieport' && driver !== 'pci-stub' && !isVfio(driver);
 }
 
-/** Whether a driver is vfio-pci or a vendor's variant: mlx5_vfio_pci, nvgrace-gpu-vfio-pci. */
+/**
+ * Whether a driver is vfio-pci or a vendor's variant of vfio-pci, for example mlx5_vfio_pci or
+ * nvgrace-gpu-vfio-pci.
+ */
 export function isVfio(driver: string): boolean {
   return driver.includes('vfio');
 }
 
-/** Lists the members whose driver prevents VFIO from using the group. */
+/** Lists the devices in a group whose drivers prevent VFIO from using the group. */
 export function findBlockers(sysfs: Sysfs, group: IommuGroup): GroupMember[] {
   return sysfs.members(group).filter(blocksVfio);
 }
@@ -38,8 +41,9 @@ export function notViable(sysfs: Sysfs, group: IommuGroup): string {
 }
 
 /**
- * Returns the command that removes the host driver of a group member. `vfio bind` accepts neither a
- * bridge (class 06xx) nor a device of another bus: their drivers are unbound by hand.
+ * Returns the command that unbinds the host driver from a device in the group. `vfio bind` accepts
+ * neither a bridge (class 06xx) nor a device that is not on a PCI bus. For these devices, the user
+ * must unbind the driver by hand.
  */
 export function freeMember(sysfs: Sysfs, group: IommuGroup, { name }: GroupMember): string {
   const found = sysfs.describe(name);
@@ -66,8 +70,8 @@ export function noIommu(name: string): string {
 }
 
 /**
- * The hint for a program. A program may open a device without an IOMMU, but the command line may
- * not.
+ * The hint for a program that opens a device without an IOMMU. With the option noiommu, a program
+ * can open a device without an IOMMU. The command line has no such option.
  */
 export function noIommuToOpen(name: string): string {
   return `${noIommu(name)} With the option noiommu: true of openDevice(), a program can open the device without an IOMMU. The device can then overwrite all memory of the host.`;
@@ -98,8 +102,8 @@ export function notPermitted(path: string): string {
 }
 
 /**
- * Returns the match part of a udev rule. The nodes of groups and devices have device classes, and
- * all other nodes are misc devices.
+ * Returns the part of a udev rule that matches a device node. The nodes of groups and VFIO devices
+ * belong to their own device classes. All other nodes are misc devices.
  */
 function udevMatch(path: string): string {
   if (path.includes('/vfio/devices/')) return 'SUBSYSTEM=="vfio-dev"';
@@ -119,8 +123,8 @@ export function unsafeInterrupts(module: 'vfio_iommu_type1' | 'iommufd'): string
 }
 
 /**
- * VFIO_DEVICE_BIND_IOMMUFD fails with EPERM if the group has two owners or if interrupts are
- * unsafe.
+ * VFIO_DEVICE_BIND_IOMMUFD fails with EPERM if the group has two owners, or if the interrupts of
+ * the device are not isolated.
  */
 export function bindNotPermitted(sysfs: Sysfs, group: IommuGroup): string {
   if (findBlockers(sysfs, group).length > 0) return notViable(sysfs, group);
@@ -129,7 +133,7 @@ export function bindNotPermitted(sysfs: Sysfs, group: IommuGroup): string {
   return unsafeInterrupts('iommufd') + (shared ? other : '');
 }
 
-/** The ways to pass a VF token, by a program and to a command. */
+/** How a program passes a VF token, and how the user passes a VF token to a command. */
 const PASS_TOKEN =
   'as the option vfToken of openDevice(), or to vfio as --vf-token or VFIO_VF_TOKEN';
 
@@ -140,7 +144,7 @@ export function tokenRefused(sysfs: Sysfs, name: string, given: boolean): string
     : `${name} needs a VF token: pass the UUID with which ${owner} was opened, ${PASS_TOKEN}.`;
 }
 
-/** The hint of doctor for a VF whose physical function is bound to vfio-pci. */
+/** The hint that `vfio doctor` shows for a VF if the physical function is bound to vfio-pci. */
 export function tokenNeeded(owner: string): string {
   return `pass the UUID with which ${owner} was opened, ${PASS_TOKEN}`;
 }

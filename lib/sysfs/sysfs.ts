@@ -5,7 +5,7 @@ import { parseAddress } from '../contract/names.js';
 
 export interface IommuGroup {
   readonly number: number;
-  /** Whether the kernel made the group for a device without an IOMMU. */
+  /** Whether the group contains a device without an IOMMU. */
   readonly noiommu: boolean;
 }
 
@@ -14,11 +14,14 @@ export interface GroupMember {
   readonly driver: string | null;
 }
 
-/** Reads the information about devices that the kernel provides in /sys, /dev and /proc. */
+/** Reads information about devices from /sys, /dev and /proc. */
 export class Sysfs {
   readonly #root: string;
 
-  /** @param root - a folder that replaces `/`, for example a recorded tree */
+  /**
+   * @param root - a folder that is used in place of `/`, for example a copy of /sys from another
+   *   machine
+   */
   constructor(root = '/') {
     this.#root = root;
   }
@@ -43,7 +46,7 @@ export class Sysfs {
     return this.path('dev/vfio', group.noiommu ? `noiommu-${group.number}` : `${group.number}`);
   }
 
-  /** @param device - the name that {@link vfioDevice} returns, `'vfio3'` */
+  /** @param device - the name that {@link vfioDevice} returns, for example `'vfio3'` */
   deviceNode(device: string): string {
     return this.path('dev/vfio/devices', device);
   }
@@ -52,7 +55,7 @@ export class Sysfs {
     return this.path('sys/bus/pci/devices', name);
   }
 
-  /** Whether the module of a driver is loaded or built into the kernel. */
+  /** Whether the kernel module of a driver is loaded, or the driver is built into the kernel. */
   hasDriver(driver: string): boolean {
     return existsSync(this.path('sys/bus/pci/drivers', driver));
   }
@@ -64,7 +67,9 @@ export class Sysfs {
       .flatMap((name) => this.describe(name) ?? []);
   }
 
-  /** Reads the ids and the driver of a function. Returns null if the function does not exist. */
+  /**
+   * Reads the ids and the driver of a PCI function. Returns null if the function does not exist.
+   */
   describe(name: string): PciFunction | null {
     const number = (file: string) => Number(readFileSync(join(this.device(name), file), 'utf8'));
     const group = this.group(name);
@@ -111,17 +116,20 @@ export class Sysfs {
     return entries(join(this.device(name), 'vfio-dev'))[0] ?? null;
   }
 
-  /** The physical function of a VF; null for any other function. */
+  /** Returns the physical function of a VF, or null if the function is not a VF. */
   physicalFunction(name: string): string | null {
     return linkName(join(this.device(name), 'physfn'));
   }
 
-  /** Whether a function can have VFs (SR-IOV). */
+  /** Whether a function can have virtual functions (SR-IOV). */
   isPhysicalFunction(name: string): boolean {
     return this.has(join(this.device(name), 'sriov_totalvfs'));
   }
 
-  /** Returns the IOMMU of a function, and whether type1 or iommufd allows unsafe interrupts. */
+  /**
+   * Returns the IOMMU of a function. The result also contains whether type1 or iommufd allows
+   * unsafe interrupts.
+   */
   iommu(name: string): IommuFacts {
     const unsafe = ['vfio_iommu_type1', 'iommufd'].some(
       (module) =>
@@ -131,8 +139,8 @@ export class Sysfs {
   }
 
   /**
-   * Returns the number of bytes that this process may pin. Returns null if the limit is unlimited
-   * or cannot be read.
+   * Returns the number of bytes that this process is allowed to pin. Returns null if there is no
+   * limit, or if the limit cannot be read.
    */
   memlockLimit(): bigint | null {
     const limits = text(this.path('proc/self/limits')) ?? '';

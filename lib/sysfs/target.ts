@@ -5,22 +5,23 @@ import type { OpenRequest } from '../contract/open-options.js';
 import type { IommuGroup, Sysfs } from './sysfs.js';
 import { chooseVia } from './via.js';
 
-/** The function to open and the kernel interface to use. */
+/** The PCI function that will be opened, and the kernel interface that will be used. */
 export interface Target {
   readonly name: string;
   readonly via: Via;
   readonly group: IommuGroup;
   /**
-   * Name of the character device, for example `'vfio3'`; null if sysfs lists no character device
-   * (before Linux 6.1).
+   * The name of the character device, for example `'vfio3'`. Null if sysfs lists no character
+   * device, as in Linux before 6.1.
    */
   readonly vfioDevice: string | null;
 }
 
 /**
- * Finds a function in sysfs and checks that a VFIO driver is bound.
+ * Finds a function in sysfs, and checks that the function is bound to a VFIO driver.
  *
- * @throws VfioError ENODEV if the function does not exist, has no IOMMU group or has another driver
+ * @throws VfioError ENODEV if the function does not exist, has no IOMMU group, or is bound to
+ *   another driver
  */
 export function findTarget(sysfs: Sysfs, name: string, request: OpenRequest): Target {
   const path = sysfs.device(name);

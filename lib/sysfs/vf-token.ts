@@ -2,8 +2,8 @@ import { isVfio } from './hints.js';
 import type { Sysfs } from './sysfs.js';
 
 /**
- * Returns the physical function whose VF token the open of a VF needs; null if the open needs none.
- * The kernel asks for the token if the physical function is bound to vfio-pci
+ * Returns the physical function whose VF token is needed to open a VF. Returns null if no token is
+ * needed. The kernel asks for the token if the physical function is bound to vfio-pci
  * (vfio_pci_validate_vf_token).
  */
 export function tokenOwner(sysfs: Sysfs, name: string): string | null {
@@ -13,7 +13,10 @@ export function tokenOwner(sysfs: Sysfs, name: string): string | null {
   return driver !== null && isVfio(driver) ? owner : null;
 }
 
-/** Whether the kernel accepts a VF token for a function: other functions fail with EINVAL. */
+/**
+ * Whether the kernel accepts a VF token when the function is opened. For any other function, the
+ * kernel refuses a token with EINVAL.
+ */
 export function acceptsToken(sysfs: Sysfs, name: string): boolean {
   return sysfs.isPhysicalFunction(name) || tokenOwner(sysfs, name) !== null;
 }

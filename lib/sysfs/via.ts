@@ -3,13 +3,14 @@ import { isVia } from '../contract/open-options.js';
 import type { Sysfs } from './sysfs.js';
 
 /**
- * Chooses between the group and the character device. The first given value decides: `fds`, `via`,
- * the environment variable `VFIO_VIA`. Without these values, the character device is used if its
- * nodes exist. The version of the kernel has no influence, because some kernels are built without
- * the character device (6.12 and 7.2 of Debian).
+ * Chooses whether to open a function through its group or through its character device. The option
+ * `fds` decides. If `fds` is missing, the option `via` decides. If `via` is missing too, the
+ * environment variable `VFIO_VIA` decides. If all three are missing, the character device is used
+ * if its nodes exist. The choice does not depend on the version of the kernel, because some kernels
+ * are built without the character device, for example Debian's kernels 6.12 and 7.2.
  *
- * @param device - the function's character device in sysfs, for example `'vfio3'`; null if the
- *   function has no character device
+ * @param device - the name of the function's character device in sysfs, for example `'vfio3'`, or
+ *   null if the function has no character device
  * @throws TypeError if `VFIO_VIA` is neither `group` nor `cdev`
  */
 export function chooseVia(

@@ -20,8 +20,8 @@ struct Bytes {
   size_t size;
 };
 
-// The arguments of a call. Each method checks and returns the argument at a position. If an
-// argument has a wrong type or is out of range, the method throws a TypeError that names the
+// The arguments of a call. Each method checks the argument at a position and returns its value. If
+// an argument has a wrong type or is out of range, the method throws a TypeError that names the
 // argument.
 class Arguments {
  public:

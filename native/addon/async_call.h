@@ -12,9 +12,9 @@ namespace vfio::addon {
 // The value that the promise of an AsyncCall resolves to.
 enum class ResolvesWith { kNothing, kNumber, kFd };
 
-// One system call on a thread of the libuv pool, and the promise of the system call. `Call` returns
-// a value or a negative errno. `Call` owns the memory and files that it uses, so neither close()
-// nor the end of the environment releases them during the call.
+// One system call that runs on a thread of the libuv pool and settles a promise. `Call` returns a
+// value or a negative errno. `Call` owns the memory and files that it uses, so neither close() nor
+// the end of the environment releases them during the call.
 template <ResolvesWith kind, class Call>
 class AsyncCall : public Napi::AsyncWorker {
  public:

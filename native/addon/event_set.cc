@@ -5,8 +5,8 @@
 namespace vfio::addon {
 namespace {
 
-// Reports an exception of the callback as an uncaught exception, as Node does for a timer. The loop
-// continues.
+// Reports an exception of the callback as an uncaught exception, like an exception in a timer of
+// Node. The loop continues.
 void ReportException(napi_env env) {
   bool pending = false;
   napi_value exception = nullptr;
@@ -95,7 +95,8 @@ void EventSet::CloseSet() {
 
 void EventSet::OnReadable() {
   const Napi::HandleScope scope(env_);
-  // During the call, the callback may close the set and drop the last reference to this object.
+  // During the call, the callback can close the event set and drop the last reference to this
+  // object.
   const std::shared_ptr<EventSet> self = shared_from_this();
   const std::shared_ptr<Receiver> receiver = receiver_;
   try {

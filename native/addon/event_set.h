@@ -10,7 +10,8 @@
 
 namespace vfio::addon {
 
-// The event set of a device. Each wake of the event loop makes one call into JavaScript.
+// The event set that watches all eventfds of a device. Each wake of the event loop makes one call
+// into JavaScript.
 class EventSet final : public std::enable_shared_from_this<EventSet>, private LoopPoll::Owner {
  public:
   static constexpr napi_type_tag kTag = {0x31b9e6f80d7c4e5a, 0xb8c2405f93a17d6e};
@@ -22,21 +23,22 @@ class EventSet final : public std::enable_shared_from_this<EventSet>, private Lo
   // The watched eventfds. Throws a TypeError after Close().
   core::EventSet& set() const;
   // Returns the output arrays for wait() and spin(). Throws a TypeError if the arrays are detached.
-  // Also throws a TypeError while the event loop serves the set, because the wait would consume
-  // interrupts of the event loop.
+  // Also throws a TypeError while the event loop serves the event set, because the wait would
+  // consume interrupts of the event loop.
   core::EventSet::Wake WakeByHand() const;
 
-  // Calls `on_fired` at each wake of the event loop. The argument is the number of fired slots.
+  // Calls `on_fired` at each wake of the event loop. The argument is the number of slots that have
+  // fired.
   void Serve(Napi::Function on_fired);
   void Pause();
-  // Ref() and Unref() have an effect only while the event loop serves the set.
+  // Ref() and Unref() have an effect only while the event loop serves the event set.
   void Ref();
   void Unref();
   void Close();
 
  private:
   // The callback and the context of the callback. OnReadable() keeps a reference, because the
-  // callback may close the set.
+  // callback can close the event set.
   struct Receiver {
     Napi::FunctionReference on_fired;
     Napi::AsyncContext context;
@@ -56,8 +58,8 @@ class EventSet final : public std::enable_shared_from_this<EventSet>, private Lo
 
   void OnReadable() override;
   void OnTeardown() override { CloseSet(); }
-  // Closes the set except for the JavaScript references. A reset of a JavaScript reference can
-  // throw.
+  // Closes the event set, but does not reset its references to JavaScript objects, because such a
+  // reset can throw.
   void CloseSet();
   core::EventSet::Wake Arrays() const;
 

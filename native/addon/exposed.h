@@ -14,7 +14,7 @@ namespace vfio::addon {
 Napi::Value Expose(Napi::Env env, std::shared_ptr<void> owner, void* data, size_t size);
 
 // Detaches the ArrayBuffer that shows `data`. Throws a TypeError if the ArrayBuffer shows other
-// memory. If the ArrayBuffer was already detached, returns false, because another ArrayBuffer may
+// memory. If the ArrayBuffer was already detached, returns false, because another ArrayBuffer can
 // still show the memory.
 bool DetachExposed(const Napi::ArrayBuffer& buffer, const void* data);
 

@@ -30,7 +30,7 @@ Napi::Value EventfdCreate(const Napi::CallbackInfo& info) {
   return Adopt(info.Env(), Check(info.Env(), core::EventfdCreate(), "eventfd"));
 }
 
-// The first argument has 32-bit numbers in the byte order of the machine, as an Int32Array has.
+// The first argument contains 32-bit numbers in the byte order of the machine, like an Int32Array.
 void EventfdSignalAll(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const Bytes bytes = arguments.Uint8Array(0);

@@ -24,8 +24,8 @@ Napi::Value NewHandle(Napi::Env env, std::shared_ptr<Object> object) {
   return handle;
 }
 
-// Returns the object of the handle at a position. Throws a TypeError if the argument is any other
-// value.
+// Returns the object of the handle at a position. Throws a TypeError if the argument is not a
+// handle of this type.
 template <class Object>
 std::shared_ptr<Object> HandleAt(const Napi::CallbackInfo& info, size_t position) {
   const Napi::Value value = info[position];

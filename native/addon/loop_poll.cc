@@ -11,7 +11,7 @@ int LoopPoll::Open(Napi::Env env, int fd, Owner* owner, LoopPoll** poll) {
   std::unique_ptr<LoopPoll> self(new LoopPoll);
   const int result = uv_poll_init(loop, &self->poll_, fd);
   if (result < 0) return result;
-  // From here on libuv uses the handle, so only uv_close() may free the handle.
+  // From here on libuv uses the handle, so only uv_close() is allowed to free the handle.
   LoopPoll* opened = self.release();
   opened->poll_.data = opened;
   opened->Unref();

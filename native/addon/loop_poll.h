@@ -9,8 +9,8 @@ namespace vfio::addon {
 // A file watched by the event loop of an environment.
 //
 // libuv still uses the handle after Close() has returned. Node unloads the addon of a worker before
-// libuv has closed the handles of the worker, unless an asynchronous clean-up hook delays Node. The
-// watch therefore owns itself, from Open() until libuv has closed the handle.
+// libuv has closed the handles of the worker, unless an asynchronous clean-up hook delays the
+// unload. The watch therefore keeps itself alive, from Open() until libuv has closed the handle.
 class LoopPoll {
  public:
   class Owner {
@@ -33,7 +33,8 @@ class LoopPoll {
   void Stop() { uv_poll_stop(&poll_); }
   void Ref() { uv_ref(handle()); }
   void Unref() { uv_unref(handle()); }
-  // Closes the watch. When Close() returns, the caller may close the file and delete the owner.
+  // Closes the watch. When Close() returns, the caller is allowed to close the file and delete the
+  // owner.
   void Close();
 
  private:

@@ -9,8 +9,9 @@
 #include <cstring>
 
 // The C++ code of the benchmarks. The package does not include this code. Each function does the
-// work of the library as a C program would. Each function runs in the same process and round as the
-// library, and returns the nanoseconds per operation.
+// same work as a function of the library, in the way of a C program. Each function runs in the same
+// process and in the same benchmark round as the library, and returns the nanoseconds per
+// operation.
 namespace vfio::bench {
 
 inline double Nanoseconds(clockid_t clock) {

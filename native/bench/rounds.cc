@@ -26,7 +26,7 @@ bool SignalFirst(const int32_t* fds, uint32_t count) {
   return written;
 }
 
-// signal(fds, count): signals the first `count` eventfds, as a device does that fires many vectors.
+// signal(fds, count): signals the first `count` eventfds, like a device that fires many vectors.
 void Signal(const Napi::CallbackInfo& info) {
   const Eventfds eventfds(info);
   Check(info.Env(), SignalFirst(eventfds.fds, Count(info, 1)), "write");
@@ -53,10 +53,10 @@ void Drain(const Napi::CallbackInfo& info) {
   }
 }
 
-// rounds(fds, count, turns, edge): watches all eventfds. In each turn, signals the first `count`
-// eventfds and receives the signals. If `edge` is true, the set is edge triggered and no eventfd is
-// read. If `edge` is false, the set is level triggered and each signalled eventfd is read. Returns
-// nanoseconds per turn.
+// rounds(fds, count, turns, edge): watches all eventfds. Each turn signals the first `count`
+// eventfds and receives the signals. If `edge` is true, the epoll set is edge-triggered and no
+// eventfd is read. If `edge` is false, the epoll set is level-triggered and each signalled eventfd
+// is read. Returns nanoseconds per turn.
 Napi::Value Rounds(const Napi::CallbackInfo& info) {
   const Eventfds eventfds(info);
   const uint32_t count = Count(info, 1);

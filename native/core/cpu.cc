@@ -9,7 +9,8 @@
 namespace vfio::core {
 namespace {
 
-// Number of CPUs in a CPU set. No kernel supports more CPUs (NR_CPUS on x86 is at most 8192).
+// Number of CPUs in a CPU set. No kernel supports more CPUs than this number (NR_CPUS on x86 is at
+// most 8192).
 constexpr unsigned kCpus = 65536;
 
 class CpuSet {

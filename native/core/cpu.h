@@ -3,8 +3,8 @@
 
 namespace vfio::core {
 
-// Moves the calling thread to the CPU, then restores the thread's affinity. If a thread runs in
-// user mode on a CPU, that CPU has handled its pending interrupts.
+// Moves the calling thread to the CPU, then restores the thread's affinity. A CPU handles its
+// pending interrupts before the CPU runs a thread in user mode.
 int VisitCpu(unsigned cpu);
 
 }  // namespace vfio::core

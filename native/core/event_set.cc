@@ -16,8 +16,8 @@ using Clock = std::chrono::steady_clock;
 // Period at which Wait() and Spin() call `interrupted`.
 constexpr std::chrono::milliseconds kSlice(50);
 
-// Resets the counter of an eventfd. Polls before the read, because a read of a caller's eventfd may
-// block.
+// Resets the counter of an eventfd. Polls before the read, because a read of an eventfd that the
+// caller created can block.
 void Drain(const Fd& eventfd) {
   pollfd readable = {eventfd.number(), POLLIN, 0};
   uint64_t count;

@@ -13,12 +13,12 @@
 namespace vfio::core {
 
 // The eventfds of one device in one edge-triggered epoll set. The epoll set reports an eventfd
-// again at each signal, even if the eventfd was not read. An uncounted eventfd is never read, so a
-// system call is saved. A counted eventfd is read whenever the eventfd is reported.
+// again at each signal, even if the eventfd was not read. An uncounted eventfd is never read, which
+// saves a system call. A counted eventfd is read whenever the eventfd is reported.
 class EventSet {
  public:
-  // Output arrays of a wake, with room for every slot. If n slots fired, the wake fills positions 0
-  // to n - 1 with the slots and their counts. The count of an uncounted slot is 0.
+  // Output arrays of a wake, with one element for each slot. If n slots fired, the wake fills
+  // positions 0 to n - 1 with the slots and their counts. The count of an uncounted slot is 0.
   struct Wake {
     uint32_t* fired;
     uint64_t* counts;
@@ -27,7 +27,7 @@ class EventSet {
   static int Create(uint32_t capacity, std::unique_ptr<EventSet>* set);
 
   uint32_t capacity() const { return static_cast<uint32_t>(slots_.size()); }
-  // The epoll file for an event loop. The epoll file is readable while a slot has fired.
+  // The epoll file for an event loop. The epoll file is readable if at least one slot has fired.
   int epoll() const { return epoll_.number(); }
 
   // Watches an eventfd and discards its count. Returns -EEXIST if the slot or the eventfd is in
@@ -39,8 +39,8 @@ class EventSet {
   // Reports the slots that have fired. Does not wait. Returns their number.
   int Collect(const Wake& wake) { return Poll(0, wake); }
   // Wait() sleeps and Spin() polls until a slot fires. Both return the number of fired slots. Both
-  // return 0 if the time is over, or if `interrupted` returns true. `interrupted` is called every
-  // 50 ms. A negative time means no time limit.
+  // return 0 at the end of the time limit, or if `interrupted` returns true. `interrupted` is
+  // called every 50 ms. A negative time means no time limit.
   int Wait(int64_t milliseconds, const Wake& wake, const std::function<bool()>& interrupted);
   int Spin(int64_t microseconds, const Wake& wake, const std::function<bool()>& interrupted);
 

@@ -12,7 +12,7 @@
 namespace vfio::core {
 
 // A range of guarded addresses. A range is never freed, because a signal handler on another thread
-// may be reading the range. A later guard reuses the range.
+// can still be reading the range. A later guard reuses the range.
 struct Range {
   // The version is odd while the bounds are being changed.
   std::atomic<uint32_t> version{0};
@@ -50,7 +50,7 @@ bool Covers(const Range& range, uintptr_t address) {
 }
 
 // If the address is in a guarded range, maps a page of ones under the address. Returns false if no
-// guarded range has the address.
+// guarded range contains the address.
 bool AbsorbFault(uintptr_t address) {
   for (Range* range = ranges; range != nullptr; range = range->next) {
     if (!Covers(*range, address)) continue;

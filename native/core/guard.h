@@ -19,7 +19,7 @@ class Guard {
  public:
   // Guards `length` bytes at `address`. The first guard installs the handler. The handler stays
   // installed until the process ends. A fault outside of the guarded ranges goes to the previous
-  // handler. Only one thread may access the range.
+  // handler. Only one thread is allowed to access the range.
   Guard(const void* address, size_t length);
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;

@@ -25,7 +25,7 @@ struct Capability {
   const uint8_t* bytes;
   size_t size;
 
-  // Copies a value, because capabilities of older kernels may be unaligned. Returns false if the
+  // Copies a value, because capabilities of older kernels can be unaligned. Returns false if the
   // value would end outside of the information.
   template <class Value>
   bool Read(size_t offset, Value* value) const {

@@ -32,8 +32,8 @@ int DeviceSetIrqs(int device, const IrqSet& set) {
   header.index = set.index;
   header.start = set.start;
   header.count = set.count;
-  // The kernel reads argsz bytes. If argsz exceeds the data, zeros follow the data, so the kernel
-  // does not read other memory of the heap.
+  // The kernel reads argsz bytes. If argsz is larger than the header and the data, the rest is
+  // filled with zeros, so the kernel does not read other memory of the heap.
   const size_t readable = std::min<size_t>(set.argsz, sizeof(header) + kMaxDataSize);
   std::vector<uint8_t> bytes(std::max(readable, sizeof(header) + set.size));
   std::memcpy(bytes.data(), &header, sizeof(header));

@@ -37,7 +37,8 @@ class Window {
   void Read(size_t offset, uint8_t* into, size_t length, unsigned width);
   void Write(size_t offset, const uint8_t* from, size_t length, unsigned width);
 
-  // Unmaps the registers and releases the fd. After Close(), no other member may be called.
+  // Unmaps the registers and releases the fd. After Close(), the caller must not use any other
+  // member.
   void Unmap();
 
  private:

@@ -36,8 +36,8 @@ bool Get(const std::vector<uint8_t>& bytes, uint64_t offset, Value* value) {
   return true;
 }
 
-// Makes information with a chain after `fixed` bytes. Most of the chain is valid. Some links and
-// counts are wrong, and sometimes the end is wrong.
+// Makes an information structure of `fixed` bytes, followed by a chain of capabilities. Most of the
+// chain is valid. Some links and counts are wrong, and sometimes the end of the chain is wrong.
 std::vector<uint8_t> MakeInfo(Input* input, size_t fixed) {
   std::vector<uint8_t> bytes(fixed + size_t{4} * input->Below(100));
   if (input->Flag()) {

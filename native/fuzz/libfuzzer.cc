@@ -1,4 +1,4 @@
-// Runs one target with libFuzzer. A compiler option selects the target, such as -DTARGET=FuzzInfo.
+// Runs one target with libFuzzer. A compiler option, such as -DTARGET=FuzzInfo, selects the target.
 
 #include "targets.h"
 

@@ -1,6 +1,6 @@
-// Fuzzes the window of a device that sometimes does not respond. Compares the window with a model:
-// the values of reads, the effects of writes, and `lost`. A file stands for the device. A truncated
-// file stands for a device that does not respond.
+// Fuzzes the window of a device that sometimes does not respond. Compares the window with a model.
+// The comparison covers the values of reads, the effects of writes, and `lost`. A file stands for
+// the device. A truncated file stands for a device that does not respond.
 
 #include <sys/mman.h>
 #include <unistd.h>

@@ -68,8 +68,8 @@ void PutHeader(std::vector<uint8_t>* bytes, size_t offset, uint16_t id, uint32_t
   Put(bytes, offset + 4, next);
 }
 
-// Answers as a kernel whose region information is `kept`. If argsz is smaller than the information,
-// the answer has the required argsz but no chain.
+// Answers like a kernel whose region information is `kept`. If argsz is smaller than the
+// information, the answer has the required argsz but no chain.
 void AnswerRegion(const std::vector<uint8_t>& kept, uint32_t first, int* asked = nullptr) {
   FakeIoctl() = [=](int, unsigned long, void* argument) {
     auto* info = static_cast<vfio_region_info*>(argument);
@@ -134,7 +134,7 @@ void HostileChains() {
   EXPECT(RegionResult(kept, 56) == -EPROTO);  // The header has no body.
   PutHeader(&kept, 32, VFIO_REGION_INFO_CAP_SPARSE_MMAP, 0);
   Put<uint32_t>(&kept, 40, 2);
-  EXPECT(RegionResult(kept, 32) == -EPROTO);  // There is room for one area only.
+  EXPECT(RegionResult(kept, 32) == -EPROTO);  // The information has room for only one area.
   Put<uint32_t>(&kept, 40, 0xFFFFFFFF);
   EXPECT(RegionResult(kept, 32) == -EPROTO);
   Put<uint32_t>(&kept, 40, 1);

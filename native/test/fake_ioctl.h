@@ -6,7 +6,7 @@
 namespace vfio::test {
 
 // The function that answers the ioctls of VFIO and iommufd instead of the kernel. The parameters
-// are fd, request and argument. The function returns the result or a negative errno.
+// are the fd, the request and the argument. The function returns the result or a negative errno.
 using Answer = std::function<int(int, unsigned long, void*)>;
 
 Answer& FakeIoctl();

@@ -25,7 +25,7 @@ void Log(__u32 flags, int error) {
 }
 
 int PassOn(int fd, unsigned long request, void* argument) {
-  // The kernel may overwrite the argument, so the flags are read before the call.
+  // The kernel can overwrite the argument, so the flags are read before the call.
   const __u32 flags =
       request == VFIO_DEVICE_FEATURE ? static_cast<const vfio_device_feature*>(argument)->flags : 0;
   const auto result = static_cast<int>(syscall(SYS_ioctl, fd, request, argument));

@@ -23,7 +23,7 @@ namespace {
 namespace uapi = vfio::core::uapi;
 
 // VFIO_IOMMU_GET_INFO and VFIO_DEVICE_GET_PCI_HOT_RESET_INFO have the same request number. The fake
-// kernel distinguishes both requests by the size of the structure.
+// kernel distinguishes the two requests by the size of the structure.
 constexpr uint32_t kLargestContainerInfo = 1024;
 
 std::string Hex(const void* bytes, size_t size) {

@@ -82,7 +82,8 @@ napi_value Prepare(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// bind(vector, eventfd): binds the vector and resets its count. -1 unbinds it.
+// bind(vector, eventfd): binds the vector and resets its count. An eventfd of -1 unbinds the
+// vector.
 napi_value Bind(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info);
   const auto number = arguments.Integer(0);

@@ -27,7 +27,7 @@ const int kRounds = std::getenv("VFIO_TEST_VALGRIND") == nullptr ? 20'000 : 500;
 constexpr int kThreads = 3;
 constexpr uint32_t kVectors = 64;
 
-// A thread increments `raised` before the signal, as a device writes a completion before the
+// A thread increments `raised` before the signal, like a device that writes a completion before the
 // interrupt. The receiver reads `raised` at each delivery, and must read the last value.
 struct Vector {
   std::shared_ptr<const Fd> eventfd = std::make_shared<const Fd>(EventfdCreate());
@@ -70,9 +70,9 @@ void NoSignalIsLost() {
   };
   while (running > 0) {
     collect();
-    // Removes and adds a slot, as a program does that closes a vector and requests the vector
+    // Removes and adds a slot, like a program that closes a vector and then requests the vector
     // again. Signals between the two calls are discarded. The receiver therefore reads `raised`
-    // after Add(), as a driver does.
+    // after Add(), like a driver.
     const uint32_t i = random() % kVectors;
     set->Remove(i);
     watched[i] = false;
@@ -89,8 +89,8 @@ void NoSignalIsLost() {
   EXPECT(unexpected == 0);
 }
 
-// A call on another thread keeps its file open while the environment closes the file. An Async call
-// does the same.
+// A call on another thread keeps its file open while the environment closes the file. An
+// asynchronous call of the addon also keeps its file open.
 void SharedWithRunningCall() {
   FdTable table;
   std::atomic<int> failed{0};

@@ -7,7 +7,7 @@ import { MockFiringDevice } from '../../bench/flows/mock-firing-device.js';
 const N = 16;
 
 test.serial(
-  'the lost interrupts of the flow incremental grow quadratically and use INTx',
+  'incremental: the device sends a quadratic number of interrupts by INTx; all are lost',
   async (t) => {
     using firing = await MockFiringDevice.open();
     const growth = grow(firing, { flow: 'incremental', vectors: N });
@@ -17,7 +17,7 @@ test.serial(
 );
 
 for (const flow of ['upfront', 'dynamic'] as const) {
-  test.serial(`the flow ${flow} makes one call per vector and loses no interrupt`, async (t) => {
+  test.serial(`${flow} makes one call per vector and loses no interrupt`, async (t) => {
     using firing = await MockFiringDevice.open();
     const growth = grow(firing, { flow, vectors: N });
     t.like(growth, {
@@ -31,7 +31,7 @@ for (const flow of ['upfront', 'dynamic'] as const) {
   });
 }
 
-test.serial('the figure has a line for each flow', async (t) => {
+test.serial('each graph of the figure has a line for each unmask method', async (t) => {
   using firing = await MockFiringDevice.open();
   const growths = [];
   for (const flow of ['incremental', 'upfront', 'dynamic'] as const) {

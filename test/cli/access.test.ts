@@ -1,8 +1,8 @@
-// vfio peek and vfio poke
+// Tests `vfio peek` and `vfio poke`.
 import test from 'ava';
 import { vfio } from './vfio.js';
 
-test('peek prints one register, and several registers in rows', async (t) => {
+test('peek prints one register as a number and several registers in rows', async (t) => {
   const [one, many, wide] = await Promise.all([
     vfio(['peek', 'mock:edu', 'bar0', '0']),
     vfio(['peek', 'mock:nvme', 'config', '0', '--count', '3', '-w', '2']),
@@ -53,7 +53,7 @@ test('poke writes several values to consecutive registers', async (t) => {
   );
 });
 
-/** Wrong places, widths and values, with the text of their error. */
+/** Wrong offsets, widths and values, each with the text of the expected error. */
 const REFUSED: readonly (readonly [says: string, ...args: string[]])[] = [
   ["mock:edu has no region 'bar1'; known: bar0, config", 'peek', 'mock:edu', 'bar1', '0'],
   ['offset 0x2 is not a multiple of 4', 'peek', 'mock:edu', 'bar0', '2'],
@@ -89,7 +89,7 @@ const REFUSED: readonly (readonly [says: string, ...args: string[]])[] = [
   ['give <device> <region> <offset> <value>...', 'poke', 'mock:edu', 'bar0', '0'],
 ];
 
-test('an access that would fault is refused before any access', async (t) => {
+test('peek and poke refuse an access that would fault, before the first access', async (t) => {
   const outcomes = await Promise.all(REFUSED.map(([, ...args]) => vfio(args)));
   outcomes.forEach(({ code, stdout, stderr }, i) => {
     const [says, ...args] = REFUSED[i] ?? [''];

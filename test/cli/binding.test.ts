@@ -6,7 +6,7 @@ import { vfio } from './vfio.js';
 
 const CARD = '0000:01:00.0';
 
-test.serial('a dry run prints the writes and the change of owner', (t) => {
+test.serial('with --dry-run, bind prints the writes to sysfs and the chown command', (t) => {
   const host = new FakeHost(t, {
     devices: [{ name: CARD, driver: 'e1000e', group: 7 }],
     drivers: ['vfio-pci', 'e1000e'],
@@ -35,7 +35,7 @@ test.serial('a dry run prints the writes and the change of owner', (t) => {
   t.is(host.driver(CARD), 'e1000e');
 });
 
-test('--persist prints a rule, not JSON', async (t) => {
+test('--persist prints a udev rule and not JSON', async (t) => {
   const { code, stdout, stderr } = await vfio(['bind', CARD, '--persist', '--json']);
   t.deepEqual([code, stdout], [2, '']);
   t.is(stderr, 'vfio: --persist prints a rule, not JSON\n');

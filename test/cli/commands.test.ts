@@ -1,4 +1,5 @@
-// vfio info, reset and repl, and behaviour of every command that opens a device
+// Tests `vfio info`, `vfio reset`, `vfio repl`, and the common behaviour of all commands that open
+// a device.
 import { once } from 'node:events';
 import test from 'ava';
 import { finish, startVfio, vfio } from './vfio.js';
@@ -51,7 +52,7 @@ test('reset prints the time it took', async (t) => {
   t.deepEqual([device, reset], ['mock:edu', true]);
 });
 
-test('the repl has the device in scope and supports await', async (t) => {
+test('the repl has a variable for the device and supports await', async (t) => {
   const input = [
     'bar0.read32(0).toString(16)',
     'device.name',
@@ -81,7 +82,7 @@ test('the repl has the device in scope and supports await', async (t) => {
 
 const OPENING = [['info'], ['peek', 'bar0', '0'], ['watch'], ['repl'], ['demo'], ['run']] as const;
 
-test('a device that does not exist gives one line, a hint and exit code 1', async (t) => {
+test('for a missing device, a command prints a one-line error and a hint, and exits with code 1', async (t) => {
   const outcomes = await Promise.all(
     OPENING.map(([name, ...rest]) => vfio([name, 'mock:nothing', ...rest])),
   );
@@ -91,7 +92,7 @@ test('a device that does not exist gives one line, a hint and exit code 1', asyn
   }
 });
 
-test('a name of no known form gives an error with a hint', async (t) => {
+test('a malformed device name gives an error with a hint', async (t) => {
   const names = ['', 'nvme', '/dev/vfio/1', 'mock:nvme?kernel=1', '00:00.0.0', 'constructor'];
   const outcomes = await Promise.all(names.map((name) => vfio(['info', name])));
   outcomes.forEach(({ code, stdout, stderr }, i) => {
@@ -100,13 +101,13 @@ test('a name of no known form gives an error with a hint', async (t) => {
   });
 });
 
-test('a wrong size gives a one-line error', async (t) => {
+test('a wrong size as an option gives a one-line error', async (t) => {
   const { code, stdout, stderr } = await vfio(['doctor', '--memory', '64k']);
   t.deepEqual([code, stdout], [2, '']);
   t.is(stderr, "vfio: --memory is a number such as 4096, 0x1000 or 64M, not '64k'\n");
 });
 
-test('a missing addon gives a one-line error, and mock devices work without it', async (t) => {
+test('without the addon, a real device gives a one-line error and a mock device works', async (t) => {
   const NODE_OPTIONS = `--import=${new URL('programs/no-addon.js', import.meta.url).href}`;
   const run = async (...args: string[]) => finish(startVfio(args, { NODE_OPTIONS }));
   const doctor = await run('doctor');
@@ -130,7 +131,7 @@ test('bind, release and doctor refuse mock devices', async (t) => {
   }
 });
 
-test('a reader that closes the pipe causes no error message', async (t) => {
+test('a command prints no error if the reader of its output closes the pipe', async (t) => {
   const lines = [
     ['peek', 'mock:edu', 'bar0', '0', '-n', '65536'],
     ['list'],

@@ -15,7 +15,10 @@ const mockDevices = listDevices().map(({ name }) => name);
 const DEVICES = '/sys/bus/pci/devices';
 const functions = existsSync(DEVICES) ? readdirSync(DEVICES) : [];
 
-/** Writes the script for a shell to a file; undefined if the shell is not installed. */
+/**
+ * Writes the completion script for a shell to a file. Returns undefined if the shell is not
+ * installed.
+ */
 async function scriptFor(t: ExecutionContext, shell: string): Promise<string | undefined> {
   const { code, stdout } = await vfio(['completion', shell]);
   t.is(code, 0);
@@ -30,7 +33,7 @@ async function scriptFor(t: ExecutionContext, shell: string): Promise<string | u
   }
 }
 
-/** Completes each line; returns a line of output for each. */
+/** Completes each typed line. Returns one line of output for each typed line. */
 async function ask(shell: string, program: string, lines: readonly string[]): Promise<string[]> {
   const { stdout } = await promisify(execFile)(shell, ['-c', program, shell, ...lines], {
     cwd: root,
@@ -39,7 +42,10 @@ async function ask(shell: string, program: string, lines: readonly string[]): Pr
   return stdout.trimEnd().split('\n');
 }
 
-/** A typed line and its possible completions; a single one is inserted by Tab. */
+/**
+ * A typed line and its possible completions. If only one completion is possible, Tab inserts the
+ * completion.
+ */
 const CASES: readonly (readonly [line: string, ...words: string[]])[] = [
   ['vfio pe', 'peek'],
   ['vfio completion f', 'fish'],
@@ -56,7 +62,7 @@ const CASES: readonly (readonly [line: string, ...words: string[]])[] = [
   ['vfio --vers', '--version'],
 ];
 
-test('bash completes every case', async (t) => {
+test('bash completes every example line', async (t) => {
   const file = await scriptFor(t, 'bash');
   if (file === undefined) return;
   const program = `source ${file}
@@ -76,7 +82,7 @@ test('bash completes every case', async (t) => {
   t.deepEqual([values, same], ['1 2 4 8', '1 2 4 8']);
 });
 
-test('bash replaces the text after the last colon', async (t) => {
+test('bash replaces only the text after the last colon', async (t) => {
   const file = await scriptFor(t, 'bash');
   if (file === undefined) return;
   const program = `source ${file}; COMP_WORDBREAKS=\${COMP_WORDBREAKS//:}
@@ -87,7 +93,7 @@ test('bash replaces the text after the last colon', async (t) => {
   ]);
 });
 
-test('fish completes every case', async (t) => {
+test('fish completes every example line', async (t) => {
   const file = await scriptFor(t, 'fish');
   if (file === undefined) return;
   const program = `source ${file}
@@ -113,7 +119,7 @@ for line; do
   print -r -- "\${\${out##*<}%%>*}"
 done`;
 
-test('zsh completes every case', async (t) => {
+test('zsh completes every example line', async (t) => {
   const file = await scriptFor(t, 'zsh');
   if (file === undefined) return;
   const program = ZSH.replace("'$FILE", `${file}'`);
@@ -128,7 +134,7 @@ test('zsh completes every case', async (t) => {
   );
 });
 
-test('every option and every operand of every command is in each script', async (t) => {
+test('each completion script contains every option and every operand of every command', async (t) => {
   const { commands } = await describeAll();
   t.deepEqual(
     commands.map(({ name }) => name),

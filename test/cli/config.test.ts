@@ -13,7 +13,7 @@ test('config prints decoded registers and the sizes of regions', async (t) => {
   t.regex(stdout, /^\tCapabilities: \[40\] MSI-X: Enable- Count=65 Masked-$/m);
 });
 
-test('config --json contains the flags of each capability', async (t) => {
+test('config --json contains the flags that each capability has', async (t) => {
   const { stdout } = await vfio(['config', 'mock:nvme', '--json']);
   const { header, capabilities } = JSON.parse(stdout) as {
     header: { vendorId: number };
@@ -26,7 +26,7 @@ test('config --json contains the flags of each capability', async (t) => {
 
 const NODE_OPTIONS = `--import=${new URL('programs/vpd-card.js', import.meta.url).href}`;
 
-test('vital product data are read through registers', async (t) => {
+test('vital product data are read through the registers of the VPD capability', async (t) => {
   const { stdout } = await finish(startVfio(['config', 'mock:vpd-card'], { NODE_OPTIONS }));
   const listed = stdout.slice(stdout.indexOf('\tCapabilities:'));
   t.is(
@@ -36,7 +36,7 @@ test('vital product data are read through registers', async (t) => {
   );
 });
 
-/** Runs vfio config on an edited snapshot of the card. */
+/** Runs `vfio config` on an edited snapshot of a network card. */
 async function ofSnapshot(edit: (card: string) => string, ...args: string[]): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'vfio-config-'));
   const file = join(folder, 'card.json');
@@ -47,13 +47,13 @@ async function ofSnapshot(edit: (card: string) => string, ...args: string[]): Pr
   return outcome;
 }
 
-test('vital product data of a snapshot are listed as not readable', async (t) => {
+test('for a snapshot, config reports that vital product data are not readable', async (t) => {
   const { code, stdout } = await ofSnapshot((card) => card);
   t.is(code, 0);
   t.true(stdout.endsWith('\tCapabilities: [40] Vital Product Data\n\t\tNot readable\n'));
 });
 
-test('a looping capability list is reported', async (t) => {
+test('config reports a capability list that contains a loop', async (t) => {
   const loop = (card: string) => card.replace('"040: 03 00', '"040: 03 40');
   const { stdout } = await ofSnapshot(loop);
   t.true(stdout.endsWith('\tCapabilities: [40] <chain looped>\n'));
@@ -67,7 +67,7 @@ test('config -x prints a dump for lspci', async (t) => {
   t.regex(stdout, /^00:00\.0 mock:edu\n00: 34 12 e8 11 /);
 });
 
-test('registers are read and set, and the new value is printed', async (t) => {
+test('config reads and sets registers and prints the new value', async (t) => {
   const args = ['config', 'mock:nvme', 'command.bus_master=1', 'COMMAND', 'vendor_id=1234'];
   const { code, stdout } = await vfio(args);
   t.is(code, 0);
@@ -78,7 +78,7 @@ test('registers are read and set, and the new value is printed', async (t) => {
   ]);
 });
 
-test('a mistake in the last setting leaves the first ones unwritten', async (t) => {
+test('if the last setting is wrong, config writes no setting', async (t) => {
   const { code, stdout, stderr } = await vfio(['config', 'mock:nvme', 'COMMAND=7', 'FOO=1']);
   t.is(code, 2);
   t.is(stdout, '');

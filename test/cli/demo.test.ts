@@ -1,7 +1,7 @@
 import test from 'ava';
 import { vfio } from './vfio.js';
 
-/** Replaces the values of an object by their types, recursively. */
+/** Replaces each value of an object by the value's type, recursively. */
 function shape(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shape);
   if (typeof value !== 'object' || value === null) return typeof value;
@@ -27,7 +27,7 @@ test('demo mock:dsa --json prints only vectors and the forged handle', async (t)
   t.like(printed, { forged: { status: 0x19, interrupts: 0 } });
 });
 
-test('demo mock:edu --json begins with the description of the device', async (t) => {
+test('the output of demo mock:edu --json begins with a description of the device', async (t) => {
   const { code, stdout } = await vfio(['demo', 'mock:edu', '--json']);
   t.is(code, 0);
   t.like(JSON.parse(stdout), { device: 'mock:edu', ids: '1234:11e8', ok: true });

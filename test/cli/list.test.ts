@@ -17,7 +17,7 @@ test('list prints the functions of this machine and the mock devices', async (t)
   t.regex(nvme ?? '', /^mock:nvme +1b36:0010 +vfio-pci +\d+ +ready/);
 });
 
-test('names are those of lspci', async (t) => {
+test('list prints the same names as lspci', async (t) => {
   const { stdout } = await vfio(['list']);
   const titles = new Map<string, string>();
   for (const line of stdout.split('\n')) {
@@ -38,7 +38,7 @@ test('names are those of lspci', async (t) => {
   }
 });
 
-test('list --json contains what is missing', async (t) => {
+test('list --json contains the reason why a function cannot be opened', async (t) => {
   const { stdout } = await vfio(['list', '--json']);
   const found = JSON.parse(stdout) as { name: string; ready: boolean; missing?: string }[];
   let real: string[] = [];

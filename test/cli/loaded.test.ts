@@ -1,4 +1,5 @@
-// The modules that a command loads are checked, since its time depends on the machine.
+// These tests check the modules that a command loads, because the run time of a command depends on
+// the machine.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';
@@ -18,7 +19,7 @@ async function loaded(...args: string[]): Promise<string[]> {
 const within = (modules: readonly string[], ...folders: string[]) =>
   modules.filter((path) => folders.some((folder) => path.startsWith(folder)));
 
-test('--version loads the command line and the errors only', async (t) => {
+test('--version loads only the command line and the error classes', async (t) => {
   const modules = await loaded('--version');
   t.deepEqual(
     modules.filter((path) => !path.startsWith('cli/')),
@@ -27,7 +28,7 @@ test('--version loads the command line and the errors only', async (t) => {
   t.deepEqual(within(modules, 'cli/list', 'cli/completion'), []);
 });
 
-test('help loads no library and no other command', async (t) => {
+test('the help of a command loads neither the library nor another command', async (t) => {
   for (const name of ['info', 'bind', 'lab', 'repl', 'trace', 'completion']) {
     const modules = await loaded(name, '--help');
     t.true(modules.includes(`cli/${name}.js`), name);
@@ -42,14 +43,14 @@ test('help loads no library and no other command', async (t) => {
   }
 });
 
-test('a command on a mock device loads no kernel back end and no unused room', async (t) => {
+test('a command on a mock device loads neither the kernel back end nor an unused component', async (t) => {
   const modules = await loaded('info', 'mock:nvme');
   t.true(modules.includes('backend/mock/index.js'));
   const others = ['backend/kernel', 'native/', 'ims/', 'msix/', 'vectors/', 'message/', 'trace/t'];
   t.deepEqual(within(modules, ...others), []);
 });
 
-test('list loads the models and sysfs, and no code that opens devices', async (t) => {
+test('list loads the mock models and the sysfs reader, but no code that opens devices', async (t) => {
   const modules = await loaded('list');
   const others = ['device/', 'native/', 'backend/mock/vfio/', 'backend/mock/slot', 'ims/'];
   t.deepEqual(within(modules, ...others), []);

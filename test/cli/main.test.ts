@@ -3,7 +3,7 @@ import { COMMANDS, loadCommand } from '../../lib/cli/commands.js';
 import { help } from '../../lib/cli/help.js';
 import { vfio } from './vfio.js';
 
-test('every command has help with an example of its own', async (t) => {
+test('the help of every command contains an example of that command', async (t) => {
   for (const name of Object.keys(COMMANDS)) {
     const usage = help(name, await loadCommand(name));
     t.true(usage.startsWith(`vfio ${name}`), name);
@@ -18,7 +18,7 @@ test('--help lists the commands', async (t) => {
   for (const name of Object.keys(COMMANDS)) t.regex(stdout, new RegExp(`^ {2}${name} `, 'm'));
 });
 
-test('no command prints the list, and an unknown command gives a one-line error', async (t) => {
+test('without a command, vfio prints the list of commands, and an unknown command gives a one-line error', async (t) => {
   const none = await vfio([]);
   t.is(none.code, 2);
   t.is(none.stdout, '');
@@ -28,7 +28,7 @@ test('no command prints the list, and an unknown command gives a one-line error'
   t.is((await vfio(['constructor'])).code, 2);
 });
 
-test('--help of a command does not run the command', async (t) => {
+test('a command with --help does not run', async (t) => {
   const { code, stdout, stderr } = await vfio(['demo', 'mock:nonsense', '--help']);
   t.deepEqual([code, stderr], [0, '']);
   t.regex(stdout, /^vfio demo <device>/);
@@ -42,7 +42,7 @@ test('an unknown option gives a one-line error and exit code 2', async (t) => {
   }
 });
 
-test('a failure is printed as one line, with a hint below', async (t) => {
+test('a failure is printed as one line, followed by a hint on the next line', async (t) => {
   const { code, stderr } = await vfio(['demo', 'ffff:ffff']);
   t.is(code, 1);
   t.regex(
@@ -51,12 +51,12 @@ test('a failure is printed as one line, with a hint below', async (t) => {
   );
 });
 
-test('output to a pipe has no colours', async (t) => {
+test('vfio writes no colours to a pipe', async (t) => {
   const { stdout } = await vfio(['list']);
   t.false(stdout.includes('\u001b'));
 });
 
-test('an unusable file gives a one-line error before a program is run', async (t) => {
+test('an unusable output file gives a one-line error before the program starts', async (t) => {
   const [directory, output] = await Promise.all([
     vfio(['run', 'mock:edu', '/']),
     vfio(['trace', '-o', '/nonexistent/x', '--', process.execPath, '-e', 'console.log("ran")']),

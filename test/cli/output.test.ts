@@ -30,13 +30,13 @@ for (const args of [
   });
 }
 
-test('a script without line breaks is refused before it fills the memory', async (t) => {
+test('run refuses a script without line breaks before the script fills the memory', async (t) => {
   const { code, stderr } = await vfio(['run', 'mock:edu', '/dev/zero']);
   t.is(code, 1);
   t.is(stderr, 'vfio: EFBIG: line 1 has more than 269484032 characters\n');
 });
 
-test('a FIFO is no snapshot', async (t) => {
+test('a FIFO is refused as a snapshot', async (t) => {
   const path = join(temporaryFolder(), 'fifo');
   execFileSync('mkfifo', [path]);
   const { code, stderr } = await vfio(['info', `mock:${path}`]);
@@ -44,7 +44,10 @@ test('a FIFO is no snapshot', async (t) => {
   t.is(stderr, `vfio: EINVAL: not a regular file '${path}'\n`);
 });
 
-/** Closes the terminal of a program after its first drawing, and prints how the program ended. */
+/**
+ * A script that closes a program's terminal after the program's first drawing, and prints how the
+ * program ended.
+ */
 const CLOSE_TERMINAL = `import os, pty, sys
 child, fd = pty.fork()
 if child == 0:

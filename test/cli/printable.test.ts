@@ -1,4 +1,4 @@
-// Text of others, such as names, cannot control the terminal.
+// Text from outside, for example the name of a process, cannot control the terminal.
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import test from 'ava';
@@ -11,14 +11,17 @@ import { printable, printableLines } from '../../lib/printable.js';
 import { temporaryFolder } from '../native/helpers.js';
 import { vfio } from './vfio.js';
 
-/** Sets the title, clears the screen by a C1 character, and begins a line. */
+/**
+ * A text that sets the terminal's title, clears the screen by a C1 character, and begins a new
+ * line.
+ */
 const HOSTILE = 'x\u001b]0;title\u0007\u009b2J\nready\r\u007f';
 const SHOWN = 'x\\x1b]0;title\\x07\\x9b2J\\x0aready\\x0d\\x7f';
 
-/** Control characters that the tools do not print themselves. */
+/** Matches control characters that the command line itself never prints. */
 const CONTROLS = /[\0-\x08\x0b-\x1f\x7f-\x9f]/;
 
-test('control characters are shown as text', (t) => {
+test('control characters are printed as visible text', (t) => {
   t.is(printable(HOSTILE), SHOWN);
   t.is(printable('größer – 日本'), 'größer – 日本');
   t.is(printableLines('a\tb\n\u001bc'), 'a\tb\n\\x1bc');
@@ -26,14 +29,14 @@ test('control characters are shown as text', (t) => {
   t.true(paint('bold', HOSTILE).includes(SHOWN));
 });
 
-test('JSON contains no control characters, and the same values', (t) => {
+test('JSON output contains no control characters and has the same values', (t) => {
   for (const json of [toJson([HOSTILE]), toJsonLine([HOSTILE])]) {
     t.notRegex(json, CONTROLS);
     t.deepEqual(JSON.parse(json), [HOSTILE]);
   }
 });
 
-test.serial('a plan and its result show names as text', (t) => {
+test.serial('bind shows control characters in names as text, with and without --dry-run', (t) => {
   const plan: Plan = {
     group: { number: 7, path: HOSTILE } as unknown as Plan['group'],
     changes: [
@@ -69,7 +72,7 @@ test.serial('a plan and its result show names as text', (t) => {
   }
 });
 
-test('every command shows the name of a device as text', async (t) => {
+test('every command shows control characters in a device name as text', async (t) => {
   const file = join(temporaryFolder(), HOSTILE.replaceAll('\0', ''));
   t.is((await vfio(['snapshot', 'mock:nvme', file])).code, 0);
   const device = `mock:${file}`;

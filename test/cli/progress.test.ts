@@ -1,7 +1,7 @@
 import test from 'ava';
 import { withProgress, Progress } from '../../lib/cli/progress.js';
 
-/** A terminal that stores its output and notifies of each write. */
+/** A fake terminal that stores its output and emits an event for each write. */
 class Screen {
   readonly columns = 40;
   text = '';
@@ -21,7 +21,7 @@ class Screen {
   }
 }
 
-test('a long step is shown on the last line of a terminal, which is cleared at the end', async (t) => {
+test('a long step is shown on the last line of a terminal, and the line is cleared at the end', async (t) => {
   const screen = new Screen(true);
   const progress = new Progress(screen.asStream());
   progress.show('debian-6.12: downloading a package with a long name 37 %');

@@ -7,7 +7,7 @@ import { VFIO } from './vfio.js';
 
 const UP = '\u001b[A';
 
-test('Tab completes names, and the history is kept for the next run', async (t) => {
+test('Tab completes names, and the next run has the history of the previous run', async (t) => {
   const state = temporaryFolder();
   const start = () =>
     new Terminal(
@@ -15,7 +15,7 @@ test('Tab completes names, and the history is kept for the next run', async (t) 
       { rows: 24, columns: 80 },
       { XDG_STATE_HOME: state, NO_COLOR: '1' },
     );
-  /** Presses keys and waits for a text on the screen. */
+  /** Sends key presses and waits for a text on the screen. */
   const press = async (terminal: Terminal, keys: string, seen: string) => {
     const before = terminal.text.length;
     terminal.type(keys);

@@ -61,7 +61,7 @@ test('run reads a script from a file', async (t) => {
   t.regex(missing.stderr, /^vfio: ENOENT: no such file or directory, open '.*missing'\n$/);
 });
 
-test('a recorded script is run on another device, and different answers are reported', async (t) => {
+test('run replays a recorded script on another device and reports different answers', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'vfio-run-'));
   t.teardown(() => rm(folder, { recursive: true }));
   const record = join(folder, 'record.jsonl');
@@ -87,7 +87,7 @@ test('a recorded script is run on another device, and different answers are repo
   t.is((await vfio(['run', 'mock:edu', again])).code, 0);
 });
 
-test('VFIO_RECORD records the operations of any program', async (t) => {
+test('VFIO_RECORD records the operations of every program that uses the library', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'vfio-run-'));
   t.teardown(() => rm(folder, { recursive: true }));
   const record = join(folder, 'demo.jsonl');
@@ -96,7 +96,7 @@ test('VFIO_RECORD records the operations of any program', async (t) => {
   t.is(code, 0, stderr);
 });
 
-test('a record that cannot be written gives a one-line error', async (t) => {
+test('a record file that cannot be written gives a one-line error', async (t) => {
   const { code, stderr } = await vfio(['run', 'mock:edu', '--record', '/no/such/folder/file']);
   t.is(code, 1);
   t.regex(stderr, /^vfio: ENOENT/);
@@ -115,13 +115,13 @@ for (const { args, says } of [
   });
 }
 
-test('an interface that the device does not have gives an error', async (t) => {
+test('--via with an interface that the device does not have gives an error', async (t) => {
   const { code, stderr } = await vfio(['run', 'mock:edu?kernel=6.1', '--via', 'cdev']);
   t.is(code, 1);
   t.regex(stderr, /^vfio: ENOENT/);
 });
 
-test('options choose the kernel that the mock emulates', async (t) => {
+test('command-line options choose the kernel that the mock emulates', async (t) => {
   const script = '{"op":"irq_info","index":2}\n{"op":"feature","flags":327691,"data":""}';
   const answers = async (...options: string[]) =>
     (await vfio(['run', 'mock:nvme', ...options], script)).lines.map((line) => {
@@ -145,7 +145,7 @@ test('an unknown kernel and mock options for a real device are wrong usage', asy
   }
 });
 
-test('a reader that closes the pipe ends run, even if input continues', async (t) => {
+test('run ends when the reader of its output closes the pipe, even if more input follows', async (t) => {
   const child = spawn(process.execPath, [VFIO, 'run', 'mock:edu']);
   const endless = setInterval(() => child.stdin.write('{"op":"info"}\n'), 5);
   child.stdin.on('error', () => undefined);

@@ -1,12 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** A shell script that runs a program and prints the terminal's name and its state afterwards. */
+/** A shell script that runs a program and then prints the name and the state of the terminal. */
 const AROUND = `stty rows $1 cols $2; before=$(stty -g); tty; shift 2; "$@"; code=$?
 [ "$before" = "$(stty -g)" ] && echo "as it was" || echo "changed"
 exit $code`;
 
-/** Python is installed, since node-gyp needs it. */
+/** The tests can use Python, because node-gyp requires Python. */
 const SPAWN = `import os, pty, sys
 sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))`;
 
@@ -15,7 +15,7 @@ export interface Size {
   readonly columns: number;
 }
 
-/** A program on a pseudo terminal. */
+/** A program that runs on a pseudo terminal. */
 export class Terminal {
   readonly #child;
   readonly #ended: Promise<unknown>;
@@ -30,12 +30,12 @@ export class Terminal {
     this.#ended = once(this.#child, 'close');
   }
 
-  /** The output so far, without the terminal's name. */
+  /** The program's output so far, without the terminal's name. */
   get text(): string {
     return this.#text.slice(this.#text.indexOf('\n') + 1);
   }
 
-  /** Waits until the output, earlier output included, satisfies a condition. */
+  /** Waits until the whole output so far satisfies a condition. */
   async until(wanted: (text: string) => boolean): Promise<void> {
     while (!wanted(this.text)) {
       if (this.#child.exitCode !== null) throw new Error(`the program ended early: ${this.text}`);
@@ -61,7 +61,7 @@ export class Terminal {
   }
 }
 
-/** Computes the lines on the screen after the text was written to it. */
+/** Returns the lines that a screen shows after a text was written to the screen. */
 export function screenAfter(text: string, { columns }: Size): string[] {
   let lines = [''];
   let [row, column] = [0, 0];

@@ -9,19 +9,19 @@ const CARD = '0000:01:00.0';
 const yes = () => Promise.resolve(true);
 const no = () => Promise.resolve(false);
 
-test('the option decides before VFIO_VF_TOKEN', async (t) => {
+test('the option --vf-token overrides VFIO_VF_TOKEN', async (t) => {
   t.deepEqual(await chooseToken(CARD, TOKEN, OTHER, no), { vfToken: TOKEN });
   t.deepEqual(await chooseToken(CARD, undefined, OTHER, yes), { vfToken: OTHER });
 });
 
-test('VFIO_VF_TOKEN is omitted for a device that accepts no token', async (t) => {
+test('VFIO_VF_TOKEN is ignored for a device that accepts no token', async (t) => {
   t.deepEqual(await chooseToken(CARD, undefined, TOKEN, no), {});
   t.deepEqual(await chooseToken('mock:nvme', undefined, TOKEN, yes), {});
   t.deepEqual(await chooseToken(CARD, undefined, '', yes), {});
   t.deepEqual(await chooseToken(CARD, undefined, undefined, yes), {});
 });
 
-test('every command that opens a device has --vf-token', async (t) => {
+test('every command that opens a device has the option --vf-token', async (t) => {
   const commands = 'config demo info peek poke repl reset run snapshot watch'.split(' ');
   const having = await Promise.all(
     Object.keys(COMMANDS).map(async (name) => {
@@ -37,7 +37,7 @@ test('a token that is not a UUID is wrong usage', async (t) => {
   t.regex(stderr, /^vfio: --vf-token must be a UUID such as .*\n$/);
 });
 
-test('a token for a device that accepts none fails with EINVAL and a hint', async (t) => {
+test('--vf-token for a device that accepts no token fails with EINVAL and a hint', async (t) => {
   const { code, stderr } = await vfio(['info', 'mock:edu', '--vf-token', TOKEN]);
   t.is(code, 1);
   t.regex(stderr, /EINVAL/);

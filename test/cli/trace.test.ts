@@ -10,7 +10,8 @@ const vfio = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
 const program = fileURLToPath(new URL('programs/late-and-lost.js', import.meta.url));
 const browser = ['/usr/bin/chromium', '/usr/bin/google-chrome'].find((path) => existsSync(path));
 const folder = mkdtempSync(join(tmpdir(), 'vfio-trace-test-'));
-// Far above the delivery time of a busy machine, and below the time that the program waits.
+// This limit is far above the delivery time on a busy machine, and below the time for which the
+// program waits.
 const LATE = ['--late', '200000'];
 
 test.after.always(() => {
@@ -56,7 +57,7 @@ async function traced(name: string) {
   return { code, report: JSON.parse(stdout) as Report };
 }
 
-test('trace counts interrupts, late and lost ones, and returns the exit code of the program', async (t) => {
+test('trace counts all, late and lost interrupts and returns the exit code of the program', async (t) => {
   const { code, report } = await traced('counts');
   t.is(code, 3);
   t.is(report.exitCode, 3);
@@ -82,7 +83,7 @@ test('trace counts interrupts, late and lost ones, and returns the exit code of 
   }
 });
 
-test('a program that cannot be traced gives an error, and no file is written', async (t) => {
+test('if a program cannot be traced, trace reports an error and writes no file', async (t) => {
   const output = join(folder, 'nothing');
   const idle = await run('-o', output, '--', process.execPath, '-e', '0');
   t.is(idle.code, 1);
@@ -96,7 +97,7 @@ test('a program that cannot be traced gives an error, and no file is written', a
 });
 
 async function onPage(colorScheme: 'light' | 'dark', width: number, url: string) {
-  // A preloaded sanitizer is meant for the addon, and makes Chromium hang.
+  // LD_PRELOAD is removed, because a sanitizer that is preloaded for the addon makes Chromium hang.
   const env = { ...process.env, LD_PRELOAD: undefined };
   const launched = { executablePath: browser ?? '', args: ['--no-sandbox'], env };
   const chrome = await chromium.launch(launched);
@@ -111,7 +112,7 @@ async function onPage(colorScheme: 'light' | 'dark', width: number, url: string)
   return { page, errors, close: () => chrome.close() };
 }
 
-/** Counts the pixels of the canvas by colour. */
+/** Counts the pixels of each colour on the canvas. */
 function colours(page: Page): Promise<Record<string, number>> {
   return page.evaluate(`(() => {
     const canvas = document.querySelector('canvas');

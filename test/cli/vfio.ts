@@ -11,7 +11,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs the command line in a process of its own. */
+/** Runs the program `vfio` in a separate process. */
 export async function vfio(args: readonly string[], input = ''): Promise<Outcome> {
   return finish(startVfio(args), input);
 }

@@ -13,7 +13,7 @@ function watch(size: Size, ...args: string[]): Terminal {
   return new Terminal(command, size, ENV);
 }
 
-/** Counts the frames drawn so far; each begins with the device. */
+/** Counts the frames that were drawn so far. Each frame begins with the name of the device. */
 const frames = (text: string) => text.split('mock:ticker msix').length - 1;
 
 for (const [name, keys] of [

@@ -18,7 +18,7 @@ interface Line {
   vectors: { vector: number; count: number; rate: number; total: number }[];
 }
 
-/** Runs vfio watch until a line matches, then sends a signal. */
+/** Runs `vfio watch` until a line of output matches, then sends a signal. */
 async function watchUntil(
   wanted: (line: string) => boolean,
   args: string[],
@@ -55,7 +55,7 @@ test('watch shows interrupts and quits cleanly on SIGINT', async (t) => {
   );
 });
 
-test('without a terminal watch prints a line per interval, and SIGTERM ends it', async (t) => {
+test('without a terminal, watch prints one line for each interval and ends on SIGTERM', async (t) => {
   const line = /^\d+\.\d s {2}[1-9]\d* in all {2}0: \d+\/s {2}5: \d+\/s$/;
   const args = ['mock:ticker', '--interval', '0.05'];
   const { lines, stderr, code } = await watchUntil((text) => line.test(text), args, 'SIGTERM');
@@ -64,7 +64,7 @@ test('without a terminal watch prints a line per interval, and SIGTERM ends it',
   t.false(lines.join('').includes('\u001b'));
 });
 
-test('watch returns the device when the host requests it', async (t) => {
+test('watch closes the device when the host requests the device', async (t) => {
   const child = startVfio(['watch', 'mock:ticker', '--interval', '0.05'], ENV);
   child.stdin.end();
   const ended = finish(child);
@@ -77,7 +77,7 @@ test('watch returns the device when the host requests it', async (t) => {
   );
 });
 
-test('a reader that closes the pipe ends watch', async (t) => {
+test('watch ends when the reader of its output closes the pipe', async (t) => {
   const child = startVfio(['watch', 'mock:ticker', '--interval', '0.02'], ENV);
   child.stdin.end();
   const closed = once(child, 'close');
@@ -87,7 +87,7 @@ test('a reader that closes the pipe ends watch', async (t) => {
   t.is(child.signalCode, null);
 });
 
-test('wrong usage is refused before the device is opened', async (t) => {
+test('watch reports wrong usage before the device is opened', async (t) => {
   const cases = [
     { args: ['mock:edu', '--irq', 'nmi'], says: '--irq is msix or msi or intx, not' },
     { args: ['mock:edu', '--vectors', '0'], says: '--vectors is at least 1' },
@@ -103,7 +103,7 @@ test('wrong usage is refused before the device is opened', async (t) => {
   });
 });
 
-test('the first available kind is enabled, and the command register is restored', (t) => {
+test('watch enables the first available kind of interrupt and restores the command register at the end', (t) => {
   using device = openDeviceSync('mock:nvme#watched');
   device.config.update('command', { bus_master: 0 });
   const watched = watchVectors(device, 3);
@@ -114,7 +114,7 @@ test('the first available kind is enabled, and the command register is restored'
   t.is(watchVectors(device, 99).vectors.length, 65);
 });
 
-test('each vector has a bar; if not all fit, those with the most interrupts are shown', (t) => {
+test('each vector has a bar, and a small screen shows the vectors with the most interrupts', (t) => {
   const meter = new Meter(40, 0);
   meter.add(3, 500n);
   meter.add(17, 1000n);

@@ -11,7 +11,8 @@ const REQ = 4;
 const LOOPBACK = 0x21;
 
 /**
- * Checks that each use fails with EBADF. No hint is given, because the program closed the object.
+ * Checks that each use fails with EBADF. The error has no hint, because the program itself closed
+ * the object.
  */
 async function allFail(
   t: ExecutionContext,
@@ -87,7 +88,7 @@ test.serial('every call of a closed connection fails with EBADF', async (t) => {
 });
 
 test.serial(
-  'a closed eventfd, event set or memory fails with EBADF while the device is open',
+  'use of a closed eventfd, event set or memory fails with EBADF on an open device',
   async (t) => {
     await using device = await openDevice(NVME);
     const { connection } = device;
@@ -145,7 +146,7 @@ test.serial(
         set.unref();
       },
     });
-    // A wrong argument throws a TypeError, also after close().
+    // A wrong argument throws a TypeError, even after close().
     t.throws(
       () =>
         connection.setIrqs({

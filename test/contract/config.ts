@@ -108,7 +108,7 @@ test.serial('MSI Enable reads 0 while MSI is not active', async (t) => {
   });
 });
 
-test.serial('MSI address and data are virtual and read back as written', async (t) => {
+test.serial('MSI address and data are virtual, and a read returns the written value', async (t) => {
   await withDevice(t, EDU, ({ config }) => {
     config.set('msi.address', 0xfee0_0000);
     config.set('msi.data', 0x4041);

@@ -17,7 +17,7 @@ test.serial('the NVMe driver writes, reads back and gets interrupts', async (t) 
   });
 });
 
-test.serial('the driver of edu computes, copies and gets interrupts', async (t) => {
+test.serial('the edu driver computes a factorial, copies data and gets interrupts', async (t) => {
   await withDevice(t, EDU, async (device) => {
     const report = await (await findDemo(device))(device);
     t.true(report.ok, JSON.stringify(report.lines));

@@ -1,9 +1,10 @@
-// A process that ends in the middle of its work does not crash or hang, and frees the device.
+// A process that ends in the middle of its work does not crash and does not hang. The end of the
+// process frees the device.
 import { execFile } from 'node:child_process';
 import test from 'ava';
 import { EDU, withDevice } from './targets.js';
 
-/** Source code: opens a device, uses one object of each kind, and starts some calls. */
+/** Source code that opens a device, uses one object of each kind, and starts some calls. */
 const EVERYTHING = `
   import { openDevice } from 'vfio';
   import { spawnSync } from 'node:child_process';

@@ -52,8 +52,8 @@ test.serial(
       const wakeup = device.createEventfd();
       device.features.enterLowPower({ wakeup });
       let woken = 0n;
-      // The kernel suspends a device after a delay. An access before the suspend signals no
-      // wake-up.
+      // The kernel suspends a device after a delay. An access before the device is suspended
+      // signals no wake-up.
       for (let n = 0; n < 1000 && woken === 0n; n++) {
         await sleep(5);
         device.config.read32(0);
@@ -110,7 +110,7 @@ test.serial('a hot reset of a single device keeps its interrupts', async (t) => 
 });
 
 test.serial(
-  'a hot reset with a device outside of the reset group fails with EINVAL, except for cdev',
+  'for a group, a hot reset with a device outside of the reset group fails with EINVAL',
   async (t) => {
     await withDevice(t, EDU, async (device) => {
       await withDevice(t, NVME, (other) => {

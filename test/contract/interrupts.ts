@@ -117,7 +117,7 @@ test.serial(
   },
 );
 
-test.serial('a poller receives interrupts instead of the event loop', async (t) => {
+test.serial('interrupts go to a poller and not to the event loop', async (t) => {
   await withDevice(t, NVME, async ({ interrupts }) => {
     const vector = interrupts.msix.request(2);
     const seen = recorded(vector);
@@ -195,7 +195,7 @@ test.serial(
   },
 );
 
-test.serial('INTx unmasked by hand fires again while the line is still asserted', async (t) => {
+test.serial('INTx unmasked by hand fires again if the line is still asserted', async (t) => {
   await withDevice(t, EDU, async (device) => {
     enable(device);
     using registers = device.bar(0).map();
@@ -244,7 +244,7 @@ test.serial('a device closes itself if the host requests the device back', async
     const vector = device.interrupts.msix.request(0);
     const ended = t.throwsAsync(vector.next(), { code: 'ECANCELED' });
     device.connection.setIrqs({ index: REQ, flags: LOOPBACK, start: 0, count: 1 });
-    // The event loop delivers the host's request, like every interrupt.
+    // The event loop delivers the host's request in the same way as an interrupt.
     t.false(device.closed);
     await ended;
     t.true(device.closed);

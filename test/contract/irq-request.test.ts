@@ -57,7 +57,7 @@ test('NONE selects all vectors of the range; BOOL selects vectors with a nonzero
   t.deepEqual(selectedVectors(validate({ ...bools, bools: [1], argsz: 23 })), [2]);
 });
 
-test('a failing block unbinds all vectors up to the failing vector and no later vector', (t) => {
+test('if one bind of a request fails, all vectors up to the failing vector are unbound', (t) => {
   const request = validate({
     flags: EVENTFD | TRIGGER,
     start: 1,

@@ -137,7 +137,8 @@ test.serial('a worker can end while its device is open and in use', async (t) =>
     await once(worker, 'message');
     await worker.terminate();
     await exited;
-    // The open succeeds only if the device is free, because a group can be opened once.
+    // The open succeeds only if the device is free, because a group that is open cannot be opened
+    // again.
     await withDevice(t, EDU, (device) => {
       t.is(device.config.read16(0), 0x1234);
     });

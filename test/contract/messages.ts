@@ -22,7 +22,7 @@ test.serial('each vector has its own MSI-X message in the mapped table', async (
 });
 
 test.serial(
-  'a vector keeps its message after a mask, a release, another request and a reset',
+  'a vector keeps its message after a mask, after a new request and after a reset',
   async (t) => {
     await withDevice(t, NVME, async (device) => {
       const { interrupts, messages } = device;

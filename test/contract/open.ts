@@ -52,7 +52,7 @@ test.serial('an error for an unknown device names the device', async (t) => {
 });
 
 test.serial(
-  'a name with an unknown syntax fails with ENODEV, and the error lists the valid forms',
+  'a name with an unknown syntax fails with ENODEV, and the error shows valid names',
   async (t) => {
     const error = await t.throwsAsync(openDevice('no such thing'), { instanceOf: VfioError });
     t.is(error.code, 'ENODEV');

@@ -18,7 +18,7 @@ test.serial('regions report their size and their flags', async (t) => {
   });
 });
 
-test.serial('the mapping and the file show the same registers', async (t) => {
+test.serial('a mapping and the device file access the same registers', async (t) => {
   await withDevice(t, EDU, (device) => {
     using window = device.bar(0).map();
     t.is(window.read32(0), EDU_IDENTIFICATION);
@@ -90,7 +90,7 @@ test.serial(
 );
 
 test.serial(
-  'the MSI-X table reads all ones through the file, and real contents through the mapping',
+  'the device file hides the MSI-X table, and a mapping shows the real contents',
   async (t) => {
     await withDevice(t, NVME, (device) => {
       t.deepEqual([...device.bar(0).read(MSIX_TABLE, 16)], new Array(16).fill(0xff));
@@ -110,7 +110,7 @@ test.serial('an access outside of a region throws a RangeError and has no effect
 });
 
 test.serial(
-  'a file read is short at the end of a BAR, and fails with EINVAL beyond the end',
+  'a read of the device file is short at the end of a BAR, and fails beyond the end',
   async (t) => {
     const connection = await openConnection(NVME);
     t.teardown(() => {

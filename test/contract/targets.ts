@@ -2,8 +2,9 @@ import type { ExecutionContext } from 'ava';
 import { openDevice, type OpenOptions, type PciDevice, type Vector } from 'vfio';
 
 /**
- * The devices that the contract suite tests. In the lab, environment variables name real devices;
- * otherwise mock devices are used. A test never depends on whether a device is real.
+ * The devices that the contract suite tests. In the lab, environment variables name real devices.
+ * Without these variables, the tests use mock devices. A test never depends on whether a device is
+ * real.
  */
 export const NVME = process.env.VFIO_LAB_NVME ?? 'mock:nvme';
 export const EDU = process.env.VFIO_LAB_EDU ?? 'mock:edu';

@@ -10,7 +10,7 @@ const CONTROL = 12;
 const ENABLE = 0x8000;
 const FUNCTION_MASK = 0x4000;
 const TIMEOUT_MS = 5000;
-/** Number of eventfds for swaps. Each vector also has an eventfd from the start. */
+/** Number of spare eventfds that can replace the first eventfd of a vector. */
 const SWAPS = 100;
 
 /** A guest with a virtual table. The device's own vectors serve the table. */
@@ -86,7 +86,7 @@ class Guest {
   }
 
   /**
-   * Waits until the pending bit of a vector is set. The interrupt may still be under way at the
+   * Waits until the pending bit of a vector is set. The interrupt can still be under way at the
    * call.
    */
   async pending(vector: number): Promise<void> {
@@ -158,7 +158,7 @@ test.serial(
   },
 );
 
-test.serial('virtual MSI-X: a signal in the eventfd of the source survives a swap', async (t) => {
+test.serial('virtual MSI-X: no signal in the eventfd of the source is lost', async (t) => {
   await withGuest(t, (guest) => {
     guest.connect(2);
     guest.mask(2, false);
@@ -174,7 +174,7 @@ test.serial('virtual MSI-X: a signal in the eventfd of the source survives a swa
   });
 });
 
-test.serial('virtual MSI-X: mask, unmask and swap lose no interrupt of a command', async (t) => {
+test.serial('virtual MSI-X: a mask, an unmask or a new eventfd loses no interrupt', async (t) => {
   await withGuest(t, async (guest, device) => {
     const nvme = await PolledNvme.start(device);
     const queue = await nvme.createQueue(1);

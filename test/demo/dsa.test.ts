@@ -49,7 +49,7 @@ async function start(t: ExecutionContext) {
     virtual.close();
     device.close();
   });
-  /** Returns the interrupts of each vector since the last call. */
+  /** Returns the number of interrupts of each vector since the last call. */
   const readCounts = async () => {
     await turn();
     return eventfds.map((eventfd) => Number(eventfd.read()));

@@ -33,7 +33,7 @@ const TAKES_OPTIONS: Readonly<Record<string, (device: PciDevice, options: never)
 };
 
 for (const [name, call] of Object.entries(TAKES_OPTIONS)) {
-  test(`${name}() refuses options that are not an object, and unknown options`, (t) => {
+  test(`${name}() refuses unknown options and an options argument that is not an object`, (t) => {
     const device = use(t);
     for (const options of [null, 5, 'abc', true, 1n, () => 0]) {
       t.throws(() => call(device, options as never), {
@@ -88,7 +88,7 @@ test('unmap() refuses a wrong size, and the error names the argument', (t) => {
   t.throws(() => dma.unmap(0 as never, 4096n), { ...wrong, message: 'iova must be a bigint' });
 });
 
-test('configuration space refuses names and field changes of a wrong type', (t) => {
+test('ConfigSpace refuses a register name or a field change of a wrong type', (t) => {
   const { config } = use(t);
   for (const name of [undefined, null, 5, Symbol('msix'), {}]) {
     t.throws(() => config.find(name as never), wrong);
@@ -113,7 +113,7 @@ test('configuration space refuses names and field changes of a wrong type', (t) 
   );
 });
 
-test('a second vector with the same eventfd gives EEXIST, with a hint', (t) => {
+test('requesting a second vector with the same eventfd gives EEXIST and a hint', (t) => {
   const device = use(t);
   const eventfd = device.createEventfd();
   device.interrupts.msix.request(0, { eventfd });

@@ -20,7 +20,7 @@ const open = () =>
     connection.regions[0] = { size: 0x4000n };
   });
 
-test('the size is that of the configuration region', (t) => {
+test('the size of configuration space is the size of region 7', (t) => {
   t.is(open().device.config.size, 4096);
 });
 
@@ -43,7 +43,7 @@ test('each call makes one access of the requested width', (t) => {
   ]);
 });
 
-test('a wrong offset or value is refused before any access', (t) => {
+test('a wrong offset or value is refused before the device is accessed', (t) => {
   const { device, script } = open();
   const { config } = device;
   for (const offset of [-1, 4096, 2 ** 53]) {
@@ -106,7 +106,7 @@ test('the capability lists are read only once', (t) => {
   t.deepEqual(script.take(), ['read 7 0 4096']);
 });
 
-test('empty capability lists are read again, because the device may not have responded', (t) => {
+test('if the capability lists were empty, the next call reads the lists again', (t) => {
   const { device, connection } = openFake(({ config }) => config.fill(0xff));
   t.deepEqual(device.config.capabilities(), []);
   connection.config.fill(0);
@@ -114,7 +114,7 @@ test('empty capability lists are read again, because the device may not have res
   t.is(device.config.capabilities().length, 4);
 });
 
-test('a register is accessed by its name, at its offset in this device', (t) => {
+test('get() and set() find the offset of a register in this device by its name', (t) => {
   const { device, script } = open();
   const { config } = device;
   t.is(config.get('vendor_id'), 0x8086);
@@ -144,7 +144,7 @@ test('a missing register gives ENXIO, and an unknown name gives a TypeError', (t
   t.deepEqual(script.take(), []);
 });
 
-test('an update makes one read and one write', (t) => {
+test('an update reads the register once and writes the register once', (t) => {
   const { device, script } = open();
   device.config.update('command', { bus_master: 1, intx_disable: 0 });
   t.deepEqual(script.take(), ['load 7 4 2', 'store 7 4 2 0x7']);
@@ -154,7 +154,7 @@ test('an update makes one read and one write', (t) => {
   t.deepEqual(script.take(), ['load 7 68 2', 'store 7 68 2 0x100']);
 });
 
-test('a wrong update makes no access', (t) => {
+test('a wrong update does not access the device', (t) => {
   const { device, script } = open();
   const update = (changes: object) => {
     device.config.update('command', changes);

@@ -10,7 +10,7 @@ test.serial(`opening and closing ${COUNT} mock devices leaks no resource`, async
 });
 
 test.serial(
-  `${COUNT} opened and closed devices of the kernel back end leave no resources`,
+  `opening and closing ${COUNT} devices of the kernel back end leaks no resource`,
   async (t) => {
     t.timeout(10 * 60_000);
     const { before, during } = await runCycles(t, 'bench', COUNT);

@@ -75,7 +75,8 @@ async function cycle(n: number): Promise<void> {
   const waiting = vector.next().catch(() => undefined);
   vector.on('interrupt', () => undefined);
   if (n === 0) during = measureUse();
-  // Every third cycle closes each object. In the other cycles only the device is closed.
+  // In every third cycle, the program closes each object. In the other cycles, it closes only the
+  // device.
   if (n % 3 === 0) {
     window.close();
     shared.free();
@@ -101,7 +102,7 @@ async function repeat(times: number): Promise<ResourceUse> {
 }
 
 const count = Number(cycles);
-// Warm-up: V8 compiles the code, and the allocators reserve their memory.
+// Run the first cycles before measuring: V8 compiles the code, and the allocators reserve memory.
 await repeat(Math.ceil(count / 10) + 2);
 await cycle(0);
 const before = await repeat(1);

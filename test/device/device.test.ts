@@ -3,7 +3,7 @@ import { createDevice } from '../../lib/device/device.js';
 import { VfioError } from '../../lib/errors.js';
 import { FakeConnection, openFake } from './fake.js';
 
-test('a device has its name, its interface and its info', (t) => {
+test('a device reports its name, its kernel interface and its device information', (t) => {
   const { device } = openFake();
   t.like(device, { name: 'fake:device', via: 'cdev', closed: false });
   t.deepEqual(device.info, { flags: 3, numRegions: 10, numIrqs: 5 });
@@ -208,7 +208,7 @@ test('hotReset() passes the connections of the other devices', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('a PASID of more than 20 bits is refused', (t) => {
+test('a PASID with more than 20 bits is refused', (t) => {
   const { device, script } = openFake();
   device.attachPasid(0xf_ffff);
   device.detachPasid(0);

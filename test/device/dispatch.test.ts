@@ -5,7 +5,7 @@ import type { Vector } from '../../lib/device/vector.js';
 import { fds, withVectors } from './fake.js';
 
 /**
- * Collects uncaught exceptions without the listener of ava.
+ * Removes ava's listener for uncaught exceptions, and collects these exceptions.
  * @returns a function that restores ava's listener and returns the exceptions
  */
 function catchUncaught() {
@@ -21,7 +21,7 @@ function catchUncaught() {
   };
 }
 
-test('one wake delivers to each vector that fired, in order', (t) => {
+test('one wake delivers an interrupt to each signalled vector, in order', (t) => {
   const { vectors, set } = withVectors(4);
   const log: unknown[] = [];
   for (const vector of vectors) {
@@ -34,7 +34,7 @@ test('one wake delivers to each vector that fired, in order', (t) => {
   ]);
 });
 
-test('with counts a delivery reports the number of interrupts, and without counts 1n', (t) => {
+test('a delivery reports the number of interrupts with counts, and 1n without counts', (t) => {
   const { msix, set, a } = withVectors(1);
   const counted = msix.request(1, { counts: true });
   t.is(set.slots.get(set.slotOf(counted.eventfd))?.counted, true);
@@ -58,7 +58,7 @@ test('one event set contains the vectors of all interrupt indexes', (t) => {
   t.deepEqual([...set.slots.keys()], [0, 1, 2]);
 });
 
-test('if a listener closes another vector, that vector gets no delivery in this wake', (t) => {
+test('if a listener closes another vector, that vector gets no interrupt in this wake', (t) => {
   const { a, b, c, set } = withVectors(3);
   const log: string[] = [];
   a.on('interrupt', () => {
@@ -71,7 +71,7 @@ test('if a listener closes another vector, that vector gets no delivery in this 
   t.deepEqual(log, ['a', 'c']);
 });
 
-test('a vector that reuses a slot during a wake gets no delivery of that wake', (t) => {
+test('a new vector does not get the signal of a vector closed in the same wake', (t) => {
   const { a, b, msix, set } = withVectors(2);
   const log: string[] = [];
   let fresh: Vector | undefined;
@@ -90,7 +90,7 @@ test('a vector that reuses a slot during a wake gets no delivery of that wake', 
   t.deepEqual(log, ['fresh']);
 });
 
-test('a listener may close its vector, disable the index or close the device', (t) => {
+test('a listener can close its vector, disable the index or close the device', (t) => {
   for (const end of ['vector', 'index', 'device'] as const) {
     const { a, b, msix, device, set } = withVectors(2);
     let later = 0;
@@ -180,7 +180,7 @@ test('closing a vector or removing its listeners lets the process end', (t) => {
   t.false(set.referenced);
 });
 
-test('a vector works with its method once() and with once() of node:events', async (t) => {
+test('once() of a vector and once() of node:events both get one interrupt', async (t) => {
   const { a, set } = withVectors(1);
   const counts: bigint[] = [];
   a.once('interrupt', (count) => counts.push(count));
@@ -265,7 +265,7 @@ test('an iteration yields the interrupts that arrived before the vector was clos
   t.deepEqual(await step, { done: true, value: undefined });
 });
 
-test('leaving the loop of an iteration removes its listeners', async (t) => {
+test('when the program leaves the loop, the iterator removes its listeners', async (t) => {
   const { a, set } = withVectors(1);
   set.fire(a.eventfd);
   for await (const count of a) {
@@ -276,7 +276,7 @@ test('leaving the loop of an iteration removes its listeners', async (t) => {
   t.is(a.listenerCount('interrupt') + a.listenerCount('close'), 0);
 });
 
-test('interrupts that arrive before a break leaves the loop are kept for next()', async (t) => {
+test('interrupts that arrive before a break are kept for next()', async (t) => {
   const { a, msix, set } = withVectors(1);
   const counted = msix.request(1, { counts: true });
   set.fire(a.eventfd);

@@ -22,7 +22,7 @@ test('allocate() maps new memory at the lowest address except 0', async (t) => {
   t.deepEqual(device.dma.ranges(), [{ start: 0n, end: 0xfedf_ffffn }]);
 });
 
-test('the option access sets the flags of the mapping', (t) => {
+test('the access option sets the flags of the mapping', (t) => {
   const { device, script } = openFake();
   device.dma.allocateSync(1, { access: 'read' });
   device.dma.allocateSync(1, { access: 'write' });
@@ -30,7 +30,7 @@ test('the option access sets the flags of the mapping', (t) => {
   t.deepEqual(flags, ['map 0x1000 4096 flags=1 offset=0', 'map 0x2000 4096 flags=2 offset=0']);
 });
 
-test('with huge pages the size and the IOVA are multiples of the huge page', (t) => {
+test('with huge pages, the size and the IOVA are multiples of the huge page size', (t) => {
   const { device, script } = openFake();
   t.is(device.dma.allocateSync(5 * MIB, { hugePages: true }).iova, 0x20_0000n);
   const large = device.dma.allocateSync(3 * MIB, { hugePages: '2M' });
@@ -48,7 +48,7 @@ test('with huge pages the size and the IOVA are multiples of the huge page', (t)
   );
 });
 
-test('the option iova sets the address, and an address in use is refused', async (t) => {
+test('the iova option sets the address, and an address in use is refused', async (t) => {
   const { device, script } = openFake();
   t.is((await device.dma.allocate(4096, { iova: 0n })).iova, 0n);
   t.is(device.dma.allocateSync(4096, { iova: 0xfedf_f000n }).iova, 0xfedf_f000n);
@@ -147,7 +147,7 @@ test('if unmapping fails, the memory stays allocated and free() can be called ag
   t.true(space.memories[0]?.released);
 });
 
-test('a failed map releases the memory and the address', async (t) => {
+test('if a mapping fails, the memory and the address are released', async (t) => {
   const { device, script, space } = openFake();
   for (const kind of ['map', 'allocate']) {
     script.fail(kind, new VfioError({ code: 'ENOMEM' }));
@@ -161,7 +161,7 @@ test('a failed map releases the memory and the address', async (t) => {
   t.is(device.dma.allocateSync(4096).iova, 0x1000n);
 });
 
-test('no free address gives ENOSPC, and a device without IOVA ranges gives ENOTSUP', async (t) => {
+test('ENOSPC: no address is free; ENOTSUP: the device has no IOVA ranges', async (t) => {
   const { device, script, space } = openFake();
   space.usable = [{ start: 0n, end: 0x3fffn }];
   await t.throwsAsync(device.dma.allocate(0x4000), {
@@ -237,7 +237,7 @@ test('unmapAll() unmaps only the buffers of its own device', (t) => {
   t.is(other.dma.allocateSync(4096).iova, 0x1000n);
 });
 
-test('unmap() gives EBUSY while a map in its range is in progress', async (t) => {
+test('unmap() gives EBUSY while memory is being mapped in its range', async (t) => {
   const { device, space } = openFake();
   space.gated = true;
   const pending = device.dma.allocate(4096);

@@ -27,7 +27,10 @@ export class FakeEventfd implements Eventfd {
   }
 }
 
-/** An event set that a test fires: by `fire()` for the event loop, by `queue` for a poller. */
+/**
+ * An event set that a test controls. `fire()` simulates the event loop, and `queue` contains the
+ * wakes of a poller.
+ */
 export class FakeEventSet implements EventSet {
   readonly fired: Uint32Array;
   readonly counts: BigUint64Array;
@@ -94,13 +97,13 @@ export class FakeEventSet implements EventSet {
     this.served = null;
   }
 
-  /** Simulates one wake of the event loop, in which these eventfds are signalled once. */
+  /** Simulates one wake of the event loop, with one signal of each eventfd. */
   fire(...eventfds: readonly Eventfd[]): void {
     const n = this.#load(eventfds.map((eventfd) => [this.slotOf(eventfd), 1n]));
     this.served?.(n);
   }
 
-  /** Simulates one wake of the event loop, with a count for each eventfd. */
+  /** Simulates one wake of the event loop, with the given number of signals of each eventfd. */
   fireCounted(...events: readonly (readonly [Eventfd, bigint])[]): void {
     this.served?.(this.#load(events.map(([eventfd, count]) => [this.slotOf(eventfd), count])));
   }

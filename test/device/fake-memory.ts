@@ -28,7 +28,7 @@ export class FakeAddressSpace implements AddressSpace {
   usable: IovaRange[] = [{ start: 0n, end: 0xfedf_ffffn }];
   readonly mapped = new Map<bigint, bigint>();
   readonly memories: FakeMemory[] = [];
-  /** Functions that complete the pending maps. */
+  /** Each function completes one pending mapping. */
   readonly gates: (() => void)[] = [];
   gated = false;
 
@@ -57,7 +57,7 @@ export class FakeAddressSpace implements AddressSpace {
   async map(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number) {
     if (this.gated) await new Promise<void>((resolve) => this.gates.push(resolve));
     else await Promise.resolve();
-    // A map in progress completes even if the device is closed during the call.
+    // A mapping that is in progress completes even if the device is closed during the call.
     const { closed } = this.script;
     this.script.closed = false;
     try {

@@ -1,12 +1,14 @@
 import { VfioError } from '../../lib/errors.js';
 
-/** Records the calls of a fake as lines of text, and lets a test make calls fail. */
+/** Records the calls of a fake object as lines of text. A test can make calls fail. */
 export class Script {
   readonly calls: string[] = [];
   closed = false;
   readonly #failures: { kind: string; nth: number; error: unknown }[] = [];
 
-  /** Makes the nth future call of this kind throw the error. */
+  /**
+   * After `nth - 1` more calls of this kind, the next call throws the error.
+   */
   fail(kind: string, error: unknown = new VfioError({ code: 'EIO' }), nth = 1): void {
     this.#failures.push({ kind, nth, error });
   }

@@ -46,7 +46,10 @@ export class FakeConnection implements DeviceConnection {
     { count: 1, flags: 9 },
     { count: 1, flags: 9 },
   ];
-  /** Return values or errors of the next calls that enable an index. An empty list gives 0. */
+  /**
+   * The return values or errors of the next calls that enable an index. If the list is empty, a
+   * call returns 0.
+   */
   readonly irqAnswers: (number | VfioError)[] = [];
 
   constructor(addressSpace?: FakeAddressSpace) {
@@ -199,7 +202,7 @@ export class FakeConnection implements DeviceConnection {
   }
 }
 
-/** Opens a device over a fake connection, and clears the recorded calls. */
+/** Opens a device with a fake connection, and clears the recorded calls. */
 export function openFake(change: (connection: FakeConnection) => void = () => undefined) {
   const connection = new FakeConnection();
   change(connection);

@@ -20,7 +20,7 @@ test('probe() returns false for EINVAL, ENOTTY and EOPNOTSUPP, and throws other 
   t.throws(() => device.features.probe(0), { code: 'EIO' });
 });
 
-test('get() and set() pass the data of a feature', (t) => {
+test('get() reads the data of a feature, and set() writes the data', (t) => {
   const { device, script } = openFake();
   t.deepEqual([...device.features.get(1, 3)], [0xab, 0xab, 0xab]);
   device.features.set(2, Uint8Array.of(1, 2));
@@ -32,7 +32,7 @@ test('get() and set() pass the data of a feature', (t) => {
   ]);
 });
 
-test('ENOTTY gets a hint, and other errors are unchanged', (t) => {
+test('an ENOTTY error gets a hint, and other errors stay unchanged', (t) => {
   const { device, script } = openFake();
   script.fail('feature', new VfioError({ code: 'ENOTTY', syscall: 'VFIO_DEVICE_FEATURE' }));
   const unknown = t.throws(() => device.features.get(9, 8), { instanceOf: VfioError });

@@ -1,4 +1,4 @@
-// Detects the writes to configuration space that make the kernel reset the function.
+// Tests the detection of writes to configuration space that make the kernel reset the function.
 import test from 'ava';
 import { type FakeConnection, openFake } from './fake.js';
 
@@ -19,7 +19,7 @@ function open({ express = true, canReset = true }) {
   return { ...opened, resets };
 }
 
-test('a write of any width that sets Initiate FLR of PCI Express is a reset', (t) => {
+test('a write of any width that sets Initiate FLR of PCI Express counts as a reset', (t) => {
   const { device, resets } = open({});
   const { config } = device;
   config.write16(EXPRESS + 8, 0x8000);
@@ -30,13 +30,13 @@ test('a write of any width that sets Initiate FLR of PCI Express is a reset', (t
   t.deepEqual(resets, ['reset', 'reset', 'reset', 'reset', 'reset']);
 });
 
-test('a write that sets Initiate FLR of Advanced Features is a reset', (t) => {
+test('a write that sets Initiate FLR of Advanced Features counts as a reset', (t) => {
   const { device, resets } = open({ express: false });
   device.config.write8(ADVANCED + 4, 1);
   t.deepEqual(resets, ['reset']);
 });
 
-test('a write of other bits, or to a function without FLR, is not a reset', (t) => {
+test('a write of other bits or to a function without FLR does not count as a reset', (t) => {
   const { device, resets } = open({});
   device.config.write16(EXPRESS + 8, 0x7fff);
   device.config.write16(EXPRESS + 10, 0x8000);
@@ -52,7 +52,7 @@ test('a write of other bits, or to a function without FLR, is not a reset', (t) 
   t.deepEqual(resets, []);
 });
 
-test('a write that cannot be a reset causes no read', (t) => {
+test('a write that cannot reset the function causes no read', (t) => {
   const { device, script } = open({});
   script.take();
   device.config.write16(0x04, 0x0006);

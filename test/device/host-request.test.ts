@@ -30,7 +30,7 @@ test.serial('by default REQ closes the device and emits a warning', async (t) =>
   t.regex(error.hint ?? '', /The host requested the device back/);
 });
 
-test.serial('by default REQ closes the device while a poller is open', async (t) => {
+test.serial('by default REQ also closes a device that has an open poller', async (t) => {
   const { device, connection, defaultEventfd } = openWithDefault();
   const poller = device.interrupts.poll();
   connection.set.queue.push([[connection.set.slotOf(defaultEventfd), 1n]]);
@@ -80,7 +80,7 @@ test('a requested REQ vector replaces the default until the vector is closed', (
   t.deepEqual(script.take(), ['set.remove 0', 'eventfd.close 2', 'set.close', 'close']);
 });
 
-test('if the program fails to request the REQ vector, the default vector stays', (t) => {
+test('if the request of the REQ vector fails, the default vector stays bound', (t) => {
   const { device, connection, script, defaultEventfd } = openWithDefault();
   script.fail('irqs');
   t.throws(() => device.interrupts.req.request(), { code: 'EIO' });

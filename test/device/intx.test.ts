@@ -85,7 +85,7 @@ test('with autoUnmask false, next() gets an interrupt', async (t) => {
   t.is(await vector.next(), 1n);
 });
 
-test('a successful resample() ends the automatic unmask after a delivery', (t) => {
+test('after a successful resample(), the library no longer unmasks INTx after a delivery', (t) => {
   const { script, vector, set, connection } = withIntx();
   vector.on('interrupt', () => undefined);
   script.take();

@@ -16,7 +16,7 @@ test('allocate() returns the lowest free address, but never 0', (t) => {
   t.is(allocator.allocate(PAGE, PAGE), 3n * PAGE);
 });
 
-test('because address 0 is skipped, the first address equals the alignment', (t) => {
+test('the first address is equal to the alignment, because 0 is never allocated', (t) => {
   const allocator = new IovaAllocator(X86);
   t.is(allocator.allocate(PAGE, 1n << 30n), 1n << 30n);
   t.is(allocator.allocate(PAGE, 1n << 21n), 1n << 21n);
@@ -32,7 +32,7 @@ test('addresses in a gap between ranges are not allocated', (t) => {
   t.true(allocator.isValid(0xfedf_f000n, PAGE));
 });
 
-test('adjacent ranges are joined to one range', (t) => {
+test('adjacent ranges are joined into one range', (t) => {
   const allocator = new IovaAllocator([
     { start: 0x2000n, end: 0x2fffn },
     { start: 0x1000n, end: 0x1fffn },
@@ -82,7 +82,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('free' as const), which: fc.nat(1000) }),
 );
 
-test('random calls get aligned and disjoint addresses, and free() frees all of them', (t) => {
+test('random allocations are aligned and do not overlap, and free() frees each of them', (t) => {
   const ranges = [
     { start: 0n, end: 0x7_ffffn },
     { start: 0x10_0000n, end: 0x10_ffffn },
@@ -112,7 +112,7 @@ test('random calls get aligned and disjoint addresses, and free() frees all of t
         }
         const alignment = 1n << BigInt(action.shift);
         const iova = allocator.allocate(size, alignment);
-        // Compares first fit with a brute-force search.
+        // A brute-force search finds the lowest free address, which allocate() must return.
         let expected: bigint | null = null;
         for (let at = alignment; at < 0x41_0000n && expected === null; at += alignment) {
           if (valid({ iova: at, size }) && !overlaps({ iova: at, size })) expected = at;

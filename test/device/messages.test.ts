@@ -49,7 +49,7 @@ test('each requested MSI-X vector has its own message', (t) => {
   t.regex(none.hint ?? '', /use MSI-X/);
 });
 
-test('reading a message with memory decode off gives EIO', (t) => {
+test('reading a message while memory decode is off gives EIO', (t) => {
   using device = openDeviceSync('mock:nvme');
   device.interrupts.msix.request(0);
   device.config.update('command', { memory: 0 });
@@ -58,7 +58,7 @@ test('reading a message with memory decode off gives EIO', (t) => {
   t.true(device.messages.read('msix', 0).remapped);
 });
 
-test('after novirt.enable(), MSI shows the physical message and drops writes', (t) => {
+test('after novirt.enable(), MSI registers show the physical message and drop writes', (t) => {
   using device = openDeviceSync(NOVIRT);
   const { config, messages } = device;
   config.set('msi.address', 0xfee0_0000);

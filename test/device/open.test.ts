@@ -62,7 +62,7 @@ test('listDevices() lists the devices of all back ends', (t) => {
   );
 });
 
-test('an unknown name gives ENODEV, with the forms of names in the hint', async (t) => {
+test('an unknown name gives ENODEV, and the hint explains valid names', async (t) => {
   const { openDevice, openDeviceSync } = api();
   const message = "ENODEV: not the name of a device 'nvme0'";
   const error = await t.throwsAsync(openDevice('nvme0'), { instanceOf: VfioError, message });
@@ -73,7 +73,7 @@ test('an unknown name gives ENODEV, with the forms of names in the hint', async 
   t.throws(() => openDeviceSync('nvme0'), { code: 'ENODEV', message });
 });
 
-test('a name of vendor ID and device ID opens the real function with these IDs', async (t) => {
+test('a name with vendor ID and device ID opens the real function with these IDs', async (t) => {
   const { real, mock, openDevice, resolveName } = api();
   const nic = (name: string) => ({ name, vendorId: 0x8086, deviceId: 0x10d3 }) as PciFunction;
   const found = [nic('0000:01:00.0'), { ...nic('0000:02:00.0'), deviceId: 0x1533 }];
@@ -100,7 +100,7 @@ test('resolveName() returns a complete name unchanged', (t) => {
   t.throws(() => resolveName('nvme0'), { code: 'ENODEV' });
 });
 
-test("with the mock alone, the hint for a real address advises to import 'vfio'", (t) => {
+test("without the kernel back end, the hint for a real address is to import 'vfio'", (t) => {
   const { openDeviceSync } = deviceApi([new FakeBackend('mock', MOCK)]);
   const error = t.throws(() => openDeviceSync('0000:01:00.0'), { instanceOf: VfioError });
   t.notRegex(error.message, /address of a PCI function/);

@@ -36,7 +36,7 @@ const open = () =>
     };
   });
 
-test('device.regions omits regions of size 0, and each region is read once', (t) => {
+test('device.regions omits regions of size 0, and reads the info of each region only once', (t) => {
   const { device, script } = open();
   t.deepEqual(
     device.regions.map(({ index }) => index),

@@ -14,8 +14,8 @@ const MAX_HEAP_GROWTH = 10 * 1024;
  * Allowed growth of resident memory in kB. Compiled code and V8's young generation need up to
  * 40 MB. If 20 % of the cycles leak, the growth exceeds this limit.
  *
- * The limit does not apply to mock devices, because their memory is garbage of V8's heap. Since
- * Node 22, V8 keeps many freed pages after it has collected much garbage.
+ * The limit does not apply to mock devices, because their memory is part of V8's heap. Since Node
+ * 22, V8 keeps many freed pages after it has collected much garbage.
  */
 const MAX_RESIDENT_GROWTH = 96 * 1024;
 /**

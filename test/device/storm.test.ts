@@ -1,5 +1,5 @@
-// Vectors are opened and closed while threads signal them. No interrupt may be lost, and no closed
-// vector may get an interrupt.
+// Vectors are opened and closed while threads signal them. Interrupts must not be lost, and a
+// closed vector must not get an interrupt.
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,10 @@ import type { StormResult } from './storm.js';
 const PROGRAM = fileURLToPath(new URL('storm.js', import.meta.url));
 const VECTORS = [1, 64, 2048];
 const MODES = ['loop', 'poller'] as const;
-/** Signals in one run. All six runs together make 1 million signals, or 10 million with FULL. */
+/**
+ * Number of signals in one run. All six runs together make 1 million signals, or 10 million if FULL
+ * is set.
+ */
 const SIGNALS = Math.ceil((FULL ? 10_000_000 : 1_000_000) / (VECTORS.length * MODES.length));
 
 const storm = join(temporaryFolder(), 'storm.node');

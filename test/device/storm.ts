@@ -71,7 +71,7 @@ function request(number: number): void {
     if (vector.closed) result.afterClose++;
     seen[number] = Atomics.load(signals, number);
     if (seen[number] === 0) result.spurious++;
-    // A listener closes or requests a random vector, or throws.
+    // Sometimes the listener closes a vector, requests a vector, or throws an error.
     if (random(200) === 0) churn(random(4) === 0 ? number : random(count));
     if (random(20) === 0) {
       result.thrown++;
@@ -125,7 +125,7 @@ if (mode === 'loop') {
 }
 storm.join();
 
-// The threads have stopped. Deliver all pending interrupts. Their listeners may still close and
+// The threads have stopped. Deliver all pending interrupts. Their listeners can still close and
 // request vectors.
 {
   using poller = device.interrupts.poll();

@@ -6,7 +6,9 @@ import { Script } from './fake-script.js';
 
 const irqCalls = (script: Script) => script.take().filter((call) => call.startsWith('irqs'));
 
-/** Gives the device `count` MSI-X vectors with NORESIZE, as on Linux before 6.5. */
+/**
+ * Gives the device `count` MSI-X vectors with NORESIZE. Linux before 6.5 sets this flag for MSI-X.
+ */
 const withNoresize = (count: number) => (connection: FakeConnection) => {
   connection.irqs[2] = { count, flags: 9 };
 };
@@ -63,7 +65,7 @@ test('with NORESIZE, all vectors are enabled once, and each request binds one ve
 for (const refusal of [3, new VfioError({ code: 'ENOSPC' })]) {
   const how = typeof refusal === 'number' ? 'a positive return value' : 'ENOSPC';
 
-  test(`if the host has too few vectors (${how}), the announced number is enabled`, (t) => {
+  test(`with too few host vectors (${how}), the announced number of vectors is enabled`, (t) => {
     const { device, script, connection } = openFake(withNoresize(64));
     const { msix } = device.interrupts;
     connection.irqAnswers.push(refusal);
@@ -88,7 +90,7 @@ for (const refusal of [3, new VfioError({ code: 'ENOSPC' })]) {
     t.truthy(msix.vector(2));
   });
 
-  test(`if the host has too few vectors (${how}), the first request(n) enables n + 1`, (t) => {
+  test(`with too few host vectors (${how}), the first request(n) enables n + 1 vectors`, (t) => {
     const { device, script, connection } = openFake();
     connection.irqAnswers.push(refusal);
     device.interrupts.msi.request(1);
@@ -151,7 +153,7 @@ test('without NORESIZE, a positive return value of SET_IRQS gives ENOSPC', (t) =
   t.is(irqCalls(script).length, 2);
 });
 
-test('if the kernel refuses to enable with EINVAL, the call is not repeated', (t) => {
+test('if the kernel refuses to enable MSI with EINVAL, the library does not try again', (t) => {
   const { device, connection, script } = openFake();
   connection.irqAnswers.push(new VfioError({ code: 'EINVAL' }));
   t.throws(() => device.interrupts.msi.request(0), { code: 'EINVAL' });

@@ -22,7 +22,7 @@ export interface Response {
 
 /** The first line, sent when the guest is ready. */
 export interface Hello {
-  /** Release of the guest's kernel, as uname(1) prints it. */
+  /** Full version of the guest's kernel: the output of `uname -r`. */
   readonly release: string;
 }
 

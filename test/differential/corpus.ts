@@ -48,8 +48,8 @@ export function keepFinding(finding: Finding): string {
 }
 
 /**
- * Runs a finding on the mock. Returns the first difference from the answers of the kernel, or null
- * if no answer differs.
+ * Runs the script of a finding on the mock. Returns the first difference from the answers of the
+ * kernel, or null if no answer differs.
  */
 export async function replayFinding({
   device,

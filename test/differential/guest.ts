@@ -23,7 +23,7 @@ interface Waiting {
 
 /** One boot of a guest that runs the agent. */
 class Boot {
-  /** Release of the guest's kernel, as uname(1) prints it. */
+  /** Full version of the guest's kernel: the output of `uname -r`. */
   readonly release: Promise<string>;
   readonly #stdin = new PassThrough();
   readonly #ended: Promise<unknown>;
@@ -46,7 +46,8 @@ class Boot {
       ready = resolve;
       failed = reject;
     });
-    // If no caller waits for the release, the rejection must not end the process.
+    // If no caller waits for the promise `release`, the rejection of the promise must not end the
+    // process.
     this.release.catch(() => undefined);
     this.#ended = runInLab({
       command: 'node',

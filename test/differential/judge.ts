@@ -16,7 +16,7 @@ const SHORTENING_MS = 60_000;
 /** Distance between the seeds of devices that run in parallel. */
 const SEED_STRIDE = 1_000_003;
 
-/** A script with different answers, as short as possible. */
+/** A script with different answers, after the script was shortened. */
 export interface Verdict {
   readonly script: readonly Op[];
   readonly answers: readonly Answer[];
@@ -31,7 +31,9 @@ export interface Outcome {
   readonly found: Verdict[];
   /** Scripts whose answers differed in only one run, because of timing. */
   readonly unsteady: Verdict[];
-  /** Scripts that ended the guest each time, with the last lines of the guest's standard error. */
+  /**
+   * Scripts that ended the guest in both runs, with the last lines of the guest's standard error.
+   */
   readonly deadly: { readonly script: readonly Op[]; readonly lastWords: string }[];
 }
 
@@ -48,8 +50,8 @@ export class Judge {
   #lastRetry: Promise<unknown> = Promise.resolve();
 
   /**
-   * @param onAnswers - receives the answers of the kernel to each script; scripts are then not
-   *   shortened
+   * @param onAnswers - receives the answers of the kernel to each script; with this function,
+   *   scripts are not shortened
    */
   constructor(guest: Guest, target: Target, profile: Profile, onAnswers: OnAnswers | null) {
     this.#guest = guest;
@@ -78,8 +80,8 @@ export class Judge {
       const generated = fc.sample(scripts(this.#target), {
         seed: seed + batch,
         numRuns: BATCH,
-        // Most biased scripts are short. With biased scripts, the guest would spend most of its
-        // time on opening devices.
+        // The bias of fast-check prefers short scripts. With short scripts, the guest would spend
+        // most of its time on opening devices.
         unbiased: true,
       });
       for (const script of generated) {
@@ -109,9 +111,7 @@ export class Judge {
     }
   }
 
-  /**
-   * Shortens a script. An attempt that ends the guest counts as an attempt without the difference.
-   */
+  /** Shortens a script. If an attempt ends the guest, the difference counts as absent. */
   #shorten(device: string, found: Verdict): Promise<Verdict> {
     const attempt = (script: readonly Op[]): Promise<Verdict | null> =>
       this.#compare(device, script).catch((error: unknown) => {

@@ -17,10 +17,10 @@ export interface Target {
   readonly configSize: 256 | 4096;
   /** Offsets of the capabilities. */
   readonly capabilities: Readonly<Partial<Record<'pm' | 'msi' | 'msix' | 'pcie', number>>>;
-  /** Unused parts of configuration space. Written values stay there, even across resets. */
+  /** Unused parts of configuration space. These parts keep written values, even across resets. */
   readonly raw: readonly Span[];
   readonly bars: readonly Bar[];
-  /** Operations that restore a known state of all values that survive a reset. */
+  /** Operations that write known values to all registers that a reset does not change. */
   readonly prologue: readonly Op[];
   /**
    * Operations that deassert the interrupt pin; empty if no script makes the device assert the pin.
@@ -53,7 +53,7 @@ export interface Bar {
 export const targets: readonly Target[] = [edu, nvme, e1000e, testdev];
 
 /**
- * Groups targets that may share a guest. The interrupt pins of a guest share four lines. If a
+ * Groups targets that can share a guest. The interrupt pins of a guest share four lines. If a
  * device asserts its pin without a handler, the other devices on that line get no interrupts.
  */
 export function groupTargets(chosen: readonly Target[]): Target[][] {

@@ -12,15 +12,15 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** A fenced block of a page, and the output block that directly follows the fenced block. */
+/** A code block of a page, with the output block that directly follows the code block. */
 export interface Block {
   readonly page: string;
   readonly line: number;
   readonly language: string;
   readonly text: string;
   /**
-   * The text of the output block: a block without a language, directly after this block. Null if
-   * there is no output block.
+   * The text of the output block. An output block has no language and directly follows this block.
+   * Null if there is no output block.
    */
   readonly output: string | null;
 }
@@ -34,7 +34,7 @@ export const PAGES: readonly string[] = [
     .map((name) => `docs/${name}`),
 ];
 
-/** Whether a line starts a guest. test/lab/host runs lines that start a guest. */
+/** Whether a line starts a guest. The tests in test/lab/host run such lines. */
 export const isGuest = (line: string): boolean => /\bvfio lab\b/.test(line);
 
 const FENCED = /^```(\w*)\n(.*?)^```\n(?:\n```\n(.*?)^```\n)?/gms;
@@ -47,7 +47,7 @@ export function blocksOf(page: string): Block[] {
   });
 }
 
-/** Returns the output that the comments after `console.log` promise. */
+/** Returns the output that the comments after `console.log` state. */
 export function expectedOutput(program: string): string {
   const said = [...program.matchAll(/console\.log\(.*\)[;,] \/\/ (.*)$/gm)];
   return said.map(([, text = '']) => `${text}\n`).join('');

@@ -6,8 +6,8 @@ import test from 'ava';
 import { blocksOf, isGuest, PAGES, project, root } from './blocks.js';
 
 /**
- * The device address that the pages use as an example. The tests use a mock device or the lab
- * instead.
+ * The device address that the pages use as an example. The tests replace this address by a mock
+ * device or by a device of the lab.
  */
 const CARD = /\b(0000:)?01:00\.0\b/g;
 const HARDWARE = 'docs/hardware.md';
@@ -15,11 +15,12 @@ const HARDWARE = 'docs/hardware.md';
 const blocks = PAGES.flatMap((page) => blocksOf(page)).filter(({ language }) => language === 'sh');
 const isNpm = (line: string) => line.startsWith('npm ');
 /**
- * Whether a line runs a script of the source tree. The build in such a script takes many minutes.
+ * Whether a line runs a script of the source tree. Such a line is not tested, because the script's
+ * build takes many minutes.
  */
 const isScript = (line: string) => line.startsWith('scripts/');
 
-test('the pages have commands', (t) => {
+test('the pages contain commands to test', (t) => {
   t.true(blocks.length >= 5);
 });
 

@@ -1,4 +1,4 @@
-// Tests that lists in the pages match lists in the code.
+// Tests that the lists in the pages match the lists in the code.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';

@@ -8,7 +8,8 @@ const FOLDERS = 'assets|bench|docs|examples|lib|native|scripts|test';
 /** Folders that a command creates. */
 const MADE = ['bench/results'];
 /**
- * Matches a path in backticks, alone or within a command: `lib/pci/` or `node scripts/check.mjs`.
+ * Matches a path in backticks. The path stands alone (`lib/pci/`) or is part of a command (`node
+ * scripts/check.mjs`).
  */
 const QUOTED = new RegExp(`(?<![\\w./-])(?:${FOLDERS})/[\\w./*{},-]*`, 'g');
 

@@ -13,7 +13,10 @@ function contains(outer: Box, inner: Box): boolean {
   return beginsInside && right(inner) <= right(outer) && bottom(inner) <= bottom(outer);
 }
 
-/** Returns the box of a room. If the room has no box, returns the box of the enclosing room. */
+/**
+ * Returns the box that stands for a component. A component without a box is drawn as part of the
+ * enclosing component's box.
+ */
 function boxOf(room: string): Box {
   const [box] = boxes
     .filter(({ rooms }) => rooms.some((name) => room === name || room.startsWith(`${name}/`)))
@@ -22,12 +25,12 @@ function boxOf(room: string): Box {
   return box;
 }
 
-/** Returns the rooms of a box, including the rooms of the boxes inside. */
+/** Returns the components that a box contains, including the components in inner boxes. */
 function roomsIn(outer: Box): string[] {
   return Object.keys(arrows).filter((room) => contains(outer, boxOf(room)));
 }
 
-/** All allowed imports, as pairs of rooms. */
+/** All allowed imports, as pairs of components. */
 const imports = Object.entries(arrows).flatMap(([from, others]) =>
   others.map((to) => [from, to] as const),
 );
@@ -35,7 +38,7 @@ const named = Object.entries(exceptions).flatMap(([file, others]) =>
   others.map((to) => [file.slice(0, file.lastIndexOf('/')), to] as const),
 );
 
-/** Returns all boxes that can be reached from a box along the lines. */
+/** Returns all boxes that can be reached from a box by following the lines of the picture. */
 function reachedFrom(start: Box): Set<Box> {
   const reached = new Set([start]);
   for (const box of reached) {
@@ -45,7 +48,7 @@ function reachedFrom(start: Box): Set<Box> {
   return reached;
 }
 
-test('the committed picture equals the output of scripts/draw-architecture.mjs', async (t) => {
+test('docs/architecture.svg equals the output of scripts/draw-architecture.mjs', async (t) => {
   const script = new URL('../../../scripts/draw-architecture.mjs', import.meta.url);
   const { draw } = (await import(script.href)) as { draw: (from: unknown) => string };
   t.is(
@@ -55,7 +58,7 @@ test('the committed picture equals the output of scripts/draw-architecture.mjs',
   );
 });
 
-test('every line of the picture is an allowed import', (t) => {
+test('every line of the picture stands for an allowed import', (t) => {
   for (const { from, to, named: isNamed } of lines) {
     if (to.startsWith('native/')) continue; // C++
     const sources = roomsIn(boxOf(from));
@@ -67,7 +70,7 @@ test('every line of the picture is an allowed import', (t) => {
   }
 });
 
-test('every allowed import is a line, follows from lines, or leads to the ground box', (t) => {
+test('for every allowed import, lines lead from box to box, or the target is in the ground box', (t) => {
   const ground = boxOf('ground');
   const missing = [...imports, ...named].filter(([from, to]) => {
     if (contains(ground, boxOf(to)) || contains(boxOf(to), boxOf(from))) return false;
@@ -76,7 +79,7 @@ test('every allowed import is a line, follows from lines, or leads to the ground
   t.deepEqual(missing, []);
 });
 
-test('in the picture a room lies below each room that imports it', (t) => {
+test('in the picture, each component lies below the components that import it', (t) => {
   const upward = [...imports, ...named].filter(([from, to]) => {
     const [source, target] = [boxOf(from), boxOf(to)];
     if (contains(source, target) || contains(target, source)) return false;
@@ -85,7 +88,7 @@ test('in the picture a room lies below each room that imports it', (t) => {
   t.deepEqual(upward, []);
 });
 
-test('docs/architecture.md describes every room', (t) => {
+test('docs/architecture.md describes every component', (t) => {
   const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
   const rows = [...page.matchAll(/^\| (.+?) \| .+\. \|$/gm)].flatMap(([, names = '']) =>
     [...names.matchAll(/`lib\/(.+?)(?:\.ts)?`/g)].map(([, name = '']) => name),

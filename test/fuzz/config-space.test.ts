@@ -45,7 +45,8 @@ const image = fc
     for (const [offset, byte] of noise) bytes[offset] = byte;
     bytes[0x06] = status;
     bytes[0x0e] = headerType;
-    // The list begins at the first generated capability. In some inputs, the list begins elsewhere.
+    // The list begins at the first generated capability. In some inputs, the list begins at another
+    // offset.
     bytes[0x34] = standards[0]?.offset ?? first;
     standards.forEach(({ offset, id, next }, i) => {
       bytes[offset] = id;

@@ -1,4 +1,4 @@
-// Tests with random guest accesses to the tables of a virtual device. No access may throw an
+// Tests with random guest accesses to the tables of a virtual device. An access must not throw an
 // exception. A read must return the last written value of all writable bits.
 import test from 'ava';
 import fc from 'fast-check';

@@ -10,8 +10,8 @@ const pages = fc.bigInt({ min: 1n, max: 40n }).map((count) => count * PAGE);
 const place = fc
   .oneof(fc.bigInt({ min: 0n, max: 64n }), u64)
   .map((page) => (page * PAGE) % 2n ** 64n);
-// The end of a range is inclusive, as in the kernel. In this test, ranges may also overlap, be
-// unsorted, or end before their start.
+// The end of a range is inclusive, as in the kernel. In this test, ranges can overlap, be unsorted,
+// or end before their start.
 const range = fc.record({
   start: place,
   end: fc.oneof(

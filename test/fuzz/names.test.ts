@@ -1,5 +1,5 @@
-// Tests with random names and texts from a user or from the system. A text must be parsed correctly
-// or be refused.
+// Tests with random names and texts from a user or from the system. Each text must either be parsed
+// correctly or be refused.
 import test from 'ava';
 import fc from 'fast-check';
 import { openDeviceSync, VfioError } from 'vfio';
@@ -37,7 +37,7 @@ const SETTING =
   '(?:kernel=(?:6\\.1|6\\.12|7\\.2)|(?:dmabuf|novirt|variant)=(?:on|off)|via=(?:group|cdev))';
 const MOCK = new RegExp(`^mock:[^#?]*(?:#[^#?]*)?(?:\\?(?:${SETTING}?(?:&${SETTING}?)*))?$`, 's');
 
-test('openDeviceSync() opens a valid random name or refuses the name with an errno', async (t) => {
+test('openDeviceSync() with a random name opens a device or fails with an errno', async (t) => {
   let opened = 0;
   await fuzz(t, 500, text, (name) => {
     try {

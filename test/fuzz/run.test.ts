@@ -40,8 +40,8 @@ const fields: Record<string, fc.Arbitrary<unknown>> = {
 };
 
 /**
- * An operation whose fields may be missing or have a wrong type. The operation may also have too
- * many fields.
+ * An operation with random fields. A field can be missing or can have a wrong type, and the
+ * operation can have too many fields.
  */
 const line = fc
   .constantFrom(...Object.entries(operations))

@@ -80,7 +80,7 @@ function apply(tree: Tree, { at, how, value }: { at: number; how: string; value:
     const digit = value % Math.max(old.length, 1);
     holder[key] = `${old.slice(0, digit)}${(value >>> 28).toString(16)}${old.slice(digit + 1)}`;
   } else {
-    // Clone the value, because another edit may change it.
+    // Clone the value, because another edit can change the value.
     holder[key] = structuredClone(value);
   }
 }
@@ -143,7 +143,7 @@ test('a damaged file is refused, or its mock device matches the file', async (t)
     if (identity !== new DataView(config.buffer).getUint32(0, true)) throw new Error('wrong ids');
     const shape = takeSnapshot(connection, []);
     connection.close();
-    // A snapshot of this mock device can also be opened as a mock device.
+    // The mock can open a snapshot that was taken from a mock device.
     writeFileSync(path, writeSnapshot(shape));
     new MockBackend([]).openSync(`mock:${path}`, {}).close();
   });

@@ -1,6 +1,6 @@
 // Runs in a child process with the access gate (native/test/gate.cc). Makes every kind of access of
-// the public register API, in program shapes that a compiler could optimize. Prints each shape
-// whose recorded accesses differ from the accesses in the program.
+// the public register API, in small functions (shapes) that a compiler could optimize. Prints each
+// function whose recorded accesses differ from the accesses in the source code.
 //   node --allow-natives-syntax [flags] accesses.js <gate.node> <folder> <tier>
 import { truncateSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,7 +15,9 @@ interface Gate {
   unwatch(): ArrayBuffer;
 }
 
-/** The compiler tier in which V8 runs a shape. `natural` is the tier that V8 selects by itself. */
+/**
+ * The compiler tier in which V8 runs a function. `natural` is the tier that V8 selects by itself.
+ */
 export type Tier = 'interpreter' | 'baseline' | 'maglev' | 'turbofan' | 'natural';
 
 /** The output of the program, as one line of JSON. */
@@ -23,11 +25,11 @@ export interface Result {
   shapes: number;
   accesses: number;
   /**
-   * Shapes whose recorded accesses differ from the expected accesses. Each entry includes the
+   * Functions whose recorded accesses differ from the expected accesses. Each entry includes the
    * recorded accesses.
    */
   deviations: string[];
-  /** The recorded accesses of shapes that are known to deviate. */
+  /** The recorded accesses of functions that are known to deviate. */
   controls: string[];
 }
 
@@ -41,14 +43,12 @@ const OFFSET = 16;
 const CALLS = 5;
 const TURNS = 60;
 const WARM_MS = 10_000;
-/**
- * Time in ms that V8 needs to reach its last tier. V8 does not use the last tier for every shape.
- */
+/** Time in ms that V8 needs to reach its last tier. Some functions never reach the last tier. */
 const NATURAL_MS = 200;
 
 /**
- * Bits of %GetOptimizationStatus. Each of these bits is lower by one in V8 14, because V8 14
- * removed a lower bit.
+ * Bits of %GetOptimizationStatus. In V8 14, each of these bit numbers is lower by one, because V8
+ * 14 removed a lower bit.
  */
 const BIT: Readonly<Record<Tier, number>> = {
   natural: 4,
@@ -65,7 +65,7 @@ const isIn = (shape: Shape, which: Tier) =>
   (statusOf(shape) & (1 << (BIT[which] - BITS_LESS))) !== 0;
 
 /**
- * Program bodies and their expected accesses, with one letter for each access. R is a read of the
+ * Function bodies and their expected accesses, with one letter for each access. R is a read of the
  * register, W is a write, and U is a read and a write. A loop repeats its accesses n times.
  */
 const SHAPES: readonly (readonly [body: string, accesses: string])[] = [
@@ -116,7 +116,10 @@ interface Access {
   offset: number;
 }
 
-/** Runs a shape while the gate watches the page. @returns its accesses */
+/**
+ * Runs a function while the gate watches the page.
+ * @returns the accesses of the function
+ */
 function observe(address: bigint, run: () => void): Access[] {
   gate.watch(address, PAGE);
   try {
@@ -133,7 +136,7 @@ function observe(address: bigint, run: () => void): Access[] {
 }
 let seen: ArrayBuffer;
 
-/** Calls a shape until V8 runs it in the requested tier. */
+/** Calls a function until V8 runs the function in the requested tier. */
 function warm(shape: Shape, target: unknown): void {
   const start = performance.now();
   const reached = () => {
@@ -151,7 +154,7 @@ function warm(shape: Shape, target: unknown): void {
 const result: Result = { shapes: 0, accesses: 0, deviations: [], controls: [] };
 
 /**
- * Runs a shape. Records a deviation if the accesses of the shape differ from `expected`.
+ * Runs a function. Records a deviation if the accesses of the function differ from `expected`.
  * @param expected - the accesses of one call, with one letter for each access
  */
 function check(name: string, expected: string, width: number, run: () => void): void {
@@ -185,7 +188,7 @@ const window: RegisterWindow = new MappedWindow(
   () => undefined,
 );
 
-/** Checks every shape with every access width. */
+/** Checks every function with every access width. */
 function checkAll(when: string): void {
   for (const width of [1, 2, 4, 8] as const) {
     for (const [body, shape, accesses] of shapesOf(width)) {
@@ -217,7 +220,7 @@ truncateSync(path, PAGE);
 window.read32(0);
 checkAll('restored');
 
-// These accesses do not use the API and are therefore not exact. If the gate does not report these
+// These accesses bypass the API, so the compiler can change them. If the gate does not report these
 // accesses, the gate does not work.
 const bare = new Uint32Array(mapping.buffer);
 const view = new DataView(mapping.buffer);

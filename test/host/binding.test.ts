@@ -12,7 +12,10 @@ const GPU = '0000:01:00.0';
 const SOUND = '0000:01:00.1';
 const PORT = '0000:00:01.0';
 
-/** A graphics card and its sound function behind a root port, all in one group. */
+/**
+ * A graphics card with a sound function behind a root port. All three functions are in one IOMMU
+ * group.
+ */
 function card(t: ExecutionContext): FakeHost {
   return new FakeHost(t, {
     devices: [
@@ -26,7 +29,7 @@ function card(t: ExecutionContext): FakeHost {
 
 const drivers = (host: FakeHost) => [GPU, SOUND, PORT].map((name) => host.driver(name));
 
-test('the whole group except bridges is bound, and released to the former drivers', (t) => {
+test('bind changes the whole group except bridges, and release binds the former drivers again', (t) => {
   const host = card(t);
   t.deepEqual(applyPlan(host, planBind(host, GPU), false), [
     { name: GPU, from: 'amdgpu', to: 'vfio-pci' },
@@ -42,7 +45,7 @@ test('the whole group except bridges is bound, and released to the former driver
   t.is(host.text('sys/bus/pci/devices', GPU, 'driver_override'), '(null)');
 });
 
-test('the former driver is bound again even if another driver matches the function', (t) => {
+test('release binds the former driver even if another driver also matches the function', (t) => {
   const host = card(t);
   applyPlan(host, planBind(host, GPU), false);
   host.natural[GPU] = 'radeon';
@@ -51,7 +54,7 @@ test('the former driver is bound again even if another driver matches the functi
   t.is(host.driver(GPU), 'amdgpu');
 });
 
-test('a function bound to a VFIO driver is kept, and binding twice changes nothing', (t) => {
+test('a function with a VFIO driver keeps this driver, and a second bind changes nothing', (t) => {
   const host = card(t);
   applyPlan(host, planBind(host, GPU), false);
   const again = planBind(host, GPU);
@@ -62,7 +65,7 @@ test('a function bound to a VFIO driver is kept, and binding twice changes nothi
   );
 });
 
-test('a function that had no driver is unbound after its release', (t) => {
+test('a function that had no driver before bind has no driver after release', (t) => {
   const host = new FakeHost(t, { devices: [{ name: GPU, group: 1 }] });
   applyPlan(host, planBind(host, GPU), false);
   t.is(host.driver(GPU), 'vfio-pci');
@@ -71,7 +74,7 @@ test('a function that had no driver is unbound after its release', (t) => {
   t.is(host.text('sys/bus/pci/devices', GPU, 'driver_override'), '(null)');
 });
 
-test('if vfio-pci refuses the second function, the first gets its driver back', (t) => {
+test('if vfio-pci refuses the second function, the first function is bound to its former driver again', (t) => {
   const host = card(t);
   host.refused.add(`${SOUND} vfio-pci`);
   const error = t.throws(() => applyPlan(host, planBind(host, GPU), false), {
@@ -83,7 +86,7 @@ test('if vfio-pci refuses the second function, the first gets its driver back', 
   t.is(host.text('sys/bus/pci/devices', GPU, 'driver_override'), '(null)');
 });
 
-test('planning writes no file', (t) => {
+test('planBind and planRelease write no file', (t) => {
   const host = card(t);
   const { changes } = planBind(host, GPU);
   t.deepEqual(host.writes, []);
@@ -98,7 +101,7 @@ test('planning writes no file', (t) => {
   );
 });
 
-test('binding is refused for a bridge, and without a group, a function or vfio-pci', (t) => {
+test('bind refuses a bridge, a missing function, a function without a group, and a host without vfio-pci', (t) => {
   const host = card(t);
   t.throws(() => planBind(host, PORT), { code: 'EINVAL', message: /a PCI bridge/ });
   t.throws(() => planBind(host, '0000:09:00.0'), { code: 'ENODEV', message: /no such PCI/ });
@@ -114,7 +117,7 @@ test('binding is refused for a bridge, and without a group, a function or vfio-p
   t.regex(error.hint ?? '', /modprobe vfio-pci/);
 });
 
-test('udev rules match the functions by address and ids', (t) => {
+test('udev rules match a function by its address and its ids', (t) => {
   const host = card(t);
   const rules = udevRules(host, planBind(host, GPU), 'ann').split('\n');
   const functions = rules.filter((line) => line.startsWith('ACTION'));
@@ -136,12 +139,12 @@ test('release fails if vfio-pci binds the function again by its ids', (t) => {
   t.is(host.driver(GPU), 'vfio-pci');
 });
 
-test('a driver that changes again before the end of the plan is an error', (t) => {
+test('applyPlan throws if another program changes a driver before the end', (t) => {
   const host = card(t);
   const { write } = host;
   host.write = (path, text) => {
     write.call(host, path, text);
-    // Another program binds the first function while the second is changed.
+    // Another program binds the first function while applyPlan changes the second function.
     if (text !== SOUND || !path.endsWith('drivers_probe')) return;
     write.call(host, `${host.device(GPU)}/driver/unbind`, GPU);
     write.call(host, `${host.device(GPU)}/driver_override`, 'amdgpu');
@@ -154,7 +157,7 @@ test('a driver that changes again before the end of the plan is an error', (t) =
   t.deepEqual(drivers(host), ['amdgpu', 'snd_hda_intel', 'pcieport']);
 });
 
-test('a release that fails keeps the former driver for the next release', (t) => {
+test('after a failed release, the next release still knows the former driver', (t) => {
   const host = card(t);
   applyPlan(host, planBind(host, GPU), false);
   host.refused.add(`${SOUND} snd_hda_intel`);
@@ -165,7 +168,9 @@ test('a release that fails keeps the former driver for the next release', (t) =>
   t.deepEqual(drivers(host), ['amdgpu', 'snd_hda_intel', 'pcieport']);
 });
 
-/** Adds two VFs to the graphics card: one with a host driver, one open in a program. */
+/**
+ * Adds two VFs to the graphics card. One VF has a host driver, and a program has the other VF open.
+ */
 function virtualize(host: FakeHost): void {
   for (const [index, name] of ['0000:02:00.0', '0000:02:00.1'].entries()) {
     symlinkSync(`../${name}`, host.path('sys/bus/pci/devices', GPU, `virtfn${index}`));
@@ -173,7 +178,7 @@ function virtualize(host: FakeHost): void {
   opener(host, 4711, 'qemu', 'vfio/21');
 }
 
-test('a physical function with virtual functions is neither released nor bound without --force', (t) => {
+test('without --force, bind and release refuse a physical function that has virtual functions', (t) => {
   const virtual = [
     { name: '0000:02:00.0', driver: 'igbvf', group: 20 },
     { name: '0000:02:00.1', driver: 'vfio-pci', group: 21 },

@@ -21,7 +21,7 @@ function partitioned(t: ExecutionContext): FakeHost {
 
 const uses = (host: FakeHost) => listUses(host, planBind(host, DISK));
 
-test('a disk that the kernel reports as busy is in use, and names its holders', (t) => {
+test('a disk that the kernel reports as busy is in use, and the text names the holders of the disk', (t) => {
   const host = partitioned(t);
   host.claimed.nvme0n1p2 = 'EBUSY';
   host.claimed.nvme0n1 = 'EBUSY';
@@ -39,7 +39,7 @@ test('a disk that the kernel reports as busy is in use, and names its holders', 
   t.deepEqual(host.writes, []);
 });
 
-test('a mounted disk is named once', (t) => {
+test('a mounted disk is listed once', (t) => {
   const host = partitioned(t);
   mounts(host, '25 1 259:1 / /data rw - ext4 /dev/nvme0n1p1 rw\n');
   host.claimed.nvme0n1p1 = 'EBUSY';
@@ -57,10 +57,10 @@ test('a disk that cannot be opened counts as in use', (t) => {
   }
 });
 
-test('a drive without a medium, and a path of a multipath disk, are not in use', (t) => {
+test('a drive without a medium and a path of a multipath disk are not in use', (t) => {
   const host = partitioned(t);
   host.claimed.nvme0n1 = 'ENOMEDIUM';
-  // A path has no number and no node.
+  // A path of a multipath disk has no device number and no device node.
   host.tree.file(`${CONTROLLER}/nvme0c0n1/hidden`, '1\n');
   link(host, 'sys/class/block/nvme0c0n1', `${CONTROLLER}/nvme0c0n1`);
   host.claimed.nvme0c0n1 = 'ENOENT';
@@ -78,7 +78,7 @@ test('a disk stays open until its driver is unbound', (t) => {
   ]);
 });
 
-test('every disk is closed after a refusal, a failure and a dry run', (t) => {
+test('every disk is closed after a refusal, after a failure and after a dry run', (t) => {
   const host = partitioned(t);
   disk(host, 'nvme0n2', CONTROLLER, '259:8');
   const open = () => host.log.filter((line) => line.startsWith('open')).length;
@@ -94,7 +94,7 @@ test('every disk is closed after a refusal, a failure and a dry run', (t) => {
   t.deepEqual([open(), closed()], [11, 11]);
 });
 
-test('a plan, doctor and list open no disk', (t) => {
+test('planning, doctor and list open no disk', (t) => {
   const host = partitioned(t);
   planBind(host, DISK);
   examine(host, { device: DISK });

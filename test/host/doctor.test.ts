@@ -10,7 +10,10 @@ const READY: TreeSpec = {
   nodes: ['vfio/vfio', 'vfio/12'],
 };
 
-/** Examines an Intel machine; `files` replace those of a good machine, null removes a file. */
+/**
+ * Examines a correctly set up Intel machine. An entry of `files` replaces a file, and null removes
+ * the file.
+ */
 function machine(
   t: ExecutionContext,
   spec: TreeSpec = READY,
@@ -56,7 +59,7 @@ function examined(
   return found;
 }
 
-test('a machine that is set up has no problems', (t) => {
+test('a correctly set up machine has no problems', (t) => {
   const found = examined(t);
   t.deepEqual(problems(found), []);
   t.is(about(found, 'iommu')?.text, 'on: 1 groups');
@@ -92,7 +95,7 @@ for (const [what, files, text, fix] of [
     /dmesg/,
   ],
 ] as const) {
-  test(`an IOMMU that is ${what} is a problem with a fix`, (t) => {
+  test(`doctor reports an IOMMU that is ${what} as a problem and prints a fix`, (t) => {
     const finding = about(examined(t, NO_GROUPS, files), 'iommu');
     t.is(finding?.state, 'problem');
     t.regex(finding?.text ?? '', text);
@@ -100,7 +103,7 @@ for (const [what, files, text, fix] of [
   });
 }
 
-test('interrupt remapping that is off is a problem, or a warning if unsafe interrupts are allowed', (t) => {
+test('disabled interrupt remapping is a problem, or a warning if unsafe interrupts are allowed', (t) => {
   const off = { 'proc/interrupts': '  0:  44  IO-APIC    2-edge      timer\n' };
   t.regex(problems(examined(t, READY, off))[0] ?? '', /^interrupt remapping: off/);
   const trusted = 'sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts';
@@ -108,7 +111,7 @@ test('interrupt remapping that is off is a problem, or a warning if unsafe inter
   t.is(about(found, 'interrupt remapping')?.state, 'warning');
 });
 
-test('a driver that is not loaded is a problem with its modprobe command', (t) => {
+test('doctor reports a driver that is not loaded and prints the modprobe command', (t) => {
   const found = examined(t, { ...READY, drivers: ['nvme'] });
   t.is(about(found, 'vfio-pci')?.fix, 'modprobe vfio-pci');
   const type1 = 'sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts';
@@ -116,7 +119,7 @@ test('a driver that is not loaded is a problem with its modprobe command', (t) =
   t.is(about(without, 'vfio_iommu_type1')?.fix, 'modprobe vfio_iommu_type1');
 });
 
-test('no interface is a problem, and iommufd alone is enough', (t) => {
+test('a machine without a VFIO interface has a problem, and iommufd alone is enough', (t) => {
   t.is(about(examined(t, { ...READY, nodes: [] }), 'interface')?.state, 'problem');
   const nodes = ['iommu', 'vfio/devices/vfio0'];
   const found = examined(t, { ...READY, nodes });
@@ -143,7 +146,7 @@ test('a group member with a host driver is a problem', (t) => {
   t.regex(about(other, 'group 12')?.fix ?? '', /^as root: echo 0000:01:00\.1 > .*\/driver\/unbind/);
 });
 
-test('a given function with another driver is a problem, and so is no bound function', (t) => {
+test('a given function with another driver is a problem, and a machine without a bound function has a problem', (t) => {
   const spec = { ...READY, devices: [{ name: DISK, driver: 'nvme', group: 12 }] };
   const found = examined(t, spec, {}, { device: DISK });
   t.is(about(found, DISK)?.text, 'bound to nvme, not to vfio-pci');
@@ -151,7 +154,7 @@ test('a given function with another driver is a problem, and so is no bound func
   t.is(about(examined(t, spec), 'devices')?.state, 'problem');
 });
 
-test('a missing node is a problem', (t) => {
+test('a missing device node is a problem', (t) => {
   const found = examined(t, { ...READY, nodes: ['vfio/vfio'] });
   t.regex(about(found, DISK)?.text ?? '', /^no .*dev\/vfio\/12$/);
 });
@@ -168,7 +171,7 @@ test('a memlock limit below the given memory is a problem', (t) => {
   t.is(about(examined(t, spec, root, { memory: 256n << 20n }), 'memlock')?.state, 'ok');
 });
 
-test('the memlock limit binds a user namespace with CAP_IPC_LOCK', (t) => {
+test('in another user namespace, the memlock limit applies in spite of CAP_IPC_LOCK', (t) => {
   const spec = { ...READY, memlock: '8388608' };
   const wanted = { memory: 256n << 20n };
   const root = { 'proc/self/status': 'CapEff:\t000001ffffffffff\n' };
@@ -201,7 +204,7 @@ test('a VF whose physical function is bound to vfio-pci needs the VF token', (t)
   t.is(virtual('igb')?.text, 'ready');
 });
 
-test('lockdown and a container are notes', (t) => {
+test('doctor reports lockdown mode and a container as notes', (t) => {
   const found = examined(t, READY, {
     'sys/kernel/security/lockdown': 'none [integrity] confidentiality\n',
     '.dockerenv': '',
@@ -215,7 +218,7 @@ test('lockdown and a container are notes', (t) => {
   t.is(about(none, 'lockdown'), undefined);
 });
 
-test('no IOMMU is a problem, and the unsafe no-IOMMU mode a warning', (t) => {
+test('a missing IOMMU is a problem, and the unsafe no-IOMMU mode is a warning', (t) => {
   const unsafe = { 'sys/module/vfio/parameters/enable_unsafe_noiommu_mode': 'Y\n' };
   const found = examined(t, NO_GROUPS, unsafe);
   t.deepEqual(

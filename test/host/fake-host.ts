@@ -6,20 +6,23 @@ import { VfioError } from '../../lib/errors.js';
 import { Tree, type TreeSpec } from '../sysfs/tree.js';
 
 /**
- * A made-up host that answers writes to driver files as the kernel does: a probe binds a function
- * to the driver in its override, otherwise to the driver that matches its ids.
+ * A fake host that emulates the kernel's driver files. A probe binds a function to the driver in
+ * `driver_override`. If the override is empty, the probe binds the driver that matches the
+ * function's ids.
  */
 export class FakeHost extends Host {
   readonly writes: string[] = [];
-  /** The driver that matches the ids of a function. */
+  /** For each function, the driver that matches the function's ids. */
   readonly natural: Record<string, string> = {};
-  /** Functions that every probe refuses. */
+  /** Functions for which every probe fails. */
   readonly refused = new Set<string>();
-  /** Codes with which the exclusive open of a disk fails, by name: `{ sda1: 'EBUSY' }`. */
+  /**
+   * Error codes with which an exclusive open fails, by the name of the disk: `{ sda1: 'EBUSY' }`.
+   */
   readonly claimed: Record<string, string> = {};
-  /** Numbers of nodes, by the path that is looked up: `{ 'proc/7/fd/3': 'c226:0' }`. */
+  /** Device numbers, by the path of the node: `{ 'proc/7/fd/3': 'c226:0' }`. */
   readonly numbers: Record<string, string> = {};
-  /** Opens and closes of disks, and writes, in order. */
+  /** Log of all opened disks, closed disks and writes, in order. */
   readonly log: string[] = [];
   readonly tree: Tree;
 

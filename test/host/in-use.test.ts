@@ -37,7 +37,7 @@ test('a mounted disk of an NVMe multipath subsystem is found', (t) => {
   t.deepEqual(findUses(host, DISK), ['/dev/nvme0n1 is mounted on /scratch']);
 });
 
-test('a mounted LVM volume and swap on the disk are found', (t) => {
+test('a mounted LVM volume on the disk and swap on the disk are found', (t) => {
   const host = machine(t);
   disk(host, 'nvme0n1', CONTROLLER, '259:0');
   disk(host, 'dm-0', 'sys/devices/virtual/block', '253:0', 'vg-root');
@@ -87,7 +87,7 @@ test('a mounted 9p share is found by its tag', (t) => {
   t.deepEqual(findUses(host, NIC), []);
 });
 
-test('a virtiofs share is found by its tag, or without one if the kernel does not report tags', (t) => {
+test('a virtiofs share is found by its tag, and also if the kernel reports no tags', (t) => {
   const host = machine(t);
   share(host, 'virtio3', 'virtiofs', {});
   mounts(host, '23 2 0:20 / /mnt rw - virtiofs one rw\n');
@@ -99,7 +99,7 @@ test('a virtiofs share is found by its tag, or without one if the kernel does no
   t.deepEqual(findUses(host, DISK), ['the share of virtio3 is mounted on /mnt']);
 });
 
-test('another kind of virtio function is not in use', (t) => {
+test('a virtio function that is not a file system share is not in use', (t) => {
   const host = machine(t);
   share(host, 'virtio1', 'virtio_rng', {});
   mounts(host, '23 2 0:20 / / rw - 9p host rw\n24 23 0:21 / /mnt rw - virtiofs one rw\n');
@@ -116,7 +116,7 @@ test('a network interface is in use while it is up', (t) => {
   t.deepEqual(findUses(host, NIC), ['network interface eth0 is up']);
 });
 
-test('a plan with uses is refused unless forced', (t) => {
+test('applyPlan refuses a function that is in use, unless force is set', (t) => {
   const host = machine(t);
   disk(host, 'nvme0n1', CONTROLLER, '259:0');
   mounts(host, '25 1 259:0 / /data rw - ext4 /dev/nvme0n1 rw\n');
@@ -131,7 +131,7 @@ test('a plan with uses is refused unless forced', (t) => {
   t.is(host.driver(DISK), 'vfio-pci');
 });
 
-test('a device that a program has open is not released', (t) => {
+test('release refuses a device that a program has open', (t) => {
   const host = new FakeHost(t, {
     devices: [{ name: DISK, driver: 'vfio-pci', group: 1 }],
     nodes: ['vfio/vfio', 'vfio/1'],
@@ -143,7 +143,7 @@ test('a device that a program has open is not released', (t) => {
   t.is(host.driver(DISK), 'vfio-pci');
 });
 
-test('a disk that a program has open is found, also if a container gives it another path', (t) => {
+test('a disk that a program has open is found, even if the path of the disk differs in a container', (t) => {
   const host = machine(t);
   disk(host, 'nvme0n1', CONTROLLER, '259:0');
   opener(host, 70, 'qemu', 'nvme0n1');
@@ -162,7 +162,7 @@ test('every disk of a mounted btrfs is in use', (t) => {
   t.deepEqual(findUses(host, DISK), ['/dev/nvme0n1 is a disk of a mounted btrfs']);
 });
 
-test('a ZFS dataset with the name of a disk is not that disk', (t) => {
+test('a ZFS dataset with the name of a disk is not taken for that disk', (t) => {
   const host = machine(t);
   disk(host, 'nvme0n1', CONTROLLER, '259:0');
   mounts(host, '25 1 0:30 / /data rw - zfs tank/nvme0n1 rw\n');
@@ -194,7 +194,7 @@ test('a disk behind a loop device, an NVMe target or a SCSI target is in use', (
   ]);
 });
 
-test('an open character device of the function is a use', (t) => {
+test('a function is in use while one of its character devices is open', (t) => {
   const host = machine(t);
   const folders = { '242:0': 'nvme0', '241:0': 'nvme0/ng0n1', '240:7': 'nvme0/nvme9' };
   for (const [number, folder] of Object.entries(folders)) {
@@ -212,7 +212,7 @@ test('an open character device of the function is a use', (t) => {
   t.deepEqual(findUses(host, NIC), []);
 });
 
-test('an open node of an NVIDIA GPU is a use of that GPU', (t) => {
+test('an NVIDIA GPU is in use while its device node is open', (t) => {
   const host = new FakeHost(t, {
     devices: [DISK, NIC].map((name) => ({ name, driver: 'nvidia' })),
     nodes: ['nvidia0', 'nvidia1', 'nvidiactl'],

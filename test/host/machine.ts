@@ -6,7 +6,7 @@ import { FakeHost } from './fake-host.js';
 export const DISK = '0000:01:00.0';
 export const NIC = '0000:02:00.0';
 
-/** A machine with an NVMe disk and a network card, each in its own group. */
+/** A machine with an NVMe disk and a network card. Each device is in its own IOMMU group. */
 export function machine(t: ExecutionContext): FakeHost {
   const host = new FakeHost(t, {
     devices: [
@@ -19,7 +19,7 @@ export function machine(t: ExecutionContext): FakeHost {
   return host;
 }
 
-/** Adds a block device below a folder of sysfs. */
+/** Adds a block device below a folder in sysfs. */
 export function disk(
   host: FakeHost,
   name: string,
@@ -32,7 +32,7 @@ export function disk(
   link(host, `sys/class/block/${name}`, `${below}/${name}`);
 }
 
-/** Makes a link; both paths are below the root of the machine. */
+/** Creates a symbolic link. Both paths are relative to the root of the machine. */
 export function link(host: FakeHost, from: string, to: string): void {
   const path = join(host.tree.root, from);
   mkdirSync(dirname(path), { recursive: true });
@@ -45,7 +45,7 @@ export function mounts(host: FakeHost, lines: string): void {
 
 export const CONTROLLER = `sys/bus/pci/devices/${DISK}/nvme/nvme0`;
 
-/** Adds a process that has a node below /dev open. */
+/** Adds a process that has a device node open. The node is below /dev. */
 export function opener(host: FakeHost, pid: number, name: string, node: string): void {
   host.tree.file(`proc/${pid}/comm`, `${name}\n`);
   mkdirSync(join(host.tree.root, `proc/${pid}/fd`), { recursive: true });

@@ -12,7 +12,9 @@ const SOUND = '0000:00:1f.3';
 const SPI = '0000:00:1f.5';
 const UNUSED = '0000:00:1f.6';
 
-/** The group of a chipset; the ISA bridge has a driver if one is given. */
+/**
+ * A host with the IOMMU group of a chipset. If `driver` is given, the ISA bridge has this driver.
+ */
 function chipset(t: ExecutionContext, lpc?: string): FakeHost {
   const one = (name: string, code: string, driver?: string) => ({
     name,
@@ -65,7 +67,7 @@ test('SMBus and SPI controllers give warnings', (t) => {
   t.regex(warnings[1] ?? '', /^0000:00:1f\.5 is a serial bus controller: .*flash/);
 });
 
-test('a bridge whose driver keeps programs from the group is a use', (t) => {
+test('a bridge whose driver prevents programs from using the group counts as a use', (t) => {
   const host = chipset(t, 'lpc_ich');
   const { uses, changes } = planBind(host, SOUND);
   t.false(named(changes).includes(LPC));
@@ -75,13 +77,13 @@ test('a bridge whose driver keeps programs from the group is a use', (t) => {
   t.deepEqual(host.writes, []);
 });
 
-test('a host bridge and an ISA bridge are not bound by name', (t) => {
+test('bind refuses a host bridge and an ISA bridge even if the user names the bridge', (t) => {
   const host = chipset(t);
   t.throws(() => planBind(host, LPC), { code: 'EINVAL', message: /an ISA bridge cannot be bound/ });
   t.throws(() => planBind(host, HOST_BRIDGE), { code: 'EINVAL', message: /a host bridge/ });
 });
 
-test('a platform device with a driver in the group is refused before the first write', (t) => {
+test('bind refuses a group with a platform device that has a driver, before the first write', (t) => {
   const host = chipset(t);
   const platform = host.path('sys/kernel/iommu_groups/9/devices/INTC1057:00');
   mkdirSync(platform);

@@ -6,7 +6,7 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 
 const NET = `sys/bus/pci/devices/${NIC}/net`;
 
-/** A machine with a network card whose interface is not in this network namespace. */
+/** A machine with a network card. The card's interface is not in this network namespace. */
 function machine(t: ExecutionContext, driver = 'e1000e'): FakeHost {
   const card = { name: NIC, driver, group: 2, files: { class: '0x020000' } };
   const host = new FakeHost(t, { devices: [card] });
@@ -20,7 +20,9 @@ function namespace(host: FakeHost, process: string, name: string): void {
   symlinkSync(name, host.path('proc', process, 'ns/net'));
 }
 
-/** Adds a process in a network namespace of its own, which has the interface of the card. */
+/**
+ * Adds a process in a separate network namespace. The interface of the card is in this namespace.
+ */
 function container(host: FakeHost, flags: string): void {
   namespace(host, '812', 'net:[2]');
   host.tree.file('proc/812/comm', 'nginx\n');
@@ -30,7 +32,7 @@ function container(host: FakeHost, flags: string): void {
   symlinkSync(host.path(NET, 'eth0'), `${folder}/eth0`);
 }
 
-test('an interface that is up in another network namespace is a use', (t) => {
+test('a network card is in use while its interface is up in another network namespace', (t) => {
   const host = machine(t);
   container(host, '0x1003\n');
   t.deepEqual(findUses(host, NIC), [
@@ -38,13 +40,13 @@ test('an interface that is up in another network namespace is a use', (t) => {
   ]);
 });
 
-test('an interface that is down in another network namespace is no use', (t) => {
+test('a network card is not in use while its interface is down in another network namespace', (t) => {
   const host = machine(t);
   container(host, '0x1002\n');
   t.deepEqual(findUses(host, NIC), []);
 });
 
-test('a network card without an interface in any namespace that is visible counts as in use', (t) => {
+test('a network card without an interface in any visible namespace counts as in use', (t) => {
   const host = machine(t);
   t.deepEqual(findUses(host, NIC), [
     `the network interface of ${NIC} is in another network namespace, where it may be up`,
@@ -52,7 +54,7 @@ test('a network card without an interface in any namespace that is visible count
   t.deepEqual(findUses(machine(t, 'pci-stub'), NIC), []);
 });
 
-test('a process that sees the sysfs of this namespace is not searched', (t) => {
+test('a process that sees the sysfs of this namespace is skipped', (t) => {
   const host = machine(t);
   link(host, 'sys/class/net/eth0', `${NET}/eth0`);
   host.tree.file(`${NET}/eth0/flags`, '0x1003\n');

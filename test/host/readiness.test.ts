@@ -6,12 +6,12 @@ import { CDEV_NODES, goodHost, GROUP_NODES, Tree } from '../sysfs/tree.js';
 
 const hostOf = ({ root }: Tree) => new Host(root);
 
-test('a bound function is ready by group and by character device', (t) => {
+test('a bound function is ready, both with a group node and with a character device', (t) => {
   t.deepEqual(checkReadiness(hostOf(goodHost(t)), '0000:01:00.0'), { ready: true });
   t.deepEqual(checkReadiness(hostOf(goodHost(t, CDEV_NODES)), '0000:01:00.0'), { ready: true });
 });
 
-test('a function with another driver is not ready, and the hint names the command', (t) => {
+test('a function with another driver is not ready, and the hint names the command that binds it', (t) => {
   const devices = [{ name: '0000:01:00.0', driver: 'nvme', group: 12 }];
   const found = checkReadiness(hostOf(new Tree(t, { devices })), '0000:01:00.0');
   t.is(found.missing, 'bound to nvme, not to vfio-pci');
@@ -48,7 +48,7 @@ test('a group member with a host driver is reported by name', (t) => {
   t.is(found.missing, 'group 12 is not viable: 0000:01:00.1 (snd_hda_intel)');
 });
 
-test('a missing node and a node without permission are reported', (t) => {
+test('a missing device node and a device node without permission are reported', (t) => {
   const found = checkReadiness(hostOf(goodHost(t, ['vfio/vfio'])), '0000:01:00.0');
   t.regex(found.missing ?? '', /^no .*dev\/vfio\/12$/);
   if (process.getuid?.() === 0) return;

@@ -7,10 +7,10 @@ const CAUSE_SET = 0xc8;
 const MASK_SET = 0xd0;
 const ALLOCATION = 0xe4;
 const RECEIVE_QUEUE_0 = 1 << 20;
-/** Setting by which receive queue 0 raises vector 0. */
+/** Value of the allocation register with which receive queue 0 raises vector 0. */
 const QUEUE_0_BY_VECTOR_0 = 1 << 3;
 
-/** Layout of an MSI-X table as a store of messages. */
+/** Layout of an MSI-X table, for use with a `MessageStore`. */
 export const MSIX_LAYOUT: MessageStore['layout'] = {
   name: 'msix',
   stride: 16,
@@ -20,7 +20,10 @@ export const MSIX_LAYOUT: MessageStore['layout'] = {
   mask: { offset: 12, bits: 1 },
 };
 
-/** QEMU's e1000e, which sends real messages and whose interrupts software can raise. */
+/**
+ * QEMU's e1000e network card. The card sends real interrupt messages, and software can raise its
+ * interrupts.
+ */
 export class E1000e {
   readonly device: PciDevice;
   readonly #registers: RegisterWindow;
@@ -38,11 +41,12 @@ export class E1000e {
     return new E1000e(device);
   }
 
-  /** Raises vector 0, once. */
+  /** Raises vector 0 once. */
   async raise(): Promise<void> {
     this.#registers.write32(CAUSE, 0xffff_ffff);
     this.#registers.write32(CAUSE_SET, RECEIVE_QUEUE_0);
-    // QEMU sends the message at once; the guest's kernel needs a moment to handle it.
+    // QEMU sends the message immediately, but the guest's kernel needs some time to handle the
+    // interrupt.
     await sleep(20);
     this.#registers.write32(CAUSE, 0xffff_ffff);
   }

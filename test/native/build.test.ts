@@ -19,7 +19,7 @@ function bindingGyp(): Target {
 const cmake = readFileSync(join(root, 'CMakeLists.txt'), 'utf8');
 
 /**
- * Returns the words of a command in CMakeLists.txt that follow `start`. `start` has the form
+ * Returns the words that follow `start` in a command of CMakeLists.txt. `start` has the form
  * `name(first`.
  */
 function cmakeWords(start: string): string[] {

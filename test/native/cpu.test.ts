@@ -6,7 +6,7 @@ import { native } from '../../lib/native/binding.js';
 
 const calls = native();
 
-/** Returns the list of CPUs that this thread may run on. */
+/** Returns the list of CPUs on which this thread is allowed to run. */
 function allowed(): string | undefined {
   return /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/thread-self/status', 'utf8'))?.[1];
 }

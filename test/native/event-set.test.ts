@@ -34,7 +34,7 @@ class Rig {
     calls.eventfdSignal(this.fd(slot), count);
   }
 
-  /** Returns the counts of a wake in which `n` slots fired, with the slot as the key. */
+  /** Returns the counts of a wake in which `n` slots fired. The key of each count is the slot. */
   wake(n: number): Map<number, bigint> {
     const wake = new Map<number, bigint>();
     for (let i = 0; i < n; i++) wake.set(this.fired[i] ?? -1, this.counts[i] ?? -1n);
@@ -45,7 +45,7 @@ class Rig {
     return this.wake(calls.eventSetSpin(this.set, 0));
   }
 
-  /** Lets the event loop serve the set. @returns the first `wakes` wakes of the event set */
+  /** Lets the event loop serve the event set. @returns the first `wakes` wakes of the event set */
   async serve(wakes: number, during?: () => void): Promise<Map<number, bigint>[]> {
     const served: Map<number, bigint>[] = [];
     await new Promise<void>((resolve) => {
@@ -218,7 +218,7 @@ test('the event loop delivers a wake in one call', async (t) => {
   calls.eventSetPause(rig.set);
   rig.signal(5);
   await setImmediate();
-  // The signal during the pause is delivered when the set is served again.
+  // The signal during the pause is delivered when the event loop serves the event set again.
   const [later] = await rig.serve(1);
   t.deepEqual(later, new Map([[5, 0n]]));
   rig.close();
@@ -238,7 +238,7 @@ test('ticks and microtasks of a wake run before the next wake', async (t) => {
   rig.close();
 });
 
-test('a wait throws a TypeError if the event loop serves the set', async (t) => {
+test('a wait throws a TypeError if the event loop serves the event set', async (t) => {
   const rig = new Rig(1);
   const expected = { instanceOf: TypeError };
   rig.signal(0);
@@ -270,7 +270,7 @@ test('a slot that the callback removes is not delivered again', async (t) => {
   rig.close();
 });
 
-test('the callback can close its set', async (t) => {
+test('the callback can close its event set', async (t) => {
   const rig = new Rig(2);
   rig.signal(0);
   let calledAgain = false;
@@ -286,7 +286,7 @@ test('the callback can close its set', async (t) => {
   rig.close();
 });
 
-test('the callback can pause its set and serve it again', async (t) => {
+test('the callback can pause its event set and resume it', async (t) => {
   const rig = new Rig(1);
   rig.signal(0);
   await new Promise<void>((resolve) => {
@@ -304,7 +304,7 @@ test('the callback can pause its set and serve it again', async (t) => {
   rig.close();
 });
 
-test('a closed set or another kind of handle throws a TypeError', (t) => {
+test('use of a closed event set or of another kind of handle throws a TypeError', (t) => {
   const rig = new Rig(1);
   const { set } = rig;
   rig.close();
@@ -357,10 +357,11 @@ test('a wait throws a TypeError if an output array is detached', (t) => {
   rig.close();
 });
 
-test.serial('garbage collection closes unreferenced sets', async (t) => {
+test.serial('garbage collection closes unreferenced event sets', async (t) => {
   await collectGarbage();
   const before = countFds();
-  // The separate function abandon() creates the sets, so the test itself has no reference to a set.
+  // The separate function abandon() creates the event sets, so the test itself has no reference to
+  // an event set.
   const abandon = () => {
     for (const rig of range(10).map(() => new Rig(1))) {
       calls.eventSetServe(rig.set, () => undefined);

@@ -4,7 +4,7 @@ import { native } from '../../lib/native/binding.js';
 
 const calls = native();
 
-test('a signal adds to the counter, and a read resets it', (t) => {
+test('a signal adds to the counter, and a read resets the counter', (t) => {
   const fd = calls.eventfdCreate();
   t.is(calls.eventfdRead(fd), 0n);
   calls.eventfdSignal(fd, 1n);

@@ -67,8 +67,8 @@ export interface Outcome {
 
 /**
  * Runs a program in a child process. The program can call `load()` to load the addon, and
- * `output(line)` to print a line. The outcome shows if the process hangs or if a signal ends the
- * process.
+ * `output(line)` to print a line. The outcome shows whether the process hangs and whether a signal
+ * ends the process.
  */
 export function runChild(
   program: string,

@@ -209,7 +209,7 @@ test.serial('the ioctls of character device and iommufd have the expected data',
   ]);
 });
 
-test.serial('a failed ioctl throws its name and errno', async (t) => {
+test.serial('a failed ioctl throws an error with its name and errno', async (t) => {
   const calls: [request: string, syscall: string, call: string][] = [
     ['3b64', 'VFIO_GET_API_VERSION', 'containerGetApiVersion(fd)'],
     ['3b65', 'VFIO_CHECK_EXTENSION', 'containerCheckExtension(fd, 1)'],
@@ -261,7 +261,7 @@ test.serial('a failed ioctl throws its name and errno', async (t) => {
   );
 });
 
-test.serial('the number of an fd closed during a call is reused only after the call', async (t) => {
+test.serial('the number of a closed fd is reused only after the call in progress', async (t) => {
   const { output } = await trace(
     `const device = native.duplicate(fd);
      const reset = native.deviceResetAsync(device);

@@ -72,7 +72,7 @@ test.serial('released anonymous memory is unmapped', async (t) => {
   t.true(virtualSize() - before < size / 2);
 });
 
-test.serial('a release detaches the buffer at once, the finalizer unmaps the memory', async (t) => {
+test.serial('memoryRelease detaches the buffer; the finalizer unmaps the memory', async (t) => {
   const memory = ofFile();
   const { address } = memory;
   release(memory);
@@ -83,8 +83,8 @@ test.serial('a release detaches the buffer at once, the finalizer unmaps the mem
 });
 
 /**
- * Allocates memory and keeps either the handle or the buffer.
- * @returns the address of the memory and the kept object
+ * Allocates memory and keeps a reference to the handle or to the buffer.
+ * @returns the address of the memory, and the handle or the buffer
  */
 function keep<Part extends keyof NativeMemory>(part: Part): [bigint, NativeMemory[Part]] {
   const memory = ofFile();
@@ -141,7 +141,7 @@ test.serial('released memory stays mapped while a transferred buffer is referenc
   t.false(isMapped(address));
 });
 
-test('release refuses another buffer or another handle', (t) => {
+test('memoryRelease refuses the buffer of other memory and a handle of another kind', (t) => {
   const first = calls.memoryAllocate(PAGE, 0);
   const second = calls.memoryAllocate(PAGE, 0);
   t.throws(

@@ -8,10 +8,10 @@ const SERVED = `
   const set = native.eventSetCreate(fired, new BigUint64Array(1));
   const fd = native.eventfdCreate();
   native.eventSetAdd(set, 0, fd, false);
-  // Referenced here, since garbage collection would close the set if no callback references it.
+  // globalThis references the event set, so garbage collection does not close the event set.
   globalThis.served = set;
   const signal = () => native.eventfdSignal(fd, 1n);
-  // Signals after 30 s by default; the process ends before that.
+  // By default, signals after 30 s. The process ends earlier.
   const signalLater = (ms = 30_000) => setTimeout(signal, ms).unref();
 `;
 
@@ -45,7 +45,7 @@ test('a closed event set does not keep the process alive', async (t) => {
   t.deepEqual(outcome, ended(''));
 });
 
-test('an event set that is paused and served again does not keep the process alive', async (t) => {
+test('a paused and resumed event set does not keep the process alive', async (t) => {
   const outcome = await runChild(`${SERVED}
     native.eventSetServe(set, () => output('woken'));
     native.eventSetRef(set);
@@ -55,7 +55,7 @@ test('an event set that is paused and served again does not keep the process ali
   t.deepEqual(outcome, ended(''));
 });
 
-test('an exception in the callback is uncaught, and delivery continues', async (t) => {
+test('an exception in the callback becomes uncaught, and delivery continues', async (t) => {
   const outcome = await runChild(`${SERVED}
     let wakes = 0;
     process.on('uncaughtException', (error, origin) => {

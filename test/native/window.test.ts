@@ -83,7 +83,7 @@ test('a write to a read-only window throws a TypeError', (t) => {
   calls.close(fd);
 });
 
-test('unmapRegion unmaps and detaches at once, and a later access is a TypeError', (t) => {
+test('unmapRegion unmaps and detaches at once, and a later access throws a TypeError', (t) => {
   const { fd, path, window } = openBar();
   const address = addressOf(window);
   const view = new Uint32Array(window.buffer);
@@ -103,7 +103,7 @@ test('unmapRegion unmaps and detaches at once, and a later access is a TypeError
   calls.close(fd);
 });
 
-test('unmapRegion refuses another buffer', (t) => {
+test('unmapRegion refuses a buffer that does not show the window', (t) => {
   const { fd, path, window } = openBar();
   const other = new ArrayBuffer(8);
   t.throws(

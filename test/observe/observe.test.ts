@@ -51,7 +51,7 @@ test('a driver works unchanged, and the observer receives each call and its outc
   ]) {
     t.true(names().includes(name), name);
   }
-  // Slot 0 belongs to the REQ interrupt. Every open device listens for REQ.
+  // Slot 0 of the event set belongs to the REQ interrupt. Every open device listens for REQ.
   const delivered = calls.filter(({ method }) => method === 'deliver');
   t.deepEqual(delivered[0]?.args, [{ slot: 1, count: 1n }]);
   t.is(names().at(-1), 'device.close');
@@ -105,7 +105,7 @@ test('an observed window has the events and properties of the original window', 
   device.close();
 });
 
-test('devices share an observed address space, hotReset() gets original connections', (t) => {
+test('observed devices share an address space; hotReset() gets original connections', (t) => {
   const { observer } = recorder();
   const a = new FakeConnection();
   const b = new FakeConnection(a.addressSpace);

@@ -30,7 +30,7 @@ export class Consumer {
   readonly folder = mkdtempSync(join(tmpdir(), 'vfio-consumer-'));
   readonly #env: NodeJS.ProcessEnv;
 
-  /** @param compiler - whether the PATH of the project contains a compiler */
+  /** @param compiler - whether a compiler is on the PATH of the project */
   constructor(compiler: boolean) {
     const path = compiler ? process.env.PATH : this.#bare();
     // The environment must not contain the npm variables of this project.
@@ -82,7 +82,10 @@ export class Consumer {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Makes a PATH that contains only Node, npm and the programs that npm's scripts start. */
+  /**
+   * Creates a folder for PATH and returns its path. The folder contains only Node, npm, and the
+   * programs that npm's scripts start.
+   */
   #bare(): string {
     const bin = join(this.folder, 'bin');
     mkdirSync(bin);

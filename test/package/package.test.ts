@@ -59,7 +59,7 @@ test('the package contains only the needed files', (t) => {
   t.is(compiled.length, written.filter((file) => file.endsWith('.ts')).length, 'none is stale');
 });
 
-test('all files that the pages link to are in the package', (t) => {
+test('the package contains all files to which the pages link', (t) => {
   const pages = files.filter((file) => file.endsWith('.md'));
   t.true(pages.length > 15);
   for (const page of pages) {
@@ -105,7 +105,7 @@ test('the addon is built from source if the prebuilt addon does not load', async
   }
 });
 
-test('without addon and compiler, the mock works and one line lists missing tools', async (t) => {
+test('without the addon and a compiler, the mock works and one line lists the missing tools', async (t) => {
   const project = await consumer(false);
   try {
     rmSync(join(project.folder, 'node_modules/vfio/prebuilds'), { recursive: true });

@@ -1,5 +1,6 @@
-// Compares the listings of random capabilities, headers and lists with the output of the installed
-// lspci. To repeat a run, set VFIO_FUZZ_SEED to the seed that the run printed.
+// Generates random capabilities, headers and capability lists, and compares the library's listings
+// with the output of the installed lspci. To repeat a test run, set VFIO_FUZZ_SEED to the seed that
+// the run printed.
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { FULL } from '../full.js';
@@ -12,15 +13,18 @@ import { KINDS } from './lspci/kinds.js';
 import { linked } from './lspci/links.js';
 
 const SEED = Number(process.env.VFIO_FUZZ_SEED ?? (FULL ? Date.now() & 0x7fff_ffff : 1));
-/** Number of functions for each call of lspci. Each function gets its own bus number. */
+/**
+ * The number of PCI functions in the input for each call of lspci. Each function gets its own bus
+ * number.
+ */
 const BATCH = 50;
 const BATCHES = FULL ? 20 : 1;
 
 const version = lspciVersion();
 const withLspci = version === null ? test.skip : test;
 /**
- * Whether whole lines are compared (lspci 3.9). With other versions, only the flags that both
- * listings contain are compared.
+ * Whether the test compares whole lines, which is possible only with lspci 3.9. With other versions
+ * of lspci, the test compares only the flags that both listings contain.
  */
 const isExact = version?.startsWith('3.9.') ?? false;
 

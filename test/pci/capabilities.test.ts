@@ -44,7 +44,7 @@ test('the capabilities of both lists are returned in the order of the links', (t
   ]);
 });
 
-test('the standard list is empty if the capabilities bit of the status register is clear', (t) => {
+test('the standard list is empty if the capabilities bit in the status register is clear', (t) => {
   t.deepEqual(names(image(256, [0x34, [0x40]], [0x40, [0x11, 0]])), []);
 });
 
@@ -53,7 +53,7 @@ test('the capabilities pointer of a CardBus bridge is at 0x14', (t) => {
   t.deepEqual(names(config), ['pm']);
 });
 
-test('a list with a loop ends before the first repeated capability', (t) => {
+test('a list with a loop ends before a capability would be repeated', (t) => {
   const config = image(256, ...list(0x40), [0x40, [0x01, 0x50]], [0x50, [0x05, 0x40]]);
   t.deepEqual(names(config), ['pm', 'msi']);
   const itself = image(4096, [0x100, [0x01, 0x00, 0x01, 0x10]]);
@@ -72,7 +72,7 @@ test('the reserved low bits of a pointer are ignored', (t) => {
   t.deepEqual(names(config), ['pm', 'msi', 'aer', 'acs']);
 });
 
-test('a pointer into the header or past the end ends the list', (t) => {
+test('the list ends at a pointer into the header or past the end of the image', (t) => {
   t.deepEqual(names(image(256, ...list(0x40), [0x40, [0x01, 0x20]], [0x20, [0x05, 0]])), ['pm']);
   const short = image(0x48, ...list(0x40), [0x40, [0x01, 0xf0]]);
   t.deepEqual(names(short), ['pm']);
@@ -92,7 +92,7 @@ test('an image of all ones has no capabilities', (t) => {
   t.deepEqual(names(later), ['pm', 'aer']);
 });
 
-test('null capabilities are omitted, also at the place of a hidden capability', (t) => {
+test('null capabilities are omitted, even if they replace a hidden capability', (t) => {
   const config = image(4096, [0x100, [0x00, 0x00, 0x00, 0x20]], [0x200, [0x03, 0x00, 0x01, 0x00]]);
   t.deepEqual(names(config), ['serial_number']);
   t.deepEqual(names(image(256, ...list(0x40), [0x40, [0x00, 0x50]], [0x50, [0x05, 0]])), ['msi']);
@@ -103,7 +103,7 @@ test('an image without extended space has no extended capabilities', (t) => {
   t.deepEqual(names(new Uint8Array(0)), []);
 });
 
-test('the name of an unassigned id contains its number', (t) => {
+test('the name for an unassigned id contains the id as a number', (t) => {
   t.deepEqual(capabilityName(0x42, false), { name: 'unknown_0x42', title: 'Unknown (0x42)' });
   t.is(capabilityName(0x1234, true).name, 'unknown_0x1234');
 });
@@ -122,12 +122,12 @@ test('no two capabilities have the same name', (t) => {
 
 const anySize = fc.constantFrom(0, 3, 64, 255, 256, 257, 1024, 4096);
 
-test('for random bytes, the walk ends and lists each capability once and within the image', (t) => {
+test('a search in random bytes ends, and returns each capability only once', (t) => {
   fc.assert(
     fc.property(
       anySize.chain((size) => fc.uint8Array({ minLength: size, maxLength: size })),
       (config) => {
-        // Sets the capabilities bit of the status register. Without this bit, the list would be
+        // Sets the capabilities bit in the status register. Without this bit, the list would be
         // empty.
         if (config.length > 6) config[6] = 0x10;
         const found = walkCapabilities(config);
@@ -143,7 +143,7 @@ test('for random bytes, the walk ends and lists each capability once and within 
   );
 });
 
-test('all capabilities of a random valid list are found in the order of the links', (t) => {
+test('in a random valid list, all capabilities are found in the order of the links', (t) => {
   const slot = fc.integer({ min: 0x10, max: 0x3e }).map((n) => n * 4);
   const layout = fc.uniqueArray(fc.tuple(slot, fc.integer({ min: 1, max: 0xfe })), {
     minLength: 1,

@@ -1,4 +1,5 @@
-// Tests that setting a field by its name sets exactly one flag in the output of lspci.
+// Sets each register field by its name, and tests that exactly one flag changes in the output of
+// lspci.
 import test from 'ava';
 import {
   capabilityName,
@@ -27,8 +28,8 @@ function idOf(capability: string): { id: number; extended: boolean } {
 }
 
 /**
- * Builds a function with the given register. All fields of the register are zero except for the
- * given field.
+ * Builds the configuration space of a function that has the given register. Only the given field of
+ * the register is not zero.
  */
 function withField({ register }: Called, field: string) {
   const definition: Register = REGISTERS[register];

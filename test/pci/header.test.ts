@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { decodeBars, decodeHeader, isBridge, isEndpoint } from '../../lib/pci/index.js';
 import { image } from './image.js';
 
-/** The header of QEMU's NVMe controller in the output of `lspci -xxx`. */
+/** The header of QEMU's NVMe controller, as `lspci -xxx` prints it. */
 const nvme = image(
   256,
   [0x00, [0x36, 0x1b, 0x10, 0x00, 0x07, 0x04, 0x10, 0x00, 0x02, 0x02, 0x08, 0x01]],
@@ -67,13 +67,13 @@ test('the header of a bridge is decoded', (t) => {
   });
 });
 
-test('only the common part of a header with another layout is decoded', (t) => {
+test('only the common fields are decoded if the header type is unknown', (t) => {
   const header = decodeHeader(image(64, [0x00, [0x34, 0x12]], [0x0e, [0x82]], [0x14, [0xa0]]));
   t.like(header, { type: 2, vendorId: 0x1234, multiFunction: true, capabilitiesPointer: 0xa0 });
   t.false(isEndpoint(header) || isBridge(header));
 });
 
-test('32-bit, 64-bit, I/O and prefetchable BARs are decoded without upper halves', (t) => {
+test('32-bit, 64-bit, I/O and prefetchable BARs are decoded', (t) => {
   const config = image(
     64,
     [0x10, [0x0c, 0x00, 0x00, 0x80, 0x02, 0x00, 0x00, 0x00]],
@@ -90,7 +90,7 @@ test('32-bit, 64-bit, I/O and prefetchable BARs are decoded without upper halves
   ]);
 });
 
-test('a bridge has two BARs, and the last BAR has no upper half', (t) => {
+test('a bridge has two BARs, and a 64-bit BAR in the last register has no upper half', (t) => {
   const config = image(64, [0x0e, [0x01]], [0x14, [0x04, 0x00, 0x00, 0xfe, 0xff]]);
   t.deepEqual(
     decodeBars(config).map(({ index, kind }) => [index, kind]),
@@ -102,7 +102,7 @@ test('a bridge has two BARs, and the last BAR has no upper half', (t) => {
   t.deepEqual(decodeBars(image(64, [0x0e, [0x7f]])), []);
 });
 
-test('decoding random bytes of any length does not throw', (t) => {
+test('the decoding of random bytes of any length does not throw', (t) => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 256 }), (config) => {
       const header = decodeHeader(config);

@@ -10,7 +10,7 @@ import { image, list } from './image.js';
 
 const corpus = readCorpus();
 
-test('the corpus contains the functions that its README lists', (t) => {
+test('the corpus contains every kind of function that the README of the corpus lists', (t) => {
   const count = (kind: string) => corpus.filter(({ name }) => name.startsWith(kind)).length;
   t.true(count('published-') >= 16);
   t.true(count('made-up-') >= 31);
@@ -18,12 +18,12 @@ test('the corpus contains the functions that its README lists', (t) => {
 });
 
 for (const { name, config, seen } of corpus) {
-  test(`the listing of a recorded function equals the output of lspci: ${name}`, (t) => {
+  test(`for the recorded function ${name}, the listing equals the output of lspci`, (t) => {
     t.deepEqual(differences(config, seen), []);
   });
 }
 
-test('the comparison with lspci finds a single wrong bit', (t) => {
+test('the comparison with lspci detects a single wrong bit', (t) => {
   for (const { name, config, seen } of corpus) {
     for (const offset of [0x04, 0x06]) {
       const wrong = config.slice();
@@ -34,7 +34,10 @@ test('the comparison with lspci finds a single wrong bit', (t) => {
   }
 });
 
-/** Lines differ between versions of lspci. Only flags that both listings contain are compared. */
+/**
+ * Different versions of lspci print different lines. Therefore the test compares only flags that
+ * both listings contain.
+ */
 const installed = askLspci(toDump('probe', new Uint8Array(64))) !== null;
 const withLspci = installed ? test : test.skip;
 
@@ -57,7 +60,7 @@ withLspci('the listing of mock devices agrees with the installed lspci', (t) => 
   }
 });
 
-test('listing random bytes does not throw', (t) => {
+test('the listing of random bytes does not throw', (t) => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 512 }), madeUp, (bytes, config) => {
       listConfig(bytes);
@@ -69,7 +72,7 @@ test('listing random bytes does not throw', (t) => {
   t.pass();
 });
 
-test('an undecoded capability is listed with its id and offset', (t) => {
+test('a capability that is not decoded is listed with its id and its offset', (t) => {
   const config = image(4096, ...list(0x50), [0x50, [0x15, 0x00]], [0x100, [0x25, 0x00, 0x01]]);
   const titles = listConfig(config).capabilities.map(({ offset, title }) => [offset, title]);
   t.deepEqual(titles, [
@@ -78,7 +81,7 @@ test('an undecoded capability is listed with its id and offset', (t) => {
   ]);
 });
 
-test('capabilities that only newer versions of lspci decode are decoded', (t) => {
+test('the library decodes capabilities that lspci decodes only in newer versions', (t) => {
   const listed = (id: number, ...registers: readonly number[]) => {
     const bytes = registers.flatMap((value) => [value & 0xff, (value >> 8) & 0xff, 0, 0]);
     const config = image(4096, [0x100, [id, 0x00, 0x01, 0x00, ...bytes]]);
@@ -125,7 +128,7 @@ test('flagsOf() parses the flags of a line', (t) => {
   t.deepEqual(flagsOf('Compliance Preset/De-emphasis: -6dB de-emphasis, 0dB preshoot'), {});
 });
 
-test('a parsed dump has the same bytes as the original image', (t) => {
+test('after formatting and parsing a dump, the bytes are those of the original image', (t) => {
   fc.assert(
     fc.property(madeUp, (config) => {
       const [back] = fromDump(toDump('made up', config));

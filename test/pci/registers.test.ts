@@ -13,7 +13,7 @@ import { image } from './image.js';
 
 const entries = Object.entries(REGISTERS) as [RegisterName, Register][];
 
-test('the fields of each register are within the register and do not overlap', (t) => {
+test('the fields of each register are inside the register and do not overlap', (t) => {
   for (const [name, { fields, width }] of entries) {
     const used = new Set<number>();
     for (const [field, { low, high }] of Object.entries(fields)) {
@@ -26,17 +26,18 @@ test('the fields of each register are within the register and do not overlap', (
   }
 });
 
-test('each register is aligned to its width, and its name begins with its capability', (t) => {
+test('each register is aligned, and its name begins with the name of its capability', (t) => {
   for (const [name, register] of entries) {
     const { capability, width } = register;
     t.is(name.startsWith(`${capability ?? ''}.`), capability !== null);
-    // Uses the largest layouts: 64-bit MSI with masks, and PCIe version 2 with a link.
+    // Uses the largest layouts, which are 64-bit MSI with mask bits, and version 2 of the PCIe
+    // capability with a link.
     const offset = registerOffset(register, capability === 'msi' ? 0x180 : 0x02);
     t.is((offset ?? 1) % (width / 8), 0, name);
   }
 });
 
-test('the offsets of MSI registers depend on 64-bit addresses and on per-vector masking', (t) => {
+test('the offsets of MSI registers depend on the 64-bit flag and on the masking flag', (t) => {
   const offsets = (control: number) =>
     (['msi.address_high', 'msi.data', 'msi.mask', 'msi.pending'] as const).map((name) =>
       registerOffset(REGISTERS[name], control),
@@ -47,7 +48,7 @@ test('the offsets of MSI registers depend on 64-bit addresses and on per-vector 
   t.deepEqual(offsets(0x180), [0x08, 0x0c, 0x10, 0x14]);
 });
 
-test('an integrated endpoint lacks link registers, PCIe version 1 lacks later registers', (t) => {
+test('link registers and version 2 registers are missing where PCIe does not define them', (t) => {
   const offsets = (control: number) =>
     (['pcie.link_status', 'pcie.device_control_2', 'pcie.link_control_2'] as const).map((name) =>
       registerOffset(REGISTERS[name], control),
@@ -58,7 +59,7 @@ test('an integrated endpoint lacks link registers, PCIe version 1 lacks later re
   t.deepEqual(offsets(0xa2), [null, 0x28, null]);
 });
 
-test('a value is decoded into its fields', (t) => {
+test('the value of a register is decoded into fields', (t) => {
   t.like(decodeFields(REGISTERS['pcie.device_control'], 0x2810), {
     relaxed_ordering: 1,
     max_payload_size: 0,
@@ -69,7 +70,7 @@ test('a value is decoded into its fields', (t) => {
   t.deepEqual(decodeFields(REGISTERS['msix.table'], 0xffff_fffb), { bir: 3, offset: 0x1fff_ffff });
 });
 
-test('an update changes only the given fields and clears no RW1C status bit', (t) => {
+test('an update changes only the given fields, and does not clear RW1C status bits', (t) => {
   t.is(updateFields(REGISTERS.command, 0x0403, { bus_master: 1, intx_disable: 0 }), 0x0007);
   const pm = REGISTERS['pm.control_status'];
   t.is(updateFields(pm, 0x8103, { power_state: 0 }), 0x0100);
@@ -78,7 +79,7 @@ test('an update changes only the given fields and clears no RW1C status bit', (t
   t.is(updateFields(REGISTERS.command, 5, { memory: undefined }), 5);
 });
 
-test('an update refuses unknown fields and values that do not fit', (t) => {
+test('an update refuses unknown fields, and refuses values that do not fit', (t) => {
   const { command } = REGISTERS;
   t.throws(() => updateFields(command, 0, { busmaster: 1 }), {
     instanceOf: TypeError,
@@ -90,7 +91,7 @@ test('an update refuses unknown fields and values that do not fit', (t) => {
   }
 });
 
-test('an empty update keeps every field except RW1C bits', (t) => {
+test('an empty update keeps all bits except the RW1C bits, which become 0', (t) => {
   const register = fc.constantFrom(...entries);
   fc.assert(
     fc.property(register, fc.nat(0xffff_ffff), ([, { width, fields }], random) => {
@@ -181,7 +182,7 @@ test('PCIe details are decoded', (t) => {
   t.is(DECODERS.pcie(config, 0x80).type, 'type_0xb');
 });
 
-test('decoding details does not throw at any offset', (t) => {
+test('the decoding of details does not throw at any offset', (t) => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 256, maxLength: 256 }), fc.nat(255), (config, at) => {
       const { vectors } = DECODERS.msi(config, at);

@@ -19,7 +19,7 @@ const config = image(
 
 const one = (text: string) => parseSetting(text, config)[0];
 
-test('register names, numbers and capabilities in setpci syntax are parsed', (t) => {
+test('the parser accepts register names, numbers and capabilities in the syntax of setpci', (t) => {
   const places = (texts: readonly string[]) =>
     texts.map((text) => [one(text)?.offset, one(text)?.width]);
   t.deepEqual(places(['COMMAND', 'command', 'Command.b', 'COMMAND+1.B', '04.l', '3c.b']), [
@@ -43,20 +43,20 @@ test('register names, numbers and capabilities in setpci syntax are parsed', (t)
   ]);
 });
 
-test('registers and fields of this library are parsed', (t) => {
+test('the parser accepts the register names and field names of this library', (t) => {
   t.deepEqual(one('msix.control'), { text: 'msix.control', offset: 0x42, width: 2, change: null });
   t.deepEqual(one('command.bus_master=1')?.change, { value: 4, mask: 4 });
   t.deepEqual(one('msix.control.enable=0')?.change, { value: 0, mask: 0x8000 });
   t.deepEqual(one('aer.correctable_mask.bad_tlp=1')?.change, { value: 0x40, mask: 0x40 });
 });
 
-test('setting a field does not clear RW1C bits of other fields', (t) => {
+test('a write to one field does not clear the RW1C bits of other fields', (t) => {
   t.deepEqual(one('status.devsel_timing=3')?.change, { value: 0x600, mask: 0xff00 });
   t.deepEqual(one('aer.correctable_status.receiver=1')?.change, { value: 1, mask: 0xf1c1 });
   t.deepEqual(one('status=3')?.change, { value: 3, mask: 0xffff });
 });
 
-test('values are hexadecimal, may have masks, and may set consecutive registers', (t) => {
+test('values are hexadecimal, can have masks, and can set consecutive registers', (t) => {
   t.deepEqual(one('COMMAND=0x6')?.change, { value: 6, mask: 0xffff });
   t.deepEqual(one('COMMAND=10')?.change, { value: 0x10, mask: 0xffff });
   t.deepEqual(one('COMMAND=4:4')?.change, { value: 4, mask: 4 });
@@ -96,7 +96,7 @@ for (const [text, says] of [
   ['command.bus_master=2', /value is 0 to 1 /],
   ['command.bus_master=1:1', /does not take a mask/],
 ] as const) {
-  test(`a wrong operation is refused before any access: '${text}'`, (t) => {
+  test(`the parser refuses the wrong operation '${text}'`, (t) => {
     t.throws(() => parseSetting(text, config), { instanceOf: SettingError, message: says });
   });
 }

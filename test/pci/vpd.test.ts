@@ -22,7 +22,7 @@ const join = (...parts: readonly Uint8Array[]) =>
   Uint8Array.from(parts.flatMap((part) => [...part]));
 const ascii = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
-/** Appends a checksum byte, so that the sum of all bytes is zero. */
+/** Appends a checksum byte that makes the sum of all bytes zero. */
 function withChecksum(name: string, fields: Uint8Array, spare: number): Uint8Array {
   const reserved = field('RV', new Uint8Array(1 + spare));
   const all = join(large(0x82, ascii(name)), large(0x90, join(fields, reserved)));
@@ -64,7 +64,7 @@ test('the listing of vital product data equals the output of lspci 3.9', (t) => 
   ]);
 });
 
-test('the listing of damaged data ends with a message', (t) => {
+test('the listing of damaged vital product data ends with a message', (t) => {
   const wrong = CARD.slice();
   wrong[4] = 0x40;
   t.true(listed(wrong).includes('  [RV] Reserved: checksum bad, 2 byte(s) reserved'));
@@ -78,12 +78,12 @@ test('the listing of damaged data ends with a message', (t) => {
   ]);
 });
 
-test('control characters are escaped', (t) => {
+test('the listing of vital product data escapes control characters', (t) => {
   const name = large(0x82, Uint8Array.of(0x1b, 0x5b, 0x9b, 0xe4));
   t.is(listed(name)[0], String.raw`Product Name: \x1b[\x9bä`);
 });
 
-test('listing random bytes does not throw', (t) => {
+test('the listing of random bytes does not throw', (t) => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => listed(bytes).length > 0),
     { numRuns: 300 },

@@ -5,7 +5,7 @@ import { Session } from '../../lib/run/session.js';
 let devices = 0;
 
 /**
- * Runs a script on a fresh mock device and returns its answers. A line of the script may be any
+ * Runs a script on a fresh mock device and returns its answers. A line of the script can be any
  * text.
  */
 export async function answers(device: string, lines: readonly unknown[]): Promise<Reply[]> {

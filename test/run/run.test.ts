@@ -77,11 +77,11 @@ test('eventfd_read waits 50 ms for a signal', async (t) => {
   t.true(performance.now() - started >= 50);
 });
 
-test('argsz may differ from the size of the data, and missing data is zero bytes', async (t) => {
+test('argsz can differ from the size of the data; missing data is filled with zeros', async (t) => {
   const set = { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1 };
   t.is((await answer(EDU, { ...set, fds: [] })).code, 'EINVAL');
   t.is((await answer(EDU, { ...set, fds: ['a'], argsz: 20 })).code, 'EINVAL');
-  // The kernel reads the zero bytes as file descriptor 0. File descriptor 0 is not an eventfd.
+  // The kernel reads the zeros as file descriptor 0. File descriptor 0 is not an eventfd.
   t.is((await answer(EDU, { ...set, fds: [], argsz: 24 })).code, 'EINVAL');
   const bool = { op: 'set_irqs', index: 1, flags: 0x22, start: 0, count: 1, argsz: 21 };
   t.true((await answer(EDU, { ...set, fds: ['a'] }, bool)).ok);
@@ -96,7 +96,7 @@ test('elements of "bools" are passed as bytes', async (t) => {
   t.is((await answer(EDU, enable, { ...loopback, bools: [256] })).code, 'ERR_OP');
 });
 
-test('feature passes the flags and the data to the device and returns the data', async (t) => {
+test('the feature operation passes flags and data to the device and returns data', async (t) => {
   t.deepEqual(await answer(EDU, { op: 'feature', flags: 0x60003 }), { ok: true, data: '' });
   t.deepEqual(await answer(EDU, { op: 'feature', flags: 0x50003, data: '00' }), {
     ok: false,

@@ -67,7 +67,7 @@ onX64('the error names the packages of missing programs', async (t) => {
   t.false(existsSync(`${output}.build`));
 });
 
-test('the configuration has each option only once, and has the options of VFIO', (t) => {
+test('the configuration contains the options of VFIO, and contains each option only once', (t) => {
   const lines = read('config')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'));

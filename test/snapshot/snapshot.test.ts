@@ -31,7 +31,7 @@ async function snapshot(name: string, bars: readonly number[] = []): Promise<str
 }
 
 for (const model of ['edu', 'nvme', 'testdev']) {
-  test(`a mock device from the snapshot of ${model} gives the same snapshot`, async (t) => {
+  test(`a mock device made from the snapshot of ${model} has the same snapshot`, async (t) => {
     const text = await snapshot(`mock:${model}`);
     const again = await snapshot(`mock:${file(text)}`);
     const withoutName = (one: string): string => one.replace(/"device": .*/, '');
@@ -40,7 +40,7 @@ for (const model of ['edu', 'nvme', 'testdev']) {
   });
 }
 
-test('a BAR of a mock device from a snapshot is memory with the recorded contents', async (t) => {
+test('if a mock device is made from a snapshot, its BAR has the recorded contents', async (t) => {
   const path = file(await snapshot('mock:nvme', [0]));
   const [original, mock] = [
     await openConnection('mock:nvme'),
@@ -54,7 +54,7 @@ test('a BAR of a mock device from a snapshot is memory with the recorded content
   mock.close();
 });
 
-test("a mock device from a snapshot has the regions and interrupts of QEMU's e1000e", async (t) => {
+test("a mock device made from a snapshot has the e1000e's regions and interrupts", async (t) => {
   const connection = await openConnection(`mock:${E1000E}`);
   t.is(connection.load(7, 0, 4), 0x10d3_8086);
   t.deepEqual(
@@ -68,7 +68,7 @@ test("a mock device from a snapshot has the regions and interrupts of QEMU's e10
   connection.close();
 });
 
-test('a mock device from a snapshot has the IOVA ranges of the snapshot', async (t) => {
+test('a mock device made from a snapshot has the IOVA ranges in the snapshot', async (t) => {
   const text = await snapshot('mock:edu');
   const narrow = text.replace(/"ranges": \[.*\]/, '"ranges": [["0x1000", "0xffff"]]');
   const connection = await openConnection(`mock:${file(narrow)}`);
@@ -122,7 +122,7 @@ for (const [what, edit, says] of [
     /MSI-X table ends at 0x[0-9a-f]+, past the end of BAR 0 at 0x1000/,
   ],
 ] as [string, Edit, RegExp][]) {
-  test(`a snapshot file is refused for ${what}`, async (t) => {
+  test(`a snapshot file is refused because of ${what}`, async (t) => {
     const parsed = JSON.parse(await snapshot('mock:nvme')) as Record<string, unknown>;
     edit(parsed);
     const path = file(JSON.stringify(parsed));
@@ -132,14 +132,14 @@ for (const [what, edit, says] of [
   });
 }
 
-test('a missing file, a file that is not JSON and a folder are refused', async (t) => {
+test('a missing file, a file that is not JSON, and a folder are refused', async (t) => {
   const open = (path: string) => openConnection(`mock:${path}`);
   await t.throwsAsync(open(join(folder, 'none.json')), { code: 'ENOENT' });
   await t.throwsAsync(open(file('{')), { code: 'EINVAL', message: /the file is not JSON/ });
   await t.throwsAsync(open(`${folder}/`), { code: 'EINVAL' });
 });
 
-test('writeSnapshot() and readSnapshot() preserve a snapshot', async (t) => {
+test('readSnapshot() returns the snapshot that writeSnapshot() wrote', async (t) => {
   const connection = await openConnection('mock:nvme');
   const taken = takeSnapshot(connection, [0]);
   connection.close();
@@ -149,7 +149,7 @@ test('writeSnapshot() and readSnapshot() preserve a snapshot', async (t) => {
   t.deepEqual(read.interrupts, taken.interrupts);
 });
 
-test('a device that does not respond gives no snapshot', async (t) => {
+test('takeSnapshot() throws for a device that does not respond', async (t) => {
   const connection = await openConnection('mock:testdev');
   const control = mockControl('mock:testdev');
   control.unplug();

@@ -11,7 +11,7 @@ const TOKEN = '00112233-4455-6677-8899-aabbccddeeff';
 type Code = NonNullable<Parameters<ReturnType<typeof make>['fake']['fail']>[1]>;
 
 interface Refusal {
-  /** The host; by default a host on which VFIO is set up. */
+  /** The files of the host. By default, VFIO is set up on the host. */
   readonly host?: TreeSpec;
   readonly nodes?: readonly string[];
   readonly options?: OpenOptions;
@@ -211,7 +211,7 @@ refuses('the character device is bound already', {
   hint: [/already open through another file descriptor/],
 });
 
-test('hint for a group that another process has open', (t) => {
+test('the hint for a group that another process has opened', (t) => {
   const tree = goodHost(t);
   const { backend, fake } = make(tree);
   fake.fds.set(5, `${tree.root}/dev/vfio/12`);
@@ -221,7 +221,7 @@ test('hint for a group that another process has open', (t) => {
   t.deepEqual([...fake.fds.keys()], [5]);
 });
 
-test('hint for a missing node of the group', (t) => {
+test('the hint for a group whose device node is missing', (t) => {
   const { backend, fake } = make(goodHost(t));
   const { open } = fake.answers;
   fake.answers.open = (path, writable) => {
@@ -232,7 +232,7 @@ test('hint for a missing node of the group', (t) => {
   t.regex(error.hint ?? '', /--device .*\/dev\/vfio\/12/);
 });
 
-test('a group that is not viable is refused before it joins the container', (t) => {
+test('a group that is not viable is refused before the group is added to the container', (t) => {
   const { backend, fake } = make(goodHost(t));
   fake.answers.groupGetStatus = () => 0;
   const error = failure(t, () => backend.openSync(NAME, {}));
@@ -243,7 +243,7 @@ test('a group that is not viable is refused before it joins the container', (t) 
   t.false(fake.calls.some((call) => call.startsWith('groupSetContainer')));
 });
 
-test('a container with another API version or without type1 is refused', (t) => {
+test('a container is refused if its API version is wrong or if it does not support type1', (t) => {
   const version = make(goodHost(t));
   version.fake.answers.containerGetApiVersion = () => 1;
   t.regex(failure(t, () => version.backend.openSync(NAME, {})).message, /API version 1/);

@@ -2,7 +2,7 @@ import test from 'ava';
 import { Sysfs } from '../../lib/sysfs/sysfs.js';
 import { goodHost, Tree } from './tree.js';
 
-test('list() returns the functions in order of address, with their driver and group', (t) => {
+test('list() sorts the functions by address, and returns their drivers and groups', (t) => {
   const { sysfs } = new Tree(t, {
     devices: [
       { name: '0000:02:00.0', driver: 'nvme', group: 3 },
@@ -26,7 +26,7 @@ test('list() returns the functions in order of address, with their driver and gr
   t.like(third, { name: '10000:e1:00.0', classCode: 0x020000, iommuGroup: 0 });
 });
 
-test('list() omits a function that disappears and entries that are not functions', (t) => {
+test('list() omits functions that disappear, and entries that are not functions', (t) => {
   const tree = new Tree(t, {
     devices: [{ name: '0000:01:00.0', files: { revision: null } }, { name: '0000:02:00.0' }],
   });
@@ -41,7 +41,7 @@ test('list() returns an empty list on a host without PCI', (t) => {
   t.deepEqual(new Tree(t).sysfs.list(), []);
 });
 
-test('a no-IOMMU group is marked and not reported as an IOMMU group', (t) => {
+test('a no-IOMMU group is marked as such, and is not reported as an IOMMU group', (t) => {
   const { sysfs } = new Tree(t, {
     devices: [{ name: '0000:01:00.0', driver: 'vfio-pci', group: 0 }],
     noiommu: [0],
@@ -51,7 +51,7 @@ test('a no-IOMMU group is marked and not reported as an IOMMU group', (t) => {
   t.true(sysfs.groupNode({ number: 0, noiommu: true }).endsWith('/dev/vfio/noiommu-0'));
 });
 
-test('members of a group are listed with their drivers', (t) => {
+test('the devices in a group are listed with their drivers', (t) => {
   const { sysfs } = new Tree(t, {
     devices: [
       { name: '0000:01:00.1', group: 4 },
@@ -66,7 +66,7 @@ test('members of a group are listed with their drivers', (t) => {
   t.deepEqual(sysfs.members({ number: 9, noiommu: false }), []);
 });
 
-test('paths of nodes match the paths that the kernel uses', (t) => {
+test('the paths of device nodes are the paths that the kernel uses', (t) => {
   const sysfs = new Sysfs();
   t.is(sysfs.containerNode, '/dev/vfio/vfio');
   t.is(sysfs.iommuNode, '/dev/iommu');
@@ -75,7 +75,7 @@ test('paths of nodes match the paths that the kernel uses', (t) => {
   t.is(goodHost(t).sysfs.vfioDevice('0000:02:00.0'), 'vfio1');
 });
 
-test('memlockLimit() returns the soft limit, or null for an unlimited process', (t) => {
+test('memlockLimit() returns the soft limit, or null for a process without a limit', (t) => {
   t.is(new Tree(t, { memlock: '65536' }).sysfs.memlockLimit(), 65536n);
   t.is(new Tree(t, { memlock: 'unlimited' }).sysfs.memlockLimit(), null);
 });

@@ -9,13 +9,16 @@ export interface TreeDevice {
   readonly driver?: string;
   readonly group?: number;
   readonly vfioDevice?: string;
-  /** Contents of files such as `vendor`; by default the contents for an NVMe disk. */
+  /**
+   * The contents of the function's sysfs files, for example of `vendor`. By default, the files
+   * describe an NVMe disk.
+   */
   readonly files?: Readonly<Record<string, string | null>>;
 }
 
 export interface TreeSpec {
   readonly devices?: readonly TreeDevice[];
-  /** Numbers of the groups that have no IOMMU. */
+  /** The numbers of the groups whose devices have no IOMMU. */
   readonly noiommu?: readonly number[];
   readonly drivers?: readonly string[];
   /** Paths below /dev. */
@@ -32,7 +35,10 @@ const NVME: Readonly<Record<string, string>> = {
   revision: '0x02',
 };
 
-/** A made-up host in a temporary folder. The folder is removed after the test. */
+/**
+ * Creates the sysfs files of an invented host in a temporary folder. The test framework removes the
+ * folder after the test.
+ */
 export class Tree {
   readonly root = mkdtempSync(join(tmpdir(), 'vfio-tree-'));
   readonly sysfs = new Sysfs(this.root);
@@ -87,8 +93,8 @@ export class Tree {
 }
 
 /**
- * A host with two NVMe disks and a card. Each disk has its own group, and the two functions of the
- * card share one group.
+ * A host with two NVMe disks and a card that has two functions. Each disk has its own IOMMU group,
+ * and the two functions of the card share one group.
  */
 export function goodHost(t: ExecutionContext, nodes: readonly string[] = GROUP_NODES): Tree {
   return new Tree(t, {

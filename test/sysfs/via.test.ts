@@ -2,7 +2,7 @@ import test from 'ava';
 import { chooseVia } from '../../lib/sysfs/via.js';
 import { CDEV_NODES, goodHost, GROUP_NODES } from './tree.js';
 
-test('without option and variable, the character device is used if its nodes exist', (t) => {
+test('the character device is the default if its nodes exist', (t) => {
   const both = goodHost(t, [...GROUP_NODES, ...CDEV_NODES]).sysfs;
   t.is(chooseVia(both, 'vfio0', {}, undefined), 'cdev');
   t.is(chooseVia(both, null, {}, undefined), 'group');
@@ -11,7 +11,7 @@ test('without option and variable, the character device is used if its nodes exi
   t.is(chooseVia(noIommufd, 'vfio0', {}, undefined), 'group');
 });
 
-test('file descriptors override the option, and the option overrides the variable', (t) => {
+test('the option fds overrides the option via, and the option via overrides VFIO_VIA', (t) => {
   const { sysfs } = goodHost(t, [...GROUP_NODES, ...CDEV_NODES]);
   t.is(chooseVia(sysfs, 'vfio0', {}, 'group'), 'group');
   t.is(chooseVia(sysfs, 'vfio0', { via: 'cdev' }, 'group'), 'cdev');
@@ -20,7 +20,7 @@ test('file descriptors override the option, and the option overrides the variabl
   t.is(chooseVia(sysfs, 'vfio0', {}, ''), 'cdev');
 });
 
-test('the error for an invalid VFIO_VIA contains the value of VFIO_VIA', (t) => {
+test('if VFIO_VIA is invalid, the error contains the value of VFIO_VIA', (t) => {
   t.throws(() => chooseVia(goodHost(t).sysfs, null, {}, 'iommufd'), {
     instanceOf: TypeError,
     message: "VFIO_VIA must be 'group' or 'cdev', not 'iommufd'",

@@ -42,7 +42,7 @@ struct disk {
   uint64_t data_iova;
   int vectors[2], epoll;
   uint32_t random;
-  /* For each buffer, the number of the disk page that the read must store in the buffer. */
+  /* For each buffer, the number of the disk page that the buffer must contain after the read. */
   uint32_t pages[DEPTH_MAX];
   int outstanding, done;
 };
@@ -203,8 +203,8 @@ __attribute__((noinline, noclone)) static long reads(
 }
 
 /*
- * Returns the CPU time of an empty drain in nanoseconds. The measurement subtracts the time of
- * empty drains as waiting time.
+ * Returns the CPU time of an empty drain in nanoseconds. Empty drains are waiting time, so the
+ * measurement subtracts their time.
  */
 static double empty_cost(struct disk *disk) {
   struct clocks start = now();
@@ -227,7 +227,7 @@ static void measure(struct disk *disk, int depth, int interrupts) {
   report(path, &rounds);
 }
 
-/* Writes to each disk page the number of the page, at the start of the page. */
+/* Writes the number of each disk page to the start of the page. */
 static void number_pages(struct disk *disk) {
   for (uint32_t page = 0; page < DISK; page++) {
     *(uint32_t *)disk->data = page;

@@ -1,6 +1,6 @@
 /*
- * A C program that does the work of bench/lab/guest.ts with /dev/vfio. The program uses group and
- * container.
+ * A C program that does the same work as bench/lab/guest.ts and calls VFIO directly. The program
+ * opens the device through its group and a container.
  */
 #ifndef VFIO_BENCH_PROGRAM_H_
 #define VFIO_BENCH_PROGRAM_H_

@@ -27,8 +27,8 @@ interface Mapping {
 }
 
 /**
- * An address space of the kernel. The table of mappings keeps mapped memory alive. If an unmap
- * operation fails halfway, the table keeps all memory of the range until `close()`.
+ * An I/O address space that the kernel manages. The table of mappings keeps mapped memory alive. If
+ * an unmap operation fails halfway, the table keeps the memory of the whole range until `close()`.
  */
 export class KernelAddressSpace implements AddressSpace {
   readonly #kernel: Kernel;

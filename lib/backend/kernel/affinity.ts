@@ -23,7 +23,7 @@ export class HostInterrupts {
     this.#name = name;
   }
 
-  /** Returns the CPUs that may serve a vector, from /proc/irq/N/smp_affinity_list. */
+  /** Returns the CPUs that are allowed to serve a vector, from /proc/irq/N/smp_affinity_list. */
   getAffinity(index: number, vector: number): number[] {
     return parseCpuList(read(this.#irqFile(index, vector, 'smp_affinity_list')));
   }
@@ -42,8 +42,8 @@ export class HostInterrupts {
   /**
    * Waits until the CPUs have taken the pending interrupts of these vectors. When the kernel frees
    * a handler, the kernel waits only for running handlers. On x86, an interrupt that the CPU has
-   * not yet taken is lost when the handler is freed. If a thread runs in user mode on a CPU, that
-   * CPU has taken its pending interrupts.
+   * not yet taken is lost when the handler is freed. A CPU takes its pending interrupts before the
+   * CPU runs a thread in user mode.
    */
   synchronize(index: number, vectors: readonly number[]): void {
     const cpus = new Set<number>();
@@ -54,8 +54,8 @@ export class HostInterrupts {
       try {
         this.#kernel.native.visitCpu(cpu);
       } catch (error) {
-        // The CPU went offline and its interrupts moved to another CPU, or this process may not use
-        // the CPU.
+        // The CPU went offline and its interrupts moved to another CPU, or this process is not
+        // allowed to use the CPU.
         if (!(error instanceof VfioError) || error.code !== 'EINVAL') throw error;
       }
     }
@@ -97,7 +97,7 @@ export class HostInterrupts {
   }
 }
 
-/** Parses a list of CPUs: `'0-2,5'` gives [0, 1, 2, 5]. */
+/** Parses a list of CPUs. For example, `'0-2,5'` gives [0, 1, 2, 5]. */
 export function parseCpuList(list: string): number[] {
   return list
     .trim()

@@ -165,7 +165,7 @@ export class KernelConnection implements DeviceConnection {
   }
 
   /**
-   * Maps whole pages of a region. Only the last page of the region may be a partial page.
+   * Maps whole pages of a region. Only the last page of the region can be a partial page.
    */
   map(region: number, offset: number, length: number): RegisterWindow {
     checkPages(offset, 'offset');
@@ -238,7 +238,7 @@ export class KernelConnection implements DeviceConnection {
     checkU64(value, 'value');
     const target = fdOf(eventfd);
     this.#call((native, fd) => {
-      // The flags of VFIO_DEVICE_IOEVENTFD have the access width in bytes.
+      // The flags of VFIO_DEVICE_IOEVENTFD contain the access width in bytes.
       const position = BigInt(this.#regions.position(region, offset));
       native.deviceIoeventfd(fd, width, position, value, target);
     });
@@ -291,8 +291,8 @@ export class KernelConnection implements DeviceConnection {
         window.close(hint);
       });
     }
-    // Interrupts are disabled explicitly, because another connection or the owner of a passed
-    // descriptor can keep the device open.
+    // Interrupts are disabled explicitly, because another connection or a descriptor of the caller
+    // can keep the device open.
     for (const index of this.#enabled) {
       releases.add(() => {
         this.#disable(index);

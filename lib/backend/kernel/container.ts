@@ -53,7 +53,8 @@ export function openContainer(
 }
 
 /**
- * Whether VFIO_SET_IOMMU was done. Before VFIO_SET_IOMMU, VFIO_IOMMU_GET_INFO fails with EINVAL.
+ * Whether VFIO_SET_IOMMU has succeeded on the container. Before VFIO_SET_IOMMU, VFIO_IOMMU_GET_INFO
+ * fails with EINVAL.
  */
 export function hasIommu(native: Native, container: number): boolean {
   try {
@@ -64,7 +65,7 @@ export function hasIommu(native: Native, container: number): boolean {
   }
 }
 
-/** Makes the DMA calls of a container, such as VFIO_IOMMU_MAP_DMA. */
+/** Makes the DMA calls of a container, for example VFIO_IOMMU_MAP_DMA. */
 export function type1Calls({ native, sysfs }: Kernel, container: number): DmaCalls {
   return {
     path: sysfs.containerNode,

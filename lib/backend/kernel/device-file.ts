@@ -9,19 +9,22 @@ import type { Target } from '../../sysfs/target.js';
 export interface DmaContext extends RefCounted {
   readonly addressSpace: KernelAddressSpace;
   /**
-   * Opens a device. The device then owns the caller's reference to the context. If openDevice()
-   * throws, the caller still owns the reference.
+   * Opens a device. If openDevice() succeeds, the device owns the caller's reference to the
+   * context. If openDevice() throws, the caller still owns the reference.
    */
   openDevice(target: Target, request: OpenRequest): Steps<DeviceFile>;
 }
 
-/** An open device. Its operations differ between a group and a character device. */
+/**
+ * An open device. A device that is open via its group and a device that is open via its character
+ * device implement the operations differently.
+ */
 export interface DeviceFile {
   readonly fd: number;
   readonly via: Via | 'noiommu';
   readonly addressSpace: KernelAddressSpace;
   /**
-   * File descriptor of the group, which authorizes a hot reset. Null if the iommufd authorizes the
+   * The group's file descriptor, which authorizes a hot reset. Null if the iommufd authorizes the
    * hot reset.
    */
   readonly groupFd: number | null;

@@ -19,8 +19,8 @@ type GivenFds = Extract<OpenedFds, { via: 'group' }>;
 
 /**
  * An IOMMU group in a container. All devices of the group share the group's file descriptor,
- * because the group's node can be opened only once. The last device that closes releases the group,
- * then the container.
+ * because the group's node can be opened only once. When the last device closes, the group is
+ * released first, then the container.
  */
 export class GroupContext extends RefCounted implements DmaContext {
   readonly addressSpace: KernelAddressSpace;
@@ -30,8 +30,8 @@ export class GroupContext extends RefCounted implements DmaContext {
   readonly #noiommu: boolean;
 
   /**
-   * @param releases - the release actions, which the context owns; if the constructor throws, the
-   *   caller owns the release actions
+   * @param releases - the release actions of the context; if the constructor throws, the caller
+   *   must run these actions
    */
   constructor(kernel: Kernel, group: IommuGroup, given: GivenFds | undefined, releases: Releases) {
     super(releases);
@@ -75,7 +75,7 @@ export class GroupContext extends RefCounted implements DmaContext {
         },
         ({ code }) => (code === 'EBUSY' ? hints.notViable(sysfs, group) : undefined),
       );
-      // If a passed group had no container, the group leaves the container again.
+      // If the caller passed a group without a container, the group leaves the container again.
       releases.add(() => {
         native.groupUnsetContainer(this.#fd);
       });

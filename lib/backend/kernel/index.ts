@@ -23,7 +23,7 @@ import { runAsync, runSync, type Steps } from './steps.js';
 import { Sysfs } from '../../sysfs/sysfs.js';
 import { findTarget, type Target } from '../../sysfs/target.js';
 
-/** The PCI functions of the kernel's /dev/vfio. */
+/** The PCI functions that the kernel offers through /dev/vfio. */
 export class KernelBackend implements Backend {
   readonly #sysfs: Sysfs;
   readonly #native: () => Native;
@@ -101,14 +101,15 @@ export class KernelBackend implements Backend {
 }
 
 /**
- * The back end of real devices, such as `'0000:01:00.0'`. The addon is loaded when the first device
- * is opened.
+ * The back end of real devices, which have names such as `'0000:01:00.0'`. The addon is loaded when
+ * the first device is opened.
  */
 export const kernelBackend: Backend = new KernelBackend(new Sysfs(), native);
 
 /**
- * Creates an eventfd of the kernel without a device, for the consumer of a virtual device's
- * interrupts. The caller closes the eventfd. A mock device needs `device.createEventfd()` instead.
+ * Creates a kernel eventfd that belongs to no device. The consumer of a virtual device's interrupts
+ * can use this eventfd. The caller closes the eventfd. For a mock device, use
+ * `device.createEventfd()` instead.
  */
 export function createEventfd(): Eventfd {
   return new KernelEventfd(native());

@@ -55,8 +55,8 @@ export function ioasCalls({ native, sysfs }: Kernel, fd: number, ioas: number): 
     },
     unmap: (flags, iova, size) => {
       if (flags === 0) return native.iommufdIoasUnmap(fd, ioas, iova, size);
-      // As in the kernel's emulation of VFIO_IOMMU_UNMAP_DMA, the flag is valid only with IOVA 0
-      // and size 0.
+      // The flag is valid only with IOVA 0 and size 0. The kernel makes the same check when it
+      // emulates VFIO_IOMMU_UNMAP_DMA.
       if (flags !== VFIO_DMA_UNMAP_FLAG_ALL || iova !== 0n || size !== 0n) {
         throw new VfioError({ code: 'EINVAL', syscall: 'IOMMU_IOAS_UNMAP' });
       }

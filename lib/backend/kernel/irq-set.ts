@@ -2,7 +2,7 @@ import type { Eventfd, IrqSet } from '../../contract/index.js';
 import { checkInteger, checkU32 } from '../../checks.js';
 import { KernelEventfd } from './eventfd.js';
 
-/** sizeof(struct vfio_irq_set) without its data. */
+/** Size of struct vfio_irq_set without its data, in bytes. */
 const HEADER = 20;
 /**
  * Maximum number of data bytes that the kernel reads: 4 bytes for each of the 2048 MSI-X vectors.
@@ -14,14 +14,16 @@ const S32_MAX = 2 ** 31 - 1;
 export interface EncodedIrqSet {
   readonly argsz: number;
   /**
-   * The bytes after the header. Zeros follow the data, so the kernel never reads beyond the array.
+   * The bytes after the header. The array is filled with zeros after the data, so the kernel never
+   * reads beyond the array.
    */
   readonly data: Uint8Array;
 }
 
 /**
- * Encodes struct vfio_irq_set: eventfds as s32, bools as bytes. If the caller passes an `argsz`,
- * that value is sent unchanged. If `argsz` exceeds the data, zero bytes follow the data.
+ * Encodes struct vfio_irq_set. Each eventfd is encoded as an s32, and each bool is encoded as a
+ * byte. If the caller passes an `argsz`, that value is sent unchanged. If `argsz` is larger than
+ * the header and the data, the rest is filled with zeros.
  *
  * @throws {@link VfioError} EBADF if an eventfd is closed; TypeError if an eventfd is a mock
  *   eventfd

@@ -33,8 +33,8 @@ export class KernelMemory implements Memory {
   }
 
   /**
-   * Adds one to the number of mappings, from which {@link unpin} subtracts one. Returns the address
-   * of the memory in the process.
+   * Adds one to the number of mappings. {@link unpin} subtracts one. Returns the address of the
+   * memory in the process.
    */
   pin(): bigint {
     this.#lifetime.check();
@@ -93,7 +93,8 @@ export function mapFd(
  * WebAssembly.Memory are page-aligned. A plain buffer of 4 MiB starts 16 bytes after a page
  * boundary.
  *
- * @throws RangeError if the buffer is not page-aligned or does not have whole pages
+ * @throws RangeError if the buffer is not page-aligned or its size is not a multiple of the page
+ *   size
  */
 export function share(native: Native, buffer: SharedArrayBuffer): KernelMemory {
   if (!(buffer instanceof SharedArrayBuffer)) {

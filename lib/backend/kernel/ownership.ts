@@ -1,8 +1,8 @@
 import { Releases } from '../../releases.js';
 
 /**
- * A reference count. The count starts with one reference. The last release runs the release
- * actions.
+ * A reference count. The count starts with one reference. When the last reference is released, the
+ * release actions run.
  */
 export class RefCounted {
   #references = 1;
@@ -21,13 +21,13 @@ export class RefCounted {
   }
 }
 
-/** Shared objects: at most one for each key. */
+/** Shared objects, with at most one object for each key. */
 export class Registry<T extends RefCounted> {
   readonly #known = new Map<string, T>();
 
   /**
    * Acquires a reference to the object of a key. If the key has no object, makes the object. If
-   * `make` throws, the release actions that `make` added run.
+   * `make` throws, acquire() runs the release actions that `make` has added.
    */
   acquire(key: string, make: (releases: Releases) => T): T {
     const known = this.#known.get(key);

@@ -2,7 +2,7 @@ import type { Native } from '../../native/binding.js';
 import { callWithPath } from './describe-error.js';
 import { IOMMU_HWPT_ALLOC_PASID } from './uapi.js';
 
-/** A device that is attached to an address space, with the object ids of its iommufd. */
+/** A device that is attached to an address space, and the ids of its objects in the iommufd. */
 export interface Attachment {
   readonly name: string;
   readonly fd: number;
@@ -12,9 +12,9 @@ export interface Attachment {
 }
 
 /**
- * The PASIDs that are attached to a device's address space. For PASIDs, iommufd requires a page
- * table that was allocated for PASIDs. The device itself must use the same page table. The page
- * table belongs to the same address space, so existing mappings stay.
+ * The PASIDs that are attached to a device's address space. iommufd attaches a PASID only to a page
+ * table that was allocated for PASIDs. The device itself must use the same page table. This page
+ * table belongs to the same address space as before, so existing mappings stay.
  */
 export class PasidTable {
   readonly #native: Native;

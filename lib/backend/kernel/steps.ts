@@ -1,16 +1,16 @@
-/** A blocking call, in a synchronous form and an asynchronous form. */
+/** A blocking call, as a synchronous function and as an asynchronous function. */
 export interface BlockingCall<T> {
   readonly sync: () => T;
   readonly async: () => Promise<T>;
 }
 
 /**
- * A flow that is written once and runs synchronously or asynchronously. The generator yields
- * blocking calls and receives their results.
+ * A sequence of blocking calls that is written once and runs synchronously or asynchronously. The
+ * generator yields blocking calls and receives their results.
  */
 export type Steps<Result> = Generator<BlockingCall<number>, Result, number>;
 
-/** Runs all steps on this thread. */
+/** Runs all blocking calls on this thread. */
 export function runSync<Result>(steps: Steps<Result>): Result {
   let step = steps.next();
   while (step.done !== true) {

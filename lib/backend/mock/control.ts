@@ -30,14 +30,14 @@ export interface HostLimits {
   readonly dmaEntries?: number | undefined;
 }
 
-/** The slot of a {@link MockControl}. */
+/** The device slot that a {@link MockControl} controls. */
 export interface ControlledSlot {
   readonly machine: Machine;
-  /** The open function, or null while the slot is closed. */
+  /** The PCI function of the device, or null while the device is not open. */
   readonly device: VfioDevice | null;
 }
 
-/** Creates the {@link MockControl} of a slot. */
+/** Creates the {@link MockControl} for a device slot. */
 export let createControl: (slot: ControlledSlot) => MockControl;
 
 /** Injects faults into one mock device. The device can be open or closed. */
@@ -59,8 +59,8 @@ export class MockControl {
    * Makes calls of one kind fail. A failed call has no effect.
    *
    * @param code - name of an errno, for example `'EBUSY'`
-   * @param options - `nth`: the nth call from now is the first failed call, default 1; `times`: the
-   *   number of failed calls, default 1, Infinity for all further calls
+   * @param options - `nth`: number of the first call that fails, counted from now, default 1;
+   *   `times`: number of calls that fail, default 1, Infinity if all further calls fail
    * @throws TypeError for an unknown kind or errno
    * @example
    * mockControl('mock:nvme').fail('map', 'ENOMEM', { nth: 3 });
@@ -86,10 +86,11 @@ export class MockControl {
 
   /**
    * Raises interrupts without a cause in the device. If MSI-X or MSI is enabled, the device sends
-   * messages. Otherwise the device uses its interrupt pin. Many interrupts make a storm.
+   * messages. Otherwise the device uses its interrupt pin. A large value of `times` emulates an
+   * interrupt storm.
    *
    * @param options - `times`: the number of interrupts, default 1; `every`: milliseconds of the
-   *   clock between two interrupts, default 0: all interrupts are raised at once
+   *   clock between two interrupts, default 0, which raises all interrupts at once
    * @throws TypeError if the device is not open
    */
   interrupt(vector = 0, options: { times?: number; every?: number } = {}): void {
@@ -115,8 +116,8 @@ export class MockControl {
   }
 
   /**
-   * Drops the next interrupt messages on their way to the host. INTx is a level, so this method
-   * does not drop INTx.
+   * Drops the next interrupt messages on their way to the host. This method does not drop INTx
+   * interrupts, because INTx is level-triggered.
    */
   dropInterrupts(count = 1): void {
     if (count !== Infinity) checkInteger(count, 'count', 0, COUNT_MAX);
@@ -134,7 +135,7 @@ export class MockControl {
   }
 
   /**
-   * Reports an uncorrectable error (AER): the eventfd of the ERR index is signalled.
+   * Reports an uncorrectable error (AER). The eventfd of the ERR index is signalled.
    *
    * @throws TypeError if the device is not open
    */
@@ -152,9 +153,9 @@ export class MockControl {
   }
 
   /**
-   * Requests the device for another driver of the host. The eventfd of the REQ index is signalled
-   * now and every 10 s until the device is closed. Until {@link clear}, a reset fails with EAGAIN,
-   * and an open fails with ENOENT.
+   * Emulates a host that requests the device for another driver. The eventfd of the REQ index is
+   * signalled now and every 10 s until the device is closed. Until {@link clear}, a reset fails
+   * with EAGAIN, and an open fails with ENOENT.
    */
   requestDevice(): void {
     this.#slot.machine.faults.away = 'unbound';
@@ -170,10 +171,10 @@ export class MockControl {
   }
 
   /**
-   * Unplugs the device by surprise. The registers and the hardware's configuration space read as
-   * all ones, and writes are dropped. A reset fails with EAGAIN. The eventfd of the REQ index is
-   * signalled as by {@link requestDevice}. An open fails with ENODEV until {@link clear} plugs in a
-   * new device.
+   * Emulates the surprise removal of the device. The registers and the hardware's configuration
+   * space read as all ones, and writes are dropped. A reset fails with EAGAIN. The eventfd of the
+   * REQ index is signalled now and every 10 s until the device is closed. An open fails with ENODEV
+   * until {@link clear} plugs in a new device.
    */
   unplug(): void {
     this.#slot.machine.faults.away = 'unplugged';
@@ -183,8 +184,8 @@ export class MockControl {
 
   /**
    * Ends all faults and resets all limits. If a device was unplugged, its open connections stay
-   * unusable. The first open after the last close gets a new device. The clock of the device does
-   * not change.
+   * unusable. The first open after the last close creates a new device. The clock of the device
+   * does not change.
    */
   clear(): void {
     const { faults, interrupts, limits, work } = this.#slot.machine;

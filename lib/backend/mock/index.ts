@@ -22,9 +22,9 @@ import { Slot } from './slot.js';
 import { Work } from './machine/work.js';
 
 /**
- * Emulated PCI functions, with the behaviour of vfio-pci. A name with its settings means one
- * device. Opening an open device again shares the device. The first open finds the device in its
- * power-on state.
+ * Emulated PCI functions, with the behaviour of vfio-pci. Names with different settings mean
+ * different devices. A second open of an open device shares the device. The first open finds the
+ * device in its power-on state.
  */
 export class MockBackend implements Backend {
   readonly #models = new Map<string, { readonly model: DeviceModel; readonly group: number }>();
@@ -86,7 +86,7 @@ export class MockBackend implements Backend {
   /**
    * Returns the control of a device.
    *
-   * @throws VfioError for a wrong name, as {@link MockBackend.open} does
+   * @throws VfioError for a wrong name, with the same errno as {@link MockBackend.open}
    */
   control(name: string): MockControl {
     return this.#findSlot(name, this.#parseName(name)).control;
@@ -135,11 +135,12 @@ const backend = new MockBackend(MODELS);
 export const mockBackend: Backend = backend;
 
 /**
- * Registers a device model. From then on, `openDevice('mock:<name>')` of `vfio` and of `vfio/mock`
- * opens a device of this model.
+ * Registers a device model. After this call, `openDevice('mock:<name>')` of `vfio` and of
+ * `vfio/mock` opens a device of this model.
  *
- * @throws TypeError if a model of that name exists, and as {@link defineModel} does
- * @throws RangeError as {@link defineModel} does
+ * @throws TypeError if a model of that name exists, if a value has a wrong type, or if a capability
+ *   is unknown
+ * @throws RangeError for a value that no hardware can have
  */
 export function registerModel(definition: ModelDefinition): void {
   backend.add(defineModel(definition));
@@ -147,8 +148,8 @@ export function registerModel(definition: ModelDefinition): void {
 
 /**
  * Returns the {@link MockControl} of a mock device, for injecting faults. The device need not be
- * open. A name with its settings means one device. The setting `via` does not select a different
- * device.
+ * open. Names with different settings mean different devices. The only exception is the setting
+ * `via`, which does not select a different device.
  *
  * @throws VfioError ENODEV for an unknown model and for the name of a real device; EINVAL for an
  *   unknown setting

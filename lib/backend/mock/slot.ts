@@ -19,9 +19,9 @@ const AWAY = {
 const CLAIM = { group: 'VFIO_GROUP_SET_CONTAINER', cdev: 'VFIO_DEVICE_BIND_IOMMUFD' } as const;
 
 /**
- * A slot of the mock machine, and the function in the slot. Opening an open function again shares
- * the function, as a second descriptor of a group does. The first open finds the function in its
- * power-on state.
+ * A slot of the mock machine, and the PCI function in the slot. A second open of an open function
+ * shares the function, like a second device file descriptor of a VFIO group. The first open finds
+ * the function in its power-on state.
  */
 export class Slot {
   /** Number of the IOMMU group. The group contains only this function. */
@@ -42,14 +42,15 @@ export class Slot {
     this.control = createControl(this);
   }
 
-  /** The open function, or null while the slot is closed. */
+  /** The PCI function in the slot, or null while the function is not open. */
   get device(): VfioDevice | null {
     return this.#device;
   }
 
   /**
-   * Default way of access: the setting `via` of the name, or else `'group'`. The default for a
-   * function with PASIDs is `'cdev'`, because only the character device can attach PASIDs.
+   * Default value of `via`. If the name sets `via`, the setting is the default. Otherwise, the
+   * default is `'cdev'` if the function has PASIDs and the kernel can attach PASIDs. In all other
+   * cases, the default is `'group'`.
    */
   get via(): Via {
     const { via, pasids } = this.#profile;
@@ -61,10 +62,10 @@ export class Slot {
    * Opens the function. If the function is already open, the new connection shares the function.
    *
    * @param name - the name that the caller used, for error messages
-   * @param token - whether a VF token is given
+   * @param token - whether the caller passed a VF token
    * @throws VfioError ENODEV if the device was unplugged; ENOENT if the device is not bound to
-   *   vfio-pci, or if the kernel has no character devices; EBUSY if the device is open by the other
-   *   way of access, or if its group is not viable; EINVAL for a second open of the character
+   *   vfio-pci, or if the kernel has no character devices; EBUSY if the device is already open with
+   *   a different `via`, or if its group is not viable; EINVAL for a second open of the character
    *   device, and for a VF token if the device has no virtual functions
    */
   open(name: string, via: Via, token = false): DeviceConnection {

@@ -3,7 +3,7 @@ import { type NamedCommand, spellings, type Tree } from './tree.js';
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** Encodes offers as words, and a source of words with @: `'debian-6.1 @files'`. */
+/** Encodes offers as words. A source of words has the prefix @: `'debian-6.1 @files'`. */
 function encodeOffers({ words = [], from }: Offers): string {
   return [...words, ...(from === undefined ? [] : [`@${from}`])].join(' ');
 }
@@ -20,7 +20,10 @@ function settings({ name, operands, options, program }: NamedCommand): string {
     repeated=${operands.at(-1)?.repeated === true ? 1 : ''} program=${program ? 1 : ''} ;;`;
 }
 
-/** Writes the script for bash 4 or newer; the package bash-completion is not needed. */
+/**
+ * Writes the completion script for bash 4 or newer. The script does not need the package
+ * bash-completion.
+ */
 export function bash({ commands, mockDevices }: Tree): string {
   const names = commands.map(({ name }) => name).join(' ');
   return `# Completion of vfio for bash: source <(vfio completion bash)

@@ -39,7 +39,7 @@ function settings({ name, operands, options, program }: NamedCommand): string[] 
   ];
 }
 
-/** Writes the script for fish. */
+/** Writes the completion script for fish. */
 export function fish({ commands, mockDevices }: Tree): string {
   const names = commands.map(
     ({ name, summary }) => `complete -c vfio -n '__vfio_in ""' -a ${name} -d ${quote(summary)}`,

@@ -13,7 +13,7 @@ export interface NamedCommand {
   readonly summary: string;
   readonly operands: readonly NamedOperand[];
   readonly options: readonly NamedOption[];
-  /** Whether `--` and a program follow. */
+  /** Whether the command line ends with `--` and a program. */
   readonly program: boolean;
 }
 
@@ -26,7 +26,7 @@ export interface NamedOption extends Offers {
   readonly name: string;
   readonly short: string | undefined;
   readonly help: string;
-  /** Name of the value; undefined for a flag. */
+  /** Name of the option's value; undefined for a flag. */
   readonly value: string | undefined;
   readonly multiple: boolean;
 }

@@ -4,12 +4,15 @@ import type { Meter, Reading } from './meter.js';
 import type { Watched } from './vectors.js';
 import { chart, type Room, Screen, short, summary } from './view.js';
 
-/** Rows of the screen besides the vectors: heading, total, help and a line for the shell. */
+/**
+ * Number of screen rows that show no vector: the heading, the total, the help and the line for the
+ * shell.
+ */
 const OTHER_ROWS = 5;
 
 /** Shows readings. */
 export interface Display {
-  /** Shows the start, before the first interval. */
+  /** Shows the initial output, before the first interval. */
   begin(): void;
   /** Shows the readings of an interval. */
   show(readings: readonly Reading[], seconds: number): void;
@@ -17,7 +20,7 @@ export interface Display {
   end(readings: readonly Reading[], seconds: number): void;
 }
 
-/** Prints a JSON object per interval. */
+/** Prints one JSON object for each interval. */
 export function asJson(kind: string, meter: Meter): Display {
   const show = (readings: readonly Reading[], seconds: number) => {
     const vectors = readings.filter(({ total }) => total > 0);
@@ -26,7 +29,7 @@ export function asJson(kind: string, meter: Meter): Display {
   return { begin: () => undefined, show, end: show };
 }
 
-/** Prints a line per interval. */
+/** Prints one line for each interval. */
 export function asLines(meter: Meter): Display {
   const show = (readings: readonly Reading[], seconds: number) => {
     const busy = readings.filter(({ rate }) => rate > 0);
@@ -36,7 +39,7 @@ export function asLines(meter: Meter): Display {
   return { begin: () => undefined, show, end: show };
 }
 
-/** Redraws a screen at each interval; the mean rates remain on it at the end. */
+/** Redraws the screen at each interval. At the end, the screen shows the mean rates. */
 export function onTerminal(
   name: string,
   { kind, vectors, missing }: Watched,

@@ -1,21 +1,21 @@
 /** The interrupts of one vector in one interval. */
 export interface Reading {
   readonly vector: number;
-  /** Interrupts in this interval. */
+  /** Number of interrupts in this interval. */
   readonly count: number;
   /** Interrupts per second. */
   readonly rate: number;
-  /** Interrupts since the start. */
+  /** Number of interrupts since the start. */
   readonly total: number;
 }
 
-/** Counts interrupts by vector and computes rates. */
+/** Counts the interrupts of each vector and computes rates. */
 export class Meter {
   readonly #totals: number[];
   readonly #before: number[];
   #time: number;
 
-  /** @param now - milliseconds */
+  /** @param now - the current time, in milliseconds */
   constructor(vectors: number, now: number) {
     this.#totals = new Array<number>(vectors).fill(0);
     this.#before = new Array<number>(vectors).fill(0);
@@ -30,7 +30,7 @@ export class Meter {
     return this.#totals.reduce((sum, count) => sum + count, 0);
   }
 
-  /** Returns the interrupts since the last reading. */
+  /** Returns, for each vector, the interrupts since the previous call. */
   read(now: number): Reading[] {
     const seconds = Math.max(now - this.#time, 1) / 1000;
     this.#time = now;
@@ -41,7 +41,7 @@ export class Meter {
     });
   }
 
-  /** Returns all interrupts, with mean rates over `seconds`. */
+  /** Returns, for each vector, all interrupts and the mean rate over `seconds`. */
   mean(seconds: number): Reading[] {
     return this.#totals.map((total, vector) => {
       return { vector, count: total, rate: seconds > 0 ? total / seconds : 0, total };

@@ -4,10 +4,13 @@ import { outputClosed } from '../output.js';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const CTRL_C = '\u0003';
 
-/** Ends the watch: on a signal, q on the keyboard, a closed output, or a call of {@link now}. */
+/**
+ * Ends `vfio watch` on a signal, on the key q, when the output is closed, or on a call of {@link
+ * now}.
+ */
 export class Stop {
   readonly #controller = new AbortController();
-  /** The reason, if it is a failure. */
+  /** The error that ended the watch; undefined after a normal end. */
   error: VfioError | undefined;
   readonly #undo: (() => void)[] = [];
 
@@ -30,7 +33,7 @@ export class Stop {
     return this.#controller.signal;
   }
 
-  /** Ends the watch. @param error - the reason, if it is a failure */
+  /** Ends the watch. @param error - the failure that ends the watch; omitted for a normal end */
   now(error?: VfioError): void {
     this.error ??= error;
     this.#controller.abort();
@@ -47,7 +50,7 @@ export class Stop {
       const text = keys.toString();
       if (text.includes('q') || text.includes(CTRL_C)) stop();
     };
-    // After its window is closed, standard input fails with an error.
+    // Standard input fails with an error after the terminal's window is closed.
     stdin.on('error', stop);
     stdin.setRawMode(true);
     stdin.on('data', onData);

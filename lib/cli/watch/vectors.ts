@@ -19,15 +19,17 @@ export interface Watched {
 /**
  * Enables interrupts of a device.
  *
- * @param wanted - number of vectors; fewer are enabled if the device or the host has fewer
- * @param kind - default: the first of MSI-X, MSI and INTx that the device has
+ * @param wanted - number of vectors. If the device or the host has fewer vectors, only the
+ *   available vectors are enabled.
+ * @param kind - kind of interrupt; default: the first kind that the device has, in the order MSI-X,
+ *   MSI, INTx
  */
 export function watchVectors(device: PciDevice, wanted: number, kind?: Kind): Watched {
   const chosen = kind ?? KINDS.find((one) => device.interrupts[one].count > 0);
   if (chosen === undefined || device.interrupts[chosen].count === 0) {
     throw new UsageError(`${device.name} has no ${chosen ?? 'interrupts'}`);
   }
-  // A message is a memory write by the device, which needs bus mastering.
+  // MSI and MSI-X need bus mastering, because an interrupt message is a memory write by the device.
   const { bus_master: before } = device.config.fields('command');
   if (chosen !== 'intx') device.config.update('command', { bus_master: 1 });
   const restore = () => {

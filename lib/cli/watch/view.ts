@@ -15,13 +15,15 @@ function barLength({ columns }: Room): number {
   return Math.max(Math.min(BAR, columns - BESIDE), 0);
 }
 
-/** Formats a number in a few characters: `950`, `1.25k`, `3.10M`. */
+/** Formats a number with a unit prefix: `950`, `1.25k`, `3.10M`. */
 export function short(value: number): string {
   if (value < 1000) return value.toFixed(0);
   return value < 1e6 ? `${(value / 1e3).toFixed(2)}k` : `${(value / 1e6).toFixed(2)}M`;
 }
 
-/** Formats a line per vector with a bar; the highest rate has the full length. */
+/**
+ * Formats one line for each vector, with a bar. The bar of the highest rate has the full length.
+ */
 export function chart(readings: readonly Reading[], room: Room): string[] {
   const full = barLength(room);
   const shown = choose(readings, room.rows);
@@ -36,7 +38,10 @@ export function chart(readings: readonly Reading[], room: Room): string[] {
   return hidden === 0 ? lines : [...lines, `      … and ${hidden} more`];
 }
 
-/** Chooses the vectors that fit: those with the most interrupts, in the order of their numbers. */
+/**
+ * Chooses the vectors that fit on the screen. The vectors with the most interrupts are chosen and
+ * sorted by number.
+ */
 function choose(readings: readonly Reading[], rows: number): readonly Reading[] {
   if (readings.length <= rows) return readings;
   return [...readings]
@@ -45,7 +50,7 @@ function choose(readings: readonly Reading[], rows: number): readonly Reading[] 
     .sort((a, b) => a.vector - b.vector);
 }
 
-/** Formats the sum of all vectors. */
+/** Formats the sum of the interrupts of all vectors. */
 export function summary(readings: readonly Reading[], room: Room): string {
   const sum = (of: (reading: Reading) => number) => readings.reduce((n, one) => n + of(one), 0);
   const rate = `${short(sum(({ rate: one }) => one))}/s`;
@@ -54,7 +59,8 @@ export function summary(readings: readonly Reading[], room: Room): string {
 }
 
 /**
- * Draws over the previous drawing. After a resize, which moves lines, the screen is cleared first.
+ * Draws over the previous drawing. A resize of the terminal moves lines, so the screen is cleared
+ * before the next drawing.
  */
 export class Screen {
   #lines = 0;

@@ -16,10 +16,10 @@ const ENABLE = 0x8000;
 const WORK = [1, 3] as const;
 
 /**
- * Runs two vectors of a virtual DSA on slots of the device's message store. Vector 0 belongs to the
- * guest's kernel, and vector 1 belongs to a process. The PASID of the process is written to
- * MSIX_PERM after vector 1 was allocated. Then the process submits work with the handle of vector
- * 0, and the device refuses that work.
+ * Emulates two vectors of a virtual DSA. Each vector uses a slot of the device's message store.
+ * Vector 0 belongs to the guest's kernel, and vector 1 belongs to a process. The PASID of the
+ * process is written to MSIX_PERM after vector 1 was allocated. Then the process submits work with
+ * the handle of vector 0, and the device refuses that work.
  */
 export async function dsaDemo(device: PciDevice): Promise<DemoReport> {
   if (!device.name.startsWith('mock:')) {

@@ -53,7 +53,7 @@ export class Dsa implements Handles {
     this.runCommand(dsa.IDXD_CMD_ENABLE_WQ, id);
   }
 
-  /** Assigns the host PASID of a process to a line of the shared portals. */
+  /** Assigns the host PASID of a process to a 64-byte line of the shared portals. */
   assignPasid(line: number, pasid: number): void {
     this.registers.write32(dsa.SUBMITTER_OFFSET + 8 * line, dsa.SUBMITTER_VALID + pasid);
   }

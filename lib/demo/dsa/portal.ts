@@ -21,7 +21,7 @@ export class Submitter {
    * Submits a no-op that raises an interrupt.
    *
    * @param handle - the interrupt handle
-   * @param pasid - the PASID field of the descriptor, which the device ignores
+   * @param pasid - the value of the descriptor's PASID field; the device ignores this field
    * @returns the status of the completion record
    * @throws {@link VfioError} ETIMEDOUT if the device writes no completion record
    */

@@ -35,8 +35,8 @@ export const DSA_COMP_SUCCESS = 0x01;
 export const DSA_COMP_INT_HANDLE_INVAL = 0x19;
 
 /**
- * Registers that only the mock device has. Each register sets the PASID of one line of the shared
- * portals.
+ * Registers that only the mock device has. Each register sets the PASID of one 64-byte line of the
+ * shared portals.
  */
 export const SUBMITTER_OFFSET = 0x4000;
 export const SUBMITTER_VALID = 2 ** 31;

@@ -18,7 +18,10 @@ export interface VirtualDsaOptions {
   readonly vectors: number;
   /** Host PASID for work without a PASID of the guest. */
   readonly defaultPasid: number;
-  /** Raises the misc interrupt (vector 0): submits work with `handle` on the default PASID. */
+  /**
+   * Submits work with `handle` and the default PASID. The work raises the misc interrupt (vector
+   * 0).
+   */
   readonly raiseMisc: (handle: number) => void;
 }
 

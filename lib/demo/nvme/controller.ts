@@ -49,7 +49,10 @@ export class NvmeController {
     this.#capabilities = nvme.decodeCapabilities(this.#registers.read64(nvme.REG_CAP));
   }
 
-  /** Disables the controller in any state, then enables the controller with an admin queue. */
+  /**
+   * Disables the controller, then enables the controller with an admin queue. Before the call, the
+   * controller can be in any state.
+   */
   static async start(device: PciDevice): Promise<NvmeController> {
     device.config.update('command', { memory: 1, bus_master: 1 });
     const controller = new NvmeController(device);
@@ -109,7 +112,7 @@ export class NvmeController {
     return this.#io;
   }
 
-  /** Allocates DMA memory, which {@link stop} frees. */
+  /** Allocates DMA memory. {@link stop} frees this memory. */
   allocate(size: number): DmaBuffer {
     const buffer = this.#device.dma.allocateSync(size);
     this.#buffers.push(buffer);

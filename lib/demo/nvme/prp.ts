@@ -10,7 +10,7 @@ const LIST_ENTRIES = PAGE_SIZE / 8;
  *
  * @param data - a page-aligned buffer
  * @param length - bytes to transfer
- * @param list - a page for the PRP list, which only transfers of more than two pages use
+ * @param list - a page for the PRP list; only transfers of more than two pages need the list
  * @throws RangeError if the transfer needs more than one PRP list
  */
 export function buildPrp(

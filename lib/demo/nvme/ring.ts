@@ -31,8 +31,8 @@ const SQ_STRIDE64 = SQ_ENTRY_SIZE / 8;
 
 /**
  * A submission queue and its completion queue in memory, with their doorbells. Submitting a command
- * allocates no memory. The caller numbers the commands. The number of outstanding commands must
- * stay below the number of entries of a ring.
+ * allocates no memory. The caller chooses the command identifiers. The number of outstanding
+ * commands must stay below the number of entries of a ring.
  */
 export class Ring {
   readonly #commands: Uint32Array;
@@ -100,11 +100,12 @@ export class Ring {
   }
 
   /**
-   * Counts the new completions. The controller writes this memory at any time. A plain load may
-   * therefore return an old value, and the CPU may reorder plain loads. Loads after an Atomics.load
+   * Counts the new completions. The controller writes this memory at any time. A plain load can
+   * therefore return an old value, and the CPU can reorder plain loads. Loads after an Atomics.load
    * see all earlier writes of the controller. An Atomics.load costs a hundred instructions, so this
-   * method does only one. If the plain loads find new completions, the Atomics.load reads the last
-   * new completion. Otherwise the Atomics.load reads the next entry of the completion queue.
+   * method calls Atomics.load only once. If the plain loads find new completions, the Atomics.load
+   * reads the last new completion. Otherwise the Atomics.load reads the next entry of the
+   * completion queue.
    */
   #countCompletions(): number {
     const completions = this.#completions;

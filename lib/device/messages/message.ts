@@ -1,15 +1,17 @@
 import type { Message } from '../../contract/message.js';
 import type { IommuFacts } from '../../contract/index.js';
 
-/** How a message is read: from the MSI-X table in the mapped BAR, or by the feature MSI_NOVIRT. */
+/**
+ * The source of a message: the MSI-X table in the mapped BAR, or the MSI registers with MSI_NOVIRT.
+ */
 export type MessageMethod = 'msix-table' | 'novirt';
 
-/** A message as the device sends it, and whether the host remaps the message. */
+/** A message that the device sends, and whether the IOMMU remaps this message. */
 export interface PhysicalMessage extends Message {
   /**
    * Whether the IOMMU remaps the message. A remapped message does not change while the vector is
-   * requested. The host changes a message without remapping when it moves the interrupt to another
-   * CPU.
+   * requested. If a message is not remapped, the host changes the message when it moves the
+   * interrupt to another CPU.
    */
   readonly remapped: boolean | 'unknown';
   /** How the message was read. */
@@ -20,8 +22,9 @@ export interface PhysicalMessage extends Message {
 const INTERRUPT_FORMAT = 1n << 4n;
 
 /**
- * Returns whether the IOMMU remaps the message. On AMD, the message does not show the remapping.
- * But VFIO refuses a device without remapping, unless `unsafeInterrupts` is set.
+ * Returns whether the IOMMU remaps the message. On AMD, the message does not show whether it is
+ * remapped. However, VFIO refuses a device without interrupt remapping, unless `unsafeInterrupts`
+ * is set.
  */
 export function isRemapped(
   { address }: Message,

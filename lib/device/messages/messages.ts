@@ -22,16 +22,16 @@ export interface MessageSupport {
   readonly method: MessageMethod | null;
   /** Whether messages can be read now. */
   readonly ready: boolean;
-  /** Why messages cannot be read now, or null if `ready` is true. */
+  /** The reason why messages cannot be read now, or null if `ready` is true. */
   readonly reason: string | null;
 }
 
-/** A change after which a message that was read earlier may be out of date. */
+/** Reports a change. A message that was read before this change can be out of date. */
 export interface MessageChange {
   readonly reason: 'requested' | 'released' | 'reset';
-  /** The interrupt index, or null if every message may have changed. */
+  /** The interrupt index, or null if any of the messages can have changed. */
   readonly index: MessageIndex | null;
-  /** Number of the vector, or null if every message may have changed. */
+  /** Number of the vector, or null if any of the messages can have changed. */
   readonly vector: number | null;
 }
 
@@ -59,9 +59,9 @@ export let requireMethod: (messages: Messages, index: MessageIndex) => MessageMe
 export let createMessages: (context: MessagesContext) => Messages;
 
 /**
- * The physical messages of a device: the address and data that the device writes to raise a vector.
- * The kernel writes the message of a vector when the vector is requested. Some devices need a copy
- * of their messages in their own registers.
+ * The physical messages of a device. A message is the address and data that the device writes to
+ * raise an interrupt. The kernel writes the message of a vector when the vector is requested. Some
+ * devices need a copy of their messages in their own registers.
  *
  * A message is valid while its vector is requested. If the message is not `remapped`, it is valid
  * only until the host moves the interrupt to another CPU.
@@ -78,7 +78,7 @@ export class Messages extends EventEmitter<MessagesEvents> {
   readonly #table: MappedMsix;
   #warned = false;
   /**
-   * The MSI capability, read when MSI_NOVIRT was enabled. A later read of `address_64` may be
+   * The MSI capability, read when MSI_NOVIRT was enabled. A later read of `address_64` can be
    * wrong, because vfio-pci lets a program overwrite this bit.
    */
   #capability = { offset: 0, has64BitAddress: false };
@@ -124,8 +124,9 @@ export class Messages extends EventEmitter<MessagesEvents> {
    *
    * @param vector - 0 to `count - 1` of the interrupt index
    * @throws RangeError if the device does not have the vector
-   * @throws {@link VfioError} ENOTSUP, with the reason and the fix, if messages cannot be read now;
-   *   ENODATA if the vector is not requested; EIO if memory decode of the device is off
+   * @throws {@link VfioError} ENOTSUP if messages cannot be read now (the error contains the reason
+   *   and a hint); ENODATA if the vector is not requested; EIO if memory decode of the device is
+   *   off
    */
   read(index: MessageIndex, vector: number): PhysicalMessage {
     this.#checkVector(index, vector);
@@ -138,9 +139,9 @@ export class Messages extends EventEmitter<MessagesEvents> {
   }
 
   /**
-   * Like {@link read}, but does not check that the vector is requested. Use `peek()` for a vector
-   * that was bound through `device.connection`. For an unbound vector, the result may be an old
-   * message.
+   * Does the same as {@link read}, but does not check that the vector is requested. Use `peek()`
+   * for a vector that was bound through `device.connection`. For an unbound vector, the result can
+   * be an old message.
    */
   peek(index: MessageIndex, vector: number): PhysicalMessage {
     this.#checkVector(index, vector);
@@ -199,7 +200,10 @@ export class Messages extends EventEmitter<MessagesEvents> {
     checkInteger(vector, `vector (the device has ${count} of ${index})`, 0, count - 1);
   }
 
-  /** Emits a warning at the first write to address or data, which the kernel drops silently. */
+  /**
+   * Emits a warning at the first write to the address or data. The kernel silently drops these
+   * writes.
+   */
   #warnOfDroppedWrites(): void {
     const { handle, config } = this.#context;
     const { offset = 0 } = config.find('msi') ?? {};

@@ -17,7 +17,7 @@ import type { Handle } from '../handle.js';
  */
 export type NovirtState = 'absent' | 'available' | 'on';
 
-/** Feature number in the proposal for Linux. Since Linux 6.19, number 11 is DMA_BUF. */
+/** The number of this feature in the proposal for Linux. Since Linux 6.19, number 11 is DMA_BUF. */
 const PROPOSED_NUMBER = 11;
 const FEATURE = 'VFIO_DEVICE_FEATURE';
 const NO_DATA = new Uint8Array(0);
@@ -29,8 +29,8 @@ export let createNovirt: (handle: Handle, onEnable: () => void) => Novirt;
  * VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT: shows the physical message in the registers of the MSI
  * capability. Without this feature the kernel virtualizes these registers.
  *
- * No released kernel has the feature. The library checks that the feature with this number can be
- * set and cannot be read. Otherwise the library never sets the feature.
+ * No released kernel has the feature. The library first checks that the feature with this number
+ * can be set and cannot be read. If this check fails, the library never sets the feature.
  */
 export class Novirt {
   readonly #handle: Handle;
@@ -49,8 +49,9 @@ export class Novirt {
   }
 
   /**
-   * Number of the feature, 11 by default. Set the number to 12 to 65535 if your kernel uses another
-   * number. Numbers below 11 are refused, because they are other features in every kernel.
+   * Number of the feature, 11 by default. If your kernel uses another number, set this property (12
+   * to 65535). Numbers below 11 are refused, because every kernel uses these numbers for other
+   * features.
    */
   get number(): number {
     return this.#number;
@@ -86,7 +87,7 @@ export class Novirt {
    * kernel drops writes to these registers. The first dropped write emits the process warning
    * `VFIO_MSI_NOVIRT_WRITE`. Idempotent.
    *
-   * @throws {@link VfioError} ENOTSUP, without setting any feature, if MSI_NOVIRT is absent
+   * @throws {@link VfioError} ENOTSUP if MSI_NOVIRT is absent; no feature is set in this case
    */
   enable(): void {
     const { state } = this;
@@ -97,7 +98,7 @@ export class Novirt {
     this.#onEnable();
   }
 
-  /** Why the feature is absent. */
+  /** The reason why the feature is absent. */
   get reason(): string {
     const readable = this.#probe(VFIO_DEVICE_FEATURE_GET) === '';
     return readable
@@ -115,7 +116,7 @@ export class Novirt {
     });
   }
 
-  /** @returns '' if the feature works in that direction, otherwise the error code of the kernel */
+  /** @returns '' if the feature supports this direction, otherwise the error code of the kernel */
   #probe(direction: number): string {
     const flags = this.#number | direction | VFIO_DEVICE_FEATURE_PROBE;
     try {

@@ -4,7 +4,10 @@ import type { Host } from '../host.js';
 import { checkReadiness } from '../readiness.js';
 import { type Check, type Finding, note, ok, problem } from './finding.js';
 
-/** Checks that the given function, or every bound function, can be opened now. */
+/**
+ * Checks that the given function can be opened now. Without a given function, checks every function
+ * that is bound to vfio-pci.
+ */
 export const devices: Check = (host, { device }) => {
   const names = device === undefined ? boundFunctions(host) : [device];
   if (names.length === 0) {
@@ -28,7 +31,7 @@ function boundFunctions(host: Host): string[] {
   });
 }
 
-/** Checks that no host driver uses a function of the group. */
+/** Checks that no function of the group has a host driver. */
 function checkViability(host: Host, group: IommuGroup): Finding[] {
   const blockers = hints.findBlockers(host, group);
   const bound = host.members(group).some(({ driver }) => driver !== null && hints.isVfio(driver));

@@ -1,6 +1,9 @@
 import type { Host } from '../host.js';
 
-/** `problem`: programs cannot work. `warning`: programs work, with a limit or a risk. */
+/**
+ * `problem`: programs cannot use VFIO. `warning`: programs can use VFIO, but with a limit or a
+ * risk.
+ */
 export type State = 'ok' | 'note' | 'warning' | 'problem';
 
 /** The result of one check. */
@@ -9,18 +12,18 @@ export interface Finding {
   readonly check: string;
   readonly state: State;
   readonly text: string;
-  /** The fix, as commands if possible. */
+  /** The fix, as shell commands if possible. */
   readonly fix?: string | undefined;
 }
 
-/** Checks one aspect of the machine; changes nothing. */
+/** Checks one property of the machine and changes nothing. */
 export type Check = (host: Host, wanted: Wanted) => Finding[];
 
 /** The intended use. */
 export interface Wanted {
-  /** The function to drive; undefined: every function bound to vfio-pci. */
+  /** The function to check. If undefined, every function that is bound to vfio-pci is checked. */
   readonly device?: string | undefined;
-  /** Bytes of DMA memory to map. */
+  /** Size of the DMA memory to map, in bytes. */
   readonly memory?: bigint | undefined;
 }
 

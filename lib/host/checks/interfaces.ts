@@ -16,7 +16,10 @@ export const modules: Check = (host) => {
   ];
 };
 
-/** Checks the nodes that all devices share: one of the two interfaces must be usable. */
+/**
+ * Checks the device nodes of the two VFIO interfaces, which all devices share. One of the
+ * interfaces must be usable.
+ */
 export const interfaces: Check = (host) => {
   const group = checkInterface(host, 'group and container', host.containerNode);
   const cdev = checkInterface(host, 'character device and iommufd', host.iommuNode);
@@ -38,7 +41,9 @@ function checkInterface(host: Host, name: string, node: string): Finding | null 
   return problem('interface', `${name}: no permission for ${node}`, hints.notPermitted(node));
 }
 
-/** Notes that this process runs in a container, which may hide nodes of the machine. */
+/**
+ * Reports that this process runs in a container. A container can hide device nodes of the machine.
+ */
 export const container: Check = (host) => {
   const files = ['.dockerenv', 'run/.containerenv', 'run/systemd/container'];
   const byFile = files.some((file) => host.has(host.path(file)));

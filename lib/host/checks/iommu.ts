@@ -58,7 +58,8 @@ function whyNone(host: Host): Finding {
 }
 
 /**
- * Checks that device interrupts are remapped; if not, vfio refuses to set the IOMMU of a device.
+ * Checks that device interrupts are remapped. Without remapping, VFIO refuses to attach a device to
+ * an IOMMU.
  */
 export const interruptRemapping: Check = (host) => {
   const check = 'interrupt remapping';

@@ -19,8 +19,9 @@ export const memlock: Check = (host, { memory }) => {
 };
 
 /**
- * Whether the kernel ignores the limit: CAP_IPC_LOCK counts in the initial user namespace only. A
- * container of an ordinary user shows the capability too, but the kernel enforces the limit.
+ * Whether the kernel ignores the limit of locked memory. CAP_IPC_LOCK is effective only in the
+ * initial user namespace. In a container of an ordinary user, a process can also show CAP_IPC_LOCK,
+ * but the kernel enforces the limit.
  */
 function isPrivileged(host: Host): boolean {
   if (!isInitialNamespace(host)) return false;
@@ -28,12 +29,15 @@ function isPrivileged(host: Host): boolean {
   return effective !== undefined && (BigInt(`0x${effective}`) >> CAP_IPC_LOCK) % 2n === 1n;
 }
 
-/** Number of the initial user namespace in /proc, fixed in the kernel (PROC_USER_INIT_INO). */
+/**
+ * Link text of the initial user namespace in /proc. The number is a constant of the kernel
+ * (PROC_USER_INIT_INO).
+ */
 const INITIAL = 'user:[4026531837]';
 
 /**
- * Whether this process is in the initial user namespace. Only that namespace maps all user numbers
- * to themselves, unless root made another one with the same map.
+ * Whether this process is in the initial user namespace. The initial namespace maps every user
+ * number to itself. Another namespace has this map only if root has created the namespace so.
  */
 function isInitialNamespace(host: Host): boolean {
   const map = host.text('proc/self/uid_map');
@@ -46,7 +50,7 @@ function mib(bytes: bigint): string {
   return `${Number(bytes) / 2 ** 20} MiB`;
 }
 
-/** Reports the pools of huge pages, and the mode of transparent huge pages. */
+/** Reports the pools of huge pages and the mode of transparent huge pages. */
 export const hugePages: Check = (host) => {
   const folder = 'sys/kernel/mm/hugepages';
   const pools = host.names(folder).map((pool) => {

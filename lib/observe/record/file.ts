@@ -15,8 +15,8 @@ export class RecordFile {
   }
 
   /**
-   * Creates a file. If a file exists at `path`, the new file gets the path `path.2`, `path.3` and
-   * so on.
+   * Creates a file. If a file exists at `path`, the name of the new file gets the suffix `.2`, `.3`
+   * and so on.
    */
   static create(path: string): RecordFile {
     for (let n = 1; ; n++) {

@@ -44,7 +44,7 @@ export class WatchedMemory {
   }
 
   /**
-   * Returns the bytes that changed since the last call, as at most one range in each page. Ranges
+   * Returns the bytes that changed since the last call. Each page has at most one range. Ranges
    * that meet at a page boundary are joined.
    */
   takeChanges(): Change[] {

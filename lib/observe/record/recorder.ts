@@ -9,7 +9,7 @@ import { Names } from './names.js';
 import { translateCall, type ScriptLine } from './translate.js';
 
 const ALLOCATING = ['allocate', 'fromFd', 'fromShared'];
-/** Methods that may start or stop the DMA of the device. */
+/** Methods that can start or stop the DMA of the device. */
 const AFFECTS_DMA = /^(write|store|setIrqs|feature|reset|map|unmap|close)/;
 
 /** An eventfd that is in a slot of an event set. */
@@ -24,7 +24,7 @@ class Recorder {
   readonly #file: RecordFile;
   readonly #names = { eventfds: new Names<Eventfd>('e'), memories: new Names<Memory>('b') };
   readonly #memories = new Map<Memory, WatchedMemory>();
-  /** A key consists of the id of the event set and the slot. */
+  /** A key consists of the id of the event set and the number of the slot. */
   readonly #eventfds = new Map<string, WatchedEventfd>();
 
   constructor(file: RecordFile) {
@@ -89,8 +89,8 @@ class Recorder {
   /**
    * Writes the changes of DMA memory to the file. No call reports a change of memory, so the
    * recorder infers the writer. Changes before an interrupt come from the device, and changes
-   * before a call come from the program. If the device may write a memory but not read the memory,
-   * all changes come from the device.
+   * before a call come from the program. If the device can write the memory but cannot read the
+   * memory, all changes come from the device.
    *
    * @param interrupted - true if an interrupt was delivered, false if a call is about to be made
    */
@@ -114,7 +114,7 @@ class Recorder {
 
 /**
  * Creates an observer that records each device of this thread in a file. The file of the first
- * device is `path`. The files of further devices are `path.2`, `path.3` and so on.
+ * device has the name `path`. The names of further files have the suffixes `.2`, `.3` and so on.
  */
 export function createRecorder(path: string): Observer {
   const recorders = new Map<string, Recorder>();

@@ -24,7 +24,10 @@ interface TraceEvent {
  */
 const ASYNCHRONOUS = new Set(['reset', 'map']);
 
-/** Builds the rows of Perfetto: register accesses, other calls, and a row for each vector. */
+/**
+ * Builds the rows of Perfetto. Each device has a row for register accesses, a row for other calls,
+ * and a row for each vector.
+ */
 class TraceEvents {
   readonly #trace: Trace;
   readonly #events: TraceEvent[] = [];
@@ -89,8 +92,8 @@ class TraceEvents {
       this.#events.push({ ...common, name: state.toUpperCase(), ph: 'i', s: 't', ts, args });
     }
     if (raised !== null) {
-      // The bars of two interrupts can overlap: a new interrupt may arrive while listeners still
-      // handle the previous interrupt.
+      // A new interrupt can arrive while listeners still handle the previous interrupt. The bars of
+      // these two interrupts overlap.
       this.#addSpan(
         { ...common, name: `${row} pending` },
         raised,
@@ -105,7 +108,7 @@ class TraceEvents {
     }
   }
 
-  /** Adds a bar that may overlap with other bars of its row. */
+  /** Adds a bar that can overlap with other bars of the row. */
   #addSpan(
     common: { name: string; pid: number; tid: number; cat: string },
     from: number,

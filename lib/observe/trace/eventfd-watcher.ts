@@ -66,7 +66,8 @@ export class EventfdWatcher {
   }
 
   /**
-   * Watches an eventfd. If all slots are in use, the eventfd stays unwatched.
+   * Watches an eventfd. If the maximum number of eventfds is already watched, the eventfd stays
+   * unwatched.
    * @returns a function that stops the watch and drains the eventfd
    */
   watch(fd: number, onSignal: (at: number, total: number) => void): () => void {

@@ -19,8 +19,8 @@ export interface Trace {
 }
 
 /**
- * Reads a trace file that the `Log` of a thread wrote. The last line may be incomplete because of a
- * crash; an incomplete line is skipped.
+ * Reads a trace file that the `Log` of a thread wrote. If the program crashed, the last line can be
+ * incomplete. An incomplete line is skipped.
  */
 function readLines(path: string): Line[] {
   return readFileSync(path, 'utf8')

@@ -18,7 +18,10 @@ class Tracer {
   readonly #write: (line: Line) => void;
   readonly #vectors: VectorMap;
   readonly #counters: SignalCounters;
-  /** The eventfds of all event sets. A key consists of the id of the event set and the slot. */
+  /**
+   * The eventfds of all event sets. A key consists of the id of the event set and the number of the
+   * slot.
+   */
   readonly #watched = new Map<number, Map<number, WatchedEventfd>>();
 
   constructor(write: (line: Line) => void) {

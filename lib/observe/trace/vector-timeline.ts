@@ -1,7 +1,8 @@
 import type { MaskLine, VectorName } from './format.js';
 
 /**
- * A delivery with its interrupts, or interrupts that were lost. A delivery may have no interrupts.
+ * A delivery with its interrupts, or interrupts that were lost. The number of interrupts of a
+ * delivery can be 0.
  */
 export interface Interrupt {
   /** Time of the first interrupt; null if this time is unknown. */
@@ -69,8 +70,8 @@ export class VectorBuilder {
   }
 
   /**
-   * Adds a signal. Signals may be added in any order, because the trace file has no strict order of
-   * signals.
+   * Adds a signal. The caller can add signals in any order, because the trace file has no strict
+   * order of signals.
    *
    * @param total - number of interrupts so far; undefined if deliveries read the counter of the
    *   eventfd

@@ -1,14 +1,20 @@
 import { bits } from '../bytes.js';
 import { type Lister, sign, signs } from './row.js';
 
-/** Formats the transfer rates: x1, x2 and x4, or x4, x8 and x16 in AGP 3.0 mode. */
+/**
+ * Formats the transfer rates. The rates are x4, x8 and x16 in AGP 3.0 mode, and x1, x2 and x4 in
+ * other modes.
+ */
 function rates(register: number, isThird: boolean): string {
   const found = [0, 1, 2].filter((bit) => bits(register, bit) === 1);
   const names = found.map((bit) => `x${2 ** (bit + (isThird ? 2 : 0))}`);
   return names.length === 0 ? '<none>' : names.join(',');
 }
 
-/** Formats the fields that AGPSTAT and AGPCMD share: request size and calibration cycle. */
+/**
+ * Formats the two fields that are in both AGPSTAT and AGPCMD: the request size and the calibration
+ * cycle.
+ */
 function queue(register: number): string {
   return `ArqSz=${bits(register, 13, 15)} Cal=${bits(register, 10, 12)}`;
 }

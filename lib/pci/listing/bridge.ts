@@ -4,7 +4,10 @@ import { ABORTS, DEVSEL } from './header-status.js';
 import { hex, signs } from './row.js';
 import { byteSize } from './size.js';
 
-/** Formats a bridge's bus numbers and windows: PCI Express Base Specification, 7.5.1.3. */
+/**
+ * Formats the bus numbers and the windows of a bridge: PCI Express Base Specification, section
+ * 7.5.1.3.
+ */
 export function bridgeLines(config: Uint8Array): string[] {
   const bus = (offset: number) => hex(u8(config, offset), 2);
   const status = u16(config, 0x1e);
@@ -16,8 +19,8 @@ export function bridgeLines(config: Uint8Array): string[] {
 }
 
 /**
- * Address width in bits, indexed by the type in the lowest bits of the register. Other types are
- * reserved.
+ * The address width in bits for each type. The lowest bits of the register contain the type. All
+ * other types are reserved.
  */
 const IO_BITS = [16, 32];
 const PREFETCHABLE_BITS = [32, 64];

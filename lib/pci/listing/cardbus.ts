@@ -12,7 +12,7 @@ const CONTROL = {
   PostWrite: 10,
 };
 
-/** Formats the header of a CardBus bridge, 0x48 bytes: PC Card Standard, volume 8. */
+/** Formats the header of a CardBus bridge, which has 0x48 bytes: PC Card Standard, volume 8. */
 export function cardbusLines(config: Uint8Array): string[] {
   const bus = (offset: number) => hex(u8(config, offset), 2);
   const legacy = u16(config, 0x44);
@@ -37,8 +37,8 @@ function memoryWindow(config: Uint8Array, index: number): string {
 }
 
 /**
- * Formats an I/O window in units of 4 bytes. Bit 0 of the base register shows whether the upper
- * halves exist.
+ * Formats an I/O window. The registers contain addresses in units of 4 bytes. Bit 0 of the base
+ * register shows whether the registers for the upper 16 address bits exist.
  */
 function ioWindow(config: Uint8Array, index: number): string {
   const read = (offset: number) => u32(config, offset + 8 * index);

@@ -11,7 +11,8 @@ const CHANNEL_SELECTS = [...PORT_SELECTS, 'TWRR128', 'WRR256'];
 const choice = (names: readonly string[], value: number) => names[value] ?? `??${value}`;
 
 /**
- * Lists each defined arbitration with its sign, and each undefined arbitration whose bit is set.
+ * Lists every defined arbitration with the sign `+` or `-`. Lists an undefined arbitration only if
+ * its bit is set.
  */
 function arbitrations(names: readonly string[], capabilities: number): string {
   const known = Array.from({ length: 8 }, (_, bit) => bit).filter(

@@ -35,7 +35,10 @@ const CLASSES = ['DRAM', 'Storage', 'CDAT'];
 const INTERLEAVES = [0, 256, 4096, 512, 1024, 2048, 8192, 16384];
 const RESERVED = '<?>';
 
-/** Formats a range of host physical addresses in units of 256 MiB: sections 8.1.3.8 and later. */
+/**
+ * Formats a range of host physical addresses. The range consists of units of 256 MiB: sections
+ * 8.1.3.8 and later.
+ */
 function range(place: Place, index: number, at: number): string[] {
   const low = place.u32(at + 4);
   const size = wide(place.u32(at), low - bits(low, 0, 27));

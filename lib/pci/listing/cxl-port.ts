@@ -36,7 +36,7 @@ export function flexBus(place: Place, revision: number): string[] {
   ];
 }
 
-/** PCIe DVSEC for MLD, section 8.1.10. Values above 16 logical devices are reserved. */
+/** PCIe DVSEC for MLD, section 8.1.10. The values for more than 16 logical devices are reserved. */
 export function multipleLogicalDevices(place: Place): string[] {
   const count = place.u16(0x0a);
   return count >= 1 && count <= 16 ? [`NumLogDevs: ${count}`] : [];

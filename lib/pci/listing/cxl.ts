@@ -3,9 +3,9 @@ import { cxlDevice } from './cxl-device.js';
 import { extensions, flexBus, multipleLogicalDevices } from './cxl-port.js';
 import { hex, hex64, type Place } from './row.js';
 
-/** A DVSEC of CXL. */
+/** A Designated Vendor-Specific Extended Capability (DVSEC) of CXL. */
 interface Dvsec {
-  /** Returns the size of the registers of a revision, in bytes. */
+  /** Returns the size in bytes of the registers that the given revision defines. */
   readonly size: (revision: number) => number;
   readonly decode: (place: Place, revision: number, length: number) => string[];
 }
@@ -28,7 +28,7 @@ export function cxl(place: Place, id: number, revision: number, length: number):
   return length < found.size(revision) ? ['<too short>'] : found.decode(place, revision, length);
 }
 
-/** Formats the bitmap of the functions that do not use CXL: section 8.1.4. */
+/** Formats the bitmap that marks the functions without CXL: section 8.1.4. */
 function functionMap(place: Place): string[] {
   return Array.from(
     { length: 8 },
@@ -36,7 +36,7 @@ function functionMap(place: Place): string[] {
   );
 }
 
-/** Factor and unit of a time value for each scale code. */
+/** The factor and the unit of a time value, for each scale code. */
 const SCALES: readonly (readonly [factor: number, unit: string])[] = [
   [1, 'us'],
   [10, 'us'],
@@ -48,7 +48,7 @@ const SCALES: readonly (readonly [factor: number, unit: string])[] = [
   [10, 's'],
 ];
 
-/** Formats a time of the Global Persistent Flush. */
+/** Formats a timeout or a duration of the Global Persistent Flush (GPF). */
 function time(label: string, register: number): string[] {
   const scale = bits(register, 8, 11);
   const base = bits(register, 0, 3);

@@ -14,7 +14,7 @@ const INDICATORS = [
   'reserved',
 ];
 
-/** The codes that the fields Primary Properties and Secondary Properties share. */
+/** The meanings of the codes in the fields Primary Properties and Secondary Properties. */
 const PROPERTIES: Readonly<Record<number, string>> = {
   0x00: 'memory space, non-prefetchable',
   0x01: 'memory space, prefetchable',
@@ -32,7 +32,7 @@ const UNAVAILABLE = 0xff;
 
 /**
  * Enhanced Allocation: section 7.8.5. The entries follow each other without gaps. Each entry
- * contains its own length.
+ * contains its length.
  */
 export const enhancedAllocation: Lister = (place) => {
   const count = bits(place.u8(2), 0, 5);
@@ -48,7 +48,8 @@ export const enhancedAllocation: Lister = (place) => {
 };
 
 /**
- * Formats an entry. Dwords past the size of the entry belong to the next entry and are not read.
+ * Formats an entry. The function does not read dwords past the end of the entry, because these
+ * dwords belong to the next entry.
  */
 function entry(place: Place, offset: number, index: number): string[] {
   const header = place.u32(offset);
@@ -78,8 +79,8 @@ function property(code: number): string {
 }
 
 /**
- * Names the secondary property. If the secondary property is unavailable, software uses the primary
- * property.
+ * Returns the name of the secondary property. If the secondary property is unavailable, software
+ * uses the primary property.
  */
 function secondary(code: number): string {
   return property(code) + (code === UNAVAILABLE ? ', PrimaryProperties should be used' : '');

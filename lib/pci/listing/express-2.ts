@@ -38,7 +38,7 @@ const EMERGENCY = ['Not Supported', 'Dev Specific', 'Form Factor Dev Specific', 
 const CACHE_LINES = ['Not Supported', '64byte cachelines', '128byte cachelines', 'Reserved'];
 const TPH = ['TPHComp- ExtTPHComp-', 'TPHComp+ ExtTPHComp-', '', 'TPHComp+ ExtTPHComp+'];
 
-/** Formats the registers that version 2 of the capability added. */
+/** Formats the registers that exist only in version 2 of the capability. */
 export function expressVersion2(place: Place, type: number, hasLink: boolean): string[] {
   return [
     ...capabilityLines(place, type),
@@ -87,7 +87,10 @@ function controlLines(place: Place, type: number): string[] {
   ];
 }
 
-/** Whether a BAR is in memory space. A function can complete AtomicOps only in memory space. */
+/**
+ * Whether the function has a BAR in memory space. A function can complete AtomicOps only in memory
+ * space.
+ */
 function hasMemory(config: Uint8Array): boolean {
   return decodeBars(config).some((bar) => {
     const isThere = ![0, 0xffff_ffff].includes(u32(config, 0x10 + 4 * bar.index));
@@ -97,14 +100,14 @@ function hasMemory(config: Uint8Array): boolean {
 
 const TARGETS = ['2.5GT/s', '2.5GT/s', '5GT/s', '8GT/s', '16GT/s', '32GT/s', '64GT/s'];
 /**
- * Speeds, indexed by the highest bit of Supported Link Speeds. A link also supports all lower
- * speeds.
+ * The link speeds. The number of the highest bit that is set in Supported Link Speeds is the index.
+ * A link supports this speed and all lower speeds.
  */
 const SUPPORTED = ['Unknown', '2.5GT/s', '2.5-5GT/s', '2.5-8GT/s', '2.5-16GT/s', '2.5-32GT/s'];
 const FULL_SWING = '800-1200mV(full-swing)/400-700mV(half-swing)';
 const LOW_SWING = '200-400mV(full-swing)/100-200mV(half-swing)';
 const MARGINS = ['Normal Operating Range', FULL_SWING, LOW_SWING, LOW_SWING, LOW_SWING, LOW_SWING];
-/** De-emphasis and preshoot of each preset in dB: section 4.2.3.2. */
+/** The de-emphasis and the preshoot of each preset, in dB: section 4.2.3.2. */
 const PRESETS: readonly (readonly [string, string])[] = [
   ['-6', '0'],
   ['-3.5', '0'],

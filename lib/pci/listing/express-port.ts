@@ -1,7 +1,7 @@
 import { bits } from '../bytes.js';
 import { hex, type Place, sign, signs } from './row.js';
 
-/** Formats a power limit in watts: PCI Express Base Specification, 7.5.3.3 and 7.5.3.9. */
+/** Formats a power limit in watts: PCI Express Base Specification, sections 7.5.3.3 and 7.5.3.9. */
 export function powerLimit(value: number, scale: number): string {
   if (scale === 0 && value === 0xff) return '>600W';
   const watts = scale === 0 && value >= 0xf0 ? 250 + 25 * (value - 0xf0) : value;

@@ -124,8 +124,8 @@ function linkLines(place: Place, type: number): string[] {
 }
 
 /**
- * Marks a value below the maximum of the function. A port gets no mark, because the device at the
- * other end of the link may cause the lower value.
+ * Marks a link value that is below the maximum that the function supports. The value of a port is
+ * not marked, because the device at the other end of the link can be the cause of the lower value.
  */
 function compare(type: number, now: number, able: number): string {
   if (now > able) return ' (overdriven)';

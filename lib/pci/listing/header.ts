@@ -58,7 +58,8 @@ function wrongClass(config: Uint8Array, type: number): string[] {
 }
 
 /**
- * Returns the offset of the subsystem ids; undefined for a bridge without the subsystem capability.
+ * Returns the offset of the subsystem ids, or undefined for a bridge without the subsystem
+ * capability.
  */
 function subsystemOffset(config: Uint8Array, type: number): number | undefined {
   if (type === 0) return 0x2c;

@@ -3,8 +3,8 @@ import { hex, signs } from './row.js';
 
 const WIDTHS = ['8bit', '16bit', '[2]', '32bit', '2bit', '4bit', '[6]', 'N/C'];
 /**
- * Frequencies, indexed by frequency code. The code is also the number of the frequency's bit in the
- * capability register.
+ * The link frequencies. The frequency code is the index. The same code is the number of the bit for
+ * this frequency in the capability register.
  */
 const RATES = [
   '200MHz',
@@ -20,7 +20,10 @@ const RATES = [
 ];
 const VENDOR = 15;
 
-/** Formats Link Control: HyperTransport I/O Link Specification, chapter 7. `which`: `' 0'`. */
+/**
+ * Formats the Link Control register: HyperTransport I/O Link Specification, chapter 7. `which`: `'
+ * 0'`.
+ */
 export function linkControl(which: string, register: number, isSecond: boolean): string {
   const flags = { CFlE: 1, CST: 2, CFE: 3, '<LkFail': 4, Init: 5, EOC: 6, TXO: 7 };
   const more = ` ${signs(register, { IsocEn: 12, LSEn: 13, ExtCTL: 14, '64b': 15 })}`;
@@ -54,8 +57,8 @@ export function linkRate(which: string, register: number, capability: number): s
 }
 
 /**
- * Formats the bits that choose the reaction to an error: link flood, fatal interrupt or nonfatal
- * interrupt.
+ * Formats the bits that choose how the link reacts to an error: by a link flood, a fatal interrupt
+ * or a nonfatal interrupt.
  */
 const ERRORS = [
   ...['PFlE', 'OFlE', 'PFE', 'OFE', 'EOCFE', 'RFE', 'CRCFE', 'SERRFE'],

@@ -8,10 +8,14 @@ import {
 } from './hypertransport-link.js';
 import { hex, hex64, type Listed, type Lister, type Place, sign, signs } from './row.js';
 
-/** Revision 1.02. Earlier revisions lack the second half of the interface registers. */
+/**
+ * Revision 1.02. In earlier revisions, the second half of the interface registers does not exist.
+ */
 const SECOND_HALF = 0x22;
 
-/** Capability types of 5 bits: HyperTransport I/O Link Specification, chapter 7. */
+/**
+ * Capability types that are encoded in 5 bits: HyperTransport I/O Link Specification, chapter 7.
+ */
 const TYPES: Readonly<Record<number, string>> = {
   0x08: 'Switch',
   0x10: 'Interrupt Discovery and Configuration',
@@ -28,7 +32,7 @@ const MSI_MAPPING = 0x15;
 
 const FEATURES = { IsocFC: 0, LDTSTOP: 1, CRCTM: 2, ECTLT: 3, '64bA': 4, UIDRD: 5 };
 
-/** HyperTransport. A function may have several HyperTransport capabilities, one of each type. */
+/** HyperTransport. A function can have several HyperTransport capabilities of different types. */
 export const hypertransport: Lister = (place) => {
   const command = place.u16(2);
   const interfaceType = bits(command, 13, 15);
@@ -45,8 +49,8 @@ function revision(value: number): string {
 }
 
 /**
- * Formats the MSI mapping. A fixed mapping uses the address that the architecture defines, so the
- * listing contains no address.
+ * Formats the MSI Mapping capability. A fixed mapping always uses the address that the architecture
+ * defines, so the address is not listed.
  */
 function msiMapping(place: Place, command: number): Listed {
   const low = place.u32(4);
@@ -57,7 +61,7 @@ function msiMapping(place: Place, command: number): Listed {
   };
 }
 
-/** Warns about a revision whose registers may be decoded incompletely. */
+/** Warns about a revision whose registers are possibly decoded incompletely. */
 function warning(id: number): string[] {
   return id > 0x11 && id < SECOND_HALF ? ['!!! Possibly incomplete decoding'] : [];
 }

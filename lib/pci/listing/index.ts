@@ -12,30 +12,37 @@ export { flagsOf, type VpdReader } from './row.js';
 /** A capability with its decoded text. */
 export interface ListedCapability extends Capability, Listed {
   /**
-   * The headline. If the capability is not decoded, the headline contains its name, its id and
-   * `<?>`.
+   * The headline. If the library does not decode the capability, the headline contains the name,
+   * the id and `<?>`.
    */
   readonly title: string;
 }
 
-/** Configuration space as decoded text. */
+/** The contents of configuration space as decoded text. */
 export interface Listing {
   readonly header: readonly string[];
-  /** Null capabilities included. A line past the end of the image is `<unreadable>`. */
+  /**
+   * Null capabilities included. If registers are past the end of the image, `<unreadable>` replaces
+   * their lines.
+   */
   readonly capabilities: readonly ListedCapability[];
-  /** Broken links that end a list too early. Capabilities after a broken link are not listed. */
+  /**
+   * The broken links. A broken link ends its capability list too early. Capabilities after a broken
+   * link are not listed.
+   */
   readonly broken: readonly BrokenLink[];
 }
 
 const PCI_EXPRESS = 0x10;
 
 /**
- * Decodes configuration space in the style of `lspci -vvv`. Flags have the same names and signs,
- * and each line begins with the name of the register.
+ * Decodes configuration space in the style of `lspci -vvv`. The flags have the same names and signs
+ * as in lspci, and each line begins with the name of its register.
  *
- * @param config - 256 or 4096 bytes; a shorter image is decoded up to its end
- * @param vpd - a function that reads vital product data from outside of configuration space; null
- *   omits the data
+ * @param config - the image of configuration space, 256 or 4096 bytes. A shorter image is decoded
+ *   up to its end.
+ * @param vpd - a function that reads vital product data, which are not in configuration space; null
+ *   omits these data
  */
 export function listConfig(config: Uint8Array, vpd: VpdReader | null = null): Listing {
   const { capabilities, broken } = walkLists(config);
@@ -65,7 +72,7 @@ function listCapability(
 }
 
 /**
- * Dumps configuration space in lines of 16 bytes. `lspci -x` writes this format, and `lspci -F`
+ * Formats configuration space as lines of 16 bytes. `lspci -x` writes this format, and `lspci -F`
  * reads this format.
  */
 export function dumpConfig(config: Uint8Array): string[] {

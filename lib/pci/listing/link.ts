@@ -2,8 +2,8 @@ import { bits } from '../bytes.js';
 import { hex, type Lister, sign, signs } from './row.js';
 
 /**
- * Formats a latency in ns. The latency is a value times 32^scale, with a scale of 0 to 5. Section
- * 7.8.2.2.
+ * Formats a latency in ns. The latency is a value multiplied by 32^scale. The scale is from 0 to 5.
+ * Section 7.8.2.2.
  */
 function latency(register: number): string {
   const scale = bits(register, 10, 12);
@@ -20,7 +20,7 @@ export const latencyTolerance: Lister = (place) => ({
   ],
 });
 
-/** Formats a power-on time in microseconds; `<error>` for a reserved scale. */
+/** Formats a power-on time in microseconds. If the scale is reserved, the result is `<error>`. */
 function powerOn(scale: number, value: number): string {
   const unit = [2, 10, 100][scale];
   return unit === undefined ? '<error>' : `${unit * value}us`;

@@ -4,7 +4,7 @@ import { hex, type Lister, type Place, signs } from './row.js';
 const HEADER_TYPE = 0x0e;
 const BRIDGE = 1;
 
-/** Maximum number of outstanding split transactions for each code. */
+/** The maximum number of outstanding split transactions, for each code of the register. */
 const OUTSTANDING = [1, 2, 3, 4, 8, 12, 16, 32];
 const FREQUENCIES = ['conv', '66MHz', '100MHz', '133MHz', '?4', '?5', '?6', '?7'];
 
@@ -19,7 +19,7 @@ function location(status: number): string {
   return `Dev=${hex(bits(status, 8, 15), 2)}:${hex(bits(status, 3, 7), 2)}.${bits(status, 0, 2)}`;
 }
 
-/** Decodes the byte count of a memory read. The count is a power of two. */
+/** Decodes the maximum byte count of a memory read. The count is a power of two. */
 function bytes(register: number, low: number, smallest: number, width = 2): number {
   return 2 ** (smallest + bits(register, low, low + width - 1));
 }

@@ -15,9 +15,9 @@ export const physicalLayer16: Lister = (place) => ({
   lines: [`Phy16Sta: ${signs(place.u32(0xc), EQUALIZATION)}`],
 });
 
-/** Uses of modified training sets, indexed by code. */
+/** The uses of modified training sets. The usage code is the index. */
 const TRAINING = ['PCI Express', 'Training Set Messages', 'Alternate Protocol Negotiation'];
-/** Texts for the values of the received Enhanced Link Behavior Control. */
+/** The texts for the values of the field Received Enhanced Link Behavior Control. */
 const BEHAVIOR = [
   'Full Equalization required',
   'Equalization bypass to highest rate support',

@@ -1,15 +1,16 @@
 import { type Listed, type Lister, Place } from './row.js';
 
-/** The line that replaces the part of a capability past the end of the image. */
+/** The line that replaces all lines of a capability that are past the end of the image. */
 export const UNREADABLE = '<unreadable>';
 
-/** An image size in bytes that no capability can exceed. */
+/** An image size in bytes that is larger than every capability. */
 const MAX_SIZE = 0x4000;
 
 /**
- * Decodes the part of a capability that is inside the image. The capability is decoded twice, once
- * with ones and once with zeros in place of the missing bytes. A line that differs between the two
- * results depends on missing bytes. The first different line and all further lines are dropped.
+ * Decodes only the part of a capability that is inside the image. The function decodes the
+ * capability twice. The missing bytes are filled with ones the first time, and with zeros the
+ * second time. If a line differs between the two results, the line depends on missing bytes. The
+ * result ends before the first line that differs.
  */
 export function decodeReadable(title: string, lister: Lister, place: Place): Listed {
   const listed = lister(place);

@@ -22,8 +22,8 @@ function link(place: Place, index: number): string[] {
   const descriptor = place.u32(at);
   const isConfig = bits(descriptor, 1) === 1;
   const [low, high] = [place.u32(at + 8), place.u32(at + 12)];
-  // If the link points to configuration space, the address contains the number of bits of the bus
-  // number.
+  // If the link points to configuration space, the address contains the width of the bus number in
+  // bits.
   const busBits = bits(low, 0, 2) || 8;
   const address = isConfig
     ? `${hex(bits(low, 20, 19 + busBits), 2)}:${hex(bits(low, 15, 19), 2)}.${bits(low, 12, 14)} CfgSpace=`
@@ -53,7 +53,7 @@ function buses(first: number, last: number): string {
   return `AssociatedBusNumbers: ${hex(first, 2)}-${hex(last, 2)}${none}`;
 }
 
-/** Formats the numbers of the set bits, for example as `1, 3-5`. */
+/** Formats the numbers of all bits that are set, for example as `1, 3-5`. */
 function ranges(bitmap: number): string {
   const found: { first: number; last: number }[] = [];
   for (let bit = 0; bit < 32; bit++) {

@@ -8,24 +8,30 @@ import { bits, u16, u32, u8 } from '../bytes.js';
 export type VpdReader = (address: number, length: number) => Uint8Array | null;
 
 /**
- * The decoded text of one capability: a headline and the lines below the headline, in the format of
- * lspci.
+ * The decoded text of one capability in the format of lspci: a headline, and the lines below the
+ * headline.
  */
 export interface Listed {
   readonly title: string;
-  /** A space follows each label. A continuation line begins with two spaces. */
+  /** Each label is followed by a space. A continuation line begins with two spaces. */
   readonly lines: readonly string[];
 }
 
-/** Facts about the device that are needed to decode a capability. */
+/** The properties of a device that are needed to decode a capability. */
 export interface Surroundings {
-  /** Device/Port Type of the PCI Express capability; null if the function lacks this capability. */
+  /**
+   * The field Device/Port Type of the PCI Express capability; null if the function does not have
+   * this capability.
+   */
   readonly portType: number | null;
   /** A function that reads vital product data; null if only configuration space can be read. */
   readonly vpd: VpdReader | null;
 }
 
-/** A capability in an image. Offsets of reads are relative to the start of the capability. */
+/**
+ * A capability in an image of configuration space. The offsets for the read methods are relative to
+ * the start of the capability.
+ */
 export class Place implements Surroundings {
   readonly portType: number | null;
   readonly vpd: VpdReader | null;
@@ -40,7 +46,7 @@ export class Place implements Surroundings {
     this.vpd = vpd;
   }
 
-  /** Whether any read has gone past the end of the image. */
+  /** Whether at least one read went past the end of the image. */
   get pastEnd(): boolean {
     return this.#pastEnd;
   }
@@ -64,10 +70,13 @@ export class Place implements Surroundings {
   }
 }
 
-/** Decodes one kind of capability. */
+/** A function that decodes one kind of capability. */
 export type Lister = (place: Place) => Listed;
 
-/** Formats flags with their sign: `signs(5, { Mem: 0, IO: 1 })` is `'Mem+ IO-'`. */
+/**
+ * Formats each flag with the sign `+` or `-`. For example, `signs(5, { Mem: 0, IO: 1 })` returns
+ * `'Mem+ IO-'`.
+ */
 export function signs(value: number, names: Readonly<Record<string, number>>): string {
   return Object.entries(names)
     .map(([name, bit]) => `${name}${sign(value, bit)}`)
@@ -87,7 +96,10 @@ export function hex64(high: number, low: number): string {
   return hex(high, 8) + hex(low, 8);
 }
 
-/** Parses the flags in a line of text. `'Mem+ IO-'` gives `{ Mem: true, IO: false }`. */
+/**
+ * Parses the flags in a line of text. For example, the text `'Mem+ IO-'` gives `{ Mem: true, IO:
+ * false }`.
+ */
 export function flagsOf(line: string): Record<string, boolean> {
   const found = line.matchAll(/([^\s,;:()]+?):?([+-])(?=[\s,;)]|$)/g);
   return Object.fromEntries([...found].map(([, name = '', mark]) => [name, mark === '+']));

@@ -1,6 +1,8 @@
 const UNITS = ['', 'K', 'M', 'G', 'T'];
 
-/** Formats a number of bytes in the largest unit that divides the number, for example `16K`. */
+/**
+ * Formats a size in the largest unit that gives a whole number, for example `16K` for 16384 bytes.
+ */
 export function byteSize(bytes: bigint): string {
   let rest = bytes;
   let unit = 0;

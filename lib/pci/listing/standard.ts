@@ -7,7 +7,8 @@ import { hex, type Lister, type Place, sign, signs } from './row.js';
 import { vitalProductData } from './vpd.js';
 
 /**
- * Auxiliary current in D3cold in mA: PCI Power Management Interface Specification, section 3.2.3.
+ * The auxiliary current in the power state D3cold, in mA: PCI Power Management Interface
+ * Specification, section 3.2.3.
  */
 const AUX_CURRENT = [0, 55, 100, 160, 220, 270, 320, 375];
 
@@ -63,14 +64,15 @@ const advancedFeatures: Lister = (place) => ({
 });
 
 /**
- * Whether the ids belong to a virtio device: Virtual I/O Device Specification 1.2, section 4.1.2.
+ * Whether the vendor id and the device id are those of a virtio device: Virtual I/O Device
+ * Specification 1.2, section 4.1.2.
  */
 function isVirtio({ config }: Place): boolean {
   const device = u16(config, 2);
   return u16(config, 0) === 0x1af4 && device >= 0x1000 && device <= 0x107f;
 }
 
-/** Structure types of virtio over PCI: section 4.1.4. */
+/** The structure types of virtio devices on PCI: section 4.1.4. */
 const VIRTIO_TYPES = [undefined, 'CommonCfg', 'Notify', 'ISR', 'DeviceCfg'];
 
 const vendorSpecific: Lister = (place) => {

@@ -1,6 +1,6 @@
 import { hex, type Lister, type VpdReader } from './row.js';
 
-/** Number of bytes that a 15-bit address can reach. */
+/** The number of bytes that can be addressed with 15 bits. */
 const SIZE = 0x8000;
 const PRODUCT_NAME = 0x82;
 const READ_ONLY = 0x90;
@@ -10,7 +10,8 @@ const END = 0x0f;
 type Format = 'text' | 'bytes' | 'checksum' | 'free';
 
 /**
- * Keywords of PCI Local Bus Specification 3.0, appendix I.3, and further keywords that lspci knows.
+ * The keywords that lspci knows. Most keywords are from the PCI Local Bus Specification 3.0,
+ * appendix I.3.
  */
 const KEYWORDS: Readonly<Record<string, readonly [name: string, format: Format]>> = {
   CC: ['CCIN', 'text'],
@@ -40,12 +41,14 @@ export const vitalProductData: Lister = (place) => ({
 });
 
 /**
- * Decodes the list of VPD resources. A large resource has a 16-bit length, and a small resource has
- * a 3-bit length.
+ * Decodes the list of resources in the vital product data. The length field has 16 bits in a large
+ * resource, and 3 bits in a small resource.
  */
 class Resources {
   readonly #read: VpdReader;
-  /** Sum of all bytes up to and including the checksum. The sum is zero if the data are intact. */
+  /**
+   * The sum of all bytes up to and including the checksum. The sum is zero if the data are valid.
+   */
   #sum = 0;
 
   constructor(read: VpdReader) {
@@ -79,7 +82,7 @@ class Resources {
     return { tag, start: address + 3, length: (length[0] ?? 0) + 256 * (length[1] ?? 0) };
   }
 
-  /** @returns null for an unknown resource, so that decoding ends */
+  /** @returns null if the resource is unknown. An unknown resource ends the decoding. */
   #resource(tag: number, start: number, length: number): string[] | null {
     switch (tag) {
       case PRODUCT_NAME:
@@ -94,8 +97,8 @@ class Resources {
   }
 
   /**
-   * Decodes the fields up to the end of the resource. Each field has a keyword of two letters, a
-   * length and the bytes.
+   * Decodes the fields up to the end of the resource. Each field consists of a keyword with two
+   * letters, a length, and as many bytes as the length says.
    */
   #fields(start: number, end: number): string[] {
     const lines: string[] = [];
@@ -118,7 +121,7 @@ class Resources {
     const initial = INITIALS[keyword.charAt(0)];
     const [name, format] =
       KEYWORDS[keyword] ?? (initial === undefined ? ['Unknown', 'bytes'] : [initial, 'text']);
-    // The bytes after the checksum are not part of the sum.
+    // The sum does not include the bytes after the checksum.
     const bytes = this.#bytes(address, format === 'checksum' ? 1 : length);
     if (bytes === null) return null;
     return `  [${keyword}] ${name}: ${this.#value(format, bytes, length)}`;
@@ -153,7 +156,8 @@ function unknown(tag: number): string {
 }
 
 /**
- * Decodes Latin-1. Control characters are escaped. A zero byte at the end of the text is dropped.
+ * Decodes Latin-1. Control characters are escaped. If the text ends with a zero byte, this byte is
+ * dropped.
  */
 function text(bytes: Uint8Array): string {
   return Array.from(bytes.at(-1) === 0 ? bytes.subarray(0, -1) : bytes, (byte) => {

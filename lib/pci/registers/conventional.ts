@@ -2,9 +2,9 @@ import { field, rw1c } from '../fields.js';
 import { registerOf, type Register } from './register.js';
 
 /**
- * Registers of an endpoint's conventional PCI capabilities: AGP V3.0 Interface Specification; PCI-X
- * Protocol Addendum to the PCI Local Bus Specification, section 7.2; Advanced Capabilities for
- * Conventional PCI.
+ * Registers of the capabilities AGP (AGP V3.0 Interface Specification), PCI-X (PCI-X Protocol
+ * Addendum to the PCI Local Bus Specification, section 7.2) and Advanced Features (Advanced
+ * Capabilities for Conventional PCI).
  */
 export const CONVENTIONAL = {
   'agp.status': registerOf('agp', 0x04, 32, {

@@ -1,7 +1,10 @@
 import { type Field, field, rw1c } from '../fields.js';
 import { registerOf, type Register } from './register.js';
 
-/** Errors. Each error has one bit in the status, mask and severity registers. */
+/**
+ * Errors. Each error has the same bit in the status register, the mask register and the severity
+ * register.
+ */
 const uncorrectable = (bit: (at: number) => Field) => ({
   data_link_protocol: bit(4),
   surprise_down: bit(5),

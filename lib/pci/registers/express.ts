@@ -2,7 +2,7 @@ import { bits } from '../bytes.js';
 import { field, rw1c } from '../fields.js';
 import { registerOf, type Register } from './register.js';
 
-/** Integrated endpoints and event collectors of a root complex have no link. */
+/** Endpoints and event collectors that are integrated into a root complex have no link. */
 const hasLink = (control: number) => bits(control, 4, 7) !== 0x9 && bits(control, 4, 7) !== 0xa;
 
 const hasVersion2 = (control: number) => bits(control, 0, 3) >= 2;

@@ -8,7 +8,10 @@ import { VIRTUALIZATION } from './virtualization.js';
 
 export { type Register, registerOffset } from './register.js';
 
-/** All registers by name. Field names follow the names in the specifications. */
+/**
+ * All registers that the library knows, by name. The names of the fields are derived from the names
+ * in the specifications.
+ */
 export const REGISTERS = {
   ...HEADER,
   ...STANDARD,
@@ -20,12 +23,12 @@ export const REGISTERS = {
 } as const;
 
 /**
- * The name of a register in {@link REGISTERS}: `'command'`, `'msix.control'`,
+ * The name of a register in {@link REGISTERS}, for example `'command'`, `'msix.control'` or
  * `'pcie.device_status'`.
  */
 export type RegisterName = keyof typeof REGISTERS;
 
-/** The fields of a register. The value of each field is an unsigned number. */
+/** The values of the fields of a register. The value of each field is an unsigned number. */
 export type FieldsOf<N extends RegisterName> = Record<
   keyof (typeof REGISTERS)[N]['fields'] & string,
   number

@@ -2,12 +2,16 @@ import type { Fields } from '../fields.js';
 
 /** A register of configuration space. */
 export interface Register<F extends Fields = Fields> {
-  /** Name of the capability that contains the register; null for a register of the header. */
+  /**
+   * The name of the capability that contains the register, or null if the register is in the
+   * header.
+   */
   readonly capability: string | null;
   /**
-   * Bytes from the start of the capability. For a register of the header: bytes from the start of
-   * configuration space. If the offset depends on the device, `offset` is a function of the word at
-   * offset 2 of the capability. The function returns null if the device lacks the register.
+   * The offset of the register from the start of the capability, in bytes. The offset of a header
+   * register is counted from the start of configuration space. If the offset depends on the device,
+   * `offset` is a function. The argument of the function is the 16-bit word at offset 2 in the
+   * capability. The function returns null if the device does not have the register.
    */
   readonly offset: number | ((control: number) => number | null);
   /** Bits. */
@@ -16,10 +20,10 @@ export interface Register<F extends Fields = Fields> {
 }
 
 /**
- * Computes the offset of a register in its capability, in bytes. Returns null if the device lacks
- * the register.
+ * Returns the offset in bytes of a register, counted from the start of its capability. Returns null
+ * if the device does not have the register.
  *
- * @param control - the word at offset 2 of the capability
+ * @param control - the 16-bit word at offset 2 in the capability
  */
 export function registerOffset(register: Register, control: number): number | null {
   return typeof register.offset === 'number' ? register.offset : register.offset(control);

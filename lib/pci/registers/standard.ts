@@ -3,12 +3,15 @@ import { field, rw1c } from '../fields.js';
 import { registerOf, type Register } from './register.js';
 
 /**
- * Offset of an MSI register after the low address. With 64-bit addresses, the offset is 4 bytes
- * higher.
+ * Returns the offset of an MSI register that follows the message address. If the function supports
+ * 64-bit addresses, the offset is 4 bytes higher.
  */
 const afterAddress = (offset: number) => (control: number) => offset + (isSet(control, 7) ? 4 : 0);
 
-/** Offset of an MSI register that exists only with per-vector masking. */
+/**
+ * Returns the offset of an MSI register that exists only if the function supports per-vector
+ * masking.
+ */
 const maskable = (offset: number) => (control: number) =>
   isSet(control, 8) ? afterAddress(offset)(control) : null;
 

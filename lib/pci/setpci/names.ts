@@ -1,6 +1,7 @@
 /**
- * Registers by their names in setpci(8). A name has the same offset and the same width for every
- * header type. Registers of endpoints, bridges and CardBus bridges can have the same offset.
+ * The registers that setpci(8) knows, by their setpci names. Each name means the same offset and
+ * the same width for every header type. A register of an endpoint, a register of a bridge and a
+ * register of a CardBus bridge can have the same offset.
  */
 export const SETPCI_REGISTERS: Readonly<
   Record<string, readonly [offset: number, width: 1 | 2 | 4]>
@@ -72,7 +73,7 @@ export const SETPCI_REGISTERS: Readonly<
   CB_LEGACY_MODE_BASE: [0x44, 4],
 };
 
-/** Capability ids of the first 256 bytes, for names such as `CAP_MSIX`. */
+/** The standard capability ids by name. The entry `MSIX` is for the setpci name `CAP_MSIX`. */
 export const SETPCI_CAPABILITIES: Readonly<Record<string, number>> = {
   PM: 0x01,
   AGP: 0x02,
@@ -96,7 +97,7 @@ export const SETPCI_CAPABILITIES: Readonly<Record<string, number>> = {
   EA: 0x14,
 };
 
-/** Extended capability ids, for names such as `ECAP_AER`. */
+/** The extended capability ids by name. The entry `AER` is for the setpci name `ECAP_AER`. */
 export const SETPCI_EXTENDED: Readonly<Record<string, number>> = {
   AER: 0x0001,
   VC: 0x0002,

@@ -3,19 +3,19 @@ import { u16 } from '../bytes.js';
 import { type Register, registerOffset, REGISTERS } from '../registers/index.js';
 import { SETPCI_CAPABILITIES, SETPCI_EXTENDED, SETPCI_REGISTERS } from './names.js';
 
-/** One access to configuration space. */
+/** One read or write of a register in configuration space. */
 export interface Access {
-  /** The name of the register, as the user typed the name. */
+  /** The name of the register, exactly as the user typed it. */
   readonly text: string;
-  /** Bytes from the start of configuration space, a multiple of the width. */
+  /** The offset in configuration space, in bytes. The offset is a multiple of the width. */
   readonly offset: number;
   /** Bytes. */
   readonly width: 1 | 2 | 4;
-  /** Null for a read. */
+  /** The change that a write makes, or null for a read. */
   readonly change: Change | null;
 }
 
-/** The change that a write makes. Bits outside of the mask keep their current value. */
+/** How a write changes a register. Bits that are not in the mask keep their current value. */
 export interface Change {
   readonly value: number;
   readonly mask: number;
@@ -25,26 +25,28 @@ export interface Change {
 interface Part {
   readonly low: number;
   readonly high: number;
-  /** The RW1C bits of all other fields of the register. */
+  /** The bits of all other fields that are RW1C: writing 1 clears such a bit. */
   readonly clearing: number;
 }
 
 type Target = Pick<Access, 'offset' | 'width'> & { readonly part?: Part };
 
 /**
- * Reports an invalid register name or value. The error is thrown before any access to the device.
+ * Reports an invalid register name or value. The parser throws the error before the program
+ * accesses the device.
  */
 export class SettingError extends Error {
   override readonly name = 'SettingError';
 }
 
 /**
- * Parses one operation. The operation may use the syntax of setpci (`COMMAND`, `COMMAND=6`,
- * `CAP_MSIX+2.w=8000:8000`, `40.b=1,2`) or the names of this library (`command.bus_master=1`).
- * Numbers are hexadecimal.
+ * Parses one operation. The operation can use the syntax of setpci, for example `COMMAND`,
+ * `COMMAND=6`, `CAP_MSIX+2.w=8000:8000` or `40.b=1,2`. The operation can also use the names of this
+ * library, for example `command.bus_master=1`. Numbers are hexadecimal.
  *
  * @param config - the device's configuration space
- * @throws SettingError for an unknown register, a register that the device lacks, or a wrong value
+ * @throws SettingError if the register is unknown, if the device does not have the register, or if
+ *   a value is wrong
  */
 export function parseSetting(text: string, config: Uint8Array): Access[] {
   const [left = '', right, ...rest] = text.split('=');
@@ -96,7 +98,7 @@ function findTarget(name: string, config: Uint8Array): Target {
 }
 
 /**
- * Finds a register or field by its name in this library: `command`, `msix.control`,
+ * Finds a register or a field by its name in this library, for example `command`, `msix.control` or
  * `command.bus_master`.
  */
 function ofLibrary(name: string, config: Uint8Array): Target | null {
@@ -125,7 +127,10 @@ function partOf({ fields }: Register, name: string): Part | undefined {
   return { low: field.low, high: field.high, clearing };
 }
 
-/** Finds the longest register name that `name` begins with: `command` for `command.bus_master`. */
+/**
+ * Finds the longest register name that `name` begins with. For `command.bus_master`, the result is
+ * `command`.
+ */
 function longest(name: string): [string, Register] | undefined {
   return Object.entries<Register>(REGISTERS)
     .filter(([register]) => name === register || name.startsWith(`${register}.`))
@@ -144,8 +149,8 @@ function locate(name: string, register: Register, config: Uint8Array): number {
 }
 
 /**
- * A name or a number. An offset after `+`, a width after `.` and an index after `@` may follow. The
- * index selects one of several capabilities with the same id.
+ * Matches a name or a number. The name can be followed by `+` and an offset, by `.` and a width,
+ * and by `@` and an index. If several capabilities have the same id, the index selects one of them.
  */
 const SETPCI = /^([a-z_0-9]+)(?:\+([0-9a-f]+))?(?:\.([bwl]))?(?:@([0-9]+))?$/i;
 const WIDTHS = { b: 1, w: 2, l: 4 } as const;
@@ -179,7 +184,10 @@ function baseOf(
   throw unknown(name);
 }
 
-/** Parses the text after `CAP` or `ECAP`: a name such as `_MSIX` or a number such as `11`. */
+/**
+ * Parses the text after `CAP` or `ECAP`. The text is a name, for example `_MSIX`, or a number, for
+ * example `11`.
+ */
 function capabilityId(rest: string, extended: boolean): number | null {
   const names = extended ? SETPCI_EXTENDED : SETPCI_CAPABILITIES;
   if (rest.startsWith('_'))

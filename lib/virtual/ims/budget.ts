@@ -3,10 +3,10 @@ import { type BudgetOptions, Ledger, type Quota, type Usage } from './ledger.js'
 
 /** The charge for one host vector. */
 export interface VectorCharge {
-  /** The CPU that is charged, or null if the budget does not count vectors by CPU. */
+  /** The charged CPU, or null if the budget does not count vectors per CPU. */
   readonly cpu: number | null;
   /**
-   * Moves the charge to the CPU with the fewest vectors, chosen from `cpus`.
+   * Moves the charge to the CPU in `cpus` that serves the fewest vectors.
    * @throws {@link VfioError} ENOSPC if all CPUs in `cpus` are full
    */
   move(cpus: readonly number[]): void;
@@ -31,8 +31,8 @@ export class Budget {
   }
 
   /**
-   * Sets the quota of one owner. If the new quota is below the current use, the owner keeps all
-   * resources until their release.
+   * Sets the quota of one owner. An owner that already uses more than the new quota keeps its
+   * resources.
    */
   setQuota(owner: string, quota: Quota): void {
     checkQuota(quota);
@@ -44,7 +44,7 @@ export class Budget {
     return createAccount(this.#ledger, owner);
   }
 
-  /** Returns the resources that an owner uses now; zeros for an unknown owner. */
+  /** Returns the resources that an owner uses now. For an unknown owner, all numbers are 0. */
   usage(owner: string): Usage {
     return this.#ledger.usage(owner);
   }
@@ -55,7 +55,7 @@ export class Budget {
   }
 }
 
-/** Creates the {@link Account} of an owner. Users call {@link Budget.account}. */
+/** Creates the {@link Account} of an owner. Programs call {@link Budget.account} instead. */
 let createAccount: (ledger: Ledger, owner: string) => Account;
 
 /** The account of one owner in a {@link Budget}. */
@@ -88,10 +88,11 @@ export class Account {
   }
 
   /**
-   * Charges one host vector to the CPU with the fewest vectors, chosen from `cpus`.
+   * Charges one host vector to the owner, and to the CPU in `cpus` that serves the fewest vectors.
    *
    * @param cpus - numbers of the CPUs to choose from. Default: all CPUs of the budget
-   * @throws {@link VfioError} ENOSPC if the owner's quota or the CPUs' budget is used up
+   * @throws {@link VfioError} ENOSPC if the owner's quota is used up, or if all CPUs in `cpus` are
+   *   full
    */
   chargeVector(cpus?: readonly number[]): VectorCharge {
     const ledger = this.#ledger;
@@ -110,7 +111,7 @@ export class Account {
         return cpu;
       },
       move(others) {
-        // The vector may stay on its CPU, so the charge of this CPU is refunded before the choice.
+        // The old CPU is refunded before the choice, so that the vector can stay on this CPU.
         ledger.refundCpu(cpu);
         try {
           cpu = ledger.chargeCpu(others);

@@ -18,7 +18,7 @@ export interface ImsDomainOptions {
   readonly hostVectors: HostVectors;
   /** Number of slots to use, starting with slot 0. Default: all slots that fit into the storage. */
   readonly slots?: number | undefined;
-  /** Requests handles from the device. Default: the index of a slot is also its handle. */
+  /** Requests handles from the device. Default: the handle of a slot is its index. */
   readonly handles?: Handles | undefined;
   /** Called after a slot has changed, to notify a device that reads its slots from memory. */
   readonly changed?: ((index: number) => void) | undefined;
@@ -27,8 +27,8 @@ export interface ImsDomainOptions {
 /** Events of an {@link ImsDomain}. */
 export interface ImsDomainEvents {
   /**
-   * A cookie is about to be revoked. Interrupts that slots with this cookie have sent are still
-   * valid.
+   * A cookie is about to be revoked. Interrupts that slots with this cookie have sent so far are
+   * still valid.
    */
   revoking: [slots: readonly Slot[]];
   /**
@@ -139,11 +139,11 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
   }
 
   /**
-   * Allocates a host vector that slots can send.
+   * Allocates a host vector. Slots can then send the message of this host vector.
    *
    * @param target - the eventfd that the vector signals
    * @param account - the account that the vector is charged to
-   * @param cpus - CPUs to choose from, if the budget limits vectors by CPU
+   * @param cpus - CPUs to choose from, if the budget limits vectors per CPU
    * @throws {@link VfioError} ENOSPC if the host or the budget has no vector left
    */
   allocateVector(target: Eventfd, account?: Account, cpus?: readonly number[]): HostVector {
@@ -193,8 +193,8 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
    * method periodically. After a reset of the device, no call is needed if the host vectors report
    * resets. The host vectors of `messageVectors` report resets.
    *
-   * @throws {@link VfioError} EBUSY if a slot to update is live and the layout has no mask and
-   *   pending bits
+   * @throws {@link VfioError} EBUSY if a live slot must be updated, but the layout lacks a mask bit
+   *   or a pending bit
    */
   refresh(): void {
     for (const slot of this.#slots.values()) slot.refresh();

@@ -5,7 +5,7 @@ import type { Slot } from './slot.js';
 
 /** One interrupt of the host, and the message that raises the interrupt. */
 export interface HostInterrupt {
-  /** The current message. Binding the interrupt may change the message. */
+  /** The current message. The message can change when the interrupt is bound to an eventfd. */
   readonly message: Message;
   /** Binds the interrupt to another eventfd, without losing a signal. */
   bind(target: Eventfd): void;
@@ -38,7 +38,7 @@ export interface HostVectors extends EventfdFactory {
 export interface SlotControl {
   /**
    * Masks a slot, if the slot is live.
-   * @throws {@link VfioError} EBUSY if the layout has no mask and pending bits
+   * @throws {@link VfioError} EBUSY if the layout lacks a mask bit or a pending bit
    */
   pause(slot: Slot): void;
   /** Unmasks a slot, if the slot is live. */
@@ -60,15 +60,15 @@ export interface HostVectorInternals {
   addSlot(vector: HostVector, slot: Slot): void;
   removeSlot(vector: HostVector, slot: Slot): void;
   /**
-   * Drops the interrupts that a masked slot sends while `run` runs. During `run`, the other slots
-   * of the vector are masked and lose no interrupt.
+   * Calls `run`, and drops the interrupts that are sent during the call. The other slots of the
+   * vector are masked during the call and lose no interrupt.
    */
   discardDuring(vector: HostVector, run: () => void): void;
 }
 
 export let hostVectorInternals: HostVectorInternals;
 
-/** A host interrupt that slots send. Several slots may send the same host interrupt. */
+/** A host interrupt that slots send. Several slots can send the same host interrupt. */
 export class HostVector {
   readonly #interrupt: HostInterrupt;
   readonly #charge: VectorCharge | null;
@@ -100,7 +100,7 @@ export class HostVector {
     this.#slotControl = context.slotControl;
   }
 
-  /** Slots that send the interrupt. A signal of the eventfd may come from any of these slots. */
+  /** Slots that send the interrupt. Any of these slots can have caused a signal of the eventfd. */
   get slots(): ReadonlySet<Slot> {
     return this.#slots;
   }
@@ -121,7 +121,8 @@ export class HostVector {
    * so the slots themselves are masked during the move. If the move fails, the old eventfd is bound
    * again.
    *
-   * @throws {@link VfioError} EBUSY if a slot is live and its layout has no mask and pending bits
+   * @throws {@link VfioError} EBUSY if a slot is live, but its layout lacks a mask bit or a pending
+   *   bit
    */
   bind(target: Eventfd): void {
     const slots = [...this.#slots];
@@ -145,8 +146,8 @@ export class HostVector {
   }
 
   /**
-   * Sets the CPUs that serve the interrupt. If the budget limits vectors by CPU, a single CPU is
-   * used: the CPU in `cpus` with the fewest vectors.
+   * Sets the CPUs that serve the interrupt. If the budget limits vectors per CPU, only the CPU in
+   * `cpus` with the fewest vectors is used.
    *
    * @throws {@link VfioError} ENOSPC if all CPUs in `cpus` are full
    */

@@ -2,19 +2,22 @@ import { VfioError } from '../../errors.js';
 
 /** Limits of one owner. An omitted limit is infinite. */
 export interface Quota {
-  /** The largest number of slots of an interrupt message store. */
+  /** The largest number of slots that the owner can use. */
   readonly slots?: number | undefined;
-  /** The largest number of host vectors. One CPU can serve about 200 host vectors. */
+  /**
+   * The largest number of host vectors that the owner can use. One CPU can serve about 200 host
+   * vectors.
+   */
   readonly vectors?: number | undefined;
 }
 
 /** Options of `Budget`. */
 export interface BudgetOptions {
-  /** Quota of each owner without a quota of its own. Default: no limit. */
+  /** Quota of every owner for which no quota was set. Default: no limit. */
   readonly quota?: Quota | undefined;
   /**
-   * The CPUs, and the largest number of host vectors on each CPU. Default: vectors are not counted
-   * by CPU.
+   * The CPUs, and the largest number of host vectors on each CPU. By default, vectors are not
+   * counted per CPU.
    */
   readonly cpus?: { readonly ids: readonly number[]; readonly vectors: number } | undefined;
 }
@@ -64,7 +67,7 @@ export class Ledger {
     used[what]++;
   }
 
-  /** Reverses one {@link charge}. */
+  /** Reverses one call of {@link charge}. */
   refund(owner: string, what: keyof Usage): void {
     this.#usageOf(owner)[what]--;
   }
@@ -73,7 +76,7 @@ export class Ledger {
    * Charges the CPU that serves the fewest vectors.
    *
    * @param among - the CPUs to choose from; undefined for all
-   * @returns the CPU, or null if vectors are not counted by CPU
+   * @returns the charged CPU, or null if vectors are not counted per CPU
    * @throws VfioError ENOSPC if all CPUs to choose from are full
    */
   chargeCpu(among: readonly number[] | undefined): number | null {
@@ -93,7 +96,7 @@ export class Ledger {
     return best;
   }
 
-  /** Reverses one {@link chargeCpu}. */
+  /** Reverses one call of {@link chargeCpu}. */
   refundCpu(cpu: number | null): void {
     if (cpu !== null) this.#cpus.set(cpu, (this.#cpus.get(cpu) ?? 1) - 1);
   }

@@ -35,14 +35,14 @@ export interface MsixPermOptions {
 }
 
 /**
- * The virtual MSI-X permission table of DSA. An entry has 8 bytes; the low word contains the ignore
- * bit (2), the PASID enable bit (3) and the PASID (31:12). A write translates the guest PASID in
- * the entry to the host PASID, and sets the host PASID as the cookie of the vector. Writes are
- * posted and cannot fail. If the cookie cannot be set, the table emits an event. The entry is then
- * {@link stale}, but still reads as written.
+ * The virtual MSI-X permission table of DSA. An entry has 8 bytes. The low word contains the ignore
+ * bit (bit 2), the PASID enable bit (bit 3) and the PASID (bits 31:12). A write translates the
+ * guest PASID in the entry to the host PASID, and sets the host PASID as the cookie of the vector.
+ * Writes are posted and cannot fail. If the cookie cannot be set, the table emits an event. The
+ * entry is then {@link stale}, but a read still returns the written value.
  *
- * The ignore bit reads as written, but has no effect, because the ignore bit would turn off the
- * isolation of guests.
+ * The ignore bit can be written and read back, but has no effect, because a guest could otherwise
+ * turn off the isolation of guests.
  */
 export class MsixPerm extends EventEmitter<MsixPermEvents> {
   readonly #options: MsixPermOptions;
@@ -96,7 +96,7 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
   }
 
   /**
-   * Clears all entries, as a reset of the device does. The vectors of the cleared entries get the
+   * Clears all entries, like a reset of the device. The vectors of the cleared entries get the
    * default PASID.
    */
   reset(): void {

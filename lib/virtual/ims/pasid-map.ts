@@ -15,7 +15,7 @@ export interface PasidMapEvents {
  */
 export class PasidMap extends EventEmitter<PasidMapEvents> {
   /**
-   * Host PASID of work without a guest PASID; null if the device does not check the PASID of this
+   * Host PASID of work without a guest PASID. If null, the device does not check the PASID of this
    * work.
    */
   readonly default: Cookie;
@@ -34,8 +34,8 @@ export class PasidMap extends EventEmitter<PasidMapEvents> {
 
   /**
    * Binds a guest PASID to a host PASID. Each PASID has 20 bits.
-   * @throws {@link VfioError} EEXIST if one of the two PASIDs is bound already, or the host PASID
-   *   is the default
+   * @throws {@link VfioError} EEXIST if one of the two PASIDs is bound already, or if `host` is the
+   *   default host PASID
    */
   bind(guest: number, host: number): void {
     checkPasid(guest, 'guest PASID');

@@ -33,8 +33,8 @@ export let slotInternals: SlotInternals;
 
 /**
  * An allocated entry of an interrupt message store. A live slot is masked during a change. After
- * the change, the device sends the interrupts that were raised during the change. If the layout has
- * no mask and pending bits, a change of a live slot fails with EBUSY.
+ * the change, the device sends the interrupts that were raised during the change. If the layout
+ * lacks a mask bit or a pending bit, a change of a live slot fails with EBUSY.
  */
 export class Slot {
   readonly index: number;
@@ -47,8 +47,8 @@ export class Slot {
   #live = false;
   #revoked = false;
   /**
-   * Whether the pending interrupt belongs to a previous owner or a revoked cookie. If so, the next
-   * `program()` of the slot drops the interrupt.
+   * Whether the pending interrupt belongs to a previous owner or a revoked cookie. The next call of
+   * `program()` drops such an interrupt.
    */
   #stalePending: boolean;
   #freed = false;
@@ -95,7 +95,7 @@ export class Slot {
     return this.#vector;
   }
 
-  /** Whether the slot is unmasked and may send interrupts. */
+  /** Whether the slot is unmasked and can send interrupts. */
   get live(): boolean {
     return this.#live;
   }
@@ -107,7 +107,7 @@ export class Slot {
     return this.#revoked;
   }
 
-  /** Whether the device holds an interrupt of this owner. */
+  /** Whether the device holds an interrupt of the slot's current owner. */
   get pending(): boolean {
     return !this.#revoked && !this.#stalePending && this.#context.words.isPending(this.index);
   }
@@ -134,7 +134,7 @@ export class Slot {
   }
 
   /**
-   * If the host has changed the message of the host vector, writes the message to the slot again.
+   * Writes the message of the host vector to the slot again, if the host has changed the message.
    */
   refresh(): void {
     const message = this.#vector?.message;
@@ -160,7 +160,7 @@ export class Slot {
 
   /**
    * Masks the slot. The device then holds the interrupt of the slot.
-   * @throws {@link VfioError} ENOTSUP if the layout has no mask and pending bits
+   * @throws {@link VfioError} ENOTSUP if the layout lacks a mask bit or a pending bit
    */
   mask(): void {
     const { words } = this.#context;
@@ -174,8 +174,8 @@ export class Slot {
    * is dropped.
    *
    * @throws RangeError if the cookie does not fit into the field of the layout
-   * @throws {@link VfioError} EBUSY if the slot is live and the layout has no mask and pending
-   *   bits; ENOTSUP if the layout has no cookie
+   * @throws {@link VfioError} EBUSY if the slot is live, but the layout lacks a mask bit or a
+   *   pending bit; ENOTSUP if the layout has no cookie
    */
   setCookie(cookie: Cookie): void {
     const { words, handles } = this.#context;

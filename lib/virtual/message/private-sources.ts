@@ -5,7 +5,7 @@ import type { MessageIndex } from '../../contract/message.js';
 import { VfioError } from '../../errors.js';
 import type { MessageStore } from './store.js';
 
-/** Vectors of the device that are reserved for private sources. */
+/** Vectors of the device that are reserved for its private interrupt sources. */
 export interface SpareVectors {
   readonly index: MessageIndex;
   /** Numbers of the vectors. */
@@ -14,11 +14,13 @@ export interface SpareVectors {
 
 /** Options of {@link PrivateSources}. */
 export interface PrivateSourcesOptions {
-  /** The registers with the messages of the private sources: entry n belongs to source n. */
+  /**
+   * The message store of the private interrupt sources. Entry n contains the message of source n.
+   */
   readonly store: MessageStore;
   /**
-   * Spare vectors of the device, one for each source, if the kernel has no interrupt index for the
-   * sources.
+   * Spare vectors of the device, one for each source. The vectors are needed if the kernel has no
+   * interrupt index for the sources.
    */
   readonly spare: SpareVectors;
 }
@@ -28,10 +30,10 @@ export interface PrivateSourcesOptions {
  * message. A handler therefore knows which source has fired. Each source can be masked and moved to
  * another CPU independently.
  *
- * A source gets its vector by one of two methods. With `'set-irqs'`, the kernel's driver has an
- * interrupt index for the sources: SET_IRQS requests the vector, and the kernel programs the
- * device. With `'message'`, a source gets a spare vector of the device, and the library writes the
- * message of that vector.
+ * A source gets its vector by one of two methods. The method `'set-irqs'` needs a kernel driver
+ * with an interrupt index for the sources. SET_IRQS then requests the vector, and the kernel
+ * programs the device. With the method `'message'`, a source gets a spare vector of the device, and
+ * the library writes the message of that vector to the device.
  *
  * @example
  * const sources = new PrivateSources(device, { store, spare: { index: 'msi', vectors: [16, 17] } });
@@ -39,7 +41,7 @@ export interface PrivateSourcesOptions {
  * vector.on('interrupt', () => { console.log('ring 0'); });
  */
 export class PrivateSources {
-  /** How sources get their vectors. */
+  /** Method by which the sources get their vectors. */
   readonly method: 'set-irqs' | 'message';
   /** The largest number of sources that can be in use at the same time. */
   readonly count: number;
@@ -66,7 +68,7 @@ export class PrivateSources {
    * Requests a vector for a source and enables the source. `close()` of the vector disables the
    * source and releases the vector.
    *
-   * @param source - 0 to the number of entries of the store - 1
+   * @param source - number of the source, less than the number of entries of the store
    * @throws {@link VfioError} EBUSY if the source has a vector already; ENOSPC if no spare vector
    *   is left; the errors of `VectorIndex.request` and `MessageStore.fill`
    */
@@ -94,7 +96,7 @@ export class PrivateSources {
     return vector;
   }
 
-  /** Returns the vector of a source, or undefined if the source has no requested vector. */
+  /** Returns the vector of a source, or undefined if no vector was requested for the source. */
   vector(source: number): Vector | undefined {
     const vector = this.#own?.vector(source) ?? this.#used.get(source);
     return vector?.closed === false ? vector : undefined;

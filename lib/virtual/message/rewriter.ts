@@ -96,8 +96,8 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
   }
 
   /**
-   * Performs a write access of the driver. Split an access of 8 bytes into two accesses of 4 bytes,
-   * the lower half first.
+   * Performs a write access of the driver. The caller splits an access of 8 bytes into two accesses
+   * of 4 bytes, and writes the lower half first.
    *
    * @param offset - bytes from the start of the store, aligned to `width`
    */
@@ -124,8 +124,8 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
   }
 
   /**
-   * Rewrites the complete messages again. Call this method if virtual messages of vectors have
-   * changed.
+   * Writes the physical message of each complete virtual message again. Call this method if the
+   * virtual message of a vector has changed.
    */
   refresh(): void {
     for (const [entry, virtual] of this.#virtual) {

@@ -27,11 +27,11 @@ export interface MessageStoreOptions {
 
 /** An entry whose message differs from the message of its vector. */
 export interface Mismatch {
-  /** 0 to `entries - 1`. */
+  /** Number of the entry: 0 to `entries - 1`. */
   readonly entry: number;
   /** The vector of the entry. */
   readonly source: VectorName;
-  /** The message in the store. */
+  /** The message in the entry. */
   readonly actual: Message;
   /** The current message of the vector. */
   readonly expected: Message;
@@ -44,13 +44,13 @@ export interface MessageStoreEvents {
   /** An entry was silenced, because its vector was released. */
   silenced: [entry: number, source: VectorName];
   /**
-   * An entry could not be checked or written by the store itself: after a change, or by the timer
-   * of {@link MessageStore.watch}.
+   * The store could not check or write an entry after a change of its vector, after a reset of the
+   * device, or when the timer of {@link MessageStore.watch} fired.
    */
   failed: [error: VfioError];
 }
 
-/** The message that is read if the device does not respond. */
+/** The message that a read returns if the device does not respond. */
 const NO_RESPONSE: Message = { address: 0xffff_ffff_ffff_ffffn, data: 0xffff_ffff };
 
 interface Entry {
@@ -60,7 +60,7 @@ interface Entry {
   silent: boolean;
 }
 
-/** Access of the rewriter to the words of a {@link MessageStore}, by offset in bytes. */
+/** Lets the rewriter read and write the words of a {@link MessageStore}. Offsets are in bytes. */
 export interface StoreWords {
   read(store: MessageStore, offset: number): number;
   write(store: MessageStore, offset: number, value: number): void;
@@ -75,8 +75,8 @@ export let storeWords: StoreWords;
  * writes the entry again. If the layout has a mask bit, the entry is masked while its message is
  * written.
  *
- * If the messages are not `remapped`, the host can change the messages at any time: call {@link
- * watch}.
+ * If the messages are not `remapped`, the host can change the messages at any time. In this case,
+ * call {@link watch}.
  *
  * @example
  * const store = new MessageStore(device, {
@@ -141,7 +141,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   /**
    * Writes the message of a vector to an entry, and unmasks the entry.
    *
-   * @throws {@link VfioError} ENOTSUP or ENODATA, for the reasons of {@link Messages.read}
+   * @throws {@link VfioError} ENOTSUP or ENODATA in the same cases as {@link Messages.read}
    */
   fill(entry: number, source: VectorName, { masked = false }: { masked?: boolean } = {}): void {
     this.#check(entry);
@@ -164,7 +164,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
     this.#write(entry, message, { masked, silent: false });
   }
 
-  /** Returns the vector whose message an entry was filled with. */
+  /** Returns the vector whose message was written to an entry. */
   source(entry: number): VectorName | undefined {
     return this.#filled.get(entry)?.source;
   }
@@ -190,8 +190,8 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
    * Compares every entry with the message of its vector. Nothing is written.
    *
    * @returns the entries with a wrong message
-   * @throws {@link VfioError} EIO if the device does not respond; ENOTSUP or ENODATA, for the
-   *   reasons of {@link fill}
+   * @throws {@link VfioError} EIO if the device does not respond; ENOTSUP or ENODATA in the same
+   *   cases as {@link fill}
    */
   verify(): Mismatch[] {
     return [...this.#filled].flatMap(([entry, { source, silent }]) => {
@@ -227,9 +227,9 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   }
 
   /**
-   * Calls {@link refresh} periodically, for messages that the host can change. After the host has
-   * changed a message, interrupts that the device sends before the next refresh are lost. The timer
-   * does not keep the process alive.
+   * Calls {@link refresh} periodically. Use this method if the host can change the messages. After
+   * the host has changed a message, interrupts that the device sends before the next refresh are
+   * lost. The timer does not keep the process alive.
    *
    * @param intervalMs - interval in milliseconds, 1 to 2^31 - 1
    */
@@ -260,7 +260,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
     this.#close();
   }
 
-  /** As {@link close}. */
+  /** Calls {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

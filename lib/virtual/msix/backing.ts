@@ -17,9 +17,9 @@ export interface SourceTable {
 }
 
 /**
- * A source that is attached to a table, and the state of its vectors: allocated or not, bound or
- * not. The methods of {@link VectorSink} use vector numbers of the source; all other methods use
- * vector numbers of the table.
+ * A source that is attached to a table. This class records which vectors of the source are
+ * allocated and which are bound. The methods of {@link VectorSink} use vector numbers of the
+ * source. All other methods use vector numbers of the table.
  */
 export class Backing implements VectorSink {
   readonly source: VectorSource;
@@ -27,7 +27,7 @@ export class Backing implements VectorSink {
   readonly offset: number;
   readonly #table: SourceTable;
   readonly #flow: Flow;
-  /** The flow in use since MSI-X was enabled. */
+  /** The unmask method that has been in use since MSI-X was enabled. */
   #current: Flow;
   /** Number of allocated vectors of the source: vectors 0 to `#allocated - 1`. */
   #allocated = 0;
@@ -63,7 +63,7 @@ export class Backing implements VectorSink {
   }
 
   /**
-   * Allocates the initial vectors of the flow.
+   * Allocates the vectors that the unmask method needs when MSI-X is enabled.
    * @throws VfioError if the host has too few vectors
    */
   enable(): void {
@@ -73,7 +73,8 @@ export class Backing implements VectorSink {
 
   /**
    * Allocates the vectors of the source that serve vectors 0 to `vectors - 1` of the table.
-   * @throws VfioError if the host has too few vectors; `available` counts vectors of the table
+   * @throws VfioError if the host has too few vectors; the field `available` of the error counts
+   *   vectors of the table
    */
   enableExactly(vectors: number): void {
     this.#current = exactCount(vectors - this.offset);

@@ -4,7 +4,10 @@ import { MSIX_ENTRY_SIZE, pbaSize } from '../../contract/msix-table.js';
 const PCI_CAP_ID_MSIX = 0x11;
 const PCI_EXT_CAP_ID_DVSEC = 0x23;
 export const MSIX_CAPABILITY_SIZE = 12;
-/** The only writable bits. Both bits are in the upper byte of Message Control, at offset 3. */
+/**
+ * The writable bits of the capability: MSI-X Enable and Function Mask. Both bits are in the upper
+ * byte of Message Control, at offset 3.
+ */
 export const ENABLE = 0x80;
 export const FUNCTION_MASK = 0x40;
 

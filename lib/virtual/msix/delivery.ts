@@ -205,7 +205,10 @@ export class Delivery implements SourceTable {
     if (error !== null) throw error;
   }
 
-  /** Disables MSI-X, masks all vectors, and removes all consumers: the state before SET_IRQS. */
+  /**
+   * Disables MSI-X, masks all vectors, and removes all consumers. The table is then in the same
+   * state as before the first SET_IRQS.
+   */
   disable(): void {
     this.control(false, false);
     this.#table.maskAll();
@@ -284,7 +287,10 @@ export class Delivery implements SourceTable {
     }
   }
 
-  /** Marks a vector as failed. Also marks all vectors that a failed rebuild has unbound. */
+  /**
+   * Marks a vector as failed. If a failed rebuild has left other vectors unbound, these vectors are
+   * marked as failed, too.
+   */
   #fail(backing: Backing, failed: number): void {
     this.#state[failed] = FAILED;
     for (let vector = 0; vector < this.#table.vectors; vector++) {

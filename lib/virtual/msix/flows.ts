@@ -2,8 +2,8 @@ import { VfioError } from '../../errors.js';
 import type { VectorSource } from '../vectors/source.js';
 
 /**
- * Decides how many vectors of a source are allocated, and when. A flow has no state: `Backing`
- * keeps the state of the vectors and allocates the vectors.
+ * An unmask method: decides how many vectors of a source are allocated, and when. The unmask method
+ * has no state. `Backing` allocates the vectors and keeps their state.
  */
 export interface Flow {
   /**
@@ -16,14 +16,17 @@ export interface Flow {
    */
   readonly acceptsFewer: boolean;
   /**
-   * Whether a request beyond the allocated vectors frees all vectors and allocates a larger block.
+   * Whether a request for a vector that is not allocated frees all vectors and allocates a larger
+   * block.
    */
   readonly rebuilds: boolean;
-  /** Returns the error for a request beyond the allocated vectors, if the source cannot grow. */
+  /**
+   * Returns the error of a request for a vector that is not allocated, if the source cannot grow.
+   */
   shortage(vector: number, allocated: number, count: number): VfioError;
 }
 
-/** Names of the flows. */
+/** Names of the unmask methods. */
 export type FlowName = 'incremental' | 'upfront' | 'dynamic';
 
 function hostShortage(_vector: number, allocated: number, count: number): VfioError {
@@ -44,7 +47,10 @@ const upfront: Flow = {
   shortage: hostShortage,
 };
 
-/** Allocates each vector only when the vector is unmasked. This flow needs Linux 6.5 or later. */
+/**
+ * Allocates each vector only when the vector is unmasked. This unmask method needs Linux 6.5 or
+ * later.
+ */
 const dynamic: Flow = {
   initialCount: () => 1,
   acceptsFewer: false,
@@ -53,21 +59,26 @@ const dynamic: Flow = {
 };
 
 /**
- * The flow of VMMs for kernels before Linux 6.5. The flow enables vector 0 first. To add a vector,
- * the flow frees all vectors and then enables a larger block. Interrupts between the two steps are
- * lost or raise INTx. This flow exists for comparison.
+ * The unmask method of VMMs on kernels before Linux 6.5. When MSI-X is enabled, only vector 0 is
+ * allocated. To add a vector, this method frees all vectors and then allocates a larger block.
+ * Interrupts that fire between these two steps are lost or raise INTx. Use this method only for
+ * comparisons with the other unmask methods.
  */
 const incremental: Flow = { ...dynamic, rebuilds: true };
 
 export const FLOWS: Readonly<Record<FlowName, Flow>> = { incremental, upfront, dynamic };
 
-/** Returns the flow that loses no interrupt: `dynamic` if the source can grow, else `upfront`. */
+/**
+ * Returns the unmask method that loses no interrupt. The method is `dynamic` if the source can
+ * grow, and `upfront` if the source cannot grow.
+ */
 export function defaultFlow(source: VectorSource): Flow {
   return source.growable ? dynamic : upfront;
 }
 
 /**
- * Returns the flow of SET_IRQS: allocates exactly the number of vectors that the caller enables.
+ * Returns the unmask method of SET_IRQS, which allocates exactly the number of vectors that the
+ * caller enables.
  */
 export function exactCount(vectors: number): Flow {
   return {

@@ -46,8 +46,8 @@ export class Sources {
 
   /**
    * Attaches a source to a range of vectors.
-   * @throws RangeError, or {@link VfioError} EBUSY, EINVAL, ENOTSUP, ENOSPC; the table is then not
-   *   changed
+   * @throws RangeError, or {@link VfioError} EBUSY, EINVAL, ENOTSUP or ENOSPC. In each case, the
+   *   table is not changed.
    */
   attach(attachment: Attachment): Backing {
     const { source, first, count, base, claim } = attachment;

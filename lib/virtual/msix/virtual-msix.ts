@@ -20,8 +20,8 @@ import type { FlowName } from './flows.js';
 export interface VirtualMsixOptions extends MsixShape {
   /**
    * Called with the message of a vector before an interrupt is delivered with that message. A VMM
-   * sets its interrupt route in this function. The function may call {@link VirtualMsix.connect}
-   * for the vector.
+   * sets its interrupt route in this function. The function is allowed to call {@link
+   * VirtualMsix.connect} for the vector.
    */
   readonly route?: Route | undefined;
 }
@@ -52,7 +52,7 @@ export type VectorState = 'idle' | 'allocated' | 'requested' | 'failed';
 
 type Access = 1 | 2 | 4 | 8;
 
-/** Offset of the byte of Message Control that has the writable bits. */
+/** Offset of the upper byte of Message Control. This byte contains the writable bits. */
 const CONTROL_BYTE = 3;
 
 /**
@@ -162,7 +162,7 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
    * @throws RangeError if the range exceeds the table or the source
    * @throws {@link VfioError} EBUSY if a vector of the range is in use: allocated, requested,
    *   emulated, with a cookie, or attached to this source already; EINVAL if an earlier call
-   *   attached the source at another offset; ENOTSUP for the flow `dynamic` if the source cannot
+   *   attached the source at another offset; ENOTSUP if `flow` is `dynamic` and the source cannot
    *   grow
    */
   attach(source: VectorSource, options: AttachOptions = {}): void {

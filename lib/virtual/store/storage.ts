@@ -31,8 +31,8 @@ export function memoryStorage(bytes: Uint8Array): SlotStorage {
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >>> 2);
   return {
     size: words.byteLength,
-    // The device accesses the words, too, so each access must happen once and immediately. Atomic
-    // operations guarantee this.
+    // The device also reads and writes the words. Each access of the process must therefore happen
+    // exactly once and immediately. Atomic operations guarantee such an access.
     read32: (offset) => Atomics.load(words, offset >>> 2),
     write32: (offset, value) => {
       Atomics.store(words, offset >>> 2, value >>> 0);

@@ -21,7 +21,7 @@ export interface SlotContents {
   readonly cookie: Cookie;
 }
 
-/** Reads and writes the fields of slots. The caller decides when a field may change. */
+/** Reads and writes the fields of slots. The caller decides when a field is allowed to change. */
 export class SlotWords {
   readonly layout: SlotLayout;
   /** Whether a masked slot holds its interrupt, because the layout has mask and pending bits. */
@@ -96,7 +96,7 @@ export class SlotWords {
     this.#changed(index);
   }
 
-  /** Tries to clear the pending bit. In registers the bit may be read-only. */
+  /** Tries to clear the pending bit. In registers, the pending bit can be read-only. */
   clearPending(index: number): void {
     const { pending } = this.layout;
     if (pending !== undefined) this.#update(index, pending.offset, pending.bits, 0);

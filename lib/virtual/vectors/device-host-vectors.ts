@@ -26,7 +26,7 @@ export interface DeviceHostVectorsOptions {
 
 /**
  * Allocates host vectors for an interrupt message store from the MSI or MSI-X vectors of the same
- * device. The message of a vector raises the vector, also if the device sends the message from a
+ * device. The message of a vector raises the vector, even if the device sends the message from a
  * slot of the store.
  */
 export class DeviceHostVectors implements HostVectors {

@@ -37,7 +37,7 @@ export class HostVectorPool<User extends VectorUser> {
   /**
    * @param maxHostVectors - the largest number of host vectors to allocate
    * @param charge - the account and the CPUs that host vectors are charged to
-   * @param onSignal - called for each virtual vector that may have fired
+   * @param onSignal - called for each virtual vector that can have fired
    */
   constructor(
     domain: ImsDomain,
@@ -112,8 +112,8 @@ export class HostVectorPool<User extends VectorUser> {
   }
 
   /**
-   * Returns the consumer's eventfd if the host vector has a single user, and the slot of this user
-   * can be masked for a later move. Otherwise returns the pool's own eventfd.
+   * Returns the consumer's eventfd if the host vector has a single user and the user's slot can be
+   * masked for a later move. Otherwise returns the pool's own eventfd.
    */
   #targetOf(vector: { id: number; users: ReadonlySet<VectorUser> }): Eventfd {
     const [user, other] = vector.users;

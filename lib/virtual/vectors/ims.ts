@@ -24,7 +24,7 @@ export interface ImsSourceOptions {
    * virtual vectors share host vectors. Default: `count`.
    */
   readonly hostVectors?: number | undefined;
-  /** CPUs to choose from, if the budget limits vectors by CPU. Default: all CPUs of the budget. */
+  /** CPUs to choose from, if the budget limits vectors per CPU. Default: all CPUs of the budget. */
   readonly cpus?: readonly number[] | undefined;
 }
 
@@ -39,12 +39,12 @@ interface Entry extends VectorUser {
  * directly to the consumer's eventfd. Masking a vector masks its slot; the device then holds the
  * interrupt.
  *
- * If the slots have no mask and pending bits, their host vectors stay bound to eventfds of this
+ * If the slots lack a mask bit or a pending bit, their host vectors stay bound to eventfds of this
  * source. Moving these host vectors would lose interrupts, because a slot ignores the mask bits of
  * the host's MSI-X table.
  *
- * Vectors that share a host vector use an eventfd of this source, too. A signal of a shared host
- * vector is delivered to each virtual vector that may have fired, so the consumers must check the
+ * Vectors that share a host vector also use an eventfd of this source. A signal of a shared host
+ * vector is delivered to each virtual vector that can have fired, so the consumers must check the
  * device.
  */
 export class ImsSource implements VectorSource {
@@ -71,8 +71,8 @@ export class ImsSource implements VectorSource {
     this.#options = options;
     this.#canHold = canHold(domain.layout);
     this.#pool = new HostVectorPool(domain, hostVectors, { account, cpus }, (entry) => {
-      // If this slot is masked or revoked, another slot has fired: a masked slot holds its
-      // interrupt, and a revoked slot cannot send.
+      // If this slot is masked or revoked, another slot has fired. A masked slot holds its
+      // interrupt, and a revoked slot cannot send an interrupt.
       const silent = entry.slot.revoked || (entry.masked && this.#canHold);
       if (!silent) this.#sink?.fire(entry.vector);
     });
@@ -199,7 +199,7 @@ export class ImsSource implements VectorSource {
     this.#options.pasids?.off('unbound', this.#onUnbound);
   }
 
-  /** As {@link close}. */
+  /** Calls {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -17,7 +17,7 @@ import type { VectorSink, VectorSource } from './source.js';
 export interface PhysicalOptions {
   /** The account that the host vectors are charged to. Default: none. */
   account?: Account | undefined;
-  /** CPUs to choose from, if the budget limits vectors by CPU. Default: all CPUs of the budget. */
+  /** CPUs to choose from, if the budget limits vectors per CPU. Default: all CPUs of the budget. */
   cpus?: readonly number[] | undefined;
 }
 
@@ -27,10 +27,10 @@ export interface PhysicalOptions {
  * eventfd of this source. The source reads this eventfd and sets the pending bits of the table.
  *
  * Moving a vector between the two eventfds loses no interrupt. First the source masks the entry in
- * the device, and waits for interrupts under way to a CPU. Then SET_IRQS waits for a running
- * handler, replaces the eventfd, and unmasks the entry. Each interrupt therefore either signals the
- * old eventfd, or stays pending in the device and signals the new eventfd. After a move, the source
- * reads its own eventfd, because no further signal can arrive in that eventfd.
+ * the device, and waits for the interrupts that are under way to a CPU. Then SET_IRQS waits for a
+ * running handler, replaces the eventfd, and unmasks the entry. Each interrupt therefore either
+ * signals the old eventfd, or stays pending in the device and signals the new eventfd. After a
+ * move, the source reads its own eventfd, because no further signal can arrive in that eventfd.
  *
  * The source controls MSI-X of the device exclusively: do not use `device.interrupts` at the same
  * time. Close the source before the device.
@@ -111,7 +111,7 @@ export class PhysicalSource implements VectorSource {
       this.#setIrqs(vector, [target ?? this.#eventfds.get(vector)]);
     } catch (error) {
       charge?.refund();
-      // A failed SET_IRQS has also unbound the old eventfd.
+      // If SET_IRQS fails, the old eventfd is no longer bound.
       this.#forget(vector);
       this.#eventfds.drain(vector);
       throw error;
@@ -128,7 +128,7 @@ export class PhysicalSource implements VectorSource {
       eventfd = this.#eventfds.get(vector);
     } catch (error) {
       if (!(error instanceof VfioError)) throw error;
-      // The process has no file descriptor left. Without a handler the kernel masks the entry in
+      // The process has no file descriptor left. Without a handler, the kernel masks the entry in
       // the device, and the device holds the interrupt.
       this.release(vector);
       return;
@@ -196,7 +196,7 @@ export class PhysicalSource implements VectorSource {
     this.#msix.close();
   }
 
-  /** As {@link close}. */
+  /** Calls {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -10,7 +10,7 @@ import type { Cookie } from '../store/layout.js';
  */
 export type SignalOutcome = 'delivered' | 'pending' | 'dropped' | 'disabled';
 
-/** Receives the interrupts that a source reports from this process. */
+/** Receives the interrupts that a source reports to its virtual MSI-X table. */
 export interface VectorSink {
   /** Whether the table uses the source for this vector. */
   serves(vector: number): boolean;
@@ -45,7 +45,8 @@ export interface VectorSource {
    *
    * @param targets - for each vector: an eventfd; null to report interrupts to the sink; or
    *   undefined to leave the vector unbound
-   * @throws {@link VfioError} ENOSPC, with `available` if the host can allocate some of the vectors
+   * @throws {@link VfioError} ENOSPC if too few vectors are available. If some vectors are
+   *   available, the field `available` of the error contains their number.
    */
   allocate(count: number, targets?: readonly (Eventfd | null | undefined)[]): void;
   /**
@@ -62,7 +63,7 @@ export interface VectorSource {
   /** Frees the host vector that serves a vector. The vector itself stays allocated. */
   release(vector: number): void;
   /**
-   * Sets the cookie of a vector at any time, also while the vector is in use.
+   * Sets the cookie of a vector at any time, even while the vector is in use.
    * @throws {@link VfioError} EINVAL if the vectors of this source have no cookie
    */
   setCookie(vector: number, cookie: Cookie): void;

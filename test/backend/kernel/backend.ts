@@ -5,7 +5,8 @@ import { FakeNative } from './fake-native.js';
 import type { Tree } from '../../sysfs/tree.js';
 
 /**
- * Makes a kernel back end with a recorded host. A fake kernel answers and records the system calls.
+ * Makes a kernel back end for the sysfs files of `tree`. A fake kernel answers and records the
+ * system calls.
  */
 export function make(tree: Tree): { fake: FakeNative; backend: KernelBackend } {
   const fake = new FakeNative();

@@ -79,7 +79,7 @@ test('an error of a call has the name of the device', (t) => {
   }
 });
 
-test('map() accepts whole pages, and also a partial page at the end of the region', (t) => {
+test('map() accepts whole pages, and a partial page only at the end of the region', (t) => {
   const { fake, device } = open(t);
   fake.answers.deviceGetRegionInfo = () => ({
     flags: 7,
@@ -226,7 +226,7 @@ test('hot reset reports the affected devices, and passes the fd of each group on
   );
 });
 
-test('hot reset via cdev passes no groups and refuses a device that is open via group', (t) => {
+test('hot reset via cdev passes no group fds and refuses a device that is open via group', (t) => {
   const { fake, backend } = make(goodHost(t, [...GROUP_NODES, ...CDEV_NODES]));
   const one = backend.openSync('03:00.0', {});
   const other = backend.openSync('03:00.1', {});

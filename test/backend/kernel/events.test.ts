@@ -78,7 +78,7 @@ test('an event set refuses slots beyond its capacity and eventfds without a desc
   );
 });
 
-test('wait() and spin() are refused while the event loop serves the set', (t) => {
+test('wait() and spin() are refused while the event loop serves the event set', (t) => {
   const { fake, device } = open(t);
   const set = device.createEventSet(1);
   fake.answers.eventSetWait = () => 1;

@@ -13,7 +13,7 @@ const RELEASES = ['close', 'iommufdDestroy', 'deviceDetachPt', 'groupUnsetContai
  * a test can make any call fail.
  */
 export class FakeNative {
-  /** Name and arguments of each call: `'open /dev/vfio/12 true'`. */
+  /** Name and arguments of each call, for example `'open /dev/vfio/12 true'`. */
   readonly calls: string[] = [];
   /** Open file descriptors, each with a description. */
   readonly fds = new Map<number, string>();
@@ -25,7 +25,8 @@ export class FakeNative {
   /** The function that answers each call. A test can replace a function. */
   readonly answers: Answers;
   /**
-   * Number of calls so far, except for releases. Call number `failAt` fails with EIO.
+   * Number of calls so far, without the calls that release a resource. Call number `failAt` fails
+   * with EIO.
    */
   steps = 0;
   failAt = -1;
@@ -40,8 +41,8 @@ export class FakeNative {
   }
 
   /**
-   * Makes a call and its asynchronous form fail with `code`. If `code` is null, the call succeeds
-   * again.
+   * Makes a function and its asynchronous variant fail with `code`. If `code` is null, both
+   * functions succeed again.
    */
   fail(name: keyof Native, code: Code | null): void {
     if (code === null) this.#failures.delete(name);

@@ -77,7 +77,7 @@ for (const width of WIDTHS) {
     t.deepEqual(events, ['lost', 'restored']);
   });
 
-  test(`${width} bytes: the write that detects the loss of the device is also dropped`, (t) => {
+  test(`${width} bytes: the write that detects the loss of the device is dropped`, (t) => {
     const { window, lose, restore } = open(t);
     lose();
     write(window, width, 16, 2);
@@ -178,8 +178,8 @@ const ROUNDS = 100;
 
 /**
  * Program of a thread that truncates the file at a random time and later restores the file. A round
- * has three states. In state 0 the reader spins, in state 1 the reader has detected the loss, in
- * state 2 the file is restored.
+ * has three states. In state 0, the reader spins. In state 1, the reader has detected the loss. In
+ * state 2, the file is restored.
  */
 const TRUNCATE = `
   const { truncateSync } = require('node:fs');

@@ -23,7 +23,7 @@ const WAYS = [
   },
 ] as const satisfies { title: string; nodes: readonly string[]; options: OpenOptions }[];
 
-/** The synchronous open and the asynchronous open. Both forms must make the same calls. */
+/** The synchronous open and the asynchronous open. Both must make the same calls to the kernel. */
 const FORMS = {
   sync: async (backend: KernelBackend, name: string, options: OpenOptions) => {
     await Promise.resolve();
@@ -95,7 +95,7 @@ test('the asynchronous open makes the same calls', async (t) => {
 
 for (const { title, nodes, options } of WAYS) {
   for (const [form, open] of Object.entries(FORMS)) {
-    test(`${title}, ${form}: if a step of open fails, all earlier steps are undone`, async (t) => {
+    test(`${title}, ${form}: if a call of open fails, all earlier calls are undone`, async (t) => {
       let steps = 0;
       for (let failAt = 0; ; failAt++) {
         const { fake, backend } = make(goodHost(t, nodes));
@@ -123,7 +123,7 @@ for (const { title, nodes, options } of WAYS) {
   }
 }
 
-test('devices of a group share a container, and the last close releases it', async (t) => {
+test('devices of a group share a container, which the last close releases', async (t) => {
   const { fake, backend } = make(goodHost(t));
   const [one, other] = await Promise.all([
     backend.open('03:00.0', {}),
@@ -162,7 +162,7 @@ test('after close, a device can be opened again, and the open calls SET_IOMMU ag
   }
 });
 
-test('passed descriptors are duplicated, and close leaves the group in its container', (t) => {
+test('the caller’s fds are duplicated, and close leaves the group in its container', (t) => {
   const { fake, backend } = make(goodHost(t));
   fake.answers.groupGetStatus = () => 3;
   const device = backend.openSync(FIRST, { fds: { via: 'group', container: 3, group: 4 } });
@@ -179,7 +179,7 @@ test('passed descriptors are duplicated, and close leaves the group in its conta
   t.deepEqual(fake.calls, ['close 102', 'close 101', 'close 100']);
 });
 
-test('a passed container without an IOMMU gets SET_IOMMU', (t) => {
+test('if the caller’s container has no IOMMU type, open calls SET_IOMMU', (t) => {
   const { fake, backend } = make(goodHost(t));
   fake.answers.groupGetStatus = () => 3;
   fake.fail('containerGetInfo', 'EINVAL');
@@ -188,7 +188,7 @@ test('a passed container without an IOMMU gets SET_IOMMU', (t) => {
   t.false(fake.calls.some((call) => call.startsWith('groupSetContainer')));
 });
 
-test('a passed device descriptor is bound to the passed iommufd', (t) => {
+test('the caller’s device descriptor is bound to the caller’s iommufd', (t) => {
   const { fake, backend } = make(goodHost(t));
   const device = backend.openSync(FIRST, { fds: { via: 'cdev', iommufd: 3, device: 4 } });
   t.is(device.via, 'cdev');

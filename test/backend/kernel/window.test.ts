@@ -69,8 +69,7 @@ test('property: a wrong or misaligned offset throws a RangeError and writes noth
   fc.assert(
     fc.property(fc.constantFrom(...WIDTHS), offset, (width, at) => {
       fc.pre(!(Number.isInteger(at) && at % width === 0 && at >= 0 && at + width <= 60));
-      // The 8-byte register at offset 56 ends at offset 64, so this register is also outside of the
-      // window.
+      // The 8-byte register at offset 56 ends at offset 64, but the window ends at offset 60.
       const { window, bytes } = make(60);
       t.throws(() => read(window, width, at), { instanceOf: RangeError });
       t.throws(
@@ -203,7 +202,7 @@ test('after close every access fails with EBADF, and closing again does nothing'
   t.is(window.size, 64);
 });
 
-test('if the host caused the close, the error of a later access has the hint of the close', (t) => {
+test('if close() receives a hint, the error of a later access has this hint', (t) => {
   const { window } = make(64);
   window.close('The host wanted it back.');
   window.close();

@@ -59,7 +59,7 @@ function counter({ eventfd }: Vector): () => bigint {
   return () => eventfd.read();
 }
 
-test('interrupt() raises one interrupt or a storm', async (t) => {
+test('interrupt() raises one interrupt or an interrupt storm', async (t) => {
   const { control, device } = await make(t);
   const { msix } = device.interrupts;
   const count = counter(msix.request(3));
@@ -78,7 +78,7 @@ test('interrupt() raises one interrupt or a storm', async (t) => {
   t.is(count(), 1n);
 });
 
-test('clear() and close() end a storm', async (t) => {
+test('clear() and close() end an interrupt storm', async (t) => {
   const { name, control, device } = await make(t);
   const count = counter(device.interrupts.msix.request(0));
   control.clock.stop();
@@ -229,7 +229,7 @@ test('unplug() signals REQ, and the device stops responding', async (t) => {
   again.close();
 });
 
-test('listDevices() omits an unplugged device; an unbound device has no driver', async (t) => {
+test('listDevices() omits unplugged devices; an unbound device has no driver', async (t) => {
   const name = 'mock:plain-pin';
   const control = mockControl(name);
   const listed = () => listDevices().find((one) => one.name === name);
@@ -333,7 +333,7 @@ test('a misspelt option throws a TypeError', async (t) => {
   }
 });
 
-test('all names of a device have one control; interrupt() needs an open device', (t) => {
+test('all names of a device share one control; interrupt() needs an open device', (t) => {
   t.is(mockControl('mock:nvme#x'), mockControl('mock:nvme#x'));
   t.is(mockControl('mock:nvme#x'), mockControl('mock:nvme#x?kernel=7.2&via=cdev'));
   t.not(mockControl('mock:nvme#x'), mockControl('mock:nvme#x?kernel=6.1'));

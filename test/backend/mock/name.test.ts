@@ -4,7 +4,7 @@ import { mockBackend } from '../../../lib/backend/mock/index.js';
 import { parseName } from '../../../lib/backend/mock/name.js';
 import { profileOf } from '../../../lib/backend/mock/machine/profile.js';
 
-test('a name without settings selects the newest kernel, with DMA_BUF', (t) => {
+test('a name without settings selects the newest kernel and the feature DMA_BUF', (t) => {
   const { model, profile } = parseName('mock:nvme');
   t.is(model, 'nvme');
   t.deepEqual(profile, profileOf());

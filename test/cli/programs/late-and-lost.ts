@@ -1,4 +1,7 @@
-/** Raises interrupts of edu: one late, one without a listener, and six delivered in time. */
+/**
+ * Raises eight interrupts of edu. One interrupt is delivered late, one has no listener, and six are
+ * delivered in time.
+ */
 import { openDevice } from '../../../lib/mock.js';
 
 const RAISE = 0x60;

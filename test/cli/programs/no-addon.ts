@@ -1,4 +1,4 @@
-// Makes loading the native addon fail, for a command that imports this file first.
+// If a command imports this file first, loading the native addon fails.
 process.dlopen = () => {
   throw new Error('no libstdc++ here\nand a second line');
 };

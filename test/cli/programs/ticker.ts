@@ -1,6 +1,6 @@
 /**
- * Adds mock:ticker, which interrupts by itself: `node --import <this>`. On SIGUSR2 the host
- * requests the device back.
+ * Registers the mock device mock:ticker, which raises interrupts by itself. Usage: `node --import
+ * <this file>`. On SIGUSR2, the mock host requests the device back.
  */
 import { mockControl, registerModel } from '../../../lib/mock.js';
 

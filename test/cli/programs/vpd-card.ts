@@ -1,4 +1,5 @@
-// Registers a mock device with vital product data, for a command that imports this file first.
+// Registers a mock device that has vital product data. A command must import this file before other
+// files.
 import { registerModel } from '../../../lib/mock.js';
 
 const name = [0x82, 4, 0, ...Buffer.from('Card')];

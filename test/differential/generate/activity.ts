@@ -17,8 +17,8 @@ function isValid({ flags, start, count, fds, argsz }: Op, vectors: number): bool
 }
 
 /**
- * Tracks which interrupt index is enabled after each operation of a script. The enabled index can
- * also be unknown.
+ * Tracks which interrupt index is enabled after each operation of a script. After some operations,
+ * the enabled index is unknown.
  */
 export class Activity {
   readonly #vectors: readonly number[];
@@ -32,7 +32,7 @@ export class Activity {
     return this.#active === active;
   }
 
-  /** Returns whether the next operation could enable an index. */
+  /** Returns whether the next operation is able to enable an index. */
   mayEnable(index: number): boolean {
     return this.#active === 'none' || this.#active === 'unknown' || this.#active === index;
   }

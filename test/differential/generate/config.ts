@@ -58,7 +58,7 @@ function read(offset: number, size: number): Op {
 
 /**
  * Returns whether a write has no effect on the next script. The prologue of the next script clears
- * the raw bytes.
+ * the unused parts of configuration space.
  */
 function isWritable({ raw, configSize }: Target, offset: number, size: number): boolean {
   if (offset >= configSize || offset + size > configSize) return true;

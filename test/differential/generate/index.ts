@@ -13,7 +13,7 @@ const MAX_STEPS = 90;
 
 /**
  * Generates scripts of valid, borderline and wrong operations for a device. Most steps of a script
- * use one interrupt index, so that later steps depend on earlier ones.
+ * use one interrupt index, so that later steps depend on earlier steps.
  */
 export function scripts(target: Target): fc.Arbitrary<readonly Op[]> {
   const step: fc.Arbitrary<Step> = fc.oneof(

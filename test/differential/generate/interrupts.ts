@@ -36,7 +36,7 @@ function set(
 const vector = fc.oneof(fc.nat(3), fc.nat(2048));
 const within = (choice: number, { vectors }: Situation): number => choice % Math.max(vectors, 1);
 
-/** Enables the index or binds some of its vectors, as a driver does. */
+/** Enables the index or binds some of its vectors, like a driver. */
 const bind = fc
   .tuple(fc.oneof(fc.constant(0), vector), fc.array(fd, { minLength: 1, maxLength: 8 }))
   .map(([start, fds]): Step => (situation) => {
@@ -96,7 +96,7 @@ const argsz = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(-U32_MAX, U32_MAX) },
 );
 
-/** SET_IRQS with likely errors of a program, and with very unlikely errors. */
+/** SET_IRQS with errors that programs often make, and with rare errors. */
 const anything = fc
   .record({
     index: fc.option(fc.constantFrom(0, 1, 2, 3, 4, 5, U32_MAX), { freq: 3 }),

@@ -39,7 +39,7 @@ export class Situation {
     return this.target.vectors[this.index] ?? 0;
   }
 
-  /** Returns one of the script's eventfds; undefined if the script has none. */
+  /** Returns one of the script's eventfds; undefined if the script has no eventfd. */
   eventfd(choice: number): string | undefined {
     return this.#eventfds[choice % this.#eventfds.length];
   }
@@ -67,8 +67,8 @@ export class Situation {
   }
 
   /**
-   * Returns a safe form of an operation, together with operations that must run before or after
-   * this operation.
+   * Makes an operation safe. Returns the safe operation and the operations that must run before and
+   * after the safe operation.
    */
   prepare(op: Op): Op[] {
     const before = [

@@ -114,7 +114,7 @@ const doorbell = fc
     load(CSTS),
   ]);
 
-/** A number of uses that no script can reduce to zero, see {@link useVector}. */
+/** The use count of a vector after {@link useVector}. No script can reduce this count to zero. */
 const USES = 4;
 
 /**

@@ -6,7 +6,7 @@ const PORTS = 1;
 /** Numbers of the tests that a BAR offers, and the number of an unknown test. */
 const KINDS = [0, 1, 2, 3, 0xff];
 const HEADER = [0x00, 0x01, 0x02, 0x04, 0x08, 0x0c, 0x0d, 0x10, 0x18, 0x1c, 0x24, 0x2c, 0x30];
-/** Values that a test may write. */
+/** Values for the data writes of a test. */
 const DATA = [0xfa, 0xce, 0];
 
 export const testdev: Target = {

@@ -1,4 +1,5 @@
-// Tests the flows on real kernels with QEMU's NVMe: 65 vectors, and more vectors than the host has.
+// Tests the unmask methods (upfront, dynamic, incremental) on real kernels. One test uses 65
+// vectors of QEMU's NVMe, another uses more vectors than the host has.
 import test, { type ExecutionContext } from 'ava';
 import { type Eventfd, openDevice, PhysicalSource, type PciDevice, VirtualMsix } from 'vfio';
 import { grow } from '../../../bench/flows/grow.js';
@@ -11,7 +12,7 @@ const ENABLE = 0x8000;
 const CONTROL = 12;
 const TIMEOUT_MS = 20_000;
 
-test.serial('of all flows with 65 vectors only incremental loses interrupts', async (t) => {
+test.serial('with 65 vectors, only the unmask method "incremental" loses interrupts', async (t) => {
   using firing = await NvmeFiringDevice.open(NVME);
   const { vectors: n } = firing;
   const flows = firing.growable ? (['upfront', 'dynamic'] as const) : (['upfront'] as const);
@@ -86,7 +87,7 @@ const onMany = NVME_2048 === undefined ? test.skip : test.serial;
 onMany(
   '2,048 vectors are unmasked on a host that runs out of vectors',
   async (t: ExecutionContext) => {
-    // The vector of edu is released later, which gives the host a free vector.
+    // The vector of edu is released later, so that the host has a free vector again.
     const edu = await openDevice(EDU);
     edu.interrupts.msi.request(0);
     const device = await openDevice(NVME_2048 ?? '');

@@ -1,4 +1,5 @@
-// Another thread disables the memory of mapped registers of a real vfio-pci at any time.
+// Tests register access through a mapping of the real vfio-pci while another thread disables the
+// device's memory space.
 import { readdirSync, readlinkSync } from 'node:fs';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
@@ -11,7 +12,7 @@ const ADMIN_QUEUES = 0x24;
 const ONES = 0xffff_ffff;
 const ROUNDS = 50;
 
-/** Finds the file descriptor of the open VFIO device. */
+/** Finds the file descriptor of the VFIO device that this process has open. */
 function deviceFd(): number {
   const isDevice = (fd: string) => {
     try {
@@ -23,7 +24,7 @@ function deviceFd(): number {
   return Number(readdirSync('/proc/self/fd').find(isDevice));
 }
 
-/** Writes two values in turn to a byte of configuration space, for a number of rounds. */
+/** Writes two values alternately to a byte of configuration space, for a given number of rounds. */
 const TOGGLE = `
   const { writeSync } = require('node:fs');
   const { workerData: { fd, offset, off, on, done } } = require('node:worker_threads');
@@ -44,7 +45,10 @@ interface Seen {
   other: number[];
 }
 
-/** Reads and writes until a flag is set, without returning to the event loop. */
+/**
+ * Reads and writes registers until a flag is set. The loop does not return to the event loop of
+ * Node.
+ */
 function spin(window: RegisterWindow, version: number, done: Int32Array): Seen {
   const seen: Seen = { version: 0, gone: 0, other: [] };
   const block = new Uint32Array(1);
@@ -92,7 +96,7 @@ async function underLoop(
   t.false(window.lost);
 }
 
-test.serial('clearing memory enable does not crash a running loop', async (t) => {
+test.serial('clearing Memory Space Enable does not crash a running register loop', async (t) => {
   await underLoop(t, { offset: 0x04, off: 0, on: 0x02 });
 });
 
@@ -101,18 +105,18 @@ async function offsetOf(name: string): Promise<number> {
   return device.config.find(name)?.offset ?? 0;
 }
 
-test.serial('D3hot does not crash a running loop', async (t) => {
+test.serial('the power state D3hot does not crash a running register loop', async (t) => {
   const pm = await offsetOf('pm');
   await underLoop(t, { offset: pm + 4, off: 3, on: 0 });
 });
 
-test.serial('a reset does not crash a running loop', async (t) => {
+test.serial('a reset does not crash a running register loop', async (t) => {
   await using device = await openDevice(NVME);
   t.log(`${NVME} via ${device.via}`);
   using window = device.bar(0).map();
   const version = window.read32(VERSION);
   for (let round = 0; round < 10; round++) {
-    // The reset runs on a thread of the pool while this thread spins.
+    // The reset runs on a thread of the thread pool while this thread runs the loop.
     const ended = device.reset();
     const seen = new Set<number>();
     const end = performance.now() + 200;

@@ -1,4 +1,5 @@
-// The host unbinds an open device from vfio-pci, which waits until the program closes the device.
+// Tests that the host unbinds an open device from vfio-pci. The kernel waits until the program
+// closes the device.
 import { execFile } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,12 +11,12 @@ import { openDevice, type PciDevice, VfioError } from 'vfio';
 const NVME = process.env.VFIO_LAB_NVME ?? '';
 const DRIVER = '/sys/bus/pci/drivers/vfio-pci';
 const FINISH = 1000;
-/** In ms, below the 10 s after which the kernel repeats its request. */
+/** Time limit in ms. The limit is below the 10 s after which the kernel repeats its request. */
 const AT_ONCE = 9_000;
 
 const bound = () => existsSync(`/sys/bus/pci/devices/${NVME}/driver`);
 
-/** Unbinds the device and waits for the end. @returns the time in ms */
+/** Unbinds the device, waits until the device is unbound, and returns the elapsed time in ms. */
 async function unbind(): Promise<number> {
   const start = performance.now();
   await promisify(execFile)('sh', ['-c', `echo ${NVME} > ${DRIVER}/unbind`], { timeout: 60_000 });
@@ -26,7 +27,7 @@ test.afterEach.always(() => {
   if (!bound()) writeFileSync(`${DRIVER}/bind`, NVME);
 });
 
-/** Uses every resource that references a device. */
+/** Uses every kind of resource that references a device. */
 async function use(t: ExecutionContext, device: PciDevice): Promise<void> {
   t.log(`${NVME} via ${device.via}`);
   device.config.update('command', { memory: 1, bus_master: 1 });
@@ -61,7 +62,7 @@ test.serial('a program that listens for the request finishes its work first', as
     if (asked++ > 0) return;
     setTimeout(() => {
       finished = device.config.read16(0);
-      // The unbinding process owns the device's lock.
+      // The process that unbinds the device owns the kernel's lock of the device.
       reset = t.throwsAsync(device.reset(), { code: 'EAGAIN' }).then(() => {
         device.close();
       });
@@ -76,7 +77,7 @@ test.serial('a program that listens for the request finishes its work first', as
   t.false(bound());
 });
 
-test.serial('a device of a worker that only polls is closed as well', async (t) => {
+test.serial('a device that a polling worker has open is closed on a host request', async (t) => {
   const worker = new Worker(
     `import('vfio').then(({ openDeviceSync }) => {
        const device = openDeviceSync('${NVME}');

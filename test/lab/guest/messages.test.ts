@@ -1,4 +1,5 @@
-// Tests private copies of physical messages on a real kernel: their effect and their isolation.
+// Tests copies of interrupt messages outside of the MSI-X table, on a real kernel: their effect and
+// their isolation.
 import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -27,11 +28,14 @@ const EDU = process.env.VFIO_LAB_EDU ?? '';
 const NVME = process.env.VFIO_LAB_NVME ?? '';
 const WRITES = 100;
 
-/** Flags of VFIO_DEVICE_FEATURE: the operation, and the mask of the number. */
+/** Flags of VFIO_DEVICE_FEATURE: the mask of the feature number, and the operations. */
 const MASK = 0xffff;
 const BITS = { GET: 1 << 16, SET: 1 << 17, PROBE: 1 << 18 };
 
-/** Registers of QEMU's edu for DMA of 4 bytes from its buffer; a transfer takes 0.1 s. */
+/**
+ * Registers of QEMU's edu for a DMA transfer of 4 bytes between memory and edu's buffer. A transfer
+ * takes 0.1 s.
+ */
 const SOURCE = 0x80;
 const DESTINATION = 0x88;
 const COUNT = 0x90;
@@ -40,7 +44,7 @@ const START = 1n;
 const FROM_DEVICE = 2n;
 const BUFFER = 0x40000n;
 
-/** Layout of a copy in memory, since QEMU's edu has no registers for a message. */
+/** Layout of a message copy in memory. QEMU's edu has no registers for a message. */
 const COPY = { name: 'edu', stride: 16, addressLow: 0, addressHigh: 4, data: 8 };
 
 async function transfer(registers: RegisterWindow, from: bigint, to: bigint): Promise<void> {
@@ -51,7 +55,7 @@ async function transfer(registers: RegisterWindow, from: bigint, to: bigint): Pr
   while ((registers.read64(COMMAND) & START) !== 0n) await sleep(5);
 }
 
-/** Copies the data of a message to edu's buffer. */
+/** Copies the data value of an interrupt message to edu's buffer. */
 async function load(registers: RegisterWindow, buffer: DmaBuffer, data: number): Promise<void> {
   new DataView(buffer.buffer).setUint32(0, data, true);
   registers.write64(SOURCE, buffer.iova);
@@ -77,43 +81,46 @@ async function openEdu(t: ExecutionContext): Promise<PciDevice | null> {
 
 const hex = ({ address, data }: Message) => `0x${address.toString(16)} / 0x${data.toString(16)}`;
 
-test.serial("each write of the message by edu's DMA engine adds one to the eventfd", async (t) => {
-  t.timeout(300_000);
-  const device = await openEdu(t);
-  if (device === null) return;
-  const { config, messages } = device;
-  config.set('msi.address', 0xfee0_0000);
-  config.set('msi.data', 0x4041);
-  const vector = device.interrupts.msi.request(0, { counts: true });
-  t.like(config.details('msi'), { address: 0xfee0_0000n, data: 0x4041 });
+test.serial(
+  "each time when edu's DMA engine writes the message, the eventfd counts one interrupt",
+  async (t) => {
+    t.timeout(300_000);
+    const device = await openEdu(t);
+    if (device === null) return;
+    const { config, messages } = device;
+    config.set('msi.address', 0xfee0_0000);
+    config.set('msi.data', 0x4041);
+    const vector = device.interrupts.msi.request(0, { counts: true });
+    t.like(config.details('msi'), { address: 0xfee0_0000n, data: 0x4041 });
 
-  messages.novirt.enable();
-  const physical = messages.read('msi', 0);
-  t.log(`virtual 0xfee00000 / 0x4041, physical ${hex(physical)}`);
-  t.like(physical, { remapped: true, method: 'novirt' });
-  t.not(physical.address, 0xfee0_0000n);
-  config.set('msi.address', 0xfee0_0000);
-  config.set('msi.data', 0x4041);
-  t.deepEqual(messages.read('msi', 0), physical);
+    messages.novirt.enable();
+    const physical = messages.read('msi', 0);
+    t.log(`virtual 0xfee00000 / 0x4041, physical ${hex(physical)}`);
+    t.like(physical, { remapped: true, method: 'novirt' });
+    t.not(physical.address, 0xfee0_0000n);
+    config.set('msi.address', 0xfee0_0000);
+    config.set('msi.data', 0x4041);
+    t.deepEqual(messages.read('msi', 0), physical);
 
-  using registers = device.bar(0).map();
-  using buffer = device.dma.allocateSync(4096);
-  await load(registers, buffer, physical.data);
-  let fired = 0n;
-  vector.on('interrupt', (count: bigint) => {
-    fired += count;
-  });
-  for (let n = 0; n < WRITES; n++) await transfer(registers, BUFFER, physical.address);
-  while (fired < BigInt(WRITES)) await sleep(5);
-  // Wait for a surplus interrupt.
-  await sleep(100);
-  t.log(`${WRITES} writes, ${fired} interrupts`);
-  t.is(fired, BigInt(WRITES));
-  t.deepEqual(messages.read('msi', 0), physical);
-});
+    using registers = device.bar(0).map();
+    using buffer = device.dma.allocateSync(4096);
+    await load(registers, buffer, physical.data);
+    let fired = 0n;
+    vector.on('interrupt', (count: bigint) => {
+      fired += count;
+    });
+    for (let n = 0; n < WRITES; n++) await transfer(registers, BUFFER, physical.address);
+    while (fired < BigInt(WRITES)) await sleep(5);
+    // A surplus interrupt would arrive during this delay.
+    await sleep(100);
+    t.log(`${WRITES} writes, ${fired} interrupts`);
+    t.is(fired, BigInt(WRITES));
+    t.deepEqual(messages.read('msi', 0), physical);
+  },
+);
 
 test.serial(
-  'a message that DMA sends from an IMS slot arrives at its virtual vector',
+  'an interrupt message that edu sends by DMA from an IMS slot arrives at the virtual vector of the slot',
   async (t) => {
     t.timeout(300_000);
     const device = await openEdu(t);
@@ -164,7 +171,7 @@ test.serial(
 );
 
 test.serial(
-  'both methods for a private copy work: the rewriter, and a separate vector',
+  'a device can send an interrupt by a rewritten message and by the message of a separate vector',
   async (t) => {
     t.timeout(300_000);
     const device = await openEdu(t);
@@ -177,7 +184,7 @@ test.serial(
       entries: 1,
       place: memoryStorage(new Uint8Array(16)),
     });
-    /** The device sends the copy it was given. */
+    /** Sends the message in the store's entry 0 by the device's DMA. */
     const send = async () => {
       const { address, data } = store.read(0);
       await load(registers, buffer, data);
@@ -260,13 +267,13 @@ test.serial("a store follows the message of NVMe's MSI-X table", async (t) => {
   msix.disable();
   t.deepEqual(silenced.splice(0).sort(), [0, 1]);
   t.deepEqual(masked(), [1, 1]);
-  // The host assigns new messages, first to other vectors.
+  // The host assigns new messages to the vectors. Vector 5 is requested first.
   for (const vector of [5, 1, 0]) msix.request(vector);
   t.deepEqual(masked(), [0, 0]);
   follows();
   const after = [store.read(0), store.read(1)];
   t.log(`requested anew, vector 0: ${after.map(hex).join(', vector 1: ')}`);
-  // If the whole table is enabled at once, each vector keeps its message.
+  // Each vector keeps its message if the kernel enables the whole table at once.
   if (!msix.noresize) {
     t.notDeepEqual(after[1], before[1]);
     t.true(refreshed.includes(1));
@@ -313,7 +320,7 @@ test.serial("NVMe's message in e1000e's table raises no interrupt", async (t) =>
 });
 
 test.serial(
-  'with remapping the message stays the same when its interrupt moves to another CPU',
+  'with interrupt remapping, a message stays the same when its interrupt moves to another CPU',
   async (t) => {
     const { device, raise } = await openSender(t);
     const vector = device.interrupts.msix.request(0);
@@ -329,44 +336,47 @@ test.serial(
   },
 );
 
-test.serial('SET is sent once, and only if the kernel has the feature', async (t) => {
-  const log = process.env.VFIO_TEST_FEATURES;
-  if (log === undefined) {
-    t.log('skipped: feature_log.cc is not preloaded, as npm run test:lab does');
-    return;
-  }
-  const device = await openDevice(EDU);
-  t.teardown(() => {
-    device.close();
-  });
-  const sent = () =>
-    readFileSync(log, 'latin1')
-      .split('\n')
-      .flatMap((line) => {
-        const [pid, flags = '', errno] = line.split(' ');
-        if (pid !== String(process.pid) || (parseInt(flags, 16) & MASK) !== 11) return [];
-        const bits = Object.entries(BITS).filter(([, bit]) => (parseInt(flags, 16) & bit) !== 0);
-        return [`${bits.map(([name]) => name).join('|')} ${errno}`];
-      });
-  const before = existsSync(log) ? sent().length : 0;
-  const present = device.messages.novirt.state !== 'absent';
-  for (let n = 0; n < 2; n++) {
-    const enable = () => {
-      device.messages.novirt.enable();
-    };
-    if (present) t.notThrows(enable);
-    else t.throws(enable, { instanceOf: VfioError, code: 'ENOTSUP' });
-  }
-  const now = sent().slice(before);
-  t.log(`feature 11, with errno: ${now.join(', ')}`);
-  if (present) t.deepEqual(now, ['SET|PROBE 0', `GET|PROBE ${constants.errno.EINVAL}`, 'SET 0']);
-  // Of all that this process has sent, whatever it tried.
-  else
-    t.true(
-      sent().every((line) => line.includes('PROBE')),
-      sent().join(),
-    );
-});
+test.serial(
+  'the operation SET of VFIO_DEVICE_FEATURE is sent once, and only if the kernel has the feature',
+  async (t) => {
+    const log = process.env.VFIO_TEST_FEATURES;
+    if (log === undefined) {
+      t.log('skipped: feature_log.cc is not preloaded, as npm run test:lab does');
+      return;
+    }
+    const device = await openDevice(EDU);
+    t.teardown(() => {
+      device.close();
+    });
+    const sent = () =>
+      readFileSync(log, 'latin1')
+        .split('\n')
+        .flatMap((line) => {
+          const [pid, flags = '', errno] = line.split(' ');
+          if (pid !== String(process.pid) || (parseInt(flags, 16) & MASK) !== 11) return [];
+          const bits = Object.entries(BITS).filter(([, bit]) => (parseInt(flags, 16) & bit) !== 0);
+          return [`${bits.map(([name]) => name).join('|')} ${errno}`];
+        });
+    const before = existsSync(log) ? sent().length : 0;
+    const present = device.messages.novirt.state !== 'absent';
+    for (let n = 0; n < 2; n++) {
+      const enable = () => {
+        device.messages.novirt.enable();
+      };
+      if (present) t.notThrows(enable);
+      else t.throws(enable, { instanceOf: VfioError, code: 'ENOTSUP' });
+    }
+    const now = sent().slice(before);
+    t.log(`feature 11, with errno: ${now.join(', ')}`);
+    if (present) t.deepEqual(now, ['SET|PROBE 0', `GET|PROBE ${constants.errno.EINVAL}`, 'SET 0']);
+    // Of all that this process has sent, whatever it tried.
+    else
+      t.true(
+        sent().every((line) => line.includes('PROBE')),
+        sent().join(),
+      );
+  },
+);
 
 async function openSender(t: ExecutionContext) {
   const e1000e = await E1000e.open();

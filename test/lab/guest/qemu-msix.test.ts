@@ -16,24 +16,27 @@ import { FULL } from '../../full.js';
 
 const STEPS = FULL ? 10_000 : 2_000;
 const SEED = Number(process.env.VFIO_TEST_SEED ?? Date.now() % 2 ** 32);
-/** Vectors at the boundaries of a dword and of a quadword of pending bits. */
+/** Vectors whose pending bits are next to the boundary of a dword or a quadword. */
 const VECTORS = [1, 2, 31, 32, 63, 64];
 const CONTROL = 12;
 const FUNCTION_MASK = 0x4000;
 const ENABLE = 0x8000;
 const TIMEOUT_MS = 5000;
 
-/** A function with MSI-X, with the accesses of its driver and its deliveries. */
+/** A function with MSI-X: the accesses that a driver makes, and the deliveries. */
 interface Msix {
   mask(vector: number, masked: boolean): void;
   functionMask(masked: boolean): void;
   fire(vector: number): unknown;
   pending(): bigint[];
-  /** Deliveries since the last time. */
+  /** Number of deliveries since the previous call. */
   taken(vector: number): bigint;
 }
 
-/** MSI-X of QEMU's controller; the kernel enables the table and does not access it again. */
+/**
+ * MSI-X of QEMU's NVMe controller. The kernel enables the MSI-X table and does not access the table
+ * again.
+ */
 class Qemu implements Msix {
   readonly #queues = new Map<number, QueuePair>();
   readonly #eventfds = new Map<number, Eventfd>();
@@ -52,12 +55,12 @@ class Qemu implements Msix {
     this.#registers = nvme.registers;
     this.#places = { table: msix.table.offset, pba: msix.pba.offset };
     this.#control = capability.offset + 2;
-    // vfio-pci drops writes to message control; sysfs passes them to the device.
+    // vfio-pci drops a write to Message Control, but sysfs passes the write to the device.
     this.#config = openSync(`/sys/bus/pci/devices/${device.name}/config`, 'r+');
   }
 
   static async start(device: PciDevice): Promise<Qemu> {
-    // Vector 0 is raised by the commands that create queues, and must not stay pending.
+    // The commands that create queues raise vector 0. The vector must not stay pending.
     const eventfds = [0, ...VECTORS].map((vector) => [vector, device.createEventfd()] as const);
     const block: (Eventfd | null)[] = Array.from({ length: 65 }, () => null);
     for (const [vector, eventfd] of eventfds) block[vector] = eventfd;
@@ -154,7 +157,7 @@ const STEP = fc.record({
 });
 const show = (step: object) => Object.values(step).join(' ');
 
-/** Waits for the expected deliveries, since interrupts arrive with a delay. */
+/** Waits for the expected deliveries, because interrupts arrive with a delay. */
 function take(msix: Msix, vector: number, expected: bigint): bigint {
   const until = performance.now() + TIMEOUT_MS;
   let taken = msix.taken(vector);
@@ -162,42 +165,45 @@ function take(msix: Msix, vector: number, expected: bigint): bigint {
   return taken;
 }
 
-test.serial(`QEMU's MSI-X and ours agree in ${STEPS} random steps, seed ${SEED}`, async (t) => {
-  const plan = fc.sample(STEP, { seed: SEED, numRuns: STEPS });
-  const device = await openDevice(NVME);
-  device.config.update('command', { memory: 1, bus_master: 1 });
-  const qemu = await Qemu.start(device);
-  const ours = new Ours(device);
-  const totals = { mask: 0, functionMask: 0, fire: 0, read: 0, delivered: 0, pending: 0 };
-  try {
-    for (const [step, { kind, vector, on }] of plan.entries()) {
-      totals[kind]++;
-      if (kind === 'mask') for (const msix of [qemu, ours]) msix.mask(vector, on);
-      else if (kind === 'functionMask') for (const msix of [qemu, ours]) msix.functionMask(on);
-      else if (kind === 'fire') for (const msix of [qemu, ours]) await msix.fire(vector);
-      const pending = ours.pending();
-      const delivered = VECTORS.map((each) => ours.taken(each));
-      const theirs = VECTORS.map((each, i) => take(qemu, each, delivered[i] ?? 0n));
-      for (const count of delivered) totals.delivered += Number(count);
-      if (pending.some((bits) => bits !== 0n)) totals.pending++;
-      const same =
-        theirs.every((count, i) => count === delivered[i]) &&
-        qemu.pending().every((bits, i) => bits === pending[i]);
-      if (!same)
-        t.log(
-          plan
-            .slice(Math.max(0, step - 12), step + 1)
-            .map(show)
-            .join('\n'),
-        );
-      t.true(same, `step ${step} of seed ${SEED}`);
-      if (!same) return;
+test.serial(
+  `QEMU's MSI-X and VirtualMsix behave the same in ${STEPS} random steps, seed ${SEED}`,
+  async (t) => {
+    const plan = fc.sample(STEP, { seed: SEED, numRuns: STEPS });
+    const device = await openDevice(NVME);
+    device.config.update('command', { memory: 1, bus_master: 1 });
+    const qemu = await Qemu.start(device);
+    const ours = new Ours(device);
+    const totals = { mask: 0, functionMask: 0, fire: 0, read: 0, delivered: 0, pending: 0 };
+    try {
+      for (const [step, { kind, vector, on }] of plan.entries()) {
+        totals[kind]++;
+        if (kind === 'mask') for (const msix of [qemu, ours]) msix.mask(vector, on);
+        else if (kind === 'functionMask') for (const msix of [qemu, ours]) msix.functionMask(on);
+        else if (kind === 'fire') for (const msix of [qemu, ours]) await msix.fire(vector);
+        const pending = ours.pending();
+        const delivered = VECTORS.map((each) => ours.taken(each));
+        const theirs = VECTORS.map((each, i) => take(qemu, each, delivered[i] ?? 0n));
+        for (const count of delivered) totals.delivered += Number(count);
+        if (pending.some((bits) => bits !== 0n)) totals.pending++;
+        const same =
+          theirs.every((count, i) => count === delivered[i]) &&
+          qemu.pending().every((bits, i) => bits === pending[i]);
+        if (!same)
+          t.log(
+            plan
+              .slice(Math.max(0, step - 12), step + 1)
+              .map(show)
+              .join('\n'),
+          );
+        t.true(same, `step ${step} of seed ${SEED}`);
+        if (!same) return;
+      }
+    } finally {
+      qemu.close();
+      device.close();
     }
-  } finally {
-    qemu.close();
-    device.close();
-  }
-  t.log(JSON.stringify(totals));
-  t.true(totals.delivered > STEPS / 20, 'it delivers');
-  t.true(totals.pending > STEPS / 20, 'it pends');
-});
+    t.log(JSON.stringify(totals));
+    t.true(totals.delivered > STEPS / 20, 'it delivers');
+    t.true(totals.pending > STEPS / 20, 'it pends');
+  },
+);

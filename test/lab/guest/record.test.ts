@@ -17,7 +17,7 @@ for (const { target, demo, address } of [
   { target: edu, demo: eduDemo, address: process.env.VFIO_LAB_EDU ?? '' },
   { target: nvme, demo: nvmeDemo, address: process.env.VFIO_LAB_NVME ?? '' },
 ]) {
-  test(`QEMU's device answers the demo as the mock device did: ${target.name}`, async (t) => {
+  test(`in the demo, QEMU's device gives the same answers as the mock device: ${target.name}`, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'vfio-record-'));
     t.teardown(() => {
       rmSync(folder, { recursive: true });

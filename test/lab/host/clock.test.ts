@@ -1,4 +1,5 @@
-// The guest's clock agrees with the host's, also if the host is loaded while the guest boots.
+// Tests that the guest's clock agrees with the host's clock, even if the host is loaded while the
+// guest boots.
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { Writable } from 'node:stream';
@@ -8,7 +9,7 @@ import { runInLab } from 'vfio/lab';
 const SCRIPT = 'for i in 1 2 3; do read up idle </proc/uptime; echo $up; sleep 10; done';
 const BUSY = 'for (;;);';
 
-test('the clock of a guest holds on a loaded host', async (t) => {
+test('the clock of a guest stays accurate on a loaded host', async (t) => {
   t.timeout(300_000);
   const load = Array.from({ length: availableParallelism() }, () =>
     spawn(process.execPath, ['-e', BUSY], { stdio: 'ignore' }),
@@ -36,6 +37,6 @@ test('the clock of a guest holds on a loaded host', async (t) => {
   if (first === undefined || last === undefined) throw new Error('the guest printed nothing');
   const [guest, host] = [last.guest - first.guest, last.host - first.host];
   t.log(`${guest.toFixed(2)} s in the guest, ${host.toFixed(2)} s outside`);
-  // The line of the guest arrives late if the host is loaded.
+  // The guest's line of output arrives late if the host is loaded.
   t.true(Math.abs(guest - host) < 5);
 });

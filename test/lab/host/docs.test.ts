@@ -9,7 +9,9 @@ import { blocksOf, isGuest, PAGES, project } from '../../docs/blocks.js';
 const NOVIRT = 'bzImage-6.12-novirt';
 const novirt = process.env.VFIO_LAB_NOVIRT_KERNEL ?? '';
 
-/** Whether a line runs the suite, which scripts/test-lab.mjs runs on every kernel. */
+/**
+ * Whether a line runs the test suite. scripts/test-lab.mjs already runs the suite on every kernel.
+ */
 const isSuite = (line: string) => / -- ava\b/.test(line);
 
 const blocks = PAGES.flatMap((page) => blocksOf(page));
@@ -28,12 +30,12 @@ test.after.always(() => {
   rmSync(folder, { recursive: true });
 });
 
-test('the pages have lines that start guests', (t) => {
+test('the pages contain lines that start guests', (t) => {
   t.true(lines.length >= 5);
 });
 
 for (const line of new Set(lines)) {
-  test.serial(`a line of the pages works: ${line}`, async (t) => {
+  test.serial(`the command line from a page works: ${line}`, async (t) => {
     if (line.includes(NOVIRT) && !existsSync(novirt)) {
       t.log(`skipped: VFIO_LAB_NOVIRT_KERNEL names no ${NOVIRT}`);
       t.pass();

@@ -1,16 +1,16 @@
-// QEMU's monitor injects an uncorrectable error of a device, which the root port reports.
+// QEMU's monitor injects an uncorrectable error into a device. The root port reports this error.
 import test from 'ava';
 import { runProgram } from './guest.js';
 
-test('an error that a device reports raises ERR', async (t) => {
+test('an error that a device reports raises the ERR interrupt', async (t) => {
   t.timeout(240_000);
   const { exitCode, lines, errors } = await runProgram('errors', {
-    // This device of QEMU supports error reporting.
+    // QEMU's virtio-rng supports Advanced Error Reporting (AER).
     devices: ['virtio-rng-pci,aer=on,id=victim'],
     monitor: { ready: 'pcie_aer_inject_error victim COMP_ABORT' },
   });
   t.log(errors);
-  // The function itself sets Signaled System Error.
+  // The function sets Signaled System Error in its status register.
   t.deepEqual(lines, ['ready', 'ERR 1', 'status 4010']);
   t.is(exitCode, 0);
 });

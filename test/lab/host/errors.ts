@@ -1,4 +1,4 @@
-// Runs in the guest: waits for the ERR interrupt of the device.
+// Runs in the guest. Waits for the ERR interrupt of the device.
 import { openDevice } from 'vfio';
 
 const device = await openDevice(process.env.VFIO_LAB_VIRTIO_RNG_PCI ?? '');

@@ -9,10 +9,13 @@ import { temporaryFolder } from '../../native/helpers.js';
 
 const given = process.env.VFIO_LAB_IOMMUFD_KERNEL;
 
-/** The kernel of these tests: the given kernel with iommufd, or Debian's. */
+/** The kernel for these tests: the kernel that the environment names, or Debian's kernel. */
 export const KERNEL = given !== undefined && existsSync(given) ? given : 'debian-6.12';
 
-/** Options for hot-plug by the root ports' slots and not by ACPI, which has another driver. */
+/**
+ * QEMU options with which the root ports' slots do hot-plug. By default, ACPI does hot-plug, with
+ * another driver.
+ */
 export const SLOTS = ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'];
 
 /** Options of {@link runProgram}. */
@@ -20,14 +23,17 @@ export interface ProgramOptions {
   devices: string[];
   qemuArgs?: string[];
   env?: Record<string, string>;
-  /** Commands for QEMU's monitor, by the line of the program that triggers the command. */
+  /**
+   * Commands for QEMU's monitor. The key is the line of the program's output that triggers the
+   * command.
+   */
   monitor?: Readonly<Record<string, string>>;
 }
 
 /**
  * Runs a program of this folder in a guest.
  *
- * @returns the exit code and the lines that the program printed
+ * @returns the exit code, and the lines that the program printed
  */
 export async function runProgram(
   name: string,

@@ -1,13 +1,14 @@
-// A hot reset resets every function of the slot.
+// Tests that a hot reset resets every function of the slot.
 import test from 'ava';
 import { KERNEL, runProgram, SLOTS } from './guest.js';
 
 for (const via of KERNEL.startsWith('debian') ? ['group'] : ['group', 'cdev']) {
-  test(`a hot reset by ${via} resets both functions, which work afterwards`, async (t) => {
+  test(`a hot reset by ${via} resets both functions, and both functions work after the reset`, async (t) => {
     t.timeout(240_000);
     const { exitCode, lines, errors } = await runProgram('hot-reset', {
       devices: ['nvme,multifunction=on'],
-      // With ACPI slots, a port of QEMU does not report link up, for which Linux waits.
+      // Linux waits until the port reports that the link is up. With ACPI hot-plug, QEMU's port
+      // does not report this.
       qemuArgs: [...SLOTS, '-device', 'nvme,serial=second,bus=port0,addr=0x0.1'],
       env: { VFIO_VIA: via },
     });

@@ -1,4 +1,4 @@
-// Runs in the guest: resets the bus of two functions and checks both.
+// Runs in the guest. Resets the bus of two functions and checks both functions.
 import { realpathSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openDevice, type PciDevice, type VfioError } from 'vfio';
@@ -6,7 +6,10 @@ import { openDevice, type PciDevice, type VfioError } from 'vfio';
 const CC = 0x14;
 const CSTS = 0x1c;
 const COMMAND_REGISTER = 4;
-/** Controller enable, with queue entries of 64 and 16 bytes. */
+/**
+ * Value of the NVMe controller configuration: enabled, with submission entries of 64 bytes and
+ * completion entries of 16 bytes.
+ */
 const ENABLE = 0x0046_0001;
 const READY = 1;
 
@@ -22,7 +25,7 @@ function outcome(run: () => void): string {
   }
 }
 
-/** Starts a controller without queues; a reset stops the controller. */
+/** Starts a controller without I/O queues. A reset stops the controller. */
 async function start(device: PciDevice): Promise<() => string> {
   device.config.update('command', { memory: 1, bus_master: 1 });
   const registers = device.bar(0).map();

@@ -1,4 +1,4 @@
-// Further modules of a kernel in a guest: the nvme driver drives two disks of the lab.
+// Tests additional kernel modules in a guest. The nvme driver drives two disks of the lab.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -23,7 +23,7 @@ done
 cat /sys/devices/system/clocksource/clocksource0/current_clocksource
 `;
 
-test('further modules are loaded, and their drivers take a released device', async (t) => {
+test('additional modules are loaded, and their drivers bind to a released device', async (t) => {
   t.timeout(240_000);
   const folder = join(temporaryFolder(), 'with,comma');
   mkdirSync(folder);

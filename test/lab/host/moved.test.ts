@@ -1,4 +1,5 @@
-// Without interrupt remapping the host changes messages, and stores follow.
+// Tests that a MessageStore follows a message that the host changes. Without interrupt remapping,
+// the host changes messages.
 import test from 'ava';
 import { KERNEL_PARAMETERS } from '../../../lib/lab/machine.js';
 import { runProgram } from './guest.js';
@@ -7,13 +8,13 @@ interface Move {
   readonly cpu: number;
   readonly remapped: boolean;
   readonly before: string;
-  /** Whether the old message was still in the table after the change, until the next interrupt. */
+  /** Whether the MSI-X table kept the old message until the next interrupt. */
   readonly waits: boolean;
   readonly after: string;
   readonly copy: string;
 }
 
-test('with intremap=off the message changes with the CPU of its interrupt, and the store follows', async (t) => {
+test('with intremap=off, a message changes when its interrupt moves to another CPU, and the store follows', async (t) => {
   t.timeout(300_000);
   const { exitCode, lines, errors } = await runProgram('moved', {
     devices: ['e1000e'],

@@ -1,5 +1,5 @@
-// Runs in a guest without interrupt remapping: checks a copy of a message after the interrupt moves
-// to another CPU.
+// Runs in a guest without interrupt remapping. Checks a copy of a message after the interrupt has
+// moved to another CPU.
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { memoryStorage, MessageStore } from 'vfio';
@@ -18,7 +18,7 @@ const store = new MessageStore(device, {
 });
 store.fill(0, { index: 'msix', vector: 0 });
 store.watch(50);
-// The watch does not keep the process alive between two interrupts; this timer does.
+// This timer keeps the process alive between two interrupts.
 const alive = setInterval(() => undefined, 1000);
 
 async function raise(): Promise<void> {
@@ -31,7 +31,7 @@ const text = ({ address, data }: { address: bigint; data: number }) =>
   `${address.toString(16)} ${data.toString(16)}`;
 const now = () => text(device.messages.read('msix', 0));
 
-// Start on CPU 0.
+// The interrupt starts on CPU 0.
 vector.setAffinity([0]);
 await raise();
 store.refresh();

@@ -9,16 +9,16 @@ export interface Access {
   readonly value: bigint;
 }
 
-/** Registers of a device that may be accessed without effect. */
+/** Registers of a device whose accesses have no side effect. */
 export interface Target {
   /** The variable of the lab that contains the device's address. */
   readonly variable: string;
   /** QEMU's name for the memory region. */
   readonly region: string;
-  /** Smallest width with which QEMU calls the model. */
+  /** Smallest access width that QEMU passes to the device model. */
   readonly least: Width;
   readonly reads: readonly (readonly [width: Width, offset: number])[];
-  /** The first write is at most 4 bytes wide. */
+  /** The possible writes. The first entry is at most 4 bytes wide. */
   readonly writes: readonly (readonly [width: Width, offset: number])[];
 }
 
@@ -81,10 +81,10 @@ export const TARGETS: readonly Target[] = [
 ];
 
 const CALLS = 400;
-/** Turns of a loop, enough for V8 to optimize it fully. */
+/** Number of loop iterations. After so many iterations, V8 has fully optimized the loop. */
 export const TURNS = 4000;
 
-/** Makes random accesses; equal seeds give equal accesses. */
+/** Creates a list of random accesses. Equal seeds give equal lists. */
 export function randomAccesses({ reads, writes }: Target, seed: number): Access[] {
   let state = seed >>> 0;
   const next = (most: number) => {
@@ -101,7 +101,8 @@ export function randomAccesses({ reads, writes }: Target, seed: number): Access[
 }
 
 /**
- * Makes the accesses of {@link TURNS} loop turns: an unused read, a double read, a double write.
+ * Creates the accesses of {@link TURNS} loop iterations. Each iteration has a read with an unused
+ * result, two equal reads, and two equal writes.
  */
 export function loopAccesses({ reads, writes }: Target): Access[] {
   const [readWidth, readOffset] = reads[0] ?? [1, 0];

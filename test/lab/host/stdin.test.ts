@@ -4,7 +4,10 @@ import { text } from 'node:stream/consumers';
 import test from 'ava';
 import { runInLab } from 'vfio/lab';
 
-/** Runs a command with `stdin` and returns its output; one device only, for a faster boot. */
+/**
+ * Runs a command with `stdin` and returns the command's output. The guest has only one device, so
+ * that it boots faster.
+ */
 async function output(stdin: Readable | undefined, ...[command, ...args]: [string, ...string[]]) {
   const stdout = new PassThrough();
   const printed = text(stdout);
@@ -22,11 +25,11 @@ test.serial('a command reads its input to the end', async (t) => {
   });
 });
 
-test.serial('without input a command reads the end at once', async (t) => {
+test.serial('without input, a command immediately reads the end of the file', async (t) => {
   t.deepEqual(await output(undefined, 'cat'), { exitCode: 0, printed: '' });
 });
 
-test.serial('a command may end before its input does', async (t) => {
+test.serial('a command can end before the end of its input', async (t) => {
   const stdin = new PassThrough();
   stdin.write('one\ntwo\n');
   t.deepEqual(await output(stdin, 'head', '-n', '1'), { exitCode: 0, printed: 'one\n' });

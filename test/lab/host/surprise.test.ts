@@ -1,8 +1,8 @@
-// Surprise removal: an open device is removed from the hot-plug slot of a root port.
+// Tests surprise removal. An open device is removed from the hot-plug slot of a root port.
 import test from 'ava';
 import { runProgram, SLOTS } from './guest.js';
 
-test('after surprise removal nothing hangs, and close works', async (t) => {
+test('after surprise removal, no call hangs, and close() works', async (t) => {
   t.timeout(240_000);
   const { exitCode, lines, errors } = await runProgram('surprised', {
     devices: ['nvme'],

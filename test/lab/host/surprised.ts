@@ -1,4 +1,4 @@
-// Runs in the guest: an open device is removed from its slot without notice.
+// Runs in the guest. Removes an open device from its slot without notice.
 import { execFileSync } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -12,9 +12,9 @@ const name = process.env.VFIO_LAB_NVME ?? '';
 const path = `/sys/bus/pci/devices/${name}`;
 
 /**
- * Removes the device through Slot Control: QEMU ejects the device of a slot without power. The
- * slot's interrupts stay off until power is on again; otherwise the kernel would treat this as
- * requested.
+ * Removes the device by the register Slot Control. QEMU ejects a device when the power of the slot
+ * is off. The slot's interrupts stay off until the power is on again. Otherwise the kernel would
+ * treat the removal as a requested removal.
  */
 function pullOut(): void {
   const port = basename(dirname(realpathSync(path)));
@@ -47,7 +47,7 @@ if (process.env.DEFAULT === undefined) {
   console.log('requested');
   await sleep(FINISH);
   const calls: Record<string, () => unknown> = {
-    // For a missing device QEMU reads 0; a real bus reads all ones.
+    // A read of a missing device returns 0 in QEMU, and all ones on a real bus.
     register: () => [0, 0xffff_ffff].includes(registers.read32(8)),
     write: () => {
       registers.write32(0, 1);

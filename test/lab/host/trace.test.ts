@@ -1,4 +1,4 @@
-// Compares each access that QEMU's models receive with the access of the program.
+// Compares each access that QEMU's device models receive with the access that the program made.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -15,7 +15,7 @@ interface Logged extends Omit<Access, 'width'> {
   readonly region: string;
 }
 
-/** Reads the accesses that QEMU logged, split at the marks. */
+/** Reads the accesses that QEMU logged. The result has one list for each mark. */
 function readTrace(path: string): Logged[][] {
   const parts: Logged[][] = [];
   for (const line of readFileSync(path, 'latin1').split('\n')) {
@@ -49,7 +49,7 @@ function compare(t: ExecutionContext, target: Target, logged: Logged[], planned:
   );
 }
 
-test('devices receive the accesses of the program with the same widths', async (t) => {
+test('devices receive the accesses of a program with unchanged widths', async (t) => {
   t.timeout(300_000);
   const seed = Math.floor(Math.random() * 2 ** 32);
   t.log(`VFIO_TEST_SEED=${seed}`);

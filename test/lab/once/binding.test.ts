@@ -1,4 +1,4 @@
-// Tests vfio bind and release on a function with another kernel driver, virtio-pci.
+// Tests `vfio bind` and `vfio release` on a function whose kernel driver is virtio-pci.
 import {
   existsSync,
   readdirSync,
@@ -15,7 +15,7 @@ import { openDeviceSync } from 'vfio';
 import { vfio } from '../../cli/vfio.js';
 
 const ADDRESS = process.env.VFIO_LAB_VIRTIO_RNG_PCI ?? '';
-/** The short form of the address. */
+/** The function's address without the PCI domain. */
 const SHORT = ADDRESS.replace('0000:', '');
 const DEVICE = `/sys/bus/pci/devices/${ADDRESS}`;
 const NOBODY = 65534;
@@ -35,7 +35,7 @@ async function told(...args: string[]): Promise<Told> {
 }
 
 test.serial(
-  "release of a function bound by another tool leaves the driver to the kernel's choice",
+  'if another tool bound a function, vfio release lets the kernel choose the driver',
   async (t) => {
     t.is(driver(), 'vfio-pci');
     const { functions } = await told('release', SHORT);
@@ -44,7 +44,7 @@ test.serial(
   },
 );
 
-test.serial('a program of the user given by bind --owner opens the device', async (t) => {
+test.serial('a program of the user that bind --owner names can open the device', async (t) => {
   const planned = await vfio(['bind', SHORT, '--owner', String(NOBODY), '--dry-run']);
   t.regex(
     planned.stdout,
@@ -58,7 +58,8 @@ test.serial('a program of the user given by bind --owner opens the device', asyn
   t.true(nodes.length > 0);
   for (const node of nodes) t.is(statSync(node).uid, NOBODY, node);
 
-  // The addon is loaded first: the user may not be able to read this folder.
+  // The addon is loaded before the user changes, because the new user might not have permission to
+  // read this folder.
   const program = `
     import { createEventfd, openDeviceSync } from 'vfio';
     createEventfd().close();
@@ -73,7 +74,7 @@ test.serial('a program of the user given by bind --owner opens the device', asyn
   t.is(stdout, `${NOBODY} 1af4\n`);
 });
 
-test.serial('release is refused while a program has the device open', async (t) => {
+test.serial('vfio release refuses a device that a program has open', async (t) => {
   const device = openDeviceSync(ADDRESS);
   try {
     const { code, stderr } = await vfio(['release', SHORT]);
@@ -85,14 +86,14 @@ test.serial('release is refused while a program has the device open', async (t) 
   }
 });
 
-test.serial('release binds the former driver', async (t) => {
+test.serial('vfio release binds the former driver', async (t) => {
   const { functions } = await told('release', SHORT);
   t.deepEqual(functions, [{ name: ADDRESS, from: 'vfio-pci', to: 'virtio-pci' }]);
   t.deepEqual([driver(), override()], ['virtio-pci', '(null)']);
 });
 
 test.serial(
-  'a function of another driver is not opened, and the hint says how to bind it',
+  'opening a function with another driver fails, and the hint says how to bind the function',
   async (t) => {
     const { code, stderr } = await vfio(['info', SHORT]);
     t.is(code, 1);
@@ -100,16 +101,19 @@ test.serial(
   },
 );
 
-test.serial("the device of the guest's own files is in use and not bound", async (t) => {
-  const shares = readdirSync('/sys/bus/virtio/devices').map((name) => {
-    return join('/sys/bus/virtio/devices', name);
-  });
-  const share = shares.find((path) => existsSync(join(path, 'mount_tag'))) ?? '';
-  const name = basename(dirname(realpathSync(share)));
-  const use = `the share of ${basename(share)} is mounted on /host in init (1)`;
-  const planned = await vfio(['bind', name, '--dry-run']);
-  t.deepEqual([planned.code, planned.stdout.split('\n')[0]], [0, `# in use: ${use}`]);
-  const { code, stderr } = await vfio(['bind', name]);
-  t.is(code, 1);
-  t.true(stderr.startsWith(`vfio: EBUSY: in use: ${use}`), stderr);
-});
+test.serial(
+  "vfio bind refuses the virtio device of the guest's own files, because the device is in use",
+  async (t) => {
+    const shares = readdirSync('/sys/bus/virtio/devices').map((name) => {
+      return join('/sys/bus/virtio/devices', name);
+    });
+    const share = shares.find((path) => existsSync(join(path, 'mount_tag'))) ?? '';
+    const name = basename(dirname(realpathSync(share)));
+    const use = `the share of ${basename(share)} is mounted on /host in init (1)`;
+    const planned = await vfio(['bind', name, '--dry-run']);
+    t.deepEqual([planned.code, planned.stdout.split('\n')[0]], [0, `# in use: ${use}`]);
+    const { code, stderr } = await vfio(['bind', name]);
+    t.is(code, 1);
+    t.true(stderr.startsWith(`vfio: EBUSY: in use: ${use}`), stderr);
+  },
+);

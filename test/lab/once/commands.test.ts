@@ -9,7 +9,7 @@ const LAB = Object.entries(process.env).filter(([name]) => /^VFIO_LAB_[A-Z0-9_]+
 const DEVICES = LAB.flatMap(([, value = '']) => (value.startsWith('0000:') ? [value] : []));
 const EDU = process.env.VFIO_LAB_EDU ?? '';
 
-test('short addresses and vendor:device name a function', async (t) => {
+test('commands accept a short address and vendor:device as the name of a function', async (t) => {
   const outcomes = await Promise.all(
     [EDU.replace('0000:', ''), '1234:11e8'].map((name) => vfio(['doctor', name, '--json'])),
   );
@@ -22,7 +22,7 @@ test('short addresses and vendor:device name a function', async (t) => {
   t.is(stdout, 'bar0+0x0000: 010000ed\n');
 });
 
-test('configuration space is listed as by lspci', (t) => {
+test('vfio config decodes configuration space in the same way as lspci', (t) => {
   t.true(DEVICES.length >= 4, DEVICES.join(' '));
   const version = lspciVersion();
   if (version === null) {

@@ -3,24 +3,24 @@ import test from 'ava';
 
 const { VFIO_LAB_NVME = '', VFIO_LAB_EDU = '', VFIO_LAB_E1000E = '' } = process.env;
 
-test('the example edu works', async (t) => {
+test('the example program edu works', async (t) => {
   t.is(await example('edu', VFIO_LAB_EDU), '10! = 3628800\nthere and back again by DMA\n');
 });
 
-test('the example worker works', async (t) => {
+test('the example program worker works', async (t) => {
   t.is(
     await example('worker', VFIO_LAB_EDU),
     'factorials from the worker: 6, 120, 5040\nmeanwhile the main thread ran on\n',
   );
 });
 
-test('the example nvme works', async (t) => {
+test('the example program nvme works', async (t) => {
   const [, ...queues] = (await example('nvme', VFIO_LAB_NVME)).trim().split('\n');
   t.is(queues.length, QUEUES.length);
   queues.forEach((line, i) => t.regex(line, QUEUES[i] ?? /^$/));
 });
 
-test('the example e1000e resolves the address of the gateway', async (t) => {
+test('the example program e1000e resolves the address of the gateway', async (t) => {
   t.deepEqual((await example('e1000e', VFIO_LAB_E1000E)).trim().split('\n'), [
     'link: 1000 Mb/s, full duplex',
     '52:54:00:12:34:56 (10.0.2.15) asked who has 10.0.2.2: sent, by vector 1',

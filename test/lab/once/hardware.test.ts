@@ -5,11 +5,11 @@ import { promisify } from 'node:util';
 import test from 'ava';
 import { blocksOf, project, expectedOutput } from '../../docs/blocks.js';
 
-/** The card of docs/hardware.md is edu in the guest. */
+/** In the guest, edu replaces the card that docs/hardware.md uses. */
 const CARD = process.env.VFIO_LAB_EDU ?? '';
 const run = promisify(execFile);
 
-// The guest loads vfio-pci, or has it built in, before a command runs.
+// Before a command runs, the guest has already loaded vfio-pci or has vfio-pci built in.
 const { folder, env } = project({ modprobe: 'test -e /sys/bus/pci/drivers/$1' });
 
 test.after.always(async () => {

@@ -1,5 +1,5 @@
-// Tests on a real kernel that vfio bind and release refuse functions in use. Most tests need the
-// modules nvme, dm-mod and e1000e, and the programs dmsetup and ip.
+// Tests on a real kernel that `vfio bind` and `vfio release` refuse functions that are in use. Most
+// tests need the modules nvme, dm-mod and e1000e, and the programs dmsetup and ip.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -35,7 +35,7 @@ const withNic = hasDriver('e1000e') && hasProgram('ip') ? test.serial : test.ser
 const driver = (name: string) => basename(readlinkSync(`/sys/bus/pci/devices/${name}/driver`));
 const run = (program: string, ...args: string[]) => execFileSync(program, args, { stdio: 'pipe' });
 
-/** Returns the uses for which bind refuses a function. */
+/** Runs a command that must refuse a function. Returns the uses that the error names. */
 async function refusal(name: string, command = 'bind'): Promise<string> {
   const before = driver(name);
   const { code, stderr } = await vfio([command, name]);
@@ -43,7 +43,10 @@ async function refusal(name: string, command = 'bind'): Promise<string> {
   return /^vfio: EBUSY: in use: (.*) 'IOMMU group \d+'\n/.exec(stderr)?.[1] ?? stderr;
 }
 
-/** Releases a function to its own driver, and waits for a name in a folder that the driver makes. */
+/**
+ * Releases a function to its own driver. Waits until the driver has created a matching name in a
+ * folder.
+ */
 async function release(name: string, folder: string, wanted: RegExp): Promise<string> {
   const { code, stderr } = await vfio(['release', name]);
   if (code !== 0) throw new Error(stderr);
@@ -62,25 +65,31 @@ async function end(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-test.serial("the virtio console of the guest's own pipes is in use and not bound", async (t) => {
-  const folder = '/sys/class/virtio-ports';
-  const port = readdirSync(folder)[0] ?? '';
-  const console = basename(dirname(dirname(dirname(realpathSync(join(folder, port))))));
-  t.regex(await refusal(console), /\/dev\/vport\d+p\d+ is open in \w+ \(\d+\)/);
-});
+test.serial(
+  "vfio bind refuses the virtio console of the guest's own pipes, because the console is in use",
+  async (t) => {
+    const folder = '/sys/class/virtio-ports';
+    const port = readdirSync(folder)[0] ?? '';
+    const console = basename(dirname(dirname(dirname(realpathSync(join(folder, port))))));
+    t.regex(await refusal(console), /\/dev\/vport\d+p\d+ is open in \w+ \(\d+\)/);
+  },
+);
 
-test.serial('release fails if vfio-pci claims the ids, and works after remove_id', async (t) => {
-  writeFileSync('/sys/bus/pci/drivers/vfio-pci/new_id', '1234 11e8');
-  const { code, stderr } = await vfio(['release', EDU]);
-  t.is(code, 1);
-  t.regex(stderr, /^vfio: EBUSY: vfio-pci bound to .* again, since it claims the ids 1234:11e8/);
-  t.is(driver(EDU), 'vfio-pci');
-  const fix = /'(echo 1234 11e8 > [^']*remove_id)'/.exec(stderr)?.[1] ?? 'false';
-  run('sh', '-c', fix);
-  const released = await vfio(['release', EDU]);
-  t.is(released.stdout, `${EDU}: vfio-pci -> no driver\n`);
-  t.is((await vfio(['bind', EDU])).code, 0);
-});
+test.serial(
+  'vfio release fails if vfio-pci claims the ids of the function, and works after remove_id',
+  async (t) => {
+    writeFileSync('/sys/bus/pci/drivers/vfio-pci/new_id', '1234 11e8');
+    const { code, stderr } = await vfio(['release', EDU]);
+    t.is(code, 1);
+    t.regex(stderr, /^vfio: EBUSY: vfio-pci bound to .* again, since it claims the ids 1234:11e8/);
+    t.is(driver(EDU), 'vfio-pci');
+    const fix = /'(echo 1234 11e8 > [^']*remove_id)'/.exec(stderr)?.[1] ?? 'false';
+    run('sh', '-c', fix);
+    const released = await vfio(['release', EDU]);
+    t.is(released.stdout, `${EDU}: vfio-pci -> no driver\n`);
+    t.is((await vfio(['bind', EDU])).code, 0);
+  },
+);
 
 withDisk('a disk that a program has open is in use, and so is its controller', async (t) => {
   const disk = await release(NVME, '/sys/class/block', /^nvme\d+n\d+$/);
@@ -154,7 +163,7 @@ withVirtual('a physical function keeps its driver while it has virtual functions
   const name = physical ?? '';
   const virtual = `/sys/bus/pci/devices/${name}/sriov_numvfs`;
   const refused = /^virtual function \S+ \(.*\) ends with \S+; virtual function \S+ \(.*\) ends/;
-  // QEMU's virtual functions are offline: the nvme driver would wait for them.
+  // The nvme driver would wait for QEMU's virtual functions, because these functions are offline.
   writeFileSync(`/sys/bus/pci/devices/${name}/sriov_drivers_autoprobe`, '0');
   writeFileSync(virtual, '2');
   t.regex(await refusal(name), refused);

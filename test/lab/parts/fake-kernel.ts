@@ -3,12 +3,15 @@ import { join } from 'node:path';
 
 export const RELEASE = '6.12.1-test';
 
-/** The modules that the lab needs, as a list of built-in modules. */
+/** Text of a file modules.builtin that lists all modules that the lab needs. */
 export const BUILTIN = ['virtio_pci', 'virtio_console', '9pnet_virtio', '9p', 'overlay', 'vfio-pci']
   .map((name) => `kernel/drivers/${name}.ko\n`)
   .join('');
 
-/** Makes an ELF file with only a `.modinfo` section, such as `['depends=a,b']`. */
+/**
+ * Creates an ELF file whose only content is the section `.modinfo`. Example of the entries:
+ * `['depends=a,b']`.
+ */
 export function fakeModule(info: readonly string[]): Buffer {
   const modinfo = Buffer.from(info.map((entry) => `${entry}\0`).join(''));
   const names = Buffer.from('\0.modinfo\0.shstrtab\0');
@@ -35,7 +38,7 @@ export function fakeModule(info: readonly string[]): Buffer {
   return Buffer.concat([header, modinfo, names, ...sections]);
 }
 
-/** Makes the header of a bzImage that has no code. */
+/** Creates the header of a bzImage without code. */
 export function fakeImage(): Buffer {
   const image = Buffer.alloc(5 * 512 + 16 * 100);
   image[0x1f1] = 4;
@@ -46,7 +49,10 @@ export function fakeImage(): Buffer {
   return image;
 }
 
-/** Writes a folder like an unpacked package; its modules are given with their `.modinfo`. */
+/**
+ * Writes a folder with the files of an unpacked package. Each module is given by the entries of its
+ * `.modinfo`.
+ */
 export function writeKernel(
   folder: string,
   modules: Readonly<Record<string, readonly string[]>>,

@@ -24,7 +24,7 @@ const stored = join(cache, 'vfio/kernels/debian-6.12');
 const find = (choice: string, modules: readonly string[] = [], signal?: AbortSignal) =>
   findKernel(choice, { modules, report: () => undefined, signal });
 
-/** Stores a kernel in the cache, with a package that contains more modules. */
+/** Stores a kernel in the cache. The kernel's package contains more modules than the cache. */
 function storeKernel(): string {
   const { modules } = writeKernel(stored, {});
   const unpacked = temporaryFolder();
@@ -36,7 +36,7 @@ function storeKernel(): string {
   return modules;
 }
 
-test.serial('modules that the cache lacks are unpacked from the package once', async (t) => {
+test.serial('modules that the cache lacks are unpacked from the package only once', async (t) => {
   const modules = storeKernel();
   const kernel = await find('debian-6.12', ['dm-mod']);
   t.is(kernel.release, RELEASE);
@@ -51,40 +51,52 @@ test.serial('modules that the cache lacks are unpacked from the package once', a
   t.is((await find('debian-6.12', ['dm-mod'])).modules.further.length, 2);
 });
 
-test.serial('an unknown module of a named kernel is refused with the name', async (t) => {
-  const modules = storeKernel();
-  const message = "ENOENT: the kernel debian-6.12 has no module 'nonsense'";
-  await t.throwsAsync(find('debian-6.12', ['nonsense']), { message });
-  // With a list of the modules, the package is not unpacked.
-  writeFileSync(join(modules, 'modules.order'), 'kernel/drivers/md/dm-mod.ko\n');
-  truncateSync(join(stored, 'package.deb'));
-  await t.throwsAsync(find('debian-6.12', ['nonsense']), { message });
-});
+test.serial(
+  'an unknown module of a named kernel gives an error with the name of the module',
+  async (t) => {
+    const modules = storeKernel();
+    const message = "ENOENT: the kernel debian-6.12 has no module 'nonsense'";
+    await t.throwsAsync(find('debian-6.12', ['nonsense']), { message });
+    // If the cache has a list of the modules, the package is not unpacked.
+    writeFileSync(join(modules, 'modules.order'), 'kernel/drivers/md/dm-mod.ko\n');
+    truncateSync(join(stored, 'package.deb'));
+    await t.throwsAsync(find('debian-6.12', ['nonsense']), { message });
+  },
+);
 
-test.serial('a damaged package in the cache is refused with the folder to delete', async (t) => {
-  rmSync(stored, { recursive: true });
-  storeKernel();
-  truncateSync(join(stored, 'package.deb'), 100);
-  const error = await t.throwsAsync<VfioError>(find('debian-6.12', ['nvme']), {
-    code: 'EINVAL',
-    message: /the package cannot be unpacked: .*package\.deb'$/,
-  });
-  t.is(error.hint, `Delete ${stored}: the lab then downloads the kernel again.`);
-});
-
-test.serial('a damaged image in the cache is refused with the folder to delete', async (t) => {
-  const { image } = writeKernel(stored, {});
-  for (const [size, message] of [
-    [3000, /the kernel is incomplete: 3000 of 4160 bytes/],
-    [0, /the file is not an x86 bzImage/],
-  ] as const) {
-    truncateSync(image, size);
-    const error = await t.throwsAsync<VfioError>(find('debian-6.12'), { code: 'EINVAL', message });
+test.serial(
+  'a damaged package in the cache gives an error that names the folder to delete',
+  async (t) => {
+    rmSync(stored, { recursive: true });
+    storeKernel();
+    truncateSync(join(stored, 'package.deb'), 100);
+    const error = await t.throwsAsync<VfioError>(find('debian-6.12', ['nvme']), {
+      code: 'EINVAL',
+      message: /the package cannot be unpacked: .*package\.deb'$/,
+    });
     t.is(error.hint, `Delete ${stored}: the lab then downloads the kernel again.`);
-  }
-});
+  },
+);
 
-test('a kernel given by path uses the modules beside it', async (t) => {
+test.serial(
+  'a damaged image in the cache gives an error that names the folder to delete',
+  async (t) => {
+    const { image } = writeKernel(stored, {});
+    for (const [size, message] of [
+      [3000, /the kernel is incomplete: 3000 of 4160 bytes/],
+      [0, /the file is not an x86 bzImage/],
+    ] as const) {
+      truncateSync(image, size);
+      const error = await t.throwsAsync<VfioError>(find('debian-6.12'), {
+        code: 'EINVAL',
+        message,
+      });
+      t.is(error.hint, `Delete ${stored}: the lab then downloads the kernel again.`);
+    }
+  },
+);
+
+test('a kernel that is given by path uses the modules of its unpacked package', async (t) => {
   const { image } = writeKernel(temporaryFolder(), { nvme: [] });
   const { modules } = await find(image, ['nvme', 'overlay']);
   t.deepEqual(
@@ -99,7 +111,7 @@ test('a kernel given by path uses the modules beside it', async (t) => {
   });
 });
 
-test('a FIFO is no kernel', async (t) => {
+test('a FIFO is refused as a kernel', async (t) => {
   const path = join(temporaryFolder(), 'fifo');
   execFileSync('mkfifo', [path]);
   await t.throwsAsync(find(path), {

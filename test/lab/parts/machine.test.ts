@@ -19,14 +19,14 @@ function argumentsFor(devices: readonly string[], extra: readonly string[] = [])
   });
 }
 
-test('two devices of a kind have different serial numbers', (t) => {
+test('two devices of the same kind have different serial numbers', (t) => {
   const [first, second, third] = parseDevices(['nvme', 'nvme', 'nvme,serial=mine']);
   t.is(first?.device, 'nvme,serial=vfio-lab-0');
   t.is(second?.device, 'nvme,serial=vfio-lab-1');
   t.is(third?.device, 'nvme,serial=mine');
 });
 
-test('a device to which another device refers comes first, other arguments last', (t) => {
+test('a device to which a lab device refers comes before the lab device, and other arguments come last', (t) => {
   const args = argumentsFor(
     ['nvme,subsys=sub', 'edu'],
     ['-device', 'late,bus=port1', '-device', 'nvme-subsys,id=sub', '-name', 'x'],
@@ -37,7 +37,7 @@ test('a device to which another device refers comes first, other arguments last'
   t.deepEqual(args.slice(-4), ['-device', 'late,bus=port1', '-name', 'x']);
 });
 
-test('a comma in the temporary folder is quoted', (t) => {
+test('a comma in the path of the temporary folder is quoted', (t) => {
   t.true(argumentsFor(['edu']).includes('file,id=console,path=/tmp/a,,b/console'));
 });
 
@@ -45,13 +45,13 @@ test('the guest uses a clock that needs no calibration', (t) => {
   t.regex(argumentsFor(['edu']).join(' '), /\bclocksource=hpet\b/);
 });
 
-test('only names of shell variables reach the guest', (t) => {
+test('only variables with a valid shell name are passed to the guest', (t) => {
   const caller = { 'NODE_a-b': '1', 'VFIO_x;reboot': '1', LC_ALL: 'C', NODE_ENV: 'test' };
   const names = Object.keys(guestEnvironment(caller, '/', {}));
   t.deepEqual(names, ['TERM', 'LC_ALL', 'NODE_ENV', 'PATH']);
 });
 
-test('further modules are loaded after the devices are bound', (t) => {
+test('additional modules are loaded after the devices are bound', (t) => {
   const script = initScript({
     modules: ['vfio_pci'],
     furtherModules: ['nvme'],
@@ -67,7 +67,7 @@ test('further modules are loaded after the devices are bound', (t) => {
   t.true(at('\nbind NVME') < at('insmod /modules/nvme.ko'));
 });
 
-test('wrong options are refused before anything starts', (t) => {
+test('wrong options are refused before the lab starts a program', (t) => {
   const check = (options: object) => () => {
     checkOptions({ command: 'true', ...options });
   };

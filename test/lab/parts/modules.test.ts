@@ -14,7 +14,7 @@ function plan(names: readonly string[], modules: Readonly<Record<string, readonl
   return planModules(openModules(folder, LABEL), names);
 }
 
-test('further modules come after their dependencies', (t) => {
+test('additional modules are loaded after their dependencies', (t) => {
   const { required, further } = plan(['dm-crypt', 'nvme'], {
     'dm-crypt': ['license=GPL', 'depends=dm-mod'],
     'dm-mod': ['depends=dax'],
@@ -33,7 +33,7 @@ test('further modules come after their dependencies', (t) => {
   );
 });
 
-test('a soft dependency is loaded before, if the kernel has its module', (t) => {
+test('a soft dependency is loaded before its module, if the kernel has the soft dependency', (t) => {
   const { further } = plan(['libcrc32c'], {
     libcrc32c: ['softdep=pre: crc32c unknown post: later'],
     crc32c_generic: [],
@@ -45,7 +45,7 @@ test('a soft dependency is loaded before, if the kernel has its module', (t) => 
   );
 });
 
-test('a built-in module needs no file', (t) => {
+test('a built-in module needs no module file', (t) => {
   t.deepEqual(plan(['overlay', 'vfio_pci'], {}).further, []);
 });
 
@@ -73,7 +73,7 @@ for (const [what, damage] of [
   ['empty', () => Buffer.alloc(0)],
   ['foreign', () => Buffer.alloc(5000)],
 ] as const) {
-  test(`a damaged module is refused with its path and a fix: ${what}`, (t) => {
+  test(`a damaged module gives an error with its path and a fix: ${what}`, (t) => {
     const { modules } = writeKernel(temporaryFolder(), { nvme: ['depends='] });
     const path = join(modules, 'nvme.ko');
     writeFileSync(path, damage(readFileSync(path)));

@@ -63,7 +63,7 @@ for (const [model, demo] of [
   });
 }
 
-test('program writes precede the call, and device writes follow the interrupt', async (t) => {
+test('program writes come before the call; device writes come after the interrupt', async (t) => {
   const lines = await record('mock:edu#memory', async (device) => {
     device.config.update('command', { memory: 1, bus_master: 1 });
     const registers = device.bar(0).map();
@@ -96,7 +96,7 @@ test('program writes precede the call, and device writes follow the interrupt', 
   t.true(at({ op: 'eventfd_read' }) < at({ op: 'buffer_read' }));
 });
 
-test('changes of write-only memory come from the device, even without an interrupt', async (t) => {
+test('changes of write-only memory count as device writes even without an interrupt', async (t) => {
   const lines = await record('mock:edu#polled', async (device) => {
     device.config.update('command', { memory: 1, bus_master: 1 });
     const registers = device.bar(0).map();
@@ -113,7 +113,7 @@ test('changes of write-only memory come from the device, even without an interru
   t.like(changes.at(-1), { op: 'buffer_read', offset: 0, answer: { data: '0000' } });
 });
 
-test('a failing call is recorded, a call that the library refuses is not recorded', async (t) => {
+test('a failing call is recorded; a call that the library refuses is not recorded', async (t) => {
   const lines = await record('mock:edu#failing', (device) => {
     t.throws(() => device.region(8));
     t.throws(() => device.bar(0).map({ offset: -1 }));

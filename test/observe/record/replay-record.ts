@@ -22,7 +22,7 @@ export async function replayRecord(
 ): Promise<Difference | null> {
   const replies = await runScript(connection, record);
   const recorded = record.map(({ answer }) => answer);
-  // An answer that equals the recorded answer may have another text, so the recorded text is used.
+  // Two equal answers can have different texts, so the recorded text is used.
   const now = replies.map((reply, i) => ('recorded' in reply ? reply : recorded[i]));
   const answers = now.map((reply) => ({ ok: false, ...reply, recorded: undefined }));
   return compare(target, record, recorded, answers);

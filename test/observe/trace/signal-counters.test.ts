@@ -39,7 +39,7 @@ for (const [kind, createEventfd] of [
     eventfd.close();
   });
 
-  test(`${kind}: signals are also counted if a delivery reads the eventfd`, (t) => {
+  test(`${kind}: signals are counted even if a delivery reads the eventfd`, (t) => {
     const counters = new SignalCounters(() => undefined);
     const eventfd = createEventfd();
     const counter = counters.create(eventfd, true);
@@ -51,7 +51,7 @@ for (const [kind, createEventfd] of [
     eventfd.close();
   });
 
-  test(`${kind}: a stopped counter reports no further signals and frees its slot`, (t) => {
+  test(`${kind}: a stopped counter reports no further signals, and a new counter works`, (t) => {
     const seen: unknown[] = [];
     const counters = new SignalCounters((eventfd) => seen.push(eventfd));
     const [a, b] = [createEventfd(), createEventfd()];

@@ -52,7 +52,7 @@ test('if an eventfd leaves its event set, interrupts after the last delivery are
   t.is(interrupts.length, 3);
 });
 
-test('a signal that is noticed after its delivery makes no interrupt late or lost', (t) => {
+test('if a signal is noticed after its delivery, no interrupt counts as late or lost', (t) => {
   const interrupts = build((vector) => {
     vector.deliver(100, 101, 1);
     vector.signal(105, 1);

@@ -2,12 +2,15 @@ import fc from 'fast-check';
 
 const EXPRESS = 0x10;
 /**
- * Assigned ids. Ids are excluded if lspci decodes missing registers of the capability, or if
- * missing registers crash lspci.
+ * Assigned ids. An id is excluded if lspci decodes registers that the capability does not have, or
+ * if missing registers crash lspci.
  */
 const STANDARD = ids(0x16, [0x0d, EXPRESS, 0x14]);
 const EXTENDED = ids(0x30, [0x05, 0x07, 0x18, 0x23]);
-/** Header types, including CardBus. For CardBus, lspci does not decode the PCI-X capability. */
+/**
+ * The header types of the generated functions, including CardBus. In a function with a CardBus
+ * header, lspci does not decode the PCI-X capability.
+ */
 const TYPES = [0, 0, 1, 2] as const;
 const PCIX = 0x07;
 
@@ -15,7 +18,10 @@ function ids(count: number, without: readonly number[]): number[] {
   return Array.from({ length: count }, (_, id) => id).filter((id) => !without.includes(id));
 }
 
-/** Random bytes. Every offset to which a list may link contains a capability. */
+/**
+ * Generates configuration space from random bytes. There is a capability at every offset to which a
+ * list can link.
+ */
 export const anything: fc.Arbitrary<Uint8Array> = fc
   .record({
     type: fc.constantFrom(...TYPES),
@@ -39,7 +45,8 @@ export const anything: fc.Arbitrary<Uint8Array> = fc
       config[offset + 1] = 0;
       if (at(offset + 3) < 0x10) config.set([at(offset + 2) & 0xf, 0], offset + 2);
     }
-    // If a capability is cut off, lspci prints no line break after the capability.
+    // If the end of the image cuts off a capability, lspci prints no line break after the
+    // capability.
     if (config.length === 4096) for (const offset of [0xff8, 0xffc]) skip(config, offset);
     const pointer = type === 2 ? 0x14 : 0x34;
     config[pointer] = at(pointer) | 0x40;
@@ -53,7 +60,10 @@ function skip(config: Uint8Array, offset: number): void {
   if (config[offset] === SERIAL_NUMBER) config[offset] = 0;
 }
 
-/** Random bytes from a seed. A failing input of 4096 bytes could not be shrunk in a useful way. */
+/**
+ * Generates random bytes from a seed. The bytes are not generated one by one, because fast-check
+ * cannot usefully shrink a failing input of 4096 bytes.
+ */
 function bytesOf(size: number): fc.Arbitrary<Uint8Array> {
   return fc.nat(0x7fff_ffff).map((seed) => {
     let state = seed | 1;
@@ -65,8 +75,8 @@ function bytesOf(size: number): fc.Arbitrary<Uint8Array> {
 }
 
 /**
- * Clears reserved bits of the ROM register and limits bridge windows to 4 TiB. For larger windows,
- * lspci prints wrong sizes.
+ * Clears the reserved bits of the ROM register, and limits the windows of bridges to 4 TiB. For
+ * larger windows, lspci prints wrong sizes.
  */
 function fixHeader(config: Uint8Array, type: number): void {
   const rom = [0x30, 0x38][type];

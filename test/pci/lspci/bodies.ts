@@ -1,22 +1,31 @@
 import fc from 'fast-check';
 
-/** Offset of the tested capability. This capability is the first in its list. */
+/** The offset of the tested capability, which is the first capability in its list. */
 const STANDARD = 0x40;
 const EXTENDED = 0x100;
 const EXPRESS = 0x40;
-/** Base class and sub class that belong to each header type. */
+/** The class code (base class and sub class) for each header type. */
 const CLASSES = [0x0200, 0x0604, 0x0607];
 
-/** A capability whose registers are filled with random values. */
+/** Describes a capability for which the tests generate random registers. */
 export interface Kind {
   readonly name: string;
   readonly id: number;
   readonly extended: boolean;
-  /** Header types of the function with the capability. The default is endpoints and bridges. */
+  /**
+   * The header types of functions that can have the capability. By default, these are endpoints and
+   * bridges.
+   */
   readonly headers?: readonly number[];
-  /** Sets registers that must be valid for the capability to be decoded. */
+  /**
+   * Sets the registers that must contain valid values, because lspci otherwise does not decode the
+   * capability.
+   */
   readonly fix?: (body: DataView) => void;
-  /** Sets registers outside of the capability that the decoding depends on. */
+  /**
+   * The decoding depends on some registers outside of the capability. This function sets these
+   * registers.
+   */
   readonly function?: (config: DataView) => void;
 }
 
@@ -24,13 +33,16 @@ interface Draw {
   readonly type: number;
   readonly header: number;
   readonly body: Uint8Array;
-  /** Whether the capability is at the end of configuration space, with its body cut off. */
+  /**
+   * Whether the capability is at the end of configuration space, so that its last registers are cut
+   * off.
+   */
   readonly late: boolean;
 }
 
 /**
- * Generates functions with this capability. If the capability is extended, the function also has
- * the PCI Express capability.
+ * Generates the configuration space of functions that have this capability. If the capability is
+ * extended, the function also has the PCI Express capability.
  */
 export function bodyOf(kind: Kind): fc.Arbitrary<Uint8Array> {
   const room = kind.extended ? 0x300 : 0x100 - STANDARD;
@@ -57,7 +69,7 @@ function assemble(kind: Kind, { type, header, body, late }: Draw): Uint8Array {
   const made = new Uint8Array(config.length);
   made.set(body);
   kind.fix?.(new DataView(made.buffer));
-  // The last registers of a late capability are past the end of the image.
+  // If `late` is true, the last registers of the capability are past the end of the image.
   const at = !late
     ? kind.extended
       ? EXTENDED

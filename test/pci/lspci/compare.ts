@@ -1,7 +1,10 @@
 import { flagsOf, type Listing, listConfig } from '../../../lib/pci/listing/index.js';
 import { parseLspci, squeeze, type SeenCapability } from './parse.js';
 
-/** Known differences from lspci: a pattern for the line, and the reason for the difference. */
+/**
+ * The known differences between our listing and lspci. Each element contains a pattern for the
+ * line, and the reason for the difference.
+ */
 const KNOWN: readonly { of: RegExp; because: string; theirs: (line: string) => string }[] = [
   {
     of: /^DOESta:/,
@@ -39,20 +42,28 @@ function replaceKnown(line: string): string {
   return KNOWN.reduce((text, { of, theirs }) => (of.test(text) ? theirs(text) : text), line);
 }
 
-/** Lines about vital product data. These data are not in configuration space. */
+/**
+ * Matches the lines about vital product data. Vital product data are not in configuration space.
+ */
 const BESIDE = /^(Not readable|No end tag found)$/;
-/** Lines about missing registers. Our listing has more of these lines than lspci. */
+/**
+ * Matches the lines about missing registers. Our listing contains more of these lines than the
+ * output of lspci.
+ */
 const MISSING = /(<unreadable>|^<too short>)$/;
 /**
- * A capability that starts within this number of bytes before the end of the image may be cut off.
+ * A capability can be cut off if it starts less than this number of bytes before the end of the
+ * image.
  */
 const END = { standard: 0x40, extended: 0x80 };
 
 /**
- * Lists the differences between our listing of a configuration space and the output of lspci. A
- * capability that our listing does not decode must have the same offset in the output of lspci.
+ * Compares our listing of configuration space with the output of lspci, and returns the
+ * differences. If our listing does not decode a capability, lspci must at least print the same
+ * offset.
  *
- * @param exact - true compares whole lines; false compares only flags that both texts contain
+ * @param exact - true compares whole lines, and false compares only the flags that both texts
+ *   contain
  */
 export function differences(config: Uint8Array, text: string, exact = true): string[] {
   const theirs = parseLspci(text);
@@ -86,8 +97,8 @@ export function differences(config: Uint8Array, text: string, exact = true): str
 }
 
 /**
- * Formats broken links in the format of lspci. If an extended list ends in all ones, lspci prints
- * no message.
+ * Formats broken links in the format of lspci. If the last link of an extended list points to bytes
+ * that are all ones, lspci prints no message.
  */
 function brokenLines(broken: Listing['broken']): string[] {
   return broken
@@ -98,7 +109,7 @@ function brokenLines(broken: Listing['broken']): string[] {
     });
 }
 
-/** Capabilities that only newer versions of lspci than 3.9 decode. */
+/** Capabilities that lspci 3.9 does not decode, but newer versions of lspci do. */
 const NEWER = [16, 32, 64].map((rate) => `physical_layer_${rate}gt`).concat('lane_margining');
 
 function isUndecoded(title: string): boolean {
@@ -106,8 +117,8 @@ function isUndecoded(title: string): boolean {
 }
 
 /**
- * Compares the headlines of an undecoded capability. Both headlines end with `<?>` or contain `ID`,
- * and our headline also contains the id.
+ * Compares the headlines of a capability that is not decoded. Both headlines end with `<?>` or
+ * contain `ID`, and our headline also contains the id.
  */
 function compareUndecoded(
   where: string,
@@ -115,7 +126,7 @@ function compareUndecoded(
   other: SeenCapability,
   exact: boolean,
 ): string[] {
-  // Other versions of lspci may decode this capability.
+  // Other versions of lspci possibly decode this capability.
   if (!exact) return [];
   if (!isUndecoded(other.title)) return [`${where}: '${title}', lspci '${other.title}'`];
   if (title.includes('(ID ')) return [];
@@ -123,8 +134,8 @@ function compareUndecoded(
 }
 
 /**
- * Drops the lines past the end of the image. For such a capability, lspci prints no registers, but
- * our listing contains all readable registers.
+ * Drops the lines whose registers are past the end of the image. If a capability is cut off, lspci
+ * prints none of its registers, but our listing contains all readable registers.
  */
 function readable(
   ours: readonly string[],
@@ -133,7 +144,8 @@ function readable(
 ): [ours: readonly string[], theirs: readonly string[]] {
   const there = theirs.filter((line) => !MISSING.test(line));
   const mine = ours.filter((line) => !MISSING.test(line));
-  // Even the registers for the headline are past the end of the image.
+  // The capability starts so late that even the registers for its headline are past the end of the
+  // image.
   if (mine.length === 1 && ours.length === 2 && isLate) return [[], []];
   return [isLate ? mine.slice(0, there.length) : mine, there];
 }
@@ -165,13 +177,16 @@ function compareFlags(where: string, ours: readonly string[], theirs: readonly s
   return found;
 }
 
-/** The name of a register at the start of a line: `UESta`, `VC0`, `Link Control 0`. */
+/**
+ * Matches the name of a register at the start of a line, for example `UESta`, `VC0` or `Link
+ * Control 0`.
+ */
 const LABEL =
   /^([A-Z][\w/-]*(?: (?:Control|Config|Capability|Error|Frequency|Handling|Status|\d+))*):(?= )/;
 
 /**
- * Groups flags by register. A line without a register name belongs to the register of the previous
- * line.
+ * Groups the flags of several lines by register. A line without a register name belongs to the
+ * register of the previous line.
  */
 export function byRegister(lines: readonly string[]): Map<string, Record<string, boolean>> {
   const registers = new Map<string, Record<string, boolean>>();

@@ -10,7 +10,10 @@ export interface Recorded {
   readonly seen: string;
 }
 
-/** Reads the dumps of real, published and made-up functions together with the output of lspci. */
+/**
+ * Reads the files of the corpus. Each file contains the dump of one function, and the output of
+ * lspci for this function.
+ */
 export function readCorpus(): Recorded[] {
   return readdirSync(CORPUS)
     .filter((file) => file.endsWith('.txt'))

@@ -4,19 +4,27 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dumpConfig } from '../../../lib/pci/listing/index.js';
 
-/** Formats a file for `lspci -F`. Bytes that are missing in the file read as ones. */
+/**
+ * Formats a dump that `lspci -F` can read. lspci reads bytes that are missing in a dump as ones.
+ */
 export function toDump(title: string, config: Uint8Array): string {
   return `00:00.0 ${title}\n${dumpConfig(config).join('\n')}\n`;
 }
 
-/** Formats a file for `lspci -F` without lines of zeros. The last line is always written. */
+/**
+ * Formats a dump for `lspci -F`, and omits lines that contain only zeros. The last line is never
+ * omitted.
+ */
 export function toSparseDump(title: string, config: Uint8Array): string {
   const lines = dumpConfig(config);
   const kept = lines.filter((line, index) => /: .*[^ 0]/.test(line) || index === lines.length - 1);
   return `00:00.0 ${title}\n${kept.join('\n')}\n`;
 }
 
-/** Parses the functions of a dump. Bytes that are missing in the dump are zero. */
+/**
+ * Parses a dump, and returns the configuration space of each function. If a byte is missing in the
+ * dump, the byte is zero in the result.
+ */
 export function fromDump(text: string): Uint8Array[] {
   const functions: Uint8Array[] = [];
   for (const block of text.split(/\n(?=\S*[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])/)) {
@@ -53,7 +61,7 @@ export function askLspci(dump: string): string | null {
   });
 }
 
-/** Runs lspci once for many functions. Each function has its own bus number. */
+/** Runs lspci only once for many functions. Each function has its own bus number. */
 export function askLspciAll(configs: readonly Uint8Array[]): string[] {
   const bus = (index: number) => index.toString(16).padStart(2, '0');
   const dumps = configs.map(
@@ -64,7 +72,8 @@ export function askLspciAll(configs: readonly Uint8Array[]): string[] {
 }
 
 /**
- * Runs lspci on a made-up sysfs with vital product data. A dump cannot contain vital product data.
+ * Runs lspci on temporary files that imitate sysfs and contain vital product data. These files are
+ * needed because a dump cannot contain vital product data.
  */
 export function askLspciOfVpd(config: Uint8Array, vpd: Uint8Array): string | null {
   return inFolder((folder) => {

@@ -1,6 +1,8 @@
 import type { FieldsOf, RegisterName } from '../../../lib/pci/index.js';
 
-/** The names that lspci uses for a register and for the fields of the register. */
+/**
+ * The name that lspci uses for a register, and the names that lspci uses for the register's fields.
+ */
 export interface Called {
   readonly register: RegisterName;
   readonly label: string;
@@ -60,7 +62,7 @@ const SUBSTATES = {
 };
 const AGP = { sideband_addressing: 'SBA', gart_64: 'GART64', over_4gb: '64bit', fast_write: 'FW' };
 
-/** All registers of endpoints whose flags lspci 3.9 prints. */
+/** All endpoint registers for which lspci 3.9 prints flags. */
 export const CALLED: readonly Called[] = [
   called('command', 'Control', {
     io: 'I/O',

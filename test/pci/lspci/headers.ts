@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 
 /**
- * Pairs of bridge registers. The low bits of these registers contain the address width of a window.
+ * The offsets of the base register and of the limit register for each bridge window. The low bits
+ * of these registers contain the address width of the window.
  */
 const WINDOWS = [
   [0x1c, 0x1d],
@@ -9,16 +10,16 @@ const WINDOWS = [
   [0x24, 0x26],
 ] as const;
 
-/** Generates functions without capabilities and with a random header of type `type`. */
+/** Generates functions that have a random header of type `type`, but no capabilities. */
 export function headerOf(type: number): fc.Arbitrary<Uint8Array> {
   return fc
     .record({
       bytes: fc.uint8Array({ minLength: 0x48, maxLength: 0x48 }),
-      /** Whether the class code means a bridge. */
+      /** Whether the class code is that of a bridge. */
       isBridge: fc.boolean(),
       /**
-       * Code for the address width of all windows of a bridge; null keeps random codes, including
-       * reserved codes.
+       * The code for the address width of all bridge windows. Null keeps the random codes, which
+       * include reserved codes.
        */
       width: fc.constantFrom(0, 1, null),
     })
@@ -38,8 +39,8 @@ export function headerOf(type: number): fc.Arbitrary<Uint8Array> {
 }
 
 /**
- * Limits windows to addresses below 4 TiB. For larger addresses, lspci prints sizes that cannot be
- * compared.
+ * Limits the bridge windows to addresses below 4 TiB. For larger addresses, lspci prints wrong
+ * sizes, which cannot be compared.
  */
 function fixWindows(config: Uint8Array, width: number | null): void {
   config.set([(config[0x38] ?? 0) & 1, (config[0x39] ?? 0) & 0xf8], 0x38);

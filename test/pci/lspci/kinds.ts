@@ -2,7 +2,10 @@ import type { Kind } from './bodies.js';
 
 const VIRTIO = 0x1af4;
 
-/** Makes the entries of Enhanced Allocation long enough, because a short entry crashes lspci. */
+/**
+ * Makes each entry of Enhanced Allocation long enough, because an entry that is too short crashes
+ * lspci.
+ */
 function longEntries(body: DataView): void {
   for (let offset = 4; offset + 4 <= body.byteLength;) {
     const size = Math.max(4, body.getUint8(offset) & 7);
@@ -24,7 +27,10 @@ const extended = (id: number, name: string, rest: Partial<Kind> = {}): Kind => (
   ...rest,
 });
 
-/** Capabilities that lspci decodes, and some capabilities of which lspci prints only the name. */
+/**
+ * The capabilities that lspci decodes. For some other capabilities in this list, lspci prints only
+ * the name.
+ */
 export const KINDS: readonly Kind[] = [
   standard(0x01, 'power management'),
   standard(0x02, 'AGP'),
@@ -87,15 +93,14 @@ export const KINDS: readonly Kind[] = [
   extended(0x02, 'virtual channel'),
   extended(0x03, 'serial number'),
   extended(0x04, 'power budgeting'),
-  // Clears bits 4 to 7. These bits are reserved, but lspci includes the reserved bits in the
-  // element type.
+  // Clears bits 4 to 7. These bits are reserved, but lspci reads them as part of the element type.
   extended(0x05, 'root complex link', {
     fix: (body) => {
       clear(body, 4, 0xf0);
     },
   }),
   extended(0x06, 'root complex internal link'),
-  // Clears the bit of the last device. If a range ends at the last device, lspci omits the end of
+  // Clears the bit for the last device. If a range ends at the last device, lspci omits the end of
   // the range.
   extended(0x07, 'root complex event collector', {
     fix: (body) => {
@@ -118,7 +123,7 @@ export const KINDS: readonly Kind[] = [
   extended(0x16, 'dynamic power allocation'),
   extended(0x17, 'TPH'),
   // Clears one bit of each scale. Two of the eight scales are reserved, but lspci prints numbers
-  // for reserved scales.
+  // for these two scales.
   extended(0x18, 'LTR', {
     fix: (body) => {
       clear(body, 5, 0x10);
@@ -160,13 +165,14 @@ function clear(body: DataView, offset: number, mask: number): void {
 }
 
 /**
- * Number of bytes that lspci reads of a CXL DVSEC, by DVSEC id, even if the length field contains a
- * smaller value.
+ * The number of bytes that lspci reads from a CXL DVSEC, by DVSEC id. lspci reads all these bytes
+ * even if the length field contains a smaller value.
  */
 const CXL_SIZES: Readonly<Record<number, number>> = { 2: 0x2c, 7: 0x20 };
 
 /**
- * Replaces reserved codes, because lspci reads past the end of its name table for reserved codes.
+ * Replaces reserved codes, because a reserved code makes lspci read past the end of its table of
+ * names.
  */
 function ofCxl(body: DataView, id: number): void {
   const length = Math.max(CXL_SIZES[id] ?? 0, body.getUint8(8) & 0x7f);

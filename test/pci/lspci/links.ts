@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 
-/** Ids of capabilities whose registers are not decoded, for example null and hot plug. */
+/**
+ * The ids of capabilities whose registers are not decoded, for example the null capability and hot
+ * plug.
+ */
 const STANDARD = [0x00, 0x06, 0x0b, 0x0c, 0x0e, 0x0f];
 const EXTENDED = [0x00, 0x04, 0x06, 0x08, 0x0a, 0x11];
 const EXPRESS = 0x40;
@@ -11,8 +14,8 @@ interface Link {
 }
 
 /**
- * Number of the slot to which a link points. There are few slots, so that many links form loops. A
- * link of 0 ends the list.
+ * The number of the place in configuration space to which a link points. There are few places, so
+ * that many links form loops. A link with the number 0 ends the list.
  */
 const place = fc.integer({ min: 0, max: 12 });
 
@@ -22,8 +25,8 @@ function links(ids: readonly number[]): fc.Arbitrary<Link[]> {
 }
 
 /**
- * Both lists with random links. No link points into the header, because lspci follows such a link
- * and our listing does not.
+ * Generates both capability lists with random links. No link points into the header, because lspci
+ * follows a link into the header, but our listing does not.
  */
 export const linked: fc.Arbitrary<Uint8Array> = fc
   .record({

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** Lengths in bytes of the generated capabilities, by capability id. */
+/** The ids of the generated capabilities, with the length of each capability in bytes. */
 const STANDARD: readonly (readonly [id: number, length: number])[] = [
   [0x01, 8],
   [0x04, 4],
@@ -39,13 +39,17 @@ const EXTENDED: readonly (readonly [id: number, length: number])[] = [
   [0x2e, 0x18],
 ];
 
-/** Id of Latency Tolerance Reporting. The two highest scales of this capability are reserved. */
+/**
+ * The capability id of Latency Tolerance Reporting. The two highest latency scales are reserved.
+ */
 const LTR = 0x18;
 
-/** Assigned port types. For other port types, lspci prints less text. */
+/** The assigned port types. For an unassigned port type, lspci prints less text. */
 const PORT_TYPES = [0, 1, 4, 5, 6, 7, 8, 9, 10];
 
-/** Valid BARs: no BAR, memory in one or two registers, or I/O. */
+/**
+ * Generates a valid BAR: an empty register, a memory BAR in one or two registers, or an I/O BAR.
+ */
 const bar = fc.oneof(
   fc.constant([0]),
   fc.integer({ min: 0x10, max: 0xfff }).map((page) => [page * 0x1000 + 0x8]),
@@ -75,7 +79,10 @@ interface Parts {
   readonly extended: readonly { id: number; body: Uint8Array }[];
 }
 
-/** Generates the configuration space of an endpoint with valid lists and random registers. */
+/**
+ * Generates the configuration space of an endpoint. The capability lists are valid, and the
+ * registers are random.
+ */
 export const madeUp: fc.Arbitrary<Uint8Array> = fc
   .record({
     header: bytes(64),
@@ -91,7 +98,8 @@ function assemble({ header, bars, standard, express, type, extended }: Parts): U
   const config = new Uint8Array(4096);
   const view = new DataView(config.buffer);
   config.set(header);
-  // Clears bit 1, which is reserved. With this bit clear, the status register is never all ones.
+  // Clears bit 1, which is reserved. While this bit is clear, the status register is never all
+  // ones.
   config[0x06] = ((header[0x06] ?? 0) & 0xfd) | 0x10;
   config[0x0e] = 0;
   config[0x3d] = (header[0x3d] ?? 0) % 5;

@@ -1,7 +1,7 @@
 /** One capability in the output of lspci. */
 export interface SeenCapability {
   readonly offset: number;
-  /** Version of the capability; null in the standard list. */
+  /** The version of the capability, or null in the standard list. */
   readonly version: number | null;
   readonly title: string;
   readonly lines: readonly string[];
@@ -11,18 +11,20 @@ export interface SeenCapability {
 export interface Seen {
   readonly header: readonly string[];
   readonly capabilities: readonly SeenCapability[];
-  /** Messages about the end of a list: `[40] <chain looped>`, `<access denied>`. */
+  /**
+   * The messages about the end of a list, for example `[40] <chain looped>` or `<access denied>`.
+   */
   readonly broken: readonly string[];
 }
 
-/** Replaces each run of white space by one space. */
+/** Replaces each sequence of white space with one space. */
 export function squeeze(line: string): string {
   return line.trim().replace(/\s+/g, ' ');
 }
 
 /**
- * Lines whose contents are not from configuration space: names and the interrupt routing of the
- * host.
+ * Matches lines whose contents do not come from configuration space, such as names and the
+ * interrupt routing of the host.
  */
 const NOT_OF_CONFIG =
   /^(NUMA node|IOMMU group|Physical Slot|Kernel|Interrupt: pin \? routed to IRQ \d+$)/;
@@ -32,7 +34,7 @@ export function parseLspci(text: string): Seen {
   const header: string[] = [];
   const capabilities: (SeenCapability & { lines: string[] })[] = [];
   const broken: string[] = [];
-  // For an endpoint's multicast capability, lspci 3.9 omits a line break.
+  // If an endpoint has the multicast capability, lspci 3.9 omits a line break.
   const lines = text.replace(/\n?\t\tMcastCtl/g, '\n\t\tMcastCtl');
   for (const line of lines.split('\n').slice(1)) {
     const found = /^\tCapabilities: \[([0-9a-f]+)(?: v(\d+))?\] (.*)$/.exec(line);
@@ -60,8 +62,8 @@ export function parseLspci(text: string): Seen {
 }
 
 /**
- * Removes the upper halves of 64-bit BARs. In a dump, lspci lists an upper half as a separate
- * region.
+ * Removes the lines for the upper halves of 64-bit BARs. In a dump, lspci lists an upper half as a
+ * separate region.
  */
 function withoutUpperHalves(lines: readonly string[]): string[] {
   let upper = -1;

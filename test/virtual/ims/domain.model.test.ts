@@ -56,7 +56,9 @@ class Rules {
     return 'ok';
   }
 
-  /** Completes work that names a slot. The PASID of the work may lack the right to use the slot. */
+  /**
+   * Completes work that names a slot. The PASID of the work is not always allowed to use the slot.
+   */
   complete(index: number, pasid: Cookie): void {
     const slot = this.slots[index];
     if (slot === undefined) return;

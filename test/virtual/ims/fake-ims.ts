@@ -31,7 +31,7 @@ export class FakeHost implements HostVectors {
   binds = 0;
   failAt = -1;
   /**
-   * Whether CPUs handle messages late: at a call of `synchronize`, or at a turn of the event loop.
+   * Whether CPUs handle a message only when `synchronize` is called or the event loop turns.
    */
   slowCpus = false;
   readonly #sent: bigint[] = [];
@@ -171,7 +171,7 @@ export class FakeIms {
     return (this.control(slot) & PASID_ENABLE) === 0 ? null : this.control(slot) >>> 12;
   }
 
-  /** Whether work of a PASID may send the interrupt of a slot. */
+  /** Whether work of a PASID is allowed to send the interrupt of a slot. */
   permits(slot: number, pasid: number | null): boolean {
     return (this.control(slot) & IGNORE) !== 0 || this.pasid(slot) === pasid;
   }

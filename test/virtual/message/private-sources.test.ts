@@ -1,5 +1,5 @@
-// Private sources by both methods. The method `message` uses spare MSI vectors. The method
-// `set-irqs` needs a kernel driver with an interrupt index for the sources.
+// Tests of private interrupt sources with both methods. The method `message` uses spare MSI
+// vectors. The method `set-irqs` needs a kernel driver with an interrupt index for the sources.
 import test from 'ava';
 import { PrivateSources, VfioError } from 'vfio/mock';
 import { openWlan, STORE, taken } from './wlan.js';
@@ -62,7 +62,7 @@ test('message: a request fails with ENOSPC after the last spare vector', (t) => 
   t.notThrows(() => sources.request(2));
 });
 
-test('set-irqs: MSI vectors of the device work at the same time', (t) => {
+test('set-irqs: MSI vectors and private sources work at the same time', (t) => {
   const { device, store, raise } = openWlan(t, 'variant=on');
   const sources = new PrivateSources(device, { store, spare: SPARE });
   t.is(sources.count, 32);

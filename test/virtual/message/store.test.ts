@@ -62,7 +62,7 @@ test('an entry is silent between the release and the next request of its vector'
   t.deepEqual(taken(second), [1n]);
 });
 
-test('disabling the index silences its entries', (t) => {
+test('disabling an interrupt index silences the entries of its vectors', (t) => {
   const { device, store, raise } = openWlan(t);
   device.interrupts.msi.request(0);
   store.fill(0, msi(0));
@@ -235,7 +235,7 @@ test('a message that is invalid or that the device cannot store is not written',
   });
 });
 
-test('fill fails with ENOTSUP without MSI_NOVIRT', (t) => {
+test('fill fails with ENOTSUP on a kernel without MSI_NOVIRT', (t) => {
   const { device, store } = openWlan(t, 'novirt=off');
   device.interrupts.msi.request(0);
   const error = t.throws(

@@ -66,8 +66,8 @@ function agree(m: Rules, { msix, sent }: Real): void {
   });
 }
 
-// The commands use only five vectors, so several commands hit the same vector. The first and the
-// last vector are included, and both vectors at the border of a 64-bit word.
+// The commands use only five vectors, so several commands hit the same vector. The five vectors are
+// the first vector, the last vector, and the vectors next to a border of a 64-bit word.
 const vector = fc.constantFrom(0, 1, 63, 64, VECTORS - 1);
 const data = fc.integer({ min: 0, max: 0xffff });
 

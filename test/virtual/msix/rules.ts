@@ -28,7 +28,7 @@ export class Rules {
     return Array.from({ length: count }, () => ({ masked: true, pending: false, data: 0 }));
   }
 
-  /** Sends the pending interrupts that neither Function Mask nor a mask bit masks. */
+  /** Sends the pending interrupts of all unmasked vectors, if Function Mask is clear. */
   #sendPending(): void {
     if (!this.enabled || this.functionMask) return;
     this.vectors.forEach((vector, index) => {

@@ -103,7 +103,7 @@ test('loopback signals bound vectors, and is refused while MSI-X is disabled', (
   t.deepEqual([eventfds[0].read(), eventfds[1].read()], [1n, 2n]);
 });
 
-test('a failing block unbinds all vectors up to the failing vector and no later vector', (t) => {
+test('if one bind of a request fails, all vectors up to the failing vector are unbound', (t) => {
   const { msix, irqs } = device(4);
   const eventfds = [0, 1, 2, 3].map(() => createEventfd());
   const [a, b, c, d] = eventfds as [Eventfd, Eventfd, Eventfd, Eventfd];
@@ -155,7 +155,7 @@ test('SET_IRQS returns the number of available vectors if a source has too few v
 });
 
 /**
- * A request that both devices receive. Numbers stand for eventfds; each device has its own
+ * A request that both devices receive. Each number names an eventfd. Each device has its own
  * eventfds.
  */
 interface Ask {

@@ -22,8 +22,8 @@ export interface FakeOptions {
   /** Index of the bind that fails, counted from 0. */
   readonly failAt?: number;
   /**
-   * Whether CPUs handle messages late: at a call of `synchronize`, or at a turn of the event loop.
-   * As on a real machine, a message is lost if its vector has no handler when the CPU handles the
+   * Whether CPUs handle a message only when `synchronize` is called or the event loop turns. As on
+   * a real machine, a message is lost if its vector has no handler when the CPU handles the
    * message.
    */
   readonly slowCpus?: boolean;

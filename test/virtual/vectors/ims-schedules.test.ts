@@ -22,7 +22,7 @@ interface Setting {
   readonly flow: FlowName;
   /** With one host vector, each consumer also sees the interrupts of the other vector. */
   readonly hostVectors?: number;
-  /** Whether CPUs handle a message with a delay, as CPUs of a real host do. */
+  /** Whether CPUs handle a message with a delay, like the CPUs of a real host. */
   readonly slowCpus?: boolean;
 }
 

@@ -45,7 +45,7 @@ function refuses(t: ExecutionContext, code: string, run: () => void): void {
   t.throws(run, { instanceOf: VfioError, code });
 }
 
-test('a vector has a slot with a handle from its allocation on', (t) => {
+test('an allocated vector has a slot with a handle', (t) => {
   const released: number[] = [];
   const handles = {
     request: (index: number) => 0x100 + index,
@@ -69,7 +69,7 @@ test('a vector has a slot with a handle from its allocation on', (t) => {
   t.is(domain.used, 1);
 });
 
-test('a cookie can be set before a request and while the vector is in use', (t) => {
+test('a cookie can be set before its vector is requested and while the vector is in use', (t) => {
   const { guest, msix, source, device, complete } = virtual(2);
   msix.setCookie(1, 7);
   guest.control(ENABLE);
@@ -175,7 +175,7 @@ test('unbinding a PASID silences its slots and releases their handles', (t) => {
   t.deepEqual([guest.taken(0), guest.taken(1), guest.taken(2)], [1, 1, 1]);
 });
 
-test('a cookie that is unbound before the allocation of its vector stays revoked', (t) => {
+test('if a PASID is unbound before its vector is allocated, the vector stays revoked', (t) => {
   const { pasids, msix, guest, failed, source, complete } = virtual(2);
   pasids.bind(5, 50);
   msix.setCookie(1, 50);

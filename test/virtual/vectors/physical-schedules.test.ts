@@ -6,7 +6,7 @@ import { explore, type Interleaving, Schedule } from './schedule.js';
 
 const VECTORS = 3;
 
-/** A guest that reports to the schedule which vectors may deliver. */
+/** A guest that reports to the schedule which vectors are allowed to deliver. */
 class Driver {
   readonly msix: VirtualMsix;
   readonly vfio: FakeVfio;
@@ -50,8 +50,9 @@ class Driver {
   }
 
   /**
-   * Runs an operation. A vector that the operation unmasks may deliver from the start of the
-   * operation. A vector that the operation masks may deliver until the end of the operation.
+   * Runs an operation. A vector that the operation unmasks is allowed to deliver from the start of
+   * the operation. A vector that the operation masks is allowed to deliver until the end of the
+   * operation.
    */
   #around(operation: () => void): void {
     const live = this.#control === ENABLE;
@@ -159,7 +160,7 @@ for (const { flow, growable, slowCpus } of [
   }
 }
 
-test('a failure of any bind loses no interrupt', (t) => {
+test('no interrupt is lost, whichever bind fails', (t) => {
   const options = { vectors: VECTORS, growable: true };
   let vfio: FakeVfio | undefined;
   const count = new Schedule(new Map(), () => undefined);
@@ -174,7 +175,7 @@ test('a failure of any bind loses no interrupt', (t) => {
   }
 });
 
-test('the incremental flow loses some interrupts and redirects other interrupts to INTx', (t) => {
+test('the unmask method `incremental` loses some interrupts and redirects others to INTx', (t) => {
   const options = { vectors: VECTORS, growable: false };
   const { runs, total } = explore(runner(options, 'incremental', OPERATIONS.slice(0, 5)), CAUSES);
   t.log(`${runs} interleavings: ${total.lost} lost, ${total.redirected} redirected`);
@@ -185,7 +186,7 @@ test('the incremental flow loses some interrupts and redirects other interrupts 
 });
 
 for (const flow of ['incremental', 'upfront', 'dynamic'] as const) {
-  test(`${flow}: growth to 16 vectors makes the expected number of SET_IRQS calls`, (t) => {
+  test(`${flow}: unmasking 16 vectors takes the expected number of SET_IRQS calls`, (t) => {
     const vectors = 16;
     const vfio = new FakeVfio(new Schedule(new Map(), () => undefined), {
       vectors,

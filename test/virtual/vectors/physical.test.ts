@@ -54,7 +54,7 @@ test('a read of the pending bits shows an interrupt before the event loop turns'
   t.is(guest.taken(35), 1);
 });
 
-test('the interrupt of a never unmasked vector is pending in the device and in the table', (t) => {
+test('before the first unmask, an interrupt is pending in the device and in the table', (t) => {
   const { vfio, msix, guest } = fake({ vectors: 40, growable: true });
   vfio.fire(33);
   t.is(msix.pbaRead(4, 4), 2);
@@ -97,7 +97,7 @@ test('a quota limits the vectors in use', (t) => {
   t.is(account.usage.vectors, 0);
 });
 
-test('a budget by CPU puts each vector on the CPU with the fewest vectors', (t) => {
+test('a budget per CPU puts each vector on the CPU with the fewest vectors', (t) => {
   const budget = new Budget({ cpus: { ids: [0, 1], vectors: 1 } });
   const { vfio, guest, failed } = fake({ vectors: 3, growable: true }, budget.account('guest'));
   for (const vector of [0, 1, 2]) guest.unmask(vector);

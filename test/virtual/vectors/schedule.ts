@@ -1,11 +1,11 @@
 import type { Eventfd, EventSet } from 'vfio/mock';
 import { FULL } from '../../full.js';
 
-/** Counts of the interrupts of one run, by result. */
+/** Numbers of interrupts in one run: one number for each result. */
 export interface Verdict {
   fired: number;
   delivered: number;
-  /** Interrupts that were followed by no delivery on their vector. */
+  /** Interrupts without a later delivery on their vector. */
   lost: number;
   /** Interrupts that the device sent by INTx. */
   redirected: number;
@@ -27,8 +27,8 @@ export function sum(verdicts: readonly Verdict[]): Verdict {
 }
 
 /**
- * An eventfd that makes a step before and after each read, because the kernel may signal at that
- * time.
+ * An eventfd that makes a step before and after each read, because the kernel can signal the
+ * eventfd at these times.
  */
 class StepEventfd implements Eventfd {
   readonly fd = null;
@@ -59,7 +59,7 @@ class StepEventfd implements Eventfd {
 
 /**
  * One run of a scenario. Each call from the library to the device, the kernel or an eventfd is a
- * step. Only at a step can the library notice a concurrent event. Interrupts fire at the chosen
+ * step. The library can notice a concurrent event only at a step. Interrupts fire at the chosen
  * steps.
  */
 export class Schedule {
@@ -108,7 +108,7 @@ export class Schedule {
 
   /**
    * Records an interrupt that the device sent by a message, by its INTx pin, or by a void message.
-   * A void message may be delivered or dropped.
+   * The delivery of a void message is optional.
    */
   fired(vector: number, way: 'message' | 'pin' | 'void' = 'message'): void {
     this.verdict.fired++;
@@ -230,7 +230,7 @@ export interface Interleaving {
  *   number of operations
  * @param causes - values to pass to the `fire` function of the schedule, one for each series of
  *   runs
- * @param pairs - whether to try two interrupts as well
+ * @param pairs - whether to try interleavings with two interrupts, too
  */
 export function explore(
   scenario: (interleaving: Interleaving) => { verdict: Verdict; steps: number; operations: number },

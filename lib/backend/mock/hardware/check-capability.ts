@@ -13,8 +13,8 @@ const MSIX_MAX = 2048;
 const PLACE = ['bar', 'offset'];
 const VPD_MAX = 2 ** 15;
 /**
- * Names of the fields of each capability. Plain capabilities are not listed: their only field is
- * `bytes`.
+ * Names of the fields of each capability. Plain capabilities are not listed, because their only
+ * field is `bytes`.
  */
 const FIELDS: Readonly<Partial<Record<CapabilityShape['name'], readonly string[]>>> = {
   pm: [],

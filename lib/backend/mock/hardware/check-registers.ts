@@ -31,7 +31,10 @@ export function checkRegisters(
   }
 }
 
-/** Calls Array.isArray, whose type guard would narrow the value to `any[]`. */
+/**
+ * Whether a value is an array. Unlike Array.isArray, this function is not a type guard, so the
+ * value is not narrowed to `any[]`.
+ */
 function isArray(value: unknown): boolean {
   return Array.isArray(value);
 }

@@ -14,8 +14,8 @@ const COMMAND_WRITABLE =
   pci.PCI_COMMAND_INTX_DISABLE;
 
 /**
- * Configuration space of the function: its bytes, and the bits that a write changes. Bytes outside
- * of capabilities are writable, as on QEMU's devices.
+ * The bytes of the function's configuration space, and the bits that a write can change. Bytes
+ * outside of capabilities are writable, as on QEMU's devices.
  */
 export class ConfigBytes {
   readonly size: number;
@@ -48,7 +48,7 @@ export class ConfigBytes {
     return load(this.#bytes, offset, width);
   }
 
-  /** Writes a naturally aligned value, as a write from the bus does: only writable bits change. */
+  /** Writes a naturally aligned value, like a write from the bus. Only writable bits change. */
   write(offset: number, width: 1 | 2 | 4, value: number): void {
     const writable = load(this.#writable, offset, width);
     const cleared = load(this.#clears, offset, width) & value;
@@ -57,8 +57,8 @@ export class ConfigBytes {
   }
 
   /**
-   * Sets all bits of a value, read-only bits too. Only the function itself can change read-only
-   * bits.
+   * Writes all bits of a value, including read-only bits. Only the function itself can change
+   * read-only bits.
    */
   set(offset: number, width: 1 | 2 | 4, value: number): void {
     store(this.#bytes, offset, width, value);

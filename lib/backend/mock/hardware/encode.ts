@@ -115,7 +115,10 @@ function encodeMsix({ vectors, table, pba }: MsixCapability): Uint8Array {
   });
 }
 
-/** Encodes an endpoint with one lane at 2.5 GT/s, like a QEMU device behind a root port. */
+/**
+ * Encodes the capability of an endpoint with one lane at 2.5 GT/s. A QEMU device behind a root port
+ * has the same link.
+ */
 function encodeExpress({ version = 2, flr = true }: ExpressCapability): Uint8Array {
   return filled(version === 1 ? 0x14 : 0x3c, (view) => {
     view.setUint16(pci.PCI_EXP_FLAGS, version, true);

@@ -205,8 +205,8 @@ export class HardwareFunction implements DeviceHost {
   }
 
   /**
-   * Unplugs the device. From then on, the device does not respond and sends no DMA and no
-   * interrupts.
+   * Unplugs the device. After this call, the device does not respond. The device sends no DMA and
+   * no interrupts.
    */
   unplug(): void {
     this.setPin(false);

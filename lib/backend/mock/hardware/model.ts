@@ -37,16 +37,14 @@ export interface DeviceLogic {
    * overlap.
    */
   readonly registers: Readonly<Record<number, readonly (Register | MemoryBlock)[]>>;
-  /**
-   * Resets the device. MSI, MSI-X and the interrupt pin need no code here, because the mock resets
-   * all three.
-   */
+  /** Resets the device. The mock itself resets MSI, MSI-X and the interrupt pin. */
   reset(): void;
 }
 
 /**
- * A register. A read access calls the `read` function of each register in its range once. A write
- * access only calls the `write` function of the register whose offset is the offset of the access.
+ * A register. A read access calls the `read` function of each register in the range of the access
+ * once. A write access calls only one `write` function: the function of the register that begins at
+ * the offset of the access.
  */
 export type Register = NarrowRegister | WideRegister;
 
@@ -100,7 +98,9 @@ export interface MemoryBlock {
   /** Bytes from the start of the BAR, a multiple of 8. */
   readonly offset: number;
   readonly name: string;
-  /** Size in bytes, a multiple of 8. Bytes without any access use no memory of the process. */
+  /**
+   * Size in bytes, a multiple of 8. Bytes that were never accessed use no memory of the process.
+   */
   readonly size: number;
   /** Contents after power-on, from the start of the block. Default: zeros. */
   readonly contents?: Uint8Array | undefined;
@@ -113,16 +113,16 @@ export interface DeviceHost {
    * faulting address.
    *
    * @param address - IOVA
-   * @throws DmaFault if an address is not mapped for reading, if the PASID is not attached, and if
+   * @throws DmaFault if an address is not mapped for reading, if the PASID is not attached, or if
    *   bus mastering is disabled
    */
   dmaRead(address: bigint, into: Uint8Array, options?: TransferOptions): void;
   /**
-   * Writes memory of the host through the IOMMU. If a write has 4 bytes and no PASID, and its
-   * address is from 0xfee0_0000 to 0xfeef_ffff, the write is an interrupt message, as on an x86
-   * host.
+   * Writes memory of the host through the IOMMU. As on an x86 host, a write of 4 bytes without a
+   * PASID is an interrupt message if the address is from 0xfee0_0000 to 0xfeef_ffff.
    *
-   * @throws DmaFault as {@link DeviceHost.dmaRead}, for an address that is not mapped for writing
+   * @throws DmaFault if an address is not mapped for writing, if the PASID is not attached, or if
+   *   bus mastering is disabled
    */
   dmaWrite(address: bigint, from: Uint8Array, options?: TransferOptions): void;
   /**
@@ -131,7 +131,8 @@ export interface DeviceHost {
    */
   readonly messagesEnabled: boolean;
   /**
-   * Sends the message of a vector by MSI-X or MSI. If neither is enabled, the call has no effect.
+   * Sends the message of a vector by MSI-X or MSI. If MSI-X and MSI are disabled, the call has no
+   * effect.
    */
   signal(vector: number): void;
   /** Sets the level of the interrupt pin. */

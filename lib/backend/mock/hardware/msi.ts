@@ -6,7 +6,7 @@ import type { ConfigBytes } from './config-bytes.js';
 export class Msi {
   /** Offset of the capability in configuration space. */
   readonly offset: number;
-  /** Vectors that the capability supports. */
+  /** Number of vectors that the capability supports. */
   readonly vectors: number;
   /** Whether each vector has a mask bit. */
   readonly maskable: boolean;

@@ -114,7 +114,7 @@ export class RegisterTable {
     return undefined;
   }
 
-  /** Assembles the value of a read of `width` bytes from the registers in its range. */
+  /** Reads the registers in a range of `width` bytes, and combines their values. */
   #assemble(offset: number, width: 1 | 2 | 4, access: Access = { offset, width }): number {
     let value = 0;
     let claimed = 0;
@@ -182,7 +182,7 @@ function readWide(register: WideRegister): bigint {
   return bits;
 }
 
-/** Returns the error for a `read` whose result is not a value of the register's width. */
+/** Returns the error for a `read` function whose result does not fit into the register. */
 function wrongValue({ name, width }: Register, value: unknown): TypeError {
   const kind = width === 8 ? 'a bigint' : 'an integer';
   return new TypeError(
@@ -194,7 +194,10 @@ function onesOf(register: Register): bigint {
   return (1n << BigInt(8 * register.width)) - 1n;
 }
 
-/** Shifts a value to the right, or to the left if `shift` is negative. Returns the low 32 bits. */
+/**
+ * Shifts a value to the right, or to the left if `shift` is negative. Returns the low 32 bits of
+ * the shifted value.
+ */
 function shiftTo32(value: bigint, shift: number): number {
   const shifted = shift >= 0 ? value >> BigInt(shift) : value << BigInt(-shift);
   return Number(BigInt.asIntN(32, shifted));

@@ -5,7 +5,7 @@ export type { PlainCapability, PlainName } from './plain-capabilities.js';
 
 /** The properties of a PCI function that its configuration space declares. */
 export interface FunctionShape {
-  /** 16 bits. Device id, subsystem vendor id and subsystem id also have 16 bits. */
+  /** 16 bits. The device id, the subsystem vendor id and the subsystem id have the same width. */
   readonly vendorId: number;
   readonly deviceId: number;
   readonly subsystemVendorId: number;
@@ -27,7 +27,8 @@ export interface FunctionShape {
    */
   readonly virtual?: boolean | undefined;
   /**
-   * Registers for the messages of private interrupt sources. A variant driver programs these
+   * Registers for the messages of private interrupt sources. A private source has its message in a
+   * register of the device, not in the MSI or MSI-X registers. A variant driver programs these
    * registers.
    */
   readonly sources?: SourceRegisters | undefined;
@@ -53,7 +54,7 @@ export interface SourceRegisters extends BarPlace {
   readonly addressHigh: number;
   /** Offset of the data word, in bytes from the start of an entry. */
   readonly data: number;
-  /** Mask of a source: the offset of the word that contains the mask bits, and the mask bits. */
+  /** The bits that mask a source, and the offset of the word that contains these bits. */
   readonly mask: { readonly offset: number; readonly bits: number };
 }
 
@@ -106,7 +107,7 @@ export interface CapabilityPlace {
 }
 
 /**
- * A capability with the values of its registers. The names of capabilities are as in
+ * A capability with the values of its registers. Capabilities have the same names as in
  * `config.capabilities()`.
  */
 export type CapabilityShape =
@@ -148,7 +149,10 @@ export interface MsixCapability extends CapabilityPlace {
   readonly pba: BarPlace;
 }
 
-/** The PCI Express capability of an endpoint. The configuration space then has 4096 bytes. */
+/**
+ * The PCI Express capability of an endpoint. A function with this capability has 4096 bytes of
+ * configuration space.
+ */
 export interface ExpressCapability extends CapabilityPlace {
   readonly name: 'pcie';
   /** Default: 2. */

@@ -15,7 +15,7 @@ import { type1 } from './type1.js';
 
 /**
  * An address space of an emulated IOMMU. The address space maps and unmaps memory by the rules of
- * one kernel interface. The address space also translates the addresses of a device's DMA.
+ * one kernel interface. When a device does DMA, the address space translates the IOVAs.
  */
 export class MockAddressSpace implements AddressSpace {
   readonly #mappings = new Mappings();
@@ -141,8 +141,8 @@ export class MockAddressSpace implements AddressSpace {
   }
 
   /**
-   * Checks whether the memory can be pinned. The kernel checks pinning after all other properties
-   * of a request.
+   * Checks whether the memory can be pinned. The kernel makes this check after all other checks of
+   * a request.
    */
   #checkPin(memory: MockMemory, end: bigint, size: bigint, flags: number): void {
     const { mapCall } = this.#rules;

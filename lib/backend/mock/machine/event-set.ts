@@ -21,8 +21,8 @@ function sleep(ms: number): void {
 }
 
 /**
- * A set of eventfds that are watched together. The set is edge triggered, as an epoll file with
- * EPOLLET.
+ * A set of eventfds that are watched together. The event set is edge triggered, like an epoll file
+ * with EPOLLET.
  */
 export class MockEventSet implements EventSet {
   readonly fired: Uint32Array;
@@ -31,8 +31,8 @@ export class MockEventSet implements EventSet {
   readonly #slots = new Map<number, Slot>();
   readonly #watched = new Set<MockEventfd>();
   /**
-   * Slots that were signalled since the last wake, in the order of their first signals. Each slot
-   * is listed once.
+   * Slots whose eventfds were signalled since the last wake, in the order of the first signals.
+   * Each slot is listed once.
    */
   readonly #ready = new Set<number>();
   readonly #lifetime = new Lifetime('the event set is closed');
@@ -48,7 +48,8 @@ export class MockEventSet implements EventSet {
   }
 
   /**
-   * @throws VfioError EEXIST if the slot or the eventfd is already in the set, as epoll_ctl(2) does
+   * @throws VfioError EEXIST if the slot or the eventfd is already in the event set, like
+   *   epoll_ctl(2)
    */
   add(slot: number, eventfd: Eventfd, counted: boolean): void {
     this.#checkSlot(slot);
@@ -89,8 +90,8 @@ export class MockEventSet implements EventSet {
   }
 
   /**
-   * Runs the work of devices until a slot fires. All mock devices work in this thread. The call
-   * therefore sleeps only until the next delayed work is due.
+   * Runs the deferred work of mock devices until an eventfd of the event set is signalled. All mock
+   * devices work in this thread. The call therefore sleeps only until the next delayed work is due.
    */
   wait(timeoutMs: number): number {
     checkInteger(timeoutMs, 'timeoutMs', -1, S32_MAX);
@@ -158,7 +159,11 @@ export class MockEventSet implements EventSet {
     this.#keepAlive = null;
   }
 
-  /** Waits for a slot to fire. @param ms - timeout in ms, or Infinity for no timeout */
+  /**
+   * Waits until an eventfd of the event set is signalled.
+   *
+   * @param ms - timeout in ms, or Infinity for no timeout
+   */
   #poll(ms: number): number {
     this.#lifetime.check();
     if (this.#onFired !== null) {

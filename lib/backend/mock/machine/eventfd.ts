@@ -18,8 +18,8 @@ const signals = channel(EVENTFD_CHANNEL);
 export class MockEventfd implements Eventfd {
   readonly fd = null;
   /**
-   * Watchers, with the newest watcher first, as in a wait queue. Each change creates a new array,
-   * so that a loop over the old array is not disturbed.
+   * List of watchers. The newest watcher is the first, as in a wait queue. Each change creates a
+   * new array, so that a loop over the old array is not disturbed.
    */
   #watchers: readonly EventfdWatcher[] = [];
   readonly #lifetime = new Lifetime('the eventfd is closed');
@@ -46,8 +46,8 @@ export class MockEventfd implements Eventfd {
   }
 
   /**
-   * Adds 1 for an interrupt, as eventfd_signal() does. The counter saturates. The call also works
-   * on a closed eventfd.
+   * Adds 1 for an interrupt, as eventfd_signal() does. The counter saturates. The call works even
+   * if the eventfd is closed.
    */
   raise(): void {
     this.#add(this.#counter === U64_MAX ? 0n : 1n);
@@ -59,8 +59,8 @@ export class MockEventfd implements Eventfd {
   }
 
   /**
-   * Resets the counter and returns its value. Unlike {@link read}, this method also works on a
-   * closed eventfd.
+   * Resets the counter and returns its value. Unlike {@link read}, this method works even if the
+   * eventfd is closed.
    */
   resetCounter(): bigint {
     const counter = this.#counter;

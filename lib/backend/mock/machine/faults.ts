@@ -2,8 +2,9 @@ import { isErrno, VfioError } from '../../../errors.js';
 import { checkInteger } from '../../../checks.js';
 
 /**
- * An operation that can fail. `map` and `unmap` are DMA mappings. `mmap` maps registers. `read` and
- * `write` access the device file. Accesses to mapped registers cannot fail.
+ * An operation that can fail. `map` maps memory for DMA, and `unmap` removes such a mapping. `mmap`
+ * maps registers. `read` and `write` access the device file. Accesses to mapped registers cannot
+ * fail.
  */
 export type FaultKind =
   | 'open'

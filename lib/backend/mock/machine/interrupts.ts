@@ -25,7 +25,10 @@ export function defaultInterruptLimits(): InterruptLimits {
 
 interface Entry {
   handler: (() => void) | null;
-  /** Whether a message that arrives before the first handler is set becomes pending. */
+  /**
+   * Whether an early message becomes pending. An early message arrives before the handle has a
+   * handler.
+   */
   keepsEarly: boolean;
   pending: boolean;
 }
@@ -47,10 +50,10 @@ export class HostInterrupts {
    * Allocates `count` consecutive handles. If fewer handles are available, allocates only the
    * available handles.
    *
-   * @param keepsEarly - whether a message that arrives before the first handler is set is kept for
-   *   this handler. For MSI without mask bits, Linux allocates the CPU vector at once and replays
-   *   an early message. For all other messages, Linux allocates the CPU vector when the handler is
-   *   set.
+   * @param keepsEarly - whether an early message becomes pending. An early message arrives before
+   *   the handle has a handler. For MSI without mask bits, Linux allocates the CPU vector at once
+   *   and replays an early message. For all other messages, Linux allocates the CPU vector when the
+   *   handler is set.
    */
   allocate(count: number, keepsEarly = false): number[] {
     for (let wanted = Math.min(count, this.limits.messages); wanted > 0; wanted--) {

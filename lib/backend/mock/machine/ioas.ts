@@ -14,7 +14,7 @@ const UNMAP = 'IOMMU_IOAS_UNMAP';
 const PAGE = BigInt(PAGE_SIZE);
 
 /**
- * Creates the rules of an I/O address space (IOAS) of iommufd. The flags of a request are those of
+ * Creates the rules of an I/O address space (IOAS) of iommufd. A request has the flags of
  * linux/vfio.h.
  */
 export function ioas(profile: Profile, limits: DmaLimits): DmaRules {
@@ -47,7 +47,7 @@ export function ioas(profile: Profile, limits: DmaLimits): DmaRules {
       if (last > U64_MAX) fail('EOVERFLOW', UNMAP);
       if (mappings.splitsAt(iova)) fail('ENOENT', UNMAP);
       if (mappings.splitsAt(last + 1n)) {
-        // The unmap range would split its last mapping. The kernel first removes all earlier
+        // The end of the unmap range would split a mapping. The kernel first removes all earlier
         // mappings of the range, then fails.
         const whole = mappings.at(last)?.iova ?? iova;
         if (whole > iova) mappings.remove(iova, whole - 1n);

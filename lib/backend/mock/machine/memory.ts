@@ -7,8 +7,8 @@ import { fail } from './errno.js';
 const HUGE_PAGE_SIZE = { '2M': 2 ** 21, '1G': 2 ** 30 } as const;
 
 /**
- * Memory of the process that a mock device can access. If a part of the memory is mapped, a release
- * takes effect when the last part is unmapped.
+ * Memory of the process that a mock device can access. If a part of the memory is mapped,
+ * `release()` takes effect when the last part is unmapped.
  */
 export class MockMemory implements Memory {
   readonly size: number;
@@ -16,7 +16,7 @@ export class MockMemory implements Memory {
    * Number of bytes that can be mapped. If the file is too short, this number is less than `size`.
    */
   readonly mappable: number;
-  /** Whether a device may write the memory. */
+  /** Whether a device is allowed to write the memory. */
   readonly writable: boolean;
   readonly #buffer: ArrayBuffer | SharedArrayBuffer;
   readonly #bytes: Uint8Array;
@@ -47,8 +47,8 @@ export class MockMemory implements Memory {
   }
 
   /**
-   * Returns the bytes of the memory. Throws if the ArrayBuffer was transferred, because its bytes
-   * are then inaccessible.
+   * Returns the bytes of the memory. Throws if the ArrayBuffer was transferred, because the bytes
+   * of a transferred ArrayBuffer are inaccessible.
    */
   #requireBytes(): Uint8Array {
     if (this.#bytes.length === this.size) return this.#bytes;
@@ -135,7 +135,7 @@ export function allocate(size: number, hugePages: HugePages): MockMemory {
   return new MockMemory(buffer, whole, true);
 }
 
-/** Reads a file into memory. @throws VfioError EBADF, EACCES or ENODEV, as mmap(2) of the file */
+/** Reads a file into memory. @throws VfioError EBADF, EACCES or ENODEV, like mmap(2) */
 export function mapFile(fd: number, offset: number, size: number, writable: boolean): MockMemory {
   checkInteger(fd, 'fd', 0, 2 ** 31 - 1);
   checkPages(offset, 'offset');
@@ -144,7 +144,8 @@ export function mapFile(fd: number, offset: number, size: number, writable: bool
   const length = fileLength(fd);
   const nothing = new Uint8Array(0);
   try {
-    // A transfer of 0 bytes fails if the file was not opened for that direction.
+    // A read of 0 bytes fails if the file was not opened for reading. A write of 0 bytes fails if
+    // the file was not opened for writing.
     readSync(fd, nothing, 0, 0, 0);
     if (writable) writeSync(fd, nothing, 0, 0, 0);
   } catch {

@@ -33,18 +33,18 @@ interface Differences {
   readonly unmapsToTheEnd: boolean;
   /** Whether a device can read write-only mappings, as with older page tables for Intel IOMMUs. */
   readonly writableIsReadable: boolean;
-  /** Maximum width in bytes of the kernel's accesses for a read or write of a BAR. */
+  /** Maximum width in bytes of one kernel access when a program reads or writes a BAR. */
   readonly widestAccess: 4 | 8;
   /** Whether VFIO_DEVICE_IOEVENTFD accepts 8 bytes. */
   readonly wideIoeventfd: boolean;
   /** Whether vfio-pci shows the DVSEC extended capability. */
   readonly dvsec: boolean;
-  /** Length in bytes that vfio-pci assumes for the PCIe capability of an endpoint, version 2. */
+  /** Length in bytes that vfio-pci assumes for an endpoint's PCIe capability of version 2. */
   readonly expressLength: number;
   /**
    * Whether the kernel knows VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2. If the device has no
-   * migration, the feature fails with EINVAL. In kernels that do not know the feature, it fails
-   * with ENOTTY.
+   * migration, the feature fails with EINVAL. In kernels that do not know the feature, the feature
+   * fails with ENOTTY.
    */
   readonly precopyInfo: boolean;
   /** Whether the kernel can be built with VFIO_DEVICE_FEATURE_DMA_BUF. */
@@ -105,7 +105,7 @@ const NEWEST: KernelVersion = '7.2';
 
 /** Settings of the kernel that a mock device runs on. */
 export interface ProfileOptions {
-  /** Version of Linux. Default: the newest, 7.2. */
+  /** Version of Linux. Default: 7.2, the newest version. */
   readonly kernel?: KernelVersion | undefined;
   /**
    * Whether the kernel is built with VFIO_PCI_DMABUF. Default: true if the kernel version has
@@ -119,12 +119,12 @@ export interface ProfileOptions {
   readonly novirt?: boolean | undefined;
   /**
    * Whether a variant driver is bound to the device. The variant driver has an interrupt index for
-   * private sources. Default: false.
+   * the device's private interrupt sources. Default: false.
    */
   readonly variant?: boolean | undefined;
   /**
-   * Way of access if the options of `openDevice()` do not set `via`. Default: `'cdev'` for a device
-   * with PASIDs if the kernel can attach PASIDs, otherwise `'group'`.
+   * Value of `via` if the options of `openDevice()` do not set `via`. Default: `'cdev'` for a
+   * device with PASIDs if the kernel can attach PASIDs, otherwise `'group'`.
    */
   readonly via?: Via | undefined;
 }
@@ -134,12 +134,12 @@ export interface Profile extends Differences {
   readonly version: KernelVersion;
   readonly novirt: boolean;
   readonly variant: boolean;
-  /** Way of access. Null means the default of the device. */
+  /** Value of `via`. Null means the default of the device. */
   readonly via: Via | null;
 }
 
 /**
- * Completes the settings of a kernel.
+ * Adds the default values to the settings of a kernel.
  *
  * @throws RangeError for an unknown kernel version, and if `dmabuf` and `novirt` are both on
  */

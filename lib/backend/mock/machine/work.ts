@@ -65,7 +65,7 @@ export class Work implements Clock {
   }
 
   /**
-   * Runs the due jobs. A job that a running job defers does not run in this call.
+   * Runs the due jobs. If a running job defers a new job, the new job does not run in this call.
    *
    * @returns whether a job was due
    */

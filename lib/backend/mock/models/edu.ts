@@ -166,8 +166,8 @@ class Edu implements DeviceLogic {
   }
 
   /**
-   * Copies bytes between host memory and the buffer. Each page is one DMA request. The device
-   * ignores DMA faults.
+   * Copies bytes between host memory and the buffer. Each page is transferred by one DMA request.
+   * The device ignores DMA faults.
    */
   #transferPages(address: bigint, bytes: Uint8Array, toHost: boolean): void {
     for (let done = 0; done < bytes.length;) {
@@ -198,7 +198,10 @@ class Edu implements DeviceLogic {
   }
 }
 
-/** Returns the value of a write-only register: all ones, as for the bytes between registers. */
+/**
+ * Returns the value of a write-only register. The value is all ones, like the value of the bytes
+ * between registers.
+ */
 function readOnes(): number {
   return 0xffff_ffff;
 }

@@ -190,7 +190,10 @@ function checkMsix({ config, regions }: Snapshot): void {
   }
 }
 
-/** Creates BARs of memory. After power-on, each BAR has the contents from the snapshot. */
+/**
+ * Creates BARs that contain only memory. After power-on, each BAR has the contents from the
+ * snapshot.
+ */
 function createLogic({ config, regions }: Snapshot): DeviceLogic {
   const msixSpans = findMsixSpans(config);
   const bars = regions.filter(({ index }) => index < ROM);

@@ -7,8 +7,8 @@ const PORTS = { bar: 1, watched: 128 } as const;
 type Place = typeof MEMORY | typeof PORTS;
 
 /**
- * Kinds of tests. A test has no eventfd, an eventfd that intercepts all writes, or an eventfd that
- * intercepts writes of a matching value.
+ * Kinds of tests: without an eventfd, with an eventfd for all writes, and with an eventfd for
+ * writes of a matching value.
  */
 const KINDS = ['no-eventfd', 'wildcard-eventfd', 'datamatch-eventfd'] as const;
 const WILDCARD = 1;
@@ -21,7 +21,7 @@ const WIDTH_AT = 1;
 const OFFSET_AT = 4;
 const DATA_AT = 8;
 const COUNT_AT = 12;
-/** Maximum length in bytes of a test's header with the name of the test. */
+/** Maximum length in bytes of a test's header, including the name of the test. */
 const READABLE = 48;
 
 /**

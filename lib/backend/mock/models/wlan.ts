@@ -4,7 +4,10 @@ import { DmaFault } from '../machine/dma-fault.js';
 
 const REGISTERS = 0;
 const ENTRIES = 32;
-/** Table of the messages of private sources. The size of an entry is 16 bytes. */
+/**
+ * Table with the messages of the device's private interrupt sources. The size of an entry is 16
+ * bytes.
+ */
 const STORE = { bar: REGISTERS, offset: 0x1000, entries: ENTRIES, stride: 16 } as const;
 const ADDRESS_LOW = 0;
 const ADDRESS_HIGH = 4;
@@ -15,19 +18,19 @@ const PENDING = 1 << 1;
 
 /**
  * A wireless adapter, similar to the adapters of the driver ath11k. The device has MSI with 32
- * vectors, and an interrupt controller with 32 private sources. The driver writes a message to the
- * registers of each private source. The device sends this message unchanged. If the driver has
- * written a wrong message, the interrupt is lost.
+ * vectors, and an interrupt controller with 32 interrupt sources of its own (private sources). The
+ * driver writes a message to the registers of each private source. The device sends this message
+ * unchanged. If the driver has written a wrong message, the interrupt is lost.
  *
- * | offset | register | meaning |
- * |---|---|---|
- * | 0x00 | identification | 0x574c0001 |
- * | 0x04 | private sources | 32 |
- * | 0x08 | raise | a write of n raises private source n |
- * | 0x0c | raise vector | a write of n sends MSI vector n |
- * | 0x10 | sent | number of private messages sent |
- * | 0x14 | faults | number of private messages that failed: IOMMU fault or bus mastering disabled |
- * | 0x1000 + 16 n | address low, address high, data, control of source n | control: bit 0 mask, bit 1 pending (read-only) |
+ * - 0x00, identification: 0x574c0001
+ * - 0x04, private sources: 32
+ * - 0x08, raise: writing n raises private source n
+ * - 0x0c, raise vector: writing n sends MSI vector n
+ * - 0x10, sent: number of messages that private sources have sent
+ * - 0x14, faults: number of messages that failed because of an IOMMU fault, or because bus
+ *   mastering is disabled
+ * - 0x1000 + 16 n: address low, address high, data and control of private source n. In the control
+ *   register, bit 0 masks the source, and bit 1 is the read-only pending bit.
  */
 export const wlan = defineModel({
   name: 'wlan',

@@ -7,7 +7,8 @@ const BARS = 6;
 
 /**
  * Clears the address bits below the size of each BAR in the user's copy (vfio_bar_fixup()). The
- * type bits get their fixed values. Called before a read of a BAR, if a BAR was written.
+ * type bits get their fixed values. This function runs before a BAR register is read, if a BAR
+ * register was written earlier.
  */
 export function sizeBars(shadow: DataView, hardware: HardwareFunction): void {
   for (let index = 0; index < BARS; index++) {

@@ -70,7 +70,7 @@ export class ConfigSpace {
     return load(this.#shadow, pci.PCI_INTERRUPT_PIN, 1);
   }
 
-  /** From now on, the MSI registers show the message that the host has programmed. */
+  /** After this call, the MSI registers show the message that the host has programmed. */
   showMessage(): void {
     const { msi } = this.#hardware;
     if (msi !== null) this.#permissions.showMessage(msi.registers);
@@ -79,7 +79,7 @@ export class ConfigSpace {
   /**
    * Reads bytes.
    *
-   * @throws VfioError EFAULT without reading any byte, if the range exceeds configuration space
+   * @throws VfioError EFAULT if the range exceeds configuration space; no byte is read
    */
   read(offset: number, into: Uint8Array): number {
     if (offset + into.length > this.size) fail('EFAULT', 'read');
@@ -95,7 +95,7 @@ export class ConfigSpace {
   /**
    * Writes bytes.
    *
-   * @throws VfioError EFAULT without writing any byte, if the range exceeds configuration space
+   * @throws VfioError EFAULT if the range exceeds configuration space; no byte is written
    */
   write(offset: number, from: Uint8Array): number {
     if (offset + from.length > this.size) fail('EFAULT', 'write');
@@ -164,8 +164,8 @@ export class ConfigSpace {
         }
         break;
       case pci.PCI_CAP_ID_MSI:
-        // As in the kernel, a write that only touches the byte before the control register also
-        // calls #updateMsi().
+        // As in the kernel, #updateMsi() runs even after a write that touches only the byte before
+        // the control register.
         if (at <= pci.PCI_MSI_FLAGS && at + width >= pci.PCI_MSI_FLAGS) this.#updateMsi(start);
         break;
       case pci.PCI_CAP_ID_EXP:
@@ -184,8 +184,8 @@ export class ConfigSpace {
   }
 
   /**
-   * Writes a value. Virtual bits go to the shadow, non-virtual bits go to the function, and
-   * read-only bits are dropped.
+   * Writes a value. Virtual bits go to the user's copy, and non-virtual bits go to the function.
+   * Read-only bits are dropped.
    */
   #store(offset: number, width: ChunkWidth, value: number): void {
     const virtual = loadBits(this.#permissions.virtual, offset, width);
@@ -235,8 +235,8 @@ export class ConfigSpace {
   }
 
   /**
-   * Resets the function if the user has set the reset bit. The reset bit then reads 0, even if the
-   * function cannot be reset.
+   * Resets the function if the user has set the reset bit. After this call, the reset bit reads 0,
+   * even if the function cannot be reset.
    */
   #handleReset(offset: number, bit: number, isPossible: () => boolean): void {
     if ((load(this.#shadow, offset, 2) & bit) === 0) return;
@@ -254,7 +254,7 @@ function isBar(offset: number): boolean {
   return inBars || (offset >= pci.PCI_ROM_ADDRESS && offset < pci.PCI_ROM_ADDRESS + 4);
 }
 
-/** Reads the bits for one access from a byte table. */
+/** Reads the permission bits for one access from a byte table. */
 function loadBits(table: Uint8Array, offset: number, width: ChunkWidth): number {
   let value = 0;
   for (let i = 0; i < width; i++) value |= (table[offset + i] ?? 0) << (8 * i);

@@ -174,8 +174,8 @@ export class VfioDevice {
   /**
    * Resets the bus of the device.
    *
-   * @param groups - number of groups in the caller's list; 0 if the device is open by its character
-   *   device
+   * @param groups - number of groups in the caller's list; 0 if the device was opened through its
+   *   character device
    */
   hotReset(groups: number): void {
     if (!this.#resets) fail('ENODEV', 'VFIO_DEVICE_PCI_HOT_RESET');
@@ -204,7 +204,7 @@ export class VfioDevice {
   }
 
   /**
-   * Writes a message to memory, because the message address is not an interrupt address. An IOMMU
+   * Writes a message to memory. The address of this message is not an interrupt address. An IOMMU
    * fault of this write is ignored.
    */
   #writeMessage({ address, data }: Message): void {
@@ -239,8 +239,8 @@ export class VfioDevice {
       },
       write: (address, from, { pasid }) => {
         this.#checkPasid(address, pasid);
-        // If a write has a PASID, the IOMMU translates also the addresses of interrupt messages
-        // (Intel VT-d).
+        // If a write has a PASID, the IOMMU translates every address, even the address of an
+        // interrupt message (Intel VT-d).
         const isMessage = pasid === undefined && interrupts.isMessageAddress(address);
         if (!isMessage) this.addressSpace.write(address, from);
         else if (from.length === 4) {

@@ -31,7 +31,7 @@ export interface FeatureTarget {
   /** Whether the device is a physical function of SR-IOV. */
   readonly isPhysicalFunction: boolean;
   readonly hasMsi: boolean;
-  /** From now on, the MSI registers show the message that the host has programmed. */
+  /** After this call, the MSI registers show the message that the host has programmed. */
   showMessage(): void;
 }
 
@@ -57,7 +57,7 @@ export class Features {
   /**
    * Resumes the device (vfio_pci_core_runtime_resume()). If low power was entered with a wake-up
    * eventfd, the eventfd is signalled and low power ends. Without a wake-up eventfd, low power does
-   * not end: the device can suspend again.
+   * not end, and the device can suspend again.
    */
   resume(): void {
     if (this.#wakeup === null) return;
@@ -81,7 +81,7 @@ export class Features {
     switch (flags & VFIO_DEVICE_FEATURE_MASK) {
       case VFIO_DEVICE_FEATURE_PCI_VF_TOKEN:
         if (!this.#target.isPhysicalFunction) fail('ENOTTY', FEATURE);
-        // No virtual function of the mock could use the token, so the token is not stored.
+        // The token is not stored, because no virtual function of the mock can use the token.
         checkFeature(flags, data, VFIO_DEVICE_FEATURE_SET, UUID_SIZE);
         return 0;
       case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY:

@@ -25,7 +25,8 @@ import { msiSource, msixSource, privateSource, type MessageSource } from './mess
 import { Notification } from './notification.js';
 
 /**
- * Interrupt index of private sources. The index follows the interrupt indexes of every PCI device.
+ * Interrupt index for the device's private interrupt sources. This index follows the standard
+ * interrupt indexes of PCI devices.
  */
 const PRIVATE_SOURCES = VFIO_PCI_NUM_IRQS;
 
@@ -73,8 +74,8 @@ export class Interrupts {
   }
 
   /**
-   * Number of interrupt indexes: the indexes of every PCI device, and one index for private
-   * sources.
+   * Number of interrupt indexes: the standard indexes of PCI devices and, with a variant driver,
+   * one index for private interrupt sources.
    */
   get indexes(): number {
     return VFIO_PCI_NUM_IRQS + (this.#private === null ? 0 : 1);

@@ -36,7 +36,7 @@ export class Intx {
     return this.#active !== null;
   }
 
-  /** @param available - whether no other interrupt index is active */
+  /** @param available - true if no other interrupt index is active */
   set(request: IrqRequest, available: boolean): void {
     const { action } = request;
     if (action === VFIO_IRQ_SET_ACTION_MASK) this.#setMask(request);

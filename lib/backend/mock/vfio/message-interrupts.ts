@@ -13,14 +13,14 @@ import type { Message } from '../../../contract/message.js';
 import type { MessageSource } from './message-source.js';
 
 /**
- * After the handler of a vector is freed, this message replaces the message of the vector, as in
- * msi_domain_deactivate().
+ * The message that the host writes to a vector after the handler of the vector is freed
+ * (msi_domain_deactivate()).
  */
 const NO_MESSAGE: Message = { address: 0n, data: 0 };
 
 /**
- * Implements SET_IRQS for MSI, MSI-X and private sources. A {@link MessageSource} hides the
- * differences between these three kinds.
+ * Implements SET_IRQS for MSI, MSI-X and private interrupt sources. A {@link MessageSource} hides
+ * the differences between these three kinds.
  */
 export class MessageInterrupts {
   readonly #source: MessageSource;
@@ -61,7 +61,7 @@ export class MessageInterrupts {
   /**
    * Performs SET_IRQS.
    *
-   * @param available - whether no other interrupt index is active
+   * @param available - true if no other interrupt index is active
    * @returns 0, or the number of available vectors if the host has fewer vectors than requested
    */
   set(request: IrqRequest, available: boolean): number {

@@ -5,7 +5,7 @@ import type { Message } from '../../../contract/message.js';
 import type { SourceRegisters } from '../hardware/model.js';
 import * as pci from '../hardware/pci.js';
 
-/** Access of the host to the registers that contain the messages of a function. */
+/** The host's access to the registers that contain a function's interrupt messages. */
 export interface MessageSource {
   /** Number of vectors. */
   readonly vectors: number;
@@ -118,7 +118,7 @@ export function msixSource(
 
 /**
  * Creates the message source of private interrupt sources. Only a variant driver knows the
- * registers of private sources.
+ * registers of these sources.
  */
 export function privateSource(
   hardware: HardwareFunction,

@@ -64,8 +64,8 @@ export class Permissions {
   }
 
   /**
-   * Returns the number of bytes from an offset to the end of the dword, or to the end of the
-   * capability if that is nearer.
+   * Returns the number of bytes from an offset to the end of the dword or to the end of the
+   * capability, whichever end is nearer.
    */
   remaining(offset: number): number {
     const id = this.id(offset);
@@ -75,8 +75,8 @@ export class Permissions {
   }
 
   /**
-   * Makes the registers of the MSI message non-virtual and read-only. From then on, the user reads
-   * the message that the host has programmed (VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT).
+   * Makes the registers of the MSI message non-virtual and read-only. After this call, the user
+   * reads the message that the host has programmed (VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT).
    */
   showMessage({ low, high, data }: { low: number; high: number | null; data: number }): void {
     this.#allow(low, 4, NONE, NONE);

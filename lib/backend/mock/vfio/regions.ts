@@ -149,8 +149,8 @@ export class Regions {
   }
 
   /**
-   * Fails for an unknown region with the error of GET_REGION_INFO, because an access begins with a
-   * look-up of the region's offset.
+   * If the region is unknown, throws the error of GET_REGION_INFO, because an access first looks up
+   * the region's offset.
    */
   #checkRegion(index: number): void {
     if (index >= VFIO_PCI_VGA_REGION_INDEX) this.info(index);
@@ -168,7 +168,7 @@ export class Regions {
     return length;
   }
 
-  /** Returns the maximum access width of a BAR: 4 bytes for I/O ports. */
+  /** Returns the maximum access width of a BAR in bytes. The maximum for I/O ports is 4. */
   #widestOf(index: number): 4 | 8 {
     return this.#hardware.bar(index)?.kind === 'io' ? 4 : this.#widest;
   }
@@ -188,8 +188,8 @@ export class Regions {
 }
 
 /**
- * Returns the largest aligned access width at an offset. The access does not overlap the hole.
- * Returns 0 if the offset lies inside the hole.
+ * Returns the largest aligned access width at an offset. The access does not overlap `hole`.
+ * Returns 0 if the offset lies inside `hole`.
  */
 function nextWidth(at: number, left: number, hole: Span | null, widest: 4 | 8): 0 | Width {
   let most = left;

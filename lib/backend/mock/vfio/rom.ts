@@ -7,7 +7,7 @@ const LAST_IMAGE = 0x80;
 const BLOCK = 512;
 
 /**
- * Returns the total length of the images in an expansion ROM, from the headers of the images
+ * Reads the image headers of an expansion ROM, and returns the total length of the images
  * (pci_get_rom_size()). 0 means that the ROM does not begin with an image.
  *
  * @param size - size of the ROM BAR in bytes

@@ -42,7 +42,7 @@ test('3.3: if all capabilities are hidden, the capability bit of the status regi
   t.deepEqual(shown(connection), []);
 });
 
-test('3.3: AGP, HyperTransport and SATA show the bytes of the device and drop writes', (t) => {
+test('3.3: the capabilities AGP, HyperTransport and SATA show raw bytes and drop writes', (t) => {
   const bytes = Uint8Array.from({ length: 26 }, (_, i) => i + 1);
   const connection = device(t, [
     { name: 'agp', offset: 0x40, bytes: bytes.subarray(0, 10) },
@@ -70,7 +70,7 @@ test('3.3: the user can enter D1 and D2 only if the device supports D1 and D2', 
   const bytes = new Uint8Array(256);
   bytes.set([0x34, 0x12, 0x78, 0x56, 3, 0, 0x10, 0]);
   bytes[0x34] = 0x40;
-  // The device supports PME in every power state. It supports D1 but not D2.
+  // The device supports PME in every power state. The device supports D1 but not D2.
   bytes.set([0x01, 0x00, 0x03, 0xfa, 0x00, 0x80], 0x40);
   const model = plainModel([], undefined, { image: { bytes } });
   const connection = connect(t, model);
@@ -134,7 +134,7 @@ test('3.3: a vendor capability of length 0 is hidden', (t) => {
   t.deepEqual(shown(connection), []);
 });
 
-test('3.3: the reset bit of AF resets the function and reads 0', (t) => {
+test('3.3: the reset bit of AF resets the function and always reads as 0', (t) => {
   let resets = 0;
   const plain = plainModel([{ name: 'af', offset: 0x40 }]);
   const connection = connect(t, {
@@ -149,7 +149,7 @@ test('3.3: the reset bit of AF resets the function and reads 0', (t) => {
   t.is(resets, 1);
 });
 
-test('3.3: the reset bit of PCIe reads 0, even if the device has no function level reset', (t) => {
+test('3.3: the reset bit of PCIe reads as 0, even without a function level reset', (t) => {
   let resets = 0;
   const plain = plainModel([{ ...EXPRESS, flr: false }]);
   const connection = connect(t, {
@@ -161,7 +161,7 @@ test('3.3: the reset bit of PCIe reads 0, even if the device has no function lev
   t.is(resets, 0);
 });
 
-test('3.3: vfio-pci covers Link Status 2 from 6.12 on; older kernels show the raw bytes', (t) => {
+test('3.3: since Linux 6.12, vfio-pci covers Link Status 2; older kernels show raw bytes', (t) => {
   const open = (kernel: KernelVersion) => {
     const bytes = new Uint8Array(4096);
     bytes.set([0x34, 0x12, 0x78, 0x56, 3, 0, 0x10, 0]);

@@ -123,7 +123,8 @@ test('3.5: PASID and newer capabilities are hidden, and their bytes are raw', (t
   ]);
   t.deepEqual(shown(connection), ['pcie', 'serial_number', 'ltr']);
   t.is(connection.load(CONFIG, 0x120, 4), 0x1401_001b);
-  // The bytes after a hidden capability are also raw: the kernel does not know its length.
+  // The kernel does not know the length of a hidden capability, so the bytes after the capability
+  // are raw.
   connection.store(CONFIG, 0x128, 4, 0xffff_ffff);
   t.is(connection.load(CONFIG, 0x128, 4), 0xffff_ffff);
 });

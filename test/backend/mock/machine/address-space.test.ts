@@ -56,7 +56,7 @@ test('a DMA transfer faults at the first byte that is not mapped for its directi
   t.deepEqual([...new Uint8Array(memory.buffer, PAGE - 2)], [7, 8]);
 });
 
-test('MAP_DMA fails with the kernel’s errors and checks in the kernel’s order', (t) => {
+test('MAP_DMA fails with the kernel’s errors, and checks run in the kernel’s order', (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(4 * PAGE, false);
   const cases: [string, [number, bigint, bigint, number]][] = [
@@ -153,7 +153,7 @@ test('wrong arguments throw before any call to the container', (t) => {
   );
 });
 
-test('map() rejects with the kernel’s error', async (t) => {
+test('the promise of map() rejects with the kernel’s error', async (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(PAGE, false);
   await space.map(memory, 0, 4096n, 0n, BOTH);

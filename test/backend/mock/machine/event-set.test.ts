@@ -129,7 +129,7 @@ test('wait(-1) fails with EDEADLK if no device has pending work', (t) => {
   fails(t, 'EDEADLK', () => set.wait(-1));
 });
 
-test('wait() and spin() throw while the event loop serves the set', async (t) => {
+test('wait() and spin() throw while the event loop serves the event set', async (t) => {
   const { set, eventfd } = make();
   set.add(0, eventfd, false);
   let wakes = 0;
@@ -209,7 +209,7 @@ async function node(body: string) {
   return run(process.execPath, ['--input-type=module', '-e', program(body)], { timeout: 300_000 });
 }
 
-test('a set that the event loop serves keeps the process alive only after ref()', async (t) => {
+test('a served event set keeps the process alive only after ref()', async (t) => {
   const alive = await node(`
     setTimeout(() => eventfd.signal(), 50).unref();
     set.serve(() => { console.log('fired'); set.unref(); });
@@ -221,7 +221,7 @@ test('a set that the event loop serves keeps the process alive only after ref()'
   t.is(gone.stdout, '');
 });
 
-test('if the callback throws, the exception is uncaught; later signals arrive', async (t) => {
+test('an exception in the callback becomes uncaught, and later signals arrive', async (t) => {
   const { stdout } = await node(`
     process.on('uncaughtException', (error) => { console.log(error.message); eventfd.signal(); });
     let first = true;

@@ -23,7 +23,7 @@ test('a write that would overflow the counter fails with EAGAIN and changes noth
   t.is(eventfd.read(), MAX);
 });
 
-test('an interrupt saturates the counter', (t) => {
+test('interrupts increase the counter up to 2^64 - 1', (t) => {
   const eventfd = new MockEventfd();
   eventfd.signal(MAX);
   eventfd.raise();

@@ -22,7 +22,8 @@ const bytes = () => new Uint8Array(4);
 const memory = (device: DeviceConnection) => device.addressSpace.allocate(PAGE, false);
 
 /**
- * For each kind: a call that normally succeeds, and the system call in the error of a failed call.
+ * For each kind, a call that normally succeeds, and the system call that the error names if the
+ * call fails.
  */
 const calls: Readonly<
   Record<Exclude<FaultKind, 'open'>, readonly [string, (device: DeviceConnection) => unknown]>
@@ -157,7 +158,7 @@ test('fail() throws for an unknown kind, an unknown errno and a wrong count', (t
   t.throws(fail('map', 'EIO', { times: 1.5 }), { instanceOf: RangeError });
 });
 
-test('with too few messages, SET_IRQS returns the available number and enables no vector', (t) => {
+test('if too few messages are free, SET_IRQS returns their number and enables no vector', (t) => {
   const { control, device } = make(t, 'mock:nvme?kernel=6.1');
   control.limit({ messages: 4 });
   const eventfds = Array.from({ length: 8 }, () => device.createEventfd());
@@ -180,7 +181,7 @@ test('without a free CPU vector, a bind fails with ENOSPC; bound vectors stay bo
   t.is(bind(device, MSIX, 6, [c]), 0);
 });
 
-test('map() fails with ENOMEM above the memlock limit, with ENOSPC above dmaEntries', (t) => {
+test('map() fails with ENOMEM above the memlock limit, and with ENOSPC above dmaEntries', (t) => {
   const { control, device } = make(t);
   const { addressSpace } = device;
   const map = (iova: bigint) => {
@@ -207,7 +208,7 @@ test('map() fails with ENOMEM above the memlock limit, with ENOSPC above dmaEntr
   );
 });
 
-test('MSI without an available message fails with ENOSPC', (t) => {
+test('if no message is free, enabling MSI fails with ENOSPC', (t) => {
   const { control, device } = make(t, 'mock:edu');
   control.limit({ messages: 0 });
   fails(t, 'ENOSPC', () => bind(device, MSI, 0, [device.createEventfd()]));

@@ -93,7 +93,7 @@ test('dma_entry_limit limits only containers; RLIMIT_MEMLOCK limits iommufd, too
   }
 });
 
-test('page sizes: those of the page tables, and all sizes from 4 KiB with iommufd', (t) => {
+test('a container has the page sizes of its page tables; iommufd has all sizes from 4 KiB', (t) => {
   t.is(new MockAddressSpace('mock:test').pageSizes, 0x4020_1000n);
   t.is(
     new MockAddressSpace('mock:test', ioas(profileOf(), defaultLimits())).pageSizes,

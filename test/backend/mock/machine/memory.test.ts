@@ -70,7 +70,7 @@ test('the size of memory is rounded up to huge pages', (t) => {
   t.throws(() => space.allocate(0, false), { instanceOf: RangeError });
 });
 
-test('a SharedArrayBuffer must be page-aligned, and its size a multiple of the page size', (t) => {
+test('a SharedArrayBuffer must be page-aligned and consist of whole pages', (t) => {
   const space = new MockAddressSpace('mock:test');
   const make = SharedArrayBuffer as new (
     size: number,

@@ -141,7 +141,7 @@ test('GET_PCI_HOT_RESET_INFO reports group ids, or device ids of the iommufd', (
   t.deepEqual(info('cdev'), { flags: 3, devices: [{ name: 'mock:nvme?via=cdev', id: 2 }] });
 });
 
-test('the setting `kernel` of a name opens a model on this kernel', (t) => {
+test('the setting `kernel` in a name selects the kernel of the mock device', (t) => {
   const model = plainModel([]);
   t.is(connect(t, model, undefined, { kernel: '6.1' }).getIrqInfo(4).count, 1);
 });

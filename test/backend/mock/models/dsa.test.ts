@@ -59,7 +59,7 @@ class Machine {
     return this.command(dsa.IDXD_CMD_REQUEST_INT_HANDLE, operand) >>> dsa.IDXD_CMDSTS_RES_SHIFT;
   }
 
-  /** Programs a slot with the message of vector 1 and with a PASID. */
+  /** Programs an IMS slot with the message of vector 1 and with a PASID. */
   program(t: ExecutionContext, slot: number, pasid: number | null, masked = false) {
     const eventfd = this.device.createEventfd();
     this.device.connection.setIrqs({
@@ -132,7 +132,7 @@ test('the device reports the offsets of its tables and of its message store', as
   t.is(device.via, 'cdev', 'PASIDs are attached by it alone');
 });
 
-test('commands return results, or errors with the error codes of the Linux driver', async (t) => {
+test('commands return results or the error codes that the Linux driver knows', async (t) => {
   const machine = await Machine.start(t);
   const errors: [number, number, number][] = [
     [dsa.IDXD_CMD_ENABLE_DEVICE, 0, dsa.IDXD_CMDSTS_ERR_DEV_ENABLED],
@@ -171,7 +171,7 @@ test('a command that requests an interrupt raises vector 0', async (t) => {
   t.is(registers.read32(dsa.IDXD_INTCAUSE_OFFSET), 0);
 });
 
-test('work raises a slot only if the portal and the slot have the same PASID', async (t) => {
+test('work raises an IMS interrupt only if portal and IMS slot have the same PASID', async (t) => {
   const machine = await Machine.start(t);
   const eventfd = machine.program(t, SLOT, PROCESS);
   const handle = machine.handle(SLOT);
@@ -193,7 +193,7 @@ test('work raises a slot only if the portal and the slot have the same PASID', a
   t.is(machine.work(DEDICATED, 0, { handle: 1, flags: 0xc }), 1, 'a handle nobody asked to use');
 });
 
-test('a masked slot holds one interrupt until it is unmasked', async (t) => {
+test('a masked IMS slot holds one interrupt until the slot is unmasked', async (t) => {
   const machine = await Machine.start(t);
   const eventfd = machine.program(t, SLOT, null, true);
   const control = dsa.IMS_OFFSET + 16 * SLOT + CONTROL;

@@ -120,7 +120,8 @@ test('DMA copies to and from the buffer, with or without an interrupt', (t) => {
   t.is(eventfd.read(), 1n);
   t.is(window.read32(0x24), 0x100);
   t.deepEqual([...bytes.subarray(4096, 4104)], [0, 1, 2, 3, 4, 5, 0, 0]);
-  // A transfer of the whole buffer works. A transfer with one byte more copies nothing.
+  // A transfer of the whole buffer works. A transfer of one more byte than the buffer has copies
+  // nothing.
   bytes.fill(0xaa, 0, 4096);
   transfer(0x100000n, BUFFER, 4096n, 1n);
   transfer(BUFFER, 0x101000n, 4096n, 3n);

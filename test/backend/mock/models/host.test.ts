@@ -48,7 +48,7 @@ test('DMA reaches mapped memory; the bytes before a fault are transferred', (t) 
   t.deepEqual([...bytes.subarray(0xffd)], [7, 9, 9]);
 });
 
-test('a DMA transfer faults without bus mastering or without permission of the mapping', (t) => {
+test('a DMA transfer faults if bus mastering is off or the mapping forbids the transfer', (t) => {
   const { device, host, memory } = master(t);
   device.addressSpace.mapSync(memory, 0, BigInt(PAGE), 0n, READ);
   host.dmaRead(0n, new Uint8Array(8));

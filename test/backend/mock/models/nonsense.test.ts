@@ -12,7 +12,7 @@ const shape = {
 const logic = () => ({ registers: {}, reset: () => undefined });
 const wrong = { instanceOf: TypeError };
 
-/** Defines a model with changed fields that the TypeScript type forbids. */
+/** Defines a model in which some fields have values that the TypeScript type forbids. */
 const define = (changes: object) => defineModel({ name: 'card', shape, create: logic, ...changes });
 
 test('the error for a misspelt field contains the name and the place of the field', (t) => {

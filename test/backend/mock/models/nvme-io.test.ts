@@ -232,7 +232,7 @@ test('INTx: the pin is asserted until all completions are read or INTMS masks th
   t.false(pin());
 });
 
-test('completions wait while the completion queue is full', (t) => {
+test('the controller delays completions while the completion queue is full', (t) => {
   const nvme = driver(t);
   nvme.createCompletionQueue(1, 3, null, 3);
   nvme.createSubmissionQueue(1, 2, 1, 16);

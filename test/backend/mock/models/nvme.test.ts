@@ -32,7 +32,7 @@ test('disabling the controller deletes the queues but not the values of AQA, ASQ
   t.is(nvme.admin.poll(), null);
 });
 
-test('enabling with a wrong configuration sets CSTS.CFS until the controller is disabled', (t) => {
+test('enabling a misconfigured controller sets CSTS.CFS until the controller is disabled', (t) => {
   const nvme = new NvmeDriver(open(t, 'mock:nvme'));
   const attempt = (change: () => void, cc = 0x00460001) => {
     change();
@@ -229,7 +229,7 @@ test('the controller does no DMA without bus mastering', (t) => {
   t.is(nvme.window.read32(0x1c), 2);
 });
 
-test('an event request completes after a wrong doorbell write or an Abort command', (t) => {
+test('an Asynchronous Event Request completes after a wrong doorbell write or an Abort', (t) => {
   const nvme = driver(t);
   nvme.window.write32(0x1000 + 8 * 9, 1);
   const ids = [0, 1, 2, 3].map(() => nvme.admin.put({ opcode: 0xc }));

@@ -32,7 +32,7 @@ test('the header of a test contains name, width, offset and data', (t) => {
   t.is(device.load(0, 8, 4), 0xfa);
   device.store(1, 0, 1, WILDCARD);
   t.is(title(device, 1), 'portio-wildcard-eventfd');
-  // After a choice through one BAR, the other BAR shows the same test.
+  // If a test is chosen through one BAR, the other BAR shows the same test.
   t.is(title(device, 0), 'portio-wildcard-eventfd');
   t.is(device.load(1, 4, 4), 128 + 4);
   t.is(device.load(1, 8, 1), 0xce);

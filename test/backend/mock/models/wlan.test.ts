@@ -7,7 +7,7 @@ const SENT = 0x10;
 const FAULTS = 0x14;
 const STORE = 0x1000;
 
-test('the device is a network adapter with 32 MSI vectors and 32 private sources', (t) => {
+test('the device is a WLAN adapter with 32 MSI vectors and 32 private interrupt sources', (t) => {
   using device = openDeviceSync('mock:wlan#shape');
   t.is(device.config.header().classCode, 0x028000);
   t.is(device.interrupts.msi.count, 32);
@@ -27,7 +27,7 @@ test('a write to the register `raise vector` raises an MSI interrupt', async (t)
   t.is(await vector.next(), 1n);
 });
 
-test('a private source writes the message data to the message address', (t) => {
+test('a private interrupt source writes its message data to its message address', (t) => {
   using device = openDeviceSync('mock:wlan#memory');
   device.config.update('command', { memory: 1, bus_master: 1 });
   using registers = device.bar(0).map();
@@ -53,7 +53,7 @@ test('a private source writes the message data to the message address', (t) => {
   t.is(registers.read32(SENT), 1);
 });
 
-test('a masked source holds one interrupt; a reset clears the held interrupt', (t) => {
+test('a masked private source holds one interrupt, which a reset clears', (t) => {
   using device = openDeviceSync('mock:wlan#mask');
   device.config.update('command', { memory: 1, bus_master: 1 });
   using registers = device.bar(0).map();
@@ -65,7 +65,7 @@ test('a masked source holds one interrupt; a reset clears the held interrupt', (
   t.is(registers.read32(STORE + 32 + 12), 1);
 });
 
-test('the kernel of wlan has MSI_NOVIRT by default; novirt=off disables MSI_NOVIRT', (t) => {
+test('by default, wlan has the VFIO feature MSI_NOVIRT; novirt=off removes this feature', (t) => {
   const state = (name: string) => {
     using device = openDeviceSync(name);
     return device.messages.novirt.state;
@@ -77,7 +77,7 @@ test('the kernel of wlan has MSI_NOVIRT by default; novirt=off disables MSI_NOVI
   t.throws(() => state('mock:wlan?dmabuf=on&novirt=on'), { instanceOf: VfioError, code: 'EINVAL' });
 });
 
-test('a variant driver has an interrupt index for private sources; vfio-pci does not', (t) => {
+test('only a variant driver has an interrupt index for private interrupt sources', (t) => {
   using plain = openDeviceSync('mock:wlan#plain');
   t.is(plain.info.numIrqs, 5);
   t.throws(() => plain.connection.getIrqInfo(5), { instanceOf: VfioError, code: 'EINVAL' });

@@ -165,7 +165,7 @@ test('MSI: the queue size cannot exceed the number of vectors that SET_IRQS enab
   bind(device, 1, 0, [null, null, null]);
   device.store(CONFIG, 0x42, 2, 0x0030);
   t.is(device.load(CONFIG, 0x42, 2) & 0x70, 0x20);
-  // In the user’s copy, bits are writable that are read-only on a device.
+  // Some bits that are read-only on a device are writable in the user’s copy.
   device.store(CONFIG, 0x42, 1, 0x0e);
   t.is(device.load(CONFIG, 0x42, 1), 0x0e);
 });

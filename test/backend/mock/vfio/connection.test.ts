@@ -7,7 +7,7 @@ import { MockBackend, mockBackend } from '../../../../lib/backend/mock/index.js'
 import { edu } from '../../../../lib/backend/mock/models/edu.js';
 import { bind, CONFIG, connect, fails, open, plainModel, trigger } from '../support.js';
 
-test('the back end owns names with `mock:` and lists its models', (t) => {
+test('the back end opens names that start with `mock:`, and lists its models', (t) => {
   t.true(mockBackend.owns('mock:nvme'));
   t.true(mockBackend.owns('mock:nothing'));
   t.false(mockBackend.owns('0000:01:00.0'));
@@ -49,7 +49,7 @@ test('a second open shares the device; the first open finds the power-on state',
   three.close();
 });
 
-test('group and cdev exclude each other, and a cdev can be opened only once', (t) => {
+test('a device cannot be open via group and cdev at once; a cdev can be opened only once', (t) => {
   const backend = new MockBackend([edu]);
   const opening = (via: 'group' | 'cdev') => backend.openSync('mock:edu', { via });
   const group = opening('group');
@@ -216,7 +216,7 @@ test('ioeventfd: a signal writes the register unless memory decode is disabled',
   t.is(eventfd.read(), 1n);
 });
 
-test('ioeventfd: binding a signalled eventfd writes; closing the eventfd does not unbind', (t) => {
+test('ioeventfd: binding a signalled eventfd writes; closing the eventfd keeps it bound', (t) => {
   const device = open(t, 'mock:nvme');
   const eventfd = device.createEventfd();
   const request = { region: 0, offset: 0x24, width: 2, value: 7n, eventfd };

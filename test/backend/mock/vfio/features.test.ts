@@ -49,7 +49,7 @@ for (const [name, eleven, twelve] of [
   });
 }
 
-test('DMA_BUF: checks have the kernel’s order; a valid request returns an fd', (t) => {
+test('DMA_BUF: checks run in the kernel’s order, and a valid request returns an fd', (t) => {
   const device = open(t, 'mock:nvme');
   const request = (
     region: number,
@@ -154,7 +154,7 @@ test('low power with wake-up: an access ends low power and signals the wake-up e
   t.is(wakeup.read(), 0n);
 });
 
-test('low power with wake-up: a file descriptor is refused by the mock', (t) => {
+test('low power with wake-up: the mock refuses a file descriptor', (t) => {
   const device = open(t, 'mock:nvme');
   const data = (fd: number) => {
     const bytes = new Uint8Array(8);

@@ -183,7 +183,7 @@ test('if SET_IRQS fails at a vector, the vectors up to the failed vector are unb
   );
 });
 
-test('if the enabling SET_IRQS fails at a vector, the index is disabled again', (t) => {
+test('if SET_IRQS fails at a vector while enabling an index, the index is disabled again', (t) => {
   const device = open(t, 'mock:nvme');
   const [a] = eventfds(device, 1);
   fails(t, 'EINVAL', () => bind(device, MSIX, 0, [a ?? null, 1]));
@@ -206,7 +206,7 @@ test('enabling a second index fails with EINVAL until the active index is disabl
   }
 });
 
-test('with too few messages, SET_IRQS returns the available number and enables no vector', (t) => {
+test('if too few messages are free, SET_IRQS returns their number and enables no vector', (t) => {
   const host = new HostInterrupts(3);
   const device = connect(t, plainModel([MSIX_CAPABILITY]), host);
   t.is(bind(device, MSIX, 0, [null, null, null, null]), 3);

@@ -117,7 +117,8 @@ test('INTx: a signal to the resample eventfd unmasks the pin and resets the coun
   resample?.signal();
   t.is(resample?.read(), 1n);
   t.is(a?.read(), 0n);
-  // Binding an eventfd whose counter is not 0 unmasks at once and does not change the counter.
+  // If an eventfd whose counter is not 0 is bound, the pin is unmasked at once and the counter does
+  // not change.
   other?.signal(2n);
   set(other ?? null);
   t.is(a?.read(), 1n);

@@ -16,7 +16,7 @@ async function command(...script: ReturnType<typeof write>[]): Promise<unknown> 
   return (answers.at(-1) as Answer & { data: string }).data;
 }
 
-test('writes in D3hot are lost if the change to D0 resets the function', async (t) => {
+test('if the change from D3hot to D0 resets the function, writes in D3hot are lost', async (t) => {
   const asleep = [write(4, '0701'), write(PM_CONTROL, '0300'), write(4, '0000')];
   t.is(await command(...asleep), '0000');
   t.is(await command(...asleep, write(PM_CONTROL, '0000')), '0701');
@@ -28,7 +28,7 @@ test('from D3hot a function can only enter D0', async (t) => {
   t.is(await command(...asleep, write(PM_CONTROL, '0100')), '0000');
 });
 
-test('a resume restores the interrupt messages, as a reset does', async (t) => {
+test('a resume restores the interrupt messages, like a reset', async (t) => {
   const replies = await runScript(await openConnection('mock:edu'), [
     { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1, fds: ['a'] },
     write(4, '0701'),

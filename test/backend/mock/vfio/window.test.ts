@@ -40,7 +40,7 @@ test('a block access is a sequence of single accesses of the given width', (t) =
   }
 });
 
-test('edu responds to dword accesses; from 0x80 on, also to quadword accesses', (t) => {
+test('edu responds to dword accesses, and to quadword accesses only from 0x80 on', (t) => {
   const window = open(t, 'mock:edu').map(0, 0, 0x100000);
   t.is(window.read32(0), 0x010000ed);
   t.is(window.read8(0), 0);

@@ -2,7 +2,8 @@ import type { MemoryBlock, Register } from '../../hardware/model.js';
 import * as dsa from './registers.js';
 
 /**
- * Number of slots in the interrupt message store. The unit of this number in GENCAP is 256 slots.
+ * Number of slots in the interrupt message store. GENCAP contains this number in units of 256
+ * slots.
  */
 export const SLOTS = 256;
 export const VECTORS = 9;

@@ -15,7 +15,7 @@ export type Command = (operand: number) => number;
 export class Commands {
   readonly registers: readonly Register[];
   #status = 0;
-  /** Number of resets. A command from before the last reset does not run. */
+  /** Number of resets. A command that was written before the last reset does not run. */
   #generation = 0;
 
   /** @param onDone - called after a command, if the command requested an interrupt */

@@ -110,7 +110,10 @@ export class Dsa implements DeviceLogic {
     ];
   }
 
-  /** Registers that exist only in the mock. They emulate actions of the CPU and of the host. */
+  /**
+   * Registers that exist only in the mock. These registers emulate actions of the CPU and of the
+   * host.
+   */
   #mockRegisters(): Register[] {
     const lines = Array.from(this.#submitters, (_, line): Register => ({
       offset: dsa.SUBMITTER_OFFSET + 8 * line,
@@ -140,8 +143,8 @@ export class Dsa implements DeviceLogic {
         return queue === undefined ? dsa.IDXD_CMDSTS_INVAL_WQIDX : run(queue);
       };
     };
-    // The upper half of the operand is the number of a set of 16 queues. One bit of the lower half
-    // selects a queue in this set.
+    // The upper half of the operand selects 16 consecutive queues. One bit of the lower half
+    // selects one of these 16 queues.
     const byMask = (operand: number) => Math.log2(operand & 0xffff) + 16 * (operand >>> 16);
     const done = () => dsa.IDXD_CMDSTS_SUCCESS;
     const stop = (queue: WorkQueue) => {

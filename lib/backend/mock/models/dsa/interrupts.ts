@@ -10,15 +10,18 @@ const IGNORE = 1 << 2;
 const PASID_ENABLE = 1 << 3;
 const PASID_SHIFT = 12;
 
-/** A table of interrupts. Each interrupt has the PASID whose work may raise the interrupt. */
+/**
+ * A table of interrupts. For each interrupt, the table contains the PASID whose work is allowed to
+ * raise the interrupt.
+ */
 export interface InterruptTable {
   readonly size: number;
   readonly registers: readonly Register[];
   /** Returns the PASID of a table entry. Returns null if the entry is for work without a PASID. */
   pasid(index: number): number | null;
   /**
-   * Whether work with a PASID may raise the interrupt of a table entry. A null PASID means work
-   * without a PASID.
+   * Whether work with a PASID is allowed to raise the interrupt of a table entry. A null PASID
+   * means work without a PASID.
    */
   permits(index: number, pasid: number | null): boolean;
   raise(index: number): void;
@@ -34,8 +37,8 @@ function permits(control: number, pasid: number | null): boolean {
 }
 
 /**
- * The MSIX_PERM table: for each MSI-X vector, the PASID whose work may raise the vector. The size
- * of an entry is 8 bytes.
+ * The MSIX_PERM table: for each MSI-X vector, the PASID whose work is allowed to raise the vector.
+ * The size of an entry is 8 bytes.
  */
 export class MsixPermissions implements InterruptTable {
   readonly registers: readonly Register[];

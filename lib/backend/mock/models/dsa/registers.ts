@@ -52,7 +52,10 @@ export const IDXD_CMD_DRAIN_WQ = 8;
 export const IDXD_CMD_RESET_WQ = 10;
 export const IDXD_CMD_REQUEST_INT_HANDLE = 13;
 export const IDXD_CMD_RELEASE_INT_HANDLE = 14;
-/** Bit in the operand of the two handle commands: the handle refers to a slot of the IMS. */
+/**
+ * Bit in the operand of the two handle commands. If the bit is set, the handle refers to a slot of
+ * the IMS.
+ */
 export const CMD_INT_HANDLE_IMS = 0x10000;
 
 export const IDXD_CMDSTS_ACTIVE = 2 ** 31;
@@ -80,7 +83,10 @@ export const WQCFG_STATE_SHIFT = 30;
 // BAR 2: four pages for each work queue
 export const IDXD_PORTAL_SIZE = 0x1000;
 export const PORTALS_PER_WQ = 4;
-/** Bit in the page number of a portal: handles in descriptors of this portal refer to IMS slots. */
+/**
+ * Bit in the page number of a portal. If the bit is set, handles in descriptors of this portal
+ * refer to IMS slots.
+ */
 export const PORTAL_IMS = 2;
 
 // Sizes in bytes of a descriptor and of a completion record
@@ -100,16 +106,17 @@ export const DSA_COMP_XFER_ERANGE = 0x13;
 export const DSA_COMP_INT_HANDLE_INVAL = 0x19;
 
 /**
- * Registers of the mock only: the owner of each 64-byte line of the shared portals. On hardware, a
- * process submits a descriptor with ENQCMD. ENQCMD adds the PASID from the CPU's register
- * IA32_PASID. The mock has no CPU, so a driver writes the PASID to these registers. Each line has a
- * register of 8 bytes: bit 31 means valid, bits 19:0 are the PASID.
+ * Registers that exist only in the mock. These registers contain the owner of each 64-byte line of
+ * the shared portals. On hardware, a process submits a descriptor with ENQCMD. ENQCMD adds the
+ * PASID from the CPU's register IA32_PASID. The mock has no CPU, so a driver writes the PASID to
+ * these registers. Each line has one 32-bit register. The registers are 8 bytes apart. Bit 31 is
+ * the valid bit. Bits 19:0 contain the PASID.
  */
 export const SUBMITTER_OFFSET = 0x4000;
 export const SUBMITTER_VALID = 2 ** 31;
 export const LINES = IDXD_PORTAL_SIZE / DESCRIPTOR_SIZE;
 /**
- * Register of the mock only. Writing a PASID revokes the interrupt handles of the PASID, as a host
- * revokes the handles of a guest.
+ * This register exists only in the mock. Writing a PASID revokes the interrupt handles of the
+ * PASID, as a host revokes the handles of a guest.
  */
 export const REVOKE_OFFSET = 0x4400;

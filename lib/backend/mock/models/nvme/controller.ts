@@ -14,8 +14,8 @@ import { CommandFailure, Status } from './status.js';
 
 /**
  * Controller capabilities (CAP) of QEMU's controller: physically contiguous queues, a ready timeout
- * of 7.5 s, a doorbell stride of 4 bytes, page sizes from 4 KiB to 64 KiB. CC can select the NVM
- * command set, all supported I/O command sets, or only admin commands.
+ * of 7.5 s, a doorbell stride of 4 bytes, and page sizes from 4 KiB to 64 KiB. CC can select the
+ * NVM command set, all supported I/O command sets, or only admin commands.
  */
 const CAPABILITIES = 0x0040_1820_0f01_0000n | BigInt(MAX_QUEUE_ENTRIES);
 const COMMAND_SETS = Number((CAPABILITIES >> 37n) & 0xffn);
@@ -273,7 +273,8 @@ export class Controller implements DeviceLogic {
   }
 
   /**
-   * Stops the pin interrupt of a queue's vector if the host has read all completions of the vector.
+   * Clears the pin interrupt of a queue's vector if the host has read all completions of the
+   * vector.
    */
   #retractInterrupt({ vector }: CompletionQueue): void {
     if (vector === null || this.#queues.hasUnread(vector)) return;

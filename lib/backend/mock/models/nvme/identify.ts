@@ -110,16 +110,16 @@ export function identifyDescriptors(): Uint8Array {
 }
 
 /**
- * A structure of zeros. Used for an inactive namespace, and for the command-set specific data of
- * the NVM command set.
+ * A structure of zeros. An inactive namespace and the command-set specific data of the NVM command
+ * set use this structure.
  */
 export function identifyZeros(): Uint8Array {
   return new Structure().bytes;
 }
 
 /**
- * Supported combinations of I/O command sets. The only combination contains only the NVM command
- * set.
+ * Supported combinations of I/O command sets. The controller supports one combination, which
+ * contains only the NVM command set.
  */
 export function identifyCommandSets(): Uint8Array {
   return new Structure().u64(0, 1).bytes;
