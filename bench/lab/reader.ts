@@ -3,8 +3,8 @@ import { NVM_READ, NVM_WRITE, PAGE_SIZE } from '../../lib/demo/nvme/registers.js
 import type { Ring } from '../../lib/demo/nvme/ring.js';
 
 /**
- * DISK: number of disk pages that are read. BLOCKS: 512-byte blocks per page. Both constants have
- * the same values in bench/c/lab/nvme.c.
+ * DISK: number of disk pages that are read. BLOCKS: 512-byte blocks per page. Each constant must
+ * have the same value here as in bench/c/lab/nvme.c.
  */
 const DISK = 1024;
 const BLOCKS = PAGE_SIZE / 512;

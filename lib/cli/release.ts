@@ -12,7 +12,7 @@ export const command = defineCommand({
     with it.`,
   operands: { device: { from: 'devices' } },
   options: {
-    'dry-run': { type: 'boolean', help: 'prints the writes to sysfs, and writes nothing' },
+    'dry-run': { type: 'boolean', help: 'prints the planned writes to sysfs, and changes nothing' },
     force: {
       type: 'boolean',
       help: `releases functions in use, too: the kernel waits until programs close them, and removes

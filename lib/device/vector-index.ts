@@ -69,7 +69,7 @@ export class VectorIndex {
     return this.#irq.count;
   }
 
-  /** Whether the number of enabled vectors cannot change after the first vector is enabled. */
+  /** Whether the number of enabled vectors is fixed as soon as the first vector is enabled. */
   get noresize(): boolean {
     return (this.#irq.info.flags & VFIO_IRQ_INFO_NORESIZE) !== 0;
   }

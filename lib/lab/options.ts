@@ -46,7 +46,7 @@ export interface LabOptions {
    * `'booting'`. Called once more with undefined before the command's first output.
    */
   report?: ((step: string | undefined) => void) | undefined;
-  /** When aborted, ends the download of a kernel or ends the guest. */
+  /** Abort this signal to end the download of a kernel, or to end the guest. */
   signal?: AbortSignal;
 }
 

@@ -13,7 +13,7 @@ const PM_DATA_SELECT = 5;
 /** A rule for bytes that the comparison ignores. */
 export interface Mask {
   readonly name: string;
-  /** The difference between the mock and the real machine that makes the rule necessary. */
+  /** Why the rule is necessary: the difference between the mock and the real machine. */
   readonly reason: string;
   /**
    * Returns whether the comparison ignores a byte.

@@ -141,14 +141,14 @@ test('release fails if vfio-pci binds the function again by its ids', (t) => {
 
 test('applyPlan throws if another program changes a driver before the end', (t) => {
   const host = card(t);
-  const { write } = host;
+  const write = host.write.bind(host);
   host.write = (path, text) => {
-    write.call(host, path, text);
+    write(path, text);
     // Another program binds the first function while applyPlan changes the second function.
     if (text !== SOUND || !path.endsWith('drivers_probe')) return;
-    write.call(host, `${host.device(GPU)}/driver/unbind`, GPU);
-    write.call(host, `${host.device(GPU)}/driver_override`, 'amdgpu');
-    write.call(host, path, GPU);
+    write(`${host.device(GPU)}/driver/unbind`, GPU);
+    write(`${host.device(GPU)}/driver_override`, 'amdgpu');
+    write(path, GPU);
   };
   t.throws(() => applyPlan(host, planBind(host, GPU), false), {
     code: 'ENODEV',

@@ -19,8 +19,8 @@ function bindingGyp(): Target {
 const cmake = readFileSync(join(root, 'CMakeLists.txt'), 'utf8');
 
 /**
- * Returns the words that follow `start` in a command of CMakeLists.txt. `start` has the form
- * `name(first`.
+ * Returns the words that follow `start` in a command of CMakeLists.txt. `start` is the beginning of
+ * the command: the command's name, an open parenthesis and the first word.
  */
 function cmakeWords(start: string): string[] {
   const at = cmake.indexOf(start);

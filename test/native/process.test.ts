@@ -17,7 +17,7 @@ const SERVED = `
 
 const ended = (output: string): Outcome => ({ code: 0, signal: null, output });
 
-test('a served event set does not keep the process alive', async (t) => {
+test('an event set does not keep the process alive after serve()', async (t) => {
   const outcome = await runChild(`${SERVED}
     native.eventSetServe(set, () => output('woken'));
     signalLater();`);

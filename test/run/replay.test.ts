@@ -9,7 +9,7 @@ test('an answer that equals the record has no "recorded" field', async (t) => {
   t.deepEqual(await answer(EDU, line), { ok: true, flags: 9, count: 1 });
 });
 
-test('an answer that differs from the record includes the recorded answer', async (t) => {
+test('if an answer differs from the record, the output also contains the recorded answer', async (t) => {
   const recorded = { ok: true, flags: 9, count: 2 };
   t.deepEqual(await answer(EDU, { op: 'irq_info', index: 1, answer: recorded }), {
     ok: true,

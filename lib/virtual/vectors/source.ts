@@ -56,8 +56,8 @@ export interface VectorSource {
    */
   request(vector: number, target: Eventfd | null): void;
   /**
-   * Masks a vector. Either the device holds the interrupt of the vector, or the source reports the
-   * interrupt to the sink and the table holds the interrupt.
+   * Masks a vector. An interrupt of the masked vector is held: by the device, or by the table after
+   * the source has reported the interrupt to the sink.
    */
   hold(vector: number): void;
   /** Frees the host vector that serves a vector. The vector itself stays allocated. */

@@ -107,7 +107,7 @@ for (const { title, nodes, options } of WAYS) {
           t.like(error, { name: 'VfioError', code: 'EIO' });
           t.truthy((error as { path?: string }).path);
           assertAllReleased(t, fake);
-          // The next open makes all calls again.
+          // The next open repeats all system calls.
           fake.failAt = -1;
           (await open(backend, FIRST, options)).close();
           assertAllReleased(t, fake);

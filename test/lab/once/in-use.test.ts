@@ -1,4 +1,4 @@
-// Tests on a real kernel that `vfio bind` and `vfio release` refuse functions that are in use. Most
+// On a real kernel, `vfio bind` and `vfio release` must refuse functions in use. Most
 // tests need the modules nvme, dm-mod and e1000e, and the programs dmsetup and ip.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';

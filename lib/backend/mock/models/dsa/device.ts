@@ -143,8 +143,7 @@ export class Dsa implements DeviceLogic {
         return queue === undefined ? dsa.IDXD_CMDSTS_INVAL_WQIDX : run(queue);
       };
     };
-    // The upper half of the operand selects 16 consecutive queues. One bit of the lower half
-    // selects one of these 16 queues.
+    // The upper half of the operand selects 16 consecutive queues. The lower half has one bit for each of these 16 queues.
     const byMask = (operand: number) => Math.log2(operand & 0xffff) + 16 * (operand >>> 16);
     const done = () => dsa.IDXD_CMDSTS_SUCCESS;
     const stop = (queue: WorkQueue) => {
