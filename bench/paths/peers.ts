@@ -61,8 +61,8 @@ export function peerBenchmarks(benchmarks: readonly Benchmark[]): Benchmark[] {
 }
 
 /**
- * Runs a contender twice and returns the second time. During the first run, the exit of the
- * previous process can still use a CPU.
+ * Runs a contender twice and returns the duration of the second run. During the first run, the exit
+ * of the previous process can still use a CPU.
  */
 async function runTwice({ run }: Contender): Promise<number> {
   await run();

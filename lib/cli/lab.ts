@@ -52,7 +52,7 @@ export const command = defineCommand({
     memory: {
       type: 'string',
       value: '<size>',
-      help: 'MiB, or a number with M or G; default 2G, at least 256M',
+      help: 'a number of MiB, or a number with M or G; default 2G, at least 256M',
     },
     cpus: { type: 'string', value: '<n>', help: 'default 2' },
     timeout: {

@@ -84,7 +84,7 @@ export const command = defineCommand({
   },
 });
 
-/** Adds settings to the name of a mock device. */
+/** Appends settings to the name of a mock device, as in `mock:edu?kernel=6.1`. */
 function nameWith(name: string, settings: Readonly<Record<string, string | undefined>>): string {
   const given = Object.entries(settings).filter(([, value]) => value !== undefined);
   if (given.length === 0) return name;

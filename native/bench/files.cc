@@ -25,7 +25,8 @@ Napi::Value Read(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// pwrite32(fd, offset, turns): writes 4 bytes at `offset`, with one pwrite in each turn.
+// pwrite32(fd, offset, turns): in each of `turns` iterations, one pwrite writes 4 bytes
+// at `offset`.
 Napi::Value Write(const Napi::CallbackInfo& info) {
   const int fd = Fd(info, 0);
   const off_t offset = Count(info, 1);

@@ -14,8 +14,8 @@ constexpr int kTransparentHugePages = -1;
 
 // Allocates private, zeroed memory that a child process does not inherit. After a fork, the pages
 // that the device accesses stay with the parent, even if the parent writes to the pages.
-// `huge_page_shift` is 0 for normal pages, kTransparentHugePages, or the page shift of the reserved
-// pool.
+// `huge_page_shift` is 0 for normal pages, kTransparentHugePages for transparent huge
+// pages, or the page shift of a reserved pool.
 int AllocateMemory(size_t size, int huge_page_shift, Mapping* memory);
 
 // The memory of a file. A read-only file has two mappings.

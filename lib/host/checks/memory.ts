@@ -30,8 +30,8 @@ function isPrivileged(host: Host): boolean {
 }
 
 /**
- * Link text of the initial user namespace in /proc. The number is a constant of the kernel
- * (PROC_USER_INIT_INO).
+ * Target of the symbolic link in /proc that identifies the initial user namespace. The number is a
+ * constant of the kernel (PROC_USER_INIT_INO).
  */
 const INITIAL = 'user:[4026531837]';
 

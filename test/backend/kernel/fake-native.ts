@@ -25,7 +25,7 @@ export class FakeNative {
   /** The function that answers each call. A test can replace a function. */
   readonly answers: Answers;
   /**
-   * Number of calls so far, without the calls that release a resource. Call number `failAt` fails
+   * Number of calls so far, not counting calls that release a resource. Call number `failAt` fails
    * with EIO.
    */
   steps = 0;

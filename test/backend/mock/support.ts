@@ -56,7 +56,10 @@ export function bind(
   return device.setIrqs({ index, flags: TRIGGER_EVENTFD, start, count, eventfds: eventfds ?? [] });
 }
 
-/** Triggers vectors with SET_IRQS without data (loopback). A count of 0 disables the index. */
+/**
+ * Triggers vectors by a SET_IRQS call that carries no data (loopback). A count of 0 disables the
+ * index.
+ */
 export function trigger(device: DeviceConnection, index: number, start: number, count: number) {
   return device.setIrqs({ index, flags: TRIGGER_NONE, start, count });
 }

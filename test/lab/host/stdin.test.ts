@@ -36,7 +36,7 @@ test.serial('a command can end before the end of its input', async (t) => {
   t.true(stdin.isPaused());
 });
 
-test.serial('a command can answer lines one by one', async (t) => {
+test.serial('a command can reply to each input line before it reads the next line', async (t) => {
   const stdin = new PassThrough();
   const stdout = new PassThrough();
   const ended = runInLab({ command: 'cat', stdin, stdout, devices: ['edu'] });

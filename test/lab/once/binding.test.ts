@@ -86,7 +86,7 @@ test.serial('vfio release refuses a device that a program has open', async (t) =
   }
 });
 
-test.serial('vfio release binds the former driver', async (t) => {
+test.serial('vfio release binds the function to its former driver again', async (t) => {
   const { functions } = await told('release', SHORT);
   t.deepEqual(functions, [{ name: ADDRESS, from: 'vfio-pci', to: 'virtio-pci' }]);
   t.deepEqual([driver(), override()], ['virtio-pci', '(null)']);

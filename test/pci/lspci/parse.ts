@@ -1,7 +1,9 @@
 /** One capability in the output of lspci. */
 export interface SeenCapability {
   readonly offset: number;
-  /** The version of the capability, or null in the standard list. */
+  /**
+   * The version of an extended capability; null for a standard capability, which has no version.
+   */
   readonly version: number | null;
   readonly title: string;
   readonly lines: readonly string[];
