@@ -1,5 +1,6 @@
 import type { IrqSet } from '../../contract/index.js';
 import {
+  IRQ_NAMES,
   VFIO_IRQ_SET_ACTION_MASK,
   VFIO_IRQ_SET_ACTION_TRIGGER,
   VFIO_IRQ_SET_ACTION_UNMASK,
@@ -9,7 +10,6 @@ import {
 } from '../../contract/uapi.js';
 import type { Call, Outcome } from '../index.js';
 
-const IRQS = ['intx', 'msi', 'msix', 'err', 'req'];
 const FLAGS = [
   [VFIO_IRQ_SET_DATA_NONE, 'NONE'],
   [VFIO_IRQ_SET_DATA_BOOL, 'BOOL'],
@@ -21,7 +21,7 @@ const FLAGS = [
 
 /** Returns the name that the trace shows for an interrupt index. */
 export function irqName(index: number): string {
-  return IRQS[index] ?? `irq${index}`;
+  return IRQ_NAMES[index] ?? `irq${index}`;
 }
 
 /** Formats the arguments of a call. Numbers are shown in hex, and memory is shown as its size. */

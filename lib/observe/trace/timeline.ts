@@ -1,3 +1,4 @@
+import { IRQ_NAMES } from '../../contract/uapi.js';
 import type { CallLine, Line, Start, VectorName } from './format.js';
 import { VectorBuilder, type VectorTimeline } from './vector-timeline.js';
 
@@ -10,7 +11,8 @@ export interface ThreadTimeline {
   readonly vectors: VectorTimeline[];
 }
 
-const IRQ_ORDER = ['intx', 'msi', 'msix', 'err', 'req'];
+/** Vectors are sorted in the order of the interrupt indexes. */
+const IRQ_ORDER: readonly string[] = IRQ_NAMES;
 
 function compareVectors(a: VectorName, b: VectorName): number {
   if (a.device !== b.device) return a.device < b.device ? -1 : 1;
