@@ -29,7 +29,7 @@ export function listUses(host: Host, plan: Plan): string[] {
  */
 function combine({ uses }: Plan, claim: Claim): string[] {
   const named = claim.uses.filter(
-    ({ node, claimed }) => !claimed || !uses.some((use) => use.startsWith(node)),
+    ({ node, claimed }) => !claimed || !uses.some((use) => use.startsWith(`${node} `)),
   );
   return [...uses, ...named.map(({ text }) => text)];
 }

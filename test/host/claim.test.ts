@@ -47,6 +47,19 @@ test('a mounted disk is listed once', (t) => {
   t.deepEqual(uses(host), ['/dev/nvme0n1p1 is mounted on /data']);
 });
 
+test('a mounted partition 10 does not hide that partition 1 is claimed', (t) => {
+  const host = partitioned(t);
+  disk(host, 'nvme0n1p10', `${CONTROLLER}/nvme0n1`, '259:10');
+  host.tree.file(`${CONTROLLER}/nvme0n1/nvme0n1p10/partition`, '10\n');
+  mounts(host, '25 1 259:10 / /data rw - ext4 /dev/nvme0n1p10 rw\n');
+  for (const name of ['nvme0n1', 'nvme0n1p1', 'nvme0n1p10']) host.claimed[name] = 'EBUSY';
+  const unknown = 'the kernel or a program (a mount, swap, LVM, RAID, ZFS, btrfs)';
+  t.deepEqual(uses(host), [
+    '/dev/nvme0n1p10 is mounted on /data',
+    `/dev/nvme0n1p1 is claimed by ${unknown}`,
+  ]);
+});
+
 test('a disk that cannot be opened counts as in use', (t) => {
   for (const code of ['ENOENT', 'EACCES', 'ENXIO', 'EIO']) {
     const host = partitioned(t);
