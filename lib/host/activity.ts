@@ -19,12 +19,13 @@ export interface OtherNamespace {
 }
 
 /**
- * The current state of the machine: mounts, open device nodes, and network namespaces. The checks
+ * The current state of the machine: mounts, swap, open device nodes, and network namespaces. The checks
  * of all functions of a group share one object. Each part of the state is read on first use.
  */
 export class Activity {
   readonly #host: Host;
   #mounts?: Mounts;
+  #swaps?: readonly string[];
   #openNodes?: OpenNodes;
   #characterDevices?: readonly CharacterDevice[];
   #namespaces?: readonly OtherNamespace[];
@@ -35,6 +36,11 @@ export class Activity {
 
   get mounts(): Mounts {
     return (this.#mounts ??= new Mounts(this.#host));
+  }
+
+  /** Paths of the files and devices that are used as swap. */
+  get swaps(): readonly string[] {
+    return (this.#swaps ??= readSwaps(this.#host));
   }
 
   get openNodes(): OpenNodes {
@@ -55,6 +61,11 @@ export class Activity {
   get namespaces(): readonly OtherNamespace[] {
     return (this.#namespaces ??= listNamespaces(this.#host));
   }
+}
+
+function readSwaps(host: Host): string[] {
+  const [, ...lines] = (host.text('proc/swaps') ?? '').split('\n');
+  return lines.map((line) => line.split(/\s/)[0] ?? '');
 }
 
 function listNamespaces(host: Host): OtherNamespace[] {

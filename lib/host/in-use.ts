@@ -40,7 +40,7 @@ function findDiskUses(host: Host, activity: Activity, disk: string): string[] {
   const processes = activity.openNodes.findProcesses([
     { path: host.path('dev', disk), number: number === null ? null : `b${number}` },
   ]);
-  const isSwap = readSwaps(host).some((path) => names.includes(basename(path)));
+  const isSwap = activity.swaps.some((path) => names.includes(basename(path)));
   return [
     ...findMounted(activity.mounts, names, number).map((point) => `${node} is mounted on ${point}`),
     ...(isSwap ? [`${node} is used as swap`] : []),
@@ -69,9 +69,4 @@ function isInBtrfs(host: Host, disk: string): boolean {
   return host
     .names('sys/fs/btrfs')
     .some((volume) => host.names('sys/fs/btrfs', volume, 'devices').includes(disk));
-}
-
-function readSwaps(host: Host): string[] {
-  const [, ...lines] = (host.text('proc/swaps') ?? '').split('\n');
-  return lines.map((line) => line.split(/\s/)[0] ?? '');
 }
