@@ -6,6 +6,7 @@ import { VfioError } from '../errors.js';
 import type { RecordFile } from '../observe/record/index.js';
 import { defineCommand } from './command.js';
 import { isMockName } from '../contract/names.js';
+import { VIAS } from '../contract/open-options.js';
 import { openConnection } from './devices.js';
 import { toJsonLine } from './json.js';
 import { readLines } from './lines.js';
@@ -13,7 +14,6 @@ import { outputClosed } from './output.js';
 import { VF_TOKEN } from './token.js';
 import { parseChoice, UsageError } from './usage.js';
 
-const VIAS = ['group', 'cdev'] as const;
 const KERNELS = ['6.1', '6.12', '7.2'] as const;
 const SWITCH = ['on', 'off'] as const;
 

@@ -1,12 +1,11 @@
 import { writeFile } from 'node:fs/promises';
+import { VIAS } from '../contract/open-options.js';
 import { VfioError } from '../errors.js';
 import { defineCommand } from './command.js';
 import { openConnection } from './devices.js';
 import { escapeControls } from './json.js';
 import { VF_TOKEN } from './token.js';
 import { parseChoice, UsageError } from './usage.js';
-
-const VIAS = ['group', 'cdev'] as const;
 
 export const command = defineCommand({
   about: `Writes the properties of a device as readable JSON: configuration space, capabilities,

@@ -3,7 +3,8 @@ import type { OpenedFds, OpenOptions, Via } from './index.js';
 import { parseUuid, type Uuid } from './uuid.js';
 
 const FD_MAX = 2 ** 31 - 1;
-const VIAS: readonly Via[] = ['group', 'cdev'];
+/** The interfaces of the kernel. */
+export const VIAS: readonly Via[] = ['group', 'cdev'];
 
 /** The {@link OpenOptions} after all options were checked. */
 export interface OpenRequest {

@@ -6,6 +6,7 @@ import { MockBackend } from '../../lib/backend/mock/index.js';
 import { MODELS, listModels } from '../../lib/backend/mock/models/index.js';
 import { KERNEL_VERSIONS } from '../../lib/backend/mock/machine/profile.js';
 import { COMMANDS } from '../../lib/cli/commands.js';
+import { command as runCommand } from '../../lib/cli/run.js';
 import { operations } from '../../lib/run/operations.js';
 import { root } from '../rooms.js';
 
@@ -23,6 +24,10 @@ test('docs/cli.md has a heading for every command', (t) => {
     Object.keys(COMMANDS).filter((name) => !headings.includes(name)),
     [],
   );
+});
+
+test('vfio run --mock-kernel accepts every kernel of the mock', (t) => {
+  t.deepEqual(runCommand.options['mock-kernel']?.words, KERNEL_VERSIONS);
 });
 
 test('docs/run.md has a table row for every operation', (t) => {
