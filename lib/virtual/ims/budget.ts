@@ -10,14 +10,14 @@ export interface VectorCharge {
    * @throws {@link VfioError} ENOSPC if all CPUs in `cpus` are full
    */
   move(cpus: readonly number[]): void;
-  /** Returns the vector to the budget. Idempotent. */
+  /** Removes the charge from the owner and from the CPU. Idempotent. */
   refund(): void;
 }
 
 /**
  * Counts and limits the slots and host vectors of each owner, and the host vectors of each CPU. If
- * an owner has reached a limit, the next request of this owner fails with ENOSPC. Other owners are
- * not affected.
+ * an owner has reached a limit, the next request of this owner fails with ENOSPC. A limit of one
+ * owner does not affect other owners.
  */
 export class Budget {
   readonly #ledger: Ledger;
@@ -31,8 +31,8 @@ export class Budget {
   }
 
   /**
-   * Sets the quota of one owner. An owner that already uses more than the new quota keeps its
-   * resources.
+   * Sets the quota of one owner. If an owner already uses more than the new quota, the owner keeps
+   * its slots and host vectors.
    */
   setQuota(owner: string, quota: Quota): void {
     checkQuota(quota);
@@ -44,7 +44,10 @@ export class Budget {
     return createAccount(this.#ledger, owner);
   }
 
-  /** Returns the resources that an owner uses now. For an unknown owner, all numbers are 0. */
+  /**
+   * Returns the numbers of slots and host vectors that an owner uses now. If the owner is unknown,
+   * both numbers are 0.
+   */
   usage(owner: string): Usage {
     return this.#ledger.usage(owner);
   }
@@ -72,7 +75,7 @@ export class Account {
     this.owner = owner;
   }
 
-  /** Resources that the owner uses now. */
+  /** The numbers of slots and host vectors that the owner uses now. */
   get usage(): Usage {
     return this.#ledger.usage(this.owner);
   }
@@ -82,7 +85,7 @@ export class Account {
     this.#ledger.charge(this.owner, 'slots');
   }
 
-  /** Returns one charged slot to the budget. */
+  /** Removes the charge for one slot. */
   refundSlot(): void {
     this.#ledger.refund(this.owner, 'slots');
   }
@@ -111,7 +114,7 @@ export class Account {
         return cpu;
       },
       move(others) {
-        // The old CPU is refunded before the choice, so that the vector can stay on this CPU.
+        // The charge of the old CPU is removed first, so that the old CPU can be chosen again.
         ledger.refundCpu(cpu);
         try {
           cpu = ledger.chargeCpu(others);

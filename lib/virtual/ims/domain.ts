@@ -14,20 +14,26 @@ export interface ImsDomainOptions {
   readonly layout: SlotLayout;
   /** Storage of the slots: registers of the device, or memory that the device reads. */
   readonly storage: SlotStorage;
-  /** Allocates the host interrupts that the slots send. */
+  /** Allocates the host interrupts that the slots raise. */
   readonly hostVectors: HostVectors;
   /** Number of slots to use, starting with slot 0. Default: all slots that fit into the storage. */
   readonly slots?: number | undefined;
-  /** Requests handles from the device. Default: the handle of a slot is its index. */
+  /**
+   * Requests the handles of slots from the device. By default, the handle of a slot is the index of
+   * the slot.
+   */
   readonly handles?: Handles | undefined;
-  /** Called after a slot has changed, to notify a device that reads its slots from memory. */
+  /**
+   * Called after a write to a slot. The function notifies a device that reads the slots from
+   * memory.
+   */
   readonly changed?: ((index: number) => void) | undefined;
 }
 
 /** Events of an {@link ImsDomain}. */
 export interface ImsDomainEvents {
   /**
-   * A cookie is about to be revoked. Interrupts that slots with this cookie have sent so far are
+   * A cookie is about to be revoked. An interrupt that a slot with this cookie has already sent is
    * still valid.
    */
   revoking: [slots: readonly Slot[]];
@@ -42,15 +48,15 @@ export interface ImsDomainEvents {
 
 /** Options of {@link ImsDomain.allocate}. */
 export interface SlotOptions {
-  /** The account that the slot is charged to. Default: none. */
+  /** The account to charge for the slot. Default: none. */
   readonly account?: Account | undefined;
-  /** The cookie that isolates the slot. Default: null; the device then checks no cookie. */
+  /** The cookie of the slot. If the cookie is null (the default), the device checks no cookie. */
   readonly cookie?: Cookie | undefined;
 }
 
 /**
- * An interrupt message store: allocates the slots of a device, and the host vectors that the slots
- * send.
+ * An interrupt message store. Allocates the slots of a device, and the host vectors that the slots
+ * raise.
  *
  * @example
  * const domain = new ImsDomain({
@@ -139,11 +145,11 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
   }
 
   /**
-   * Allocates a host vector. Slots can then send the message of this host vector.
+   * Allocates a host vector. Slots can then be programmed with the message of the host vector.
    *
    * @param target - the eventfd that the vector signals
-   * @param account - the account that the vector is charged to
-   * @param cpus - CPUs to choose from, if the budget limits vectors per CPU
+   * @param account - the account to charge for the vector
+   * @param cpus - the CPUs that can serve the vector; used if the budget limits vectors per CPU
    * @throws {@link VfioError} ENOSPC if the host or the budget has no vector left
    */
   allocateVector(target: Eventfd, account?: Account, cpus?: readonly number[]): HostVector {
@@ -189,9 +195,10 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
   }
 
   /**
-   * Updates slots whose message the host has changed. If messages are not `remapped`, call this
-   * method periodically. After a reset of the device, no call is needed if the host vectors report
-   * resets. The host vectors of `messageVectors` report resets.
+   * If the host has changed the message of a host vector, writes the new message to the slots of
+   * the vector. If interrupts are not remapped by the IOMMU, call this method periodically.
+   * After a reset of the device, the domain itself writes the slots again if `hostVectors` reports
+   * resets. The host vectors that `messageVectors()` returns report resets.
    *
    * @throws {@link VfioError} EBUSY if a live slot must be updated, but the layout lacks a mask bit
    *   or a pending bit

@@ -9,13 +9,13 @@ export interface HostInterrupt {
   readonly message: Message;
   /** Binds the interrupt to another eventfd, without losing a signal. */
   bind(target: Eventfd): void;
-  /** Waits until all messages sent before the call have signalled the eventfd. */
+  /** Waits until all messages that were sent before the call have signalled the eventfd. */
   synchronize(): void;
   /** Returns the CPUs that serve the interrupt. */
   getAffinity(): number[];
   /** Sets the CPUs that serve the interrupt. @param cpus - numbers of one or more CPUs */
   setAffinity(cpus: readonly number[]): void;
-  /** Frees the interrupt. Messages sent before the call still signal the eventfd. */
+  /** Frees the interrupt. Messages that were sent before the call still signal the eventfd. */
   close(): void;
 }
 
@@ -28,8 +28,8 @@ export interface HostVectors extends EventfdFactory {
    */
   allocate(target: Eventfd): HostInterrupt;
   /**
-   * Calls `callback` after each reset of the device. A reset erases slots in registers of the
-   * device.
+   * Calls `callback` after each reset of the device. If the slots are registers of the device, a
+   * reset erases the slots.
    */
   onReset?(callback: () => void): void;
 }
@@ -60,15 +60,15 @@ export interface HostVectorInternals {
   addSlot(vector: HostVector, slot: Slot): void;
   removeSlot(vector: HostVector, slot: Slot): void;
   /**
-   * Calls `run`, and drops the interrupts that are sent during the call. The other slots of the
-   * vector are masked during the call and lose no interrupt.
+   * Calls `run`, and drops the interrupts that the vector receives during the call. The other slots
+   * of the vector are masked during the call and lose no interrupt.
    */
   discardDuring(vector: HostVector, run: () => void): void;
 }
 
 export let hostVectorInternals: HostVectorInternals;
 
-/** A host interrupt that slots send. Several slots can send the same host interrupt. */
+/** A host interrupt that slots raise. Several slots can raise the same host interrupt. */
 export class HostVector {
   readonly #interrupt: HostInterrupt;
   readonly #charge: VectorCharge | null;
@@ -100,7 +100,10 @@ export class HostVector {
     this.#slotControl = context.slotControl;
   }
 
-  /** Slots that send the interrupt. Any of these slots can have caused a signal of the eventfd. */
+  /**
+   * Slots that raise the interrupt. If the eventfd is signalled, any slot in the set is a possible
+   * cause.
+   */
   get slots(): ReadonlySet<Slot> {
     return this.#slots;
   }
@@ -116,10 +119,10 @@ export class HostVector {
   }
 
   /**
-   * Binds the interrupt to another eventfd. If the message changes, the slots get the new message.
-   * The host drops messages during the move. Slots ignore the mask bits of the host's MSI-X table,
-   * so the slots themselves are masked during the move. If the move fails, the old eventfd is bound
-   * again.
+   * Binds the interrupt to another eventfd. If the message changes, the new message is written to
+   * the slots. The host drops messages during the move. Slots ignore the mask bits of the host's
+   * MSI-X table, so the slots themselves are masked during the move. If the move fails, the old
+   * eventfd is bound again.
    *
    * @throws {@link VfioError} EBUSY if a slot is live, but its layout lacks a mask bit or a pending
    *   bit
@@ -135,7 +138,7 @@ export class HostVector {
     }
   }
 
-  /** Waits until all messages sent by the slots have signalled the eventfd. */
+  /** Waits until all messages that the slots have already sent have signalled the eventfd. */
   synchronize(): void {
     this.#interrupt.synchronize();
   }
@@ -163,7 +166,10 @@ export class HostVector {
     }
   }
 
-  /** Frees the interrupt. Before the call, all slots must have stopped using the interrupt. */
+  /**
+   * Frees the interrupt. Before the call, the caller must free or unprogram all slots that raise
+   * the interrupt.
+   */
   close(): void {
     this.#interrupt.close();
     this.#charge?.refund();

@@ -13,7 +13,7 @@ export interface Quota {
 
 /** Options of `Budget`. */
 export interface BudgetOptions {
-  /** Quota of every owner for which no quota was set. Default: no limit. */
+  /** The default quota. `Budget.setQuota()` sets another quota for one owner. Default: no limit. */
   readonly quota?: Quota | undefined;
   /**
    * The CPUs, and the largest number of host vectors on each CPU. By default, vectors are not
@@ -22,7 +22,7 @@ export interface BudgetOptions {
   readonly cpus?: { readonly ids: readonly number[]; readonly vectors: number } | undefined;
 }
 
-/** Resources that an owner uses now. */
+/** The numbers of slots and host vectors that an owner uses now. */
 export interface Usage {
   readonly slots: number;
   readonly vectors: number;
@@ -73,7 +73,7 @@ export class Ledger {
   }
 
   /**
-   * Charges the CPU that serves the fewest vectors.
+   * Charges one vector to the CPU that serves the fewest vectors.
    *
    * @param among - the CPUs to choose from; undefined for all
    * @returns the charged CPU, or null if vectors are not counted per CPU

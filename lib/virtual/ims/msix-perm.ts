@@ -14,11 +14,14 @@ const WRITABLE = (0xfffff << PASID_SHIFT) | PASID_ENABLE | IGNORE;
 export interface MsixPermEvents {
   /** An entry names a guest PASID that is not bound. The cookie of the vector was not changed. */
   stale: [vector: number, guestPasid: number];
-  /** Setting the cookie failed: the vector is emulated, or the slot cannot be changed now. */
+  /** The cookie could not be set: the vector is emulated, or the slot cannot be changed now. */
   refused: [vector: number, error: VfioError];
 }
 
-/** Receives the host PASID of a vector. A virtual MSI-X table or a source can be the target. */
+/**
+ * Receives the host PASID of a vector. A virtual MSI-X table and a source both implement this
+ * interface.
+ */
 export interface CookieTarget {
   /** Sets the cookie of a vector. */
   setCookie(vector: number, cookie: Cookie): void;
@@ -37,12 +40,13 @@ export interface MsixPermOptions {
 /**
  * The virtual MSI-X permission table of DSA. An entry has 8 bytes. The low word contains the ignore
  * bit (bit 2), the PASID enable bit (bit 3) and the PASID (bits 31:12). A write translates the
- * guest PASID in the entry to the host PASID, and sets the host PASID as the cookie of the vector.
- * Writes are posted and cannot fail. If the cookie cannot be set, the table emits an event. The
- * entry is then {@link stale}, but a read still returns the written value.
+ * guest PASID in the entry to a host PASID. The host PASID becomes the cookie of the vector. A
+ * write to the table never fails, because writes on PCI are posted. If the cookie cannot be set,
+ * the table emits an event, and the entry becomes {@link stale}. A read of a stale entry still
+ * returns the written value.
  *
- * The ignore bit can be written and read back, but has no effect, because a guest could otherwise
- * turn off the isolation of guests.
+ * The ignore bit can be written and read back, but the bit has no effect. With an effective ignore
+ * bit, a guest could turn off the isolation between guests.
  */
 export class MsixPerm extends EventEmitter<MsixPermEvents> {
   readonly #options: MsixPermOptions;
@@ -66,14 +70,14 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
   }
 
   /**
-   * Whether the entry of a vector has no effect, because its PASID is unbound or setting the cookie
-   * failed.
+   * Whether the entry of a vector has no effect. The PASID in the entry is unbound, or the cookie
+   * could not be set.
    */
   stale(vector: number): boolean {
     return this.#stale[vector] === 1;
   }
 
-  /** Reads the table. A read that is not an aligned access of 4 or 8 bytes returns all ones. */
+  /** Reads the table. An unaligned read, or a read of 1 or 2 bytes, returns all ones. */
   read(offset: number, width: 1 | 2 | 4): number;
   read(offset: number, width: 8): bigint;
   read(offset: number, width: 1 | 2 | 4 | 8): number | bigint {
@@ -84,7 +88,7 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
     return offset % STRIDE === 0 ? word : 0;
   }
 
-  /** Writes the table. A write that is not an aligned access of 4 or 8 bytes is dropped. */
+  /** Writes the table. An unaligned write, or a write of 1 or 2 bytes, is dropped. */
   write(offset: number, width: 1 | 2 | 4, value: number): void;
   write(offset: number, width: 8, value: bigint): void;
   write(offset: number, width: 1 | 2 | 4 | 8, value: number | bigint): void {
@@ -96,8 +100,8 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
   }
 
   /**
-   * Clears all entries, like a reset of the device. The vectors of the cleared entries get the
-   * default PASID.
+   * Clears all entries, as a reset of the device does. The default PASID becomes the cookie of all
+   * vectors with a cleared entry.
    */
   reset(): void {
     for (let vector = 0; vector < this.#entries.length; vector++) {

@@ -15,8 +15,8 @@ export interface PasidMapEvents {
  */
 export class PasidMap extends EventEmitter<PasidMapEvents> {
   /**
-   * Host PASID of work without a guest PASID. If null, the device does not check the PASID of this
-   * work.
+   * The host PASID of work that has no guest PASID. If the default is null, the device does not
+   * check the PASID of work without a guest PASID.
    */
   readonly default: Cookie;
   readonly #hosts = new Map<number, number>();
@@ -50,7 +50,8 @@ export class PasidMap extends EventEmitter<PasidMapEvents> {
   }
 
   /**
-   * Unbinds a guest PASID. When the call returns, the slots that used the host PASID are revoked.
+   * Unbinds a guest PASID. When the call returns, all slots that have the host PASID as cookie are
+   * revoked.
    * @throws {@link VfioError} ENOENT if the guest PASID is not bound
    */
   unbind(guest: number): void {

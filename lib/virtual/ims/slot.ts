@@ -6,7 +6,7 @@ import type { Cookie } from '../store/layout.js';
 import { type Message, sameMessage } from '../../contract/message.js';
 import type { SlotContents, SlotWords } from '../store/words.js';
 
-/** Requests and releases the handles by which work descriptors name slots. */
+/** Requests and releases the handles of slots. A work descriptor names a slot by its handle. */
 export interface Handles {
   /** Requests the handle of a slot from the device. */
   request(index: number): number;
@@ -32,9 +32,9 @@ export interface SlotInternals extends SlotControl {
 export let slotInternals: SlotInternals;
 
 /**
- * An allocated entry of an interrupt message store. A live slot is masked during a change. After
- * the change, the device sends the interrupts that were raised during the change. If the layout
- * lacks a mask bit or a pending bit, a change of a live slot fails with EBUSY.
+ * An allocated entry of an interrupt message store. While the library changes a live slot, the slot
+ * is masked and the device holds the interrupt. The device sends the interrupt after the change. If
+ * the layout lacks a mask bit or a pending bit, a change of a live slot fails with EBUSY.
  */
 export class Slot {
   readonly index: number;
@@ -47,8 +47,8 @@ export class Slot {
   #live = false;
   #revoked = false;
   /**
-   * Whether the pending interrupt belongs to a previous owner or a revoked cookie. The next call of
-   * `program()` drops such an interrupt.
+   * Whether the pending interrupt belongs to a previous owner or a revoked cookie. If the flag is
+   * true, the next call of `program()` drops the pending interrupt.
    */
   #stalePending: boolean;
   #freed = false;
@@ -80,17 +80,17 @@ export class Slot {
     this.#handle = handles.request(index);
   }
 
-  /** The handle by which work descriptors name the slot; null while the slot is revoked. */
+  /** The handle of the slot for work descriptors; null while the slot is revoked. */
   get handle(): number | null {
     return this.#handle;
   }
 
-  /** The cookie that isolates the slot; null if the device checks no cookie. */
+  /** The cookie of the slot; null if the device checks no cookie. */
   get cookie(): Cookie {
     return this.#cookie;
   }
 
-  /** The host vector that the slot sends; null before the slot is programmed. */
+  /** The host vector that the slot raises; null before the slot is programmed. */
   get vector(): HostVector | null {
     return this.#vector;
   }
@@ -118,7 +118,7 @@ export class Slot {
   }
 
   /**
-   * Sets the host vector that the slot sends. A masked slot stays masked, and a live slot stays
+   * Sets the host vector that the slot raises. A masked slot stays masked, and a live slot stays
    * live.
    */
   program(vector: HostVector): void {
@@ -133,9 +133,7 @@ export class Slot {
     if (this.#stalePending) this.#dropPending();
   }
 
-  /**
-   * Writes the message of the host vector to the slot again, if the host has changed the message.
-   */
+  /** If the host has changed the message of the host vector, writes the new message to the slot. */
   refresh(): void {
     const message = this.#vector?.message;
     if (message === undefined || sameMessage(message, this.#message)) return;
@@ -159,12 +157,12 @@ export class Slot {
   }
 
   /**
-   * Masks the slot. The device then holds the interrupt of the slot.
+   * Masks the slot. While the slot is masked, the device holds the interrupt of the slot.
    * @throws {@link VfioError} ENOTSUP if the layout lacks a mask bit or a pending bit
    */
   mask(): void {
     const { words } = this.#context;
-    if (!words.canHold) throw this.#error('ENOTSUP', 'has no mask and pending bits');
+    if (!words.canHold) throw this.#error('ENOTSUP', 'lacks a mask bit or a pending bit');
     this.#live = false;
     words.setMask(this.index, true);
   }
@@ -234,20 +232,20 @@ export class Slot {
     if (this.#live) words.setMask(this.index, false);
   }
 
-  /** Masks the slot for a change, if the slot is live. */
+  /** If the slot is live, masks the slot before a change. */
   #pause(): void {
     if (!this.#live) return;
     const { words } = this.#context;
     if (!words.canHold) {
       throw this.#error(
         'EBUSY',
-        'is live and cannot be changed, because its layout has no mask and pending bits',
+        'is live and cannot be changed, because its layout lacks a mask bit or a pending bit',
       );
     }
     words.setMask(this.index, true);
   }
 
-  /** Unmasks the slot after a change, if the slot is live. */
+  /** If the slot is live, unmasks the slot after a change. */
   #resume(): void {
     if (this.#live && this.#context.words.canHold) this.#context.words.setMask(this.index, false);
   }
@@ -287,8 +285,8 @@ export class Slot {
 
   /**
    * Drops the pending interrupt of the masked slot. If software cannot clear the pending bit, the
-   * device sends the interrupt to an unread eventfd. A slot without a message cannot send the
-   * interrupt, so the interrupt stays pending.
+   * slot is unmasked while its host vector is bound to an eventfd that is never read. If the slot
+   * has no host vector, the interrupt stays pending.
    */
   #dropPending(): void {
     const { words } = this.#context;

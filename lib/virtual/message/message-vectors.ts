@@ -14,7 +14,7 @@ export interface MessageVectorsOptions extends Omit<
 > {
   /**
    * Interrupt index of the vectors. Default: MSI-X if the MSI-X table can be read, else MSI. MSI
-   * needs a kernel with MSI_NOVIRT.
+   * needs a kernel that is patched with `VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT`.
    */
   readonly index?: MessageIndex | undefined;
 }
@@ -22,8 +22,8 @@ export interface MessageVectorsOptions extends Omit<
 /**
  * Returns the host vectors for an {@link ImsDomain} of an open device. The host vectors are vectors
  * of the device itself. `device.messages` reads the physical messages of these vectors, so an
- * interrupt message store works from user space. MSI-X vectors need a table that can be mapped. MSI
- * vectors need a kernel with MSI_NOVIRT.
+ * interrupt message store works from user space. MSI-X vectors need an MSI-X table that can be
+ * mapped. MSI vectors need a kernel that is patched with `VFIO_DEVICE_FEATURE_PCI_MSI_NOVIRT`.
  *
  * @throws {@link VfioError} ENOTSUP, with the reason, if the messages of the device cannot be read
  * @example

@@ -19,21 +19,21 @@ export interface PrivateSourcesOptions {
    */
   readonly store: MessageStore;
   /**
-   * Spare vectors of the device, one for each source. The vectors are needed if the kernel has no
-   * interrupt index for the sources.
+   * Spare vectors of the device, one for each source. If the kernel driver has no interrupt index
+   * for the sources, the spare vectors are needed.
    */
   readonly spare: SpareVectors;
 }
 
 /**
- * Private interrupt sources of a device, each with a vector of its own. No two sources use the same
- * message. A handler therefore knows which source has fired. Each source can be masked and moved to
+ * Private interrupt sources of a device, each with a vector of its own. Each source sends a message
+ * of its own, so a handler knows which source has fired. Each source can be masked and moved to
  * another CPU independently.
  *
- * A source gets its vector by one of two methods. The method `'set-irqs'` needs a kernel driver
- * with an interrupt index for the sources. SET_IRQS then requests the vector, and the kernel
- * programs the device. With the method `'message'`, a source gets a spare vector of the device, and
- * the library writes the message of that vector to the device.
+ * There are two methods to request the vector of a source. The method `'set-irqs'` needs a kernel
+ * driver with an interrupt index for the sources. SET_IRQS requests the vector, and the kernel
+ * programs the device. With the method `'message'`, the library requests a spare vector of the
+ * device, and writes the message of the spare vector to the device.
  *
  * @example
  * const sources = new PrivateSources(device, { store, spare: { index: 'msi', vectors: [16, 17] } });
@@ -41,7 +41,7 @@ export interface PrivateSourcesOptions {
  * vector.on('interrupt', () => { console.log('ring 0'); });
  */
 export class PrivateSources {
-  /** Method by which the sources get their vectors. */
+  /** The method that requests the vectors of the sources. */
   readonly method: 'set-irqs' | 'message';
   /** The largest number of sources that can be in use at the same time. */
   readonly count: number;

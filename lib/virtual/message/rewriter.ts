@@ -8,12 +8,12 @@ import { type MessageStore, storeWords, type VectorName } from './store.js';
 
 /** Options of {@link MessageRewriter}. */
 export interface MessageRewriterOptions {
-  /** The registers whose accesses are rewritten. */
+  /** The store that contains the private message registers. */
   readonly store: MessageStore;
   /** Finds the vector of a virtual message. */
   readonly recognize: Recognize;
   /**
-   * Handling of a message that belongs to no vector. `'pass'` writes the message to the device
+   * The action for a message that belongs to no vector. `'pass'` writes the message to the device
    * unchanged; `'refuse'` leaves the entry of the device unchanged.
    */
   readonly unmatched: 'pass' | 'refuse';
@@ -81,8 +81,8 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
   }
 
   /**
-   * Performs a read access of the driver. Words of a message are virtual; all other words come from
-   * the device.
+   * Performs a read access of the driver. A word of a message is read from the virtual message. All
+   * other words are read from the device.
    *
    * @param offset - bytes from the start of the store, aligned to `width`
    */
@@ -96,8 +96,8 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
   }
 
   /**
-   * Performs a write access of the driver. The caller splits an access of 8 bytes into two accesses
-   * of 4 bytes, and writes the lower half first.
+   * Performs a write access of the driver. The caller must split an access of 8 bytes into two
+   * accesses of 4 bytes, and write the lower half first.
    *
    * @param offset - bytes from the start of the store, aligned to `width`
    */
@@ -124,8 +124,8 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
   }
 
   /**
-   * Writes the physical message of each complete virtual message again. Call this method if the
-   * virtual message of a vector has changed.
+   * For each complete virtual message, writes the physical message to the device again. Call this
+   * method if the virtual message of a vector has changed.
    */
   refresh(): void {
     for (const [entry, virtual] of this.#virtual) {

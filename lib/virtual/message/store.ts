@@ -44,8 +44,8 @@ export interface MessageStoreEvents {
   /** An entry was silenced, because its vector was released. */
   silenced: [entry: number, source: VectorName];
   /**
-   * The store could not check or write an entry after a change of its vector, after a reset of the
-   * device, or when the timer of {@link MessageStore.watch} fired.
+   * An update of the entries failed. The store updates entries after a change of their vector,
+   * after a reset of the device, and when the timer of {@link MessageStore.watch} fires.
    */
   failed: [error: VfioError];
 }
@@ -75,8 +75,8 @@ export let storeWords: StoreWords;
  * writes the entry again. If the layout has a mask bit, the entry is masked while its message is
  * written.
  *
- * If the messages are not `remapped`, the host can change the messages at any time. In this case,
- * call {@link watch}.
+ * If the IOMMU does not remap interrupts, the host can change the messages at any time. The program
+ * must then call {@link watch}.
  *
  * @example
  * const store = new MessageStore(device, {
@@ -141,7 +141,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   /**
    * Writes the message of a vector to an entry, and unmasks the entry.
    *
-   * @throws {@link VfioError} ENOTSUP or ENODATA in the same cases as {@link Messages.read}
+   * @throws {@link VfioError} ENOTSUP or ENODATA if {@link Messages.read} fails with this error
    */
   fill(entry: number, source: VectorName, { masked = false }: { masked?: boolean } = {}): void {
     this.#check(entry);
@@ -190,8 +190,8 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
    * Compares every entry with the message of its vector. Nothing is written.
    *
    * @returns the entries with a wrong message
-   * @throws {@link VfioError} EIO if the device does not respond; ENOTSUP or ENODATA in the same
-   *   cases as {@link fill}
+   * @throws {@link VfioError} EIO if the device does not respond; ENOTSUP or ENODATA if
+   *   {@link Messages.read} fails with this error
    */
   verify(): Mismatch[] {
     return [...this.#filled].flatMap(([entry, { source, silent }]) => {
@@ -205,8 +205,8 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   }
 
   /**
-   * Updates the entries whose message differs from the message of their vector. Throws the errors
-   * of {@link verify}.
+   * Compares every entry with the message of its vector, and writes the message again if an entry
+   * differs. Throws the errors of {@link verify}.
    *
    * @returns the numbers of the updated entries
    */
@@ -219,7 +219,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
     });
   }
 
-  /** Silences an entry and detaches it from its vector. */
+  /** Silences an entry, and detaches the entry from its vector. */
   clear(entry: number): void {
     this.#check(entry);
     this.#filled.delete(entry);
@@ -227,9 +227,9 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   }
 
   /**
-   * Calls {@link refresh} periodically. Use this method if the host can change the messages. After
-   * the host has changed a message, interrupts that the device sends before the next refresh are
-   * lost. The timer does not keep the process alive.
+   * Calls {@link refresh} periodically. Use this method if the host can change the messages. If the
+   * device sends an interrupt after the host has changed the message and before the next refresh,
+   * the interrupt is lost. The timer does not keep the process alive.
    *
    * @param intervalMs - interval in milliseconds, 1 to 2^31 - 1
    */

@@ -4,7 +4,7 @@ import type { Cookie } from '../store/layout.js';
 import type { SignalOutcome, VectorSink, VectorSource } from '../vectors/source.js';
 import { exactCount, type Flow } from './flows.js';
 
-/** The methods of a virtual MSI-X table that its sources call. */
+/** The interface of a virtual MSI-X table to its sources. */
 export interface SourceTable {
   /** Returns the source of a vector of the table. */
   backing(vector: number): Backing | undefined;
@@ -23,7 +23,7 @@ export interface SourceTable {
  */
 export class Backing implements VectorSink {
   readonly source: VectorSource;
-  /** Vector of the table that vector 0 of the source serves. */
+  /** The table vector that corresponds to vector 0 of the source. */
   readonly offset: number;
   readonly #table: SourceTable;
   readonly #flow: Flow;
@@ -72,7 +72,7 @@ export class Backing implements VectorSink {
   }
 
   /**
-   * Allocates the vectors of the source that serve vectors 0 to `vectors - 1` of the table.
+   * Allocates the source vectors that correspond to vectors 0 to `vectors - 1` of the table.
    * @throws VfioError if the host has too few vectors; the field `available` of the error counts
    *   vectors of the table
    */
@@ -88,7 +88,8 @@ export class Backing implements VectorSink {
   }
 
   /**
-   * Binds a vector to an eventfd. If `target` is null, the source reports interrupts to the sink.
+   * Binds a vector to an eventfd. If `target` is null, the source reports the interrupts of the
+   * vector to the table.
    */
   request(vector: number, target: Eventfd | null): void {
     const own = vector - this.offset;
@@ -124,7 +125,7 @@ export class Backing implements VectorSink {
   }
 
   /**
-   * Fires the interrupt that the source holds for a vector.
+   * If the source holds an interrupt of a vector, fires the interrupt.
    * @returns whether the device holds another interrupt of the vector
    */
   poll(vector: number): boolean {

@@ -5,8 +5,8 @@ const PCI_CAP_ID_MSIX = 0x11;
 const PCI_EXT_CAP_ID_DVSEC = 0x23;
 export const MSIX_CAPABILITY_SIZE = 12;
 /**
- * The writable bits of the capability: MSI-X Enable and Function Mask. Both bits are in the upper
- * byte of Message Control, at offset 3.
+ * The writable bits of the capability are MSI-X Enable and Function Mask, in the upper byte of
+ * Message Control at offset 3.
  */
 export const ENABLE = 0x80;
 export const FUNCTION_MASK = 0x40;
@@ -71,8 +71,8 @@ const IMS_SUPPORTED = 1;
 /**
  * Returns an extended capability that reports support of an interrupt message store. The capability
  * is the DVSEC of Intel's Scalable I/O Virtualization (vendor 0x8086, id 5). Bit 0 at offset 0x14
- * reports the support. If a device lacks the DVSEC, software cannot know whether the device has an
- * interrupt message store.
+ * means that the device has an interrupt message store. If a device lacks the DVSEC, software
+ * cannot know whether the device has an interrupt message store.
  *
  * @param next - offset of the next extended capability, 0 for none
  */

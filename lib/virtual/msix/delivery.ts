@@ -7,9 +7,7 @@ import type { SignalOutcome } from '../vectors/source.js';
 import type { Backing, SourceTable } from './backing.js';
 import { type Attachment, Sources } from './sources.js';
 
-/**
- * Reports the message of a vector, before an interrupt of the vector is delivered with the message.
- */
+/** Called with the message of a vector, before an interrupt of the vector is delivered. */
 export type Route = (vector: number, message: Message) => void;
 
 const IDLE = 0;
@@ -18,8 +16,8 @@ const FAILED = 2;
 
 /**
  * Delivers the signals of the sources to the consumers. When MSI-X Enable, Function Mask or a mask
- * bit changes, unmasked vectors are requested from the sources, and interrupts of masked vectors
- * are held.
+ * bit changes, this class requests unmasked vectors from the sources and holds the interrupts of
+ * masked vectors.
  */
 export class Delivery implements SourceTable {
   readonly #table: MsixTable;
@@ -31,7 +29,9 @@ export class Delivery implements SourceTable {
   readonly #dropped: Uint32Array;
   #enabled = false;
   #functionMask = false;
-  /** The vector whose message is being reported to the route function, or -1. */
+  /**
+   * The vector that was passed to the running route function; -1 if the function is not running.
+   */
   #routing = -1;
 
   constructor(
@@ -57,7 +57,7 @@ export class Delivery implements SourceTable {
     return this.#functionMask;
   }
 
-  /** Whether interrupts of unmasked vectors are sent. */
+  /** Whether MSI-X Enable is set and Function Mask is clear. */
   get live(): boolean {
     return this.#enabled && !this.#functionMask;
   }
@@ -110,7 +110,7 @@ export class Delivery implements SourceTable {
     this.#sources.claim(vector);
   }
 
-  /** Applies a write of Enable and Function Mask. */
+  /** Applies a write to MSI-X Enable and Function Mask. */
   control(enabled: boolean, functionMask: boolean): void {
     const wasLive = this.live;
     const live = enabled && !functionMask;
@@ -126,14 +126,16 @@ export class Delivery implements SourceTable {
     else if (enabled && wasLive && !live) this.#holdAll();
   }
 
-  /** Reports the message to the route function after a write to the message of a vector. */
+  /**
+   * Called after a write to the message of a vector. Calls the route function with the new message.
+   */
   messageChanged(vector: number): void {
     if (this.#canDeliver(vector)) this.#notifyRoute(vector);
   }
 
   /**
-   * Applies a write to the mask bit of a vector: requests an unmasked vector, or holds the
-   * interrupts of a masked vector.
+   * Applies a write to the mask bit of a vector. If the vector is now unmasked, requests the
+   * vector. If the vector is now masked, holds the interrupts of the vector.
    */
   maskWritten(vector: number, wasMasked: boolean): void {
     if (!this.live) return;
@@ -158,7 +160,8 @@ export class Delivery implements SourceTable {
   }
 
   /**
-   * Returns the pending bits of 32 vectors, including interrupts that a source or a device holds.
+   * Returns the pending bits of 32 vectors. The bit of a vector is also set while a source or a
+   * device holds an interrupt of the vector.
    */
   pendingWord(index: number): number {
     const first = index * 32;
@@ -171,7 +174,7 @@ export class Delivery implements SourceTable {
   }
 
   /**
-   * Enables MSI-X with vectors 0 to `vectors - 1` allocated and all vectors masked.
+   * Masks all vectors, allocates vectors 0 to `vectors - 1`, and enables MSI-X.
    * @throws the error of a source; MSI-X then stays disabled
    */
   enableExactly(vectors: number): void {
@@ -258,9 +261,10 @@ export class Delivery implements SourceTable {
     const backing = this.#sources.backing(vector);
     if (backing === undefined) return null;
     this.#notifyRoute(vector);
-    // An interrupt that fires during the request merges with the pending interrupt into one
-    // delivery. If the device holds an interrupt, the device sends the interrupt itself. The
-    // pending bit is cleared here, so no second interrupt is delivered.
+    // If an interrupt fires during the request, the interrupt and the pending interrupt are
+    // delivered as one. If the device holds an interrupt, the device sends the interrupt after the
+    // request. In this case, the pending bit is cleared here, so that the interrupt is not
+    // delivered twice.
     this.#state[vector] = IDLE;
     if (this.#table.isPending(vector) && backing.poll(vector)) {
       this.#table.clearPending(vector);
@@ -288,8 +292,8 @@ export class Delivery implements SourceTable {
   }
 
   /**
-   * Marks a vector as failed. If a failed rebuild has left other vectors unbound, these vectors are
-   * marked as failed, too.
+   * Marks a vector as failed. If a failed rebuild has left other vectors unbound, also marks the
+   * unbound vectors as failed.
    */
   #fail(backing: Backing, failed: number): void {
     this.#state[failed] = FAILED;

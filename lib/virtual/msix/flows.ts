@@ -2,27 +2,23 @@ import { VfioError } from '../../errors.js';
 import type { VectorSource } from '../vectors/source.js';
 
 /**
- * An unmask method: decides how many vectors of a source are allocated, and when. The unmask method
- * has no state. `Backing` allocates the vectors and keeps their state.
+ * An unmask method: decides how many vectors of a source are allocated, and when. An unmask method
+ * has no state. The class `Backing` allocates the vectors and records their state.
  */
 export interface Flow {
   /**
-   * Returns how many vectors to allocate when MSI-X is enabled.
-   * @param count - vectors of the source
+   * Returns the number of vectors to allocate when MSI-X is enabled.
+   * @param count - number of vectors of the source
    */
   initialCount(count: number): number;
   /**
-   * Whether the available vectors are allocated if the host has fewer than `initialCount` vectors.
+   * Whether fewer vectors are accepted. If the flag is true and the host has fewer than
+   * `initialCount()` vectors, all available vectors are allocated.
    */
   readonly acceptsFewer: boolean;
-  /**
-   * Whether a request for a vector that is not allocated frees all vectors and allocates a larger
-   * block.
-   */
+  /** Whether a request for an unallocated vector frees all vectors and allocates a larger block. */
   readonly rebuilds: boolean;
-  /**
-   * Returns the error of a request for a vector that is not allocated, if the source cannot grow.
-   */
+  /** Returns the error for the request of an unallocated vector from a source that cannot grow. */
   shortage(vector: number, allocated: number, count: number): VfioError;
 }
 
@@ -60,25 +56,24 @@ const dynamic: Flow = {
 
 /**
  * The unmask method of VMMs on kernels before Linux 6.5. When MSI-X is enabled, only vector 0 is
- * allocated. To add a vector, this method frees all vectors and then allocates a larger block.
- * Interrupts that fire between these two steps are lost or raise INTx. Use this method only for
- * comparisons with the other unmask methods.
+ * allocated. To add a vector, this method frees all vectors and then allocates a larger block. If
+ * an interrupt fires before the larger block is allocated, the interrupt is lost or raises INTx.
+ * Use this method only for comparisons with the other unmask methods.
  */
 const incremental: Flow = { ...dynamic, rebuilds: true };
 
 export const FLOWS: Readonly<Record<FlowName, Flow>> = { incremental, upfront, dynamic };
 
 /**
- * Returns the unmask method that loses no interrupt. The method is `dynamic` if the source can
- * grow, and `upfront` if the source cannot grow.
+ * Returns the default unmask method of a source: `dynamic` if the source can grow, else `upfront`.
  */
 export function defaultFlow(source: VectorSource): Flow {
   return source.growable ? dynamic : upfront;
 }
 
 /**
- * Returns the unmask method of SET_IRQS, which allocates exactly the number of vectors that the
- * caller enables.
+ * Returns the unmask method of SET_IRQS. The method allocates exactly the number of vectors that
+ * the caller enables.
  */
 export function exactCount(vectors: number): Flow {
   return {

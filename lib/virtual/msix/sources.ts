@@ -17,11 +17,11 @@ export interface Attachment {
 const UNBACKED = 0xff;
 const BACKINGS_MAX = UNBACKED;
 
-/** The sources of a table, by vector. */
+/** The sources of a table. Finds the source of each vector. */
 export class Sources {
   readonly #table: SourceTable;
   readonly #backings: Backing[] = [];
-  /** Index in `#backings`, by vector. */
+  /** For each vector, the index of its source in `#backings`. */
   readonly #index: Uint8Array;
   /** Vectors that are reserved for their source: emulated vectors, and vectors with a cookie. */
   readonly #claimed: Uint8Array;
@@ -46,8 +46,8 @@ export class Sources {
 
   /**
    * Attaches a source to a range of vectors.
-   * @throws RangeError, or {@link VfioError} EBUSY, EINVAL, ENOTSUP or ENOSPC. In each case, the
-   *   table is not changed.
+   * @throws RangeError, or {@link VfioError} EBUSY, EINVAL, ENOTSUP or ENOSPC. If the call fails,
+   *   the table is not changed.
    */
   attach(attachment: Attachment): Backing {
     const { source, first, count, base, claim } = attachment;
@@ -64,7 +64,7 @@ export class Sources {
     if (known !== undefined && known.offset !== first - base) {
       throw new VfioError({
         code: 'EINVAL',
-        message: `first - base is ${first - base}, but the source is attached at ${known.offset}`,
+        message: `first - base is ${first - base}, but must be ${known.offset} for this source`,
       });
     }
     const backing = known ?? this.#adopt(attachment);
@@ -77,13 +77,13 @@ export class Sources {
     if (name === 'dynamic' && !source.growable) {
       throw new VfioError({
         code: 'ENOTSUP',
-        message: `the flow 'dynamic' needs a source that can grow, and '${source.name}' cannot`,
+        message: `the flow 'dynamic' needs a source that can grow; '${source.name}' cannot grow`,
       });
     }
     if (this.#backings.length === BACKINGS_MAX) {
       throw new VfioError({
         code: 'ENOSPC',
-        message: `the table has ${BACKINGS_MAX} sources already, the maximum`,
+        message: `the table already has the maximum of ${BACKINGS_MAX} sources`,
       });
     }
     const flow = name === undefined ? defaultFlow(source) : FLOWS[name];

@@ -25,13 +25,14 @@ import { deliveryOf, type VirtualMsix } from './virtual-msix.js';
 
 /**
  * The VFIO interface of a virtual device's interrupts: VFIO_DEVICE_GET_IRQ_INFO and
- * VFIO_DEVICE_SET_IRQS. The calls behave like vfio-pci in Linux 6.5 or later and fail with the same
- * errno. A VMM can therefore use a virtual device like a device that is bound to vfio-pci. Enabling
- * the index sets MSI-X Enable and masks every vector. Binding an eventfd unmasks the vector.
- * Unbinding masks the vector. The interrupts of a masked vector become pending.
+ * VFIO_DEVICE_SET_IRQS. The calls behave like the calls of vfio-pci in Linux 6.5 or later,
+ * including the errno of a failure. A VMM can therefore use a virtual device like a device that is
+ * bound to vfio-pci. Enabling the index sets MSI-X Enable and masks every vector. Binding an
+ * eventfd unmasks the vector. Unbinding masks the vector. The interrupts of a masked vector become
+ * pending.
  *
- * MSI-X is the only interrupt index with vectors. An eventfd must be an object. The number of a
- * file descriptor is refused with EBADF.
+ * MSI-X is the only interrupt index with vectors. An eventfd must be an `Eventfd` object. A file
+ * descriptor number is refused with EBADF.
  *
  * @example
  * const irqs = new VirtualIrqs(msix);

@@ -28,7 +28,9 @@ export interface VirtualMsixOptions extends MsixShape {
 
 /** Events of a {@link VirtualMsix}. */
 export interface VirtualMsixEvents {
-  /** The request of an unmasked vector failed. Emitted once for each attempt. */
+  /**
+   * The request of an unmasked vector failed. The event is emitted once for each failed request.
+   */
   failed: [vector: number, error: unknown];
 }
 
@@ -45,8 +47,9 @@ export interface AttachOptions extends VectorRange {
  * State of a vector:
  * - `idle`: not allocated;
  * - `allocated`: the host has allocated the vector;
- * - `requested`: bound, and delivers interrupts while unmasked;
- * - `failed`: the request failed, and the next unmask tries again.
+ * - `requested`: the vector is bound, and its interrupts are delivered while the vector is
+ *   unmasked;
+ * - `failed`: the request failed, and the next unmask repeats the request.
  */
 export type VectorState = 'idle' | 'allocated' | 'requested' | 'failed';
 
@@ -61,19 +64,22 @@ const CONTROL_BYTE = 3;
  */
 const WRITABLE = [~3, ~0, ~0, MSIX_MASKED];
 
-/** Returns the {@link Delivery} of a {@link VirtualMsix}. SET_IRQS controls the delivery. */
+/**
+ * Returns the {@link Delivery} of a {@link VirtualMsix}. SET_IRQS calls the methods of the
+ * {@link Delivery}.
+ */
 export let deliveryOf: (msix: VirtualMsix) => Delivery;
 
 /**
- * MSI-X of a virtual device: capability, table and pending bits of the PCI Express Base
- * Specification (sections 6.1.4 and 7.7.2). A device model calls the read and write methods for
- * accesses to its config space and its BAR. Sources are attached to ranges of vectors. Each vector
- * signals the eventfd of its consumer.
+ * MSI-X of a virtual device: the capability, the table and the pending bits (PCI Express Base
+ * Specification, sections 6.1.4 and 7.7.2). When a guest accesses the config space or the BAR, the
+ * device model calls the read and write methods. Sources are attached to ranges of vectors. Each
+ * vector signals the eventfd of its consumer.
  *
  * Accesses of a guest never cause an exception. If the request of a vector fails, the state of the
- * vector becomes `failed`, and `'failed'` is emitted. The mask bit of a failed vector still reads
- * as written. The interrupts of a failed vector become pending. The next unmask of the vector tries
- * the request again.
+ * vector becomes `failed`, and `'failed'` is emitted. A read of the mask bit still returns the
+ * value that the guest has written. The interrupts of a failed vector become pending. The next
+ * unmask of the vector tries the request again.
  *
  * @example
  * const msix = new VirtualMsix({
@@ -142,7 +148,8 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
   }
 
   /**
-   * Returns the number of signals dropped because the vector had no consumer or MSI-X was disabled.
+   * Returns the number of dropped signals of a vector. A signal is dropped if the vector has no
+   * consumer or MSI-X is disabled.
    */
   dropped(vector: number): number {
     this.#check(vector);
@@ -161,9 +168,9 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
    *
    * @throws RangeError if the range exceeds the table or the source
    * @throws {@link VfioError} EBUSY if a vector of the range is in use: allocated, requested,
-   *   emulated, with a cookie, or attached to this source already; EINVAL if an earlier call
-   *   attached the source at another offset; ENOTSUP if `flow` is `dynamic` and the source cannot
-   *   grow
+   *   emulated, with a cookie, or already attached to this source
+   * @throws {@link VfioError} EINVAL if an earlier call attached the source at another offset
+   * @throws {@link VfioError} ENOTSUP if `flow` is `dynamic`, but the source cannot grow
    */
   attach(source: VectorSource, options: AttachOptions = {}): void {
     const { first = 0, base = 0, claim = false, flow } = options;
@@ -171,7 +178,10 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     this.#delivery.attach({ source, first, count, base, claim, flow });
   }
 
-  /** Sets the eventfd that a vector signals, or null to drop its interrupts. */
+  /**
+   * Sets the eventfd that a vector signals. If `eventfd` is null, the interrupts of the vector are
+   * dropped.
+   */
   connect(vector: number, eventfd: Eventfd | null): void {
     this.#check(vector);
     if (eventfd !== null) checkEventfd(eventfd, 'eventfd');
@@ -179,7 +189,7 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
   }
 
   /**
-   * Sets the cookie of a vector, at any time. No interrupt is lost.
+   * Sets the cookie of a vector. The call is allowed at any time and loses no interrupt.
    *
    * @throws {@link VfioError} EINVAL if the vector is emulated, is physical, or has no source
    */
@@ -189,8 +199,8 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
   }
 
   /**
-   * Clears the pending bit of a vector, because the cause of the interrupt is gone. The interrupt
-   * is not delivered.
+   * Clears the pending bit of a vector without delivering the interrupt. Call this method after the
+   * cause of the interrupt is gone.
    */
   withdraw(vector: number): void {
     this.#check(vector);
@@ -221,7 +231,7 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     this.#delivery.control((byte & ENABLE) !== 0, (byte & FUNCTION_MASK) !== 0);
   }
 
-  /** Reads the table. A read that is not an aligned access of 4 or 8 bytes returns all ones. */
+  /** Reads the table. An unaligned read, or a read of 1 or 2 bytes, returns all ones. */
   tableRead(offset: number, width: 1 | 2 | 4): number;
   tableRead(offset: number, width: 8): bigint;
   tableRead(offset: number, width: Access): number | bigint {
@@ -231,7 +241,7 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     return width === 4 ? low : (BigInt(this.#table.word(index + 1)) << 32n) | BigInt(low);
   }
 
-  /** Writes the table. A write that is not an aligned access of 4 or 8 bytes is dropped. */
+  /** Writes the table. An unaligned write, or a write of 1 or 2 bytes, is dropped. */
   tableWrite(offset: number, width: 1 | 2 | 4, value: number): void;
   tableWrite(offset: number, width: 8, value: bigint): void;
   tableWrite(offset: number, width: Access, value: number | bigint): void {
@@ -241,16 +251,14 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
       this.#writeWord(index, value as number);
       return;
     }
-    // The lower half is written first, because the data must be written before the mask bit in the
-    // upper half is cleared.
+    // The lower half with the message data is written first, because the write of the upper half
+    // can unmask the vector.
     const wide = value as bigint;
     this.#writeWord(index, Number(wide & 0xffff_ffffn));
     this.#writeWord(index + 1, Number((wide >> 32n) & 0xffff_ffffn));
   }
 
-  /**
-   * Reads the pending bits. A read that is not an aligned access of 4 or 8 bytes returns all ones.
-   */
+  /** Reads the pending bits. An unaligned read, or a read of 1 or 2 bytes, returns all ones. */
   pbaRead(offset: number, width: 1 | 2 | 4): number;
   pbaRead(offset: number, width: 8): bigint;
   pbaRead(offset: number, width: Access): number | bigint {

@@ -1,8 +1,9 @@
 import { checkInteger } from '../../checks.js';
 
 /**
- * The value that isolates the interrupts of different owners, for example a PASID on DSA. null
- * means that the device checks no value.
+ * A value that identifies the owner of a slot, for example a PASID on DSA. The device sends the
+ * interrupt of a slot only for work with the same value. If the cookie is null, the device checks
+ * no value.
  */
 export type Cookie = number | null;
 
@@ -18,7 +19,7 @@ export interface SlotBits {
 export interface CookieField {
   /** Offset of the word in bytes from the start of the slot. */
   readonly offset: number;
-  /** Mask of the bits that turn on the check of the cookie. */
+  /** Mask of the bits that enable the check of the cookie. */
   readonly enable: number;
   /** Lowest bit of the cookie in the word. */
   readonly shift: number;
@@ -48,15 +49,18 @@ export interface SlotLayout {
   readonly order?: readonly MessageWord[] | undefined;
   /** The mask bit. While the mask bit is set, the device holds the interrupt. */
   readonly mask?: SlotBits | undefined;
-  /** The pending bit. The device sets the pending bit while an interrupt is held. */
+  /** The pending bit. While the device holds an interrupt, the pending bit is set. */
   readonly pending?: SlotBits | undefined;
-  /** The bit that turns off the check of the cookie. This library never sets the bit. */
+  /** The bit that disables the check of the cookie. This library never sets the bit. */
   readonly ignore?: SlotBits | undefined;
-  /** The field of the cookie. Default: slots have no cookie. */
+  /** The location of the cookie. By default, slots have no cookie. */
   readonly cookie?: CookieField | undefined;
 }
 
-/** Intel's Data Streaming Accelerator: a control word with the PASID in bits 31:12. */
+/**
+ * The layout of Intel's Data Streaming Accelerator. Bits 31:12 of the control word contain the
+ * PASID.
+ */
 export const DSA_LAYOUT: SlotLayout = {
   name: 'dsa',
   stride: 16,
@@ -69,7 +73,10 @@ export const DSA_LAYOUT: SlotLayout = {
   cookie: { offset: 12, enable: 1 << 3, shift: 12, width: 20 },
 };
 
-/** Whether a masked slot holds its interrupt, so that a live slot can be masked for a change. */
+/**
+ * Whether the device holds the interrupt of a masked slot. A live slot can then be masked during a
+ * change.
+ */
 export function canHold(layout: SlotLayout): boolean {
   return layout.mask !== undefined && layout.pending !== undefined;
 }

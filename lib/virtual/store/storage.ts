@@ -9,9 +9,9 @@ export interface SlotStorage {
   /** Writes a word by one access. @param value - 0 to 2^32 - 1 */
   write32(offset: number, value: number): void;
   /**
-   * Replaces some bits of a word atomically. Bits that the device sets at the same time are kept.
-   * If the storage has no `update32` method, the library reads the word and then writes the word.
-   * Registers with read-only pending bits need no `update32` method.
+   * Replaces some bits of a word atomically. If the device sets other bits at the same time, these
+   * bits stay set. If the storage has no `update32` method, the library reads the word and then
+   * writes the word. Registers with read-only pending bits need no `update32` method.
    *
    * @param bits - mask of the bits to replace
    * @param value - new value of these bits
@@ -31,8 +31,8 @@ export function memoryStorage(bytes: Uint8Array): SlotStorage {
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >>> 2);
   return {
     size: words.byteLength,
-    // The device also reads and writes the words. Each access of the process must therefore happen
-    // exactly once and immediately. Atomic operations guarantee such an access.
+    // The device also reads and writes the words. The JavaScript engine must therefore not merge or
+    // omit an access. Operations of `Atomics` are never merged or omitted.
     read32: (offset) => Atomics.load(words, offset >>> 2),
     write32: (offset, value) => {
       Atomics.store(words, offset >>> 2, value >>> 0);
@@ -56,7 +56,7 @@ export function memoryStorage(bytes: Uint8Array): SlotStorage {
  * @param window - a mapped region
  * @param offset - offset of the first slot in bytes, a multiple of 4
  * @param size - size of the storage in bytes
- * @throws RangeError if the storage exceeds the window or is not aligned
+ * @throws RangeError if the storage exceeds the window, or if `offset` is not a multiple of 4
  */
 export function regionStorage(
   window: RegisterWindow,

@@ -24,7 +24,10 @@ export interface SlotContents {
 /** Reads and writes the fields of slots. The caller decides when a field is allowed to change. */
 export class SlotWords {
   readonly layout: SlotLayout;
-  /** Whether a masked slot holds its interrupt, because the layout has mask and pending bits. */
+  /**
+   * Whether the layout has a mask bit and a pending bit, so that the device holds the interrupt of
+   * a masked slot.
+   */
   readonly canHold: boolean;
   readonly #storage: SlotStorage;
   readonly #changed: (index: number) => void;
@@ -96,7 +99,9 @@ export class SlotWords {
     this.#changed(index);
   }
 
-  /** Tries to clear the pending bit. In registers, the pending bit can be read-only. */
+  /**
+   * Tries to clear the pending bit. If the slot is a register, the pending bit can be read-only.
+   */
   clearPending(index: number): void {
     const { pending } = this.layout;
     if (pending !== undefined) this.#update(index, pending.offset, pending.bits, 0);

@@ -12,8 +12,8 @@ export interface DeviceHostVectorsOptions {
   /** Returns the current message of a vector, for example from the MSI-X table of the device. */
   readonly message: (vector: number) => Message;
   /**
-   * Interrupt index of the vectors. Default: MSI-X. MSI is enabled in one block that contains every
-   * vector up to the highest vector in use.
+   * Interrupt index of the vectors. Default: MSI-X. MSI is enabled in one block, from vector 0 to
+   * the last vector to use.
    */
   readonly index?: 'msi' | 'msix' | undefined;
   /** First vector to use. Default: 0. */
@@ -26,8 +26,8 @@ export interface DeviceHostVectorsOptions {
 
 /**
  * Allocates host vectors for an interrupt message store from the MSI or MSI-X vectors of the same
- * device. The message of a vector raises the vector, even if the device sends the message from a
- * slot of the store.
+ * device. If a slot of the store sends the message of a vector, the host receives an interrupt of
+ * the vector.
  */
 export class DeviceHostVectors implements HostVectors {
   readonly #connection: DeviceConnection;

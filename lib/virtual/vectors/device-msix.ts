@@ -35,11 +35,11 @@ export class DeviceMsix {
   }
 
   /**
-   * Masks vectors in the device, then waits for the interrupts that are under way to a CPU. After
-   * this call, the caller unbinds the eventfds of the vectors. Without the wait, SET_IRQS would
-   * drop an interrupt that is still under way. The device holds later interrupts until SET_IRQS
-   * binds another eventfd. Binding the eventfd unmasks the vector. If the table cannot be mapped,
-   * the vectors are not masked.
+   * Masks vectors in the device, then waits for the interrupts that are under way to a CPU. The
+   * caller then unbinds the eventfds of the vectors, or binds other eventfds. Without the wait,
+   * SET_IRQS would drop an interrupt that is still under way. The device holds later interrupts
+   * until SET_IRQS binds another eventfd. When SET_IRQS binds an eventfd, the vector is unmasked.
+   * If the table cannot be mapped, the vectors are not masked.
    */
   quiesce(vectors: readonly number[]): void {
     if (this.#table.tryMap()) this.#table.mask(vectors);

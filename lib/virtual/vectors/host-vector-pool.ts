@@ -10,12 +10,12 @@ import { WatchedEventfds } from './watched-eventfds.js';
 export interface VectorUser {
   readonly vector: number;
   readonly slot: Slot;
-  /** The consumer's eventfd, or null to report interrupts to the sink. */
+  /** The consumer's eventfd, or null to report interrupts to the table. */
   target: Eventfd | null;
   masked: boolean;
 }
 
-/** A host vector and the virtual vectors whose slots send its message. */
+/** A host vector, and the virtual vectors that use the host vector. */
 export interface PooledVector {
   readonly id: number;
   readonly host: HostVector;
@@ -36,8 +36,9 @@ export class HostVectorPool<User extends VectorUser> {
 
   /**
    * @param maxHostVectors - the largest number of host vectors to allocate
-   * @param charge - the account and the CPUs that host vectors are charged to
-   * @param onSignal - called for each virtual vector that can have fired
+   * @param charge - the account to charge for host vectors, and the CPUs that can serve the host
+   *   vectors
+   * @param onSignal - called for each virtual vector that has possibly fired
    */
   constructor(
     domain: ImsDomain,
@@ -54,7 +55,7 @@ export class HostVectorPool<User extends VectorUser> {
     });
   }
 
-  /** Assigns a host vector to a virtual vector, and programs its slot. */
+  /** Assigns a host vector to a virtual vector, and programs the slot of the virtual vector. */
   assign(user: User): PooledVector {
     const full = this.#pooled.size >= this.#maxHostVectors;
     const vector = full ? this.#findLeastUsed() : this.#allocate(user);
@@ -70,8 +71,8 @@ export class HostVectorPool<User extends VectorUser> {
   }
 
   /**
-   * Binds a host vector to the eventfd that its current users need. Then drains the pool's own
-   * eventfd, so that no signal from before the move is lost.
+   * Binds a host vector to the consumer's eventfd or to the pool's own eventfd. Then reads the
+   * pool's own eventfd, so that a signal from before the bind is not lost.
    */
   rebind(vector: PooledVector): void {
     const target = this.#targetOf(vector);
@@ -80,8 +81,9 @@ export class HostVectorPool<User extends VectorUser> {
   }
 
   /**
-   * Removes a user from a host vector. A host vector without users is freed. The slot of the user
-   * must be silent. Interrupts that the slot sent before the call are still reported.
+   * Detaches a virtual vector from its host vector. If no other virtual vector uses the host
+   * vector, frees the host vector. Before the call, the caller must silence the slot of the virtual
+   * vector. Interrupts that the slot sent before the call are still reported.
    */
   release(vector: PooledVector, user: User): void {
     this.synchronize(vector);
@@ -106,14 +108,15 @@ export class HostVectorPool<User extends VectorUser> {
     this.#eventfds.drain(vector.id);
   }
 
-  /** Closes the pool's own eventfds. All users of host vectors must be released before the call. */
+  /** Closes the pool's own eventfds. Before the call, all virtual vectors must be released. */
   clear(): void {
     this.#eventfds.clear();
   }
 
   /**
-   * Returns the consumer's eventfd if the host vector has a single user and the user's slot can be
-   * masked for a later move. Otherwise returns the pool's own eventfd.
+   * Returns the consumer's eventfd if one virtual vector uses the host vector, and if the slot can
+   * be masked for a later bind. Returns the pool's own eventfd if the host vector is shared, the
+   * slot cannot be masked, or there is no consumer.
    */
   #targetOf(vector: { id: number; users: ReadonlySet<VectorUser> }): Eventfd {
     const [user, other] = vector.users;

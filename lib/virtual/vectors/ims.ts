@@ -13,7 +13,7 @@ import type { VectorSink, VectorSource } from './source.js';
 export interface ImsSourceOptions {
   /** Number of vectors: 1 to 2048. */
   readonly count: number;
-  /** The account that slots and host vectors are charged to. Default: none. */
+  /** The account to charge for slots and host vectors. Default: none. */
   readonly account?: Account | undefined;
   /**
    * The guest's PASIDs. A vector without a cookie of its own has the default PASID as its cookie.
@@ -24,7 +24,10 @@ export interface ImsSourceOptions {
    * virtual vectors share host vectors. Default: `count`.
    */
   readonly hostVectors?: number | undefined;
-  /** CPUs to choose from, if the budget limits vectors per CPU. Default: all CPUs of the budget. */
+  /**
+   * The CPUs that can serve the host vectors, if the budget limits vectors per CPU. Default: all
+   * CPUs of the budget.
+   */
   readonly cpus?: readonly number[] | undefined;
 }
 
@@ -40,12 +43,12 @@ interface Entry extends VectorUser {
  * interrupt.
  *
  * If the slots lack a mask bit or a pending bit, their host vectors stay bound to eventfds of this
- * source. Moving these host vectors would lose interrupts, because a slot ignores the mask bits of
+ * source. A bind to another eventfd would lose interrupts, because a slot ignores the mask bits of
  * the host's MSI-X table.
  *
  * Vectors that share a host vector also use an eventfd of this source. A signal of a shared host
- * vector is delivered to each virtual vector that can have fired, so the consumers must check the
- * device.
+ * vector is delivered to each virtual vector that has possibly fired. Each consumer must therefore
+ * check the device.
  */
 export class ImsSource implements VectorSource {
   readonly name = 'ims';

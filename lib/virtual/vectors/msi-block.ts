@@ -11,8 +11,8 @@ import { VfioError } from '../../errors.js';
 /**
  * The MSI vectors of a device as host vectors. The vectors are enabled once, in a block that cannot
  * grow, and are bound one by one. The host does not mask an MSI vector while the host replaces the
- * eventfd. Before a move, the caller must therefore silence the slots that send the vector.
- * Interrupts sent before the slots are silent still reach the old eventfd.
+ * eventfd. Before a bind to another eventfd, the caller must therefore silence the slots that raise
+ * the vector. Interrupts that the slots have already sent still signal the old eventfd.
  */
 export class MsiBlock {
   readonly count: number;
@@ -53,16 +53,13 @@ export class MsiBlock {
     this.#active = true;
   }
 
-  /**
-   * Binds a vector to an eventfd. Interrupts that are under way reach the old eventfd before the
-   * new bind.
-   */
+  /** Binds a vector to an eventfd. Interrupts that are under way still signal the old eventfd. */
   request(vector: number, target: Eventfd): void {
     this.#connection.synchronizeIrqs(VFIO_PCI_MSI_IRQ_INDEX, [vector]);
     this.#bind(vector, [target]);
   }
 
-  /** Unbinds a vector. Interrupts that are under way reach the eventfd before the unbind. */
+  /** Unbinds a vector. Interrupts that are under way still signal the eventfd. */
   release(vector: number): void {
     if (!this.#active) return;
     this.#connection.synchronizeIrqs(VFIO_PCI_MSI_IRQ_INDEX, [vector]);

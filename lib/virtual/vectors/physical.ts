@@ -15,9 +15,12 @@ import type { VectorSink, VectorSource } from './source.js';
 
 /** Options of {@link PhysicalSource}. */
 export interface PhysicalOptions {
-  /** The account that the host vectors are charged to. Default: none. */
+  /** The account to charge for the host vectors. Default: none. */
   account?: Account | undefined;
-  /** CPUs to choose from, if the budget limits vectors per CPU. Default: all CPUs of the budget. */
+  /**
+   * The CPUs that can serve the vectors, if the budget limits vectors per CPU. Default: all CPUs of
+   * the budget.
+   */
   cpus?: readonly number[] | undefined;
 }
 
@@ -30,7 +33,7 @@ export interface PhysicalOptions {
  * the device, and waits for the interrupts that are under way to a CPU. Then SET_IRQS waits for a
  * running handler, replaces the eventfd, and unmasks the entry. Each interrupt therefore either
  * signals the old eventfd, or stays pending in the device and signals the new eventfd. After a
- * move, the source reads its own eventfd, because no further signal can arrive in that eventfd.
+ * move, the source reads its own eventfd once more, so that no earlier signal is lost.
  *
  * The source controls MSI-X of the device exclusively: do not use `device.interrupts` at the same
  * time. Close the source before the device.
@@ -128,8 +131,8 @@ export class PhysicalSource implements VectorSource {
       eventfd = this.#eventfds.get(vector);
     } catch (error) {
       if (!(error instanceof VfioError)) throw error;
-      // The process has no file descriptor left. Without a handler, the kernel masks the entry in
-      // the device, and the device holds the interrupt.
+      // The process has no file descriptor left. If an MSI-X entry has no interrupt handler, the
+      // kernel masks the entry, and the device holds the interrupt.
       this.release(vector);
       return;
     }

@@ -41,7 +41,7 @@ export class SoftwareSource implements VectorSource {
   }
 
   /**
-   * Signals a vector to its consumer.
+   * Sends a signal to the consumer of a vector.
    * @throws {@link VfioError} EINVAL if the vector is not emulated
    */
   sendSignal(vector: number): SignalOutcome {
@@ -50,7 +50,7 @@ export class SoftwareSource implements VectorSource {
   }
 
   /**
-   * Signals several vectors like {@link sendSignal}.
+   * Sends a signal to the consumer of each vector.
    *
    * @returns the number of signals that were delivered immediately
    * @throws {@link VfioError} EINVAL if one of the vectors is not emulated; no vector is then
@@ -66,8 +66,8 @@ export class SoftwareSource implements VectorSource {
   }
 
   /**
-   * Clears the pending bit of a vector, because the cause of the interrupt is gone. The interrupt
-   * is not delivered.
+   * Clears the pending bit of a vector without delivering the interrupt. Call this method after the
+   * cause of the interrupt is gone.
    */
   withdraw(vector: number): void {
     if (this.#sink === null || this.#emulated[vector] !== 1) throw this.#notEmulated(vector);

@@ -16,7 +16,10 @@ export interface VectorSink {
   serves(vector: number): boolean;
   /** Delivers a signal to a vector, or holds the signal while the vector is masked. */
   fire(vector: number): SignalOutcome;
-  /** Drops the pending signal of a vector, because the cause of the interrupt is gone. */
+  /**
+   * Drops the pending signal of a vector. A source calls this method after the cause of the
+   * interrupt is gone.
+   */
   withdraw(vector: number): void;
 }
 
@@ -36,28 +39,29 @@ export interface VectorSource {
 
   /**
    * Connects the source to a table. The table calls this method once.
-   * @throws EBUSY for the second call
+   * @throws EBUSY if the source is connected already
    */
   connect(sink: VectorSink): void;
   /**
    * Allocates vectors 0 to `count - 1`, and binds the vectors that have a target. The table calls
    * this method while no vector is allocated.
    *
-   * @param targets - for each vector: an eventfd; null to report interrupts to the sink; or
+   * @param targets - for each vector: an eventfd; null to report interrupts to the table; or
    *   undefined to leave the vector unbound
    * @throws {@link VfioError} ENOSPC if too few vectors are available. If some vectors are
    *   available, the field `available` of the error contains their number.
    */
   allocate(count: number, targets?: readonly (Eventfd | null | undefined)[]): void;
   /**
-   * Binds a vector to `target`. If `target` is null, the source reports interrupts to the sink. A
-   * second call moves the vector to another target. The move loses no interrupt, and delivers no
-   * interrupt twice. A growable source allocates the vector if necessary.
+   * Binds a vector to `target`. If `target` is null, the source reports the interrupts of the
+   * vector to the table. A second call moves the vector to another target. The move loses no
+   * interrupt, and delivers no interrupt twice. If the source can grow, the source also allocates
+   * an unallocated vector.
    */
   request(vector: number, target: Eventfd | null): void;
   /**
-   * Masks a vector. An interrupt of the masked vector is held: by the device, or by the table after
-   * the source has reported the interrupt to the sink.
+   * Masks a vector. While the vector is masked, the device or the table holds its interrupts. If
+   * the device does not hold an interrupt, the source reports the interrupt to the table.
    */
   hold(vector: number): void;
   /** Frees the host vector that serves a vector. The vector itself stays allocated. */
@@ -68,20 +72,22 @@ export interface VectorSource {
    */
   setCookie(vector: number, cookie: Cookie): void;
   /**
-   * Masks all vectors in the device, and waits until the interrupts under way have arrived. The
+   * Masks all vectors in the device, and waits for the interrupts that are under way to a CPU. The
    * table calls this method before {@link disable}.
    */
   quiesce?(): void;
-  /** Reports to the sink every interrupt that the source holds. Then frees all vectors. */
+  /**
+   * If the source holds interrupts, reports the interrupts to the table. Then frees all vectors.
+   */
   disable(): void;
   /**
-   * If the source holds an interrupt of a vector, reports the interrupt to the sink.
-   * @returns whether the device holds another interrupt and will send that interrupt at the unmask
+   * If the source holds an interrupt of a vector, reports the interrupt to the table.
+   * @returns whether the device holds an interrupt that the device will send after the unmask
    */
   poll?(vector: number): boolean;
 }
 
-/** A virtual table that a source can attach itself to. */
+/** A virtual MSI-X table, for a source that attaches itself to the table. */
 export interface VectorTable {
   readonly vectors: number;
   /** Attaches a source to a range of vectors. */
@@ -89,14 +95,14 @@ export interface VectorTable {
 }
 
 /**
- * A range of vectors of a table, and the source vector that serves the first vector of the range.
+ * A range of table vectors, and the source vector that serves the first table vector of the range.
  */
 export interface VectorRange {
-  /** First vector of the table. Default: 0. */
+  /** The first table vector of the range. Default: 0. */
   readonly first?: number | undefined;
   /** Number of vectors. Default: all vectors that both the table and the source have. */
   readonly count?: number | undefined;
-  /** Vector of the source that serves `first`. Default: 0. */
+  /** The source vector that serves the table vector `first`. Default: 0. */
   readonly base?: number | undefined;
   /**
    * Whether to reserve the vectors, so that no other source can be attached to the same vectors.

@@ -1,10 +1,10 @@
 import type { Eventfd, EventfdFactory, EventSet } from '../../contract/index.js';
 
 /**
- * Eventfds that this process reads itself, for vectors whose interrupts must not signal the
- * consumer's eventfd directly. The eventfd of a vector is created on first use. An event set
- * watches every eventfd from its creation until {@link clear}. Either the event loop or {@link
- * drain} reads a signal, so each signal is reported once.
+ * Eventfds that this process reads itself. A vector is bound to one of these eventfds while its
+ * interrupts must not signal the consumer's eventfd directly. The eventfd of a vector is created on
+ * first use. An event set watches all eventfds until {@link clear} is called. Either the event loop
+ * or {@link drain} reads a signal, so each signal is reported once.
  */
 export class WatchedEventfds {
   readonly #factory: EventfdFactory;
@@ -15,7 +15,8 @@ export class WatchedEventfds {
 
   /**
    * @param capacity - number of vectors
-   * @param onSignal - called for a vector whose eventfd was signalled
+   * @param onSignal - called with the number of a vector after the eventfd of the vector was
+   *   signalled
    */
   constructor(factory: EventfdFactory, capacity: number, onSignal: (vector: number) => void) {
     this.#factory = factory;
@@ -66,7 +67,7 @@ export class WatchedEventfds {
         try {
           this.drain(set.fired[i] ?? 0);
         } catch (error) {
-          // The other vectors are still reported; the error becomes an uncaught exception.
+          // The error becomes an uncaught exception, so that the other vectors are still reported.
           queueMicrotask(() => {
             throw error;
           });
