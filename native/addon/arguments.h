@@ -30,8 +30,8 @@ class Arguments {
   int Fd(size_t position) const;
   // A file descriptor, or -1 for no file.
   int FdOrNone(size_t position) const;
-  // Returns a reference that keeps the file open, even after close(). If the file cannot be shared,
-  // the error names `syscall`.
+  // Returns a reference that keeps the file open, even after close(). If the fd cannot be
+  // duplicated, the error names `syscall`.
   std::shared_ptr<const core::Fd> SharedFd(size_t position, const char* syscall) const;
   int64_t Integer(size_t position, int64_t minimum, int64_t maximum) const;
   uint32_t Uint32(size_t position) const;

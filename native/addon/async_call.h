@@ -13,8 +13,8 @@ namespace vfio::addon {
 enum class ResolvesWith { kNothing, kNumber, kFd };
 
 // One system call that runs on a thread of the libuv pool and settles a promise. `Call` returns a
-// value or a negative errno. `Call` owns the memory and files that it uses, so neither close() nor
-// the end of the environment releases them during the call.
+// value or a negative errno. `Call` owns the memory and the files of the call, so close() and the
+// end of the environment do not release the memory or the files during the call.
 template <ResolvesWith kind, class Call>
 class AsyncCall : public Napi::AsyncWorker {
  public:

@@ -93,7 +93,7 @@ Napi::Value DeviceFeature(const Napi::CallbackInfo& info) {
   const int result =
       core::DeviceFeature(arguments.Fd(0), arguments.Uint32(1), data.data, data.size);
   Check(info.Env(), result, "VFIO_DEVICE_FEATURE");
-  // Only VFIO_DEVICE_FEATURE_DMA_BUF returns a value above 0. This value is a new file descriptor.
+  // Only VFIO_DEVICE_FEATURE_DMA_BUF returns a value above 0, which is a new file descriptor.
   if (result > 0) Environment::Of(info.Env()).fds.Adopt(core::Fd(result));
   return Number(info.Env(), result);
 }

@@ -16,7 +16,7 @@ struct Environment {
   static Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 };
 
-// Makes the VfioError for a failed system call. `result` is a negative errno.
+// Creates the VfioError for a failed system call. `result` is a negative errno.
 Napi::Error Failure(Napi::Env env, int result, const char* syscall, const char* path = nullptr);
 
 // Throws a VfioError if `result` is a negative errno.

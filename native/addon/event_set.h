@@ -23,8 +23,8 @@ class EventSet final : public std::enable_shared_from_this<EventSet>, private Lo
   // The watched eventfds. Throws a TypeError after Close().
   core::EventSet& set() const;
   // Returns the output arrays for wait() and spin(). Throws a TypeError if the arrays are detached.
-  // Also throws a TypeError while the event loop serves the event set, because the wait would
-  // consume interrupts of the event loop.
+  // While the event loop serves the event set, throws a TypeError, because the wait would consume
+  // interrupts of the event loop.
   core::EventSet::Wake WakeByHand() const;
 
   // Calls `on_fired` at each wake of the event loop. The argument is the number of slots that have
@@ -58,8 +58,8 @@ class EventSet final : public std::enable_shared_from_this<EventSet>, private Lo
 
   void OnReadable() override;
   void OnTeardown() override { CloseSet(); }
-  // Closes the event set, but does not reset its references to JavaScript objects, because such a
-  // reset can throw.
+  // Closes the event set, but does not reset its references to JavaScript objects, because a reset
+  // of a reference can throw.
   void CloseSet();
   core::EventSet::Wake Arrays() const;
 

@@ -69,7 +69,7 @@ bool IsTerminated(Napi::Env env) {
 using WaitMethod = int (core::EventSet::*)(int64_t, const core::EventSet::Wake&,
                                            const std::function<bool()>&);
 
-// Both limits, in nanoseconds, fit into 64 bits.
+// The limits of wait() and spin(). In nanoseconds, each limit fits into 64 bits.
 constexpr int64_t kMaxWaitMilliseconds = INT32_MAX;
 constexpr int64_t kMaxSpinMicroseconds = (int64_t{1} << 53) - 1;
 

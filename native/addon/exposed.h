@@ -8,7 +8,7 @@
 
 namespace vfio::addon {
 
-// Makes an external ArrayBuffer that shows memory. The ArrayBuffer references `owner` until the
+// Creates an external ArrayBuffer that shows memory. The ArrayBuffer references `owner` until the
 // finalizer runs. JavaScript can move the contents to another ArrayBuffer (transfer(), Node 22).
 // Only the finalizer proves that no ArrayBuffer shows the memory.
 Napi::Value Expose(Napi::Env env, std::shared_ptr<void> owner, void* data, size_t size);

@@ -10,7 +10,7 @@
 
 namespace vfio::addon {
 
-// Makes an opaque handle for JavaScript. The handle is an external value with the type tag
+// Creates an opaque handle for JavaScript. The handle is an external value with the type tag
 // `Object::kTag`. HandleAt() checks the type tag. If JavaScript did not release the object, the
 // finalizer of the handle releases the object.
 template <class Object>

@@ -4,7 +4,7 @@
 #include "../core/file.h"
 #include "environment.h"
 
-// The calls that a driver makes most often. They use the C interface of Node-API. A call takes
+// The calls that a driver makes most often. The calls use the C interface of Node-API. A call takes
 // about 20 ns; with node-addon-api a call would take about 6 ns more.
 
 namespace vfio::addon {
@@ -18,7 +18,7 @@ class HotCall {
 
   size_t argument_count() const { return argument_count_; }
 
-  // An integer from 0 to `maximum`. Any other value makes the call invalid.
+  // An integer from 0 to `maximum`. A value outside of the range makes the call invalid.
   uint64_t Integer(size_t position, double maximum) {
     double number = 0;
     if (napi_get_value_double(env_, arguments_[position], &number) == napi_ok && number >= 0 &&
@@ -48,8 +48,8 @@ class HotCall {
     return number;
   }
 
-  // Whether all arguments read so far were valid. If an argument was not valid, a TypeError is
-  // pending.
+  // Whether all arguments that were read so far were valid. If an argument was not valid, a
+  // TypeError is pending.
   bool valid() const { return valid_; }
 
   // Whether the system call succeeded. If the system call failed, a VfioError is pending.

@@ -8,9 +8,9 @@ namespace vfio::addon {
 
 // A file watched by the event loop of an environment.
 //
-// libuv still uses the handle after Close() has returned. Node unloads the addon of a worker before
-// libuv has closed the handles of the worker, unless an asynchronous clean-up hook delays the
-// unload. The watch therefore keeps itself alive, from Open() until libuv has closed the handle.
+// libuv still uses the handle after Close() has returned. Without an asynchronous clean-up hook,
+// Node unloads the addon of a worker before libuv has closed the handles of the worker. The watch
+// therefore keeps itself alive, from Open() until libuv has closed the handle.
 class LoopPoll {
  public:
   class Owner {
@@ -23,8 +23,8 @@ class LoopPoll {
     ~Owner() = default;
   };
 
-  // Makes a watch. The watch is not started and does not keep the event loop alive. Returns 0 or a
-  // negative errno.
+  // Creates a watch. The new watch is stopped and does not keep the event loop alive. Returns 0 or
+  // a negative errno.
   static int Open(Napi::Env env, int fd, Owner* owner, LoopPoll** poll);
   LoopPoll(const LoopPoll&) = delete;
   LoopPoll& operator=(const LoopPoll&) = delete;

@@ -10,14 +10,14 @@ namespace {
 
 using SharedMapping = std::shared_ptr<core::Mapping>;
 
-// Memory for a device. After the memory is released, it stays mapped until no ArrayBuffer shows the
+// Memory for a device. After a release, the memory stays mapped until no ArrayBuffer shows the
 // memory.
 struct Memory {
   static constexpr napi_type_tag kTag = {0x5f3c1b7a9de24086, 0xa4d1790e62bc8f35};
   static constexpr const char* kName = "a memory handle";
 
   // The mapping for the device, and the mapping that the ArrayBuffer shows. A read-only file has
-  // two different mappings. In all other cases, both are the same mapping.
+  // two different mappings. For all other memory, `shared` and `visible` are the same mapping.
   SharedMapping shared;
   SharedMapping visible;
 };

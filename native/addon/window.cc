@@ -37,8 +37,8 @@ void UnmapRegion(const Napi::CallbackInfo& info) {
   const auto window = HandleAt<Window>(info, 0);
   const Napi::ArrayBuffer buffer = Arguments(info).ArrayBuffer(1);
   if (!window->mapped) return;
-  // The registers are unmapped now. A mapping that stays until the next garbage collection would
-  // keep the device file open.
+  // The registers are unmapped here and not at the next garbage collection, because a mapping keeps
+  // the device file open.
   if (DetachExposed(buffer, window->mapped->registers())) window->mapped->Unmap();
   window->mapped.reset();
 }

@@ -20,7 +20,7 @@ bool Pin(pthread_t thread, int cpu) {
   return pthread_setaffinity_np(thread, sizeof(cpus), &cpus) == 0;
 }
 
-// A thread that stands for a device and runs on its own CPU. The thread waits until the last signal
+// A thread that simulates a device and runs on its own CPU. The thread waits until the last signal
 // was received. Then the thread waits for a random time around `gap` nanoseconds and signals one of
 // the eventfds.
 class Signaller {

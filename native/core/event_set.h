@@ -38,9 +38,9 @@ class EventSet {
 
   // Reports the slots that have fired. Does not wait. Returns their number.
   int Collect(const Wake& wake) { return Poll(0, wake); }
-  // Wait() sleeps and Spin() polls until a slot fires. Both return the number of fired slots. Both
-  // return 0 at the end of the time limit, or if `interrupted` returns true. `interrupted` is
-  // called every 50 ms. A negative time means no time limit.
+  // Wait() sleeps and Spin() polls until a slot fires. Wait() and Spin() return the number of fired
+  // slots. Wait() and Spin() return 0 at the end of the time limit, or if `interrupted` returns
+  // true. `interrupted` is called every 50 ms. A negative time means no time limit.
   int Wait(int64_t milliseconds, const Wake& wake, const std::function<bool()>& interrupted);
   int Spin(int64_t microseconds, const Wake& wake, const std::function<bool()>& interrupted);
 

@@ -15,8 +15,8 @@ int Duplicate(int fd);
 ssize_t ReadAt(int fd, uint64_t offset, void* into, size_t length);
 ssize_t WriteAt(int fd, uint64_t offset, const void* from, size_t length);
 
-// Load() and Store() make one little-endian access of 1, 2 or 4 bytes at `offset`. Both return -EIO
-// if the kernel transfers fewer bytes than requested.
+// Load() and Store() make one little-endian access of 1, 2 or 4 bytes at `offset`. Load() and
+// Store() return -EIO if the kernel transfers fewer bytes than requested.
 int Load(int fd, uint64_t offset, unsigned width, uint32_t* value);
 int Store(int fd, uint64_t offset, unsigned width, uint32_t value);
 

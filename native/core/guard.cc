@@ -30,7 +30,8 @@ static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t),
               "JavaScript reads `lost` as a plain Int32");
 
 std::atomic<Range*> ranges{nullptr};
-// The previous SIGBUS handler, and the page size. Both are written before our handler is installed.
+// The previous SIGBUS handler, and the page size. The previous handler and the page size are stored
+// before our handler is installed.
 struct sigaction previous;
 uintptr_t page_size;
 

@@ -8,8 +8,8 @@
 namespace vfio::core {
 
 // Handles the SIGBUS signal of an access to a mapped device that does not respond. A device does
-// not respond if memory decode is off, in D3hot or a low-power state, during a reset, or after an
-// unplug. A read returns all ones, a write has no effect, and `lost` becomes 1.
+// not respond while memory decode is off, while the device is in D3hot or in low power, during a
+// reset, and after an unplug. A read returns all ones, a write has no effect, and `lost` becomes 1.
 //
 // The handler cannot skip the faulting instruction, so the handler maps a page of ones at the
 // faulting address. The caller checks `lost` before the next access. If `lost` is set, the caller

@@ -15,7 +15,7 @@ struct HotResetInfo {
 
 // Lists the devices that a hot reset affects.
 int DeviceGetPciHotResetInfo(int device, HotResetInfo* info);
-// Resets all affected devices. `groups` has the fds of the groups of all affected devices. With
+// Resets all affected devices. `groups` contains the group fd of each affected device. With
 // iommufd, `groups` is empty.
 int DevicePciHotReset(int device, const std::vector<int32_t>& groups);
 

@@ -14,7 +14,8 @@ constexpr int kMaxAttempts = 4;
 
 // Sends the structure in `info`, which starts with argsz. If the kernel requires a larger size,
 // sends the structure again with that size. Returns -EPROTO if the kernel requires a larger size
-// each time. The answer can end with a chain of capabilities (struct vfio_info_cap_header).
+// each time. The structure from the kernel can end with a chain of capabilities (struct
+// vfio_info_cap_header).
 int QueryInfo(int fd, unsigned long request, std::vector<uint8_t>* info);
 
 // One capability. `bytes` starts at the header of the capability. The header has no length, so
@@ -41,8 +42,8 @@ struct Capability {
 int ReadCapabilities(const std::vector<uint8_t>& info, size_t fixed, uint32_t first,
                      std::vector<Capability>* capabilities);
 
-// Reads the pairs of 64-bit numbers of SPARSE_MMAP or IOVA_RANGE. Offset 8 has the number of pairs.
-// The pairs start at offset 16. Returns -EPROTO if the pairs exceed the information.
+// Reads the pairs of 64-bit numbers of SPARSE_MMAP or IOVA_RANGE. The number of pairs is at offset
+// 8, and the pairs start at offset 16. Returns -EPROTO if the pairs exceed the information.
 int ReadPairs(const Capability& capability, std::vector<uint64_t>* numbers);
 
 }  // namespace vfio::core

@@ -83,8 +83,8 @@ bool Window::EnsureMapped() {
   const auto offset = static_cast<off_t>(offset_);
   const int flags = MAP_SHARED | MAP_FIXED;
   if (mmap(address, length_, protection(), flags, device_->number(), offset) == MAP_FAILED) {
-    // It is possible that the failed call has unmapped the range. The range is reserved again, so
-    // no other mapping gets this address.
+    // The failed call has possibly unmapped the range. The range is reserved again, so that no
+    // other mapping gets the address.
     static_cast<void>(
         mmap(address, length_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
     return false;

@@ -1,6 +1,6 @@
-// Fuzzes the event set and compares it with a model. The comparison covers the slots that fire,
-// their counts, and the errors. Each signal must be delivered once, to the slot that watches the
-// eventfd. A signal must not be delivered after the slot was removed.
+// Fuzzes the event set and compares the event set with a model. The comparison covers the slots
+// that fire, their counts, and the errors. Each signal must be delivered once, to the slot that
+// watches the eventfd. A signal must not be delivered after the slot was removed.
 
 #include <cerrno>
 #include <memory>

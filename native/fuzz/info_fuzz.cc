@@ -1,6 +1,6 @@
-// Fuzzes the decoding of valid and invalid kernel answers. The answers are information structures
-// with chains of capabilities, counts and sizes. Each result is compared with a second decoder in
-// this file.
+// Fuzzes the decoding of valid and invalid information structures from the kernel. The structures
+// contain chains of capabilities, counts and sizes. Each result is compared with a second decoder
+// in this file.
 
 #include <linux/vfio.h>
 
@@ -36,8 +36,8 @@ bool Get(const std::vector<uint8_t>& bytes, uint64_t offset, Value* value) {
   return true;
 }
 
-// Makes an information structure of `fixed` bytes, followed by a chain of capabilities. Most of the
-// chain is valid. Some links and counts are wrong, and sometimes the end of the chain is wrong.
+// Creates an information structure of `fixed` bytes, followed by a chain of capabilities. Most of
+// the chain is valid. Some links and counts are wrong, and sometimes the end of the chain is wrong.
 std::vector<uint8_t> MakeInfo(Input* input, size_t fixed) {
   std::vector<uint8_t> bytes(fixed + size_t{4} * input->Below(100));
   if (input->Flag()) {
@@ -102,7 +102,7 @@ bool Pairs(const std::vector<uint8_t>& bytes, uint64_t offset, std::vector<uint6
 }
 
 // The fake kernel returns the required size and as many bytes as fit into the caller's buffer. If
-// `never_enough` is true, each answer requires a larger buffer.
+// `never_enough` is true, each call requires a larger buffer.
 void AnswerInfo(const std::vector<uint8_t>& bytes, size_t fixed, bool never_enough, int* asked) {
   FakeIoctl() = [=](int, unsigned long, void* argument) {
     ++*asked;
@@ -150,8 +150,8 @@ void RegionInformation(Input* input) {
     MUST(info.capabilities[checked].areas == areas);
     checked++;
   }
-  // If headers overlap, the chain has no loop but can have more headers than fit into the
-  // information without overlap.
+  // If headers overlap, a chain without a loop can still have more headers than fit side by side
+  // into the information.
   const bool crowded = chain.size() > bytes.size() / sizeof(vfio_info_cap_header);
   MUST((result == 0) == (sound && !crowded));
   MUST(result < 0 || (info.size == fixed.size && info.capabilities.size() == chain.size()));

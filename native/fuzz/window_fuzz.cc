@@ -1,6 +1,6 @@
 // Fuzzes the window of a device that sometimes does not respond. Compares the window with a model.
-// The comparison covers the values of reads, the effects of writes, and `lost`. A file stands for
-// the device. A truncated file stands for a device that does not respond.
+// The comparison covers the values of reads, the effects of writes, and `lost`. A file simulates
+// the device. A truncated file simulates a device that does not respond.
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -61,7 +61,7 @@ class WindowAndModel {
       window_->Write(offset, block.data(), length, width);
       for (size_t i = 0; i < length; i++) Store(offset + i, block[i]);
     }
-    // An empty block makes no access.
+    // A block of 0 bytes causes no access.
     if (length > 0) MUST((*window_->lost() != 0) == !model_.HasAll(offset, length));
   }
 

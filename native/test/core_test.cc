@@ -1,5 +1,5 @@
-// Unit tests of native/core with a fake ioctl. The fake ioctl gives answers that a real kernel
-// rarely gives.
+// Unit tests of native/core with a fake ioctl. The fake ioctl returns results that a real kernel
+// rarely returns.
 
 #include <linux/vfio.h>
 #include <sys/mman.h>
@@ -68,8 +68,8 @@ void PutHeader(std::vector<uint8_t>* bytes, size_t offset, uint16_t id, uint32_t
   Put(bytes, offset + 4, next);
 }
 
-// Answers like a kernel whose region information is `kept`. If argsz is smaller than the
-// information, the answer has the required argsz but no chain.
+// Simulates a kernel that has the region information `kept`. If argsz is smaller than the
+// information, the result contains the required argsz but no chain.
 void AnswerRegion(const std::vector<uint8_t>& kept, uint32_t first, int* asked = nullptr) {
   FakeIoctl() = [=](int, unsigned long, void* argument) {
     auto* info = static_cast<vfio_region_info*>(argument);
@@ -134,7 +134,7 @@ void HostileChains() {
   EXPECT(RegionResult(kept, 56) == -EPROTO);  // The header has no body.
   PutHeader(&kept, 32, VFIO_REGION_INFO_CAP_SPARSE_MMAP, 0);
   Put<uint32_t>(&kept, 40, 2);
-  EXPECT(RegionResult(kept, 32) == -EPROTO);  // The information has room for only one area.
+  EXPECT(RegionResult(kept, 32) == -EPROTO);  // The information has space for only one area.
   Put<uint32_t>(&kept, 40, 0xFFFFFFFF);
   EXPECT(RegionResult(kept, 32) == -EPROTO);
   Put<uint32_t>(&kept, 40, 1);
@@ -205,7 +205,7 @@ void HotResetGrows() {
   EXPECT(DeviceGetPciHotResetInfo(0, &info) == -EPROTO);
 }
 
-// The kernel always requires room for one more element than the caller's buffer has.
+// The kernel always requires space for one more element than fits into the caller's buffer.
 void CountsNeverEnough() {
   int asked = 0;
   FakeIoctl() = [&](int, unsigned long request, void* argument) {

@@ -5,8 +5,8 @@
 
 namespace vfio::test {
 
-// The function that answers the ioctls of VFIO and iommufd instead of the kernel. The parameters
-// are the fd, the request and the argument. The function returns the result or a negative errno.
+// The function that replaces the kernel for the ioctls of VFIO and iommufd. The parameters are the
+// fd, the request and the argument. The function returns the result or a negative errno.
 using Answer = std::function<int(int, unsigned long, void*)>;
 
 Answer& FakeIoctl();

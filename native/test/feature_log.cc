@@ -1,6 +1,6 @@
 // A library that is preloaded into Node. The library logs each VFIO_DEVICE_FEATURE call and the
-// answer of the kernel. Each call adds one line to the file that VFIO_TEST_FEATURES names. A line
-// has the process id, the flags in hex, and 0 or an errno.
+// result of the call. Each call adds one line to the file that VFIO_TEST_FEATURES names. A line
+// contains the process id, the flags in hex, and 0 or an errno.
 
 #include <fcntl.h>
 #include <linux/vfio.h>

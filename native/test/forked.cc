@@ -11,7 +11,7 @@
 namespace {
 
 // inherited(address: bigint): forks a child process. Returns 1 if the child process has a mapping
-// at the address, otherwise 0.
+// at the address, and 0 if the child process has no mapping there.
 napi_value Inherited(napi_env env, napi_callback_info info) {
   size_t count = 1;
   napi_value argument = nullptr;

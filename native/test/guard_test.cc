@@ -1,5 +1,5 @@
 // Tests of the bus-error guard with mapped files that are truncated. An access beyond the end of a
-// file raises SIGBUS. An access to a device that does not respond raises SIGBUS, too.
+// file raises SIGBUS. An access to a device that does not respond also raises SIGBUS.
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -166,7 +166,7 @@ void LostAndRestored() {
   device.Restore();
   EXPECT(device.Read(8) == 0 && lost == 0);
   device.Shrink();
-  // A write sets `lost`, too.
+  // A write also sets `lost`.
   device.At(8) = 7;
   EXPECT(lost == 1);
   EXPECT(device.Read(8) == 0xFFFFFFFF);

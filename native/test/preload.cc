@@ -1,7 +1,6 @@
 // A fake kernel for the addon. The fake kernel is a library that is preloaded into Node. Each ioctl
-// adds one line of JSON with its data to the file that VFIO_TEST_LOG names. The answers are simple.
-// VFIO_TEST_FAIL=<request in hex>:<errno> makes a request fail. VFIO_TEST_SLEEP=<request in
-// hex>:<ms> delays a request.
+// adds one line of JSON with its data to the file that VFIO_TEST_LOG names. VFIO_TEST_FAIL=<request
+// in hex>:<errno> makes a request fail. VFIO_TEST_SLEEP=<request in hex>:<ms> delays a request.
 
 #include <fcntl.h>
 #include <linux/vfio.h>

@@ -1,6 +1,6 @@
 // A fake device with many vectors. The device's threads signal the vectors at full speed or after
-// random gaps. Like the kernel, the device owns a reference to each bound eventfd. The device never
-// signals an unbound vector, and never writes to a reused file descriptor number.
+// random gaps. The device owns a reference to each bound eventfd, as the kernel does. The device
+// never signals an unbound vector, and never writes to a reused file descriptor number.
 
 #include <node_api.h>
 #include <unistd.h>
