@@ -55,8 +55,8 @@ export function decodeBars(config: Uint8Array): Bar[] {
 }
 
 /**
- * Whether a 64-bit BAR is in the last register, so that no register is left for its upper half.
- * Such a BAR maps nothing.
+ * Whether a 64-bit BAR is in the last register, so that no register is left for its upper half. A
+ * 64-bit BAR without an upper half maps nothing.
  */
 export function isHalfBar({ index, kind }: Bar, config: Uint8Array): boolean {
   return kind === 'memory32' && bits(u32(config, BAR0 + 4 * index), 1, 2) === TYPE_64;

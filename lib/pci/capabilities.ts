@@ -6,7 +6,8 @@ export interface Capability {
   /** The capability id: 8 bits in the standard list, 16 bits in the extended list. */
   readonly id: number;
   /**
-   * For example `'msix'`, `'pcie'` or `'aer'`. An unassigned id has a name like `'unknown_0x42'`.
+   * The name, for example `'msix'`, `'pcie'` or `'aer'`. The name of an unassigned id is like
+   * `'unknown_0x42'`.
    */
   readonly name: string;
   /** The PCI-SIG's name. */
@@ -60,10 +61,9 @@ const MIN_SIZE = 4;
 /**
  * Returns the capabilities of both lists. The capabilities are in the order of the links. A damaged
  * list ends at its first broken link. A link is broken if it points into the header, past the end
- * of the image, to a capability that was already listed, or to bytes that are all ones. The
- * function ignores the reserved low bits of a pointer, because the PCI specification requires this
- * (section 6.7). The result does not include null capabilities, because a null capability contains
- * only a link.
+ * of the image, to a capability that was already listed, or to bytes that are all ones. As the PCI
+ * specification requires (section 6.7), the function ignores the reserved low bits of a pointer.
+ * The result does not include null capabilities, because a null capability contains only a link.
  *
  * @param config - the image of configuration space, 256 or 4096 bytes. In a shorter image, the
  *   lists are followed up to the end of the image.

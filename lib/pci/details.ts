@@ -36,8 +36,8 @@ export interface MsiDetails {
   /** Whether each vector has a mask bit and a pending bit. */
   readonly perVectorMasking: boolean;
   /**
-   * The message of vector 0. VFIO shows a virtual message that the device does not use, unless the
-   * kernel has the feature MSI_NOVIRT.
+   * The message of vector 0. If the kernel lacks the feature PCI_MSI_NOVIRT, VFIO shows a virtual
+   * message that the device does not use.
    */
   readonly address: bigint;
   readonly data: number;
@@ -77,12 +77,13 @@ export interface MsixDetails {
 /** PCI Express Base Specification, section 7.5.3. */
 export interface PcieDetails {
   /**
-   * Version of the capability structure, 1 or 2. This number is not the version of PCI Express.
+   * Version of the capability structure, 1 or 2. The version of the structure is not the version of
+   * PCI Express.
    */
   readonly version: number;
   /**
-   * For example `'endpoint'`, `'legacy_endpoint'` or `'root_port'`. A reserved code has a name like
-   * `'type_0xb'`.
+   * The name, for example `'endpoint'`, `'legacy_endpoint'` or `'root_port'`. The name of a
+   * reserved code is like `'type_0xb'`.
    */
   readonly type: string;
   /** Largest payload that the device supports, in bytes. */

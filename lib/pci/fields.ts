@@ -5,8 +5,8 @@ export interface Field {
   readonly low: number;
   readonly high: number;
   /**
-   * Whether the field is RW1C: writing 1 to such a field clears the field. A write that changes
-   * only other fields must write 0 to this field.
+   * Whether the field is RW1C, that is, a write of 1 clears the field. A write that changes only
+   * other fields must write 0 to an RW1C field.
    */
   readonly clears: boolean;
 }
@@ -33,8 +33,9 @@ export function decodeFields<F extends Fields>(
 }
 
 /**
- * Returns the register value that must be written to change only the fields in `changes`. All other
- * fields keep their value from `current`, except other RW1C fields, which become 0.
+ * Returns the register value that must be written to change only the fields in `changes`. A field
+ * that is not in `changes` keeps its value from `current`. However, an RW1C field that is not in
+ * `changes` becomes 0.
  *
  * @throws TypeError if a field is unknown; RangeError if a value does not fit into its field
  */

@@ -59,7 +59,7 @@ export interface BridgeHeader extends CommonHeader {
   readonly secondaryLatencyTimer: number;
   /** The raw register, 16 bits. */
   readonly secondaryStatus: number;
-  /** The first and the last address of the window. Both are inside the window. */
+  /** The first and the last address of the window, both inclusive. */
   readonly ioWindow: AddressWindow;
   readonly memoryWindow: AddressWindow;
   readonly prefetchableWindow: AddressWindow;
@@ -69,8 +69,8 @@ export interface BridgeHeader extends CommonHeader {
 }
 
 /**
- * A header whose layout is neither that of an endpoint nor that of a bridge: CardBus or reserved.
- * Only the fields that all header layouts have are decoded.
+ * A header with the CardBus layout or a reserved layout. Only fields that exist in every header
+ * layout are decoded.
  */
 export interface OtherHeader extends CommonHeader {
   /** The header type, a number of 7 bits. 2 means CardBus. */

@@ -19,8 +19,8 @@ export function bridgeLines(config: Uint8Array): string[] {
 }
 
 /**
- * The address width in bits for each type. The lowest bits of the register contain the type. All
- * other types are reserved.
+ * The address width in bits for each type. The lowest bits of the register contain the type. Types
+ * that are not in the list are reserved.
  */
 const IO_BITS = [16, 32];
 const PREFETCHABLE_BITS = [32, 64];

@@ -100,8 +100,8 @@ function hasMemory(config: Uint8Array): boolean {
 
 const TARGETS = ['2.5GT/s', '2.5GT/s', '5GT/s', '8GT/s', '16GT/s', '32GT/s', '64GT/s'];
 /**
- * The link speeds. The number of the highest bit that is set in Supported Link Speeds is the index.
- * A link supports this speed and all lower speeds.
+ * The link speeds. The index is the number of the highest set bit in Supported Link Speeds. A link
+ * supports the highest speed and all lower speeds.
  */
 const SUPPORTED = ['Unknown', '2.5GT/s', '2.5-5GT/s', '2.5-8GT/s', '2.5-16GT/s', '2.5-32GT/s'];
 const FULL_SWING = '800-1200mV(full-swing)/400-700mV(half-swing)';

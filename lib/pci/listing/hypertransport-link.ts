@@ -3,8 +3,8 @@ import { hex, signs } from './row.js';
 
 const WIDTHS = ['8bit', '16bit', '[2]', '32bit', '2bit', '4bit', '[6]', 'N/C'];
 /**
- * The link frequencies. The frequency code is the index. The same code is the number of the bit for
- * this frequency in the capability register.
+ * The link frequencies. The index is the frequency code. The bit of a frequency in the capability
+ * register has the same number.
  */
 const RATES = [
   '200MHz',

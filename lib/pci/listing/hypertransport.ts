@@ -8,9 +8,7 @@ import {
 } from './hypertransport-link.js';
 import { hex, hex64, type Listed, type Lister, type Place, sign, signs } from './row.js';
 
-/**
- * Revision 1.02. In earlier revisions, the second half of the interface registers does not exist.
- */
+/** Revision 1.02. Revisions before 1.02 lack the second half of the interface registers. */
 const SECOND_HALF = 0x22;
 
 /**
@@ -61,7 +59,7 @@ function msiMapping(place: Place, command: number): Listed {
   };
 }
 
-/** Warns about a revision whose registers are possibly decoded incompletely. */
+/** Returns a warning if the registers of a revision are possibly not all decoded. */
 function warning(id: number): string[] {
   return id > 0x11 && id < SECOND_HALF ? ['!!! Possibly incomplete decoding'] : [];
 }

@@ -8,8 +8,8 @@ const MAX_SIZE = 0x4000;
 
 /**
  * Decodes only the part of a capability that is inside the image. The function decodes the
- * capability twice. The missing bytes are filled with ones the first time, and with zeros the
- * second time. If a line differs between the two results, the line depends on missing bytes. The
+ * capability twice. The first decoding fills the missing bytes with ones, and the second decoding
+ * with zeros. If a line differs between the two results, the line depends on missing bytes. The
  * result ends before the first line that differs.
  */
 export function decodeReadable(title: string, lister: Lister, place: Place): Listed {

@@ -64,7 +64,7 @@ const advancedFeatures: Lister = (place) => ({
 });
 
 /**
- * Whether the vendor id and the device id are those of a virtio device: Virtual I/O Device
+ * Whether the vendor id and the device id belong to a virtio device: Virtual I/O Device
  * Specification 1.2, section 4.1.2.
  */
 function isVirtio({ config }: Place): boolean {

@@ -25,7 +25,7 @@ export interface Change {
 interface Part {
   readonly low: number;
   readonly high: number;
-  /** The bits of all other fields that are RW1C: writing 1 clears such a bit. */
+  /** The bits of the other RW1C fields in the register. A write of 1 clears an RW1C bit. */
   readonly clearing: number;
 }
 
@@ -144,7 +144,7 @@ function locate(name: string, register: Register, config: Uint8Array): number {
     throw new SettingError(`'${name}': the device has no ${register.capability} capability`);
   }
   const within = registerOffset(register, u16(config, base + 2));
-  if (within === null) throw new SettingError(`'${name}': the device has no such register`);
+  if (within === null) throw new SettingError(`'${name}': the device does not have this register`);
   return base + within;
 }
 
