@@ -1,4 +1,7 @@
-/** A non-blocking eventfd(2): a 64-bit counter that wakes the threads that wait for it. */
+/**
+ * A non-blocking eventfd(2): a 64-bit counter. A signal wakes the threads that wait for the
+ * eventfd.
+ */
 export interface Eventfd {
   /** The file descriptor, or null if the eventfd belongs to a mock device. */
   readonly fd: number | null;
@@ -11,14 +14,15 @@ export interface Eventfd {
   read(): bigint;
   /**
    * Closes the eventfd. Idempotent. Use of a closed eventfd throws a {@link VfioError} EBADF.
-   * @param hint - the hint of the EBADF error, if it was not the program that closed the eventfd
+   * @param hint - the hint of later EBADF errors, if the library closes the eventfd on its own
    */
   close(hint?: string): void;
 }
 
 /**
- * The `node:diagnostics_channel` on which the mock publishes each signal of an eventfd. A mock
- * eventfd has no file descriptor, so an observer cannot watch the eventfd with epoll.
+ * The name of the `node:diagnostics_channel` on which the mock back end publishes each signal of an
+ * eventfd. A mock eventfd has no file descriptor, so an observer cannot watch the eventfd with
+ * epoll.
  */
 export const EVENTFD_CHANNEL = 'vfio.eventfd';
 
@@ -30,14 +34,14 @@ export interface EventfdSignal {
 
 /**
  * Watches several eventfds of one device together. Either `serve` delivers the signals from the
- * event loop, or the caller waits for signals with `wait` or `spin`. Delivery is edge triggered.
- * Each eventfd has a slot, which is a number. If a slot is counted, the event set reads the counter
- * of the eventfd. If a slot is not counted, one delivery can stand for several signals.
+ * event loop, or the caller waits for signals with `wait` or `spin`. Delivery is edge triggered. A
+ * slot is the number of an eventfd in the event set. If a slot is counted, the event set reads the
+ * counter of the eventfd. If a slot is not counted, one delivery can stand for several signals.
  */
 export interface EventSet {
   /**
-   * The slots whose eventfds were signalled in the last wake. If `n` slots fired, the first `n`
-   * elements are valid until the next wake.
+   * The slots that fired in the last wake. If `n` slots fired, the first `n` elements are valid
+   * until the next wake.
    */
   readonly fired: Uint32Array;
   /**
@@ -54,9 +58,9 @@ export interface EventSet {
   /** Stops watching the eventfd with the number `slot`. */
   remove(slot: number): void;
   /**
-   * Calls `onFired(n)` once for each wake. `n` is the number of slots that fired. Starts unref'd.
-   * An exception in `onFired` becomes an uncaught exception. Keep a reference to the event set.
-   * After garbage collection, the event set delivers no signals.
+   * Calls `onFired(n)` at each wake of the event loop. `n` is the number of slots that fired.
+   * Starts unref'd. An exception in `onFired` becomes an uncaught exception. The caller must keep a
+   * reference to the event set, because an event set delivers no signals after garbage collection.
    */
   serve(onFired: (n: number) => void): void;
   /** Stops `serve`. */
@@ -75,7 +79,7 @@ export interface EventSet {
   spin(timeoutUs: number): number;
   /** Keeps the process alive while `serve` runs. */
   ref(): void;
-  /** Lets the process end while `serve` runs. This is the default. */
+  /** Lets the process end while `serve` runs (the default). */
   unref(): void;
   /** Closes the event set, but not the eventfds. Idempotent. */
   close(): void;
@@ -96,8 +100,8 @@ export interface EventfdFactory {
 }
 
 /**
- * Checks that a value has a method `signal`. The back end itself checks that the same back end
- * created the eventfd.
+ * Checks that a value is an object with a method `signal`. Each back end itself refuses an eventfd
+ * that another back end created.
  */
 export function checkEventfd(value: unknown, what: string): void {
   const signal = (value as Partial<Eventfd> | null | undefined)?.signal;

@@ -1,10 +1,10 @@
 /**
  * The interfaces that every back end implements. The methods correspond to the operations of a VFIO
- * device file. These interfaces contain no policy. The kernel receives every number unchanged.
+ * device file. The interfaces contain no policy. The kernel receives every number unchanged.
  * Failures throw a {@link VfioError} with the kernel's errno. The code that creates an object must
  * close the object. `close()` and `release()` are idempotent. Use of a closed or released object
- * throws a {@link VfioError} EBADF. If the device was closed because the host requested it back,
- * the error has a hint. Wrong arguments throw TypeError or RangeError.
+ * throws a {@link VfioError} EBADF. If the library closed the device at the host's request, the
+ * error has a hint. Wrong arguments throw TypeError or RangeError.
  */
 import type { Eventfd, EventfdFactory } from './eventfd.js';
 import type { AddressSpace } from './memory.js';
@@ -19,7 +19,9 @@ export type * from './window.js';
  * function.
  */
 export interface PciFunction {
-  /** For example `'0000:01:00.0'` for a real function, or `'mock:nvme'` for a mock device. */
+  /**
+   * The name, for example `'0000:01:00.0'` for a real function or `'mock:nvme'` for a mock device.
+   */
   readonly name: string;
   /** 16 bits. */
   readonly vendorId: number;
@@ -32,7 +34,7 @@ export interface PciFunction {
   /** The class code of 24 bits: base class, sub class and programming interface. */
   readonly classCode: number;
   readonly revision: number;
-  /** The kernel driver that is bound to the function, or null. */
+  /** The name of the kernel driver, or null if the function is unbound. */
   readonly driver: string | null;
   /** IOMMU group number, or null if the function has no IOMMU. */
   readonly iommuGroup: number | null;
@@ -55,14 +57,14 @@ export type OpenedFds =
 /** Options for opening a device. */
 export interface OpenOptions {
   /**
-   * The kernel interface. Default: the value of the environment variable `VFIO_VIA`. If the
-   * variable is not set, the default is `'cdev'` if the device nodes for cdev exist, and otherwise
-   * `'group'`.
+   * The kernel interface. Default: the value of the environment variable `VFIO_VIA`. If `VFIO_VIA`
+   * is not set, the default is `'cdev'` on a host with device nodes for cdev, and `'group'` on any
+   * other host.
    */
   readonly via?: Via | undefined;
   /**
-   * The VF token. This UUID protects the functions of an SR-IOV device: see {@link
-   * Features.setVfToken}.
+   * The VF token. A VF token is a UUID that protects the functions of an SR-IOV device: see
+   * {@link Features.setVfToken}.
    */
   readonly vfToken?: string | undefined;
   /**
@@ -71,8 +73,8 @@ export interface OpenOptions {
    */
   readonly noiommu?: boolean | undefined;
   /**
-   * Open file descriptors. The library uses these descriptors and does not open device nodes. A
-   * privileged launcher can pass the descriptors to an unprivileged program.
+   * Open file descriptors. If `fds` is given, the library uses the descriptors instead of opening
+   * device nodes. A privileged launcher can pass the descriptors to an unprivileged program.
    */
   readonly fds?: OpenedFds | undefined;
 }
@@ -85,7 +87,7 @@ export interface Backend {
   canonical?(name: string): string;
   /** Lists the PCI functions that this back end finds. */
   list(): PciFunction[];
-  /** Opens a device. Another thread makes the system calls. */
+  /** Opens a device. The system calls run on another thread. */
   open(name: string, options: OpenOptions): Promise<DeviceConnection>;
   /** Opens a device, and blocks the calling thread. */
   openSync(name: string, options: OpenOptions): DeviceConnection;
@@ -105,7 +107,7 @@ export interface IommuFacts {
   readonly unsafeInterrupts: boolean;
 }
 
-/** The answer of VFIO_DEVICE_GET_INFO. */
+/** The result of VFIO_DEVICE_GET_INFO. */
 export interface DeviceInfo {
   /** VFIO_DEVICE_FLAGS_*. Bit 0: the device supports reset. Bit 1: the device is a PCI device. */
   readonly flags: number;
@@ -121,7 +123,7 @@ export interface DeviceInfo {
   readonly numIrqs: number;
 }
 
-/** The answer of VFIO_DEVICE_GET_REGION_INFO, including the capability chain. */
+/** The result of VFIO_DEVICE_GET_REGION_INFO, including the capability chain. */
 export interface RegionInfo {
   readonly index: number;
   /** VFIO_REGION_INFO_FLAG_*. Bit 0: read. Bit 1: write. Bit 2: mmap. Bit 3: capabilities. */
@@ -149,7 +151,7 @@ export interface RegionCapability {
   readonly subtype?: number;
 }
 
-/** The answer of VFIO_DEVICE_GET_IRQ_INFO. */
+/** The result of VFIO_DEVICE_GET_IRQ_INFO. */
 export interface IrqInfo {
   readonly index: number;
   /** VFIO_IRQ_INFO_*. Bit 0: eventfd. Bit 1: maskable. Bit 2: automasked. Bit 3: noresize. */
@@ -180,22 +182,23 @@ export interface IrqSet {
   readonly eventfds?: readonly (Eventfd | null | number)[];
   /** The data for DATA_BOOL: one byte for each vector. */
   readonly bools?: readonly number[];
-  /** The value of argsz. Without this option, the library computes argsz from the data. */
+  /** The value of `argsz`. Default: the size of the header and the data. */
   readonly argsz?: number;
 }
 
-/** The answer of VFIO_DEVICE_GET_PCI_HOT_RESET_INFO. */
+/** The result of VFIO_DEVICE_GET_PCI_HOT_RESET_INFO. */
 export interface HotResetInfo {
   /**
-   * VFIO_PCI_HOT_RESET_FLAG_*. Bit 0: `id` is a device id. Bit 1: the caller owns all devices.
+   * VFIO_PCI_HOT_RESET_FLAG_*. Bit 0: the field `id` contains device ids instead of group numbers.
+   * Bit 1: the caller owns all devices.
    */
   readonly flags: number;
   readonly devices: readonly {
     /** Address, `'0000:01:00.0'`. */
     readonly name: string;
     /**
-     * The device id if VFIO_PCI_HOT_RESET_FLAG_DEV_ID is set, otherwise the number of the IOMMU
-     * group.
+     * The device id if the flag VFIO_PCI_HOT_RESET_FLAG_DEV_ID is set; the number of the IOMMU
+     * group if the flag is clear.
      */
     readonly id: number;
   }[];
@@ -230,7 +233,10 @@ export interface DeviceConnection extends EventfdFactory {
    */
   readonly addressSpace: AddressSpace;
   readonly iommu: IommuFacts;
-  /** The version of the kernel, for example `'6.12.107'`. A mock device has `'mock 6.12'`. */
+  /**
+   * The kernel version, for example `'6.12.107'` for a real device or `'mock 6.12'` for a mock
+   * device.
+   */
   readonly kernel: string;
 
   /** VFIO_DEVICE_GET_INFO. */
@@ -241,35 +247,35 @@ export interface DeviceConnection extends EventfdFactory {
   getIrqInfo(index: number): IrqInfo;
   /**
    * VFIO_DEVICE_SET_IRQS.
-   * @returns 0 on success. If the host has fewer vectors than requested: the number of available
-   *   vectors
+   * @returns 0 on success. If the host has fewer vectors than requested, the result is the number
+   *   of available vectors.
    */
   setIrqs(set: IrqSet): number;
   /**
    * VFIO_DEVICE_FEATURE. Fails with ENOTTY if the kernel or the device does not have the feature.
    * @param flags - the 16-bit feature number, combined with VFIO_DEVICE_FEATURE_GET, _SET or _PROBE
-   * @param data - the bytes after the header. A GET overwrites these bytes.
+   * @param data - the bytes after the header. A GET request overwrites the bytes.
    * @param eventfd - the wakeup eventfd of LOW_POWER_ENTRY_WITH_WAKEUP. The call writes the file
    *   descriptor of the eventfd to the first 4 bytes of `data`.
    */
   feature(flags: number, data: Uint8Array, eventfd?: Eventfd): number;
 
   /**
-   * Reads from a region by pread.
+   * Reads from a region with one `pread()`.
    * @returns the number of bytes read, which can be smaller than requested
    */
   read(region: number, offset: number, into: Uint8Array): number;
   /**
-   * Writes to a region by pwrite.
+   * Writes to a region with one `pwrite()`.
    * @returns the number of bytes written, which can be smaller than the length of the data
    */
   write(region: number, offset: number, from: Uint8Array): number;
-  /** Reads a little-endian number of `width` bytes by one pread. */
+  /** Reads a little-endian number of `width` bytes with one `pread()`. */
   load(region: number, offset: number, width: 1 | 2 | 4): number;
-  /** Writes a little-endian number of `width` bytes by one pwrite. */
+  /** Writes a little-endian number of `width` bytes with one `pwrite()`. */
   store(region: number, offset: number, width: 1 | 2 | 4, value: number): void;
   /**
-   * Maps part of a region by mmap. The offset and the length are numbers of bytes. Both are
+   * Maps part of a region with `mmap()`. The offset and the length are in bytes, and must be
    * multiples of the page size.
    */
   map(region: number, offset: number, length: number): RegisterWindow;
@@ -286,7 +292,10 @@ export interface DeviceConnection extends EventfdFactory {
    * reset.
    */
   getHotResetInfo(): HotResetInfo;
-  /** VFIO_DEVICE_PCI_HOT_RESET. @param others - the other open devices that the reset affects */
+  /**
+   * Resets the device by VFIO_DEVICE_PCI_HOT_RESET.
+   * @param others - the other open devices that the reset affects
+   */
   hotReset(others: readonly DeviceConnection[]): void;
   /** VFIO_DEVICE_IOEVENTFD. */
   ioeventfd(request: IoeventfdRequest): void;
@@ -318,8 +327,7 @@ export interface DeviceConnection extends EventfdFactory {
 
   /**
    * Disables the interrupts, unmaps the windows, and closes the device. Idempotent; never throws.
-   * @param hint - the hint of the EBADF error of later calls, if it was not the program that closed
-   *   the device
+   * @param hint - the hint of later EBADF errors, if the library closes the device on its own
    */
   close(hint?: string): void;
 }

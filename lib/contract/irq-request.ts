@@ -31,12 +31,14 @@ const DATA_SIZE = new Map([
  */
 export type IrqEventfd = Eventfd | null | number;
 
-/** A SET_IRQS request after the checks that all interrupt indexes share. */
+/** A SET_IRQS request that has passed the checks of {@link validateIrqSet}. */
 export interface IrqRequest {
   readonly index: number;
   /** VFIO_IRQ_SET_DATA_NONE, _BOOL or _EVENTFD. */
   readonly type: number;
-  /** VFIO_IRQ_SET_ACTION_TRIGGER. For INTx, _MASK and _UNMASK are possible too. */
+  /**
+   * VFIO_IRQ_SET_ACTION_TRIGGER. For INTx, VFIO_IRQ_SET_ACTION_MASK and _UNMASK are also possible.
+   */
   readonly action: number;
   /** First vector of the range. */
   readonly start: number;
@@ -52,7 +54,7 @@ export interface IrqRequest {
 export interface IrqIndexes {
   /** Number of interrupt indexes. */
   readonly indexes: number;
-  /** Returns how many vectors the hardware has for an interrupt index. */
+  /** Returns the number of hardware vectors of an interrupt index. */
   readonly vectors: (index: number) => number;
   /** Checks an eventfd object. @throws TypeError if the eventfd cannot be bound to a vector */
   readonly checkEventfd: (eventfd: Eventfd) => void;
@@ -69,7 +71,8 @@ export function failSetIrqs(code: string): never {
  *
  * @throws TypeError and RangeError if the fields do not fit into struct vfio_irq_set
  * @throws {@link VfioError} EINVAL if the kernel would refuse the index, the range, the flags or
- *   the size; ENOTTY if the index does not support the action
+ *   the size
+ * @throws {@link VfioError} ENOTTY if the index does not support the action
  */
 export function validateIrqSet(set: IrqSet, device: IrqIndexes): IrqRequest {
   checkFields(set, device.checkEventfd);
@@ -96,7 +99,7 @@ export function validateIrqSet(set: IrqSet, device: IrqIndexes): IrqRequest {
   };
 }
 
-/** Returns, in ascending order, the vectors that a request with NONE or BOOL data selects. */
+/** Returns the vectors that a request with NONE or BOOL data selects, in ascending order. */
 export function selectedVectors({ type, start, count, bool }: IrqRequest): number[] {
   const all = Array.from({ length: count }, (_, i) => i);
   const selected = type === VFIO_IRQ_SET_DATA_NONE ? all : all.filter((i) => bool(i));
@@ -108,7 +111,7 @@ export function selectedVectors({ type, start, count, bool }: IrqRequest): numbe
  * the kernel. If one bind fails, the function unbinds all vectors from `start` up to the vector
  * that failed. The vectors after the vector that failed keep their eventfds.
  *
- * @throws the error that the bind of the failed vector threw
+ * @throws the error of the bind that failed
  */
 export function bindBlock(
   { start, count, eventfd }: IrqRequest,
@@ -128,13 +131,13 @@ export function bindBlock(
 /**
  * Returns the eventfd object of an argument, or null for a negative number.
  *
- * @throws {@link VfioError} EBADF or EINVAL for any other number, because the eventfds of these
- *   back ends have no file descriptors
+ * @throws {@link VfioError} EBADF or EINVAL for a number of 0 or more, because mock devices and
+ *   virtual devices accept only eventfd objects
  */
 export function eventfdOf(value: IrqEventfd, syscall: string): Eventfd | null {
   if (typeof value !== 'number') return value;
   if (value < 0) return null;
-  // Descriptors 0 to 2 are open files, but they are not eventfds.
+  // Descriptors 0 to 2 are open files, but not eventfds.
   throw new VfioError({ code: value <= 2 ? 'EINVAL' : 'EBADF', syscall });
 }
 

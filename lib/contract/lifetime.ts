@@ -1,6 +1,6 @@
 import { VfioError } from '../errors.js';
 
-/** Remembers whether an object is open. Every use of a closed object fails with EBADF. */
+/** Records whether an object is open. Every use of a closed object fails with EBADF. */
 export class Lifetime {
   readonly #message: string;
   readonly #path: string | undefined;
@@ -9,7 +9,7 @@ export class Lifetime {
 
   /**
    * @param message - the text of the error, for example `'the eventfd is closed'`
-   * @param path - the device name that the error contains
+   * @param path - the device name for the error
    */
   constructor(message: string, path?: string) {
     this.#message = message;
@@ -31,7 +31,7 @@ export class Lifetime {
   /**
    * Marks the object as closed. Idempotent: a later call does not change the hint.
    *
-   * @param hint - why the library closed the object, if the program did not close the object itself
+   * @param hint - the hint of later EBADF errors, if the library closes the object on its own
    * @returns whether the object was open before the call
    */
   end(hint?: string): boolean {

@@ -96,8 +96,7 @@ export class MappedMsix {
   }
 
   /**
-   * Masks vectors. When the call returns, all messages that the vectors sent before the call have
-   * left the device.
+   * Masks vectors. When the call returns, all earlier messages of the vectors have left the device.
    */
   mask(vectors: readonly number[]): void {
     const { registers, offset } = this.#open();
@@ -105,7 +104,7 @@ export class MappedMsix {
       const control = offset + vector * MSIX_ENTRY_SIZE + MSIX_VECTOR_CONTROL;
       registers.write32(control, registers.read32(control) | MSIX_MASKED);
     }
-    // The device sends the completion of this read after all earlier messages, so this read waits
+    // The device completes a read after all earlier messages. The read of the table therefore waits
     // until the messages have left the device.
     registers.read32(offset);
   }
@@ -132,8 +131,8 @@ export class MappedMsix {
     const { bir } = details.table;
     const { mappable, msixMappable, sparseAreas } = this.#region(bir);
     if (!mappable) return `BAR ${bir} with the MSI-X table cannot be mapped`;
-    // The sparse areas are all parts of the BAR that can be mapped, so `msixMappable` is not
-    // needed.
+    // If there are sparse areas, the areas list all parts of the BAR that can be mapped. The flag
+    // `msixMappable` then has no effect.
     if (sparseAreas === null) {
       return msixMappable ? null : `the MSI-X table cannot be mapped in BAR ${bir}`;
     }

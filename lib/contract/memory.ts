@@ -5,8 +5,8 @@ export interface IovaRange {
 }
 
 /**
- * `true` means transparent huge pages, if they are available. `'2M'` means pages of 2 MiB, and
- * `'1G'` means pages of 1 GiB; both come from the reserved pool.
+ * `true` means transparent huge pages, if they are available. `'2M'` means pages of 2 MiB from the
+ * reserved pool, and `'1G'` means pages of 1 GiB from the reserved pool.
  */
 export type HugePages = boolean | '2M' | '1G';
 

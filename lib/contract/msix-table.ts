@@ -17,8 +17,8 @@ export function pbaSize(vectors: number): number {
 }
 
 /**
- * Stores the table and the pending bits of MSI-X. This class allows writes to all bits. The code
- * that uses this class decides which writes are allowed, and when a message is sent.
+ * Stores the table and the pending bits of MSI-X. The class `MsixTable` allows writes to all bits.
+ * The code that uses this class decides which writes are allowed, and when a message is sent.
  */
 export class MsixTable {
   readonly vectors: number;

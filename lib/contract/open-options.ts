@@ -6,7 +6,7 @@ const FD_MAX = 2 ** 31 - 1;
 /** The interfaces of the kernel. */
 export const VIAS: readonly Via[] = ['group', 'cdev'];
 
-/** The {@link OpenOptions} after all options were checked. */
+/** The checked {@link OpenOptions}. */
 export interface OpenRequest {
   readonly via: Via | undefined;
   /** The VF token, or null if the options have no VF token. */
@@ -22,8 +22,8 @@ export function isVia(value: unknown): value is Via {
 /**
  * Checks the options for opening a device. Every back end calls this function first.
  *
- * @throws TypeError if an option is unknown or a value is wrong; RangeError if a descriptor is not
- *   an integer from 0 to 2^31 - 1
+ * @throws TypeError if an option is unknown or a value is wrong
+ * @throws RangeError if a descriptor is not an integer from 0 to 2^31 - 1
  */
 export function checkOpenOptions(options: OpenOptions): OpenRequest {
   checkOptions(options, ['via', 'vfToken', 'noiommu', 'fds']);

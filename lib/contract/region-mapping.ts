@@ -16,9 +16,7 @@ export interface RegionArea {
 export interface RegionMapping {
   /** Whether the region or a part of the region can be mapped. */
   readonly mappable: boolean;
-  /**
-   * Null if the whole region can be mapped; otherwise the parts of the region that can be mapped.
-   */
+  /** The parts of the region that can be mapped, or null if the whole region can be mapped. */
   readonly sparseAreas: readonly RegionArea[] | null;
   /**
    * Whether the pages that contain the MSI-X table can be mapped together with the rest of this
@@ -28,8 +26,7 @@ export interface RegionMapping {
 }
 
 /**
- * Decodes the answer of VFIO_DEVICE_GET_REGION_INFO, and returns the parts of the region that can
- * be mapped.
+ * Returns the parts of a region that can be mapped, from the result of VFIO_DEVICE_GET_REGION_INFO.
  */
 export function regionMapping({ flags, capabilities }: RegionInfo): RegionMapping {
   const capability = (id: number) => capabilities.find((element) => element.id === id);

@@ -1,5 +1,5 @@
 /**
- * The constants of include/uapi/linux/vfio.h, with the names that the header uses. This module also
+ * The constants of include/uapi/linux/vfio.h, with the names that the header uses. The module also
  * contains the names of regions, interrupts and features.
  */
 

@@ -17,7 +17,7 @@ export interface Uuid {
 /**
  * Parses a UUID.
  *
- * @param name - the name of the argument, which the error contains
+ * @param name - the name of the argument, for the error message
  * @throws TypeError if `value` is not a UUID of 36 characters
  */
 export function parseUuid(value: unknown, name: string): Uuid {

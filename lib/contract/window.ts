@@ -56,8 +56,7 @@ export interface RegisterWindow extends EventEmitter<WindowEvents> {
   writeBlock(offset: number, from: Uint8Array, width: Width): void;
   /**
    * Unmaps the registers. Idempotent.
-   * @param hint - the hint of the EBADF error of later calls, if it was not the program that closed
-   *   the window
+   * @param hint - the hint of later EBADF errors, if the library closes the window on its own
    */
   close(hint?: string): void;
   /** Like {@link RegisterWindow.close}. */

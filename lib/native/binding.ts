@@ -23,10 +23,10 @@ export interface NativeWindow {
   /** The registers. */
   readonly buffer: ArrayBuffer;
   /**
-   * An Int32 that native code sets. If the device did not respond to the last access, the value is
-   * not 0. In this case, a read returned all ones, or a write was dropped. While the value is not
-   * 0, `buffer` must not be accessed. readBlock and writeBlock access the device again and update
-   * this value.
+   * An Int32 that native code sets. If the value is not 0, the device did not respond to the last
+   * access: a read returned all ones, or a write was dropped. While the value is not 0, `buffer`
+   * must not be accessed. `readBlock` and `writeBlock` access the device again and update the
+   * value.
    */
   readonly lost: ArrayBuffer;
 }
@@ -53,9 +53,9 @@ export interface Native {
   /** Duplicates a file descriptor (F_DUPFD_CLOEXEC). */
   duplicate(fd: number): number;
   /**
-   * Closes a file descriptor that the addon opened. Any other number is ignored, so a second close
-   * is safe. While an `Async` call, an event set or a window uses the file, the file stays open and
-   * its number is not reused.
+   * Closes a file descriptor that the addon opened. If the addon did not open the descriptor, the
+   * call is ignored, so a second close is safe. While an `Async` call, an event set or a window
+   * uses the file, the file stays open and its number is not reused.
    */
   close(fd: number): void;
   pread(fd: number, offset: number, into: Uint8Array): number;
@@ -201,8 +201,8 @@ export interface Native {
   // CPUs
   /**
    * Moves this thread to the CPU and back. When the call returns, the CPU has handled all
-   * interrupts that reached the CPU before the call. Fails with EINVAL if the CPU is offline or not
-   * allowed.
+   * interrupts that reached the CPU before the call. Fails with EINVAL if the CPU is offline or the
+   * process is not allowed to use the CPU.
    */
   visitCpu(cpu: number): void;
 }

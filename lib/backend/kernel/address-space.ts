@@ -27,8 +27,9 @@ interface Mapping {
 }
 
 /**
- * An I/O address space that the kernel manages. The table of mappings keeps mapped memory alive. If
- * an unmap operation fails halfway, the table keeps the memory of the whole range until `close()`.
+ * An I/O address space that the kernel manages. The table of mappings references all mapped memory,
+ * so mapped memory is not freed. If an unmap operation fails halfway, the table keeps the
+ * references for the whole range until `close()`.
  */
 export class KernelAddressSpace implements AddressSpace {
   readonly #kernel: Kernel;

@@ -11,7 +11,7 @@ import type { Kernel } from './kernel.js';
 
 const CPU_MAX = 65535;
 
-/** The host interrupts of a device's vectors, and the CPUs that serve them. */
+/** The host interrupts of a device's vectors, and the CPUs that serve the interrupts. */
 export class HostInterrupts {
   readonly #kernel: Kernel;
   readonly #name: string;
@@ -40,10 +40,10 @@ export class HostInterrupts {
   }
 
   /**
-   * Waits until the CPUs have taken the pending interrupts of these vectors. When the kernel frees
-   * a handler, the kernel waits only for running handlers. On x86, an interrupt that the CPU has
-   * not yet taken is lost when the handler is freed. A CPU takes its pending interrupts before the
-   * CPU runs a thread in user mode.
+   * Waits until the CPUs have taken the pending interrupts of the given vectors. When the kernel
+   * frees a handler, the kernel waits only for running handlers. On x86, if the handler is freed
+   * before the CPU has taken an interrupt, the interrupt is lost. A CPU takes its pending
+   * interrupts before the CPU runs a thread in user mode.
    */
   synchronize(index: number, vectors: readonly number[]): void {
     const cpus = new Set<number>();
@@ -110,8 +110,8 @@ export function parseCpuList(list: string): number[] {
 }
 
 /**
- * Returns the name that vfio-pci gives to a handler. Returns null for ERR and REQ, because these
- * indexes have no host interrupt.
+ * Returns the name of the interrupt handler that vfio-pci registers for a vector. Returns null for
+ * ERR and REQ, because ERR and REQ have no host interrupt.
  */
 function actionName(name: string, index: number, vector: number): string | null {
   switch (index) {

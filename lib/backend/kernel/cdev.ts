@@ -24,7 +24,7 @@ export class IoasContext extends RefCounted implements DmaContext {
   readonly #iommufd: number;
   readonly #ioas: number;
 
-  /** @param iommufd - the iommufd, of which the context owns one reference */
+  /** @param iommufd - the iommufd; the context owns one reference to the iommufd */
   constructor(kernel: Kernel, iommufd: Iommufd, releases: Releases) {
     super(releases);
     releases.add(() => {
@@ -77,8 +77,8 @@ export class IoasContext extends RefCounted implements DmaContext {
       releases.add(() => {
         pasids.destroyPageTable();
       });
-      // If the caller owns a descriptor of the device, the device stays open after the release. In
-      // this case, only an explicit detach call ends the device's use of the IOAS.
+      // If the caller owns a descriptor of the device, the device stays open after the release. An
+      // open device uses the IOAS until an explicit detach call.
       releases.add(() => {
         native.deviceDetachPt(fd, null);
       });

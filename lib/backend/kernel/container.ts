@@ -65,7 +65,7 @@ export function hasIommu(native: Native, container: number): boolean {
   }
 }
 
-/** Makes the DMA calls of a container, for example VFIO_IOMMU_MAP_DMA. */
+/** Returns the DMA calls of a container, for example VFIO_IOMMU_MAP_DMA. */
 export function type1Calls({ native, sysfs }: Kernel, container: number): DmaCalls {
   return {
     path: sysfs.containerNode,

@@ -16,8 +16,8 @@ export interface DmaContext extends RefCounted {
 }
 
 /**
- * An open device. A device that is open via its group and a device that is open via its character
- * device implement the operations differently.
+ * An open device. Devices that are open via a group and devices that are open via a character
+ * device have different implementations.
  */
 export interface DeviceFile {
   readonly fd: number;

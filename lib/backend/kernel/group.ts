@@ -50,8 +50,8 @@ export class GroupContext extends RefCounted implements DmaContext {
   }
 
   /**
-   * Checks the group's status. Then calls SET_CONTAINER and SET_IOMMU, unless the group already has
-   * a container with an IOMMU.
+   * Checks the group's status. If the group has no container with an IOMMU, then calls
+   * SET_CONTAINER and SET_IOMMU.
    */
   #join(container: number, type: number, group: IommuGroup, releases: Releases): void {
     const { native, sysfs } = this.#kernel;
@@ -75,7 +75,8 @@ export class GroupContext extends RefCounted implements DmaContext {
         },
         ({ code }) => (code === 'EBUSY' ? hints.notViable(sysfs, group) : undefined),
       );
-      // If the caller passed a group without a container, the group leaves the container again.
+      // If the group had no container before, the group is removed from the container at the
+      // release.
       releases.add(() => {
         native.groupUnsetContainer(this.#fd);
       });

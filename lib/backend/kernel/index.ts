@@ -55,9 +55,11 @@ export class KernelBackend implements Backend {
    * second.
    *
    * @throws TypeError if the name is not a PCI address, or if an option has a wrong value
-   * @throws VfioError ENODEV if the function does not exist, has no IOMMU group or has another
-   *   driver; EBUSY if the group is not viable or another process has opened it; EACCES or EPERM if
-   *   the kernel refuses the node, the interrupts or the VF token
+   * @throws VfioError ENODEV if the function does not exist or has no IOMMU group
+   * @throws VfioError ENOENT or ENODEV if the function is not bound to vfio-pci
+   * @throws VfioError EBUSY if the group is not viable or open in another process
+   * @throws VfioError EACCES or EPERM if the kernel refuses the node, the interrupts or the VF
+   *   token
    */
   async open(name: string, options: OpenOptions): Promise<DeviceConnection> {
     return runAsync(this.#open(name, options));
@@ -119,9 +121,10 @@ export function createEventfd(): Eventfd {
  * Adds 1 to each eventfd by one call into native code. With many eventfds, the time per eventfd is
  * little more than the time of one system call.
  *
- * @throws {@link VfioError} EBADF if an eventfd is closed; no eventfd of the kernel is signalled in
- *   this case. EAGAIN if the counter of an eventfd is full; the earlier eventfds are signalled in
- *   this case.
+ * @throws {@link VfioError} EBADF if an eventfd is closed; no eventfd of the kernel is then
+ *   signalled
+ * @throws {@link VfioError} EAGAIN if the counter of an eventfd is full; the eventfds before the
+ *   full eventfd are then signalled
  * @example
  * const vectors = Array.from({ length: 64 }, () => createEventfd());
  * signalEventfds(vectors);

@@ -38,13 +38,14 @@ export class Iommufd extends RefCounted {
 }
 
 /**
- * Makes the DMA calls of an I/O address space of an iommufd. The flags have the values of
+ * Returns the DMA calls of an I/O address space of an iommufd. The flags have the values of
  * linux/vfio.h.
  */
 export function ioasCalls({ native, sysfs }: Kernel, fd: number, ioas: number): DmaCalls {
   return {
     path: sysfs.iommuNode,
-    // Any multiple of the alignment can be mapped. The alignment is a power of two.
+    // A page size is supported if it is a multiple of the alignment. The alignment is a power of
+    // two.
     pageSizes: () => BigInt.asUintN(64, -native.iommufdIoasIovaRanges(fd, ioas).alignment),
     ranges: () => native.iommufdIoasIovaRanges(fd, ioas).ranges,
     map: (flags, address, iova, size) => {
@@ -55,8 +56,8 @@ export function ioasCalls({ native, sysfs }: Kernel, fd: number, ioas: number): 
     },
     unmap: (flags, iova, size) => {
       if (flags === 0) return native.iommufdIoasUnmap(fd, ioas, iova, size);
-      // The flag is valid only with IOVA 0 and size 0. The kernel makes the same check when it
-      // emulates VFIO_IOMMU_UNMAP_DMA.
+      // VFIO_DMA_UNMAP_FLAG_ALL is valid only with IOVA 0 and size 0. The kernel's emulation of
+      // VFIO_IOMMU_UNMAP_DMA makes the same check.
       if (flags !== VFIO_DMA_UNMAP_FLAG_ALL || iova !== 0n || size !== 0n) {
         throw new VfioError({ code: 'EINVAL', syscall: 'IOMMU_IOAS_UNMAP' });
       }

@@ -22,8 +22,8 @@ export interface EncodedIrqSet {
 
 /**
  * Encodes struct vfio_irq_set. Each eventfd is encoded as an s32, and each bool is encoded as a
- * byte. If the caller passes an `argsz`, that value is sent unchanged. If `argsz` is larger than
- * the header and the data, the rest is filled with zeros.
+ * byte. If the caller passes an `argsz`, the value is sent unchanged. If `argsz` is larger than the
+ * header and the data, the rest is filled with zeros.
  *
  * @throws {@link VfioError} EBADF if an eventfd is closed; TypeError if an eventfd is a mock
  *   eventfd

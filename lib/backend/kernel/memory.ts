@@ -9,8 +9,8 @@ const HUGE_PAGE_SHIFT = { '2M': 21, '1G': 30 } as const;
 const TRANSPARENT = -1;
 
 /**
- * Memory at a fixed address. If the memory is released while any part of it is mapped in the IOMMU,
- * the memory is freed when the last part is unmapped.
+ * Memory at a fixed address. If the memory is released while a part is mapped in the IOMMU, the
+ * memory is freed when the last part is unmapped.
  */
 export class KernelMemory implements Memory {
   readonly size: number;

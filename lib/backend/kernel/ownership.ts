@@ -26,8 +26,8 @@ export class Registry<T extends RefCounted> {
   readonly #known = new Map<string, T>();
 
   /**
-   * Acquires a reference to the object of a key. If the key has no object, makes the object. If
-   * `make` throws, acquire() runs the release actions that `make` has added.
+   * Acquires a reference to the object of a key. If the key has no object, calls `make` to create
+   * the object. If `make` throws, acquire() runs the release actions that `make` has added.
    */
   acquire(key: string, make: (releases: Releases) => T): T {
     const known = this.#known.get(key);

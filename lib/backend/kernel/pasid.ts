@@ -13,8 +13,9 @@ export interface Attachment {
 
 /**
  * The PASIDs that are attached to a device's address space. iommufd attaches a PASID only to a page
- * table that was allocated for PASIDs. The device itself must use the same page table. This page
- * table belongs to the same address space as before, so existing mappings stay.
+ * table that was allocated for PASIDs. The device itself must use the same page table. A page table
+ * for PASIDs belongs to the same address space as the device's first page table, so existing
+ * mappings stay.
  */
 export class PasidTable {
   readonly #native: Native;
@@ -48,7 +49,7 @@ export class PasidTable {
     for (const pasid of this.#attached) this.detach(pasid);
   }
 
-  /** Destroys the page table. The device and all PASIDs must be detached before this call. */
+  /** Destroys the page table. Before the call, the device and all PASIDs must be detached. */
   destroyPageTable(): void {
     if (this.#pageTable === null) return;
     this.#native.iommufdDestroy(this.#device.iommufd, this.#pageTable);

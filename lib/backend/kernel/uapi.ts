@@ -1,6 +1,6 @@
 /**
  * Constants of linux/vfio.h (container, group) and linux/iommufd.h that only this back end needs.
- * The names are those of the kernel headers.
+ * The constants have the same names as in the kernel headers.
  */
 
 export const VFIO_API_VERSION = 0;

@@ -12,17 +12,17 @@ const U64_MAX = 2n ** 64n - 1n;
 /**
  * Registers of a mapped region. Each read is an Atomics.load of a typed array. Each write is a
  * plain store into a typed array. V8 keeps each Atomics.load and each plain store unchanged in
- * every compiler tier. A plain load could be dropped or merged with another load. Atomics.store
- * would be a locked read and write. The typed arrays are private fields, because printing or
- * comparing a typed array would read registers.
+ * every compiler tier. V8 could drop a plain load, or merge a plain load with another load. On
+ * x86-64, Atomics.store would be a locked exchange, which also reads the register. The typed arrays
+ * are private fields, because printing or comparing a typed array would read registers.
  *
  * For a width of 2^n bytes, the index of an element is `i = offset >>> n`. If `i << n` differs from
  * the offset, the offset is misaligned, is not an integer, or is not below 4 GiB. After close, and
  * while the device does not respond, the typed arrays are empty. If the typed arrays are empty,
  * native code makes the access and reports whether the access reached the device. Atomics.load
- * checks the length, so a read needs no additional bounds check. This saves 7 % of the time.
- * `#lost` is checked after each write and after each read of all ones. A read of any other value
- * proves that the device responded.
+ * checks the length, so a read needs no additional bounds check. An additional bounds check would
+ * add 7 % to the time of a read. `#lost` is checked after each write and after each read of all
+ * ones. A read that returns any value except all ones proves that the device responded.
  */
 export class MappedWindow extends EventEmitter<WindowEvents> implements RegisterWindow {
   readonly size: number;
@@ -30,7 +30,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   #u16: Uint16Array;
   #u32: Uint32Array;
   #u64: BigUint64Array;
-  /** Not 0 if the last access faulted. Native code sets and clears this value. */
+  /** Not 0 if the last access faulted. Native code sets and clears the value. */
   readonly #lost: Int32Array;
   /** Whether the typed arrays are empty because the device does not respond. */
   #isLost = false;
