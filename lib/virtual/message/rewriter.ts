@@ -81,8 +81,8 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
   }
 
   /**
-   * Performs a read access of the driver. A word of a message is read from the virtual message. All
-   * other words are read from the device.
+   * Performs a read access of the driver. A word of a message is read from the virtual message. A
+   * word that is not part of a message is read from the device.
    *
    * @param offset - bytes from the start of the store, aligned to `width`
    */

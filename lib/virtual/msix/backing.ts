@@ -17,9 +17,9 @@ export interface SourceTable {
 }
 
 /**
- * A source that is attached to a table. This class records which vectors of the source are
- * allocated and which are bound. The methods of {@link VectorSink} use vector numbers of the
- * source. All other methods use vector numbers of the table.
+ * A source that is attached to a table. `Backing` records which vectors of the source are allocated
+ * and which vectors are bound. The methods of {@link VectorSink} use vector numbers of the source.
+ * All other methods use vector numbers of the table.
  */
 export class Backing implements VectorSink {
   readonly source: VectorSource;

@@ -263,8 +263,8 @@ export class Delivery implements SourceTable {
     this.#notifyRoute(vector);
     // If an interrupt fires during the request, the interrupt and the pending interrupt are
     // delivered as one. If the device holds an interrupt, the device sends the interrupt after the
-    // request. In this case, the pending bit is cleared here, so that the interrupt is not
-    // delivered twice.
+    // request. The pending bit is cleared here, so that an interrupt of the device is not delivered
+    // twice.
     this.#state[vector] = IDLE;
     if (this.#table.isPending(vector) && backing.poll(vector)) {
       this.#table.clearPending(vector);

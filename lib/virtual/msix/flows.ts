@@ -44,7 +44,7 @@ const upfront: Flow = {
 };
 
 /**
- * Allocates each vector only when the vector is unmasked. This unmask method needs Linux 6.5 or
+ * Allocates each vector only when the vector is unmasked. The method `dynamic` needs Linux 6.5 or
  * later.
  */
 const dynamic: Flow = {

@@ -55,7 +55,7 @@ export type VectorState = 'idle' | 'allocated' | 'requested' | 'failed';
 
 type Access = 1 | 2 | 4 | 8;
 
-/** Offset of the upper byte of Message Control. This byte contains the writable bits. */
+/** Offset of the upper byte of Message Control, which contains the writable bits. */
 const CONTROL_BYTE = 3;
 
 /**

@@ -100,7 +100,7 @@ export interface VectorTable {
 export interface VectorRange {
   /** The first table vector of the range. Default: 0. */
   readonly first?: number | undefined;
-  /** Number of vectors. Default: all vectors that both the table and the source have. */
+  /** Number of vectors. Default: the largest number that fits into the table and the source. */
   readonly count?: number | undefined;
   /** The source vector that serves the table vector `first`. Default: 0. */
   readonly base?: number | undefined;
