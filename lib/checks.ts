@@ -5,7 +5,7 @@ export const U64_MAX = 2n ** 64n - 1n;
 
 /**
  * The smallest page size in bytes that a machine with VFIO can have. If a machine has larger pages,
- * the kernel itself refuses an address or a size that is not a multiple of the larger page size.
+ * the kernel itself refuses addresses and sizes that are not multiples of the larger page size.
  */
 export const PAGE_SIZE = 4096;
 

@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 
-/** Errno values that VFIO returns, but for which libuv and Node have no name. */
+/** The errno values of VFIO that have no name in libuv and Node. */
 const KERNEL_ONLY: readonly (readonly [code: string, errno: number, text: string])[] = [
   ['EBADFD', 77, 'file descriptor in bad state'],
   ['ENOTSUPP', 524, 'operation is not supported'],
@@ -19,8 +19,8 @@ export interface VfioErrorFields {
    */
   syscall?: string | undefined;
   /**
-   * The path or the name that the failed operation used, for a device node, a sysfs file or a
-   * device.
+   * The path of the device node or sysfs file, or the name of the device, that the failed operation
+   * used.
    */
   path?: string | undefined;
   /** A text that replaces the system's description of the errno. */
@@ -28,7 +28,7 @@ export interface VfioErrorFields {
   /** One or more sentences that tell the user how to fix the problem. */
   hint?: string | undefined;
   /**
-   * The number of available interrupt vectors. This field is set if the program requested more
+   * The number of available interrupt vectors. The field is set if the program requested more
    * vectors than are available.
    */
   available?: number | undefined;
@@ -36,8 +36,8 @@ export interface VfioErrorFields {
 }
 
 /**
- * A failure of the system or of a device. The error has the fields of a `node:fs` error, and a
- * `hint`. Wrong arguments cause a TypeError or a RangeError instead.
+ * A failure of the system or of a device. The error has the fields of a `node:fs` error, and the
+ * additional field `hint`. Wrong arguments cause a TypeError or a RangeError instead.
  *
  * @example
  * try {
@@ -55,23 +55,23 @@ export class VfioError extends Error {
   /** The system call or ioctl that failed, for example `'VFIO_DEVICE_SET_IRQS'`. */
   declare readonly syscall?: string;
   /**
-   * The path or the name that the failed operation used, for a device node, a sysfs file or a
-   * device.
+   * The path of the device node or sysfs file, or the name of the device, that the failed operation
+   * used.
    */
   declare readonly path?: string;
   /** One or more sentences that tell the user how to fix the problem. */
   declare readonly hint?: string;
   /**
-   * The number of available interrupt vectors. This field is set if the program requested more
+   * The number of available interrupt vectors. The field is set if the program requested more
    * vectors than are available.
    */
   declare readonly available?: number;
   readonly #description: string | undefined;
 
   /**
-   * The error keeps a code that this system does not define, for example Node's
-   * `'ERR_OUT_OF_RANGE'`. For such a code, `errno` is libuv's `UNKNOWN`, and the description is the
-   * message of `cause`.
+   * A code is kept even if the system does not define the code, for example Node's
+   * `'ERR_OUT_OF_RANGE'`. The `errno` of an undefined code is libuv's `UNKNOWN`, and the
+   * description is the message of `cause`.
    *
    * @throws TypeError if `fields` has neither `code` nor `errno`
    */

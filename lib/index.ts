@@ -25,14 +25,16 @@ const api = deviceApi(
  * long time, so another thread makes the system calls. If the host requests the device back, the
  * library closes the device. A program can also handle the request itself: see {@link HostRequest}.
  *
- * @param name - the address of a PCI function, for example `'0000:01:00.0'` or `'01:00.0'`. If the
- *   machine has only one function with these ids, `name` can be the vendor id and the device id,
- *   for example `'8086:10d3'`. The name of a mock device begins with `'mock:'`, for example
- *   `'mock:nvme'`.
+ * @param name - the address of a PCI function, for example `'0000:01:00.0'` or `'01:00.0'`. If a
+ *   vendor id and a device id belong to only one function, `name` can be the two ids, for example
+ *   `'8086:10d3'`. The name of a mock device begins with `'mock:'`, for example `'mock:nvme'`.
  * @throws TypeError and RangeError for wrong arguments
- * @throws {@link VfioError} with a hint: ENODEV (unknown name, or no IOMMU group), ENOENT (not
- *   bound to vfio-pci), EBUSY (the group is in use or not viable), EACCES and EPERM (permissions,
- *   VF token, unsafe interrupts), EAGAIN (another reset is under way)
+ * @throws {@link VfioError} ENODEV if the name is unknown or the function has no IOMMU group
+ * @throws {@link VfioError} ENOENT or ENODEV if the function is not bound to vfio-pci
+ * @throws {@link VfioError} EBUSY if the group is in use or not viable
+ * @throws {@link VfioError} EACCES or EPERM if the kernel refuses the permissions, the VF token or
+ *   the interrupts
+ * @throws {@link VfioError} EAGAIN if another reset is under way
  * @example
  * await using device = await openDevice('0000:01:00.0');
  */
@@ -44,9 +46,10 @@ export const openDevice = api.openDevice;
 export const openDeviceSync = api.openDeviceSync;
 
 /**
- * Opens a device without the policy of {@link openDevice}. The result has one method for each ioctl
- * of the VFIO device file. This function is for tools and VMMs (virtual machine monitors), which
- * have their own policy. The names, options and errors are the same as for {@link openDevice}.
+ * Opens a device without the policy of {@link openDevice}. Returns a connection with one method for
+ * each ioctl of the VFIO device file. This function is for tools and VMMs (virtual machine
+ * monitors), which have their own policy. The names, options and errors are the same as for
+ * {@link openDevice}.
  */
 export const openConnection = api.openConnection;
 
@@ -56,10 +59,10 @@ export const listDevices = api.listDevices;
 /**
  * Returns the full name of a device. If `name` is an address without a domain, the result contains
  * the domain. If `name` is a vendor id and a device id, the result is the address of the function
- * with these ids.
+ * with the two ids.
  *
- * @throws {@link VfioError} ENODEV if no device has this name; EINVAL if several functions have
- *   these ids
+ * @throws {@link VfioError} ENODEV if no device has this name; EINVAL if several functions have the
+ *   two ids
  * @example
  * resolveName('01:00.0'); // '0000:01:00.0'
  */

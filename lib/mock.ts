@@ -71,7 +71,9 @@ export const openDevice = api.openDevice;
 /** Opens a mock device like {@link openDevice}, but synchronously. */
 export const openDeviceSync = api.openDeviceSync;
 
-/** Opens a mock device. The result has one method for each ioctl of the VFIO device file. */
+/**
+ * Opens a mock device. Returns a connection with one method for each ioctl of the VFIO device file.
+ */
 export const openConnection = api.openConnection;
 
 /** Lists the mock devices: the library's own models, and the models that the program registered. */

@@ -1,8 +1,8 @@
 /**
  * Replaces control characters with readable text. For example, the escape character becomes `\x1b`.
- * A control character in text from a device or another program could otherwise control the user's
- * terminal. The function replaces the control characters C0, DEL and C1. Line breaks are replaced
- * too, so the result has only one line.
+ * Without the replacement, a control character from a device or another program could control the
+ * user's terminal. The function replaces the control characters C0, DEL and C1. The function also
+ * replaces line breaks, so the result has only one line.
  */
 export function printable(text: string): string {
   return text.replaceAll(
