@@ -4,11 +4,11 @@ import { parseCount, parseUnsigned } from './numbers.js';
 import { REGION_WORDS, regionName } from './regions.js';
 import { UsageError } from './usage.js';
 
-/** Operands of every command that accesses registers. */
+/** The operands of the commands that read or write registers. */
 export const PLACE = {
   device: { from: 'devices' },
   region: { words: REGION_WORDS, help: 'bar0 to bar5, config, rom, vga, or a number' },
-  offset: { help: 'bytes, decimal or with 0x' },
+  offset: { help: 'byte offset in the region, decimal or with 0x' },
 } as const satisfies Record<string, Operand>;
 
 export const WIDTH = {
@@ -17,7 +17,7 @@ export const WIDTH = {
   value: '<w>',
   default: '4',
   words: ['1', '2', '4', '8'],
-  help: 'bytes of one access: 1, 2, 4 (default) or 8',
+  help: 'size of each access, in bytes: 1, 2, 4 (default) or 8',
 } as const satisfies Option;
 
 /** Consecutive registers of a region. */
@@ -34,7 +34,7 @@ const WIDTHS: readonly Width[] = [1, 2, 4, 8];
 /** Parses the width of one access, in bytes. */
 export function parseWidth(text: string): Width {
   const width = WIDTHS.find((one) => String(one) === text);
-  if (width === undefined) throw new UsageError(`--width is 1, 2, 4 or 8, not '${text}'`);
+  if (width === undefined) throw new UsageError(`--width must be 1, 2, 4 or 8, not '${text}'`);
   return width;
 }
 
@@ -43,7 +43,9 @@ export function parseOffset(text: string): number {
   return parseCount('the offset', text);
 }
 
-/** Throws if an access would fault or if the kernel would refuse the access. */
+/**
+ * Throws a {@link UsageError} if an access would fault or if the kernel would refuse the access.
+ */
 export function checkPlace({ region, offset, width, count }: Access, write: boolean): void {
   const name = regionName(region.index);
   const hex = (value: number | bigint) => `0x${value.toString(16)}`;
@@ -55,16 +57,16 @@ export function checkPlace({ region, offset, width, count }: Access, write: bool
   }
   if (BigInt(offset) + BigInt(width) * BigInt(count) > region.size) {
     const what = `${count} × ${width} bytes at ${hex(offset)}`;
-    throw new UsageError(`${what} are not within the ${hex(region.size)} bytes of ${name}`);
+    throw new UsageError(`${what} exceed the ${hex(region.size)} bytes of ${name}`);
   }
   if (width === 8 && !region.mappable) {
-    throw new UsageError(`${name} cannot be mapped: --width is at most 4`);
+    throw new UsageError(`${name} cannot be mapped, so --width must be at most 4`);
   }
 }
 
 /**
- * Reads one value. Up to 4 bytes are read by a system call, which the kernel checks. 8 bytes are
- * read from a mapping.
+ * Reads one value. A value of 1, 2 or 4 bytes is read by a system call, and the kernel checks the
+ * offset. A value of 8 bytes is read from a mapping.
  */
 export function readOne(region: Region, offset: number, width: Width): bigint {
   if (width !== 8) return BigInt(region.load(offset, width));

@@ -10,21 +10,21 @@ import { resolveReal } from './real.js';
 import { UsageError } from './usage.js';
 
 export const command = defineCommand({
-  about: `Binds a function to vfio-pci, and with it the functions of its IOMMU group that have a
-    driver, except bridges. A function in use is refused: a disk that is mounted, claimed or open, a
-    share, a character device that is open, a network interface that is up or in another network
-    namespace, a physical function with virtual functions. The kernel is asked about each disk by an
-    exclusive open. The former drivers are stored in sysfs (driver_override) until the next boot;
-    vfio release binds them again.`,
+  about: `Binds a function to vfio-pci. The other functions of the IOMMU group are bound too, except
+    bridges and functions without a driver. The command refuses functions that are in use, for
+    example a mounted disk, an open character device or a network interface that is up (docs/cli.md
+    lists all uses). To check a disk, the command opens the disk exclusively. The names of the
+    former drivers are stored in sysfs (driver_override) until the next boot, and 'vfio release'
+    binds these drivers again.`,
   operands: { device: { from: 'devices' } },
   options: {
-    'dry-run': { type: 'boolean', help: 'prints the writes to sysfs, and writes nothing' },
-    force: { type: 'boolean', help: 'binds functions in use, too' },
+    'dry-run': { type: 'boolean', help: 'prints the planned writes to sysfs, and changes nothing' },
+    force: { type: 'boolean', help: 'also binds functions that are in use' },
     owner: {
       type: 'string',
       value: '<user>',
       from: 'users',
-      help: "makes a user the owner of the group's nodes",
+      help: "makes this user the owner of the group's device nodes",
     },
     persist: {
       type: 'boolean',

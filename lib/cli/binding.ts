@@ -33,7 +33,7 @@ export function printPlan(
   if (more.owner !== undefined) print(`chown ${more.owner} ${more.node ?? ''}`);
 }
 
-/** Prints the risks of the planned driver changes on standard error. */
+/** Prints a warning on standard error for each risk of the planned driver changes. */
 export function printWarnings({ warnings }: Plan): void {
   for (const text of warnings) console.error(printable(`vfio: warning: ${text}`));
 }

@@ -7,7 +7,9 @@ export interface Offers {
   readonly from?: 'devices' | 'files' | 'users';
 }
 
-/** An option of a command. Parsing, help and completion are derived from this definition. */
+/**
+ * An option of a command. The parser, the help text and the completion scripts use this definition.
+ */
 export interface Option extends Offers {
   readonly type: 'boolean' | 'string';
   readonly short?: string;
@@ -24,8 +26,8 @@ export interface Operand extends Offers {
   readonly help?: string;
   readonly optional?: true;
   /**
-   * Only for the last operand: the operand accepts one or more values, or zero or more values if
-   * the operand is optional.
+   * Whether the operand accepts several values. Only the last operand can be repeated. If the
+   * operand is optional too, zero values are also accepted.
    */
   readonly repeated?: true;
 }
@@ -50,7 +52,7 @@ type OperandValue<P extends Operand> = P extends { repeated: true }
 export interface Line<O extends Options, P extends Operands> {
   readonly options: { readonly [Name in keyof O]: OptionValue<O[Name]> };
   readonly operands: { readonly [Name in keyof P]: OperandValue<P[Name]> };
-  /** The arguments after `--`, for a command that runs a program. */
+  /** The arguments after `--`: a program and its arguments. The list is empty without `--`. */
   readonly program: readonly string[];
 }
 
@@ -68,11 +70,11 @@ export interface Definition<O extends Options, P extends Operands> {
   run(line: Line<O, P>): number | Promise<number>;
 }
 
-/** The type of the export `command` in every command's module. */
+/** The type of the constant `command` that the module of each command exports. */
 export type Command = Definition<Options, Operands>;
 
 /**
- * Defines a command. The types of the options and operands determine the argument type of `run`.
+ * Defines a command. TypeScript derives the argument type of `run` from the options and operands.
  */
 export function defineCommand<const O extends Options, const P extends Operands>(
   definition: Definition<O, P>,
@@ -83,7 +85,7 @@ export function defineCommand<const O extends Options, const P extends Operands>
 /**
  * Parses a command line.
  *
- * @throws for wrong usage: a {@link UsageError}, or an error of `parseArgs`
+ * @throws a {@link UsageError}, or an error of `parseArgs`, if the command line is wrong
  */
 export function parseLine(command: Command, argv: readonly string[]): Line<Options, Operands> {
   const dashes = command.program === true ? argv.indexOf('--') : -1;

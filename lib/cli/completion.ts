@@ -9,9 +9,9 @@ const SHELLS = ['bash', 'zsh', 'fish'] as const;
 const SCRIPTS = { bash, zsh, fish };
 
 export const command = defineCommand({
-  about: `Prints a script that completes commands, options and devices: mock devices by name,
-    functions of this machine by address. The script contains the texts of --help and does not run
-    vfio when Tab is pressed.`,
+  about: `Prints a shell script that completes commands, options and devices. The devices are the
+    names of mock devices and the addresses of this machine's functions. The script contains the
+    help texts, so completion does not run vfio.`,
   operands: { shell: { words: SHELLS, help: 'bash, zsh or fish' } },
   options: {},
   examples: [

@@ -12,21 +12,22 @@ import { UsageError } from './usage.js';
 import { createVpdReader } from './vpd.js';
 
 export const command = defineCommand({
-  about: `Prints configuration space decoded as lspci -vvv does, or reads and sets registers by name.
-    All names are checked before the first write; each write is read back. As in setpci, numbers are
-    hexadecimal, and value:mask changes only the bits of the mask. Most settings are lost when the
-    device is closed, since vfio-pci then restores configuration space.`,
+  about: `Decodes and prints configuration space like lspci -vvv, or reads and sets registers by
+    name. All names are checked before the first write. Each register is read back after its write.
+    As in setpci, numbers are hexadecimal, and value:mask changes only the bits that are set in
+    mask. When the device is closed, vfio-pci restores configuration space, so most settings are
+    lost.`,
   operands: {
     device: { from: 'devices' },
     'register[=value]': {
       optional: true,
       repeated: true,
-      help: `names of setpci (COMMAND, CAP_MSIX+2.w, ECAP_AER+8.l, 40.b) or of this library:
-        command.bus_master, msix.control.enable, pcie.device_control`,
+      help: `register names of setpci (COMMAND, CAP_MSIX+2.w, ECAP_AER+8.l, 40.b) or of this
+        library: command.bus_master, msix.control.enable, pcie.device_control`,
     },
   },
   options: {
-    hex: { type: 'boolean', short: 'x', help: 'hex dump, for lspci -F' },
+    hex: { type: 'boolean', short: 'x', help: 'prints a hex dump for lspci -F' },
     'vf-token': VF_TOKEN,
     json: { type: 'boolean', help: 'prints one JSON object' },
   },
@@ -37,7 +38,8 @@ export const command = defineCommand({
   ],
   async run({ options, operands }) {
     const settings = operands['register[=value]'];
-    if (options.hex && settings.length > 0) throw new UsageError('-x does not take registers');
+    if (options.hex && settings.length > 0)
+      throw new UsageError('-x cannot be used with registers');
     if (options.hex && options.json) throw new UsageError('give either -x or --json');
     const decoder = await import('../pci/index.js');
     await using device = await openDevice(operands.device, options);
@@ -120,8 +122,8 @@ function headline(device: PciDevice): string {
 }
 
 /**
- * Appends the size of a BAR's region to the line of the BAR. Configuration space does not contain
- * this size.
+ * Appends the size of a BAR to the line of the BAR. The size is read from VFIO, because
+ * configuration space does not contain the size.
  */
 function addSizes(device: PciDevice): (line: string) => string {
   return (line) => {
@@ -156,8 +158,8 @@ function listing({ listConfig }: Decoder, device: PciDevice, config: Uint8Array)
 }
 
 /**
- * Formats a dump for `lspci -F`. The dump must contain an address, which is 00:00.0 for a mock
- * device.
+ * Formats a dump for `lspci -F`. The dump must contain an address. For a mock device, the address
+ * is 00:00.0.
  */
 function dump({ dumpConfig }: Decoder, device: PciDevice, config: Uint8Array): string {
   const address = isMockName(device.name) ? '00:00.0' : device.name;

@@ -6,9 +6,9 @@ import { table } from './table.js';
 import { VF_TOKEN } from './token.js';
 
 export const command = defineCommand({
-  about: `Runs a small user-space driver on a device and verifies the result. Exit code 0 only if the
-    data read back are those written and the interrupts arrived. Blocks of a disk that the demo
-    overwrites are restored.`,
+  about: `Runs a small user-space driver on a device and verifies the result. The exit code is 0
+    only if all data was read back as written and all interrupts arrived. The demo restores the disk
+    blocks that it overwrites.`,
   operands: {
     device: {
       from: 'devices',

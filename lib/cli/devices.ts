@@ -1,6 +1,6 @@
 /**
- * Opens devices for commands. Only the back end that fits the device's name is loaded. A back end
- * is loaded on first use.
+ * Opens devices for commands. Each command loads only the back end that fits the name of the
+ * device.
  */
 import { environment } from '../observe/environment.js';
 import type { Backend, DeviceConnection, OpenOptions, PciFunction } from '../contract/index.js';
@@ -38,8 +38,8 @@ export interface Opening extends Pick<OpenOptions, 'via'> {
 }
 
 /**
- * Opens a device and shows progress, because the kernel's reset when the device is opened can take
- * a second.
+ * Opens a device and shows progress. The kernel resets a device when the device is opened, and a
+ * reset can take a second.
  */
 export async function openDevice(name: string, opening: Opening): Promise<PciDevice> {
   const api = await apiOf(name);
@@ -61,7 +61,9 @@ async function openOptions(
   return { via, ...(await chooseToken(api.resolveName(name), token)) };
 }
 
-/** Returns the full name of the device for a short address or for vendor:device. */
+/**
+ * Returns the full name of a device. The given name can be short: `01:00.0` or `vendor:device`.
+ */
 export async function resolveName(given: string): Promise<string> {
   return (await apiOf(given)).resolveName(given);
 }

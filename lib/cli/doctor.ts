@@ -15,10 +15,11 @@ const MARKS: Readonly<Record<State, Parameters<typeof paint>[0]>> = {
 };
 
 export const command = defineCommand({
-  about: `Checks whether programs of this user can drive devices, and prints a fix for each problem:
-    IOMMU, interrupt remapping, drivers, nodes and their permissions, the native addon, IOMMU groups,
-    locked memory, huge pages, lockdown, containers. Changes nothing, opens no device and needs no
-    rights. Exit code 0 if ready.`,
+  about: `Checks whether programs of this user can drive devices, and prints a fix for each problem.
+    The checks cover the IOMMU, interrupt remapping, drivers, device nodes and their permissions,
+    the native addon, IOMMU groups, locked memory, huge pages, lockdown and containers. The command
+    changes nothing, opens no device and needs no privileges. The exit code is 0 if there is no
+    problem.`,
   operands: {
     device: {
       from: 'devices',
@@ -30,7 +31,7 @@ export const command = defineCommand({
     memory: {
       type: 'string',
       value: '<size>',
-      help: 'DMA memory to map: bytes, or a number with K, M or G',
+      help: 'size of the DMA memory to map: bytes, or a number with K, M or G',
     },
     json: { type: 'boolean', help: 'prints one JSON object' },
   },

@@ -20,8 +20,9 @@ import { paint } from './terminal.js';
 import { VF_TOKEN } from './token.js';
 
 /**
- * Interrupt indexes whose number of enabled vectors can grow. Each other index has one vector, so
- * the kernel never sets NORESIZE for such an index.
+ * Interrupt indexes that can have several vectors. Vectors can be added to such an index later,
+ * unless the kernel sets the flag NORESIZE. All other indexes have one vector, and the kernel never
+ * sets NORESIZE for them.
  */
 const GROWABLE: readonly number[] = [VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_MSIX_IRQ_INDEX];
 
@@ -121,13 +122,14 @@ function regionRow(region: Description['regions'][number]): string[] {
 }
 
 /**
- * Formats page sizes. A long list is shortened to the smallest size and "every power of two above".
+ * Formats page sizes. A long list is shortened to the smallest size and "every larger power of
+ * two".
  */
 function pages(sizes: readonly bigint[]): string {
   const [first, second] = sizes;
   if (first === undefined) return 'no pages';
   const every = second === first * 2n && sizes.length > 4;
-  return every ? `${first} bytes and every power of two above` : `${sizes.join(', ')} bytes`;
+  return every ? `${first} bytes and every larger power of two` : `${sizes.join(', ')} bytes`;
 }
 
 function report(found: Description): string {
@@ -176,8 +178,8 @@ function report(found: Description): string {
 }
 
 export const command = defineCommand({
-  about: `Shows what VFIO reports about a device: regions and their access rights, interrupts, features
-    and whether these can be read or set, the IOVA ranges of DMA, resets, capabilities.`,
+  about: `Shows the properties that VFIO reports for a device: regions with their access rights,
+    interrupts, features that can be read or set, IOVA ranges for DMA, resets and capabilities.`,
   operands: { device: { from: 'devices' } },
   options: {
     'vf-token': VF_TOKEN,

@@ -13,11 +13,12 @@ import { UsageError } from './usage.js';
 const TIMED_OUT = 124;
 
 export const command = defineCommand({
-  about: `Boots a QEMU guest with an emulated Intel IOMMU and PCI devices bound to vfio-pci, and runs
-    a command in the guest: in this directory, with this machine's files (changes stay in the guest's
-    memory), with vfio and the project's node_modules/.bin on PATH. The command gets standard input,
-    unless that is a terminal. The variables VFIO_LAB_NVME, VFIO_LAB_EDU and so on contain the
-    devices' addresses. The lab needs neither root nor KVM. The exit code is the command's.`,
+  about: `Boots a QEMU guest and runs a command in the guest. The guest has an emulated Intel IOMMU,
+    and PCI devices that are bound to vfio-pci. The command runs in the current directory and sees
+    this machine's files. Changes to files stay in the guest's memory. PATH contains vfio and the
+    project's node_modules/.bin. Standard input is passed to the command, unless standard input is a
+    terminal. Environment variables (VFIO_LAB_NVME, VFIO_LAB_EDU, ...) contain the addresses of the
+    devices. The lab needs neither root nor KVM. The exit code is the exit code of the command.`,
   operands: {},
   options: {
     kernel: {
@@ -25,29 +26,29 @@ export const command = defineCommand({
       value: '<path|name>',
       words: DEBIAN_KERNELS,
       from: 'files',
-      help: `a bzImage, or ${DEBIAN_KERNELS.join(' or ')} (downloaded once and kept); default: this
-        machine's kernel if readable, else the newest Debian kernel`,
+      help: `path of a bzImage, or ${DEBIAN_KERNELS.join(' or ')} (downloaded once and cached);
+        default: this machine's kernel if the kernel can be read, otherwise the newest Debian kernel`,
     },
     device: {
       type: 'string',
       value: '<spec>',
       multiple: true,
       words: DEFAULT_DEVICES,
-      help: `${DEFAULT_DEVICES.join(', ')}, with QEMU properties after a comma, or any QEMU -device
-        string; repeatable; default: these four`,
+      help: `${DEFAULT_DEVICES.join(', ')}, with QEMU properties after a comma; or any QEMU -device
+        string; can be repeated; default: the four named devices`,
     },
     module: {
       type: 'string',
       value: '<name>',
       multiple: true,
-      help: `one more module of the kernel, loaded with the modules that it needs after the devices
-        are bound; repeatable`,
+      help: `additional kernel module; loaded with its dependencies after the devices are bound; can
+        be repeated`,
     },
     'qemu-arg': {
       type: 'string',
       value: '<arg>',
       multiple: true,
-      help: 'one more argument for QEMU (--qemu-arg=-name); repeatable',
+      help: 'additional argument for QEMU (--qemu-arg=-name); can be repeated',
     },
     memory: {
       type: 'string',
@@ -62,7 +63,7 @@ export const command = defineCommand({
     },
     shell: {
       type: 'boolean',
-      help: 'a terminal in the guest, for the command or a shell; Ctrl-A X stops the guest',
+      help: 'runs the command, or a shell, on a terminal in the guest; Ctrl-A X stops the guest',
     },
   },
   program: true,
@@ -130,7 +131,7 @@ function toLabOptions(given: ParsedOptions, program: readonly string[]): LabOpti
     cpus: parseNumber('--cpus', given.cpus),
     timeout: seconds === undefined ? undefined : seconds * 1000,
     terminal: given.shell,
-    // Without --shell, the command does not read from a terminal.
+    // Without `--shell`, the command does not read from a terminal.
     stdin: process.stdin.isTTY ? undefined : process.stdin,
   };
 }

@@ -3,14 +3,15 @@ import { VfioError } from '../errors.js';
 
 /**
  * Maximum length of a line, in characters. Without a limit, a file without line breaks would fill
- * the memory. An answer in a record has up to 128 MiB of data, with two characters per byte.
+ * the memory. An answer in a record contains up to 128 MiB of data, written as two hex digits per
+ * byte.
  */
 const MAX_LENGTH = 2 ** 28 + 2 ** 20;
 
 /**
  * Reads lines as they arrive. The last line does not need a line break.
  *
- * @param signal - when aborted, ends the sequence of lines
+ * @param signal - an abort of this signal ends the sequence of lines
  * @throws VfioError `EFBIG` for a line of more than 257 Mi characters
  */
 export async function* readLines(input: Readable, signal: AbortSignal): AsyncGenerator<string> {

@@ -60,15 +60,15 @@ function row(one: Description): string[] {
 }
 
 export const command = defineCommand({
-  about: `Lists the PCI functions of this machine and the mock devices: address, ids, kernel driver,
-    IOMMU group (with the number of other members), and whether a program could open the function
-    now, or what is missing. Names come from the system's pci.ids. Opens no device and needs no
-    rights.`,
+  about: `Lists the PCI functions of this machine and the mock devices. Each row contains the
+    address, the ids, the kernel driver, the IOMMU group (with the number of other members) and the
+    state. The state is ready, or the reason why a program cannot open the function now. The names
+    are read from the system's file pci.ids. The command opens no device and needs no privileges.`,
   operands: {},
   options: {
     json: {
       type: 'boolean',
-      help: 'prints an array of objects, with the members of each group and hints',
+      help: 'prints an array of objects, which also contain group members and hints',
     },
   },
   examples: ['vfio list'],

@@ -20,8 +20,9 @@ ${lines.join('\n')}
   vfio <command> --help   arguments, options and examples
   vfio --version
 
-A device is the address of a PCI function (0000:01:00.0, short 01:00.0), a vendor:device that one
-function has, or a mock device: mock:nvme, mock:edu. Exit code: 0 ok, 1 failed, 2 wrong usage.`;
+A device is the address of a PCI function (0000:01:00.0, short 01:00.0), the vendor:device of
+exactly one function, or a mock device (mock:nvme, mock:edu). Exit code: 0 success, 1 failure, 2
+wrong usage.`;
 }
 
 function version(): string {
@@ -49,7 +50,9 @@ async function main([name, ...argv]: string[]): Promise<number> {
   return command.run(parseLine(command, argv));
 }
 
-/** Whether an error reports wrong usage: a UsageError, or an error of parseArgs from node:util. */
+/**
+ * Whether an error reports wrong usage: a `UsageError`, or an error of `parseArgs` (`node:util`).
+ */
 function isWrongUse(error: unknown): error is Error {
   if (error instanceof UsageError) return true;
   return (
@@ -58,15 +61,15 @@ function isWrongUse(error: unknown): error is Error {
 }
 
 /**
- * Shortens a message to one line. The messages of parseArgs contain advice about arguments that
- * start with a dash.
+ * Shortens a message to one line. From a message of `parseArgs`, the advice about arguments that
+ * start with a dash is removed.
  */
 function shorten(message: string): string {
   return message.split(/\. To specify |\n/, 1)[0] ?? message;
 }
 
 /**
- * Whether an error is a failure of the system or wrong usage. Any other error is a bug of this
+ * Whether an error is a failure of the system or wrong usage. Any other error is a bug in this
  * program.
  */
 function isKnown(error: unknown): error is Error {

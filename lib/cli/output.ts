@@ -3,8 +3,8 @@ import { printable } from '../printable.js';
 const controller = new AbortController();
 
 /**
- * Aborted when a write to standard output fails: the reader has ended (`vfio … | head`), or the
- * disk is full.
+ * A signal that is aborted when a write to standard output fails. The cause can be a reader that
+ * has ended (`vfio … | head`) or a full disk.
  */
 export const outputClosed: AbortSignal = controller.signal;
 
@@ -21,8 +21,8 @@ function isClosedTerminal(error: Error): boolean {
 let failure: Error | undefined;
 
 /**
- * Returns the error of a failed write to standard output. A closed pipe or terminal is not a
- * failure.
+ * Returns the error of the first failed write to standard output, or undefined. A write to a closed
+ * pipe or a closed terminal does not count as a failure.
  */
 export function outputError(): Error | undefined {
   return failure;
@@ -41,7 +41,7 @@ export function handleOutputErrors(): void {
     }
     controller.abort();
   });
-  // A failure of standard error cannot be reported anywhere.
+  // A failed write to standard error cannot be reported.
   process.stderr.on('error', () => {
     controller.abort();
   });

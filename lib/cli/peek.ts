@@ -10,9 +10,9 @@ const MAX_COUNT = 65_536;
 const ROW = 16;
 
 export const command = defineCommand({
-  about: `Reads registers, each by one access of the given width. An access that would fault is
-    refused: offsets outside of the region or not aligned, and regions that cannot be read. Opening
-    the device resets it: to read after other accesses, use vfio repl.`,
+  about: `Reads registers, each by one access of the given width. The command refuses an offset
+    outside of the region, a misaligned offset, and a region that cannot be read. The kernel resets
+    the device when the device is opened. To read a register after other accesses, use 'vfio repl'.`,
   operands: PLACE,
   options: {
     width: WIDTH,

@@ -15,10 +15,10 @@ import { findRegion, regionName } from './regions.js';
 import { VF_TOKEN } from './token.js';
 
 export const command = defineCommand({
-  about: `Writes registers, each by one access of the given width; several values go to consecutive
-    registers. An access that would fault is refused before the first write: offsets outside of the
-    region or not aligned, values that do not fit, regions that cannot be written. Opening and
-    closing the device resets it.`,
+  about: `Writes registers, each by one access of the given width. Several values are written to
+    consecutive registers. Before the first write, the command checks that the region can be
+    written, the offsets are aligned and inside the region, and the values fit. The kernel resets
+    the device when the device is opened and when the device is closed.`,
   operands: {
     ...PLACE,
     value: { repeated: true, help: 'a number, decimal or with 0x' },
@@ -27,7 +27,7 @@ export const command = defineCommand({
     width: WIDTH,
     read: {
       type: 'boolean',
-      help: 'reads each register after its write; some registers change when read',
+      help: 'reads each register back after its write; a read can have side effects',
     },
     'vf-token': VF_TOKEN,
     json: { type: 'boolean', help: 'prints one JSON object' },

@@ -5,8 +5,8 @@ const PROGRESS_DELAY_MS = 300;
 const CLEAR = '\r\u001b[K';
 
 /**
- * Shows the current step on the last line of a terminal, with the elapsed seconds. If standard
- * error is not a terminal, nothing is shown.
+ * Shows the current step and the elapsed seconds on the last line of a terminal. If standard error
+ * is not a terminal, nothing is shown.
  */
 export class Progress {
   readonly #stream: NodeJS.WriteStream;

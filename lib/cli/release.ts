@@ -6,17 +6,18 @@ import { defineCommand } from './command.js';
 import { resolveReal } from './real.js';
 
 export const command = defineCommand({
-  about: `Unbinds a function and all of its IOMMU group from vfio-pci, and binds each function to the
-    driver it had before vfio bind. Without a former driver, the kernel chooses one. A function that
-    a program has open is refused, and so is a physical function with virtual functions, which end
-    with it.`,
+  about: `Unbinds all functions of an IOMMU group from vfio-pci. Each function is bound to the
+    driver that the function had before 'vfio bind'. If the function had no driver, the kernel
+    chooses a driver. The command refuses a group if a program has opened a function of the group,
+    or if a function has virtual functions. When a physical function is released, the kernel removes
+    its virtual functions.`,
   operands: { device: { from: 'devices' } },
   options: {
     'dry-run': { type: 'boolean', help: 'prints the planned writes to sysfs, and changes nothing' },
     force: {
       type: 'boolean',
-      help: `releases functions in use, too: the kernel waits until programs close them, and removes
-        virtual functions`,
+      help: `also releases functions that are in use: the kernel waits until programs close the
+        functions, and removes virtual functions`,
     },
     json: { type: 'boolean', help: 'prints one JSON object' },
   },

@@ -12,9 +12,10 @@ import { openDevice } from './devices.js';
 import { VF_TOKEN } from './token.js';
 
 export const command = defineCommand({
-  about: `Starts a Node.js prompt with an open device: device, config, dma, interrupts, bar0 to bar5
-    (mapped on first use) and vfio, the library. Tab completes names, the history is saved, await
-    works. Nothing is evaluated before Enter, and printing bar0 reads no register.`,
+  about: `Starts a Node.js prompt with an open device. The prompt defines the variables device,
+    config, dma, interrupts, bar0 to bar5 (mapped on first use) and vfio (the library). Tab
+    completes names, the history is saved, and await can be used. Input is evaluated only after
+    Enter. Printing bar0 reads no register.`,
   operands: { device: { from: 'devices' } },
   options: { 'vf-token': VF_TOKEN },
   examples: ["echo 'bar0.read32(0).toString(16)' | vfio repl mock:edu"],
@@ -25,7 +26,7 @@ export const command = defineCommand({
     const interactive = process.stdin.isTTY;
     const input = interactive ? process.stdin : new PassThrough();
     const name = printable(device.name);
-    if (interactive) console.log(`${name} via ${device.via}; .exit or Ctrl-D ends`);
+    if (interactive) console.log(`${name} via ${device.via}; .exit or Ctrl-D ends the prompt`);
     const repl = start({
       input,
       output: process.stdout,
@@ -62,8 +63,8 @@ function provide({ context }: REPLServer, library: typeof vfio, device: vfio.Pci
 }
 
 /**
- * Passes lines to the prompt one by one. By itself, a prompt that reads a pipe does not wait until
- * the await in a line has ended.
+ * Passes lines to the prompt one by one. Node's prompt does not wait for an `await` in a line
+ * before it reads the next line from a pipe.
  */
 async function feed(repl: REPLServer, input: PassThrough): Promise<void> {
   let answered: () => void = () => undefined;

@@ -6,9 +6,9 @@ import { printable } from '../printable.js';
 import { VF_TOKEN } from './token.js';
 
 export const command = defineCommand({
-  about: `Resets a function (VFIO_DEVICE_RESET): by a function level reset if the function has one,
-    else through power management, or through the bus if no other function is on the bus. Exit code 1
-    if the function cannot be reset alone.`,
+  about: `Resets a function (VFIO_DEVICE_RESET). The kernel uses a function level reset if the
+    function supports one. Otherwise the kernel uses power management, or resets the bus if no other
+    function is on the bus. The exit code is 1 if the function cannot be reset alone.`,
   operands: { device: { from: 'devices' } },
   options: {
     'vf-token': VF_TOKEN,

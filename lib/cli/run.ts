@@ -18,16 +18,18 @@ const KERNELS = ['6.1', '6.12', '7.2'] as const;
 const SWITCH = ['on', 'off'] as const;
 
 export const command = defineCommand({
-  about: `Reads one JSON object a line from a file or standard input, performs its operation on the
-    device, and prints one JSON object a line. Operations are not checked: a wrong one reaches the
-    kernel. A record is a script with the answers. If the device answers differently, the line
-    contains the old answer as "recorded", and the exit code is 1. docs/run.md lists the operations.`,
+  about: `Runs a script of operations on a device. Each line of the script is a JSON object with one
+    operation. The script is read from a file or from standard input. The command prints one JSON
+    object with the answer to each operation. Operations are not checked, so a wrong operation
+    reaches the kernel. A record is a script that also contains the answers. If an answer differs
+    from the record, the output contains the old answer as "recorded", and the exit code is 1.
+    docs/run.md lists the operations.`,
   operands: {
     device: { from: 'devices', help: 'an address such as 0000:01:00.0, or mock:nvme, mock:edu' },
     script: { from: 'files', optional: true },
   },
   options: {
-    via: { type: 'string', value: 'group|cdev', words: VIAS, help: 'the interface of the kernel' },
+    via: { type: 'string', value: 'group|cdev', words: VIAS, help: 'the VFIO interface to use' },
     'vf-token': VF_TOKEN,
     'mock-kernel': {
       type: 'string',
@@ -39,13 +41,13 @@ export const command = defineCommand({
       type: 'string',
       value: 'on|off',
       words: SWITCH,
-      help: 'whether that kernel exports dma-bufs',
+      help: 'whether the emulated kernel exports dma-bufs',
     },
     record: {
       type: 'string',
       value: '<file>',
       from: 'files',
-      help: 'writes the script with the answers to a file',
+      help: 'writes the operations and their answers to a file',
     },
   },
   examples: [`echo '{"op":"info"}' | vfio run mock:edu`],

@@ -9,8 +9,9 @@ import { parseChoice, UsageError } from './usage.js';
 
 export const command = defineCommand({
   about: `Writes the properties of a device as readable JSON: configuration space, capabilities,
-    regions, interrupts, features and DMA ranges. Without a file, the JSON is printed. Programs open
-    the file as mock:<file>. Registers are read with --bar only, since a read can have effects.`,
+    regions, interrupts, features and DMA ranges. Without a file, the JSON is printed. A program can
+    open the file as a mock device named mock:<file>. Because a read can have side effects, the
+    contents of a BAR are read only with --bar.`,
   operands: {
     device: { from: 'devices', help: 'an address such as 0000:01:00.0, or mock:nvme' },
     file: { from: 'files', optional: true },
@@ -21,9 +22,9 @@ export const command = defineCommand({
       value: '<index>',
       multiple: true,
       words: ['0', '1', '2', '3', '4', '5'],
-      help: 'adds the contents of a BAR, each dword read once; repeatable',
+      help: 'adds the contents of a BAR; each dword is read once; can be repeated',
     },
-    via: { type: 'string', value: 'group|cdev', words: VIAS, help: 'the interface of the kernel' },
+    via: { type: 'string', value: 'group|cdev', words: VIAS, help: 'the VFIO interface to use' },
     'vf-token': VF_TOKEN,
   },
   examples: ['vfio snapshot 0000:01:00.0 card.json'],
@@ -45,7 +46,7 @@ export const command = defineCommand({
 });
 
 function barIndex(text: string): number {
-  if (!/^[0-5]$/.test(text)) throw new UsageError(`--bar is 0 to 5, not '${text}'`);
+  if (!/^[0-5]$/.test(text)) throw new UsageError(`--bar must be 0 to 5, not '${text}'`);
   return Number(text);
 }
 

@@ -5,8 +5,8 @@ import { printable } from '../printable.js';
 type Format = Parameters<typeof styleText>[0];
 
 /**
- * Makes a text printable. Adds colour if the stream is a terminal with colours and NO_COLOR is not
- * set.
+ * Makes a text printable. Adds colour if the stream is a terminal with colours and the variable
+ * `NO_COLOR` is not set.
  */
 export function paint(
   format: Format,
@@ -18,7 +18,7 @@ export function paint(
 
 /**
  * Ends the process by SIGHUP if a terminal that the process uses was closed. At a normal exit, Node
- * restores the terminal's settings. Node aborts if the terminal was closed.
+ * would try to restore the settings of the closed terminal, and would abort.
  */
 export function endWithTerminal(): void {
   const terminals = [0, 1, 2].filter((fd) => isatty(fd));

@@ -4,17 +4,17 @@ import { parseUuid } from '../contract/uuid.js';
 import type { Option } from './command.js';
 import { UsageError } from './usage.js';
 
-/** The option `--vf-token`, which every command that opens a device has. */
+/** The option `--vf-token` of the commands that open a device. */
 export const VF_TOKEN = {
   type: 'string',
   value: '<uuid>',
-  help: 'the VF token of an SR-IOV function; default: VFIO_VF_TOKEN, if the function accepts one',
+  help: 'the VF token of an SR-IOV function; default: the variable VFIO_VF_TOKEN, if the function accepts a token',
 } as const satisfies Option;
 
 /**
- * Chooses the VF token for a device: the value of the option, or of the environment variable if the
- * option is missing. For a device that accepts no token, the environment variable is ignored, so
- * the variable can stay set.
+ * Chooses the VF token for a device. The token is the value of the option, or of the environment
+ * variable `VFIO_VF_TOKEN` if the option is missing. If the device accepts no token, the
+ * environment variable is ignored.
  *
  * @param name - the full name of the device
  * @param accepts - reports whether a real function accepts a token; tests replace this function

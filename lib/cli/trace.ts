@@ -18,9 +18,10 @@ const NOT_FOUND = 127;
 const NOT_RUN = 126;
 
 export const command = defineCommand({
-  about: `Runs a program that uses this library and records its calls, register accesses, interrupts
-    and their delivery. Writes <name>.json for Perfetto (ui.perfetto.dev) and <name>.html, a page
-    with a timeline per vector that marks late and lost interrupts. The exit code is the program's.`,
+  about: `Runs a program that uses this library, and records calls, register accesses, interrupts
+    and the delivery of interrupts. The command writes two files: <name>.json for Perfetto
+    (ui.perfetto.dev), and the page <name>.html. The page has a timeline for each vector and marks
+    late and lost interrupts. The exit code is the exit code of the program.`,
   operands: {},
   options: {
     output: {
@@ -29,13 +30,13 @@ export const command = defineCommand({
       value: '<name>',
       default: 'vfio-trace',
       from: 'files',
-      help: 'default: vfio-trace',
+      help: 'path of the two files without the extension; default: vfio-trace',
     },
     late: {
       type: 'string',
       value: '<µs>',
       default: '1000',
-      help: 'delivery time above which an interrupt is late; default 1000',
+      help: 'an interrupt is late if its delivery takes longer than this; default 1000',
     },
     json: { type: 'boolean', help: 'prints the figures of each vector as JSON, not as a table' },
   },
@@ -44,7 +45,7 @@ export const command = defineCommand({
   async run({ options: { output, late, json }, program }) {
     if (program.length === 0) throw new UsageError('give a command after --');
     if (!/^\d+(\.\d+)?$/.test(late)) {
-      throw new UsageError(`--late takes microseconds, not '${late}'`);
+      throw new UsageError(`--late must be a number of microseconds, not '${late}'`);
     }
     // The folder is checked before the program starts, because the program can run for hours.
     accessSync(dirname(output), constants.W_OK);
@@ -56,7 +57,9 @@ export const command = defineCommand({
       if (!ran) return exitCode;
       const trace = readTrace(folder, program.join(' '), Number(late) * 1000);
       if (trace.threads.length === 0) {
-        console.error('vfio: the program used no device of this library, so nothing is written');
+        console.error(
+          'vfio: the program opened no device with this library, so no trace was written',
+        );
         return exitCode === 0 ? 1 : exitCode;
       }
       const files = { json: `${output}.json`, html: `${output}.html` };

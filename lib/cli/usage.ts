@@ -11,5 +11,5 @@ export function parseChoice<T extends string>(
 ): T | undefined {
   const chosen = choices.find((one) => one === value);
   if (chosen !== undefined || value === undefined) return chosen;
-  throw new UsageError(`${option} is ${choices.join(' or ')}, not '${value}'`);
+  throw new UsageError(`${option} must be ${choices.join(' or ')}, not '${value}'`);
 }

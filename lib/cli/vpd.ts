@@ -4,8 +4,8 @@ import type { VpdReader } from '../pci/index.js';
 const ADDRESS = 2;
 const DATA = 4;
 /**
- * Completion flag of VPD. vfio-pci sets the flag after a transfer of 4 bytes and leaves the flag
- * unchanged after a failure.
+ * The completion flag in the VPD address register. vfio-pci sets the flag after a transfer of 4
+ * bytes, and leaves the flag unchanged after a failure.
  */
 const DONE = 0x8000;
 

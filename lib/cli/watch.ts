@@ -15,10 +15,10 @@ import { KINDS, type Watched, watchVectors } from './watch/vectors.js';
 const MAX_SECONDS = 2_000_000;
 
 export const command = defineCommand({
-  about: `Enables the interrupts of a device and shows the rate of each vector with a bar, and the
-    total. q or Ctrl-C ends the command, which then disables the interrupts. Without a terminal the
-    output is a line per interval, and SIGINT or SIGTERM ends the command. If the host requests the
-    device back, the device is closed, and the exit code is 1.`,
+  about: `Enables the interrupts of a device, and shows the rate of each vector as a bar and the
+    total rate. The key q or Ctrl-C disables the interrupts and ends the command. Without a
+    terminal, one line is printed per interval, and SIGINT or SIGTERM ends the command. If the host
+    requests the device back, the device is closed, and the exit code is 1.`,
   operands: { device: { from: 'devices' } },
   options: {
     'vf-token': VF_TOKEN,
@@ -26,7 +26,7 @@ export const command = defineCommand({
       type: 'string',
       value: '<kind>',
       words: KINDS,
-      help: 'msix, msi or intx; default: the first of these that the device has',
+      help: 'msix, msi or intx; default: the first kind in this list that the device supports',
     },
     vectors: {
       type: 'string',
@@ -46,7 +46,7 @@ export const command = defineCommand({
   async run({ options, operands }) {
     const kind = parseChoice('--irq', options.irq, KINDS);
     const wanted = parseCount('--vectors', options.vectors, 2048);
-    if (wanted === 0) throw new UsageError('--vectors is at least 1');
+    if (wanted === 0) throw new UsageError('--vectors must be at least 1');
     const interval = parseSeconds('--interval', options.interval);
     await using device = await openDevice(operands.device, options);
     const watched = watchVectors(device, wanted, kind);
@@ -77,7 +77,7 @@ export const command = defineCommand({
 function parseSeconds(what: string, text: string): number {
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
   if (value > 0 && value <= MAX_SECONDS) return value;
-  throw new UsageError(`${what} is a number of seconds above 0, not '${text}'`);
+  throw new UsageError(`${what} must be a number of seconds above 0, not '${text}'`);
 }
 
 function countInterrupts({ vectors }: Watched): Meter {

@@ -104,7 +104,7 @@ test('a malformed device name gives an error with a hint', async (t) => {
 test('a wrong size as an option gives a one-line error', async (t) => {
   const { code, stdout, stderr } = await vfio(['doctor', '--memory', '64k']);
   t.deepEqual([code, stdout], [2, '']);
-  t.is(stderr, "vfio: --memory is a number such as 4096, 0x1000 or 64M, not '64k'\n");
+  t.is(stderr, "vfio: --memory must be a number such as 4096, 0x1000 or 64M, not '64k'\n");
 });
 
 test('without the addon, a real device gives a one-line error and a mock device works', async (t) => {
@@ -127,7 +127,7 @@ test('bind, release and doctor refuse mock devices', async (t) => {
   );
   for (const { code, stdout, stderr } of outcomes) {
     t.deepEqual([code, stdout], [2, '']);
-    t.is(stderr, "vfio: 'mock:edu' is a mock device: it has no driver\n");
+    t.is(stderr, "vfio: 'mock:edu' is a mock device, and mock devices have no driver\n");
   }
 });
 

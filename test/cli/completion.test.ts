@@ -155,5 +155,5 @@ test('each completion script contains every option and every operand of every co
 test('an unknown shell is wrong usage', async (t) => {
   const { code, stdout, stderr } = await vfio(['completion', 'tcsh']);
   t.deepEqual([code, stdout], [2, '']);
-  t.is(stderr, "vfio: the shell is bash or zsh or fish, not 'tcsh'\n");
+  t.is(stderr, "vfio: the shell must be bash or zsh or fish, not 'tcsh'\n");
 });

@@ -106,7 +106,7 @@ for (const { args, says } of [
   { args: ['run'], says: /give <device>/ },
   { args: ['run', 'mock:edu', 'one', 'two'], says: /unexpected argument 'two'/ },
   { args: ['run', 'mock:edu', 'a', '--record', './a'], says: /would overwrite the script/ },
-  { args: ['run', 'mock:edu', '--via', 'door'], says: /--via is group or cdev, not 'door'/ },
+  { args: ['run', 'mock:edu', '--via', 'door'], says: /--via must be group or cdev, not 'door'/ },
 ]) {
   test(`wrong usage gives a one-line error: ${args.join(' ')}`, async (t) => {
     const { code, stderr } = await vfio(args);

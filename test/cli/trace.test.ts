@@ -87,7 +87,7 @@ test('if a program cannot be traced, trace reports an error and writes no file',
   const output = join(folder, 'nothing');
   const idle = await run('-o', output, '--', process.execPath, '-e', '0');
   t.is(idle.code, 1);
-  t.regex(idle.stderr, /used no device/);
+  t.regex(idle.stderr, /opened no device/);
   const missing = await run('-o', output, '--', 'there-is-no-such-program');
   t.is(missing.code, 127);
   t.regex(missing.stderr, /^vfio: ENOENT.*there-is-no-such-program'\n$/);

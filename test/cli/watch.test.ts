@@ -56,7 +56,7 @@ test('watch shows interrupts and quits cleanly on SIGINT', async (t) => {
 });
 
 test('without a terminal, watch prints one line for each interval and ends on SIGTERM', async (t) => {
-  const line = /^\d+\.\d s {2}[1-9]\d* in all {2}0: \d+\/s {2}5: \d+\/s$/;
+  const line = /^\d+\.\d s {2}[1-9]\d* in total {2}0: \d+\/s {2}5: \d+\/s$/;
   const args = ['mock:ticker', '--interval', '0.05'];
   const { lines, stderr, code } = await watchUntil((text) => line.test(text), args, 'SIGTERM');
   t.deepEqual([code, stderr], [0, '']);
@@ -89,10 +89,13 @@ test('watch ends when the reader of its output closes the pipe', async (t) => {
 
 test('watch reports wrong usage before the device is opened', async (t) => {
   const cases = [
-    { args: ['mock:edu', '--irq', 'nmi'], says: '--irq is msix or msi or intx, not' },
-    { args: ['mock:edu', '--vectors', '0'], says: '--vectors is at least 1' },
-    { args: ['mock:edu', '--vectors', '2049'], says: '--vectors is at most 2048' },
-    { args: ['mock:edu', '--interval', '0'], says: '--interval is a number of seconds above 0' },
+    { args: ['mock:edu', '--irq', 'nmi'], says: '--irq must be msix or msi or intx, not' },
+    { args: ['mock:edu', '--vectors', '0'], says: '--vectors must be at least 1' },
+    { args: ['mock:edu', '--vectors', '2049'], says: '--vectors must be at most 2048' },
+    {
+      args: ['mock:edu', '--interval', '0'],
+      says: '--interval must be a number of seconds above 0',
+    },
     { args: ['mock:edu', '--irq', 'msix'], says: 'mock:edu has no msix' },
     { args: [], says: 'give <device>' },
   ];

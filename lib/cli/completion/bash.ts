@@ -3,7 +3,10 @@ import { type NamedCommand, spellings, type Tree } from './tree.js';
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** Encodes offers as words. A source of words has the prefix @: `'debian-6.1 @files'`. */
+/**
+ * Encodes the words that completion offers. A source of words, for example all files, has the
+ * prefix `@`: `'debian-6.1 @files'`.
+ */
 function encodeOffers({ words = [], from }: Offers): string {
   return [...words, ...(from === undefined ? [] : [`@${from}`])].join(' ');
 }
@@ -22,7 +25,7 @@ function settings({ name, operands, options, program }: NamedCommand): string {
 
 /**
  * Writes the completion script for bash 4 or newer. The script does not need the package
- * bash-completion.
+ * `bash-completion`.
  */
 export function bash({ commands, mockDevices }: Tree): string {
   const names = commands.map(({ name }) => name).join(' ');

@@ -2,7 +2,7 @@ import type { Command, Offers } from '../command.js';
 import { COMMANDS, loadCommand } from '../commands.js';
 import { listMockDevices } from '../devices.js';
 
-/** Everything that completion offers. */
+/** The commands and names that the completion scripts offer. */
 export interface Tree {
   readonly mockDevices: readonly string[];
   readonly commands: readonly NamedCommand[];

@@ -2,7 +2,7 @@ import type { Offers } from '../command.js';
 import type { NamedCommand, NamedOperand, NamedOption, Tree } from './tree.js';
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
-/** Escapes a text for an argument specification of zsh's _arguments. */
+/** Escapes a text for an argument specification of zsh's `_arguments`. */
 const escape = (text: string): string => text.replaceAll(/[\\[\]:]/g, '\\$&');
 
 const FROM = { devices: '_vfio_devices', files: '_files', users: '_users' } as const;
@@ -15,7 +15,10 @@ function action({ words, from }: Offers): string {
   return from === undefined ? ' ' : FROM[from];
 }
 
-/** Formats an operand. An operand without offers uses _guard, so that zsh still offers options. */
+/**
+ * Formats an operand. If completion has no words for the operand, `_guard` makes zsh still offer
+ * the options.
+ */
 function place(operand: NamedOperand): string {
   const offers = action(operand);
   return offers === ' ' ? `{ _guard "[^-]*" ${quote(operand.name)} }` : offers;
@@ -44,8 +47,8 @@ ${specs.join(' \\\n')} ;;`;
 }
 
 /**
- * Writes the completion script for zsh. The script can be the file _vfio in a folder of $fpath, or
- * can be sourced.
+ * Writes the completion script for zsh. To use the script, source it, or save it as the file
+ * `_vfio` in a folder of `$fpath`.
  */
 export function zsh({ commands, mockDevices }: Tree): string {
   const running = commands.filter(({ program }) => program).map(({ name }) => name);

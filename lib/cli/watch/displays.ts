@@ -5,8 +5,7 @@ import type { Watched } from './vectors.js';
 import { chart, type Room, Screen, short, summary } from './view.js';
 
 /**
- * Number of screen rows that show no vector: the heading, the total, the help and the line for the
- * shell.
+ * Number of screen rows that show no vector: the heading, the total, the help and the shell prompt.
  */
 const OTHER_ROWS = 5;
 
@@ -34,7 +33,7 @@ export function asLines(meter: Meter): Display {
   const show = (readings: readonly Reading[], seconds: number) => {
     const busy = readings.filter(({ rate }) => rate > 0);
     const rates = busy.map(({ vector, rate }) => `${vector}: ${short(rate)}/s`).join('  ');
-    console.log(`${seconds.toFixed(1)} s  ${short(meter.total)} in all  ${rates}`.trimEnd());
+    console.log(`${seconds.toFixed(1)} s  ${short(meter.total)} in total  ${rates}`.trimEnd());
   };
   return { begin: () => undefined, show, end: show };
 }
@@ -46,11 +45,11 @@ export function onTerminal(
   meter: Meter,
 ): Display {
   const count = `${vectors.length} vector${vectors.length === 1 ? '' : 's'}`;
-  const lacking = missing === 0 ? '' : ` (the host lacks ${missing} more)`;
+  const lacking = missing === 0 ? '' : ` (the host cannot allocate ${missing} more)`;
   const heading = `${name} ${kind}, ${count}${lacking}`;
   const screen = new Screen();
   const draw = (readings: readonly Reading[], seconds: number, help: string) => {
-    // The size of a serial line is unknown and reported as 0.
+    // A terminal on a serial line reports 0 rows and 0 columns.
     const { rows, columns } = process.stdout;
     const room: Room = { rows: rows || 24, columns: columns || 80 };
     screen.draw(

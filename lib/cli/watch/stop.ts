@@ -5,8 +5,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const CTRL_C = '\u0003';
 
 /**
- * Ends `vfio watch` on a signal, on the key q, when the output is closed, or on a call of {@link
- * now}.
+ * Ends `vfio watch`. The cause is a signal, the key q, a closed output or a call of {@link now}.
  */
 export class Stop {
   readonly #controller = new AbortController();
@@ -33,7 +32,11 @@ export class Stop {
     return this.#controller.signal;
   }
 
-  /** Ends the watch. @param error - the failure that ends the watch; omitted for a normal end */
+  /**
+   * Ends the watch.
+   *
+   * @param error - the failure that ends the watch; omitted for a normal end
+   */
   now(error?: VfioError): void {
     this.error ??= error;
     this.#controller.abort();

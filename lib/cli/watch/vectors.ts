@@ -6,7 +6,7 @@ export const KINDS = ['msix', 'msi', 'intx'] as const;
 
 export type Kind = (typeof KINDS)[number];
 
-/** Vectors that are enabled while they are watched. */
+/** The vectors that `vfio watch` has enabled. */
 export interface Watched {
   readonly kind: Kind;
   readonly vectors: readonly (Vector | IntxVector)[];

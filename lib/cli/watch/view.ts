@@ -39,8 +39,8 @@ export function chart(readings: readonly Reading[], room: Room): string[] {
 }
 
 /**
- * Chooses the vectors that fit on the screen. The vectors with the most interrupts are chosen and
- * sorted by number.
+ * Chooses the vectors that fit on the screen: the vectors with the most interrupts. The chosen
+ * vectors are sorted by number.
  */
 function choose(readings: readonly Reading[], rows: number): readonly Reading[] {
   if (readings.length <= rows) return readings;
@@ -59,8 +59,8 @@ export function summary(readings: readonly Reading[], room: Room): string {
 }
 
 /**
- * Draws over the previous drawing. A resize of the terminal moves lines, so the screen is cleared
- * before the next drawing.
+ * Draws lines over the previously drawn lines. A resize of the terminal moves lines, so the screen
+ * is cleared before lines are drawn again.
  */
 export class Screen {
   #lines = 0;
