@@ -6,7 +6,7 @@ import { OpenNodes } from './open-nodes.js';
 export interface CharacterDevice {
   /** `'226:0'`. */
   readonly number: string;
-  /** Path of the device's folder in sysfs, with all links resolved. */
+  /** Path of the device's folder in sysfs, with all symbolic links resolved. */
   readonly folder: string;
 }
 
@@ -14,13 +14,13 @@ export interface CharacterDevice {
 export interface OtherNamespace {
   /** Name and number of the first process in the namespace: `'nginx (812)'`. */
   readonly process: string;
-  /** Path of the folder with the network interfaces, below the root of that process. */
+  /** Path of the folder `sys/class/net` below the root of this process. */
   readonly folder: string;
 }
 
 /**
- * The current state of the machine: mounts, swap, open device nodes, and network namespaces. The checks
- * of all functions of a group share one object. Each part of the state is read on first use.
+ * The current state of the machine: mounts, swap, open device nodes, and network namespaces. All
+ * checks of a group use the same `Activity` object. Each part of the state is read on first use.
  */
 export class Activity {
   readonly #host: Host;
@@ -56,7 +56,7 @@ export class Activity {
 
   /**
    * All network namespaces that have a process, except the namespace of this process. A namespace
-   * without a process is not found. `ip netns add` creates such a namespace.
+   * without a process, as created by `ip netns add`, is not found.
    */
   get namespaces(): readonly OtherNamespace[] {
     return (this.#namespaces ??= listNamespaces(this.#host));
@@ -85,8 +85,8 @@ function listNamespaces(host: Host): OtherNamespace[] {
 }
 
 /**
- * Returns the network interfaces of a sysfs and their devices as one text, so that two sysfs can be
- * compared.
+ * Returns a text that lists the network interfaces in a sysfs and the links to their devices. If
+ * two texts are equal, both folders show the same network namespace.
  */
 function listInterfaces(host: Host, folder: string): string {
   return host

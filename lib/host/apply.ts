@@ -5,7 +5,7 @@ import { isVfio } from '../sysfs/hints.js';
 import type { Host } from './host.js';
 
 /**
- * The driver of a function before and after the change. The driver is null if the function is
+ * The drivers of a function before and after the change. A driver is null if the function was
  * unbound.
  */
 export interface Outcome {
@@ -15,9 +15,8 @@ export interface Outcome {
 }
 
 /**
- * Lists everything that uses the functions whose driver a plan changes. Each disk is opened
- * exclusively to learn whether the kernel uses the disk. The disk is closed before the function
- * returns.
+ * Lists all current uses of the functions in a plan, for example a mounted disk. To find out
+ * whether the kernel uses a disk, the disk is opened exclusively and closed again.
  */
 export function listUses(host: Host, plan: Plan): string[] {
   using claim = new Claim(host, plan.disks);
@@ -36,11 +35,11 @@ function combine({ uses }: Plan, claim: Claim): string[] {
 
 /**
  * Applies a plan. If a driver does not bind to a function, the functions that were changed before
- * are bound to their former drivers again. The disks of a function stay claimed until the
- * function's driver is unbound, so that no disk can be mounted before.
+ * are bound to their former drivers again. The disks of a function stay claimed until the driver is
+ * unbound, so that no disk can be mounted in the meantime.
  *
  * @param force - whether to apply the plan even if a function is in use
- * @throws VfioError EBUSY if something is in use, or if vfio-pci binds to a released function
+ * @throws VfioError EBUSY if a function is in use, or if vfio-pci binds to a released function
  *   again; ENODEV if a driver does not bind to a function; EACCES if the process lacks the
  *   permission to write
  */
@@ -52,7 +51,7 @@ export function applyPlan(host: Host, plan: Plan, force: boolean): Outcome[] {
       code: 'EBUSY',
       message: `in use: ${uses.join('; ')}`,
       path: `IOMMU group ${plan.group.number}`,
-      hint: 'End the use first (umount, swapoff, vgchange -an, ip link set … down, stop the program), or use --force.',
+      hint: 'Stop using the functions first (umount, swapoff, vgchange -an, ip link set … down, stop the program), or use --force.',
     });
   }
   const done: Change[] = [];
@@ -99,9 +98,9 @@ function boundAgain(host: Host, name: string, driver: string): VfioError {
   const ids = `${id('vendor')} ${id('device')}`;
   return new VfioError({
     code: 'EBUSY',
-    message: `${driver} bound to ${name} again, since it claims the ids ${ids.replace(' ', ':')}`,
+    message: `${driver} bound to ${name} again, because the driver claims the ids ${ids.replace(' ', ':')}`,
     path: host.device(name),
-    hint: `Remove the ids from the driver: 'echo ${ids} > /sys/bus/pci/drivers/${driver}/remove_id' as root, until the next boot. They come from its new_id, or from ids= in /etc/modprobe.d or on the kernel command line.`,
+    hint: `Remove the ids from the driver: 'echo ${ids} > /sys/bus/pci/drivers/${driver}/remove_id' as root, until the next boot. The ids were added by the driver's file new_id, or by ids= in /etc/modprobe.d or on the kernel command line.`,
   });
 }
 

@@ -2,8 +2,9 @@ import { basename, dirname } from 'node:path';
 import type { Host } from './host.js';
 
 /**
- * Whether a device in sysfs is below a PCI function. The device is given by its path with all links
- * resolved.
+ * Whether a device in sysfs is below a PCI function.
+ *
+ * @param path - path of the device in sysfs, with all symbolic links resolved
  */
 export function isBelow(host: Host, path: string | null, name: string): boolean {
   if (path === null) return false;
@@ -33,13 +34,14 @@ export interface Disk {
   readonly node: string;
   /** `'259:1'`. */
   readonly number: string;
-  /** For a partition, the name of its disk; null for a disk. */
+  /** The name of the disk that contains the partition; null for a disk. */
   readonly whole: string | null;
 }
 
 /**
  * Lists the disks and partitions below a function. For an NVMe multipath disk, only the disk itself
- * is listed. The paths of such a disk have no device number and no node, and cannot be opened.
+ * is listed. The path devices of a multipath disk have no device number and no node, and cannot be
+ * opened.
  */
 export function findDisks(host: Host, name: string): Disk[] {
   return host.names('sys/class/block').flatMap((disk) => {
@@ -52,7 +54,10 @@ export function findDisks(host: Host, name: string): Disk[] {
   });
 }
 
-/** Returns the path of a disk's node. In the names of sysfs, `!` replaces a slash: `cciss!c0d0`. */
+/**
+ * Returns the path of a disk's device node. In sysfs names, each slash is written as `!`:
+ * `cciss!c0d0`.
+ */
 export function nodeOf(host: Host, disk: string): string {
   return host.path('dev', disk.replaceAll('!', '/'));
 }

@@ -34,7 +34,7 @@ export interface Plan {
   readonly changes: readonly Change[];
   /** Members of the group that keep their driver. */
   readonly kept: readonly { readonly name: string; readonly why: string }[];
-  /** Uses of the functions that the change would interrupt: `'/dev/nvme0n1 is mounted on /'`. */
+  /** Uses that the change of the driver would interrupt: `'/dev/nvme0n1 is mounted on /'`. */
   readonly uses: readonly string[];
   /** The disks that lose their driver. `applyPlan` checks whether a disk is in use. */
   readonly disks: readonly Disk[];
@@ -45,14 +45,15 @@ export interface Plan {
 const DRIVER = 'vfio-pci';
 
 /**
- * Plans to bind a function, and the members of its IOMMU group that a program needs, to vfio-pci.
+ * Plans the driver changes that bind a function to vfio-pci. The other members of the IOMMU group
+ * are bound too, except bridges and members without a driver.
  *
  * The name of the former driver is stored in the function's `driver_override`. The kernel reads
- * this file only at the next probe. The stored name survives the end of this process, but not a
- * reboot. Nothing outside of sysfs is written.
+ * `driver_override` only at the next probe. The stored name survives the end of this process, but
+ * not a reboot. Nothing outside of sysfs is written.
  *
- * @throws VfioError ENODEV if the function, its IOMMU group or vfio-pci is missing; EINVAL for a
- *   bridge, or if a device of another bus in the group is in use
+ * @throws VfioError ENODEV if the function, its IOMMU group or vfio-pci is missing; EINVAL if the
+ *   function is a bridge, or if the group has a device of another bus that is in use
  */
 export function planBind(host: Host, name: string): Plan {
   const group = groupOf(host, name);
@@ -62,7 +63,7 @@ export function planBind(host: Host, name: string): Plan {
       code: 'ENODEV',
       message: 'the driver vfio-pci is not loaded',
       path: host.path('sys/bus/pci/drivers', DRIVER),
-      hint: "'modprobe vfio-pci' as root loads it.",
+      hint: "Load the driver as root: 'modprobe vfio-pci'.",
     });
   }
   const activity = new Activity(host);
@@ -83,7 +84,7 @@ export function planBind(host: Host, name: string): Plan {
 }
 
 /**
- * Plans to bind the functions of a group to their former drivers again.
+ * Plans the driver changes that bind the functions of a group to their former drivers again.
  *
  * @throws VfioError ENODEV if the function or its IOMMU group is missing
  */

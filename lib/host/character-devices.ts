@@ -4,9 +4,9 @@ import type { Host } from './host.js';
 import type { DeviceNode } from './open-nodes.js';
 
 /**
- * Lists the processes that have a character device of the function open. Examples of such devices
- * are GPUs, NVMe controllers, sound devices, virtio ports, serial ports, and USB devices behind a
- * controller.
+ * Lists the character devices of a function that are open, with the processes that opened the
+ * devices. Examples of character devices are GPUs, NVMe controllers, sound devices, virtio ports,
+ * serial ports, and USB devices behind a controller.
  */
 export function findCharacterUses(host: Host, activity: Activity, name: string): string[] {
   const nodes = [...characterNodes(host, activity, name), ...nvidiaNodes(host, name)];

@@ -1,37 +1,39 @@
 import type { Disk } from './below.js';
 import type { Host } from './host.js';
 
-/** A disk or partition that the kernel reported as in use. */
+/** A disk or partition that could not be opened exclusively. */
 export interface DiskUse {
   /** `'/dev/sda1'`. */
   readonly node: string;
-  /** Whether the disk is claimed; false if opening the disk failed for another reason. */
+  /** True if the disk is claimed; false if the open failed for another reason. */
   readonly claimed: boolean;
   /** `'/dev/sda1 is claimed by dm-0 (vg-home)'`. */
   readonly text: string;
 }
 
 /**
- * Exclusive access to the disks whose driver a plan changes. The kernel returns EBUSY for each disk
- * or partition that is mounted, is used as swap, or is claimed by LVM, RAID, ZFS, btrfs or another
- * program. While this object keeps a disk open, the kernel refuses every mount and every claim of
- * the disk and its partitions.
+ * Opens the disks in a plan exclusively. The kernel returns EBUSY for each disk or partition that
+ * is mounted, is used as swap, or is claimed by LVM, RAID, ZFS, btrfs or another program. While
+ * this object has a disk open, the kernel refuses every mount and every claim of the disk and its
+ * partitions.
  */
 export class Claim {
   readonly uses: readonly DiskUse[];
   readonly #host: Host;
   readonly #descriptors: { owner: string; fd: number }[] = [];
 
-  /** Opens the disks. The constructor does not throw if a disk is in use. */
+  /**
+   * Opens the disks. If an open fails, the constructor adds the disk to `uses` and does not throw.
+   */
   constructor(host: Host, disks: readonly Disk[]) {
     this.#host = host;
     const busy = new Set<string>();
     const uses: DiskUse[] = [];
     const partitions = disks.filter(({ whole }) => whole !== null);
     const wholes = disks.filter(({ whole }) => whole === null);
-    // Partitions are opened and closed before their disks. While this process has a partition open
-    // exclusively, the kernel refuses an exclusive open of the disk. While the disk is open, the
-    // kernel refuses the partition.
+    // Partitions are opened and closed before their disks. While a partition is open exclusively,
+    // the kernel refuses an exclusive open of the disk. While the disk is open exclusively, the
+    // kernel refuses an exclusive open of a partition.
     for (const disk of [...partitions, ...wholes]) {
       const use = this.#open(disk);
       if (use === null || busy.has(disk.name)) continue;
@@ -43,7 +45,7 @@ export class Claim {
 
   /**
    * Opens a disk or a partition exclusively. The disk stays open, and the partition is closed
-   * again. Returns the use, or null if the disk is not in use.
+   * again. Returns a description of the use, or null if the disk is not in use.
    */
   #open({ name, owner, node, number, whole }: Disk): DiskUse | null {
     try {

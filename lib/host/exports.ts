@@ -5,7 +5,7 @@ import type { Host } from './host.js';
 const NVMET = 'sys/kernel/config/nvmet/subsystems';
 const LIO = 'sys/kernel/config/target/core';
 
-/** A component of the kernel that has a disk open without a claim. */
+/** A component of the kernel that has opened a disk without a claim. */
 interface Export {
   /** `'loop3'`, `'the NVMe target nqn.example'`. */
   readonly user: string;
@@ -14,7 +14,7 @@ interface Export {
 }
 
 /**
- * Lists the components of the kernel that have a disk open without a claim: loop devices, NVMe
+ * Lists the components of the kernel that have opened the disk without a claim: loop devices, NVMe
  * targets and SCSI targets.
  */
 export function findExports(host: Host, disk: string, number: string | null): string[] {

@@ -15,9 +15,12 @@ import { basename } from 'node:path';
 import { Sysfs } from '../sysfs/sysfs.js';
 import { VfioError } from '../errors.js';
 
-/** Reads and writes the files of the machine that the setup of VFIO needs. */
+/** Reads and writes files of the machine: sysfs, procfs and device nodes. */
 export class Host extends Sysfs {
-  /** Reads a file without surrounding white space; null if the file cannot be read. */
+  /**
+   * Returns the contents of a file without surrounding white space, or null if the file cannot be
+   * read.
+   */
   text(...path: string[]): string | null {
     try {
       return readFileSync(this.path(...path), 'utf8').trim();
@@ -35,7 +38,7 @@ export class Host extends Sysfs {
     }
   }
 
-  /** Resolves all links in a path. Returns null if the target does not exist. */
+  /** Resolves all symbolic links in a path. Returns null if the target does not exist. */
   target(...path: string[]): string | null {
     try {
       return realpathSync(this.path(...path));
@@ -44,7 +47,10 @@ export class Host extends Sysfs {
     }
   }
 
-  /** Reads the target of a link, unresolved. Returns null if the link does not exist. */
+  /**
+   * Reads the target of a symbolic link without resolving the target. Returns null if the link does
+   * not exist.
+   */
   link(...path: string[]): string | null {
     try {
       return readlinkSync(this.path(...path));
@@ -58,7 +64,7 @@ export class Host extends Sysfs {
     return target === null ? null : basename(target);
   }
 
-  /** Lists the numbers of the processes, in ascending order. */
+  /** Lists the ids of all processes in ascending order. */
   processes(): string[] {
     const numbers = this.names('proc').filter((name) => /^\d+$/.test(name));
     return numbers.sort((a, b) => Number(a) - Number(b));
@@ -70,8 +76,8 @@ export class Host extends Sysfs {
   }
 
   /**
-   * Returns the number of a device node: `'b259:0'` for a block device, `'c226:0'` for a character
-   * device; null for any other file.
+   * Returns the device number of a device node: `'b259:0'` for a block device, `'c226:0'` for a
+   * character device. Returns null for any other file.
    */
   nodeNumber(path: string): string | null {
     const found = statSync(path, { throwIfNoEntry: false });
@@ -83,17 +89,18 @@ export class Host extends Sysfs {
    * mounted or already claimed.
    *
    * @param number - the expected device number, `'b259:0'`
-   * @throws an error of node:fs; ENXIO if the node belongs to another device
+   * @throws an error of `node:fs` if the open fails; VfioError ENXIO if the node belongs to another
+   *   device
    */
   openExclusive(path: string, number: string): number {
-    // With O_NONBLOCK, opening a drive without a medium does not wait for a medium.
+    // With O_NONBLOCK, the open of a drive without a medium does not wait for a medium.
     const fd = openSync(path, constants.O_RDONLY | constants.O_EXCL | constants.O_NONBLOCK);
     if (numberOf(fstatSync(fd)) === number) return fd;
     closeSync(fd);
     throw new VfioError({ code: 'ENXIO', syscall: 'open', path });
   }
 
-  /** Closes a file descriptor of {@link openExclusive}. */
+  /** Closes a file descriptor that {@link openExclusive} returned. */
   close(fd: number): void {
     closeSync(fd);
   }
@@ -111,8 +118,8 @@ export class Host extends Sysfs {
    */
   write(path: string, text: string): void {
     try {
-      // The file is opened write-only, because sysfs has write-only files, and without O_CREAT,
-      // because a missing file is an error.
+      // The file is opened write-only, because some files in sysfs are write-only. The file is
+      // opened without O_CREAT, so that a missing file gives an error.
       const fd = openSync(path, constants.O_WRONLY);
       try {
         writeSync(fd, text);
@@ -126,7 +133,7 @@ export class Host extends Sysfs {
         code,
         syscall: 'write',
         path,
-        ...(denied ? { hint: 'Binding a driver needs root: run the command with sudo.' } : {}),
+        ...(denied ? { hint: 'Only root can bind a driver: run the command with sudo.' } : {}),
         cause,
       });
     }
@@ -136,7 +143,7 @@ export class Host extends Sysfs {
 function numberOf(stats: Stats): string | null {
   const kind = stats.isBlockDevice() ? 'b' : stats.isCharacterDevice() ? 'c' : null;
   if (kind === null) return null;
-  // Linux has 12 bits for the major number and 20 for the minor number.
+  // In Linux, the major number has 12 bits and the minor number has 20 bits.
   const major = (stats.rdev >>> 8) & 0xfff;
   const minor = (stats.rdev & 0xff) | ((stats.rdev >>> 12) & 0xfff00);
   return `${kind}${major}:${minor}`;

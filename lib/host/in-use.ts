@@ -12,10 +12,10 @@ import { findVirtualUses } from './virtual-functions.js';
 /**
  * Lists the uses that end if the function loses its driver: mounted file systems, swap, open disks,
  * open character devices, active network interfaces, and virtual functions. Each use is a phrase:
- * `'/dev/sda1 is mounted on /'`. This function opens no disk. The class `Claim` opens disks.
+ * `'/dev/sda1 is mounted on /'`. Unlike the class `Claim`, this function opens no disk.
  *
- * @param activity - the current state of the machine; share one object if several functions are
- *   checked
+ * @param activity - the current state of the machine; pass the same object for all functions of a
+ *   group
  */
 export function findUses(host: Host, name: string, activity = new Activity(host)): string[] {
   const disks = findDisks(host, name).flatMap((disk) => findDiskUses(host, activity, disk.name));
@@ -62,7 +62,7 @@ function findMounted(
 }
 
 /**
- * Whether a disk belongs to a mounted btrfs. The list of mounts names only the first disk of a
+ * Whether a disk belongs to a mounted btrfs. The list of mounts contains only the first disk of a
  * btrfs.
  */
 function isInBtrfs(host: Host, disk: string): boolean {

@@ -4,13 +4,16 @@ import { VfioError } from '../errors.js';
 import type { Host } from './host.js';
 import { BRIDGES_STAY } from './readiness.js';
 
-/** The decision of a plan for each member of an IOMMU group. */
+/** The members of an IOMMU group, sorted by the change that a plan makes to them. */
 export interface Roles {
-  /** The members to bind to vfio-pci. */
+  /** Members that are bound to vfio-pci. */
   readonly free: readonly GroupMember[];
   /** Members that keep their driver. */
   readonly kept: readonly { readonly name: string; readonly why: string }[];
-  /** Members that keep their driver although the driver prevents programs from using the group. */
+  /**
+   * Descriptions of members that keep their driver, although the driver prevents programs from
+   * using the group.
+   */
   readonly blocking: readonly string[];
   /** Risks of binding: `'0000:00:1f.4 is an SMBus controller: …'`. */
   readonly warnings: readonly string[];
@@ -26,15 +29,15 @@ const BRIDGES: Readonly<Record<string, string>> = {
 
 /** Risks of binding a function, by class and subclass. */
 const RISKS: Readonly<Record<string, string>> = {
-  '0c05': 'an SMBus controller: the host loses its sensors and the memory modules behind it',
-  '0c80': "a serial bus controller: the firmware's flash (SPI) can be behind it",
+  '0c05': 'an SMBus controller: the host loses access to sensors and memory modules on the SMBus',
+  '0c80': "a serial bus controller: the firmware's flash (SPI) can be connected to this controller",
 };
 
 /**
  * Decides which members of a group to bind to vfio-pci. Members without a driver and bridges (class
- * 06xx) stay as they are, except the named function. A program does not need these members. The
- * firmware's flash and other devices can be behind a bridge, and vfio-pci puts an idle device into
- * D3hot.
+ * 06xx) are not changed, except the named function. These members do not prevent programs from
+ * using the group. The firmware's flash and other devices can be behind a bridge, and vfio-pci puts
+ * an idle device into D3hot.
  *
  * @throws VfioError EINVAL if the named function is a bridge, or if the group has a device in use
  *   that is not a PCI function
@@ -54,7 +57,7 @@ export function assignRoles(host: Host, group: IommuGroup, wanted: string): Role
     blocking: blockers.map((member) => {
       const { name, driver } = member;
       const unbind = freeMember(host, group, member);
-      return `${name}, ${bridgeName(host, name) ?? ''}, by ${driver ?? ''}, which keeps programs from the group (unbind by hand: ${unbind})`;
+      return `${name}, ${bridgeName(host, name) ?? ''}, by ${driver ?? ''}: this driver prevents programs from using the group (unbind by hand: ${unbind})`;
     }),
     warnings: free.flatMap(({ name }) => {
       const risk = RISKS[classOf(host, name)];
@@ -100,8 +103,8 @@ function refuseOthers(host: Host, members: readonly GroupMember[], group: IommuG
   if (other === undefined) return;
   throw new VfioError({
     code: 'EINVAL',
-    message: `${other.name} (${other.driver ?? ''}) is not a PCI function, and uses the group too`,
+    message: `${other.name} (${other.driver ?? ''}) is not a PCI function, and prevents programs from using the group`,
     path: `IOMMU group ${group.number}`,
-    hint: 'A program needs every device of the group. Unbind the driver of that device by hand first, if the host can do without it.',
+    hint: 'A program needs every device of the group. If the host does not need the other device, unbind its driver by hand first.',
   });
 }

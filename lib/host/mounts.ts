@@ -1,6 +1,6 @@
 import type { Host } from './host.js';
 
-/** A mount, from a line of proc_pid_mountinfo(5). */
+/** A mount: one line of `/proc/<pid>/mountinfo`. */
 export interface Mount {
   /**
    * Device number of the file system, `'259:1'`. A file system on several disks has its own device
@@ -20,8 +20,8 @@ interface View {
 }
 
 /**
- * The mounts of all processes. A container has its own mounts. A process with a changed root does
- * not see the mount on which this root lies.
+ * The mounts of all processes. A container has its own mounts. After chroot(2), a process does not
+ * see the mount that contains the new root.
  */
 export class Mounts {
   readonly #views: readonly View[];

@@ -8,9 +8,9 @@ const IFF_UP = 1;
 const NO_INTERFACE = ['pci-stub', 'uio_pci_generic', 'igb_uio'];
 
 /**
- * Lists a function's network interfaces that are up, in this and in other network namespaces. If no
- * interface of a network card is found, the interface is in a namespace that this process cannot
- * read. The function then reports that the interface can be up.
+ * Lists a function's network interfaces that are up, in this and in other network namespaces. If a
+ * network card has no visible interface, the interface is in a namespace that this process cannot
+ * read. In this case, the result says that the interface may be up.
  */
 export function findInterfaceUses(host: Host, activity: Activity, name: string): string[] {
   const own = host
@@ -18,8 +18,7 @@ export function findInterfaceUses(host: Host, activity: Activity, name: string):
     .filter((one) => isBelow(host, host.target('sys/class/net', one), name))
     .map((one) => ({ one, folder: 'sys/class/net', where: '' }));
   const others = activity.namespaces.flatMap(({ process, folder }) => {
-    // The links are read but not followed, because following a link would lead to the sysfs of this
-    // process.
+    // The links are read but not followed. A followed link would lead to the sysfs of this process.
     return host
       .names(folder)
       .filter((one) => host.link(folder, one)?.split('/').includes(name) === true)
@@ -27,7 +26,9 @@ export function findInterfaceUses(host: Host, activity: Activity, name: string):
   });
   const all = [...own, ...others];
   if (all.length === 0 && isNetworkCard(host, name)) {
-    return [`the network interface of ${name} is in another network namespace, where it may be up`];
+    return [
+      `the network interface of ${name} is in another network namespace, and the interface may be up`,
+    ];
   }
   return all
     .filter(({ one, folder }) => (Number(host.text(folder, one, 'flags') ?? 0) & IFF_UP) !== 0)

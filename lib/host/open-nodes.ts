@@ -8,14 +8,16 @@ export interface DeviceNode {
 }
 
 /**
- * The device nodes below /dev that processes have open. Only root can see the file descriptors of
+ * The device nodes below /dev that are open in a process. Only root can see the file descriptors of
  * other users.
  *
  * A node is found by its device number, because the path of the node can differ in a container.
  */
 export class OpenNodes {
   readonly #host: Host;
-  /** The processes that have a node open. The key is the path or the number of the node. */
+  /**
+   * The processes in which a node is open. The key is the path or the device number of the node.
+   */
   readonly #processes = new Map<string, Set<string>>();
 
   constructor(host: Host) {
@@ -24,8 +26,8 @@ export class OpenNodes {
     for (const pid of host.processes()) {
       for (const fd of host.names('proc', pid, 'fd')) {
         const path = host.link('proc', pid, 'fd', fd);
-        // Files outside of /dev are not looked up, because a network file system might never
-        // answer.
+        // Files outside of /dev are skipped, because a system call on a network file system might
+        // never return.
         if (path?.startsWith(prefix) !== true) continue;
         this.#add(path, pid);
         const number = host.nodeNumber(host.path('proc', pid, 'fd', fd));
@@ -39,7 +41,7 @@ export class OpenNodes {
     this.#processes.set(key, processes.add(pid));
   }
 
-  /** Lists the processes that have at least one of the nodes open: `'qemu (1234)'`. */
+  /** Lists the processes in which at least one of the nodes is open: `'qemu (1234)'`. */
   findProcesses(nodes: readonly DeviceNode[]): string[] {
     const keys = nodes.flatMap(({ path, number }) => (number === null ? [path] : [path, number]));
     const pids = new Set(keys.flatMap((key) => [...(this.#processes.get(key) ?? [])]));

@@ -11,12 +11,12 @@ const MAX_USER = 2 ** 32 - 2;
  * Returns the number of a user.
  *
  * @param user - a name, or a number from 0 to 2^32 - 2
- * @throws VfioError ENOENT if there is no such user; EINVAL for a number out of range
+ * @throws VfioError ENOENT if there is no such user; EINVAL if the number is out of range
  */
 export function resolveUser(user: string): number {
   if (/^\d+$/.test(user)) {
     if (Number(user) <= MAX_USER) return Number(user);
-    const message = `the number of a user is 0 to ${MAX_USER}`;
+    const message = `a user number must be 0 to ${MAX_USER}`;
     throw new VfioError({ code: 'EINVAL', message, path: user });
   }
   try {
@@ -27,7 +27,7 @@ export function resolveUser(user: string): number {
   }
 }
 
-/** Lists the existing VFIO device nodes of a group and of the group's functions. */
+/** Lists the VFIO device nodes that exist for a group and for the functions of the group. */
 export function findNodes(host: Host, group: IommuGroup): string[] {
   const devices = host.members(group).flatMap(({ name }) => host.vfioDevice(name) ?? []);
   const nodes = [host.groupNode(group), ...devices.map((device) => host.deviceNode(device))];
@@ -41,7 +41,7 @@ export function chownNodes(nodes: readonly string[], uid: number): void {
       chownSync(path, uid, -1);
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
-      const hint = 'Changing the owner of a node needs root: run the command with sudo.';
+      const hint = 'Only root can change the owner of a node: run the command with sudo.';
       throw new VfioError({ code, syscall: 'chown', path, hint, cause });
     }
   }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Paths where distributions install the list of https://pci-ids.ucw.cz. */
+/** Paths where distributions install the file `pci.ids` of https://pci-ids.ucw.cz. */
 const PLACES = [
   '/usr/share/hwdata/pci.ids',
   '/usr/share/misc/pci.ids',
@@ -14,8 +14,8 @@ export interface PciNames {
   readonly device: string | null;
   readonly subsystem: string | null;
   /**
-   * Name of the subclass, `'Non-Volatile memory controller'`. For an unlisted subclass, the name of
-   * the class and the number: `'Mass storage controller [0177]'`.
+   * Name of the subclass, `'Non-Volatile memory controller'`. If the subclass is not listed, the
+   * name of the class is followed by the number: `'Mass storage controller [0177]'`.
    */
   readonly class: string | null;
   /** `'NVM Express'`. */
@@ -43,7 +43,10 @@ export class PciIds {
     this.#text = `\n${text}`;
   }
 
-  /** Loads the list that is installed on this system. The list is empty if no list is installed. */
+  /**
+   * Loads the file that is installed on this system. If no file is installed, the list of names is
+   * empty.
+   */
   static ofSystem(places: readonly string[] = PLACES): PciIds {
     for (const place of places) {
       try {
@@ -88,7 +91,8 @@ export class PciIds {
   }
 
   /**
-   * Returns the lines from the line that begins with `key` up to the next line without indentation.
+   * Returns the section whose first line begins with `key`. The section ends before the next line
+   * without indentation.
    */
   #section(key: string): string | null {
     return cut(this.#text, `\n${key}  `, /\n[^\t#]/g);

@@ -2,9 +2,9 @@ import type { Host } from './host.js';
 import type { Plan } from './binding.js';
 
 /**
- * Formats udev rules that bind the planned functions to vfio-pci at each boot. The rules match both
- * the address and the ids of a function. If the buses are renumbered, the rules therefore bind no
- * other function.
+ * Formats udev rules that bind the planned functions to vfio-pci at each boot. A rule matches a
+ * function only if the address and the ids match. The rules therefore bind no other function if
+ * buses are renumbered.
  *
  * @param owner - the user who becomes the owner of the nodes; root if undefined
  */

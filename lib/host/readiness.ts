@@ -9,14 +9,15 @@ import type { Host } from './host.js';
 
 export { acceptsToken } from '../sysfs/vf-token.js';
 
-export const BRIDGES_STAY = 'A bridge keeps its driver: bind the devices behind the bridge.';
+export const BRIDGES_STAY = 'Bind the devices behind the bridge. A bridge keeps its driver.';
 
 /**
- * Whether a program of this user can open a function now. If not, the object says what is missing.
+ * Whether a program of this user can open a function now. If the function cannot be opened,
+ * `missing` contains the reason.
  */
 export interface Readiness {
   readonly ready: boolean;
-  /** What is missing: `'bound to nvme, not to vfio-pci'`. */
+  /** The reason why the function cannot be opened: `'bound to nvme, not to vfio-pci'`. */
   readonly missing?: string;
   /** How the user can fix the problem. */
   readonly hint?: string | undefined;

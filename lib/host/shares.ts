@@ -2,8 +2,8 @@ import type { Host } from './host.js';
 import type { Mount, Mounts } from './mounts.js';
 
 /**
- * Lists the mounted shares of a virtio function. The shares are 9p and virtiofs file systems. A
- * share has no disk and is mounted by the tag of its device.
+ * Lists the mounted shares (9p and virtiofs file systems) of a virtio function. A share has no
+ * disk. The source of the mount is the tag of the virtio device.
  *
  * @param isBelow - returns whether a path in sysfs is below the function
  */
@@ -34,8 +34,8 @@ function match9p(host: Host, device: string): (mount: Mount) => boolean {
 }
 
 /**
- * Returns a predicate that accepts a mount if the mount's source is the tag of the device. Before
- * Linux 6.9 the kernel does not report the tag, so every virtiofs mount matches.
+ * Returns a function that accepts a mount if the source of the mount is the tag of the device. A
+ * kernel before Linux 6.9 does not report the tag, so every virtiofs mount is accepted.
  */
 function matchVirtiofs(host: Host, device: string): (mount: Mount) => boolean {
   const own = host

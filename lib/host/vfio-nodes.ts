@@ -2,7 +2,7 @@ import type { Host } from './host.js';
 import type { DeviceNode } from './open-nodes.js';
 
 /**
- * Lists the VFIO device nodes by which functions are opened: the group's node and the function's
+ * Lists the VFIO device nodes of functions: for each function, the group's node and the function's
  * own node.
  */
 export function vfioNodes(host: Host, names: readonly string[]): DeviceNode[] {

@@ -4,7 +4,7 @@ import type { Host } from './host.js';
 
 /**
  * Lists the virtual functions of a physical function. When a physical function loses its driver,
- * the kernel removes its virtual functions, even while programs have these functions open.
+ * the kernel removes its virtual functions, even if programs have opened them.
  */
 export function findVirtualUses(host: Host, activity: Activity, name: string): string[] {
   return host
@@ -17,6 +17,6 @@ export function findVirtualUses(host: Host, activity: Activity, name: string): s
       const processes = activity.openNodes.findProcesses(vfioNodes(host, [virtual]));
       const open = processes.length === 0 ? '' : `, open in ${processes.join(', ')}`;
       const driver = host.driver(virtual) ?? 'no driver';
-      return [`virtual function ${virtual} (${driver}${open}) ends with ${name}`];
+      return [`virtual function ${virtual} (${driver}${open}) is removed together with ${name}`];
     });
 }

@@ -2,15 +2,15 @@ import { basename } from 'node:path';
 import type { GroupMember, IommuGroup, Sysfs } from './sysfs.js';
 
 /**
- * Functions that return hints for the most frequent failures. Each hint contains the actual names
- * and numbers on this machine. The causes of the failures were collected from the issue trackers of
- * other VFIO programs. The errno values were taken from the source of the kernel.
+ * Functions that return hints for the most frequent failures. Each hint contains names and numbers
+ * of this machine. The causes of the failures were collected from the issue trackers of other VFIO
+ * programs. The errno values were taken from the source of the kernel.
  */
 
 /**
- * Whether the driver of one device prevents VFIO from using the device's IOMMU group. The VFIO
- * drivers and the drivers pcieport and pci-stub do not prevent VFIO from using the group. In the
- * kernel, these drivers set driver_managed_dma.
+ * Whether the driver of a device prevents VFIO from using the device's IOMMU group. VFIO drivers,
+ * pcieport and pci-stub do not prevent VFIO from using the group, because these drivers set
+ * `driver_managed_dma` in the kernel.
  */
 function blocksVfio(member: GroupMember): boolean {
   const { driver } = member;
@@ -33,17 +33,17 @@ export function findBlockers(sysfs: Sysfs, group: IommuGroup): GroupMember[] {
 export function notViable(sysfs: Sysfs, group: IommuGroup): string {
   const blockers = findBlockers(sysfs, group);
   if (blockers.length === 0) {
-    return `A host driver uses a device of IOMMU group ${group.number}; see 'ls /sys/kernel/iommu_groups/${group.number}/devices'.`;
+    return `A host driver uses a device of IOMMU group ${group.number}. 'ls /sys/kernel/iommu_groups/${group.number}/devices' lists the devices.`;
   }
   const names = blockers.map(({ name, driver }) => `${name} (${driver ?? ''})`).join(', ');
   const commands = blockers.map((member) => `'${freeMember(sysfs, group, member)}'`).join(', ');
-  return `Host drivers use ${names}. A program needs every device of IOMMU group ${group.number}. Bind the other devices to vfio-pci too, or unbind their drivers (${commands}). PCI bridges can keep their driver (pcieport).`;
+  return `Host drivers use ${names}. A program needs every device of IOMMU group ${group.number}. Bind the other devices to vfio-pci too, or unbind their drivers (${commands}). PCI bridges can keep the driver pcieport.`;
 }
 
 /**
- * Returns the command that unbinds the host driver from a device in the group. `vfio bind` accepts
- * neither a bridge (class 06xx) nor a device that is not on a PCI bus. For these devices, the user
- * must unbind the driver by hand.
+ * Returns the command that unbinds the host driver from a device in the group. `vfio bind` refuses
+ * bridges (class 06xx) and devices that are not on a PCI bus. For these devices, the command
+ * unbinds the driver by a write to sysfs.
  */
 export function freeMember(sysfs: Sysfs, group: IommuGroup, { name }: GroupMember): string {
   const found = sysfs.describe(name);
@@ -70,11 +70,11 @@ export function noIommu(name: string): string {
 }
 
 /**
- * The hint for a program that opens a device without an IOMMU. With the option noiommu, a program
- * can open a device without an IOMMU. The command line has no such option.
+ * The hint for a program that opens a device without an IOMMU. Only a program can use the option
+ * `noiommu`, because the command `vfio` has no such option.
  */
 export function noIommuToOpen(name: string): string {
-  return `${noIommu(name)} With the option noiommu: true of openDevice(), a program can open the device without an IOMMU. The device can then overwrite all memory of the host.`;
+  return `${noIommu(name)} With the option noiommu: true of openDevice(), a program can open the device without an IOMMU. Without an IOMMU, the device can overwrite all memory of the host.`;
 }
 
 export function noNoiommu(sysfs: Sysfs, name: string): string {
@@ -82,7 +82,7 @@ export function noNoiommu(sysfs: Sysfs, name: string): string {
 }
 
 export function noNode(path: string): string {
-  return `The device is bound, but its node ${path} is missing. If the program runs in a container, start the container with '--device ${path}'. Otherwise check that udev or devtmpfs runs.`;
+  return `The device is bound, but its node ${path} is missing. If the program runs in a container, start the container with '--device ${path}'. Outside of a container, check that udev runs or devtmpfs is mounted.`;
 }
 
 export function noContainer(path: string): string {
@@ -96,14 +96,15 @@ export function noIommufd(path: string): string {
 export function notPermitted(path: string): string {
   const uid = process.getuid?.() ?? 0;
   if (uid === 0) {
-    return `Root may not open ${path}. Either the device list of the container lacks the node (start the container with '--device ${path}'), or the group has no IOMMU and the process lacks CAP_SYS_RAWIO.`;
+    return `Root has no permission to open ${path}. In a container, the node may be missing in the device list: start the container with '--device ${path}'. For a group without an IOMMU, the process needs CAP_SYS_RAWIO.`;
   }
-  return `User ${uid} may not open ${path}. Change the owner: 'sudo chown ${uid} ${path}'. For a permanent change, add the udev rule '${udevMatch(path)}, GROUP="vfio", MODE="0660"' and make the user a member of that group.`;
+  return `User ${uid} has no permission to open ${path}. Change the owner: 'sudo chown ${uid} ${path}'. For a permanent change, add the udev rule '${udevMatch(path)}, GROUP="vfio", MODE="0660"' and add the user to the group vfio.`;
 }
 
 /**
- * Returns the part of a udev rule that matches a device node. The nodes of groups and VFIO devices
- * belong to their own device classes. All other nodes are misc devices.
+ * Returns the part of a udev rule that matches a device node. The nodes of groups have the device
+ * class `vfio`, and the nodes of VFIO devices have the class `vfio-dev`. All other nodes are misc
+ * devices.
  */
 function udevMatch(path: string): string {
   if (path.includes('/vfio/devices/')) return 'SUBSYSTEM=="vfio-dev"';
@@ -111,7 +112,7 @@ function udevMatch(path: string): string {
 }
 
 export function groupBusy(path: string): string {
-  return `A group has one opener at a time. Another process or worker has ${path} open, or has opened the device by the other interface (VFIO_VIA). 'fuser -v ${path}' lists the processes.`;
+  return `A group can have only one opener at a time. Another process or worker has opened ${path}, or has opened the device through the other interface (VFIO_VIA). 'fuser -v ${path}' lists the processes.`;
 }
 
 export function noType1(): string {
@@ -119,38 +120,38 @@ export function noType1(): string {
 }
 
 export function unsafeInterrupts(module: 'vfio_iommu_type1' | 'iommufd'): string {
-  return `The machine does not isolate interrupts of devices. Turn on interrupt remapping in the firmware settings (in QEMU: intremap=on). If you trust the device, you can allow unsafe interrupts as root: 'echo 1 > /sys/module/${module}/parameters/allow_unsafe_interrupts'.`;
+  return `The machine does not isolate the interrupts of its devices. Turn on interrupt remapping in the firmware settings (in QEMU: intremap=on). If you trust the device, you can allow unsafe interrupts as root: 'echo 1 > /sys/module/${module}/parameters/allow_unsafe_interrupts'.`;
 }
 
 /**
- * VFIO_DEVICE_BIND_IOMMUFD fails with EPERM if the group has two owners, or if the interrupts of
- * the device are not isolated.
+ * Explains EPERM of VFIO_DEVICE_BIND_IOMMUFD. The causes are two owners of the group, or device
+ * interrupts that are not isolated.
  */
 export function bindNotPermitted(sysfs: Sysfs, group: IommuGroup): string {
   if (findBlockers(sysfs, group).length > 0) return notViable(sysfs, group);
   const shared = sysfs.members(group).length > 1;
-  const other = ` Another possible cause: another process has a device of IOMMU group ${group.number} open.`;
+  const other = ` Another possible cause: another process has opened a device of IOMMU group ${group.number}.`;
   return unsafeInterrupts('iommufd') + (shared ? other : '');
 }
 
-/** How a program passes a VF token, and how the user passes a VF token to a command. */
+/** Explains how a program passes a VF token, and how a user passes a VF token to a command. */
 const PASS_TOKEN =
-  'as the option vfToken of openDevice(), or to vfio as --vf-token or VFIO_VF_TOKEN';
+  'A program passes the UUID as the option vfToken of openDevice(). The command vfio accepts --vf-token and VFIO_VF_TOKEN';
 
 export function tokenRefused(sysfs: Sysfs, name: string, given: boolean): string {
   const owner = sysfs.physicalFunction(name) ?? 'the physical function';
   return given
     ? `The VF token differs from the token of ${name}: pass the UUID with which ${owner} was opened.`
-    : `${name} needs a VF token: pass the UUID with which ${owner} was opened, ${PASS_TOKEN}.`;
+    : `${name} needs a VF token: pass the UUID with which ${owner} was opened. ${PASS_TOKEN}.`;
 }
 
 /** The hint that `vfio doctor` shows for a VF if the physical function is bound to vfio-pci. */
 export function tokenNeeded(owner: string): string {
-  return `pass the UUID with which ${owner} was opened, ${PASS_TOKEN}`;
+  return `pass the UUID with which ${owner} was opened. ${PASS_TOKEN}`;
 }
 
 export function tokenUnwanted(name: string): string {
-  return `${name} does not accept a VF token: omit vfToken and --vf-token. (A character device accepts a VF token only on kernels newer than 6.12.)`;
+  return `${name} does not accept a VF token: omit vfToken and --vf-token. On kernels up to 6.12, a character device never accepts a VF token.`;
 }
 
 export function bindRefused(name: string): string {
@@ -158,14 +159,14 @@ export function bindRefused(name: string): string {
 }
 
 export function resetContended(name: string): string {
-  return `Another device on the bus of ${name} was being reset: try again.`;
+  return `Another device on the bus of ${name} was being reset. Try again.`;
 }
 
 export function memlock(sysfs: Sysfs, size: bigint, mapped: bigint): string | undefined {
   const limit = sysfs.memlockLimit();
   if (limit === null) return undefined;
   const needed = size + mapped;
-  return `Mapping ${size} bytes, with ${mapped} mapped already, needs a locked-memory limit of at least ${needed} bytes. RLIMIT_MEMLOCK is ${limit} bytes. Raise the limit with 'prlimit --pid ${process.pid} --memlock=${needed}' as root, with 'ulimit -l', with LimitMEMLOCK= of a service, or with '--ulimit memlock=-1' of a container.`;
+  return `${mapped} bytes are mapped, and ${size} more bytes need a locked-memory limit of at least ${needed} bytes. The limit RLIMIT_MEMLOCK is ${limit} bytes. Raise the limit with 'prlimit --pid ${process.pid} --memlock=${needed}' as root, with 'ulimit -l', with LimitMEMLOCK= of a service, or with '--ulimit memlock=-1' of a container.`;
 }
 
 export function noMoreMappings(): string {
@@ -174,7 +175,7 @@ export function noMoreMappings(): string {
 
 export function iovaOutside(ranges: readonly { start: bigint; end: bigint }[]): string {
   const list = ranges.map(({ start, end }) => `0x${start.toString(16)}-0x${end.toString(16)}`);
-  return `The IOMMU can map only whole pages, and only at IOVAs in the ranges ${list.join(', ')}.`;
+  return `The IOMMU maps only whole pages. The allowed IOVA ranges are ${list.join(', ')}.`;
 }
 
 export function hugePagePool(pageSize: number): string {
@@ -182,15 +183,15 @@ export function hugePagePool(pageSize: number): string {
 }
 
 export function hugePages(pageSize: number, size: number): string {
-  return `The pool has fewer than ${size / pageSize} free huge pages of that size. Enlarge the pool as root: 'echo ${size / pageSize} > ${hugePagePool(pageSize)}'.`;
+  return `The pool has fewer than ${size / pageSize} free huge pages of ${pageSize} bytes. Enlarge the pool as root: 'echo ${size / pageSize} > ${hugePagePool(pageSize)}'.`;
 }
 
 export function noDma(): string {
-  return 'Without an IOMMU, no memory can be mapped. The device would need physical addresses, and this library provides no physical addresses.';
+  return 'Without an IOMMU, no memory can be mapped for DMA. The device would need physical addresses, but this library does not provide physical addresses.';
 }
 
 export function noPasid(): string {
-  return "PASIDs need the character device. Open the device with the option via: 'cdev'.";
+  return "PASIDs are available only through the character device. Open the device with the option via: 'cdev'.";
 }
 
 export function noHostInterrupt(name: string): string {
@@ -198,5 +199,5 @@ export function noHostInterrupt(name: string): string {
 }
 
 export function affinityRefused(path: string): string {
-  return `Only root may write ${path}. The CPUs must be online, and a managed interrupt of the kernel cannot be moved to other CPUs.`;
+  return `Only root has permission to write ${path}. The CPUs must be online. An interrupt that the kernel manages cannot be moved to other CPUs.`;
 }

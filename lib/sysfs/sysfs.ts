@@ -19,8 +19,7 @@ export class Sysfs {
   readonly #root: string;
 
   /**
-   * @param root - a folder that is used in place of `/`, for example a copy of /sys from another
-   *   machine
+   * @param root - the folder to use as `/`, for example a copy of `/sys` from another machine
    */
   constructor(root = '/') {
     this.#root = root;
@@ -126,10 +125,7 @@ export class Sysfs {
     return this.has(join(this.device(name), 'sriov_totalvfs'));
   }
 
-  /**
-   * Returns the IOMMU of a function. The result also contains whether type1 or iommufd allows
-   * unsafe interrupts.
-   */
+  /** Returns the IOMMU of a function, and whether type1 or iommufd allows unsafe interrupts. */
   iommu(name: string): IommuFacts {
     const unsafe = ['vfio_iommu_type1', 'iommufd'].some(
       (module) =>

@@ -5,14 +5,14 @@ import type { OpenRequest } from '../contract/open-options.js';
 import type { IommuGroup, Sysfs } from './sysfs.js';
 import { chooseVia } from './via.js';
 
-/** The PCI function that will be opened, and the kernel interface that will be used. */
+/** The PCI function to open, and the kernel interface to use. */
 export interface Target {
   readonly name: string;
   readonly via: Via;
   readonly group: IommuGroup;
   /**
-   * The name of the character device, for example `'vfio3'`. Null if sysfs lists no character
-   * device, as in Linux before 6.1.
+   * The name of the character device, for example `'vfio3'`; null if sysfs lists no character
+   * device. Linux before 6.1 has no character devices.
    */
   readonly vfioDevice: string | null;
 }

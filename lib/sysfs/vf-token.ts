@@ -2,9 +2,9 @@ import { isVfio } from './hints.js';
 import type { Sysfs } from './sysfs.js';
 
 /**
- * Returns the physical function whose VF token is needed to open a VF. Returns null if no token is
- * needed. The kernel asks for the token if the physical function is bound to vfio-pci
- * (vfio_pci_validate_vf_token).
+ * Returns the physical function whose VF token is needed to open a VF, or null if no token is
+ * needed. The kernel requires the token if the physical function is bound to vfio-pci
+ * (`vfio_pci_validate_vf_token`).
  */
 export function tokenOwner(sysfs: Sysfs, name: string): string | null {
   const owner = sysfs.physicalFunction(name);
@@ -14,8 +14,8 @@ export function tokenOwner(sysfs: Sysfs, name: string): string | null {
 }
 
 /**
- * Whether the kernel accepts a VF token when the function is opened. For any other function, the
- * kernel refuses a token with EINVAL.
+ * Whether the kernel accepts a VF token when the function is opened. If a function does not accept
+ * a token, the kernel refuses the token with EINVAL.
  */
 export function acceptsToken(sysfs: Sysfs, name: string): boolean {
   return sysfs.isPhysicalFunction(name) || tokenOwner(sysfs, name) !== null;

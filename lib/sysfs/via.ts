@@ -3,11 +3,11 @@ import { isVia } from '../contract/open-options.js';
 import type { Sysfs } from './sysfs.js';
 
 /**
- * Chooses whether to open a function through its group or through its character device. The option
- * `fds` decides. If `fds` is missing, the option `via` decides. If `via` is missing too, the
- * environment variable `VFIO_VIA` decides. If all three are missing, the character device is used
- * if its nodes exist. The choice does not depend on the version of the kernel, because some kernels
- * are built without the character device, for example Debian's kernels 6.12 and 7.2.
+ * Chooses whether to open a function through its group or through its character device. The
+ * interface is taken from the option `fds`, then from the option `via`, then from the environment
+ * variable `VFIO_VIA`. If all three are missing, the character device is used if its nodes exist.
+ * The kernel version is not used, because some kernels are built without the character device, for
+ * example Debian's kernels 6.12 and 7.2.
  *
  * @param device - the name of the function's character device in sysfs, for example `'vfio3'`, or
  *   null if the function has no character device

@@ -133,7 +133,7 @@ test('release fails if vfio-pci binds the function again by its ids', (t) => {
   const error = t.throws(() => applyPlan(host, planRelease(host, GPU), false), {
     instanceOf: VfioError,
     code: 'EBUSY',
-    message: /vfio-pci bound to 0000:01:00\.0 again, since it claims the ids 1b36:0010/,
+    message: /vfio-pci bound to 0000:01:00\.0 again, because the driver claims the ids 1b36:0010/,
   });
   t.regex(error.hint ?? '', /echo 1b36 0010 > .*\/vfio-pci\/remove_id.*ids=/);
   t.is(host.driver(GPU), 'vfio-pci');
@@ -190,8 +190,8 @@ test('without --force, bind and release refuse a physical function that has virt
     const host = new FakeHost(t, { devices: [{ name: GPU, driver, group: 1 }, ...virtual] });
     virtualize(host);
     t.deepEqual(plan(host, GPU).uses, [
-      `virtual function 0000:02:00.0 (igbvf) ends with ${GPU}`,
-      `virtual function 0000:02:00.1 (vfio-pci, open in qemu (4711)) ends with ${GPU}`,
+      `virtual function 0000:02:00.0 (igbvf) is removed together with ${GPU}`,
+      `virtual function 0000:02:00.1 (vfio-pci, open in qemu (4711)) is removed together with ${GPU}`,
     ]);
     t.throws(() => applyPlan(host, plan(host, GPU), false), { code: 'EBUSY' });
     t.is(host.driver(GPU), driver);

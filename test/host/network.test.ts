@@ -49,7 +49,7 @@ test('a network card is not in use while its interface is down in another networ
 test('a network card without an interface in any visible namespace counts as in use', (t) => {
   const host = machine(t);
   t.deepEqual(findUses(host, NIC), [
-    `the network interface of ${NIC} is in another network namespace, where it may be up`,
+    `the network interface of ${NIC} is in another network namespace, and the interface may be up`,
   ]);
   t.deepEqual(findUses(machine(t, 'pci-stub'), NIC), []);
 });

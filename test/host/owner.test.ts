@@ -9,7 +9,7 @@ test('a user number is in the range 0 to 2^32 - 2', (t) => {
     t.throws(() => resolveUser(user), {
       instanceOf: VfioError,
       code: 'EINVAL',
-      message: `EINVAL: the number of a user is 0 to 4294967294 '${user}'`,
+      message: `EINVAL: a user number must be 0 to 4294967294 '${user}'`,
     });
   }
 });

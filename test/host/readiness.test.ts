@@ -27,7 +27,7 @@ test('an unbound function and a bridge are not ready', (t) => {
   t.is(checkReadiness(host, '0000:01:00.0').missing, 'not bound to vfio-pci');
   const port = checkReadiness(host, '0000:00:01.0');
   t.is(port.missing, 'a bridge');
-  t.regex(port.hint ?? '', /bind the devices behind/);
+  t.regex(port.hint ?? '', /Bind the devices behind/);
 });
 
 test('a function without an IOMMU group is not ready', (t) => {

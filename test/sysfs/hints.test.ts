@@ -108,7 +108,7 @@ refuses('another process has a device of the group open', {
   fail: ['deviceBindIommufd', 'EPERM'],
   code: 'EPERM',
   path: /^0000:01:00\.0$/,
-  hint: [/another process has a device of IOMMU group 12 open/],
+  hint: [/another process has opened a device of IOMMU group 12/],
 });
 refuses('another process has the container open', {
   fail: ['open', 'EBUSY'],

@@ -2,7 +2,9 @@ import { VfioError } from '../../errors.js';
 import { native } from '../../native/binding.js';
 import { type Check, ok, problem } from './finding.js';
 
-/** Checks that the native addon loads; without the addon, only mock devices can be opened. */
+/**
+ * Checks that the native addon can be loaded. Without the addon, only mock devices can be opened.
+ */
 export const addon: Check = () => {
   try {
     native();

@@ -5,8 +5,8 @@ import { checkReadiness } from '../readiness.js';
 import { type Check, type Finding, note, ok, problem } from './finding.js';
 
 /**
- * Checks that the given function can be opened now. Without a given function, checks every function
- * that is bound to vfio-pci.
+ * Checks that the given function can be opened now. If no function is given, every function that is
+ * bound to vfio-pci is checked.
  */
 export const devices: Check = (host, { device }) => {
   const names = device === undefined ? boundFunctions(host) : [device];
@@ -31,14 +31,17 @@ function boundFunctions(host: Host): string[] {
   });
 }
 
-/** Checks that no function of the group has a host driver. */
+/**
+ * Checks that no function of the group has a host driver that prevents programs from using the
+ * group.
+ */
 function checkViability(host: Host, group: IommuGroup): Finding[] {
   const blockers = hints.findBlockers(host, group);
   const bound = host.members(group).some(({ driver }) => driver !== null && hints.isVfio(driver));
   if (blockers.length === 0 || !bound) return [];
   const names = blockers.map(({ name, driver }) => `${name} (${driver ?? ''})`).join(', ');
   const [first = ''] = blockers.map((member) => hints.freeMember(host, group, member));
-  const text = `not viable: the host uses ${names}`;
+  const text = `not viable, because the host uses ${names}`;
   return [
     problem(
       `group ${group.number}`,

@@ -1,8 +1,8 @@
 import type { Host } from '../host.js';
 
 /**
- * `problem`: programs cannot use VFIO. `warning`: programs can use VFIO, but with a limit or a
- * risk.
+ * The state `problem` means that programs cannot use VFIO. The state `warning` means that programs
+ * can use VFIO, but with a limit or a risk.
  */
 export type State = 'ok' | 'note' | 'warning' | 'problem';
 

@@ -17,8 +17,8 @@ export const modules: Check = (host) => {
 };
 
 /**
- * Checks the device nodes of the two VFIO interfaces, which all devices share. One of the
- * interfaces must be usable.
+ * Checks the device nodes `/dev/vfio/vfio` and `/dev/iommu`. Each of the two VFIO interfaces needs
+ * one of these nodes, and one interface must be usable.
  */
 export const interfaces: Check = (host) => {
   const group = checkInterface(host, 'group and container', host.containerNode);
@@ -42,7 +42,8 @@ function checkInterface(host: Host, name: string, node: string): Finding | null 
 }
 
 /**
- * Reports that this process runs in a container. A container can hide device nodes of the machine.
+ * Reports whether this process runs in a container. A container can hide device nodes of the
+ * machine.
  */
 export const container: Check = (host) => {
   const files = ['.dockerenv', 'run/.containerenv', 'run/systemd/container'];
@@ -52,7 +53,7 @@ export const container: Check = (host) => {
   return [
     note(
       'container',
-      'nodes and limits must be passed into the container',
+      'this process runs in a container: pass device nodes and limits into the container',
       'docker run --device /dev/vfio/vfio --device /dev/vfio/<group> --ulimit memlock=-1:-1',
     ),
   ];

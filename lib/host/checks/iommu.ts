@@ -15,7 +15,7 @@ export const iommu: Check = (host) => {
       ? [
           warning(
             'iommu',
-            'devices without an IOMMU may be bound: such a device can overwrite all host memory',
+            'unsafe mode is on: vfio-pci also binds devices without an IOMMU, and these devices can overwrite all host memory',
             'echo 0 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode',
           ),
         ]
@@ -36,14 +36,14 @@ function whyNone(host: Host): Finding {
   if (table === 'DMAR' && !/\bintel_iommu=(on|sm_on)\b/.test(commandLine)) {
     return problem(
       'iommu',
-      'the machine has VT-d, but Linux does not use it',
+      'the machine has VT-d, but Linux does not use VT-d',
       `add intel_iommu=on ${grub}`,
     );
   }
   if (table !== undefined) {
     return problem(
       'iommu',
-      `the firmware describes an IOMMU (${table}), but Linux made no groups`,
+      `the firmware describes an IOMMU (${table}), but Linux created no IOMMU groups`,
       'dmesg | grep -i -e DMAR -e AMD-Vi -e iommu',
     );
   }
@@ -72,13 +72,18 @@ export const interruptRemapping: Check = (host) => {
     isOn(host, name, 'allow_unsafe_interrupts'),
   );
   if (module !== undefined) {
-    return [warning(check, `off, and ${module} allows devices to send any interrupt`)];
+    return [
+      warning(
+        check,
+        `off, and ${module} (allow_unsafe_interrupts) allows devices to send any interrupt`,
+      ),
+    ];
   }
   return [
     problem(
       check,
-      'off: a device could send any interrupt, so vfio refuses devices',
-      "turn it on in the firmware's settings (x2APIC, VT-d) and remove intremap=off; for QEMU intel-iommu,intremap=on; to trust the devices: echo 1 > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+      'off: a device could send any interrupt, so VFIO refuses to open devices',
+      "turn on interrupt remapping in the firmware's settings (x2APIC, VT-d) and remove intremap=off; for QEMU intel-iommu,intremap=on; to trust the devices: echo 1 > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
     ),
   ];
 };
@@ -87,7 +92,7 @@ export const interruptRemapping: Check = (host) => {
 export const lockdown: Check = (host) => {
   const mode = /\[(\w+)\]/.exec(host.text('sys/kernel/security/lockdown') ?? '')?.[1];
   if (mode === undefined || mode === 'none') return [];
-  const text = `${mode}: sysfs does not allow writes to configuration space and BARs (setpci fails); VFIO works`;
+  const text = `${mode}: the kernel refuses writes to configuration space and BARs by sysfs (setpci fails), but VFIO works`;
   return [note('lockdown', text)];
 };
 

@@ -3,12 +3,12 @@ import { type Check, note, ok, problem } from './finding.js';
 
 const CAP_IPC_LOCK = 14n;
 
-/** Checks that the limit of locked memory allows the DMA memory to be mapped. */
+/** Checks that the limit of locked memory is large enough for the DMA memory. */
 export const memlock: Check = (host, { memory }) => {
   const check = 'memlock';
   const limit = host.memlockLimit();
   if (limit === null) return [ok(check, 'no limit')];
-  if (isPrivileged(host)) return [ok(check, `${mib(limit)}, not enforced with CAP_IPC_LOCK`)];
+  if (isPrivileged(host)) return [ok(check, `${mib(limit)}, ignored because of CAP_IPC_LOCK`)];
   const kib = ((memory ?? 0n) + 1023n) / 1024n;
   const fix = `ulimit -l ${kib.toString()}, after '* - memlock ${kib.toString()}' in /etc/security/limits.conf; LimitMEMLOCK= of a service; --ulimit memlock=-1:-1 of a container`;
   if (memory === undefined) {
@@ -19,9 +19,9 @@ export const memlock: Check = (host, { memory }) => {
 };
 
 /**
- * Whether the kernel ignores the limit of locked memory. CAP_IPC_LOCK is effective only in the
- * initial user namespace. In a container of an ordinary user, a process can also show CAP_IPC_LOCK,
- * but the kernel enforces the limit.
+ * Whether the kernel ignores the limit of locked memory. The kernel ignores the limit only for a
+ * process that has CAP_IPC_LOCK in the initial user namespace. For a process in the container of an
+ * ordinary user, the kernel enforces the limit.
  */
 function isPrivileged(host: Host): boolean {
   if (!isInitialNamespace(host)) return false;
@@ -30,14 +30,14 @@ function isPrivileged(host: Host): boolean {
 }
 
 /**
- * Target of the symbolic link in /proc that identifies the initial user namespace. The number is a
- * constant of the kernel (PROC_USER_INIT_INO).
+ * Target of the link `/proc/self/ns/user` in the initial user namespace. The number in the text is
+ * a constant of the kernel (`PROC_USER_INIT_INO`).
  */
 const INITIAL = 'user:[4026531837]';
 
 /**
  * Whether this process is in the initial user namespace. The initial namespace maps every user
- * number to itself. Another namespace has this map only if root has created the namespace so.
+ * number to itself. Another namespace has this map only if root has written the map.
  */
 function isInitialNamespace(host: Host): boolean {
   const map = host.text('proc/self/uid_map');

@@ -171,7 +171,7 @@ test('the hint of ENOMEM has the needed bytes and the allowed bytes', (t) => {
   const { hint } = failure(t, () => {
     space.mapSync(memory, 0, 8192n, 0x10000n, 3);
   });
-  t.regex(hint ?? '', /^Mapping 8192 bytes, with 4096 mapped already, .* at least 12288 bytes/);
+  t.regex(hint ?? '', /^4096 bytes are mapped, and 8192 more bytes need .* at least 12288 bytes/);
   t.regex(hint ?? '', /RLIMIT_MEMLOCK is 8388608/);
   t.regex(hint ?? '', new RegExp(`prlimit --pid ${process.pid} --memlock=12288`));
 });
@@ -205,7 +205,7 @@ test('the hint for an IOVA outside the usable ranges lists the ranges', (t) => {
     });
   t.regex(
     refused(0xfee0_0000n).hint ?? '',
-    /in the ranges 0x0-0xfedfffff, 0xfef00000-0x7fffffffff/,
+    /allowed IOVA ranges are 0x0-0xfedfffff, 0xfef00000-0x7fffffffff/,
   );
   t.is(refused(0x1000n).hint, undefined);
 });

@@ -78,7 +78,7 @@ test('an error of the file system has the path and a hint', (t) => {
   });
   t.is(error.code, 'ENOENT');
   t.regex(error.path ?? '', /proc\/irq\/99\/smp_affinity_list$/);
-  t.regex(error.hint ?? '', /Only root may write/);
+  t.regex(error.hint ?? '', /Only root has permission to write/);
 });
 
 test('synchronizeIrqs() visits each CPU that serves one of the vectors', (t) => {

@@ -81,7 +81,10 @@ test.serial(
     writeFileSync('/sys/bus/pci/drivers/vfio-pci/new_id', '1234 11e8');
     const { code, stderr } = await vfio(['release', EDU]);
     t.is(code, 1);
-    t.regex(stderr, /^vfio: EBUSY: vfio-pci bound to .* again, since it claims the ids 1234:11e8/);
+    t.regex(
+      stderr,
+      /^vfio: EBUSY: vfio-pci bound to .* again, because the driver claims the ids 1234:11e8/,
+    );
     t.is(driver(EDU), 'vfio-pci');
     const fix = /'(echo 1234 11e8 > [^']*remove_id)'/.exec(stderr)?.[1] ?? 'false';
     run('sh', '-c', fix);
@@ -162,7 +165,8 @@ const withVirtual = physical === undefined || !hasDriver('nvme') ? test.serial.s
 withVirtual('a physical function keeps its driver while it has virtual functions', async (t) => {
   const name = physical ?? '';
   const virtual = `/sys/bus/pci/devices/${name}/sriov_numvfs`;
-  const refused = /^virtual function \S+ \(.*\) ends with \S+; virtual function \S+ \(.*\) ends/;
+  const refused =
+    /^virtual function \S+ \(.*\) is removed together with \S+; virtual function \S+ \(.*\) is removed/;
   // The nvme driver would wait for QEMU's virtual functions, because these functions are offline.
   writeFileSync(`/sys/bus/pci/devices/${name}/sriov_drivers_autoprobe`, '0');
   writeFileSync(virtual, '2');
