@@ -3,11 +3,11 @@ export interface AptSource {
   readonly uri: string;
   readonly suites: readonly string[];
   readonly components: readonly string[];
-  /** Trust settings in the deb822 format, for example the field with the keys. */
+  /** Trust fields in the deb822 format, for example `Signed-By`. */
   readonly trust: Readonly<Record<string, string>>;
 }
 
-/** Trust options of the one-line format, with their names in the deb822 format. */
+/** Maps the trust options of the one-line format to the fields of the deb822 format. */
 const TRUST_FIELDS: Readonly<Record<string, string>> = {
   'signed-by': 'Signed-By',
   trusted: 'Trusted',
@@ -34,8 +34,8 @@ export function parseList(text: string): AptSource[] {
 }
 
 /**
- * Parses the fields of a deb822 stanza. The names become lower case, and the values keep their line
- * breaks.
+ * Parses the fields of a deb822 stanza. Field names are converted to lower case. Values keep their
+ * line breaks.
  */
 function parseStanza(stanza: string): Map<string, string> {
   const fields = new Map<string, string>();
@@ -54,8 +54,7 @@ function parseStanza(stanza: string): Map<string, string> {
 }
 
 /**
- * Parses the deb822 format, whose stanzas have the fields `Types`, `URIs`, `Suites` and
- * `Components`.
+ * Parses the deb822 format. Each stanza has the fields `Types`, `URIs`, `Suites` and `Components`.
  */
 export function parseSources(text: string): AptSource[] {
   return text.split(/\n(?:[ \t]*\n)+/).flatMap((stanza) => {
@@ -76,8 +75,8 @@ export function parseSources(text: string): AptSource[] {
 }
 
 /**
- * Selects the sources of Debian's archive. Such a source has the component `main` of the installed
- * release.
+ * Selects the sources of Debian's archive. A selected source has the component `main` and the suite
+ * of a Debian release.
  */
 export function selectArchives(sources: readonly AptSource[], codename: string): AptSource[] {
   const releases = [codename, 'oldstable', 'stable', 'testing', 'unstable', 'sid'];

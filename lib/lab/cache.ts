@@ -27,17 +27,17 @@ import {
 
 const execute = promisify(execFile);
 
-/** File name of a kernel's package in the cache. Further modules are unpacked from this package. */
+/**
+ * File name of a kernel's package in the cache. If the lab needs more modules later, the modules
+ * are unpacked from this package.
+ */
 const PACKAGE = 'package.deb';
 /** Files with the names of the kernel's modules. */
 const LISTS = ['modules.builtin', 'modules.order'];
 
 /** Options for storing a kernel in the cache. */
 export interface CacheOptions {
-  /**
-   * Names of modules that the cache must contain. The cache must also contain the dependencies of
-   * these modules.
-   */
+  /** Names of modules that the cache must contain, together with their dependencies. */
   readonly modules: readonly string[];
   readonly report: (step: string, percent?: number) => void;
   readonly signal: AbortSignal | undefined;
@@ -57,22 +57,22 @@ function findImage(folder: string): string | undefined {
   return name === undefined ? undefined : join(boot, name);
 }
 
-/** Returns the folder that has the modules of a kernel image in an unpacked package. */
+/** Returns the folder that contains the modules of a kernel image in an unpacked package. */
 function modulesFolder(folder: string, image: string): string {
   const release = basename(image).replace('vmlinuz-', '');
   const places = ['lib/modules', 'usr/lib/modules'].map((place) => join(folder, place, release));
   return places.find(existsSync) ?? join(folder, 'lib/modules', release);
 }
 
-/** Returns the label with which errors name a kernel of the cache. */
+/** Returns the label of a cached kernel for error messages. */
 export function cacheLabel(name: DebianKernel): KernelLabel {
   const folder = join(cacheFolder(), name);
   return { kernel: name, hint: `Delete ${folder}: the lab then downloads the kernel again.` };
 }
 
 /**
- * Stores modules. Each file appears only when it is complete, because other processes can read the
- * folder at any time.
+ * Stores modules. Because other processes can read the folder at any time, each file is written
+ * completely before the file gets its final name.
  */
 function storeModules({ required, further }: ModulePlan, folder: string): void {
   for (const { name, data } of [...required, ...further]) {
@@ -84,7 +84,7 @@ function storeModules({ required, further }: ModulePlan, folder: string): void {
   }
 }
 
-/** Copies the files that the lab uses out of an unpacked package. */
+/** Copies the files that the lab uses from an unpacked package. */
 function storeUsed(unpacked: string, image: string, target: string, plan: ModulePlan): void {
   const from = modulesFolder(unpacked, image);
   const to = join(target, 'lib/modules', basename(from));
@@ -109,8 +109,8 @@ function hasModules(folder: string, label: KernelLabel, names: readonly string[]
 }
 
 /**
- * Checks that a kernel has the named modules. If the cache has no list of the kernel's modules,
- * nothing is checked.
+ * Checks that a kernel has the named modules. If the cache has no list of the kernel's modules, the
+ * check is skipped.
  */
 function checkNames(folder: string, { kernel }: KernelLabel, names: readonly string[]): void {
   if (!LISTS.every((list) => existsSync(join(folder, list)))) return;
@@ -122,10 +122,10 @@ function checkNames(folder: string, { kernel }: KernelLabel, names: readonly str
 }
 
 /**
- * Returns the path of a named kernel's image. The cache also contains the kernel's modules. On
- * first use, the kernel is downloaded to `$XDG_CACHE_HOME/vfio/kernels`. The cache keeps the
- * package. Modules that the cache lacks are unpacked from the package. To get a newer build, the
- * user deletes the kernel's folder in the cache.
+ * Returns the path of a kernel image in the cache. The kernel's modules are stored in the cache
+ * too. On first use, the kernel package is downloaded to `$XDG_CACHE_HOME/vfio/kernels` and kept
+ * there. If a module is not in the cache, the module is unpacked from the package. To get a newer
+ * build, the user deletes the kernel's folder in the cache.
  *
  * @throws VfioError `ENOENT` if no source of this machine has the kernel, or if the kernel has no
  *   such module; the reason of `signal` after an abort
@@ -160,7 +160,8 @@ export async function cacheKernel(name: DebianKernel, options: CacheOptions): Pr
       return known;
     }
     storeUsed(unpacked, image, kept, plan);
-    // An older cache has a different build of the kernel, and these modules do not fit that build.
+    // The cache contains an older build of the kernel, and the new modules do not fit the older
+    // build.
     if (known !== undefined) renameSync(folder, join(scratch, 'old'));
     try {
       renameSync(kept, folder);
@@ -184,7 +185,7 @@ async function unpackKept(
     await execute('dpkg', ['-x', path, unpacked], { signal });
   } catch (cause) {
     signal?.throwIfAborted();
-    const message = `the package cannot be unpacked: ${pickReason(cause)}`;
+    const message = `the kernel package cannot be unpacked: ${pickReason(cause)}`;
     throw new VfioError({ code: 'EINVAL', message, path, hint, cause });
   }
 }

@@ -29,7 +29,7 @@ function record(entry: CpioEntry, inode: number): Buffer {
 /**
  * Builds a "newc" archive, the format of an initramfs (Documentation/driver-api/early-userspace/
  * buffer-format.rst in the kernel's tree). The archive is not compressed, because an emulated CPU
- * unpacks slowly.
+ * would decompress the archive slowly.
  */
 export function cpio(entries: readonly CpioEntry[]): Buffer {
   const end: CpioEntry = { path: 'TRAILER!!!', mode: 0 };

@@ -1,8 +1,8 @@
 import { downloadPackage, type DownloadOptions, type PrivateApt } from './package.js';
 
 /**
- * For each kernel version, the suites of Debian's archive that can contain it, the likeliest suite
- * first.
+ * For each Debian kernel, the suites of Debian's archive that can contain the kernel. The likeliest
+ * suite is first.
  */
 const SUITES = {
   'debian-6.12': ['bookworm-backports', 'trixie'],
@@ -21,8 +21,8 @@ export function isDebianKernel(name: string): name is DebianKernel {
 }
 
 /**
- * Finds the package on which Debian's metapackage depends. Returns undefined if that package has a
- * different kernel version.
+ * Finds the kernel package on which Debian's metapackage `linux-image-amd64` depends. Returns
+ * undefined if the package has a different kernel version.
  */
 async function findImagePackage(apt: PrivateApt, version: string): Promise<string | undefined> {
   const text = await apt('apt-cache', 'show', '--no-all-versions', 'linux-image-amd64');
@@ -33,7 +33,7 @@ async function findImagePackage(apt: PrivateApt, version: string): Promise<strin
 /**
  * Downloads a Debian kernel and unpacks it.
  *
- * @param folder - receives the package's contents: `boot/` and `lib/`
+ * @param folder - the folder in which the package is unpacked, as `boot/` and `lib/`
  * @throws VfioError `ENOENT` if no source of this machine has the kernel
  */
 export async function downloadKernel(
@@ -45,7 +45,7 @@ export async function downloadKernel(
     label: name,
     suites: SUITES[name],
     find: (apt: PrivateApt) => findImagePackage(apt, name.replace('debian-', '')),
-    hint: 'Give --kernel the path of a bzImage instead.',
+    hint: 'Pass the path of a bzImage as --kernel instead.',
   };
   await downloadPackage(wanted, folder, options);
 }

@@ -1,6 +1,6 @@
 /** A PCI device of the guest, described for QEMU. */
 export interface LabDevice {
-  /** Suffix of the variable `VFIO_LAB_<name>` that contains the device's address. */
+  /** Suffix of the environment variable for the device's address: `VFIO_LAB_<name>`. */
   readonly name: string;
   /** Argument of QEMU's `-device`, without the property `bus`. */
   readonly device: string;
@@ -12,34 +12,34 @@ interface Model {
   driver: string;
   properties: readonly string[];
   /**
-   * A prefix for serial numbers. Undefined if devices of this model do not need different serial
-   * numbers.
+   * Prefix of the devices' serial numbers. Undefined if devices of this model can have the same
+   * serial number.
    */
   serial?: string;
   disk?: true;
 }
 
-/** QEMU's driver and the properties for each device that has a short name. */
+/** Maps each short name to QEMU's driver and its default properties. */
 const MODELS: Readonly<Record<string, Model>> = {
   nvme: { driver: 'nvme', properties: [], serial: 'vfio-lab', disk: true },
-  // By default, edu's DMA reaches only the first 256 MiB. MSI addresses and most memory are above
-  // that limit.
+  // By default, the edu device can only address the first 256 MiB by DMA. MSI addresses and most
+  // memory are above 256 MiB.
   edu: { driver: 'edu', properties: ['dma_mask=0xffffffff'] },
   e1000e: { driver: 'e1000e', properties: [] },
   testdev: { driver: 'pci-testdev', properties: [] },
 };
 
-/** The devices of a guest if the user names no devices. */
+/** The default devices of a guest. */
 export const DEFAULT_DEVICES: readonly string[] = Object.keys(MODELS);
 
 /**
- * PCI device number of the first root port. The number of the last root port is below 0x1f, the
- * number of the LPC bridge.
+ * PCI device number of the first root port. The number of the last root port must be below 0x1f,
+ * because the LPC bridge has the number 0x1f.
  */
 const FIRST_PORT = 0x10;
 const MAX_DEVICES = 0x1f - FIRST_PORT;
 
-/** Returns the PCI device number of the root port to which a device is connected. */
+/** Returns the PCI device number of a device's root port. */
 export function portOf(index: number): string {
   return (FIRST_PORT + index).toString(16);
 }
@@ -54,7 +54,9 @@ function parse(spec: string, index: number): Omit<LabDevice, 'name'> & { label: 
   const keys = new Set(given.map(keyOf));
   for (const key of ['bus', 'addr']) {
     if (keys.has(key))
-      throw new TypeError(`device '${spec}': the lab sets ${key}, remove the property`);
+      throw new TypeError(
+        `device '${spec}': remove the property ${key}, because the lab sets this property`,
+      );
   }
   const [label, model] = Object.entries(MODELS).find(
     ([name, { driver }]) => name === word || driver === word,
@@ -72,15 +74,16 @@ function parse(spec: string, index: number): Omit<LabDevice, 'name'> & { label: 
 }
 
 /**
- * Parses device specifications. A specification is a short name (`nvme`, `edu`, `e1000e`,
- * `testdev`), or a string for QEMU's `-device`. Properties can follow a short name. The second
- * device of the same kind is named `<NAME>_2`, the third `<NAME>_3`.
+ * Parses device specifications. A specification is a string for QEMU's `-device`, or a short name
+ * (`nvme`, `edu`, `e1000e`, `testdev`) with optional properties. The second device of the same kind
+ * is named `<NAME>_2`, the third `<NAME>_3`.
  *
  * @throws TypeError for a malformed specification; RangeError for more than {@link MAX_DEVICES}
+ *   devices
  */
 export function parseDevices(specs: readonly string[]): LabDevice[] {
   if (specs.length > MAX_DEVICES) {
-    throw new RangeError(`${specs.length} devices: the guest has ${MAX_DEVICES} slots`);
+    throw new RangeError(`${specs.length} devices exceed the ${MAX_DEVICES} slots of the guest`);
   }
   const seen = new Map<string, number>();
   return specs.map((spec, index) => {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { GUEST_BIN } from './init.js';
 
-/** Environment variables of the caller that are passed to the guest. */
+/** Matches the names of the environment variables that are passed from the caller to the guest. */
 const PASSED_ON =
   /^(?:(?:NODE|VFIO|LC)_.*|CI|NO_COLOR|FORCE_COLOR|COLORTERM|TERM|LANG|TZ|HOME|USER|LOGNAME|SHELL)$/;
 
@@ -18,8 +18,8 @@ export function isVariableName(name: string): boolean {
 }
 
 /**
- * Lists the folders `node_modules/.bin` in a folder and in its parents, in npm's order: the nearest
- * folder first.
+ * Lists the folders `node_modules/.bin` in a folder and in its parents. The nearest folder is
+ * first, as in npm.
  */
 function projectBins(cwd: string): string[] {
   const bins: string[] = [];

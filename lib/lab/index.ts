@@ -16,24 +16,25 @@ export { DEBIAN_KERNELS } from './debian.js';
 export { DEFAULT_DEVICES } from './devices.js';
 export type { LabOptions } from './options.js';
 
-/** Size of the scratch disk of an NVMe device, in bytes. The file that backs the disk is sparse. */
+/** Size of the scratch disk of an NVMe device, in bytes. The disk is a sparse file. */
 const DISK_SIZE = 64 << 20;
 const COMMAND_LINE = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 
 /**
  * Runs a command in a QEMU guest with a real `/dev/vfio`. The guest has an emulated Intel IOMMU
- * with interrupt remapping. Its emulated PCI devices are bound to vfio-pci, and each device is in
- * its own IOMMU group. The guest sees this machine's files. Changes that the guest makes stay in
- * the guest's memory and are lost when the guest ends. The lab needs neither root nor KVM.
+ * with interrupt remapping. The guest's emulated PCI devices are bound to vfio-pci, and each device
+ * is in its own IOMMU group. The guest sees this machine's files. If the guest changes files, the
+ * changes stay in the guest's memory and are lost when the guest ends. The lab needs neither root
+ * nor KVM.
  *
  * In the guest, environment variables contain the addresses of the devices: `VFIO_LAB_NVME`,
  * `VFIO_LAB_EDU`, … The command's PATH includes `vfio` and the project's `node_modules/.bin`.
  *
  * @returns the command's exit code, or 128 plus the signal number if a signal ended the command
- * @throws TypeError, RangeError for wrong options, before anything is started; VfioError `ENOENT`
- *   if QEMU, busybox, the kernel or a module is missing, `EINVAL` if the kernel or a module is
- *   damaged, `EIO` if the guest ended before the command, `ETIMEDOUT` after the timeout; the reason
- *   of `signal` after an abort
+ * @throws TypeError or RangeError for a wrong option, before the lab starts any program; VfioError
+ *   `ENOENT` if QEMU, busybox, the kernel or a module is missing, `EINVAL` if the kernel or a
+ *   module is damaged, `EIO` if the guest ended before the command, `ETIMEDOUT` after the timeout;
+ *   the reason of `signal` after an abort
  *
  * @example
  * const { exitCode } = await runInLab({

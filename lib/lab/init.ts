@@ -8,7 +8,7 @@ export interface Guest {
   readonly modules: readonly string[];
   /**
    * Names of modules to load after the devices are bound to vfio-pci. The drivers in these modules
-   * therefore bind to none of the devices.
+   * therefore cannot bind to the devices.
    */
   readonly furtherModules: readonly string[];
   readonly devices: readonly LabDevice[];
@@ -17,11 +17,11 @@ export interface Guest {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly argv: readonly string[];
-  /** Size of the command's terminal; undefined if the command has pipes. */
+  /** Size of the command's terminal; undefined if the command uses pipes. */
   readonly terminal: { rows: number; columns: number } | undefined;
 }
 
-/** Quotes a text so that a shell reads one word. */
+/** Quotes a text, so that a shell reads the text as one word. */
 export function shellQuote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
@@ -40,7 +40,7 @@ mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=524288,cache=loose host /h
 mount -t tmpfs -o size=75% tmpfs /changes
 mkdir /changes/upper /changes/work
 mount -t overlay -o lowerdir=/host,upperdir=/changes/upper,workdir=/changes/work overlay /root ||
-  fail 'no overlay file system'
+  fail 'the overlay file system cannot be mounted'
 cd /root
 mount -o move /proc proc
 mount -o move /sys sys
@@ -68,7 +68,7 @@ bind() {
 }
 `;
 
-/** Opens the control channel to the host as fd 3. */
+/** Opens the control channel to the host as file descriptor 3. */
 const REPORT = `
 port() { set -- dev/vport*p$1; [ -e $1 ] && port=$1; }
 until port 1 && port 2 && port 3 && port 4; do sleep 0.01; done
@@ -80,8 +80,8 @@ helpers=$!
 `;
 
 /**
- * Connects the command's streams to the host by pipes. The streams are pipes, because a virtio port
- * can be opened only once: `>/dev/stderr` in a script would fail on a port.
+ * Connects the command's standard streams to the host by pipes. A virtio port can be opened only
+ * once, so `>/dev/stderr` in a script would fail if standard error were a port.
  */
 const COLLECT = `
 mkfifo /stdin /stdout /stderr
@@ -94,7 +94,8 @@ collectors="$collectors $!"
 `;
 
 /**
- * Kills processes that the command left running. Such a process could keep the pipes open forever.
+ * Kills processes that the command left running. If such a process kept the pipes open, the guest
+ * would never end.
  */
 const FINISH = `
 for process in proc/[0-9]*; do

@@ -14,7 +14,7 @@ import { cacheKernel, cacheLabel, type CacheOptions } from './cache.js';
 import { DEBIAN_KERNELS, isDebianKernel, type DebianKernel } from './debian.js';
 import { openModules, planModules, type KernelLabel, type ModulePlan } from './modules.js';
 
-/** A kernel for the guest, with the modules to load. */
+/** A kernel for the guest, and the modules that the guest loads. */
 export interface Kernel {
   /** Path of the bzImage. */
   readonly image: string;
@@ -34,8 +34,8 @@ function readRelease(image: string, hint: string | undefined): string {
   const invalid = (message: string) =>
     new VfioError({ code: 'EINVAL', message, path: image, hint });
   const status = statSync(image);
-  // Opening a FIFO would block until another process opens the FIFO for writing.
-  if (!status.isFile()) throw invalid('the kernel is not a regular file');
+  // The open of a FIFO would block until another process opens the FIFO for writing.
+  if (!status.isFile()) throw invalid('the kernel image is not a regular file');
   const head = Buffer.alloc(0x10000);
   const fd = openSync(image, 'r');
   const length = readSync(fd, head);
@@ -43,20 +43,20 @@ function readRelease(image: string, hint: string | undefined): string {
   if (length < 0x210 || head.toString('latin1', 0x202, 0x206) !== 'HdrS') {
     throw invalid('the file is not an x86 bzImage');
   }
-  // The header contains the size of the setup code in sectors, and the size of the rest in units of
+  // The header contains two sizes: the setup code in sectors, and the rest of the image in units of
   // 16 bytes.
   const sectors = head.readUInt8(0x1f1);
   const size = ((sectors === 0 ? 4 : sectors) + 1) * 512 + head.readUInt32LE(0x1f4) * 16;
   if (status.size < size - 16) {
-    throw invalid(`the kernel is incomplete: ${status.size} of ${size} bytes`);
+    throw invalid(`the kernel image is incomplete: ${status.size} of ${size} bytes`);
   }
   const start = head.readUInt16LE(0x20e) + 0x200;
   return /^[^ \0]*/.exec(head.toString('latin1', start, start + 128))?.[0] ?? '';
 }
 
 function findModules(image: string, release: string): string | undefined {
-  // The modules are in an unpacked package (the first path) or belong to an installed kernel (the
-  // second path).
+  // The first path is for a kernel in an unpacked package. The second path is for an installed
+  // kernel.
   const places = [join(dirname(image), '../lib/modules'), '/lib/modules'];
   return places
     .map((place) => join(place, release))
@@ -64,8 +64,8 @@ function findModules(image: string, release: string): string | undefined {
 }
 
 /**
- * Loads a kernel from a file, with the kernel's modules. If no module is found, all needed modules
- * must be built into the kernel.
+ * Loads a kernel image and the kernel's modules. If no folder with modules is found, all needed
+ * modules must be built into the kernel.
  *
  * @throws VfioError `EINVAL` for a file that is not a bzImage, `ENOENT` if a module is missing
  */
@@ -83,13 +83,13 @@ function loadKernel(
   if (names.length === 0) return { image, release, modules: { required: [], further: [] } };
   const looked = `${join(dirname(image), '../lib/modules', release)} nor /lib/modules/${release}`;
   const message = `the kernel ${label.kernel} has no module '${names.join("', '")}'`;
-  const hint = `Neither ${looked} contains modules. Without modules, drivers must be built in.`;
+  const hint = `Neither ${looked} contains modules. All needed drivers must then be built into the kernel.`;
   throw new VfioError({ code: 'ENOENT', message, hint });
 }
 
 /**
- * Loads the kernel of this machine. Returns undefined if the kernel's file or a module cannot be
- * read, or if the kernel lacks a needed module.
+ * Loads the kernel of this machine. Returns undefined if the kernel image cannot be read, or if a
+ * needed module is missing or cannot be read.
  */
 function loadHostKernel(names: readonly string[]): Kernel | undefined {
   const release = hostRelease();
@@ -107,8 +107,8 @@ function loadHostKernel(names: readonly string[]): Kernel | undefined {
  * Finds the kernel to start.
  *
  * @param choice - path of a bzImage, or the name of a kernel that is downloaded once and cached
- *   (`debian-6.1`, `debian-6.12`). Default: this machine's kernel if it can be loaded, otherwise
- *   the newest named kernel.
+ *   (`debian-6.1`, `debian-6.12`). Default: this machine's kernel. If this kernel cannot be loaded,
+ *   the newest of the named kernels is used.
  * @param options - the modules that the guest loads in addition to the lab's modules, and the
  *   options of a download
  * @throws VfioError `ENOENT` if the kernel is not found, or if the kernel lacks a module
@@ -125,7 +125,7 @@ export async function findKernel(
     if (existsSync(choice)) return loadKernel(choice, modules);
     throw new VfioError({
       code: 'ENOENT',
-      message: `no kernel '${choice}': neither a file nor one of ${DEBIAN_KERNELS.join(', ')}`,
+      message: `no kernel '${choice}': pass the path of a bzImage, or one of ${DEBIAN_KERNELS.join(', ')}`,
     });
   }
   const own = loadHostKernel(modules);

@@ -3,7 +3,8 @@ import { portOf, type LabDevice } from './devices.js';
 /** Channels between the guest and the host. QEMU inherits one socket for each channel. */
 export const CHANNELS = ['control', 'stdout', 'stderr', 'stdin'] as const;
 /**
- * File descriptor that the first channel has in QEMU. Descriptors 0 to 2 are the standard streams.
+ * File descriptor of the first channel in QEMU. The file descriptors 0 to 2 are the standard
+ * streams.
  */
 export const FIRST_CHANNEL_FD = 3;
 
@@ -13,10 +14,13 @@ export interface Machine {
   readonly initramfs: string;
   /** Path of the file that receives the kernel's messages. */
   readonly console: string;
-  /** Paths of raw disk images, one for each device with a disk, in the order of the devices. */
+  /**
+   * Paths of raw disk images. The list has one path for each device that needs a disk, in the order
+   * of the devices.
+   */
   readonly disks: readonly string[];
   readonly devices: readonly LabDevice[];
-  /** Argument of QEMU's `-m`: MiB, or a number with M or G. */
+  /** Argument of QEMU's `-m`: a number of MiB, or a number with M or G. */
   readonly memory: string;
   readonly cpus: number;
   /** Whether the command uses QEMU's terminal. */
@@ -25,7 +29,7 @@ export interface Machine {
   readonly extra: readonly string[];
 }
 
-/** Quotes the value of a QEMU option. QEMU expects each comma of a value doubled. */
+/** Quotes the value of a QEMU option: each comma is doubled. */
 const quote = (path: string): string => path.replaceAll(',', ',,');
 
 /** Command line of the guest's kernel. */
@@ -33,17 +37,17 @@ export const KERNEL_PARAMETERS = [
   'rdinit=/init',
   'console=ttyS0',
   'quiet',
-  // The guest reboots after a panic, and QEMU ends at the reboot because of -no-reboot.
+  // The guest reboots after a panic. Because of -no-reboot, QEMU ends at the reboot.
   'panic=-1',
   'oops=panic',
   'intel_iommu=on',
   'iommu=nopt',
-  // Emulation is slow, so the guest skips calibration. The guest also needs no mitigations, because
-  // it runs the code of only one user.
+  // Emulation is slow, so the guest skips the calibration of the TSC. The guest runs the code of
+  // only one user and needs no mitigations of CPU bugs.
   'mitigations=off',
   'tsc=reliable',
-  // At boot, the kernel measures the frequency of the TSC. On a loaded host the result is wrong.
-  // The frequency of the HPET is exact.
+  // At boot, the kernel measures the frequency of the TSC. On a loaded host, the measured frequency
+  // is wrong. The frequency of the HPET is exact.
   'clocksource=hpet',
   'no_timer_check',
   'random.trust_cpu=on',
@@ -54,7 +58,7 @@ function deviceArguments({ devices, disks }: Machine): string[] {
   const unused = [...disks];
   return devices.flatMap(({ device, disk }, index) => {
     const port = `port${index}`;
-    // Each device has its own root port, so that each device is in its own IOMMU group.
+    // Each device is behind its own root port, so that each device is in its own IOMMU group.
     const place = `bus=pcie.0,addr=0x${portOf(index)},chassis=${index + 1},slot=${index + 1}`;
     const file = disk ? unused.shift() : undefined;
     const drive =
@@ -76,8 +80,8 @@ function idOf([, value = '']: readonly string[]): string | undefined {
 }
 
 /**
- * Whether at least one of the texts has a property with this value. The text `nvme,subsys=sub` has
- * the value `sub`.
+ * Whether at least one of the texts has a property with the value `id`. For example, the text
+ * `nvme,subsys=sub` has a property with the value `sub`.
  */
 function refersTo(texts: readonly string[], id: string | undefined): boolean {
   return texts.some((text) => text.split(',').some((part) => part.replace(/^[^=]*=/, '') === id));
@@ -117,10 +121,11 @@ export function buildArguments(machine: Machine): string[] {
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-machine', 'q35,kernel-irqchip=split'],
-    // With one CPU, several threads bring no gain, and -icount requires a single thread.
+    // With one CPU, more threads are not faster, and the option -icount requires a single thread.
     ...['-accel', `tcg,thread=${machine.cpus > 1 ? 'multi' : 'single'}`, '-cpu', 'max,la57=off'],
     ...['-smp', String(machine.cpus), '-m', machine.memory],
-    // The option ROMs of network cards need another package and slow down the boot.
+    // Network cards get no option ROM, because option ROMs need another package and slow down the
+    // boot.
     ...['-global', 'pci-device.romfile='],
     // QEMU must create the IOMMU before the devices behind the IOMMU.
     ...['-device', 'intel-iommu,intremap=on,caching-mode=on,aw-bits=48'],
@@ -131,7 +136,7 @@ export function buildArguments(machine: Machine): string[] {
       ...['-chardev', `socket,id=${name},fd=${FIRST_CHANNEL_FD + index}`],
       ...['-device', `virtserialport,bus=channels.0,nr=${index + 1},chardev=${name},name=${name}`],
     ]),
-    // The short form file:<path> does not accept a path with a comma.
+    // The short form file:<path> does not accept a comma in the path.
     ...['-chardev', `file,id=console,path=${quote(machine.console)}`],
     ...['-serial', 'chardev:console'],
     // Ctrl-A X ends QEMU even if the guest hangs.

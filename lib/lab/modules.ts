@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { VfioError } from '../errors.js';
 
-/** Modules that the guest loads unless the kernel has them built in. */
+/** Modules that every guest needs. Modules that are built into the kernel are not loaded. */
 const REQUIRED = ['virtio_pci', 'virtio_console', '9pnet_virtio', '9p', 'overlay', 'vfio_pci'];
-/** Modules of the two IOMMU interfaces. A kernel has at least one of them. */
+/** Modules of the two IOMMU interfaces. A kernel has at least one of these modules. */
 const OPTIONAL = ['vfio_iommu_type1', 'iommufd'];
 
 /** The first 4 bytes of an ELF file. */
@@ -18,14 +18,17 @@ export interface Module {
   readonly data: Uint8Array;
 }
 
-/** A module with the names of the modules that must be loaded before this module. */
+/** A kernel module and its dependencies. */
 interface LoadableModule extends Module {
   readonly dependencies: readonly string[];
-  /** Modules that, if the kernel has them, are loaded before this module (`softdep pre:`). */
+  /**
+   * Names of modules that are loaded before this module if the kernel has these modules
+   * (`softdep pre:`).
+   */
   readonly softDependencies: readonly string[];
 }
 
-/** The name of a kernel in errors, and a hint how the user fixes damaged files. */
+/** The name of a kernel for error messages, and a hint for the repair of damaged files. */
 export interface KernelLabel {
   /** `'debian-6.12'`, or the path of an image. */
   readonly kernel: string;
@@ -37,11 +40,14 @@ export interface ModuleSource {
   readonly label: KernelLabel;
   /** Whether a module is built into the kernel. */
   isBuiltin(name: string): boolean;
-  /** Reads the object file of a module. Returns undefined if the file does not exist. */
+  /** Reads the file of a module. Returns undefined if the file does not exist. */
   load(name: string): LoadableModule | undefined;
 }
 
-/** Returns the module name for a file's path or for a word. Dashes become underscores. */
+/**
+ * Converts the path of a module file, or a module name with dashes, to a module name. Dashes become
+ * underscores.
+ */
 export function moduleName(path: string): string {
   return (path.split('/').at(-1) ?? '').replace(/\.ko(\.\w+)?$/, '').replaceAll('-', '_');
 }
@@ -68,7 +74,7 @@ function loadModule(name: string, path: string, hint: string | undefined): Loada
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
       const tool = path.endsWith('.xz') ? 'xz' : 'zstd';
-      const message = `the lab needs ${tool} to unpack a module of the kernel`;
+      const message = `the lab needs the program ${tool} to unpack a kernel module`;
       throw new VfioError({ code: 'ENOENT', message, path, cause });
     }
     const message = 'the kernel module is damaged or incomplete';
@@ -138,7 +144,9 @@ function readDependencies(
   };
 }
 
-/** The modules that a guest loads. In each list, a module comes after its dependencies. */
+/**
+ * The modules that a guest loads. Each list is in load order: a module follows its dependencies.
+ */
 export interface ModulePlan {
   /** Modules that the lab needs. */
   readonly required: readonly Module[];
@@ -147,11 +155,12 @@ export interface ModulePlan {
 }
 
 /**
- * Lists the modules that a guest loads. The dependencies are read from the module files, because an
- * unpacked package has no `modules.dep`.
+ * Lists the modules that a guest loads, with all dependencies. The dependencies are read from the
+ * module files, because an unpacked package has no `modules.dep`.
  *
  * @param further - names of the modules that the user requests
- * @throws VfioError `ENOENT` if the kernel lacks a module, `EINVAL` if a module's file is damaged
+ * @throws VfioError `ENOENT` if the kernel lacks a module, `EINVAL` if the file of a module is
+ *   damaged
  */
 export function planModules(source: ModuleSource, further: readonly string[]): ModulePlan {
   const plan = new Map<string, Module>();
@@ -159,8 +168,8 @@ export function planModules(source: ModuleSource, further: readonly string[]): M
     if (plan.has(name) || source.isBuiltin(name)) return true;
     const module = source.load(name);
     if (module === undefined) return false;
-    // A soft dependency can be the name of an algorithm. The module with the suffix `_generic`
-    // provides this algorithm.
+    // A soft dependency can be the name of an algorithm. In this case, the name of the module has
+    // the suffix `_generic`.
     module.softDependencies.forEach((soft) => add(soft) || add(`${soft}_generic`));
     module.dependencies.forEach(require);
     plan.set(name, module);

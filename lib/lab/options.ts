@@ -2,32 +2,34 @@ import type { Readable, Writable } from 'node:stream';
 import { DEFAULT_DEVICES, parseDevices } from './devices.js';
 import { isVariableName } from './environment.js';
 
-/** Options of `runInLab()`: the command, and the guest. */
+/** Options of `runInLab()`, for the command and for the guest. */
 export interface LabOptions {
   /** Program to run in the guest. */
   command: string;
-  /** Its arguments. */
+  /** Arguments of the program. */
   args?: readonly string[];
   /**
-   * Path of a bzImage, or `debian-6.1` or `debian-6.12`. Default: this machine's kernel if the
-   * kernel and its modules can be read, otherwise the newest named kernel.
+   * Path of a bzImage, or the name of a Debian kernel (`debian-6.1`, `debian-6.12`). Default: this
+   * machine's kernel if the kernel and its modules can be read, otherwise the newest Debian kernel.
    */
   kernel?: string | undefined;
   /** Short names (`nvme`, `edu`, `e1000e`, `testdev`) or QEMU `-device` strings. */
   devices?: readonly string[] | undefined;
   /**
-   * Names of additional kernel modules. The modules are loaded in this order, after the devices are
-   * bound. The dependencies of each module are loaded before that module. The name of a built-in
-   * module is accepted.
+   * Names of additional kernel modules. The modules are loaded in the given order, after the
+   * devices are bound. The dependencies of a module are loaded before the module. The name of a
+   * built-in module is accepted.
    */
   modules?: readonly string[] | undefined;
   /** Additional arguments for QEMU. */
   qemuArgs?: readonly string[] | undefined;
-  /** Argument of QEMU's `-m`: MiB, or a number with M or G, 256 MiB or more. Default `2G`. */
+  /**
+   * Memory of the guest: a number of MiB, or a number with M or G; 256 MiB or more. Default `2G`.
+   */
   memory?: string | undefined;
   /** Number of CPUs, 1 to 255. Default 2. */
   cpus?: number | undefined;
-  /** Time limit of the guest, measured from the guest's start, in ms. No limit by default. */
+  /** Time limit of the guest, in ms, measured from the start of the guest. No limit by default. */
   timeout?: number | undefined;
   /** Whether the command uses this process's terminal instead of `stdin`, `stdout` and `stderr`. */
   terminal?: boolean | undefined;
@@ -42,18 +44,18 @@ export interface LabOptions {
   /** Standard error of the command and of the lab. Default: the stream of this process. */
   stderr?: Writable;
   /**
-   * Called with the text of each step before the command runs: `'debian-6.12: downloading 37 %'`,
-   * `'booting'`. Called once more with undefined before the command's first output.
+   * Called for each step before the command runs, with a text: `'debian-6.12: downloading 37 %'`,
+   * `'booting'`. When the command starts, the function is called with undefined.
    */
   report?: ((step: string | undefined) => void) | undefined;
-  /** Abort this signal to end the download of a kernel, or to end the guest. */
+  /** An abort of this signal ends the download of a kernel, or ends the guest. */
   signal?: AbortSignal;
 }
 
 /** Defaults of the options. */
 export const DEFAULTS = { devices: DEFAULT_DEVICES, memory: '2G', cpus: 2 } as const;
 
-/** Smallest memory size with which a guest boots, in MiB. */
+/** The smallest memory size with which a guest can boot, in MiB. */
 const MIN_MEMORY = 256;
 
 function toMebibytes(memory: string): number {
@@ -68,15 +70,16 @@ function toMebibytes(memory: string): number {
 export function checkOptions({ devices, modules, memory, cpus, timeout, env }: LabOptions): void {
   parseDevices(devices ?? DEFAULTS.devices);
   if (memory !== undefined && !/^[1-9]\d*[MG]?$/.test(memory)) {
-    throw new TypeError(`memory '${memory}' is not a number of MiB, or one with M or G`);
+    throw new TypeError(`memory must be a number of MiB, or a number with M or G, not '${memory}'`);
   }
   if (memory !== undefined && toMebibytes(memory) < MIN_MEMORY) {
     throw new RangeError(`memory '${memory}' is too small: the guest needs ${MIN_MEMORY}M`);
   }
   const badModule = modules?.find((name) => !/^[A-Za-z0-9][\w-]*$/.test(name));
-  if (badModule !== undefined) throw new TypeError(`'${badModule}' is not the name of a module`);
+  if (badModule !== undefined) throw new TypeError(`'${badModule}' is not a valid module name`);
   const badVariable = Object.keys(env ?? {}).find((name) => !isVariableName(name));
-  if (badVariable !== undefined) throw new TypeError(`'${badVariable}' is not a variable's name`);
+  if (badVariable !== undefined)
+    throw new TypeError(`'${badVariable}' is not a valid variable name`);
   if (cpus !== undefined && !(Number.isInteger(cpus) && cpus >= 1 && cpus <= 255)) {
     throw new RangeError(`cpus must be 1 to 255, not ${cpus}`);
   }

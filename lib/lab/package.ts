@@ -37,7 +37,10 @@ function machineSources(): AptSource[] {
   });
 }
 
-/** Runs apt on one suite. The package lists and the downloads are in a private folder. */
+/**
+ * Runs `apt-get` or `apt-cache` for one suite. The package lists and the downloads are stored in a
+ * private folder.
+ */
 export type PrivateApt = (tool: 'apt-get' | 'apt-cache', ...args: string[]) => Promise<string>;
 
 /** @param onPercent - called with the progress of a download, in percent */
@@ -54,17 +57,19 @@ function createApt(
     mkdirSync(join(folder, name), { recursive: true });
   }
   const settings = [
-    // The hooks of the system's apt configuration would delete files in the system's folders.
+    // Hooks in the system's apt configuration would delete files in the system's folders, so the
+    // hooks are removed.
     '#clear APT::Update;',
     `Dir::Etc::sourcelist "${sourceList}";`,
     'Dir::Etc::sourceparts "-";',
     `Dir::State::lists "${folder}/lists";`,
     `Dir::Cache "${folder}/cache";`,
     'Acquire::Languages "none";',
-    // If this process runs as root, apt would download as its own user, which cannot write to the
+    // If this process runs as root, apt would download as the user _apt, who cannot write to the
     // folder.
     'APT::Sandbox::User "root";',
-    // With this option, apt prints progress on standard error: "dlstatus:<item>:<percent>:<text>".
+    // With this option, apt prints its progress on standard error:
+    // "dlstatus:<item>:<percent>:<text>".
     'APT::Status-Fd "2";',
   ];
   writeFileSync(sourceList, formatSource(source, suite));
@@ -85,7 +90,7 @@ function createApt(
   };
 }
 
-/** Selects one line from the output of a failed program. */
+/** Selects the line that explains the failure from the output of a failed program. */
 export function pickReason(error: unknown): string {
   const text = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
   const lines = text.split('\n').filter((line) => !/^(dlstatus:|\s*$)/.test(line));
@@ -98,28 +103,31 @@ export interface Wanted {
   readonly label: string;
   /** Suites that can contain the package, the likeliest suite first. */
   readonly suites: readonly string[];
-  /** Finds the package's name. Returns undefined if the suite that `apt` uses lacks the package. */
+  /**
+   * Finds the name of the package. Returns undefined if the suite of `apt` does not contain the
+   * package.
+   */
   readonly find: (apt: PrivateApt) => Promise<string | undefined>;
-  /** Hint for the error if no suite has the package. */
+  /** Hint of the error that is thrown if no suite contains the package. */
   readonly hint: string;
 }
 
 /** Options of a package download. */
 export interface DownloadOptions {
-  /** Called with the text of each step and the step's progress in percent. */
+  /** Called with the text of each step, and with the progress of the step in percent. */
   readonly report: (step: string, percent?: number) => void;
-  /** When aborted, ends the download. */
+  /** An abort of this signal ends the download. */
   readonly signal?: AbortSignal | undefined;
-  /** Path to which the package file is moved. By default, the package file is deleted. */
+  /** Path to which the package file is moved. If undefined, the package file is deleted. */
   readonly keep?: string | undefined;
 }
 
 /**
- * Downloads a package and unpacks it. The machine's own mirror and keys are used. Nothing is
- * installed. The download needs no root privileges and does not use the package lists and caches of
- * the system.
+ * Downloads a package and unpacks the package. The machine's own mirror and keys are used. Nothing
+ * is installed. The download needs no root privileges and does not change the package lists and
+ * caches of the system.
  *
- * @param folder - receives the package's contents
+ * @param folder - the folder in which the package is unpacked
  * @throws VfioError `ENOENT` if no source of this machine has the package; the reason of `signal`
  *   after an abort
  */
@@ -129,7 +137,7 @@ export async function downloadPackage(
   { report, signal, keep }: DownloadOptions,
 ): Promise<void> {
   const codename = /^VERSION_CODENAME="?(\w+)/m.exec(readText('/etc/os-release'))?.[1] ?? 'sid';
-  let failure = 'no Debian archive in /etc/apt';
+  let failure = '/etc/apt contains no source of Debian';
   for (const source of selectArchives(machineSources(), codename)) {
     for (const suite of suites) {
       const scratch = mkdtempSync(`${folder}-apt-`);
@@ -143,7 +151,7 @@ export async function downloadPackage(
         await apt('apt-get', 'update', '--error-on=any');
         const found = await find(apt);
         if (found === undefined) {
-          failure = `${suite} has another version`;
+          failure = `${suite} contains a different version`;
           continue;
         }
         step = `${label}: downloading ${found}`;

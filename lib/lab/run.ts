@@ -6,10 +6,10 @@ import { VfioError } from '../errors.js';
 import { printableLines } from '../printable.js';
 import { CHANNELS, FIRST_CHANNEL_FD } from './machine.js';
 
-/** Time limit for the guest's boot. Even a slow guest boots faster. */
+/** Time limit for the boot of the guest, in ms. Even a slow guest boots faster. */
 const BOOT_TIMEOUT_MS = 120_000;
 const LAST_LINES = 30;
-/** The guest's first message. The guest sends this message when the command starts. */
+/** The first message of the guest. The guest sends this message when the command starts. */
 const READY = 'ready\n';
 
 export interface Run {
@@ -34,8 +34,9 @@ function channel(qemu: ChildProcess, name: (typeof CHANNELS)[number]): Duplex {
 }
 
 /**
- * Passes the input to the command until the end of the input. @returns a function that stops
- * passing the input
+ * Copies the input to the command's standard input.
+ *
+ * @returns a function that stops the copying
  */
 function feed(stdin: Duplex, input: Readable | undefined): () => void {
   // The guest can end while this process is still writing input.
@@ -52,15 +53,15 @@ function feed(stdin: Duplex, input: Readable | undefined): () => void {
 }
 
 /**
- * Returns the last lines of the messages of the kernel and of QEMU. These lines explain why the
- * guest ended early.
+ * Returns the last messages of the kernel and of QEMU. If the guest ended early, these messages
+ * explain the reason.
  */
 function readLastLines(console: string, qemu: string): string {
   let kernel = '';
   try {
     kernel = readFileSync(console, 'utf8');
   } catch {
-    // QEMU ended before it created the file.
+    // QEMU ended before QEMU created the file.
   }
   const lines = `${kernel}\n${qemu}`.split(/[\r\n]+/).filter((line) => line.trim() !== '');
   return printableLines(lines.slice(-LAST_LINES).join('\n'));
@@ -84,7 +85,7 @@ export async function run(options: Run): Promise<number> {
   let failure: Error | undefined;
   const end = (reason?: Error): void => {
     failure ??= reason;
-    // SIGTERM is used, because QEMU cannot restore the terminal after SIGKILL.
+    // With a terminal, SIGTERM is used, because QEMU cannot restore the terminal after SIGKILL.
     qemu.kill(options.terminal ? 'SIGTERM' : 'SIGKILL');
   };
   const endAfter = (milliseconds: number | undefined, what: string): NodeJS.Timeout | undefined => {
@@ -105,7 +106,8 @@ export async function run(options: Run): Promise<number> {
   qemu.stderr?.setEncoding('utf8').on('data', (text: string) => (complaints += text));
   for (const name of ['stdout', 'stderr'] as const) {
     channel(qemu, name).pipe(options[name], { end: false });
-    // The reader of the output has closed the pipe, for example in `vfio lab … | head`.
+    // An error occurs if the reader of the output closed the pipe, for example in
+    // `vfio lab … | head`.
     options[name].on('error', end);
   }
   const stopFeeding = feed(channel(qemu, 'stdin'), options.stdin);
@@ -126,7 +128,7 @@ export async function run(options: Run): Promise<number> {
     });
 
   try {
-    // The event `close` occurs after all data of the channels has been read.
+    // The event `close` is emitted after all data of the channels was read.
     await once(qemu, 'close');
   } finally {
     stopFeeding();

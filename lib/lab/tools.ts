@@ -2,7 +2,7 @@ import { accessSync, constants, openSync, closeSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { VfioError } from '../errors.js';
 
-/** Programs that the lab runs, with the Debian package of each program. */
+/** Maps each program that the lab runs to its Debian package. */
 const PACKAGES = {
   'qemu-system-x86_64': 'qemu-system-x86',
   busybox: 'busybox-static',
@@ -29,8 +29,8 @@ function find(name: string, fits: (path: string) => boolean = () => true): strin
 }
 
 /**
- * Whether a 64-bit ELF program is statically linked. Such a program runs in a file system without
- * libraries.
+ * Whether a 64-bit ELF program is statically linked. A statically linked program runs in a file
+ * system without libraries.
  */
 function isStatic(path: string): boolean {
   const head = Buffer.alloc(4096);
@@ -49,7 +49,7 @@ function isStatic(path: string): boolean {
 }
 
 /**
- * Finds the programs of the lab.
+ * Finds QEMU and a statically linked busybox.
  *
  * @throws VfioError `ENOENT` if a program is missing; the error names every package to install
  */

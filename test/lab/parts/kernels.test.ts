@@ -72,7 +72,7 @@ test.serial(
     truncateSync(join(stored, 'package.deb'), 100);
     const error = await t.throwsAsync<VfioError>(find('debian-6.12', ['nvme']), {
       code: 'EINVAL',
-      message: /the package cannot be unpacked: .*package\.deb'$/,
+      message: /the kernel package cannot be unpacked: .*package\.deb'$/,
     });
     t.is(error.hint, `Delete ${stored}: the lab then downloads the kernel again.`);
   },
@@ -83,7 +83,7 @@ test.serial(
   async (t) => {
     const { image } = writeKernel(stored, {});
     for (const [size, message] of [
-      [3000, /the kernel is incomplete: 3000 of 4160 bytes/],
+      [3000, /the kernel image is incomplete: 3000 of 4160 bytes/],
       [0, /the file is not an x86 bzImage/],
     ] as const) {
       truncateSync(image, size);
@@ -116,7 +116,7 @@ test('a FIFO is refused as a kernel', async (t) => {
   execFileSync('mkfifo', [path]);
   await t.throwsAsync(find(path), {
     code: 'EINVAL',
-    message: `EINVAL: the kernel is not a regular file '${path}'`,
+    message: `EINVAL: the kernel image is not a regular file '${path}'`,
   });
 });
 

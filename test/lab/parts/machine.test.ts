@@ -78,10 +78,10 @@ test('wrong options are refused before the lab starts a program', (t) => {
   t.notThrows(check({ memory: '1G' }));
   t.throws(check({ modules: ['nvme', '../x'] }), {
     instanceOf: TypeError,
-    message: "'../x' is not the name of a module",
+    message: "'../x' is not a valid module name",
   });
   t.throws(check({ env: { 'a-b': '1' } }), {
     instanceOf: TypeError,
-    message: "'a-b' is not a variable's name",
+    message: "'a-b' is not a valid variable name",
   });
 });
