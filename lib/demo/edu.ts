@@ -20,11 +20,14 @@ const DMA_FROM_DEVICE = 2n;
 const DMA_RAISE = 4n;
 /** Address of the device's buffer in the address space of the DMA engine. */
 const BUFFER = 0x40000n;
-/** Bytes to copy: half of the buffer. QEMU 7.2 aborts if a transfer fills the whole buffer. */
+/**
+ * Number of bytes to copy: half of the buffer. QEMU 7.2 aborts if a transfer fills the whole
+ * buffer.
+ */
 const COPY_SIZE = 2048;
 const PAGE = 4096;
 
-/** Bytes of message data. The device writes the data with one 32-bit write. */
+/** Size of message data, in bytes. The device writes the data with one 32-bit write. */
 const MESSAGE_SIZE = 4;
 const MESSAGES = 10;
 
@@ -32,8 +35,8 @@ const OPERAND = 10;
 const PROBE = 0x1234_5678;
 
 /**
- * Drives edu with its one MSI vector: starts work, waits for the interrupt and acknowledges the
- * interrupt.
+ * Drives the edu device by one MSI vector: starts work, waits for the interrupt and acknowledges
+ * the interrupt.
  */
 class Edu {
   interrupts = 0;
@@ -69,8 +72,8 @@ class Edu {
   }
 
   /**
-   * Sends an interrupt message by DMA. The DMA write itself is the interrupt. The device raises no
-   * further interrupt.
+   * Sends an interrupt message by DMA. The DMA write itself is the interrupt message. The transfer
+   * raises no completion interrupt.
    */
   async send({ address, data }: Message, buffer: DmaBuffer): Promise<void> {
     new DataView(buffer.buffer).setUint32(0, data, true);

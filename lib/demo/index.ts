@@ -23,7 +23,7 @@ export async function findDemo(device: PciDevice): Promise<Demo> {
   if (ids === WLAN) return (await import('./wlan.js')).wlanDemo;
   throw new VfioError({
     code: 'ENOTSUP',
-    message: `no demo drives device ${ids} of class ${classCode.toString(16).padStart(6, '0')}`,
+    message: `there is no demo for device ${ids} of class ${classCode.toString(16).padStart(6, '0')}`,
     path: device.name,
     hint: "Try mock:nvme, mock:dsa, mock:wlan, an NVMe controller, or QEMU's edu.",
   });

@@ -4,9 +4,9 @@ import type { DemoReport } from './report.js';
 
 /** The message that a driver in a guest writes to the MSI registers of the device. */
 const VIRTUAL: Message = { address: 0xfee0_0000n, data: 0x4041 };
-/** Time limit for the arrival of all interrupts. */
+/** Time limit for the arrival of all interrupts, in ms. */
 const INTERRUPT_TIMEOUT_MS = 5000;
-/** Time to wait for surplus interrupts. */
+/** Time to wait for surplus interrupts, in ms. */
 const SURPLUS_WAIT_MS = 50;
 
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
@@ -23,8 +23,8 @@ export function writeVirtualMessage({ config }: PciDevice): void {
 
 /**
  * Checks a device that keeps a private copy of its MSI message. The report contains the virtual
- * message in the MSI registers and the physical message. The report also contains the number of
- * times that the private copy raised the vector.
+ * message of the MSI registers and the physical message. The report also counts how often the
+ * private copy raised the vector.
  *
  * @param vector - MSI vector 0, requested with `{ counts: true }`
  * @param writes - how many times the device sends the physical message

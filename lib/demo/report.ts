@@ -5,11 +5,11 @@ export interface DemoReport {
   /** Whether every check of the demo passed. */
   readonly ok: boolean;
   /**
-   * Output of `--json`. Results for `--json`. A bigint becomes a number, or a "0x…" string if the
-   * value is above 2^53.
+   * The results for `--json`. A bigint becomes a number, or a "0x…" string if the value is above
+   * 2^53.
    */
   readonly data: Readonly<Record<string, unknown>>;
-  /** Whether `--json` prints only `data`, without the description of the device. */
+  /** Whether `--json` omits the description of the device and prints only `data`. */
   readonly omitDescription?: boolean;
   /** Pairs of label and text, printed in order. */
   readonly lines: readonly (readonly [label: string, text: string])[];

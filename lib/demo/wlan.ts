@@ -11,8 +11,8 @@ const SOURCE = 5;
 const WRITES = 100;
 
 /**
- * Drives a WLAN card that has its own interrupt controller. The demo writes the MSI message to that
- * controller.
+ * Drives a WLAN card that has its own interrupt controller. The demo writes the MSI message to the
+ * interrupt controller of the card.
  */
 export async function wlanDemo(device: PciDevice): Promise<DemoReport> {
   device.config.update('command', { memory: 1, bus_master: 1 });

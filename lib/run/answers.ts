@@ -6,18 +6,19 @@ import { OperationError } from './fields.js';
 export type Answer = Readonly<Record<string, unknown>>;
 
 /**
- * The answer to a line of a script: `ok`, followed by the fields of the operation or by a `code`.
+ * The answer to one line of a script: the field `ok`, and the results of the operation or an error
+ * `code`.
  */
 export type Reply = Answer & { readonly ok: boolean };
 
 /**
- * Maximum number of bytes in one answer. In every supported version of Node.js, a string can
- * contain the hex digits of these bytes.
+ * Maximum number of bytes in one answer. The hex digits of this number of bytes fit into a string
+ * of every supported Node.js version.
  */
 const MAX_BYTES = 2 ** 27;
 
 /**
- * Returns bytes in hex.
+ * Converts bytes to hex digits.
  *
  * @throws OperationError for more than 2^27 bytes
  */

@@ -2,8 +2,8 @@ const U32_MAX = 0xffff_ffff;
 const U64_MAX = 2n ** 64n - 1n;
 
 /**
- * Reports a line that is not a valid operation. The answer to this line is `ERR_OP`, and the run
- * continues with the next line.
+ * Error for a line that is not a valid operation. The answer to this line has the code `ERR_OP`,
+ * and the run continues with the next line.
  */
 export class OperationError extends Error {
   override readonly name = 'OperationError';
@@ -23,7 +23,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 /**
  * The fields of one line of a script. If a field is missing or has a wrong type, the method that
- * reads the field throws OperationError.
+ * reads the field throws an `OperationError`.
  */
 export class Fields {
   readonly #values: ReadonlyMap<string, unknown>;
@@ -33,7 +33,7 @@ export class Fields {
     try {
       parsed = JSON.parse(line);
     } catch (cause) {
-      throw new OperationError(`not JSON: ${(cause as Error).message}`);
+      throw new OperationError(`the line is not JSON: ${(cause as Error).message}`);
     }
     if (!isObject(parsed)) throw new OperationError('an operation must be a JSON object');
     this.#values = new Map(Object.entries(parsed));
@@ -73,11 +73,11 @@ export class Fields {
     return value;
   }
 
-  /** Reads bytes in hex. */
+  /** Reads bytes from a string of hex digits. */
   data(name: string): Uint8Array {
     const text = this.text(name);
     if (text.length % 2 !== 0 || /[^0-9a-f]/i.test(text))
-      throw new OperationError(`"${name}" must be pairs of hex digits`);
+      throw new OperationError(`"${name}" must consist of pairs of hex digits`);
     return Uint8Array.from(Buffer.from(text, 'hex'));
   }
 

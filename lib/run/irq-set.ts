@@ -24,7 +24,7 @@ function parseBool(value: unknown): number {
   throw new OperationError('each element of "bools" must be a boolean or an 8-bit integer');
 }
 
-/** Parses the struct vfio_irq_set of a `set_irqs` line. */
+/** Parses the fields of a `set_irqs` line, which describe a `struct vfio_irq_set`. */
 export function parseIrqSet(session: Session, fields: Fields): IrqSet {
   const set = {
     index: fields.u32('index'),

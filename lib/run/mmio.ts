@@ -5,7 +5,7 @@ import type { Session } from './session.js';
 /** An access to a mapped register. */
 interface Access {
   readonly window: RegisterWindow;
-  /** Bytes from the start of the window. */
+  /** Offset from the start of the window, in bytes. */
   readonly offset: number;
   readonly width: Width;
 }

@@ -12,9 +12,9 @@ export interface Operation {
   run(session: Session, fields: Fields): Answer | Promise<Answer>;
 }
 
-/** Longest timer of Node.js. A longer timer would end at once. */
+/** Longest delay of a Node.js timer, in ms. With a longer delay, the timer would end at once. */
 const MAX_SLEEP_MS = 2 ** 31 - 1;
-/** Time that `eventfd_read` waits for a signal before it answers 0. */
+/** Time that `eventfd_read` waits for a signal, in ms. After this time, the answer is 0. */
 const EVENTFD_TIMEOUT_MS = 50;
 
 function operation(fields: readonly string[], run: Operation['run']): Operation {
@@ -22,15 +22,17 @@ function operation(fields: readonly string[], run: Operation['run']): Operation 
 }
 
 /**
- * Returns `length` bytes of a named buffer. The first of these bytes is at the offset in the field
- * `offset`.
+ * Returns `length` bytes of a named buffer. The fields `name` and `offset` select the buffer and
+ * the first byte.
  */
 function sliceBuffer(session: Session, fields: Fields, length: number): Uint8Array {
   const memory = session.getBuffer(fields.text('name'));
   const offset = fields.number('offset');
   if (offset + length > memory.size) {
     const end = `0x${(offset + length).toString(16)}`;
-    throw new OperationError(`${end} is past the end of the buffer, 0x${memory.size.toString(16)}`);
+    throw new OperationError(
+      `the access ends at ${end}, past the end of the buffer at 0x${memory.size.toString(16)}`,
+    );
   }
   return new Uint8Array(memory.buffer, offset, length);
 }
@@ -53,8 +55,8 @@ async function readEventfd(session: Session, name: string): Promise<bigint> {
 }
 
 /**
- * The operations of `vfio run`, by operation name. Each operation makes one call to the back end
- * and adds no policy.
+ * Maps operation names to the operations of `vfio run`. Each operation makes one call to the back
+ * end.
  */
 export const operations: Readonly<Record<string, Operation>> = {
   info: operation([], ({ connection }) => info(connection.getInfo())),

@@ -3,15 +3,15 @@ import type { Answer, Reply } from './answers.js';
 import { toJsonLine } from './json.js';
 
 /**
- * Operations that read a value. A replay repeats these operations, because a slow device writes the
- * value later.
+ * Operations that read a value. During a replay, these operations are repeated, because a slow
+ * device can write the value later.
  */
 const REPEATED: readonly string[] = ['read', 'mmio_read', 'buffer_read', 'eventfd_read'];
 const TIMEOUT_MS = 1000;
 const INTERVAL_MS = 2;
 /**
- * The recorded value of an eventfd that the program did not read. A value of `1+` means that the
- * eventfd was signalled one or more times.
+ * The recorded value of an eventfd if the recorded program did not read the eventfd. The value `1+`
+ * means that the eventfd was signalled one or more times.
  */
 export const SIGNALLED = '1+';
 
@@ -23,18 +23,17 @@ function isAsRecorded(recorded: Answer, reply: Answer): boolean {
   });
 }
 
-/** Adds the counts that two reads of an eventfd returned. */
+/** Adds the counts of two reads of an eventfd. */
 function addCounts(before: Reply, now: Reply): Reply {
   if (typeof before.value !== 'bigint' || typeof now.value !== 'bigint') return now;
   return { ...now, value: before.value + now.value };
 }
 
 /**
- * Runs an operation whose answer was recorded. Devices differ in speed. An operation that reads is
- * therefore repeated for up to a second until the answer equals the recorded answer.
+ * Runs an operation and compares the answer with the recorded answer. Because devices differ in
+ * speed, a read operation is repeated for up to a second until the answers are equal.
  *
- * @returns the answer; if the answer differs from the recorded answer, `recorded` contains the
- *   recorded answer
+ * @returns the answer. If the answers differ, the field `recorded` contains the recorded answer.
  */
 export async function replay(
   op: string,

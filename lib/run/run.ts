@@ -8,8 +8,8 @@ import type { Session } from './session.js';
 export type { Reply } from './answers.js';
 
 /**
- * Converts an error to an answer. If the library refused the arguments before the call, the answer
- * is ERR_OP. For example, an access outside of a mapping gives ERR_OP.
+ * Converts an error to an answer. If the library refused the arguments, for example an access
+ * outside of a mapping, the answer has the code `ERR_OP`.
  */
 function toReply(error: unknown): Reply {
   if (error instanceof VfioError) return failed(error);
@@ -32,9 +32,9 @@ async function runOperation(session: Session, fields: Fields, name: string): Pro
 }
 
 /**
- * Runs one line of a script. An invalid operation or a failing call gives an answer with an error,
- * not an exception. If the line has a field `answer` and the device gives another answer, the reply
- * contains the recorded answer as `recorded`.
+ * Runs one line of a script. If the operation is invalid or fails, the reply contains the error,
+ * and no exception is thrown. If the line has a field `answer` and the new answer differs, the
+ * reply contains the recorded answer as `recorded`.
  */
 export async function runLine(session: Session, line: string): Promise<Reply> {
   let run: () => Promise<Reply>;

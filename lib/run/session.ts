@@ -1,7 +1,7 @@
 import type { DeviceConnection, Eventfd, Memory, RegisterWindow } from '../contract/index.js';
 import { OperationError } from './fields.js';
 
-/** Largest mapping in bytes. A larger BAR is mapped in several windows. */
+/** Maximum size of a mapping, in bytes. A larger BAR is mapped in several windows. */
 const WINDOW_SIZE = 2 ** 30;
 const PAGE_SIZE = 4096;
 
@@ -13,7 +13,7 @@ export class Session {
 
   constructor(readonly connection: DeviceConnection) {}
 
-  /** Returns the eventfd with a name. Creates the eventfd if the name is new. */
+  /** Returns the eventfd with the given name. If the name is new, the eventfd is created. */
   ensureEventfd(name: string): Eventfd {
     let eventfd = this.#eventfds.get(name);
     if (eventfd === undefined) {
@@ -23,7 +23,9 @@ export class Session {
     return eventfd;
   }
 
-  /** @throws OperationError if no earlier operation used the name */
+  /**
+   * @throws OperationError if no earlier operation created the eventfd
+   */
   getEventfd(name: string): Eventfd {
     const eventfd = this.#eventfds.get(name);
     if (eventfd === undefined) throw new OperationError(`unknown eventfd "${name}"`);
@@ -31,7 +33,8 @@ export class Session {
   }
 
   addBuffer(name: string, size: number): void {
-    if (this.#buffers.has(name)) throw new OperationError(`the buffer "${name}" exists already`);
+    if (this.#buffers.has(name))
+      throw new OperationError(`a buffer with the name "${name}" already exists`);
     this.#buffers.set(name, this.connection.addressSpace.allocate(size, false));
   }
 
@@ -53,8 +56,8 @@ export class Session {
     let window = this.#windows.get(key);
     if (window === undefined) {
       const remaining = Number(this.connection.getRegionInfo(region).size) - start;
-      // If the offset is past the end of the region, the kernel refuses the mapping. The error of
-      // the kernel becomes the answer.
+      // If the offset is past the end of the region, the kernel refuses the mapping. The answer
+      // then contains the error of the kernel.
       window = this.connection.map(
         region,
         start,

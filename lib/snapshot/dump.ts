@@ -16,9 +16,9 @@ export function dump(bytes: Uint8Array): string[] {
 }
 
 /**
- * Parses rows in the format of {@link dump}. A byte is 0 if no row contains it.
+ * Parses rows in the format of {@link dump}. Bytes that are not in any row are 0.
  *
- * @returns the bytes; or, if a row is invalid, a text that describes the first invalid row
+ * @returns the bytes, or a text that describes the first invalid row
  */
 export function parseDump(lines: readonly string[], size: number): Uint8Array | string {
   const bytes = new Uint8Array(size);
@@ -30,9 +30,9 @@ export function parseDump(lines: readonly string[], size: number): Uint8Array | 
     }
     const offset = parseInt(start, 16);
     const row = Buffer.from(text.replaceAll(' ', ''), 'hex');
-    if (offset < end) return `'${line}' starts before the end of the previous row`;
+    if (offset < end) return `the row '${line}' starts before the end of the previous row`;
     end = offset + row.length;
-    if (end > size) return `'${line}' ends past the end at ${size} bytes`;
+    if (end > size) return `the row '${line}' ends past the end at ${size} bytes`;
     bytes.set(row, offset);
   }
   return bytes;

@@ -1,13 +1,13 @@
 import { U64_MAX } from '../checks.js';
 
-/** Reports that a field of a snapshot file is missing, unknown or invalid. */
+/** Error for a missing, unknown or invalid field of a snapshot file. */
 export class SnapshotError extends Error {
   override readonly name = 'SnapshotError';
 }
 
 /**
- * A value from a snapshot file that was not checked yet. The error texts contain the place of the
- * value in the file.
+ * An unchecked value from a snapshot file. Error messages contain the path of the value in the
+ * file, for example `regions[2].size`.
  */
 export class Field {
   readonly #value: unknown;
@@ -23,8 +23,8 @@ export class Field {
   }
 
   /**
-   * Returns the fields of an object. The object must not have fields that are not in `names`. A
-   * name with `?` is an optional field.
+   * Returns the fields of an object. All fields of the object must be listed in `names`. A name
+   * that ends with `?` is an optional field.
    */
   object<K extends string>(...names: readonly (K | `${K}?`)[]): Record<K, Field> {
     const value = this.#value;
@@ -89,7 +89,7 @@ export class Field {
     return parsed <= U64_MAX ? parsed : this.refuse('must be an integer or a "0x…" string');
   }
 
-  /** Returns the combination of all flags whose names are in the list. */
+  /** Reads a list of flag names and returns the flags as a bit mask. */
   flags(names: readonly string[]): number {
     let flags = 0;
     for (const field of this.list(names.length)) flags |= 1 << names.indexOf(field.choice(names));

@@ -1,29 +1,26 @@
 import type { IovaRange, Via } from '../contract/index.js';
 
 /**
- * The value of the field `format` in a snapshot file. The number at the end of the value increases
- * if older versions of the library would read new files wrongly.
+ * The value of the field `format` in a snapshot file. The number at the end is increased for each
+ * change of the format that older versions of the library cannot read.
  */
 export const FORMAT = 'vfio-snapshot/1';
 
-/** The names of the flags of a region, by bit number. The first name is the name of bit 0. */
+/** The names of region flags, by bit number. The first name is the name of bit 0. */
 export const REGION_FLAGS = ['read', 'write', 'mmap', 'caps'] as const;
-/**
- * The names of the flags of an interrupt index, by bit number. The first name is the name of bit 0.
- */
+/** The names of interrupt index flags, by bit number. The first name is the name of bit 0. */
 export const IRQ_FLAGS = ['eventfd', 'maskable', 'automasked', 'noresize'] as const;
 
 /**
- * The properties of a device at one moment. A snapshot does not contain the behaviour of the
- * device.
+ * The properties of a device at one moment. The behaviour of the device is not part of a snapshot.
  */
 export interface Snapshot {
-  /** The name of the device from which the snapshot was taken. */
+  /** The name of the device. */
   readonly device: string;
   readonly via: Via | 'noiommu';
-  /** Whether VFIO_DEVICE_RESET works on the function. */
+  /** Whether the function supports `VFIO_DEVICE_RESET`. */
   readonly resets: boolean;
-  /** The 256 or 4096 bytes of configuration space that VFIO shows. */
+  /** Configuration space as read through VFIO, 256 or 4096 bytes. */
   readonly config: Uint8Array;
   readonly regions: readonly SnapshotRegion[];
   readonly interrupts: readonly SnapshotIrq[];
@@ -31,14 +28,17 @@ export interface Snapshot {
   readonly dma: { readonly pageSizes: bigint; readonly ranges: readonly IovaRange[] };
 }
 
-/** A region of the device. The snapshot does not contain regions whose size is 0. */
+/** A region of the device. Regions of size 0 are not part of a snapshot. */
 export interface SnapshotRegion {
   readonly index: number;
   /** VFIO_REGION_INFO_FLAG_*. */
   readonly flags: number;
-  /** Bytes. */
+  /** Size of the region, in bytes. */
   readonly size: number;
-  /** The ids of the capabilities that the kernel returned in the region info. */
+  /**
+   * The ids of the region's capabilities, as the kernel reports them in
+   * `VFIO_DEVICE_GET_REGION_INFO`.
+   */
   readonly capabilities: readonly number[];
   /** The contents of the region, or undefined if the caller did not request the contents. */
   readonly contents?: Uint8Array | undefined;

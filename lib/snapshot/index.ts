@@ -1,7 +1,4 @@
-/**
- * Takes snapshots of devices, writes snapshot files and reads snapshot files. A snapshot contains
- * the properties of a device.
- */
+/** Takes, writes and reads snapshots. A snapshot contains the properties of a device. */
 export type { Snapshot } from './format.js';
 export { SnapshotError } from './fields.js';
 export { readSnapshot } from './read.js';

@@ -14,10 +14,10 @@ const RANGES_MAX = 1024;
 const CAPABILITIES_MAX = 1024;
 
 /**
- * Parses a snapshot and checks each field. The function ignores names and the list of capabilities,
- * because a file contains them only for human readers. The function uses only numbers and bytes.
+ * Parses a snapshot and checks each field. Names and the list of capabilities are ignored, because
+ * these fields are only for human readers.
  *
- * @throws SnapshotError if a field is invalid. The error contains the place of the field.
+ * @throws SnapshotError if a field is invalid. The error message contains the path of the field.
  */
 export function readSnapshot(text: string): Snapshot {
   let parsed: unknown;
@@ -37,7 +37,9 @@ export function readSnapshot(text: string): Snapshot {
   const config = regions.find(({ index }) => index === CONFIG);
   if (config === undefined) return file.regions.refuse('lack index 7 (configuration space)');
   if (config.size !== 256 && config.size !== 4096) {
-    file.regions.refuse(`must give index 7 a size of 256 or 4096 bytes, not ${config.size}`);
+    file.regions.refuse(
+      `must contain index 7 with a size of 256 or 4096 bytes, not ${config.size}`,
+    );
   }
   const interrupts = file.interrupts.list(IRQ_NAMES.length).map((field) => {
     const { index, count, flags } = field.object('index', 'name?', 'count', 'flags');
@@ -97,7 +99,9 @@ function readDma(field: Field): Snapshot['dma'] {
       }
       const [first, last] = [start.bigint(), end.bigint()];
       if (first < next || last < first)
-        range.refuse('must start after the previous range and must not end before its own start');
+        range.refuse(
+          'must start after the end of the previous range, and the last address must not be below the first',
+        );
       next = last + 1n;
       return { start: first, end: last };
     }),

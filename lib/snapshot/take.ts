@@ -18,9 +18,8 @@ const ENTRY = 16;
 const NO_DATA = new Uint8Array(0);
 
 /**
- * Takes a snapshot of a device. If `bars` is empty, only configuration space is read. Nothing is
- * written to the device. A BAR is read only if its index is in `bars`, because a read of a register
- * can have side effects.
+ * Takes a snapshot of a device. Nothing is written to the device. Because a read of a register can
+ * have side effects, the contents of a BAR are read only if the index of the BAR is in `bars`.
  *
  * @param bars - the indexes of the BARs to read. Each dword of a BAR is read once.
  * @throws VfioError EINVAL if a BAR does not exist or is larger than 64 MiB; EIO if the device does
@@ -33,7 +32,8 @@ export function takeSnapshot(connection: DeviceConnection, bars: readonly number
     .filter(({ size }) => size > 0);
   const config = readConfig(connection, regions);
   if (isUnresponsive(config)) {
-    const message = 'the device does not respond: its registers read all ones';
+    const message =
+      'the device does not respond: every read of configuration space returns all ones';
     throw new VfioError({ code: 'EIO', message, path: connection.name });
   }
   for (const bar of bars) checkBar(connection, bar, regions);
@@ -57,8 +57,8 @@ function range(length: number): number[] {
 }
 
 /**
- * Returns a list that contains the answer of the kernel. The list is empty if the kernel answers
- * EINVAL, which means that the index does not exist.
+ * Returns a list that contains the result of `read`. If the index does not exist (EINVAL), the list
+ * is empty.
  */
 function readIfExists<T>(read: () => T): T[] {
   try {
@@ -97,15 +97,12 @@ function checkBar(
     throw new VfioError({ code: 'EINVAL', message: `the device has no BAR ${bar}`, path: name });
   }
   if (size > CONTENTS_MAX) {
-    const message = `BAR ${bar} has ${size} bytes; the limit for contents is ${CONTENTS_MAX} bytes`;
+    const message = `BAR ${bar} has ${size} bytes, but a snapshot contains at most ${CONTENTS_MAX} bytes of a BAR`;
     throw new VfioError({ code: 'EINVAL', message, path: name });
   }
 }
 
-/**
- * Reads a BAR except for the part that contains the MSI-X table. The MSI-X table is not read,
- * because the host uses it.
- */
+/** Reads the contents of a BAR. The MSI-X table is not read, because the host uses the table. */
 function contents(
   connection: DeviceConnection,
   { index, size }: SnapshotRegion,

@@ -58,7 +58,7 @@ function names(flags: number, all: readonly string[]): string[] {
 
 const WIDTH = 100;
 
-/** Formats a value as JSON. If a value fits on one line, the result has only one line. */
+/** Formats a value as JSON. A value that fits on one line is not broken into several lines. */
 function layout(value: unknown, indent = ''): string {
   const isList = Array.isArray(value);
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

@@ -155,7 +155,8 @@ test('takeSnapshot() throws for a device that does not respond', async (t) => {
   control.unplug();
   t.throws(() => takeSnapshot(connection, []), {
     code: 'EIO',
-    message: "EIO: the device does not respond: its registers read all ones 'mock:testdev'",
+    message:
+      "EIO: the device does not respond: every read of configuration space returns all ones 'mock:testdev'",
   });
   connection.close();
   control.clear();

@@ -7,9 +7,9 @@ import * as dsa from './registers.js';
 import { VirtualDsa } from './virtual.js';
 
 const DEFAULT_PASID = 1;
-/** IOMMU_NO_PASID, for work without a PASID of the guest. */
+/** PASID of work that has no PASID of the guest (`IOMMU_NO_PASID`). */
 const NO_PASID = 0;
-/** A process of the guest that shares its address space with the device. */
+/** PASID of a guest process that shares its address space with the device. */
 const GUEST_PASID = 5;
 const HOST_PASID = 0x105;
 const ENABLE = 0x8000;
@@ -17,15 +17,15 @@ const WORK = [1, 3] as const;
 
 /**
  * Emulates two vectors of a virtual DSA. Each vector uses a slot of the device's message store.
- * Vector 0 belongs to the guest's kernel, and vector 1 belongs to a process. The PASID of the
- * process is written to MSIX_PERM after vector 1 was allocated. Then the process submits work with
- * the handle of vector 0, and the device refuses that work.
+ * Vector 0 belongs to the guest's kernel, and vector 1 belongs to a process. After vector 1 was
+ * allocated, the demo writes the PASID of the process to `MSIX_PERM`. Then the process submits work
+ * with the handle of vector 0, and the device refuses that work.
  */
 export async function dsaDemo(device: PciDevice): Promise<DemoReport> {
   if (!device.name.startsWith('mock:')) {
     throw new VfioError({
       code: 'ENOTSUP',
-      message: 'a real DSA needs MOVDIR64B or ENQCMD to submit work; JavaScript has neither',
+      message: 'JavaScript cannot execute MOVDIR64B or ENQCMD, which submit work to a real DSA',
       path: device.name,
       hint: 'Try mock:dsa.',
     });
@@ -101,10 +101,9 @@ function createReport(
     omitDescription: true,
     lines: [
       ...vectors.map(({ vector, guestPasid, hostPasid, slot, handle, interrupts }) => {
-        const pasid =
-          guestPasid === NO_PASID ? 'default PASID' : `PASID ${guestPasid} of the guest`;
+        const pasid = guestPasid === NO_PASID ? 'default PASID' : `guest PASID ${guestPasid}`;
         const where = `slot ${slot ?? '-'}, handle 0x${(handle ?? 0).toString(16)}`;
-        const text = `${pasid} (${hostPasid ?? '-'} of the host), ${where}: ${interrupts} interrupts`;
+        const text = `${pasid} (host PASID ${hostPasid ?? '-'}), ${where}: ${interrupts} interrupts`;
         return [`vector ${vector}`, text] as const;
       }),
       [

@@ -1,18 +1,21 @@
 import { type Handles, type PciDevice, type RegisterWindow, VfioError } from '../../index.js';
 import * as dsa from './registers.js';
 
-/** Number of reads of CMDSTS before a command times out. */
+/** A command times out after this number of reads of the register `CMDSTS`. */
 const MAX_STATUS_READS = 100_000;
 const QUEUE_SIZE = 16;
 
-/** Mode of a work queue: shared, or dedicated to the submitter with the configured PASID. */
+/** Mode of a work queue: shared, or dedicated to one PASID. */
 export type QueueMode = { readonly dedicatedTo: number } | 'shared';
 
-/** A DSA driver on the host for commands, work queues and handles of the message store. */
+/**
+ * A host driver for the DSA. The driver runs commands, enables work queues and requests handles of
+ * the message store.
+ */
 export class Dsa implements Handles {
   readonly registers: RegisterWindow;
   readonly portals: RegisterWindow;
-  /** Offsets of the tables in BAR 0, and the number of slots of the message store. */
+  /** Offsets of the tables in BAR 0, and the number of slots in the message store. */
   readonly tables: { readonly wqcfg: number; readonly ims: number; readonly slots: number };
 
   constructor(device: PciDevice) {
@@ -28,7 +31,8 @@ export class Dsa implements Handles {
    * Runs a command and waits until the command has ended.
    *
    * @returns the result of the command
-   * @throws {@link VfioError} EIO if CMDSTS reports an error, ETIMEDOUT if the command does not end
+   * @throws {@link VfioError} EIO if `CMDSTS` reports an error, ETIMEDOUT if the command does not
+   *   end
    */
   runCommand(code: number, operand = 0): number {
     this.registers.write32(dsa.IDXD_CMD_OFFSET, (code << 20) | operand);
@@ -59,8 +63,8 @@ export class Dsa implements Handles {
   }
 
   /**
-   * Returns the offset of a portal in BAR 2. The descriptors of this portal must contain handles of
-   * the message store.
+   * Returns the offset of a portal in BAR 2. Descriptors written to this portal must contain
+   * handles of the message store.
    */
   portalOffset(queue: number, line = 0): number {
     const page = queue * dsa.PORTALS_PER_WQ + dsa.PORTAL_IMS;

@@ -18,7 +18,8 @@ export class Submitter {
   }
 
   /**
-   * Submits a no-op that raises an interrupt.
+   * Submits a descriptor without an operation (no-op). The device raises an interrupt at
+   * completion.
    *
    * @param handle - the interrupt handle
    * @param pasid - the value of the descriptor's PASID field; the device ignores this field

@@ -1,5 +1,6 @@
 /**
- * Registers of the DSA. The names come from Linux: drivers/dma/idxd/registers.h and linux/idxd.h.
+ * Registers of the DSA. The names are those of `drivers/dma/idxd/registers.h` and `linux/idxd.h` in
+ * Linux.
  */
 
 export const IDXD_GENCAP_OFFSET = 0x10;

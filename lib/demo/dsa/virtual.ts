@@ -26,8 +26,8 @@ export interface VirtualDsaOptions {
 }
 
 /**
- * The interrupts of a DSA as a guest sees them: MSI-X, MSIX_PERM, the interrupt cause and
- * REQUEST_INT_HANDLE. Each vector uses a slot of the device's message store.
+ * Emulates the interrupts of a DSA for a guest: MSI-X, `MSIX_PERM`, `INTCAUSE` and the command
+ * `REQUEST_INT_HANDLE`. Each vector uses a slot of the device's message store.
  */
 export class VirtualDsa {
   readonly msix: VirtualMsix;
@@ -43,7 +43,7 @@ export class VirtualDsa {
     const { ims, slots } = driver.tables;
     this.#hostVectors = new DeviceHostVectors(device.connection, {
       message: createMessageReader(device, driver),
-      // The host keeps vector 0, the device's misc interrupt.
+      // Host vector 0 is the device's misc interrupt and is not available for the message store.
       first: 1,
     });
     this.domain = new ImsDomain({
@@ -59,7 +59,8 @@ export class VirtualDsa {
       table: { bar: 0, offset: 0x2000 },
       pba: { bar: 0, offset: 0x3000 },
     });
-    // All slots are allocated at once, so a vector has a handle before the guest unmasks it.
+    // All slots are allocated at once, so that each vector has a handle before the guest unmasks
+    // the vector.
     this.msix.attach(this.source, { flow: 'upfront' });
     this.perm = new MsixPerm({ vectors, pasids: this.pasids, target: this.msix });
     this.domain.on('revoked', (_cookie, revoked) => {
@@ -70,18 +71,18 @@ export class VirtualDsa {
     });
   }
 
-  /** The INTCAUSE register. */
+  /** The register `INTCAUSE`. */
   get interruptCause(): number {
     return this.#cause;
   }
 
-  /** Handles a write to INTCAUSE: clears the written bits. */
+  /** Emulates a write to `INTCAUSE`: clears the bits that are set in the written value. */
   acknowledge(bits: number): void {
     this.#cause = (this.#cause & ~bits) >>> 0;
   }
 
   /**
-   * Handles the guest's command REQUEST_INT_HANDLE.
+   * Emulates the guest's command `REQUEST_INT_HANDLE`.
    *
    * @throws {@link VfioError} ENXIO if the handle was revoked or the vector is not allocated
    */

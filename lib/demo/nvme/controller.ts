@@ -17,11 +17,12 @@ import { QueuePair } from './queue.js';
 import { Ring } from './ring.js';
 
 const ADMIN_DEPTH = 32;
-/** Timeout of a command, long enough for an emulated machine on a busy host. */
+/** Timeout of a command, in ms. The time is long enough for an emulated machine on a busy host. */
 const COMMAND_TIMEOUT_MS = 20_000;
 
 /**
- * A queue pair with the MSI-X vector of its completions; the vector is null if the queue is polled.
+ * A queue pair and the MSI-X vector that signals its completions. For a polled queue, the vector is
+ * null.
  */
 export interface IoQueue {
   readonly queue: QueuePair;
@@ -32,7 +33,7 @@ export interface IoQueue {
 const IEN = 0b10;
 const PC = 0b01;
 
-/** Drives an NVMe controller. Each queue has its own vector. The admin queue has vector 0. */
+/** Drives an NVMe controller. Each queue uses its own vector. The admin queue uses vector 0. */
 export class NvmeController {
   readonly #device: PciDevice;
   readonly #registers: RegisterWindow;
@@ -50,8 +51,8 @@ export class NvmeController {
   }
 
   /**
-   * Disables the controller, then enables the controller with an admin queue. Before the call, the
-   * controller can be in any state.
+   * Disables the controller, then enables the controller with an admin queue. The controller can be
+   * in any state before the call.
    */
   static async start(device: PciDevice): Promise<NvmeController> {
     device.config.update('command', { memory: 1, bus_master: 1 });
@@ -61,7 +62,7 @@ export class NvmeController {
     return controller;
   }
 
-  /** Version of the specification, `major.minor.tertiary`. */
+  /** Version of the NVMe specification that the controller supports, as `major.minor.tertiary`. */
   get version(): string {
     const vs = this.#registers.read32(nvme.REG_VS);
     return `${vs >>> 16}.${(vs >>> 8) & 0xff}.${vs & 0xff}`;
@@ -78,7 +79,8 @@ export class NvmeController {
   /**
    * Creates I/O queue pairs 1 to `count`. Queue n uses vector n.
    *
-   * @param polled - true creates queues without vectors, and the caller must then call `drain()`
+   * @param polled - if true, the queues have no vectors, and the caller must call `drain()` to read
+   *   completions
    */
   async createIoQueues(
     count: number,
@@ -119,7 +121,7 @@ export class NvmeController {
     return buffer;
   }
 
-  /** Deletes the queues, shuts the controller down and frees its memory. */
+  /** Deletes the queues, shuts down the controller and frees the DMA memory. */
   async stop(): Promise<void> {
     for (const { queue } of this.#io) {
       await this.#admin.queue.submit({ opcode: nvme.ADMIN_DELETE_SQ, cdw10: queue.id });
@@ -164,7 +166,7 @@ export class NvmeController {
     await this.#waitForStatus(nvme.CSTS_RDY, nvme.CSTS_RDY);
   }
 
-  /** Waits until the bits of CSTS that `mask` selects equal `value`. */
+  /** Waits until the bits of `CSTS` selected by `mask` are equal to `value`. */
   async #waitForStatus(mask: number, value: number): Promise<void> {
     const until = performance.now() + this.#capabilities.readyTimeoutMs;
     for (;;) {

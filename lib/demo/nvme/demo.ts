@@ -40,8 +40,8 @@ interface Verified {
 }
 
 /**
- * Writes random data, reads the blocks back into other memory and compares the data. The old
- * contents of the blocks are restored at the end, so the demo is safe on a disk with data.
+ * Writes random data, reads the blocks back into other memory and compares the data. At the end,
+ * the old contents of the blocks are restored, so the demo keeps the data of the disk.
  */
 async function verifyTransfer(
   controller: NvmeController,

@@ -4,7 +4,7 @@ export interface ControllerIdentity {
   readonly serial: string;
   readonly firmware: string;
   readonly namespaces: number;
-  /** Largest transfer in bytes; Infinity if the controller sets no limit. */
+  /** Largest transfer, in bytes; `Infinity` if the controller sets no limit. */
   readonly maxTransfer: number;
 }
 

@@ -8,7 +8,9 @@ interface Pending {
   readonly timer: NodeJS.Timeout;
 }
 
-/** Submits commands. Each command has a timeout and a promise for its completion. */
+/**
+ * Submits commands to a queue pair. Each command has a timeout and a promise for its completion.
+ */
 export class QueuePair {
   /** Number of completions so far. */
   completed = 0;
@@ -97,7 +99,7 @@ export class QueuePair {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     this.#pending.delete(id);
-    // A command without an interrupt fails even if its completion is in memory.
+    // If no interrupt arrived, the command fails, even if its completion is in memory.
     const lostInterrupt = this.drain() > 0;
     pending.reject(
       new VfioError({

@@ -44,7 +44,7 @@ export interface ControllerCapabilities {
   readonly maxQueueEntries: number;
   /** Bytes between doorbells. */
   readonly doorbellStride: number;
-  /** Longest time in milliseconds from a change of CC.EN to the change of CSTS.RDY. */
+  /** Longest time from a change of the bit `CC.EN` to the change of the bit `CSTS.RDY`, in ms. */
   readonly readyTimeoutMs: number;
 }
 

@@ -2,8 +2,8 @@ import type { DmaBuffer, RegisterWindow } from '../../index.js';
 import { CQ_ENTRY_SIZE, SQ_ENTRY_SIZE } from './registers.js';
 
 /**
- * An NVMe command without its command identifier. The specification uses the same names for the
- * 32-bit fields.
+ * An NVMe command without its command identifier. The fields have the names of the NVMe
+ * specification.
  */
 export interface NvmeCommand {
   readonly opcode: number;
@@ -30,9 +30,9 @@ const CQ_STRIDE = CQ_ENTRY_SIZE / 4;
 const SQ_STRIDE64 = SQ_ENTRY_SIZE / 8;
 
 /**
- * A submission queue and its completion queue in memory, with their doorbells. Submitting a command
- * allocates no memory. The caller chooses the command identifiers. The number of outstanding
- * commands must stay below the number of entries of a ring.
+ * A submission queue and its completion queue in memory, with their doorbells. No memory is
+ * allocated when a command is submitted. The caller chooses the command identifiers. The number of
+ * outstanding commands must stay below the number of entries of a ring.
  */
 export class Ring {
   readonly #commands: Uint32Array;
@@ -43,8 +43,9 @@ export class Ring {
   #phase = 1;
 
   /**
-   * @param depth - entries of each ring
-   * @param submission - new, zeroed memory: the ring never writes the reserved fields of a command
+   * @param depth - number of entries in each ring
+   * @param submission - memory that is all zero, because the ring never writes the reserved fields
+   *   of a command
    * @param doorbells - byte offsets of the tail and the head doorbell
    */
   constructor(
@@ -100,12 +101,12 @@ export class Ring {
   }
 
   /**
-   * Counts the new completions. The controller writes this memory at any time. A plain load can
-   * therefore return an old value, and the CPU can reorder plain loads. Loads after an Atomics.load
-   * see all earlier writes of the controller. An Atomics.load costs a hundred instructions, so this
-   * method calls Atomics.load only once. If the plain loads find new completions, the Atomics.load
-   * reads the last new completion. Otherwise the Atomics.load reads the next entry of the
-   * completion queue.
+   * Counts the new completions. The controller can write the completion queue at any time. A plain
+   * load can therefore return an old value, and the CPU can reorder plain loads. Loads after an
+   * `Atomics.load` see all earlier writes of the controller. An `Atomics.load` costs a hundred
+   * instructions, so this method calls `Atomics.load` only once. If the plain loads find new
+   * completions, the `Atomics.load` reads the last new completion. If the plain loads find no new
+   * completion, the `Atomics.load` reads the next entry of the completion queue.
    */
   #countCompletions(): number {
     const completions = this.#completions;
