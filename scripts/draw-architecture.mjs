@@ -57,7 +57,7 @@ export function draw({ boxes, lines, notes }) {
   const rooms = boxes.filter(({ frame }) => frame === undefined);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-labelledby="name">`,
-    '<title id="name">The rooms of vfio and the imports between them</title>',
+    '<title id="name">The components of vfio and their imports</title>',
     `<style>\n${STYLE}\n</style>`,
     `<rect class="page" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="10"/>`,
     ...frames.map(drawBox),
