@@ -13,7 +13,7 @@ import { virtualMsixBenchmarks } from './paths/virtual-msix.js';
 
 const bench = openBench(1);
 const paths = [...registerBenchmarks(bench), ...fileBenchmarks(bench), ...roundBenchmarks()];
-await runAsCommand('performance', 'vfio beside C in the same process', [
+await runAsCommand('performance', 'vfio compared with C in the same process', [
   ...paths,
   growthBenchmark(),
   ...openingBenchmarks(),

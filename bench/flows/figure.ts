@@ -6,7 +6,7 @@ const TOP = 70;
 const BOTTOM = 60;
 const PANEL = 380;
 const COLOUR = { incremental: '#d9534f', upfront: '#4a90d9', dynamic: '#2e8b57' } as const;
-/** Dash pattern of each line. If a dashed line covers another line, both lines stay visible. */
+/** Dash pattern of each line. If a dashed line lies over another line, both lines are visible. */
 const DASH = { incremental: '', upfront: '', dynamic: '6 6' } as const;
 
 interface Panel {
@@ -28,7 +28,7 @@ const PANELS: readonly Panel[] = [
 export function figure(growths: readonly Growth[], note: string): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">
 <rect width="100%" height="100%" fill="#ffffff"/>
-<text x="12" y="22" font-size="16" font-weight="bold">Vectors are unmasked one after the other, while the others fire</text>
+<text x="12" y="22" font-size="16" font-weight="bold">Lost interrupts and time while vectors are unmasked one by one</text>
 <text x="12" y="42" fill="#555">${note}</text>
 ${PANELS.map((panel) => drawPanel(panel, growths)).join('\n')}
 </svg>
@@ -43,7 +43,7 @@ function drawPanel({ title, left, value }: Panel, growths: readonly Growth[]): s
   const base = HEIGHT - BOTTOM;
   const x = (vectors: number) =>
     round(left + (Math.log2(vectors) / Math.log2(Math.max(...sizes))) * (PANEL - 20));
-  // The axis has one more decade below the lowest value. The lower end of this decade stands for 0.
+  // The axis begins one decade below the lowest value, and the start of the axis stands for 0.
   const y = (of: number) =>
     round(of === 0 ? base : base - ((Math.log10(of) - low + 1) / (high - low + 1)) * (base - TOP));
   const decades = Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i));

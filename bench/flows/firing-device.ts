@@ -2,7 +2,7 @@ import type { PciDevice } from 'vfio/mock';
 
 /** The interrupts that the device sent, by message and by pin. */
 export interface FireResult {
-  /** Vectors whose message was sent. */
+  /** Numbers of the vectors for which the device sent a message. */
   readonly byMessage: readonly number[];
   /** Number of interrupts that the device sent by INTx. */
   readonly byPin: number;
@@ -14,6 +14,6 @@ export interface FireResult {
  */
 export interface FiringDevice {
   readonly device: PciDevice;
-  /** Fires each vector once. A vector that cannot fire is not in the result. */
+  /** Fires each vector once. If a vector cannot fire, the result does not contain the vector. */
   fire(vectors: readonly number[]): FireResult;
 }

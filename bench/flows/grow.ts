@@ -17,29 +17,26 @@ export interface Growth {
   readonly vectors: number;
   /** Number of SET_IRQS calls. */
   readonly calls: number;
-  /** Number of interrupt handlers that were freed so that a vector could be added. */
+  /** Number of interrupt handlers that were freed to add vectors. */
   readonly torn: number;
   /**
-   * Interrupts that the device sent. The benchmark does not use the loopback of VFIO, because
-   * loopback fails while MSI-X is disabled.
+   * Number of interrupts that the device sent. The benchmark does not use the SET_IRQS loopback,
+   * which fails while MSI-X is disabled.
    */
   readonly fired: number;
   readonly delivered: number;
   /**
-   * Number of interrupts that the device sent and that were not delivered. All vectors are
-   * unmasked, so each interrupt must be delivered.
+   * Number of interrupts that the device sent, but that were not delivered. All firing vectors are
+   * unmasked, so each interrupt should be delivered.
    */
   readonly lost: number;
   /** The part of `lost` that the device sent by INTx, because MSI-X was disabled. */
   readonly redirected: number;
-  /**
-   * Number of vectors that the host could not provide. Vectors that the host could not provide do
-   * not fire.
-   */
+  /** Number of vectors that the host could not provide. These vectors do not fire. */
   readonly failed: number;
   /**
-   * Time that the library and the back end used to unmask the vectors. The time of firing and
-   * delivery is not included.
+   * Time that the library and the back end used to unmask the vectors, without the time for firing
+   * and delivery.
    */
   readonly milliseconds: number;
 }
@@ -49,8 +46,8 @@ export interface GrowOptions {
   readonly flow: FlowName;
   readonly vectors: number;
   /**
-   * Maximum number of vectors that fire after one SET_IRQS or one unmask operation. The vectors
-   * take turns. Default: all unmasked vectors fire.
+   * Maximum number of vectors that fire after one SET_IRQS or one unmask operation. The unmasked
+   * vectors fire in turn. Default: all unmasked vectors fire.
    */
   readonly maxFiring?: number | undefined;
 }

@@ -32,7 +32,8 @@ export async function measureInLab(kernels: readonly string[]): Promise<NvmeRepo
       stdout,
     });
     stdout.end();
-    if (exitCode !== 0) throw new Error(`the measurement on ${kernel} ended with ${exitCode}`);
+    if (exitCode !== 0)
+      throw new Error(`the measurement on ${kernel} ended with exit code ${exitCode}`);
     reports.push(...(JSON.parse(await printed) as { reports: NvmeReport[] }).reports);
   }
   return reports;

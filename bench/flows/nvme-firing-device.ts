@@ -11,14 +11,15 @@ const TIMEOUT_MS = 20_000;
 /**
  * Number of vectors that can raise the interrupt pin. QEMU keeps the pin's interrupt status in 32
  * bits. If MSI-X is disabled and a queue with a vector above 31 completes a command, QEMU aborts.
- * The benchmark therefore sends no command to these queues while MSI-X is disabled.
+ * While MSI-X is disabled, the benchmark therefore sends no command to queues with a vector above
+ * 31.
  */
 const VECTORS_BY_PIN = 32;
 
 /**
  * An NVMe controller with a queue for each vector. A command that completes on the queue fires the
- * vector. Interrupts of the pin have no handler. The device's status register shows the interrupts
- * of the pin.
+ * vector. INTx has no handler. The benchmark reads the state of INTx from the device's status
+ * register.
  */
 export class NvmeFiringDevice implements FiringDevice {
   private constructor(
@@ -33,7 +34,7 @@ export class NvmeFiringDevice implements FiringDevice {
     const { vectors } = device.config.details('msix') ?? { vectors: 0 };
     const { connection } = device;
     // QEMU sends messages for a queue only if MSI-X was enabled when the queue was created. The
-    // commands that create the queues signal an unused eventfd.
+    // completions of the commands that create the queues signal an unused eventfd.
     const unused = device.createEventfd();
     connection.setIrqs({ index: MSIX, flags: BIND, start: 0, count: 1, eventfds: [unused] });
     const nvme = await PolledNvme.start(device, vectors - 1);
@@ -75,9 +76,7 @@ export class NvmeFiringDevice implements FiringDevice {
   #queue(vector: number): QueuePair {
     const queue = this.queues[vector];
     if (queue === undefined)
-      throw new RangeError(
-        `vector ${vector} has no queue: vectors are 0 to ${this.queues.length - 1}`,
-      );
+      throw new RangeError(`vector ${vector} has no queue: use 0 to ${this.queues.length - 1}`);
     return queue;
   }
 

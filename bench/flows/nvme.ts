@@ -16,10 +16,9 @@ export interface NvmeReport {
 }
 
 /**
- * If a controller has at most this number of vectors, all unmasked vectors fire after each
- * operation. If a controller has more vectors, only {@link FEW} vectors fire after each operation.
- * On such a controller, the unmask method `incremental` is not measured, because its time grows
- * quadratically.
+ * Maximum number of vectors of a controller on which all unmasked vectors fire after each
+ * operation. On a controller with more vectors, only {@link FEW} vectors fire after each operation,
+ * and `incremental` is not measured, because its time grows quadratically.
  */
 const ALL_FIRE = 128;
 const FEW = 4;

@@ -10,16 +10,11 @@ const ROUNDS = 300;
 /** Time to rebind a vector from one eventfd to another. All times are medians in microseconds. */
 export interface Swap {
   readonly kernel: string;
-  /**
-   * Time of a single SET_IRQS call. SET_IRQS loses an interrupt that is still on its way to a CPU.
-   */
+  /** Time of a single SET_IRQS call, which can lose an interrupt that has not reached a CPU yet. */
   readonly setIrqs: number;
-  /**
-   * Time to mask or unmask a vector in the virtual table. A mask or unmask operation loses no
-   * interrupt.
-   */
+  /** Time to mask or unmask a vector in the virtual table. No interrupt is lost. */
   readonly swap: number;
-  /** The part of `swap` that waits until the CPU has handled its pending interrupts. */
+  /** Time of the wait until the CPU has handled its pending interrupts; a part of `swap`. */
   readonly synchronize: number;
 }
 

@@ -33,7 +33,7 @@ export const SWAP: readonly Column<Swap>[] = [
   ['kernel', ({ kernel }) => kernel],
   ['SET_IRQS alone, us', ({ setIrqs }) => number(Math.round(setIrqs))],
   ['mask or unmask, us', ({ swap }) => number(Math.round(swap))],
-  ['part waiting for CPUs, us', ({ synchronize }) => number(Math.round(synchronize))],
+  ['part spent waiting for CPUs, us', ({ synchronize }) => number(Math.round(synchronize))],
 ];
 
 /** Makes a Markdown table. */

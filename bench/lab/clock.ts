@@ -1,11 +1,11 @@
 /**
- * The output of one program in the guest for one path: for each round, the nanoseconds per
- * operation.
+ * The results of one program in the guest for one path. The arrays contain the nanoseconds per
+ * operation of each round.
  */
 export interface Line {
   /**
-   * The program: `'C'`; `'vfio'` for the usual way to use the API; or the name of another way to
-   * use the API.
+   * The program: `'C'`, `'vfio'`, or a name such as `'vfio, poller'` for another way to use the
+   * API.
    */
   readonly who: string;
   readonly path: string;
@@ -34,8 +34,8 @@ const ROUNDS = 5;
 const WARM_UP_OPERATIONS = 5000;
 
 /**
- * CPU time until V8 has optimized the code. With `-icount shift=0`, the time is a number of
- * instructions.
+ * CPU time of the warm-up, in which V8 optimizes the code. With `-icount shift=0`, the time is a
+ * number of instructions.
  */
 const WARM_UP_NS = 300e6;
 

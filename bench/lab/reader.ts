@@ -3,8 +3,8 @@ import { NVM_READ, NVM_WRITE, PAGE_SIZE } from '../../lib/demo/nvme/registers.js
 import type { Ring } from '../../lib/demo/nvme/ring.js';
 
 /**
- * DISK: number of disk pages that are read. BLOCKS: 512-byte blocks per page. Each constant must
- * have the same value here as in bench/c/lab/nvme.c.
+ * DISK: number of disk pages that are read. BLOCKS: 512-byte blocks per page. DISK and BLOCKS must
+ * have the same values as in bench/c/lab/nvme.c.
  */
 const DISK = 1024;
 const BLOCKS = PAGE_SIZE / 512;
@@ -31,13 +31,12 @@ export class Reader {
   /** The memory of the reads: one page for each read. */
   readonly #data: Int32Array;
   /**
-   * For each read: the number of the expected disk page, and the low dword of the IOVA of the
-   * read's memory.
+   * For each read: the number of the expected disk page, and the low dword of the memory's IOVA.
    */
   readonly #slots: Int32Array;
   /**
    * Number of ring entries minus one. The number of ring entries is a power of two. Head and tail
-   * do not wrap at the end of the ring.
+   * count all entries and do not wrap at the end of the ring.
    */
   readonly #mask: number;
   readonly #lap: number;
@@ -101,7 +100,8 @@ export class Reader {
   }
 
   /**
-   * Consumes the new completions. Submits the next read into the memory of each completed read.
+   * Consumes the new completions. For each completed read, submits the next read into the same
+   * memory.
    * @returns the number of consumed completions
    */
   drain(): number {
@@ -117,7 +117,8 @@ export class Reader {
       const id = status & 0xffff;
       const page = this.#data[id << PAGE];
       const wanted = this.#slots[id << SLOT];
-      if (page !== wanted) throw new Error(`read page ${page}, expected ${wanted}`);
+      if (page !== wanted)
+        throw new Error(`a read returned disk page ${page} instead of page ${wanted}`);
       if (this.#left > 0) {
         this.#left--;
         this.#put(id, this.#randomPage());

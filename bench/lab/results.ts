@@ -2,7 +2,8 @@ import { type Goal, judge, median, type Result } from '../lib/measure.js';
 import type { Line } from './clock.js';
 
 /**
- * Goal for reads at full depth: the library's instructions divided by the C program's instructions.
+ * Goal for reads at the largest depth: the library's instructions divided by the C program's
+ * instructions.
  */
 const AT_MOST = 3;
 const FULL_DEPTH = 'depth 32';
@@ -30,10 +31,7 @@ export function times(lines: readonly Line[]): Result[] {
   );
 }
 
-/**
- * Instructions before the first operation. These instructions start Node, load the modules and open
- * the device.
- */
+/** Number of instructions that start Node, load the modules and open the device. */
 export function start({ node, open }: Start): Result {
   const measured = Object.entries({ Node: node, 'vfio, opening the device': open }).map(
     ([name, value]) => ({ name, median: value, rounds: [value] }),

@@ -14,7 +14,10 @@ export interface Helper {
   copyRegisters(registers: Uint32Array, into: Uint32Array, turns: number): number;
   pread32(fd: number, offset: number, dwords: number, turns: number): number;
   pwrite32(fd: number, offset: number, turns: number): number;
-  /** Calls pread() once without checks. A call of pread() through Node-API cannot be faster. */
+  /**
+   * Calls pread() once through Node-API, without checks. No Node-API function can call pread()
+   * faster.
+   */
   bareRead(fd: number, offset: number): number;
   bareSignal(fd: number): void;
   /** Signals the first `count` eventfds, like a device when the device fires several vectors. */
@@ -54,7 +57,7 @@ export function timed(operations: number, loop: () => void): number {
   return (helper.threadTime() - start) / operations;
 }
 
-/** The CPU of the thread that signals, or -1 if the machine has one CPU. */
+/** The CPU of the thread that signals, or -1 if the machine has only one CPU. */
 export const SIGNALLING_CPU = cpus().length > 1 ? 1 : -1;
 
 /**

@@ -21,7 +21,7 @@ const IRQ_FLAGS = 1;
 export interface Bench {
   readonly device: PciDevice;
   /**
-   * File descriptor of the file that stands for the device. The file has BAR 0 first, then
+   * File descriptor of the file that replaces the device file. The file contains BAR 0, followed by
    * configuration space.
    */
   readonly fd: number;
@@ -30,8 +30,8 @@ export interface Bench {
 }
 
 /**
- * Opens a device of the kernel back end without /dev/vfio. A folder stands for sysfs. A file in
- * memory stands for the device file. The ioctls succeed. Mappings, pread, eventfds, event sets, the
+ * Opens a device of the kernel back end without /dev/vfio. A folder replaces sysfs. A file in
+ * memory replaces the device file. The ioctls succeed. Mappings, pread, eventfds, event sets, the
  * event loop and DMA memory work in the same way as with a real device.
  *
  * @param vectors - number of MSI-X vectors
@@ -59,7 +59,7 @@ export function openBench(vectors: number, answers: Partial<Native> = {}): Bench
   };
 }
 
-/** Creates the files that the back end reads before the back end opens a device. */
+/** Creates the sysfs files that the back end reads to open a device. */
 function createSysfs(root: string): void {
   const function_ = join(root, 'sys/bus/pci/devices', NAME);
   const group = join(root, 'sys/kernel/iommu_groups', GROUP);

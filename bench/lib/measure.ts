@@ -5,7 +5,7 @@
 
 const WARM_UP_MS = 400;
 
-/** One way to do a piece of work. */
+/** A contender is a function that does the measured work in one way. */
 export interface Contender {
   readonly name: string;
   /**
@@ -20,8 +20,8 @@ export interface Goal {
   /** Name of the contender. */
   readonly of: string;
   /**
-   * Name of a second contender. With `to` the goal applies to the median ratio of the two
-   * contenders. Without `to` the goal applies to the median of the first contender.
+   * Name of a second contender. If `to` is set, the goal limits the median ratio of both
+   * contenders. If `to` is not set, the goal limits the median of the first contender.
    */
   readonly to?: string;
   readonly atMost?: number;
@@ -34,9 +34,9 @@ export interface Benchmark {
   /** Unit of one operation: `'ns'`, `'us'`, `'bytes'`. */
   readonly unit: string;
   readonly contenders: readonly Contender[];
-  /** Default: the ratio of each contender to the first contender, without a limit. */
+  /** Default: the ratio of each contender to the first contender, with no limit. */
   readonly goals?: readonly Goal[];
-  /** Number of rounds. Default: the number that the caller of {@link measure} passes. */
+  /** Number of rounds. Default: the argument of {@link measure}. */
   readonly rounds?: number;
 }
 
@@ -89,7 +89,7 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** @param q - 0 to 1 */
+/** @param q - the quantile, 0 to 1 */
 function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (sorted.length - 1) * q;
@@ -107,7 +107,7 @@ function goalsOf({ contenders, goals }: Benchmark): readonly Goal[] {
 export function judge(goal: Goal, measured: readonly Measured[]): Judged {
   const roundsOf = (name: string): readonly number[] => {
     const found = measured.find((one) => one.name === name);
-    if (found === undefined) throw new Error(`a goal names '${name}', which is not a contender`);
+    if (found === undefined) throw new Error(`the contender '${name}' of a goal was not measured`);
     return found.rounds;
   };
   const own = roundsOf(goal.of);

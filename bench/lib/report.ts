@@ -49,7 +49,7 @@ export async function runAsCommand(
   });
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) {
-    throw new RangeError(`--rounds ${values.rounds} is not a number from 1 on`);
+    throw new RangeError(`--rounds ${values.rounds} is not an integer of 1 or more`);
   }
   const chosen = benchmarks.filter(
     (benchmark) =>
@@ -97,7 +97,7 @@ export function machine(): Machine {
 }
 
 function described({ date, cpu, cores, kernel, node }: Machine): string {
-  return `${date}, ${cores} x ${cpu}, Linux ${kernel}, Node ${node}; shorter is faster, the tick is the goal`;
+  return `${date}, ${cores} x ${cpu}, Linux ${kernel}, Node ${node}; a shorter bar is faster, a tick marks the goal`;
 }
 
 function firstLine(command: string, ...args: string[]): string | null {

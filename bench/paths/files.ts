@@ -6,7 +6,7 @@ import type { Benchmark } from '../lib/measure.js';
 const TURNS = 400;
 const DWORDS = 64;
 /**
- * Offset of a register outside of every capability. A write to this register cannot start a
+ * Offset of a register outside of all capabilities. A write to this register cannot start a
  * function reset, so the library does not inspect the write.
  */
 const HEADER = 60;
@@ -14,8 +14,8 @@ const BATCH = 64;
 const BATCHES = 50;
 
 /**
- * The benchmarks of paths with a system call: configuration space, and signals of eventfds. Each
- * benchmark has its own loop, so that V8 can inline the call.
+ * The benchmarks of operations that make a system call: accesses to configuration space, and
+ * eventfd signals. Each benchmark has its own loop, so that V8 can inline the operation.
  */
 export function fileBenchmarks({ device, fd, configOffset }: Bench): Benchmark[] {
   const { config } = device;

@@ -12,8 +12,8 @@ const IDLE = 200_000;
 const SAMPLES = { hot: 5000, idle: 500 };
 
 /**
- * The benchmarks of the latency from a signal on another CPU to the listener. The result of a round
- * is the median latency.
+ * The benchmarks of the latency between a signal on another CPU and the call of the listener. The
+ * result of a round is the median latency.
  */
 export function latencyBenchmarks(): Benchmark[] {
   const { device } = openBench(1);

@@ -11,8 +11,8 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
 /**
- * The benchmarks of the cost of one more vector, on a device with few vectors and on a device with
- * many vectors. If the total cost is linear, both results are equal.
+ * The benchmarks of the cost of a vector, on a device with few vectors and on a device with many
+ * vectors. If the total cost is linear, both results are equal.
  */
 export function openingBenchmarks(): Benchmark[] {
   const few = `${FEW} vectors`;

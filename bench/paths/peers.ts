@@ -20,8 +20,8 @@ interface Peer {
 }
 
 /**
- * For each of our benchmarks: the path of the other programs, and the goal relative to Python. The
- * key is the title of the benchmark.
+ * For each of our benchmarks, by title: the arguments of the other programs, and the goal relative
+ * to Python.
  */
 const PATHS = [
   { title: 'read32', arguments: ['load32'], unit: 1, toPython: 0.2 },
@@ -62,7 +62,7 @@ export function peerBenchmarks(benchmarks: readonly Benchmark[]): Benchmark[] {
 
 /**
  * Runs a contender twice and returns the duration of the second run. During the first run, the exit
- * of the previous process can still use a CPU.
+ * of the previous process can still use CPU time.
  */
 async function runTwice({ run }: Contender): Promise<number> {
   await run();
@@ -90,7 +90,7 @@ function succeeds(file: string, ...args: string[]): boolean {
     execFileSync(file, args, { stdio: 'ignore' });
     return true;
   } catch {
-    console.error(`# left out: ${file} is missing or fails`);
+    console.error(`# skipped: ${file} is missing or fails`);
     return false;
   }
 }

@@ -5,7 +5,8 @@ import type { Benchmark } from '../lib/measure.js';
 
 const REGISTERS = 256;
 /**
- * Turns of a loop. A loop takes about 1 ms, which is shorter than the time slice of a busy machine.
+ * Number of turns of a loop. A loop takes about 1 ms, which is shorter than the time slice of a
+ * busy machine.
  */
 const TURNS = 500;
 const TURNS_IN_C = 10_000;

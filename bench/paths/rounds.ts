@@ -12,10 +12,7 @@ const SHAPES = [
   [2048, 2048],
 ] as const;
 
-/**
- * Returns the number of turns of a benchmark. With this number of turns, each round delivers about
- * 60,000 interrupts.
- */
+/** Returns the number of turns with which each round delivers about 60,000 interrupts. */
 const turnsOf = (fired: number) => Math.max(30, Math.round(60_000 / (fired + 2)));
 
 /**

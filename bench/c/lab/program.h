@@ -39,7 +39,7 @@ struct rounds {
   struct clocks each[ROUNDS];
 };
 /*
- * Adds a round: `operations` operations were done since `start`. `waited` is the CPU time that the
+ * Adds a round that did `operations` operations since `start`. `waited` is the CPU time that the
  * round spent waiting, in nanoseconds.
  */
 void round_done(struct rounds *rounds, struct clocks start, int operations, double waited);
