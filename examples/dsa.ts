@@ -1,11 +1,10 @@
 /**
  * Intel's Data Streaming Accelerator with PASIDs (registers: drivers/dma/idxd/registers.h of
- * Linux). Each work queue has the PASID of one process. The work of a queue accesses memory with
- * the PASID of the queue. The work can raise only interrupts that belong to the PASID of the queue.
- * The example runs only on the mock. A real DSA receives descriptors by special CPU instructions,
- * which JavaScript cannot run.
+ * Linux). Each work queue has the PASID of one process. The work in a queue accesses memory with
+ * this PASID, and can raise only interrupts of this PASID. The example runs only on the mock. A
+ * real DSA receives descriptors by special CPU instructions, which JavaScript cannot run.
  *
- *   node dist/examples/dsa.js     uses mock:dsa
+ *   node dist/examples/dsa.js opens mock:dsa
  */
 import { setImmediate } from 'node:timers/promises';
 import { openDevice, type DmaBuffer } from 'vfio';
@@ -21,8 +20,8 @@ const RELEASE_INT_HANDLE = 14;
 const WQCFG_SIZE = 32;
 const QUEUE_DEPTH = 16;
 /**
- * Bits of a queue's configuration: the queue has only one submitter, and the PASID in bits 27:8 is
- * valid.
+ * Bits of a queue's configuration: the queue is dedicated to one submitter, and the PASID in bits
+ * 27:8 is valid.
  */
 const DEDICATED = 1 << 0;
 const PASID_ENABLE = 1 << 28;
@@ -32,7 +31,8 @@ const PASID_ENABLE = 1 << 28;
  */
 const PERM_PASID_ENABLE = 1 << 3;
 /**
- * Size of a queue's portals in bytes: four pages. Descriptors in the first page use MSI-X handles.
+ * Size of a queue's portals in bytes: four pages. If a program writes a descriptor to the first
+ * page, the descriptor's interrupt handle stands for an MSI-X vector.
  */
 const PORTALS = 4 * 0x1000;
 const DESCRIPTOR = 64;
@@ -60,7 +60,7 @@ const tables = registers.read64(TABLE_OFFSET);
 const table = (i: number) => Number((tables >> BigInt(16 * i)) & 0xffffn) * 0x100;
 const [workQueues, permissions] = [table(1), table(2)];
 
-/** Runs a command of the device. @returns its result */
+/** Runs a command of the device. @returns the result of the command */
 async function command(code: number, operand = 0): Promise<number> {
   registers.write32(CMD, (code << 20) | operand);
   let status = CMDSTS_ACTIVE;
@@ -130,10 +130,10 @@ for (const { pasid, queue, vector, interrupt, handle } of processes) {
   if (status !== SUCCESS) throw new Error(`status 0x${status.toString(16)}`);
   await arrived;
   const copied = new TextDecoder().decode(memory.target.bytes.subarray(0, text.length));
-  console.log(`queue ${queue}: '${copied}', interrupt at vector ${vector}`);
+  console.log(`queue ${queue} copied '${copied}' and raised vector ${vector}`);
 }
 
-// The device refuses a descriptor that names the interrupt of the other process.
+// The device refuses a descriptor with the interrupt handle of the other process.
 const [first, second] = processes;
 if (first !== undefined && second !== undefined) {
   let raised = 0;
@@ -142,7 +142,7 @@ if (first !== undefined && second !== undefined) {
   await setImmediate();
   const what = status === NOT_YOUR_HANDLE ? 'refused' : `status 0x${status.toString(16)}`;
   console.log(
-    `queue ${second.queue} with the handle of vector ${first.vector}: ${what}, ${raised} interrupts`,
+    `queue ${second.queue} tried to raise vector ${first.vector}: ${what}, ${raised} interrupts`,
   );
 }
 

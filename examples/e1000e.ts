@@ -35,16 +35,16 @@ const TXQ0 = 1 << 22;
 const RCTL_ON = (1 << 1) | (1 << 15) | (1 << 26);
 /**
  * Bits of transmit control: enable, pad short packets. Collision threshold and collision distance
- * are the values of section 10.2.7.
+ * have the values of section 10.2.7.
  */
 const TCTL_ON = (1 << 1) | (1 << 3) | (0x0f << 4) | (0x3f << 12);
 /**
- * Vector of each queue: receive 0, transmit 1. Each field has 4 bits. The highest bit of a field is
- * the valid bit (10.2.4.9).
+ * Value of IVAR (10.2.4.9): receive queue 0 raises vector 0, and transmit queue 0 raises vector 1.
+ * Each field has 4 bits, and the highest bit of a field is the valid bit.
  */
 const VECTORS = 0 | 8 | ((1 | 8) << 8);
 
-/** Bytes of a legacy descriptor: sections 7.1.4 and 7.2.10. */
+/** Size of a legacy descriptor in bytes (sections 7.1.4 and 7.2.10). */
 const DESCRIPTOR = 16;
 const COUNT = 16;
 const FRAME = 2048;
@@ -123,12 +123,15 @@ class Ring {
     );
   }
 
-  /** Gives all descriptors except one to the device. If tail equals head, the ring is empty. */
+  /**
+   * Passes all descriptors except one to the device. With all descriptors, tail would equal head,
+   * which means that the ring is empty.
+   */
   fill(): void {
     registers.write32(this.ringRegisters.tail, COUNT - 1);
   }
 
-  /** Sends a frame. @returns a function that reports whether the frame was sent */
+  /** Sends a frame. @returns a function that returns whether the frame was sent */
   send(frame: Uint8Array): () => boolean {
     const at = this.#next * DESCRIPTOR;
     this.frames.bytes.set(frame, this.#next * FRAME);
@@ -154,8 +157,8 @@ class Ring {
 }
 
 /**
- * Waits for an interrupt. When the device raises the interrupt, the device masks the interrupt
- * cause. This function unmasks the interrupt cause again.
+ * Waits for an interrupt, then unmasks the interrupt cause. The device masks the interrupt cause
+ * when the device raises the interrupt.
  */
 async function interrupted(vector: Vector, cause: number): Promise<void> {
   await vector.next({ signal: AbortSignal.timeout(TIMEOUT_MS) });
@@ -203,14 +206,14 @@ new DataView(mac.buffer).setUint32(0, registers.read32(RAL0), true);
 new DataView(mac.buffer).setUint16(4, registers.read32(RAH0) & 0xffff, true);
 const sent = sender.send(request(mac));
 while (!sent()) await interrupted(sending, TXQ0);
-console.log(`${macText(mac)} (${own}) asked who has ${asked}: sent, by vector 1`);
+console.log(`${macText(mac)} (${own}) sent an ARP request for ${asked}: vector 1 fired`);
 
 let found: string | undefined;
 while (found === undefined) {
   await interrupted(receiving, RXQ0);
   for (const frame of receiver.received()) found ??= answer(frame);
 }
-console.log(`${asked} is at ${found}: received, by vector 0`);
+console.log(`${asked} answered from ${found}: vector 0 fired`);
 
 await reset();
 device.close();

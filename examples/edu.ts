@@ -18,7 +18,7 @@ const DMA_COMMAND = 0x98;
 const DMA_START = 1n;
 const DMA_FROM_DEVICE = 2n;
 const DMA_RAISE = 4n;
-/** The address that the device's DMA engine uses for the device's 4 KiB of memory. */
+/** DMA address of the device's own memory, which has 4 KiB. */
 const INNER = 0x40000n;
 
 const device = await openDevice(process.argv[2] ?? 'mock:edu');
@@ -28,8 +28,8 @@ const vector = device.interrupts.msi.request(0);
 
 /** Starts an operation and waits for its interrupt. */
 async function interrupted(start: () => void): Promise<void> {
-  // The library also keeps an interrupt that arrives before the call of next(). The example calls
-  // next() first to show the intent.
+  // The example calls next() before the start of the operation. If next() is called later, the
+  // library stores the interrupt until the call.
   const arrived = vector.next();
   start();
   await arrived;
@@ -46,7 +46,7 @@ console.log(`10! = ${registers.read32(FACTORIAL)}`);
 // enforces these access rights.
 const source = await device.dma.allocate(4096, { access: 'read' });
 const target = await device.dma.allocate(4096, { access: 'write' });
-const text = new TextEncoder().encode('there and back again by DMA');
+const text = new TextEncoder().encode('copied to the device and back by DMA');
 source.bytes.set(text);
 
 async function copy(from: bigint, to: bigint, direction: bigint): Promise<void> {

@@ -1,6 +1,7 @@
 /**
- * Drives an NVMe controller with three I/O queues. Two queues have their own interrupt vector, and
- * the third queue is polled. Reads the first blocks of namespace 1 and writes no blocks.
+ * Drives an NVMe controller with three I/O queues. Each of the first two queues has an interrupt
+ * vector, and the third queue is polled. Reads the first blocks of namespace 1 and writes no
+ * blocks.
  *
  *   node dist/examples/nvme.js [device]     default: mock:nvme
  */
@@ -100,8 +101,8 @@ class Queue {
   }
 
   /**
-   * Polls for completions. A mock controller runs in this thread, so the loop yields to the mock
-   * controller.
+   * Polls for completions. A mock controller needs the event loop of this thread, so each turn of
+   * the polling loop yields to the event loop.
    */
   async poll(): Promise<void> {
     while (this.busy) {
@@ -128,8 +129,8 @@ async function queue(id: number): Promise<Queue> {
 }
 
 /**
- * Consumes the completions of a queue after each interrupt. The vector has the same number as the
- * queue.
+ * Consumes the completions of a queue after each interrupt. The queue and its vector have the same
+ * number.
  */
 function byInterrupt(one: Queue): void {
   device.interrupts.msix.request(one.id).on('interrupt', () => {
@@ -154,7 +155,7 @@ const model = new TextDecoder().decode(page.bytes.subarray(24, 64)).trim();
 await admin.submit({ opcode: IDENTIFY, nsid: 1, data: page.iova });
 const format = page.bytes[26] ?? 0;
 const blockSize = 1 << (page.bytes[128 + (format & 0xf) * 4 + 2] ?? 0);
-console.log(`${model}, blocks of ${blockSize} bytes`);
+console.log(`${model}, block size ${blockSize} bytes`);
 
 await admin.submit({ opcode: SET_FEATURES, dwords: [7, (2 << 16) | 2] });
 const queues: Queue[] = [];
@@ -182,7 +183,7 @@ for (const [id, polled] of [
   queues.push(one);
 }
 
-/** Reads consecutive pages. The number of reads at a time is half of the number of ring entries. */
+/** Reads consecutive pages. Half of the ring entries are used at a time. */
 async function read(one: Queue, polled: boolean): Promise<void> {
   const blocks = PAGE / blockSize;
   using data = await device.dma.allocate(PAGE * (DEPTH / 2), { access: 'write' });

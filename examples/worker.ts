@@ -1,6 +1,6 @@
 /**
- * A driver in a worker thread. The worker sleeps in the kernel until an interrupt arrives, and the
- * main thread never waits for the device. Both threads share the DMA memory.
+ * A driver in a worker thread. The worker sleeps in the kernel until an interrupt arrives. The main
+ * thread never waits for the device. Both threads share the DMA memory.
  *
  *   node dist/examples/worker.js [device]     default: mock:edu
  */
@@ -34,8 +34,7 @@ async function drive({ device: name, numbers, shared }: Job): Promise<void> {
   device.interrupts.msi.request(0).on('interrupt', () => {
     registers.write32(ACKNOWLEDGE, registers.read32(INTERRUPT_STATUS));
   });
-  // From here on, the poller delivers the interrupts, and the event loop of this thread delivers
-  // none.
+  // While the poller is open, the event loop of this thread delivers no interrupt.
   using poller = device.interrupts.poll();
   const wait = () => {
     if (poller.wait(10_000) === 0) throw new Error('the device sent no interrupt within 10 s');
@@ -60,7 +59,8 @@ async function drive({ device: name, numbers, shared }: Job): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  // The IOMMU maps whole pages. With maxByteLength the buffer is page-aligned.
+  // The IOMMU maps whole pages, so the buffer must be page-aligned. With maxByteLength, V8 aligns
+  // the buffer to a page.
   const shared = new SharedArrayBuffer(PAGE, { maxByteLength: PAGE });
   new Uint8Array(shared).fill(0x5a, 0, 64);
   const job: Job = { device: process.argv[2] ?? 'mock:edu', numbers: [3, 5, 7], shared };
@@ -71,7 +71,7 @@ async function main(): Promise<void> {
   clearInterval(timer);
   await once(worker, 'exit');
   console.log(`factorials from the worker: ${results.join(', ')}`);
-  console.log(`meanwhile the main thread ran ${ticks > 0 ? 'on' : 'not'}`);
+  console.log(`the main thread ${ticks > 0 ? 'was not blocked' : 'was blocked'}`);
 }
 
 await (isMainThread ? main() : drive(workerData as Job));

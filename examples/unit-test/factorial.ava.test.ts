@@ -1,5 +1,6 @@
 /**
- * Unit test of a driver with ava. The mock loads no native addon, so the test runs on any machine.
+ * Unit test of a driver with ava. A mock device needs no native addon, so the test runs on any
+ * machine.
  *
  *   npx ava dist/examples/unit-test/factorial.ava.test.js
  */
@@ -14,7 +15,7 @@ test('compute returns the factorial', async (t) => {
   t.is(await engine.compute(12), 479_001_600);
 });
 
-test('each computation waits for its own interrupt', async (t) => {
+test('several computations, one after the other, return the right results', async (t) => {
   await using device = await openDevice('mock:edu#sequence');
   const engine = new FactorialEngine(device);
   const results: number[] = [];
@@ -22,7 +23,7 @@ test('each computation waits for its own interrupt', async (t) => {
   t.deepEqual(results, [1, 1, 2, 6, 24]);
 });
 
-test('a number out of range is refused before the device is accessed', async (t) => {
+test('compute refuses a number out of range before the device is accessed', async (t) => {
   await using device = await openDevice('mock:edu#refuses');
   const engine = new FactorialEngine(device);
   for (const n of [-1, 13, 1.5]) await t.throwsAsync(engine.compute(n), { instanceOf: RangeError });
@@ -32,14 +33,13 @@ test('a number out of range is refused before the device is accessed', async (t)
 test('compute times out when the device does not respond', async (t) => {
   await using device = await openDevice('mock:edu#silent');
   const engine = new FactorialEngine(device);
-  // If memory decode is off, the command does not reach the device. The effect is the same as after
-  // a surprise removal.
+  // If memory decode is off, register writes do not reach the device, as after a surprise removal.
   device.config.update('command', { memory: 0 });
   const outcome = await engine.compute(5, 50).catch((error: unknown) => error);
   t.true(outcome instanceof DOMException && outcome.name === 'TimeoutError');
 });
 
-test('another device is refused', async (t) => {
+test('the constructor refuses a device that is not an edu device', async (t) => {
   await using device = await openDevice('mock:nvme#other');
   t.throws(() => new FactorialEngine(device), { message: /not an edu/ });
 });

@@ -12,7 +12,7 @@ import { FactorialEngine } from './factorial.js';
 void describe('FactorialEngine', () => {
   let device: PciDevice;
 
-  // If a closed mock device is opened again, the mock powers the device on.
+  // A closed mock device that is opened again is in its power-on state.
   beforeEach(() => {
     device = openDeviceSync('mock:edu');
   });
@@ -24,12 +24,12 @@ void describe('FactorialEngine', () => {
     assert.equal(await new FactorialEngine(device).compute(6), 720);
   });
 
-  void it('each test has a device in its power-on state', () => {
+  void it('in each test, the device is in its power-on state', () => {
     device.config.update('command', { memory: 1 });
     assert.equal(device.bar(0).map().read32(0x08), 0);
   });
 
-  void it('a number out of range is refused', async () => {
+  void it('compute refuses a number out of range', async () => {
     await assert.rejects(new FactorialEngine(device).compute(13), RangeError);
   });
 });

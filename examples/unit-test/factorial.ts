@@ -27,7 +27,7 @@ export class FactorialEngine {
    * @param n - from 0 to 12; the result must fit into 32 bits
    */
   async compute(n: number, timeoutMs = 5000): Promise<number> {
-    if (!Number.isInteger(n) || n < 0 || n > 12) throw new RangeError(`${n} is not from 0 to 12`);
+    if (!Number.isInteger(n) || n < 0 || n > 12) throw new RangeError(`n is ${n}: use 0 to 12`);
     const arrived = this.#vector.next({ signal: AbortSignal.timeout(timeoutMs) });
     this.#registers.write32(FACTORIAL, n);
     await arrived;

@@ -5,28 +5,28 @@ import { example, QUEUES, run } from './run.js';
 const AVA = 'node_modules/ava/entrypoints/cli.mjs';
 
 test('the edu example prints a factorial and a copied text', async (t) => {
-  t.is(await example('edu'), '10! = 3628800\nthere and back again by DMA\n');
+  t.is(await example('edu'), '10! = 3628800\ncopied to the device and back by DMA\n');
 });
 
 test('the nvme example prints the reads of each queue', async (t) => {
   const [model, ...queues] = (await example('nvme')).trim().split('\n');
-  t.regex(model ?? '', /blocks of 512 bytes$/);
+  t.regex(model ?? '', /block size 512 bytes$/);
   t.is(queues.length, QUEUES.length);
   queues.forEach((line, i) => t.regex(line, QUEUES[i] ?? /^$/));
 });
 
 test('the dsa example prints the work of each PASID', async (t) => {
   t.deepEqual((await example('dsa')).trim().split('\n'), [
-    "queue 0: 'work of PASID 0x101', interrupt at vector 1",
-    "queue 1: 'work of PASID 0x102', interrupt at vector 2",
-    'queue 1 with the handle of vector 1: refused, 0 interrupts',
+    "queue 0 copied 'work of PASID 0x101' and raised vector 1",
+    "queue 1 copied 'work of PASID 0x102' and raised vector 2",
+    'queue 1 tried to raise vector 1: refused, 0 interrupts',
   ]);
 });
 
 test('the worker example prints the results of its worker', async (t) => {
   t.is(
     await example('worker'),
-    'factorials from the worker: 6, 120, 5040\nmeanwhile the main thread ran on\n',
+    'factorials from the worker: 6, 120, 5040\nthe main thread was not blocked\n',
   );
 });
 
