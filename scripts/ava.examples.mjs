@@ -1,4 +1,5 @@
-// ava configuration for the unit test example. npm test runs the same commands as a user.
+// ava configuration for the unit test example. npm test runs the example with the same command as a
+// user.
 export default {
   files: ['dist/examples/**/*.ava.test.js'],
   workerThreads: false,

@@ -1,12 +1,12 @@
-// ava configuration in the lab's guest. The tests share the devices of the guest, so the tests run
-// one by one.
+// ava configuration for the tests in the lab's guest. The tests share the devices of the guest, so
+// the tests run one by one.
 export default {
   files: [
     // scripts/test-lab.mjs runs these tests only once, in a guest that has more devices.
     ...(process.env.VFIO_TEST_ONCE ? ['dist/test/lab/once/**/*.test.js'] : []),
     'dist/test/lab/guest/**/*.test.js',
     'dist/test/contract/**/*.test.js',
-    // Slow tests with processes, workers or repeated demos run only in the full test run.
+    // Slow tests, which start processes or workers or repeat demos, run only in a full test run.
     ...(process.env.VFIO_TEST_FULL
       ? []
       : [
@@ -19,6 +19,6 @@ export default {
   nodeArguments: ['--expose-gc'],
   concurrency: 1,
   serial: true,
-  // An emulated CPU is about ten times slower.
+  // The emulated CPU of the guest is about ten times slower than a real CPU.
   timeout: '10m',
 };

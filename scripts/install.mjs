@@ -19,7 +19,7 @@ function loads(path) {
 
 const built = `prebuilds/${process.platform}-${process.arch}/vfio.node`;
 if (!loads(built) && !loads('build/Release/vfio.node')) {
-  // npm sets this variable to the path of npm's own node-gyp.
+  // npm sets npm_config_node_gyp to the path of npm's own node-gyp.
   const gyp = process.env.npm_config_node_gyp;
   const [file, ...args] = gyp === undefined ? ['node-gyp'] : [process.execPath, gyp];
   const { status } = spawnSync(file, [...args, 'rebuild', '--loglevel=error', '--jobs=max'], {
@@ -28,7 +28,7 @@ if (!loads(built) && !loads('build/Release/vfio.node')) {
   });
   if (status !== 0) {
     console.error(
-      "vfio: the native addon could not be built: only mock devices work. For real devices install python3, make and g++, then run 'npm rebuild vfio'.",
+      "vfio: the native addon could not be built: only mock devices work. To use real devices, install python3, make and g++, then run 'npm rebuild vfio'.",
     );
   }
 }

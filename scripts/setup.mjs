@@ -37,7 +37,8 @@ function prune(dist) {
 
 function run(what, file, ...args) {
   console.error(`# ${what}`);
-  // The output of the program goes to standard error, so standard output is free for the caller.
+  // The output of the program goes to standard error. The caller can use standard output for its
+  // own output.
   execFileSync(file, args, { cwd: root, stdio: ['ignore', 2, 2] });
 }
 
@@ -58,8 +59,8 @@ if (process.argv[2] !== 'typescript') {
     modified(at('build/Release/vfio.node')) <
     newest(at('native/addon'), at('native/core'), at('binding.gyp'))
   ) {
-    // If this Node installation includes the Node headers, node-gyp uses them and downloads no
-    // headers.
+    // If this Node installation includes the Node headers, node-gyp uses these headers and
+    // downloads nothing.
     const prefix = dirname(dirname(process.execPath));
     const local = existsSync(join(prefix, 'include/node/node_api.h'));
     const gyp = at('node_modules/node-gyp/bin/node-gyp.js');

@@ -26,14 +26,16 @@ const NOVIRT = {
   variable: 'VFIO_LAB_NOVIRT_KERNEL',
 };
 // The tests of the command line and of the examples run on one kernel only. The guest has a network
-// for the e1000e. One PCI function of the guest has a driver in every kernel.
+// for the e1000e. The guest also has a virtio-rng, a PCI function for which every kernel has a
+// driver.
 const ONCE = {
   kernel: 'debian-6.12',
   via: 'group',
   many: false,
   files: ['dist/test/lab/once/**/*.test.js'],
   devices: ['nvme', 'edu', 'e1000e,netdev=net', 'testdev', 'virtio-rng-pci'],
-  // For test/lab/once/in-use.test.ts: drivers of the devices, and an NVMe with virtual functions.
+  // test/lab/once/in-use.test.ts needs the drivers of the devices, and an NVMe with virtual
+  // functions.
   modules: ['nvme', 'dm-mod', 'e1000e'],
   qemuArgs: [
     ...['-netdev', 'user,id=net,restrict=on'],
@@ -60,20 +62,20 @@ const RUNS = [
 ];
 
 /**
- * Whether a kernel is available. A kernel that is given by its name can be downloaded. A kernel
- * that is given by its path is available only if the file exists.
+ * Whether a kernel is available. A kernel with a name (`debian-6.12`) can be downloaded. A kernel
+ * with a path is available only if the file exists.
  */
 const isAvailable = ({ kernel, variable }) => variable === undefined || existsSync(kernel);
 
 /**
- * A device with more vectors than the guest can provide. In a short test run, only one guest has
- * the device. In a full test run, several guests have the device.
+ * A device with more vectors than the guest can provide. In a short run, only one guest has the
+ * device. In a full run, several guests have the device.
  */
 const MANY = 'nvme,max_ioqpairs=2047,msix_qsize=2048';
 
 /**
- * A library that logs the VFIO_DEVICE_FEATURE calls for the tests. The library is preloaded in the
- * guest.
+ * A library that is preloaded in the guest. The library logs the VFIO_DEVICE_FEATURE calls for the
+ * tests.
  */
 const featureLog = join(temporaryFolder(), 'feature-log.so');
 compile(featureLog, ['-shared', '-fPIC'], 'test/feature_log.cc', 'test/fake_ioctl.cc');
@@ -189,7 +191,7 @@ let failed = 0;
 for (const run of RUNS) {
   const { kernel, variable, via } = run;
   if (!isAvailable(run)) {
-    console.log(`skipped, ${via}: no kernel ${kernel} (set ${variable})`);
+    console.log(`skipped, ${via}: the kernel ${kernel} does not exist (set ${variable})`);
     continue;
   }
   const label = `${kernel.split('/').at(-1)} ${via}`;
@@ -201,7 +203,7 @@ const host = await runOne('host', onHost);
 passed += host.passed;
 failed += host.failed;
 const comparable = EMULATED.filter(isAvailable);
-// The short run compares only one kernel. Every day a different kernel is compared.
+// A short run compares only one kernel, and each day a different kernel.
 const today = comparable[Math.floor(Date.now() / 86_400_000) % comparable.length];
 for (const compared of FULL ? comparable : [today]) {
   if (await agrees(compared, FULL ? 20_000 : 500)) passed++;

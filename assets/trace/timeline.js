@@ -1,4 +1,4 @@
-// The page of `vfio trace`: draws the visible rows onto one canvas.
+// Draws the timeline of `vfio trace`. Only the visible rows are drawn, onto one canvas.
 const trace = JSON.parse(document.getElementById('trace').textContent);
 const element = (id) => document.getElementById(id);
 
@@ -6,7 +6,7 @@ const element = (id) => document.getElementById(id);
 const ROW = 26;
 const AXIS = 28;
 const BAR = 12;
-// The maximum number of late and lost interrupts in the list.
+// Maximum number of late and lost interrupts in the list.
 const MAX_PROBLEMS = 200;
 
 /** Formats nanoseconds with a unit. */
@@ -21,7 +21,7 @@ function formatDuration(ns) {
 const total = Math.max(trace.end - trace.start, 1000);
 const relative = (time) => time - trace.start;
 
-/** Returns the rows of a thread. The bars of a row are sorted: { from, to, colour, text }. */
+/** Returns the rows of a thread. Each row has bars { from, to, colour, text }, sorted by `from`. */
 function buildRows(thread, several) {
   const prefix = several ? `${thread.pid}.${thread.thread} ` : '';
   const calls = new Map();
@@ -56,7 +56,7 @@ function buildVectorRow(vector, prefix) {
       ...(waited === null ? [] : [`waited ${formatDuration(waited)}`]),
       ...(one.delivered === null
         ? []
-        : [`listeners ran ${formatDuration(one.done - one.delivered)}`]),
+        : [`time in listeners ${formatDuration(one.done - one.delivered)}`]),
     ].join('\n');
     const mark = one.state === 'delivered' ? undefined : one.state;
     const raised = one.raised ?? one.delivered ?? one.done;
@@ -81,8 +81,8 @@ function buildVectorRow(vector, prefix) {
 
 const rows = trace.threads.flatMap((thread) => buildRows(thread, trace.threads.length > 1));
 for (const row of rows) {
-  // For each bar, the latest end of this bar and of all earlier bars. The search for the first
-  // visible bar needs sorted ends.
+  // `row.until` contains, for each bar, the latest end of the bar and of all earlier bars. These
+  // ends are sorted, as findFirstBar() requires.
   let until = -Infinity;
   row.until = row.items.map(({ to }) => (until = Math.max(until, to)));
 }
@@ -174,7 +174,7 @@ function drawRow(row, top) {
     const from = x(item.from);
     const to = Math.max(x(item.to), from + 1.5);
     if (item.mark !== undefined) marks.push({ mark: item.mark, at: from });
-    // If several bars start in one pixel, only the first bar is drawn.
+    // If an earlier bar of the same colour already covers a bar, the bar is not drawn.
     if (drawn[item.colour] >= to - 0.3) continue;
     drawn[item.colour] = to;
     context.fillStyle = colours[item.colour];
@@ -233,10 +233,7 @@ function draw() {
     `${formatDuration(Math.max(view.from, 0))} – ${formatDuration(Math.min(view.to, total))}`;
 }
 
-/**
- * Shows a range of time. The range stays within the trace. The length of the range stays between
- * the smallest and the largest zoom.
- */
+/** Shows a range of time. The function limits the range to the trace, and limits the zoom. */
 function showRange(from, to) {
   const span = Math.min(Math.max(to - from, 100), total * 1.04);
   const start = Math.min(Math.max(from, -total * 0.02), total * 1.02 - span);

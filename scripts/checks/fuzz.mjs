@@ -42,5 +42,5 @@ export async function fuzz() {
     },
   );
   const typescript = sum(output, /(\d+) inputs, seed/g);
-  return `${inputs + typescript} inputs, ${typescript} of them to TypeScript`;
+  return `${inputs + typescript} inputs in total, ${typescript} for the TypeScript fuzzers`;
 }

@@ -1,4 +1,5 @@
-// Helper functions of the checks: run a program, use a temporary folder, and add up numbers.
+// Helper functions of the checks. The functions run a program, create a temporary folder, and add
+// numbers.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -27,7 +28,7 @@ export function sources(...folders) {
   );
 }
 
-/** Runs a program. Shows and returns the output of the program. Throws if the program fails. */
+/** Runs a program. Prints and returns the output of the program. Throws if the program fails. */
 export async function run(program, args, { cwd = root, env = {}, show = true } = {}) {
   const child = spawn(program, args, {
     cwd,
@@ -52,7 +53,7 @@ export async function run(program, args, { cwd = root, env = {}, show = true } =
   throw new Error(`${program} ended with ${signal ?? status}`);
 }
 
-/** Calls `use` with a temporary folder. When `use` ends, the folder is removed. */
+/** Calls the function `use` with a temporary folder. Removes the folder when `use` ends. */
 export async function withFolder(use) {
   const folder = mkdtempSync(join(tmpdir(), 'vfio-check-'));
   try {
@@ -62,7 +63,7 @@ export async function withFolder(use) {
   }
 }
 
-/** Adds up the numbers that a pattern matches in a text. */
+/** Returns the sum of the numbers that a pattern matches in a text. */
 export function sum(text, pattern) {
   return [...text.matchAll(pattern)].reduce((total, [, number]) => total + Number(number), 0);
 }

@@ -13,8 +13,8 @@ const MIN_COVERAGE = 90;
 const NOT_COPIED = /^(node_modules|build.*|\.git)$/;
 
 /**
- * Copies the project to a temporary folder, builds the addon of the copy with additional flags, and
- * calls `use` with the folder.
+ * Copies the project to a temporary folder, builds the copy's addon with additional flags, and
+ * calls the function `use` with the folder.
  */
 function withCopy(flags, use) {
   return withFolder(async (folder) => {
@@ -54,8 +54,8 @@ export function sanitize() {
     const output = await suite(folder, {
       LD_PRELOAD: libraries.join(':'),
       // The sanitizer must not handle SIGBUS, because a fault outside of a window must end the
-      // process. The quarantine of freed memory is small, so memory tests do not report the
-      // quarantine as a leak.
+      // process. AddressSanitizer keeps freed memory in a quarantine. The quarantine is small,
+      // because the memory tests would count a large quarantine as a leak.
       ASAN_OPTIONS: 'detect_leaks=0:use_sigaltstack=0:handle_sigbus=0:quarantine_size_mb=16',
       UBSAN_OPTIONS: 'print_stacktrace=1',
     });
@@ -77,7 +77,7 @@ export function coverage() {
     ];
     const output = await suite(folder, {}, ...c8);
     const lines = /^Lines\s*:\s*([\d.]+)%/m.exec(output)?.[1];
-    return `lib/ ${lines} %, native/ ${await nativeLines(folder)} % of lines`;
+    return `covered lines: lib/ ${lines} %, native/ ${await nativeLines(folder)} %`;
   });
 }
 
@@ -93,7 +93,8 @@ async function nativeLines(folder) {
     const files = new Map();
     for (const [, file, percent, count] of report.matchAll(pattern)) {
       const reached = Math.round((Number(percent) * Number(count)) / 100);
-      // gcov reports a header once for each file that includes the header. The best value counts.
+      // gcov reports a header once for each file that includes the header. The function uses the
+      // highest percentage of each header.
       if (reached < (files.get(file)?.reached ?? 0)) continue;
       files.set(file, { reached, count: Number(count) });
     }
