@@ -62,8 +62,8 @@ const RUNS = [
 ];
 
 /**
- * Whether a kernel is available. A kernel with a name (`debian-6.12`) can be downloaded. A kernel
- * with a path is available only if the file exists.
+ * Whether a kernel is available. A Debian kernel is always available, because the lab can download
+ * the kernel. A kernel that is given by a path is available only if the file exists.
  */
 const isAvailable = ({ kernel, variable }) => variable === undefined || existsSync(kernel);
 

@@ -1,4 +1,4 @@
-// Draws the timeline of `vfio trace`. Only the visible rows are drawn, onto one canvas.
+// Draws the visible rows of the timeline of `vfio trace` onto one canvas.
 const trace = JSON.parse(document.getElementById('trace').textContent);
 const element = (id) => document.getElementById(id);
 
@@ -233,7 +233,9 @@ function draw() {
     `${formatDuration(Math.max(view.from, 0))} – ${formatDuration(Math.min(view.to, total))}`;
 }
 
-/** Shows a range of time. The function limits the range to the trace, and limits the zoom. */
+/**
+ * Shows the part of the trace between two times. Limits the part to the trace, and limits the zoom.
+ */
 function showRange(from, to) {
   const span = Math.min(Math.max(to - from, 100), total * 1.04);
   const start = Math.min(Math.max(from, -total * 0.02), total * 1.02 - span);

@@ -32,7 +32,7 @@ export interface Growth {
   readonly lost: number;
   /** The part of `lost` that the device sent by INTx, because MSI-X was disabled. */
   readonly redirected: number;
-  /** Number of vectors that the host could not provide. These vectors do not fire. */
+  /** Number of vectors that the host could not provide, and that therefore do not fire. */
   readonly failed: number;
   /**
    * Time that the library and the back end used to unmask the vectors, without the time for firing

@@ -2,7 +2,7 @@ import type { Growth } from './grow.js';
 import type { NvmeGrowth } from './nvme.js';
 import type { Swap } from './swap.js';
 
-/** A column: its title, and the text of a cell. */
+/** The title of a column, and a function that returns the text of a cell. */
 export type Column<Row> = readonly [title: string, cell: (row: Row) => string];
 
 const number = (value: number) => value.toLocaleString('en');

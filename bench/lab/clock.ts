@@ -41,7 +41,7 @@ const WARM_UP_NS = 300e6;
 
 /**
  * Runs the work until V8 has optimized the code.
- * @param minRuns - minimum number of runs; a run can consist mostly of waiting time or kernel time
+ * @param minRuns - minimum number of runs, for work that mostly waits or runs in the kernel
  */
 export async function warmUp(run: () => unknown, minRuns: number): Promise<void> {
   const { cpu } = now();

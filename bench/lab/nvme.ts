@@ -69,7 +69,10 @@ async function byPoller(device: PciDevice, reader: Reader, depth: number): Promi
 }
 
 async function polled(reader: Reader, depth: number): Promise<void> {
-  /** Drains until all reads are done. @returns the number of empty drains, at most `maxEmpty` */
+  /**
+   * Drains the queue until all reads are done.
+   * @returns the number of empty drains, at most `maxEmpty`
+   */
   const drainAll = (maxEmpty: number): number => {
     let empty = 0;
     while (reader.done < READS && empty < maxEmpty) if (reader.drain() === 0) empty++;

@@ -10,7 +10,7 @@ export interface Helper {
   threadTime(): number;
   loadRegisters(registers: Uint32Array, turns: number): number;
   storeRegisters(registers: Uint32Array, turns: number): number;
-  /** @returns nanoseconds per turn */
+  /** @returns the time of one turn, in nanoseconds */
   copyRegisters(registers: Uint32Array, into: Uint32Array, turns: number): number;
   pread32(fd: number, offset: number, dwords: number, turns: number): number;
   pwrite32(fd: number, offset: number, turns: number): number;
@@ -27,7 +27,7 @@ export interface Helper {
   /**
    * Watches all eventfds. In each turn, signals the first `count` eventfds and receives the
    * signals.
-   * @returns nanoseconds per turn
+   * @returns the time of one turn, in nanoseconds
    */
   rounds(fds: Int32Array, count: number, turns: number, edge: boolean): number;
   createAndFree(bytes: number, huge: boolean, turns: number): number;
