@@ -30,7 +30,7 @@ test('Tab completes names, and the next run has the history of the previous run'
   first.type('.exit\r');
   const { code, restored, text } = await first.end();
   t.deepEqual([code, restored], [0, true]);
-  t.true(text.startsWith('mock:edu via group; .exit or Ctrl-D ends\r\n'));
+  t.true(text.startsWith('mock:edu via group; .exit or Ctrl-D ends the prompt\r\n'));
   const history = readFileSync(join(state, 'vfio', 'repl_history'), 'utf8');
   t.true(history.includes('bar0.read32(0).toString(16)'));
 

@@ -72,7 +72,7 @@ test('a bridge whose driver prevents programs from using the group counts as a u
   const { uses, changes } = planBind(host, SOUND);
   t.false(named(changes).includes(LPC));
   t.is(uses.length, 1);
-  t.regex(uses[0] ?? '', /^0000:00:1f\.0, an ISA bridge, by lpc_ich, .*1f\.0\/driver\/unbind/);
+  t.regex(uses[0] ?? '', /^0000:00:1f\.0, an ISA bridge, by lpc_ich: .*1f\.0\/driver\/unbind/);
   t.throws(() => applyPlan(host, planBind(host, SOUND), false), { code: 'EBUSY' });
   t.deepEqual(host.writes, []);
 });
