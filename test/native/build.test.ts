@@ -8,7 +8,7 @@ interface Target {
   defines: string[];
 }
 
-/** Parses binding.gyp: JSON with comments on separate lines. */
+/** Parses binding.gyp, which is JSON with comments on separate lines. */
 function bindingGyp(): Target {
   const text = readFileSync(join(root, 'binding.gyp'), 'utf8').replace(/^\s*#.*$/gm, '');
   const [target] = (JSON.parse(text) as { targets: Target[] }).targets;
@@ -19,8 +19,8 @@ function bindingGyp(): Target {
 const cmake = readFileSync(join(root, 'CMakeLists.txt'), 'utf8');
 
 /**
- * Returns the words that follow `start` in a command of CMakeLists.txt. `start` is the beginning of
- * the command: the command's name, an open parenthesis and the first word.
+ * Returns the words that follow `start` in a command of CMakeLists.txt. `start` consists of the
+ * command's name, an open parenthesis and the first word.
  */
 function cmakeWords(start: string): string[] {
   const at = cmake.indexOf(start);
@@ -48,7 +48,7 @@ test('binding.gyp and CMakeLists.txt build every source file', (t) => {
 
 test('binding.gyp and CMakeLists.txt have the same definitions', (t) => {
   const defines = cmakeWords('target_compile_definitions(vfio PRIVATE');
-  // In binding.gyp, the dependency node_addon_api_except adds this definition.
+  // In binding.gyp, the dependency node_addon_api_except adds the definition NAPI_CPP_EXCEPTIONS.
   t.true(defines.includes('NAPI_CPP_EXCEPTIONS'));
   t.deepEqual(
     defines.filter((define) => define !== 'NAPI_CPP_EXCEPTIONS').toSorted(),

@@ -67,7 +67,7 @@ class Rig {
 
 const range = (length: number) => Array.from({ length }, (_, i) => i);
 
-test('in each of three wakes, each of 2,048 slots fires once', (t) => {
+test('each of three wakes reports each of 2,048 slots once', (t) => {
   const rig = new Rig(2048);
   for (let round = 0; round < 3; round++) {
     for (const slot of range(2048)) rig.signal(slot, BigInt(round + 1));
@@ -80,7 +80,7 @@ test('in each of three wakes, each of 2,048 slots fires once', (t) => {
   rig.close();
 });
 
-test('a delivery reads the eventfd of a slot only if the slot is counted', (t) => {
+test('a delivery reads the eventfd of a slot only if the slot was added with counting', (t) => {
   const rig = new Rig(4, (slot) => slot % 2 === 1);
   rig.signal(0, 5n);
   rig.signal(1, 5n);
@@ -94,14 +94,14 @@ test('a delivery reads the eventfd of a slot only if the slot is counted', (t) =
   );
   t.is(calls.eventfdRead(rig.fd(0)), 5n);
   t.is(calls.eventfdRead(rig.fd(1)), 0n);
-  // Another reader resets the counter before the delivery, so no slot is delivered.
+  // The test reads the counter before the delivery, so no slot is delivered.
   rig.signal(3);
   calls.eventfdRead(rig.fd(3));
   t.is(rig.collect().size, 0);
   rig.close();
 });
 
-test('a signal before add or after remove is not delivered', (t) => {
+test('a signal before eventSetAdd or after eventSetRemove is not delivered', (t) => {
   const rig = new Rig(2);
   calls.eventSetRemove(rig.set, 0);
   rig.signal(0, 3n);
@@ -116,7 +116,7 @@ test('a signal before add or after remove is not delivered', (t) => {
   rig.close();
 });
 
-test('add fails with EEXIST if the slot or the eventfd is in use', (t) => {
+test('eventSetAdd fails with EEXIST if the slot or the eventfd is in use', (t) => {
   const rig = new Rig(2);
   const other = calls.eventfdCreate();
   t.throws(
@@ -149,13 +149,13 @@ test('add fails with EEXIST if the slot or the eventfd is in use', (t) => {
   rig.close();
 });
 
-test('a watched eventfd that is closed stays open until its slot is removed', (t) => {
+test('if a watched eventfd is closed, its file descriptor stays open until the slot is removed', (t) => {
   const rig = new Rig(1, () => true);
   const fd = rig.fd(0);
   rig.signal(0, 4n);
   calls.close(fd);
   const next = calls.eventfdCreate();
-  t.not(next, fd, 'another file does not get the number');
+  t.not(next, fd, 'a new file gets another file descriptor number');
   calls.eventfdSignal(next, 9n);
   t.deepEqual(rig.collect(), new Map([[0, 4n]]));
   calls.eventSetRemove(rig.set, 0);
@@ -203,7 +203,7 @@ test('a wait ends when another thread signals', async (t) => {
   rig.close();
 });
 
-test('the event loop delivers a wake in one call', async (t) => {
+test('the event loop delivers all signals of a wake in one call', async (t) => {
   const rig = new Rig(64, (slot) => slot < 2);
   rig.signal(1, 3n);
   rig.signal(63);
@@ -224,7 +224,7 @@ test('the event loop delivers a wake in one call', async (t) => {
   rig.close();
 });
 
-test('ticks and microtasks of a wake run before the next wake', async (t) => {
+test('process.nextTick callbacks and microtasks of a wake run before the next wake', async (t) => {
   const rig = new Rig(1);
   const order: string[] = [];
   rig.signal(0);
@@ -252,7 +252,7 @@ test('a wait throws a TypeError if the event loop serves the event set', async (
   rig.close();
 });
 
-test('a slot that the callback removes is not delivered again', async (t) => {
+test('if the callback removes a slot, the slot is not delivered again', async (t) => {
   const rig = new Rig(2);
   rig.signal(0);
   rig.signal(1);
@@ -286,7 +286,7 @@ test('the callback can close its event set', async (t) => {
   rig.close();
 });
 
-test('the callback can pause its event set and resume it', async (t) => {
+test('the callback can pause and resume its event set', async (t) => {
   const rig = new Rig(1);
   rig.signal(0);
   await new Promise<void>((resolve) => {
@@ -304,7 +304,7 @@ test('the callback can pause its event set and resume it', async (t) => {
   rig.close();
 });
 
-test('use of a closed event set or of another kind of handle throws a TypeError', (t) => {
+test('a call with a closed event set, or with another kind of handle, throws a TypeError', (t) => {
   const rig = new Rig(1);
   const { set } = rig;
   rig.close();
@@ -357,11 +357,11 @@ test('a wait throws a TypeError if an output array is detached', (t) => {
   rig.close();
 });
 
-test.serial('garbage collection closes unreferenced event sets', async (t) => {
+test.serial('garbage collection closes event sets that are no longer referenced', async (t) => {
   await collectGarbage();
   const before = countFds();
-  // The separate function abandon() creates the event sets, so the test itself has no reference to
-  // an event set.
+  // The function abandon() creates the event sets, so the test itself keeps no reference to an
+  // event set.
   const abandon = () => {
     for (const rig of range(10).map(() => new Rig(1))) {
       calls.eventSetServe(rig.set, () => undefined);

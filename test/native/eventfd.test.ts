@@ -4,7 +4,7 @@ import { native } from '../../lib/native/binding.js';
 
 const calls = native();
 
-test('a signal adds to the counter, and a read resets the counter', (t) => {
+test('a signal adds to the counter of an eventfd, and a read resets the counter', (t) => {
   const fd = calls.eventfdCreate();
   t.is(calls.eventfdRead(fd), 0n);
   calls.eventfdSignal(fd, 1n);
@@ -16,7 +16,7 @@ test('a signal adds to the counter, and a read resets the counter', (t) => {
   calls.close(fd);
 });
 
-test('a counter can reach 2^64 - 2, and no call blocks', (t) => {
+test('the counter of an eventfd can reach 2^64 - 2, and no call blocks', (t) => {
   const fd = calls.eventfdCreate();
   calls.eventfdSignal(fd, 2n ** 64n - 2n);
   const expected = { instanceOf: VfioError, code: 'EAGAIN' };

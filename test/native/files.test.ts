@@ -6,12 +6,12 @@ import { countFds, temporaryFile } from './helpers.js';
 
 const calls = native();
 
-test('open of a missing file fails with ENOENT, and the error has the call and the path', (t) => {
+test('an open of a missing file fails with ENOENT, and the error names the call and the path', (t) => {
   const error = t.throws(() => calls.open('/nonexistent/vfio', true), { instanceOf: VfioError });
   t.like(error, { code: 'ENOENT', errno: -2, syscall: 'open', path: '/nonexistent/vfio' });
 });
 
-test('a call with a closed fd fails with EBADF, and the error has the name of the call', (t) => {
+test('a call with a closed fd fails with EBADF, and the error names the call', (t) => {
   const bytes = new Uint8Array(4);
   const expected = { instanceOf: VfioError, code: 'EBADF' };
   t.is(t.throws(() => calls.pread(1 << 20, 0, bytes), expected).syscall, 'read');
@@ -33,7 +33,7 @@ test('an ioctl on a file without ioctls fails with ENOTTY', async (t) => {
   calls.close(fd);
 });
 
-test('block accesses and single accesses use the given offset and are little-endian', (t) => {
+test('block accesses and single accesses use the given file offset and are little-endian', (t) => {
   const path = temporaryFile(64);
   const fd = calls.open(path, true);
   t.is(calls.pwrite(fd, 8, Uint8Array.of(1, 2, 3, 4)), 4);
@@ -74,7 +74,7 @@ test('a write to a file that is open for reading fails with EBADF', (t) => {
   calls.close(fd);
 });
 
-test('close closes only fds that the addon opened, and closes each fd once', (t) => {
+test('close() closes only fds that the addon opened, and closes each fd only once', (t) => {
   const foreign = openSync('/dev/null', 'r');
   calls.close(foreign);
   t.is(readlinkSync(`/proc/self/fd/${foreign}`), '/dev/null');
@@ -88,7 +88,7 @@ test('close closes only fds that the addon opened, and closes each fd once', (t)
   closeSync(reused);
 });
 
-test('fds of the addon are closed on exec', (t) => {
+test('the kernel closes the fds of the addon on exec', (t) => {
   const fds = [calls.open('/dev/null', false), calls.eventfdCreate()];
   fds.push(calls.duplicate(fds[0] ?? -1));
   for (const fd of fds) {

@@ -1,6 +1,6 @@
-// Tests that a child process does not inherit DMA memory and registers. native/test/forked.cc forks
-// without exec. A child process that Node starts always calls exec, and exec drops the memory of
-// the parent process.
+// Tests that a forked child process inherits neither DMA memory nor mapped registers.
+// native/test/forked.cc forks without exec. A child process that Node starts is no test, because
+// Node calls exec, which drops the parent's memory.
 import { truncateSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -16,11 +16,11 @@ const { inherited } = createRequire(import.meta.url)(path) as {
   inherited: (address: bigint) => number;
 };
 
-test('a child inherits ordinary memory', (t) => {
+test('a forked child inherits ordinary memory', (t) => {
   t.is(inherited(calls.addressOf(new Uint8Array(PAGE)) & ~BigInt(PAGE - 1)), 1);
 });
 
-test('a child does not inherit DMA memory, with plain or huge pages', (t) => {
+test('a forked child does not inherit DMA memory, with plain or huge pages', (t) => {
   for (const pages of [0, -1]) {
     const { address, handle, buffer } = calls.memoryAllocate(4 * PAGE, pages);
     t.is(inherited(address), 0);
@@ -29,7 +29,7 @@ test('a child does not inherit DMA memory, with plain or huge pages', (t) => {
   }
 });
 
-test('a child does not inherit registers, even after the device was lost', (t) => {
+test('a forked child does not inherit mapped registers, even after the device was lost', (t) => {
   const file = temporaryFile(PAGE);
   const fd = calls.open(file, true);
   const { buffer, handle } = calls.mapRegion(fd, 0, PAGE, true);

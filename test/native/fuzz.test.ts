@@ -1,5 +1,5 @@
-// A short run of the fuzz targets. The inputs are the same in every short run, so only a change of
-// the code can make the test fail. The full run uses new inputs each time and runs with sanitizers.
+// A short run of the fuzz targets. Every short run has the same inputs, so only a change of the
+// code can make the test fail. A full run has new inputs and uses sanitizers.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ test('no fuzz target crashes or reports a wrong result', (t) => {
   const sanitize = FULL ? ['-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'] : [];
   compile(program, [...sanitize, '-pthread'], ...sources, 'test/fake_ioctl.cc');
   const seed = String(FULL ? Date.now() : 1);
-  // The sanitizer library of the program must be loaded first, so no library is preloaded.
+  // No library is preloaded, because the program must load its sanitizer library first.
   const env = { ...process.env, LD_PRELOAD: '' };
   const options = { encoding: 'utf8', env } as const;
   const { status, stdout, stderr } = spawnSync(program, [String(INPUTS), seed], options);

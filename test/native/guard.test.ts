@@ -39,7 +39,7 @@ class Bar {
   }
 }
 
-test('a read or a write of a lost device sets `lost`', (t) => {
+test('a read or a write that faults, because the device is lost, sets `lost`', (t) => {
   const bar = new Bar();
   const { registers } = bar;
   t.is(bar.lost, 0);
@@ -72,7 +72,7 @@ test('after the device was lost, a forked process still does not inherit the win
   bar.close();
 });
 
-test('a window keeps its file open and maps the file again', (t) => {
+test('a window keeps its file open, and maps the file again when the device responds again', (t) => {
   const path = temporaryFile(PAGE);
   const fd = openSync(path, 'r+');
   const own = calls.duplicate(fd);
@@ -88,7 +88,7 @@ test('a window keeps its file open and maps the file again', (t) => {
   calls.unmapRegion(window.handle, window.buffer);
 });
 
-/** A window of a truncated file, and memory of another truncated file. */
+/** Creates a window of a truncated file, and memory of another truncated file. */
 const TRUNCATED = `
   const { mkdtempSync, rmSync, truncateSync, writeFileSync } = await import('node:fs');
   const folder = mkdtempSync('/tmp/vfio-test-');
@@ -103,7 +103,7 @@ const TRUNCATED = `
   rmSync(folder, { recursive: true });
 `;
 
-test('a fault outside of a window ends the process', async (t) => {
+test('a bus error outside of a window ends the process', async (t) => {
   const outcome = await runChild(`
     const native = await load();
     ${TRUNCATED}
@@ -112,7 +112,7 @@ test('a fault outside of a window ends the process', async (t) => {
   t.deepEqual(outcome, { code: null, signal: 'SIGBUS', output: '255\n' });
 });
 
-test('a SIGBUS that a process sends is delivered to the earlier listener', async (t) => {
+test('a SIGBUS that a process sends is delivered to the listener that was installed earlier', async (t) => {
   const outcome = await runChild(`
     const native = await load();
     const sent = new Promise((resolve) => process.once('SIGBUS', resolve));
@@ -125,7 +125,7 @@ test('a SIGBUS that a process sends is delivered to the earlier listener', async
   t.deepEqual(outcome, { code: 0, signal: null, output: '255\nSIGBUS\n' });
 });
 
-test('the handler stays installed after the worker that loaded the addon ends', async (t) => {
+test('the SIGBUS handler stays installed after the end of the worker that loaded the addon', async (t) => {
   const program = `
     ${TRUNCATED}
     post([registers[0], registers[1]].join());`;

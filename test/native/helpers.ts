@@ -139,7 +139,7 @@ function run(args: string[], environment: Record<string, string>): Promise<Outco
   });
 }
 
-/** The folder that contains the Node-API headers. */
+/** The folder with the Node-API headers. */
 export const nodeApi = join(root, 'node_modules/node-api-headers/include');
 
 /** Compiles source files of native/ into the file `to`. Uses the same compiler as the addon. */

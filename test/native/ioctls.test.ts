@@ -56,7 +56,7 @@ function struct(...members: (number | bigint | [value: number, size: 1 | 2])[]):
     .join('');
 }
 
-test.serial('the ioctls of container and group have the expected data', async (t) => {
+test.serial('the ioctls for a container and a group contain the expected data', async (t) => {
   const { sent, output } = await trace(`
     show(native.containerGetApiVersion(fd));
     show(native.containerCheckExtension(fd, 3));
@@ -102,7 +102,7 @@ test.serial('the ioctls of container and group have the expected data', async (t
   ]);
 });
 
-test.serial('the ioctls of a device have the expected data', async (t) => {
+test.serial('the ioctls for a device contain the expected data', async (t) => {
   const { sent, output } = await trace(`
     show(native.deviceGetInfo(fd));
     show(native.deviceGetRegionInfo(fd, 4));
@@ -157,8 +157,10 @@ test.serial('the ioctls of a device have the expected data', async (t) => {
   ]);
 });
 
-test.serial('the ioctls of character device and iommufd have the expected data', async (t) => {
-  const { sent, output } = await trace(`
+test.serial(
+  'the ioctls for a character device and an iommufd contain the expected data',
+  async (t) => {
+    const { sent, output } = await trace(`
     const token = Uint8Array.from({ length: 16 }, (_, i) => i);
     show(native.deviceBindIommufd(fd, 55, null));
     show(native.deviceBindIommufd(fd, 55, token));
@@ -174,40 +176,41 @@ test.serial('the ioctls of character device and iommufd have the expected data',
     show(native.iommufdIoasUnmap(fd, 7, 0x2000n, 0x3000n));
     show(native.iommufdHwptAlloc(fd, 8, 17, 7));
     show(native.iommufdIoasIovaRanges(fd, 7));`);
-  const token = '000102030405060708090a0b0c0d0e0f';
-  // The fd of the asynchronous call and the address of the ranges array are different in each run.
-  const bindAsync = sent[2] ?? '';
-  t.regex(bindAsync, new RegExp(`^3b76 ${struct(24, 1)}[0-9a-f]{8}${struct(0)} token ${token}$`));
-  const ranges = sent.pop() ?? '';
-  t.regex(ranges, new RegExp(`^3b84 ${struct(32, 7, 16, 0)}[0-9a-f]{16}${struct(0n)}$`));
-  t.deepEqual(sent, [
-    `3b76 ${struct(16, 0, 55, 0)}`,
-    `3b76 ${struct(24, 1, 55, 0)} token ${token}`,
-    bindAsync,
-    `3b77 ${struct(12, 0, 3)}`,
-    `3b77 ${struct(16, 1, 3, 0)}`,
-    `3b78 ${struct(8, 0)}`,
-    `3b78 ${struct(12, 1, 0xfffff)}`,
-    `3b80 ${struct(8, 8)}`,
-    `3b81 ${struct(12, 0, 0)}`,
-    `3b85 ${struct(40, 6, 7, 0, 0x1000n, 0x3000n, 0x2000n)}`,
-    `3b85 ${struct(40, 1, 7, 0, 0x4000n, 0x6000n, 0x5000n)}`,
-    `3b86 ${struct(24, 7, 0x2000n, 0x3000n)}`,
-    `3b89 ${struct(48, 8, 17, 7, 0, 0, 0, 0, 0n, 0, 0)}`,
-  ]);
-  t.deepEqual(output, [
-    '17',
-    '17',
-    '17',
-    '103',
-    '103',
-    '7',
-    'undefined',
-    '"6144n"',
-    '9',
-    '{"ranges":["4096n","1048575n"],"alignment":"4096n"}',
-  ]);
-});
+    const token = '000102030405060708090a0b0c0d0e0f';
+    // The fd of the asynchronous call and the address of the ranges array are different in each run.
+    const bindAsync = sent[2] ?? '';
+    t.regex(bindAsync, new RegExp(`^3b76 ${struct(24, 1)}[0-9a-f]{8}${struct(0)} token ${token}$`));
+    const ranges = sent.pop() ?? '';
+    t.regex(ranges, new RegExp(`^3b84 ${struct(32, 7, 16, 0)}[0-9a-f]{16}${struct(0n)}$`));
+    t.deepEqual(sent, [
+      `3b76 ${struct(16, 0, 55, 0)}`,
+      `3b76 ${struct(24, 1, 55, 0)} token ${token}`,
+      bindAsync,
+      `3b77 ${struct(12, 0, 3)}`,
+      `3b77 ${struct(16, 1, 3, 0)}`,
+      `3b78 ${struct(8, 0)}`,
+      `3b78 ${struct(12, 1, 0xfffff)}`,
+      `3b80 ${struct(8, 8)}`,
+      `3b81 ${struct(12, 0, 0)}`,
+      `3b85 ${struct(40, 6, 7, 0, 0x1000n, 0x3000n, 0x2000n)}`,
+      `3b85 ${struct(40, 1, 7, 0, 0x4000n, 0x6000n, 0x5000n)}`,
+      `3b86 ${struct(24, 7, 0x2000n, 0x3000n)}`,
+      `3b89 ${struct(48, 8, 17, 7, 0, 0, 0, 0, 0n, 0, 0)}`,
+    ]);
+    t.deepEqual(output, [
+      '17',
+      '17',
+      '17',
+      '103',
+      '103',
+      '7',
+      'undefined',
+      '"6144n"',
+      '9',
+      '{"ranges":["4096n","1048575n"],"alignment":"4096n"}',
+    ]);
+  },
+);
 
 test.serial('a failed ioctl throws an error with its name and errno', async (t) => {
   const calls: [request: string, syscall: string, call: string][] = [
@@ -245,7 +248,7 @@ test.serial('a failed ioctl throws an error with its name and errno', async (t) 
     ['3b86', 'IOMMU_IOAS_UNMAP', 'iommufdIoasUnmap(fd, 1, 0n, 0n)'],
     ['3b89', 'IOMMU_HWPT_ALLOC', 'iommufdHwptAlloc(fd, 0, 1, 1)'],
   ];
-  // One process makes all calls: the fake kernel reads VFIO_TEST_FAIL at each call.
+  // One process can make all calls, because the fake kernel reads VFIO_TEST_FAIL at each call.
   const program = calls
     .map(
       ([request, , call]) => `
@@ -261,7 +264,7 @@ test.serial('a failed ioctl throws an error with its name and errno', async (t) 
   );
 });
 
-test.serial('the number of a closed fd is reused only after the call in progress', async (t) => {
+test.serial('the number of a closed fd stays in use until running calls have ended', async (t) => {
   const { output } = await trace(
     `const device = native.duplicate(fd);
      const reset = native.deviceResetAsync(device);

@@ -12,8 +12,8 @@ const release = ({ handle, buffer }: NativeMemory) => {
 };
 
 // The lifetime tests map a file, because /proc shows the path of the file for each address. The
-// address of anonymous memory can be reused at once. File mappings and anonymous mappings have the
-// same owner class.
+// address of anonymous memory can be reused at once. The same C++ class owns file mappings and
+// anonymous mappings.
 const path = temporaryFile(PAGE);
 const fd = calls.open(path, true);
 const ofFile = () => calls.memoryMapFd(fd, 0, PAGE, true);
@@ -32,13 +32,13 @@ test('memory is zeroed, page-aligned and mapped at the reported address', (t) =>
   release(memory);
 });
 
-test('memory is not inherited by a forked process', (t) => {
+test('a forked process does not inherit the memory', (t) => {
   const memory = calls.memoryAllocate(PAGE, 0);
   t.regex(mappingAt(memory.address), /^VmFlags:.* dc( |$)/m);
   release(memory);
 });
 
-test('memory with transparent huge pages can have any size and is aligned to 2 MiB', (t) => {
+test('memory with transparent huge pages is aligned to 2 MiB and can have any size', (t) => {
   for (const size of [PAGE, 2 << 20, (4 << 20) + PAGE]) {
     const memory = calls.memoryAllocate(size, TRANSPARENT);
     t.is(memory.address % BigInt(2 << 20), 0n);
@@ -50,7 +50,7 @@ test('memory with transparent huge pages can have any size and is aligned to 2 M
   }
 });
 
-test('memory comes from the reserved pool, or fails with ENOMEM if the pool is empty', (t) => {
+test('memory with huge pages comes from the reserved pool; an empty pool gives ENOMEM', (t) => {
   const path = '/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages';
   if (Number(readFileSync(path, 'latin1')) === 0) {
     t.throws(() => calls.memoryAllocate(2 << 20, 21), { code: 'ENOMEM' });
@@ -101,7 +101,7 @@ test.serial('memory stays mapped while only the handle is referenced', async (t)
     },
     { instanceOf: TypeError },
   );
-  // The garbage collector has freed the buffer, so the test passes another detached buffer instead.
+  // The garbage collector has freed the buffer, so the test passes a different detached buffer.
   const detached = new ArrayBuffer(8);
   structuredClone(detached, { transfer: [detached] });
   calls.memoryRelease(handle, detached);
@@ -116,7 +116,7 @@ test.serial('memory stays mapped while only the buffer is referenced', async (t)
   new Uint8Array(buffer).fill(1);
 });
 
-test.serial('garbage collection unmaps unreferenced memory', async (t) => {
+test.serial('garbage collection unmaps memory that is no longer referenced', async (t) => {
   const [address] = keep('address');
   await collectGarbage();
   t.false(isMapped(address));
@@ -187,7 +187,7 @@ test('a write to the mapped memory of a file changes the file', (t) => {
   release(memory);
 });
 
-test.serial('a buffer of a read-only file shows the file, and writes stay private', async (t) => {
+test.serial('a buffer of a read-only file contains the file; its writes are private', async (t) => {
   const path = temporaryFile(PAGE);
   const fd = calls.open(path, false);
   const memory = calls.memoryMapFd(fd, 0, PAGE, false);

@@ -17,14 +17,14 @@ const SERVED = `
 
 const ended = (output: string): Outcome => ({ code: 0, signal: null, output });
 
-test('an event set does not keep the process alive after serve()', async (t) => {
+test('an event set that the event loop serves does not keep the process alive', async (t) => {
   const outcome = await runChild(`${SERVED}
     native.eventSetServe(set, () => output('woken'));
     signalLater();`);
   t.deepEqual(outcome, ended(''));
 });
 
-test('ref keeps the process alive, and after unref the process can end', async (t) => {
+test('eventSetRef keeps the process alive, and after eventSetUnref the process can end', async (t) => {
   const outcome = await runChild(`${SERVED}
     native.eventSetServe(set, () => {
       output('woken');
@@ -55,7 +55,7 @@ test('a paused and resumed event set does not keep the process alive', async (t)
   t.deepEqual(outcome, ended(''));
 });
 
-test('an exception in the callback becomes uncaught, and delivery continues', async (t) => {
+test('an exception in the callback becomes uncaught, and later signals are still delivered', async (t) => {
   const outcome = await runChild(`${SERVED}
     let wakes = 0;
     process.on('uncaughtException', (error, origin) => {
@@ -114,14 +114,14 @@ const EVERYTHING = `${SERVED}
   ];
 `;
 
-test('process.exit ends the process while all resources are open', async (t) => {
+test('process.exit() ends the process while resources of all kinds are open', async (t) => {
   const outcome = await runChild(`${EVERYTHING}
     signal();
     process.exit(7);`);
   t.deepEqual(outcome, { code: 7, signal: null, output: '' });
 });
 
-test('process.exit in the callback ends the process', async (t) => {
+test('process.exit() in the callback of an event set ends the process', async (t) => {
   const outcome = await runChild(`${EVERYTHING}
     native.eventSetServe(set, () => process.exit(8));
     native.eventSetRef(set);
@@ -129,13 +129,13 @@ test('process.exit in the callback ends the process', async (t) => {
   t.deepEqual(outcome, { code: 8, signal: null, output: '' });
 });
 
-test('the process ends by itself while all resources are open', async (t) => {
+test('the process ends by itself while resources of all kinds are open', async (t) => {
   const outcome = await runChild(`${EVERYTHING}
     native.eventSetUnref(set);`);
   t.deepEqual(outcome, ended(''));
 });
 
-test('the process ends by itself after garbage collection of all resources', async (t) => {
+test('the process ends by itself after resources of all kinds were garbage-collected', async (t) => {
   const outcome = await runChild(`${EVERYTHING}
     native.eventSetUnref(set);
     globalThis.kept = globalThis.served = null;

@@ -21,7 +21,7 @@ for (const width of [1, 2, 4, 8]) {
     const from = Uint8Array.from({ length: 64 }, (_, i) => i + 1);
     calls.writeBlock(window.handle, 16, from, width);
     t.deepEqual(new Uint8Array(readFileSync(path).subarray(PAGE + 16, PAGE + 80)), from);
-    // The memory of a block needs no alignment, but the registers must be aligned.
+    // The buffer of a block needs no alignment, but the register offset must be aligned.
     const into = new Uint8Array(65);
     calls.readBlock(window.handle, 16, into.subarray(1), width);
     t.deepEqual(into.subarray(1), from);
@@ -83,7 +83,7 @@ test('a write to a read-only window throws a TypeError', (t) => {
   calls.close(fd);
 });
 
-test('unmapRegion unmaps and detaches at once, and a later access throws a TypeError', (t) => {
+test('unmapRegion unmaps the window at once, and a later access throws a TypeError', (t) => {
   const { fd, path, window } = openBar();
   const address = addressOf(window);
   const view = new Uint32Array(window.buffer);
@@ -103,7 +103,7 @@ test('unmapRegion unmaps and detaches at once, and a later access throws a TypeE
   calls.close(fd);
 });
 
-test('unmapRegion refuses a buffer that does not show the window', (t) => {
+test('unmapRegion refuses a buffer that is not the buffer of the window', (t) => {
   const { fd, path, window } = openBar();
   const other = new ArrayBuffer(8);
   t.throws(
@@ -118,7 +118,7 @@ test('unmapRegion refuses a buffer that does not show the window', (t) => {
   calls.close(fd);
 });
 
-test.serial('garbage collection unmaps an unreferenced window', async (t) => {
+test.serial('garbage collection unmaps a window that is no longer referenced', async (t) => {
   const { fd, path, window } = openBar();
   const address = addressOf(window);
   const { handle } = window;
@@ -134,7 +134,7 @@ test.serial('garbage collection unmaps an unreferenced window', async (t) => {
   calls.close(fd);
 });
 
-test('a region that cannot be mapped fails with the errno of mmap', (t) => {
+test('mapRegion of a region that cannot be mapped fails with the errno of mmap', (t) => {
   const fd = calls.open('/proc/self/status', false);
   t.throws(() => calls.mapRegion(fd, 0, PAGE, false), { code: 'ENODEV' });
   t.throws(() => calls.mapRegion(fd, 1, PAGE, false), { code: 'EINVAL' });

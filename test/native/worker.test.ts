@@ -49,7 +49,7 @@ test('terminate closes everything', async (t) => {
   t.deepEqual(outcome, ended('open', 'clean'));
 });
 
-test('terminate closes all resources of several workers, three times', async (t) => {
+test('terminate() closes all resources of several workers, also when repeated', async (t) => {
   const outcome = await runWorker(
     `${EVERYTHING}
      serve(() => undefined);
@@ -77,7 +77,7 @@ test('a worker that ends by itself closes all its resources', async (t) => {
   t.deepEqual(outcome, ended('exit 0', 'clean'));
 });
 
-test('process.exit in a worker closes all resources, after an event set was closed', async (t) => {
+test('after an event set was closed, process.exit() in a worker closes all resources', async (t) => {
   const outcome = await runWorker(
     `${EVERYTHING}
      serve(() => {
@@ -93,7 +93,7 @@ test('process.exit in a worker closes all resources, after an event set was clos
 });
 
 for (const wait of ['eventSetWait', 'eventSetSpin']) {
-  test(`terminate interrupts a ${wait} call that has no time limit`, async (t) => {
+  test(`terminate() interrupts a ${wait} call that has no time limit`, async (t) => {
     const outcome = await runWorker(
       `${EVERYTHING}
        post('ready');
@@ -114,7 +114,7 @@ for (const wait of ['eventSetWait', 'eventSetSpin']) {
   });
 }
 
-test('terminate interrupts a callback that does not return', async (t) => {
+test('terminate() interrupts a callback that does not return', async (t) => {
   const outcome = await runWorker(
     `${EVERYTHING}
      serve(() => {
@@ -130,7 +130,7 @@ test('terminate interrupts a callback that does not return', async (t) => {
   t.deepEqual(outcome, ended('clean'));
 });
 
-test('an exception in the callback is an error event of the worker', async (t) => {
+test('an exception in the callback is reported as an error event of the worker', async (t) => {
   const outcome = await runWorker(
     `${EVERYTHING}
      serve(() => {
@@ -147,7 +147,7 @@ test('an exception in the callback is an error event of the worker', async (t) =
   t.deepEqual(outcome, ended('an error of the callback', 'clean'));
 });
 
-test('the process can end while a worker waits', async (t) => {
+test('the process can end while a worker waits for an event', async (t) => {
   const outcome = await runWorker(
     `${EVERYTHING}
      serve(() => undefined);
@@ -161,7 +161,7 @@ test('the process can end while a worker waits', async (t) => {
   t.deepEqual(outcome, { code: 5, signal: null, output: '' });
 });
 
-test.serial('terminate during asynchronous calls closes all resources', async (t) => {
+test.serial('terminate() during asynchronous calls closes all resources', async (t) => {
   const kernel = fakeKernel();
   for (const request of ['3b6a', '3b6f', '3b76']) {
     const outcome = await runWorker(
@@ -183,7 +183,7 @@ test.serial('terminate during asynchronous calls closes all resources', async (t
       {
         ...kernel,
         VFIO_TEST_SLEEP: `${request}:400`,
-        // The last call fails after its environment has ended.
+        // This call fails after the environment of its worker has ended.
         ...(request === '3b76' && { VFIO_TEST_FAIL: '3b76:16' }),
       },
     );

@@ -14,7 +14,7 @@ function open(t: ExecutionContext, nodes: readonly string[] = GROUP_NODES) {
   return { fake, device, space: device.addressSpace };
 }
 
-test('via group, map and unmap call the container with the flags of VFIO', (t) => {
+test('for a device opened by group, map and unmap call the container with the flags of VFIO', (t) => {
   const { fake, space } = open(t);
   const memory = space.allocate(8192, false);
   space.mapSync(memory, 4096, PAGE, 0x10000n, 3);
@@ -27,7 +27,7 @@ test('via group, map and unmap call the container with the flags of VFIO', (t) =
   ]);
 });
 
-test('via cdev, map and unmap call the IOAS, and map uses the flags of iommufd', (t) => {
+test('for a device opened by cdev, map and unmap call the IOAS with the flags of iommufd', (t) => {
   const { fake, space } = open(t, CDEV_NODES);
   const memory = space.allocate(4096, false);
   for (const [flags, sent] of [
@@ -48,7 +48,7 @@ test('via cdev, map and unmap call the IOAS, and map uses the flags of iommufd',
   );
 });
 
-test('VFIO_DMA_UNMAP_FLAG_ALL unmaps the whole IOAS, and fails with EINVAL for a range', (t) => {
+test('VFIO_DMA_UNMAP_FLAG_ALL unmaps the whole IOAS; with a range, the flag gives EINVAL', (t) => {
   const { fake, space } = open(t, CDEV_NODES);
   space.unmap(0n, 0n, 2);
   t.is(fake.calls[0], `iommufdIoasUnmap 100 101 0 ${2n ** 64n - 1n}`);
@@ -65,7 +65,7 @@ test('an error has the errno that the kernel returned', (t) => {
   t.regex(error.path ?? '', /\/dev\/iommu$/);
 });
 
-test('the address space has the IOVA ranges and page sizes that the kernel reports', (t) => {
+test('the address space returns the IOVA ranges and page sizes that the kernel reports', (t) => {
   const group = open(t).space;
   t.deepEqual(group.ranges(), [
     { start: 0n, end: 0xfedf_ffffn },
@@ -96,7 +96,7 @@ test('released memory is freed when its last mapping is removed', (t) => {
   );
 });
 
-test('if an unmap range would split a mapping, unmap removes only the whole mappings', (t) => {
+test('if the range of unmap() cuts a mapping, only the mappings inside the range are removed', (t) => {
   const { fake, space } = open(t, CDEV_NODES);
   const [inside, cut] = [space.allocate(4096, false), space.allocate(8192, false)];
   space.mapSync(inside, 0, PAGE, 0n, 3);
@@ -163,7 +163,7 @@ test('an unfinished asynchronous map call keeps the container open', async (t) =
   t.is(fake.freed.length, 1);
 });
 
-test('the hint of ENOMEM has the needed bytes and the allowed bytes', (t) => {
+test('the hint for ENOMEM states the needed bytes and the allowed bytes', (t) => {
   const { fake, space } = open(t);
   const memory = space.allocate(3 * 4096, false);
   space.mapSync(memory, 0, PAGE, 0n, 3);
@@ -176,7 +176,7 @@ test('the hint of ENOMEM has the needed bytes and the allowed bytes', (t) => {
   t.regex(hint ?? '', new RegExp(`prlimit --pid ${process.pid} --memlock=12288`));
 });
 
-test('without a memlock limit, ENOMEM has no hint; the ENOSPC hint has the mapping limit', (t) => {
+test('without a memlock limit, ENOMEM has no hint; the hint for ENOSPC states the mapping limit', (t) => {
   const tree = new Tree(t, {
     devices: [{ name: NAME, driver: 'vfio-pci', group: 12 }],
     nodes: GROUP_NODES,
@@ -210,7 +210,7 @@ test('the hint for an IOVA outside the usable ranges lists the ranges', (t) => {
   t.is(refused(0x1000n).hint, undefined);
 });
 
-test('sizes are rounded up to huge pages; the ENOMEM hint has the number of missing pages', (t) => {
+test('sizes are rounded up to huge pages; the hint for ENOMEM states the missing pages', (t) => {
   const { fake, space } = open(t);
   t.is(space.allocate(1, false).size, 4096);
   t.is(space.allocate(5000, true).size, 8192);

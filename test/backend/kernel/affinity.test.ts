@@ -33,7 +33,7 @@ test('a list of CPUs is parsed into numbers', (t) => {
   t.deepEqual(parseCpuList('\n'), []);
 });
 
-test('the host interrupt of a vector is found by the name of the interrupt handler', (t) => {
+test('getAffinity() finds the host interrupt of a vector by the name of the interrupt handler', (t) => {
   const { device } = open(t);
   t.deepEqual(device.getAffinity(0, 0), [22]);
   t.deepEqual(device.getAffinity(1, 1), [47]);
@@ -70,7 +70,7 @@ test('getAffinity() fails with ENOENT if the vector has no host interrupt', (t) 
   }
 });
 
-test('an error of the file system has the path and a hint', (t) => {
+test('a file system error contains the path and a hint', (t) => {
   const { tree, device } = open(t);
   tree.file('proc/interrupts', INTERRUPTS.replace('47:', '99:'));
   const error = failure(t, () => {
@@ -81,21 +81,25 @@ test('an error of the file system has the path and a hint', (t) => {
   t.regex(error.hint ?? '', /Only root has permission to write/);
 });
 
-test('synchronizeIrqs() visits each CPU that serves one of the vectors', (t) => {
+test('synchronizeIrqs() runs on each CPU that serves one of the vectors', (t) => {
   const { fake, device } = open(t);
   fake.calls.length = 0;
   device.synchronizeIrqs(2, [1, 10]);
   t.deepEqual(fake.calls, ['visitCpu 1', 'visitCpu 0']);
   fake.calls.length = 0;
   device.synchronizeIrqs(2, [1, 1, 7]);
-  t.deepEqual(fake.calls, ['visitCpu 1'], 'vector 7 has no host interrupt');
+  t.deepEqual(
+    fake.calls,
+    ['visitCpu 1'],
+    'synchronizeIrqs() skips vector 7, which has no host interrupt',
+  );
   fake.fail('visitCpu', 'EINVAL');
   t.notThrows(() => {
     device.synchronizeIrqs(2, [10]);
-  }, 'the CPU is offline or not allowed for this process');
+  }, 'synchronizeIrqs() skips a CPU that is offline or not allowed for this process');
 });
 
-test('a known interrupt number is reused while its handler exists', (t) => {
+test('getAffinity() remembers the interrupt number of a vector while the interrupt handler exists', (t) => {
   const { tree, device } = open(t);
   tree.folder('proc/irq/45/vfio-msix[1](0000:01:00.0)');
   t.deepEqual(device.getAffinity(2, 1), [45]);

@@ -5,7 +5,7 @@ import { FakeNative } from './fake-native.js';
 import type { Tree } from '../../sysfs/tree.js';
 
 /**
- * Makes a kernel back end for the sysfs files of `tree`. A fake kernel answers and records the
+ * Makes a kernel back end for the sysfs files of `tree`. A fake kernel records and answers the
  * system calls.
  */
 export function make(tree: Tree): { fake: FakeNative; backend: KernelBackend } {

@@ -17,7 +17,7 @@ function open(t: ExecutionContext, nodes = GROUP_NODES, options: OpenOptions = {
   return { tree, fake, backend, device };
 }
 
-test('a region is accessed at its file offset, and the file offset is queried once', (t) => {
+test('an access to a region uses the region’s file offset, which the library queries only once', (t) => {
   const { fake, device } = open(t);
   fake.answers.pread = () => 3;
   fake.answers.load = () => 0x1234;
@@ -71,7 +71,7 @@ test('wrong arguments are refused before any system call', (t) => {
   t.deepEqual(fake.calls, []);
 });
 
-test('an error of a call has the name of the device', (t) => {
+test('the error of a failed call contains the name of the device', (t) => {
   const { fake, device } = open(t);
   fake.fail('deviceGetRegionInfo', 'EINVAL');
   for (const run of [() => device.getRegionInfo(9), () => device.load(9, 0, 4)]) {
@@ -79,7 +79,7 @@ test('an error of a call has the name of the device', (t) => {
   }
 });
 
-test('map() accepts whole pages, and a partial page only at the end of the region', (t) => {
+test('map() accepts whole pages, and accepts a partial page only at the end of the region', (t) => {
   const { fake, device } = open(t);
   fake.answers.deviceGetRegionInfo = () => ({
     flags: 7,
@@ -115,7 +115,7 @@ test('a region without write access is mapped read-only', (t) => {
   );
 });
 
-test('setIrqs() sends the request unchanged and returns a positive result', (t) => {
+test('setIrqs() sends the request unchanged, and returns a positive result of the ioctl', (t) => {
   const { fake, device } = open(t);
   fake.answers.deviceSetIrqs = () => 1;
   const eventfd = device.createEventfd();
@@ -204,7 +204,7 @@ test('an unfinished reset keeps the device open', async (t) => {
   t.deepEqual([...fake.fds], []);
 });
 
-test('hot reset reports the affected devices, and passes the fd of each group once', (t) => {
+test('a hot reset reports the affected devices and passes the fd of each group once', (t) => {
   const { fake, backend } = make(goodHost(t));
   const [one, other, third] = ['03:00.0', '03:00.1', '01:00.0'].map((name) =>
     backend.openSync(name, {}),
@@ -226,7 +226,7 @@ test('hot reset reports the affected devices, and passes the fd of each group on
   );
 });
 
-test('hot reset via cdev passes no group fds and refuses a device that is open via group', (t) => {
+test('a hot reset by cdev passes no group fds and refuses a device that was opened by group', (t) => {
   const { fake, backend } = make(goodHost(t, [...GROUP_NODES, ...CDEV_NODES]));
   const one = backend.openSync('03:00.0', {});
   const other = backend.openSync('03:00.1', {});
@@ -250,7 +250,7 @@ test('an ioeventfd is bound with its offset in the device file and its width', (
   t.is(fake.calls.at(-1), `deviceIoeventfd 102 4 ${2n * 2n ** 40n + 8n} 7 -1`);
 });
 
-test('the first PASID allocates a page table, and close destroys the page table', (t) => {
+test('attaching the first PASID allocates a page table, and close destroys the page table', (t) => {
   const { fake, device } = open(t, CDEV_NODES);
   device.attachPasid(5);
   device.attachPasid(6);
@@ -294,7 +294,7 @@ test('if a PASID is refused, the device stays attached to its address space', (t
   t.deepEqual(fake.drainCalls(), ['iommufdHwptAlloc', 'deviceAttachPt', 'iommufdDestroy']);
 });
 
-test('attaching a PASID via group fails with ENOTSUP and a hint', (t) => {
+test('attaching a PASID to a device opened by group fails with ENOTSUP and a hint', (t) => {
   const { device } = open(t);
   const error = failure(t, () => {
     device.attachPasid(1);

@@ -47,7 +47,7 @@ test('an eventfd can be signalled, read and closed, and a second close has no ef
   t.throws(() => device.setIrqs(irq), { code: 'EBADF', message: /the eventfd is closed/ });
 });
 
-test('an event set refuses slots beyond its capacity and eventfds without a descriptor', (t) => {
+test('an event set refuses a slot beyond its capacity and an eventfd without a file descriptor', (t) => {
   const { fake, device } = open(t);
   const set = device.createEventSet(2);
   const eventfd = device.createEventfd();

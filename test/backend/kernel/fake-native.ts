@@ -22,7 +22,7 @@ export class FakeNative {
   /** Addresses of the memory that was released. */
   readonly freed: bigint[] = [];
   readonly native: Native;
-  /** The function that answers each call. A test can replace a function. */
+  /** For each native call, the function that returns the result. A test can replace a function. */
   readonly answers: Answers;
   /**
    * Number of calls so far, not counting calls that release a resource. Call number `failAt` fails
@@ -126,8 +126,8 @@ export class FakeNative {
         joined.add(fd);
       },
       groupGetDeviceFd: (_fd, name) => this.#fd(`device ${name}`),
-      // When a device is unbound, the kernel destroys the device's id, so `objects` does not have
-      // this id.
+      // The kernel destroys a device's id when the device is unbound, so `objects` never contains
+      // the id.
       deviceBindIommufd: () => this.#next++,
       deviceAttachPt: (_fd, pt) => pt,
       iommufdIoasAlloc: () => this.#object(),

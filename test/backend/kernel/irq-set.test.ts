@@ -27,7 +27,7 @@ test('bools are encoded as bytes, and a request without data has only the header
   t.deepEqual(encodeIrqSet(SET), { argsz: 20, data: new Uint8Array(0) });
 });
 
-test('property: the kernel never reads beyond the data, with any argsz', (t) => {
+test('property: for any argsz, the kernel reads only bytes inside the data', (t) => {
   fc.assert(
     fc.property(
       fc.nat(0xffff_ffff),
@@ -36,8 +36,8 @@ test('property: the kernel never reads beyond the data, with any argsz', (t) => 
       fc.array(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), { maxLength: 40 }),
       (argsz, count, width, eventfds) => {
         const encoded = encodeIrqSet({ ...SET, count, eventfds, argsz });
-        // If argsz covers count * width data bytes, the kernel reads these bytes. Otherwise the
-        // kernel reads no data.
+        // If argsz covers count * width data bytes, the kernel reads these bytes. If argsz covers
+        // fewer bytes, the kernel reads no data.
         const read = argsz - 20 >= count * width ? count * width : 0;
         const given = encodeIrqSet({ ...SET, eventfds }).data;
         const rest = encoded.data.subarray(given.length);
@@ -53,7 +53,7 @@ test('property: the kernel never reads beyond the data, with any argsz', (t) => 
   t.pass();
 });
 
-test('a value that does not fit into its field is refused', (t) => {
+test('encodeIrqSet() refuses a value that does not fit into its field', (t) => {
   t.throws(() => encodeIrqSet({ ...SET, eventfds: [eventfd(null)] }), { instanceOf: TypeError });
   t.throws(() => encodeIrqSet({ ...SET, eventfds: [2 ** 31] }), { instanceOf: RangeError });
   t.throws(() => encodeIrqSet({ ...SET, bools: [256] }), { instanceOf: RangeError });

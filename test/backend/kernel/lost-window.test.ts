@@ -65,7 +65,7 @@ for (const width of WIDTHS) {
       write(window, width, offset, 2);
       t.is(read(window, width, offset), ones(width));
     }
-    t.deepEqual(events, [], 'the event comes in a microtask');
+    t.deepEqual(events, [], 'the window emits the event in a microtask');
     await Promise.resolve();
     t.deepEqual(events, ['lost']);
     restore();
@@ -91,7 +91,7 @@ for (const width of WIDTHS) {
   });
 }
 
-test('the write that detects the restored device can write a negative value', (t) => {
+test('the first write after the device is restored can write a negative value', (t) => {
   const { window, lose, restore } = open(t);
   for (const [width, value] of [
     [1, -2],

@@ -23,7 +23,7 @@ const WAYS = [
   },
 ] as const satisfies { title: string; nodes: readonly string[]; options: OpenOptions }[];
 
-/** The synchronous open and the asynchronous open. Both must make the same calls to the kernel. */
+/** The synchronous open and the asynchronous open, which must make the same kernel calls. */
 const FORMS = {
   sync: async (backend: KernelBackend, name: string, options: OpenOptions) => {
     await Promise.resolve();
@@ -38,7 +38,7 @@ function assertAllReleased(t: { deepEqual: (a: unknown, b: unknown) => void }, f
   t.deepEqual([...fake.objects], []);
 }
 
-test('via group, open joins the container, and close releases device, group and container', (t) => {
+test('open by group uses a container, and close releases the device, the group and the container', (t) => {
   const tree = goodHost(t);
   const { fake, backend } = make(tree);
   const device = backend.openSync('01:00.0', {});
@@ -59,7 +59,7 @@ test('via group, open joins the container, and close releases device, group and 
   assertAllReleased(t, fake);
 });
 
-test('via cdev, open binds and attaches the device, and close releases in reverse order', (t) => {
+test('open by cdev binds and attaches the device, and close undoes these steps in reverse order', (t) => {
   const tree = goodHost(t, [...GROUP_NODES, ...CDEV_NODES]);
   const { fake, backend } = make(tree);
   const device = backend.openSync(FIRST, {});
@@ -81,7 +81,7 @@ test('via cdev, open binds and attaches the device, and close releases in revers
   assertAllReleased(t, fake);
 });
 
-test('the asynchronous open makes the same calls', async (t) => {
+test('the asynchronous open makes the same kernel calls as the synchronous open', async (t) => {
   for (const nodes of [GROUP_NODES, CDEV_NODES]) {
     const [one, other] = [make(goodHost(t, nodes)), make(goodHost(t, nodes))];
     one.backend.openSync(FIRST, {});
@@ -107,7 +107,7 @@ for (const { title, nodes, options } of WAYS) {
           t.like(error, { name: 'VfioError', code: 'EIO' });
           t.truthy((error as { path?: string }).path);
           assertAllReleased(t, fake);
-          // The next open repeats all system calls.
+          // The next open must make all system calls again.
           fake.failAt = -1;
           (await open(backend, FIRST, options)).close();
           assertAllReleased(t, fake);
@@ -123,7 +123,7 @@ for (const { title, nodes, options } of WAYS) {
   }
 }
 
-test('devices of a group share a container, which the last close releases', async (t) => {
+test('devices of a group share a container, which is released with the last device', async (t) => {
   const { fake, backend } = make(goodHost(t));
   const [one, other] = await Promise.all([
     backend.open('03:00.0', {}),
@@ -140,7 +140,7 @@ test('devices of a group share a container, which the last close releases', asyn
   assertAllReleased(t, fake);
 });
 
-test('via cdev, devices of a group share an IOAS, and all groups share one iommufd', (t) => {
+test('if opened by cdev, devices of a group share an IOAS, and all groups share one iommufd', (t) => {
   const { fake, backend } = make(goodHost(t, CDEV_NODES));
   const devices = ['03:00.0', '03:00.1', '01:00.0'].map((name) => backend.openSync(name, {}));
   const opened = fake.drainCalls();
@@ -152,7 +152,7 @@ test('via cdev, devices of a group share an IOAS, and all groups share one iommu
   assertAllReleased(t, fake);
 });
 
-test('after close, a device can be opened again, and the open calls SET_IOMMU again', (t) => {
+test('after close, a device can be opened again, and the second open calls SET_IOMMU again', (t) => {
   const { fake, backend } = make(goodHost(t));
   for (let round = 0; round < 3; round++) {
     const device = backend.openSync(FIRST, {});
@@ -162,7 +162,7 @@ test('after close, a device can be opened again, and the open calls SET_IOMMU ag
   }
 });
 
-test('the caller’s fds are duplicated, and close leaves the group in its container', (t) => {
+test('open duplicates the caller’s fds, and close leaves the caller’s group in its container', (t) => {
   const { fake, backend } = make(goodHost(t));
   fake.answers.groupGetStatus = () => 3;
   const device = backend.openSync(FIRST, { fds: { via: 'group', container: 3, group: 4 } });
@@ -188,7 +188,7 @@ test('if the caller’s container has no IOMMU type, open calls SET_IOMMU', (t) 
   t.false(fake.calls.some((call) => call.startsWith('groupSetContainer')));
 });
 
-test('the caller’s device descriptor is bound to the caller’s iommufd', (t) => {
+test('open binds the caller’s device descriptor to the caller’s iommufd', (t) => {
   const { fake, backend } = make(goodHost(t));
   const device = backend.openSync(FIRST, { fds: { via: 'cdev', iommufd: 3, device: 4 } });
   t.is(device.via, 'cdev');
@@ -197,7 +197,7 @@ test('the caller’s device descriptor is bound to the caller’s iommufd', (t) 
   assertAllReleased(t, fake);
 });
 
-test('the VF token is sent after the name via group, and as 16 bytes via cdev', (t) => {
+test('open sends the VF token after the device name (by group) or as 16 bytes (by cdev)', (t) => {
   const group = make(goodHost(t));
   group.backend.openSync(FIRST, { vfToken: TOKEN });
   t.is(group.fake.calls.at(-1), `groupGetDeviceFd 101 ${FIRST} vf_token=${TOKEN}`);
@@ -228,7 +228,7 @@ test('wrong arguments are refused before the addon is loaded', async (t) => {
 });
 
 test.serial(
-  'no-IOMMU mode needs its option, warns once for each device, and cannot map memory',
+  'no-IOMMU mode requires the option `noiommu`, warns once for each device, and cannot map memory',
   async (t) => {
     const warnings: Error[] = [];
     const listen = (warning: Error) => warnings.push(warning);

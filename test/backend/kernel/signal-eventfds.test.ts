@@ -14,7 +14,7 @@ test('signalEventfds() signals each eventfd once, for kernel eventfds and mock e
   for (const eventfd of eventfds) eventfd.close();
 });
 
-test('a closed eventfd is refused before any eventfd of the kernel is signalled', (t) => {
+test('signalEventfds() refuses a closed eventfd before any eventfd of the kernel is signalled', (t) => {
   const [first, closed] = [createEventfd(), createEventfd()];
   closed.close();
   t.throws(

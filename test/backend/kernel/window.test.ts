@@ -131,7 +131,7 @@ test('a 4-byte block is read with one register read and without native code', (t
   );
 });
 
-test('larger blocks are copied by native code, after the same checks as a single access', (t) => {
+test('native code copies larger blocks after the same checks as for a single access', (t) => {
   const { window, fake } = make(4096);
   window.readBlock(8, new Uint8Array(16), 4);
   window.writeBlock(4088, new Uint8Array(8), 8);
@@ -202,12 +202,12 @@ test('after close every access fails with EBADF, and closing again does nothing'
   t.is(window.size, 64);
 });
 
-test('if close() receives a hint, the error of a later access has this hint', (t) => {
+test('if a hint is passed to close(), the error of a later access contains the hint', (t) => {
   const { window } = make(64);
-  window.close('The host wanted it back.');
+  window.close('The host requested the device back.');
   window.close();
   const error = t.throws(() => window.read32(0), { instanceOf: VfioError });
-  t.deepEqual([error.code, error.hint], ['EBADF', 'The host wanted it back.']);
+  t.deepEqual([error.code, error.hint], ['EBADF', 'The host requested the device back.']);
 });
 
 test('inspecting a window reads no register', (t) => {

@@ -98,7 +98,7 @@ test('clear() and close() end an interrupt storm', async (t) => {
   again.close();
 });
 
-test('delayInterrupts() delays an interrupt by the clock of the device', async (t) => {
+test('delayInterrupts() delays an interrupt, measured by the clock of the device', async (t) => {
   const { control, device } = await make(t);
   const count = counter(device.interrupts.msix.request(0));
   control.clock.stop();
@@ -178,7 +178,7 @@ test('reportError() fires ERR', async (t) => {
   t.pass();
 });
 
-test('requestDevice() signals REQ at once and then every 10 s until the close', async (t) => {
+test('requestDevice() signals REQ at once, and then every 10 s until the device is closed', async (t) => {
   const { name, control, device } = await make(t);
   const count = counter(device.interrupts.req.request());
   control.clock.stop();
@@ -202,7 +202,7 @@ test('requestDevice() signals REQ at once and then every 10 s until the close', 
   again.close();
 });
 
-test('unplug() signals REQ, and the device stops responding', async (t) => {
+test('unplug() signals REQ, and the device no longer responds', async (t) => {
   const { name, control, device } = await make(t);
   const registers = device.bar(0).map();
   const version = registers.read32(VERSION);
@@ -235,7 +235,7 @@ test('listDevices() omits unplugged devices; an unbound device has no driver', a
   const listed = () => listDevices().find((one) => one.name === name);
   const device = await openDevice(name);
   control.requestDevice();
-  t.is(listed()?.driver, 'vfio-pci', 'the host waits until the device is closed');
+  t.is(listed()?.driver, 'vfio-pci', 'an open device keeps its driver until the device is closed');
   device.close();
   t.is(listed()?.driver, null);
   control.unplug();
@@ -263,7 +263,7 @@ test('an unplugged device does not run its deferred work', async (t) => {
   t.false(fired);
 });
 
-test('after disableMemory() registers read as ones until the driver enables memory', async (t) => {
+test('after disableMemory(), registers read as ones until the driver enables memory decode', async (t) => {
   const { control, device } = await make(t);
   const registers = device.bar(0).map();
   const version = registers.read32(VERSION);
@@ -289,7 +289,7 @@ test('wakeUp() wakes a device from low power', async (t) => {
   t.is(registers.read32(VERSION), ONES);
 });
 
-test('after blockGroup() an open fails with EBUSY, and an open device stays open', async (t) => {
+test('after blockGroup(), a new open fails with EBUSY, but open devices stay open', async (t) => {
   const { name, control, device } = await make(t);
   control.blockGroup();
   const open = () => openDevice(name);
@@ -300,7 +300,7 @@ test('after blockGroup() an open fails with EBUSY, and an open device stays open
   (await open()).close();
 });
 
-test('fail() makes one reset fail', async (t) => {
+test('one call of fail() makes one reset fail', async (t) => {
   const { control, device } = await make(t);
   control.fail('reset', 'EAGAIN');
   await t.throwsAsync(device.reset(), { instanceOf: VfioError, code: 'EAGAIN' });
@@ -333,7 +333,7 @@ test('a misspelt option throws a TypeError', async (t) => {
   }
 });
 
-test('all names of a device share one control; interrupt() needs an open device', (t) => {
+test('all names of a device share one control object; interrupt() needs an open device', (t) => {
   t.is(mockControl('mock:nvme#x'), mockControl('mock:nvme#x'));
   t.is(mockControl('mock:nvme#x'), mockControl('mock:nvme#x?kernel=7.2&via=cdev'));
   t.not(mockControl('mock:nvme#x'), mockControl('mock:nvme#x?kernel=6.1'));

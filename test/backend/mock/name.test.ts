@@ -11,7 +11,7 @@ test('a name without settings selects the newest kernel and the feature DMA_BUF'
   t.like(profile, { version: '7.2', via: null, dmabuf: true, novirt: false });
 });
 
-test('the order of settings makes no difference', (t) => {
+test('the order of settings in a name makes no difference', (t) => {
   const { model, profile } = parseName('mock:edu?via=cdev&dmabuf=off&kernel=6.12&novirt=on');
   t.is(model, 'edu');
   t.like(profile, { version: '6.12', via: 'cdev', dmabuf: false, novirt: true });
@@ -32,7 +32,7 @@ test('names with different labels mean different devices of a model', (t) => {
   for (const device of [left, right, again]) device?.close();
 });
 
-test('names of the same device have the same key', (t) => {
+test('different names of the same device have the same key', (t) => {
   const key = (name: string) => parseName(name).key;
   t.is(key('mock:edu'), key('mock:edu?kernel=7.2&via=cdev'));
   t.is(key('mock:edu?kernel=6.1'), key('mock:edu?dmabuf=on&kernel=6.1'));

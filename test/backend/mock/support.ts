@@ -28,7 +28,7 @@ export const CONFIG = VFIO_PCI_CONFIG_REGION_INDEX;
 export const TRIGGER_EVENTFD = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD;
 export const TRIGGER_NONE = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_NONE;
 
-/** Opens a device in a new mock back end. The end of the test closes the device. */
+/** Opens a device in a new mock back end. The device is closed when the test ends. */
 export function open(t: ExecutionContext, name: string): DeviceConnection {
   return closing(t, new MockBackend([edu, nvme]).openSync(name, {}));
 }
@@ -56,22 +56,19 @@ export function bind(
   return device.setIrqs({ index, flags: TRIGGER_EVENTFD, start, count, eventfds: eventfds ?? [] });
 }
 
-/**
- * Triggers vectors by a SET_IRQS call that carries no data (loopback). A count of 0 disables the
- * index.
- */
+/** Triggers vectors by a SET_IRQS call without data (loopback). A count of 0 disables the index. */
 export function trigger(device: DeviceConnection, index: number, start: number, count: number) {
   return device.setIrqs({ index, flags: TRIGGER_NONE, start, count });
 }
 
-/** Waits for one turn of the event loop. Immediates that are already due run first. */
+/** Waits for one turn of the event loop. Callbacks of earlier calls of `setImmediate` run first. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
 /**
  * Creates a model with the given capabilities. By default, a write to the register at offset 0
- * signals a vector.
+ * raises the interrupt of a vector.
  */
 export function plainModel(
   capabilities: readonly CapabilityShape[],

@@ -4,7 +4,7 @@ import type { KernelVersion } from '../../../../lib/backend/mock/machine/profile
 import { device, EXPRESS, image, shown, writeOnes } from './capabilities.js';
 import { bind, CONFIG, connect, enableBusMaster, plainModel } from '../support.js';
 
-test('3.3: vfio-pci hides slot id, hot swap, debug port, hot plug, SSVID, AGP 8x, EA …', (t) => {
+test('vfio-pci hides slot id, hot swap, debug port, hot plug, SSVID, AGP 8x, EA …', (t) => {
   const hidden = [
     'slot_id',
     'compactpci_hot_swap',
@@ -23,11 +23,11 @@ test('3.3: vfio-pci hides slot id, hot swap, debug port, hot plug, SSVID, AGP 8x
   all.push({ name: 'af', offset: 0xf0 });
   const connection = device(t, all);
   t.deepEqual(shown(connection), ['pm', 'af']);
-  // Bytes of a hidden capability are raw: the id and the link of the device are visible.
+  // The bytes of a hidden capability are raw: a read returns the device's own id and link.
   t.is(connection.load(CONFIG, 0x50, 4), 0x6677_6004);
 });
 
-test('3.3: the capabilities pointer of the header skips a hidden first capability', (t) => {
+test('the capabilities pointer of the header skips a hidden first capability', (t) => {
   const connection = device(t, [
     { name: 'bridge_subsystem', offset: 0x40 },
     { name: 'pm', offset: 0x50 },
@@ -36,13 +36,13 @@ test('3.3: the capabilities pointer of the header skips a hidden first capabilit
   t.is(connection.load(CONFIG, 0x06, 2) & 0x10, 0x10);
 });
 
-test('3.3: if all capabilities are hidden, the capability bit of the status register is 0', (t) => {
+test('if all capabilities are hidden, the capability bit of the status register is 0', (t) => {
   const connection = device(t, [{ name: 'bridge_subsystem', offset: 0x40 }]);
   t.is(connection.load(CONFIG, 0x06, 2) & 0x10, 0);
   t.deepEqual(shown(connection), []);
 });
 
-test('3.3: the capabilities AGP, HyperTransport and SATA show raw bytes and drop writes', (t) => {
+test('the capabilities AGP, HyperTransport and SATA read as raw bytes and drop writes', (t) => {
   const bytes = Uint8Array.from({ length: 26 }, (_, i) => i + 1);
   const connection = device(t, [
     { name: 'agp', offset: 0x40, bytes: bytes.subarray(0, 10) },
@@ -57,7 +57,7 @@ test('3.3: the capabilities AGP, HyperTransport and SATA show raw bytes and drop
   t.deepEqual(image(connection), before);
 });
 
-test('3.3: the command register of PCI-X is writable', (t) => {
+test('the command register of PCI-X is writable', (t) => {
   const body = new Uint8Array(6);
   const connection = device(t, [{ name: 'pcix', offset: 0x40, bytes: body }]);
   connection.store(CONFIG, 0x42, 2, 0xffff);
@@ -66,7 +66,7 @@ test('3.3: the command register of PCI-X is writable', (t) => {
   t.is(connection.load(CONFIG, 0x44, 4), 0);
 });
 
-test('3.3: the user can enter D1 and D2 only if the device supports D1 and D2', (t) => {
+test('the user can enter D1 and D2 only if the device supports D1 and D2', (t) => {
   const bytes = new Uint8Array(256);
   bytes.set([0x34, 0x12, 0x78, 0x56, 3, 0, 0x10, 0]);
   bytes[0x34] = 0x40;
@@ -85,7 +85,7 @@ test('3.3: the user can enter D1 and D2 only if the device supports D1 and D2', 
   t.throws(() => connection.load(0, 4, 4), { code: 'EIO' });
 });
 
-test('3.3: a write to the byte that contains the flag F transfers VPD', (t) => {
+test('only a write to the byte that contains the flag F starts a VPD transfer', (t) => {
   const data = Uint8Array.from({ length: 16 }, (_, i) => i);
   const connection = device(t, [{ name: 'vpd', offset: 0x40, data }]);
   connection.store(CONFIG, 0x42, 1, 4);
@@ -101,7 +101,7 @@ test('3.3: a write to the byte that contains the flag F transfers VPD', (t) => {
   t.deepEqual([...data.subarray(8, 12)], [8, 9, 10, 11]);
 });
 
-test('3.3: a VPD write that fails does not change the flag', (t) => {
+test('a failed VPD write does not change the flag F', (t) => {
   const connection = device(t, [{ name: 'vpd', offset: 0x40, data: new Uint8Array(8) }]);
   for (const address of [0x8006, 0x8008, 0xfffc]) {
     connection.store(CONFIG, 0x42, 2, address);
@@ -112,7 +112,7 @@ test('3.3: a VPD write that fails does not change the flag', (t) => {
   t.is(connection.load(CONFIG, 0x44, 4), 0);
 });
 
-test('3.3: writes to a vendor capability reach the device, but the link is virtual', (t) => {
+test('writes to a vendor capability reach the device, but writes to its link are dropped', (t) => {
   const connection = device(t, [
     { name: 'vendor_specific', offset: 0x40, bytes: Uint8Array.of(1, 2, 3, 4, 5) },
     { name: 'bridge_subsystem', offset: 0x50 },
@@ -125,7 +125,7 @@ test('3.3: writes to a vendor capability reach the device, but the link is virtu
   t.is(connection.load(CONFIG, 0x40, 2), 0x6009);
 });
 
-test('3.3: a vendor capability of length 0 is hidden', (t) => {
+test('a vendor capability of length 0 is hidden', (t) => {
   const bytes = new Uint8Array(256);
   bytes.set([0x34, 0x12, 0x78, 0x56, 3, 0, 0x10, 0]);
   bytes[0x34] = 0x40;
@@ -134,7 +134,7 @@ test('3.3: a vendor capability of length 0 is hidden', (t) => {
   t.deepEqual(shown(connection), []);
 });
 
-test('3.3: the reset bit of AF resets the function and always reads as 0', (t) => {
+test('the reset bit of AF resets the function and always reads as 0', (t) => {
   let resets = 0;
   const plain = plainModel([{ name: 'af', offset: 0x40 }]);
   const connection = connect(t, {
@@ -149,7 +149,7 @@ test('3.3: the reset bit of AF resets the function and always reads as 0', (t) =
   t.is(resets, 1);
 });
 
-test('3.3: the reset bit of PCIe reads as 0, even without a function level reset', (t) => {
+test('the reset bit of PCIe reads as 0, even if the device has no function level reset', (t) => {
   let resets = 0;
   const plain = plainModel([{ ...EXPRESS, flr: false }]);
   const connection = connect(t, {
@@ -161,7 +161,7 @@ test('3.3: the reset bit of PCIe reads as 0, even without a function level reset
   t.is(resets, 0);
 });
 
-test('3.3: since Linux 6.12, vfio-pci covers Link Status 2; older kernels show raw bytes', (t) => {
+test('since Linux 6.12, Link Status 2 is virtual; in older kernels, its bytes are raw', (t) => {
   const open = (kernel: KernelVersion) => {
     const bytes = new Uint8Array(4096);
     bytes.set([0x34, 0x12, 0x78, 0x56, 3, 0, 0x10, 0]);
@@ -179,7 +179,7 @@ test('3.3: since Linux 6.12, vfio-pci covers Link Status 2; older kernels show r
   );
 });
 
-test('3.3: the PCIe capability of version 1 ends after 20 bytes', (t) => {
+test('for vfio-pci, a PCIe capability of version 1 ends after 20 bytes', (t) => {
   const connection = device(t, [{ ...EXPRESS, version: 1 }]);
   connection.store(CONFIG, 0x40 + 0x14, 4, 0x12345678);
   t.is(connection.load(CONFIG, 0x40 + 0x14, 4), 0x12345678);
@@ -187,7 +187,7 @@ test('3.3: the PCIe capability of version 1 ends after 20 bytes', (t) => {
   t.is(connection.load(CONFIG, 0x40 + 0x10, 4), 0x0011_0000);
 });
 
-test('3.4: MSI with 32-bit addresses delivers messages', (t) => {
+test('MSI with 32-bit addresses delivers messages', (t) => {
   const connection = device(t, [{ name: 'msi', offset: 0x40, vectors: 2, bits: 32 }]);
   t.is(connection.load(CONFIG, 0x42, 2), 0x0002);
   connection.store(CONFIG, 0x44, 4, 0xfee0_0001);
@@ -204,7 +204,7 @@ test('3.4: MSI with 32-bit addresses delivers messages', (t) => {
   );
 });
 
-test('3.4: the mask bits and the pending bits of MSI are not virtual', (t) => {
+test('the mask bits and the pending bits of MSI are not virtual', (t) => {
   const connection = device(t, [{ name: 'msi', offset: 0x40, vectors: 4, maskable: true }]);
   t.is(connection.load(CONFIG, 0x42, 2), 0x0184);
   enableBusMaster(connection);

@@ -26,7 +26,7 @@ export function shown(connection: DeviceConnection): string[] {
   return walkCapabilities(image(connection)).map(({ name }) => name);
 }
 
-/** Writes all ones to each dword. Returns the values of the dwords after the writes. */
+/** Writes all ones to each dword, and returns the values that the dwords then have. */
 export function writeOnes(connection: DeviceConnection, from: number, dwords: number): number[] {
   return Array.from({ length: dwords }, (_, i) => {
     connection.store(CONFIG, from + 4 * i, 4, 0xffff_ffff);

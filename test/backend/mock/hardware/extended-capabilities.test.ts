@@ -6,25 +6,25 @@ import { CONFIG, connect, plainModel } from '../support.js';
 
 const AER = [EXPRESS, { name: 'aer', offset: 0x100 }] as const;
 
-test('3.5: only the masks, severities and ECRC enables of AER are writable', (t) => {
+test('only the masks, severities and ECRC enables of AER are writable', (t) => {
   const connection = device(t, AER);
   t.is(connection.load(CONFIG, 0x100, 4), 0x0002_0001);
   t.deepEqual(
     writeOnes(connection, 0x100, 11),
     [0x0002_0001, 0, 0x03ff_f030, 0x03ff_f030, 0, 0xf1c1, 0x1e0, 0, 0, 0, 0],
   );
-  // vfio-pci covers only a part of the header log.
+  // The severity bits can also be cleared.
   connection.store(CONFIG, 0x10c, 4, 0);
   t.is(connection.load(CONFIG, 0x10c, 4), 0);
 });
 
-test('3.5: a write to the selector of power budgeting reaches the device', (t) => {
+test('a write to the selector of power budgeting reaches the device', (t) => {
   const connection = device(t, [EXPRESS, { name: 'power_budgeting', offset: 0x100 }]);
   t.deepEqual(writeOnes(connection, 0x100, 4), [0x0001_0004, 0xff, 0, 0]);
   t.deepEqual(shown(connection), ['pcie', 'power_budgeting']);
 });
 
-test('3.5: VSEC and DVSEC bytes are raw, and Linux 6.1 hides DVSEC', (t) => {
+test('the bytes of VSEC and DVSEC are raw, but Linux 6.1 hides DVSEC from the list', (t) => {
   const bytes = Uint8Array.of(1, 2, 3, 4);
   const shapes = [
     EXPRESS,
@@ -40,7 +40,7 @@ test('3.5: VSEC and DVSEC bytes are raw, and Linux 6.1 hides DVSEC', (t) => {
     t.is(connection.load(CONFIG, 0x124, 4), 0x00c2_0007);
     t.is(connection.load(CONFIG, 0x144, 4), 0x00e0_1e98);
     t.is(connection.load(CONFIG, 0x148, 2), 3);
-    // Writes reach the device. The header of the device is writable, but vfio-pci shows a virtual
+    // Writes reach the device. The header of the device is writable, but vfio-pci returns a virtual
     // link.
     connection.store(CONFIG, 0x144, 4, 0);
     t.is(connection.load(CONFIG, 0x144, 4), 0);
@@ -56,7 +56,7 @@ test('3.5: VSEC and DVSEC bytes are raw, and Linux 6.1 hides DVSEC', (t) => {
   t.is(old.load(CONFIG, 0x140, 2), 0x0023);
 });
 
-test('3.5: ACS, ARI, ATS, SR-IOV, PRI, resizable BAR, DPA, TPH, LTR, VC are read-only', (t) => {
+test('ACS, ARI, ATS, SR-IOV, PRI, resizable BAR, DPA, TPH, LTR, VC are read-only', (t) => {
   const names = [
     'vc',
     'acs',
@@ -80,7 +80,7 @@ test('3.5: ACS, ARI, ATS, SR-IOV, PRI, resizable BAR, DPA, TPH, LTR, VC are read
   }
 });
 
-test('3.5: the mock computes variable capability lengths as the kernel does', (t) => {
+test('the mock computes the length of a variable-size capability as the kernel does', (t) => {
   const header = (size: number, ...at: [number, number][]) => {
     const bytes = new Uint8Array(size);
     const view = new DataView(bytes.buffer);
@@ -97,13 +97,11 @@ test('3.5: the mock computes variable capability lengths as the kernel does', (t
     [{ name: 'vc', offset: 0x100, bytes: header(0x80, [4, 1], [8, 2]) }, 0x20 + 4],
   ];
   for (const [shape, length] of ends) {
-    // All bits of the device are writable. If a write does not change a bit, vfio-pci covers the
-    // bit.
+    // All bits of the device are writable, so a bit that a write does not change is virtual.
     const bytes = declareConfig(plainModel([EXPRESS, shape]).shape);
     const writable = new Map([[0x104, new Uint8Array(0x100).fill(0xff)]]);
     const connection = connect(t, plainModel([], undefined, { image: { bytes, writable } }));
-    // The first dword after the capability is raw. vfio-pci covers the last dword of the
-    // capability.
+    // The first dword after the capability is raw. The last dword of the capability is virtual.
     connection.store(CONFIG, 0x100 + length, 4, 0x1234_5678);
     t.is(connection.load(CONFIG, 0x100 + length, 4), 0x1234_5678, `${shape.name} ${length}`);
     const last = 0x100 + length - 4;
@@ -113,7 +111,7 @@ test('3.5: the mock computes variable capability lengths as the kernel does', (t
   }
 });
 
-test('3.5: PASID and newer capabilities are hidden, and their bytes are raw', (t) => {
+test('PASID and newer capabilities are hidden, and their bytes are raw', (t) => {
   const connection = device(t, [
     EXPRESS,
     { name: 'serial_number', offset: 0x100, value: 0n },
@@ -129,7 +127,7 @@ test('3.5: PASID and newer capabilities are hidden, and their bytes are raw', (t
   t.is(connection.load(CONFIG, 0x128, 4), 0xffff_ffff);
 });
 
-test('3.5: only the link of a hidden first capability is visible', (t) => {
+test('if the first extended capability is hidden, only its link is visible', (t) => {
   const connection = device(t, [
     EXPRESS,
     { name: 'pasid', offset: 0x100 },
@@ -141,7 +139,7 @@ test('3.5: only the link of a hidden first capability is visible', (t) => {
   t.deepEqual(shown(connection), ['pcie', 'ltr']);
 });
 
-test('3.5: if all extended capabilities are hidden, the list is empty', (t) => {
+test('if all extended capabilities are hidden, the list is empty', (t) => {
   const connection = device(t, [
     EXPRESS,
     { name: 'pasid', offset: 0x100 },
@@ -151,7 +149,7 @@ test('3.5: if all extended capabilities are hidden, the list is empty', (t) => {
   t.deepEqual(shown(connection), ['pcie']);
 });
 
-test('1.3: a physical function of SR-IOV accepts a VF token', (t) => {
+test('a physical function of SR-IOV accepts a VF token', (t) => {
   const SET = 1 << 17;
   const GET = 1 << 16;
   const connection = device(t, [EXPRESS, { name: 'sriov', offset: 0x100 }]);

@@ -40,7 +40,7 @@ function table(shape: Partial<BarShape> = {}) {
   return { log, registers: new RegisterTable({ ...BAR, ...shape }, registers, []) };
 }
 
-test('a read calls `read` of each overlapped register once', (t) => {
+test('a read calls the function `read` once for each register in the range', (t) => {
   const { log, registers } = table();
   t.is(registers.read64(0), 0x8877665544332211n);
   t.is(registers.read(0, 4), 0x44332211);
@@ -57,7 +57,7 @@ test('a read calls `read` of each overlapped register once', (t) => {
   t.is(registers.read(0x20, 4), 0);
 });
 
-test('bytes outside of registers read as the `elsewhere` value of the BAR', (t) => {
+test('a read outside of all registers returns the value `elsewhere` of the BAR', (t) => {
   const { registers } = table({ elsewhere: 0xff });
   t.is(registers.read(0x0c, 4), 0xff99eeff);
   t.is(registers.read(0x20, 1), 0xff);
@@ -65,7 +65,7 @@ test('bytes outside of registers read as the `elsewhere` value of the BAR', (t) 
   t.is(registers.read(0x10, 4), 0);
 });
 
-test('a register with `widths` responds only to these widths at its own offset', (t) => {
+test('a register with `widths` responds only to these access widths at its offset', (t) => {
   const { registers } = table({ elsewhere: 0xff });
   t.is(registers.read(0x18, 4), 0x12345678);
   t.is(registers.read(0x18, 2), 0xffff);
@@ -73,7 +73,7 @@ test('a register with `widths` responds only to these widths at its own offset',
   t.is(registers.read64(0x18), 0xffffffffffffffffn);
 });
 
-test('in a BAR with `widths`, an access of another width reads 0 or is dropped', (t) => {
+test('in a BAR with `widths`, a read of another width returns 0, and such a write is dropped', (t) => {
   const { log, registers } = table({ widths: [4], elsewhere: 0xff });
   t.is(registers.read(0x08, 2), 0);
   t.is(registers.read64(0), 0n);
@@ -102,7 +102,7 @@ test('a written value is truncated or zero-extended to the width of the register
   ]);
 });
 
-test('MSI-X: a masked vector sets its pending bit; unmasking sends the message', (t) => {
+test('MSI-X: an interrupt of a masked vector sets the pending bit; unmasking sends the message', (t) => {
   const sent: Message[] = [];
   const msix = new Msix(70, { bar: 0, offset: 0 }, { bar: 0, offset: 0x800 }, (message) => {
     sent.push(message);
@@ -131,7 +131,7 @@ test('MSI-X: a masked vector sets its pending bit; unmasking sends the message',
   t.false(msix.pendingBits.covers(0x810));
 });
 
-test('a message calls the handler that is set for the message’s handle', (t) => {
+test('a message calls the function that is registered for the message’s handle', (t) => {
   const host = new HostInterrupts();
   const handles = host.allocate(40000);
   t.is(handles.length, 40000);
@@ -141,8 +141,8 @@ test('a message calls the handler that is set for the message’s handle', (t) =
     host.deliver(host.message(handle));
   }
   t.deepEqual(hits, [0, 1, 0x7fff, 0x8000, 39999]);
-  // The message data is added to the handle. A message address without the remappable format is
-  // blocked.
+  // The device adds the message data to the handle. A message address without the remappable format
+  // is blocked.
   host.deliver({ ...host.message(0), data: 1 });
   host.deliver({ address: 0xfee00000n, data: 0 });
   t.deepEqual(hits.splice(5), [1]);
@@ -151,7 +151,7 @@ test('a message calls the handler that is set for the message’s handle', (t) =
   t.is(hits.length, 5);
 });
 
-test('allocate() returns consecutive handles and reuses free ones', (t) => {
+test('allocate() returns consecutive handles and reuses free handles', (t) => {
   const host = new HostInterrupts(8);
   t.deepEqual(host.allocate(3), [0, 1, 2]);
   t.deepEqual(host.allocate(1), [3]);

@@ -13,7 +13,7 @@ function make(capacity = 4) {
   return { work, set: new MockEventSet(capacity, work), eventfd: new MockEventfd() };
 }
 
-test('one wake reports all slots signalled in a turn, each slot once, in order', async (t) => {
+test('one wake reports all slots signalled in a turn of the event loop, once each and in order', async (t) => {
   const { set } = make();
   const eventfds = [0, 1, 2].map(() => new MockEventfd());
   for (const [slot, eventfd] of eventfds.entries()) set.add(slot, eventfd, slot === 2);
@@ -54,7 +54,7 @@ test('a signal during the callback is delivered on the next turn of the event lo
   set.close();
 });
 
-test('an unread eventfd fires once for each signal', (t) => {
+test('the event set reports an unread eventfd once for each signal', (t) => {
   const { set, eventfd } = make();
   set.add(3, eventfd, false);
   eventfd.signal();
@@ -79,7 +79,7 @@ test('add() and remove() reset the counter of the eventfd', (t) => {
   });
 });
 
-test('an eventfd does not fire if its counter was read before the wake', (t) => {
+test('if the counter of an eventfd is read before the wake, the wake does not report the eventfd', (t) => {
   const { set, eventfd } = make();
   set.add(0, eventfd, true);
   eventfd.signal();
@@ -109,7 +109,7 @@ test('closing an eventfd frees its slot', (t) => {
   });
 });
 
-test('wait() runs the work of devices; if there is no work, wait() returns at once', (t) => {
+test('wait() runs the work of devices, and returns at once if there is no work', (t) => {
   const { set, eventfd, work } = make();
   set.add(0, eventfd, true);
   work.defer({}, () => {
@@ -148,7 +148,7 @@ test('wait() and spin() throw while the event loop serves the event set', async 
   set.close();
 });
 
-test('wrong arguments throw an error', (t) => {
+test('every method throws an error for wrong arguments', (t) => {
   const { set, eventfd } = make(2);
   t.throws(
     () => {
@@ -221,7 +221,7 @@ test('a served event set keeps the process alive only after ref()', async (t) =>
   t.is(gone.stdout, '');
 });
 
-test('an exception in the callback becomes uncaught, and later signals arrive', async (t) => {
+test('an exception in the callback becomes uncaught, and later signals are still delivered', async (t) => {
   const { stdout } = await node(`
     process.on('uncaughtException', (error) => { console.log(error.message); eventfd.signal(); });
     let first = true;

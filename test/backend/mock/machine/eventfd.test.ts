@@ -23,7 +23,7 @@ test('a write that would overflow the counter fails with EAGAIN and changes noth
   t.is(eventfd.read(), MAX);
 });
 
-test('interrupts increase the counter up to 2^64 - 1', (t) => {
+test('interrupts can increase the counter up to 2^64 - 1', (t) => {
   const eventfd = new MockEventfd();
   eventfd.signal(MAX);
   eventfd.raise();
@@ -31,7 +31,7 @@ test('interrupts increase the counter up to 2^64 - 1', (t) => {
   t.is(eventfd.read(), MAX + 1n);
 });
 
-test('a count that eventfd(2) refuses throws a RangeError', (t) => {
+test('signal() throws a RangeError for a count that eventfd(2) refuses', (t) => {
   const eventfd = new MockEventfd();
   for (const count of [-1n, MAX + 1n, 2n ** 64n]) {
     t.throws(
@@ -44,7 +44,7 @@ test('a count that eventfd(2) refuses throws a RangeError', (t) => {
   t.is(eventfd.read(), 0n);
 });
 
-test('after close(), read() and signal() fail with EBADF; an interrupt has no effect', (t) => {
+test('after close(), read() and signal() fail with EBADF, and an interrupt has no effect', (t) => {
   const eventfd = new MockEventfd();
   eventfd.close();
   eventfd.close();

@@ -22,8 +22,7 @@ const bytes = () => new Uint8Array(4);
 const memory = (device: DeviceConnection) => device.addressSpace.allocate(PAGE, false);
 
 /**
- * For each kind, a call that normally succeeds, and the system call that the error names if the
- * call fails.
+ * For each kind of fault, a call that normally succeeds, and the system call that its error names.
  */
 const calls: Readonly<
   Record<Exclude<FaultKind, 'open'>, readonly [string, (device: DeviceConnection) => unknown]>
@@ -102,7 +101,7 @@ for (const [kind, [syscall, call]] of Object.entries(calls)) {
   });
 }
 
-test('`nth` and `times` choose which calls of a kind fail', (t) => {
+test('the options `nth` and `times` select which calls of a kind fail', (t) => {
   const { control, device } = make(t);
   control.fail('getIrqInfo', 'EIO', { nth: 2, times: 2 });
   control.fail('getIrqInfo', 'EINTR', { nth: 5 });
@@ -122,7 +121,7 @@ test('`nth` and `times` choose which calls of a kind fail', (t) => {
   t.notThrows(() => device.getIrqInfo(0));
 });
 
-test('a failed call has no effect', (t) => {
+test('a call that fails because of fail() has no other effect', (t) => {
   const { control, device } = make(t);
   const eventfd = device.createEventfd();
   bind(device, MSIX, 0, [eventfd]);
@@ -158,7 +157,7 @@ test('fail() throws for an unknown kind, an unknown errno and a wrong count', (t
   t.throws(fail('map', 'EIO', { times: 1.5 }), { instanceOf: RangeError });
 });
 
-test('if too few messages are free, SET_IRQS returns their number and enables no vector', (t) => {
+test('if too few messages are free, SET_IRQS only returns the number of free messages', (t) => {
   const { control, device } = make(t, 'mock:nvme?kernel=6.1');
   control.limit({ messages: 4 });
   const eventfds = Array.from({ length: 8 }, () => device.createEventfd());
@@ -167,7 +166,7 @@ test('if too few messages are free, SET_IRQS returns their number and enables no
   t.is(bind(device, MSIX, 0, eventfds.slice(0, 4)), 0);
 });
 
-test('without a free CPU vector, a bind fails with ENOSPC; bound vectors stay bound', (t) => {
+test('if no CPU vector is free, a bind fails with ENOSPC, and bound vectors stay bound', (t) => {
   const { control, device } = make(t);
   control.limit({ vectors: 2 });
   const [a, b, c] = [device.createEventfd(), device.createEventfd(), device.createEventfd()];
@@ -181,7 +180,7 @@ test('without a free CPU vector, a bind fails with ENOSPC; bound vectors stay bo
   t.is(bind(device, MSIX, 6, [c]), 0);
 });
 
-test('map() fails with ENOMEM above the memlock limit, and with ENOSPC above dmaEntries', (t) => {
+test('map() fails with ENOMEM above the memlock limit, and with ENOSPC above `dmaEntries` mappings', (t) => {
   const { control, device } = make(t);
   const { addressSpace } = device;
   const map = (iova: bigint) => {

@@ -63,7 +63,7 @@ test('iommufd and a container refuse the same requests with different errors', (
   }
 });
 
-test('iommufd: an unmap that would split a mapping fails after removing lower mappings', (t) => {
+test('iommufd: an unmap that would split a mapping fails, but first removes the mappings below', (t) => {
   const space = new MockAddressSpace('mock:test', ioas(profileOf(), defaultLimits()));
   const memory = space.allocate(4 * PAGE, false);
   space.mapSync(memory, 0, 4096n, 0x1000n, BOTH);
@@ -74,7 +74,7 @@ test('iommufd: an unmap that would split a mapping fails after removing lower ma
   t.is(space.unmap(0n, 0n, 2), 12288n);
 });
 
-test('dma_entry_limit limits only containers; RLIMIT_MEMLOCK limits iommufd, too', (t) => {
+test('dma_entry_limit limits only containers; RLIMIT_MEMLOCK limits containers and iommufd', (t) => {
   for (const way of ['group', 'cdev'] as const) {
     const limits = { ...defaultLimits(), dmaEntries: 2, memlock: 16384n };
     const rules = way === 'group' ? type1(profileOf(), limits) : ioas(profileOf(), limits);
@@ -93,7 +93,7 @@ test('dma_entry_limit limits only containers; RLIMIT_MEMLOCK limits iommufd, too
   }
 });
 
-test('a container has the page sizes of its page tables; iommufd has all sizes from 4 KiB', (t) => {
+test('a container reports the page sizes of its page tables; iommufd reports all sizes from 4 KiB', (t) => {
   t.is(new MockAddressSpace('mock:test').pageSizes, 0x4020_1000n);
   t.is(
     new MockAddressSpace('mock:test', ioas(profileOf(), defaultLimits())).pageSizes,

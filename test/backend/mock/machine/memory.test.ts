@@ -19,7 +19,7 @@ const WRITE = 2;
 const BOTH = READ | WRITE;
 const PAGE = 4096;
 
-test('release() of mapped memory takes effect after the unmap', (t) => {
+test('if memory is mapped, release() frees the memory only after the unmap', (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(1, false);
   t.is(memory.size, PAGE);
@@ -43,7 +43,7 @@ test('release() of mapped memory takes effect after the unmap', (t) => {
   });
 });
 
-test('DMA to memory whose ArrayBuffer was transferred throws', (t) => {
+test('if the ArrayBuffer of memory was transferred, DMA to the memory throws', (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(1, false);
   space.mapSync(memory, 0, 4096n, 0n, BOTH);
@@ -90,7 +90,7 @@ test('a SharedArrayBuffer must be page-aligned and consist of whole pages', (t) 
   }
 });
 
-test('DMA reads a mapped file; writes of the device and of the program change the file', (t) => {
+test('DMA reads a mapped file, and writes by the device or by the program change the file', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'vfio-mock-'));
   t.teardown(() => {
     rmSync(folder, { recursive: true });

@@ -47,7 +47,7 @@ test('work does not run while the clock is stopped', async (t) => {
   t.is(work.now, now);
 });
 
-test('step() runs work at its due time, even if the work was deferred during the step', (t) => {
+test('step() runs work at its due time, even work that is deferred during the step', (t) => {
   const { work } = make();
   work.stop();
   const start = work.now;
@@ -66,7 +66,7 @@ test('step() runs work at its due time, even if the work was deferred during the
   t.is(times.length, 4);
 });
 
-test('start() continues the clock from the time at which it was stopped', async (t) => {
+test('after stop(), start() continues the clock from the same time', async (t) => {
   const { work, done, defer } = make();
   work.stop();
   defer('a', 60_000);
@@ -79,7 +79,7 @@ test('start() continues the clock from the time at which it was stopped', async 
   t.true(work.now - now >= 60_000);
 });
 
-test('step() throws if the clock runs or if the time is negative', (t) => {
+test('step() throws if the clock is running or if the given time is negative', (t) => {
   const { work } = make();
   t.throws(
     () => {

@@ -19,7 +19,7 @@ function define(shape: Partial<ModelDefinition['shape']>): ModelDefinition {
   };
 }
 
-test('omitted fields are 0; defineModel() accepts its own result as a definition', (t) => {
+test('fields that a definition omits are 0, and defineModel() accepts its own result', (t) => {
   const { shape } = defineModel(define({}));
   t.like(shape, { subsystemId: 0, revision: 0, interruptPin: 0 });
   t.deepEqual(shape.capabilities, []);
@@ -118,7 +118,7 @@ test('the error for an unknown capability lists the known capabilities', (t) => 
   });
 });
 
-test('a ROM or an image of a wrong size is refused', (t) => {
+test('defineModel() refuses a ROM or an image of a wrong size', (t) => {
   const image = new Uint8Array(3000);
   t.throws(() => defineModel(define({ rom: { size: 3000, image } })), { message: /power of two/ });
   t.throws(() => defineModel(define({ rom: { size: 2048, image } })), {
@@ -157,7 +157,7 @@ for (const [wrong, message] of parts) {
   });
 }
 
-test('registers of a wrong type or in a missing BAR are refused', (t) => {
+test('defineModel() refuses registers of a wrong type and registers in a missing BAR', (t) => {
   const model = (registers: Record<number, unknown[]>) =>
     defineModel({
       ...define({ bars: [{ index: 0, size: 4096 }] }),

@@ -115,7 +115,7 @@ interface Fields {
   flags: number;
 }
 
-/** Pages of the portals for descriptors whose handles refer to IMS slots. */
+/** The pages of each portal in which a descriptor's handle selects an IMS slot. */
 const DEDICATED = dsa.PORTAL_IMS;
 const SHARED = dsa.PORTALS_PER_WQ + dsa.PORTAL_IMS;
 
@@ -129,7 +129,7 @@ test('the device reports the offsets of its tables and of its message store', as
   t.is((commands >>> 13) & 3, 3);
   const names = device.config.capabilities().map(({ name }) => name);
   t.true(names.includes('dvsec'), names.join());
-  t.is(device.via, 'cdev', 'PASIDs are attached by it alone');
+  t.is(device.via, 'cdev', 'the device is opened by cdev, because a group cannot attach PASIDs');
 });
 
 test('commands return results or the error codes that the Linux driver knows', async (t) => {
@@ -154,7 +154,7 @@ test('commands return results or the error codes that the Linux driver knows', a
   }
   const handle = machine.handle(SLOT);
   t.not(handle, SLOT);
-  t.is(machine.handle(SLOT), handle, 'the same until it is released');
+  t.is(machine.handle(SLOT), handle, 'a handle stays the same until the handle is released');
   machine.command(dsa.IDXD_CMD_RELEASE_INT_HANDLE, dsa.CMD_INT_HANDLE_IMS | handle);
   t.not(machine.handle(SLOT), handle);
 });
@@ -188,9 +188,17 @@ test('work raises an IMS interrupt only if portal and IMS slot have the same PAS
     refused,
     refused.map(() => dsa.DSA_COMP_INT_HANDLE_INVAL),
   );
-  t.is(machine.work(SHARED, 2, { handle }), 0, 'nobody owns that line');
+  t.is(
+    machine.work(SHARED, 2, { handle }),
+    0,
+    'work on a portal line without a PASID writes no completion record',
+  );
   t.is(eventfd.read(), 0n);
-  t.is(machine.work(DEDICATED, 0, { handle: 1, flags: 0xc }), 1, 'a handle nobody asked to use');
+  t.is(
+    machine.work(DEDICATED, 0, { handle: 1, flags: 0xc }),
+    1,
+    'the handle is ignored if the descriptor requests no interrupt',
+  );
 });
 
 test('a masked IMS slot holds one interrupt until the slot is unmasked', async (t) => {
@@ -253,7 +261,11 @@ test('MEMMOVE and MEMFILL use the PASID of the portal and report DMA errors', as
     dsa.DSA_COMP_BAD_OPCODE,
   ]);
   machine.device.detachPasid(KERNEL);
-  t.is(machine.work(DEDICATED, 0, { ...copy, flags: 0xc }), 0, 'no record without the PASID');
+  t.is(
+    machine.work(DEDICATED, 0, { ...copy, flags: 0xc }),
+    0,
+    'after the PASID is detached, the device writes no completion record',
+  );
 });
 
 test('a reset restores the initial state', async (t) => {

@@ -21,7 +21,7 @@ test('identification and liveness', (t) => {
   t.is(window.read32(4), 0xedcba987);
 });
 
-test('a factorial is ready after the next register read or event loop turn', async (t) => {
+test('a factorial is ready after the next register read or the next turn of the event loop', async (t) => {
   const { window } = edu(t);
   window.write32(8, 5);
   t.is(window.read32(0x20), 1);
@@ -120,8 +120,8 @@ test('DMA copies to and from the buffer, with or without an interrupt', (t) => {
   t.is(eventfd.read(), 1n);
   t.is(window.read32(0x24), 0x100);
   t.deepEqual([...bytes.subarray(4096, 4104)], [0, 1, 2, 3, 4, 5, 0, 0]);
-  // A transfer of the whole buffer works. A transfer of one more byte than the buffer has copies
-  // nothing.
+  // A transfer of the whole buffer works. If a transfer is one byte longer than the buffer, no byte
+  // is copied.
   bytes.fill(0xaa, 0, 4096);
   transfer(0x100000n, BUFFER, 4096n, 1n);
   transfer(BUFFER, 0x101000n, 4096n, 3n);
@@ -133,7 +133,7 @@ test('DMA copies to and from the buffer, with or without an interrupt', (t) => {
   t.true(bytes.every((byte) => byte === 0));
 });
 
-test('a DMA transfer completes normally even if the IOMMU blocks the access', (t) => {
+test('the device reports a DMA transfer as complete even if the IOMMU blocks the access', (t) => {
   const { device, window } = edu(t);
   const eventfd = device.createEventfd();
   bind(device, MSI, 0, [eventfd]);
@@ -160,7 +160,7 @@ test('a running transfer cannot be changed, and a command without the RUN bit is
   t.is(window.read64(0x98), 0n);
 });
 
-test('a reset does not change the registers, as in QEMU', async (t) => {
+test('a reset does not change the registers, as with QEMU’s edu', async (t) => {
   const { device, window } = edu(t);
   window.write32(4, 1);
   await device.reset();

@@ -11,7 +11,9 @@ const PAGE = 4096;
 const READ = 1;
 const WRITE = 2;
 
-/** Opens a device. Returns the DeviceHost, so that the test can act as the device. */
+/**
+ * Opens a device. Returns the `DeviceHost` of the device, so that the test can act as the device.
+ */
 function master(t: ExecutionContext, via: 'group' | 'cdev' = 'cdev') {
   let host: DeviceHost | undefined;
   const model = plainModel([{ name: 'msi', offset: 0x40, vectors: 1 }]);
@@ -37,7 +39,7 @@ function faults(
   t.is(fault.address, address);
 }
 
-test('DMA reaches mapped memory; the bytes before a fault are transferred', (t) => {
+test('DMA accesses mapped memory, and the bytes before a fault are transferred', (t) => {
   const { device, host, memory, bytes } = master(t);
   device.addressSpace.mapSync(memory, 0, BigInt(PAGE), 0x1000n, READ | WRITE);
   host.dmaWrite(0x1ff0n, new Uint8Array(16).fill(7));

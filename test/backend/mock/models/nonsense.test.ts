@@ -15,7 +15,7 @@ const wrong = { instanceOf: TypeError };
 /** Defines a model in which some fields have values that the TypeScript type forbids. */
 const define = (changes: object) => defineModel({ name: 'card', shape, create: logic, ...changes });
 
-test('the error for a misspelt field contains the name and the place of the field', (t) => {
+test('the error for a misspelt field contains the name of the field and of the enclosing object', (t) => {
   const msi = { name: 'msi', offset: 0x40, vectors: 1, mask: true };
   const cases: [object, RegExp][] = [
     [{ kernal: {} }, /^model 'card' has no 'kernal'; known: name, shape/],
@@ -31,7 +31,7 @@ test('the error for a misspelt field contains the name and the place of the fiel
   });
 });
 
-test('the error for a value that is not an object contains the place of the value', (t) => {
+test('the error for a value that is not an object names the kind of the value', (t) => {
   t.throws(() => defineModel(null as never), { ...wrong, message: 'a model must be an object' });
   for (const bars of [[null], [5]]) {
     t.throws(() => define({ shape: { ...shape, bars } }), { ...wrong, message: /a BAR must be/ });
@@ -70,14 +70,14 @@ function window(
   return connection.map(0, 0, 4096);
 }
 
-test('if `read` of a register returns a negative number, the value becomes unsigned', (t) => {
+test('if the function `read` of a register returns a negative number, the value becomes unsigned', (t) => {
   t.is(window(t, 4, () => 0x8000_0000 | 1).read32(0), 0x8000_0001);
   t.is(window(t, 4, () => -1).read8(0), 0xff);
   t.is(window(t, 8, () => -1n).read64(0), 2n ** 64n - 1n);
   t.is(window(t, 8, () => -1n).read32(4), 0xffff_ffff);
 });
 
-test('if `read` of a register returns a wrong value, a TypeError names the register', (t) => {
+test('if the function `read` of a register returns a wrong value, a TypeError names the register', (t) => {
   for (const value of [undefined, null, true, '5', 5n, 1.5, NaN, 2 ** 32, -(2 ** 31) - 1]) {
     const registers = window(t, 4, () => value);
     const message = /^read of state must return an integer of 32 bits, not /;
@@ -94,25 +94,25 @@ const nonsense: Readonly<Record<string, (host: DeviceHost) => void>> = {
   'a negative vector': (host) => {
     host.signal(-1);
   },
-  'a vector by name': (host) => {
+  'a vector number that is a string': (host) => {
     host.signal('x' as never);
   },
-  'a number as the level of the pin': (host) => {
+  'a pin level that is a number': (host) => {
     host.setPin(1 as never);
   },
-  'a number as an address': (host) => {
+  'an address that is a number': (host) => {
     host.dmaRead(0 as never, new Uint8Array(4));
   },
   'a negative address': (host) => {
     host.dmaRead(-1n, new Uint8Array(4));
   },
-  'an array as bytes': (host) => {
+  'bytes that are an array': (host) => {
     host.dmaWrite(0n, [1] as never);
   },
-  'a string as work': (host) => {
+  'work that is a string': (host) => {
     host.defer('x' as never);
   },
-  'NaN as a delay': (host) => {
+  'a delay that is NaN': (host) => {
     host.defer(() => undefined, NaN);
   },
 };

@@ -48,7 +48,7 @@ export class QueuePair {
   }
 
   /**
-   * Puts a command into the submission queue without a write to the doorbell.
+   * Adds a command to the submission queue without a write to the doorbell.
    *
    * @returns the command id
    */
@@ -105,7 +105,7 @@ export class QueuePair {
 }
 
 /**
- * A small NVMe driver for tests. The driver polls the admin queue. Its memory is mapped to
+ * A small NVMe driver for tests. The driver polls the admin queue. The driver's memory is mapped to
  * consecutive IOVA pages.
  */
 export class NvmeDriver {
@@ -126,7 +126,7 @@ export class NvmeDriver {
     this.admin = new QueuePair(this.window, 0, this.memory, 0);
   }
 
-  /** Enables the controller. Can be called again after a reset. */
+  /** Enables the controller. A test can call this function again after a reset. */
   enable(): this {
     this.page(0, 4).fill(0);
     this.admin = new QueuePair(this.window, 0, this.memory, 0);

@@ -43,7 +43,7 @@ test('a read returns the data that was written with PRPs and PRP lists', (t) => 
   for (const [i, page] of order.entries()) {
     t.deepEqual(nvme.page(page), pattern(nvme.page(page), i));
   }
-  // Read one block from the middle to memory that does not begin at a page boundary.
+  // Read one block from the middle into memory that starts inside a page.
   const prp1 = nvme.address(40) + 0x204n;
   t.is(io.run({ opcode: READ, namespace: 1, prp1, dwords: [1009, 0, 0] }).status, 0);
   const expected = pattern(new Uint8Array(4096), 1).subarray(512, 1024);
@@ -232,7 +232,7 @@ test('INTx: the pin is asserted until all completions are read or INTMS masks th
   t.false(pin());
 });
 
-test('the controller delays completions while the completion queue is full', (t) => {
+test('while the completion queue is full, the controller delays completions', (t) => {
   const nvme = driver(t);
   nvme.createCompletionQueue(1, 3, null, 3);
   nvme.createSubmissionQueue(1, 2, 1, 16);
@@ -248,7 +248,7 @@ test('the controller delays completions while the completion queue is full', (t)
   t.deepEqual(phases(), [0, 0, 1]);
 });
 
-test('after a queue wraps, commands complete in order with the right phase tag', (t) => {
+test('after a queue wraps around, commands complete in order with the right phase tag', (t) => {
   fc.assert(
     fc.property(
       fc.integer({ min: 2, max: 16 }),

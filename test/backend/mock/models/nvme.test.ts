@@ -89,7 +89,7 @@ test('enabling a misconfigured controller sets CSTS.CFS until the controller is 
   );
 });
 
-test('CSTS reports that a shutdown is complete', (t) => {
+test('the register CSTS reports that a shutdown is complete', (t) => {
   const { window } = driver(t);
   window.write32(0x14, 0x00464001);
   t.is(window.read32(0x1c), 0x9);
@@ -220,7 +220,7 @@ test('features have the values of QEMU’s controller; read-only features cannot
   t.is(set(7, 0x00030003).status, DNR | 0x00c);
 });
 
-test('the controller does no DMA without bus mastering', (t) => {
+test('while bus mastering is disabled, the controller makes no DMA access', (t) => {
   const nvme = driver(t);
   nvme.device.store(CONFIG, 4, 2, 2);
   nvme.admin.put({ opcode: 6, prp1: nvme.address(8), dwords: [1] });

@@ -23,7 +23,7 @@ test('if no test is chosen, all registers read as 0', (t) => {
   t.is(title(device, 0), '');
 });
 
-test('the header of a test contains name, width, offset and data', (t) => {
+test('the header of a test contains the name, the width, the offset and the data of the test', (t) => {
   const device = connect(t, testdev);
   device.store(0, 0, 1, DATA_MATCH);
   t.is(title(device, 0), 'mmio-datamatch-eventfd');
@@ -32,7 +32,7 @@ test('the header of a test contains name, width, offset and data', (t) => {
   t.is(device.load(0, 8, 4), 0xfa);
   device.store(1, 0, 1, WILDCARD);
   t.is(title(device, 1), 'portio-wildcard-eventfd');
-  // If a test is chosen through one BAR, the other BAR shows the same test.
+  // A test that is chosen through one BAR is also visible in the other BAR.
   t.is(title(device, 0), 'portio-wildcard-eventfd');
   t.is(device.load(1, 4, 4), 128 + 4);
   t.is(device.load(1, 8, 1), 0xce);
@@ -75,7 +75,7 @@ test('after a reset, no test is chosen', (t) => {
   t.is(device.load(0, 4, 4), 0);
 });
 
-test('the device has no interrupt index except REQ', (t) => {
+test('REQ is the only interrupt index of the device', (t) => {
   const device = connect(t, testdev);
   t.deepEqual(
     [0, 1, 2, 4].map((index) => device.getIrqInfo(index).count),

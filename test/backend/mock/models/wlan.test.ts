@@ -65,7 +65,7 @@ test('a masked private source holds one interrupt, which a reset clears', (t) =>
   t.is(registers.read32(STORE + 32 + 12), 1);
 });
 
-test('by default, wlan has the VFIO feature MSI_NOVIRT; novirt=off removes this feature', (t) => {
+test('by default, wlan has the feature MSI_NOVIRT; the setting novirt=off removes the feature', (t) => {
   const state = (name: string) => {
     using device = openDeviceSync(name);
     return device.messages.novirt.state;
@@ -77,7 +77,7 @@ test('by default, wlan has the VFIO feature MSI_NOVIRT; novirt=off removes this 
   t.throws(() => state('mock:wlan?dmabuf=on&novirt=on'), { instanceOf: VfioError, code: 'EINVAL' });
 });
 
-test('only a variant driver has an interrupt index for private interrupt sources', (t) => {
+test('only with a variant driver, private interrupt sources have an interrupt index', (t) => {
   using plain = openDeviceSync('mock:wlan#plain');
   t.is(plain.info.numIrqs, 5);
   t.throws(() => plain.connection.getIrqInfo(5), { instanceOf: VfioError, code: 'EINVAL' });

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { CONFIG, connect, enableBusMaster, fails, open, plainModel, bind } from '../support.js';
 
-test('nvme has the bytes of QEMU’s device; memory is enabled, bus mastering is disabled', (t) => {
+test('nvme has the bytes of QEMU’s device; memory decode is on and bus mastering is off', (t) => {
   const device = open(t, 'mock:nvme');
   const bytes = new Uint8Array(256);
   t.is(device.read(CONFIG, 0, bytes), 256);
@@ -33,7 +33,7 @@ test('edu has 256 bytes of configuration space with MSI', (t) => {
   t.is(device.load(CONFIG, 0x40, 4), 0x00800005);
 });
 
-test('a transfer past the end fails with EFAULT and transfers no byte', (t) => {
+test('an access past the end of configuration space fails with EFAULT and transfers no byte', (t) => {
   for (const [name, size] of [
     ['mock:edu', 256],
     ['mock:nvme', 4096],
@@ -64,7 +64,7 @@ test('writes to ids, status and other read-only bytes are dropped', (t) => {
   t.deepEqual(after, before);
 });
 
-test('command register: bit 10 is virtual, and unsupported bits stay 0', (t) => {
+test('bit 10 of the command register is virtual, and unsupported bits stay 0', (t) => {
   const device = open(t, 'mock:nvme');
   t.is(device.load(CONFIG, 4, 2), 0x0103);
   device.store(CONFIG, 4, 2, 0xffff);
@@ -101,7 +101,7 @@ test('a write to the interrupt line changes only the user’s copy', (t) => {
   t.is(device.load(CONFIG, 0x3c, 4), 0x000001ff);
 });
 
-test('power management: the user can change the state but does not see PME', (t) => {
+test('the user can change the power state, but the PME bits are hidden from the user', (t) => {
   const device = open(t, 'mock:nvme');
   device.store(CONFIG, 0x64, 2, 0x8103);
   t.is(device.load(CONFIG, 0x64, 2), 0x000b);
@@ -121,7 +121,7 @@ test('only an access that starts at the control register changes the power state
   t.is(device.load(CONFIG, 0x64, 2), 0x000b);
 });
 
-test('MSI: address and data are virtual; the user can set the enable bit after SET_IRQS', (t) => {
+test('MSI address and data are virtual, and the user can set the enable bit after SET_IRQS', (t) => {
   const device = open(t, 'mock:edu');
   device.store(CONFIG, 0x44, 4, 0xfee00001);
   device.store(CONFIG, 0x48, 4, 0x12345678);
@@ -142,7 +142,7 @@ test('MSI: address and data are virtual; the user can set the enable bit after S
   t.is(device.load(CONFIG, 0x42, 2), 0x0080);
 });
 
-test('MSI: the user can clear the enable bit while SET_IRQS has enabled MSI', (t) => {
+test('while SET_IRQS has enabled MSI, the user can clear the enable bit', (t) => {
   const model = plainModel([{ name: 'msi', offset: 0x40, vectors: 1 }]);
   const device = connect(t, model);
   enableBusMaster(device);
@@ -158,7 +158,7 @@ test('MSI: the user can clear the enable bit while SET_IRQS has enabled MSI', (t
   t.is(eventfd.read(), 1n);
 });
 
-test('MSI: the queue size cannot exceed the number of vectors that SET_IRQS enabled', (t) => {
+test('the MSI queue size cannot exceed the number of vectors that SET_IRQS enabled', (t) => {
   const device = connect(t, plainModel([{ name: 'msi', offset: 0x40, vectors: 8 }]));
   device.store(CONFIG, 0x42, 2, 0x0030);
   t.is(device.load(CONFIG, 0x42, 2) & 0x70, 0);
@@ -170,7 +170,7 @@ test('MSI: the queue size cannot exceed the number of vectors that SET_IRQS enab
   t.is(device.load(CONFIG, 0x42, 1), 0x0e);
 });
 
-test('MSI-X: the control register shows the state set by SET_IRQS and drops writes', (t) => {
+test('the MSI-X control register reports the state set by SET_IRQS and drops writes', (t) => {
   const device = open(t, 'mock:nvme');
   device.store(CONFIG, 0x42, 2, 0xc000);
   t.is(device.load(CONFIG, 0x42, 2), 0x0040);
@@ -182,7 +182,7 @@ test('MSI-X: the control register shows the state set by SET_IRQS and drops writ
   t.is(device.load(CONFIG, 0x42, 2), 0x0040);
 });
 
-test('PCIe: writing the reset bit resets the function; the bit reads 0', (t) => {
+test('a write to the reset bit of PCIe resets the function, and the bit reads 0', (t) => {
   const device = open(t, 'mock:nvme');
   device.store(0, 0x24, 4, 0x001f001f);
   device.store(0, 0x14, 4, 0x00460001);
@@ -202,7 +202,8 @@ test('bytes outside of capabilities are raw and writable', (t) => {
   // The header at 0x100 is 0, because the device has no extended capability.
   device.store(CONFIG, 0x100, 4, 0x12345678);
   t.is(device.load(CONFIG, 0x100, 4), 0);
-  // vfio-pci covers only a part of the device's PCIe capability.
+  // vfio-pci virtualizes only the first 0x34 bytes of the PCIe capability. The device itself drops
+  // this write.
   device.store(CONFIG, 0xb4, 4, 0xffffffff);
   t.is(device.load(CONFIG, 0xb4, 4), 0);
 });

@@ -31,7 +31,7 @@ test('the back end opens names that start with `mock:`, and lists its models', (
   );
 });
 
-test('a second open shares the device; the first open finds the power-on state', async (t) => {
+test('the first open starts with the power-on state, and a second open shares the device', async (t) => {
   const one = await mockBackend.open('mock:nvme', {});
   const two = mockBackend.openSync('mock:nvme', { via: 'group', noiommu: true });
   t.is(one.name, 'mock:nvme');
@@ -49,7 +49,7 @@ test('a second open shares the device; the first open finds the power-on state',
   three.close();
 });
 
-test('a device cannot be open via group and cdev at once; a cdev can be opened only once', (t) => {
+test('a device cannot be open by group and by cdev at once, and cannot be open twice by cdev', (t) => {
   const backend = new MockBackend([edu]);
   const opening = (via: 'group' | 'cdev') => backend.openSync('mock:edu', { via });
   const group = opening('group');
@@ -91,7 +91,7 @@ test('openDevice() throws for an option that the mock does not support', (t) => 
   }
 });
 
-test('6.1: a VF token fails with EINVAL unless the device is a physical function', (t) => {
+test('a VF token fails with EINVAL unless the device is a physical function', (t) => {
   const shapes = [
     { name: 'pcie', offset: 0x40 },
     { name: 'sriov', offset: 0x100 },
@@ -108,7 +108,7 @@ test('6.1: a VF token fails with EINVAL unless the device is a physical function
   }
 });
 
-test('GET_INFO returns flags, the number of regions and the number of interrupt indexes', (t) => {
+test('GET_INFO returns the flags, the number of regions and the number of interrupt indexes', (t) => {
   t.deepEqual(open(t, 'mock:edu').getInfo(), { flags: 3, numRegions: 9, numIrqs: 5 });
 });
 
@@ -191,7 +191,7 @@ test('attaching a PASID needs a cdev and a kernel that can attach PASIDs', (t) =
   t.notThrows(detach(newest));
 });
 
-test('ioeventfd: a signal writes the register unless memory decode is disabled', (t) => {
+test('ioeventfd: a signal writes the register only while memory decode is enabled', (t) => {
   const device = open(t, 'mock:nvme');
   const eventfd = device.createEventfd();
   const request = { region: 0, offset: 0x24, width: 4, value: 0x1234n, eventfd };
@@ -216,7 +216,7 @@ test('ioeventfd: a signal writes the register unless memory decode is disabled',
   t.is(eventfd.read(), 1n);
 });
 
-test('ioeventfd: binding a signalled eventfd writes; closing the eventfd keeps it bound', (t) => {
+test('ioeventfd: binding a signalled eventfd writes the register; a closed eventfd stays bound', (t) => {
   const device = open(t, 'mock:nvme');
   const eventfd = device.createEventfd();
   const request = { region: 0, offset: 0x24, width: 2, value: 7n, eventfd };
@@ -319,7 +319,7 @@ test('close() is idempotent, and every call after close() fails with EBADF', (t)
     },
   ];
   for (const call of calls) t.throws(call, { code: 'EBADF' });
-  // Memory and eventfds of the caller stay usable.
+  // After close(), the caller can still use its own memory and eventfds.
   eventfd.signal();
   t.is(set.wait(0), 1);
   set.close();
@@ -352,7 +352,7 @@ test('a closed device does not run its deferred work', (t) => {
   t.is(done, 1);
 });
 
-test('the mock works with --no-addons', async (t) => {
+test('the mock works in a Node process with the flag --no-addons', async (t) => {
   const url = JSON.stringify(new URL('../../../../lib/backend/mock/index.js', import.meta.url));
   const program = `
     const { mockBackend } = await import(${url});

@@ -111,7 +111,7 @@ test('a feature request with wrong flags or data fails with EINVAL', (t) => {
   t.throws(() => device.feature(SET | 5, [] as never), { instanceOf: TypeError });
 });
 
-test('low power: a second entry fails with EINVAL, but a second exit succeeds', (t) => {
+test('entering low power twice fails with EINVAL, but leaving without entering succeeds', (t) => {
   const device = open(t, 'mock:nvme');
   t.is(device.feature(SET | 5, EMPTY), 0);
   t.is(device.feature(SET | 3, EMPTY), 0);
@@ -120,7 +120,7 @@ test('low power: a second entry fails with EINVAL, but a second exit succeeds', 
   t.is(device.feature(SET | 3, EMPTY), 0);
 });
 
-test('low power: an access through the device file wakes the device to D0', (t) => {
+test('in low power, an access through the device file wakes the device to D0', (t) => {
   const device = open(t, 'mock:nvme');
   device.store(CONFIG, 0x64, 2, 3);
   t.is(device.load(CONFIG, 0x64, 2), 0x000b);
@@ -129,7 +129,7 @@ test('low power: an access through the device file wakes the device to D0', (t) 
   t.is(device.load(0, 8, 4), 0x10400);
 });
 
-test('low power with wake-up: an access ends low power and signals the wake-up eventfd', (t) => {
+test('in low power with wake-up, an access ends low power and signals the wake-up eventfd', (t) => {
   const device = open(t, 'mock:nvme');
   const wakeup = device.createEventfd();
   const window = device.map(0, 0, 0x4000);
@@ -142,8 +142,7 @@ test('low power with wake-up: an access ends low power and signals the wake-up e
   t.is(window.read32(8), 0x10400);
   device.load(CONFIG, 0, 4);
   t.is(wakeup.read(), 0n);
-  // The second entry is also an access to the device. This access ends the low power of the first
-  // entry.
+  // The second call to enter low power also accesses the device, which ends the first low power.
   enter();
   enter();
   t.is(wakeup.read(), 1n);
@@ -154,7 +153,7 @@ test('low power with wake-up: an access ends low power and signals the wake-up e
   t.is(wakeup.read(), 0n);
 });
 
-test('low power with wake-up: the mock refuses a file descriptor', (t) => {
+test('for low power with wake-up, the mock accepts only an eventfd object', (t) => {
   const device = open(t, 'mock:nvme');
   const data = (fd: number) => {
     const bytes = new Uint8Array(8);

@@ -97,14 +97,14 @@ test('SET_IRQS checks a request in the kernel’s order', (t) => {
   t.is(device.setIrqs({ ...base, argsz: 100 }), 0);
 });
 
-test('missing data is read as zeros, and file descriptor 0 is not an eventfd', (t) => {
+test('SET_IRQS reads missing data as zeros, and file descriptor 0 is not an eventfd', (t) => {
   const device = open(t, 'mock:nvme');
   const set = { index: MSIX, flags: TRIGGER | EVENTFD, start: 0, count: 2, eventfds: [null] };
   fails(t, 'EINVAL', () => device.setIrqs({ ...set, argsz: 28 }));
   fails(t, 'EBADF', () => device.setIrqs({ ...set, eventfds: [null, 77] }));
 });
 
-test('a call with wrong arguments throws and changes nothing', (t) => {
+test('a call of setIrqs() with wrong arguments throws and changes nothing', (t) => {
   const device = open(t, 'mock:nvme');
   const [eventfd] = eventfds(device, 1);
   bind(device, MSIX, 0, [eventfd ?? null]);
@@ -159,7 +159,7 @@ test('enabling with file descriptors of -1 makes the index active without handle
   t.is(bind(device, MSIX, 3, []), 0);
 });
 
-test('enabling 0 vectors fails with ERANGE; count 0 enables the vectors below `start`', (t) => {
+test('SET_IRQS with count 0 enables the vectors below `start`, or fails if `start` is 0', (t) => {
   const device = open(t, 'mock:nvme');
   fails(t, 'ERANGE', () => bind(device, MSIX, 0, []));
   t.is(bind(device, MSIX, 3, []), 0);
@@ -206,7 +206,7 @@ test('enabling a second index fails with EINVAL until the active index is disabl
   }
 });
 
-test('if too few messages are free, SET_IRQS returns their number and enables no vector', (t) => {
+test('if too few messages are free, SET_IRQS only returns the number of free messages', (t) => {
   const host = new HostInterrupts(3);
   const device = connect(t, plainModel([MSIX_CAPABILITY]), host);
   t.is(bind(device, MSIX, 0, [null, null, null, null]), 3);
@@ -231,7 +231,7 @@ test('if no CPU vector is left, binding a block of vectors fails with ENOSPC', (
   t.is(bind(device, MSIX, 2, [c ?? null]), 0);
 });
 
-test('a message needs bus mastering and signals the eventfd of its vector', (t) => {
+test('while bus mastering is enabled, a message signals the eventfd of its vector', (t) => {
   for (const [index, capability] of [
     [MSI, { name: 'msi', offset: 0x40, vectors: 4 }],
     [MSIX, MSIX_CAPABILITY],
@@ -295,7 +295,7 @@ test('one eventfd can be bound to several vectors', (t) => {
   t.is(a?.read(), 2n);
 });
 
-test('closing the eventfd of a vector does not unbind the eventfd', (t) => {
+test('an eventfd that is closed stays bound to its vector', (t) => {
   const device = open(t, 'mock:nvme');
   const [a] = eventfds(device, 1);
   bind(device, MSIX, 0, [a ?? null]);

@@ -48,7 +48,7 @@ test('INTx: the pin is not asserted while messages are enabled', (t) => {
   t.is(device.load(CONFIG, 6, 2) & 8, 0);
 });
 
-test('INTx: an interrupt is held while the user has masked the pin', (t) => {
+test('INTx: while the user has masked the pin, an interrupt stays pending', (t) => {
   const device = connect(t, plainModel([]));
   const [a] = eventfds(device, 1);
   bind(device, INTX, 0, [a ?? null]);
@@ -62,7 +62,7 @@ test('INTx: an interrupt is held while the user has masked the pin', (t) => {
   t.is(a?.read(), 1n);
 });
 
-test('INTx: bit 10 of the command register masks the pin and loopback', (t) => {
+test('INTx: bit 10 of the command register masks the pin and loopback interrupts', (t) => {
   const device = connect(t, plainModel([]));
   const [a] = eventfds(device, 1);
   bind(device, INTX, 0, [a ?? null]);
@@ -117,8 +117,7 @@ test('INTx: a signal to the resample eventfd unmasks the pin and resets the coun
   resample?.signal();
   t.is(resample?.read(), 1n);
   t.is(a?.read(), 0n);
-  // If an eventfd whose counter is not 0 is bound, the pin is unmasked at once and the counter does
-  // not change.
+  // A bind of a resample eventfd with a counter above 0 unmasks the pin at once. The counter stays.
   other?.signal(2n);
   set(other ?? null);
   t.is(a?.read(), 1n);
@@ -151,7 +150,7 @@ test('INTx: wrong requests fail with the kernel’s errors', (t) => {
   t.is(a?.read(), 1n);
 });
 
-test('ERR and REQ have one eventfd each, and work together with any other active index', (t) => {
+test('ERR and REQ accept one eventfd each, and can be active together with any other index', (t) => {
   const device = open(t, 'mock:nvme');
   bind(device, MSIX, 0, [null]);
   for (const index of [ERR, REQ]) {

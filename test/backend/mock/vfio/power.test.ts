@@ -28,7 +28,7 @@ test('from D3hot a function can only enter D0', async (t) => {
   t.is(await command(...asleep, write(PM_CONTROL, '0100')), '0000');
 });
 
-test('a resume restores the interrupt messages, like a reset', async (t) => {
+test('a resume from low power restores the interrupt messages, as a reset does', async (t) => {
   const replies = await runScript(await openConnection('mock:edu'), [
     { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1, fds: ['a'] },
     write(4, '0701'),

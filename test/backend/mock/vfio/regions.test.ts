@@ -41,7 +41,7 @@ test('a read across the end of a BAR is short; a read at the end fails with EINV
   t.is(device.read(0, 0x4000, new Uint8Array(0)), 0);
 });
 
-test('the MSI-X table reads as ones and drops writes, unlike the rest of its page', (t) => {
+test('the MSI-X table reads as ones and drops writes; the rest of its page can be accessed', (t) => {
   const device = open(t, 'mock:nvme');
   const into = new Uint8Array(32);
   t.is(device.read(0, TABLE - 16, into), 32);
@@ -89,7 +89,7 @@ test('a block write is a sequence of the widest aligned accesses', (t) => {
   t.deepEqual(into, bytes);
 });
 
-test('a single access with a wrong width or value throws', (t) => {
+test('load() and store() throw for a wrong width, offset or value', (t) => {
   const device = open(t, 'mock:nvme');
   t.is(device.load(0, 1, 1), 0x07);
   t.is(device.load(0, 1, 2), 0x0107);

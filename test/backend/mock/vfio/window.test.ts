@@ -40,7 +40,7 @@ test('a block access is a sequence of single accesses of the given width', (t) =
   }
 });
 
-test('edu responds to dword accesses, and to quadword accesses only from 0x80 on', (t) => {
+test('edu responds to dword accesses, and from offset 0x80 on also to quadword accesses', (t) => {
   const window = open(t, 'mock:edu').map(0, 0, 0x100000);
   t.is(window.read32(0), 0x010000ed);
   t.is(window.read8(0), 0);
@@ -141,7 +141,7 @@ test('registers read as ones in D3hot and in low power', (t) => {
   t.is(window.read32(8), 0x10400);
 });
 
-test('after a close of the window or of the device, an access fails with EBADF', (t) => {
+test('after the window or the device is closed, an access fails with EBADF', (t) => {
   const device = open(t, 'mock:nvme');
   const [one, two] = [device.map(0, 0, 0x4000), device.map(0, 0, 0x4000)];
   one.close();
