@@ -7,7 +7,7 @@ import { MockFiringDevice } from '../../bench/flows/mock-firing-device.js';
 const N = 16;
 
 test.serial(
-  'incremental: the device sends a quadratic number of interrupts by INTx; all are lost',
+  'with the unmask method incremental, N(N-1)/2 interrupts are sent by INTx and lost',
   async (t) => {
     using firing = await MockFiringDevice.open();
     const growth = grow(firing, { flow: 'incremental', vectors: N });
@@ -31,7 +31,7 @@ for (const flow of ['upfront', 'dynamic'] as const) {
   });
 }
 
-test.serial('each graph of the figure has a line for each unmask method', async (t) => {
+test.serial('each graph of the figure contains one line for each unmask method', async (t) => {
   using firing = await MockFiringDevice.open();
   const growths = [];
   for (const flow of ['incremental', 'upfront', 'dynamic'] as const) {

@@ -1,4 +1,4 @@
-// After close(), every use of any part of a device or of its connection fails with EBADF.
+// Tests that every use of a closed device, or of a part of the device, fails with EBADF.
 import test, { type ExecutionContext } from 'ava';
 import { openConnection, openDevice, signalEventfds, VfioError } from 'vfio';
 import { EDU, enable, NVME, withDevice } from './targets.js';
@@ -79,7 +79,7 @@ test.serial('every call of a closed connection fails with EBADF', async (t) => {
     'the ranges': () => addressSpace.ranges(),
     'allocated memory': () => addressSpace.allocate(PAGE, false),
     'a mapping': () => addressSpace.map(memory, 0, BigInt(PAGE), start, READ_WRITE),
-    'a mapping on this thread': () => {
+    'a synchronous mapping': () => {
       addressSpace.mapSync(memory, 0, BigInt(PAGE), start, READ_WRITE);
     },
     'an unmapping': () => addressSpace.unmap(start, BigInt(PAGE), 0),
@@ -212,11 +212,11 @@ test.serial('every part of a closed device fails with EBADF', async (t) => {
       },
     });
   });
-  t.is(bytes.length, 0, 'a typed array from before is detached');
+  t.is(bytes.length, 0, 'the close detaches the typed array of the buffer');
   await allFail(t, {
     connection: () => device.connection,
     config: () => device.config.read32(0),
-    'a register by name': () => {
+    'an access to a register by name': () => {
       device.config.update('command', { memory: 1 });
     },
     capabilities: () => device.config.capabilities(),

@@ -2,7 +2,7 @@ import test from 'ava';
 import { VfioError } from 'vfio';
 import { EDU, NVME, withDevice } from './targets.js';
 
-test.serial('the header is decoded', async (t) => {
+test.serial('config.header() decodes the header', async (t) => {
   await withDevice(t, NVME, (device) => {
     const header = device.config.header();
     t.is(header.vendorId, 0x1b36);
@@ -12,7 +12,7 @@ test.serial('the header is decoded', async (t) => {
   });
 });
 
-test.serial('both capability lists are walked', async (t) => {
+test.serial('config.capabilities() lists the standard and the extended capabilities', async (t) => {
   await withDevice(t, NVME, ({ config }) => {
     const names = config.capabilities().map((one) => one.name);
     for (const name of ['msix', 'pcie', 'pm']) t.true(names.includes(name), names.join(' '));
@@ -23,7 +23,7 @@ test.serial('both capability lists are walked', async (t) => {
   });
 });
 
-test.serial('a device is opened with memory decode on and bus mastering off', async (t) => {
+test.serial('an opened device has memory decode enabled and bus mastering disabled', async (t) => {
   await withDevice(t, NVME, ({ config }) => {
     t.is(config.fields('command').memory, 1);
     t.is(config.fields('command').bus_master, 0);
@@ -47,14 +47,14 @@ test.serial('BARs report their size as the PCI specification defines', async (t)
   });
 });
 
-test.serial('vendor and device id are read-only', async (t) => {
+test.serial('the vendor id and the device id are read-only', async (t) => {
   await withDevice(t, NVME, ({ config }) => {
     config.write32(0, 0x12345678);
     t.is(config.read16(0), 0x1b36);
   });
 });
 
-test.serial('reads of all widths return the same bytes', async (t) => {
+test.serial('reads of config space with all widths return the same bytes', async (t) => {
   await withDevice(t, NVME, ({ config }) => {
     const block = config.read(0, 64);
     const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
@@ -86,7 +86,7 @@ test.serial('an access outside of config space throws a RangeError', async (t) =
   });
 });
 
-test.serial('MSI-X Enable follows SET_IRQS and ignores writes', async (t) => {
+test.serial('MSI-X Enable reports the state set by SET_IRQS and ignores writes', async (t) => {
   await withDevice(t, NVME, ({ config, interrupts }) => {
     config.set('msix.control', 0xc000);
     t.is(config.fields('msix.control').enable, 0);
@@ -98,7 +98,7 @@ test.serial('MSI-X Enable follows SET_IRQS and ignores writes', async (t) => {
   });
 });
 
-test.serial('MSI Enable reads 0 while MSI is not active', async (t) => {
+test.serial('the bit MSI Enable reads 0 while MSI is not active', async (t) => {
   await withDevice(t, EDU, ({ config, interrupts }) => {
     config.update('msi.control', { enable: 1 });
     t.is(config.fields('msi.control').enable, 0);
@@ -108,7 +108,7 @@ test.serial('MSI Enable reads 0 while MSI is not active', async (t) => {
   });
 });
 
-test.serial('MSI address and data are virtual, and a read returns the written value', async (t) => {
+test.serial('MSI address and data are virtual: a read returns the written value', async (t) => {
   await withDevice(t, EDU, ({ config }) => {
     config.set('msi.address', 0xfee0_0000);
     config.set('msi.data', 0x4041);

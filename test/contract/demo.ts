@@ -2,7 +2,7 @@ import test from 'ava';
 import { findDemo } from '../../lib/demo/index.js';
 import { EDU, NVME, withDevice } from './targets.js';
 
-test.serial('the NVMe driver writes, reads back and gets interrupts', async (t) => {
+test.serial('the NVMe driver writes and reads data, and receives interrupts', async (t) => {
   await withDevice(t, NVME, async (device) => {
     const report = await (await findDemo(device))(device);
     t.true(report.ok, JSON.stringify(report.lines));

@@ -46,7 +46,7 @@ test.serial('a page-aligned SharedArrayBuffer can be mapped', async (t) => {
   });
 });
 
-test.serial('allocated memory is zeroed, page-aligned and in the usable ranges', async (t) => {
+test.serial('allocated memory is zeroed, page-aligned and in the usable IOVA ranges', async (t) => {
   await withDevice(t, NVME, async ({ dma }) => {
     using buffer = await dma.allocate(5000);
     t.is(buffer.size % 4096, 0);
@@ -58,23 +58,20 @@ test.serial('allocated memory is zeroed, page-aligned and in the usable ranges',
   });
 });
 
-test.serial(
-  'a buffer gets a fixed IOVA, and a second buffer with the same IOVA fails',
-  async (t) => {
-    await withDevice(t, NVME, ({ dma }) => {
-      using buffer = dma.allocateSync(8192, { iova: 0x10_0000n });
-      t.is(buffer.iova, 0x10_0000n);
-      t.throws(() => dma.allocateSync(4096, { iova: 0x10_1000n }), {
-        instanceOf: VfioError,
-        code: 'EEXIST',
-      });
-      buffer.free();
-      dma.allocateSync(4096, { iova: 0x10_1000n }).free();
+test.serial('a buffer can have a given IOVA, and a second buffer at this IOVA fails', async (t) => {
+  await withDevice(t, NVME, ({ dma }) => {
+    using buffer = dma.allocateSync(8192, { iova: 0x10_0000n });
+    t.is(buffer.iova, 0x10_0000n);
+    t.throws(() => dma.allocateSync(4096, { iova: 0x10_1000n }), {
+      instanceOf: VfioError,
+      code: 'EEXIST',
     });
-  },
-);
+    buffer.free();
+    dma.allocateSync(4096, { iova: 0x10_1000n }).free();
+  });
+});
 
-test.serial('unmap returns the number of unmapped bytes', async (t) => {
+test.serial('dma.unmap() returns the number of unmapped bytes', async (t) => {
   await withDevice(t, NVME, ({ dma }) => {
     const one = dma.allocateSync(4096);
     dma.allocateSync(8192);
@@ -85,7 +82,7 @@ test.serial('unmap returns the number of unmapped bytes', async (t) => {
   });
 });
 
-test.serial('a mapping outside of the usable ranges is refused', async (t) => {
+test.serial('a mapping outside of the usable IOVA ranges is refused', async (t) => {
   await withDevice(t, NVME, ({ dma }) => {
     t.throws(() => dma.allocateSync(4096, { iova: 0xfee0_0000n }), { instanceOf: RangeError });
     t.throws(() => dma.allocateSync(4096, { iova: 123n }), { instanceOf: RangeError });
@@ -93,7 +90,7 @@ test.serial('a mapping outside of the usable ranges is refused', async (t) => {
   });
 });
 
-test.serial('memory whose size is not a multiple of the page size is refused', async (t) => {
+test.serial('map() refuses a size that is not a multiple of the page size', async (t) => {
   await withDevice(t, NVME, ({ dma }) => {
     const odd = new SharedArrayBuffer(5000, { maxByteLength: 5000 });
     t.throws(() => dma.mapSync(odd), { instanceOf: RangeError });

@@ -1,5 +1,5 @@
-// A process that ends in the middle of its work does not crash and does not hang. The end of the
-// process frees the device.
+// Tests that a process with an open device can end at any time without a crash or a hang. After the
+// end of the process, the device is free.
 import { execFile } from 'node:child_process';
 import test from 'ava';
 import { EDU, withDevice } from './targets.js';
@@ -40,8 +40,8 @@ function run(source: string): Promise<Ending> {
 }
 
 for (const [what, source, code] of [
-  ['process.exit with calls under way', 'process.exit(3);', 3],
-  ['process.exit in a handler', "vector.on('interrupt', () => process.exit(4)); raise();", 4],
+  ['a process.exit with calls under way', 'process.exit(3);', 3],
+  ['a process.exit in a handler', "vector.on('interrupt', () => process.exit(4)); raise();", 4],
   [
     'an exception in a handler',
     "vector.on('interrupt', () => { throw new Error('of mine'); }); raise();",
@@ -51,12 +51,12 @@ for (const [what, source, code] of [
   ['a rejection', "Promise.reject(new Error('of mine'));", 1],
   ['the end of the event loop', 'vector.unref();', 0],
   [
-    'process.exit while the device is closed by another handler',
+    'a process.exit with an exit handler that closes the device',
     "process.on('exit', () => { buffer.free(); device.close(); window.close(); }); process.exit(5);",
     5,
   ],
 ] as const) {
-  test.serial(what, async (t) => {
+  test.serial(`after ${what}, the device can be opened again`, async (t) => {
     const ending = await run(source);
     t.like(ending, { code, signal: null }, ending.stderr);
     if (code === 1) t.regex(ending.stderr, /Error: of mine/);
@@ -66,7 +66,7 @@ for (const [what, source, code] of [
   });
 }
 
-test.serial('killed', async (t) => {
+test.serial('after a SIGKILL, the device can be opened again', async (t) => {
   t.is((await run("process.kill(process.pid, 'SIGKILL');")).signal, 'SIGKILL');
   await withDevice(t, EDU, (device) => {
     t.is(device.config.read16(0), 0x1234);

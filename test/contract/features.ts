@@ -19,7 +19,7 @@ test.serial('probe() reports separately whether a feature supports get and set',
   });
 });
 
-test.serial('an unknown feature fails with ENOTTY', async (t) => {
+test.serial('a call with an unknown feature number fails with ENOTTY', async (t) => {
   await withDevice(t, NVME, ({ features }) => {
     t.throws(() => features.get(UNKNOWN, 8), { instanceOf: VfioError, code: 'ENOTTY' });
     t.throws(
@@ -31,7 +31,7 @@ test.serial('an unknown feature fails with ENOTTY', async (t) => {
   });
 });
 
-test.serial('the device enters and leaves low power', async (t) => {
+test.serial('a device can enter and leave low power', async (t) => {
   await withDevice(t, NVME, ({ features }) => {
     features.enterLowPower();
     t.throws(
@@ -46,7 +46,7 @@ test.serial('the device enters and leaves low power', async (t) => {
 });
 
 test.serial(
-  'the next use of the device ends low power and signals the wake-up eventfd',
+  'in low power, the next access to the device ends low power and signals the wake-up eventfd',
   async (t) => {
     await withDevice(t, NVME, async (device) => {
       const wakeup = device.createEventfd();
@@ -90,7 +90,7 @@ test.serial('interrupts survive a reset', async (t) => {
   });
 });
 
-test.serial('the hot reset list contains the device itself', async (t) => {
+test.serial('the list of devices of a hot reset contains the device itself', async (t) => {
   await withDevice(t, EDU, (device) => {
     const { devices } = device.hotResetInfo();
     t.true(devices.some(({ name }) => name === device.name));
@@ -110,15 +110,15 @@ test.serial('a hot reset of a single device keeps its interrupts', async (t) => 
 });
 
 test.serial(
-  'for a group, a hot reset with a device outside of the reset group fails with EINVAL',
+  'if opened by group, a hot reset that lists an unaffected device fails with EINVAL',
   async (t) => {
     await withDevice(t, EDU, async (device) => {
       await withDevice(t, NVME, (other) => {
         const reset = (): void => {
           device.hotReset([other]);
         };
-        // For a cdev, the call passes no list of devices, because the kernel finds the owner of a
-        // device by its iommufd.
+        // By cdev, the ioctl takes no list of devices. The kernel checks the iommufd of each device
+        // instead.
         if (device.via === 'cdev') t.notThrows(reset);
         else t.throws(reset, { instanceOf: VfioError, code: 'EINVAL' });
       });

@@ -19,7 +19,7 @@ function recorded(vector: Vector): bigint[] {
   return seen;
 }
 
-test.serial('a loopback trigger is delivered to its own vector only', async (t) => {
+test.serial('a loopback trigger is delivered only to the triggered vector', async (t) => {
   await withDevice(t, NVME, async ({ interrupts: { msix } }) => {
     t.is(msix.count, 65);
     const [zero, ten] = [msix.request(0), msix.request(10)];
@@ -31,7 +31,7 @@ test.serial('a loopback trigger is delivered to its own vector only', async (t) 
   });
 });
 
-test.serial('a vector is added while other vectors keep working', async (t) => {
+test.serial('a vector can be added while other vectors keep delivering interrupts', async (t) => {
   await withDevice(t, NVME, async ({ interrupts: { msix } }) => {
     const first = msix.request(0);
     first.trigger();
@@ -71,7 +71,7 @@ test.serial('a vector is an async iterator that ends when the vector is closed',
   });
 });
 
-test.serial('next() can be aborted', async (t) => {
+test.serial('an AbortSignal can abort next()', async (t) => {
   await withDevice(t, NVME, async ({ interrupts: { msix } }) => {
     const controller = new AbortController();
     const next = msix.request(0).next({ signal: controller.signal });
@@ -96,28 +96,25 @@ test.serial('a closed vector delivers nothing and can be requested again', async
   });
 });
 
-test.serial(
-  'vectors are still delivered after an exception in the listener of another vector',
-  async (t) => {
-    await withDevice(t, NVME, async ({ interrupts }) => {
-      const [bad, good] = [interrupts.msix.request(0), interrupts.msix.request(1)];
-      const seen = recorded(good);
-      bad.on('interrupt', () => {
-        throw new Error('from the listener');
-      });
-      const poller = interrupts.poll();
-      bad.trigger();
-      good.trigger();
-      t.throws(() => poller.wait(1000), { message: 'from the listener' });
-      if (seen.length === 0) poller.wait(1000);
-      t.deepEqual(seen, [1n]);
-      poller.close();
-      await turn();
+test.serial('if a listener throws, the other vectors are still delivered', async (t) => {
+  await withDevice(t, NVME, async ({ interrupts }) => {
+    const [bad, good] = [interrupts.msix.request(0), interrupts.msix.request(1)];
+    const seen = recorded(good);
+    bad.on('interrupt', () => {
+      throw new Error('from the listener');
     });
-  },
-);
+    const poller = interrupts.poll();
+    bad.trigger();
+    good.trigger();
+    t.throws(() => poller.wait(1000), { message: 'from the listener' });
+    if (seen.length === 0) poller.wait(1000);
+    t.deepEqual(seen, [1n]);
+    poller.close();
+    await turn();
+  });
+});
 
-test.serial('interrupts go to a poller and not to the event loop', async (t) => {
+test.serial('while a poller is open, only the poller delivers interrupts', async (t) => {
   await withDevice(t, NVME, async ({ interrupts }) => {
     const vector = interrupts.msix.request(2);
     const seen = recorded(vector);
@@ -126,7 +123,7 @@ test.serial('interrupts go to a poller and not to the event loop', async (t) => 
     vector.trigger();
     await turn();
     await turn();
-    t.deepEqual(seen, [], 'the event loop delivers nothing');
+    t.deepEqual(seen, [], 'the event loop delivers no interrupt');
     t.is(poller.wait(1000), 1);
     t.deepEqual(seen, [1n]);
     vector.trigger();
@@ -149,7 +146,7 @@ test.serial('only one of INTx, MSI and MSI-X is active at a time', async (t) => 
   });
 });
 
-test.serial('a vector outside of the table throws a RangeError', async (t) => {
+test.serial('requesting a vector outside of the table throws a RangeError', async (t) => {
   await withDevice(t, NVME, ({ interrupts: { msix } }) => {
     t.throws(() => msix.request(65), { instanceOf: RangeError });
     t.throws(() => msix.request(-1), { instanceOf: RangeError });
@@ -159,7 +156,7 @@ test.serial('a vector outside of the table throws a RangeError', async (t) => {
   });
 });
 
-test.serial('MSI: the device sends an interrupt', async (t) => {
+test.serial('MSI: an interrupt of the device is delivered to its vector', async (t) => {
   await withDevice(t, EDU, async (device) => {
     enable(device);
     using registers = device.bar(0).map();
@@ -176,7 +173,7 @@ test.serial('MSI: the device sends an interrupt', async (t) => {
 });
 
 test.serial(
-  'INTx is masked by an interrupt, and unmasked after all listeners have run',
+  'an interrupt masks INTx, and the library unmasks INTx after all listeners have run',
   async (t) => {
     await withDevice(t, EDU, async (device) => {
       enable(device);
@@ -195,7 +192,7 @@ test.serial(
   },
 );
 
-test.serial('INTx unmasked by hand fires again if the line is still asserted', async (t) => {
+test.serial('unmasking INTx while the line is asserted makes INTx fire again', async (t) => {
   await withDevice(t, EDU, async (device) => {
     enable(device);
     using registers = device.bar(0).map();
@@ -211,7 +208,7 @@ test.serial('INTx unmasked by hand fires again if the line is still asserted', a
   });
 });
 
-test.serial('INTx is unmasked by the resample eventfd', async (t) => {
+test.serial('a signal of the resample eventfd unmasks INTx', async (t) => {
   await withDevice(t, EDU, async (device) => {
     enable(device);
     using registers = device.bar(0).map();
@@ -239,12 +236,12 @@ for (const kind of ['err', 'req'] as const) {
   });
 }
 
-test.serial('a device closes itself if the host requests the device back', async (t) => {
+test.serial('if the host requests a device back, the device is closed by default', async (t) => {
   await withDevice(t, NVME, async (device) => {
     const vector = device.interrupts.msix.request(0);
     const ended = t.throwsAsync(vector.next(), { code: 'ECANCELED' });
     device.connection.setIrqs({ index: REQ, flags: LOOPBACK, start: 0, count: 1 });
-    // The event loop delivers the host's request in the same way as an interrupt.
+    // The event loop delivers the host's request like an interrupt.
     t.false(device.closed);
     await ended;
     t.true(device.closed);

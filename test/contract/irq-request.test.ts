@@ -50,14 +50,14 @@ test('SET_IRQS fails with the errno of the first failing check', (t) => {
   t.like(validate({ index: INTX, flags: NONE | MASK }), { type: NONE, action: MASK });
 });
 
-test('NONE selects all vectors of the range; BOOL selects vectors with a nonzero value', (t) => {
+test('DATA_NONE selects all vectors of the range; DATA_BOOL selects vectors with a nonzero value', (t) => {
   t.deepEqual(selectedVectors(validate({ start: 2, count: 3 })), [2, 3, 4]);
   const bools = { flags: BOOL | TRIGGER, start: 2, count: 3, bools: [1, 0, 2] };
   t.deepEqual(selectedVectors(validate(bools)), [2, 4]);
   t.deepEqual(selectedVectors(validate({ ...bools, bools: [1], argsz: 23 })), [2]);
 });
 
-test('if one bind of a request fails, all vectors up to the failing vector are unbound', (t) => {
+test('if one bind of SET_IRQS fails, all vectors up to the failing vector are unbound', (t) => {
   const request = validate({
     flags: EVENTFD | TRIGGER,
     start: 1,
@@ -80,7 +80,7 @@ test('if one bind of a request fails, all vectors up to the failing vector are u
   t.deepEqual(calls, ['bind 1', 'bind 2', 'bind 3', 'unbind 1', 'unbind 2', 'unbind 3']);
 });
 
-test('a negative number unbinds a vector, and any other number fails with EBADF or EINVAL', (t) => {
+test('a negative file descriptor unbinds a vector; any other number fails with EBADF or EINVAL', (t) => {
   t.is(eventfdOf(null, 'ioctl'), null);
   t.is(eventfdOf(-2, 'ioctl'), null);
   t.throws(() => eventfdOf(2, 'ioctl'), { instanceOf: VfioError, code: 'EINVAL' });

@@ -1,4 +1,4 @@
-// Lifetimes of devices, buffers and workers in programs with mistakes.
+// Tests that programs with mistakes release devices, buffers and workers correctly.
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
@@ -52,7 +52,7 @@ test.serial('a device can be closed in its interrupt handler', async (t) => {
   t.true(device.closed && vector.closed);
 });
 
-test.serial('a buffer without references stays mapped until the device is closed', async (t) => {
+test.serial('an unreferenced buffer stays mapped until the device is closed', async (t) => {
   await collectGarbage();
   const before = countResources();
   const device = await openDevice(NVME);
@@ -80,7 +80,7 @@ test.serial('free() unmaps a buffer whose ArrayBuffer was transferred', async (t
     try {
       moved = structuredClone(buffer.buffer, { transfer: [buffer.buffer as ArrayBuffer] });
     } catch (error) {
-      // If Node refuses to transfer this ArrayBuffer, the buffer keeps the ArrayBuffer.
+      // Some versions of Node refuse to transfer this ArrayBuffer.
       if ((error as Error).name !== 'DataCloneError') throw error;
     }
     buffer.free();
@@ -113,8 +113,7 @@ test.serial('a device can be closed while calls are under way', async (t) => {
 });
 
 test.serial('a worker can end while its device is open and in use', async (t) => {
-  // The first worker starts before the descriptors are counted, because Node keeps some descriptors
-  // of the first worker open.
+  // Node keeps some descriptors of the first worker open, so one worker runs before the count.
   await once(new Worker('', { eval: true }), 'exit');
   await collectGarbage();
   const before = countResources();
@@ -137,8 +136,7 @@ test.serial('a worker can end while its device is open and in use', async (t) =>
     await once(worker, 'message');
     await worker.terminate();
     await exited;
-    // The open succeeds only if the device is free, because a group that is open cannot be opened
-    // again.
+    // The open fails if the worker left the group open, because a group can be open only once.
     await withDevice(t, EDU, (device) => {
       t.is(device.config.read16(0), 0x1234);
     });

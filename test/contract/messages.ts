@@ -22,7 +22,7 @@ test.serial('each vector has its own MSI-X message in the mapped table', async (
 });
 
 test.serial(
-  'a vector keeps its message after a mask, after a new request and after a reset',
+  'a vector keeps its message after a mask, after a new request and after a device reset',
   async (t) => {
     await withDevice(t, NVME, async (device) => {
       const { interrupts, messages } = device;
@@ -41,7 +41,7 @@ test.serial(
 );
 
 test.serial(
-  'an MSI message can be read with MSI_NOVIRT; otherwise the error has a reason and a fix',
+  'an MSI message can be read with MSI_NOVIRT; without MSI_NOVIRT, the error has a hint',
   async (t) => {
     await withDevice(t, EDU, (device) => {
       enable(device);

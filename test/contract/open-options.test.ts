@@ -10,7 +10,7 @@ test('a VF token is text for a group and 16 bytes for a cdev', (t) => {
   t.is(Buffer.from(token?.bytes ?? []).toString('hex'), '83f6c9a200014b5c8d7e00112233aabb');
 });
 
-test('omitted options have defaults', (t) => {
+test('each omitted open option has a default', (t) => {
   t.deepEqual(checkOpenOptions({}), {
     via: undefined,
     token: null,

@@ -32,7 +32,7 @@ test.serial('two devices can be open at the same time', async (t) => {
   t.is(edu.config.read16(2), 0x11e8);
 });
 
-test.serial('close() is idempotent, and a later use throws', async (t) => {
+test.serial('close() can be called twice, and a later use of the device throws', async (t) => {
   const device = await openDevice(NVME);
   const window = device.bar(0).map();
   device.close();
@@ -60,7 +60,7 @@ test.serial(
   },
 );
 
-test.serial('the list contains the device with its ids', (t) => {
+test.serial('listDevices() lists the device with its vendor id and device id', (t) => {
   const found = listDevices().find((one) => one.name === NVME);
   t.is(found?.vendorId, 0x1b36);
   t.is(found?.deviceId, 0x0010);

@@ -49,7 +49,7 @@ test.serial('a 64-bit register is read and written by one access', async (t) => 
   });
 });
 
-test.serial('blocks are copied by accesses of the stated width', async (t) => {
+test.serial('a block is copied by accesses of the given width', async (t) => {
   await withDevice(t, EDU, (device) => {
     using window = device.bar(0).map();
     const block = new Uint8Array(8);
@@ -89,17 +89,14 @@ test.serial(
   },
 );
 
-test.serial(
-  'the device file hides the MSI-X table, and a mapping shows the real contents',
-  async (t) => {
-    await withDevice(t, NVME, (device) => {
-      t.deepEqual([...device.bar(0).read(MSIX_TABLE, 16)], new Array(16).fill(0xff));
-      using window = device.bar(0).map();
-      const VECTOR_CONTROL = 12;
-      t.is(window.read32(MSIX_TABLE + VECTOR_CONTROL) & 1, 1, 'vectors start masked');
-    });
-  },
-);
+test.serial('the device file hides the MSI-X table; a mapping returns its contents', async (t) => {
+  await withDevice(t, NVME, (device) => {
+    t.deepEqual([...device.bar(0).read(MSIX_TABLE, 16)], new Array(16).fill(0xff));
+    using window = device.bar(0).map();
+    const VECTOR_CONTROL = 12;
+    t.is(window.read32(MSIX_TABLE + VECTOR_CONTROL) & 1, 1, 'vectors start masked');
+  });
+});
 
 test.serial('an access outside of a region throws a RangeError and has no effect', async (t) => {
   await withDevice(t, NVME, (device) => {
@@ -110,7 +107,7 @@ test.serial('an access outside of a region throws a RangeError and has no effect
 });
 
 test.serial(
-  'a read of the device file is short at the end of a BAR, and fails beyond the end',
+  'a file read across the end of a BAR is short; a read past the end fails',
   async (t) => {
     const connection = await openConnection(NVME);
     t.teardown(() => {
@@ -141,7 +138,10 @@ const ONES = 0xffff_ffff;
 const NVME_VERSION = 8;
 const NVME_ADMIN_QUEUES = 0x24;
 
-/** Functions that turn a device's memory off and on again. */
+/**
+ * For each state, a function that makes the memory of a device unreachable, and a function that
+ * restores the access.
+ */
 const GONE: Readonly<Record<string, [(device: PciDevice) => void, (device: PciDevice) => void]>> = {
   'memory decode off': [
     ({ config }) => {
@@ -170,7 +170,7 @@ const GONE: Readonly<Record<string, [(device: PciDevice) => void, (device: PciDe
 };
 
 for (const [name, [take, bringBack]] of Object.entries(GONE)) {
-  test.serial(`${name}: a mapping reads all ones and drops writes, then works again`, async (t) => {
+  test.serial(`${name}: a mapping reads all ones and drops writes, then recovers`, async (t) => {
     await withDevice(t, NVME, async (device) => {
       using window = device.bar(0).map();
       const events: string[] = [];
@@ -201,7 +201,7 @@ for (const [name, [take, bringBack]] of Object.entries(GONE)) {
   });
 }
 
-test.serial('a mapping can be used while the device is reset', async (t) => {
+test.serial('an access to a mapping during a reset of the device does not crash', async (t) => {
   await withDevice(t, NVME, async (device) => {
     using window = device.bar(0).map();
     const version = window.read32(NVME_VERSION);

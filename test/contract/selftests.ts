@@ -1,5 +1,6 @@
-// The assertions of tools/testing/selftests/vfio of Linux 7.2 that QEMU's devices and this library
-// can run. The tests of SR-IOV, of DMA to BARs, and of binding an invalid descriptor are omitted.
+// The assertions of Linux 7.2 (tools/testing/selftests/vfio) that can run on QEMU's devices with
+// this library. The tests of SR-IOV, of DMA to BARs, and of binding an invalid descriptor are
+// omitted.
 import test from 'ava';
 import { listDevices, openConnection, VfioError } from 'vfio';
 import type { DeviceConnection } from '../../lib/contract/index.js';
@@ -64,7 +65,7 @@ for (const [label, name] of [
       t.is(connection.getRegionInfo(CONFIG).flags & REGION_MMAP, 0);
       for (const index of BARS) {
         const { flags, size } = connection.getRegionInfo(index);
-        t.is(size & (size - 1n), 0n, `BAR ${index} is a power of two`);
+        t.is(size & (size - 1n), 0n, `the size of BAR ${index} is a power of two`);
         if ((flags & REGION_MMAP) === 0) {
           t.throws(() => connection.map(index, 0, PAGE), { code: 'EINVAL' });
           continue;
@@ -143,7 +144,7 @@ for (const [label, name] of [
       const { addressSpace, via } = connection;
       const memory = addressSpace.allocate(2 * PAGE, false);
       const iova = U64_MAX & ~BigInt(PAGE - 1);
-      // Since Linux 6.19 a container refuses the overflow with EOVERFLOW, as iommufd does.
+      // Since Linux 6.19, a container refuses the overflow with EOVERFLOW, as iommufd does.
       const code = via === 'cdev' || kernelOf(connection) >= 6019 ? 'EOVERFLOW' : 'EINVAL';
       const size = BigInt(2 * PAGE);
       t.throws(
@@ -164,7 +165,7 @@ test.serial('selftests: nvme: a driver can bind vector 1 first', async (t) => {
     const one = { index: MSIX, start: 1, count: 1 };
     const enable = { ...one, flags: DATA_EVENTFD | TRIGGER, eventfds: [eventfd] };
     t.is(connection.setIrqs(enable), 0);
-    t.is(eventfd.read(), 0n, 'no interrupt without a trigger');
+    t.is(eventfd.read(), 0n, 'without a trigger, no interrupt is delivered');
     connection.setIrqs({ ...one, flags: DATA_NONE | TRIGGER });
     t.is(eventfd.read(), 1n);
     eventfd.close();

@@ -1,4 +1,4 @@
-// One file runs the whole suite in one process, because a process starts slowly in the lab.
+// This file runs the whole suite in one process, because a new process starts slowly in the lab.
 import './open.js';
 import './closed.js';
 import './config.js';

@@ -3,8 +3,8 @@ import { openDevice, type OpenOptions, type PciDevice, type Vector } from 'vfio'
 
 /**
  * The devices that the contract suite tests. In the lab, environment variables name real devices.
- * Without these variables, the tests use mock devices. A test never depends on whether a device is
- * real.
+ * Without these variables, the tests use mock devices. No test distinguishes real devices from mock
+ * devices.
  */
 export const NVME = process.env.VFIO_LAB_NVME ?? 'mock:nvme';
 export const EDU = process.env.VFIO_LAB_EDU ?? 'mock:edu';
@@ -25,7 +25,7 @@ export async function withDevice(
   }
 }
 
-/** Turns on memory decode and bus mastering, like a driver at its start. */
+/** Enables memory decode and bus mastering, as a driver does at its start. */
 export function enable(device: PciDevice): void {
   device.config.update('command', { memory: 1, bus_master: 1 });
 }

@@ -13,14 +13,14 @@ const TIMEOUT_MS = 5000;
 /** Number of spare eventfds that can replace the first eventfd of a vector. */
 const SWAPS = 100;
 
-/** A guest with a virtual table. The device's own vectors serve the table. */
+/** A guest with a virtual MSI-X table. The vectors of the device serve the virtual vectors. */
 class Guest {
   readonly msix: VirtualMsix;
   readonly physical: PhysicalSource;
   readonly #device: PciDevice;
   readonly #events: EventSet;
   readonly #eventfds = new Map<number, { slot: number; eventfd: Eventfd }>();
-  /** The vector of each slot of the event set. */
+  /** For each slot of the event set, the vector of its eventfd. */
   readonly #vectors: number[] = [];
   readonly #left: [number, bigint][] = [];
   #nextSlot = 0;
@@ -43,7 +43,7 @@ class Guest {
     });
   }
 
-  /** Connects a new eventfd to a vector. Signals of the old eventfd count as delivered. */
+  /** Connects a new eventfd to a vector. Unread signals of the old eventfd count as deliveries. */
   connect(vector: number): void {
     const before = this.#eventfds.get(vector);
     const slot = this.#nextSlot++;
@@ -86,8 +86,8 @@ class Guest {
   }
 
   /**
-   * Waits until the pending bit of a vector is set. The interrupt can still be under way at the
-   * call.
+   * Waits until the pending bit of a vector is set. The interrupt can still be under way when this
+   * function is called.
    */
   async pending(vector: number): Promise<void> {
     const until = performance.now() + TIMEOUT_MS;
@@ -158,7 +158,7 @@ test.serial(
   },
 );
 
-test.serial('virtual MSI-X: no signal in the eventfd of the source is lost', async (t) => {
+test.serial('virtual MSI-X: a signal that the source has not read yet is not lost', async (t) => {
   await withGuest(t, (guest) => {
     guest.connect(2);
     guest.mask(2, false);
@@ -186,7 +186,7 @@ test.serial('virtual MSI-X: a mask, an unmask or a new eventfd loses no interrup
       guest.mask(1, true);
       await nvme.fire(queue);
       await guest.pending(1);
-      t.deepEqual(guest.delivered(0), [], 'no delivery while masked');
+      t.deepEqual(guest.delivered(0), [], 'a masked vector delivers no interrupt');
       if (n % 3 === 0) guest.connect(1);
       guest.mask(1, false);
       t.deepEqual(guest.delivered(TIMEOUT_MS), [[1, 1n]]);

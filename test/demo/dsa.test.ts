@@ -14,7 +14,7 @@ const OTHER = 6;
 const PASID_ENABLE = 8;
 let opened = 0;
 
-/** Starts a guest with three vectors: one for its kernel and two for processes. */
+/** Starts a guest with three vectors: one for the guest's kernel, and two for processes. */
 async function start(t: ExecutionContext) {
   const device = await openDevice(`mock:dsa#${++opened}`);
   device.config.update('command', { memory: 1, bus_master: 1 });
@@ -73,7 +73,7 @@ test.serial('the demo raises two vectors, and a forged handle raises no vector',
 });
 
 test.serial(
-  'each portal raises only its own vector, even if a descriptor contains another PASID',
+  'work on a portal raises only the portal’s own vector, even if a descriptor has another PASID',
   async (t) => {
     const { virtual, kernel, one, two, readCounts } = await start(t);
     const portals = [kernel, one, two];
@@ -93,7 +93,7 @@ test.serial(
 );
 
 test.serial(
-  'unbinding a PASID revokes its handles, sets INTCAUSE and delivers no stale interrupt',
+  'when a PASID is unbound, its handles are revoked, INTCAUSE is set and no stale interrupt arrives',
   async (t) => {
     const { virtual, one, two, readCounts } = await start(t);
     const stale = virtual.requestHandle(1);

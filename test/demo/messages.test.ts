@@ -13,7 +13,7 @@ for (const [name, kernel, writes] of [
   ['mock:wlan', 'mock 7.2', 100],
   ['mock:edu?kernel=6.12&novirt=on', 'mock 6.12', 10],
 ] as const) {
-  test(`${name}: the vector fires once for each message that is sent`, async (t) => {
+  test(`${name}: the vector delivers one interrupt for each message that the demo sends`, async (t) => {
     const { ok, data, text } = await demo(name);
     t.true(ok);
     const { physical, ...rest } = data;

@@ -62,7 +62,7 @@ test('a boolean option refuses values of other types', (t) => {
   t.false(intx.active);
 });
 
-test('next() refuses a signal that is not an AbortSignal', async (t) => {
+test('next() refuses the option `signal` if its value is not an AbortSignal', async (t) => {
   const vector = use(t).interrupts.msix.request(0);
   for (const signal of [null, 'abort', 5, {}]) {
     const message = 'signal must be an AbortSignal';
@@ -71,12 +71,12 @@ test('next() refuses a signal that is not an AbortSignal', async (t) => {
   await t.throwsAsync(vector.next(null as never), wrong);
 });
 
-test('map() refuses a length that is not a number', (t) => {
+test('Region.map() refuses a length that is not a number', (t) => {
   const region = use(t).bar(0);
   t.throws(() => region.map({ length: null as never }), wrong);
 });
 
-test('unmap() refuses a wrong size, and the error names the argument', (t) => {
+test('dma.unmap() refuses a wrong size, and the error names the argument', (t) => {
   const { dma } = use(t);
   for (const size of [undefined, null, '4096', {}, true]) {
     t.throws(() => dma.unmap(0n, size as never), { ...wrong, message: 'size must be a number' });

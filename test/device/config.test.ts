@@ -24,7 +24,7 @@ test('the size of configuration space is the size of region 7', (t) => {
   t.is(open().device.config.size, 4096);
 });
 
-test('each call makes one access of the requested width', (t) => {
+test('each call of ConfigSpace makes one access of the requested width', (t) => {
   const { device, script } = open();
   const { config } = device;
   t.is(config.read8(1), 0x80);
@@ -78,14 +78,14 @@ test('a wrong offset or value is refused before the device is accessed', (t) => 
   t.deepEqual(script.take(), []);
 });
 
-test('a block is read or written by one call', (t) => {
+test('read() and write() transfer a block by one call of the back end', (t) => {
   const { device, script } = open();
   t.deepEqual([...device.config.read(0, 4)], [0x86, 0x80, 0x34, 0x12]);
   t.is(device.config.write(0x3c, Uint8Array.of(7, 8)), 2);
   t.deepEqual(script.take(), ['read 7 0 4', 'write 7 60 [7,8]']);
 });
 
-test('the header, the BARs with their sizes, and a capability are decoded', (t) => {
+test('ConfigSpace decodes the header, the BARs with their sizes, and a capability', (t) => {
   const { device } = open();
   t.like(device.config.header(), { vendorId: 0x8086, deviceId: 0x1234, type: 0 });
   t.deepEqual(device.config.bars(), [
@@ -95,7 +95,7 @@ test('the header, the BARs with their sizes, and a capability are decoded', (t) 
   t.is(device.config.details('msix'), undefined);
 });
 
-test('the capability lists are read only once', (t) => {
+test('ConfigSpace reads the capability lists only once', (t) => {
   const { device, script } = open();
   t.deepEqual(
     device.config.capabilities().map(({ name }) => name),
@@ -114,7 +114,7 @@ test('if the capability lists were empty, the next call reads the lists again', 
   t.is(device.config.capabilities().length, 4);
 });
 
-test('get() and set() find the offset of a register in this device by its name', (t) => {
+test('get() and set() find a register of the device by the register’s name', (t) => {
   const { device, script } = open();
   const { config } = device;
   t.is(config.get('vendor_id'), 0x8086);
@@ -127,7 +127,7 @@ test('get() and set() find the offset of a register in this device by its name',
   t.deepEqual(config.fields('vendor_id'), {});
 });
 
-test('a missing register gives ENXIO, and an unknown name gives a TypeError', (t) => {
+test('the name of a missing register gives ENXIO, and an unknown name gives a TypeError', (t) => {
   const { device, script } = open();
   t.throws(() => device.config.get('msix.control'), {
     code: 'ENXIO',
@@ -144,7 +144,7 @@ test('a missing register gives ENXIO, and an unknown name gives a TypeError', (t
   t.deepEqual(script.take(), []);
 });
 
-test('an update reads the register once and writes the register once', (t) => {
+test('update() reads the register once and writes the register once', (t) => {
   const { device, script } = open();
   device.config.update('command', { bus_master: 1, intx_disable: 0 });
   t.deepEqual(script.take(), ['load 7 4 2', 'store 7 4 2 0x7']);
@@ -154,7 +154,7 @@ test('an update reads the register once and writes the register once', (t) => {
   t.deepEqual(script.take(), ['load 7 68 2', 'store 7 68 2 0x100']);
 });
 
-test('a wrong update does not access the device', (t) => {
+test('update() with wrong arguments does not access the device', (t) => {
   const { device, script } = open();
   const update = (changes: object) => {
     device.config.update('command', changes);

@@ -75,8 +75,8 @@ async function cycle(n: number): Promise<void> {
   const waiting = vector.next().catch(() => undefined);
   vector.on('interrupt', () => undefined);
   if (n === 0) during = measureUse();
-  // In every third cycle, the program closes each object. In the other cycles, it closes only the
-  // device.
+  // In every third cycle, the program closes each object. In the other cycles, the program closes
+  // only the device.
   if (n % 3 === 0) {
     window.close();
     shared.free();
@@ -87,8 +87,8 @@ async function cycle(n: number): Promise<void> {
   }
   close();
   await waiting;
-  // A WeakRef keeps its target until the current turn of the event loop ends. Without this wait, V8
-  // could not free a device before the last cycle.
+  // A WeakRef keeps its target until the current turn of the event loop ends. This wait lets V8
+  // free the devices of earlier cycles.
   await setImmediate();
 }
 
@@ -102,7 +102,8 @@ async function repeat(times: number): Promise<ResourceUse> {
 }
 
 const count = Number(cycles);
-// Run the first cycles before measuring: V8 compiles the code, and the allocators reserve memory.
+// Run some cycles before the first measurement: V8 compiles the code, and the allocators reserve
+// memory.
 await repeat(Math.ceil(count / 10) + 2);
 await cycle(0);
 const before = await repeat(1);

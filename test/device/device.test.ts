@@ -60,7 +60,7 @@ test('if a step of close() fails, the other steps still run', (t) => {
   t.is(device.dma.mapped, 0);
 });
 
-test('closing the device ends a waiting next() and an iteration', async (t) => {
+test('closing the device ends a pending next() and an iteration over a vector', async (t) => {
   const { device, vector, request } = openBusy();
   const waiting = vector.next();
   const iteration = (async () => {
@@ -71,13 +71,13 @@ test('closing the device ends a waiting next() and an iteration', async (t) => {
   await iteration;
 });
 
-test('Symbol.asyncDispose closes the device', async (t) => {
+test('the method Symbol.asyncDispose closes the device', async (t) => {
   const { device, script } = openFake();
   await device[Symbol.asyncDispose]();
   t.deepEqual(script.take(), ['close']);
 });
 
-test('after close() every use throws EBADF without a call to the back end', async (t) => {
+test('after close(), every use of the device throws EBADF without a call to the back end', async (t) => {
   const { device, script, vector, buffer } = openBusy();
   const { config, dma, interrupts, features } = device;
   const bar = device.bar(0);
@@ -163,7 +163,7 @@ test('after close() every use throws EBADF without a call to the back end', asyn
   t.deepEqual(script.take(), []);
 });
 
-test('a device that cannot be reset alone gives EINVAL with a hint', async (t) => {
+test('if a device cannot be reset alone, reset() fails with EINVAL and a hint', async (t) => {
   const { device, script } = openFake();
   await device.reset();
   device.resetSync();
@@ -181,7 +181,7 @@ test('a device that cannot be reset alone gives EINVAL with a hint', async (t) =
   t.like(await t.throwsAsync(device.reset()), { code: 'EAGAIN', hint: undefined });
 });
 
-test('hotReset() passes the connections of the other devices', (t) => {
+test('hotReset() passes the connections of the other devices to the back end', (t) => {
   const { device, script } = openFake();
   const second = new FakeConnection();
   second.name = 'fake:second';
@@ -208,7 +208,7 @@ test('hotReset() passes the connections of the other devices', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('a PASID with more than 20 bits is refused', (t) => {
+test('attachPasid() refuses a PASID with more than 20 bits', (t) => {
   const { device, script } = openFake();
   device.attachPasid(0xf_ffff);
   device.detachPasid(0);

@@ -34,7 +34,7 @@ test('one wake delivers an interrupt to each signalled vector, in order', (t) =>
   ]);
 });
 
-test('a delivery reports the number of interrupts with counts, and 1n without counts', (t) => {
+test('a delivery reports the number of interrupts with the option `counts`, and 1n without', (t) => {
   const { msix, set, a } = withVectors(1);
   const counted = msix.request(1, { counts: true });
   t.is(set.slots.get(set.slotOf(counted.eventfd))?.counted, true);
@@ -58,7 +58,7 @@ test('one event set contains the vectors of all interrupt indexes', (t) => {
   t.deepEqual([...set.slots.keys()], [0, 1, 2]);
 });
 
-test('if a listener closes another vector, that vector gets no interrupt in this wake', (t) => {
+test('if a listener closes another vector, the closed vector delivers no interrupt in this wake', (t) => {
   const { a, b, c, set } = withVectors(3);
   const log: string[] = [];
   a.on('interrupt', () => {
@@ -71,7 +71,7 @@ test('if a listener closes another vector, that vector gets no interrupt in this
   t.deepEqual(log, ['a', 'c']);
 });
 
-test('a new vector does not get the signal of a vector closed in the same wake', (t) => {
+test('a new vector does not receive the signal of a vector that was closed in the same wake', (t) => {
   const { a, b, msix, set } = withVectors(2);
   const log: string[] = [];
   let fresh: Vector | undefined;
@@ -148,7 +148,7 @@ test('a vector keeps the process alive only while it has a listener', (t) => {
   t.false(set.referenced);
 });
 
-test('unref() works before and after a listener is added', (t) => {
+test('unref() of a vector can be called before or after a listener is added', (t) => {
   const { a, b, set, script } = withVectors(2);
   a.unref();
   a.on('interrupt', () => undefined);
@@ -172,7 +172,7 @@ test('closing a vector or removing its listeners lets the process end', (t) => {
   b.removeAllListeners();
   t.false(set.referenced);
   b.on('interrupt', () => undefined);
-  t.true(set.referenced, 'listeners are still counted');
+  t.true(set.referenced, 'a listener added after removeAllListeners() keeps the process alive');
   b.removeAllListeners('interrupt');
   t.false(set.referenced);
   b.on('interrupt', () => undefined);
@@ -180,7 +180,7 @@ test('closing a vector or removing its listeners lets the process end', (t) => {
   t.false(set.referenced);
 });
 
-test('once() of a vector and once() of node:events both get one interrupt', async (t) => {
+test('a listener added by once() of a vector or by once() of node:events receives one interrupt', async (t) => {
   const { a, set } = withVectors(1);
   const counts: bigint[] = [];
   a.once('interrupt', (count) => counts.push(count));
@@ -216,14 +216,14 @@ test('an aborted signal makes next() fail with the abort reason', async (t) => {
   t.is(await a.next({ signal: new AbortController().signal }), 1n);
 });
 
-test('closing the vector makes a waiting next() fail with ECANCELED', async (t) => {
+test('closing the vector makes a pending next() fail with ECANCELED', async (t) => {
   const { a } = withVectors(1);
   const waiting = a.next();
   a.close();
   await t.throwsAsync(waiting, { code: 'ECANCELED', message: /msix vector 0 was closed/ });
 });
 
-test('interrupts that arrive during the loop body are one delivery', async (t) => {
+test('an iteration delivers the interrupts that arrive during the loop body as one delivery', async (t) => {
   const { a, set } = withVectors(1, { counts: true });
   set.fireCounted([a.eventfd, 1n]);
   const seen: bigint[] = [];
@@ -233,7 +233,7 @@ test('interrupts that arrive during the loop body are one delivery', async (t) =
       set.fireCounted([a.eventfd, 3n]);
     },
     () => {
-      // This interrupt arrives while the loop waits.
+      // This interrupt arrives while the loop waits for an interrupt.
       void setImmediate().then(() => {
         set.fireCounted([a.eventfd, 4n]);
       });
@@ -295,7 +295,7 @@ test('interrupts that arrive before a break are kept for next()', async (t) => {
   t.is(await counted.next(), 2n);
 });
 
-test('without counts next() returns 1n for several pending interrupts', async (t) => {
+test('without the option `counts`, next() returns 1n for several pending interrupts', async (t) => {
   const { a, set } = withVectors(1);
   set.fire(a.eventfd);
   set.fire(a.eventfd);
@@ -308,7 +308,7 @@ test('without counts next() returns 1n for several pending interrupts', async (t
   }
 });
 
-test("'close' is emitted after the eventfd is closed", async (t) => {
+test("a vector emits 'close' after its eventfd is closed", async (t) => {
   const { a, connection } = withVectors(1);
   const closed = once(a, 'close');
   a.close();

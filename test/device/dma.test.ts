@@ -7,7 +7,7 @@ import { Script } from './fake-script.js';
 
 const MIB = 2 ** 20;
 
-test('allocate() maps new memory at the lowest address except 0', async (t) => {
+test('allocate() maps new memory at the lowest free IOVA above 0', async (t) => {
   const { device, script } = openFake();
   const buffer = await device.dma.allocate(5000);
   t.deepEqual(script.take(), ['ranges', 'allocate 8192 false', 'map 0x1000 8192 flags=3 offset=0']);
@@ -22,7 +22,7 @@ test('allocate() maps new memory at the lowest address except 0', async (t) => {
   t.deepEqual(device.dma.ranges(), [{ start: 0n, end: 0xfedf_ffffn }]);
 });
 
-test('the access option sets the flags of the mapping', (t) => {
+test('the option `access` sets the flags of the mapping', (t) => {
   const { device, script } = openFake();
   device.dma.allocateSync(1, { access: 'read' });
   device.dma.allocateSync(1, { access: 'write' });
@@ -48,7 +48,7 @@ test('with huge pages, the size and the IOVA are multiples of the huge page size
   );
 });
 
-test('the iova option sets the address, and an address in use is refused', async (t) => {
+test('the option `iova` selects the IOVA, and an IOVA that is in use is refused', async (t) => {
   const { device, script } = openFake();
   t.is((await device.dma.allocate(4096, { iova: 0n })).iova, 0n);
   t.is(device.dma.allocateSync(4096, { iova: 0xfedf_f000n }).iova, 0xfedf_f000n);
@@ -109,7 +109,7 @@ test('wrong arguments are refused before any call to the back end', async (t) =>
   t.deepEqual(script.take(), []);
 });
 
-test('free() unmaps the buffer, then releases the memory, and is idempotent', (t) => {
+test('free() unmaps the buffer and then releases the memory; a second call has no effect', (t) => {
   const { device, script, space } = openFake();
   const buffer = device.dma.allocateSync(4096);
   const { bytes } = buffer;
@@ -147,7 +147,7 @@ test('if unmapping fails, the memory stays allocated and free() can be called ag
   t.true(space.memories[0]?.released);
 });
 
-test('if a mapping fails, the memory and the address are released', async (t) => {
+test('if a mapping fails, the memory and the IOVA are released', async (t) => {
   const { device, script, space } = openFake();
   for (const kind of ['map', 'allocate']) {
     script.fail(kind, new VfioError({ code: 'ENOMEM' }));
@@ -176,7 +176,7 @@ test('ENOSPC: no address is free; ENOTSUP: the device has no IOVA ranges', async
   t.throws(() => none.device.dma.allocateSync(1, { iova: 0n }), { code: 'ENOTSUP' });
 });
 
-test('concurrent calls of allocate() get different addresses', async (t) => {
+test('concurrent calls of allocate() return buffers with different IOVAs', async (t) => {
   const { device } = openFake();
   const buffers = await Promise.all([1, 2, 3].map(() => device.dma.allocate(4096)));
   t.deepEqual(

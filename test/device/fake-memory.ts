@@ -28,7 +28,7 @@ export class FakeAddressSpace implements AddressSpace {
   usable: IovaRange[] = [{ start: 0n, end: 0xfedf_ffffn }];
   readonly mapped = new Map<bigint, bigint>();
   readonly memories: FakeMemory[] = [];
-  /** Each function completes one pending mapping. */
+  /** Functions that each complete one pending mapping. */
   readonly gates: (() => void)[] = [];
   gated = false;
 

@@ -13,7 +13,7 @@ export class Script {
     this.#failures.push({ kind, nth, error });
   }
 
-  /** Records a call, and throws if the call must fail. */
+  /** Records a call, and throws if a test made the call fail. */
   enter(kind: string, ...details: unknown[]): void {
     if (this.closed) throw new Error(`'${kind}' after the connection was closed`);
     this.calls.push([kind, ...details].join(' '));

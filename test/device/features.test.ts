@@ -3,7 +3,7 @@ import { VfioError } from '../../lib/errors.js';
 import { openFake } from './fake.js';
 import { FakeEventfd } from './fake-events.js';
 
-test('probe() probes each direction separately', (t) => {
+test('probe() checks separately whether a feature can be read and written', (t) => {
   const { device, script } = openFake();
   t.deepEqual(device.features.probe(11), { get: true, set: true });
   t.deepEqual(script.take(), ['feature 0x5000b []', 'feature 0x6000b []']);
@@ -32,7 +32,7 @@ test('get() reads the data of a feature, and set() writes the data', (t) => {
   ]);
 });
 
-test('an ENOTTY error gets a hint, and other errors stay unchanged', (t) => {
+test('an ENOTTY error of a feature gets a hint, and other errors stay unchanged', (t) => {
   const { device, script } = openFake();
   script.fail('feature', new VfioError({ code: 'ENOTTY', syscall: 'VFIO_DEVICE_FEATURE' }));
   const unknown = t.throws(() => device.features.get(9, 8), { instanceOf: VfioError });

@@ -36,7 +36,7 @@ test('a write that sets Initiate FLR of Advanced Features counts as a reset', (t
   t.deepEqual(resets, ['reset']);
 });
 
-test('a write of other bits or to a function without FLR does not count as a reset', (t) => {
+test('a write of other bits, or to a function without FLR, does not count as a reset', (t) => {
   const { device, resets } = open({});
   device.config.write16(EXPRESS + 8, 0x7fff);
   device.config.write16(EXPRESS + 10, 0x8000);
@@ -52,7 +52,7 @@ test('a write of other bits or to a function without FLR does not count as a res
   t.deepEqual(resets, []);
 });
 
-test('a write that cannot reset the function causes no read', (t) => {
+test('if a write cannot reset the function, the library makes no additional read', (t) => {
   const { device, script } = open({});
   script.take();
   device.config.write16(0x04, 0x0006);

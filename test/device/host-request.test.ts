@@ -15,7 +15,7 @@ function openWithDefault() {
 
 const warning = async () => (await once(process, 'warning'))[0] as Error & { code?: string };
 
-test.serial('by default REQ closes the device and emits a warning', async (t) => {
+test.serial('by default, REQ closes the device and emits a warning', async (t) => {
   const { device, connection, defaultEventfd, script } = openWithDefault();
   t.false(connection.set.referenced);
   const vector = device.interrupts.msix.request(0);
@@ -30,7 +30,7 @@ test.serial('by default REQ closes the device and emits a warning', async (t) =>
   t.regex(error.hint ?? '', /The host requested the device back/);
 });
 
-test.serial('by default REQ also closes a device that has an open poller', async (t) => {
+test.serial('by default, REQ also closes a device that has an open poller', async (t) => {
   const { device, connection, defaultEventfd } = openWithDefault();
   const poller = device.interrupts.poll();
   connection.set.queue.push([[connection.set.slotOf(defaultEventfd), 1n]]);
@@ -53,7 +53,7 @@ test('after REQ closes the device, other vectors of the same wake get no deliver
   t.true(device.closed);
 });
 
-test('a requested REQ vector replaces the default until the vector is closed', (t) => {
+test('a requested REQ vector replaces the default REQ vector until it is closed', (t) => {
   const { device, connection, script, defaultEventfd } = openWithDefault();
   script.take();
   const vector = device.interrupts.req.request();
@@ -90,7 +90,7 @@ test('if the request of the REQ vector fails, the default vector stays bound', (
   device.close();
 });
 
-test('closing the device closes the REQ vector and does not restore the default', (t) => {
+test('closing the device closes the REQ vector and does not restore the default REQ vector', (t) => {
   const { device, script, connection } = openWithDefault();
   const vector = device.interrupts.req.request();
   script.take();
@@ -106,7 +106,7 @@ test('closing the device closes the REQ vector and does not restore the default'
   ]);
 });
 
-test('a device without REQ has no default vector', (t) => {
+test('a device without REQ has no default REQ vector', (t) => {
   const { device, script } = openFake(({ irqs }) => {
     irqs[4] = { count: 0, flags: 0 };
   });

@@ -10,7 +10,7 @@ function withIntx(options = {}) {
 
 const UNMASK = 'irqs intx none|unmask 0+1';
 
-test('request() watches the eventfd before the kernel enables INTx', (t) => {
+test('request() adds the eventfd to the event set before the kernel enables INTx', (t) => {
   const { script, device, vector } = withIntx();
   t.deepEqual(script.take().slice(-2), ['set.add 0 plain', 'irqs intx eventfd|trigger 0+1 [e0]']);
   t.true(device.interrupts.intx.active);
@@ -39,7 +39,7 @@ test('INTx is unmasked even if a listener throws', (t) => {
   t.deepEqual(script.take(), ['set.wait -1', UNMASK]);
 });
 
-test('if a listener throws and the unmask fails, both errors are thrown', (t) => {
+test('if a listener throws and the unmask fails, the two errors are thrown together', (t) => {
   const { script, device, vector, set } = withIntx();
   vector.on('interrupt', () => {
     script.fail('irqs', new VfioError({ code: 'EIO' }));
@@ -54,7 +54,7 @@ test('if a listener throws and the unmask fails, both errors are thrown', (t) =>
   );
 });
 
-test('INTx is not unmasked after a listener has closed the vector or the device', (t) => {
+test('if a listener closes the vector or the device, INTx is not unmasked', (t) => {
   for (const what of ['vector', 'device'] as const) {
     const fake = withIntx();
     fake.vector.on('interrupt', () => {
@@ -67,7 +67,7 @@ test('INTx is not unmasked after a listener has closed the vector or the device'
   }
 });
 
-test('with autoUnmask false, the program masks and unmasks INTx', (t) => {
+test('with autoUnmask: false, the program itself masks and unmasks INTx', (t) => {
   const { script, vector, set } = withIntx({ autoUnmask: false });
   vector.on('interrupt', () => undefined);
   script.take();
@@ -79,7 +79,7 @@ test('with autoUnmask false, the program masks and unmasks INTx', (t) => {
   t.deepEqual(script.take(), ['irqs intx none|mask 0+1', UNMASK, 'irqs intx none|trigger 0+1']);
 });
 
-test('with autoUnmask false, next() gets an interrupt', async (t) => {
+test('with autoUnmask: false, next() returns an interrupt', async (t) => {
   const { vector, set } = withIntx({ autoUnmask: false });
   set.fire(vector.eventfd);
   t.is(await vector.next(), 1n);
@@ -104,7 +104,7 @@ test('after a successful resample(), the library no longer unmasks INTx after a 
   t.true(connection.eventfds.every(({ closed }) => closed));
 });
 
-test('closing the vector disables INTx, so that INTx does not block MSI', (t) => {
+test('closing the vector disables INTx, so that MSI can be enabled', (t) => {
   const { script, device, vector } = withIntx();
   script.take();
   vector.close();
@@ -179,7 +179,7 @@ test('ERR and REQ can be requested while MSI-X is active', async (t) => {
   t.is(req.vector, undefined);
 });
 
-test('if the kernel answers EINVAL for ERR, the count of ERR is 0', (t) => {
+test('if the kernel returns EINVAL for ERR, the number of ERR vectors is 0', (t) => {
   const { device, script } = openFake();
   script.fail('getIrqInfo', new VfioError({ code: 'EINVAL' }));
   t.is(device.interrupts.err.count, 0);

@@ -16,7 +16,7 @@ test('allocate() returns the lowest free address, but never 0', (t) => {
   t.is(allocator.allocate(PAGE, PAGE), 3n * PAGE);
 });
 
-test('the first address is equal to the alignment, because 0 is never allocated', (t) => {
+test('the first allocated IOVA is equal to the alignment, because IOVA 0 is never allocated', (t) => {
   const allocator = new IovaAllocator(X86);
   t.is(allocator.allocate(PAGE, 1n << 30n), 1n << 30n);
   t.is(allocator.allocate(PAGE, 1n << 21n), 1n << 21n);
@@ -40,7 +40,7 @@ test('adjacent ranges are joined into one range', (t) => {
   t.is(allocator.allocate(0x2000n, PAGE), 0x1000n);
 });
 
-test('the last page of a 64-bit address space can be reserved', (t) => {
+test('the allocator can reserve the last page of a 64-bit address space', (t) => {
   const allocator = new IovaAllocator([{ start: 0n, end: (1n << 64n) - 1n }]);
   t.true(allocator.reserve((1n << 64n) - PAGE, PAGE));
   t.false(allocator.reserve((1n << 64n) - PAGE, PAGE));
@@ -48,7 +48,7 @@ test('the last page of a 64-bit address space can be reserved', (t) => {
   t.is(allocator.allocate(1n << 62n, 1n << 62n), 1n << 62n);
 });
 
-test('an allocator without ranges allocates nothing', (t) => {
+test('an allocator without IOVA ranges allocates no address', (t) => {
   const allocator = new IovaAllocator([]);
   t.true(allocator.isEmpty);
   t.is(allocator.allocate(PAGE, PAGE), null);
@@ -82,7 +82,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('free' as const), which: fc.nat(1000) }),
 );
 
-test('random allocations are aligned and do not overlap, and free() frees each of them', (t) => {
+test('random allocations are aligned and do not overlap, and free() frees each allocation', (t) => {
   const ranges = [
     { start: 0n, end: 0x7_ffffn },
     { start: 0x10_0000n, end: 0x10_ffffn },
@@ -130,7 +130,7 @@ test('random allocations are aligned and do not overlap, and free() frees each o
   );
 });
 
-test('if ranges overlap or are unsorted, each address is still allocated only once', (t) => {
+test('if IOVA ranges overlap or are unsorted, each address is still allocated only once', (t) => {
   const allocator = new IovaAllocator([
     { start: 0x5000n, end: 0x6fffn },
     { start: 0x1000n, end: 0x2fffn },

@@ -1,5 +1,5 @@
-// Physical messages on mock devices of three kernels: a kernel with MSI_NOVIRT, a kernel where the
-// same feature number is DMA_BUF, and a kernel without that number.
+// Tests physical messages on mock devices of three kernels. In the first kernel, feature 11 is
+// MSI_NOVIRT. In the second kernel, feature 11 is DMA_BUF. The third kernel has no feature 11.
 import { once } from 'node:events';
 import test from 'ava';
 import { openDeviceSync, VfioError } from 'vfio/mock';
@@ -20,7 +20,7 @@ const openMsi = () =>
   });
 const einval = () => new OwnError({ code: 'EINVAL' });
 
-test('reading messages.support does not enable MSI_NOVIRT', (t) => {
+test('a read of messages.support does not enable MSI_NOVIRT', (t) => {
   using nvme = openDeviceSync('mock:nvme?kernel=6.12');
   t.deepEqual(nvme.messages.support, {
     msix: { method: 'msix-table', ready: true, reason: null },
@@ -49,7 +49,7 @@ test('each requested MSI-X vector has its own message', (t) => {
   t.regex(none.hint ?? '', /use MSI-X/);
 });
 
-test('reading a message while memory decode is off gives EIO', (t) => {
+test('while memory decode is off, reading a message gives EIO', (t) => {
   using device = openDeviceSync('mock:nvme');
   device.interrupts.msix.request(0);
   device.config.update('command', { memory: 0 });
@@ -58,7 +58,7 @@ test('reading a message while memory decode is off gives EIO', (t) => {
   t.true(device.messages.read('msix', 0).remapped);
 });
 
-test('after novirt.enable(), MSI registers show the physical message and drop writes', (t) => {
+test('after novirt.enable(), the MSI registers contain the physical message and drop writes', (t) => {
   using device = openDeviceSync(NOVIRT);
   const { config, messages } = device;
   config.set('msi.address', 0xfee0_0000);
@@ -88,7 +88,7 @@ test('overwriting the MSI capability does not change the physical message', (t) 
   t.deepEqual(device.messages.read('msi', 3), before);
 });
 
-test('after the device is closed, every use of messages gives EBADF', (t) => {
+test('after the device is closed, every use of device.messages gives EBADF', (t) => {
   const device = openDeviceSync(NOVIRT);
   const { messages } = device;
   messages.novirt.enable();
@@ -206,7 +206,7 @@ test('the feature number can be changed until MSI_NOVIRT is enabled', (t) => {
     },
     { code: 'EBUSY' },
   );
-  // Feature 3, LOW_POWER_ENTRY, can also be set but not read.
+  // Feature 3 (LOW_POWER_ENTRY) can be set but not read, like MSI_NOVIRT.
   for (const number of [3, 10, 65536, 11.5]) {
     t.throws(
       () => {
@@ -217,7 +217,7 @@ test('the feature number can be changed until MSI_NOVIRT is enabled', (t) => {
   }
 });
 
-test('isRemapped() checks the message on Intel and the IOMMU on AMD', (t) => {
+test('isRemapped() checks the message on Intel hosts, and the IOMMU on AMD hosts', (t) => {
   const of = (address: bigint, name: string | null, unsafeInterrupts = false) =>
     isRemapped({ address, data: 0 }, { name, unsafeInterrupts });
   t.true(of(0xfee0_02f8n, 'dmar0'));

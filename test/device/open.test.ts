@@ -44,7 +44,7 @@ function api() {
   return { mock, real, ...deviceApi([mock, real]) };
 }
 
-test('the back end that owns the name opens it', async (t) => {
+test('openDevice() uses the back end whose pattern matches the device name', async (t) => {
   const { mock, real, openDevice, openDeviceSync } = api();
   const device = await openDevice('mock:nvme', { via: 'group' });
   t.is(device.via, 'cdev');
@@ -73,7 +73,7 @@ test('an unknown name gives ENODEV, and the hint explains valid names', async (t
   t.throws(() => openDeviceSync('nvme0'), { code: 'ENODEV', message });
 });
 
-test('a name with vendor ID and device ID opens the real function with these IDs', async (t) => {
+test('openDevice() of a vendor ID and a device ID opens the real function with these IDs', async (t) => {
   const { real, mock, openDevice, resolveName } = api();
   const nic = (name: string) => ({ name, vendorId: 0x8086, deviceId: 0x10d3 }) as PciFunction;
   const found = [nic('0000:01:00.0'), { ...nic('0000:02:00.0'), deviceId: 0x1533 }];
@@ -100,14 +100,14 @@ test('resolveName() returns a complete name unchanged', (t) => {
   t.throws(() => resolveName('nvme0'), { code: 'ENODEV' });
 });
 
-test("without the kernel back end, the hint for a real address is to import 'vfio'", (t) => {
+test("without the kernel back end, the hint for a real address advises to import 'vfio'", (t) => {
   const { openDeviceSync } = deviceApi([new FakeBackend('mock', MOCK)]);
   const error = t.throws(() => openDeviceSync('0000:01:00.0'), { instanceOf: VfioError });
   t.notRegex(error.message, /address of a PCI function/);
   t.regex(error.hint ?? '', /import from 'vfio'/);
 });
 
-test('a name that is not a string gives a TypeError', async (t) => {
+test('openDevice() of a name that is not a string gives a TypeError', async (t) => {
   const { mock, openDevice, openDeviceSync } = api();
   t.throws(() => openDeviceSync(1 as never), { instanceOf: TypeError });
   await t.throwsAsync(openDevice(undefined as never), { instanceOf: TypeError });

@@ -26,7 +26,7 @@ test('while a poller is open, listeners run inside wait() and spin()', (t) => {
   t.true(set.referenced);
 });
 
-test('a second poller, a wrong timeout and a call on a closed poller are refused', (t) => {
+test('a second poller, a wrong timeout, and a call of a closed poller are refused', (t) => {
   const { device, script } = withVectors(1);
   const poller = device.interrupts.poll();
   t.throws(() => device.interrupts.poll(), { code: 'EBUSY' });
@@ -46,7 +46,7 @@ test('a second poller, a wrong timeout and a call on a closed poller are refused
   });
 });
 
-test('a listener added while a poller is open keeps the process alive afterwards', (t) => {
+test('a listener added while a poller is open keeps the process alive after the poller is closed', (t) => {
   const { device, connection, script } = openFake();
   const poller = device.interrupts.poll();
   const vector = device.interrupts.msix.request(0);
@@ -87,7 +87,7 @@ test('if a listener calls wait() or spin() of its own device, the call gives EDE
   const { device, a, b, set } = withVectors(2);
   const log: unknown[] = [];
   a.on('interrupt', () => {
-    // A wait in a listener would overwrite the signals that are not yet delivered.
+    // A call of wait() in a listener would overwrite the signals that are not yet delivered.
     using poller = device.interrupts.poll();
     t.throws(() => poller.wait(0), { code: 'EDEADLK' });
     t.throws(() => poller.spin(0), { code: 'EDEADLK' });

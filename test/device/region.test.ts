@@ -48,7 +48,7 @@ test('device.regions omits regions of size 0, and reads the info of each region 
   t.deepEqual(script.take(), []);
 });
 
-test('a region index or BAR number out of range is refused', (t) => {
+test('region() and bar() refuse a number that is out of range', (t) => {
   const { device, script } = open();
   t.is(device.bar(4).size, 0n);
   t.throws(() => device.region(8), { code: 'EINVAL' });
@@ -60,7 +60,7 @@ test('a region index or BAR number out of range is refused', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('flags and capabilities of a region are decoded', (t) => {
+test('a region decodes its flags and capabilities', (t) => {
   const { device } = open();
   t.like(device.bar(0), {
     readable: true,
@@ -92,7 +92,7 @@ test('map() maps the whole region or whole pages of the region', (t) => {
   ]);
 });
 
-test('map() refuses a wrong offset or length before any call', (t) => {
+test('map() refuses a wrong offset or length before any call to the back end', (t) => {
   const { device, script } = open();
   const bar = device.bar(0);
   script.take();
@@ -155,7 +155,7 @@ test('map() gives EINVAL if the region is missing or cannot be mapped', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('read, write, load and store call the back end once', (t) => {
+test('read(), write(), load() and store() each call the back end once', (t) => {
   const { device, script } = open();
   const bar = device.bar(0);
   script.take();
@@ -171,7 +171,7 @@ test('read, write, load and store call the back end once', (t) => {
   ]);
 });
 
-test('read, write, load and store refuse wrong arguments before any call', (t) => {
+test('read(), write(), load() and store() refuse wrong arguments before any call to the back end', (t) => {
   const { device, script } = open();
   const bar = device.bar(0);
   script.take();
@@ -239,7 +239,7 @@ test('ioeventfd() binds and removes an eventfd, and refuses wrong arguments', (t
   t.deepEqual(script.take(), []);
 });
 
-test('closing the device closes every window that V8 has not freed', async (t) => {
+test('closing the device closes every window that still exists', async (t) => {
   const handle = new Handle(new FakeConnection());
   const windows = new Windows(handle);
   const closed: number[] = [];

@@ -75,7 +75,7 @@ function request(number: number): void {
     if (random(200) === 0) churn(random(4) === 0 ? number : random(count));
     if (random(20) === 0) {
       result.thrown++;
-      throw new Error('a listener that fails');
+      throw new Error('error thrown by a listener');
     }
   });
 }
@@ -94,7 +94,7 @@ function churn(number: number): void {
 }
 
 process.on('uncaughtException', (error) => {
-  if (error.message !== 'a listener that fails') throw error;
+  if (error.message !== 'error thrown by a listener') throw error;
   result.uncaught++;
 });
 
@@ -125,7 +125,7 @@ if (mode === 'loop') {
 }
 storm.join();
 
-// The threads have stopped. Deliver all pending interrupts. Their listeners can still close and
+// The threads have stopped. Deliver all pending interrupts. The listeners can still close and
 // request vectors.
 {
   using poller = device.interrupts.poll();

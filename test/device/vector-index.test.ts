@@ -6,9 +6,7 @@ import { Script } from './fake-script.js';
 
 const irqCalls = (script: Script) => script.take().filter((call) => call.startsWith('irqs'));
 
-/**
- * Gives the device `count` MSI-X vectors with NORESIZE. Linux before 6.5 sets this flag for MSI-X.
- */
+/** Gives the device `count` MSI-X vectors with the flag NORESIZE, as Linux before 6.5 does. */
 const withNoresize = (count: number) => (connection: FakeConnection) => {
   connection.irqs[2] = { count, flags: 9 };
 };
@@ -19,7 +17,7 @@ test('each interrupt index reports its number of vectors', (t) => {
   t.deepEqual([intx.count, msi.count, msix.count, err.count, req.count], [1, 4, 8, 1, 1]);
   t.deepEqual([msi.noresize, msix.noresize], [true, false]);
   t.deepEqual([msi.active, msix.active, intx.active], [false, false, false]);
-  t.is(script.take().length, 5, 'each index is read once');
+  t.is(script.take().length, 5, 'the information about each interrupt index is read only once');
 });
 
 test('without NORESIZE, each request adds one vector to the enabled index', (t) => {
@@ -86,7 +84,7 @@ for (const refusal of [3, new VfioError({ code: 'ENOSPC' })]) {
       { code: 'EINVAL' },
     );
     msix.enable({ vectors: 3 });
-    t.deepEqual(script.take(), [], 'no vector is disabled');
+    t.deepEqual(script.take(), [], 'a refused enable() disables no vector');
     t.truthy(msix.vector(2));
   });
 
@@ -103,7 +101,7 @@ for (const refusal of [3, new VfioError({ code: 'ENOSPC' })]) {
   });
 }
 
-test('if the host has fewer vectors than announced, ENOSPC reports the available number', (t) => {
+test('if the host has fewer vectors than the kernel announced, the ENOSPC error states how many', (t) => {
   const { device, script, connection } = openFake();
   const { msi, intx } = device.interrupts;
   connection.irqAnswers.push(1, 1);
@@ -129,7 +127,7 @@ test('if the host has fewer vectors than announced, ENOSPC reports the available
   t.notThrows(() => intx.request());
 });
 
-test('a second ENOSPC of the kernel is thrown unchanged', (t) => {
+test('if SET_IRQS fails with ENOSPC twice, the second error is thrown unchanged', (t) => {
   const { device, connection } = openFake();
   const spent = new VfioError({ code: 'ENOSPC', syscall: 'VFIO_DEVICE_SET_IRQS' });
   connection.irqAnswers.push(spent, spent);
@@ -153,7 +151,7 @@ test('without NORESIZE, a positive return value of SET_IRQS gives ENOSPC', (t) =
   t.is(irqCalls(script).length, 2);
 });
 
-test('if the kernel refuses to enable MSI with EINVAL, the library does not try again', (t) => {
+test('if the kernel refuses to enable MSI with EINVAL, the library does not retry', (t) => {
   const { device, connection, script } = openFake();
   connection.irqAnswers.push(new VfioError({ code: 'EINVAL' }));
   t.throws(() => device.interrupts.msi.request(0), { code: 'EINVAL' });
@@ -199,7 +197,7 @@ test('a second request of the same vector gives EBUSY', (t) => {
   t.deepEqual(script.take(), []);
 });
 
-test('while one of INTx, MSI and MSI-X is active, requesting another gives EBUSY', (t) => {
+test('while one of INTx, MSI and MSI-X is active, a request of another index gives EBUSY', (t) => {
   const { device, script } = openFake();
   const { intx, msi, msix } = device.interrupts;
   msix.request(0);
@@ -240,7 +238,7 @@ test('if a step of a request fails, the earlier steps are undone', (t) => {
     'eventfd.close 2',
   ]);
   t.is(msix.vector(1), undefined);
-  t.true(msix.active, 'it was enabled before');
+  t.true(msix.active, 'an index that was enabled before stays enabled');
   t.is(connection.set.slots.size, 0);
   t.notThrows(() => msix.request(1));
 });
@@ -258,7 +256,7 @@ test('if the first request fails, the index is disabled again', (t) => {
   t.true(connection.eventfds.every(({ closed }) => closed));
 });
 
-test('closing a vector does not close an eventfd of the program', (t) => {
+test('closing a vector does not close an eventfd that the program passed to request()', (t) => {
   const { device, connection } = openFake();
   const eventfd = new FakeEventfd(connection.script, 99);
   const vector = device.interrupts.msix.request(0, { eventfd });
@@ -375,7 +373,7 @@ test('trigger(), getAffinity() and setAffinity() pass the number of the vector',
   t.deepEqual(script.take(), []);
 });
 
-test('a closed vector throws EBADF on use', async (t) => {
+test('every use of a closed vector throws EBADF', async (t) => {
   const { device, script } = openFake();
   const vector = device.interrupts.msix.request(2);
   vector.close();

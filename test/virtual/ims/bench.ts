@@ -8,7 +8,7 @@ import {
 } from 'vfio/mock';
 import { FakeHost, FakeIms } from './fake-ims.js';
 
-/** Eventfds and event sets of the mock. No interrupt fires during a call of the library. */
+/** Creates eventfds and event sets of the mock. No interrupt fires during a call of the library. */
 export const NO_STEPS = {
   step: () => undefined,
   createEventfd,
@@ -33,7 +33,7 @@ export function dsa(
   return { host, device, domain };
 }
 
-/** Creates an eventfd. Each signal of the eventfd calls a function. */
+/** Creates an eventfd that calls a function at each signal. */
 export function onSignal(signal: () => void): Eventfd {
   return { fd: null, signal, read: () => 0n, close: () => undefined };
 }

@@ -4,7 +4,7 @@ import { dsa } from './bench.js';
 
 const ENOSPC = { instanceOf: VfioError, code: 'ENOSPC' };
 
-test('a quota of slots limits its owner and no other owner', (t) => {
+test('a quota of slots limits only the owner of the account', (t) => {
   const budget = new Budget({ quota: { slots: 2 } });
   budget.setQuota('big', { slots: 5 });
   const { domain } = dsa(8);
@@ -16,14 +16,14 @@ test('a quota of slots limits its owner and no other owner', (t) => {
   t.throws(() => domain.allocate({ account: big }), ENOSPC);
   t.deepEqual([small.usage.slots, big.usage.slots, domain.used], [2, 5, 7]);
   domain.allocate();
-  t.throws(() => domain.allocate(), ENOSPC, 'no slot is left');
+  t.throws(() => domain.allocate(), ENOSPC, 'the domain has no free slot');
   first.free();
   first.free();
   t.is(small.usage.slots, 1);
   t.is(domain.allocate({ account: small }).index, first.index);
 });
 
-test('host vectors are charged to owners and to the CPU with the fewest vectors', (t) => {
+test('each host vector is charged to its owner and placed on the CPU with the fewest vectors', (t) => {
   const budget = new Budget({ quota: { vectors: 3 }, cpus: { ids: [0, 1, 4], vectors: 2 } });
   const { host, domain } = dsa(8);
   const [a, b] = [budget.account('a'), budget.account('b')];
@@ -52,16 +52,24 @@ test('host vectors are charged to owners and to the CPU with the fewest vectors'
   t.deepEqual(vectors[0]?.getAffinity(), [4]);
   t.throws(() => vectors[2]?.setAffinity([1]), ENOSPC);
   vectors[2]?.setAffinity([4]);
-  t.deepEqual(vectors[2]?.getAffinity(), [4], 'a vector may stay on its CPU');
+  t.deepEqual(
+    vectors[2]?.getAffinity(),
+    [4],
+    'a vector can stay on its CPU even if the CPU is full',
+  );
   host.offline = 0;
   t.throws(() => vectors[2]?.setAffinity([0]), { code: 'EINVAL' });
-  t.deepEqual([...budget.cpuUsage().values()], [0, 2, 2], 'the charge stays on the old CPU');
+  t.deepEqual(
+    [...budget.cpuUsage().values()],
+    [0, 2, 2],
+    'after a failed setAffinity(), the vector still counts for the old CPU',
+  );
   vectors[1]?.close();
   t.deepEqual([...budget.cpuUsage().values()], [0, 1, 2]);
   t.is(a.usage.vectors, 2);
 });
 
-test('a vector that the host refuses is not charged', (t) => {
+test('if the host refuses a vector, the vector is not charged to the account', (t) => {
   const budget = new Budget({ cpus: { ids: [0], vectors: 10 } });
   const { domain } = dsa(8, {}, 1);
   const account = budget.account('a');

@@ -17,7 +17,7 @@ interface Entry {
   vector: number | null;
   masked: boolean;
   pending: boolean;
-  /** Whether the pending interrupt is from a previous owner or a revoked cookie. */
+  /** Whether the pending interrupt was caused by a previous owner or by a revoked cookie. */
   stale: boolean;
   revoked: boolean;
 }
@@ -32,7 +32,7 @@ const FREE: Entry = {
   revoked: false,
 };
 
-/** The model of an interrupt message store: which interrupts are sent, and to which eventfds. */
+/** The model of an interrupt message store. The model computes the eventfd of each interrupt. */
 class Rules {
   readonly slots: Entry[] = Array.from({ length: SLOTS }, () => ({ ...FREE }));
   /** Number of the eventfd that each host vector signals. */
@@ -57,7 +57,8 @@ class Rules {
   }
 
   /**
-   * Completes work that names a slot. The PASID of the work is not always allowed to use the slot.
+   * Completes work that requests the interrupt of a slot. Work with a PASID that differs from the
+   * slot's PASID is refused.
    */
   complete(index: number, pasid: Cookie): void {
     const slot = this.slots[index];
@@ -67,7 +68,7 @@ class Rules {
     this.sendPending(slot);
   }
 
-  /** Calls a function with a slot, if the slot is in use. */
+  /** Calls a function with a slot if the slot is in use. */
   on(index: number, what: (slot: Entry) => string): string {
     const slot = this.slots[index];
     if (slot?.owner == null) return 'free';
@@ -132,7 +133,7 @@ function agree(m: Rules, { sent, bench, vectors, accounts }: Real): void {
   if (got !== expected) throw new Error(`sent ${got}, not ${expected}`);
   sent.length = 0;
   m.sent.length = 0;
-  if (bench.device.liveChanges > 0) throw new Error('a slot was changed while live');
+  if (bench.device.liveChanges > 0) throw new Error('a slot was changed while unmasked');
   accounts.forEach(({ usage }, owner) => {
     if (usage.slots !== m.used(owner)) throw new Error(`'${OWNERS[owner] ?? ''}' is miscounted`);
   });
@@ -171,7 +172,7 @@ const commands: fc.Arbitrary<Command>[] = [
       (m) =>
         m.on(n, (slot) => {
           // If the slot has a host vector, the pending interrupt is sent to an unread eventfd.
-          // Otherwise the interrupt stays pending.
+          // Without a host vector, the interrupt stays pending.
           const kept = slot.pending && slot.vector === null;
           Object.assign(slot, { ...FREE, pending: kept });
           return 'ok';
@@ -292,7 +293,7 @@ const commands: fc.Arbitrary<Command>[] = [
   ),
 ];
 
-test('slots behave like the model for any sequence of commands', (t) => {
+test('the slots of an ImsDomain behave like the model for any sequence of commands', (t) => {
   const { numRuns, maxCommands } = RUNS;
   fc.assert(
     fc.property(fc.commands(commands, { maxCommands, size: 'max' }), (sequence) => {

@@ -18,14 +18,15 @@ const PASID_ENABLE = 8;
 type Steps = Pick<Schedule, 'step' | 'createEventfd' | 'createEventSet'>;
 
 /**
- * Interrupts of a host. A message signals the eventfd that is bound to the address of the message.
+ * A fake host with interrupts. A message signals the eventfd that is bound to the message's
+ * address.
  */
 export class FakeHost implements HostVectors {
   readonly #bound = new Map<bigint, Eventfd>();
   readonly affinity = new Map<bigint, readonly number[]>();
   /** Number of a CPU that is offline. */
   offline = -1;
-  /** Number of messages to an address without an eventfd. */
+  /** Number of messages that were sent to an address without an eventfd. */
   blocked = 0;
   #next = 0n;
   binds = 0;
@@ -103,7 +104,7 @@ export class FakeHost implements HostVectors {
   }
 
   /**
-   * Handles the messages sent before the call, frees the old handler, then requests the new
+   * Handles the messages that were sent before, then frees the old handler and requests the new
    * handler.
    */
   #bind(address: bigint, target: Eventfd): void {
@@ -119,7 +120,7 @@ export class FakeHost implements HostVectors {
 
 /**
  * A device with the interrupt message store of DSA: 16 bytes for each slot, and read-only pending
- * bits. Work names a slot and has the PASID of its submitter.
+ * bits. Work contains the index of a slot and the PASID of its submitter.
  */
 export class FakeIms {
   readonly words: Uint32Array;
@@ -176,7 +177,10 @@ export class FakeIms {
     return (this.control(slot) & IGNORE) !== 0 || this.pasid(slot) === pasid;
   }
 
-  /** Completes work that names a slot. @returns whether the interrupt was permitted */
+  /**
+   * Completes work that requests the interrupt of a slot. @returns whether the interrupt was
+   * permitted
+   */
   complete(slot: number, pasid: number | null): boolean {
     if (!this.permits(slot, pasid)) {
       this.refused++;

@@ -24,7 +24,7 @@ function virtual(vectors = 4) {
   return { pasids, cookies, events, msixPerm, refuse: (value: boolean) => (refuse = value) };
 }
 
-test('a write sets the host PASID as the cookie of its vector', (t) => {
+test('a write to MSIX_PERM sets the host PASID as the cookie of the vector', (t) => {
   const { pasids, cookies, msixPerm, events } = virtual();
   pasids.bind(0xfffff, 0xabcde);
   msixPerm.write(8, 4, perm(0xfffff));
@@ -44,14 +44,14 @@ test('a write sets the host PASID as the cookie of its vector', (t) => {
   t.deepEqual(events, []);
 });
 
-test('undefined bits read zero, and the ignore bit has no effect', (t) => {
+test('undefined bits of MSIX_PERM read zero, and the ignore bit has no effect', (t) => {
   const { cookies, msixPerm } = virtual();
   msixPerm.write(0, 4, 0x0000_0ff7);
   t.is(msixPerm.read(0, 4), 4);
   t.deepEqual([...cookies], [[0, 100]]);
 });
 
-test('misaligned or narrow writes are dropped; misaligned or narrow reads return all ones', (t) => {
+test('MSIX_PERM drops misaligned or narrow writes; misaligned or narrow reads return all ones', (t) => {
   const { cookies, msixPerm } = virtual();
   msixPerm.write(8, 2, 8);
   msixPerm.write(9, 4, 8);
@@ -65,7 +65,7 @@ test('misaligned or narrow writes are dropped; misaligned or narrow reads return
   t.is(msixPerm.size, 32);
 });
 
-test('an entry with an unknown PASID reads as written, is stale and emits an event', (t) => {
+test('an entry with an unknown PASID keeps its written value, becomes stale and emits an event', (t) => {
   const { pasids, cookies, msixPerm, events } = virtual();
   msixPerm.write(8, 4, perm(7));
   t.is(cookies.size, 0);
@@ -73,7 +73,7 @@ test('an entry with an unknown PASID reads as written, is stale and emits an eve
   t.is(msixPerm.read(8, 4), perm(7));
   t.true(msixPerm.stale(1));
   pasids.bind(7, 70);
-  t.true(msixPerm.stale(1), 'the entry is stale until the guest writes it again');
+  t.true(msixPerm.stale(1), 'an entry stays stale until the guest writes the entry again');
   msixPerm.write(8, 4, perm(7));
   t.false(msixPerm.stale(1));
   t.is(cookies.get(1), 70);
@@ -90,7 +90,7 @@ test('an entry is stale if the cookie of its vector cannot be set', (t) => {
   t.true(msixPerm.stale(0));
 });
 
-test('a reset sets the default PASID for every entry that was written', (t) => {
+test('a reset of MSIX_PERM sets the default PASID for every entry that was written', (t) => {
   const { pasids, cookies, msixPerm } = virtual();
   pasids.bind(1, 10);
   msixPerm.write(16, 4, perm(1));
@@ -100,7 +100,7 @@ test('a reset sets the default PASID for every entry that was written', (t) => {
   t.is(msixPerm.read(16, 4), 0);
 });
 
-test('a PASID that is already bound cannot be bound again', (t) => {
+test('PasidMap refuses to bind a PASID that is already bound', (t) => {
   const pasids = new PasidMap(5);
   pasids.bind(1, 10);
   for (const [guest, host] of [

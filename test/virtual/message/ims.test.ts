@@ -1,4 +1,4 @@
-// IMS domains on open devices. Messages are read from the MSI-X table or by MSI_NOVIRT.
+// Tests IMS domains on open devices. The messages are read from the MSI-X table or by MSI_NOVIRT.
 import test from 'ava';
 import {
   createEventfd,
@@ -18,7 +18,7 @@ import { ENTRIES, LAYOUT, RAISE, SENT, STORE } from './wlan.js';
 
 const PENDING = { offset: 12, bits: 2 } as const;
 
-test('MSI with MSI_NOVIRT: a slot of the device raises a virtual vector', (t) => {
+test('with MSI_NOVIRT, a slot that contains an MSI message raises a virtual vector', (t) => {
   using device = openDeviceSync('mock:wlan#ims');
   device.config.update('command', { memory: 1, bus_master: 1 });
   const early = t.throws(() => messageVectors(device), { instanceOf: VfioError, code: 'ENOTSUP' });
@@ -67,7 +67,7 @@ for (const [how, reset] of [
     },
   ],
 ] as const) {
-  test(`slots are restored after a reset by ${how}`, async (t) => {
+  test(`the slots of an IMS domain are restored after a reset by ${how}`, async (t) => {
     using device = openDeviceSync(`mock:wlan#ims-${how}`);
     device.config.update('command', { memory: 1, bus_master: 1 });
     device.messages.novirt.enable();
@@ -131,7 +131,7 @@ test('an IMS domain works on an unmodified kernel if the MSI-X table can be mapp
   target.close();
 });
 
-test('refresh() updates a message that the host has changed', (t) => {
+test('domain.refresh() updates a slot with a message that the host has changed', (t) => {
   using device = openDeviceSync('mock:nvme#moved');
   let message = { address: 0xfee0_0000n, data: 0x25 };
   using hostVectors = closing(new DeviceHostVectors(device.connection, { message: () => message }));
@@ -151,7 +151,7 @@ test('refresh() updates a message that the host has changed', (t) => {
   target.close();
 });
 
-test('a reset restores the slots, and each failed restore of a slot emits an event', async (t) => {
+test('after a reset, each slot is restored; a failed restore of a slot emits an event', async (t) => {
   using device = openDeviceSync('mock:wlan#failed');
   device.messages.novirt.enable();
   using hostVectors = closing(messageVectors(device));

@@ -1,5 +1,6 @@
-// Tests of private interrupt sources with both methods. The method `message` uses spare MSI
-// vectors. The method `set-irqs` needs a kernel driver with an interrupt index for the sources.
+// Tests private interrupt sources with the methods `message` and `set-irqs`. The method `message`
+// uses spare MSI vectors. The method `set-irqs` needs a kernel driver with an interrupt index for
+// the sources.
 import test from 'ava';
 import { PrivateSources, VfioError } from 'vfio/mock';
 import { openWlan, STORE, taken } from './wlan.js';
@@ -10,7 +11,7 @@ for (const [method, settings] of [
   ['message', ''],
   ['set-irqs', 'variant=on&novirt=off'],
 ] as const) {
-  test(`${method}: each source has a vector of its own`, async (t) => {
+  test(`${method}: each private source signals its own vector`, async (t) => {
     const { device, registers, store, raise } = openWlan(t, settings);
     const table = method === 'message' ? device.interrupts.msi : null;
     const sources = new PrivateSources(device, { store, spare: SPARE });
@@ -27,7 +28,7 @@ for (const [method, settings] of [
     const next = three.next();
     raise(3);
     t.is(await next, 1n);
-    t.is(table?.vector(0), undefined, 'no vector of the table is used');
+    t.is(table?.vector(0), undefined, 'a private source does not use the vector with its number');
 
     t.throws(() => sources.request(3), { instanceOf: VfioError, code: 'EBUSY' });
     three.close();
@@ -39,7 +40,7 @@ for (const [method, settings] of [
     t.deepEqual(taken(again, nine), [1n, 0n]);
   });
 
-  test(`${method}: the sources survive a reset`, async (t) => {
+  test(`${method}: the private sources still signal their vectors after a reset`, async (t) => {
     const { device, store, raise } = openWlan(t, settings);
     const sources = new PrivateSources(device, { store, spare: SPARE });
     const vector = sources.request(0);
@@ -49,7 +50,7 @@ for (const [method, settings] of [
   });
 }
 
-test('message: a request fails with ENOSPC after the last spare vector', (t) => {
+test('method message: if no spare vector is left, a request fails with ENOSPC', (t) => {
   const { device, store } = openWlan(t);
   const twice = { index: 'msi', vectors: [16, 16] } as const;
   t.is(new PrivateSources(device, { store, spare: twice }).count, 1);
@@ -73,7 +74,7 @@ test('set-irqs: MSI vectors and private sources work at the same time', (t) => {
   t.deepEqual(taken(vector, source), [0n, 1n]);
 });
 
-test('message: the vector is released if its message cannot be read', (t) => {
+test('method message: if the message of a vector cannot be read, the vector is released', (t) => {
   const { device, store } = openWlan(t, 'novirt=off');
   const sources = new PrivateSources(device, { store, spare: SPARE });
   t.throws(() => sources.request(0), { instanceOf: VfioError, code: 'ENOTSUP' });

@@ -1,4 +1,4 @@
-// Tests of a rewriter of virtual messages, on the private registers of mock:wlan.
+// Tests `MessageRewriter` on the private message registers of mock:wlan.
 import test from 'ava';
 import fc from 'fast-check';
 import { MessageRewriter, type Message, recognizeMsi, recognizeTable } from 'vfio/mock';
@@ -32,7 +32,7 @@ function openRewriter(wlan: Wlan, unmatched: 'pass' | 'refuse' = 'refuse') {
 
 const guest = (vector: number): Message => ({ ...GUEST, data: GUEST.data + vector });
 
-test('the device gets the physical message, and the driver reads the virtual message', (t) => {
+test('the device receives the physical message, and the driver reads the virtual message', (t) => {
   const wlan = openWlan(t);
   const { rewriter, events, program } = openRewriter(wlan);
   wlan.device.interrupts.msi.enable({ vectors: 32 });
@@ -49,7 +49,7 @@ test('the device gets the physical message, and the driver reads the virtual mes
   t.deepEqual(taken(vector), [1n]);
 });
 
-test('no part of an incomplete message reaches the device', (t) => {
+test('the rewriter writes no part of an incomplete message to the device', (t) => {
   const wlan = openWlan(t);
   const { rewriter } = openRewriter(wlan);
   wlan.device.interrupts.msi.request(0);
@@ -65,7 +65,7 @@ test('no part of an incomplete message reaches the device', (t) => {
   t.like(wlan.device.messages.read('msi', 0), wlan.store.read(0));
 });
 
-test('if a word is written in pieces, no incomplete word reaches the device', (t) => {
+test('if a driver writes a word in pieces, only the complete word reaches the device', (t) => {
   const wlan = openWlan(t);
   const { rewriter, events } = openRewriter(wlan, 'pass');
   wlan.device.interrupts.msi.request(0);
@@ -81,7 +81,7 @@ test('if a word is written in pieces, no incomplete word reaches the device', (t
   t.like(wlan.device.messages.read('msi', 0), wlan.store.read(0));
 });
 
-test('unmasking an entry completes its message', (t) => {
+test('unmasking an entry ends its message, so the rewriter writes the physical message', (t) => {
   const wlan = openWlan(t);
   const { rewriter, events, program } = openRewriter(wlan);
   wlan.device.interrupts.msi.enable({ vectors: 32 });
@@ -99,7 +99,7 @@ test('unmasking an entry completes its message', (t) => {
   t.deepEqual(taken(one, two), [1n, 1n]);
 });
 
-test('a message without a vector emits an event, and only `pass` writes the message', (t) => {
+test('a message that matches no vector emits an event; only `pass` writes the message', (t) => {
   for (const unmatched of ['refuse', 'pass'] as const) {
     const wlan = openWlan(t);
     const { events, program } = openRewriter(wlan, unmatched);
@@ -111,7 +111,7 @@ test('a message without a vector emits an event, and only `pass` writes the mess
   }
 });
 
-test('a message of an unrequested vector emits an event, and refresh() tries again', (t) => {
+test('a message of a vector that is not requested emits an event; refresh() retries the message', (t) => {
   const wlan = openWlan(t);
   const { rewriter, events, program } = openRewriter(wlan);
   program(0, guest(0));
@@ -128,7 +128,7 @@ test('a message of an unrequested vector emits an event, and refresh() tries aga
   t.deepEqual(taken(vector), [0n]);
 });
 
-test('recognizeTable finds the vector of each entry', (t) => {
+test('recognizeTable() finds the vector of each message in a table', (t) => {
   const recognize = recognizeTable(() => [
     [3, { address: 1n, data: 7 }],
     [4, { address: 2n, data: 7 }],
@@ -137,7 +137,7 @@ test('recognizeTable finds the vector of each entry', (t) => {
   t.is(recognize({ address: 2n, data: 8 }), null);
 });
 
-test('an access that is misaligned, too wide or outside of the store is refused', (t) => {
+test('the rewriter refuses an access that is misaligned, too wide or outside of the store', (t) => {
   const { rewriter } = openRewriter(openWlan(t));
   for (const [offset, width] of [
     [ENTRIES * 16, 4],

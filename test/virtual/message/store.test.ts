@@ -1,4 +1,5 @@
-// Private copies of MSI messages in mock:wlan. The device sends the message that an entry contains.
+// Tests `MessageStore` on mock:wlan, which sends the messages that the entries of the store
+// contain.
 import { once } from 'node:events';
 import test from 'ava';
 import { type MessageStoreOptions, MessageStore, openDeviceSync, VfioError } from 'vfio/mock';
@@ -6,7 +7,7 @@ import { ENTRIES, LAYOUT, openWlan, STORE, taken } from './wlan.js';
 
 const msi = (vector: number) => ({ index: 'msi', vector }) as const;
 
-test('a filled entry raises its own vector and no other vector', (t) => {
+test('an entry that fill() wrote raises its own vector and no other vector', (t) => {
   const { device, store, raise } = openWlan(t);
   device.interrupts.msi.enable({ vectors: 32 });
   const seven = device.interrupts.msi.request(7);
@@ -21,7 +22,7 @@ test('a filled entry raises its own vector and no other vector', (t) => {
   t.deepEqual(store.source(3), msi(7));
 });
 
-test('verify finds an entry with a wrong message, and refresh fixes it', (t) => {
+test('verify() finds an entry with a wrong message, and refresh() corrects the entry', (t) => {
   const { device, registers, store, raise } = openWlan(t);
   const vector = device.interrupts.msi.request(0);
   store.fill(0, msi(0));
@@ -47,7 +48,7 @@ test('an interrupt of a masked entry is delivered when the entry is unmasked', (
   t.deepEqual(taken(vector), [1n]);
 });
 
-test('an entry is silent between the release and the next request of its vector', (t) => {
+test('an entry sends no message between the release and the next request of its vector', (t) => {
   const { device, store, raise } = openWlan(t);
   device.interrupts.msi.enable({ vectors: 2 });
   const first = device.interrupts.msi.request(1);
@@ -56,13 +57,13 @@ test('an entry is silent between the release and the next request of its vector'
   raise(0);
   t.deepEqual(store.verify(), []);
   const second = device.interrupts.msi.request(1);
-  // The device held the interrupt that was raised while the entry was silent.
+  // The device kept the interrupt that was raised while the entry was masked.
   t.deepEqual(taken(second), [1n]);
   raise(0);
   t.deepEqual(taken(second), [1n]);
 });
 
-test('disabling an interrupt index silences the entries of its vectors', (t) => {
+test('disabling an interrupt index clears or masks the entries of its vectors', (t) => {
   const { device, store, raise } = openWlan(t);
   device.interrupts.msi.request(0);
   store.fill(0, msi(0));
@@ -77,7 +78,7 @@ test('disabling an interrupt index silences the entries of its vectors', (t) => 
   t.deepEqual(taken(vector), [1n]);
 });
 
-test('entries are written again after a reset of the device', async (t) => {
+test('the store writes its entries again after a reset of the device', async (t) => {
   const { device, registers, store, raise } = openWlan(t);
   const vector = device.interrupts.msi.request(0);
   store.fill(2, msi(0));
@@ -93,7 +94,7 @@ test('entries are written again after a reset of the device', async (t) => {
   t.deepEqual(taken(vector), [1n]);
 });
 
-test('entries are written again after a reset through configuration space', (t) => {
+test('the store writes its entries again after a reset through configuration space', (t) => {
   const { device, store, raise } = openWlan(t);
   const vector = device.interrupts.msi.request(0);
   store.fill(2, msi(0));
@@ -108,7 +109,7 @@ test('entries are written again after a reset through configuration space', (t) 
   t.deepEqual(taken(vector), [1n]);
 });
 
-test('watch fixes an entry that was overwritten', async (t) => {
+test('watch() corrects an entry that was overwritten', async (t) => {
   const { device, registers, store, raise } = openWlan(t);
   const vector = device.interrupts.msi.request(0);
   store.fill(0, msi(0));
@@ -121,7 +122,7 @@ test('watch fixes an entry that was overwritten', async (t) => {
   store.unwatch();
 });
 
-test('close silences the filled entries', (t) => {
+test('after close(), the entries of the store send no messages', (t) => {
   const { device, store, raise } = openWlan(t);
   const vector = device.interrupts.msi.request(0);
   store.fill(0, msi(0));
@@ -132,7 +133,7 @@ test('close silences the filled entries', (t) => {
   t.throws(() => store.read(0), { instanceOf: VfioError, code: 'EBADF' });
 });
 
-test('words are written in order, and silencing clears an entry without a mask bit', (t) => {
+test('fill() writes the words in order, and a released vector clears an entry without a mask bit', (t) => {
   const writes: number[] = [];
   const words = new Uint32Array(8);
   const device = openDeviceSync('mock:wlan#order');
@@ -173,7 +174,7 @@ test('words are written in order, and silencing clears an entry without a mask b
   );
 });
 
-test('a wrong argument is refused before anything is written', (t) => {
+test('the store refuses a wrong argument before the first write', (t) => {
   const { device, store } = openWlan(t);
   const make = (options: Partial<MessageStoreOptions>) => () =>
     new MessageStore(device, {
@@ -204,7 +205,7 @@ test('a wrong argument is refused before anything is written', (t) => {
   t.is(store.read(0).address, 0n);
 });
 
-test('a message that is invalid or that the device cannot store is not written', (t) => {
+test('the store refuses an invalid message, and fails with EIO while memory decode is off', (t) => {
   const { device, registers, store } = openWlan(t);
   device.interrupts.msi.request(0);
   store.fill(0, msi(0));
@@ -235,7 +236,7 @@ test('a message that is invalid or that the device cannot store is not written',
   });
 });
 
-test('fill fails with ENOTSUP on a kernel without MSI_NOVIRT', (t) => {
+test('fill() fails with ENOTSUP on a kernel without MSI_NOVIRT', (t) => {
   const { device, store } = openWlan(t, 'novirt=off');
   device.interrupts.msi.request(0);
   const error = t.throws(

@@ -19,7 +19,7 @@ export interface Wlan {
   readonly device: PciDevice;
   readonly registers: RegisterWindow;
   readonly store: MessageStore;
-  /** Fires a private source of the device. */
+  /** Raises the interrupt of a private source of the device. */
   readonly raise: (source: number) => void;
 }
 
@@ -41,13 +41,13 @@ export function openWlan(t: ExecutionContext, settings = ''): Wlan {
   });
   const raise = (source: number) => {
     registers.write32(RAISE, source);
-    // A read makes sure that the device has executed the write.
+    // This read returns only after the device has executed the write.
     registers.read32(SENT);
   };
   return { device, registers, store, raise };
 }
 
-/** Reads the eventfds of vectors. */
+/** Reads the eventfds of vectors and returns the counts. */
 export function taken(...vectors: { eventfd: { read(): bigint } }[]): bigint[] {
   return vectors.map(({ eventfd }) => eventfd.read());
 }

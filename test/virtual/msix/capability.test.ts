@@ -5,7 +5,7 @@ import { emulated, ENABLE, FUNCTION_MASK, tableOf } from './guest.js';
 const CAPABILITIES = 0x34;
 const STATUS = 0x06;
 
-test('the decoder of configuration space reads the capability', (t) => {
+test('pci.details() decodes the virtual MSI-X capability', (t) => {
   const msix = tableOf(2048, {
     table: { bar: 2, offset: 0x8000 },
     pba: { bar: 4, offset: 0x10008 },
@@ -27,7 +27,7 @@ test('the decoder of configuration space reads the capability', (t) => {
   });
 });
 
-test('reads of all widths return the same bytes', (t) => {
+test('reads of the capability with all widths return the same bytes', (t) => {
   const msix = tableOf(5);
   t.is(msix.configRead(0, 4), 0x0004_0011);
   t.is(msix.configRead(2, 2), 4);
@@ -36,7 +36,7 @@ test('reads of all widths return the same bytes', (t) => {
   t.throws(() => msix.configRead(10, 4), { instanceOf: RangeError });
 });
 
-test('only Enable and Function Mask are writable, by every width that contains them', (t) => {
+test('only Enable and Function Mask are writable, by accesses of any width that contain the bits', (t) => {
   const { msix } = emulated(3);
   msix.configWrite(0, 4, 0xffff_ffff);
   t.is(msix.configRead(0, 4), 0xc002_0011);
@@ -45,14 +45,18 @@ test('only Enable and Function Mask are writable, by every width that contains t
   t.is(msix.configRead(4, 4), 0);
   t.is(msix.configRead(8, 4), 0x10000);
   msix.configWrite(2, 1, 0);
-  t.is(msix.configRead(2, 2), ENABLE | FUNCTION_MASK | 2, 'the lower byte has no writable bit');
+  t.is(
+    msix.configRead(2, 2),
+    ENABLE | FUNCTION_MASK | 2,
+    'the lower byte of Message Control has no writable bit',
+  );
   msix.configWrite(3, 1, 0x80);
   t.is(msix.configRead(2, 2), ENABLE | 2);
   msix.configWrite(2, 2, 0);
   t.is(msix.configRead(2, 2), 2);
 });
 
-test('an invalid table or PBA throws a RangeError', (t) => {
+test('creating a capability with an invalid table or PBA throws a RangeError', (t) => {
   const at = (offset: number, bar = 0) => ({ bar, offset });
   const refused = (vectors: number, table: object, pba: object) => {
     t.throws(() => tableOf(vectors, { table, pba } as never), { instanceOf: RangeError });
@@ -67,7 +71,10 @@ test('an invalid table or PBA throws a RangeError', (t) => {
   refused(1, at(2 ** 32 - 8), at(0));
   t.notThrows(() => tableOf(2, { table: at(0), pba: at(32) }));
   t.notThrows(() => tableOf(64, { table: at(8), pba: at(0, 1) }));
-  t.notThrows(() => tableOf(64, { table: at(8), pba: at(0) }), 'the pending bits end at 8');
+  t.notThrows(
+    () => tableOf(64, { table: at(8), pba: at(0) }),
+    'a table at offset 8 does not overlap pending bits that end at offset 8',
+  );
 });
 
 test('the DVSEC reports support of an interrupt message store', (t) => {

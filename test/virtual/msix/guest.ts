@@ -6,7 +6,7 @@ export const FUNCTION_MASK = 0x4000;
 export const CONTROL = 12;
 export const DATA = 8;
 
-/** A guest: accesses to a table, and an eventfd for each vector. */
+/** A guest that accesses an MSI-X table and has an eventfd for each vector. */
 export class Guest {
   readonly eventfds: Eventfd[] = [];
 
@@ -45,7 +45,7 @@ export function tableOf(vectors: number, options: Partial<VirtualMsixOptions> = 
   });
 }
 
-/** Creates a table of emulated vectors with its guest and its software source. */
+/** Creates a table of emulated vectors, the guest of the table and the software source. */
 export function emulated(
   vectors: number,
   options: Partial<VirtualMsixOptions> = {},

@@ -7,7 +7,10 @@ import { Rules, type Sent } from './rules.js';
 
 const VECTORS = 67;
 
-/** The library's table, with a consumer that records each interrupt and its message data. */
+/**
+ * The library's MSI-X table. The consumer of each vector records each interrupt and its message
+ * data.
+ */
 class Real {
   readonly sent: Sent[] = [];
   readonly msix: VirtualMsix;
@@ -66,7 +69,7 @@ function agree(m: Rules, { msix, sent }: Real): void {
   });
 }
 
-// The commands use only five vectors, so several commands hit the same vector. The five vectors are
+// The commands use only five vectors, so several commands use the same vector. The five vectors are
 // the first vector, the last vector, and the vectors next to a border of a 64-bit word.
 const vector = fc.constantFrom(0, 1, 63, 64, VECTORS - 1);
 const data = fc.integer({ min: 0, max: 0xffff });
@@ -164,7 +167,7 @@ const commands = [
   ),
 ];
 
-test('the table behaves like the specification for any sequence of commands', (t) => {
+test('VirtualMsix behaves like the model of the specification for any sequence of commands', (t) => {
   const { numRuns, maxCommands } = RUNS;
   fc.assert(
     fc.property(fc.commands(commands, { maxCommands, size: 'max' }), (sequence) => {

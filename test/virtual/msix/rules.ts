@@ -12,7 +12,7 @@ interface Vector {
 
 /**
  * A simple model of MSI-X, written from the PCI Express Base Specification. Tests compare the
- * library with this model, so the model shares no code with the library.
+ * library with the model, so the model shares no code with the library.
  */
 export class Rules {
   enabled = false;

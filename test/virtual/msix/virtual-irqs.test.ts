@@ -63,12 +63,12 @@ test('unbind masks a vector; bind unmasks the vector and delivers its pending in
   t.is(software.sendSignal(2), 'delivered');
   irqs.setIrqs(bind(2, null));
   t.is(software.sendSignal(2), 'pending');
-  t.is(a.read(), 1n, 'an earlier signal stays readable');
+  t.is(a.read(), 1n, 'unbinding keeps an earlier signal in the eventfd');
   irqs.setIrqs(bind(2, b));
   t.deepEqual([a.read(), b.read()], [0n, 1n]);
 });
 
-test('one eventfd can be bound to several vectors, and disable unbinds all vectors', (t) => {
+test('one eventfd can be bound to several vectors, and disabling MSI-X unbinds all vectors', (t) => {
   const { msix, software, irqs } = device(4);
   const eventfd = createEventfd();
   irqs.setIrqs(bind(0, eventfd, eventfd, null, eventfd));
@@ -103,7 +103,7 @@ test('loopback signals bound vectors, and is refused while MSI-X is disabled', (
   t.deepEqual([eventfds[0].read(), eventfds[1].read()], [1n, 2n]);
 });
 
-test('if one bind of a request fails, all vectors up to the failing vector are unbound', (t) => {
+test('if one bind of SET_IRQS fails, all vectors up to the failing vector are unbound', (t) => {
   const { msix, irqs } = device(4);
   const eventfds = [0, 1, 2, 3].map(() => createEventfd());
   const [a, b, c, d] = eventfds as [Eventfd, Eventfd, Eventfd, Eventfd];
@@ -122,7 +122,7 @@ test('if one bind of a request fails, all vectors up to the failing vector are u
     errno(() => irqs.setIrqs(bind(0, a, 0))),
     'EINVAL',
   );
-  t.false(msix.enabled, 'a failed enabling call disables MSI-X');
+  t.false(msix.enabled, 'if a SET_IRQS call that enables MSI-X fails, MSI-X is disabled again');
 });
 
 test('SET_IRQS returns the number of available vectors if a source has too few vectors', (t) => {
@@ -154,10 +154,7 @@ test('SET_IRQS returns the number of available vectors if a source has too few v
   );
 });
 
-/**
- * A request that both devices receive. Each number names an eventfd. Each device has its own
- * eventfds.
- */
+/** A request that both devices receive. Each number stands for one eventfd of each device. */
 interface Ask {
   readonly set: Omit<IrqSet, 'eventfds'>;
   readonly eventfds?: readonly (number | null)[] | undefined;
@@ -206,7 +203,7 @@ function send(
   }
 }
 
-test('any request has the same result as on vfio-pci of the mock', async (t) => {
+test('any SET_IRQS request has the same result as on the vfio-pci device of the mock', async (t) => {
   let asked = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(ask, { maxLength: 30, size: 'max' }), async (asks) => {

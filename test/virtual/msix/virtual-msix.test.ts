@@ -27,7 +27,7 @@ test('after a reset MSI-X is disabled, every vector is masked, and no vector is 
   t.is(guest.taken(64), 0);
 });
 
-test('misaligned or narrow reads return all ones; misaligned or narrow writes are dropped', (t) => {
+test('the table drops misaligned or narrow writes; misaligned or narrow reads return all ones', (t) => {
   const { msix } = emulated(2);
   for (const width of [1, 2] as const) {
     t.is(msix.tableRead(0, width), 2 ** (8 * width) - 1);
@@ -43,7 +43,7 @@ test('misaligned or narrow reads return all ones; misaligned or narrow writes ar
   t.is(msix.pbaRead(8, 4), ONES, 'the pending bits of 2 vectors have 8 bytes');
 });
 
-test('pending bits cannot be written', (t) => {
+test('a write to the pending bits has no effect', (t) => {
   const { msix, guest, software } = emulated(2);
   guest.control(ENABLE);
   software.sendSignal(1);
@@ -62,7 +62,7 @@ test('reserved bits of Vector Control and of the address stay 0', (t) => {
   t.is(msix.tableRead(CONTROL, 4), 0);
 });
 
-test('signals of a masked vector become pending, and unmask delivers one interrupt', (t) => {
+test('signals of a masked vector become pending, and unmasking delivers one interrupt', (t) => {
   const { msix, guest, software } = emulated(4);
   guest.control(ENABLE);
   guest.unmask(2);
@@ -97,7 +97,7 @@ test('clearing Function Mask delivers the pending interrupts of unmasked vectors
   t.is(msix.pbaRead(0, 8), 2n);
 });
 
-test('enabling MSI-X requests the unmasked vectors; disabled MSI-X delivers nothing', (t) => {
+test('enabling MSI-X requests the unmasked vectors; while disabled, MSI-X delivers no interrupt', (t) => {
   const { msix, guest, software } = emulated(2);
   guest.unmask(0);
   t.is(software.sendSignal(0), 'disabled');
@@ -105,7 +105,7 @@ test('enabling MSI-X requests the unmasked vectors; disabled MSI-X delivers noth
   t.is(msix.state(0), 'idle');
   guest.control(ENABLE);
   t.is(msix.state(0), 'requested');
-  t.is(guest.taken(0), 0, 'a signal while disabled does not become pending');
+  t.is(guest.taken(0), 0, 'a signal while MSI-X is disabled does not become pending');
   t.is(software.sendSignal(0), 'delivered');
   t.is(guest.taken(0), 1);
   guest.control(ENABLE | FUNCTION_MASK);
@@ -113,10 +113,10 @@ test('enabling MSI-X requests the unmasked vectors; disabled MSI-X delivers noth
   guest.control(FUNCTION_MASK);
   t.is(guest.taken(0), 0);
   guest.control(ENABLE);
-  t.is(guest.taken(0), 1, 'a pending interrupt survives a disable');
+  t.is(guest.taken(0), 1, 'a pending interrupt stays pending while MSI-X is disabled');
 });
 
-test('withdraw() clears the pending bit', (t) => {
+test('SoftwareSource.withdraw() clears the pending bit of a vector', (t) => {
   const { msix, guest, software } = emulated(2);
   guest.control(ENABLE);
   software.sendSignal(0);
@@ -137,7 +137,7 @@ test('a delivery uses the latest message, even if one write changes message and 
   msix.tableWrite(16, 8, 0x1_fee0_0000n);
   msix.tableWrite(16 + DATA, 4, 0x41);
   software.sendSignal(1);
-  t.deepEqual(sent, [], 'no route for a masked vector');
+  t.deepEqual(sent, [], 'the route function is not called for a masked vector');
   msix.tableWrite(16 + DATA, 8, 0x42n);
   t.deepEqual(sent, [[1, { address: 0x1_fee0_0000n, data: 0x42 }]]);
   t.is(guest.taken(1), 1);
@@ -145,7 +145,7 @@ test('a delivery uses the latest message, even if one write changes message and 
   t.deepEqual(sent.at(-1), [1, { address: 0x1_fee0_0000n, data: 0x43 }]);
 });
 
-test('the route function can connect the consumer of its vector', (t) => {
+test('the option `route` can be a function that connects a consumer to the vector', (t) => {
   const eventfd = createEventfd();
   const msix = tableOf(1, {
     route: (vector) => {
@@ -166,7 +166,7 @@ test('a signal without a consumer is dropped and counted if the vector is unmask
   msix.connect(0, null);
   t.is(software.sendSignal(0), 'pending');
   guest.unmask(0);
-  t.is(msix.dropped(0), 1, 'the pending interrupt is dropped');
+  t.is(msix.dropped(0), 1, 'unmask drops the pending interrupt');
   t.is(software.sendSignal(0), 'dropped');
   t.is(msix.dropped(0), 2);
   const eventfd = createEventfd();
@@ -223,7 +223,7 @@ test('an unmasked vector that becomes emulated is requested immediately', (t) =>
   t.is(software.sendSignal(1), 'delivered');
 });
 
-test('an unused vector costs less than 200 bytes', (t) => {
+test('an unused vector needs less than 200 bytes of memory', (t) => {
   const { gc } = globalThis;
   if (gc === undefined) {
     t.fail('run with --expose-gc');

@@ -44,7 +44,7 @@ test('the words of a DSA slot are at the offsets that DSA defines', (t) => {
   t.deepEqual([...device.words.subarray(4, 8)], [0, 0, 0, 1]);
 });
 
-test('slots in memory can have any layout', (t) => {
+test('the slots of an ImsDomain in memory can have any layout', (t) => {
   const bytes = new Uint8Array(new ArrayBuffer(100), 4, 96);
   const { host } = dsa(1);
   const domain = new ImsDomain({
@@ -64,7 +64,7 @@ test('slots in memory can have any layout', (t) => {
   t.is(view.getUint32(4, true), 0x00ff_0001);
   view.setUint32(28, 1, true);
   slot.mask();
-  t.true(slot.pending, 'the pending bit of the device is kept');
+  t.true(slot.pending, 'mask() keeps the pending bit that the device has set');
   t.throws(
     () => {
       slot.setCookie(256);
@@ -73,7 +73,7 @@ test('slots in memory can have any layout', (t) => {
   );
 });
 
-test('slots in DMA memory report their changes to the device', async (t) => {
+test('an ImsDomain with slots in DMA memory reports each changed slot by the function `changed`', async (t) => {
   await using device = await openDevice('mock:nvme');
   using buffer = device.dma.allocateSync(4096);
   const changed: number[] = [];
@@ -91,7 +91,7 @@ test('slots in DMA memory report their changes to the device', async (t) => {
   slot.free();
 });
 
-test('slots in registers start at the given offset', async (t) => {
+test('the slots of an ImsDomain in registers start at the given offset', async (t) => {
   await using device = await openDevice('mock:nvme');
   device.config.update('command', { memory: 1 });
   using window = device.bar(0).map();
@@ -106,7 +106,7 @@ test('slots in registers start at the given offset', async (t) => {
   t.throws(() => regionStorage(window, 2), { instanceOf: RangeError });
 });
 
-test('a live slot without mask and pending bits cannot be changed', (t) => {
+test('an unmasked slot without a mask bit and a pending bit cannot be changed', (t) => {
   const { host } = dsa(1);
   const domain = new ImsDomain({
     layout: PLAIN,
@@ -144,7 +144,7 @@ test('a live slot without mask and pending bits cannot be changed', (t) => {
   t.is(slot.read().message.address, other.message.address);
 });
 
-test('an invalid layout throws a RangeError', (t) => {
+test('creating an ImsDomain with an invalid layout throws a RangeError', (t) => {
   const { host } = dsa(1);
   const storage = memoryStorage(new Uint8Array(64));
   for (const change of [

@@ -45,7 +45,7 @@ interface Entry {
  */
 export class FakeVfio {
   readonly calls: IrqSet[] = [];
-  /** Number of handlers freed by disabling the index. */
+  /** Number of handlers that were freed because the index was disabled. */
   torn = 0;
   enabled = false;
   /** Whether the guest's driver has enabled MSI-X. */

@@ -20,15 +20,18 @@ const OTHER = 21;
 
 interface Setting {
   readonly flow: FlowName;
-  /** With one host vector, each consumer also sees the interrupts of the other vector. */
+  /**
+   * Number of host vectors. With one host vector, each consumer also receives the interrupts of the
+   * other vector.
+   */
   readonly hostVectors?: number;
   /** Whether CPUs handle a message with a delay, like the CPUs of a real host. */
   readonly slowCpus?: boolean;
 }
 
 /**
- * A virtual DSA with an MSI-X table and MSIX_PERM. Slots of a device serve the vectors of the
- * virtual DSA.
+ * A virtual DSA with an MSI-X table and MSIX_PERM. Each vector of the virtual DSA uses a slot of a
+ * device.
  */
 class VirtualDsa {
   readonly host: FakeHost;
@@ -70,7 +73,7 @@ class VirtualDsa {
   /** Completes work with the PASID of the vector's slot. */
   fire(vector: number): void {
     const slot = this.source.slotOf(vector);
-    // A driver that has disabled MSI-X submits no work, because the driver has no handle.
+    // While MSI-X is disabled, the driver has no handle and submits no work.
     if (slot === undefined || slot.handle === null || !this.#sending) return;
     this.schedule.fired(vector);
     this.device.complete(slot.index, this.device.pasid(slot.index));
@@ -117,7 +120,7 @@ type Operation = (dsa: VirtualDsa) => void;
 
 /**
  * Operations: enable MSI-X, set a cookie, unmask vectors, add vectors, mask vectors, swap eventfds,
- * and change a cookie in use.
+ * and change the cookie of an active vector.
  */
 const OPERATIONS: readonly Operation[] = [
   (d) => {
@@ -214,7 +217,7 @@ function runner(setting: Setting, operations: readonly Operation[]) {
     turn();
     const { steps } = schedule;
     const verdict = schedule.end();
-    // Vectors that share a host vector also see each other's interrupts.
+    // A consumer also receives the interrupts of vectors that share the host vector.
     if (setting.hostVectors === 1) Object.assign(verdict, { duplicated: 0, wrong: 0 });
     verdict.wrong += virtual.device.liveChanges;
     return { verdict, steps, operations: operations.length };
@@ -232,7 +235,7 @@ for (const setting of SETTINGS) {
   const cpus = slowCpus ? ', slow CPUs' : '';
   const name = `${flow}${cpus}${hostVectors === 1 ? ', shared' : ''}`;
 
-  test(`${name}: no operation on MSI-X, masks, cookies or eventfds loses an interrupt`, (t) => {
+  test(`${name}: operations on MSI-X, masks, cookies and eventfds lose no interrupt`, (t) => {
     const { runs, total, failures } = explore(runner(setting, OPERATIONS), [0, 1]);
     t.log(`${runs} interleavings, ${total.fired} fired, ${total.delivered} delivered`);
     t.deepEqual(failures, []);

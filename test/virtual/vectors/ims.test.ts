@@ -45,7 +45,7 @@ function refuses(t: ExecutionContext, code: string, run: () => void): void {
   t.throws(run, { instanceOf: VfioError, code });
 }
 
-test('an allocated vector has a slot with a handle', (t) => {
+test('a vector that is allocated or requested has a slot with a handle', (t) => {
   const released: number[] = [];
   const handles = {
     request: (index: number) => 0x100 + index,
@@ -63,7 +63,7 @@ test('an allocated vector has a slot with a handle', (t) => {
   t.is(source.slotOf(1), undefined);
   device.complete(2, DEFAULT);
   t.is(guest.taken(3), 1);
-  t.false(complete(3, DEFAULT), 'the handle is not the index of the slot');
+  t.false(complete(3, DEFAULT), 'the device does not accept the handle as the index of a slot');
   msix.reset();
   t.deepEqual(released, [0x101, 0x102]);
   t.is(domain.used, 1);
@@ -85,12 +85,12 @@ test('a cookie can be set before its vector is requested and while the vector is
   guest.mask(1);
   complete(1, 8);
   msix.setCookie(1, 9);
-  t.is(msix.pbaRead(0, 4), 2, 'an interrupt from before the change stays pending');
+  t.is(msix.pbaRead(0, 4), 2, 'an interrupt from before the change of the cookie stays pending');
   guest.unmask(1);
   t.is(guest.taken(1), 1);
   guest.control(0);
   guest.control(ENABLE);
-  t.true(complete(1, 9), 'the cookie survives a disable');
+  t.true(complete(1, 9), 'the cookie stays set while MSI-X is disabled');
   t.throws(
     () => {
       msix.setCookie(1, 2 ** 20);
@@ -166,16 +166,20 @@ test('unbinding a PASID silences its slots and releases their handles', (t) => {
   guest.unmask(2);
   t.deepEqual(failed, [[2, 'ESTALE']]);
   t.deepEqual([guest.taken(1), guest.taken(2)], [0, 0]);
-  t.true(complete(0, DEFAULT), 'other vectors are not affected');
+  t.true(complete(0, DEFAULT), 'vectors with another PASID are not affected');
   pasids.bind(5, 51);
   for (const vector of [1, 2]) perm.write(8 * vector, 4, (5 << 12) | ENABLE_PASID);
-  t.deepEqual([guest.taken(1), guest.taken(2)], [0, 0], 'interrupts of the old PASID are dropped');
+  t.deepEqual(
+    [guest.taken(1), guest.taken(2)],
+    [0, 0],
+    'pending interrupts of the old PASID are dropped',
+  );
   guest.unmask(2);
   for (const vector of [1, 2]) t.true(complete(vector, 51));
   t.deepEqual([guest.taken(0), guest.taken(1), guest.taken(2)], [1, 1, 1]);
 });
 
-test('if a PASID is unbound before its vector is allocated, the vector stays revoked', (t) => {
+test('if a PASID is unbound before its vector is allocated, a request of the vector is refused', (t) => {
   const { pasids, msix, guest, failed, source, complete } = virtual(2);
   pasids.bind(5, 50);
   msix.setCookie(1, 50);
@@ -191,12 +195,16 @@ test('if a PASID is unbound before its vector is allocated, the vector stays rev
   t.is(guest.taken(1), 1);
 });
 
-test('a signal of a shared host vector reaches all its unmasked virtual vectors', async (t) => {
+test('a signal of a host vector reaches all unmasked virtual vectors that share the host vector', async (t) => {
   const { host, guest, msix, complete, source } = virtual(4, { hostVectors: 2 });
   guest.control(ENABLE);
   for (const vector of [0, 1]) guest.unmask(vector);
   complete(0, DEFAULT);
-  t.is(guest.taken(0), 1, 'the only vector of a host vector is bound directly');
+  t.is(
+    guest.taken(0),
+    1,
+    'a virtual vector with its own host vector is signalled without the event loop',
+  );
   for (const vector of [2, 3]) guest.unmask(vector);
   t.is(host.used, 2);
   const shared = source.slotOf(0)?.vector;
@@ -210,7 +218,11 @@ test('a signal of a shared host vector reaches all its unmasked virtual vectors'
   guest.mask(0);
   complete(2, DEFAULT);
   await turn();
-  t.is(msix.pbaRead(0, 4), 0, 'a masked vector does not become pending');
+  t.is(
+    msix.pbaRead(0, 4),
+    0,
+    'the interrupt of another slot does not set the pending bit of a masked vector',
+  );
   t.deepEqual([guest.taken(0), guest.taken(2)], [0, 1]);
   complete(0, DEFAULT);
   t.is(msix.pbaRead(0, 4), 1);
@@ -219,7 +231,7 @@ test('a signal of a shared host vector reaches all its unmasked virtual vectors'
   t.is(guest.taken(0), 1);
 });
 
-test('the interrupt of a slot is served by the CPU of its host vector', (t) => {
+test('the CPU of a slot’s interrupt is the CPU of the slot’s host vector', (t) => {
   const budget = new Budget({ cpus: { ids: [2, 3], vectors: 1 } });
   const account = budget.account('guest');
   const { guest, source, failed } = virtual(3, { account, cpus: [3, 2] });
@@ -233,7 +245,7 @@ test('the interrupt of a slot is served by the CPU of its host vector', (t) => {
   t.deepEqual(account.usage, { slots: 0, vectors: 0 });
 });
 
-test('a request above the quota of a guest fails, and other guests are not affected', (t) => {
+test('a request above the quota of a guest fails; the quota of other guests is not affected', (t) => {
   const budget = new Budget({ quota: { slots: 2 } });
   const { domain } = dsa(8);
   const guests = ['one', 'two'].map((owner) => {
@@ -294,7 +306,7 @@ test('the host vector of a slot without mask bits is never moved', async (t) => 
   t.is(host.used, 0);
 });
 
-test('an interrupt message store uses the MSI-X vectors of a device', async (t) => {
+test('an interrupt message store can use the MSI-X vectors of an open device', async (t) => {
   await using device = await openDevice('mock:nvme');
   device.config.update('command', { memory: 1 });
   using registers = device.bar(0).map();
@@ -318,7 +330,7 @@ test('an interrupt message store uses the MSI-X vectors of a device', async (t) 
   msix.on('failed', (vector) => failed.push(vector));
   guest.control(ENABLE);
   for (const vector of [0, 1, 2]) msix.tableWrite(vector * 16 + CONTROL, 4, 0);
-  t.deepEqual(failed, [2], 'the third vector fails: the host has two');
+  t.deepEqual(failed, [2], 'the third vector fails, because the host has only two vectors');
   const used = [0, 1].map((vector) => source.slotOf(vector)?.read().message);
   t.deepEqual(used, [message(4), message(5)]);
   t.not(used[0]?.address, used[1]?.address);

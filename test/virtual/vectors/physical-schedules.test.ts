@@ -6,7 +6,7 @@ import { explore, type Interleaving, Schedule } from './schedule.js';
 
 const VECTORS = 3;
 
-/** A guest that reports to the schedule which vectors are allowed to deliver. */
+/** A guest that reports to the schedule which vectors are allowed to deliver interrupts. */
 class Driver {
   readonly msix: VirtualMsix;
   readonly vfio: FakeVfio;
@@ -50,9 +50,9 @@ class Driver {
   }
 
   /**
-   * Runs an operation. A vector that the operation unmasks is allowed to deliver from the start of
-   * the operation. A vector that the operation masks is allowed to deliver until the end of the
-   * operation.
+   * Runs an operation. If an operation unmasks a vector, the vector is allowed to deliver from the
+   * start of the operation. If an operation masks a vector, the vector is allowed to deliver until
+   * the end.
    */
   #around(operation: () => void): void {
     const live = this.#control === ENABLE;
@@ -145,11 +145,11 @@ for (const { flow, growable, slowCpus } of [
   { flow: 'upfront', growable: false, slowCpus: true },
 ] as const) {
   for (const [name, operations] of [
-    ['enable, unmask, grow, mask, swap and function mask', OPERATIONS],
-    ['enable, unmask, mask and disable', [...OPERATIONS.slice(0, 4), ...DISABLE]],
+    ['enabling, unmasking, adding, masking and reconnecting vectors', OPERATIONS],
+    ['enabling, unmasking, masking and disabling vectors', [...OPERATIONS.slice(0, 4), ...DISABLE]],
   ] as const) {
     const host = `${growable ? 'growable' : 'NORESIZE'}${slowCpus ? ', slow CPUs' : ''}`;
-    test(`${flow}, ${host}: ${name} lose no interrupt`, (t) => {
+    test(`${flow}, ${host}: ${name} loses no interrupt`, (t) => {
       const options = { vectors: VECTORS, growable, slowCpus };
       const { runs, total, failures } = explore(runner(options, flow, operations), CAUSES);
       t.log(`${runs} interleavings, ${total.fired} fired, ${total.delivered} delivered`);
@@ -160,7 +160,7 @@ for (const { flow, growable, slowCpus } of [
   }
 }
 
-test('no interrupt is lost, whichever bind fails', (t) => {
+test('no interrupt is lost if any one bind fails', (t) => {
   const options = { vectors: VECTORS, growable: true };
   let vfio: FakeVfio | undefined;
   const count = new Schedule(new Map(), () => undefined);

@@ -39,7 +39,7 @@ test('only an unmasked vector is bound to the eventfd of the consumer', (t) => {
   t.is(vfio.torn, 0);
 });
 
-test('a read of the pending bits shows an interrupt before the event loop turns', (t) => {
+test('an interrupt is visible in the pending bits before the event loop turns', (t) => {
   const { vfio, msix, guest } = fake({ vectors: 40, growable: true });
   guest.unmask(35);
   guest.mask(35);
@@ -54,7 +54,7 @@ test('a read of the pending bits shows an interrupt before the event loop turns'
   t.is(guest.taken(35), 1);
 });
 
-test('before the first unmask, an interrupt is pending in the device and in the table', (t) => {
+test('before the first unmask, an interrupt becomes pending in the device and in the virtual table', (t) => {
   const { vfio, msix, guest } = fake({ vectors: 40, growable: true });
   vfio.fire(33);
   t.is(msix.pbaRead(4, 4), 2);
@@ -64,17 +64,17 @@ test('before the first unmask, an interrupt is pending in the device and in the 
 });
 
 for (const growable of [true, false]) {
-  test(`an unmask retries a failed request${growable ? '' : ' (NORESIZE)'}`, (t) => {
+  test(`unmasking a vector retries its failed request${growable ? '' : ' (NORESIZE)'}`, (t) => {
     const { vfio, msix, guest, failed } = fake({ vectors: 4, growable, capacity: 2 });
     for (const vector of [0, 1, 2]) guest.unmask(vector);
     t.deepEqual(failed, [2]);
     t.is(msix.state(2), 'failed');
-    t.is(msix.tableRead(2 * 16 + CONTROL, 4), 0, 'the mask bit reads as it was written');
+    t.is(msix.tableRead(2 * 16 + CONTROL, 4), 0, 'the mask bit stays 0 after the failed request');
     for (const vector of [0, 1, 2]) vfio.fire(vector);
     t.deepEqual([guest.taken(0), guest.taken(1), guest.taken(2)], [1, 1, 0]);
     t.is(msix.pbaRead(0, 4), 4);
     guest.unmask(2);
-    t.deepEqual(failed, [2, 2], 'one event for each attempt');
+    t.deepEqual(failed, [2, 2], 'each failed attempt emits one event');
     vfio.connection.setIrqs({ index: 2, flags: 0x24, start: 0, count: 1, eventfds: [null] });
     guest.unmask(2);
     t.is(msix.state(2), 'requested');
@@ -84,7 +84,7 @@ for (const growable of [true, false]) {
   });
 }
 
-test('a quota limits the vectors in use', (t) => {
+test('a quota limits the number of host vectors of an account', (t) => {
   const account = new Budget({ quota: { vectors: 1 } }).account('guest');
   const { msix, guest, failed } = fake({ vectors: 3, growable: true }, account);
   guest.unmask(0);
@@ -92,7 +92,7 @@ test('a quota limits the vectors in use', (t) => {
   t.deepEqual(failed, [1]);
   t.is(account.usage.vectors, 1);
   guest.mask(0);
-  t.is(account.usage.vectors, 1, 'a masked vector keeps its host vector');
+  t.is(account.usage.vectors, 1, 'masking a vector does not release its host vector');
   msix.reset();
   t.is(account.usage.vectors, 0);
 });
@@ -128,7 +128,7 @@ test('signals of a vector without a consumer are dropped and counted', async (t)
   t.is(eventfd.read(), 1n);
 });
 
-test('each of several sources serves its own range of a table', (t) => {
+test('several sources can serve one table, each with its own range of vectors', (t) => {
   const vfio: FakeVfio = new FakeVfio(new Schedule(new Map(), () => undefined), {
     vectors: 4,
     growable: true,
@@ -162,7 +162,7 @@ test('each of several sources serves its own range of a table', (t) => {
   t.is(msix.state(2), 'idle');
 });
 
-test('a physical source serves one table and has no cookies', async (t) => {
+test('a physical source can be attached to only one table and supports no cookies', async (t) => {
   const connection = await openConnection('mock:nvme');
   using physical = new PhysicalSource(connection);
   tableOf(65).attach(physical);

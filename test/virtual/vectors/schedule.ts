@@ -1,17 +1,17 @@
 import type { Eventfd, EventSet } from 'vfio/mock';
 import { FULL } from '../../full.js';
 
-/** Numbers of interrupts in one run: one number for each result. */
+/** Counts of interrupts and deliveries in one run. */
 export interface Verdict {
   fired: number;
   delivered: number;
-  /** Interrupts without a later delivery on their vector. */
+  /** Interrupts that no later delivery of the same vector reported. */
   lost: number;
   /** Interrupts that the device sent by INTx. */
   redirected: number;
   /**
-   * Deliveries beyond the allowed number. An interrupt allows one delivery. All interrupts of a
-   * masked vector together allow one delivery.
+   * Deliveries beyond the allowed number. Each interrupt of an unmasked vector allows one delivery.
+   * All interrupts of a masked vector together allow one delivery.
    */
   duplicated: number;
   /** Deliveries on a vector that never fired, and deliveries on a masked vector. */
@@ -64,7 +64,7 @@ class StepEventfd implements Eventfd {
  */
 export class Schedule {
   readonly verdict = sum([]);
-  /** The interrupts to fire at each step. */
+  /** For each step, the interrupts that fire at the step. */
   readonly #plan: ReadonlyMap<number, readonly number[]>;
   readonly #fire: (what: number) => void;
   /** Times of the last interrupt and of the last delivery of each vector. */
@@ -74,7 +74,7 @@ export class Schedule {
   readonly #masked = new Set<number>();
   /** Number of deliveries still allowed for each vector. */
   readonly #due = new Map<number, number>();
-  /** Masked vectors that have fired since they were masked. */
+  /** Masked vectors that have fired since the mask. */
   readonly #held = new Set<number>();
   readonly #ready = new Map<StepEventfd, () => void>();
   #time = 0;
@@ -90,14 +90,14 @@ export class Schedule {
     return this.#step;
   }
 
-  /** Marks a step, and fires the interrupts planned for this step. */
+  /** Counts a step, and fires the interrupts that the plan contains for the step. */
   step(): void {
     if (this.#paused) return;
     const now = this.#plan.get(this.#step++) ?? [];
     for (const what of now) this.#fire(what);
   }
 
-  /** Runs an operation. Steps outside of an operation do not count. */
+  /** Runs an operation. Only the steps of an operation are counted. */
   run(operation: () => void): void {
     this.#paused = false;
     this.step();
@@ -107,8 +107,8 @@ export class Schedule {
   }
 
   /**
-   * Records an interrupt that the device sent by a message, by its INTx pin, or by a void message.
-   * The delivery of a void message is optional.
+   * Records an interrupt of the device and how the interrupt was sent: by a message, by the INTx
+   * pin, or by a void message. The delivery of a void message is optional.
    */
   fired(vector: number, way: 'message' | 'pin' | 'void' = 'message'): void {
     this.verdict.fired++;
@@ -127,7 +127,7 @@ export class Schedule {
     if (this.#allow(vector, -1) < 0) this.verdict.duplicated++;
   }
 
-  /** Records that a vector was masked or unmasked: a masked vector must deliver nothing. */
+  /** Records that a vector was masked or unmasked. A masked vector must not deliver interrupts. */
   masked(vector: number, masked: boolean): void {
     if (masked) {
       this.#masked.add(vector);
@@ -214,15 +214,18 @@ export class Schedule {
   }
 }
 
-/** One interleaving of a scenario: the interrupts at each step, and the turns of the event loop. */
+/**
+ * One interleaving of a scenario: the interrupts at each step, and the times at which the event
+ * loop turns.
+ */
 export interface Interleaving {
   readonly plan: ReadonlyMap<number, readonly number[]>;
   readonly turns: (operation: number) => boolean;
 }
 
 /**
- * Runs a scenario in all interleavings with one or two interrupts. Each interrupt is tried at every
- * step. The event loop turns after every operation, after no operation, or after a single
+ * Runs a scenario in all interleavings with one or two interrupts. The interrupts fire at every
+ * step in turn. The event loop turns after every operation, after no operation, or after a single
  * operation. With two interrupts, the short run tries only every fourth step, and never turns the
  * event loop after a single operation.
  *
@@ -230,7 +233,7 @@ export interface Interleaving {
  *   number of operations
  * @param causes - values to pass to the `fire` function of the schedule, one for each series of
  *   runs
- * @param pairs - whether to try interleavings with two interrupts, too
+ * @param pairs - whether to try also interleavings with two interrupts
  */
 export function explore(
   scenario: (interleaving: Interleaving) => { verdict: Verdict; steps: number; operations: number },
