@@ -14,7 +14,7 @@ interface Info {
   capabilities: { name: string; offset: number }[];
 }
 
-test('info prints regions, interrupts, features, DMA, resets and capabilities', async (t) => {
+test('`vfio info` prints regions, interrupts, features, DMA, resets and capabilities', async (t) => {
   const { code, stdout, stderr } = await vfio(['info', 'mock:nvme']);
   t.deepEqual([code, stderr], [0, '']);
   const sections = [...stdout.matchAll(/^\w+$/gm)].map(([name]) => name);
@@ -25,7 +25,7 @@ test('info prints regions, interrupts, features, DMA, resets and capabilities', 
   t.regex(stdout, /^ {2}11 +DMA_BUF +get$/m);
 });
 
-test('info --json describes a device of an older kernel', async (t) => {
+test('`vfio info --json` describes a mock device that emulates an older kernel', async (t) => {
   const { stdout } = await vfio(['info', 'mock:nvme?kernel=6.1', '--json']);
   const info = JSON.parse(stdout) as Info;
   t.is(info.device, 'mock:nvme?kernel=6.1');
@@ -42,7 +42,7 @@ test('info --json describes a device of an older kernel', async (t) => {
   t.true(info.capabilities.some(({ name }) => name === 'msix'));
 });
 
-test('reset prints the time it took', async (t) => {
+test('`vfio reset` prints the duration of the reset', async (t) => {
   const [text, json] = await Promise.all([
     vfio(['reset', 'mock:nvme']),
     vfio(['reset', 'mock:edu', '--json']),
@@ -52,7 +52,7 @@ test('reset prints the time it took', async (t) => {
   t.deepEqual([device, reset], ['mock:edu', true]);
 });
 
-test('the repl has a variable for the device and supports await', async (t) => {
+test('the repl of `vfio repl` has a variable for the device and supports await', async (t) => {
   const input = [
     'bar0.read32(0).toString(16)',
     'device.name',
@@ -82,7 +82,7 @@ test('the repl has a variable for the device and supports await', async (t) => {
 
 const OPENING = [['info'], ['peek', 'bar0', '0'], ['watch'], ['repl'], ['demo'], ['run']] as const;
 
-test('for a missing device, a command prints a one-line error and a hint, and exits with code 1', async (t) => {
+test('a command with a missing device prints a one-line error and a hint, and exits with code 1', async (t) => {
   const outcomes = await Promise.all(
     OPENING.map(([name, ...rest]) => vfio([name, 'mock:nothing', ...rest])),
   );
@@ -101,13 +101,13 @@ test('a malformed device name gives an error with a hint', async (t) => {
   });
 });
 
-test('a wrong size as an option gives a one-line error', async (t) => {
+test('an option with a wrong size gives a one-line error', async (t) => {
   const { code, stdout, stderr } = await vfio(['doctor', '--memory', '64k']);
   t.deepEqual([code, stdout], [2, '']);
   t.is(stderr, "vfio: --memory must be a number such as 4096, 0x1000 or 64M, not '64k'\n");
 });
 
-test('without the addon, a real device gives a one-line error and a mock device works', async (t) => {
+test('without the addon, a real device gives a one-line error, and a mock device can be opened', async (t) => {
   const NODE_OPTIONS = `--import=${new URL('programs/no-addon.js', import.meta.url).href}`;
   const run = async (...args: string[]) => finish(startVfio(args, { NODE_OPTIONS }));
   const doctor = await run('doctor');
@@ -151,7 +151,7 @@ test('a command prints no error if the reader of its output closes the pipe', as
   );
 });
 
-test('colours are used only if requested', async (t) => {
+test('a command prints colours only if the environment requests colours', async (t) => {
   const run = (env: NodeJS.ProcessEnv) => finish(startVfio(['info', 'mock:edu'], env));
   const [pipe, forced, refused] = await Promise.all([
     run({ FORCE_COLOR: undefined }),

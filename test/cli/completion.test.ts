@@ -42,10 +42,7 @@ async function ask(shell: string, program: string, lines: readonly string[]): Pr
   return stdout.trimEnd().split('\n');
 }
 
-/**
- * A typed line and its possible completions. If only one completion is possible, Tab inserts the
- * completion.
- */
+/** A typed line and its possible completions. Tab inserts the only possible completion. */
 const CASES: readonly (readonly [line: string, ...words: string[]])[] = [
   ['vfio pe', 'peek'],
   ['vfio completion f', 'fish'],
@@ -62,7 +59,7 @@ const CASES: readonly (readonly [line: string, ...words: string[]])[] = [
   ['vfio --vers', '--version'],
 ];
 
-test('bash completes every example line', async (t) => {
+test('the completion script completes every example line in bash', async (t) => {
   const file = await scriptFor(t, 'bash');
   if (file === undefined) return;
   const program = `source ${file}
@@ -82,7 +79,7 @@ test('bash completes every example line', async (t) => {
   t.deepEqual([values, same], ['1 2 4 8', '1 2 4 8']);
 });
 
-test('bash replaces only the text after the last colon', async (t) => {
+test('in bash, a completion replaces only the text after the last colon', async (t) => {
   const file = await scriptFor(t, 'bash');
   if (file === undefined) return;
   const program = `source ${file}; COMP_WORDBREAKS=\${COMP_WORDBREAKS//:}
@@ -93,7 +90,7 @@ test('bash replaces only the text after the last colon', async (t) => {
   ]);
 });
 
-test('fish completes every example line', async (t) => {
+test('the completion script completes every example line in fish', async (t) => {
   const file = await scriptFor(t, 'fish');
   if (file === undefined) return;
   const program = `source ${file}
@@ -106,7 +103,7 @@ test('fish completes every example line', async (t) => {
   );
 });
 
-/** Runs zsh on a pseudo terminal and presses Tab. */
+/** Runs zsh on a pseudo terminal and presses Tab after each typed line. */
 const ZSH = `zmodload zsh/zpty
 zpty shell zsh -f -i
 zpty -w shell 'PS1= PS2=; stty -echo; autoload -U compinit; compinit -D -u; source '$FILE
@@ -119,7 +116,7 @@ for line; do
   print -r -- "\${\${out##*<}%%>*}"
 done`;
 
-test('zsh completes every example line', async (t) => {
+test('the completion script completes every example line in zsh', async (t) => {
   const file = await scriptFor(t, 'zsh');
   if (file === undefined) return;
   const program = ZSH.replace("'$FILE", `${file}'`);
@@ -152,7 +149,7 @@ test('each completion script contains every option and every operand of every co
   }
 });
 
-test('an unknown shell is wrong usage', async (t) => {
+test('`vfio completion` reports an unknown shell as a usage error', async (t) => {
   const { code, stdout, stderr } = await vfio(['completion', 'tcsh']);
   t.deepEqual([code, stdout], [2, '']);
   t.is(stderr, "vfio: the shell must be bash or zsh or fish, not 'tcsh'\n");

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { finish, type Outcome, startVfio, vfio } from './vfio.js';
 
-test('config prints decoded registers and the sizes of regions', async (t) => {
+test('`vfio config` prints decoded registers and the sizes of regions', async (t) => {
   const { code, stdout } = await vfio(['config', 'mock:nvme']);
   t.is(code, 0);
   t.regex(stdout, /^mock:nvme 0108: 1b36:0010 \(rev 02\) \(prog-if 02\)$/m);
@@ -13,7 +13,7 @@ test('config prints decoded registers and the sizes of regions', async (t) => {
   t.regex(stdout, /^\tCapabilities: \[40\] MSI-X: Enable- Count=65 Masked-$/m);
 });
 
-test('config --json contains the flags that each capability has', async (t) => {
+test('`vfio config --json` prints the flags of each capability', async (t) => {
   const { stdout } = await vfio(['config', 'mock:nvme', '--json']);
   const { header, capabilities } = JSON.parse(stdout) as {
     header: { vendorId: number };
@@ -26,7 +26,7 @@ test('config --json contains the flags that each capability has', async (t) => {
 
 const NODE_OPTIONS = `--import=${new URL('programs/vpd-card.js', import.meta.url).href}`;
 
-test('vital product data are read through the registers of the VPD capability', async (t) => {
+test('`vfio config` reads vital product data through the registers of the VPD capability', async (t) => {
   const { stdout } = await finish(startVfio(['config', 'mock:vpd-card'], { NODE_OPTIONS }));
   const listed = stdout.slice(stdout.indexOf('\tCapabilities:'));
   t.is(
@@ -47,13 +47,13 @@ async function ofSnapshot(edit: (card: string) => string, ...args: string[]): Pr
   return outcome;
 }
 
-test('for a snapshot, config reports that vital product data are not readable', async (t) => {
+test('for a device made from a snapshot, `vfio config` reports vital product data as unreadable', async (t) => {
   const { code, stdout } = await ofSnapshot((card) => card);
   t.is(code, 0);
   t.true(stdout.endsWith('\tCapabilities: [40] Vital Product Data\n\t\tNot readable\n'));
 });
 
-test('config reports a capability list that contains a loop', async (t) => {
+test('`vfio config` reports a capability list that contains a loop', async (t) => {
   const loop = (card: string) => card.replace('"040: 03 00', '"040: 03 40');
   const { stdout } = await ofSnapshot(loop);
   t.true(stdout.endsWith('\tCapabilities: [40] <chain looped>\n'));
@@ -62,12 +62,12 @@ test('config reports a capability list that contains a loop', async (t) => {
   t.deepEqual(broken, [{ offset: 0x40, extended: false, reason: 'looped' }]);
 });
 
-test('config -x prints a dump for lspci', async (t) => {
+test('`vfio config -x` prints a dump that lspci can read', async (t) => {
   const { stdout } = await vfio(['config', 'mock:edu', '-x']);
   t.regex(stdout, /^00:00\.0 mock:edu\n00: 34 12 e8 11 /);
 });
 
-test('config reads and sets registers and prints the new value', async (t) => {
+test('`vfio config` reads and sets registers, and prints the new value', async (t) => {
   const args = ['config', 'mock:nvme', 'command.bus_master=1', 'COMMAND', 'vendor_id=1234'];
   const { code, stdout } = await vfio(args);
   t.is(code, 0);
@@ -78,7 +78,7 @@ test('config reads and sets registers and prints the new value', async (t) => {
   ]);
 });
 
-test('if the last setting is wrong, config writes no setting', async (t) => {
+test('if the last setting is wrong, `vfio config` writes none of the settings', async (t) => {
   const { code, stdout, stderr } = await vfio(['config', 'mock:nvme', 'COMMAND=7', 'FOO=1']);
   t.is(code, 2);
   t.is(stdout, '');

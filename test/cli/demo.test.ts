@@ -8,7 +8,7 @@ function shape(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, shape(each)]));
 }
 
-test('demo mock:dsa --json prints only vectors and the forged handle', async (t) => {
+test('`vfio demo mock:dsa --json` prints only the vectors and the forged handle', async (t) => {
   const { code, stdout } = await vfio(['demo', 'mock:dsa', '--json']);
   t.is(code, 0);
   const printed: unknown = JSON.parse(stdout);
@@ -27,7 +27,7 @@ test('demo mock:dsa --json prints only vectors and the forged handle', async (t)
   t.like(printed, { forged: { status: 0x19, interrupts: 0 } });
 });
 
-test('the output of demo mock:edu --json begins with a description of the device', async (t) => {
+test('the output of `vfio demo mock:edu --json` begins with a description of the device', async (t) => {
   const { code, stdout } = await vfio(['demo', 'mock:edu', '--json']);
   t.is(code, 0);
   t.like(JSON.parse(stdout), { device: 'mock:edu', ids: '1234:11e8', ok: true });

@@ -6,7 +6,7 @@ import { vfio } from './vfio.js';
 
 const mockDevices = listDevices().map(({ name }) => name);
 
-test('list prints the functions of this machine and the mock devices', async (t) => {
+test('`vfio list` prints the PCI functions of this machine and the mock devices', async (t) => {
   const { code, stdout } = await vfio(['list']);
   t.is(code, 0);
   const [heading = '', ...lines] = stdout.trimEnd().split('\n');
@@ -17,7 +17,7 @@ test('list prints the functions of this machine and the mock devices', async (t)
   t.regex(nvme ?? '', /^mock:nvme +1b36:0010 +vfio-pci +\d+ +ready/);
 });
 
-test('list prints the same names as lspci', async (t) => {
+test('`vfio list` prints the same device names as lspci', async (t) => {
   const { stdout } = await vfio(['list']);
   const titles = new Map<string, string>();
   for (const line of stdout.split('\n')) {
@@ -38,7 +38,7 @@ test('list prints the same names as lspci', async (t) => {
   }
 });
 
-test('list --json contains the reason why a function cannot be opened', async (t) => {
+test('`vfio list --json` states the reason why a function cannot be opened', async (t) => {
   const { stdout } = await vfio(['list', '--json']);
   const found = JSON.parse(stdout) as { name: string; ready: boolean; missing?: string }[];
   let real: string[] = [];

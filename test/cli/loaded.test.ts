@@ -1,5 +1,4 @@
-// These tests check the modules that a command loads, because the run time of a command depends on
-// the machine.
+// Tests which modules a command loads. A test of the run time would depend on the machine.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';
@@ -19,7 +18,7 @@ async function loaded(...args: string[]): Promise<string[]> {
 const within = (modules: readonly string[], ...folders: string[]) =>
   modules.filter((path) => folders.some((folder) => path.startsWith(folder)));
 
-test('--version loads only the command line and the error classes', async (t) => {
+test('`vfio --version` loads only the modules of the command line and the error classes', async (t) => {
   const modules = await loaded('--version');
   t.deepEqual(
     modules.filter((path) => !path.startsWith('cli/')),
@@ -50,7 +49,7 @@ test('a command on a mock device loads neither the kernel back end nor an unused
   t.deepEqual(within(modules, ...others), []);
 });
 
-test('list loads the mock models and the sysfs reader, but no code that opens devices', async (t) => {
+test('`vfio list` loads the mock models and the sysfs reader, but no code that opens devices', async (t) => {
   const modules = await loaded('list');
   const others = ['device/', 'native/', 'backend/mock/vfio/', 'backend/mock/slot', 'ims/'];
   t.deepEqual(within(modules, ...others), []);

@@ -12,7 +12,7 @@ test('the help of every command contains an example of that command', async (t) 
   }
 });
 
-test('--help lists the commands', async (t) => {
+test('`vfio --help` lists the commands', async (t) => {
   const { code, stdout } = await vfio(['--help']);
   t.is(code, 0);
   for (const name of Object.keys(COMMANDS)) t.regex(stdout, new RegExp(`^ {2}${name} `, 'm'));
@@ -28,7 +28,7 @@ test('without a command, vfio prints the list of commands, and an unknown comman
   t.is((await vfio(['constructor'])).code, 2);
 });
 
-test('a command with --help does not run', async (t) => {
+test('a command with the option --help prints its help and does not run', async (t) => {
   const { code, stdout, stderr } = await vfio(['demo', 'mock:nonsense', '--help']);
   t.deepEqual([code, stderr], [0, '']);
   t.regex(stdout, /^vfio demo <device>/);
@@ -51,12 +51,12 @@ test('a failure is printed as one line, followed by a hint on the next line', as
   );
 });
 
-test('vfio writes no colours to a pipe', async (t) => {
+test('a command writes no colours to a pipe', async (t) => {
   const { stdout } = await vfio(['list']);
   t.false(stdout.includes('\u001b'));
 });
 
-test('an unusable output file gives a one-line error before the program starts', async (t) => {
+test('if an output file cannot be written, the command prints an error and starts no program', async (t) => {
   const [directory, output] = await Promise.all([
     vfio(['run', 'mock:edu', '/']),
     vfio(['trace', '-o', '/nonexistent/x', '--', process.execPath, '-e', 'console.log("ran")']),

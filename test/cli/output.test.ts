@@ -30,13 +30,13 @@ for (const args of [
   });
 }
 
-test('run refuses a script without line breaks before the script fills the memory', async (t) => {
+test('`vfio run` refuses an endless line in a script before the line fills the memory', async (t) => {
   const { code, stderr } = await vfio(['run', 'mock:edu', '/dev/zero']);
   t.is(code, 1);
   t.is(stderr, 'vfio: EFBIG: line 1 has more than 269484032 characters\n');
 });
 
-test('a FIFO is refused as a snapshot', async (t) => {
+test('a command refuses a FIFO as a snapshot file', async (t) => {
   const path = join(temporaryFolder(), 'fifo');
   execFileSync('mkfifo', [path]);
   const { code, stderr } = await vfio(['info', `mock:${path}`]);
@@ -45,7 +45,7 @@ test('a FIFO is refused as a snapshot', async (t) => {
 });
 
 /**
- * A script that closes a program's terminal after the program's first drawing, and prints how the
+ * A script that closes the terminal of a program after the first drawing. The script prints how the
  * program ended.
  */
 const CLOSE_TERMINAL = `import os, pty, sys
@@ -59,7 +59,7 @@ os.close(fd)
 _, status = os.waitpid(child, 0)
 print('signal', os.WTERMSIG(status)) if os.WIFSIGNALED(status) else print('code', status)`;
 
-test('closing the terminal ends watch by SIGHUP', (t) => {
+test('if the terminal is closed, SIGHUP ends `vfio watch`', (t) => {
   const command = [process.execPath, VFIO, 'watch', 'mock:ticker', '--interval', '0.05'];
   const printed = execFileSync('python3', ['-c', CLOSE_TERMINAL, ...command], {
     encoding: 'utf8',

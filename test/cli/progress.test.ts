@@ -21,7 +21,7 @@ class Screen {
   }
 }
 
-test('a long step is shown on the last line of a terminal, and the line is cleared at the end', async (t) => {
+test('the last line of a terminal shows a long step, and is cleared when the step ends', async (t) => {
   const screen = new Screen(true);
   const progress = new Progress(screen.asStream());
   progress.show('debian-6.12: downloading a package with a long name 37 %');
@@ -34,7 +34,7 @@ test('a long step is shown on the last line of a terminal, and the line is clear
   for (const line of screen.text.split(CLEAR)) t.true(line.length < screen.columns, line);
 });
 
-test('a short step is not shown', async (t) => {
+test('no progress line is shown for a short step', async (t) => {
   const screen = new Screen(true);
   t.is(await withProgress('opening', Promise.resolve(1), new Progress(screen.asStream())), 1);
   await t.throwsAsync(
@@ -43,7 +43,7 @@ test('a short step is not shown', async (t) => {
   t.is(screen.text, '');
 });
 
-test('nothing is written to a stream that is not a terminal', (t) => {
+test('no progress line is written to a stream that is not a terminal', (t) => {
   const screen = new Screen(false);
   const progress = new Progress(screen.asStream());
   progress.show('booting');

@@ -7,7 +7,7 @@ import { VFIO } from './vfio.js';
 
 const UP = '\u001b[A';
 
-test('Tab completes names, and the next run has the history of the previous run', async (t) => {
+test('in `vfio repl`, Tab completes names, and the history of the previous run is available', async (t) => {
   const state = temporaryFolder();
   const start = () =>
     new Terminal(

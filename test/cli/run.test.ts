@@ -20,7 +20,7 @@ async function vfio(args: readonly string[], input = '', env: NodeJS.ProcessEnv 
   return { code: child.exitCode, lines: stdout.split('\n').slice(0, -1), stderr };
 }
 
-test('run prints one line for each operation', async (t) => {
+test('`vfio run` prints one line for each operation', async (t) => {
   const script = '{"op":"irq_info","index":1}\n\n{"op":"fly"}\n{"op":"reset"}';
   const { code, lines, stderr } = await vfio(['run', 'mock:edu'], script);
   t.deepEqual(lines, [
@@ -32,7 +32,7 @@ test('run prints one line for each operation', async (t) => {
   t.is(code, 0);
 });
 
-test('integers above 2^53 are printed as strings', async (t) => {
+test('`vfio run` prints integers above 2^53 as strings', async (t) => {
   const lines = [0, 2 ** 53, 2 ** 53 + 2, 2 ** 60].flatMap((value) => [
     { op: 'mmio_write', region: 0, offset: 0x80, width: 8, value: `0x${value.toString(16)}` },
     { op: 'mmio_read', region: 0, offset: 0x80, width: 8 },
@@ -61,7 +61,7 @@ test('run reads a script from a file', async (t) => {
   t.regex(missing.stderr, /^vfio: ENOENT: no such file or directory, open '.*missing'\n$/);
 });
 
-test('run replays a recorded script on another device and reports different answers', async (t) => {
+test('`vfio run` replays a recorded script on another device and reports each different answer', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'vfio-run-'));
   t.teardown(() => rm(folder, { recursive: true }));
   const record = join(folder, 'record.jsonl');
@@ -96,7 +96,7 @@ test('VFIO_RECORD records the operations of every program that uses the library'
   t.is(code, 0, stderr);
 });
 
-test('a record file that cannot be written gives a one-line error', async (t) => {
+test('if the record file cannot be written, the program prints a one-line error', async (t) => {
   const { code, stderr } = await vfio(['run', 'mock:edu', '--record', '/no/such/folder/file']);
   t.is(code, 1);
   t.regex(stderr, /^vfio: ENOENT/);
@@ -108,20 +108,20 @@ for (const { args, says } of [
   { args: ['run', 'mock:edu', 'a', '--record', './a'], says: /would overwrite the script/ },
   { args: ['run', 'mock:edu', '--via', 'door'], says: /--via must be group or cdev, not 'door'/ },
 ]) {
-  test(`wrong usage gives a one-line error: ${args.join(' ')}`, async (t) => {
+  test(`a usage error is reported on one line: ${args.join(' ')}`, async (t) => {
     const { code, stderr } = await vfio(args);
     t.is(code, 2);
     t.regex(stderr, says);
   });
 }
 
-test('--via with an interface that the device does not have gives an error', async (t) => {
+test('the option --via with an interface that the device does not have gives an error', async (t) => {
   const { code, stderr } = await vfio(['run', 'mock:edu?kernel=6.1', '--via', 'cdev']);
   t.is(code, 1);
   t.regex(stderr, /^vfio: ENOENT/);
 });
 
-test('command-line options choose the kernel that the mock emulates', async (t) => {
+test('command-line options select the kernel that the mock emulates', async (t) => {
   const script = '{"op":"irq_info","index":2}\n{"op":"feature","flags":327691,"data":""}';
   const answers = async (...options: string[]) =>
     (await vfio(['run', 'mock:nvme', ...options], script)).lines.map((line) => {
@@ -134,7 +134,7 @@ test('command-line options choose the kernel that the mock emulates', async (t) 
   t.deepEqual(await answers('--mock-kernel', '6.12', '--via', 'cdev'), [1, false]);
 });
 
-test('an unknown kernel and mock options for a real device are wrong usage', async (t) => {
+test('an unknown kernel, or a mock option for a real device, is a usage error', async (t) => {
   for (const args of [
     ['mock:nvme', '--mock-kernel', '5.10'],
     ['mock:nvme', '--mock-dmabuf', 'yes'],
@@ -145,7 +145,7 @@ test('an unknown kernel and mock options for a real device are wrong usage', asy
   }
 });
 
-test('run ends when the reader of its output closes the pipe, even if more input follows', async (t) => {
+test('`vfio run` ends when the reader of its output closes the pipe, even if more input follows', async (t) => {
   const child = spawn(process.execPath, [VFIO, 'run', 'mock:edu']);
   const endless = setInterval(() => child.stdin.write('{"op":"info"}\n'), 5);
   child.stdin.on('error', () => undefined);

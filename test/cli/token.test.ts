@@ -14,7 +14,7 @@ test('the option --vf-token overrides VFIO_VF_TOKEN', async (t) => {
   t.deepEqual(await chooseToken(CARD, undefined, OTHER, yes), { vfToken: OTHER });
 });
 
-test('VFIO_VF_TOKEN is ignored for a device that accepts no token', async (t) => {
+test('for a device that accepts no token, the variable VFIO_VF_TOKEN is ignored', async (t) => {
   t.deepEqual(await chooseToken(CARD, undefined, TOKEN, no), {});
   t.deepEqual(await chooseToken('mock:nvme', undefined, TOKEN, yes), {});
   t.deepEqual(await chooseToken(CARD, undefined, '', yes), {});
@@ -31,13 +31,13 @@ test('every command that opens a device has the option --vf-token', async (t) =>
   t.deepEqual(having.flat().sort(), commands);
 });
 
-test('a token that is not a UUID is wrong usage', async (t) => {
+test('a VF token that is not a UUID is a usage error', async (t) => {
   const { code, stderr } = await vfio(['info', 'mock:nvme', '--vf-token', 'x']);
   t.is(code, 2);
   t.regex(stderr, /^vfio: --vf-token must be a UUID such as .*\n$/);
 });
 
-test('--vf-token for a device that accepts no token fails with EINVAL and a hint', async (t) => {
+test('if a device accepts no token, the option --vf-token fails with EINVAL and a hint', async (t) => {
   const { code, stderr } = await vfio(['info', 'mock:edu', '--vf-token', TOKEN]);
   t.is(code, 1);
   t.regex(stderr, /EINVAL/);

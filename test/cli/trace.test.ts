@@ -10,8 +10,8 @@ const vfio = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
 const program = fileURLToPath(new URL('programs/late-and-lost.js', import.meta.url));
 const browser = ['/usr/bin/chromium', '/usr/bin/google-chrome'].find((path) => existsSync(path));
 const folder = mkdtempSync(join(tmpdir(), 'vfio-trace-test-'));
-// This limit is far above the delivery time on a busy machine, and below the time for which the
-// program waits.
+// The limit in µs for a late interrupt: far above the delivery time on a busy machine, and below
+// the delay that the program adds.
 const LATE = ['--late', '200000'];
 
 test.after.always(() => {
@@ -57,7 +57,7 @@ async function traced(name: string) {
   return { code, report: JSON.parse(stdout) as Report };
 }
 
-test('trace counts all, late and lost interrupts and returns the exit code of the program', async (t) => {
+test('`vfio trace` counts all, late and lost interrupts, and returns the program’s exit code', async (t) => {
   const { code, report } = await traced('counts');
   t.is(code, 3);
   t.is(report.exitCode, 3);
@@ -83,7 +83,7 @@ test('trace counts all, late and lost interrupts and returns the exit code of th
   }
 });
 
-test('if a program cannot be traced, trace reports an error and writes no file', async (t) => {
+test('if a program cannot be traced, `vfio trace` reports an error and writes no file', async (t) => {
   const output = join(folder, 'nothing');
   const idle = await run('-o', output, '--', process.execPath, '-e', '0');
   t.is(idle.code, 1);
@@ -97,7 +97,7 @@ test('if a program cannot be traced, trace reports an error and writes no file',
 });
 
 async function onPage(colorScheme: 'light' | 'dark', width: number, url: string) {
-  // LD_PRELOAD is removed, because a sanitizer that is preloaded for the addon makes Chromium hang.
+  // LD_PRELOAD is removed, because Chromium hangs if a sanitizer is preloaded.
   const env = { ...process.env, LD_PRELOAD: undefined };
   const launched = { executablePath: browser ?? '', args: ['--no-sandbox'], env };
   const chrome = await chromium.launch(launched);
@@ -128,7 +128,7 @@ function colours(page: Page): Promise<Record<string, number>> {
 
 const inBrowser = browser === undefined ? test.skip : test.serial;
 
-inBrowser('the page shows the timeline in a browser', async (t) => {
+inBrowser('the page of `vfio trace` shows the timeline in a browser', async (t) => {
   const { report } = await traced('page');
   const url = pathToFileURL(report.html).href;
   for (const [scheme, width, lost, ground] of [

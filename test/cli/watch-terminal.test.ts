@@ -20,7 +20,7 @@ for (const [name, keys] of [
   ['q', 'q'],
   ['Ctrl-C', CTRL_C],
 ] as const) {
-  test(`the screen is redrawn until ${name} is pressed`, async (t) => {
+  test(`vfio watch redraws the screen until ${name} is pressed`, async (t) => {
     const terminal = watch(USUAL, '--vectors', '6');
     await terminal.until((text) => frames(text) >= 3 && /total +[1-9]/.test(text));
     terminal.type(keys);
@@ -39,7 +39,7 @@ for (const [name, keys] of [
   });
 }
 
-test('the screen fits a small terminal and follows a resize', async (t) => {
+test('the screen of `vfio watch` fits a small terminal and is redrawn after a resize', async (t) => {
   const [small, wide] = [
     { rows: 9, columns: 44 },
     { rows: 30, columns: 100 },
@@ -63,7 +63,7 @@ test('the screen fits a small terminal and follows a resize', async (t) => {
   t.is(screenAfter(after, wide).length, 1 + 8 + 3);
 });
 
-test('a terminal of unknown size without colours shows the rates', async (t) => {
+test('`vfio watch` shows the rates on a terminal without colours and with an unknown size', async (t) => {
   const command = [process.execPath, VFIO, 'watch', 'mock:ticker', '--interval', '0.05'];
   const terminal = new Terminal(command, { rows: 0, columns: 0 }, { ...ENV, NO_COLOR: '1' });
   await terminal.until((text) => /total +[1-9]/.test(text));

@@ -18,7 +18,7 @@ interface Line {
   vectors: { vector: number; count: number; rate: number; total: number }[];
 }
 
-/** Runs `vfio watch` until a line of output matches, then sends a signal. */
+/** Runs `vfio watch` until an output line matches a pattern, then sends a signal. */
 async function watchUntil(
   wanted: (line: string) => boolean,
   args: string[],
@@ -38,7 +38,7 @@ async function watchUntil(
   return { lines, stderr, code: child.exitCode, signal: child.signalCode };
 }
 
-test('watch shows interrupts and quits cleanly on SIGINT', async (t) => {
+test('`vfio watch` shows interrupts and quits cleanly on SIGINT', async (t) => {
   const seen = (line: string) => (JSON.parse(line) as Line).total >= 4;
   const args = ['mock:ticker', '--vectors', '6', '--interval', '0.05', '--json'];
   const { lines, stderr, code, signal } = await watchUntil(seen, args, 'SIGINT');
@@ -55,7 +55,7 @@ test('watch shows interrupts and quits cleanly on SIGINT', async (t) => {
   );
 });
 
-test('without a terminal, watch prints one line for each interval and ends on SIGTERM', async (t) => {
+test('without a terminal, `vfio watch` prints one line for each interval and ends on SIGTERM', async (t) => {
   const line = /^\d+\.\d s {2}[1-9]\d* in total {2}0: \d+\/s {2}5: \d+\/s$/;
   const args = ['mock:ticker', '--interval', '0.05'];
   const { lines, stderr, code } = await watchUntil((text) => line.test(text), args, 'SIGTERM');
@@ -64,7 +64,7 @@ test('without a terminal, watch prints one line for each interval and ends on SI
   t.false(lines.join('').includes('\u001b'));
 });
 
-test('watch closes the device when the host requests the device', async (t) => {
+test('`vfio watch` closes the device when the host requests the device back', async (t) => {
   const child = startVfio(['watch', 'mock:ticker', '--interval', '0.05'], ENV);
   child.stdin.end();
   const ended = finish(child);
@@ -77,7 +77,7 @@ test('watch closes the device when the host requests the device', async (t) => {
   );
 });
 
-test('watch ends when the reader of its output closes the pipe', async (t) => {
+test('`vfio watch` ends when the reader of its output closes the pipe', async (t) => {
   const child = startVfio(['watch', 'mock:ticker', '--interval', '0.02'], ENV);
   child.stdin.end();
   const closed = once(child, 'close');
@@ -87,7 +87,7 @@ test('watch ends when the reader of its output closes the pipe', async (t) => {
   t.is(child.signalCode, null);
 });
 
-test('watch reports wrong usage before the device is opened', async (t) => {
+test('`vfio watch` reports a usage error before the device is opened', async (t) => {
   const cases = [
     { args: ['mock:edu', '--irq', 'nmi'], says: '--irq must be msix or msi or intx, not' },
     { args: ['mock:edu', '--vectors', '0'], says: '--vectors must be at least 1' },
@@ -106,7 +106,7 @@ test('watch reports wrong usage before the device is opened', async (t) => {
   });
 });
 
-test('watch enables the first available kind of interrupt and restores the command register at the end', (t) => {
+test('`vfio watch` uses the first available interrupt index and restores the command register', (t) => {
   using device = openDeviceSync('mock:nvme#watched');
   device.config.update('command', { bus_master: 0 });
   const watched = watchVectors(device, 3);
@@ -117,7 +117,7 @@ test('watch enables the first available kind of interrupt and restores the comma
   t.is(watchVectors(device, 99).vectors.length, 65);
 });
 
-test('each vector has a bar, and a small screen shows the vectors with the most interrupts', (t) => {
+test('`vfio watch` draws a bar for each vector; a small screen shows only the most active vectors', (t) => {
   const meter = new Meter(40, 0);
   meter.add(3, 500n);
   meter.add(17, 1000n);

@@ -54,7 +54,7 @@ test('release binds the former driver even if another driver also matches the fu
   t.is(host.driver(GPU), 'amdgpu');
 });
 
-test('a function with a VFIO driver keeps this driver, and a second bind changes nothing', (t) => {
+test('bind keeps a VFIO driver of a function, so a second bind changes nothing', (t) => {
   const host = card(t);
   applyPlan(host, planBind(host, GPU), false);
   const again = planBind(host, GPU);
@@ -65,7 +65,7 @@ test('a function with a VFIO driver keeps this driver, and a second bind changes
   );
 });
 
-test('a function that had no driver before bind has no driver after release', (t) => {
+test('if a function had no driver before bind, the function has no driver after release', (t) => {
   const host = new FakeHost(t, { devices: [{ name: GPU, group: 1 }] });
   applyPlan(host, planBind(host, GPU), false);
   t.is(host.driver(GPU), 'vfio-pci');
@@ -86,7 +86,7 @@ test('if vfio-pci refuses the second function, the first function is bound to it
   t.is(host.text('sys/bus/pci/devices', GPU, 'driver_override'), '(null)');
 });
 
-test('planBind and planRelease write no file', (t) => {
+test('planBind and planRelease only read files and write none', (t) => {
   const host = card(t);
   const { changes } = planBind(host, GPU);
   t.deepEqual(host.writes, []);
@@ -117,7 +117,7 @@ test('bind refuses a bridge, a missing function, a function without a group, and
   t.regex(error.hint ?? '', /modprobe vfio-pci/);
 });
 
-test('udev rules match a function by its address and its ids', (t) => {
+test('the udev rules match a function by its address and its ids', (t) => {
   const host = card(t);
   const rules = udevRules(host, planBind(host, GPU), 'ann').split('\n');
   const functions = rules.filter((line) => line.startsWith('ACTION'));
@@ -127,7 +127,7 @@ test('udev rules match a function by its address and its ids', (t) => {
   t.deepEqual(host.writes, []);
 });
 
-test('release fails if vfio-pci binds the function again by its ids', (t) => {
+test('release fails if vfio-pci binds to the function again because of the function’s ids', (t) => {
   const host = new FakeHost(t, { devices: [{ name: GPU, driver: 'vfio-pci', group: 1 }] });
   host.natural[GPU] = 'vfio-pci';
   const error = t.throws(() => applyPlan(host, planRelease(host, GPU), false), {
@@ -139,7 +139,7 @@ test('release fails if vfio-pci binds the function again by its ids', (t) => {
   t.is(host.driver(GPU), 'vfio-pci');
 });
 
-test('applyPlan throws if another program changes a driver before the end', (t) => {
+test('applyPlan throws if another program changes a driver while applyPlan runs', (t) => {
   const host = card(t);
   const write = host.write.bind(host);
   host.write = (path, text) => {
@@ -157,7 +157,7 @@ test('applyPlan throws if another program changes a driver before the end', (t) 
   t.deepEqual(drivers(host), ['amdgpu', 'snd_hda_intel', 'pcieport']);
 });
 
-test('after a failed release, the next release still knows the former driver', (t) => {
+test('after a failed release, the next release still binds the former driver', (t) => {
   const host = card(t);
   applyPlan(host, planBind(host, GPU), false);
   host.refused.add(`${SOUND} snd_hda_intel`);

@@ -21,7 +21,7 @@ function partitioned(t: ExecutionContext): FakeHost {
 
 const uses = (host: FakeHost) => listUses(host, planBind(host, DISK));
 
-test('a disk that the kernel reports as busy is in use, and the text names the holders of the disk', (t) => {
+test('a disk that the kernel reports as busy counts as in use, and the text names its holders', (t) => {
   const host = partitioned(t);
   host.claimed.nvme0n1p2 = 'EBUSY';
   host.claimed.nvme0n1 = 'EBUSY';
@@ -39,7 +39,7 @@ test('a disk that the kernel reports as busy is in use, and the text names the h
   t.deepEqual(host.writes, []);
 });
 
-test('a mounted disk is listed once', (t) => {
+test('a disk that is claimed because it is mounted is listed only once', (t) => {
   const host = partitioned(t);
   mounts(host, '25 1 259:1 / /data rw - ext4 /dev/nvme0n1p1 rw\n');
   host.claimed.nvme0n1p1 = 'EBUSY';
@@ -47,7 +47,7 @@ test('a mounted disk is listed once', (t) => {
   t.deepEqual(uses(host), ['/dev/nvme0n1p1 is mounted on /data']);
 });
 
-test('a mounted partition 10 does not hide that partition 1 is claimed', (t) => {
+test('a mount of partition 10 does not hide a claim on partition 1', (t) => {
   const host = partitioned(t);
   disk(host, 'nvme0n1p10', `${CONTROLLER}/nvme0n1`, '259:10');
   host.tree.file(`${CONTROLLER}/nvme0n1/nvme0n1p10/partition`, '10\n');
@@ -70,7 +70,7 @@ test('a disk that cannot be opened counts as in use', (t) => {
   }
 });
 
-test('a drive without a medium and a path of a multipath disk are not in use', (t) => {
+test('a drive without a medium, or a path of a multipath disk, does not count as in use', (t) => {
   const host = partitioned(t);
   host.claimed.nvme0n1 = 'ENOMEDIUM';
   // A path of a multipath disk has no device number and no device node.
@@ -80,7 +80,7 @@ test('a drive without a medium and a path of a multipath disk are not in use', (
   t.deepEqual(uses(host), []);
 });
 
-test('a disk stays open until its driver is unbound', (t) => {
+test('bind keeps the disk open until the driver of the disk is unbound', (t) => {
   const host = partitioned(t);
   applyPlan(host, planBind(host, DISK), false);
   t.deepEqual(host.log, [
@@ -91,7 +91,7 @@ test('a disk stays open until its driver is unbound', (t) => {
   ]);
 });
 
-test('every disk is closed after a refusal, after a failure and after a dry run', (t) => {
+test('bind closes every disk after a refusal, after a failure and after a dry run', (t) => {
   const host = partitioned(t);
   disk(host, 'nvme0n2', CONTROLLER, '259:8');
   const open = () => host.log.filter((line) => line.startsWith('open')).length;
@@ -107,7 +107,7 @@ test('every disk is closed after a refusal, after a failure and after a dry run'
   t.deepEqual([open(), closed()], [11, 11]);
 });
 
-test('planning, doctor and list open no disk', (t) => {
+test('planBind, `vfio doctor` and `vfio list` open no disk', (t) => {
   const host = partitioned(t);
   planBind(host, DISK);
   examine(host, { device: DISK });

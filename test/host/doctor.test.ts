@@ -59,7 +59,7 @@ function examined(
   return found;
 }
 
-test('a correctly set up machine has no problems', (t) => {
+test('doctor reports no problem on a correctly set up machine', (t) => {
   const found = examined(t);
   t.deepEqual(problems(found), []);
   t.is(about(found, 'iommu')?.text, 'on: 1 groups');
@@ -103,7 +103,7 @@ for (const [what, files, text, fix] of [
   });
 }
 
-test('disabled interrupt remapping is a problem, or a warning if unsafe interrupts are allowed', (t) => {
+test('doctor reports a problem, or with unsafe interrupts a warning, if interrupt remapping is off', (t) => {
   const off = { 'proc/interrupts': '  0:  44  IO-APIC    2-edge      timer\n' };
   t.regex(problems(examined(t, READY, off))[0] ?? '', /^interrupt remapping: off/);
   const trusted = 'sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts';
@@ -119,7 +119,7 @@ test('doctor reports a driver that is not loaded and prints the modprobe command
   t.is(about(without, 'vfio_iommu_type1')?.fix, 'modprobe vfio_iommu_type1');
 });
 
-test('a machine without a VFIO interface has a problem, and iommufd alone is enough', (t) => {
+test('doctor reports a machine without a VFIO interface; iommufd alone is enough', (t) => {
   t.is(about(examined(t, { ...READY, nodes: [] }), 'interface')?.state, 'problem');
   const nodes = ['iommu', 'vfio/devices/vfio0'];
   const found = examined(t, { ...READY, nodes });
@@ -127,7 +127,7 @@ test('a machine without a VFIO interface has a problem, and iommufd alone is eno
   t.regex(about(found, 'interface')?.text ?? '', /iommufd/);
 });
 
-test('a group member with a host driver is a problem', (t) => {
+test('doctor reports a group member with a host driver as a problem', (t) => {
   const devices = [
     ...(READY.devices ?? []),
     { name: '0000:01:00.1', driver: 'snd_hda_intel', group: 12 },
@@ -146,7 +146,7 @@ test('a group member with a host driver is a problem', (t) => {
   t.regex(about(other, 'group 12')?.fix ?? '', /^as root: echo 0000:01:00\.1 > .*\/driver\/unbind/);
 });
 
-test('a given function with another driver is a problem, and a machine without a bound function has a problem', (t) => {
+test('doctor reports a given function with another driver, and a machine without a bound function', (t) => {
   const spec = { ...READY, devices: [{ name: DISK, driver: 'nvme', group: 12 }] };
   const found = examined(t, spec, {}, { device: DISK });
   t.is(about(found, DISK)?.text, 'bound to nvme, not to vfio-pci');
@@ -154,12 +154,12 @@ test('a given function with another driver is a problem, and a machine without a
   t.is(about(examined(t, spec), 'devices')?.state, 'problem');
 });
 
-test('a missing device node is a problem', (t) => {
+test('doctor reports a missing device node as a problem', (t) => {
   const found = examined(t, { ...READY, nodes: ['vfio/vfio'] });
   t.regex(about(found, DISK)?.text ?? '', /^no .*dev\/vfio\/12$/);
 });
 
-test('a memlock limit below the given memory is a problem', (t) => {
+test('doctor reports a memlock limit that is below the given memory size as a problem', (t) => {
   const spec = { ...READY, memlock: '8388608' };
   t.is(about(examined(t, spec), 'memlock')?.state, 'note');
   const little = examined(t, spec, {}, { memory: 8n << 20n });
@@ -171,7 +171,7 @@ test('a memlock limit below the given memory is a problem', (t) => {
   t.is(about(examined(t, spec, root, { memory: 256n << 20n }), 'memlock')?.state, 'ok');
 });
 
-test('in another user namespace, the memlock limit applies in spite of CAP_IPC_LOCK', (t) => {
+test('in another user namespace, the memlock limit applies even to a process with CAP_IPC_LOCK', (t) => {
   const spec = { ...READY, memlock: '8388608' };
   const wanted = { memory: 256n << 20n };
   const root = { 'proc/self/status': 'CapEff:\t000001ffffffffff\n' };
@@ -187,7 +187,7 @@ test('in another user namespace, the memlock limit applies in spite of CAP_IPC_L
   t.is(about(examine(host, wanted), 'memlock')?.state, 'problem');
 });
 
-test('a VF whose physical function is bound to vfio-pci needs the VF token', (t) => {
+test('doctor reports that a VF needs the VF token if its physical function is bound to vfio-pci', (t) => {
   const owner = '0000:02:00.0';
   const virtual = (driver: string) => {
     const spec = {
@@ -218,7 +218,7 @@ test('doctor reports lockdown mode and a container as notes', (t) => {
   t.is(about(none, 'lockdown'), undefined);
 });
 
-test('a missing IOMMU is a problem, and the unsafe no-IOMMU mode is a warning', (t) => {
+test('doctor reports a missing IOMMU as a problem, and the unsafe no-IOMMU mode as a warning', (t) => {
   const unsafe = { 'sys/module/vfio/parameters/enable_unsafe_noiommu_mode': 'Y\n' };
   const found = examined(t, NO_GROUPS, unsafe);
   t.deepEqual(

@@ -6,9 +6,9 @@ import { VfioError } from '../../lib/errors.js';
 import { Tree, type TreeSpec } from '../sysfs/tree.js';
 
 /**
- * A fake host that emulates the kernel's driver files. A probe binds a function to the driver in
- * `driver_override`. If the override is empty, the probe binds the driver that matches the
- * function's ids.
+ * A fake host that emulates the kernel's files for binding drivers. A probe binds a function to the
+ * driver in `driver_override`. If the override is empty, the probe binds the driver that matches
+ * the function's ids.
  */
 export class FakeHost extends Host {
   readonly writes: string[] = [];

@@ -13,7 +13,7 @@ test('a disk that is not mounted is not in use', (t) => {
   t.deepEqual(findUses(host, DISK), []);
 });
 
-test('a mounted partition is found by its number and by its name', (t) => {
+test('findUses() finds a mounted partition by its device number and by its name', (t) => {
   const host = machine(t);
   disk(host, 'nvme0n1', CONTROLLER, '259:0');
   disk(host, 'nvme0n1p1', `${CONTROLLER}/nvme0n1`, '259:1');
@@ -27,7 +27,7 @@ test('a mounted partition is found by its number and by its name', (t) => {
   t.deepEqual(findUses(host, NIC), []);
 });
 
-test('a mounted disk of an NVMe multipath subsystem is found', (t) => {
+test('findUses() finds a mounted disk of an NVMe multipath subsystem', (t) => {
   const host = machine(t);
   const subsystem = 'sys/devices/virtual/nvme-subsystem/nvme-subsys0';
   disk(host, 'nvme0n1', subsystem, '259:0');
@@ -37,7 +37,7 @@ test('a mounted disk of an NVMe multipath subsystem is found', (t) => {
   t.deepEqual(findUses(host, DISK), ['/dev/nvme0n1 is mounted on /scratch']);
 });
 
-test('a mounted LVM volume on the disk and swap on the disk are found', (t) => {
+test('findUses() finds a mounted LVM volume on the disk, and swap space on the disk', (t) => {
   const host = machine(t);
   disk(host, 'nvme0n1', CONTROLLER, '259:0');
   disk(host, 'dm-0', 'sys/devices/virtual/block', '253:0', 'vg-root');
@@ -50,7 +50,7 @@ test('a mounted LVM volume on the disk and swap on the disk are found', (t) => {
   t.deepEqual(findUses(host, DISK), ['/dev/dm-0 is mounted on /', '/dev/dm-1 is used as swap']);
 });
 
-test('a mount in a container or below a changed root is listed once', (t) => {
+test('findUses() lists a mount in a container, or below a changed root, only once', (t) => {
   const host = machine(t);
   disk(host, 'nvme0n1', CONTROLLER, '259:0');
   disk(host, 'nvme0n2', CONTROLLER, '259:1');
@@ -77,7 +77,7 @@ function share(host: FakeHost, name: string, driver: string, files: Record<strin
   link(host, `sys/bus/virtio/devices/${name}`, device);
 }
 
-test('a mounted 9p share is found by its tag', (t) => {
+test('findUses() finds a mounted 9p share by its tag', (t) => {
   const host = machine(t);
   share(host, 'virtio0', '9pnet_virtio', { mount_tag: 'host\0' });
   mounts(host, '23 2 0:20 / /mnt rw - 9p other rw,trans=virtio\n');
@@ -87,7 +87,7 @@ test('a mounted 9p share is found by its tag', (t) => {
   t.deepEqual(findUses(host, NIC), []);
 });
 
-test('a virtiofs share is found by its tag, and also if the kernel reports no tags', (t) => {
+test('findUses() finds a virtiofs share by its tag, and also if the kernel reports no tags', (t) => {
   const host = machine(t);
   share(host, 'virtio3', 'virtiofs', {});
   mounts(host, '23 2 0:20 / /mnt rw - virtiofs one rw\n');
@@ -99,7 +99,7 @@ test('a virtiofs share is found by its tag, and also if the kernel reports no ta
   t.deepEqual(findUses(host, DISK), ['the share of virtio3 is mounted on /mnt']);
 });
 
-test('a virtio function that is not a file system share is not in use', (t) => {
+test('a virtio function that is not a file system share does not count as in use', (t) => {
   const host = machine(t);
   share(host, 'virtio1', 'virtio_rng', {});
   mounts(host, '23 2 0:20 / / rw - 9p host rw\n24 23 0:21 / /mnt rw - virtiofs one rw\n');
@@ -116,7 +116,7 @@ test('a network interface is in use while it is up', (t) => {
   t.deepEqual(findUses(host, NIC), ['network interface eth0 is up']);
 });
 
-test('applyPlan refuses a function that is in use, unless force is set', (t) => {
+test('applyPlan refuses a function that is in use, unless its argument `force` is true', (t) => {
   const host = machine(t);
   disk(host, 'nvme0n1', CONTROLLER, '259:0');
   mounts(host, '25 1 259:0 / /data rw - ext4 /dev/nvme0n1 rw\n');
@@ -143,7 +143,7 @@ test('release refuses a device that a program has open', (t) => {
   t.is(host.driver(DISK), 'vfio-pci');
 });
 
-test('a disk that a program has open is found, even if the path of the disk differs in a container', (t) => {
+test('findUses() finds an open disk even if the disk has another path in a container', (t) => {
   const host = machine(t);
   disk(host, 'nvme0n1', CONTROLLER, '259:0');
   opener(host, 70, 'qemu', 'nvme0n1');
@@ -162,7 +162,7 @@ test('every disk of a mounted btrfs is in use', (t) => {
   t.deepEqual(findUses(host, DISK), ['/dev/nvme0n1 is a disk of a mounted btrfs']);
 });
 
-test('a ZFS dataset with the name of a disk is not taken for that disk', (t) => {
+test('a ZFS dataset with the same name as a disk is not mistaken for the disk', (t) => {
   const host = machine(t);
   disk(host, 'nvme0n1', CONTROLLER, '259:0');
   mounts(host, '25 1 0:30 / /data rw - zfs tank/nvme0n1 rw\n');

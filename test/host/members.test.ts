@@ -37,7 +37,7 @@ function chipset(t: ExecutionContext, lpc?: string): FakeHost {
 
 const named = (all: readonly { name: string }[]) => all.map(({ name }) => name);
 
-test('bridges and members without a driver stay as they are', (t) => {
+test('bind changes neither bridges nor group members without a driver', (t) => {
   const host = chipset(t);
   const plan = planBind(host, SOUND);
   t.deepEqual(named(plan.changes), [SOUND, SMBUS, SPI]);
@@ -55,19 +55,19 @@ test('bridges and members without a driver stay as they are', (t) => {
   t.false(host.writes.some((line) => line.includes(LPC) || line.includes(UNUSED)));
 });
 
-test('a named function without a driver is bound', (t) => {
+test('bind binds the named function even if the function has no driver', (t) => {
   const host = chipset(t);
   t.true(named(planBind(host, UNUSED).changes).includes(UNUSED));
 });
 
-test('SMBus and SPI controllers give warnings', (t) => {
+test('bind warns about SMBus and SPI controllers in the group', (t) => {
   const { warnings } = planBind(chipset(t), SOUND);
   t.is(warnings.length, 2);
   t.regex(warnings[0] ?? '', /^0000:00:1f\.4 is an SMBus controller/);
   t.regex(warnings[1] ?? '', /^0000:00:1f\.5 is a serial bus controller: .*flash/);
 });
 
-test('a bridge whose driver prevents programs from using the group counts as a use', (t) => {
+test('if the driver of a bridge makes the group unusable for programs, the bridge counts as in use', (t) => {
   const host = chipset(t, 'lpc_ich');
   const { uses, changes } = planBind(host, SOUND);
   t.false(named(changes).includes(LPC));

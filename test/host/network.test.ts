@@ -54,7 +54,7 @@ test('a network card without an interface in any visible namespace counts as in 
   t.deepEqual(findUses(machine(t, 'pci-stub'), NIC), []);
 });
 
-test('a process that sees the sysfs of this namespace is skipped', (t) => {
+test('the search for namespaces skips a process that sees the sysfs of this namespace', (t) => {
   const host = machine(t);
   link(host, 'sys/class/net/eth0', `${NET}/eth0`);
   host.tree.file(`${NET}/eth0/flags`, '0x1003\n');

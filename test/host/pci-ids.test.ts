@@ -30,7 +30,7 @@ const NVME = {
   classCode: 0x010802,
 };
 
-test('the names for the ids of a function are found', (t) => {
+test('the names of a function’s vendor, device, subsystem and class are found by their ids', (t) => {
   t.deepEqual(new PciIds(LIST).names(NVME), {
     vendor: 'Red Hat, Inc.',
     device: 'QEMU NVM Express Controller',
@@ -40,7 +40,7 @@ test('the names for the ids of a function are found', (t) => {
   });
 });
 
-test('an unlisted id gives null and not the name of the next entry', (t) => {
+test('the name of an unlisted id is null and not the name of the next entry', (t) => {
   const ids = new PciIds(LIST);
   const strange = ids.names({
     ...NVME,
@@ -57,12 +57,12 @@ test('an unlisted id gives null and not the name of the next entry', (t) => {
   t.is(ids.names({ ...NVME, classCode: 0xff0000 }).class, null);
 });
 
-test('a subsystem with the same ids as its device has the name of the device', (t) => {
+test('a subsystem with the same ids as its device gets the name of the device', (t) => {
   const own = { ...NVME, subsystemVendorId: 0x1b36, subsystemId: 0x0010 };
   t.is(new PciIds(LIST).names(own).subsystem, 'QEMU NVM Express Controller');
 });
 
-test('without an installed list, all names are null', (t) => {
+test('if no list of PCI ids is installed, all names are null', (t) => {
   const names = PciIds.ofSystem(['/nonexistent/pci.ids']).names(NVME);
   t.true(Object.values(names).every((name) => name === null));
 });

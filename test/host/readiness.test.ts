@@ -6,7 +6,7 @@ import { CDEV_NODES, goodHost, GROUP_NODES, Tree } from '../sysfs/tree.js';
 
 const hostOf = ({ root }: Tree) => new Host(root);
 
-test('a bound function is ready, both with a group node and with a character device', (t) => {
+test('a function bound to vfio-pci is ready, both with a group node and with a character device', (t) => {
   t.deepEqual(checkReadiness(hostOf(goodHost(t)), '0000:01:00.0'), { ready: true });
   t.deepEqual(checkReadiness(hostOf(goodHost(t, CDEV_NODES)), '0000:01:00.0'), { ready: true });
 });
@@ -36,7 +36,7 @@ test('a function without an IOMMU group is not ready', (t) => {
   t.is(found.missing, 'no IOMMU group');
 });
 
-test('a group member with a host driver is reported by name', (t) => {
+test('the reason names each group member that has a host driver', (t) => {
   const devices = [
     { name: '0000:01:00.0', driver: 'vfio-pci', group: 12, vfioDevice: 'vfio0' },
     { name: '0000:01:00.1', driver: 'snd_hda_intel', group: 12 },

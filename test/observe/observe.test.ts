@@ -31,7 +31,7 @@ function open(observer: Observer) {
   return deviceApi([observeBackend(mockBackend, [observer])]);
 }
 
-test('a driver works unchanged, and the observer receives each call and its outcome', async (t) => {
+test('a driver works without changes, and the observer receives each call with its outcome', async (t) => {
   const { calls, observer, names } = recorder();
   const device = await open(observer).openDevice('mock:edu#observed');
   const report = await eduDemo(device);
@@ -60,7 +60,7 @@ test('a driver works unchanged, and the observer receives each call and its outc
   t.is(write?.subject.device, 'mock:edu#observed');
 });
 
-test('results, errors and promises are returned unchanged and are reported', async (t) => {
+test('an observed call returns its result, error or promise unchanged, and reports the outcome', async (t) => {
   const fake = new FakeConnection();
   const { calls, observer } = recorder();
   const connection = observeConnection(fake, observer);
@@ -75,7 +75,7 @@ test('results, errors and promises are returned unchanged and are reported', asy
   t.deepEqual(calls.at(-1)?.outcome, { value: undefined });
 });
 
-test('spin() reports a delivery to the observer', async (t) => {
+test('a delivery by spin() is reported to the observer', async (t) => {
   const { calls, observer } = recorder();
   const device = await open(observer).openDevice('mock:edu#by-hand');
   device.config.update('command', { memory: 1, bus_master: 1 });
@@ -91,7 +91,7 @@ test('spin() reports a delivery to the observer', async (t) => {
   device.close();
 });
 
-test('an observed window has the events and properties of the original window', async (t) => {
+test('an observed window emits the events and has the properties of the original window', async (t) => {
   const { observer } = recorder();
   const device = await open(observer).openDevice('mock:edu#window');
   device.config.update('command', { memory: 1 });
@@ -105,7 +105,7 @@ test('an observed window has the events and properties of the original window', 
   device.close();
 });
 
-test('observed devices share an address space; hotReset() gets original connections', (t) => {
+test('observed devices share an address space, and hotReset() receives the original connections', (t) => {
   const { observer } = recorder();
   const a = new FakeConnection();
   const b = new FakeConnection(a.addressSpace);

@@ -1,6 +1,6 @@
-// Generates random capabilities, headers and capability lists, and compares the library's listings
-// with the output of the installed lspci. To repeat a test run, set VFIO_FUZZ_SEED to the seed that
-// the run printed.
+// Generates random capabilities, headers and capability lists. Compares the library's listing with
+// the output of the installed lspci. To repeat a test run, set VFIO_FUZZ_SEED to the seed that the
+// run printed.
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { FULL } from '../full.js';
@@ -13,10 +13,7 @@ import { KINDS } from './lspci/kinds.js';
 import { linked } from './lspci/links.js';
 
 const SEED = Number(process.env.VFIO_FUZZ_SEED ?? (FULL ? Date.now() & 0x7fff_ffff : 1));
-/**
- * The number of PCI functions in the input for each call of lspci. Each function gets its own bus
- * number.
- */
+/** The number of PCI functions in one call of lspci. Each function gets its own bus number. */
 const BATCH = 50;
 const BATCHES = FULL ? 20 : 1;
 
@@ -43,25 +40,25 @@ function compare(t: ExecutionContext, functions: fc.Arbitrary<Uint8Array>): void
 }
 
 for (const kind of KINDS) {
-  withLspci(`random registers are listed as by lspci: ${kind.name}`, (t) => {
+  withLspci(`the listing of random registers agrees with lspci: ${kind.name}`, (t) => {
     compare(t, bodyOf(kind));
   });
 }
 
 for (const type of [0, 1, 2, 3, 0x7f]) {
-  withLspci(`random headers of type ${type} are listed as by lspci`, (t) => {
+  withLspci(`the listing of random headers of type ${type} agrees with lspci`, (t) => {
     compare(t, headerOf(type));
   });
 }
 
-withLspci('random capability links are followed as by lspci', (t) => {
+withLspci('the listing of capabilities with random links agrees with lspci', (t) => {
   compare(t, linked);
 });
 
-withLspci('random bytes are listed as by lspci', (t) => {
+withLspci('the listing of random bytes agrees with lspci', (t) => {
   compare(t, anything);
 });
 
-test('every kind of capability has a unique name', (t) => {
+test('every kind of generated capability has a unique name', (t) => {
   t.is(new Set(KINDS.map(({ name }) => name)).size, KINDS.length);
 });

@@ -5,7 +5,7 @@ import { image, list } from './image.js';
 
 const names = (config: Uint8Array) => walkCapabilities(config).map(({ name }) => name);
 
-test('the capabilities of both lists are returned in the order of the links', (t) => {
+test('walkCapabilities() returns standard and extended capabilities in the order of the links', (t) => {
   const config = image(
     4096,
     ...list(0x80),
@@ -44,7 +44,7 @@ test('the capabilities of both lists are returned in the order of the links', (t
   ]);
 });
 
-test('the standard list is empty if the capabilities bit in the status register is clear', (t) => {
+test('if the capabilities bit in the status register is clear, the standard list is empty', (t) => {
   t.deepEqual(names(image(256, [0x34, [0x40]], [0x40, [0x11, 0]])), []);
 });
 
@@ -53,14 +53,14 @@ test('the capabilities pointer of a CardBus bridge is at 0x14', (t) => {
   t.deepEqual(names(config), ['pm']);
 });
 
-test('a list with a loop ends before a capability would be repeated', (t) => {
+test('a capability list with a loop ends before a capability would be repeated', (t) => {
   const config = image(256, ...list(0x40), [0x40, [0x01, 0x50]], [0x50, [0x05, 0x40]]);
   t.deepEqual(names(config), ['pm', 'msi']);
   const itself = image(4096, [0x100, [0x01, 0x00, 0x01, 0x10]]);
   t.deepEqual(names(itself), ['aer']);
 });
 
-test('the reserved low bits of a pointer are ignored', (t) => {
+test('the reserved low bits of a capability pointer are ignored', (t) => {
   const config = image(
     4096,
     ...list(0x43),
@@ -72,7 +72,7 @@ test('the reserved low bits of a pointer are ignored', (t) => {
   t.deepEqual(names(config), ['pm', 'msi', 'aer', 'acs']);
 });
 
-test('the list ends at a pointer into the header or past the end of the image', (t) => {
+test('the capability list ends at a pointer into the header or past the end of the image', (t) => {
   t.deepEqual(names(image(256, ...list(0x40), [0x40, [0x01, 0x20]], [0x20, [0x05, 0]])), ['pm']);
   const short = image(0x48, ...list(0x40), [0x40, [0x01, 0xf0]]);
   t.deepEqual(names(short), ['pm']);
@@ -92,18 +92,18 @@ test('an image of all ones has no capabilities', (t) => {
   t.deepEqual(names(later), ['pm', 'aer']);
 });
 
-test('null capabilities are omitted, even if they replace a hidden capability', (t) => {
+test('null capabilities are omitted, even if a null capability replaces a hidden capability', (t) => {
   const config = image(4096, [0x100, [0x00, 0x00, 0x00, 0x20]], [0x200, [0x03, 0x00, 0x01, 0x00]]);
   t.deepEqual(names(config), ['serial_number']);
   t.deepEqual(names(image(256, ...list(0x40), [0x40, [0x00, 0x50]], [0x50, [0x05, 0]])), ['msi']);
 });
 
-test('an image without extended space has no extended capabilities', (t) => {
+test('an image without extended configuration space has no extended capabilities', (t) => {
   t.deepEqual(names(image(256)), []);
   t.deepEqual(names(new Uint8Array(0)), []);
 });
 
-test('the name for an unassigned id contains the id as a number', (t) => {
+test('the name of a capability with an unassigned id contains the id as a number', (t) => {
   t.deepEqual(capabilityName(0x42, false), { name: 'unknown_0x42', title: 'Unknown (0x42)' });
   t.is(capabilityName(0x1234, true).name, 'unknown_0x1234');
 });
@@ -122,7 +122,7 @@ test('no two capabilities have the same name', (t) => {
 
 const anySize = fc.constantFrom(0, 3, 64, 255, 256, 257, 1024, 4096);
 
-test('a search in random bytes ends, and returns each capability only once', (t) => {
+test('walkCapabilities() ends for random bytes, and returns each capability only once', (t) => {
   fc.assert(
     fc.property(
       anySize.chain((size) => fc.uint8Array({ minLength: size, maxLength: size })),
@@ -143,7 +143,7 @@ test('a search in random bytes ends, and returns each capability only once', (t)
   );
 });
 
-test('in a random valid list, all capabilities are found in the order of the links', (t) => {
+test('walkCapabilities() finds all capabilities of a random valid list in the order of the links', (t) => {
   const slot = fc.integer({ min: 0x10, max: 0x3e }).map((n) => n * 4);
   const layout = fc.uniqueArray(fc.tuple(slot, fc.integer({ min: 1, max: 0xfe })), {
     minLength: 1,

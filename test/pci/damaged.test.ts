@@ -25,13 +25,13 @@ test('the capability list of a 64-byte image is reported as unreadable', (t) => 
   t.regex(header[1] ?? '', /^Status: Cap\+ /);
 });
 
-test('an image that is shorter than a header is listed as unreadable', (t) => {
+test('the listing reports an image that is shorter than a header as unreadable', (t) => {
   for (const size of [0, 1, 16, 63]) {
     t.deepEqual(listConfig(new Uint8Array(size)).header, ['<unreadable>']);
   }
 });
 
-test('a 256-byte image has neither extended capabilities nor broken links', (t) => {
+test('the listing of a 256-byte image has neither extended capabilities nor broken links', (t) => {
   const { capabilities, broken } = listConfig(image(256, VENDOR, ...list(0x40), PCIE));
   t.deepEqual(
     capabilities.map(({ name }) => name),
@@ -40,7 +40,7 @@ test('a 256-byte image has neither extended capabilities nor broken links', (t) 
   t.deepEqual(broken, []);
 });
 
-test('registers past the end of the image are listed as unreadable', (t) => {
+test('the listing reports registers past the end of the image as unreadable', (t) => {
   const msix = image(128, VENDOR, ...list(0x7c), [0x7c, [0x11, 0x00, 0x01, 0x80]]);
   t.deepEqual(listedLate(msix), ['MSI-X: Enable+ Count=2 Masked-', '<unreadable>']);
   const half = image(128, VENDOR, ...list(0x78), [0x78, [0x11, 0x00, 0x01, 0x80, 0x03, 0x20]]);
@@ -53,7 +53,7 @@ test('registers past the end of the image are listed as unreadable', (t) => {
   t.deepEqual(listedLate(late(4096, 0x03, [1, 2, 3, 4])), ['Device Serial Number', '<unreadable>']);
 });
 
-test('a PCI Express capability of version 1 at the end of the image is listed completely', (t) => {
+test('the listing of a version 1 PCI Express capability at the end of the image is complete', (t) => {
   const config = image(256, VENDOR, ...list(0xec), [0xec, [0x10, 0x00, 0x01, 0x00]]);
   t.false(listedLate(config).includes('<unreadable>'));
   config[0xee] = 0x02;
@@ -62,7 +62,7 @@ test('a PCI Express capability of version 1 at the end of the image is listed co
   t.is(lines.at(-1), '<unreadable>');
 });
 
-test('the listing is cut off if a count or a length reaches past the end of the image', (t) => {
+test('if a count or a length exceeds the image, the listing ends with `<unreadable>`', (t) => {
   const links = listedLate(
     late(4096, 0x05, [0x00, 0xff, 0x00, 0x00, ...new Array<number>(24).fill(0)]),
   );
@@ -87,7 +87,7 @@ test('the listing is cut off if a count or a length reaches past the end of the 
   ]);
 });
 
-test('an entry that is shorter than its registers is reported as too short', (t) => {
+test('the listing reports an entry that is shorter than its registers as too short', (t) => {
   const ea = image(256, VENDOR, ...list(0x40), [0x40, [0x14, 0x00, 0x02, 0x00, 0x01]]);
   t.is(listedLate(ea)[5], '  <too short>');
   ea.set([0x02, 0x00, 0x00, 0x80, 0x02], 0x44);
@@ -99,7 +99,7 @@ test('an entry that is shorter than its registers is reported as too short', (t)
   ]);
 });
 
-test('the listing tells why a list is broken, and keeps the capabilities before the break', (t) => {
+test('the listing states why a capability list is broken, and contains the readable capabilities', (t) => {
   const ends = (...parts: Parameters<typeof image>[1][]) => {
     const config = image(4096, VENDOR, ...list(0x40), PCIE, ...parts);
     const { capabilities, broken } = listConfig(config);
@@ -116,7 +116,7 @@ test('the listing tells why a list is broken, and keeps the capabilities before 
   t.deepEqual(ends([0x100, [0x0d, 0x00, 0x01, 0x20]], ones), [2, [0x200, 'broken']]);
 });
 
-test('an image of all ones has neither header nor capabilities', (t) => {
+test('the listing of an image of all ones has neither header nor capabilities', (t) => {
   t.deepEqual(listConfig(new Uint8Array(256).fill(0xff)), {
     header: ['!!! All ones: the device does not respond'],
     capabilities: [],
@@ -124,7 +124,7 @@ test('an image of all ones has neither header nor capabilities', (t) => {
   });
 });
 
-test('the listing of a cut-off image equals the start of the full listing', (t) => {
+test('the listing of a truncated image equals the start of the full listing', (t) => {
   const body = fc.uint8Array({ minLength: 0xc0, maxLength: 0xc0 });
   fc.assert(
     fc.property(

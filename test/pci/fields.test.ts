@@ -1,5 +1,4 @@
-// Sets each register field by its name, and tests that exactly one flag changes in the output of
-// lspci.
+// Tests that each named register field controls exactly one flag in the output of lspci.
 import test from 'ava';
 import {
   capabilityName,
@@ -28,8 +27,8 @@ function idOf(capability: string): { id: number; extended: boolean } {
 }
 
 /**
- * Builds the configuration space of a function that has the given register. Only the given field of
- * the register is not zero.
+ * Builds the configuration space of a function that has the given register. All other fields of the
+ * register are zero.
  */
 function withField({ register }: Called, field: string) {
   const definition: Register = REGISTERS[register];
@@ -46,7 +45,7 @@ function withField({ register }: Called, field: string) {
   return { config, at };
 }
 
-/** @returns the offset of the capability, or 0 for a register of the header */
+/** @returns the offset of the register's capability, or 0 for a register of the header */
 function place(config: Uint8Array, { capability }: Register): number {
   if (capability === null) return 0;
   const { id, extended } = idOf(capability);
@@ -55,21 +54,24 @@ function place(config: Uint8Array, { capability }: Register): number {
   return extended ? EXTENDED : STANDARD;
 }
 
-(lspciVersion() === null ? test.skip : test)('each field sets one flag of lspci', (t) => {
-  const all = CALLED.flatMap((one) => Object.keys(one.flags).map((field) => ({ one, field })));
-  for (let start = 0; start < all.length; start += 200) {
-    const batch = all.slice(start, start + 200);
-    const made = batch.map(({ one, field }) => withField(one, field));
-    const texts = askLspciAll(made.map(({ config }) => config));
-    for (const [index, { one, field }] of batch.entries()) {
-      const seen = parseLspci(texts[index] ?? '');
-      const found = seen.capabilities.find(({ offset }) => offset === made[index]?.at);
-      const lines = found === undefined ? seen.header : [found.title, ...found.lines];
-      const flags = byRegister(lines).get(one.label) ?? {};
-      for (const [other, flag] of Object.entries(one.flags)) {
-        t.is(flags[flag], other === field, `${one.register}.${field}: ${one.label} ${flag}`);
+(lspciVersion() === null ? test.skip : test)(
+  'each register field sets exactly one flag in the output of lspci',
+  (t) => {
+    const all = CALLED.flatMap((one) => Object.keys(one.flags).map((field) => ({ one, field })));
+    for (let start = 0; start < all.length; start += 200) {
+      const batch = all.slice(start, start + 200);
+      const made = batch.map(({ one, field }) => withField(one, field));
+      const texts = askLspciAll(made.map(({ config }) => config));
+      for (const [index, { one, field }] of batch.entries()) {
+        const seen = parseLspci(texts[index] ?? '');
+        const found = seen.capabilities.find(({ offset }) => offset === made[index]?.at);
+        const lines = found === undefined ? seen.header : [found.title, ...found.lines];
+        const flags = byRegister(lines).get(one.label) ?? {};
+        for (const [other, flag] of Object.entries(one.flags)) {
+          t.is(flags[flag], other === field, `${one.register}.${field}: ${one.label} ${flag}`);
+        }
       }
     }
-  }
-  t.log(`${all.length} fields of ${CALLED.length} registers`);
-});
+    t.log(`${all.length} fields of ${CALLED.length} registers`);
+  },
+);

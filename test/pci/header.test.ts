@@ -13,7 +13,7 @@ const nvme = image(
   [0x3c, [0x0b, 0x01, 0x02, 0x03]],
 );
 
-test('the header of an endpoint is decoded', (t) => {
+test('decodeHeader() decodes the header of an endpoint', (t) => {
   const header = decodeHeader(nvme);
   t.true(isEndpoint(header));
   t.false(isBridge(header));
@@ -39,7 +39,7 @@ test('the header of an endpoint is decoded', (t) => {
   t.like(header.status, { capabilities_list: 1, detected_parity_error: 0 });
 });
 
-test('the header of a bridge is decoded', (t) => {
+test('decodeHeader() decodes the header of a bridge', (t) => {
   const header = decodeHeader(
     image(
       256,
@@ -67,7 +67,7 @@ test('the header of a bridge is decoded', (t) => {
   });
 });
 
-test('only the common fields are decoded if the header type is unknown', (t) => {
+test('if the header type is unknown, only the common fields are decoded', (t) => {
   const header = decodeHeader(image(64, [0x00, [0x34, 0x12]], [0x0e, [0x82]], [0x14, [0xa0]]));
   t.like(header, { type: 2, vendorId: 0x1234, multiFunction: true, capabilitiesPointer: 0xa0 });
   t.false(isEndpoint(header) || isBridge(header));

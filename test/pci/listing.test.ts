@@ -10,7 +10,7 @@ import { image, list } from './image.js';
 
 const corpus = readCorpus();
 
-test('the corpus contains every kind of function that the README of the corpus lists', (t) => {
+test('the corpus contains every kind of function that its README lists', (t) => {
   const count = (kind: string) => corpus.filter(({ name }) => name.startsWith(kind)).length;
   t.true(count('published-') >= 16);
   t.true(count('made-up-') >= 31);
@@ -18,12 +18,12 @@ test('the corpus contains every kind of function that the README of the corpus l
 });
 
 for (const { name, config, seen } of corpus) {
-  test(`for the recorded function ${name}, the listing equals the output of lspci`, (t) => {
+  test(`the listing of the recorded function ${name} equals the output of lspci`, (t) => {
     t.deepEqual(differences(config, seen), []);
   });
 }
 
-test('the comparison with lspci detects a single wrong bit', (t) => {
+test('the comparison of a listing with the output of lspci detects a single wrong bit', (t) => {
   for (const { name, config, seen } of corpus) {
     for (const offset of [0x04, 0x06]) {
       const wrong = config.slice();
@@ -35,13 +35,13 @@ test('the comparison with lspci detects a single wrong bit', (t) => {
 });
 
 /**
- * Different versions of lspci print different lines. Therefore the test compares only flags that
- * both listings contain.
+ * Different versions of lspci print different lines, so the test compares only flags that both
+ * listings contain.
  */
 const installed = askLspci(toDump('probe', new Uint8Array(64))) !== null;
 const withLspci = installed ? test : test.skip;
 
-withLspci('the listing of made-up functions agrees with the installed lspci', (t) => {
+withLspci('the listing of generated functions agrees with the installed lspci', (t) => {
   fc.assert(
     fc.property(madeUp, (config) => {
       const found = differences(config, askLspci(toDump('made up', config)) ?? '', false);
@@ -72,7 +72,7 @@ test('the listing of random bytes does not throw', (t) => {
   t.pass();
 });
 
-test('a capability that is not decoded is listed with its id and its offset', (t) => {
+test('the listing of an undecoded capability contains the id and the offset of the capability', (t) => {
   const config = image(4096, ...list(0x50), [0x50, [0x15, 0x00]], [0x100, [0x25, 0x00, 0x01]]);
   const titles = listConfig(config).capabilities.map(({ offset, title }) => [offset, title]);
   t.deepEqual(titles, [
@@ -81,7 +81,7 @@ test('a capability that is not decoded is listed with its id and its offset', (t
   ]);
 });
 
-test('the library decodes capabilities that lspci decodes only in newer versions', (t) => {
+test('the library decodes capabilities that only newer versions of lspci decode', (t) => {
   const listed = (id: number, ...registers: readonly number[]) => {
     const bytes = registers.flatMap((value) => [value & 0xff, (value >> 8) & 0xff, 0, 0]);
     const config = image(4096, [0x100, [id, 0x00, 0x01, 0x00, ...bytes]]);
@@ -128,7 +128,7 @@ test('flagsOf() parses the flags of a line', (t) => {
   t.deepEqual(flagsOf('Compliance Preset/De-emphasis: -6dB de-emphasis, 0dB preshoot'), {});
 });
 
-test('after formatting and parsing a dump, the bytes are those of the original image', (t) => {
+test('formatting an image as a dump and parsing the dump returns the original bytes', (t) => {
   fc.assert(
     fc.property(madeUp, (config) => {
       const [back] = fromDump(toDump('made up', config));

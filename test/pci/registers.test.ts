@@ -30,8 +30,8 @@ test('each register is aligned, and its name begins with the name of its capabil
   for (const [name, register] of entries) {
     const { capability, width } = register;
     t.is(name.startsWith(`${capability ?? ''}.`), capability !== null);
-    // Uses the largest layouts, which are 64-bit MSI with mask bits, and version 2 of the PCIe
-    // capability with a link.
+    // The largest layouts: 64-bit MSI with mask bits, and version 2 of the PCIe capability with a
+    // link.
     const offset = registerOffset(register, capability === 'msi' ? 0x180 : 0x02);
     t.is((offset ?? 1) % (width / 8), 0, name);
   }
@@ -59,7 +59,7 @@ test('link registers and version 2 registers are missing where PCIe does not def
   t.deepEqual(offsets(0xa2), [null, 0x28, null]);
 });
 
-test('the value of a register is decoded into fields', (t) => {
+test('decoding a register value returns the value of each field', (t) => {
   t.like(decodeFields(REGISTERS['pcie.device_control'], 0x2810), {
     relaxed_ordering: 1,
     max_payload_size: 0,
@@ -70,7 +70,7 @@ test('the value of a register is decoded into fields', (t) => {
   t.deepEqual(decodeFields(REGISTERS['msix.table'], 0xffff_fffb), { bir: 3, offset: 0x1fff_ffff });
 });
 
-test('an update changes only the given fields, and does not clear RW1C status bits', (t) => {
+test('an update of a register changes only the given fields, and does not clear RW1C status bits', (t) => {
   t.is(updateFields(REGISTERS.command, 0x0403, { bus_master: 1, intx_disable: 0 }), 0x0007);
   const pm = REGISTERS['pm.control_status'];
   t.is(updateFields(pm, 0x8103, { power_state: 0 }), 0x0100);
@@ -79,7 +79,7 @@ test('an update changes only the given fields, and does not clear RW1C status bi
   t.is(updateFields(REGISTERS.command, 5, { memory: undefined }), 5);
 });
 
-test('an update refuses unknown fields, and refuses values that do not fit', (t) => {
+test('an update of a register refuses unknown fields and values that do not fit', (t) => {
   const { command } = REGISTERS;
   t.throws(() => updateFields(command, 0, { busmaster: 1 }), {
     instanceOf: TypeError,
@@ -91,7 +91,7 @@ test('an update refuses unknown fields, and refuses values that do not fit', (t)
   }
 });
 
-test('an empty update keeps all bits except the RW1C bits, which become 0', (t) => {
+test('an update without fields returns the register value with all RW1C bits set to 0', (t) => {
   const register = fc.constantFrom(...entries);
   fc.assert(
     fc.property(register, fc.nat(0xffff_ffff), ([, { width, fields }], random) => {
@@ -109,7 +109,7 @@ test('an empty update keeps all bits except the RW1C bits, which become 0', (t) 
   );
 });
 
-test('PM details are decoded', (t) => {
+test('DECODERS.pm() decodes the PM capability', (t) => {
   const config = image(256, [0x40, [0x01, 0x00, 0x03, 0xca, 0x0b, 0x81]]);
   t.deepEqual(DECODERS.pm(config, 0x40), {
     version: 3,
@@ -123,7 +123,7 @@ test('PM details are decoded', (t) => {
   });
 });
 
-test('MSI details are decoded', (t) => {
+test('DECODERS.msi() decodes the MSI capability', (t) => {
   const full = image(
     256,
     [0x50, [0x05, 0x00, 0xab, 0x01, 0x00, 0x00, 0xe0, 0xfe, 0x01, 0x00, 0x00, 0x00]],
@@ -151,7 +151,7 @@ test('MSI details are decoded', (t) => {
   });
 });
 
-test('MSI-X details are decoded', (t) => {
+test('DECODERS.msix() decodes the MSI-X capability', (t) => {
   const config = image(256, [0x60, [0x11, 0x00, 0x40, 0xc0, 0x04, 0x20, 0x00, 0x00, 0x05, 0x30]]);
   t.deepEqual(DECODERS.msix(config, 0x60), {
     enabled: true,
@@ -162,7 +162,7 @@ test('MSI-X details are decoded', (t) => {
   });
 });
 
-test('PCIe details are decoded', (t) => {
+test('DECODERS.pcie() decodes the PCIe capability', (t) => {
   const config = image(256, [
     0x80,
     [0x10, 0, 0x02, 0, 0x02, 0x80, 0, 0x10, 0x30, 0x28, 0, 0, 0x43, 0, 0, 0, 0, 0, 0x22, 0x10],

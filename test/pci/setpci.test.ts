@@ -19,7 +19,7 @@ const config = image(
 
 const one = (text: string) => parseSetting(text, config)[0];
 
-test('the parser accepts register names, numbers and capabilities in the syntax of setpci', (t) => {
+test('the parser of setpci operations accepts register names, numbers and capabilities', (t) => {
   const places = (texts: readonly string[]) =>
     texts.map((text) => [one(text)?.offset, one(text)?.width]);
   t.deepEqual(places(['COMMAND', 'command', 'Command.b', 'COMMAND+1.B', '04.l', '3c.b']), [
@@ -43,7 +43,7 @@ test('the parser accepts register names, numbers and capabilities in the syntax 
   ]);
 });
 
-test('the parser accepts the register names and field names of this library', (t) => {
+test('the parser of setpci operations accepts the register names and field names of this library', (t) => {
   t.deepEqual(one('msix.control'), { text: 'msix.control', offset: 0x42, width: 2, change: null });
   t.deepEqual(one('command.bus_master=1')?.change, { value: 4, mask: 4 });
   t.deepEqual(one('msix.control.enable=0')?.change, { value: 0, mask: 0x8000 });
@@ -56,7 +56,7 @@ test('a write to one field does not clear the RW1C bits of other fields', (t) =>
   t.deepEqual(one('status=3')?.change, { value: 3, mask: 0xffff });
 });
 
-test('values are hexadecimal, can have masks, and can set consecutive registers', (t) => {
+test('in an operation, values are hexadecimal, can have masks, and can set consecutive registers', (t) => {
   t.deepEqual(one('COMMAND=0x6')?.change, { value: 6, mask: 0xffff });
   t.deepEqual(one('COMMAND=10')?.change, { value: 0x10, mask: 0xffff });
   t.deepEqual(one('COMMAND=4:4')?.change, { value: 4, mask: 4 });
@@ -103,13 +103,16 @@ for (const [text, says] of [
 
 const { status, stdout } = spawnSync('setpci', ['--dumpregs'], { encoding: 'utf8' });
 
-(status === 0 ? test : test.skip)('every name of the setpci of this machine is known', (t) => {
-  const widths = { B: 1, W: 2, L: 4 } as const;
-  for (const line of stdout.trimEnd().split('\n').slice(1)) {
-    const [, id = '', place = '', width = '', name = ''] =
-      /^(.{4}) (\S\S) (\S) (\w+)$/.exec(line) ?? [];
-    const table = id.trim().length === 4 ? SETPCI_EXTENDED : SETPCI_CAPABILITIES;
-    if (id.trim() !== '') t.is(table[name.replace(/^E?CAP_/, '')], parseInt(id, 16), name);
-    else t.deepEqual(SETPCI_REGISTERS[name], [parseInt(place, 16), widths[width as 'B']], name);
-  }
-});
+(status === 0 ? test : test.skip)(
+  'the parser knows every register name of the setpci that is installed on this machine',
+  (t) => {
+    const widths = { B: 1, W: 2, L: 4 } as const;
+    for (const line of stdout.trimEnd().split('\n').slice(1)) {
+      const [, id = '', place = '', width = '', name = ''] =
+        /^(.{4}) (\S\S) (\S) (\w+)$/.exec(line) ?? [];
+      const table = id.trim().length === 4 ? SETPCI_EXTENDED : SETPCI_CAPABILITIES;
+      if (id.trim() !== '') t.is(table[name.replace(/^E?CAP_/, '')], parseInt(id, 16), name);
+      else t.deepEqual(SETPCI_REGISTERS[name], [parseInt(place, 16), widths[width as 'B']], name);
+    }
+  },
+);

@@ -83,7 +83,7 @@ test('the listing of vital product data escapes control characters', (t) => {
   t.is(listed(name)[0], String.raw`Product Name: \x1b[\x9bä`);
 });
 
-test('the listing of random bytes does not throw', (t) => {
+test('the listing of random bytes as vital product data does not throw', (t) => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => listed(bytes).length > 0),
     { numRuns: 300 },
@@ -119,7 +119,7 @@ const product = fc
 
 const withLspci = askLspciOfVpd(CONFIG, CARD) === null ? test.skip : test;
 
-withLspci('made-up data are listed as by the lspci of this machine', (t) => {
+withLspci('the listing of generated vital product data agrees with the installed lspci', (t) => {
   const plain = (lines: readonly string[]) =>
     lines.map((line) => line.replace(/\s+/g, ' ').trim()).filter((line) => line !== '');
   fc.assert(

@@ -4,12 +4,12 @@ import { answer, answers } from './lines.js';
 const EDU = 'mock:edu';
 const DMA_COMMAND = { region: 0, offset: 0x98 };
 
-test('an answer that equals the record has no "recorded" field', async (t) => {
+test('in a replay, an answer that equals the recorded answer has no field "recorded"', async (t) => {
   const line = { op: 'irq_info', index: 1, answer: { ok: true, flags: 9, count: 1 } };
   t.deepEqual(await answer(EDU, line), { ok: true, flags: 9, count: 1 });
 });
 
-test('if an answer differs from the record, the output also contains the recorded answer', async (t) => {
+test('if an answer differs from the record, the output of a replay contains the recorded answer', async (t) => {
   const recorded = { ok: true, flags: 9, count: 2 };
   t.deepEqual(await answer(EDU, { op: 'irq_info', index: 1, answer: recorded }), {
     ok: true,
@@ -25,13 +25,13 @@ test('if an answer differs from the record, the output also contains the recorde
   t.deepEqual(await answer(EDU, { op: 'irq_info', index: 3, answer: failure }), failure);
 });
 
-test('messages and fields that are missing in the record are not compared', async (t) => {
+test('a replay compares neither messages nor fields that are missing in the record', async (t) => {
   const refused = { ok: false, code: 'ERR_OP', message: 'another' };
   t.false('recorded' in (await answer(EDU, { op: 'fly', answer: refused })));
   t.false('recorded' in (await answer(EDU, { op: 'info', answer: { ok: true } })));
 });
 
-test('integers above 2^53 are compared in their printed form', async (t) => {
+test('a replay compares integers above 2^53 in their printed form', async (t) => {
   const source = { region: 0, offset: 0x80, width: 8 };
   const value = '0xfedcba9876543210';
   const [, same, other] = await answers(EDU, [
@@ -43,7 +43,7 @@ test('integers above 2^53 are compared in their printed form', async (t) => {
   t.true('recorded' in (other ?? {}));
 });
 
-test('reads are repeated until a slow device gives the recorded answer', async (t) => {
+test('a replay repeats a read until a slow device gives the recorded answer', async (t) => {
   const replies = await answers(EDU, [
     { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1, fds: ['a'] },
     { op: 'write', region: 7, offset: 4, data: '0600' },
@@ -56,7 +56,7 @@ test('reads are repeated until a slow device gives the recorded answer', async (
   t.deepEqual(replies.at(-1), { ok: true, value: 1n });
 });
 
-test('the counts of several reads are added until the sum equals the recorded count', async (t) => {
+test('a replay adds the counts of several reads until the sum equals the recorded count', async (t) => {
   const loopback = { op: 'set_irqs', index: 1, flags: 0x21, start: 0, count: 1 };
   const replies = await answers(EDU, [
     { ...loopback, flags: 0x24, fds: ['a'] },
@@ -69,7 +69,7 @@ test('the counts of several reads are added until the sum equals the recorded co
   t.deepEqual(replies.at(-1), { ok: true, value: 0n, recorded: { ok: true, value: '1+' } });
 });
 
-test('a recorded answer that is not an object gives ERR_OP', async (t) => {
+test('a line with a recorded answer that is not an object gives ERR_OP', async (t) => {
   const { ok, code } = await answer(EDU, { op: 'info', answer: 1 });
   t.deepEqual({ ok, code }, { ok: false, code: 'ERR_OP' });
   t.is((await answer(EDU, { answer: {} })).code, 'ERR_OP');

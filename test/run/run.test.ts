@@ -3,7 +3,7 @@ import { answer, answers } from './lines.js';
 
 const EDU = 'mock:edu';
 
-test('info, region_info and irq_info describe the device', async (t) => {
+test('the operations info, region_info and irq_info describe the device', async (t) => {
   t.deepEqual(await answers(EDU, [{ op: 'info' }, { op: 'region_info', index: 0 }]), [
     { ok: true, flags: 3, num_regions: 9, num_irqs: 5 },
     { ok: true, flags: 7, size: 0x100000n, caps: [] },
@@ -12,7 +12,7 @@ test('info, region_info and irq_info describe the device', async (t) => {
   t.deepEqual((await answer('mock:nvme', { op: 'region_info', index: 0 })).caps, [3]);
 });
 
-test('an access across the end of a region transfers only the bytes before the end', async (t) => {
+test('an access across the end of a region transfers only the bytes inside the region', async (t) => {
   const end = { region: 0, offset: 0x100000 - 4 };
   t.deepEqual(await answer(EDU, { op: 'read', ...end, length: 16 }), {
     ok: true,
@@ -35,7 +35,7 @@ test('a field accepts an integer as a number or as an exact "0x…" string', asy
   });
 });
 
-test('data that does not fit in a string gives ERR_OP', async (t) => {
+test('a read of more data than a string can contain gives ERR_OP', async (t) => {
   const zeros = '00'.repeat(20e6);
   const script = [
     { op: 'buffer', name: 'b', size: 2 ** 29 },
@@ -50,7 +50,7 @@ test('data that does not fit in a string gives ERR_OP', async (t) => {
   t.true(info?.ok);
 });
 
-test('a name in "fds" creates an eventfd, and null and numbers are passed unchanged', async (t) => {
+test('a name in the field "fds" creates an eventfd; null and numbers are passed unchanged', async (t) => {
   const enable = { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1 };
   const loopback = { op: 'set_irqs', index: 1, flags: 0x21, start: 0, count: 1 };
   const read = { op: 'eventfd_read', name: 'a' };
@@ -77,7 +77,7 @@ test('eventfd_read waits 50 ms for a signal', async (t) => {
   t.true(performance.now() - started >= 50);
 });
 
-test('argsz can differ from the size of the data; missing data is filled with zeros', async (t) => {
+test('the field "argsz" can differ from the size of the data; missing data is zero', async (t) => {
   const set = { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1 };
   t.is((await answer(EDU, { ...set, fds: [] })).code, 'EINVAL');
   t.is((await answer(EDU, { ...set, fds: ['a'], argsz: 20 })).code, 'EINVAL');
@@ -87,7 +87,7 @@ test('argsz can differ from the size of the data; missing data is filled with ze
   t.true((await answer(EDU, { ...set, fds: ['a'] }, bool)).ok);
 });
 
-test('elements of "bools" are passed as bytes', async (t) => {
+test('the elements of the field "bools" are passed as bytes', async (t) => {
   const enable = { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1, fds: ['a'] };
   const loopback = { op: 'set_irqs', index: 1, flags: 0x22, start: 0, count: 1 };
   const read = { op: 'eventfd_read', name: 'a' };
@@ -105,7 +105,7 @@ test('the feature operation passes flags and data to the device and returns data
   });
 });
 
-test('named buffers can be written, read and mapped for the device', async (t) => {
+test('a script can write, read and map named buffers', async (t) => {
   const map = { op: 'dma_map', buffer: 'b', buffer_offset: 4096, size: 4096, flags: 3 };
   const replies = await answers(EDU, [
     { op: 'buffer', name: 'b', size: 8192 },
@@ -129,7 +129,7 @@ test('named buffers can be written, read and mapped for the device', async (t) =
   t.deepEqual(ranges[0], [0n, 0xfedfffffn]);
 });
 
-test('mmio_read reads a mapped register, and a region without mmap gives EINVAL', async (t) => {
+test('the operation mmio_read reads a mapped register; a region without mmap gives EINVAL', async (t) => {
   const read = { op: 'mmio_read', region: 0, offset: 0, width: 4 };
   t.deepEqual(await answer(EDU, read), { ok: true, value: 0x010000ed });
   const noMapping = { ok: false, code: 'EINVAL', syscall: 'mmap' };
@@ -137,7 +137,7 @@ test('mmio_read reads a mapped register, and a region without mmap gives EINVAL'
   t.deepEqual(await answer(EDU, { ...read, region: 3 }), noMapping);
 });
 
-test('an invalid line gives ERR_OP with a message, and the run continues', async (t) => {
+test('an invalid line gives ERR_OP with a message, and the next lines still run', async (t) => {
   const wrong: unknown[] = [
     'nonsense',
     '[]',
@@ -182,7 +182,7 @@ test('an invalid line gives ERR_OP with a message, and the run continues', async
   t.true(replies.at(-1)?.ok);
 });
 
-test('extreme values are passed to the device without a check', async (t) => {
+test('`vfio run` passes extreme values to the device without a check', async (t) => {
   t.is((await answer(EDU, { op: 'irq_info', index: 0xffffffff })).code, 'EINVAL');
   t.is((await answer(EDU, { op: 'feature', flags: 0xffffffff })).code, 'EINVAL');
   t.is((await answer(EDU, { op: 'read', region: 7, offset: 256, length: 1 })).code, 'EFAULT');

@@ -40,7 +40,7 @@ for (const model of ['edu', 'nvme', 'testdev']) {
   });
 }
 
-test('if a mock device is made from a snapshot, its BAR has the recorded contents', async (t) => {
+test('the BAR of a mock device made from a snapshot has the recorded contents', async (t) => {
   const path = file(await snapshot('mock:nvme', [0]));
   const [original, mock] = [
     await openConnection('mock:nvme'),
@@ -54,7 +54,7 @@ test('if a mock device is made from a snapshot, its BAR has the recorded content
   mock.close();
 });
 
-test("a mock device made from a snapshot has the e1000e's regions and interrupts", async (t) => {
+test("a mock device made from a snapshot of an e1000e has the e1000e's regions and interrupts", async (t) => {
   const connection = await openConnection(`mock:${E1000E}`);
   t.is(connection.load(7, 0, 4), 0x10d3_8086);
   t.deepEqual(
@@ -68,7 +68,7 @@ test("a mock device made from a snapshot has the e1000e's regions and interrupts
   connection.close();
 });
 
-test('a mock device made from a snapshot has the IOVA ranges in the snapshot', async (t) => {
+test('a mock device made from a snapshot has the IOVA ranges of the snapshot', async (t) => {
   const text = await snapshot('mock:edu');
   const narrow = text.replace(/"ranges": \[.*\]/, '"ranges": [["0x1000", "0xffff"]]');
   const connection = await openConnection(`mock:${file(narrow)}`);
@@ -132,7 +132,7 @@ for (const [what, edit, says] of [
   });
 }
 
-test('a missing file, a file that is not JSON, and a folder are refused', async (t) => {
+test('readSnapshot() refuses a missing file, a file that is not JSON, and a folder', async (t) => {
   const open = (path: string) => openConnection(`mock:${path}`);
   await t.throwsAsync(open(join(folder, 'none.json')), { code: 'ENOENT' });
   await t.throwsAsync(open(file('{')), { code: 'EINVAL', message: /the file is not JSON/ });

@@ -22,7 +22,7 @@ interface Refusal {
 }
 
 function refuses(title: string, refusal: Refusal): void {
-  test(`hint: ${title}`, (t: ExecutionContext) => {
+  test(`the error has the right hint: ${title}`, (t: ExecutionContext) => {
     const { host, nodes, options, fail, code, path, hint } = refusal;
     const { backend, fake } = make(
       host === undefined ? goodHost(t, nodes) : new Tree(t, { nodes: nodes ?? [], ...host }),
@@ -37,19 +37,19 @@ function refuses(title: string, refusal: Refusal): void {
 
 const BOUND = { name: NAME, driver: 'vfio-pci', group: 12, vfioDevice: 'vfio0' };
 
-refuses('no such function', {
+refuses('the function does not exist', {
   host: {},
   code: 'ENODEV',
   path: /devices\/0000:01:00\.0$/,
   hint: [/lspci -D/],
 });
-refuses('no IOMMU group', {
+refuses('the function has no IOMMU group', {
   host: { devices: [{ name: NAME, driver: 'nvme' }] },
   code: 'ENODEV',
   path: /0000:01:00\.0$/,
   hint: [/intel_iommu=on/, /VT-d/, /option noiommu: true of openDevice/],
 });
-refuses('no IOMMU group although noiommu is accepted', {
+refuses('the function has no IOMMU group, and the option noiommu is set', {
   host: { devices: [{ name: NAME, driver: 'nvme' }] },
   options: { noiommu: true },
   code: 'ENODEV',
@@ -57,7 +57,7 @@ refuses('no IOMMU group although noiommu is accepted', {
   // The hint must not contain `vfio bind`, because `vfio bind` needs a group.
   hint: [/enable_unsafe_noiommu_mode/, /^(?!.*vfio bind).*echo vfio-pci > .*drivers_probe'/],
 });
-refuses('a function bound to another driver', {
+refuses('the function is bound to another driver', {
   host: { devices: [{ name: NAME, driver: 'nvme', group: 12 }] },
   code: 'ENODEV',
   path: /0000:01:00\.0$/,
@@ -67,7 +67,7 @@ refuses('a function bound to another driver', {
     /drivers_probe/,
   ],
 });
-refuses('no driver, and vfio-pci is not loaded', {
+refuses('the function has no driver, and vfio-pci is not loaded', {
   host: { devices: [{ name: NAME, group: 12 }], drivers: [] },
   code: 'ENODEV',
   path: /0000:01:00\.0$/,
@@ -94,7 +94,7 @@ refuses('the group is not viable', {
     /vfio bind 0000:01:00\.4/,
   ],
 });
-refuses('the group is not viable, by cdev', {
+refuses('the group is not viable, and the device is opened by cdev', {
   host: { devices: [BOUND, { name: '0000:01:00.1', driver: 'xhci_hcd', group: 12 }] },
   nodes: CDEV_NODES,
   fail: ['deviceBindIommufd', 'EPERM'],
@@ -116,20 +116,20 @@ refuses('another process has the container open', {
   path: /vfio\/vfio$/,
   hint: [],
 });
-refuses('another process has the group open, by cdev', {
+refuses('another process has the group open, and the device is opened by cdev', {
   nodes: CDEV_NODES,
   fail: ['deviceBindIommufd', 'EBUSY'],
   code: 'EBUSY',
   path: /^0000:01:00\.0$/,
   hint: [/fuser -v .*\/dev\/vfio\/12/],
 });
-refuses('the container is not permitted', {
+refuses('the user may not open the container', {
   fail: ['open', 'EACCES'],
   code: 'EACCES',
   path: /vfio\/vfio$/,
   hint: [process.getuid?.() === 0 ? /device list/ : /chown/, /\/dev\/vfio\/vfio/],
 });
-refuses('the iommufd is not permitted', {
+refuses('the user may not open the iommufd', {
   nodes: CDEV_NODES,
   fail: ['open', 'EACCES'],
   code: 'EACCES',
@@ -149,7 +149,7 @@ refuses('no iommufd', {
   path: /\/dev\/iommu$/,
   hint: [/CONFIG_IOMMUFD/, /\/dev\/iommu/, /VFIO_VIA/],
 });
-refuses('no character device in sysfs', {
+refuses('sysfs contains no character device', {
   host: { devices: [{ name: NAME, driver: 'vfio-pci', group: 12 }] },
   options: { via: 'cdev' },
   code: 'ENOENT',
@@ -179,14 +179,14 @@ for (const [nodes, call] of [
   [GROUP_NODES, 'groupGetDeviceFd'],
   [CDEV_NODES, 'deviceBindIommufd'],
 ] as const) {
-  refuses(`VF token missing, ${call}`, {
+  refuses(`the VF token is missing in ${call}`, {
     nodes,
     fail: [call, 'EACCES'],
     code: 'EACCES',
     path: /^0000:01:00\.0$/,
     hint: [/needs a VF token: pass the UUID/],
   });
-  refuses(`VF token wrong, ${call}`, {
+  refuses(`the VF token is wrong in ${call}`, {
     nodes,
     options: { vfToken: TOKEN },
     fail: [call, 'EACCES'],
@@ -194,7 +194,7 @@ for (const [nodes, call] of [
     path: /^0000:01:00\.0$/,
     hint: [/differs from the token of 0000:01:00\.0/],
   });
-  refuses(`VF token not wanted, ${call}`, {
+  refuses(`the device accepts no VF token in ${call}`, {
     nodes,
     options: { vfToken: TOKEN },
     fail: [call, 'EINVAL'],
@@ -203,7 +203,7 @@ for (const [nodes, call] of [
     hint: [/does not accept a VF token: omit vfToken/],
   });
 }
-refuses('the character device is bound already', {
+refuses('the character device is already bound', {
   nodes: CDEV_NODES,
   fail: ['deviceBindIommufd', 'EINVAL'],
   code: 'EINVAL',
@@ -211,7 +211,7 @@ refuses('the character device is bound already', {
   hint: [/already open through another file descriptor/],
 });
 
-test('the hint for a group that another process has opened', (t) => {
+test('if another process has opened the group, the hint names the command that finds the process', (t) => {
   const tree = goodHost(t);
   const { backend, fake } = make(tree);
   fake.fds.set(5, `${tree.root}/dev/vfio/12`);
@@ -221,7 +221,7 @@ test('the hint for a group that another process has opened', (t) => {
   t.deepEqual([...fake.fds.keys()], [5]);
 });
 
-test('the hint for a group whose device node is missing', (t) => {
+test('if the device node of the group is missing, the hint names the option of a container tool', (t) => {
   const { backend, fake } = make(goodHost(t));
   const { open } = fake.answers;
   fake.answers.open = (path, writable) => {
@@ -232,7 +232,7 @@ test('the hint for a group whose device node is missing', (t) => {
   t.regex(error.hint ?? '', /--device .*\/dev\/vfio\/12/);
 });
 
-test('a group that is not viable is refused before the group is added to the container', (t) => {
+test('open refuses a group that is not viable before the group is added to the container', (t) => {
   const { backend, fake } = make(goodHost(t));
   fake.answers.groupGetStatus = () => 0;
   const error = failure(t, () => backend.openSync(NAME, {}));
@@ -243,7 +243,7 @@ test('a group that is not viable is refused before the group is added to the con
   t.false(fake.calls.some((call) => call.startsWith('groupSetContainer')));
 });
 
-test('a container is refused if its API version is wrong or if it does not support type1', (t) => {
+test('open refuses a container with a wrong API version or without support of type1', (t) => {
   const version = make(goodHost(t));
   version.fake.answers.containerGetApiVersion = () => 1;
   t.regex(failure(t, () => version.backend.openSync(NAME, {})).message, /API version 1/);

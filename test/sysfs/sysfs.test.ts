@@ -41,7 +41,7 @@ test('list() returns an empty list on a host without PCI', (t) => {
   t.deepEqual(new Tree(t).sysfs.list(), []);
 });
 
-test('a no-IOMMU group is marked as such, and is not reported as an IOMMU group', (t) => {
+test('group() marks a no-IOMMU group, and list() does not report it as an IOMMU group', (t) => {
   const { sysfs } = new Tree(t, {
     devices: [{ name: '0000:01:00.0', driver: 'vfio-pci', group: 0 }],
     noiommu: [0],
@@ -51,7 +51,7 @@ test('a no-IOMMU group is marked as such, and is not reported as an IOMMU group'
   t.true(sysfs.groupNode({ number: 0, noiommu: true }).endsWith('/dev/vfio/noiommu-0'));
 });
 
-test('the devices in a group are listed with their drivers', (t) => {
+test('Sysfs lists the devices of a group with their drivers', (t) => {
   const { sysfs } = new Tree(t, {
     devices: [
       { name: '0000:01:00.1', group: 4 },
@@ -66,7 +66,7 @@ test('the devices in a group are listed with their drivers', (t) => {
   t.deepEqual(sysfs.members({ number: 9, noiommu: false }), []);
 });
 
-test('the paths of device nodes are the paths that the kernel uses', (t) => {
+test('Sysfs returns the paths of device nodes that the kernel uses', (t) => {
   const sysfs = new Sysfs();
   t.is(sysfs.containerNode, '/dev/vfio/vfio');
   t.is(sysfs.iommuNode, '/dev/iommu');

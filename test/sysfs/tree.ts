@@ -10,8 +10,8 @@ export interface TreeDevice {
   readonly group?: number;
   readonly vfioDevice?: string;
   /**
-   * The contents of the function's sysfs files, for example of `vendor`. By default, the files
-   * describe an NVMe disk.
+   * The contents of the function's sysfs files, by file name. By default, the files describe an
+   * NVMe disk.
    */
   readonly files?: Readonly<Record<string, string | null>>;
 }

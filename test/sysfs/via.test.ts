@@ -2,7 +2,7 @@ import test from 'ava';
 import { chooseVia } from '../../lib/sysfs/via.js';
 import { CDEV_NODES, goodHost, GROUP_NODES } from './tree.js';
 
-test('the character device is the default if its nodes exist', (t) => {
+test('if the nodes of the character device exist, via is cdev by default', (t) => {
   const both = goodHost(t, [...GROUP_NODES, ...CDEV_NODES]).sysfs;
   t.is(chooseVia(both, 'vfio0', {}, undefined), 'cdev');
   t.is(chooseVia(both, null, {}, undefined), 'group');
@@ -11,7 +11,7 @@ test('the character device is the default if its nodes exist', (t) => {
   t.is(chooseVia(noIommufd, 'vfio0', {}, undefined), 'group');
 });
 
-test('the option fds overrides the option via, and the option via overrides VFIO_VIA', (t) => {
+test('the option `fds` overrides the option `via`, and `via` overrides the variable VFIO_VIA', (t) => {
   const { sysfs } = goodHost(t, [...GROUP_NODES, ...CDEV_NODES]);
   t.is(chooseVia(sysfs, 'vfio0', {}, 'group'), 'group');
   t.is(chooseVia(sysfs, 'vfio0', { via: 'cdev' }, 'group'), 'cdev');
@@ -20,7 +20,7 @@ test('the option fds overrides the option via, and the option via overrides VFIO
   t.is(chooseVia(sysfs, 'vfio0', {}, ''), 'cdev');
 });
 
-test('if VFIO_VIA is invalid, the error contains the value of VFIO_VIA', (t) => {
+test('if the variable VFIO_VIA is invalid, the error contains its value', (t) => {
   t.throws(() => chooseVia(goodHost(t).sysfs, null, {}, 'iommufd'), {
     instanceOf: TypeError,
     message: "VFIO_VIA must be 'group' or 'cdev', not 'iommufd'",

@@ -1,6 +1,6 @@
 /**
- * Raises eight interrupts of edu. One interrupt is delivered late, one has no listener, and six are
- * delivered in time.
+ * Raises seven interrupts of edu. Five are delivered in time, and one is delivered late. The last
+ * interrupt is lost, because the program closes the device before the delivery.
  */
 import { openDevice } from '../../../lib/mock.js';
 

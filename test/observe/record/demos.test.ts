@@ -11,7 +11,7 @@ const FOLDER = new URL('../../../../test/observe/record/demos/', import.meta.url
  * character device.
  */
 for (const target of [edu, nvme]) {
-  test(`${target.name}: the mock device gives the answers of QEMU's device`, async (t) => {
+  test(`${target.name}: the mock device gives the recorded answers of QEMU's device`, async (t) => {
     const record = readRecord(new URL(`${target.name}.jsonl`, FOLDER));
     for (const op of ['set_irqs', 'eventfd_read', 'mmio_write', 'buffer_write', 'buffer_read']) {
       t.true(

@@ -63,7 +63,7 @@ for (const [model, demo] of [
   });
 }
 
-test('program writes come before the call; device writes come after the interrupt', async (t) => {
+test('a record contains program writes before the call, and device writes after the interrupt', async (t) => {
   const lines = await record('mock:edu#memory', async (device) => {
     device.config.update('command', { memory: 1, bus_master: 1 });
     const registers = device.bar(0).map();
@@ -96,7 +96,7 @@ test('program writes come before the call; device writes come after the interrup
   t.true(at({ op: 'eventfd_read' }) < at({ op: 'buffer_read' }));
 });
 
-test('changes of write-only memory count as device writes even without an interrupt', async (t) => {
+test('changes of write-only memory are recorded as device writes even without an interrupt', async (t) => {
   const lines = await record('mock:edu#polled', async (device) => {
     device.config.update('command', { memory: 1, bus_master: 1 });
     const registers = device.bar(0).map();
@@ -109,11 +109,11 @@ test('changes of write-only memory count as device writes even without an interr
     while ((registers.read64(0x98) & 1n) !== 0n);
   });
   const changes = lines.filter(({ op }) => op === 'buffer_write' || op === 'buffer_read');
-  t.is(changes[0]?.op, 'buffer_read', 'a change of write-only memory is a buffer_read');
+  t.is(changes[0]?.op, 'buffer_read', 'a change of write-only memory is recorded as a buffer_read');
   t.like(changes.at(-1), { op: 'buffer_read', offset: 0, answer: { data: '0000' } });
 });
 
-test('a failing call is recorded; a call that the library refuses is not recorded', async (t) => {
+test('a call that the kernel refuses is recorded; a call that the library refuses is not recorded', async (t) => {
   const lines = await record('mock:edu#failing', (device) => {
     t.throws(() => device.region(8));
     t.throws(() => device.bar(0).map({ offset: -1 }));
@@ -123,7 +123,7 @@ test('a failing call is recorded; a call that the library refuses is not recorde
   for (const { answer } of failures) t.regex(String(answer.code), /^E[A-Z]+$/);
 });
 
-test('repeated reads with the same answer are recorded as one line', async (t) => {
+test('repeated reads with the same result are recorded as one line', async (t) => {
   const lines = await record('mock:edu#asking', (device) => {
     device.config.update('command', { memory: 1 });
     const registers = device.bar(0).map();

@@ -4,7 +4,7 @@ import { createEventfd as createMockEventfd } from '../../../lib/mock.js';
 import { now } from '../../../lib/observe/trace/clock.js';
 import { SignalCounters } from '../../../lib/observe/trace/signal-counters.js';
 
-/** Blocks the event loop. During this time, only another thread can see signals. */
+/** Blocks the event loop. During this time, only another thread can count signals. */
 function busyUntil(done: () => boolean): void {
   const end = performance.now() + 20_000;
   while (!done() && performance.now() < end);
@@ -14,7 +14,7 @@ for (const [kind, createEventfd] of [
   ['kernel', createKernelEventfd],
   ['mock', createMockEventfd],
 ] as const) {
-  test(`${kind}: signals are counted while this thread is busy, without reading the eventfd`, (t) => {
+  test(`${kind}: a counter counts signals while this thread is busy, and does not read the eventfd`, (t) => {
     const seen: { at: number; total: number | undefined }[] = [];
     const counters = new SignalCounters((_, at, total) => seen.push({ at, total }));
     const eventfd = createEventfd();
@@ -39,7 +39,7 @@ for (const [kind, createEventfd] of [
     eventfd.close();
   });
 
-  test(`${kind}: signals are counted even if a delivery reads the eventfd`, (t) => {
+  test(`${kind}: a counter counts signals even if a delivery reads the eventfd`, (t) => {
     const counters = new SignalCounters(() => undefined);
     const eventfd = createEventfd();
     const counter = counters.create(eventfd, true);

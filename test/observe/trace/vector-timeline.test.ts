@@ -36,7 +36,7 @@ test('a delivery is late if its first interrupt waited longer than the limit', (
   t.like(second, { raised: 2000, state: 'delivered' });
 });
 
-test('if an eventfd leaves its event set, interrupts after the last delivery are lost', (t) => {
+test('if an eventfd is removed from its event set, interrupts after the last delivery are lost', (t) => {
   const interrupts = build((vector) => {
     vector.signal(10, 1);
     vector.deliver(20, 21, 1);
@@ -52,7 +52,7 @@ test('if an eventfd leaves its event set, interrupts after the last delivery are
   t.is(interrupts.length, 3);
 });
 
-test('if a signal is noticed after its delivery, no interrupt counts as late or lost', (t) => {
+test('if the tracer notices a signal after its delivery, no interrupt counts as late or lost', (t) => {
   const interrupts = build((vector) => {
     vector.deliver(100, 101, 1);
     vector.signal(105, 1);
@@ -69,7 +69,7 @@ test('if a signal is noticed after its delivery, no interrupt counts as late or 
   );
 });
 
-test('if each delivery reads the counter, signals are assigned to deliveries by time', (t) => {
+test('if each delivery reads the counter, signals are assigned to deliveries by their times', (t) => {
   const interrupts = build((vector) => {
     vector.signal(100, undefined);
     vector.deliver(110, 111, 4);

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 
 const EXPRESS = 0x10;
 /**
- * Assigned ids. An id is excluded if lspci decodes registers that the capability does not have, or
- * if missing registers crash lspci.
+ * Assigned ids. An id is excluded if lspci reads registers that the capability does not have, or
+ * crashes because of missing registers.
  */
 const STANDARD = ids(0x16, [0x0d, EXPRESS, 0x14]);
 const EXTENDED = ids(0x30, [0x05, 0x07, 0x18, 0x23]);
@@ -19,8 +19,8 @@ function ids(count: number, without: readonly number[]): number[] {
 }
 
 /**
- * Generates configuration space from random bytes. There is a capability at every offset to which a
- * list can link.
+ * Generates configuration space from random bytes. Every offset that a link can contain is the
+ * start of a capability.
  */
 export const anything: fc.Arbitrary<Uint8Array> = fc
   .record({

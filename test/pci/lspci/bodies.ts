@@ -13,19 +13,12 @@ export interface Kind {
   readonly id: number;
   readonly extended: boolean;
   /**
-   * The header types of functions that can have the capability. By default, these are endpoints and
-   * bridges.
+   * The header types of functions that can have the capability; by default endpoints and bridges.
    */
   readonly headers?: readonly number[];
-  /**
-   * Sets the registers that must contain valid values, because lspci otherwise does not decode the
-   * capability.
-   */
+  /** Sets the registers that must contain valid values, so that lspci decodes the capability. */
   readonly fix?: (body: DataView) => void;
-  /**
-   * The decoding depends on some registers outside of the capability. This function sets these
-   * registers.
-   */
+  /** Sets registers outside of the capability on which the decoding of the capability depends. */
   readonly function?: (config: DataView) => void;
 }
 
@@ -34,8 +27,7 @@ interface Draw {
   readonly header: number;
   readonly body: Uint8Array;
   /**
-   * Whether the capability is at the end of configuration space, so that its last registers are cut
-   * off.
+   * Whether the capability is at the end of configuration space, which cuts off its last registers.
    */
   readonly late: boolean;
 }

@@ -2,8 +2,8 @@ import { flagsOf, type Listing, listConfig } from '../../../lib/pci/listing/inde
 import { parseLspci, squeeze, type SeenCapability } from './parse.js';
 
 /**
- * The known differences between our listing and lspci. Each element contains a pattern for the
- * line, and the reason for the difference.
+ * The known differences between our listing and lspci. Each element contains a pattern that matches
+ * the line, and the reason for the difference.
  */
 const KNOWN: readonly { of: RegExp; because: string; theirs: (line: string) => string }[] = [
   {
@@ -52,15 +52,14 @@ const BESIDE = /^(Not readable|No end tag found)$/;
  */
 const MISSING = /(<unreadable>|^<too short>)$/;
 /**
- * A capability can be cut off if it starts less than this number of bytes before the end of the
- * image.
+ * A capability that starts less than this number of bytes before the end of the image can be cut
+ * off.
  */
 const END = { standard: 0x40, extended: 0x80 };
 
 /**
  * Compares our listing of configuration space with the output of lspci, and returns the
- * differences. If our listing does not decode a capability, lspci must at least print the same
- * offset.
+ * differences. If our listing does not decode a capability, lspci must still print the same offset.
  *
  * @param exact - true compares whole lines, and false compares only the flags that both texts
  *   contain
@@ -98,7 +97,7 @@ export function differences(config: Uint8Array, text: string, exact = true): str
 
 /**
  * Formats broken links in the format of lspci. If the last link of an extended list points to bytes
- * that are all ones, lspci prints no message.
+ * of all ones, lspci prints no message.
  */
 function brokenLines(broken: Listing['broken']): string[] {
   return broken
@@ -109,7 +108,7 @@ function brokenLines(broken: Listing['broken']): string[] {
     });
 }
 
-/** Capabilities that lspci 3.9 does not decode, but newer versions of lspci do. */
+/** Capabilities that newer versions of lspci decode, but lspci 3.9 does not decode. */
 const NEWER = [16, 32, 64].map((rate) => `physical_layer_${rate}gt`).concat('lane_margining');
 
 function isUndecoded(title: string): boolean {
@@ -126,7 +125,7 @@ function compareUndecoded(
   other: SeenCapability,
   exact: boolean,
 ): string[] {
-  // Other versions of lspci possibly decode this capability.
+  // Other versions of lspci can decode the capability.
   if (!exact) return [];
   if (!isUndecoded(other.title)) return [`${where}: '${title}', lspci '${other.title}'`];
   if (title.includes('(ID ')) return [];
@@ -134,7 +133,7 @@ function compareUndecoded(
 }
 
 /**
- * Drops the lines whose registers are past the end of the image. If a capability is cut off, lspci
+ * Drops the lines about registers past the end of the image. If a capability is cut off, lspci
  * prints none of its registers, but our listing contains all readable registers.
  */
 function readable(
@@ -144,8 +143,7 @@ function readable(
 ): [ours: readonly string[], theirs: readonly string[]] {
   const there = theirs.filter((line) => !MISSING.test(line));
   const mine = ours.filter((line) => !MISSING.test(line));
-  // The capability starts so late that even the registers for its headline are past the end of the
-  // image.
+  // Even the registers for the headline of the capability are past the end of the image.
   if (mine.length === 1 && ours.length === 2 && isLate) return [[], []];
   return [isLate ? mine.slice(0, there.length) : mine, there];
 }

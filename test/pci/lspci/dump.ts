@@ -22,8 +22,8 @@ export function toSparseDump(title: string, config: Uint8Array): string {
 }
 
 /**
- * Parses a dump, and returns the configuration space of each function. If a byte is missing in the
- * dump, the byte is zero in the result.
+ * Parses a dump, and returns the configuration space of each function. Bytes that are missing in
+ * the dump are zero in the result.
  */
 export function fromDump(text: string): Uint8Array[] {
   const functions: Uint8Array[] = [];
@@ -72,8 +72,8 @@ export function askLspciAll(configs: readonly Uint8Array[]): string[] {
 }
 
 /**
- * Runs lspci on temporary files that imitate sysfs and contain vital product data. These files are
- * needed because a dump cannot contain vital product data.
+ * Runs lspci on temporary files that imitate sysfs and contain vital product data. A dump cannot
+ * contain vital product data.
  */
 export function askLspciOfVpd(config: Uint8Array, vpd: Uint8Array): string | null {
   return inFolder((folder) => {

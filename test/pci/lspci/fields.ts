@@ -1,8 +1,6 @@
 import type { FieldsOf, RegisterName } from '../../../lib/pci/index.js';
 
-/**
- * The name that lspci uses for a register, and the names that lspci uses for the register's fields.
- */
+/** The names that lspci uses for a register and for the register's fields. */
 export interface Called {
   readonly register: RegisterName;
   readonly label: string;

@@ -28,8 +28,8 @@ const extended = (id: number, name: string, rest: Partial<Kind> = {}): Kind => (
 });
 
 /**
- * The capabilities that lspci decodes. For some other capabilities in this list, lspci prints only
- * the name.
+ * The capabilities that the tests compare with the output of lspci. For some capabilities in this
+ * list, lspci prints only the name.
  */
 export const KINDS: readonly Kind[] = [
   standard(0x01, 'power management'),
@@ -123,7 +123,7 @@ export const KINDS: readonly Kind[] = [
   extended(0x16, 'dynamic power allocation'),
   extended(0x17, 'TPH'),
   // Clears one bit of each scale. Two of the eight scales are reserved, but lspci prints numbers
-  // for these two scales.
+  // for the reserved scales.
   extended(0x18, 'LTR', {
     fix: (body) => {
       clear(body, 5, 0x10);
@@ -165,8 +165,8 @@ function clear(body: DataView, offset: number, mask: number): void {
 }
 
 /**
- * The number of bytes that lspci reads from a CXL DVSEC, by DVSEC id. lspci reads all these bytes
- * even if the length field contains a smaller value.
+ * The number of bytes that lspci reads from a CXL DVSEC, by DVSEC id. lspci ignores a smaller value
+ * in the length field.
  */
 const CXL_SIZES: Readonly<Record<number, number>> = { 2: 0x2c, 7: 0x20 };
 

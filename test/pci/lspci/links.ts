@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 
 /**
- * The ids of capabilities whose registers are not decoded, for example the null capability and hot
- * plug.
+ * The ids of capabilities without decoded registers, for example the null capability and hot plug.
  */
 const STANDARD = [0x00, 0x06, 0x0b, 0x0c, 0x0e, 0x0f];
 const EXTENDED = [0x00, 0x04, 0x06, 0x08, 0x0a, 0x11];
@@ -14,8 +13,8 @@ interface Link {
 }
 
 /**
- * The number of the place in configuration space to which a link points. There are few places, so
- * that many links form loops. A link with the number 0 ends the list.
+ * The number of the capability to which a link points. The number 0 ends the list. Many links form
+ * loops, because there are few capabilities.
  */
 const place = fc.integer({ min: 0, max: 12 });
 
@@ -25,8 +24,8 @@ function links(ids: readonly number[]): fc.Arbitrary<Link[]> {
 }
 
 /**
- * Generates both capability lists with random links. No link points into the header, because lspci
- * follows a link into the header, but our listing does not.
+ * Generates both capability lists with random links. No link points into the header, because only
+ * lspci follows a link into the header.
  */
 export const linked: fc.Arbitrary<Uint8Array> = fc
   .record({

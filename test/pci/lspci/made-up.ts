@@ -98,8 +98,7 @@ function assemble({ header, bars, standard, express, type, extended }: Parts): U
   const config = new Uint8Array(4096);
   const view = new DataView(config.buffer);
   config.set(header);
-  // Clears bit 1, which is reserved. While this bit is clear, the status register is never all
-  // ones.
+  // Clears bit 1, which is reserved. A status register with this bit clear is never all ones.
   config[0x06] = ((header[0x06] ?? 0) & 0xfd) | 0x10;
   config[0x0e] = 0;
   config[0x3d] = (header[0x3d] ?? 0) % 5;

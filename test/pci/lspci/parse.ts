@@ -25,7 +25,7 @@ export function squeeze(line: string): string {
 }
 
 /**
- * Matches lines whose contents do not come from configuration space, such as names and the
+ * Matches lines with contents that do not come from configuration space, such as names and the
  * interrupt routing of the host.
  */
 const NOT_OF_CONFIG =

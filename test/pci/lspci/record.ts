@@ -1,7 +1,7 @@
-// Runs the installed lspci on dumps and records its output. The tests can then run without lspci.
-// Usage: node dist/test/pci/lspci/record.js <name> <dump>... The script writes one file for each
-// function. Each file contains the function's configuration space in the format of `lspci -F`, and
-// then the output of lspci.
+// Runs the installed lspci on dumps and records its output, so that the tests can run without
+// lspci. Usage: node dist/test/pci/lspci/record.js <name> <dump>... The script writes one file for
+// each function. Each file contains the configuration space of one function in the format of `lspci
+// -F`, and then the output of lspci.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { CORPUS } from './corpus.js';
 import { askLspci, fromDump, toDump, toSparseDump } from './dump.js';
