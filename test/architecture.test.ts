@@ -74,14 +74,14 @@ function isAllowed(file: string, target: string): boolean {
 }
 
 /**
- * Whether the path of an import is computed. The command line computes such a path to load a
- * command's module by name.
+ * Whether the path of an import is computed at run time. The command line computes the path of a
+ * command's module from the command's name.
  */
 function isByName(target: string): boolean {
   return target.includes('${');
 }
 
-test('only the import of a command module has a computed path', (t) => {
+test('only the import of a command module computes its path at run time', (t) => {
   const computed = files.filter((file) => importsOf(file).some(isByName));
   t.deepEqual(
     computed.map((file) => relative(lib, file)),

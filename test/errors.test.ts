@@ -1,7 +1,7 @@
 import test from 'ava';
 import { VfioError } from '../lib/errors.js';
 
-test('an error keeps a code that this system does not define, and the message of its cause', (t) => {
+test('VfioError keeps a code that this system does not define, and keeps the message of its cause', (t) => {
   const cause = new RangeError('the value is out of range');
   const error = new VfioError({
     code: 'ERR_OUT_OF_RANGE',
@@ -16,12 +16,12 @@ test('an error keeps a code that this system does not define, and the message of
   t.is(new VfioError({ code: 'ENEW' }).with({ path: '/dev/x' }).code, 'ENEW');
 });
 
-test('a known code determines the errno, and a known errno determines the code', (t) => {
+test('VfioError derives a missing errno from the code, and a missing code from the errno', (t) => {
   t.is(new VfioError({ code: 'EBADFD' }).errno, -77);
   t.is(new VfioError({ errno: 16 }).code, 'EBUSY');
   t.is(new VfioError({ errno: -9999 }).code, 'E9999');
 });
 
-test('creating an error without a code and an errno throws a TypeError', (t) => {
+test('creating a VfioError without a code and without an errno throws a TypeError', (t) => {
   t.throws(() => new VfioError({}), { instanceOf: TypeError });
 });

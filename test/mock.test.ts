@@ -16,7 +16,7 @@ function loadedWith(entry: URL, seen = new Set<string>()): Set<string> {
   return seen;
 }
 
-test('vfio/mock loads neither the kernel back end nor the addon', (t) => {
+test('the entry point vfio/mock loads neither the kernel back end nor the addon', (t) => {
   const loaded = [...loadedWith(new URL('../lib/mock.js', import.meta.url))];
   t.true(loaded.some((module) => module.endsWith('/lib/device/device.js')));
   t.true(loaded.some((module) => module.includes('/lib/backend/mock/')));
@@ -26,14 +26,14 @@ test('vfio/mock loads neither the kernel back end nor the addon', (t) => {
   t.deepEqual(native, []);
 });
 
-test('vfio loads the kernel back end and the mock', (t) => {
+test('the entry point vfio loads the kernel back end and the mock back end', (t) => {
   const loaded = [...loadedWith(new URL('../lib/index.js', import.meta.url))];
   for (const backend of ['mock', 'kernel']) {
     t.true(loaded.some((module) => module.includes(`/lib/backend/${backend}/`)));
   }
 });
 
-test('both vfio and vfio/mock can open a registered model', async (t) => {
+test('a registered model can be opened by vfio and by vfio/mock', async (t) => {
   const mock = await import('vfio/mock');
   const whole = await import('vfio');
   const model = mock.defineModel({

@@ -6,11 +6,9 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A box of docs/architecture.svg. */
 export interface Box {
-  /**
-   * The components of lib/ that the box stands for. For a group of boxes, the name of the group.
-   */
+  /** The components of lib/ that the box stands for, or the name of a group of boxes. */
   readonly rooms: readonly string[];
-  /** Positions of the left edge and the top edge. */
+  /** Positions of the box's left edge and top edge. */
   readonly at: readonly [number, number];
   /** Width and height. */
   readonly size: readonly [number, number];
@@ -32,9 +30,9 @@ export interface Line {
  * and the picture.
  */
 interface Architecture {
-  /** For each component, the other components that it is allowed to import. */
+  /** For each component, the other components that the component is allowed to import. */
   readonly arrows: Readonly<Record<string, readonly string[]>>;
-  /** For single files, the additional components that the file is allowed to import. */
+  /** For some files, the additional components that the file is allowed to import. */
   readonly exceptions: Readonly<Record<string, readonly string[]>>;
   readonly boxes: readonly Box[];
   readonly lines: readonly Line[];

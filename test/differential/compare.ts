@@ -4,7 +4,7 @@ import type { Target } from './targets.js';
 
 const READS: readonly string[] = ['read', 'mmio_read', 'buffer_read'];
 
-/** The first operation whose answers from the kernel and from the mock differ. */
+/** The first operation to which the kernel and the mock gave different answers. */
 export interface Difference {
   readonly step: number;
   readonly kernel: Answer | undefined;
@@ -24,7 +24,8 @@ function toHexBytes({ width }: Op, value: unknown): string {
 }
 
 /**
- * Returns an answer as text for the comparison, without the message and with `--` for masked bytes.
+ * Returns an answer as text for the comparison. The text omits the message and contains `--` for
+ * each masked byte.
  */
 function normalizeAnswer(
   target: Target,

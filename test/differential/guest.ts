@@ -8,10 +8,10 @@ import type { Answer, Op } from './script.js';
 const AGENT = fileURLToPath(new URL('agent.js', import.meta.url));
 /** Maximum number of characters of the guest's standard error in a {@link GuestDied}. */
 const MAX_ERROR_TEXT = 4000;
-/** Timeout of a script in milliseconds. A guest that needs more time counts as hung. */
+/** Timeout of a script in milliseconds. A guest that exceeds the timeout counts as hung. */
 const SCRIPT_TIMEOUT_MS = 120_000;
 
-/** The guest or the agent in the guest ended while a script was running. */
+/** The error if the guest, or the agent in the guest, ended while a script was running. */
 export class GuestDied extends Error {
   override readonly name = 'GuestDied';
 }

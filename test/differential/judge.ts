@@ -7,7 +7,7 @@ import { shorten } from './shorten.js';
 import type { Answer, Op } from './script.js';
 import type { Target } from './targets.js';
 
-/** Number of scripts that are generated at once. */
+/** Number of scripts that one batch generates. */
 const BATCH = 10;
 /** Number of differences after which a device gets no further scripts. */
 const MAX_DIFFERENCES = 5;
@@ -16,7 +16,7 @@ const SHORTENING_MS = 60_000;
 /** Distance between the seeds of devices that run in parallel. */
 const SEED_STRIDE = 1_000_003;
 
-/** A script with different answers, after the script was shortened. */
+/** A shortened script to which the kernel and the mock gave different answers. */
 export interface Verdict {
   readonly script: readonly Op[];
   readonly answers: readonly Answer[];
@@ -46,11 +46,11 @@ export class Judge {
   readonly #target: Target;
   readonly #profile: Profile;
   readonly #onAnswers: OnAnswers | null;
-  /** The latest retry. A new retry starts after the latest retry has ended. */
+  /** The latest retry. The next retry starts when the latest retry has ended. */
   #lastRetry: Promise<unknown> = Promise.resolve();
 
   /**
-   * @param onAnswers - receives the answers of the kernel to each script; with this function,
+   * @param onAnswers - function that receives each script and the kernel's answers; if given,
    *   scripts are not shortened
    */
   constructor(guest: Guest, target: Target, profile: Profile, onAnswers: OnAnswers | null) {
@@ -111,7 +111,9 @@ export class Judge {
     }
   }
 
-  /** Shortens a script. If an attempt ends the guest, the difference counts as absent. */
+  /**
+   * Shortens a script. An attempt that ends the guest counts as an attempt without a difference.
+   */
   #shorten(device: string, found: Verdict): Promise<Verdict> {
     const attempt = (script: readonly Op[]): Promise<Verdict | null> =>
       this.#compare(device, script).catch((error: unknown) => {

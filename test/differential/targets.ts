@@ -23,13 +23,10 @@ export interface Target {
   /** Operations that write known values to all registers that a reset does not change. */
   readonly prologue: readonly Op[];
   /**
-   * Operations that deassert the interrupt pin; empty if no script makes the device assert the pin.
+   * Operations that deassert the interrupt pin. The list is empty if no script can assert the pin.
    */
   readonly releasePin: readonly Op[];
-  /**
-   * Time in milliseconds until a pending message arrives; 0 if no script makes the device send a
-   * message.
-   */
+  /** Time in milliseconds until a pending message arrives, or 0 if no script can send a message. */
   readonly messageMs: number;
   /** Steps that only this device supports. */
   readonly steps: fc.Arbitrary<Step>;
@@ -54,7 +51,7 @@ export const targets: readonly Target[] = [edu, nvme, e1000e, testdev];
 
 /**
  * Groups targets that can share a guest. The interrupt pins of a guest share four lines. If a
- * device asserts its pin without a handler, the other devices on that line get no interrupts.
+ * device asserts its pin without a handler, other devices on the same line receive no interrupts.
  */
 export function groupTargets(chosen: readonly Target[]): Target[][] {
   const asserts = ({ releasePin }: Target): boolean => releasePin.length > 0;

@@ -19,8 +19,8 @@ export interface Block {
   readonly language: string;
   readonly text: string;
   /**
-   * The text of the output block. An output block has no language and directly follows this block.
-   * Null if there is no output block.
+   * The text of the output block, which has no language and directly follows this block. Null if
+   * there is no output block.
    */
   readonly output: string | null;
 }
@@ -34,7 +34,7 @@ export const PAGES: readonly string[] = [
     .map((name) => `docs/${name}`),
 ];
 
-/** Whether a line starts a guest. The tests in test/lab/host run such lines. */
+/** Whether a line starts a guest. The tests in test/lab/host run the lines that start guests. */
 export const isGuest = (line: string): boolean => /\bvfio lab\b/.test(line);
 
 const FENCED = /^```(\w*)\n(.*?)^```\n(?:\n```\n(.*?)^```\n)?/gms;

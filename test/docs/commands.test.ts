@@ -15,12 +15,12 @@ const HARDWARE = 'docs/hardware.md';
 const blocks = PAGES.flatMap((page) => blocksOf(page)).filter(({ language }) => language === 'sh');
 const isNpm = (line: string) => line.startsWith('npm ');
 /**
- * Whether a line runs a script of the source tree. Such a line is not tested, because the script's
- * build takes many minutes.
+ * Whether a line runs a script of the source tree. The tests skip these scripts, because the build
+ * that a script starts takes many minutes.
  */
 const isScript = (line: string) => line.startsWith('scripts/');
 
-test('the pages contain commands to test', (t) => {
+test('the documentation pages contain commands to test', (t) => {
   t.true(blocks.length >= 5);
 });
 

@@ -1,4 +1,4 @@
-// Tests that the lists in the pages match the lists in the code.
+// Tests that the lists in the documentation pages match the lists in the code.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
@@ -26,7 +26,7 @@ test('docs/cli.md has a heading for every command', (t) => {
   );
 });
 
-test('vfio run --mock-kernel accepts every kernel of the mock', (t) => {
+test('`vfio run --mock-kernel` accepts the name of every kernel that the mock emulates', (t) => {
   t.deepEqual(runCommand.options['mock-kernel']?.words, KERNEL_VERSIONS);
 });
 
@@ -35,7 +35,7 @@ test('docs/run.md has a table row for every operation', (t) => {
   t.deepEqual(missing(page('run'), rows), []);
 });
 
-test('docs/mock.md names every model, every kernel and every kind of fault', (t) => {
+test('docs/mock.md names every model, every kernel and every kind of fault of the mock', (t) => {
   const control = new MockBackend(MODELS).control('mock:edu');
   const error = t.throws(() => {
     control.fail('nothing' as 'open', 'EIO');

@@ -5,10 +5,10 @@ import { root } from '../rooms.js';
 import { PAGES } from './blocks.js';
 
 const FOLDERS = 'assets|bench|docs|examples|lib|native|scripts|test';
-/** Folders that a command creates. */
+/** Folders that are not in the source tree, because a command creates the folders. */
 const MADE = ['bench/results'];
 /**
- * Matches a path in backticks. The path stands alone (`lib/pci/`) or is part of a command (`node
+ * Matches a path in backticks: a path alone (`lib/pci/`) or a path in a command (`node
  * scripts/check.mjs`).
  */
 const QUOTED = new RegExp(`(?<![\\w./-])(?:${FOLDERS})/[\\w./*{},-]*`, 'g');

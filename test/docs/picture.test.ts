@@ -30,7 +30,7 @@ function roomsIn(outer: Box): string[] {
   return Object.keys(arrows).filter((room) => contains(outer, boxOf(room)));
 }
 
-/** All allowed imports, as pairs of components. */
+/** All allowed imports, each as a pair of components. */
 const imports = Object.entries(arrows).flatMap(([from, others]) =>
   others.map((to) => [from, to] as const),
 );
@@ -38,7 +38,7 @@ const named = Object.entries(exceptions).flatMap(([file, others]) =>
   others.map((to) => [file.slice(0, file.lastIndexOf('/')), to] as const),
 );
 
-/** Returns all boxes that can be reached from a box by following the lines of the picture. */
+/** Returns all boxes that can be reached from a box along the lines of the picture. */
 function reachedFrom(start: Box): Set<Box> {
   const reached = new Set([start]);
   for (const box of reached) {
@@ -58,7 +58,7 @@ test('docs/architecture.svg equals the output of scripts/draw-architecture.mjs',
   );
 });
 
-test('every line of the picture stands for an allowed import', (t) => {
+test('every line of docs/architecture.svg stands for an allowed import', (t) => {
   for (const { from, to, named: isNamed } of lines) {
     if (to.startsWith('native/')) continue; // C++
     const sources = roomsIn(boxOf(from));
@@ -70,7 +70,7 @@ test('every line of the picture stands for an allowed import', (t) => {
   }
 });
 
-test('for every allowed import, lines lead from box to box, or the target is in the ground box', (t) => {
+test('the picture contains lines for every allowed import, except imports of the ground box', (t) => {
   const ground = boxOf('ground');
   const missing = [...imports, ...named].filter(([from, to]) => {
     if (contains(ground, boxOf(to)) || contains(boxOf(to), boxOf(from))) return false;
@@ -79,7 +79,7 @@ test('for every allowed import, lines lead from box to box, or the target is in 
   t.deepEqual(missing, []);
 });
 
-test('in the picture, each component lies below the components that import it', (t) => {
+test('in the picture, each component is drawn below every component that imports the component', (t) => {
   const upward = [...imports, ...named].filter(([from, to]) => {
     const [source, target] = [boxOf(from), boxOf(to)];
     if (contains(source, target) || contains(target, source)) return false;

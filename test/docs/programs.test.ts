@@ -9,7 +9,7 @@ const programs = PAGES.flatMap((page) => blocksOf(page)).filter(
   ({ language }) => language === 'js' || language === 'ts',
 );
 
-test('the pages contain programs to test', (t) => {
+test('the documentation pages contain programs to test', (t) => {
   t.true(programs.length >= 10);
 });
 

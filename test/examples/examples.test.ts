@@ -49,7 +49,7 @@ test('the unit test example passes with ava', async (t) => {
   t.regex(output, /# pass 5\n# fail 0\n/);
 });
 
-test('each example has from 60 to 250 lines', (t) => {
+test('each example program has from 60 to 250 lines', (t) => {
   const folder = new URL('../../../examples/', import.meta.url);
   for (const name of readdirSync(folder)) {
     if (!name.endsWith('.ts')) continue;

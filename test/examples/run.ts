@@ -11,7 +11,8 @@ export async function example(name: string, ...args: string[]): Promise<string> 
 }
 
 export async function run(file: string, ...args: string[]): Promise<string> {
-  // A test runner in the child process must not join the runner of this test.
+  // Without these variables, a test runner in the child process does not connect to this test's
+  // runner.
   const env = { ...process.env, NODE_TEST_CONTEXT: undefined, AVA_PATH: undefined };
   const { stdout } = await promisify(execFile)(file, args, { cwd: root, env, timeout: 300_000 });
   return stdout;

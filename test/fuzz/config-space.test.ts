@@ -1,5 +1,5 @@
-// Tests with the configuration space of a broken or hostile device. Links are wrong, capabilities
-// reach past the end, all bytes are ones, or the image is truncated.
+// Tests the decoders with the configuration space of a broken or hostile device. Links are wrong,
+// capabilities reach past the end, all bytes are ones, or the image is truncated.
 import test from 'ava';
 import fc from 'fast-check';
 import { decodeBars, decodeHeader, DECODERS, walkCapabilities } from '../../lib/pci/index.js';
@@ -45,8 +45,8 @@ const image = fc
     for (const [offset, byte] of noise) bytes[offset] = byte;
     bytes[0x06] = status;
     bytes[0x0e] = headerType;
-    // The list begins at the first generated capability. In some inputs, the list begins at another
-    // offset.
+    // The list begins at the first generated capability. In some inputs, the list begins at a
+    // different offset.
     bytes[0x34] = standards[0]?.offset ?? first;
     standards.forEach(({ offset, id, next }, i) => {
       bytes[offset] = id;
@@ -59,15 +59,17 @@ const image = fc
     return bytes.slice(0, size);
   });
 
-test('walkCapabilities() ends and returns valid offsets within the image', async (t) => {
+test('walkCapabilities() ends for every image, and returns only valid offsets within the image', async (t) => {
   await fuzz(t, 2000, image, (config) => {
     const found = walkCapabilities(config);
     const places = new Set(found.map(({ offset }) => offset));
-    if (places.size !== found.length) throw new Error('a capability is listed twice');
+    if (places.size !== found.length)
+      throw new Error('walkCapabilities() returns a capability twice');
     for (const { id, offset, extended: isExtended, name, version } of found) {
       const [low, high] = isExtended ? [0x100, config.length - 4] : [0x40, 0xfe];
       if (offset < low || offset > high || offset % 4 !== 0) throw new Error(`at ${offset}`);
-      if (offset >= config.length) throw new Error('an offset is outside of the image');
+      if (offset >= config.length)
+        throw new Error('walkCapabilities() returns an offset outside of the image');
       const word = new DataView(config.buffer).getUint8(offset);
       if ((id & 0xff) !== word || id === 0) throw new Error(`${name} does not match its id`);
       if (isExtended !== (version !== undefined)) throw new Error('version');
@@ -75,7 +77,7 @@ test('walkCapabilities() ends and returns valid offsets within the image', async
   });
 });
 
-test('each decoded value is within the range of its field', async (t) => {
+test('each value that the decoders return is within the range of its field', async (t) => {
   await fuzz(t, 1000, image, (config) => {
     const header = decodeHeader(config);
     if (header.vendorId < 0 || header.vendorId > 0xffff) throw new Error('vendor');

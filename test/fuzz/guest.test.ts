@@ -1,5 +1,5 @@
-// Tests with random guest accesses to the tables of a virtual device. An access must not throw an
-// exception. A read must return the last written value of all writable bits.
+// Tests random guest accesses to the tables of a virtual device. No access throws an exception. A
+// read returns the last written value of all writable bits.
 import test from 'ava';
 import fc from 'fast-check';
 import { MsixPerm, PasidMap, VfioError, VirtualIrqs } from 'vfio/mock';
@@ -77,7 +77,7 @@ function perform(table: Table, model: Words, size: number, one: Access): void {
   if (got !== wanted) throw new Error(`${width} at ${offset}: ${got}, not ${wanted}`);
 }
 
-test('MSI-X table: an entry keeps its writable bits', async (t) => {
+test('an entry of the MSI-X table stores the writable bits of every write', async (t) => {
   const script = fc.array(fc.tuple(access, fc.nat(0xffff)), { maxLength: 20 });
   await fuzz(t, 500, script, (accesses) => {
     const { msix, software } = emulated(VECTORS);
@@ -97,12 +97,12 @@ test('MSI-X table: an entry keeps its writable bits', async (t) => {
       msix.configWrite(2, 2, control);
       software.sendSignal(control % VECTORS);
       if (msix.pbaRead(0, 8) >> BigInt(VECTORS) !== 0n)
-        throw new Error('a vector past the last is pending');
+        throw new Error('a pending bit past the last vector is set');
     }
   });
 });
 
-test('MSIX_PERM: an entry is stale if and only if its PASID is unbound', async (t) => {
+test('an entry of MSIX_PERM is stale if and only if its PASID is unbound', async (t) => {
   const script = fc.array(
     fc.oneof(
       access,
@@ -128,7 +128,7 @@ test('MSIX_PERM: an entry is stale if and only if its PASID is unbound', async (
       () => 0,
     );
     for (const one of accesses) {
-      // The upper word of an entry is reserved. A write to only the upper word is dropped.
+      // The upper word of an entry is reserved, so a write to only the upper word is dropped.
       perform(perm, model, VECTORS * 8, one);
       for (let vector = 0; vector < VECTORS; vector++) {
         const entry = perm.read(vector * 8, 4);

@@ -1,5 +1,5 @@
-// Tests with random names and texts from a user or from the system. Each text must either be parsed
-// correctly or be refused.
+// Tests the parsers of names and texts with random inputs. Each input must be parsed correctly or
+// refused.
 import test from 'ava';
 import fc from 'fast-check';
 import { openDeviceSync, VfioError } from 'vfio';
@@ -37,7 +37,7 @@ const SETTING =
   '(?:kernel=(?:6\\.1|6\\.12|7\\.2)|(?:dmabuf|novirt|variant)=(?:on|off)|via=(?:group|cdev))';
 const MOCK = new RegExp(`^mock:[^#?]*(?:#[^#?]*)?(?:\\?(?:${SETTING}?(?:&${SETTING}?)*))?$`, 's');
 
-test('openDeviceSync() with a random name opens a device or fails with an errno', async (t) => {
+test('openDeviceSync() with a random name opens a device or throws an error with an errno', async (t) => {
   let opened = 0;
   await fuzz(t, 500, text, (name) => {
     try {
@@ -48,12 +48,12 @@ test('openDeviceSync() with a random name opens a device or fails with an errno'
       return;
     }
     opened++;
-    if (!MOCK.test(name)) throw new Error('a wrong name was opened');
+    if (!MOCK.test(name)) throw new Error('openDeviceSync() opened a device with an invalid name');
   });
   t.true(opened > 0);
 });
 
-test('parseAddress() returns the canonical form of an address', async (t) => {
+test('parseAddress() converts every valid address to its canonical form', async (t) => {
   const digits = fc.stringMatching(
     /^([0-9a-fA-F]{1,8}:)?[0-9a-fA-F]{1,3}:[0-9a-fA-F]{1,2}\.[0-9]$/,
   );

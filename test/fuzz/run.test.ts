@@ -8,9 +8,7 @@ import { runLine } from '../../lib/run/run.js';
 import { Session } from '../../lib/run/session.js';
 import { fuzz, u32, u64 } from './inputs.js';
 
-/**
- * Lengths are limited, because a large read or a large allocation is valid but takes a long time.
- */
+/** Lengths are limited, because a large read or a large allocation takes a long time. */
 const LENGTHS = [0, 1, 2, 3, 4, 8, 64, 4096, 8192, 2 ** 53, -1];
 
 const hex = (value: bigint | number) => `0x${value.toString(16)}`;
@@ -39,10 +37,7 @@ const fields: Record<string, fc.Arbitrary<unknown>> = {
   bools: fc.array(fc.oneof(fc.nat(255), fc.integer()), { maxLength: 4 }),
 };
 
-/**
- * An operation with random fields. A field can be missing or can have a wrong type, and the
- * operation can have too many fields.
- */
+/** An operation with random fields. A field can be missing, unknown or of a wrong type. */
 const line = fc
   .constantFrom(...Object.entries(operations))
   .chain(([op, operation]) => {
@@ -68,7 +63,7 @@ const script = fc.array(
 
 let devices = 0;
 
-test('every line of a random script gets a result or a known error', async (t) => {
+test('`vfio run` answers every line of a random script with a result or a known error', async (t) => {
   const codes = new Map<string, number>();
   await fuzz(t, 100, fc.tuple(fc.constantFrom('mock:edu', 'mock:nvme'), script), async (input) => {
     const [device, lines] = input;

@@ -1,5 +1,5 @@
-// Tests with edited and damaged files of `vfio snapshot`. The opened device must match its file, or
-// the file must be refused with a reason.
+// Tests edited and damaged snapshot files. Either the file is refused with a reason, or the opened
+// device matches the file.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -100,7 +100,7 @@ function textOf({
   return cut === null ? edited : edited.slice(0, cut);
 }
 
-test('a damaged file is refused, or its snapshot is written and read unchanged', async (t) => {
+test('a damaged snapshot file is refused, or its snapshot can be written and read back unchanged', async (t) => {
   let taken = 0;
   await fuzz(t, 500, input.map(textOf), (text) => {
     let first: ReturnType<typeof readSnapshot>;
@@ -113,12 +113,12 @@ test('a damaged file is refused, or its snapshot is written and read unchanged',
     taken++;
     const written = writeSnapshot(first);
     if (writeSnapshot(readSnapshot(written)) !== written)
-      throw new Error('a different file is written');
+      throw new Error('the snapshot that was written differs from the snapshot that was read');
   });
   t.true(taken > 0);
 });
 
-test('a damaged file is either refused, or accepted as a mock device that matches the file', async (t) => {
+test('a damaged snapshot file is refused, or opens a mock device that matches the file', async (t) => {
   let opened = 0;
   await fuzz(t, 200, input.map(textOf), (text) => {
     writeFileSync(path, text);
@@ -127,7 +127,8 @@ test('a damaged file is either refused, or accepted as a mock device that matche
       connection = new MockBackend([]).openSync(`mock:${path}`, {});
     } catch (error) {
       if (!(error instanceof VfioError)) throw error;
-      if (error.path !== path) throw new Error('the error has another path', { cause: error });
+      if (error.path !== path)
+        throw new Error('the path in the error is not the path of the file', { cause: error });
       return;
     }
     opened++;
@@ -143,7 +144,7 @@ test('a damaged file is either refused, or accepted as a mock device that matche
     if (identity !== new DataView(config.buffer).getUint32(0, true)) throw new Error('wrong ids');
     const shape = takeSnapshot(connection, []);
     connection.close();
-    // The mock can open a snapshot that was taken from a mock device.
+    // The mock back end can open a snapshot that was taken from a mock device.
     writeFileSync(path, writeSnapshot(shape));
     new MockBackend([]).openSync(`mock:${path}`, {}).close();
   });

@@ -1,6 +1,7 @@
 // Runs in a child process with the access gate (native/test/gate.cc). Makes every kind of access of
-// the public register API, in small functions (shapes) that a compiler could optimize. Prints each
-// function whose recorded accesses differ from the accesses in the source code.
+// the public register API. The accesses are in small functions ("shapes") that a compiler could
+// optimize. Prints each function with recorded accesses that differ from the accesses in its source
+// code.
 //   node --allow-natives-syntax [flags] accesses.js <gate.node> <folder> <tier>
 import { truncateSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -25,8 +26,8 @@ export interface Result {
   shapes: number;
   accesses: number;
   /**
-   * Functions whose recorded accesses differ from the expected accesses. Each entry includes the
-   * recorded accesses.
+   * Functions with recorded accesses that differ from the expected accesses. Each entry contains
+   * the function and the recorded accesses.
    */
   deviations: string[];
   /** The recorded accesses of functions that are known to deviate. */
@@ -48,7 +49,7 @@ const NATURAL_MS = 200;
 
 /**
  * Bits of %GetOptimizationStatus. In V8 14, each of these bit numbers is lower by one, because V8
- * 14 removed a lower bit.
+ * 14 removed a bit below them.
  */
 const BIT: Readonly<Record<Tier, number>> = {
   natural: 4,
@@ -66,7 +67,7 @@ const isIn = (shape: Shape, which: Tier) =>
 
 /**
  * Function bodies and their expected accesses, with one letter for each access. R is a read of the
- * register, W is a write, and U is a read and a write. A loop repeats its accesses n times.
+ * register, W is a write, and U is a read and a write. A loop makes its accesses n times.
  */
 const SHAPES: readonly (readonly [body: string, accesses: string])[] = [
   ['return R;', 'r'],
@@ -213,15 +214,15 @@ function checkAll(when: string): void {
 }
 
 checkAll('new');
-// If a lost device responds again, the window has new typed arrays.
+// When a lost device responds again, the window creates new typed arrays.
 truncateSync(path, 0);
 window.read32(0);
 truncateSync(path, PAGE);
 window.read32(0);
 checkAll('restored');
 
-// These accesses bypass the API, so the compiler can change them. If the gate does not report these
-// accesses, the gate does not work.
+// The following accesses bypass the register API, so the compiler can change them. A gate that does
+// not report these changes is broken.
 const bare = new Uint32Array(mapping.buffer);
 const view = new DataView(mapping.buffer);
 const controls: [string, unknown, string][] = [

@@ -21,8 +21,8 @@ const FLAGS: Readonly<Record<Tier, readonly string[]>> = {
 };
 
 /**
- * For each compiler tier, the deviations that the gate must report for plain, DataView and Atomics
- * accesses.
+ * For each compiler tier, the deviations that the gate must report for accesses that bypass the
+ * API: plain, DataView and Atomics.
  */
 const SEEN: Readonly<Record<Tier, RegExp>> = {
   interpreter: /getUint32.*got 5 r1@16, 5 r1@17, 5 r1@18, 5 r1@19 .*store.*got 5 x4@16/,
@@ -43,7 +43,7 @@ const FUTURE_FLAGS = [
 
 const current = Number.parseInt(process.versions.node);
 const majors = process.env.VFIO_TEST_FULL === undefined ? [current] : [20, 22, 24, 26];
-// The gate can single-step only x86-64 code.
+// The access gate can single-step only x86-64 code.
 const gated = process.arch === 'x64' ? test.serial : test.serial.skip;
 let gate = '';
 
@@ -64,7 +64,7 @@ for (const major of majors) {
   for (const [tier, flags] of Object.entries(FLAGS) as [Tier, string[]][]) {
     // Builds of Node before 24 do not contain maglev.
     if (tier === 'maglev' && major < 24) continue;
-    gated(`Node ${major}, ${tier}: every access is exactly one`, (t) => {
+    gated(`Node ${major}, ${tier}: each call makes exactly one access`, (t) => {
       t.timeout(180_000);
       const { shapes, accesses, deviations, controls } = run(node(), tier, flags);
       t.log(`${shapes} shapes, ${accesses} accesses`);
@@ -75,7 +75,7 @@ for (const major of majors) {
   }
   if (major < 24) continue;
   for (const flags of FUTURE_FLAGS) {
-    gated(`Node ${major}, ${flags.join(' ')}: every access is exactly one`, (t) => {
+    gated(`Node ${major}, ${flags.join(' ')}: each call makes exactly one access`, (t) => {
       t.timeout(180_000);
       const options = execFileSync(node(), ['--v8-options'], { encoding: 'utf8' });
       const known = flags.filter((flag) => options.includes(`${flag} (`));

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 /**
  * Returns the path of the `node` program of a major version. The npm package of this version is
  * downloaded once and kept in `$XDG_CACHE_HOME/vfio/nodes`. To download a newer release, delete the
- * version's folder.
+ * folder of this version.
  */
 export function nodeOf(major: number): string {
   const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');

@@ -30,10 +30,10 @@ export class Consumer {
   readonly folder = mkdtempSync(join(tmpdir(), 'vfio-consumer-'));
   readonly #env: NodeJS.ProcessEnv;
 
-  /** @param compiler - whether a compiler is on the PATH of the project */
+  /** @param compiler - whether the PATH of the project contains a compiler */
   constructor(compiler: boolean) {
     const path = compiler ? process.env.PATH : this.#bare();
-    // The environment must not contain the npm variables of this project.
+    // The environment of the consumer must not contain the npm variables of this project.
     const own = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name));
     this.#env = { ...Object.fromEntries(own), PATH: path };
     this.write('package.json', '{ "private": true }');
@@ -50,10 +50,7 @@ export class Consumer {
     return exec(file, args, { cwd: this.folder, env: this.#env });
   }
 
-  /**
-   * Installs packages without running their install scripts. `npm rebuild` runs these scripts
-   * later.
-   */
+  /** Installs packages without their install scripts, which `npm rebuild` runs later. */
   async install(...packages: string[]): Promise<void> {
     await this.run(
       'npm',

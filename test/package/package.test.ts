@@ -40,7 +40,7 @@ async function consumer(compiler: boolean): Promise<Consumer> {
   return project;
 }
 
-test('the package contains only the needed files', (t) => {
+test('the package contains only files of the allowed kinds', (t) => {
   const allowed =
     /^(dist\/lib\/.+\.(js|d\.ts)|native\/(addon|core)\/[^/]+\.(cc|h)|assets\/trace\/[^/]+|docs\/[^/]+\.(md|svg)|examples\/.+\.ts|prebuilds\/[^/]+\/vfio\.node|scripts\/install\.mjs|binding\.gyp|package\.json|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md|LICENSE)$/;
   t.deepEqual(
@@ -59,7 +59,7 @@ test('the package contains only the needed files', (t) => {
   t.is(compiled.length, written.filter((file) => file.endsWith('.ts')).length, 'none is stale');
 });
 
-test('the package contains all files to which the pages link', (t) => {
+test('the package contains all files to which its documentation pages link', (t) => {
   const pages = files.filter((file) => file.endsWith('.md'));
   t.true(pages.length > 15);
   for (const page of pages) {
@@ -71,7 +71,7 @@ test('the package contains all files to which the pages link', (t) => {
   }
 });
 
-test('the package installs without a compiler and without a script', async (t) => {
+test('the package can be installed without a compiler and without running install scripts', async (t) => {
   const project = await consumer(false);
   try {
     for (const [program, prints] of [
@@ -88,7 +88,10 @@ test('the package installs without a compiler and without a script', async (t) =
     const demo = await project.run('node', 'node_modules/.bin/vfio', 'demo', 'mock:nvme', '--json');
     t.true((JSON.parse(demo.stdout) as { ok: boolean }).ok);
     await project.rebuild();
-    t.false(existsSync(join(project.folder, 'node_modules/vfio/build')), 'nothing was to build');
+    t.false(
+      existsSync(join(project.folder, 'node_modules/vfio/build')),
+      'npm rebuild built nothing, because the prebuilt addon loads',
+    );
   } finally {
     project.remove();
   }
@@ -105,7 +108,7 @@ test('the addon is built from source if the prebuilt addon does not load', async
   }
 });
 
-test('without the addon and a compiler, the mock works and one line lists the missing tools', async (t) => {
+test('without an addon and a compiler, the mock works, and one line lists the missing tools', async (t) => {
   const project = await consumer(false);
   try {
     rmSync(join(project.folder, 'node_modules/vfio/prebuilds'), { recursive: true });
@@ -120,7 +123,7 @@ test('without the addon and a compiler, the mock works and one line lists the mi
   }
 });
 
-test('the type declarations resolve for every kind of consumer', async (t) => {
+test('TypeScript resolves the type declarations for every kind of consumer', async (t) => {
   const project = new Consumer(true);
   try {
     await project.install(tarball);

@@ -23,7 +23,7 @@ function run(args: string[], env: NodeJS.ProcessEnv = process.env): Promise<Outc
   });
 }
 
-test('--help prints the options and builds nothing', async (t) => {
+test('scripts/build-lab-kernel --help prints the options and builds nothing', async (t) => {
   const { code, stdout, stderr } = await run(['--help']);
   t.is(code, 0);
   t.is(stderr, '');
@@ -49,25 +49,28 @@ for (const [args, reason] of [
 
 const onX64 = process.arch === 'x64' ? test : test.skip;
 
-onX64('an output folder that cannot be written is refused before the build', async (t) => {
+onX64('if the output folder cannot be written, the script fails before the build', async (t) => {
   const output = join(temporaryFolder(), 'nowhere/bzImage');
   const { code, stderr } = await run(['--output', output]);
   t.is(code, 1);
   t.regex(stderr, /cannot write to .*nowhere/);
 });
 
-onX64('the error names the packages of missing programs', async (t) => {
-  const output = join(temporaryFolder(), 'bzImage');
-  const { code, stderr } = await run(['--output', output], { PATH: temporaryFolder() });
-  t.is(code, 1);
-  t.regex(
-    stderr,
-    /^build-lab-kernel: missing packages: gcc, make, flex.*; run apt-get install gcc make flex/,
-  );
-  t.false(existsSync(`${output}.build`));
-});
+onX64(
+  'if programs are missing, the error names the packages that contain the programs',
+  async (t) => {
+    const output = join(temporaryFolder(), 'bzImage');
+    const { code, stderr } = await run(['--output', output], { PATH: temporaryFolder() });
+    t.is(code, 1);
+    t.regex(
+      stderr,
+      /^build-lab-kernel: missing packages: gcc, make, flex.*; run apt-get install gcc make flex/,
+    );
+    t.false(existsSync(`${output}.build`));
+  },
+);
 
-test('the configuration contains the options of VFIO, and contains each option only once', (t) => {
+test('the kernel configuration contains the options of VFIO, and contains each option only once', (t) => {
   const lines = read('config')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'));
@@ -80,7 +83,7 @@ test('the configuration contains the options of VFIO, and contains each option o
   t.false(names.includes('MODULES'));
 });
 
-test('the patch states its licence, and each hunk has the length that its header states', (t) => {
+test('the kernel patch states its licence, and each hunk has the length that its header states', (t) => {
   const patch = read('msi-novirt.patch');
   t.true(patch.startsWith('SPDX-License-Identifier: GPL-2.0-only\n'));
   const hunks = patch.split(/^(?=@@ )/m).slice(1);

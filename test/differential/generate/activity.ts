@@ -32,7 +32,7 @@ export class Activity {
     return this.#active === active;
   }
 
-  /** Returns whether the next operation is able to enable an index. */
+  /** Returns whether the next operation can enable an index. */
   mayEnable(index: number): boolean {
     return this.#active === 'none' || this.#active === 'unknown' || this.#active === index;
   }
@@ -51,7 +51,7 @@ export class Activity {
   }
 
   /**
-   * Updates the state for one operation of the script.
+   * Updates the state after one operation of the script.
    *
    * @param ready - whether the device is in a state in which messages can be enabled
    */

@@ -57,8 +57,8 @@ function read(offset: number, size: number): Op {
 }
 
 /**
- * Returns whether a write has no effect on the next script. The prologue of the next script clears
- * the unused parts of configuration space.
+ * Returns whether a write leaves no effect for the next script. The prologue of the next script
+ * clears the unused parts of configuration space.
  */
 function isWritable({ raw, configSize }: Target, offset: number, size: number): boolean {
   if (offset >= configSize || offset + size > configSize) return true;

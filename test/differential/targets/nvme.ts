@@ -22,7 +22,7 @@ const ENABLE = 0x0046_0001;
 const ENTRIES = 4;
 const SUBMISSIONS = 0x100000;
 const COMPLETIONS = 0x101000;
-/** Time in milliseconds until the emulated controller has handled a doorbell. */
+/** Time in milliseconds that the emulated controller needs to process a doorbell write. */
 const DONE_MS = 12;
 /** Time in milliseconds until an interrupt of the emulated machine arrives. */
 const INTERRUPT_MS = 3;
@@ -55,8 +55,8 @@ const start = fc
   });
 
 /**
- * Index of MSI-X, the only interrupt that scripts use for completions. QEMU's controller keeps the
- * state of the pin across every reset, so a script with INTx would begin with an unknown state.
+ * Index of MSI-X, the only interrupt that scripts use for completions. Scripts do not use INTx,
+ * because QEMU's controller keeps the state of the pin across every reset.
  */
 const MSIX = 2;
 
@@ -114,15 +114,18 @@ const doorbell = fc
     load(CSTS),
   ]);
 
-/** The use count of a vector after {@link useVector}. No script can reduce this count to zero. */
+/**
+ * Use count of a vector after {@link useVector}. The count is so high that no script can reduce it
+ * to zero.
+ */
 const USES = 4;
 
 /**
  * Operations that keep the admin queue's vector in use for all scripts. QEMU's controller sends
  * messages only for vectors that are in use. The controller changes the use count of a vector when
  * a queue is created or deleted while MSI-X is enabled. No reset clears the use count. If a queue
- * is created while MSI-X is enabled and deleted while MSI-X is disabled, the use count stays higher
- * by one.
+ * is created while MSI-X is enabled but deleted while MSI-X is disabled, the use count stays one
+ * too high.
  */
 const useVector: readonly Op[] = [
   { op: 'set_irqs', index: MSIX, flags: 0x24, start: 0, count: 1, fds: [null] },

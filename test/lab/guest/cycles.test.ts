@@ -8,7 +8,7 @@ const COUNT = FULL ? 1000 : 8;
 
 for (const variable of FULL ? ['VFIO_LAB_NVME', 'VFIO_LAB_EDU'] : ['VFIO_LAB_NVME']) {
   test.serial(
-    `opening and closing a device ${COUNT} times leaks nothing: ${variable}`,
+    `opening and closing a device ${COUNT} times leaks no resource: ${variable}`,
     async (t) => {
       t.timeout(60 * 60_000);
       const { before, during } = await runCycles(t, process.env[variable] ?? '', COUNT);

@@ -1,5 +1,5 @@
 // Tests the unmask methods (upfront, dynamic, incremental) on real kernels. One test uses 65
-// vectors of QEMU's NVMe, another uses more vectors than the host has.
+// vectors of QEMU's NVMe. Another test uses more vectors than the host has.
 import test, { type ExecutionContext } from 'ava';
 import { type Eventfd, openDevice, PhysicalSource, type PciDevice, VirtualMsix } from 'vfio';
 import { grow } from '../../../bench/flows/grow.js';
@@ -61,7 +61,7 @@ class Guest {
     this.msix.connect(vector, eventfd);
   }
 
-  /** Waits for the expected deliveries and returns their number. */
+  /** Waits for the expected number of deliveries, and returns the actual number. */
   taken(vector: number, expected: bigint): bigint {
     const eventfd = this.#eventfds.get(vector);
     const until = performance.now() + TIMEOUT_MS;
@@ -85,7 +85,7 @@ class Guest {
 const onMany = NVME_2048 === undefined ? test.skip : test.serial;
 
 onMany(
-  '2,048 vectors are unmasked on a host that runs out of vectors',
+  'if the host runs out of vectors, some of 2,048 unmasked vectors fail and the others work',
   async (t: ExecutionContext) => {
     // The vector of edu is released later, so that the host has a free vector again.
     const edu = await openDevice(EDU);
@@ -136,7 +136,11 @@ onMany(
       t.false(guest.pending(first));
       guest.unmask(second);
       t.is(msix.state(second), 'failed');
-      t.deepEqual(failures.get(second), ['ENOSPC', 'ENOSPC'], 'one event for each attempt');
+      t.deepEqual(
+        failures.get(second),
+        ['ENOSPC', 'ENOSPC'],
+        'each failed attempt emits one event',
+      );
       t.deepEqual(failures.get(first), ['ENOSPC']);
       t.true(guest.pending(second));
       fire([first, ...working]);

@@ -1,5 +1,5 @@
-// Tests that the host unbinds an open device from vfio-pci. The kernel waits until the program
-// closes the device.
+// Tests what happens when the host unbinds an open device from vfio-pci. The kernel waits until the
+// program closes the device.
 import { execFile } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -38,21 +38,18 @@ async function use(t: ExecutionContext, device: PciDevice): Promise<void> {
   device.interrupts.err.request();
 }
 
-test.serial(
-  'an open device closes itself by default, so that the unbinding does not hang',
-  async (t) => {
-    const device = await openDevice(NVME);
-    await use(t, device);
-    const took = await unbind();
-    t.log(`${Math.round(took)} ms`);
-    t.true(took < AT_ONCE, `${took} ms`);
-    t.true(device.closed);
-    t.false(bound());
-    await t.throwsAsync(openDevice(NVME), { instanceOf: VfioError });
-  },
-);
+test.serial('by default, an open device is closed when the host unbinds the device', async (t) => {
+  const device = await openDevice(NVME);
+  await use(t, device);
+  const took = await unbind();
+  t.log(`${Math.round(took)} ms`);
+  t.true(took < AT_ONCE, `${took} ms`);
+  t.true(device.closed);
+  t.false(bound());
+  await t.throwsAsync(openDevice(NVME), { instanceOf: VfioError });
+});
 
-test.serial('a program that listens for the request finishes its work first', async (t) => {
+test.serial('a program that listens for the host’s request finishes its work first', async (t) => {
   const device = await openDevice(NVME);
   await use(t, device);
   let asked = 0;
@@ -62,7 +59,7 @@ test.serial('a program that listens for the request finishes its work first', as
     if (asked++ > 0) return;
     setTimeout(() => {
       finished = device.config.read16(0);
-      // The process that unbinds the device owns the kernel's lock of the device.
+      // The process that unbinds the device holds the kernel's lock of the device.
       reset = t.throwsAsync(device.reset(), { code: 'EAGAIN' }).then(() => {
         device.close();
       });
@@ -77,7 +74,7 @@ test.serial('a program that listens for the request finishes its work first', as
   t.false(bound());
 });
 
-test.serial('a device that a polling worker has open is closed on a host request', async (t) => {
+test.serial('on a host request, a device that a polling worker has open is closed', async (t) => {
   const worker = new Worker(
     `import('vfio').then(({ openDeviceSync }) => {
        const device = openDeviceSync('${NVME}');

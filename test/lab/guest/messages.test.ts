@@ -1,5 +1,5 @@
-// Tests copies of interrupt messages outside of the MSI-X table, on a real kernel: their effect and
-// their isolation.
+// Tests copies of interrupt messages outside of the MSI-X table, on a real kernel. A copy must
+// raise its interrupt, and no other device can use the message.
 import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -82,7 +82,7 @@ async function openEdu(t: ExecutionContext): Promise<PciDevice | null> {
 const hex = ({ address, data }: Message) => `0x${address.toString(16)} / 0x${data.toString(16)}`;
 
 test.serial(
-  "each time when edu's DMA engine writes the message, the eventfd counts one interrupt",
+  "each time edu's DMA engine writes the message, the counter of the eventfd increases by one",
   async (t) => {
     t.timeout(300_000);
     const device = await openEdu(t);
@@ -111,7 +111,7 @@ test.serial(
     });
     for (let n = 0; n < WRITES; n++) await transfer(registers, BUFFER, physical.address);
     while (fired < BigInt(WRITES)) await sleep(5);
-    // A surplus interrupt would arrive during this delay.
+    // An additional interrupt would arrive during this delay.
     await sleep(100);
     t.log(`${WRITES} writes, ${fired} interrupts`);
     t.is(fired, BigInt(WRITES));
@@ -120,7 +120,7 @@ test.serial(
 );
 
 test.serial(
-  'an interrupt message that edu sends by DMA from an IMS slot arrives at the virtual vector of the slot',
+  'if edu sends the message of an IMS slot by DMA, the virtual vector of the slot is signalled',
   async (t) => {
     t.timeout(300_000);
     const device = await openEdu(t);
@@ -171,7 +171,7 @@ test.serial(
 );
 
 test.serial(
-  'a device can send an interrupt by a rewritten message and by the message of a separate vector',
+  'both a rewritten message and the message of a separate vector raise an interrupt',
   async (t) => {
     t.timeout(300_000);
     const device = await openEdu(t);
@@ -184,7 +184,7 @@ test.serial(
       entries: 1,
       place: memoryStorage(new Uint8Array(16)),
     });
-    /** Sends the message in the store's entry 0 by the device's DMA. */
+    /** Sends the message in entry 0 of the store by DMA of the device. */
     const send = async () => {
       const { address, data } = store.read(0);
       await load(registers, buffer, data);
@@ -221,7 +221,7 @@ test.serial(
   },
 );
 
-test.serial("a store follows the message of NVMe's MSI-X table", async (t) => {
+test.serial("a MessageStore follows a changed message in NVMe's MSI-X table", async (t) => {
   const device = await openDevice(NVME);
   t.teardown(() => {
     device.close();
@@ -267,7 +267,7 @@ test.serial("a store follows the message of NVMe's MSI-X table", async (t) => {
   msix.disable();
   t.deepEqual(silenced.splice(0).sort(), [0, 1]);
   t.deepEqual(masked(), [1, 1]);
-  // The host assigns new messages to the vectors. Vector 5 is requested first.
+  // Vector 5 is requested first, so the host assigns new messages to the vectors.
   for (const vector of [5, 1, 0]) msix.request(vector);
   t.deepEqual(masked(), [0, 0]);
   follows();
@@ -313,7 +313,7 @@ test.serial("NVMe's message in e1000e's table raises no interrupt", async (t) =>
   t.deepEqual(store.read(0), { address: theirs.address, data: theirs.data });
   for (let n = 0; n < 5; n++) await e1000e.raise();
   store.write(0, ours);
-  // A forged interrupt would arrive before this one.
+  // A forged interrupt would arrive before this interrupt of the sender.
   await raiseOwn();
   t.deepEqual(seen, { victim: 0n, own: 2n });
   store.close();
@@ -337,7 +337,7 @@ test.serial(
 );
 
 test.serial(
-  'the operation SET of VFIO_DEVICE_FEATURE is sent once, and only if the kernel has the feature',
+  'SET of VFIO_DEVICE_FEATURE is sent only once, and only if the kernel has the feature',
   async (t) => {
     const log = process.env.VFIO_TEST_FEATURES;
     if (log === undefined) {

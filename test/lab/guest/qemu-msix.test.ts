@@ -23,7 +23,9 @@ const FUNCTION_MASK = 0x4000;
 const ENABLE = 0x8000;
 const TIMEOUT_MS = 5000;
 
-/** A function with MSI-X: the accesses that a driver makes, and the deliveries. */
+/**
+ * A function with MSI-X: the accesses that a driver makes, and the interrupts that are delivered.
+ */
 interface Msix {
   mask(vector: number, masked: boolean): void;
   functionMask(masked: boolean): void;
@@ -34,8 +36,8 @@ interface Msix {
 }
 
 /**
- * MSI-X of QEMU's NVMe controller. The kernel enables the MSI-X table and does not access the table
- * again.
+ * MSI-X of QEMU's NVMe controller. After the kernel has enabled the MSI-X table, the kernel does
+ * not access the table again.
  */
 class Qemu implements Msix {
   readonly #queues = new Map<number, QueuePair>();
@@ -60,7 +62,7 @@ class Qemu implements Msix {
   }
 
   static async start(device: PciDevice): Promise<Qemu> {
-    // The commands that create queues raise vector 0. The vector must not stay pending.
+    // The commands that create queues raise vector 0, which must not stay pending.
     const eventfds = [0, ...VECTORS].map((vector) => [vector, device.createEventfd()] as const);
     const block: (Eventfd | null)[] = Array.from({ length: 65 }, () => null);
     for (const [vector, eventfd] of eventfds) block[vector] = eventfd;

@@ -1,10 +1,10 @@
-// Runs in the guest. Makes the planned accesses and separates them by marks, which QEMU logs.
+// Runs in the guest. Makes the planned accesses. Marks in QEMU's log separate the accesses.
 import { compileFunction } from 'node:vm';
 import { openDevice, type RegisterWindow } from 'vfio';
 import { loopAccesses, perform, randomAccesses, TARGETS, TURNS } from './plan.js';
 
 const seed = Number(process.env.VFIO_TEST_SEED);
-/** A register of edu that stores the inverted value of a write and has no other effect. */
+/** A register of edu that stores the inverse of each written value and has no other effect. */
 const LIVENESS = 4;
 
 const edu = await openDevice(process.env.VFIO_LAB_EDU ?? '');

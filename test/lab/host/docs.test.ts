@@ -9,9 +9,7 @@ import { blocksOf, isGuest, PAGES, project } from '../../docs/blocks.js';
 const NOVIRT = 'bzImage-6.12-novirt';
 const novirt = process.env.VFIO_LAB_NOVIRT_KERNEL ?? '';
 
-/**
- * Whether a line runs the test suite. scripts/test-lab.mjs already runs the suite on every kernel.
- */
+/** Whether a line runs the test suite, which scripts/test-lab.mjs already runs on every kernel. */
 const isSuite = (line: string) => / -- ava\b/.test(line);
 
 const blocks = PAGES.flatMap((page) => blocksOf(page));
@@ -30,7 +28,7 @@ test.after.always(() => {
   rmSync(folder, { recursive: true });
 });
 
-test('the pages contain lines that start guests', (t) => {
+test('the documentation pages contain lines that start guests', (t) => {
   t.true(lines.length >= 5);
 });
 

@@ -1,4 +1,5 @@
-// QEMU's monitor injects an uncorrectable error into a device. The root port reports this error.
+// Tests the ERR interrupt. QEMU's monitor injects an uncorrectable error into a device, and the
+// root port reports this error.
 import test from 'ava';
 import { runProgram } from './guest.js';
 

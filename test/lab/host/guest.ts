@@ -9,12 +9,15 @@ import { temporaryFolder } from '../../native/helpers.js';
 
 const given = process.env.VFIO_LAB_IOMMUFD_KERNEL;
 
-/** The kernel for these tests: the kernel that the environment names, or Debian's kernel. */
+/**
+ * The kernel for these tests: by default Debian's kernel, or the kernel that an environment
+ * variable names.
+ */
 export const KERNEL = given !== undefined && existsSync(given) ? given : 'debian-6.12';
 
 /**
- * QEMU options with which the root ports' slots do hot-plug. By default, ACPI does hot-plug, with
- * another driver.
+ * QEMU options that make the slots of the root ports hot-plug slots. By default, QEMU uses ACPI
+ * hot-plug, which needs another driver.
  */
 export const SLOTS = ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'];
 
@@ -24,8 +27,8 @@ export interface ProgramOptions {
   qemuArgs?: string[];
   env?: Record<string, string>;
   /**
-   * Commands for QEMU's monitor. The key is the line of the program's output that triggers the
-   * command.
+   * Commands for QEMU's monitor. The key is an output line of the program: when the program prints
+   * the line, the command is sent.
    */
   monitor?: Readonly<Record<string, string>>;
 }

@@ -8,7 +8,7 @@ for (const via of KERNEL.startsWith('debian') ? ['group'] : ['group', 'cdev']) {
     const { exitCode, lines, errors } = await runProgram('hot-reset', {
       devices: ['nvme,multifunction=on'],
       // Linux waits until the port reports that the link is up. With ACPI hot-plug, QEMU's port
-      // does not report this.
+      // does not report the link state.
       qemuArgs: [...SLOTS, '-device', 'nvme,serial=second,bus=port0,addr=0x0.1'],
       env: { VFIO_VIA: via },
     });

@@ -1,4 +1,4 @@
-// Tests additional kernel modules in a guest. The nvme driver drives two disks of the lab.
+// Tests additional kernel modules in a guest. The driver nvme is bound to two disks of the lab.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -23,7 +23,7 @@ done
 cat /sys/devices/system/clocksource/clocksource0/current_clocksource
 `;
 
-test('additional modules are loaded, and their drivers bind to a released device', async (t) => {
+test('the guest loads additional modules, and their drivers bind to a released device', async (t) => {
   t.timeout(240_000);
   const folder = join(temporaryFolder(), 'with,comma');
   mkdirSync(folder);

@@ -11,7 +11,7 @@ export interface Access {
 
 /** Registers of a device whose accesses have no side effect. */
 export interface Target {
-  /** The variable of the lab that contains the device's address. */
+  /** Name of the environment variable with the device's address in the guest. */
   readonly variable: string;
   /** QEMU's name for the memory region. */
   readonly region: string;
@@ -22,7 +22,7 @@ export interface Target {
   readonly writes: readonly (readonly [width: Width, offset: number])[];
 }
 
-/** Targets that together accept accesses of every width. */
+/** Targets that together cover every access width. */
 export const TARGETS: readonly Target[] = [
   {
     variable: 'VFIO_LAB_EDU',
@@ -47,7 +47,7 @@ export const TARGETS: readonly Target[] = [
     variable: 'VFIO_LAB_NVME',
     region: 'nvme',
     least: 2,
-    // Capabilities and version are read-only.
+    // The capability register and the version register are read-only.
     reads: [
       [8, 0x00],
       [4, 0x00],
@@ -81,7 +81,7 @@ export const TARGETS: readonly Target[] = [
 ];
 
 const CALLS = 400;
-/** Number of loop iterations. After so many iterations, V8 has fully optimized the loop. */
+/** Number of loop iterations. After this number of iterations, V8 has fully optimized the loop. */
 export const TURNS = 4000;
 
 /** Creates a list of random accesses. Equal seeds give equal lists. */

@@ -1,8 +1,8 @@
-// Tests surprise removal. An open device is removed from the hot-plug slot of a root port.
+// Tests surprise removal: an open device is removed from the hot-plug slot of a root port.
 import test from 'ava';
 import { runProgram, SLOTS } from './guest.js';
 
-test('after surprise removal, no call hangs, and close() works', async (t) => {
+test('after a surprise removal, no call hangs, and close() succeeds', async (t) => {
   t.timeout(240_000);
   const { exitCode, lines, errors } = await runProgram('surprised', {
     devices: ['nvme'],
@@ -24,7 +24,7 @@ test('after surprise removal, no call hangs, and close() works', async (t) => {
   t.is(exitCode, 0);
 });
 
-test('a removed device closes itself by default', async (t) => {
+test('by default, a device that was removed without notice is closed', async (t) => {
   t.timeout(240_000);
   const env = { DEFAULT: '1' };
   const { exitCode, lines, errors } = await runProgram('surprised', {

@@ -13,8 +13,8 @@ const path = `/sys/bus/pci/devices/${name}`;
 
 /**
  * Removes the device by a write to the register Slot Control. QEMU ejects a device when the power
- * of the slot is off. The slot's interrupts stay off until the power is on again. Otherwise the
- * kernel would treat the removal as a requested removal.
+ * of the slot is off. The slot's interrupts stay off until the power is on again. With the
+ * interrupts on, the kernel would treat the removal as a requested removal.
  */
 function pullOut(): void {
   const port = basename(dirname(realpathSync(path)));

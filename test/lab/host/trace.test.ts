@@ -15,7 +15,7 @@ interface Logged extends Omit<Access, 'width'> {
   readonly region: string;
 }
 
-/** Reads the accesses that QEMU logged. The result has one list for each mark. */
+/** Reads the accesses that QEMU logged, and returns one list for each mark. */
 function readTrace(path: string): Logged[][] {
   const parts: Logged[][] = [];
   for (const line of readFileSync(path, 'latin1').split('\n')) {
@@ -49,7 +49,7 @@ function compare(t: ExecutionContext, target: Target, logged: Logged[], planned:
   );
 }
 
-test('devices receive the accesses of a program with unchanged widths', async (t) => {
+test('a device receives each access of a program with the same width', async (t) => {
   t.timeout(300_000);
   const seed = Math.floor(Math.random() * 2 ** 32);
   t.log(`VFIO_TEST_SEED=${seed}`);

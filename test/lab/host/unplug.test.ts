@@ -2,7 +2,7 @@
 import test from 'ava';
 import { runProgram, SLOTS } from './guest.js';
 
-test('a program that reads a register in a loop survives an unplug of the device and can finish', async (t) => {
+test('if a device is unplugged, a program that reads its registers does not crash', async (t) => {
   t.timeout(240_000);
   const { exitCode, lines, errors } = await runProgram('unplugged', {
     devices: ['nvme,id=victim'],

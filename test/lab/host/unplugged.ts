@@ -1,5 +1,5 @@
-// Runs in the guest. Reads registers in a loop while the device is being unplugged. After the
-// host's request, the program continues for a short time and then closes the device.
+// Runs in the guest. Reads registers in a loop while the device is unplugged. After the host
+// requests the device back, the program continues for a short time and then closes the device.
 import { existsSync } from 'node:fs';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { openDevice, type VfioError } from 'vfio';

@@ -35,7 +35,7 @@ async function told(...args: string[]): Promise<Told> {
 }
 
 test.serial(
-  'if another tool bound a function, vfio release lets the kernel choose the driver',
+  'if another tool bound a function to vfio-pci, vfio release lets the kernel choose the driver',
   async (t) => {
     t.is(driver(), 'vfio-pci');
     const { functions } = await told('release', SHORT);
@@ -44,7 +44,7 @@ test.serial(
   },
 );
 
-test.serial('a program of the user that bind --owner names can open the device', async (t) => {
+test.serial('after vfio bind --owner, the named user can open the device', async (t) => {
   const planned = await vfio(['bind', SHORT, '--owner', String(NOBODY), '--dry-run']);
   t.regex(
     planned.stdout,
@@ -58,8 +58,8 @@ test.serial('a program of the user that bind --owner names can open the device',
   t.true(nodes.length > 0);
   for (const node of nodes) t.is(statSync(node).uid, NOBODY, node);
 
-  // The addon is loaded before the user changes, because the new user might not have permission to
-  // read this folder.
+  // The program loads the addon before it changes its user, because the new user might not be
+  // allowed to read this folder.
   const program = `
     import { createEventfd, openDeviceSync } from 'vfio';
     createEventfd().close();
@@ -93,7 +93,7 @@ test.serial('vfio release binds the function to its former driver again', async 
 });
 
 test.serial(
-  'opening a function with another driver fails, and the hint says how to bind the function',
+  'opening a function with another driver fails, and the hint states how to bind the function',
   async (t) => {
     const { code, stderr } = await vfio(['info', SHORT]);
     t.is(code, 1);
@@ -102,7 +102,7 @@ test.serial(
 );
 
 test.serial(
-  "vfio bind refuses the virtio device of the guest's own files, because the device is in use",
+  "vfio bind refuses the virtio device that shares the guest's files, because the device is in use",
   async (t) => {
     const shares = readdirSync('/sys/bus/virtio/devices').map((name) => {
       return join('/sys/bus/virtio/devices', name);

@@ -22,7 +22,7 @@ test('commands accept a short address and vendor:device as the name of a functio
   t.is(stdout, 'bar0+0x0000: 010000ed\n');
 });
 
-test('vfio config decodes configuration space in the same way as lspci', (t) => {
+test('vfio config decodes configuration space as lspci does', (t) => {
   t.true(DEVICES.length >= 4, DEVICES.join(' '));
   const version = lspciVersion();
   if (version === null) {
@@ -34,7 +34,7 @@ test('vfio config decodes configuration space in the same way as lspci', (t) => 
     try {
       device = openDeviceSync(name);
     } catch {
-      // Another test has released the function.
+      // An earlier test has released the function.
       continue;
     }
     const config = device.config.read(0, device.config.size);

@@ -3,18 +3,18 @@ import test from 'ava';
 
 const { VFIO_LAB_NVME = '', VFIO_LAB_EDU = '', VFIO_LAB_E1000E = '' } = process.env;
 
-test('the example program edu works', async (t) => {
+test('the example program edu prints a factorial and a copied text', async (t) => {
   t.is(await example('edu', VFIO_LAB_EDU), '10! = 3628800\ncopied to the device and back by DMA\n');
 });
 
-test('the example program worker works', async (t) => {
+test('the example program worker prints the results of its worker', async (t) => {
   t.is(
     await example('worker', VFIO_LAB_EDU),
     'factorials from the worker: 6, 120, 5040\nthe main thread was not blocked\n',
   );
 });
 
-test('the example program nvme works', async (t) => {
+test('the example program nvme prints the reads of each queue', async (t) => {
   const [, ...queues] = (await example('nvme', VFIO_LAB_NVME)).trim().split('\n');
   t.is(queues.length, QUEUES.length);
   queues.forEach((line, i) => t.regex(line, QUEUES[i] ?? /^$/));

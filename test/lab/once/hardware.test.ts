@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import test from 'ava';
 import { blocksOf, project, expectedOutput } from '../../docs/blocks.js';
 
-/** In the guest, edu replaces the card that docs/hardware.md uses. */
+/** In the guest, the device edu replaces the card that docs/hardware.md uses. */
 const CARD = process.env.VFIO_LAB_EDU ?? '';
 const run = promisify(execFile);
 

@@ -1,5 +1,5 @@
-// On a real kernel, `vfio bind` and `vfio release` must refuse functions in use. Most
-// tests need the modules nvme, dm-mod and e1000e, and the programs dmsetup and ip.
+// Tests that `vfio bind` and `vfio release` refuse functions in use on a real kernel. Most tests
+// need the modules nvme, dm-mod and e1000e, and the programs dmsetup and ip.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -44,8 +44,8 @@ async function refusal(name: string, command = 'bind'): Promise<string> {
 }
 
 /**
- * Releases a function to its own driver. Waits until the driver has created a matching name in a
- * folder.
+ * Releases a function to its own driver. Waits until the driver has created a file with a matching
+ * name in a folder.
  */
 async function release(name: string, folder: string, wanted: RegExp): Promise<string> {
   const { code, stderr } = await vfio(['release', name]);
@@ -66,7 +66,7 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 test.serial(
-  "vfio bind refuses the virtio console of the guest's own pipes, because the console is in use",
+  "vfio bind refuses the virtio console that carries the guest's input and output",
   async (t) => {
     const folder = '/sys/class/virtio-ports';
     const port = readdirSync(folder)[0] ?? '';
@@ -76,7 +76,7 @@ test.serial(
 );
 
 test.serial(
-  'vfio release fails if vfio-pci claims the ids of the function, and works after remove_id',
+  'vfio release fails if vfio-pci has the ids of the function, and succeeds after remove_id',
   async (t) => {
     writeFileSync('/sys/bus/pci/drivers/vfio-pci/new_id', '1234 11e8');
     const { code, stderr } = await vfio(['release', EDU]);
@@ -94,7 +94,7 @@ test.serial(
   },
 );
 
-withDisk('a disk that a program has open is in use, and so is its controller', async (t) => {
+withDisk('a disk is in use while a program has the disk or its controller open', async (t) => {
   const disk = await release(NVME, '/sys/class/block', /^nvme\d+n\d+$/);
   t.is(driver(NVME), 'nvme');
   const fd = openSync(`/dev/${disk}`, 'r');
@@ -112,7 +112,7 @@ withDisk('a disk that a program has open is in use, and so is its controller', a
   run('mv', '/dev/elsewhere', `/dev/${disk}`);
 });
 
-withMapper('a device-mapper device that is open and not mounted keeps its disk', async (t) => {
+withMapper('a disk is in use while a device-mapper device on the disk is open', async (t) => {
   const disk = readdirSync('/sys/class/block').find((name) => /^nvme\d+n\d+$/.test(name)) ?? '';
   run('dmsetup', 'create', '--noudevsync', 'vm1', '--table', `0 2048 linear /dev/${disk} 0`);
   const mapped = readdirSync('/sys/class/block').find((name) => name.startsWith('dm-')) ?? '';
@@ -126,7 +126,7 @@ withMapper('a device-mapper device that is open and not mounted keeps its disk',
   run('dmsetup', 'remove', '--noudevsync', 'vm1');
 });
 
-withDisk('a disk that nobody uses is bound', async (t) => {
+withDisk('vfio bind binds a disk that is not in use', async (t) => {
   const { code, stdout } = await vfio(['bind', NVME]);
   t.deepEqual([code, stdout], [0, `${NVME}: nvme -> vfio-pci\n`]);
 });
@@ -167,7 +167,7 @@ withVirtual('a physical function keeps its driver while it has virtual functions
   const virtual = `/sys/bus/pci/devices/${name}/sriov_numvfs`;
   const refused =
     /^virtual function \S+ \(.*\) is removed together with \S+; virtual function \S+ \(.*\) is removed/;
-  // The nvme driver would wait for QEMU's virtual functions, because these functions are offline.
+  // QEMU's virtual functions are offline, so the nvme driver would wait for these functions.
   writeFileSync(`/sys/bus/pci/devices/${name}/sriov_drivers_autoprobe`, '0');
   writeFileSync(virtual, '2');
   t.regex(await refusal(name), refused);

@@ -36,7 +36,7 @@ function storeKernel(): string {
   return modules;
 }
 
-test.serial('modules that the cache lacks are unpacked from the package only once', async (t) => {
+test.serial('modules missing in the cache are unpacked only once', async (t) => {
   const modules = storeKernel();
   const kernel = await find('debian-6.12', ['dm-mod']);
   t.is(kernel.release, RELEASE);
@@ -46,13 +46,13 @@ test.serial('modules that the cache lacks are unpacked from the package only onc
   );
   t.true(existsSync(join(modules, 'dm_mod.ko')));
   t.false(existsSync(join(modules, 'nvme.ko')));
-  // The package is not read again.
+  // The modules come from the cache, so the package is not read again.
   truncateSync(join(stored, 'package.deb'));
   t.is((await find('debian-6.12', ['dm-mod'])).modules.further.length, 2);
 });
 
 test.serial(
-  'an unknown module of a named kernel gives an error with the name of the module',
+  'if a kernel has no module of the given name, the error names the module',
   async (t) => {
     const modules = storeKernel();
     const message = "ENOENT: the kernel debian-6.12 has no module 'nonsense'";
@@ -96,7 +96,7 @@ test.serial(
   },
 );
 
-test('a kernel that is given by path uses the modules of its unpacked package', async (t) => {
+test('a kernel that is given by its path uses the modules next to it in the unpacked package', async (t) => {
   const { image } = writeKernel(temporaryFolder(), { nvme: [] });
   const { modules } = await find(image, ['nvme', 'overlay']);
   t.deepEqual(
@@ -111,7 +111,7 @@ test('a kernel that is given by path uses the modules of its unpacked package', 
   });
 });
 
-test('a FIFO is refused as a kernel', async (t) => {
+test('the lab refuses a FIFO as a kernel', async (t) => {
   const path = join(temporaryFolder(), 'fifo');
   execFileSync('mkfifo', [path]);
   await t.throwsAsync(find(path), {
@@ -120,7 +120,7 @@ test('a FIFO is refused as a kernel', async (t) => {
   });
 });
 
-test.serial('an abort ends the download of a kernel', async (t) => {
+test.serial('aborting the signal ends the download of a kernel', async (t) => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'apt-get'), '#!/bin/sh\nexec sleep 60\n');
   chmodSync(join(folder, 'apt-get'), 0o755);
@@ -139,7 +139,7 @@ test.serial('an abort ends the download of a kernel', async (t) => {
   t.true(performance.now() - started < 10_000);
 });
 
-test('runInLab with an aborted signal starts nothing', async (t) => {
+test('runInLab() with an aborted signal starts no program', async (t) => {
   const reason = new Error('enough');
   const signal = AbortSignal.abort(reason);
   t.is(await t.throwsAsync(runInLab({ command: 'true', signal })), reason);

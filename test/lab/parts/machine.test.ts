@@ -19,14 +19,14 @@ function argumentsFor(devices: readonly string[], extra: readonly string[] = [])
   });
 }
 
-test('two devices of the same kind have different serial numbers', (t) => {
+test('two lab devices of the same kind have different serial numbers', (t) => {
   const [first, second, third] = parseDevices(['nvme', 'nvme', 'nvme,serial=mine']);
   t.is(first?.device, 'nvme,serial=vfio-lab-0');
   t.is(second?.device, 'nvme,serial=vfio-lab-1');
   t.is(third?.device, 'nvme,serial=mine');
 });
 
-test('a device to which a lab device refers comes before the lab device, and other arguments come last', (t) => {
+test('a QEMU device that a lab device needs comes first, and other arguments come last', (t) => {
   const args = argumentsFor(
     ['nvme,subsys=sub', 'edu'],
     ['-device', 'late,bus=port1', '-device', 'nvme-subsys,id=sub', '-name', 'x'],
@@ -37,11 +37,11 @@ test('a device to which a lab device refers comes before the lab device, and oth
   t.deepEqual(args.slice(-4), ['-device', 'late,bus=port1', '-name', 'x']);
 });
 
-test('a comma in the path of the temporary folder is quoted', (t) => {
+test('QEMU’s arguments contain each comma in the path of the temporary folder twice', (t) => {
   t.true(argumentsFor(['edu']).includes('file,id=console,path=/tmp/a,,b/console'));
 });
 
-test('the guest uses a clock that needs no calibration', (t) => {
+test('the guest uses a clock source that needs no calibration', (t) => {
   t.regex(argumentsFor(['edu']).join(' '), /\bclocksource=hpet\b/);
 });
 
@@ -51,7 +51,7 @@ test('only variables with a valid shell name are passed to the guest', (t) => {
   t.deepEqual(names, ['TERM', 'LC_ALL', 'NODE_ENV', 'PATH']);
 });
 
-test('additional modules are loaded after the devices are bound', (t) => {
+test('the guest loads additional modules after its devices are bound', (t) => {
   const script = initScript({
     modules: ['vfio_pci'],
     furtherModules: ['nvme'],

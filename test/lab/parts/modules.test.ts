@@ -14,7 +14,7 @@ function plan(names: readonly string[], modules: Readonly<Record<string, readonl
   return planModules(openModules(folder, LABEL), names);
 }
 
-test('additional modules are loaded after their dependencies', (t) => {
+test('each additional module is loaded after its dependencies', (t) => {
   const { required, further } = plan(['dm-crypt', 'nvme'], {
     'dm-crypt': ['license=GPL', 'depends=dm-mod'],
     'dm-mod': ['depends=dax'],
@@ -33,7 +33,7 @@ test('additional modules are loaded after their dependencies', (t) => {
   );
 });
 
-test('a soft dependency is loaded before its module, if the kernel has the soft dependency', (t) => {
+test('a soft dependency that the kernel has is loaded before its module', (t) => {
   const { further } = plan(['libcrc32c'], {
     libcrc32c: ['softdep=pre: crc32c unknown post: later'],
     crc32c_generic: [],
