@@ -1,6 +1,6 @@
 // Tests that a forked child process inherits neither DMA memory nor mapped registers.
-// native/test/forked.cc forks without exec. A child process that Node starts is no test, because
-// Node calls exec, which drops the parent's memory.
+// native/test/forked.cc forks without exec. A child process that Node starts would prove nothing,
+// because Node calls exec, which drops the parent's memory.
 import { truncateSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

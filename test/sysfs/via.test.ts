@@ -2,7 +2,7 @@ import test from 'ava';
 import { chooseVia } from '../../lib/sysfs/via.js';
 import { CDEV_NODES, goodHost, GROUP_NODES } from './tree.js';
 
-test('if the nodes of the character device exist, via is cdev by default', (t) => {
+test('if the nodes of the character device exist, the option `via` is `cdev` by default', (t) => {
   const both = goodHost(t, [...GROUP_NODES, ...CDEV_NODES]).sysfs;
   t.is(chooseVia(both, 'vfio0', {}, undefined), 'cdev');
   t.is(chooseVia(both, null, {}, undefined), 'group');

@@ -11,7 +11,7 @@ const TRIGGER = 0x20;
 const U32_MAX = 0xffff_ffff;
 /** A number that is not an open file descriptor. */
 const NO_FILE = 999_999;
-/** Maximum number of data elements in a SET_IRQS. */
+/** Maximum number of data elements in a SET_IRQS request. */
 const DATA_MAX = 70;
 
 const name = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
@@ -96,7 +96,7 @@ const argsz = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(-U32_MAX, U32_MAX) },
 );
 
-/** SET_IRQS with errors that programs often make, and with rare errors. */
+/** Generates SET_IRQS requests with common errors and with rare errors. */
 const anything = fc
   .record({
     index: fc.option(fc.constantFrom(0, 1, 2, 3, 4, 5, U32_MAX), { freq: 3 }),

@@ -18,8 +18,8 @@ const RAW: readonly Span[] = [
 ];
 
 /**
- * QEMU's 82574, and a mock device from its snapshot. Registers of this mock device are plain
- * memory.
+ * QEMU's 82574, and a mock device that was made from a snapshot of the 82574. Registers of this
+ * mock device are plain memory.
  */
 export const e1000e: Target = {
   name: 'e1000e',

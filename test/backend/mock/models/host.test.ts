@@ -80,7 +80,7 @@ test('a DMA transfer with a PASID faults if the PASID is not attached', (t) => {
   write({})();
 });
 
-test('a 4-byte DMA write without a PASID to an interrupt address is a message', (t) => {
+test('a 4-byte DMA write without a PASID to an interrupt address counts as an interrupt message', (t) => {
   const { device, host } = master(t);
   const eventfd = device.createEventfd();
   bind(device, 1, 0, [eventfd]);
