@@ -5,7 +5,7 @@ import * as pci from './pci.js';
 import { declareConfig } from './declare.js';
 import { coverageOf } from './writable.js';
 
-/** Bits of the command register that are writable on QEMU's devices. */
+/** Writable bits of the command register, as on QEMU's devices. */
 const COMMAND_WRITABLE =
   pci.PCI_COMMAND_IO |
   pci.PCI_COMMAND_MEMORY |
@@ -48,7 +48,7 @@ export class ConfigBytes {
     return load(this.#bytes, offset, width);
   }
 
-  /** Writes a naturally aligned value, like a write from the bus. Only writable bits change. */
+  /** Writes a naturally aligned value as a write from the bus does: only writable bits change. */
   write(offset: number, width: 1 | 2 | 4, value: number): void {
     const writable = load(this.#writable, offset, width);
     const cleared = load(this.#clears, offset, width) & value;

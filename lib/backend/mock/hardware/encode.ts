@@ -6,7 +6,7 @@ import * as pci from './pci.js';
 export interface Encoded {
   readonly id: number;
   readonly extended: boolean;
-  /** All bytes of the capability. The bytes of the id and of the link are still 0. */
+  /** All bytes of the capability. The id and the link are 0, because their values are set later. */
   readonly bytes: Uint8Array;
 }
 
@@ -116,8 +116,8 @@ function encodeMsix({ vectors, table, pba }: MsixCapability): Uint8Array {
 }
 
 /**
- * Encodes the capability of an endpoint with one lane at 2.5 GT/s. A QEMU device behind a root port
- * has the same link.
+ * Encodes the PCI Express capability of an endpoint. The link has one lane at 2.5 GT/s, as for a
+ * QEMU device behind a root port.
  */
 function encodeExpress({ version = 2, flr = true }: ExpressCapability): Uint8Array {
   return filled(version === 1 ? 0x14 : 0x3c, (view) => {

@@ -76,7 +76,7 @@ export class Msi {
   }
 
   /**
-   * Sends a message whose low data bits contain the vector number.
+   * Sends a message with the vector number in the low data bits.
    *
    * @param enabled - number of enabled vectors
    */

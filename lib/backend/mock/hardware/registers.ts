@@ -1,7 +1,7 @@
 import type { Width } from '../../../contract/index.js';
 import type { BarShape, NarrowRegister, Register, WideRegister } from './model.js';
 
-/** A part of a BAR that is not made of registers: an MSI-X table or a memory block. */
+/** A part of a BAR without registers: an MSI-X table or a memory block. */
 export interface Overlay {
   covers(offset: number): boolean;
   read(offset: number, width: 1 | 2 | 4): number;
@@ -10,7 +10,7 @@ export interface Overlay {
 
 /**
  * A BAR as a table of registers. Accesses must be naturally aligned and lie within the BAR. 64-bit
- * accesses have methods of their own, so that narrower accesses need no bigint.
+ * accesses have separate methods, so that narrower accesses need no bigint.
  */
 export class RegisterTable {
   readonly size: number;
@@ -20,9 +20,7 @@ export class RegisterTable {
   readonly #overlays: readonly Overlay[];
   /** Registers by their offset. */
   readonly #byOffset = new Map<number, Register>();
-  /**
-   * Registers by dword. A register is listed for each dword that contains a part of the register.
-   */
+  /** Registers by dword. A register that spans two dwords is listed for both dwords. */
   readonly #byDword = new Map<number, readonly Register[]>();
 
   constructor(shape: BarShape, registers: readonly Register[], overlays: readonly Overlay[]) {
@@ -92,7 +90,7 @@ export class RegisterTable {
   }
 
   /**
-   * Writes the register whose first byte is at an offset.
+   * Writes the register that begins at an offset.
    *
    * @param width - width of the whole access
    */
@@ -182,7 +180,7 @@ function readWide(register: WideRegister): bigint {
   return bits;
 }
 
-/** Returns the error for a `read` function whose result does not fit into the register. */
+/** Returns the error for a `read` result that does not fit into the register. */
 function wrongValue({ name, width }: Register, value: unknown): TypeError {
   const kind = width === 8 ? 'a bigint' : 'an integer';
   return new TypeError(

@@ -5,7 +5,7 @@ export type { PlainCapability, PlainName } from './plain-capabilities.js';
 
 /** The properties of a PCI function that its configuration space declares. */
 export interface FunctionShape {
-  /** 16 bits. The device id, the subsystem vendor id and the subsystem id have the same width. */
+  /** 16 bits, as for the device id, the subsystem vendor id and the subsystem id. */
   readonly vendorId: number;
   readonly deviceId: number;
   readonly subsystemVendorId: number;
@@ -13,22 +13,22 @@ export interface FunctionShape {
   /** 24 bits: base class, sub class, programming interface. */
   readonly classCode: number;
   readonly revision: number;
-  /** 1 for INTA# to 4 for INTD#. 0 means that the function has no interrupt pin. */
+  /** Interrupt pin: 1 is INTA#, 4 is INTD#, and 0 means that the function has no interrupt pin. */
   readonly interruptPin: 0 | 1 | 2 | 3 | 4;
   readonly bars: readonly BarShape[];
   readonly rom?: RomShape | undefined;
   /** Capabilities, in the order of the linked list in configuration space. */
   readonly capabilities: readonly CapabilityShape[];
-  /** Whether the host has a method to reset the function. Default: true. */
+  /** Whether the host can reset the function. Default: true. */
   readonly resets?: boolean | undefined;
   /**
-   * Whether this function is a virtual function of SR-IOV. Memory decode of a virtual function is
-   * always enabled, and a virtual function has no interrupt pin. Default: false.
+   * Whether this function is an SR-IOV virtual function. A virtual function has no interrupt pin,
+   * and its memory decode is always enabled. Default: false.
    */
   readonly virtual?: boolean | undefined;
   /**
-   * Registers for the messages of private interrupt sources. A private source has its message in a
-   * register of the device, not in the MSI or MSI-X registers. A variant driver programs these
+   * Registers for the messages of private interrupt sources. The message of a private source is in
+   * a register of the device, not in the MSI or MSI-X registers. A variant driver programs these
    * registers.
    */
   readonly sources?: SourceRegisters | undefined;
@@ -62,8 +62,8 @@ export interface SourceRegisters extends BarPlace {
 export interface ConfigImage {
   readonly bytes: Uint8Array;
   /**
-   * Masks of writable bits, by offset. Only registers whose writable bits differ from the
-   * specification are listed.
+   * Masks of writable bits, by offset. A register is listed only if its writable bits differ from
+   * the specification.
    */
   readonly writable?: ReadonlyMap<number, Uint8Array> | undefined;
 }
@@ -97,7 +97,7 @@ export interface RomShape {
   readonly image: Uint8Array;
 }
 
-/** Place of a capability in configuration space. */
+/** Location of a capability in configuration space. */
 export interface CapabilityPlace {
   /**
    * Offset in configuration space, a multiple of 4, at least 0x40. The offset of the first extended
@@ -163,7 +163,7 @@ export interface ExpressCapability extends CapabilityPlace {
 
 /** A vendor's extended capability. */
 export interface VendorCapability {
-  /** Number that the vendor gives to the capability, 16 bits. */
+  /** Number that the vendor assigns to the capability, 16 bits. */
   readonly id: number;
   /** 4 bits. Default: 0. */
   readonly revision?: number | undefined;

@@ -4,7 +4,7 @@ export type DmaFaultReason = 'not mapped' | 'not permitted' | 'no bus master' | 
 /** A failed DMA transfer: the IOMMU blocked the transfer, or bus mastering is disabled. */
 export class DmaFault extends Error {
   override readonly name = 'DmaFault';
-  /** First address whose byte was not transferred. */
+  /** Address of the first byte that was not transferred. */
   readonly address: bigint;
   readonly reason: DmaFaultReason;
 

@@ -2,7 +2,7 @@ import { isErrno, VfioError } from '../../../errors.js';
 import { checkInteger } from '../../../checks.js';
 
 /**
- * An operation that can fail. `map` maps memory for DMA, and `unmap` removes such a mapping. `mmap`
+ * An operation that can fail. `map` maps memory for DMA, and `unmap` removes a DMA mapping. `mmap`
  * maps registers. `read` and `write` access the device file. Accesses to mapped registers cannot
  * fail.
  */
@@ -57,20 +57,20 @@ interface Failure {
   readonly code: string;
   /** Number of calls that succeed before the first failed call. */
   before: number;
-  /** Number of calls that still have to fail. */
+  /** Number of further calls that will fail. */
   left: number;
 }
 
 /** Faults that a test injects into a device. */
 export class Faults {
   #failures: Failure[] = [];
-  /** Delay of each interrupt on its way to the host, in milliseconds. */
+  /** Delay of each interrupt between the device and the host, in milliseconds. */
   interruptDelay = 0;
   /** Number of interrupt messages to drop, counted from now. */
   interruptsLost = 0;
   /**
    * Reason why the device cannot be opened: the device was unplugged, is not bound to vfio-pci, or
-   * has a group that is not viable. Null if the device can be opened.
+   * has a group that is not viable. The reason is null if the device can be opened.
    */
   away: 'unplugged' | 'unbound' | 'blocked' | null = null;
 

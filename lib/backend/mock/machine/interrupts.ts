@@ -13,7 +13,7 @@ export const HANDLES = 65536;
 
 /** Interrupt resources of the host. */
 export interface InterruptLimits {
-  /** Number of handles. Each handle stands for one message. */
+  /** Number of handles. Each handle identifies one message. */
   messages: number;
   /** Number of CPU vectors. Each handle with a handler needs one CPU vector. */
   vectors: number;
@@ -34,7 +34,7 @@ interface Entry {
 }
 
 /**
- * Interrupt remapping of an x86 host: a table of handles. Each handle stands for one message. If
+ * Interrupt remapping of an x86 host: a table of handles. Each handle identifies one message. If
  * any device sends this message, the handler of the handle is called.
  */
 export class HostInterrupts {
@@ -100,7 +100,10 @@ export class HostInterrupts {
     return { address: FIRST_ADDRESS + BigInt(address), data: 0 };
   }
 
-  /** Whether a memory write to an address is an interrupt message. Other writes are DMA. */
+  /**
+   * Whether a memory write to an address is an interrupt message. Memory writes to other addresses
+   * are DMA.
+   */
   isMessageAddress(address: bigint): boolean {
     return address >= FIRST_ADDRESS && address <= LAST_ADDRESS;
   }

@@ -4,7 +4,8 @@ import type { Via } from '../../../contract/index.js';
 export type KernelVersion = '6.1' | '6.12' | '7.2';
 
 /**
- * Differences between the emulated kernels. Everything else is the same in all emulated kernels.
+ * Differences between the emulated kernels. All other behaviour is the same in every emulated
+ * kernel.
  */
 interface Differences {
   /**
@@ -15,8 +16,8 @@ interface Differences {
   /** Whether the kernel has IOMMU_HWPT_ALLOC_PASID. */
   readonly pasids: boolean;
   /**
-   * Whether vectors can be added while MSI-X is enabled. In older kernels, SET_IRQS fails if one of
-   * its vectors is not enabled. The check happens before any vector changes.
+   * Whether vectors can be added while MSI-X is enabled. In older kernels, SET_IRQS fails if a
+   * vector of the call is not enabled. The failed call changes no vector.
    */
   readonly dynamicMsix: boolean;
   /**
@@ -24,14 +25,17 @@ interface Differences {
    * descriptors below -1.
    */
   readonly strictDescriptor: boolean;
-  /** Errno for a DMA range whose end exceeds the 64-bit address space. */
+  /** Errno for a DMA range that exceeds the 64-bit address space. */
   readonly wrappedRange: 'EINVAL' | 'EOVERFLOW';
   /**
    * Whether an unmap range that ends at the last 64-bit address removes mappings. Older kernels
    * remove no mappings for such a range.
    */
   readonly unmapsToTheEnd: boolean;
-  /** Whether a device can read write-only mappings, as with older page tables for Intel IOMMUs. */
+  /**
+   * Whether a device can read write-only mappings. Older page tables for Intel IOMMUs allow these
+   * reads.
+   */
   readonly writableIsReadable: boolean;
   /** Maximum width in bytes of one kernel access when a program reads or writes a BAR. */
   readonly widestAccess: 4 | 8;
@@ -39,7 +43,7 @@ interface Differences {
   readonly wideIoeventfd: boolean;
   /** Whether vfio-pci shows the DVSEC extended capability. */
   readonly dvsec: boolean;
-  /** Length in bytes that vfio-pci assumes for an endpoint's PCIe capability of version 2. */
+  /** Length in bytes that vfio-pci assumes for the version 2 PCIe capability of an endpoint. */
   readonly expressLength: number;
   /**
    * Whether the kernel knows VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2. If the device has no
@@ -51,7 +55,7 @@ interface Differences {
   readonly dmabuf: boolean;
 }
 
-/** Linux 6.1.192, 6.12.107 and 7.2.13. */
+/** The emulated kernels: Linux 6.1.192, 6.12.107 and 7.2.13. */
 const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
   '6.1': {
     cdev: false,
@@ -123,8 +127,8 @@ export interface ProfileOptions {
    */
   readonly variant?: boolean | undefined;
   /**
-   * Value of `via` if the options of `openDevice()` do not set `via`. Default: `'cdev'` for a
-   * device with PASIDs if the kernel can attach PASIDs, otherwise `'group'`.
+   * Value of `via` if the options of `openDevice()` do not set `via`. The default is `'cdev'` if
+   * the device has PASIDs and the kernel can attach PASIDs, and `'group'` in every other case.
    */
   readonly via?: Via | undefined;
 }
@@ -134,7 +138,7 @@ export interface Profile extends Differences {
   readonly version: KernelVersion;
   readonly novirt: boolean;
   readonly variant: boolean;
-  /** Value of `via`. Null means the default of the device. */
+  /** Value of `via`. If `via` is null, the default of the device applies. */
   readonly via: Via | null;
 }
 

@@ -1,10 +1,10 @@
 import type { EventfdWatcher, MockEventfd } from './eventfd.js';
 
 /**
- * An eventfd whose signals run a handler in the kernel (drivers/vfio/virqfd.c). Each signal resets
- * the counter. If the counter is not 0 when the eventfd is bound, the handler runs at once and the
- * counter does not change. Releasing the virqfd resets the counter. Closing the eventfd ends the
- * virqfd.
+ * An eventfd that runs a handler in the kernel on each signal (drivers/vfio/virqfd.c). Each signal
+ * resets the counter of the eventfd. If the counter is not 0 when the eventfd is bound, the handler
+ * runs at once and the counter does not change. Releasing the virqfd also resets the counter.
+ * Closing the eventfd ends the virqfd.
  */
 export class Virqfd implements EventfdWatcher {
   readonly #eventfd: MockEventfd;

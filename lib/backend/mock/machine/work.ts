@@ -39,7 +39,7 @@ export interface Clock {
  * its own.
  */
 export class Work implements Clock {
-  /** Jobs, sorted by the time when each job is due. */
+  /** Jobs, sorted by due time. */
   #jobs: readonly Job[] = [];
   #turn: NodeJS.Immediate | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -74,7 +74,8 @@ export class Work implements Clock {
   }
 
   /**
-   * Milliseconds until the next job is due. Null if there are no jobs, or if the clock is stopped.
+   * Milliseconds until the next job is due. The value is null if there are no jobs, or if the clock
+   * is stopped.
    */
   get wait(): number | null {
     const [next] = this.#jobs;
@@ -88,17 +89,18 @@ export class Work implements Clock {
   }
 
   stop(): void {
-    // `now` is an integer here, so that steps of whole milliseconds add up without rounding.
+    // The stopped clock shows an integer, so that steps of whole milliseconds add up without
+    // rounding.
     this.#stoppedAt ??= Math.ceil(this.now);
     this.#schedule();
   }
 
   step(ms = 0): void {
     checkInteger(ms, 'ms', 0, MS_MAX);
-    if (this.#stoppedAt === null) throw new TypeError('the clock runs: call stop() first');
+    if (this.#stoppedAt === null) throw new TypeError('the clock is running: call stop() first');
     const end = this.#stoppedAt + ms;
-    // Each job runs at its own time. A job can defer further jobs. If a further job is due in this
-    // step, the job also runs in this step.
+    // The clock is set to the due time of a job before the job runs. A job can defer a further job.
+    // If the further job is due in this step, the further job also runs in this step.
     for (let next = this.#jobs[0]; next !== undefined && next.due <= end; next = this.#jobs[0]) {
       this.#stoppedAt = Math.max(next.due, this.#stoppedAt);
       this.#runUntil(this.#stoppedAt);

@@ -11,8 +11,8 @@ const NAME = /^[a-z0-9][a-z0-9_-]*$/i;
  * opened. The registers that `create` returns are checked when the device is opened.
  *
  * @throws TypeError for a value of a wrong type and for an unknown capability; RangeError for a
- *   value that no hardware can have, for example if a BAR size is not a power of two, if
- *   capabilities overlap, or if the MSI-X table lies outside of a memory BAR
+ *   value that no hardware can have, for example a BAR size of 3 bytes, overlapping capabilities,
+ *   or an MSI-X table outside of a memory BAR
  */
 export function defineModel(definition: ModelDefinition): DeviceModel {
   checkObject(definition, 'a model');

@@ -10,7 +10,7 @@ import { DmaFault } from '../machine/dma-fault.js';
 /** Bits of the status register. */
 const COMPUTING = 0x01;
 const INTERRUPT_WHEN_COMPUTED = 0x80;
-/** Bits of the interrupt status register. The device sets these bits. */
+/** Bits that the device sets in the interrupt status register. */
 const FACTORIAL_DONE = 0x001;
 const DMA_DONE = 0x100;
 /** Bits of the DMA command register. */
@@ -198,10 +198,7 @@ class Edu implements DeviceLogic {
   }
 }
 
-/**
- * Returns the value of a write-only register. The value is all ones, like the value of the bytes
- * between registers.
- */
+/** Returns all ones. A write-only register and the bytes between registers have this value. */
 function readOnes(): number {
   return 0xffff_ffff;
 }

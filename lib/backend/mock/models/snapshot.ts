@@ -68,7 +68,7 @@ export function readModel(path: string): SnapshotModel {
 
 function readFile(path: string): string {
   try {
-    // Without O_NONBLOCK, open would wait for the writer of a FIFO.
+    // Without O_NONBLOCK, an open of a FIFO would wait for a writer.
     const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stat = fstatSync(fd);
@@ -76,7 +76,7 @@ function readFile(path: string): string {
         throw new VfioError({ code: 'EINVAL', message: 'not a regular file', path });
       }
       if (stat.size > FILE_MAX) {
-        const message = `the file has ${stat.size} bytes, more than ${FILE_MAX}`;
+        const message = `the file has ${stat.size} bytes; the maximum is ${FILE_MAX}`;
         throw new VfioError({ code: 'EFBIG', message, path });
       }
       return readFileSync(fd, 'utf8');

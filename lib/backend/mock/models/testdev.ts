@@ -7,8 +7,7 @@ const PORTS = { bar: 1, watched: 128 } as const;
 type Place = typeof MEMORY | typeof PORTS;
 
 /**
- * Kinds of tests: without an eventfd, with an eventfd for all writes, and with an eventfd for
- * writes of a matching value.
+ * Kinds of tests: no eventfd, an eventfd for all writes, and an eventfd for writes of one value.
  */
 const KINDS = ['no-eventfd', 'wildcard-eventfd', 'datamatch-eventfd'] as const;
 const WILDCARD = 1;
@@ -27,8 +26,8 @@ const READABLE = 48;
 /**
  * QEMU's pci-testdev. Writing a byte to offset 0 chooses a test. After this write, reads from
  * offset 0 upwards return the header of the test. The device counts the bytes that are written to
- * the offset of the test. The device does not see a write that an eventfd of the machine
- * intercepts.
+ * the offset of the test. If an eventfd of the machine intercepts a write, the device does not
+ * receive the write.
  */
 export const testdev = defineModel({
   name: 'testdev',
@@ -46,7 +45,7 @@ export const testdev = defineModel({
   create: () => new TestDevice(),
 });
 
-/** One test. A driver reads the header of the test. */
+/** One test, with the header that a driver reads. */
 interface Test {
   readonly place: Place;
   readonly kind: number;

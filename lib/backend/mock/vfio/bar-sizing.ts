@@ -6,9 +6,9 @@ import * as pci from '../hardware/pci.js';
 const BARS = 6;
 
 /**
- * Clears the address bits below the size of each BAR in the user's copy (vfio_bar_fixup()). The
- * type bits get their fixed values. This function runs before a BAR register is read, if a BAR
- * register was written earlier.
+ * Clears the address bits below the size of each BAR in the user's copy (vfio_bar_fixup()), and
+ * restores the type bits. After a write to a BAR register, this function runs before the next read
+ * of a BAR register.
  */
 export function sizeBars(shadow: DataView, hardware: HardwareFunction): void {
   for (let index = 0; index < BARS; index++) {

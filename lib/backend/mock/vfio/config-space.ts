@@ -8,11 +8,11 @@ import { HEADER, Permissions, RAW } from './permissions.js';
 import { transferVpd } from './vpd.js';
 
 /**
- * Callbacks for writes to configuration space. `msiActive()` and `msiQueueSize()` return state that
- * a write depends on.
+ * Callbacks for writes to configuration space. `msiActive()` and `msiQueueSize()` return the limits
+ * for a write to the MSI control register.
  */
 export interface ConfigEvents {
-  /** Called when bit 10 (INTx disable) of the user's command register changes. */
+  /** Reports a change of bit 10 (INTx disable) in the user's command register. */
   disableIntx(disabled: boolean): void;
   /** Changes the power state of the function, 0 for D0 to 3 for D3hot. */
   setPowerState(state: number): void;
@@ -48,7 +48,7 @@ export class ConfigSpace {
     }
     if (hardware.isVirtual) store(this.#shadow, pci.PCI_INTERRUPT_PIN, 1, 0);
     this.#permissions = new Permissions(config, profile, this.#shadow);
-    // The host does not forward wake-up events.
+    // The user's copy shows no PME support, because the host does not forward wake-up events.
     const pm = hardware.capability('pm');
     if (pm === null) return;
     this.#clear(pm + pci.PCI_PM_PMC, pci.PCI_PM_CAP_PME_MASK);
@@ -110,8 +110,8 @@ export class ConfigSpace {
   }
 
   /**
-   * Returns the largest aligned access width at an offset. The access does not cross the end of a
-   * dword or of a capability.
+   * Returns the width of the largest aligned access at an offset. The access does not cross the end
+   * of a dword or of a capability.
    */
   #chunkWidth(offset: number, left: number): ChunkWidth {
     const most = Math.min(left, this.#permissions.remaining(offset));
@@ -184,8 +184,8 @@ export class ConfigSpace {
   }
 
   /**
-   * Writes a value. Virtual bits go to the user's copy, and non-virtual bits go to the function.
-   * Read-only bits are dropped.
+   * Writes a value. Virtual bits are stored in the user's copy, and non-virtual bits are written to
+   * the function. Read-only bits do not change.
    */
   #store(offset: number, width: ChunkWidth, value: number): void {
     const virtual = loadBits(this.#permissions.virtual, offset, width);
@@ -206,8 +206,8 @@ export class ConfigSpace {
     this.#store(offset, width, value);
     if (isBar(offset)) this.#barsWritten = true;
     if (offset === pci.PCI_COMMAND) {
-      // If the write starts at the command register, the user's copy gets the written bits for
-      // memory decode and I/O decode.
+      // If the write starts at the command register, the bits for memory decode and I/O decode are
+      // also written to the user's copy.
       const decode = pci.PCI_COMMAND_MEMORY | pci.PCI_COMMAND_IO;
       const kept = load(this.#shadow, offset, 2) & ~decode;
       store(this.#shadow, offset, 2, kept | (value & decode));
@@ -221,7 +221,10 @@ export class ConfigSpace {
     }
   }
 
-  /** Writes the user's MSI control register to the function, within the limits of SET_IRQS. */
+  /**
+   * Writes the user's MSI control register to the function. SET_IRQS limits the enable bit and the
+   * queue size.
+   */
   #updateMsi(start: number): void {
     const offset = start + pci.PCI_MSI_FLAGS;
     let control = load(this.#shadow, offset, 2);
@@ -254,7 +257,7 @@ function isBar(offset: number): boolean {
   return inBars || (offset >= pci.PCI_ROM_ADDRESS && offset < pci.PCI_ROM_ADDRESS + 4);
 }
 
-/** Reads the permission bits for one access from a byte table. */
+/** Reads the permission bits of one access from a table of bytes. */
 function loadBits(table: Uint8Array, offset: number, width: ChunkWidth): number {
   let value = 0;
   for (let i = 0; i < width; i++) value |= (table[offset + i] ?? 0) << (8 * i);

@@ -11,16 +11,16 @@ export const DMA_BUF_HEADER = 16;
 /** Size in bytes of struct vfio_region_dma_range. */
 const RANGE = 16;
 
-/** The BARs whose memory can be exported as a dma-buf. */
+/** The BARs of a device that exports BAR memory as a dma-buf. */
 export interface ExportableBars {
   /** Returns the size of a BAR in bytes; 0 if the function has no BAR of that index. */
   barSize(index: number): number;
-  /** Whether a BAR is a memory BAR. False for I/O ports. */
+  /** Whether a BAR is memory and not I/O ports. */
   isMemory(index: number): boolean;
 }
 
 /**
- * Checks a VFIO_DEVICE_FEATURE_DMA_BUF as vfio_pci_core_feature_dma_buf() does.
+ * Checks a VFIO_DEVICE_FEATURE_DMA_BUF request as vfio_pci_core_feature_dma_buf() does.
  *
  * @returns a file descriptor of `/dev/null` in place of a dma-buf; a program can only pass the
  *   descriptor to other code or close the descriptor
@@ -36,7 +36,7 @@ export function exportDmaBuf(data: Uint8Array, bars: ExportableBars): number {
   const ranges: { offset: bigint; length: bigint }[] = [];
   for (let i = 0; i < count; i++) {
     const at = DMA_BUF_HEADER + i * RANGE;
-    // The ranges exceed the caller's data. The kernel would fail to copy the ranges.
+    // If the ranges exceed the caller's data, the kernel cannot copy the ranges.
     if (at + RANGE > data.length) fail('EFAULT', FEATURE);
     const range = { offset: view.getBigUint64(at, true), length: view.getBigUint64(at + 8, true) };
     ranges.push(range);

@@ -67,11 +67,11 @@ export class Features {
   }
 
   /**
-   * Handles a VFIO_DEVICE_FEATURE.
+   * Executes a VFIO_DEVICE_FEATURE request.
    *
    * @param eventfd - eventfd that replaces the file descriptor at the start of `data`
    * @returns 0, or a file descriptor for DMA_BUF
-   * @throws VfioError ENOTTY if the device does not have the feature; EINVAL for a wrong request
+   * @throws VfioError ENOTTY if the device does not have the feature; EINVAL for an invalid request
    */
   use(flags: number, data: Uint8Array, eventfd?: Eventfd): number {
     const get = (flags & VFIO_DEVICE_FEATURE_GET) !== 0;
@@ -105,7 +105,7 @@ export class Features {
     }
   }
 
-  /** Handles the feature that the kernel has: GET of DMA_BUF, or SET of PCI_MSI_NOVIRT. */
+  /** Executes a request for feature 11: GET of DMA_BUF, or SET of PCI_MSI_NOVIRT. */
   #useDmaBufOrNovirt(flags: number, data: Uint8Array): number {
     const { dmabuf, novirt } = this.#profile;
     if (dmabuf) {

@@ -13,7 +13,7 @@ import type { Message } from '../../../contract/message.js';
 import type { MessageSource } from './message-source.js';
 
 /**
- * The message that the host writes to a vector after the handler of the vector is freed
+ * The host writes this message to a vector when the handler of the vector is freed
  * (msi_domain_deactivate()).
  */
 const NO_MESSAGE: Message = { address: 0n, data: 0 };

@@ -148,8 +148,8 @@ export function privateSource(
     },
     setMask,
     enable: maskAll,
-    // Private sources have no control register. restore() writes the messages of private sources
-    // again.
+    // Private sources have no control register. After a reset, `restore()` writes the messages of
+    // private sources again.
     resume: () => undefined,
     disable: maskAll,
   };

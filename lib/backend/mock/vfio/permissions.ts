@@ -3,16 +3,16 @@ import * as pci from '../hardware/pci.js';
 import type { Profile } from '../machine/profile.js';
 import { extendedLength, standardLength } from './coverage.js';
 
-/** Value in Permissions for bytes of the header, in place of a capability id. */
+/** Value in `Permissions` for bytes of the header, in place of a capability id. */
 export const HEADER = 0;
 /**
- * Value in Permissions for bytes outside of the visible capabilities. Accesses to these bytes reach
- * the function unchanged.
+ * Value in `Permissions` for bytes outside of the visible capabilities. Accesses to these bytes
+ * reach the function unchanged.
  */
 export const RAW = 0xff;
 /**
- * Value in Permissions for a hidden capability at the start of the extended list. Only the link of
- * the hidden capability remains visible.
+ * Value in `Permissions` for a hidden capability at the start of the extended list. Only the link
+ * of the hidden capability remains visible.
  */
 const PLACEHOLDER = 0xfe;
 
@@ -64,8 +64,8 @@ export class Permissions {
   }
 
   /**
-   * Returns the number of bytes from an offset to the end of the dword or to the end of the
-   * capability, whichever end is nearer.
+   * Returns the number of bytes from an offset to the end of the dword. If the capability ends
+   * earlier, counts only to the end of the capability.
    */
   remaining(offset: number): number {
     const id = this.id(offset);

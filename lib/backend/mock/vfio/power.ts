@@ -28,9 +28,9 @@ interface Saved {
 }
 
 /**
- * Changes the power state of a function, as vfio-pci does. Some functions are reset by the change
- * from D3hot to D0. For such a function, vfio-pci saves configuration space before D3hot and
- * restores configuration space in D0. Writes in D3hot are lost (vfio_pci_set_power_state()).
+ * Changes the power state of a function, as vfio-pci does. The change from D3hot to D0 resets some
+ * functions. Before D3hot, vfio-pci saves the configuration space of these functions, and restores
+ * the saved contents in D0. Writes in D3hot are lost (vfio_pci_set_power_state()).
  */
 export class Power {
   readonly #hardware: HardwareFunction;

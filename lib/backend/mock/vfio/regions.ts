@@ -149,8 +149,8 @@ export class Regions {
   }
 
   /**
-   * If the region is unknown, throws the error of GET_REGION_INFO, because an access first looks up
-   * the region's offset.
+   * Throws the error of GET_REGION_INFO if the region is unknown: an access first looks up the
+   * offset of the region.
    */
   #checkRegion(index: number): void {
     if (index >= VFIO_PCI_VGA_REGION_INDEX) this.info(index);
@@ -188,7 +188,7 @@ export class Regions {
 }
 
 /**
- * Returns the largest aligned access width at an offset. The access does not overlap `hole`.
+ * Returns the width of the largest aligned access at an offset. The access does not overlap `hole`.
  * Returns 0 if the offset lies inside `hole`.
  */
 function nextWidth(at: number, left: number, hole: Span | null, widest: 4 | 8): 0 | Width {

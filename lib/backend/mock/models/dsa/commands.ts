@@ -15,7 +15,7 @@ export type Command = (operand: number) => number;
 export class Commands {
   readonly registers: readonly Register[];
   #status = 0;
-  /** Number of resets. A command that was written before the last reset does not run. */
+  /** Number of resets. If the device is reset before a command runs, the command is dropped. */
   #generation = 0;
 
   /** @param onDone - called after a command, if the command requested an interrupt */

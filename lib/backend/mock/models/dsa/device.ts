@@ -15,7 +15,7 @@ export class Dsa implements DeviceLogic {
   readonly #tables: Readonly<Record<HandleKind, InterruptTable>>;
   readonly #queues: readonly WorkQueue[];
   readonly #commands: Commands;
-  /** For each line of the shared portals: the PASID of the process that owns the line. */
+  /** PASID of the process that owns each line of the shared portals. */
   readonly #submitters = new Uint32Array(dsa.LINES);
   #enabled = false;
   #cause = 0;
@@ -171,7 +171,7 @@ export class Dsa implements DeviceLogic {
         ),
       ],
       [dsa.IDXD_CMD_DISABLE_WQ, onQueue(stop, byMask)],
-      // A drain command has nothing to wait for, because all earlier descriptors have already run.
+      // A drain command completes at once, because all earlier descriptors have already run.
       [dsa.IDXD_CMD_DRAIN_WQ, onQueue(done, byMask)],
       [
         dsa.IDXD_CMD_RESET_WQ,

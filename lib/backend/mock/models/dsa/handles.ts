@@ -52,7 +52,7 @@ export class Handles {
   }
 
   /**
-   * Revokes the handles of all table entries for which `matches` returns true.
+   * Revokes the handle of each table entry that `matches` accepts.
    *
    * @returns the number of revoked handles
    */

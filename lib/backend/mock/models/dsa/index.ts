@@ -18,8 +18,8 @@ const IMS_SUPPORTED = new Uint8Array(0x18 - 10);
 IMS_SUPPORTED[0x14 - 10] = 1;
 
 /**
- * Intel's Data Streaming Accelerator with an interrupt message store (IMS). The model has the
- * registers for interrupts, and the operations with which a driver raises interrupts.
+ * Intel's Data Streaming Accelerator with an interrupt message store (IMS). The model implements
+ * only the interrupt registers and the operations that raise interrupts.
  */
 export const dsa = defineModel({
   name: 'dsa',

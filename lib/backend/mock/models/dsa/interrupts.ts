@@ -11,8 +11,8 @@ const PASID_ENABLE = 1 << 3;
 const PASID_SHIFT = 12;
 
 /**
- * A table of interrupts. For each interrupt, the table contains the PASID whose work is allowed to
- * raise the interrupt.
+ * A table of interrupts. Each entry contains a PASID: only work with this PASID is allowed to raise
+ * the interrupt of the entry.
  */
 export interface InterruptTable {
   readonly size: number;
@@ -37,8 +37,8 @@ function permits(control: number, pasid: number | null): boolean {
 }
 
 /**
- * The MSIX_PERM table: for each MSI-X vector, the PASID whose work is allowed to raise the vector.
- * The size of an entry is 8 bytes.
+ * The MSIX_PERM table. Each entry contains a PASID: only work with this PASID is allowed to raise
+ * the MSI-X vector of the entry. The size of an entry is 8 bytes.
  */
 export class MsixPermissions implements InterruptTable {
   readonly registers: readonly Register[];

@@ -43,7 +43,7 @@ export function execute(
       host.dmaWrite(descriptor.getBigUint64(8, true), record, options);
     }
   } catch (error) {
-    // The device cannot report this fault, because it cannot write the completion record.
+    // The device cannot write the completion record, so the fault is not reported.
     if (!(error instanceof DmaFault)) throw error;
   }
   interrupt?.();

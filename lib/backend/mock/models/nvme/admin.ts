@@ -128,8 +128,8 @@ export class AdminCommands {
   }
 
   /**
-   * Returns the data structure for the CNS value of an Identify command. Dword 11 of the command
-   * contains the I/O command set identifier.
+   * Returns the data structure that the CNS value of an Identify command selects. Dword 11 of the
+   * command contains the I/O command set identifier.
    */
   #identity(command: Command): Uint8Array {
     const { namespace } = command;

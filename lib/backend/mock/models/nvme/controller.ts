@@ -207,7 +207,7 @@ export class Controller implements DeviceLogic {
   }
 
   /**
-   * Reports a wrong write to a doorbell.
+   * Reports an invalid write to a doorbell.
    *
    * @param queue - the queue of the doorbell, or undefined if the queue does not exist
    */
@@ -260,7 +260,8 @@ export class Controller implements DeviceLogic {
   }
 
   /**
-   * Runs an access to the memory of a queue. A DMA fault in this access is fatal to the controller.
+   * Runs a function that accesses the memory of a queue. A DMA fault in the function is fatal to
+   * the controller.
    */
   #accessQueue(run: () => boolean): boolean {
     try {
@@ -272,10 +273,7 @@ export class Controller implements DeviceLogic {
     }
   }
 
-  /**
-   * Clears the pin interrupt of a queue's vector if the host has read all completions of the
-   * vector.
-   */
+  /** Stops a vector from asserting the pin if the host has read all completions of the vector. */
   #retractInterrupt({ vector }: CompletionQueue): void {
     if (vector === null || this.#queues.hasUnread(vector)) return;
     this.#pending &= ~(1 << vector);

@@ -12,7 +12,9 @@ export interface Segment {
 
 const ENTRY = 8;
 
-/** The data of commands: physical region pages (base specification 1.4, section 4.3). */
+/**
+ * Transfers the data of commands, which PRP entries describe (base specification 1.4, section 4.3).
+ */
 export class DataPointer {
   readonly #host: DeviceHost;
   /** Memory page size in bytes. The driver sets the page size in CC. */
@@ -41,7 +43,7 @@ export class DataPointer {
   }
 
   /**
-   * Returns the segments of a command's data. This method does not transfer the data.
+   * Returns the segments of a command's data. `segments()` does not transfer the data.
    *
    * @throws CommandFailure if a PRP entry is not page aligned; DmaFault if a PRP list cannot be
    *   read

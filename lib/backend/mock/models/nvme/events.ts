@@ -4,7 +4,7 @@ import { ALL_NAMESPACES, ASYNC_EVENT_LIMIT, NAMESPACE } from './limits.js';
 import { CommandFailure, refuse, Status } from './status.js';
 
 const ERROR_EVENT = 0;
-/** Value for the information field of an error event: the reason why a doorbell write was wrong. */
+/** Values of the information field of an error event: why a doorbell write was invalid. */
 export const INVALID_DOORBELL_REGISTER = 0;
 export const INVALID_DOORBELL_VALUE = 1;
 
@@ -49,8 +49,8 @@ export class Events {
   }
 
   /**
-   * Reports a wrong write to a doorbell. The event is dropped while no Asynchronous Event Request
-   * is outstanding.
+   * Reports an invalid write to a doorbell. The event is dropped while no Asynchronous Event
+   * Request is outstanding.
    */
   reportDoorbell(information: number): void {
     if (this.#masked) return;

@@ -91,8 +91,8 @@ export class Features {
     if (id === TEMPERATURE_THRESHOLD) {
       if ((value & SENSOR) === 0) this.#values.set(id, value & 0xffff);
     } else if (id === ERROR_RECOVERY) {
-      // The upper half is dropped. The bit DULBE in the upper half enables errors for deallocated
-      // blocks. The namespace does not support DULBE.
+      // The upper half of the value is dropped. The bit DULBE in the upper half enables errors for
+      // deallocated blocks, which the namespace does not support.
       this.#values.set(id, value & 0xffff);
     } else {
       this.#values.set(id, value);

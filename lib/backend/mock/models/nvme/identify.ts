@@ -87,7 +87,7 @@ export function identifyController(): Uint8Array {
   );
 }
 
-/** Identify Namespace (figure 245). The namespace has one format. The format has no metadata. */
+/** Identify Namespace (figure 245). The namespace has one format, without metadata. */
 export function identifyNamespace({ blocks, blockSize }: Namespace): Uint8Array {
   return new Structure()
     .u64(0, blocks)
@@ -96,7 +96,7 @@ export function identifyNamespace({ blocks, blockSize }: Namespace): Uint8Array 
     .u32(128, Math.log2(blockSize) << 16).bytes;
 }
 
-/** Active namespace list: all active namespaces whose id is larger than `after`. */
+/** Active namespace list: the ids of all active namespaces above `after`. */
 export function identifyActiveNamespaces(after: number): Uint8Array {
   return new Structure().u32(0, after < NAMESPACE ? NAMESPACE : 0).bytes;
 }
@@ -110,8 +110,8 @@ export function identifyDescriptors(): Uint8Array {
 }
 
 /**
- * A structure of zeros. An inactive namespace and the command-set specific data of the NVM command
- * set use this structure.
+ * Returns zeros, for an inactive namespace and for the command-set specific data of the NVM command
+ * set.
  */
 export function identifyZeros(): Uint8Array {
   return new Structure().bytes;

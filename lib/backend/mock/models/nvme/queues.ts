@@ -45,7 +45,7 @@ export class CompletionQueue {
   readonly id: number;
   /** Entries. */
   readonly size: number;
-  /** Interrupt vector. Null if the queue raises no interrupts because the host polls. */
+  /** Interrupt vector. The vector is null if the host polls the queue. */
   readonly vector: number | null;
   head = 0;
   readonly #base: bigint;

@@ -1,5 +1,6 @@
 /**
- * Status codes. Bits 10:8 are the status code type (base specification 1.4, figures 126 to 129).
+ * Status codes. Bits 10:8 contain the status code type (base specification 1.4, figures 126 to
+ * 129).
  */
 export const Status = {
   SUCCESS: 0x000,
@@ -22,7 +23,7 @@ export const Status = {
   FEATURE_NOT_NAMESPACE_SPECIFIC: 0x10f,
 } as const;
 
-/** The Do Not Retry bit: bit 14 of the status. This status value does not include the phase tag. */
+/** The Do Not Retry bit: bit 14 of a status without the phase tag. */
 const DNR = 0x4000;
 
 /** An error that ends a command. The error contains the status for the completion. */
