@@ -53,7 +53,10 @@ function reserveExactly(
     );
   }
   if (allocator.reserve(iova, size)) return iova;
-  throw new VfioError({ code: 'EEXIST', message: `something is mapped at iova ${hex(iova)}` });
+  throw new VfioError({
+    code: 'EEXIST',
+    message: `${hex(size)} bytes at iova ${hex(iova)} overlap another mapping`,
+  });
 }
 
 function allocatorOf(space: AddressSpace): IovaAllocator {

@@ -17,7 +17,10 @@ import { createMessages, type Messages } from './messages/messages.js';
 import { createRegion, type Region } from './region.js';
 import { Windows } from './windows.js';
 
-/** Closes the device when the host requests it back, unless the program has a REQ vector. */
+/**
+ * From this call on, the device closes itself when the host requests the device back, unless the
+ * program has requested the REQ vector.
+ */
 export let closeOnHostRequest: (device: PciDevice) => void;
 
 /** Creates the {@link PciDevice} of a connection. */
@@ -209,7 +212,7 @@ export class PciDevice {
 
   /**
    * Creates an eventfd for `ioeventfd()`, `request()` or `enterLowPower()` of this device. The
-   * caller closes the eventfd.
+   * caller must close the eventfd.
    */
   createEventfd(): Eventfd {
     return this.#handle.connection.createEventfd();
@@ -240,7 +243,7 @@ export class PciDevice {
   #closeOnHostRequest(): void {
     closeOnRequest(this.interrupts, () => {
       const hint =
-        'The host requested the device back. To finish work first, call device.interrupts.req.request() and close the device in its listener.';
+        'The host requested the device back. To finish work first, call device.interrupts.req.request() and close the device in the listener of this vector.';
       this.#handle.close(hint);
       process.emitWarning(`${this.name} was closed because the host requested the device back`, {
         type: 'VfioWarning',

@@ -11,9 +11,9 @@ interface Slot {
 }
 
 /**
- * Receives the signals of a device's event set, and delivers them to the vectors of the device.
- * Each wake makes one call, which reports all signalled eventfds. Either the event loop or a poller
- * makes these calls, never both.
+ * Receives the signals of a device's event set, and delivers them to the vectors of the device. One
+ * call reports all signalled eventfds. Either the event loop or a poller makes these calls, never
+ * both.
  */
 export class Dispatcher {
   readonly #handle: Handle;
@@ -80,7 +80,7 @@ export class Dispatcher {
     if (--this.#references === 0 && !this.#polled) this.#set?.unref();
   }
 
-  /** Stops delivery by the event loop, so that a poller can deliver the interrupts. */
+  /** Stops delivery by the event loop. From this call on, a poller delivers the interrupts. */
   startPolling(): void {
     if (this.#polled) throw this.#error('EBUSY', 'a poller of this device is open already');
     this.#openSet().pause();

@@ -8,11 +8,11 @@ export type DmaAccess = 'read' | 'write' | 'read-write';
 export interface DmaMapping {
   readonly memory: Memory;
   readonly iova: bigint;
-  /** Bytes; a multiple of the page size. */
+  /** Size in bytes, a multiple of the page size. */
   readonly size: number;
   readonly access: DmaAccess;
   mapped: boolean;
-  /** Ends when the memory is released. */
+  /** The lifetime ends when the memory is released. */
   readonly lifetime: Lifetime;
 }
 
@@ -26,7 +26,7 @@ export let createDmaBuffer: (mapping: DmaMapping, free: () => void) => DmaBuffer
 export class DmaBuffer {
   /** The address by which the device reaches the first byte (I/O virtual address). */
   readonly iova: bigint;
-  /** Bytes; a multiple of the page size. */
+  /** Size in bytes, a multiple of the page size. */
   readonly size: number;
   /** Whether the device is allowed to read the buffer, to write it, or both. */
   readonly access: DmaAccess;
@@ -67,7 +67,10 @@ export class DmaBuffer {
     return this.#bytes.buffer;
   }
 
-  /** Whether the buffer is mapped. False after `free()`, `dma.unmap()` or `device.close()`. */
+  /**
+   * Whether the buffer is mapped. The value is false after `free()`, `dma.unmap()` or
+   * `device.close()`.
+   */
   get mapped(): boolean {
     return this.#mapping.mapped;
   }

@@ -23,8 +23,8 @@ export let createDmaSpace: (handle: Handle) => DmaSpace;
  *
  * A failed mapping throws a {@link VfioError}: ENOMEM (RLIMIT_MEMLOCK is too low, or no huge pages
  * are reserved), EEXIST (the IOVA is already mapped), ENOSPC (no address or no mapping entry is
- * free), EFAULT, ENOTSUP (the device has no IOMMU). After a failure, nothing stays allocated or
- * mapped. After `device.close()`, every method throws EBADF.
+ * free), EFAULT, ENOTSUP (the device has no IOMMU). If a mapping fails, the library releases the
+ * memory and the IOVA of the mapping. After `device.close()`, every method throws EBADF.
  *
  * @example
  * using queue = await device.dma.allocate(64 * 4096);

@@ -96,8 +96,8 @@ export class Features {
   }
 
   /**
-   * Lets the platform put the device into a low power state. In that state the registers of the
-   * device cannot be used, and a read of a mapped register returns all ones.
+   * Lets the platform put the device into a low power state. In the low power state, the registers
+   * of the device cannot be used, and a read of a mapped register returns all ones.
    *
    * Without `wakeup`, the device enters low power again after each use. If `wakeup` is an eventfd,
    * the first wakeup or the first use of the device ends low power and signals this eventfd.
@@ -120,7 +120,7 @@ export class Features {
     this.#callFeature(feature, VFIO_DEVICE_FEATURE_SET, data, wakeup);
   }
 
-  /** Returns the device to full power. Does nothing if the device is at full power. */
+  /** Returns the device to full power. If the device is at full power, the call has no effect. */
   exitLowPower(): void {
     this.set(VFIO_DEVICE_FEATURE_LOW_POWER_EXIT);
   }

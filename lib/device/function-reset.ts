@@ -15,7 +15,7 @@ const AF_FLR = 0x01;
 const CAPABILITIES_START = 0x40;
 const CAPABILITIES_END = 0x100;
 
-/** Returns a byte of a write by its number; byte 0 is the first written byte. */
+/** Returns byte `n` of a write. Byte 0 is the first written byte. */
 export type WrittenByte = (n: number) => number;
 
 /** The part of configuration space that {@link didReset} reads. */
@@ -43,7 +43,7 @@ export function didReset(
     candidates ||=
       (at % 4 === 1 && setsBit(at, DEVCTL_FLR)) || (at % 4 === 0 && setsBit(at, AF_FLR));
   }
-  // Most writes return here, before the capabilities are read.
+  // For most writes, the check ends here, before a read of the capabilities.
   if (!candidates) return false;
   const express = config.find('pcie');
   if (express !== undefined && setsBit(express.offset + DEVCTL_UPPER, DEVCTL_FLR)) {

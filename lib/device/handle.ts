@@ -48,8 +48,8 @@ export class Handle {
   }
 
   /**
-   * The hint of each EBADF error after the device is closed. Undefined if the program closed the
-   * device.
+   * The hint of each EBADF error after the device is closed. The hint is undefined if the program
+   * closed the device.
    */
   get closingHint(): string | undefined {
     return this.#hint;

@@ -3,9 +3,9 @@ import { type SingleIrq, SingleIrqIndex } from './single-irq.js';
 import type { Vector, VectorOptions } from './vector.js';
 
 /**
- * REQ: the interrupt by which the host requests the device back, before it unbinds or unplugs the
- * device. The kernel signals REQ at once and then every 10 s, until the program closes the device.
- * Until then, the unbind or unplug hangs on the host.
+ * REQ: the interrupt by which the host requests the device back before an unbind or unplug. The
+ * kernel signals REQ at once and then every 10 s, until the program closes the device. The unbind
+ * or unplug hangs on the host until the device is closed.
  *
  * By default, a device of `openDevice` closes itself on REQ and emits the process warning
  * `VFIO_HOST_REQUEST`. If the program requests the REQ vector, the device no longer closes itself.

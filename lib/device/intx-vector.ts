@@ -7,19 +7,19 @@ import type { Vector, VectorOptions } from './vector.js';
 export interface IntxOptions extends VectorOptions {
   /**
    * Whether the library unmasks INTx after all listeners of an interrupt have returned. Default
-   * true. A listener must make the device deassert the line before the listener returns. Otherwise
-   * INTx is raised again at once.
+   * true. A listener must make the device deassert the line before the listener returns. If the
+   * line is still asserted, INTx is raised again at once.
    *
    * Set `autoUnmask` to false if the program deasserts the line later, for example after an `await`
-   * or in a loop over `next()`. The program then calls `unmask()`.
+   * or in a loop over `next()`. The program must then call `unmask()` itself.
    */
   autoUnmask?: boolean | undefined;
 }
 
 /**
  * The vector of INTx, the interrupt line of the device. At each interrupt the kernel masks INTx and
- * signals the eventfd once. INTx stays masked until it is unmasked again. Closing the vector
- * disables INTx.
+ * signals the eventfd once. INTx stays masked until the library or the program unmasks INTx.
+ * Closing the vector disables INTx.
  */
 export interface IntxVector extends Vector {
   /** Masks INTx (ACTION_MASK). */
@@ -36,7 +36,7 @@ export interface IntxVector extends Vector {
   resample(): Eventfd;
 }
 
-/** The INTx vector, whose eventfd is bound in the kernel. */
+/** The INTx vector with its bound eventfd. */
 export class BoundIntxVector extends BoundVector implements IntxVector {
   #autoUnmask: boolean;
   #resampler: Eventfd | null = null;

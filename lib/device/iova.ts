@@ -7,8 +7,8 @@ interface Extent {
 
 /**
  * Allocates I/O virtual addresses. The lowest free address is used first, because many devices
- * reach only the low part of the address space. The free extents are kept in a sorted list. Extents
- * that touch are joined.
+ * reach only the low part of the address space. The free extents are kept in a sorted list, and
+ * adjacent extents are joined.
  *
  * `allocate()` never returns address 0, because many drivers and devices treat 0 as "no address".
  * `reserve()` can reserve address 0.
@@ -85,7 +85,7 @@ export class IovaAllocator {
     this.#free.splice(i - Number(joinsBelow), Number(joinsBelow) + Number(joinsAbove), joined);
   }
 
-  /** Finds the first free extent that starts above `iova` by bisection, and returns its index. */
+  /** Returns the index of the first free extent that starts above `iova` (binary search). */
   #indexAfter(iova: bigint): number {
     let low = 0;
     let high = this.#free.length;

@@ -12,7 +12,7 @@ import type { Handle } from './handle.js';
 export type IrqName = 'intx' | 'msi' | 'msix' | 'err' | 'req' | `deviceSpecific[${number}]`;
 
 /**
- * The operations on one interrupt index of a device. Most of them are one call of
+ * The operations on one interrupt index of a device. Most operations are one call of
  * VFIO_DEVICE_SET_IRQS.
  */
 export class Irq {
@@ -41,8 +41,8 @@ export class Irq {
   }
 
   /**
-   * Binds one eventfd to each vector from `start` on. A vector whose element is null stays unbound.
-   * The first call enables the index.
+   * Binds one eventfd to each vector from `start` on. A null element leaves its vector unbound. The first
+   * call enables the index.
    * @returns 0, or the number of available vectors if the host has too few vectors
    */
   bind(start: number, eventfds: readonly (Eventfd | null)[]): number {
@@ -101,9 +101,7 @@ export class Irq {
     this.#handle.connection.setAffinity(this.index, vector, cpus);
   }
 
-  /**
-   * Creates the error that reports too few host vectors. SET_IRQS then returned a positive value.
-   */
+  /** Creates the error for a positive result of SET_IRQS: the host has too few vectors. */
   shortageError(wanted: number, available: number): VfioError {
     return new VfioError({
       code: 'ENOSPC',

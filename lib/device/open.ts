@@ -21,7 +21,7 @@ export interface DeviceApi {
 
 /**
  * Creates the functions that list and open devices.
- * @param backends - back ends; the first one that owns a name opens the device
+ * @param backends - back ends; the first back end that accepts a name opens the device
  */
 export function deviceApi(backends: readonly Backend[]): DeviceApi {
   const findBackend = (nameOrIds: string): { backend: Backend; name: string } => {

@@ -47,8 +47,8 @@ export class Poller {
   }
 
   /**
-   * Does the same as {@link wait}, but spins instead of sleeping. The call wakes within about a
-   * microsecond, but uses a whole CPU.
+   * Does the same as {@link wait}, but spins instead of sleeping. The call returns within about a
+   * microsecond of a signal, but uses a whole CPU.
    *
    * @param timeoutUs - timeout in microseconds, 0 to 2^31 - 1
    * @returns number of signalled vectors, 0 after a timeout

@@ -5,8 +5,8 @@ import type { Irq } from './irq.js';
 import { checkVectorOptions, type Vector, type VectorOptions } from './vector.js';
 
 /**
- * An interrupt index with one vector that VFIO itself raises: ERR or REQ. VFIO raises ERR when the
- * device reports an uncorrectable error (AER). For REQ see {@link HostRequest}.
+ * ERR or REQ: an interrupt index with one vector. VFIO itself raises this interrupt. VFIO raises
+ * ERR when the device reports an uncorrectable error (AER). For REQ see {@link HostRequest}.
  */
 export interface SingleIrq {
   /**

@@ -14,7 +14,7 @@ export class Windows {
     });
   }
 
-  /** Maps a window and tracks the window until the device is closed. */
+  /** Maps a window, and closes the window when the device is closed. */
   open(map: () => RegisterWindow): RegisterWindow {
     for (const known of this.#open) {
       if (known.deref() === undefined) this.#open.delete(known);

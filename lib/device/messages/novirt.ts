@@ -82,10 +82,10 @@ export class Novirt {
   }
 
   /**
-   * Enables the feature. **The feature stays on until the device is closed.** From then on, the
-   * address and data registers of the MSI capability show the message that the host programmed. The
-   * kernel drops writes to these registers. The first dropped write emits the process warning
-   * `VFIO_MSI_NOVIRT_WRITE`. Idempotent.
+   * Enables the feature. **The feature stays on until the device is closed.** While the feature is
+   * on, the address and data registers of the MSI capability show the message that the host
+   * programmed. The kernel drops writes to these registers. The first dropped write emits the
+   * process warning `VFIO_MSI_NOVIRT_WRITE`. Idempotent.
    *
    * @throws {@link VfioError} ENOTSUP if MSI_NOVIRT is absent; no feature is set in this case
    */
@@ -116,7 +116,10 @@ export class Novirt {
     });
   }
 
-  /** @returns '' if the feature supports this direction, otherwise the error code of the kernel */
+  /**
+   * @returns '' if the feature supports this direction, or the error code of the kernel if the
+   * feature does not
+   */
   #probe(direction: number): string {
     const flags = this.#number | direction | VFIO_DEVICE_FEATURE_PROBE;
     try {
@@ -130,4 +133,4 @@ export class Novirt {
 }
 
 export const NOVIRT_HINT =
-  'If the device has MSI-X, use MSI-X: its table can be read through the mapped BAR. Otherwise use a kernel with PCI_MSI_NOVIRT, such as the one that scripts/build-lab-kernel --novirt builds. If that kernel uses another feature number, set messages.novirt.number.';
+  'If the device has MSI-X, use MSI-X: its table can be read through the mapped BAR. If the device has no MSI-X, use a kernel with PCI_MSI_NOVIRT, such as the kernel that scripts/build-lab-kernel --novirt builds. If that kernel uses another feature number, set messages.novirt.number.';
