@@ -2,9 +2,7 @@ import type { Backend, DeviceConnection } from '../contract/index.js';
 import { observeConnection } from './connection.js';
 import type { Observer } from './observer.js';
 
-/**
- * Wraps a back end. Observers then receive every call on the connections that this back end opens.
- */
+/** Wraps a back end, so that observers receive every call on the connections of the back end. */
 export function observeBackend(inner: Backend, observers: readonly Observer[]): Backend {
   if (observers.length === 0) return inner;
   const observe = (connection: DeviceConnection): DeviceConnection =>

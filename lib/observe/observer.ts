@@ -1,4 +1,4 @@
-/** The back end's object on which a call is made. */
+/** The object of the back end that receives a call. */
 export interface Subject {
   readonly kind: 'device' | 'window' | 'addressSpace' | 'eventSet';
   /** Name of the device that owns the object. */
@@ -11,7 +11,7 @@ export interface Subject {
   readonly offset?: number;
 }
 
-/** A call to a back end. The call is about to be made. */
+/** A call to a back end, before the call is made. */
 export interface Call {
   readonly subject: Subject;
   /**
@@ -20,16 +20,13 @@ export interface Call {
    */
   readonly method: string;
   /**
-   * The caller's arguments, without a copy. After the call has ended, output buffers contain the
+   * The arguments of the call, which are not copied. After the call, output buffers contain the
    * results. The arguments of `'deliver'` are {@link Fired} objects.
    */
   readonly args: readonly unknown[];
 }
 
-/**
- * A slot of an event set. The eventfd of the slot was signalled. `count` is 0 if the eventfd was
- * not read.
- */
+/** A signalled slot of an event set. `count` is 0 if the eventfd was not read. */
 export interface Fired {
   readonly slot: number;
   readonly count: bigint;
