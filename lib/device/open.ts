@@ -63,8 +63,8 @@ function createManagedDevice(connection: DeviceConnection): PciDevice {
 }
 
 /**
- * Returns the name of the real PCI function with these IDs. Mock devices are not searched, because
- * a program opens a mock device by its own name.
+ * Returns the name of the real PCI function with these IDs. Only real functions have IDs as
+ * names: a mock device has a name of the form `mock:nvme`.
  */
 function findByIds(name: string, ids: Ids, backends: readonly Backend[]): string {
   const names = backends

@@ -81,9 +81,9 @@ function loadKernel(
     return { image, release, modules: planModules(openModules(folder, label), names) };
   }
   if (names.length === 0) return { image, release, modules: { required: [], further: [] } };
-  const looked = `${join(dirname(image), '../lib/modules', release)} nor /lib/modules/${release}`;
+  const beside = join(dirname(image), '../lib/modules', release);
   const message = `the kernel ${label.kernel} has no module '${names.join("', '")}'`;
-  const hint = `Neither ${looked} contains modules. All needed drivers must then be built into the kernel.`;
+  const hint = `Neither ${beside} nor /lib/modules/${release} contains modules. All needed drivers must then be built into the kernel.`;
   throw new VfioError({ code: 'ENOENT', message, hint });
 }
 

@@ -124,8 +124,8 @@ export function unsafeInterrupts(module: 'vfio_iommu_type1' | 'iommufd'): string
 }
 
 /**
- * Explains EPERM of VFIO_DEVICE_BIND_IOMMUFD. The causes are two owners of the group, or device
- * interrupts that are not isolated.
+ * Explains EPERM of VFIO_DEVICE_BIND_IOMMUFD. Either the group has two owners, or the machine
+ * does not isolate the interrupts of its devices.
  */
 export function bindNotPermitted(sysfs: Sysfs, group: IommuGroup): string {
   if (findBlockers(sysfs, group).length > 0) return notViable(sysfs, group);

@@ -31,7 +31,7 @@ void Export(Napi::Object exports, const char* name) {
   exports.Set(name, Napi::Function::New<function>(exports.Env(), name));
 }
 
-// Each of the following functions exports the functions of one file of this folder.
+// Each function below exports the JavaScript functions of one source file in this folder.
 void ExportEnvironment(Napi::Object exports);
 void ExportFiles(Napi::Object exports);
 void ExportHotCalls(Napi::Object exports);

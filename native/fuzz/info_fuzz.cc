@@ -226,7 +226,7 @@ void Counts(Input* input) {
   MUST(result == 0 || result == -EPROTO || result == -EMSGSIZE);
 }
 
-// For every argsz, the kernel reads the data and then only zeros.
+// For every argsz, the bytes after the data are zeros when the kernel reads them.
 void SetIrqsArgsz(Input* input) {
   std::vector<uint8_t> data(input->Below(64));
   for (uint8_t& byte : data) byte = input->Take<uint8_t>() | 1;

@@ -1,4 +1,5 @@
-// Tests which modules a command loads. A test of the run time would depend on the machine.
+// Tests which modules a command loads. A test of the elapsed time would depend on the
+// machine.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';

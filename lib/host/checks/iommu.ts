@@ -26,9 +26,14 @@ export const iommu: Check = (host) => {
 function whyNone(host: Host): Finding {
   const commandLine = host.text('proc/cmdline') ?? '';
   const off = TURNED_OFF.exec(commandLine)?.[1];
-  const grub = 'in GRUB_CMDLINE_LINUX of /etc/default/grub, run update-grub and reboot';
+  const onCommandLine = (change: string) =>
+    `${change} in GRUB_CMDLINE_LINUX of /etc/default/grub, run update-grub and reboot`;
   if (off !== undefined) {
-    return problem('iommu', 'turned off on the kernel command line', `remove ${off} ${grub}`);
+    return problem(
+      'iommu',
+      'turned off on the kernel command line',
+      onCommandLine(`remove ${off}`),
+    );
   }
   const table = ['DMAR', 'IVRS'].find((name) =>
     host.has(host.path('sys/firmware/acpi/tables', name)),
@@ -37,7 +42,7 @@ function whyNone(host: Host): Finding {
     return problem(
       'iommu',
       'the machine has VT-d, but Linux does not use VT-d',
-      `add intel_iommu=on ${grub}`,
+      onCommandLine('add intel_iommu=on'),
     );
   }
   if (table !== undefined) {

@@ -87,7 +87,7 @@ test('if each delivery reads the counter, signals are assigned to deliveries by 
   );
 });
 
-test('a second delivery for the same interrupts counts as a delivery without interrupts', (t) => {
+test('if all interrupts were delivered already, the next delivery has the count 0', (t) => {
   const interrupts = build((vector) => {
     vector.signal(1, 2);
     vector.deliver(5, 6, 2);

@@ -14,8 +14,8 @@ const UNMAP = 'IOMMU_IOAS_UNMAP';
 const PAGE = BigInt(PAGE_SIZE);
 
 /**
- * Creates the rules of an I/O address space (IOAS) of iommufd. A request has the flags of
- * linux/vfio.h.
+ * Returns the checks of map and unmap requests for an I/O address space (IOAS) of iommufd. A request
+ * has the flags of linux/vfio.h.
  */
 export function ioas(profile: Profile, limits: DmaLimits): DmaRules {
   return {
