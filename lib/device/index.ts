@@ -25,6 +25,7 @@ export type {
 } from '../contract/index.js';
 export { VfioError, type VfioErrorFields } from '../errors.js';
 export * as pci from '../pci/index.js';
+export { imsAdvertised } from '../pci/siov.js';
 export type {
   BridgeHeader,
   Capability,

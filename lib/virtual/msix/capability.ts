@@ -2,7 +2,6 @@ import { checkInteger } from '../../checks.js';
 import { MSIX_ENTRY_SIZE, pbaSize } from '../../contract/msix-table.js';
 
 const PCI_CAP_ID_MSIX = 0x11;
-const PCI_EXT_CAP_ID_DVSEC = 0x23;
 export const MSIX_CAPABILITY_SIZE = 12;
 /**
  * The writable bits of the capability are MSI-X Enable and Function Mask, in the upper byte of
@@ -61,28 +60,4 @@ function checkPlace(what: string, { bar, offset }: BarPlace, length: number) {
   checkInteger(offset, `${what}.offset`, 0, 2 ** 32 - length);
   if (offset % 8 !== 0) throw new RangeError(`${what}.offset ${offset} is not a multiple of 8`);
   return { start: offset, end: offset + length };
-}
-
-const DVSEC_SIZE = 0x18;
-const INTEL = 0x8086;
-const SCALABLE_IOV = 5;
-const IMS_SUPPORTED = 1;
-
-/**
- * Returns an extended capability that reports support of an interrupt message store. The capability
- * is the DVSEC of Intel's Scalable I/O Virtualization (vendor 0x8086, id 5). Bit 0 at offset 0x14
- * means that the device has an interrupt message store. If a device lacks the DVSEC, software
- * cannot know whether the device has an interrupt message store.
- *
- * @param next - offset of the next extended capability, 0 for none
- */
-export function imsDvsec(next = 0): Uint8Array {
-  checkInteger(next, 'next', 0, 0xffc);
-  const bytes = new Uint8Array(DVSEC_SIZE);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, PCI_EXT_CAP_ID_DVSEC | (1 << 16) | (next << 20), true);
-  view.setUint32(4, INTEL | (DVSEC_SIZE << 20), true);
-  view.setUint16(8, SCALABLE_IOV, true);
-  view.setUint32(0x14, IMS_SUPPORTED, true);
-  return bytes;
 }

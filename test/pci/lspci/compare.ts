@@ -84,6 +84,7 @@ export function differences(config: Uint8Array, text: string, exact = true): str
       continue;
     }
     if (NEWER.includes(capability.name) && isUndecoded(other.title)) continue;
+    if (capability.title.endsWith(': SIOV') && isUndecoded(other.title)) continue;
     const end = capability.extended ? END.extended : END.standard;
     const isLate = capability.offset + end >= config.length;
     const [mine, lines] = [capability, other].map(({ title, lines: below }) =>

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { imsDvsec, openDevice, pci } from 'vfio/mock';
+import { pci } from 'vfio/mock';
 import { emulated, ENABLE, FUNCTION_MASK, tableOf } from './guest.js';
 
 const CAPABILITIES = 0x34;
@@ -75,25 +75,4 @@ test('creating a capability with an invalid table or PBA throws a RangeError', (
     () => tableOf(64, { table: at(8), pba: at(0) }),
     'a table at offset 8 does not overlap pending bits that end at offset 8',
   );
-});
-
-test('the DVSEC reports support of an interrupt message store', (t) => {
-  const config = new Uint8Array(4096);
-  const dvsec = imsDvsec(0x200);
-  config.set(dvsec, 0x100);
-  const [capability] = pci.walkCapabilities(config);
-  t.like(capability, { id: 0x23, version: 1, offset: 0x100, extended: true });
-  const view = new DataView(dvsec.buffer);
-  t.is(view.getUint32(0, true) >>> 20, 0x200);
-  t.is(view.getUint16(4, true), 0x8086);
-  t.is(view.getUint16(6, true) >>> 4, dvsec.length);
-  t.is(view.getUint16(8, true), 5);
-  t.is(view.getUint32(0x14, true) & 1, 1);
-});
-
-test('mock:dsa has the DVSEC for its interrupt message store', async (t) => {
-  using device = await openDevice('mock:dsa');
-  const found = device.config.capabilities().find(({ name }) => name === 'dvsec');
-  const bytes = device.config.read(found?.offset ?? 0, 0x18);
-  t.deepEqual(new Uint8Array(bytes), imsDvsec());
 });
