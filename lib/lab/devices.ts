@@ -27,10 +27,16 @@ const MODELS: Readonly<Record<string, Model>> = {
   edu: { driver: 'edu', properties: ['dma_mask=0xffffffff'] },
   e1000e: { driver: 'e1000e', properties: [] },
   testdev: { driver: 'pci-testdev', properties: [] },
+  // Without iommu_platform, the DMA of a virtio device goes past the IOMMU.
+  'virtio-blk': {
+    driver: 'virtio-blk-pci',
+    properties: ['disable-legacy=on', 'iommu_platform=on'],
+    disk: true,
+  },
 };
 
 /** The default devices of a guest. */
-export const DEFAULT_DEVICES: readonly string[] = Object.keys(MODELS);
+export const DEFAULT_DEVICES: readonly string[] = ['nvme', 'edu', 'e1000e', 'testdev'];
 
 /**
  * PCI device number of the first root port. The number of the last root port must be below 0x1f,
@@ -75,8 +81,8 @@ function parse(spec: string, index: number): Omit<LabDevice, 'name'> & { label: 
 
 /**
  * Parses device specifications. A specification is a string for QEMU's `-device`, or a short name
- * (`nvme`, `edu`, `e1000e`, `testdev`) with optional properties. The second device of the same kind
- * is named `<NAME>_2`, the third `<NAME>_3`.
+ * (`nvme`, `edu`, `e1000e`, `testdev`, `virtio-blk`) with optional properties. The second device of
+ * the same kind is named `<NAME>_2`, the third `<NAME>_3`.
  *
  * @throws TypeError for a malformed specification; RangeError for more than {@link MAX_DEVICES}
  *   devices

@@ -16,7 +16,7 @@ export { DEBIAN_KERNELS } from './debian.js';
 export { DEFAULT_DEVICES } from './devices.js';
 export type { LabOptions } from './options.js';
 
-/** Size of the scratch disk of an NVMe device, in bytes. The disk is a sparse file. */
+/** Size of the scratch disk of an NVMe or virtio-blk device, in bytes. The disk is a sparse file. */
 const DISK_SIZE = 64 << 20;
 const COMMAND_LINE = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 

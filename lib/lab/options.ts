@@ -13,7 +13,7 @@ export interface LabOptions {
    * machine's kernel if the kernel and its modules can be read, otherwise the newest Debian kernel.
    */
   kernel?: string | undefined;
-  /** Short names (`nvme`, `edu`, `e1000e`, `testdev`) or QEMU `-device` strings. */
+  /** Short names (`nvme`, `edu`, `e1000e`, `testdev`, `virtio-blk`) or QEMU `-device` strings. */
   devices?: readonly string[] | undefined;
   /**
    * Names of additional kernel modules. The modules are loaded in the given order, after the
