@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { VfioError } from '../errors.js';
+import type { RecordedChanges } from '../run/changes.js';
 import type { RecordFile } from '../observe/record/index.js';
 import { defineCommand } from './command.js';
 import { isMockName } from '../contract/names.js';
@@ -22,8 +23,8 @@ export const command = defineCommand({
     operation. The script is read from a file or from standard input. The command prints one JSON
     object with the answer to each operation. Operations are not checked, so a wrong operation
     reaches the kernel. A record is a script that also contains the answers. If an answer differs
-    from the record, the output contains the old answer as "recorded", and the exit code is 1.
-    docs/run.md lists the operations.`,
+    from the record, the output contains the old answer as "recorded", the replay stops, and the
+    exit code is 1. docs/run.md lists the operations.`,
   operands: {
     device: { from: 'devices', help: 'an address such as 0000:01:00.0, or mock:nvme, mock:edu' },
     script: { from: 'files', optional: true },
@@ -49,6 +50,10 @@ export const command = defineCommand({
       from: 'files',
       help: 'writes the operations and their answers to a file',
     },
+    'keep-going': {
+      type: 'boolean',
+      help: 'continues after an answer that differs from the record',
+    },
   },
   examples: [`echo '{"op":"info"}' | vfio run mock:edu`],
   async run({ options, operands: { device, script } }) {
@@ -63,9 +68,12 @@ export const command = defineCommand({
     }
     const { runLine } = await import('../run/run.js');
     const { Session } = await import('../run/session.js');
+    const { RecordedChanges } = await import('../run/changes.js');
+    const changes = new RecordedChanges();
+    if (script !== undefined) await scanScript(script, changes);
     const input = script === undefined ? process.stdin : await openScript(script);
     const record = options.record === undefined ? null : await openRecord(options.record);
-    const session = new Session(await openConnection(name, { ...options, via }));
+    const session = new Session(await openConnection(name, { ...options, via }), changes);
     let lines = 0;
     let different = 0;
     try {
@@ -74,14 +82,20 @@ export const command = defineCommand({
         const reply = await runLine(session, line);
         console.log(toJsonLine(reply));
         lines++;
-        if ('recorded' in reply) different++;
         record?.writeScriptLine(line, reply);
+        if (!('recorded' in reply)) continue;
+        different++;
+        if (!options['keep-going']) break;
       }
     } finally {
       session.close();
     }
     if (different === 0) return 0;
-    console.error(`vfio: ${different} of ${lines} answers differ from the record`);
+    console.error(
+      options['keep-going']
+        ? `vfio: ${different} of ${lines} answers differ from the record`
+        : `vfio: answer ${lines} differs from the record, so the replay stopped`,
+    );
     return 1;
   },
 });
@@ -102,6 +116,15 @@ async function openScript(path: string): Promise<Readable> {
     const { code } = cause as NodeJS.ErrnoException;
     throw new VfioError({ code, syscall: 'open', path, cause });
   }
+}
+
+/** Reads a script once before the script is run. A record that cannot be replayed is refused. */
+async function scanScript(path: string, changes: RecordedChanges): Promise<void> {
+  for await (const line of readLines(await openScript(path), outputClosed)) changes.scan(line);
+  const { refusal } = changes;
+  if (refusal === null) return;
+  const hint = "let the driver allocate the memory with access: 'read' or access: 'write'";
+  throw new VfioError({ code: 'ENOTSUP', message: `the record is refused: ${refusal}`, hint });
 }
 
 async function openRecord(path: string): Promise<RecordFile> {

@@ -81,6 +81,13 @@ export class Fields {
     return Uint8Array.from(Buffer.from(text, 'hex'));
   }
 
+  /** Reads a mark: a field that is missing, or has the value true. */
+  mark(name: string): boolean {
+    if (!this.has(name)) return false;
+    if (this.#get(name) !== true) throw new OperationError(`"${name}" must be true`);
+    return true;
+  }
+
   list(name: string): readonly unknown[] {
     const value = this.#get(name);
     if (!Array.isArray(value)) throw new OperationError(`"${name}" must be a list`);

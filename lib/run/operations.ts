@@ -93,12 +93,17 @@ export const operations: Readonly<Record<string, Operation>> = {
     session.addBuffer(fields.text('name'), fields.number('size'));
     return {};
   }),
-  buffer_read: operation(['name', 'offset', 'length'], (session, fields) => ({
+  buffer_read: operation(['name', 'offset', 'length', 'inferred'], (session, fields) => ({
     data: hex(sliceBuffer(session, fields, fields.number('length'))),
   })),
-  buffer_write: operation(['name', 'offset', 'data'], (session, fields) => {
+  buffer_write: operation(['name', 'offset', 'data', 'inferred'], async (session, fields) => {
     const data = fields.data('data');
-    sliceBuffer(session, fields, data.length).set(data);
+    const bytes = sliceBuffer(session, fields, data.length);
+    const name = fields.text('name');
+    const offset = fields.number('offset');
+    if (fields.mark('inferred')) await session.changes.write(name, offset, data, bytes);
+    else bytes.set(data);
+    session.changes.noteWrite(name, offset, data);
     return {};
   }),
   dma_map: operation(

@@ -1,8 +1,9 @@
 import { VfioError } from '../errors.js';
 import { failed, type Answer, type Reply } from './answers.js';
+import { withoutAddresses } from './config-space.js';
 import { Fields, OperationError } from './fields.js';
 import { type Operation, operations } from './operations.js';
-import { replay } from './replay.js';
+import { isAsRecorded, replay } from './replay.js';
 import type { Session } from './session.js';
 
 export type { Reply } from './answers.js';
@@ -32,21 +33,63 @@ async function runOperation(session: Session, fields: Fields, name: string): Pro
 }
 
 /**
+ * Returns the comparison of an answer with the recorded answer. Reads of configuration space and
+ * inferred changes of the device have comparisons of their own.
+ */
+function comparison(
+  session: Session,
+  fields: Fields,
+  op: string,
+  recorded: Answer,
+): (reply: Reply) => boolean {
+  const { data } = recorded;
+  if (op === 'read' && typeof data === 'string') {
+    const masked = (reply: Answer): Answer => ({
+      ...reply,
+      data: withoutAddresses(fields.u32('region'), fields.number('offset'), String(reply.data)),
+    });
+    return (reply) => reply.ok && isAsRecorded(masked(recorded), masked(reply));
+  }
+  if (op === 'buffer_read' && typeof data === 'string' && fields.mark('inferred')) {
+    const name = fields.text('name');
+    const isExpected = session.changes.expectChange(name, fields.number('offset'), data);
+    return (reply) => reply.ok && isExpected(String(reply.data));
+  }
+  return (reply) => isAsRecorded(recorded, reply);
+}
+
+async function replayOperation(
+  session: Session,
+  fields: Fields,
+  op: string,
+  recorded: Answer,
+): Promise<Reply> {
+  let isExpected: (reply: Reply) => boolean;
+  try {
+    isExpected = comparison(session, fields, op, recorded);
+  } catch (error) {
+    return { ...toReply(error), recorded };
+  }
+  return replay(op, recorded, () => runOperation(session, fields, op), isExpected);
+}
+
+/**
  * Runs one line of a script. If the operation is invalid or fails, the reply contains the error,
  * and no exception is thrown. If the line has a field `answer` and the new answer differs, the
  * reply contains the recorded answer as `recorded`.
  */
 export async function runLine(session: Session, line: string): Promise<Reply> {
-  let run: () => Promise<Reply>;
-  let recorded: Answer | null;
+  let fields: Fields;
   let op: string;
+  let recorded: Answer | null;
   try {
-    const fields = new Fields(line);
+    fields = new Fields(line);
     op = fields.text('op');
     recorded = fields.has('answer') ? fields.object('answer') : null;
-    run = () => runOperation(session, fields, op);
   } catch (error) {
     return toReply(error);
   }
-  return recorded === null ? run() : replay(op, recorded, run);
+  return recorded === null
+    ? runOperation(session, fields, op)
+    : replayOperation(session, fields, op, recorded);
 }

@@ -1,4 +1,5 @@
 import type { DeviceConnection, Eventfd, Memory, RegisterWindow } from '../contract/index.js';
+import { RecordedChanges } from './changes.js';
 import { OperationError } from './fields.js';
 
 /** Maximum size of a mapping, in bytes. A larger BAR is mapped in several windows. */
@@ -11,7 +12,14 @@ export class Session {
   readonly #buffers = new Map<string, Memory>();
   readonly #windows = new Map<string, RegisterWindow>();
 
-  constructor(readonly connection: DeviceConnection) {}
+  /**
+   * @param changes - the changes of memory that the record contains, if the script is a record. The
+   *   record was scanned before.
+   */
+  constructor(
+    readonly connection: DeviceConnection,
+    readonly changes = new RecordedChanges(),
+  ) {}
 
   /** Returns the eventfd with the given name. If the name is new, the eventfd is created. */
   ensureEventfd(name: string): Eventfd {

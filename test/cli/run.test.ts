@@ -77,8 +77,14 @@ test('`vfio run` replays a recorded script on another device and reports each di
   t.is(same.lines[0], '{"ok":true,"flags":1,"count":65}');
 
   const again = join(folder, 'again.jsonl');
-  const other = await vfio(['run', 'mock:edu', record, '--record', again]);
+  const stopped = await vfio(['run', 'mock:edu', record]);
+  t.is(stopped.code, 1);
+  t.is(stopped.lines.length, 1);
+  t.regex(stopped.stderr, /^vfio: answer 1 differs from the record, so the replay stopped\n$/);
+
+  const other = await vfio(['run', 'mock:edu', record, '--record', again, '--keep-going']);
   t.is(other.code, 1);
+  t.is(other.lines.length, 2);
   t.regex(other.stderr, /^vfio: 1 of 2 answers differ from the record\n$/);
   t.is(
     other.lines[0],
@@ -94,6 +100,30 @@ test('VFIO_RECORD records the operations of every program that uses the library'
   t.is((await vfio(['demo', 'mock:edu'], '', { VFIO_RECORD: record })).code, 0);
   const { code, stderr } = await vfio(['run', 'mock:edu', record]);
   t.is(code, 0, stderr);
+});
+
+test('a record whose changes have an unknown writer is refused before the device is opened', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'vfio-run-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const record = join(folder, 'record.jsonl');
+  const buffer = '{"op":"buffer","name":"b","size":4096,"answer":{"ok":true}}\n';
+  const change =
+    '{"op":"buffer_write","name":"b","offset":0,"data":"01000000","inferred":true,"answer":{"ok":true}}\n';
+  await writeFile(record, buffer + change);
+  const refused = await vfio(['run', 'mock:edu', record]);
+  t.is(refused.code, 1);
+  t.deepEqual(refused.lines, []);
+  t.regex(refused.stderr, /^vfio: .*the record is refused: line 2: .*\n.*access: 'read'.*\n$/);
+
+  const piped = await vfio(['run', 'mock:edu'], buffer + change);
+  t.is(piped.code, 1);
+  t.is(piped.lines.length, 2);
+  t.regex(piped.lines[1] ?? '', /the record must be a file/);
+  const read =
+    '{"op":"buffer_read","name":"b","offset":0,"length":4,"inferred":true,"answer":{"ok":true,"data":"00000000"}}\n';
+  const pipedRead = await vfio(['run', 'mock:edu'], buffer + read + change);
+  t.is(pipedRead.code, 1);
+  t.is(pipedRead.lines.length, 2);
 });
 
 test('if the record file cannot be written, the program prints a one-line error', async (t) => {

@@ -5,8 +5,9 @@ const CONFIG = 7;
 const ENTRY = 16;
 const VECTOR_CONTROL = 12;
 /** First byte of an Identify command. The data pointer of the command is at offset PRP1. */
-const IDENTIFY = '06';
+const IDENTIFY = 0x06;
 const PRP1 = 24;
+const COMMAND = 64;
 const PAGE = 4096n;
 const PM_DATA_SELECT = 5;
 
@@ -34,13 +35,44 @@ function hasWritten(before: readonly Op[], region: number, offset: number): bool
   });
 }
 
+const identifyPages = new WeakMap<readonly Op[], readonly bigint[]>();
+
+/**
+ * Returns the addresses of the data of all NVMe Identify commands. A script can write a command in
+ * several parts.
+ */
+function findIdentifyPages(before: readonly Op[]): readonly bigint[] {
+  const pages: bigint[] = [];
+  const buffers = new Map<unknown, Buffer>();
+  const written = new Map<Buffer, Set<number>>();
+  for (const { op, name, size, offset, data } of before) {
+    if (op === 'buffer') buffers.set(name, Buffer.alloc(size as number));
+    const buffer = buffers.get(name);
+    if (op === 'buffer_write' && buffer !== undefined) {
+      const bytes = Buffer.from(data as string, 'hex');
+      const start = offset as number;
+      bytes.copy(buffer, start);
+      const commands = written.get(buffer) ?? new Set();
+      const first = start - (start % COMMAND);
+      for (let at = first; at < start + bytes.length; at += COMMAND) commands.add(at);
+      written.set(buffer, commands);
+      continue;
+    }
+    for (const [memory, commands] of written) {
+      for (const at of commands) {
+        if (memory[at] !== IDENTIFY || at + COMMAND > memory.length) continue;
+        pages.push(memory.readBigUInt64LE(at + PRP1));
+      }
+    }
+    written.clear();
+  }
+  return pages;
+}
+
 /** Returns whether a byte of a buffer belongs to the data of an NVMe Identify command. */
 function isIdentifyData(name: unknown, offset: number, before: readonly Op[]): boolean {
-  const pages = before
-    .filter(({ op, data }) => op === 'buffer_write' && (data as string).startsWith(IDENTIFY))
-    .map(({ data }) => Buffer.from(data as string, 'hex'))
-    .filter(({ length }) => length >= PRP1 + 8)
-    .map((entry) => entry.readBigUInt64LE(PRP1));
+  const pages = identifyPages.get(before) ?? findIdentifyPages(before);
+  identifyPages.set(before, pages);
   return before.some((op) => {
     if (op.op !== 'dma_map' || op.buffer !== name) return false;
     const iova = BigInt(op.iova as number) + BigInt(offset - (op.buffer_offset as number));

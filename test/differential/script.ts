@@ -1,5 +1,6 @@
 import type { DeviceConnection } from '../../lib/contract/index.js';
 import { toJsonLine } from '../../lib/cli/json.js';
+import { RecordedChanges } from '../../lib/run/changes.js';
 import { runLine } from '../../lib/run/run.js';
 import { Session } from '../../lib/run/session.js';
 
@@ -14,11 +15,14 @@ export async function runScript(
   connection: DeviceConnection,
   script: readonly Op[],
 ): Promise<Answer[]> {
-  const session = new Session(connection);
+  const lines = script.map((op) => JSON.stringify(op));
+  const changes = new RecordedChanges();
+  for (const line of lines) changes.scan(line);
+  const session = new Session(connection, changes);
   try {
     const answers: Answer[] = [];
-    for (const op of script) {
-      const reply = toJsonLine(await runLine(session, JSON.stringify(op)));
+    for (const line of lines) {
+      const reply = toJsonLine(await runLine(session, line));
       answers.push(JSON.parse(reply) as Answer);
     }
     return answers;

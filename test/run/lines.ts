@@ -1,4 +1,5 @@
 import { openConnection } from 'vfio/mock';
+import { RecordedChanges } from '../../lib/run/changes.js';
 import { runLine, type Reply } from '../../lib/run/run.js';
 import { Session } from '../../lib/run/session.js';
 
@@ -9,12 +10,13 @@ let devices = 0;
  * text.
  */
 export async function answers(device: string, lines: readonly unknown[]): Promise<Reply[]> {
-  const session = new Session(await openConnection(`${device}#${++devices}`));
+  const texts = lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line)));
+  const changes = new RecordedChanges();
+  for (const text of texts) changes.scan(text);
+  const session = new Session(await openConnection(`${device}#${++devices}`), changes);
   try {
     const replies: Reply[] = [];
-    for (const line of lines) {
-      replies.push(await runLine(session, typeof line === 'string' ? line : JSON.stringify(line)));
-    }
+    for (const text of texts) replies.push(await runLine(session, text));
     return replies;
   } finally {
     session.close();

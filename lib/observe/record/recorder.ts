@@ -1,16 +1,23 @@
 import type { Eventfd, Memory } from '../../contract/index.js';
+import { VFIO_PCI_CONFIG_REGION_INDEX } from '../../contract/uapi.js';
 import { VfioError } from '../../errors.js';
 import type { Call, Fired, Observer, Outcome } from '../index.js';
 import { failed, hex } from '../../run/answers.js';
 import { SIGNALLED } from '../../run/replay.js';
+import { Rings } from '../../run/rings.js';
 import { RecordFile } from './file.js';
-import { WatchedMemory } from './memory.js';
+import { type Change, WatchedMemory } from './memory.js';
 import { Names } from './names.js';
 import { translateCall, type ScriptLine } from './translate.js';
 
 const ALLOCATING = ['allocate', 'fromFd', 'fromShared'];
 /** Methods that can start or stop the DMA of the device. */
 const AFFECTS_DMA = /^(write|store|setIrqs|feature|reset|map|unmap|close)/;
+
+/** Methods that write a register. Only the device writes memory while such a method runs. */
+const WRITES_REGISTER = /^(write|store)/;
+/** Methods of an event set that block the program. Only the device writes memory meanwhile. */
+const WAITING = ['wait', 'spin'];
 
 /** An eventfd that is in a slot of an event set. */
 interface WatchedEventfd {
@@ -26,6 +33,8 @@ class Recorder {
   readonly #memories = new Map<Memory, WatchedMemory>();
   /** A key consists of the id of the event set and the number of the slot. */
   readonly #eventfds = new Map<string, WatchedEventfd>();
+  readonly #rings = new Rings();
+  #isTurnWatched = false;
 
   constructor(file: RecordFile) {
     this.#file = file;
@@ -37,10 +46,21 @@ class Recorder {
       this.#observeEventSet(subject.id, method, args);
       return () => undefined;
     }
-    if (AFFECTS_DMA.test(method)) this.#writeMemoryChanges(false);
+    if (AFFECTS_DMA.test(method)) {
+      this.#look(false);
+      this.#writeDeviceChanges();
+      this.#writeProgramChanges();
+      this.#watchTurn();
+    }
     const lines = translateCall(call, this.#names);
+    // Configuration space has no register for the address of DMA memory.
+    const writesRegister = lines.some(({ operation: { op, region } }) =>
+      op === 'mmio_write' ? true : op === 'write' && region !== VFIO_PCI_CONFIG_REGION_INDEX,
+    );
+    if (writesRegister) for (const memory of this.#memories.values()) memory.makeReachable();
     return (outcome) => {
       this.#writeLines(call, lines, outcome);
+      if (WRITES_REGISTER.test(method)) this.#look(true);
     };
   }
 
@@ -57,6 +77,7 @@ class Recorder {
     if (ALLOCATING.includes(method)) this.#watchMemory(value as Memory);
     for (const { operation, answer } of lines) {
       this.#file.write(operation, { ok: true, ...answer(value) });
+      this.#rings.observe(operation);
       if (operation.op !== 'dma_map') continue;
       this.#memories.get(args[0] as Memory)?.addMapping(operation.flags as number);
     }
@@ -73,9 +94,13 @@ class Recorder {
       const [slot, eventfd, counted] = args as [number, Eventfd, boolean];
       this.#eventfds.set(`${set} ${slot}`, { eventfd, counted });
     } else if (method === 'deliver') {
+      this.#look(true);
       const fired = args as readonly Fired[];
       for (const { slot, count } of fired) this.#writeSignal(`${set} ${slot}`, count);
-      this.#writeMemoryChanges(true);
+      this.#writeDeviceChanges();
+      this.#watchTurn();
+    } else if (WAITING.includes(method)) {
+      this.#look(false);
     }
   }
 
@@ -87,27 +112,58 @@ class Recorder {
   }
 
   /**
-   * Writes the changes of DMA memory to the file. No call reports a change of memory, so the
-   * recorder infers the writer. Changes before an interrupt come from the device, and changes
-   * before a call come from the program. If the device can write the memory but cannot read the
-   * memory, all changes come from the device.
-   *
-   * @param interrupted - true if an interrupt was delivered, false if a call is about to be made
+   * Looks at the memory when the program's turn of the event loop ends. From the end of the turn to
+   * the next interrupt, the program does not run.
    */
-  #writeMemoryChanges(interrupted: boolean): void {
+  #watchTurn(): void {
+    if (this.#isTurnWatched) return;
+    this.#isTurnWatched = true;
+    queueMicrotask(() => {
+      process.nextTick(() => {
+        this.#isTurnWatched = false;
+        this.#look(false);
+      });
+    });
+  }
+
+  /** @param onlyDevice - whether only the device can have written memory since the last look */
+  #look(onlyDevice: boolean): void {
     for (const [memory, watched] of this.#memories) {
       if (watched.isDetached) this.#memories.delete(memory);
-      const byDevice = watched.isWriteOnlyForDevice || (interrupted && watched.isDeviceWritable);
-      if (interrupted && !byDevice) continue;
-      for (const { offset, data } of watched.takeChanges()) {
-        const { name } = watched;
-        if (byDevice) {
-          const operation = { op: 'buffer_read', name, offset, length: data.length };
-          this.#file.write(operation, { ok: true, data: hex(data) });
-        } else {
-          this.#file.write({ op: 'buffer_write', name, offset, data: hex(data) }, { ok: true });
-        }
+      watched.look(onlyDevice);
+    }
+  }
+
+  #writeDeviceChanges(): void {
+    for (const watched of this.#memories.values()) {
+      for (const { offset, data } of watched.takeDeviceChanges()) {
+        const { length } = data;
+        this.#file.write(
+          { op: 'buffer_read', name: watched.name, offset, length, inferred: true },
+          { ok: true, data: hex(data) },
+        );
       }
+    }
+  }
+
+  /**
+   * Writes the changes of the program. The device can read memory at any time, and the record does
+   * not contain the order of the changes. Rings therefore come last. In the rings, the words that
+   * change most often come last, because a program changes an index with each entry.
+   */
+  #writeProgramChanges(): void {
+    const all: (Change & { readonly memory: WatchedMemory; readonly isRing: boolean })[] = [];
+    for (const memory of this.#memories.values()) {
+      const isRing = this.#rings.isRing(memory.name);
+      for (const change of memory.takeProgramChanges(isRing)) {
+        all.push({ ...change, memory, isRing });
+      }
+    }
+    all.sort((a, b) => Number(a.isRing) - Number(b.isRing) || a.count - b.count);
+    for (const { memory, offset, data } of all) {
+      const inferred = memory.isAmbiguous ? { inferred: true } : {};
+      const operation = { op: 'buffer_write', name: memory.name, offset, data: hex(data) };
+      this.#file.write({ ...operation, ...inferred }, { ok: true });
     }
   }
 }

@@ -86,7 +86,7 @@ test('a record contains program writes before the call, and device writes after 
     { op: 'buffer', name: 'b1', size: 8192, answer: { ok: true } },
     { op: 'buffer_write', name: 'b1', offset: 100, data: '01020304', answer: { ok: true } },
     {
-      ...{ op: 'buffer_read', name: 'b1', offset: 4200, length: 4 },
+      ...{ op: 'buffer_read', name: 'b1', offset: 4200, length: 4, inferred: true },
       answer: { ok: true, data: '01020304' },
     },
   ]);
@@ -109,11 +109,69 @@ test('changes of write-only memory are recorded as device writes even without an
     while ((registers.read64(0x98) & 1n) !== 0n);
   });
   const changes = lines.filter(({ op }) => op === 'buffer_write' || op === 'buffer_read');
-  t.is(changes[0]?.op, 'buffer_read', 'a change of write-only memory is recorded as a buffer_read');
-  t.like(changes.at(-1), { op: 'buffer_read', offset: 0, answer: { data: '0000' } });
+  t.is(changes[0]?.op, 'buffer_read', 'a change of write-only memory is a buffer_read');
+  t.like(changes.at(-1), { op: 'buffer_read', offset: 0, answer: { data: '0000ffff' } });
 });
 
-test('a call that the kernel refuses is recorded; a call that the library refuses is not recorded', async (t) => {
+/** The lines of a record that show changes of memory: operation, buffer and offset. */
+function changesOf(lines: readonly Line[]): string[] {
+  return lines
+    .filter(({ op }) => op === 'buffer_write' || op === 'buffer_read')
+    .map(({ op, name, offset }) => `${op} ${String(name)} ${String(offset)}`);
+}
+
+test('rings come after other memory, and the words of a ring that change most often come last', async (t) => {
+  const lines = await record('mock:edu#rings', async (device) => {
+    device.config.update('command', { memory: 1, bus_master: 1 });
+    const registers = device.bar(0).map();
+    const ring = await device.dma.allocate(4096, { access: 'read' });
+    const data = await device.dma.allocate(4096, { access: 'read' });
+    registers.write64(0x80, ring.iova);
+    const words = new Uint32Array(ring.buffer);
+    for (let n = 1; n <= 3; n++) {
+      words[0] = n;
+      words[n] = 7;
+      data.bytes[8 * n] = n;
+      registers.write32(4, n);
+    }
+  });
+  t.deepEqual(changesOf(lines), [
+    ...['buffer_write b2 8', 'buffer_write b1 0'],
+    ...['buffer_write b2 16', 'buffer_write b1 8', 'buffer_write b1 0'],
+    ...['buffer_write b2 24', 'buffer_write b1 12', 'buffer_write b1 0'],
+  ]);
+});
+
+test('a word that the device changed once is a word of the device from then on', async (t) => {
+  const lines = await record('mock:edu#owned', async (device) => {
+    device.config.update('command', { memory: 1, bus_master: 1 });
+    const registers = device.bar(0).map();
+    const vector = device.interrupts.msi.request(0);
+    const buffer = await device.dma.allocate(4096);
+    const copy = async (source: bigint, destination: bigint, command: bigint) => {
+      const done = vector.next();
+      registers.write64(0x80, source);
+      registers.write64(0x88, destination);
+      registers.write64(0x90, 4n);
+      registers.write64(0x98, command);
+      await done;
+    };
+    buffer.bytes.set([1, 2, 3, 4]);
+    await copy(buffer.iova, 0x40000n, 5n);
+    await copy(0x40000n, buffer.iova + 8n, 7n);
+    buffer.bytes.set([9], 8);
+    buffer.bytes.set([9], 16);
+    registers.write32(4, 1);
+  });
+  t.deepEqual(changesOf(lines), [
+    'buffer_write b1 0',
+    'buffer_read b1 8',
+    'buffer_read b1 8',
+    'buffer_write b1 16',
+  ]);
+});
+
+test('a failing call is recorded; a call that the library refuses is not recorded', async (t) => {
   const lines = await record('mock:edu#failing', (device) => {
     t.throws(() => device.region(8));
     t.throws(() => device.bar(0).map({ offset: -1 }));
