@@ -3,9 +3,10 @@ import type { Eventfd } from '../../contract/index.js';
 import { checkInteger } from '../../checks.js';
 import { VfioError } from '../../errors.js';
 import type { Account } from './budget.js';
+import { checkCookie } from './check-cookie.js';
 import { type HostVector, hostVectorInternals, type HostVectors } from './host-vector.js';
 import { checkLayout, type Cookie, type SlotLayout } from '../store/layout.js';
-import { checkCookie, type Handles, type Slot, slotInternals } from './slot.js';
+import { type Handles, type Slot, slotInternals } from './slot.js';
 import { SlotWords } from '../store/words.js';
 import type { SlotStorage } from '../store/storage.js';
 
@@ -50,7 +51,10 @@ export interface ImsDomainEvents {
 export interface SlotOptions {
   /** The account to charge for the slot. Default: none. */
   readonly account?: Account | undefined;
-  /** The cookie of the slot. If the cookie is null (the default), the device checks no cookie. */
+  /**
+   * The cookie of the slot. If the cookie is null (the default), the device checks no cookie. A
+   * layout without an enable bit requires a cookie.
+   */
   readonly cookie?: Cookie | undefined;
 }
 
@@ -107,7 +111,7 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
    * @throws {@link VfioError} ENOSPC if no slot is free, or the owner's quota is used up
    */
   allocate({ account, cookie = null }: SlotOptions = {}): Slot {
-    checkCookie(this.#words, cookie);
+    checkCookie(this.layout, cookie);
     const index = this.#findFree();
     account?.chargeSlot();
     try {
@@ -132,11 +136,12 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
   /**
    * Checks a cookie.
    *
-   * @throws RangeError if the cookie does not fit into the field of the layout
-   * @throws {@link VfioError} ENOTSUP if the slots have no cookie
+   * @throws TypeError or RangeError if the cookie does not fit into the field of the layout
+   * @throws {@link VfioError} ENOTSUP if the slots have no cookie; EINVAL if `cookie` is null, but
+   *   the device checks every slot
    */
   checkCookie(cookie: Cookie): void {
-    checkCookie(this.#words, cookie);
+    checkCookie(this.layout, cookie);
   }
 
   /** Returns the slot at an index, or undefined if the slot is free. */

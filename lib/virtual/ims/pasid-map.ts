@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { checkPasid } from '../../checks.js';
 import { VfioError } from '../../errors.js';
-import type { Cookie } from '../store/layout.js';
 
 /** Events of a {@link PasidMap}. */
 export interface PasidMapEvents {
@@ -18,10 +17,10 @@ export class PasidMap extends EventEmitter<PasidMapEvents> {
    * The host PASID of work that has no guest PASID. If the default is null, the device does not
    * check the PASID of work without a guest PASID.
    */
-  readonly default: Cookie;
+  readonly default: number | null;
   readonly #hosts = new Map<number, number>();
 
-  constructor(defaultPasid: Cookie = null) {
+  constructor(defaultPasid: number | null = null) {
     super();
     if (defaultPasid !== null) checkPasid(defaultPasid, 'default PASID');
     this.default = defaultPasid;

@@ -1,6 +1,6 @@
 import { VfioError } from '../../errors.js';
-import { checkInteger } from '../../checks.js';
 import type { Account } from './budget.js';
+import { checkCookie } from './check-cookie.js';
 import { type HostVector, hostVectorInternals, type SlotControl } from './host-vector.js';
 import type { Cookie } from '../store/layout.js';
 import { type Message, sameMessage } from '../../contract/message.js';
@@ -73,7 +73,8 @@ export class Slot {
     this.#context = context;
     this.index = index;
     this.account = account;
-    this.#cookie = checkCookie(words, cookie);
+    checkCookie(words.layout, cookie);
+    this.#cookie = cookie;
     words.erase(index);
     words.writeCookie(index, cookie);
     this.#stalePending = words.isPending(index);
@@ -173,11 +174,12 @@ export class Slot {
    *
    * @throws RangeError if the cookie does not fit into the field of the layout
    * @throws {@link VfioError} EBUSY if the slot is live, but the layout lacks a mask bit or a
-   *   pending bit; ENOTSUP if the layout has no cookie
+   *   pending bit; ENOTSUP if the layout has no cookie; EINVAL if `cookie` is null, but the device
+   *   checks every slot
    */
   setCookie(cookie: Cookie): void {
     const { words, handles } = this.#context;
-    checkCookie(words, cookie);
+    checkCookie(words.layout, cookie);
     if (cookie === this.#cookie && !this.#revoked) return;
     this.#change(() => {
       words.writeCookie(this.index, cookie);
@@ -303,20 +305,4 @@ export class Slot {
   #error(code: string, what: string): VfioError {
     return new VfioError({ code, message: `slot ${this.index} ${what}` });
   }
-}
-
-/**
- * Checks a cookie against the layout of the slots, and returns the cookie.
- * @throws RangeError if the cookie does not fit; VfioError ENOTSUP if the layout has no cookie
- */
-export function checkCookie({ layout }: SlotWords, cookie: Cookie): Cookie {
-  if (cookie === null) return null;
-  if (layout.cookie === undefined) {
-    throw new VfioError({
-      code: 'ENOTSUP',
-      message: `slots of the layout '${layout.name}' have no cookie`,
-    });
-  }
-  checkInteger(cookie, 'cookie', 0, 2 ** layout.cookie.width - 1);
-  return cookie;
 }

@@ -1,31 +1,7 @@
 import { checkInteger } from '../../checks.js';
+import { checkCookieField, cookieBits, type CookieField, type SlotBits } from './cookie.js';
 
-/**
- * A value that identifies the owner of a slot, for example a PASID on DSA. The device sends the
- * interrupt of a slot only for work with the same value. If the cookie is null, the device checks
- * no value.
- */
-export type Cookie = number | null;
-
-/** Bits of one 32-bit word of a slot. */
-export interface SlotBits {
-  /** Offset of the word in bytes from the start of the slot. */
-  readonly offset: number;
-  /** Mask of the bits in the word: 1 << 0 is bit 0. */
-  readonly bits: number;
-}
-
-/** Location of the cookie in a slot. */
-export interface CookieField {
-  /** Offset of the word in bytes from the start of the slot. */
-  readonly offset: number;
-  /** Mask of the bits that enable the check of the cookie. */
-  readonly enable: number;
-  /** Lowest bit of the cookie in the word. */
-  readonly shift: number;
-  /** Number of bits of the cookie. */
-  readonly width: number;
-}
+export type { Cookie, CookieField, SlotBits } from './cookie.js';
 
 /** The words of a message. */
 export type MessageWord = 'addressLow' | 'addressHigh' | 'data';
@@ -84,7 +60,8 @@ export function canHold(layout: SlotLayout): boolean {
 /** Returns the offsets of the words that the layout uses in a slot, without duplicates. */
 export function wordsOf(layout: SlotLayout): number[] {
   const { addressLow, addressHigh, data, mask, pending, ignore, cookie } = layout;
-  const control = [mask, pending, ignore, cookie].flatMap((field) => field?.offset ?? []);
+  const fields = [mask, pending, ignore, ...(cookie === undefined ? [] : cookieBits(cookie))];
+  const control = fields.flatMap((field) => field?.offset ?? []);
   return [...new Set([addressLow, addressHigh, data, ...control])];
 }
 
@@ -92,6 +69,7 @@ export function wordsOf(layout: SlotLayout): number[] {
 export function checkLayout(layout: SlotLayout): void {
   const { stride, addressLow, addressHigh, data, mask, pending, ignore, cookie } = layout;
   checkInteger(stride, 'stride', 12, 2 ** 20);
+  if (cookie !== undefined) checkCookieField(cookie);
   if (stride % 4 !== 0) throw new RangeError(`stride ${stride} is not a multiple of 4`);
   for (const offset of wordsOf(layout)) {
     checkInteger(offset, 'offset of a word', 0, stride - 4);
@@ -114,8 +92,7 @@ export function checkLayout(layout: SlotLayout): void {
   if (mask !== undefined) claim('mask', mask.offset, mask.bits);
   if (pending !== undefined) claim('pending', pending.offset, pending.bits);
   if (ignore !== undefined) claim('ignore', ignore.offset, ignore.bits);
-  if (cookie === undefined) return;
-  checkInteger(cookie.width, 'cookie.width', 1, 31);
-  checkInteger(cookie.shift, 'cookie.shift', 0, 32 - cookie.width);
-  claim('cookie', cookie.offset, cookie.enable | (((1 << cookie.width) - 1) << cookie.shift));
+  for (const { offset, bits } of cookie === undefined ? [] : cookieBits(cookie)) {
+    claim('cookie', offset, bits);
+  }
 }

@@ -1,3 +1,4 @@
+import { decodeCookie, encodeCookie } from './cookie.js';
 import {
   canHold,
   type Cookie,
@@ -46,16 +47,12 @@ export class SlotWords {
     const test = (field: SlotBits | undefined) =>
       field !== undefined && (word(field.offset) & field.bits) !== 0;
     const address = (BigInt(word(addressHigh)) << 32n) | BigInt(word(addressLow));
-    let value: Cookie = null;
-    if (cookie !== undefined && (word(cookie.offset) & cookie.enable) !== 0) {
-      value = (word(cookie.offset) >>> cookie.shift) & ((1 << cookie.width) - 1);
-    }
     return {
       message: { address, data: word(data) },
       masked: test(mask),
       pending: test(pending),
       ignore: test(ignore),
-      cookie: value,
+      cookie: cookie === undefined ? null : decodeCookie(cookie, word),
     };
   }
 
@@ -93,9 +90,9 @@ export class SlotWords {
   writeCookie(index: number, value: Cookie): void {
     const { cookie } = this.layout;
     if (cookie === undefined) return;
-    const field = ((1 << cookie.width) - 1) << cookie.shift;
-    const set = value === null ? 0 : cookie.enable | (value << cookie.shift);
-    this.#update(index, cookie.offset, cookie.enable | field, set);
+    for (const { offset, bits, value: word } of encodeCookie(cookie, value)) {
+      this.#update(index, offset, bits, word);
+    }
     this.#changed(index);
   }
 

@@ -20,6 +20,11 @@ export interface ImsSourceOptions {
    */
   readonly pasids?: PasidMap | undefined;
   /**
+   * The cookie of the vectors without a cookie of their own, for a source without `pasids`. Default:
+   * null. If the layout has no enable bit, `defaultCookie` or `pasids` is required.
+   */
+  readonly defaultCookie?: Cookie | undefined;
+  /**
    * The largest number of host vectors: 1 to `count`. If there are fewer host vectors than `count`,
    * virtual vectors share host vectors. Default: `count`.
    */
@@ -56,6 +61,7 @@ export class ImsSource implements VectorSource {
   readonly count: number;
   readonly #domain: ImsDomain;
   readonly #options: ImsSourceOptions;
+  readonly #defaultCookie: Cookie;
   readonly #canHold: boolean;
   readonly #pool: HostVectorPool<Entry>;
   readonly #entries = new Map<number, Entry>();
@@ -65,10 +71,20 @@ export class ImsSource implements VectorSource {
   readonly #revoked = new Set<number>();
   #sink: VectorSink | null = null;
 
+  /**
+   * @throws TypeError or RangeError if the default cookie does not fit into the field of the layout
+   * @throws {@link VfioError} ENOTSUP if there is a default cookie, but the slots have no cookie;
+   *   EINVAL if there is no default cookie, but the device checks every slot
+   */
   constructor(domain: ImsDomain, options: ImsSourceOptions) {
     const { count, hostVectors = count, account, cpus, pasids } = options;
     checkInteger(count, 'count', 1, 2048);
     checkInteger(hostVectors, 'hostVectors', 1, count);
+    if (pasids !== undefined && options.defaultCookie !== undefined) {
+      throw new TypeError('pasids and defaultCookie exclude each other');
+    }
+    this.#defaultCookie = pasids?.default ?? options.defaultCookie ?? null;
+    domain.checkCookie(this.#defaultCookie);
     this.count = count;
     this.#domain = domain;
     this.#options = options;
@@ -209,7 +225,7 @@ export class ImsSource implements VectorSource {
 
   #allocate(vector: number): Entry {
     const known = this.#cookies.get(vector);
-    const cookie = known === undefined ? (this.#options.pasids?.default ?? null) : known;
+    const cookie = known === undefined ? this.#defaultCookie : known;
     const slot = this.#domain.allocate({ account: this.#options.account, cookie });
     const entry: Entry = { vector, slot, host: null, target: null, masked: true };
     this.#entries.set(vector, entry);

@@ -1,12 +1,12 @@
 import test from 'ava';
-import { MsixPerm, PasidMap, VfioError } from 'vfio/mock';
+import { type Cookie, MsixPerm, PasidMap, VfioError } from 'vfio/mock';
 
 const ENABLE = 8;
 const perm = (guest: number, bits = ENABLE) => ((guest << 12) | bits) >>> 0;
 
 function virtual(vectors = 4) {
   const pasids = new PasidMap(100);
-  const cookies = new Map<number, number | null>();
+  const cookies = new Map<number, Cookie>();
   const events: unknown[][] = [];
   let refuse = false;
   const msixPerm = new MsixPerm({

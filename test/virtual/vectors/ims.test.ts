@@ -2,7 +2,6 @@ import { setImmediate as turn } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import {
   Budget,
-  type Cookie,
   DeviceHostVectors,
   DSA_LAYOUT,
   ImsDomain,
@@ -36,7 +35,7 @@ function virtual(
   const failed: [number, string][] = [];
   msix.on('failed', (vector, error) => failed.push([vector, (error as VfioError).code]));
   /** Completes work with a PASID and the handle of a vector. */
-  const complete = (vector: number, pasid: Cookie) =>
+  const complete = (vector: number, pasid: number | null) =>
     bench.device.complete(source.slotOf(vector)?.handle ?? -1, pasid);
   return { ...bench, pasids, source, msix, guest, failed, complete };
 }
