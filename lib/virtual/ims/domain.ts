@@ -6,7 +6,11 @@ import type { Account } from './budget.js';
 import { checkCookie } from './check-cookie.js';
 import { type HostVector, hostVectorInternals, type HostVectors } from './host-vector.js';
 import { checkLayout, type Cookie, type SlotLayout } from '../store/layout.js';
-import { type Handles, type Slot, slotInternals } from './slot.js';
+import { CookieClaims, Owner } from './cookie-claims.js';
+import { Guests } from './guests.js';
+import type { PasidMap } from './pasid-map.js';
+import { type Slot, slotInternals } from './slot.js';
+import type { Handles } from './slot-context.js';
 import { SlotWords } from '../store/words.js';
 import type { SlotStorage } from '../store/storage.js';
 
@@ -39,11 +43,16 @@ export interface ImsDomainEvents {
    */
   revoking: [slots: readonly Slot[]];
   /**
-   * A cookie was revoked. All slots with this cookie are masked, and the handles of these slots are
-   * released.
+   * A cookie was revoked. All slots that had this cookie are silent, and have new handles. The old
+   * handles are released.
    */
   revoked: [cookie: Cookie, slots: readonly Slot[]];
-  /** A slot could not be restored after a reset of the device. */
+  /** A silent slot got a cookie, and works again. */
+  revived: [cookie: Cookie, slots: readonly Slot[]];
+  /**
+   * A slot could not be restored after a reset of the device, or the device refused the new handle
+   * of a slot whose cookie was revoked.
+   */
   failed: [error: VfioError, slot: Slot];
 }
 
@@ -57,6 +66,35 @@ export interface SlotOptions {
    */
   readonly cookie?: Cookie | undefined;
 }
+
+/** A source that uses slots of a domain. */
+export interface DomainUser {
+  /** The PASIDs of the guest. A source without PASIDs is a guest of its own. */
+  readonly pasids: PasidMap | undefined;
+  /** The cookie of a vector without a cookie of its own, and of a silent slot. */
+  readonly defaultCookie: Cookie;
+  /** Called before the slots with a revoked cookie are silenced. */
+  onRevoking(slots: readonly Slot[]): void;
+  /** Called after the slots with a revoked cookie were silenced. */
+  onRevoked(cookie: Cookie, slots: readonly Slot[]): void;
+}
+
+/** Methods of {@link ImsDomain} for the sources that use its slots. */
+export interface DomainInternals {
+  /**
+   * Adds a source.
+   * @returns the owner of the slots of the source
+   * @throws VfioError EEXIST if a cookie of the source belongs to another owner; EINVAL if the
+   *   domain has several guests, and one of them has no default cookie
+   */
+  join(domain: ImsDomain, user: DomainUser): Owner;
+  /** Removes a source. Before the call, the slots of the source must be free. */
+  leave(domain: ImsDomain, user: DomainUser, owner: Owner): void;
+  /** Allocates a slot for an owner, as {@link ImsDomain.allocate} does. */
+  allocate(domain: ImsDomain, owner: Owner, options: SlotOptions): Slot;
+}
+
+export let domainInternals: DomainInternals;
 
 /**
  * An interrupt message store. Allocates the slots of a device, and the host vectors that the slots
@@ -78,8 +116,28 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
   readonly #words: SlotWords;
   readonly #handles: Handles;
   readonly #slots = new Map<number, Slot>();
+  readonly #claims: CookieClaims;
+  readonly #guests: Guests;
+  /** The owner of the slots that the program itself allocates. */
+  readonly #program: Owner;
+  readonly #users = new Set<DomainUser>();
   /** All slots below this index are in use. */
   #lowestFree = 0;
+
+  static {
+    domainInternals = {
+      join: (domain, user) => {
+        const owner = domain.#guests.join(user.pasids, user.defaultCookie);
+        domain.#users.add(user);
+        return owner;
+      },
+      leave: (domain, user, owner) => {
+        domain.#users.delete(user);
+        domain.#guests.leave(owner);
+      },
+      allocate: (domain, owner, options) => domain.#allocate(owner, options),
+    };
+  }
 
   /** @throws RangeError if the slots do not fit into the storage, or the layout is invalid */
   constructor(options: ImsDomainOptions) {
@@ -94,8 +152,15 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
     this.hostVectors = hostVectors;
     this.#words = new SlotWords(layout, storage, changed ?? (() => undefined));
     this.#handles = handles ?? { request: (index) => index, release: () => undefined };
+    this.#claims = new CookieClaims(layout);
+    this.#guests = new Guests(this.#claims, (host) => this.revoke(host));
+    this.#program = new Owner(this.#claims, undefined);
     hostVectors.onReset?.(() => {
-      for (const slot of this.#slots.values()) this.#restore(slot);
+      for (const slot of this.#slots.values()) {
+        this.#attempt(slot, () => {
+          slotInternals.restore(slot);
+        });
+      }
     });
   }
 
@@ -106,31 +171,14 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
 
   /**
    * Allocates the free slot with the lowest index. The slot is masked and has a handle, but no
-   * message yet.
+   * message yet. The cookie of the slot belongs to the program, so no source can use the cookie.
    *
-   * @throws {@link VfioError} ENOSPC if no slot is free, or the owner's quota is used up
+   * @throws TypeError or RangeError if the cookie does not fit into the field of the layout
+   * @throws {@link VfioError} ENOSPC if no slot is free, or the owner's quota is used up; EEXIST if
+   *   the cookie belongs to a source
    */
-  allocate({ account, cookie = null }: SlotOptions = {}): Slot {
-    checkCookie(this.layout, cookie);
-    const index = this.#findFree();
-    account?.chargeSlot();
-    try {
-      const context = {
-        words: this.#words,
-        handles: this.#handles,
-        account: account ?? null,
-        onFree: (slot: Slot) => {
-          this.#onFree(slot);
-        },
-      };
-      const slot = slotInternals.create(context, index, cookie);
-      this.#slots.set(index, slot);
-      this.#lowestFree = index + 1;
-      return slot;
-    } catch (error) {
-      account?.refundSlot();
-      throw error;
-    }
+  allocate(options: SlotOptions = {}): Slot {
+    return this.#allocate(this.#program, options);
   }
 
   /**
@@ -184,17 +232,23 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
   }
 
   /**
-   * Revokes a cookie: masks the slots with this cookie, releases the handles of these slots, and
-   * then emits `'revoked'`.
+   * Revokes a cookie: silences the slots with this cookie, replaces the handles of these slots, and
+   * then emits `'revoked'`. The slots stay silent until another cookie is set.
    *
    * @returns the slots that had the cookie
    */
   revoke(cookie: Cookie): readonly Slot[] {
     const slots = [...this.#slots.values()].filter(
-      (slot) => slot.cookie === cookie && !slot.revoked,
+      (slot) => slot.cookie === cookie && !slot.silent,
     );
     this.emit('revoking', slots);
-    for (const slot of slots) slot.revoke();
+    for (const user of this.#users) user.onRevoking(slots);
+    for (const slot of slots) {
+      this.#attempt(slot, () => {
+        slot.revoke();
+      });
+    }
+    for (const user of this.#users) user.onRevoked(cookie, slots);
     this.emit('revoked', cookie, slots);
     return slots;
   }
@@ -212,12 +266,63 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
     for (const slot of this.#slots.values()) slot.refresh();
   }
 
-  #restore(slot: Slot): void {
+  #allocate(owner: Owner, { account, cookie = null }: SlotOptions): Slot {
+    const index = this.#findFree();
+    account?.chargeSlot();
     try {
-      slotInternals.restore(slot);
+      const context = {
+        words: this.#words,
+        handles: this.#handles,
+        account: account ?? null,
+        owner,
+        discardPending: (index: number) => {
+          this.#discardPending(index);
+        },
+        onRevived: (slot: Slot) => {
+          this.emit('revived', slot.cookie, [slot]);
+        },
+        onFree: (slot: Slot) => {
+          this.#onFree(slot);
+        },
+      };
+      const slot = slotInternals.create(context, index, cookie);
+      this.#slots.set(index, slot);
+      this.#lowestFree = index + 1;
+      return slot;
+    } catch (error) {
+      account?.refundSlot();
+      throw error;
+    }
+  }
+
+  /** Calls a function that changes a slot. If the call fails, emits `'failed'`. */
+  #attempt(slot: Slot, change: () => void): void {
+    try {
+      change();
     } catch (error) {
       if (!(error instanceof VfioError)) throw error;
       this.emit('failed', error, slot);
+    }
+  }
+
+  /**
+   * Sends the pending interrupt of a masked slot to an eventfd that is never read. The host vector
+   * of this eventfd is freed again.
+   */
+  #discardPending(index: number): void {
+    const words = this.#words;
+    const unread = this.hostVectors.createEventfd();
+    try {
+      const interrupt = this.hostVectors.allocate(unread);
+      words.writeMessage(index, interrupt.message);
+      words.setMask(index, false);
+      words.setMask(index, true);
+      words.writeMessage(index, { address: 0n, data: 0 });
+      interrupt.close();
+    } catch (error) {
+      if (!(error instanceof VfioError) || error.code !== 'ENOSPC') throw error;
+    } finally {
+      unread.close();
     }
   }
 

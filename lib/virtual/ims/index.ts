@@ -22,7 +22,8 @@ export {
   type MsixPermEvents,
   type MsixPermOptions,
 } from './msix-perm.js';
-export { PasidMap, type PasidMapEvents } from './pasid-map.js';
-export { type Handles, Slot } from './slot.js';
+export { type PasidBinding, PasidMap, type PasidMapEvents } from './pasid-map.js';
+export { Slot } from './slot.js';
+export type { Handles } from './slot-context.js';
 export type { SlotContents } from '../store/words.js';
 export { memoryStorage, regionStorage, type SlotStorage } from '../store/storage.js';

@@ -12,9 +12,12 @@ const WRITABLE = (0xfffff << PASID_SHIFT) | PASID_ENABLE | IGNORE;
 
 /** Events of a {@link MsixPerm}. */
 export interface MsixPermEvents {
-  /** An entry names a guest PASID that is not bound. The cookie of the vector was not changed. */
+  /** An entry names a guest PASID that is not bound. The vector is silent until the bind. */
   stale: [vector: number, guestPasid: number];
-  /** The cookie could not be set: the vector is emulated, or the slot cannot be changed now. */
+  /**
+   * The cookie could not be set: the vector is emulated or has no source yet, or the slot cannot be
+   * changed now.
+   */
   refused: [vector: number, error: VfioError];
 }
 
@@ -25,6 +28,13 @@ export interface MsixPermEvents {
 export interface CookieTarget {
   /** Sets the cookie of a vector. */
   setCookie(vector: number, cookie: Cookie): void;
+  /** Silences a vector until `setCookie` is called. The vector then sends no interrupt. */
+  silence(vector: number): void;
+  /**
+   * Calls a listener when a source was attached to vectors, before the source raises an interrupt.
+   * A target whose vectors always have a source needs no such event.
+   */
+  on?(event: 'attached', listener: (first: number, count: number) => void): unknown;
 }
 
 /** Options of {@link MsixPerm}. */
@@ -45,6 +55,9 @@ export interface MsixPermOptions {
  * the table emits an event, and the entry becomes {@link stale}. A read of a stale entry still
  * returns the written value.
  *
+ * While an entry names a PASID that is not bound, the vector is silent. A stale entry is applied
+ * when its PASID is bound, and when a source is attached to its vector.
+ *
  * The ignore bit can be written and read back, but the bit has no effect. With an effective ignore
  * bit, a guest could turn off the isolation between guests.
  */
@@ -59,8 +72,14 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
     this.#options = options;
     this.#entries = new Uint32Array(options.vectors);
     this.#stale = new Uint8Array(options.vectors);
+    options.pasids.on('bound', ({ guest }) => {
+      this.#onBound(guest);
+    });
     options.pasids.on('unbound', ({ guest }) => {
       this.#onUnbound(guest);
+    });
+    options.target.on?.('attached', (first, count) => {
+      this.#onAttached(first, count);
     });
   }
 
@@ -115,24 +134,35 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
     const { pasids, target } = this.#options;
     const guest = word >>> PASID_SHIFT;
     const cookie = (word & PASID_ENABLE) === 0 ? pasids.default : pasids.lookup(guest);
-    if (cookie === undefined) {
-      this.#stale[vector] = 1;
-      this.emit('stale', vector, guest);
-      return;
-    }
+    const unbound = cookie === undefined;
+    this.#stale[vector] = unbound ? 1 : 0;
     try {
-      target.setCookie(vector, cookie);
-      this.#stale[vector] = 0;
+      if (unbound) target.silence(vector);
+      else target.setCookie(vector, cookie);
     } catch (error) {
       if (!(error instanceof VfioError)) throw error;
       this.#stale[vector] = 1;
       this.emit('refused', vector, error);
     }
+    if (unbound) this.emit('stale', vector, guest);
+  }
+
+  #onBound(guest: number): void {
+    for (const [vector, word] of this.#entries.entries()) {
+      if (this.#stale[vector] === 1 && names(word, guest)) this.#apply(vector, word);
+    }
+  }
+
+  #onAttached(first: number, count: number): void {
+    for (const [vector, word] of this.#entries.entries()) {
+      const attached = vector >= first && vector < first + count;
+      if (attached && this.#stale[vector] === 1) this.#apply(vector, word);
+    }
   }
 
   #onUnbound(guest: number): void {
     for (const [vector, word] of this.#entries.entries()) {
-      if ((word & PASID_ENABLE) === 0 || word >>> PASID_SHIFT !== guest) continue;
+      if (!names(word, guest)) continue;
       this.#stale[vector] = 1;
       this.emit('stale', vector, guest);
     }
@@ -142,4 +172,9 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
     const aligned = (width === 4 || width === 8) && offset % width === 0;
     return aligned && offset >= 0 && offset < this.size;
   }
+}
+
+/** Whether an entry names a guest PASID. */
+function names(word: number, guest: number): boolean {
+  return (word & PASID_ENABLE) !== 0 && word >>> PASID_SHIFT === guest;
 }

@@ -1,26 +1,10 @@
 import { VfioError } from '../../errors.js';
 import type { Account } from './budget.js';
-import { checkCookie } from './check-cookie.js';
 import { type HostVector, hostVectorInternals, type SlotControl } from './host-vector.js';
 import type { Cookie } from '../store/layout.js';
 import { type Message, sameMessage } from '../../contract/message.js';
-import type { SlotContents, SlotWords } from '../store/words.js';
-
-/** Requests and releases the handles of slots. A work descriptor names a slot by its handle. */
-export interface Handles {
-  /** Requests the handle of a slot from the device. */
-  request(index: number): number;
-  /** Releases a handle. The device then refuses work that names the released handle. */
-  release(handle: number): void;
-}
-
-/** Parts of the domain that a slot uses. */
-export interface SlotContext {
-  readonly words: SlotWords;
-  readonly handles: Handles;
-  readonly account: Account | null;
-  readonly onFree: (slot: Slot) => void;
-}
+import type { SlotContext } from './slot-context.js';
+import type { SlotContents } from '../store/words.js';
 
 /** Methods of {@link Slot} that are internal to this folder. */
 export interface SlotInternals extends SlotControl {
@@ -41,16 +25,17 @@ export class Slot {
   readonly account: Account | null;
   readonly #context: SlotContext;
   #cookie: Cookie;
-  #handle: number | null;
+  #handle: number | null = null;
   #vector: HostVector | null = null;
   #message: Message | null = null;
-  #live = false;
-  #revoked = false;
+  /** Whether the slot is unmasked while the slot is not silent. */
+  #unmasked = false;
+  #silent = false;
   /**
-   * Whether the pending interrupt belongs to a previous owner or a revoked cookie. If the flag is
+   * Whether the pending interrupt belongs to a previous owner or a previous cookie. If the flag is
    * true, the next call of `program()` drops the pending interrupt.
    */
-  #stalePending: boolean;
+  #stalePending = false;
   #freed = false;
 
   static {
@@ -69,24 +54,32 @@ export class Slot {
   }
 
   private constructor(context: SlotContext, index: number, cookie: Cookie) {
-    const { words, handles, account } = context;
+    const { words, handles, account, owner } = context;
     this.#context = context;
     this.index = index;
     this.account = account;
-    checkCookie(words.layout, cookie);
     this.#cookie = cookie;
-    words.erase(index);
-    words.writeCookie(index, cookie);
-    this.#stalePending = words.isPending(index);
-    this.#handle = handles.request(index);
+    owner.claim(cookie);
+    try {
+      words.erase(index);
+      words.writeCookie(index, cookie);
+      this.#dropPending();
+      this.#handle = handles.request(index);
+    } catch (error) {
+      owner.release(cookie);
+      throw error;
+    }
   }
 
-  /** The handle of the slot for work descriptors; null while the slot is revoked. */
+  /**
+   * The handle of the slot for work descriptors. The handle is null after the slot was freed, and
+   * while the device refuses a new handle for a revoked cookie.
+   */
   get handle(): number | null {
     return this.#handle;
   }
 
-  /** The cookie of the slot; null if the device checks no cookie. */
+  /** The cookie that the slot contains; null if the device checks no cookie. */
   get cookie(): Cookie {
     return this.#cookie;
   }
@@ -98,19 +91,21 @@ export class Slot {
 
   /** Whether the slot is unmasked and can send interrupts. */
   get live(): boolean {
-    return this.#live;
+    return this.#unmasked && !this.#silent;
   }
 
   /**
-   * Whether the cookie of the slot was revoked. The slot stays masked until another cookie is set.
+   * Whether the slot waits for a cookie, because its cookie was revoked or names a PASID that is
+   * not bound. A silent slot is masked and contains the default cookie of its owner. Interrupts
+   * that become pending in a silent slot are void.
    */
-  get revoked(): boolean {
-    return this.#revoked;
+  get silent(): boolean {
+    return this.#silent;
   }
 
-  /** Whether the device holds an interrupt of the slot's current owner. */
+  /** Whether the device holds an interrupt of the slot's current cookie. */
   get pending(): boolean {
-    return !this.#revoked && !this.#stalePending && this.#context.words.isPending(this.index);
+    return !this.#silent && !this.#stalePending && this.#context.words.isPending(this.index);
   }
 
   /** Reads the slot from its storage. */
@@ -123,6 +118,7 @@ export class Slot {
    * live.
    */
   program(vector: HostVector): void {
+    this.#checkOpen();
     if (this.#vector !== vector || !sameMessage(vector.message, this.#message)) {
       this.#change(() => {
         this.#write(vector.message);
@@ -144,68 +140,100 @@ export class Slot {
   }
 
   /**
-   * Unmasks the slot. If an interrupt is pending, the device sends the interrupt.
-   * @throws {@link VfioError} EINVAL if the slot is not programmed; ESTALE if the cookie of the
-   *   slot was revoked
+   * Unmasks the slot. If an interrupt is pending, the device sends the interrupt. A silent slot is
+   * unmasked when the slot gets a cookie.
+   * @throws {@link VfioError} EINVAL if the slot is not programmed; EBADF if the slot was freed
    */
   unmask(): void {
+    this.#checkOpen();
     if (this.#vector === null)
       throw this.#error('EINVAL', 'is not programmed: call program() first');
-    if (this.#revoked) throw this.#error('ESTALE', 'is revoked: set another cookie first');
     this.refresh();
-    this.#live = true;
-    this.#context.words.setMask(this.index, false);
+    this.#unmasked = true;
+    if (!this.#silent) this.#context.words.setMask(this.index, false);
   }
 
   /**
    * Masks the slot. While the slot is masked, the device holds the interrupt of the slot.
-   * @throws {@link VfioError} ENOTSUP if the layout lacks a mask bit or a pending bit
+   * @throws {@link VfioError} ENOTSUP if the layout lacks a mask bit or a pending bit; EBADF if the
+   *   slot was freed
    */
   mask(): void {
+    this.#checkOpen();
     const { words } = this.#context;
     if (!words.canHold) throw this.#error('ENOTSUP', 'lacks a mask bit or a pending bit');
-    this.#live = false;
+    this.#unmasked = false;
     words.setMask(this.index, true);
   }
 
   /**
-   * Sets the cookie. A revoked slot gets a new handle. The pending interrupt of the revoked cookie
-   * is dropped.
+   * Sets the cookie. A silent slot then works again: the void interrupt of the slot is dropped, and
+   * the slot is unmasked if `unmask()` was called.
    *
-   * @throws RangeError if the cookie does not fit into the field of the layout
-   * @throws {@link VfioError} EBUSY if the slot is live, but the layout lacks a mask bit or a
-   *   pending bit; ENOTSUP if the layout has no cookie; EINVAL if `cookie` is null, but the device
-   *   checks every slot
+   * @throws TypeError or RangeError if the cookie does not fit into the field of the layout
+   * @throws {@link VfioError} EEXIST if the cookie belongs to another owner; EBUSY if the slot is
+   *   live, but the layout lacks a mask bit or a pending bit; ENOTSUP if the layout has no cookie;
+   *   EINVAL if `cookie` is null, but the device checks every slot or several guests use the
+   *   domain; EBADF if the slot was freed
    */
   setCookie(cookie: Cookie): void {
-    const { words, handles } = this.#context;
-    checkCookie(words.layout, cookie);
-    if (cookie === this.#cookie && !this.#revoked) return;
-    this.#change(() => {
-      words.writeCookie(this.index, cookie);
-    });
+    this.#checkOpen();
+    const { words, owner } = this.#context;
+    if (cookie === this.#cookie && !this.#silent) return;
+    owner.claim(cookie);
+    try {
+      if (this.#handle === null) this.#requestHandle();
+      this.#change(() => {
+        words.writeCookie(this.index, cookie);
+      });
+    } catch (error) {
+      owner.release(cookie);
+      throw error;
+    }
+    owner.release(this.#cookie);
     this.#cookie = cookie;
-    if (!this.#revoked) return;
-    this.#dropPending();
-    this.#handle = handles.request(this.index);
-    this.#revoked = false;
+    if (this.#silent) this.#revive();
   }
 
   /**
-   * Revokes the cookie: silences the slot, waits for the interrupts that the slot has sent, and
-   * releases the handle of the slot.
+   * Silences the slot until another cookie is set: masks the slot, waits for the interrupts that
+   * the slot has sent, and writes the default cookie of the owner into the slot. The slot keeps its
+   * handle.
+   *
+   * @returns whether the device holds an interrupt from before the call. The interrupt is not sent
+   *   any more.
    */
-  revoke(): void {
-    if (this.#revoked) return;
-    this.#silence();
-    this.#vector?.synchronize();
-    this.#revoked = true;
-    this.#releaseHandle();
+  silence(): boolean {
+    this.#checkOpen();
+    if (this.#silent) return false;
+    this.#mute();
+    try {
+      this.#vector?.synchronize();
+      return this.pending;
+    } finally {
+      this.#silent = true;
+      this.#carrySilentCookie();
+    }
   }
 
-  /** Silences the slot and detaches its host vector. The slot keeps its cookie and its handle. */
+  /**
+   * Revokes the cookie: silences the slot, releases its handle, and requests a new handle. The new
+   * handle stays valid when another cookie is set.
+   *
+   * @throws {@link VfioError} the error of the device, if the device refuses a handle. The slot is
+   *   silent, and the next call of `setCookie` requests a handle again.
+   */
+  revoke(): void {
+    this.silence();
+    this.#releaseHandle();
+    this.#requestHandle();
+  }
+
+  /** Masks the slot and detaches its host vector. The slot keeps its cookie and its handle. */
   unprogram(): void {
-    this.#silence();
+    this.#checkOpen();
+    this.#unmasked = false;
+    this.#mute();
     this.#detachVector();
   }
 
@@ -213,12 +241,14 @@ export class Slot {
   free(): void {
     if (this.#freed) return;
     this.#freed = true;
-    const { words, account, onFree } = this.#context;
-    this.#silence();
-    this.#dropPending();
+    const { words, account, owner, onFree } = this.#context;
+    this.#unmasked = false;
+    this.#mute();
+    if (this.#vector !== null) this.#dropPending();
     words.erase(this.index);
     this.#detachVector();
     this.#releaseHandle();
+    owner.release(this.#cookie);
     account?.refundSlot();
     onFree(this);
   }
@@ -231,12 +261,12 @@ export class Slot {
     words.writeCookie(this.index, this.#cookie);
     this.#stalePending = words.isPending(this.index);
     if (message !== null) this.#write(message);
-    if (this.#live) words.setMask(this.index, false);
+    if (this.live) words.setMask(this.index, false);
   }
 
   /** If the slot is live, masks the slot before a change. */
   #pause(): void {
-    if (!this.#live) return;
+    if (!this.live) return;
     const { words } = this.#context;
     if (!words.canHold) {
       throw this.#error(
@@ -249,7 +279,7 @@ export class Slot {
 
   /** If the slot is live, unmasks the slot after a change. */
   #resume(): void {
-    if (this.#live && this.#context.words.canHold) this.#context.words.setMask(this.index, false);
+    if (this.live && this.#context.words.canHold) this.#context.words.setMask(this.index, false);
   }
 
   #change(write: () => void): void {
@@ -261,17 +291,41 @@ export class Slot {
     }
   }
 
+  /** Writes a message. Without a mask bit, a silent slot keeps the message 0, which sends nothing. */
   #write(message: Message): void {
+    if (this.#silent && this.#context.words.layout.mask === undefined) return;
     this.#context.words.writeMessage(this.index, message);
     this.#message = message;
   }
 
   /** Masks the slot, or clears its message if the layout has no mask bit. */
-  #silence(): void {
+  #mute(): void {
     const { words } = this.#context;
-    this.#live = false;
-    if (words.layout.mask !== undefined) words.setMask(this.index, true);
-    else this.#write({ address: 0n, data: 0 });
+    if (words.layout.mask !== undefined) {
+      words.setMask(this.index, true);
+      return;
+    }
+    this.#message = { address: 0n, data: 0 };
+    words.writeMessage(this.index, this.#message);
+  }
+
+  #revive(): void {
+    this.#dropPending();
+    this.#silent = false;
+    this.refresh();
+    if (this.#unmasked) this.#context.words.setMask(this.index, false);
+    this.#context.onRevived(this);
+  }
+
+  /** Replaces the cookie of a silent slot, so that another owner can get the old cookie. */
+  #carrySilentCookie(): void {
+    const { words, owner } = this.#context;
+    const { silentCookie } = owner;
+    if (silentCookie === undefined || silentCookie === this.#cookie) return;
+    owner.claim(silentCookie);
+    words.writeCookie(this.index, silentCookie);
+    owner.release(this.#cookie);
+    this.#cookie = silentCookie;
   }
 
   #detachVector(): void {
@@ -280,26 +334,37 @@ export class Slot {
     this.#message = null;
   }
 
+  #requestHandle(): void {
+    this.#handle = this.#context.handles.request(this.index);
+  }
+
   #releaseHandle(): void {
-    if (this.#handle !== null) this.#context.handles.release(this.#handle);
+    const handle = this.#handle;
     this.#handle = null;
+    if (handle !== null) this.#context.handles.release(handle);
   }
 
   /**
    * Drops the pending interrupt of the masked slot. If software cannot clear the pending bit, the
-   * slot is unmasked while its host vector is bound to an eventfd that is never read. If the slot
-   * has no host vector, the interrupt stays pending.
+   * slot is unmasked while its message signals an eventfd that is never read.
    */
   #dropPending(): void {
-    const { words } = this.#context;
+    const { words, discardPending } = this.#context;
     words.clearPending(this.index);
-    if (words.isPending(this.index) && this.#vector !== null) {
-      hostVectorInternals.discardDuring(this.#vector, () => {
-        words.setMask(this.index, false);
-        words.setMask(this.index, true);
-      });
+    if (words.isPending(this.index) && words.canHold) {
+      if (this.#vector === null) discardPending(this.index);
+      else {
+        hostVectorInternals.discardDuring(this.#vector, () => {
+          words.setMask(this.index, false);
+          words.setMask(this.index, true);
+        });
+      }
     }
     this.#stalePending = words.isPending(this.index);
+  }
+
+  #checkOpen(): void {
+    if (this.#freed) throw this.#error('EBADF', 'was freed');
   }
 
   #error(code: string, what: string): VfioError {

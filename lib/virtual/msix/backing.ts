@@ -124,6 +124,17 @@ export class Backing implements VectorSink {
     this.source.setCookie(vector - this.offset, cookie);
   }
 
+  silence(vector: number): void {
+    const { source } = this;
+    if (source.silence === undefined) {
+      throw new VfioError({
+        code: 'EINVAL',
+        message: `vector ${vector} has no cookie, because its source is '${source.name}'`,
+      });
+    }
+    source.silence(vector - this.offset);
+  }
+
   /**
    * If the source holds an interrupt of a vector, fires the interrupt.
    * @returns whether the device holds another interrupt of the vector

@@ -88,10 +88,12 @@ export class Delivery implements SourceTable {
     return this.#sources.backing(vector);
   }
 
-  attach(attachment: Attachment): void {
+  /** @param onAttached - called before the source raises an interrupt */
+  attach(attachment: Attachment, onAttached: () => void): void {
     const { first, count, source } = attachment;
     const fresh = this.#sources.all.every((backing) => backing.source !== source);
     const backing = this.#sources.attach(attachment);
+    onAttached();
     if (fresh && this.#enabled) tryEnable(backing);
     if (this.live) this.#activateAll(first, first + count);
   }
@@ -102,11 +104,12 @@ export class Delivery implements SourceTable {
   }
 
   setCookie(vector: number, cookie: Cookie): void {
-    const backing = this.#sources.backing(vector);
-    if (backing === undefined) {
-      throw new VfioError({ code: 'EINVAL', message: `vector ${vector} has no source` });
-    }
-    backing.setCookie(vector, cookie);
+    this.#requireBacking(vector).setCookie(vector, cookie);
+    this.#sources.claim(vector);
+  }
+
+  silence(vector: number): void {
+    this.#requireBacking(vector).silence(vector);
     this.#sources.claim(vector);
   }
 
@@ -216,6 +219,12 @@ export class Delivery implements SourceTable {
     this.control(false, false);
     this.#table.maskAll();
     this.#consumers.fill(null);
+  }
+
+  #requireBacking(vector: number): Backing {
+    const backing = this.#sources.backing(vector);
+    if (backing !== undefined) return backing;
+    throw new VfioError({ code: 'EINVAL', message: `vector ${vector} has no source` });
   }
 
   #canDeliver(vector: number): boolean {

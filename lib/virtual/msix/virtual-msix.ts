@@ -32,6 +32,11 @@ export interface VirtualMsixEvents {
    * The request of an unmasked vector failed. The event is emitted once for each failed request.
    */
   failed: [vector: number, error: unknown];
+  /**
+   * A source was attached to `count` vectors from `first` on. The source has raised no interrupt
+   * yet.
+   */
+  attached: [first: number, count: number];
 }
 
 /** Options of {@link VirtualMsix.attach}. */
@@ -175,7 +180,9 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
   attach(source: VectorSource, options: AttachOptions = {}): void {
     const { first = 0, base = 0, claim = false, flow } = options;
     const { count = Math.min(source.count - base, this.vectors - first) } = options;
-    this.#delivery.attach({ source, first, count, base, claim, flow });
+    this.#delivery.attach({ source, first, count, base, claim, flow }, () => {
+      this.emit('attached', first, count);
+    });
   }
 
   /**
@@ -196,6 +203,17 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
   setCookie(vector: number, cookie: Cookie): void {
     this.#check(vector);
     this.#delivery.setCookie(vector, cookie);
+  }
+
+  /**
+   * Silences a vector until a cookie is set. Interrupts that were sent before the call are
+   * delivered. Later interrupts are void, and are dropped when a cookie is set.
+   *
+   * @throws {@link VfioError} EINVAL if the vector is emulated, is physical, or has no source
+   */
+  silence(vector: number): void {
+    this.#check(vector);
+    this.#delivery.silence(vector);
   }
 
   /**

@@ -2,7 +2,8 @@ import type { Eventfd } from '../../contract/index.js';
 import { checkInteger } from '../../checks.js';
 import { VfioError } from '../../errors.js';
 import type { Account } from '../ims/budget.js';
-import type { ImsDomain } from '../ims/domain.js';
+import type { Owner } from '../ims/cookie-claims.js';
+import { domainInternals, type DomainUser, type ImsDomain } from '../ims/domain.js';
 import { canHold, type Cookie } from '../store/layout.js';
 import type { PasidMap } from '../ims/pasid-map.js';
 import type { Slot } from '../ims/slot.js';
@@ -61,20 +62,24 @@ export class ImsSource implements VectorSource {
   readonly count: number;
   readonly #domain: ImsDomain;
   readonly #options: ImsSourceOptions;
-  readonly #defaultCookie: Cookie;
   readonly #canHold: boolean;
   readonly #pool: HostVectorPool<Entry>;
   readonly #entries = new Map<number, Entry>();
   readonly #vectors = new Map<number, number>();
+  /** The cookies of vectors that have a cookie of their own. */
   readonly #cookies = new Map<number, Cookie>();
-  /** Vectors whose cookie was revoked. */
-  readonly #revoked = new Set<number>();
+  /** Vectors that wait for a cookie. */
+  readonly #silent = new Set<number>();
+  readonly #user: DomainUser;
+  readonly #owner: Owner;
   #sink: VectorSink | null = null;
+  #closed = false;
 
   /**
    * @throws TypeError or RangeError if the default cookie does not fit into the field of the layout
-   * @throws {@link VfioError} ENOTSUP if there is a default cookie, but the slots have no cookie;
-   *   EINVAL if there is no default cookie, but the device checks every slot
+   * @throws {@link VfioError} EEXIST if the default cookie or a bound PASID belongs to another
+   *   owner; EINVAL if there is no default cookie, but the device checks every slot or other guests
+   *   use the domain; ENOTSUP if there is a default cookie, but the slots have no cookie
    */
   constructor(domain: ImsDomain, options: ImsSourceOptions) {
     const { count, hostVectors = count, account, cpus, pasids } = options;
@@ -83,21 +88,27 @@ export class ImsSource implements VectorSource {
     if (pasids !== undefined && options.defaultCookie !== undefined) {
       throw new TypeError('pasids and defaultCookie exclude each other');
     }
-    this.#defaultCookie = pasids?.default ?? options.defaultCookie ?? null;
-    domain.checkCookie(this.#defaultCookie);
     this.count = count;
     this.#domain = domain;
     this.#options = options;
     this.#canHold = canHold(domain.layout);
     this.#pool = new HostVectorPool(domain, hostVectors, { account, cpus }, (entry) => {
-      // If this slot is masked or revoked, another slot has fired. A masked slot holds its
-      // interrupt, and a revoked slot cannot send an interrupt.
-      const silent = entry.slot.revoked || (entry.masked && this.#canHold);
-      if (!silent) this.#sink?.fire(entry.vector);
+      // If this slot is masked or silent, another slot has fired. A masked slot holds its
+      // interrupt, and a silent slot cannot send an interrupt.
+      const quiet = entry.slot.silent || (entry.masked && this.#canHold);
+      if (!quiet) this.#sink?.fire(entry.vector);
     });
-    domain.on('revoking', this.#onRevoking);
-    domain.on('revoked', this.#onRevoked);
-    pasids?.on('unbound', this.#onUnbound);
+    this.#user = {
+      pasids,
+      defaultCookie: pasids?.default ?? options.defaultCookie ?? null,
+      onRevoking: (slots) => {
+        this.#onRevoking(slots);
+      },
+      onRevoked: (cookie, slots) => {
+        this.#onRevoked(cookie, slots);
+      },
+    };
+    this.#owner = domainInternals.join(domain, this.#user);
   }
 
   /** {@inheritDoc VectorSource.connect} */
@@ -140,13 +151,6 @@ export class ImsSource implements VectorSource {
   /** {@inheritDoc VectorSource.request} */
   request(vector: number, target: Eventfd | null): void {
     const entry = this.#entries.get(vector) ?? this.#allocate(vector);
-    if (entry.slot.revoked) {
-      throw new VfioError({
-        code: 'ESTALE',
-        message: `the PASID of vector ${vector} was unbound`,
-        hint: 'Set another cookie by setCookie() before the vector is requested.',
-      });
-    }
     entry.target = target;
     entry.masked = false;
     try {
@@ -179,18 +183,39 @@ export class ImsSource implements VectorSource {
     entry.host = null;
   }
 
-  /** {@inheritDoc VectorSource.setCookie} */
+  /**
+   * {@inheritDoc VectorSource.setCookie}
+   * @throws {@link VfioError} EEXIST if the cookie belongs to another owner in the domain
+   */
   setCookie(vector: number, cookie: Cookie): void {
+    this.#checkOpen();
     checkInteger(vector, 'vector', 0, this.count - 1);
-    this.#domain.checkCookie(cookie);
+    this.#owner.claim(cookie);
+    try {
+      this.#entries.get(vector)?.slot.setCookie(cookie);
+    } catch (error) {
+      this.#owner.release(cookie);
+      throw error;
+    }
+    this.#forgetCookie(vector);
+    this.#cookies.set(vector, cookie);
+    this.#silent.delete(vector);
+  }
+
+  /** {@inheritDoc VectorSource.silence} */
+  silence(vector: number): void {
+    this.#checkOpen();
+    checkInteger(vector, 'vector', 0, this.count - 1);
+    if (this.#domain.layout.cookie === undefined) {
+      throw new VfioError({ code: 'ENOTSUP', message: 'the slots of the domain have no cookie' });
+    }
     const entry = this.#entries.get(vector);
     if (entry !== undefined) {
-      const { revoked } = entry.slot;
-      entry.slot.setCookie(cookie);
-      if (revoked && entry.host !== null && !entry.masked) entry.slot.unmask();
+      if (entry.host !== null) this.#pool.synchronize(entry.host);
+      if (entry.slot.silence()) this.#sink?.fire(vector);
     }
-    this.#cookies.set(vector, cookie);
-    this.#revoked.delete(vector);
+    this.#forgetCookie(vector);
+    this.#silent.add(vector);
   }
 
   /** {@inheritDoc VectorSource.disable} */
@@ -210,12 +235,16 @@ export class ImsSource implements VectorSource {
     return entry.slot.pending;
   }
 
-  /** Frees all slots and host vectors, and unsubscribes from the domain. Idempotent. */
+  /**
+   * Frees all slots and host vectors. If no other source uses the PASIDs, other owners can then get
+   * the PASIDs. Idempotent.
+   */
   close(): void {
+    if (this.#closed) return;
     this.disable();
-    this.#domain.off('revoking', this.#onRevoking);
-    this.#domain.off('revoked', this.#onRevoked);
-    this.#options.pasids?.off('unbound', this.#onUnbound);
+    this.#closed = true;
+    for (const vector of [...this.#cookies.keys()]) this.#forgetCookie(vector);
+    domainInternals.leave(this.#domain, this.#user, this.#owner);
   }
 
   /** Calls {@link close}. */
@@ -224,13 +253,15 @@ export class ImsSource implements VectorSource {
   }
 
   #allocate(vector: number): Entry {
-    const known = this.#cookies.get(vector);
-    const cookie = known === undefined ? this.#defaultCookie : known;
-    const slot = this.#domain.allocate({ account: this.#options.account, cookie });
+    this.#checkOpen();
+    const own = this.#cookies.get(vector);
+    const cookie = own === undefined ? this.#user.defaultCookie : own;
+    const { account } = this.#options;
+    const slot = domainInternals.allocate(this.#domain, this.#owner, { account, cookie });
+    if (this.#silent.has(vector)) slot.silence();
     const entry: Entry = { vector, slot, host: null, target: null, masked: true };
     this.#entries.set(vector, entry);
     this.#vectors.set(slot.index, vector);
-    if (this.#revoked.has(vector)) slot.revoke();
     return entry;
   }
 
@@ -242,22 +273,31 @@ export class ImsSource implements VectorSource {
     this.#vectors.delete(entry.slot.index);
   }
 
-  readonly #onUnbound = ({ host }: { readonly host: number }): void => {
-    this.#domain.revoke(host);
-  };
+  #forgetCookie(vector: number): void {
+    const cookie = this.#cookies.get(vector);
+    if (cookie === undefined) return;
+    this.#cookies.delete(vector);
+    this.#owner.release(cookie);
+  }
 
-  readonly #onRevoking = (slots: readonly Slot[]): void => {
+  #onRevoking(slots: readonly Slot[]): void {
     for (const { index } of slots) {
       const host = this.#entries.get(this.#vectors.get(index) ?? -1)?.host ?? null;
       if (host !== null) this.#pool.synchronize(host);
     }
-  };
+  }
 
-  readonly #onRevoked = (cookie: Cookie, slots: readonly Slot[]): void => {
-    for (const [vector, own] of this.#cookies) if (own === cookie) this.#revoked.add(vector);
-    for (const slot of slots) {
-      const vector = this.#vectors.get(slot.index);
-      if (vector !== undefined) this.#sink?.withdraw(vector);
+  #onRevoked(cookie: Cookie, slots: readonly Slot[]): void {
+    const revoked = new Set(slots.flatMap(({ index }) => this.#vectors.get(index) ?? []));
+    for (const vector of revoked) this.#sink?.withdraw(vector);
+    for (const [vector, own] of this.#cookies) if (own === cookie) revoked.add(vector);
+    for (const vector of revoked) {
+      this.#forgetCookie(vector);
+      this.#silent.add(vector);
     }
-  };
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new VfioError({ code: 'EBADF', message: 'the source is closed' });
+  }
 }

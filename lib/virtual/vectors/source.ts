@@ -72,6 +72,11 @@ export interface VectorSource {
    */
   setCookie(vector: number, cookie: Cookie): void;
   /**
+   * Silences a vector until a cookie is set. Only sources whose vectors have cookies implement this
+   * method.
+   */
+  silence?(vector: number): void;
+  /**
    * Masks all vectors in the device, and waits for the interrupts that are under way to a CPU. The
    * table calls this method before {@link disable}.
    */

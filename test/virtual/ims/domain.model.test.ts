@@ -15,22 +15,25 @@ interface Entry {
   cookie: Cookie;
   /** The host vector whose message the slot contains. */
   vector: number | null;
-  masked: boolean;
+  /** Whether the slot is unmasked while the slot is not silent. */
+  unmasked: boolean;
   pending: boolean;
-  /** Whether the pending interrupt was caused by a previous owner or by a revoked cookie. */
-  stale: boolean;
-  revoked: boolean;
+  /** Whether the cookie was revoked, and no other cookie was set. */
+  silent: boolean;
 }
 
 const FREE: Entry = {
   owner: null,
   cookie: null,
   vector: null,
-  masked: true,
+  unmasked: false,
   pending: false,
-  stale: false,
-  revoked: false,
+  silent: false,
 };
+
+function isMasked({ unmasked, silent }: Entry): boolean {
+  return !unmasked || silent;
+}
 
 /** The model of an interrupt message store. The model computes the eventfd of each interrupt. */
 class Rules {
@@ -44,7 +47,7 @@ class Rules {
   }
 
   sendPending(slot: Entry): void {
-    if (!slot.pending || slot.masked) return;
+    if (!slot.pending || isMasked(slot)) return;
     slot.pending = false;
     if (slot.vector !== null) this.sent.push(this.targets[slot.vector] ?? -1);
   }
@@ -52,7 +55,8 @@ class Rules {
   allocate(owner: number, cookie: Cookie): string {
     const slot = this.slots.find((one) => one.owner === null);
     if (slot === undefined || this.used(owner) >= QUOTA) return 'ENOSPC';
-    Object.assign(slot, { ...FREE, owner, cookie, pending: slot.pending, stale: slot.pending });
+    // The pending interrupt of a previous owner is dropped.
+    Object.assign(slot, { ...FREE, owner, cookie });
     return 'ok';
   }
 
@@ -144,12 +148,13 @@ function agree(m: Rules, { sent, bench, vectors, accounts }: Real): void {
     const at = wanted.vector === null ? 0n : (vectors[wanted.vector]?.message.address ?? 0n);
     const same =
       (slot === undefined) === (wanted.owner === null) &&
-      ((control & 1) === 1) === wanted.masked &&
+      ((control & 1) === 1) === isMasked(wanted) &&
       bench.device.pasid(index) === wanted.cookie &&
       BigInt(message) === at &&
       (slot === undefined ||
-        slot.pending === (wanted.pending && !wanted.stale && !wanted.revoked)) &&
-      (slot === undefined || (slot.handle === null) === wanted.revoked);
+        (slot.pending === (wanted.pending && !wanted.silent) &&
+          slot.silent === wanted.silent &&
+          slot.handle === index));
     if (!same) throw new Error(`slot ${index}: control ${control}, not ${JSON.stringify(wanted)}`);
   });
 }
@@ -189,7 +194,6 @@ const commands: fc.Arbitrary<Command>[] = [
       (m) =>
         m.on(n, (slot) => {
           slot.vector = vector;
-          if (slot.stale) slot.pending = slot.stale = false;
           return 'ok';
         }),
       (r) =>
@@ -205,8 +209,7 @@ const commands: fc.Arbitrary<Command>[] = [
       (m) =>
         m.on(n, (slot) => {
           if (slot.vector === null) return 'EINVAL';
-          if (slot.revoked) return 'ESTALE';
-          slot.masked = false;
+          slot.unmasked = true;
           return 'ok';
         }),
       (r) =>
@@ -220,7 +223,7 @@ const commands: fc.Arbitrary<Command>[] = [
       `mask ${n}`,
       (m) =>
         m.on(n, (slot) => {
-          slot.masked = true;
+          slot.unmasked = false;
           return 'ok';
         }),
       (r) =>
@@ -235,11 +238,7 @@ const commands: fc.Arbitrary<Command>[] = [
       (m) =>
         m.on(n, (slot) => {
           slot.cookie = value;
-          if (slot.revoked) {
-            slot.revoked = false;
-            if (slot.vector !== null) slot.pending = false;
-            slot.stale = slot.pending;
-          }
+          if (slot.silent) slot.pending = slot.silent = false;
           return 'ok';
         }),
       (r) =>
@@ -253,8 +252,7 @@ const commands: fc.Arbitrary<Command>[] = [
       `revoke ${value}`,
       (m) => {
         for (const slot of m.slots) {
-          if (slot.owner === null || slot.cookie !== value || slot.revoked) continue;
-          Object.assign(slot, { revoked: true, masked: true });
+          if (slot.owner !== null && slot.cookie === value) slot.silent = true;
         }
         return 'ok';
       },

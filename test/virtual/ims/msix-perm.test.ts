@@ -6,7 +6,7 @@ const perm = (guest: number, bits = ENABLE) => ((guest << 12) | bits) >>> 0;
 
 function virtual(vectors = 4) {
   const pasids = new PasidMap(100);
-  const cookies = new Map<number, Cookie>();
+  const cookies = new Map<number, Cookie | 'silent'>();
   const events: unknown[][] = [];
   let refuse = false;
   const msixPerm = new MsixPerm({
@@ -16,6 +16,10 @@ function virtual(vectors = 4) {
       setCookie: (vector, cookie) => {
         if (refuse) throw new VfioError({ code: 'EINVAL' });
         cookies.set(vector, cookie);
+      },
+      silence: (vector) => {
+        if (refuse) throw new VfioError({ code: 'EINVAL' });
+        cookies.set(vector, 'silent');
       },
     },
   });
@@ -65,29 +69,47 @@ test('MSIX_PERM drops misaligned or narrow writes; misaligned or narrow reads re
   t.is(msixPerm.size, 32);
 });
 
-test('an entry with an unknown PASID keeps its written value, becomes stale and emits an event', (t) => {
+test('an entry with an unbound PASID silences its vector until the PASID is bound', (t) => {
   const { pasids, cookies, msixPerm, events } = virtual();
+  const bindings: unknown[] = [];
+  pasids.on('bound', (binding) => bindings.push(binding));
   msixPerm.write(8, 4, perm(7));
-  t.is(cookies.size, 0);
-  t.deepEqual(events, [['stale', 1, 7]]);
+  msixPerm.write(16, 4, perm(8));
+  t.is(cookies.get(1), 'silent');
+  t.deepEqual(events, [
+    ['stale', 1, 7],
+    ['stale', 2, 8],
+  ]);
   t.is(msixPerm.read(8, 4), perm(7));
   t.true(msixPerm.stale(1));
   pasids.bind(7, 70);
-  t.true(msixPerm.stale(1), 'an entry stays stale until the guest writes the entry again');
-  msixPerm.write(8, 4, perm(7));
+  t.deepEqual(bindings, [{ guest: 7, host: 70 }]);
   t.false(msixPerm.stale(1));
   t.is(cookies.get(1), 70);
+  t.true(msixPerm.stale(2));
+  t.is(cookies.get(2), 'silent');
   pasids.unbind(7);
   t.true(msixPerm.stale(1));
-  t.deepEqual(events.slice(1), [['stale', 1, 7]]);
+  t.deepEqual(events.slice(2), [['stale', 1, 7]]);
+  pasids.bind(7, 71);
+  t.false(msixPerm.stale(1));
+  t.is(cookies.get(1), 71);
 });
 
 test('an entry is stale if the cookie of its vector cannot be set', (t) => {
-  const { msixPerm, events, refuse } = virtual();
+  const { pasids, cookies, msixPerm, events, refuse } = virtual();
   refuse(true);
   msixPerm.write(0, 4, 0);
   t.deepEqual(events, [['refused', 0, 'EINVAL']]);
   t.true(msixPerm.stale(0));
+  msixPerm.write(8, 4, perm(7));
+  t.deepEqual(events.slice(1), [
+    ['refused', 1, 'EINVAL'],
+    ['stale', 1, 7],
+  ]);
+  refuse(false);
+  pasids.bind(7, 70);
+  t.deepEqual([...cookies], [[1, 70]]);
 });
 
 test('a reset of MSIX_PERM sets the default PASID for every entry that was written', (t) => {

@@ -1,48 +1,20 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import {
   Budget,
   DeviceHostVectors,
   DSA_LAYOUT,
   ImsDomain,
   ImsSource,
-  type ImsSourceOptions,
   memoryStorage,
-  MsixPerm,
   openDevice,
   PasidMap,
   SoftwareSource,
   type SlotLayout,
-  VfioError,
 } from 'vfio/mock';
 import { dsa } from '../ims/bench.js';
 import { CONTROL, ENABLE, Guest, tableOf } from '../msix/guest.js';
-
-const DEFAULT = 100;
-const ENABLE_PASID = 8;
-
-function virtual(
-  vectors: number,
-  options: Partial<ImsSourceOptions> = {},
-  domainOptions: Parameters<typeof dsa>[1] = {},
-) {
-  const bench = dsa(vectors * 2, domainOptions);
-  const pasids = new PasidMap(DEFAULT);
-  const source = new ImsSource(bench.domain, { count: vectors, pasids, ...options });
-  const msix = tableOf(vectors);
-  msix.attach(source);
-  const guest = new Guest(msix);
-  const failed: [number, string][] = [];
-  msix.on('failed', (vector, error) => failed.push([vector, (error as VfioError).code]));
-  /** Completes work with a PASID and the handle of a vector. */
-  const complete = (vector: number, pasid: number | null) =>
-    bench.device.complete(source.slotOf(vector)?.handle ?? -1, pasid);
-  return { ...bench, pasids, source, msix, guest, failed, complete };
-}
-
-function refuses(t: ExecutionContext, code: string, run: () => void): void {
-  t.throws(run, { instanceOf: VfioError, code });
-}
+import { DEFAULT, refuses, virtual } from './virtual-ims.js';
 
 test('a vector that is allocated or requested has a slot with a handle', (t) => {
   const released: number[] = [];
@@ -126,74 +98,6 @@ test('a vector with a cookie cannot be emulated, and an emulated vector has no s
   );
 });
 
-test('a write to MSIX_PERM sets the host PASID in the slot of an allocated vector', (t) => {
-  const { pasids, msix, guest, source, device, complete } = virtual(2);
-  const perm = new MsixPerm({ vectors: 2, pasids, target: msix });
-  guest.control(ENABLE);
-  guest.unmask(0);
-  guest.unmask(1);
-  pasids.bind(5, 50);
-  perm.write(8, 4, (5 << 12) | ENABLE_PASID);
-  t.is(device.pasid(source.slotOf(1)?.index ?? -1), 50);
-  t.is(device.pasid(source.slotOf(0)?.index ?? -1), DEFAULT);
-  t.true(complete(1, 50));
-  t.false(complete(1, 5));
-  perm.write(8, 4, (6 << 12) | ENABLE_PASID);
-  t.true(perm.stale(1));
-  t.is(device.pasid(source.slotOf(1)?.index ?? -1), 50, 'an unknown PASID changes nothing');
-  t.is(guest.taken(1), 1);
-});
-
-test('unbinding a PASID silences its slots and releases their handles', (t) => {
-  const { domain, pasids, msix, guest, source, device, complete, failed } = virtual(3);
-  const perm = new MsixPerm({ vectors: 3, pasids, target: msix });
-  const revoked: number[][] = [];
-  domain.on('revoked', (_cookie, slots) => revoked.push(slots.map(({ index }) => index)));
-  pasids.bind(5, 50);
-  guest.control(ENABLE);
-  for (const vector of [0, 1, 2]) guest.unmask(vector);
-  for (const vector of [1, 2]) perm.write(8 * vector, 4, (5 << 12) | ENABLE_PASID);
-  guest.mask(2);
-  complete(2, 50);
-  t.is(msix.pbaRead(0, 4), 4);
-  const slots = [1, 2].map((vector) => source.slotOf(vector)?.index ?? -1);
-  pasids.unbind(5);
-  t.deepEqual(revoked, [slots]);
-  t.is(source.slotOf(1)?.handle, null);
-  t.is(msix.pbaRead(0, 4), 0);
-  for (const slot of slots) device.complete(slot, 50);
-  guest.unmask(2);
-  t.deepEqual(failed, [[2, 'ESTALE']]);
-  t.deepEqual([guest.taken(1), guest.taken(2)], [0, 0]);
-  t.true(complete(0, DEFAULT), 'vectors with another PASID are not affected');
-  pasids.bind(5, 51);
-  for (const vector of [1, 2]) perm.write(8 * vector, 4, (5 << 12) | ENABLE_PASID);
-  t.deepEqual(
-    [guest.taken(1), guest.taken(2)],
-    [0, 0],
-    'pending interrupts of the old PASID are dropped',
-  );
-  guest.unmask(2);
-  for (const vector of [1, 2]) t.true(complete(vector, 51));
-  t.deepEqual([guest.taken(0), guest.taken(1), guest.taken(2)], [1, 1, 1]);
-});
-
-test('if a PASID is unbound before its vector is allocated, a request of the vector is refused', (t) => {
-  const { pasids, msix, guest, failed, source, complete } = virtual(2);
-  pasids.bind(5, 50);
-  msix.setCookie(1, 50);
-  pasids.unbind(5);
-  guest.control(ENABLE);
-  guest.unmask(1);
-  t.deepEqual(failed, [[1, 'ESTALE']]);
-  t.is(source.slotOf(1)?.handle, null);
-  msix.setCookie(1, 51);
-  guest.unmask(1);
-  t.is(msix.state(1), 'requested');
-  t.true(complete(1, 51));
-  t.is(guest.taken(1), 1);
-});
-
 test('a signal of a host vector reaches all unmasked virtual vectors that share the host vector', async (t) => {
   const { host, guest, msix, complete, source } = virtual(4, { hostVectors: 2 });
   guest.control(ENABLE);
@@ -248,7 +152,8 @@ test('a request above the quota of a guest fails; the quota of other guests is n
   const budget = new Budget({ quota: { slots: 2 } });
   const { domain } = dsa(8);
   const guests = ['one', 'two'].map((owner) => {
-    const source = new ImsSource(domain, { count: 3, account: budget.account(owner) });
+    const pasids = new PasidMap(owner === 'one' ? 1 : 2);
+    const source = new ImsSource(domain, { count: 3, pasids, account: budget.account(owner) });
     const msix = tableOf(3);
     msix.attach(source);
     const failed: number[] = [];
