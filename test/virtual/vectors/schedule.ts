@@ -108,12 +108,14 @@ export class Schedule {
 
   /**
    * Records an interrupt of the device and how the interrupt was sent: by a message, by the INTx
-   * pin, or by a void message. The delivery of a void message is optional.
+   * pin, by a void message, or by a dropped message. The delivery of a void message is optional. A dropped message must not be
+   * delivered.
    */
-  fired(vector: number, way: 'message' | 'pin' | 'void' = 'message'): void {
+  fired(vector: number, way: 'message' | 'pin' | 'void' | 'dropped' = 'message'): void {
     this.verdict.fired++;
     if (way === 'pin') this.verdict.redirected++;
     this.#causes.add(vector);
+    if (way === 'dropped') return;
     if (way !== 'void') this.#fires.set(vector, ++this.#time);
     if (this.#masked.has(vector)) this.#held.add(vector);
     else this.#allow(vector, 1);
