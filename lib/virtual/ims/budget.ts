@@ -15,9 +15,9 @@ export interface VectorCharge {
 }
 
 /**
- * Counts and limits the slots and host vectors of each owner, and the host vectors of each CPU. If
- * an owner has reached a limit, the next request of this owner fails with ENOSPC. A limit of one
- * owner does not affect other owners.
+ * Counts and limits the slots, host vectors and PASIDs of each owner, and the host vectors of each
+ * CPU. If an owner has reached a limit, the next request of this owner fails with ENOSPC. A limit
+ * of one owner does not affect other owners.
  */
 export class Budget {
   readonly #ledger: Ledger;
@@ -32,7 +32,7 @@ export class Budget {
 
   /**
    * Sets the quota of one owner. If an owner already uses more than the new quota, the owner keeps
-   * its slots and host vectors.
+   * its slots, host vectors and PASIDs.
    */
   setQuota(owner: string, quota: Quota): void {
     checkQuota(quota);
@@ -45,8 +45,8 @@ export class Budget {
   }
 
   /**
-   * Returns the numbers of slots and host vectors that an owner uses now. If the owner is unknown,
-   * both numbers are 0.
+   * Returns the numbers of slots, host vectors and PASIDs that an owner uses now. If the owner is
+   * unknown, the numbers are 0.
    */
   usage(owner: string): Usage {
     return this.#ledger.usage(owner);
@@ -75,7 +75,7 @@ export class Account {
     this.owner = owner;
   }
 
-  /** The numbers of slots and host vectors that the owner uses now. */
+  /** The numbers of slots, host vectors and PASIDs that the owner uses now. */
   get usage(): Usage {
     return this.#ledger.usage(this.owner);
   }
@@ -88,6 +88,19 @@ export class Account {
   /** Removes the charge for one slot. */
   refundSlot(): void {
     this.#ledger.refund(this.owner, 'slots');
+  }
+
+  /**
+   * Charges one PASID or other cookie.
+   * @throws {@link VfioError} ENOSPC if the owner's quota is used up
+   */
+  chargePasid(): void {
+    this.#ledger.charge(this.owner, 'pasids');
+  }
+
+  /** Removes the charge for one PASID. */
+  refundPasid(): void {
+    this.#ledger.refund(this.owner, 'pasids');
   }
 
   /**
@@ -133,8 +146,8 @@ export class Account {
   }
 }
 
-function checkQuota({ slots, vectors }: Quota): void {
-  for (const [what, limit] of Object.entries({ slots, vectors })) {
+function checkQuota({ slots, vectors, pasids }: Quota): void {
+  for (const [what, limit] of Object.entries({ slots, vectors, pasids })) {
     if (limit !== undefined) checkInteger(limit, `quota.${what}`, 0, Number.MAX_SAFE_INTEGER);
   }
 }

@@ -1,5 +1,6 @@
 import { VfioError } from '../../errors.js';
 import type { Cookie, SlotLayout } from '../store/layout.js';
+import type { Account } from './budget.js';
 import { checkCookie } from './check-cookie.js';
 
 /**
@@ -12,20 +13,23 @@ export class Owner {
    * and a silent slot keeps its cookie.
    */
   readonly silentCookie: Cookie | undefined;
+  /** The account to charge for each cookie of the owner. */
+  readonly account: Account | undefined;
   readonly #claims: CookieClaims;
 
-  constructor(claims: CookieClaims, silentCookie: Cookie | undefined) {
+  constructor(claims: CookieClaims, silentCookie: Cookie | undefined, account?: Account) {
     this.#claims = claims;
     this.silentCookie = silentCookie;
+    this.account = account;
   }
 
   /**
    * Claims a cookie. The cookie belongs to the owner until each of its claims is released.
    *
    * @throws TypeError or RangeError if the cookie does not fit into the field of the layout
-   * @throws VfioError EEXIST if the cookie belongs to another owner; EINVAL if the cookie is null,
-   *   but the domain has several guests or the device checks every slot; ENOTSUP if the slots have
-   *   no cookie
+   * @throws VfioError EEXIST if the cookie belongs to another owner; ENOSPC if the quota of the owner
+   *   is used up; EINVAL if the cookie is null, but the domain has several guests or the device
+   *   checks every slot; ENOTSUP if the slots have no cookie
    */
   claim(cookie: Cookie): void {
     this.#claims.claim(this, cookie);
@@ -69,7 +73,7 @@ export class CookieClaims {
   removeGuest(guest: Owner): void {
     this.#guests.delete(guest);
     for (const [cookie, { owner }] of this.#claims) {
-      if (owner === guest) this.#claims.delete(cookie);
+      if (owner === guest) this.#delete(owner, cookie);
     }
     // A guest with a slot that is not checked is the only guest.
     this.#unchecked = 0;
@@ -83,6 +87,7 @@ export class CookieClaims {
     }
     const claim = this.#claims.get(cookie);
     if (claim === undefined) {
+      owner.account?.chargePasid();
       this.#claims.set(cookie, { owner, count: 1 });
     } else if (claim.owner === owner) {
       claim.count++;
@@ -102,7 +107,12 @@ export class CookieClaims {
     const claim = this.#claims.get(cookie);
     if (claim?.owner !== owner) return;
     claim.count--;
-    if (claim.count === 0) this.#claims.delete(cookie);
+    if (claim.count === 0) this.#delete(owner, cookie);
+  }
+
+  #delete(owner: Owner, cookie: number | bigint): void {
+    this.#claims.delete(cookie);
+    owner.account?.refundPasid();
   }
 
   #claimNull(owner: Owner): void {

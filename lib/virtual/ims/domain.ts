@@ -73,6 +73,7 @@ export interface DomainUser {
   readonly pasids: PasidMap | undefined;
   /** The cookie of a vector without a cookie of its own, and of a silent slot. */
   readonly defaultCookie: Cookie;
+  readonly account: Account | undefined;
   /** Called before the slots with a revoked cookie are silenced. */
   onRevoking(slots: readonly Slot[]): void;
   /** Called after the slots with a revoked cookie were silenced. */
@@ -84,8 +85,9 @@ export interface DomainInternals {
   /**
    * Adds a source.
    * @returns the owner of the slots of the source
-   * @throws VfioError EEXIST if a cookie of the source belongs to another owner; EINVAL if the
-   *   domain has several guests, and one of them has no default cookie
+   * @throws VfioError EEXIST if a cookie of the source belongs to another owner; ENOSPC if the
+   *   quota of PASIDs is used up; EINVAL if the domain has several guests, and one of them has no
+   *   default cookie
    */
   join(domain: ImsDomain, user: DomainUser): Owner;
   /** Removes a source. Before the call, the slots of the source must be free. */
@@ -127,7 +129,7 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
   static {
     domainInternals = {
       join: (domain, user) => {
-        const owner = domain.#guests.join(user.pasids, user.defaultCookie);
+        const owner = domain.#guests.join(user.pasids, user.defaultCookie, user.account);
         domain.#users.add(user);
         return owner;
       },

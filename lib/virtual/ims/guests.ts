@@ -1,4 +1,5 @@
 import type { Cookie } from '../store/layout.js';
+import type { Account } from './budget.js';
 import { type CookieClaims, Owner } from './cookie-claims.js';
 import { type PasidMap, pasidInternals, type PasidUser } from './pasid-map.js';
 
@@ -12,10 +13,11 @@ class Guest extends Owner implements PasidUser {
   constructor(
     claims: CookieClaims,
     silentCookie: Cookie,
+    account: Account | undefined,
     pasids: PasidMap | undefined,
     revoke: (host: number) => void,
   ) {
-    super(claims, silentCookie);
+    super(claims, silentCookie, account);
     this.pasids = pasids;
     this.#revoke = revoke;
   }
@@ -42,12 +44,15 @@ export class Guests {
   /**
    * Adds a source. Sources with the same PASIDs belong to the same guest.
    *
-   * @throws VfioError EEXIST if the default cookie or a host PASID belongs to another owner; EINVAL
-   *   if the domain has several guests, and one of them has no default cookie
+   * @param account - the account to charge for the cookies, if the source is the first source of
+   *   the guest
+   * @throws VfioError EEXIST if the default cookie or a host PASID belongs to another owner; ENOSPC
+   *   if the quota is used up; EINVAL if the domain has several guests, and one of them has no
+   *   default cookie
    */
-  join(pasids: PasidMap | undefined, defaultCookie: Cookie): Owner {
+  join(pasids: PasidMap | undefined, defaultCookie: Cookie, account: Account | undefined): Owner {
     const known = [...this.#guests].find((one) => pasids !== undefined && one.pasids === pasids);
-    const guest = known ?? this.#add(pasids, defaultCookie);
+    const guest = known ?? this.#add(pasids, defaultCookie, account);
     guest.sources++;
     return guest;
   }
@@ -61,8 +66,8 @@ export class Guests {
     this.#claims.removeGuest(guest);
   }
 
-  #add(pasids: PasidMap | undefined, defaultCookie: Cookie): Guest {
-    const guest = new Guest(this.#claims, defaultCookie, pasids, this.#revoke);
+  #add(pasids: PasidMap | undefined, defaultCookie: Cookie, account: Account | undefined): Guest {
+    const guest = new Guest(this.#claims, defaultCookie, account, pasids, this.#revoke);
     this.#claims.addGuest(guest);
     try {
       guest.claim(defaultCookie);

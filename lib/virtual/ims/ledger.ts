@@ -9,6 +9,8 @@ export interface Quota {
    * vectors.
    */
   readonly vectors?: number | undefined;
+  /** The largest number of host PASIDs and other cookies that the owner can use in all domains. */
+  readonly pasids?: number | undefined;
 }
 
 /** Options of `Budget`. */
@@ -22,17 +24,20 @@ export interface BudgetOptions {
   readonly cpus?: { readonly ids: readonly number[]; readonly vectors: number } | undefined;
 }
 
-/** The numbers of slots and host vectors that an owner uses now. */
+/** The numbers of slots, host vectors and PASIDs that an owner uses now. */
 export interface Usage {
   readonly slots: number;
   readonly vectors: number;
+  readonly pasids: number;
 }
+
+type MutableUsage = { -readonly [What in keyof Usage]: number };
 
 /** The counters of a `Budget`: usage and limits of each owner, and usage of each CPU. */
 export class Ledger {
   readonly #quota: Quota;
   readonly #quotas = new Map<string, Quota>();
-  readonly #usage = new Map<string, { slots: number; vectors: number }>();
+  readonly #usage = new Map<string, MutableUsage>();
   readonly #cpus: Map<number, number>;
   readonly #vectorsPerCpu: number;
 
@@ -54,7 +59,7 @@ export class Ledger {
     return new Map(this.#cpus);
   }
 
-  /** Charges an owner for one slot or vector. @throws VfioError ENOSPC if the quota is used up */
+  /** Charges an owner for one resource. @throws VfioError ENOSPC if the quota is used up */
   charge(owner: string, what: keyof Usage): void {
     const limit = (this.#quotas.get(owner) ?? this.#quota)[what] ?? Infinity;
     const used = this.#usageOf(owner);
@@ -101,9 +106,9 @@ export class Ledger {
     if (cpu !== null) this.#cpus.set(cpu, (this.#cpus.get(cpu) ?? 1) - 1);
   }
 
-  #usageOf(owner: string): { slots: number; vectors: number } {
+  #usageOf(owner: string): MutableUsage {
     let usage = this.#usage.get(owner);
-    if (usage === undefined) this.#usage.set(owner, (usage = { slots: 0, vectors: 0 }));
+    if (usage === undefined) this.#usage.set(owner, (usage = { slots: 0, vectors: 0, pasids: 0 }));
     return usage;
   }
 }

@@ -83,7 +83,8 @@ export class PasidMap extends EventEmitter<PasidMapEvents> {
    * Binds a guest PASID to a host PASID. Each PASID has 20 bits.
    *
    * @throws {@link VfioError} EEXIST if one of the two PASIDs is bound already, if `host` is the
-   *   default host PASID, or if `host` belongs to another owner in a domain that uses the map
+   *   default host PASID, or if `host` belongs to another owner in a domain that uses the map;
+   *   ENOSPC if the quota of PASIDs is used up
    */
   bind(guest: number, host: number): void {
     checkPasid(guest, 'guest PASID');

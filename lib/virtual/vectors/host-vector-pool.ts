@@ -1,4 +1,5 @@
 import type { Eventfd } from '../../contract/index.js';
+import { VfioError } from '../../errors.js';
 import type { Account } from '../ims/budget.js';
 import type { ImsDomain } from '../ims/domain.js';
 import { canHold } from '../store/layout.js';
@@ -22,43 +23,46 @@ export interface PooledVector {
   readonly users: Set<VectorUser>;
 }
 
+/** Options of {@link HostVectorPool}. */
+export interface PoolOptions {
+  /** The largest number of host vectors to allocate. */
+  readonly hostVectors: number;
+  /** The account to charge for host vectors. */
+  readonly account: Account | undefined;
+  /** The CPUs that can serve the host vectors. */
+  readonly cpus: readonly number[] | undefined;
+  /** Whether virtual vectors share a host vector if the host or the budget has no vector left. */
+  readonly shares: boolean;
+}
+
 /**
  * The host vectors of a source. When all host vectors are in use, the next virtual vector shares a
- * host vector.
+ * host vector. Vectors of different sources never share a host vector.
  */
 export class HostVectorPool<User extends VectorUser> {
   readonly #domain: ImsDomain;
-  readonly #maxHostVectors: number;
-  readonly #charge: { account: Account | undefined; cpus: readonly number[] | undefined };
+  readonly #options: PoolOptions;
   readonly #pooled = new Map<number, PooledVector & { users: Set<User> }>();
   readonly #eventfds: WatchedEventfds;
   readonly #canHold: boolean;
 
-  /**
-   * @param maxHostVectors - the largest number of host vectors to allocate
-   * @param charge - the account to charge for host vectors, and the CPUs that can serve the host
-   *   vectors
-   * @param onSignal - called for each virtual vector that has possibly fired
-   */
-  constructor(
-    domain: ImsDomain,
-    maxHostVectors: number,
-    charge: { account: Account | undefined; cpus: readonly number[] | undefined },
-    onSignal: (user: User) => void,
-  ) {
+  /** @param onSignal - called for each virtual vector that has possibly fired */
+  constructor(domain: ImsDomain, options: PoolOptions, onSignal: (user: User) => void) {
     this.#domain = domain;
-    this.#maxHostVectors = maxHostVectors;
-    this.#charge = charge;
+    this.#options = options;
     this.#canHold = canHold(domain.layout);
-    this.#eventfds = new WatchedEventfds(domain.hostVectors, maxHostVectors, (id) => {
+    this.#eventfds = new WatchedEventfds(domain.hostVectors, options.hostVectors, (id) => {
       for (const user of this.#pooled.get(id)?.users ?? []) onSignal(user);
     });
   }
 
-  /** Assigns a host vector to a virtual vector, and programs the slot of the virtual vector. */
+  /**
+   * Assigns a host vector to a virtual vector, and programs the slot of the virtual vector.
+   * @throws VfioError ENOSPC if the host or the budget has no vector left, and the source does not
+   *   share host vectors in this case
+   */
   assign(user: User): PooledVector {
-    const full = this.#pooled.size >= this.#maxHostVectors;
-    const vector = full ? this.#findLeastUsed() : this.#allocate(user);
+    const vector = this.#choose(user);
     vector.users.add(user);
     try {
       this.rebind(vector);
@@ -124,11 +128,22 @@ export class HostVectorPool<User extends VectorUser> {
     return direct ?? this.#eventfds.get(vector.id);
   }
 
+  #choose(user: User): PooledVector & { users: Set<User> } {
+    if (this.#pooled.size >= this.#options.hostVectors) return this.#findLeastUsed();
+    try {
+      return this.#allocate(user);
+    } catch (error) {
+      const exhausted = error instanceof VfioError && error.code === 'ENOSPC';
+      if (!exhausted || !this.#options.shares || this.#pooled.size === 0) throw error;
+      return this.#findLeastUsed();
+    }
+  }
+
   #allocate(user: User): PooledVector & { users: Set<User> } {
     let id = 0;
     while (this.#pooled.has(id)) id++;
     const users = new Set([user]);
-    const { account, cpus } = this.#charge;
+    const { account, cpus } = this.#options;
     const host = this.#domain.allocateVector(this.#targetOf({ id, users }), account, cpus);
     const vector = { id, host, users };
     this.#pooled.set(id, vector);

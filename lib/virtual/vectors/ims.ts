@@ -14,7 +14,10 @@ import type { VectorSink, VectorSource } from './source.js';
 export interface ImsSourceOptions {
   /** Number of vectors: 1 to 2048. */
   readonly count: number;
-  /** The account to charge for slots and host vectors. Default: none. */
+  /**
+   * The account to charge for slots, host vectors and PASIDs. PASIDs are charged to the account of
+   * the first source that uses the PASIDs in the domain. Default: none.
+   */
   readonly account?: Account | undefined;
   /**
    * The guest's PASIDs. A vector without a cookie of its own has the default PASID as its cookie.
@@ -30,6 +33,13 @@ export interface ImsSourceOptions {
    * virtual vectors share host vectors. Default: `count`.
    */
   readonly hostVectors?: number | undefined;
+  /**
+   * What happens if the host or the budget has no host vector left for a vector. With `'fail'`, the
+   * request of the vector fails with ENOSPC. With `'share'`, the vector shares the host vector of
+   * this source that the fewest vectors use. The request still fails if the source has no host
+   * vector yet. Default: `'fail'`.
+   */
+  readonly onExhausted?: 'fail' | 'share' | undefined;
   /**
    * The CPUs that can serve the host vectors, if the budget limits vectors per CPU. Default: all
    * CPUs of the budget.
@@ -78,11 +88,12 @@ export class ImsSource implements VectorSource {
   /**
    * @throws TypeError or RangeError if the default cookie does not fit into the field of the layout
    * @throws {@link VfioError} EEXIST if the default cookie or a bound PASID belongs to another
-   *   owner; EINVAL if there is no default cookie, but the device checks every slot or other guests
-   *   use the domain; ENOTSUP if there is a default cookie, but the slots have no cookie
+   *   owner; ENOSPC if the quota of PASIDs is used up; EINVAL if there is no default cookie, but the
+   *   device checks every slot or other guests use the domain; ENOTSUP if there is a default cookie,
+   *   but the slots have no cookie
    */
   constructor(domain: ImsDomain, options: ImsSourceOptions) {
-    const { count, hostVectors = count, account, cpus, pasids } = options;
+    const { count, hostVectors = count, account, cpus, pasids, onExhausted = 'fail' } = options;
     checkInteger(count, 'count', 1, 2048);
     checkInteger(hostVectors, 'hostVectors', 1, count);
     if (pasids !== undefined && options.defaultCookie !== undefined) {
@@ -92,7 +103,8 @@ export class ImsSource implements VectorSource {
     this.#domain = domain;
     this.#options = options;
     this.#canHold = canHold(domain.layout);
-    this.#pool = new HostVectorPool(domain, hostVectors, { account, cpus }, (entry) => {
+    const shares = onExhausted === 'share';
+    this.#pool = new HostVectorPool(domain, { hostVectors, account, cpus, shares }, (entry) => {
       // If this slot is masked or silent, another slot has fired. A masked slot holds its
       // interrupt, and a silent slot cannot send an interrupt.
       const quiet = entry.slot.silent || (entry.masked && this.#canHold);
@@ -101,6 +113,7 @@ export class ImsSource implements VectorSource {
     this.#user = {
       pasids,
       defaultCookie: pasids?.default ?? options.defaultCookie ?? null,
+      account,
       onRevoking: (slots) => {
         this.#onRevoking(slots);
       },
@@ -150,7 +163,8 @@ export class ImsSource implements VectorSource {
 
   /** {@inheritDoc VectorSource.request} */
   request(vector: number, target: Eventfd | null): void {
-    const entry = this.#entries.get(vector) ?? this.#allocate(vector);
+    const allocated = this.#entries.get(vector);
+    const entry = allocated ?? this.#allocate(vector);
     entry.target = target;
     entry.masked = false;
     try {
@@ -158,7 +172,9 @@ export class ImsSource implements VectorSource {
       else this.#pool.rebind(entry.host);
       entry.slot.unmask();
     } catch (error) {
-      this.release(vector);
+      // A program can know the handle of a slot that was allocated before, so this slot is kept.
+      if (allocated === undefined) this.#free(entry);
+      else this.release(vector);
       throw error;
     }
   }

@@ -143,9 +143,9 @@ test('the CPU of a slot’s interrupt is the CPU of the slot’s host vector', (
   t.deepEqual(source.slotOf(0)?.vector?.getAffinity(), [3]);
   t.deepEqual(source.slotOf(1)?.vector?.getAffinity(), [2]);
   t.deepEqual(failed, [[2, 'ENOSPC']]);
-  t.deepEqual(account.usage, { slots: 3, vectors: 2 });
+  t.deepEqual(account.usage, { slots: 2, vectors: 2, pasids: 1 });
   source.close();
-  t.deepEqual(account.usage, { slots: 0, vectors: 0 });
+  t.deepEqual(account.usage, { slots: 0, vectors: 0, pasids: 0 });
 });
 
 test('a request above the quota of a guest fails; the quota of other guests is not affected', (t) => {
