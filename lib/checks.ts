@@ -14,6 +14,13 @@ export function wholePages(size: bigint, page = BigInt(PAGE_SIZE)): bigint {
   return ((size + page - 1n) / page) * page;
 }
 
+/** Names the kind of a value for an error, for example `'a bigint'`. */
+function describeKind(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
 export function checkInteger(
   value: unknown,
   name: string,
@@ -58,6 +65,58 @@ export function checkPages(value: unknown, name: string, page = PAGE_SIZE): void
 
 export function checkBytes(value: unknown, name: string): asserts value is Uint8Array {
   if (!(value instanceof Uint8Array)) throw new TypeError(`${name} must be a Uint8Array`);
+}
+
+export function checkString(value: unknown, what: string): asserts value is string {
+  if (typeof value !== 'string') {
+    throw new TypeError(`${what} must be a string, not ${describeKind(value)}`);
+  }
+}
+
+export function checkArray(value: unknown, what: string): asserts value is readonly unknown[] {
+  if (!Array.isArray(value)) {
+    throw new TypeError(`${what} must be an array, not ${describeKind(value)}`);
+  }
+}
+
+export function checkFunction(value: unknown, what: string): void {
+  if (typeof value !== 'function') {
+    throw new TypeError(`${what} must be a function, not ${describeKind(value)}`);
+  }
+}
+
+/**
+ * Checks that a value has the methods of an interface.
+ *
+ * @param type - name of the interface, for the error
+ */
+export function checkMethods(
+  value: unknown,
+  what: string,
+  type: string,
+  methods: readonly string[],
+): void {
+  const members = Object(value) as Readonly<Record<string, unknown>>;
+  const missing = methods.find((name) => typeof members[name] !== 'function');
+  if (missing === undefined) return;
+  const reason =
+    value === members ? `but has no method ${missing}()` : `not ${describeKind(value)}`;
+  throw new TypeError(`${what} must be ${withArticle(type)}, ${reason}`);
+}
+
+/** Checks that a value is an object of a class. */
+export function checkInstance(
+  value: unknown,
+  what: string,
+  type: { readonly name: string; [Symbol.hasInstance](value: unknown): boolean },
+): void {
+  if (!type[Symbol.hasInstance](value)) {
+    throw new TypeError(`${what} must be ${withArticle(type.name)}, not ${describeKind(value)}`);
+  }
+}
+
+function withArticle(name: string): string {
+  return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
 }
 
 export function checkObject(value: unknown, what: string): asserts value is object {

@@ -1,4 +1,5 @@
-import { checkInteger } from '../../checks.js';
+import { checkInteger, checkOptions, checkString } from '../../checks.js';
+import { checkCpus } from '../../contract/call-arguments.js';
 import { type BudgetOptions, Ledger, type Quota, type Usage } from './ledger.js';
 
 /** The charge for one host vector. */
@@ -23,10 +24,14 @@ export class Budget {
   readonly #ledger: Ledger;
 
   constructor(options: BudgetOptions = {}) {
+    checkOptions(options, ['quota', 'cpus']);
     const { quota = {}, cpus } = options;
     checkQuota(quota);
-    for (const cpu of cpus?.ids ?? []) checkInteger(cpu, 'cpu', 0, 2 ** 31 - 1);
-    if (cpus !== undefined) checkInteger(cpus.vectors, 'cpus.vectors', 0, 2 ** 31 - 1);
+    if (cpus !== undefined) {
+      checkOptions(cpus, ['ids', 'vectors'], 'cpus');
+      checkCpus(cpus.ids);
+      checkInteger(cpus.vectors, 'cpus.vectors', 0, 2 ** 31 - 1);
+    }
     this.#ledger = new Ledger(options);
   }
 
@@ -35,12 +40,14 @@ export class Budget {
    * its slots, host vectors and PASIDs.
    */
   setQuota(owner: string, quota: Quota): void {
+    checkString(owner, 'owner');
     checkQuota(quota);
     this.#ledger.setQuota(owner, quota);
   }
 
   /** Returns the account of one owner. */
   account(owner: string): Account {
+    checkString(owner, 'owner');
     return createAccount(this.#ledger, owner);
   }
 
@@ -49,6 +56,7 @@ export class Budget {
    * unknown, the numbers are 0.
    */
   usage(owner: string): Usage {
+    checkString(owner, 'owner');
     return this.#ledger.usage(owner);
   }
 
@@ -111,6 +119,7 @@ export class Account {
    *   full
    */
   chargeVector(cpus?: readonly number[]): VectorCharge {
+    if (cpus !== undefined) checkCpus(cpus);
     const ledger = this.#ledger;
     const { owner } = this;
     ledger.charge(owner, 'vectors');
@@ -127,6 +136,7 @@ export class Account {
         return cpu;
       },
       move(others) {
+        checkCpus(others);
         // The charge of the old CPU is removed first, so that the old CPU can be chosen again.
         ledger.refundCpu(cpu);
         try {
@@ -146,7 +156,9 @@ export class Account {
   }
 }
 
-function checkQuota({ slots, vectors, pasids }: Quota): void {
+function checkQuota(quota: Quota): void {
+  checkOptions(quota, ['slots', 'vectors', 'pasids'], 'quota');
+  const { slots, vectors, pasids } = quota;
   for (const [what, limit] of Object.entries({ slots, vectors, pasids })) {
     if (limit !== undefined) checkInteger(limit, `quota.${what}`, 0, Number.MAX_SAFE_INTEGER);
   }

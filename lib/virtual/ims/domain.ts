@@ -1,8 +1,16 @@
 import { EventEmitter } from 'node:events';
 import type { Eventfd } from '../../contract/index.js';
-import { checkInteger } from '../../checks.js';
+import {
+  checkFunction,
+  checkInstance,
+  checkInteger,
+  checkMethods,
+  checkOptions,
+} from '../../checks.js';
+import { checkCpus } from '../../contract/call-arguments.js';
+import { checkEventfd } from '../../contract/eventfd.js';
 import { VfioError } from '../../errors.js';
-import type { Account } from './budget.js';
+import { Account } from './budget.js';
 import { checkCookie } from './check-cookie.js';
 import { type HostVector, hostVectorInternals, type HostVectors } from './host-vector.js';
 import { checkLayout, type Cookie, type SlotLayout } from '../store/layout.js';
@@ -13,6 +21,9 @@ import { type Slot, slotInternals } from './slot.js';
 import type { Handles } from './slot-context.js';
 import { SlotWords } from '../store/words.js';
 import type { SlotStorage } from '../store/storage.js';
+
+const OPTIONS = ['layout', 'storage', 'hostVectors', 'slots', 'handles', 'changed'];
+const HOST_VECTORS = ['allocate', 'createEventfd', 'createEventSet'];
 
 /** Options of {@link ImsDomain}. */
 export interface ImsDomainOptions {
@@ -141,10 +152,18 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
     };
   }
 
-  /** @throws RangeError if the slots do not fit into the storage, or the layout is invalid */
+  /**
+   * @throws TypeError if an option is unknown or has a wrong type; RangeError if the slots do not
+   *   fit into the storage, or the layout is invalid
+   */
   constructor(options: ImsDomainOptions) {
     super();
+    checkOptions(options, OPTIONS);
     const { layout, storage, hostVectors, handles, changed } = options;
+    checkMethods(storage, 'storage', 'SlotStorage', ['read32', 'write32']);
+    checkMethods(hostVectors, 'hostVectors', 'HostVectors', HOST_VECTORS);
+    if (handles !== undefined) checkMethods(handles, 'handles', 'Handles', ['request', 'release']);
+    if (changed !== undefined) checkFunction(changed, 'changed');
     checkLayout(layout);
     const room = Math.floor(storage.size / layout.stride);
     const { slots = room } = options;
@@ -180,6 +199,8 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
    *   the cookie belongs to a source
    */
   allocate(options: SlotOptions = {}): Slot {
+    checkOptions(options, ['account', 'cookie']);
+    if (options.account !== undefined) checkInstance(options.account, 'account', Account);
     return this.#allocate(this.#program, options);
   }
 
@@ -208,6 +229,9 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
    * @throws {@link VfioError} ENOSPC if the host or the budget has no vector left
    */
   allocateVector(target: Eventfd, account?: Account, cpus?: readonly number[]): HostVector {
+    checkEventfd(target, 'target');
+    if (account !== undefined) checkInstance(account, 'account', Account);
+    if (cpus !== undefined) checkCpus(cpus);
     const charge = account?.chargeVector(cpus) ?? null;
     try {
       const interrupt = this.hostVectors.allocate(target);
@@ -238,8 +262,11 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
    * then emits `'revoked'`. The slots stay silent until another cookie is set.
    *
    * @returns the slots that had the cookie
+   * @throws TypeError or RangeError if the cookie does not fit into the field of the layout
+   * @throws {@link VfioError} ENOTSUP if the slots have no cookie
    */
   revoke(cookie: Cookie): readonly Slot[] {
+    if (cookie !== null) checkCookie(this.layout, cookie);
     const slots = [...this.#slots.values()].filter(
       (slot) => slot.cookie === cookie && !slot.silent,
     );

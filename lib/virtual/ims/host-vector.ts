@@ -1,3 +1,5 @@
+import { checkCpus } from '../../contract/call-arguments.js';
+import { checkEventfd } from '../../contract/eventfd.js';
 import type { Eventfd, EventfdFactory } from '../../contract/index.js';
 import type { VectorCharge } from './budget.js';
 import type { Message } from '../../contract/message.js';
@@ -128,6 +130,7 @@ export class HostVector {
    *   bit
    */
   bind(target: Eventfd): void {
+    checkEventfd(target, 'target');
     const slots = [...this.#slots];
     try {
       for (const slot of slots) this.#slotControl.pause(slot);
@@ -155,6 +158,7 @@ export class HostVector {
    * @throws {@link VfioError} ENOSPC if all CPUs in `cpus` are full
    */
   setAffinity(cpus: readonly number[]): void {
+    checkCpus(cpus);
     const before = this.#charge?.cpu ?? null;
     this.#charge?.move(cpus);
     const cpu = this.#charge?.cpu ?? null;

@@ -72,9 +72,11 @@ export class Ledger {
     used[what]++;
   }
 
-  /** Reverses one call of {@link charge}. */
+  /** Reverses one call of {@link charge}. @throws RangeError if nothing is charged */
   refund(owner: string, what: keyof Usage): void {
-    this.#usageOf(owner)[what]--;
+    const used = this.#usageOf(owner);
+    if (used[what] === 0) throw new RangeError(`'${owner}' has no ${what} to refund`);
+    used[what]--;
   }
 
   /**

@@ -1,8 +1,15 @@
 import { EventEmitter } from 'node:events';
-import { checkInteger } from '../../checks.js';
+import {
+  checkInstance,
+  checkInteger,
+  checkMethods,
+  checkOptions,
+  checkU32,
+  checkU64,
+} from '../../checks.js';
 import { VfioError } from '../../errors.js';
 import type { Cookie } from '../store/layout.js';
-import type { PasidMap } from './pasid-map.js';
+import { PasidMap } from './pasid-map.js';
 
 const STRIDE = 8;
 const IGNORE = 1 << 2;
@@ -68,7 +75,10 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
 
   constructor(options: MsixPermOptions) {
     super();
+    checkOptions(options, ['vectors', 'pasids', 'target']);
     checkInteger(options.vectors, 'vectors', 1, 2048);
+    checkInstance(options.pasids, 'pasids', PasidMap);
+    checkMethods(options.target, 'target', 'CookieTarget', ['setCookie', 'silence']);
     this.#options = options;
     this.#entries = new Uint32Array(options.vectors);
     this.#stale = new Uint8Array(options.vectors);
@@ -93,6 +103,7 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
    * could not be set.
    */
   stale(vector: number): boolean {
+    checkInteger(vector, 'vector', 0, this.#entries.length - 1);
     return this.#stale[vector] === 1;
   }
 
@@ -111,6 +122,8 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
   write(offset: number, width: 1 | 2 | 4, value: number): void;
   write(offset: number, width: 8, value: bigint): void;
   write(offset: number, width: 1 | 2 | 4 | 8, value: number | bigint): void {
+    if (width === 8) checkU64(value, 'value');
+    else checkU32(value, 'value');
     if (!this.#isValidAccess(offset, width) || offset % STRIDE !== 0) return;
     const vector = offset / STRIDE;
     const word = Number(BigInt(value) & 0xffff_ffffn) & WRITABLE;

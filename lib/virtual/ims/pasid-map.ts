@@ -76,6 +76,7 @@ export class PasidMap extends EventEmitter<PasidMapEvents> {
 
   /** Returns the host PASID for a guest PASID, or undefined if the guest PASID is not bound. */
   lookup(guest: number): number | undefined {
+    checkPasid(guest, 'guest PASID');
     return this.#hosts.get(guest);
   }
 
@@ -106,6 +107,7 @@ export class PasidMap extends EventEmitter<PasidMapEvents> {
    * @throws {@link VfioError} ENOENT if the guest PASID is not bound
    */
   unbind(guest: number): void {
+    checkPasid(guest, 'guest PASID');
     const host = this.#hosts.get(guest);
     if (host === undefined) {
       throw new VfioError({ code: 'ENOENT', message: `guest PASID ${guest} is not bound` });

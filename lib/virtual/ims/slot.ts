@@ -1,6 +1,7 @@
+import { checkInstance } from '../../checks.js';
 import { VfioError } from '../../errors.js';
 import type { Account } from './budget.js';
-import { type HostVector, hostVectorInternals, type SlotControl } from './host-vector.js';
+import { HostVector, hostVectorInternals, type SlotControl } from './host-vector.js';
 import type { Cookie } from '../store/layout.js';
 import { type Message, sameMessage } from '../../contract/message.js';
 import type { SlotContext } from './slot-context.js';
@@ -119,6 +120,7 @@ export class Slot {
    */
   program(vector: HostVector): void {
     this.#checkOpen();
+    checkInstance(vector, 'vector', HostVector);
     if (this.#vector !== vector || !sameMessage(vector.message, this.#message)) {
       this.#change(() => {
         this.#write(vector.message);

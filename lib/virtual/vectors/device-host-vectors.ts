@@ -1,6 +1,7 @@
 import type { DeviceConnection, Eventfd, EventSet } from '../../contract/index.js';
 import { VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_MSIX_IRQ_INDEX } from '../../contract/uapi.js';
-import { checkInteger } from '../../checks.js';
+import { checkChoice, checkFunction, checkInteger, checkOptions } from '../../checks.js';
+import { checkEventfd } from '../../contract/eventfd.js';
 import { VfioError } from '../../errors.js';
 import type { HostInterrupt, HostVectors } from '../ims/host-vector.js';
 import type { Message } from '../../contract/message.js';
@@ -42,6 +43,10 @@ export class DeviceHostVectors implements HostVectors {
   #enabled = false;
 
   constructor(connection: DeviceConnection, options: DeviceHostVectorsOptions) {
+    checkOptions(options, ['message', 'index', 'first', 'count', 'resets']);
+    checkFunction(options.message, 'message');
+    if (options.index !== undefined) checkChoice(options.index, 'index', ['msi', 'msix']);
+    if (options.resets !== undefined) checkFunction(options.resets, 'resets');
     this.#connection = connection;
     const msi = options.index === 'msi';
     this.#index = msi ? VFIO_PCI_MSI_IRQ_INDEX : VFIO_PCI_MSIX_IRQ_INDEX;
@@ -58,6 +63,7 @@ export class DeviceHostVectors implements HostVectors {
 
   /** {@inheritDoc HostVectors.allocate} */
   allocate(target: Eventfd): HostInterrupt {
+    checkEventfd(target, 'target');
     const physical = this.#physical;
     const vector = this.#free.at(-1);
     if (vector === undefined) {

@@ -1,14 +1,27 @@
 import type { Eventfd } from '../../contract/index.js';
-import { checkInteger } from '../../checks.js';
+import { checkChoice, checkInstance, checkInteger, checkOptions } from '../../checks.js';
+import { checkCpus } from '../../contract/call-arguments.js';
+import { checkEventfd } from '../../contract/eventfd.js';
 import { VfioError } from '../../errors.js';
-import type { Account } from '../ims/budget.js';
+import { Account } from '../ims/budget.js';
 import type { Owner } from '../ims/cookie-claims.js';
-import { domainInternals, type DomainUser, type ImsDomain } from '../ims/domain.js';
+import { domainInternals, type DomainUser, ImsDomain } from '../ims/domain.js';
 import { canHold, type Cookie } from '../store/layout.js';
-import type { PasidMap } from '../ims/pasid-map.js';
+import { PasidMap } from '../ims/pasid-map.js';
 import type { Slot } from '../ims/slot.js';
+import { checkAllocation, checkSink } from './arguments.js';
 import { HostVectorPool, type PooledVector, type VectorUser } from './host-vector-pool.js';
 import type { VectorSink, VectorSource } from './source.js';
+
+const OPTIONS = [
+  'count',
+  'account',
+  'pasids',
+  'defaultCookie',
+  'hostVectors',
+  'onExhausted',
+  'cpus',
+];
 
 /** Options of {@link ImsSource}. */
 export interface ImsSourceOptions {
@@ -86,16 +99,23 @@ export class ImsSource implements VectorSource {
   #closed = false;
 
   /**
-   * @throws TypeError or RangeError if the default cookie does not fit into the field of the layout
+   * @throws TypeError if an option is unknown or has a wrong type; RangeError if a number is out of
+   *   range, or the default cookie does not fit into the field of the layout
    * @throws {@link VfioError} EEXIST if the default cookie or a bound PASID belongs to another
    *   owner; ENOSPC if the quota of PASIDs is used up; EINVAL if there is no default cookie, but the
    *   device checks every slot or other guests use the domain; ENOTSUP if there is a default cookie,
    *   but the slots have no cookie
    */
   constructor(domain: ImsDomain, options: ImsSourceOptions) {
+    checkInstance(domain, 'domain', ImsDomain);
+    checkOptions(options, OPTIONS);
     const { count, hostVectors = count, account, cpus, pasids, onExhausted = 'fail' } = options;
     checkInteger(count, 'count', 1, 2048);
     checkInteger(hostVectors, 'hostVectors', 1, count);
+    if (account !== undefined) checkInstance(account, 'account', Account);
+    if (pasids !== undefined) checkInstance(pasids, 'pasids', PasidMap);
+    if (cpus !== undefined) checkCpus(cpus);
+    checkChoice(onExhausted, 'onExhausted', ['fail', 'share']);
     if (pasids !== undefined && options.defaultCookie !== undefined) {
       throw new TypeError('pasids and defaultCookie exclude each other');
     }
@@ -126,6 +146,7 @@ export class ImsSource implements VectorSource {
 
   /** {@inheritDoc VectorSource.connect} */
   connect(sink: VectorSink): void {
+    checkSink(sink);
     if (this.#sink !== null) {
       throw new VfioError({ code: 'EBUSY', message: 'the source is attached to a table already' });
     }
@@ -147,6 +168,7 @@ export class ImsSource implements VectorSource {
 
   /** {@inheritDoc VectorSource.allocate} */
   allocate(count: number, targets: readonly (Eventfd | null | undefined)[] = []): void {
+    checkAllocation(count, targets, this.count);
     const fresh: Entry[] = [];
     try {
       for (let vector = 0; vector < count; vector++) {
@@ -163,6 +185,8 @@ export class ImsSource implements VectorSource {
 
   /** {@inheritDoc VectorSource.request} */
   request(vector: number, target: Eventfd | null): void {
+    checkInteger(vector, 'vector', 0, this.count - 1);
+    if (target !== null) checkEventfd(target, 'target');
     const allocated = this.#entries.get(vector);
     const entry = allocated ?? this.#allocate(vector);
     entry.target = target;
@@ -181,6 +205,7 @@ export class ImsSource implements VectorSource {
 
   /** {@inheritDoc VectorSource.hold} */
   hold(vector: number): void {
+    checkInteger(vector, 'vector', 0, this.count - 1);
     const entry = this.#entries.get(vector);
     if (entry === undefined || entry.host === null) return;
     if (this.#canHold) {
@@ -192,6 +217,7 @@ export class ImsSource implements VectorSource {
 
   /** {@inheritDoc VectorSource.release} */
   release(vector: number): void {
+    checkInteger(vector, 'vector', 0, this.count - 1);
     const entry = this.#entries.get(vector);
     if (entry === undefined) return;
     entry.slot.unprogram();
@@ -245,6 +271,7 @@ export class ImsSource implements VectorSource {
 
   /** {@inheritDoc VectorSource.poll} */
   poll(vector: number): boolean {
+    checkInteger(vector, 'vector', 0, this.count - 1);
     const entry = this.#entries.get(vector);
     if (entry === undefined) return false;
     if (entry.host !== null) this.#pool.drain(entry.host);

@@ -8,7 +8,10 @@ import {
   VFIO_PCI_MSIX_IRQ_INDEX,
 } from '../../contract/uapi.js';
 import { VfioError } from '../../errors.js';
-import type { Account, VectorCharge } from '../ims/budget.js';
+import { checkInstance, checkOptions } from '../../checks.js';
+import { checkCpus } from '../../contract/call-arguments.js';
+import { Account, type VectorCharge } from '../ims/budget.js';
+import { checkAllocation } from './arguments.js';
 import { DeviceMsix } from './device-msix.js';
 import { WatchedEventfds } from './watched-eventfds.js';
 import type { VectorSink, VectorSource } from './source.js';
@@ -57,6 +60,9 @@ export class PhysicalSource implements VectorSource {
 
   /** @throws {@link VfioError} ENOTSUP if the device has no MSI-X */
   constructor(connection: DeviceConnection, options: PhysicalOptions = {}) {
+    checkOptions(options, ['account', 'cpus']);
+    if (options.account !== undefined) checkInstance(options.account, 'account', Account);
+    if (options.cpus !== undefined) checkCpus(options.cpus);
     const { count, flags } = connection.getIrqInfo(VFIO_PCI_MSIX_IRQ_INDEX);
     if (count === 0) {
       throw new VfioError({
@@ -83,6 +89,7 @@ export class PhysicalSource implements VectorSource {
 
   /** {@inheritDoc VectorSource.allocate} */
   allocate(count: number, targets: readonly (Eventfd | null | undefined)[] = []): void {
+    checkAllocation(count, targets, this.count);
     const eventfds: (Eventfd | null)[] = [];
     const charges = new Map<number, VectorCharge | null>();
     try {

@@ -1,5 +1,5 @@
 import { VfioError } from '../../errors.js';
-import { checkInteger } from '../../checks.js';
+import { checkArray, checkInteger, checkMethods } from '../../checks.js';
 import type { SignalOutcome, VectorSink, VectorSource, VectorTable } from './source.js';
 
 /**
@@ -19,6 +19,8 @@ export class SoftwareSource implements VectorSource {
   #sink: VectorSink | null = null;
 
   constructor(table: VectorTable) {
+    checkMethods(table, 'table', 'VectorTable', ['attach']);
+    checkInteger(table.vectors, 'table.vectors', 1, 2048);
     this.#table = table;
     this.count = table.vectors;
     this.#emulated = new Uint8Array(table.vectors);
@@ -37,6 +39,7 @@ export class SoftwareSource implements VectorSource {
 
   /** Whether a vector is emulated. */
   emulates(vector: number): boolean {
+    checkInteger(vector, 'vector', 0, this.count - 1);
     return this.#emulated[vector] === 1;
   }
 
@@ -57,6 +60,7 @@ export class SoftwareSource implements VectorSource {
    *   signalled
    */
   sendSignals(vectors: Uint32Array | readonly number[]): number {
+    if (!(vectors instanceof Uint32Array)) checkArray(vectors, 'vectors');
     for (const vector of vectors) {
       if (this.#emulated[vector] !== 1) throw this.#notEmulated(vector);
     }
@@ -80,8 +84,8 @@ export class SoftwareSource implements VectorSource {
   }
 
   /** {@inheritDoc VectorSource.allocate} */
-  allocate(): void {
-    return;
+  allocate(count: number): void {
+    checkInteger(count, 'count', 1, this.count);
   }
 
   /** {@inheritDoc VectorSource.request} */
