@@ -185,6 +185,8 @@ export interface Native {
   eventfdRead(fd: number): bigint;
   eventSetCreate(fired: Uint32Array, counts: BigUint64Array): Handle<'eventSet'>;
   eventSetAdd(set: Handle<'eventSet'>, slot: number, eventfd: number, counted: boolean): void;
+  /** Watches an eventfd that another event set delivers. The counter of the eventfd is never read. */
+  eventSetObserve(set: Handle<'eventSet'>, slot: number, eventfd: number): void;
   eventSetRemove(set: Handle<'eventSet'>, slot: number): void;
   /**
    * Starts to deliver events. After this call, the event set does not keep the event loop alive

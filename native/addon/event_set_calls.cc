@@ -48,6 +48,13 @@ void EventSetAdd(const Napi::CallbackInfo& info) {
   Check(info.Env(), result, "epoll_ctl");
 }
 
+void EventSetObserve(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  core::EventSet& set = HandleAt<EventSet>(info, 0)->set();
+  const uint32_t slot = SlotArgument(info, set);
+  Check(info.Env(), set.Observe(slot, arguments.SharedFd(2, "epoll_ctl")), "epoll_ctl");
+}
+
 void EventSetRemove(const Napi::CallbackInfo& info) {
   core::EventSet& set = HandleAt<EventSet>(info, 0)->set();
   set.Remove(SlotArgument(info, set));
@@ -100,6 +107,7 @@ void EventSetClose(const Napi::CallbackInfo& info) { HandleAt<EventSet>(info, 0)
 void ExportEventSet(Napi::Object exports) {
   Export<EventSetCreate>(exports, "eventSetCreate");
   Export<EventSetAdd>(exports, "eventSetAdd");
+  Export<EventSetObserve>(exports, "eventSetObserve");
   Export<EventSetRemove>(exports, "eventSetRemove");
   Export<EventSetServe>(exports, "eventSetServe");
   Export<CallMethod<&EventSet::Pause>>(exports, "eventSetPause");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "call.h"
 #include "eventfd.h"
@@ -37,6 +38,14 @@ int EventSet::Create(uint32_t capacity, std::unique_ptr<EventSet>* set) {
 }
 
 int EventSet::Add(uint32_t slot, std::shared_ptr<const Fd> eventfd, bool counted) {
+  return Watch(slot, std::move(eventfd), counted ? Reading::kAtEachWake : Reading::kAtAddAndRemove);
+}
+
+int EventSet::Observe(uint32_t slot, std::shared_ptr<const Fd> eventfd) {
+  return Watch(slot, std::move(eventfd), Reading::kNever);
+}
+
+int EventSet::Watch(uint32_t slot, std::shared_ptr<const Fd> eventfd, Reading reading) {
   if (slots_[slot].eventfd) return -EEXIST;
   epoll_event event = {};
   event.events = EPOLLIN | EPOLLET;
@@ -46,16 +55,16 @@ int EventSet::Add(uint32_t slot, std::shared_ptr<const Fd> eventfd, bool counted
   // The eventfd is drained after EPOLL_CTL_ADD succeeds. An earlier drain could reset the count of
   // another slot with the same eventfd. epoll_wait does not report a drained eventfd, because
   // epoll_wait polls each ready file again.
-  Drain(*eventfd);
-  slots_[slot] = {std::move(eventfd), counted};
+  if (reading != Reading::kNever) Drain(*eventfd);
+  slots_[slot] = {std::move(eventfd), reading};
   return 0;
 }
 
 void EventSet::Remove(uint32_t slot) {
-  const std::shared_ptr<const Fd> eventfd = std::move(slots_[slot].eventfd);
+  const auto [eventfd, reading] = std::exchange(slots_[slot], {});
   if (!eventfd) return;
   epoll_ctl(epoll(), EPOLL_CTL_DEL, eventfd->number(), nullptr);
-  Drain(*eventfd);
+  if (reading != Reading::kNever) Drain(*eventfd);
 }
 
 int EventSet::Poll(int milliseconds, const Wake& wake) {
@@ -67,7 +76,7 @@ int EventSet::Poll(int milliseconds, const Wake& wake) {
   for (int i = 0; i < ready; i++) {
     const uint32_t slot = events_[i].data.u32;
     uint64_t count = 0;
-    if (slots_[slot].counted) {
+    if (slots_[slot].reading == Reading::kAtEachWake) {
       EventfdRead(slots_[slot].eventfd->number(), &count);
       // Another reader has already reset the counter of the eventfd.
       if (count == 0) continue;

@@ -33,7 +33,11 @@ class EventSet {
   // Watches an eventfd and discards its count. Returns -EEXIST if the slot or the eventfd is in
   // use.
   int Add(uint32_t slot, std::shared_ptr<const Fd> eventfd, bool counted);
-  // Stops watching the eventfd and discards its count. Does nothing for an empty slot.
+  // Watches an eventfd that another event set delivers. This event set never changes the count of
+  // the eventfd. If the count is not 0, the next wake reports the slot. Fails like Add().
+  int Observe(uint32_t slot, std::shared_ptr<const Fd> eventfd);
+  // Stops watching the eventfd. Discards the count of an eventfd that Add() added. Does nothing for
+  // an empty slot.
   void Remove(uint32_t slot);
 
   // Reports the slots that have fired. Does not wait. Returns their number.
@@ -45,12 +49,14 @@ class EventSet {
   int Spin(int64_t microseconds, const Wake& wake, const std::function<bool()>& interrupted);
 
  private:
+  enum class Reading { kNever, kAtAddAndRemove, kAtEachWake };
   struct Slot {
     std::shared_ptr<const Fd> eventfd;
-    bool counted;
+    Reading reading;
   };
 
   EventSet(Fd epoll, uint32_t capacity);
+  int Watch(uint32_t slot, std::shared_ptr<const Fd> eventfd, Reading reading);
   int Poll(int milliseconds, const Wake& wake);
 
   Fd epoll_;

@@ -116,6 +116,29 @@ test('a signal before eventSetAdd or after eventSetRemove is not delivered', (t)
   rig.close();
 });
 
+test('an observed eventfd keeps its count, and its own event set delivers each signal', (t) => {
+  const rig = new Rig(1, () => true);
+  const fired = new Uint32Array(1);
+  const observer = calls.eventSetCreate(fired, new BigUint64Array(1));
+  rig.signal(0, 2n);
+  calls.eventSetObserve(observer, 0, rig.fd(0));
+  t.is(calls.eventSetSpin(observer, 0), 1, 'the count of 2 is reported');
+  rig.signal(0);
+  t.is(calls.eventSetSpin(observer, 0), 1);
+  t.throws(
+    () => {
+      calls.eventSetObserve(observer, 0, rig.fd(0));
+    },
+    { code: 'EEXIST' },
+  );
+  calls.eventSetRemove(observer, 0);
+  t.deepEqual(rig.collect(), new Map([[0, 3n]]));
+  rig.signal(0);
+  t.is(calls.eventSetSpin(observer, 0), 0, 'a removed eventfd is not reported');
+  calls.eventSetClose(observer);
+  rig.close();
+});
+
 test('eventSetAdd fails with EEXIST if the slot or the eventfd is in use', (t) => {
   const rig = new Rig(2);
   const other = calls.eventfdCreate();
