@@ -1,8 +1,7 @@
-import { writeFile } from 'node:fs/promises';
 import { VIAS } from '../contract/open-options.js';
-import { VfioError } from '../errors.js';
 import { defineCommand } from './command.js';
 import { openConnection } from './devices.js';
+import { checkOutput, writeOutput } from './files.js';
 import { escapeControls } from './json.js';
 import { VF_TOKEN } from './token.js';
 import { parseChoice, UsageError } from './usage.js';
@@ -24,6 +23,7 @@ export const command = defineCommand({
       words: ['0', '1', '2', '3', '4', '5'],
       help: 'adds the contents of a BAR; each dword is read once; can be repeated',
     },
+    force: { type: 'boolean', help: 'replaces the file if it exists' },
     via: { type: 'string', value: 'group|cdev', words: VIAS, help: 'the VFIO interface to use' },
     'vf-token': VF_TOKEN,
   },
@@ -31,6 +31,8 @@ export const command = defineCommand({
   async run({ options, operands: { device, file } }) {
     const via = parseChoice('--via', options.via, VIAS);
     const bars = options.bar.map(barIndex);
+    const existing = options.force ? 'replace' : 'refuse';
+    if (file !== undefined) checkOutput(file, existing);
     const { takeSnapshot, writeSnapshot } = await import('../snapshot/index.js');
     const connection = await openConnection(device, { ...options, via });
     let text: string;
@@ -40,7 +42,11 @@ export const command = defineCommand({
       connection.close();
     }
     if (file === undefined) process.stdout.write(escapeControls(text));
-    else await write(file, text);
+    else {
+      writeOutput(file, existing, (write) => {
+        write(text);
+      });
+    }
     return 0;
   },
 });
@@ -48,13 +54,4 @@ export const command = defineCommand({
 function barIndex(text: string): number {
   if (!/^[0-5]$/.test(text)) throw new UsageError(`--bar must be 0 to 5, not '${text}'`);
   return Number(text);
-}
-
-async function write(path: string, text: string): Promise<void> {
-  try {
-    await writeFile(path, text);
-  } catch (cause) {
-    const { code, syscall } = cause as NodeJS.ErrnoException;
-    throw new VfioError({ code, syscall, path, cause });
-  }
 }

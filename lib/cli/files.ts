@@ -1,0 +1,95 @@
+/** Writes the output files of commands. A file is either complete or absent. */
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { VfioError } from '../errors.js';
+
+/** Characters that are collected before they are written. */
+const BUFFERED = 1 << 16;
+
+/** What happens if a regular file has the name of the output file. */
+export type Existing = 'replace' | 'refuse';
+
+/**
+ * Checks that a file can be written under a name. No symbolic link is followed.
+ *
+ * @throws VfioError `EEXIST` if the name belongs to a regular file that must not be replaced, or to
+ *   a folder, a device or a link
+ */
+export function checkOutput(path: string, existing: Existing): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined || (existing === 'replace' && found.isFile())) return;
+  if (found.isFile()) {
+    throw new VfioError({ code: 'EEXIST', path, hint: 'Use --force to replace the file.' });
+  }
+  const message = 'this name belongs to a folder, a device or a link';
+  throw new VfioError({ code: 'EEXIST', message, path, hint: 'Choose another name.' });
+}
+
+/**
+ * Writes a file. The text goes to a temporary file in the same folder, which gets its final name at
+ * the end. After a failure, the folder is unchanged.
+ *
+ * @param produce - passes the text to `write`, in parts
+ * @throws VfioError the errors of {@link checkOutput}; the code of the failed system call
+ */
+export function writeOutput(
+  path: string,
+  existing: Existing,
+  produce: (write: (text: string) => void) => void,
+): void {
+  checkOutput(path, existing);
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    const fd = openSync(temporary, 'wx');
+    try {
+      writeParts(fd, produce);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    if (existing === 'replace') renameSync(temporary, path);
+    else linkNew(temporary, path);
+  } catch (cause) {
+    const { code, syscall } = cause as NodeJS.ErrnoException;
+    throw syscall === undefined ? cause : new VfioError({ code, syscall, path, cause });
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+function writeParts(fd: number, produce: (write: (text: string) => void) => void): void {
+  let buffered = '';
+  const flush = () => {
+    const bytes = Buffer.from(buffered);
+    // One write(2) can write fewer bytes than requested.
+    for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
+    buffered = '';
+  };
+  produce((text) => {
+    buffered += text;
+    if (buffered.length >= BUFFERED) flush();
+  });
+  flush();
+}
+
+/** Gives a file a second name. Fails with EEXIST if the name is in use. */
+function linkNew(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    // Some file systems, for example FAT, have no links.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP') throw error;
+    copyFileSync(from, to, constants.COPYFILE_EXCL);
+  }
+}
