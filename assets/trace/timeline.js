@@ -1,4 +1,6 @@
 // Draws the visible rows of the timeline of `vfio trace` onto one canvas.
+import { buildRows, formatCount, formatDuration } from './rows.js';
+
 const trace = JSON.parse(document.getElementById('trace').textContent);
 const element = (id) => document.getElementById(id);
 
@@ -9,83 +11,8 @@ const BAR = 12;
 // Maximum number of late and lost interrupts in the list.
 const MAX_PROBLEMS = 200;
 
-/** Formats nanoseconds with a unit. */
-function formatDuration(ns) {
-  const size = Math.abs(ns);
-  if (size < 1e3) return `${Math.round(ns)} ns`;
-  if (size < 1e6) return `${(ns / 1e3).toFixed(size < 1e4 ? 2 : 1)} µs`;
-  if (size < 1e9) return `${(ns / 1e6).toFixed(size < 1e7 ? 3 : 2)} ms`;
-  return `${(ns / 1e9).toFixed(3)} s`;
-}
-
 const total = Math.max(trace.end - trace.start, 1000);
-const relative = (time) => time - trace.start;
-
-/** Returns the rows of a thread. Each row has bars { from, to, colour, text }, sorted by `from`. */
-function buildRows(thread, several) {
-  const prefix = several ? `${thread.pid}.${thread.thread} ` : '';
-  const calls = new Map();
-  for (const call of thread.calls) {
-    const register = call.kind.startsWith('window');
-    const name = `${prefix}${call.device} ${register ? 'registers' : 'calls'}`;
-    if (!calls.has(name)) calls.set(name, { name, device: call.device, items: [], backs: [] });
-    const outcome = call.error ?? call.result;
-    calls.get(name).items.push({
-      from: relative(call.at),
-      to: relative(call.end),
-      colour: call.error === undefined ? (register ? 'register' : 'call') : 'lost',
-      text: `${call.kind}: ${call.method}(${call.args})${outcome === undefined ? '' : ` → ${outcome}`}\n${formatDuration(call.end - call.at)}`,
-    });
-  }
-  const vectors = thread.vectors.map((vector) => buildVectorRow(vector, prefix));
-  const devices = [...new Set([...calls.values(), ...vectors].map(({ device }) => device))];
-  return devices.flatMap((device) =>
-    [...calls.values(), ...vectors].filter((row) => row.device === device),
-  );
-}
-
-function buildVectorRow(vector, prefix) {
-  const items = [];
-  for (const one of vector.interrupts) {
-    const waited =
-      one.raised === null || one.delivered === null ? null : one.delivered - one.raised;
-    const text = [
-      one.state === 'lost'
-        ? `${one.count} lost: the vector was released before the delivery`
-        : `${one.count} delivered${one.state === 'late' ? ' late' : ''}`,
-      ...(waited === null ? [] : [`waited ${formatDuration(waited)}`]),
-      ...(one.delivered === null
-        ? []
-        : [`time in listeners ${formatDuration(one.done - one.delivered)}`]),
-    ].join('\n');
-    const mark = one.state === 'delivered' ? undefined : one.state;
-    const raised = one.raised ?? one.delivered ?? one.done;
-    const end = one.delivered ?? one.done;
-    const { count } = one;
-    items.push({ from: relative(raised), to: relative(end), colour: 'pending', mark, count, text });
-    if (one.delivered !== null) {
-      const [from, to] = [relative(one.delivered), relative(one.done)];
-      items.push({ from, to, colour: 'listeners', text });
-    }
-  }
-  for (const { at, type } of vector.masks) {
-    items.push({ from: relative(at), to: relative(at), colour: 'text', text: type });
-  }
-  return {
-    device: vector.device,
-    name: `${prefix}${vector.device} ${vector.irq} ${vector.vector}`,
-    items: items.sort((a, b) => a.from - b.from),
-    backs: vector.bound.map(({ from, to }) => [relative(from), to === null ? total : relative(to)]),
-  };
-}
-
-const rows = trace.threads.flatMap((thread) => buildRows(thread, trace.threads.length > 1));
-for (const row of rows) {
-  // `row.until` contains, for each bar, the latest end of the bar and of all earlier bars. These
-  // ends are sorted, as findFirstBar() requires.
-  let until = -Infinity;
-  row.until = row.items.map(({ to }) => (until = Math.max(until, to)));
-}
+const rows = buildRows(trace);
 
 const view = { from: 0, to: total };
 const box = element('timeline');
@@ -363,13 +290,14 @@ function addVectorLine(one) {
 }
 
 const sum = (field) => trace.summary.reduce((n, one) => n + one[field], 0);
-const calls = trace.threads.reduce((n, thread) => n + thread.calls.length, 0);
+const calls = trace.threads.reduce((n, thread) => n + thread.calls, 0);
+const devices = new Set(trace.threads.flatMap((t) => t.rows.map((row) => row.device)));
 document.title = `vfio trace: ${trace.command}`;
 element('command').textContent = trace.command;
 addFigure('Time', formatDuration(trace.end - trace.start));
-addFigure('Devices', new Set(trace.threads.flatMap((t) => t.calls.map((c) => c.device))).size);
-addFigure('Calls', calls.toLocaleString('en'));
-addFigure('Interrupts', sum('interrupts').toLocaleString('en'));
+addFigure('Devices', devices.size);
+addFigure('Calls', formatCount(calls));
+addFigure('Interrupts', formatCount(sum('interrupts')));
 addFigure(
   'Late',
   `${sum('late')} (over ${formatDuration(trace.late)})`,
@@ -382,6 +310,12 @@ const problems = rows.flatMap((row) =>
 element('problems').hidden = problems.length === 0;
 for (const [row, item] of problems.slice(0, MAX_PROBLEMS)) addProblem(row, item);
 for (const one of trace.summary) addVectorLine(one);
+element('notes').hidden = trace.notes.length === 0;
+for (const note of trace.notes) {
+  const entry = document.createElement('li');
+  entry.textContent = note;
+  element('notes').append(entry);
+}
 readColours();
 resize();
 showAll();

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { constants as osConstants, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { existsSync, lstatSync, mkdtempSync, rmSync } from 'node:fs';
+import { constants as osConstants } from 'node:os';
 import { VfioError } from '../errors.js';
 import { printable } from '../printable.js';
 import type { VectorSummary } from '../observe/trace/index.js';
 import { defineCommand } from './command.js';
+import { checkOutput, writeOutput } from './files.js';
 import { toJson } from './json.js';
 import { UsageError } from './usage.js';
 
@@ -47,33 +47,67 @@ export const command = defineCommand({
     if (!/^\d+(\.\d+)?$/.test(late)) {
       throw new UsageError(`--late must be a number of microseconds, not '${late}'`);
     }
-    // The folder is checked before the program starts, because the program can run for hours.
-    accessSync(dirname(output), constants.W_OK);
-    const { chromeTrace, readTrace, summarize, tracePage } =
-      await import('../observe/trace/index.js');
-    const folder = mkdtempSync(join(tmpdir(), 'vfio-trace-'));
+    const files = { json: `${output}.json`, html: `${output}.html` };
+    // The names are checked before the program starts, because the program can run for hours.
+    if (!isName(output))
+      throw new UsageError(`--output must be a name for new files, not '${output}'`);
+    for (const path of Object.values(files)) checkOutput(path, 'replace');
+    const folder = makeRawFolder(output);
+    const { exitCode, ran } = await runTraced(program, folder);
     try {
-      const { exitCode, ran } = await runTraced(program, folder);
-      if (!ran) return exitCode;
-      const trace = readTrace(folder, program.join(' '), Number(late) * 1000);
-      if (trace.threads.length === 0) {
-        console.error(
-          'vfio: the program opened no device with this library, so no trace was written',
-        );
-        return exitCode === 0 ? 1 : exitCode;
-      }
-      const files = { json: `${output}.json`, html: `${output}.html` };
-      writeFileSync(files.json, chromeTrace(trace));
-      writeFileSync(files.html, tracePage(trace));
-      const vectors = summarize(trace);
+      const vectors = ran ? await makePage(folder, program, Number(late) * 1000, files) : null;
+      rmSync(folder, { recursive: true, force: true });
+      if (vectors === null) return exitCode === 0 ? 1 : exitCode;
       if (json) console.log(toJson({ ...files, exitCode, vectors }));
       else console.error(`${tableOf(vectors)}\n${printable(`${files.html} ${files.json}`)}`);
       return exitCode;
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
+    } catch (error) {
+      if (existsSync(folder)) console.error(`vfio: the raw data is kept in ${printable(folder)}`);
+      throw error;
     }
   },
 });
+
+/** Whether a path can get a suffix. `.` and `/dev/null` would give files that nobody expects. */
+function isName(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  const isUsual = found === undefined || found.isFile() || found.isDirectory();
+  return isUsual && !/(^|\/)\.{0,2}$/.test(path);
+}
+
+/** Makes the folder for the raw data beside the output, because /tmp can be a small disk in memory. */
+function makeRawFolder(output: string): string {
+  try {
+    return mkdtempSync(`${output}-raw-`);
+  } catch (cause) {
+    const { code, syscall } = cause as NodeJS.ErrnoException;
+    throw new VfioError({ code, syscall, path: output, cause });
+  }
+}
+
+/** Writes both files. Returns the statistics of each vector, or null if the trace is empty. */
+async function makePage(
+  folder: string,
+  program: readonly string[],
+  late: number,
+  files: { readonly json: string; readonly html: string },
+): Promise<VectorSummary[] | null> {
+  const { describeGaps, readTrace, summarize, writeChromeTrace, writeTracePage } =
+    await import('../observe/trace/index.js');
+  const trace = readTrace(folder, program.join(' '), late);
+  if (trace.threads.length === 0) {
+    console.error('vfio: the trace contains no call to a device, so no file was written');
+    return null;
+  }
+  writeOutput(files.json, 'replace', (write) => {
+    writeChromeTrace(trace, write);
+  });
+  writeOutput(files.html, 'replace', (write) => {
+    writeTracePage(trace, write);
+  });
+  for (const gap of describeGaps(trace)) console.error(`vfio: ${printable(gap)}`);
+  return summarize(trace);
+}
 
 interface Ended {
   readonly exitCode: number;

@@ -30,14 +30,19 @@ export function observeConnection(inner: DeviceConnection, observer: Observer): 
       },
       createEventSet: (own, args) =>
         observeEventSet(own(...args) as EventSet, createSubject('eventSet', inner), observer),
-      hotReset(own, args) {
-        const [others] = args as [readonly DeviceConnection[]];
-        return own(others.map((other) => originals.get(other) ?? other));
+      hotReset(own, [others, ...rest]) {
+        if (!Array.isArray(others)) return own(others, ...rest);
+        return own(others.map(originalOf), ...rest);
       },
     },
   });
   originals.set(connection, originals.get(inner) ?? inner);
   return connection;
+}
+
+/** Returns the original of an observed connection, and any other value unchanged. */
+function originalOf(value: unknown): unknown {
+  return originals.get(value as DeviceConnection) ?? value;
 }
 
 function createSubject(kind: Subject['kind'], { name }: DeviceConnection): Subject {
@@ -66,12 +71,16 @@ function observeEventSet(set: EventSet, subject: Subject, observer: Observer): E
   };
   return observeObject(set, subject, observer, {
     methods: {
-      serve: (own, [onFired]) =>
-        own((n: number) => {
+      serve(own, [listener, ...rest]) {
+        if (typeof listener !== 'function') return own(listener, ...rest);
+        const onFired = listener as (n: number) => void;
+        const deliver = (n: number) => {
           reportCall(observer, subject, 'deliver', firedSlots(n), () => {
-            (onFired as (n: number) => void)(n);
+            onFired(n);
           });
-        }),
+        };
+        return own(deliver, ...rest);
+      },
       wait: waitAndReport,
       spin: waitAndReport,
     },

@@ -42,30 +42,45 @@ export interface Overrides {
   readonly methods?: Readonly<Record<string, (own: Method, args: unknown[]) => unknown>>;
 }
 
-/** Wraps an object of a back end, so that an observer receives all calls on the object. */
+/**
+ * Wraps an object of a back end, so that an observer receives all calls on the object. The wrapper
+ * passes `this`, the arguments, the results and the errors of a call on unchanged.
+ */
 export function observeObject<T extends object>(
   inner: T,
   subject: Subject,
   observer: Observer,
   { methods: overrides = {}, properties }: Overrides = {},
 ): T {
-  const methods = new Map<string | symbol, unknown>();
+  const wrappers = new Map<string | symbol, { method: Method; wrapper: Method }>();
   const wrap = (name: string | symbol, method: Method): Method => {
-    const own: Method = (...args) => method.apply(inner, args);
-    if (typeof name === 'symbol' || name in EventEmitter.prototype) return own;
-    const override = overrides[name];
-    return (...args) =>
-      reportCall(observer, subject, name, args, () =>
-        override === undefined ? own(...args) : override(own, args),
-      );
+    const override = typeof name === 'string' ? overrides[name] : undefined;
+    return function (this: unknown, ...args) {
+      // Private fields exist only in the original object.
+      const own: Method = (...given) => method.apply(this === proxy ? inner : this, given);
+      const result =
+        typeof name === 'symbol' || name in EventEmitter.prototype
+          ? own(...args)
+          : reportCall(observer, subject, name, args, () =>
+              override === undefined ? own(...args) : override(own, args),
+            );
+      return result === inner ? proxy : result;
+    };
   };
-  return new Proxy(inner, {
+  const proxy: T = new Proxy(inner, {
     get(target, name) {
       if (properties?.has(name) === true) return properties.get(name);
       const value: unknown = Reflect.get(target, name, target);
-      if (typeof value !== 'function') return value;
-      if (!methods.has(name)) methods.set(name, wrap(name, value as Method));
-      return methods.get(name);
+      if (typeof value !== 'function' || name === 'constructor') return value;
+      const method = value as Method;
+      const known = wrappers.get(name);
+      // The program can replace a method.
+      if (known?.method === method) return known.wrapper;
+      const wrapper = wrap(name, method);
+      wrappers.set(name, { method, wrapper });
+      return wrapper;
     },
+    set: (target, name, value) => Reflect.set(target, name, value, target),
   });
+  return proxy;
 }

@@ -87,7 +87,7 @@ test('if a program cannot be traced, `vfio trace` reports an error and writes no
   const output = join(folder, 'nothing');
   const idle = await run('-o', output, '--', process.execPath, '-e', '0');
   t.is(idle.code, 1);
-  t.regex(idle.stderr, /opened no device/);
+  t.regex(idle.stderr, /^vfio: the trace contains no call to a device/);
   const missing = await run('-o', output, '--', 'there-is-no-such-program');
   t.is(missing.code, 127);
   t.regex(missing.stderr, /^vfio: ENOENT.*there-is-no-such-program'\n$/);

@@ -1,4 +1,4 @@
-import { openSync, writeSync } from 'node:fs';
+import { AppendFile } from '../append-file.js';
 import { toJsonLine } from '../../run/json.js';
 import type { Answer, Reply } from '../../run/answers.js';
 
@@ -7,25 +7,12 @@ const POLLED: readonly string[] = ['read', 'mmio_read'];
 
 /** The file of a record. The file is a script with the answer to each line. */
 export class RecordFile {
-  readonly #fd: number;
+  readonly #file: AppendFile;
   #last = '';
 
+  /** @param fd - an empty file that is open for writing */
   constructor(fd: number) {
-    this.#fd = fd;
-  }
-
-  /**
-   * Creates a file. If a file exists at `path`, the name of the new file gets the suffix `.2`, `.3`
-   * and so on.
-   */
-  static create(path: string): RecordFile {
-    for (let n = 1; ; n++) {
-      try {
-        return new RecordFile(openSync(n === 1 ? path : `${path}.${n}`, 'wx'));
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      }
-    }
+    this.#file = new AppendFile(fd);
   }
 
   /**
@@ -36,7 +23,7 @@ export class RecordFile {
     const line = toJsonLine({ ...operation, answer });
     if (line === this.#last && POLLED.includes(operation.op as string)) return;
     this.#last = line;
-    writeSync(this.#fd, `${line}\n`);
+    this.#file.append(`${line}\n`);
   }
 
   /** Writes a line of a script with its answer. Lines that are not JSON are skipped. */
@@ -48,6 +35,6 @@ export class RecordFile {
       return;
     }
     const answer = { ...reply, recorded: undefined };
-    writeSync(this.#fd, `${toJsonLine({ ...operation, answer })}\n`);
+    this.#file.append(`${toJsonLine({ ...operation, answer })}\n`);
   }
 }

@@ -1,6 +1,8 @@
 import type { Eventfd, Memory } from '../../contract/index.js';
 import { VFIO_PCI_CONFIG_REGION_INDEX } from '../../contract/uapi.js';
 import { VfioError } from '../../errors.js';
+import { createFile } from '../append-file.js';
+import { Guard } from '../guard.js';
 import type { Call, Fired, Observer, Outcome } from '../index.js';
 import { failed, hex } from '../../run/answers.js';
 import { SIGNALLED } from '../../run/replay.js';
@@ -28,6 +30,7 @@ interface WatchedEventfd {
 
 /** Writes the calls on one device, with the answers, as a script of `vfio run`. */
 class Recorder {
+  readonly #guard: Guard;
   readonly #file: RecordFile;
   readonly #names = { eventfds: new Names<Eventfd>('e'), memories: new Names<Memory>('b') };
   readonly #memories = new Map<Memory, WatchedMemory>();
@@ -36,16 +39,15 @@ class Recorder {
   readonly #rings = new Rings();
   #isTurnWatched = false;
 
-  constructor(file: RecordFile) {
+  /** @param guard - receives the failures of code that runs outside of a call */
+  constructor(guard: Guard, file: RecordFile) {
+    this.#guard = guard;
     this.#file = file;
   }
 
   observe(call: Call): (outcome: Outcome) => void {
     const { subject, method, args } = call;
-    if (subject.kind === 'eventSet') {
-      this.#observeEventSet(subject.id, method, args);
-      return () => undefined;
-    }
+    if (subject.kind === 'eventSet') return this.#observeEventSet(subject.id, method, args);
     if (AFFECTS_DMA.test(method)) {
       this.#look(false);
       this.#writeDeviceChanges();
@@ -89,11 +91,8 @@ class Recorder {
     this.#memories.set(memory, new WatchedMemory(name, memory));
   }
 
-  #observeEventSet(set: number, method: string, args: readonly unknown[]): void {
-    if (method === 'add') {
-      const [slot, eventfd, counted] = args as [number, Eventfd, boolean];
-      this.#eventfds.set(`${set} ${slot}`, { eventfd, counted });
-    } else if (method === 'deliver') {
+  #observeEventSet(set: number, method: string, args: readonly unknown[]) {
+    if (method === 'deliver') {
       this.#look(true);
       const fired = args as readonly Fired[];
       for (const { slot, count } of fired) this.#writeSignal(`${set} ${slot}`, count);
@@ -102,6 +101,11 @@ class Recorder {
     } else if (WAITING.includes(method)) {
       this.#look(false);
     }
+    return (outcome: Outcome) => {
+      if (method !== 'add' || 'error' in outcome) return;
+      const [slot, eventfd, counted] = args as [number, Eventfd, boolean];
+      this.#eventfds.set(`${set} ${slot}`, { eventfd, counted });
+    };
   }
 
   #writeSignal(key: string, count: bigint): void {
@@ -121,7 +125,9 @@ class Recorder {
     queueMicrotask(() => {
       process.nextTick(() => {
         this.#isTurnWatched = false;
-        this.#look(false);
+        this.#guard.run(() => {
+          this.#look(false);
+        });
       });
     });
   }
@@ -170,17 +176,27 @@ class Recorder {
 
 /**
  * Creates an observer that records each device of this thread in a file. The file of the first
- * device has the name `path`. The names of further files have the suffixes `.2`, `.3` and so on.
+ * device has the name `path`. The names of further files have the suffixes `.2`, `.3` and so on. If
+ * a file cannot be created or written, the recording of all devices stops.
  */
 export function createRecorder(path: string): Observer {
   const recorders = new Map<string, Recorder>();
-  return (call) => {
+  const files: string[] = [];
+  const guard = new Guard('VFIO_RECORD', () => {
+    recorders.clear();
+    return files.length === 0
+      ? 'Nothing is recorded.'
+      : `The record ends here: ${files.join(', ')}`;
+  });
+  return guard.observer((call) => {
     const { device } = call.subject;
     let recorder = recorders.get(device);
     if (recorder === undefined) {
-      recorder = new Recorder(RecordFile.create(path));
+      const file = createFile(path);
+      files.push(file.path);
+      recorder = new Recorder(guard, new RecordFile(file.fd));
       recorders.set(device, recorder);
     }
     return recorder.observe(call);
-  };
+  });
 }

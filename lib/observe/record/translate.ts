@@ -181,10 +181,15 @@ const calls: Readonly<Record<string, Readonly<Record<string, Translate>>>> = {
 
 /**
  * Translates a call into operations of `vfio run`. Returns an empty list if no operation matches
- * the call.
+ * the call, or if an argument has a wrong type. The library refuses such an argument.
  */
 export function translateCall(call: Call, names: ObjectNames): readonly ScriptLine[] {
   const known = calls[call.subject.kind] ?? {};
   const translate = Object.hasOwn(known, call.method) ? known[call.method] : undefined;
-  return translate === undefined ? [] : translate(call.args, names, call);
+  if (translate === undefined) return [];
+  try {
+    return translate(call.args, names, call);
+  } catch {
+    return [];
+  }
 }

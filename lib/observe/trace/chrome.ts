@@ -1,6 +1,5 @@
-import type { CallLine } from './format.js';
-import type { ThreadTimeline } from './timeline.js';
-import type { Trace } from './trace.js';
+import type { CallRow, CallSpan, ThreadTimeline } from './timeline.js';
+import { describeGaps, type Trace } from './trace.js';
 import type { Interrupt, VectorTimeline } from './vector-timeline.js';
 
 /** An event of the Trace Event Format, which Perfetto and chrome://tracing read. */
@@ -30,94 +29,95 @@ const ASYNCHRONOUS = new Set(['reset', 'map']);
  */
 class TraceEvents {
   readonly #trace: Trace;
-  readonly #events: TraceEvent[] = [];
+  readonly #push: (event: TraceEvent) => void;
   readonly #rows = new Map<string, number>();
   #process = 0;
   #lastSpan = 0;
 
-  constructor(trace: Trace) {
+  constructor(trace: Trace, push: (event: TraceEvent) => void) {
     this.#trace = trace;
+    this.#push = push;
   }
 
-  events(): TraceEvent[] {
-    for (const thread of this.#trace.threads) this.#addThread(thread);
-    return this.#events;
+  pushAll(): void {
+    for (const thread of this.#trace.threads) this.#pushThread(thread);
   }
 
-  #addThread({ pid, thread, argv, calls, vectors }: ThreadTimeline): void {
+  #pushThread({ pid, thread, argv, rows, vectors }: ThreadTimeline): void {
     this.#process++;
     const name = `${argv.slice(1).join(' ') || this.#trace.command} (${pid}${thread === 0 ? '' : `, thread ${thread}`})`;
-    this.#addMetadata('process_name', 0, name);
-    for (const call of calls) this.#addCall(call);
-    for (const vector of vectors) this.#addVector(vector);
+    this.#pushMetadata('process_name', 0, name);
+    for (const row of rows) {
+      const tid = this.#rowId(`${row.device} ${row.hasRegisters ? 'registers' : 'calls'}`);
+      for (const call of row.calls) this.#pushCall(row, tid, call);
+    }
+    for (const vector of vectors) this.#pushVector(vector);
   }
 
-  #addCall(call: CallLine): void {
-    const registers = call.kind.startsWith('window');
-    const tid = this.#rowId(`${call.device} ${registers ? 'registers' : 'calls'}`);
-    const { method, kind, args, result, error } = call;
-    const common = { name: method, cat: kind, pid: this.#process, tid };
-    const details = { args, result, error, on: `${kind} ${call.id}` };
-    if (ASYNCHRONOUS.has(method) && !registers) {
-      this.#addSpan(common, call.at, call.end, details);
+  #pushCall({ hasRegisters }: CallRow, tid: number, call: CallSpan): void {
+    const { method, kind, id, args, count, isMixed } = call;
+    const name = isMixed ? `${count} calls` : count > 1 ? `${method} ×${count}` : method;
+    const common = { name, cat: kind, pid: this.#process, tid };
+    const result = call.result ?? undefined;
+    const details = { args, result, error: call.error ?? undefined, on: `${kind} ${id}` };
+    const first = isMixed ? { first: method } : {};
+    if (ASYNCHRONOUS.has(method) && !hasRegisters) {
+      this.#pushSpan(common, call.at, call.end, { ...first, ...details });
     } else {
-      const ts = this.#microseconds(call.at);
-      this.#events.push({
-        ...common,
-        ph: 'X',
-        ts,
-        dur: (call.end - call.at) / 1000,
-        args: details,
-      });
+      const [ts, dur] = [this.#microseconds(call.at), (call.end - call.at) / 1000];
+      this.#push({ ...common, ph: 'X', ts, dur, args: { ...first, ...details } });
     }
   }
 
-  #addVector({ device, irq, vector, interrupts, masks }: VectorTimeline): void {
+  #pushVector({ device, irq, vector, interrupts, masks, unmasks }: VectorTimeline): void {
     const row = `${device} ${irq} ${vector}`;
     const common = { pid: this.#process, tid: this.#rowId(row), cat: 'interrupt' };
-    for (const interrupt of interrupts) this.#addInterrupt(common, row, interrupt);
-    for (const { at, type } of masks) {
-      this.#events.push({ ...common, name: type, ph: 'i', s: 't', ts: this.#microseconds(at) });
+    for (const interrupt of interrupts) this.#pushInterrupt(common, row, interrupt);
+    for (const [name, periods] of Object.entries({ mask: masks, unmask: unmasks })) {
+      for (const { at, count } of periods) {
+        this.#push({
+          ...common,
+          name: count > 1 ? `${name} ×${count}` : name,
+          ph: 'i',
+          s: 't',
+          ts: this.#microseconds(at),
+        });
+      }
     }
   }
 
-  #addInterrupt(
+  #pushInterrupt(
     common: { pid: number; tid: number; cat: string },
     row: string,
-    { raised, delivered, done, count, state }: Interrupt,
+    { at, end, delivered, count, entries, state }: Interrupt,
   ): void {
-    const args = { count, state };
+    const args = { count, state, ...(entries > 1 ? { entries } : {}) };
     if (state !== 'delivered') {
-      const ts = this.#microseconds(raised ?? delivered ?? done ?? this.#trace.start);
-      this.#events.push({ ...common, name: state.toUpperCase(), ph: 'i', s: 't', ts, args });
+      const ts = this.#microseconds(at);
+      this.#push({ ...common, name: state.toUpperCase(), ph: 'i', s: 't', ts, args });
     }
-    if (raised !== null) {
+    if (count > 0) {
       // A new interrupt can arrive while listeners still handle the previous interrupt. The bars of
       // these two interrupts overlap.
-      this.#addSpan(
-        { ...common, name: `${row} pending` },
-        raised,
-        delivered ?? done ?? raised,
-        args,
-      );
+      this.#pushSpan({ ...common, name: `${row} pending` }, at, delivered ?? end, args);
     }
     if (delivered !== null) {
-      const dur = ((done ?? delivered) - delivered) / 1000;
+      const dur = (end - delivered) / 1000;
       const ts = this.#microseconds(delivered);
-      this.#events.push({ ...common, name: 'listeners', ph: 'X', ts, dur, args });
+      this.#push({ ...common, name: 'listeners', ph: 'X', ts, dur, args });
     }
   }
 
   /** Adds a bar that can overlap with other bars of the row. */
-  #addSpan(
+  #pushSpan(
     common: { name: string; pid: number; tid: number; cat: string },
     from: number,
     to: number,
     args: Readonly<Record<string, unknown>>,
   ): void {
     const id = ++this.#lastSpan;
-    this.#events.push({ ...common, ph: 'b', ts: this.#microseconds(from), id, args });
-    this.#events.push({ ...common, ph: 'e', ts: this.#microseconds(to), id });
+    this.#push({ ...common, ph: 'b', ts: this.#microseconds(from), id, args });
+    this.#push({ ...common, ph: 'e', ts: this.#microseconds(to), id });
   }
 
   #rowId(name: string): number {
@@ -126,12 +126,12 @@ class TraceEvents {
     if (known !== undefined) return known;
     const tid = this.#rows.size + 1;
     this.#rows.set(key, tid);
-    this.#addMetadata('thread_name', tid, name);
+    this.#pushMetadata('thread_name', tid, name);
     return tid;
   }
 
-  #addMetadata(what: string, tid: number, name: string): void {
-    this.#events.push({ name: what, ph: 'M', pid: this.#process, tid, args: { name } });
+  #pushMetadata(what: string, tid: number, name: string): void {
+    this.#push({ name: what, ph: 'M', pid: this.#process, tid, args: { name } });
   }
 
   #microseconds(time: number): number {
@@ -139,11 +139,17 @@ class TraceEvents {
   }
 }
 
-/** Returns the trace in the file format of Perfetto (ui.perfetto.dev). */
-export function chromeTrace(trace: Trace): string {
-  return JSON.stringify({
-    traceEvents: new TraceEvents(trace).events(),
+/** Writes the trace in the file format of Perfetto (ui.perfetto.dev). */
+export function writeChromeTrace(trace: Trace, write: (text: string) => void): void {
+  const head = {
     displayTimeUnit: 'ns',
-    otherData: { command: trace.command },
-  });
+    otherData: { command: trace.command, notes: describeGaps(trace) },
+  };
+  write(`${JSON.stringify(head).slice(0, -1)},"traceEvents":[`);
+  let separator = '';
+  new TraceEvents(trace, (event) => {
+    write(separator + JSON.stringify(event));
+    separator = ',\n';
+  }).pushAll();
+  write(']}');
 }

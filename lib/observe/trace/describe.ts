@@ -24,22 +24,39 @@ export function irqName(index: number): string {
   return IRQ_NAMES[index] ?? `irq${index}`;
 }
 
+/** Shown for a value that cannot be formatted. The program can pass any value to the library. */
+const UNREADABLE = '?';
+
 /** Formats the arguments of a call. Numbers are shown in hex, and memory is shown as its size. */
 export function describeArgs({ method, args }: Call): string {
-  if (method === 'setIrqs') return describeIrqSet(args[0] as IrqSet);
-  return args
-    .filter((arg) => arg !== undefined)
-    .map(describe)
-    .join(', ');
+  try {
+    if (method === 'setIrqs') return describeIrqSet(args[0] as IrqSet);
+    let text = '';
+    for (const arg of args) {
+      if (arg !== undefined) text += text === '' ? describe(arg) : `, ${describe(arg)}`;
+    }
+    return text;
+  } catch {
+    return UNREADABLE;
+  }
 }
 
 /** Formats the result or the error of a call. */
 export function describeOutcome(outcome: Outcome): { result?: string; error?: string } {
-  if ('error' in outcome) {
-    const { error } = outcome;
-    return { error: error instanceof Error ? error.message : String(error) };
+  if ('error' in outcome) return { error: describeError(outcome.error) };
+  try {
+    return outcome.value === undefined ? {} : { result: describe(outcome.value) };
+  } catch {
+    return { result: UNREADABLE };
   }
-  return outcome.value === undefined ? {} : { result: describe(outcome.value) };
+}
+
+function describeError(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error);
+  } catch {
+    return UNREADABLE;
+  }
 }
 
 function describeIrqSet({ index, flags, start, count, eventfds }: IrqSet): string {

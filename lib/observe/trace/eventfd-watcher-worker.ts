@@ -4,29 +4,48 @@ import { native } from '../../native/binding.js';
 import { now } from './clock.js';
 import { CAPACITY, readCounter, type Request, type SeenSignal } from './eventfd-watcher.js';
 
-const { port, done } = workerData as { port: MessagePort; done: Int32Array };
+const { port, handled } = workerData as { port: MessagePort; handled: Int32Array };
 const fired = new Uint32Array(CAPACITY);
 const addon = native();
 const set = addon.eventSetCreate(fired, new BigUint64Array(CAPACITY));
-const fds = new Map<number, number>();
+const freeSlots = Array.from({ length: CAPACITY }, (_, slot) => slot);
+/** The watch in each used slot. */
+const watches = new Map<number, Request>();
 
 addon.eventSetServe(set, (n) => {
   const at = now();
   const seen: SeenSignal[] = [];
   for (const slot of fired.subarray(0, n)) {
-    seen.push({ slot, at, total: readCounter(fds.get(slot) ?? -1) });
+    const { watch, fd } = watches.get(slot) ?? {};
+    if (watch !== undefined) seen.push({ watch, at, total: readCounter(fd ?? -1) });
   }
   port.postMessage(seen);
 });
 
-port.on('message', ({ command, slot, fd }: Request) => {
-  if (command === 'add') {
-    fds.set(slot, fd);
-    addon.eventSetAdd(set, slot, fd, false);
-  } else if (command === 'remove') {
-    fds.delete(slot);
-    addon.eventSetRemove(set, slot);
+function add(request: Request): void {
+  const slot = freeSlots.pop();
+  if (slot === undefined) return;
+  try {
+    addon.eventSetObserve(set, slot, request.fd);
+    watches.set(slot, request);
+  } catch {
+    // The program has already closed the eventfd, or no file descriptor is left.
+    freeSlots.push(slot);
   }
-  Atomics.store(done, 0, 1);
-  Atomics.notify(done, 0);
+}
+
+function remove({ watch }: Request): void {
+  for (const [slot, request] of watches) {
+    if (request.watch !== watch) continue;
+    addon.eventSetRemove(set, slot);
+    watches.delete(slot);
+    freeSlots.push(slot);
+  }
+}
+
+port.on('message', (request: Request) => {
+  if (request.command === 'add') add(request);
+  else if (request.command === 'remove') remove(request);
+  Atomics.add(handled, 0, 1);
+  Atomics.notify(handled, 0);
 });

@@ -5,22 +5,26 @@ import {
   Worker,
   type MessagePort,
 } from 'node:worker_threads';
+import { warn, type Guard } from '../guard.js';
 
 /** Maximum number of watched eventfds: twice the maximum number of MSI-X vectors. */
 export const CAPACITY = 4096;
-/** Timeout of a request. The first request also waits for the start of the thread. */
-const REQUEST_TIMEOUT_MS = 10_000;
+/** Longest time that the program waits for the start of the watching thread. */
+const START_TIMEOUT_MS = 2000;
+/** Longest time that the program waits for the answer to a later request. */
+const REQUEST_TIMEOUT_MS = 100;
 
 /** A request to the watching thread. */
 export interface Request {
   readonly command: 'add' | 'remove' | 'flush';
-  readonly slot: number;
+  /** Number of the watch. Each watch of an eventfd has another number. */
+  readonly watch: number;
   readonly fd: number;
 }
 
 /** A signal that the watching thread saw. */
 export interface SeenSignal {
-  readonly slot: number;
+  readonly watch: number;
   /** Nanoseconds of CLOCK_MONOTONIC. */
   readonly at: number;
   /** Counter of the eventfd at the time `at`. */
@@ -41,26 +45,38 @@ export function readCounter(fd: number): number {
 /**
  * Watches eventfds from a separate thread. The watching thread sees a signal even while the threads
  * of the program are busy, so the trace can show late deliveries. The watching thread has a
- * separate, edge-triggered epoll set and does not read the watched eventfds. Each request blocks
- * the caller until the watching thread has handled the request. No interrupt can therefore arrive
- * before the watch begins.
+ * separate, edge-triggered epoll set and does not read the watched eventfds.
+ *
+ * After each request, the caller waits until the watching thread has handled the request. The trace
+ * then contains the arrival time of every interrupt. If the thread is too slow, the caller never
+ * waits again, and the trace lacks some of these times.
  */
 export class EventfdWatcher {
   readonly #port: MessagePort;
-  readonly #done = new Int32Array(new SharedArrayBuffer(4));
+  readonly #worker: Worker;
+  readonly #handled = new Int32Array(new SharedArrayBuffer(4));
   readonly #listeners = new Map<number, (at: number, total: number) => void>();
-  readonly #freeSlots = Array.from({ length: CAPACITY }, (_, slot) => CAPACITY - 1 - slot);
+  #requests = 0;
+  #lastWatch = 0;
+  #isSlow = false;
 
-  constructor() {
+  /** @param guard - receives the failures of later events */
+  constructor(guard: Guard) {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    new Worker(new URL('./eventfd-watcher-worker.js', import.meta.url), {
-      workerData: { port: port2, done: this.#done },
+    this.#worker = new Worker(new URL('./eventfd-watcher-worker.js', import.meta.url), {
+      workerData: { port: port2, handled: this.#handled },
       transferList: [port2],
       execArgv: [],
-    }).unref();
+    });
+    this.#worker.unref();
+    this.#worker.on('error', (error) => {
+      this.#loseThread(`failed (${error.message})`);
+    });
     port1.on('message', (seen: SeenSignal[]) => {
-      this.#notify(seen);
+      guard.run(() => {
+        this.#notify(seen);
+      });
     });
     port1.unref();
   }
@@ -68,24 +84,28 @@ export class EventfdWatcher {
   /**
    * Watches an eventfd. If the maximum number of eventfds is already watched, the eventfd stays
    * unwatched.
-   * @returns a function that stops the watch and drains the eventfd
+   * @returns a function that stops the watch
    */
   watch(fd: number, onSignal: (at: number, total: number) => void): () => void {
-    const slot = this.#freeSlots.pop();
-    if (slot === undefined) return () => undefined;
-    this.#listeners.set(slot, onSignal);
-    this.#request({ command: 'add', slot, fd });
+    if (this.#listeners.size >= CAPACITY) return () => undefined;
+    const watch = ++this.#lastWatch;
+    this.#listeners.set(watch, onSignal);
+    this.#request({ command: 'add', watch, fd });
     return () => {
-      this.#request({ command: 'remove', slot, fd });
-      this.flush();
-      this.#listeners.delete(slot);
-      this.#freeSlots.push(slot);
+      this.#request({ command: 'remove', watch, fd });
+      this.receive();
+      this.#listeners.delete(watch);
     };
   }
 
   /** Calls the listeners for all signals that the thread has seen so far. */
   flush(): void {
-    this.#request({ command: 'flush', slot: 0, fd: 0 });
+    this.#request({ command: 'flush', watch: 0, fd: -1 });
+    this.receive();
+  }
+
+  /** Calls the listeners for the signals that the thread has already reported. Does not wait. */
+  receive(): void {
     for (;;) {
       const received = receiveMessageOnPort(this.#port);
       if (received === undefined) return;
@@ -93,16 +113,37 @@ export class EventfdWatcher {
     }
   }
 
+  close(): void {
+    this.#port.close();
+    void this.#worker.terminate();
+  }
+
   #notify(seen: readonly SeenSignal[]): void {
-    for (const { slot, at, total } of seen) this.#listeners.get(slot)?.(at, total);
+    for (const { watch, at, total } of seen) this.#listeners.get(watch)?.(at, total);
   }
 
   #request(request: Request): void {
-    Atomics.store(this.#done, 0, 0);
     this.#port.postMessage(request);
-    if (Atomics.wait(this.#done, 0, 0, REQUEST_TIMEOUT_MS) === 'timed-out') {
-      const seconds = REQUEST_TIMEOUT_MS / 1000;
-      throw new Error(`the thread that watches eventfds did not respond within ${seconds} s`);
+    this.#requests++;
+    if (this.#isSlow) return;
+    const limit = this.#requests === 1 ? START_TIMEOUT_MS : REQUEST_TIMEOUT_MS;
+    const end = performance.now() + limit;
+    for (;;) {
+      const handled = Atomics.load(this.#handled, 0);
+      if (handled === this.#requests) return;
+      const left = end - performance.now();
+      if (left <= 0) break;
+      Atomics.wait(this.#handled, 0, handled, left);
     }
+    this.#loseThread(`did not answer within ${limit} ms`);
+  }
+
+  #loseThread(what: string): void {
+    if (this.#isSlow) return;
+    this.#isSlow = true;
+    warn(
+      `VFIO_TRACE: the thread that watches the eventfds ${what}. ` +
+        'The trace continues, but lacks the arrival times of some interrupts.',
+    );
   }
 }

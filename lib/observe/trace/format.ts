@@ -1,8 +1,12 @@
 /**
- * A line of a trace file. Each line is one JSON object. Times are in nanoseconds of
- * CLOCK_MONOTONIC. All threads and processes of a machine share this clock.
+ * A line of a trace file. Each line is one JSON value. Times are in nanoseconds of CLOCK_MONOTONIC.
+ * All threads and processes of a machine share this clock.
  */
-export type Line = Start | CallLine | VectorLine | LeaveLine | SignalLine | DeliverLine | MaskLine;
+export type Line = CallLine | RareLine;
+
+/** A line that is a JSON object. */
+export type RareLine =
+  Start | Stop | ObjectLine | VectorLine | LeaveLine | SignalLine | DeliverLine | MaskLine;
 
 /** The first line of a file. */
 export interface Start {
@@ -14,19 +18,37 @@ export interface Start {
   readonly argv: readonly string[];
 }
 
-/** A call of a method of a device, a window, an address space or an event set. */
-export interface CallLine {
-  readonly type: 'call';
-  readonly at: number;
-  readonly end: number;
-  readonly device: string;
-  readonly kind: string;
-  readonly id: number;
-  readonly method: string;
-  readonly args: string;
-  readonly result?: string;
-  readonly error?: string;
+/** The second line of a file, if the tracer failed. Otherwise the second line is `null`. */
+export interface Stop {
+  readonly type: 'stop';
+  readonly reason: string;
 }
+
+/** An object of the library, before the first call on the object. */
+export interface ObjectLine {
+  readonly type: 'object';
+  readonly id: number;
+  readonly device: string;
+  /** `device`, `addressSpace`, `eventSet`, or for example `window of region 0`. */
+  readonly kind: string;
+}
+
+/**
+ * A call, or consecutive reads of one register with the same result. A trace has millions of calls,
+ * so the line is an array: start of the first call, nanoseconds until the end of the last call, id
+ * of the object, method, arguments, result, error, number of calls. The line ends after the last
+ * element that differs from its default: null, null, null, 1.
+ */
+export type CallLine = readonly [
+  at: number,
+  duration: number,
+  object: number,
+  method: string,
+  args: string,
+  result?: string | null,
+  error?: string | null,
+  count?: number,
+];
 
 /** A vector of a device: `irq` is intx, msi, msix, err or req. */
 export interface VectorName {

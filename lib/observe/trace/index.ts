@@ -1,4 +1,4 @@
 /** Shows what a traced program did with its devices. `tracer.ts` writes the trace files. */
-export { chromeTrace } from './chrome.js';
-export { tracePage } from './page.js';
-export { readTrace, summarize, type VectorSummary } from './trace.js';
+export { writeChromeTrace } from './chrome.js';
+export { writeTracePage } from './page.js';
+export { describeGaps, readTrace, summarize, type VectorSummary } from './trace.js';

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Trace } from './trace.js';
-import { summarize } from './trace.js';
+import { describeGaps, summarize, type Trace } from './trace.js';
 
 const assets = new URL('../../../../assets/trace/', import.meta.url);
 
@@ -8,21 +7,41 @@ function readAsset(name: string): string {
   return readFileSync(new URL(name, assets), 'utf8');
 }
 
-/**
- * Returns JSON that is safe inside an HTML script element. `<` is escaped, so no tag in the data
- * can end the script element.
- */
-function embeddedJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll('<', '\\u003c');
+/** Returns both modules of the page as one module, because the page loads no other file. */
+function readScript(): string {
+  const modules = `${readAsset('rows.js')}\n${readAsset('timeline.js')}`;
+  return modules.replaceAll(/^import .*;\n|^export (?=const|function)/gm, '');
 }
 
-/** Returns the trace as one HTML file without external resources. */
-export function tracePage(trace: Trace): string {
-  const data = { ...trace, summary: summarize(trace) };
-  const parts: Readonly<Record<string, string>> = {
-    style: readAsset('style.css'),
-    data: embeddedJson(data),
-    script: readAsset('timeline.js'),
-  };
-  return readAsset('page.html').replace(/<!--(\w+)-->/g, (_, name: string) => parts[name] ?? '');
+/**
+ * Returns the JSON text of a value in parts, since one string cannot hold a large trace. The text is
+ * safe inside an HTML script element: `<` is escaped, so no tag in the data can end the script
+ * element.
+ */
+function* embeddedJson(value: object): Generator<string> {
+  const isArray = Array.isArray(value);
+  const entries = Object.entries(value) as [string, unknown][];
+  if (!entries.some(([, element]) => typeof element === 'object' && element !== null)) {
+    yield JSON.stringify(value).replaceAll('<', '\\u003c');
+    return;
+  }
+  let separator = isArray ? '[' : '{';
+  for (const [name, element] of entries) {
+    yield isArray ? separator : `${separator}${JSON.stringify(name)}:`;
+    if (typeof element === 'object' && element !== null) yield* embeddedJson(element);
+    else yield JSON.stringify(element).replaceAll('<', '\\u003c');
+    separator = ',';
+  }
+  yield isArray ? ']' : '}';
+}
+
+/** Writes the trace as one HTML file without external resources. */
+export function writeTracePage(trace: Trace, write: (text: string) => void): void {
+  const data = { ...trace, summary: summarize(trace), notes: describeGaps(trace) };
+  for (const part of readAsset('page.html').split(/(<!--\w+-->)/)) {
+    if (part === '<!--style-->') write(readAsset('style.css'));
+    else if (part === '<!--script-->') write(readScript());
+    else if (part === '<!--data-->') for (const text of embeddedJson(data)) write(text);
+    else write(part);
+  }
 }

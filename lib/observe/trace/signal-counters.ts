@@ -1,5 +1,6 @@
-import { subscribe } from 'node:diagnostics_channel';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { EVENTFD_CHANNEL, type Eventfd, type EventfdSignal } from '../../contract/index.js';
+import type { Guard } from '../guard.js';
 import { now } from './clock.js';
 import { EventfdWatcher, readCounter } from './eventfd-watcher.js';
 
@@ -20,10 +21,7 @@ export interface SignalCounter {
    *   read the eventfd
    */
   total(read: bigint): number;
-  /**
-   * Stops counting and drains the eventfd. Call `stop()` only when the program no longer uses the
-   * eventfd.
-   */
+  /** Stops counting. */
   stop(): void;
 }
 
@@ -32,13 +30,16 @@ export interface SignalCounter {
  * mock publishes the signals of the eventfds without a file descriptor.
  */
 export class SignalCounters {
+  readonly #guard: Guard;
   readonly #onSignal: OnSignal;
   /** Number of signals so far for each eventfd without a file descriptor. */
   readonly #mockTotals = new Map<Eventfd, number>();
   #watcher: EventfdWatcher | null = null;
   #subscribed = false;
 
-  constructor(onSignal: OnSignal) {
+  /** @param guard - receives the failures of `onSignal` */
+  constructor(guard: Guard, onSignal: OnSignal) {
+    this.#guard = guard;
     this.#onSignal = onSignal;
   }
 
@@ -53,8 +54,19 @@ export class SignalCounters {
     this.#watcher?.flush();
   }
 
+  /** Calls `onSignal` for the signals that the watching thread has reported. Does not wait. */
+  receive(): void {
+    this.#watcher?.receive();
+  }
+
+  close(): void {
+    unsubscribe(EVENTFD_CHANNEL, this.#onPublished);
+    this.#watcher?.close();
+    this.#watcher = null;
+  }
+
   #createKernel(eventfd: Eventfd, fd: number, counted: boolean): SignalCounter {
-    this.#watcher ??= new EventfdWatcher();
+    this.#watcher ??= new EventfdWatcher(this.#guard);
     const stop = this.#watcher.watch(fd, (at, total) => {
       if (!counted) this.#onSignal(eventfd, at, total);
       // A counter of 0 was read by a delivery that came first.
@@ -90,6 +102,8 @@ export class SignalCounters {
     if (before === undefined) return;
     const total = before + Number(count);
     this.#mockTotals.set(eventfd, total);
-    this.#onSignal(eventfd, now(), total);
+    this.#guard.run(() => {
+      this.#onSignal(eventfd, now(), total);
+    });
   };
 }

@@ -1,14 +1,46 @@
 import { IRQ_NAMES } from '../../contract/uapi.js';
-import type { CallLine, Line, Start, VectorName } from './format.js';
+import { BoundedList, type Resolution, type Span } from './bounded-list.js';
+import type { CallLine, Line, ObjectLine, VectorName } from './format.js';
 import { VectorBuilder, type VectorTimeline } from './vector-timeline.js';
+
+/** One call, or neighbouring calls of a row that the resolution of the trace does not separate. */
+export interface CallSpan extends Span {
+  /** For example `window of region 0`. The texts describe the first call. */
+  readonly kind: string;
+  readonly id: number;
+  readonly method: string;
+  readonly args: string;
+  readonly result: string | null;
+  /** The error of the first failed call; null if no call failed. */
+  error: string | null;
+  /** Number of calls. */
+  count: number;
+  /** Whether the entry contains calls that differ from the first call. */
+  isMixed: boolean;
+}
+
+/** The calls on one device. Register accesses are in a separate row. */
+export interface CallRow {
+  readonly device: string;
+  readonly hasRegisters: boolean;
+  readonly calls: readonly CallSpan[];
+}
 
 /** The calls that one thread made on devices, and the vectors that the thread used. */
 export interface ThreadTimeline {
   readonly pid: number;
   readonly thread: number;
   readonly argv: readonly string[];
-  readonly calls: CallLine[];
-  readonly vectors: VectorTimeline[];
+  /** Time of the first call. */
+  readonly start: number;
+  /** End of the last call. */
+  readonly end: number;
+  /** Number of calls, including the calls that are merged in `rows`. */
+  readonly calls: number;
+  /** The reason for which the tracer stopped before the thread ended, or null. */
+  readonly stopped: string | null;
+  readonly rows: readonly CallRow[];
+  readonly vectors: readonly VectorTimeline[];
 }
 
 /** Vectors are sorted in the order of the interrupt indexes. */
@@ -25,44 +57,145 @@ function compareVectors(a: VectorName, b: VectorName): number {
  * @param late - time limit in nanoseconds from an interrupt to its delivery; a delivery after this
  *   limit is late
  */
-export function buildTimeline(lines: readonly Line[], late: number): ThreadTimeline {
-  const start = lines.find((line): line is Start => line.type === 'start');
-  const builders = new Map<string, { name: VectorName; builder: VectorBuilder }>();
-  const builderOf = ({ device, irq, vector }: VectorName): VectorBuilder => {
-    const key = `${device} ${irq} ${vector}`;
-    let known = builders.get(key);
-    if (known === undefined) {
-      known = { name: { device, irq, vector }, builder: new VectorBuilder(late) };
-      builders.set(key, known);
+export function buildTimeline(
+  lines: Iterable<Line>,
+  late: number,
+  resolution: Resolution,
+): ThreadTimeline {
+  const builder = new TimelineBuilder(late, resolution);
+  for (const line of lines) builder.add(line);
+  return builder.finish();
+}
+
+class TimelineBuilder {
+  readonly #late: number;
+  readonly #resolution: Resolution;
+  readonly #objects = new Map<number, { kind: string; row: BoundedList<CallSpan> }>();
+  readonly #rows = new Map<string, Omit<CallRow, 'calls'> & { list: BoundedList<CallSpan> }>();
+  readonly #vectors = new Map<string, { name: VectorName; builder: VectorBuilder }>();
+  #thread = { pid: 0, thread: 0, argv: [] as readonly string[] };
+  #stopped: string | null = null;
+  #start = Infinity;
+  #end = -Infinity;
+  #calls = 0;
+
+  constructor(late: number, resolution: Resolution) {
+    this.#late = late;
+    this.#resolution = resolution;
+  }
+
+  add(line: Line): void {
+    if (isCall(line)) {
+      this.#addCall(line);
+      return;
     }
-    return known.builder;
-  };
-  const calls: CallLine[] = [];
-  for (const line of lines) {
-    if (line.type === 'call') calls.push(line);
-    else if (line.type === 'bind') builderOf(line).bind(line.at);
-    else if (line.type === 'release') builderOf(line).release(line.at);
-    else if (line.type === 'signal') builderOf(line).signal(line.at, line.total);
-    else if (line.type === 'leave') builderOf(line).leave(line.at, line.total);
-    else if (line.type === 'mask' || line.type === 'unmask') builderOf(line).mask(line);
-    else if (line.type === 'deliver') {
-      const { at, end, device } = line;
-      for (const { irq, vector, total } of line.vectors) {
-        builderOf({ device, irq, vector }).deliver(at, end, total);
-      }
+    switch (line.type) {
+      case 'start':
+        this.#thread = { pid: line.pid, thread: line.thread, argv: line.argv };
+        break;
+      case 'stop':
+        this.#stopped = line.reason;
+        break;
+      case 'object':
+        this.#objects.set(line.id, { kind: line.kind, row: this.#rowOf(line) });
+        break;
+      case 'bind':
+        this.#vectorOf(line).bind(line.at);
+        break;
+      case 'release':
+        this.#vectorOf(line).release(line.at);
+        break;
+      case 'signal':
+        this.#vectorOf(line).signal(line.at, line.total);
+        break;
+      case 'leave':
+        this.#vectorOf(line).leave(line.at, line.total);
+        break;
+      case 'mask':
+      case 'unmask':
+        this.#vectorOf(line).mask(line);
+        break;
+      case 'deliver':
+        for (const { irq, vector, total } of line.vectors) {
+          this.#vectorOf({ device: line.device, irq, vector }).deliver(line.at, line.end, total);
+        }
     }
   }
-  const end = calls.reduce((last, call) => Math.max(last, call.end), start?.at ?? 0);
-  return {
-    pid: start?.pid ?? 0,
-    thread: start?.thread ?? 0,
-    argv: start?.argv ?? [],
-    calls: calls.sort((a, b) => a.at - b.at),
-    vectors: [...builders.values()]
-      .map(({ name, builder }) => builder.finish(name, end))
-      .filter(wasUsed)
-      .sort(compareVectors),
-  };
+
+  finish(): ThreadTimeline {
+    return {
+      ...this.#thread,
+      start: this.#start,
+      end: this.#end,
+      calls: this.#calls,
+      stopped: this.#stopped,
+      rows: [...this.#rows.values()].map(({ list, ...row }) => ({ ...row, calls: list.sorted() })),
+      vectors: [...this.#vectors.values()]
+        .map(({ name, builder }) => builder.finish(name, this.#end))
+        .filter(wasUsed)
+        .sort(compareVectors),
+    };
+  }
+
+  #addCall([at, duration, id, method, args, result, error, count = 1]: CallLine): void {
+    const object = this.#objects.get(id);
+    if (object === undefined) return;
+    const end = at + duration;
+    this.#start = Math.min(this.#start, at);
+    this.#end = Math.max(this.#end, end);
+    this.#calls += count;
+    object.row.push({
+      at,
+      end,
+      kind: object.kind,
+      id,
+      method,
+      args,
+      result: result ?? null,
+      error: error ?? null,
+      count,
+      isMixed: false,
+    });
+  }
+
+  #rowOf({ device, kind }: ObjectLine): BoundedList<CallSpan> {
+    const hasRegisters = kind.startsWith('window');
+    const key = `${hasRegisters} ${device}`;
+    let row = this.#rows.get(key);
+    if (row === undefined) {
+      row = { device, hasRegisters, list: new BoundedList(this.#resolution, mergeCalls) };
+      this.#rows.set(key, row);
+    }
+    return row.list;
+  }
+
+  #vectorOf({ device, irq, vector }: VectorName): VectorBuilder {
+    const key = `${device} ${irq} ${vector}`;
+    let known = this.#vectors.get(key);
+    if (known === undefined) {
+      const builder = new VectorBuilder(this.#late, this.#resolution);
+      known = { name: { device, irq, vector }, builder };
+      this.#vectors.set(key, known);
+    }
+    return known.builder;
+  }
+}
+
+/** `Array.isArray` does not narrow readonly arrays. */
+function isCall(line: Line): line is CallLine {
+  return Array.isArray(line);
+}
+
+function mergeCalls(into: CallSpan, next: CallSpan): void {
+  into.isMixed ||=
+    next.isMixed ||
+    into.id !== next.id ||
+    into.method !== next.method ||
+    into.args !== next.args ||
+    into.result !== next.result ||
+    into.error !== next.error;
+  into.count += next.count;
+  into.error ??= next.error;
 }
 
 /**

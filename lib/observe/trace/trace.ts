@@ -1,7 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Line } from './format.js';
+import { Resolution } from './bounded-list.js';
+import { readLines } from './read-lines.js';
 import { buildTimeline, type ThreadTimeline } from './timeline.js';
+import type { VectorFigures } from './vector-timeline.js';
 
 /** The calls and interrupts of a traced command. Times are in nanoseconds of CLOCK_MONOTONIC. */
 export interface Trace {
@@ -15,91 +17,76 @@ export interface Trace {
    * late.
    */
   readonly late: number;
+  /**
+   * Nanoseconds; neighbours in a row that fit into this time are one entry. 0 if all entries are
+   * separate.
+   */
+  readonly resolution: number;
   readonly threads: readonly ThreadTimeline[];
 }
 
-/**
- * Reads a trace file that the `Log` of a thread wrote. If the program crashed, the last line can be
- * incomplete. An incomplete line is skipped.
- */
-function readLines(path: string): Line[] {
-  return readFileSync(path, 'utf8')
-    .split('\n')
-    .flatMap((text) => {
-      try {
-        return [JSON.parse(text) as Line];
-      } catch {
-        return [];
-      }
-    });
-}
+/** Names of trace files. If a process has the id of an earlier process, the name has a number. */
+const TRACE_FILE = /\.jsonl(\.\d+)?$/;
 
 /**
- * Reads the trace files of a folder, one for each thread.
+ * Reads the trace files of a folder, one for each thread. The memory that this needs does not
+ * depend on the size of the files.
  *
  * @param late - time limit in nanoseconds from an interrupt to its delivery; a delivery after this
  *   limit is late
  */
 export function readTrace(folder: string, command: string, late: number): Trace {
-  const files = readdirSync(folder)
-    .filter((name) => name.endsWith('.jsonl'))
-    .sort();
-  const lines = files.map((name) => readLines(join(folder, name)));
-  const threads = lines
-    .map((linesOfThread) => buildTimeline(linesOfThread, late))
-    .filter(({ calls }) => calls.length > 0)
+  const resolution = new Resolution();
+  const threads = readdirSync(folder)
+    .filter((name) => TRACE_FILE.test(name))
+    .sort()
+    .map((name) => buildTimeline(readLines(join(folder, name)), late, resolution))
+    .filter(({ calls }) => calls > 0)
     .sort((a, b) => a.pid - b.pid || a.thread - b.thread);
-  const times = threads.map(({ calls }) => calls[0]?.at ?? 0);
-  const start = times.length > 0 ? Math.min(...times) : 0;
-  const end = threads.reduce(
-    (last, { calls }) => calls.reduce((until, call) => Math.max(until, call.end), last),
-    start,
-  );
-  return { command, start, end, late, threads };
+  const start = threads.reduce((first, thread) => Math.min(first, thread.start), Infinity);
+  const end = threads.reduce((last, thread) => Math.max(last, thread.end), -Infinity);
+  return { command, start, end, late, resolution: resolution.period, threads };
 }
 
-/** The statistics of one vector. `late` and `lost` are numbers of interrupts. */
-export interface VectorSummary {
+/** The name and the statistics of one vector. */
+export interface VectorSummary extends VectorFigures {
   readonly pid: number;
   readonly thread: number;
   readonly device: string;
   readonly irq: string;
   readonly vector: number;
-  readonly interrupts: number;
-  readonly deliveries: number;
-  readonly late: number;
-  readonly lost: number;
-  /**
-   * Nanoseconds from an interrupt to the call of its listeners. `latency` is null if the trace
-   * contains no interrupt with a known time.
-   */
-  readonly latency: { readonly median: number; readonly max: number } | null;
 }
 
-/** Computes the statistics of each vector. */
+/** Returns the statistics of each vector. */
 export function summarize({ threads }: Trace): VectorSummary[] {
   return threads.flatMap(({ pid, thread, vectors }) =>
-    vectors.map(({ device, irq, vector, interrupts }) => {
-      const latencies = interrupts
-        .flatMap(({ raised, delivered }) =>
-          raised === null || delivered === null ? [] : [delivered - raised],
-        )
-        .sort((a, b) => a - b);
-      const median = latencies[Math.floor(latencies.length / 2)];
-      const sum = (state: string) =>
-        interrupts.filter((one) => one.state === state).reduce((n, { count }) => n + count, 0);
-      return {
-        pid,
-        thread,
-        device,
-        irq,
-        vector,
-        interrupts: interrupts.reduce((n, { count }) => n + count, 0),
-        deliveries: interrupts.filter(({ delivered }) => delivered !== null).length,
-        late: sum('late'),
-        lost: sum('lost'),
-        latency: median === undefined ? null : { median, max: latencies.at(-1) ?? median },
-      };
-    }),
+    vectors.map(({ device, irq, vector, figures }) => ({
+      ...{ pid, thread, device, irq, vector },
+      ...figures,
+    })),
   );
+}
+
+/**
+ * Returns sentences about calls that the trace merges or lacks. The list is empty if the trace
+ * shows each call separately.
+ */
+export function describeGaps({ threads, resolution, start }: Trace): string[] {
+  const stopped = threads.flatMap((thread) =>
+    thread.stopped === null
+      ? []
+      : [
+          `The trace of process ${thread.pid}, thread ${thread.thread} ends ` +
+            `${((thread.end - start) / 1e9).toFixed(3)} s after the first call, because the ` +
+            `tracer stopped: ${thread.stopped}.`,
+        ],
+  );
+  if (resolution === 0) return stopped;
+  const calls = threads.reduce((n, thread) => n + thread.calls, 0);
+  const entries = threads.flatMap(({ rows }) => rows).reduce((n, row) => n + row.calls.length, 0);
+  const merged =
+    `The timeline shows ${calls.toLocaleString('en')} calls as ` +
+    `${entries.toLocaleString('en')} bars: neighbours within ${resolution / 1000} µs are one bar. ` +
+    'The figures of the vectors cover every interrupt.';
+  return [merged, ...stopped];
 }

@@ -1,11 +1,15 @@
 import type { Eventfd, IrqSet } from '../../contract/index.js';
-import type { Call, Fired, Observer, Subject } from '../index.js';
+import { Guard } from '../guard.js';
+import type { Fired, Observer, Outcome, Subject } from '../index.js';
+import { CallWriter } from './call-writer.js';
 import { now } from './clock.js';
-import { describeArgs, describeOutcome } from './describe.js';
-import type { Line } from './format.js';
+import type { RareLine } from './format.js';
 import { Log } from './log.js';
 import { SignalCounters, type SignalCounter } from './signal-counters.js';
 import { VectorMap } from './vectors.js';
+
+/** Longest time that a line stays in memory if the program makes no further call. */
+const FLUSH_DELAY_MS = 200;
 
 /** An eventfd that is in a slot of an event set. */
 interface WatchedEventfd {
@@ -15,19 +19,25 @@ interface WatchedEventfd {
 
 /** Writes a line for each call, each signal and each delivery of a program. */
 class Tracer {
-  readonly #write: (line: Line) => void;
+  readonly #guard: Guard;
+  readonly #log: Log;
+  readonly #calls: CallWriter;
   readonly #vectors: VectorMap;
   readonly #counters: SignalCounters;
-  /**
-   * The eventfds of all event sets. A key consists of the id of the event set and the number of the
-   * slot.
-   */
+  /** The eventfds of each event set, by the id of the event set and the number of the slot. */
   readonly #watched = new Map<number, Map<number, WatchedEventfd>>();
 
-  constructor(write: (line: Line) => void) {
-    this.#write = write;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(log: Log, guard: Guard) {
+    this.#guard = guard;
+    this.#log = log;
+    this.#calls = new CallWriter(log);
+    const write = (line: RareLine) => {
+      this.#write(line);
+    };
     this.#vectors = new VectorMap(write);
-    this.#counters = new SignalCounters((eventfd, at, total) => {
+    this.#counters = new SignalCounters(guard, (eventfd, at, total) => {
       const name = this.#vectors.nameOf(eventfd);
       if (name === undefined) return;
       write({ type: 'signal', at, ...name, ...(total === undefined ? {} : { total }) });
@@ -37,47 +47,72 @@ class Tracer {
   readonly observer: Observer = (call) => {
     const { subject, method, args } = call;
     if (method === 'deliver') return this.#traceDelivery(subject, args as readonly Fired[]);
-    if (subject.kind === 'eventSet') this.#followEventSet(subject, method, args);
-    const described = describeArgs(call);
-    const at = now();
+    if (subject.kind === 'eventSet') this.#beforeEventSetCall(subject, method, args);
+    const end = this.#calls.begin(call);
     return (outcome) => {
-      const end = now();
-      this.#write({
-        type: 'call',
-        at,
-        end,
-        ...identifyCall(call),
-        args: described,
-        ...describeOutcome(outcome),
-      });
-      if (method === 'setIrqs' && 'value' in outcome && outcome.value === 0) {
+      end(outcome);
+      this.#scheduleFlush();
+      if ('error' in outcome) return;
+      if (method === 'add' && subject.kind === 'eventSet') this.#watch(subject, args);
+      if (method === 'setIrqs' && outcome.value === 0) {
         this.#vectors.applyIrqSet(subject.device, args[0] as IrqSet);
       }
+      // After the close, the program can end without the event 'exit', for example as a worker.
+      if (method === 'close' && subject.kind === 'device') this.flush();
     };
   };
+
+  /** Writes the lines that are still in memory. */
+  flush(): void {
+    this.#counters.receive();
+    this.#calls.flush();
+  }
 
   /** Writes the final interrupt count of each eventfd that is still in an event set. */
   close(): void {
     for (const set of this.#watched.keys()) this.#removeAll(set);
     this.#counters.flush();
+    this.#calls.settle();
+    this.#log.endBatches();
   }
 
-  #followEventSet({ id }: Subject, method: string, args: readonly unknown[]): void {
-    if (method === 'add') {
-      const [slot, eventfd, counted] = args as [number, Eventfd, boolean];
-      const slots = this.#watched.get(id) ?? new Map<number, WatchedEventfd>();
-      this.#watched.set(id, slots);
-      if (slots.has(slot)) return;
-      slots.set(slot, { eventfd, signals: this.#counters.create(eventfd, counted) });
-    } else if (method === 'remove') {
-      this.#removeSlot(id, args[0] as number);
-    } else if (method === 'close') {
-      this.#removeAll(id);
-    }
+  /** Releases the resources without writing. */
+  abandon(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#counters.close();
   }
 
-  #traceDelivery({ device, id }: Subject, fired: readonly Fired[]) {
+  #write(line: RareLine): void {
+    this.#calls.settle();
+    this.#log.write(line);
+    this.#scheduleFlush();
+  }
+
+  #scheduleFlush(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      this.#guard.run(() => {
+        this.flush();
+      });
+    }, FLUSH_DELAY_MS).unref();
+  }
+
+  #beforeEventSetCall({ id }: Subject, method: string, args: readonly unknown[]): void {
+    if (method === 'remove') this.#removeSlot(id, args[0] as number);
+    else if (method === 'close') this.#removeAll(id);
+  }
+
+  /** Watches an eventfd that was added. The event set has discarded the earlier signals. */
+  #watch({ id }: Subject, args: readonly unknown[]): void {
+    const [slot, eventfd, counted] = args as [number, Eventfd, boolean];
+    const slots = this.#watched.get(id) ?? new Map<number, WatchedEventfd>();
+    this.#watched.set(id, slots);
+    slots.set(slot, { eventfd, signals: this.#counters.create(eventfd, counted) });
+  }
+
+  #traceDelivery({ device, id }: Subject, fired: readonly Fired[]): (outcome: Outcome) => void {
     const at = now();
+    this.#counters.receive();
     const vectors = fired.flatMap(({ slot, count }) => {
       const watched = this.#watched.get(id)?.get(slot);
       const name = watched && this.#vectors.nameOf(watched.eventfd);
@@ -105,21 +140,27 @@ class Tracer {
   }
 }
 
-function identifyCall({ subject, method }: Call) {
-  const { device, kind, id, region } = subject;
-  const where = region === undefined ? kind : `${kind} of region ${region}`;
-  return { device, kind: where, id, method };
-}
-
-/** Creates an observer that writes the calls of this thread to a file in a folder. */
+/**
+ * Creates an observer that writes the calls of this thread to a file in a folder. The first call
+ * creates the file.
+ */
 export function createTracer(folder: string): Observer {
-  const log = new Log(folder);
-  const tracer = new Tracer((line) => {
-    log.write(line);
+  let log: Log | null = null;
+  let tracer: Tracer | null = null;
+  const guard = new Guard('VFIO_TRACE', (reason) => {
+    tracer?.abandon();
+    log?.stop(reason);
+    return log === null ? 'Nothing is traced.' : `The trace ends here: ${log.path}`;
   });
-  process.on('exit', () => {
-    tracer.close();
-    log.close();
-  });
-  return tracer.observer;
+  const start = (): Tracer => {
+    log = new Log(folder);
+    const started = (tracer = new Tracer(log, guard));
+    process.on('exit', () => {
+      guard.run(() => {
+        started.close();
+      });
+    });
+    return started;
+  };
+  return guard.observer((call) => (tracer ?? start()).observer(call));
 }

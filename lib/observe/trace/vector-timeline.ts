@@ -1,88 +1,103 @@
+import { BoundedList, type Resolution, type Span } from './bounded-list.js';
 import type { MaskLine, VectorName } from './format.js';
+import { InterruptMatcher, type MatchedInterrupts } from './interrupt-matcher.js';
+import { Latencies, type Latency } from './latencies.js';
 
 /**
- * A delivery with its interrupts, or interrupts that were lost. The number of interrupts of a
- * delivery can be 0.
+ * One or more deliveries of the same state with their interrupts, or interrupts that were lost. The
+ * time of an entry starts at the first interrupt and ends when the listeners returned.
  */
-export interface Interrupt {
-  /** Time of the first interrupt; null if this time is unknown. */
-  readonly raised: number | null;
-  /** Time at which the listeners were called; null if the interrupts were lost. */
-  readonly delivered: number | null;
-  /** Time at which the listeners returned, or the time at which the interrupts were lost. */
-  readonly done: number | null;
-  /** Number of interrupts; 0 if an earlier delivery already covered all interrupts. */
-  readonly count: number;
+export interface Interrupt extends Span {
   readonly state: 'delivered' | 'late' | 'lost';
+  /** Time at which the listeners were first called; null if the interrupts were lost. */
+  delivered: number | null;
+  /** Number of interrupts; 0 if an earlier delivery already covered all interrupts. */
+  count: number;
+  /** Number of deliveries, or of losses, in this entry. */
+  entries: number;
+  /** Longest time from an interrupt to its delivery, in nanoseconds; null if unknown. */
+  waited: number | null;
+}
+
+/** One or more operations of the same kind: mask, unmask, or a period with a bound eventfd. */
+export interface Period extends Span {
+  count: number;
 }
 
 /** The timeline of one vector: its bindings, masks and interrupts. */
 export interface VectorTimeline extends VectorName {
-  /**
-   * Periods in which an eventfd was bound to the vector; `to` is null if the eventfd is still
-   * bound.
-   */
-  readonly bound: { from: number; to: number | null }[];
-  readonly interrupts: Interrupt[];
-  readonly masks: { at: number; type: 'mask' | 'unmask' }[];
+  /** Periods in which an eventfd was bound to the vector. */
+  readonly bound: readonly Period[];
+  readonly interrupts: readonly Interrupt[];
+  readonly masks: readonly Period[];
+  readonly unmasks: readonly Period[];
+  readonly figures: VectorFigures;
 }
 
-interface Signal {
-  readonly at: number;
-  readonly total: number | undefined;
+/** The statistics of one vector. `late` and `lost` are numbers of interrupts. */
+export interface VectorFigures {
+  readonly interrupts: number;
+  readonly deliveries: number;
+  readonly late: number;
+  readonly lost: number;
+  /** null if the trace contains no delivered interrupt with a known time */
+  readonly latency: Latency | null;
 }
 
-interface Delivery {
-  readonly at: number;
-  readonly end: number;
-  readonly total: number;
-}
-
-/** Assigns the signals of one vector to its deliveries. */
+/** Builds the timeline of one vector. The lines of the vector are added in the order of the file. */
 export class VectorBuilder {
   readonly #late: number;
-  readonly #bound: { from: number; to: number | null }[] = [];
-  readonly #masks: { at: number; type: 'mask' | 'unmask' }[] = [];
-  readonly #interrupts: Interrupt[] = [];
-  /** Signals and deliveries since the eventfd was added to its event set. */
-  #signals: Signal[] = [];
-  #deliveries: Delivery[] = [];
+  readonly #matcher = new InterruptMatcher((interrupts) => {
+    this.#addInterrupts(interrupts);
+  });
+  readonly #bound: BoundedList<Period>;
+  readonly #masks: Readonly<Record<'mask' | 'unmask', BoundedList<Period>>>;
+  readonly #interrupts: Readonly<Record<Interrupt['state'], BoundedList<Interrupt>>>;
+  readonly #latencies = new Latencies();
+  readonly #figures = { interrupts: 0, deliveries: 0, late: 0, lost: 0 };
+  #boundSince: number | null = null;
 
   /**
    * @param late - time limit in nanoseconds from an interrupt to its delivery; a delivery after
    *   this limit is late
    */
-  constructor(late: number) {
+  constructor(late: number, resolution: Resolution) {
     this.#late = late;
+    const periods = () => new BoundedList<Period>(resolution, mergePeriods);
+    const interrupts = () => new BoundedList<Interrupt>(resolution, mergeInterrupts);
+    this.#bound = periods();
+    this.#masks = { mask: periods(), unmask: periods() };
+    this.#interrupts = { delivered: interrupts(), late: interrupts(), lost: interrupts() };
   }
 
   bind(at: number): void {
-    this.#bound.push({ from: at, to: null });
+    this.release(at);
+    this.#boundSince = at;
   }
 
   release(at: number): void {
-    const last = this.#bound.at(-1);
-    if (last !== undefined) last.to ??= at;
+    if (this.#boundSince === null) return;
+    this.#bound.push({ at: this.#boundSince, end: at, count: 1 });
+    this.#boundSince = null;
   }
 
   mask({ at, type }: MaskLine): void {
-    this.#masks.push({ at, type });
+    this.#masks[type].push({ at, end: at, count: 1 });
   }
 
   /**
-   * Adds a signal. The caller can add signals in any order, because the trace file has no strict
-   * order of signals.
+   * Adds a signal. The caller can add signals later than their deliveries.
    *
    * @param total - number of interrupts so far; undefined if deliveries read the counter of the
    *   eventfd
    */
   signal(at: number, total: number | undefined): void {
-    this.#signals.push({ at, total });
+    this.#matcher.signal(at, total);
   }
 
   /** @param total - number of interrupts so far */
   deliver(at: number, end: number, total: number): void {
-    this.#deliveries.push({ at, end, total });
+    this.#matcher.deliver(at, end, total);
   }
 
   /**
@@ -91,36 +106,7 @@ export class VectorBuilder {
    * @param total - number of interrupts since the eventfd was added to the event set
    */
   leave(at: number, total: number): void {
-    const signals = this.#signals.sort((a, b) => a.at - b.at);
-    let before: Delivery = { at: -Infinity, end: -Infinity, total: 0 };
-    const firstSignalSince = (until: number): number | null => {
-      const fresh = signals.find((signal) =>
-        signal.total === undefined
-          ? signal.at > before.at && signal.at <= until
-          : signal.total > before.total,
-      );
-      return fresh === undefined ? null : Math.min(fresh.at, until);
-    };
-    for (const delivery of this.#deliveries) {
-      const count = Math.max(delivery.total - before.total, 0);
-      const raised = count === 0 ? null : firstSignalSince(delivery.at);
-      const late = raised !== null && delivery.at - raised > this.#late;
-      this.#interrupts.push({
-        raised,
-        delivered: delivery.at,
-        done: delivery.end,
-        count,
-        state: late ? 'late' : 'delivered',
-      });
-      before = { ...delivery, total: Math.max(delivery.total, before.total) };
-    }
-    const lost = total - before.total;
-    if (lost > 0) {
-      const raised = firstSignalSince(at);
-      this.#interrupts.push({ raised, delivered: null, done: at, count: lost, state: 'lost' });
-    }
-    this.#signals = [];
-    this.#deliveries = [];
+    this.#matcher.leave(at, total);
   }
 
   /**
@@ -130,8 +116,39 @@ export class VectorBuilder {
    *   removed
    */
   finish(name: VectorName, end: number): VectorTimeline {
-    this.leave(end, Math.max(0, ...this.#signals.map(({ total = 0 }) => total)));
-    const [bound, masks, interrupts] = [this.#bound, this.#masks, this.#interrupts];
-    return { ...name, bound, masks, interrupts };
+    this.#matcher.finish(end);
+    this.release(end);
+    const { delivered, late, lost } = this.#interrupts;
+    const lists = [delivered, late, lost].map((list) => list.sorted());
+    return {
+      ...name,
+      bound: this.#bound.sorted(),
+      interrupts: lists.flat().sort((a, b) => a.at - b.at),
+      masks: this.#masks.mask.sorted(),
+      unmasks: this.#masks.unmask.sorted(),
+      figures: { ...this.#figures, latency: this.#latencies.summarize() },
+    };
   }
+
+  #addInterrupts({ raised, delivered, done, count }: MatchedInterrupts): void {
+    const waited = raised === null || delivered === null ? null : delivered - raised;
+    const isLate = waited !== null && waited > this.#late;
+    const state = delivered === null ? 'lost' : isLate ? 'late' : 'delivered';
+    const at = raised ?? delivered ?? done;
+    this.#interrupts[state].push({ at, end: done, state, delivered, count, entries: 1, waited });
+    this.#figures.interrupts += count;
+    if (delivered !== null) this.#figures.deliveries++;
+    if (state !== 'delivered') this.#figures[state] += count;
+    if (waited !== null) this.#latencies.add(waited);
+  }
+}
+
+function mergePeriods(into: Period, { count }: Period): void {
+  into.count += count;
+}
+
+function mergeInterrupts(into: Interrupt, next: Interrupt): void {
+  into.count += next.count;
+  into.entries += next.entries;
+  if (next.waited !== null) into.waited = Math.max(into.waited ?? 0, next.waited);
 }

@@ -7,7 +7,7 @@ import {
 } from '../../contract/uapi.js';
 import { now } from './clock.js';
 import { irqName } from './describe.js';
-import type { Line, VectorName } from './format.js';
+import type { RareLine, VectorName } from './format.js';
 
 interface Bound {
   readonly name: VectorName;
@@ -16,12 +16,12 @@ interface Bound {
 
 /** Maps each eventfd to the vector to which SET_IRQS bound the eventfd. */
 export class VectorMap {
-  readonly #write: (line: Line) => void;
+  readonly #write: (line: RareLine) => void;
   readonly #bound = new Map<string, Bound>();
   /** For each eventfd, the vector to which the eventfd is bound or was bound most recently. */
   readonly #names = new WeakMap<Eventfd, VectorName>();
 
-  constructor(write: (line: Line) => void) {
+  constructor(write: (line: RareLine) => void) {
     this.#write = write;
   }
 

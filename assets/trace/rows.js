@@ -1,0 +1,97 @@
+// The rows of the page of `vfio trace`.
+
+/** Formats nanoseconds with a unit. */
+export function formatDuration(ns) {
+  const size = Math.abs(ns);
+  if (size < 1e3) return `${Math.round(ns)} ns`;
+  if (size < 1e6) return `${(ns / 1e3).toFixed(size < 1e4 ? 2 : 1)} µs`;
+  if (size < 1e9) return `${(ns / 1e6).toFixed(size < 1e7 ? 3 : 2)} ms`;
+  return `${(ns / 1e9).toFixed(3)} s`;
+}
+
+export const formatCount = (count) => count.toLocaleString('en');
+
+/**
+ * Returns the rows of all threads. Each row has bars { from, to, colour, text }, sorted by `from`.
+ * All times are relative to the first call.
+ */
+export function buildRows({ threads, start }) {
+  const rows = threads.flatMap((thread) => buildThread(thread, threads.length > 1));
+  for (const row of rows) {
+    for (const item of row.items) {
+      item.from -= start;
+      item.to -= start;
+    }
+    row.backs = row.backs.map(([from, to]) => [from - start, to - start]);
+    // `row.until` contains, for each bar, the latest end of the bar and of all earlier bars. These
+    // ends are sorted, as findFirstBar() requires.
+    let until = -Infinity;
+    row.until = row.items.map(({ to }) => (until = Math.max(until, to)));
+  }
+  return rows;
+}
+
+function buildThread(thread, several) {
+  const prefix = several ? `${thread.pid}.${thread.thread} ` : '';
+  const calls = thread.rows.map(({ device, hasRegisters, calls }) => ({
+    device,
+    name: `${prefix}${device} ${hasRegisters ? 'registers' : 'calls'}`,
+    items: calls.map((call) => buildCall(call, hasRegisters)),
+    backs: [],
+  }));
+  const vectors = thread.vectors.map((vector) => buildVectorRow(vector, prefix));
+  const devices = [...new Set([...calls, ...vectors].map(({ device }) => device))];
+  return devices.flatMap((device) => [...calls, ...vectors].filter((row) => row.device === device));
+}
+
+function buildCall(call, hasRegisters) {
+  const { at, end, error, count, isMixed } = call;
+  const outcome = isMixed ? call.result : (error ?? call.result);
+  const times = count > 1 && !isMixed ? ` ×${formatCount(count)}` : '';
+  return {
+    from: at,
+    to: end,
+    colour: error === null ? (hasRegisters ? 'register' : 'call') : 'lost',
+    text: [
+      ...(isMixed ? [`${formatCount(count)} calls, of which the first is`] : []),
+      `${call.kind}: ${call.method}(${call.args})${outcome === null ? '' : ` → ${outcome}`}${times}`,
+      ...(isMixed && error !== null ? [`a call failed: ${error}`] : []),
+      formatDuration(end - at),
+    ].join('\n'),
+  };
+}
+
+function buildVectorRow(vector, prefix) {
+  const items = vector.interrupts.flatMap(buildInterrupt);
+  for (const type of ['mask', 'unmask']) {
+    for (const { at, end, count } of vector[`${type}s`]) {
+      const text = count > 1 ? `${type} ×${formatCount(count)}` : type;
+      items.push({ from: at, to: end, colour: 'text', text });
+    }
+  }
+  return {
+    device: vector.device,
+    name: `${prefix}${vector.device} ${vector.irq} ${vector.vector}`,
+    items: items.sort((a, b) => a.from - b.from),
+    backs: vector.bound.map(({ at, end }) => [at, end]),
+  };
+}
+
+function buildInterrupt({ at, end, delivered, count, entries, waited, state }) {
+  const several = entries > 1;
+  const text = [
+    state === 'lost'
+      ? `${formatCount(count)} lost: the vector was released before the delivery`
+      : `${formatCount(count)} delivered${state === 'late' ? ' late' : ''}` +
+        (several ? ` in ${formatCount(entries)} deliveries` : ''),
+    ...(waited === null ? [] : [`waited ${several ? 'up to ' : ''}${formatDuration(waited)}`]),
+    ...(delivered === null || several
+      ? []
+      : [`time in listeners ${formatDuration(end - delivered)}`]),
+  ].join('\n');
+  const mark = state === 'delivered' ? undefined : state;
+  const [from, to] = [at, delivered ?? end];
+  const pending = { from, to, colour: 'pending', mark, count, text };
+  if (delivered === null) return [pending];
+  return [pending, { from: to, to: end, colour: 'listeners', text }];
+}

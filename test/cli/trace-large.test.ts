@@ -1,0 +1,119 @@
+// Traces with many accesses, and traces that cannot be finished.
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import { FULL } from '../full.js';
+import { temporaryFolder } from '../native/helpers.js';
+import { programPath, runCommand, type Ended, type RunOptions } from '../observe/run-program.js';
+import { VFIO } from './vfio.js';
+
+const MAX_MEMORY = fileURLToPath(new URL('programs/max-memory.js', import.meta.url));
+
+function trace(output: string, program: string[], options?: RunOptions): Promise<Ended> {
+  const node = process.execPath;
+  return runCommand([node, VFIO, 'trace', '-o', output, '--', node, ...program], options);
+}
+
+/** Runs `vfio trace` with a limit for the heap of the program and of the command. */
+async function traceAccesses(accesses: number, heap: number) {
+  const output = join(temporaryFolder(), 'large');
+  const started = performance.now();
+  const { code, stderr } = await trace(output, [programPath('accesses'), String(accesses / 2)], {
+    env: { NODE_OPTIONS: `--max-old-space-size=${heap} --import=${MAX_MEMORY}` },
+  });
+  const seconds = (performance.now() - started) / 1000;
+  const memory = [...stderr.matchAll(/memory (\d+) MiB/g)].map(([, mib]) => Number(mib));
+  return { output, code, stderr, seconds, memory };
+}
+
+test('300,000 accesses are traced with a heap of 64 MiB, and the files stay small', async (t) => {
+  const { output, code, stderr, memory } = await traceAccesses(300_000, 64);
+  t.is(code, 0, stderr);
+  t.log(`${memory.join(' and ')} MiB`);
+  const [, shown = ''] = /The timeline shows 300,0\d\d calls as ([\d,]+) bars/.exec(stderr) ?? [];
+  t.true(Number(shown.replaceAll(',', '')) > 10_000, stderr);
+  for (const suffix of ['html', 'json']) {
+    t.true(statSync(`${output}.${suffix}`).size < 60e6, suffix);
+  }
+  const { traceEvents, otherData } = JSON.parse(readFileSync(`${output}.json`, 'utf8')) as {
+    traceEvents: { name: string; args?: { first?: string } }[];
+    otherData: { notes: string[] };
+  };
+  t.is(otherData.notes.length, 1);
+  const merged = traceEvents.find(({ args }) => args?.first !== undefined);
+  t.regex(merged?.name ?? '', /^\d+ calls$/);
+  t.deepEqual(readdirSync(join(output, '..')).sort(), ['large.html', 'large.json']);
+});
+
+(FULL ? test.serial : test.skip)(
+  '10 million accesses are traced in 60 s with 500 MiB',
+  async (t) => {
+    const { code, stderr, seconds, memory } = await traceAccesses(10_000_000, 4096);
+    t.log(`${seconds.toFixed(0)} s, ${memory.join(' and ')} MiB`);
+    t.is(code, 0, stderr);
+    t.true(seconds < 60, `${seconds} s`);
+    t.is(memory.length, 2);
+    for (const mib of memory) t.true(mib < 500, `${mib} MiB`);
+  },
+);
+
+test('a polling loop is one bar with the number of reads', async (t) => {
+  const output = join(temporaryFolder(), 'poll');
+  const { code, stderr } = await trace(output, [programPath('polling')]);
+  t.is(code, 0, stderr);
+  const { traceEvents } = JSON.parse(readFileSync(`${output}.json`, 'utf8')) as {
+    traceEvents: { name: string }[];
+  };
+  const reads = traceEvents.flatMap(({ name }) => (name.startsWith('read32 ×') ? [name] : []));
+  t.deepEqual(
+    reads.map((name) => Number(name.slice('read32 ×'.length))).reduce((a, b) => a + b, 0),
+    50_000,
+  );
+  t.true(reads.length < 500);
+});
+
+test('if the page cannot be written, the raw data is kept and named', async (t) => {
+  const folder = temporaryFolder();
+  const output = join(folder, 'out');
+  const make = `require('node:fs').mkdirSync(${JSON.stringify(`${output}.html`)}); import(${JSON.stringify(programPath('accesses'))})`;
+  const { code, stderr } = await trace(output, ['-e', make, '5']);
+  t.is(code, 1);
+  const [, kept = ''] = /^vfio: the raw data is kept in (.*)$/m.exec(stderr) ?? [];
+  t.regex(
+    stderr,
+    /vfio: EEXIST: this name belongs to a folder, a device or a link '[^']+out.html'/,
+  );
+  t.is(readdirSync(kept).length, 1);
+  t.true(existsSync(`${output}.json`));
+});
+
+test('if the disk is full during the program, the page shows the reason', async (t) => {
+  const output = join(temporaryFolder(), 'full');
+  const program = ['sh', '-c', 'ulimit -f 8; exec "$@"', 'sh', process.execPath];
+  const { code, stderr } = await runCommand(
+    [process.execPath, VFIO, 'trace', '-o', output, '--', ...program].concat(
+      programPath('accesses'),
+      '500',
+    ),
+    { env: { NODE_V8_COVERAGE: undefined } },
+  );
+  t.is(code, 0);
+  t.regex(stderr, /^vfio: VFIO_TRACE stopped: EFBIG/);
+  const note =
+    /vfio: The trace of process \d+, thread 0 ends [\d.]+ s after the first call, because the tracer stopped: EFBIG: file too large, write\./;
+  t.regex(stderr, note);
+  t.true(readFileSync(`${output}.html`, 'utf8').includes('because the tracer stopped'));
+});
+
+test('names that cannot get a suffix are refused before the program starts', async (t) => {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'taken.html'));
+  symlinkSync('elsewhere', join(folder, 'link.json'));
+  for (const name of ['.', '..', 'folder/', '/dev/null', 'taken', 'link', 'no/such']) {
+    const { code, stdout } = await trace(name, ['-e', 'console.log("ran")'], { cwd: folder });
+    t.true(code === 1 || code === 2, name);
+    t.is(stdout, '', name);
+  }
+  t.deepEqual(readdirSync(folder).sort(), ['link.json', 'taken.html']);
+});
