@@ -64,5 +64,5 @@ test('if an output file cannot be written, the command prints an error and start
   t.deepEqual([directory.code, output.code], [1, 1]);
   t.regex(directory.stderr, /^vfio: EISDIR: .*\n$/);
   t.is(output.stdout, '');
-  t.is(output.stderr, "vfio: ENOENT: no such file or directory, access '/nonexistent'\n");
+  t.is(output.stderr, "vfio: ENOENT: no such file or directory, mkdtemp '/nonexistent/x'\n");
 });
