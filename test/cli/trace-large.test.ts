@@ -8,7 +8,7 @@ import { temporaryFolder } from '../native/helpers.js';
 import { programPath, runCommand, type Ended, type RunOptions } from '../observe/run-program.js';
 import { VFIO } from './vfio.js';
 
-const MAX_MEMORY = fileURLToPath(new URL('programs/max-memory.js', import.meta.url));
+const USAGE = fileURLToPath(new URL('programs/usage.js', import.meta.url));
 
 function trace(output: string, program: string[], options?: RunOptions): Promise<Ended> {
   const node = process.execPath;
@@ -18,13 +18,16 @@ function trace(output: string, program: string[], options?: RunOptions): Promise
 /** Runs `vfio trace` with a limit for the heap of the program and of the command. */
 async function traceAccesses(accesses: number, heap: number) {
   const output = join(temporaryFolder(), 'large');
-  const started = performance.now();
   const { code, stderr } = await trace(output, [programPath('accesses'), String(accesses / 2)], {
-    env: { NODE_OPTIONS: `--max-old-space-size=${heap} --import=${MAX_MEMORY}` },
+    env: { NODE_OPTIONS: `--max-old-space-size=${heap} --import=${USAGE}` },
   });
-  const seconds = (performance.now() - started) / 1000;
-  const memory = [...stderr.matchAll(/memory (\d+) MiB/g)].map(([, mib]) => Number(mib));
-  return { output, code, stderr, seconds, memory };
+  const used = [...stderr.matchAll(/used (\d+) s and (\d+) MiB/g)];
+  return {
+    ...{ output, code, stderr },
+    /** CPU time, because the test can run on a busy machine. */
+    seconds: used.reduce((n, [, seconds]) => n + Number(seconds), 0),
+    memory: used.map(([, , mib]) => Number(mib)),
+  };
 }
 
 test('300,000 accesses are traced with a heap of 64 MiB, and the files stay small', async (t) => {
@@ -47,10 +50,10 @@ test('300,000 accesses are traced with a heap of 64 MiB, and the files stay smal
 });
 
 (FULL ? test.serial : test.skip)(
-  '10 million accesses are traced in 60 s with 500 MiB',
+  '10 million accesses are traced in 60 s of CPU time with 500 MiB',
   async (t) => {
     const { code, stderr, seconds, memory } = await traceAccesses(10_000_000, 4096);
-    t.log(`${seconds.toFixed(0)} s, ${memory.join(' and ')} MiB`);
+    t.log(`${seconds} s of CPU time, ${memory.join(' and ')} MiB`);
     t.is(code, 0, stderr);
     t.true(seconds < 60, `${seconds} s`);
     t.is(memory.length, 2);

@@ -22,8 +22,8 @@ interface Delivery {
 }
 
 /**
- * Minimum number of deliveries that wait for their signals. The watching thread reports a signal later than
- * the program reports the delivery, so the trace file has no strict order.
+ * Minimum number of deliveries that wait for their signals. The watching thread can report a signal
+ * after the program has reported the delivery, so the trace file has no strict order.
  */
 const MIN_PENDING = 1000;
 /** Maximum number of signals that wait for a delivery. */
@@ -68,6 +68,7 @@ export class InterruptMatcher {
       this.#onMatch({ raised: this.#firstSignal(at), delivered: null, done: at, count });
     }
     this.#signals = [];
+    this.#used = 0;
     this.#before = NO_DELIVERY;
   }
 

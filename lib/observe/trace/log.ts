@@ -21,7 +21,8 @@ export class Log {
   readonly path: string;
   readonly #file: AppendFile;
   readonly #stopAt: number;
-  #lines: string[] = [];
+  #text = '';
+  #lines = 0;
   #flushed = 0;
   #flushAfter = FLUSH_AFTER;
 
@@ -43,8 +44,8 @@ export class Log {
 
   /** @param time - the present, in nanoseconds of CLOCK_MONOTONIC */
   writeText(line: string, time: number): void {
-    this.#lines.push(line);
-    if (this.#lines.length >= MAX_BUFFERED_LINES || this.isDue(time)) this.flush();
+    this.#text += `${line}\n`;
+    if (++this.#lines >= MAX_BUFFERED_LINES || this.isDue(time)) this.flush();
   }
 
   /** Whether lines have been in memory for longer than the limit. */
@@ -54,9 +55,10 @@ export class Log {
 
   flush(): void {
     this.#flushed = now();
-    if (this.#lines.length === 0) return;
-    const text = `${this.#lines.join('\n')}\n`;
-    this.#lines = [];
+    if (this.#lines === 0) return;
+    const text = this.#text;
+    this.#text = '';
+    this.#lines = 0;
     this.#file.append(text);
   }
 

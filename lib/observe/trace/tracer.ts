@@ -1,3 +1,5 @@
+// A program can replace the global timers, for example in a test.
+import { clearTimeout, setTimeout } from 'node:timers';
 import type { Eventfd, IrqSet } from '../../contract/index.js';
 import { Guard } from '../guard.js';
 import type { Fired, Observer, Outcome, Subject } from '../index.js';
@@ -26,7 +28,6 @@ class Tracer {
   readonly #counters: SignalCounters;
   /** The eventfds of each event set, by the id of the event set and the number of the slot. */
   readonly #watched = new Map<number, Map<number, WatchedEventfd>>();
-
   #timer: NodeJS.Timeout | null = null;
 
   constructor(log: Log, guard: Guard) {
