@@ -75,7 +75,7 @@ function isName(path: string): boolean {
   return isUsual && !/(^|\/)\.{0,2}$/.test(path);
 }
 
-/** Makes the folder for the raw data beside the output, because /tmp can be a small disk in memory. */
+/** Makes the folder for the raw data beside the output, because /tmp can be a disk in memory. */
 function makeRawFolder(output: string): string {
   try {
     return mkdtempSync(`${output}-raw-`);

@@ -14,9 +14,8 @@ function readScript(): string {
 }
 
 /**
- * Returns the JSON text of a value in parts, since one string cannot hold a large trace. The text is
- * safe inside an HTML script element: `<` is escaped, so no tag in the data can end the script
- * element.
+ * Returns the JSON text of a value in parts, because one string cannot hold a large trace. The text
+ * is safe inside an HTML script element: `<` is escaped, so no tag in the data can end the element.
  */
 function* embeddedJson(value: object): Generator<string> {
   const isArray = Array.isArray(value);

@@ -44,7 +44,7 @@ export interface VectorFigures {
   readonly latency: Latency | null;
 }
 
-/** Builds the timeline of one vector. The lines of the vector are added in the order of the file. */
+/** Builds the timeline of one vector. The caller adds the lines in the order of the file. */
 export class VectorBuilder {
   readonly #late: number;
   readonly #matcher = new InterruptMatcher((interrupts) => {
