@@ -33,7 +33,7 @@ const ONCE = {
   via: 'group',
   many: false,
   files: ['dist/test/lab/once/**/*.test.js'],
-  devices: ['nvme', 'edu', 'e1000e,netdev=net', 'testdev', 'virtio-rng-pci'],
+  devices: ['nvme', 'edu', 'e1000e,netdev=net', 'testdev', 'virtio-rng-pci', 'sdhci-pci'],
   // test/lab/once/in-use.test.ts needs the drivers of the devices, and an NVMe with virtual
   // functions.
   modules: ['nvme', 'dm-mod', 'e1000e'],

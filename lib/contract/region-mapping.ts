@@ -1,4 +1,4 @@
-import { wholePages } from '../checks.js';
+import { checkPages, wholePages } from '../checks.js';
 import type { RegionInfo } from './index.js';
 import {
   VFIO_REGION_INFO_CAP_MSIX_MAPPABLE,
@@ -47,4 +47,17 @@ export function isInArea(areas: readonly RegionArea[], offset: number, length: n
       BigInt(offset) >= area.offset &&
       BigInt(offset + length) <= area.offset + wholePages(area.size),
   );
+}
+
+/**
+ * Returns the size in bytes of a window that maps `length` bytes at `offset`. The kernel maps whole
+ * pages. If the region ends within the last page, the window ends at the end of the region.
+ *
+ * @param regionSize - size of the region in bytes
+ * @throws RangeError if `length` does not end on a page boundary or at the end of the region
+ */
+export function windowSize(offset: number, length: number, regionSize: bigint): number {
+  const end = BigInt(offset + length);
+  if (end !== regionSize) checkPages(length, 'length');
+  return end === wholePages(regionSize) ? Number(regionSize) - offset : length;
 }

@@ -100,8 +100,9 @@ export class Region {
   }
 
   /**
-   * Maps registers (mmap of the device file). Closing the device closes the window. If a BAR is
-   * smaller than a page, the whole page is mapped.
+   * Maps registers (mmap of the device file). Closing the device closes the window. If the region
+   * ends within a page, the kernel maps the whole page, but the window ends at the end of the
+   * region.
    *
    * A device does not respond in D3hot, in low power, after an unplug, or if memory decode is off.
    * Even then, an access does not end the process: see {@link RegisterWindow.lost} and its events.

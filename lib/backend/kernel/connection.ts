@@ -22,6 +22,7 @@ import {
 } from '../../contract/uapi.js';
 import { Lifetime } from '../../contract/lifetime.js';
 import { formatAddress } from '../../contract/names.js';
+import { windowSize } from '../../contract/region-mapping.js';
 import type { KernelAddressSpace } from './address-space.js';
 import { HostInterrupts } from './affinity.js';
 import {
@@ -165,16 +166,16 @@ export class KernelConnection implements DeviceConnection {
   }
 
   /**
-   * Maps whole pages of a region. Only the last page of the region can be a partial page.
+   * Maps whole pages of a region. If the region ends within the last page, the window ends at the
+   * end of the region.
    */
   map(region: number, offset: number, length: number): RegisterWindow {
     checkPages(offset, 'offset');
     checkInteger(length, 'length', 1, WINDOW_MAX);
     return this.#call((native, fd) => {
       const { size, writable } = this.#regions.place(region);
-      if (BigInt(offset + length) !== size) checkPages(length, 'length');
       const position = this.#regions.position(region, offset);
-      const mapping = native.mapRegion(fd, position, length, writable);
+      const mapping = native.mapRegion(fd, position, windowSize(offset, length, size), writable);
       const path = `${this.name} region ${region}`;
       const window = new MappedWindow(native, mapping, { path, writable }, (closed) => {
         this.#windows.delete(closed);

@@ -97,6 +97,26 @@ test('map() accepts whole pages, and accepts a partial page only at the end of t
   t.is(fake.calls.filter((call) => call.startsWith('mapRegion')).length, 3);
 });
 
+test('a window of whole pages ends at the end of the region', (t) => {
+  const { fake, device } = open(t);
+  const answer = { flags: 7, size: 0x80n, offset: 0n, capabilities: [] };
+  fake.answers.deviceGetRegionInfo = () => answer;
+  const window = device.map(0, 0, 4096);
+  t.is(window.size, 0x80);
+  t.is(window.read32(0x7c), 0);
+  const outside = { instanceOf: RangeError, message: /exceed a window of 128 bytes/ };
+  t.throws(() => window.read32(0x80), outside);
+  t.throws(() => window.read8(0x200), outside);
+  t.throws(() => {
+    window.write32(0x80, 0);
+  }, outside);
+  // The kernel refuses pages after the last page of the region.
+  fake.calls.length = 0;
+  device.map(0, 4096, 4096);
+  device.map(0, 0, 8192);
+  t.deepEqual(fake.calls, ['mapRegion 102 4096 4096 true', 'mapRegion 102 0 8192 true']);
+});
+
 test('a region without write access is mapped read-only', (t) => {
   const { fake, device } = open(t);
   fake.answers.deviceGetRegionInfo = () => ({

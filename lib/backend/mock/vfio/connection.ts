@@ -15,6 +15,7 @@ import type {
 } from '../../../contract/index.js';
 import { VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_DATA_EVENTFD } from '../../../contract/uapi.js';
 import { Lifetime } from '../../../contract/lifetime.js';
+import { windowSize } from '../../../contract/region-mapping.js';
 import { Affinity } from '../machine/affinity.js';
 import {
   checkBytes,
@@ -160,10 +161,11 @@ export class MockConnection implements DeviceConnection {
     checkInteger(length, 'length', 1, WINDOW_MAX);
     return this.#call('mmap', (device) => {
       const { size } = device.regions.info(region);
-      if (BigInt(offset + length) !== size) checkPages(length, 'length');
+      const bounded = windowSize(offset, length, size);
       device.regions.checkMap(region, offset, length);
       const path = `${this.name} region ${region}`;
-      const window = new MockWindow(device, { path, bar: region, offset, length }, (closed) => {
+      const extent = { path, bar: region, offset, length: bounded };
+      const window = new MockWindow(device, extent, (closed) => {
         this.#windows.delete(closed);
       });
       this.#windows.add(window);

@@ -187,6 +187,21 @@ test('a mapping works again after memory decode is enabled again', (t) => {
   t.is(window.read8(0x40), 0);
 });
 
+test('a window of a BAR below a page ends at the end of the BAR', (t) => {
+  const connection = device(t, { bars: [{ ...MEMORY, size: 0x80 }] });
+  const window = connection.map(0, 0, 0x1000);
+  t.is(window.size, 0x80);
+  t.is(window.read32(0x7c), 0);
+  const outside = { instanceOf: RangeError, message: /exceed a window of 128 bytes/ };
+  t.throws(() => window.read32(0x80), outside);
+  t.throws(() => window.read8(0x200), outside);
+  t.throws(() => {
+    window.write32(0x80, 0);
+  }, outside);
+  fails(t, 'EINVAL', () => connection.map(0, 0x1000, 0x1000));
+  fails(t, 'EINVAL', () => connection.map(0, 0, 0x2000));
+});
+
 test('a memory block stores writes of any width', (t) => {
   const model = plainModel([], undefined, { bars: [{ ...MEMORY, size: 2 ** 24 }] });
   const block = {
