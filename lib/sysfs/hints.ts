@@ -169,6 +169,10 @@ export function memlock(sysfs: Sysfs, size: bigint, mapped: bigint): string | un
   return `${mapped} bytes are mapped, and ${size} more bytes need a locked-memory limit of at least ${needed} bytes. The limit RLIMIT_MEMLOCK is ${limit} bytes. Raise the limit with 'prlimit --pid ${process.pid} --memlock=${needed}' as root, with 'ulimit -l', with LimitMEMLOCK= of a service, or with '--ulimit memlock=-1' of a container.`;
 }
 
+export function memoryAreas(limit: number): string {
+  return `Use fewer and larger buffers, and divide a buffer in the program. The limit of the host can be raised as root: 'sysctl vm.max_map_count=${2 * limit}'.`;
+}
+
 export function noMoreMappings(): string {
   return "The VFIO container has reached its maximum number of mappings. Map fewer and larger buffers, or raise 'dma_entry_limit' of the module vfio_iommu_type1.";
 }

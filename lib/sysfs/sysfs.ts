@@ -3,6 +3,8 @@ import { basename, join } from 'node:path';
 import type { IommuFacts, PciFunction } from '../contract/index.js';
 import { parseAddress } from '../contract/names.js';
 
+const NEWLINE = 0x0a;
+
 export interface IommuGroup {
   readonly number: number;
   /** Whether the group contains a device without an IOMMU. */
@@ -142,6 +144,22 @@ export class Sysfs {
     const limits = text(this.path('proc/self/limits')) ?? '';
     const soft = /^Max locked memory\s+(\d+)/m.exec(limits)?.[1];
     return soft === undefined ? null : BigInt(soft);
+  }
+
+  /**
+   * Returns the number of memory areas of this process, and the largest number that the kernel
+   * allows (vm.max_map_count). Returns null if the files cannot be read.
+   */
+  memoryAreas(): { readonly count: number; readonly limit: number } | null {
+    try {
+      const limit = Number(readFileSync(this.path('proc/sys/vm/max_map_count'), 'latin1'));
+      const maps = readFileSync(this.path('proc/self/maps'));
+      let count = 0;
+      for (let end = maps.indexOf(NEWLINE); end >= 0; end = maps.indexOf(NEWLINE, end + 1)) count++;
+      return { count, limit };
+    } catch {
+      return null;
+    }
   }
 }
 

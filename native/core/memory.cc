@@ -67,9 +67,12 @@ int AllocateMemory(size_t size, int huge_page_shift, Mapping* memory) {
     // Huge pages are only an optimization, so the error of a kernel without huge pages is ignored.
     madvise(memory->address(), length, MADV_HUGEPAGE);
   }
-  const int populated = Populate(memory->address(), length, page);
-  if (populated < 0) return populated;
-  return Result(madvise(memory->address(), length, MADV_DONTFORK));
+  // The advice comes before the first write. The kernel then merges the new area with a neighbor of
+  // the same kind. After the first write, each buffer would stay an area of its own, and a process
+  // has a limited number of areas.
+  result = Result(madvise(memory->address(), length, MADV_DONTFORK));
+  if (result < 0) return result;
+  return Populate(memory->address(), length, page);
 }
 
 int MapFileMemory(int fd, uint64_t offset, size_t size, bool writable, FileMemory* memory) {

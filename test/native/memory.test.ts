@@ -19,6 +19,9 @@ const fd = calls.open(path, true);
 const ofFile = () => calls.memoryMapFd(fd, 0, PAGE, true);
 const isMapped = (address: bigint) => mappingAt(address).includes(path);
 
+/** Returns the number of memory areas of the process. */
+const countAreas = () => readFileSync('/proc/self/maps', 'latin1').split('\n').length - 1;
+
 /** Returns the size of the process's address space, in bytes. */
 const virtualSize = () => Number(readFileSync('/proc/self/statm', 'latin1').split(' ')[0]) * PAGE;
 
@@ -60,6 +63,18 @@ test('memory with huge pages comes from the reserved pool; an empty pool gives E
   t.is(memory.buffer.byteLength, PAGE);
   t.is(memory.address % BigInt(2 << 20), 0n);
   release(memory);
+});
+
+test.serial('many buffers of one page share a few memory areas', async (t) => {
+  const before = countAreas();
+  const buffers = Array.from({ length: 20_000 }, () => calls.memoryAllocate(PAGE, 0));
+  const added = countAreas() - before;
+  t.log(`${buffers.length} buffers added ${added} areas`);
+  t.true(added < 100);
+  const [first] = buffers;
+  t.regex(mappingAt(first?.address ?? 0n), /^VmFlags:.* dc( |$)/m);
+  for (const memory of buffers) release(memory);
+  await collectGarbage();
 });
 
 test.serial('released anonymous memory is unmapped', async (t) => {

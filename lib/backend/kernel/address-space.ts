@@ -62,11 +62,13 @@ export class KernelAddressSpace implements AddressSpace {
 
   allocate(size: number, hugePages: HugePages): Memory {
     this.#lifetime.check();
+    this.#kernel.areas.check();
     return allocate(this.#kernel.native, size, hugePages);
   }
 
   fromFd(fd: number, offset: number, size: number, writable: boolean): Memory {
     this.#lifetime.check();
+    this.#kernel.areas.check();
     return mapFd(this.#kernel.native, fd, offset, size, writable);
   }
 

@@ -175,6 +175,7 @@ export class KernelConnection implements DeviceConnection {
     return this.#call((native, fd) => {
       const { size, writable } = this.#regions.place(region);
       const position = this.#regions.position(region, offset);
+      this.#kernel.areas.check();
       const mapping = native.mapRegion(fd, position, windowSize(offset, length, size), writable);
       const path = `${this.name} region ${region}`;
       const window = new MappedWindow(native, mapping, { path, writable }, (closed) => {

@@ -15,6 +15,7 @@ import type { DmaContext } from './device-file.js';
 import { GroupContext } from './group.js';
 import { Iommufd } from './iommufd.js';
 import type { Kernel } from './kernel.js';
+import { MemoryAreas } from './memory-areas.js';
 import { NoiommuWarning } from './noiommu.js';
 import { checkOpenOptions, type OpenRequest } from '../../contract/open-options.js';
 import { Registry } from './ownership.js';
@@ -27,6 +28,7 @@ import { findTarget, type Target } from '../../sysfs/target.js';
 export class KernelBackend implements Backend {
   readonly #sysfs: Sysfs;
   readonly #native: () => Native;
+  readonly #areas: MemoryAreas;
   readonly #contexts = new Registry<DmaContext>();
   readonly #iommufds = new Registry<Iommufd>();
   readonly #warning = new NoiommuWarning();
@@ -34,6 +36,7 @@ export class KernelBackend implements Backend {
   /** @param load - loads the addon; called when the first device is opened */
   constructor(sysfs: Sysfs, load: () => Native) {
     this.#sysfs = sysfs;
+    this.#areas = new MemoryAreas(sysfs);
     this.#native = load;
   }
 
@@ -75,7 +78,7 @@ export class KernelBackend implements Backend {
       throw new TypeError(`'${name}' is not a PCI address such as '0000:01:00.0'`);
     const request = checkOpenOptions(options);
     const target = findTarget(this.#sysfs, address, request);
-    const kernel = { native: this.#native(), sysfs: this.#sysfs };
+    const kernel = { native: this.#native(), sysfs: this.#sysfs, areas: this.#areas };
     const context = this.#acquire(kernel, target, request);
     try {
       const file = yield* context.openDevice(target, request);
