@@ -246,7 +246,10 @@ export interface DeviceConnection extends EventfdFactory {
   /** VFIO_DEVICE_GET_IRQ_INFO. Fails with EINVAL for an index that the device does not have. */
   getIrqInfo(index: number): IrqInfo;
   /**
-   * VFIO_DEVICE_SET_IRQS.
+   * VFIO_DEVICE_SET_IRQS. This call changes the vectors of `device.interrupts` and of a
+   * {@link PhysicalSource} without their knowledge. A vector that this call unbinds delivers no
+   * interrupt, although its object is still open. Therefore bind, unbind and disable by this call
+   * only an index that no other object uses.
    * @returns 0 on success. If the host has fewer vectors than requested, the result is the number
    *   of available vectors.
    */

@@ -7,7 +7,7 @@ import {
   VFIO_PCI_REQ_IRQ_INDEX,
 } from '../contract/uapi.js';
 import { Dispatcher } from './dispatcher.js';
-import { Exclusive } from './exclusive.js';
+import { ExclusiveIrq } from './exclusive-irq.js';
 import type { Handle } from './handle.js';
 import { type HostRequest, HostRequestIndex } from './host-request.js';
 import { createIntx, type Intx } from './intx.js';
@@ -77,17 +77,17 @@ export class Interrupts {
         Math.max(intx.count, msi.count, msix.count) +
         [err, req, req, ...specific].reduce((sum, { count }) => sum + count, 0),
     );
-    const exclusive = new Exclusive();
+    const exclusive = (irq: Irq) => new ExclusiveIrq(handle, irq);
     this.#handle = handle;
     this.#dispatcher = dispatcher;
-    this.intx = createIntx(handle, intx, exclusive, dispatcher);
-    this.msi = createVectorIndex(handle, msi, exclusive, dispatcher);
-    this.msix = createVectorIndex(handle, msix, exclusive, dispatcher);
+    this.intx = createIntx(handle, intx, exclusive(intx), dispatcher);
+    this.msi = createVectorIndex(handle, msi, exclusive(msi), dispatcher);
+    this.msix = createVectorIndex(handle, msix, exclusive(msix), dispatcher);
     this.err = new SingleIrqIndex(handle, err, dispatcher);
     this.#hostRequest = new HostRequestIndex(handle, req, dispatcher);
     this.req = this.#hostRequest;
     this.deviceSpecific = specific.map((irq) =>
-      createVectorIndex(handle, irq, new Exclusive(), dispatcher),
+      createVectorIndex(handle, irq, exclusive(irq), dispatcher),
     );
   }
 

@@ -1,6 +1,6 @@
 import { checkBoolean } from '../checks.js';
 import type { Dispatcher } from './dispatcher.js';
-import type { Exclusive } from './exclusive.js';
+import type { ExclusiveIrq } from './exclusive-irq.js';
 import type { Handle } from './handle.js';
 import { BoundIntxVector, type IntxOptions, type IntxVector } from './intx-vector.js';
 import type { Irq } from './irq.js';
@@ -10,7 +10,7 @@ import { checkVectorOptions } from './vector.js';
 export let createIntx: (
   handle: Handle,
   irq: Irq,
-  exclusive: Exclusive,
+  exclusive: ExclusiveIrq,
   dispatcher: Dispatcher,
 ) => Intx;
 
@@ -18,7 +18,7 @@ export let createIntx: (
 export class Intx {
   readonly #handle: Handle;
   readonly #irq: Irq;
-  readonly #exclusive: Exclusive;
+  readonly #exclusive: ExclusiveIrq;
   readonly #dispatcher: Dispatcher;
   #vector: BoundIntxVector | undefined;
 
@@ -27,13 +27,13 @@ export class Intx {
       new Intx(handle, irq, exclusive, dispatcher);
   }
 
-  private constructor(handle: Handle, irq: Irq, exclusive: Exclusive, dispatcher: Dispatcher) {
+  private constructor(handle: Handle, irq: Irq, exclusive: ExclusiveIrq, dispatcher: Dispatcher) {
     this.#handle = handle;
     this.#irq = irq;
     this.#exclusive = exclusive;
     this.#dispatcher = dispatcher;
     handle.beforeClose(() => {
-      exclusive.close(irq);
+      exclusive.close();
       this.#vector?.release();
     });
   }
@@ -45,7 +45,7 @@ export class Intx {
 
   /** Whether INTx is enabled. Only one of INTx, MSI and MSI-X can be enabled at a time. */
   get active(): boolean {
-    return this.#exclusive.active === this.#irq;
+    return this.#exclusive.active;
   }
 
   /** The INTx vector, or undefined if the vector is not requested. */
@@ -70,17 +70,17 @@ export class Intx {
       dispatcher: this.#dispatcher,
       // Unbinding only the eventfd would leave INTx active. An active INTx blocks MSI and MSI-X.
       unbind: () => {
-        this.#exclusive.disable(this.#irq);
+        this.#exclusive.disable();
       },
       onClose: () => (this.#vector = undefined),
     };
-    this.#vector = this.#exclusive.enable(this.#irq, () => new BoundIntxVector(context, options));
+    this.#vector = this.#exclusive.enable(() => new BoundIntxVector(context, options));
     return this.#vector;
   }
 
   /** Disables INTx and closes its vector. Idempotent. */
   disable(): void {
-    this.#exclusive.disable(this.#irq);
+    this.#exclusive.disable();
     this.#vector?.release();
   }
 }

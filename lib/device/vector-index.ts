@@ -2,7 +2,7 @@ import { VFIO_IRQ_INFO_NORESIZE } from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
 import { checkInteger, checkOptions } from '../checks.js';
 import type { Dispatcher } from './dispatcher.js';
-import type { Exclusive } from './exclusive.js';
+import type { ExclusiveIrq } from './exclusive-irq.js';
 import type { Handle } from './handle.js';
 import type { Irq } from './irq.js';
 import { BoundVector, type VectorContext } from './bound-vector.js';
@@ -21,7 +21,7 @@ export interface EnableOptions {
 export let createVectorIndex: (
   handle: Handle,
   irq: Irq,
-  exclusive: Exclusive,
+  exclusive: ExclusiveIrq,
   dispatcher: Dispatcher,
 ) => VectorIndex;
 
@@ -43,7 +43,7 @@ export let createVectorIndex: (
 export class VectorIndex {
   readonly #handle: Handle;
   readonly #irq: Irq;
-  readonly #exclusive: Exclusive;
+  readonly #exclusive: ExclusiveIrq;
   readonly #dispatcher: Dispatcher;
   readonly #vectors = new Map<number, BoundVector>();
   /** Number of vectors that can be bound while the index is active. */
@@ -54,7 +54,7 @@ export class VectorIndex {
       new VectorIndex(handle, irq, exclusive, dispatcher);
   }
 
-  private constructor(handle: Handle, irq: Irq, exclusive: Exclusive, dispatcher: Dispatcher) {
+  private constructor(handle: Handle, irq: Irq, exclusive: ExclusiveIrq, dispatcher: Dispatcher) {
     this.#handle = handle;
     this.#irq = irq;
     this.#exclusive = exclusive;
@@ -74,9 +74,12 @@ export class VectorIndex {
     return (this.#irq.info.flags & VFIO_IRQ_INFO_NORESIZE) !== 0;
   }
 
-  /** Whether the index is enabled. Only one of INTx, MSI and MSI-X can be enabled at a time. */
+  /**
+   * Whether the index is enabled, by this object or by a source of virtual vectors. Only one of
+   * INTx, MSI and MSI-X can be enabled at a time.
+   */
   get active(): boolean {
-    return this.#exclusive.active === this.#irq;
+    return this.#exclusive.active;
   }
 
   /**
@@ -85,19 +88,20 @@ export class VectorIndex {
    * above `n`, call `enable()` before the first request.
    *
    * @throws RangeError if `vectors` exceeds the number of vectors of the device
-   * @throws {@link VfioError} EBUSY if INTx, MSI or MSI-X is active instead of this index; EINVAL
-   *   if the index is already enabled with fewer vectors; ENOSPC if the host has too few vectors;
-   *   `available` is then the number of vectors on the host
+   * @throws {@link VfioError} EBUSY if INTx, MSI or MSI-X is active instead of this index, or if a
+   *   source of virtual vectors uses this index; EINVAL if the index is already enabled with fewer
+   *   vectors; ENOSPC if the host has too few vectors; `available` is then the number of vectors on
+   *   the host
    */
   enable(options: EnableOptions = {}): void {
     checkOptions(options, ['vectors']);
     const { vectors = 1 } = options;
     this.#checkNumber('vectors', vectors, 1);
-    if (this.active) {
+    if (this.#exclusive.enabled) {
       if (vectors > this.#enabledCount) throw this.#beyondEnabledError(vectors - 1);
       return;
     }
-    this.#enabledCount = this.#exclusive.enable(this.#irq, () => this.#enableIndex(vectors));
+    this.#enabledCount = this.#exclusive.enable(() => this.#enableIndex(vectors));
   }
 
   /**
@@ -116,7 +120,7 @@ export class VectorIndex {
       throw this.#irq.error('EBUSY', `${name} vector ${vector} is in use already`);
     }
     checkVectorOptions(options);
-    const enabledBefore = this.active;
+    const enabledBefore = this.#exclusive.enabled;
     if (!enabledBefore) this.enable({ vectors: vector + 1 });
     else if (vector >= this.#enabledCount) throw this.#beyondEnabledError(vector);
     try {
@@ -137,16 +141,17 @@ export class VectorIndex {
 
   /**
    * Disables the index (SET_IRQS with DATA_NONE and count 0) and closes its vectors. Idempotent.
-   * Interrupts that are not yet delivered are lost.
+   * Interrupts that are not yet delivered are lost. If a source of virtual vectors uses the index,
+   * the index stays enabled.
    */
   disable(): void {
-    this.#exclusive.disable(this.#irq);
+    this.#exclusive.disable();
     this.#releaseVectors();
   }
 
   /** Does the same as {@link disable}, but ignores an error of the kernel. */
   #close(): void {
-    this.#exclusive.close(this.#irq);
+    this.#exclusive.close();
     this.#releaseVectors();
   }
 

@@ -1,6 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { type Eventfd, type EventSet, PhysicalSource, type PciDevice, VirtualMsix } from 'vfio';
+import {
+  type Eventfd,
+  type EventSet,
+  PhysicalSource,
+  type PciDevice,
+  VfioError,
+  VirtualMsix,
+} from 'vfio';
 import { PolledNvme } from '../../bench/lib/nvme.js';
 import { enable, NVME, withDevice } from './targets.js';
 
@@ -157,6 +164,46 @@ test.serial(
     });
   },
 );
+
+test.serial('virtual MSI-X: device.interrupts and a source never use MSI-X together', async (t) => {
+  await withDevice(t, NVME, (device) => {
+    const { msix, msi, intx } = device.interrupts;
+    const physical = new PhysicalSource(device.connection);
+    const busy = { instanceOf: VfioError, code: 'EBUSY' };
+    msix.enable();
+    const taken = t.throws(() => {
+      physical.allocate(1);
+    }, busy);
+    t.regex(taken.message, /msix is in use by device\.interrupts/);
+    t.is(taken.hint, 'Call device.interrupts.msix.disable() first.');
+    msix.disable();
+    t.false(msix.active);
+
+    const consumer = device.createEventfd();
+    physical.allocate(1);
+    physical.request(0, consumer);
+    t.true(msix.active);
+    const refused = t.throws(() => msix.request(2), busy);
+    t.regex(refused.message, /msix is in use by a PhysicalSource/);
+    t.regex(refused.hint ?? '', /Close the PhysicalSource/);
+    t.throws(() => {
+      msix.enable();
+    }, busy);
+    if (intx.count > 0) t.throws(() => intx.request(), busy);
+    if (msi.count > 0) t.throws(() => msi.request(0), busy);
+    msix.disable();
+    t.true(msix.active, 'device.interrupts does not disable the index of the source');
+    device.connection.setIrqs({ index: MSIX, flags: LOOPBACK, start: 0, count: 1 });
+    t.is(consumer.read(), 1n);
+
+    physical.close();
+    t.false(msix.active);
+    msix.request(2).close();
+    msix.disable();
+    physical.allocate(1);
+    physical.close();
+  });
+});
 
 test.serial('virtual MSI-X: a signal that the source has not read yet is not lost', async (t) => {
   await withGuest(t, (guest) => {

@@ -1,4 +1,5 @@
 import type { DeviceConnection, Eventfd } from '../../contract/index.js';
+import { IrqOwnership } from '../../contract/irq-ownership.js';
 import { SET_IRQS } from '../../contract/irq-request.js';
 import {
   VFIO_IRQ_SET_ACTION_TRIGGER,
@@ -18,7 +19,7 @@ export class MsiBlock {
   readonly count: number;
   readonly growable = false;
   readonly #connection: DeviceConnection;
-  #active = false;
+  readonly #ownership: IrqOwnership;
 
   /** @throws {@link VfioError} ENOTSUP if the device has no MSI */
   constructor(connection: DeviceConnection) {
@@ -32,6 +33,10 @@ export class MsiBlock {
     }
     this.count = count;
     this.#connection = connection;
+    this.#ownership = new IrqOwnership(connection, VFIO_PCI_MSI_IRQ_INDEX, {
+      name: 'an interrupt message store',
+      release: 'Close the DeviceHostVectors first.',
+    });
   }
 
   /**
@@ -39,8 +44,9 @@ export class MsiBlock {
    * @throws {@link VfioError} ENOSPC, with `available`, if the host has fewer than `count` vectors
    */
   allocate(count: number): void {
-    const available = this.#bind(0, new Array<null>(count).fill(null));
-    if (available > 0) {
+    this.#ownership.acquire(() => {
+      const available = this.#bind(0, new Array<null>(count).fill(null));
+      if (available === 0) return;
       throw new VfioError({
         code: 'ENOSPC',
         message: `the host can allocate ${available} of ${count} MSI vectors`,
@@ -49,8 +55,7 @@ export class MsiBlock {
         hint: `Pass count: ${available}, or turn on interrupt remapping in the kernel.`,
         available,
       });
-    }
-    this.#active = true;
+    });
   }
 
   /** Binds a vector to an eventfd. Interrupts that are under way still signal the old eventfd. */
@@ -61,15 +66,15 @@ export class MsiBlock {
 
   /** Unbinds a vector. Interrupts that are under way still signal the eventfd. */
   release(vector: number): void {
-    if (!this.#active) return;
+    if (!this.#ownership.held) return;
     this.#connection.synchronizeIrqs(VFIO_PCI_MSI_IRQ_INDEX, [vector]);
     this.#bind(vector, [null]);
   }
 
   /** Disables MSI. Idempotent. */
   close(): void {
-    if (!this.#active) return;
-    this.#active = false;
+    if (!this.#ownership.held) return;
+    this.#ownership.release();
     try {
       this.#connection.setIrqs({
         index: VFIO_PCI_MSI_IRQ_INDEX,

@@ -1,4 +1,5 @@
 import type { DeviceConnection, Eventfd } from '../../contract/index.js';
+import { IrqOwnership } from '../../contract/irq-ownership.js';
 import { SET_IRQS } from '../../contract/irq-request.js';
 import {
   VFIO_IRQ_INFO_NORESIZE,
@@ -38,8 +39,9 @@ export interface PhysicalOptions {
  * signals the old eventfd, or stays pending in the device and signals the new eventfd. After a
  * move, the source reads its own eventfd once more, so that no earlier signal is lost.
  *
- * The source controls MSI-X of the device exclusively: do not use `device.interrupts` at the same
- * time. Close the source before the device.
+ * While the source has vectors, the source owns MSI-X of the device, and `device.interrupts` refuses
+ * to enable INTx, MSI or MSI-X with EBUSY. While one of these three is enabled by
+ * `device.interrupts`, the source itself fails with EBUSY. Close the source before the device.
  *
  * @example
  * const physical = new PhysicalSource(device.connection);
@@ -51,12 +53,12 @@ export class PhysicalSource implements VectorSource {
   readonly growable: boolean;
   readonly #connection: DeviceConnection;
   readonly #options: PhysicalOptions;
+  readonly #ownership: IrqOwnership;
   readonly #msix: DeviceMsix;
   readonly #eventfds: WatchedEventfds;
   /** The charge of each vector that is bound to an eventfd. */
   readonly #bound = new Map<number, VectorCharge | null>();
   #sink: VectorSink | null = null;
-  #active = false;
 
   /** @throws {@link VfioError} ENOTSUP if the device has no MSI-X */
   constructor(connection: DeviceConnection, options: PhysicalOptions = {}) {
@@ -75,6 +77,10 @@ export class PhysicalSource implements VectorSource {
     this.growable = (flags & VFIO_IRQ_INFO_NORESIZE) === 0;
     this.#connection = connection;
     this.#options = options;
+    this.#ownership = new IrqOwnership(connection, VFIO_PCI_MSIX_IRQ_INDEX, {
+      name: 'a PhysicalSource',
+      release: 'Close the PhysicalSource, or let the guest disable MSI-X, first.',
+    });
     this.#msix = new DeviceMsix(connection);
     this.#eventfds = new WatchedEventfds(connection, count, (vector) => this.#sink?.fire(vector));
   }
@@ -103,7 +109,6 @@ export class PhysicalSource implements VectorSource {
       for (const charge of charges.values()) charge?.refund();
       throw error;
     }
-    this.#active = true;
     try {
       for (const [vector, charge] of charges) this.#adopt(vector, charge);
     } catch (error) {
@@ -126,7 +131,6 @@ export class PhysicalSource implements VectorSource {
       this.#eventfds.drain(vector);
       throw error;
     }
-    this.#active = true;
     if (!bound) this.#adopt(vector, charge);
     this.#eventfds.drain(vector);
   }
@@ -174,8 +178,7 @@ export class PhysicalSource implements VectorSource {
 
   /** {@inheritDoc VectorSource.disable} */
   disable(): void {
-    if (!this.#active) return;
-    this.#active = false;
+    if (!this.#ownership.held) return;
     try {
       this.#connection.setIrqs({
         index: VFIO_PCI_MSIX_IRQ_INDEX,
@@ -184,6 +187,7 @@ export class PhysicalSource implements VectorSource {
         count: 0,
       });
     } finally {
+      this.#ownership.release();
       for (const charge of this.#bound.values()) charge?.refund();
       this.#bound.clear();
       this.#eventfds.clear();
@@ -193,7 +197,7 @@ export class PhysicalSource implements VectorSource {
   /** {@inheritDoc VectorSource.poll} */
   poll(vector: number): boolean {
     this.#eventfds.drain(vector);
-    return this.#active && !this.#bound.has(vector) && this.#msix.isPending(vector);
+    return this.#ownership.held && !this.#bound.has(vector) && this.#msix.isPending(vector);
   }
 
   /** Disables MSI-X, and ignores an error of the kernel. Idempotent. */
@@ -212,20 +216,22 @@ export class PhysicalSource implements VectorSource {
   }
 
   #setIrqs(start: number, eventfds: readonly (Eventfd | null)[]): void {
-    const available = this.#connection.setIrqs({
-      index: VFIO_PCI_MSIX_IRQ_INDEX,
-      flags: VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
-      start,
-      count: eventfds.length,
-      eventfds,
-    });
-    if (available === 0) return;
-    throw new VfioError({
-      code: 'ENOSPC',
-      message: `the host can allocate ${available} of ${start + eventfds.length} MSI-X vectors`,
-      syscall: SET_IRQS,
-      path: this.#connection.name,
-      available,
+    this.#ownership.acquire(() => {
+      const available = this.#connection.setIrqs({
+        index: VFIO_PCI_MSIX_IRQ_INDEX,
+        flags: VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+        start,
+        count: eventfds.length,
+        eventfds,
+      });
+      if (available === 0) return;
+      throw new VfioError({
+        code: 'ENOSPC',
+        message: `the host can allocate ${available} of ${start + eventfds.length} MSI-X vectors`,
+        syscall: SET_IRQS,
+        path: this.#connection.name,
+        available,
+      });
     });
   }
 

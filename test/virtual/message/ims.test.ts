@@ -57,6 +57,25 @@ test('with MSI_NOVIRT, a slot that contains an MSI message raises a virtual vect
   t.is(registers.read32(SENT), 8);
 });
 
+test('MSI vectors of a message store and device.interrupts never use MSI together', (t) => {
+  using device = openDeviceSync('mock:wlan#ownership');
+  const { msi } = device.interrupts;
+  const message = () => ({ address: 0n, data: 0 });
+  using hostVectors = closing(new DeviceHostVectors(device.connection, { message, index: 'msi' }));
+  const busy = { instanceOf: VfioError, code: 'EBUSY' } as const;
+  const consumer = device.createEventfd();
+  msi.request(0);
+  t.throws(() => hostVectors.allocate(consumer), busy);
+  msi.disable();
+  hostVectors.allocate(consumer);
+  t.true(msi.active);
+  const refused = t.throws(() => msi.request(1), busy);
+  t.is(refused.hint, 'Close the DeviceHostVectors first.');
+  hostVectors.close();
+  t.false(msi.active);
+  t.notThrows(() => msi.request(1));
+});
+
 for (const [how, reset] of [
   ['reset()', (device: PciDevice) => device.reset()],
   [
