@@ -1,4 +1,5 @@
 /** Functions that check arguments before a call reaches a back end. */
+import { constants } from 'node:buffer';
 
 export const U32_MAX = 2 ** 32 - 1;
 export const U64_MAX = 2n ** 64n - 1n;
@@ -61,6 +62,22 @@ export function checkPages(value: unknown, name: string, page = PAGE_SIZE): void
   if (value % page !== 0) {
     throw new RangeError(`${name} must be a multiple of the page size, ${page}, not ${value}`);
   }
+}
+
+/** Size of the largest buffer of this version of Node, in bytes. The largest of Node 20 is 4 GiB. */
+const BUFFER_MAX = Math.min(constants.MAX_LENGTH, 2 ** 52);
+
+/** Checks the size of a buffer in bytes. @param min - smallest size in bytes */
+export function checkBufferSize(
+  value: unknown,
+  name: string,
+  min: 0 | 1 = 1,
+): asserts value is number {
+  checkInteger(value, name, min, Number.MAX_SAFE_INTEGER);
+  if (value <= BUFFER_MAX) return;
+  throw new RangeError(
+    `${name} ${value} exceeds ${BUFFER_MAX} bytes, the largest buffer of Node ${process.versions.node}: use several buffers`,
+  );
 }
 
 export function checkBytes(value: unknown, name: string): asserts value is Uint8Array {

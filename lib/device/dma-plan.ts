@@ -1,6 +1,7 @@
 import type { AddressSpace, HugePages, Memory } from '../contract/index.js';
 import { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } from '../contract/uapi.js';
 import {
+  checkBufferSize,
   checkChoice,
   checkInteger,
   checkOptions,
@@ -68,7 +69,7 @@ const HUGE_PAGE_BYTES = { true: 2 ** 21, '2M': 2 ** 21, '1G': 2 ** 30 };
  * @param page - size of the smallest page that can be mapped, in bytes
  */
 export function planAllocation(size: number, options: DmaOptions, page: number): DmaPlan {
-  checkInteger(size, 'size', 1, 2 ** 52);
+  checkBufferSize(size, 'size');
   checkOptions(options, DMA_OPTION_NAMES);
   const { hugePages = false } = options;
   checkChoice(hugePages, 'hugePages', HUGE_PAGES);
@@ -135,4 +136,5 @@ function checkSize(value: number, what: string, page: number): void {
   checkPages(value, what, page);
   if (value === 0)
     throw new RangeError(`${what} must be at least one page of ${page} bytes, not 0`);
+  checkBufferSize(value, what);
 }

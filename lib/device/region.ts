@@ -7,6 +7,7 @@ import {
 import { VfioError } from '../errors.js';
 import {
   checkAccess,
+  checkBufferSize,
   checkBytes,
   checkChoice,
   checkExtent,
@@ -148,6 +149,7 @@ export class Region {
    */
   read(offset: number, length: number): Uint8Array {
     checkExtent(offset, length, this.size);
+    checkBufferSize(length, 'length', 0);
     const bytes = new Uint8Array(length);
     return bytes.subarray(0, this.#handle.connection.read(this.index, offset, bytes));
   }

@@ -1,6 +1,8 @@
+import { constants } from 'node:buffer';
 import test from 'ava';
 import { createDevice } from '../../lib/device/device.js';
 import { VfioError } from '../../lib/errors.js';
+import { openDeviceSync } from '../../lib/mock.js';
 import { FakeConnection, openFake } from './fake.js';
 import { FakeAddressSpace } from './fake-memory.js';
 import { Script } from './fake-script.js';
@@ -107,6 +109,26 @@ test('wrong arguments are refused before any call to the back end', async (t) =>
     t.throws(() => dma.mapSync(source as never), { instanceOf: TypeError });
   }
   t.deepEqual(script.take(), []);
+});
+
+test('memory above the largest buffer of Node is refused with the bound and the cure', async (t) => {
+  const largest = Math.min(constants.MAX_LENGTH, 2 ** 52);
+  const size = largest + 4096;
+  const { device, script } = openFake();
+  const refused = {
+    instanceOf: RangeError,
+    message: new RegExp(`^size ${size} exceeds ${largest} bytes.*: use several buffers$`),
+  };
+  await t.throwsAsync(device.dma.allocate(size), refused);
+  t.throws(() => device.dma.mapSync({ fd: 0, size }), refused);
+  t.deepEqual(
+    script.take().filter((call) => !call.startsWith('ranges')),
+    [],
+  );
+  using mock = openDeviceSync('mock:edu');
+  const { addressSpace } = mock.connection;
+  t.throws(() => addressSpace.allocate(size, false), refused);
+  t.throws(() => addressSpace.fromFd(0, 0, size, true), refused);
 });
 
 test('free() unmaps the buffer and then releases the memory; a second call has no effect', (t) => {

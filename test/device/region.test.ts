@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import test from 'ava';
 import { setImmediate } from 'node:timers/promises';
 import { Handle } from '../../lib/device/handle.js';
@@ -127,6 +128,17 @@ test('map() of a region above 4 GiB needs an offset or a length', (t) => {
   bar.map({ offset: 6 * 2 ** 30, length: 2 ** 31 });
   bar.map({ offset: 2 ** 32 });
   t.deepEqual(script.take(), ['mmap 2 0x180000000 0x80000000', 'mmap 2 0x100000000 0x100000000']);
+});
+
+test('read() of more than the largest buffer of Node is refused', (t) => {
+  const { device, script } = open();
+  const bar = device.bar(2);
+  script.take();
+  const length = constants.MAX_LENGTH + 1;
+  const refused =
+    length > bar.size ? /are not within/ : /exceeds 4294967296 bytes.*several buffers/;
+  t.throws(() => bar.read(0, length), { instanceOf: RangeError, message: refused });
+  t.deepEqual(script.take(), []);
 });
 
 test('map() accepts only a window inside one sparse area', (t) => {

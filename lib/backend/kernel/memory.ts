@@ -1,7 +1,7 @@
 import type { HugePages, Memory } from '../../contract/index.js';
 import { Lifetime } from '../../contract/lifetime.js';
 import type { Native, NativeMemory } from '../../native/binding.js';
-import { checkInteger, checkPages, PAGE_SIZE } from '../../checks.js';
+import { checkBufferSize, checkInteger, checkPages, PAGE_SIZE } from '../../checks.js';
 import { callWithPath } from './describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 
@@ -57,7 +57,7 @@ export class KernelMemory implements Memory {
  * @throws VfioError ENOMEM if the system has no memory left, or if the pool has too few huge pages
  */
 export function allocate(native: Native, size: number, hugePages: HugePages): KernelMemory {
-  checkInteger(size, 'size', 1, Number.MAX_SAFE_INTEGER);
+  checkBufferSize(size, 'size');
   if (typeof hugePages === 'boolean') {
     return owned(native, native.memoryAllocate(roundUp(size), hugePages ? TRANSPARENT : 0));
   }
@@ -80,7 +80,7 @@ export function mapFd(
 ): KernelMemory {
   checkInteger(fd, 'fd', 0, 2 ** 31 - 1);
   checkPages(offset, 'offset');
-  checkInteger(size, 'size', 1, Number.MAX_SAFE_INTEGER);
+  checkBufferSize(size, 'size');
   checkPages(size, 'size');
   return callWithPath(`fd ${fd}`, () =>
     owned(native, native.memoryMapFd(fd, offset, size, writable)),

@@ -1,7 +1,7 @@
 import { fstatSync, readSync, writeSync } from 'node:fs';
 import type { HugePages, Memory } from '../../../contract/index.js';
 import { Lifetime } from '../../../contract/lifetime.js';
-import { checkInteger, checkPages, PAGE_SIZE } from '../../../checks.js';
+import { checkBufferSize, checkInteger, checkPages, PAGE_SIZE } from '../../../checks.js';
 import { fail } from './errno.js';
 
 const HUGE_PAGE_SIZE = { '2M': 2 ** 21, '1G': 2 ** 30 } as const;
@@ -119,7 +119,7 @@ class FileMemory extends MockMemory {
 
 /** Allocates zeroed memory. `size` is rounded up to whole pages of the requested kind. */
 export function allocate(size: number, hugePages: HugePages): MockMemory {
-  checkInteger(size, 'size', 1, Number.MAX_SAFE_INTEGER);
+  checkBufferSize(size, 'size');
   const page =
     typeof hugePages === 'boolean'
       ? PAGE_SIZE
@@ -139,7 +139,7 @@ export function allocate(size: number, hugePages: HugePages): MockMemory {
 export function mapFile(fd: number, offset: number, size: number, writable: boolean): MockMemory {
   checkInteger(fd, 'fd', 0, 2 ** 31 - 1);
   checkPages(offset, 'offset');
-  checkInteger(size, 'size', 1, Number.MAX_SAFE_INTEGER);
+  checkBufferSize(size, 'size');
   checkPages(size, 'size');
   const length = fileLength(fd);
   const nothing = new Uint8Array(0);
