@@ -59,8 +59,8 @@ export interface EventSet {
   remove(slot: number): void;
   /**
    * Calls `onFired(n)` at each wake of the event loop. `n` is the number of slots that fired.
-   * Starts unref'd. An exception in `onFired` becomes an uncaught exception. The caller must keep a
-   * reference to the event set, because an event set delivers no signals after garbage collection.
+   * Starts unref'd. An exception in `onFired` becomes an uncaught exception. The event set is not
+   * garbage collected until {@link EventSet.pause} or {@link EventSet.close}.
    */
   serve(onFired: (n: number) => void): void;
   /** Stops `serve`. */

@@ -6,7 +6,10 @@ import { VfioError } from '../errors.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Handle } from './handle.js';
 import type { Irq } from './irq.js';
+import { PendingInterrupts } from './pending-interrupts.js';
 import type { Vector, VectorEvents, VectorOptions } from './vector.js';
+import { VectorIterator } from './vector-iterator.js';
+import { VectorWaiters } from './vector-waiters.js';
 
 /** The parts of a device that a vector uses. */
 export interface VectorContext {
@@ -28,7 +31,8 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
   readonly #ownsEventfd: boolean;
   readonly #slot: number;
   readonly #lifetime: Lifetime;
-  #pendingCount = 0n;
+  readonly #pending: PendingInterrupts;
+  readonly #waiters: VectorWaiters;
   #listenerCount = 0;
   #isRefed = true;
   #hasReference = false;
@@ -41,6 +45,8 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
     this.index = index;
     this.#lifetime = new Lifetime(`${irq.name} vector ${index} is closed`, handle.name);
     this.#counted = counts;
+    this.#pending = new PendingInterrupts(counts);
+    this.#waiters = new VectorWaiters(this, () => this.#canceledError());
     this.#ownsEventfd = eventfd === undefined;
     this.eventfd = eventfd ?? handle.connection.createEventfd();
     let slot: number | undefined;
@@ -74,62 +80,12 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
     const { signal } = options;
     if (signal !== undefined) checkSignal(signal);
     signal?.throwIfAborted();
-    if (this.#pendingCount > 0n) return this.#consumePending();
-    return new Promise((resolve, reject) => {
-      const done = () => {
-        this.off('interrupt', onInterrupt);
-        this.off('close', onClose);
-        signal?.removeEventListener('abort', onAbort);
-      };
-      const onInterrupt = (count: bigint) => {
-        done();
-        resolve(count);
-      };
-      const onClose = () => {
-        done();
-        reject(this.#canceledError());
-      };
-      const onAbort = () => {
-        done();
-        // The abort reason comes from the caller and can be any value.
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-        reject(signal?.reason);
-      };
-      this.on('interrupt', onInterrupt);
-      this.on('close', onClose);
-      signal?.addEventListener('abort', onAbort);
-    });
+    const pending = this.#pending.take();
+    return pending > 0n ? pending : this.#waiters.wait(signal);
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<bigint, void, undefined> {
-    let pending = this.#consumePending();
-    let wake: (() => void) | undefined;
-    const onInterrupt = (count: bigint) => {
-      pending = this.#coalesce(pending, count);
-      wake?.();
-    };
-    const onClose = () => {
-      wake?.();
-    };
-    this.on('interrupt', onInterrupt);
-    this.on('close', onClose);
-    try {
-      while (this.#lifetime.isOpen || pending > 0n) {
-        if (pending === 0n) {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-          continue;
-        }
-        const count = pending;
-        pending = 0n;
-        yield count;
-      }
-    } finally {
-      this.off('interrupt', onInterrupt);
-      this.off('close', onClose);
-      if (pending > 0n) this.#pendingCount = this.#coalesce(this.#pendingCount, pending);
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<bigint, void, undefined> {
+    return new VectorIterator(this, this.#pending, new PendingInterrupts(this.#counted));
   }
 
   ref(): this {
@@ -190,26 +146,11 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
   }
 
   protected deliver(count: bigint): void {
-    if (!this.emit('interrupt', count))
-      this.#pendingCount = this.#coalesce(this.#pendingCount, count);
+    if (!this.emit('interrupt', count)) this.#pending.add(count);
   }
 
   protected checkOpen(): void {
     this.#lifetime.check();
-  }
-
-  /**
-   * Adds the interrupts of a delivery to the pending interrupts. Without the option `counts`, the
-   * sum is always 1n.
-   */
-  #coalesce(kept: bigint, count: bigint): bigint {
-    return this.#counted ? kept + count : 1n;
-  }
-
-  #consumePending(): bigint {
-    const count = this.#pendingCount;
-    this.#pendingCount = 0n;
-    return count;
   }
 
   #countListeners(): void {
@@ -238,6 +179,5 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
 }
 
 function checkSignal(value: unknown): void {
-  const { throwIfAborted } = Object(value) as Partial<AbortSignal>;
-  if (typeof throwIfAborted !== 'function') throw new TypeError('signal must be an AbortSignal');
+  if (!(value instanceof AbortSignal)) throw new TypeError('signal must be an AbortSignal');
 }

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import type { Vector } from '../../lib/device/vector.js';
@@ -214,6 +214,10 @@ test('an aborted signal makes next() fail with the abort reason', async (t) => {
   t.false(set.referenced);
   set.fire(a.eventfd);
   t.is(await a.next({ signal: new AbortController().signal }), 1n);
+  const several = new AbortController();
+  const all = [1, 2, 3].map(() => a.next({ signal: several.signal }));
+  several.abort(new Error('enough'));
+  for (const next of all) await t.throwsAsync(next, { message: 'enough' });
 });
 
 test('closing the vector makes a pending next() fail with ECANCELED', async (t) => {
@@ -274,6 +278,43 @@ test('when the program leaves the loop, the iterator removes its listeners', asy
   }
   t.false(set.referenced);
   t.is(a.listenerCount('interrupt') + a.listenerCount('close'), 0);
+});
+
+test('return() and throw() of an iterator end a waiting next() at once', async (t) => {
+  const { b, set } = withVectors(2);
+  const iterator = b[Symbol.asyncIterator]();
+  const waiting = [iterator.next(), iterator.next()];
+  t.deepEqual(await iterator.return(), { done: true, value: undefined });
+  for (const result of waiting) t.true((await result).done);
+  t.true((await iterator.next()).done);
+  const failure = new Error('left');
+  const other = b[Symbol.asyncIterator]();
+  const next = other.next();
+  await t.throwsAsync(other.throw(failure), { is: failure });
+  t.true((await next).done);
+  await b[Symbol.asyncIterator]()[Symbol.asyncDispose]();
+  t.is(b.listenerCount('interrupt'), 0);
+  set.fire(b.eventfd);
+  t.is(await b.next(), 1n);
+});
+
+test.serial('eleven waiting calls of next() cause no warning and get the interrupt', async (t) => {
+  const { device, a, b, set } = withVectors(2);
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => warnings.push(warning);
+  process.on('warning', onWarning);
+  const { signal } = new AbortController();
+  const waiting = Array.from({ length: 11 }, () => a.next({ signal }));
+  const closed = Array.from({ length: 11 }, () => b.next());
+  t.is(a.listenerCount('interrupt'), 1);
+  set.fire(a.eventfd);
+  t.deepEqual(await Promise.all(waiting), new Array(11).fill(1n));
+  t.is(getEventListeners(signal, 'abort').length, 0);
+  device.close();
+  for (const next of closed) await t.throwsAsync(next, { code: 'ECANCELED' });
+  await setImmediate();
+  process.off('warning', onWarning);
+  t.deepEqual(warnings, []);
 });
 
 test('interrupts that arrive before a break are kept for next()', async (t) => {

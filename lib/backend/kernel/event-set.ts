@@ -7,6 +7,12 @@ import { fdOf } from './irq-set.js';
 const CAPACITY_MAX = 65536;
 const S32_MAX = 2 ** 31 - 1;
 
+/**
+ * The event sets that the event loop serves. Without this reference, the garbage collector would
+ * close an event set that the program does not keep.
+ */
+const served = new Set<KernelEventSet>();
+
 /** One epoll file that watches all eventfds of a device, implemented in native code. */
 export class KernelEventSet implements EventSet {
   readonly fired: Uint32Array;
@@ -14,7 +20,6 @@ export class KernelEventSet implements EventSet {
   readonly #native: Native;
   readonly #lifetime = new Lifetime('the event set is closed');
   #handle: Handle<'eventSet'> | null;
-  #served = false;
 
   constructor(native: Native, capacity: number) {
     checkInteger(capacity, 'capacity', 1, CAPACITY_MAX);
@@ -36,12 +41,12 @@ export class KernelEventSet implements EventSet {
 
   serve(onFired: (n: number) => void): void {
     this.#native.eventSetServe(this.#openHandle(), onFired);
-    this.#served = true;
+    served.add(this);
   }
 
   pause(): void {
     this.#native.eventSetPause(this.#openHandle());
-    this.#served = false;
+    served.delete(this);
   }
 
   wait(timeoutMs: number): number {
@@ -64,6 +69,7 @@ export class KernelEventSet implements EventSet {
 
   close(): void {
     if (this.#handle === null) return;
+    served.delete(this);
     this.#native.eventSetClose(this.#handle);
     this.#handle = null;
     this.#lifetime.end();
@@ -79,7 +85,8 @@ export class KernelEventSet implements EventSet {
   }
 
   #pausedHandle(): Handle<'eventSet'> {
-    if (this.#served) throw new TypeError('the event loop serves this event set: pause it first');
+    if (served.has(this))
+      throw new TypeError('the event loop serves this event set: pause it first');
     return this.#openHandle();
   }
 }

@@ -1,6 +1,11 @@
+import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import type { Eventfd } from '../../../lib/contract/index.js';
+import { KernelEventSet } from '../../../lib/backend/kernel/event-set.js';
+import { KernelEventfd } from '../../../lib/backend/kernel/eventfd.js';
+import { native } from '../../../lib/native/binding.js';
+import { collectGarbage } from '../../native/helpers.js';
 import { make } from './backend.js';
 import { goodHost } from '../../sysfs/tree.js';
 
@@ -126,4 +131,25 @@ test('use of a closed event set fails with EBADF, and a second close has no effe
     },
   ];
   for (const use of uses) t.throws(use, { code: 'EBADF', message: /closed/ });
+});
+
+test.serial('an event set that is served is not garbage collected', async (t) => {
+  const calls = native();
+  const eventfd = new KernelEventfd(calls);
+  const fired: number[] = [];
+  const serve = () => {
+    const set = new KernelEventSet(calls, 1);
+    set.add(0, eventfd, true);
+    set.serve((n) => fired.push(n));
+    return new WeakRef(set);
+  };
+  const served = serve();
+  await collectGarbage();
+  eventfd.signal();
+  await setImmediate();
+  t.deepEqual(fired, [1]);
+  served.deref()?.close();
+  await collectGarbage();
+  t.is(served.deref(), undefined, 'a closed event set is collected');
+  eventfd.close();
 });

@@ -1,0 +1,87 @@
+import type { PendingInterrupts } from './pending-interrupts.js';
+import type { Vector } from './vector.js';
+
+type Result = IteratorResult<bigint, void>;
+
+const DONE = { done: true, value: undefined } as const;
+
+/**
+ * Iterates over the interrupts of a vector, like an async generator. An async generator would run
+ * `return()` only after a waiting `next()`, and so only after the next interrupt.
+ */
+export class VectorIterator implements AsyncGenerator<bigint, void, undefined> {
+  readonly #vector: Vector;
+  readonly #ofVector: PendingInterrupts;
+  readonly #pending: PendingInterrupts;
+  /** The calls of `next()` that wait for an interrupt, oldest first. */
+  readonly #waiting: ((result: Result) => void)[] = [];
+  #state: 'new' | 'started' | 'ended' = 'new';
+
+  /**
+   * @param ofVector - the interrupts that the vector keeps while no listener gets them
+   * @param pending - an empty object for the interrupts that arrive during the loop body
+   */
+  constructor(vector: Vector, ofVector: PendingInterrupts, pending: PendingInterrupts) {
+    this.#vector = vector;
+    this.#ofVector = ofVector;
+    this.#pending = pending;
+  }
+
+  async next(): Promise<Result> {
+    if (this.#state === 'new') this.#start();
+    const count = this.#pending.take();
+    if (count > 0n) return { done: false, value: count };
+    if (this.#vector.closed) this.#end();
+    if (this.#state === 'ended') return DONE;
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+    });
+  }
+
+  async return(): Promise<Result> {
+    await Promise.resolve();
+    this.#end();
+    return DONE;
+  }
+
+  async throw(error: unknown): Promise<Result> {
+    await this.return();
+    throw error;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  #start(): void {
+    this.#state = 'started';
+    this.#pending.add(this.#ofVector.take());
+    this.#vector.on('interrupt', this.#onInterrupt);
+    this.#vector.on('close', this.#onClose);
+  }
+
+  readonly #onInterrupt = (count: bigint): void => {
+    const resolve = this.#waiting.shift();
+    if (resolve === undefined) this.#pending.add(count);
+    else resolve({ done: false, value: count });
+  };
+
+  readonly #onClose = (): void => {
+    if (this.#waiting.length > 0) this.#end();
+  };
+
+  /** Ends the iteration. The vector keeps the interrupts that were not delivered. */
+  #end(): void {
+    if (this.#state === 'started') {
+      this.#vector.off('interrupt', this.#onInterrupt);
+      this.#vector.off('close', this.#onClose);
+      this.#ofVector.add(this.#pending.take());
+    }
+    this.#state = 'ended';
+    for (const resolve of this.#waiting.splice(0)) resolve(DONE);
+  }
+}
