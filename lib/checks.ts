@@ -16,10 +16,15 @@ export function wholePages(size: bigint, page = BigInt(PAGE_SIZE)): bigint {
 }
 
 /** Names the kind of a value for an error, for example `'a bigint'`. */
-function describeKind(value: unknown): string {
+export function describeKind(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return 'an array';
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+export function checkNumber(value: unknown, name: string): asserts value is number {
+  if (typeof value === 'number') return;
+  throw new TypeError(`${name} must be a number, not ${describeKind(value)}`);
 }
 
 export function checkInteger(
@@ -28,7 +33,7 @@ export function checkInteger(
   min: number,
   max: number,
 ): asserts value is number {
-  if (typeof value !== 'number') throw new TypeError(`${name} must be a number`);
+  checkNumber(value, name);
   if (!Number.isInteger(value) || value < min || value > max) {
     throw new RangeError(`${name} must be an integer from ${min} to ${max}, not ${value}`);
   }
@@ -39,7 +44,9 @@ export function checkU32(value: unknown, name: string): void {
 }
 
 export function checkU64(value: unknown, name: string): asserts value is bigint {
-  if (typeof value !== 'bigint') throw new TypeError(`${name} must be a bigint`);
+  if (typeof value !== 'bigint') {
+    throw new TypeError(`${name} must be a bigint, not ${describeKind(value)}`);
+  }
   if (value < 0n || value > U64_MAX) {
     throw new RangeError(`${name} must be from 0 to 2^64 - 1, not ${value}`);
   }

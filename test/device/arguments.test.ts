@@ -79,13 +79,19 @@ test('Region.map() refuses a length that is not a number', (t) => {
 test('dma.unmap() refuses a wrong size, and the error names the argument', (t) => {
   const { dma } = use(t);
   for (const size of [undefined, null, '4096', {}, true]) {
-    t.throws(() => dma.unmap(0n, size as never), { ...wrong, message: 'size must be a number' });
+    t.throws(() => dma.unmap(0n, size as never), {
+      ...wrong,
+      message: /^size must be a number, not /,
+    });
   }
   for (const size of [NaN, 0.5, -4096, 2 ** 53, Infinity]) {
     t.throws(() => dma.unmap(0n, size), { instanceOf: RangeError, message: /^size must be/ });
   }
   t.throws(() => dma.unmap(0n, 1n << 64n), { instanceOf: RangeError });
-  t.throws(() => dma.unmap(0 as never, 4096n), { ...wrong, message: 'iova must be a bigint' });
+  t.throws(() => dma.unmap(0 as never, 4096n), {
+    ...wrong,
+    message: 'iova must be a bigint, not a number',
+  });
 });
 
 test('ConfigSpace refuses a register name or a field change of a wrong type', (t) => {

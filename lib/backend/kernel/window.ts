@@ -1,7 +1,9 @@
 import { EventEmitter } from 'node:events';
 import type { Native, NativeWindow } from '../../native/binding.js';
 import type { RegisterWindow, Width, WindowEvents } from '../../contract/index.js';
+import { checkNumber } from '../../checks.js';
 import { Lifetime } from '../../contract/lifetime.js';
+import { checkBlock, checkWindowAccess, refuseValue } from '../../contract/window-access.js';
 
 /** The native calls that a window makes. */
 export type WindowCalls = Pick<Native, 'readBlock' | 'writeBlock' | 'unmapRegion'>;
@@ -23,6 +25,9 @@ const U64_MAX = 2n ** 64n - 1n;
  * checks the length, so a read needs no additional bounds check. An additional bounds check would
  * add 7 % to the time of a read. `#lost` is checked after each write and after each read of all
  * ones. A read that returns any value except all ones proves that the device responded.
+ *
+ * The types of the arguments are checked first, because JavaScript's operators throw errors of their
+ * own for a bigint or a symbol. This check takes no measurable time.
  */
 export class MappedWindow extends EventEmitter<WindowEvents> implements RegisterWindow {
   readonly size: number;
@@ -67,6 +72,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   }
 
   read8(offset: number): number {
+    if (typeof offset !== 'number') checkNumber(offset, 'offset');
     const i = offset >>> 0;
     if (i !== offset) return Number(this.#readSlow(offset, 1));
     let value;
@@ -80,6 +86,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   }
 
   read16(offset: number): number {
+    if (typeof offset !== 'number') checkNumber(offset, 'offset');
     const i = offset >>> 1;
     if (i * 2 !== offset) return Number(this.#readSlow(offset, 2));
     let value;
@@ -93,6 +100,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   }
 
   read32(offset: number): number {
+    if (typeof offset !== 'number') checkNumber(offset, 'offset');
     const i = offset >>> 2;
     if (i * 4 !== offset) return Number(this.#readSlow(offset, 4));
     let value;
@@ -106,6 +114,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   }
 
   read64(offset: number): bigint {
+    if (typeof offset !== 'number') checkNumber(offset, 'offset');
     const i = offset >>> 3;
     if (i * 8 !== offset) return this.#readSlow(offset, 8);
     let value;
@@ -119,6 +128,8 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   }
 
   write8(offset: number, value: number): void {
+    if (typeof offset !== 'number') checkNumber(offset, 'offset');
+    if (typeof value !== 'number') refuseValue(value, 8);
     if ((value | 0) !== value || value < -0x80 || value > 0xff) refuseValue(value, 8);
     const u = this.#u8;
     const i = offset >>> 0;
@@ -131,6 +142,8 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   }
 
   write16(offset: number, value: number): void {
+    if (typeof offset !== 'number') checkNumber(offset, 'offset');
+    if (typeof value !== 'number') refuseValue(value, 16);
     if ((value | 0) !== value || value < -0x8000 || value > 0xffff) refuseValue(value, 16);
     const u = this.#u16;
     const i = offset >>> 1;
@@ -147,6 +160,8 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
    *   bit operators
    */
   write32(offset: number, value: number): void {
+    if (typeof offset !== 'number') checkNumber(offset, 'offset');
+    if (typeof value !== 'number') refuseValue(value, 32);
     if ((value | 0) !== value && value >>> 0 !== value) refuseValue(value, 32);
     const u = this.#u32;
     const i = offset >>> 2;
@@ -159,7 +174,8 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   }
 
   write64(offset: number, value: bigint): void {
-    if (value < S64_MIN || value > U64_MAX) refuseValue(value, 64);
+    if (typeof offset !== 'number') checkNumber(offset, 'offset');
+    if (typeof value !== 'bigint' || value < S64_MIN || value > U64_MAX) refuseValue(value, 64);
     const u = this.#u64;
     const i = offset >>> 3;
     if (i * 8 !== offset || i >= u.length || !this.#writable) {
@@ -172,7 +188,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
 
   readBlock(offset: number, into: Uint8Array, width: Width): void {
     // A single access is faster than a call into native code.
-    if (into.length === 4 && width === 4 && into instanceof Uint8Array) {
+    if (width === 4 && into instanceof Uint8Array && into.length === 4) {
       const value = this.read32(offset);
       into[0] = value;
       into[1] = value >>> 8;
@@ -185,7 +201,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
 
   writeBlock(offset: number, from: Uint8Array, width: Width): void {
     const { handle } = this.#checkBlock(offset, from, width);
-    if (!this.#writable) this.#refuse(offset, width);
+    if (!this.#writable) throw new TypeError('the register window is read-only');
     this.#calls.writeBlock(handle, offset, from, width);
     this.#updateViews();
   }
@@ -236,29 +252,11 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   }
 
   #checkBlock(offset: number, bytes: Uint8Array, width: Width): NativeWindow {
-    if (!(bytes instanceof Uint8Array)) throw new TypeError('a block must be a Uint8Array');
-    if (![1, 2, 4, 8].includes(width)) throw new RangeError(`width ${width} is not 1, 2, 4 or 8`);
-    if (bytes.length % width !== 0) {
-      throw new RangeError(`a block of ${bytes.length} bytes is not a multiple of width ${width}`);
-    }
-    const fits = Number.isInteger(offset) && offset >= 0 && offset + bytes.length <= this.size;
-    if (this.#mapping === null || !fits || offset % width !== 0) {
-      this.#refuse(offset, width, bytes.length);
-    }
-    return this.#mapping;
-  }
-
-  #refuse(offset: number, width: number, length = width): never {
-    this.#lifetime.check();
-    if (!Number.isInteger(offset) || offset % width !== 0) {
-      throw new RangeError(`offset ${offset} is not a multiple of ${width}`);
-    }
-    if (offset < 0 || offset + length > this.size) {
-      throw new RangeError(
-        `${length} bytes at offset ${offset} exceed a window of ${this.size} bytes`,
-      );
-    }
-    throw new TypeError('the register window is read-only');
+    checkBlock(bytes, width);
+    const mapping = this.#mapping;
+    if (mapping === null) throw this.#lifetime.error();
+    checkWindowAccess(offset, width, bytes.length, this.size);
+    return mapping;
   }
 }
 
@@ -276,8 +274,4 @@ function views(
     new Uint32Array(buffer, 0, Math.floor(size / 4)),
     new BigUint64Array(buffer, 0, Math.floor(size / 8)),
   ];
-}
-
-function refuseValue(value: number | bigint, bits: number): never {
-  throw new RangeError(`value ${value} does not fit into ${bits} bits`);
 }

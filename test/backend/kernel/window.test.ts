@@ -216,3 +216,38 @@ test('inspecting a window reads no register', (t) => {
   const text = inspect(window, { depth: 9, showHidden: true });
   t.false(/ArrayBuffer|171|ab ab/.test(text), text);
 });
+
+test('an offset or a value of a wrong type is refused, and the error names the right type', (t) => {
+  const { window, bytes } = make(64);
+  for (const wrong of [1n, '0', null, undefined, {}, [0], Symbol('offset'), true]) {
+    const offset = wrong as never;
+    const refused = { instanceOf: TypeError, message: /^offset must be a number, not / };
+    for (const width of WIDTHS) {
+      t.throws(() => read(window, width, offset), refused);
+      t.throws(() => {
+        write(window, width, offset, 1n);
+      }, refused);
+    }
+  }
+  const number = { instanceOf: TypeError, message: 'value must be a number, not a bigint' };
+  for (const name of ['write8', 'write16', 'write32'] as const) {
+    t.throws(() => {
+      window[name](0, 1n as never);
+    }, number);
+  }
+  t.throws(
+    () => {
+      window.write64(0, 1 as never);
+    },
+    { instanceOf: TypeError, message: 'value must be a bigint, not a number' },
+  );
+  for (const block of [null, undefined, [1, 2, 3, 4], new ArrayBuffer(4)]) {
+    t.throws(
+      () => {
+        window.readBlock(0, block as never, 4);
+      },
+      { instanceOf: TypeError, message: 'a block must be a Uint8Array' },
+    );
+  }
+  t.true(bytes.every((byte) => byte === 0));
+});

@@ -1,11 +1,12 @@
 import { EventEmitter } from 'node:events';
 import type { RegisterWindow, Width, WindowEvents } from '../../../contract/index.js';
 import { Lifetime } from '../../../contract/lifetime.js';
-import { checkBytes } from '../../../checks.js';
+import { checkBlock, checkWindowAccess, refuseValue } from '../../../contract/window-access.js';
 import type { HardwareFunction } from '../hardware/function.js';
 
 const S64_MIN = -(2n ** 63n);
 const U64_MAX = 2n ** 64n - 1n;
+const BITS = { 1: 8, 2: 16, 4: 32 } as const;
 
 /** The interface between a register window and its device. */
 export interface WindowTarget {
@@ -91,8 +92,7 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
 
   write64(offset: number, value: bigint): void {
     this.#check(offset, 8);
-    if (typeof value !== 'bigint') throw new TypeError('value must be a bigint');
-    if (value < S64_MIN || value > U64_MAX) refuseValue(value, 64);
+    if (typeof value !== 'bigint' || value < S64_MIN || value > U64_MAX) refuseValue(value, 64);
     const unsigned = BigInt.asUintN(64, value);
     this.#reachableBars()?.writeBar64(this.#bar, this.#base + offset, unsigned);
   }
@@ -135,10 +135,9 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
 
   #write(offset: number, width: 1 | 2 | 4, value: number): void {
     this.#check(offset, width);
-    const limit = 2 ** (8 * width);
-    if (!Number.isInteger(value) || value < -limit / 2 || value >= limit) {
-      refuseValue(value, 8 * width);
-    }
+    const bits = BITS[width];
+    const limit = 2 ** bits;
+    if (!Number.isInteger(value) || value < -limit / 2 || value >= limit) refuseValue(value, bits);
     const unsigned = value < 0 ? value + limit : value;
     this.#reachableBars()?.writeBar(this.#bar, this.#base + offset, width, unsigned);
   }
@@ -154,27 +153,12 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
   }
 
   #checkBlock(offset: number, bytes: Uint8Array, width: Width): void {
-    checkBytes(bytes, 'a block');
-    if (![1, 2, 4, 8].includes(width)) throw new RangeError(`width ${width} is not 1, 2, 4 or 8`);
-    if (bytes.length % width !== 0) {
-      throw new RangeError(`a block of ${bytes.length} bytes is not a multiple of width ${width}`);
-    }
+    checkBlock(bytes, width);
     this.#check(offset, width, bytes.length);
   }
 
   #check(offset: number, width: Width, length: number = width): void {
     this.#lifetime.check();
-    if (!Number.isInteger(offset) || offset % width !== 0) {
-      throw new RangeError(`offset ${offset} is not a multiple of ${width}`);
-    }
-    if (offset < 0 || offset + length > this.size) {
-      throw new RangeError(
-        `${length} bytes at offset ${offset} exceed a window of ${this.size} bytes`,
-      );
-    }
+    checkWindowAccess(offset, width, length, this.size);
   }
-}
-
-function refuseValue(value: number | bigint, bits: number): never {
-  throw new RangeError(`value ${value} does not fit into ${bits} bits`);
 }

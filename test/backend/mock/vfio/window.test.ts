@@ -170,3 +170,24 @@ test('after the window or the device is closed, an access fails with EBADF', (t)
     two[Symbol.dispose]();
   });
 });
+
+test('an offset or a value of a wrong type is refused, and the error names the right type', (t) => {
+  const window = open(t, 'mock:nvme').map(0, 0, 0x4000);
+  t.throws(() => window.read32(0n as never), {
+    instanceOf: TypeError,
+    message: 'offset must be a number, not a bigint',
+  });
+  t.throws(
+    () => {
+      window.write32(0x24, 1n as never);
+    },
+    { instanceOf: TypeError, message: 'value must be a number, not a bigint' },
+  );
+  t.throws(
+    () => {
+      window.write64(0x28, 1 as never);
+    },
+    { instanceOf: TypeError, message: 'value must be a bigint, not a number' },
+  );
+  t.is(window.read32(0x24), 0);
+});
