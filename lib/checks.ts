@@ -159,6 +159,33 @@ export function checkOptions(value: unknown, names: readonly string[], what = 'o
   throw new TypeError(`${problem} '${unknown}'; known: ${names.join(', ')}`);
 }
 
+/**
+ * Returns the end of an error message for a name that is unknown. If a known name differs by at most
+ * two letters, the text proposes that name.
+ */
+export function didYouMean(name: string, known: readonly string[]): string {
+  const [closest] = known
+    .map((other) => ({ other, distance: editDistance(name, other) }))
+    .filter(({ distance }) => distance <= 2)
+    .sort((a, b) => a.distance - b.distance);
+  return closest === undefined ? '' : `: did you mean '${closest.other}'?`;
+}
+
+/** Returns how many letters must be added, removed or replaced to change `a` into `b`. */
+function editDistance(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 2) return Infinity;
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
 export function checkBoolean(value: unknown, what: string): void {
   if (typeof value !== 'boolean') throw new TypeError(`${what} must be a boolean`);
 }

@@ -17,7 +17,14 @@ import {
   updateFields,
   walkCapabilities,
 } from '../pci/index.js';
-import { checkAccess, checkBytes, checkChoice, checkExtent, checkObject } from '../checks.js';
+import {
+  checkAccess,
+  checkBytes,
+  checkChoice,
+  checkExtent,
+  checkObject,
+  didYouMean,
+} from '../checks.js';
 import { didReset, type WrittenByte } from './function-reset.js';
 import type { Handle } from './handle.js';
 
@@ -238,6 +245,8 @@ export class ConfigSpace {
 
 function lookUpRegister(name: RegisterName): Register {
   if (typeof name !== 'string') throw new TypeError('register must be a name');
-  if (!Object.hasOwn(REGISTERS, name)) throw new TypeError(`unknown register '${name}'`);
+  if (!Object.hasOwn(REGISTERS, name)) {
+    throw new TypeError(`unknown register '${name}'${didYouMean(name, Object.keys(REGISTERS))}`);
+  }
   return REGISTERS[name];
 }

@@ -173,3 +173,14 @@ test('update() with wrong arguments does not access the device', (t) => {
   );
   t.deepEqual(script.take(), []);
 });
+
+test('the error for an unknown register proposes a similar name', (t) => {
+  const { device } = openFake();
+  const message = (name: string) =>
+    t.throws(() => device.config.get(name as never), { instanceOf: TypeError }).message;
+  t.is(message('comand'), "unknown register 'comand': did you mean 'command'?");
+  t.is(message('Command'), "unknown register 'Command': did you mean 'command'?");
+  t.is(message('vendorid'), "unknown register 'vendorid': did you mean 'vendor_id'?");
+  t.is(message('something'), "unknown register 'something'");
+  t.is(message(''), "unknown register ''");
+});
