@@ -22,6 +22,12 @@ export function describeKind(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
+/** Describes a wrong value for an error. An object has no short text, so its kind is named. */
+export function describeValue(value: unknown): string {
+  if (typeof value === 'object' || typeof value === 'function') return describeKind(value);
+  return typeof value === 'symbol' ? value.toString() : `${value as string | number | bigint}`;
+}
+
 export function checkNumber(value: unknown, name: string): asserts value is number {
   if (typeof value === 'number') return;
   throw new TypeError(`${name} must be a number, not ${describeKind(value)}`);
@@ -210,7 +216,7 @@ export function checkAccess(offset: number, width: number, size: number | bigint
 /** Checks the width of one access to a device file: 1, 2 or 4 bytes. */
 export function checkWidth(width: unknown): asserts width is 1 | 2 | 4 {
   if (width !== 1 && width !== 2 && width !== 4) {
-    throw new RangeError(`width ${String(width)} is not 1, 2 or 4`);
+    throw new RangeError(`width ${describeValue(width)} is not 1, 2 or 4`);
   }
 }
 

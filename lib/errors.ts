@@ -1,5 +1,10 @@
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
+import { checkInteger, checkOptions, checkString } from './checks.js';
+
+const TEXTS = ['code', 'syscall', 'path', 'message', 'hint'] as const;
+const S32_MIN = -(2 ** 31);
+const S32_MAX = 2 ** 31 - 1;
 
 /** The errno values of VFIO that have no name in libuv and Node. */
 const KERNEL_ONLY: readonly (readonly [code: string, errno: number, text: string])[] = [
@@ -76,6 +81,7 @@ export class VfioError extends Error {
    * @throws TypeError if `fields` has neither `code` nor `errno`
    */
   constructor(fields: VfioErrorFields) {
+    checkFields(fields);
     const errno = fields.errno === undefined ? errnoOf(fields.code) : Math.abs(fields.errno);
     const code = fields.code ?? codeOf(errno);
     let message = `${code}: ${fields.message ?? describe(errno, fields.cause)}`;
@@ -106,6 +112,14 @@ export class VfioError extends Error {
       available: this.available,
       cause: this.cause,
     });
+  }
+}
+
+function checkFields(fields: VfioErrorFields): void {
+  checkOptions(fields, [...TEXTS, 'errno', 'available', 'cause'], 'fields');
+  for (const name of TEXTS) if (fields[name] !== undefined) checkString(fields[name], name);
+  for (const name of ['errno', 'available'] as const) {
+    if (fields[name] !== undefined) checkInteger(fields[name], name, S32_MIN, S32_MAX);
   }
 }
 

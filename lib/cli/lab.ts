@@ -4,7 +4,7 @@ import { printable } from '../printable.js';
 import type { LabOptions } from '../lab/index.js';
 import { DEBIAN_KERNELS } from '../lab/debian.js';
 import { DEFAULT_DEVICES } from '../lab/devices.js';
-import { checkOptions } from '../lab/options.js';
+import { checkLabOptions } from '../lab/options.js';
 import { defineCommand } from './command.js';
 import { Progress } from './progress.js';
 import { UsageError } from './usage.js';
@@ -71,7 +71,7 @@ export const command = defineCommand({
   async run({ options, program }) {
     const labOptions = toLabOptions(options, program);
     try {
-      checkOptions(labOptions);
+      checkLabOptions(labOptions);
     } catch (error) {
       throw new UsageError(error instanceof Error ? error.message : String(error));
     }

@@ -8,7 +8,7 @@ import { initramfs } from './initramfs.js';
 import { initScript, shellQuote } from './init.js';
 import { findKernel } from './kernels.js';
 import { buildArguments } from './machine.js';
-import { checkOptions, DEFAULTS, type LabOptions } from './options.js';
+import { checkLabOptions, DEFAULTS, type LabOptions } from './options.js';
 import { run } from './run.js';
 import { findTools } from './tools.js';
 
@@ -45,7 +45,7 @@ const COMMAND_LINE = fileURLToPath(new URL('../cli/main.js', import.meta.url));
  * });
  */
 export async function runInLab(options: LabOptions): Promise<{ exitCode: number }> {
-  checkOptions(options);
+  checkLabOptions(options);
   const { cwd = process.cwd(), terminal = false } = options;
   const { stdout = process.stdout, stderr = process.stderr } = options;
   const devices = parseDevices(options.devices ?? DEFAULTS.devices);

@@ -1,4 +1,15 @@
 import type { Readable, Writable } from 'node:stream';
+import {
+  checkArray,
+  checkBoolean,
+  checkFunction,
+  checkInstance,
+  checkInteger,
+  checkNumber,
+  checkObject,
+  checkOptions,
+  checkString,
+} from '../checks.js';
 import { DEFAULT_DEVICES, parseDevices } from './devices.js';
 import { isVariableName } from './environment.js';
 
@@ -55,6 +66,14 @@ export interface LabOptions {
 /** Defaults of the options. */
 export const DEFAULTS = { devices: DEFAULT_DEVICES, memory: '2G', cpus: 2 } as const;
 
+const STREAMS = ['stdin', 'stdout', 'stderr'] as const;
+const LISTS = ['args', 'devices', 'modules', 'qemuArgs'] as const;
+const TEXTS = ['kernel', 'memory', 'cwd'] as const;
+const NAMES = [
+  ...['command', ...LISTS, ...TEXTS, ...STREAMS],
+  ...['cpus', 'timeout', 'terminal', 'env', 'report', 'signal'],
+];
+
 /** The smallest memory size with which a guest can boot, in MiB. */
 const MIN_MEMORY = 256;
 
@@ -67,7 +86,9 @@ function toMebibytes(memory: string): number {
  *
  * @throws TypeError, RangeError for a wrong option
  */
-export function checkOptions({ devices, modules, memory, cpus, timeout, env }: LabOptions): void {
+export function checkLabOptions(options: LabOptions): void {
+  checkTypes(options);
+  const { devices, modules, memory, cpus, timeout, env } = options;
   parseDevices(devices ?? DEFAULTS.devices);
   if (memory !== undefined && !/^[1-9]\d*[MG]?$/.test(memory)) {
     throw new TypeError(`memory must be a number of MiB, or a number with M or G, not '${memory}'`);
@@ -80,10 +101,28 @@ export function checkOptions({ devices, modules, memory, cpus, timeout, env }: L
   const badVariable = Object.keys(env ?? {}).find((name) => !isVariableName(name));
   if (badVariable !== undefined)
     throw new TypeError(`'${badVariable}' is not a valid variable name`);
-  if (cpus !== undefined && !(Number.isInteger(cpus) && cpus >= 1 && cpus <= 255)) {
-    throw new RangeError(`cpus must be 1 to 255, not ${cpus}`);
-  }
+  if (cpus !== undefined) checkInteger(cpus, 'cpus', 1, 255);
+  if (timeout !== undefined) checkNumber(timeout, 'timeout');
   if (timeout !== undefined && !(timeout > 0 && timeout < 2 ** 31)) {
     throw new RangeError(`timeout must be above 0 and below 2^31 ms, not ${timeout}`);
   }
+}
+
+/** Checks the names and the types of the options. */
+function checkTypes(options: LabOptions): void {
+  checkOptions(options, NAMES);
+  checkString(options.command, 'command');
+  for (const name of TEXTS) if (options[name] !== undefined) checkString(options[name], name);
+  for (const name of LISTS) {
+    const list = options[name] ?? [];
+    checkArray(list, name);
+    for (const element of list) checkString(element, `an element of ${name}`);
+  }
+  for (const name of STREAMS) if (options[name] !== undefined) checkObject(options[name], name);
+  const { terminal, env, report, signal } = options;
+  if (terminal !== undefined) checkBoolean(terminal, 'terminal');
+  if (env !== undefined) checkObject(env, 'env');
+  for (const [name, value] of Object.entries(env ?? {})) checkString(value, `env.${name}`);
+  if (report !== undefined) checkFunction(report, 'report');
+  if (signal !== undefined) checkInstance(signal, 'signal', AbortSignal);
 }

@@ -1,3 +1,4 @@
+import { checkBytes } from '../checks.js';
 import { bits, isSet, u32, u8 } from './bytes.js';
 
 /**
@@ -33,6 +34,7 @@ const TYPE_64 = 2;
  * If the BAR is not implemented, the size of its region is 0.
  */
 export function decodeBars(config: Uint8Array): Bar[] {
+  checkBytes(config, 'config');
   const count = COUNTS[bits(u8(config, 0x0e), 0, 6)] ?? 0;
   const bars: Bar[] = [];
   for (let index = 0; index < count; index++) {

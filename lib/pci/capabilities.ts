@@ -1,3 +1,4 @@
+import { checkBytes } from '../checks.js';
 import { bits, isSet, u16, u32, u8 } from './bytes.js';
 import { capabilityName } from './capability-names.js';
 
@@ -69,6 +70,7 @@ const MIN_SIZE = 4;
  *   lists are followed up to the end of the image.
  */
 export function walkCapabilities(config: Uint8Array): Capability[] {
+  checkBytes(config, 'config');
   return walkLists(config).capabilities.filter(({ id }) => id !== 0);
 }
 

@@ -1,3 +1,4 @@
+import { checkBoolean, checkInteger } from '../checks.js';
 /**
  * The two names of a capability. The API of this library uses `name`, and PCI-SIG documents use
  * `title`.
@@ -109,6 +110,8 @@ const EXTENDED: Names = {
  * contains the id as a number.
  */
 export function capabilityName(id: number, extended: boolean): CapabilityName {
+  checkInteger(id, 'id', 0, 0xffff);
+  checkBoolean(extended, 'extended');
   const known = (extended ? EXTENDED : STANDARD)[id];
   if (known !== undefined) return { name: known[0], title: known[1] };
   const number = `0x${id.toString(16).padStart(extended ? 4 : 2, '0')}`;

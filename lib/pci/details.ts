@@ -1,3 +1,4 @@
+import { checkBytes, checkInteger } from '../checks.js';
 import { isSet, readBits, u16 } from './bytes.js';
 import { decodeFields } from './fields.js';
 import { type FieldsOf, type RegisterName, registerOffset, REGISTERS } from './registers/index.js';
@@ -137,7 +138,21 @@ export const DECODERS: {
     config: Uint8Array,
     offset: number,
   ) => CapabilityDetails[N];
-} = { pm: decodePm, msi: decodeMsi, msix: decodeMsix, pcie: decodePcie };
+} = {
+  pm: checked(decodePm),
+  msi: checked(decodeMsi),
+  msix: checked(decodeMsix),
+  pcie: checked(decodePcie),
+};
+
+/** Returns a decoder that checks its arguments. */
+function checked<Details>(decode: (config: Uint8Array, offset: number) => Details) {
+  return (config: Uint8Array, offset: number): Details => {
+    checkBytes(config, 'config');
+    checkInteger(offset, 'offset', 0, 0xfff);
+    return decode(config, offset);
+  };
+}
 
 function decodePm(config: Uint8Array, offset: number): PmDetails {
   const capabilities = fieldsAt(config, offset, 'pm.capabilities');

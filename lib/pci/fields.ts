@@ -1,3 +1,4 @@
+import { checkInteger, checkNumber, checkObject } from '../checks.js';
 import { bits } from './bytes.js';
 
 /** A field of a register. The field consists of the bits `low` to `high`, both inclusive. */
@@ -27,6 +28,8 @@ export function decodeFields<F extends Fields>(
   register: { readonly fields: F },
   value: number,
 ): Record<keyof F, number> {
+  checkRegister(register);
+  checkNumber(value, 'value');
   const entries = Object.entries(register.fields);
   const decoded = entries.map(([name, { low, high }]) => [name, bits(value, low, high)]);
   return Object.fromEntries(decoded) as Record<keyof F, number>;
@@ -44,6 +47,9 @@ export function updateFields(
   current: number,
   changes: Readonly<Record<string, number | undefined>>,
 ): number {
+  checkRegister(register);
+  checkNumber(current, 'current');
+  checkObject(changes, 'changes');
   let value = current;
   for (const { low, high, clears } of Object.values(register.fields)) {
     if (clears) value = replace(value, low, high, 0);
@@ -56,12 +62,20 @@ export function updateFields(
       throw new TypeError(`unknown field '${name}'; known: ${known}`);
     }
     const max = 2 ** (target.high - target.low + 1) - 1;
-    if (!Number.isInteger(change) || change < 0 || change > max) {
-      throw new RangeError(`${name} must be an integer from 0 to ${max}, not ${change}`);
-    }
+    checkInteger(change, name, 0, max);
     value = replace(value, target.low, target.high, change);
   }
   return value;
+}
+
+function checkRegister(register: { readonly fields: Fields }): void {
+  checkObject(register, 'register');
+  checkObject(register.fields, 'register.fields');
+  for (const [name, part] of Object.entries(register.fields)) {
+    checkObject(part, name);
+    checkInteger(part.low, `${name}.low`, 0, 31);
+    checkInteger(part.high, `${name}.high`, part.low, 31);
+  }
 }
 
 function replace(value: number, low: number, high: number, bitsOfField: number): number {

@@ -1,3 +1,4 @@
+import { checkBytes, checkObject } from '../checks.js';
 import { bits, isSet, u16, u32, u8 } from './bytes.js';
 import { decodeFields } from './fields.js';
 import { type FieldsOf, REGISTERS } from './registers/index.js';
@@ -96,6 +97,7 @@ export interface AddressWindow {
 
 /** Whether the header has the layout of an endpoint. */
 export function isEndpoint(header: PciHeader): header is EndpointHeader {
+  checkObject(header, 'header');
   return header.type === 0;
 }
 
@@ -105,11 +107,13 @@ export function isEndpoint(header: PciHeader): header is EndpointHeader {
  * as the vendor ID.
  */
 export function isUnresponsive(config: Uint8Array): boolean {
+  checkBytes(config, 'config');
   return config.length >= 12 && u32(config, 8) === 0xffff_ffff;
 }
 
 /** Whether the header has the layout of a PCI bridge. */
 export function isBridge(header: PciHeader): header is BridgeHeader {
+  checkObject(header, 'header');
   return header.type === 1;
 }
 
@@ -120,6 +124,7 @@ export function isBridge(header: PciHeader): header is BridgeHeader {
  *   0xff.
  */
 export function decodeHeader(config: Uint8Array): PciHeader {
+  checkBytes(config, 'config');
   const type = bits(u8(config, 0x0e), 0, 6);
   const common: CommonHeader = {
     vendorId: u16(config, 0x00),

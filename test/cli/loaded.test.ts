@@ -19,11 +19,11 @@ async function loaded(...args: string[]): Promise<string[]> {
 const within = (modules: readonly string[], ...folders: string[]) =>
   modules.filter((path) => folders.some((folder) => path.startsWith(folder)));
 
-test('`vfio --version` loads only the modules of the command line and the error classes', async (t) => {
+test('`vfio --version` loads only the command line, the checks and the error classes', async (t) => {
   const modules = await loaded('--version');
   t.deepEqual(
     modules.filter((path) => !path.startsWith('cli/')),
-    ['errors.js', 'printable.js'],
+    ['checks.js', 'errors.js', 'printable.js'],
   );
   t.deepEqual(within(modules, 'cli/list', 'cli/completion'), []);
 });

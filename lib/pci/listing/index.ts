@@ -1,3 +1,4 @@
+import { checkBytes, checkFunction } from '../../checks.js';
 import { bits, u16, u8 } from '../bytes.js';
 import { type BrokenLink, type Capability, walkLists } from '../capabilities.js';
 import { express } from './express.js';
@@ -45,6 +46,8 @@ const PCI_EXPRESS = 0x10;
  *   omits these data
  */
 export function listConfig(config: Uint8Array, vpd: VpdReader | null = null): Listing {
+  checkBytes(config, 'config');
+  if (vpd !== null) checkFunction(vpd, 'vpd');
   const { capabilities, broken } = walkLists(config);
   const pcie = capabilities.find(({ id, extended }) => !extended && id === PCI_EXPRESS);
   const portType = pcie === undefined ? null : bits(u16(config, pcie.offset + 2), 4, 7);
@@ -76,6 +79,7 @@ function listCapability(
  * reads this format.
  */
 export function dumpConfig(config: Uint8Array): string[] {
+  checkBytes(config, 'config');
   const lines: string[] = [];
   for (let offset = 0; offset < config.length; offset += 16) {
     const bytes = Array.from({ length: Math.min(16, config.length - offset) }, (_, index) =>

@@ -1,3 +1,4 @@
+import { checkString } from '../../checks.js';
 import { bits, u16, u32, u8 } from '../bytes.js';
 
 /**
@@ -101,6 +102,7 @@ export function hex64(high: number, low: number): string {
  * false }`.
  */
 export function flagsOf(line: string): Record<string, boolean> {
+  checkString(line, 'line');
   const found = line.matchAll(/([^\s,;:()]+?):?([+-])(?=[\s,;)]|$)/g);
   return Object.fromEntries([...found].map(([, name = '', mark]) => [name, mark === '+']));
 }

@@ -1,3 +1,4 @@
+import { checkFunction, checkNumber, checkObject } from '../../checks.js';
 import type { Fields } from '../fields.js';
 
 /** A register of configuration space. */
@@ -26,7 +27,12 @@ export interface Register<F extends Fields = Fields> {
  * @param control - the 16-bit word at offset 2 in the capability
  */
 export function registerOffset(register: Register, control: number): number | null {
-  return typeof register.offset === 'number' ? register.offset : register.offset(control);
+  checkObject(register, 'register');
+  checkNumber(control, 'control');
+  const { offset } = register;
+  if (typeof offset === 'number') return offset;
+  checkFunction(offset, 'register.offset');
+  return offset(control);
 }
 
 const NONE = {};

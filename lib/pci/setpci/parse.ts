@@ -1,3 +1,4 @@
+import { checkBytes, checkString } from '../../checks.js';
 import { type Capability, walkCapabilities } from '../capabilities.js';
 import { u16 } from '../bytes.js';
 import { type Register, registerOffset, REGISTERS } from '../registers/index.js';
@@ -49,6 +50,8 @@ export class SettingError extends Error {
  *   a value is wrong
  */
 export function parseSetting(text: string, config: Uint8Array): Access[] {
+  checkString(text, 'text');
+  checkBytes(config, 'config');
   const [left = '', right, ...rest] = text.split('=');
   if (rest.length > 0) throw new SettingError(`'${text}' has more than one =`);
   const target = findTarget(left.trim(), config);

@@ -3,7 +3,8 @@ import { parseDevices } from '../../../lib/lab/devices.js';
 import { guestEnvironment } from '../../../lib/lab/environment.js';
 import { initScript } from '../../../lib/lab/init.js';
 import { buildArguments } from '../../../lib/lab/machine.js';
-import { checkOptions } from '../../../lib/lab/options.js';
+import { runInLab } from '../../../lib/lab/index.js';
+import { checkLabOptions } from '../../../lib/lab/options.js';
 
 function argumentsFor(devices: readonly string[], extra: readonly string[] = []): string[] {
   return buildArguments({
@@ -69,7 +70,7 @@ test('the guest loads additional modules after its devices are bound', (t) => {
 
 test('wrong options are refused before the lab starts a program', (t) => {
   const check = (options: object) => () => {
-    checkOptions({ command: 'true', ...options });
+    checkLabOptions({ command: 'true', ...options });
   };
   t.throws(check({ memory: '16' }), {
     instanceOf: RangeError,
@@ -84,4 +85,35 @@ test('wrong options are refused before the lab starts a program', (t) => {
     instanceOf: TypeError,
     message: "'a-b' is not a valid variable name",
   });
+});
+
+test('a misspelt option and an option of a wrong type are refused', async (t) => {
+  await t.throwsAsync(runInLab({ command: 'true', kernels: 'debian-6.12' } as never), {
+    instanceOf: TypeError,
+    message: /^unknown option 'kernels'; known: command, /,
+  });
+  const types: Readonly<Record<string, RegExp>> = {
+    command: /^command must be a string/,
+    args: /^args must be an array/,
+    kernel: /^kernel must be a string/,
+    devices: /^devices must be an array/,
+    modules: /^modules must be an array/,
+    qemuArgs: /^qemuArgs must be an array/,
+    memory: /^memory must be a string/,
+    cpus: /^cpus must be a number/,
+    timeout: /^timeout must be a number/,
+    terminal: /^terminal must be a boolean/,
+    cwd: /^cwd must be a string/,
+    env: /^env must be an object/,
+    stdin: /^stdin must be an object/,
+    report: /^report must be a function/,
+    signal: /^signal must be an AbortSignal/,
+  };
+  for (const [name, message] of Object.entries(types)) {
+    const wrong = { command: 'true', [name]: Symbol(name) };
+    await t.throwsAsync(runInLab(wrong as never), { instanceOf: TypeError, message }, name);
+  }
+  for (const options of [undefined, null, 'true']) {
+    await t.throwsAsync(runInLab(options as never), { message: 'options must be an object' });
+  }
 });
