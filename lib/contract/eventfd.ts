@@ -1,3 +1,5 @@
+import { checkMethods } from '../checks.js';
+
 /**
  * A non-blocking eventfd(2): a 64-bit counter. A signal wakes the threads that wait for the
  * eventfd.
@@ -104,6 +106,5 @@ export interface EventfdFactory {
  * that another back end created.
  */
 export function checkEventfd(value: unknown, what: string): void {
-  const signal = (value as Partial<Eventfd> | null | undefined)?.signal;
-  if (typeof signal !== 'function') throw new TypeError(`${what} must be an eventfd`);
+  checkMethods(value, what, 'Eventfd', ['signal']);
 }

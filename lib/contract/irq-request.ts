@@ -1,4 +1,4 @@
-import { checkInteger, checkU32, U32_MAX } from '../checks.js';
+import { checkArray, checkInteger, checkOptions, checkU32, U32_MAX } from '../checks.js';
 import { VfioError } from '../errors.js';
 import type { Eventfd } from './eventfd.js';
 import type { IrqSet } from './index.js';
@@ -16,6 +16,7 @@ export const SET_IRQS = 'VFIO_DEVICE_SET_IRQS';
 
 /** Size of struct vfio_irq_set in bytes, without the data. */
 const HEADER = 20;
+const IRQ_SET = ['index', 'flags', 'start', 'count', 'eventfds', 'bools', 'argsz'];
 const TYPES = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_DATA_BOOL | VFIO_IRQ_SET_DATA_EVENTFD;
 const ACTIONS = VFIO_IRQ_SET_ACTION_MASK | VFIO_IRQ_SET_ACTION_UNMASK | VFIO_IRQ_SET_ACTION_TRIGGER;
 /** Size in bytes of the data for one vector, by data type. */
@@ -60,6 +61,22 @@ export interface IrqIndexes {
   readonly checkEventfd: (eventfd: Eventfd) => void;
 }
 
+/**
+ * Checks that the fields fit into struct vfio_irq_set. The elements of `eventfds` are checked by the
+ * caller.
+ *
+ * @throws TypeError and RangeError if a field has a wrong type or is out of range
+ */
+export function checkIrqSet(set: IrqSet): void {
+  checkOptions(set, IRQ_SET, 'set');
+  for (const field of ['index', 'flags', 'start', 'count'] as const) checkU32(set[field], field);
+  const { eventfds, bools, argsz } = set;
+  if (eventfds !== undefined) checkArray(eventfds, 'eventfds');
+  if (bools !== undefined) checkArray(bools, 'bools');
+  for (const value of bools ?? []) checkInteger(value, 'bool', 0, 255);
+  if (argsz !== undefined) checkU32(argsz, 'argsz');
+}
+
 /** Throws the error for a SET_IRQS request that the kernel would refuse. */
 export function failSetIrqs(code: string): never {
   throw new VfioError({ code, syscall: SET_IRQS });
@@ -75,7 +92,11 @@ export function failSetIrqs(code: string): never {
  * @throws {@link VfioError} ENOTTY if the index does not support the action
  */
 export function validateIrqSet(set: IrqSet, device: IrqIndexes): IrqRequest {
-  checkFields(set, device.checkEventfd);
+  checkIrqSet(set);
+  for (const value of set.eventfds ?? []) {
+    if (typeof value === 'number') checkInteger(value, 'eventfd', -(2 ** 31), 2 ** 31 - 1);
+    else if (value !== null) device.checkEventfd(value);
+  }
   const { index, flags, start, count, bools = [], eventfds = [] } = set;
   const given = set.eventfds === undefined ? bools.length : eventfds.length * 4;
   const argsz = set.argsz ?? HEADER + given;
@@ -146,14 +167,4 @@ function hasAction(index: number, action: number): boolean {
   if (action === VFIO_IRQ_SET_ACTION_TRIGGER) return true;
   const masks = action === VFIO_IRQ_SET_ACTION_MASK || action === VFIO_IRQ_SET_ACTION_UNMASK;
   return masks && index === VFIO_PCI_INTX_IRQ_INDEX;
-}
-
-function checkFields(set: IrqSet, checkEventfd: IrqIndexes['checkEventfd']): void {
-  for (const field of ['index', 'flags', 'start', 'count'] as const) checkU32(set[field], field);
-  for (const value of set.bools ?? []) checkInteger(value, 'bool', 0, 255);
-  for (const value of set.eventfds ?? []) {
-    if (typeof value === 'number') checkInteger(value, 'eventfd', -(2 ** 31), 2 ** 31 - 1);
-    else if (value !== null) checkEventfd(value);
-  }
-  if (set.argsz !== undefined) checkU32(set.argsz, 'argsz');
 }

@@ -10,6 +10,9 @@ export interface IovaRange {
  */
 export type HugePages = boolean | '2M' | '1G';
 
+/** The possible values of {@link HugePages}. */
+export const HUGE_PAGES: readonly HugePages[] = [false, true, '2M', '1G'];
+
 /**
  * The addresses that a device can reach by DMA. When the last open device of an IOMMU group is
  * closed, the address space is closed. Use of a closed address space throws a {@link VfioError}

@@ -1,11 +1,11 @@
-import { checkBytes, checkNumber, describeKind } from '../checks.js';
+import { checkBytes, checkNumber, describeKind, describeValue } from '../checks.js';
 import type { Width } from './window.js';
 
 /** Checks that the register accesses of a block have a possible width and fill the block. */
 export function checkBlock(bytes: unknown, width: unknown): asserts bytes is Uint8Array {
   checkBytes(bytes, 'a block');
   if (width !== 1 && width !== 2 && width !== 4 && width !== 8) {
-    throw new RangeError(`width ${String(width)} is not 1, 2, 4 or 8`);
+    throw new RangeError(`width ${describeValue(width)} is not 1, 2, 4 or 8`);
   }
   if (bytes.length % width !== 0) {
     throw new RangeError(`a block of ${bytes.length} bytes is not a multiple of width ${width}`);
@@ -34,5 +34,5 @@ export function refuseValue(value: unknown, bits: 8 | 16 | 32 | 64): never {
   if (typeof value !== type) {
     throw new TypeError(`value must be a ${type}, not ${describeKind(value)}`);
   }
-  throw new RangeError(`value ${String(value)} does not fit into ${bits} bits`);
+  throw new RangeError(`value ${describeValue(value)} does not fit into ${bits} bits`);
 }

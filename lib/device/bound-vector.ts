@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
-import { checkInteger, checkOptions } from '../checks.js';
+import { checkOptions } from '../checks.js';
+import { checkCpus } from '../contract/call-arguments.js';
 import type { Eventfd } from '../contract/index.js';
 import { Lifetime } from '../contract/lifetime.js';
 import { VfioError } from '../errors.js';
@@ -107,9 +108,7 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
 
   setAffinity(cpus: readonly number[]): void {
     this.checkOpen();
-    if (!Array.isArray(cpus)) throw new TypeError('cpus must be an array');
-    if (cpus.length === 0) throw new RangeError('cpus must name at least one CPU');
-    for (const cpu of cpus) checkInteger(cpu, 'cpu', 0, 2 ** 31 - 1);
+    checkCpus(cpus);
     this.context.irq.setAffinity(this.index, cpus);
   }
 

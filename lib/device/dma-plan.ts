@@ -1,4 +1,5 @@
 import type { AddressSpace, HugePages, Memory } from '../contract/index.js';
+import { HUGE_PAGES } from '../contract/memory.js';
 import { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } from '../contract/uapi.js';
 import {
   checkBufferSize,
@@ -61,7 +62,6 @@ const ACCESS_FLAGS: Readonly<Record<DmaAccess, number>> = {
   'read-write': VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
 };
 const DMA_OPTION_NAMES = ['access', 'iova', 'hugePages'];
-const HUGE_PAGES: readonly HugePages[] = [false, true, '2M', '1G'];
 const HUGE_PAGE_BYTES = { true: 2 ** 21, '2M': 2 ** 21, '1G': 2 ** 30 };
 
 /**
@@ -96,6 +96,7 @@ export function planSource(
   if (typeof (source as Partial<DmaFile> | null | undefined)?.fd !== 'number') {
     throw new TypeError('source must be a SharedArrayBuffer or { fd, offset, size }');
   }
+  checkOptions(source, ['fd', 'offset', 'size'], 'source');
   const { fd, offset = 0, size } = source;
   checkInteger(fd, 'fd', 0, 2 ** 31 - 1);
   checkPages(offset, 'offset', page);

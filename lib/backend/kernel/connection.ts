@@ -20,17 +20,24 @@ import {
   VFIO_IRQ_SET_DATA_EVENTFD,
   VFIO_IRQ_SET_DATA_NONE,
 } from '../../contract/uapi.js';
+import {
+  checkCpus,
+  checkFeature,
+  checkIoeventfdRequest,
+  checkVectors,
+} from '../../contract/call-arguments.js';
 import { Lifetime } from '../../contract/lifetime.js';
 import { formatAddress } from '../../contract/names.js';
 import { windowSize } from '../../contract/region-mapping.js';
 import type { KernelAddressSpace } from './address-space.js';
 import { HostInterrupts } from './affinity.js';
 import {
+  checkArray,
+  checkBytes,
   checkInteger,
   checkPages,
   checkPasid,
   checkU32,
-  checkU64,
   checkValue,
   checkWidth,
 } from '../../checks.js';
@@ -125,7 +132,7 @@ export class KernelConnection implements DeviceConnection {
   }
 
   feature(flags: number, data: Uint8Array, eventfd?: Eventfd): number {
-    checkU32(flags, 'flags');
+    checkFeature(flags, data, eventfd !== undefined);
     if (eventfd !== undefined) {
       new DataView(data.buffer, data.byteOffset, data.length).setInt32(0, fdOf(eventfd), true);
     }
@@ -133,12 +140,14 @@ export class KernelConnection implements DeviceConnection {
   }
 
   read(region: number, offset: number, into: Uint8Array): number {
+    checkBytes(into, 'into');
     return this.#call((native, fd) =>
       native.pread(fd, this.#regions.position(region, offset), into),
     );
   }
 
   write(region: number, offset: number, from: Uint8Array): number {
+    checkBytes(from, 'from');
     return this.#call((native, fd) =>
       native.pwrite(fd, this.#regions.position(region, offset), from),
     );
@@ -216,6 +225,7 @@ export class KernelConnection implements DeviceConnection {
   }
 
   hotReset(others: readonly DeviceConnection[]): void {
+    checkArray(others, 'others');
     const groups = new Set<number>();
     for (const device of [this, ...others]) {
       if (!(device instanceof KernelConnection)) {
@@ -235,9 +245,9 @@ export class KernelConnection implements DeviceConnection {
     });
   }
 
-  ioeventfd({ region, offset, width, value, eventfd }: IoeventfdRequest): void {
-    checkU32(width, 'width');
-    checkU64(value, 'value');
+  ioeventfd(request: IoeventfdRequest): void {
+    checkIoeventfdRequest(request);
+    const { region, offset, width, value, eventfd } = request;
     const target = fdOf(eventfd);
     this.#call((native, fd) => {
       // The flags of VFIO_DEVICE_IOEVENTFD contain the access width in bytes.
@@ -267,16 +277,20 @@ export class KernelConnection implements DeviceConnection {
   }
 
   getAffinity(index: number, vector: number): number[] {
+    checkVectors(index, [vector]);
     this.#lifetime.check();
     return this.#interrupts.getAffinity(index, vector);
   }
 
   setAffinity(index: number, vector: number, cpus: readonly number[]): void {
+    checkVectors(index, [vector]);
+    checkCpus(cpus);
     this.#lifetime.check();
     this.#interrupts.setAffinity(index, vector, cpus);
   }
 
   synchronizeIrqs(index: number, vectors: readonly number[]): void {
+    checkVectors(index, vectors);
     this.#lifetime.check();
     this.#interrupts.synchronize(index, vectors);
   }

@@ -1,7 +1,7 @@
 import type { Handle, Native } from '../../native/binding.js';
 import type { Eventfd, EventSet } from '../../contract/index.js';
 import { Lifetime } from '../../contract/lifetime.js';
-import { checkInteger } from '../../checks.js';
+import { checkBoolean, checkFunction, checkInteger } from '../../checks.js';
 import { fdOf } from './irq-set.js';
 
 const CAPACITY_MAX = 65536;
@@ -31,6 +31,7 @@ export class KernelEventSet implements EventSet {
 
   add(slot: number, eventfd: Eventfd, counted: boolean): void {
     this.#checkSlot(slot);
+    checkBoolean(counted, 'counted');
     this.#native.eventSetAdd(this.#openHandle(), slot, fdOf(eventfd), counted);
   }
 
@@ -40,6 +41,7 @@ export class KernelEventSet implements EventSet {
   }
 
   serve(onFired: (n: number) => void): void {
+    checkFunction(onFired, 'onFired');
     this.#native.eventSetServe(this.#openHandle(), onFired);
     served.add(this);
   }

@@ -1,7 +1,10 @@
 import type { Native } from '../../native/binding.js';
 import type { Eventfd } from '../../contract/index.js';
 import { Lifetime } from '../../contract/lifetime.js';
-import { U64_MAX } from '../../checks.js';
+import { checkArray, checkInteger, checkNumber, checkU64, U64_MAX } from '../../checks.js';
+import { checkEventfd } from '../../contract/eventfd.js';
+
+const S32_MAX = 2 ** 31 - 1;
 
 /**
  * The buffer in which {@link signalAll} passes file descriptors to native code. Each call reuses
@@ -16,19 +19,33 @@ let bytes = new Uint8Array(fds.buffer);
  *   kernel
  */
 export function signalAll(native: () => Native, eventfds: readonly Eventfd[]): void {
+  checkArray(eventfds, 'eventfds');
   if (eventfds.length > fds.length) {
     fds = new Int32Array(2 * eventfds.length);
     bytes = new Uint8Array(fds.buffer);
   }
   let n = 0;
   for (const eventfd of eventfds) {
-    const { fd } = eventfd;
+    const fd = fdOrNull(eventfd);
     // A mock eventfd and a closed eventfd have no file descriptor. For a closed eventfd, signal()
     // throws EBADF.
-    if (fd === null) eventfd.signal();
-    else fds[n++] = fd;
+    if (fd === null) {
+      checkEventfd(eventfd, 'eventfd');
+      eventfd.signal();
+    } else {
+      if ((fd | 0) !== fd || fd < 0) checkInteger(fd, 'fd of an eventfd', 0, S32_MAX);
+      fds[n++] = fd;
+    }
   }
   if (n > 0) native().eventfdSignalAll(bytes, n);
+}
+
+/** Returns the property `fd` of a value that should be an eventfd. */
+function fdOrNull(eventfd: unknown): number | null {
+  if (typeof eventfd !== 'object' || eventfd === null) checkEventfd(eventfd, 'eventfd');
+  const { fd } = eventfd as { readonly fd?: unknown };
+  if (fd !== null) checkNumber(fd, 'fd of an eventfd');
+  return fd;
 }
 
 /** eventfd(2), non-blocking. */
@@ -52,10 +69,9 @@ export class KernelEventfd implements Eventfd {
       this.#native.eventfdSignal(this.requireFd());
       return;
     }
+    checkU64(count, 'count');
     // write(2) refuses the value 2^64 - 1.
-    if (count < 0n || count >= U64_MAX) {
-      throw new RangeError(`count must be from 0 to 2^64 - 2, not ${count}`);
-    }
+    if (count === U64_MAX) throw new RangeError(`count must be from 0 to 2^64 - 2, not ${count}`);
     this.#native.eventfdSignal(this.requireFd(), count);
   }
 

@@ -1,5 +1,6 @@
 import type { Eventfd, IrqSet } from '../../contract/index.js';
-import { checkInteger, checkU32 } from '../../checks.js';
+import { checkInteger, checkObject } from '../../checks.js';
+import { checkIrqSet } from '../../contract/irq-request.js';
 import { KernelEventfd } from './eventfd.js';
 
 /** Size of struct vfio_irq_set without its data, in bytes. */
@@ -29,11 +30,10 @@ export interface EncodedIrqSet {
  *   eventfd
  */
 export function encodeIrqSet(set: IrqSet): EncodedIrqSet {
-  for (const field of ['index', 'flags', 'start', 'count'] as const) checkU32(set[field], field);
+  checkIrqSet(set);
   const encoded =
     set.eventfds === undefined ? encodeBools(set.bools ?? []) : encodeEventfds(set.eventfds);
   if (set.argsz === undefined) return { argsz: HEADER + encoded.length, data: encoded };
-  checkU32(set.argsz, 'argsz');
   const announced = Math.min(set.argsz - HEADER, DATA_MAX);
   if (announced <= encoded.length) return { argsz: set.argsz, data: encoded };
   const data = new Uint8Array(announced);
@@ -58,16 +58,17 @@ export function fdOf(eventfd: Eventfd | null | number): number {
     return eventfd;
   }
   if (eventfd instanceof KernelEventfd) return eventfd.requireFd();
+  checkObject(eventfd, 'eventfd');
   const { fd } = eventfd;
   if (typeof fd !== 'number') {
     throw new TypeError(
       'the eventfd has no file descriptor: create it by createEventfd() of the device',
     );
   }
+  checkInteger(fd, 'fd of the eventfd', 0, S32_MAX);
   return fd;
 }
 
 function encodeBools(values: readonly number[]): Uint8Array {
-  for (const value of values) checkInteger(value, 'bool', 0, 255);
   return Uint8Array.from(values);
 }

@@ -1,7 +1,15 @@
 import type { HugePages, Memory } from '../../contract/index.js';
+import { HUGE_PAGES } from '../../contract/memory.js';
 import { Lifetime } from '../../contract/lifetime.js';
 import type { Native, NativeMemory } from '../../native/binding.js';
-import { checkBufferSize, checkInteger, checkPages, PAGE_SIZE } from '../../checks.js';
+import {
+  checkBoolean,
+  checkBufferSize,
+  checkChoice,
+  checkInteger,
+  checkPages,
+  PAGE_SIZE,
+} from '../../checks.js';
 import { callWithPath } from './describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 
@@ -58,11 +66,11 @@ export class KernelMemory implements Memory {
  */
 export function allocate(native: Native, size: number, hugePages: HugePages): KernelMemory {
   checkBufferSize(size, 'size');
+  checkChoice(hugePages, 'hugePages', HUGE_PAGES);
   if (typeof hugePages === 'boolean') {
     return owned(native, native.memoryAllocate(roundUp(size), hugePages ? TRANSPARENT : 0));
   }
-  const shift = (HUGE_PAGE_SHIFT as Record<string, number>)[hugePages];
-  if (shift === undefined) throw new TypeError("hugePages must be a boolean, '2M' or '1G'");
+  const shift = HUGE_PAGE_SHIFT[hugePages];
   const whole = roundUp(size, 2 ** shift);
   return callWithPath(
     hints.hugePagePool(2 ** shift),
@@ -82,6 +90,7 @@ export function mapFd(
   checkPages(offset, 'offset');
   checkBufferSize(size, 'size');
   checkPages(size, 'size');
+  checkBoolean(writable, 'writable');
   return callWithPath(`fd ${fd}`, () =>
     owned(native, native.memoryMapFd(fd, offset, size, writable)),
   );

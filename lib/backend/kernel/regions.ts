@@ -33,7 +33,8 @@ export class Regions {
   }
 
   place(index: number): Place {
-    return this.#places[index] ?? this.#queryPlace(index);
+    const known = typeof index === 'number' ? this.#places[index] : undefined;
+    return known ?? this.#queryPlace(index);
   }
 
   /** Returns the position of a register in the device file. */

@@ -1,5 +1,5 @@
 import { VFIO_PCI_ERR_IRQ_INDEX, VFIO_PCI_REQ_IRQ_INDEX } from '../../contract/uapi.js';
-import { checkInteger, checkOptions, checkU64 } from '../../checks.js';
+import { checkInteger, checkOptions, checkString, checkU64 } from '../../checks.js';
 import type { FaultKind } from './machine/faults.js';
 import { defaultInterruptLimits, HANDLES } from './machine/interrupts.js';
 import { defaultLimits } from './machine/limits.js';
@@ -67,6 +67,8 @@ export class MockControl {
    */
   fail(kind: FaultKind, code: string, options: { nth?: number; times?: number } = {}): void {
     checkOptions(options, ['nth', 'times']);
+    checkString(kind, 'kind');
+    checkString(code, 'code');
     const { nth = 1, times = 1 } = options;
     this.#slot.machine.faults.add(kind, code, nth, times);
   }

@@ -1,3 +1,4 @@
+import { checkArray } from '../../checks.js';
 import { VfioError } from '../../errors.js';
 import type {
   Backend,
@@ -16,6 +17,7 @@ import { listModels, MODELS } from './models/index.js';
 import type { DeviceModel, ModelDefinition } from './hardware/model.js';
 import { isPath, readModel } from './models/snapshot.js';
 import { isMockName, MOCK_PREFIX } from '../../contract/names.js';
+import { checkEventfd } from '../../contract/eventfd.js';
 import { checkOpenOptions } from '../../contract/open-options.js';
 import { parseName, type MockName } from './name.js';
 import { Slot } from './slot.js';
@@ -177,7 +179,12 @@ export function createEventfd(): Eventfd {
   return new MockEventfd();
 }
 
-/** Adds 1 to each eventfd. @throws TypeError or VfioError if `signal()` of an eventfd throws */
+/**
+ * Adds 1 to each eventfd.
+ * @throws TypeError if an element is not an eventfd; VfioError if `signal()` of an eventfd throws
+ */
 export function signalEventfds(eventfds: readonly Eventfd[]): void {
+  checkArray(eventfds, 'eventfds');
+  for (const eventfd of eventfds) checkEventfd(eventfd, 'an eventfd');
   for (const eventfd of eventfds) eventfd.signal();
 }

@@ -1,4 +1,10 @@
-import { checkBytes, checkInteger, checkOptions, checkU64 } from '../../../checks.js';
+import {
+  checkBytes,
+  checkInteger,
+  checkOptions,
+  checkU64,
+  describeValue,
+} from '../../../checks.js';
 import type {
   BarPlace,
   BarShape,
@@ -85,10 +91,12 @@ export function checkCapability(
 
 function checkMsi(where: string, { vectors, bits = 64 }: MsiCapability): void {
   if (![1, 2, 4, 8, 16, 32].includes(vectors)) {
-    throw new RangeError(`${where}: vectors must be 1, 2, 4, 8, 16 or 32, not ${String(vectors)}`);
+    throw new RangeError(
+      `${where}: vectors must be 1, 2, 4, 8, 16 or 32, not ${describeValue(vectors)}`,
+    );
   }
   if (![32, 64].includes(bits)) {
-    throw new RangeError(`${where}: bits must be 32 or 64, not ${String(bits)}`);
+    throw new RangeError(`${where}: bits must be 32 or 64, not ${describeValue(bits)}`);
   }
 }
 
@@ -120,10 +128,12 @@ function checkPlace(
   const { bar: index, offset = NaN } = place ?? {};
   const bar = bars.find((one) => one.index === index);
   if (bar === undefined || bar.kind === 'io') {
-    throw new RangeError(`${where} must lie in a memory BAR: ${String(index)} is not a memory BAR`);
+    throw new RangeError(
+      `${where} must lie in a memory BAR: ${describeValue(index)} is not a memory BAR`,
+    );
   }
   if (!Number.isInteger(offset) || offset < 0 || offset % 8 !== 0) {
-    throw new RangeError(`${where} must begin at a multiple of 8, not ${String(offset)}`);
+    throw new RangeError(`${where} must begin at a multiple of 8, not ${describeValue(offset)}`);
   }
   if (offset + length > bar.size) {
     throw new RangeError(

@@ -1,4 +1,4 @@
-import { checkBytes, checkObject, checkOptions } from '../../../checks.js';
+import { checkBytes, checkObject, checkOptions, describeValue } from '../../../checks.js';
 import type { BarShape, DeviceLogic, MemoryBlock, MsixCapability, Register } from './model.js';
 import { PCI_MSIX_ENTRY_SIZE } from './pci.js';
 import { checkOverlaps, hex, type Span } from './spans.js';
@@ -47,7 +47,7 @@ function checkPart(where: string, bar: BarShape, part: Register | MemoryBlock): 
   const length = 'size' in part ? checkBlock(where, part) : checkRegister(where, part);
   if (!Number.isInteger(offset) || offset < 0 || offset + length > bar.size) {
     throw new RangeError(
-      `${where}: ${name} must lie from 0 to ${hex(bar.size - 1)}, not at ${String(offset)}`,
+      `${where}: ${name} must lie from 0 to ${hex(bar.size - 1)}, not at ${describeValue(offset)}`,
     );
   }
   const alignment = 'size' in part ? BLOCK_ALIGNMENT : length;
@@ -62,7 +62,9 @@ function checkPart(where: string, bar: BarShape, part: Register | MemoryBlock): 
 function checkRegister(where: string, register: Register): number {
   const { name, width } = register;
   if (![1, 2, 4, 8].includes(width)) {
-    throw new RangeError(`${where}: width of ${name} must be 1, 2, 4 or 8, not ${String(width)}`);
+    throw new RangeError(
+      `${where}: width of ${name} must be 1, 2, 4 or 8, not ${describeValue(width)}`,
+    );
   }
   for (const what of ['read', 'write', 'writeHigh'] as const) {
     const access: unknown = what in register ? register[what as keyof Register] : undefined;
@@ -76,7 +78,7 @@ function checkRegister(where: string, register: Register): number {
 function checkBlock(where: string, { name, size, contents }: MemoryBlock): number {
   if (!Number.isSafeInteger(size) || size < BLOCK_ALIGNMENT || size % BLOCK_ALIGNMENT !== 0) {
     throw new RangeError(
-      `${where}: size of ${name} must be a multiple of ${BLOCK_ALIGNMENT}, not ${String(size)}`,
+      `${where}: size of ${name} must be a multiple of ${BLOCK_ALIGNMENT}, not ${describeValue(size)}`,
     );
   }
   if (contents === undefined) return size;

@@ -1,4 +1,15 @@
-import { checkBytes, checkInteger, checkObject, checkOptions } from '../../../checks.js';
+import {
+  checkArray,
+  checkBoolean,
+  checkBytes,
+  checkInstance,
+  checkInteger,
+  checkObject,
+  checkOptions,
+  checkString,
+  describeValue,
+  U32_MAX,
+} from '../../../checks.js';
 import { PLAIN } from './plain-capabilities.js';
 import type { BarShape, CapabilityShape, FunctionShape } from './shape.js';
 import * as pci from './pci.js';
@@ -19,6 +30,10 @@ const SHAPE = [
   ...['interruptPin', 'bars', 'rom', 'capabilities', 'resets', 'virtual', 'sources', 'image'],
 ];
 const BAR = ['index', 'size', 'kind', 'bits', 'prefetchable', 'widths', 'split', 'elsewhere'];
+const SOURCES = [
+  ...['bar', 'offset', 'entries', 'stride', 'addressLow', 'addressHigh', 'data', 'mask'],
+];
+const SOURCES_MAX = 65536;
 const WIDTHS: readonly unknown[] = [1, 2, 4, 8];
 const NAMES: readonly string[] = [
   ...Object.keys(PLAIN),
@@ -39,13 +54,15 @@ export function checkShape(where: string, shape: FunctionShape): void {
     checkInteger(shape[name as keyof typeof ids], `${where}: ${name}`, 0, 2 ** bits - 1);
   }
   checkInteger(shape.interruptPin, `${where}: interruptPin`, 0, 4);
-  if (!Array.isArray(shape.bars)) throw new TypeError(`${where}: bars must be an array`);
-  if (!Array.isArray(shape.capabilities)) {
-    throw new TypeError(`${where}: capabilities must be an array`);
-  }
+  checkArray(shape.bars, `${where}: bars`);
+  checkArray(shape.capabilities, `${where}: capabilities`);
   checkBars(where, shape.bars);
   checkRom(where, shape);
   checkImage(where, shape);
+  checkSources(where, shape);
+  for (const name of ['resets', 'virtual'] as const) {
+    if (shape[name] !== undefined) checkBoolean(shape[name], `${where}: ${name}`);
+  }
   checkCapabilities(where, shape);
 }
 
@@ -69,12 +86,15 @@ function checkBars(where: string, bars: readonly BarShape[]): void {
 
 function checkBar(where: string, bar: BarShape): void {
   checkOptions(bar, BAR, where);
-  const { index, size, kind = 'memory', bits = 32, widths, split, elsewhere } = bar;
+  const { index, size, kind = 'memory', bits = 32, widths = [], split, elsewhere } = bar;
+  checkString(kind, `${where}: kind`);
+  checkArray(widths, `${where}: widths`);
+  if (bar.prefetchable !== undefined) checkBoolean(bar.prefetchable, `${where}: prefetchable`);
   if (!['memory', 'io'].includes(kind)) {
     throw new TypeError(`${where}: kind must be 'memory' or 'io', not '${kind}'`);
   }
   if (![32, 64].includes(bits)) {
-    throw new RangeError(`${where}: bits must be 32 or 64, not ${String(bits)}`);
+    throw new RangeError(`${where}: bits must be 32 or 64, not ${describeValue(bits)}`);
   }
   if (bits === 64 && index === BAR_MAX) {
     throw new RangeError(`${where} cannot have 64 bits: BAR ${BAR_MAX + 1} does not exist`);
@@ -86,26 +106,29 @@ function checkBar(where: string, bar: BarShape): void {
   const most = kind === 'io' ? PORTS_MAX : bits === 64 ? MEMORY_MAX_64 : MEMORY_MAX_32;
   if (!isPowerOfTwo(size) || size < least || size > most) {
     throw new RangeError(
-      `${where}: size must be a power of two from ${least} to ${most}, not ${String(size)}`,
+      `${where}: size must be a power of two from ${least} to ${most}, not ${describeValue(size)}`,
     );
   }
-  for (const width of [...(widths ?? []), split ?? 8]) {
+  for (const width of [...widths, split ?? 8]) {
     if (!WIDTHS.includes(width)) {
-      throw new RangeError(`${where}: a width must be 1, 2, 4 or 8, not ${String(width)}`);
+      throw new RangeError(`${where}: a width must be 1, 2, 4 or 8, not ${describeValue(width)}`);
     }
   }
   if (elsewhere !== undefined && ![0, 0xff].includes(elsewhere)) {
-    throw new RangeError(`${where}: elsewhere must be 0x00 or 0xff, not ${String(elsewhere)}`);
+    throw new RangeError(
+      `${where}: elsewhere must be 0x00 or 0xff, not ${describeValue(elsewhere)}`,
+    );
   }
 }
 
 function checkRom(where: string, { rom }: FunctionShape): void {
   if (rom === undefined) return;
+  checkOptions(rom, ['size', 'image'], `${where}: rom`);
   checkBytes(rom.image, `${where}: image of the ROM`);
   if (!isPowerOfTwo(rom.size) || rom.size < ROM_MIN || rom.size > ROM_MAX) {
     throw new RangeError(
       `${where}: size of the ROM must be a power of two from ${ROM_MIN} to ${ROM_MAX}, ` +
-        `not ${String(rom.size)}`,
+        `not ${describeValue(rom.size)}`,
     );
   }
   if (rom.image.length > rom.size) {
@@ -117,10 +140,28 @@ function checkRom(where: string, { rom }: FunctionShape): void {
 
 function checkImage(where: string, { image }: FunctionShape): void {
   if (image === undefined) return;
+  checkOptions(image, ['bytes', 'writable'], `${where}: image`);
   checkBytes(image.bytes, `${where}: image`);
+  if (image.writable !== undefined) checkInstance(image.writable, `${where}: image.writable`, Map);
   const { length } = image.bytes;
   if (length !== pci.PCI_CFG_SPACE_SIZE && length !== pci.PCI_CFG_SPACE_EXP_SIZE) {
     throw new RangeError(`${where}: the image must be 256 or 4096 bytes, not ${length}`);
+  }
+}
+
+function checkSources(where: string, { sources, bars }: FunctionShape): void {
+  if (sources === undefined) return;
+  checkOptions(sources, SOURCES, `${where}: sources`);
+  const { bar, offset, entries, stride, mask } = sources;
+  const memory = bars.find(({ index }) => index === bar);
+  checkInteger(bar, `${where}: sources.bar`, 0, BAR_MAX);
+  checkInteger(entries, `${where}: sources.entries`, 1, SOURCES_MAX);
+  checkInteger(stride, `${where}: sources.stride`, 16, SOURCES_MAX);
+  checkInteger(offset, `${where}: sources.offset`, 0, (memory?.size ?? 0) - entries * stride);
+  checkOptions(mask, ['offset', 'bits'], `${where}: sources.mask`);
+  checkInteger(mask.bits, `${where}: sources.mask.bits`, 1, U32_MAX);
+  for (const word of [sources.addressLow, sources.addressHigh, sources.data, mask.offset]) {
+    checkInteger(word, `${where}: offset of a word of sources`, 0, stride - 4);
   }
 }
 
@@ -165,6 +206,7 @@ function checkPlace(
   { name, offset }: CapabilityShape,
   all: readonly CapabilityShape[],
 ): void {
+  checkString(name, `${where}: name of a capability`);
   if (!NAMES.includes(name)) {
     throw new TypeError(`${where}: unknown capability '${name}': expected ${NAMES.join(', ')}`);
   }

@@ -1,4 +1,13 @@
-import { checkBoolean, checkBytes, checkInteger, checkU64 } from '../../../checks.js';
+import {
+  checkBoolean,
+  checkBytes,
+  checkFunction,
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  checkPasid,
+  checkU64,
+} from '../../../checks.js';
 import type { Message } from '../../../contract/message.js';
 import {
   type BarShape,
@@ -19,6 +28,8 @@ import { memoryOverlay } from './memory-block.js';
 import { Msi } from './msi.js';
 import { Msix } from './msix.js';
 import { RegisterTable, type Overlay } from './registers.js';
+
+const NO_PASID: TransferOptions = {};
 
 /** The bus that a function is plugged into. */
 export interface Bus {
@@ -230,16 +241,14 @@ export class HardwareFunction implements DeviceHost {
     this.setPin(level);
   }
 
-  dmaRead(address: bigint, into: Uint8Array, options: TransferOptions = {}): void {
-    checkU64(address, 'address');
-    checkBytes(into, 'into');
+  dmaRead(address: bigint, into: Uint8Array, options: TransferOptions = NO_PASID): void {
+    checkTransfer(address, into, options);
     this.#checkMaster(address);
     this.#bus.read(address, into, options);
   }
 
-  dmaWrite(address: bigint, from: Uint8Array, options: TransferOptions = {}): void {
-    checkU64(address, 'address');
-    checkBytes(from, 'from');
+  dmaWrite(address: bigint, from: Uint8Array, options: TransferOptions = NO_PASID): void {
+    checkTransfer(address, from, options);
     this.#checkMaster(address);
     this.#bus.write(address, from, options);
   }
@@ -264,7 +273,8 @@ export class HardwareFunction implements DeviceHost {
   }
 
   defer(work: () => void, ms = 0): void {
-    if (typeof work !== 'function') throw new TypeError('work must be a function');
+    checkFunction(work, 'work');
+    checkNumber(ms, 'ms');
     if (!(ms >= 0 && ms < 2 ** 31)) {
       throw new RangeError(`ms must be from 0 to 2^31 - 1, not ${ms}`);
     }
@@ -315,4 +325,12 @@ export class HardwareFunction implements DeviceHost {
   #hasCommand(bit: number): boolean {
     return (this.config.get(pci.PCI_COMMAND, 2) & bit) !== 0;
   }
+}
+
+function checkTransfer(address: unknown, bytes: unknown, options: TransferOptions): void {
+  checkU64(address, 'address');
+  checkBytes(bytes, 'bytes');
+  if (options === NO_PASID) return;
+  checkOptions(options, ['pasid']);
+  if (options.pasid !== undefined) checkPasid(options.pasid);
 }

@@ -1,3 +1,4 @@
+import { describeValue } from '../../../checks.js';
 import type { Width } from '../../../contract/index.js';
 import type { BarShape, NarrowRegister, Register, WideRegister } from './model.js';
 
@@ -184,7 +185,7 @@ function readWide(register: WideRegister): bigint {
 function wrongValue({ name, width }: Register, value: unknown): TypeError {
   const kind = width === 8 ? 'a bigint' : 'an integer';
   return new TypeError(
-    `read of ${name} must return ${kind} of ${8 * width} bits, not ${String(value)}`,
+    `read of ${name} must return ${kind} of ${8 * width} bits, not ${describeValue(value)}`,
   );
 }
 

@@ -19,7 +19,6 @@ export class Affinity {
   }
 
   set(index: number, vector: number, chosen: readonly number[]): void {
-    if (chosen.length === 0) throw new RangeError('cpus must name at least one CPU');
     for (const cpu of chosen) checkInteger(cpu, 'cpu', 0, CPU_MAX);
     const key = this.#makeKey(index, vector);
     const usable = new Set(listOnline());

@@ -1,3 +1,5 @@
+import { checkString, checkU64 } from '../../../checks.js';
+
 /** Reason why a DMA transfer failed. */
 export type DmaFaultReason = 'not mapped' | 'not permitted' | 'no bus master' | 'no such PASID';
 
@@ -9,6 +11,8 @@ export class DmaFault extends Error {
   readonly reason: DmaFaultReason;
 
   constructor(address: bigint, reason: DmaFaultReason) {
+    checkU64(address, 'address');
+    checkString(reason, 'reason');
     super(`DMA at 0x${address.toString(16)}: ${reason}`);
     this.address = address;
     this.reason = reason;

@@ -1,7 +1,7 @@
 import { VfioError } from '../../../errors.js';
 import type { Eventfd, EventSet } from '../../../contract/index.js';
 import { Lifetime } from '../../../contract/lifetime.js';
-import { checkInteger } from '../../../checks.js';
+import { checkBoolean, checkFunction, checkInteger } from '../../../checks.js';
 import { fail } from './errno.js';
 import { mockEventfd, type EventfdWatcher, type MockEventfd } from './eventfd.js';
 import type { Work } from './work.js';
@@ -53,6 +53,7 @@ export class MockEventSet implements EventSet {
    */
   add(slot: number, eventfd: Eventfd, counted: boolean): void {
     this.#checkSlot(slot);
+    checkBoolean(counted, 'counted');
     const watched = mockEventfd(eventfd);
     if (this.#slots.has(slot) || this.#watched.has(watched)) fail('EEXIST', 'epoll_ctl');
     watched.resetCounter();
@@ -78,6 +79,7 @@ export class MockEventSet implements EventSet {
   }
 
   serve(onFired: (n: number) => void): void {
+    checkFunction(onFired, 'onFired');
     this.#lifetime.check();
     this.pause();
     this.#onFired = onFired;

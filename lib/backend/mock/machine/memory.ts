@@ -1,7 +1,15 @@
 import { fstatSync, readSync, writeSync } from 'node:fs';
 import type { HugePages, Memory } from '../../../contract/index.js';
+import { HUGE_PAGES } from '../../../contract/memory.js';
 import { Lifetime } from '../../../contract/lifetime.js';
-import { checkBufferSize, checkInteger, checkPages, PAGE_SIZE } from '../../../checks.js';
+import {
+  checkBoolean,
+  checkBufferSize,
+  checkChoice,
+  checkInteger,
+  checkPages,
+  PAGE_SIZE,
+} from '../../../checks.js';
 import { fail } from './errno.js';
 
 const HUGE_PAGE_SIZE = { '2M': 2 ** 21, '1G': 2 ** 30 } as const;
@@ -120,11 +128,8 @@ class FileMemory extends MockMemory {
 /** Allocates zeroed memory. `size` is rounded up to whole pages of the requested kind. */
 export function allocate(size: number, hugePages: HugePages): MockMemory {
   checkBufferSize(size, 'size');
-  const page =
-    typeof hugePages === 'boolean'
-      ? PAGE_SIZE
-      : (HUGE_PAGE_SIZE as Record<string, number>)[hugePages];
-  if (page === undefined) throw new TypeError("hugePages must be a boolean, '2M' or '1G'");
+  checkChoice(hugePages, 'hugePages', HUGE_PAGES);
+  const page = typeof hugePages === 'boolean' ? PAGE_SIZE : HUGE_PAGE_SIZE[hugePages];
   const whole = Math.ceil(size / page) * page;
   let buffer: ArrayBuffer;
   try {
@@ -141,6 +146,7 @@ export function mapFile(fd: number, offset: number, size: number, writable: bool
   checkPages(offset, 'offset');
   checkBufferSize(size, 'size');
   checkPages(size, 'size');
+  checkBoolean(writable, 'writable');
   const length = fileLength(fd);
   const nothing = new Uint8Array(0);
   try {

@@ -1,4 +1,6 @@
+import { checkBoolean, checkChoice, checkString } from '../../../checks.js';
 import type { Via } from '../../../contract/index.js';
+import { VIAS } from '../../../contract/open-options.js';
 
 /** A version of Linux that the mock emulates. */
 export type KernelVersion = '6.1' | '6.12' | '7.2';
@@ -149,6 +151,11 @@ export interface Profile extends Differences {
  */
 export function profileOf(options: ProfileOptions = {}): Profile {
   const { kernel = NEWEST, novirt = false, variant = false, via = null } = options;
+  checkString(kernel, 'kernel');
+  for (const name of ['dmabuf', 'novirt', 'variant'] as const) {
+    if (options[name] !== undefined) checkBoolean(options[name], name);
+  }
+  if (via !== null) checkChoice(via, 'via', VIAS);
   if (!Object.hasOwn(KERNELS, kernel)) {
     throw new RangeError(
       `kernel must be one of ${Object.keys(KERNELS).join(', ')}, not '${kernel}'`,

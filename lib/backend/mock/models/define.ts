@@ -1,4 +1,4 @@
-import { checkObject, checkOptions } from '../../../checks.js';
+import { checkObject, checkOptions, checkString } from '../../../checks.js';
 import { checkShape } from '../hardware/check-shape.js';
 import type { DeviceHost, DeviceLogic, DeviceModel, ModelDefinition } from '../hardware/model.js';
 import { profileOf } from '../machine/profile.js';
@@ -17,10 +17,9 @@ const NAME = /^[a-z0-9][a-z0-9_-]*$/i;
 export function defineModel(definition: ModelDefinition): DeviceModel {
   checkObject(definition, 'a model');
   const { name, shape, create } = definition as Partial<Record<keyof ModelDefinition, unknown>>;
-  if (typeof name !== 'string' || !NAME.test(name)) {
-    throw new TypeError(
-      `name of a model must consist of letters, digits, - and _, not '${String(name)}'`,
-    );
+  checkString(name, 'name of a model');
+  if (!NAME.test(name)) {
+    throw new TypeError(`name of a model must consist of letters, digits, - and _, not '${name}'`);
   }
   const where = `model '${name}'`;
   checkOptions(definition, ['name', 'shape', 'kernel', 'create'], where);

@@ -14,10 +14,17 @@ import type {
   Via,
 } from '../../../contract/index.js';
 import { VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_DATA_EVENTFD } from '../../../contract/uapi.js';
+import {
+  checkCpus,
+  checkFeature,
+  checkIoeventfdRequest,
+  checkVectors,
+} from '../../../contract/call-arguments.js';
 import { Lifetime } from '../../../contract/lifetime.js';
 import { windowSize } from '../../../contract/region-mapping.js';
 import { Affinity } from '../machine/affinity.js';
 import {
+  checkArray,
   checkBytes,
   checkInteger,
   checkValue,
@@ -25,7 +32,6 @@ import {
   checkPasid,
   checkPages,
   checkU32,
-  checkU64,
 } from '../../../checks.js';
 import { fail } from '../machine/errno.js';
 import { MockEventfd, mockEventfd } from '../machine/eventfd.js';
@@ -109,8 +115,7 @@ export class MockConnection implements DeviceConnection {
   }
 
   feature(flags: number, data: Uint8Array, eventfd?: Eventfd): number {
-    checkU32(flags, 'flags');
-    checkBytes(data, 'data');
+    checkFeature(flags, data, eventfd !== undefined);
     return this.#call('feature', (device) => device.features.use(flags, data, eventfd));
   }
 
@@ -191,6 +196,7 @@ export class MockConnection implements DeviceConnection {
   }
 
   hotReset(others: readonly DeviceConnection[]): void {
+    checkArray(others, 'others');
     const groups = new Set<number>();
     for (const other of [this, ...others]) {
       if (!(other instanceof MockConnection)) {
@@ -210,9 +216,7 @@ export class MockConnection implements DeviceConnection {
   }
 
   ioeventfd(request: IoeventfdRequest): void {
-    checkPosition(request.region, request.offset);
-    checkU32(request.width, 'width');
-    checkU64(request.value, 'value');
+    checkIoeventfdRequest(request);
     if (request.eventfd !== null) mockEventfd(request.eventfd);
     this.#call('ioeventfd', (device) => {
       device.ioeventfds.set(request);
@@ -249,21 +253,24 @@ export class MockConnection implements DeviceConnection {
   }
 
   getAffinity(index: number, vector: number): number[] {
+    checkVectors(index, [vector]);
     return this.#call(null, () => this.#affinity.get(index, vector));
   }
 
   setAffinity(index: number, vector: number, cpus: readonly number[]): void {
+    checkVectors(index, [vector]);
+    checkCpus(cpus);
     this.#call(null, () => {
       this.#affinity.set(index, vector, cpus);
     });
   }
 
   /**
-   * Only checks the index. No wait is needed, because a message of a mock device signals its
+   * Only checks the arguments. No wait is needed, because a message of a mock device signals its
    * eventfd synchronously.
    */
-  synchronizeIrqs(index: number): void {
-    checkU32(index, 'index');
+  synchronizeIrqs(index: number, vectors: readonly number[]): void {
+    checkVectors(index, vectors);
     this.#lifetime.check();
   }
 
