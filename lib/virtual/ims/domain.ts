@@ -20,7 +20,7 @@ import type { PasidMap } from './pasid-map.js';
 import { type Slot, slotInternals } from './slot.js';
 import type { Handles } from './slot-context.js';
 import { SlotWords } from '../store/words.js';
-import type { SlotStorage } from '../store/storage.js';
+import { checkStorage, type SlotStorage } from '../store/storage.js';
 
 const OPTIONS = ['layout', 'storage', 'hostVectors', 'slots', 'handles', 'changed'];
 const HOST_VECTORS = ['allocate', 'createEventfd', 'createEventSet'];
@@ -160,7 +160,7 @@ export class ImsDomain extends EventEmitter<ImsDomainEvents> {
     super();
     checkOptions(options, OPTIONS);
     const { layout, storage, hostVectors, handles, changed } = options;
-    checkMethods(storage, 'storage', 'SlotStorage', ['read32', 'write32']);
+    checkStorage(storage);
     checkMethods(hostVectors, 'hostVectors', 'HostVectors', HOST_VECTORS);
     if (handles !== undefined) checkMethods(handles, 'handles', 'Handles', ['request', 'release']);
     if (changed !== undefined) checkFunction(changed, 'changed');

@@ -3,6 +3,7 @@ import {
   checkInstance,
   checkInteger,
   checkMethods,
+  checkNumber,
   checkOptions,
   checkU32,
   checkU64,
@@ -182,6 +183,8 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
   }
 
   #isValidAccess(offset: number, width: number): boolean {
+    checkNumber(offset, 'offset');
+    checkNumber(width, 'width');
     const aligned = (width === 4 || width === 8) && offset % width === 0;
     return aligned && offset >= 0 && offset < this.size;
   }

@@ -1,4 +1,5 @@
-import type { PciDevice } from '../../device/device.js';
+import { checkChoice, checkInstance, checkOptions } from '../../checks.js';
+import { PciDevice } from '../../device/device.js';
 import type { MessageChange } from '../../device/index.js';
 import { requireMethod } from '../../device/messages/messages.js';
 import type { MessageIndex } from '../../contract/message.js';
@@ -32,8 +33,12 @@ export interface MessageVectorsOptions extends Omit<
  */
 export function messageVectors(
   device: PciDevice,
-  { index, ...options }: MessageVectorsOptions = {},
+  given: MessageVectorsOptions = {},
 ): DeviceHostVectors {
+  checkInstance(device, 'device', PciDevice);
+  checkOptions(given, ['index', 'first', 'count']);
+  const { index, ...options } = given;
+  if (index !== undefined) checkChoice(index, 'index', ['msi', 'msix']);
   const { messages } = device;
   const chosen = index ?? (messages.support.msix.ready ? 'msix' : 'msi');
   requireMethod(messages, chosen);

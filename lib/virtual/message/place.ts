@@ -1,4 +1,4 @@
-import { checkExtent, checkInteger, PAGE_SIZE } from '../../checks.js';
+import { checkExtent, checkInteger, checkOptions, PAGE_SIZE } from '../../checks.js';
 import type { PciDevice } from '../../device/device.js';
 import { regionStorage, type SlotStorage } from '../store/storage.js';
 
@@ -16,9 +16,11 @@ export interface StorePlace {
  */
 export function deviceStorage(
   device: PciDevice,
-  { region: index, offset }: StorePlace,
+  place: StorePlace,
   size: number,
 ): { storage: SlotStorage; close: () => void } {
+  checkOptions(place, ['region', 'offset'], 'place');
+  const { region: index, offset } = place;
   const region = device.region(index);
   checkInteger(offset, 'offset', 0, Number.MAX_SAFE_INTEGER);
   if (offset % 4 !== 0) throw new RangeError(`offset ${offset} is not a multiple of 4`);

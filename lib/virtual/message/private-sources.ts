@@ -1,9 +1,15 @@
-import { checkChoice, checkInteger } from '../../checks.js';
-import type { PciDevice } from '../../device/device.js';
+import {
+  checkArray,
+  checkChoice,
+  checkInstance,
+  checkInteger,
+  checkOptions,
+} from '../../checks.js';
+import { PciDevice } from '../../device/device.js';
 import type { Vector, VectorIndex, VectorOptions } from '../../device/index.js';
 import type { MessageIndex } from '../../contract/message.js';
 import { VfioError } from '../../errors.js';
-import type { MessageStore } from './store.js';
+import { MessageStore } from './store.js';
 
 /** Vectors of the device that are reserved for its private interrupt sources. */
 export interface SpareVectors {
@@ -51,7 +57,13 @@ export class PrivateSources {
   readonly #spare: SpareVectors;
   readonly #used = new Map<number, Vector>();
 
-  constructor(device: PciDevice, { store, spare }: PrivateSourcesOptions) {
+  constructor(device: PciDevice, options: PrivateSourcesOptions) {
+    checkInstance(device, 'device', PciDevice);
+    checkOptions(options, ['store', 'spare']);
+    const { store, spare } = options;
+    checkInstance(store, 'store', MessageStore);
+    checkOptions(spare, ['index', 'vectors'], 'spare');
+    checkArray(spare.vectors, 'spare.vectors');
     this.#device = device;
     this.#store = store;
     checkChoice(spare.index, 'spare.index', ['msi', 'msix']);
@@ -98,6 +110,7 @@ export class PrivateSources {
 
   /** Returns the vector of a source, or undefined if no vector was requested for the source. */
   vector(source: number): Vector | undefined {
+    checkInteger(source, 'source', 0, this.#store.entries - 1);
     const vector = this.#own?.vector(source) ?? this.#used.get(source);
     return vector?.closed === false ? vector : undefined;
   }

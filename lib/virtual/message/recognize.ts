@@ -1,5 +1,5 @@
 import type { MessageIndex, Message } from '../../contract/message.js';
-import { checkInteger } from '../../checks.js';
+import { checkChoice, checkFunction, checkInteger } from '../../checks.js';
 import type { VectorName } from './store.js';
 
 /** Finds the vector of a virtual message. Returns null if no vector has this message. */
@@ -13,6 +13,7 @@ export type Recognize = (message: Message) => VectorName | null;
  * @param vectors - number of enabled vectors, 1 to 32
  */
 export function recognizeMsi(base: () => Message, vectors: number): Recognize {
+  checkFunction(base, 'base');
   checkInteger(vectors, 'vectors', 1, 32);
   return ({ address, data }) => {
     const first = base();
@@ -31,6 +32,8 @@ export function recognizeTable(
   messages: () => Iterable<readonly [vector: number, message: Message]>,
   index: MessageIndex = 'msix',
 ): Recognize {
+  checkFunction(messages, 'messages');
+  checkChoice(index, 'index', ['msi', 'msix']);
   return ({ address, data }) => {
     for (const [vector, message] of messages()) {
       if (message.address === address && message.data === data) return { index, vector };

@@ -1,10 +1,17 @@
 import { EventEmitter } from 'node:events';
-import { checkAccess, checkChoice, checkValue } from '../../checks.js';
+import {
+  checkAccess,
+  checkChoice,
+  checkFunction,
+  checkInstance,
+  checkOptions,
+  checkValue,
+} from '../../checks.js';
 import type { Message } from '../../contract/message.js';
 import { VfioError } from '../../errors.js';
 import { MESSAGE_WORDS, type MessageWord } from '../store/layout.js';
 import type { Recognize } from './recognize.js';
-import { type MessageStore, storeWords, type VectorName } from './store.js';
+import { MessageStore, storeWords, type VectorName } from './store.js';
 
 /** Options of {@link MessageRewriter}. */
 export interface MessageRewriterOptions {
@@ -71,8 +78,12 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
   readonly #size: number;
   readonly #virtual = new Map<number, Virtual>();
 
-  constructor({ store, recognize, unmatched }: MessageRewriterOptions) {
+  constructor(options: MessageRewriterOptions) {
     super();
+    checkOptions(options, ['store', 'recognize', 'unmatched']);
+    const { store, recognize, unmatched } = options;
+    checkInstance(store, 'store', MessageStore);
+    checkFunction(recognize, 'recognize');
     checkChoice(unmatched, 'unmatched', ['pass', 'refuse']);
     this.#store = store;
     this.#recognize = recognize;

@@ -1,12 +1,19 @@
 import { EventEmitter } from 'node:events';
-import { checkInteger, checkU64 } from '../../checks.js';
-import type { PciDevice } from '../../device/device.js';
+import {
+  checkBoolean,
+  checkInstance,
+  checkInteger,
+  checkObject,
+  checkOptions,
+  checkU64,
+} from '../../checks.js';
+import { PciDevice } from '../../device/device.js';
 import type { MessageChange } from '../../device/index.js';
 import { type MessageIndex, type Message, sameMessage } from '../../contract/message.js';
 import { VfioError } from '../../errors.js';
 import { checkLayout, type SlotLayout } from '../store/layout.js';
 import { SlotWords } from '../store/words.js';
-import type { SlotStorage } from '../store/storage.js';
+import { checkStorage, type SlotStorage } from '../store/storage.js';
 import { deviceStorage, type StorePlace } from './place.js';
 
 /** Identifies a vector of a device by its interrupt index and its number. */
@@ -115,8 +122,12 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   }
 
   /** @throws RangeError if the layout is invalid, or the entries do not fit into the storage */
-  constructor(device: PciDevice, { layout, entries, place }: MessageStoreOptions) {
+  constructor(device: PciDevice, options: MessageStoreOptions) {
     super();
+    checkInstance(device, 'device', PciDevice);
+    checkOptions(options, ['layout', 'entries', 'place']);
+    const { layout, entries, place } = options;
+    checkObject(place, 'place');
     checkLayout(layout);
     checkInteger(entries, 'entries', 1, 65536);
     const size = layout.stride * entries;
@@ -124,6 +135,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
       'read32' in place
         ? { storage: place, close: () => undefined }
         : deviceStorage(device, place, size);
+    checkStorage(storage);
     if (storage.size < size) {
       throw new RangeError(
         `${entries} entries need ${size} bytes, but the storage has ${storage.size}`,
@@ -143,8 +155,10 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
    *
    * @throws {@link VfioError} ENOTSUP or ENODATA if {@link Messages.read} fails with this error
    */
-  fill(entry: number, source: VectorName, { masked = false }: { masked?: boolean } = {}): void {
+  fill(entry: number, source: VectorName, options: { masked?: boolean } = {}): void {
     this.#check(entry);
+    checkOptions(source, ['index', 'vector'], 'source');
+    const masked = maskedOf(options);
     const message = this.#device.messages.read(source.index, source.vector);
     const filled = { source, masked, silent: false };
     this.#write(entry, message, filled);
@@ -156,8 +170,10 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
    * store does not update the entry.
    * @throws TypeError or RangeError for an invalid address or data
    */
-  write(entry: number, message: Message, { masked = false }: { masked?: boolean } = {}): void {
+  write(entry: number, message: Message, options: { masked?: boolean } = {}): void {
     this.#check(entry);
+    const masked = maskedOf(options);
+    checkObject(message, 'message');
     checkU64(message.address, 'address');
     checkInteger(message.data, 'data', 0, 0xffff_ffff);
     this.#filled.delete(entry);
@@ -178,6 +194,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   /** Masks or unmasks an entry. @throws {@link VfioError} ENOTSUP if the layout has no mask bit */
   setMask(entry: number, masked: boolean): void {
     this.#check(entry);
+    checkBoolean(masked, 'masked');
     if (this.layout.mask === undefined) {
       throw this.#error('ENOTSUP', `entries of the layout '${this.layout.name}' have no mask bit`);
     }
@@ -335,4 +352,12 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   #error(code: string, message: string): VfioError {
     return new VfioError({ code, message, path: this.#device.name });
   }
+}
+
+/** Returns whether an entry is to be masked, from the options of {@link MessageStore.fill}. */
+function maskedOf(options: { masked?: boolean }): boolean {
+  checkOptions(options, ['masked']);
+  const { masked = false } = options;
+  checkBoolean(masked, 'masked');
+  return masked;
 }

@@ -1,4 +1,4 @@
-import { checkInteger } from '../../checks.js';
+import { checkInteger, checkOptions } from '../../checks.js';
 import { MSIX_ENTRY_SIZE, pbaSize } from '../../contract/msix-table.js';
 
 const PCI_CAP_ID_MSIX = 0x11;
@@ -55,7 +55,9 @@ export function msixCapability({ vectors, table, pba, next = 0 }: MsixShape): Ui
   return bytes;
 }
 
-function checkPlace(what: string, { bar, offset }: BarPlace, length: number) {
+function checkPlace(what: string, place: BarPlace, length: number) {
+  checkOptions(place, ['bar', 'offset'], what);
+  const { bar, offset } = place;
   checkInteger(bar, `${what}.bar`, 0, 5);
   checkInteger(offset, `${what}.offset`, 0, 2 ** 32 - length);
   if (offset % 8 !== 0) throw new RangeError(`${what}.offset ${offset} is not a multiple of 8`);

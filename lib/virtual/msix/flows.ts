@@ -64,6 +64,8 @@ const incremental: Flow = { ...dynamic, rebuilds: true };
 
 export const FLOWS: Readonly<Record<FlowName, Flow>> = { incremental, upfront, dynamic };
 
+export const FLOW_NAMES = Object.keys(FLOWS);
+
 /**
  * Returns the default unmask method of a source: `dynamic` if the source can grow, else `upfront`.
  */

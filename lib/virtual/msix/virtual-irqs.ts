@@ -18,10 +18,10 @@ import {
   VFIO_PCI_MSIX_IRQ_INDEX,
   VFIO_PCI_NUM_IRQS,
 } from '../../contract/uapi.js';
-import { checkInteger } from '../../checks.js';
+import { checkInstance, checkInteger } from '../../checks.js';
 import { VfioError } from '../../errors.js';
 import type { Delivery } from './delivery.js';
-import { deliveryOf, type VirtualMsix } from './virtual-msix.js';
+import { deliveryOf, VirtualMsix } from './virtual-msix.js';
 
 /**
  * The VFIO interface of a virtual device's interrupts: VFIO_DEVICE_GET_IRQ_INFO and
@@ -43,6 +43,7 @@ export class VirtualIrqs {
   readonly #delivery: Delivery;
 
   constructor(msix: VirtualMsix) {
+    checkInstance(msix, 'msix', VirtualMsix);
     this.#indexes = {
       indexes: VFIO_PCI_NUM_IRQS,
       vectors: (index) => (index === VFIO_PCI_MSIX_IRQ_INDEX ? msix.vectors : 0),

@@ -1,6 +1,15 @@
 import { EventEmitter } from 'node:events';
 import type { Eventfd } from '../../contract/index.js';
-import { checkInteger } from '../../checks.js';
+import {
+  checkBoolean,
+  checkChoice,
+  checkFunction,
+  checkInteger,
+  checkMethods,
+  checkNumber,
+  checkOptions,
+  checkU64,
+} from '../../checks.js';
 import { checkEventfd } from '../../contract/eventfd.js';
 import type { Cookie } from '../store/layout.js';
 import type { Message } from '../../contract/message.js';
@@ -14,7 +23,7 @@ import {
   type MsixShape,
 } from './capability.js';
 import { Delivery, type Route } from './delivery.js';
-import type { FlowName } from './flows.js';
+import { FLOW_NAMES, type FlowName } from './flows.js';
 
 /** Options of {@link VirtualMsix}. */
 export interface VirtualMsixOptions extends MsixShape {
@@ -69,6 +78,8 @@ const CONTROL_BYTE = 3;
  */
 const WRITABLE = [~3, ~0, ~0, MSIX_MASKED];
 
+const SOURCE = ['connect', 'allocate', 'request', 'hold', 'release', 'setCookie', 'disable'];
+
 /**
  * Returns the {@link Delivery} of a {@link VirtualMsix}. SET_IRQS calls the methods of the
  * {@link Delivery}.
@@ -112,7 +123,9 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
    */
   constructor(options: VirtualMsixOptions) {
     super();
+    checkOptions(options, ['vectors', 'table', 'pba', 'next', 'route']);
     const { vectors, route } = options;
+    if (route !== undefined) checkFunction(route, 'route');
     this.#capability = msixCapability(options);
     this.vectors = vectors;
     this.#table = new MsixTable(vectors);
@@ -178,7 +191,13 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
    * @throws {@link VfioError} ENOTSUP if `flow` is `dynamic`, but the source cannot grow
    */
   attach(source: VectorSource, options: AttachOptions = {}): void {
+    checkMethods(source, 'source', 'VectorSource', SOURCE);
+    checkOptions(options, ['first', 'base', 'claim', 'flow', 'count']);
     const { first = 0, base = 0, claim = false, flow } = options;
+    checkBoolean(claim, 'claim');
+    if (flow !== undefined) checkChoice(flow, 'flow', FLOW_NAMES);
+    checkInteger(base, 'base', 0, source.count - 1);
+    checkInteger(first, 'first', 0, this.vectors - 1);
     const { count = Math.min(source.count - base, this.vectors - first) } = options;
     this.#delivery.attach({ source, first, count, base, claim, flow }, () => {
       this.emit('attached', first, count);
@@ -244,6 +263,7 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
   configWrite(offset: number, width: 1 | 2 | 4, value: number): void {
     checkInteger(width, 'width', 1, 4);
     checkInteger(offset, 'offset', 0, MSIX_CAPABILITY_SIZE - width);
+    checkNumber(value, 'value');
     if (offset > CONTROL_BYTE || offset + width <= CONTROL_BYTE) return;
     const byte = value >>> ((CONTROL_BYTE - offset) * 8);
     this.#delivery.control((byte & ENABLE) !== 0, (byte & FUNCTION_MASK) !== 0);
@@ -266,12 +286,14 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
     if (!isValidAccess(offset, width, this.#table.size)) return;
     const index = offset >>> 2;
     if (width === 4) {
-      this.#writeWord(index, value as number);
+      if (typeof value !== 'number') checkNumber(value, 'value');
+      this.#writeWord(index, value);
       return;
     }
+    if (typeof value !== 'bigint') checkU64(value, 'value');
     // The lower half with the message data is written first, because the write of the upper half
     // can unmask the vector.
-    const wide = value as bigint;
+    const wide = value;
     this.#writeWord(index, Number(wide & 0xffff_ffffn));
     this.#writeWord(index + 1, Number((wide >> 32n) & 0xffff_ffffn));
   }
@@ -323,6 +345,8 @@ export class VirtualMsix extends EventEmitter<VirtualMsixEvents> implements Vect
 }
 
 function isValidAccess(offset: number, width: number, size: number): boolean {
+  if (typeof offset !== 'number') checkNumber(offset, 'offset');
+  if (typeof width !== 'number') checkNumber(width, 'width');
   const aligned =
     (width === 4 && (offset & ~3) === offset) || (width === 8 && (offset & ~7) === offset);
   return aligned && offset >= 0 && offset < size;

@@ -1,4 +1,4 @@
-import { checkInteger } from '../../checks.js';
+import { checkInteger, checkOptions } from '../../checks.js';
 
 /**
  * A value that identifies the owner of a slot, for example a PASID on DSA. The device sends the
@@ -14,6 +14,8 @@ export interface SlotBits {
   /** Mask of the bits in the word: 1 << 0 is bit 0. */
   readonly bits: number;
 }
+
+export const SLOT_BITS = ['offset', 'bits'];
 
 /** Location of the cookie in a slot. */
 export interface CookieField {
@@ -71,8 +73,11 @@ export function requiresCookie(field: CookieField): boolean {
   return enableOf(field) === null;
 }
 
-/** @throws TypeError or RangeError if the shift or the width is invalid */
-export function checkCookieField({ shift, width }: CookieField): void {
+/** @throws TypeError or RangeError if a property is unknown, or the shift or the width is invalid */
+export function checkCookieField(field: CookieField): void {
+  checkOptions(field, ['offset', 'enable', 'shift', 'width'], 'cookie');
+  const { enable = 0, shift, width } = field;
+  if (typeof enable !== 'number') checkOptions(enable, SLOT_BITS, 'cookie.enable');
   checkInteger(width, 'cookie.width', 1, 64);
   checkInteger(shift, 'cookie.shift', 0, 31);
 }

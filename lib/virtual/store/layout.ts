@@ -1,5 +1,11 @@
-import { checkInteger } from '../../checks.js';
-import { checkCookieField, cookieBits, type CookieField, type SlotBits } from './cookie.js';
+import { checkArray, checkInteger, checkOptions, checkString, U32_MAX } from '../../checks.js';
+import {
+  checkCookieField,
+  cookieBits,
+  type CookieField,
+  SLOT_BITS,
+  type SlotBits,
+} from './cookie.js';
 
 export type { Cookie, CookieField, SlotBits } from './cookie.js';
 
@@ -32,6 +38,13 @@ export interface SlotLayout {
   /** The location of the cookie. By default, slots have no cookie. */
   readonly cookie?: CookieField | undefined;
 }
+
+/** The bit operators of JavaScript return signed values. */
+const S32_MIN = -(2 ** 31);
+const LAYOUT = [
+  ...['name', 'stride', 'addressLow', 'addressHigh', 'data', 'order'],
+  ...['mask', 'pending', 'ignore', 'cookie'],
+];
 
 /**
  * The layout of Intel's Data Streaming Accelerator. Bits 31:12 of the control word contain the
@@ -67,6 +80,12 @@ export function wordsOf(layout: SlotLayout): number[] {
 
 /** Checks a layout. @throws RangeError if words or bits overlap or exceed the stride */
 export function checkLayout(layout: SlotLayout): void {
+  checkOptions(layout, LAYOUT, 'layout');
+  checkString(layout.name, 'name of the layout');
+  for (const name of ['mask', 'pending', 'ignore'] as const) {
+    if (layout[name] !== undefined) checkOptions(layout[name], SLOT_BITS, name);
+  }
+  if (layout.order !== undefined) checkArray(layout.order, 'order');
   const { stride, addressLow, addressHigh, data, mask, pending, ignore, cookie } = layout;
   checkInteger(stride, 'stride', 12, 2 ** 20);
   if (cookie !== undefined) checkCookieField(cookie);
@@ -84,6 +103,7 @@ export function checkLayout(layout: SlotLayout): void {
     throw new RangeError('addressLow, addressHigh and data must have different offsets');
   const used = new Map<number, number>(message.map((offset) => [offset, 0xffff_ffff]));
   const claim = (what: string, offset: number, bits: number) => {
+    checkInteger(bits, `bits of ${what}`, S32_MIN, U32_MAX);
     const before = used.get(offset) ?? 0;
     if (bits === 0 || (before & bits) !== 0)
       throw new RangeError(`${what} has no bits, or overlaps another field`);

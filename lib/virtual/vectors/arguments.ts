@@ -1,7 +1,12 @@
 import { checkArray, checkInteger, checkMethods } from '../../checks.js';
 import { checkEventfd } from '../../contract/eventfd.js';
 
+const CONNECTION = ['getIrqInfo', 'setIrqs', 'synchronizeIrqs', 'createEventfd'];
 const SINK = ['serves', 'fire', 'withdraw'];
+
+export function checkConnection(connection: unknown): void {
+  checkMethods(connection, 'connection', 'DeviceConnection', CONNECTION);
+}
 
 export function checkSink(sink: unknown): void {
   checkMethods(sink, 'sink', 'VectorSink', SINK);

@@ -5,6 +5,7 @@ import { checkEventfd } from '../../contract/eventfd.js';
 import { VfioError } from '../../errors.js';
 import type { HostInterrupt, HostVectors } from '../ims/host-vector.js';
 import type { Message } from '../../contract/message.js';
+import { checkConnection } from './arguments.js';
 import { MsiBlock } from './msi-block.js';
 import { PhysicalSource } from './physical.js';
 
@@ -43,6 +44,7 @@ export class DeviceHostVectors implements HostVectors {
   #enabled = false;
 
   constructor(connection: DeviceConnection, options: DeviceHostVectorsOptions) {
+    checkConnection(connection);
     checkOptions(options, ['message', 'index', 'first', 'count', 'resets']);
     checkFunction(options.message, 'message');
     if (options.index !== undefined) checkChoice(options.index, 'index', ['msi', 'msix']);
@@ -85,6 +87,7 @@ export class DeviceHostVectors implements HostVectors {
         return message(vector);
       },
       bind: (next) => {
+        checkEventfd(next, 'target');
         physical.request(vector, next);
       },
       synchronize: () => {
@@ -113,6 +116,7 @@ export class DeviceHostVectors implements HostVectors {
 
   /** {@inheritDoc HostVectors.onReset} */
   onReset(callback: () => void): void {
+    checkFunction(callback, 'callback');
     if (this.#resets !== undefined) this.#subscriptions.push(this.#resets(callback));
   }
 

@@ -9,10 +9,11 @@ import {
   VFIO_PCI_MSIX_IRQ_INDEX,
 } from '../../contract/uapi.js';
 import { VfioError } from '../../errors.js';
-import { checkInstance, checkOptions } from '../../checks.js';
+import { checkInstance, checkInteger, checkOptions } from '../../checks.js';
 import { checkCpus } from '../../contract/call-arguments.js';
+import { checkEventfd } from '../../contract/eventfd.js';
 import { Account, type VectorCharge } from '../ims/budget.js';
-import { checkAllocation } from './arguments.js';
+import { checkAllocation, checkConnection, checkSink } from './arguments.js';
 import { DeviceMsix } from './device-msix.js';
 import { WatchedEventfds } from './watched-eventfds.js';
 import type { VectorSink, VectorSource } from './source.js';
@@ -62,6 +63,7 @@ export class PhysicalSource implements VectorSource {
 
   /** @throws {@link VfioError} ENOTSUP if the device has no MSI-X */
   constructor(connection: DeviceConnection, options: PhysicalOptions = {}) {
+    checkConnection(connection);
     checkOptions(options, ['account', 'cpus']);
     if (options.account !== undefined) checkInstance(options.account, 'account', Account);
     if (options.cpus !== undefined) checkCpus(options.cpus);
@@ -87,6 +89,7 @@ export class PhysicalSource implements VectorSource {
 
   /** {@inheritDoc VectorSource.connect} */
   connect(sink: VectorSink): void {
+    checkSink(sink);
     if (this.#sink !== null) {
       throw new VfioError({ code: 'EBUSY', message: 'the source is attached to a table already' });
     }
@@ -119,6 +122,8 @@ export class PhysicalSource implements VectorSource {
 
   /** {@inheritDoc VectorSource.request} */
   request(vector: number, target: Eventfd | null): void {
+    checkInteger(vector, 'vector', 0, this.count - 1);
+    if (target !== null) checkEventfd(target, 'target');
     const bound = this.#bound.has(vector);
     const charge = bound ? null : this.#charge();
     try {
@@ -137,6 +142,7 @@ export class PhysicalSource implements VectorSource {
 
   /** {@inheritDoc VectorSource.hold} */
   hold(vector: number): void {
+    checkInteger(vector, 'vector', 0, this.count - 1);
     let eventfd: Eventfd;
     try {
       eventfd = this.#eventfds.get(vector);
@@ -164,6 +170,7 @@ export class PhysicalSource implements VectorSource {
    * @throws {@link VfioError} EINVAL
    */
   setCookie(vector: number): void {
+    checkInteger(vector, 'vector', 0, this.count - 1);
     throw new VfioError({
       code: 'EINVAL',
       message: `vector ${vector} is a physical MSI-X vector and has no cookie`,
@@ -196,6 +203,7 @@ export class PhysicalSource implements VectorSource {
 
   /** {@inheritDoc VectorSource.poll} */
   poll(vector: number): boolean {
+    checkInteger(vector, 'vector', 0, this.count - 1);
     this.#eventfds.drain(vector);
     return this.#ownership.held && !this.#bound.has(vector) && this.#msix.isPending(vector);
   }

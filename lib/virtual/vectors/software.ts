@@ -1,5 +1,6 @@
 import { VfioError } from '../../errors.js';
 import { checkArray, checkInteger, checkMethods } from '../../checks.js';
+import { checkSink } from './arguments.js';
 import type { SignalOutcome, VectorSink, VectorSource, VectorTable } from './source.js';
 
 /**
@@ -40,7 +41,7 @@ export class SoftwareSource implements VectorSource {
   /** Whether a vector is emulated. */
   emulates(vector: number): boolean {
     checkInteger(vector, 'vector', 0, this.count - 1);
-    return this.#emulated[vector] === 1;
+    return this.#isEmulated(vector);
   }
 
   /**
@@ -48,7 +49,7 @@ export class SoftwareSource implements VectorSource {
    * @throws {@link VfioError} EINVAL if the vector is not emulated
    */
   sendSignal(vector: number): SignalOutcome {
-    if (this.#sink === null || this.#emulated[vector] !== 1) throw this.#notEmulated(vector);
+    if (this.#sink === null || !this.#isEmulated(vector)) throw this.#notEmulated(vector);
     return this.#sink.fire(vector);
   }
 
@@ -62,7 +63,7 @@ export class SoftwareSource implements VectorSource {
   sendSignals(vectors: Uint32Array | readonly number[]): number {
     if (!(vectors instanceof Uint32Array)) checkArray(vectors, 'vectors');
     for (const vector of vectors) {
-      if (this.#emulated[vector] !== 1) throw this.#notEmulated(vector);
+      if (!this.#isEmulated(vector)) throw this.#notEmulated(vector);
     }
     let delivered = 0;
     for (const vector of vectors) if (this.#sink?.fire(vector) === 'delivered') delivered++;
@@ -74,12 +75,13 @@ export class SoftwareSource implements VectorSource {
    * cause of the interrupt is gone.
    */
   withdraw(vector: number): void {
-    if (this.#sink === null || this.#emulated[vector] !== 1) throw this.#notEmulated(vector);
+    if (this.#sink === null || !this.#isEmulated(vector)) throw this.#notEmulated(vector);
     this.#sink.withdraw(vector);
   }
 
   /** {@inheritDoc VectorSource.connect} */
   connect(sink: VectorSink): void {
+    checkSink(sink);
     this.#sink = sink;
   }
 
@@ -108,6 +110,7 @@ export class SoftwareSource implements VectorSource {
    * @throws {@link VfioError} EINVAL
    */
   setCookie(vector: number): void {
+    checkInteger(vector, 'vector', 0, this.count - 1);
     throw new VfioError({
       code: 'EINVAL',
       message: `vector ${vector} is emulated and has no cookie`,
@@ -117,6 +120,10 @@ export class SoftwareSource implements VectorSource {
   /** {@inheritDoc VectorSource.disable} */
   disable(): void {
     return;
+  }
+
+  #isEmulated(vector: number): boolean {
+    return typeof vector === 'number' && this.#emulated[vector] === 1;
   }
 
   #notEmulated(vector: number): VfioError {
