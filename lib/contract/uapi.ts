@@ -48,7 +48,9 @@ export const VFIO_IRQ_SET_ACTION_TRIGGER = 1 << 5;
 
 export const VFIO_DMA_MAP_FLAG_READ = 1 << 0;
 export const VFIO_DMA_MAP_FLAG_WRITE = 1 << 1;
+export const VFIO_DMA_MAP_FLAG_VADDR = 1 << 2;
 export const VFIO_DMA_UNMAP_FLAG_ALL = 1 << 1;
+export const VFIO_DMA_UNMAP_FLAG_VADDR = 1 << 2;
 
 export const VFIO_DEVICE_FEATURE_MASK = 0xffff;
 export const VFIO_DEVICE_FEATURE_GET = 1 << 16;

@@ -1,5 +1,9 @@
 import { VfioError } from '../../errors.js';
-import { VFIO_DMA_UNMAP_FLAG_ALL } from '../../contract/uapi.js';
+import {
+  VFIO_DMA_MAP_FLAG_VADDR,
+  VFIO_DMA_UNMAP_FLAG_ALL,
+  VFIO_DMA_UNMAP_FLAG_VADDR,
+} from '../../contract/uapi.js';
 import type { AddressSpace, HugePages, IovaRange, Memory } from '../../contract/index.js';
 import { Lifetime } from '../../contract/lifetime.js';
 import { checkInteger, checkU32, checkU64 } from '../../checks.js';
@@ -83,7 +87,7 @@ export class KernelAddressSpace implements AddressSpace {
     this.#owner.retain();
     try {
       await this.#calls.mapAsync(flags, address, iova, size);
-      this.#record(pinned, iova, size);
+      this.#record(pinned, iova, size, flags);
     } catch (error) {
       pinned.unpin();
       throw this.#describeMapError(error, iova, size);
@@ -100,7 +104,7 @@ export class KernelAddressSpace implements AddressSpace {
       pinned.unpin();
       throw this.#describeMapError(error, iova, size);
     }
-    this.#record(pinned, iova, size);
+    this.#record(pinned, iova, size, flags);
   }
 
   unmap(iova: bigint, size: bigint, flags: number): bigint {
@@ -108,6 +112,9 @@ export class KernelAddressSpace implements AddressSpace {
     checkU64(size, 'size');
     checkU32(flags, 'flags');
     const unmapped = this.#call((calls) => calls.unmap(flags, iova, size));
+    // The flag only invalidates the process addresses of mappings. The device still reaches the
+    // memory.
+    if ((flags & VFIO_DMA_UNMAP_FLAG_VADDR) !== 0) return unmapped;
     if ((flags & VFIO_DMA_UNMAP_FLAG_ALL) !== 0) this.#removeAll();
     else this.#removeWithin(iova, size);
     return unmapped;
@@ -163,7 +170,13 @@ export class KernelAddressSpace implements AddressSpace {
     return { pinned: memory, address: memory.pin() + BigInt(offset) };
   }
 
-  #record(memory: KernelMemory, iova: bigint, size: bigint): void {
+  #record(memory: KernelMemory, iova: bigint, size: bigint, flags: number): void {
+    // The flag only gives a mapping a new process address. The device still reaches the memory of
+    // the first map call, so the table keeps that memory.
+    if ((flags & VFIO_DMA_MAP_FLAG_VADDR) !== 0) {
+      memory.unpin();
+      return;
+    }
     this.#remove(iova);
     this.#mappings.set(iova, { memory, size });
     this.#mapped += size;

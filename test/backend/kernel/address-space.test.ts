@@ -5,6 +5,7 @@ import { failure, make } from './backend.js';
 import { CDEV_NODES, goodHost, GROUP_NODES, Tree } from '../../sysfs/tree.js';
 
 const PAGE = 4096n;
+const VADDR = 4;
 const NAME = '0000:01:00.0';
 
 function open(t: ExecutionContext, nodes: readonly string[] = GROUP_NODES) {
@@ -46,6 +47,24 @@ test('for a device opened by cdev, map and unmap call the IOAS with the flags of
     }).code,
     'EINVAL',
   );
+});
+
+test('memory stays allocated while only its process address changes', async (t) => {
+  const { fake, space } = open(t);
+  const memory = space.allocate(4096, false);
+  const other = space.allocate(4096, false);
+  space.mapSync(memory, 0, PAGE, 0x10000n, 3);
+  space.unmap(0x10000n, PAGE, VADDR);
+  space.unmap(0n, 0n, 2 | VADDR);
+  space.mapSync(other, 0, PAGE, 0x10000n, VADDR);
+  await space.map(other, 0, PAGE, 0x10000n, VADDR);
+  const released = () => fake.calls.filter((call) => call.startsWith('memoryRelease')).length;
+  memory.release();
+  t.is(released(), 0);
+  other.release();
+  t.is(released(), 1);
+  space.unmap(0x10000n, PAGE, 0);
+  t.is(released(), 2);
 });
 
 test('VFIO_DMA_UNMAP_FLAG_ALL unmaps the whole IOAS; with a range, the flag gives EINVAL', (t) => {

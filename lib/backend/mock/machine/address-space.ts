@@ -88,12 +88,13 @@ export class MockAddressSpace implements AddressSpace {
         `${size} bytes at offset ${offset} exceed ${memory.size} bytes of memory`,
       );
     }
+    memory.checkOpen();
     this.#addPath(() => {
       this.#faults.check('map', this.#rules.mapCall);
-      this.#rules.checkMap(this.#mappings, { offset, size, iova, flags });
+      if (!this.#rules.prepareMap(this.#mappings, { offset, size, iova, flags })) return;
       this.#checkPin(memory, BigInt(offset) + size, size, flags);
+      this.#mappings.add({ iova, size, flags, memory, offset });
     });
-    this.#mappings.add({ iova, size, flags, memory, offset });
   }
 
   unmap(iova: bigint, size: bigint, flags: number): bigint {

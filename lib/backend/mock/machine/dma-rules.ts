@@ -43,8 +43,14 @@ export interface DmaRules {
   readonly readable: number;
   /** Bit mask of page sizes. Bit n means that pages of 2^n bytes can be mapped. */
   readonly pageSizes: bigint;
-  /** Checks a request to map memory. @throws VfioError with the errno of the kernel */
-  checkMap(mappings: Mappings, request: DmaRequest): void;
+  /**
+   * Checks a request to map memory. If the request gives an existing mapping a new process address,
+   * makes this change.
+   *
+   * @returns whether the request adds a mapping
+   * @throws VfioError with the errno of the kernel
+   */
+  prepareMap(mappings: Mappings, request: DmaRequest): boolean;
   /**
    * Unmaps an IOVA range.
    *

@@ -23,7 +23,7 @@ export function ioas(profile: Profile, limits: DmaLimits): DmaRules {
     unmapCall: UNMAP,
     readable: readableFlags(profile),
     pageSizes: U64_MAX - PAGE + 1n,
-    checkMap(mappings, { offset, size, iova, flags }) {
+    prepareMap(mappings, { offset, size, iova, flags }) {
       if ((flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)) !== 0) fail('EINVAL', MAP);
       if (iova >= U64_MAX || size >= U64_MAX) fail('EOVERFLOW', MAP);
       if (flags === 0 || size === 0n) fail('EINVAL', MAP);
@@ -33,6 +33,7 @@ export function ioas(profile: Profile, limits: DmaLimits): DmaRules {
       if (!isUsable(limits.ranges, iova, last)) fail('EINVAL', MAP);
       if (mappings.overlaps(iova, last)) fail('EEXIST', MAP);
       if (offset % PAGE_SIZE !== 0) fail('EINVAL', MAP);
+      return true;
     },
     unmap(mappings, iova, size, flags) {
       if (flags !== 0) {

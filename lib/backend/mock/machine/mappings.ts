@@ -8,6 +8,8 @@ export interface Mapping {
   readonly memory: MockMemory;
   /** Start of the mapping within the memory, in bytes. */
   readonly offset: number;
+  /** Whether VFIO_DMA_UNMAP_FLAG_VADDR has invalidated the process address of the memory. */
+  addressInvalid: boolean;
 }
 
 /** A list of mappings, sorted by IOVA. The mappings do not overlap. */
@@ -24,8 +26,8 @@ export class Mappings {
     return this.#bytes;
   }
 
-  add(mapping: Mapping): void {
-    this.#sorted.splice(this.#findIndex(mapping.iova), 0, mapping);
+  add(mapping: Omit<Mapping, 'addressInvalid'>): void {
+    this.#sorted.splice(this.#findIndex(mapping.iova), 0, { ...mapping, addressInvalid: false });
     this.#bytes += mapping.size;
     mapping.memory.pin();
   }
@@ -53,6 +55,11 @@ export class Mappings {
     if (this.at(iova) !== undefined) return true;
     const next = this.#sorted[this.#findIndex(iova)];
     return next !== undefined && next.iova <= last;
+  }
+
+  /** Returns the mappings that begin within an IOVA range. @param last - the last address */
+  within(iova: bigint, last: bigint): readonly Mapping[] {
+    return this.#sorted.slice(this.#findIndex(iova), this.#findIndex(last + 1n));
   }
 
   /** Removes the mappings that begin within an IOVA range. @returns number of unmapped bytes */

@@ -66,9 +66,13 @@ export class MockMemory implements Memory {
     );
   }
 
+  /** @throws VfioError EBADF if the memory is released */
+  checkOpen(): void {
+    this.#lifetime.check();
+  }
+
   /** Adds 1 to the number of mappings. {@link unpin} subtracts 1. */
   pin(): void {
-    this.#lifetime.check();
     this.#mappings++;
   }
 

@@ -1,7 +1,9 @@
 import {
   VFIO_DMA_MAP_FLAG_READ,
+  VFIO_DMA_MAP_FLAG_VADDR,
   VFIO_DMA_MAP_FLAG_WRITE,
   VFIO_DMA_UNMAP_FLAG_ALL,
+  VFIO_DMA_UNMAP_FLAG_VADDR,
 } from '../../../contract/uapi.js';
 import { PAGE_SIZE, U64_MAX } from '../../../checks.js';
 import { fail } from './errno.js';
@@ -12,7 +14,7 @@ import type { Mappings } from './mappings.js';
 
 const MAP = 'VFIO_IOMMU_MAP_DMA';
 const UNMAP = 'VFIO_IOMMU_UNMAP_DMA';
-const VFIO_DMA_MAP_FLAG_VADDR = 1 << 2;
+const UNMAP_FLAGS = VFIO_DMA_UNMAP_FLAG_ALL | VFIO_DMA_UNMAP_FLAG_VADDR;
 const PAGE = BigInt(PAGE_SIZE);
 /** Page sizes of an Intel IOMMU: 4 KiB, 2 MiB and 1 GiB. */
 const PAGE_SIZES = 0x4020_1000n;
@@ -28,7 +30,7 @@ export function type1(profile: Profile, limits: DmaLimits): DmaRules {
     unmapCall: UNMAP,
     readable: readableFlags(profile),
     pageSizes: PAGE_SIZES,
-    checkMap(mappings: Mappings, { offset, size, iova, flags }: DmaRequest): void {
+    prepareMap(mappings: Mappings, { offset, size, iova, flags }: DmaRequest): boolean {
       const access = flags & (VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE);
       const vaddr = (flags & VFIO_DMA_MAP_FLAG_VADDR) !== 0;
       const unknown = flags & ~(access | VFIO_DMA_MAP_FLAG_VADDR);
@@ -38,29 +40,60 @@ export function type1(profile: Profile, limits: DmaLimits): DmaRules {
       if (vaddr === (access !== 0)) fail('EINVAL', MAP);
       const aligned = size % PAGE === 0n && iova % PAGE === 0n && offset % PAGE_SIZE === 0;
       if (!aligned) fail('EINVAL', MAP);
-      const overlaps = mappings.overlaps(iova, last);
-      // VFIO_DMA_MAP_FLAG_VADDR renews an invalidated address of a mapping. The mock never
-      // invalidates an address.
-      if (vaddr) fail(overlaps ? 'EINVAL' : 'ENOENT', MAP);
-      if (overlaps) fail('EEXIST', MAP);
+      if (vaddr) {
+        renewAddress(mappings, iova, size);
+        return false;
+      }
+      if (mappings.overlaps(iova, last)) fail('EEXIST', MAP);
       if (mappings.count >= limits.dmaEntries) fail('ENOSPC', MAP);
       if (!isUsable(limits.ranges, iova, last)) fail('EINVAL', MAP);
+      return true;
     },
     unmap(mappings: Mappings, iova: bigint, size: bigint, flags: number): bigint {
-      const all = flags === VFIO_DMA_UNMAP_FLAG_ALL;
-      // The mock refuses the flags of dirty tracking and of address updates.
-      if (flags !== 0 && !all) fail('EINVAL', UNMAP);
+      // The flag of dirty tracking is unknown, too. The library never passes a buffer for the bitmap.
+      if ((flags & ~UNMAP_FLAGS) !== 0) fail('EINVAL', UNMAP);
+      const all = (flags & VFIO_DMA_UNMAP_FLAG_ALL) !== 0;
+      const change = (flags & VFIO_DMA_UNMAP_FLAG_VADDR) !== 0 ? invalidate : remove;
       if (iova % PAGE !== 0n) fail('EINVAL', UNMAP);
       if (all) {
         if (iova !== 0n || size !== 0n) fail('EINVAL', UNMAP);
-        return mappings.remove(0n, U64_MAX);
+        return change(mappings, 0n, U64_MAX);
       }
       if (size === 0n || size % PAGE !== 0n) fail('EINVAL', UNMAP);
       const last = iova + size - 1n;
       if (last > U64_MAX) fail(wrappedRange, UNMAP);
       if (mappings.splitsAt(iova) || mappings.splitsAt(last + 1n)) fail('EINVAL', UNMAP);
       if (last === U64_MAX && !unmapsToTheEnd) return 0n;
-      return mappings.remove(iova, last);
+      return change(mappings, iova, last);
     },
   };
+}
+
+function remove(mappings: Mappings, iova: bigint, last: bigint): bigint {
+  return mappings.remove(iova, last);
+}
+
+/**
+ * Invalidates the process addresses of all mappings in a range. If one of these addresses is
+ * already invalid, changes nothing. The device still reaches the memory.
+ *
+ * @returns number of bytes whose address was invalidated
+ */
+function invalidate(mappings: Mappings, iova: bigint, last: bigint): bigint {
+  const affected = mappings.within(iova, last);
+  if (affected.some(({ addressInvalid }) => addressInvalid)) fail('EINVAL', UNMAP);
+  for (const mapping of affected) mapping.addressInvalid = true;
+  return affected.reduce((sum, { size }) => sum + size, 0n);
+}
+
+/**
+ * Gives a mapping a new process address. The device still reaches the memory of the first map call,
+ * because the kernel has pinned that memory.
+ */
+function renewAddress(mappings: Mappings, iova: bigint, size: bigint): void {
+  if (!mappings.overlaps(iova, iova + size - 1n)) fail('ENOENT', MAP);
+  const mapping = mappings.at(iova);
+  const exact = mapping?.iova === iova && mapping.size === size;
+  if (!exact || !mapping.addressInvalid) return fail('EINVAL', MAP);
+  mapping.addressInvalid = false;
 }

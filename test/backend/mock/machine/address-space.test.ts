@@ -7,6 +7,10 @@ import { fails } from '../support.js';
 const READ = 1;
 const WRITE = 2;
 const BOTH = READ | WRITE;
+/** VFIO_DMA_UNMAP_FLAG_ALL. */
+const ALL = 2;
+/** VFIO_DMA_MAP_FLAG_VADDR and VFIO_DMA_UNMAP_FLAG_VADDR. */
+const VADDR = 4;
 const PAGE = 4096;
 
 test('a device reads and writes memory across adjacent mappings', (t) => {
@@ -95,6 +99,60 @@ test('MAP_DMA fails with the kernel’s errors, and checks run in the kernel’s
   t.notThrows(() => {
     space.mapSync(memory, 0, 4096n, 2n ** 48n - 4096n, BOTH);
   });
+});
+
+test('VFIO_DMA_UNMAP_FLAG_VADDR invalidates addresses, and a map call renews them', (t) => {
+  const space = new MockAddressSpace('mock:test');
+  const memory = space.allocate(4 * PAGE, false);
+  const other = space.allocate(4 * PAGE, false);
+  const renew = (size: bigint, iova: bigint) => {
+    space.mapSync(other, 0, size, iova, VADDR);
+  };
+  const refuses = (code: string, size: bigint, iova: bigint) => {
+    fails(t, code, () => {
+      renew(size, iova);
+    });
+  };
+  space.mapSync(memory, 0, 8192n, 0x10000n, BOTH);
+  space.mapSync(memory, 8192, 4096n, 0x12000n, BOTH);
+  refuses('EINVAL', 8192n, 0x10000n);
+  refuses('ENOENT', 4096n, 0x20000n);
+  fails(t, 'EINVAL', () => space.unmap(0x10000n, 4096n, VADDR));
+  fails(t, 'EOVERFLOW', () => space.unmap(0x10000n, 2n ** 64n - 4096n, VADDR));
+  fails(t, 'EINVAL', () => space.unmap(0x10000n, 8192n, VADDR | 1));
+  t.is(space.unmap(0x20000n, 4096n, VADDR), 0n);
+  t.is(space.unmap(0x12000n, 4096n, VADDR), 4096n);
+  // The second mapping is already invalid, so the first mapping stays valid.
+  fails(t, 'EINVAL', () => space.unmap(0x10000n, 12288n, VADDR));
+  refuses('EINVAL', 8192n, 0x10000n);
+  renew(4096n, 0x12000n);
+  t.is(space.unmap(0n, 0n, ALL | VADDR), 12288n);
+  fails(t, 'EINVAL', () => space.unmap(0n, 0n, ALL | VADDR));
+  fails(t, 'EEXIST', () => {
+    space.mapSync(other, 0, 8192n, 0x10000n, BOTH);
+  });
+  refuses('EINVAL', 4096n, 0x10000n);
+  refuses('EINVAL', 12288n, 0x10000n);
+  renew(8192n, 0x10000n);
+  refuses('EINVAL', 8192n, 0x10000n);
+  // The device still reaches the memory of the first map call.
+  space.write(0x10000n, Uint8Array.of(7));
+  t.is(new Uint8Array(memory.buffer)[0], 7);
+  t.is(new Uint8Array(other.buffer)[0], 0);
+  t.is(space.unmap(0x10000n, 12288n, 0), 12288n);
+});
+
+test('released memory cannot be mapped', (t) => {
+  const space = new MockAddressSpace('mock:test');
+  const memory = space.allocate(PAGE, false);
+  space.mapSync(memory, 0, 4096n, 0n, BOTH);
+  space.unmap(0n, 4096n, VADDR);
+  memory.release();
+  for (const flags of [BOTH, VADDR]) {
+    fails(t, 'EBADF', () => {
+      space.mapSync(memory, 0, 4096n, 0n, flags);
+    });
+  }
 });
 
 test('UNMAP_DMA removes whole mappings or fails with EINVAL', (t) => {
