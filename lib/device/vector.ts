@@ -13,7 +13,8 @@ export interface VectorOptions {
   counts?: boolean | undefined;
   /**
    * The eventfd that the vector uses. Default: a new eventfd. Closing the vector does not close an
-   * eventfd from this option. Two vectors of a device cannot share an eventfd (EEXIST).
+   * eventfd from this option. If the program closes the eventfd, the vector keeps delivering. Two
+   * vectors of a device cannot share an eventfd (EEXIST).
    */
   eventfd?: Eventfd | undefined;
 }

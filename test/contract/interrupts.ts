@@ -56,6 +56,19 @@ test.serial('a vector opened with { counts: true } returns the number of signals
   });
 });
 
+test.serial('a vector keeps delivering after the program has closed its eventfd', async (t) => {
+  await withDevice(t, NVME, async (device) => {
+    for (const counts of [false, true]) {
+      const eventfd = device.createEventfd();
+      const vector = device.interrupts.msix.request(0, { counts, eventfd });
+      eventfd.close();
+      vector.trigger();
+      t.is(await vector.next(), 1n);
+      vector.close();
+    }
+  });
+});
+
 test.serial('a vector is an async iterator that ends when the vector is closed', async (t) => {
   await withDevice(t, NVME, async ({ interrupts: { msix } }) => {
     const vector = msix.request(1);

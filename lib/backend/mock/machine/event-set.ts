@@ -64,10 +64,10 @@ export class MockEventSet implements EventSet {
         this.#ready.add(slot);
         this.#arm();
       },
-      closed: () => {
-        this.#removeSlot(slot);
-      },
+      // The reference below keeps the file open while the eventfd is in the event set.
+      closed: () => undefined,
     };
+    watched.retain();
     watched.watch(entry);
     this.#watched.add(watched);
     this.#slots.set(slot, entry);
@@ -75,7 +75,8 @@ export class MockEventSet implements EventSet {
 
   remove(slot: number): void {
     this.#checkSlot(slot);
-    this.#removeSlot(slot)?.eventfd.resetCounter();
+    this.#slots.get(slot)?.eventfd.resetCounter();
+    this.#removeSlot(slot);
   }
 
   serve(onFired: (n: number) => void): void {
@@ -130,14 +131,14 @@ export class MockEventSet implements EventSet {
     for (const slot of this.#slots.keys()) this.#removeSlot(slot);
   }
 
-  #removeSlot(slot: number): Slot | undefined {
+  #removeSlot(slot: number): void {
     const entry = this.#slots.get(slot);
-    if (entry === undefined) return undefined;
+    if (entry === undefined) return;
     entry.eventfd.unwatch(entry);
     this.#watched.delete(entry.eventfd);
     this.#slots.delete(slot);
     this.#ready.delete(slot);
-    return entry;
+    entry.eventfd.release();
   }
 
   #arm(): void {

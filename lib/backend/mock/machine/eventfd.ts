@@ -8,13 +8,17 @@ import { fail } from './errno.js';
 /** Callbacks for the signals and for the close of an eventfd. */
 export interface EventfdWatcher {
   /** Called when the eventfd was signalled. The added count can be 0. */
-  signalled(eventfd: MockEventfd): void;
-  closed(eventfd: MockEventfd): void;
+  signalled(): void;
+  /** Called when the last reference to the file of the eventfd is released. */
+  closed(): void;
 }
 
 const signals = channel(EVENTFD_CHANNEL);
 
-/** A mock of a non-blocking eventfd(2): a counter in this process. */
+/**
+ * A mock of a non-blocking eventfd(2): a counter in this process. The file of the eventfd stays open
+ * until the program has closed the eventfd and every event set has removed the eventfd.
+ */
 export class MockEventfd implements Eventfd {
   readonly fd = null;
   /**
@@ -24,6 +28,8 @@ export class MockEventfd implements Eventfd {
   #watchers: readonly EventfdWatcher[] = [];
   readonly #lifetime = new Lifetime('the eventfd is closed');
   #counter = 0n;
+  /** Number of references to the file: the program's reference, and one for each event set. */
+  #references = 1;
 
   /** Whether the counter is not 0. */
   get readable(): boolean {
@@ -77,8 +83,18 @@ export class MockEventfd implements Eventfd {
   }
 
   close(hint?: string): void {
-    if (!this.#lifetime.end(hint)) return;
-    for (const watcher of this.#watchers) watcher.closed(this);
+    if (this.#lifetime.end(hint)) this.release();
+  }
+
+  /** Adds a reference to the file. */
+  retain(): void {
+    this.#references++;
+  }
+
+  /** Drops a reference to the file. The last call closes the file. */
+  release(): void {
+    if (--this.#references > 0) return;
+    for (const watcher of this.#watchers) watcher.closed();
     this.#watchers = [];
   }
 
@@ -87,7 +103,7 @@ export class MockEventfd implements Eventfd {
     if (signals.hasSubscribers) {
       signals.publish({ eventfd: this, count } satisfies EventfdSignal);
     }
-    for (const watcher of this.#watchers) watcher.signalled(this);
+    for (const watcher of this.#watchers) watcher.signalled();
   }
 }
 

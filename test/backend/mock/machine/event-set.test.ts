@@ -98,15 +98,34 @@ test('add() fails with EEXIST if the slot or the eventfd is already in use', (t)
   });
 });
 
-test('closing an eventfd frees its slot', (t) => {
+test('an eventfd that the program has closed stays in the event set', (t) => {
   const { set, eventfd } = make();
-  set.add(0, eventfd, false);
+  set.add(0, eventfd, true);
   eventfd.signal();
   eventfd.close();
-  t.is(set.wait(0), 0);
+  eventfd.raise();
+  t.is(set.wait(0), 1);
+  t.is(set.counts[0], 2n);
+  fails(t, 'EEXIST', () => {
+    set.add(0, new MockEventfd(), false);
+  });
+  set.remove(0);
   t.notThrows(() => {
     set.add(0, new MockEventfd(), false);
   });
+});
+
+test('the file of an eventfd closes with its last reference', (t) => {
+  const { set, eventfd } = make();
+  let closed = 0;
+  eventfd.watch({ signalled: () => undefined, closed: () => closed++ });
+  set.add(0, eventfd, false);
+  eventfd.close();
+  eventfd.close();
+  t.is(closed, 0);
+  set.remove(0);
+  set.remove(0);
+  t.is(closed, 1);
 });
 
 test('wait() runs the work of devices, and returns at once if there is no work', (t) => {
