@@ -47,14 +47,21 @@ import { MockWindow } from './window.js';
 const REGION_MAX = 2 ** 40 - 1;
 const WINDOW_MAX = 2 ** 32;
 
+/** Called once at the close, with the hint that was passed to `close()`. */
+type OnClose = (hint: string | undefined) => void;
+
 /** A mock of an open device file. Several connections can share one device. */
 export class MockConnection implements DeviceConnection {
   readonly name: string;
   readonly via: Via;
+  readonly kernel: string;
   readonly addressSpace: MockAddressSpace;
-  readonly #device: VfioDevice;
+  /**
+   * The device, and the callback of the close. Null after {@link close}, so that a closed connection
+   * does not keep the device in memory.
+   */
+  #opened: { readonly device: VfioDevice; readonly onClose: OnClose } | null;
   readonly #machine: Machine;
-  readonly #onClose: (hint: string | undefined) => void;
   readonly #affinity: Affinity;
   readonly #windows = new Set<MockWindow>();
   /** Interrupt indexes that this connection has ever enabled. */
@@ -63,26 +70,15 @@ export class MockConnection implements DeviceConnection {
   readonly #scratchView = new DataView(this.#scratch.buffer);
   readonly #lifetime: Lifetime;
 
-  /** @param onClose - called once at the close, with the hint that was passed to {@link close} */
-  constructor(
-    name: string,
-    device: VfioDevice,
-    machine: Machine,
-    onClose: (hint: string | undefined) => void,
-  ) {
+  constructor(name: string, device: VfioDevice, machine: Machine, onClose: OnClose) {
     this.name = name;
     this.via = device.via;
     this.#machine = machine;
-    this.#device = device;
-    this.#onClose = onClose;
+    this.#opened = { device, onClose };
+    this.kernel = device.kernel;
     this.#lifetime = new Lifetime('the device is closed', name);
     this.addressSpace = device.addressSpace;
-    const { interrupts } = device;
-    this.#affinity = new Affinity((index, vector) => interrupts.serves(index, vector));
-  }
-
-  get kernel(): string {
-    return this.#device.kernel;
+    this.#affinity = new Affinity((index, vector) => this.#device.interrupts.serves(index, vector));
   }
 
   /**
@@ -275,12 +271,19 @@ export class MockConnection implements DeviceConnection {
   }
 
   close(hint?: string): void {
-    if (!this.#lifetime.end(hint)) return;
+    if (!this.#lifetime.end(hint) || this.#opened === null) return;
+    const { device, onClose } = this.#opened;
     for (const window of this.#windows) window.close(hint);
     // If another connection keeps the device open, the interrupts of this connection must still be
     // disabled.
-    for (const index of this.#enabled) this.#device.interrupts.disable(index);
-    this.#onClose(hint);
+    for (const index of this.#enabled) device.interrupts.disable(index);
+    this.#opened = null;
+    onClose(hint);
+  }
+
+  get #device(): VfioDevice {
+    if (this.#opened === null) throw this.#lifetime.error();
+    return this.#opened.device;
   }
 
   #scratchBytes(width: number): Uint8Array {

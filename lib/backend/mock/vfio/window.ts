@@ -32,10 +32,11 @@ export interface WindowExtent {
 /** A mapped BAR. Each access calls the device's registers with the same offset, width and value. */
 export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWindow {
   readonly size: number;
-  readonly #target: WindowTarget;
+  /** Null after {@link close}, so that a closed window does not keep its device in memory. */
+  #target: WindowTarget | null;
   readonly #bar: number;
   readonly #base: number;
-  readonly #onClose: (window: MockWindow) => void;
+  #onClose: ((window: MockWindow) => void) | null;
   readonly #lifetime: Lifetime;
   #lost = false;
 
@@ -120,7 +121,10 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
   }
 
   close(hint?: string): void {
-    if (this.#lifetime.end(hint)) this.#onClose(this);
+    if (!this.#lifetime.end(hint)) return;
+    this.#onClose?.(this);
+    this.#onClose = null;
+    this.#target = null;
   }
 
   [Symbol.dispose](): void {
@@ -144,6 +148,7 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
 
   /** Returns the BARs of the device. Returns null while the device does not respond. */
   #reachableBars(): WindowTarget['bars'] | null {
+    if (this.#target === null) return null;
     const { bars, reachable } = this.#target;
     if (reachable === this.#lost) {
       this.#lost = !reachable;
