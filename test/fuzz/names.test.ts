@@ -15,6 +15,7 @@ const piece = fc.constantFrom(
     'group',
     'dmabuf',
     'novirt',
+    'function',
     'on',
     'off',
     '0000:',
@@ -34,7 +35,7 @@ const text = fc.oneof(
 
 /** The complete grammar of mock device names as one regular expression. */
 const SETTING =
-  '(?:kernel=(?:6\\.1|6\\.12|7\\.2)|(?:dmabuf|novirt|variant)=(?:on|off)|via=(?:group|cdev))';
+  '(?:kernel=(?:6\\.1|6\\.12|7\\.2)|(?:dmabuf|novirt|variant)=(?:on|off)|via=(?:group|cdev)|function=[01])';
 const MOCK = new RegExp(`^mock:[^#?]*(?:#[^#?]*)?(?:\\?(?:${SETTING}?(?:&${SETTING}?)*))?$`, 's');
 
 test('openDeviceSync() with a random name opens a device or throws an error with an errno', async (t) => {

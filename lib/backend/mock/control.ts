@@ -30,29 +30,36 @@ export interface HostLimits {
   readonly dmaEntries?: number | undefined;
 }
 
-/** The device slot that a {@link MockControl} controls. */
-export interface ControlledSlot {
+/** The function that a {@link MockControl} controls. */
+export interface ControlledFunction {
+  /** The machine, which all functions of the slot share. */
   readonly machine: Machine;
-  /** The PCI function of the device, or null while the device is not open. */
+  /** The open function, or null while the function is not open. */
   readonly device: VfioDevice | null;
+  /** All open functions of the slot. */
+  readonly slotDevices: readonly VfioDevice[];
 }
 
-/** Creates the {@link MockControl} for a device slot. */
-export let createControl: (slot: ControlledSlot) => MockControl;
+/** Creates the {@link MockControl} for a function. */
+export let createControl: (controlled: ControlledFunction) => MockControl;
 
-/** Injects faults into one mock device. The device can be open or closed. */
+/**
+ * Injects faults into one mock device. The device can be open or closed. If a card has two
+ * functions, both functions have the same clock, limits and failing calls, and both are unplugged,
+ * requested back or blocked together.
+ */
 export class MockControl {
   /** Clock of the device. */
   readonly clock: Clock;
-  readonly #slot: ControlledSlot;
+  readonly #function: ControlledFunction;
 
   static {
-    createControl = (slot) => new MockControl(slot);
+    createControl = (controlled) => new MockControl(controlled);
   }
 
-  private constructor(slot: ControlledSlot) {
-    this.#slot = slot;
-    this.clock = slot.machine.work;
+  private constructor(controlled: ControlledFunction) {
+    this.#function = controlled;
+    this.clock = controlled.machine.work;
   }
 
   /**
@@ -70,14 +77,14 @@ export class MockControl {
     checkString(kind, 'kind');
     checkString(code, 'code');
     const { nth = 1, times = 1 } = options;
-    this.#slot.machine.faults.add(kind, code, nth, times);
+    this.#function.machine.faults.add(kind, code, nth, times);
   }
 
   /** Sets limits of the host. A limit does not release resources that are already in use. */
   limit(has: HostLimits): void {
     checkOptions(has, ['messages', 'vectors', 'memlock', 'dmaEntries'], 'limits');
     const { messages, vectors, memlock, dmaEntries } = has;
-    const { interrupts, limits } = this.#slot.machine;
+    const { interrupts, limits } = this.#function.machine;
     if (messages !== undefined) checkInteger(messages, 'messages', 0, HANDLES);
     if (vectors !== undefined) checkInteger(vectors, 'vectors', 0, HANDLES);
     if (memlock !== undefined) checkU64(memlock, 'memlock');
@@ -114,7 +121,7 @@ export class MockControl {
   /** Delays each interrupt on its way to the host. @param ms - milliseconds of the clock */
   delayInterrupts(ms: number): void {
     checkInteger(ms, 'ms', 0, MS_MAX);
-    this.#slot.machine.faults.interruptDelay = ms;
+    this.#function.machine.faults.interruptDelay = ms;
   }
 
   /**
@@ -123,7 +130,7 @@ export class MockControl {
    */
   dropInterrupts(count = 1): void {
     if (count !== Infinity) checkInteger(count, 'count', 0, COUNT_MAX);
-    this.#slot.machine.faults.interruptsLost = count;
+    this.#function.machine.faults.interruptsLost = count;
   }
 
   /**
@@ -160,7 +167,7 @@ export class MockControl {
    * with EAGAIN, and an open fails with ENOENT.
    */
   requestDevice(): void {
-    this.#slot.machine.faults.away = 'unbound';
+    this.#function.machine.faults.away = 'unbound';
     this.#fireRequests();
   }
 
@@ -169,7 +176,7 @@ export class MockControl {
    * {@link clear}, an open fails with EBUSY. An open device stays open.
    */
   blockGroup(): void {
-    this.#slot.machine.faults.away = 'blocked';
+    this.#function.machine.faults.away = 'blocked';
   }
 
   /**
@@ -179,8 +186,8 @@ export class MockControl {
    * until {@link clear} plugs in a new device.
    */
   unplug(): void {
-    this.#slot.machine.faults.away = 'unplugged';
-    this.#slot.device?.unplug();
+    this.#function.machine.faults.away = 'unplugged';
+    for (const device of this.#function.slotDevices) device.unplug();
     this.#fireRequests();
   }
 
@@ -190,7 +197,7 @@ export class MockControl {
    * does not change.
    */
   clear(): void {
-    const { faults, interrupts, limits, work } = this.#slot.machine;
+    const { faults, interrupts, limits, work } = this.#function.machine;
     work.drop(this);
     faults.clear();
     Object.assign(interrupts.limits, defaultInterruptLimits());
@@ -198,13 +205,13 @@ export class MockControl {
   }
 
   #fireRequests(): void {
-    const { device } = this.#slot;
-    if (device === null) return;
-    const fireRequest = () => {
-      device.interrupts.notify(VFIO_PCI_REQ_IRQ_INDEX);
-    };
-    fireRequest();
-    this.#repeat(device, REQUEST_PERIOD_MS, Infinity, fireRequest);
+    for (const device of this.#function.slotDevices) {
+      const fireRequest = () => {
+        device.interrupts.notify(VFIO_PCI_REQ_IRQ_INDEX);
+      };
+      fireRequest();
+      this.#repeat(device, REQUEST_PERIOD_MS, Infinity, fireRequest);
+    }
   }
 
   /**
@@ -214,15 +221,15 @@ export class MockControl {
   #repeat(device: VfioDevice, every: number, times: number, run: () => void): void {
     if (times === 0) return;
     const next = () => {
-      if (this.#slot.device !== device) return;
+      if (!this.#function.slotDevices.includes(device)) return;
       run();
       this.#repeat(device, every, times - 1, run);
     };
-    this.#slot.machine.work.defer(this, next, every);
+    this.#function.machine.work.defer(this, next, every);
   }
 
   #requireDevice(): VfioDevice {
-    const { device } = this.#slot;
+    const { device } = this.#function;
     if (device === null) throw new TypeError('the device is not open: open the device first');
     return device;
   }

@@ -55,7 +55,7 @@ export class MockBackend implements Backend {
     return listModels(this.#models.values()).flatMap((one) => {
       const slot = this.#slots.get(this.#parseName(one.name).key);
       // The host unbinds the driver after the last close.
-      const away = slot?.device === null ? slot.machine.faults.away : null;
+      const away = slot?.isOpen === false ? slot.machine.faults.away : null;
       if (away === 'unplugged') return [];
       return [away === 'unbound' ? { ...one, driver: null } : one];
     });
@@ -65,7 +65,8 @@ export class MockBackend implements Backend {
    * Opens a mock device by its name.
    *
    * @param name - `'mock:'`, then the name of a model or the path of a snapshot. A snapshot file is
-   *   read at the first use of its path.
+   *   read when the name is used while the device is not open. If the program has requested the
+   *   {@link MockControl} of the device, the file is read only once.
    * @throws TypeError for a wrong option, and for `fds`, which only real devices accept
    * @throws VfioError ENODEV for an unknown model; EINVAL for a file that is not a snapshot, for an
    *   unknown setting, and for a VF token; ENOENT for a missing file, and for `via: 'cdev'` on a
@@ -81,8 +82,13 @@ export class MockBackend implements Backend {
   openSync(name: string, options: OpenOptions): DeviceConnection {
     const { via, token, fds } = checkOpenOptions(options);
     if (fds !== undefined) throw new TypeError('a mock device has no file descriptors: omit fds');
-    const slot = this.#findSlot(name, this.#parseName(name));
-    return slot.open(name, via ?? slot.via, token !== null);
+    const parsed = this.#parseName(name);
+    const slot = this.#findSlot(name, parsed);
+    try {
+      return slot.at(parsed.index).open(name, via ?? slot.via, token !== null);
+    } finally {
+      this.#dropUnused(parsed.key);
+    }
   }
 
   /**
@@ -91,15 +97,16 @@ export class MockBackend implements Backend {
    * @throws VfioError for a wrong name, with the same errno as {@link MockBackend.open}
    */
   control(name: string): MockControl {
-    return this.#findSlot(name, this.#parseName(name)).control;
+    const parsed = this.#parseName(name);
+    return this.#findSlot(name, parsed).at(parsed.index).control;
   }
 
   #parseName(name: string): MockName {
     return parseName(name, (model) => this.#models.get(model)?.model.kernel);
   }
 
-  /** Returns the slot of a name. The first use of the name creates the slot. */
-  #findSlot(name: string, { model, label, profile, key }: MockName): Slot {
+  /** Returns the slot of a name. If the slot does not exist, creates the slot. */
+  #findSlot(name: string, { model, label, profile, functions, key }: MockName): Slot {
     const known = this.#slots.get(key);
     if (known !== undefined) return known;
     const snapshot = isPath(model) ? readModel(model) : undefined;
@@ -116,18 +123,34 @@ export class MockBackend implements Backend {
           "'mock:' and a path opens a file of 'vfio snapshot'.",
       });
     }
-    const group = label === '' ? found.group : this.#groups++;
-    const slot = new Slot(group, found.model, profile, {
-      work: new Work(),
-      interrupts: new HostInterrupts(),
-      limits: {
-        ...defaultLimits(),
-        ...(snapshot === undefined ? {} : { ranges: snapshot.ranges }),
+    const slot = new Slot(functions, {
+      group: label === '' && functions.length === 1 ? found.group : this.#groups++,
+      model: found.model,
+      profile,
+      machine: {
+        work: new Work(),
+        interrupts: new HostInterrupts(),
+        limits: {
+          ...defaultLimits(),
+          ...(snapshot === undefined ? {} : { ranges: snapshot.ranges }),
+        },
+        faults: new Faults(),
       },
-      faults: new Faults(),
+      onUnused: () => {
+        this.#dropUnused(key);
+      },
     });
     this.#slots.set(key, slot);
     return slot;
+  }
+
+  /**
+   * Forgets a slot whose next open finds the power-on state anyway. If the program has requested the
+   * control of a slot, the slot keeps its faults and is not dropped.
+   */
+  #dropUnused(key: string): void {
+    const slot = this.#slots.get(key);
+    if (slot !== undefined && !slot.isOpen && !slot.isControlled) this.#slots.delete(key);
   }
 }
 

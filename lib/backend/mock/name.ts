@@ -17,17 +17,27 @@ export interface MockName {
    */
   readonly label: string;
   readonly profile: Profile;
-  /** All names of the same device have the same key. */
+  /** The names of all functions of the card. Most cards have one function. */
+  readonly functions: readonly string[];
+  /** Index of the named function. */
+  readonly index: number;
+  /** All names of the same card have the same key. */
   readonly key: string;
 }
 
+/** The settings of a name: the settings of the kernel, and the function of a card. */
+type Setting = keyof ProfileOptions | 'function';
+
 const SWITCH = ['on', 'off'] as const;
-const VALUES: Readonly<Record<keyof ProfileOptions, readonly string[]>> = {
+/** Functions of a card that has two functions. */
+const FUNCTIONS = ['0', '1'] as const;
+const VALUES: Readonly<Record<Setting, readonly string[]>> = {
   kernel: KERNEL_VERSIONS,
   dmabuf: SWITCH,
   novirt: SWITCH,
   variant: SWITCH,
   via: ['group', 'cdev'],
+  function: FUNCTIONS,
 };
 
 /**
@@ -51,7 +61,7 @@ export function parseName(
     if (setting === '') continue;
     const [key = '', ...parts] = setting.split('=');
     const value = parts.join('=');
-    const known = Object.hasOwn(VALUES, key) ? VALUES[key as keyof ProfileOptions] : undefined;
+    const known = Object.hasOwn(VALUES, key) ? VALUES[key as Setting] : undefined;
     if (known === undefined) {
       refuseName(name, `unknown setting '${key}': expected ${Object.keys(VALUES).join(', ')}`);
     }
@@ -61,6 +71,10 @@ export function parseName(
     if (values.has(key)) refuseName(name, `${key} is given twice`);
     values.set(key, value);
   }
+  const nameOf = (fn: string) => {
+    const settings = [...values].map(([key, value]) => `${key}=${key === 'function' ? fn : value}`);
+    return `${MOCK_PREFIX}${device}?${settings.join('&')}`;
+  };
   const isOn = (key: keyof ProfileOptions) =>
     values.has(key) ? values.get(key) === 'on' : undefined;
   const options = {
@@ -73,7 +87,16 @@ export function parseName(
   try {
     const profile = profileOf(withDefaults(options, defaults(model)));
     const { version, dmabuf, novirt, variant } = profile;
-    return { model, label, profile, key: `${device} ${version} ${dmabuf} ${novirt} ${variant}` };
+    const chosen = values.get('function');
+    const functions = chosen === undefined ? [name] : FUNCTIONS.map(nameOf);
+    return {
+      model,
+      label,
+      profile,
+      functions,
+      index: Number(chosen ?? 0),
+      key: `${device} ${version} ${dmabuf} ${novirt} ${variant} ${functions.length}`,
+    };
   } catch (error) {
     return refuseName(name, (error as RangeError).message);
   }

@@ -41,6 +41,20 @@ test('different names of the same device have the same key', (t) => {
   t.not(key('mock:edu'), key('mock:edu?novirt=on'));
 });
 
+test('the setting function selects a function of a card with two functions', (t) => {
+  const first = parseName('mock:edu#a?kernel=6.12&function=0');
+  const second = parseName('mock:edu#a?function=1&kernel=6.12');
+  t.is(first.key, second.key);
+  t.like(first, {
+    index: 0,
+    functions: ['mock:edu#a?kernel=6.12&function=0', 'mock:edu#a?kernel=6.12&function=1'],
+  });
+  t.is(second.index, 1);
+  const single = parseName('mock:edu#a?kernel=6.12');
+  t.like(single, { index: 0, functions: ['mock:edu#a?kernel=6.12'] });
+  t.not(single.key, first.key);
+});
+
 test('the error for an unknown key or value lists the known keys or values', (t) => {
   for (const [name, expected] of [
     ['mock:nvme?kernel=5.10', /kernel must be 6\.1 or 6\.12 or 7\.2, not '5\.10'/],
@@ -49,8 +63,9 @@ test('the error for an unknown key or value lists the known keys or values', (t)
     ['mock:nvme?via=window', /via must be group or cdev/],
     [
       'mock:nvme?kernle=6.1',
-      /unknown setting 'kernle': expected kernel, dmabuf, novirt, variant, via/,
+      /unknown setting 'kernle': expected kernel, dmabuf, novirt, variant, via, function/,
     ],
+    ['mock:nvme?function=2', /function must be 0 or 1, not '2'/],
     ['mock:nvme?__proto__=1', /unknown setting '__proto__'/],
     ['mock:nvme?kernel=6.1&kernel=6.1', /kernel is given twice/],
     ['mock:nvme?kernel=6.1=x', /kernel must be .*, not '6\.1=x'/],

@@ -125,8 +125,9 @@ export function connect(
 ): DeviceConnection {
   const profile = profileOf(options);
   const machine = { work: new Work(), interrupts, limits: defaultLimits(), faults: new Faults() };
-  const slot = new Slot(0, model, profile, machine);
-  return closing(t, slot.open('mock:plain', slot.via));
+  const name = 'mock:plain';
+  const slot = new Slot([name], { group: 0, model, profile, machine, onUnused: () => undefined });
+  return closing(t, slot.at(0).open(name, slot.via, false));
 }
 
 export function enableBusMaster(device: DeviceConnection): void {

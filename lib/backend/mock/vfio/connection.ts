@@ -188,7 +188,7 @@ export class MockConnection implements DeviceConnection {
   }
 
   getHotResetInfo(): HotResetInfo {
-    return this.#call('getHotResetInfo', (device) => device.hotResetInfo(this.name));
+    return this.#call('getHotResetInfo', (device) => device.hotResetInfo());
   }
 
   hotReset(others: readonly DeviceConnection[]): void {

@@ -9,10 +9,8 @@ import {
 } from '../../../contract/uapi.js';
 import { fail } from '../machine/errno.js';
 import { HardwareFunction, type Bus } from '../hardware/function.js';
-import { MockAddressSpace } from '../machine/address-space.js';
-import { ioas } from '../machine/ioas.js';
+import type { MockAddressSpace } from '../machine/address-space.js';
 import type { Machine } from '../machine/machine.js';
-import { type1 } from '../machine/type1.js';
 import { DmaFault } from '../machine/dma-fault.js';
 import type { DeviceModel } from '../hardware/model.js';
 import * as pci from '../hardware/pci.js';
@@ -25,22 +23,37 @@ import { Pasids } from './pasids.js';
 import { Power } from './power.js';
 import { Regions } from './regions.js';
 
-/** Environment of a function: IOMMU group, way of access, kernel and host machine. */
+/** A function on the bus of a device. */
+export interface BusFunction {
+  readonly name: string;
+  /** The open function, or null while the function is not open. */
+  readonly device: VfioDevice | null;
+}
+
+/** Environment of a function: IOMMU group, way of access, kernel, host machine and bus. */
 export interface Place {
   readonly group: number;
   readonly via: Via;
   readonly profile: Profile;
   readonly machine: Machine;
+  /** The address space of the group. */
+  readonly addressSpace: MockAddressSpace;
+  /** Object id of the device in the iommufd. */
+  readonly id: number;
+  /** All functions of the bus, including the function itself. All of them are in the group. */
+  readonly bus: readonly BusFunction[];
 }
 
-/** Object id that iommufd assigns to the first device. Object id 1 belongs to the address space. */
-const DEVICE_ID = 2;
+/** Id of a device that is not open, but whose group belongs to the iommufd (VFIO_PCI_DEVID_OWNED). */
+const OWNED_ID = 0;
 const D0 = 0;
 
 /** A PCI function that vfio-pci has opened. All connections to the device share one VfioDevice. */
 export class VfioDevice {
   readonly group: number;
   readonly via: Via;
+  /** Object id of the device in the iommufd. */
+  readonly id: number;
   readonly kernel: string;
   /** Whether the device is a physical function of SR-IOV. */
   readonly isPhysicalFunction: boolean;
@@ -53,17 +66,18 @@ export class VfioDevice {
   readonly pasids: Pasids;
   readonly #hardware: HardwareFunction;
   readonly #machine: Machine;
+  readonly #bus: readonly BusFunction[];
   readonly #power: Power;
   readonly #resets: boolean;
 
-  constructor(name: string, model: DeviceModel, { group, via, profile, machine }: Place) {
-    const { limits, faults } = machine;
+  constructor(model: DeviceModel, { group, via, profile, machine, ...place }: Place) {
     this.group = group;
     this.via = via;
+    this.id = place.id;
     this.kernel = `mock ${profile.version}`;
-    const rules = via === 'group' ? type1(profile, limits) : ioas(profile, limits);
-    this.addressSpace = new MockAddressSpace(name, rules, limits, faults);
+    this.addressSpace = place.addressSpace;
     this.#machine = machine;
+    this.#bus = place.bus;
     const hardware = new HardwareFunction(model, this.#createBus());
     this.#hardware = hardware;
     this.isPhysicalFunction = hardware.capability('sriov') !== null;
@@ -163,16 +177,23 @@ export class VfioDevice {
     this.interrupts.restore();
   }
 
-  /** Lists the devices that a hot reset affects. The bus contains only this device. */
-  hotResetInfo(name: string): HotResetInfo {
+  /** Lists the devices that a hot reset affects: all functions of the bus. */
+  hotResetInfo(): HotResetInfo {
     if (!this.#resets) fail('ENODEV', 'VFIO_DEVICE_GET_PCI_HOT_RESET_INFO');
-    if (this.via === 'group') return { flags: 0, devices: [{ name, id: this.group }] };
+    const byGroup = this.via === 'group';
     const flags = VFIO_PCI_HOT_RESET_FLAG_DEV_ID | VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED;
-    return { flags, devices: [{ name, id: DEVICE_ID }] };
+    return {
+      flags: byGroup ? 0 : flags,
+      devices: this.#bus.map(({ name, device }) => ({
+        name,
+        id: byGroup ? this.group : (device?.id ?? OWNED_ID),
+      })),
+    };
   }
 
   /**
-   * Resets the bus of the device.
+   * Resets the bus of the device. All functions of the bus are in the group of the device, so the
+   * kernel also resets a function that is not open.
    *
    * @param groups - number of groups in the caller's list; 0 if the device was opened through its
    *   character device
@@ -180,16 +201,14 @@ export class VfioDevice {
   hotReset(groups: number): void {
     if (!this.#resets) fail('ENODEV', 'VFIO_DEVICE_PCI_HOT_RESET');
     if (this.via === 'group' && groups > 1) fail('EINVAL', 'VFIO_DEVICE_PCI_HOT_RESET');
-    this.#resetFunction();
+    for (const { device } of this.#bus) if (device !== null) device.#resetFunction();
   }
 
-  /** @param hint - reason why the device is closed, if the program did not close the device */
-  close(hint?: string): void {
+  close(): void {
     this.ioeventfds.close();
     this.interrupts.close();
     this.#hardware.writeConfig(pci.PCI_COMMAND, 2, 0);
     this.#machine.work.drop(this.#hardware);
-    this.addressSpace.close(hint);
   }
 
   #deliver(message: Message): void {
