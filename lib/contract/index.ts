@@ -260,6 +260,8 @@ export interface DeviceConnection extends EventfdFactory {
    * @param data - the bytes after the header. A GET request overwrites the bytes.
    * @param eventfd - the wakeup eventfd of LOW_POWER_ENTRY_WITH_WAKEUP. The call writes the file
    *   descriptor of the eventfd to the first 4 bytes of `data`.
+   * @returns 0. A GET of DMA_BUF returns a new file descriptor. The caller owns the descriptor and
+   *   closes it by `closeSync()` of node:fs.
    */
   feature(flags: number, data: Uint8Array, eventfd?: Eventfd): number;
 

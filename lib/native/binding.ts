@@ -139,6 +139,7 @@ export interface Native {
     count: number,
     data: Uint8Array,
   ): number;
+  /** Returns 0, or for DMA_BUF a new file descriptor that the caller must close by `closeSync()`. */
   deviceFeature(fd: number, flags: number, data: Uint8Array): number;
   deviceReset(fd: number): void;
   deviceResetAsync(fd: number): Promise<void>;

@@ -20,7 +20,7 @@ async function trace(
 ): Promise<{ sent: string[]; output: string[] }> {
   writeFileSync(kernel.VFIO_TEST_LOG, '');
   const { code, signal, output } = await runChild(
-    `import { readlinkSync } from 'node:fs';
+    `import { closeSync, readlinkSync } from 'node:fs';
      const native = await load();
      const show = (value) => output(JSON.stringify(value, (_, v) => typeof v === 'bigint' ? v + 'n' : v) ?? 'undefined');
      const fd = native.open('/dev/zero', true);
@@ -116,7 +116,10 @@ test.serial('the ioctls for a device contain the expected data', async (t) => {
     show([...data]);
     const dmabuf = native.deviceFeature(fd, (1 << 16) | 11, new Uint8Array(16));
     show(readlinkSync('/proc/self/fd/' + dmabuf));
-    native.close(dmabuf);
+    closeSync(dmabuf);
+    const eventfd = native.eventfdCreate();
+    show(eventfd === dmabuf);
+    native.eventfdSignal(eventfd);
     native.deviceReset(fd);
     show(await native.deviceResetAsync(fd));
     show(native.deviceGetPciHotResetInfo(fd));
@@ -152,6 +155,7 @@ test.serial('the ioctls for a device contain the expected data', async (t) => {
     '0',
     '[171,171,171]',
     '"/dev/null"',
+    'true',
     'undefined',
     '{"flags":1,"devices":[10,1,2,3,11,4,5,6]}',
   ]);
