@@ -116,7 +116,7 @@ export function parseCpuList(list: string): number[] {
 function actionName(name: string, index: number, vector: number): string | null {
   switch (index) {
     case VFIO_PCI_INTX_IRQ_INDEX:
-      return `vfio-intx(${name})`;
+      return vector === 0 ? `vfio-intx(${name})` : null;
     case VFIO_PCI_MSI_IRQ_INDEX:
       return `vfio-msi[${vector}](${name})`;
     case VFIO_PCI_MSIX_IRQ_INDEX:

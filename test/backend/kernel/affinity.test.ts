@@ -56,6 +56,7 @@ test('setAffinity() writes the list of CPUs to smp_affinity_list', (t) => {
 test('getAffinity() fails with ENOENT if the vector has no host interrupt', (t) => {
   const { device } = open(t);
   for (const [index, vector] of [
+    [0, 1],
     [2, 0],
     [1, 10],
     [3, 0],
