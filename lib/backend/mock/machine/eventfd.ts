@@ -43,10 +43,10 @@ export class MockEventfd implements Eventfd {
 
   /** @throws VfioError EAGAIN if the counter would overflow */
   signal(count = 1n): void {
-    this.checkOpen();
     checkU64(count, 'count');
     // write(2) refuses the value 2^64 - 1. No write can set the counter to 2^64 - 1.
     if (count === U64_MAX) throw new RangeError(`count must be from 0 to 2^64 - 2, not ${count}`);
+    this.checkOpen();
     if (this.#counter + count >= U64_MAX) fail('EAGAIN', 'write');
     this.#add(count);
   }

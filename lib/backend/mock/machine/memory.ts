@@ -20,10 +20,6 @@ const HUGE_PAGE_SIZE = { '2M': 2 ** 21, '1G': 2 ** 30 } as const;
  */
 export class MockMemory implements Memory {
   readonly size: number;
-  /**
-   * Number of bytes that can be mapped. If the file is too short, this number is less than `size`.
-   */
-  readonly mappable: number;
   /** Whether a device is allowed to write the memory. */
   readonly writable: boolean;
   readonly #buffer: ArrayBuffer | SharedArrayBuffer;
@@ -31,9 +27,8 @@ export class MockMemory implements Memory {
   readonly #lifetime = new Lifetime('the memory is released');
   #mappings = 0;
 
-  constructor(buffer: ArrayBuffer | SharedArrayBuffer, mappable: number, writable: boolean) {
+  constructor(buffer: ArrayBuffer | SharedArrayBuffer, writable: boolean) {
     this.size = buffer.byteLength;
-    this.mappable = mappable;
     this.writable = writable;
     this.#buffer = buffer;
     this.#bytes = new Uint8Array(buffer);
@@ -101,12 +96,12 @@ class FileMemory extends MockMemory {
   readonly #fd: number;
   readonly #offset: number;
 
-  constructor(fd: number, offset: number, size: number, mappable: number, writable: boolean) {
+  constructor(fd: number, offset: number, size: number, writable: boolean) {
     const bytes = new Uint8Array(size);
     for (let at = 0, n = -1; at < size && n !== 0; at += n) {
       n = readSync(fd, bytes, at, size - at, offset + at);
     }
-    super(bytes.buffer, mappable, writable);
+    super(bytes.buffer, writable);
     this.#fd = fd;
     this.#offset = offset;
   }
@@ -118,7 +113,7 @@ class FileMemory extends MockMemory {
 
   protected override free(buffer: ArrayBuffer | SharedArrayBuffer): void {
     if (this.writable && buffer.byteLength > 0) {
-      const bytes = new Uint8Array(buffer, 0, Math.min(this.size, this.mappable));
+      const bytes = new Uint8Array(buffer);
       try {
         writeSync(this.#fd, bytes, 0, bytes.length, this.#offset);
       } catch {
@@ -141,17 +136,22 @@ export function allocate(size: number, hugePages: HugePages): MockMemory {
   } catch {
     return fail('ENOMEM', 'mmap');
   }
-  return new MockMemory(buffer, whole, true);
+  return new MockMemory(buffer, true);
 }
 
-/** Reads a file into memory. @throws VfioError EBADF, EACCES or ENODEV, like mmap(2) */
+/**
+ * Reads a file into memory.
+ *
+ * @throws VfioError ENXIO if the file ends before `offset + size`; EBADF, EACCES or ENODEV, like
+ *   mmap(2)
+ */
 export function mapFile(fd: number, offset: number, size: number, writable: boolean): MockMemory {
   checkInteger(fd, 'fd', 0, 2 ** 31 - 1);
   checkPages(offset, 'offset');
   checkBufferSize(size, 'size');
   checkPages(size, 'size');
   checkBoolean(writable, 'writable');
-  const length = fileLength(fd);
+  if (offset + size > fileLength(fd)) fail('ENXIO', 'mmap');
   const nothing = new Uint8Array(0);
   try {
     // A read of 0 bytes fails if the file was not opened for reading. A write of 0 bytes fails if
@@ -161,8 +161,7 @@ export function mapFile(fd: number, offset: number, size: number, writable: bool
   } catch {
     return fail('EACCES', 'mmap');
   }
-  const mappable = Math.ceil(Math.max(length - offset, 0) / PAGE_SIZE) * PAGE_SIZE;
-  return new FileMemory(fd, offset, size, mappable, writable);
+  return new FileMemory(fd, offset, size, writable);
 }
 
 /**
@@ -184,7 +183,7 @@ export function share(buffer: SharedArrayBuffer): MockMemory {
       'the SharedArrayBuffer is not page-aligned: create it with { maxByteLength: size }',
     );
   }
-  return new MockMemory(buffer, buffer.byteLength, true);
+  return new MockMemory(buffer, true);
 }
 
 function fileLength(fd: number): number {

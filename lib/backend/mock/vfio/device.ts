@@ -110,7 +110,7 @@ export class VfioDevice {
       profile,
       model.shape.sources,
     );
-    this.ioeventfds = new Ioeventfds(hardware, this.config, this.regions, profile);
+    this.ioeventfds = new Ioeventfds(hardware, this.regions, profile);
     this.features = new Features(profile, {
       bars: {
         barSize: (index) => hardware.barSize(index),

@@ -11,6 +11,9 @@ export const DMA_BUF_HEADER = 16;
 /** Size in bytes of struct vfio_region_dma_range. */
 const RANGE = 16;
 
+/** Limit for the sum of the lengths. The kernel uses bit 63 of a length as a flag. */
+const TOTAL_LIMIT = 2n ** 63n;
+
 /** The BARs of a device that exports BAR memory as a dma-buf. */
 export interface ExportableBars {
   /** Returns the size of a BAR in bytes; 0 if the function has no BAR of that index. */
@@ -41,11 +44,16 @@ export function exportDmaBuf(data: Uint8Array, bars: ExportableBars): number {
     const range = { offset: view.getBigUint64(at, true), length: view.getBigUint64(at + 8, true) };
     ranges.push(range);
   }
+  const aligned = ranges.every(({ offset, length }) => {
+    return length !== 0n && offset % PAGE === 0n && length % PAGE === 0n;
+  });
+  const total = ranges.reduce((sum, { length }) => sum + length, 0n);
+  if (!aligned || total >= TOTAL_LIMIT) fail('EINVAL', FEATURE);
   for (const { offset, length } of ranges) {
-    if (length === 0n || offset % PAGE !== 0n || length % PAGE !== 0n) fail('EINVAL', FEATURE);
+    // The kernel adds the address of the BAR. The mock does not emulate this address.
     if (offset + length > U64_MAX) fail('EOVERFLOW', FEATURE);
+    if (offset + length > size) fail('EINVAL', FEATURE);
   }
-  const outside = ranges.some(({ offset, length }) => offset + length > size);
-  if (outside || !bars.isMemory(region)) fail('EINVAL', FEATURE);
+  if (!bars.isMemory(region)) fail('EINVAL', FEATURE);
   return openSync(devNull, 'r');
 }

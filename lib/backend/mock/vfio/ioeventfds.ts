@@ -5,7 +5,6 @@ import { mockEventfd } from '../machine/eventfd.js';
 import type { HardwareFunction } from '../hardware/function.js';
 import type { Profile } from '../machine/profile.js';
 import { Virqfd } from '../machine/virqfd.js';
-import type { ConfigSpace } from './config-space.js';
 import type { Regions } from './regions.js';
 
 const IOEVENTFD = 'VFIO_DEVICE_IOEVENTFD';
@@ -20,24 +19,18 @@ interface Entry {
 /** Implements VFIO_DEVICE_IOEVENTFD: a signal to an eventfd writes a value to a register. */
 export class Ioeventfds {
   readonly #hardware: HardwareFunction;
-  readonly #config: ConfigSpace;
   readonly #regions: Regions;
   readonly #wide: boolean;
   readonly #entries: Entry[] = [];
 
-  constructor(
-    hardware: HardwareFunction,
-    config: ConfigSpace,
-    regions: Regions,
-    { wideIoeventfd }: Profile,
-  ) {
+  constructor(hardware: HardwareFunction, regions: Regions, { wideIoeventfd }: Profile) {
     this.#wide = wideIoeventfd;
     this.#hardware = hardware;
-    this.#config = config;
     this.#regions = regions;
   }
 
   set({ region, offset, width, value, eventfd }: IoeventfdRequest): void {
+    this.#regions.checkIndex(region);
     if (width !== 1 && width !== 2 && width !== 4 && width !== 8) fail('EINVAL', IOEVENTFD);
     if (region > VFIO_PCI_BAR5_REGION_INDEX) fail('EINVAL', IOEVENTFD);
     const end = offset + width;
@@ -57,7 +50,7 @@ export class Ioeventfds {
     if (found >= 0) fail('EEXIST', IOEVENTFD);
     if (this.#entries.length >= LIMIT) fail('ENOSPC', IOEVENTFD);
     const virqfd = new Virqfd(mockEventfd(eventfd), () => {
-      if (!this.#config.memoryEnabled) return;
+      if (!this.#regions.isAccessible(region)) return;
       if (width === 8) this.#hardware.writeBar64(region, offset, data);
       else this.#hardware.writeBar(region, offset, width, Number(data));
     });

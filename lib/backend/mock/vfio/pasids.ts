@@ -3,6 +3,9 @@ import type { Via } from '../../../contract/index.js';
 import { fail } from '../machine/errno.js';
 import type { Profile } from '../machine/profile.js';
 
+/** PASID 0 stands for the requests without a PASID. These requests always have a page table. */
+const NO_PASID = 0;
+
 /**
  * PASIDs that are attached to a device. A DMA transfer with an attached PASID uses the device's
  * address space.
@@ -25,6 +28,7 @@ export class Pasids {
     this.#check('VFIO_DEVICE_ATTACH_IOMMUFD_PT');
     // Attaching a PASID needs a page table with the flag IOMMU_HWPT_ALLOC_PASID.
     if (!this.#profile.pasids) fail('ENOTSUP', 'IOMMU_HWPT_ALLOC');
+    if (pasid === NO_PASID) fail('EBUSY', 'VFIO_DEVICE_ATTACH_IOMMUFD_PT');
     this.#attached.add(pasid);
   }
 

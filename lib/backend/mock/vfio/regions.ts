@@ -73,7 +73,7 @@ export class Regions {
   }
 
   read(index: number, offset: number, into: Uint8Array): number {
-    this.#checkRegion(index);
+    this.checkIndex(index);
     if (into.length === 0) return 0;
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.read(offset, into);
     if (index === VFIO_PCI_ROM_REGION_INDEX) return this.#readRom(offset, into);
@@ -90,7 +90,7 @@ export class Regions {
         done = end;
         continue;
       }
-      this.#checkMemory(index, 'read');
+      this.#checkAccessible(index, 'read');
       if (width === 8) view.setBigUint64(done, this.#hardware.readBar64(index, at), true);
       else if (width === 4) view.setUint32(done, this.#hardware.readBar(index, at, 4), true);
       else if (width === 2) view.setUint16(done, this.#hardware.readBar(index, at, 2), true);
@@ -101,7 +101,7 @@ export class Regions {
   }
 
   write(index: number, offset: number, from: Uint8Array): number {
-    this.#checkRegion(index);
+    this.checkIndex(index);
     if (from.length === 0) return 0;
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.write(offset, from);
     if (index === VFIO_PCI_ROM_REGION_INDEX) fail('EINVAL', 'write');
@@ -116,7 +116,7 @@ export class Regions {
         done = Math.min(length, (hole?.end ?? 0) - offset);
         continue;
       }
-      this.#checkMemory(index, 'write');
+      this.#checkAccessible(index, 'write');
       if (width === 8) this.#hardware.writeBar64(index, at, view.getBigUint64(done, true));
       else if (width === 4) this.#hardware.writeBar(index, at, 4, view.getUint32(done, true));
       else if (width === 2) this.#hardware.writeBar(index, at, 2, view.getUint16(done, true));
@@ -152,7 +152,7 @@ export class Regions {
    * Throws the error of GET_REGION_INFO if the region is unknown: an access first looks up the
    * offset of the region.
    */
-  #checkRegion(index: number): void {
+  checkIndex(index: number): void {
     if (index >= VFIO_PCI_VGA_REGION_INDEX) this.info(index);
   }
 
@@ -180,10 +180,13 @@ export class Regions {
     return Math.min(length, size - offset);
   }
 
-  /** Fails with EIO if a BAR is a memory BAR and memory decode is disabled. */
-  #checkMemory(index: number, syscall: string): void {
-    const memory = this.#hardware.bar(index)?.kind !== 'io';
-    if (memory && !this.#config.memoryEnabled) fail('EIO', syscall);
+  /** Whether the kernel accesses a BAR. If memory decode is disabled, only I/O ports are accessed. */
+  isAccessible(index: number): boolean {
+    return this.#hardware.bar(index)?.kind === 'io' || this.#config.memoryEnabled;
+  }
+
+  #checkAccessible(index: number, syscall: string): void {
+    if (!this.isAccessible(index)) fail('EIO', syscall);
   }
 }
 

@@ -44,6 +44,17 @@ test('signal() throws a RangeError for a count that eventfd(2) refuses', (t) => 
   t.is(eventfd.read(), 0n);
 });
 
+test('a wrong count throws a RangeError even after close()', (t) => {
+  const eventfd = new MockEventfd();
+  eventfd.close();
+  t.throws(
+    () => {
+      eventfd.signal(MAX + 1n);
+    },
+    { instanceOf: RangeError },
+  );
+});
+
 test('after close(), read() and signal() fail with EBADF, and an interrupt has no effect', (t) => {
   const eventfd = new MockEventfd();
   eventfd.close();

@@ -189,86 +189,13 @@ test('attaching a PASID needs a cdev and a kernel that can attach PASIDs', (t) =
   t.notThrows(attach(newest));
   t.notThrows(attach(newest));
   t.notThrows(detach(newest));
-});
-
-test('ioeventfd: a signal writes the register only while memory decode is enabled', (t) => {
-  const device = open(t, 'mock:nvme');
-  const eventfd = device.createEventfd();
-  const request = { region: 0, offset: 0x24, width: 4, value: 0x1234n, eventfd };
-  device.ioeventfd(request);
-  eventfd.signal(5n);
-  t.is(eventfd.read(), 0n);
-  t.is(device.load(0, 0x24, 4), 0x1234);
-  device.store(0, 0x24, 4, 0);
-  device.store(CONFIG, 4, 2, 0);
-  eventfd.signal();
-  device.store(CONFIG, 4, 2, 2);
-  t.is(device.load(0, 0x24, 4), 0);
-  fails(t, 'EEXIST', () => {
-    device.ioeventfd({ ...request, eventfd: device.createEventfd() });
+  // PASID 0 stands for the requests without a PASID.
+  fails(t, 'EBUSY', () => {
+    newest.attachPasid(0);
   });
-  device.ioeventfd({ ...request, eventfd: null });
-  fails(t, 'ENODEV', () => {
-    device.ioeventfd({ ...request, eventfd: null });
+  t.notThrows(() => {
+    newest.detachPasid(0);
   });
-  eventfd.signal();
-  t.is(device.load(0, 0x24, 4), 0);
-  t.is(eventfd.read(), 1n);
-});
-
-test('ioeventfd: binding a signalled eventfd writes the register; a closed eventfd stays bound', (t) => {
-  const device = open(t, 'mock:nvme');
-  const eventfd = device.createEventfd();
-  const request = { region: 0, offset: 0x24, width: 2, value: 7n, eventfd };
-  eventfd.signal();
-  device.ioeventfd(request);
-  t.is(device.load(0, 0x24, 4), 7);
-  eventfd.close();
-  fails(t, 'EEXIST', () => {
-    device.ioeventfd({ ...request, eventfd: device.createEventfd() });
-  });
-  device.ioeventfd({ ...request, eventfd: null });
-});
-
-test('ioeventfd: one signal writes all registers to which the eventfd is bound', (t) => {
-  const device = open(t, 'mock:nvme');
-  const eventfd = device.createEventfd();
-  device.ioeventfd({ region: 0, offset: 0x24, width: 4, value: 1n, eventfd });
-  device.ioeventfd({ region: 0, offset: 0x28, width: 4, value: 2n, eventfd });
-  eventfd.signal(3n);
-  t.deepEqual([device.load(0, 0x24, 4), device.load(0, 0x28, 4)], [1, 2]);
-});
-
-test('ioeventfd: wrong requests fail with the kernel’s errors', (t) => {
-  const device = open(t, 'mock:nvme');
-  const eventfd = device.createEventfd();
-  const request = { region: 0, offset: 0x24, width: 4, value: 0n, eventfd };
-  const wrong = [
-    { width: 0 },
-    { width: 3 },
-    { width: 16 },
-    { width: 8 },
-    { region: 7 },
-    { region: 1 },
-    { offset: 0x3ffe },
-    { offset: 0x2000 },
-    { offset: 0x1ffe },
-  ];
-  for (const change of wrong) {
-    fails(t, 'EINVAL', () => {
-      device.ioeventfd({ ...request, ...change });
-    });
-  }
-  for (let i = 0; i < 1000; i++) device.ioeventfd({ ...request, value: BigInt(i) });
-  fails(t, 'ENOSPC', () => {
-    device.ioeventfd({ ...request, value: 1000n });
-  });
-  t.throws(
-    () => {
-      device.ioeventfd({ ...request, value: -1n });
-    },
-    { instanceOf: RangeError },
-  );
 });
 
 test('close() is idempotent, and every call after close() fails with EBADF', (t) => {

@@ -75,7 +75,34 @@ test('DMA_BUF: checks run in the kernel’s order, and a valid request returns a
   fails(t, 'EINVAL', request(0, 0, [[0n, 0n]]));
   fails(t, 'EINVAL', request(0, 0, [[0n, 4097n]]));
   fails(t, 'EINVAL', request(0, 0, [[1n, 4096n]]));
-  fails(t, 'EOVERFLOW', request(0, 0, [[2n ** 64n - 4096n, 8192n]]));
+  const end = 2n ** 64n - 4096n;
+  fails(t, 'EOVERFLOW', request(0, 0, [[end, 8192n]]));
+  // The sum of the lengths is checked first, then each range.
+  fails(t, 'EINVAL', request(0, 0, [[end, end]]));
+  fails(
+    t,
+    'EINVAL',
+    request(0, 0, [
+      [0n, 2n ** 62n],
+      [end, 2n ** 62n],
+    ]),
+  );
+  fails(
+    t,
+    'EINVAL',
+    request(0, 0, [
+      [0x4000n, 4096n],
+      [end, 4096n],
+    ]),
+  );
+  fails(
+    t,
+    'EOVERFLOW',
+    request(0, 0, [
+      [end, 4096n],
+      [0x4000n, 4096n],
+    ]),
+  );
   fails(t, 'EINVAL', request(0, 0, [[0x3000n, 0x2000n]]));
   const fd = request(0, 0, [[0n, 0x4000n]])();
   t.true(fd > 2);
