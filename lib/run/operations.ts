@@ -90,7 +90,8 @@ export const operations: Readonly<Record<string, Operation>> = {
     return {};
   }),
   buffer: operation(['name', 'size'], (session, fields) => {
-    session.addBuffer(fields.text('name'), fields.number('size'));
+    const size = fields.number('size');
+    session.addBuffer(fields.text('name'), (space) => space.allocate(size, false));
     return {};
   }),
   buffer_read: operation(['name', 'offset', 'length', 'inferred'], (session, fields) => ({

@@ -12,7 +12,7 @@ export type { Reply } from './answers.js';
  * Converts an error to an answer. If the library refused the arguments, for example an access
  * outside of a mapping, the answer has the code `ERR_OP`.
  */
-function toReply(error: unknown): Reply {
+export function toReply(error: unknown): Reply {
   if (error instanceof VfioError) return failed(error);
   const refused = error instanceof RangeError || error instanceof TypeError;
   if (!refused && !(error instanceof OperationError)) throw error;

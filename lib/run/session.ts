@@ -1,4 +1,10 @@
-import type { DeviceConnection, Eventfd, Memory, RegisterWindow } from '../contract/index.js';
+import type {
+  AddressSpace,
+  DeviceConnection,
+  Eventfd,
+  Memory,
+  RegisterWindow,
+} from '../contract/index.js';
 import { RecordedChanges } from './changes.js';
 import { OperationError } from './fields.js';
 
@@ -40,10 +46,11 @@ export class Session {
     return eventfd;
   }
 
-  addBuffer(name: string, size: number): void {
+  /** @throws OperationError if an earlier operation created a buffer with this name */
+  addBuffer(name: string, create: (space: AddressSpace) => Memory): void {
     if (this.#buffers.has(name))
       throw new OperationError(`a buffer with the name "${name}" already exists`);
-    this.#buffers.set(name, this.connection.addressSpace.allocate(size, false));
+    this.#buffers.set(name, create(this.connection.addressSpace));
   }
 
   getBuffer(name: string): Memory {

@@ -32,7 +32,7 @@ function send(message: Hello | Response): void {
 
 async function runRequest({ id, device, script }: Request): Promise<void> {
   const address = process.env[`VFIO_LAB_${device}`] ?? device;
-  send({ id, answers: await runScript(await openConnection(address), script) });
+  send({ id, answers: await runScript(() => openConnection(address), script) });
 }
 
 send({ release: release() });

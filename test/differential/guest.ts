@@ -6,6 +6,11 @@ import type { Hello, Request, Response } from './agent.js';
 import type { Answer, Op } from './script.js';
 
 const AGENT = fileURLToPath(new URL('agent.js', import.meta.url));
+/**
+ * QEMU's root ports control their slots. After the hot reset of a device, Linux waits until its port
+ * reports that the link is up. With ACPI hot-plug, a port does not report this.
+ */
+const HOT_RESET = ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'];
 /** Maximum number of characters of the guest's standard error in a {@link GuestDied}. */
 const MAX_ERROR_TEXT = 4000;
 /** Timeout of a script in milliseconds. A guest that exceeds the timeout counts as hung. */
@@ -54,6 +59,7 @@ class Boot {
       args: [AGENT],
       kernel,
       devices,
+      qemuArgs: HOT_RESET,
       stdin: this.#stdin,
       stdout,
       stderr,

@@ -22,6 +22,6 @@ export async function runOnMock(
 ): Promise<Answer[]> {
   // Each script gets a mock device with a unique name, because other scripts run at the same time.
   const name = `${mock}#${++devices}?kernel=${kernel}`;
-  const answers = await runScript(await openConnection(name, { via }), [...prologue, ...script]);
+  const answers = await runScript(() => openConnection(name, { via }), [...prologue, ...script]);
   return answers.slice(prologue.length);
 }

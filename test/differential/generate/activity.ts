@@ -8,12 +8,16 @@ const ENABLE = 0x24;
  * Returns whether the arguments of a SET_IRQS are valid. A valid SET_IRQS can fail only because of
  * the state of the device.
  */
-function isValid({ flags, start, count, fds, argsz }: Op, vectors: number): boolean {
+function isValid(
+  { flags, start, count, fds, argsz }: Op,
+  vectors: number,
+  closed: ReadonlySet<unknown>,
+): boolean {
   if (flags !== ENABLE || argsz !== undefined || !Array.isArray(fds)) return false;
   const first = start as number;
   const n = count as number;
   const fits = n >= 1 && n === fds.length && first + n <= vectors;
-  return fits && fds.every((fd) => typeof fd !== 'number' || fd < 0);
+  return fits && fds.every((fd) => (typeof fd !== 'number' || fd < 0) && !closed.has(fd));
 }
 
 /**
@@ -22,6 +26,8 @@ function isValid({ flags, start, count, fds, argsz }: Op, vectors: number): bool
  */
 export class Activity {
   readonly #vectors: readonly number[];
+  /** Names of the eventfds that the script has closed. */
+  readonly #closed = new Set<unknown>();
   #active: number | 'none' | 'unknown' = 'none';
 
   constructor(vectors: readonly number[]) {
@@ -56,12 +62,20 @@ export class Activity {
    * @param ready - whether the device is in a state in which messages can be enabled
    */
   follow(op: Op, ready: boolean): void {
+    if (op.op === 'eventfd_close') this.#closed.add(op.name);
+    // The eventfds of the second connection are other eventfds. The close of the second connection
+    // disables the indexes that the second connection has enabled.
+    if (op.second === true || op.op === 'close_second') {
+      this.#active = 'unknown';
+      this.#disabled.clear();
+      return;
+    }
     const index = op.index as number;
     const vectors = this.#vectors[index] ?? 0;
     if (op.op !== 'set_irqs' || !SWITCHABLE.includes(index) || vectors === 0) return;
     const enabling = ((op.flags as number) & ENABLE) === ENABLE;
     if (this.#active === 'none' && enabling) {
-      this.#active = ready && isValid(op, vectors) ? index : 'unknown';
+      this.#active = ready && isValid(op, vectors, this.#closed) ? index : 'unknown';
     } else if (op.flags === DISABLE && op.count === 0 && op.start === 0) {
       if (this.#active === index) this.#active = 'none';
       else if (this.#active === 'unknown') this.#noteDisabled(index);

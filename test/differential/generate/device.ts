@@ -12,9 +12,7 @@ const SUSPEND_MS = 60;
 const U32_MAX = 0xffff_ffff;
 const LOW_POWER_ENTRY = 3;
 const LOW_POWER_EXIT = 5;
-/**
- * Scripts do not export a dma-buf, because the answer depends on the configuration of the kernel.
- */
+/** The operation `dma_buf` gets this feature. */
 const DMA_BUF = 11;
 
 const info = fc.oneof(
@@ -38,7 +36,16 @@ function sets(directions: readonly number[]): boolean {
   return directions.includes(SET) && !directions.includes(PROBE);
 }
 
-const number = fc.nat(13).filter((n) => n !== DMA_BUF);
+const number = fc.oneof(
+  { weight: 13, arbitrary: fc.nat(13) },
+  { weight: 1, arbitrary: fc.constant(0xffff) },
+);
+
+/** Whether a request could change the power state or export a dma-buf. */
+function hasEffect(n: number, directions: readonly number[]): boolean {
+  if (n === LOW_POWER_ENTRY) return sets(directions);
+  return n === DMA_BUF && directions.includes(GET) && !directions.includes(PROBE);
+}
 
 /**
  * Probe and get operations for any feature. Probe and get operations are safe. Only {@link nap}
@@ -48,8 +55,8 @@ const feature = fc.oneof(
   {
     weight: 3,
     arbitrary: fc
-      .tuple(number, fc.subarray([GET, SET, PROBE]), fc.constantFrom(0, 8, 16, 32))
-      .filter(([n, directions]) => !sets(directions) || n > LOW_POWER_ENTRY)
+      .tuple(number, fc.subarray([GET, SET, PROBE]), fc.constantFrom(0, 4, 8, 15, 16, 32))
+      .filter(([n, directions]) => !hasEffect(n, directions))
       .map(([n, directions, size]): Step => () => {
         const flags = directions.reduce((sum, bit) => sum | bit, n);
         return [{ op: 'feature', flags, data: '00'.repeat(size) }];
@@ -81,25 +88,45 @@ const waking: fc.Arbitrary<Step> = fc.constantFrom<Step>(
   () => [{ op: 'feature', flags: SET | LOW_POWER_ENTRY }],
 );
 
+/** Enters low power, in some cases with an eventfd that is signalled at the wake-up. */
+const entry = fc
+  .option(fc.constantFrom('a', 'b'), { freq: 2 })
+  .map((name): Op =>
+    name === null
+      ? { op: 'feature', flags: SET | LOW_POWER_ENTRY }
+      : { op: 'low_power_wakeup', name },
+  );
+
 /**
  * Enters low power, runs operations that resume the device, and exits low power. After each
  * operation, the script waits until the kernel has suspended the device again.
  */
 const nap = fc
-  .array(waking, { maxLength: 2 })
-  .map((steps): Step => (situation) => [
-    { op: 'feature', flags: SET | LOW_POWER_ENTRY },
+  .tuple(entry, fc.array(waking, { maxLength: 2 }))
+  .map(([enter, steps]): Step => (situation) => [
+    enter,
     sleep(SUSPEND_MS),
     ...steps.flatMap((step): readonly Op[] => [...step(situation), sleep(SUSPEND_MS)]),
     { op: 'feature', flags: SET | LOW_POWER_EXIT },
+    ...(enter.op === 'low_power_wakeup' ? [{ op: 'eventfd_read', name: enter.name }] : []),
   ]);
 
-const reset: Step = () => [{ op: 'reset' }];
+const reset = fc.oneof(
+  { weight: 4, arbitrary: fc.constant<Step>(() => [{ op: 'reset' }]) },
+  { weight: 1, arbitrary: fc.constant<Step>(() => [{ op: 'hot_reset_info' }]) },
+  { weight: 1, arbitrary: fc.nat(2).map((others): Step => () => [{ op: 'hot_reset', others }]) },
+);
+
+/** A PASID has 20 bits. */
+const pasid = fc
+  .record({ attach: fc.boolean(), pasid: fc.constantFrom(0, 1, 2, 0xf_ffff, 0x10_0000) })
+  .map((fields): Step => () => [{ op: 'pasid', ...fields }]);
 
 export const device: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: info },
   { weight: 2, arbitrary: elsewhere },
   { weight: 3, arbitrary: feature },
-  { weight: 2, arbitrary: fc.constant(reset) },
+  { weight: 2, arbitrary: reset },
+  { weight: 1, arbitrary: pasid },
   { weight: 1, arbitrary: nap },
 );

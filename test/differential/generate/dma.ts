@@ -4,10 +4,19 @@ import type { Step } from './situation.js';
 const PAGE = 4096;
 const U64_MAX = '0xffffffffffffffff';
 
+/** VFIO_DMA_MAP_FLAG_VADDR and VFIO_DMA_UNMAP_FLAG_VADDR. */
+const VADDR = 4;
+
 const buffer = fc.constantFrom('p', 'q');
+/** All combinations of the flags of a map call, and unknown flags. */
 const flags = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(3, 1, 2) },
-  { weight: 1, arbitrary: fc.constantFrom(0, 4, 7, 8, 0x8000_0000) },
+  { weight: 1, arbitrary: fc.constantFrom(0, 4, 5, 6, 7, 8, 0x8000_0000) },
+);
+/** All combinations of the flags of an unmap call, and unknown flags. */
+const unmapFlags = fc.oneof(
+  { weight: 6, arbitrary: fc.constant(0) },
+  { weight: 2, arbitrary: fc.constantFrom(1, 2, 3, 4, 5, 6, 7, 8, 0x8000_0000) },
 );
 const iova = fc.oneof(
   { weight: 8, arbitrary: fc.nat(5).map((page) => `0x${(page * PAGE).toString(16)}`) },
@@ -28,7 +37,10 @@ const unmapSize = fc.oneof(size, fc.constantFrom('0x100000', '0xfffffffffffff000
 
 const map = fc
   .record({
-    buffer,
+    buffer: fc.oneof(
+      { weight: 8, arbitrary: buffer },
+      { weight: 1, arbitrary: fc.constantFrom('f', 'g', 'h') },
+    ),
     buffer_offset: fc.oneof(
       { weight: 4, arbitrary: fc.constantFrom(0, PAGE) },
       fc.constantFrom(100, 3 * PAGE, 4 * PAGE),
@@ -40,14 +52,54 @@ const map = fc
   .map((fields): Step => () => [{ op: 'dma_map', ...fields }]);
 
 const unmap = fc
-  .record({
-    iova,
-    size: unmapSize,
-    flags: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, fc.constantFrom(1, 2, 3, 8)),
-  })
+  .record({ iova, size: unmapSize, flags: unmapFlags })
   .map((fields): Step => () => [{ op: 'dma_unmap', ...fields }]);
 
-const unmapAll: Step = () => [{ op: 'dma_unmap', iova: 0, size: 0, flags: 2 }];
+const unmapAll = fc
+  .constantFrom(2, 2, 2 | VADDR)
+  .map((all): Step => () => [{ op: 'dma_unmap', iova: 0, size: 0, flags: all }]);
+
+/** Invalidates the address of a mapping and gives the mapping a new address. */
+const renewal = fc
+  .record({
+    page: fc.nat(5),
+    pages: fc.constantFrom(1, 2),
+    buffers: fc.tuple(buffer, buffer),
+    invalidations: fc.nat(2),
+    renewals: fc.nat(2),
+    shift: fc.constantFrom(0, 0, 0, 1),
+  })
+  .map(({ page, pages, buffers: [first, other], ...choice }): Step => () => {
+    const range = { iova: page * PAGE, size: pages * PAGE };
+    const mapping = { op: 'dma_map', buffer_offset: 0, ...range };
+    const invalidate = { op: 'dma_unmap', ...range, flags: VADDR };
+    const renew = { ...mapping, buffer: other, iova: (page + choice.shift) * PAGE, flags: VADDR };
+    return [
+      { ...mapping, buffer: first, flags: 3 },
+      ...Array.from({ length: choice.invalidations }, () => invalidate),
+      ...Array.from({ length: choice.renewals }, () => renew),
+    ];
+  });
+
+/** Maps the memory of a file, which can be too short or not writable. */
+const file = fc
+  .record({
+    name: fc.constantFrom('f', 'g', 'h'),
+    size: fc.constantFrom(PAGE, 4 * PAGE),
+    length: fc.constantFrom(0, 100, PAGE, 4 * PAGE),
+    writable: fc.boolean(),
+  })
+  .map((fields): Step => () => [
+    { op: 'file_buffer', ...fields },
+    {
+      op: 'dma_map',
+      buffer: fields.name,
+      buffer_offset: 0,
+      iova: 0,
+      size: fields.size,
+      flags: fields.writable ? 3 : 1,
+    },
+  ]);
 
 const memory = fc
   .record({
@@ -63,7 +115,9 @@ const memory = fc
 export const dma: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: map },
   { weight: 4, arbitrary: unmap },
-  { weight: 1, arbitrary: fc.constant(unmapAll) },
+  { weight: 1, arbitrary: unmapAll },
+  { weight: 2, arbitrary: renewal },
+  { weight: 1, arbitrary: file },
   { weight: 2, arbitrary: memory },
   { weight: 1, arbitrary: fc.constant(() => [{ op: 'iova_ranges' }]) },
 );

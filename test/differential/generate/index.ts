@@ -4,9 +4,13 @@ import type { Target } from '../targets.js';
 import { config } from './config.js';
 import { device } from './device.js';
 import { dma } from './dma.js';
+import { eventfds } from './eventfds.js';
 import { interrupts } from './interrupts.js';
+import { ioeventfds } from './ioeventfds.js';
 import { registers } from './registers.js';
+import { second } from './second.js';
 import { Situation, type Step } from './situation.js';
+import { mappings } from './windows.js';
 
 /** Maximum number of steps in a script. */
 const MAX_STEPS = 90;
@@ -22,6 +26,10 @@ export function scripts(target: Target): fc.Arbitrary<readonly Op[]> {
     { weight: 4, arbitrary: registers(target) },
     { weight: 3, arbitrary: dma },
     { weight: 2, arbitrary: device },
+    { weight: 2, arbitrary: eventfds },
+    { weight: 1, arbitrary: ioeventfds(target) },
+    { weight: 1, arbitrary: mappings(target) },
+    { weight: 1, arbitrary: second },
     { weight: 4, arbitrary: target.steps },
   );
   const served = target.vectors.flatMap((vectors, index) =>

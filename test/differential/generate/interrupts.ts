@@ -9,11 +9,14 @@ const MASK = 0x08;
 const UNMASK = 0x10;
 const TRIGGER = 0x20;
 const U32_MAX = 0xffff_ffff;
+/** Values of BOOL data. The kernel tests only whether a value is 0. */
+const BOOLS = [0, 1, 2, 0x80, 0xff] as const;
 /** A number that is not an open file descriptor. */
 const NO_FILE = 999_999;
 /** Maximum number of data elements in a SET_IRQS request. */
 const DATA_MAX = 70;
 
+const bool = fc.constantFrom(...BOOLS);
 const name = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
 const fd: fc.Arbitrary<string | number | null> = fc.oneof(
   { weight: 12, arbitrary: name },
@@ -46,21 +49,21 @@ const bind = fc
   });
 
 const loopback = fc
-  .tuple(vector, fc.integer({ min: 1, max: 4 }), fc.boolean(), fc.nat(15))
-  .map(([start, count, bools, bits]): Step => (situation) => {
+  .tuple(vector, fc.integer({ min: 1, max: 4 }), fc.boolean(), fc.array(bool, { minLength: 4 }))
+  .map(([start, count, bools, values]): Step => (situation) => {
     const first = within(start, situation);
     const n = Math.min(count, Math.max(situation.vectors - first, 1));
     if (!bools) return [set(situation.index, NONE | TRIGGER, first, n)];
-    const data = { bools: Array.from({ length: n }, (_, i) => (bits >> i) & 1) };
+    const data = { bools: values.slice(0, n) };
     return [set(situation.index, BOOL | TRIGGER, first, n, data)];
   });
 
 const disable: Step = ({ index }) => [set(index, NONE | TRIGGER, 0, 0)];
 
 const mask = fc
-  .tuple(fc.constantFrom(MASK, UNMASK), fc.constantFrom(NONE, BOOL, EVENTFD), fc.nat(1), fd)
-  .map(([action, type, bool, resample]): Step => () => {
-    const data = type === NONE ? {} : type === BOOL ? { bools: [bool] } : { fds: [resample] };
+  .tuple(fc.constantFrom(MASK, UNMASK), fc.constantFrom(NONE, BOOL, EVENTFD), bool, fd)
+  .map(([action, type, value, resample]): Step => () => {
+    const data = type === NONE ? {} : type === BOOL ? { bools: [value] } : { fds: [resample] };
     return [set(0, action | type, 0, 1, data)];
   });
 
@@ -131,9 +134,9 @@ const anything = fc
 
 /** SET_IRQS on the ERR or REQ interrupt. Only the host raises these interrupts. */
 const notification = fc
-  .tuple(fc.constantFrom(3, 4), fc.constantFrom(NONE, BOOL, EVENTFD), fc.nat(1), fd)
-  .map(([index, type, count, value]): Step => () => {
-    const data = type === NONE ? {} : type === BOOL ? { bools: [1] } : { fds: [value] };
+  .tuple(fc.constantFrom(3, 4), fc.constantFrom(NONE, BOOL, EVENTFD), fc.nat(1), bool, fd)
+  .map(([index, type, count, value, eventfd]): Step => () => {
+    const data = type === NONE ? {} : type === BOOL ? { bools: [value] } : { fds: [eventfd] };
     return [set(index, type | TRIGGER, 0, count, count === 0 ? {} : data)];
   });
 
@@ -142,9 +145,15 @@ export const eventfdRead = fc.nat(5).map((choice): Step => (situation) => {
   return eventfd === undefined ? [] : [{ op: 'eventfd_read', name: eventfd }];
 });
 
-const info = fc
-  .constantFrom(0, 1, 2, 3, 4, 5, U32_MAX)
-  .map((index): Step => () => [{ op: 'irq_info', index }]);
+const index = fc.constantFrom(0, 1, 2, 3, 4, 5, U32_MAX);
+const info = fc.oneof(
+  index.map((one): Step => () => [{ op: 'irq_info', index: one }]),
+  fc
+    .tuple(fc.option(index, { freq: 3 }), vector)
+    .map(([one, number]): Step => (situation) => [
+      { op: 'affinity', index: one ?? situation.index, vector: within(number, situation) },
+    ]),
+);
 
 export const interrupts: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: bind },

@@ -55,9 +55,22 @@ function writes(bar: Bar): fc.Arbitrary<Step> {
     });
 }
 
+/** Writes at the end of a BAR, where no device has a register. */
+function beyond({ index: region, size }: Bar): fc.Arbitrary<Step> {
+  return fc
+    .tuple(
+      fc.constantFrom(size - 4, size - 1, size, size + 4),
+      fc.constantFrom(0, 1, 3, 4, 5, 8, 12),
+    )
+    .map(([offset, bytes]): Step => () => [
+      { op: 'write', region, offset, data: '00'.repeat(bytes) },
+    ]);
+}
+
 export function registers({ bars }: Target): fc.Arbitrary<Step> {
   return fc.oneof(
-    { weight: 3, arbitrary: fc.oneof(...bars.map(reads)) },
-    { weight: 2, arbitrary: fc.oneof(...bars.map(writes)) },
+    { weight: 1, arbitrary: fc.oneof(...bars.map(beyond)) },
+    { weight: 6, arbitrary: fc.oneof(...bars.map(reads)) },
+    { weight: 4, arbitrary: fc.oneof(...bars.map(writes)) },
   );
 }

@@ -132,9 +132,10 @@ export class Situation {
 
   #follow(op: Op): void {
     this.#activity.follow(op, this.#powered);
-    if (op.op === 'reset') this.#powered = true;
+    if (op.op === 'reset' || op.op === 'hot_reset') this.#powered = true;
     else if (op.op === 'write' && op.region === CONFIG) this.#followConfig(op);
-    else if (op.op === 'set_irqs') {
+    else if (op.op === 'file_buffer') this.#buffers.add(op.name as string);
+    else if (op.op === 'set_irqs' && op.second !== true) {
       for (const name of (op.fds ?? []) as unknown[]) {
         if (typeof name === 'string' && !this.#eventfds.includes(name)) this.#eventfds.push(name);
       }

@@ -13,14 +13,20 @@ for (const via of KERNEL.startsWith('debian') ? ['group'] : ['group', 'cdev']) {
       env: { VFIO_VIA: via },
     });
     t.log(errors);
+    // The ids of iommufd: 1 is the address space, 2 the first device, 3 the page table.
+    const [notOpen, both, closed] =
+      via === 'group' ? ['0 true,true', '0 true,true', '0 true,true'] : ['3 2,0', '3 2,4', '3 0,4'];
     t.deepEqual(lines, [
       'affected: true,true',
       'the other has no driver: EINVAL',
       'group: true',
+      `the other is not open: ${notOpen} done`,
+      `both are open: ${both}`,
       'before: 460001 107, 460001 107',
       'together: done',
       'after: 0 107, 0 107',
       'interrupts: 1',
+      `the first is closed: ${closed}`,
     ]);
     t.is(exitCode, 0);
   });

@@ -35,6 +35,16 @@ async function start(device: PciDevice): Promise<() => string> {
     `${registers.read32(CC).toString(16)} ${device.config.read16(COMMAND_REGISTER).toString(16)}`;
 }
 
+/**
+ * Returns the flags and the ids of the hot reset information. The number of a group differs between
+ * runs, so a group id is replaced by whether it equals the first id.
+ */
+function ids(device: PciDevice): string {
+  const { flags, devices: affected } = device.hotResetInfo();
+  const list = affected.map(({ id }) => (flags === 0 ? id === affected[0]?.id : id));
+  return `${flags} ${list.join()}`;
+}
+
 const one = await openDevice(first);
 const { devices } = one.hotResetInfo();
 console.log(`affected: ${devices.map(({ name }) => name === first || name === second).join()}`);
@@ -48,7 +58,12 @@ writeFileSync('/sys/bus/pci/drivers_probe', second);
 console.log(
   `group: ${realpathSync(`${path}/iommu_group`) === realpathSync(`/sys/bus/pci/devices/${first}/iommu_group`)}`,
 );
+const notOpen = outcome(() => {
+  one.hotReset();
+});
+console.log(`the other is not open: ${ids(one)} ${notOpen}`);
 const other = await openDevice(second);
+console.log(`both are open: ${ids(one)}`);
 const states = [await start(one), await start(other)];
 console.log(`before: ${states.map((state) => state()).join(', ')}`);
 const together = outcome(() => {
@@ -60,5 +75,6 @@ const vector = other.interrupts.msix.request(0);
 const next = vector.next();
 vector.trigger();
 console.log(`interrupts: ${await next}`);
-other.close();
 one.close();
+console.log(`the first is closed: ${ids(other)}`);
+other.close();

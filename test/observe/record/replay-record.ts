@@ -20,7 +20,7 @@ export async function replayRecord(
   connection: DeviceConnection,
   target: Target,
 ): Promise<Difference | null> {
-  const replies = await runScript(connection, record);
+  const replies = await runScript(() => Promise.resolve(connection), record);
   const recorded = record.map(({ answer }) => answer);
   // Two equal answers can have different texts, so the recorded text is used.
   const now = replies.map((reply, i) => ('recorded' in reply ? reply : recorded[i]));

@@ -12,7 +12,7 @@ function write(offset: number, data: string): { op: string } & Record<string, un
 
 async function command(...script: ReturnType<typeof write>[]): Promise<unknown> {
   const read = { op: 'read', region: 7, offset: 4, length: 2 };
-  const answers = await runScript(await openConnection(`mock:${E1000E}`), [...script, read]);
+  const answers = await runScript(() => openConnection(`mock:${E1000E}`), [...script, read]);
   return (answers.at(-1) as Answer & { data: string }).data;
 }
 
@@ -29,15 +29,18 @@ test('from D3hot a function can only enter D0', async (t) => {
 });
 
 test('a resume from low power restores the interrupt messages, as a reset does', async (t) => {
-  const replies = await runScript(await openConnection('mock:edu'), [
-    { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1, fds: ['a'] },
-    write(4, '0701'),
-    // Disable MSI by the control register, without SET_IRQS.
-    write(0x42, '8000'),
-    { op: 'feature', flags: 0x2_0003 },
-    { op: 'feature', flags: 0x2_0005 },
-    { op: 'write', region: 0, offset: 0x60, data: '01000000' },
-    { op: 'eventfd_read', name: 'a' },
-  ]);
+  const replies = await runScript(
+    () => openConnection('mock:edu'),
+    [
+      { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1, fds: ['a'] },
+      write(4, '0701'),
+      // Disable MSI by the control register, without SET_IRQS.
+      write(0x42, '8000'),
+      { op: 'feature', flags: 0x2_0003 },
+      { op: 'feature', flags: 0x2_0005 },
+      { op: 'write', region: 0, offset: 0x60, data: '01000000' },
+      { op: 'eventfd_read', name: 'a' },
+    ],
+  );
   t.deepEqual(replies.at(-1), { ok: true, value: 1 });
 });
