@@ -201,7 +201,9 @@ export class MockControl {
     work.drop(this);
     faults.clear();
     Object.assign(interrupts.limits, defaultInterruptLimits());
-    Object.assign(limits, defaultLimits());
+    // The usable IOVA ranges are a property of the device, and no fault changes the ranges.
+    const { dmaEntries, memlock } = defaultLimits();
+    Object.assign(limits, { dmaEntries, memlock });
   }
 
   #fireRequests(): void {

@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import {
   listDevices,
@@ -348,4 +351,21 @@ test('all names of a device share one control object; interrupt() needs an open 
       { instanceOf: TypeError, message: /not open/ },
     );
   }
+});
+
+test('clear() keeps the IOVA ranges of a snapshot', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'vfio-control-'));
+  t.teardown(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const path = join(folder, 'card.json');
+  const text = readFileSync(
+    new URL('../../../../test/snapshot/e1000e.json', import.meta.url),
+    'utf8',
+  );
+  writeFileSync(path, text.replace('"0xffffffffffff"', '"0x7fffffffff"'));
+  mockControl(`mock:${path}`).clear();
+  const device = await openDevice(`mock:${path}`);
+  t.is(device.dma.ranges().at(-1)?.end, 0x7f_ffff_ffffn);
+  device.close();
 });
