@@ -102,11 +102,11 @@ export class MockBackend implements Backend {
   }
 
   #parseName(name: string): MockName {
-    return parseName(name, (model) => this.#models.get(model)?.model.kernel);
+    return parseName(name, (model) => this.#models.get(model)?.model);
   }
 
   /** Returns the slot of a name. If the slot does not exist, creates the slot. */
-  #findSlot(name: string, { model, label, profile, functions, key }: MockName): Slot {
+  #findSlot(name: string, { model, layout, label, profile, functions, key }: MockName): Slot {
     const known = this.#slots.get(key);
     if (known !== undefined) return known;
     const snapshot = isPath(model) ? readModel(model) : undefined;
@@ -123,9 +123,10 @@ export class MockBackend implements Backend {
           "'mock:' and a path opens a file of 'vfio snapshot'.",
       });
     }
+    const chosen = found.model.layouts?.[layout ?? ''] ?? found.model;
     const slot = new Slot(functions, {
       group: label === '' && functions.length === 1 ? found.group : this.#groups++,
-      model: found.model,
+      model: chosen,
       profile,
       machine: {
         work: new Work(),

@@ -1,5 +1,6 @@
 import { MOCK_PREFIX } from '../../contract/names.js';
 import { VfioError } from '../../errors.js';
+import type { DeviceModel } from './hardware/model.js';
 import {
   KERNEL_VERSIONS,
   profileOf,
@@ -11,6 +12,8 @@ import {
 export interface MockName {
   /** Name of a device model, or path of a snapshot. */
   readonly model: string;
+  /** Register layout of the model, or null for the normal layout. */
+  readonly layout: string | null;
   /**
    * The text after `#`, or an empty string if the name has no `#`. Devices of one model differ by
    * their labels.
@@ -28,6 +31,9 @@ export interface MockName {
 /** The settings of a name: the settings of the kernel, and the function of a card. */
 type Setting = keyof ProfileOptions | 'function';
 
+/** The parts of a model that a name depends on. */
+type NamedModel = Pick<DeviceModel, 'kernel' | 'layouts'>;
+
 const SWITCH = ['on', 'off'] as const;
 /** Functions of a card that has two functions. */
 const FUNCTIONS = ['0', '1'] as const;
@@ -43,30 +49,33 @@ const VALUES: Readonly<Record<Setting, readonly string[]>> = {
 /**
  * Parses a name such as `'mock:nvme#2?kernel=6.1&dmabuf=off'`.
  *
- * @param defaults - returns the default settings of a model; settings in the name override the
- *   defaults
+ * @param find - returns the default settings and the register layouts of a model; settings in the
+ *   name override the defaults
  * @throws VfioError EINVAL for an unknown key or value
  */
 export function parseName(
   name: string,
-  defaults: (model: string) => ProfileOptions | undefined = () => undefined,
+  find: (model: string) => NamedModel | undefined = () => undefined,
 ): MockName {
   const [device = '', ...rest] = name.slice(MOCK_PREFIX.length).split('?');
   const [model = '', label = '', ...more] = device.split('#');
   if (more.length > 0) refuseName(name, 'the name has more than one #');
   // A path of a file cannot contain NUL.
   if (name.includes('\0')) refuseName(name, 'the name contains NUL');
+  const { kernel: defaults, layouts } = find(model) ?? {};
+  const known: Readonly<Record<string, readonly string[]>> =
+    layouts === undefined ? VALUES : { ...VALUES, layout: Object.keys(layouts) };
   const values = new Map<string, string>();
   for (const setting of rest.join('?').split('&')) {
     if (setting === '') continue;
     const [key = '', ...parts] = setting.split('=');
     const value = parts.join('=');
-    const known = Object.hasOwn(VALUES, key) ? VALUES[key as Setting] : undefined;
-    if (known === undefined) {
-      refuseName(name, `unknown setting '${key}': expected ${Object.keys(VALUES).join(', ')}`);
+    const allowed = Object.hasOwn(known, key) ? known[key] : undefined;
+    if (allowed === undefined) {
+      refuseName(name, `unknown setting '${key}': expected ${Object.keys(known).join(', ')}`);
     }
-    if (!known.includes(value)) {
-      refuseName(name, `${key} must be ${known.join(' or ')}, not '${value}'`);
+    if (!allowed.includes(value)) {
+      refuseName(name, `${key} must be ${allowed.join(' or ')}, not '${value}'`);
     }
     if (values.has(key)) refuseName(name, `${key} is given twice`);
     values.set(key, value);
@@ -85,17 +94,19 @@ export function parseName(
     via: values.get('via'),
   } as ProfileOptions;
   try {
-    const profile = profileOf(withDefaults(options, defaults(model)));
+    const profile = profileOf(withDefaults(options, defaults));
+    const layout = values.get('layout') ?? null;
     const { version, dmabuf, novirt, variant } = profile;
     const chosen = values.get('function');
     const functions = chosen === undefined ? [name] : FUNCTIONS.map(nameOf);
     return {
       model,
+      layout,
       label,
       profile,
       functions,
       index: Number(chosen ?? 0),
-      key: `${device} ${version} ${dmabuf} ${novirt} ${variant} ${functions.length}`,
+      key: `${device} ${version} ${dmabuf} ${novirt} ${variant} ${functions.length} ${layout}`,
     };
   } catch (error) {
     return refuseName(name, (error as RangeError).message);

@@ -5,7 +5,7 @@ import { checkOverlaps, hex, type Span } from './spans.js';
 
 const BLOCK_ALIGNMENT = 8;
 const REGISTER = ['offset', 'width', 'name', 'widths', 'read', 'write', 'writeHigh'];
-const BLOCK = ['offset', 'size', 'name', 'contents'];
+const BLOCK = ['offset', 'size', 'name', 'contents', 'load', 'store'];
 
 /**
  * Checks the registers that the logic of a device declares.
@@ -75,11 +75,21 @@ function checkRegister(where: string, register: Register): number {
   return width;
 }
 
-function checkBlock(where: string, { name, size, contents }: MemoryBlock): number {
+function checkBlock(where: string, block: MemoryBlock): number {
+  const { name, size, contents } = block;
   if (!Number.isSafeInteger(size) || size < BLOCK_ALIGNMENT || size % BLOCK_ALIGNMENT !== 0) {
     throw new RangeError(
       `${where}: size of ${name} must be a multiple of ${BLOCK_ALIGNMENT}, not ${describeValue(size)}`,
     );
+  }
+  const { load, store } = block as Partial<Record<keyof MemoryBlock, unknown>>;
+  if (load !== undefined || store !== undefined) {
+    if (typeof load !== 'function' || typeof store !== 'function') {
+      throw new TypeError(`${where}: load and store of ${name} must both be functions, or omitted`);
+    }
+    if (contents !== undefined) {
+      throw new TypeError(`${where}: ${name} has load and store, so contents must be omitted`);
+    }
   }
   if (contents === undefined) return size;
   checkBytes(contents, `${where}: contents of ${name}`);

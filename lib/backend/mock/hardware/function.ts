@@ -24,7 +24,7 @@ import { DmaFault } from '../machine/dma-fault.js';
 import { checkRegisters } from './check-registers.js';
 import * as pci from './pci.js';
 import { ConfigBytes } from './config-bytes.js';
-import { memoryOverlay } from './memory-block.js';
+import { blockOverlay } from './memory-block.js';
 import { Msi } from './msi.js';
 import { Msix } from './msix.js';
 import { RegisterTable, type Overlay } from './registers.js';
@@ -117,7 +117,7 @@ export class HardwareFunction implements DeviceHost {
         if ('size' in part) blocks.push(part);
         else registers.push(part);
       }
-      const parts = [...(overlays.get(bar.index) ?? []), ...blocks.map(memoryOverlay)];
+      const parts = [...(overlays.get(bar.index) ?? []), ...blocks.map(blockOverlay)];
       this.#bars.set(bar.index, {
         shape: bar,
         registers: new RegisterTable(bar, registers, parts),

@@ -1,19 +1,32 @@
 import type { MemoryBlock } from './model.js';
-import { load, store } from './config-bytes.js';
+import * as bytes from './config-bytes.js';
 import type { Overlay } from './registers.js';
 
 const CHUNK = 4096;
 
+/** Creates a block of a BAR: memory, or a block whose accesses the device logic serves. */
+export function blockOverlay(block: MemoryBlock): Overlay {
+  const { offset: start, size, load, store } = block;
+  if (load === undefined || store === undefined) return memoryOverlay(block);
+  return {
+    covers: (offset) => offset >= start && offset < start + size,
+    read: (offset, width) => load(offset - start, width),
+    write: (offset, width, value) => {
+      store(offset - start, width, value);
+    },
+  };
+}
+
 /** Creates memory in a BAR. The first access to a chunk allocates the chunk. */
-export function memoryOverlay({ offset: start, size, contents }: MemoryBlock): Overlay {
+function memoryOverlay({ offset: start, size, contents }: MemoryBlock): Overlay {
   const chunks = new Map<number, DataView>();
   const findChunk = (number: number): DataView => {
     let view = chunks.get(number);
     if (view === undefined) {
-      const bytes = new Uint8Array(CHUNK);
+      const memory = new Uint8Array(CHUNK);
       const first = contents?.subarray(number * CHUNK, (number + 1) * CHUNK);
-      if (first !== undefined) bytes.set(first);
-      chunks.set(number, (view = new DataView(bytes.buffer)));
+      if (first !== undefined) memory.set(first);
+      chunks.set(number, (view = new DataView(memory.buffer)));
     }
     return view;
   };
@@ -21,11 +34,11 @@ export function memoryOverlay({ offset: start, size, contents }: MemoryBlock): O
     covers: (offset) => offset >= start && offset < start + size,
     read: (offset, width) => {
       const at = offset - start;
-      return load(findChunk(Math.floor(at / CHUNK)), at % CHUNK, width);
+      return bytes.load(findChunk(Math.floor(at / CHUNK)), at % CHUNK, width);
     },
     write: (offset, width, value) => {
       const at = offset - start;
-      store(findChunk(Math.floor(at / CHUNK)), at % CHUNK, width, value);
+      bytes.store(findChunk(Math.floor(at / CHUNK)), at % CHUNK, width, value);
     },
   };
 }

@@ -12,6 +12,11 @@ export interface DeviceModel {
   /** Default settings of the kernel. Settings in the name of a device override these defaults. */
   readonly kernel?: ProfileOptions | undefined;
   /**
+   * Other register layouts of the model, by name. The setting `layout` in the name of a device
+   * selects a layout. Only models of the library have other layouts.
+   */
+  readonly layouts?: Readonly<Record<string, DeviceModel>> | undefined;
+  /**
    * Creates the logic of one device, in the state after power-on. The first open of a device calls
    * this function.
    */
@@ -26,7 +31,7 @@ export type OptionalField =
   'subsystemVendorId' | 'subsystemId' | 'revision' | 'interruptPin' | 'capabilities';
 
 /** A device model as a program defines it, with optional fields. */
-export interface ModelDefinition extends Omit<DeviceModel, 'shape'> {
+export interface ModelDefinition extends Omit<DeviceModel, 'shape' | 'layouts'> {
   readonly shape: Omit<FunctionShape, OptionalField> & Partial<Pick<FunctionShape, OptionalField>>;
 }
 
@@ -93,7 +98,10 @@ export interface WideRegister extends RegisterPlace {
   readonly writeHigh?: (value: number, width: Width) => void;
 }
 
-/** Memory in a BAR: a read returns the bytes that were last written. */
+/**
+ * Memory in a BAR: a read returns the bytes that were last written. With `load` and `store`, the
+ * logic of the device serves the accesses to the block instead.
+ */
 export interface MemoryBlock {
   /** Bytes from the start of the BAR, a multiple of 8. */
   readonly offset: number;
@@ -104,6 +112,14 @@ export interface MemoryBlock {
   readonly size: number;
   /** Contents after power-on, from the start of the block. Default: zeros. */
   readonly contents?: Uint8Array | undefined;
+  /**
+   * Reads a part of the block. A model has both `load` and `store`, or neither.
+   *
+   * @param offset - bytes from the start of the block, a multiple of `width`
+   */
+  readonly load?: ((offset: number, width: 1 | 2 | 4) => number) | undefined;
+  /** Writes a part of the block. The mock divides an access of 8 bytes into two halves. */
+  readonly store?: ((offset: number, width: 1 | 2 | 4, value: number) => void) | undefined;
 }
 
 /** Services that the machine offers to the logic of a device. */

@@ -173,4 +173,8 @@ test('defineModel() refuses registers of a wrong type and registers in a missing
     instanceOf: TypeError,
     message: /read of a/,
   });
+  t.throws(open({ 0: [{ offset: 0, size: 8, name: 'm', load: () => 0 }] }), {
+    instanceOf: TypeError,
+    message: /load and store of m must both/,
+  });
 });

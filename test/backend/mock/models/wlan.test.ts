@@ -89,3 +89,77 @@ test('only with a variant driver, private interrupt sources have an interrupt in
   using edu = openDeviceSync('mock:edu#variant?variant=on');
   t.is(edu.info.numIrqs, 5);
 });
+
+/** The window of mock:wlan?layout=irregular, and its page register. */
+const WINDOW = 0x80000;
+const PAGE = 0x310c;
+const IRREGULAR = [
+  0x48, 0x3048, 0x30a0, 0x5048, 0x50a0, 0x6048, 0xb048, 0xb0a0, 0xe048, 0x34968, 0x34a70, 0x3849c,
+  0x385a4,
+];
+
+test('irregular: a source sends its message only while its enable bit is set', (t) => {
+  using device = openDeviceSync('mock:wlan#enable?layout=irregular');
+  device.config.update('command', { memory: 1, bus_master: 1 });
+  using registers = device.bar(0).map();
+  using buffer = device.dma.allocateSync(4096);
+  t.is(registers.size, 0x10_0000);
+  t.is(registers.read32(4), IRREGULAR.length);
+  const values = new DataView(buffer.buffer);
+  for (const [source, offset] of IRREGULAR.entries()) {
+    const start = WINDOW + offset;
+    const raise = () => {
+      registers.write32(RAISE, source);
+      // A read of a register runs the deferred work.
+      registers.read32(0);
+    };
+    registers.write32(start, Number(buffer.iova & 0xffff_ffffn) + 4 * source);
+    registers.write32(start + 8, 0x100 + source);
+    raise();
+    t.is(registers.read32(SENT), source);
+    registers.write32(start + 4, Number(buffer.iova >> 32n) | 0x100);
+    raise();
+    t.is(values.getUint32(4 * source, true), 0x100 + source);
+    t.is(registers.read32(SENT), source + 1);
+  }
+  t.is(registers.read32(FAULTS), 0);
+  registers.write32(RAISE, IRREGULAR.length);
+  t.is(registers.read32(SENT), IRREGULAR.length);
+});
+
+test('irregular: the other words of the window contain what was written, on each page', (t) => {
+  using device = openDeviceSync('mock:wlan#pages?layout=irregular');
+  device.config.update('command', { memory: 1, bus_master: 1 });
+  using registers = device.bar(0).map();
+  registers.write32(WINDOW + 0x48, 0xfee0_0000);
+  registers.write64(WINDOW + 0x7fff8, 0x1122_3344_5566_7788n);
+  registers.write8(WINDOW + 0x7fff9, 0xaa);
+  registers.write32(PAGE, 0x4000_0001);
+  t.is(registers.read32(WINDOW + 0x48), 0);
+  registers.write16(WINDOW + 0x4a, 0xabcd);
+  registers.write32(PAGE, 0x4000_0000);
+  t.is(registers.read32(WINDOW + 0x48), 0xfee0_0000);
+  t.is(registers.read64(WINDOW + 0x7fff8), 0x1122_3344_5566_aa88n);
+  t.is(registers.read16(WINDOW + 0x7fff8), 0xaa88);
+  registers.write32(PAGE, 1);
+  t.is(registers.read32(WINDOW + 0x48), 0xabcd_0000);
+  device.resetSync();
+  t.is(registers.read32(PAGE), 0);
+  t.is(registers.read32(WINDOW + 0x48), 0);
+});
+
+test('only models with several register layouts have the setting `layout`', (t) => {
+  using device = openDeviceSync('mock:wlan#both?layout=irregular');
+  using regular = openDeviceSync('mock:wlan#both');
+  t.is(device.bar(0).size, 0x10_0000n);
+  t.is(regular.bar(0).size, 0x4000n);
+  const refused = { instanceOf: VfioError, code: 'EINVAL' };
+  t.throws(() => openDeviceSync('mock:wlan?layout=round'), {
+    ...refused,
+    message: /layout must be irregular, not 'round'/,
+  });
+  t.throws(() => openDeviceSync('mock:nvme?layout=irregular'), {
+    ...refused,
+    message: /unknown setting 'layout'/,
+  });
+});
