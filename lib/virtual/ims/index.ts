@@ -12,6 +12,8 @@ export {
   type Cookie,
   type CookieField,
   DSA_LAYOUT,
+  type EntryLayout,
+  type MaskBits,
   type MessageWord,
   type SlotBits,
   type SlotLayout,

@@ -12,10 +12,12 @@ export {
   type MessageRewriterEvents,
   type MessageRewriterOptions,
 } from './rewriter.js';
+export type { FillOptions } from './checks.js';
 export {
   MessageStore,
   type MessageStoreEvents,
   type MessageStoreOptions,
   type Mismatch,
-  type VectorName,
+  type SendToBufferOptions,
 } from './store.js';
+export type { VectorName } from './target.js';

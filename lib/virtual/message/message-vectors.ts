@@ -1,5 +1,5 @@
-import { checkChoice, checkInstance, checkOptions } from '../../checks.js';
-import { PciDevice } from '../../device/device.js';
+import { checkChoice, checkOptions } from '../../checks.js';
+import type { PciDevice } from '../../device/device.js';
 import type { MessageChange } from '../../device/index.js';
 import { requireMethod } from '../../device/messages/messages.js';
 import type { MessageIndex } from '../../contract/message.js';
@@ -7,6 +7,7 @@ import {
   DeviceHostVectors,
   type DeviceHostVectorsOptions,
 } from '../vectors/device-host-vectors.js';
+import { checkDevice } from './checks.js';
 
 /** Options of {@link messageVectors}. */
 export interface MessageVectorsOptions extends Omit<
@@ -33,17 +34,17 @@ export interface MessageVectorsOptions extends Omit<
  */
 export function messageVectors(
   device: PciDevice,
-  given: MessageVectorsOptions = {},
+  options: MessageVectorsOptions = {},
 ): DeviceHostVectors {
-  checkInstance(device, 'device', PciDevice);
-  checkOptions(given, ['index', 'first', 'count']);
-  const { index, ...options } = given;
+  checkDevice(device);
+  checkOptions(options, ['index', 'first', 'count']);
+  const { index, ...rest } = options;
   if (index !== undefined) checkChoice(index, 'index', ['msi', 'msix']);
   const { messages } = device;
   const chosen = index ?? (messages.support.msix.ready ? 'msix' : 'msi');
   requireMethod(messages, chosen);
   return new DeviceHostVectors(device.connection, {
-    ...options,
+    ...rest,
     index: chosen,
     message: (vector) => messages.peek(chosen, vector),
     resets: (callback) => {

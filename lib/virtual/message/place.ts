@@ -1,47 +1,93 @@
-import { checkExtent, checkInteger, checkOptions, PAGE_SIZE } from '../../checks.js';
+import {
+  checkExtent,
+  checkInteger,
+  checkObject,
+  checkOptions,
+  hex,
+  PAGE_SIZE,
+} from '../../checks.js';
+import type { RegisterWindow } from '../../contract/index.js';
 import type { PciDevice } from '../../device/device.js';
-import { regionStorage, type SlotStorage } from '../store/storage.js';
+import { checkStorage, regionStorage, type SlotStorage } from '../store/storage.js';
 
 /** Location of the registers of a message store. */
 export interface StorePlace {
   /** Index of the region, for example of a BAR. */
   readonly region: number;
-  /** Offset of the first entry in bytes, a multiple of 4. */
+  /** Offset of the store in bytes from the start of the region, a multiple of 4. */
   readonly offset: number;
 }
 
-/**
- * Returns the storage of a message store in a region of a device. The registers are accessed
- * through a mapping, or through the device file if the region cannot be mapped.
- */
-export function deviceStorage(
+/** A storage, and the function that closes the storage. */
+export interface OpenStorage {
+  readonly storage: SlotStorage;
+  readonly close: () => void;
+}
+
+/** Opens the storage of a message store. @param size - the size of all entries in bytes */
+export function openPlace(
   device: PciDevice,
-  place: StorePlace,
+  place: StorePlace | SlotStorage,
   size: number,
-): { storage: SlotStorage; close: () => void } {
-  checkOptions(place, ['region', 'offset'], 'place');
-  const { region: index, offset } = place;
-  const region = device.region(index);
-  checkInteger(offset, 'offset', 0, Number.MAX_SAFE_INTEGER);
-  if (offset % 4 !== 0) throw new RangeError(`offset ${offset} is not a multiple of 4`);
-  checkExtent(offset, size, region.size);
-  if (!region.mappable) {
+): OpenStorage {
+  checkObject(place, 'place');
+  if (!('read32' in place)) {
+    checkOptions(place, ['region', 'offset'], 'place');
+    return deviceStorage(device, place, size);
+  }
+  checkStorage(place);
+  return { storage: place, close: () => undefined };
+}
+
+/**
+ * Opens registers in a region of a device. The registers are accessed through a mapping, or through
+ * the device file if the region cannot be mapped.
+ */
+function deviceStorage(device: PciDevice, place: StorePlace, size: number): OpenStorage {
+  const { region, offset } = place;
+  const mapped = mapPlace(device, place, size);
+  if (mapped === null) {
+    const file = device.region(region);
     const storage = {
       size,
-      read32: (at: number) => region.load(offset + at, 4),
+      read32: (at: number) => file.load(offset + at, 4),
       write32: (at: number, value: number) => {
-        region.store(offset + at, 4, value);
+        file.store(offset + at, 4, value);
       },
     };
     return { storage, close: () => undefined };
   }
-  const start = offset - (offset % PAGE_SIZE);
-  const length = Math.ceil((offset + size - start) / PAGE_SIZE) * PAGE_SIZE;
-  const window = region.map({ offset: start, length });
   return {
-    storage: regionStorage(window, offset - start, size),
+    storage: regionStorage(mapped.window, mapped.start, size),
     close: () => {
-      window.close();
+      mapped.window.close();
     },
   };
+}
+
+/** Registers that are mapped. */
+export interface MappedPlace {
+  readonly window: RegisterWindow;
+  /** Offset of the registers in the window, in bytes. */
+  readonly start: number;
+}
+
+/**
+ * Maps registers in a region of a device.
+ *
+ * @returns null if the region cannot be mapped
+ */
+export function mapPlace(
+  device: PciDevice,
+  { region: index, offset }: StorePlace,
+  size: number,
+): MappedPlace | null {
+  const region = device.region(index);
+  checkInteger(offset, 'place.offset', 0, Number.MAX_SAFE_INTEGER);
+  if (offset % 4 !== 0) throw new RangeError(`offset ${hex(offset)} is not a multiple of 4`);
+  checkExtent(offset, size, region.size);
+  if (!region.mappable) return null;
+  const first = offset - (offset % PAGE_SIZE);
+  const length = Math.ceil((offset + size - first) / PAGE_SIZE) * PAGE_SIZE;
+  return { window: region.map({ offset: first, length }), start: offset - first };
 }

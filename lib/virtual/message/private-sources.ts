@@ -1,14 +1,9 @@
-import {
-  checkArray,
-  checkChoice,
-  checkInstance,
-  checkInteger,
-  checkOptions,
-} from '../../checks.js';
-import { PciDevice } from '../../device/device.js';
+import { checkChoice, checkInteger, checkOptions } from '../../checks.js';
+import type { PciDevice } from '../../device/device.js';
 import type { Vector, VectorIndex, VectorOptions } from '../../device/index.js';
 import type { MessageIndex } from '../../contract/message.js';
 import { VfioError } from '../../errors.js';
+import { checkDevice } from './checks.js';
 import { MessageStore } from './store.js';
 
 /** Vectors of the device that are reserved for its private interrupt sources. */
@@ -57,13 +52,14 @@ export class PrivateSources {
   readonly #spare: SpareVectors;
   readonly #used = new Map<number, Vector>();
 
+  /** @throws TypeError or RangeError for a wrong option */
   constructor(device: PciDevice, options: PrivateSourcesOptions) {
-    checkInstance(device, 'device', PciDevice);
+    checkDevice(device);
     checkOptions(options, ['store', 'spare']);
     const { store, spare } = options;
-    checkInstance(store, 'store', MessageStore);
+    if (!(store instanceof MessageStore)) throw new TypeError('store must be a MessageStore');
     checkOptions(spare, ['index', 'vectors'], 'spare');
-    checkArray(spare.vectors, 'spare.vectors');
+    if (!Array.isArray(spare.vectors)) throw new TypeError('spare.vectors must be an array');
     this.#device = device;
     this.#store = store;
     checkChoice(spare.index, 'spare.index', ['msi', 'msix']);
@@ -110,7 +106,6 @@ export class PrivateSources {
 
   /** Returns the vector of a source, or undefined if no vector was requested for the source. */
   vector(source: number): Vector | undefined {
-    checkInteger(source, 'source', 0, this.#store.entries - 1);
     const vector = this.#own?.vector(source) ?? this.#used.get(source);
     return vector?.closed === false ? vector : undefined;
   }

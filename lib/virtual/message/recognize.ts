@@ -1,6 +1,6 @@
 import type { MessageIndex, Message } from '../../contract/message.js';
 import { checkChoice, checkFunction, checkInteger } from '../../checks.js';
-import type { VectorName } from './store.js';
+import type { VectorName } from './target.js';
 
 /** Finds the vector of a virtual message. Returns null if no vector has this message. */
 export type Recognize = (message: Message) => VectorName | null;

@@ -1,35 +1,37 @@
 import { EventEmitter } from 'node:events';
-import {
-  checkBoolean,
-  checkInstance,
-  checkInteger,
-  checkObject,
-  checkOptions,
-  checkU64,
-} from '../../checks.js';
-import { PciDevice } from '../../device/device.js';
-import type { MessageChange } from '../../device/index.js';
-import { type MessageIndex, type Message, sameMessage } from '../../contract/message.js';
+import { checkBoolean, checkInteger, checkOptions, checkU32 } from '../../checks.js';
+import type { PciDevice } from '../../device/device.js';
+import type { DmaBuffer, MessageChange } from '../../device/index.js';
+import { type Message, sameMessage } from '../../contract/message.js';
 import { VfioError } from '../../errors.js';
-import { checkLayout, type SlotLayout } from '../store/layout.js';
+import { type Entries, placeEntries } from '../store/entries.js';
+import type { EntryLayout, SlotLayout } from '../store/layout.js';
 import { SlotWords } from '../store/words.js';
-import { checkStorage, type SlotStorage } from '../store/storage.js';
-import { deviceStorage, type StorePlace } from './place.js';
-
-/** Identifies a vector of a device by its interrupt index and its number. */
-export interface VectorName {
-  readonly index: MessageIndex;
-  readonly vector: number;
-}
+import type { SlotStorage } from '../store/storage.js';
+import { checkDevice, checkFill, checkMessage, checkSource, type FillOptions } from './checks.js';
+import { openPlace, type StorePlace } from './place.js';
+import { bufferTarget, type Target, type VectorName, vectorTarget } from './target.js';
+import { Watch } from './watch.js';
 
 /** Options of {@link MessageStore}. */
 export interface MessageStoreOptions {
   /** Layout of an entry: words, mask bit, and the order in which a message is written. */
-  readonly layout: SlotLayout;
-  /** Number of entries: 1 to 65536. */
-  readonly entries: number;
-  /** Location of the first entry: registers of the device, or another storage. */
+  readonly layout: SlotLayout | EntryLayout;
+  /**
+   * Number of entries: 1 to 65536. If the entries have no common distance, the offset of each entry
+   * in bytes from the start of the store, a multiple of 4. The layout then needs no stride.
+   */
+  readonly entries: number | readonly number[];
+  /** Location of the start of the store: registers of the device, or another storage. */
   readonly place: StorePlace | SlotStorage;
+}
+
+/** Options of {@link MessageStore.sendToBuffer}. */
+export interface SendToBufferOptions extends FillOptions {
+  /** The value that the device writes: 0 to 2^32 - 1. */
+  readonly data: number;
+  /** Offset in the buffer in bytes, a multiple of 4. Default: 0. */
+  readonly offset?: number | undefined;
 }
 
 /** An entry whose message differs from the message of its vector. */
@@ -61,14 +63,18 @@ export interface MessageStoreEvents {
 const NO_RESPONSE: Message = { address: 0xffff_ffff_ffff_ffffn, data: 0xffff_ffff };
 
 interface Entry {
-  readonly source: VectorName;
+  readonly target: Target;
   masked: boolean;
-  /** Whether the vector is released. The entry of a released vector must send no interrupt. */
+  /**
+   * Whether the vector is released, or the buffer is freed. The device must then not send the
+   * message.
+   */
   silent: boolean;
 }
 
-/** Lets the rewriter read and write the words of a {@link MessageStore}. Offsets are in bytes. */
+/** Lets the rewriter access the words of a {@link MessageStore}. Offsets are in bytes. */
 export interface StoreWords {
+  entries(store: MessageStore): Entries;
   read(store: MessageStore, offset: number): number;
   write(store: MessageStore, offset: number, value: number): void;
 }
@@ -99,17 +105,20 @@ export let storeWords: StoreWords;
  */
 export class MessageStore extends EventEmitter<MessageStoreEvents> {
   readonly layout: SlotLayout;
+  /** Number of entries. */
   readonly entries: number;
+  readonly #entries: Entries;
   readonly #device: PciDevice;
   readonly #words: SlotWords;
   readonly #storage: SlotStorage;
   readonly #close: () => void;
   readonly #filled = new Map<number, Entry>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #watch: Watch;
   #closed = false;
 
   static {
     storeWords = {
+      entries: (store) => store.#entries,
       read: (store, offset) => {
         store.#checkOpen();
         return store.#storage.read32(offset);
@@ -121,68 +130,95 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
     };
   }
 
-  /** @throws RangeError if the layout is invalid, or the entries do not fit into the storage */
+  /**
+   * @throws TypeError for an option of a wrong type; RangeError if the layout is invalid, or the
+   *   entries do not fit into the storage
+   */
   constructor(device: PciDevice, options: MessageStoreOptions) {
     super();
-    checkInstance(device, 'device', PciDevice);
+    checkDevice(device);
     checkOptions(options, ['layout', 'entries', 'place']);
     const { layout, entries, place } = options;
-    checkObject(place, 'place');
-    checkLayout(layout);
-    checkInteger(entries, 'entries', 1, 65536);
-    const size = layout.stride * entries;
-    const { storage, close } =
-      'read32' in place
-        ? { storage: place, close: () => undefined }
-        : deviceStorage(device, place, size);
-    checkStorage(storage);
+    this.#entries = placeEntries(layout, entries);
+    const { count, size, stride, offsets } = this.#entries;
+    const { storage, close } = openPlace(device, place, size);
     if (storage.size < size) {
       throw new RangeError(
-        `${entries} entries need ${size} bytes, but the storage has ${storage.size}`,
+        `${count} entries need ${size} bytes, but the storage has ${storage.size}`,
       );
     }
-    this.layout = layout;
-    this.entries = entries;
+    this.layout = { ...layout, stride };
+    this.entries = count;
     this.#device = device;
     this.#storage = storage;
-    this.#words = new SlotWords(layout, storage, () => undefined);
+    this.#words = new SlotWords(this.layout, storage, () => undefined, offsets);
     this.#close = close;
+    this.#watch = new Watch(() => {
+      if (device.closed) this.unwatch();
+      else this.#try(() => this.refresh());
+    });
     device.messages.on('change', this.#onChange);
   }
 
   /**
    * Writes the message of a vector to an entry, and unmasks the entry.
    *
-   * @throws {@link VfioError} ENOTSUP or ENODATA if {@link Messages.read} fails with this error
+   * @throws {@link VfioError} ENOTSUP or ENODATA if {@link Messages.read} fails with this error;
+   *   EOVERFLOW if the address does not fit into the high address bits of the layout
    */
-  fill(entry: number, source: VectorName, options: { masked?: boolean } = {}): void {
+  fill(entry: number, source: VectorName, options: FillOptions = {}): void {
     this.#check(entry);
-    checkOptions(source, ['index', 'vector'], 'source');
-    const masked = maskedOf(options);
-    const message = this.#device.messages.read(source.index, source.vector);
-    const filled = { source, masked, silent: false };
-    this.#write(entry, message, filled);
-    this.#filled.set(entry, filled);
+    checkSource(source);
+    this.#fill(entry, vectorTarget(this.#device, source), checkFill(options));
   }
 
   /**
    * Writes a given message to an entry. After the call, the entry belongs to no vector, and the
    * store does not update the entry.
    * @throws TypeError or RangeError for an invalid address or data
+   * @throws {@link VfioError} EOVERFLOW if the address does not fit into the high address bits of
+   *   the layout
    */
-  write(entry: number, message: Message, options: { masked?: boolean } = {}): void {
+  write(entry: number, message: Message, options: FillOptions = {}): void {
     this.#check(entry);
-    const masked = maskedOf(options);
-    checkObject(message, 'message');
-    checkU64(message.address, 'address');
-    checkInteger(message.data, 'data', 0, 0xffff_ffff);
-    this.#filled.delete(entry);
+    checkMessage(message);
+    const masked = checkFill(options);
     this.#write(entry, message, { masked, silent: false });
+    this.#filled.delete(entry);
+  }
+
+  /**
+   * Makes an entry write to memory instead of raising an interrupt: writes the address of a DMA
+   * buffer to the entry. The device then writes `data` to the buffer, and a driver that polls finds
+   * the value in the buffer. Call {@link clear} or {@link fill} before you free the buffer, because
+   * the device could otherwise write to another buffer at the same address.
+   *
+   * @param buffer - a buffer of the same device, which the device is allowed to write
+   * @throws TypeError or RangeError for a wrong option, or an offset outside of the buffer
+   * @throws {@link VfioError} EBADF if the buffer is not mapped; EACCES if the device is not allowed
+   *   to write the buffer; EOVERFLOW as in {@link write}
+   * @example
+   * store.sendToBuffer(3, buffer, { offset: 64, data: 1 });
+   * const events = new Int32Array(buffer.buffer);
+   * while (Atomics.exchange(events, 16, 0) === 0) doOtherWork();
+   */
+  sendToBuffer(entry: number, buffer: DmaBuffer, options: SendToBufferOptions): void {
+    this.#check(entry);
+    const masked = checkFill(options, ['data', 'offset']);
+    const { data, offset = 0 } = options;
+    checkU32(data, 'data');
+    this.#fill(entry, bufferTarget(this.#device, buffer, offset, data), masked);
+  }
+
+  #fill(entry: number, target: Target, masked: boolean): void {
+    const filled = { target, masked, silent: false };
+    this.#write(entry, target.read(), filled);
+    this.#filled.set(entry, filled);
   }
 
   /** Returns the vector whose message was written to an entry. */
   source(entry: number): VectorName | undefined {
-    return this.#filled.get(entry)?.source;
+    return this.#filled.get(entry)?.target.source;
   }
 
   /** Reads the message of an entry from the device. */
@@ -211,9 +247,10 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
    *   {@link Messages.read} fails with this error
    */
   verify(): Mismatch[] {
-    return [...this.#filled].flatMap(([entry, { source, silent }]) => {
-      if (silent) return [];
-      const expected = this.#device.messages.read(source.index, source.vector);
+    return [...this.#filled].flatMap(([entry, { target, silent }]) => {
+      const { source } = target;
+      if (silent || source === undefined) return [];
+      const expected = target.read();
       const actual = this.read(entry);
       if (sameMessage(actual, NO_RESPONSE))
         throw this.#error('EIO', 'the message store reads all ones: the device does not respond');
@@ -251,19 +288,13 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
    * @param intervalMs - interval in milliseconds, 1 to 2^31 - 1
    */
   watch(intervalMs: number): void {
-    checkInteger(intervalMs, 'intervalMs', 1, 2 ** 31 - 1);
     this.#checkOpen();
-    this.unwatch();
-    this.#timer = setInterval(() => {
-      if (this.#device.closed) this.unwatch();
-      else this.#try(() => this.refresh());
-    }, intervalMs).unref();
+    this.#watch.start(intervalMs);
   }
 
   /** Stops the timer of {@link watch}. */
   unwatch(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#watch.stop();
   }
 
   /** Silences all filled entries, and unmaps the registers. Idempotent. */
@@ -282,33 +313,31 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
     this.close();
   }
 
-  readonly #onChange = ({ reason, index, vector }: MessageChange): void => {
+  readonly #onChange = (change: MessageChange): void => {
     for (const [entry, filled] of this.#filled) {
-      const { source } = filled;
-      const matches = source.index === index && source.vector === vector;
-      if (reason !== 'reset' && !matches) continue;
+      if (!filled.target.isChangedBy(change)) continue;
       this.#try(() => {
-        if (reason === 'released') this.#release(entry, filled);
+        if (change.reason === 'released') this.#release(entry, filled);
         else this.#restore(entry, filled);
       });
     }
   };
 
   #release(entry: number, filled: Entry): void {
+    const { source } = filled.target;
     filled.silent = true;
     this.#silence(entry);
-    this.emit('silenced', entry, filled.source);
+    if (source !== undefined) this.emit('silenced', entry, source);
   }
 
   #restore(entry: number, filled: Entry): void {
-    const { index, vector } = filled.source;
-    // The vector is released, so the entry stays silent after the reset.
-    if (this.#device.interrupts[index].vector(vector) === undefined) {
+    // The vector is released or the buffer is freed, so the entry stays silent after the reset.
+    if (!filled.target.isReady) {
       this.#silence(entry);
       return;
     }
     const before = this.read(entry);
-    const message = this.#device.messages.read(index, vector);
+    const message = filled.target.read();
     filled.silent = false;
     this.#write(entry, message, filled);
     if (!sameMessage(message, before)) this.emit('refreshed', entry, message, before);
@@ -319,6 +348,7 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
     message: Message,
     { masked, silent }: Pick<Entry, 'masked' | 'silent'>,
   ): void {
+    this.#words.checkAddress(message.address);
     this.#words.setMask(entry, true);
     this.#words.writeMessage(entry, message);
     if (!masked && !silent) this.#words.setMask(entry, false);
@@ -352,12 +382,4 @@ export class MessageStore extends EventEmitter<MessageStoreEvents> {
   #error(code: string, message: string): VfioError {
     return new VfioError({ code, message, path: this.#device.name });
   }
-}
-
-/** Returns whether an entry is to be masked, from the options of {@link MessageStore.fill}. */
-function maskedOf(options: { masked?: boolean }): boolean {
-  checkOptions(options, ['masked']);
-  const { masked = false } = options;
-  checkBoolean(masked, 'masked');
-  return masked;
 }

@@ -1,12 +1,15 @@
 import { decodeCookie, encodeCookie } from './cookie.js';
+import { decodeHigh, encodeHigh } from './high-bits.js';
 import {
   canHold,
   type Cookie,
+  highBits,
   MESSAGE_WORDS,
   wordsOf,
   type SlotBits,
   type SlotLayout,
 } from './layout.js';
+import { U32_MAX } from '../../checks.js';
 import { type Message } from '../../contract/message.js';
 import type { SlotStorage } from './storage.js';
 
@@ -32,24 +35,48 @@ export class SlotWords {
   readonly canHold: boolean;
   readonly #storage: SlotStorage;
   readonly #changed: (index: number) => void;
+  readonly #offsets: readonly number[] | null;
+  /** The bits that contain the high address bits. */
+  readonly #high: SlotBits;
+  /** Whether the high address bits fill their word. */
+  readonly #wholeHigh: boolean;
+  /** The value of the mask bits while a slot is masked, and while the slot is not masked. */
+  readonly #masked: number;
+  readonly #unmasked: number;
 
-  /** @param changed - called with the index of a slot after each write to the slot */
-  constructor(layout: SlotLayout, storage: SlotStorage, changed: (index: number) => void) {
+  /**
+   * @param changed - called with the index of a slot after each write to the slot
+   * @param offsets - offset of each slot in bytes from the start of the storage; null if the stride
+   *   of the layout gives the offsets
+   */
+  constructor(
+    layout: SlotLayout,
+    storage: SlotStorage,
+    changed: (index: number) => void,
+    offsets: readonly number[] | null = null,
+  ) {
+    const { bits = 0, inverted = false } = layout.mask ?? {};
     this.layout = layout;
     this.canHold = canHold(layout);
     this.#storage = storage;
     this.#changed = changed;
+    this.#offsets = offsets;
+    this.#high = highBits(layout);
+    this.#wholeHigh = this.#high.bits === U32_MAX;
+    this.#masked = inverted ? 0 : bits;
+    this.#unmasked = inverted ? bits : 0;
   }
 
   read(index: number): SlotContents {
-    const { addressLow, addressHigh, data, mask, pending, ignore, cookie } = this.layout;
+    const { addressLow, data, mask, pending, ignore, cookie } = this.layout;
     const word = (offset: number) => this.#storage.read32(this.#at(index, offset));
     const test = (field: SlotBits | undefined) =>
       field !== undefined && (word(field.offset) & field.bits) !== 0;
-    const address = (BigInt(word(addressHigh)) << 32n) | BigInt(word(addressLow));
+    const high = decodeHigh(word(this.#high.offset), this.#high.bits);
+    const address = (BigInt(high) << 32n) | BigInt(word(addressLow));
     return {
       message: { address, data: word(data) },
-      masked: test(mask),
+      masked: test(mask) !== (mask?.inverted ?? false),
       pending: test(pending),
       ignore: test(ignore),
       cookie: cookie === undefined ? null : decodeCookie(cookie, word),
@@ -69,22 +96,35 @@ export class SlotWords {
   setMask(index: number, masked: boolean): void {
     const { mask } = this.layout;
     if (mask === undefined) return;
-    this.#update(index, mask.offset, mask.bits, masked ? mask.bits : 0);
+    this.#update(index, mask.offset, mask.bits, masked ? this.#masked : this.#unmasked);
     if (masked) this.#storage.read32(this.#at(index, mask.offset));
     this.#changed(index);
   }
 
+  /**
+   * Checks that an address fits into a slot.
+   * @throws {@link VfioError} EOVERFLOW if the address does not fit
+   */
+  checkAddress(address: bigint): void {
+    encodeHigh(address, this.#high.bits);
+  }
+
+  /** @throws {@link VfioError} EOVERFLOW if the address does not fit; nothing is then written */
   writeMessage(index: number, { address, data }: Message): void {
     const { layout } = this;
-    const values = {
-      addressLow: Number(address & 0xffff_ffffn),
-      addressHigh: Number(address >> 32n),
-      data,
-    };
+    const low = Number(address & 0xffff_ffffn);
+    const high = encodeHigh(address, this.#high.bits);
     for (const word of layout.order ?? MESSAGE_WORDS) {
-      this.#storage.write32(this.#at(index, layout[word]), values[word]);
+      if (word === 'addressHigh') this.#writeHigh(index, high);
+      else this.#storage.write32(this.#at(index, layout[word]), word === 'data' ? data : low);
     }
     this.#changed(index);
+  }
+
+  #writeHigh(index: number, value: number): void {
+    const { offset, bits } = this.#high;
+    if (this.#wholeHigh) this.#storage.write32(this.#at(index, offset), value);
+    else this.#update(index, offset, bits, value);
   }
 
   writeCookie(index: number, value: Cookie): void {
@@ -109,14 +149,17 @@ export class SlotWords {
     const { mask } = this.layout;
     this.setMask(index, true);
     for (const offset of wordsOf(this.layout)) {
-      const keep = mask?.offset === offset ? mask.bits : 0;
-      this.#storage.write32(this.#at(index, offset), keep);
+      this.#storage.write32(
+        this.#at(index, offset),
+        mask?.offset === offset ? this.#masked >>> 0 : 0,
+      );
     }
     this.#changed(index);
   }
 
   #at(index: number, offset: number): number {
-    return index * this.layout.stride + offset;
+    const offsets = this.#offsets;
+    return (offsets === null ? index * this.layout.stride : (offsets[index] ?? 0)) + offset;
   }
 
   #update(index: number, offset: number, bits: number, value: number): void {

@@ -150,6 +150,22 @@ test('an IMS domain works on an unmodified kernel if the MSI-X table can be mapp
   target.close();
 });
 
+test('messageVectors and the storages refuse wrong options', (t) => {
+  using device = openDeviceSync('mock:nvme#options');
+  const loose = messageVectors as (...values: unknown[]) => unknown;
+  t.throws(() => loose(device, { frist: 1 }), { instanceOf: TypeError, message: /frist/ });
+  t.throws(() => loose(device, { index: 'intx' }), { instanceOf: TypeError });
+  t.throws(() => loose(device, null), { instanceOf: TypeError });
+  t.throws(() => loose({}), { instanceOf: TypeError });
+  t.throws(() => memoryStorage([1] as unknown as Uint8Array), { instanceOf: TypeError });
+  t.throws(() => memoryStorage(new Uint8Array(new ArrayBuffer(8), 2)), { instanceOf: RangeError });
+  device.config.update('command', { memory: 1 });
+  const window = device.bar(0).map();
+  t.throws(() => regionStorage(window, '0' as unknown as number), { instanceOf: TypeError });
+  t.throws(() => regionStorage(window, 0, Number.NaN), { instanceOf: RangeError });
+  t.throws(() => regionStorage(null as unknown as typeof window), { instanceOf: TypeError });
+});
+
 test('domain.refresh() updates a slot with a message that the host has changed', (t) => {
   using device = openDeviceSync('mock:nvme#moved');
   let message = { address: 0xfee0_0000n, data: 0x25 };

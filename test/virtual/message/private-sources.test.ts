@@ -2,7 +2,7 @@
 // uses spare MSI vectors. The method `set-irqs` needs a kernel driver with an interrupt index for
 // the sources.
 import test from 'ava';
-import { PrivateSources, VfioError } from 'vfio/mock';
+import { PrivateSources, type PrivateSourcesOptions, VfioError } from 'vfio/mock';
 import { openWlan, STORE, taken } from './wlan.js';
 
 const SPARE = { index: 'msi', vectors: [16, 17] } as const;
@@ -79,4 +79,21 @@ test('method message: if the message of a vector cannot be read, the vector is r
   const sources = new PrivateSources(device, { store, spare: SPARE });
   t.throws(() => sources.request(0), { instanceOf: VfioError, code: 'ENOTSUP' });
   t.is(device.interrupts.msi.vector(16), undefined);
+});
+
+test('wrong options are refused', (t) => {
+  const { device, store } = openWlan(t);
+  for (const wrong of [
+    { store },
+    { store, spare: SPARE, spares: 1 },
+    { store: {}, spare: SPARE },
+    { store, spare: { ...SPARE, index: 'intx' } },
+    { store, spare: { ...SPARE, vectors: 16 } },
+    { store, spare: { ...SPARE, vectors: ['16'] } },
+    { store, spare: { ...SPARE, count: 2 } },
+  ]) {
+    t.throws(() => new PrivateSources(device, wrong as unknown as PrivateSourcesOptions), {
+      instanceOf: TypeError,
+    });
+  }
 });

@@ -1,7 +1,13 @@
 // Tests `MessageRewriter` on the private message registers of mock:wlan.
 import test from 'ava';
 import fc from 'fast-check';
-import { MessageRewriter, type Message, recognizeMsi, recognizeTable } from 'vfio/mock';
+import {
+  type Message,
+  MessageRewriter,
+  type MessageRewriterOptions,
+  recognizeMsi,
+  recognizeTable,
+} from 'vfio/mock';
 import { ENTRIES, LAYOUT, openWlan, STORE, taken, type Wlan } from './wlan.js';
 
 const GUEST: Message = { address: 0xfee0_1000n, data: 0x4040 };
@@ -155,6 +161,27 @@ test('the rewriter refuses an access that is misaligned, too wide or outside of 
       { instanceOf: RangeError },
     );
   }
+});
+
+test('wrong options are refused', (t) => {
+  const { store } = openWlan(t);
+  const recognize = recognizeMsi(() => GUEST, 32);
+  const options = { store, recognize, unmatched: 'pass' };
+  for (const wrong of [
+    { ...options, unmatchd: 'pass' },
+    { ...options, unmatched: 'drop' },
+    { ...options, store: { entries: 1 } },
+    { ...options, recognize: GUEST },
+    null,
+  ]) {
+    t.throws(() => new MessageRewriter(wrong as unknown as MessageRewriterOptions), {
+      instanceOf: TypeError,
+    });
+  }
+  t.throws(() => recognizeMsi(GUEST as unknown as () => Message, 1), { instanceOf: TypeError });
+  t.throws(() => recognizeMsi(() => GUEST, 33), { instanceOf: RangeError });
+  t.throws(() => recognizeTable([] as unknown as () => []), { instanceOf: TypeError });
+  t.throws(() => recognizeTable(() => [], 'intx' as 'msi'), { instanceOf: TypeError });
 });
 
 test('the device contains only complete physical messages, for any order of writes', (t) => {

@@ -236,6 +236,107 @@ test('the store refuses an invalid message, and fails with EIO while memory deco
   });
 });
 
+test('sendToBuffer makes an entry write to a DMA buffer', async (t) => {
+  const { device, store, raise } = openWlan(t);
+  using buffer = device.dma.allocateSync(4096);
+  const values = new DataView(buffer.buffer);
+  store.sendToBuffer(5, buffer, { offset: 64, data: 0xcafe_f00d });
+  raise(5);
+  t.is(values.getUint32(64, true), 0xcafe_f00d);
+  t.is(store.source(5), undefined);
+  t.deepEqual(store.read(5), { address: buffer.iova + 64n, data: 0xcafe_f00d });
+  t.deepEqual(store.refresh(), []);
+  await device.reset();
+  values.setUint32(64, 0, true);
+  raise(5);
+  t.is(values.getUint32(64, true), 0xcafe_f00d, 'a reset does not end the writes');
+  store.sendToBuffer(5, buffer, { data: 7, masked: true });
+  raise(5);
+  t.is(values.getUint32(0, true), 0);
+  store.setMask(5, false);
+  t.is(values.getUint32(0, true), 7);
+  store.clear(5);
+  values.setUint32(0, 0, true);
+  raise(5);
+  t.is(values.getUint32(0, true), 0);
+});
+
+test('sendToBuffer refuses a buffer that the device cannot write', async (t) => {
+  const { device, store } = openWlan(t);
+  const buffer = device.dma.allocateSync(4096);
+  using readable = device.dma.allocateSync(4096, { access: 'read' });
+  const send =
+    (options: object, target: unknown = buffer) =>
+    () => {
+      store.sendToBuffer(0, target as typeof buffer, options as { data: number });
+    };
+  t.throws(send({ data: 0 }, { iova: 0n }), { instanceOf: TypeError, message: /DMA buffer/ });
+  t.throws(send({}), { instanceOf: TypeError, message: /data must be a number/ });
+  t.throws(send({ data: 2 ** 32 }), { instanceOf: RangeError });
+  t.throws(send({ data: 0, offset: 4096 }), { instanceOf: RangeError });
+  t.throws(send({ data: 0, offset: 2 }), { instanceOf: RangeError });
+  t.throws(send({ data: 0, offst: 4 }), { instanceOf: TypeError, message: /offst/ });
+  t.throws(send({ data: 0 }, readable), { instanceOf: VfioError, code: 'EACCES' });
+  t.deepEqual(store.read(0), { address: 0n, data: 0 });
+  store.sendToBuffer(0, buffer, { data: 1 });
+  buffer.free();
+  t.throws(send({ data: 0 }), { instanceOf: VfioError, code: 'EBADF' });
+  await device.reset();
+  t.is(store.read(0).address, 0n, 'a reset does not restore the address of a freed buffer');
+});
+
+test('wrong options and values are refused, and nothing is written', (t) => {
+  const { device, registers, store } = openWlan(t);
+  device.interrupts.msi.request(0);
+  const message = { address: 0xfee0_0000n, data: 1 };
+  const loose = store as unknown as Record<string, (...values: unknown[]) => void>;
+  for (const [method, ...values] of [
+    ['write', 0, message, { maskd: true }],
+    ['write', 0, message, { masked: 'yes' }],
+    ['write', 0, message, null],
+    ['write', 0, { address: 1, data: 1 }],
+    ['write', 0, null],
+    ['fill', 0, msi(0), { maskd: true }],
+    ['fill', 0, { index: 'msi', vector: 0, mask: 1 }],
+    ['fill', 0, { index: 'intx', vector: 0 }],
+    ['fill', 0, { index: 'msi', vector: '0' }],
+    ['fill', '0', msi(0)],
+    ['setMask', 0, 'no'],
+    ['setMask', 0],
+    ['watch', '5'],
+  ] as const) {
+    t.throws(() => loose[method]?.(...values), { instanceOf: TypeError }, method);
+  }
+  t.deepEqual(
+    [0, 4, 8, 12].map((at) => registers.read32(STORE + at)),
+    [0, 0, 0, 1],
+  );
+  const make =
+    (options: object, opened: unknown = device) =>
+    () =>
+      new MessageStore(opened as typeof device, options as MessageStoreOptions);
+  const place = { region: 0, offset: STORE };
+  const options = { layout: LAYOUT, entries: 1, place };
+  for (const wrong of [
+    make({ ...options, entires: 1 }),
+    make({ ...options, place: { ...place, size: 4 } }),
+    make({ ...options, place: { size: 64, read32: () => 0 } }),
+    make({ ...options, place: { size: 'all', read32: () => 0, write32: () => undefined } }),
+    make({ ...options, layout: { ...LAYOUT, masks: 1 } }),
+    make({ ...options, layout: { ...LAYOUT, mask: { offset: 12, bits: 1, invert: true } } }),
+    make({ ...options, layout: { ...LAYOUT, mask: { offset: 12, bits: '1' } } }),
+    make({ ...options, layout: { ...LAYOUT, order: 'data' } }),
+    make({ ...options, layout: { ...LAYOUT, addressHigh: { offset: 4, bit: 1 } } }),
+    make(options, { name: 'mock:wlan' }),
+  ]) {
+    t.throws(wrong, { instanceOf: TypeError });
+  }
+  t.throws(make({ ...options, layout: { ...LAYOUT, addressHigh: { offset: 4, bits: 5 } } }), {
+    instanceOf: RangeError,
+    message: /adjacent/,
+  });
+});
+
 test('fill() fails with ENOTSUP on a kernel without MSI_NOVIRT', (t) => {
   const { device, store } = openWlan(t, 'novirt=off');
   device.interrupts.msi.request(0);
