@@ -1,6 +1,7 @@
 /** Message stores: registers of a device with private copies of MSI messages. */
 export { messageVectors, type MessageVectorsOptions } from './message-vectors.js';
-export type { StorePlace } from './place.js';
+export type { GuestMessages, GuestMsi } from './guest-messages.js';
+export type { StorePlace, WindowPlace } from './place.js';
 export {
   PrivateSources,
   type PrivateSourcesOptions,
@@ -21,3 +22,8 @@ export {
   type SendToBufferOptions,
 } from './store.js';
 export type { VectorName } from './target.js';
+export {
+  WindowRewriter,
+  type WindowRewriterEvents,
+  type WindowRewriterOptions,
+} from './window-rewriter.js';

@@ -66,7 +66,7 @@ function deviceStorage(device: PciDevice, place: StorePlace, size: number): Open
 }
 
 /** Registers that are mapped. */
-export interface MappedPlace {
+interface MappedPlace {
   readonly window: RegisterWindow;
   /** Offset of the registers in the window, in bytes. */
   readonly start: number;
@@ -77,7 +77,7 @@ export interface MappedPlace {
  *
  * @returns null if the region cannot be mapped
  */
-export function mapPlace(
+function mapPlace(
   device: PciDevice,
   { region: index, offset }: StorePlace,
   size: number,
@@ -90,4 +90,51 @@ export function mapPlace(
   const first = offset - (offset % PAGE_SIZE);
   const length = Math.ceil((offset + size - first) / PAGE_SIZE) * PAGE_SIZE;
   return { window: region.map({ offset: first, length }), start: offset - first };
+}
+
+/** Location of a window of registers. */
+export interface WindowPlace extends StorePlace {
+  /** Size in bytes: a multiple of 4, from 12 to 2^30. */
+  readonly size: number;
+}
+
+/** Accesses of 1, 2 or 4 bytes to the registers of a window. Offsets are relative to the window. */
+export interface WindowAccess {
+  load(offset: number, width: 1 | 2 | 4): number;
+  store(offset: number, width: 1 | 2 | 4, value: number): void;
+  close(): void;
+}
+
+/** Opens a window of registers, by a mapping or through the device file. */
+export function openWindow(device: PciDevice, place: WindowPlace): WindowAccess {
+  checkOptions(place, ['region', 'offset', 'size'], 'place');
+  const { region, offset, size } = place;
+  checkInteger(size, 'place.size', 12, 2 ** 30);
+  if (size % 4 !== 0) throw new RangeError(`place.size ${size} is not a multiple of 4`);
+  const mapped = mapPlace(device, place, size);
+  if (mapped === null) {
+    const file = device.region(region);
+    return {
+      load: (at, width) => file.load(offset + at, width),
+      store: (at, width, value) => {
+        file.store(offset + at, width, value);
+      },
+      close: () => undefined,
+    };
+  }
+  const { window, start } = mapped;
+  return {
+    load: (at, width) => {
+      if (width === 4) return window.read32(start + at);
+      return width === 2 ? window.read16(start + at) : window.read8(start + at);
+    },
+    store: (at, width, value) => {
+      if (width === 4) window.write32(start + at, value);
+      else if (width === 2) window.write16(start + at, value);
+      else window.write8(start + at, value);
+    },
+    close: () => {
+      window.close();
+    },
+  };
 }

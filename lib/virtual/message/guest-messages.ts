@@ -1,0 +1,85 @@
+import { checkInteger, checkObject } from '../../checks.js';
+import type { Message, MessageIndex } from '../../contract/message.js';
+import { checkMessage } from './checks.js';
+
+/**
+ * The messages of a guest's MSI capability. Vector n of the guest has the data `data + n`, and all
+ * vectors have the same address.
+ */
+export interface GuestMsi extends Message {
+  /** Number of vectors that the guest has enabled; 0 while the guest's MSI is disabled. */
+  readonly vectors: number;
+}
+
+/**
+ * The messages of a guest: one address and adjacent data, or the messages of a table, such as the
+ * guest's MSI-X table. Null while the guest's MSI or MSI-X is disabled.
+ */
+export type GuestMessages = GuestMsi | Iterable<readonly [vector: number, message: Message]> | null;
+
+/** The largest number of vectors of an interrupt index. */
+const VECTORS_MAX: Readonly<Record<MessageIndex, number>> = { msi: 32, msix: 2048 };
+
+/** Recognizes parts of a guest's messages. */
+export interface GuestMatch {
+  /**
+   * Whether a message of the guest has these words. A word that is undefined matches each message.
+   *
+   * @param high - bits 63:32 of the address
+   */
+  has(low: number, high?: number, data?: number): boolean;
+  /** Returns the vector of a message, or null if the message does not belong to the guest. */
+  vector(message: Message): number | null;
+}
+
+/**
+ * Prepares the messages of a guest for recognition.
+ *
+ * @returns null while the guest's messages are disabled
+ * @throws TypeError or RangeError if the messages have a wrong type
+ */
+export function matchGuest(messages: GuestMessages, index: MessageIndex): GuestMatch | null {
+  if (messages === null) return null;
+  checkObject(messages, 'the result of guest()');
+  if (Symbol.iterator in messages) return matchTable(messages);
+  checkMessage(messages);
+  checkInteger(messages.vectors, 'vectors', 0, VECTORS_MAX[index]);
+  return messages.vectors === 0 ? null : matchMsi(messages);
+}
+
+function matchMsi(guest: GuestMsi): GuestMatch {
+  const guestLow = lowOf(guest);
+  const guestHigh = highOf(guest);
+  const vectorOf = (data: number) => {
+    const vector = data - guest.data;
+    return vector >= 0 && vector < guest.vectors ? vector : null;
+  };
+  return {
+    has: (low, high = guestHigh, data = guest.data) =>
+      low === guestLow && high === guestHigh && vectorOf(data) !== null,
+    vector: ({ address, data }) => (address === guest.address ? vectorOf(data) : null),
+  };
+}
+
+function matchTable(table: Iterable<readonly [number, Message]>): GuestMatch {
+  const entries = [...table];
+  return {
+    has: (low, high, data) =>
+      entries.some(
+        ([, message]) =>
+          low === lowOf(message) &&
+          (high ?? highOf(message)) === highOf(message) &&
+          (data ?? message.data) === message.data,
+      ),
+    vector: ({ address, data }) =>
+      entries.find(([, other]) => other.address === address && other.data === data)?.[0] ?? null,
+  };
+}
+
+function lowOf({ address }: Message): number {
+  return Number(address & 0xffff_ffffn);
+}
+
+function highOf({ address }: Message): number {
+  return Number(address >> 32n);
+}
