@@ -12,6 +12,15 @@ export interface Message {
   readonly data: number;
 }
 
+/**
+ * The message of vector 0 of a guest's MSI capability. All vectors have the same address, and vector
+ * n has the data `data + n`.
+ */
+export interface GuestMessage extends Message {
+  /** Number of vectors that the guest has enabled: 1 to 32, or 0 while MSI is disabled. */
+  readonly vectors: number;
+}
+
 /** The interrupt indexes whose vectors use messages: MSI and MSI-X. */
 export type MessageIndex = 'msi' | 'msix';
 

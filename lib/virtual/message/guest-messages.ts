@@ -1,21 +1,13 @@
 import { checkInteger, checkObject } from '../../checks.js';
-import type { Message, MessageIndex } from '../../contract/message.js';
+import type { GuestMessage, Message, MessageIndex } from '../../contract/message.js';
 import { checkMessage } from './checks.js';
-
-/**
- * The messages of a guest's MSI capability. Vector n of the guest has the data `data + n`, and all
- * vectors have the same address.
- */
-export interface GuestMsi extends Message {
-  /** Number of vectors that the guest has enabled; 0 while the guest's MSI is disabled. */
-  readonly vectors: number;
-}
 
 /**
  * The messages of a guest: one address and adjacent data, or the messages of a table, such as the
  * guest's MSI-X table. Null while the guest's MSI or MSI-X is disabled.
  */
-export type GuestMessages = GuestMsi | Iterable<readonly [vector: number, message: Message]> | null;
+export type GuestMessages =
+  GuestMessage | Iterable<readonly [vector: number, message: Message]> | null;
 
 /** The largest number of vectors of an interrupt index. */
 const VECTORS_MAX: Readonly<Record<MessageIndex, number>> = { msi: 32, msix: 2048 };
@@ -47,7 +39,7 @@ export function matchGuest(messages: GuestMessages, index: MessageIndex): GuestM
   return messages.vectors === 0 ? null : matchMsi(messages);
 }
 
-function matchMsi(guest: GuestMsi): GuestMatch {
+function matchMsi(guest: GuestMessage): GuestMatch {
   const guestLow = lowOf(guest);
   const guestHigh = highOf(guest);
   const vectorOf = (data: number) => {

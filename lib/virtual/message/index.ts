@@ -1,13 +1,14 @@
 /** Message stores: registers of a device with private copies of MSI messages. */
 export { messageVectors, type MessageVectorsOptions } from './message-vectors.js';
-export type { GuestMessages, GuestMsi } from './guest-messages.js';
+export type { GuestMessages } from './guest-messages.js';
+export type { GuestMessage } from '../../contract/message.js';
 export type { StorePlace, WindowPlace } from './place.js';
 export {
   PrivateSources,
   type PrivateSourcesOptions,
   type SpareVectors,
 } from './private-sources.js';
-export { type Recognize, recognizeMsi, recognizeTable } from './recognize.js';
+export { type MsiGuest, type Recognize, recognizeMsi, recognizeTable } from './recognize.js';
 export {
   MessageRewriter,
   type MessageRewriterEvents,

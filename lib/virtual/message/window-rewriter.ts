@@ -15,6 +15,7 @@ import { checkHighBits } from '../store/high-bits.js';
 import { checkDevice, checkFunction } from './checks.js';
 import type { GuestMessages } from './guest-messages.js';
 import { openWindow, type WindowAccess, type WindowPlace } from './place.js';
+import { messageOf, type MsiGuest } from './recognize.js';
 import type { VectorName } from './target.js';
 import { Watch } from './watch.js';
 import { WindowMessages } from './window-messages.js';
@@ -23,8 +24,8 @@ import { WindowMessages } from './window-messages.js';
 export interface WindowRewriterOptions {
   /** Location of the window: region, offset and size in bytes. */
   readonly place: WindowPlace;
-  /** Returns the current messages of the guest. */
-  readonly guest: () => GuestMessages;
+  /** The guest's MSI, such as a `VirtualMsi`, or a function that returns the guest's messages. */
+  readonly guest: MsiGuest | (() => GuestMessages);
   /** The interrupt index of the device whose physical messages replace the guest's messages. */
   readonly index: MessageIndex;
   /**
@@ -100,7 +101,7 @@ export class WindowRewriter extends EventEmitter<WindowRewriterEvents> {
     checkDevice(device);
     checkOptions(options, ['place', 'guest', 'index', 'highBits', 'page']);
     const { place, guest, index, highBits = 0xffff_ffff, page = () => 0 } = options;
-    checkFunction(guest, 'guest');
+    const readGuest = typeof guest === 'function' ? guest : messageOf(guest);
     checkChoice(index, 'index', ['msi', 'msix']);
     checkHighBits(highBits, 'highBits');
     checkFunction(page, 'page');
@@ -113,7 +114,7 @@ export class WindowRewriter extends EventEmitter<WindowRewriterEvents> {
       format: { index, highBits, vectors: device.interrupts[index].count },
       registers: this.#registers,
       size: place.size,
-      guest,
+      guest: readGuest,
       page: () => {
         const number = page();
         checkInteger(number, 'the result of page()', 0, PAGE_MAX);

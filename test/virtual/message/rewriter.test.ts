@@ -180,6 +180,9 @@ test('wrong options are refused', (t) => {
   }
   t.throws(() => recognizeMsi(GUEST as unknown as () => Message, 1), { instanceOf: TypeError });
   t.throws(() => recognizeMsi(() => GUEST, 33), { instanceOf: RangeError });
+  const guest = { guestMessage: { ...GUEST, vectors: 2 } };
+  t.is(recognizeMsi(guest)({ ...GUEST, data: GUEST.data + 2 }), null);
+  t.like(recognizeMsi(guest)({ ...GUEST, data: GUEST.data + 1 }), { vector: 1 });
   t.throws(() => recognizeTable([] as unknown as () => []), { instanceOf: TypeError });
   t.throws(() => recognizeTable(() => [], 'intx' as 'msi'), { instanceOf: TypeError });
 });

@@ -273,6 +273,17 @@ test('close() silences the messages, and a closed rewriter refuses accesses', (t
   );
 });
 
+test('the guest can be an object with the message of its MSI', (t) => {
+  const guest = { guestMessage: { address: 0xfee0_0000n, data: 0x21, vectors: 0 } };
+  const { device, words, write, physical } = openWindow(t, { guest });
+  device.interrupts.msi.request(0);
+  write(...message(AT, 0x21));
+  t.deepEqual(words(AT), [LOW, ENABLE, 0x21]);
+  guest.guestMessage.vectors = 1;
+  write(...message(AT, 0x21));
+  t.deepEqual(words(AT), physical(0));
+});
+
 test('wrong options and accesses are refused', (t) => {
   const { device, rewriter } = openWindow(t);
   const options = { place: WINDOW, guest: () => null, index: 'msi', highBits: 0xff };
