@@ -14,6 +14,7 @@ const TAKES: Readonly<Record<string, string>> = {
   DeviceHostVectorsOptions: 'DeviceHostVectors',
   DmaOptions: 'DmaSpace.allocateSync',
   EnableOptions: 'VectorIndex.enable',
+  FillOptions: 'MessageStore.fill',
   ImsDomainOptions: 'ImsDomain',
   ImsDvsecOptions: 'imsDvsec',
   ImsSourceOptions: 'ImsSource',
@@ -27,11 +28,13 @@ const TAKES: Readonly<Record<string, string>> = {
   PhysicalOptions: 'PhysicalSource',
   PrivateSourcesOptions: 'PrivateSources',
   ProfileOptions: 'defineModel',
+  SendToBufferOptions: 'MessageStore.sendToBuffer',
   SlotOptions: 'ImsDomain.allocate',
   TransferOptions: 'DeviceHost.dmaRead',
   VectorOptions: 'VectorIndex.request',
   VirtualMsixOptions: 'VirtualMsix',
   WindowOptions: 'Region.map',
+  WindowRewriterOptions: 'WindowRewriter',
 };
 
 /** Arguments that are not options: the names of the fields of a register, and messages. */

@@ -56,6 +56,13 @@ export function createWorld(api: Api): World {
     entries: 32,
     place: { region: 0, offset: STORE },
   });
+  const target = wlan.dma.allocateSync(4096);
+  const windowOptions = {
+    place: { region: 0, offset: 0, size: 0x100 },
+    guest: () => ({ ...MESSAGE, vectors: 1 }),
+    ...({ index: 'msi', highBits: 0xff, page: () => 0 } as const),
+  };
+  const windowRewriter = new api.WindowRewriter(wlan, windowOptions);
   const recognize = api.recognizeMsi(() => MESSAGE, 32);
   const rewriter = new api.MessageRewriter({ store, recognize, unmatched: 'pass' });
   const sources = new api.PrivateSources(wlan, { store, spare: { index: 'msi', vectors: [1, 2] } });
@@ -132,6 +139,7 @@ export function createWorld(api: Api): World {
     MsixPerm: perm,
     VirtualMsix: msix,
     VirtualIrqs: irqs,
+    WindowRewriter: windowRewriter,
   };
   const poller = intxDevice.interrupts.poll();
   const targets = [
@@ -193,6 +201,7 @@ export function createWorld(api: Api): World {
     ],
     VirtualIrqs: () => [msix],
     VirtualMsix: () => [{ ...virtual, next: 0, route: () => undefined }],
+    WindowRewriter: () => [wlan, windowOptions],
     defineModel: () => [{ name: 'card', shape, create, kernel: { kernel: '6.12' } }],
     registerModel: () => [{ name: `card${models++}`, shape, create, kernel: { via: 'cdev' } }],
     imsDvsec: () => [{ next: 0x200, supported: false }],
@@ -232,6 +241,7 @@ export function createWorld(api: Api): World {
     'ImsDomain.allocateVector': () => [physicalDevice.createEventfd(), account, [0]],
     'ImsSource.allocate': () => [2, [null, eventfd]],
     'MessageStore.fill': () => [1, { index: 'msi', vector: 1 }, { masked: true }],
+    'MessageStore.sendToBuffer': () => [1, target, { offset: 0, data: 1, masked: true }],
     'MessageStore.write': () => [1, MESSAGE, { masked: true }],
     'MockControl.fail': () => ['map', 'ENOMEM', { nth: 1, times: 1 }],
     'MockControl.limit': () => [{ messages: 64, vectors: 64, memlock: 2n ** 40n, dmaEntries: 64 }],

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import {
   checkAccess,
   checkChoice,
+  checkFunction,
   checkInteger,
   checkOptions,
   checkU64,
@@ -12,7 +13,7 @@ import type { PciDevice } from '../../device/device.js';
 import type { MessageChange } from '../../device/index.js';
 import { VfioError } from '../../errors.js';
 import { checkHighBits } from '../store/high-bits.js';
-import { checkDevice, checkFunction } from './checks.js';
+import { checkDevice } from './checks.js';
 import type { GuestMessages } from './guest-messages.js';
 import { openWindow, type WindowAccess, type WindowPlace } from './place.js';
 import { messageOf, type MsiGuest } from './recognize.js';

@@ -311,7 +311,7 @@ test('wrong options and accesses are refused', (t) => {
   }
   t.throws(() => new WindowRewriter(null as unknown as typeof device, options as never), {
     instanceOf: TypeError,
-    message: /openDevice/,
+    message: /PciDevice/,
   });
   for (const guest of [5, { address: 1, data: 0, vectors: 1 }, { address: 1n, data: 0 }]) {
     const wrong = make({ guest: () => guest })();
