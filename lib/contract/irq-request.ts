@@ -32,6 +32,17 @@ const DATA_SIZE = new Map([
  */
 export type IrqEventfd = Eventfd | null | number;
 
+/** The operations of a device on the eventfds of its SET_IRQS requests. */
+export interface IrqEventfds<E> {
+  /**
+   * Returns the eventfd of an argument, or null if the argument means that no eventfd is bound.
+   * @throws {@link VfioError} EBADF or EINVAL if the argument is not an open eventfd
+   */
+  of(value: IrqEventfd): E | null;
+  /** Signals an eventfd. */
+  raise(eventfd: E): void;
+}
+
 /** A SET_IRQS request that has passed the checks of {@link validateIrqSet}. */
 export interface IrqRequest {
   readonly index: number;

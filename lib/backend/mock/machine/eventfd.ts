@@ -1,6 +1,11 @@
 import { channel } from 'node:diagnostics_channel';
 import { EVENTFD_CHANNEL, type Eventfd, type EventfdSignal } from '../../../contract/index.js';
-import { eventfdOf, type IrqEventfd } from '../../../contract/irq-request.js';
+import {
+  eventfdOf,
+  type IrqEventfd,
+  type IrqEventfds,
+  SET_IRQS,
+} from '../../../contract/irq-request.js';
 import { Lifetime } from '../../../contract/lifetime.js';
 import { checkU64, U64_MAX } from '../../../checks.js';
 import { fail } from './errno.js';
@@ -134,3 +139,11 @@ export function eventfdArgument(value: IrqEventfd, syscall: string): MockEventfd
   const eventfd = eventfdOf(value, syscall);
   return eventfd === null ? null : mockEventfd(eventfd);
 }
+
+/** The operations of a mock device on the eventfds of its SET_IRQS requests. */
+export const irqEventfds: IrqEventfds<MockEventfd> = {
+  of: (value) => eventfdArgument(value, SET_IRQS),
+  raise: (eventfd) => {
+    eventfd.raise();
+  },
+};

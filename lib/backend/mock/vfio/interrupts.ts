@@ -1,5 +1,7 @@
 import type { IrqInfo, IrqSet } from '../../../contract/index.js';
+import type { Intx } from '../../../contract/intx.js';
 import { validateIrqSet } from '../../../contract/irq-request.js';
+import { Notification } from '../../../contract/notification.js';
 import {
   VFIO_IRQ_INFO_AUTOMASKED,
   VFIO_IRQ_INFO_EVENTFD,
@@ -13,16 +15,15 @@ import {
   VFIO_PCI_REQ_IRQ_INDEX,
 } from '../../../contract/uapi.js';
 import { fail } from '../machine/errno.js';
-import { mockEventfd } from '../machine/eventfd.js';
+import { irqEventfds, mockEventfd, type MockEventfd } from '../machine/eventfd.js';
 import type { HardwareFunction } from '../hardware/function.js';
 import type { HostInterrupts } from '../machine/interrupts.js';
 import type { SourceRegisters } from '../hardware/model.js';
 import type { Profile } from '../machine/profile.js';
 import type { ConfigSpace } from './config-space.js';
-import { Intx } from './intx.js';
+import { mockIntx } from './intx.js';
 import { MessageInterrupts } from './message-interrupts.js';
 import { msiSource, msixSource, privateSource, type MessageSource } from './message-source.js';
-import { Notification } from './notification.js';
 
 /**
  * Interrupt index for the device's private interrupt sources. This index follows the standard
@@ -36,11 +37,11 @@ export class Interrupts {
   readonly #express: boolean;
   readonly #msiSource: MessageSource | null;
   readonly #msixSource: MessageSource | null;
-  readonly intx: Intx;
+  readonly intx: Intx<MockEventfd>;
   readonly #msi: MessageInterrupts | null;
   readonly #msix: MessageInterrupts | null;
-  readonly #error: Notification;
-  readonly #request: Notification;
+  readonly #error: Notification<MockEventfd>;
+  readonly #request: Notification<MockEventfd>;
   /** Private interrupt sources of the device. Null if no variant driver is bound. */
   readonly #private: MessageInterrupts | null;
   readonly #privateSource: MessageSource | null;
@@ -61,7 +62,7 @@ export class Interrupts {
       msix === null || hardware.msix === null
         ? null
         : msixSource(hardware, msix, hardware.msix, dynamicMsix);
-    this.intx = new Intx(hardware, () => config.intxDisabled);
+    this.intx = mockIntx(hardware, () => config.intxDisabled);
     const messages = (source: MessageSource | null) =>
       source === null ? null : new MessageInterrupts(source, host, !dynamicMsix);
     this.#msi = messages(this.#msiSource);
@@ -69,8 +70,8 @@ export class Interrupts {
     this.#privateSource =
       variant && sources !== undefined ? privateSource(hardware, sources) : null;
     this.#private = messages(this.#privateSource);
-    this.#error = new Notification(strictDescriptor);
-    this.#request = new Notification(strictDescriptor);
+    this.#error = new Notification(irqEventfds, strictDescriptor);
+    this.#request = new Notification(irqEventfds, strictDescriptor);
   }
 
   /**
