@@ -6,6 +6,8 @@ import { exactCount, type Flow } from './flows.js';
 
 /** The interface of a virtual MSI-X table to its sources. */
 export interface SourceTable {
+  /** Number of vectors that the guest has enabled. */
+  readonly limit: number;
   /** Returns the source of a vector of the table. */
   backing(vector: number): Backing | undefined;
   /** Whether a vector is neither allocated nor requested. */
@@ -40,6 +42,10 @@ export class Backing implements VectorSink {
     this.#flow = flow;
     this.#current = flow;
     this.#table = table;
+  }
+
+  get limit(): number {
+    return this.#table.limit - this.offset;
   }
 
   serves(vector: number): boolean {

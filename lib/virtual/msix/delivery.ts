@@ -2,9 +2,9 @@ import type { Eventfd } from '../../contract/index.js';
 import { VfioError } from '../../errors.js';
 import type { Cookie } from '../store/layout.js';
 import type { Message } from '../../contract/message.js';
-import type { MsixTable } from '../../contract/msix-table.js';
 import type { SignalOutcome } from '../vectors/source.js';
 import type { Backing, SourceTable } from './backing.js';
+import type { VectorRegisters } from './registers.js';
 import { type Attachment, Sources } from './sources.js';
 
 /** Called with the message of a vector, before an interrupt of the vector is delivered. */
@@ -15,12 +15,12 @@ const REQUESTED = 1;
 const FAILED = 2;
 
 /**
- * Delivers the signals of the sources to the consumers. When MSI-X Enable, Function Mask or a mask
+ * Delivers the signals of the sources to the consumers. When the Enable bit, Function Mask or a mask
  * bit changes, this class requests unmasked vectors from the sources and holds the interrupts of
  * masked vectors.
  */
 export class Delivery implements SourceTable {
-  readonly #table: MsixTable;
+  readonly #table: VectorRegisters;
   readonly #route: Route | undefined;
   readonly #onFailed: (vector: number, error: unknown) => void;
   readonly #sources: Sources;
@@ -35,7 +35,7 @@ export class Delivery implements SourceTable {
   #routing = -1;
 
   constructor(
-    table: MsixTable,
+    table: VectorRegisters,
     route: Route | undefined,
     onFailed: (vector: number, error: unknown) => void,
   ) {
@@ -57,13 +57,25 @@ export class Delivery implements SourceTable {
     return this.#functionMask;
   }
 
-  /** Whether MSI-X Enable is set and Function Mask is clear. */
+  /** Whether the Enable bit is set and Function Mask is clear. */
   get live(): boolean {
     return this.#enabled && !this.#functionMask;
   }
 
   get growable(): boolean {
     return this.#sources.all.every(({ source }) => source.growable);
+  }
+
+  get limit(): number {
+    return this.#enabled ? this.#table.limit : this.#table.vectors;
+  }
+
+  masked(vector: number): boolean {
+    return this.#table.masked(vector);
+  }
+
+  message(vector: number): Message {
+    return this.#table.message(vector);
   }
 
   consumer(vector: number): Eventfd | null {
@@ -113,7 +125,7 @@ export class Delivery implements SourceTable {
     this.#sources.claim(vector);
   }
 
-  /** Applies a write to MSI-X Enable and Function Mask. */
+  /** Applies a write to the Enable bit and, for MSI-X, to Function Mask. */
   control(enabled: boolean, functionMask: boolean): void {
     const wasLive = this.live;
     const live = enabled && !functionMask;
@@ -177,16 +189,17 @@ export class Delivery implements SourceTable {
   }
 
   /**
-   * Masks all vectors, allocates vectors 0 to `vectors - 1`, and enables MSI-X.
-   * @throws the error of a source; MSI-X then stays disabled
+   * Masks all vectors, allocates vectors 0 to `vectors - 1`, and enables the capability.
+   * @throws the error of a source; the capability then stays disabled
    */
   enableExactly(vectors: number): void {
-    this.#table.maskAll();
+    this.#table.enableByHost(vectors);
     for (const backing of this.#sources.all) {
       try {
         backing.enableExactly(vectors);
       } catch (error) {
         for (const other of this.#sources.all) other.disable();
+        this.#table.disableByHost();
         throw error;
       }
     }
@@ -212,12 +225,12 @@ export class Delivery implements SourceTable {
   }
 
   /**
-   * Disables MSI-X, masks all vectors, and removes all consumers. The table is then in the same
-   * state as before the first SET_IRQS.
+   * Disables the capability and removes all consumers. The mask bits then have the same values as
+   * before the first SET_IRQS.
    */
   disable(): void {
     this.control(false, false);
-    this.#table.maskAll();
+    this.#table.disableByHost();
     this.#consumers.fill(null);
   }
 

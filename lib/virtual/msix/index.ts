@@ -1,13 +1,13 @@
-/** MSI-X of virtual devices. */
+/** MSI, MSI-X and INTx of virtual devices. */
 export type { BarPlace, MsixShape } from './capability.js';
 export { imsDvsec, type ImsDvsecOptions } from './ims-dvsec.js';
 export type { Route } from './delivery.js';
 export type { FlowName } from './flows.js';
 export { VirtualIrqs } from './virtual-irqs.js';
+export { VirtualMsix, type VirtualMsixOptions } from './virtual-msix.js';
 export {
   type AttachOptions,
   type VectorState,
-  VirtualMsix,
-  type VirtualMsixEvents,
-  type VirtualMsixOptions,
-} from './virtual-msix.js';
+  VirtualVectors,
+  type VirtualVectorsEvents,
+} from './virtual-vectors.js';

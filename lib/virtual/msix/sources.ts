@@ -1,8 +1,8 @@
-import { checkInteger } from '../../checks.js';
+import { checkBoolean, checkChoice, checkInteger } from '../../checks.js';
 import { VfioError } from '../../errors.js';
 import type { VectorSource } from '../vectors/source.js';
 import { Backing, type SourceTable } from './backing.js';
-import { defaultFlow, type FlowName, FLOWS } from './flows.js';
+import { defaultFlow, FLOW_NAMES, type FlowName, FLOWS } from './flows.js';
 
 /** A source and the range of vectors that the source is attached to. */
 export interface Attachment {
@@ -46,11 +46,13 @@ export class Sources {
 
   /**
    * Attaches a source to a range of vectors.
-   * @throws RangeError, or {@link VfioError} EBUSY, EINVAL, ENOTSUP or ENOSPC. If the call fails,
-   *   the table is not changed.
+   * @throws TypeError, RangeError, or {@link VfioError} EBUSY, EINVAL, ENOTSUP or ENOSPC. If the
+   *   call fails, the table is not changed.
    */
   attach(attachment: Attachment): Backing {
-    const { source, first, count, base, claim } = attachment;
+    const { source, first, count, base, claim, flow } = attachment;
+    checkBoolean(claim, 'claim');
+    if (flow !== undefined) checkChoice(flow, 'flow', FLOW_NAMES);
     checkInteger(base, 'base', 0, source.count - 1);
     checkInteger(first, 'first', 0, this.#index.length - 1);
     checkInteger(count, 'count', 1, Math.min(this.#index.length - first, source.count - base));

@@ -21,7 +21,8 @@ import {
 import { checkInstance, checkInteger } from '../../checks.js';
 import { VfioError } from '../../errors.js';
 import type { Delivery } from './delivery.js';
-import { deliveryOf, VirtualMsix } from './virtual-msix.js';
+import { VirtualMsix } from './virtual-msix.js';
+import { deliveryOf } from './virtual-vectors.js';
 
 /**
  * The VFIO interface of a virtual device's interrupts: VFIO_DEVICE_GET_IRQ_INFO and

@@ -46,24 +46,29 @@ export class SoftwareSource implements VectorSource {
 
   /**
    * Sends a signal to the consumer of a vector.
-   * @throws {@link VfioError} EINVAL if the vector is not emulated
+   * @throws {@link VfioError} EINVAL if the vector is not emulated, or if the guest has enabled
+   *   fewer vectors of MSI
    */
   sendSignal(vector: number): SignalOutcome {
-    if (this.#sink === null || !this.#isEmulated(vector)) throw this.#notEmulated(vector);
-    return this.#sink.fire(vector);
+    const sink = this.#sink;
+    if (sink === null || !this.#isEmulated(vector) || vector >= sink.limit) {
+      throw this.#refusal(vector);
+    }
+    return sink.fire(vector);
   }
 
   /**
    * Sends a signal to the consumer of each vector.
    *
    * @returns the number of signals that were delivered immediately
-   * @throws {@link VfioError} EINVAL if one of the vectors is not emulated; no vector is then
-   *   signalled
+   * @throws {@link VfioError} EINVAL if one of the vectors is not emulated, or if the guest has
+   *   enabled fewer vectors of MSI; no vector is then signalled
    */
   sendSignals(vectors: Uint32Array | readonly number[]): number {
     if (!(vectors instanceof Uint32Array)) checkArray(vectors, 'vectors');
+    const limit = this.#sink?.limit ?? 0;
     for (const vector of vectors) {
-      if (!this.#isEmulated(vector)) throw this.#notEmulated(vector);
+      if (!this.#isEmulated(vector) || vector >= limit) throw this.#refusal(vector);
     }
     let delivered = 0;
     for (const vector of vectors) if (this.#sink?.fire(vector) === 'delivered') delivered++;
@@ -75,7 +80,7 @@ export class SoftwareSource implements VectorSource {
    * cause of the interrupt is gone.
    */
   withdraw(vector: number): void {
-    if (this.#sink === null || !this.#isEmulated(vector)) throw this.#notEmulated(vector);
+    if (this.#sink === null || !this.#isEmulated(vector)) throw this.#refusal(vector);
     this.#sink.withdraw(vector);
   }
 
@@ -126,8 +131,12 @@ export class SoftwareSource implements VectorSource {
     return typeof vector === 'number' && this.#emulated[vector] === 1;
   }
 
-  #notEmulated(vector: number): VfioError {
+  #refusal(vector: number): VfioError {
     checkInteger(vector, 'vector', 0, this.count - 1);
-    return new VfioError({ code: 'EINVAL', message: `vector ${vector} is not emulated` });
+    const enabled = this.#sink?.limit ?? 0;
+    const message = this.#isEmulated(vector)
+      ? `vector ${vector} is not enabled: the guest has enabled ${enabled} vectors`
+      : `vector ${vector} is not emulated`;
+    return new VfioError({ code: 'EINVAL', message });
   }
 }

@@ -6,12 +6,17 @@ import type { Cookie } from '../store/layout.js';
  * - `delivered`: the consumer's eventfd was signalled;
  * - `pending`: the signal is held until the vector is unmasked;
  * - `dropped`: the vector has no consumer;
- * - `disabled`: MSI-X is disabled, and the device must use another interrupt, such as INTx.
+ * - `disabled`: MSI-X or MSI is disabled, and the device must use another interrupt, such as INTx.
  */
 export type SignalOutcome = 'delivered' | 'pending' | 'dropped' | 'disabled';
 
 /** Receives the interrupts that a source reports to its virtual MSI-X table. */
 export interface VectorSink {
+  /**
+   * Number of vectors of the source that the guest has enabled by Multiple Message Enable of MSI.
+   * For MSI-X, and while MSI is disabled, all vectors count.
+   */
+  readonly limit: number;
   /** Whether the table uses the source for this vector. */
   serves(vector: number): boolean;
   /** Delivers a signal to a vector, or holds the signal while the vector is masked. */

@@ -1,0 +1,45 @@
+import { checkChoice, checkInteger, checkNumber, checkU64, checkValue } from '../../checks.js';
+
+/** Width in bytes of one access to a BAR. */
+export type AccessWidth = 1 | 2 | 4 | 8;
+
+/**
+ * Checks an access to a capability.
+ * @param size - size of the capability in bytes
+ */
+export function checkConfigAccess(
+  offset: unknown,
+  width: unknown,
+  size: number,
+): asserts width is 1 | 2 | 4 {
+  checkChoice(width, 'width', [1, 2, 4]);
+  checkInteger(offset, 'offset', 0, size - (width as number));
+}
+
+/**
+ * Checks the types of the arguments of an access to a BAR. All offsets of type number are allowed,
+ * because a guest can access every offset.
+ */
+export function checkBarAccess(offset: unknown, width: unknown): void {
+  checkNumber(offset, 'offset');
+  checkChoice(width, 'width', [1, 2, 4, 8]);
+}
+
+/** Checks that a value is unsigned and fits into `width` bytes. */
+export function checkBarValue(value: unknown, width: AccessWidth): void {
+  if (width === 8) checkU64(value, 'value');
+  else checkValue(value as number, width);
+}
+
+/** Whether a guest can access the register at `offset` with one access of `width` bytes. */
+export function isValidAccess(offset: number, width: number, size: number): boolean {
+  if (typeof offset !== 'number') return false;
+  const aligned =
+    (width === 4 && (offset & ~3) === offset) || (width === 8 && (offset & ~7) === offset);
+  return aligned && offset >= 0 && offset < size;
+}
+
+/** Returns the value of a read that no register answers. */
+export function allOnes(width: AccessWidth): number | bigint {
+  return width === 8 ? 2n ** 64n - 1n : 2 ** (8 * width) - 1;
+}
