@@ -1,9 +1,12 @@
 /** MSI, MSI-X and INTx of virtual devices. */
+export type { GuestMessage } from '../../contract/message.js';
 export type { BarPlace, MsixShape } from './capability.js';
 export { imsDvsec, type ImsDvsecOptions } from './ims-dvsec.js';
 export type { Route } from './delivery.js';
 export type { FlowName } from './flows.js';
+export type { MsiShape } from './msi-registers.js';
 export { VirtualIrqs } from './virtual-irqs.js';
+export { VirtualMsi, type VirtualMsiOptions } from './virtual-msi.js';
 export { VirtualMsix, type VirtualMsixOptions } from './virtual-msix.js';
 export {
   type AttachOptions,

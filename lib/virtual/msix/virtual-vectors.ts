@@ -9,7 +9,7 @@ import { Delivery, type Route } from './delivery.js';
 import type { FlowName } from './flows.js';
 import type { VectorRegisters } from './registers.js';
 
-/** Events of a {@link VirtualMsix}. */
+/** Events of a {@link VirtualMsix} and of a {@link VirtualMsi}. */
 export interface VirtualVectorsEvents {
   /**
    * The request of an unmasked vector failed. The event is emitted once for each failed request.
@@ -44,12 +44,12 @@ export type VectorState = 'idle' | 'allocated' | 'requested' | 'failed';
 const SOURCE = ['connect', 'allocate', 'request', 'hold', 'release', 'setCookie', 'disable'];
 
 /**
- * Returns the {@link Delivery} of a {@link VirtualMsix}. SET_IRQS calls the
+ * Returns the {@link Delivery} of a {@link VirtualMsix} or a {@link VirtualMsi}. SET_IRQS calls the
  * methods of the {@link Delivery}.
  */
 export let deliveryOf: (vectors: VirtualVectors) => Delivery;
 
-/** The vectors of a {@link VirtualMsix}. */
+/** The vectors of a {@link VirtualMsix} or a {@link VirtualMsi}. */
 export abstract class VirtualVectors
   extends EventEmitter<VirtualVectorsEvents>
   implements VectorTable
