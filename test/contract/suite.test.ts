@@ -8,5 +8,6 @@ import './interrupts.js';
 import './features.js';
 import './messages.js';
 import './demo.js';
+import './virtual-irqs.js';
 import './virtual-msix.js';
 import './selftests.js';

@@ -16,6 +16,17 @@ export function checkConfigAccess(
   checkInteger(offset, 'offset', 0, size - (width as number));
 }
 
+/** Checks a write to a capability. @param size - size of the capability in bytes */
+export function checkConfigWrite(
+  offset: unknown,
+  width: unknown,
+  value: unknown,
+  size: number,
+): void {
+  checkConfigAccess(offset, width, size);
+  checkValue(value as number, width);
+}
+
 /**
  * Checks the types of the arguments of an access to a BAR. All offsets of type number are allowed,
  * because a guest can access every offset.

@@ -66,6 +66,10 @@ export class Delivery implements SourceTable {
     return this.#sources.all.every(({ source }) => source.growable);
   }
 
+  get vectors(): number {
+    return this.#table.vectors;
+  }
+
   get limit(): number {
     return this.#enabled ? this.#table.limit : this.#table.vectors;
   }

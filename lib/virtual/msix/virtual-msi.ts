@@ -1,6 +1,6 @@
-import { checkOptions, checkValue } from '../../checks.js';
+import { checkOptions } from '../../checks.js';
 import type { GuestMessage } from '../../contract/message.js';
-import { checkConfigAccess } from './accesses.js';
+import { checkConfigAccess, checkConfigWrite } from './accesses.js';
 import type { Delivery, Route } from './delivery.js';
 import { MSI_CONTROL, MSI_ENABLE, MsiRegisters, type MsiShape } from './msi-registers.js';
 import { deliveryOf, VirtualVectors } from './virtual-vectors.js';
@@ -15,8 +15,11 @@ export interface VirtualMsiOptions extends MsiShape {
   readonly route?: Route | undefined;
 }
 
-/** Writes to the capability of a {@link VirtualMsi} without a change of its Enable bit. */
-export let writeWithoutEnable: (
+/**
+ * Writes to the capability of a {@link VirtualMsi} that SET_IRQS enables and disables. The write
+ * does not change Enable, and requests no vector that has no consumer.
+ */
+export let writeUnderSetIrqs: (
   msi: VirtualMsi,
   offset: number,
   width: 1 | 2 | 4,
@@ -43,8 +46,8 @@ export class VirtualMsi extends VirtualVectors {
   readonly #delivery: Delivery;
 
   static {
-    writeWithoutEnable = (msi, offset, width, value) => {
-      msi.#write(offset, width, value);
+    writeUnderSetIrqs = (msi, offset, width, value) => {
+      msi.#write(offset, width, value, (vector) => msi.#delivery.consumer(vector) !== null);
     };
   }
 
@@ -89,7 +92,7 @@ export class VirtualMsi extends VirtualVectors {
    * @param offset - bytes from the start of the capability
    */
   configWrite(offset: number, width: 1 | 2 | 4, value: number): void {
-    this.#write(offset, width, value);
+    this.#write(offset, width, value, () => true);
     if (!covers(offset, width, MSI_CONTROL)) return;
     const enable = ((value >>> (8 * (MSI_CONTROL - offset))) & MSI_ENABLE) !== 0;
     if (enable && !this.enabled) this.#registers.enableByGuest();
@@ -117,10 +120,17 @@ export class VirtualMsi extends VirtualVectors {
     return (pending >>> shift) & 0xff;
   }
 
-  /** Writes the bits of the capability except the Enable bit. */
-  #write(offset: number, width: 1 | 2 | 4, value: number): void {
-    checkConfigAccess(offset, width, this.size);
-    checkValue(value, width);
+  /**
+   * Writes the bits of the capability except the Enable bit.
+   * @param requests - whether a changed mask bit requests or holds a vector
+   */
+  #write(
+    offset: number,
+    width: 1 | 2 | 4,
+    value: number,
+    requests: (vector: number) => boolean,
+  ): void {
+    checkConfigWrite(offset, width, value, this.size);
     const { maskOffset, maskBits } = this.#registers;
     let masks = maskBits;
     for (let i = 0; i < width; i++) {
@@ -131,17 +141,18 @@ export class VirtualMsi extends VirtualVectors {
       masks = (masks & ~(0xff << shift)) | (byte << shift);
     }
     if (maskOffset !== null && offset + width > maskOffset && offset < maskOffset + 4) {
-      this.#setMasks(masks);
+      this.#setMasks(masks, requests);
     }
     if (offset < (maskOffset ?? this.size) && offset + width > MSI_CONTROL + 2) {
       for (let vector = 0; vector < this.vectors; vector++) this.#delivery.messageChanged(vector);
     }
   }
 
-  #setMasks(masks: number): void {
+  #setMasks(masks: number, requests: (vector: number) => boolean): void {
     const before = this.#registers.maskBits;
     this.#registers.maskBits = masks;
     for (let vector = 0; vector < this.#registers.limit; vector++) {
+      if (!requests(vector)) continue;
       this.#delivery.maskWritten(vector, (before & (1 << vector)) !== 0);
     }
   }

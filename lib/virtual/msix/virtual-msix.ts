@@ -1,4 +1,4 @@
-import { checkOptions, checkValue } from '../../checks.js';
+import { checkOptions } from '../../checks.js';
 import { MSIX_MASKED, pbaSize } from '../../contract/msix-table.js';
 import {
   type AccessWidth,
@@ -6,6 +6,7 @@ import {
   checkBarAccess,
   checkBarValue,
   checkConfigAccess,
+  checkConfigWrite,
   isValidAccess,
 } from './accesses.js';
 import {
@@ -104,8 +105,7 @@ export class VirtualMsix extends VirtualVectors {
    * clears Function Mask, all unmasked vectors are requested.
    */
   configWrite(offset: number, width: 1 | 2 | 4, value: number): void {
-    checkConfigAccess(offset, width, MSIX_CAPABILITY_SIZE);
-    checkValue(value, width);
+    checkConfigWrite(offset, width, value, MSIX_CAPABILITY_SIZE);
     if (offset > CONTROL_BYTE || offset + width <= CONTROL_BYTE) return;
     const byte = value >>> ((CONTROL_BYTE - offset) * 8);
     this.#delivery.control((byte & ENABLE) !== 0, (byte & FUNCTION_MASK) !== 0);

@@ -62,6 +62,7 @@ export abstract class VirtualVectors
     deliveryOf = (vectors) => vectors.#delivery;
   }
 
+  /** @hidden */
   protected constructor(registers: VectorRegisters, route: Route | undefined) {
     super();
     if (route !== undefined) checkFunction(route, 'route');

@@ -1,5 +1,5 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
-import fc from 'fast-check';
 import {
   createEventfd,
   type Eventfd,
@@ -7,15 +7,22 @@ import {
   openConnection,
   SoftwareSource,
   VfioError,
+  VirtualIntx,
   VirtualIrqs,
+  VirtualMsi,
+  VirtualReq,
 } from 'vfio/mock';
-import { FULL } from '../../full.js';
 import { tableOf } from './guest.js';
 
+const INTX = 0;
+const MSI = 1;
 const MSIX = 2;
+const REQ = 4;
 const NONE = 1;
 const BOOL = 2;
 const EVENTFD = 4;
+const MASK = 8;
+const UNMASK = 16;
 const TRIGGER = 32;
 const BIND = EVENTFD | TRIGGER;
 
@@ -27,7 +34,11 @@ function device(vectors: number) {
 }
 
 function bind(start: number, ...eventfds: (Eventfd | null | number)[]): IrqSet {
-  return { index: MSIX, flags: BIND, start, count: eventfds.length, eventfds };
+  return bindOf(MSIX, start, ...eventfds);
+}
+
+function bindOf(index: number, start: number, ...eventfds: (Eventfd | null | number)[]): IrqSet {
+  return { index, flags: BIND, start, count: eventfds.length, eventfds };
 }
 
 const DISABLE: IrqSet = { index: MSIX, flags: NONE | TRIGGER, start: 0, count: 0 };
@@ -42,14 +53,18 @@ function errno(call: () => unknown): string {
   return 'none';
 }
 
-test('GET_IRQ_INFO reports resizable MSI-X, and no vectors for other indexes', (t) => {
+test('GET_IRQ_INFO of a lone VirtualMsix reports resizable MSI-X and the index REQ', (t) => {
   const { irqs } = device(8);
   t.deepEqual(irqs.getIrqInfo(MSIX), { index: MSIX, flags: 1, count: 8 });
-  for (const index of [0, 1, 3, 4]) t.is(irqs.getIrqInfo(index).count, 0);
-  t.is(
-    errno(() => irqs.getIrqInfo(5)),
-    'EINVAL',
-  );
+  t.deepEqual(irqs.getIrqInfo(INTX), { index: INTX, flags: 7, count: 0 });
+  t.deepEqual(irqs.getIrqInfo(MSI), { index: MSI, flags: 9, count: 0 });
+  t.deepEqual(irqs.getIrqInfo(REQ), { index: REQ, flags: 9, count: 1 });
+  for (const index of [3, 5, 0xffff_ffff]) {
+    t.is(
+      errno(() => irqs.getIrqInfo(index)),
+      'EINVAL',
+    );
+  }
 });
 
 test('unbind masks a vector; bind unmasks the vector and delivers its pending interrupt', (t) => {
@@ -154,79 +169,184 @@ test('SET_IRQS returns the number of available vectors if a source has too few v
   );
 });
 
-/** A request that both devices receive. Each number stands for one eventfd of each device. */
-interface Ask {
-  readonly set: Omit<IrqSet, 'eventfds'>;
-  readonly eventfds?: readonly (number | null)[] | undefined;
+/** A virtual device with all interrupts. */
+async function fullDevice() {
+  const connection = await openConnection('mock:nvme');
+  const intx = new VirtualIntx(connection);
+  const req = new VirtualReq();
+  const msi = new VirtualMsi({ vectors: 8, maskable: true });
+  const software = new SoftwareSource(msi);
+  software.emulate(0, 8);
+  const { msix } = device(4);
+  return { intx, req, msi, msix, software, irqs: new VirtualIrqs({ intx, msi, msix, req }) };
 }
 
-const small = fc.constantFrom(0, 1, 2, 3, 64, 65, 66, 0xffff_fffe, 0xffff_ffff);
-const flags = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom(BIND, NONE | TRIGGER, BOOL | TRIGGER) },
-  { weight: 1, arbitrary: fc.nat(127) },
-);
-const ask: fc.Arbitrary<Ask> = fc.record({
-  set: fc.record(
-    {
-      index: fc.oneof(
-        { weight: 20, arbitrary: fc.constant(MSIX) },
-        { weight: 1, arbitrary: fc.constantFrom(5, 6) },
-      ),
-      flags,
-      start: fc.oneof({ weight: 3, arbitrary: fc.nat(4) }, { weight: 1, arbitrary: small }),
-      count: fc.oneof({ weight: 3, arbitrary: fc.nat(3) }, { weight: 1, arbitrary: small }),
-      bools: fc.array(fc.nat(2), { maxLength: 4 }),
-      argsz: fc.constantFrom(0, 19, 20, 24, 28, 1000),
-    },
-    { requiredKeys: ['index', 'flags', 'start', 'count'] },
-  ),
-  // Numbers 0 to 3 name an eventfd; other numbers are passed as file descriptors.
-  eventfds: fc.option(
-    fc.array(fc.option(fc.constantFrom(0, 1, 2, 3, -1, -7, 99, 1000), { nil: null }), {
-      maxLength: 5,
-    }),
-    { nil: undefined },
-  ),
+test('MSI never grows: a vector beyond the enabled vectors is EINVAL', async (t) => {
+  const { irqs, msi, software } = await fullDevice();
+  const [a, b] = [createEventfd(), createEventfd()];
+  t.deepEqual(irqs.getIrqInfo(MSI), { index: MSI, flags: 9, count: 8 });
+  t.is(irqs.setIrqs(bindOf(MSI, 0, a, null, b)), 0);
+  t.true(msi.enabled);
+  t.is(software.sendSignal(0), 'delivered');
+  t.is(software.sendSignal(1), 'pending', 'an unbound vector holds its interrupts');
+  t.throws(() => software.sendSignal(3), { instanceOf: VfioError, code: 'EINVAL' });
+  t.is(
+    errno(() => irqs.setIrqs(bindOf(MSI, 2, b, a))),
+    'EINVAL',
+  );
+  t.is(software.sendSignal(2), 'pending', 'the failed call has unbound vector 2');
+  irqs.setIrqs(bindOf(MSI, 1, b));
+  t.deepEqual([a.read(), b.read()], [1n, 1n]);
 });
 
-function send(
-  setIrqs: (set: IrqSet) => number,
-  { set, eventfds }: Ask,
-  own: readonly Eventfd[],
-): number | string {
-  const values = eventfds?.map((value) => (value === null ? null : (own[value] ?? value)));
-  try {
-    return setIrqs({ ...set, ...(values === undefined ? {} : { eventfds: values }) });
-  } catch (error) {
-    if (error instanceof VfioError) return error.code;
-    throw error;
+test('MSI beside MSI-X or INTx is refused with EINVAL until the active index is disabled', async (t) => {
+  const { irqs } = await fullDevice();
+  const eventfd = createEventfd();
+  const order = [INTX, MSI, MSIX];
+  for (const active of order) {
+    t.is(irqs.setIrqs(bindOf(active, 0, eventfd)), 0);
+    for (const other of order.filter((index) => index !== active)) {
+      t.is(
+        errno(() => irqs.setIrqs(bindOf(other, 0, eventfd))),
+        'EINVAL',
+        `${other} beside ${active}`,
+      );
+    }
+    t.is(irqs.setIrqs({ ...DISABLE, index: active }), 0);
   }
-}
+});
 
-test('any SET_IRQS request has the same result as on the vfio-pci device of the mock', async (t) => {
-  let asked = 0;
-  await fc.assert(
-    fc.asyncProperty(fc.array(ask, { maxLength: 30, size: 'max' }), async (asks) => {
-      const connection = await openConnection('mock:nvme');
-      const { irqs } = device(connection.getIrqInfo(MSIX).count);
-      const theirs = [0, 1, 2, 3].map(() => createEventfd());
-      const ours = [0, 1, 2, 3].map(() => createEventfd());
-      try {
-        for (const one of asks) {
-          asked++;
-          const expected = send((set) => connection.setIrqs(set), one, theirs);
-          const got = send((set) => irqs.setIrqs(set), one, ours);
-          const counts = [theirs, ours].map((fds) => fds.map((fd) => fd.read()).join());
-          if (got !== expected || counts[0] !== counts[1]) {
-            throw new Error(`${got} ${counts[1] ?? ''}, not ${expected} ${counts[0] ?? ''}`);
-          }
-        }
-      } finally {
-        connection.close();
-      }
-    }),
-    { numRuns: FULL ? 3000 : 200 },
+test('a config write changes neither Enable nor Function Mask; MSI keeps its message', async (t) => {
+  const { irqs, msi, msix, software } = await fullDevice();
+  irqs.configWrite('msi', 2, 2, 0x0031);
+  irqs.configWrite('msi', 4, 4, 0xfee0_1000);
+  irqs.configWrite('msi', 12, 2, 0x4040);
+  irqs.configWrite('msix', 2, 2, 0xc000);
+  t.false(msi.enabled || msix.enabled);
+  t.is(irqs.configRead('msi', 2, 1), 0xb6);
+  t.deepEqual(msi.guestMessage, { address: 0xfee0_1000n, data: 0x4040, vectors: 0 });
+  const eventfd = createEventfd();
+  irqs.setIrqs(bindOf(MSI, 0, ...new Array<Eventfd>(8).fill(eventfd)));
+  t.is(msi.guestMessage.vectors, 8);
+  t.is(irqs.configRead('msi', 2, 1), 0xb7);
+  irqs.configWrite('msi', 2, 2, 0);
+  t.is(software.sendSignal(7), 'delivered');
+  irqs.configWrite('msi', 16, 4, 0x80);
+  t.is(software.sendSignal(7), 'pending');
+  t.is(irqs.configRead('msi', 20, 4), 0x80);
+  irqs.configWrite('msi', 16, 4, 0);
+  t.is(eventfd.read(), 2n);
+  irqs.setIrqs({ ...DISABLE, index: MSI });
+  irqs.setIrqs(bind(0, eventfd));
+  irqs.configWrite('msix', 2, 2, 0x4000);
+  t.is(irqs.configRead('msix', 2, 2), 0x8003);
+  t.is(irqs.pbaRead(0, 8), 0n);
+});
+
+test('a guest cannot unmask a vector that has no eventfd', async (t) => {
+  const { irqs, software } = await fullDevice();
+  irqs.setIrqs(bindOf(MSI, 0, null, null));
+  irqs.configWrite('msi', 16, 4, 0);
+  t.is(software.sendSignal(1), 'pending');
+  const eventfd = createEventfd();
+  irqs.setIrqs(bindOf(MSI, 1, eventfd));
+  t.is(eventfd.read(), 1n);
+});
+
+test('a capability that the device lacks is ENOENT', (t) => {
+  const msi = new VirtualMsi({ vectors: 1 });
+  const irqs = new VirtualIrqs({ msi });
+  for (const call of [
+    () => irqs.configRead('msix', 0, 4),
+    () => {
+      irqs.configWrite('msix', 0, 4, 0);
+    },
+    () => irqs.pbaRead(0, 4),
+  ]) {
+    t.is(errno(call), 'ENOENT');
+  }
+  t.throws(() => irqs.configRead('intx' as never, 0, 4), { instanceOf: TypeError });
+});
+
+test('INTx: the asserted line signals once until the unmask', async (t) => {
+  const { irqs, intx } = await fullDevice();
+  const eventfd = createEventfd();
+  const set = (flags: number, more: Partial<IrqSet> = {}) =>
+    irqs.setIrqs({ index: INTX, flags, start: 0, count: 1, ...more });
+  t.deepEqual(irqs.getIrqInfo(INTX), { index: INTX, flags: 7, count: 1 });
+  intx.assert();
+  irqs.setIrqs(bindOf(INTX, 0, eventfd));
+  t.is(eventfd.read(), 1n, 'the line was asserted already');
+  intx.assert();
+  t.is(eventfd.read(), 0n);
+  set(UNMASK | NONE);
+  t.is(eventfd.read(), 1n, 'the line is still asserted');
+  intx.deassert();
+  set(UNMASK | NONE);
+  intx.assert();
+  t.is(eventfd.read(), 1n);
+  intx.deassert();
+  set(UNMASK | NONE);
+  set(MASK | BOOL, { bools: [1] });
+  intx.assert();
+  t.is(eventfd.read(), 0n);
+  intx.setDisabled(true);
+  set(UNMASK | NONE);
+  t.is(eventfd.read(), 0n);
+  intx.setDisabled(false);
+  t.is(eventfd.read(), 1n);
+});
+
+test('INTx: a signal of the resample eventfd unmasks the line', async (t) => {
+  const { irqs, intx } = await fullDevice();
+  const [eventfd, resample, other] = [createEventfd(), createEventfd(), createEventfd()] as const;
+  const set = (value: Eventfd | null) =>
+    irqs.setIrqs({ ...bindOf(INTX, 0, value), flags: UNMASK | EVENTFD });
+  irqs.setIrqs(bindOf(INTX, 0, eventfd));
+  set(resample);
+  t.is(
+    errno(() => set(other)),
+    'EBUSY',
   );
-  t.log(`${asked} requests`);
-  t.true(asked > 1000);
+  intx.assert();
+  t.is(eventfd.read(), 1n);
+  resample.signal(3n);
+  await turn();
+  await turn();
+  t.deepEqual([eventfd.read(), resample.read()], [1n, 0n]);
+  resample.close();
+  t.is(set(other), 0, 'a closed eventfd is no longer bound');
+  intx.deassert();
+  other.signal();
+  await turn();
+  await turn();
+  intx.assert();
+  t.is(eventfd.read(), 1n);
+  set(null);
+  other.signal();
+  await turn();
+  t.is(other.read(), 1n);
+  other.signal();
+  set(other);
+  t.is(eventfd.read(), 1n, 'a signal before the bind counts');
+});
+
+test('requestDevice() signals the eventfd of the REQ index', async (t) => {
+  const { irqs, req } = await fullDevice();
+  t.false(req.requestDevice());
+  const eventfd = createEventfd();
+  irqs.setIrqs(bindOf(REQ, 0, eventfd));
+  t.true(req.requestDevice());
+  t.is(eventfd.read(), 1n);
+});
+
+test('options of a wrong type throw a TypeError', (t) => {
+  const { msix } = device(1);
+  const msi = new VirtualMsi({ vectors: 1 });
+  for (const wrong of [null, 5, msi, { msxi: msix }, { msix: msi }, { msi: {} }, { req: true }]) {
+    t.throws(() => new VirtualIrqs(wrong as never), { instanceOf: TypeError });
+  }
+  for (const wrong of [undefined, {}, { createEventSet: 5 }]) {
+    t.throws(() => new VirtualIntx(wrong as never), { instanceOf: TypeError });
+  }
 });
