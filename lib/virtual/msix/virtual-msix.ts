@@ -1,4 +1,4 @@
-import { checkOptions } from '../../checks.js';
+import { checkBytes, checkChoice, checkInteger, checkOptions } from '../../checks.js';
 import { MSIX_MASKED, pbaSize } from '../../contract/msix-table.js';
 import {
   type AccessWidth,
@@ -9,6 +9,7 @@ import {
   checkConfigWrite,
   isValidAccess,
 } from './accesses.js';
+import { type BarOwner, type BarSpan, divide, type ServeBar } from './bar-access.js';
 import {
   ENABLE,
   FUNCTION_MASK,
@@ -64,6 +65,8 @@ export class VirtualMsix extends VirtualVectors {
   readonly #table: MsixRegisters;
   readonly #pbaSize: number;
   readonly #delivery: Delivery;
+  /** The table and the pending bits of each BAR, in ascending order. */
+  readonly #spans: readonly BarSpan[][];
 
   /**
    * @throws TypeError if an option is unknown or has a wrong type
@@ -80,6 +83,7 @@ export class VirtualMsix extends VirtualVectors {
     this.#table = table;
     this.#pbaSize = pbaSize(vectors);
     this.#delivery = deliveryOf(this);
+    this.#spans = this.#spansOf(options);
   }
 
   /**
@@ -171,12 +175,72 @@ export class VirtualMsix extends VirtualVectors {
   }
 
   /**
+   * Performs an access of a guest to a BAR of the virtual device. The table and the pending bits
+   * serve their own bytes. The function `serve` serves all other bytes: once for each range of
+   * bytes that neither the table nor the pending bits contain. If an access reaches past the start
+   * or the end of the table or of the pending bits, each owner serves its part.
+   *
+   * In the table and in the pending bits, the access reads or writes aligned dwords. All other bytes
+   * read as ones, and writes to all other bytes are dropped.
+   *
+   * @param bar - number of the BAR: 0 to 5
+   * @param offset - offset in the BAR, in bytes
+   * @param bytes - a read fills the bytes; a write takes the bytes, in little-endian order. The
+   *   number of bytes is not limited.
+   * @param serve - reads or writes the bytes at an offset of the BAR
+   * @returns the owner of the bytes; `mixed` if there are several owners
+   * @example
+   * msix.accessBar(bar, offset, bytes, 'write', (at, part) => registers.write(at, part));
+   */
+  accessBar(
+    bar: number,
+    offset: number,
+    bytes: Uint8Array,
+    direction: 'read' | 'write',
+    serve: ServeBar,
+  ): BarOwner {
+    checkInteger(bar, 'bar', 0, 5);
+    checkInteger(offset, 'offset', 0, Number.MAX_SAFE_INTEGER);
+    checkBytes(bytes, 'bytes');
+    checkChoice(direction, 'direction', ['read', 'write']);
+    if (typeof serve !== 'function') throw new TypeError('serve must be a function');
+    return divide(this.#spans[bar] ?? [], offset, bytes, direction === 'write', serve);
+  }
+
+  /**
    * Performs a function level reset: disables MSI-X, masks all vectors, and clears the pending
    * bits. Consumers and sources stay connected.
    */
   reset(): void {
     this.#delivery.control(false, false);
     this.#table.reset();
+  }
+
+  #spansOf({ table, pba }: VirtualMsixOptions): BarSpan[][] {
+    const spans: readonly (BarSpan & { readonly bar: number })[] = [
+      {
+        owner: 'table',
+        bar: table.bar,
+        start: table.offset,
+        end: table.offset + this.#table.size,
+        read: (offset) => this.tableRead(offset, 4),
+        write: (offset, value) => {
+          this.tableWrite(offset, 4, value);
+        },
+      },
+      {
+        owner: 'pba',
+        bar: pba.bar,
+        start: pba.offset,
+        end: pba.offset + this.#pbaSize,
+        read: (offset) => this.pbaRead(offset, 4),
+        write: (offset, value) => {
+          this.pbaWrite(offset, 4, value);
+        },
+      },
+    ];
+    const sorted = spans.toSorted((a, b) => a.start - b.start);
+    return Array.from({ length: 6 }, (_, index) => sorted.filter(({ bar }) => bar === index));
   }
 
   #configByte(offset: number): number {
