@@ -126,16 +126,20 @@ export function grow(
 ): Growth {
   let calls = 0;
   let torn = 0;
-  let bound = 0;
+  const bound = new Set<number>();
   let failed = 0;
   const consumers = new Consumers(firing, maxFiring);
   const connection = observeConnection(firing.device.connection, ({ method, args }) => {
     if (method !== 'setIrqs') return () => undefined;
-    const [{ flags, eventfds = [] }] = args as [IrqSet];
+    const [{ flags, start, eventfds = [] }] = args as [IrqSet];
     calls++;
-    if ((flags & NONE) !== 0) torn += bound;
-    if ((flags & NONE) !== 0) bound = 0;
-    bound += eventfds.filter((eventfd) => eventfd !== null).length;
+    if ((flags & NONE) !== 0) {
+      torn += bound.size;
+      bound.clear();
+    }
+    eventfds.forEach((eventfd, i) => {
+      if (eventfd !== null) bound.add(start + i);
+    });
     return () => {
       consumers.fire();
     };

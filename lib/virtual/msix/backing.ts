@@ -171,7 +171,7 @@ export class Backing implements VectorSink {
     const count = flow.initialCount(this.source.count);
     if (count === 0) return;
     try {
-      this.#allocate(count);
+      this.#allocate(count, flow.bindsFirst && this.serves(0) ? [null] : []);
     } catch (error) {
       const available = error instanceof VfioError ? (error.available ?? 0) : 0;
       if (!flow.acceptsFewer || available === 0) throw error;
@@ -179,9 +179,12 @@ export class Backing implements VectorSink {
     }
   }
 
-  #allocate(count: number, targets?: readonly (Eventfd | null | undefined)[]): void {
+  #allocate(count: number, targets: readonly (Eventfd | null | undefined)[] = []): void {
     this.source.allocate(count, targets);
     this.#allocated = count;
+    targets.forEach((eventfd, vector) => {
+      if (eventfd !== undefined) this.#bound.set(vector, eventfd);
+    });
   }
 
   /**
@@ -196,8 +199,5 @@ export class Backing implements VectorSink {
     this.#allocated = 0;
     this.#bound.clear();
     this.#allocate(own + 1, targets);
-    targets.forEach((eventfd, vector) => {
-      if (eventfd !== undefined) this.#bound.set(vector, eventfd);
-    });
   }
 }

@@ -16,6 +16,11 @@ export interface Flow {
    * `initialCount()` vectors, all available vectors are allocated.
    */
   readonly acceptsFewer: boolean;
+  /**
+   * Whether the call that enables MSI-X binds vector 0 to the VMM, although vector 0 is masked. An
+   * interrupt of vector 0 then becomes pending in the table and not in the device.
+   */
+  readonly bindsFirst: boolean;
   /** Whether a request for an unallocated vector frees all vectors and allocates a larger block. */
   readonly rebuilds: boolean;
   /** Returns the error for the request of an unallocated vector from a source that cannot grow. */
@@ -39,6 +44,7 @@ function hostShortage(_vector: number, allocated: number, count: number): VfioEr
 const upfront: Flow = {
   initialCount: (count) => count,
   acceptsFewer: true,
+  bindsFirst: false,
   rebuilds: false,
   shortage: hostShortage,
 };
@@ -50,17 +56,20 @@ const upfront: Flow = {
 const dynamic: Flow = {
   initialCount: () => 1,
   acceptsFewer: false,
+  bindsFirst: false,
   rebuilds: false,
   shortage: hostShortage,
 };
 
 /**
  * The unmask method of VMMs on kernels before Linux 6.5. When MSI-X is enabled, only vector 0 is
- * allocated. To add a vector, this method frees all vectors and then allocates a larger block. If
- * an interrupt fires before the larger block is allocated, the interrupt is lost or raises INTx.
- * Use this method only for comparisons with the other unmask methods.
+ * allocated. Vector 0 is bound to an eventfd of the VMM, although the guest has masked the vector,
+ * because only a bound vector enables MSI-X of the device. To add a vector, this method frees all
+ * vectors and then allocates a larger block. If an interrupt fires before the larger block is
+ * allocated, the interrupt is lost or raises INTx. Use this method only for comparisons with the
+ * other unmask methods.
  */
-const incremental: Flow = { ...dynamic, rebuilds: true };
+const incremental: Flow = { ...dynamic, bindsFirst: true, rebuilds: true };
 
 export const FLOWS: Readonly<Record<FlowName, Flow>> = { incremental, upfront, dynamic };
 
@@ -81,6 +90,7 @@ export function exactCount(vectors: number): Flow {
   return {
     initialCount: (count) => Math.max(0, Math.min(vectors, count)),
     acceptsFewer: false,
+    bindsFirst: false,
     rebuilds: false,
     shortage: (vector) =>
       new VfioError({ code: 'EINVAL', message: `vector ${vector} is not enabled` }),

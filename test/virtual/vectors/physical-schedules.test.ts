@@ -185,6 +185,35 @@ test('the unmask method `incremental` loses some interrupts and redirects others
   t.is(total.wrong, 0);
 });
 
+test('`incremental` binds vector 0 on enable, so that vector 0 pends in the VMM', (t) => {
+  const vfio = new FakeVfio(new Schedule(new Map(), () => undefined), {
+    vectors: VECTORS,
+    growable: false,
+  });
+  const msix = tableOf(VECTORS);
+  msix.attach(new PhysicalSource(vfio.connection), { flow: 'incremental' });
+  msix.configWrite(2, 2, ENABLE);
+  t.like(vfio.calls[0], { flags: 0x24, start: 0, count: 1 });
+  t.truthy(vfio.calls[0]?.eventfds?.[0], 'an eventfd of the VMM is bound');
+  t.true(msix.masked(0));
+  vfio.fire(0);
+  t.false(vfio.entries[0]?.pending, 'the interrupt does not pend in the device');
+  t.true(msix.pending(0));
+
+  const consumer = vfio.schedule.consumer(0);
+  msix.connect(0, consumer);
+  msix.tableWrite(CONTROL, 4, 0);
+  t.is(vfio.schedule.verdict.delivered, 1);
+  t.like(vfio.calls[1], { start: 0, count: 1, eventfds: [consumer] });
+
+  // While vector 0 is masked, a larger block binds vector 0 to the VMM again.
+  msix.tableWrite(CONTROL, 4, 1);
+  msix.tableWrite(16 + CONTROL, 4, 0);
+  const [again] = vfio.calls.at(-1)?.eventfds ?? [];
+  t.truthy(again);
+  t.not(again, consumer);
+});
+
 for (const flow of ['incremental', 'upfront', 'dynamic'] as const) {
   test(`${flow}: unmasking 16 vectors takes the expected number of SET_IRQS calls`, (t) => {
     const vectors = 16;
