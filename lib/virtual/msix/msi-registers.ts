@@ -114,14 +114,15 @@ export class MsiRegisters implements VectorRegisters {
     this.#pending = 0;
   }
 
-  /** Returns the message of the capability, and the number of vectors that share the message. */
+  /** Returns the message of vector 0, and the number of vectors that share the capability. */
   guestMessage(): GuestMessage {
-    return { address: this.#address(), data: this.#word(this.#data, 2), vectors: this.#span };
+    const data = this.#word(this.#data, 2) & ~(this.#span - 1);
+    return { address: this.#address(), data, vectors: this.#span };
   }
 
   message(vector: number): Message {
     const { address, data } = this.guestMessage();
-    return { address, data: (data & ~(this.#span - 1)) | vector };
+    return { address, data: data | vector };
   }
 
   masked(vector: number): boolean {

@@ -61,8 +61,9 @@ export class VirtualMsi extends VirtualVectors {
   }
 
   /**
-   * The message that the guest has written, and the number of vectors that the guest has enabled.
-   * The number is 0 while MSI is disabled. {@link recognizeMsi} compares messages with this message.
+   * The message of vector 0 that the guest has written, and the number of vectors that the guest has
+   * enabled. Vector n has the data `data + n`. The number of vectors is 0 while MSI is disabled.
+   * {@link recognizeMsi} compares messages with this message.
    */
   get guestMessage(): GuestMessage {
     const message = this.#registers.guestMessage();
