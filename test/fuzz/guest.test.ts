@@ -2,7 +2,7 @@
 // read returns the last written value of all writable bits.
 import test from 'ava';
 import fc from 'fast-check';
-import { MsixPerm, PasidMap, VfioError, VirtualIrqs } from 'vfio/mock';
+import { MsixPerm, PasidMap, SoftwareSource, VfioError, VirtualIrqs, VirtualMsi } from 'vfio/mock';
 import { emulated } from '../virtual/msix/guest.js';
 import { fuzz, u32, u64 } from './inputs.js';
 
@@ -98,6 +98,54 @@ test('an entry of the MSI-X table stores the writable bits of every write', asyn
       software.sendSignal(control % VECTORS);
       if (msix.pbaRead(0, 8) >> BigInt(VECTORS) !== 0n)
         throw new Error('a pending bit past the last vector is set');
+    }
+  });
+});
+
+test('no access of a guest to MSI throws, and only writable bits change', async (t) => {
+  const one = fc.record({ offset: fc.nat(23), width: fc.constantFrom(1, 2, 4), value: u32 });
+  const shape = fc.record({
+    vectors: fc.constantFrom(1, 2, 4, 8, 16, 32),
+    bits: fc.constantFrom(32, 64),
+    maskable: fc.boolean(),
+  });
+  const script = fc.tuple(shape, fc.array(one, { maxLength: 20 }));
+  await fuzz(t, 500, script, ([options, accesses]) => {
+    const msi = new VirtualMsi(options);
+    const software = new SoftwareSource(msi);
+    software.emulate(0, msi.vectors);
+    const irqs = new VirtualIrqs({ msi });
+    const fixed = msi.configRead(0, 4) & ~0x0071_0000;
+    for (const { offset, width, value } of accesses) {
+      if (offset + width > msi.size) continue;
+      const written = value % 2 ** (8 * width);
+      if (value % 3 === 0) irqs.configWrite('msi', offset, width, written);
+      else msi.configWrite(offset, width, written);
+      msi.configRead(offset, width);
+      if ((msi.configRead(0, 4) & ~0x0071_0000) !== fixed) throw new Error('a fixed bit changed');
+      for (let vector = 0; vector < msi.guestMessage.vectors; vector++) software.sendSignal(vector);
+    }
+  });
+});
+
+test('no access of a guest to the BARs of MSI-X throws', async (t) => {
+  const one = fc.record({
+    bar: fc.nat(5),
+    offset: fc.oneof(fc.nat(0x100), fc.nat(0x10100), fc.constant(Number.MAX_SAFE_INTEGER)),
+    bytes: fc.uint8Array({ maxLength: 40 }),
+    direction: fc.constantFrom('read' as const, 'write' as const),
+  });
+  await fuzz(t, 500, fc.array(one, { maxLength: 20 }), (accesses) => {
+    const { msix, guest } = emulated(VECTORS);
+    guest.control(0x8000);
+    for (const { bar, offset, bytes, direction } of accesses) {
+      let served = 0;
+      const owner = msix.accessBar(bar, offset, bytes, direction, (at, part) => {
+        if (at < offset || at + part.length > offset + bytes.length) throw new Error('outside');
+        served += part.length;
+      });
+      const all = served === bytes.length;
+      if ((owner === 'device') !== all) throw new Error(`${owner} with ${served} bytes`);
     }
   });
 });

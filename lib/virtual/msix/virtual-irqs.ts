@@ -139,7 +139,12 @@ export class VirtualIrqs implements InterruptFrontEnd {
     else checkConfigWrite(offset, width, value, MSIX_CAPABILITY_SIZE);
   }
 
-  /** {@inheritDoc InterruptFrontEnd.pbaRead} */
+  /**
+   * Reads the pending bits of MSI-X. An unaligned read, or a read of 1 or 2 bytes, returns all
+   * ones.
+   *
+   * @throws {@link VfioError} ENOENT if the device lacks MSI-X
+   */
   pbaRead(offset: number, width: 1 | 2 | 4): number;
   pbaRead(offset: number, width: 8): bigint;
   pbaRead(offset: number, width: AccessWidth): number | bigint {
