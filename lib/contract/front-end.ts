@@ -41,5 +41,6 @@ export interface InterruptFrontEnd {
    * @throws {@link VfioError} ENOENT if the device lacks MSI-X
    */
   pbaRead(offset: number, width: 1 | 2 | 4): number;
+  /** Reads 64 pending bits of MSI-X. An unaligned read returns all ones. */
   pbaRead(offset: number, width: 8): bigint;
 }

@@ -32,6 +32,8 @@ const TAKES: Readonly<Record<string, string>> = {
   SlotOptions: 'ImsDomain.allocate',
   TransferOptions: 'DeviceHost.dmaRead',
   VectorOptions: 'VectorIndex.request',
+  VirtualIrqsOptions: 'VirtualIrqs',
+  VirtualMsiOptions: 'VirtualMsi',
   VirtualMsixOptions: 'VirtualMsix',
   WindowOptions: 'Region.map',
   WindowRewriterOptions: 'WindowRewriter',

@@ -94,7 +94,12 @@ export function createWorld(api: Api): World {
   const software = new api.SoftwareSource(msix);
   software.emulate(0, 2);
   const perm = new api.MsixPerm({ vectors: 8, pasids, target: msix });
-  const irqs = new api.VirtualIrqs(new api.VirtualMsix(virtual));
+  const msi = new api.VirtualMsi({ vectors: 8, maskable: true });
+  const softwareOfMsi = new api.SoftwareSource(msi);
+  softwareOfMsi.emulate(0, 8);
+  const intx = new api.VirtualIntx(connection);
+  const req = new api.VirtualReq();
+  const irqs = new api.VirtualIrqs({ intx, msi, msix: new api.VirtualMsix(virtual), req });
 
   const named: Readonly<Record<string, object>> = {
     PciDevice: device,
@@ -137,8 +142,11 @@ export function createWorld(api: Api): World {
     SoftwareSource: software,
     SlotStorage: storage,
     MsixPerm: perm,
-    VirtualMsix: msix,
+    VirtualIntx: intx,
     VirtualIrqs: irqs,
+    VirtualMsi: msi,
+    VirtualMsix: msix,
+    VirtualReq: req,
     WindowRewriter: windowRewriter,
   };
   const poller = intxDevice.interrupts.poll();
@@ -199,7 +207,9 @@ export function createWorld(api: Api): World {
     VfioError: () => [
       { code: 'EBUSY', errno: 16, syscall: 'open', path: '/', message: 'a', hint: 'b' },
     ],
-    VirtualIrqs: () => [msix],
+    VirtualIntx: () => [connection],
+    VirtualIrqs: () => [{ intx, msi, msix, req }],
+    VirtualMsi: () => [{ vectors: 4, bits: 32, maskable: true, next: 0, route: () => undefined }],
     VirtualMsix: () => [{ ...virtual, next: 0, route: () => undefined }],
     WindowRewriter: () => [wlan, windowOptions],
     defineModel: () => [{ name: 'card', shape, create, kernel: { kernel: '6.12' } }],
@@ -255,7 +265,19 @@ export function createWorld(api: Api): World {
     'Vector.next': () => [{ signal: new AbortController().signal }],
     'VectorIndex.enable': () => [{ vectors: 1 }],
     'VectorIndex.request': vectorOptions,
+    'VirtualIntx.setDisabled': () => [true],
+    'VirtualIrqs.configRead': () => ['msi', 0, 4],
+    'VirtualIrqs.configWrite': () => ['msi', 0, 4, 0x21_0000],
+    'VirtualIrqs.getIrqInfo': () => [1],
+    'VirtualIrqs.pbaRead': () => [0, 8],
     'VirtualIrqs.setIrqs': () => [{ ...LOOPBACK, bools: [1] }],
+    'VirtualMsi.attach': () => [new api.SoftwareSource(msi), { first: 4, count: 1, base: 4 }],
+    'VirtualMsi.configRead': () => [0, 4],
+    'VirtualMsi.configWrite': () => [0, 4, 0x21_0000],
+    'VirtualMsi.connect': () => [0, eventfd],
+    'VirtualMsix.accessBar': () => [0, 0x2000, new Uint8Array(8), 'write', () => undefined],
+    'VirtualMsix.configWrite': () => [0, 4, 0x8000_0000],
+    'VirtualMsix.tableWrite': () => [12, 4, 0],
     'VirtualMsix.attach': () => [
       new api.SoftwareSource(msix),
       { first: 4, count: 1, base: 4, claim: true, flow: 'dynamic' },

@@ -12,9 +12,9 @@ export { VirtualIrqs, type VirtualIrqsOptions } from './virtual-irqs.js';
 export { VirtualMsi, type VirtualMsiOptions } from './virtual-msi.js';
 export { VirtualMsix, type VirtualMsixOptions } from './virtual-msix.js';
 export { VirtualReq } from './virtual-req.js';
-export {
-  type AttachOptions,
-  type VectorState,
+export type {
+  AttachOptions,
+  VectorState,
   VirtualVectors,
-  type VirtualVectorsEvents,
+  VirtualVectorsEvents,
 } from './virtual-vectors.js';
