@@ -92,8 +92,8 @@ Napi::Value DeviceFeature(const Napi::CallbackInfo& info) {
   const Bytes data = arguments.Uint8Array(2);
   const int result =
       core::DeviceFeature(arguments.Fd(0), arguments.Uint32(1), data.data, data.size);
-  // Only VFIO_DEVICE_FEATURE_DMA_BUF returns a value above 0: a new file descriptor, which the caller
-  // owns.
+  // Only VFIO_DEVICE_FEATURE_DMA_BUF returns a value above 0: a new file descriptor, which the
+  // caller owns.
   return Number(info.Env(), Check(info.Env(), result, "VFIO_DEVICE_FEATURE"));
 }
 

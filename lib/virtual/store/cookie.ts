@@ -15,7 +15,7 @@ export interface SlotBits {
   readonly bits: number;
 }
 
-export const SLOT_BITS = ['offset', 'bits'];
+const SLOT_BITS = ['offset', 'bits'];
 
 /** Location of the cookie in a slot. */
 export interface CookieField {
