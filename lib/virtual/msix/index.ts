@@ -1,6 +1,5 @@
 /** MSI, MSI-X and INTx of virtual devices. */
 export type { InterruptFrontEnd } from '../../contract/front-end.js';
-export type { GuestMessage } from '../../contract/message.js';
 export type { BarOwner, ServeBar } from './bar-access.js';
 export type { BarPlace, MsixShape } from './capability.js';
 export { imsDvsec, type ImsDvsecOptions } from './ims-dvsec.js';

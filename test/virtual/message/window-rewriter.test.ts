@@ -1,7 +1,13 @@
 // Tests of a rewriter of messages in a window of registers, on mock:wlan?layout=irregular.
 import { once } from 'node:events';
 import test from 'ava';
-import { VfioError, WindowRewriter, type WindowRewriterOptions } from 'vfio/mock';
+import {
+  VfioError,
+  VirtualIrqs,
+  VirtualMsi,
+  WindowRewriter,
+  type WindowRewriterOptions,
+} from 'vfio/mock';
 import { IRREGULAR, taken, WINDOW } from './wlan.js';
 import {
   ENABLE,
@@ -282,6 +288,23 @@ test('the guest can be an object with the message of its MSI', (t) => {
   guest.guestMessage.vectors = 1;
   write(...message(AT, 0x21));
   t.deepEqual(words(AT), physical(0));
+});
+
+test('the guest can be a VirtualMsi that SET_IRQS enables', (t) => {
+  const msi = new VirtualMsi({ vectors: 32 });
+  const irqs = new VirtualIrqs({ msi });
+  const { device, words, write, physical } = openWindow(t, { guest: msi });
+  device.interrupts.msi.enable({ vectors: 4 });
+  device.interrupts.msi.request(3);
+  irqs.configWrite('msi', 2, 2, 0x21);
+  irqs.configWrite('msi', 4, 4, LOW);
+  irqs.configWrite('msi', 12, 2, 0x20);
+  write(...message(AT, 0x23));
+  t.deepEqual(words(AT), [LOW, ENABLE, 0x23], 'MSI is not enabled yet');
+  const eventfds = new Array<null>(4).fill(null);
+  irqs.setIrqs({ index: 1, flags: 0x24, start: 0, count: 4, eventfds });
+  write(...message(AT, 0x23));
+  t.deepEqual(words(AT), physical(3));
 });
 
 test('wrong options and accesses are refused', (t) => {
