@@ -31,6 +31,15 @@ export interface NativeWindow {
   readonly lost: ArrayBuffer;
 }
 
+/** Memory that another process shares. */
+export interface NativeSharedMemory {
+  readonly handle: Handle<'sharedMemory'>;
+  /** Address in this process. */
+  readonly address: bigint;
+  /** Whether the descriptor allows writes. */
+  readonly writable: boolean;
+}
+
 export interface NativeRegionCapability {
   readonly id: number;
   readonly version: number;
@@ -200,6 +209,75 @@ export interface Native {
   eventSetRef(set: Handle<'eventSet'>): void;
   eventSetUnref(set: Handle<'eventSet'>): void;
   eventSetClose(set: Handle<'eventSet'>): void;
+
+  // Event loop
+  /**
+   * Watches a file. The watch starts stopped. While a started watch is open, the event loop stays
+   * alive. The watch is level triggered: while the file stays ready, each turn of the event loop
+   * calls `onReady`.
+   */
+  watchOpen(fd: number, onReady: () => void): Handle<'watch'>;
+  /** Starts the watch, or changes its events. @param events - 1: readable, 2: writable, 3: both */
+  watchStart(watch: Handle<'watch'>, events: number): void;
+  watchStop(watch: Handle<'watch'>): void;
+  /** Idempotent. */
+  watchClose(watch: Handle<'watch'>): void;
+
+  // Unix sockets
+  /** Creates a socket file with mode 0600 and listens. Fails with EADDRINUSE if the file exists. */
+  socketListen(path: string): number;
+  socketConnect(path: string): number;
+  /** Returns a connected socket, or null if no connection is waiting. */
+  socketAccept(fd: number): number | null;
+  /** Returns the process at the other end when the connection was made (SO_PEERCRED). */
+  socketPeer(fd: number): { pid: number; uid: number };
+  /**
+   * Uses a connected socket for vfio-user messages. No call on the stream blocks.
+   * @param buffer - receives the messages. The largest message is 16 bytes smaller than the buffer.
+   */
+  streamOpen(fd: number, buffer: ArrayBuffer): Handle<'stream'>;
+  /**
+   * Receives messages. The messages overwrite the messages of the previous call.
+   *
+   * @returns the size in bytes of all received messages, 0 if no whole message has arrived, or -1 at
+   *   the end of the stream
+   * @throws {@link VfioError} EBADMSG or EMSGSIZE if the peer breaks the rules of the protocol
+   */
+  streamReceive(stream: Handle<'stream'>): number;
+  /**
+   * Returns the descriptors of the last message that {@link streamReceive} received. The caller
+   * closes the descriptors.
+   */
+  streamTakeFds(stream: Handle<'stream'>): number[];
+  /**
+   * Sends the first `length` bytes. If the socket does not accept all bytes, the stream queues the
+   * rest.
+   *
+   * @param fds - descriptors that belong to the first byte
+   * @returns whether the queue is empty
+   */
+  streamSend(
+    stream: Handle<'stream'>,
+    bytes: Uint8Array,
+    length: number,
+    fds?: readonly number[],
+  ): boolean;
+  /** Sends queued bytes. @returns whether the queue is empty */
+  streamFlush(stream: Handle<'stream'>): boolean;
+  /** Closes the socket and all descriptors that the caller has not taken. Idempotent. */
+  streamClose(stream: Handle<'stream'>): void;
+
+  // Memory of another process
+  /**
+   * Maps the first `size` bytes of a file on tmpfs or hugetlbfs. A memfd is such a file.
+   * @throws {@link VfioError} ENOTSUP for a file on another file system
+   */
+  sharedMemoryMap(fd: number, size: number): NativeSharedMemory;
+  /** Copies bytes. @returns false if the file has ended before the range */
+  sharedMemoryRead(handle: Handle<'sharedMemory'>, offset: number, into: Uint8Array): boolean;
+  sharedMemoryWrite(handle: Handle<'sharedMemory'>, offset: number, from: Uint8Array): boolean;
+  /** Idempotent. */
+  sharedMemoryUnmap(handle: Handle<'sharedMemory'>): void;
 
   // CPUs
   /**

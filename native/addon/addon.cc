@@ -15,6 +15,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportWindow(exports);
   ExportEventSet(exports);
   ExportCpu(exports);
+  ExportSharedMemory(exports);
+  ExportSockets(exports);
+  ExportWatch(exports);
   return exports;
 }
 

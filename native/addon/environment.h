@@ -42,6 +42,9 @@ void ExportMemory(Napi::Object exports);
 void ExportWindow(Napi::Object exports);
 void ExportEventSet(Napi::Object exports);
 void ExportCpu(Napi::Object exports);
+void ExportSharedMemory(Napi::Object exports);
+void ExportSockets(Napi::Object exports);
+void ExportWatch(Napi::Object exports);
 
 }  // namespace vfio::addon
 

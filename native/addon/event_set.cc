@@ -3,21 +3,6 @@
 #include "environment.h"
 
 namespace vfio::addon {
-namespace {
-
-// Reports an exception of the callback as an uncaught exception, like an exception in a timer of
-// Node. The loop continues.
-void ReportException(napi_env env) {
-  bool pending = false;
-  napi_value exception = nullptr;
-  if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&
-      napi_get_and_clear_last_exception(env, &exception) == napi_ok) {
-    napi_fatal_exception(env, exception);
-  }
-}
-
-}  // namespace
-
 EventSet::EventSet(std::unique_ptr<core::EventSet> set, Napi::TypedArray fired,
                    Napi::TypedArray counts)
     : env_(fired.Env()), set_(std::move(set)), fired_(fired), counts_(counts) {}
@@ -57,9 +42,8 @@ void EventSet::Serve(Napi::Function on_fired) {
   if (poll_ == nullptr) {
     Check(env_, LoopPoll::Open(env_, set_->epoll(), this, &poll_), "uv_poll_init");
   }
-  auto receiver = std::make_shared<Receiver>(
-      Receiver{Napi::Persistent(on_fired), Napi::AsyncContext(env_, "vfio")});
-  Check(env_, poll_->Start(), "uv_poll_start");
+  auto receiver = std::make_shared<LoopCallback>(on_fired);
+  Check(env_, poll_->Start(UV_READABLE), "uv_poll_start");
   receiver_ = std::move(receiver);
 }
 
@@ -93,22 +77,19 @@ void EventSet::CloseSet() {
   set_.reset();
 }
 
-void EventSet::OnReadable() {
+void EventSet::OnReady() {
   const Napi::HandleScope scope(env_);
   // During the call, the callback can close the event set and drop the last reference to this
   // object.
   const std::shared_ptr<EventSet> self = shared_from_this();
-  const std::shared_ptr<Receiver> receiver = receiver_;
+  const std::shared_ptr<LoopCallback> receiver = receiver_;
   try {
     const int fired = Check(env_, set_->Collect(Arrays()), "epoll_wait");
-    if (fired == 0) return;
-    napi_value count = Napi::Number::New(env_, fired);
-    napi_make_callback(env_, receiver->context, env_.Global(), receiver->on_fired.Value(), 1,
-                       &count, nullptr);
+    if (fired > 0) receiver->Call({Napi::Number::New(env_, fired)});
   } catch (const Napi::Error& error) {
     error.ThrowAsJavaScriptException();
   }
-  ReportException(env_);
+  LoopCallback::ReportException(env_);
 }
 
 }  // namespace vfio::addon

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "../core/event_set.h"
+#include "loop_callback.h"
 #include "loop_poll.h"
 
 namespace vfio::addon {
@@ -37,13 +38,6 @@ class EventSet final : public std::enable_shared_from_this<EventSet>, private Lo
   void Close();
 
  private:
-  // The callback and the context of the callback. OnReadable() keeps a reference, because the
-  // callback can close the event set.
-  struct Receiver {
-    Napi::FunctionReference on_fired;
-    Napi::AsyncContext context;
-  };
-
   // The memory of a typed array. JavaScript can detach the ArrayBuffer at any time, so Data() gets
   // the address again at each wake. Data() asks the ArrayBuffer for the address, because a typed
   // array would take four times as long.
@@ -56,7 +50,7 @@ class EventSet final : public std::enable_shared_from_this<EventSet>, private Lo
     size_t offset;
   };
 
-  void OnReadable() override;
+  void OnReady() override;
   void OnTeardown() override { CloseSet(); }
   // Closes the event set, but does not reset its references to JavaScript objects, because a reset
   // of a reference can throw.
@@ -67,7 +61,8 @@ class EventSet final : public std::enable_shared_from_this<EventSet>, private Lo
   std::unique_ptr<core::EventSet> set_;
   ArrayMemory fired_;
   ArrayMemory counts_;
-  std::shared_ptr<Receiver> receiver_;
+  // OnReady() keeps a reference during the call, because the callback can close the event set.
+  std::shared_ptr<LoopCallback> receiver_;
   LoopPoll* poll_ = nullptr;
 };
 

@@ -29,10 +29,10 @@ int LoopPoll::Open(Napi::Env env, int fd, Owner* owner, LoopPoll** poll) {
   return 0;
 }
 
-int LoopPoll::Start() {
-  return uv_poll_start(&poll_, UV_READABLE, [](uv_poll_t* poll, int, int) {
+int LoopPoll::Start(int events) {
+  return uv_poll_start(&poll_, events, [](uv_poll_t* poll, int, int) {
     auto* self = static_cast<LoopPoll*>(poll->data);
-    if (self->owner_ != nullptr) self->owner_->OnReadable();
+    if (self->owner_ != nullptr) self->owner_->OnReady();
   });
 }
 

@@ -15,7 +15,8 @@ class LoopPoll {
  public:
   class Owner {
    public:
-    virtual void OnReadable() = 0;
+    // Called when the file is ready for one of the events that Start() selected.
+    virtual void OnReady() = 0;
     // Called at the end of the environment. The owner must close its watch.
     virtual void OnTeardown() = 0;
 
@@ -29,7 +30,8 @@ class LoopPoll {
   LoopPoll(const LoopPoll&) = delete;
   LoopPoll& operator=(const LoopPoll&) = delete;
 
-  int Start();
+  // Starts the watch, or changes its events: UV_READABLE, UV_WRITABLE or both.
+  int Start(int events);
   void Stop() { uv_poll_stop(&poll_); }
   void Ref() { uv_ref(handle()); }
   void Unref() { uv_unref(handle()); }

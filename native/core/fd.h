@@ -21,6 +21,8 @@ class Fd {
   }
 
   int number() const { return number_; }
+  // Returns the descriptor. The caller then owns the descriptor.
+  int Release() { return std::exchange(number_, -1); }
 
  private:
   int number_;

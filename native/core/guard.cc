@@ -18,6 +18,7 @@ struct Range {
   std::atomic<uint32_t> version{0};
   std::atomic<uintptr_t> start{0};
   std::atomic<uintptr_t> end{0};
+  std::atomic<uintptr_t> page{0};
   std::atomic<uint32_t> lost{0};
   // After the range is in the list, `next` does not change.
   Range* next = nullptr;
@@ -30,15 +31,15 @@ static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t),
               "JavaScript reads `lost` as a plain Int32");
 
 std::atomic<Range*> ranges{nullptr};
-// The previous SIGBUS handler, and the page size. The previous handler and the page size are stored
-// before our handler is installed.
+// The previous SIGBUS handler, which is stored before our handler is installed.
 struct sigaction previous;
-uintptr_t page_size;
+bool installed;
 
-void SetBounds(Range* range, uintptr_t start, uintptr_t end) {
+void SetBounds(Range* range, uintptr_t start, uintptr_t end, uintptr_t page) {
   range->version++;
   range->start = start;
   range->end = end;
+  range->page = page;
   range->version++;
 }
 
@@ -55,10 +56,11 @@ bool Covers(const Range& range, uintptr_t address) {
 bool AbsorbFault(uintptr_t address) {
   for (Range* range = ranges; range != nullptr; range = range->next) {
     if (!Covers(*range, address)) continue;
-    void* page = reinterpret_cast<void*>(address & ~(page_size - 1));
+    const uintptr_t size = range->page;
+    void* page = reinterpret_cast<void*>(address & ~(size - 1));
     constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
-    if (mmap(page, page_size, PROT_READ | PROT_WRITE, kFlags, -1, 0) == MAP_FAILED) return false;
-    std::memset(page, 0xFF, page_size);
+    if (mmap(page, size, PROT_READ | PROT_WRITE, kFlags, -1, 0) == MAP_FAILED) return false;
+    std::memset(page, 0xFF, size);
     range->lost = 1;
     return true;
   }
@@ -97,7 +99,7 @@ void OnBusError(int number, siginfo_t* info, void* context) {
 }
 
 void InstallHandler() {
-  page_size = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  installed = true;
   sigaction(SIGBUS, nullptr, &previous);
   struct sigaction action = {};
   action.sa_sigaction = OnBusError;
@@ -110,10 +112,11 @@ std::mutex ranges_mutex;
 
 }  // namespace
 
-Guard::Guard(const void* address, size_t length) {
+Guard::Guard(const void* address, size_t length, size_t page) {
   const auto start = reinterpret_cast<uintptr_t>(address);
+  if (page == 0) page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const std::lock_guard<std::mutex> lock(ranges_mutex);
-  if (page_size == 0) InstallHandler();
+  if (!installed) InstallHandler();
   for (range_ = ranges; range_ != nullptr; range_ = range_->next) {
     if (range_->end == 0) break;
   }
@@ -123,13 +126,13 @@ Guard::Guard(const void* address, size_t length) {
     range_->next = ranges;
   }
   range_->lost = 0;
-  SetBounds(range_, start, start + length);
+  SetBounds(range_, start, start + length, page);
   if (added) ranges = range_;
 }
 
 Guard::~Guard() {
   const std::lock_guard<std::mutex> lock(ranges_mutex);
-  SetBounds(range_, 0, 0);
+  SetBounds(range_, 0, 0, 0);
 }
 
 std::atomic<uint32_t>& Guard::lost() const { return range_->lost; }

@@ -19,8 +19,9 @@ class Guard {
  public:
   // Guards `length` bytes at `address`. The first guard installs the handler. The handler stays
   // installed until the process ends. A fault outside of the guarded ranges goes to the previous
-  // handler. Only one thread is allowed to access the range.
-  Guard(const void* address, size_t length);
+  // handler. Only one thread is allowed to access the range. `page` is the page size of the mapping
+  // in bytes, if the mapping has huge pages, or 0 for the page size of the system.
+  Guard(const void* address, size_t length, size_t page = 0);
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;
   ~Guard();

@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import test from 'ava';
-import { fakeKernel, runWorker, type Outcome } from './helpers.js';
+import { fakeKernel, runWorker, temporaryFolder, type Outcome } from './helpers.js';
 
 const ended = (...lines: string[]): Outcome => ({
   code: 0,
@@ -47,6 +48,32 @@ test('terminate closes everything', async (t) => {
      ${COMPARE}`,
   );
   t.deepEqual(outcome, ended('open', 'clean'));
+});
+
+test('terminate closes started watches, sockets, and descriptors that nobody took', async (t) => {
+  const path = join(temporaryFolder(), 's');
+  const outcome = await runWorker(
+    `const listener = native.socketListen('${path}');
+     const client = native.socketConnect('${path}');
+     const server = native.socketAccept(listener);
+     const [sender, receiver] = [client, server].map((fd) => native.streamOpen(fd, new ArrayBuffer(64)));
+     const message = new Uint8Array(16);
+     message[4] = 16;
+     native.streamSend(sender, message, 16, [native.eventfdCreate()]);
+     native.streamSend(sender, message, 16, [native.eventfdCreate()]);
+     const watch = native.watchOpen(server, () => {
+       native.watchStop(watch);
+       post(native.streamReceive(receiver));
+     });
+     native.watchStart(watch, 1);
+     const other = native.watchOpen(listener, () => undefined);
+     native.watchStart(other, 1);`,
+    `start();
+     output('received ' + (await next()));
+     await worker.terminate();
+     ${COMPARE}`,
+  );
+  t.deepEqual(outcome, ended('received 16', 'clean'));
 });
 
 test('terminate() closes all resources of several workers, also when repeated', async (t) => {

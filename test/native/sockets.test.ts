@@ -1,0 +1,259 @@
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { native } from '../../lib/native/binding.js';
+import { connectedPair, message } from './streams.js';
+import { countFds, runChild, temporaryFolder } from './helpers.js';
+
+const calls = native();
+const READABLE = 1;
+const WRITABLE = 2;
+
+test('a socket file has mode 0600, even with a lax umask', async (t) => {
+  const path = join(temporaryFolder(), 's');
+  const { output, code } = await runChild(`
+    const native = await load();
+    process.umask(0);
+    native.socketListen('${path}');
+  `);
+  t.is(code, 0, output);
+  t.is(statSync(path).mode & 0o777, 0o600);
+});
+
+test('listening fails on a file that exists and on a path that is too long', (t) => {
+  const path = join(temporaryFolder(), 's');
+  writeFileSync(path, '');
+  t.throws(() => calls.socketListen(path), { code: 'EADDRINUSE' });
+  t.throws(() => calls.socketListen(`/tmp/${'x'.repeat(103)}`), { code: 'ENAMETOOLONG' });
+  t.throws(() => calls.socketConnect(path), { code: 'ECONNREFUSED' });
+});
+
+test('an accepted socket knows the process and the user of its peer', (t) => {
+  const pair = connectedPair();
+  t.deepEqual(calls.socketPeer(pair.serverFd), { pid: process.pid, uid: process.getuid?.() ?? -1 });
+  t.is(calls.socketAccept(pair.listener), null);
+  pair.close();
+});
+
+test('a stream receives whole messages only', (t) => {
+  const pair = connectedPair();
+  const bytes = message(1, 100);
+  t.is(calls.streamReceive(pair.server), 0);
+  for (const part of [bytes.subarray(0, 7), bytes.subarray(7, 50), bytes.subarray(50, 99)]) {
+    pair.send(part);
+    t.is(calls.streamReceive(pair.server), 0);
+  }
+  pair.send(bytes.subarray(99));
+  t.is(calls.streamReceive(pair.server), 100);
+  t.deepEqual(pair.received(100), bytes);
+  pair.close();
+});
+
+test('one call receives all messages that have arrived, and keeps the start of the next', (t) => {
+  const pair = connectedPair();
+  const sent = [message(1, 16), message(2, 40), message(3, 16)];
+  for (const bytes of sent) pair.send(bytes);
+  pair.send(message(4, 32).subarray(0, 20));
+  t.is(calls.streamReceive(pair.server), 72);
+  t.deepEqual(pair.received(72), Buffer.concat(sent));
+  pair.send(message(4, 32).subarray(20));
+  t.is(calls.streamReceive(pair.server), 32);
+  t.deepEqual(pair.received(32), message(4, 32));
+  pair.close();
+});
+
+test('descriptors belong to the message whose first byte they came with', (t) => {
+  const before = countFds();
+  const pair = connectedPair();
+  const fds = [calls.eventfdCreate(), calls.eventfdCreate(), calls.eventfdCreate()] as const;
+  // The first sendmsg() carries two messages.
+  pair.send(Buffer.concat([message(1, 48), message(2, 48)]), [fds[0]]);
+  pair.send(message(3, 48));
+  pair.send(message(4, 36), [fds[1], fds[2]]);
+  pair.send(message(5, 16));
+  const batches: [ids: number[], fds: number][] = [];
+  for (let ids = receivedIds(pair); ids.length > 0; ids = receivedIds(pair)) {
+    const received = calls.streamTakeFds(pair.server);
+    batches.push([ids, received.length]);
+    for (const fd of received) calls.close(fd);
+  }
+  t.deepEqual(batches, [
+    [[1], 1],
+    [[2, 3, 4], 2],
+    [[5], 0],
+  ]);
+  pair.close();
+  for (const fd of fds) calls.close(fd);
+  t.is(countFds(), before);
+});
+
+test('descriptors can come before the rest of their message', (t) => {
+  const pair = connectedPair();
+  const fd = calls.eventfdCreate();
+  pair.send(message(1, 48).subarray(0, 16), [fd]);
+  t.is(calls.streamReceive(pair.server), 0);
+  t.deepEqual(calls.streamTakeFds(pair.server), []);
+  pair.send(message(1, 48).subarray(16));
+  t.is(calls.streamReceive(pair.server), 48);
+  const [received] = calls.streamTakeFds(pair.server);
+  calls.eventfdSignal(received ?? -1);
+  t.is(calls.eventfdRead(fd), 1n);
+  calls.close(received ?? -1);
+  calls.close(fd);
+  pair.close();
+});
+
+test('descriptors that nobody takes are closed', (t) => {
+  const before = countFds();
+  const pair = connectedPair();
+  const fd = calls.eventfdCreate();
+  pair.send(message(1, 16), [fd, fd]);
+  pair.send(message(2, 16), [fd]);
+  t.is(calls.streamReceive(pair.server), 16);
+  t.is(calls.streamReceive(pair.server), 16);
+  pair.send(message(3, 16), [fd, fd, fd]);
+  t.is(calls.streamReceive(pair.server), 16);
+  pair.close();
+  calls.close(fd);
+  t.is(countFds(), before);
+});
+
+test('a stream refuses wrong sizes and more than 16 descriptors', (t) => {
+  for (const size of [0, 15]) {
+    const pair = connectedPair();
+    pair.send(message(1, 16, size));
+    t.throws(() => calls.streamReceive(pair.server), { code: 'EBADMSG' });
+    pair.close();
+  }
+  for (const size of [4096 - 15, 2 ** 31, 2 ** 32 - 1]) {
+    const pair = connectedPair();
+    pair.send(message(1, 16, size));
+    t.throws(() => calls.streamReceive(pair.server), { code: 'EMSGSIZE' });
+    pair.close();
+  }
+  const before = countFds();
+  const pair = connectedPair();
+  const fd = calls.eventfdCreate();
+  pair.send(message(1, 16), new Array<number>(17).fill(fd));
+  t.throws(() => calls.streamReceive(pair.server), { code: 'EMSGSIZE' });
+  pair.close();
+  calls.close(fd);
+  t.is(countFds(), before);
+});
+
+test('a message can be 16 bytes smaller than the buffer', (t) => {
+  const pair = connectedPair();
+  const bytes = message(1, 4096 - 16);
+  pair.send(bytes);
+  pair.send(bytes);
+  for (let n = 0; n < 2; n++) {
+    t.is(calls.streamReceive(pair.server), bytes.length);
+    t.deepEqual(pair.received(bytes.length), bytes);
+  }
+  pair.close();
+});
+
+test('the end of the stream comes after all messages', (t) => {
+  const pair = connectedPair();
+  pair.send(message(1, 16));
+  pair.send(message(2, 32).subarray(0, 31));
+  pair.disconnect();
+  t.is(calls.streamReceive(pair.server), 16);
+  t.is(calls.streamReceive(pair.server), -1);
+  t.is(calls.streamReceive(pair.server), -1);
+  pair.close();
+});
+
+test('a stream queues bytes that the peer does not read, and sends them later', (t) => {
+  const pair = connectedPair();
+  const fd = calls.eventfdCreate();
+  let sent = 0;
+  while (calls.streamSend(pair.server, message(++sent, 3000), 3000)) t.true(sent < 10_000);
+  t.throws(() => calls.streamSend(pair.server, message(1, 16), 16, [fd]), {
+    instanceOf: TypeError,
+  });
+  t.false(calls.streamSend(pair.server, message(++sent, 3000), 3000));
+  t.false(calls.streamFlush(pair.server));
+  let next = 1;
+  for (let turn = 0; next <= sent && turn < 10_000; turn++) {
+    const size = calls.streamReceive(pair.client);
+    for (let at = 0; at < size; at += 3000) {
+      const part = pair.clientBytes.subarray(at, at + 3000);
+      t.true(message(next++, 3000).equals(part));
+    }
+    if (size === 0) calls.streamFlush(pair.server);
+  }
+  t.is(next, sent + 1);
+  t.true(calls.streamFlush(pair.server));
+  calls.close(fd);
+  pair.close();
+});
+
+test('a send to a closed peer fails with EPIPE', (t) => {
+  const pair = connectedPair();
+  pair.disconnect();
+  t.throws(() => calls.streamSend(pair.server, message(1, 16), 16), { code: 'EPIPE' });
+  pair.close();
+});
+
+test('the calls of a closed stream throw', (t) => {
+  const pair = connectedPair();
+  pair.close();
+  pair.close();
+  t.throws(() => calls.streamReceive(pair.server), { message: /closed/ });
+  t.throws(() => calls.streamSend(pair.server, message(1, 16), 16), { message: /closed/ });
+});
+
+test('a watch calls its function for each event until the watch is stopped', async (t) => {
+  const pair = connectedPair();
+  pair.send(message(1, 16));
+  let turns = 0;
+  const events = await new Promise<string>((resolve) => {
+    const watch = calls.watchOpen(pair.serverFd, () => {
+      turns++;
+      if (turns === 3) {
+        t.is(calls.streamReceive(pair.server), 16);
+        calls.watchStart(watch, WRITABLE);
+      }
+      if (turns < 4) return;
+      calls.watchStop(watch);
+      calls.watchClose(watch);
+      calls.watchClose(watch);
+      resolve('closed');
+    });
+    calls.watchStart(watch, READABLE);
+  });
+  t.is(events, 'closed');
+  t.is(turns, 4);
+  pair.close();
+});
+
+test('a started watch keeps the process alive; an exception in it is uncaught', async (t) => {
+  const path = join(temporaryFolder(), 's');
+  const { output, code } = await runChild(`
+    const native = await load();
+    const listener = native.socketListen('${path}');
+    const watch = native.watchOpen(listener, () => {
+      native.close(native.socketAccept(listener));
+      output('accepted');
+      native.watchClose(watch);
+      throw new Error('thrown');
+    });
+    native.watchStart(watch, 1);
+    process.on('uncaughtException', ({ message }) => output(message));
+    setTimeout(() => native.socketConnect('${path}'), 20).unref();
+  `);
+  t.is(output, 'accepted\nthrown\n');
+  t.is(code, 0);
+});
+
+function receivedIds(pair: ReturnType<typeof connectedPair>): number[] {
+  const size = calls.streamReceive(pair.server);
+  const ids: number[] = [];
+  for (let at = 0; at < size;) {
+    const view = new DataView(pair.buffer, at);
+    ids.push(view.getUint16(0, true));
+    at += view.getUint32(4, true);
+  }
+  return ids;
+}
