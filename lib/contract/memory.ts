@@ -39,6 +39,11 @@ export interface AddressSpace {
    */
   fromShared(buffer: SharedArrayBuffer): Memory;
   /**
+   * Uses memory of another process, which the caller has mapped. The result owns the memory: when
+   * the result is released and no part of the memory is mapped for DMA, `memory.unmap()` is called.
+   */
+  fromExternal(memory: ExternalMemory): DmaMemory;
+  /**
    * Calls VFIO_IOMMU_MAP_DMA or IOMMU_IOAS_MAP on another thread, because pinning pages takes time.
    * Fails with ENOMEM if the pinned memory would exceed RLIMIT_MEMLOCK. Fails with EEXIST if part
    * of the range is already mapped. Fails with EINVAL if the range is outside {@link
@@ -50,9 +55,9 @@ export interface AddressSpace {
    * @param flags - VFIO_DMA_MAP_FLAG_READ allows the device to read the memory.
    *   VFIO_DMA_MAP_FLAG_WRITE allows the device to write the memory.
    */
-  map(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number): Promise<void>;
+  map(memory: DmaMemory, offset: number, size: bigint, iova: bigint, flags: number): Promise<void>;
   /** Maps memory like {@link AddressSpace.map}, but blocks the calling thread. */
-  mapSync(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number): void;
+  mapSync(memory: DmaMemory, offset: number, size: bigint, iova: bigint, flags: number): void;
   /**
    * VFIO_IOMMU_UNMAP_DMA or IOMMU_IOAS_UNMAP.
    * @param flags - VFIO_DMA_UNMAP_FLAG_*. Bit 1 unmaps everything, and requires address 0 and size
@@ -62,10 +67,8 @@ export interface AddressSpace {
   unmap(iova: bigint, size: bigint, flags: number): bigint;
 }
 
-/** Memory of the process. The memory can be mapped for a device. */
-export interface Memory {
-  /** @throws {@link VfioError} EBADF if {@link Memory.release} was called before */
-  readonly buffer: ArrayBuffer | SharedArrayBuffer;
+/** Memory that can be mapped for a device. */
+export interface DmaMemory {
   /** Bytes. */
   readonly size: number;
   /**
@@ -75,4 +78,36 @@ export interface Memory {
    * throws a {@link VfioError} EBADF.
    */
   release(): void;
+}
+
+/** Memory of the process. */
+export interface Memory extends DmaMemory {
+  /** @throws {@link VfioError} EBADF if {@link Memory.release} was called before */
+  readonly buffer: ArrayBuffer | SharedArrayBuffer;
+}
+
+/**
+ * Memory of another process, for example of a guest. The other process can change the memory at any
+ * time, and can take the memory away. No ArrayBuffer shows the memory, because an access to memory
+ * that was taken away would end this process.
+ */
+export interface ExternalMemory {
+  /** Bytes. */
+  readonly size: number;
+  /** Address of the mapping in this process. The kernel pins the pages at this address. */
+  readonly address: bigint;
+  /** Whether the other process allows writes. */
+  readonly writable: boolean;
+  /**
+   * Copies bytes from the memory.
+   * @returns false if the other process has taken the memory away
+   */
+  read(offset: number, into: Uint8Array): boolean;
+  /**
+   * Copies bytes to the memory.
+   * @returns false if the other process has taken the memory away
+   */
+  write(offset: number, from: Uint8Array): boolean;
+  /** Unmaps the memory from this process. */
+  unmap(): void;
 }

@@ -1,4 +1,10 @@
-import type { AddressSpace, HugePages, IovaRange, Memory } from '../../lib/contract/index.js';
+import type {
+  AddressSpace,
+  DmaMemory,
+  HugePages,
+  IovaRange,
+  Memory,
+} from '../../lib/contract/index.js';
 import { hex, type Script } from './fake-script.js';
 
 export class FakeMemory implements Memory {
@@ -54,7 +60,11 @@ export class FakeAddressSpace implements AddressSpace {
     return this.#addMemory(new FakeMemory(this.script, 'shared', buffer.byteLength, buffer));
   }
 
-  async map(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number) {
+  fromExternal(): never {
+    throw new Error('no test uses external memory');
+  }
+
+  async map(memory: DmaMemory, offset: number, size: bigint, iova: bigint, flags: number) {
     if (this.gated) await new Promise<void>((resolve) => this.gates.push(resolve));
     else await Promise.resolve();
     // A mapping that is in progress completes even if the device is closed during the call.
@@ -67,7 +77,7 @@ export class FakeAddressSpace implements AddressSpace {
     }
   }
 
-  mapSync(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number): void {
+  mapSync(memory: DmaMemory, offset: number, size: bigint, iova: bigint, flags: number): void {
     this.script.enter('map', hex(iova), size, `flags=${flags}`, `offset=${offset}`);
     if (memory.size < Number(size)) throw new Error('memory is too small');
     this.mapped.set(iova, size);

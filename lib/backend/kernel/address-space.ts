@@ -4,13 +4,20 @@ import {
   VFIO_DMA_UNMAP_FLAG_ALL,
   VFIO_DMA_UNMAP_FLAG_VADDR,
 } from '../../contract/uapi.js';
-import type { AddressSpace, HugePages, IovaRange, Memory } from '../../contract/index.js';
+import type {
+  AddressSpace,
+  DmaMemory,
+  ExternalMemory,
+  HugePages,
+  IovaRange,
+  Memory,
+} from '../../contract/index.js';
 import { Lifetime } from '../../contract/lifetime.js';
 import { checkInteger, checkU32, checkU64 } from '../../checks.js';
 import { describeError } from './describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 import type { Kernel } from './kernel.js';
-import { allocate, KernelMemory, mapFd, share } from './memory.js';
+import { allocate, mapFd, PinnedMemory, share } from './memory.js';
 import type { RefCounted } from './ownership.js';
 
 /** The DMA calls of one kernel interface. Numbers and flags have the values of linux/vfio.h. */
@@ -26,7 +33,7 @@ export interface DmaCalls {
 }
 
 interface Mapping {
-  readonly memory: KernelMemory;
+  readonly memory: PinnedMemory;
   readonly size: bigint;
 }
 
@@ -81,7 +88,14 @@ export class KernelAddressSpace implements AddressSpace {
     return share(this.#kernel.native, buffer);
   }
 
-  async map(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number) {
+  fromExternal(memory: ExternalMemory): DmaMemory {
+    this.#lifetime.check();
+    return new PinnedMemory(memory.size, memory.address, () => {
+      memory.unmap();
+    });
+  }
+
+  async map(memory: DmaMemory, offset: number, size: bigint, iova: bigint, flags: number) {
     const { pinned, address } = this.#pin(memory, offset, size, iova, flags);
     // If the device is closed during the call, the reference keeps the file descriptor open.
     this.#owner.retain();
@@ -96,7 +110,7 @@ export class KernelAddressSpace implements AddressSpace {
     }
   }
 
-  mapSync(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number): void {
+  mapSync(memory: DmaMemory, offset: number, size: bigint, iova: bigint, flags: number): void {
     const { pinned, address } = this.#pin(memory, offset, size, iova, flags);
     try {
       this.#calls.map(flags, address, iova, size);
@@ -153,9 +167,9 @@ export class KernelAddressSpace implements AddressSpace {
     }
   }
 
-  #pin(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number) {
+  #pin(memory: DmaMemory, offset: number, size: bigint, iova: bigint, flags: number) {
     this.#lifetime.check();
-    if (!(memory instanceof KernelMemory)) {
+    if (!(memory instanceof PinnedMemory)) {
       throw new TypeError('memory belongs to another back end: allocate it by this address space');
     }
     checkInteger(offset, 'offset', 0, memory.size);
@@ -170,7 +184,7 @@ export class KernelAddressSpace implements AddressSpace {
     return { pinned: memory, address: memory.pin() + BigInt(offset) };
   }
 
-  #record(memory: KernelMemory, iova: bigint, size: bigint, flags: number): void {
+  #record(memory: PinnedMemory, iova: bigint, size: bigint, flags: number): void {
     // The flag only gives a mapping a new process address. The device still reaches the memory of
     // the first map call, so the table keeps that memory.
     if ((flags & VFIO_DMA_MAP_FLAG_VADDR) !== 0) {

@@ -1,4 +1,4 @@
-import type { HugePages, Memory } from '../../contract/index.js';
+import type { DmaMemory, HugePages, Memory } from '../../contract/index.js';
 import { HUGE_PAGES } from '../../contract/memory.js';
 import { Lifetime } from '../../contract/lifetime.js';
 import type { Native, NativeMemory } from '../../native/binding.js';
@@ -20,24 +20,22 @@ const TRANSPARENT = -1;
  * Memory at a fixed address. If the memory is released while a part is mapped in the IOMMU, the
  * memory is freed when the last part is unmapped.
  */
-export class KernelMemory implements Memory {
+export class PinnedMemory implements DmaMemory {
   readonly size: number;
-  readonly #buffer: ArrayBuffer | SharedArrayBuffer;
   readonly #address: bigint;
   readonly #free: () => void;
   readonly #lifetime = new Lifetime('the memory is released');
   #mappings = 0;
 
-  constructor(buffer: ArrayBuffer | SharedArrayBuffer, address: bigint, free: () => void) {
-    this.size = buffer.byteLength;
-    this.#buffer = buffer;
+  constructor(size: number, address: bigint, free: () => void) {
+    this.size = size;
     this.#address = address;
     this.#free = free;
   }
 
-  get buffer(): ArrayBuffer | SharedArrayBuffer {
+  /** @throws VfioError EBADF if the memory is released */
+  checkOpen(): void {
     this.#lifetime.check();
-    return this.#buffer;
   }
 
   /**
@@ -56,6 +54,21 @@ export class KernelMemory implements Memory {
 
   release(): void {
     if (this.#lifetime.end() && this.#mappings === 0) this.#free();
+  }
+}
+
+/** Memory of the process. */
+export class KernelMemory extends PinnedMemory implements Memory {
+  readonly #buffer: ArrayBuffer | SharedArrayBuffer;
+
+  constructor(buffer: ArrayBuffer | SharedArrayBuffer, address: bigint, free: () => void) {
+    super(buffer.byteLength, address, free);
+    this.#buffer = buffer;
+  }
+
+  get buffer(): ArrayBuffer | SharedArrayBuffer {
+    this.checkOpen();
+    return this.#buffer;
   }
 }
 

@@ -38,6 +38,8 @@ class Recorder {
   readonly #eventfds = new Map<string, WatchedEventfd>();
   readonly #rings = new Rings();
   #isTurnWatched = false;
+  /** Whether the device reaches memory of another process, which a record cannot contain. */
+  #usesExternalMemory = false;
 
   /** @param guard - receives the failures of code that runs outside of a call */
   constructor(guard: Guard, file: RecordFile) {
@@ -54,7 +56,9 @@ class Recorder {
       this.#writeProgramChanges();
       this.#watchTurn();
     }
-    const lines = translateCall(call, this.#names);
+    if (method === 'fromExternal') this.#usesExternalMemory = true;
+    const isOmitted = this.#usesExternalMemory && subject.kind === 'addressSpace';
+    const lines = isOmitted ? [] : translateCall(call, this.#names);
     // Configuration space has no register for the address of DMA memory.
     const writesRegister = lines.some(({ operation: { op, region } }) =>
       op === 'mmio_write' ? true : op === 'write' && region !== VFIO_PCI_CONFIG_REGION_INDEX,

@@ -28,6 +28,29 @@ test('for a device opened by group, map and unmap call the container with the fl
   ]);
 });
 
+test('memory of another process is mapped at its address, and unmapped after its last mapping', async (t) => {
+  const { fake, space } = open(t);
+  const unmapped: string[] = [];
+  const memory = space.fromExternal({
+    size: 2 ** 33,
+    address: 0x7000_0000n,
+    writable: true,
+    read: () => false,
+    write: () => false,
+    unmap: () => unmapped.push('unmapped'),
+  });
+  t.is(memory.size, 2 ** 33);
+  await space.map(memory, 2 ** 32, PAGE, 0x10000n, 3);
+  memory.release();
+  t.deepEqual(unmapped, []);
+  t.is(space.unmap(0x10000n, PAGE, 0), PAGE);
+  t.deepEqual(unmapped, ['unmapped']);
+  t.deepEqual(fake.calls, [
+    `containerMapDmaAsync 100 3 ${0x7000_0000 + 2 ** 32} 65536 4096`,
+    'containerUnmapDma 100 0 65536 4096',
+  ]);
+});
+
 test('for a device opened by cdev, map and unmap call the IOAS with the flags of iommufd', (t) => {
   const { fake, space } = open(t, CDEV_NODES);
   const memory = space.allocate(4096, false);

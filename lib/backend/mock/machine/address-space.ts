@@ -1,11 +1,19 @@
 import { VfioError } from '../../../errors.js';
-import type { AddressSpace, HugePages, IovaRange, Memory } from '../../../contract/index.js';
+import type {
+  AddressSpace,
+  DmaMemory,
+  ExternalMemory,
+  HugePages,
+  IovaRange,
+  Memory,
+} from '../../../contract/index.js';
 import { VFIO_DMA_MAP_FLAG_WRITE } from '../../../contract/uapi.js';
 import { Lifetime } from '../../../contract/lifetime.js';
 import { checkInteger, checkU32, checkU64, U64_MAX } from '../../../checks.js';
 import { fail } from './errno.js';
 import { Faults } from './faults.js';
-import { allocate, mapFile, MockMemory, share } from './memory.js';
+import { ExternalHostMemory, HostMemory } from './host-memory.js';
+import { allocate, mapFile, share } from './memory.js';
 import { DmaFault } from './dma-fault.js';
 import { profileOf } from './profile.js';
 import type { DmaRules } from './dma-rules.js';
@@ -67,16 +75,21 @@ export class MockAddressSpace implements AddressSpace {
     return share(buffer);
   }
 
-  map(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number): Promise<void> {
+  fromExternal(memory: ExternalMemory): DmaMemory {
+    this.#lifetime.check();
+    return new ExternalHostMemory(memory);
+  }
+
+  map(memory: DmaMemory, offset: number, size: bigint, iova: bigint, flags: number): Promise<void> {
     return new Promise((resolve) => {
       this.mapSync(memory, offset, size, iova, flags);
       resolve();
     });
   }
 
-  mapSync(memory: Memory, offset: number, size: bigint, iova: bigint, flags: number): void {
+  mapSync(memory: DmaMemory, offset: number, size: bigint, iova: bigint, flags: number): void {
     this.#lifetime.check();
-    if (!(memory instanceof MockMemory)) {
+    if (!(memory instanceof HostMemory)) {
       throw new TypeError('memory belongs to another back end: allocate it by this address space');
     }
     checkInteger(offset, 'offset', 0, memory.size);
@@ -114,9 +127,9 @@ export class MockAddressSpace implements AddressSpace {
    * @throws DmaFault at the first byte that the device is not allowed to read
    */
   read(iova: bigint, into: Uint8Array): void {
-    this.#transfer(iova, into, this.#rules.readable, (memory, offset, bytes) => {
-      memory.copyOut(offset, bytes);
-    });
+    this.#transfer(iova, into, this.#rules.readable, (memory, offset, bytes) =>
+      memory.copyOut(offset, bytes),
+    );
   }
 
   /**
@@ -126,9 +139,9 @@ export class MockAddressSpace implements AddressSpace {
    *   the fault are written
    */
   write(iova: bigint, from: Uint8Array): void {
-    this.#transfer(iova, from, VFIO_DMA_MAP_FLAG_WRITE, (memory, offset, bytes) => {
-      memory.copyIn(offset, bytes);
-    });
+    this.#transfer(iova, from, VFIO_DMA_MAP_FLAG_WRITE, (memory, offset, bytes) =>
+      memory.copyIn(offset, bytes),
+    );
   }
 
   /**
@@ -145,7 +158,7 @@ export class MockAddressSpace implements AddressSpace {
    * Checks whether the memory can be pinned. The kernel makes this check after all other checks of
    * a request.
    */
-  #checkPin(memory: MockMemory, size: bigint, flags: number): void {
+  #checkPin(memory: HostMemory, size: bigint, flags: number): void {
     const { mapCall } = this.#rules;
     const write = (flags & VFIO_DMA_MAP_FLAG_WRITE) !== 0;
     if (write && !memory.writable) fail('EFAULT', mapCall);
@@ -156,7 +169,7 @@ export class MockAddressSpace implements AddressSpace {
     iova: bigint,
     bytes: Uint8Array,
     access: number,
-    copy: (memory: MockMemory, offset: number, part: Uint8Array) => void,
+    copy: (memory: HostMemory, offset: number, part: Uint8Array) => boolean,
   ): void {
     for (let done = 0; done < bytes.length;) {
       const at = iova + BigInt(done);
@@ -165,7 +178,11 @@ export class MockAddressSpace implements AddressSpace {
       if ((mapping.flags & access) === 0) throw new DmaFault(at, 'not permitted');
       const within = Number(at - mapping.iova);
       const length = Math.min(bytes.length - done, Number(mapping.size) - within);
-      copy(mapping.memory, mapping.offset + within, bytes.subarray(done, done + length));
+      // Most transfers lie within one mapping. The call then needs no second array.
+      const part = length === bytes.length ? bytes : bytes.subarray(done, done + length);
+      if (!copy(mapping.memory, mapping.offset + within, part)) {
+        throw new DmaFault(at, 'not mapped');
+      }
       done += length;
     }
   }

@@ -8,6 +8,7 @@ import {
 } from '../../../contract/irq-request.js';
 import { Lifetime } from '../../../contract/lifetime.js';
 import { checkU64, U64_MAX } from '../../../checks.js';
+import { VfioError } from '../../../errors.js';
 import { fail } from './errno.js';
 
 /** Callbacks for the signals and for the close of an eventfd. */
@@ -113,6 +114,39 @@ export class MockEventfd implements Eventfd {
 }
 
 /**
+ * An eventfd of the kernel that is bound to an interrupt of a mock device. The consumer of the
+ * interrupt can be another process, such as a VMM.
+ */
+class ForwardedEventfd extends MockEventfd {
+  readonly #target: Eventfd;
+
+  constructor(target: Eventfd) {
+    super();
+    this.#target = target;
+  }
+
+  override raise(): void {
+    try {
+      this.#target.signal();
+    } catch (error) {
+      // The counter is full, or the eventfd is closed. The kernel drops such a signal, too.
+      if (!(error instanceof VfioError)) throw error;
+    }
+  }
+
+  /** A mock device cannot wait for signals of another process. */
+  override watch(): never {
+    throw new VfioError({
+      code: 'ENOTSUP',
+      message: 'a mock device cannot watch an eventfd of the kernel',
+      hint: 'Create the eventfd by createEventfd() of the device.',
+    });
+  }
+}
+
+const forwarded = new WeakMap<Eventfd, ForwardedEventfd>();
+
+/**
  * Returns an eventfd as a {@link MockEventfd}, after checking its type.
  *
  * @throws {@link VfioError} EBADF if the eventfd is closed
@@ -129,6 +163,20 @@ export function mockEventfd(eventfd: Eventfd): MockEventfd {
 }
 
 /**
+ * Returns the mock eventfd for an eventfd that an interrupt signals. The eventfd can be an eventfd
+ * of the kernel.
+ *
+ * @throws {@link VfioError} EBADF if the eventfd is closed
+ * @throws TypeError if the eventfd is neither from the mock nor from the kernel
+ */
+export function signalledEventfd(eventfd: Eventfd): MockEventfd {
+  if (eventfd instanceof MockEventfd || typeof eventfd.fd !== 'number') return mockEventfd(eventfd);
+  const known = forwarded.get(eventfd) ?? new ForwardedEventfd(eventfd);
+  forwarded.set(eventfd, known);
+  return known;
+}
+
+/**
  * Returns the mock eventfd for an eventfd argument of an ioctl. Returns null if the argument means
  * that no eventfd is bound.
  *
@@ -137,7 +185,7 @@ export function mockEventfd(eventfd: Eventfd): MockEventfd {
  */
 export function eventfdArgument(value: IrqEventfd, syscall: string): MockEventfd | null {
   const eventfd = eventfdOf(value, syscall);
-  return eventfd === null ? null : mockEventfd(eventfd);
+  return eventfd === null ? null : signalledEventfd(eventfd);
 }
 
 /** The operations of a mock device on the eventfds of its SET_IRQS requests. */

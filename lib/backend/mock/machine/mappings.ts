@@ -1,11 +1,11 @@
-import type { MockMemory } from './memory.js';
+import type { HostMemory } from './host-memory.js';
 
 /** Memory that is mapped to an IOVA range. */
 export interface Mapping {
   readonly iova: bigint;
   readonly size: bigint;
   readonly flags: number;
-  readonly memory: MockMemory;
+  readonly memory: HostMemory;
   /** Start of the mapping within the memory, in bytes. */
   readonly offset: number;
   /** Whether VFIO_DMA_UNMAP_FLAG_VADDR has invalidated the process address of the memory. */

@@ -1,7 +1,6 @@
 import { fstatSync, readSync, writeSync } from 'node:fs';
 import type { HugePages, Memory } from '../../../contract/index.js';
 import { HUGE_PAGES } from '../../../contract/memory.js';
-import { Lifetime } from '../../../contract/lifetime.js';
 import {
   checkBoolean,
   checkBufferSize,
@@ -11,42 +10,34 @@ import {
   PAGE_SIZE,
 } from '../../../checks.js';
 import { fail } from './errno.js';
+import { HostMemory } from './host-memory.js';
 
 const HUGE_PAGE_SIZE = { '2M': 2 ** 21, '1G': 2 ** 30 } as const;
 
-/**
- * Memory of the process that a mock device can access. If a part of the memory is mapped,
- * `release()` takes effect when the last part is unmapped.
- */
-export class MockMemory implements Memory {
-  readonly size: number;
-  /** Whether a device is allowed to write the memory. */
-  readonly writable: boolean;
+/** Memory of the process that a mock device can access. */
+export class MockMemory extends HostMemory implements Memory {
   readonly #buffer: ArrayBuffer | SharedArrayBuffer;
   readonly #bytes: Uint8Array;
-  readonly #lifetime = new Lifetime('the memory is released');
-  #mappings = 0;
 
   constructor(buffer: ArrayBuffer | SharedArrayBuffer, writable: boolean) {
-    this.size = buffer.byteLength;
-    this.writable = writable;
+    super(buffer.byteLength, writable);
     this.#buffer = buffer;
     this.#bytes = new Uint8Array(buffer);
   }
 
   get buffer(): ArrayBuffer | SharedArrayBuffer {
-    this.#lifetime.check();
+    this.checkOpen();
     return this.#buffer;
   }
 
-  /** Copies bytes from memory for a DMA read. */
-  copyOut(offset: number, into: Uint8Array): void {
+  override copyOut(offset: number, into: Uint8Array): boolean {
     into.set(this.#requireBytes().subarray(offset, offset + into.length));
+    return true;
   }
 
-  /** Copies bytes to memory for a DMA write. */
-  copyIn(offset: number, from: Uint8Array): void {
+  override copyIn(offset: number, from: Uint8Array): boolean {
     this.#requireBytes().set(from, offset);
+    return true;
   }
 
   /**
@@ -61,29 +52,17 @@ export class MockMemory implements Memory {
     );
   }
 
-  /** @throws VfioError EBADF if the memory is released */
-  checkOpen(): void {
-    this.#lifetime.check();
-  }
-
-  /** Adds 1 to the number of mappings. {@link unpin} subtracts 1. */
-  pin(): void {
-    this.#mappings++;
-  }
-
-  unpin(): void {
-    if (--this.#mappings === 0 && !this.#lifetime.isOpen) this.free(this.#buffer);
-  }
-
-  release(): void {
-    if (this.#lifetime.end() && this.#mappings === 0) this.free(this.#buffer);
-  }
-
-  protected free(buffer: ArrayBuffer | SharedArrayBuffer): void {
+  protected override free(): void {
+    const buffer = this.#buffer;
     // A transferred ArrayBuffer has length 0. A SharedArrayBuffer cannot be detached.
     if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) {
       structuredClone(buffer, { transfer: [buffer] });
     }
+  }
+
+  /** The bytes of the memory. Empty if the ArrayBuffer was transferred. */
+  protected get bytes(): Uint8Array {
+    return this.#bytes;
   }
 }
 
@@ -106,21 +85,22 @@ class FileMemory extends MockMemory {
     this.#offset = offset;
   }
 
-  override copyIn(offset: number, from: Uint8Array): void {
+  override copyIn(offset: number, from: Uint8Array): boolean {
     super.copyIn(offset, from);
     writeSync(this.#fd, from, 0, from.length, this.#offset + offset);
+    return true;
   }
 
-  protected override free(buffer: ArrayBuffer | SharedArrayBuffer): void {
-    if (this.writable && buffer.byteLength > 0) {
-      const bytes = new Uint8Array(buffer);
+  protected override free(): void {
+    if (this.writable && this.bytes.length > 0) {
+      const { bytes } = this;
       try {
         writeSync(this.#fd, bytes, 0, bytes.length, this.#offset);
       } catch {
         // The program has closed the descriptor, so the copy cannot be written back.
       }
     }
-    super.free(buffer);
+    super.free();
   }
 }
 

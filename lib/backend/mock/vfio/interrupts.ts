@@ -15,7 +15,7 @@ import {
   VFIO_PCI_REQ_IRQ_INDEX,
 } from '../../../contract/uapi.js';
 import { fail } from '../machine/errno.js';
-import { irqEventfds, mockEventfd, type MockEventfd } from '../machine/eventfd.js';
+import { irqEventfds, type MockEventfd, signalledEventfd } from '../machine/eventfd.js';
 import type { HardwareFunction } from '../hardware/function.js';
 import type { HostInterrupts } from '../machine/interrupts.js';
 import type { SourceRegisters } from '../hardware/model.js';
@@ -101,7 +101,7 @@ export class Interrupts {
     const request = validateIrqSet(set, {
       indexes: this.indexes,
       vectors: (index) => this.#count(index),
-      checkEventfd: mockEventfd,
+      checkEventfd: signalledEventfd,
     });
     switch (request.index) {
       case VFIO_PCI_INTX_IRQ_INDEX:

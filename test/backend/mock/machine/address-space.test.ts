@@ -60,6 +60,53 @@ test('a DMA transfer faults at the first byte that is not mapped for its directi
   t.deepEqual([...new Uint8Array(memory.buffer, PAGE - 2)], [7, 8]);
 });
 
+test('a device reaches the live memory of another process until the memory is taken away', (t) => {
+  const space = new MockAddressSpace('mock:test');
+  const bytes = new Uint8Array(2 * PAGE);
+  const state = { exists: true, unmapped: 0 };
+  const memory = space.fromExternal({
+    size: bytes.length,
+    address: 0n,
+    writable: true,
+    read(offset, into) {
+      into.set(bytes.subarray(offset, offset + into.length));
+      return state.exists;
+    },
+    write(offset, from) {
+      bytes.set(from, offset);
+      return state.exists;
+    },
+    unmap() {
+      state.unmapped++;
+    },
+  });
+  space.mapSync(memory, PAGE, 4096n, 0x10000n, BOTH);
+  space.write(0x10004n, Uint8Array.of(1, 2));
+  t.deepEqual([...bytes.subarray(PAGE + 4, PAGE + 6)], [1, 2]);
+  bytes[PAGE] = 9;
+  const read = new Uint8Array(1);
+  space.read(0x10000n, read);
+  t.is(read[0], 9);
+  state.exists = false;
+  t.throws(
+    () => {
+      space.read(0x10000n, read);
+    },
+    { instanceOf: DmaFault },
+  );
+  memory.release();
+  t.is(state.unmapped, 0);
+  space.unmap(0x10000n, 4096n, 0);
+  memory.release();
+  t.is(state.unmapped, 1);
+  t.throws(
+    () => {
+      space.mapSync(memory, 0, 4096n, 0x10000n, BOTH);
+    },
+    { code: 'EBADF' },
+  );
+});
+
 test('MAP_DMA fails with the kernel’s errors, and checks run in the kernel’s order', (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(4 * PAGE, false);

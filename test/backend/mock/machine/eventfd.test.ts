@@ -1,5 +1,12 @@
 import test from 'ava';
-import { MockEventfd } from '../../../../lib/backend/mock/machine/eventfd.js';
+import type { Eventfd } from '../../../../lib/contract/index.js';
+import {
+  MockEventfd,
+  mockEventfd,
+  signalledEventfd,
+} from '../../../../lib/backend/mock/machine/eventfd.js';
+import { Virqfd } from '../../../../lib/backend/mock/machine/virqfd.js';
+import { VfioError } from '../../../../lib/errors.js';
 import { fails } from '../support.js';
 
 const MAX = 2n ** 64n - 2n;
@@ -69,4 +76,29 @@ test('after close(), read() and signal() fail with EBADF, and an interrupt has n
   t.notThrows(() => {
     eventfd.raise();
   });
+});
+
+test('an interrupt signals an eventfd of the kernel; a full or closed eventfd drops the signal', (t) => {
+  let signals = 0;
+  let failure: Error | null = null;
+  const kernel: Eventfd = {
+    fd: 7,
+    signal() {
+      if (failure !== null) throw failure;
+      signals++;
+    },
+    read: () => 0n,
+    close: () => undefined,
+  };
+  const forwarded = signalledEventfd(kernel);
+  t.is(signalledEventfd(kernel), forwarded);
+  forwarded.raise();
+  t.is(signals, 1);
+  failure = new VfioError({ code: 'EAGAIN' });
+  t.notThrows(() => {
+    forwarded.raise();
+  });
+  t.throws(() => new Virqfd(forwarded, () => undefined), { code: 'ENOTSUP' });
+  t.throws(() => mockEventfd(kernel), { instanceOf: TypeError });
+  t.throws(() => signalledEventfd({ ...kernel, fd: null }), { instanceOf: TypeError });
 });
