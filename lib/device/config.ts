@@ -25,7 +25,7 @@ import {
   checkObject,
   didYouMean,
 } from '../checks.js';
-import { didReset, type WrittenByte } from './function-reset.js';
+import { didReset, type WrittenByte } from '../pci/function-reset.js';
 import type { Handle } from './handle.js';
 
 /** A decoded base address register with its size. */
