@@ -8,6 +8,14 @@ import { mockBackend } from './backend/mock/index.js';
 import { deviceApi } from './device/open.js';
 import { observeBackend } from './observe/index.js';
 import { observers } from './observe/observers.js';
+import type { DeviceConnection, PciDevice } from './device/index.js';
+import {
+  type DeviceServer,
+  namedDevice,
+  openedDevice,
+  serve,
+  type ServeOptions,
+} from './serve/index.js';
 
 export * from './device/index.js';
 export * from './virtual/ims/index.js';
@@ -15,6 +23,14 @@ export * from './virtual/message/index.js';
 export * from './virtual/msix/index.js';
 export * from './virtual/vectors/index.js';
 export { createEventfd, signalEventfds } from './backend/kernel/index.js';
+export type {
+  DeviceServer,
+  DeviceServerEvents,
+  ResetCause,
+  ServedClient,
+  ServeOptions,
+  Trap,
+} from './serve/index.js';
 
 const api = deviceApi(
   [mockBackend, kernelBackend].map((backend) => observeBackend(backend, observers)),
@@ -67,3 +83,30 @@ export const listDevices = api.listDevices;
  * resolveName('01:00.0'); // '0000:01:00.0'
  */
 export const resolveName = api.resolveName;
+
+/**
+ * Serves a device to another program through a Unix socket, by the protocol vfio-user. QEMU 10.1 and
+ * newer gives the device to a guest as the device `vfio-user-pci`. The promise resolves when the
+ * server listens. docs/vfio-user.md describes what a client can do.
+ *
+ * @param device - the name of a device, or an open device. The server opens a named device, and
+ *   opens the device again for each client. The caller closes an open device after the server.
+ * @throws TypeError for a wrong option, and RangeError for traps that overlap
+ * @throws {@link VfioError} EADDRINUSE if another program listens at the socket's path; EEXIST if the
+ *   path is another kind of file; and the errors of {@link openDevice} for a name
+ * @example
+ * await using server = await serveDevice('mock:nvme', { socket: '/run/user/1000/nvme.sock' });
+ * server.on('client', ({ pid }) => console.log(`serving process ${pid}`));
+ */
+export async function serveDevice(
+  device: string | PciDevice | DeviceConnection,
+  options: ServeOptions,
+): Promise<DeviceServer> {
+  if (typeof device === 'string') {
+    return serve(
+      namedDevice(() => openConnection(device)),
+      options,
+    );
+  }
+  return serve(openedDevice('connection' in device ? device.connection : device), options);
+}

@@ -1,0 +1,88 @@
+import { checkBoolean, checkInteger, checkObject, checkOptions } from '../checks.js';
+import type { Width } from '../contract/index.js';
+
+/** The cause of a reset: a command of the client, an FLR in configuration space, or its end. */
+export type ResetCause = 'command' | 'flr' | 'gone';
+
+/**
+ * A range of a region whose accesses call functions instead of the device. An access that is only
+ * partly in the range is split. The offset of a call is relative to the range, in bytes.
+ */
+export interface Trap {
+  /** The index of a BAR (0 to 5), or 7 for configuration space. */
+  readonly region: number;
+  /** The start of the range in the region, in bytes. */
+  readonly offset: number;
+  /** Bytes, at least 1. */
+  readonly size: number;
+  /**
+   * Returns the value of a read: a bigint if the width is 8, and a number for every other width. If
+   * the function is absent, the device is read.
+   */
+  readonly read?: ((offset: number, width: Width) => number | bigint) | undefined;
+  /**
+   * Receives the value of a write: a bigint if the width is 8, and a number for every other width.
+   * If the function is absent, the device is written.
+   */
+  readonly write?: ((offset: number, width: Width, value: number | bigint) => void) | undefined;
+}
+
+/** Options of {@link serveDevice}. */
+export interface ServeOptions {
+  /**
+   * The path of the socket. The socket file has mode 0600. An old socket file is replaced if no
+   * program listens.
+   */
+  readonly socket: string;
+  /** The ranges must not overlap. */
+  readonly traps?: readonly Trap[] | undefined;
+  /**
+   * Resets the device in place of the library. With this function, the library also leaves the bus
+   * master bit and the configuration space of the device unchanged when a client ends. Use the
+   * function if several guests share the device.
+   */
+  readonly reset?: ((cause: ResetCause) => void | Promise<void>) | undefined;
+  /** Whether the server closes after its first client. Default: false. */
+  readonly once?: boolean | undefined;
+  /** Closes the server when the signal is aborted. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const REGION_MAX = 2 ** 32 - 1;
+
+/**
+ * Checks the options of a server.
+ *
+ * @throws TypeError if an option is unknown or has a wrong type
+ * @throws RangeError if two traps overlap, or a number is out of range
+ */
+export function checkServeOptions(options: ServeOptions): void {
+  checkOptions(options, ['socket', 'traps', 'reset', 'once', 'signal']);
+  const { socket, traps = [], reset, once = false, signal } = options;
+  if (typeof socket !== 'string' || socket === '' || socket.includes('\0')) {
+    throw new TypeError('socket must be the path of a socket file');
+  }
+  if (!Array.isArray(traps)) throw new TypeError('traps must be an array');
+  for (const trap of traps as readonly Trap[]) checkTrap(trap);
+  checkFunction(reset, 'reset');
+  checkBoolean(once, 'once');
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError('signal must be an AbortSignal');
+  }
+}
+
+function checkTrap(trap: Trap): void {
+  checkObject(trap, 'a trap');
+  checkOptions(trap, ['region', 'offset', 'size', 'read', 'write'], 'a trap');
+  checkInteger(trap.region, 'region of a trap', 0, REGION_MAX);
+  checkInteger(trap.offset, 'offset of a trap', 0, Number.MAX_SAFE_INTEGER);
+  checkInteger(trap.size, 'size of a trap', 1, Number.MAX_SAFE_INTEGER - trap.offset);
+  checkFunction(trap.read, 'read of a trap');
+  checkFunction(trap.write, 'write of a trap');
+}
+
+function checkFunction(value: unknown, what: string): void {
+  if (value !== undefined && typeof value !== 'function') {
+    throw new TypeError(`${what} must be a function`);
+  }
+}

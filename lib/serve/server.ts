@@ -1,0 +1,247 @@
+import { EventEmitter } from 'node:events';
+import type { DeviceConnection } from '../contract/index.js';
+import { VFIO_PCI_CONFIG_REGION_INDEX } from '../contract/uapi.js';
+import { VfioError } from '../errors.js';
+import type { Handle, Native } from '../native/binding.js';
+import type { ServeOptions } from './options.js';
+import { Reports } from './reports.js';
+import { Session } from './session.js';
+import { SocketFile } from './socket-file.js';
+import type { DeviceSource } from './source.js';
+import type { Traps } from './traps.js';
+
+const READABLE = 1;
+/** Delay in ms before a failed accept(2) is repeated. */
+const ACCEPT_RETRY = 100;
+const COMMAND = 0x04;
+const COMMAND_MASTER = 0x04;
+
+/** A client of a {@link DeviceServer}, when its connection was made. */
+export interface ServedClient {
+  /** Process id. */
+  readonly pid: number;
+  /** User id. */
+  readonly uid: number;
+}
+
+/** Events of a {@link DeviceServer}. */
+export interface DeviceServerEvents {
+  /** A client has connected. */
+  client: [client: ServedClient];
+  /**
+   * A client is gone, and the device is ready for the next client. The argument is the reason, for
+   * example `'the client closed its connection'`. If the device cannot be made ready, the server
+   * reports the error and closes.
+   */
+  gone: [why: string];
+  /**
+   * The client has memory that the client does not share, so the device cannot reach this memory.
+   * The argument is an error with the fix as its hint. Emitted once for each client.
+   */
+  unshared: [error: VfioError];
+  /**
+   * An error that no reply can contain: a failed posted write, or an exception of a trap or of a
+   * device model. At most 10 errors a second are reported. Without a listener, errors are dropped.
+   */
+  error: [error: Error];
+}
+
+/** The options of a server, and the device for the first client. */
+export interface ServerSetup extends Omit<ServeOptions, 'traps'> {
+  readonly source: DeviceSource;
+  readonly connection: DeviceConnection;
+  readonly traps: Traps;
+}
+
+/**
+ * Serves a device to other programs through a Unix socket, by the protocol vfio-user. A VMM such as
+ * QEMU (10.1 or newer) gives the device to its guest. One client is served at a time. While a client
+ * is served, the connection of another client is closed at once.
+ */
+export class DeviceServer extends EventEmitter<DeviceServerEvents> {
+  /** The name of the device. */
+  readonly device: string;
+  /** The absolute path of the socket. */
+  readonly path: string;
+  /** Resolves when the server is closed, by {@link close}, by its option `once` or by its signal. */
+  readonly closed: Promise<void>;
+  readonly #native: Native;
+  readonly #setup: ServerSetup;
+  readonly #socket: SocketFile;
+  readonly #watch: Handle<'watch'>;
+  readonly #reports = new Reports((error) => {
+    if (this.listenerCount('error') > 0) this.emit('error', error);
+  });
+  #connection: DeviceConnection;
+  #session: Session | null = null;
+  /** The end of the last client, while the device is made ready for the next client. */
+  #ending: Promise<void> | null = null;
+  #closing: Promise<void> | null = null;
+  #resolveClosed: () => void = () => undefined;
+
+  constructor(native: Native, setup: ServerSetup) {
+    super();
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    this.#native = native;
+    this.#setup = setup;
+    this.#connection = setup.connection;
+    this.device = setup.connection.name;
+    this.#socket = new SocketFile(native, setup.socket);
+    this.path = this.#socket.path;
+    this.#watch = native.watchOpen(this.#socket.fd, () => {
+      this.#accept();
+    });
+    native.watchStart(this.#watch, READABLE);
+    setup.signal?.addEventListener('abort', this.#onAbort);
+  }
+
+  readonly #onAbort = () => {
+    void this.close();
+  };
+
+  /**
+   * Stops listening, removes the socket file, and ends the client. If the server has opened the
+   * device, closes the device. Idempotent; never rejects.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Calls {@link close} at the end of a scope with `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#setup.signal?.removeEventListener('abort', this.#onAbort);
+    this.#native.watchClose(this.#watch);
+    try {
+      this.#socket.close();
+    } catch (error) {
+      // Another user's folder: the file stays, and the next server replaces the file.
+      this.#reports.add(error);
+    }
+    this.#endSession('the server was closed');
+    await this.#ending;
+    this.#setup.source.close(this.#connection);
+    this.#resolveClosed();
+  }
+
+  #accept(): void {
+    // The last client can be gone, although its end has not been noticed yet.
+    if (this.#session?.wake() === false) return;
+    const fd = this.#acceptFd();
+    if (fd === null) return;
+    if (this.#session !== null) {
+      this.#native.close(fd);
+      return;
+    }
+    const client = this.#native.socketPeer(fd);
+    try {
+      this.#session = this.#startSession(fd);
+    } catch (error) {
+      // The device does not answer, for example because the host has unplugged the device.
+      this.#native.close(fd);
+      this.#reports.add(error);
+      return;
+    }
+    this.emit('client', client);
+  }
+
+  #acceptFd(): number | null {
+    try {
+      return this.#native.socketAccept(this.#socket.fd);
+    } catch (error) {
+      // The process has no file descriptor left. The connection stays in the queue of the socket.
+      this.#reports.add(error);
+      this.#native.watchStop(this.#watch);
+      setTimeout(() => {
+        this.#listen();
+      }, ACCEPT_RETRY).unref();
+      return null;
+    }
+  }
+
+  /** Accepts the next connection. */
+  #listen(): void {
+    if (this.#closing === null && this.#ending === null) {
+      this.#native.watchStart(this.#watch, READABLE);
+    }
+  }
+
+  #startSession(fd: number): Session {
+    const { traps, reset } = this.#setup;
+    const served = { native: this.#native, connection: this.#connection, traps, reset };
+    return new Session(fd, served, {
+      onEnd: (why) => {
+        this.#endSession(why?.message ?? 'the client closed its connection');
+      },
+      onUnshared: () => {
+        this.emit('unshared', unsharedError(this.path));
+      },
+      onError: (error) => {
+        this.#reports.add(error);
+      },
+    });
+  }
+
+  #endSession(why: string): void {
+    const session = this.#session;
+    if (session === null || this.#ending !== null) return;
+    // Further clients wait until the device is ready.
+    if (this.#closing === null) this.#native.watchStop(this.#watch);
+    this.#ending = this.#makeReady(session).then((failure) => {
+      this.#session = null;
+      this.#ending = null;
+      if (failure !== undefined || this.#setup.once === true) void this.close();
+      else this.#listen();
+      this.emit('gone', why);
+      if (failure !== undefined) this.#reports.add(failure);
+    });
+  }
+
+  /** Ends a session, and resets the device. @returns the failure if the device cannot be reset */
+  async #makeReady(session: Session): Promise<unknown> {
+    const { source, reset, once } = this.#setup;
+    try {
+      await session.close(() => {
+        if (reset === undefined) this.#turnOffDma();
+      });
+      if (reset === undefined) {
+        await source.end(this.#connection);
+        const isLast = this.#closing !== null || once === true;
+        if (!isLast) this.#connection = await source.open();
+      } else {
+        await reset('gone');
+      }
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  }
+
+  /** Clears the bus master bit. */
+  #turnOffDma(): void {
+    const region = VFIO_PCI_CONFIG_REGION_INDEX;
+    try {
+      const command = this.#connection.load(region, COMMAND, 2);
+      this.#connection.store(region, COMMAND, 2, command & ~COMMAND_MASTER);
+    } catch (error) {
+      this.#reports.add(error);
+    }
+  }
+}
+
+function unsharedError(path: string): VfioError {
+  return new VfioError({
+    code: 'EFAULT',
+    message: 'the client does not share its memory, so the device cannot reach the memory',
+    path,
+    hint:
+      'Start QEMU with shared memory: -object memory-backend-memfd,id=mem,size=<size>,share=on ' +
+      '-machine memory-backend=mem.',
+  });
+}

@@ -1,0 +1,70 @@
+import type { DeviceConnection } from '../contract/index.js';
+import { VFIO_DEVICE_FLAGS_RESET, VFIO_PCI_CONFIG_REGION_INDEX } from '../contract/uapi.js';
+
+/** Supplies the device to a server. */
+export interface DeviceSource {
+  /** Returns the device for the next client, without any state of an earlier client. */
+  open(): Promise<DeviceConnection>;
+  /** Called when a client is gone. Resets the device. */
+  end(connection: DeviceConnection): Promise<void>;
+  /** Called when the server closes. */
+  close(connection: DeviceConnection): void;
+}
+
+/**
+ * A device that the server opens. Each client gets a newly opened device. The kernel resets a
+ * device when the device is closed and when the device is opened.
+ */
+export function namedDevice(open: () => Promise<DeviceConnection>): DeviceSource {
+  return {
+    open,
+    end(connection) {
+      connection.close();
+      return Promise.resolve();
+    },
+    close(connection) {
+      connection.close();
+    },
+  };
+}
+
+/** A device that the caller has opened. The caller also closes the device. */
+export function openedDevice(connection: DeviceConnection): DeviceSource {
+  let config: Uint8Array | undefined;
+  return {
+    open() {
+      config ??= readConfig(connection);
+      return Promise.resolve(connection);
+    },
+    async end() {
+      const { flags } = connection.getInfo();
+      if ((flags & VFIO_DEVICE_FLAGS_RESET) !== 0) await connection.reset();
+      if (config !== undefined) restoreConfig(connection, config);
+    },
+    close: () => undefined,
+  };
+}
+
+const CONFIG = VFIO_PCI_CONFIG_REGION_INDEX;
+const COMMAND = 0x04;
+
+function readConfig(connection: DeviceConnection): Uint8Array {
+  const config = new Uint8Array(Number(connection.getRegionInfo(CONFIG).size));
+  connection.read(CONFIG, 0, config);
+  return config;
+}
+
+/**
+ * Writes the words that differ from a copy of configuration space. A reset restores the registers
+ * of the device, but not the kernel's copy of configuration space.
+ */
+function restoreConfig(connection: DeviceConnection, config: Uint8Array): void {
+  const now = readConfig(connection);
+  const view = new DataView(config.buffer);
+  for (let at = 0; at < config.length; at += 2) {
+    const isEqual = config[at] === now[at] && config[at + 1] === now[at + 1];
+    // Writes to Status clear bits.
+    if (isEqual || at === COMMAND + 2) continue;
+    connection.store(CONFIG, at, 2, view.getUint16(at, true));
+  }
+}
