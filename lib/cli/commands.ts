@@ -19,6 +19,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   demo: 'run a small driver that tests registers, DMA and interrupts',
   lab: 'run a command in a QEMU guest with a real /dev/vfio',
   run: 'send raw operations to a device, as JSON lines',
+  serve: 'give a device to a virtual machine or another program, through a socket',
   snapshot: 'save the properties of a device to a file, to create a mock device',
   trace: 'record the device accesses and interrupts of a program as a timeline',
   completion: 'print a completion script for bash, zsh or fish',

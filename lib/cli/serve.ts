@@ -1,0 +1,104 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { DeviceServer } from '../serve/index.js';
+import { printableLines } from '../printable.js';
+import { defineCommand } from './command.js';
+import { openConnection } from './devices.js';
+import { toJsonLine } from './json.js';
+import { VF_TOKEN } from './token.js';
+import { UsageError } from './usage.js';
+
+export const command = defineCommand({
+  about: `Serves a device to another program through a Unix socket, by the protocol vfio-user. QEMU
+    10.1 and newer is such a program and gives the device to a guest. When the server listens, the
+    command prints the arguments for QEMU. One client is served at a time. The device is opened
+    again for each client. SIGINT or SIGTERM ends the command and removes the socket.`,
+  operands: { device: { from: 'devices' } },
+  options: {
+    socket: {
+      type: 'string',
+      value: '<path>',
+      from: 'files',
+      help: 'path of the socket; an old socket is replaced if no program listens',
+    },
+    once: { type: 'boolean', help: 'ends the command after the first client' },
+    import: {
+      type: 'string',
+      value: '<module>',
+      from: 'files',
+      multiple: true,
+      help: 'imports a JavaScript module first, for example a module that registers device models; can be repeated',
+    },
+    'vf-token': VF_TOKEN,
+    json: { type: 'boolean', help: 'prints one JSON object for each event' },
+  },
+  examples: ['vfio serve mock:nvme --socket /tmp/nvme.sock'],
+  async run({ options, operands: { device } }) {
+    const { socket, once, json } = options;
+    if (socket === undefined || socket === '') throw new UsageError('give --socket <path>');
+    for (const module of options.import) await importModule(module);
+    const { namedDevice, serve } = await import('../serve/index.js');
+    const stop = new AbortController();
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.once(name, () => {
+        stop.abort();
+      });
+    }
+    const source = namedDevice(() => openConnection(device, options));
+    const server = await serve(source, { socket, once, signal: stop.signal });
+    reportEvents(server, json);
+    await server.closed;
+    return 0;
+  },
+});
+
+async function importModule(module: string): Promise<void> {
+  const path = resolve(module);
+  let url: string;
+  try {
+    const require = createRequire(join(process.cwd(), 'package.json'));
+    url = pathToFileURL(existsSync(path) ? path : require.resolve(module)).href;
+  } catch {
+    throw new UsageError(`--import: there is no module '${module}'`);
+  }
+  await import(url);
+}
+
+/** Prints the arguments for QEMU, and then each event of the server. */
+function reportEvents(server: DeviceServer, json: boolean): void {
+  const report = (event: string, fields: object, text: string) => {
+    console.log(json ? toJsonLine({ event, ...fields }) : printableLines(text));
+  };
+  const { device, path: socket } = server;
+  const qemu = qemuArguments(socket);
+  const serving = `serving ${device} at ${socket}`;
+  report('serving', { device, socket, qemu }, `${serving}\n${qemu.map(quote).join(' ')}`);
+  server.on('client', ({ pid, uid }) => {
+    report('client', { pid, uid }, `client: process ${pid} of user ${uid}`);
+  });
+  server.on('gone', (why) => {
+    report('gone', { why }, `gone: ${why}`);
+  });
+  server.on('unshared', ({ message, hint = '' }) => {
+    report('unshared', { message, hint }, `warning: ${message}\n${hint}`);
+  });
+  server.on('error', ({ message }) => {
+    report('error', { message }, `error: ${message}`);
+  });
+}
+
+/** Quotes an argument for a shell, if necessary. */
+function quote(argument: string): string {
+  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Returns the arguments with which QEMU uses the device. */
+function qemuArguments(path: string): string[] {
+  const device = { driver: 'vfio-user-pci', socket: { type: 'unix', path } };
+  return [
+    ...['-m', '1G', '-object', 'memory-backend-memfd,id=mem,size=1G,share=on'],
+    ...['-machine', 'q35,memory-backend=mem', '-device', JSON.stringify(device)],
+  ];
+}
