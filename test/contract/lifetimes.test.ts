@@ -117,7 +117,11 @@ test.serial('a worker can end while its device is open and in use', async (t) =>
   await once(new Worker('', { eval: true }), 'exit');
   await collectGarbage();
   const before = countResources();
-  for (const ending of ['for (;;) poller.wait(1000)', 'for (;;) window.read32(0)', 'process.exit()']) {
+  for (const ending of [
+    'for (;;) poller.wait(1000)',
+    'for (;;) window.read32(0)',
+    'process.exit()',
+  ]) {
     const worker = new Worker(
       `import('vfio').then(({ openDeviceSync }) => {
          const device = openDeviceSync('${EDU}');
