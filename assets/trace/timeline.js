@@ -101,7 +101,7 @@ function drawRow(row, top) {
     const from = x(item.from);
     const to = Math.max(x(item.to), from + 1.5);
     if (item.mark !== undefined) marks.push({ mark: item.mark, at: from });
-    // If an earlier bar of the same colour already covers a bar, the bar is not drawn.
+    // Skip a bar whose place is already filled with its colour.
     if (drawn[item.colour] >= to - 0.3) continue;
     drawn[item.colour] = to;
     context.fillStyle = colours[item.colour];

@@ -34,13 +34,10 @@ const RISKS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Decides which members of a group to bind to vfio-pci. Members without a driver and bridges (class
- * 06xx) are not changed, except the named function. These members do not prevent programs from
- * using the group. The firmware's flash and other devices can be behind a bridge, and vfio-pci puts
- * an idle device into D3hot.
- *
- * @throws VfioError EINVAL if the named function is a bridge, or if the group has a device in use
- *   that is not a PCI function
+ * Decides which members of a group to bind to vfio-pci. Bridges (class 06xx), and members that have
+ * no driver, keep their state. This rule does not apply to the function that the user named. Such
+ * members do not prevent programs from using the group. The firmware's flash and other devices can
+ * be behind a bridge, and vfio-pci puts an idle device into D3hot.
  */
 export function assignRoles(host: Host, group: IommuGroup, wanted: string): Roles {
   refuseBridge(host, wanted);

@@ -9,8 +9,8 @@
 #include <cstring>
 
 // The C++ code of the benchmarks. The package does not include this code. Each function does the
-// same work as a function of the library, but as a C program does. Each function runs in the same
-// process and in the same benchmark round as the library, and returns the nanoseconds per
+// same work as a function of the library, in the style of a plain C program. Each function runs in
+// the same process and in the same benchmark round as the library, and returns the nanoseconds per
 // operation.
 namespace vfio::bench {
 

@@ -97,8 +97,8 @@ export class Slot {
 
   /**
    * Whether the slot waits for a cookie, because its cookie was revoked or names a PASID that is
-   * not bound. A silent slot is masked and contains the default cookie of its owner. Interrupts
-   * that become pending in a silent slot are void.
+   * not bound. A silent slot is masked and contains the default cookie of its owner. The library
+   * drops the interrupts that become pending in a silent slot.
    */
   get silent(): boolean {
     return this.#silent;
@@ -169,8 +169,8 @@ export class Slot {
   }
 
   /**
-   * Sets the cookie. A silent slot then works again: the void interrupt of the slot is dropped, and
-   * the slot is unmasked if `unmask()` was called.
+   * Sets the cookie. A silent slot then works again: its pending interrupt is dropped, and the slot
+   * is unmasked if `unmask()` was called.
    *
    * @throws TypeError or RangeError if the cookie does not fit into the field of the layout
    * @throws {@link VfioError} EEXIST if the cookie belongs to another owner; EBUSY if the slot is

@@ -154,7 +154,7 @@ export abstract class VirtualVectors
 
   /**
    * Silences a vector until a cookie is set. Interrupts that were sent before the call are
-   * delivered. Later interrupts are void, and are dropped when a cookie is set.
+   * delivered. Later interrupts are dropped when a cookie is set.
    *
    * @throws {@link VfioError} EINVAL if the vector is emulated, is physical, or has no source
    */

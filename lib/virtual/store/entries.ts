@@ -32,8 +32,8 @@ export interface Entries {
 /**
  * Places the entries of a store.
  *
- * @param entries - the number of entries (the layout then needs a stride), or the offset of each
- *   entry in bytes from the start of the store: 1 to 65536 entries
+ * @param entries - 1 to 65536 entries: either their number, or an array with the offset of each entry
+ *   in bytes from the start of the store. With a number, the layout needs a stride.
  * @throws TypeError or RangeError if the layout is invalid, or entries are misaligned or overlap
  */
 export function placeEntries(layout: EntryLayout, entries: number | readonly number[]): Entries {

@@ -1,11 +1,11 @@
-// On a real kernel, a window of a BAR below a page must end at the end of the BAR. QEMU's SD host
+// On a real kernel, a window of a BAR that is smaller than a page must end where the BAR ends. QEMU's SD host
 // controller has a BAR of 256 bytes.
 import test from 'ava';
 import { openDevice } from 'vfio';
 
 const SDHCI = '1b36:0007';
 
-test.serial('a window of a BAR below a page ends at the end of the BAR', async (t) => {
+test.serial('if a BAR is smaller than a page, a window of the BAR ends where the BAR ends', async (t) => {
   await using device = await openDevice(SDHCI);
   device.config.update('command', { memory: 1 });
   const window = device.bar(0).map();

@@ -187,7 +187,7 @@ test('a mapping works again after memory decode is enabled again', (t) => {
   t.is(window.read8(0x40), 0);
 });
 
-test('a window of a BAR below a page ends at the end of the BAR', (t) => {
+test('if a BAR is smaller than a page, a window of the BAR ends where the BAR ends', (t) => {
   const connection = device(t, { bars: [{ ...MEMORY, size: 0x80 }] });
   const window = connection.map(0, 0, 0x1000);
   t.is(window.size, 0x80);
