@@ -38,6 +38,9 @@ const RISKS: Readonly<Record<string, string>> = {
  * no driver, keep their state. This rule does not apply to the function that the user named. Such
  * members do not prevent programs from using the group. The firmware's flash and other devices can
  * be behind a bridge, and vfio-pci puts an idle device into D3hot.
+ *
+ * @throws VfioError EINVAL if the named function is a bridge, or if the group has a device in use
+ *   that is not a PCI function
  */
 export function assignRoles(host: Host, group: IommuGroup, wanted: string): Roles {
   refuseBridge(host, wanted);

@@ -26,7 +26,7 @@ export class Guard {
     this.#stop = stop;
   }
 
-  /** Runs a function, and does nothing after a failure. */
+  /** Runs a function. If the function throws, the observer stops, and later calls run nothing. */
   run(work: () => void): void {
     if (this.#stopped) return;
     try {

@@ -44,7 +44,7 @@ export interface Overrides {
 
 /**
  * Wraps an object of a back end, so that an observer receives all calls on the object. The wrapper
- * passes `this`, the arguments, the results and the errors of a call on unchanged.
+ * does not change `this`, the arguments, the results or the errors of a call.
  */
 export function observeObject<T extends object>(
   inner: T,

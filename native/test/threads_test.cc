@@ -89,8 +89,8 @@ void NoSignalIsLost() {
   EXPECT(unexpected == 0);
 }
 
-// A call on another thread keeps its file open while the environment closes the file. An
-// asynchronous call of the addon also keeps its file open.
+// If the environment closes a file during a call on another thread, the file stays open until the
+// call returns. The same applies to an asynchronous call of the addon.
 void SharedWithRunningCall() {
   FdTable table;
   std::atomic<int> failed{0};

@@ -22,7 +22,7 @@ test('for a device that accepts no token, the variable VFIO_VF_TOKEN is ignored'
 });
 
 test('every command that opens a device has the option --vf-token', async (t) => {
-  const commands = 'config demo info peek poke repl reset run snapshot watch'.split(' ');
+  const commands = 'config demo info peek poke repl reset run serve snapshot watch'.split(' ');
   const having = await Promise.all(
     Object.keys(COMMANDS).map(async (name) => {
       return 'vf-token' in (await loadCommand(name)).options ? [name] : [];

@@ -27,9 +27,12 @@ export interface Verdict {
 export interface Outcome {
   /** Number of operations that were compared. */
   operations: number;
-  /** Scripts whose answers differed in both runs. */
+  /** Scripts for which the mock and the kernel gave different answers in both runs. */
   readonly found: Verdict[];
-  /** Scripts whose answers differed in only one run, because of timing. */
+  /**
+   * Scripts for which the mock and the kernel gave different answers in only one run, because of
+   * timing.
+   */
   readonly unsteady: Verdict[];
   /**
    * Scripts that ended the guest in both runs, with the last lines of the guest's standard error.

@@ -30,9 +30,9 @@ export class Slot implements SlotContext {
   }
 
   /**
-   * Default value of `via`. If the name sets `via`, the setting is the default. Otherwise, the
-   * default is `'cdev'` if the function has PASIDs and the kernel can attach PASIDs. In all other
-   * cases, the default is `'group'`.
+   * The default of the option `via`. If the name of the device contains `via`, the default is the
+   * value in the name. Otherwise, the default is `'cdev'` if the function has PASIDs and the kernel
+   * can attach PASIDs. In all other cases, the default is `'group'`.
    */
   get via(): Via {
     const { via, pasids } = this.profile;

@@ -47,7 +47,7 @@ const TYPE_ERRORS: Readonly<Record<string, () => unknown>> = {
   'a host vector without an eventfd': () => domain.allocateVector(wrong(1)),
   'a host vector for an account that is a string': () =>
     domain.allocateVector(createEventfd(), wrong('a')),
-  'a host vector bound to a number': () => {
+  'a number in place of an eventfd': () => {
     vector.bind(wrong(1));
   },
   'an affinity that is a number': () => {
