@@ -94,11 +94,12 @@ function argumentsFor(pick: Pick, world: World, name: string): unknown[] {
 const ends = (method: string) => /^(close|free|release|disable|Symbol)/.test(method);
 /** A wait without a limit would end only with an interrupt. */
 const waits = (method: string) => /^(wait|spin)$/.test(method);
-const isShort = (value: unknown) => typeof value === 'number' && value >= 0 && value < 10;
+const isShort = (value: unknown) => typeof value === 'number' && value >= 0 && value < 2;
 
 function describe(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'function') return '<Function>';
   if (typeof value !== 'object' || value === null) return String(value);
   const { constructor } = value as { constructor?: { name?: unknown } };
   const name = typeof constructor?.name === 'string' ? constructor.name : 'null prototype';
@@ -161,16 +162,23 @@ async function callAll(t: ExecutionContext, calls: number, create: () => World):
   let world = create();
   let called = 0;
   const failures: unknown[] = [];
-  await fuzz(t, calls, fc.integer(), async (seed) => {
-    if (++called % ROUND === 0) {
-      world.close();
-      await setImmediate();
-      world = create();
-    }
-    await callOnce(random(seed), world, failures);
-    if (failures.length > 0) throw failures[0] as Error;
-  });
-  world.close();
+  try {
+    await fuzz(t, calls, fc.integer(), async (seed) => {
+      if (++called % ROUND === 0) {
+        world.close();
+        await setImmediate();
+        world = create();
+      }
+      await callOnce(random(seed), world, failures);
+      if (failures.length > 0) throw failures[0] as Error;
+    });
+  } catch (error) {
+    // The report of fast-check contains the seed, but not the call.
+    t.log(error instanceof Error && error.cause instanceof Error ? error.cause.message : error);
+    throw error;
+  } finally {
+    world.close();
+  }
 }
 
 test.serial('wrong arguments: each public function throws an error of the library', async (t) => {

@@ -294,6 +294,7 @@ export function createWorld(api: Api): World {
   const close = () => {
     control.clear();
     if (control.clock.stopped) control.clock.start();
+    events.close();
     for (const one of [device, wlan, intxDevice, physicalDevice]) one.close();
     store.close();
   };

@@ -1,4 +1,4 @@
-import { checkInteger, checkOptions } from '../../checks.js';
+import { checkInteger, checkOptions, U32_MAX } from '../../checks.js';
 
 /**
  * A value that identifies the owner of a slot, for example a PASID on DSA. The device sends the
@@ -16,6 +16,10 @@ export interface SlotBits {
 }
 
 const SLOT_BITS = ['offset', 'bits'];
+/** The bit operators of JavaScript return signed values. */
+const S32_MIN = -(2 ** 31);
+/** Largest offset of a word in a slot, in bytes. */
+const OFFSET_MAX = 2 ** 20 - 4;
 
 /** Location of the cookie in a slot. */
 export interface CookieField {
@@ -76,8 +80,15 @@ export function requiresCookie(field: CookieField): boolean {
 /** @throws TypeError or RangeError if a property is unknown, or the shift or the width is invalid */
 export function checkCookieField(field: CookieField): void {
   checkOptions(field, ['offset', 'enable', 'shift', 'width'], 'cookie');
-  const { enable = 0, shift, width } = field;
-  if (typeof enable !== 'number') checkOptions(enable, SLOT_BITS, 'cookie.enable');
+  const { offset, enable = 0, shift, width } = field;
+  checkInteger(offset, 'cookie.offset', 0, OFFSET_MAX);
+  if (typeof enable === 'number') {
+    checkInteger(enable, 'cookie.enable', S32_MIN, U32_MAX);
+  } else {
+    checkOptions(enable, SLOT_BITS, 'cookie.enable');
+    checkInteger(enable.offset, 'cookie.enable.offset', 0, OFFSET_MAX);
+    checkInteger(enable.bits, 'cookie.enable.bits', S32_MIN, U32_MAX);
+  }
   checkInteger(width, 'cookie.width', 1, 64);
   checkInteger(shift, 'cookie.shift', 0, 31);
 }

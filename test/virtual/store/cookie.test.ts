@@ -151,3 +151,17 @@ test('a cookie field with overlapping or missing bits throws a RangeError', (t) 
     t.throws(() => domainWith(layoutWith(field)), { instanceOf: RangeError });
   }
 });
+
+test('an offset or an enable bit of a wrong type is refused', (t) => {
+  const wrong: readonly (readonly [object, RegExp])[] = [
+    [{ offset: Symbol('offset') }, /^cookie\.offset must be a number/],
+    [{ offset: 8n }, /^cookie\.offset must be a number/],
+    [{ enable: 1n }, /^cookie\.enable must be an object/],
+    [{ enable: { offset: '8', bits: 1 } }, /^cookie\.enable\.offset must be a number/],
+    [{ enable: { offset: 8, bits: 1n } }, /^cookie\.enable\.bits must be a number/],
+  ];
+  for (const [part, message] of wrong) {
+    const field = { ...POINTER, ...part };
+    t.throws(() => domainWith(layoutWith(field)), { instanceOf: TypeError, message });
+  }
+});
