@@ -126,6 +126,8 @@ export abstract class VirtualVectors
     checkMethods(source, 'source', 'VectorSource', SOURCE);
     checkOptions(options, ['first', 'count', 'base', 'claim', 'flow']);
     const { first = 0, base = 0, claim = false, flow } = options;
+    checkInteger(base, 'base', 0, source.count - 1);
+    checkInteger(first, 'first', 0, this.vectors - 1);
     const { count = Math.min(source.count - base, this.vectors - first) } = options;
     this.#delivery.attach({ source, first, count, base, claim, flow }, () => {
       this.emit('attached', first, count);

@@ -30,10 +30,13 @@ export class SoftwareSource implements VectorSource {
   /**
    * Marks vectors as emulated. If the call fails, no vector is marked.
    *
+   * @throws TypeError or RangeError if the table does not have the vectors
    * @throws {@link VfioError} EBUSY if one of the vectors is in use: another source has allocated
    *   or requested the vector, a cookie is set, or the vector is emulated already
    */
   emulate(first: number, count: number): void {
+    checkInteger(first, 'first', 0, this.count - 1);
+    checkInteger(count, 'count', 1, this.count - first);
     this.#table.attach(this, { first, count, base: first, claim: true });
     this.#emulated.fill(1, first, first + count);
   }

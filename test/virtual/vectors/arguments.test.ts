@@ -108,3 +108,33 @@ test('a vector that the source does not have throws a RangeError', (t) => {
   ];
   for (const call of calls) t.throws(call, { instanceOf: RangeError });
 });
+
+test('emulate() refuses a wrong range, and marks no vector', (t) => {
+  const msix = tableOf(4);
+  const software = new SoftwareSource(msix);
+  for (const [first, count] of [
+    [0, undefined],
+    [0n, 1],
+    [null, 1],
+  ]) {
+    const call = () => {
+      software.emulate(first as never, count as never);
+    };
+    t.throws(call, { instanceOf: TypeError, message: /^(first|count) must be a number, not / });
+  }
+  for (const [first, count] of [
+    [-1, 1],
+    [0, 0],
+    [msix.vectors, 1],
+    [1, msix.vectors],
+  ] as const) {
+    const call = () => {
+      software.emulate(first, count);
+    };
+    t.throws(call, { instanceOf: RangeError });
+  }
+  t.false(software.emulates(0));
+  t.notThrows(() => {
+    software.emulate(0, msix.vectors);
+  });
+});
