@@ -1,17 +1,8 @@
-import type { Message, MessageIndex } from '../../contract/message.js';
+import type { Message } from '../../contract/message.js';
 import type { PciDevice } from '../../device/device.js';
 import { VfioError } from '../../errors.js';
 import { encodeHigh } from '../store/high-bits.js';
-import type { WindowEntry, Words } from './window-entry.js';
-
-/** Format of the messages in a window. */
-export interface WindowFormat {
-  readonly index: MessageIndex;
-  /** Mask of the address bits in the high address word. */
-  readonly highBits: number;
-  /** Number of vectors of the device. */
-  readonly vectors: number;
-}
+import type { WindowEntry, WindowFormat, Words } from './window-entry.js';
 
 /** The words that the device must contain for an entry. */
 export interface DeviceWords {

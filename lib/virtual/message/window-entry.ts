@@ -1,8 +1,16 @@
-import type { Message } from '../../contract/message.js';
+import type { Message, MessageIndex } from '../../contract/message.js';
 import { decodeHigh } from '../store/high-bits.js';
 import type { GuestMatch } from './guest-messages.js';
 import type { GuestWords } from './guest-words.js';
-import type { WindowFormat } from './physical-words.js';
+
+/** Format of the messages in a window. */
+export interface WindowFormat {
+  readonly index: MessageIndex;
+  /** Mask of the address bits in the high address word. */
+  readonly highBits: number;
+  /** Number of vectors of the device. */
+  readonly vectors: number;
+}
 
 /** A write of the guest. `offset` is in bytes from the start of the window. */
 export interface GuestWrite {

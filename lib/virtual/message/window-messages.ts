@@ -3,7 +3,7 @@ import type { PciDevice } from '../../device/device.js';
 import { VfioError } from '../../errors.js';
 import { type GuestMatch, type GuestMessages, matchGuest } from './guest-messages.js';
 import { GuestWords, maskOf } from './guest-words.js';
-import { deviceWords, type WindowFormat } from './physical-words.js';
+import { deviceWords } from './physical-words.js';
 import type { WindowAccess } from './place.js';
 import type { VectorName } from './target.js';
 import {
@@ -13,6 +13,7 @@ import {
   WindowEntry,
   WORD,
   type Words,
+  type WindowFormat,
 } from './window-entry.js';
 
 /** What {@link WindowMessages} needs. */
