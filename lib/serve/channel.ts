@@ -4,9 +4,7 @@ import { Draft } from '../vfio-user/draft.js';
 import { VFIO_USER_NO_REPLY } from '../vfio-user/protocol.js';
 import { ReceivedMessages } from '../vfio-user/received-messages.js';
 import { toVfioError } from './reports.js';
-
-const READABLE = 1;
-const WRITABLE = 2;
+import { READABLE, WRITABLE } from './watch-events.js';
 
 /** Receives the messages of a {@link Channel}. */
 export interface Receiver {

@@ -1,3 +1,5 @@
+import { findByIova } from '../contract/iova-order.js';
+
 /** A range of addresses. */
 export interface Interval {
   readonly iova: bigint;
@@ -14,7 +16,7 @@ export class Intervals<T extends Interval> {
 
   /** Whether a range overlaps a range of the list. */
   overlaps({ iova, size }: Interval): boolean {
-    const next = this.#findIndex(iova);
+    const next = findByIova(this.#sorted, iova);
     const before = this.#sorted[next - 1];
     const after = this.#sorted[next];
     return (
@@ -24,41 +26,31 @@ export class Intervals<T extends Interval> {
   }
 
   add(interval: T): void {
-    this.#sorted.splice(this.#findIndex(interval.iova), 0, interval);
+    this.#sorted.splice(findByIova(this.#sorted, interval.iova), 0, interval);
   }
 
   remove(interval: T): void {
-    const index = this.#findIndex(interval.iova);
+    const index = findByIova(this.#sorted, interval.iova);
     if (this.#sorted[index] === interval) this.#sorted.splice(index, 1);
   }
 
   /** Returns the ranges of the list that begin within a range. */
   within({ iova, size }: Interval): T[] {
-    return this.#sorted.slice(this.#findIndex(iova), this.#findIndex(iova + size));
+    return this.#sorted.slice(
+      findByIova(this.#sorted, iova),
+      findByIova(this.#sorted, iova + size),
+    );
   }
 
   /** Whether an edge of a range lies inside a range of the list. */
   isSplitBy({ iova, size }: Interval): boolean {
     return [iova, iova + size].some((edge) => {
-      const before = this.#sorted[this.#findIndex(edge) - 1];
+      const before = this.#sorted[findByIova(this.#sorted, edge) - 1];
       return before !== undefined && before.iova + before.size > edge;
     });
   }
 
   all(): T[] {
     return [...this.#sorted];
-  }
-
-  /** Returns the index of the first range that begins at an address or after the address. */
-  #findIndex(iova: bigint): number {
-    let low = 0;
-    let high = this.#sorted.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const interval = this.#sorted[middle];
-      if (interval !== undefined && interval.iova < iova) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }

@@ -1,4 +1,11 @@
-import { checkBoolean, checkInteger, checkObject, checkOptions } from '../checks.js';
+import {
+  checkArray,
+  checkBoolean,
+  checkFunction,
+  checkInstance,
+  checkInteger,
+  checkOptions,
+} from '../checks.js';
 import type { Width } from '../contract/index.js';
 
 /** The cause of a reset: a command of the client, an FLR in configuration space, or its end. */
@@ -62,27 +69,18 @@ export function checkServeOptions(options: ServeOptions): void {
   if (typeof socket !== 'string' || socket === '' || socket.includes('\0')) {
     throw new TypeError('socket must be the path of a socket file');
   }
-  if (!Array.isArray(traps)) throw new TypeError('traps must be an array');
-  for (const trap of traps as readonly Trap[]) checkTrap(trap);
-  checkFunction(reset, 'reset');
+  checkArray(traps, 'traps');
+  for (const trap of traps) checkTrap(trap);
+  if (reset !== undefined) checkFunction(reset, 'reset');
   checkBoolean(once, 'once');
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError('signal must be an AbortSignal');
-  }
+  if (signal !== undefined) checkInstance(signal, 'signal', AbortSignal);
 }
 
 function checkTrap(trap: Trap): void {
-  checkObject(trap, 'a trap');
   checkOptions(trap, ['region', 'offset', 'size', 'read', 'write'], 'a trap');
   checkInteger(trap.region, 'region of a trap', 0, REGION_MAX);
   checkInteger(trap.offset, 'offset of a trap', 0, Number.MAX_SAFE_INTEGER);
   checkInteger(trap.size, 'size of a trap', 1, Number.MAX_SAFE_INTEGER - trap.offset);
-  checkFunction(trap.read, 'read of a trap');
-  checkFunction(trap.write, 'write of a trap');
-}
-
-function checkFunction(value: unknown, what: string): void {
-  if (value !== undefined && typeof value !== 'function') {
-    throw new TypeError(`${what} must be a function`);
-  }
+  if (trap.read !== undefined) checkFunction(trap.read, 'read of a trap');
+  if (trap.write !== undefined) checkFunction(trap.write, 'write of a trap');
 }

@@ -1,7 +1,6 @@
 import type { Handle, Native } from '../native/binding.js';
 import type { ClientEventfd } from './client-eventfd.js';
-
-const READABLE = 1;
+import { READABLE } from './watch-events.js';
 
 /** An eventfd of a client whose signals unmask INTx. */
 export class Resample {

@@ -9,8 +9,8 @@ import { Session } from './session.js';
 import { SocketFile } from './socket-file.js';
 import type { DeviceSource } from './source.js';
 import type { Traps } from './traps.js';
+import { READABLE } from './watch-events.js';
 
-const READABLE = 1;
 /** Delay in ms before a failed accept(2) is repeated. */
 const ACCEPT_RETRY = 100;
 const COMMAND = 0x04;

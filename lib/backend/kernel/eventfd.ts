@@ -1,8 +1,8 @@
 import type { Native } from '../../native/binding.js';
 import type { Eventfd } from '../../contract/index.js';
-import { Lifetime } from '../../contract/lifetime.js';
-import { checkArray, checkInteger, checkNumber, checkU64, U64_MAX } from '../../checks.js';
+import { checkArray, checkInteger, checkNumber } from '../../checks.js';
 import { checkEventfd } from '../../contract/eventfd.js';
+import { FdEventfd } from '../../contract/fd-eventfd.js';
 
 const S32_MAX = 2 ** 31 - 1;
 
@@ -48,47 +48,9 @@ function fdOrNull(eventfd: unknown): number | null {
   return fd;
 }
 
-/** eventfd(2), non-blocking. */
-export class KernelEventfd implements Eventfd {
-  readonly #native: Native;
-  readonly #lifetime = new Lifetime('the eventfd is closed');
-  #fd: number | null;
-
+/** An eventfd that this process has created. */
+export class KernelEventfd extends FdEventfd {
   constructor(native: Native) {
-    this.#native = native;
-    this.#fd = native.eventfdCreate();
-  }
-
-  get fd(): number | null {
-    return this.#fd;
-  }
-
-  signal(count?: bigint): void {
-    // Most calls add 1. A call without a bigint argument is about 20 % faster.
-    if (count === undefined) {
-      this.#native.eventfdSignal(this.requireFd());
-      return;
-    }
-    checkU64(count, 'count');
-    // write(2) refuses the value 2^64 - 1.
-    if (count === U64_MAX) throw new RangeError(`count must be from 0 to 2^64 - 2, not ${count}`);
-    this.#native.eventfdSignal(this.requireFd(), count);
-  }
-
-  read(): bigint {
-    return this.#native.eventfdRead(this.requireFd());
-  }
-
-  close(hint?: string): void {
-    if (this.#fd === null) return;
-    this.#native.close(this.#fd);
-    this.#fd = null;
-    this.#lifetime.end(hint);
-  }
-
-  /** Returns the file descriptor. @throws {@link VfioError} EBADF if the eventfd is closed */
-  requireFd(): number {
-    if (this.#fd === null) throw this.#lifetime.error();
-    return this.#fd;
+    super(native, native.eventfdCreate());
   }
 }

@@ -1,3 +1,4 @@
+import { findByIova } from '../../../contract/iova-order.js';
 import type { HostMemory } from './host-memory.js';
 
 /** Memory that is mapped to an IOVA range. */
@@ -27,14 +28,17 @@ export class Mappings {
   }
 
   add(mapping: Omit<Mapping, 'addressInvalid'>): void {
-    this.#sorted.splice(this.#findIndex(mapping.iova), 0, { ...mapping, addressInvalid: false });
+    this.#sorted.splice(findByIova(this.#sorted, mapping.iova), 0, {
+      ...mapping,
+      addressInvalid: false,
+    });
     this.#bytes += mapping.size;
     mapping.memory.pin();
   }
 
   /** Returns the mapping that contains an address. */
   at(iova: bigint): Mapping | undefined {
-    const index = this.#findIndex(iova);
+    const index = findByIova(this.#sorted, iova);
     const next = this.#sorted[index];
     if (next?.iova === iova) return next;
     const before = this.#sorted[index - 1];
@@ -53,19 +57,19 @@ export class Mappings {
   /** Whether a range overlaps a mapping. @param last - the last address of the range */
   overlaps(iova: bigint, last: bigint): boolean {
     if (this.at(iova) !== undefined) return true;
-    const next = this.#sorted[this.#findIndex(iova)];
+    const next = this.#sorted[findByIova(this.#sorted, iova)];
     return next !== undefined && next.iova <= last;
   }
 
   /** Returns the mappings that begin within an IOVA range. @param last - the last address */
   within(iova: bigint, last: bigint): readonly Mapping[] {
-    return this.#sorted.slice(this.#findIndex(iova), this.#findIndex(last + 1n));
+    return this.#sorted.slice(findByIova(this.#sorted, iova), findByIova(this.#sorted, last + 1n));
   }
 
   /** Removes the mappings that begin within an IOVA range. @returns number of unmapped bytes */
   remove(iova: bigint, last: bigint): bigint {
-    const first = this.#findIndex(iova);
-    const count = this.#findIndex(last + 1n) - first;
+    const first = findByIova(this.#sorted, iova);
+    const count = findByIova(this.#sorted, last + 1n) - first;
     let removed = 0n;
     for (const { size, memory } of this.#sorted.splice(first, count)) {
       removed += size;
@@ -73,18 +77,5 @@ export class Mappings {
     }
     this.#bytes -= removed;
     return removed;
-  }
-
-  /** Returns the index of the first mapping whose start is at or above an address. */
-  #findIndex(iova: bigint): number {
-    let low = 0;
-    let high = this.#sorted.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const mapping = this.#sorted[middle];
-      if (mapping !== undefined && mapping.iova < iova) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }

@@ -1,0 +1,3 @@
+/** The events of `watchStart()` in native code. */
+export const READABLE = 1;
+export const WRITABLE = 2;
