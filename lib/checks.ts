@@ -220,9 +220,14 @@ export function checkWidth(width: unknown): asserts width is 1 | 2 | 4 {
   }
 }
 
+/** Returns a mask of all bits of an access of `width` bytes. */
+export function maskOf(width: 1 | 2 | 4): number {
+  return 0xffff_ffff >>> (32 - 8 * width);
+}
+
 /** Checks that a value is unsigned and fits into `width` bytes. */
 export function checkValue(value: number, width: 1 | 2 | 4): void {
-  checkInteger(value, 'value', 0, 0xffff_ffff >>> (32 - 8 * width));
+  checkInteger(value, 'value', 0, maskOf(width));
 }
 
 /** Checks that a range of `length` bytes at `offset` does not reach past `size` bytes. */

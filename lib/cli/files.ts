@@ -9,7 +9,7 @@ import {
   openSync,
   renameSync,
   rmSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { VfioError } from '../errors.js';
 
@@ -70,9 +70,7 @@ export function writeOutput(
 function writeParts(fd: number, produce: (write: (text: string) => void) => void): void {
   let buffered = '';
   const flush = () => {
-    const bytes = Buffer.from(buffered);
-    // One write(2) can write fewer bytes than requested.
-    for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
+    writeFileSync(fd, Buffer.from(buffered));
     buffered = '';
   };
   produce((text) => {

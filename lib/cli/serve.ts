@@ -9,6 +9,7 @@ import { openConnection } from './devices.js';
 import { toJsonLine } from './json.js';
 import { VF_TOKEN } from './token.js';
 import { UsageError } from './usage.js';
+import { shellQuote } from '../lab/init.js';
 
 export const command = defineCommand({
   about: `Serves a device to another program through a Unix socket, by the protocol vfio-user. QEMU
@@ -91,7 +92,7 @@ function reportEvents(server: DeviceServer, json: boolean): void {
 
 /** Quotes an argument for a shell, if necessary. */
 function quote(argument: string): string {
-  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", `'\\''`)}'`;
+  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : shellQuote(argument);
 }
 
 /** Returns the arguments with which QEMU uses the device. */

@@ -1,7 +1,8 @@
+import { checkBytes } from '../checks.js';
 import { isSet, u16, u32 } from './bytes.js';
 import { walkCapabilities } from './capabilities.js';
 
-const PCI_EXT_CAP_ID_DVSEC = 0x23;
+export const PCI_EXT_CAP_ID_DVSEC = 0x23;
 
 /** The DVSEC of Intel's Scalable I/O Virtualization (SIOV). */
 export const SIOV = {
@@ -37,7 +38,7 @@ export function isSiov(vendor: number, id: number, length: number): boolean {
  * imsAdvertised(device.config.read(0, device.config.size)); // 'yes'
  */
 export function imsAdvertised(config: Uint8Array): 'yes' | 'no' | 'unknown' {
-  if (!(config instanceof Uint8Array)) throw new TypeError('config must be a Uint8Array');
+  checkBytes(config, 'config');
   for (const { id, extended, offset } of walkCapabilities(config)) {
     if (!extended || id !== PCI_EXT_CAP_ID_DVSEC || offset + SIOV.size > config.length) continue;
     const header = u32(config, offset + 4);

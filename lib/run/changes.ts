@@ -47,7 +47,6 @@ class RecordedBuffer {
 export class RecordedChanges {
   readonly #buffers = new Map<string, RecordedBuffer>();
   readonly #rings = new Rings();
-  #isScanned = false;
   #hasInterrupt = false;
   /** The first line that contains a change whose writer could be the device. */
   #ambiguous: { readonly line: number; readonly name: string } | null = null;
@@ -57,7 +56,6 @@ export class RecordedChanges {
 
   /** Scans one line of a record. All lines must be scanned before the first line is replayed. */
   scan(text: string): void {
-    this.#isScanned = true;
     this.#lines++;
     let line: Line;
     try {
@@ -160,7 +158,7 @@ export class RecordedChanges {
   }
 
   #find(name: string, offset: number, length: number): RecordedBuffer {
-    if (!this.#isScanned) {
+    if (this.#lines === 0) {
       throw new OperationError('a record is read twice, so the record must be a file');
     }
     const buffer = this.#buffers.get(name);

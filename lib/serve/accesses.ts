@@ -68,11 +68,13 @@ export class Accesses {
     at: number,
     length: number,
   ): void {
-    this.#checkRange(region, offset, length);
-    const connection = this.#connection;
     if (this.#traps.of(region) !== undefined) {
       this.writeBytes(region, offset, message.bytes(at, length));
-    } else if (length === 4) {
+      return;
+    }
+    this.#checkRange(region, offset, length);
+    const connection = this.#connection;
+    if (length === 4) {
       connection.store(region, offset, 4, message.u32(at));
     } else if (length === 8) {
       message.copy(at, this.#word);

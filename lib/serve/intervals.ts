@@ -36,10 +36,8 @@ export class Intervals<T extends Interval> {
 
   /** Returns the ranges of the list that begin within a range. */
   within({ iova, size }: Interval): T[] {
-    return this.#sorted.slice(
-      findByIova(this.#sorted, iova),
-      findByIova(this.#sorted, iova + size),
-    );
+    const first = findByIova(this.#sorted, iova);
+    return this.#sorted.slice(first, findByIova(this.#sorted, iova + size));
   }
 
   /** Whether an edge of a range lies inside a range of the list. */

@@ -7,13 +7,12 @@ import type { ServeOptions } from './options.js';
 import { Reports } from './reports.js';
 import { Session } from './session.js';
 import { SocketFile } from './socket-file.js';
-import type { DeviceSource } from './source.js';
+import { COMMAND, type DeviceSource } from './source.js';
 import type { Traps } from './traps.js';
 import { READABLE } from './watch-events.js';
 
 /** Delay in ms before a failed accept(2) is repeated. */
 const ACCEPT_RETRY = 100;
-const COMMAND = 0x04;
 const COMMAND_MASTER = 0x04;
 
 /** A client of a {@link DeviceServer}, when its connection was made. */

@@ -46,7 +46,8 @@ export function openedDevice(connection: DeviceConnection): DeviceSource {
 }
 
 const CONFIG = VFIO_PCI_CONFIG_REGION_INDEX;
-const COMMAND = 0x04;
+/** Offset of the register Command in configuration space. */
+export const COMMAND = 0x04;
 
 function readConfig(connection: DeviceConnection): Uint8Array {
   const config = new Uint8Array(Number(connection.getRegionInfo(CONFIG).size));

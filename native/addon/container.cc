@@ -103,7 +103,7 @@ Napi::Value GroupGetDeviceFd(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const int fd = core::GroupGetDeviceFd(arguments.Fd(0), arguments.String(1).c_str());
   Check(info.Env(), fd, "VFIO_GROUP_GET_DEVICE_FD");
-  return Number(info.Env(), Environment::Of(info.Env()).fds.Adopt(core::Fd(fd)));
+  return Adopt(info.Env(), fd);
 }
 
 Napi::Value GroupGetDeviceFdAsync(const Napi::CallbackInfo& info) {

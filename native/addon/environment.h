@@ -16,6 +16,12 @@ struct Environment {
   static Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 };
 
+// Gives a descriptor to JavaScript. If JavaScript does not close the descriptor, the environment
+// closes the descriptor at its end.
+inline Napi::Value Adopt(Napi::Env env, int fd) {
+  return Napi::Number::New(env, Environment::Of(env).fds.Adopt(core::Fd(fd)));
+}
+
 // Creates the VfioError for a failed system call. `result` is a negative errno.
 Napi::Error Failure(Napi::Env env, int result, const char* syscall, const char* path = nullptr);
 

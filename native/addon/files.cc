@@ -9,10 +9,6 @@
 namespace vfio::addon {
 namespace {
 
-Napi::Value Adopt(Napi::Env env, int fd) {
-  return Napi::Number::New(env, Environment::Of(env).fds.Adopt(core::Fd(fd)));
-}
-
 Napi::Value Open(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const std::string path = arguments.String(0);

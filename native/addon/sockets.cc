@@ -7,10 +7,6 @@
 namespace vfio::addon {
 namespace {
 
-Napi::Value Adopt(Napi::Env env, int fd) {
-  return Number(env, Environment::Of(env).fds.Adopt(core::Fd(fd)));
-}
-
 Napi::Value SocketListen(const Napi::CallbackInfo& info) {
   const std::string path = Arguments(info).String(0);
   const int fd = core::Listen(path.c_str());

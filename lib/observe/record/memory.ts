@@ -39,6 +39,8 @@ export class WatchedMemory {
   /** The flags VFIO_DMA_MAP_FLAG_READ and VFIO_DMA_MAP_FLAG_WRITE of all mappings so far. */
   #access = 0;
   #isReachable = false;
+  /** Whether the contents at the last look can differ from the record. */
+  #isChanged = false;
 
   constructor(name: string, memory: Memory) {
     this.name = name;
@@ -90,6 +92,7 @@ export class WatchedMemory {
         });
       }
       this.#seen.set(words, page);
+      this.#isChanged = true;
     }
   }
 
@@ -118,7 +121,10 @@ export class WatchedMemory {
 
   #take(isWanted: (word: number) => boolean, splits: boolean): Change[] {
     const runs: Run[] = [];
-    for (const page of differentPages(this.#seen, this.#recorded)) {
+    if (!this.#isChanged) return [];
+    const pages = differentPages(this.#seen, this.#recorded);
+    this.#isChanged = pages.length > 0;
+    for (const page of pages) {
       for (let word = page; word < page + WORDS_PER_PAGE; word++) {
         if (this.#seen[word] === this.#recorded[word] || !isWanted(word)) continue;
         const count = this.#counts[word] ?? 0;

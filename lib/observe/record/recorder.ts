@@ -60,8 +60,9 @@ class Recorder {
     const isOmitted = this.#usesExternalMemory && subject.kind === 'addressSpace';
     const lines = isOmitted ? [] : translateCall(call, this.#names);
     // Configuration space has no register for the address of DMA memory.
-    const writesRegister = lines.some(({ operation: { op, region } }) =>
-      op === 'mmio_write' ? true : op === 'write' && region !== VFIO_PCI_CONFIG_REGION_INDEX,
+    const writesRegister = lines.some(
+      ({ operation: { op, region } }) =>
+        op === 'mmio_write' || (op === 'write' && region !== VFIO_PCI_CONFIG_REGION_INDEX),
     );
     if (writesRegister) for (const memory of this.#memories.values()) memory.makeReachable();
     return (outcome) => {

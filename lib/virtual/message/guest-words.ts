@@ -1,3 +1,4 @@
+import { maskOf } from '../../checks.js';
 /** Number of words in a chunk. */
 const CHUNK = 1024;
 const WORD = 4;
@@ -61,9 +62,4 @@ export class GuestWords {
     }
     return { chunk, at: Math.floor(address / WORD) % CHUNK };
   }
-}
-
-/** Returns the mask of an access of `width` bytes. */
-export function maskOf(width: 1 | 2 | 4): number {
-  return width === 4 ? 0xffff_ffff : 2 ** (8 * width) - 1;
 }

@@ -1,4 +1,10 @@
-import { checkChoice, checkInteger, checkOptions } from '../../checks.js';
+import {
+  checkArray,
+  checkChoice,
+  checkInstance,
+  checkInteger,
+  checkOptions,
+} from '../../checks.js';
 import type { PciDevice } from '../../device/device.js';
 import type { Vector, VectorIndex, VectorOptions } from '../../device/index.js';
 import type { MessageIndex } from '../../contract/message.js';
@@ -57,9 +63,9 @@ export class PrivateSources {
     checkDevice(device);
     checkOptions(options, ['store', 'spare']);
     const { store, spare } = options;
-    if (!(store instanceof MessageStore)) throw new TypeError('store must be a MessageStore');
+    checkInstance(store, 'store', MessageStore);
     checkOptions(spare, ['index', 'vectors'], 'spare');
-    if (!Array.isArray(spare.vectors)) throw new TypeError('spare.vectors must be an array');
+    checkArray(spare.vectors, 'spare.vectors');
     this.#device = device;
     this.#store = store;
     checkChoice(spare.index, 'spare.index', ['msi', 'msix']);

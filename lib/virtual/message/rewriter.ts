@@ -3,17 +3,19 @@ import {
   checkAccess,
   checkChoice,
   checkFunction,
+  checkInstance,
   checkOptions,
   checkValue,
+  maskOf,
   U32_MAX,
 } from '../../checks.js';
 import type { Message } from '../../contract/message.js';
 import { VfioError } from '../../errors.js';
-import { decodeHigh } from '../store/high-bits.js';
 import { highBits, MESSAGE_WORDS, messageOffset, type MessageWord } from '../store/layout.js';
 import type { Recognize } from './recognize.js';
 import { MessageStore, type StoreWords, storeWords } from './store.js';
 import type { VectorName } from './target.js';
+import { messageOf } from './window-entry.js';
 
 /** Options of {@link MessageRewriter}. */
 export interface MessageRewriterOptions {
@@ -92,7 +94,7 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
     super();
     checkOptions(options, ['store', 'recognize', 'unmatched']);
     const { store, recognize, unmatched } = options;
-    if (!(store instanceof MessageStore)) throw new TypeError('store must be a MessageStore');
+    checkInstance(store, 'store', MessageStore);
     checkFunction(recognize, 'recognize');
     checkChoice(unmatched, 'unmatched', ['pass', 'refuse']);
     this.#store = store;
@@ -121,7 +123,7 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
       entry === null || word === null
         ? storeWords.read(this.#store, start)
         : (this.#virtual.get(entry)?.values[word] ?? this.#initial(word, start));
-    return ((value >>> (8 * (offset - start))) & mask(width)) >>> 0;
+    return ((value >>> (8 * (offset - start))) & maskOf(width)) >>> 0;
   }
 
   /**
@@ -135,7 +137,7 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
     checkValue(value, width);
     const shift = 8 * (offset - start);
     const merge = (before: number) =>
-      ((before & ~(mask(width) << shift)) | ((value & mask(width)) << shift)) >>> 0;
+      ((before & ~(maskOf(width) << shift)) | ((value & maskOf(width)) << shift)) >>> 0;
     if (entry === null || word === null) {
       this.#writeOther(entry, start, merge(storeWords.read(this.#store, start)));
       return;
@@ -210,8 +212,7 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
 
   #commit(entry: number, virtual: Virtual): void {
     const { addressLow, addressHigh, data } = virtual.values;
-    const high = decodeHigh(addressHigh, this.#high);
-    const message = { address: (BigInt(high) << 32n) | BigInt(addressLow), data };
+    const message = messageOf([addressLow, addressHigh, data], this.#high);
     for (const word of MESSAGE_WORDS) virtual.written[word] = 0;
     virtual.committed = true;
     const source = this.#recognize(message);
@@ -301,10 +302,6 @@ export class MessageRewriter extends EventEmitter<MessageRewriterEvents> {
 
 function isDirty({ written }: Virtual): boolean {
   return MESSAGE_WORDS.some((word) => written[word] !== 0);
-}
-
-function mask(width: 1 | 2 | 4): number {
-  return width === 4 ? 0xffff_ffff : 2 ** (8 * width) - 1;
 }
 
 /** Returns a bit for each byte of a word in which a mask has bits. */

@@ -2,7 +2,7 @@ import type { Message } from '../../contract/message.js';
 import type { PciDevice } from '../../device/device.js';
 import { VfioError } from '../../errors.js';
 import { type GuestMatch, type GuestMessages, matchGuest } from './guest-messages.js';
-import { GuestWords, maskOf } from './guest-words.js';
+import { GuestWords } from './guest-words.js';
 import { deviceWords } from './physical-words.js';
 import type { WindowAccess } from './place.js';
 import type { VectorName } from './target.js';
@@ -15,6 +15,7 @@ import {
   type Words,
   type WindowFormat,
 } from './window-entry.js';
+import { maskOf } from '../../checks.js';
 
 /** What {@link WindowMessages} needs. */
 export interface WindowContext {

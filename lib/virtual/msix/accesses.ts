@@ -54,3 +54,10 @@ export function isValidAccess(offset: number, width: number, size: number): bool
 export function allOnes(width: AccessWidth): number | bigint {
   return width === 8 ? 2n ** 64n - 1n : 2 ** (8 * width) - 1;
 }
+
+/** Joins the `width` bytes from `offset` on to a little-endian number. */
+export function joinBytes(byte: (offset: number) => number, offset: number, width: number): number {
+  let value = 0;
+  for (let i = width - 1; i >= 0; i--) value = value * 256 + byte(offset + i);
+  return value;
+}

@@ -1,7 +1,5 @@
 import { checkBoolean, checkInteger, checkOptions } from '../../checks.js';
-import { SIOV } from '../../pci/siov.js';
-
-const PCI_EXT_CAP_ID_DVSEC = 0x23;
+import { PCI_EXT_CAP_ID_DVSEC, SIOV } from '../../pci/siov.js';
 
 /** Options of {@link imsDvsec}. */
 export interface ImsDvsecOptions {

@@ -1,6 +1,7 @@
 import { checkBoolean, checkChoice, checkInteger } from '../../checks.js';
 import type { GuestMessage, Message } from '../../contract/message.js';
 import type { VectorRegisters } from './registers.js';
+import { joinBytes } from './accesses.js';
 
 const PCI_CAP_ID_MSI = 0x05;
 /** Offset of Message Control. The low byte contains all writable bits. */
@@ -167,8 +168,6 @@ export class MsiRegisters implements VectorRegisters {
   }
 
   #word(offset: number, width: number): number {
-    let value = 0;
-    for (let i = width - 1; i >= 0; i--) value = value * 256 + this.byte(offset + i);
-    return value;
+    return joinBytes((at) => this.byte(at), offset, width);
   }
 }

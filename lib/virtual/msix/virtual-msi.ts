@@ -1,6 +1,6 @@
 import { checkOptions } from '../../checks.js';
 import type { GuestMessage } from '../../contract/message.js';
-import { checkConfigAccess, checkConfigWrite } from './accesses.js';
+import { checkConfigAccess, checkConfigWrite, joinBytes } from './accesses.js';
 import type { Delivery, Route } from './delivery.js';
 import { MSI_CONTROL, MSI_ENABLE, MsiRegisters, type MsiShape } from './msi-registers.js';
 import { deliveryOf, VirtualVectors } from './virtual-vectors.js';
@@ -81,9 +81,7 @@ export class VirtualMsi extends VirtualVectors {
    */
   configRead(offset: number, width: 1 | 2 | 4): number {
     checkConfigAccess(offset, width, this.size);
-    let value = 0;
-    for (let i = width - 1; i >= 0; i--) value = value * 256 + this.#byte(offset + i);
-    return value;
+    return joinBytes((at) => this.#byte(at), offset, width);
   }
 
   /**

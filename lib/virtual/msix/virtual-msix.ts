@@ -1,4 +1,10 @@
-import { checkBytes, checkChoice, checkInteger, checkOptions } from '../../checks.js';
+import {
+  checkBytes,
+  checkChoice,
+  checkFunction,
+  checkInteger,
+  checkOptions,
+} from '../../checks.js';
 import { MSIX_MASKED, pbaSize } from '../../contract/msix-table.js';
 import {
   type AccessWidth,
@@ -8,6 +14,7 @@ import {
   checkConfigAccess,
   checkConfigWrite,
   isValidAccess,
+  joinBytes,
 } from './accesses.js';
 import { type BarOwner, type BarSpan, divide, type ServeBar } from './bar-access.js';
 import {
@@ -99,9 +106,7 @@ export class VirtualMsix extends VirtualVectors {
    */
   configRead(offset: number, width: 1 | 2 | 4): number {
     checkConfigAccess(offset, width, MSIX_CAPABILITY_SIZE);
-    let value = 0;
-    for (let i = width - 1; i >= 0; i--) value = value * 256 + this.#configByte(offset + i);
-    return value;
+    return joinBytes((at) => this.#configByte(at), offset, width);
   }
 
   /**
@@ -203,7 +208,7 @@ export class VirtualMsix extends VirtualVectors {
     checkInteger(offset, 'offset', 0, Number.MAX_SAFE_INTEGER);
     checkBytes(bytes, 'bytes');
     checkChoice(direction, 'direction', ['read', 'write']);
-    if (typeof serve !== 'function') throw new TypeError('serve must be a function');
+    checkFunction(serve, 'serve');
     return divide(this.#spans[bar] ?? [], offset, bytes, direction === 'write', serve);
   }
 

@@ -1,4 +1,4 @@
-import { checkBoolean, checkInteger, checkOptions, U32_MAX } from '../../checks.js';
+import { U32_MAX, checkArray, checkBoolean, checkInteger, checkOptions } from '../../checks.js';
 import { checkHighBits } from './high-bits.js';
 import { checkCookieField, cookieBits, type CookieField, type SlotBits } from './cookie.js';
 
@@ -152,7 +152,7 @@ export function checkEntryLayout(layout: EntryLayout, size = SIZE_MAX): void {
 }
 
 function checkOrder(order: readonly MessageWord[] = MESSAGE_WORDS): void {
-  if (!Array.isArray(order)) throw new TypeError('order must be an array');
+  checkArray(order, 'order');
   if (order.length !== 3 || MESSAGE_WORDS.some((word) => !order.includes(word))) {
     throw new RangeError(`order must contain each of ${MESSAGE_WORDS.join(', ')} once`);
   }

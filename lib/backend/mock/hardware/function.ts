@@ -7,6 +7,7 @@ import {
   checkOptions,
   checkPasid,
   checkU64,
+  maskOf,
 } from '../../../checks.js';
 import type { Message } from '../../../contract/message.js';
 import {
@@ -182,7 +183,7 @@ export class HardwareFunction implements DeviceHost {
   readBar(index: number, offset: number, width: 1 | 2 | 4): number {
     const value = this.#findDecoded(index)?.read(offset, width);
     this.#bus.runDueWork();
-    return value ?? (width === 4 ? 0xffff_ffff : 2 ** (8 * width) - 1);
+    return value ?? maskOf(width);
   }
 
   readBar64(index: number, offset: number): bigint {

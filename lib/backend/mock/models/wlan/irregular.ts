@@ -1,5 +1,6 @@
 import type { DeviceHost, DeviceLogic } from '../../hardware/model.js';
 import { Sender } from './sender.js';
+import { maskOf } from '../../../../checks.js';
 
 /** Offsets of the private sources in the window: the offsets of a public trace of a WCN6855. */
 const SOURCES = [
@@ -91,8 +92,4 @@ export class IrregularWlan implements DeviceLogic {
   #key(offset: number): number {
     return (this.#page & PAGE) * WINDOW.size + offset;
   }
-}
-
-function maskOf(width: 1 | 2 | 4): number {
-  return width === 4 ? 0xffff_ffff : 2 ** (8 * width) - 1;
 }
