@@ -11,6 +11,7 @@ import { observers } from './observe/observers.js';
 import type { DeviceConnection, PciDevice } from './device/index.js';
 import {
   type DeviceServer,
+  type DeviceSource,
   namedDevice,
   openedDevice,
   serve,
@@ -92,6 +93,8 @@ export const resolveName = api.resolveName;
  * @param device - the name of a device, or an open device. The server opens a named device, and
  *   opens the device again for each client. The caller closes an open device after the server.
  * @throws TypeError for a wrong option, and RangeError for traps that overlap
+ * @throws {@link VfioError} ENOENT if the device has no capability for `interrupts`; EINVAL if the
+ *   capabilities or the MSI-X structures of `interrupts` do not fit the device
  * @throws {@link VfioError} EADDRINUSE if another program listens at the socket's path; EEXIST if the
  *   path is another kind of file; and the errors of {@link openDevice} for a name
  * @example
@@ -108,5 +111,10 @@ export async function serveDevice(
       options,
     );
   }
-  return serve(openedDevice('connection' in device ? device.connection : device), options);
+  return serve('connection' in device ? openedPciDevice(device) : openedDevice(device), options);
+}
+
+/** The resets of a `PciDevice` call its method, because its parts must notice a reset. */
+function openedPciDevice(device: PciDevice): DeviceSource {
+  return openedDevice(device.connection, () => device.reset());
 }

@@ -43,4 +43,9 @@ export interface InterruptFrontEnd {
   pbaRead(offset: number, width: 1 | 2 | 4): number;
   /** Reads 64 pending bits of MSI-X. An unaligned read returns all ones. */
   pbaRead(offset: number, width: 8): bigint;
+  /**
+   * Ends the use by one client: disables all indexes, unbinds all eventfds, and clears the messages,
+   * mask bits and pending bits. The server calls this method after it has reset the device.
+   */
+  reset(): void;
 }

@@ -8,7 +8,8 @@ import { VfioError } from '../errors.js';
 import { didReset } from '../pci/function-reset.js';
 import { DECODERS, walkCapabilities } from '../pci/index.js';
 import type { ReceivedMessages } from '../vfio-user/received-messages.js';
-import { readTrap, splitAccess, Traps, writeTrap } from './traps.js';
+import { type Regions, TrappedRegions } from './regions.js';
+import type { Traps } from './traps.js';
 
 const ACCESS_FLAGS = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
 /** Conventional capabilities are in this part of configuration space. */
@@ -17,15 +18,20 @@ const CAPABILITIES_END = 256;
 /** The accesses of a client to the regions of the device. */
 export class Accesses {
   readonly #connection: DeviceConnection;
-  readonly #traps: Traps;
+  /** The traps, the upper layer first. */
+  readonly #layers: readonly Traps[];
+  /** The regions of the device below all layers. */
+  readonly #regions: Regions;
   readonly #numRegions: number;
   readonly #infos = new Map<number, RegionInfo>();
   /** The data of a write of 8 bytes. Each write uses the same array, to save an allocation. */
   readonly #word = new Uint8Array(8);
 
-  constructor(connection: DeviceConnection, traps: Traps) {
+  /** @param layers - the traps of the program, then the traps of an interrupt front end */
+  constructor(connection: DeviceConnection, layers: readonly Traps[]) {
     this.#connection = connection;
-    this.#traps = traps;
+    this.#layers = layers;
+    this.#regions = this.#over(connection);
     this.#numRegions = connection.getInfo().numRegions;
   }
 
@@ -48,16 +54,7 @@ export class Accesses {
   /** @returns the number of bytes read */
   read(region: number, offset: number, into: Uint8Array): number {
     this.#checkRange(region, offset, into.length);
-    const traps = this.#traps.of(region);
-    if (traps === undefined) return this.#connection.read(region, offset, into);
-    let done = 0;
-    for (const { trap, offset: at, length } of splitAccess(traps, offset, into.length)) {
-      const part = into.subarray(done, done + length);
-      if (trap?.read !== undefined) readTrap(trap, trap.read, at, part);
-      else if (this.#connection.read(region, at, part) < length) fail('EIO', 'read');
-      done += length;
-    }
-    return done;
+    return this.#regions.read(region, offset, into);
   }
 
   /** Writes data of a message. A posted write of up to 8 bytes allocates nothing. */
@@ -68,35 +65,31 @@ export class Accesses {
     at: number,
     length: number,
   ): void {
-    if (this.#traps.of(region) !== undefined) {
-      this.writeBytes(region, offset, message.bytes(at, length));
+    this.#checkRange(region, offset, length);
+    if (!this.reachesDevice(region, offset, length)) {
+      this.#write(this.#regions, region, offset, message.bytes(at, length));
       return;
     }
-    this.#checkRange(region, offset, length);
     const connection = this.#connection;
     if (length === 4) {
       connection.store(region, offset, 4, message.u32(at));
     } else if (length === 8) {
       message.copy(at, this.#word);
-      this.#writeDevice(region, offset, this.#word);
+      this.#write(connection, region, offset, this.#word);
     } else if (length === 2) {
       connection.store(region, offset, 2, message.u16(at));
     } else if (length === 1) {
       connection.store(region, offset, 1, message.u8(at));
     } else {
-      this.#writeDevice(region, offset, message.bytes(at, length));
+      this.#write(connection, region, offset, message.bytes(at, length));
     }
   }
 
   /** @param reachesDevice - whether bytes outside of the traps are written to the device */
   writeBytes(region: number, offset: number, from: Uint8Array, reachesDevice = true): void {
-    let done = 0;
-    for (const { trap, offset: at, length } of this.#split(region, offset, from.length)) {
-      const part = from.subarray(done, done + length);
-      if (trap?.write !== undefined) writeTrap(trap, trap.write, at, part);
-      else if (reachesDevice) this.#writeDevice(region, at, part);
-      done += length;
-    }
+    this.#checkRange(region, offset, from.length);
+    const regions = reachesDevice ? this.#regions : this.#over(readOnly(this.#connection));
+    this.#write(regions, region, offset, from);
   }
 
   /** Whether a write to configuration space starts a reset of the function (FLR). */
@@ -122,16 +115,17 @@ export class Accesses {
 
   /** Whether the device receives all bytes of a write. */
   reachesDevice(region: number, offset: number, length: number): boolean {
-    return this.#split(region, offset, length).every(({ trap }) => trap?.write === undefined);
+    for (const traps of this.#layers) if (traps.catchWrite(region, offset, length)) return false;
+    return true;
   }
 
-  #split(region: number, offset: number, length: number) {
-    this.#checkRange(region, offset, length);
-    return splitAccess(this.#traps.of(region) ?? [], offset, length);
+  /** Returns the regions with all layers of traps over them. */
+  #over(device: Regions): Regions {
+    return this.#layers.reduceRight((below, traps) => new TrappedRegions(traps, below), device);
   }
 
-  #writeDevice(region: number, offset: number, from: Uint8Array): void {
-    if (this.#connection.write(region, offset, from) < from.length) fail('EIO', 'write');
+  #write(regions: Regions, region: number, offset: number, from: Uint8Array): void {
+    if (regions.write(region, offset, from) < from.length) fail('EIO', 'write');
   }
 
   #deviceInfo(index: number): Pick<RegionInfo, 'flags' | 'size'> {
@@ -152,6 +146,14 @@ export class Accesses {
       message: `${length} bytes at offset ${offset} exceed region ${region}`,
     });
   }
+}
+
+/** Returns regions that drop all writes. */
+function readOnly(device: Regions): Regions {
+  return {
+    read: (region, offset, into) => device.read(region, offset, into),
+    write: (_region, _offset, from) => from.length,
+  };
 }
 
 function fail(code: string, syscall: string): never {

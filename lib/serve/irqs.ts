@@ -6,6 +6,7 @@ import {
   VFIO_IRQ_SET_DATA_EVENTFD,
   VFIO_IRQ_SET_DATA_NONE,
   VFIO_PCI_INTX_IRQ_INDEX,
+  VFIO_PCI_MSIX_IRQ_INDEX,
 } from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
 import type { Native } from '../native/binding.js';
@@ -136,7 +137,12 @@ export class Irqs {
     } else {
       this.#enable({ index, flags: BIND, start, count, eventfds: all.slice(start, end) });
     }
-    this.#bound.set(index, all);
+    // ERR and REQ are enabled by their eventfd. INTx and messages are enabled without an eventfd.
+    if (index > VFIO_PCI_MSIX_IRQ_INDEX && all.every((eventfd) => eventfd === null)) {
+      this.#bound.delete(index);
+    } else {
+      this.#bound.set(index, all);
+    }
     for (const eventfd of old?.slice(start, end) ?? []) eventfd?.close();
   }
 

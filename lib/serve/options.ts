@@ -4,8 +4,10 @@ import {
   checkFunction,
   checkInstance,
   checkInteger,
+  checkMethods,
   checkOptions,
 } from '../checks.js';
+import type { InterruptFrontEnd } from '../contract/front-end.js';
 import type { Width } from '../contract/index.js';
 
 /** The cause of a reset: a command of the client, an FLR in configuration space, or its end. */
@@ -41,6 +43,13 @@ export interface ServeOptions {
    * program listens.
    */
   readonly socket: string;
+  /**
+   * The interrupts of a virtual device, such as a `VirtualIrqs`, in the place of the device's own
+   * interrupts. The commands of the client for interrupts, the accesses to the capabilities MSI and
+   * MSI-X in configuration space, and the reads of the pending bits reach this object. Default: the
+   * interrupts of the device.
+   */
+  readonly interrupts?: InterruptFrontEnd | undefined;
   /** The ranges must not overlap. */
   readonly traps?: readonly Trap[] | undefined;
   /**
@@ -56,6 +65,7 @@ export interface ServeOptions {
 }
 
 const REGION_MAX = 2 ** 32 - 1;
+const FRONT_END = ['getIrqInfo', 'setIrqs', 'configRead', 'configWrite', 'pbaRead', 'reset'];
 
 /**
  * Checks the options of a server.
@@ -64,10 +74,13 @@ const REGION_MAX = 2 ** 32 - 1;
  * @throws RangeError if two traps overlap, or a number is out of range
  */
 export function checkServeOptions(options: ServeOptions): void {
-  checkOptions(options, ['socket', 'traps', 'reset', 'once', 'signal']);
-  const { socket, traps = [], reset, once = false, signal } = options;
+  checkOptions(options, ['socket', 'interrupts', 'traps', 'reset', 'once', 'signal']);
+  const { socket, interrupts, traps = [], reset, once = false, signal } = options;
   if (typeof socket !== 'string' || socket === '' || socket.includes('\0')) {
     throw new TypeError('socket must be the path of a socket file');
+  }
+  if (interrupts !== undefined) {
+    checkMethods(interrupts, 'interrupts', 'InterruptFrontEnd', FRONT_END);
   }
   checkArray(traps, 'traps');
   for (const trap of traps) checkTrap(trap);

@@ -50,6 +50,8 @@ export interface ServerSetup extends Omit<ServeOptions, 'traps'> {
   readonly source: DeviceSource;
   readonly connection: DeviceConnection;
   readonly traps: Traps;
+  /** The traps of the option `interrupts`, below the other traps. */
+  readonly frontEnd: Traps;
 }
 
 /**
@@ -172,8 +174,10 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
   }
 
   #startSession(fd: number): Session {
-    const { traps, reset } = this.#setup;
-    const served = { native: this.#native, connection: this.#connection, traps, reset };
+    const { source, traps, frontEnd, interrupts, reset = source.reset } = this.#setup;
+    const connection = this.#connection;
+    const layers = [traps, frontEnd];
+    const served = { native: this.#native, connection, layers, interrupts, reset };
     return new Session(fd, served, {
       onEnd: (why) => {
         this.#endSession(why?.message ?? 'the client closed its connection');
@@ -204,17 +208,21 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
 
   /** Ends a session, and resets the device. @returns the failure if the device cannot be reset */
   async #makeReady(session: Session): Promise<unknown> {
-    const { source, reset, once } = this.#setup;
+    const { source, frontEnd, interrupts, reset, once } = this.#setup;
+    const region = VFIO_PCI_CONFIG_REGION_INDEX;
+    const isTrapped = (offset: number) => frontEnd.catchWrite(region, offset, 2);
     try {
       await session.close(() => {
         if (reset === undefined) this.#turnOffDma();
       });
       if (reset === undefined) {
-        await source.end(this.#connection);
+        await source.end(this.#connection, isTrapped);
+        interrupts?.reset();
         const isLast = this.#closing !== null || once === true;
         if (!isLast) this.#connection = await source.open();
       } else {
         await reset('gone');
+        interrupts?.reset();
       }
       return undefined;
     } catch (error) {

@@ -1,3 +1,4 @@
+import type { InterruptFrontEnd } from '../contract/front-end.js';
 import type { DeviceConnection } from '../contract/index.js';
 import { VfioError } from '../errors.js';
 import type { Native } from '../native/binding.js';
@@ -18,7 +19,10 @@ const VERSION_FIELDS = 4;
 export interface Served extends Pick<Parts, 'reset'> {
   readonly native: Native;
   readonly connection: DeviceConnection;
-  readonly traps: Traps;
+  /** The traps, the upper layer first. */
+  readonly layers: readonly Traps[];
+  /** Replaces the interrupts of the device. */
+  readonly interrupts: InterruptFrontEnd | undefined;
 }
 
 /** Receives the events of a session. */
@@ -43,7 +47,7 @@ export class Session implements Receiver {
 
   /** @param fd - the socket of the client, which the session closes */
   constructor(fd: number, served: Served, events: SessionEvents) {
-    const { native, connection, traps, reset } = served;
+    const { native, connection, layers, interrupts = connection, reset } = served;
     this.#events = events;
     let isUnshared = false;
     const memory = new GuestMemory(native, connection.addressSpace, {
@@ -58,10 +62,10 @@ export class Session implements Receiver {
         isUnshared = true;
       },
     });
-    const irqs = new Irqs(native, connection, connection.getInfo().numIrqs, (error) => {
+    const irqs = new Irqs(native, interrupts, connection.getInfo().numIrqs, (error) => {
       events.onError(error);
     });
-    const accesses = new Accesses(connection, traps);
+    const accesses = new Accesses(connection, layers);
     this.#parts = { connection, reset, accesses, memory, irqs };
     this.#channel = new Channel(native, fd, this);
   }

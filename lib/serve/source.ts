@@ -5,8 +5,13 @@ import { VFIO_DEVICE_FLAGS_RESET, VFIO_PCI_CONFIG_REGION_INDEX } from '../contra
 export interface DeviceSource {
   /** Returns the device for the next client, without any state of an earlier client. */
   open(): Promise<DeviceConnection>;
-  /** Called when a client is gone. Resets the device. */
-  end(connection: DeviceConnection): Promise<void>;
+  /** Resets the device. If the function is absent, the connection resets the device. */
+  readonly reset?: (() => Promise<void>) | undefined;
+  /**
+   * Called when a client is gone. Resets the device.
+   * @param isTrapped - whether the client could not write a word of configuration space
+   */
+  end(connection: DeviceConnection, isTrapped: (offset: number) => boolean): Promise<void>;
   /** Called when the server closes. */
   close(connection: DeviceConnection): void;
 }
@@ -28,18 +33,26 @@ export function namedDevice(open: () => Promise<DeviceConnection>): DeviceSource
   };
 }
 
-/** A device that the caller has opened. The caller also closes the device. */
-export function openedDevice(connection: DeviceConnection): DeviceSource {
+/**
+ * A device that the caller has opened. The caller also closes the device.
+ *
+ * @param reset - resets the device in place of the connection, if the device supports reset
+ */
+export function openedDevice(
+  connection: DeviceConnection,
+  reset?: () => Promise<void>,
+): DeviceSource {
+  const canReset = (connection.getInfo().flags & VFIO_DEVICE_FLAGS_RESET) !== 0;
   let config: Uint8Array | undefined;
   return {
+    reset: canReset ? reset : undefined,
     open() {
       config ??= readConfig(connection);
       return Promise.resolve(connection);
     },
-    async end() {
-      const { flags } = connection.getInfo();
-      if ((flags & VFIO_DEVICE_FLAGS_RESET) !== 0) await connection.reset();
-      if (config !== undefined) restoreConfig(connection, config);
+    async end(_connection, isTrapped) {
+      if (canReset) await (reset?.() ?? connection.reset());
+      if (config !== undefined) restoreConfig(connection, config, isTrapped);
     },
     close: () => undefined,
   };
@@ -59,13 +72,17 @@ function readConfig(connection: DeviceConnection): Uint8Array {
  * Writes the words that differ from a copy of configuration space. A reset restores the registers
  * of the device, but not the kernel's copy of configuration space.
  */
-function restoreConfig(connection: DeviceConnection, config: Uint8Array): void {
+function restoreConfig(
+  connection: DeviceConnection,
+  config: Uint8Array,
+  isTrapped: (offset: number) => boolean,
+): void {
   const now = readConfig(connection);
   const view = new DataView(config.buffer);
   for (let at = 0; at < config.length; at += 2) {
     const isEqual = config[at] === now[at] && config[at + 1] === now[at + 1];
     // Writes to Status clear bits.
-    if (isEqual || at === COMMAND + 2) continue;
+    if (isEqual || at === COMMAND + 2 || isTrapped(at)) continue;
     connection.store(CONFIG, at, 2, view.getUint16(at, true));
   }
 }

@@ -37,6 +37,16 @@ export class Traps {
   of(region: number): readonly Trap[] | undefined {
     return this.#byRegion.get(region);
   }
+
+  /** Whether a trap receives bytes of a write. */
+  catchWrite(region: number, at: number, length: number): boolean {
+    const traps = this.#byRegion.get(region);
+    if (traps === undefined) return false;
+    for (const { offset, size, write } of traps) {
+      if (write !== undefined && at < offset + size && offset < at + length) return true;
+    }
+    return false;
+  }
 }
 
 function describeRange({ offset, size }: Trap): string {

@@ -6,7 +6,14 @@ import { native } from '../../lib/native/binding.js';
 import { countFds } from '../native/helpers.js';
 import { PIN, SIGNAL } from './card.js';
 import { COMMANDS, type RawClient, words } from './raw-client.js';
-import { connect, createEventfd, readEventfd, startServer } from './support.js';
+import {
+  connect,
+  createEventfd,
+  createEventfds,
+  range,
+  readEventfd,
+  startServer,
+} from './support.js';
 
 const { EINVAL, ENOTTY } = constants.errno;
 const calls = native();
@@ -15,9 +22,6 @@ const [INTX, MSI, MSIX, ERR, REQ] = [0, 1, 2, 3, 4] as const;
 const [NONE, BOOL, EVENTFD, UNMASK, TRIGGER] = [1, 2, 4, 0x10, 0x20] as const;
 const MASK = 8;
 const BIND = EVENTFD | TRIGGER;
-
-const eventfds = (t: ExecutionContext, count: number) =>
-  Array.from({ length: count }, () => createEventfd(t));
 
 async function open(t: ExecutionContext, name: string): Promise<RawClient> {
   const client = await connect(t, await startServer(t, name));
@@ -32,11 +36,9 @@ async function signalled(client: RawClient, fds: readonly number[]): Promise<num
   return [...fds.keys()].filter((vector) => readEventfd(fds[vector] ?? -1) > 0n);
 }
 
-const range = (count: number) => [...new Array(count).keys()];
-
 test('32 MSI vectors come in two pieces, and all vectors work', async (t) => {
   const client = await open(t, 'mock:serve-card#msi');
-  const fds = eventfds(t, 32);
+  const fds = createEventfds(t, 32);
   t.is((await client.setIrqs(MSI, BIND, 0, 16, fds.slice(0, 16))).errno, 0);
   t.deepEqual(await signalled(client, fds.slice(0, 16)), range(16));
   t.is((await client.setIrqs(MSI, BIND, 16, 16, fds.slice(16))).errno, 0);
@@ -51,7 +53,7 @@ for (const kernel of ['6.1', '7.2']) {
     const client = await open(t, `mock:serve-card#msix?kernel=${kernel}`);
     const info = await client.request(COMMANDS.getIrqInfo, words(16, 0, MSIX, 0));
     t.deepEqual([info.payload.readUInt32LE(4), info.payload.readUInt32LE(12)], [1, 20]);
-    const fds = eventfds(t, 20);
+    const fds = createEventfds(t, 20);
     t.is((await client.setIrqs(MSIX, BIND, 0, 1)).errno, 0);
     t.is((await client.setIrqs(MSIX, BIND, 0, 16, fds.slice(0, 16))).errno, 0);
     t.is((await client.setIrqs(MSIX, BIND, 16, 4, fds.slice(16))).errno, 0);
@@ -77,7 +79,7 @@ for (const kernel of ['6.1', '7.2']) {
 
 test('vectors are enabled one by one, and a gap stays unbound', async (t) => {
   const client = await open(t, 'mock:serve-card#gap?kernel=6.1');
-  const fds = eventfds(t, 20);
+  const fds = createEventfds(t, 20);
   t.is((await client.setIrqs(MSIX, BIND, 0, 1)).errno, 0);
   for (const vector of [4, 2, 19]) {
     t.is((await client.setIrqs(MSIX, BIND, vector, 1, [fds[vector] ?? -1])).errno, 0);
@@ -89,7 +91,7 @@ test.serial(
   'wrong ranges, counts of descriptors and descriptors are EINVAL, and no descriptor leaks',
   async (t) => {
     const client = await open(t, 'mock:serve-card#wrong');
-    const fds = eventfds(t, 3);
+    const fds = createEventfds(t, 3);
     const file = openSync('/dev/null', 'w');
     const before = countFds();
     const errno = async (...args: Parameters<RawClient['setIrqs']>) =>
@@ -119,7 +121,7 @@ test.serial(
 
 test('INTx is unmasked by messages, or by an eventfd that another eventfd can replace', async (t) => {
   const client = await open(t, 'mock:serve-card#intx');
-  const [trigger = -1, first = -1, second = -1] = eventfds(t, 3);
+  const [trigger = -1, first = -1, second = -1] = createEventfds(t, 3);
   t.is((await client.setIrqs(INTX, EVENTFD | UNMASK, 0, 1, [first])).errno, EINVAL);
   t.is((await client.setIrqs(INTX, BIND, 0, 1, [trigger])).errno, 0);
   await client.write(0, PIN, words(1));
@@ -157,7 +159,7 @@ test.serial('if the host has too few vectors, the old vectors stay', async (t) =
   const { mockControl } = await import('../../lib/mock.js');
   const name = 'mock:serve-card#few';
   const client = await open(t, name);
-  const fds = eventfds(t, 32);
+  const fds = createEventfds(t, 32);
   t.is((await client.setIrqs(MSI, BIND, 0, 8, fds.slice(0, 8))).errno, 0);
   mockControl(name).limit({ messages: 16 });
   const before = countFds();

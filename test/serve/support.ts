@@ -72,6 +72,15 @@ export function createEventfd(t: ExecutionContext): number {
   return fd;
 }
 
+export function createEventfds(t: ExecutionContext, count: number): number[] {
+  return range(count).map(() => createEventfd(t));
+}
+
+/** Returns the numbers from 0 to `count - 1`. */
+export function range(count: number): number[] {
+  return [...new Array(count).keys()];
+}
+
 export function readEventfd(fd: number): bigint {
   return calls.eventfdRead(fd);
 }

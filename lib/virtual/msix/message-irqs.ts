@@ -46,16 +46,20 @@ export class MessageIrqs {
    */
   set(request: IrqRequest, available: boolean): number {
     const { type, count } = request;
-    const delivery = this.#delivery;
     if (this.active && type === VFIO_IRQ_SET_DATA_NONE && count === 0) {
-      delivery.disable();
+      this.disable();
       return 0;
     }
     if (!this.active && !available) failSetIrqs('EINVAL');
     if (type === VFIO_IRQ_SET_DATA_EVENTFD) return this.#setEventfds(request);
     if (!this.active) failSetIrqs('EINVAL');
-    for (const vector of selectedVectors(request)) delivery.consumer(vector)?.signal();
+    for (const vector of selectedVectors(request)) this.#delivery.consumer(vector)?.signal();
     return 0;
+  }
+
+  /** Disables the index, and unbinds all eventfds. */
+  disable(): void {
+    if (this.active) this.#delivery.disable();
   }
 
   #setEventfds(request: IrqRequest): number {
@@ -75,7 +79,7 @@ export class MessageIrqs {
     try {
       this.#setBlock(request);
     } catch (error) {
-      this.#delivery.disable();
+      this.disable();
       throw error;
     }
     return 0;

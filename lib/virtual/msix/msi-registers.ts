@@ -111,6 +111,8 @@ export class MsiRegisters implements VectorRegisters {
 
   reset(): void {
     for (let offset = 0; offset < this.size; offset++) this.setByte(offset, 0);
+    this.#limit = 0;
+    this.#span = 1;
     this.#mask = 0;
     this.#pending = 0;
   }

@@ -59,6 +59,7 @@ export class VirtualIrqs implements InterruptFrontEnd {
   readonly #indexes: IrqIndexes;
   readonly #vmsi: VirtualMsi | undefined;
   readonly #vmsix: VirtualMsix | undefined;
+  readonly #vintx: VirtualIntx | undefined;
   readonly #intx: Intx<Eventfd> | null;
   readonly #msi: MessageIrqs | null;
   readonly #msix: MessageIrqs | null;
@@ -76,6 +77,7 @@ export class VirtualIrqs implements InterruptFrontEnd {
     if (msi !== undefined) checkInstance(msi, 'msi', VirtualMsi);
     if (msix !== undefined) checkInstance(msix, 'msix', VirtualMsix);
     checkInstance(req, 'req', VirtualReq);
+    this.#vintx = intx;
     this.#vmsi = msi;
     this.#vmsix = msix;
     this.#intx = intx === undefined ? null : intxOf(intx);
@@ -150,6 +152,20 @@ export class VirtualIrqs implements InterruptFrontEnd {
   pbaRead(offset: number, width: AccessWidth): number | bigint {
     const msix = this.#vmsix ?? failAbsent('msix');
     return width === 8 ? msix.pbaRead(offset, 8) : msix.pbaRead(offset, width);
+  }
+
+  /**
+   * Disables all indexes, unbinds all eventfds, and clears the messages, the mask bits, the pending
+   * bits and the INTx disable bit. A VMM calls this method before another guest gets the device.
+   */
+  reset(): void {
+    this.#intx?.disable();
+    this.#vintx?.setDisabled(false);
+    this.#msi?.disable();
+    this.#vmsi?.reset();
+    this.#msix?.disable();
+    this.#vmsix?.reset();
+    this.#req.clear();
   }
 
   #capability(capability: MessageIndex): VirtualMsi | VirtualMsix {

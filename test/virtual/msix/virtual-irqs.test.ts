@@ -340,6 +340,30 @@ test('requestDevice() signals the eventfd of the REQ index', async (t) => {
   t.is(eventfd.read(), 1n);
 });
 
+test('reset() unbinds every index and clears what a guest has written', async (t) => {
+  const { irqs, intx, req, msi, msix, software } = await fullDevice();
+  const [eventfd, requested] = [createEventfd(), createEventfd()];
+  for (const index of [INTX, MSIX, MSI]) {
+    irqs.configWrite('msi', 2, 2, 0x0031);
+    irqs.configWrite('msi', 4, 4, 0xfee0_1000);
+    irqs.configWrite('msi', 16, 4, 0x80);
+    intx.setDisabled(true);
+    irqs.setIrqs(bindOf(REQ, 0, requested));
+    irqs.setIrqs(bindOf(index, 0, null, ...(index === INTX ? [] : [eventfd])));
+    if (index === MSI) t.is(software.sendSignal(0), 'pending');
+    irqs.reset();
+    t.false(msi.enabled || msix.enabled || intx.disabled || req.requestDevice());
+    t.is(irqs.configRead('msi', 2, 1), 0x86);
+    t.deepEqual(
+      [4, 8, 12, 16, 20].map((offset) => irqs.configRead('msi', offset, 4)),
+      [0, 0, 0, 0, 0],
+    );
+    t.deepEqual(msi.guestMessage, { address: 0n, data: 0, vectors: 0 });
+  }
+  t.is(irqs.setIrqs(bindOf(MSI, 0, eventfd)), 0, 'no other index is active');
+  t.is(eventfd.read(), 0n, 'the pending interrupt is gone');
+});
+
 test('options of a wrong type throw a TypeError', (t) => {
   const { msix } = device(1);
   const msi = new VirtualMsi({ vectors: 1 });
