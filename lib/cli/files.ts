@@ -1,4 +1,4 @@
-/** Writes the output files of commands. A file is either complete or absent. */
+/** Writes the output files of commands. No file is replaced without `--force`. */
 import {
   closeSync,
   constants,
@@ -19,6 +19,14 @@ const BUFFERED = 1 << 16;
 /** What happens if a regular file has the name of the output file. */
 export type Existing = 'replace' | 'refuse';
 
+/** The option that replaces existing files. */
+export const FORCE = { type: 'boolean', help: 'replaces a file that exists' } as const;
+
+/** Returns the effect of {@link FORCE}. */
+export function existingFiles({ force }: { readonly force: boolean }): Existing {
+  return force ? 'replace' : 'refuse';
+}
+
 /**
  * Checks that a file can be written under a name. No symbolic link is followed.
  *
@@ -26,17 +34,35 @@ export type Existing = 'replace' | 'refuse';
  *   a folder, a device or a link
  */
 export function checkOutput(path: string, existing: Existing): void {
-  const found = lstatSync(path, { throwIfNoEntry: false });
+  const found = withPath(path, () => lstatSync(path, { throwIfNoEntry: false }));
   if (found === undefined || (existing === 'replace' && found.isFile())) return;
   if (found.isFile()) {
-    throw new VfioError({ code: 'EEXIST', path, hint: 'Use --force to replace the file.' });
+    throw new VfioError({
+      code: 'EEXIST',
+      path,
+      hint: 'Use --force to replace the file, or choose another name.',
+    });
   }
   const message = 'this name belongs to a folder, a device or a link';
   throw new VfioError({ code: 'EEXIST', message, path, hint: 'Choose another name.' });
 }
 
 /**
- * Writes a file. The text goes to a temporary file in the same folder, which gets its final name at
+ * Creates an empty file for output that arrives over time, and returns its descriptor.
+ *
+ * @throws VfioError the errors of {@link checkOutput}; the code of the failed system call
+ */
+export function createOutput(path: string, existing: Existing): number {
+  checkOutput(path, existing);
+  return withPath(path, () => {
+    if (existing === 'replace') rmSync(path, { force: true });
+    // O_EXCL also refuses a link that another program created meanwhile.
+    return openSync(path, 'wx');
+  });
+}
+
+/**
+ * Writes a file that is either complete or absent. The text goes to a temporary file in the same folder, which gets its final name at
  * the end. After a failure, the folder is unchanged.
  *
  * @param produce - passes the text to `write`, in parts
@@ -50,20 +76,33 @@ export function writeOutput(
   checkOutput(path, existing);
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    const fd = openSync(temporary, 'wx');
-    try {
-      writeParts(fd, produce);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    if (existing === 'replace') renameSync(temporary, path);
-    else linkNew(temporary, path);
+    withPath(path, () => {
+      writeTemporary(temporary, produce);
+      if (existing === 'replace') renameSync(temporary, path);
+      else linkNew(temporary, path);
+    });
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+/** Runs file operations. The error of a failed system call names the output file. */
+function withPath<T>(path: string, run: () => T): T {
+  try {
+    return run();
   } catch (cause) {
     const { code, syscall } = cause as NodeJS.ErrnoException;
     throw syscall === undefined ? cause : new VfioError({ code, syscall, path, cause });
+  }
+}
+
+function writeTemporary(path: string, produce: (write: (text: string) => void) => void): void {
+  const fd = openSync(path, 'wx');
+  try {
+    writeParts(fd, produce);
+    fsyncSync(fd);
   } finally {
-    rmSync(temporary, { force: true });
+    closeSync(fd);
   }
 }
 

@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import { VfioError } from '../errors.js';
 import { printable } from '../printable.js';
 import type { LabOptions } from '../lab/index.js';
@@ -6,6 +5,7 @@ import { DEBIAN_KERNELS } from '../lab/debian.js';
 import { DEFAULT_DEVICES } from '../lab/devices.js';
 import { checkLabOptions } from '../lab/options.js';
 import { defineCommand } from './command.js';
+import { Interruption } from './interruption.js';
 import { Progress } from './progress.js';
 import { UsageError } from './usage.js';
 
@@ -76,23 +76,16 @@ export const command = defineCommand({
       throw new UsageError(error instanceof Error ? error.message : String(error));
     }
     const { runInLab } = await import('../lab/index.js');
-    const interrupted = new AbortController();
-    let exitCode = 0;
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.once(name, () => {
-        exitCode = 128 + constants.signals[name];
-        interrupted.abort();
-      });
-    }
+    const interruption = new Interruption();
     const progress = new Progress();
     const report = (step: string | undefined) => {
       if (step === undefined) progress.end();
       else progress.show(step);
     };
     try {
-      return (await runInLab({ ...labOptions, report, signal: interrupted.signal })).exitCode;
+      return (await runInLab({ ...labOptions, report, signal: interruption.signal })).exitCode;
     } catch (error) {
-      if (interrupted.signal.aborted) return exitCode;
+      if (interruption.signal.aborted) return interruption.exitCode;
       if (!(error instanceof VfioError && error.code === 'ETIMEDOUT')) throw error;
       console.error(`vfio: ${printable(error.message)}`);
       return TIMED_OUT;

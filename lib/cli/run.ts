@@ -1,4 +1,4 @@
-import { openSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -9,6 +9,7 @@ import { defineCommand } from './command.js';
 import { isMockName } from '../contract/names.js';
 import { VIAS } from '../contract/open-options.js';
 import { openConnection } from './devices.js';
+import { checkOutput, createOutput, existingFiles, FORCE, type Existing } from './files.js';
 import { toJsonLine } from './json.js';
 import { readLines } from './lines.js';
 import { outputClosed } from './output.js';
@@ -50,6 +51,7 @@ export const command = defineCommand({
       from: 'files',
       help: 'writes the operations and their answers to a file',
     },
+    force: FORCE,
     'keep-going': {
       type: 'boolean',
       help: 'continues after an answer that differs from the record',
@@ -62,21 +64,27 @@ export const command = defineCommand({
       kernel: parseChoice('--mock-kernel', options['mock-kernel'], KERNELS),
       dmabuf: parseChoice('--mock-dmabuf', options['mock-dmabuf'], SWITCH),
     });
-    if (script !== undefined && options.record !== undefined) {
-      const same = resolve(script) === resolve(options.record);
-      if (same) throw new UsageError('--record would overwrite the script');
+    const existing = existingFiles(options);
+    if (options.record !== undefined) {
+      if (script !== undefined && isSameFile(script, options.record)) {
+        throw new UsageError('--record would overwrite the script');
+      }
+      checkOutput(options.record, existing);
     }
     const { runLine } = await import('../run/run.js');
     const { Session } = await import('../run/session.js');
     const { RecordedChanges } = await import('../run/changes.js');
     const changes = new RecordedChanges();
-    if (script !== undefined) await scanScript(script, changes);
+    // A pipe can be read only once.
+    if (script !== undefined && isFile(script)) await scanScript(script, changes);
     const input = script === undefined ? process.stdin : await openScript(script);
-    const record = options.record === undefined ? null : await openRecord(options.record);
     const session = new Session(await openConnection(name, { ...options, via }), changes);
     let lines = 0;
     let different = 0;
     try {
+      // An existing record is replaced only after the device was opened.
+      const record =
+        options.record === undefined ? null : await createRecord(options.record, existing);
       for await (const line of readLines(input, outputClosed)) {
         if (line.trim() === '') continue;
         const reply = await runLine(session, line);
@@ -127,12 +135,17 @@ async function scanScript(path: string, changes: RecordedChanges): Promise<void>
   throw new VfioError({ code: 'ENOTSUP', message: `the record is refused: ${refusal}`, hint });
 }
 
-async function openRecord(path: string): Promise<RecordFile> {
+async function createRecord(path: string, existing: Existing): Promise<RecordFile> {
   const { RecordFile } = await import('../observe/record/index.js');
-  try {
-    return new RecordFile(openSync(path, 'w'));
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new VfioError({ code, syscall: 'open', path, cause });
-  }
+  return new RecordFile(createOutput(path, existing));
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+function isSameFile(a: string, b: string): boolean {
+  if (resolve(a) === resolve(b)) return true;
+  const [first, second] = [a, b].map((path) => statSync(path, { throwIfNoEntry: false }));
+  return first !== undefined && first.ino === second?.ino && first.dev === second.dev;
 }

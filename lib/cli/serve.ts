@@ -6,6 +6,7 @@ import type { DeviceServer } from '../serve/index.js';
 import { printableLines } from '../printable.js';
 import { defineCommand } from './command.js';
 import { openConnection } from './devices.js';
+import { Interruption } from './interruption.js';
 import { toJsonLine } from './json.js';
 import { VF_TOKEN } from './token.js';
 import { UsageError } from './usage.js';
@@ -41,14 +42,9 @@ export const command = defineCommand({
     if (socket === undefined || socket === '') throw new UsageError('give --socket <path>');
     for (const module of options.import) await importModule(module);
     const { namedDevice, serve } = await import('../serve/index.js');
-    const stop = new AbortController();
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.once(name, () => {
-        stop.abort();
-      });
-    }
+    const { signal } = new Interruption();
     const source = namedDevice(() => openConnection(device, options));
-    const server = await serve(source, { socket, once, signal: stop.signal });
+    const server = await serve(source, { socket, once, signal });
     reportEvents(server, json);
     await server.closed;
     return 0;

@@ -1,7 +1,7 @@
 import { VIAS } from '../contract/open-options.js';
 import { defineCommand } from './command.js';
 import { openConnection } from './devices.js';
-import { checkOutput, writeOutput } from './files.js';
+import { checkOutput, existingFiles, FORCE, writeOutput } from './files.js';
 import { escapeControls } from './json.js';
 import { VF_TOKEN } from './token.js';
 import { parseChoice, UsageError } from './usage.js';
@@ -23,7 +23,7 @@ export const command = defineCommand({
       words: ['0', '1', '2', '3', '4', '5'],
       help: 'adds the contents of a BAR; each dword is read once; can be repeated',
     },
-    force: { type: 'boolean', help: 'replaces the file if it exists' },
+    force: FORCE,
     via: { type: 'string', value: 'group|cdev', words: VIAS, help: 'the VFIO interface to use' },
     'vf-token': VF_TOKEN,
   },
@@ -31,7 +31,7 @@ export const command = defineCommand({
   async run({ options, operands: { device, file } }) {
     const via = parseChoice('--via', options.via, VIAS);
     const bars = options.bar.map(barIndex);
-    const existing = options.force ? 'replace' : 'refuse';
+    const existing = existingFiles(options);
     if (file !== undefined) checkOutput(file, existing);
     const { takeSnapshot, writeSnapshot } = await import('../snapshot/index.js');
     const connection = await openConnection(device, { ...options, via });

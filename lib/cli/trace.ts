@@ -6,8 +6,10 @@ import { VfioError } from '../errors.js';
 import { printable } from '../printable.js';
 import type { VectorSummary } from '../observe/trace/index.js';
 import { defineCommand } from './command.js';
-import { checkOutput, writeOutput } from './files.js';
+import { checkOutput, existingFiles, FORCE, writeOutput } from './files.js';
+import { Interruption } from './interruption.js';
 import { toJson } from './json.js';
+import { withProgress } from './progress.js';
 import { UsageError } from './usage.js';
 
 /**
@@ -21,7 +23,8 @@ export const command = defineCommand({
   about: `Runs a program that uses this library, and records calls, register accesses, interrupts
     and the delivery of interrupts. The command writes two files: <name>.json for Perfetto
     (ui.perfetto.dev), and the page <name>.html. The page has a timeline for each vector and marks
-    late and lost interrupts. The exit code is the exit code of the program.`,
+    late and lost interrupts. Existing files are replaced only with --force. The exit code is the
+    exit code of the program.`,
   operands: {},
   options: {
     output: {
@@ -30,8 +33,9 @@ export const command = defineCommand({
       value: '<name>',
       default: 'vfio-trace',
       from: 'files',
-      help: 'path of the two files without the extension; default: vfio-trace',
+      help: 'path of the two files, with or without .html or .json; default: vfio-trace',
     },
+    force: FORCE,
     late: {
       type: 'string',
       value: '<µs>',
@@ -42,20 +46,24 @@ export const command = defineCommand({
   },
   program: true,
   examples: ['vfio trace -- node driver.js 0000:01:00.0'],
-  async run({ options: { output, late, json }, program }) {
+  async run({ options, program }) {
+    const { late, json } = options;
     if (program.length === 0) throw new UsageError('give a command after --');
     if (!/^\d+(\.\d+)?$/.test(late)) {
       throw new UsageError(`--late must be a number of microseconds, not '${late}'`);
     }
-    const files = { json: `${output}.json`, html: `${output}.html` };
+    const existing = existingFiles(options);
     // The names are checked before the program starts, because the program can run for hours.
+    const output = options.output.replace(/\.(html|json)$/, '');
     if (!isName(output))
-      throw new UsageError(`--output must be a name for new files, not '${output}'`);
-    for (const path of Object.values(files)) checkOutput(path, 'replace');
+      throw new UsageError(`--output must be a name for new files, not '${options.output}'`);
+    const files = { json: `${output}.json`, html: `${output}.html` };
+    for (const path of Object.values(files)) checkOutput(path, existing);
     const folder = makeRawFolder(output);
     const { exitCode, ran } = await runTraced(program, folder);
+    const interruption = new Interruption();
     try {
-      const vectors = ran ? await makePage(folder, program, Number(late) * 1000, files) : null;
+      const vectors = ran ? await makePage(interruption.signal) : null;
       rmSync(folder, { recursive: true, force: true });
       if (vectors === null) return exitCode === 0 ? 1 : exitCode;
       if (json) console.log(toJson({ ...files, exitCode, vectors }));
@@ -63,7 +71,30 @@ export const command = defineCommand({
       return exitCode;
     } catch (error) {
       if (existsSync(folder)) console.error(`vfio: the raw data is kept in ${printable(folder)}`);
+      if (interruption.signal.aborted) return interruption.exitCode;
       throw error;
+    } finally {
+      interruption.close();
+    }
+
+    /** Writes both files. Returns the statistics of each vector, or null if the trace is empty. */
+    async function makePage(signal: AbortSignal): Promise<VectorSummary[] | null> {
+      const { describeGaps, readTrace, summarize, writeChromeTrace, writeTracePage } =
+        await import('../observe/trace/index.js');
+      const reading = readTrace(folder, program.join(' '), Number(late) * 1000, signal);
+      const trace = await withProgress('reading the trace', reading);
+      if (trace.threads.length === 0) {
+        console.error('vfio: the trace contains no call to a device, so no file was written');
+        return null;
+      }
+      writeOutput(files.json, existing, (write) => {
+        writeChromeTrace(trace, write);
+      });
+      writeOutput(files.html, existing, (write) => {
+        writeTracePage(trace, write);
+      });
+      for (const gap of describeGaps(trace)) console.error(`vfio: ${printable(gap)}`);
+      return summarize(trace);
     }
   },
 });
@@ -83,30 +114,6 @@ function makeRawFolder(output: string): string {
     const { code, syscall } = cause as NodeJS.ErrnoException;
     throw new VfioError({ code, syscall, path: output, cause });
   }
-}
-
-/** Writes both files. Returns the statistics of each vector, or null if the trace is empty. */
-async function makePage(
-  folder: string,
-  program: readonly string[],
-  late: number,
-  files: { readonly json: string; readonly html: string },
-): Promise<VectorSummary[] | null> {
-  const { describeGaps, readTrace, summarize, writeChromeTrace, writeTracePage } =
-    await import('../observe/trace/index.js');
-  const trace = readTrace(folder, program.join(' '), late);
-  if (trace.threads.length === 0) {
-    console.error('vfio: the trace contains no call to a device, so no file was written');
-    return null;
-  }
-  writeOutput(files.json, 'replace', (write) => {
-    writeChromeTrace(trace, write);
-  });
-  writeOutput(files.html, 'replace', (write) => {
-    writeTracePage(trace, write);
-  });
-  for (const gap of describeGaps(trace)) console.error(`vfio: ${printable(gap)}`);
-  return summarize(trace);
 }
 
 interface Ended {

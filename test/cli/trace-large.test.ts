@@ -1,6 +1,18 @@
 // Traces with many accesses, and traces that cannot be finished.
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { FULL } from '../full.js';
@@ -90,6 +102,44 @@ test('if the page cannot be written, the raw data is kept and named', async (t) 
   t.is(readdirSync(kept).length, 1);
   t.true(existsSync(`${output}.json`));
 });
+
+/** Waits until a process has opened a file whose path contains `part`. */
+async function whenOpened(pid: number, part: string): Promise<void> {
+  for (;;) {
+    const open = readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
+    if (open.some((path) => path.includes(part))) return;
+    await setTimeout(10);
+  }
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}
+
+for (const [signal, exitCode] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  test(`if ${signal} ends the command while the page is made, the raw data is kept and named`, async (t) => {
+    const folder = temporaryFolder();
+    const program = fileURLToPath(new URL('programs/long-trace.js', import.meta.url));
+    const output = join(folder, 'out');
+    const args = [VFIO, 'trace', '-o', output, '--', process.execPath, program];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const ended = Promise.all([once(child, 'close'), text(child.stderr)]);
+    await whenOpened(child.pid ?? 0, '.jsonl');
+    child.kill(signal);
+    const [, stderr] = await ended;
+    t.is(child.exitCode, exitCode);
+    const [, kept = ''] = /^vfio: the raw data is kept in (.*)\n$/.exec(stderr) ?? [];
+    t.is(readdirSync(kept).length, 500, stderr);
+    t.deepEqual(readdirSync(folder), [basename(kept)]);
+  });
+}
 
 test('if the disk is full during the program, the page shows the reason', async (t) => {
   const output = join(temporaryFolder(), 'full');

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { IRQ_NAMES } from '../../contract/uapi.js';
 import { BoundedList, type Resolution, type Span } from './bounded-list.js';
 import type { CallLine, Line, ObjectLine, VectorName } from './format.js';
@@ -43,6 +44,9 @@ export interface ThreadTimeline {
   readonly vectors: readonly VectorTimeline[];
 }
 
+/** Number of lines after which the event loop runs once, so that a signal can end the work. */
+const LINES_PER_TURN = 4096;
+
 /** Vectors are sorted in the order of the interrupt indexes. */
 const IRQ_ORDER: readonly string[] = IRQ_NAMES;
 
@@ -56,14 +60,22 @@ function compareVectors(a: VectorName, b: VectorName): number {
  *
  * @param late - time limit in nanoseconds from an interrupt to its delivery; a delivery after this
  *   limit is late
+ * @param signal - an abort of this signal ends the work with the reason of the signal
  */
-export function buildTimeline(
+export async function buildTimeline(
   lines: Iterable<Line>,
   late: number,
   resolution: Resolution,
-): ThreadTimeline {
+  signal: AbortSignal,
+): Promise<ThreadTimeline> {
   const builder = new TimelineBuilder(late, resolution);
-  for (const line of lines) builder.add(line);
+  let added = 0;
+  for (const line of lines) {
+    builder.add(line);
+    if (++added % LINES_PER_TURN !== 0) continue;
+    await setImmediate();
+    signal.throwIfAborted();
+  }
   return builder.finish();
 }
 

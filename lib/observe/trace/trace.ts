@@ -34,15 +34,23 @@ const TRACE_FILE = /\.jsonl(\.\d+)?$/;
  *
  * @param late - time limit in nanoseconds from an interrupt to its delivery; a delivery after this
  *   limit is late
+ * @param signal - an abort of this signal ends the reading with the reason of the signal
  */
-export function readTrace(folder: string, command: string, late: number): Trace {
+export async function readTrace(
+  folder: string,
+  command: string,
+  late: number,
+  signal: AbortSignal,
+): Promise<Trace> {
   const resolution = new Resolution();
-  const threads = readdirSync(folder)
-    .filter((name) => TRACE_FILE.test(name))
-    .sort()
-    .map((name) => buildTimeline(readLines(join(folder, name)), late, resolution))
-    .filter(({ calls }) => calls > 0)
-    .sort((a, b) => a.pid - b.pid || a.thread - b.thread);
+  const threads: ThreadTimeline[] = [];
+  const names = readdirSync(folder).filter((name) => TRACE_FILE.test(name));
+  for (const name of names.sort()) {
+    const lines = readLines(join(folder, name));
+    const timeline = await buildTimeline(lines, late, resolution, signal);
+    if (timeline.calls > 0) threads.push(timeline);
+  }
+  threads.sort((a, b) => a.pid - b.pid || a.thread - b.thread);
   const start = threads.reduce((first, thread) => Math.min(first, thread.start), Infinity);
   const end = threads.reduce((last, thread) => Math.max(last, thread.end), -Infinity);
   return { command, start, end, late, resolution: resolution.period, threads };
