@@ -1,4 +1,5 @@
 import {
+  checkBoolean,
   checkBytes,
   checkInteger,
   checkOptions,
@@ -56,7 +57,10 @@ export function checkCapability(
       checkMsix(where, capability, bars);
       break;
     case 'pcie':
-      checkInteger(capability.version ?? 2, `${where}: version`, 1, 2);
+      if (capability.version !== undefined) {
+        checkInteger(capability.version, `${where}: version`, 1, 2);
+      }
+      if (capability.flr !== undefined) checkBoolean(capability.flr, `${where}: flr`);
       break;
     case 'vpd':
       checkBytes(capability.data, `${where}: data`);
@@ -72,7 +76,9 @@ export function checkCapability(
     case 'vsec':
     case 'dvsec':
       checkInteger(capability.id, `${where}: id`, 0, 0xffff);
-      checkInteger(capability.revision ?? 0, `${where}: revision`, 0, 0xf);
+      if (capability.revision !== undefined) {
+        checkInteger(capability.revision, `${where}: revision`, 0, 0xf);
+      }
       checkBytes(capability.bytes, `${where}: bytes`);
       if (capability.name === 'dvsec')
         checkInteger(capability.vendor, `${where}: vendor`, 0, 0xffff);
@@ -89,7 +95,7 @@ export function checkCapability(
   }
 }
 
-function checkMsi(where: string, { vectors, bits = 64 }: MsiCapability): void {
+function checkMsi(where: string, { vectors, bits = 64, maskable }: MsiCapability): void {
   if (![1, 2, 4, 8, 16, 32].includes(vectors)) {
     throw new RangeError(
       `${where}: vectors must be 1, 2, 4, 8, 16 or 32, not ${describeValue(vectors)}`,
@@ -98,6 +104,7 @@ function checkMsi(where: string, { vectors, bits = 64 }: MsiCapability): void {
   if (![32, 64].includes(bits)) {
     throw new RangeError(`${where}: bits must be 32 or 64, not ${describeValue(bits)}`);
   }
+  if (maskable !== undefined) checkBoolean(maskable, `${where}: maskable`);
 }
 
 function checkMsix(

@@ -1,5 +1,6 @@
 import { checkBytes, checkObject, checkOptions, describeValue } from '../../../checks.js';
 import type { BarShape, DeviceLogic, MemoryBlock, MsixCapability, Register } from './model.js';
+import { checkWidth, checkWidths } from './check-widths.js';
 import { PCI_MSIX_ENTRY_SIZE } from './pci.js';
 import { checkOverlaps, hex, type Span } from './spans.js';
 
@@ -26,7 +27,8 @@ export function checkRegisters(
       throw new RangeError(`${where} has registers, but the shape does not declare this BAR`);
     }
     if (!isArray(parts)) throw new TypeError(`${where}: registers must be an array`);
-    const spans = parts.map((part) => checkPart(where, bar, part));
+    // Array.from() also visits the holes of a sparse array.
+    const spans = Array.from(parts, (part) => checkPart(where, bar, part));
     checkOverlaps(where, [...spans, ...messageSpans(bar.index, msix)]);
   }
 }
@@ -60,17 +62,17 @@ function checkPart(where: string, bar: BarShape, part: Register | MemoryBlock): 
 }
 
 function checkRegister(where: string, register: Register): number {
-  const { name, width } = register;
-  if (![1, 2, 4, 8].includes(width)) {
-    throw new RangeError(
-      `${where}: width of ${name} must be 1, 2, 4 or 8, not ${describeValue(width)}`,
-    );
-  }
+  const { name, width, widths } = register;
+  checkWidth(width, `${where}: width of ${name}`);
+  checkWidths(widths, `${where}: ${name}`);
   for (const what of ['read', 'write', 'writeHigh'] as const) {
     const access: unknown = what in register ? register[what as keyof Register] : undefined;
     if (access !== undefined && typeof access !== 'function') {
       throw new TypeError(`${where}: ${what} of ${name} must be a function`);
     }
+  }
+  if (width !== 8 && 'writeHigh' in register) {
+    throw new TypeError(`${where}: ${name} has writeHigh, so its width must be 8, not ${width}`);
   }
   return width;
 }

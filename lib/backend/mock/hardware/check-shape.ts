@@ -2,7 +2,6 @@ import {
   checkArray,
   checkBoolean,
   checkBytes,
-  checkInstance,
   checkInteger,
   checkObject,
   checkOptions,
@@ -14,6 +13,8 @@ import { PLAIN } from './plain-capabilities.js';
 import type { BarShape, CapabilityShape, FunctionShape } from './shape.js';
 import * as pci from './pci.js';
 import { checkCapability } from './check-capability.js';
+import { checkImage } from './check-image.js';
+import { checkWidth, checkWidths } from './check-widths.js';
 import { encodeCapability } from './encode.js';
 import { checkOverlaps, hex, isPowerOfTwo } from './spans.js';
 
@@ -34,7 +35,7 @@ const SOURCES = [
   ...['bar', 'offset', 'entries', 'stride', 'addressLow', 'addressHigh', 'data', 'mask'],
 ];
 const SOURCES_MAX = 65536;
-const WIDTHS: readonly unknown[] = [1, 2, 4, 8];
+const WORD = 4;
 const NAMES: readonly string[] = [
   ...Object.keys(PLAIN),
   ...['pm', 'msi', 'msix', 'pcie', 'af', 'vpd', 'vendor_specific'],
@@ -58,7 +59,7 @@ export function checkShape(where: string, shape: FunctionShape): void {
   checkArray(shape.capabilities, `${where}: capabilities`);
   checkBars(where, shape.bars);
   checkRom(where, shape);
-  checkImage(where, shape);
+  if (shape.image !== undefined) checkImage(where, shape.image);
   checkSources(where, shape);
   for (const name of ['resets', 'virtual'] as const) {
     if (shape[name] !== undefined) checkBoolean(shape[name], `${where}: ${name}`);
@@ -86,9 +87,10 @@ function checkBars(where: string, bars: readonly BarShape[]): void {
 
 function checkBar(where: string, bar: BarShape): void {
   checkOptions(bar, BAR, where);
-  const { index, size, kind = 'memory', bits = 32, widths = [], split, elsewhere } = bar;
+  const { index, size, kind = 'memory', bits = 32, split, elsewhere } = bar;
   checkString(kind, `${where}: kind`);
-  checkArray(widths, `${where}: widths`);
+  checkWidths(bar.widths, where);
+  if (split !== undefined) checkWidth(split, `split of ${where}`);
   if (bar.prefetchable !== undefined) checkBoolean(bar.prefetchable, `${where}: prefetchable`);
   if (!['memory', 'io'].includes(kind)) {
     throw new TypeError(`${where}: kind must be 'memory' or 'io', not '${kind}'`);
@@ -108,11 +110,6 @@ function checkBar(where: string, bar: BarShape): void {
     throw new RangeError(
       `${where}: size must be a power of two from ${least} to ${most}, not ${describeValue(size)}`,
     );
-  }
-  for (const width of [...widths, split ?? 8]) {
-    if (!WIDTHS.includes(width)) {
-      throw new RangeError(`${where}: a width must be 1, 2, 4 or 8, not ${describeValue(width)}`);
-    }
   }
   if (elsewhere !== undefined && ![0, 0xff].includes(elsewhere)) {
     throw new RangeError(
@@ -138,31 +135,36 @@ function checkRom(where: string, { rom }: FunctionShape): void {
   }
 }
 
-function checkImage(where: string, { image }: FunctionShape): void {
-  if (image === undefined) return;
-  checkOptions(image, ['bytes', 'writable'], `${where}: image`);
-  checkBytes(image.bytes, `${where}: image`);
-  if (image.writable !== undefined) checkInstance(image.writable, `${where}: image.writable`, Map);
-  const { length } = image.bytes;
-  if (length !== pci.PCI_CFG_SPACE_SIZE && length !== pci.PCI_CFG_SPACE_EXP_SIZE) {
-    throw new RangeError(`${where}: the image must be 256 or 4096 bytes, not ${length}`);
-  }
-}
-
 function checkSources(where: string, { sources, bars }: FunctionShape): void {
   if (sources === undefined) return;
   checkOptions(sources, SOURCES, `${where}: sources`);
   const { bar, offset, entries, stride, mask } = sources;
-  const memory = bars.find(({ index }) => index === bar);
   checkInteger(bar, `${where}: sources.bar`, 0, BAR_MAX);
   checkInteger(entries, `${where}: sources.entries`, 1, SOURCES_MAX);
   checkInteger(stride, `${where}: sources.stride`, 16, SOURCES_MAX);
-  checkInteger(offset, `${where}: sources.offset`, 0, (memory?.size ?? 0) - entries * stride);
+  const memory = bars.find(({ index, kind }) => index === bar && kind !== 'io');
+  if (memory === undefined) {
+    throw new RangeError(`${where}: sources.bar must be a memory BAR: ${bar} is not a memory BAR`);
+  }
+  if (entries * stride > memory.size) {
+    throw new RangeError(
+      `${where}: sources of ${entries * stride} bytes must fit into BAR ${bar} of ${memory.size} bytes`,
+    );
+  }
+  checkInteger(offset, `${where}: sources.offset`, 0, memory.size - entries * stride);
   checkOptions(mask, ['offset', 'bits'], `${where}: sources.mask`);
   checkInteger(mask.bits, `${where}: sources.mask.bits`, 1, U32_MAX);
-  for (const word of [sources.addressLow, sources.addressHigh, sources.data, mask.offset]) {
-    checkInteger(word, `${where}: offset of a word of sources`, 0, stride - 4);
+  const { addressLow, addressHigh, data } = sources;
+  const words = { addressLow, addressHigh, data, mask: mask.offset };
+  for (const [name, word] of Object.entries(words)) {
+    checkInteger(word, `${where}: offset of ${name} of sources`, 0, stride - WORD);
   }
+  for (const [name, value] of Object.entries({ offset, stride, ...words })) {
+    if (value % WORD === 0) continue;
+    throw new RangeError(`${where}: ${name} of sources must be a multiple of 4, not ${value}`);
+  }
+  const spans = Object.entries(words).map(([name, word]) => ({ name, offset: word, length: WORD }));
+  checkOverlaps(`${where}: sources`, spans);
 }
 
 function checkCapabilities(where: string, shape: FunctionShape): void {

@@ -1,6 +1,6 @@
 import type { MemoryBlock } from './model.js';
 import * as bytes from './config-bytes.js';
-import type { Overlay } from './registers.js';
+import { toUnsigned, type Overlay } from './registers.js';
 
 const CHUNK = 4096;
 
@@ -10,7 +10,7 @@ export function blockOverlay(block: MemoryBlock): Overlay {
   if (load === undefined || store === undefined) return memoryOverlay(block);
   return {
     covers: (offset) => offset >= start && offset < start + size,
-    read: (offset, width) => load(offset - start, width),
+    read: (offset, width) => toUnsigned(load(offset - start, width), width, block),
     write: (offset, width, value) => {
       store(offset - start, width, value);
     },

@@ -157,17 +157,29 @@ function readValue(register: Register): bigint {
   return register.width === 8 ? readWide(register) : BigInt(readNarrow(register));
 }
 
-/**
- * Reads a register and converts the value to unsigned. Bit operators in a model can return a
- * negative number.
- */
+/** Reads a register and converts the value to unsigned. */
 function readNarrow(register: NarrowRegister): number {
   const value: unknown = register.read === undefined ? 0 : register.read();
-  if (typeof value !== 'number') throw wrongValue(register, value);
-  const bits = truncate(value, register.width);
-  const least = -(2 ** (8 * register.width - 1));
+  return toUnsigned(value, register.width, register);
+}
+
+/**
+ * Converts a value that a model returned to unsigned. Bit operators in a model can return a negative
+ * number.
+ *
+ * @param from - the register or the block of the value, for the error
+ * @throws TypeError if the value is not an integer of `width` bytes
+ */
+export function toUnsigned(
+  value: unknown,
+  width: 1 | 2 | 4,
+  from: { readonly name: string },
+): number {
+  if (typeof value !== 'number') throw wrongValue(from.name, width, value);
+  const bits = truncate(value, width);
+  const least = -(2 ** (8 * width - 1));
   if (bits !== value && !(Number.isInteger(value) && value < 0 && value >= least)) {
-    throw wrongValue(register, value);
+    throw wrongValue(from.name, width, value);
   }
   return bits;
 }
@@ -175,14 +187,16 @@ function readNarrow(register: NarrowRegister): number {
 /** Reads a 64-bit register and converts the value to unsigned. */
 function readWide(register: WideRegister): bigint {
   const value: unknown = register.read === undefined ? 0n : register.read();
-  if (typeof value !== 'bigint') throw wrongValue(register, value);
+  if (typeof value !== 'bigint') throw wrongValue(register.name, 8, value);
   const bits = BigInt.asUintN(64, value);
-  if (bits !== value && BigInt.asIntN(64, value) !== value) throw wrongValue(register, value);
+  if (bits !== value && BigInt.asIntN(64, value) !== value) {
+    throw wrongValue(register.name, 8, value);
+  }
   return bits;
 }
 
-/** Returns the error for a `read` result that does not fit into the register. */
-function wrongValue({ name, width }: Register, value: unknown): TypeError {
+/** Returns the error for a result of a model that does not fit into the access. */
+function wrongValue(name: string, width: Width, value: unknown): TypeError {
   const kind = width === 8 ? 'a bigint' : 'an integer';
   return new TypeError(
     `read of ${name} must return ${kind} of ${8 * width} bits, not ${describeValue(value)}`,

@@ -77,8 +77,10 @@ export class Power {
       value: config.get(offset, width),
     });
     const header = Array.from({ length: pci.PCI_STD_HEADER_SIZEOF / 4 }, (_, i) => save(4 * i, 4));
+    // A capability without all registers can be at the end of configuration space.
+    const express = EXPRESS.filter((offset) => (pcie ?? 0) + offset < pci.PCI_CFG_SPACE_SIZE);
     return [
-      ...(pcie === null ? [] : EXPRESS.map((offset) => save(pcie + offset, 2))),
+      ...(pcie === null ? [] : express.map((offset) => save(pcie + offset, 2))),
       ...(aer === null ? [] : ERRORS.map((offset) => save(aer + offset, 4))),
       ...header,
     ];

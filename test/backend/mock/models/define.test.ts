@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import test from 'ava';
 import { defineModel } from '../../../../lib/backend/mock/models/define.js';
 import type {
@@ -47,7 +48,7 @@ const bars: readonly (readonly [BarShape[], RegExp])[] = [
   [[{ index: 1, size: 512, kind: 'io' }], /from 4 to 256/],
   [[{ index: 1, size: 64, kind: 'io', bits: 64 }], /I\/O ports/],
   [[{ index: 5, size: 64, bits: 64 }], /BAR 5 cannot/],
-  [[{ index: 0, size: 64, widths: [3 as 4] }], /a width must be 1, 2, 4 or 8, not 3/],
+  [[{ index: 0, size: 64, widths: [3 as 4] }], /a width of .*BAR 0 must be 1, 2, 4 or 8, not 3/],
   [
     [
       { index: 2, size: 64 },
@@ -125,6 +126,21 @@ test('defineModel() refuses a ROM or an image of a wrong size', (t) => {
     message: /at most 2048 bytes, not 3000/,
   });
   t.throws(() => defineModel(define({ image: { bytes: image } })), { message: /256 or 4096/ });
+  const bytes = new Uint8Array(256);
+  for (const [offset, length] of [
+    [254, 4],
+    [-1, 1],
+    [0.5, 1],
+  ] as const) {
+    const writable = new Map([[offset, new Uint8Array(length)]]);
+    t.throws(() => defineModel(define({ image: { bytes, writable } })), { message: /writable/ });
+  }
+  bytes.set([0x10], 6);
+  bytes.set([0xf8], 0x34);
+  bytes.set([0x05], 0xf8);
+  t.throws(() => defineModel(define({ image: { bytes } })), {
+    message: /msi of 10 bytes at 0xf8 in the image must end by 0x100/,
+  });
 });
 
 const parts: readonly (readonly [(Register | MemoryBlock)[], RegExp])[] = [
@@ -154,6 +170,40 @@ for (const [wrong, message] of parts) {
     const create = () => ({ registers: { 0: wrong }, reset: () => undefined });
     const model = defineModel({ ...define(shape), create });
     t.throws(() => connect(t, model), { instanceOf: RangeError, message });
+  });
+}
+
+for (const widths of [5, {}, null, '4', ['4'], [3], [], [undefined], Array(1)]) {
+  test(`widths of ${inspect(widths)} are refused for a BAR and for a register`, (t) => {
+    const message = /width/;
+    t.throws(() => defineModel(define({ bars: [{ index: 0, size: 64, widths } as BarShape] })), {
+      message,
+    });
+    const register = { offset: 0, width: 4, name: 'a', widths } as Register;
+    const create = () => ({ registers: { 0: [register] }, reset: () => undefined });
+    const model = defineModel({ ...define({ bars: [{ index: 0, size: 64 }] }), create });
+    t.throws(() => connect(t, model), { message });
+  });
+}
+
+for (const [fields, message] of [
+  [{ bar: 1 }, /1 is not a memory BAR/],
+  [{ bar: 2 }, /2 is not a memory BAR/],
+  [{ entries: 300 }, /sources of 4800 bytes must fit into BAR 0 of 4096 bytes/],
+  [{ offset: 4090 }, /sources.offset must be an integer from 0 to 4032/],
+  [{ offset: 2 }, /offset of sources must be a multiple of 4/],
+  [{ stride: 18 }, /stride of sources must be a multiple of 4/],
+  [{ data: 13 }, /offset of data of sources must be an integer from 0 to 12/],
+  [{ data: 4 }, /overlaps/],
+] as const) {
+  test(`sources with ${JSON.stringify(fields)} are refused`, (t) => {
+    const sources = {
+      ...{ bar: 0, offset: 0, entries: 4, stride: 16, addressLow: 0, addressHigh: 4, data: 8 },
+      mask: { offset: 12, bits: 1 },
+      ...fields,
+    };
+    const withPorts = [{ index: 0, size: 4096 }, { index: 1, size: 64, kind: 'io' } as const];
+    t.throws(() => defineModel(define({ bars: withPorts, sources })), { message });
   });
 }
 
