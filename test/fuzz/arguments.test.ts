@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { fuzz } from './inputs.js';
 import { createKernelWorld } from './kernel-objects.js';
 import { type Api, createWorld } from './public-objects.js';
-import type { World } from './targets.js';
+import { exportTargets, type World } from './targets.js';
 
 // The library's own errors are created by these classes, because the library looks up the names
 // TypeError and RangeError at each throw. V8's errors and Node's errors have other classes.
@@ -180,6 +180,18 @@ async function callAll(t: ExecutionContext, calls: number, create: () => World):
     world.close();
   }
 }
+
+test('each exported function and class without arguments throws an error of the library', (t) => {
+  for (const { name, call } of [...exportTargets(api), ...exportTargets(api.pci, 'pci.')]) {
+    try {
+      const result = call('', []);
+      if (result instanceof Promise) result.catch(() => undefined);
+    } catch (error) {
+      check(`${name}()`, error);
+    }
+    t.pass();
+  }
+});
 
 test.serial('wrong arguments: each public function throws an error of the library', async (t) => {
   await callAll(t, 1800, () => createWorld(api));

@@ -1,5 +1,5 @@
 /** Interrupt message stores: slots, cookies, PASIDs and quotas. */
-export { Account, Budget, type VectorCharge } from './budget.js';
+export { type Account, Budget, type VectorCharge } from './budget.js';
 export type { BudgetOptions, Quota, Usage } from './ledger.js';
 export {
   ImsDomain,
@@ -7,7 +7,7 @@ export {
   type ImsDomainOptions,
   type SlotOptions,
 } from './domain.js';
-export { HostVector, type HostInterrupt, type HostVectors } from './host-vector.js';
+export type { HostVector, HostInterrupt, HostVectors } from './host-vector.js';
 export {
   type Cookie,
   type CookieField,
@@ -25,7 +25,7 @@ export {
   type MsixPermOptions,
 } from './msix-perm.js';
 export { type PasidBinding, PasidMap, type PasidMapEvents } from './pasid-map.js';
-export { Slot } from './slot.js';
+export type { Slot } from './slot.js';
 export type { Handles } from './slot-context.js';
 export type { SlotContents } from '../store/words.js';
 export { memoryStorage, regionStorage, type SlotStorage } from '../store/storage.js';
