@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * The library `vfio` controls real PCI devices through Linux VFIO, and mock devices.
  *

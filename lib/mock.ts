@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * `vfio/mock` opens only mock devices, and contains the functions that define new mock devices.
  * The module loads no native code, so it runs on every platform of Node.

@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,13 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,21 +17,11 @@ const exec = promisify(execFile);
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-/**
- * Packs the package into a tarball in a separate folder. The tarball has the same contents as a
- * published package.
- */
-export async function pack(): Promise<{ tarball: string; files: string[] }> {
-  const folder = mkdtempSync(join(tmpdir(), 'vfio-package-'));
-  const { stdout } = await exec('npm', ['pack', '--json', '--pack-destination', folder], {
-    cwd: root,
-    maxBuffer: 2 ** 24,
-  });
-  const [{ filename, files }] = JSON.parse(stdout.slice(stdout.indexOf('[\n'))) as [
-    { filename: string; files: { path: string }[] },
-  ];
-  return { tarball: join(folder, filename), files: files.map(({ path }) => path).sort() };
-}
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  version: string;
+};
+/** The package as npm would publish it. `npm run test:package` packs it before the tests run. */
+export const tarball = join(root, `build/vfio-${version}.tgz`);
 
 /** An empty project that installs the package. */
 export class Consumer {
@@ -47,7 +45,13 @@ export class Consumer {
 
   /** Runs a program in the project and returns its output. */
   async run(file: string, ...args: string[]): Promise<{ stdout: string; stderr: string }> {
-    return exec(file, args, { cwd: this.folder, env: this.#env });
+    try {
+      return await exec(file, args, { cwd: this.folder, env: this.#env });
+    } catch (error) {
+      // The message of execFile() contains standard error only. Compilers print to standard output.
+      if (error instanceof Error && 'stdout' in error) error.message += String(error.stdout);
+      throw error;
+    }
   }
 
   /** Installs packages without their install scripts, which `npm rebuild` runs later. */
