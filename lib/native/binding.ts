@@ -213,26 +213,33 @@ export interface Native {
   // Event loop
   /**
    * Watches a file. The watch starts stopped. While a started watch is open, the event loop stays
-   * alive. The watch is level triggered: while the file stays ready, each turn of the event loop
+   * alive, unless {@link watchUnref} was called. The watch is level triggered: while the file stays ready, each turn of the event loop
    * calls `onReady`.
    */
   watchOpen(fd: number, onReady: () => void): Handle<'watch'>;
   /** Starts the watch, or changes its events. @param events - 1: readable, 2: writable, 3: both */
   watchStart(watch: Handle<'watch'>, events: number): void;
   watchStop(watch: Handle<'watch'>): void;
+  /** Lets the event loop end while the watch is started. */
+  watchUnref(watch: Handle<'watch'>): void;
   /** Idempotent. */
   watchClose(watch: Handle<'watch'>): void;
 
   // Unix sockets
   /** Creates a socket file with mode 0600 and listens. Fails with EADDRINUSE if the file exists. */
   socketListen(path: string): number;
-  socketConnect(path: string): number;
+  /**
+   * Connects, and waits until the listener has room for the connection.
+   * @param timeoutMs - the time limit in ms; default: no limit
+   * @throws {@link VfioError} EAGAIN after the timeout
+   */
+  socketConnect(path: string, timeoutMs?: number): number;
   /** Returns a connected socket, or null if no connection is waiting. */
   socketAccept(fd: number): number | null;
   /** Returns the process at the other end when the connection was made (SO_PEERCRED). */
   socketPeer(fd: number): { pid: number; uid: number };
   /**
-   * Uses a connected socket for vfio-user messages. No call on the stream blocks.
+   * Uses a connected socket for vfio-user messages. Only {@link streamWait} blocks.
    * @param buffer - receives the messages. The largest message is 16 bytes smaller than the buffer.
    */
   streamOpen(fd: number, buffer: ArrayBuffer): Handle<'stream'>;
@@ -244,6 +251,14 @@ export interface Native {
    * @throws {@link VfioError} EBADMSG or EMSGSIZE if the peer breaks the rules of the protocol
    */
   streamReceive(stream: Handle<'stream'>): number;
+  /**
+   * Blocks the thread until the socket is ready.
+   *
+   * @param events - 1: readable, 2: writable, 3: both
+   * @returns the events for which the socket is ready. At the end of the stream, the socket is
+   *   ready for all events. The result is 0 after the timeout, or if a signal arrived.
+   */
+  streamWait(stream: Handle<'stream'>, events: number, timeoutMs: number): number;
   /**
    * Returns the descriptors of the last message that {@link streamReceive} received. The caller
    * closes the descriptors.

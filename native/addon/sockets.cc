@@ -1,3 +1,6 @@
+#include <poll.h>
+#include <uv.h>
+
 #include "../core/message_reader.h"
 #include "../core/socket.h"
 #include "environment.h"
@@ -15,8 +18,10 @@ Napi::Value SocketListen(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value SocketConnect(const Napi::CallbackInfo& info) {
-  const std::string path = Arguments(info).String(0);
-  const int fd = core::Connect(path.c_str());
+  const Arguments arguments(info);
+  const std::string path = arguments.String(0);
+  const int64_t timeout = info[1].IsUndefined() ? -1 : arguments.Integer(1, 0, INT32_MAX);
+  const int fd = core::Connect(path.c_str(), static_cast<int>(timeout));
   if (fd < 0) throw Failure(info.Env(), fd, "connect", path.c_str());
   return Adopt(info.Env(), fd);
 }
@@ -55,6 +60,12 @@ class Stream {
     return size == 0 && reader_.ended() ? -1 : size;
   }
   std::vector<core::Fd> TakeFds() { return reader_.TakeFds(); }
+  // Waits until the socket is ready for one of the events. Returns the events.
+  int Wait(int events, int timeout_ms) {
+    const int result = core::Wait(socket(), events, timeout_ms);
+    if (result < 0) throw Failure(env_, result, "poll");
+    return result;
+  }
 
   // Sends bytes, or queues the bytes that the socket does not accept. Returns whether the queue is
   // empty.
@@ -134,6 +145,17 @@ Napi::Value StreamTakeFds(const Napi::CallbackInfo& info) {
   return array;
 }
 
+Napi::Value StreamWait(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const int64_t chosen = arguments.Integer(1, UV_READABLE, UV_READABLE | UV_WRITABLE);
+  const auto timeout = static_cast<int>(arguments.Integer(2, 0, INT32_MAX));
+  const int events =
+      ((chosen & UV_READABLE) != 0 ? POLLIN : 0) | ((chosen & UV_WRITABLE) != 0 ? POLLOUT : 0);
+  const int ready = HandleAt<Stream>(info, 0)->Wait(events, timeout);
+  return Number(info.Env(), ((ready & POLLIN) != 0 ? UV_READABLE : 0) |
+                                ((ready & POLLOUT) != 0 ? UV_WRITABLE : 0));
+}
+
 Napi::Value StreamSend(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto stream = HandleAt<Stream>(info, 0);
@@ -167,6 +189,7 @@ void ExportSockets(Napi::Object exports) {
   Export<StreamOpen>(exports, "streamOpen");
   Export<StreamReceive>(exports, "streamReceive");
   Export<StreamTakeFds>(exports, "streamTakeFds");
+  Export<StreamWait>(exports, "streamWait");
   Export<StreamSend>(exports, "streamSend");
   Export<StreamFlush>(exports, "streamFlush");
   Export<StreamClose>(exports, "streamClose");

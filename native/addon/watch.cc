@@ -8,8 +8,9 @@
 namespace vfio::addon {
 namespace {
 
-// A file that the event loop watches. A started watch keeps the event loop alive. The watch is
-// level triggered: while the file stays ready, each turn of the loop calls the function.
+// A file that the event loop watches. Until Unref(), a started watch keeps the event loop alive.
+// The watch is level triggered: while the file stays ready, each turn of the loop calls the
+// function.
 class Watch final : public std::enable_shared_from_this<Watch>, private LoopPoll::Owner {
  public:
   static constexpr napi_type_tag kTag = {0x6d0f3ae1972b4c58, 0x8b51c7f2e04d9a36};
@@ -30,6 +31,9 @@ class Watch final : public std::enable_shared_from_this<Watch>, private LoopPoll
   }
   void Stop() {
     if (poll_ != nullptr) poll_->Stop();
+  }
+  void Unref() {
+    if (poll_ != nullptr) poll_->Unref();
   }
   void Close() {
     CloseWatch();
@@ -74,6 +78,8 @@ void WatchStart(const Napi::CallbackInfo& info) {
 
 void WatchStop(const Napi::CallbackInfo& info) { HandleAt<Watch>(info, 0)->Stop(); }
 
+void WatchUnref(const Napi::CallbackInfo& info) { HandleAt<Watch>(info, 0)->Unref(); }
+
 void WatchClose(const Napi::CallbackInfo& info) { HandleAt<Watch>(info, 0)->Close(); }
 
 }  // namespace
@@ -82,6 +88,7 @@ void ExportWatch(Napi::Object exports) {
   Export<WatchOpen>(exports, "watchOpen");
   Export<WatchStart>(exports, "watchStart");
   Export<WatchStop>(exports, "watchStop");
+  Export<WatchUnref>(exports, "watchUnref");
   Export<WatchClose>(exports, "watchClose");
 }
 

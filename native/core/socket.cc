@@ -1,9 +1,11 @@
 #include "socket.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -46,8 +48,15 @@ int Listen(const char* path) {
   });
 }
 
-int Connect(const char* path) {
-  return OpenSocket(path, 0, [](int socket, const sockaddr* address, socklen_t size) {
+int Connect(const char* path, int timeout_ms) {
+  return OpenSocket(path, 0, [timeout_ms](int socket, const sockaddr* address, socklen_t size) {
+    if (timeout_ms >= 0) {
+      // A time of 0 means no time limit to the kernel.
+      const int ms = std::max(timeout_ms, 1);
+      const timeval time = {ms / 1000, ms % 1000 * 1000};
+      const int result = Result(setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time)));
+      if (result < 0) return result;
+    }
     return Result(connect(socket, address, size));
   });
 }
@@ -103,6 +112,13 @@ ssize_t Send(int socket, const void* from, size_t length, const std::vector<int3
     std::memcpy(CMSG_DATA(header), fds.data(), size);
   }
   return Result(sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+int Wait(int socket, int events, int timeout_ms) {
+  pollfd polled = {socket, static_cast<short>(events), 0};
+  const int result = Result(poll(&polled, 1, timeout_ms));
+  if (result <= 0) return result == -EINTR ? 0 : result;
+  return (polled.revents & (POLLHUP | POLLERR)) != 0 ? events : polled.revents & events;
 }
 
 }  // namespace vfio::core

@@ -19,8 +19,9 @@ constexpr size_t kMaxReceivedFds = 16;
 // Creates a socket file with mode 0600 and listens. Accept() of the socket never blocks. Returns
 // -ENAMETOOLONG if the path does not fit into a socket address.
 int Listen(const char* path);
-// Connects to the socket file and waits until a listener has room for the connection.
-int Connect(const char* path);
+// Connects to the socket file and waits until a listener has room for the connection. Returns
+// -EAGAIN after `timeout_ms`. A negative time means no time limit.
+int Connect(const char* path, int timeout_ms);
 // Accepts a connection. Returns -EAGAIN if no connection is waiting.
 int Accept(int listener);
 
@@ -38,6 +39,11 @@ ssize_t Receive(int socket, void* into, size_t length, std::vector<Fd>* fds);
 // Sends bytes with one sendmsg() that neither blocks nor raises SIGPIPE. The descriptors belong to
 // the first byte. Returns the number of sent bytes.
 ssize_t Send(int socket, const void* from, size_t length, const std::vector<int32_t>& fds);
+
+// Waits until the socket is ready for one of the events POLLIN and POLLOUT. Returns the events for
+// which the socket is ready, or 0 after `timeout_ms` or if a signal arrived. If the connection has
+// failed or the peer has closed the connection, the socket is ready for all events.
+int Wait(int socket, int events, int timeout_ms);
 
 }  // namespace vfio::core
 

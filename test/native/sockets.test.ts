@@ -196,6 +196,61 @@ test('a send to a closed peer fails with EPIPE', (t) => {
   pair.close();
 });
 
+test('streamWait waits for bytes, for room, and for the end of the stream', (t) => {
+  const pair = connectedPair();
+  t.is(calls.streamWait(pair.server, READABLE, 0), 0);
+  t.is(calls.streamWait(pair.server, READABLE | WRITABLE, 5000), WRITABLE);
+  pair.send(message(1, 16));
+  t.is(calls.streamWait(pair.server, READABLE, 5000), READABLE);
+  t.is(calls.streamReceive(pair.server), 16);
+  const start = performance.now();
+  t.is(calls.streamWait(pair.server, READABLE, 30), 0);
+  t.true(performance.now() - start >= 29);
+  while (calls.streamSend(pair.server, message(1, 3000), 3000));
+  t.is(calls.streamWait(pair.server, WRITABLE, 0), 0);
+  pair.disconnect();
+  t.is(calls.streamWait(pair.server, READABLE, 5000), READABLE);
+  t.is(calls.streamWait(pair.server, WRITABLE, 5000), WRITABLE);
+  pair.close();
+  t.throws(() => calls.streamWait(pair.server, READABLE, 0), { message: /closed/ });
+});
+
+test('streamWait ends when the peer ends while the thread waits', async (t) => {
+  const path = join(temporaryFolder(), 's');
+  const listener = calls.socketListen(path);
+  const ended = runChild(`
+    const native = await load();
+    const stream = native.streamOpen(native.socketConnect('${path}'), new ArrayBuffer(64));
+    output(native.streamWait(stream, 1, 60000));
+    output(native.streamReceive(stream));
+  `);
+  const peer = await new Promise<number>((resolve) => {
+    const watch = calls.watchOpen(listener, () => {
+      calls.watchClose(watch);
+      resolve(calls.socketAccept(listener) ?? -1);
+    });
+    calls.watchStart(watch, READABLE);
+  });
+  calls.close(peer);
+  calls.close(listener);
+  t.like(await ended, { output: '1\n-1\n', code: 0 });
+});
+
+test('a connect to a listener without room ends at the time limit', (t) => {
+  const path = join(temporaryFolder(), 's');
+  const listener = calls.socketListen(path);
+  const waiting: number[] = [];
+  const error = t.throws(
+    () => {
+      for (let n = 0; n < 1000; n++) waiting.push(calls.socketConnect(path, 20));
+    },
+    { code: 'EAGAIN' },
+  );
+  t.is((error as NodeJS.ErrnoException).path, path);
+  t.true(waiting.length > 0);
+  for (const fd of [listener, ...waiting]) calls.close(fd);
+});
+
 test('the calls of a closed stream throw', (t) => {
   const pair = connectedPair();
   pair.close();
@@ -226,6 +281,17 @@ test('a watch calls its function for each event until the watch is stopped', asy
   t.is(events, 'closed');
   t.is(turns, 4);
   pair.close();
+});
+
+test('after watchUnref, a started watch lets the process end', async (t) => {
+  const path = join(temporaryFolder(), 's');
+  const { code } = await runChild(`
+    const native = await load();
+    const watch = native.watchOpen(native.socketListen('${path}'), () => undefined);
+    native.watchStart(watch, 1);
+    native.watchUnref(watch);
+  `);
+  t.is(code, 0);
 });
 
 test('a started watch keeps the process alive; an exception in it is uncaught', async (t) => {
