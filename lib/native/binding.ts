@@ -174,6 +174,36 @@ export interface Native {
   /** Releases the handle and detaches the buffer. Idempotent. */
   memoryRelease(handle: Handle<'memory'>, buffer: ArrayBuffer): void;
 
+  // Memory that this process shares with another process
+  /**
+   * Creates an empty memfd. The other process cannot shrink the file.
+   * @param hugePageShift - 0: normal pages; 21 or 30: huge pages from the reserved pool
+   */
+  memoryFileCreate(hugePageShift: number): number;
+  /** Maps the file up to its largest size. The mapping ends after the last ArrayBuffer of a piece. */
+  memoryFileMap(fd: number, capacity: number, hugePageShift: number): Handle<'memoryFile'>;
+  /**
+   * Allocates a piece of the file, filled with zeros.
+   * @throws {@link VfioError} ENOMEM if the system or the pool of huge pages has no memory left
+   */
+  memoryFileAllocate(
+    file: Handle<'memoryFile'>,
+    fd: number,
+    offset: number,
+    size: number,
+  ): ArrayBuffer;
+  /**
+   * Detaches the buffer and frees the piece.
+   * @returns false if the ArrayBuffer was transferred. The piece then stays allocated.
+   */
+  memoryFileFree(
+    file: Handle<'memoryFile'>,
+    fd: number,
+    offset: number,
+    size: number,
+    buffer: ArrayBuffer,
+  ): boolean;
+
   // Mapped registers
   mapRegion(fd: number, offset: number, length: number, writable: boolean): NativeWindow;
   /** Detaches the buffer, then unmaps the registers. Idempotent. */

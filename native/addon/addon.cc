@@ -12,6 +12,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportIommufd(exports);
   ExportDevice(exports);
   ExportMemory(exports);
+  ExportMemoryFile(exports);
   ExportWindow(exports);
   ExportEventSet(exports);
   ExportCpu(exports);

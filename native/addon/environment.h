@@ -45,6 +45,7 @@ void ExportContainer(Napi::Object exports);
 void ExportIommufd(Napi::Object exports);
 void ExportDevice(Napi::Object exports);
 void ExportMemory(Napi::Object exports);
+void ExportMemoryFile(Napi::Object exports);
 void ExportWindow(Napi::Object exports);
 void ExportEventSet(Napi::Object exports);
 void ExportCpu(Napi::Object exports);
