@@ -1,7 +1,7 @@
 // The objects of the kernel back end that test/fuzz/arguments.test.ts calls.
 import type { ExecutionContext } from 'ava';
 import type { Eventfd } from 'vfio';
-import { signalAll } from '../../lib/backend/kernel/eventfd.js';
+import { signalAll } from '../../lib/backend/linux/eventfd.js';
 import { make } from '../backend/kernel/backend.js';
 import { goodHost } from '../sysfs/tree.js';
 import { BIND } from './public-objects.js';

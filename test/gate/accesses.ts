@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { compileFunction } from 'node:vm';
 import type { RegisterWindow, Width } from '../../lib/contract/index.js';
-import { MappedWindow } from '../../lib/backend/kernel/window.js';
+import { MappedWindow } from '../../lib/backend/linux/window.js';
 import { native } from '../../lib/native/binding.js';
 
 interface Gate {

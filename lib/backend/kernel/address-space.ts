@@ -14,7 +14,7 @@ import type {
 } from '../../contract/index.js';
 import { Lifetime } from '../../contract/lifetime.js';
 import { checkInteger, checkU32, checkU64 } from '../../checks.js';
-import { describeError } from './describe-error.js';
+import { describeError } from '../linux/describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 import type { Kernel } from './kernel.js';
 import { allocate, mapFd, PinnedMemory, share } from './memory.js';

@@ -2,7 +2,7 @@ import { VfioError } from '../../errors.js';
 import type { OpenedFds } from '../../contract/index.js';
 import { KernelAddressSpace } from './address-space.js';
 import type { DeviceFile, DmaContext } from './device-file.js';
-import { describeError, callWithPath, type HintFor } from './describe-error.js';
+import { describeError, callWithPath, type HintFor } from '../linux/describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 import { ioasCalls, type Iommufd } from './iommufd.js';
 import type { Kernel } from './kernel.js';

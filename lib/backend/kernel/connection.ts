@@ -42,15 +42,15 @@ import {
   checkWidth,
 } from '../../checks.js';
 import type { DeviceFile } from './device-file.js';
-import { KernelEventSet } from './event-set.js';
-import { KernelEventfd } from './eventfd.js';
-import { describeError } from './describe-error.js';
-import { encodeIrqSet, fdOf } from './irq-set.js';
+import { KernelEventSet } from '../linux/event-set.js';
+import { fdOf, KernelEventfd } from '../linux/eventfd.js';
+import { describeError } from '../linux/describe-error.js';
+import { encodeIrqSet } from './irq-set.js';
 import type { Kernel } from './kernel.js';
 import { RefCounted } from './ownership.js';
 import { Releases } from '../../releases.js';
 import { Regions } from './regions.js';
-import { MappedWindow } from './window.js';
+import { MappedWindow } from '../linux/window.js';
 
 /**
  * Maximum size of a window in bytes. Offsets have 32 bits, and Node 20 limits the size of an

@@ -1,7 +1,7 @@
 import { VfioError } from '../../errors.js';
 import type { Native } from '../../native/binding.js';
 import type { DmaCalls } from './address-space.js';
-import { callWithPath } from './describe-error.js';
+import { callWithPath } from '../linux/describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 import type { Kernel } from './kernel.js';
 import type { Releases } from '../../releases.js';

@@ -3,7 +3,7 @@ import type { OpenedFds } from '../../contract/index.js';
 import { KernelAddressSpace } from './address-space.js';
 import { hasIommu, openContainer, type1Calls } from './container.js';
 import type { DeviceFile, DmaContext } from './device-file.js';
-import { describeError, callWithPath } from './describe-error.js';
+import { describeError, callWithPath } from '../linux/describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 import type { Kernel } from './kernel.js';
 import { noiommuCalls } from './noiommu.js';

@@ -10,12 +10,12 @@ import type {
 import { parseAddress } from '../../contract/names.js';
 import { IoasContext } from './cdev.js';
 import { KernelConnection } from './connection.js';
-import { KernelEventfd, signalAll } from './eventfd.js';
+import { KernelEventfd, signalAll } from '../linux/eventfd.js';
 import type { DmaContext } from './device-file.js';
 import { GroupContext } from './group.js';
 import { Iommufd } from './iommufd.js';
 import type { Kernel } from './kernel.js';
-import { MemoryAreas } from './memory-areas.js';
+import { MemoryAreas } from '../linux/memory-areas.js';
 import { NoiommuWarning } from './noiommu.js';
 import { checkOpenOptions, type OpenRequest } from '../../contract/open-options.js';
 import { Registry } from './ownership.js';

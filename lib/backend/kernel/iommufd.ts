@@ -6,7 +6,7 @@ import {
 } from '../../contract/uapi.js';
 import type { DmaCalls } from './address-space.js';
 import { U64_MAX } from '../../checks.js';
-import { callWithPath } from './describe-error.js';
+import { callWithPath } from '../linux/describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 import type { Kernel } from './kernel.js';
 import { RefCounted } from './ownership.js';

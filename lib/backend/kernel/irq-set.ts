@@ -1,7 +1,6 @@
 import type { Eventfd, IrqSet } from '../../contract/index.js';
-import { checkInteger, checkObject } from '../../checks.js';
 import { checkIrqSet } from '../../contract/irq-request.js';
-import { KernelEventfd } from './eventfd.js';
+import { fdOf } from '../linux/eventfd.js';
 
 /** Size of struct vfio_irq_set without its data, in bytes. */
 const HEADER = 20;
@@ -9,8 +8,6 @@ const HEADER = 20;
  * Maximum number of data bytes that the kernel reads: 4 bytes for each of the 2048 MSI-X vectors.
  */
 const DATA_MAX = 2048 * 4;
-const S32_MIN = -(2 ** 31);
-const S32_MAX = 2 ** 31 - 1;
 
 export interface EncodedIrqSet {
   readonly argsz: number;
@@ -48,25 +45,6 @@ function encodeEventfds(eventfds: readonly (Eventfd | null | number)[]): Uint8Ar
     view.setInt32(i * 4, fdOf(eventfd), true);
   });
   return data;
-}
-
-/** Returns the file descriptor that an ioctl receives for an eventfd. Returns -1 for null. */
-export function fdOf(eventfd: Eventfd | null | number): number {
-  if (eventfd === null) return -1;
-  if (typeof eventfd === 'number') {
-    checkInteger(eventfd, 'eventfd', S32_MIN, S32_MAX);
-    return eventfd;
-  }
-  if (eventfd instanceof KernelEventfd) return eventfd.requireFd();
-  checkObject(eventfd, 'eventfd');
-  const { fd } = eventfd;
-  if (typeof fd !== 'number') {
-    throw new TypeError(
-      'the eventfd has no file descriptor: create it by createEventfd() of the device',
-    );
-  }
-  checkInteger(fd, 'fd of the eventfd', 0, S32_MAX);
-  return fd;
 }
 
 function encodeBools(values: readonly number[]): Uint8Array {

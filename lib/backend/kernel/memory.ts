@@ -10,7 +10,7 @@ import {
   checkPages,
   PAGE_SIZE,
 } from '../../checks.js';
-import { callWithPath } from './describe-error.js';
+import { callWithPath } from '../linux/describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 
 const HUGE_PAGE_SHIFT = { '2M': 21, '1G': 30 } as const;

@@ -1,5 +1,5 @@
 import type { Native } from '../../native/binding.js';
-import { callWithPath } from './describe-error.js';
+import { callWithPath } from '../linux/describe-error.js';
 import { IOMMU_HWPT_ALLOC_PASID } from './uapi.js';
 
 /** A device that is attached to an address space, and the ids of its objects in the iommufd. */

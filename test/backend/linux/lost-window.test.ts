@@ -3,7 +3,7 @@ import { truncateSync, writeFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import type { Width } from '../../../lib/contract/index.js';
-import { MappedWindow } from '../../../lib/backend/kernel/window.js';
+import { MappedWindow } from '../../../lib/backend/linux/window.js';
 import { native } from '../../../lib/native/binding.js';
 import { temporaryFile } from '../../native/helpers.js';
 

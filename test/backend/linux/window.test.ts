@@ -2,9 +2,9 @@ import test from 'ava';
 import fc from 'fast-check';
 import { inspect } from 'node:util';
 import type { Width } from '../../../lib/contract/index.js';
-import { MappedWindow } from '../../../lib/backend/kernel/window.js';
+import { MappedWindow } from '../../../lib/backend/linux/window.js';
 import { VfioError } from '../../../lib/errors.js';
-import { FakeNative } from './fake-native.js';
+import { FakeNative } from '../kernel/fake-native.js';
 import type { Handle } from '../../../lib/native/binding.js';
 
 const PATH = '0000:01:00.0 region 0';

@@ -1,11 +1,11 @@
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { MemoryAreas } from '../../../lib/backend/kernel/memory-areas.js';
+import { MemoryAreas } from '../../../lib/backend/linux/memory-areas.js';
 import { native, type NativeMemory } from '../../../lib/native/binding.js';
 import { collectGarbage, temporaryFile } from '../../native/helpers.js';
 import { goodHost, Tree } from '../../sysfs/tree.js';
-import { failure, make } from './backend.js';
+import { failure, make } from '../kernel/backend.js';
 
 const PAGE = 4096;
 

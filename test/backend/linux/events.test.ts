@@ -2,11 +2,11 @@ import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import type { Eventfd } from '../../../lib/contract/index.js';
-import { KernelEventSet } from '../../../lib/backend/kernel/event-set.js';
-import { KernelEventfd } from '../../../lib/backend/kernel/eventfd.js';
+import { KernelEventSet } from '../../../lib/backend/linux/event-set.js';
+import { KernelEventfd } from '../../../lib/backend/linux/eventfd.js';
 import { native } from '../../../lib/native/binding.js';
 import { collectGarbage } from '../../native/helpers.js';
-import { make } from './backend.js';
+import { make } from '../kernel/backend.js';
 import { goodHost } from '../../sysfs/tree.js';
 
 function open(t: ExecutionContext) {

@@ -1,9 +1,10 @@
 import type { Native } from '../../native/binding.js';
 import type { Eventfd } from '../../contract/index.js';
-import { checkArray, checkInteger, checkNumber } from '../../checks.js';
+import { checkArray, checkInteger, checkNumber, checkObject } from '../../checks.js';
 import { checkEventfd } from '../../contract/eventfd.js';
 import { FdEventfd } from '../../contract/fd-eventfd.js';
 
+const S32_MIN = -(2 ** 31);
 const S32_MAX = 2 ** 31 - 1;
 
 /**
@@ -53,4 +54,23 @@ export class KernelEventfd extends FdEventfd {
   constructor(native: Native) {
     super(native, native.eventfdCreate());
   }
+}
+
+/** Returns the file descriptor that an ioctl receives for an eventfd. Returns -1 for null. */
+export function fdOf(eventfd: Eventfd | null | number): number {
+  if (eventfd === null) return -1;
+  if (typeof eventfd === 'number') {
+    checkInteger(eventfd, 'eventfd', S32_MIN, S32_MAX);
+    return eventfd;
+  }
+  if (eventfd instanceof KernelEventfd) return eventfd.requireFd();
+  checkObject(eventfd, 'eventfd');
+  const { fd } = eventfd;
+  if (typeof fd !== 'number') {
+    throw new TypeError(
+      'the eventfd has no file descriptor: create it by createEventfd() of the device',
+    );
+  }
+  checkInteger(fd, 'fd of the eventfd', 0, S32_MAX);
+  return fd;
 }

@@ -2,7 +2,7 @@ import type { Handle, Native } from '../../native/binding.js';
 import type { Eventfd, EventSet } from '../../contract/index.js';
 import { Lifetime } from '../../contract/lifetime.js';
 import { checkBoolean, checkFunction, checkInteger } from '../../checks.js';
-import { fdOf } from './irq-set.js';
+import { fdOf } from './eventfd.js';
 
 const CAPACITY_MAX = 65536;
 const S32_MAX = 2 ** 31 - 1;
