@@ -26,8 +26,8 @@ export const command = defineCommand({
       value: '<path|name>',
       words: DEBIAN_KERNELS,
       from: 'files',
-      help: `path of a bzImage, or ${DEBIAN_KERNELS.join(' or ')} (downloaded once and cached);
-        default: this machine's kernel if the kernel can be read, otherwise the newest Debian kernel`,
+      help: `path of a bzImage, or ${DEBIAN_KERNELS.join(', ')} (downloaded once and cached);
+        default: this machine's kernel if the kernel can be read, otherwise ${DEBIAN_KERNELS[0]}`,
     },
     device: {
       type: 'string',

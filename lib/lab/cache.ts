@@ -27,11 +27,6 @@ import {
 
 const execute = promisify(execFile);
 
-/**
- * File name of a kernel's package in the cache. If the lab needs more modules later, the modules
- * are unpacked from this package.
- */
-const PACKAGE = 'package.deb';
 /** Files with the names of the kernel's modules. */
 const LISTS = ['modules.builtin', 'modules.order'];
 
@@ -49,19 +44,36 @@ function cacheFolder(): string {
   return join(base, 'vfio', 'kernels');
 }
 
-/** Finds the kernel image in an unpacked package. */
-function findImage(folder: string): string | undefined {
-  const boot = join(folder, 'boot');
-  if (!existsSync(boot)) return undefined;
-  const name = readdirSync(boot).find((entry) => entry.startsWith('vmlinuz-'));
-  return name === undefined ? undefined : join(boot, name);
+/**
+ * Lists the kernel's packages in the cache. If the lab needs more modules later, the modules are
+ * unpacked from these packages.
+ */
+function keptPackages(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const names = readdirSync(folder).filter((name) => name.endsWith('.deb'));
+  return names.map((name) => join(folder, name));
 }
 
-/** Returns the folder that contains the modules of a kernel image in an unpacked package. */
-function modulesFolder(folder: string, image: string): string {
-  const release = basename(image).replace('vmlinuz-', '');
-  const places = ['lib/modules', 'usr/lib/modules'].map((place) => join(folder, place, release));
-  return places.find(existsSync) ?? join(folder, 'lib/modules', release);
+/** The kernel in a folder with unpacked packages, or in the cache. */
+interface Unpacked {
+  /** Path of the kernel image. */
+  readonly image: string;
+  readonly release: string;
+  /** Folder that contains the kernel's modules. */
+  readonly modules: string;
+}
+
+/** Finds the kernel in a folder. */
+function findUnpacked(folder: string): Unpacked | undefined {
+  const places = ['lib/modules', 'usr/lib/modules'].map((place) => join(folder, place));
+  const place = places.find(existsSync) ?? '';
+  const [release] = existsSync(place) ? readdirSync(place) : [];
+  if (release === undefined) return undefined;
+  const modules = join(place, release);
+  // In a split package, the image is beside the modules.
+  const images = [join(folder, 'boot', `vmlinuz-${release}`), join(modules, 'vmlinuz')];
+  const image = images.find(existsSync);
+  return image === undefined ? undefined : { image, release, modules };
 }
 
 /** Returns the label of a cached kernel for error messages. */
@@ -84,15 +96,14 @@ function storeModules({ required, further }: ModulePlan, folder: string): void {
   }
 }
 
-/** Copies the files that the lab uses from an unpacked package. */
-function storeUsed(unpacked: string, image: string, target: string, plan: ModulePlan): void {
-  const from = modulesFolder(unpacked, image);
-  const to = join(target, 'lib/modules', basename(from));
+/** Copies the files that the lab uses from unpacked packages. */
+function storeUsed({ image, release, modules }: Unpacked, target: string, plan: ModulePlan): void {
+  const to = join(target, 'lib/modules', release);
   mkdirSync(join(target, 'boot'), { recursive: true });
   mkdirSync(to, { recursive: true });
-  copyFileSync(image, join(target, 'boot', basename(image)));
+  copyFileSync(image, join(target, 'boot', `vmlinuz-${release}`));
   for (const list of LISTS) {
-    if (existsSync(join(from, list))) copyFileSync(join(from, list), join(to, list));
+    if (existsSync(join(modules, list))) copyFileSync(join(modules, list), join(to, list));
   }
   storeModules(plan, to);
 }
@@ -134,32 +145,33 @@ export async function cacheKernel(name: DebianKernel, options: CacheOptions): Pr
   const { modules, report, signal } = options;
   const folder = join(cacheFolder(), name);
   const label = cacheLabel(name);
-  const known = findImage(folder);
+  const known = findUnpacked(folder);
   if (known !== undefined) {
-    const stored = modulesFolder(folder, known);
-    if (hasModules(stored, label, modules)) return known;
-    checkNames(stored, label, modules);
+    if (hasModules(known.modules, label, modules)) return known.image;
+    checkNames(known.modules, label, modules);
   }
 
   mkdirSync(cacheFolder(), { recursive: true });
   const scratch = mkdtempSync(`${folder}-`);
   try {
-    const unpacked = join(scratch, 'package');
+    const packages = join(scratch, 'package');
     const kept = join(scratch, 'kept');
     mkdirSync(kept);
-    if (existsSync(join(folder, PACKAGE))) {
+    const paths = keptPackages(folder);
+    if (paths.length > 0) {
       report(`${name}: unpacking modules`);
-      await unpackKept(join(folder, PACKAGE), unpacked, label, signal);
+      for (const path of paths) await unpackKept(path, packages, label, signal);
     } else {
-      await downloadKernel(name, unpacked, { report, signal, keep: join(kept, PACKAGE) });
+      await downloadKernel(name, packages, { report, signal, keep: kept });
     }
-    const image = findImage(unpacked) ?? '';
-    const plan = planModules(openModules(modulesFolder(unpacked, image), label), modules);
-    if (known !== undefined && basename(known) === basename(image)) {
+    const unpacked = findUnpacked(packages);
+    if (unpacked === undefined) throw incomplete(label);
+    const plan = planModules(openModules(unpacked.modules, label), modules);
+    if (known?.release === unpacked.release) {
       fillUp(folder, known, { unpacked, kept, plan });
-      return known;
+      return known.image;
     }
-    storeUsed(unpacked, image, kept, plan);
+    storeUsed(unpacked, kept, plan);
     // The cache contains an older build of the kernel, and the new modules do not fit the older
     // build.
     if (known !== undefined) renameSync(folder, join(scratch, 'old'));
@@ -167,12 +179,17 @@ export async function cacheKernel(name: DebianKernel, options: CacheOptions): Pr
       renameSync(kept, folder);
     } catch (error) {
       // Another process might have stored the same kernel before this process.
-      if (findImage(folder) === undefined) throw error;
+      if (findUnpacked(folder) === undefined) throw error;
     }
-    return findImage(folder) ?? '';
+    return findUnpacked(folder)?.image ?? '';
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+function incomplete({ kernel, hint }: KernelLabel): VfioError {
+  const message = `the packages of the kernel ${kernel} contain no kernel image`;
+  return new VfioError({ code: 'EINVAL', message, hint });
 }
 
 async function unpackKept(
@@ -190,18 +207,18 @@ async function unpackKept(
   }
 }
 
-/** Adds the modules, the module lists and the package to a kernel in the cache. */
+/** Adds the modules, the module lists and the packages to a kernel in the cache. */
 function fillUp(
   folder: string,
-  image: string,
-  { unpacked, kept, plan }: { unpacked: string; kept: string; plan: ModulePlan },
+  { modules: to }: Unpacked,
+  { unpacked, kept, plan }: { unpacked: Unpacked; kept: string; plan: ModulePlan },
 ): void {
-  const [from, to] = [modulesFolder(unpacked, image), modulesFolder(folder, image)];
+  const from = unpacked.modules;
   for (const list of LISTS) {
     if (!existsSync(join(to, list)) && existsSync(join(from, list))) {
       copyFileSync(join(from, list), join(to, list));
     }
   }
   storeModules(plan, to);
-  if (existsSync(join(kept, PACKAGE))) renameSync(join(kept, PACKAGE), join(folder, PACKAGE));
+  for (const path of keptPackages(kept)) renameSync(path, join(folder, basename(path)));
 }

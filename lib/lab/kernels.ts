@@ -107,8 +107,8 @@ function loadHostKernel(names: readonly string[]): Kernel | undefined {
  * Finds the kernel to start.
  *
  * @param choice - path of a bzImage, or the name of a kernel that is downloaded once and cached
- *   (`debian-6.1`, `debian-6.12`). Default: this machine's kernel. If this kernel cannot be loaded,
- *   the newest of the named kernels is used.
+ *   (`debian-6.1`, `debian-6.12`, `debian-newest`). Default: this machine's kernel. If this kernel
+ *   cannot be loaded, the first named kernel that can be downloaded is used.
  * @param options - the modules that the guest loads in addition to the lab's modules, and the
  *   options of a download
  * @throws VfioError `ENOENT` if the kernel is not found, or if the kernel lacks a module

@@ -20,8 +20,9 @@ export interface LabOptions {
   /** Arguments of the program. */
   args?: readonly string[];
   /**
-   * Path of a bzImage, or the name of a Debian kernel (`debian-6.1`, `debian-6.12`). Default: this
-   * machine's kernel if the kernel and its modules can be read, otherwise the newest Debian kernel.
+   * Path of a bzImage, or the name of a Debian kernel (`debian-6.1`, `debian-6.12`,
+   * `debian-newest`). Default: this machine's kernel if the kernel and its modules can be read,
+   * otherwise `debian-6.12`.
    */
   kernel?: string | undefined;
   /** Short names (`nvme`, `edu`, `e1000e`, `testdev`, `virtio-blk`) or QEMU `-device` strings. */

@@ -38,8 +38,8 @@ function machineSources(): AptSource[] {
 }
 
 /**
- * Runs `apt-get` or `apt-cache` for one suite. The package lists and the downloads are stored in a
- * private folder.
+ * Runs `apt-get` or `apt-cache` with the selected suites only. The package lists and the downloads
+ * are stored in a private folder, and no package counts as installed.
  */
 export type PrivateApt = (tool: 'apt-get' | 'apt-cache', ...args: string[]) => Promise<string>;
 
@@ -47,7 +47,7 @@ export type PrivateApt = (tool: 'apt-get' | 'apt-cache', ...args: string[]) => P
 function createApt(
   folder: string,
   source: AptSource,
-  suite: string,
+  suites: string,
   onPercent: (done: number) => void,
   signal: AbortSignal | undefined,
 ): PrivateApt {
@@ -63,6 +63,7 @@ function createApt(
     `Dir::Etc::sourcelist "${sourceList}";`,
     'Dir::Etc::sourceparts "-";',
     `Dir::State::lists "${folder}/lists";`,
+    `Dir::State::status "${folder}/status";`,
     `Dir::Cache "${folder}/cache";`,
     'Acquire::Languages "none";',
     // If this process runs as root, apt would download as the user _apt, who cannot write to the
@@ -72,7 +73,8 @@ function createApt(
     // "dlstatus:<item>:<percent>:<text>".
     'APT::Status-Fd "2";',
   ];
-  writeFileSync(sourceList, formatSource(source, suite));
+  writeFileSync(sourceList, formatSource(source, suites));
+  writeFileSync(join(folder, 'status'), '');
   writeFileSync(config, settings.join('\n'));
   return async (tool, ...args) => {
     const options = {
@@ -97,73 +99,59 @@ export function pickReason(error: unknown): string {
   return lines.find((line) => line.startsWith('E: ')) ?? lines.at(-1) ?? '';
 }
 
-/** A package to download from Debian's archive. */
+/** A program or a kernel to download from Debian's archive, as one or more packages. */
 export interface Wanted {
-  /** Name of the package in error and progress messages. */
+  /** Name in error and progress messages. */
   readonly label: string;
-  /** Suites that can contain the package, the likeliest suite first. */
+  /**
+   * Suites that can contain the packages, the likeliest suite first. If the packages are in several
+   * suites, these suites are one text, separated by spaces.
+   */
   readonly suites: readonly string[];
   /**
-   * Finds the name of the package. Returns undefined if the suite of `apt` does not contain the
-   * package.
+   * Finds the packages. Each element of the result is a name, or a name and a version:
+   * `<name>=<version>`. Returns undefined if the suites of `apt` do not contain the packages.
    */
-  readonly find: (apt: PrivateApt) => Promise<string | undefined>;
-  /** Hint of the error that is thrown if no suite contains the package. */
+  readonly find: (apt: PrivateApt) => Promise<readonly string[] | undefined>;
+  /** Hint of the error that is thrown if no suite contains the packages. */
   readonly hint: string;
 }
 
-/** Options of a package download. */
+/** Options of a download. */
 export interface DownloadOptions {
   /** Called with the text of each step, and with the progress of the step in percent. */
   readonly report: (step: string, percent?: number) => void;
   /** An abort of this signal ends the download. */
   readonly signal?: AbortSignal | undefined;
-  /** Path to which the package file is moved. If undefined, the package file is deleted. */
+  /** Folder to which the package files are moved. If undefined, the package files are deleted. */
   readonly keep?: string | undefined;
 }
 
 /**
- * Downloads a package and unpacks the package. The machine's own mirror and keys are used. Nothing
+ * Downloads packages and unpacks the packages. The machine's own mirror and keys are used. Nothing
  * is installed. The download needs no root privileges and does not change the package lists and
  * caches of the system.
  *
- * @param folder - the folder in which the package is unpacked
- * @throws VfioError `ENOENT` if no source of this machine has the package; the reason of `signal`
+ * @param folder - the folder in which all packages are unpacked
+ * @throws VfioError `ENOENT` if no source of this machine has the packages; the reason of `signal`
  *   after an abort
  */
-export async function downloadPackage(
-  { label, suites, find, hint }: Wanted,
+export async function downloadPackages(
+  wanted: Wanted,
   folder: string,
-  { report, signal, keep }: DownloadOptions,
+  options: DownloadOptions,
 ): Promise<void> {
+  const { label, suites, hint } = wanted;
   const codename = /^VERSION_CODENAME="?(\w+)/m.exec(readText('/etc/os-release'))?.[1] ?? 'sid';
   let failure = '/etc/apt contains no source of Debian';
   for (const source of selectArchives(machineSources(), codename)) {
     for (const suite of suites) {
       const scratch = mkdtempSync(`${folder}-apt-`);
       try {
-        let step = `${label}: reading the package list of ${suite}`;
-        const onPercent = (done: number) => {
-          report(step, done);
-        };
-        const apt = createApt(scratch, source, suite, onPercent, signal);
-        report(step);
-        await apt('apt-get', 'update', '--error-on=any');
-        const found = await find(apt);
-        if (found === undefined) {
-          failure = `${suite} contains a different version`;
-          continue;
-        }
-        step = `${label}: downloading ${found}`;
-        report(step);
-        await apt('apt-get', 'download', found);
-        const file = readdirSync(scratch).find((entry) => entry.endsWith('.deb')) ?? '';
-        report(`${label}: unpacking`);
-        await execute('dpkg', ['-x', join(scratch, file), folder], { signal });
-        if (keep !== undefined) renameSync(join(scratch, file), keep);
-        return;
+        if (await downloadFrom({ source, suites: suite, scratch }, wanted, folder, options)) return;
+        failure = `${suite} contains a different version`;
       } catch (error) {
-        signal?.throwIfAborted();
+        options.signal?.throwIfAborted();
         failure = pickReason(error);
       } finally {
         rmSync(scratch, { recursive: true, force: true });
@@ -172,4 +160,31 @@ export async function downloadPackage(
   }
   const message = `${label} cannot be downloaded: ${failure}`;
   throw new VfioError({ code: 'ENOENT', message, hint });
+}
+
+/** @returns whether the suites contain the packages */
+async function downloadFrom(
+  { source, suites, scratch }: { source: AptSource; suites: string; scratch: string },
+  { label, find }: Wanted,
+  folder: string,
+  { report, signal, keep }: DownloadOptions,
+): Promise<boolean> {
+  let step = `${label}: reading the package list of ${suites}`;
+  const onPercent = (done: number) => {
+    report(step, done);
+  };
+  const apt = createApt(scratch, source, suites, onPercent, signal);
+  report(step);
+  await apt('apt-get', 'update', '--error-on=any');
+  const found = await find(apt);
+  if (found === undefined) return false;
+  step = `${label}: downloading ${found.length === 1 ? found[0] : `${found.length} packages`}`;
+  report(step);
+  await apt('apt-get', 'download', ...found);
+  report(`${label}: unpacking`);
+  for (const file of readdirSync(scratch).filter((name) => name.endsWith('.deb'))) {
+    await execute('dpkg', ['-x', join(scratch, file), folder], { signal });
+    if (keep !== undefined) renameSync(join(scratch, file), join(keep, file));
+  }
+  return true;
 }

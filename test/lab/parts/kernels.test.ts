@@ -4,6 +4,7 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  renameSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -29,11 +30,16 @@ function storeKernel(): string {
   const { modules } = writeKernel(stored, {});
   const unpacked = temporaryFolder();
   writeKernel(unpacked, { 'dm-mod': ['depends=dax'], dax: [], nvme: [] });
-  mkdirSync(join(unpacked, 'DEBIAN'));
-  const fields = ['Package: test', 'Version: 1', 'Architecture: all', 'Maintainer: test'];
-  writeFileSync(join(unpacked, 'DEBIAN/control'), [...fields, 'Description: test', ''].join('\n'));
-  execFileSync('dpkg-deb', ['--build', unpacked, join(stored, 'package.deb')]);
+  buildPackage(unpacked, join(stored, 'package.deb'));
   return modules;
+}
+
+/** Builds a Debian package with the files of a folder. */
+function buildPackage(folder: string, path: string): void {
+  mkdirSync(join(folder, 'DEBIAN'));
+  const fields = ['Package: test', 'Version: 1', 'Architecture: all', 'Maintainer: test'];
+  writeFileSync(join(folder, 'DEBIAN/control'), [...fields, 'Description: test', ''].join('\n'));
+  execFileSync('dpkg-deb', ['--build', folder, path]);
 }
 
 test.serial('modules missing in the cache are unpacked only once', async (t) => {
@@ -49,6 +55,23 @@ test.serial('modules missing in the cache are unpacked only once', async (t) => 
   // The modules come from the cache, so the package is not read again.
   truncateSync(join(stored, 'package.deb'));
   t.is((await find('debian-6.12', ['dm-mod'])).modules.further.length, 2);
+});
+
+test.serial('modules are unpacked from a kernel that is split into several packages', async (t) => {
+  rmSync(stored, { recursive: true, force: true });
+  writeKernel(stored, {});
+  const whole = temporaryFolder();
+  const { image, modules } = writeKernel(whole, { nvme: [] });
+  const [binary, others] = [temporaryFolder(), temporaryFolder()];
+  const place = (folder: string) => join(folder, 'usr/lib/modules');
+  mkdirSync(join(place(binary), RELEASE), { recursive: true });
+  mkdirSync(place(others), { recursive: true });
+  renameSync(image, join(place(binary), RELEASE, 'vmlinuz'));
+  renameSync(modules, join(place(others), RELEASE));
+  buildPackage(binary, join(stored, 'linux-binary.deb'));
+  buildPackage(others, join(stored, 'linux-modules.deb'));
+  const kernel = await find('debian-6.12', ['nvme']);
+  t.is(kernel.modules.further.length, 1);
 });
 
 test.serial(
