@@ -2,6 +2,7 @@ import { VfioError } from '../errors.js';
 import { printable } from '../printable.js';
 import type { LabOptions } from '../lab/index.js';
 import { DEBIAN_KERNELS } from '../lab/debian.js';
+import { DEBIAN_QEMU } from '../lab/debian-qemu.js';
 import { DEFAULT_DEVICES } from '../lab/devices.js';
 import { checkLabOptions } from '../lab/options.js';
 import { defineCommand } from './command.js';
@@ -18,7 +19,8 @@ export const command = defineCommand({
     this machine's files. Changes to files stay in the guest's memory. PATH contains vfio and the
     project's node_modules/.bin. Standard input is passed to the command, unless standard input is a
     terminal. Environment variables (VFIO_LAB_NVME, VFIO_LAB_EDU, ...) contain the addresses of the
-    devices. The lab needs neither root nor KVM. The exit code is the exit code of the command.`,
+    devices. A device of --serve is for a driver of the guest, and VFIO_LAB_SERVED contains its
+    address. The lab needs neither root nor KVM. The exit code is the exit code of the command.`,
   operands: {},
   options: {
     kernel: {
@@ -29,6 +31,14 @@ export const command = defineCommand({
       help: `path of a bzImage, or ${DEBIAN_KERNELS.join(', ')} (downloaded once and cached);
         default: this machine's kernel if the kernel can be read, otherwise ${DEBIAN_KERNELS[0]}`,
     },
+    qemu: {
+      type: 'string',
+      value: '<path|name>',
+      words: [DEBIAN_QEMU],
+      from: 'files',
+      help: `path of qemu-system-x86_64, or ${DEBIAN_QEMU} (the newest QEMU of Debian, downloaded once
+        and cached); default: this machine's QEMU`,
+    },
     device: {
       type: 'string',
       value: '<spec>',
@@ -36,6 +46,14 @@ export const command = defineCommand({
       words: DEFAULT_DEVICES,
       help: `${DEFAULT_DEVICES.join(', ')}, with QEMU properties after a comma; or any QEMU -device
         string; can be repeated; default: the four named devices`,
+    },
+    serve: {
+      type: 'string',
+      value: '<device>',
+      multiple: true,
+      from: 'devices',
+      help: `device that this machine serves to a driver of the guest, for example mock:nvme, or
+        vfio-user:<path> for a device that is served already; can be repeated`,
     },
     module: {
       type: 'string',
@@ -67,7 +85,10 @@ export const command = defineCommand({
     },
   },
   program: true,
-  examples: ["vfio lab --device edu -- sh -c 'vfio demo $VFIO_LAB_EDU'"],
+  examples: [
+    "vfio lab --device edu -- sh -c 'vfio demo $VFIO_LAB_EDU'",
+    'vfio lab --serve mock:nvme --module nvme -- lsblk',
+  ],
   async run({ options, program }) {
     const labOptions = toLabOptions(options, program);
     try {
@@ -97,7 +118,9 @@ export const command = defineCommand({
 
 interface ParsedOptions {
   readonly kernel: string | undefined;
+  readonly qemu: string | undefined;
   readonly device: readonly string[];
+  readonly serve: readonly string[];
   readonly module: readonly string[];
   readonly 'qemu-arg': readonly string[];
   readonly memory: string | undefined;
@@ -117,7 +140,9 @@ function toLabOptions(given: ParsedOptions, program: readonly string[]): LabOpti
     command,
     args,
     kernel: given.kernel,
+    qemu: given.qemu,
     devices: given.device.length === 0 ? undefined : given.device,
+    serve: given.serve,
     modules: given.module,
     qemuArgs: given['qemu-arg'],
     memory: given.memory,

@@ -38,10 +38,11 @@ export interface CacheOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-function cacheFolder(): string {
+/** Returns the folder in which the lab stores its downloads of a kind. */
+export function cacheFolder(kind: 'kernels' | 'qemu'): string {
   const home = process.env.XDG_CACHE_HOME;
   const base = home === undefined || home === '' ? join(homedir(), '.cache') : home;
-  return join(base, 'vfio', 'kernels');
+  return join(base, 'vfio', kind);
 }
 
 /**
@@ -78,7 +79,7 @@ function findUnpacked(folder: string): Unpacked | undefined {
 
 /** Returns the label of a cached kernel for error messages. */
 export function cacheLabel(name: DebianKernel): KernelLabel {
-  const folder = join(cacheFolder(), name);
+  const folder = join(cacheFolder('kernels'), name);
   return { kernel: name, hint: `Delete ${folder}: the lab then downloads the kernel again.` };
 }
 
@@ -143,7 +144,7 @@ function checkNames(folder: string, { kernel }: KernelLabel, names: readonly str
  */
 export async function cacheKernel(name: DebianKernel, options: CacheOptions): Promise<string> {
   const { modules, report, signal } = options;
-  const folder = join(cacheFolder(), name);
+  const folder = join(cacheFolder('kernels'), name);
   const label = cacheLabel(name);
   const known = findUnpacked(folder);
   if (known !== undefined) {
@@ -151,7 +152,7 @@ export async function cacheKernel(name: DebianKernel, options: CacheOptions): Pr
     checkNames(known.modules, label, modules);
   }
 
-  mkdirSync(cacheFolder(), { recursive: true });
+  mkdirSync(cacheFolder('kernels'), { recursive: true });
   const scratch = mkdtempSync(`${folder}-`);
   try {
     const packages = join(scratch, 'package');

@@ -45,6 +45,13 @@ export const DEFAULT_DEVICES: readonly string[] = ['nvme', 'edu', 'e1000e', 'tes
 const FIRST_PORT = 0x10;
 const MAX_DEVICES = 0x1f - FIRST_PORT;
 
+/** @throws RangeError for more devices than root ports */
+export function checkDeviceCount(count: number): void {
+  if (count > MAX_DEVICES) {
+    throw new RangeError(`${count} devices exceed the ${MAX_DEVICES} slots of the guest`);
+  }
+}
+
 /** Returns the PCI device number of a device's root port. */
 export function portOf(index: number): string {
   return (FIRST_PORT + index).toString(16);
@@ -84,13 +91,9 @@ function parse(spec: string, index: number): Omit<LabDevice, 'name'> & { label: 
  * (`nvme`, `edu`, `e1000e`, `testdev`, `virtio-blk`) with optional properties. The second device of
  * the same kind is named `<NAME>_2`, the third `<NAME>_3`.
  *
- * @throws TypeError for a malformed specification; RangeError for more than {@link MAX_DEVICES}
- *   devices
+ * @throws TypeError for a malformed specification
  */
 export function parseDevices(specs: readonly string[]): LabDevice[] {
-  if (specs.length > MAX_DEVICES) {
-    throw new RangeError(`${specs.length} devices exceed the ${MAX_DEVICES} slots of the guest`);
-  }
   const seen = new Map<string, number>();
   return specs.map((spec, index) => {
     const { label, ...device } = parse(spec, index);

@@ -2,15 +2,16 @@
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseDevices } from './devices.js';
 import { guestEnvironment } from './environment.js';
 import { initramfs } from './initramfs.js';
 import { initScript, shellQuote } from './init.js';
 import { findKernel } from './kernels.js';
 import { buildArguments } from './machine.js';
+import { findQemu } from './qemu.js';
 import { checkLabOptions, DEFAULTS, type LabOptions } from './options.js';
 import { run } from './run.js';
+import { COMMAND_LINE, type Servers, startServers } from './servers.js';
 import { findTools } from './tools.js';
 
 export { DEBIAN_KERNELS } from './debian.js';
@@ -19,22 +20,23 @@ export type { LabOptions } from './options.js';
 
 /** Size of the scratch disk of an NVMe or virtio-blk device, in bytes. The disk is a sparse file. */
 const DISK_SIZE = 64 << 20;
-const COMMAND_LINE = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 
 /**
  * Runs a command in a QEMU guest with a real `/dev/vfio`. The guest has an emulated Intel IOMMU
  * with interrupt remapping. The guest's emulated PCI devices are bound to vfio-pci, and each device
- * is in its own IOMMU group. The guest sees this machine's files. If the guest changes files, the
+ * is in its own IOMMU group. With the option `serve`, the guest also has devices that this machine
+ * serves, for example mock devices, and the drivers of the guest can use these devices. The guest sees this machine's files. If the guest changes files, the
  * changes stay in the guest's memory and are lost when the guest ends. The lab needs neither root
  * nor KVM.
  *
  * In the guest, environment variables contain the addresses of the devices: `VFIO_LAB_NVME`,
- * `VFIO_LAB_EDU`, … The command's PATH includes `vfio` and the project's `node_modules/.bin`.
+ * `VFIO_LAB_EDU`, …, and `VFIO_LAB_SERVED` for a served device. The command's PATH includes `vfio` and the project's `node_modules/.bin`.
  *
  * @returns the command's exit code, or 128 plus the signal number if a signal ended the command
  * @throws TypeError or RangeError for a wrong option, before the lab starts any program; VfioError
  *   `ENOENT` if QEMU, busybox, the kernel or a module is missing, `EINVAL` if the kernel or a
- *   module is damaged, `EIO` if the guest ended before the command, `ETIMEDOUT` after the timeout;
+ *   module is damaged, or if `qemu` is not a QEMU, `ENODEV` if the QEMU is too old to
+ *   have served devices, `EIO` if the guest ended before the command, `ETIMEDOUT` after the timeout;
  *   the reason of `signal` after an abort
  *
  * @example
@@ -49,21 +51,33 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
   checkLabOptions(options);
   const { cwd = process.cwd(), terminal = false } = options;
   const { stdout = process.stdout, stderr = process.stderr } = options;
+  const { serve = [] } = options;
   const devices = parseDevices(options.devices ?? DEFAULTS.devices);
-  const tools = findTools();
+  const { busybox } = findTools(
+    options.qemu === undefined && serve.length === 0
+      ? ['qemu-system-x86_64', 'busybox']
+      : ['busybox'],
+  );
   const { report = () => undefined } = options;
   options.signal?.throwIfAborted();
-  const kernel = await findKernel(options.kernel, {
-    modules: options.modules ?? [],
-    report(step, percent) {
+  const download = {
+    report(step: string, percent?: number) {
       report(percent === undefined ? step : `${step} ${percent} %`);
     },
     signal: options.signal,
-  });
+  };
+  const qemu = await findQemu(options.qemu, { ...download, vfioUser: serve.length > 0 });
+  const kernel = await findKernel(options.kernel, { ...download, modules: options.modules ?? [] });
   const { required, further } = kernel.modules;
 
   const folder = mkdtempSync(join(tmpdir(), 'vfio-lab-'));
+  const onMessage = (text: string) => {
+    stderr.write(`vfio lab: ${text}\n`);
+  };
+  let servers: Servers | undefined;
   try {
+    servers = await startServers(serve, { folder, onMessage, signal: options.signal });
+    const { sockets } = servers;
     const disks = devices
       .filter(({ disk }) => disk)
       .map((_device, index) => {
@@ -76,6 +90,7 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
       modules: required.map(({ name }) => name),
       furtherModules: further.map(({ name }) => name),
       devices,
+      served: sockets.length,
       commands: {
         node: `#!/bin/sh\nexec ${shellQuote(process.execPath)} "$@"`,
         vfio: `#!/bin/sh\nexec ${shellQuote(process.execPath)} ${shellQuote(COMMAND_LINE)} "$@"`,
@@ -88,15 +103,16 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
         : undefined,
     });
     const paths = { initramfs: join(folder, 'initramfs'), console: join(folder, 'console') };
-    writeFileSync(paths.initramfs, initramfs(tools.busybox, init, [...required, ...further]));
+    writeFileSync(paths.initramfs, initramfs(busybox, init, [...required, ...further]));
     report('booting');
     const exitCode = await run({
-      qemu: tools.qemu,
+      qemu,
       args: buildArguments({
         ...paths,
         kernel: kernel.image,
         disks,
         devices,
+        sockets,
         memory: options.memory ?? DEFAULTS.memory,
         cpus: options.cpus ?? DEFAULTS.cpus,
         terminal,
@@ -115,6 +131,7 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
     });
     return { exitCode };
   } finally {
+    await servers?.close();
     rmSync(folder, { recursive: true, force: true });
   }
 }

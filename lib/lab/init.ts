@@ -12,6 +12,8 @@ export interface Guest {
    */
   readonly furtherModules: readonly string[];
   readonly devices: readonly LabDevice[];
+  /** Number of served devices. */
+  readonly served: number;
   /** Additional commands: the key is the command's name, the value is a shell script. */
   readonly commands: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
@@ -56,16 +58,25 @@ ip link set lo up
 `;
 
 const BIND = `
-bind() {
+find() {
   set -- $1 sys/bus/pci/devices/0000:00:$2.0/0000:*:00.0
+  device=$2
   address=\${2##*/}
   [ -e $2 ] || fail "no PCI device for $1"
+  export VFIO_LAB_$1=$address
+}
+bind() {
+  find $1 $2
+  set -- $1 $device
   [ ! -e $2/driver ] || echo $address >$2/driver/unbind
   echo vfio-pci >$2/driver_override
   echo $address >sys/bus/pci/drivers_probe
   [ -e $2/driver ] || fail "vfio-pci did not bind to $1 at $address"
-  export VFIO_LAB_$1=$address
 }
+# Waits until a driver has probed the device. The write fails if the device has no driver.
+probe() {
+  echo $1 >sys/bus/pci/drivers_probe
+} 2>dev/null
 `;
 
 /** Opens the control channel to the host as file descriptor 3. */
@@ -109,6 +120,13 @@ echo "exit $code" >&3
 wait
 `;
 
+/** Returns the names of served devices: `SERVED`, `SERVED_2`, … */
+function servedNames(count: number): string[] {
+  return Array.from({ length: count }, (_, index) =>
+    index === 0 ? 'SERVED' : `SERVED_${index + 1}`,
+  );
+}
+
 const insertModule = (name: string): string =>
   `insmod /modules/${name}.ko || fail 'the module ${name} cannot be loaded'`;
 
@@ -133,7 +151,11 @@ export function initScript(guest: Guest): string {
     ROOT,
     BIND,
     ...guest.devices.map(({ name }, index) => `bind ${name} ${portOf(index)}`),
+    ...servedNames(guest.served).map(
+      (name, index) => `find ${name} ${portOf(guest.devices.length + index)}`,
+    ),
     ...guest.furtherModules.map(insertModule),
+    ...servedNames(guest.served).map((name) => `probe $VFIO_LAB_${name}`),
     `mkdir -p .${GUEST_BIN}`,
     ...Object.entries(guest.commands).flatMap(([name, text]) => [
       `echo ${shellQuote(text)} >.${GUEST_BIN}/${name}`,

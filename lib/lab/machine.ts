@@ -20,6 +20,8 @@ export interface Machine {
    */
   readonly disks: readonly string[];
   readonly devices: readonly LabDevice[];
+  /** Path of the socket of each served device. */
+  readonly sockets: readonly string[];
   /** Argument of QEMU's `-m`: a number of MiB, or a number with M or G. */
   readonly memory: string;
   readonly cpus: number;
@@ -28,6 +30,12 @@ export interface Machine {
   /** Additional arguments for QEMU. */
   readonly extra: readonly string[];
 }
+
+/**
+ * Time for which QEMU waits for a reply of a server, in ms. QEMU's default, 5 s, is too short if the
+ * host is loaded.
+ */
+const REPLY_TIMEOUT_MS = 30_000;
 
 /** Quotes the value of a QEMU option: each comma is doubled. */
 const quote = (path: string): string => path.replaceAll(',', ',,');
@@ -54,24 +62,48 @@ export const KERNEL_PARAMETERS = [
   '8250.nr_uarts=2',
 ];
 
+/** Each device is behind its own root port, so that each device is in its own IOMMU group. */
+function rootPort(index: number): string[] {
+  const place = `bus=pcie.0,addr=0x${portOf(index)},chassis=${index + 1},slot=${index + 1}`;
+  return ['-device', `pcie-root-port,id=port${index},${place}`];
+}
+
 function deviceArguments({ devices, disks }: Machine): string[] {
   const unused = [...disks];
   return devices.flatMap(({ device, disk }, index) => {
-    const port = `port${index}`;
-    // Each device is behind its own root port, so that each device is in its own IOMMU group.
-    const place = `bus=pcie.0,addr=0x${portOf(index)},chassis=${index + 1},slot=${index + 1}`;
     const file = disk ? unused.shift() : undefined;
     const drive =
       file === undefined
         ? []
         : ['-drive', `id=disk${index},if=none,format=raw,cache=unsafe,file=${quote(file)}`];
     const behind = file === undefined ? '' : `,drive=disk${index}`;
-    return [
-      ...['-device', `pcie-root-port,id=${port},${place}`],
-      ...drive,
-      ...['-device', `${device},bus=${port}${behind}`],
-    ];
+    return [...rootPort(index), ...drive, ...['-device', `${device},bus=port${index}${behind}`]];
   });
+}
+
+/** The served devices are behind the root ports after the root ports of the other devices. */
+function servedArguments({ devices, sockets }: Machine): string[] {
+  return sockets.flatMap((path, index) => {
+    const port = devices.length + index;
+    const device = {
+      driver: 'vfio-user-pci',
+      socket: { type: 'unix', path },
+      bus: `port${port}`,
+      'x-msg-timeout': REPLY_TIMEOUT_MS,
+    };
+    return [...rootPort(port), '-device', JSON.stringify(device)];
+  });
+}
+
+/**
+ * Memory that QEMU shares with the servers of the devices. The size of QEMU's object is in bytes,
+ * if the number has no suffix.
+ */
+function sharedMemory({ memory, sockets }: Machine): { option: string; object: string[] } {
+  if (sockets.length === 0) return { option: '', object: [] };
+  const size = /\d$/.test(memory) ? `${memory}M` : memory;
+  const object = `memory-backend-memfd,id=memory,size=${size},share=on`;
+  return { option: ',memory-backend=memory', object: ['-object', object] };
 }
 
 /** Returns the `id` of a QEMU option. Example of an option: `['-device', 'nvme-subsys,id=sub']`. */
@@ -118,9 +150,11 @@ function splitExtra({ extra, devices }: Machine): { before: string[]; after: str
 export function buildArguments(machine: Machine): string[] {
   const { terminal } = machine;
   const extra = splitExtra(machine);
+  const shared = sharedMemory(machine);
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
-    ...['-machine', 'q35,kernel-irqchip=split'],
+    ...shared.object,
+    ...['-machine', `q35,kernel-irqchip=split${shared.option}`],
     // With one CPU, more threads are not faster, and the option -icount requires a single thread.
     ...['-accel', `tcg,thread=${machine.cpus > 1 ? 'multi' : 'single'}`, '-cpu', 'max,la57=off'],
     ...['-smp', String(machine.cpus), '-m', machine.memory],
@@ -144,6 +178,7 @@ export function buildArguments(machine: Machine): string[] {
     ...(terminal ? ['-serial', 'chardev:terminal', '-mon', 'chardev=terminal'] : []),
     ...extra.before,
     ...deviceArguments(machine),
+    ...servedArguments(machine),
     ...['-kernel', machine.kernel, '-initrd', machine.initramfs],
     ...['-append', KERNEL_PARAMETERS.join(' ')],
     ...extra.after,

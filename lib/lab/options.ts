@@ -10,7 +10,7 @@ import {
   checkOptions,
   checkString,
 } from '../checks.js';
-import { DEFAULT_DEVICES, parseDevices } from './devices.js';
+import { checkDeviceCount, DEFAULT_DEVICES, parseDevices } from './devices.js';
 import { isVariableName } from './environment.js';
 
 /** Options of `runInLab()`, for the command and for the guest. */
@@ -25,14 +25,29 @@ export interface LabOptions {
    * otherwise `debian-6.12`.
    */
   kernel?: string | undefined;
-  /** Short names (`nvme`, `edu`, `e1000e`, `testdev`, `virtio-blk`) or QEMU `-device` strings. */
+  /**
+   * Short names (`nvme`, `edu`, `e1000e`, `testdev`, `virtio-blk`) or QEMU `-device` strings.
+   * Default: the first four.
+   */
   devices?: readonly string[] | undefined;
+  /**
+   * Devices that this machine serves to the guest, by the protocol vfio-user: names of devices, for
+   * example `mock:nvme`, or `vfio-user:<path>` for a socket at which another program serves a device.
+   * The devices are not bound to vfio-pci, so a driver of the guest can use the devices. Needs QEMU
+   * 10.1 or newer. If this machine's QEMU is older, the lab uses Debian's newest QEMU.
+   */
+  serve?: readonly string[] | undefined;
   /**
    * Names of additional kernel modules. The modules are loaded in the given order, after the
    * devices are bound. The dependencies of a module are loaded before the module. The name of a
    * built-in module is accepted.
    */
   modules?: readonly string[] | undefined;
+  /**
+   * Path of qemu-system-x86_64, or `debian` for the newest QEMU of Debian, which is downloaded once
+   * and cached. Default: this machine's QEMU.
+   */
+  qemu?: string | undefined;
   /** Additional arguments for QEMU. */
   qemuArgs?: readonly string[] | undefined;
   /**
@@ -60,7 +75,7 @@ export interface LabOptions {
    * `'booting'`. When the command starts, the function is called with undefined.
    */
   report?: ((step: string | undefined) => void) | undefined;
-  /** An abort of this signal ends the download of a kernel, or ends the guest. */
+  /** An abort of this signal ends a download, or ends the guest. */
   signal?: AbortSignal;
 }
 
@@ -68,8 +83,8 @@ export interface LabOptions {
 export const DEFAULTS = { devices: DEFAULT_DEVICES, memory: '2G', cpus: 2 } as const;
 
 const STREAMS = ['stdin', 'stdout', 'stderr'] as const;
-const LISTS = ['args', 'devices', 'modules', 'qemuArgs'] as const;
-const TEXTS = ['kernel', 'memory', 'cwd'] as const;
+const LISTS = ['args', 'devices', 'serve', 'modules', 'qemuArgs'] as const;
+const TEXTS = ['kernel', 'qemu', 'memory', 'cwd'] as const;
 const NAMES = [
   ...['command', ...LISTS, ...TEXTS, ...STREAMS],
   ...['cpus', 'timeout', 'terminal', 'env', 'report', 'signal'],
@@ -89,8 +104,9 @@ function toMebibytes(memory: string): number {
  */
 export function checkLabOptions(options: LabOptions): void {
   checkTypes(options);
-  const { devices, modules, memory, cpus, timeout, env } = options;
-  parseDevices(devices ?? DEFAULTS.devices);
+  const { serve = [], modules, memory, cpus, timeout, env } = options;
+  const { length } = parseDevices(options.devices ?? DEFAULTS.devices);
+  checkDeviceCount(length + serve.length);
   if (memory !== undefined && !/^[1-9]\d*[MG]?$/.test(memory)) {
     throw new TypeError(`memory must be a number of MiB, or a number with M or G, not '${memory}'`);
   }

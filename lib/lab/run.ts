@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { VfioError } from '../errors.js';
 import { printableLines } from '../printable.js';
+import type { Program } from './debian-qemu.js';
 import { CHANNELS, FIRST_CHANNEL_FD } from './machine.js';
 
 /** Time limit for the boot of the guest, in ms. Even a slow guest boots faster. */
@@ -13,7 +14,7 @@ const LAST_LINES = 30;
 const READY = 'ready\n';
 
 export interface Run {
-  readonly qemu: string;
+  readonly qemu: Program;
   readonly args: readonly string[];
   /** Path of the file to which QEMU writes the kernel's messages. */
   readonly console: string;
@@ -77,7 +78,9 @@ function readLastLines(console: string, qemu: string): string {
 export async function run(options: Run): Promise<number> {
   options.signal?.throwIfAborted();
   const usual = options.terminal ? 'inherit' : 'ignore';
-  const qemu = spawn(options.qemu, options.args, {
+  const { file, args, env } = options.qemu;
+  const qemu = spawn(file, [...args, ...options.args], {
+    env,
     stdio: [usual, usual, 'pipe', ...CHANNELS.map(() => 'pipe' as const)],
   });
 

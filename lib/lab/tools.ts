@@ -19,8 +19,13 @@ function readable(path: string): boolean {
   }
 }
 
+/** A program that the lab runs. */
+export type Tool = keyof typeof PACKAGES;
+
 /** Finds the first suitable program on PATH or in the system's folders. */
-function find(name: string, fits: (path: string) => boolean = () => true): string | undefined {
+export function findTool(name: Tool): string | undefined {
+  // The initramfs has no libraries.
+  const fits = name === 'busybox' ? isStatic : () => true;
   const folders = [...(process.env.PATH ?? '').split(':'), '/usr/bin', '/bin', '/usr/sbin'];
   return folders
     .filter((folder) => folder !== '')
@@ -49,18 +54,14 @@ function isStatic(path: string): boolean {
 }
 
 /**
- * Finds QEMU and a statically linked busybox.
+ * Finds programs. The found busybox is statically linked.
  *
  * @throws VfioError `ENOENT` if a program is missing; the error names every package to install
  */
-export function findTools(): { qemu: string; busybox: string } {
-  const qemu = find('qemu-system-x86_64');
-  const busybox = find('busybox', isStatic);
-  if (qemu !== undefined && busybox !== undefined) return { qemu, busybox };
-  const missing = [
-    ...(qemu === undefined ? [PACKAGES['qemu-system-x86_64']] : []),
-    ...(busybox === undefined ? [PACKAGES.busybox] : []),
-  ];
+export function findTools<Name extends Tool>(names: readonly Name[]): Record<Name, string> {
+  const found = names.map((name) => [name, findTool(name)] as const);
+  const missing = found.filter(([, path]) => path === undefined).map(([name]) => PACKAGES[name]);
+  if (missing.length === 0) return Object.fromEntries(found) as Record<Name, string>;
   throw new VfioError({
     code: 'ENOENT',
     message: `the lab needs ${missing.join(' and ')}: apt-get install ${missing.join(' ')}`,

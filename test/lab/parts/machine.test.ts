@@ -6,14 +6,19 @@ import { buildArguments } from '../../../lib/lab/machine.js';
 import { runInLab } from '../../../lib/lab/index.js';
 import { checkLabOptions } from '../../../lib/lab/options.js';
 
-function argumentsFor(devices: readonly string[], extra: readonly string[] = []): string[] {
+function argumentsFor(
+  devices: readonly string[],
+  extra: readonly string[] = [],
+  { sockets = [], memory = '1G' }: { sockets?: readonly string[]; memory?: string } = {},
+): string[] {
   return buildArguments({
     kernel: '/boot/kernel',
     initramfs: '/tmp/initramfs',
     console: '/tmp/a,b/console',
     disks: [],
+    sockets,
     devices: parseDevices(devices),
-    memory: '1G',
+    memory,
     cpus: 2,
     terminal: false,
     extra,
@@ -42,8 +47,49 @@ test('QEMU’s arguments contain each comma in the path of the temporary folder 
   t.true(argumentsFor(['edu']).includes('file,id=console,path=/tmp/a,,b/console'));
 });
 
+test('a served device has a root port, and QEMU shares the memory of the guest', (t) => {
+  const args = argumentsFor(['edu'], [], { sockets: ['/tmp/a,b "c"'], memory: '512' });
+  const device = args.map((text) => (text.startsWith('{') ? (JSON.parse(text) as object) : {}));
+  t.like(
+    device.find((one) => 'driver' in one),
+    {
+      driver: 'vfio-user-pci',
+      socket: { type: 'unix', path: '/tmp/a,b "c"' },
+      bus: 'port1',
+    },
+  );
+  t.true(args.some((text) => text.startsWith('pcie-root-port,id=port1,')));
+  t.true(args.includes('memory-backend-memfd,id=memory,size=512M,share=on'));
+  t.true(args.includes('q35,kernel-irqchip=split,memory-backend=memory'));
+  t.false(argumentsFor(['edu']).join().includes('memory-backend'));
+});
+
 test('the guest uses a clock source that needs no calibration', (t) => {
   t.regex(argumentsFor(['edu']).join(' '), /\bclocksource=hpet\b/);
+});
+
+test('the guest has the addresses of served devices, and does not bind the devices', (t) => {
+  const script = initScript({
+    modules: [],
+    furtherModules: ['nvme'],
+    devices: parseDevices(['edu']),
+    served: 2,
+    commands: {},
+    env: {},
+    cwd: '/',
+    argv: ['true'],
+    terminal: undefined,
+  });
+  const lines = script.split('\n');
+  t.deepEqual(
+    lines
+      .filter((line) => /^(bind|find|insmod|probe) /.test(line))
+      .map((line) => line.slice(0, 20)),
+    [
+      ...['bind EDU 10', 'find SERVED 11', 'find SERVED_2 12'],
+      ...['insmod /modules/nvme', 'probe $VFIO_LAB_SERV', 'probe $VFIO_LAB_SERV'],
+    ],
+  );
 });
 
 test('only variables with a valid shell name are passed to the guest', (t) => {
@@ -57,6 +103,7 @@ test('the guest loads additional modules after its devices are bound', (t) => {
     modules: ['vfio_pci'],
     furtherModules: ['nvme'],
     devices: parseDevices(['nvme']),
+    served: 0,
     commands: {},
     env: {},
     cwd: '/',
@@ -77,6 +124,12 @@ test('wrong options are refused before the lab starts a program', (t) => {
     message: "memory '16' is too small: the guest needs 256M",
   });
   t.notThrows(check({ memory: '1G' }));
+  const serve = Array.from({ length: 12 }, () => 'mock:edu');
+  t.throws(check({ serve }), {
+    instanceOf: RangeError,
+    message: '16 devices exceed the 15 slots of the guest',
+  });
+  t.notThrows(check({ serve, devices: [] }));
   t.throws(check({ modules: ['nvme', '../x'] }), {
     instanceOf: TypeError,
     message: "'../x' is not a valid module name",
@@ -97,6 +150,8 @@ test('a misspelt option and an option of a wrong type are refused', async (t) =>
     args: /^args must be an array/,
     kernel: /^kernel must be a string/,
     devices: /^devices must be an array/,
+    serve: /^serve must be an array/,
+    qemu: /^qemu must be a string/,
     modules: /^modules must be an array/,
     qemuArgs: /^qemuArgs must be an array/,
     memory: /^memory must be a string/,

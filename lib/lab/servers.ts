@@ -1,0 +1,131 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { VfioError } from '../errors.js';
+import { printableLines } from '../printable.js';
+
+/** The command line of this package. */
+export const COMMAND_LINE = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+
+/** The prefix of a device that another program serves already. The rest is the path of the socket. */
+const SERVED = 'vfio-user:';
+
+/** Options of {@link startServers}. */
+export interface ServersOptions {
+  /** The folder in which the sockets are created. */
+  readonly folder: string;
+  /** Called with each message of a server for the user. */
+  readonly onMessage: (text: string) => void;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The sockets of the served devices. */
+export interface Servers {
+  /** Path of the socket of each device. */
+  readonly sockets: readonly string[];
+  /** Ends the processes that serve the devices. */
+  close(): Promise<void>;
+}
+
+/** A line that `vfio serve --json` prints. */
+interface ServerEvent {
+  readonly event: 'serving' | 'client' | 'gone' | 'unshared' | 'error';
+  readonly message?: string;
+}
+
+/**
+ * Serves devices to the guest. A process of `vfio serve` serves each device, so the program that
+ * starts the lab can be busy or blocked while the guest uses a device.
+ *
+ * @param devices - names of devices, or `vfio-user:<path>` for a device that another program serves
+ * @throws VfioError `ENOENT` if no socket is at a path; the error of the server if a device cannot be
+ *   served; the reason of the signal after an abort
+ */
+export async function startServers(
+  devices: readonly string[],
+  options: ServersOptions,
+): Promise<Servers> {
+  const processes: ChildProcess[] = [];
+  const close = async () => {
+    for (const server of processes) server.kill('SIGTERM');
+    await Promise.all(processes.map((server) => ended(server)));
+  };
+  const sockets: string[] = [];
+  try {
+    for (const [index, device] of devices.entries()) {
+      if (device.startsWith(SERVED)) {
+        sockets.push(findSocket(device.slice(SERVED.length)));
+        continue;
+      }
+      const socket = join(options.folder, `served${index}`);
+      const args = [COMMAND_LINE, 'serve', device, '--socket', socket, '--once', '--json'];
+      const server = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+      processes.push(server);
+      await untilServing(server, device, options);
+      sockets.push(socket);
+    }
+    return { sockets, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function findSocket(path: string): string {
+  if (statSync(path, { throwIfNoEntry: false })?.isSocket() === true) return resolve(path);
+  const hint = 'Start the server first, for example: vfio serve mock:nvme --socket <path>.';
+  throw new VfioError({ code: 'ENOENT', message: 'no socket of a served device', path, hint });
+}
+
+async function ended(server: ChildProcess): Promise<void> {
+  if (server.exitCode === null && server.signalCode === null) await once(server, 'exit');
+}
+
+/** Waits until a server listens. Later messages of the server are passed on. */
+async function untilServing(
+  server: ChildProcess,
+  device: string,
+  { onMessage, signal }: ServersOptions,
+): Promise<void> {
+  let isServing = false;
+  let errors = '';
+  const say = (text: string) => {
+    onMessage(`${device}: ${printableLines(text.trim())}`);
+  };
+  server.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    if (isServing) say(text);
+    else errors += text;
+  });
+  const lines = createInterface(server.stdout ?? process.stdin);
+  await new Promise<void>((done, fail) => {
+    const abort = () => {
+      fail(signal?.reason as Error);
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    lines.on('line', (line) => {
+      const { event, message } = JSON.parse(line) as ServerEvent;
+      if (message !== undefined) say(message);
+      if (event !== 'serving') return;
+      isServing = true;
+      signal?.removeEventListener('abort', abort);
+      done();
+    });
+    // The event `close` is emitted after all output was read.
+    server.once('close', (code, signalName) => {
+      const why = signalName ?? `exit code ${code}`;
+      if (isServing && code !== 0 && signalName !== 'SIGTERM') say(`the server ended: ${why}`);
+      fail(toError(device, errors, why));
+    });
+  });
+}
+
+/** Converts the error that a command prints: `vfio: <code>: <message>`, and the hint. */
+function toError(device: string, errors: string, why: string): VfioError {
+  const [, code = 'EIO', reason = '', hint = ''] =
+    /^vfio: (?:(E[A-Z]+): )?(.*)\n?([^]*)$/.exec(errors) ?? [];
+  const message = `${device} cannot be served: ${printableLines(reason) || why}`;
+  return new VfioError({ code, message, hint: printableLines(hint.trim()) || undefined });
+}
