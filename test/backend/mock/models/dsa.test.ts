@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import * as dsa from '../../../../lib/backend/mock/models/dsa/registers.js';
-import { openDevice, type PciDevice, type RegisterWindow } from 'vfio/mock';
+import { type Eventfd, openDevice, type PciDevice, type RegisterWindow } from 'vfio/mock';
 
 const CONTROL = 12;
 const MASK = 1;
@@ -52,6 +52,14 @@ class Machine {
       status = this.registers.read32(dsa.IDXD_CMDSTS_OFFSET);
     }
     return status;
+  }
+
+  /** Binds an eventfd to the misc interrupt, which is vector 0. */
+  bindMisc(): Eventfd {
+    const eventfd = this.device.createEventfd();
+    const set = { index: 2, flags: 0x24, start: 0, count: 1, eventfds: [eventfd] };
+    this.device.connection.setIrqs(set);
+    return eventfd;
   }
 
   handle(slot: number): number {
@@ -124,7 +132,8 @@ test('the device reports the offsets of its tables and of its message store', as
   const offsets = registers.read64(dsa.IDXD_TABLE_OFFSET);
   t.is(offsets, 0x0010_0006_0005_0004n);
   t.is((registers.read64(dsa.IDXD_GENCAP_OFFSET) >> 25n) & 0x3fn, 1n, 'times 256 slots');
-  t.is(device.config.details('msix')?.vectors, 9);
+  const queues = Number((registers.read64(dsa.IDXD_WQCAP_OFFSET) >> 16n) & 0xffn);
+  t.is(device.config.details('msix')?.vectors, queues + 1, 'the misc interrupt and the queues');
   const commands = registers.read32(dsa.IDXD_CMDCAP_OFFSET);
   t.is((commands >>> 13) & 3, 3);
   const names = device.config.capabilities().map(({ name }) => name);
@@ -137,8 +146,8 @@ test('commands return results or the error codes that the Linux driver knows', a
   const errors: [number, number, number][] = [
     [dsa.IDXD_CMD_ENABLE_DEVICE, 0, dsa.IDXD_CMDSTS_ERR_DEV_ENABLED],
     [dsa.IDXD_CMD_ENABLE_WQ, 0, dsa.IDXD_CMDSTS_ERR_WQ_ENABLED],
-    [dsa.IDXD_CMD_ENABLE_WQ, 2, dsa.IDXD_CMDSTS_INVAL_WQIDX],
-    [dsa.IDXD_CMD_DISABLE_WQ, 1 << 2, dsa.IDXD_CMDSTS_INVAL_WQIDX],
+    [dsa.IDXD_CMD_ENABLE_WQ, 8, dsa.IDXD_CMDSTS_INVAL_WQIDX],
+    [dsa.IDXD_CMD_DISABLE_WQ, 1 << 8, dsa.IDXD_CMDSTS_INVAL_WQIDX],
     [31, 0, dsa.IDXD_CMDSTS_INVAL_CMD],
     [dsa.IDXD_CMD_REQUEST_INT_HANDLE, 0, dsa.IDXD_CMDSTS_ERR_INVAL_INT_IDX],
     [dsa.IDXD_CMD_REQUEST_INT_HANDLE, 0x10100, dsa.IDXD_CMDSTS_ERR_INVAL_INT_IDX],
@@ -160,9 +169,9 @@ test('commands return results or the error codes that the Linux driver knows', a
 });
 
 test('a command that requests an interrupt raises vector 0', async (t) => {
-  const { device, registers } = await Machine.start(t);
-  const eventfd = device.createEventfd();
-  device.connection.setIrqs({ index: 2, flags: 0x24, start: 0, count: 1, eventfds: [eventfd] });
+  const machine = await Machine.start(t);
+  const { registers } = machine;
+  const eventfd = machine.bindMisc();
   registers.write32(dsa.IDXD_CMD_OFFSET, dsa.IDXD_CMD_INT_REQ + dsa.IDXD_CMD_DRAIN_ALL * 2 ** 20);
   registers.read32(dsa.IDXD_CMDSTS_OFFSET);
   t.is(eventfd.read(), 1n);
@@ -218,14 +227,7 @@ test('a masked IMS slot holds one interrupt until the slot is unmasked', async (
 test('revoking a PASID invalidates its handles and raises the misc interrupt', async (t) => {
   const machine = await Machine.start(t);
   const eventfd = machine.program(t, SLOT, PROCESS);
-  const misc = machine.device.createEventfd();
-  machine.device.connection.setIrqs({
-    index: 2,
-    flags: 0x24,
-    start: 0,
-    count: 1,
-    eventfds: [misc],
-  });
+  const misc = machine.bindMisc();
   const [stale, other] = [machine.handle(SLOT), machine.handle(SLOT + 1)];
   machine.registers.write32(dsa.REVOKE_OFFSET, PROCESS);
   t.is(machine.registers.read32(dsa.IDXD_INTCAUSE_OFFSET), dsa.IDXD_INTC_INT_HANDLE_REVOKED);
@@ -266,6 +268,68 @@ test('MEMMOVE and MEMFILL use the PASID of the portal and report DMA errors', as
     0,
     'after the PASID is detached, the device writes no completion record',
   );
+});
+
+/** Work that fails without a completion record, because its PASID is not attached. */
+function failWork(machine: Machine): void {
+  machine.device.detachPasid(KERNEL);
+  machine.work(DEDICATED, 0, { flags: 0xc });
+  machine.device.attachPasid(KERNEL);
+}
+
+test('an error without a completion record is in SWERR, and raises the misc interrupt', async (t) => {
+  const machine = await Machine.start(t);
+  const { registers } = machine;
+  const misc = machine.bindMisc();
+  failWork(machine);
+  t.is(misc.read(), 0n, 'the interrupt is disabled in GENCTRL');
+  t.is(registers.read64(dsa.IDXD_SWERR_OFFSET) & 3n, dsa.IDXD_SWERR_VALID);
+  registers.write32(dsa.IDXD_GENCTRL_OFFSET, 0xffff_ffff);
+  t.is(registers.read32(dsa.IDXD_GENCTRL_OFFSET), 7, 'only the defined bits are writable');
+  failWork(machine);
+  t.is(misc.read(), 1n);
+  t.is(registers.read32(dsa.IDXD_INTCAUSE_OFFSET), dsa.IDXD_INTC_ERR);
+  const error = registers.read64(dsa.IDXD_SWERR_OFFSET);
+  t.is(error & 3n, dsa.IDXD_SWERR_ACK, 'the second error sets the overflow bit');
+  t.is(Number((error >> 8n) & 0xffn), dsa.DSA_COMP_CRA_XLAT);
+  t.is(Number((error >> 40n) & 0xfffffn), KERNEL);
+  t.not(registers.read64(dsa.IDXD_SWERR_OFFSET + 16), 0n, 'the address of the record');
+  registers.write64(dsa.IDXD_SWERR_OFFSET, dsa.IDXD_SWERR_ACK);
+  t.is(registers.read64(dsa.IDXD_SWERR_OFFSET) & 3n, 0n);
+});
+
+test('with the event log, errors are entries of a ring in memory', async (t) => {
+  const machine = await Machine.start(t);
+  const { registers, device } = machine;
+  t.is((registers.read64(dsa.IDXD_GENCAP_OFFSET) >> 13n) & 3n, 1n, 'entries of 64 bytes');
+  using log = device.dma.allocateSync(dsa.IDXD_EVL_SIZE_MIN * dsa.EVL_ENTRY_SIZE);
+  registers.write64(dsa.IDXD_EVLCFG_OFFSET, log.iova);
+  registers.write64(dsa.IDXD_EVLCFG_OFFSET + 8, BigInt(dsa.IDXD_EVL_SIZE_MIN));
+  registers.write32(dsa.IDXD_GENCTRL_OFFSET, dsa.GENCTRL_EVL_INT_EN);
+  registers.write32(dsa.IDXD_GENCFG_OFFSET, dsa.GENCFG_EVL_EN);
+  registers.write64(dsa.IDXD_EVLCFG_OFFSET, 0n);
+  t.is(registers.read64(dsa.IDXD_EVLCFG_OFFSET), log.iova, 'read-only while the log is enabled');
+  const misc = machine.bindMisc();
+  for (let n = 0; n < 2; n++) failWork(machine);
+  t.is(misc.read(), 1n, 'one interrupt until the driver clears the pending bit');
+  t.is(registers.read32(dsa.IDXD_INTCAUSE_OFFSET), dsa.IDXD_INTC_EVL);
+  const tail = registers.read32(dsa.IDXD_EVLSTATUS_OFFSET + 4);
+  t.is(tail >>> 0, (dsa.EVLSTATUS_INT_PENDING | 2) >>> 0);
+  registers.write32(dsa.IDXD_EVLSTATUS_OFFSET + 4, dsa.EVLSTATUS_INT_PENDING);
+  t.is(registers.read32(dsa.IDXD_EVLSTATUS_OFFSET + 4), 2);
+  const entry = new DataView(log.bytes.buffer, log.bytes.byteOffset + dsa.EVL_ENTRY_SIZE);
+  t.is(entry.getUint8(1), dsa.DSA_COMP_CRA_XLAT);
+  t.is(entry.getUint8(2), 0, 'the queue');
+  t.is(Number((entry.getBigUint64(0, true) >> 40n) & 0xfffffn), KERNEL);
+  t.is(entry.getUint8(32), dsa.DSA_COMP_SUCCESS, 'the record that could not be written');
+  for (let n = 2; n < dsa.IDXD_EVL_SIZE_MIN + 2; n++) failWork(machine);
+  t.is(
+    registers.read32(dsa.IDXD_EVLSTATUS_OFFSET + 4) & 0xffff,
+    dsa.IDXD_EVL_SIZE_MIN - 1,
+    'a full log drops further errors',
+  );
+  machine.command(dsa.IDXD_CMD_RESET_DEVICE);
+  t.is(registers.read32(dsa.IDXD_GENCFG_OFFSET), 0);
 });
 
 test('a reset restores the initial state', async (t) => {

@@ -6,8 +6,9 @@ import * as dsa from './registers.js';
  * slots.
  */
 export const SLOTS = 256;
-export const VECTORS = 9;
-export const QUEUES = 2;
+export const QUEUES = 8;
+/** Vector 0 is the misc interrupt. Linux requests one further vector for each queue. */
+export const VECTORS = QUEUES + 1;
 /** Total number of work queue entries. All work queues of the device share these entries. */
 export const WQ_SIZE = 128;
 /** log2 of the longest transfer in bytes. */
@@ -37,7 +38,7 @@ export function capabilities(): (Register | MemoryBlock)[] {
     constant(
       dsa.IDXD_GENCAP_OFFSET,
       'GENCAP',
-      dsa.GENCAP_CMD_CAP | transfer | slots | dsa.GENCAP_CONFIG_EN,
+      dsa.GENCAP_CMD_CAP | dsa.GENCAP_EVL_SUPPORT | transfer | slots | dsa.GENCAP_CONFIG_EN,
     ),
     constant(dsa.IDXD_WQCAP_OFFSET, 'WQCAP', BigInt(WQ_SIZE | (QUEUES << 16)) | modes),
     constant(dsa.IDXD_GRPCAP_OFFSET, 'GRPCAP', 1n),

@@ -1,6 +1,7 @@
 import type { DeviceHost, DeviceLogic, Register } from '../../hardware/model.js';
 import { capabilities, QUEUES, SLOTS, VECTORS, WQ_SIZE } from './capabilities.js';
 import { type Command, Commands } from './commands.js';
+import { ErrorLog } from './error-log.js';
 import { type HandleKind, Handles } from './handles.js';
 import { ImsTable, type InterruptTable, MsixPermissions } from './interrupts.js';
 import { WorkQueue } from './queues.js';
@@ -15,6 +16,7 @@ export class Dsa implements DeviceLogic {
   readonly #tables: Readonly<Record<HandleKind, InterruptTable>>;
   readonly #queues: readonly WorkQueue[];
   readonly #commands: Commands;
+  readonly #errors: ErrorLog;
   /** PASID of the process that owns each line of the shared portals. */
   readonly #submitters = new Uint32Array(dsa.LINES);
   #enabled = false;
@@ -34,9 +36,13 @@ export class Dsa implements DeviceLogic {
     this.#commands = new Commands(host, this.#createCommands(), () => {
       this.#raise(dsa.IDXD_INTC_CMD);
     });
+    this.#errors = new ErrorLog(host, (cause) => {
+      this.#raise(cause);
+    });
     this.registers = {
       0: [
         ...capabilities(),
+        ...this.#errors.registers,
         ...this.#statusRegisters(),
         ...this.#commands.registers,
         ...this.#queues.flatMap(({ registers }) => registers),
@@ -54,6 +60,7 @@ export class Dsa implements DeviceLogic {
     this.#submitters.fill(0);
     this.#handles.reset();
     this.#commands.reset();
+    this.#errors.reset();
     for (const queue of this.#queues) queue.reset();
     for (const table of Object.values(this.#tables)) table.reset();
   }
@@ -65,7 +72,12 @@ export class Dsa implements DeviceLogic {
     };
     return new WorkQueue(id, submitterOf, (descriptor, submitter) => {
       this.#host.defer(() => {
-        execute(this.#host, descriptor, submitter, (handle, by) => this.#resolve(handle, by));
+        execute(this.#host, descriptor, submitter, {
+          resolve: (handle, by) => this.#resolve(handle, by),
+          report: (error) => {
+            this.#errors.add(error);
+          },
+        });
       });
     });
   }
@@ -159,6 +171,7 @@ export class Dsa implements DeviceLogic {
         dsa.IDXD_CMD_RESET_DEVICE,
         () => {
           this.#disable();
+          this.#errors.reset();
           for (const queue of this.#queues) queue.reset();
           return dsa.IDXD_CMDSTS_SUCCESS;
         },

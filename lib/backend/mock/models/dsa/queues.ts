@@ -1,11 +1,10 @@
-import type { Register, WideRegister } from '../../hardware/model.js';
+import type { MemoryBlock, Register } from '../../hardware/model.js';
 import * as dsa from './registers.js';
 import type { Submitter } from './work.js';
 
 const WORDS = dsa.WQCFG_SIZE / 4;
 const MODE_WORD = 2;
 const STATE_WORD = 6;
-const QWORDS = dsa.DESCRIPTOR_SIZE / 8;
 
 /**
  * A work queue and its four portals. While the queue is enabled, the configuration of the queue is
@@ -14,7 +13,7 @@ const QWORDS = dsa.DESCRIPTOR_SIZE / 8;
 export class WorkQueue {
   readonly id: number;
   readonly registers: readonly Register[];
-  readonly portals: readonly Register[];
+  readonly portals: readonly MemoryBlock[];
   readonly #config = new Uint32Array(WORDS);
   readonly #submitterOf: (line: number) => number | null;
   readonly #submit: (descriptor: Uint8Array, submitter: Submitter) => void;
@@ -44,7 +43,7 @@ export class WorkQueue {
     }));
     this.portals = Array.from({ length: dsa.PORTALS_PER_WQ }, (_, page) =>
       this.#createPortal(page),
-    ).flat();
+    );
   }
 
   get size(): number {
@@ -61,25 +60,27 @@ export class WorkQueue {
   }
 
   /**
-   * Creates the registers of a portal. A driver writes a descriptor to a line as eight quadwords.
-   * The write of the last quadword submits the descriptor.
+   * Creates a portal. A driver writes a descriptor to a line of 64 bytes, from the first byte to the
+   * last byte. The write of the last byte submits the descriptor. Reads return 0.
    */
-  #createPortal(page: number): WideRegister[] {
-    const start = (this.id * dsa.PORTALS_PER_WQ + page) * dsa.IDXD_PORTAL_SIZE;
-    return Array.from({ length: dsa.LINES }, (_, line) => {
-      const bytes = new Uint8Array(dsa.DESCRIPTOR_SIZE);
-      const view = new DataView(bytes.buffer);
-      return Array.from({ length: QWORDS }, (__, qword): WideRegister => ({
-        offset: start + line * dsa.DESCRIPTOR_SIZE + 8 * qword,
-        name: `portal ${page} of WQ ${this.id}, line ${line}, ${8 * qword}`,
-        width: 8,
-        widths: [8],
-        write: (value) => {
-          view.setBigUint64(8 * qword, value, true);
-          if (qword === QWORDS - 1) this.#accept(bytes.slice(), page, line);
-        },
-      }));
-    }).flat();
+  #createPortal(page: number): MemoryBlock {
+    const bytes = new Uint8Array(dsa.IDXD_PORTAL_SIZE);
+    const view = new DataView(bytes.buffer);
+    return {
+      offset: (this.id * dsa.PORTALS_PER_WQ + page) * dsa.IDXD_PORTAL_SIZE,
+      name: `portal ${page} of WQ ${this.id}`,
+      size: bytes.length,
+      load: () => 0,
+      store: (offset, width, value) => {
+        if (width === 4) view.setUint32(offset, value, true);
+        else if (width === 2) view.setUint16(offset, value, true);
+        else view.setUint8(offset, value);
+        const end = offset + width;
+        if (end % dsa.DESCRIPTOR_SIZE !== 0) return;
+        const line = end / dsa.DESCRIPTOR_SIZE - 1;
+        this.#accept(bytes.slice(end - dsa.DESCRIPTOR_SIZE, end), page, line);
+      },
+    };
   }
 
   #accept(descriptor: Uint8Array, page: number, line: number): void {
@@ -92,6 +93,6 @@ export class WorkQueue {
       if (pasid === null) return;
     }
     const kind = (page & dsa.PORTAL_IMS) === 0 ? 'msix' : 'ims';
-    if (this.enabled) this.#submit(descriptor, { pasid, kind });
+    if (this.enabled) this.#submit(descriptor, { queue: this.id, pasid, kind });
   }
 }

@@ -14,11 +14,16 @@ export const IDXD_OPCAP_OFFSET = 0x40;
  * Register with the offsets of the tables. Each offset has 16 bits and counts units of 0x100 bytes.
  */
 export const IDXD_TABLE_OFFSET = 0x60;
+export const IDXD_GENCFG_OFFSET = 0x80;
+export const IDXD_GENCTRL_OFFSET = 0x88;
 export const IDXD_GENSTATS_OFFSET = 0x90;
 export const IDXD_INTCAUSE_OFFSET = 0x98;
 export const IDXD_CMD_OFFSET = 0xa0;
 export const IDXD_CMDSTS_OFFSET = 0xa8;
 export const IDXD_CMDCAP_OFFSET = 0xb0;
+export const IDXD_SWERR_OFFSET = 0xc0;
+export const IDXD_EVLCFG_OFFSET = 0xe0;
+export const IDXD_EVLSTATUS_OFFSET = 0xf0;
 
 export const GRPCFG_OFFSET = 0x400;
 export const WQCFG_OFFSET = 0x500;
@@ -29,16 +34,41 @@ export const MSIX_TABLE_OFFSET = 0x2000;
 export const MSIX_PBA_OFFSET = 0x3000;
 
 export const GENCAP_CMD_CAP = 1n << 4n;
+/** The device has an event log with entries of 64 bytes. */
+export const GENCAP_EVL_SUPPORT = 1n << 13n;
 export const GENCAP_MAX_XFER_SHIFT_SHIFT = 16n;
 export const GENCAP_MAX_IMS_MULT_SHIFT = 25n;
 export const GENCAP_CONFIG_EN = 1n << 31n;
 export const WQCAP_SHARED_MODE = 1n << 48n;
 export const WQCAP_DEDICATED_MODE = 1n << 49n;
 
+/** Bits of GENCFG: the read buffer limit, the user interrupt and the event log. */
+export const GENCFG_RDBUF_LIMIT = 0xff;
+export const GENCFG_USER_INT_EN = 1 << 12;
+export const GENCFG_EVL_EN = 1 << 13;
+/** Bits of GENCTRL: interrupts for errors in SWERR, for a halt, and for the event log. */
+export const GENCTRL_SOFTERR_INT_EN = 1 << 0;
+export const GENCTRL_HALT_INT_EN = 1 << 1;
+export const GENCTRL_EVL_INT_EN = 1 << 2;
+export const IDXD_SWERR_VALID = 1n << 0n;
+export const IDXD_SWERR_OVERFLOW = 1n << 1n;
+export const IDXD_SWERR_ACK = IDXD_SWERR_VALID | IDXD_SWERR_OVERFLOW;
+/** Bits of EVLCFG. The second quadword contains the number of entries and the PASID. */
+export const EVLCFG_PASID_EN = 1n << 0n;
+export const EVLCFG_BASE_ADDR = ~0xfffn;
+export const EVLCFG_PASID_SHIFT = 16n;
+/** Bit in the upper half of EVLSTATUS. A write of 1 clears the bit. */
+export const EVLSTATUS_INT_PENDING = 1 << 30;
+/** The smallest number of entries of an event log. */
+export const IDXD_EVL_SIZE_MIN = 0x40;
+export const EVL_ENTRY_SIZE = 64;
+
 export const IDXD_DEVICE_STATE_DISABLED = 0;
 export const IDXD_DEVICE_STATE_ENABLED = 1;
 
+export const IDXD_INTC_ERR = 1 << 0;
 export const IDXD_INTC_CMD = 1 << 1;
+export const IDXD_INTC_EVL = 1 << 5;
 export const IDXD_INTC_INT_HANDLE_REVOKED = 2 ** 31;
 
 export const IDXD_CMD_INT_REQ = 2 ** 31;
@@ -104,6 +134,7 @@ export const DSA_COMP_PAGE_FAULT_NOBOF = 0x03;
 export const DSA_COMP_BAD_OPCODE = 0x10;
 export const DSA_COMP_XFER_ERANGE = 0x13;
 export const DSA_COMP_INT_HANDLE_INVAL = 0x19;
+export const DSA_COMP_CRA_XLAT = 0x1a;
 
 /**
  * Registers that exist only in the mock. These registers contain the owner of each 64-byte line of

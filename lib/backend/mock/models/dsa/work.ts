@@ -1,11 +1,14 @@
 import { type DeviceHost } from '../../hardware/model.js';
 import { DmaFault } from '../../machine/dma-fault.js';
 import { MAX_TRANSFER_SHIFT } from './capabilities.js';
+import type { WorkError } from './error-log.js';
 import type { HandleKind } from './handles.js';
 import * as dsa from './registers.js';
 
 /** The submitter of a descriptor. The portal identifies the submitter. */
 export interface Submitter {
+  /** The index of the work queue. */
+  readonly queue: number;
   readonly pasid: number | null;
   readonly kind: HandleKind;
 }
@@ -16,6 +19,12 @@ export interface Submitter {
  */
 export type Resolve = (handle: number, submitter: Submitter) => (() => void) | null;
 
+/** Resolves the interrupt of a descriptor, and receives the errors that no record contains. */
+export interface WorkEvents {
+  readonly resolve: Resolve;
+  readonly report: (error: WorkError) => void;
+}
+
 /**
  * Executes a descriptor: runs the operation, writes the completion record and raises the interrupt.
  */
@@ -23,7 +32,7 @@ export function execute(
   host: DeviceHost,
   bytes: Uint8Array,
   submitter: Submitter,
-  resolve: Resolve,
+  { resolve, report }: WorkEvents,
 ): void {
   const descriptor = new DataView(bytes.buffer, bytes.byteOffset);
   const flags = descriptor.getUint32(4, true) & 0xff_ffff;
@@ -33,18 +42,22 @@ export function execute(
   let status = dsa.DSA_COMP_INT_HANDLE_INVAL;
   if (!wanted || interrupt !== null) status = operate(host, descriptor, options);
   const failed = status !== dsa.DSA_COMP_SUCCESS;
-  const records = dsa.IDXD_OP_FLAG_CRAV | (failed ? 0 : dsa.IDXD_OP_FLAG_RCR);
-  try {
-    if ((flags & records) === records) {
-      const record = new Uint8Array(dsa.COMPLETION_SIZE);
-      record[0] = status;
-      const done = failed ? 0 : descriptor.getUint32(32, true);
-      new DataView(record.buffer).setUint32(4, done, true);
-      host.dmaWrite(descriptor.getBigUint64(8, true), record, options);
+  const error = { ...submitter, operation: descriptor.getUint8(7) };
+  const hasRecord = (flags & dsa.IDXD_OP_FLAG_CRAV) !== 0;
+  if (hasRecord && (failed || (flags & dsa.IDXD_OP_FLAG_RCR) !== 0)) {
+    const record = new Uint8Array(dsa.COMPLETION_SIZE);
+    record[0] = status;
+    const done = failed ? 0 : descriptor.getUint32(32, true);
+    new DataView(record.buffer).setUint32(4, done, true);
+    const address = descriptor.getBigUint64(8, true);
+    try {
+      host.dmaWrite(address, record, options);
+    } catch (fault) {
+      if (!(fault instanceof DmaFault)) throw fault;
+      report({ ...error, status: dsa.DSA_COMP_CRA_XLAT, address, record });
     }
-  } catch (error) {
-    // The device cannot write the completion record, so the fault is not reported.
-    if (!(error instanceof DmaFault)) throw error;
+  } else if (failed) {
+    report({ ...error, status, address: 0n, record: null });
   }
   interrupt?.();
 }
