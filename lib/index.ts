@@ -20,6 +20,7 @@ import {
 } from './serve/index.js';
 
 export * from './device/index.js';
+export * from './registers/index.js';
 export * from './virtual/ims/index.js';
 export * from './virtual/message/index.js';
 export * from './virtual/msix/index.js';

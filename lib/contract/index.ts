@@ -6,6 +6,7 @@
  * throws a {@link VfioError} EBADF. If the library closed the device at the host's request, the
  * error has a hint. Wrong arguments throw TypeError or RangeError.
  */
+import type { DeviceClock } from './clock.js';
 import type { Eventfd, EventfdFactory } from './eventfd.js';
 import type { AddressSpace } from './memory.js';
 import type { RegisterWindow } from './window.js';
@@ -238,6 +239,8 @@ export interface DeviceConnection extends EventfdFactory {
    * device.
    */
   readonly kernel: string;
+  /** The clock that measures timeouts. Default: the clock of the process. */
+  readonly clock?: DeviceClock;
 
   /** VFIO_DEVICE_GET_INFO. */
   getInfo(): DeviceInfo;

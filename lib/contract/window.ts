@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import type { DeviceClock } from './clock.js';
 
 /** The width in bytes of one register access. */
 export type Width = 1 | 2 | 4 | 8;
@@ -30,6 +31,8 @@ export interface RegisterWindow extends EventEmitter<WindowEvents> {
   readonly size: number;
   /** Whether the device did not respond to the last access. */
   readonly lost: boolean;
+  /** The clock that measures timeouts. Default: the clock of the process. */
+  readonly clock?: DeviceClock;
   /** Reads one byte. */
   read8(offset: number): number;
   /** Reads two bytes. @param offset - a multiple of 2 */

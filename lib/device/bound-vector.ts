@@ -1,8 +1,10 @@
 import { EventEmitter } from 'node:events';
-import { checkOptions } from '../checks.js';
+import { abortError } from '../contract/abort-error.js';
 import { checkCpus } from '../contract/call-arguments.js';
+import { processClock } from '../contract/clock.js';
 import type { Eventfd } from '../contract/index.js';
 import { Lifetime } from '../contract/lifetime.js';
+import { checkWaitOptions, type WaitOptions } from '../contract/wait.js';
 import { VfioError } from '../errors.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Handle } from './handle.js';
@@ -47,7 +49,9 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
     this.#lifetime = new Lifetime(`${irq.name} vector ${index} is closed`, handle.name);
     this.#counted = counts;
     this.#pending = new PendingInterrupts(counts);
-    this.#waiters = new VectorWaiters(this, () => this.#canceledError());
+    this.#waiters = new VectorWaiters(this, handle.connection.clock ?? processClock, (code, end) =>
+      this.#waitError(code, end),
+    );
     this.#ownsEventfd = eventfd === undefined;
     this.eventfd = eventfd ?? handle.connection.createEventfd();
     let slot: number | undefined;
@@ -75,14 +79,12 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
     this.context.irq.trigger(this.index);
   }
 
-  async next(options: { signal?: AbortSignal | undefined } = {}): Promise<bigint> {
+  async next(options: WaitOptions = {}): Promise<bigint> {
     this.checkOpen();
-    checkOptions(options, ['signal']);
-    const { signal } = options;
-    if (signal !== undefined) checkSignal(signal);
-    signal?.throwIfAborted();
+    checkWaitOptions(options);
+    if (options.signal?.aborted === true) throw abortError(options.signal);
     const pending = this.#pending.take();
-    return pending > 0n ? pending : this.#waiters.wait(signal);
+    return pending > 0n ? pending : this.#waiters.wait(options);
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<bigint, void, undefined> {
@@ -170,13 +172,10 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
     else this.context.dispatcher.unref();
   }
 
-  #canceledError(): VfioError {
+  /** @param end - what ended a call of `next()`, for example `'was closed'` */
+  #waitError(code: string, end: string): VfioError {
     const { handle, irq } = this.context;
-    const message = `${irq.name} vector ${this.index} was closed`;
-    return new VfioError({ code: 'ECANCELED', message, path: handle.name });
+    const message = `${irq.name} vector ${this.index} ${end}`;
+    return new VfioError({ code, message, path: handle.name });
   }
-}
-
-function checkSignal(value: unknown): void {
-  if (!(value instanceof AbortSignal)) throw new TypeError('signal must be an AbortSignal');
 }

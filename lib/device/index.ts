@@ -25,6 +25,8 @@ export type {
   Width,
   WindowEvents,
 } from '../contract/index.js';
+export type { DeviceClock } from '../contract/clock.js';
+export type { WaitOptions } from '../contract/wait.js';
 export { VfioError, type VfioErrorFields } from '../errors.js';
 export * as pci from '../pci/index.js';
 export { imsAdvertised } from '../pci/siov.js';

@@ -1,3 +1,6 @@
+import { abortError } from '../contract/abort-error.js';
+import type { DeviceClock } from '../contract/clock.js';
+import type { WaitOptions } from '../contract/wait.js';
 import { onAbort } from './on-abort.js';
 import type { Vector } from './vector.js';
 
@@ -5,8 +8,12 @@ import type { Vector } from './vector.js';
 interface Waiter {
   readonly resolve: (count: bigint) => void;
   readonly reject: (error: Error) => void;
-  forgetSignal?: () => void;
+  /** Functions that remove the waiter from its signal and its timer. */
+  readonly undo: (() => void)[];
 }
+
+/** Creates the error of a call whose wait has ended without an interrupt. */
+type WaitError = (code: string, end: string) => Error;
 
 /**
  * The waiting calls of `next()` of one vector. The next interrupt resolves all of them. All calls
@@ -14,26 +21,38 @@ interface Waiter {
  */
 export class VectorWaiters {
   readonly #vector: Vector;
-  readonly #canceled: () => Error;
+  readonly #clock: DeviceClock;
+  readonly #error: WaitError;
   readonly #waiting = new Set<Waiter>();
 
-  /** @param canceled - creates the error of a waiting call when the vector is closed */
-  constructor(vector: Vector, canceled: () => Error) {
+  /** @param clock - measures the timeouts */
+  constructor(vector: Vector, clock: DeviceClock, error: WaitError) {
     this.#vector = vector;
-    this.#canceled = canceled;
+    this.#clock = clock;
+    this.#error = error;
   }
 
-  wait(signal: AbortSignal | undefined): Promise<bigint> {
+  wait({ timeout, signal }: WaitOptions): Promise<bigint> {
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = { resolve, reject };
+      const waiter: Waiter = { resolve, reject, undo: [] };
       this.#add(waiter);
-      if (signal === undefined) return;
-      waiter.forgetSignal = onAbort(signal, () => {
+      const fail = (error: Error) => {
         this.#remove(waiter);
-        // The abort reason comes from the caller and can be any value.
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-        reject(signal.reason);
-      });
+        reject(error);
+      };
+      if (signal !== undefined) {
+        waiter.undo.push(
+          onAbort(signal, () => {
+            fail(abortError(signal));
+          }),
+        );
+      }
+      if (timeout !== undefined) {
+        const onTimeout = () => {
+          fail(this.#error('ETIMEDOUT', `has had no interrupt for ${timeout} ms`));
+        };
+        waiter.undo.push(this.#clock.after(timeout, onTimeout));
+      }
     });
   }
 
@@ -47,7 +66,7 @@ export class VectorWaiters {
   readonly #onClose = (): void => {
     for (const waiter of this.#waiting) {
       this.#remove(waiter);
-      waiter.reject(this.#canceled());
+      waiter.reject(this.#error('ECANCELED', 'was closed'));
     }
   };
 
@@ -60,7 +79,7 @@ export class VectorWaiters {
   }
 
   #remove(waiter: Waiter): void {
-    waiter.forgetSignal?.();
+    for (const undo of waiter.undo) undo();
     this.#waiting.delete(waiter);
     if (this.#waiting.size > 0) return;
     this.#vector.off('interrupt', this.#onInterrupt);

@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events';
 import type { Eventfd } from '../contract/index.js';
 import { checkBoolean, checkOptions } from '../checks.js';
 import { checkEventfd } from '../contract/eventfd.js';
+import type { WaitOptions } from '../contract/wait.js';
 
 /** Options for requesting a vector. */
 export interface VectorOptions {
@@ -77,9 +78,10 @@ export interface Vector extends EventEmitter<VectorEvents> {
    *
    * @returns number of interrupts, or 1n ("at least one") without `counts`
    * @throws {@link VfioError} EBADF if the vector is already closed; ECANCELED if the vector is
-   *   closed during the wait; the abort reason if `signal` is aborted
+   *   closed during the wait; ETIMEDOUT after the timeout
+   * @throws an AbortError if `signal` is aborted
    */
-  next(options?: { signal?: AbortSignal | undefined }): Promise<bigint>;
+  next(options?: WaitOptions): Promise<bigint>;
   /**
    * Iterates over interrupts until the vector is closed. All interrupts that arrive while the body
    * of the loop runs become one delivery. After the program leaves the loop, the next call of

@@ -204,20 +204,37 @@ test('next() returns all interrupts that arrived without a listener as one deliv
   t.is(a.listenerCount('interrupt') + a.listenerCount('close'), 0);
 });
 
-test('an aborted signal makes next() fail with the abort reason', async (t) => {
+test('an aborted signal makes next() fail with an AbortError, whose cause is the reason', async (t) => {
   const { a, set } = withVectors(1);
   const controller = new AbortController();
   const waiting = a.next({ signal: controller.signal });
-  controller.abort(new Error('enough'));
-  await t.throwsAsync(waiting, { message: 'enough' });
-  await t.throwsAsync(a.next({ signal: controller.signal }), { message: 'enough' });
+  controller.abort('enough');
+  const error = await t.throwsAsync(waiting, { name: 'AbortError', code: 'ABORT_ERR' });
+  t.is(error.cause, 'enough');
+  await t.throwsAsync(a.next({ signal: controller.signal }), { name: 'AbortError' });
   t.false(set.referenced);
   set.fire(a.eventfd);
   t.is(await a.next({ signal: new AbortController().signal }), 1n);
   const several = new AbortController();
   const all = [1, 2, 3].map(() => a.next({ signal: several.signal }));
-  several.abort(new Error('enough'));
-  for (const next of all) await t.throwsAsync(next, { message: 'enough' });
+  several.abort();
+  for (const next of all) await t.throwsAsync(next, { name: 'AbortError' });
+});
+
+test('next() fails with ETIMEDOUT after its timeout, and the vector still delivers', async (t) => {
+  const { a, set } = withVectors(1);
+  await t.throwsAsync(a.next({ timeout: 2 }), {
+    code: 'ETIMEDOUT',
+    message: /msix vector 0 has had no interrupt for 2 ms/,
+  });
+  t.false(set.referenced);
+  t.is(a.listenerCount('interrupt') + a.listenerCount('close'), 0);
+  const waiting = a.next({ timeout: 60_000 });
+  set.fire(a.eventfd);
+  t.is(await waiting, 1n);
+  for (const timeout of [-1, 0.5, 2 ** 31]) {
+    await t.throwsAsync(a.next({ timeout }), { instanceOf: RangeError });
+  }
 });
 
 test('closing the vector makes a pending next() fail with ECANCELED', async (t) => {

@@ -26,6 +26,7 @@ const TAKES: Readonly<Record<string, string>> = {
   MsixPermOptions: 'MsixPerm',
   OpenOptions: 'openDevice',
   PhysicalOptions: 'PhysicalSource',
+  PollOptions: 'poll',
   PrivateSourcesOptions: 'PrivateSources',
   ProfileOptions: 'defineModel',
   SendToBufferOptions: 'MessageStore.sendToBuffer',
@@ -35,12 +36,16 @@ const TAKES: Readonly<Record<string, string>> = {
   VirtualIrqsOptions: 'VirtualIrqs',
   VirtualMsiOptions: 'VirtualMsi',
   VirtualMsixOptions: 'VirtualMsix',
+  WaitOptions: 'Vector.next',
   WindowOptions: 'Region.map',
   WindowRewriterOptions: 'WindowRewriter',
 };
 
-/** Arguments that are not options: the names of the fields of a register, and messages. */
-const OTHER = ['ConfigSpace.update', 'pci.updateFields', 'pci.decodeFields', 'MessageStore.write'];
+/** Arguments that are not options: the names of registers and fields, and messages. */
+const OTHER = [
+  ...['ConfigSpace.update', 'pci.updateFields', 'pci.decodeFields', 'MessageStore.write'],
+  ...['RegisterAccessor.update', 'RegisterAccessor.write', 'defineRegisters'],
+];
 
 /** Options whose value is an object with methods. Such an object can have further properties. */
 const OBJECTS = /\.(storage|handles)$/;
@@ -83,6 +88,7 @@ function callOf({ targets }: World, name: string): (args: readonly unknown[]) =>
 test('every exported type of options is tested', (t) => {
   const folders = [
     'device',
+    'registers',
     ...['ims', 'message', 'msix', 'vectors'].map((one) => `virtual/${one}`),
   ];
   const files = ['mock.ts', ...folders.map((folder) => `${folder}/index.ts`)];

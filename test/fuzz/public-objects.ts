@@ -101,6 +101,12 @@ export function createWorld(api: Api): World {
   const req = new api.VirtualReq();
   const irqs = new api.VirtualIrqs({ intx, msi, msix: new api.VirtualMsix(virtual), req });
 
+  const registers = api.defineRegisters('card', {
+    control: { offset: 0x14, width: 4, fields: { enable: 0, size: [19, 16] } },
+    doorbell: { offset: 0x1000, width: 4, access: 'wo', count: 2, stride: 8 },
+  });
+  const accessors = registers.on(window);
+
   const named: Readonly<Record<string, object>> = {
     PciDevice: device,
     ConfigSpace: device.config,
@@ -120,6 +126,9 @@ export function createWorld(api: Api): World {
     DeviceHost: hostOf(api),
     AddressSpace: connection.addressSpace,
     Memory: memory,
+    RegisterAccessor: accessors.control,
+    RegisterArray: accessors.doorbell,
+    RegisterMap: registers,
     RegisterWindow: window,
     Eventfd: eventfd,
     EventSet: events,
@@ -214,6 +223,8 @@ export function createWorld(api: Api): World {
     WindowRewriter: () => [wlan, windowOptions],
     defineModel: () => [{ name: 'card', shape, create, kernel: { kernel: '6.12' } }],
     registerModel: () => [{ name: `card${models++}`, shape, create, kernel: { via: 'cdev' } }],
+    defineRegisters: () => ['a', { control: { offset: 4, width: 4, fields: { enable: 0 } } }],
+    poll: () => [() => true, { timeout: 0, signal: new AbortController().signal, device }],
     imsDvsec: () => [{ next: 0x200, supported: false }],
     memoryStorage: () => [new Uint8Array(64)],
     messageVectors: () => [wlan, { index: 'msi', first: 0, count: 4 }],
@@ -262,7 +273,12 @@ export function createWorld(api: Api): World {
     'Region.map': () => [{ offset: 0, length: 4096 }],
     'Slot.program': () => [hostVector],
     'SoftwareSource.sendSignals': () => [[0, 1]],
-    'Vector.next': () => [{ signal: new AbortController().signal }],
+    'RegisterAccessor.until': () => [{ enable: 0 }, { timeout: 0 }],
+    'RegisterAccessor.update': () => [{ size: 3 }],
+    'RegisterAccessor.write': () => [{ enable: 1 }],
+    'RegisterArray.at': () => [1],
+    'RegisterMap.on': () => [window],
+    'Vector.next': () => [{ timeout: 1, signal: new AbortController().signal }],
     'VectorIndex.enable': () => [{ vectors: 1 }],
     'VectorIndex.request': vectorOptions,
     'VirtualIntx.setDisabled': () => [true],

@@ -1,4 +1,5 @@
 import { checkInteger } from '../../../checks.js';
+import type { DeviceClock } from '../../../contract/clock.js';
 
 const MS_MAX = 2 ** 31 - 1;
 
@@ -38,7 +39,7 @@ export interface Clock {
  * after a read of a register, and while a program waits for interrupts. The mock has no threads of
  * its own.
  */
-export class Work implements Clock {
+export class Work implements Clock, DeviceClock {
   /** Jobs, sorted by due time. */
   #jobs: readonly Job[] = [];
   #turn: NodeJS.Immediate | null = null;
@@ -62,6 +63,14 @@ export class Work implements Clock {
     const at = later < 0 ? this.#jobs.length : later;
     this.#jobs = [...this.#jobs.slice(0, at), { owner, due, run }, ...this.#jobs.slice(at)];
     this.#schedule();
+  }
+
+  after(ms: number, callback: () => void): () => void {
+    const owner = {};
+    this.defer(owner, callback, ms);
+    return () => {
+      this.drop(owner);
+    };
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { DeviceClock } from '../../../contract/clock.js';
 import { VfioError } from '../../../errors.js';
 import type {
   DeviceConnection,
@@ -87,6 +88,10 @@ export class MockConnection implements DeviceConnection {
    */
   get iommu(): IommuFacts {
     return { name: 'dmar0', unsafeInterrupts: false };
+  }
+
+  get clock(): DeviceClock {
+    return this.#machine.work;
   }
 
   getInfo(): DeviceInfo {

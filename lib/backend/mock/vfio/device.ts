@@ -1,3 +1,4 @@
+import type { DeviceClock } from '../../../contract/clock.js';
 import type { Message } from '../../../contract/message.js';
 import type { DeviceInfo, HotResetInfo, Via } from '../../../contract/index.js';
 import {
@@ -128,6 +129,11 @@ export class VfioDevice {
   /** The hardware of the function. Register windows access the BARs of this hardware. */
   get bars(): HardwareFunction {
     return this.#hardware;
+  }
+
+  /** The clock of the device. */
+  get clock(): DeviceClock {
+    return this.#machine.work;
   }
 
   /** Whether the device responds to an access to a mapped BAR. */

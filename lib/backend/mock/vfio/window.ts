@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import type { DeviceClock } from '../../../contract/clock.js';
 import type { RegisterWindow, Width, WindowEvents } from '../../../contract/index.js';
 import { Lifetime } from '../../../contract/lifetime.js';
 import { checkBlock, checkWindowAccess, refuseValue } from '../../../contract/window-access.js';
@@ -10,6 +11,7 @@ const BITS = { 1: 8, 2: 16, 4: 32 } as const;
 
 /** The interface between a register window and its device. */
 export interface WindowTarget {
+  readonly clock: DeviceClock;
   readonly bars: Pick<HardwareFunction, 'readBar' | 'readBar64' | 'writeBar' | 'writeBar64'>;
   /**
    * Whether the device responds. While the value is false, registers read as all ones and writes
@@ -32,6 +34,7 @@ export interface WindowExtent {
 /** A mapped BAR. Each access calls the device's registers with the same offset, width and value. */
 export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWindow {
   readonly size: number;
+  readonly clock: DeviceClock;
   /** Null after {@link close}, so that a closed window does not keep its device in memory. */
   #target: WindowTarget | null;
   readonly #bar: number;
@@ -47,6 +50,7 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
   ) {
     super();
     this.size = length;
+    this.clock = target.clock;
     this.#target = target;
     this.#bar = bar;
     this.#base = offset;

@@ -1,0 +1,97 @@
+import { checkMethods, checkObject } from '../checks.js';
+import type { RegisterWindow } from '../contract/window.js';
+import { registerAt } from './accesses.js';
+import { createArray, type RegisterArray } from './array.js';
+import type { RegisterDefinitions } from './definition.js';
+import { checkName, endOf, layoutOf, type RegisterLayout } from './layout.js';
+import type { RegisterAccessor } from './register.js';
+
+/** The registers of a window by name. */
+export type RegisterAccessors<T extends RegisterDefinitions> = {
+  readonly [K in keyof T]: T[K] extends { readonly count: number }
+    ? RegisterArray<T[K]>
+    : RegisterAccessor<T[K]>;
+};
+
+/** Creates the {@link RegisterMap} of checked definitions. */
+let createMap: <T extends RegisterDefinitions>(
+  name: string,
+  layouts: readonly RegisterLayout[],
+) => RegisterMap<T>;
+
+/** Checked definitions of registers. Made by {@link defineRegisters}. */
+export class RegisterMap<T extends RegisterDefinitions = RegisterDefinitions> {
+  /** The name of the map, for error messages. */
+  readonly name: string;
+  readonly #layouts: readonly RegisterLayout[];
+
+  static {
+    createMap = (name, layouts) => new RegisterMap(name, layouts);
+  }
+
+  private constructor(name: string, layouts: readonly RegisterLayout[]) {
+    this.name = name;
+    this.#layouts = layouts;
+  }
+
+  /**
+   * Returns accessors for the registers of a window. No register is accessed.
+   *
+   * @throws RangeError if a register is not within the window
+   */
+  on(window: RegisterWindow): RegisterAccessors<T> {
+    checkMethods(window, 'window', 'RegisterWindow', ['read32', 'write32']);
+    const registers = Object.create(null) as Record<string, unknown>;
+    for (const layout of this.#layouts) {
+      const name = `${this.name}.${layout.name}`;
+      const end = endOf(layout);
+      if (end > window.size) {
+        throw new RangeError(
+          `register ${name} ends at byte ${end}, but the window has ${window.size} bytes`,
+        );
+      }
+      registers[layout.name] = accessorsOf(window, layout, name);
+    }
+    return Object.freeze(registers) as RegisterAccessors<T>;
+  }
+}
+
+/** Returns the accessor of a register, or the accessors of an array. */
+function accessorsOf(window: RegisterWindow, layout: RegisterLayout, name: string) {
+  const { offset, count, stride } = layout;
+  if (count === null) return registerAt(window, layout, name, offset);
+  return createArray(name, count, (index) =>
+    registerAt(window, layout, `${name}[${index}]`, offset + index * stride),
+  );
+}
+
+/**
+ * Defines the registers of a device by name. The definition also gives the types: a field of up to
+ * 32 bits is a number, and a larger field is a bigint.
+ *
+ * @param name - the name of the map, for error messages
+ * @throws TypeError for a wrong type, an unknown property or an unknown access
+ * @throws RangeError for an offset that is not aligned, and for fields that overlap or exceed their
+ *   register
+ * @example
+ * const nvme = defineRegisters('nvme', {
+ *   cc: { offset: 0x14, width: 4, fields: { en: 0, iosqes: [19, 16], iocqes: [23, 20] } },
+ *   csts: { offset: 0x1c, width: 4, access: 'ro', fields: { rdy: 0, cfs: 1 } },
+ *   sqtdbl: { offset: 0x1000, width: 4, access: 'wo', count: 64, stride: 8 },
+ * });
+ * const regs = nvme.on(device.bar(0).map());
+ * regs.cc.write({ en: 1, iosqes: 6, iocqes: 4 });
+ * await regs.csts.until({ rdy: 1 }, { timeout: 500 });
+ * regs.sqtdbl.at(1).value = 5;
+ */
+export function defineRegisters<const T extends RegisterDefinitions>(
+  name: string,
+  definitions: T,
+): RegisterMap<T> {
+  checkName(name, 'the name of a register map');
+  checkObject(definitions, 'the definitions');
+  return createMap<T>(
+    name,
+    Object.entries(definitions).map(([key, definition]) => layoutOf(key, definition)),
+  );
+}
