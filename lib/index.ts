@@ -1,11 +1,13 @@
 /// <reference types="node" preserve="true" />
 /**
- * The library `vfio` controls real PCI devices through Linux VFIO, and mock devices.
+ * The library `vfio` controls real PCI devices through Linux VFIO, mock devices, and the devices of
+ * vfio-user servers.
  *
  * @packageDocumentation
  */
 import { kernelBackend } from './backend/kernel/index.js';
 import { mockBackend } from './backend/mock/index.js';
+import { vfioUserBackend } from './backend/vfio-user/index.js';
 import { deviceApi } from './device/open.js';
 import { observeBackend } from './observe/index.js';
 import { observers } from './observe/observers.js';
@@ -36,7 +38,9 @@ export type {
 } from './serve/index.js';
 
 const api = deviceApi(
-  [mockBackend, kernelBackend].map((backend) => observeBackend(backend, observers)),
+  [mockBackend, vfioUserBackend, kernelBackend].map((backend) =>
+    observeBackend(backend, observers),
+  ),
 );
 
 /**
@@ -46,7 +50,9 @@ const api = deviceApi(
  *
  * @param name - the address of a PCI function, for example `'0000:01:00.0'` or `'01:00.0'`. If a
  *   vendor id and a device id belong to only one function, `name` can be the two ids, for example
- *   `'8086:10d3'`. The name of a mock device begins with `'mock:'`, for example `'mock:nvme'`.
+ *   `'8086:10d3'`. The name of a mock device begins with `'mock:'`, for example `'mock:nvme'`. The
+ *   name of a device behind the socket of a vfio-user server is `'vfio-user:'` and the path of the
+ *   socket, for example `'vfio-user:/run/nvme.sock'`.
  * @throws TypeError and RangeError for wrong arguments
  * @throws {@link VfioError} ENODEV if the name is unknown or the function has no IOMMU group
  * @throws {@link VfioError} ENOENT or ENODEV if the function is not bound to vfio-pci
@@ -54,6 +60,8 @@ const api = deviceApi(
  * @throws {@link VfioError} EACCES or EPERM if the kernel refuses the permissions, the VF token or
  *   the interrupts
  * @throws {@link VfioError} EAGAIN if another reset is under way
+ * @throws {@link VfioError} ENOENT, ENOTSOCK or ECONNREFUSED if no server listens at the socket;
+ *   ECONNRESET if the server serves another client; ETIMEDOUT if the server does not answer
  * @example
  * await using device = await openDevice('0000:01:00.0');
  */

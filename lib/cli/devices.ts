@@ -4,7 +4,7 @@
  */
 import { environment } from '../observe/environment.js';
 import type { Backend, DeviceConnection, OpenOptions, PciFunction } from '../contract/index.js';
-import { isMockName, parseAddress, parseIds } from '../contract/names.js';
+import { isMockName, isVfioUserName, parseAddress, parseIds } from '../contract/names.js';
 import type { DeviceApi } from '../device/open.js';
 import type { PciDevice } from '../index.js';
 
@@ -12,16 +12,17 @@ import { withProgress } from './progress.js';
 import { chooseToken } from './token.js';
 
 const mock = async (): Promise<Backend> => (await import('../backend/mock/index.js')).mockBackend;
+const vfioUser = async (): Promise<Backend> =>
+  (await import('../backend/vfio-user/index.js')).vfioUserBackend;
 const kernel = async (): Promise<Backend> =>
   (await import('../backend/kernel/index.js')).kernelBackend;
 
 /**
- * Loads the back end for a name. For a malformed name, both back ends are loaded, because the error
- * message lists the name formats of both.
+ * Loads the back end for a name. For a malformed name, all back ends are loaded, because the error
+ * message lists the name formats of all back ends.
  */
 async function apiOf(name: string): Promise<DeviceApi> {
-  const isReal = parseAddress(name) !== null || parseIds(name) !== null;
-  const loaders = isMockName(name) ? [mock] : isReal ? [kernel] : [mock, kernel];
+  const loaders = loadersOf(name);
   const { deviceApi } = await import('../device/open.js');
   const backends = await Promise.all(loaders.map((load) => load()));
   if (environment.traceFolder === undefined && environment.recordFile === undefined)
@@ -29,6 +30,13 @@ async function apiOf(name: string): Promise<DeviceApi> {
   const { observeBackend } = await import('../observe/index.js');
   const { observers } = await import('../observe/observers.js');
   return deviceApi(backends.map((backend) => observeBackend(backend, observers)));
+}
+
+function loadersOf(name: string): readonly (() => Promise<Backend>)[] {
+  if (isMockName(name)) return [mock];
+  if (isVfioUserName(name)) return [vfioUser];
+  const isReal = parseAddress(name) !== null || parseIds(name) !== null;
+  return isReal ? [kernel] : [mock, vfioUser, kernel];
 }
 
 /** The options of a command that opens a device. */

@@ -63,7 +63,8 @@ export const command = defineCommand({
   about: `Lists the PCI functions of this machine and the mock devices. Each row contains the
     address, the ids, the kernel driver, the IOMMU group (with the number of other members) and the
     state. The state is ready, or the reason why a program cannot open the function now. The names
-    are read from the system's file pci.ids. The command opens no device and needs no privileges.`,
+    are read from the system's file pci.ids. Devices of vfio-user servers are not listed. The command
+    opens no device and needs no privileges.`,
   operands: {},
   options: {
     json: {

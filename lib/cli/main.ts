@@ -21,8 +21,8 @@ ${lines.join('\n')}
   vfio --version
 
 A device is the address of a PCI function (0000:01:00.0, short 01:00.0), the vendor:device of
-exactly one function, or a mock device (mock:nvme, mock:edu). Exit code: 0 success, 1 failure, 2
-wrong usage.`;
+exactly one function, a mock device (mock:nvme, mock:edu), or the socket of a vfio-user server
+(vfio-user:/run/nvme.sock). Exit code: 0 success, 1 failure, 2 wrong usage.`;
 }
 
 function version(): string {

@@ -48,6 +48,12 @@ export interface PciFunction {
 export type Via = 'group' | 'cdev';
 
 /**
+ * The interface through which a device is open. `'noiommu'` is a group without an IOMMU, and
+ * `'vfio-user'` is the socket of a server.
+ */
+export type OpenedVia = Via | 'noiommu' | 'vfio-user';
+
+/**
  * File descriptors that the caller received from another process. The library duplicates the
  * descriptors. The caller still owns the original descriptors.
  */
@@ -226,8 +232,8 @@ export interface IoeventfdRequest {
  */
 export interface DeviceConnection extends EventfdFactory {
   readonly name: string;
-  /** The kernel interface through which the device was opened. */
-  readonly via: Via | 'noiommu';
+  /** The interface through which the device was opened. */
+  readonly via: OpenedVia;
   /**
    * The address space of the device for DMA. All open devices in one IOMMU group share one address
    * space.
@@ -236,11 +242,18 @@ export interface DeviceConnection extends EventfdFactory {
   readonly iommu: IommuFacts;
   /**
    * The kernel version, for example `'6.12.107'` for a real device or `'mock 6.12'` for a mock
-   * device.
+   * device. For a device behind a socket, the version of the protocol, for example
+   * `'vfio-user 0.1'`.
    */
   readonly kernel: string;
   /** The clock that measures timeouts. Default: the clock of the process. */
   readonly clock?: DeviceClock;
+  /**
+   * Aborted if the device is gone although the program has not closed the connection: the server
+   * of a vfio-user device has ended. The reason is a {@link VfioError}. Undefined for a device of
+   * the kernel, which reports its end by REQ.
+   */
+  readonly gone?: AbortSignal | undefined;
 
   /** VFIO_DEVICE_GET_INFO. */
   getInfo(): DeviceInfo;

@@ -6,11 +6,18 @@
 /** The names of mock devices begin with this prefix. */
 export const MOCK_PREFIX = 'mock:';
 
+/** The name of a device behind a vfio-user socket is this prefix and the path of the socket. */
+export const VFIO_USER_PREFIX = 'vfio-user:';
+
 const ADDRESS = /^(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([01][0-9a-f])\.([0-7])$/i;
 const IDS = /^([0-9a-f]{4}):([0-9a-f]{4})$/i;
 
 export function isMockName(name: string): boolean {
   return name.startsWith(MOCK_PREFIX);
+}
+
+export function isVfioUserName(name: string): boolean {
+  return name.startsWith(VFIO_USER_PREFIX);
 }
 
 /**

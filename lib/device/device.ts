@@ -3,7 +3,7 @@ import type {
   DeviceInfo,
   Eventfd,
   HotResetInfo,
-  Via,
+  OpenedVia,
 } from '../contract/index.js';
 import { VFIO_PCI_BAR5_REGION_INDEX } from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
@@ -39,8 +39,8 @@ export let createDevice: (connection: DeviceConnection) => PciDevice;
 export class PciDevice {
   /** The name of the device, such as `'0000:01:00.0'` or `'mock:nvme'`. */
   readonly name: string;
-  /** The kernel interface that opened the device. */
-  readonly via: Via | 'noiommu';
+  /** The interface through which the device was opened. */
+  readonly via: OpenedVia;
   /** The device information that VFIO_DEVICE_GET_INFO returned. */
   readonly info: DeviceInfo;
   /** Configuration space. */

@@ -33,7 +33,7 @@ export class Dispatcher {
   constructor(handle: Handle, capacity: () => number) {
     this.#handle = handle;
     this.#capacity = capacity;
-    handle.beforeClose(() => {
+    handle.addInterrupts(() => {
       this.#close();
     });
   }

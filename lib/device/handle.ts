@@ -20,6 +20,7 @@ export class Handle {
   readonly changes = new EventEmitter<DeviceChanges>();
   readonly #connection: DeviceConnection;
   readonly #lifetime: Lifetime;
+  readonly #interrupts = new Releases();
   readonly #beforeClose = new Releases();
   readonly #afterClose = new Releases();
   #hint: string | undefined;
@@ -30,6 +31,10 @@ export class Handle {
     this.#lifetime = new Lifetime('the device is closed', this.name);
     this.#beforeClose.add(() => {
       if (this.#lifetime.end(this.#hint)) this.#connection.close(this.#hint);
+    });
+    // A device that is gone delivers no interrupts, so nothing must wait for its interrupts.
+    connection.gone?.addEventListener('abort', () => {
+      this.#interrupts.run();
     });
   }
 
@@ -56,6 +61,14 @@ export class Handle {
   }
 
   /**
+   * Calls `release` when the device closes, or when the device is gone. The interrupts are released
+   * before all other parts.
+   */
+  addInterrupts(release: () => void): void {
+    this.#interrupts.add(release);
+  }
+
+  /**
    * Calls `release` when the device closes, before its connection is closed. The callback that was
    * added last is called first.
    */
@@ -75,6 +88,7 @@ export class Handle {
   close(hint?: string): void {
     if (!this.isOpen) return;
     this.#hint ??= hint;
+    this.#interrupts.run();
     this.#beforeClose.run();
     this.#afterClose.run();
   }

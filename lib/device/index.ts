@@ -21,6 +21,7 @@ export type {
   RegionCapability,
   RegionInfo,
   RegisterWindow,
+  OpenedVia,
   Via,
   Width,
   WindowEvents,

@@ -32,7 +32,7 @@ export class Intx {
     this.#irq = irq;
     this.#exclusive = exclusive;
     this.#dispatcher = dispatcher;
-    handle.beforeClose(() => {
+    handle.addInterrupts(() => {
       exclusive.close();
       this.#vector?.release();
     });

@@ -88,6 +88,7 @@ function findByIds(name: string, ids: Ids, backends: readonly Backend[]): string
 const LIST_HINT = 'listDevices() and `vfio list` list all names.';
 const EXAMPLE_ADDRESS = '0000:01:00.0';
 const EXAMPLE_MOCK = 'mock:nvme';
+const EXAMPLE_SOCKET = 'vfio-user:/run/nvme.sock';
 
 function unknownNameError(name: string, backends: readonly Backend[]): VfioError {
   const isOwned = (example: string) => backends.some((backend) => backend.owns(example));
@@ -96,6 +97,7 @@ function unknownNameError(name: string, backends: readonly Backend[]): VfioError
       ? [`the address of a PCI function such as '${EXAMPLE_ADDRESS}'`]
       : []),
     ...(isOwned(EXAMPLE_MOCK) ? [`the name of a mock device such as '${EXAMPLE_MOCK}'`] : []),
+    ...(isOwned(EXAMPLE_SOCKET) ? [`the socket of a server such as '${EXAMPLE_SOCKET}'`] : []),
   ];
   return new VfioError({
     code: 'ENODEV',

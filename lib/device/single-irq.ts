@@ -35,7 +35,7 @@ export class SingleIrqIndex implements SingleIrq {
     this.#handle = handle;
     this.#irq = irq;
     this.#dispatcher = dispatcher;
-    handle.beforeClose(() => {
+    handle.addInterrupts(() => {
       this.close();
     });
   }

@@ -59,7 +59,7 @@ export class VectorIndex {
     this.#irq = irq;
     this.#exclusive = exclusive;
     this.#dispatcher = dispatcher;
-    handle.beforeClose(() => {
+    handle.addInterrupts(() => {
       this.#close();
     });
   }

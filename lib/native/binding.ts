@@ -194,6 +194,7 @@ export interface Native {
   ): ArrayBuffer;
   /**
    * Detaches the buffer and frees the piece.
+   * @param fd - the file, or -1 if the file is closed. The piece is then freed with the mapping.
    * @returns false if the ArrayBuffer was transferred. The piece then stays allocated.
    */
   memoryFileFree(

@@ -8,7 +8,7 @@ import {
 import { VfioError } from '../errors.js';
 import type { Native } from '../native/binding.js';
 import { MAX_DMA_MAPS } from '../vfio-user/protocol.js';
-import { Intervals, type Interval } from './intervals.js';
+import { Intervals, type Interval } from '../contract/intervals.js';
 import { type SharedFile, SharedFiles } from './shared-file.js';
 
 const ACCESS = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE;

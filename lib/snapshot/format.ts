@@ -1,4 +1,4 @@
-import type { IovaRange, Via } from '../contract/index.js';
+import type { IovaRange, OpenedVia } from '../contract/index.js';
 
 /**
  * The value of the field `format` in a snapshot file. The number at the end is increased for each
@@ -17,7 +17,7 @@ export const IRQ_FLAGS = ['eventfd', 'maskable', 'automasked', 'noresize'] as co
 export interface Snapshot {
   /** The name of the device. */
   readonly device: string;
-  readonly via: Via | 'noiommu';
+  readonly via: OpenedVia;
   /** Whether the function supports `VFIO_DEVICE_RESET`. */
   readonly resets: boolean;
   /** Configuration space as read through VFIO, 256 or 4096 bytes. */

@@ -52,7 +52,7 @@ export function readSnapshot(text: string): Snapshot {
   checkUnique(file.interrupts, interrupts);
   return {
     device: file.device.text(),
-    via: file.via.choice(['group', 'cdev', 'noiommu']),
+    via: file.via.choice(['group', 'cdev', 'noiommu', 'vfio-user']),
     resets: file.resets.boolean(),
     config: readDump(file.config, config.size),
     regions,

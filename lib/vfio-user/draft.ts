@@ -1,4 +1,10 @@
-import { HEADER_SIZE, MAX_MESSAGE, VFIO_USER_ERROR, VFIO_USER_REPLY } from './protocol.js';
+import {
+  HEADER_SIZE,
+  MAX_MESSAGE,
+  VFIO_USER_COMMAND,
+  VFIO_USER_ERROR,
+  VFIO_USER_REPLY,
+} from './protocol.js';
 import type { ReceivedMessages } from './received-messages.js';
 
 /**
@@ -11,14 +17,24 @@ export class Draft {
   /** Bytes of the message, with the header. */
   size = HEADER_SIZE;
 
+  /** Starts a command that wants a reply. @param payloadSize - bytes after the header */
+  startCommand(id: number, command: number, payloadSize: number): this {
+    return this.#start(id, command, VFIO_USER_COMMAND, 0, payloadSize);
+  }
+
   /** Starts a reply to a command. @param payloadSize - bytes after the header */
-  startReply(command: ReceivedMessages, payloadSize: number): this {
-    return this.#start(command, VFIO_USER_REPLY, 0, payloadSize);
+  startReply({ id, command }: ReceivedMessages, payloadSize: number): this {
+    return this.#start(id, command, VFIO_USER_REPLY, 0, payloadSize);
   }
 
   /** Starts a reply that reports an error. @param errno - a positive errno */
-  startError(command: ReceivedMessages, errno: number): this {
-    return this.#start(command, VFIO_USER_REPLY | VFIO_USER_ERROR, errno, 0);
+  startError({ id, command }: ReceivedMessages, errno: number): this {
+    return this.#start(id, command, VFIO_USER_REPLY | VFIO_USER_ERROR, errno, 0);
+  }
+
+  setU8(offset: number, value: number): this {
+    this.bytes[HEADER_SIZE + offset] = value;
+    return this;
   }
 
   setU16(offset: number, value: number): this {
@@ -29,6 +45,12 @@ export class Draft {
   setU32(offset: number, value: number): this {
     this.#view.setUint32(HEADER_SIZE + offset, value, true);
     return this;
+  }
+
+  /** Writes a 64-bit number without creating a bigint. @param value - below 2^53 */
+  setU53(offset: number, value: number): this {
+    this.setU32(offset, value % 2 ** 32);
+    return this.setU32(offset + 4, Math.floor(value / 2 ** 32));
   }
 
   setU64(offset: number, value: bigint): this {
@@ -53,7 +75,7 @@ export class Draft {
     return this;
   }
 
-  #start({ id, command }: ReceivedMessages, flags: number, errno: number, size: number): this {
+  #start(id: number, command: number, flags: number, errno: number, size: number): this {
     const view = this.#view;
     view.setUint16(0, id, true);
     view.setUint16(2, command, true);

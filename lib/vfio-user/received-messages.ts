@@ -48,6 +48,11 @@ export class ReceivedMessages {
     return this.#view.getUint32(this.#start + 8, true);
   }
 
+  /** The errno of a reply that reports an error. */
+  get errno(): number {
+    return this.#view.getUint32(this.#start + 12, true);
+  }
+
   /** Bytes after the header. */
   get payloadSize(): number {
     return this.#next - this.#start - HEADER_SIZE;

@@ -5,6 +5,8 @@ import { MAX_DMA_MAPS, MAX_FDS, MAX_TRANSFER } from './protocol.js';
 const MAJOR = 0;
 /** The newest minor version that this library knows. */
 const MINOR = 1;
+/** Bytes of the largest access to a register. */
+const MIN_TRANSFER = 8;
 
 /** The properties of one side of a connection. Absent properties have their default values. */
 export interface Capabilities {
@@ -62,6 +64,39 @@ export function answerVersion({ major, minor, capabilities }: Version): Version 
       maxTransfer: MAX_TRANSFER,
       writeMultiple: capabilities.writeMultiple,
     },
+  };
+}
+
+/** The version that a client proposes. */
+export const PROPOSAL: Version = {
+  major: MAJOR,
+  minor: MINOR,
+  capabilities: { maxFds: MAX_FDS, maxTransfer: MAX_TRANSFER, writeMultiple: false },
+};
+
+/**
+ * Checks the version with which a server answers.
+ *
+ * @returns the capabilities that both sides have
+ * @throws {@link VfioError} ENOTSUP for another version; EINVAL if the server accepts no descriptor,
+ *   or no transfer of 8 bytes
+ */
+export function acceptAnswer({ major, minor, capabilities }: Version): Capabilities {
+  if (major !== MAJOR || minor > MINOR) {
+    throw new VfioError({
+      code: 'ENOTSUP',
+      message: `the server speaks version ${major}.${minor} of the protocol, not ${MAJOR}.${MINOR}`,
+    });
+  }
+  const { maxFds, maxTransfer } = capabilities;
+  if (maxFds < 1) throw invalid(`max_msg_fds is ${maxFds}, and must be at least 1`);
+  if (maxTransfer < MIN_TRANSFER) {
+    throw invalid(`max_data_xfer_size is ${maxTransfer}, and must be at least ${MIN_TRANSFER}`);
+  }
+  return {
+    maxFds: Math.min(maxFds, MAX_FDS),
+    maxTransfer: Math.min(maxTransfer, MAX_TRANSFER),
+    writeMultiple: false,
   };
 }
 

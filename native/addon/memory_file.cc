@@ -72,7 +72,8 @@ Napi::Value MemoryFileFree(const Napi::CallbackInfo& info) {
   const auto [offset, size] = PieceOf(info, *file);
   const Arguments arguments(info);
   const bool detached = DetachExposed(arguments.ArrayBuffer(4), file->mapping.address() + offset);
-  if (detached) Check(env, core::FreePiece(arguments.Fd(1), offset, size), "fallocate");
+  const int fd = arguments.FdOrNone(1);
+  if (detached && fd >= 0) Check(env, core::FreePiece(fd, offset, size), "fallocate");
   return Napi::Boolean::New(env, detached);
 }
 

@@ -19,12 +19,15 @@ export class KernelEventSet implements EventSet {
   readonly counts: BigUint64Array;
   readonly #native: Native;
   readonly #lifetime = new Lifetime('the event set is closed');
+  readonly #capacity: number;
   #handle: Handle<'eventSet'> | null;
 
-  constructor(native: Native, capacity: number) {
+  /** @param observed - number of slots after `capacity` for files that {@link observe} watches */
+  constructor(native: Native, capacity: number, observed = 0) {
     checkInteger(capacity, 'capacity', 1, CAPACITY_MAX);
-    this.fired = new Uint32Array(capacity);
-    this.counts = new BigUint64Array(capacity);
+    this.#capacity = capacity;
+    this.fired = new Uint32Array(capacity + observed);
+    this.counts = new BigUint64Array(capacity + observed);
     this.#native = native;
     this.#handle = native.eventSetCreate(this.fired, this.counts);
   }
@@ -77,8 +80,17 @@ export class KernelEventSet implements EventSet {
     this.#lifetime.end();
   }
 
+  /** Watches another file. The slot fires when the file becomes readable. */
+  protected observe(slot: number, fd: number): void {
+    this.#native.eventSetObserve(this.#openHandle(), slot, fd);
+  }
+
+  protected stopObserving(slot: number): void {
+    this.#native.eventSetRemove(this.#openHandle(), slot);
+  }
+
   #checkSlot(slot: number): void {
-    checkInteger(slot, 'slot', 0, this.fired.length - 1);
+    checkInteger(slot, 'slot', 0, this.#capacity - 1);
   }
 
   #openHandle(): Handle<'eventSet'> {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { type Interval, Intervals } from '../../lib/serve/intervals.js';
+import { type Interval, Intervals } from '../../lib/contract/intervals.js';
 
 const sorted = (intervals: readonly Interval[]) =>
   intervals.toSorted((a, b) => Number(a.iova - b.iova));

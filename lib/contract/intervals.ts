@@ -1,4 +1,4 @@
-import { findByIova } from '../contract/iova-order.js';
+import { findByIova } from './iova-order.js';
 
 /** A range of addresses. */
 export interface Interval {
@@ -23,6 +23,13 @@ export class Intervals<T extends Interval> {
       (before !== undefined && before.iova + before.size > iova) ||
       (after !== undefined && after.iova < iova + size)
     );
+  }
+
+  /** Returns the range of the list that contains an address. */
+  at(address: bigint): T | undefined {
+    const index = findByIova(this.#sorted, address + 1n) - 1;
+    const found = this.#sorted[index];
+    return found !== undefined && address < found.iova + found.size ? found : undefined;
   }
 
   add(interval: T): void {
