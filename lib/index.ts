@@ -23,6 +23,7 @@ import {
 
 export * from './device/index.js';
 export * from './registers/index.js';
+export * from './structs/index.js';
 export * from './virtual/ims/index.js';
 export * from './virtual/message/index.js';
 export * from './virtual/msix/index.js';

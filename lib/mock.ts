@@ -12,6 +12,7 @@ import { observers } from './observe/observers.js';
 
 export * from './device/index.js';
 export * from './registers/index.js';
+export * from './structs/index.js';
 export * from './virtual/ims/index.js';
 export * from './virtual/message/index.js';
 export * from './virtual/msix/index.js';

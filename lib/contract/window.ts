@@ -32,7 +32,7 @@ export interface RegisterWindow extends EventEmitter<WindowEvents> {
   /** Whether the device did not respond to the last access. */
   readonly lost: boolean;
   /** The clock that measures timeouts. Default: the clock of the process. */
-  readonly clock?: DeviceClock;
+  readonly clock?: DeviceClock | undefined;
   /** Reads one byte. */
   read8(offset: number): number;
   /** Reads two bytes. @param offset - a multiple of 2 */
@@ -57,6 +57,15 @@ export interface RegisterWindow extends EventEmitter<WindowEvents> {
   readBlock(offset: number, into: Uint8Array, width: Width): void;
   /** Copies memory into registers. Each register access has `width` bytes. */
   writeBlock(offset: number, from: Uint8Array, width: Width): void;
+  /**
+   * Returns a window of a part of this window. Closing this window closes the part, but closing the
+   * part does not unmap the registers.
+   *
+   * @param offset - bytes from the start of this window, a multiple of 8
+   * @param length - bytes
+   * @throws RangeError if the part is not within this window
+   */
+  sub(offset: number, length: number): RegisterWindow;
   /**
    * Unmaps the registers. Idempotent.
    * @param hint - the hint of later EBADF errors, if the library closes the window on its own

@@ -1,3 +1,4 @@
+import { checkInteger } from '../checks.js';
 import type { Memory } from '../contract/index.js';
 import type { Lifetime } from '../contract/lifetime.js';
 
@@ -65,6 +66,16 @@ export class DmaBuffer {
   get buffer(): ArrayBuffer | SharedArrayBuffer {
     this.#mapping.lifetime.check();
     return this.#bytes.buffer;
+  }
+
+  /**
+   * Returns the address by which the device reaches a byte of the buffer.
+   *
+   * @param offset - bytes from the start of the buffer, 0 to `size`
+   */
+  iovaOf(offset: number): bigint {
+    checkInteger(offset, 'offset', 0, this.size);
+    return this.iova + BigInt(offset);
   }
 
   /**

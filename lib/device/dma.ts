@@ -11,6 +11,7 @@ import {
   planAllocation,
   planSource,
 } from './dma-plan.js';
+import { createDmaPool, type DmaPool, type DmaPoolOptions } from './dma-pool.js';
 import type { Handle } from './handle.js';
 
 /** Creates the {@link DmaSpace} of a device. */
@@ -107,6 +108,20 @@ export class DmaSpace {
   /** Does the same as {@link map}, but on the calling thread. */
   mapSync(source: SharedArrayBuffer | DmaFile, options: DmaOptions = {}): DmaBuffer {
     return this.#mapSync(planSource(source, options, this.pageSize));
+  }
+
+  /**
+   * Creates a pool of small pieces of memory.
+   *
+   * @param size - bytes of each piece, 1 to 4096
+   * @throws TypeError or RangeError if an argument is wrong
+   * @example
+   * const commands = device.dma.createPool(64);
+   * const command = commands.allocate();
+   * registers.write64(0x28, command.iova);
+   */
+  createPool(size: number, options: DmaPoolOptions = {}): DmaPool {
+    return createDmaPool(size, options, () => this.allocateSync(PAGE_SIZE));
   }
 
   /**

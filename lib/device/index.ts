@@ -45,6 +45,7 @@ export type { PciDevice } from './device.js';
 export type { DmaAccess, DmaBuffer } from './dma-buffer.js';
 export type { DmaFile, DmaOptions } from './dma-plan.js';
 export type { DmaSpace } from './dma.js';
+export type { DmaPiece, DmaPool, DmaPoolOptions } from './dma-pool.js';
 export type { Features, FeatureSupport } from './features.js';
 export type { HostRequest } from './host-request.js';
 export type { Interrupts } from './interrupts.js';

@@ -26,12 +26,17 @@ export function checkValues({ name, fields }: RegisterLayout, values: Values): v
   checkOptions(values, [...fields.keys()], `register ${name}`);
   for (const [key, value] of Object.entries(values)) {
     const field = fields.get(key);
-    if (field !== undefined) checkFieldValue(name, field, value);
+    if (field !== undefined) checkFieldValue(`register ${name}`, field, value);
   }
 }
 
-function checkFieldValue(register: string, { name, size }: FieldLayout, value: unknown): void {
-  const what = `field ${name} of register ${register}`;
+/** Checks that a value fits into a field. @param owner - the register or member of the field */
+export function checkFieldValue(
+  owner: string,
+  { name, size }: FieldLayout,
+  value: unknown,
+): asserts value is number | bigint {
+  const what = `field ${name} of ${owner}`;
   if (size <= 32) {
     checkInteger(value, what, 0, 2 ** size - 1);
     return;

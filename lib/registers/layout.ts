@@ -83,21 +83,22 @@ function checkAligned(value: unknown, what: string, unit: number, min: number): 
   if (value % unit !== 0) throw new RangeError(`${what}, ${value}, is not a multiple of ${unit}`);
 }
 
-function fieldLayouts(
+/** Checks the fields of a register. @param bits - bits of the register */
+export function fieldLayouts(
   fields: Readonly<Record<string, FieldDefinition>>,
-  register: string,
+  what: string,
   bits: number,
   access: RegisterAccess,
 ): Map<string, FieldLayout> {
   const layouts = new Map<string, FieldLayout>();
   const owners: string[] = [];
   for (const [name, definition] of Object.entries(fields)) {
-    checkName(name, `the name of a field of ${register}`);
-    const field = fieldLayout(name, definition, `field ${name} of ${register}`, bits, access);
+    checkName(name, `the name of a field of ${what}`);
+    const field = fieldLayout(name, definition, `field ${name} of ${what}`, bits, access);
     for (let bit = field.lsb; bit < field.lsb + field.size; bit++) {
       const owner = owners[bit];
       if (owner !== undefined) {
-        throw new RangeError(`fields ${owner} and ${name} of ${register} overlap in bit ${bit}`);
+        throw new RangeError(`fields ${owner} and ${name} of ${what} overlap in bit ${bit}`);
       }
       owners[bit] = name;
     }

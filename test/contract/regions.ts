@@ -41,6 +41,29 @@ test.serial('a window maps a part of a region', async (t) => {
   });
 });
 
+test.serial('a part of a window has its own offsets, and ends with the window', async (t) => {
+  await withDevice(t, EDU, (device) => {
+    using window = device.bar(0).map();
+    const part = window.sub(0x80, 8).sub(0, 8);
+    part.write32(0, 0x89ab_cdef);
+    t.is(window.read32(0x80), 0x89ab_cdef);
+    const block = new Uint8Array(4);
+    part.readBlock(0, block, 4);
+    t.deepEqual([...block], [0xef, 0xcd, 0xab, 0x89]);
+    for (const offset of [8, -4, 2]) {
+      t.throws(() => part.read32(offset), { instanceOf: RangeError });
+    }
+    t.throws(() => window.sub(window.size - 8, 16), { instanceOf: RangeError });
+    t.throws(() => window.sub(4, 8), { instanceOf: RangeError });
+    const closed = window.sub(0, 8);
+    closed.close();
+    t.throws(() => closed.read32(0), { code: 'EBADF' });
+    t.is(window.read32(0), EDU_IDENTIFICATION);
+    window.close();
+    t.throws(() => part.read32(0), { code: 'EBADF' });
+  });
+});
+
 test.serial('a 64-bit register is read and written by one access', async (t) => {
   await withDevice(t, EDU, (device) => {
     using window = device.bar(0).map();

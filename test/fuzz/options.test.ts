@@ -13,6 +13,7 @@ const TAKES: Readonly<Record<string, string>> = {
   BudgetOptions: 'Budget',
   DeviceHostVectorsOptions: 'DeviceHostVectors',
   DmaOptions: 'DmaSpace.allocateSync',
+  DmaPoolOptions: 'DmaSpace.createPool',
   EnableOptions: 'VectorIndex.enable',
   FillOptions: 'MessageStore.fill',
   ImsDomainOptions: 'ImsDomain',
@@ -44,7 +45,7 @@ const TAKES: Readonly<Record<string, string>> = {
 /** Arguments that are not options: the names of registers and fields, and messages. */
 const OTHER = [
   ...['ConfigSpace.update', 'pci.updateFields', 'pci.decodeFields', 'MessageStore.write'],
-  ...['RegisterAccessor.update', 'RegisterAccessor.write', 'defineRegisters'],
+  ...['RegisterAccessor.update', 'RegisterAccessor.write', 'defineRegisters', 'defineStruct'],
 ];
 
 /** Options whose value is an object with methods. Such an object can have further properties. */
@@ -89,6 +90,7 @@ test('every exported type of options is tested', (t) => {
   const folders = [
     'device',
     'registers',
+    'structs',
     ...['ims', 'message', 'msix', 'vectors'].map((one) => `virtual/${one}`),
   ];
   const files = ['mock.ts', ...folders.map((folder) => `${folder}/index.ts`)];

@@ -106,6 +106,9 @@ export function createWorld(api: Api): World {
     doorbell: { offset: 0x1000, width: 4, access: 'wo', count: 2, stride: 8 },
   });
   const accessors = registers.on(window);
+  const struct = api.defineStruct('entry', { a: 'u32', b: { type: 'u16', count: 2 } });
+  const pool = dma.createPool(64);
+  const piece = pool.allocate();
 
   const named: Readonly<Record<string, object>> = {
     PciDevice: device,
@@ -128,6 +131,7 @@ export function createWorld(api: Api): World {
     Memory: memory,
     RegisterAccessor: accessors.control,
     RegisterArray: accessors.doorbell,
+    DmaPool: pool,
     RegisterMap: registers,
     RegisterWindow: window,
     Eventfd: eventfd,
@@ -149,6 +153,8 @@ export function createWorld(api: Api): World {
     ImsSource: ims,
     PhysicalSource: physical,
     SoftwareSource: software,
+    Struct: struct,
+    StructArray: struct.on(piece.bytes).b,
     SlotStorage: storage,
     MsixPerm: perm,
     VirtualIntx: intx,
@@ -224,6 +230,8 @@ export function createWorld(api: Api): World {
     defineModel: () => [{ name: 'card', shape, create, kernel: { kernel: '6.12' } }],
     registerModel: () => [{ name: `card${models++}`, shape, create, kernel: { via: 'cdev' } }],
     defineRegisters: () => ['a', { control: { offset: 4, width: 4, fields: { enable: 0 } } }],
+    defineStruct: () => ['a', { member: 'u32', bits: { type: 'u16', fields: { phase: 0 } } }],
+    hexdump: () => [piece.bytes],
     poll: () => [() => true, { timeout: 0, signal: new AbortController().signal, device }],
     imsDvsec: () => [{ next: 0x200, supported: false }],
     memoryStorage: () => [new Uint8Array(64)],
@@ -253,6 +261,8 @@ export function createWorld(api: Api): World {
     'DeviceConnection.write': () => [7, 0x3c, new Uint8Array(1)],
     'DmaSpace.allocate': () => [4096, { access: 'read', iova: 0x100_0000n, hugePages: true }],
     'DmaSpace.allocateSync': () => [4096, { access: 'read', iova: 0x200_0000n, hugePages: '2M' }],
+    'DmaBuffer.iovaOf': () => [8],
+    'DmaSpace.createPool': () => [64, { align: 64 }],
     'DmaSpace.mapSync': () => [{ fd: 0, offset: 0, size: 4096 }, { access: 'write' }],
     'EventSet.add': () => [0, eventfd, true],
     'EventSet.serve': () => [() => undefined],
@@ -271,6 +281,7 @@ export function createWorld(api: Api): World {
     'PrivateSources.request': () => [0, { counts: true }],
     'Region.ioeventfd': () => [{ offset: 8, width: 4, value: 1n, eventfd }],
     'Region.map': () => [{ offset: 0, length: 4096 }],
+    'RegisterWindow.sub': () => [0x1000, 0x100],
     'Slot.program': () => [hostVector],
     'SoftwareSource.sendSignals': () => [[0, 1]],
     'RegisterAccessor.until': () => [{ enable: 0 }, { timeout: 0 }],
@@ -278,6 +289,10 @@ export function createWorld(api: Api): World {
     'RegisterAccessor.write': () => [{ enable: 1 }],
     'RegisterArray.at': () => [1],
     'RegisterMap.on': () => [window],
+    'Struct.offsetOf': () => ['b'],
+    'Struct.on': () => [piece.bytes, 0],
+    'StructArray.at': () => [1],
+    'StructArray.set': () => [1, 2],
     'Vector.next': () => [{ timeout: 1, signal: new AbortController().signal }],
     'VectorIndex.enable': () => [{ vectors: 1 }],
     'VectorIndex.request': vectorOptions,

@@ -35,7 +35,7 @@ const INTERFACES: Readonly<Record<string, readonly string[]>> = {
   Memory: ['release'],
   RegisterWindow: [
     ...['read8', 'read16', 'read32', 'read64', 'write8', 'write16', 'write32', 'write64'],
-    ...['readBlock', 'writeBlock', 'close'],
+    ...['readBlock', 'writeBlock', 'sub', 'close'],
   ],
   SlotStorage: ['read32', 'write32'],
   DeviceHost: ['dmaRead', 'dmaWrite', 'signal', 'setPin', 'defer'],

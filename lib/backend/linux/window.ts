@@ -3,6 +3,7 @@ import type { Native, NativeWindow } from '../../native/binding.js';
 import type { RegisterWindow, Width, WindowEvents } from '../../contract/index.js';
 import { checkNumber } from '../../checks.js';
 import { Lifetime } from '../../contract/lifetime.js';
+import { SubWindow } from '../../contract/sub-window.js';
 import { checkBlock, checkWindowAccess, refuseValue } from '../../contract/window-access.js';
 
 /** The native calls that a window makes. */
@@ -204,6 +205,11 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     if (!this.#writable) throw new TypeError('the register window is read-only');
     this.#calls.writeBlock(handle, offset, from, width);
     this.#updateViews();
+  }
+
+  sub(offset: number, length: number): RegisterWindow {
+    this.#lifetime.check();
+    return new SubWindow(this, offset, length);
   }
 
   close(hint?: string): void {

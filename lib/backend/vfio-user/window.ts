@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { RegisterWindow, Width, WindowEvents } from '../../contract/index.js';
 import { Lifetime } from '../../contract/lifetime.js';
+import { SubWindow } from '../../contract/sub-window.js';
 import { checkBlock, checkWindowAccess, refuseValue } from '../../contract/window-access.js';
 import { VfioError } from '../../errors.js';
 import type { MappedArea, WindowExtent } from './mapped-areas.js';
@@ -125,6 +126,11 @@ export class UserWindow extends EventEmitter<WindowEvents> implements RegisterWi
     this.#isGone = true;
     for (const { window } of this.#areas) window.close();
     this.#setLost(true);
+  }
+
+  sub(offset: number, length: number): RegisterWindow {
+    this.#lifetime.check();
+    return new SubWindow(this, offset, length);
   }
 
   close(hint?: string): void {

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { DeviceClock } from '../../../contract/clock.js';
 import type { RegisterWindow, Width, WindowEvents } from '../../../contract/index.js';
 import { Lifetime } from '../../../contract/lifetime.js';
+import { SubWindow } from '../../../contract/sub-window.js';
 import { checkBlock, checkWindowAccess, refuseValue } from '../../../contract/window-access.js';
 import type { HardwareFunction } from '../hardware/function.js';
 
@@ -122,6 +123,11 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
       else if (width === 2) this.write16(offset + i, view.getUint16(i, true));
       else this.write8(offset + i, view.getUint8(i));
     }
+  }
+
+  sub(offset: number, length: number): RegisterWindow {
+    this.#lifetime.check();
+    return new SubWindow(this, offset, length);
   }
 
   close(hint?: string): void {

@@ -1,0 +1,138 @@
+import { inspect } from 'node:util';
+import test from 'ava';
+import fc from 'fast-check';
+import { defineStruct, openDevice } from '../../lib/mock.js';
+
+const entry = defineStruct('entry', {
+  opcode: 'u8',
+  flags: { type: 'u8', fields: { fused: [1, 0], sgl: [7, 6] } },
+  id: 'u16',
+  length: 'u32be',
+  lba: 'u64',
+  name: { type: 'u8', count: 4 },
+  words: { type: 'u16be', count: 2 },
+  wide: { type: 'u64', fields: { low: [15, 0], high: [63, 24] } },
+});
+
+test('a structure has the size of its members, and each member its offset', (t) => {
+  t.is(entry.size, 32);
+  t.is(entry.offsetOf('opcode'), 0);
+  t.is(entry.offsetOf('lba'), 8);
+  t.is(entry.offsetOf('wide'), 24);
+  t.throws(() => entry.offsetOf('size' as never), { instanceOf: TypeError });
+});
+
+test('members are written and read in their byte order', (t) => {
+  const bytes = new Uint8Array(40);
+  const view = entry.on(bytes, 3);
+  Object.assign(view, { opcode: 2, id: 0x1234, length: 0x1122_3344, lba: 0x0102_0304_0506_0708n });
+  view.flags.sgl = 3;
+  view.flags.fused = 1;
+  view.name.set([1, 2, 3, 4]);
+  view.words.set(1, 0xabcd);
+  view.wide.high = 0xff_ffff_fffen;
+  view.wide.low = 7;
+  t.is(
+    Buffer.from(bytes.subarray(3, 35)).toString('hex'),
+    '02c13412112233440807060504030201010203040000abcd' + '070000feffffffff',
+  );
+  t.deepEqual(view.read(), {
+    opcode: 2,
+    flags: { fused: 1, sgl: 3, value: 0xc1 },
+    id: 0x1234,
+    length: 0x1122_3344,
+    lba: 0x0102_0304_0506_0708n,
+    name: [1, 2, 3, 4],
+    words: [0, 0xabcd],
+    wide: { low: 7, high: 0xff_ffff_fffen, value: 0xffff_ffff_fe00_0007n },
+  });
+  t.true(inspect(view).includes('opcode: 2'));
+  t.deepEqual([...bytes.subarray(0, 3), ...bytes.subarray(35)], new Array(8).fill(0));
+});
+
+test('any numbers are read back as they were written', (t) => {
+  const types = fc.constantFrom('u8', 'u16', 'u32', 'u64', 'u16be', 'u32be', 'u64be' as const);
+  fc.assert(
+    fc.property(
+      fc.array(types, { minLength: 1, maxLength: 12 }),
+      fc.infiniteStream(fc.bigInt(0n, 2n ** 64n - 1n)),
+      (members, numbers) => {
+        const names = members.map((type, i) => [`m${i}`, type] as const);
+        const struct = defineStruct('any', Object.fromEntries(names));
+        const view = struct.on(new Uint8Array(struct.size)) as unknown as Record<string, unknown>;
+        const written: Record<string, unknown> = {};
+        for (const [name, type] of names) {
+          const bits = Number(type.replace(/\D/g, ''));
+          const value = BigInt.asUintN(bits, numbers.next().value as bigint);
+          written[name] = bits === 64 ? value : Number(value);
+          view[name] = written[name];
+        }
+        t.deepEqual((view as unknown as { read(): unknown }).read(), written);
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+test('a value that does not fit is refused, and nothing is written', (t) => {
+  const bytes = new Uint8Array(entry.size);
+  const view = entry.on(bytes);
+  const wrong: [() => void, typeof TypeError | typeof RangeError][] = [
+    [() => (view.opcode = 256), RangeError],
+    [() => (view.opcode = -1), RangeError],
+    [() => (view.id = 0.5), RangeError],
+    [() => (view.id = '1' as never), TypeError],
+    [() => (view.length = 2 ** 32), RangeError],
+    [() => (view.lba = 1 as never), TypeError],
+    [() => (view.lba = -1n), RangeError],
+    [() => (view.flags.fused = 4), RangeError],
+    [() => (view.wide.high = 1 as never), TypeError],
+    [
+      () => {
+        view.words.set(2, 0);
+      },
+      RangeError,
+    ],
+    [
+      () => {
+        view.words.set(0, 65536);
+      },
+      RangeError,
+    ],
+    [() => view.words.at(-1), RangeError],
+  ];
+  for (const [write, instanceOf] of wrong) t.throws(write, { instanceOf });
+  t.true(bytes.every((byte) => byte === 0));
+});
+
+test('a structure is in a DMA buffer, within its bounds', async (t) => {
+  const device = await openDevice('mock:edu#structs');
+  t.teardown(() => {
+    device.close();
+  });
+  const buffer = device.dma.allocateSync(4096);
+  entry.on(buffer, 64).lba = 5n;
+  t.is(new DataView(buffer.buffer).getBigUint64(64 + 8, true), 5n);
+  t.throws(() => entry.on(buffer, 4096 - 31), { instanceOf: RangeError });
+  t.throws(() => entry.on(buffer, -1), { instanceOf: RangeError });
+  t.throws(() => entry.on([] as never), { instanceOf: TypeError });
+});
+
+test('a wrong definition is refused', (t) => {
+  const wrong: [unknown, typeof TypeError | typeof RangeError][] = [
+    [null, TypeError],
+    [{ a: 'i32' }, TypeError],
+    [{ a: 32 }, TypeError],
+    [{ a: {} }, TypeError],
+    [{ a: { type: 'u8', count: 0 } }, RangeError],
+    [{ a: { type: 'u8', count: 2, fields: { x: 0 } } }, TypeError],
+    [{ a: { type: 'u8', fields: { x: 8 } } }, RangeError],
+    [{ a: { type: 'u8', fields: { x: [2, 1], y: 2 } } }, RangeError],
+    [{ a: { type: 'u8', fields: null } }, TypeError],
+    [{ read: 'u8' }, TypeError],
+    [{ 'a b': 'u8' }, TypeError],
+  ];
+  for (const [members, instanceOf] of wrong) {
+    t.throws(() => defineStruct('wrong', members as never), { instanceOf });
+  }
+});
