@@ -158,6 +158,14 @@ export interface RegionCapability {
   readonly subtype?: number;
 }
 
+/** The file by which a process maps a region. */
+export interface RegionFile {
+  /** The descriptor, which the connection owns. */
+  readonly fd: number;
+  /** The start of the region in the file, in bytes. */
+  readonly offset: bigint;
+}
+
 /** The result of VFIO_DEVICE_GET_IRQ_INFO. */
 export interface IrqInfo {
   readonly index: number;
@@ -300,6 +308,12 @@ export interface DeviceConnection extends EventfdFactory {
    * multiples of the page size.
    */
   map(region: number, offset: number, length: number): RegisterWindow;
+  /**
+   * Returns the file by which another process maps a region. The file of a real device is the device
+   * file. A process that has this file can do everything with the device. The function is absent if
+   * the regions are not in a file, and if an observer must see all accesses.
+   */
+  readonly regionFile?: ((region: number) => RegionFile) | undefined;
 
   /**
    * Calls VFIO_DEVICE_RESET on another thread, because a reset can take a second. Fails with EINVAL

@@ -20,7 +20,11 @@ let lastId = 0;
 export function observeConnection(inner: DeviceConnection, observer: Observer): DeviceConnection {
   const subject = createSubject('device', inner);
   const connection = observeObject(inner, subject, observer, {
-    properties: new Map([['addressSpace', observeAddressSpace(inner, observer)]]),
+    properties: new Map<string, unknown>([
+      ['addressSpace', observeAddressSpace(inner, observer)],
+      // No observer sees the accesses to a region that another process maps.
+      ['regionFile', undefined],
+    ]),
     methods: {
       map(own, args) {
         const [region, offset] = args as [number, number];

@@ -1,6 +1,9 @@
-import type { DeviceConnection, RegionInfo } from '../contract/index.js';
+import type { DeviceConnection, RegionFile, RegionInfo } from '../contract/index.js';
+import { regionMapping } from '../contract/region-mapping.js';
 import {
   VFIO_PCI_CONFIG_REGION_INDEX,
+  VFIO_REGION_INFO_CAP_MSIX_MAPPABLE,
+  VFIO_REGION_INFO_FLAG_MMAP,
   VFIO_REGION_INFO_FLAG_READ,
   VFIO_REGION_INFO_FLAG_WRITE,
 } from '../contract/uapi.js';
@@ -15,6 +18,15 @@ const ACCESS_FLAGS = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
 /** Conventional capabilities are in this part of configuration space. */
 const CAPABILITIES_END = 256;
 
+/** The largest number of a capability of struct vfio_region_info that the library knows. */
+const KNOWN_CAPABILITIES = VFIO_REGION_INFO_CAP_MSIX_MAPPABLE;
+
+/** A region as the client sees the region. */
+interface ServedRegion extends RegionInfo {
+  /** The file by which the client maps the region, or null. */
+  readonly file: RegionFile | null;
+}
+
 /** The accesses of a client to the regions of the device. */
 export class Accesses {
   readonly #connection: DeviceConnection;
@@ -23,30 +35,36 @@ export class Accesses {
   /** The regions of the device below all layers. */
   readonly #regions: Regions;
   readonly #numRegions: number;
-  readonly #infos = new Map<number, RegionInfo>();
+  readonly #infos = new Map<number, ServedRegion>();
+  readonly #isMappable: boolean;
   /** The data of a write of 8 bytes. Each write uses the same array, to save an allocation. */
   readonly #word = new Uint8Array(8);
 
-  /** @param layers - the traps of the program, then the traps of an interrupt front end */
-  constructor(connection: DeviceConnection, layers: readonly Traps[]) {
+  /**
+   * @param layers - the traps of the program, then the traps of an interrupt front end
+   * @param isMappable - whether the client maps regions
+   */
+  constructor(connection: DeviceConnection, layers: readonly Traps[], isMappable: boolean) {
     this.#connection = connection;
+    this.#isMappable = isMappable;
     this.#layers = layers;
     this.#regions = this.#over(connection);
     this.#numRegions = connection.getInfo().numRegions;
   }
 
   /**
-   * Returns the properties of a region. The size of a region that the device lacks is 0. The client
-   * maps no region, so every access reaches the server.
+   * Returns the properties of a region. The size of a region that the device lacks is 0. If the
+   * client maps no region, every access reaches the server.
    *
    * @throws {@link VfioError} EINVAL if the index is too large
    */
-  info(index: number): RegionInfo {
+  info(index: number): ServedRegion {
     const known = this.#infos.get(index);
     if (known !== undefined) return known;
     if (index >= this.#numRegions) fail('EINVAL', 'VFIO_USER_DEVICE_GET_REGION_INFO');
-    const { flags, size } = this.#deviceInfo(index);
-    const info = { index, flags: flags & ACCESS_FLAGS, size, capabilities: [] };
+    const device = this.#deviceInfo(index);
+    const own = { ...device, flags: device.flags & ACCESS_FLAGS, capabilities: [], file: null };
+    const info = this.#findFile(device) ?? own;
     this.#infos.set(index, info);
     return info;
   }
@@ -128,12 +146,25 @@ export class Accesses {
     if (regions.write(region, offset, from) < from.length) fail('EIO', 'write');
   }
 
-  #deviceInfo(index: number): Pick<RegionInfo, 'flags' | 'size'> {
+  /** Returns a region that the client maps, with its file. */
+  #findFile(info: RegionInfo): ServedRegion | undefined {
+    const connection = this.#connection;
+    if (!this.#isMappable || !regionMapping(info).mappable) return undefined;
+    const file = connection.regionFile?.(info.index);
+    if (file === undefined) return undefined;
+    const flags = info.flags & (ACCESS_FLAGS | VFIO_REGION_INFO_FLAG_MMAP);
+    // The layout of an unknown capability is unknown.
+    const capabilities = info.capabilities.filter(({ id }) => id <= KNOWN_CAPABILITIES);
+    return { ...info, flags, capabilities, file };
+  }
+
+  #deviceInfo(index: number): RegionInfo {
     try {
       return this.#connection.getRegionInfo(index);
     } catch (error) {
       // Only VGA cards have the region VGA. Some clients do not expect an error here.
-      if (error instanceof VfioError && error.code === 'EINVAL') return { flags: 0, size: 0n };
+      if (error instanceof VfioError && error.code === 'EINVAL')
+        return { index, flags: 0, size: 0n, capabilities: [] };
       throw error;
     }
   }

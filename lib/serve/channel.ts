@@ -99,12 +99,16 @@ export class Channel {
     this.#draft.startError(this.received, errno);
   }
 
-  /** Sends the reply, if the sender of the current message wants a reply. */
-  sendReply(): void {
+  /**
+   * Sends the reply, if the sender of the current message wants a reply.
+   * @param fd - a descriptor to send with the reply, which stays open
+   */
+  sendReply(fd?: number): void {
     if (!this.#isOpen || !this.wantsReply) return;
     const { bytes, size } = this.#draft;
+    const fds = fd === undefined ? undefined : [fd];
     try {
-      this.#isFull = !this.#native.streamSend(this.#stream, bytes, size);
+      this.#isFull = !this.#native.streamSend(this.#stream, bytes, size, fds);
     } catch (error) {
       this.#end(toVfioError(error));
     }

@@ -4,9 +4,11 @@ import {
   VFIO_DMA_UNMAP_FLAG_ALL,
   VFIO_IRQ_SET_DATA_BOOL,
   VFIO_PCI_CONFIG_REGION_INDEX,
+  VFIO_REGION_INFO_FLAG_CAPS,
 } from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
 import * as protocol from '../vfio-user/protocol.js';
+import { chainSize, REGION_INFO_SIZE, setChain } from '../vfio-user/region-info.js';
 import type { Accesses } from './accesses.js';
 import type { Channel } from './channel.js';
 import type { GuestMemory } from './guest-memory.js';
@@ -180,13 +182,22 @@ export class Commands {
   }
 
   #getRegionInfo(): void {
-    this.#requireFields(32);
-    const { index, flags, size } = this.#parts.accesses.info(this.#channel.received.u32(8));
-    // The reply has no capabilities, so the offset of the capabilities is 0.
-    const draft = this.#channel.startReply(32);
-    draft.setU32(0, 32).setU32(4, flags).setU32(8, index).setU32(12, 0);
-    draft.setU64(16, size).setU64(24, 0n);
-    this.#channel.sendReply();
+    this.#requireFields(REGION_INFO_SIZE);
+    const message = this.#channel.received;
+    const info = this.#parts.accesses.info(message.u32(8));
+    const { index, flags, size, capabilities, file } = info;
+    const argsz = REGION_INFO_SIZE + chainSize(capabilities);
+    // If the client has no room for the chain, the client reads argsz and asks again.
+    const chain = message.u32(0) < argsz ? [] : capabilities;
+    const hasChain = chain.length > 0;
+    const draft = this.#channel.startReply(hasChain ? argsz : REGION_INFO_SIZE);
+    draft.setU32(0, argsz).setU32(4, flags | (hasChain ? VFIO_REGION_INFO_FLAG_CAPS : 0));
+    draft.setU32(8, index).setU32(12, hasChain ? REGION_INFO_SIZE : 0);
+    draft.setU64(16, size).setU64(24, file?.offset ?? 0n);
+    setChain(draft, chain);
+    // Without the chain, the client does not know which parts of the file the client can map.
+    const isComplete = chain.length === capabilities.length;
+    this.#channel.sendReply(isComplete ? file?.fd : undefined);
   }
 
   #getIrqInfo(): void {

@@ -53,6 +53,12 @@ export interface ServeOptions {
   /** The ranges must not overlap. */
   readonly traps?: readonly Trap[] | undefined;
   /**
+   * Whether the client maps the BARs of a real device. The client then gets the file of the device,
+   * with which the client can do everything, also after its connection has ended. Not allowed with
+   * `interrupts` or `traps`. Default: false, and every access of the client is a message.
+   */
+  readonly mmap?: boolean | undefined;
+  /**
    * Resets the device in place of the library. With this function, the library also leaves the bus
    * master bit and the configuration space of the device unchanged when a client ends. Use the
    * function if several guests share the device.
@@ -65,6 +71,7 @@ export interface ServeOptions {
 }
 
 const REGION_MAX = 2 ** 32 - 1;
+const OPTIONS = ['socket', 'interrupts', 'traps', 'mmap', 'reset', 'once', 'signal'];
 const FRONT_END = ['getIrqInfo', 'setIrqs', 'configRead', 'configWrite', 'pbaRead', 'reset'];
 
 /**
@@ -74,8 +81,8 @@ const FRONT_END = ['getIrqInfo', 'setIrqs', 'configRead', 'configWrite', 'pbaRea
  * @throws RangeError if two traps overlap, or a number is out of range
  */
 export function checkServeOptions(options: ServeOptions): void {
-  checkOptions(options, ['socket', 'interrupts', 'traps', 'reset', 'once', 'signal']);
-  const { socket, interrupts, traps = [], reset, once = false, signal } = options;
+  checkOptions(options, OPTIONS);
+  const { socket, interrupts, traps = [], mmap = false, reset, once = false, signal } = options;
   if (typeof socket !== 'string' || socket === '' || socket.includes('\0')) {
     throw new TypeError('socket must be the path of a socket file');
   }
@@ -84,6 +91,12 @@ export function checkServeOptions(options: ServeOptions): void {
   }
   checkArray(traps, 'traps');
   for (const trap of traps) checkTrap(trap);
+  checkBoolean(mmap, 'mmap');
+  if (mmap && (interrupts !== undefined || traps.length > 0)) {
+    throw new TypeError(
+      'mmap excludes interrupts and traps: the accesses to a mapped BAR do not reach the server',
+    );
+  }
   if (reset !== undefined) checkFunction(reset, 'reset');
   checkBoolean(once, 'once');
   if (signal !== undefined) checkInstance(signal, 'signal', AbortSignal);

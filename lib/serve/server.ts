@@ -174,10 +174,10 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
   }
 
   #startSession(fd: number): Session {
-    const { source, traps, frontEnd, interrupts, reset = source.reset } = this.#setup;
+    const { source, traps, frontEnd, interrupts, mmap = false, reset = source.reset } = this.#setup;
     const connection = this.#connection;
     const layers = [traps, frontEnd];
-    const served = { native: this.#native, connection, layers, interrupts, reset };
+    const served = { native: this.#native, connection, layers, interrupts, mmap, reset };
     return new Session(fd, served, {
       onEnd: (why) => {
         this.#endSession(why?.message ?? 'the client closed its connection');

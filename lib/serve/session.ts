@@ -23,6 +23,8 @@ export interface Served extends Pick<Parts, 'reset'> {
   readonly layers: readonly Traps[];
   /** Replaces the interrupts of the device. */
   readonly interrupts: InterruptFrontEnd | undefined;
+  /** Whether the client maps the BARs. */
+  readonly mmap: boolean;
 }
 
 /** Receives the events of a session. */
@@ -47,7 +49,7 @@ export class Session implements Receiver {
 
   /** @param fd - the socket of the client, which the session closes */
   constructor(fd: number, served: Served, events: SessionEvents) {
-    const { native, connection, layers, interrupts = connection, reset } = served;
+    const { native, connection, layers, interrupts = connection, mmap, reset } = served;
     this.#events = events;
     let isUnshared = false;
     const memory = new GuestMemory(native, connection.addressSpace, {
@@ -65,7 +67,7 @@ export class Session implements Receiver {
     const irqs = new Irqs(native, interrupts, connection.getInfo().numIrqs, (error) => {
       events.onError(error);
     });
-    const accesses = new Accesses(connection, layers);
+    const accesses = new Accesses(connection, layers, mmap);
     this.#parts = { connection, reset, accesses, memory, irqs };
     this.#channel = new Channel(native, fd, this);
   }

@@ -11,6 +11,7 @@ import type {
   IoeventfdRequest,
   IrqInfo,
   IrqSet,
+  RegionFile,
   RegionInfo,
   RegisterWindow,
   Via,
@@ -193,6 +194,10 @@ export class KernelConnection implements DeviceConnection {
       this.#windows.add(window);
       return window;
     });
+  }
+
+  regionFile(region: number): RegionFile {
+    return this.#call((_, fd) => ({ fd, offset: BigInt(this.#regions.place(region).offset) }));
   }
 
   async reset(): Promise<void> {
