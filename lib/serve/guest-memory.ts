@@ -118,7 +118,12 @@ export class GuestMemory {
   #remove(mapping: Mapping): void {
     const { iova, size, file } = mapping;
     if (file !== null) {
-      this.#space.unmap(iova, size, 0);
+      try {
+        this.#space.unmap(iova, size, 0);
+      } catch (error) {
+        // A closed device has no mappings.
+        if (!(error instanceof VfioError && error.code === 'EBADF')) throw error;
+      }
       this.#files.release(file);
     }
     this.#mappings.remove(mapping);

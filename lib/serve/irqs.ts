@@ -11,7 +11,7 @@ import {
 import { VfioError } from '../errors.js';
 import type { Native } from '../native/binding.js';
 import { ClientEventfd } from './client-eventfd.js';
-import { Resample } from './resample.js';
+import { WatchedEventfd } from './watched-eventfd.js';
 
 const BIND = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
 const UNMASK_BY_EVENTFD = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_UNMASK;
@@ -40,7 +40,7 @@ export class Irqs {
   readonly #numIrqs: number;
   readonly #onError: (error: unknown) => void;
   readonly #bound = new Map<number, Bound>();
-  #resample: Resample | null = null;
+  #resample: WatchedEventfd | null = null;
 
   constructor(
     native: Native,
@@ -202,7 +202,7 @@ export class Irqs {
     const [eventfd] = eventfds;
     if (eventfd === undefined) return;
     const flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_UNMASK;
-    this.#resample = new Resample(this.#native, eventfd, () => {
+    this.#resample = new WatchedEventfd(this.#native, eventfd, () => {
       try {
         this.#target.setIrqs({ index, flags, start, count });
       } catch (error) {

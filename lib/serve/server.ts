@@ -1,19 +1,15 @@
 import { EventEmitter } from 'node:events';
-import type { DeviceConnection } from '../contract/index.js';
-import { VFIO_PCI_CONFIG_REGION_INDEX } from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
 import type { Handle, Native } from '../native/binding.js';
 import type { ServeOptions } from './options.js';
 import { Reports } from './reports.js';
+import { ServedDevice, type ServedDeviceSetup } from './served-device.js';
 import { Session } from './session.js';
 import { SocketFile } from './socket-file.js';
-import { COMMAND, type DeviceSource } from './source.js';
-import type { Traps } from './traps.js';
 import { READABLE } from './watch-events.js';
 
 /** Delay in ms before a failed accept(2) is repeated. */
 const ACCEPT_RETRY = 100;
-const COMMAND_MASTER = 0x04;
 
 /** A client of a {@link DeviceServer}, when its connection was made. */
 export interface ServedClient {
@@ -46,13 +42,7 @@ export interface DeviceServerEvents {
 }
 
 /** The options of a server, and the device for the first client. */
-export interface ServerSetup extends Omit<ServeOptions, 'traps'> {
-  readonly source: DeviceSource;
-  readonly connection: DeviceConnection;
-  readonly traps: Traps;
-  /** The traps of the option `interrupts`, below the other traps. */
-  readonly frontEnd: Traps;
-}
+export type ServerSetup = ServedDeviceSetup & Pick<ServeOptions, 'socket' | 'once' | 'signal'>;
 
 /**
  * Serves a device to other programs through a Unix socket, by the protocol vfio-user. A VMM such as
@@ -68,12 +58,12 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
   readonly closed: Promise<void>;
   readonly #native: Native;
   readonly #setup: ServerSetup;
+  readonly #device: ServedDevice;
   readonly #socket: SocketFile;
   readonly #watch: Handle<'watch'>;
   readonly #reports = new Reports((error) => {
     if (this.listenerCount('error') > 0) this.emit('error', error);
   });
-  #connection: DeviceConnection;
   #session: Session | null = null;
   /** The end of the last client, while the device is made ready for the next client. */
   #ending: Promise<void> | null = null;
@@ -87,10 +77,24 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
     });
     this.#native = native;
     this.#setup = setup;
-    this.#connection = setup.connection;
     this.device = setup.connection.name;
     this.#socket = new SocketFile(native, setup.socket);
     this.path = this.#socket.path;
+    try {
+      this.#device = new ServedDevice(native, setup, {
+        onRequest: (error) => {
+          // If there is a client, the event 'gone' has the reason.
+          if (this.#session === null) this.#reports.add(error);
+          this.#closeFor('the host requested the device back');
+        },
+        onError: (error) => {
+          this.#reports.add(error);
+        },
+      });
+    } catch (error) {
+      this.#socket.close();
+      throw error;
+    }
     this.#watch = native.watchOpen(this.#socket.fd, () => {
       this.#accept();
     });
@@ -127,7 +131,7 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
     }
     this.#endSession('the server was closed');
     await this.#ending;
-    this.#setup.source.close(this.#connection);
+    this.#device.close();
     this.#resolveClosed();
   }
 
@@ -174,11 +178,7 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
   }
 
   #startSession(fd: number): Session {
-    const { source, traps, frontEnd, interrupts, mmap = false, reset = source.reset } = this.#setup;
-    const connection = this.#connection;
-    const layers = [traps, frontEnd];
-    const served = { native: this.#native, connection, layers, interrupts, mmap, reset };
-    return new Session(fd, served, {
+    return new Session(fd, this.#device.served, {
       onEnd: (why) => {
         this.#endSession(why?.message ?? 'the client closed its connection');
       },
@@ -186,9 +186,24 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
         this.emit('unshared', unsharedError(this.path));
       },
       onError: (error) => {
-        this.#reports.add(error);
+        this.#onError(error);
       },
     });
+  }
+
+  #onError(error: unknown): void {
+    // After the device was closed, each step of the end of a client would fail with the same error.
+    if (this.#device.isClosed) return;
+    this.#reports.add(error);
+    if (error instanceof VfioError && error.code === 'EBADF' && this.#device.checkClosed()) {
+      this.#closeFor('the device was closed');
+    }
+  }
+
+  /** Ends the client, and closes the server. */
+  #closeFor(why: string): void {
+    this.#endSession(why);
+    void this.close();
   }
 
   #endSession(why: string): void {
@@ -196,49 +211,19 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
     if (session === null || this.#ending !== null) return;
     // Further clients wait until the device is ready.
     if (this.#closing === null) this.#native.watchStop(this.#watch);
-    this.#ending = this.#makeReady(session).then((failure) => {
+    const isLast = () => this.#closing !== null || this.#setup.once === true;
+    const end = this.#device.endSession(session, isLast);
+    const finish = (failure?: unknown) => {
       this.#session = null;
       this.#ending = null;
-      if (failure !== undefined || this.#setup.once === true) void this.close();
+      if (failure !== undefined || isLast() || this.#device.isLeaving) void this.close();
       else this.#listen();
       this.emit('gone', why);
       if (failure !== undefined) this.#reports.add(failure);
-    });
-  }
-
-  /** Ends a session, and resets the device. @returns the failure if the device cannot be reset */
-  async #makeReady(session: Session): Promise<unknown> {
-    const { source, frontEnd, interrupts, reset, once } = this.#setup;
-    const region = VFIO_PCI_CONFIG_REGION_INDEX;
-    const isTrapped = (offset: number) => frontEnd.catchWrite(region, offset, 2);
-    try {
-      await session.close(() => {
-        if (reset === undefined) this.#turnOffDma();
-      });
-      if (reset === undefined) {
-        await source.end(this.#connection, isTrapped);
-        interrupts?.reset();
-        const isLast = this.#closing !== null || once === true;
-        if (!isLast) this.#connection = await source.open();
-      } else {
-        await reset('gone');
-        interrupts?.reset();
-      }
-      return undefined;
-    } catch (error) {
-      return error;
-    }
-  }
-
-  /** Clears the bus master bit. */
-  #turnOffDma(): void {
-    const region = VFIO_PCI_CONFIG_REGION_INDEX;
-    try {
-      const command = this.#connection.load(region, COMMAND, 2);
-      this.#connection.store(region, COMMAND, 2, command & ~COMMAND_MASTER);
-    } catch (error) {
-      this.#reports.add(error);
-    }
+    };
+    this.#ending = end.then(() => {
+      finish();
+    }, finish);
   }
 }
 

@@ -1,4 +1,3 @@
-import type { InterruptFrontEnd } from '../contract/front-end.js';
 import type { DeviceConnection } from '../contract/index.js';
 import { VfioError } from '../errors.js';
 import type { Native } from '../native/binding.js';
@@ -8,7 +7,7 @@ import { Accesses } from './accesses.js';
 import { Channel, type Receiver } from './channel.js';
 import { Commands, type Parts } from './commands.js';
 import { GuestMemory } from './guest-memory.js';
-import { Irqs } from './irqs.js';
+import { Irqs, type IrqTarget } from './irqs.js';
 import { toVfioError } from './reports.js';
 import type { Traps } from './traps.js';
 
@@ -21,8 +20,7 @@ export interface Served extends Pick<Parts, 'reset'> {
   readonly connection: DeviceConnection;
   /** The traps, the upper layer first. */
   readonly layers: readonly Traps[];
-  /** Replaces the interrupts of the device. */
-  readonly interrupts: InterruptFrontEnd | undefined;
+  readonly interrupts: IrqTarget;
   /** Whether the client maps the BARs. */
   readonly mmap: boolean;
 }
@@ -49,7 +47,7 @@ export class Session implements Receiver {
 
   /** @param fd - the socket of the client, which the session closes */
   constructor(fd: number, served: Served, events: SessionEvents) {
-    const { native, connection, layers, interrupts = connection, mmap, reset } = served;
+    const { native, connection, layers, interrupts, mmap, reset } = served;
     this.#events = events;
     let isUnshared = false;
     const memory = new GuestMemory(native, connection.addressSpace, {
@@ -156,7 +154,10 @@ export class Session implements Receiver {
     const failure = toVfioError(error);
     const { wantsReply } = this.#channel;
     // An exception of a trap or of a device model is a bug in the program, so the program sees it.
-    if (!wantsReply || failure !== error) this.#events.onError(error);
+    const isBug = failure !== error;
+    // The program has closed the device.
+    const isClosed = failure.code === 'EBADF';
+    if (!wantsReply || isBug || isClosed) this.#events.onError(error);
     this.#channel.startError(Math.abs(failure.errno));
     this.#channel.sendReply();
   }

@@ -3,6 +3,8 @@ import { VFIO_DEVICE_FLAGS_RESET, VFIO_PCI_CONFIG_REGION_INDEX } from '../contra
 
 /** Supplies the device to a server. */
 export interface DeviceSource {
+  /** Whether the server opens the device, and must therefore close the device for the host. */
+  readonly isOwner: boolean;
   /** Returns the device for the next client, without any state of an earlier client. */
   open(): Promise<DeviceConnection>;
   /** Resets the device. If the function is absent, the connection resets the device. */
@@ -22,6 +24,7 @@ export interface DeviceSource {
  */
 export function namedDevice(open: () => Promise<DeviceConnection>): DeviceSource {
   return {
+    isOwner: true,
     open,
     end(connection) {
       connection.close();
@@ -45,6 +48,7 @@ export function openedDevice(
   const canReset = (connection.getInfo().flags & VFIO_DEVICE_FLAGS_RESET) !== 0;
   let config: Uint8Array | undefined;
   return {
+    isOwner: false,
     reset: canReset ? reset : undefined,
     open() {
       config ??= readConfig(connection);

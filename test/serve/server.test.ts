@@ -101,16 +101,16 @@ test('an open device stays open after the server', async (t) => {
 
 test.serial('a device that cannot be opened for the next client closes the server', async (t) => {
   const before = countFds();
-  const server = await startServer(t, 'mock:edu#unplugged');
+  const server = await startServer(t, 'mock:edu#blocked');
   const errors: Error[] = [];
   server.on('error', (error) => errors.push(error));
   const client = await RawClient.negotiated(server.path);
-  mockControl('mock:edu#unplugged').unplug();
+  mockControl('mock:edu#blocked').blockGroup();
   const gone = once(server, 'gone');
   client.close();
   await gone;
   await server.close();
-  t.like(errors.at(-1), { code: 'ENODEV' });
+  t.like(errors.at(-1), { code: 'EBUSY' });
   t.is(countFds(), before);
 });
 

@@ -1,16 +1,17 @@
+import type { FdEventfd } from '../contract/fd-eventfd.js';
 import type { Handle, Native } from '../native/binding.js';
-import type { ClientEventfd } from './client-eventfd.js';
 import { READABLE } from './watch-events.js';
 
-/** An eventfd of a client whose signals unmask INTx. */
-export class Resample {
+/** An eventfd whose signals call a function. */
+export class WatchedEventfd {
+  readonly eventfd: FdEventfd;
   readonly #native: Native;
-  readonly #eventfd: ClientEventfd;
   readonly #watch: Handle<'watch'>;
 
-  constructor(native: Native, eventfd: ClientEventfd, onSignal: () => void) {
+  /** @param eventfd - the object closes the eventfd */
+  constructor(native: Native, eventfd: FdEventfd, onSignal: () => void) {
     this.#native = native;
-    this.#eventfd = eventfd;
+    this.eventfd = eventfd;
     this.#watch = native.watchOpen(eventfd.fd ?? -1, () => {
       if (eventfd.read() > 0n) onSignal();
     });
@@ -19,6 +20,6 @@ export class Resample {
 
   close(): void {
     this.#native.watchClose(this.#watch);
-    this.#eventfd.close();
+    this.eventfd.close();
   }
 }
