@@ -2,10 +2,13 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { Host } from '../host/host.js';
 import type { DeviceServer } from '../serve/index.js';
+import { VfioError } from '../errors.js';
 import { printableLines } from '../printable.js';
 import { defineCommand } from './command.js';
 import { openConnection } from './devices.js';
+import { GUEST_MEMORY, lockedMemoryWarning } from './guest-memory.js';
 import { Interruption } from './interruption.js';
 import { toJsonLine } from './json.js';
 import { VF_TOKEN } from './token.js';
@@ -45,6 +48,8 @@ export const command = defineCommand({
     const { signal } = new Interruption();
     const source = namedDevice(() => openConnection(device, options));
     const server = await serve(source, { socket, once, signal });
+    const warning = lockedMemoryWarning(new Host(), server.device);
+    if (warning !== null) console.error(printableLines(warning));
     reportEvents(server, json);
     await server.closed;
     return 0;
@@ -81,8 +86,10 @@ function reportEvents(server: DeviceServer, json: boolean): void {
   server.on('unshared', ({ message, hint = '' }) => {
     report('unshared', { message, hint }, `warning: ${message}\n${hint}`);
   });
-  server.on('error', ({ message }) => {
-    report('error', { message }, `error: ${message}`);
+  server.on('error', (error) => {
+    const { message } = error;
+    const hint = error instanceof VfioError ? error.hint : undefined;
+    report('error', { message, hint }, [`error: ${message}`, hint ?? []].flat().join('\n'));
   });
 }
 
@@ -93,9 +100,10 @@ function quote(argument: string): string {
 
 /** Returns the arguments with which QEMU uses the device. */
 function qemuArguments(path: string): string[] {
+  const { size } = GUEST_MEMORY;
   const device = { driver: 'vfio-user-pci', socket: { type: 'unix', path } };
   return [
-    ...['-m', '1G', '-object', 'memory-backend-memfd,id=mem,size=1G,share=on'],
+    ...['-m', size, '-object', `memory-backend-memfd,id=mem,size=${size},share=on`],
     ...['-machine', 'q35,memory-backend=mem', '-device', JSON.stringify(device)],
   ];
 }

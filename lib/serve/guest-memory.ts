@@ -33,6 +33,11 @@ interface Mapping extends Interval {
 export interface GuestMemoryEvents {
   /** Called when the client has taken mapped memory away. */
   onLost(): void;
+  /**
+   * Called when the device's address space refuses a mapping. QEMU goes on, so the guest then waits
+   * for ever for its first DMA transfer.
+   */
+  onRefused(error: unknown): void;
   /** Called when the client maps writable memory that the client does not share. */
   onUnshared(): void;
 }
@@ -79,6 +84,7 @@ export class GuestMemory {
       await this.#space.map(file.memory, offset, size, iova, access);
     } catch (error) {
       this.#files.release(file);
+      this.#events.onRefused(error);
       throw error;
     }
     this.#mappings.add({ iova, size, file });

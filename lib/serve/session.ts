@@ -57,6 +57,9 @@ export class Session implements Receiver {
           this.#end('EFAULT', 'the client has taken mapped memory away');
         });
       },
+      onRefused: (error) => {
+        events.onError(error);
+      },
       onUnshared: () => {
         if (!isUnshared) events.onUnshared();
         isUnshared = true;

@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import { once } from 'node:events';
 import test from 'ava';
 import { openConnection, openDevice } from '../../lib/index.js';
+import { mockControl } from '../../lib/mock.js';
 import { countFds } from '../native/helpers.js';
 import { CONFIG, GuestNvme } from './guest-nvme.js';
 import { COMMANDS, header, RawClient, words } from './raw-client.js';
@@ -285,6 +286,21 @@ test('maps with and without descriptors, and unmaps of many and none', async (t)
   t.is(await map(ram.fd, 0n, 0n, PAGE), 0);
   t.is((await client.unmapDma(0n, 0n, 2)).errno, 0);
   t.is(await map(ram.fd, 0n, 0n, PAGE), 0);
+});
+
+test('a mapping that the IOMMU refuses is an error reply and an error event', async (t) => {
+  const name = 'mock:nvme#memlock';
+  const server = await startServer(t, name);
+  const errors: Error[] = [];
+  server.on('error', (error) => errors.push(error));
+  mockControl(name).limit({ memlock: 8192n });
+  const client = await connect(t, server);
+  const ram = new GuestRam(t, 0x10_0000);
+  t.is((await client.mapDma(ram.fd, 0n, 0n, 8192n)).errno, 0);
+  t.is((await client.mapDma(ram.fd, 0n, 0x10_0000n, 4096n)).errno, constants.errno.ENOMEM);
+  t.is((await client.mapDma(ram.fd, 0n, 0n, 4096n)).errno, EEXIST);
+  t.is(errors.length, 1, 'an error of the client itself is only a reply');
+  t.like(errors[0], { code: 'ENOMEM' });
 });
 
 test('read-only memory is mapped for reads only', async (t) => {
