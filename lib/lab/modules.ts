@@ -138,8 +138,9 @@ function readDependencies(
       .map(moduleName);
   return {
     dependencies: values('depends=').flatMap((list) => names(list, /,/)),
+    // Newer modules name an algorithm by its alias: `crypto-crc32c` instead of `crc32c`.
     softDependencies: values('softdep=').flatMap((text) =>
-      names(/\bpre:(.*?)(?:post:|$)/.exec(text)?.[1] ?? '', /\s+/),
+      names(/\bpre:(.*?)(?:post:|$)/.exec(text)?.[1] ?? '', /\s+(?:crypto-)?/),
     ),
   };
 }
