@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
+import type { ExecutionContext } from 'ava';
+import { type LabOptions, runInLab } from 'vfio/lab';
+import { temporaryFolder } from '../../../native/helpers.js';
+import { root } from '../../../rooms.js';
+
+/** A line of `vfio serve --json`. */
+interface Line {
+  readonly event: string;
+  readonly why?: string;
+  readonly message?: string;
+}
+
+/** A process of `vfio serve`. */
+export class Server {
+  readonly path = join(temporaryFolder(), 's');
+  /** The errors that the server reported. */
+  readonly errors: string[] = [];
+  readonly #events = new EventEmitter();
+  readonly #process: ChildProcess;
+
+  private constructor(args: readonly string[]) {
+    const cli = join(root, 'dist/lib/cli/main.js');
+    const all = [cli, 'serve', ...args, '--socket', this.path, '--json'];
+    this.#process = spawn(process.execPath, all, { stdio: ['ignore', 'pipe', 'inherit'] });
+    createInterface(this.#process.stdout ?? process.stdin).on('line', (line) => {
+      const { event, why, message } = JSON.parse(line) as Line;
+      if (message !== undefined) this.errors.push(message);
+      this.#events.emit(event, why);
+    });
+  }
+
+  /** Starts a server, which ends when the test ends. */
+  static async start(t: ExecutionContext, ...args: readonly string[]): Promise<Server> {
+    const server = new Server(args);
+    t.teardown(() => {
+      server.kill();
+    });
+    await server.next('serving');
+    return server;
+  }
+
+  /** Waits for an event: `serving`, `client` or `gone`. @returns why a client is gone */
+  async next(event: string): Promise<string> {
+    const [why] = (await once(this.#events, event)) as [string];
+    return why;
+  }
+
+  kill(): void {
+    this.#process.kill('SIGKILL');
+  }
+}
+
+/** The guest of {@link runScript}. */
+export interface ScriptOptions extends Omit<LabOptions, 'command' | 'args' | 'stdout' | 'stderr'> {
+  /** Called with each line that the script prints. */
+  onLine?: (line: string) => void;
+}
+
+/**
+ * Runs a shell script of this folder in a guest without other devices.
+ *
+ * @returns the exit code, the lines that the script printed, and its errors
+ */
+export async function runScript(
+  name: string,
+  { onLine = () => undefined, ...options }: ScriptOptions,
+): Promise<{ exitCode: number; lines: string[]; errors: string }> {
+  const lines: string[] = [];
+  let rest = '';
+  let errors = '';
+  const stdout = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      const parts = (rest + chunk.toString()).split('\n');
+      rest = parts.pop() ?? '';
+      for (const line of parts) {
+        lines.push(line);
+        onLine(line);
+      }
+      done();
+    },
+  });
+  const stderr = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      errors += chunk.toString();
+      done();
+    },
+  });
+  const { exitCode } = await runInLab({
+    command: 'sh',
+    args: [join(root, 'test/lab/host/served', name)],
+    kernel: 'debian-6.12',
+    devices: [],
+    timeout: 300_000,
+    stdout,
+    stderr,
+    ...options,
+  });
+  return { exitCode, lines, errors };
+}
