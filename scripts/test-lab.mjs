@@ -1,5 +1,6 @@
 // Runs the tests that need a real /dev/vfio, and prints the totals at the end:
 // - the contract suite and test/lab/guest in QEMU guests, on several kernels;
+// - the contract suite on mock devices that vfio serve gives to a guest;
 // - the tests of the lab itself (test/lab/host);
 // - the differential test of the mock (test/differential).
 import { spawn } from 'node:child_process';
@@ -47,6 +48,22 @@ const ONCE = {
   ],
   env: { VFIO_TEST_ONCE: '1' },
 };
+// The guest has the mock devices of the contract suite on its PCI bus, so a kernel and a VMM test the
+// mock.
+const SERVED = {
+  kernel: 'debian-6.12',
+  via: 'group',
+  many: false,
+  label: 'served',
+  files: ['dist/test/contract/**/*.test.js'],
+  devices: [],
+  serve: ['mock:nvme', 'mock:edu'],
+  before: [
+    'vfio bind $VFIO_LAB_SERVED',
+    'vfio bind $VFIO_LAB_SERVED_2',
+    'export VFIO_LAB_NVME=$VFIO_LAB_SERVED VFIO_LAB_EDU=$VFIO_LAB_SERVED_2',
+  ],
+};
 // The kernels that the mock emulates. A kernel has one entry for each type of device node that the
 // kernel supports.
 const EMULATED = [
@@ -59,6 +76,7 @@ const RUNS = [
   ...EMULATED,
   { ...NOVIRT, via: 'cdev', files: FULL ? [] : ['dist/test/lab/guest/messages.test.js'] },
   ONCE,
+  SERVED,
 ];
 
 /**
@@ -130,15 +148,32 @@ async function runOne(label, start) {
 }
 
 async function inGuest(
-  { kernel, via, files = [], many = FULL, devices = DEFAULT_DEVICES, modules, qemuArgs, env },
+  {
+    kernel,
+    via,
+    files = [],
+    many = FULL,
+    devices = DEFAULT_DEVICES,
+    serve,
+    before = [],
+    modules,
+    qemuArgs,
+    env,
+  },
   stdout,
   stderr,
 ) {
   const { exitCode } = await runInLab({
-    command: 'ava',
-    args: ['--tap', '--config', 'scripts/ava.lab.mjs', ...files],
+    command: 'sh',
+    args: [
+      '-c',
+      [...before, 'exec ava --tap --config scripts/ava.lab.mjs "$@"'].join(' && '),
+      'ava',
+      ...files,
+    ],
     kernel,
     devices: many ? [...devices, MANY] : devices,
+    serve,
     cwd: root,
     modules,
     qemuArgs,
@@ -189,12 +224,12 @@ async function agrees({ kernel, via }, operations) {
 let passed = 0;
 let failed = 0;
 for (const run of RUNS) {
-  const { kernel, variable, via } = run;
+  const { kernel, variable, via, label: name = via } = run;
   if (!isAvailable(run)) {
     console.log(`skipped, ${via}: the kernel ${kernel} does not exist (set ${variable})`);
     continue;
   }
-  const label = `${kernel.split('/').at(-1)} ${via}`;
+  const label = `${kernel.split('/').at(-1)} ${name}`;
   const totals = await runOne(label, (...streams) => inGuest(run, ...streams));
   passed += totals.passed;
   failed += totals.failed;
