@@ -8,7 +8,7 @@
  */
 import type { DeviceClock } from './clock.js';
 import type { Eventfd, EventfdFactory } from './eventfd.js';
-import type { AddressSpace } from './memory.js';
+import type { AddressSpace, CreatedAddressSpace, PasidOptions } from './memory.js';
 import type { RegisterWindow } from './window.js';
 
 export * from './eventfd.js';
@@ -335,11 +335,23 @@ export interface DeviceConnection extends EventfdFactory {
   /** VFIO_DEVICE_IOEVENTFD. */
   ioeventfd(request: IoeventfdRequest): void;
   /**
-   * Attaches the address space of the device to a PASID. A PASID has 20 bits. Character device
-   * only.
+   * Creates an address space for requests with a PASID (IOMMU_IOAS_ALLOC). Character device only.
+   * The program closes the address space.
+   * @throws {@link VfioError} ENOTSUP if the device was opened through its group
    */
-  attachPasid(pasid: number): void;
-  /** Detaches the address space of the device from a PASID. */
+  createAddressSpace(): CreatedAddressSpace;
+  /**
+   * Attaches a PASID to an address space: IOMMU_HWPT_ALLOC and VFIO_DEVICE_ATTACH_IOMMUFD_PT.
+   * Character device only. If the PASID is attached already, the new address space replaces the old
+   * address space.
+   *
+   * @param pasid - 20 bits
+   * @throws {@link VfioError} ENOTSUP if the device was opened through its group, or the kernel or
+   *   the IOMMU has no PASIDs; EBUSY for PASID 0; EADDRINUSE if the address space maps an address
+   *   that the IOMMU cannot translate; EBADF if the address space is closed
+   */
+  attachPasid(pasid: number, options?: PasidOptions): void;
+  /** Detaches a PASID from its address space. */
   detachPasid(pasid: number): void;
 
   /**

@@ -67,6 +67,30 @@ export interface AddressSpace {
   unmap(iova: bigint, size: bigint, flags: number): bigint;
 }
 
+/**
+ * An address space that the program has created by `createAddressSpace()` of a device. The address
+ * space belongs to no device until a PASID of a device is attached to the address space.
+ * Use of a closed address space throws a {@link VfioError} EBADF.
+ */
+export interface CreatedAddressSpace extends AddressSpace {
+  /**
+   * Unmaps everything and destroys the address space (IOMMU_DESTROY). Idempotent.
+   * @throws {@link VfioError} EBUSY if a PASID is attached to the address space
+   */
+  close(): void;
+  /** Calls {@link close} at the end of a scope with `using`. */
+  [Symbol.dispose](): void;
+}
+
+/** Options of `attachPasid()`. */
+export interface PasidOptions {
+  /**
+   * The memory that requests with the PASID reach: an address space that `createAddressSpace()` has
+   * returned. Default: the address space of the device.
+   */
+  readonly addressSpace?: AddressSpace | undefined;
+}
+
 /** Memory that can be mapped for a device. */
 export interface DmaMemory {
   /** Bytes. */

@@ -1,13 +1,15 @@
 import type {
+  CreatedAddressSpace,
   DeviceConnection,
   DeviceInfo,
   Eventfd,
   HotResetInfo,
   OpenedVia,
+  PasidOptions,
 } from '../contract/index.js';
 import { VFIO_PCI_BAR5_REGION_INDEX } from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
-import { checkInteger, checkPasid } from '../checks.js';
+import { checkInteger, checkOptions, checkPasid } from '../checks.js';
 import { type ConfigSpace, createConfigSpace } from './config.js';
 import { createDmaSpace, type DmaSpace } from './dma.js';
 import { createFeatures, type Features } from './features.js';
@@ -189,19 +191,41 @@ export class PciDevice {
   }
 
   /**
-   * Attaches a PASID to the device's address space (VFIO_DEVICE_ATTACH_IOMMUFD_PT with
-   * VFIO_DEVICE_ATTACH_PASID). DMA requests with this PASID then reach the same memory as requests
-   * without a PASID. This call needs the VFIO character device and iommufd.
+   * Creates an address space for DMA requests with a PASID (IOMMU_IOAS_ALLOC). Memory is mapped and
+   * unmapped by the methods of the result. This call needs the VFIO character device and iommufd.
+   * The caller closes the address space, after its PASIDs were detached.
+   *
+   * @throws {@link VfioError} ENOTSUP if the device was opened through its group
+   * @example
+   * using guest = device.createAddressSpace();
+   * const memory = guest.allocate(4096, false);
+   * guest.mapSync(memory, 0, 4096n, 0x1000n, 3);
+   * device.attachPasid(5, { addressSpace: guest });
+   */
+  createAddressSpace(): CreatedAddressSpace {
+    return this.#handle.connection.createAddressSpace();
+  }
+
+  /**
+   * Attaches a PASID to an address space (VFIO_DEVICE_ATTACH_IOMMUFD_PT with
+   * VFIO_DEVICE_ATTACH_PASID). By default, DMA requests with this PASID reach the same memory as
+   * requests without a PASID. With the option `addressSpace`, the requests reach the memory of the
+   * given address space. If the PASID is attached already, the new address space replaces the old
+   * address space. This call needs the VFIO character device and iommufd.
    *
    * With QEMU's emulated Intel IOMMU, this call succeeds on Linux 7.2 and fails on Linux 6.12.
    * QEMU's devices have no PASID capability and never send a PASID.
    *
    * @param pasid - 20 bits; PASID 0 is reserved for requests without a PASID and fails with EBUSY
-   * @throws {@link VfioError} ENOTSUP if the device was opened through its group
+   * @throws TypeError if `addressSpace` is not the result of {@link createAddressSpace}
+   * @throws {@link VfioError} ENOTSUP if the device was opened through its group, or if the kernel
+   *   has no PASIDs; EADDRINUSE if the address space maps an address that the IOMMU cannot
+   *   translate; EBADF if the address space is closed
    */
-  attachPasid(pasid: number): void {
+  attachPasid(pasid: number, options: PasidOptions = {}): void {
     checkPasid(pasid);
-    this.#handle.connection.attachPasid(pasid);
+    checkOptions(options, ['addressSpace']);
+    this.#handle.connection.attachPasid(pasid, options);
   }
 
   /** Detaches the PASID (VFIO_DEVICE_DETACH_IOMMUFD_PT). */

@@ -1,6 +1,7 @@
 /** The public API of `vfio`, except the functions that open a device. */
 export type {
   AddressSpace,
+  CreatedAddressSpace,
   DeviceConnection,
   DeviceInfo,
   DmaMemory,
@@ -17,6 +18,7 @@ export type {
   Memory,
   OpenedFds,
   OpenOptions,
+  PasidOptions,
   PciFunction,
   RegionCapability,
   RegionInfo,

@@ -1,14 +1,16 @@
 import type {
   AddressSpace,
+  CreatedAddressSpace,
   DeviceConnection,
   EventSet,
+  PasidOptions,
   RegisterWindow,
 } from '../contract/index.js';
 import type { Fired, Observer, Subject } from './observer.js';
 import { observeObject, reportCall } from './proxy.js';
 
-/** Maps each observed connection to the original connection. */
-const originals = new WeakMap<object, DeviceConnection>();
+/** Maps each observed connection, and each observed address space, to the original. */
+const originals = new WeakMap<object, object>();
 /** The observed address spaces. Devices of one IOMMU group share one address space. */
 const spaces = new WeakMap<Observer, WeakMap<AddressSpace, AddressSpace>>();
 let lastId = 0;
@@ -32,6 +34,17 @@ export function observeConnection(inner: DeviceConnection, observer: Observer): 
         const windowSubject = { ...createSubject('window', inner), region, offset };
         return observeObject(window, windowSubject, observer);
       },
+      createAddressSpace(own, args) {
+        const space = own(...args) as CreatedAddressSpace;
+        const observed = observeObject(space, createSubject('createdSpace', inner), observer);
+        originals.set(observed, originals.get(space) ?? space);
+        return observed;
+      },
+      attachPasid(own, [pasid, options, ...rest]) {
+        const { addressSpace } = (options ?? {}) as PasidOptions;
+        if (addressSpace === undefined) return own(pasid, options, ...rest);
+        return own(pasid, { ...(options as PasidOptions), addressSpace: originalOf(addressSpace) });
+      },
       createEventSet: (own, args) =>
         observeEventSet(own(...args) as EventSet, createSubject('eventSet', inner), observer),
       hotReset(own, [others, ...rest]) {
@@ -44,7 +57,7 @@ export function observeConnection(inner: DeviceConnection, observer: Observer): 
   return connection;
 }
 
-/** Returns the original of an observed connection, and any other value unchanged. */
+/** Returns the original of an observed object, and any other value unchanged. */
 function originalOf(value: unknown): unknown {
   return originals.get(value as DeviceConnection) ?? value;
 }
@@ -61,6 +74,7 @@ function observeAddressSpace(inner: DeviceConnection, observer: Observer): Addre
   if (existing !== undefined) return existing;
   const subject = createSubject('addressSpace', inner);
   const observed = observeObject(inner.addressSpace, subject, observer);
+  originals.set(observed, originals.get(inner.addressSpace) ?? inner.addressSpace);
   known.set(inner.addressSpace, observed);
   return observed;
 }

@@ -1,6 +1,6 @@
 /** The object of the back end that receives a call. */
 export interface Subject {
-  readonly kind: 'device' | 'window' | 'addressSpace' | 'eventSet';
+  readonly kind: 'device' | 'window' | 'addressSpace' | 'createdSpace' | 'eventSet';
   /** Name of the device that owns the object. */
   readonly device: string;
   /** Number of the object, unique in this process. */

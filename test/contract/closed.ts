@@ -59,6 +59,7 @@ test.serial('every call of a closed connection fails with EBADF', async (t) => {
     ioeventfd: () => {
       connection.ioeventfd({ region: 0, offset: 0, width: 4, value: 0n, eventfd: null });
     },
+    createAddressSpace: () => connection.createAddressSpace(),
     attachPasid: () => {
       connection.attachPasid(1);
     },

@@ -5,6 +5,8 @@ import { EDU, NVME, withDevice } from './targets.js';
 
 const PCI_VF_TOKEN = 0;
 const MIGRATION = 1;
+const PAGE = 4096;
+const READ_WRITE = 3;
 const LOW_POWER_EXIT = 5;
 const UNKNOWN = 0xfff;
 /** Registers of edu. */
@@ -144,6 +146,43 @@ test.serial('an ioeventfd writes a register when its eventfd is signalled', asyn
     eventfd.close();
   });
 });
+
+test.serial(
+  'an address space of a PASID needs a cdev, and is closed after its PASID',
+  async (t) => {
+    await withDevice(t, NVME, (device) => {
+      if (device.via !== 'cdev') {
+        t.throws(() => device.createAddressSpace(), { instanceOf: VfioError, code: 'ENOTSUP' });
+        return;
+      }
+      const space = device.createAddressSpace();
+      const memory = space.allocate(PAGE, false);
+      t.deepEqual(space.ranges(), [{ start: 0n, end: 2n ** 64n - 1n }]);
+      space.mapSync(memory, 0, BigInt(PAGE), 0n, READ_WRITE);
+      device.attachPasid(7, { addressSpace: space });
+      t.true((space.ranges().at(-1)?.end ?? 0n) < 2n ** 64n - 1n, 'the width of the IOMMU');
+      space.mapSync(memory, 0, BigInt(PAGE), 0xfee0_0000n, READ_WRITE);
+      t.throws(
+        () => {
+          space.close();
+        },
+        { instanceOf: VfioError, code: 'EBUSY' },
+      );
+      device.attachPasid(7);
+      space.close();
+      space.close();
+      t.throws(() => space.ranges(), { instanceOf: VfioError, code: 'EBADF' });
+      t.throws(
+        () => {
+          device.attachPasid(7, { addressSpace: space });
+        },
+        { instanceOf: VfioError, code: 'EBADF' },
+      );
+      device.detachPasid(7);
+      memory.release();
+    });
+  },
+);
 
 test.serial('a PASID has 20 bits, and attaching a PASID needs a cdev', async (t) => {
   await withDevice(t, NVME, (device) => {

@@ -161,6 +161,10 @@ export class FakeConnection implements DeviceConnection {
     this.script.enter('ioeventfd', region, offset, width, value, eventfd?.fd ?? 'null');
   }
 
+  createAddressSpace(): never {
+    throw new Error('not faked');
+  }
+
   attachPasid(pasid: number): void {
     this.script.enter('attachPasid', pasid);
   }

@@ -26,6 +26,7 @@ const TAKES: Readonly<Record<string, string>> = {
   MessageVectorsOptions: 'messageVectors',
   MsixPermOptions: 'MsixPerm',
   OpenOptions: 'openDevice',
+  PasidOptions: 'PciDevice.attachPasid',
   PhysicalOptions: 'PhysicalSource',
   PollOptions: 'poll',
   PrivateSourcesOptions: 'PrivateSources',

@@ -89,6 +89,8 @@ export function createWorld(api: Api): World {
   const interrupt = vectorsOfDevice.allocate(physicalDevice.createEventfd());
   const hostVector = domain.allocateVector(physicalDevice.createEventfd());
   const pasids = new api.PasidMap(1);
+  const dsa = api.openDeviceSync('mock:dsa');
+  const createdSpace = dsa.createAddressSpace();
   const ims = new api.ImsSource(domain, { count: 8, pasids });
   const msix = new api.VirtualMsix(virtual);
   const software = new api.SoftwareSource(msix);
@@ -128,6 +130,7 @@ export function createWorld(api: Api): World {
     DeviceConnection: connection,
     DeviceHost: hostOf(api),
     AddressSpace: connection.addressSpace,
+    CreatedAddressSpace: createdSpace,
     Memory: memory,
     RegisterAccessor: accessors.control,
     RegisterArray: accessors.doorbell,
@@ -246,6 +249,7 @@ export function createWorld(api: Api): World {
     'DeviceHost.dmaWrite': () => [0x1000n, new Uint8Array(4), { pasid: 1 }],
     'AddressSpace.allocate': () => [4096, false],
     'AddressSpace.mapSync': () => [memory, 0, 4096n, 0x10_0000n, 3],
+    'PciDevice.attachPasid': () => [5, { addressSpace: createdSpace }],
     'AddressSpace.unmap': () => [0x10_0000n, 4096n, 0],
     'ConfigSpace.update': () => ['command', { memory: 1, bus_master: 1 }],
     'DeviceConnection.feature': () => [1 << 17, new Uint8Array(16)],
@@ -326,7 +330,7 @@ export function createWorld(api: Api): World {
     control.clear();
     if (control.clock.stopped) control.clock.start();
     events.close();
-    for (const one of [device, wlan, intxDevice, physicalDevice]) one.close();
+    for (const one of [device, wlan, intxDevice, physicalDevice, dsa]) one.close();
     store.close();
   };
   return { targets, objects: Object.values(named), good, close };

@@ -22,11 +22,22 @@ export interface World {
 
 const INTERFACES: Readonly<Record<string, readonly string[]>> = {
   AddressSpace: ['ranges', 'allocate', 'fromFd', 'fromShared', 'map', 'mapSync', 'unmap'],
+  CreatedAddressSpace: [
+    ...['ranges', 'allocate', 'fromFd', 'fromShared', 'map', 'mapSync', 'unmap', 'close'],
+  ],
   Clock: ['step', 'stop', 'start'],
   DeviceConnection: [
     ...['getInfo', 'getRegionInfo', 'getIrqInfo', 'setIrqs', 'feature', 'read', 'write', 'load'],
     ...['store', 'map', 'reset', 'resetSync', 'getHotResetInfo', 'hotReset', 'ioeventfd'],
-    ...['attachPasid', 'detachPasid', 'getAffinity', 'setAffinity', 'synchronizeIrqs', 'close'],
+    ...[
+      'createAddressSpace',
+      'attachPasid',
+      'detachPasid',
+      'getAffinity',
+      'setAffinity',
+      'synchronizeIrqs',
+      'close',
+    ],
     ...['createEventfd', 'createEventSet'],
   ],
   Eventfd: ['signal', 'read', 'close'],

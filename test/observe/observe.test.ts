@@ -31,6 +31,26 @@ function open(observer: Observer) {
   return deviceApi([observeBackend(mockBackend, [observer])]);
 }
 
+test('the calls on a created address space are observed, and its PASID is attached', (t) => {
+  const { observer, names } = recorder();
+  const api = deviceApi([observeBackend(mockBackend, [observer, observer])]);
+  const device = api.openDeviceSync('mock:dsa#observed');
+  const space = device.createAddressSpace();
+  device.attachPasid(5, { addressSpace: space });
+  device.attachPasid(6, { addressSpace: device.connection.addressSpace });
+  t.throws(
+    () => {
+      space.close();
+    },
+    { code: 'EBUSY' },
+  );
+  device.close();
+  space.close();
+  for (const name of ['device.createAddressSpace', 'device.attachPasid', 'createdSpace.close']) {
+    t.true(names().includes(name), name);
+  }
+});
+
 test('a driver works without changes, and the observer receives each call with its outcome', async (t) => {
   const { calls, observer, names } = recorder();
   const device = await open(observer).openDevice('mock:edu#observed');

@@ -30,6 +30,11 @@ export interface DmaCalls {
   map(flags: number, address: bigint, iova: bigint, size: bigint): void;
   mapAsync(flags: number, address: bigint, iova: bigint, size: bigint): Promise<void>;
   unmap(flags: number, iova: bigint, size: bigint): bigint;
+  /**
+   * Destroys the address space together with its mappings. Undefined if the owner of the address
+   * space destroys the address space.
+   */
+  readonly destroy?: () => void;
 }
 
 interface Mapping {
@@ -144,10 +149,17 @@ export class KernelAddressSpace implements AddressSpace {
 
   /**
    * Removes all mappings and releases the memory. The mappings are removed explicitly, because a
-   * container can outlive this object.
+   * container can outlive this object. Idempotent.
    */
   close(): void {
+    if (!this.#lifetime.isOpen) return;
+    if (this.#calls.destroy === undefined) this.#unmapAll();
+    else this.#call(({ destroy }) => destroy?.());
     this.#lifetime.end(this.#closeHint);
+    this.#removeAll();
+  }
+
+  #unmapAll(): void {
     for (const [iova, { size }] of this.#mappings) {
       try {
         this.#calls.unmap(0, iova, size);
@@ -155,7 +167,11 @@ export class KernelAddressSpace implements AddressSpace {
         // The container is closed next, which unmaps the rest.
       }
     }
-    this.#removeAll();
+  }
+
+  /** Checks that the address space is open. @throws VfioError EBADF */
+  checkOpen(): void {
+    this.#lifetime.check();
   }
 
   #call<T>(run: (calls: DmaCalls) => T): T {

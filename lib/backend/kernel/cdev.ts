@@ -4,6 +4,7 @@ import { KernelAddressSpace } from './address-space.js';
 import type { DeviceFile, DmaContext } from './device-file.js';
 import { describeError, callWithPath, type HintFor } from '../linux/describe-error.js';
 import * as hints from '../../sysfs/hints.js';
+import { Ioas } from './ioas.js';
 import { ioasCalls, type Iommufd } from './iommufd.js';
 import type { Kernel } from './kernel.js';
 import type { OpenRequest } from '../../contract/open-options.js';
@@ -21,7 +22,7 @@ import type { Target } from '../../sysfs/target.js';
 export class IoasContext extends RefCounted implements DmaContext {
   readonly addressSpace: KernelAddressSpace;
   readonly #kernel: Kernel;
-  readonly #iommufd: number;
+  readonly #iommufd: Iommufd;
   readonly #ioas: number;
 
   /** @param iommufd - the iommufd; the context owns one reference to the iommufd */
@@ -32,10 +33,10 @@ export class IoasContext extends RefCounted implements DmaContext {
     });
     const { native, sysfs } = kernel;
     this.#kernel = kernel;
-    this.#iommufd = iommufd.fd;
+    this.#iommufd = iommufd;
     this.#ioas = callWithPath(sysfs.iommuNode, () => native.iommufdIoasAlloc(iommufd.fd));
     releases.add(() => {
-      native.iommufdDestroy(this.#iommufd, this.#ioas);
+      native.iommufdDestroy(iommufd.fd, this.#ioas);
     });
     this.addressSpace = new KernelAddressSpace(
       kernel,
@@ -60,8 +61,8 @@ export class IoasContext extends RefCounted implements DmaContext {
       let deviceId: number;
       try {
         deviceId = yield {
-          sync: () => native.deviceBindIommufd(fd, this.#iommufd, bytes),
-          async: () => native.deviceBindIommufdAsync(fd, this.#iommufd, bytes),
+          sync: () => native.deviceBindIommufd(fd, this.#iommufd.fd, bytes),
+          async: () => native.deviceBindIommufdAsync(fd, this.#iommufd.fd, bytes),
         };
       } catch (error) {
         throw describeError(error, name, bindHint(sysfs, target, token !== null));
@@ -90,8 +91,9 @@ export class IoasContext extends RefCounted implements DmaContext {
         via: 'cdev',
         addressSpace: this.addressSpace,
         groupFd: null,
-        attachPasid: (pasid) => {
-          pasids.attach(pasid);
+        createAddressSpace: () => new Ioas(this.#kernel, this.#iommufd),
+        attachPasid: (pasid, ioas) => {
+          pasids.attach(pasid, ioas);
         },
         detachPasid: (pasid) => {
           pasids.detach(pasid);

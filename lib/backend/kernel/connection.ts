@@ -2,6 +2,7 @@ import { constants } from 'node:buffer';
 import { release } from 'node:os';
 import type { Native } from '../../native/binding.js';
 import type {
+  AddressSpace,
   DeviceConnection,
   DeviceInfo,
   Eventfd,
@@ -12,6 +13,7 @@ import type {
   IrqInfo,
   IrqSet,
   RegionFile,
+  PasidOptions,
   RegionInfo,
   RegisterWindow,
   Via,
@@ -36,6 +38,7 @@ import {
   checkArray,
   checkBytes,
   checkInteger,
+  checkOptions,
   checkPages,
   checkPasid,
   checkU32,
@@ -47,6 +50,7 @@ import { KernelEventSet } from '../linux/event-set.js';
 import { fdOf, KernelEventfd } from '../linux/eventfd.js';
 import { describeError } from '../linux/describe-error.js';
 import { encodeIrqSet } from './irq-set.js';
+import { Ioas } from './ioas.js';
 import type { Kernel } from './kernel.js';
 import { RefCounted } from './ownership.js';
 import { Releases } from '../../releases.js';
@@ -261,10 +265,16 @@ export class KernelConnection implements DeviceConnection {
     });
   }
 
-  attachPasid(pasid: number): void {
-    checkPasid(pasid);
+  createAddressSpace(): Ioas {
     this.#lifetime.check();
-    this.#file.attachPasid(pasid);
+    return this.#file.createAddressSpace();
+  }
+
+  attachPasid(pasid: number, options: PasidOptions = {}): void {
+    checkPasid(pasid);
+    checkOptions(options, ['addressSpace']);
+    this.#lifetime.check();
+    this.#file.attachPasid(pasid, this.#ioasOf(options.addressSpace));
   }
 
   detachPasid(pasid: number): void {
@@ -320,6 +330,16 @@ export class KernelConnection implements DeviceConnection {
       });
     }
     releases.run();
+  }
+
+  /** Returns null for the address space of the device. */
+  #ioasOf(addressSpace: AddressSpace = this.addressSpace): Ioas | null {
+    if (addressSpace === this.addressSpace) return null;
+    if (!(addressSpace instanceof Ioas)) {
+      throw new TypeError('addressSpace must be the result of createAddressSpace() of a device');
+    }
+    addressSpace.checkOpen();
+    return addressSpace;
   }
 
   /** Disables an interrupt index. Fails with EINVAL if the index is already disabled. */

@@ -1,5 +1,6 @@
 import type { Via } from '../../contract/index.js';
 import type { KernelAddressSpace } from './address-space.js';
+import type { Ioas } from './ioas.js';
 import type { OpenRequest } from '../../contract/open-options.js';
 import type { RefCounted } from './ownership.js';
 import type { Steps } from './steps.js';
@@ -28,7 +29,9 @@ export interface DeviceFile {
    * hot reset.
    */
   readonly groupFd: number | null;
-  attachPasid(pasid: number): void;
+  createAddressSpace(): Ioas;
+  /** @param ioas - the address space to attach, or null for the address space of the device */
+  attachPasid(pasid: number, ioas: Ioas | null): void;
   detachPasid(pasid: number): void;
   /** Closes the device, then releases the device's reference to the context. */
   release(): void;

@@ -118,6 +118,7 @@ export class GroupContext extends RefCounted implements DmaContext {
       via: this.#noiommu ? 'noiommu' : 'group',
       addressSpace: this.addressSpace,
       groupFd: this.#fd,
+      createAddressSpace: () => pasid('IOMMU_IOAS_ALLOC'),
       attachPasid: () => pasid('VFIO_DEVICE_ATTACH_IOMMUFD_PT'),
       detachPasid: () => pasid('VFIO_DEVICE_DETACH_IOMMUFD_PT'),
       release: () => {

@@ -3,6 +3,7 @@ import {
   checkArray,
   checkBytes,
   checkInteger,
+  checkOptions,
   checkPages,
   checkPasid,
   checkU32,
@@ -16,6 +17,7 @@ import {
   checkVectors,
 } from '../../contract/call-arguments.js';
 import type {
+  CreatedAddressSpace,
   DeviceConnection,
   DeviceInfo,
   Eventfd,
@@ -25,6 +27,7 @@ import type {
   IoeventfdRequest,
   IrqInfo,
   IrqSet,
+  PasidOptions,
   RegionInfo,
   RegisterWindow,
 } from '../../contract/index.js';
@@ -213,8 +216,13 @@ export class UserConnection implements DeviceConnection {
     this.#refuse('VFIO_DEVICE_IOEVENTFD');
   }
 
-  attachPasid(pasid: number): void {
+  createAddressSpace(): CreatedAddressSpace {
+    return this.#refuse('IOMMU_IOAS_ALLOC');
+  }
+
+  attachPasid(pasid: number, options: PasidOptions = {}): void {
     checkPasid(pasid);
+    checkOptions(options, ['addressSpace']);
     this.#refuse('VFIO_DEVICE_ATTACH_IOMMUFD_PT');
   }
 

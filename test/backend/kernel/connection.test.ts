@@ -197,6 +197,7 @@ test('after close, each method fails with EBADF and makes no system call', async
     () => {
       device.ioeventfd({ region: 0, offset: 0, width: 4, value: 0n, eventfd: null });
     },
+    () => device.createAddressSpace(),
     () => {
       device.attachPasid(1);
     },
@@ -268,50 +269,6 @@ test('an ioeventfd is bound with its offset in the device file and its width', (
   t.is(fake.calls.at(-1), `deviceIoeventfd 102 4 ${2n * 2n ** 40n + 8n} 7 103`);
   device.ioeventfd({ region: 2, offset: 8, width: 4, value: 7n, eventfd: null });
   t.is(fake.calls.at(-1), `deviceIoeventfd 102 4 ${2n * 2n ** 40n + 8n} 7 -1`);
-});
-
-test('attaching the first PASID allocates a page table, and close destroys the page table', (t) => {
-  const { fake, device } = open(t, CDEV_NODES);
-  device.attachPasid(5);
-  device.attachPasid(6);
-  device.detachPasid(5);
-  t.deepEqual(fake.calls.splice(0), [
-    'iommufdHwptAlloc 100 8 103 101',
-    'deviceAttachPt 102 104 null',
-    'deviceAttachPt 102 104 5',
-    'deviceAttachPt 102 104 6',
-    'deviceDetachPt 102 5',
-  ]);
-  device.close();
-  t.deepEqual(fake.calls, [
-    'deviceDetachPt 102 6',
-    'deviceDetachPt 102 null',
-    'iommufdDestroy 100 104',
-    'close 102',
-    'iommufdDestroy 100 101',
-    'close 100',
-  ]);
-});
-
-test('if a PASID is refused, the device stays attached to its address space', (t) => {
-  const { fake, device } = open(t, CDEV_NODES);
-  fake.fail('iommufdHwptAlloc', 'EOPNOTSUPP');
-  t.like(
-    failure(t, () => {
-      device.attachPasid(5);
-    }),
-    { code: 'ENOTSUP', path: NAME },
-  );
-  t.deepEqual(fake.drainCalls(), ['iommufdHwptAlloc']);
-  fake.fail('iommufdHwptAlloc', null);
-  fake.fail('deviceAttachPt', 'EINVAL');
-  t.is(
-    failure(t, () => {
-      device.attachPasid(5);
-    }).code,
-    'EINVAL',
-  );
-  t.deepEqual(fake.drainCalls(), ['iommufdHwptAlloc', 'deviceAttachPt', 'iommufdDestroy']);
 });
 
 test('attaching a PASID to a device opened by group fails with ENOTSUP and a hint', (t) => {

@@ -122,6 +122,17 @@ export class MockAddressSpace implements AddressSpace {
   }
 
   /**
+   * Whether a mapping overlaps a range.
+   *
+   * @param last - the last address of the range
+   * @throws VfioError EBADF if the address space is closed
+   */
+  isMapped(start: bigint, last: bigint): boolean {
+    this.#lifetime.check();
+    return this.#mappings.overlaps(start, last);
+  }
+
+  /**
    * Reads memory by DMA.
    *
    * @throws DmaFault at the first byte that the device is not allowed to read

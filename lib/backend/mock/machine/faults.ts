@@ -20,6 +20,7 @@ export type FaultKind =
   | 'getHotResetInfo'
   | 'hotReset'
   | 'ioeventfd'
+  | 'createAddressSpace'
   | 'attachPasid'
   | 'detachPasid'
   | 'createEventfd'
@@ -42,6 +43,7 @@ const CALLS: Readonly<Record<FaultKind, string>> = {
   getHotResetInfo: 'VFIO_DEVICE_GET_PCI_HOT_RESET_INFO',
   hotReset: 'VFIO_DEVICE_PCI_HOT_RESET',
   ioeventfd: 'VFIO_DEVICE_IOEVENTFD',
+  createAddressSpace: 'IOMMU_IOAS_ALLOC',
   attachPasid: 'VFIO_DEVICE_ATTACH_IOMMUFD_PT',
   detachPasid: 'VFIO_DEVICE_DETACH_IOMMUFD_PT',
   createEventfd: 'eventfd',

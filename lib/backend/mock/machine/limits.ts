@@ -11,12 +11,15 @@ export interface DmaLimits {
   ranges: readonly IovaRange[];
 }
 
+/** The highest address that the IOMMU translates: 48 bits. */
+export const LAST_IOVA = 0xffff_ffff_ffffn;
+
 /**
  * Usable IOVA ranges of an x86 host: 48-bit addresses, except the addresses of interrupt messages.
  */
 const RANGES: readonly IovaRange[] = [
   { start: 0n, end: 0xfedf_ffffn },
-  { start: 0xfef0_0000n, end: 0xffff_ffff_ffffn },
+  { start: 0xfef0_0000n, end: LAST_IOVA },
 ];
 
 export function defaultLimits(): DmaLimits {

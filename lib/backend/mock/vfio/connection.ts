@@ -1,6 +1,7 @@
 import type { DeviceClock } from '../../../contract/clock.js';
 import { VfioError } from '../../../errors.js';
 import type {
+  AddressSpace,
   DeviceConnection,
   DeviceInfo,
   Eventfd,
@@ -10,6 +11,7 @@ import type {
   IoeventfdRequest,
   IrqInfo,
   IrqSet,
+  PasidOptions,
   RegionInfo,
   RegisterWindow,
   Via,
@@ -28,6 +30,7 @@ import {
   checkArray,
   checkBytes,
   checkInteger,
+  checkOptions,
   checkValue,
   checkWidth,
   checkPasid,
@@ -40,6 +43,7 @@ import type { FaultKind } from '../machine/faults.js';
 import { MockEventSet } from '../machine/event-set.js';
 import { load, store } from '../hardware/config-bytes.js';
 import type { MockAddressSpace } from '../machine/address-space.js';
+import { MockCreatedAddressSpace } from '../machine/created-address-space.js';
 import type { VfioDevice } from './device.js';
 import type { Machine } from '../machine/machine.js';
 import { MockWindow } from './window.js';
@@ -224,10 +228,16 @@ export class MockConnection implements DeviceConnection {
     });
   }
 
-  attachPasid(pasid: number): void {
+  createAddressSpace(): MockCreatedAddressSpace {
+    return this.#call('createAddressSpace', (device) => device.createAddressSpace(this.name));
+  }
+
+  attachPasid(pasid: number, options: PasidOptions = {}): void {
     checkPasid(pasid);
+    checkOptions(options, ['addressSpace']);
+    const space = this.#spaceOf(options.addressSpace);
     this.#call('attachPasid', (device) => {
-      device.pasids.attach(pasid);
+      device.pasids.attach(pasid, space);
     });
   }
 
@@ -289,6 +299,12 @@ export class MockConnection implements DeviceConnection {
   get #device(): VfioDevice {
     if (this.#opened === null) throw this.#lifetime.error();
     return this.#opened.device;
+  }
+
+  #spaceOf(addressSpace: AddressSpace = this.addressSpace): MockAddressSpace {
+    if (addressSpace === this.addressSpace) return this.addressSpace;
+    if (addressSpace instanceof MockCreatedAddressSpace) return addressSpace;
+    throw new TypeError('addressSpace must be the result of createAddressSpace() of a device');
   }
 
   #scratchBytes(width: number): Uint8Array {

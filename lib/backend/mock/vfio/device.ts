@@ -11,6 +11,7 @@ import {
 import { fail } from '../machine/errno.js';
 import { HardwareFunction, type Bus } from '../hardware/function.js';
 import type { MockAddressSpace } from '../machine/address-space.js';
+import { MockCreatedAddressSpace } from '../machine/created-address-space.js';
 import type { Machine } from '../machine/machine.js';
 import { DmaFault } from '../machine/dma-fault.js';
 import type { DeviceModel } from '../hardware/model.js';
@@ -70,6 +71,7 @@ export class VfioDevice {
   readonly #bus: readonly BusFunction[];
   readonly #power: Power;
   readonly #resets: boolean;
+  readonly #profile: Profile;
 
   constructor(model: DeviceModel, { group, via, profile, machine, ...place }: Place) {
     this.group = group;
@@ -78,6 +80,7 @@ export class VfioDevice {
     this.kernel = `mock ${profile.version}`;
     this.addressSpace = place.addressSpace;
     this.#machine = machine;
+    this.#profile = profile;
     this.#bus = place.bus;
     const hardware = new HardwareFunction(model, this.#createBus());
     this.#hardware = hardware;
@@ -210,7 +213,15 @@ export class VfioDevice {
     for (const { device } of this.#bus) if (device !== null) device.#resetFunction();
   }
 
+  /** Creates an address space for PASIDs: IOMMU_IOAS_ALLOC. @param name - for error messages */
+  createAddressSpace(name: string): MockCreatedAddressSpace {
+    this.pasids.check('IOMMU_IOAS_ALLOC');
+    const { limits, faults } = this.#machine;
+    return new MockCreatedAddressSpace(name, this.#profile, limits, faults);
+  }
+
   close(): void {
+    this.pasids.detachAll();
     this.ioeventfds.close();
     this.interrupts.close();
     this.#hardware.writeConfig(pci.PCI_COMMAND, 2, 0);
@@ -249,25 +260,26 @@ export class VfioDevice {
     else work.defer(this.#hardware, arrive, faults.interruptDelay);
   }
 
-  #checkPasid(address: bigint, pasid: number | undefined): void {
-    if (pasid !== undefined && !this.pasids.has(pasid)) {
-      throw new DmaFault(address, 'no such PASID');
-    }
+  /** Returns the address space of a DMA request. */
+  #spaceOf(address: bigint, pasid: number | undefined): MockAddressSpace {
+    if (pasid === undefined) return this.addressSpace;
+    const space = this.pasids.find(pasid);
+    if (space === undefined) throw new DmaFault(address, 'no such PASID');
+    return space;
   }
 
   #createBus(): Bus {
     const { work, interrupts } = this.#machine;
     return {
       read: (address, into, { pasid }) => {
-        this.#checkPasid(address, pasid);
-        this.addressSpace.read(address, into);
+        this.#spaceOf(address, pasid).read(address, into);
       },
       write: (address, from, { pasid }) => {
-        this.#checkPasid(address, pasid);
+        const space = this.#spaceOf(address, pasid);
         // If a write has a PASID, the IOMMU translates every address, even the address of an
         // interrupt message (Intel VT-d).
         const isMessage = pasid === undefined && interrupts.isMessageAddress(address);
-        if (!isMessage) this.addressSpace.write(address, from);
+        if (!isMessage) space.write(address, from);
         else if (from.length === 4) {
           const data = new DataView(from.buffer, from.byteOffset, 4).getUint32(0, true);
           this.#deliver({ address, data });

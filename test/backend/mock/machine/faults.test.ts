@@ -60,6 +60,7 @@ const calls: Readonly<
       });
     },
   ],
+  createAddressSpace: ['IOMMU_IOAS_ALLOC', (device) => device.createAddressSpace()],
   attachPasid: [
     'VFIO_DEVICE_ATTACH_IOMMUFD_PT',
     (device) => {

@@ -80,6 +80,60 @@ test('a DMA transfer with a PASID faults if the PASID is not attached', (t) => {
   write({})();
 });
 
+test('a DMA transfer with a PASID reaches the address space of the PASID', (t) => {
+  const { device, host, memory, bytes } = master(t);
+  device.addressSpace.mapSync(memory, 0, BigInt(PAGE), 0n, READ | WRITE);
+  const spaces = [5, 6].map((pasid) => {
+    const space = device.createAddressSpace();
+    const own = space.allocate(PAGE, false);
+    space.mapSync(own, 0, BigInt(PAGE), 0n, READ | WRITE);
+    device.attachPasid(pasid, { addressSpace: space });
+    return { pasid, space, bytes: new Uint8Array(own.buffer) };
+  });
+  for (const { pasid } of spaces) host.dmaWrite(0n, Uint8Array.of(pasid), { pasid });
+  t.deepEqual([bytes[0], ...spaces.map((space) => space.bytes[0])], [0, 5, 6]);
+  const [one, two] = spaces;
+  if (one === undefined || two === undefined) return;
+  t.throws(
+    () => {
+      one.space.close();
+    },
+    { code: 'EBUSY' },
+    'a PASID is attached',
+  );
+  device.attachPasid(5, { addressSpace: two.space });
+  one.space.close();
+  t.throws(() => one.space.ranges(), { code: 'EBADF' });
+  host.dmaWrite(1n, Uint8Array.of(7), { pasid: 5 });
+  t.is(two.bytes[1], 7, 'the second attach replaced the address space');
+  device.close();
+  two.space.close();
+});
+
+test('the first PASID limits an address space to the addresses of the IOMMU', (t) => {
+  const { device, memory } = master(t);
+  using space = device.createAddressSpace();
+  const high = 2n ** 48n;
+  t.deepEqual(space.ranges(), [{ start: 0n, end: 2n ** 64n - 1n }]);
+  space.mapSync(memory, 0, BigInt(PAGE), high, READ);
+  const attach = () => {
+    device.attachPasid(5, { addressSpace: space });
+  };
+  t.throws(attach, { code: 'EADDRINUSE' });
+  space.unmap(high, BigInt(PAGE), 0);
+  attach();
+  t.deepEqual(space.ranges(), [{ start: 0n, end: high - 1n }]);
+  space.mapSync(memory, 0, BigInt(PAGE), 0xfee0_0000n, READ);
+  device.detachPasid(5);
+  t.deepEqual(space.ranges(), [{ start: 0n, end: 2n ** 64n - 1n }]);
+  t.throws(
+    () => {
+      device.attachPasid(0, { addressSpace: space });
+    },
+    { code: 'EBUSY' },
+  );
+});
+
 test('a 4-byte DMA write without a PASID to an interrupt address counts as an interrupt message', (t) => {
   const { device, host } = master(t);
   const eventfd = device.createEventfd();
