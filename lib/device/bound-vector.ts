@@ -12,6 +12,7 @@ import type { Irq } from './irq.js';
 import { PendingInterrupts } from './pending-interrupts.js';
 import type { Vector, VectorEvents, VectorOptions } from './vector.js';
 import { VectorIterator } from './vector-iterator.js';
+import { VectorReceivers } from './vector-receivers.js';
 import { VectorWaiters } from './vector-waiters.js';
 
 /** The parts of a device that a vector uses. */
@@ -35,6 +36,9 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
   readonly #slot: number;
   readonly #lifetime: Lifetime;
   readonly #pending: PendingInterrupts;
+  readonly #receivers = new VectorReceivers(() => {
+    this.#updateReference();
+  });
   readonly #waiters: VectorWaiters;
   #listenerCount = 0;
   #isRefed = true;
@@ -49,8 +53,10 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
     this.#lifetime = new Lifetime(`${irq.name} vector ${index} is closed`, handle.name);
     this.#counted = counts;
     this.#pending = new PendingInterrupts(counts);
-    this.#waiters = new VectorWaiters(this, handle.connection.clock ?? processClock, (code, end) =>
-      this.#waitError(code, end),
+    this.#waiters = new VectorWaiters(
+      this.#receivers,
+      handle.connection.clock ?? processClock,
+      (code, end) => this.#waitError(code, end),
     );
     this.#ownsEventfd = eventfd === undefined;
     this.eventfd = eventfd ?? handle.connection.createEventfd();
@@ -88,7 +94,8 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<bigint, void, undefined> {
-    return new VectorIterator(this, this.#pending, new PendingInterrupts(this.#counted));
+    const pending = new PendingInterrupts(this.#counted);
+    return new VectorIterator(this, this.#receivers, this.#pending, pending);
   }
 
   ref(): this {
@@ -143,11 +150,15 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
     if (this.#ownsEventfd) this.eventfd.close(closingHint);
     this.context.onClose();
     // Emit 'close' in a microtask, so that no listener runs while the vector is closing.
-    queueMicrotask(() => this.emit('close'));
+    queueMicrotask(() => {
+      this.#receivers.end();
+      this.emit('close');
+    });
   }
 
   protected deliver(count: bigint): void {
-    if (!this.emit('interrupt', count)) this.#pending.add(count);
+    const isReceived = this.#receivers.deliver(count);
+    if (!this.emit('interrupt', count) && !isReceived) this.#pending.add(count);
   }
 
   protected checkOpen(): void {
@@ -164,8 +175,12 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
     this.on('removeListener', count(-1));
   }
 
+  get #isHeard(): boolean {
+    return this.#listenerCount > 0 || this.#receivers.size > 0;
+  }
+
   #updateReference(): void {
-    const referenced = this.#isRefed && this.#lifetime.isOpen && this.#listenerCount > 0;
+    const referenced = this.#isRefed && this.#lifetime.isOpen && this.#isHeard;
     if (referenced === this.#hasReference) return;
     this.#hasReference = referenced;
     if (referenced) this.context.dispatcher.ref();

@@ -1,5 +1,6 @@
 import type { PendingInterrupts } from './pending-interrupts.js';
 import type { Vector } from './vector.js';
+import type { Receiver, VectorReceivers } from './vector-receivers.js';
 
 type Result = IteratorResult<bigint, void>;
 
@@ -11,6 +12,7 @@ const DONE = { done: true, value: undefined } as const;
  */
 export class VectorIterator implements AsyncGenerator<bigint, void, undefined> {
   readonly #vector: Vector;
+  readonly #receivers: VectorReceivers;
   readonly #ofVector: PendingInterrupts;
   readonly #pending: PendingInterrupts;
   /** The calls of `next()` that wait for an interrupt, oldest first. */
@@ -21,8 +23,14 @@ export class VectorIterator implements AsyncGenerator<bigint, void, undefined> {
    * @param ofVector - the interrupts that the vector keeps while no listener gets them
    * @param pending - an empty object for the interrupts that arrive during the loop body
    */
-  constructor(vector: Vector, ofVector: PendingInterrupts, pending: PendingInterrupts) {
+  constructor(
+    vector: Vector,
+    receivers: VectorReceivers,
+    ofVector: PendingInterrupts,
+    pending: PendingInterrupts,
+  ) {
     this.#vector = vector;
+    this.#receivers = receivers;
     this.#ofVector = ofVector;
     this.#pending = pending;
   }
@@ -60,25 +68,24 @@ export class VectorIterator implements AsyncGenerator<bigint, void, undefined> {
   #start(): void {
     this.#state = 'started';
     this.#pending.add(this.#ofVector.take());
-    this.#vector.on('interrupt', this.#onInterrupt);
-    this.#vector.on('close', this.#onClose);
+    this.#receivers.add(this.#receiver);
   }
 
-  readonly #onInterrupt = (count: bigint): void => {
-    const resolve = this.#waiting.shift();
-    if (resolve === undefined) this.#pending.add(count);
-    else resolve({ done: false, value: count });
-  };
-
-  readonly #onClose = (): void => {
-    if (this.#waiting.length > 0) this.#end();
+  readonly #receiver: Receiver = {
+    deliver: (count) => {
+      const resolve = this.#waiting.shift();
+      if (resolve === undefined) this.#pending.add(count);
+      else resolve({ done: false, value: count });
+    },
+    end: () => {
+      if (this.#waiting.length > 0) this.#end();
+    },
   };
 
   /** Ends the iteration. The vector keeps the interrupts that were not delivered. */
   #end(): void {
     if (this.#state === 'started') {
-      this.#vector.off('interrupt', this.#onInterrupt);
-      this.#vector.off('close', this.#onClose);
+      this.#receivers.delete(this.#receiver);
       this.#ofVector.add(this.#pending.take());
     }
     this.#state = 'ended';

@@ -1,8 +1,8 @@
 import { abortError } from '../contract/abort-error.js';
 import type { DeviceClock } from '../contract/clock.js';
+import { onAbort } from '../contract/on-abort.js';
 import type { WaitOptions } from '../contract/wait.js';
-import { onAbort } from './on-abort.js';
-import type { Vector } from './vector.js';
+import type { Receiver, VectorReceivers } from './vector-receivers.js';
 
 /** A call of `next()` that waits. */
 interface Waiter {
@@ -15,19 +15,16 @@ interface Waiter {
 /** Creates the error of a call whose wait has ended without an interrupt. */
 type WaitError = (code: string, end: string) => Error;
 
-/**
- * The waiting calls of `next()` of one vector. The next interrupt resolves all of them. All calls
- * together use one listener, so that many calls cause no warning of a listener leak.
- */
-export class VectorWaiters {
-  readonly #vector: Vector;
+/** The waiting calls of `next()` of one vector. The next interrupt resolves all of them. */
+export class VectorWaiters implements Receiver {
+  readonly #receivers: VectorReceivers;
   readonly #clock: DeviceClock;
   readonly #error: WaitError;
   readonly #waiting = new Set<Waiter>();
 
   /** @param clock - measures the timeouts */
-  constructor(vector: Vector, clock: DeviceClock, error: WaitError) {
-    this.#vector = vector;
+  constructor(receivers: VectorReceivers, clock: DeviceClock, error: WaitError) {
+    this.#receivers = receivers;
     this.#clock = clock;
     this.#error = error;
   }
@@ -56,33 +53,28 @@ export class VectorWaiters {
     });
   }
 
-  readonly #onInterrupt = (count: bigint): void => {
+  deliver(count: bigint): void {
     for (const waiter of this.#waiting) {
       this.#remove(waiter);
       waiter.resolve(count);
     }
-  };
+  }
 
-  readonly #onClose = (): void => {
+  end(): void {
     for (const waiter of this.#waiting) {
       this.#remove(waiter);
       waiter.reject(this.#error('ECANCELED', 'was closed'));
     }
-  };
+  }
 
   #add(waiter: Waiter): void {
-    if (this.#waiting.size === 0) {
-      this.#vector.on('interrupt', this.#onInterrupt);
-      this.#vector.on('close', this.#onClose);
-    }
     this.#waiting.add(waiter);
+    if (this.#waiting.size === 1) this.#receivers.add(this);
   }
 
   #remove(waiter: Waiter): void {
     for (const undo of waiter.undo) undo();
     this.#waiting.delete(waiter);
-    if (this.#waiting.size > 0) return;
-    this.#vector.off('interrupt', this.#onInterrupt);
-    this.#vector.off('close', this.#onClose);
+    if (this.#waiting.size === 0) this.#receivers.delete(this);
   }
 }

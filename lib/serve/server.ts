@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { onAbort } from '../contract/on-abort.js';
 import { VfioError } from '../errors.js';
 import type { Handle, Native } from '../native/binding.js';
 import type { ServeOptions } from './options.js';
@@ -59,6 +60,7 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
   readonly #native: Native;
   readonly #setup: ServerSetup;
   readonly #device: ServedDevice;
+  #forgetSignal: () => void = () => undefined;
   readonly #socket: SocketFile;
   readonly #watch: Handle<'watch'>;
   readonly #reports = new Reports((error) => {
@@ -99,12 +101,12 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
       this.#accept();
     });
     native.watchStart(this.#watch, READABLE);
-    setup.signal?.addEventListener('abort', this.#onAbort);
+    const { signal } = setup;
+    if (signal === undefined) return;
+    this.#forgetSignal = onAbort(signal, () => {
+      void this.close();
+    });
   }
-
-  readonly #onAbort = () => {
-    void this.close();
-  };
 
   /**
    * Stops listening, removes the socket file, and ends the client. If the server has opened the
@@ -121,7 +123,7 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
   }
 
   async #close(): Promise<void> {
-    this.#setup.signal?.removeEventListener('abort', this.#onAbort);
+    this.#forgetSignal();
     this.#native.watchClose(this.#watch);
     try {
       this.#socket.close();

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { existsSync, lstatSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
@@ -69,6 +69,16 @@ test('a server with `once` closes after its first client', async (t) => {
   t.deepEqual(await gone, ['the client closed its connection']);
   await server.close();
   t.false(existsSync(server.path));
+});
+
+test('many servers can have the same signal, and remove their listener', async (t) => {
+  const { signal } = new AbortController();
+  const servers = await Promise.all(
+    Array.from({ length: 12 }, (_, i) => startServer(t, `mock:edu#many${i}`, { signal })),
+  );
+  t.is(getEventListeners(signal, 'abort').length, 1);
+  await Promise.all(servers.map((server) => server.close()));
+  t.is(getEventListeners(signal, 'abort').length, 0);
 });
 
 test('an aborted signal closes the server and ends its client', async (t) => {
