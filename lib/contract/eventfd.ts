@@ -1,4 +1,7 @@
-import { checkMethods } from '../checks.js';
+import { checkInteger, checkMethods } from '../checks.js';
+
+/** The largest file descriptor. */
+const FD_MAX = 2 ** 31 - 1;
 
 /**
  * A non-blocking eventfd(2): a 64-bit counter. A signal wakes the threads that wait for the
@@ -102,9 +105,24 @@ export interface EventfdFactory {
 }
 
 /**
- * Checks that a value is an object with a method `signal`. Each back end itself refuses an eventfd
- * that another back end created.
+ * Checks that a value is an object with a method `signal`, and that the property `fd` can be a file
+ * descriptor. Each back end itself refuses an eventfd that another back end created.
+ *
+ * @throws TypeError if the value is not an eventfd; RangeError if `fd` is a number that is not a file
+ *   descriptor
  */
 export function checkEventfd(value: unknown, what: string): void {
   checkMethods(value, what, 'Eventfd', ['signal']);
+  const { fd } = value as { readonly fd?: unknown };
+  if (fd !== null && fd !== undefined) checkInteger(fd, `fd of ${what}`, 0, FD_MAX);
+}
+
+/**
+ * Returns the file descriptor of an eventfd, or null if the eventfd belongs to a mock device.
+ *
+ * @throws TypeError and RangeError, as {@link checkEventfd}
+ */
+export function descriptorOf(eventfd: Eventfd): number | null {
+  checkEventfd(eventfd, 'eventfd');
+  return eventfd.fd ?? null;
 }

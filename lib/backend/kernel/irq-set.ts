@@ -41,9 +41,8 @@ export function encodeIrqSet(set: IrqSet): EncodedIrqSet {
 function encodeEventfds(eventfds: readonly (Eventfd | null | number)[]): Uint8Array {
   const data = new Uint8Array(eventfds.length * 4);
   const view = new DataView(data.buffer);
-  eventfds.forEach((eventfd, i) => {
-    view.setInt32(i * 4, fdOf(eventfd), true);
-  });
+  // Unlike forEach(), entries() also visits the holes of a sparse array.
+  for (const [i, eventfd] of eventfds.entries()) view.setInt32(i * 4, fdOf(eventfd), true);
   return data;
 }
 

@@ -1,7 +1,7 @@
 import type { Native } from '../../native/binding.js';
 import type { Eventfd } from '../../contract/index.js';
-import { checkArray, checkInteger, checkNumber, checkObject } from '../../checks.js';
-import { checkEventfd } from '../../contract/eventfd.js';
+import { checkArray, checkInteger, checkNumber } from '../../checks.js';
+import { checkEventfd, descriptorOf } from '../../contract/eventfd.js';
 import { FdEventfd } from '../../contract/fd-eventfd.js';
 
 const S32_MIN = -(2 ** 31);
@@ -64,13 +64,9 @@ export function fdOf(eventfd: Eventfd | null | number): number {
     return eventfd;
   }
   if (eventfd instanceof KernelEventfd) return eventfd.requireFd();
-  checkObject(eventfd, 'eventfd');
-  const { fd } = eventfd;
-  if (typeof fd !== 'number') {
-    throw new TypeError(
-      'the eventfd has no file descriptor: create it by createEventfd() of the device',
-    );
-  }
-  checkInteger(fd, 'fd of the eventfd', 0, S32_MAX);
-  return fd;
+  const fd = descriptorOf(eventfd);
+  if (fd !== null) return fd;
+  throw new TypeError(
+    'the eventfd has no file descriptor: create it by createEventfd() of the device',
+  );
 }

@@ -6,6 +6,7 @@ import {
   type IrqEventfds,
   SET_IRQS,
 } from '../../../contract/irq-request.js';
+import { descriptorOf } from '../../../contract/eventfd.js';
 import { Lifetime } from '../../../contract/lifetime.js';
 import { checkU64, U64_MAX } from '../../../checks.js';
 import { VfioError } from '../../../errors.js';
@@ -167,10 +168,11 @@ export function mockEventfd(eventfd: Eventfd): MockEventfd {
  * of the kernel.
  *
  * @throws {@link VfioError} EBADF if the eventfd is closed
- * @throws TypeError if the eventfd is neither from the mock nor from the kernel
+ * @throws TypeError if the eventfd is neither from the mock nor from the kernel; RangeError if the
+ *   property `fd` is not a file descriptor
  */
 export function signalledEventfd(eventfd: Eventfd): MockEventfd {
-  if (eventfd instanceof MockEventfd || typeof eventfd.fd !== 'number') return mockEventfd(eventfd);
+  if (eventfd instanceof MockEventfd || descriptorOf(eventfd) === null) return mockEventfd(eventfd);
   const known = forwarded.get(eventfd) ?? new ForwardedEventfd(eventfd);
   forwarded.set(eventfd, known);
   return known;
