@@ -180,6 +180,20 @@ test.serial(
   },
 );
 
+test.serial('an open device with many registers needs little memory', async (t) => {
+  const backend = new MockBackend([dsa]);
+  const open = (count: number) =>
+    Array.from({ length: count }, () => backend.openSync(`mock:dsa#many${++opened}`, {}));
+  let opened = 0;
+  open(5);
+  const before = await measureMemory();
+  const devices = open(50);
+  const bytes = ((await measureMemory()) - before) / devices.length;
+  for (const device of devices) device.close();
+  t.log(`${Math.round(bytes)} bytes for each device`);
+  t.true(bytes < 300_000);
+});
+
 test('a device keeps its faults while it is closed', (t) => {
   const backend = new MockBackend([nvme]);
   backend.control('mock:nvme#x').fail('reset', 'EIO', { nth: 2 });

@@ -1,4 +1,5 @@
-import type { DeviceHost, Register } from '../../hardware/model.js';
+import { maskOf } from '../../../../checks.js';
+import type { DeviceHost, MemoryBlock, Register } from '../../hardware/model.js';
 import { IMS_OFFSET, MSIX_PERM_OFFSET } from './registers.js';
 
 const WORDS = 4;
@@ -16,7 +17,7 @@ const PASID_SHIFT = 12;
  */
 export interface InterruptTable {
   readonly size: number;
-  readonly registers: readonly Register[];
+  readonly registers: readonly (Register | MemoryBlock)[];
   /** Returns the PASID of a table entry. Returns null if the entry is for work without a PASID. */
   pasid(index: number): number | null;
   /**
@@ -85,22 +86,27 @@ export class MsixPermissions implements InterruptTable {
  * message of a slot as a DMA write.
  */
 export class ImsTable implements InterruptTable {
-  readonly registers: readonly Register[];
+  readonly registers: readonly MemoryBlock[];
   readonly #send: (address: bigint, data: number) => void;
   readonly #words: Uint32Array;
 
   constructor(slots: number, send: (address: bigint, data: number) => void) {
     this.#send = send;
     this.#words = new Uint32Array(slots * WORDS);
-    this.registers = Array.from(this.#words, (_, at) => ({
-      offset: IMS_OFFSET + 4 * at,
-      name: `IMS ${at >>> 2} ${['address low', 'address high', 'data', 'control'][at & 3] ?? ''}`,
-      width: 4,
-      read: () => this.#words[at] ?? 0,
-      write: (value) => {
-        this.#write(at, value);
+    this.registers = [
+      {
+        offset: IMS_OFFSET,
+        name: 'IMS',
+        size: this.#words.byteLength,
+        load: (offset, width) => {
+          const word = this.#words[offset >>> 2] ?? 0;
+          return (word >>> (8 * (offset & 3))) & maskOf(width);
+        },
+        store: (offset, _, value) => {
+          if (offset % 4 === 0) this.#write(offset >>> 2, value);
+        },
       },
-    }));
+    ];
     this.reset();
   }
 
