@@ -9,8 +9,9 @@ import {
   checkU64,
 } from '../../checks.js';
 import { VfioError } from '../../errors.js';
+import { allOnes, isValidAccess } from '../store/guest-access.js';
 import type { Cookie } from '../store/layout.js';
-import { PasidMap } from './pasid-map.js';
+import { type PasidBinding, PasidMap } from './pasid-map.js';
 
 const STRIDE = 8;
 const IGNORE = 1 << 2;
@@ -43,6 +44,8 @@ export interface CookieTarget {
    * A target whose vectors always have a source needs no such event.
    */
   on?(event: 'attached', listener: (first: number, count: number) => void): unknown;
+  /** Removes a listener that `on` added. */
+  off?(event: 'attached', listener: (first: number, count: number) => void): unknown;
 }
 
 /** Options of {@link MsixPerm}. */
@@ -83,15 +86,23 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
     this.#options = options;
     this.#entries = new Uint32Array(options.vectors);
     this.#stale = new Uint8Array(options.vectors);
-    options.pasids.on('bound', ({ guest }) => {
-      this.#onBound(guest);
-    });
-    options.pasids.on('unbound', ({ guest }) => {
-      this.#onUnbound(guest);
-    });
-    options.target.on?.('attached', (first, count) => {
-      this.#onAttached(first, count);
-    });
+    options.pasids.on('bound', this.#onBound).on('unbound', this.#onUnbound);
+    options.target.on?.('attached', this.#onAttached);
+  }
+
+  /**
+   * Stops following the PASID map and the target. Call this method when the guest of the table ends
+   * before the PASID map. Idempotent.
+   */
+  close(): void {
+    const { pasids, target } = this.#options;
+    pasids.off('bound', this.#onBound).off('unbound', this.#onUnbound);
+    target.off?.('attached', this.#onAttached);
+  }
+
+  /** Calls {@link close}. */
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   /** Size of the table in bytes. */
@@ -112,8 +123,7 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
   read(offset: number, width: 1 | 2 | 4): number;
   read(offset: number, width: 8): bigint;
   read(offset: number, width: 1 | 2 | 4 | 8): number | bigint {
-    if (!this.#isValidAccess(offset, width))
-      return width === 8 ? 2n ** 64n - 1n : 2 ** (8 * width) - 1;
+    if (!this.#isValidAccess(offset, width)) return allOnes(width);
     const word = this.#entries[offset >>> 3] ?? 0;
     if (width === 8) return BigInt(word);
     return offset % STRIDE === 0 ? word : 0;
@@ -161,32 +171,31 @@ export class MsixPerm extends EventEmitter<MsixPermEvents> {
     if (unbound) this.emit('stale', vector, guest);
   }
 
-  #onBound(guest: number): void {
+  readonly #onBound = ({ guest }: PasidBinding): void => {
     for (const [vector, word] of this.#entries.entries()) {
       if (this.#stale[vector] === 1 && names(word, guest)) this.#apply(vector, word);
     }
-  }
+  };
 
-  #onAttached(first: number, count: number): void {
+  readonly #onAttached = (first: number, count: number): void => {
     for (const [vector, word] of this.#entries.entries()) {
       const attached = vector >= first && vector < first + count;
       if (attached && this.#stale[vector] === 1) this.#apply(vector, word);
     }
-  }
+  };
 
-  #onUnbound(guest: number): void {
+  readonly #onUnbound = ({ guest }: PasidBinding): void => {
     for (const [vector, word] of this.#entries.entries()) {
       if (!names(word, guest)) continue;
       this.#stale[vector] = 1;
       this.emit('stale', vector, guest);
     }
-  }
+  };
 
   #isValidAccess(offset: number, width: number): boolean {
     checkNumber(offset, 'offset');
     checkNumber(width, 'width');
-    const aligned = (width === 4 || width === 8) && offset % width === 0;
-    return aligned && offset >= 0 && offset < this.size;
+    return isValidAccess(offset, width, this.size);
   }
 }
 

@@ -9,6 +9,8 @@ import { checkMessage } from './checks.js';
 export type GuestMessages =
   GuestMessage | Iterable<readonly [vector: number, message: Message]> | null;
 
+type TableEntry = readonly [vector: number, message: Message];
+
 /** The largest number of vectors of an interrupt index. */
 const VECTORS_MAX: Readonly<Record<MessageIndex, number>> = { msi: 32, msix: 2048 };
 
@@ -53,19 +55,38 @@ function matchMsi(guest: GuestMessage): GuestMatch {
   };
 }
 
-function matchTable(table: Iterable<readonly [number, Message]>): GuestMatch {
-  const entries = [...table];
+/**
+ * The table is read at the first question, because many writes of a guest need no answer. One
+ * message causes several questions, so the entries are indexed by their low word.
+ */
+function matchTable(table: Iterable<TableEntry>): GuestMatch {
+  let byLow: ReadonlyMap<number, readonly TableEntry[]> | undefined;
+  const withLow = (low: number) => {
+    byLow ??= indexByLow(table);
+    return byLow.get(low) ?? [];
+  };
   return {
     has: (low, high, data) =>
-      entries.some(
+      withLow(low).some(
         ([, message]) =>
-          low === lowOf(message) &&
-          (high ?? highOf(message)) === highOf(message) &&
-          (data ?? message.data) === message.data,
+          (high ?? highOf(message)) === highOf(message) && (data ?? message.data) === message.data,
       ),
-    vector: ({ address, data }) =>
-      entries.find(([, other]) => other.address === address && other.data === data)?.[0] ?? null,
+    vector: (message) =>
+      withLow(lowOf(message)).find(
+        ([, other]) => other.address === message.address && other.data === message.data,
+      )?.[0] ?? null,
   };
+}
+
+function indexByLow(table: Iterable<TableEntry>): Map<number, TableEntry[]> {
+  const byLow = new Map<number, TableEntry[]>();
+  for (const entry of table) {
+    const low = lowOf(entry[1]);
+    const known = byLow.get(low);
+    if (known === undefined) byLow.set(low, [entry]);
+    else known.push(entry);
+  }
+  return byLow;
 }
 
 function lowOf({ address }: Message): number {

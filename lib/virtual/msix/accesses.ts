@@ -1,7 +1,5 @@
 import { checkChoice, checkInteger, checkNumber, checkU64, checkValue } from '../../checks.js';
-
-/** Width in bytes of one access to a BAR. */
-export type AccessWidth = 1 | 2 | 4 | 8;
+import type { AccessWidth } from '../store/guest-access.js';
 
 /**
  * Checks an access to a capability.
@@ -40,19 +38,6 @@ export function checkBarAccess(offset: unknown, width: unknown): void {
 export function checkBarValue(value: unknown, width: AccessWidth): void {
   if (width === 8) checkU64(value, 'value');
   else checkValue(value as number, width);
-}
-
-/** Whether a guest can access the register at `offset` with one access of `width` bytes. */
-export function isValidAccess(offset: number, width: number, size: number): boolean {
-  if (typeof offset !== 'number') return false;
-  const aligned =
-    (width === 4 && (offset & ~3) === offset) || (width === 8 && (offset & ~7) === offset);
-  return aligned && offset >= 0 && offset < size;
-}
-
-/** Returns the value of a read that no register answers. */
-export function allOnes(width: AccessWidth): number | bigint {
-  return width === 8 ? 2n ** 64n - 1n : 2 ** (8 * width) - 1;
 }
 
 /** Joins the `width` bytes from `offset` on to a little-endian number. */

@@ -19,7 +19,8 @@ import {
   VFIO_PCI_REQ_IRQ_INDEX,
 } from '../../contract/uapi.js';
 import { VfioError } from '../../errors.js';
-import { type AccessWidth, checkConfigWrite } from './accesses.js';
+import type { AccessWidth } from '../store/guest-access.js';
+import { checkConfigWrite } from './accesses.js';
 import { MSIX_CAPABILITY_SIZE } from './capability.js';
 import { MessageIrqs } from './message-irqs.js';
 import { intxOf, VirtualIntx } from './virtual-intx.js';

@@ -6,14 +6,12 @@ import {
   checkOptions,
 } from '../../checks.js';
 import { MSIX_MASKED, pbaSize } from '../../contract/msix-table.js';
+import { type AccessWidth, allOnes, isValidAccess } from '../store/guest-access.js';
 import {
-  type AccessWidth,
-  allOnes,
   checkBarAccess,
   checkBarValue,
   checkConfigAccess,
   checkConfigWrite,
-  isValidAccess,
   joinBytes,
 } from './accesses.js';
 import { type BarOwner, type BarSpan, divide, type ServeBar } from './bar-access.js';

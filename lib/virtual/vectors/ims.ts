@@ -146,10 +146,7 @@ export class ImsSource implements VectorSource {
 
   /** {@inheritDoc VectorSource.connect} */
   connect(sink: VectorSink): void {
-    checkSink(sink);
-    if (this.#sink !== null) {
-      throw new VfioError({ code: 'EBUSY', message: 'the source is attached to a table already' });
-    }
+    checkSink(sink, this.#sink);
     this.#sink = sink;
   }
 

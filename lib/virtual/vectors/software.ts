@@ -89,7 +89,7 @@ export class SoftwareSource implements VectorSource {
 
   /** {@inheritDoc VectorSource.connect} */
   connect(sink: VectorSink): void {
-    checkSink(sink);
+    checkSink(sink, this.#sink);
     this.#sink = sink;
   }
 

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import test from 'ava';
 import { type Cookie, MsixPerm, PasidMap, VfioError } from 'vfio/mock';
 
@@ -151,4 +152,23 @@ test('PasidMap refuses to bind a PASID that is already bound', (t) => {
     },
     { instanceOf: RangeError },
   );
+});
+
+test('after close(), the table follows neither its PASID map nor its target', (t) => {
+  const pasids = new PasidMap(100);
+  const target = Object.assign(new EventEmitter(), {
+    calls: 0,
+    setCookie: () => target.calls++,
+    silence: () => target.calls++,
+  });
+  const msixPerm = new MsixPerm({ vectors: 4, pasids, target });
+  msixPerm.write(0, 4, perm(7));
+  t.is(target.calls, 1);
+  t.is(pasids.listenerCount('bound') + target.listenerCount('attached'), 2);
+  msixPerm.close();
+  msixPerm[Symbol.dispose]();
+  pasids.bind(7, 8);
+  t.is(target.calls, 1);
+  for (const event of ['bound', 'unbound'] as const) t.is(pasids.listenerCount(event), 0);
+  t.is(target.listenerCount('attached'), 0);
 });
