@@ -16,6 +16,7 @@ import { createFeatures, type Features } from './features.js';
 import { Handle } from './handle.js';
 import { closeOnRequest, createInterrupts, type Interrupts } from './interrupts.js';
 import { createMessages, type Messages } from './messages/messages.js';
+import { addOpenHandle, reportReset } from './open-handles.js';
 import { createRegion, type Region } from './region.js';
 import { Windows } from './windows.js';
 
@@ -88,6 +89,7 @@ export class PciDevice {
       interrupts: this.interrupts,
       region: (index) => this.region(index),
     });
+    addOpenHandle(handle);
   }
 
   /** Whether the device is closed, by {@link close} or by a request of the host. */
@@ -153,7 +155,7 @@ export class PciDevice {
   async reset(): Promise<void> {
     try {
       await this.#handle.connection.reset();
-      this.#handle.changes.emit('reset');
+      reportReset([this.name]);
     } catch (error) {
       throw addResetHint(error);
     }
@@ -163,7 +165,7 @@ export class PciDevice {
   resetSync(): void {
     try {
       this.#handle.connection.resetSync();
-      this.#handle.changes.emit('reset');
+      reportReset([this.name]);
     } catch (error) {
       throw addResetHint(error);
     }
@@ -177,8 +179,9 @@ export class PciDevice {
   /**
    * Resets the slot or bus of the device (VFIO_DEVICE_PCI_HOT_RESET).
    *
-   * @param others - every other device in the slot or on the bus; this program must have opened
-   *   each one
+   * @param others - the other devices in the slot or on the bus, which this program must have
+   *   opened. A device of the same IOMMU group, or of the same iommufd, can be omitted: the kernel
+   *   resets the device anyway, and each open device reports the reset to its messages.
    * @throws {@link VfioError} EINVAL if `others` does not contain every affected device; ENODEV if
    *   neither the slot nor the bus can be reset; EBUSY if an affected device is in use
    */
@@ -186,8 +189,10 @@ export class PciDevice {
     if (!Array.isArray(others) || !others.every((other) => other instanceof PciDevice)) {
       throw new TypeError('others must be an array of open devices');
     }
-    this.#handle.connection.hotReset(others.map((other) => other.#handle.connection));
-    for (const device of [this, ...others]) device.#handle.changes.emit('reset');
+    const connections = others.map((other) => other.connection);
+    const affected = this.#affectedByHotReset();
+    this.#handle.connection.hotReset(connections);
+    reportReset([this.name, ...others.map(({ name }) => name), ...affected]);
   }
 
   /**
@@ -275,6 +280,17 @@ export class PciDevice {
         detail: hint,
       });
     });
+  }
+
+  /** Returns the names of the functions that a hot reset resets. */
+  #affectedByHotReset(): string[] {
+    try {
+      return this.hotResetInfo().devices.map(({ name }) => name);
+    } catch (error) {
+      // The hot reset itself fails, and its error says why.
+      if (error instanceof VfioError) return [];
+      throw error;
+    }
   }
 
   #findRegion(index: number): Region | null {

@@ -189,7 +189,8 @@ test('hotReset() passes the connections of the other devices to the back end', (
   t.deepEqual(device.hotResetInfo().devices, []);
   device.hotReset();
   device.hotReset([other]);
-  t.deepEqual(script.take(), ['getHotResetInfo', 'hotReset ', 'hotReset fake:second']);
+  const resets = script.take().filter((call) => call.startsWith('hotReset'));
+  t.deepEqual(resets, ['hotReset ', 'hotReset fake:second']);
   for (const wrong of [other, [{}], ['fake:second']]) {
     t.throws(
       () => {

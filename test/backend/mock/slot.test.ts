@@ -68,6 +68,27 @@ test('a hot reset resets both functions of a card, and keeps their interrupts', 
   }
 });
 
+test('each open device of a bus reports a hot reset, whether the caller lists the device or not', async (t) => {
+  const { openDeviceSync } = deviceApi([new MockBackend([nvme])]);
+  const names = [0, 1, 0].map((n) => `mock:nvme#bus?function=${n}`).concat('mock:nvme#other');
+  const devices = names.map((name) => openDeviceSync(name));
+  const resets = devices.map(() => 0);
+  for (const [i, { messages }] of devices.entries()) {
+    messages.on('change', ({ reason }) => {
+      if (reason === 'reset') resets[i] = (resets[i] ?? 0) + 1;
+    });
+  }
+  const [first, second] = devices;
+  first?.hotReset();
+  t.deepEqual(resets, [1, 1, 1, 0]);
+  if (second !== undefined) first?.hotReset([second]);
+  t.deepEqual(resets, [2, 2, 2, 0]);
+  second?.close();
+  await first?.reset();
+  t.deepEqual(resets, [3, 2, 3, 0]);
+  for (const device of devices) device.close();
+});
+
 test('via group, a hot reset reports both functions with the number of their group', (t) => {
   const { open, nameOf } = card(t);
   const first = open(0);

@@ -1,5 +1,5 @@
 import { checkBytes, checkInstance, checkInteger, checkOptions } from '../../../checks.js';
-import { walkCapabilities } from '../../../pci/index.js';
+import { walkCapabilities } from '../../../pci/capabilities.js';
 import * as pci from './pci.js';
 import type { ConfigImage } from './shape.js';
 import { hex } from './spans.js';
