@@ -8,6 +8,7 @@ import { help } from './help.js';
 import { handleOutputErrors, isClosedPipe, outputError } from './output.js';
 import { endWithTerminal, paint } from './terminal.js';
 import { UsageError } from './usage.js';
+import { printWarnings } from './warnings.js';
 
 function overview(): string {
   const lines = Object.entries(COMMANDS).map(([name, summary]) => `  ${name.padEnd(12)}${summary}`);
@@ -92,6 +93,7 @@ function report(error: unknown): number {
 }
 
 handleOutputErrors();
+printWarnings();
 endWithTerminal();
 const exitCode = await main(process.argv.slice(2)).catch(report);
 process.exitCode = outputError() === undefined ? exitCode : 1;

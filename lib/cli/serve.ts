@@ -13,7 +13,7 @@ import { Interruption } from './interruption.js';
 import { toJsonLine } from './json.js';
 import { VF_TOKEN } from './token.js';
 import { UsageError } from './usage.js';
-import { shellQuote } from '../lab/init.js';
+import { shellQuote } from '../lab/shell-quote.js';
 
 export const command = defineCommand({
   about: `Serves a device to another program through a Unix socket, by the protocol vfio-user. QEMU

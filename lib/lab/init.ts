@@ -1,3 +1,4 @@
+import { shellQuote } from './shell-quote.js';
 import { portOf, type LabDevice } from './devices.js';
 
 /** The guest's folder for the commands `vfio` and `node`. */
@@ -21,11 +22,6 @@ export interface Guest {
   readonly argv: readonly string[];
   /** Size of the command's terminal; undefined if the command uses pipes. */
   readonly terminal: { rows: number; columns: number } | undefined;
-}
-
-/** Quotes a text, so that a shell reads the text as one word. */
-export function shellQuote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 const BRING_UP = `

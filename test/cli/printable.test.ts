@@ -102,3 +102,10 @@ test('every command prints control characters in a device name as visible text',
   for (const { stdout, stderr } of outcomes) t.notRegex(stdout + stderr, CONTROLS);
   t.true(outcomes[0].stdout.includes(SHOWN));
 });
+
+test('a warning of the process is printed without escape sequences', async (t) => {
+  const line = "process.emitWarning('a \\u001b[31m name', { detail: 'use \\u001b[0m it' })\n";
+  const { code, stderr } = await vfio(['repl', 'mock:edu'], line);
+  t.is(code, 0);
+  t.is(stderr, 'vfio: Warning: a \\x1b[31m name\nuse \\x1b[0m it\n');
+});

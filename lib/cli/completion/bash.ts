@@ -1,7 +1,6 @@
 import type { Offers } from '../command.js';
 import { type NamedCommand, spellings, type Tree } from './tree.js';
-
-const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+import { shellQuote } from '../../lab/shell-quote.js';
 
 /**
  * Encodes the words that completion offers. A source of words, for example all files, has the
@@ -14,12 +13,12 @@ function encodeOffers({ words = [], from }: Offers): string {
 function settings({ name, operands, options, program }: NamedCommand): string {
   const valued = options.filter(({ value }) => value !== undefined);
   const values = valued.flatMap((option) =>
-    spellings(option).map((spelling) => `[${spelling}]=${quote(encodeOffers(option))}`),
+    spellings(option).map((spelling) => `[${spelling}]=${shellQuote(encodeOffers(option))}`),
   );
   return `  ${name})
-    options=${quote(options.flatMap(spellings).join(' '))}
+    options=${shellQuote(options.flatMap(spellings).join(' '))}
     values=(${values.join(' ')})
-    operands=(${operands.map((operand) => quote(encodeOffers(operand))).join(' ')})
+    operands=(${operands.map((operand) => shellQuote(encodeOffers(operand))).join(' ')})
     repeated=${operands.at(-1)?.repeated === true ? 1 : ''} program=${program ? 1 : ''} ;;`;
 }
 
@@ -44,7 +43,7 @@ _vfio() {
   fi
 
   case \${words[1]-} in
-  '') options='--help --version' operands=(${quote(names)}) ;;
+  '') options='--help --version' operands=(${shellQuote(names)}) ;;
 ${commands.map(settings).join('\n')}
   esac
 

@@ -1,7 +1,7 @@
 import type { Offers } from '../command.js';
 import type { NamedCommand, NamedOperand, NamedOption, Tree } from './tree.js';
+import { shellQuote } from '../../lab/shell-quote.js';
 
-const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 /** Escapes a text for an argument specification of zsh's `_arguments`. */
 const escape = (text: string): string => text.replaceAll(/[\\[\]:]/g, '\\$&');
 
@@ -21,7 +21,7 @@ function action({ words, from }: Offers): string {
  */
 function place(operand: NamedOperand): string {
   const offers = action(operand);
-  return offers === ' ' ? `{ _guard "[^-]*" ${quote(operand.name)} }` : offers;
+  return offers === ' ' ? `{ _guard "[^-]*" ${shellQuote(operand.name)} }` : offers;
 }
 
 function option(it: NamedOption): string {
@@ -31,14 +31,14 @@ function option(it: NamedOption): string {
   const text = `[${escape(help)}]${behind}`;
   const [long, brief] = value === undefined ? ['', ''] : ['=', '+'];
   const repeat = multiple ? '*' : '';
-  if (short === undefined) return quote(`${repeat}--${name}${long}${text}`);
-  const excluded = multiple ? "'*'" : quote(`(-${short} --${name})`);
-  return `${excluded}{-${short}${brief},--${name}${long}}${quote(text)}`;
+  if (short === undefined) return shellQuote(`${repeat}--${name}${long}${text}`);
+  const excluded = multiple ? "'*'" : shellQuote(`(-${short} --${name})`);
+  return `${excluded}{-${short}${brief},--${name}${long}}${shellQuote(text)}`;
 }
 
 function settings({ name, operands, options }: NamedCommand): string {
   const places = operands.map((operand, index) =>
-    quote(`${operand.repeated ? '*' : index + 1}:${escape(operand.name)}:${place(operand)}`),
+    shellQuote(`${operand.repeated ? '*' : index + 1}:${escape(operand.name)}:${place(operand)}`),
   );
   const specs = [...places, ...options.map(option)].map((spec) => `      ${spec}`);
   return `  ${name})
@@ -52,7 +52,7 @@ ${specs.join(' \\\n')} ;;`;
  */
 export function zsh({ commands, mockDevices }: Tree): string {
   const running = commands.filter(({ program }) => program).map(({ name }) => name);
-  const described = commands.map(({ name, summary }) => `    ${quote(`${name}:${summary}`)}`);
+  const described = commands.map(({ name, summary }) => `    ${shellQuote(`${name}:${summary}`)}`);
   return `#compdef vfio
 # Completion of vfio for zsh: vfio completion zsh > "\${fpath[1]}/_vfio"
 _vfio_devices() {
