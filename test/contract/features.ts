@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { VfioError } from 'vfio';
+import { checkLostWindow } from './lost-window.js';
 import { EDU, NVME, withDevice } from './targets.js';
 
 const PCI_VF_TOKEN = 0;
@@ -70,27 +71,6 @@ test.serial(
     });
   },
 );
-
-test.serial('a reset keeps config space and DMA mappings', async (t) => {
-  await withDevice(t, NVME, async (device) => {
-    device.config.write8(0x3c, 0x42);
-    using buffer = device.dma.allocateSync(4096);
-    await device.reset();
-    device.resetSync();
-    t.is(device.config.read8(0x3c), 0x42);
-    t.is(device.dma.unmap(buffer.iova, 4096n), 4096n);
-  });
-});
-
-test.serial('interrupts survive a reset', async (t) => {
-  await withDevice(t, NVME, async (device) => {
-    const vector = device.interrupts.msix.request(1);
-    await device.reset();
-    const next = vector.next();
-    vector.trigger();
-    t.is(await next, 1n);
-  });
-});
 
 test.serial('the list of devices of a hot reset contains the device itself', async (t) => {
   await withDevice(t, EDU, (device) => {
@@ -204,4 +184,16 @@ test.serial('a PASID has 20 bits, and attaching a PASID needs a cdev', async (t)
       );
     }
   });
+});
+
+test.serial('low power: a mapping reads all ones and drops writes, then recovers', async (t) => {
+  await checkLostWindow(
+    t,
+    ({ features }) => {
+      features.enterLowPower();
+    },
+    ({ features }) => {
+      features.exitLowPower();
+    },
+  );
 });

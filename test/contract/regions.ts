@@ -1,16 +1,16 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
 import { openConnection, type PciDevice, VfioError } from 'vfio';
+import { checkLostWindow } from './lost-window.js';
 import { EDU, NVME, withDevice } from './targets.js';
 
 const EDU_IDENTIFICATION = 0x0100_00ed;
-const MSIX_TABLE = 0x2000;
 
 test.serial('regions report their size and their flags', async (t) => {
   await withDevice(t, NVME, (device) => {
     const bar = device.bar(0);
     t.is(bar.size, 0x4000n);
-    t.true(bar.readable && bar.writable && bar.mappable && bar.msixMappable);
+    t.true(bar.readable && bar.writable && bar.mappable);
     t.is(device.region(7).size, 4096n);
     t.false(device.region(7).mappable);
     t.is(device.bar(1).size, 0n);
@@ -112,15 +112,6 @@ test.serial(
   },
 );
 
-test.serial('the device file hides the MSI-X table; a mapping returns its contents', async (t) => {
-  await withDevice(t, NVME, (device) => {
-    t.deepEqual([...device.bar(0).read(MSIX_TABLE, 16)], new Array(16).fill(0xff));
-    using window = device.bar(0).map();
-    const VECTOR_CONTROL = 12;
-    t.is(window.read32(MSIX_TABLE + VECTOR_CONTROL) & 1, 1, 'vectors start masked');
-  });
-});
-
 test.serial('an access outside of a region throws a RangeError and has no effect', async (t) => {
   await withDevice(t, NVME, (device) => {
     t.throws(() => device.bar(0).read(0x3ff8, 16), { instanceOf: RangeError });
@@ -159,7 +150,6 @@ test.serial('a file access to a BAR fails with EIO while memory decode is off', 
 
 const ONES = 0xffff_ffff;
 const NVME_VERSION = 8;
-const NVME_ADMIN_QUEUES = 0x24;
 
 /**
  * For each state, a function that makes the memory of a device unreachable, and a function that
@@ -182,45 +172,11 @@ const GONE: Readonly<Record<string, [(device: PciDevice) => void, (device: PciDe
       config.update('pm.control_status', { power_state: 0 });
     },
   ],
-  'low power': [
-    ({ features }) => {
-      features.enterLowPower();
-    },
-    ({ features }) => {
-      features.exitLowPower();
-    },
-  ],
 };
 
 for (const [name, [take, bringBack]] of Object.entries(GONE)) {
   test.serial(`${name}: a mapping reads all ones and drops writes, then recovers`, async (t) => {
-    await withDevice(t, NVME, async (device) => {
-      using window = device.bar(0).map();
-      const events: string[] = [];
-      window.on('lost', () => events.push('lost')).on('restored', () => events.push('restored'));
-      const version = window.read32(NVME_VERSION);
-      const queues = window.read32(NVME_ADMIN_QUEUES);
-      take(device);
-      for (let n = 0; n < 3; n += 1) {
-        window.write32(NVME_ADMIN_QUEUES, ~queues);
-        t.true(window.lost);
-        t.is(window.read32(NVME_ADMIN_QUEUES), ONES);
-        t.is(window.read8(NVME_VERSION), 0xff);
-        t.is(window.read64(0), 2n ** 64n - 1n);
-        const block = new Uint8Array(8);
-        window.readBlock(0, block, 4);
-        t.deepEqual([...block], new Array(8).fill(0xff));
-        window.writeBlock(NVME_ADMIN_QUEUES, block.subarray(4), 4);
-      }
-      await turn();
-      t.deepEqual(events, ['lost']);
-      bringBack(device);
-      t.is(window.read32(NVME_VERSION), version);
-      t.false(window.lost);
-      t.is(window.read32(NVME_ADMIN_QUEUES), queues);
-      await turn();
-      t.deepEqual(events, ['lost', 'restored']);
-    });
+    await checkLostWindow(t, take, bringBack);
   });
 }
 

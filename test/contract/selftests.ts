@@ -2,7 +2,7 @@
 // this library. The tests of SR-IOV, of DMA to BARs, and of binding an invalid descriptor are
 // omitted.
 import test from 'ava';
-import { listDevices, openConnection, VfioError } from 'vfio';
+import { openConnection, VfioError } from 'vfio';
 import type { DeviceConnection } from '../../lib/contract/index.js';
 import { EDU, NVME } from './targets.js';
 
@@ -48,9 +48,6 @@ for (const [label, name] of [
 ] as const) {
   test.serial(`selftests: ${label}: config_space_read_write`, async (t) => {
     await withConnection(name, (connection) => {
-      const listed = listDevices().find((one) => one.name === name);
-      t.is(connection.load(CONFIG, 0, 2), listed?.vendorId ?? NaN);
-      t.is(connection.load(CONFIG, 2, 2), listed?.deviceId ?? NaN);
       const command = connection.load(CONFIG, COMMAND, 2);
       t.is(command & BUS_MASTER, 0);
       for (const master of [BUS_MASTER, 0]) {
