@@ -6,14 +6,13 @@ export default {
     ...(process.env.VFIO_TEST_ONCE ? ['dist/test/lab/once/**/*.test.js'] : []),
     'dist/test/lab/guest/**/*.test.js',
     'dist/test/contract/**/*.test.js',
-    // These tests serve mock devices, so they test nothing of the guest's kernel.
-    '!dist/test/contract/served*.test.js',
     // Slow tests, which start processes or workers or repeat demos, run only in a full test run.
     ...(process.env.VFIO_TEST_FULL
       ? []
       : [
           '!dist/test/contract/endings.test.js',
           '!dist/test/contract/lifetimes.test.js',
+          '!dist/test/contract/served*.test.js',
           '!dist/test/lab/guest/record.test.js',
         ]),
   ],

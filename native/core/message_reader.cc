@@ -32,6 +32,16 @@ std::vector<Fd> MessageReader::TakeFds() {
   return fds_returned_ ? std::exchange(fds_, {}) : std::vector<Fd>();
 }
 
+size_t MessageReader::LastStart(const uint8_t* buffer, size_t start) const {
+  for (;;) {
+    const size_t available = filled_ - start;
+    const size_t size = available < kHeaderSize ? available : SizeOf(buffer + start);
+    // Read() refuses a size that is smaller than a header.
+    if (size < kHeaderSize || size >= available) return start;
+    start += size;
+  }
+}
+
 ssize_t MessageReader::Read(int socket, uint8_t* buffer, size_t capacity) {
   Discard(buffer);
   size_t& start = returned_;
@@ -55,8 +65,8 @@ ssize_t MessageReader::Read(int socket, uint8_t* buffer, size_t capacity) {
       rest = size - available;
       next_header = fds_.empty() ? kHeaderSize : 0;
     }
-    const size_t wanted = rest + next_header;
-    if (drained || ended_ || filled_ + wanted > capacity) break;
+    const size_t wanted = read_ahead_ ? capacity - filled_ : rest + next_header;
+    if (drained || ended_ || wanted == 0 || filled_ + wanted > capacity) break;
     const size_t fds = fds_.size();
     const ssize_t result = Receive(socket, buffer + filled_, wanted, &fds_);
     if (result == -EAGAIN) break;
@@ -66,6 +76,7 @@ ssize_t MessageReader::Read(int socket, uint8_t* buffer, size_t capacity) {
     if (fds_.size() > kMaxReceivedFds) return -EMSGSIZE;
     if (has_fds && fds == 0) fds_at_ = length > rest ? filled_ + rest : start;
     filled_ += length;
+    if (has_fds && read_ahead_) fds_at_ = LastStart(buffer, start);
     ended_ = length == 0;
     // The kernel ends a read after the bytes that had descriptors. Any other short read means that
     // the socket has no more bytes.

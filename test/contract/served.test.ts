@@ -1,3 +1,3 @@
-// Runs the suite on the mock devices of another process, through the protocol vfio-user.
+// Runs the suite on devices that another process serves by the protocol vfio-user.
 import './served.js';
 import './device-suite.js';

@@ -87,6 +87,55 @@ test('descriptors belong to the message whose first byte they came with', (t) =>
   t.is(countFds(), before);
 });
 
+test('with read-ahead, descriptors belong to the message that one sendmsg() carried', (t) => {
+  const before = countFds();
+  const pair = connectedPair(true);
+  const fds = [calls.eventfdCreate(), calls.eventfdCreate(), calls.eventfdCreate()] as const;
+  pair.send(message(1, 48));
+  pair.send(message(2, 48), [fds[0]]);
+  pair.send(message(3, 36), [fds[1], fds[2]]);
+  pair.send(message(4, 300));
+  pair.send(message(5, 48).subarray(0, 20), [fds[0]]);
+  const batches: [ids: number[], fds: number][] = [];
+  const receive = () => {
+    const ids = receivedIds(pair);
+    const received = calls.streamTakeFds(pair.server);
+    batches.push([ids, received.length]);
+    for (const fd of received) calls.close(fd);
+  };
+  for (let n = 0; n < 3; n++) receive();
+  t.deepEqual(batches, [
+    [[1, 2], 1],
+    [[3], 2],
+    [[4], 0],
+  ]);
+  pair.send(message(5, 48).subarray(20));
+  pair.send(message(6, 16));
+  receive();
+  receive();
+  t.deepEqual(batches.slice(3), [
+    [[5], 1],
+    [[6], 0],
+  ]);
+  pair.close();
+  for (const fd of fds) calls.close(fd);
+  t.is(countFds(), before);
+});
+
+test('with read-ahead, messages can fill the buffer and end between reads', (t) => {
+  const pair = connectedPair(true);
+  const sent = Array.from({ length: 40 }, (_, i) => message(i, 16 + ((i * 211) % 1500)));
+  const all = Buffer.concat(sent);
+  for (let at = 0; at < all.length; at += 700) pair.send(all.subarray(at, at + 700));
+  const received: Buffer[] = [];
+  for (let size = calls.streamReceive(pair.server); size > 0;) {
+    received.push(pair.received(size));
+    size = calls.streamReceive(pair.server);
+  }
+  t.deepEqual(Buffer.concat(received), all);
+  pair.close();
+});
+
 test('descriptors can come before the rest of their message', (t) => {
   const pair = connectedPair();
   const fd = calls.eventfdCreate();
