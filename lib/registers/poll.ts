@@ -36,10 +36,15 @@ export async function poll<T>(
   checkFunction(fn, 'fn');
   checkWaitOptions(options, ['device']);
   const { device } = options;
-  if (device !== undefined) checkObject(device.connection, 'the connection of device');
+  if (device !== undefined) checkDevice(device);
   return pollUntil(fn, options, device?.connection.clock ?? processClock, (ms) => ({
     message: `the condition is not true after ${ms} ms`,
   }));
+}
+
+function checkDevice(device: NonNullable<PollOptions['device']>): void {
+  checkObject(device, 'device');
+  checkObject(device.connection, 'the connection of device');
 }
 
 /**
