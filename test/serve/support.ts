@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, openSync, unlinkSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdirSync, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { native } from '../../lib/native/binding.js';
@@ -36,6 +36,8 @@ export class GuestRam {
   readonly #handle;
 
   constructor(t: ExecutionContext, size: number) {
+    // The guest of the lab has no folder for shared memory.
+    mkdirSync('/dev/shm', { recursive: true });
     const path = `/dev/shm/vfio-test-${process.pid}-${files++}`;
     this.fd = openSync(path, 'wx+');
     unlinkSync(path);
