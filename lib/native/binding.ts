@@ -272,11 +272,8 @@ export interface Native {
   /**
    * Uses a connected socket for vfio-user messages. Only {@link streamWait} blocks.
    * @param buffer - receives the messages. The largest message is 16 bytes smaller than the buffer.
-   * @param readAhead - whether one system call receives all bytes that have arrived. Descriptors
-   *   then belong to the right message only if the peer sends each message by one sendmsg().
-   *   Default: false
    */
-  streamOpen(fd: number, buffer: ArrayBuffer, readAhead?: boolean): Handle<'stream'>;
+  streamOpen(fd: number, buffer: ArrayBuffer): Handle<'stream'>;
   /**
    * Receives messages. The messages overwrite the messages of the previous call.
    *

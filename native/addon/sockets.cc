@@ -47,12 +47,8 @@ class Stream {
   static constexpr napi_type_tag kTag = {0xa1c84d20f6e73b95, 0x9e6b5f1487d03ac2};
   static constexpr const char* kName = "a stream handle";
 
-  Stream(Napi::Env env, std::shared_ptr<const core::Fd> socket, Napi::ArrayBuffer buffer,
-         bool read_ahead)
-      : env_(env),
-        socket_(std::move(socket)),
-        buffer_(Napi::Persistent(buffer)),
-        reader_(read_ahead) {}
+  Stream(Napi::Env env, std::shared_ptr<const core::Fd> socket, Napi::ArrayBuffer buffer)
+      : env_(env), socket_(std::move(socket)), buffer_(Napi::Persistent(buffer)) {}
 
   // Returns the size of the whole messages in the buffer, or -1 at the end of the stream.
   ssize_t Receive() {
@@ -98,7 +94,7 @@ class Stream {
   // Closes the socket and the descriptors that Receive() received and nobody took.
   void Close() {
     socket_.reset();
-    reader_ = core::MessageReader();
+    reader_ = {};
     queue_ = {};
     queued_fds_ = {};
     buffer_.Reset();
@@ -135,9 +131,7 @@ Napi::Value StreamOpen(const Napi::CallbackInfo& info) {
     arguments.Refuse(1, "an ArrayBuffer of at least 32 bytes");
   }
   auto socket = arguments.SharedFd(0, "recvmsg");
-  const bool read_ahead = !info[2].IsUndefined() && arguments.Boolean(2);
-  return NewHandle(info.Env(),
-                   std::make_shared<Stream>(info.Env(), std::move(socket), buffer, read_ahead));
+  return NewHandle(info.Env(), std::make_shared<Stream>(info.Env(), std::move(socket), buffer));
 }
 
 Napi::Value StreamReceive(const Napi::CallbackInfo& info) {

@@ -32,57 +32,39 @@ std::vector<Fd> MessageReader::TakeFds() {
   return fds_returned_ ? std::exchange(fds_, {}) : std::vector<Fd>();
 }
 
-size_t MessageReader::LastStart(const uint8_t* buffer, size_t start) const {
-  for (;;) {
-    const size_t available = filled_ - start;
-    const size_t size = available < kHeaderSize ? available : SizeOf(buffer + start);
-    // Read() refuses a size that is smaller than a header.
-    if (size < kHeaderSize || size >= available) return start;
-    start += size;
+size_t MessageReader::Wanted(const uint8_t* buffer, size_t capacity) const {
+  if (fds_.empty()) return capacity - filled_;
+  const size_t size = filled_ < kHeaderSize ? kHeaderSize : SizeOf(buffer);
+  return size - filled_;
+}
+
+int MessageReader::Parse(const uint8_t* buffer, size_t capacity, size_t* last) {
+  while (returned_ < filled_) {
+    *last = returned_;
+    if (filled_ - returned_ < kHeaderSize) break;
+    const size_t size = SizeOf(buffer + returned_);
+    if (size < kHeaderSize) return -EBADMSG;
+    if (size > capacity - kHeaderSize) return -EMSGSIZE;
+    if (filled_ - returned_ < size) break;
+    returned_ += size;
   }
+  return 0;
 }
 
 ssize_t MessageReader::Read(int socket, uint8_t* buffer, size_t capacity) {
   Discard(buffer);
-  size_t& start = returned_;
-  for (bool drained = false;;) {
-    const size_t available = filled_ - start;
-    // The number of bytes that the current message lacks, or the current header.
-    size_t rest = kHeaderSize - available;
-    // The next header can have descriptors, too, so a read includes the next header only if no
-    // descriptors are waiting for their message.
-    size_t next_header = 0;
-    if (available >= kHeaderSize) {
-      const size_t size = SizeOf(buffer + start);
-      if (size < kHeaderSize) return -EBADMSG;
-      if (size > capacity - kHeaderSize) return -EMSGSIZE;
-      if (available >= size) {
-        fds_returned_ = !fds_.empty() && fds_at_ == start;
-        start += size;
-        if (fds_returned_) break;
-        continue;
-      }
-      rest = size - available;
-      next_header = fds_.empty() ? kHeaderSize : 0;
-    }
-    const size_t wanted = read_ahead_ ? capacity - filled_ : rest + next_header;
-    if (drained || ended_ || wanted == 0 || filled_ + wanted > capacity) break;
-    const size_t fds = fds_.size();
-    const ssize_t result = Receive(socket, buffer + filled_, wanted, &fds_);
-    if (result == -EAGAIN) break;
-    if (result < 0) return result;
-    const auto length = static_cast<size_t>(result);
-    const bool has_fds = fds_.size() > fds;
-    if (fds_.size() > kMaxReceivedFds) return -EMSGSIZE;
-    if (has_fds && fds == 0) fds_at_ = length > rest ? filled_ + rest : start;
-    filled_ += length;
-    if (has_fds && read_ahead_) fds_at_ = LastStart(buffer, start);
-    ended_ = length == 0;
-    // The kernel ends a read after the bytes that had descriptors. Any other short read means that
-    // the socket has no more bytes.
-    drained = length < wanted && !has_fds;
-  }
-  return static_cast<ssize_t>(start);
+  const size_t fds = fds_.size();
+  const ssize_t length = Receive(socket, buffer + filled_, Wanted(buffer, capacity), &fds_);
+  if (length < 0) return length == -EAGAIN ? 0 : length;
+  if (fds_.size() > kMaxReceivedFds) return -EMSGSIZE;
+  ended_ = length == 0;
+  filled_ += static_cast<size_t>(length);
+  size_t last = 0;
+  const int result = Parse(buffer, capacity, &last);
+  if (result < 0) return result;
+  if (fds == 0) fds_at_ = last;
+  fds_returned_ = !fds_.empty() && fds_at_ < returned_;
+  return static_cast<ssize_t>(returned_);
 }
 
 }  // namespace vfio::core

@@ -14,21 +14,17 @@ namespace vfio::core {
 // Reads the messages of a vfio-user socket into a buffer of the caller. Each message begins with a
 // header of 16 bytes, and bytes 4 to 7 of the header are the size of the whole message.
 //
-// Descriptors belong to the message whose first byte they came with. By default, no read therefore
-// covers more than the rest of one message and the header of the next message.
-//
-// With `read_ahead`, a read covers all bytes that have arrived, which saves system calls. The
-// kernel ends a read after the bytes that had descriptors. If the peer sends each message by one
-// sendmsg(), the descriptors belong to the last message that begins in the read.
+// A read covers as many bytes as the buffer has room for, so a burst of messages needs one system
+// call. Descriptors belong to the message whose first byte they came with. The kernel ends a read
+// after the bytes of the sendmsg() call that carried descriptors, so these descriptors belong to
+// the last message that begins in the read. While descriptors wait for the rest of their message, a
+// read covers only this rest.
 class MessageReader {
  public:
   static constexpr size_t kHeaderSize = 16;
 
-  explicit MessageReader(bool read_ahead = false) : read_ahead_(read_ahead) {}
-
-  // Discards the messages that the last call returned, and their descriptors. Then reads messages
-  // until the socket has no more bytes, the buffer is full, or a message has descriptors. Never
-  // blocks. The caller passes the same buffer in every call.
+  // Discards the messages that the last call returned, and their descriptors. Then reads from the
+  // socket once. Never blocks. The caller passes the same buffer in every call.
   //
   // Returns the size in bytes of all whole messages, which begin at the start of the buffer.
   // Returns -EBADMSG if a size is smaller than a header, and -EMSGSIZE if a message is larger than
@@ -42,10 +38,11 @@ class MessageReader {
 
  private:
   void Discard(uint8_t* buffer);
-  // Returns the position of the last message that begins in the buffer.
-  size_t LastStart(const uint8_t* buffer, size_t start) const;
+  // Returns the number of bytes that the next read covers.
+  size_t Wanted(const uint8_t* buffer, size_t capacity) const;
+  // Finds the whole messages and the start of the last message. Returns 0, -EBADMSG or -EMSGSIZE.
+  int Parse(const uint8_t* buffer, size_t capacity, size_t* last);
 
-  bool read_ahead_;
   // Number of bytes in the buffer.
   size_t filled_ = 0;
   // Number of bytes that the last Read() call returned.

@@ -15,18 +15,15 @@ export function message(id: number, length: number, size = length): Buffer {
   return bytes;
 }
 
-/**
- * Returns two connected streams of this process. The receive buffer of each has 4 KiB.
- * @param readAhead - whether the server reads ahead
- */
-export function connectedPair(readAhead = false) {
+/** Returns two connected streams of this process. The receive buffer of each has 4 KiB. */
+export function connectedPair() {
   const path = join(temporaryFolder(), 's');
   const listener = calls.socketListen(path);
   const clientFd = calls.socketConnect(path);
   const serverFd = calls.socketAccept(listener) ?? -1;
   const buffer = new ArrayBuffer(4096);
   const clientBuffer = new ArrayBuffer(4096);
-  const server = calls.streamOpen(serverFd, buffer, readAhead);
+  const server = calls.streamOpen(serverFd, buffer);
   const client = calls.streamOpen(clientFd, clientBuffer);
   return {
     listener,

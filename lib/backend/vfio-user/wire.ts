@@ -32,7 +32,7 @@ export class Wire {
   constructor(native: Native, fd: number, onReady: () => void) {
     this.#native = native;
     this.fd = fd;
-    this.#stream = native.streamOpen(fd, this.received.buffer, true);
+    this.#stream = native.streamOpen(fd, this.received.buffer);
     this.#watch = native.watchOpen(fd, onReady);
     native.watchUnref(this.#watch);
     this.updateWatch();
