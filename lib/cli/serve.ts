@@ -19,7 +19,8 @@ export const command = defineCommand({
   about: `Serves a device to another program through a Unix socket, by the protocol vfio-user. QEMU
     10.1 and newer is such a program and gives the device to a guest. When the server listens, the
     command prints the arguments for QEMU. One client is served at a time. The device is opened
-    again for each client. SIGINT or SIGTERM ends the command and removes the socket.`,
+    again for each client. Live migration is not supported. SIGINT or SIGTERM ends the command and
+    removes the socket.`,
   operands: { device: { from: 'devices' } },
   options: {
     socket: {

@@ -21,6 +21,7 @@ export type {
   PasidOptions,
   PciFunction,
   RegionCapability,
+  RegionFile,
   RegionInfo,
   RegisterWindow,
   OpenedVia,
