@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -12,6 +12,9 @@ export const COMMAND_LINE = fileURLToPath(new URL('../cli/main.js', import.meta.
 
 /** The prefix of a device that another program serves already. The rest is the path of the socket. */
 const SERVED = 'vfio-user:';
+
+/** Time for which a server can end by SIGTERM, in ms. */
+const END_TIMEOUT_MS = 5000;
 
 /** Options of {@link startServers}. */
 export interface ServersOptions {
@@ -48,10 +51,9 @@ export async function startServers(
   devices: readonly string[],
   options: ServersOptions,
 ): Promise<Servers> {
-  const processes: ChildProcess[] = [];
+  const processes: Server[] = [];
   const close = async () => {
-    for (const server of processes) server.kill('SIGTERM');
-    await Promise.all(processes.map((server) => ended(server)));
+    await Promise.all(processes.map((server) => end(server)));
   };
   const sockets: string[] = [];
   try {
@@ -61,8 +63,7 @@ export async function startServers(
         continue;
       }
       const socket = join(options.folder, `served${index}`);
-      const args = [COMMAND_LINE, 'serve', device, '--socket', socket, '--once', '--json'];
-      const server = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+      const server = spawnServer(device, socket);
       processes.push(server);
       await untilServing(server, device, options);
       sockets.push(socket);
@@ -74,19 +75,32 @@ export async function startServers(
   }
 }
 
+type Server = ReturnType<typeof spawnServer>;
+
+/** Starts `vfio serve`, which ends after its first client. */
+function spawnServer(device: string, socket: string) {
+  const args = [COMMAND_LINE, 'serve', device, '--socket', socket, '--once', '--json'];
+  return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
 function findSocket(path: string): string {
   if (statSync(path, { throwIfNoEntry: false })?.isSocket() === true) return resolve(path);
   const hint = 'Start the server first, for example: vfio serve mock:nvme --socket <path>.';
   throw new VfioError({ code: 'ENOENT', message: 'no socket of a served device', path, hint });
 }
 
-async function ended(server: ChildProcess): Promise<void> {
-  if (server.exitCode === null && server.signalCode === null) await once(server, 'exit');
+async function end(server: Server): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return;
+  // A device model that never returns also prevents the end of its server by SIGTERM.
+  const timer = setTimeout(() => server.kill('SIGKILL'), END_TIMEOUT_MS);
+  server.kill('SIGTERM');
+  await once(server, 'exit');
+  clearTimeout(timer);
 }
 
 /** Waits until a server listens. Later messages of the server are passed on. */
 async function untilServing(
-  server: ChildProcess,
+  server: Server,
   device: string,
   { onMessage, signal }: ServersOptions,
 ): Promise<void> {
@@ -95,11 +109,11 @@ async function untilServing(
   const say = (text: string) => {
     onMessage(`${device}: ${printableLines(text.trim())}`);
   };
-  server.stderr?.setEncoding('utf8').on('data', (text: string) => {
+  server.stderr.setEncoding('utf8').on('data', (text: string) => {
     if (isServing) say(text);
     else errors += text;
   });
-  const lines = createInterface(server.stdout ?? process.stdin);
+  const lines = createInterface(server.stdout);
   await new Promise<void>((done, fail) => {
     const abort = () => {
       fail(signal?.reason as Error);

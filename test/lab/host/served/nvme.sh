@@ -25,7 +25,7 @@ domain() {
 
 write
 compare 64
-echo 'written and read: 64 MiB'
+echo "written and read: 64 MiB, domain $(cat $device/iommu_group/type)"
 
 for cpu in 0 1; do
   queue=$((cpu + 1))

@@ -1,20 +1,20 @@
-// Linux's own driver nvme uses mock:nvme through QEMU and `vfio serve`.
-import test from 'ava';
+// Linux's own driver nvme uses mock:nvme through QEMU and a server.
+import { once } from 'node:events';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { openDevice, PhysicalSource, serveDevice, VirtualIrqs, VirtualMsix } from 'vfio';
+import { temporaryFolder } from '../../../native/helpers.js';
 import { runScript, Server } from './support.js';
 
 const MODULES = ['nvme', 'ext4'];
 
-test('the driver nvme of a guest uses mock:nvme, and the next guest works after the end of a guest', async (t) => {
-  t.timeout(600_000);
-  const server = await Server.start(t, 'mock:nvme');
-  const serve = [`vfio-user:${server.path}`];
-
+/** Runs nvme.sh in a guest, and ends the guest while the guest writes the disk. */
+async function driveDisk(t: ExecutionContext, path: string): Promise<void> {
   const end = new AbortController();
   const ended = new Error('the guest was ended');
   const seen: string[] = [];
-  const gone = server.next('gone');
-  const first = runScript('nvme.sh', {
-    serve,
+  const guest = runScript('nvme.sh', {
+    serve: [`vfio-user:${path}`],
     modules: MODULES,
     signal: end.signal,
     onLine(line) {
@@ -23,9 +23,9 @@ test('the driver nvme of a guest uses mock:nvme, and the next guest works after 
       if (line === 'busy') end.abort(ended);
     },
   });
-  t.is(await t.throwsAsync(first), ended);
+  t.is(await t.throwsAsync(guest), ended);
   t.deepEqual(seen, [
-    'written and read: 64 MiB',
+    'written and read: 64 MiB, domain DMA',
     'queue 1 on CPU 0: 16 interrupts',
     'queue 2 on CPU 1: 16 interrupts',
     'controller reset: same data',
@@ -34,10 +34,17 @@ test('the driver nvme of a guest uses mock:nvme, and the next guest works after 
     'file system: same data',
     'busy',
   ]);
+}
+
+test('the driver nvme of a guest uses mock:nvme, and the next guest works after the end of a guest', async (t) => {
+  t.timeout(600_000);
+  const server = await Server.start(t, 'mock:nvme');
+  const gone = server.next('gone');
+  await driveDisk(t, server.path);
   t.is(await gone, 'the client closed its connection');
 
   const { exitCode, lines, errors } = await runScript('lost.sh', {
-    serve,
+    serve: [`vfio-user:${server.path}`],
     modules: MODULES,
     onLine(line) {
       if (line === 'ready') server.kill();
@@ -51,4 +58,24 @@ test('the driver nvme of a guest uses mock:nvme, and the next guest works after 
   ]);
   t.is(exitCode, 0, errors);
   t.deepEqual(server.errors, []);
+});
+
+test('the driver nvme of a guest uses mock:nvme behind a virtual MSI-X table on physical vectors', async (t) => {
+  t.timeout(600_000);
+  using device = await openDevice('mock:nvme');
+  const msix = new VirtualMsix({
+    vectors: 64,
+    table: { bar: 0, offset: 0x2000 },
+    pba: { bar: 0, offset: 0x3000 },
+  });
+  msix.attach(new PhysicalSource(device.connection));
+  const interrupts = new VirtualIrqs({ msix });
+  const socket = join(temporaryFolder(), 's');
+  await using server = await serveDevice(device, { socket, interrupts });
+  const errors: string[] = [];
+  server.on('error', ({ message }) => errors.push(message));
+  const gone = once(server, 'gone');
+  await driveDisk(t, socket);
+  t.deepEqual(await gone, ['the client closed its connection']);
+  t.deepEqual(errors, []);
 });

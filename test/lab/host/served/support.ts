@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -21,13 +21,14 @@ export class Server {
   /** The errors that the server reported. */
   readonly errors: string[] = [];
   readonly #events = new EventEmitter();
-  readonly #process: ChildProcess;
+  readonly #kill: () => void;
 
   private constructor(args: readonly string[]) {
     const cli = join(root, 'dist/lib/cli/main.js');
     const all = [cli, 'serve', ...args, '--socket', this.path, '--json'];
-    this.#process = spawn(process.execPath, all, { stdio: ['ignore', 'pipe', 'inherit'] });
-    createInterface(this.#process.stdout ?? process.stdin).on('line', (line) => {
+    const server = spawn(process.execPath, all, { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#kill = () => server.kill('SIGKILL');
+    createInterface(server.stdout).on('line', (line) => {
       const { event, why, message } = JSON.parse(line) as Line;
       if (message !== undefined) this.errors.push(message);
       this.#events.emit(event, why);
@@ -51,7 +52,7 @@ export class Server {
   }
 
   kill(): void {
-    this.#process.kill('SIGKILL');
+    this.#kill();
   }
 }
 
