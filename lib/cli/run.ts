@@ -16,7 +16,7 @@ import { outputClosed } from './output.js';
 import { VF_TOKEN } from './token.js';
 import { parseChoice, UsageError } from './usage.js';
 
-const KERNELS = ['6.1', '6.12', '7.2'] as const;
+const KERNELS = ['6.1', '6.12', '7.2', '7.3'] as const;
 const SWITCH = ['on', 'off'] as const;
 
 export const command = defineCommand({
@@ -37,7 +37,7 @@ export const command = defineCommand({
       type: 'string',
       value: '<which>',
       words: KERNELS,
-      help: '6.1, 6.12 or 7.2: the kernel that the mock emulates',
+      help: '6.1, 6.12, 7.2 or 7.3: the kernel that the mock emulates',
     },
     'mock-dmabuf': {
       type: 'string',

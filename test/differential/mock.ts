@@ -10,7 +10,7 @@ export interface Profile {
 }
 
 /** Versions of the kernel that the mock emulates. */
-export const KERNELS: readonly string[] = ['6.1', '6.12', '7.2'];
+export const KERNELS: readonly string[] = ['6.1', '6.12', '7.2', '7.3'];
 
 let devices = 0;
 

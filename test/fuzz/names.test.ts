@@ -9,7 +9,22 @@ import { parseUuid } from '../../lib/contract/uuid.js';
 import { fuzz } from './inputs.js';
 
 const piece = fc.constantFrom(
-  ...['mock:', 'nvme', 'edu', 'testdev', '#', '?', '&', '=', 'kernel', '6.1', '6.12', '7.2', 'via'],
+  ...[
+    'mock:',
+    'nvme',
+    'edu',
+    'testdev',
+    '#',
+    '?',
+    '&',
+    '=',
+    'kernel',
+    '6.1',
+    '6.12',
+    '7.2',
+    '7.3',
+    'via',
+  ],
   ...[
     'cdev',
     'group',

@@ -4,7 +4,7 @@ import { mockBackend } from '../../../lib/backend/mock/index.js';
 import { parseName } from '../../../lib/backend/mock/name.js';
 import { profileOf } from '../../../lib/backend/mock/machine/profile.js';
 
-test('a name without settings selects the newest kernel and the feature DMA_BUF', (t) => {
+test('a name without settings selects the default kernel and the feature DMA_BUF', (t) => {
   const { model, profile } = parseName('mock:nvme');
   t.is(model, 'nvme');
   t.deepEqual(profile, profileOf());
@@ -57,7 +57,7 @@ test('the setting function selects a function of a card with two functions', (t)
 
 test('the error for an unknown key or value lists the known keys or values', (t) => {
   for (const [name, expected] of [
-    ['mock:nvme?kernel=5.10', /kernel must be 6\.1 or 6\.12 or 7\.2, not '5\.10'/],
+    ['mock:nvme?kernel=5.10', /kernel must be 6\.1 or 6\.12 or 7\.2 or 7\.3, not '5\.10'/],
     ['mock:nvme?kernel', /kernel must be .*, not ''/],
     ['mock:nvme?dmabuf=yes', /dmabuf must be on or off/],
     ['mock:nvme?via=window', /via must be group or cdev/],

@@ -3,7 +3,7 @@ import type { Via } from '../../../contract/index.js';
 import { VIAS } from '../../../contract/open-options.js';
 
 /** A version of Linux that the mock emulates. */
-export type KernelVersion = '6.1' | '6.12' | '7.2';
+export type KernelVersion = '6.1' | '6.12' | '7.2' | '7.3';
 
 /**
  * Differences between the emulated kernels. All other behaviour is the same in every emulated
@@ -22,6 +22,11 @@ interface Differences {
    * vector of the call is not enabled. The failed call changes no vector.
    */
   readonly dynamicMsix: boolean;
+  /**
+   * Whether conventional PCI functions also have the ERR index. In older kernels, only PCI Express
+   * functions have the ERR index.
+   */
+  readonly errOfConventional: boolean;
   /**
    * Whether the ERR and REQ indexes refuse a file descriptor below -1. Older kernels ignore file
    * descriptors below -1.
@@ -57,12 +62,13 @@ interface Differences {
   readonly dmabuf: boolean;
 }
 
-/** The emulated kernels: Linux 6.1.192, 6.12.107 and 7.2.13. */
+/** The emulated kernels: Linux 6.1.192, 6.12.107, 7.2.13 and 7.3.4. */
 const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
   '6.1': {
     cdev: false,
     pasids: false,
     dynamicMsix: false,
+    errOfConventional: false,
     strictDescriptor: false,
     wrappedRange: 'EINVAL',
     unmapsToTheEnd: false,
@@ -78,6 +84,7 @@ const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
     cdev: true,
     pasids: false,
     dynamicMsix: true,
+    errOfConventional: false,
     strictDescriptor: true,
     wrappedRange: 'EINVAL',
     unmapsToTheEnd: false,
@@ -93,6 +100,7 @@ const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
     cdev: true,
     pasids: true,
     dynamicMsix: true,
+    errOfConventional: false,
     strictDescriptor: true,
     wrappedRange: 'EOVERFLOW',
     unmapsToTheEnd: true,
@@ -104,14 +112,31 @@ const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
     precopyInfo: true,
     dmabuf: true,
   },
+  '7.3': {
+    cdev: true,
+    pasids: true,
+    dynamicMsix: true,
+    errOfConventional: true,
+    strictDescriptor: true,
+    wrappedRange: 'EOVERFLOW',
+    unmapsToTheEnd: true,
+    writableIsReadable: false,
+    widestAccess: 8,
+    wideIoeventfd: true,
+    dvsec: true,
+    expressLength: 0x34,
+    precopyInfo: true,
+    dmabuf: true,
+  },
 };
 
 export const KERNEL_VERSIONS = Object.keys(KERNELS) as readonly KernelVersion[];
-const NEWEST: KernelVersion = '7.2';
+/** The newest kernel whose answers were compared by group and by character device. */
+const DEFAULT_KERNEL: KernelVersion = '7.2';
 
 /** Settings of the kernel that a mock device runs on. */
 export interface ProfileOptions {
-  /** Version of Linux. Default: 7.2, the newest version. */
+  /** Version of Linux. Default: 7.2. */
   readonly kernel?: KernelVersion | undefined;
   /**
    * Whether the kernel is built with VFIO_PCI_DMABUF. Default: true if the kernel version has
@@ -150,7 +175,7 @@ export interface Profile extends Differences {
  * @throws RangeError for an unknown kernel version, and if `dmabuf` and `novirt` are both on
  */
 export function profileOf(options: ProfileOptions = {}): Profile {
-  const { kernel = NEWEST, novirt = false, variant = false, via = null } = options;
+  const { kernel = DEFAULT_KERNEL, novirt = false, variant = false, via = null } = options;
   checkString(kernel, 'kernel');
   for (const name of ['dmabuf', 'novirt', 'variant'] as const) {
     if (options[name] !== undefined) checkBoolean(options[name], name);

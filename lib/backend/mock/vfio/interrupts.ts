@@ -34,7 +34,7 @@ const PRIVATE_SOURCES = VFIO_PCI_NUM_IRQS;
 /** Implements GET_IRQ_INFO and SET_IRQS for all interrupt indexes of a device. */
 export class Interrupts {
   readonly #config: ConfigSpace;
-  readonly #express: boolean;
+  readonly #hasErr: boolean;
   readonly #msiSource: MessageSource | null;
   readonly #msixSource: MessageSource | null;
   readonly intx: Intx<MockEventfd>;
@@ -50,13 +50,13 @@ export class Interrupts {
     hardware: HardwareFunction,
     config: ConfigSpace,
     host: HostInterrupts,
-    { dynamicMsix, strictDescriptor, variant }: Profile,
+    { dynamicMsix, errOfConventional, strictDescriptor, variant }: Profile,
     sources: SourceRegisters | undefined,
   ) {
     const { msi } = hardware;
     const msix = hardware.capability('msix');
     this.#config = config;
-    this.#express = hardware.capability('pcie') !== null;
+    this.#hasErr = errOfConventional || hardware.capability('pcie') !== null;
     this.#msiSource = msi === null ? null : msiSource(hardware, msi);
     this.#msixSource =
       msix === null || hardware.msix === null
@@ -92,7 +92,7 @@ export class Interrupts {
   }
 
   info(index: number): IrqInfo {
-    const absent = index === VFIO_PCI_ERR_IRQ_INDEX && !this.#express;
+    const absent = index === VFIO_PCI_ERR_IRQ_INDEX && !this.#hasErr;
     if (index >= this.indexes || absent) fail('EINVAL', 'VFIO_DEVICE_GET_IRQ_INFO');
     return { index, flags: this.#flags(index), count: this.#count(index) };
   }
@@ -186,7 +186,7 @@ export class Interrupts {
       case VFIO_PCI_MSIX_IRQ_INDEX:
         return this.#msixSource?.vectors ?? 0;
       case VFIO_PCI_ERR_IRQ_INDEX:
-        return this.#express ? 1 : 0;
+        return this.#hasErr ? 1 : 0;
       case VFIO_PCI_REQ_IRQ_INDEX:
         return 1;
       default:

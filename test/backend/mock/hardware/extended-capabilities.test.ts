@@ -34,7 +34,7 @@ test('the bytes of VSEC and DVSEC are raw, but Linux 6.1 hides DVSEC from the li
     { name: 'ltr', offset: 0x160 },
   ] as const;
   const names = ['pcie', 'serial_number', 'vsec', 'dvsec', 'ltr'];
-  for (const kernel of ['6.12', '7.2'] as const) {
+  for (const kernel of ['6.12', '7.2', '7.3'] as const) {
     const connection = device(t, shapes, kernel);
     t.deepEqual(shown(connection), names);
     t.is(connection.load(CONFIG, 0x124, 4), 0x00c2_0007);

@@ -27,7 +27,7 @@ test('the error for a misspelt field contains the name of the field and of the e
   for (const [changes, message] of cases) t.throws(() => define(changes), { ...wrong, message });
   t.throws(() => define({ kernel: { kernel: '5.0' } }), {
     instanceOf: RangeError,
-    message: /6\.1, 6\.12, 7\.2, not '5\.0'/,
+    message: /6\.1, 6\.12, 7\.2, 7\.3, not '5\.0'/,
   });
 });
 
