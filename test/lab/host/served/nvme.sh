@@ -23,6 +23,8 @@ domain() {
   echo $VFIO_LAB_SERVED >/sys/bus/pci/drivers_probe
 }
 
+echo "MSI-X: $(lspci -vs $VFIO_LAB_SERVED | sed -n 's/.*MSI-X: //p')"
+
 write
 compare 64
 echo "written and read: 64 MiB, domain $(cat $device/iommu_group/type)"
