@@ -72,7 +72,7 @@ export async function runProgram(
     devices,
     qemuArgs: [...qemuArgs, '-monitor', `unix:${path},server=on,wait=off`],
     env,
-    timeout: 180_000,
+    timeout: 300_000,
     stdout,
     stderr,
   });
