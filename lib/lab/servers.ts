@@ -4,14 +4,12 @@ import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { isVfioUserName, VFIO_USER_PREFIX } from '../contract/names.js';
 import { VfioError } from '../errors.js';
 import { printableLines } from '../printable.js';
 
 /** The command line of this package. */
 export const COMMAND_LINE = fileURLToPath(new URL('../cli/main.js', import.meta.url));
-
-/** The prefix of a device that another program serves already. The rest is the path of the socket. */
-const SERVED = 'vfio-user:';
 
 /** Time for which a server can end by SIGTERM, in ms. */
 const END_TIMEOUT_MS = 5000;
@@ -58,8 +56,8 @@ export async function startServers(
   const sockets: string[] = [];
   try {
     for (const [index, device] of devices.entries()) {
-      if (device.startsWith(SERVED)) {
-        sockets.push(findSocket(device.slice(SERVED.length)));
+      if (isVfioUserName(device)) {
+        sockets.push(findSocket(device.slice(VFIO_USER_PREFIX.length)));
         continue;
       }
       const socket = join(options.folder, `served${index}`);
