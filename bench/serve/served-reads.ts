@@ -20,7 +20,7 @@ process.on('exit', () => {
 
 const source = fileURLToPath(new URL('../../../bench/c/ping-pong.c', import.meta.url));
 const pingPong = join(folder, 'ping-pong');
-execFileSync('cc', ['-O2', '-o', pingPong, source]);
+execFileSync('gcc', ['-O2', '-o', pingPong, source]);
 
 const server = fork(fileURLToPath(new URL('server.js', import.meta.url)), [join(folder, 's')]);
 await once(server, 'message');

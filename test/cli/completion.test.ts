@@ -47,6 +47,8 @@ const CASES: readonly (readonly [line: string, ...words: string[]])[] = [
   ['vfio pe', 'peek'],
   ['vfio completion f', 'fish'],
   ['vfio peek mock:n', 'mock:nvme'],
+  ['vfio info vfio-us', 'vfio-user:'],
+  ['vfio info vfio-user:CHANGEL', 'vfio-user:CHANGELOG.md'],
   ['vfio peek mock:edu conf', 'config'],
   ['vfio peek -w 2 mock:edu conf', 'config'],
   ['vfio peek mock:edu bar0 --js', '--json'],
@@ -64,7 +66,9 @@ test('the completion script completes every example line in bash', async (t) => 
   if (file === undefined) return;
   const program = `source ${file}
     for line; do COMP_LINE=$line COMP_POINT=\${#line}; _vfio; echo "\${COMPREPLY[*]}"; done`;
-  const wanted = CASES.map(([, ...words]) => words.join(' ').replace(/^mock:/, ''));
+  const wanted = CASES.map(([, ...words]) =>
+    words.join(' ').replace(/^(mock|vfio-user):(?=.)/, ''),
+  );
   const lines = CASES.map(([line]) => line);
   t.deepEqual(await ask('bash', program, lines), wanted);
 
@@ -75,7 +79,7 @@ test('the completion script completes every example line in bash', async (t) => 
     'vfio peek --width=',
   ]);
   t.is(first, Object.keys(COMMANDS).join(' '));
-  t.is(second, [...mockDevices, ...functions].join(' '));
+  t.is(second, [...mockDevices, 'vfio-user:', ...functions].join(' '));
   t.deepEqual([values, same], ['1 2 4 8', '1 2 4 8']);
 });
 

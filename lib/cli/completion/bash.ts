@@ -80,7 +80,10 @@ ${commands.map(settings).join('\n')}
   for word in $offers; do
     case $word in
     @devices)
-      list+=(${mockDevices.join(' ')})
+      list+=(${mockDevices.join(' ')} vfio-user:)
+      for word in "\${cur#vfio-user:}"*; do
+        [[ $cur == vfio-user:* && -e $word ]] && list+=("vfio-user:$word")
+      done
       for word in /sys/bus/pci/devices/*; do
         [[ -e $word ]] && list+=("\${word##*/}")
       done ;;
@@ -95,6 +98,7 @@ ${commands.map(settings).join('\n')}
     [[ $word == "$cur"* ]] && COMPREPLY+=("$word")
   done
 
+  [[ \${COMPREPLY[*]} == vfio-user: ]] && compopt -o nospace 2>/dev/null
   # Bash replaces only the part of the word after the last colon.
   if [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]]; then
     COMPREPLY=("\${COMPREPLY[@]#"\${cur%"\${cur##*:}"}"}")

@@ -46,7 +46,12 @@ export function fish({ commands, mockDevices }: Tree): string {
   );
   return `# Completion of vfio for fish: vfio completion fish > ~/.config/fish/completions/vfio.fish
 function __vfio_devices
-    printf '%s\\n' ${mockDevices.join(' ')}
+    printf '%s\\n' ${mockDevices.join(' ')} vfio-user:
+    set -l word (commandline -ct)
+    if string match -q 'vfio-user:*' -- $word
+        set -l paths (string replace vfio-user: '' -- $word)*
+        string replace -r '^' vfio-user: -- $paths
+    end
     for path in /sys/bus/pci/devices/*
         string replace -r '.*/' '' -- $path
     end

@@ -57,7 +57,12 @@ export function zsh({ commands, mockDevices }: Tree): string {
 # Completion of vfio for zsh: vfio completion zsh > "\${fpath[1]}/_vfio"
 _vfio_devices() {
   local -a names=(${mockDevices.join(' ')} /sys/bus/pci/devices/*(N:t))
-  compadd -a names
+  if compset -P vfio-user:; then
+    _files
+  else
+    compadd -a names
+    compadd -S '' vfio-user:
+  fi
 }
 
 _vfio() {
