@@ -66,7 +66,7 @@ export class Wire {
    * @returns whether the connection is open
    */
   wait(ms: number): boolean {
-    const events = this.#native.streamWait(this.#stream, this.#events, ms);
+    const events = this.#native.streamWait(this.#stream, this.#events(), ms);
     if ((events & WRITABLE) !== 0) this.#flush();
     return (events & READABLE) === 0 || this.#receive();
   }
@@ -79,7 +79,7 @@ export class Wire {
 
   /** Lets the event loop watch for the events that the wire needs. */
   updateWatch(): void {
-    const events = this.#events;
+    const events = this.#events();
     if (this.#watched === events) return;
     this.#watched = events;
     this.#native.watchStart(this.#watch, events);
@@ -91,7 +91,7 @@ export class Wire {
     this.#native.close(this.fd);
   }
 
-  get #events(): number {
+  #events(): number {
     if (this.#isReplyQueued) return WRITABLE;
     return this.#isFlushed ? READABLE : READABLE | WRITABLE;
   }
