@@ -11,13 +11,14 @@ import { vfioUserBackend } from './backend/vfio-user/index.js';
 import { deviceApi } from './device/open.js';
 import { observeBackend } from './observe/index.js';
 import { observers } from './observe/observers.js';
-import type { DeviceConnection, PciDevice } from './device/index.js';
+import type { PciDevice } from './device/index.js';
 import {
   type DeviceServer,
   type DeviceSource,
   namedDevice,
   openedDevice,
   serve,
+  type ServableDevice,
   type ServeOptions,
 } from './serve/index.js';
 
@@ -34,6 +35,7 @@ export type {
   DeviceServerEvents,
   ResetCause,
   ServedClient,
+  ServableDevice,
   ServeOptions,
   Trap,
 } from './serve/index.js';
@@ -101,8 +103,9 @@ export const resolveName = api.resolveName;
  * newer gives the device to a guest as the device `vfio-user-pci`. The promise resolves when the
  * server listens. docs/vfio-user.md describes what a client can do.
  *
- * @param device - the name of a device, or an open device. The server opens a named device, and
- *   opens the device again for each client. The caller closes an open device after the server.
+ * @param device - the name of a device, an open device, or an object with the methods of
+ *   {@link ServableDevice}. The server opens a named device, and opens the device again for each
+ *   client. The caller closes an open device after the server.
  * @throws TypeError for a wrong option, and RangeError for traps that overlap
  * @throws {@link VfioError} ENOENT if the device has no capability for `interrupts`; EINVAL if the
  *   capabilities or the MSI-X structures of `interrupts` do not fit the device
@@ -113,7 +116,7 @@ export const resolveName = api.resolveName;
  * server.on('client', ({ pid }) => console.log(`serving process ${pid}`));
  */
 export async function serveDevice(
-  device: string | PciDevice | DeviceConnection,
+  device: string | PciDevice | ServableDevice,
   options: ServeOptions,
 ): Promise<DeviceServer> {
   if (typeof device === 'string') {

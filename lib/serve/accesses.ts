@@ -1,4 +1,5 @@
-import type { DeviceConnection, RegionFile, RegionInfo } from '../contract/index.js';
+import type { RegionFile, RegionInfo } from '../contract/index.js';
+import type { ServableDevice } from '../contract/servable-device.js';
 import { regionMapping } from '../contract/region-mapping.js';
 import {
   VFIO_PCI_CONFIG_REGION_INDEX,
@@ -29,7 +30,7 @@ interface ServedRegion extends RegionInfo {
 
 /** The accesses of a client to the regions of the device. */
 export class Accesses {
-  readonly #connection: DeviceConnection;
+  readonly #connection: ServableDevice;
   /** The traps, the upper layer first. */
   readonly #layers: readonly Traps[];
   /** The regions of the device below all layers. */
@@ -44,7 +45,7 @@ export class Accesses {
    * @param layers - the traps of the program, then the traps of an interrupt front end
    * @param isMappable - whether the client maps regions
    */
-  constructor(connection: DeviceConnection, layers: readonly Traps[], isMappable: boolean) {
+  constructor(connection: ServableDevice, layers: readonly Traps[], isMappable: boolean) {
     this.#connection = connection;
     this.#isMappable = isMappable;
     this.#layers = layers;

@@ -1,4 +1,4 @@
-import type { DeviceConnection } from '../contract/index.js';
+import type { ServableDevice } from '../contract/servable-device.js';
 import {
   VFIO_DEVICE_FLAGS_RESET,
   VFIO_DMA_UNMAP_FLAG_ALL,
@@ -22,7 +22,7 @@ const ACCESS_FIELDS = 16;
 
 /** The parts of a device that the commands of a client use. */
 export interface Parts {
-  readonly connection: DeviceConnection;
+  readonly connection: ServableDevice;
   readonly accesses: Accesses;
   readonly memory: GuestMemory;
   readonly irqs: Irqs;
@@ -253,7 +253,7 @@ export class Commands {
 }
 
 async function resetDevice(
-  connection: DeviceConnection,
+  connection: ServableDevice,
   reset: Parts['reset'],
   cause: ResetCause,
 ): Promise<void> {

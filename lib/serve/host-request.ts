@@ -1,4 +1,5 @@
-import type { DeviceConnection, Eventfd, IrqInfo, IrqSet } from '../contract/index.js';
+import type { Eventfd, IrqInfo, IrqSet } from '../contract/index.js';
+import type { ServableDevice } from '../contract/servable-device.js';
 import { checkEventfd } from '../contract/eventfd.js';
 import { FdEventfd } from '../contract/fd-eventfd.js';
 import { eventfdOf, SET_IRQS, validateIrqSet } from '../contract/irq-request.js';
@@ -22,7 +23,7 @@ const index = VFIO_PCI_REQ_IRQ_INDEX;
 export class HostRequest implements IrqTarget {
   /** Whether the host has requested the device back. */
   isPending = false;
-  readonly #connection: DeviceConnection;
+  readonly #connection: ServableDevice;
   readonly #client = new Notification<Eventfd>(
     {
       of: (value) => eventfdOf(value, SET_IRQS),
@@ -38,7 +39,7 @@ export class HostRequest implements IrqTarget {
    * @param onRequest - called when the server must close the device: at the first request if the
    *   client has bound no eventfd, and else at the second request
    */
-  constructor(native: Native, connection: DeviceConnection, onRequest: () => void) {
+  constructor(native: Native, connection: ServableDevice, onRequest: () => void) {
     this.#connection = connection;
     const hasRequest = connection.getInfo().numIrqs > index && this.getIrqInfo(index).count > 0;
     this.#watched = hasRequest
@@ -73,7 +74,7 @@ export class HostRequest implements IrqTarget {
   }
 }
 
-function bind(native: Native, connection: DeviceConnection, onSignal: () => void): WatchedEventfd {
+function bind(native: Native, connection: ServableDevice, onSignal: () => void): WatchedEventfd {
   const eventfd = new FdEventfd(native, native.eventfdCreate());
   const watched = new WatchedEventfd(native, eventfd, onSignal);
   const flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;

@@ -1,5 +1,5 @@
 /** Serves a device to another program, for example to a virtual machine, by vfio-user. */
-import type { DeviceConnection } from '../contract/index.js';
+import type { ServableDevice } from '../contract/servable-device.js';
 import { VFIO_PCI_CONFIG_REGION_INDEX } from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
 import { native } from '../native/binding.js';
@@ -10,6 +10,7 @@ import { DeviceServer } from './server.js';
 import type { DeviceSource } from './source.js';
 import { Traps } from './traps.js';
 
+export type { ServableDevice } from '../contract/servable-device.js';
 export type { ResetCause, ServeOptions, Trap } from './options.js';
 export type { DeviceServer, DeviceServerEvents, ServedClient } from './server.js';
 export { type DeviceSource, namedDevice, openedDevice } from './source.js';
@@ -40,7 +41,7 @@ export async function serve(source: DeviceSource, options: ServeOptions): Promis
   }
 }
 
-function checkMappable(connection: DeviceConnection): void {
+function checkMappable(connection: ServableDevice): void {
   if (connection.regionFile !== undefined) return;
   throw new VfioError({
     code: 'ENOTSUP',
@@ -51,7 +52,7 @@ function checkMappable(connection: DeviceConnection): void {
 }
 
 /** Returns the traps of the option `interrupts`, for the device as the client sees it. */
-function trapsOf({ interrupts }: ServeOptions, connection: DeviceConnection, traps: Traps): Trap[] {
+function trapsOf({ interrupts }: ServeOptions, connection: ServableDevice, traps: Traps): Trap[] {
   if (interrupts === undefined) return [];
   const config = new Uint8Array(CONFIG_SIZE);
   new TrappedRegions(traps, connection).read(VFIO_PCI_CONFIG_REGION_INDEX, 0, config);

@@ -1,4 +1,4 @@
-import type { DeviceConnection } from '../contract/index.js';
+import type { ServableDevice } from '../contract/servable-device.js';
 import { VFIO_PCI_CONFIG_REGION_INDEX } from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
 import type { Native } from '../native/binding.js';
@@ -14,7 +14,7 @@ const COMMAND_MASTER = 0x04;
 /** The options of a server, and the device for the first client. */
 export interface ServedDeviceSetup extends Pick<ServeOptions, 'interrupts' | 'mmap' | 'reset'> {
   readonly source: DeviceSource;
-  readonly connection: DeviceConnection;
+  readonly connection: ServableDevice;
   readonly traps: Traps;
   /** The traps of the option `interrupts`, below the other traps. */
   readonly frontEnd: Traps;
@@ -35,7 +35,7 @@ export class ServedDevice {
   readonly #native: Native;
   readonly #setup: ServedDeviceSetup;
   readonly #events: ServedDeviceEvents;
-  #connection: DeviceConnection;
+  #connection: ServableDevice;
   /** Null if the caller has opened the device, and handles the requests of the host. */
   #request: HostRequest | null;
 

@@ -1,4 +1,4 @@
-import type { DeviceConnection } from '../contract/index.js';
+import type { ServableDevice } from '../contract/servable-device.js';
 import { VfioError } from '../errors.js';
 import type { Native } from '../native/binding.js';
 import { VFIO_USER_COMMAND, VFIO_USER_TYPE, VFIO_USER_VERSION } from '../vfio-user/protocol.js';
@@ -17,7 +17,7 @@ const VERSION_FIELDS = 4;
 /** The device that a session serves. */
 export interface Served extends Pick<Parts, 'reset'> {
   readonly native: Native;
-  readonly connection: DeviceConnection;
+  readonly connection: ServableDevice;
   /** The traps, the upper layer first. */
   readonly layers: readonly Traps[];
   readonly interrupts: IrqTarget;

@@ -1,4 +1,5 @@
 import type { DeviceConnection } from '../contract/index.js';
+import type { ServableDevice } from '../contract/servable-device.js';
 import { VFIO_DEVICE_FLAGS_RESET, VFIO_PCI_CONFIG_REGION_INDEX } from '../contract/uapi.js';
 
 /** Supplies the device to a server. */
@@ -6,16 +7,16 @@ export interface DeviceSource {
   /** Whether the server opens the device, and must therefore close the device for the host. */
   readonly isOwner: boolean;
   /** Returns the device for the next client, without any state of an earlier client. */
-  open(): Promise<DeviceConnection>;
+  open(): Promise<ServableDevice>;
   /** Resets the device. If the function is absent, the connection resets the device. */
   readonly reset?: (() => Promise<void>) | undefined;
   /**
    * Called when a client is gone. Resets the device.
    * @param isTrapped - whether the client could not write a word of configuration space
    */
-  end(connection: DeviceConnection, isTrapped: (offset: number) => boolean): Promise<void>;
+  end(connection: ServableDevice, isTrapped: (offset: number) => boolean): Promise<void>;
   /** Called when the server closes. */
-  close(connection: DeviceConnection): void;
+  close(connection: ServableDevice): void;
 }
 
 /**
@@ -23,15 +24,19 @@ export interface DeviceSource {
  * device when the device is closed and when the device is opened.
  */
 export function namedDevice(open: () => Promise<DeviceConnection>): DeviceSource {
+  let opened: DeviceConnection | undefined;
   return {
     isOwner: true,
-    open,
-    end(connection) {
-      connection.close();
+    async open() {
+      opened = await open();
+      return opened;
+    },
+    end() {
+      opened?.close();
       return Promise.resolve();
     },
-    close(connection) {
-      connection.close();
+    close() {
+      opened?.close();
     },
   };
 }
@@ -42,7 +47,7 @@ export function namedDevice(open: () => Promise<DeviceConnection>): DeviceSource
  * @param reset - resets the device in place of the connection, if the device supports reset
  */
 export function openedDevice(
-  connection: DeviceConnection,
+  connection: ServableDevice,
   reset?: () => Promise<void>,
 ): DeviceSource {
   const canReset = (connection.getInfo().flags & VFIO_DEVICE_FLAGS_RESET) !== 0;
@@ -66,7 +71,7 @@ const CONFIG = VFIO_PCI_CONFIG_REGION_INDEX;
 /** Offset of the register Command in configuration space. */
 export const COMMAND = 0x04;
 
-function readConfig(connection: DeviceConnection): Uint8Array {
+function readConfig(connection: ServableDevice): Uint8Array {
   const config = new Uint8Array(Number(connection.getRegionInfo(CONFIG).size));
   connection.read(CONFIG, 0, config);
   return config;
@@ -77,7 +82,7 @@ function readConfig(connection: DeviceConnection): Uint8Array {
  * of the device, but not the kernel's copy of configuration space.
  */
 function restoreConfig(
-  connection: DeviceConnection,
+  connection: ServableDevice,
   config: Uint8Array,
   isTrapped: (offset: number) => boolean,
 ): void {
