@@ -1,10 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { type Eventfd, type PciDevice, VfioError } from '../../index.js';
+import { type Eventfd, PasidMap, type PciDevice, VfioError } from '../../index.js';
 import type { DemoReport } from '../report.js';
-import { Dsa } from './device.js';
+import { DsaHost } from './host.js';
+import { GuestInterrupts } from './interrupts.js';
 import { Submitter } from './portal.js';
 import * as dsa from './registers.js';
-import { VirtualDsa } from './virtual.js';
 
 const DEFAULT_PASID = 1;
 /** PASID of work that has no PASID of the guest (`IOMMU_NO_PASID`). */
@@ -13,13 +13,17 @@ const NO_PASID = 0;
 const GUEST_PASID = 5;
 const HOST_PASID = 0x105;
 const ENABLE = 0x8000;
-const WORK = [1, 3] as const;
+const VECTORS = [
+  { vector: 1, guestPasid: NO_PASID, work: 1 },
+  { vector: 2, guestPasid: GUEST_PASID, work: 3 },
+] as const;
 
 /**
  * Emulates two vectors of a virtual DSA. Each vector uses a slot of the device's message store.
- * Vector 0 belongs to the guest's kernel, and vector 1 belongs to a process. After vector 1 was
+ * Vector 1 belongs to the guest's kernel, and vector 2 belongs to a process. After vector 2 was
  * allocated, the demo writes the PASID of the process to `MSIX_PERM`. Then the process submits work
- * with the handle of vector 0, and the device refuses that work.
+ * with the handle of vector 1, and the device refuses that work. Vector 0 is the misc interrupt of
+ * the virtual DSA and uses no slot.
  */
 export async function dsaDemo(device: PciDevice): Promise<DemoReport> {
   if (!device.name.startsWith('mock:')) {
@@ -30,49 +34,48 @@ export async function dsaDemo(device: PciDevice): Promise<DemoReport> {
       hint: 'Try mock:dsa.',
     });
   }
-  device.config.update('command', { memory: 1, bus_master: 1 });
   for (const pasid of [DEFAULT_PASID, HOST_PASID]) device.attachPasid(pasid);
-  const driver = new Dsa(device);
-  driver.runCommand(dsa.IDXD_CMD_ENABLE_DEVICE);
+  const host = new DsaHost(device);
+  const { driver } = host;
   driver.enableQueue(0, { dedicatedTo: DEFAULT_PASID });
   driver.enableQueue(1, 'shared');
   driver.assignPasid(0, HOST_PASID);
   const kernel = new Submitter(device, driver, driver.portalOffset(0));
   const process = new Submitter(device, driver, driver.portalOffset(1));
 
-  const virtual = new VirtualDsa(device, driver, {
-    vectors: 2,
-    defaultPasid: DEFAULT_PASID,
-    raiseMisc: (handle) => void kernel.submitNoop(handle),
-  });
-  const eventfds = [device.createEventfd(), device.createEventfd()] as const;
+  const pasids = new PasidMap(DEFAULT_PASID);
+  const guest = new GuestInterrupts(host, { vectors: 1 + VECTORS.length, pasids });
+  const eventfds = VECTORS.map(() => device.createEventfd());
   try {
-    virtual.pasids.bind(GUEST_PASID, HOST_PASID);
-    startGuest(virtual, eventfds);
-    virtual.perm.write(8, 4, (GUEST_PASID << 12) | 8);
+    pasids.bind(GUEST_PASID, HOST_PASID);
+    startGuest(guest, eventfds);
+    guest.perm.write(2 * 8, 4, (GUEST_PASID << 12) | 8);
 
-    const counts = [0, 0];
-    for (const [vector, submitter] of [kernel, process].entries()) {
-      const handle = virtual.requestHandle(vector);
-      for (let n = 0; n < (WORK[vector] ?? 0); n++) await submitter.submitNoop(handle);
+    const counts: number[] = [];
+    for (const [i, { vector, work }] of VECTORS.entries()) {
+      const handle = guest.requestHandle(vector);
+      const submitter = i === 0 ? kernel : process;
+      for (let n = 0; n < work; n++) await submitter.submitNoop(handle);
       await turn();
-      counts[vector] = readCount(eventfds[vector]);
+      counts.push(readCount(eventfds[i]));
     }
-    const status = await process.submitNoop(virtual.requestHandle(0), DEFAULT_PASID);
+    const status = await process.submitNoop(guest.requestHandle(1), DEFAULT_PASID);
     await turn();
     const interrupts = readCount(eventfds[0]) + readCount(eventfds[1]);
-    return createReport(virtual, counts, { status, interrupts });
+    return createReport(guest, counts, { status, interrupts });
   } finally {
-    virtual.close();
+    guest.close();
+    host.close();
     for (const part of [...eventfds, kernel, process]) part.close();
     for (const pasid of [DEFAULT_PASID, HOST_PASID]) device.detachPasid(pasid);
   }
 }
 
 /** Acts as the guest's driver: enables MSI-X, connects the eventfds and unmasks the vectors. */
-function startGuest({ msix }: VirtualDsa, eventfds: readonly Eventfd[]): void {
+function startGuest({ msix }: GuestInterrupts, eventfds: readonly Eventfd[]): void {
   msix.configWrite(2, 2, ENABLE);
-  for (const [vector, eventfd] of eventfds.entries()) {
+  for (const [i, eventfd] of eventfds.entries()) {
+    const vector = i + 1;
     msix.connect(vector, eventfd);
     msix.tableWrite(16 * vector + 12, 4, 0);
   }
@@ -83,18 +86,18 @@ function readCount(eventfd: Eventfd | undefined): number {
 }
 
 function createReport(
-  { source }: VirtualDsa,
+  guest: GuestInterrupts,
   counts: readonly number[],
   forged: { readonly status: number; readonly interrupts: number },
 ): DemoReport {
-  const vectors = counts.map((interrupts, vector) => {
-    const slot = source.slotOf(vector);
-    const guestPasid = vector === 0 ? NO_PASID : GUEST_PASID;
+  const vectors = VECTORS.map(({ vector, guestPasid }, i) => {
+    const slot = guest.slotOf(vector);
+    const interrupts = counts[i] ?? 0;
     const { cookie: hostPasid = null, index = null, handle = null } = slot ?? {};
     return { vector, guestPasid, hostPasid, slot: index, handle, interrupts };
   });
   const refused = forged.status === dsa.DSA_COMP_INT_HANDLE_INVAL && forged.interrupts === 0;
-  const arrived = counts.every((count, vector) => count === WORK[vector]);
+  const arrived = VECTORS.every(({ work }, i) => counts[i] === work);
   return {
     ok: arrived && refused,
     data: { vectors, forged },
@@ -108,7 +111,7 @@ function createReport(
       }),
       [
         'forged',
-        `handle of vector 0 from the other portal: status 0x${forged.status.toString(16)}, ${forged.interrupts} interrupts`,
+        `handle of vector 1 from the other portal: status 0x${forged.status.toString(16)}, ${forged.interrupts} interrupts`,
       ],
     ],
   };

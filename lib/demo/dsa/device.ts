@@ -3,7 +3,8 @@ import * as dsa from './registers.js';
 
 /** A command times out after this number of reads of the register `CMDSTS`. */
 const MAX_STATUS_READS = 100_000;
-const QUEUE_SIZE = 16;
+/** Number of entries of a work queue. */
+export const QUEUE_SIZE = 16;
 
 /** Mode of a work queue: shared, or dedicated to one PASID. */
 export type QueueMode = { readonly dedicatedTo: number } | 'shared';
@@ -15,6 +16,8 @@ export type QueueMode = { readonly dedicatedTo: number } | 'shared';
 export class Dsa implements Handles {
   readonly registers: RegisterWindow;
   readonly portals: RegisterWindow;
+  /** Number of work queues. */
+  readonly queues: number;
   /** Offsets of the tables in BAR 0, and the number of slots in the message store. */
   readonly tables: { readonly wqcfg: number; readonly ims: number; readonly slots: number };
 
@@ -23,6 +26,7 @@ export class Dsa implements Handles {
     this.portals = device.bar(2).map();
     const offsets = this.registers.read64(dsa.IDXD_TABLE_OFFSET);
     const table = (i: number) => Number((offsets >> BigInt(16 * i)) & 0xffffn) * 0x100;
+    this.queues = Number((this.registers.read64(dsa.IDXD_WQCAP_OFFSET) >> 16n) & 0xffn);
     const multiplier = (this.registers.read64(dsa.IDXD_GENCAP_OFFSET) >> 25n) & 0x3fn;
     this.tables = { wqcfg: table(1), ims: table(3), slots: Number(multiplier) * 256 };
   }
@@ -46,15 +50,22 @@ export class Dsa implements Handles {
     throw new VfioError({ code: 'ETIMEDOUT', message: `command ${code} did not end` });
   }
 
-  enableQueue(id: number, mode: QueueMode): void {
+  /** @param size - number of entries of the queue; default {@link QUEUE_SIZE} */
+  enableQueue(id: number, mode: QueueMode, size = QUEUE_SIZE): void {
     const base = this.tables.wqcfg + id * dsa.WQCFG_SIZE;
     let word = dsa.WQCFG_PASID_EN;
     if (mode !== 'shared') {
       word |= dsa.WQCFG_MODE_DEDICATED | (mode.dedicatedTo << dsa.WQCFG_PASID_SHIFT);
     }
-    this.registers.write32(base, QUEUE_SIZE);
+    this.registers.write32(base, size);
     this.registers.write32(base + 8, word);
     this.runCommand(dsa.IDXD_CMD_ENABLE_WQ, id);
+  }
+
+  /** Runs a command on one queue, for example `IDXD_CMD_RESET_WQ`. */
+  runQueueCommand(code: number, id: number): void {
+    // The upper half of the operand selects 16 consecutive queues.
+    this.runCommand(code, (Math.floor(id / 16) << 16) | (1 << (id % 16)));
   }
 
   /** Assigns the host PASID of a process to a 64-byte line of the shared portals. */

@@ -1,114 +1,144 @@
 import {
-  DeviceHostVectors,
-  DSA_LAYOUT,
-  ImsDomain,
-  ImsSource,
-  type Message,
-  MsixPerm,
+  type CreatedAddressSpace,
   PasidMap,
-  type PciDevice,
-  regionStorage,
-  VfioError,
-  VirtualMsix,
+  type ResetCause,
+  type ServeOptions,
+  VirtualIrqs,
 } from '../../index.js';
-import type { Dsa } from './device.js';
-import { IDXD_INTC_INT_HANDLE_REVOKED } from './registers.js';
+import type { DsaHost } from './host.js';
+import { GuestInterrupts } from './interrupts.js';
+import { VirtualConfig } from './virtual-config.js';
+import { VirtualFunction } from './virtual-function.js';
+import { VirtualQueue } from './virtual-queue.js';
+import { VirtualRegisters } from './virtual-registers.js';
+
+/** Linux requests one vector for each work queue, and vector 0 for the misc interrupt. */
+const VECTORS = 2;
+/** BAR 0 contains the table and the pending bits of MSI-X, which the server answers. */
+const MSIX_START = 0x2000;
+const MSIX_END = 0x4000;
 
 export interface VirtualDsaOptions {
-  readonly vectors: number;
-  /** Host PASID for work without a PASID of the guest. */
-  readonly defaultPasid: number;
   /**
-   * Submits work with `handle` and the default PASID. The work raises the misc interrupt (vector
-   * 0).
+   * The PASIDs of the guest. Several virtual devices of one guest have the same PASIDs. Default:
+   * PASIDs of its own, with a new host PASID as the default PASID.
    */
-  readonly raiseMisc: (handle: number) => void;
+  readonly pasids?: PasidMap | undefined;
 }
 
 /**
- * Emulates the interrupts of a DSA for a guest: MSI-X, `MSIX_PERM`, `INTCAUSE` and the command
- * `REQUEST_INT_HANDLE`. Each vector uses a slot of the device's message store.
+ * A virtual DSA: the guest's side of a DSA that guests share. The virtual DSA has one work queue of
+ * the shared device, slots of the message store, host PASIDs, and an address space. The device
+ * performs the guest's work with the guest's PASIDs only, so the work reaches only this memory and
+ * these slots.
+ *
+ * @example
+ * const host = new DsaHost(device);
+ * const virtual = new VirtualDsa(host);
+ * await serveDevice(virtual.device, { socket: 'vdsa.sock', ...virtual.serveOptions });
  */
 export class VirtualDsa {
-  readonly msix: VirtualMsix;
-  readonly perm: MsixPerm;
-  readonly pasids: PasidMap;
-  readonly source: ImsSource;
-  readonly domain: ImsDomain;
-  readonly #hostVectors: DeviceHostVectors;
-  #cause = 0;
+  readonly interrupts: GuestInterrupts;
+  /** The PCI function that is served. */
+  readonly device: VirtualFunction;
+  /** The options with which the function is served. */
+  readonly serveOptions: Required<Pick<ServeOptions, 'interrupts' | 'reset' | 'traps'>>;
+  readonly #host: DsaHost;
+  readonly #queue: number;
+  readonly #addressSpace: CreatedAddressSpace;
+  readonly #config: VirtualConfig;
+  readonly #registers: VirtualRegisters;
+  /** The host PASIDs of this device. */
+  readonly #pasids: number[] = [];
 
-  constructor(device: PciDevice, driver: Dsa, options: VirtualDsaOptions) {
-    const { vectors, defaultPasid, raiseMisc } = options;
-    const { ims, slots } = driver.tables;
-    this.#hostVectors = new DeviceHostVectors(device.connection, {
-      message: createMessageReader(device, driver),
-      // Host vector 0 is the device's misc interrupt and is not available for the message store.
-      first: 1,
+  /** @throws {@link VfioError} ENOSPC if all work queues or all slots of the device are in use */
+  constructor(host: DsaHost, { pasids }: VirtualDsaOptions = {}) {
+    this.#host = host;
+    this.#queue = host.allocateQueue();
+    this.#addressSpace = host.device.createAddressSpace();
+    const known = pasids ?? new PasidMap(this.#attachPasid());
+    this.interrupts = new GuestInterrupts(host, { vectors: VECTORS, pasids: known });
+    const queue = new VirtualQueue(host.driver, this.#queue, known.default ?? 0);
+    this.#registers = new VirtualRegisters(this.interrupts, queue);
+    this.#config = new VirtualConfig(this.interrupts.msix);
+    const irqs = new VirtualIrqs(this.interrupts.msix);
+    this.device = new VirtualFunction({
+      name: host.device.name,
+      addressSpace: this.#addressSpace,
+      interrupts: irqs,
+      config: this.#config,
+      reset: () => {
+        this.#reset('command');
+      },
     });
-    this.domain = new ImsDomain({
-      layout: DSA_LAYOUT,
-      storage: regionStorage(driver.registers, ims, slots * DSA_LAYOUT.stride),
-      hostVectors: this.#hostVectors,
-      handles: driver,
-    });
-    this.pasids = new PasidMap(defaultPasid);
-    this.source = new ImsSource(this.domain, { count: vectors, pasids: this.pasids });
-    this.msix = new VirtualMsix({
-      vectors,
-      table: { bar: 0, offset: 0x2000 },
-      pba: { bar: 0, offset: 0x3000 },
-    });
-    // All slots are allocated at once, so that each vector has a handle before the guest unmasks
-    // the vector.
-    this.msix.attach(this.source, { flow: 'upfront' });
-    this.perm = new MsixPerm({ vectors, pasids: this.pasids, target: this.msix });
-    this.domain.on('revoked', (_cookie, revoked) => {
-      if (revoked.length === 0) return;
-      this.#cause = (this.#cause | IDXD_INTC_INT_HANDLE_REVOKED) >>> 0;
-      const misc = this.source.slotOf(0)?.handle;
-      if (misc !== null && misc !== undefined) raiseMisc(misc);
-    });
-  }
-
-  /** The register `INTCAUSE`. */
-  get interruptCause(): number {
-    return this.#cause;
-  }
-
-  /** Emulates a write to `INTCAUSE`: clears the bits that are set in the written value. */
-  acknowledge(bits: number): void {
-    this.#cause = (this.#cause & ~bits) >>> 0;
+    this.serveOptions = {
+      interrupts: irqs,
+      traps: [
+        this.#trap(0, MSIX_START),
+        this.#trap(MSIX_END, this.#config.barSize(0) - MSIX_END),
+        {
+          region: 2,
+          offset: 0,
+          size: this.#config.barSize(2),
+          // A portal accepts only whole quadwords.
+          write: (offset, width, value) => {
+            if (width === 8) queue.submit(offset, BigInt(value));
+          },
+        },
+      ],
+      reset: (cause) => {
+        this.#reset(cause);
+      },
+    };
   }
 
   /**
-   * Emulates the guest's command `REQUEST_INT_HANDLE`.
+   * Binds a PASID of the guest to a new host PASID. Requests with this host PASID reach the memory
+   * of the guest.
    *
-   * @throws {@link VfioError} ENXIO if the handle was revoked or the vector is not allocated
+   * @returns the host PASID
+   * @throws {@link VfioError} EEXIST if the guest PASID is already bound
    */
-  requestHandle(vector: number): number {
-    const handle = this.source.slotOf(vector)?.handle;
-    if (handle !== null && handle !== undefined) return handle;
-    throw new VfioError({ code: 'ENXIO', message: `vector ${vector} has no interrupt handle` });
+  bindPasid(guest: number): number {
+    const pasid = this.#attachPasid();
+    this.interrupts.pasids.bind(guest, pasid);
+    return pasid;
   }
 
+  /** Frees the guest's part of the shared device. The caller closes the server before. */
   close(): void {
-    this.source.close();
-    this.#hostVectors.close();
+    this.#registers.reset();
+    this.interrupts.close();
+    for (const pasid of this.#pasids.splice(0)) {
+      this.#host.device.detachPasid(pasid);
+      this.#host.freePasid(pasid);
+    }
+    this.#addressSpace.close();
+    this.#host.freeQueue(this.#queue);
   }
-}
 
-/** Returns a function that reads the message of a vector from the device's MSI-X table. */
-function createMessageReader(device: PciDevice, { registers }: Dsa): (vector: number) => Message {
-  const msix = device.config.details('msix');
-  if (msix === undefined)
-    throw new VfioError({ code: 'ENOTSUP', message: 'the device has no MSI-X' });
-  return (vector) => {
-    const entry = msix.table.offset + 16 * vector;
-    const high = BigInt(registers.read32(entry + 4));
+  #attachPasid(): number {
+    const pasid = this.#host.allocatePasid();
+    this.#host.device.attachPasid(pasid, { addressSpace: this.#addressSpace });
+    this.#pasids.push(pasid);
+    return pasid;
+  }
+
+  #trap(start: number, size: number) {
     return {
-      address: (high << 32n) | BigInt(registers.read32(entry)),
-      data: registers.read32(entry + 8),
+      region: 0,
+      offset: start,
+      size,
+      read: (offset: number, width: 1 | 2 | 4 | 8) => this.#registers.read(start + offset, width),
+      write: (offset: number, width: 1 | 2 | 4 | 8, value: number | bigint) => {
+        this.#registers.write(start + offset, width, value);
+      },
     };
-  };
+  }
+
+  /** The next guest finds the configuration space of a new device. An FLR keeps the BARs. */
+  #reset(cause: ResetCause): void {
+    this.#registers.reset();
+    if (cause === 'gone') this.#config.reset();
+  }
 }
