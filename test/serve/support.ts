@@ -20,7 +20,10 @@ export async function startServer(
 }
 
 /** Connects a client, which is closed when the test ends. The client negotiates like QEMU. */
-export async function connect(t: ExecutionContext, { path }: DeviceServer): Promise<RawClient> {
+export async function connect(
+  t: ExecutionContext,
+  { path }: Pick<DeviceServer, 'path'>,
+): Promise<RawClient> {
   const client = await RawClient.negotiated(path);
   t.teardown(() => {
     client.close();

@@ -2,7 +2,7 @@ import {
   type CreatedAddressSpace,
   PasidMap,
   type ResetCause,
-  type ServeOptions,
+  type Trap,
   VirtualIrqs,
 } from '../../index.js';
 import type { DsaHost } from './host.js';
@@ -42,7 +42,11 @@ export class VirtualDsa {
   /** The PCI function that is served. */
   readonly device: VirtualFunction;
   /** The options with which the function is served. */
-  readonly serveOptions: Required<Pick<ServeOptions, 'interrupts' | 'reset' | 'traps'>>;
+  readonly serveOptions: {
+    readonly interrupts: VirtualIrqs;
+    readonly traps: readonly Trap[];
+    readonly reset: (cause: ResetCause) => void;
+  };
   readonly #host: DsaHost;
   readonly #queue: number;
   readonly #addressSpace: CreatedAddressSpace;
@@ -124,13 +128,13 @@ export class VirtualDsa {
     return pasid;
   }
 
-  #trap(start: number, size: number) {
+  #trap(start: number, size: number): Trap {
     return {
       region: 0,
       offset: start,
       size,
-      read: (offset: number, width: 1 | 2 | 4 | 8) => this.#registers.read(start + offset, width),
-      write: (offset: number, width: 1 | 2 | 4 | 8, value: number | bigint) => {
+      read: (offset, width) => this.#registers.read(start + offset, width),
+      write: (offset, width, value) => {
         this.#registers.write(start + offset, width, value);
       },
     };
