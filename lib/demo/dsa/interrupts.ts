@@ -110,6 +110,7 @@ export class GuestInterrupts {
 
   close(): void {
     this.#domain.off('revoked', this.#onRevoked);
+    this.perm.close();
     this.#source.close();
   }
 
