@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
-const target = at(`prebuilds/${process.platform}-${process.arch}/vfio.node`);
+const target = at(`prebuilds/${process.platform}-${process.arch}/vfio.glibc.node`);
 
 mkdirSync(dirname(target), { recursive: true });
 copyFileSync(at('build/Release/vfio.node'), target);

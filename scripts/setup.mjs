@@ -57,7 +57,7 @@ prune(at('dist'));
 if (process.argv[2] !== 'typescript') {
   if (
     modified(at('build/Release/vfio.node')) <
-    newest(at('native/addon'), at('native/core'), at('binding.gyp'))
+    newest(at('native/addon'), at('native/core'), at('native/vfio.gypi'), at('binding.gyp'))
   ) {
     // If this Node installation includes the Node headers, node-gyp uses these headers and
     // downloads nothing.

@@ -5,6 +5,7 @@ import type { Command } from './command.js';
  * loaded when the command runs.
  */
 export const COMMANDS: Readonly<Record<string, string>> = {
+  build: 'build the native addon on a system without a prebuilt addon',
   list: 'list PCI functions, and show whether a program can open each',
   bind: 'bind a device and its IOMMU group to vfio-pci',
   release: 'bind a device to its former driver again',

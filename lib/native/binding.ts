@@ -1,6 +1,5 @@
-import { fileURLToPath } from 'node:url';
-import bindings from 'bindings';
 import { VfioError } from '../errors.js';
+import { loadAddon } from './addon.js';
 
 /** An opaque reference to a window, to memory or to an event set of the native code. */
 declare const handle: unique symbol;
@@ -337,45 +336,17 @@ export interface Native {
 let loaded: Native | undefined;
 
 /**
- * Loads the addon on first use, so that mock devices work without a compiled addon.
+ * Loads the addon on first use, so that mock devices work without an addon.
  *
- * @throws {@link VfioError} ENOENT with a hint if the addon is not built or does not load
+ * @throws {@link VfioError} ENOTSUP if the program does not run on Node.js and Linux
+ * @throws {@link VfioError} ENOENT with a hint if no addon is found or the addon does not load
+ * @throws {@link VfioError} EACCES if options of Node.js refuse addons
  */
 export function native(): Native {
-  return (loaded ??= load());
+  return (loaded ??= initialize(loadAddon() as Native));
 }
 
-/**
- * Describes a failed load of the addon. An error of the package `bindings` lists the paths that
- * were tried. An error of dlopen() names the missing symbol.
- */
-function describeFailure(cause: unknown): string {
-  if (cause instanceof Error && !('tries' in cause)) {
-    return `the native addon does not load: ${cause.message.split('\n', 1).join('')}`;
-  }
-  return 'the native addon is not built';
-}
-
-function load(): Native {
-  let addon: Native;
-  try {
-    addon = bindings({
-      bindings: 'vfio',
-      module_root: fileURLToPath(new URL('../../..', import.meta.url)),
-      // A locally built addon has priority over the prebuilt addon of the package.
-      try: [
-        ['module_root', 'build', 'Release', 'bindings'],
-        ['module_root', 'prebuilds', `${process.platform}-${process.arch}`, 'bindings'],
-      ],
-    }) as Native;
-  } catch (cause) {
-    throw new VfioError({
-      code: 'ENOENT',
-      message: describeFailure(cause),
-      hint: "Install python3, make and g++, then run 'npm rebuild vfio'. Mock devices ('vfio/mock', mock:nvme) work without the addon.",
-      cause,
-    });
-  }
+function initialize(addon: Native): Native {
   addon.initialize((errno, syscall, path) => new VfioError({ errno, syscall, path }));
   // Node-API fills the exports object, and V8 stores the object as a hash table. A copy of the
   // object has a hidden class, so each call is faster.

@@ -8,11 +8,11 @@ interface Target {
   defines: string[];
 }
 
-/** Parses binding.gyp, which is JSON with comments on separate lines. */
-function bindingGyp(): Target {
-  const text = readFileSync(join(root, 'binding.gyp'), 'utf8').replace(/^\s*#.*$/gm, '');
+/** Parses native/vfio.gypi, which is JSON with comments on separate lines. */
+function gypTarget(): Target {
+  const text = readFileSync(join(root, 'native/vfio.gypi'), 'utf8').replace(/^\s*#.*$/gm, '');
   const [target] = (JSON.parse(text) as { targets: Target[] }).targets;
-  if (target === undefined) throw new Error('binding.gyp has no target');
+  if (target === undefined) throw new Error('native/vfio.gypi has no target');
   return target;
 }
 
@@ -31,8 +31,10 @@ function cmakeWords(start: string): string[] {
 
 const sourcesOf = (words: string[]) => words.filter((word) => word.endsWith('.cc'));
 
-test('binding.gyp and CMakeLists.txt build every source file', (t) => {
-  const gyp = bindingGyp().sources.toSorted();
+test('native/vfio.gypi and CMakeLists.txt build every source file', (t) => {
+  const gyp = gypTarget()
+    .sources.map((source) => `native/${source}`)
+    .toSorted();
   const built = [
     ...sourcesOf(cmakeWords('add_library(vfio SHARED')),
     ...sourcesOf(cmakeWords('add_library(core OBJECT')),
@@ -46,12 +48,12 @@ test('binding.gyp and CMakeLists.txt build every source file', (t) => {
   t.deepEqual(present.toSorted(), gyp);
 });
 
-test('binding.gyp and CMakeLists.txt have the same definitions', (t) => {
+test('native/vfio.gypi and CMakeLists.txt have the same definitions', (t) => {
   const defines = cmakeWords('target_compile_definitions(vfio PRIVATE');
-  // In binding.gyp, the dependency node_addon_api_except adds the definition NAPI_CPP_EXCEPTIONS.
+  // In native/vfio.gypi, the dependency node_addon_api_except adds the definition NAPI_CPP_EXCEPTIONS.
   t.true(defines.includes('NAPI_CPP_EXCEPTIONS'));
   t.deepEqual(
     defines.filter((define) => define !== 'NAPI_CPP_EXCEPTIONS').toSorted(),
-    bindingGyp().defines.toSorted(),
+    gypTarget().defines.toSorted(),
   );
 });

@@ -28,12 +28,15 @@ export class Consumer {
   readonly folder = mkdtempSync(join(tmpdir(), 'vfio-consumer-'));
   readonly #env: NodeJS.ProcessEnv;
 
-  /** @param compiler - whether the PATH of the project contains a compiler */
-  constructor(compiler: boolean) {
+  /**
+   * @param compiler - whether the PATH of the project contains a compiler
+   * @param env - additional variables of the programs that {@link run} starts
+   */
+  constructor(compiler: boolean, env: Readonly<Record<string, string>> = {}) {
     const path = compiler ? process.env.PATH : this.#bare();
     // The environment of the consumer must not contain the npm variables of this project.
     const own = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name));
-    this.#env = { ...Object.fromEntries(own), PATH: path };
+    this.#env = { ...Object.fromEntries(own), ...env, PATH: path };
     this.write('package.json', '{ "private": true }');
   }
 
@@ -54,29 +57,18 @@ export class Consumer {
     }
   }
 
-  /** Installs packages without their install scripts, which `npm rebuild` runs later. */
+  /** Installs packages with the npm of this machine. */
   async install(...packages: string[]): Promise<void> {
-    await this.run(
-      'npm',
-      'install',
-      '--ignore-scripts',
-      '--prefer-offline',
-      '--no-audit',
-      ...packages,
-    );
+    await this.run('npm', 'install', '--prefer-offline', '--no-audit', ...packages);
   }
 
-  /** Runs the package's install script as npm does. */
-  async rebuild(): Promise<string> {
-    const prefix = dirname(dirname(process.execPath));
-    const { stderr } = await this.run(
-      'npm',
-      'rebuild',
-      'vfio',
-      '--foreground-scripts',
-      `--nodedir=${prefix}`,
-    );
-    return stderr;
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  /** The prebuilt addon of the installed package. */
+  get addon(): string {
+    return this.path(`node_modules/vfio/prebuilds/linux-${process.arch}/vfio.glibc.node`);
   }
 
   remove(): void {
@@ -91,7 +83,7 @@ export class Consumer {
     const bin = join(this.folder, 'bin');
     mkdirSync(bin);
     symlinkSync(process.execPath, join(bin, 'node'));
-    for (const name of ['npm', 'sh', 'env']) {
+    for (const name of ['npm', 'npx', 'sh', 'env']) {
       const found = (process.env.PATH ?? '')
         .split(':')
         .map((folder) => join(folder, name))

@@ -77,8 +77,8 @@ export class KernelBackend implements Backend {
     if (address === null)
       throw new TypeError(`'${name}' is not a PCI address such as '0000:01:00.0'`);
     const request = checkOpenOptions(options);
-    const target = findTarget(this.#sysfs, address, request);
     const kernel = { native: this.#native(), sysfs: this.#sysfs, areas: this.#areas };
+    const target = findTarget(this.#sysfs, address, request);
     const context = this.#acquire(kernel, target, request);
     try {
       const file = yield* context.openDevice(target, request);

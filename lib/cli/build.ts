@@ -1,0 +1,85 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { VfioError } from '../errors.js';
+import { defineCommand } from './command.js';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+/** The prefix of the Node.js installation. */
+const PREFIX = dirname(dirname(process.execPath));
+
+/** The programs that node-gyp starts, and the variable that selects another program. */
+const TOOLS = { python3: 'PYTHON', make: 'MAKE', 'g++': 'CXX' } as const;
+
+export const command = defineCommand({
+  about: `Builds the native addon with node-gyp, in the folder of the package. Only a system without
+    a prebuilt addon needs this command. The build needs python3, make, g++, and the headers of
+    Node.js. If the installation of Node.js has no headers, node-gyp downloads the headers. The
+    built addon has priority over the prebuilt addon.`,
+  operands: {},
+  options: {},
+  examples: ['vfio build'],
+  async run() {
+    checkTools();
+    const [file = '', ...args] = nodeGyp();
+    const gyp = join(ROOT, 'binding.gyp');
+    // The package has no binding.gyp of its own: pnpm and yarn would build the package on each
+    // installation.
+    const isPackage = !existsSync(gyp);
+    if (isPackage) writeFileSync(gyp, '{ "includes": ["native/vfio.gypi"] }\n');
+    try {
+      const headers = existsSync(join(PREFIX, 'include/node/node_api.h'));
+      const build = ['rebuild', '--loglevel=warn', '--jobs=max'];
+      if (headers) build.push(`--nodedir=${PREFIX}`);
+      const child = spawn(file, [...args, ...build], { cwd: ROOT, stdio: ['ignore', 2, 2] });
+      const [status] = (await once(child, 'close')) as [number | null];
+      if (status !== 0) return 1;
+    } finally {
+      if (isPackage) rmSync(gyp);
+    }
+    console.log(join(ROOT, 'build/Release/vfio.node'));
+    return 0;
+  },
+});
+
+function checkTools(): void {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const missing = Object.entries(TOOLS)
+    .filter(([, variable]) => process.env[variable] === undefined)
+    .map(([tool]) => tool)
+    .filter((tool) => !folders.some((folder) => existsSync(join(folder, tool))));
+  if (missing.length === 0) return;
+  throw new VfioError({
+    code: 'ENOENT',
+    message: `the build of the addon needs ${missing.join(' and ')}`,
+    hint: 'On Debian and Ubuntu, run apt-get install python3 make g++. On Alpine, run apk add python3 make g++. On Fedora, run dnf install python3 make gcc-c++.',
+  });
+}
+
+/** Returns the command line of node-gyp: of npm, of the project, or of the Node.js installation. */
+function nodeGyp(): string[] {
+  const script = 'node-gyp/bin/node-gyp.js';
+  const places = [
+    process.env.npm_config_node_gyp,
+    ...[import.meta.url, join(process.cwd(), 'package.json')].map((from) => resolved(from, script)),
+    join(PREFIX, 'lib/node_modules/npm/node_modules', script),
+  ];
+  const found = places.find((place) => place !== undefined && existsSync(place));
+  if (found !== undefined) return [process.execPath, found];
+  throw new VfioError({
+    code: 'ENOENT',
+    message: 'the build of the addon needs node-gyp',
+    hint: 'Run npm install --save-dev node-gyp, then vfio build again.',
+  });
+}
+
+function resolved(from: string, module: string): string | undefined {
+  try {
+    return createRequire(from).resolve(module);
+  } catch {
+    return undefined;
+  }
+}
