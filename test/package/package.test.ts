@@ -24,7 +24,11 @@ test('the package contains only files of the allowed kinds', (t) => {
       targets: [{ sources: string[] }];
     }
   ).targets[0];
-  for (const file of [...sources.map((source) => `native/${source}`), 'dist/lib/cli/main.js'])
+  const prebuilt = ['x64', 'arm64'].flatMap((arch) =>
+    ['glibc', 'musl'].map((libc) => `prebuilds/linux-${arch}/vfio.${libc}.node`),
+  );
+  const built = sources.map((source) => `native/${source}`);
+  for (const file of [...built, ...prebuilt, 'dist/lib/cli/main.js'])
     t.true(files.includes(file), file);
   const compiled = files.filter((file) => file.startsWith('dist/lib/') && file.endsWith('.js'));
   const written = readdirSync(join(root, 'lib'), { recursive: true, encoding: 'utf8' });

@@ -1,0 +1,10 @@
+// Included before every source file of an addon for musl. Debian's libstdc++ is configured for
+// glibc. The definitions remove the parts of its headers that need glibc.
+#pragma once
+
+#define __GLIBC_PREREQ(major, minor) 0
+#define __locale_t locale_t
+#include <bits/c++config.h>
+#undef _GLIBCXX_USE_PTHREAD_COND_CLOCKWAIT
+#undef _GLIBCXX_USE_PTHREAD_MUTEX_CLOCKLOCK
+#undef _GLIBCXX_USE_PTHREAD_RWLOCK_CLOCKLOCK
