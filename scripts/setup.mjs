@@ -2,6 +2,7 @@
 // date.
 //   node scripts/setup.mjs              packages, TypeScript, addon
 //   node scripts/setup.mjs typescript   packages and TypeScript only
+//   node scripts/setup.mjs library      packages and the TypeScript of lib/ only
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -46,15 +47,24 @@ if (modified(at('node_modules/.package-lock.json')) < modified(at('package-lock.
   run('installing packages', 'npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund');
 }
 
-const sources = newest(at('lib'), at('test'), at('examples'), at('bench'), at('tsconfig.json'));
-if (modified(at('dist/.built')) < sources) {
+const part = process.argv[2];
+
+/** Compiles a project of TypeScript if a source file is newer than the stamp of the last run. */
+function compile(project, stamp, ...sources) {
+  if (modified(stamp) >= newest(...sources, at('tsconfig.json'))) return;
   rmSync(at('dist'), { recursive: true, force: true });
-  run('compiling TypeScript', process.execPath, at('node_modules/typescript/bin/tsc'), '-p', root);
-  execFileSync('touch', [at('dist/.built')]);
+  const tsc = at('node_modules/typescript/bin/tsc');
+  run(`compiling TypeScript (${project})`, process.execPath, tsc, '-p', at(project));
+  execFileSync('touch', [stamp]);
 }
+
+const everything = [at('lib'), at('test'), at('examples'), at('bench')];
+if (part !== 'library') compile('tsconfig.json', at('dist/.built'), ...everything);
+else if (modified(at('dist/.built')) < newest(at('lib')))
+  compile('tsconfig.library.json', at('dist/.library'), at('lib'));
 prune(at('dist'));
 
-if (process.argv[2] !== 'typescript') {
+if (part === undefined) {
   if (
     modified(at('build/Release/vfio.node')) <
     newest(at('native/addon'), at('native/core'), at('native/vfio.gypi'), at('binding.gyp'))
