@@ -17,16 +17,17 @@ export function loadAddon(): object {
   const chosen = process.env.VFIO_ADDON;
   if (chosen !== undefined && chosen !== '') return open(resolve(chosen), 'of VFIO_ADDON');
   const here = thisFile();
-  const root = here && resolve(dirname(here), '../../..');
-  if (root && existsSync(join(root, 'build/Release/vfio.node'))) return openBuilt(root);
+  const root = here === undefined ? undefined : packageOf(here);
+  if (root !== undefined && existsSync(join(root, 'build/Release/vfio.node'))) {
+    return openBuilt(root);
+  }
   const prebuilt = `prebuilds/${process.platform}-${process.arch}/vfio.${libc()}.node`;
-  const programs = [here, process.argv[1], process.execPath].filter((file) => file !== undefined);
-  const places = [...(root ? [root] : []), ...programs.map((file) => dirname(file))].map((folder) =>
-    join(folder, prebuilt),
-  );
+  const files = [here, process.argv[1], process.execPath].filter((file) => file !== undefined);
+  const folders = [root, ...files.map((file) => dirname(file))].filter((at) => at !== undefined);
+  const places = [...new Set(folders.map((folder) => join(folder, prebuilt)))];
   const found = places.find((place) => existsSync(place));
   if (found !== undefined) return open(found, 'of the package');
-  throw root && existsSync(join(root, 'native/vfio.gypi')) ? notBuilt() : notBeside(places);
+  throw root === undefined ? notBeside(places) : notBuilt();
 }
 
 /** Other systems have no VFIO. Bun aborts when it loads the addon, and Deno ends with SIGSEGV. */
@@ -44,6 +45,12 @@ function refuseOtherSystems(): void {
 function thisFile(): string | undefined {
   const { url } = import.meta as { url?: string };
   return url?.startsWith('file:') === true ? fileURLToPath(url) : undefined;
+}
+
+/** Returns the folder of the package, or undefined in a bundle. */
+function packageOf(file: string): string | undefined {
+  const root = resolve(dirname(file), '../../..');
+  return existsSync(join(root, 'native/vfio.gypi')) ? root : undefined;
 }
 
 /** Returns the name of the C library, as node-gyp-build spells the name in prebuilt files. */
