@@ -73,7 +73,8 @@ export class Irqs {
    */
   set(set: IrqSet): void {
     checkIrqSet(set);
-    const fds = (set.eventfds ?? []).map(fdOf);
+    // Unlike map(), Array.from() also visits the holes of a sparse array.
+    const fds = Array.from(set.eventfds ?? [], fdOf);
     const request = validateIrqSet(set, {
       indexes: this.#count,
       vectors: (index) => this.info(index).count,

@@ -24,10 +24,11 @@ const MAX_INFO = 65536;
 const CONFIG_SIZES = [256, 4096];
 const ACCESS = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
 /**
- * The file systems of files that this process maps: tmpfs (memfd), hugetlbfs, and the anonymous
- * files of VFIO. An access to a file on another file system can wait for the server.
+ * The file systems of files that this process maps: tmpfs (memfd), and the anonymous files of VFIO.
+ * An access to a file on another file system can wait for the server. The SIGBUS handler of a window
+ * cannot replace a huge page of hugetlbfs.
  */
-const FILE_SYSTEMS = [0x0102_1994, 0x9584_58f6, 0x0904_1934];
+const FILE_SYSTEMS = [0x0102_1994, 0x0904_1934];
 
 /** A region, and the file by which the server shares a part of the region. */
 export interface SharedRegion {
