@@ -7,12 +7,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 
 #include "call.h"
 
 namespace vfio::core {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 constexpr int kBacklog = 16;
 
@@ -37,6 +40,14 @@ int OpenSocket(const char* path, int flags, Use use) {
   return result < 0 ? result : socket.Release();
 }
 
+int SetSendTimeout(int socket, Clock::duration left) {
+  using std::chrono::milliseconds;
+  // A time of 0 means no time limit to the kernel.
+  const auto ms = std::max(std::chrono::ceil<milliseconds>(left), milliseconds(1)).count();
+  const timeval time = {ms / 1000, ms % 1000 * 1000};
+  return Result(setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time)));
+}
+
 }  // namespace
 
 int Listen(const char* path) {
@@ -49,15 +60,14 @@ int Listen(const char* path) {
 }
 
 int Connect(const char* path, int timeout_ms) {
-  return OpenSocket(path, 0, [timeout_ms](int socket, const sockaddr* address, socklen_t size) {
-    if (timeout_ms >= 0) {
-      // A time of 0 means no time limit to the kernel.
-      const int ms = std::max(timeout_ms, 1);
-      const timeval time = {ms / 1000, ms % 1000 * 1000};
-      const int result = Result(setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time)));
-      if (result < 0) return result;
+  const auto end = Clock::now() + std::chrono::milliseconds(timeout_ms);
+  return OpenSocket(path, 0, [=](int socket, const sockaddr* address, socklen_t size) {
+    for (;;) {
+      int result = timeout_ms < 0 ? 0 : SetSendTimeout(socket, end - Clock::now());
+      if (result == 0) result = Result(connect(socket, address, size));
+      // A signal, for example of a child process, interrupts a connect() that has a time limit.
+      if (result != -EINTR) return result;
     }
-    return Result(connect(socket, address, size));
   });
 }
 
