@@ -161,7 +161,7 @@ class Ring {
  * when the device raises the interrupt.
  */
 async function interrupted(vector: Vector, cause: number): Promise<void> {
-  await vector.next({ signal: AbortSignal.timeout(TIMEOUT_MS) });
+  await vector.next({ timeout: TIMEOUT_MS });
   registers.write32(ICR, cause);
   registers.write32(IMS, cause);
 }

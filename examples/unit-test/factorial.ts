@@ -28,7 +28,7 @@ export class FactorialEngine {
    */
   async compute(n: number, timeoutMs = 5000): Promise<number> {
     if (!Number.isInteger(n) || n < 0 || n > 12) throw new RangeError(`n is ${n}: use 0 to 12`);
-    const arrived = this.#vector.next({ signal: AbortSignal.timeout(timeoutMs) });
+    const arrived = this.#vector.next({ timeout: timeoutMs });
     this.#registers.write32(FACTORIAL, n);
     await arrived;
     this.#registers.write32(ACKNOWLEDGE, this.#registers.read32(INTERRUPT_STATUS));
