@@ -23,6 +23,7 @@ import {
   checkChoice,
   checkExtent,
   checkObject,
+  checkString,
   didYouMean,
 } from '../checks.js';
 import { didReset, type WrittenByte } from '../pci/function-reset.js';
@@ -148,8 +149,16 @@ export class ConfigSpace {
 
   /** Returns the first capability with this name, such as `'msix'`, `'pcie'` or `'aer'`. */
   find(name: string): Capability | undefined {
-    if (typeof name !== 'string') throw new TypeError('name must be a string');
-    return this.capabilities().find((capability) => capability.name === name);
+    return this.findAll(name)[0];
+  }
+
+  /**
+   * Returns all capabilities with this name, in the order of the lists. A device can have several
+   * capabilities `'vendor_specific'` or `'dvsec'`.
+   */
+  findAll(name: string): readonly Capability[] {
+    checkString(name, 'name');
+    return this.capabilities().filter((capability) => capability.name === name);
   }
 
   /**

@@ -103,6 +103,12 @@ test('ConfigSpace reads the capability lists only once', (t) => {
   );
   t.is(device.config.find('aer')?.offset, 0x100);
   t.is(device.config.find('msix'), undefined);
+  t.deepEqual(
+    device.config.findAll('aer').map(({ offset }) => offset),
+    [0x100],
+  );
+  t.deepEqual(device.config.findAll('msix'), []);
+  t.throws(() => device.config.findAll(5 as never), { instanceOf: TypeError });
   t.deepEqual(script.take(), ['read 7 0 4096']);
 });
 
