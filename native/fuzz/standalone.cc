@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
   const unsigned long inputs = std::strtoul(argv[1], nullptr, 10);
   std::mt19937_64 random(std::strtoull(argv[2], nullptr, 10));
   std::vector<uint8_t> bytes;
-  for (const auto& target : {FuzzInfo, FuzzWindow, FuzzEventSet}) {
+  for (const auto& target : {FuzzInfo, FuzzWindow, FuzzEventSet, FuzzMessages}) {
     for (unsigned long i = 0; i < inputs; i++) {
       bytes.resize(random() % 200);
       for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random());

@@ -9,6 +9,7 @@ namespace vfio::fuzz {
 void FuzzInfo(Input input);
 void FuzzWindow(Input input);
 void FuzzEventSet(Input input);
+void FuzzMessages(Input input);
 
 }  // namespace vfio::fuzz
 

@@ -4,7 +4,12 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, run, sources, sum, withFolder } from './run.mjs';
 
-const RUNS = { FuzzInfo: 1_500_000, FuzzEventSet: 400_000, FuzzWindow: 150_000 };
+const RUNS = {
+  FuzzInfo: 1_500_000,
+  FuzzEventSet: 400_000,
+  FuzzWindow: 150_000,
+  FuzzMessages: 1_000_000,
+};
 
 async function native(folder, target, runs) {
   const program = join(folder, target);
