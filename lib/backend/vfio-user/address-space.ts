@@ -25,7 +25,7 @@ import {
 } from '../../contract/uapi.js';
 import { VfioError } from '../../errors.js';
 import type { Native } from '../../native/binding.js';
-import { VFIO_USER_DMA_MAP, VFIO_USER_DMA_UNMAP } from '../../vfio-user/protocol.js';
+import { MAX_DMA_MAPS, VFIO_USER_DMA_MAP, VFIO_USER_DMA_UNMAP } from '../../vfio-user/protocol.js';
 import type { DmaMappings, Mapping } from './dma-mappings.js';
 import {
   externalBacking,
@@ -197,6 +197,8 @@ export class UserAddressSpace implements AddressSpace {
     const isInvalid = size === 0n || !isAligned || !isAccess || iova + size - 1n > U64_MAX;
     if (isInvalid) fail('EINVAL', MAP);
     if (this.#mappings.overlaps({ iova, size })) fail('EEXIST', MAP);
+    // The client has announced this limit to the server.
+    if (this.#mappings.count >= MAX_DMA_MAPS) fail('ENOSPC', MAP);
     return this.#mappings.add({ memory, offset, size, iova, flags });
   }
 

@@ -35,7 +35,11 @@ import { windowSize } from '../../contract/region-mapping.js';
 import { VFIO_DEVICE_FEATURE_GET, VFIO_REGION_INFO_FLAG_MMAP } from '../../contract/uapi.js';
 import { VfioError } from '../../errors.js';
 import type { Native } from '../../native/binding.js';
-import { VFIO_USER_DEVICE_FEATURE, VFIO_USER_DEVICE_RESET } from '../../vfio-user/protocol.js';
+import {
+  MAX_TRANSFER,
+  VFIO_USER_DEVICE_FEATURE,
+  VFIO_USER_DEVICE_RESET,
+} from '../../vfio-user/protocol.js';
 import { describeError } from '../linux/describe-error.js';
 import { fdOf, KernelEventfd } from '../linux/eventfd.js';
 import type { MemoryAreas } from '../linux/memory-areas.js';
@@ -56,7 +60,7 @@ const WINDOW_MAX = Math.min(2 ** 32, constants.MAX_LENGTH);
 const FEATURE_SIZE = 8;
 const NO_IOMMU: IommuFacts = { name: null, unsafeInterrupts: false };
 
-/** The parts of a connection that the negotiation has made. */
+/** The parts of a connection after the negotiation. */
 export interface Opened {
   readonly session: Session;
   readonly mappings: DmaMappings;
@@ -267,6 +271,9 @@ export class UserConnection implements DeviceConnection {
   }
 
   #feature(flags: number, data: Uint8Array): number {
+    if (data.length > MAX_TRANSFER) {
+      throw new RangeError(`data must have at most ${MAX_TRANSFER} bytes, not ${data.length}`);
+    }
     const size = FEATURE_SIZE + data.length;
     const draft = this.#session.start(VFIO_USER_DEVICE_FEATURE, size);
     draft.setU32(0, size).setU32(4, flags).setBytes(FEATURE_SIZE, data);

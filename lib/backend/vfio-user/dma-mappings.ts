@@ -32,6 +32,10 @@ export class DmaMappings {
   readonly #mappings = new Intervals<Mapping>();
   readonly #pinned = new Set<Mapping>();
 
+  get count(): number {
+    return this.#mappings.count;
+  }
+
   overlaps(range: Interval): boolean {
     return this.#mappings.overlaps(range);
   }

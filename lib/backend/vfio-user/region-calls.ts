@@ -9,8 +9,8 @@ import type { Session } from './session.js';
 const FIELDS = 16;
 
 /**
- * The accesses to regions by messages. Each access of up to 8 bytes is one message. A server answers
- * an access after the access, so a failed write is reported.
+ * The accesses to regions by messages. Each access of up to 8 bytes is one message. The server replies
+ * after the access, so the errors of writes are reported.
  */
 export class RegionCalls {
   readonly #session: Session;
@@ -54,7 +54,7 @@ export class RegionCalls {
   }
 
   load(region: number, offset: number, width: 1 | 2 | 4): number {
-    this.#checkRegister(region, offset, width);
+    this.#checkRegister(region, offset, width, 'pread');
     this.#start(VFIO_USER_REGION_READ, region, offset, width);
     const reply = this.#session.exchange(FIELDS + width);
     if (width === 4) return reply.u32(FIELDS);
@@ -62,7 +62,7 @@ export class RegionCalls {
   }
 
   store(region: number, offset: number, width: 1 | 2 | 4, value: number): void {
-    this.#checkRegister(region, offset, width);
+    this.#checkRegister(region, offset, width, 'pwrite');
     const draft = this.#start(VFIO_USER_REGION_WRITE, region, offset, width);
     if (width === 4) draft.setU32(FIELDS, value);
     else if (width === 2) draft.setU16(FIELDS, value);
@@ -96,9 +96,9 @@ export class RegionCalls {
     return count;
   }
 
-  #checkRegister(region: number, offset: number, width: number): void {
+  #checkRegister(region: number, offset: number, width: number, syscall: string): void {
     if (this.#clip(region, offset, width) === width) return;
-    throw new VfioError({ code: 'EIO', syscall: 'pread' });
+    throw new VfioError({ code: 'EIO', syscall });
   }
 
   /**

@@ -113,8 +113,10 @@ export class Regions {
     return this.#session.exchange(INFO_SIZE);
   }
 
+  /** @param fds - the received descriptors; the result owns one, or none */
   #parse(index: number, reply: ReceivedMessages, fds: readonly number[]): SharedRegion {
-    const [fd, ...others] = fds;
+    const [fd] = fds;
+    let owned: number | null = null;
     try {
       const flags = reply.u32(4);
       const [bytes, size, fileOffset] = [reply.u64(16), reply.u53(16), reply.u53(24)];
@@ -123,16 +125,16 @@ export class Regions {
       }
       const isShared = (flags & VFIO_REGION_INFO_FLAG_MMAP) !== 0 && fd !== undefined;
       if (!isShared || !Number.isSafeInteger(fileOffset + size) || !isMemory(fd)) {
-        if (fd !== undefined) this.#native.close(fd);
         return { flags, size, bytes, areas: [], fd: null, fileOffset: 0 };
       }
       const sparse = findAreas(reply);
       const areas = (sparse ?? [{ offset: 0n, size: bytes }]).flatMap((area) =>
         wholePart(area, bytes),
       );
+      owned = fd;
       return { flags, size, bytes, areas, fd, fileOffset };
     } finally {
-      for (const other of others) this.#native.close(other);
+      for (const one of fds) if (one !== owned) this.#native.close(one);
     }
   }
 }

@@ -19,6 +19,8 @@ export const ANSWER_TIME = 5000;
 export const LONG_ANSWER_TIME = 60_000;
 /** The longest wait in ms without a return to JavaScript, where a worker can be terminated. */
 const SLICE = 250;
+/** The number of ids of commands. */
+const IDS = 2 ** 16;
 /** Linux uses errno values below this number. */
 const ERRNO_END = 4096;
 
@@ -100,10 +102,17 @@ export class Session {
     this.#lifetime.check();
   }
 
-  /** Starts a command. The caller fills the payload. @param payloadSize - bytes */
+  /**
+   * Starts a command. The caller fills the payload.
+   *
+   * @param payloadSize - bytes
+   * @throws {@link VfioError} EBADF if the session has ended; EBUSY if every id belongs to a command
+   *   that waits for its reply
+   */
   start(command: number, payloadSize: number): Draft {
     this.#lifetime.check();
-    do this.#id = (this.#id + 1) & 0xffff;
+    if (this.#pending.size === IDS) this.#failBusy(command);
+    do this.#id = (this.#id + 1) % IDS;
     while (this.#pending.has(this.#id));
     this.#command = command;
     return this.#draft.startCommand(this.#id, command, payloadSize);
@@ -168,7 +177,7 @@ export class Session {
     });
   }
 
-  /** Returns the descriptors of the reply. The caller closes the descriptors. */
+  /** Returns the descriptors of the current reply. The caller closes the descriptors. */
   takeFds(): number[] {
     return this.#wire.takeFds();
   }
@@ -182,7 +191,7 @@ export class Session {
       this.#handleAll();
       this.#wire.updateWatch();
     } catch (error) {
-      // The error of a session that has ended.
+      // The session has ended. The calls that wait for replies have received the error.
       if (!(error instanceof VfioError)) throw error;
     }
   }
@@ -255,7 +264,7 @@ export class Session {
     else this.refuse(`the server sent a message of type ${type}`);
   }
 
-  /** Handles a command of the server. */
+  /** Handles a command of the server, and sends the reply unless the server wants no reply. */
   #answer(): void {
     const { received } = this.#wire;
     const reply = (this.#reply ??= new Draft());
@@ -282,9 +291,16 @@ export class Session {
     }
     this.#pending.delete(received.id);
     clearTimeout(pending.timer);
-    if ((received.flags & VFIO_USER_ERROR) !== 0) pending.reject(this.#replyError());
-    else if (received.payloadSize >= pending.minimum) pending.resolve(received);
-    else pending.reject(this.#end(this.#shortError()));
+    if ((received.flags & VFIO_USER_ERROR) !== 0) {
+      pending.reject(this.#replyError());
+    } else if (received.payloadSize >= pending.minimum) {
+      pending.resolve(received);
+    } else {
+      const error = this.#end(this.#shortError());
+      pending.reject(error);
+      // The session is closed, so no further message may be handled.
+      throw error;
+    }
   }
 
   /** Returns the error that the current reply reports. */
@@ -300,6 +316,12 @@ export class Session {
     return this.#protocolError(
       `the reply to ${commandName(command)} has only ${payloadSize} bytes after its header`,
     );
+  }
+
+  #failBusy(command: number): never {
+    const message = `${IDS} commands wait for their replies`;
+    const syscall = commandName(command);
+    throw new VfioError({ code: 'EBUSY', message, syscall, path: this.#name });
   }
 
   #protocolError(message: string): VfioError {

@@ -14,6 +14,7 @@ for (const [behaviour, code, message] of [
   ['no descriptors', 'EINVAL', /max_msg_fds is 0/],
   ['tiny transfers', 'EINVAL', /max_data_xfer_size is 4/],
   ['silent version', 'ETIMEDOUT', /did not answer within 5 s, VFIO_USER_VERSION/],
+  ['a short version, then a command', 'EPROTO', /only 0 bytes/],
   ['no PCI device', 'ENODEV', /no PCI device/],
   ['no configuration space', 'EPROTO', /7 regions/],
   ['endless regions', 'EPROTO', /4294967295 regions/],
@@ -103,8 +104,10 @@ for (const [behaviour, use] of [
   string,
   (device: Awaited<ReturnType<typeof openDevice>>) => unknown,
 ][]) {
-  test.serial(`${behaviour}: refused`, async (t) => {
+  test.serial(`a client refuses: ${behaviour}`, async (t) => {
     const name = await startFake(t, behaviour);
+    await collectGarbage();
+    const before = countFds();
     await t.throwsAsync(
       async () => {
         using device = await openDevice(name);
@@ -112,6 +115,8 @@ for (const [behaviour, use] of [
       },
       { code: 'EPROTO' },
     );
+    await collectGarbage();
+    t.is(countFds(), before);
   });
 }
 

@@ -113,6 +113,10 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
   'no descriptors': version('{"capabilities":{"max_msg_fds":0}}\0'),
   'tiny transfers': version('{"capabilities":{"max_data_xfer_size":4}}\0'),
   'silent version': on(COMMANDS.version, () => undefined),
+  'a short version, then a command': on(COMMANDS.version, (device, { id, command }) => {
+    const read = Buffer.concat([header(1, DMA_READ, 32), words(0n, 8n)]);
+    device.sendBytes(Buffer.concat([header(id, command, 16, 1), read]));
+  }),
   'no PCI device': info(1, 9, 5),
   'no configuration space': info(3, 7, 5),
   'endless regions': info(3, 0xffff_ffff, 5),
@@ -172,7 +176,9 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     device.reply(message, Buffer.concat([words(64, 0xb, 0, 32, 0x3000n, 0n), chain]));
   }),
   'a large configuration space': on(COMMANDS.getRegionInfo, (device, message) => {
-    device.reply(message, words(32, 3, message.payload.readUInt32LE(8), 0, 1n << 40n, 0n));
+    const fd = calls.eventfdCreate();
+    device.reply(message, words(32, 3, message.payload.readUInt32LE(8), 0, 1n << 40n, 0n), [fd]);
+    calls.close(fd);
   }),
   'endless vectors': on(COMMANDS.getIrqInfo, (device, message) => {
     device.reply(message, words(16, 1, message.payload.readUInt32LE(8), 2 ** 31));
