@@ -60,6 +60,11 @@ function memberLayout(name: string, member: StructMember, offset: number): Membe
     return { ...number, count: member.count, fields: null };
   }
   checkObject(member.fields, `the fields of ${what}`);
+  for (const reserved of ['read', 'value']) {
+    if (Object.hasOwn(member.fields, reserved)) {
+      throw new TypeError(`a field of ${what} cannot have the name '${reserved}'`);
+    }
+  }
   return { ...number, count: null, fields: fieldLayouts(member.fields, what, number.bits, 'rw') };
 }
 

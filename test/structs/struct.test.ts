@@ -130,6 +130,8 @@ test('a wrong definition is refused', (t) => {
     [{ a: { type: 'u8', fields: { x: [2, 1], y: 2 } } }, RangeError],
     [{ a: { type: 'u8', fields: null } }, TypeError],
     [{ read: 'u8' }, TypeError],
+    [{ a: { type: 'u8', fields: { read: 0 } } }, TypeError],
+    [{ a: { type: 'u8', fields: { value: 0 } } }, TypeError],
     [{ 'a b': 'u8' }, TypeError],
   ];
   for (const [members, instanceOf] of wrong) {
