@@ -14,10 +14,18 @@ export interface DmaPiece {
   readonly iova: bigint;
   /** The bytes of the piece. */
   readonly bytes: Uint8Array;
-  /** Gives the piece back to its pool. Idempotent. */
+  /** Frees the piece, so that its pool can allocate the piece again. Idempotent. */
   free(): void;
   /** Like {@link DmaPiece.free}. */
   [Symbol.dispose](): void;
+}
+
+/** Where a free piece is. */
+interface Place {
+  readonly page: DmaBuffer;
+  /** Bytes from the start of the page. */
+  readonly offset: number;
+  readonly iova: bigint;
 }
 
 /** Creates the {@link DmaPool} of pieces. */
@@ -37,7 +45,7 @@ export class DmaPool {
   readonly #stride: number;
   readonly #allocatePage: () => DmaBuffer;
   readonly #pages: DmaBuffer[] = [];
-  readonly #free: { readonly iova: bigint; readonly bytes: Uint8Array }[] = [];
+  readonly #free: Place[] = [];
   readonly #lifetime = new Lifetime('the DMA pool is closed');
 
   static {
@@ -68,13 +76,15 @@ export class DmaPool {
     if (this.#free.length === 0) this.#addPage();
     const place = this.#free.pop();
     if (place === undefined) throw this.#lifetime.error();
-    place.bytes.fill(0);
+    const { page, offset, iova } = place;
+    // If the device is closed, the page throws EBADF.
+    const bytes = page.bytes.subarray(offset, offset + this.size).fill(0);
     let isFree = false;
     const free = () => {
       if (!isFree && this.#lifetime.isOpen) this.#free.push(place);
       isFree = true;
     };
-    return { ...place, free, [Symbol.dispose]: free };
+    return { iova, bytes, free, [Symbol.dispose]: free };
   }
 
   /** Unmaps and frees all pages, also the pages of pieces that are in use. Idempotent. */
@@ -92,8 +102,7 @@ export class DmaPool {
     const page = this.#allocatePage();
     this.#pages.push(page);
     for (let offset = 0; offset + this.size <= page.size; offset += this.#stride) {
-      const bytes = page.bytes.subarray(offset, offset + this.size);
-      this.#free.unshift({ iova: page.iova + BigInt(offset), bytes });
+      this.#free.unshift({ page, offset, iova: page.iovaOf(offset) });
     }
   }
 }

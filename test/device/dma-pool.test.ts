@@ -38,6 +38,14 @@ test('a closed pool unmaps its pages', (t) => {
   t.throws(() => pool.allocate(), { code: 'EBADF' });
 });
 
+test('a pool of a closed device gives no piece', (t) => {
+  const device = openDeviceSync('mock:edu#pool');
+  const pool = device.dma.createPool(64);
+  pool.allocate();
+  device.close();
+  t.throws(() => pool.allocate(), { code: 'EBADF' });
+});
+
 test('a pool refuses a wrong size and a wrong alignment', (t) => {
   using device = openDeviceSync('mock:edu#pool');
   for (const size of [0, 4097, 0.5]) {
