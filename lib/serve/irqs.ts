@@ -146,18 +146,25 @@ export class Irqs {
     for (const eventfd of old?.slice(start, end) ?? []) eventfd?.close();
   }
 
-  /** Enables an index with more vectors than before. If this fails, the old vectors stay. */
+  /**
+   * Enables an index with more vectors than before. If this fails, the old vectors are enabled again.
+   * If this also fails, the index stays disabled.
+   */
   #enableAgain(index: number, old: Bound, all: Bound): void {
     const enable = (eventfds: Bound) => {
       this.#enable({ index, flags: BIND, start: 0, count: eventfds.length, eventfds });
     };
     this.#target.setIrqs({ index, flags: LOOPBACK, start: 0, count: 0 });
-    // Until the index is enabled again, a failure leaves the index disabled.
     this.#bound.delete(index);
     try {
       enable(all);
     } catch (error) {
-      enable(old);
+      try {
+        enable(old);
+      } catch {
+        for (const eventfd of old) eventfd?.close();
+        throw error;
+      }
       this.#bound.set(index, old);
       throw error;
     }
