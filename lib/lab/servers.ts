@@ -33,8 +33,19 @@ export interface Servers {
 
 /** A line that `vfio serve --json` prints. */
 interface ServerEvent {
-  readonly event: 'serving' | 'client' | 'gone' | 'unshared' | 'error';
+  readonly event: 'serving' | 'client' | 'gone' | 'unshared' | 'error' | 'output';
   readonly message?: string;
+}
+
+/** Parses a line of a server. Another line is the output of a device model. */
+function parseEvent(line: string): ServerEvent {
+  try {
+    const value = JSON.parse(line) as ServerEvent | null;
+    if (typeof value?.event === 'string') return value;
+  } catch {
+    // The line is not JSON.
+  }
+  return { event: 'output', message: line };
 }
 
 /**
@@ -118,13 +129,15 @@ async function untilServing(
     };
     signal?.addEventListener('abort', abort, { once: true });
     lines.on('line', (line) => {
-      const { event, message } = JSON.parse(line) as ServerEvent;
+      const { event, message } = parseEvent(line);
       if (message !== undefined) say(message);
       if (event !== 'serving') return;
       isServing = true;
       signal?.removeEventListener('abort', abort);
       done();
     });
+    // The process could not be started.
+    server.once('error', fail);
     // The event `close` is emitted after all output was read.
     server.once('close', (code, signalName) => {
       const why = signalName ?? `exit code ${code}`;
