@@ -18,8 +18,8 @@ int CreateMemoryFile(int huge_page_shift);
 // Maps `capacity` bytes, the largest size of the file. A child process does not inherit the
 // mapping. An access to a byte outside of the pieces would raise SIGBUS.
 int MapMemoryFile(int fd, size_t capacity, int huge_page_shift, Mapping* mapping);
-// Allocates the zeroed pages of a piece. Returns -ENOMEM if the system or the pool has no memory
-// left.
+// Allocates the zeroed pages of a piece, with all signals blocked. Returns -ENOMEM if the system or
+// the pool has no memory left.
 int AllocatePiece(int fd, uint64_t offset, size_t size);
 // Frees the pages of a piece.
 int FreePiece(int fd, uint64_t offset, size_t size);

@@ -52,6 +52,16 @@ int MessageReader::Parse(const uint8_t* buffer, size_t capacity, size_t* last) {
 }
 
 ssize_t MessageReader::Read(int socket, uint8_t* buffer, size_t capacity) {
+  // After an error, the sizes in the buffer cannot be trusted.
+  if (error_ == 0) {
+    const ssize_t size = ReadOnce(socket, buffer, capacity);
+    if (size >= 0) return size;
+    error_ = size;
+  }
+  return error_;
+}
+
+ssize_t MessageReader::ReadOnce(int socket, uint8_t* buffer, size_t capacity) {
   Discard(buffer);
   const size_t fds = fds_.size();
   const ssize_t length = Receive(socket, buffer + filled_, Wanted(buffer, capacity), &fds_);

@@ -28,7 +28,8 @@ class MessageReader {
   //
   // Returns the size in bytes of all whole messages, which begin at the start of the buffer.
   // Returns -EBADMSG if a size is smaller than a header, and -EMSGSIZE if a message is larger than
-  // the buffer (less one header) or has too many descriptors.
+  // the buffer (less one header) or has too many descriptors. After an error, each further call returns
+  // the same error and does not read.
   ssize_t Read(int socket, uint8_t* buffer, size_t capacity);
 
   // Whether the peer has closed the connection. Bytes of an incomplete message are discarded.
@@ -37,6 +38,7 @@ class MessageReader {
   std::vector<Fd> TakeFds();
 
  private:
+  ssize_t ReadOnce(int socket, uint8_t* buffer, size_t capacity);
   void Discard(uint8_t* buffer);
   // Returns the number of bytes that the next read covers.
   size_t Wanted(const uint8_t* buffer, size_t capacity) const;
@@ -53,6 +55,8 @@ class MessageReader {
   // Whether the last Read() call returned the message of the descriptors.
   bool fds_returned_ = false;
   bool ended_ = false;
+  // The negative errno of the first failed call, or 0.
+  ssize_t error_ = 0;
 };
 
 }  // namespace vfio::core
