@@ -62,8 +62,9 @@ export function createOutput(path: string, existing: Existing): number {
 }
 
 /**
- * Writes a file that is either complete or absent. The text goes to a temporary file in the same folder, which gets its final name at
- * the end. After a failure, the folder is unchanged.
+ * Writes a file that is either complete or absent. The text is written to a temporary file in the same
+ * folder. At the end, the temporary file gets its final name. After a failure, the folder is
+ * unchanged.
  *
  * @param produce - passes the text to `write`, in parts
  * @throws VfioError the errors of {@link checkOutput}; the code of the failed system call

@@ -10,10 +10,7 @@ export function describeError(error: unknown, path: string, hint?: HintFor): unk
   return error.with({ path, hint: hint?.(error) });
 }
 
-/**
- * Makes a call. Makes a call. If the call fails with a VfioError, adds the path and the hint to the
- * error.
- */
+/** Makes a call. If the call fails with a VfioError, adds the path and the hint to the error. */
 export function callWithPath<T>(path: string, run: () => T, hint?: HintFor): T {
   try {
     return run();
