@@ -103,7 +103,7 @@ test('negative control: with one PASID for both guests, a forged handle raises a
   );
 });
 
-test('MSIX_PERM gives the slot of the guest another host PASID, and back', async (t) => {
+test("MSIX_PERM changes the host PASID of the guest's slot, and restores it", async (t) => {
   const { virtuals, guests, handles } = await startGuests(t);
   const [{ interrupts }] = virtuals;
   const [guest, other] = guests;
@@ -222,4 +222,14 @@ test('the guest reads its own capabilities, and commands report errors', async (
   ] as const) {
     t.is(await guest.command(code, operand), status, `command ${code}, operand ${operand}`);
   }
+});
+
+test('a virtual DSA that cannot be created frees its work queue', async (t) => {
+  const device = await openDevice(`mock:dsa#virtual${++opened}`, { via: 'group' });
+  const host = new DsaHost(device);
+  // Only a device that was opened by its character device has further address spaces.
+  t.throws(() => new VirtualDsa(host), { code: 'ENOTSUP' });
+  t.is(host.allocateQueue(), 0);
+  host.close();
+  device.close();
 });

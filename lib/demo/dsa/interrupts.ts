@@ -49,7 +49,12 @@ export class GuestInterrupts {
     this.#software.emulate(MISC, 1);
     // All slots are allocated at once, so that each vector has a handle before the guest unmasks
     // the vector.
-    this.msix.attach(this.#source, { first: FIRST_SLOT_VECTOR, flow: 'upfront' });
+    try {
+      this.msix.attach(this.#source, { first: FIRST_SLOT_VECTOR, flow: 'upfront' });
+    } catch (error) {
+      this.#source.close();
+      throw error;
+    }
     this.perm = new MsixPerm({ vectors, pasids, target: this.msix });
     domain.on('revoked', this.#onRevoked);
   }
@@ -114,7 +119,7 @@ export class GuestInterrupts {
     this.#source.close();
   }
 
-  /** The slots of other guests are revoked, too. Only the own slots matter here. */
+  /** The event also names slots of other guests. Only slots of this guest raise the interrupt. */
   readonly #onRevoked = (_cookie: Cookie, revoked: readonly Slot[]) => {
     const own = new Set(this.#slots());
     if (revoked.some((slot) => own.has(slot))) this.raise(IDXD_INTC_INT_HANDLE_REVOKED);
@@ -125,7 +130,7 @@ export class GuestInterrupts {
     return vectors.flatMap((vector) => this.slotOf(vector) ?? []);
   }
 
-  /** Sets the cookie of a vector again, as the entry of `MSIX_PERM` says. */
+  /** Sets the cookie of a vector again, from the entry of `MSIX_PERM`. */
   #applyPermission(vector: number): void {
     this.perm.write(8 * vector, 4, this.perm.read(8 * vector, 4));
   }

@@ -73,8 +73,9 @@ export class VirtualQueue {
 
   /**
    * Writes 8 bytes of a descriptor to a portal of the shared device. The handles in the descriptor
-   * then refer to slots of the message store. Only the pages for MSI-X handles and for slots differ,
-   * so a page for unlimited or for limited portals stays a page of the same kind.
+   * then refer to slots of the message store. A guest writes to the pages for MSI-X handles, and this
+   * method writes to the pages for slots. An unlimited portal of the guest becomes an unlimited
+   * portal of the device, and a limited portal becomes a limited portal.
    *
    * @param offset - offset in the guest's portals, in bytes; a multiple of 8
    */

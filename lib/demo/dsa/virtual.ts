@@ -48,21 +48,37 @@ export class VirtualDsa {
     readonly reset: (cause: ResetCause) => void;
   };
   readonly #host: DsaHost;
-  readonly #queue: number;
   readonly #addressSpace: CreatedAddressSpace;
   readonly #config: VirtualConfig;
   readonly #registers: VirtualRegisters;
   /** The host PASIDs of this device. */
   readonly #pasids: number[] = [];
+  /** Functions that free the parts of the shared device. The last function is called first. */
+  readonly #releases: (() => void)[] = [];
 
   /** @throws {@link VfioError} ENOSPC if all work queues or all slots of the device are in use */
   constructor(host: DsaHost, { pasids }: VirtualDsaOptions = {}) {
     this.#host = host;
-    this.#queue = host.allocateQueue();
-    this.#addressSpace = host.device.createAddressSpace();
-    const known = pasids ?? new PasidMap(this.#attachPasid());
-    this.interrupts = new GuestInterrupts(host, { vectors: VECTORS, pasids: known });
-    const queue = new VirtualQueue(host.driver, this.#queue, known.default ?? 0);
+    const index = host.allocateQueue();
+    this.#releases.push(() => {
+      host.freeQueue(index);
+    });
+    let known: PasidMap;
+    try {
+      this.#addressSpace = host.device.createAddressSpace();
+      this.#releases.push(() => {
+        this.#addressSpace.close();
+      });
+      this.#releases.push(() => {
+        this.#detachPasids();
+      });
+      known = pasids ?? new PasidMap(this.#attachPasid());
+      this.interrupts = new GuestInterrupts(host, { vectors: VECTORS, pasids: known });
+    } catch (error) {
+      this.#release();
+      throw error;
+    }
+    const queue = new VirtualQueue(host.driver, index, known.default ?? 0);
     this.#registers = new VirtualRegisters(this.interrupts, queue);
     this.#config = new VirtualConfig(this.interrupts.msix);
     const irqs = new VirtualIrqs(this.interrupts.msix);
@@ -113,17 +129,28 @@ export class VirtualDsa {
   close(): void {
     this.#registers.reset();
     this.interrupts.close();
+    this.#release();
+  }
+
+  #release(): void {
+    for (const release of this.#releases.splice(0).reverse()) release();
+  }
+
+  #detachPasids(): void {
     for (const pasid of this.#pasids.splice(0)) {
       this.#host.device.detachPasid(pasid);
       this.#host.freePasid(pasid);
     }
-    this.#addressSpace.close();
-    this.#host.freeQueue(this.#queue);
   }
 
   #attachPasid(): number {
     const pasid = this.#host.allocatePasid();
-    this.#host.device.attachPasid(pasid, { addressSpace: this.#addressSpace });
+    try {
+      this.#host.device.attachPasid(pasid, { addressSpace: this.#addressSpace });
+    } catch (error) {
+      this.#host.freePasid(pasid);
+      throw error;
+    }
     this.#pasids.push(pasid);
     return pasid;
   }
