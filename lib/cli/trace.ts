@@ -99,7 +99,7 @@ export const command = defineCommand({
   },
 });
 
-/** Whether a path can get a suffix. `.` and `/dev/null` would give files that nobody expects. */
+/** Whether a path can get a suffix. With a suffix, `.` and `/dev/null` would be unexpected names. */
 function isName(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
   const isUsual = found === undefined || found.isFile() || found.isDirectory();

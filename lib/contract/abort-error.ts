@@ -5,8 +5,8 @@ class AbortError extends Error {
 }
 
 /**
- * Returns the error of an aborted wait, with the reason of the signal as its cause. The reason itself
- * is no Error if the caller of `abort()` passes another value, and test runners refuse such values.
+ * Returns the error of an aborted wait, with the reason of the signal as its cause. The reason
+ * need not be an Error, and test runners refuse a rejection with another value.
  */
 export function abortError(signal: AbortSignal): Error {
   return new AbortError('The operation was aborted', { cause: signal.reason });

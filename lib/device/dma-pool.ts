@@ -36,7 +36,7 @@ export let createDmaPool: (
 ) => DmaPool;
 
 /**
- * Pieces of one size, for example for descriptors. A piece is in one page, so a pool needs less memory
+ * Pieces of one size, for example for descriptors. Pieces share pages, so a pool needs less memory
  * than a buffer for each piece. Made by {@link DmaSpace.createPool}.
  */
 export class DmaPool {

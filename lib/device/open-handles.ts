@@ -3,7 +3,7 @@ import type { Handle } from './handle.js';
 /** The open devices of this thread. */
 const handles = new Set<Handle>();
 
-/** Keeps a handle in the list of open devices until the device is closed. */
+/** Adds a handle to the list of open devices. When the device closes, the handle is removed. */
 export function addOpenHandle(handle: Handle): void {
   handles.add(handle);
   handle.afterClose(() => {

@@ -20,7 +20,7 @@ export class VectorIterator implements AsyncGenerator<bigint, void, undefined> {
   #state: 'new' | 'started' | 'ended' = 'new';
 
   /**
-   * @param ofVector - the interrupts that the vector keeps while no listener gets them
+   * @param ofVector - the interrupts that the vector stores while the vector has no listener
    * @param pending - an empty object for the interrupts that arrive during the loop body
    */
   constructor(

@@ -2,7 +2,7 @@
 export interface Receiver {
   /** Receives a delivery. */
   deliver(count: bigint): void;
-  /** The vector was closed. */
+  /** Called when the vector was closed. */
   end(): void;
 }
 

@@ -11,7 +11,7 @@ import { printableLines } from '../printable.js';
 /** The command line of this package. */
 export const COMMAND_LINE = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 
-/** Time for which a server can end by SIGTERM, in ms. */
+/** Time between SIGTERM and SIGKILL at the end of a server, in ms. */
 const END_TIMEOUT_MS = 5000;
 
 /** Options of {@link startServers}. */
@@ -100,7 +100,7 @@ function findSocket(path: string): string {
 
 async function end(server: Server): Promise<void> {
   if (server.exitCode !== null || server.signalCode !== null) return;
-  // A device model that never returns also prevents the end of its server by SIGTERM.
+  // A device model that never returns prevents the handling of SIGTERM.
   const timer = setTimeout(() => server.kill('SIGKILL'), END_TIMEOUT_MS);
   server.kill('SIGTERM');
   await once(server, 'exit');

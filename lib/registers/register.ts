@@ -50,7 +50,7 @@ export interface RegisterAccessor<D extends RegisterDefinition = RegisterDefinit
   until(fields: Partial<FieldValues<D>>, options?: WaitOptions): Promise<FieldValues<D>>;
 }
 
-/** The place of a register, and what its definition says. */
+/** The place and the definition of a register. */
 export interface RegisterPlace<V extends number | bigint> {
   readonly window: RegisterWindow;
   /** Makes the reads: the window, or an object that refuses them. */

@@ -68,7 +68,7 @@ export class HostRequest implements IrqTarget {
     return 0;
   }
 
-  /** Unbinds the interrupt when the device is closed next. */
+  /** Closes the eventfd. The caller then closes the device, which unbinds the interrupt. */
   close(): void {
     this.#watched?.close();
   }

@@ -10,7 +10,7 @@ import {
 import type { InterruptFrontEnd } from '../contract/front-end.js';
 import type { Width } from '../contract/index.js';
 
-/** The cause of a reset: a command of the client, an FLR in configuration space, or its end. */
+/** The cause of a reset: a command of the client, an FLR in configuration space, or the end of the client. */
 export type ResetCause = 'command' | 'flr' | 'gone';
 
 /**
@@ -44,7 +44,7 @@ export interface ServeOptions {
    */
   readonly socket: string;
   /**
-   * The interrupts of a virtual device, such as a `VirtualIrqs`, in the place of the device's own
+   * The interrupts of a virtual device, such as a `VirtualIrqs`, in place of the device's own
    * interrupts. The commands of the client for interrupts, the accesses to the capabilities MSI and
    * MSI-X in configuration space, and the reads of the pending bits reach this object. Default: the
    * interrupts of the device.
@@ -53,9 +53,9 @@ export interface ServeOptions {
   /** The ranges must not overlap. */
   readonly traps?: readonly Trap[] | undefined;
   /**
-   * Whether the client maps the BARs of a real device. The client then gets the file of the device,
-   * with which the client can do everything, also after its connection has ended. Not allowed with
-   * `interrupts` or `traps`. Default: false, and every access of the client is a message.
+   * Whether the client maps the BARs of a real device. The client then receives the file of the
+   * device. With this file, the client controls the whole device, even after its connection has ended.
+   * Not allowed with `interrupts` or `traps`. Default: false, and every access of the client is a message.
    */
   readonly mmap?: boolean | undefined;
   /**

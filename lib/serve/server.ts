@@ -138,7 +138,7 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
   }
 
   #accept(): void {
-    // The last client can be gone, although its end has not been noticed yet.
+    // The session may not have read the end of the stream of the last client yet.
     if (this.#session?.wake() === false) return;
     const fd = this.#acceptFd();
     if (fd === null) return;

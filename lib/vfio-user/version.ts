@@ -127,7 +127,8 @@ function parseCapabilities(data: Uint8Array): Readonly<Record<string, unknown>> 
 }
 
 function asObject(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null) throw invalid('the capabilities are no object');
+  if (typeof value !== 'object' || value === null)
+    throw invalid('the capabilities are not an object');
   return value as Record<string, unknown>;
 }
 

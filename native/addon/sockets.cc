@@ -91,7 +91,7 @@ class Stream {
     return queue_.empty();
   }
 
-  // Closes the socket and the descriptors that Receive() received and nobody took.
+  // Closes the socket and the descriptors that no TakeFds() call has returned.
   void Close() {
     socket_.reset();
     reader_ = {};

@@ -29,8 +29,8 @@ int MapMemoryFile(int fd, size_t capacity, int huge_page_shift, Mapping* mapping
 }
 
 int AllocatePiece(int fd, uint64_t offset, size_t size) {
-  // A signal ends fallocate() with EINTR, and the kernel then frees the pages again. A repeated call
-  // could never succeed in a process that gets signals often, for example from a profiler.
+  // A signal ends fallocate() with EINTR, and the kernel then frees the pages again. A repeated
+  // call could never succeed in a process that gets signals often, for example from a profiler.
   sigset_t all;
   sigset_t old;
   sigfillset(&all);

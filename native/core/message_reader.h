@@ -28,8 +28,8 @@ class MessageReader {
   //
   // Returns the size in bytes of all whole messages, which begin at the start of the buffer.
   // Returns -EBADMSG if a size is smaller than a header, and -EMSGSIZE if a message is larger than
-  // the buffer (less one header) or has too many descriptors. After an error, each further call returns
-  // the same error and does not read.
+  // the buffer (less one header) or has too many descriptors. After an error, each further call
+  // returns the same error and does not read.
   ssize_t Read(int socket, uint8_t* buffer, size_t capacity);
 
   // Whether the peer has closed the connection. Bytes of an incomplete message are discarded.

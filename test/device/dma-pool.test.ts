@@ -1,7 +1,7 @@
 import test from 'ava';
 import { openDeviceSync } from '../../lib/mock.js';
 
-test('a pool gives pieces of a page, aligned and without overlap', (t) => {
+test('a pool allocates pieces of a page, aligned and without overlap', (t) => {
   using device = openDeviceSync('mock:edu#pool');
   const pool = device.dma.createPool(48);
   const pieces = Array.from({ length: 65 }, () => pool.allocate());
@@ -14,7 +14,7 @@ test('a pool gives pieces of a page, aligned and without overlap', (t) => {
   for (const { bytes } of pieces) t.is(bytes.length, 48);
 });
 
-test('a freed piece is given again, with zeroed bytes', (t) => {
+test('a freed piece is allocated again, with zeroed bytes', (t) => {
   using device = openDeviceSync('mock:edu#pool');
   const pool = device.dma.createPool(4096, { align: 4096 });
   const piece = pool.allocate();
@@ -38,7 +38,7 @@ test('a closed pool unmaps its pages', (t) => {
   t.throws(() => pool.allocate(), { code: 'EBADF' });
 });
 
-test('a pool of a closed device gives no piece', (t) => {
+test('a pool of a closed device throws EBADF', (t) => {
   const device = openDeviceSync('mock:edu#pool');
   const pool = device.dma.createPool(64);
   pool.allocate();
@@ -56,7 +56,7 @@ test('a pool refuses a wrong size and a wrong alignment', (t) => {
   }
 });
 
-test('iovaOf() gives the address of a byte', (t) => {
+test('iovaOf() returns the address of a byte', (t) => {
   using device = openDeviceSync('mock:edu#pool');
   const buffer = device.dma.allocateSync(4096);
   t.is(buffer.iovaOf(64), buffer.iova + 64n);

@@ -111,7 +111,7 @@ test('wrong arguments are refused before any call to the back end', async (t) =>
   t.deepEqual(script.take(), []);
 });
 
-test('memory above the largest buffer of Node is refused with the bound and the cure', async (t) => {
+test('memory above the largest buffer of Node is refused with the bound and a hint', async (t) => {
   const largest = Math.min(constants.MAX_LENGTH, 2 ** 52);
   const size = largest + 4096;
   const { device, script } = openFake();

@@ -65,7 +65,7 @@ test.serial('a guest drives mock:nvme by VirtualMsix and PhysicalSource', async 
   }
 });
 
-test('20 MSI-X vectors come in pieces to a PhysicalSource on a kernel 6.1', async (t) => {
+test('a client enables 20 MSI-X vectors of a PhysicalSource in pieces on kernel 6.1', async (t) => {
   const device = await openDevice('mock:serve-card#pieces?kernel=6.1');
   t.teardown(() => {
     device.close();

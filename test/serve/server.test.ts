@@ -71,7 +71,7 @@ test('a server with `once` closes after its first client', async (t) => {
   t.false(existsSync(server.path));
 });
 
-test('many servers can have the same signal, and remove their listener', async (t) => {
+test('many servers can have the same signal, and each removes its listener', async (t) => {
   const { signal } = new AbortController();
   const servers = await Promise.all(
     Array.from({ length: 12 }, (_, i) => startServer(t, `mock:edu#many${i}`, { signal })),

@@ -303,7 +303,7 @@ export class UserConnection implements DeviceConnection {
       code: 'ENOTTY',
       syscall,
       path: this.name,
-      hint: 'The protocol vfio-user has no such command. Only a device of the kernel has the call.',
+      hint: 'The protocol vfio-user has no such command. The call needs a device that the kernel opens.',
     });
   }
 }

@@ -29,7 +29,7 @@ class UserBackend implements Backend {
     return isVfioUserName(name);
   }
 
-  /** Returns no device, because a server announces its socket to no one. */
+  /** Returns an empty list, because a server does not announce its socket. */
   list(): PciFunction[] {
     return [];
   }
@@ -39,7 +39,7 @@ class UserBackend implements Backend {
    *
    * @param name - `'vfio-user:'`, then the path of the socket
    * @throws TypeError for a wrong option, and for `fds` and `noiommu`, which only real devices accept
-   * @throws VfioError ENOENT, EACCES, ENOTSOCK or ECONNREFUSED if nobody listens at the path;
+   * @throws VfioError ENOENT, EACCES, ENOTSOCK or ECONNREFUSED if no server listens at the path;
    *   ECONNRESET if the server serves another client; EINVAL for a VF token; ETIMEDOUT if the
    *   server does not answer
    */
@@ -109,7 +109,7 @@ function connect(calls: Native, path: string): number {
   if (path === '') {
     throw new VfioError({
       code: 'EINVAL',
-      message: `the name ends after '${VFIO_USER_PREFIX}'`,
+      message: `the name has no path after '${VFIO_USER_PREFIX}'`,
       hint: `Name the socket of the server: ${VFIO_USER_PREFIX}/run/device.sock.`,
     });
   }
@@ -117,7 +117,7 @@ function connect(calls: Native, path: string): number {
   if (found?.isSocket() === false) {
     throw new VfioError({
       code: 'ENOTSOCK',
-      message: 'the file is no socket',
+      message: 'the file is not a socket',
       path,
       hint: 'Use the path of the socket that the server has printed.',
     });

@@ -18,7 +18,7 @@ import type { Session } from './session.js';
 /** Bytes of struct vfio_irq_info and of struct vfio_irq_set without data. */
 const INFO_SIZE = 16;
 const SET_SIZE = 20;
-/** The largest number of vectors, which is the number of MSI-X. */
+/** The largest number of vectors of an index, which is the limit of MSI-X. */
 const MAX_VECTORS = 2048;
 
 /** A range of vectors that one message changes. Empty eventfds unbind the vectors. */

@@ -94,7 +94,7 @@ export function sharedBufferBacking(buffer: SharedArrayBuffer): Backing {
   };
 }
 
-/** Uses memory of another process, which is in no file that this process can pass on. */
+/** Uses memory of another process. The server accesses the memory by messages. */
 export function externalBacking(memory: ExternalMemory): Backing {
   return {
     file: null,

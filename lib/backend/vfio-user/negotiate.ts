@@ -52,7 +52,10 @@ export function startInfo(session: Session): void {
 export function readInfo(reply: ReceivedMessages): DeviceInfo {
   const [flags, numRegions, numIrqs] = [reply.u32(4), reply.u32(8), reply.u32(12)];
   if ((flags & VFIO_DEVICE_FLAGS_PCI) === 0) {
-    throw new VfioError({ code: 'ENODEV', message: 'the device of the server is no PCI device' });
+    throw new VfioError({
+      code: 'ENODEV',
+      message: 'the device of the server is not a PCI device',
+    });
   }
   const isPossible =
     numRegions > VFIO_PCI_CONFIG_REGION_INDEX &&

@@ -15,7 +15,7 @@ for (const [behaviour, code, message] of [
   ['tiny transfers', 'EINVAL', /max_data_xfer_size is 4/],
   ['silent version', 'ETIMEDOUT', /did not answer within 5 s, VFIO_USER_VERSION/],
   ['a short version, then a command', 'EPROTO', /only 0 bytes/],
-  ['no PCI device', 'ENODEV', /no PCI device/],
+  ['no PCI device', 'ENODEV', /not a PCI device/],
   ['no configuration space', 'EPROTO', /7 regions/],
   ['endless regions', 'EPROTO', /4294967295 regions/],
   ['endless interrupts', 'EPROTO', /4294967295 interrupts/],

@@ -7,22 +7,25 @@ const REGISTER = 0x1234_5678;
 const SHARED_REGISTER = 0xfeed_f00d;
 const PAGE = 4096;
 
-test.serial('a page that the server shares is memory; other registers are messages', async (t) => {
-  using device = await openDevice(await startFake(t, 'a shared page'));
-  const region = device.bar(0);
-  t.is(region.sparseAreas, null);
-  using window = region.map();
-  t.is(window.read32(0), REGISTER);
-  t.is(window.read32(0x1000), SHARED_REGISTER);
-  t.is(region.load(0x1000, 4), 0, 'a message reads the register of the server');
-  window.write32(0x1004, 5);
-  t.is(window.read64(0x1000), (5n << 32n) | BigInt(SHARED_REGISTER));
-  t.is(region.load(0x1004, 4), 0);
-  window.write32(0x2000, 6);
-  t.is(region.load(0x2000, 4), 6);
-  using second = region.map({ offset: PAGE, length: PAGE });
-  t.is(second.read32(0), SHARED_REGISTER);
-});
+test.serial(
+  'registers in a shared page are memory, and other registers are accessed by messages',
+  async (t) => {
+    using device = await openDevice(await startFake(t, 'a shared page'));
+    const region = device.bar(0);
+    t.is(region.sparseAreas, null);
+    using window = region.map();
+    t.is(window.read32(0), REGISTER);
+    t.is(window.read32(0x1000), SHARED_REGISTER);
+    t.is(region.load(0x1000, 4), 0, 'a message reads the register of the server');
+    window.write32(0x1004, 5);
+    t.is(window.read64(0x1000), (5n << 32n) | BigInt(SHARED_REGISTER));
+    t.is(region.load(0x1004, 4), 0);
+    window.write32(0x2000, 6);
+    t.is(region.load(0x2000, 4), 6);
+    using second = region.map({ offset: PAGE, length: PAGE });
+    t.is(second.read32(0), SHARED_REGISTER);
+  },
+);
 
 test.serial('when the server is killed, the device is gone, and nothing hangs', async (t) => {
   const server = await startServer(t, 'a shared page');
@@ -201,7 +204,7 @@ test.serial('calls without a command in the protocol fail with ENOTTY', async (t
   eventfd.close();
 });
 
-test.serial('a path at which nobody listens is an error with the path and the cure', async (t) => {
+test.serial('a path without a server is an error with the path and a hint', async (t) => {
   for (const [path, code, hint] of [
     ['/nowhere/s', 'ENOENT', /vfio serve <device> --socket \/nowhere\/s/],
     ['/dev/null', 'ENOTSOCK', /path of the socket/],

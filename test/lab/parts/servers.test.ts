@@ -41,7 +41,7 @@ test('a device that cannot be served gives the error of the server', async (t) =
   t.regex(error.hint ?? '', /^The models are mock:edu/);
 });
 
-test('a device that another program serves is given by the path of its socket', async (t) => {
+test('the name vfio-user:<path> selects a device that another program serves', async (t) => {
   const { servers: other } = await start(t, ['mock:edu']);
   const [path = ''] = other.sockets;
   const { servers } = await start(t, [`vfio-user:${path}`]);

@@ -206,7 +206,7 @@ test('the drivers idxd of two guests use one DSA, and reach only their own memor
   t.is(await one.ask('target'), `target ${DATA.one}`);
   t.is(await two.ask('target'), `target ${DATA.two}`);
 
-  // MSIX_PERM gives the slot another PASID, and back.
+  // MSIX_PERM changes the PASID of the slot, and restores it.
   const other = served[0].virtual.bindPasid(GUEST_PASID);
   const entry = GUEST_PASID * 2 ** 12 + PASID_ENABLE;
   t.is(await one.ask(`perm ${entry}`), 'perm 0x00005008');
