@@ -6,6 +6,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { VfioError } from '../errors.js';
 import { defineCommand } from './command.js';
+import { Interruption } from './interruption.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 /** The prefix of the Node.js installation. */
@@ -29,15 +30,20 @@ export const command = defineCommand({
     // The package has no binding.gyp of its own: pnpm and yarn would build the package on each
     // installation.
     const isPackage = !existsSync(gyp);
+    // A signal ends node-gyp, and this process then removes the file.
+    const interruption = new Interruption();
     if (isPackage) writeFileSync(gyp, '{ "includes": ["native/vfio.gypi"] }\n');
     try {
       const headers = existsSync(join(PREFIX, 'include/node/node_api.h'));
       const build = ['rebuild', '--loglevel=warn', '--jobs=max'];
       if (headers) build.push(`--nodedir=${PREFIX}`);
       const child = spawn(file, [...args, ...build], { cwd: ROOT, stdio: ['ignore', 2, 2] });
+      interruption.signal.addEventListener('abort', () => child.kill());
       const [status] = (await once(child, 'close')) as [number | null];
+      if (interruption.signal.aborted) return interruption.exitCode;
       if (status !== 0) return 1;
     } finally {
+      interruption.close();
       if (isPackage) rmSync(gyp);
     }
     console.log(join(ROOT, 'build/Release/vfio.node'));
