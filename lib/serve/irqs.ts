@@ -84,7 +84,7 @@ export class Irqs {
       if (flags === BIND) this.#bind(index, start, count, eventfds);
       else if (flags === UNMASK_BY_EVENTFD) this.#setResample(command, eventfds);
       else if (flags === LOOPBACK && count === 0) this.#disable(index);
-      else this.#target.setIrqs(hasEventfds ? withoutBools(command) : command);
+      else this.#setUnbound(hasEventfds ? withoutEventfds(command) : command, eventfds);
     } catch (error) {
       for (const eventfd of eventfds) eventfd.close();
       throw error;
@@ -100,6 +100,12 @@ export class Irqs {
         this.#onError(error);
       }
     }
+  }
+
+  /** Makes a request that binds nothing, and closes the received eventfds. */
+  #setUnbound(set: IrqSet, eventfds: readonly ClientEventfd[]): void {
+    this.#target.setIrqs(set);
+    for (const eventfd of eventfds) eventfd.close();
   }
 
   #deviceInfo(index: number): IrqInfo {
@@ -224,8 +230,8 @@ export class Irqs {
   }
 }
 
-/** Returns a command whose eventfds are all absent. The device refuses the command. */
-function withoutBools({ index, flags, start, count }: IrqCommand): IrqSet {
+/** Returns a command whose eventfds are all absent. A device of this library refuses the command. */
+function withoutEventfds({ index, flags, start, count }: IrqCommand): IrqSet {
   return { index, flags, start, count, eventfds: new Array<null>(count).fill(null) };
 }
 
