@@ -26,18 +26,19 @@ const DISK_SIZE = 64 << 20;
  * Runs a command in a QEMU guest with a real `/dev/vfio`. The guest has an emulated Intel IOMMU
  * with interrupt remapping. The guest's emulated PCI devices are bound to vfio-pci, and each device
  * is in its own IOMMU group. With the option `serve`, the guest also has devices that this machine
- * serves, for example mock devices, and the drivers of the guest can use these devices. The guest sees this machine's files. If the guest changes files, the
- * changes stay in the guest's memory and are lost when the guest ends. The lab needs neither root
- * nor KVM.
+ * serves, for example mock devices. The drivers of the guest can use these devices. The guest sees
+ * this machine's files. If the guest changes files, the changes stay in the guest's memory and are
+ * lost when the guest ends. The lab needs neither root nor KVM.
  *
  * In the guest, environment variables contain the addresses of the devices: `VFIO_LAB_NVME`,
- * `VFIO_LAB_EDU`, …, and `VFIO_LAB_SERVED` for a served device. The command's PATH includes `vfio` and the project's `node_modules/.bin`.
+ * `VFIO_LAB_EDU`, …, and `VFIO_LAB_SERVED` for a served device. The command's PATH includes `vfio`
+ * and the project's `node_modules/.bin`.
  *
  * @returns the command's exit code, or 128 plus the signal number if a signal ended the command
  * @throws TypeError or RangeError for a wrong option, before the lab starts any program; VfioError
  *   `ENOENT` if QEMU, busybox, the kernel or a module is missing, `EINVAL` if the kernel or a
- *   module is damaged, or if `qemu` is not a QEMU, `ENODEV` if the QEMU is too old to
- *   have served devices, `EIO` if the guest ended before the command, `ETIMEDOUT` after the timeout;
+ *   module is damaged, or if `qemu` is not a QEMU, `ENODEV` if the QEMU is too old for served
+ *   devices, `EIO` if the guest ended before the command, `ETIMEDOUT` after the timeout;
  *   the reason of `signal` after an abort
  *
  * @example
