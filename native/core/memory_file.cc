@@ -30,13 +30,15 @@ int MapMemoryFile(int fd, size_t capacity, int huge_page_shift, Mapping* mapping
 
 int AllocatePiece(int fd, uint64_t offset, size_t size) {
   // A signal ends fallocate() with EINTR, and the kernel then frees the pages again. A repeated
-  // call could never succeed in a process that gets signals often, for example from a profiler.
+  // call could never succeed in a process that gets signals often, for example from a profiler. On
+  // Linux, sigprocmask() changes only the calling thread, and old versions of glibc have it in
+  // libc.
   sigset_t all;
   sigset_t old;
   sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
+  sigprocmask(SIG_SETMASK, &all, &old);
   const int result = Result(fallocate(fd, 0, static_cast<off_t>(offset), static_cast<off_t>(size)));
-  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  sigprocmask(SIG_SETMASK, &old, nullptr);
   return result == -ENOSPC ? -ENOMEM : result;
 }
 
