@@ -23,6 +23,7 @@ export interface StructArray<V extends number | bigint = number | bigint> {
   at(index: number): V;
   /** @throws RangeError if the array has no such element, or the value does not fit */
   set(index: number, value: V): void;
+  /** Iterates over the elements. */
   [Symbol.iterator](): Generator<V, void, undefined>;
 }
 

@@ -30,7 +30,13 @@ test('a source belongs to one table: a second table is refused with EBUSY', asyn
     new VirtualMsix({ vectors: 4, ...PLACE }).attach(source, range);
     const second = new VirtualMsix({ vectors: 4, ...PLACE });
     const error = { instanceOf: VfioError, code: 'EBUSY' };
-    t.throws(() => { second.attach(source, range); }, error, source.name);
+    t.throws(
+      () => {
+        second.attach(source, range);
+      },
+      error,
+      source.name,
+    );
   }
   nvme.close();
   physicalDevice.close();
