@@ -22,6 +22,23 @@ export function checkIoeventfdRequest(request: IoeventfdRequest): void {
   checkU64(request.value, 'value');
 }
 
+/** Checks the arguments of a call that maps memory for DMA. */
+export function checkMapArguments(
+  memory: { readonly size: number },
+  offset: number,
+  size: bigint,
+  iova: bigint,
+  flags: number,
+): void {
+  checkInteger(offset, 'offset', 0, memory.size);
+  checkU64(size, 'size');
+  checkU64(iova, 'iova');
+  checkU32(flags, 'flags');
+  if (BigInt(offset) + size > BigInt(memory.size)) {
+    throw new RangeError(`${size} bytes at offset ${offset} exceed ${memory.size} bytes of memory`);
+  }
+}
+
 /** Checks the arguments of VFIO_DEVICE_FEATURE. @param hasEventfd - whether `data` has an eventfd */
 export function checkFeature(flags: unknown, data: unknown, hasEventfd: boolean): void {
   checkU32(flags, 'flags');

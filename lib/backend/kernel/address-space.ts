@@ -13,7 +13,8 @@ import type {
   Memory,
 } from '../../contract/index.js';
 import { Lifetime } from '../../contract/lifetime.js';
-import { checkInteger, checkU32, checkU64 } from '../../checks.js';
+import { checkU32, checkU64 } from '../../checks.js';
+import { checkMapArguments } from '../../contract/call-arguments.js';
 import { describeError } from '../linux/describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 import type { Kernel } from './kernel.js';
@@ -188,15 +189,7 @@ export class KernelAddressSpace implements AddressSpace {
     if (!(memory instanceof PinnedMemory)) {
       throw new TypeError('memory belongs to another back end: allocate it by this address space');
     }
-    checkInteger(offset, 'offset', 0, memory.size);
-    checkU64(size, 'size');
-    checkU64(iova, 'iova');
-    checkU32(flags, 'flags');
-    if (BigInt(offset) + size > BigInt(memory.size)) {
-      throw new RangeError(
-        `${size} bytes at offset ${offset} exceed ${memory.size} bytes of memory`,
-      );
-    }
+    checkMapArguments(memory, offset, size, iova, flags);
     return { pinned: memory, address: memory.pin() + BigInt(offset) };
   }
 

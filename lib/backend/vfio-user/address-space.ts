@@ -9,6 +9,7 @@ import {
   PAGE_SIZE,
   U64_MAX,
 } from '../../checks.js';
+import { checkMapArguments } from '../../contract/call-arguments.js';
 import type {
   AddressSpace,
   DmaMemory,
@@ -183,15 +184,7 @@ export class UserAddressSpace implements AddressSpace {
     if (!(memory instanceof SharedMemory)) {
       throw new TypeError('memory belongs to another back end: allocate it by this address space');
     }
-    checkInteger(offset, 'offset', 0, memory.size);
-    checkU64(size, 'size');
-    checkU64(iova, 'iova');
-    checkU32(flags, 'flags');
-    if (BigInt(offset) + size > BigInt(memory.size)) {
-      throw new RangeError(
-        `${size} bytes at offset ${offset} exceed ${memory.size} bytes of memory`,
-      );
-    }
+    checkMapArguments(memory, offset, size, iova, flags);
     const isAligned = iova % PAGE === 0n && size % PAGE === 0n && offset % PAGE_SIZE === 0;
     const isAccess = flags !== 0 && (flags & ~ACCESS) === 0;
     const isInvalid = size === 0n || !isAligned || !isAccess || iova + size - 1n > U64_MAX;

@@ -3,6 +3,7 @@ import type { RegisterWindow, Width, WindowEvents } from '../../contract/index.j
 import { Lifetime } from '../../contract/lifetime.js';
 import { SubWindow } from '../../contract/sub-window.js';
 import { checkBlock, checkWindowAccess, refuseValue } from '../../contract/window-access.js';
+import { readRegisters, writeRegisters } from '../../contract/window-block.js';
 import { VfioError } from '../../errors.js';
 import type { MappedArea, WindowExtent } from './mapped-areas.js';
 import type { RegionCalls } from './region-calls.js';
@@ -101,24 +102,12 @@ export class UserWindow extends EventEmitter<WindowEvents> implements RegisterWi
 
   readBlock(offset: number, into: Uint8Array, width: Width): void {
     this.#checkBlock(offset, into, width);
-    const view = new DataView(into.buffer, into.byteOffset, into.length);
-    for (let i = 0; i < into.length; i += width) {
-      if (width === 8) view.setBigUint64(i, this.read64(offset + i), true);
-      else if (width === 4) view.setUint32(i, this.read32(offset + i), true);
-      else if (width === 2) view.setUint16(i, this.read16(offset + i), true);
-      else view.setUint8(i, this.read8(offset + i));
-    }
+    readRegisters(this, offset, into, width);
   }
 
   writeBlock(offset: number, from: Uint8Array, width: Width): void {
     this.#checkBlock(offset, from, width);
-    const view = new DataView(from.buffer, from.byteOffset, from.length);
-    for (let i = 0; i < from.length; i += width) {
-      if (width === 8) this.write64(offset + i, view.getBigUint64(i, true));
-      else if (width === 4) this.write32(offset + i, view.getUint32(i, true));
-      else if (width === 2) this.write16(offset + i, view.getUint16(i, true));
-      else this.write8(offset + i, view.getUint8(i));
-    }
+    writeRegisters(this, offset, from, width);
   }
 
   /** Called when the server has ended. From then on, all registers read as all ones. */

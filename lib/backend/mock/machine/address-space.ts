@@ -9,7 +9,8 @@ import type {
 } from '../../../contract/index.js';
 import { VFIO_DMA_MAP_FLAG_WRITE } from '../../../contract/uapi.js';
 import { Lifetime } from '../../../contract/lifetime.js';
-import { checkInteger, checkU32, checkU64, U64_MAX } from '../../../checks.js';
+import { checkU32, checkU64, U64_MAX } from '../../../checks.js';
+import { checkMapArguments } from '../../../contract/call-arguments.js';
 import { fail } from './errno.js';
 import { Faults } from './faults.js';
 import { ExternalHostMemory, HostMemory } from './host-memory.js';
@@ -92,15 +93,7 @@ export class MockAddressSpace implements AddressSpace {
     if (!(memory instanceof HostMemory)) {
       throw new TypeError('memory belongs to another back end: allocate it by this address space');
     }
-    checkInteger(offset, 'offset', 0, memory.size);
-    checkU64(size, 'size');
-    checkU64(iova, 'iova');
-    checkU32(flags, 'flags');
-    if (BigInt(offset) + size > BigInt(memory.size)) {
-      throw new RangeError(
-        `${size} bytes at offset ${offset} exceed ${memory.size} bytes of memory`,
-      );
-    }
+    checkMapArguments(memory, offset, size, iova, flags);
     memory.checkOpen();
     this.#addPath(() => {
       this.#faults.check('map', this.#rules.mapCall);
