@@ -3,11 +3,13 @@
 // - the contract suite on mock devices that vfio serve gives to a guest;
 // - the tests of the lab itself (test/lab/host);
 // - the differential test of the mock (test/differential).
+// With words as arguments, only the parts whose names contain one of the words run:
+//   npm run test:lab -- served 'debian-6.12 group'
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { DEFAULT_DEVICES, runInLab } from '../dist/lib/lab/index.js';
@@ -33,6 +35,7 @@ const NOVIRT = {
 const ONCE = {
   kernel: 'debian-6.12',
   via: 'group',
+  label: 'once',
   many: false,
   files: ['dist/test/lab/once/**/*.test.js'],
   devices: ['nvme', 'edu', 'e1000e,netdev=net', 'testdev', 'virtio-rng-pci', 'sdhci-pci'],
@@ -213,8 +216,7 @@ const onHost = (...streams) =>
  * Runs random scripts on the devices of a kernel and on mock devices. Prints the seed of the
  * scripts.
  */
-async function agrees({ kernel, via }, operations) {
-  const label = `differential ${kernel.split('/').at(-1)} ${via}`;
+async function agrees(label, { kernel, via }, operations) {
   const args = ['--kernel', kernel, '--via', via, '--ops', `${operations}`];
   const { failed } = await runOne(label, (...streams) =>
     run(['dist/test/differential/main.js', ...args], ...streams),
@@ -226,29 +228,38 @@ const comparable = EMULATED.filter(isAvailable);
 // A short run compares only one kernel, and each day a different kernel.
 const today = comparable[Math.floor(Date.now() / 86_400_000) % comparable.length];
 /** The parts of the run. The longest part comes first, so that no part runs alone at the end. */
-const waiting = [
-  async () => runOne('host', onHost),
+const parts = [
+  { label: 'host', start: async (label) => runOne(label, onHost) },
   ...RUNS.filter((run) => {
     if (isAvailable(run)) return true;
     const { kernel, variable, via } = run;
     console.log(`skipped, ${via}: the kernel ${kernel} does not exist (set ${variable})`);
     return false;
-  }).map((run) => async () => {
-    const { kernel, via, label: name = via } = run;
-    const label = `${kernel.split('/').at(-1)} ${name}`;
-    return runOne(label, (...streams) => inGuest(run, ...streams));
-  }),
-  ...(FULL ? comparable : [today]).map((compared) => async () => {
-    const equal = await agrees(compared, FULL ? 20_000 : 500);
-    return { passed: Number(equal), failed: Number(!equal) };
-  }),
+  }).map((run) => ({
+    label: `${basename(run.kernel)} ${run.label ?? run.via}`,
+    start: async (label) => runOne(label, (...streams) => inGuest(run, ...streams)),
+  })),
+  ...(FULL ? comparable : [today]).map((compared) => ({
+    label: `differential ${basename(compared.kernel)} ${compared.via}`,
+    start: async (label) => {
+      const equal = await agrees(label, compared, FULL ? 20_000 : 500);
+      return { passed: Number(equal), failed: Number(!equal) };
+    },
+  })),
 ];
+const words = process.argv.slice(2);
+const waiting = parts.filter(
+  ({ label }) => words.length === 0 || words.some((word) => label.includes(word)),
+);
+if (waiting.length === 0) {
+  throw new Error(`no part has such a name: ${parts.map(({ label }) => label).join(', ')}`);
+}
 const sum = { passed: 0, failed: 0 };
 
 /** Takes parts one by one. A guest needs little more than one CPU, so two parts run at a time. */
 async function work() {
   for (let part; (part = waiting.shift());) {
-    const { passed, failed } = await part();
+    const { passed, failed } = await part.start(part.label);
     sum.passed += passed;
     sum.failed += failed;
   }
