@@ -7,15 +7,20 @@ import { UsageError } from './usage.js';
 /** The operands of the commands that read or write registers. */
 export const PLACE = {
   device: { from: 'devices' },
-  region: { words: REGION_WORDS, help: 'bar0 to bar5, config, rom, vga, or a number' },
-  offset: { help: 'byte offset in the region, decimal or with 0x' },
+  region: {
+    words: REGION_WORDS,
+    help: 'bar0 to bar5, config, rom, vga, a number, or a register of --registers, as bar0.cc',
+  },
+  offset: {
+    optional: true,
+    help: 'byte offset in the region, decimal or with 0x; not after the name of a register',
+  },
 } as const satisfies Record<string, Operand>;
 
 export const WIDTH = {
   type: 'string',
   short: 'w',
   value: '<w>',
-  default: '4',
   words: ['1', '2', '4', '8'],
   help: 'size of each access, in bytes: 1, 2, 4 (default) or 8',
 } as const satisfies Option;
@@ -32,14 +37,15 @@ export interface Access {
 const WIDTHS: readonly Width[] = [1, 2, 4, 8];
 
 /** Parses the width of one access, in bytes. */
-export function parseWidth(text: string): Width {
+export function parseWidth(text = '4'): Width {
   const width = WIDTHS.find((one) => String(one) === text);
   if (width === undefined) throw new UsageError(`--width must be 1, 2, 4 or 8, not '${text}'`);
   return width;
 }
 
 /** Parses an offset: `0x10`, `16`. */
-export function parseOffset(text: string): number {
+export function parseOffset(text: string | undefined): number {
+  if (text === undefined) throw new UsageError('give an offset, or the name of a register');
   return parseCount('the offset', text);
 }
 

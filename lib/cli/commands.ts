@@ -14,6 +14,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   config: 'decode configuration space like lspci; read and set registers by name',
   peek: 'read registers',
   poke: 'write registers',
+  registers: 'make a file with the names of registers from SVD, LiteX or PeakRDL files',
   watch: 'enable interrupts and show their rates',
   reset: 'reset a function',
   repl: 'start a Node.js prompt with an open device',

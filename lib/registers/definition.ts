@@ -37,6 +37,11 @@ export interface RegisterDefinition {
    * Default: false, one access of 8 bytes.
    */
   readonly split?: boolean | undefined;
+  /**
+   * The value after a reset: a bigint if the register has 8 bytes, otherwise a number. Device models
+   * use this value; drivers do not. Default: 0.
+   */
+  readonly reset?: number | bigint | undefined;
 }
 
 /** Registers by name. */

@@ -1,8 +1,9 @@
-import { checkChoice, checkInteger, checkObject, checkOptions } from '../checks.js';
+import { checkChoice, checkInteger, checkObject, checkOptions, checkU64 } from '../checks.js';
 import type { Width } from '../contract/window.js';
 import type { FieldDefinition, RegisterAccess, RegisterDefinition } from './definition.js';
 
 const ACCESS = ['rw', 'ro', 'wo', 'w1c'] as const;
+const PROPERTIES = ['offset', 'width', 'access', 'fields', 'count', 'stride', 'split', 'reset'];
 const NAME = /^[A-Za-z_]\w*$/;
 
 /** A field with checked bits. */
@@ -25,6 +26,8 @@ export interface RegisterLayout {
   readonly count: number | null;
   readonly stride: number;
   readonly split: boolean;
+  /** The value after a reset: a bigint if the register has 8 bytes. */
+  readonly reset: number | bigint;
 }
 
 /** Checks the name of a register map, of a register or of a field. */
@@ -44,11 +47,7 @@ export function checkName(name: unknown, what: string): asserts name is string {
 export function layoutOf(name: string, definition: RegisterDefinition): RegisterLayout {
   checkName(name, 'the name of a register');
   const what = `register ${name}`;
-  checkOptions(
-    definition,
-    ['offset', 'width', 'access', 'fields', 'count', 'stride', 'split'],
-    what,
-  );
+  checkOptions(definition, PROPERTIES, what);
   const { offset, width, access = 'rw', fields = {}, count, split = false } = definition;
   checkChoice(width, `the width of ${what}`, [1, 2, 4, 8]);
   const { stride = width } = definition;
@@ -61,6 +60,9 @@ export function layoutOf(name: string, definition: RegisterDefinition): Register
   else if (definition.stride !== undefined)
     throw new TypeError(`${what} has a stride, but no count`);
   checkObject(fields, `the fields of ${what}`);
+  const { reset = width === 8 ? 0n : 0 } = definition;
+  if (width === 8) checkU64(reset, `the reset value of ${what}`);
+  else checkInteger(reset, `the reset value of ${what}`, 0, 2 ** (8 * width) - 1);
   return {
     name,
     offset,
@@ -70,6 +72,7 @@ export function layoutOf(name: string, definition: RegisterDefinition): Register
     count: count ?? null,
     stride,
     split,
+    reset,
   };
 }
 

@@ -19,6 +19,9 @@ let createMap: <T extends RegisterDefinitions>(
   layouts: readonly RegisterLayout[],
 ) => RegisterMap<T>;
 
+/** Returns the layouts of a {@link RegisterMap}. */
+export let layoutsOf: (map: RegisterMap) => readonly RegisterLayout[];
+
 /** Checked definitions of registers. Made by {@link defineRegisters}. */
 export class RegisterMap<T extends RegisterDefinitions = RegisterDefinitions> {
   /** The name of the map, for error messages. */
@@ -27,6 +30,7 @@ export class RegisterMap<T extends RegisterDefinitions = RegisterDefinitions> {
 
   static {
     createMap = (name, layouts) => new RegisterMap(name, layouts);
+    layoutsOf = (map) => map.#layouts;
   }
 
   private constructor(name: string, layouts: readonly RegisterLayout[]) {

@@ -94,7 +94,8 @@ const REFUSED: readonly (readonly [says: string, ...args: string[]])[] = [
     '1',
     'x',
   ],
-  ['give <device> <region> <offset> <value>...', 'poke', 'mock:edu', 'bar0', '0'],
+  ['give a value', 'poke', 'mock:edu', 'bar0', '0'],
+  ['give an offset, or the name of a register', 'poke', 'mock:edu', 'bar0'],
 ];
 
 test('peek and poke refuse an access that would fault, before the first access', async (t) => {

@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs';
+import { checkObject, checkOptions, describeValue } from '../checks.js';
+import { REGION_NAMES } from '../contract/uapi.js';
+import { VfioError } from '../errors.js';
+import type { RegisterDefinition } from './definition.js';
+import { layoutOf, type RegisterLayout } from './layout.js';
+
+/** The registers of each region that a file defines, by the name of the region. */
+export type RegisterFile = ReadonlyMap<string, readonly RegisterLayout[]>;
+
+const HEX = /^0x[0-9a-f]+$/i;
+
+/**
+ * Reads a register file. assets/registers.schema.json describes the format.
+ *
+ * @throws VfioError EINVAL if the contents are wrong, with the place in the file; other codes if the
+ *   file cannot be read
+ */
+export function readRegisterFile(path: string): RegisterFile {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    const { code, syscall } = cause as NodeJS.ErrnoException;
+    throw new VfioError({ code, syscall, path, cause });
+  }
+  return parseRegisterFile(text, path);
+}
+
+/** Parses the text of a register file. @param path - the name of the file, for errors */
+export function parseRegisterFile(text: string, path: string): RegisterFile {
+  const refuse = (place: string, cause: unknown) => {
+    const message = `${place}: ${(cause as Error).message}`;
+    const hint = "docs/registers.md describes the format; 'vfio registers import' converts files.";
+    return new VfioError({ code: 'EINVAL', path, message, hint, cause });
+  };
+  let place = 'the file';
+  try {
+    const file: unknown = JSON.parse(text);
+    checkOptions(file, ['$schema', 'regions'], 'the file');
+    place = 'regions';
+    const { regions } = file as { regions: unknown };
+    checkObject(regions, 'the value');
+    checkOptions(regions, REGION_NAMES, 'regions');
+    const layouts = new Map<string, readonly RegisterLayout[]>();
+    for (const [region, registers] of Object.entries(regions)) {
+      place = `regions.${region}`;
+      checkObject(registers, 'the value');
+      const list: RegisterLayout[] = [];
+      for (const [name, register] of Object.entries(registers)) {
+        place = `regions.${region}.${name}`;
+        list.push(layoutOf(name, definitionOf(register)));
+      }
+      layouts.set(region, list);
+    }
+    return layouts;
+  } catch (error) {
+    throw refuse(place, error);
+  }
+}
+
+/** Converts the numbers that JSON cannot express: hexadecimal numbers, and numbers of 64 bits. */
+function definitionOf(register: unknown): RegisterDefinition {
+  checkObject(register, 'the value');
+  const { ...definition } = register as Record<string, unknown>;
+  for (const name of ['offset', 'stride', 'reset']) {
+    const value = definition[name];
+    if (value === undefined) continue;
+    const isWide = name === 'reset' && definition.width === 8;
+    const number = numberOf(name, value);
+    definition[name] = isWide ? number : Number(number);
+  }
+  return definition as unknown as RegisterDefinition;
+}
+
+function numberOf(name: string, value: unknown): bigint {
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);
+  if (typeof value === 'string' && HEX.test(value)) return BigInt(value);
+  throw new TypeError(`${name} must be an integer or hex, as "0x14", not ${describeValue(value)}`);
+}

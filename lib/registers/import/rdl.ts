@@ -1,0 +1,115 @@
+import { checkArray, checkObject, checkString } from '../../checks.js';
+import type { RegisterAccess } from '../definition.js';
+import type { Draft, DraftField, DraftRegister } from './draft.js';
+import { bigintOf, integerOf } from './integer.js';
+
+/** A component of SystemRDL, as the JSON exporter of the SystemRDL compiler writes it. */
+interface Component {
+  readonly type?: unknown;
+  readonly inst_name?: unknown;
+  readonly addr_offset?: unknown;
+  readonly children?: unknown;
+  readonly lsb?: unknown;
+  readonly msb?: unknown;
+  readonly reset?: unknown;
+  readonly sw_access?: unknown;
+  readonly woclr?: unknown;
+  readonly onwrite?: unknown;
+  readonly regwidth?: unknown;
+  readonly array_dimensions?: unknown;
+  readonly array_stride?: unknown;
+}
+
+const ACCESS: Readonly<Record<string, RegisterAccess>> = {
+  r: 'ro',
+  w: 'wo',
+  w1: 'wo',
+  rw: 'rw',
+  rw1: 'rw',
+};
+
+/** Whether a JSON file has the form of the JSON exporter of the SystemRDL compiler. */
+export function isRdl(file: object): file is Component {
+  return 'inst_name' in file && 'children' in file;
+}
+
+/** Reads the JSON of PeakRDL. The root is at the start of the region. */
+export function readRdl(root: Component): Draft {
+  const registers: DraftRegister[] = [];
+  const warnings: string[] = [];
+  visit(root, [], 0);
+  return { base: 0, registers, warnings };
+
+  function visit(component: Component, path: readonly string[], address: number): void {
+    checkArray(component.children, `children of ${path.join('.') || 'the root'}`);
+    for (const child of component.children as readonly Component[]) {
+      checkObject(child, `a child of ${path.join('.') || 'the root'}`);
+      checkString(child.inst_name, 'inst_name');
+      const own = [...path, child.inst_name];
+      const what = own.join('.');
+      const at = address + integerOf(child.addr_offset ?? 0, `${what}.addr_offset`);
+      if (child.type === 'reg') registers.push(registerOf(child, own, at));
+      else if (child.type === 'addrmap' || child.type === 'regfile') visit(child, own, at);
+      else warnings.push(`${what} is left out: the type '${String(child.type)}' has no registers`);
+    }
+  }
+}
+
+function registerOf(reg: Component, path: readonly string[], address: number): DraftRegister {
+  const what = path.join('.');
+  checkArray(reg.children, `children of ${what}`);
+  const all = (reg.children as readonly Component[]).map((field) => fieldOf(field, what));
+  const fields = all.filter((field) => field !== null);
+  const highest = Math.max(0, ...fields.map(({ msb }) => msb));
+  const access = accessOf(fields);
+  const dimensions = reg.array_dimensions as readonly unknown[] | null | undefined;
+  const count = dimensions?.reduce<number>(
+    (product, one) => product * integerOf(one, `${what}.array_dimensions`),
+    1,
+  );
+  const reset = fields.reduce((bits, { lsb, reset: value }) => bits | (value << BigInt(lsb)), 0n);
+  return {
+    path,
+    address,
+    bits: reg.regwidth == null ? widthAt(address, highest) : integerOf(reg.regwidth, what),
+    access,
+    fields,
+    reset,
+    ...(count === undefined ? {} : { count }),
+    ...(count === undefined || reg.array_stride == null
+      ? {}
+      : { stride: integerOf(reg.array_stride, `${what}.array_stride`) }),
+  };
+}
+
+/** Returns a field, or null if software has no access to the field. */
+function fieldOf(field: Component, owner: string): (DraftField & { reset: bigint }) | null {
+  checkObject(field, `a field of ${owner}`);
+  checkString(field.inst_name, `inst_name of a field of ${owner}`);
+  const what = `${owner}.${field.inst_name}`;
+  const access = ACCESS[String(field.sw_access)];
+  if (access === undefined) return null;
+  const clears = field.onwrite === 'woclr' || field.woclr === true || field.woclr === 1;
+  return {
+    name: field.inst_name,
+    msb: integerOf(field.msb, `${what}.msb`),
+    lsb: integerOf(field.lsb, `${what}.lsb`),
+    access: access === 'rw' && clears ? 'w1c' : access,
+    reset: field.reset == null ? 0n : bigintOf(field.reset, `${what}.reset`),
+  };
+}
+
+/** Returns the access of a register: the access of its fields, or 'rw' if the fields differ. */
+function accessOf(fields: readonly DraftField[]): RegisterAccess {
+  const [first] = fields;
+  return first !== undefined && fields.every(({ access }) => access === first.access)
+    ? first.access
+    : 'rw';
+}
+
+/** The exporter does not write the width of a register. 32 bits are usual. */
+function widthAt(address: number, highestBit: number): number {
+  if (highestBit > 31) return 64;
+  if (address % 4 === 0) return 32;
+  return address % 2 === 0 ? 16 : 8;
+}
