@@ -57,6 +57,13 @@ export type {
   WideRegister,
 } from './backend/mock/hardware/model.js';
 
+export {
+  modelRegisters,
+  type ModelRegister,
+  type ModelRegisterArray,
+  type ModelRegisters,
+} from './backend/mock/hardware/model-registers.js';
+
 const api = deviceApi([observeBackend(mockBackend, observers)]);
 
 /**

@@ -20,7 +20,9 @@ let createMap: <T extends RegisterDefinitions>(
 ) => RegisterMap<T>;
 
 /** Returns the layouts of a {@link RegisterMap}. */
-export let layoutsOf: (map: RegisterMap) => readonly RegisterLayout[];
+export let layoutsOf: <T extends RegisterDefinitions>(
+  map: RegisterMap<T>,
+) => readonly RegisterLayout[];
 
 /** Checked definitions of registers. Made by {@link defineRegisters}. */
 export class RegisterMap<T extends RegisterDefinitions = RegisterDefinitions> {

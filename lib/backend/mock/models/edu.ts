@@ -1,15 +1,9 @@
 import { defineModel } from './define.js';
-import {
-  type DeviceHost,
-  type DeviceLogic,
-  type NarrowRegister,
-  type Register,
-} from '../hardware/model.js';
+import { defineRegisters } from '../../../registers/index.js';
+import { modelRegisters } from '../hardware/model-registers.js';
+import type { DeviceHost, DeviceLogic, Register } from '../hardware/model.js';
 import { DmaFault } from '../machine/dma-fault.js';
 
-/** Bits of the status register. */
-const COMPUTING = 0x01;
-const INTERRUPT_WHEN_COMPUTED = 0x80;
 /** Bits that the device sets in the interrupt status register. */
 const FACTORIAL_DONE = 0x001;
 const DMA_DONE = 0x100;
@@ -44,6 +38,20 @@ export const edu = defineModel({
   create: (host) => new Edu(host),
 });
 
+const CONTROL = defineRegisters('edu', {
+  identification: { offset: 0x00, width: 4, access: 'ro', reset: 0x010000ed },
+  liveness: { offset: 0x04, width: 4 },
+  factorial: { offset: 0x08, width: 4 },
+  status: {
+    offset: 0x20,
+    width: 4,
+    fields: { computing: { bits: 0, access: 'ro' }, interrupt: 7 },
+  },
+  interrupts: { offset: 0x24, width: 4, access: 'ro' },
+  raise: { offset: 0x60, width: 4, access: 'wo' },
+  acknowledge: { offset: 0x64, width: 4, access: 'wo' },
+});
+
 /** The registers of a DMA transfer. */
 interface Transfer {
   source: bigint;
@@ -57,10 +65,7 @@ class Edu implements DeviceLogic {
   readonly #host: DeviceHost;
   readonly #buffer = new Uint8Array(BUFFER_SIZE);
   readonly #dma: Transfer = { source: 0n, destination: 0n, count: 0n, command: 0n };
-  #liveness = 0;
-  #factorial = 0;
-  #status = 0;
-  #interrupts = 0;
+  readonly #control = modelRegisters(CONTROL);
 
   constructor(host: DeviceHost) {
     this.#host = host;
@@ -71,47 +76,26 @@ class Edu implements DeviceLogic {
     // QEMU's device does nothing at a reset.
   }
 
+  /** The control registers respond only to accesses of 4 bytes. */
   #controlRegisters(): Register[] {
-    const register = (
-      offset: number,
-      name: string,
-      access: Pick<NarrowRegister, 'read' | 'write'>,
-    ): Register => ({ offset, name, width: 4, widths: [4], ...access });
-    return [
-      register(0x00, 'identification', { read: () => 0x010000ed }),
-      register(0x04, 'liveness', {
-        read: () => this.#liveness,
-        write: (value) => {
-          this.#liveness = ~value >>> 0;
-        },
-      }),
-      register(0x08, 'factorial', {
-        read: () => this.#factorial,
-        write: (value) => {
-          this.#compute(value);
-        },
-      }),
-      register(0x20, 'status', {
-        read: () => this.#status,
-        write: (value) => {
-          const kept = this.#status & ~INTERRUPT_WHEN_COMPUTED;
-          this.#status = kept | (value & INTERRUPT_WHEN_COMPUTED);
-        },
-      }),
-      register(0x24, 'interrupt status', { read: () => this.#interrupts }),
-      register(0x60, 'interrupt raise', {
-        read: readOnes,
-        write: (value) => {
-          this.#raise(value);
-        },
-      }),
-      register(0x64, 'interrupt acknowledge', {
-        read: readOnes,
-        write: (value) => {
-          this.#acknowledge(value);
-        },
-      }),
-    ];
+    const { registers, regs } = this.#control;
+    regs.liveness.onWrite((value) => {
+      regs.liveness.value = ~value;
+    });
+    regs.factorial.onWrite((value, before) => {
+      // A write during a computation is dropped.
+      regs.factorial.value = before;
+      this.#compute(value);
+    });
+    regs.raise.onWrite((value) => {
+      this.#raise(value);
+    });
+    regs.acknowledge.onWrite((value) => {
+      this.#acknowledge(value);
+    });
+    regs.raise.onRead(readOnes);
+    regs.acknowledge.onRead(readOnes);
+    return registers.map((register) => ({ ...register, widths: [4] }));
   }
 
   #transferRegisters(): Register[] {
@@ -142,13 +126,14 @@ class Edu implements DeviceLogic {
   }
 
   #compute(n: number): void {
-    if ((this.#status & COMPUTING) !== 0) return;
-    this.#factorial = n;
-    this.#status |= COMPUTING;
+    const { factorial, status } = this.#control.regs;
+    if (status.read().computing === 1) return;
+    factorial.value = n;
+    status.update({ computing: 1 });
     this.#host.defer(() => {
-      this.#factorial = factorial(n);
-      this.#status &= ~COMPUTING;
-      if ((this.#status & INTERRUPT_WHEN_COMPUTED) !== 0) this.#raise(FACTORIAL_DONE);
+      factorial.value = factorialOf(n);
+      status.update({ computing: 0 });
+      if (status.read().interrupt === 1) this.#raise(FACTORIAL_DONE);
     });
   }
 
@@ -186,15 +171,17 @@ class Edu implements DeviceLogic {
   }
 
   #raise(bits: number): void {
-    this.#interrupts = (this.#interrupts | bits) >>> 0;
-    if (this.#interrupts === 0) return;
+    const { interrupts } = this.#control.regs;
+    interrupts.value |= bits;
+    if (interrupts.value === 0) return;
     if (this.#host.messagesEnabled) this.#host.signal(0);
     else this.#host.setPin(true);
   }
 
   #acknowledge(bits: number): void {
-    this.#interrupts = (this.#interrupts & ~bits) >>> 0;
-    if (this.#interrupts === 0 && !this.#host.messagesEnabled) this.#host.setPin(false);
+    const { interrupts } = this.#control.regs;
+    interrupts.value &= ~bits;
+    if (interrupts.value === 0 && !this.#host.messagesEnabled) this.#host.setPin(false);
   }
 }
 
@@ -204,7 +191,7 @@ function readOnes(): number {
 }
 
 /** Returns n! modulo 2^32. The result is 0 for n >= 34. */
-function factorial(n: number): number {
+function factorialOf(n: number): number {
   if (n >= 34) return 0;
   let product = 1;
   for (let i = 2; i <= n; i++) product = Math.imul(product, i) >>> 0;

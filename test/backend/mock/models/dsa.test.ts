@@ -40,7 +40,7 @@ class Machine {
       machine.registers.write32(config + 8, mode | dsa.WQCFG_PASID_EN);
       machine.command(dsa.IDXD_CMD_ENABLE_WQ, queue);
     }
-    machine.registers.write32(dsa.SUBMITTER_OFFSET + 8, dsa.SUBMITTER_VALID + PROCESS);
+    dsa.DEVICE.on(machine.registers).submitter.at(1).write({ valid: 1, pasid: PROCESS });
     return machine;
   }
 
@@ -229,7 +229,7 @@ test('revoking a PASID invalidates its handles and raises the misc interrupt', a
   const eventfd = machine.program(t, SLOT, PROCESS);
   const misc = machine.bindMisc();
   const [stale, other] = [machine.handle(SLOT), machine.handle(SLOT + 1)];
-  machine.registers.write32(dsa.REVOKE_OFFSET, PROCESS);
+  dsa.DEVICE.on(machine.registers).revoke.value = PROCESS;
   t.is(machine.registers.read32(dsa.IDXD_INTCAUSE_OFFSET), dsa.IDXD_INTC_INT_HANDLE_REVOKED);
   t.is(misc.read(), 1n);
   t.is(machine.work(SHARED, 1, { handle: stale }), dsa.DSA_COMP_INT_HANDLE_INVAL);

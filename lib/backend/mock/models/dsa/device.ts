@@ -1,4 +1,5 @@
-import type { DeviceHost, DeviceLogic, Register } from '../../hardware/model.js';
+import { modelRegisters } from '../../hardware/model-registers.js';
+import type { DeviceHost, DeviceLogic } from '../../hardware/model.js';
 import { capabilities, QUEUES, SLOTS, VECTORS, WQ_SIZE } from './capabilities.js';
 import { type Command, Commands } from './commands.js';
 import { ErrorLog } from './error-log.js';
@@ -17,10 +18,8 @@ export class Dsa implements DeviceLogic {
   readonly #queues: readonly WorkQueue[];
   readonly #commands: Commands;
   readonly #errors: ErrorLog;
-  /** PASID of the process that owns each line of the shared portals. */
-  readonly #submitters = new Uint32Array(dsa.LINES);
-  #enabled = false;
-  #cause = 0;
+  readonly #model = modelRegisters(dsa.DEVICE);
+  readonly #regs = this.#model.regs;
 
   constructor(host: DeviceHost) {
     this.#host = host;
@@ -39,25 +38,26 @@ export class Dsa implements DeviceLogic {
     this.#errors = new ErrorLog(host, (cause) => {
       this.#raise(cause);
     });
+    this.#regs.revoke.onWrite((pasid) => {
+      const revoked = this.#handles.revoke((kind, at) => this.#tables[kind].pasid(at) === pasid);
+      if (revoked > 0) this.#raise(dsa.IDXD_INTC_INT_HANDLE_REVOKED);
+    });
     this.registers = {
       0: [
         ...capabilities(),
         ...this.#errors.registers,
-        ...this.#statusRegisters(),
+        ...this.#model.registers,
         ...this.#commands.registers,
         ...this.#queues.flatMap(({ registers }) => registers),
         ...this.#tables.msix.registers,
         ...this.#tables.ims.registers,
-        ...this.#mockRegisters(),
       ],
       2: this.#queues.flatMap(({ portals }) => portals),
     };
   }
 
   reset(): void {
-    this.#enabled = false;
-    this.#cause = 0;
-    this.#submitters.fill(0);
+    this.#model.reset();
     this.#handles.reset();
     this.#commands.reset();
     this.#errors.reset();
@@ -65,10 +65,14 @@ export class Dsa implements DeviceLogic {
     for (const table of Object.values(this.#tables)) table.reset();
   }
 
+  get #isEnabled(): boolean {
+    return this.#regs.genstats.value === dsa.IDXD_DEVICE_STATE_ENABLED;
+  }
+
   #createQueue(id: number): WorkQueue {
     const submitterOf = (line: number) => {
-      const word = this.#submitters[line] ?? 0;
-      return word < dsa.SUBMITTER_VALID ? null : word & 0xfffff;
+      const { valid, pasid } = this.#regs.submitter.at(line).read();
+      return valid === 0 ? null : pasid;
     };
     return new WorkQueue(id, submitterOf, (descriptor, submitter) => {
       this.#host.defer(() => {
@@ -97,55 +101,8 @@ export class Dsa implements DeviceLogic {
 
   /** Raises the misc interrupt, which is MSI-X vector 0. */
   #raise(cause: number): void {
-    this.#cause = (this.#cause | cause) >>> 0;
+    this.#regs.intcause.value |= cause;
     this.#host.signal(0);
-  }
-
-  #statusRegisters(): Register[] {
-    return [
-      {
-        offset: dsa.IDXD_GENSTATS_OFFSET,
-        name: 'GENSTATS',
-        width: 4,
-        read: () =>
-          this.#enabled ? dsa.IDXD_DEVICE_STATE_ENABLED : dsa.IDXD_DEVICE_STATE_DISABLED,
-      },
-      {
-        offset: dsa.IDXD_INTCAUSE_OFFSET,
-        name: 'INTCAUSE',
-        width: 4,
-        read: () => this.#cause,
-        write: (value) => {
-          this.#cause = (this.#cause & ~value) >>> 0;
-        },
-      },
-    ];
-  }
-
-  /**
-   * Registers that exist only in the mock. These registers emulate actions of the CPU and of the
-   * host.
-   */
-  #mockRegisters(): Register[] {
-    const lines = Array.from(this.#submitters, (_, line): Register => ({
-      offset: dsa.SUBMITTER_OFFSET + 8 * line,
-      name: `submitter of line ${line}`,
-      width: 4,
-      read: () => this.#submitters[line] ?? 0,
-      write: (value) => {
-        this.#submitters[line] = value;
-      },
-    }));
-    const revoke: Register = {
-      offset: dsa.REVOKE_OFFSET,
-      name: 'revoke',
-      width: 4,
-      write: (pasid) => {
-        const revoked = this.#handles.revoke((kind, at) => this.#tables[kind].pasid(at) === pasid);
-        if (revoked > 0) this.#raise(dsa.IDXD_INTC_INT_HANDLE_REVOKED);
-      },
-    };
-    return [...lines, revoke];
   }
 
   #createCommands(): Map<number, Command> {
@@ -199,20 +156,20 @@ export class Dsa implements DeviceLogic {
   }
 
   #enable(): number {
-    if (this.#enabled) return dsa.IDXD_CMDSTS_ERR_DEV_ENABLED;
-    this.#enabled = true;
+    if (this.#isEnabled) return dsa.IDXD_CMDSTS_ERR_DEV_ENABLED;
+    this.#regs.genstats.value = dsa.IDXD_DEVICE_STATE_ENABLED;
     return dsa.IDXD_CMDSTS_SUCCESS;
   }
 
   #disable(): number {
-    if (!this.#enabled) return dsa.IDXD_CMDSTS_ERR_DIS_DEV_EN;
-    this.#enabled = false;
+    if (!this.#isEnabled) return dsa.IDXD_CMDSTS_ERR_DIS_DEV_EN;
+    this.#regs.genstats.value = dsa.IDXD_DEVICE_STATE_DISABLED;
     for (const queue of this.#queues) queue.enabled = false;
     return dsa.IDXD_CMDSTS_SUCCESS;
   }
 
   #start(queue: WorkQueue): number {
-    if (!this.#enabled) return dsa.IDXD_CMDSTS_ERR_DEV_NOTEN;
+    if (!this.#isEnabled) return dsa.IDXD_CMDSTS_ERR_DEV_NOTEN;
     if (queue.enabled) return dsa.IDXD_CMDSTS_ERR_WQ_ENABLED;
     const others = this.#queues.filter(({ enabled }) => enabled);
     const used = others.reduce((sum, { size }) => sum + size, 0);

@@ -3,6 +3,8 @@
  * kernel's names.
  */
 
+import { defineRegisters } from '../../../../registers/index.js';
+
 // BAR 0
 export const IDXD_VER_OFFSET = 0x00;
 export const IDXD_GENCAP_OFFSET = 0x10;
@@ -136,18 +138,28 @@ export const DSA_COMP_XFER_ERANGE = 0x13;
 export const DSA_COMP_INT_HANDLE_INVAL = 0x19;
 export const DSA_COMP_CRA_XLAT = 0x1a;
 
-/**
- * Registers that exist only in the mock. These registers contain the owner of each 64-byte line of
- * the shared portals. On hardware, a process submits a descriptor with ENQCMD. ENQCMD adds the
- * PASID from the CPU's register IA32_PASID. The mock has no CPU, so a driver writes the PASID to
- * these registers. Each line has one 32-bit register. The registers are 8 bytes apart. Bit 31 is
- * the valid bit. Bits 19:0 contain the PASID.
- */
-export const SUBMITTER_OFFSET = 0x4000;
-export const SUBMITTER_VALID = 2 ** 31;
 export const LINES = IDXD_PORTAL_SIZE / DESCRIPTOR_SIZE;
-/**
- * This register exists only in the mock. Writing a PASID revokes the interrupt handles of the
- * PASID, as a host revokes the handles of a guest.
- */
-export const REVOKE_OFFSET = 0x4400;
+
+/** The registers whose state {@link Dsa} keeps. */
+export const DEVICE = defineRegisters('dsa', {
+  genstats: { offset: IDXD_GENSTATS_OFFSET, width: 4, access: 'ro', fields: { state: [1, 0] } },
+  intcause: { offset: IDXD_INTCAUSE_OFFSET, width: 4, access: 'w1c' },
+  /**
+   * Registers that exist only in the mock. These registers contain the owner of each 64-byte line of
+   * the shared portals. On hardware, a process submits a descriptor with ENQCMD. ENQCMD adds the
+   * PASID from the CPU's register IA32_PASID. The mock has no CPU, so a driver writes the PASID to
+   * these registers.
+   */
+  submitter: {
+    offset: 0x4000,
+    width: 4,
+    count: LINES,
+    stride: 8,
+    fields: { pasid: [19, 0], valid: 31 },
+  },
+  /**
+   * This register exists only in the mock. Writing a PASID revokes the interrupt handles of the
+   * PASID, as a host revokes the handles of a guest.
+   */
+  revoke: { offset: 0x4400, width: 4, access: 'wo' },
+});
