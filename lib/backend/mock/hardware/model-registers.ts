@@ -10,7 +10,7 @@ import type { RegisterLayout } from '../../../registers/layout.js';
 import { layoutsOf, RegisterMap } from '../../../registers/map.js';
 import type { Register } from './model.js';
 import { bigintRules, numberRules } from './register-rules.js';
-import { RegisterState } from './register-state.js';
+import { createState, type RegisterState } from './register-state.js';
 
 /** The state of a register of a device model, as the device sees the register. */
 export interface ModelRegister<D extends RegisterDefinition = RegisterDefinition> {
@@ -84,27 +84,34 @@ export function modelRegisters<T extends RegisterDefinitions>(
   map: RegisterMap<T>,
 ): ModelRegisters<T> {
   checkInstance(map, 'map', RegisterMap);
-  const states = layoutsOf(map).map(stateOf);
-  const regs = states.map((state) => [state.layout.name, accessorOf(state)] as const);
+  const layouts = layoutsOf(map);
+  const states = layouts.map(stateOf);
+  const regs: Record<string, object> = {};
+  for (const [i, { name }] of layouts.entries()) regs[name] = states[i]?.accessor ?? {};
   return {
-    registers: states.flatMap((state) => state.registers()),
+    registers: states.flatMap(({ registers }) => registers),
     // The definitions give the types.
-    regs: Object.freeze(Object.fromEntries(regs)) as unknown as ModelRegisters<T>['regs'],
+    regs: regs as ModelRegisters<T>['regs'],
     reset() {
       for (const state of states) state.reset();
     },
   };
 }
 
-function stateOf(layout: RegisterLayout): RegisterState<number> | RegisterState<bigint> {
-  return layout.width === 8
-    ? new RegisterState(layout, bigintRules(layout), bigintCodec(layout))
-    : new RegisterState(layout, numberRules(layout), numberCodec(layout));
+const makers = new WeakMap<RegisterLayout, () => RegisterState>();
+
+/** Creates the state of a register. All devices of a model use the same rules. */
+function stateOf(layout: RegisterLayout): RegisterState {
+  let make = makers.get(layout);
+  if (make === undefined) makers.set(layout, (make = makerOf(layout)));
+  return make();
 }
 
-function accessorOf(state: RegisterState<number> | RegisterState<bigint>): object {
-  const { onWrite, onRead, at } = state;
-  const { count } = state.layout;
-  if (count !== null) return Object.freeze({ length: count, at, onWrite, onRead });
-  return Object.assign(at(0), { onWrite, onRead });
+function makerOf(layout: RegisterLayout): () => RegisterState {
+  if (layout.width === 8) {
+    const [rules, codec] = [bigintRules(layout), bigintCodec(layout)];
+    return () => createState(layout, rules, codec);
+  }
+  const [rules, codec] = [numberRules(layout), numberCodec(layout)];
+  return () => createState(layout, rules, codec);
 }

@@ -2,6 +2,8 @@ import { checkInteger, describeKind, U64_MAX } from '../../../checks.js';
 import type { RegisterAccess } from '../../../registers/definition.js';
 import type { RegisterLayout } from '../../../registers/layout.js';
 
+const S64_MIN = -(2n ** 63n);
+
 /** What the accesses of a driver do to a register. */
 export interface Rules<V extends number | bigint> {
   /**
@@ -15,26 +17,30 @@ export interface Rules<V extends number | bigint> {
   /** Returns the bits that a driver can read. */
   read(value: V): V;
   /** Converts a value that the device sets to unsigned. @throws RangeError if it does not fit */
-  store(value: unknown, what: string): V;
+  store(value: unknown, name: string): V;
 }
 
 /** The rules of a register of up to 4 bytes. */
 export function numberRules(layout: RegisterLayout): Rules<number> {
-  const bits = 8 * layout.width;
+  const max = 2 ** (8 * layout.width) - 1;
+  const min = -(2 ** (8 * layout.width - 1));
   const masks = masksOf(layout);
-  const [written, cleared, readable] = [masks.written, masks.cleared, masks.readable].map(Number);
+  const written = Number(masks.written);
+  const cleared = Number(masks.cleared);
+  const readable = Number(masks.readable);
   const write = (before: number, value: number, bytes: number) => {
     const reached = 0xffff_ffff >>> (32 - 8 * Math.min(bytes, layout.width));
-    const replaced = (written ?? 0) & reached;
-    return ((before & ~replaced & ~(value & (cleared ?? 0) & reached)) | (value & replaced)) >>> 0;
+    const replaced = written & reached;
+    return ((before & ~replaced & ~(value & cleared & reached)) | (value & replaced)) >>> 0;
   };
   return {
     write,
     writeHigh: write,
-    read: (value) => (value & (readable ?? 0)) >>> 0,
-    store(value, what) {
-      checkInteger(value, what, -(2 ** (bits - 1)), 2 ** bits - 1);
-      return (value & (0xffff_ffff >>> (32 - bits))) >>> 0;
+    read: (value) => (value & readable) >>> 0,
+    store(value, name) {
+      if (!Number.isInteger(value) || (value as number) < min || (value as number) > max)
+        checkInteger(value, `the value of register ${name}`, min, max);
+      return ((value as number) & max) >>> 0;
     },
   };
 }
@@ -50,11 +56,12 @@ export function bigintRules(layout: RegisterLayout): Rules<bigint> {
     writeHigh: (before, value, bytes) =>
       write(before, BigInt(value) << 32n, reachedBy(Math.min(bytes, 4)) << 32n),
     read: (value) => value & readable,
-    store(value, what) {
+    store(value, name) {
+      const what = `the value of register ${name}`;
       if (typeof value !== 'bigint') {
         throw new TypeError(`${what} must be a bigint, not ${describeKind(value)}`);
       }
-      if (value >= -(2n ** 63n) && value <= U64_MAX) return BigInt.asUintN(64, value);
+      if (value >= S64_MIN && value <= U64_MAX) return BigInt.asUintN(64, value);
       throw new RangeError(`${what} has 64 bits: ${value} does not fit`);
     },
   };

@@ -4,109 +4,97 @@ import type { RegisterLayout } from '../../../registers/layout.js';
 import type { Register } from './model.js';
 import type { Rules } from './register-rules.js';
 
-/** Functions that the device runs at the accesses of a driver. */
-export interface Listeners<V extends number | bigint> {
-  onWrite(listener: (value: V, before: V, index: number) => void): void;
-  onRead(listener: (index: number) => V): void;
-}
-
-/** The state of one register. */
-export interface Element<V extends number | bigint> {
-  value: V;
-  read(): Values;
-  update(values: Values): void;
-}
-
 /** The state of a register, or of an array of registers. */
-export class RegisterState<V extends number | bigint> implements Listeners<V> {
-  readonly layout: RegisterLayout;
-  readonly #rules: Rules<V>;
-  readonly #codec: FieldCodec<V>;
-  readonly #reset: V;
-  readonly #values: V[];
-  #written: ((value: V, before: V, index: number) => void) | undefined;
-  #read: ((index: number) => V) | undefined;
+export interface RegisterState {
+  /** The object by which the device uses the register. */
+  readonly accessor: object;
+  /** The registers as the mock uses them. */
+  readonly registers: readonly Register[];
+  reset(): void;
+}
 
-  constructor(layout: RegisterLayout, rules: Rules<V>, codec: FieldCodec<V>) {
-    this.layout = layout;
-    this.#rules = rules;
-    this.#codec = codec;
-    // The layout has checked that the type fits the width.
-    this.#reset = layout.reset as V;
-    this.#values = Array.from({ length: layout.count ?? 1 }, () => this.#reset);
-  }
+/**
+ * Creates the state of a register. The state consists of functions and not of a class, because
+ * objects of a class take longer to create, and a device can have thousands of registers.
+ */
+export function createState<V extends number | bigint>(
+  layout: RegisterLayout,
+  rules: Rules<V>,
+  codec: FieldCodec<V>,
+): RegisterState {
+  const { name, offset, width, count, stride } = layout;
+  const length = count ?? 1;
+  // The layout has checked that the type fits the width.
+  const initial = layout.reset as V;
+  const values = Array<V>(length).fill(initial);
+  let written: ((value: V, before: V, index: number) => void) | undefined;
+  let replacesRead: ((index: number) => V) | undefined;
 
-  readonly onWrite = (listener: (value: V, before: V, index: number) => void): void => {
-    checkFunction(listener, 'listener');
-    this.#written = listener;
+  const change = (index: number, before: V, value: V): void => {
+    values[index] = value;
+    written?.(value, before, index);
   };
-
-  readonly onRead = (listener: (index: number) => V): void => {
-    checkFunction(listener, 'listener');
-    this.#read = listener;
-  };
-
-  reset(): void {
-    this.#values.fill(this.#reset);
-  }
-
-  /** Returns the state of one register. */
-  readonly at = (index: number): Element<V> => {
-    const { layout } = this;
-    checkInteger(index, `the index of register ${layout.name}`, 0, this.#values.length - 1);
-    const [values, rules, codec] = [this.#values, this.#rules, this.#codec];
-    const get = () => this.#at(index);
-    return {
-      get value() {
-        return get();
-      },
-      set value(value: V) {
-        values[index] = rules.store(value, `the value of register ${layout.name}`);
-      },
-      read: () => codec.decode(get()),
-      update(given) {
-        checkValues(layout, given);
-        values[index] = replaceAll(layout, get(), given);
+  const registerAt = (index: number): Register => {
+    const register = {
+      offset: offset + index * stride,
+      name: count === null ? name : `${name}[${index}]`,
+      width,
+      read: () =>
+        replacesRead === undefined ? rules.read(values[index] ?? initial) : replacesRead(index),
+      write: (value: V, bytes: number) => {
+        const before = values[index] ?? initial;
+        change(index, before, rules.write(before, value, bytes));
       },
     };
+    if (width !== 8) return register as unknown as Register;
+    const writeHigh = (value: number, bytes: number) => {
+      const before = values[index] ?? initial;
+      change(index, before, rules.writeHigh(before, value, bytes));
+    };
+    return { ...register, writeHigh } as unknown as Register;
   };
-
-  /** Returns the registers as the mock uses them. */
-  registers(): Register[] {
-    const { name, offset, width, count, stride } = this.layout;
-    return Array.from({ length: count ?? 1 }, (_, index) => {
-      const place = {
-        name: count === null ? name : `${name}[${index}]`,
-        offset: offset + index * stride,
-        read: () => this.#readAt(index),
-        write: (value: V, bytes: number) => {
-          this.#change(index, this.#rules.write(this.#at(index), value, bytes));
-        },
-      };
-      const writeHigh = (value: number, bytes: number) => {
-        this.#change(index, this.#rules.writeHigh(this.#at(index), value, bytes));
-      };
-      // The width gives the type of the value.
-      return (width === 8 ? { ...place, width, writeHigh } : { ...place, width }) as unknown as Register;
-    });
-  }
-
-  #at(index: number): V {
-    return this.#values[index] ?? this.#reset;
-  }
-
-  #readAt(index: number): V {
-    return this.#read === undefined ? this.#rules.read(this.#at(index)) : this.#read(index);
-  }
-
-  #change(index: number, value: V): void {
-    const before = this.#at(index);
-    this.#values[index] = value;
-    this.#written?.(value, before, index);
-  }
+  const listeners = {
+    onWrite(listener: NonNullable<typeof written>): void {
+      checkFunction(listener, 'listener');
+      written = listener;
+    },
+    onRead(listener: NonNullable<typeof replacesRead>): void {
+      checkFunction(listener, 'listener');
+      replacesRead = listener;
+    },
+  };
+  const elementAt = (index: number) => ({
+    get value(): V {
+      return values[index] ?? initial;
+    },
+    set value(value: V) {
+      values[index] = rules.store(value, name);
+    },
+    read: () => codec.decode(values[index] ?? initial),
+    update(fields: Values): void {
+      checkValues(layout, fields);
+      values[index] = replaceAll(layout, values[index] ?? initial, fields);
+    },
+    ...listeners,
+  });
+  const array = {
+    length,
+    at(index: number) {
+      checkInteger(index, `the index of register ${name}`, 0, length - 1);
+      return elementAt(index);
+    },
+    ...listeners,
+  };
+  return {
+    accessor: count === null ? elementAt(0) : array,
+    registers: Array.from({ length }, (_, index) => registerAt(index)),
+    reset() {
+      values.fill(initial);
+    },
+  };
 }
 
-/** Replaces fields of any access: the device can set each field. */
+/** Replaces fields. The device can set fields with any access. */
 function replaceAll<V extends number | bigint>(
   { fields }: RegisterLayout,
   value: V,
