@@ -94,6 +94,7 @@ async function link(): Promise<string> {
 /** A ring of descriptors, with a frame buffer for each descriptor. */
 class Ring {
   readonly #view: DataView;
+  readonly #words: Uint32Array;
   #next = 0;
 
   constructor(
@@ -102,6 +103,7 @@ class Ring {
     readonly frames: DmaBuffer,
   ) {
     this.#view = new DataView(descriptors.buffer);
+    this.#words = new Uint32Array(descriptors.buffer);
     for (let i = 0; i < COUNT; i++) {
       this.#view.setBigUint64(i * DESCRIPTOR, frames.iova + BigInt(i * FRAME), true);
     }
@@ -139,14 +141,22 @@ class Ring {
     this.#view.setUint32(at + 12, 0, true);
     this.#next = (this.#next + 1) % COUNT;
     registers.write32(this.ringRegisters.tail, this.#next);
-    return () => (this.#view.getUint8(at + 12) & DONE) !== 0;
+    return () => this.#isDone(at);
+  }
+
+  /**
+   * Whether the device has finished a descriptor. After the Atomics.load, plain reads see everything
+   * that the device wrote before it set the bit.
+   */
+  #isDone(at: number): boolean {
+    return (Atomics.load(this.#words, at / 4 + 3) & DONE) !== 0;
   }
 
   /** Yields the received frames, and returns their descriptors to the device. */
   *received(): Generator<Uint8Array> {
     for (;;) {
       const at = this.#next * DESCRIPTOR;
-      if ((this.#view.getUint8(at + 12) & DONE) === 0) return;
+      if (!this.#isDone(at)) return;
       const start = this.#next * FRAME;
       yield this.frames.bytes.slice(start, start + this.#view.getUint16(at + 8, true));
       this.#view.setUint32(at + 12, 0, true);

@@ -41,6 +41,7 @@
         "core/memory.cc",
         "core/memory_file.cc",
         "core/message_reader.cc",
+        "core/registers.cc",
         "core/shared_memory.cc",
         "core/socket.cc",
         "core/window.cc"

@@ -10,6 +10,35 @@
 #include "call.h"
 
 namespace vfio::core {
+namespace {
+
+// The number of bytes at the end of a write that are stored in ascending order. The largest common
+// queue entry has 64 bytes.
+constexpr size_t kOrderedBytes = 64;
+
+template <class Word>
+void StoreRelease(uint8_t* to, const uint8_t* from) {
+  Word word;
+  std::memcpy(&word, from, sizeof(word));
+  __atomic_store_n(reinterpret_cast<Word*>(to), word, __ATOMIC_RELEASE);
+}
+
+// Stores the bytes in ascending order, in aligned words. Each word is stored at once.
+void StoreInOrder(uint8_t* to, const uint8_t* from, size_t length) {
+  for (size_t done = 0; done < length;) {
+    const size_t left = length - done;
+    const size_t misaligned = reinterpret_cast<uintptr_t>(to + done) % 8;
+    size_t size = 8;
+    while (misaligned % size != 0 || size > left) size /= 2;
+    if (size == 8) StoreRelease<uint64_t>(to + done, from + done);
+    if (size == 4) StoreRelease<uint32_t>(to + done, from + done);
+    if (size == 2) StoreRelease<uint16_t>(to + done, from + done);
+    if (size == 1) StoreRelease<uint8_t>(to + done, from + done);
+    done += size;
+  }
+}
+
+}  // namespace
 
 int SharedMemory::Map(int fd, size_t size, std::unique_ptr<SharedMemory>* memory) {
   struct statfs system;
@@ -33,16 +62,23 @@ int SharedMemory::Map(int fd, size_t size, std::unique_ptr<SharedMemory>* memory
 }
 
 bool SharedMemory::Read(size_t offset, uint8_t* into, size_t length) {
-  return Copy(into, address() + offset, length);
+  if (guard_->lost() != 0) return false;
+  std::memcpy(into, address() + offset, length);
+  // If these bytes show that other memory is ready, a later Read() gets the ready memory.
+  std::atomic_thread_fence(std::memory_order_acquire);
+  return IsIntact();
 }
 
 bool SharedMemory::Write(size_t offset, const uint8_t* from, size_t length) {
-  return Copy(address() + offset, from, length);
+  if (guard_->lost() != 0) return false;
+  const size_t unordered = length > kOrderedBytes ? length - kOrderedBytes : 0;
+  std::atomic_thread_fence(std::memory_order_release);
+  std::memcpy(address() + offset, from, unordered);
+  StoreInOrder(address() + offset + unordered, from + unordered, length - unordered);
+  return IsIntact();
 }
 
-bool SharedMemory::Copy(void* to, const void* from, size_t length) {
-  if (guard_->lost() != 0) return false;
-  std::memcpy(to, from, length);
+bool SharedMemory::IsIntact() const {
   // The SIGBUS handler of this thread sets `lost` during the copy.
   std::atomic_signal_fence(std::memory_order_seq_cst);
   return guard_->lost() == 0;

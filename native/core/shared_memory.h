@@ -28,12 +28,17 @@ class SharedMemory {
   // Read() and Write() copy bytes. The caller checks the range, and `writable()` before Write().
   // Both return false if the file has ended before the range. The memory is then lost for ever,
   // because all further calls return false, too.
+  //
+  // The other process sees the calls of Write() in their order. The last 64 bytes of a Write() are
+  // stored in ascending order, as a PCI Express write updates memory (Base Specification, section
+  // 2.4.3). A driver can therefore poll the last word of a queue entry. A Read() sees at least what
+  // the earlier calls of Read() saw.
   bool Read(size_t offset, uint8_t* into, size_t length);
   bool Write(size_t offset, const uint8_t* from, size_t length);
 
  private:
   SharedMemory(size_t size, bool writable) : size_(size), writable_(writable) {}
-  bool Copy(void* to, const void* from, size_t length);
+  bool IsIntact() const;
 
   const size_t size_;
   const bool writable_;

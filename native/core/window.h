@@ -12,12 +12,6 @@
 
 namespace vfio::core {
 
-// ReadRegisters() and WriteRegisters() make `length` / `width` accesses of exactly `width` (1, 2, 4
-// or 8) bytes, in ascending order. `registers` must be aligned to `width`. `into` and `from` need
-// no alignment. `length` must be a multiple of `width`.
-void ReadRegisters(const uint8_t* registers, uint8_t* into, size_t length, unsigned width);
-void WriteRegisters(uint8_t* registers, const uint8_t* from, size_t length, unsigned width);
-
 // Registers of a device, mapped from the device's fd. An access never ends the process. While the
 // device does not respond, a read returns all ones and a write has no effect.
 class Window {
@@ -33,7 +27,7 @@ class Window {
   uint32_t* lost() const;
 
   // Read() and Write() map a lost device again, then call ReadRegisters() and WriteRegisters() at
-  // `offset`.
+  // `offset` (registers.h).
   void Read(size_t offset, uint8_t* into, size_t length, unsigned width);
   void Write(size_t offset, const uint8_t* from, size_t length, unsigned width);
 

@@ -21,8 +21,8 @@
 #include "../core/iommufd.h"
 #include "../core/irqs.h"
 #include "../core/memory.h"
+#include "../core/registers.h"
 #include "../core/uapi.h"
-#include "../core/window.h"
 #include "expect.h"
 #include "fake_ioctl.h"
 

@@ -13,11 +13,21 @@ const S64_MIN = -(2n ** 63n);
 const U64_MAX = 2n ** 64n - 1n;
 
 /**
- * Registers of a mapped region. Each read is an Atomics.load of a typed array. Each write is a
- * plain store into a typed array. V8 keeps each Atomics.load and each plain store unchanged in
+ * Whether the program accesses registers through typed arrays. On other architectures, the order of
+ * such accesses is not known, so native code makes each access with a full barrier.
+ */
+const IS_DIRECT = process.arch === 'x64' || process.arch === 'arm64';
+
+/**
+ * Registers of a mapped region. Each read is an Atomics.load of a typed array. On x86-64, each write
+ * is a plain store into a typed array. V8 keeps each Atomics.load and each plain store unchanged in
  * every compiler tier. V8 could drop a plain load, or merge a plain load with another load. On
  * x86-64, Atomics.store would be a locked exchange, which also reads the register. The typed arrays
  * are private fields, because printing or comparing a typed array would read registers.
+ *
+ * On arm64, each write is an Atomics.store, which is one store-release (`stlr`). The device sees a
+ * store-release after all earlier stores to memory, but can see a plain store before them. An
+ * Atomics.load is one load-acquire (`ldar`) there, and all later loads come after it.
  *
  * For a width of 2^n bytes, the index of an element is `i = offset >>> n`. If `i << n` differs from
  * the offset, the offset is misaligned, is not an integer, or is not below 4 GiB. After close, and
@@ -59,7 +69,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     super();
     const { buffer, lost } = mapping;
     this.size = buffer.byteLength;
-    [this.#u8, this.#u16, this.#u32, this.#u64] = views(buffer, this.size);
+    [this.#u8, this.#u16, this.#u32, this.#u64] = views(buffer, IS_DIRECT ? this.size : 0);
     this.#lost = new Int32Array(lost);
     this.#writable = writable;
     this.#calls = calls;
@@ -187,6 +197,29 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     if (this.#lost[0] !== 0) this.#updateViews();
   }
 
+  // The choice is made once, because a branch in each write would slow down x86-64.
+  static {
+    if (process.arch === 'arm64') {
+      const { prototype } = this;
+      prototype.write8 = function (offset, value) {
+        this.#writeOrdered(this.#u8, 8, offset, value);
+      };
+      prototype.write16 = function (offset, value) {
+        this.#writeOrdered(this.#u16, 16, offset, value);
+      };
+      prototype.write32 = function (offset, value) {
+        this.#writeOrdered(this.#u32, 32, offset, value);
+      };
+      prototype.write64 = function (offset, value) {
+        checkNumber(offset, 'offset');
+        if (typeof value !== 'bigint' || value < S64_MIN || value > U64_MAX) refuseValue(value, 64);
+        if (this.#covers(this.#u64, offset)) Atomics.store(this.#u64, offset / 8, value);
+        else this.#writeSlow(offset, 8, value);
+        if (this.#lost[0] !== 0) this.#updateViews();
+      };
+    }
+  }
+
   readBlock(offset: number, into: Uint8Array, width: Width): void {
     // A single access is faster than a call into native code.
     if (width === 4 && into instanceof Uint8Array && into.length === 4) {
@@ -243,6 +276,29 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     this.writeBlock(offset, new Uint8Array(bytes.buffer, 0, width), width);
   }
 
+  /** Writes by Atomics.store. */
+  #writeOrdered(
+    u: Uint8Array | Uint16Array | Uint32Array,
+    bits: 8 | 16 | 32,
+    offset: number,
+    value: number,
+  ): void {
+    checkNumber(offset, 'offset');
+    const isInRange = value >= -(2 ** (bits - 1)) && value < 2 ** bits;
+    if (!Number.isInteger(value) || !isInRange) refuseValue(value, bits);
+    const width = u.BYTES_PER_ELEMENT as Width;
+    if (this.#covers(u, offset)) Atomics.store(u, offset / width, value);
+    else this.#writeSlow(offset, width, value);
+    if (this.#lost[0] !== 0) this.#updateViews();
+  }
+
+  /** Whether a write at the offset is allowed, and is an element of the typed array. */
+  #covers(u: { readonly BYTES_PER_ELEMENT: number; readonly length: number }, offset: number) {
+    const i = Math.trunc(offset / u.BYTES_PER_ELEMENT);
+    const isAligned = i * u.BYTES_PER_ELEMENT === offset;
+    return isAligned && i >= 0 && i < u.length && this.#writable;
+  }
+
   /**
    * Empties the typed arrays if the device no longer responds. Restores the typed arrays if the
    * device responds again.
@@ -252,7 +308,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     if (lost === this.#isLost || this.#mapping === null) return;
     this.#isLost = lost;
     const { buffer } = this.#mapping;
-    [this.#u8, this.#u16, this.#u32, this.#u64] = views(buffer, lost ? 0 : this.size);
+    [this.#u8, this.#u16, this.#u32, this.#u64] = views(buffer, lost || !IS_DIRECT ? 0 : this.size);
     // The event is emitted in a microtask, so no listener runs in the middle of an access.
     queueMicrotask(() => this.emit(lost ? 'lost' : 'restored'));
   }
