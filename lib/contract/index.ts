@@ -106,8 +106,8 @@ export interface Backend {
  */
 export interface IommuFacts {
   /**
-   * The name of the IOMMU, for example `'dmar0'` on Intel or `'ivhd0'` on AMD; null if there is no
-   * IOMMU.
+   * The name of the IOMMU, for example `'dmar0'` on Intel, `'ivhd0'` on AMD or
+   * `'smmu3.0x0000000009050000'` on arm64; null if there is no IOMMU.
    */
   readonly name: string | null;
   /** Whether the kernel allows devices whose interrupts are not isolated. */

@@ -1,11 +1,12 @@
 /**
  * The message of a message signalled interrupt. A device raises a vector by writing `data` to
- * `address`.
+ * `address`. The message identifies a vector only together with its device: on arm64, different
+ * devices have the same messages.
  */
 export interface Message {
   /**
    * The 64-bit address that the device writes to. On x86 the address is between 0xfee0_0000 and
-   * 0xfeef_ffff.
+   * 0xfeef_ffff. On arm64 the address is an IOVA of the interrupt controller.
    */
   readonly address: bigint;
   /** The data that the device writes: 16 bits for MSI, 32 bits for MSI-X. */

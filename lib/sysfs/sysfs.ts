@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { IommuFacts, PciFunction } from '../contract/index.js';
+import type { IommuFacts, IovaRange, PciFunction } from '../contract/index.js';
 import { parseAddress } from '../contract/names.js';
 
 const NEWLINE = 0x0a;
@@ -134,6 +134,26 @@ export class Sysfs {
         text(this.path('sys/module', module, 'parameters/allow_unsafe_interrupts')) === 'Y',
     );
     return { name: linkName(join(this.device(name), 'iommu')), unsafeInterrupts: unsafe };
+  }
+
+  /**
+   * Returns the IOVAs that the devices of this machine cannot use for memory, such as the addresses of
+   * interrupt messages. Regions of the type `direct` are not included, because the firmware reserves
+   * these regions for single devices.
+   */
+  reservedRegions(): IovaRange[] {
+    const lines = new Set(
+      entries(this.path('sys/kernel/iommu_groups')).flatMap((group) => {
+        const regions = text(this.path('sys/kernel/iommu_groups', group, 'reserved_regions'));
+        return (regions ?? '').split('\n');
+      }),
+    );
+    return [...lines].flatMap((line) => {
+      const [, start, end] = /^(0x[\da-f]+) (0x[\da-f]+) (?:msi|reserved)$/.exec(line) ?? [];
+      return start === undefined || end === undefined
+        ? []
+        : [{ start: BigInt(start), end: BigInt(end) }];
+    });
   }
 
   /**

@@ -217,13 +217,15 @@ test('the feature number can be changed until MSI_NOVIRT is enabled', (t) => {
   }
 });
 
-test('isRemapped() checks the message on Intel hosts, and the IOMMU on AMD hosts', (t) => {
+test('isRemapped() checks the message on Intel hosts, and the IOMMU on AMD and arm64 hosts', (t) => {
   const of = (address: bigint, name: string | null, unsafeInterrupts = false) =>
     isRemapped({ address, data: 0 }, { name, unsafeInterrupts });
   t.true(of(0xfee0_02f8n, 'dmar0'));
   t.false(of(0xfee0_1004n, 'dmar0', true));
   t.true(of(0xfee0_0000n, 'ivhd0'));
   t.is(of(0xfee0_0000n, 'ivhd0', true), 'unknown');
-  t.is(of(0xfee0_02f8n, 'smmu3.0x100000'), 'unknown');
+  t.true(of(0x800_0040n, 'smmu3.0x0000000009050000'));
+  t.is(of(0x800_0040n, 'smmu3.0x0000000009050000', true), 'unknown');
+  t.is(of(0xfee0_02f8n, 'iommu0'), 'unknown');
   t.is(of(0xfee0_02f8n, null), 'unknown');
 });

@@ -79,3 +79,18 @@ test('memlockLimit() returns the soft limit, or null for a process without a lim
   t.is(new Tree(t, { memlock: '65536' }).sysfs.memlockLimit(), 65536n);
   t.is(new Tree(t, { memlock: 'unlimited' }).sysfs.memlockLimit(), null);
 });
+
+test('reservedRegions() returns the regions that no device of the machine can use', (t) => {
+  const tree = new Tree(t);
+  t.deepEqual(tree.sysfs.reservedRegions(), []);
+  const msi = '0x0000000008000000 0x00000000080fffff msi\n';
+  tree.file('sys/kernel/iommu_groups/0/reserved_regions', msi);
+  tree.file(
+    'sys/kernel/iommu_groups/1/reserved_regions',
+    `0x00000000000a0000 0x00000000000bffff direct\n${msi}0x000000fd00000000 0x000000ffffffffff reserved\n`,
+  );
+  t.deepEqual(tree.sysfs.reservedRegions(), [
+    { start: 0x800_0000n, end: 0x80f_ffffn },
+    { start: 0xfd_0000_0000n, end: 0xff_ffff_ffffn },
+  ]);
+});

@@ -46,14 +46,6 @@ const UNMAP_SIZE = 24;
 const ACCESS = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE;
 const FD_MAX = 2 ** 31 - 1;
 const PAGE = BigInt(PAGE_SIZE);
-/**
- * The protocol does not name the usable addresses. A server can pass the addresses to the IOMMU of
- * an x86 host, which has 48-bit addresses and excludes the addresses of interrupt messages.
- */
-const RANGES: readonly IovaRange[] = [
-  { start: 0n, end: 0xfedf_ffffn },
-  { start: 0xfef0_0000n, end: 0xffff_ffff_ffffn },
-];
 
 /**
  * The memory that the server can reach. The rules of mappings are the rules of a VFIO container. A
@@ -64,13 +56,21 @@ export class UserAddressSpace implements AddressSpace {
   readonly #session: Session;
   readonly #mappings: DmaMappings;
   readonly #pool: MemoryPool;
+  readonly #ranges: readonly IovaRange[];
   #isClosed = false;
 
-  constructor(native: Native, session: Session, mappings: DmaMappings) {
+  /** @param ranges - the addresses that the device can use */
+  constructor(
+    native: Native,
+    session: Session,
+    mappings: DmaMappings,
+    ranges: readonly IovaRange[],
+  ) {
     this.#native = native;
     this.#session = session;
     this.#mappings = mappings;
     this.#pool = new MemoryPool(native);
+    this.#ranges = ranges;
   }
 
   get pageSizes(): bigint {
@@ -80,7 +80,7 @@ export class UserAddressSpace implements AddressSpace {
 
   ranges(): IovaRange[] {
     this.#session.check();
-    return [...RANGES];
+    return [...this.#ranges];
   }
 
   allocate(size: number, hugePages: HugePages): Memory {

@@ -24,6 +24,7 @@ import type {
   EventSet,
   HotResetInfo,
   IommuFacts,
+  IovaRange,
   IoeventfdRequest,
   IrqInfo,
   IrqSet,
@@ -66,6 +67,8 @@ export interface Opened {
   readonly mappings: DmaMappings;
   readonly negotiated: Negotiated;
   readonly memoryAreas: MemoryAreas;
+  /** The IOVAs that the device can use. */
+  readonly ranges: readonly IovaRange[];
 }
 
 /**
@@ -88,7 +91,7 @@ export class UserConnection implements DeviceConnection {
   readonly #windows = new Set<UserWindow>();
 
   constructor(native: Native, name: string, opened: Opened) {
-    const { session, mappings, negotiated, memoryAreas } = opened;
+    const { session, mappings, negotiated, memoryAreas, ranges } = opened;
     const { version, capabilities, info } = negotiated;
     this.name = name;
     this.kernel = `vfio-user ${version}`;
@@ -99,7 +102,7 @@ export class UserConnection implements DeviceConnection {
     this.#regions = new Regions(native, session, info.numRegions);
     this.#calls = new RegionCalls(session, this.#regions, capabilities.maxTransfer);
     this.#irqs = new Irqs(session, info.numIrqs, capabilities.maxFds);
-    this.addressSpace = new UserAddressSpace(native, session, mappings);
+    this.addressSpace = new UserAddressSpace(native, session, mappings, ranges);
     session.gone.addEventListener('abort', () => {
       for (const window of this.#windows) window.lose();
     });

@@ -9,6 +9,7 @@ import { describeError } from '../linux/describe-error.js';
 import { MemoryAreas } from '../linux/memory-areas.js';
 import { UserConnection } from './connection.js';
 import { DmaMappings } from './dma-mappings.js';
+import { usableRanges } from './iova-ranges.js';
 import {
   INFO_SIZE,
   type Negotiated,
@@ -22,7 +23,8 @@ import { ANSWER_TIME, Session } from './session.js';
 
 /** Devices behind the socket of a vfio-user server. */
 class UserBackend implements Backend {
-  readonly #areas = new MemoryAreas(new Sysfs());
+  readonly #sysfs = new Sysfs();
+  readonly #areas = new MemoryAreas(this.#sysfs);
 
   /** Whether a name begins with `'vfio-user:'`. */
   owns(name: string): boolean {
@@ -96,7 +98,8 @@ class UserBackend implements Backend {
     mappings: DmaMappings,
     negotiated: Negotiated,
   ): UserConnection {
-    const opened = { session, mappings, negotiated, memoryAreas: this.#areas };
+    const ranges = usableRanges(this.#sysfs.reservedRegions());
+    const opened = { session, mappings, negotiated, memoryAreas: this.#areas, ranges };
     return new UserConnection(native(), name, opened);
   }
 }

@@ -23,8 +23,9 @@ const INTERRUPT_FORMAT = 1n << 4n;
 
 /**
  * Returns whether the IOMMU remaps the message. On AMD, the message does not show whether it is
- * remapped. However, VFIO refuses a device without interrupt remapping, unless `unsafeInterrupts`
- * is set.
+ * remapped. On arm64, the message contains the number of an event, which the interrupt controller
+ * (ITS) looks up in a table of the device. On both, VFIO refuses a device whose interrupts are not
+ * isolated, unless `unsafeInterrupts` is set.
  */
 export function isRemapped(
   { address }: Message,
@@ -32,6 +33,6 @@ export function isRemapped(
 ): PhysicalMessage['remapped'] {
   if (name === null) return 'unknown';
   if (name.startsWith('dmar')) return (address & INTERRUPT_FORMAT) !== 0n;
-  if (name.startsWith('ivhd') && !unsafeInterrupts) return true;
+  if (/^(ivhd|smmu)/.test(name) && !unsafeInterrupts) return true;
   return 'unknown';
 }

@@ -5,7 +5,8 @@ import { MockAddressSpace } from './address-space.js';
 import { fail } from './errno.js';
 import type { Faults } from './faults.js';
 import { ioas } from './ioas.js';
-import { type DmaLimits, LAST_IOVA } from './limits.js';
+import type { DmaLimits } from './limits.js';
+import { LAST_IOVA } from './platform.js';
 import type { Profile } from './profile.js';
 
 /** The limits of the host, with other ranges of usable IOVAs. */

@@ -1,8 +1,7 @@
 import type { Message } from '../../../contract/message.js';
 import { fail } from './errno.js';
+import { MESSAGES } from './platform.js';
 
-const FIRST_ADDRESS = 0xfee0_0000n;
-const LAST_ADDRESS = 0xfeef_ffffn;
 /**
  * Address bits of the remappable message format. The message data contains a sub-handle (Intel
  * VT-d, section 5.1.2.2).
@@ -23,7 +22,11 @@ export function defaultInterruptLimits(): InterruptLimits {
   return { messages: HANDLES, vectors: HANDLES };
 }
 
+/** The object that stands for a device which sends messages. */
+export type Sender = object;
+
 interface Entry {
+  readonly sender: Sender;
   handler: (() => void) | null;
   /**
    * Whether an early message becomes pending. An early message arrives before the handle has a
@@ -34,8 +37,10 @@ interface Entry {
 }
 
 /**
- * Interrupt remapping of an x86 host: a table of handles. Each handle identifies one message. If
- * any device sends this message, the handler of the handle is called.
+ * Interrupt remapping of an x86 host: a table of handles. Each handle identifies one message of one
+ * device. If this device sends the message, the handler of the handle is called. If another device
+ * sends the message, interrupt remapping blocks the message, because Linux sets the requester ID of
+ * the device in the entry (set_msi_sid()).
  */
 export class HostInterrupts {
   readonly #table: (Entry | undefined)[] = [];
@@ -50,18 +55,19 @@ export class HostInterrupts {
    * Allocates `count` consecutive handles. If fewer handles are available, allocates only the
    * available handles.
    *
+   * @param sender - the only device that can send the messages
    * @param keepsEarly - whether an early message becomes pending. An early message arrives before
    *   the handle has a handler. For MSI without mask bits, Linux allocates the CPU vector at once
    *   and replays an early message. For all other messages, Linux allocates the CPU vector when the
    *   handler is set.
    */
-  allocate(count: number, keepsEarly = false): number[] {
+  allocate(count: number, sender: Sender, keepsEarly = false): number[] {
     for (let wanted = Math.min(count, this.limits.messages); wanted > 0; wanted--) {
       const first = this.#findFree(wanted);
       if (first === null) continue;
       const handles = Array.from({ length: wanted }, (_, i) => first + i);
       for (const handle of handles) {
-        this.#table[handle] = { handler: null, keepsEarly, pending: false };
+        this.#table[handle] = { sender, handler: null, keepsEarly, pending: false };
       }
       return handles;
     }
@@ -97,7 +103,7 @@ export class HostInterrupts {
   message(handle: number): Message {
     const high = (handle >>> 15) & 1;
     const address = REMAPPABLE | ((handle & 0x7fff) << 5) | (high << 2);
-    return { address: FIRST_ADDRESS + BigInt(address), data: 0 };
+    return { address: MESSAGES.start + BigInt(address), data: 0 };
   }
 
   /**
@@ -105,20 +111,21 @@ export class HostInterrupts {
    * are DMA.
    */
   isMessageAddress(address: bigint): boolean {
-    return address >= FIRST_ADDRESS && address <= LAST_ADDRESS;
+    return address >= MESSAGES.start && address <= MESSAGES.end;
   }
 
   /**
-   * Calls the handler of a message. If no handle has the message, interrupt remapping blocks the
-   * message.
+   * Calls the handler of a message. If no handle of the sender has the message, interrupt remapping
+   * blocks the message.
    */
-  deliver({ address, data }: Message): void {
-    const low = Number(address - FIRST_ADDRESS);
+  deliver({ address, data }: Message, sender: Sender): void {
+    const low = Number(address - MESSAGES.start);
     if ((low & REMAPPABLE) !== REMAPPABLE) return;
     const handle = ((low >>> 5) & 0x7fff) | (((low >>> 2) & 1) << 15);
     const entry = this.#table[handle + (data & 0xffff)];
-    if (entry?.handler) entry.handler();
-    else if (entry !== undefined) entry.pending = entry.keepsEarly;
+    if (entry?.sender !== sender) return;
+    if (entry.handler !== null) entry.handler();
+    else entry.pending = entry.keepsEarly;
   }
 
   #findFree(count: number): number | null {

@@ -1,5 +1,6 @@
 import type { IovaRange } from '../../../contract/index.js';
 import { U64_MAX } from '../../../checks.js';
+import { IOVA_RANGES } from './platform.js';
 
 /** Limits of the host for the DMA mappings of a process. */
 export interface DmaLimits {
@@ -11,17 +12,6 @@ export interface DmaLimits {
   ranges: readonly IovaRange[];
 }
 
-/** The highest address that the IOMMU translates: 48 bits. */
-export const LAST_IOVA = 0xffff_ffff_ffffn;
-
-/**
- * Usable IOVA ranges of an x86 host: 48-bit addresses, except the addresses of interrupt messages.
- */
-const RANGES: readonly IovaRange[] = [
-  { start: 0n, end: 0xfedf_ffffn },
-  { start: 0xfef0_0000n, end: LAST_IOVA },
-];
-
 export function defaultLimits(): DmaLimits {
-  return { dmaEntries: 65535, memlock: U64_MAX, ranges: RANGES };
+  return { dmaEntries: 65535, memlock: U64_MAX, ranges: IOVA_RANGES };
 }

@@ -11,13 +11,12 @@ import type { Profile } from './profile.js';
 import { isUsable, readableFlags, type DmaRequest, type DmaRules } from './dma-rules.js';
 import type { DmaLimits } from './limits.js';
 import type { Mappings } from './mappings.js';
+import { IOMMU_PAGE_SIZES } from './platform.js';
 
 const MAP = 'VFIO_IOMMU_MAP_DMA';
 const UNMAP = 'VFIO_IOMMU_UNMAP_DMA';
 const UNMAP_FLAGS = VFIO_DMA_UNMAP_FLAG_ALL | VFIO_DMA_UNMAP_FLAG_VADDR;
 const PAGE = BigInt(PAGE_SIZE);
-/** Page sizes of an Intel IOMMU: 4 KiB, 2 MiB and 1 GiB. */
-const PAGE_SIZES = 0x4020_1000n;
 
 /**
  * Creates the rules of a container with VFIO_TYPE1v2_IOMMU. The checks have the same order as in
@@ -29,7 +28,7 @@ export function type1(profile: Profile, limits: DmaLimits): DmaRules {
     mapCall: MAP,
     unmapCall: UNMAP,
     readable: readableFlags(profile),
-    pageSizes: PAGE_SIZES,
+    pageSizes: IOMMU_PAGE_SIZES,
     prepareMap(mappings: Mappings, { offset, size, iova, flags }: DmaRequest): boolean {
       const access = flags & (VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE);
       const vaddr = (flags & VFIO_DMA_MAP_FLAG_VADDR) !== 0;

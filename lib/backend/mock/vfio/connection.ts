@@ -26,6 +26,7 @@ import {
 import { Lifetime } from '../../../contract/lifetime.js';
 import { windowSize } from '../../../contract/region-mapping.js';
 import { Affinity } from '../machine/affinity.js';
+import { IOMMU } from '../machine/platform.js';
 import {
   checkArray,
   checkBytes,
@@ -86,12 +87,9 @@ export class MockConnection implements DeviceConnection {
     this.#affinity = new Affinity((index, vector) => this.#device.interrupts.serves(index, vector));
   }
 
-  /**
-   * Describes the IOMMU of an Intel machine. The interrupt messages of the mock have Intel's
-   * format.
-   */
+  /** Describes the IOMMU of the mock's platform. */
   get iommu(): IommuFacts {
-    return { name: 'dmar0', unsafeInterrupts: false };
+    return IOMMU;
   }
 
   get clock(): DeviceClock {

@@ -235,7 +235,7 @@ export class VfioDevice {
       return;
     }
     this.#delay(() => {
-      interrupts.deliver(message);
+      interrupts.deliver(message, this.#hardware);
     });
   }
 

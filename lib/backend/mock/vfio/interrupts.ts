@@ -64,7 +64,7 @@ export class Interrupts {
         : msixSource(hardware, msix, hardware.msix, dynamicMsix);
     this.intx = mockIntx(hardware, () => config.intxDisabled);
     const messages = (source: MessageSource | null) =>
-      source === null ? null : new MessageInterrupts(source, host, !dynamicMsix);
+      source === null ? null : new MessageInterrupts(source, host, hardware, !dynamicMsix);
     this.#msi = messages(this.#msiSource);
     this.#msix = messages(this.#msixSource);
     this.#privateSource =

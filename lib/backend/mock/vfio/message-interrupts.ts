@@ -8,7 +8,7 @@ import {
 import { VFIO_IRQ_SET_DATA_EVENTFD, VFIO_IRQ_SET_DATA_NONE } from '../../../contract/uapi.js';
 import { fail } from '../machine/errno.js';
 import { eventfdArgument, type MockEventfd } from '../machine/eventfd.js';
-import type { HostInterrupts } from '../machine/interrupts.js';
+import type { HostInterrupts, Sender } from '../machine/interrupts.js';
 import type { Message } from '../../../contract/message.js';
 import type { MessageSource } from './message-source.js';
 
@@ -25,6 +25,7 @@ const NO_MESSAGE: Message = { address: 0n, data: 0 };
 export class MessageInterrupts {
   readonly #source: MessageSource;
   readonly #host: HostInterrupts;
+  readonly #sender: Sender;
   readonly #fixed: boolean;
   /** Host interrupt handles by vector. A handle stays allocated until the index is disabled. */
   readonly #handles = new Map<number, number>();
@@ -34,10 +35,14 @@ export class MessageInterrupts {
   #active = false;
   #enabledWith = 1;
 
-  /** @param fixed - whether the kernel refuses to add vectors while the index is enabled */
-  constructor(source: MessageSource, host: HostInterrupts, fixed: boolean) {
+  /**
+   * @param sender - the device that sends the messages
+   * @param fixed - whether the kernel refuses to add vectors while the index is enabled
+   */
+  constructor(source: MessageSource, host: HostInterrupts, sender: Sender, fixed: boolean) {
     this.#source = source;
     this.#host = host;
+    this.#sender = sender;
     this.#fixed = fixed;
   }
 
@@ -127,7 +132,7 @@ export class MessageInterrupts {
   #enable(vectors: number): number {
     if (vectors === 0) fail('ERANGE', SET_IRQS);
     if (!this.#source.powered) fail('EINVAL', SET_IRQS);
-    const handles = this.#host.allocate(vectors, !this.#source.maskable);
+    const handles = this.#host.allocate(vectors, this.#sender, !this.#source.maskable);
     if (handles.length === 0) fail('ENOSPC', SET_IRQS);
     if (handles.length < vectors) {
       for (const handle of handles) this.#host.free(handle);
@@ -180,7 +185,7 @@ export class MessageInterrupts {
 
   #grow(vector: number): number {
     if (!this.#source.growable) return fail('EINVAL', SET_IRQS);
-    const [handle] = this.#host.allocate(1);
+    const [handle] = this.#host.allocate(1, this.#sender);
     if (handle === undefined) return fail('ENOSPC', SET_IRQS);
     this.#adopt(vector, handle);
     return handle;

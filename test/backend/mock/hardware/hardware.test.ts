@@ -133,33 +133,47 @@ test('MSI-X: an interrupt of a masked vector sets the pending bit; unmasking sen
 
 test('a message calls the function that is registered for the message’s handle', (t) => {
   const host = new HostInterrupts();
-  const handles = host.allocate(40000);
+  const sender = {};
+  const handles = host.allocate(40000, sender);
   t.is(handles.length, 40000);
   const hits: number[] = [];
   for (const handle of [0, 1, 0x7fff, 0x8000, 39999]) {
     host.connect(handle, () => hits.push(handle), 'test');
-    host.deliver(host.message(handle));
+    host.deliver(host.message(handle), sender);
   }
   t.deepEqual(hits, [0, 1, 0x7fff, 0x8000, 39999]);
   // The device adds the message data to the handle. A message address without the remappable format
   // is blocked.
-  host.deliver({ ...host.message(0), data: 1 });
-  host.deliver({ address: 0xfee00000n, data: 0 });
+  host.deliver({ ...host.message(0), data: 1 }, sender);
+  host.deliver({ address: 0xfee00000n, data: 0 }, sender);
   t.deepEqual(hits.splice(5), [1]);
   host.free(1);
-  host.deliver(host.message(1));
+  host.deliver(host.message(1), sender);
   t.is(hits.length, 5);
+});
+
+test('interrupt remapping blocks the message of another device', (t) => {
+  const host = new HostInterrupts();
+  const [owner, other] = [{}, {}];
+  const [handle = 0] = host.allocate(1, owner);
+  let hits = 0;
+  host.connect(handle, () => hits++, 'test');
+  host.deliver(host.message(handle), other);
+  t.is(hits, 0);
+  host.deliver(host.message(handle), owner);
+  t.is(hits, 1);
 });
 
 test('allocate() returns consecutive handles and reuses free handles', (t) => {
   const host = new HostInterrupts(8);
-  t.deepEqual(host.allocate(3), [0, 1, 2]);
-  t.deepEqual(host.allocate(1), [3]);
+  const sender = {};
+  t.deepEqual(host.allocate(3, sender), [0, 1, 2]);
+  t.deepEqual(host.allocate(1, sender), [3]);
   host.free(1);
-  t.deepEqual(host.allocate(2), [4, 5]);
-  t.deepEqual(host.allocate(1), [1]);
-  t.deepEqual(host.allocate(4), [6, 7]);
-  t.deepEqual(host.allocate(1), []);
+  t.deepEqual(host.allocate(2, sender), [4, 5]);
+  t.deepEqual(host.allocate(1, sender), [1]);
+  t.deepEqual(host.allocate(4, sender), [6, 7]);
+  t.deepEqual(host.allocate(1, sender), []);
 });
 
 test('a DMA transfer faults if bus mastering is disabled', (t) => {
