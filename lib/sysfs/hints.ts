@@ -66,7 +66,11 @@ function bindByHand(sysfs: Sysfs, name: string): string {
 }
 
 export function noIommu(name: string): string {
-  return `${name} has no IOMMU group. Turn on VT-d or AMD-Vi in the firmware's settings, and boot Linux with 'intel_iommu=on' (Intel) or without 'amd_iommu=off' (AMD). A virtual machine needs a virtual IOMMU. 'vfio doctor' checks these settings.`;
+  const fix =
+    process.arch === 'arm64'
+      ? "Turn on the SMMU in the firmware's settings. A virtual machine needs a virtual SMMU (in QEMU: -machine virt,gic-version=3,iommu=smmuv3)."
+      : "Turn on VT-d or AMD-Vi in the firmware's settings, and boot Linux with 'intel_iommu=on' (Intel) or without 'amd_iommu=off' (AMD). A virtual machine needs a virtual IOMMU.";
+  return `${name} has no IOMMU group. ${fix} 'vfio doctor' checks these settings.`;
 }
 
 /**
@@ -120,7 +124,11 @@ export function noType1(): string {
 }
 
 export function unsafeInterrupts(module: 'vfio_iommu_type1' | 'iommufd'): string {
-  return `The machine does not isolate the interrupts of its devices. Turn on interrupt remapping in the firmware settings (in QEMU: intremap=on). If you trust the device, you can allow unsafe interrupts as root: 'echo 1 > /sys/module/${module}/parameters/allow_unsafe_interrupts'.`;
+  const fix =
+    process.arch === 'arm64'
+      ? 'The interrupt controller needs an ITS (in QEMU: -machine virt,gic-version=3).'
+      : 'Turn on interrupt remapping in the firmware settings (in QEMU: intremap=on).';
+  return `The machine does not isolate the interrupts of its devices. ${fix} If you trust the device, you can allow unsafe interrupts as root: 'echo 1 > /sys/module/${module}/parameters/allow_unsafe_interrupts'.`;
 }
 
 /**

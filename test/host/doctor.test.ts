@@ -103,6 +103,43 @@ for (const [what, files, text, fix] of [
   });
 }
 
+/** An arm64 machine: the files that differ from the files of an Intel machine. */
+const ARM64 = {
+  'proc/cpuinfo': 'processor\t: 0\nBogoMIPS\t: 50.00\nCPU implementer\t: 0x41\n',
+  'proc/interrupts': ' 27:  3  ITS-PCI-MSIX-0000:00:01.0   0 Edge  nvme0q0\n',
+  'proc/cmdline': 'root=/dev/sda1\n',
+  'sys/firmware/acpi/tables/DMAR': null,
+} as const;
+
+test('on arm64, doctor names the SMMU, IORT and the ITS', (t) => {
+  const good = examined(t, READY, ARM64);
+  t.deepEqual(problems(good), []);
+  t.is(about(good, 'interrupt remapping')?.text, 'on (ITS)');
+  const idle = examined(t, READY, {
+    ...ARM64,
+    'proc/interrupts': ' 11:  9  GICv3  27 Level  timer\n',
+  });
+  t.is(about(idle, 'interrupt remapping'), undefined);
+  const v2m = {
+    ...ARM64,
+    'proc/interrupts': ' 48:  9  GICv2m-PCI-MSI-0000:00:01.0  0 Edge  nvme\n',
+  };
+  const off = about(examined(t, READY, v2m), 'interrupt remapping');
+  t.is(off?.state, 'problem');
+  t.regex(off?.fix ?? '', /has an ITS; for QEMU -machine virt,gic-version=3;/);
+  for (const [table, text] of [
+    ['IORT', /IORT/],
+    ['DSDT', /device tree/],
+  ] as const) {
+    const files = { ...ARM64, [`sys/firmware/acpi/tables/${table}`]: '' };
+    const none = about(examined(t, NO_GROUPS, files), 'iommu');
+    t.is(none?.state, 'problem');
+    t.regex(none?.text ?? '', text);
+    t.regex(none?.fix ?? '', /-machine virt,gic-version=3,iommu=smmuv3/);
+    t.notRegex(none?.fix ?? '', /VT-d|q35|intel/);
+  }
+});
+
 test('doctor reports a problem, or with unsafe interrupts a warning, if interrupt remapping is off', (t) => {
   const off = { 'proc/interrupts': '  0:  44  IO-APIC    2-edge      timer\n' };
   t.regex(problems(examined(t, READY, off))[0] ?? '', /^interrupt remapping: off/);

@@ -1,4 +1,5 @@
 import test from 'ava';
+import * as hints from '../../lib/sysfs/hints.js';
 import type { ExecutionContext } from 'ava';
 import type { OpenOptions } from '../../lib/contract/index.js';
 import type { Native } from '../../lib/native/binding.js';
@@ -47,7 +48,11 @@ refuses('the function has no IOMMU group', {
   host: { devices: [{ name: NAME, driver: 'nvme' }] },
   code: 'ENODEV',
   path: /0000:01:00\.0$/,
-  hint: [/intel_iommu=on/, /VT-d/, /option noiommu: true of openDevice/],
+  hint: [
+    process.arch === 'arm64' ? /-machine virt,gic-version=3,iommu=smmuv3/ : /intel_iommu=on/,
+    process.arch === 'arm64' ? /SMMU/ : /VT-d/,
+    /option noiommu: true of openDevice/,
+  ],
 });
 refuses('the function has no IOMMU group, and the option noiommu is set', {
   host: { devices: [{ name: NAME, driver: 'nvme' }] },
@@ -252,4 +257,16 @@ test('open refuses a container with a wrong API version or without support of ty
   const error = failure(t, () => type.backend.openSync(NAME, {}));
   t.is(error.code, 'ENODEV');
   t.regex(error.hint ?? '', /vfio_iommu_type1/);
+});
+
+test('on arm64, the hints name the SMMU and the ITS', (t) => {
+  const { arch } = process;
+  Object.defineProperty(process, 'arch', { value: 'arm64' });
+  t.teardown(() => {
+    Object.defineProperty(process, 'arch', { value: arch });
+  });
+  t.regex(hints.noIommu(NAME), /Turn on the SMMU .*-machine virt,gic-version=3,iommu=smmuv3/);
+  t.notRegex(hints.noIommu(NAME), /VT-d|AMD/);
+  t.regex(hints.unsafeInterrupts('iommufd'), /needs an ITS .*-machine virt,gic-version=3/);
+  t.notRegex(hints.unsafeInterrupts('iommufd'), /intremap/);
 });

@@ -35,9 +35,8 @@ function whyNone(host: Host): Finding {
       onCommandLine(`remove ${off}`),
     );
   }
-  const table = ['DMAR', 'IVRS'].find((name) =>
-    host.has(host.path('sys/firmware/acpi/tables', name)),
-  );
+  if (isArm64(host)) return whyNoSmmu(host);
+  const table = ['DMAR', 'IVRS'].find((name) => hasTable(host, name));
   if (table === 'DMAR' && !/\bintel_iommu=(on|sm_on)\b/.test(commandLine)) {
     return problem(
       'iommu',
@@ -62,6 +61,24 @@ function whyNone(host: Host): Finding {
   );
 }
 
+/** On arm64, the table IORT describes the SMMUs, but machines without an SMMU can have an IORT, too. */
+function whyNoSmmu(host: Host): Finding {
+  const source = hasTable(host, 'IORT') ? "the firmware's table IORT" : 'the device tree';
+  return problem(
+    'iommu',
+    `Linux found no SMMU in ${source}, or has no driver for the SMMU`,
+    "turn on the SMMU in the firmware's settings; for QEMU -machine virt,gic-version=3,iommu=smmuv3; dmesg | grep -i -e IORT -e smmu",
+  );
+}
+
+function hasTable(host: Host, name: string): boolean {
+  return host.has(host.path('sys/firmware/acpi/tables', name));
+}
+
+function isArm64(host: Host): boolean {
+  return /^CPU implementer\s*:/m.test(host.text('proc/cpuinfo') ?? '');
+}
+
 /**
  * Checks that device interrupts are remapped. Without remapping, VFIO refuses to attach a device to
  * an IOMMU.
@@ -69,10 +86,15 @@ function whyNone(host: Host): Finding {
 export const interruptRemapping: Check = (host) => {
   const check = 'interrupt remapping';
   const interrupts = host.text('proc/interrupts');
+  const isArm = isArm64(host);
   const isX86 = /^vendor_id\s*:/m.test(host.text('proc/cpuinfo') ?? '');
-  if (interrupts === null || !isX86) return [];
+  if (interrupts === null || !(isArm || isX86)) return [];
+  // The names of the interrupt chips: Intel's and AMD's remapping, and the ITS of arm64.
   if (/\bIR-/.test(interrupts)) return [ok(check, 'on')];
+  if (/\bITS-/.test(interrupts)) return [ok(check, 'on (ITS)')];
   if (host.names('sys/kernel/iommu_groups').length === 0) return [];
+  // A machine with an ITS shows no chip of the ITS while no device uses messages.
+  if (isArm && !/\b(GICv2m|MSI)\b/.test(interrupts)) return [];
   const module = ['vfio_iommu_type1', 'iommufd'].find((name) =>
     isOn(host, name, 'allow_unsafe_interrupts'),
   );
@@ -84,11 +106,14 @@ export const interruptRemapping: Check = (host) => {
       ),
     ];
   }
+  const fix = isArm
+    ? 'use a machine whose interrupt controller has an ITS; for QEMU -machine virt,gic-version=3'
+    : "turn on interrupt remapping in the firmware's settings (x2APIC, VT-d) and remove intremap=off; for QEMU intel-iommu,intremap=on";
   return [
     problem(
       check,
       'off: a device could send any interrupt, so VFIO refuses to open devices',
-      "turn on interrupt remapping in the firmware's settings (x2APIC, VT-d) and remove intremap=off; for QEMU intel-iommu,intremap=on; to trust the devices: echo 1 > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+      `${fix}; to trust the devices: echo 1 > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts`,
     ),
   ];
 };
