@@ -32,7 +32,7 @@ export interface Operand extends Offers {
   readonly repeated?: true;
 }
 
-type Options = Readonly<Record<string, Option>>;
+export type Options = Readonly<Record<string, Option>>;
 type Operands = Readonly<Record<string, Operand>>;
 
 type OptionValue<O extends Option> = O['type'] extends 'boolean'
@@ -54,7 +54,20 @@ export interface Line<O extends Options, P extends Operands> {
   readonly operands: { readonly [Name in keyof P]: OperandValue<P[Name]> };
   /** The arguments after `--`: a program and its arguments. The list is empty without `--`. */
   readonly program: readonly string[];
+  /** The modules of `--import`, which were imported before the command runs. */
+  readonly imports: readonly string[];
 }
+
+/** The options that every command has. */
+export const COMMON_OPTIONS = {
+  import: {
+    type: 'string',
+    value: '<module>',
+    from: 'files',
+    multiple: true,
+    help: 'imports a JavaScript module first, for example a module that registers device models; can be repeated',
+  },
+} as const satisfies Options;
 
 export interface Definition<O extends Options, P extends Operands> {
   /** Paragraphs for `--help`. */
@@ -91,10 +104,11 @@ export function parseLine(command: Command, argv: readonly string[]): Line<Optio
   const dashes = command.program === true ? argv.indexOf('--') : -1;
   const { values, positionals } = parseArgs({
     args: dashes < 0 ? [...argv] : argv.slice(0, dashes),
-    options: forParseArgs(command.options),
+    options: forParseArgs({ ...command.options, ...COMMON_OPTIONS }),
     allowPositionals: true,
   });
   return {
+    imports: values.import as string[],
     options: values as Line<Options, Operands>['options'],
     operands: placeOperands(command, positionals),
     program: dashes < 0 ? [] : argv.slice(dashes + 1),

@@ -76,6 +76,7 @@ export async function resolveName(given: string): Promise<string> {
   return (await apiOf(given)).resolveName(given);
 }
 
+/** Lists one mock device for each model, also for the models that a module has registered. */
 export async function listMockDevices(): Promise<PciFunction[]> {
-  return (await import('../backend/mock/models/index.js')).listModels();
+  return (await import('../backend/mock/models/registry.js')).registry.list();
 }

@@ -1,4 +1,4 @@
-import { type Command, formatOperands } from './command.js';
+import { type Command, COMMON_OPTIONS, formatOperands, type Option } from './command.js';
 import { table } from './table.js';
 
 const WIDTH = 100;
@@ -14,7 +14,7 @@ function synopsis(name: string, { operands, options, program }: Command): string
 }
 
 /** Formats an option: `-x, --hex`, `--width <w>`. */
-function label(name: string, { short, value }: Command['options'][string]): string {
+function label(name: string, { short, value }: Option): string {
   const both = short === undefined ? `--${name}` : `-${short}, --${name}`;
   return value === undefined ? both : `${both} ${value}`;
 }
@@ -49,7 +49,9 @@ export function help(name: string, command: Command): string {
         ? []
         : [[optional === true ? `[${operand}]` : `<${operand}>`, text] as const],
     ),
-    ...Object.entries(options).map(([option, it]) => [label(option, it), it.help] as const),
+    ...Object.entries<Option>({ ...options, ...COMMON_OPTIONS }).map(
+      ([option, it]) => [label(option, it), it.help] as const,
+    ),
   ];
   const title = examples.length === 1 ? 'Example: ' : 'Examples: ';
   return [

@@ -48,7 +48,9 @@ async function main([name, ...argv]: string[]): Promise<number> {
     console.log(help(name, command));
     return 0;
   }
-  return command.run(parseLine(command, argv));
+  const line = parseLine(command, argv);
+  for (const module of line.imports) await (await import('./import.js')).importModule(module);
+  return command.run(line);
 }
 
 /**

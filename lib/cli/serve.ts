@@ -1,7 +1,3 @@
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { Host } from '../host/host.js';
 import type { DeviceServer } from '../serve/index.js';
 import { VfioError } from '../errors.js';
@@ -30,13 +26,6 @@ export const command = defineCommand({
       help: 'path of the socket; an old socket is replaced if no program listens',
     },
     once: { type: 'boolean', help: 'ends the command after the first client' },
-    import: {
-      type: 'string',
-      value: '<module>',
-      from: 'files',
-      multiple: true,
-      help: 'imports a JavaScript module first, for example a module that registers device models; can be repeated',
-    },
     'vf-token': VF_TOKEN,
     json: { type: 'boolean', help: 'prints one JSON object for each event' },
   },
@@ -44,7 +33,6 @@ export const command = defineCommand({
   async run({ options, operands: { device } }) {
     const { socket, once, json } = options;
     if (socket === undefined || socket === '') throw new UsageError('give --socket <path>');
-    for (const module of options.import) await importModule(module);
     const { namedDevice, serve } = await import('../serve/index.js');
     const { signal } = new Interruption();
     const source = namedDevice(() => openConnection(device, options));
@@ -56,18 +44,6 @@ export const command = defineCommand({
     return 0;
   },
 });
-
-async function importModule(module: string): Promise<void> {
-  const path = resolve(module);
-  let url: string;
-  try {
-    const require = createRequire(join(process.cwd(), 'package.json'));
-    url = pathToFileURL(existsSync(path) ? path : require.resolve(module)).href;
-  } catch {
-    throw new UsageError(`--import: there is no module '${module}'`);
-  }
-  await import(url);
-}
 
 /** Prints the arguments for QEMU, and then each event of the server. */
 function reportEvents(server: DeviceServer, json: boolean): void {

@@ -53,7 +53,7 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
   checkLabOptions(options);
   const { cwd = process.cwd(), terminal = false } = options;
   const { stdout = process.stdout, stderr = process.stderr } = options;
-  const { serve = [] } = options;
+  const { serve = [], imports = [] } = options;
   const devices = parseDevices(options.devices ?? DEFAULTS.devices);
   const { busybox } = findTools(
     options.qemu === undefined && serve.length === 0
@@ -78,7 +78,7 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
   };
   let servers: Servers | undefined;
   try {
-    servers = await startServers(serve, { folder, onMessage, signal: options.signal });
+    servers = await startServers(serve, { folder, imports, onMessage, signal: options.signal });
     const { sockets } = servers;
     const disks = devices
       .filter(({ disk }) => disk)

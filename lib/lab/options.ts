@@ -38,6 +38,11 @@ export interface LabOptions {
    */
   serve?: readonly string[] | undefined;
   /**
+   * JavaScript modules that the process of a served device imports first, for example a module that
+   * registers a device model: the path of a file, or the name of a package.
+   */
+  imports?: readonly string[] | undefined;
+  /**
    * Names of additional kernel modules. The modules are loaded in the given order, after the
    * devices are bound. The dependencies of a module are loaded before the module. The name of a
    * built-in module is accepted.
@@ -83,7 +88,7 @@ export interface LabOptions {
 export const DEFAULTS = { devices: DEFAULT_DEVICES, memory: '2G', cpus: 2 } as const;
 
 const STREAMS = ['stdin', 'stdout', 'stderr'] as const;
-const LISTS = ['args', 'devices', 'serve', 'modules', 'qemuArgs'] as const;
+const LISTS = ['args', 'devices', 'serve', 'imports', 'modules', 'qemuArgs'] as const;
 const TEXTS = ['kernel', 'qemu', 'memory', 'cwd'] as const;
 const NAMES = [
   ...['command', ...LISTS, ...TEXTS, ...STREAMS],

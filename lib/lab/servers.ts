@@ -18,6 +18,8 @@ const END_TIMEOUT_MS = 5000;
 export interface ServersOptions {
   /** The folder in which the sockets are created. */
   readonly folder: string;
+  /** The modules that each process imports first. */
+  readonly imports: readonly string[];
   /** Called with each message of a server for the user. */
   readonly onMessage: (text: string) => void;
   readonly signal: AbortSignal | undefined;
@@ -72,7 +74,7 @@ export async function startServers(
         continue;
       }
       const socket = join(options.folder, `served${index}`);
-      const server = spawnServer(device, socket);
+      const server = spawnServer(device, socket, options.imports);
       processes.push(server);
       await untilServing(server, device, options);
       sockets.push(socket);
@@ -87,8 +89,9 @@ export async function startServers(
 type Server = ReturnType<typeof spawnServer>;
 
 /** Starts `vfio serve`, which ends after its first client. */
-function spawnServer(device: string, socket: string) {
+function spawnServer(device: string, socket: string, imports: readonly string[]) {
   const args = [COMMAND_LINE, 'serve', device, '--socket', socket, '--once', '--json'];
+  for (const module of imports) args.push(`--import=${module}`);
   return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 

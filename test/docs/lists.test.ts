@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { MockBackend } from '../../lib/backend/mock/index.js';
-import { MODELS, listModels } from '../../lib/backend/mock/models/index.js';
+import { ModelRegistry } from '../../lib/backend/mock/models/registry.js';
+import { MODELS } from '../../lib/backend/mock/models/index.js';
 import { KERNEL_VERSIONS } from '../../lib/backend/mock/machine/profile.js';
 import { COMMANDS } from '../../lib/cli/commands.js';
 import { command as runCommand } from '../../lib/cli/run.js';
@@ -36,13 +37,17 @@ test('docs/run.md has a table row for every operation', (t) => {
 });
 
 test('docs/mock.md names every model, every kernel and every kind of fault of the mock', (t) => {
-  const control = new MockBackend(MODELS).control('mock:edu');
+  const control = new MockBackend(new ModelRegistry(MODELS)).control('mock:edu');
   const error = t.throws(() => {
     control.fail('nothing' as 'open', 'EIO');
   });
   const kinds = error.message.slice(error.message.indexOf(': ')).match(/\b[a-z]+[A-Z]?\w*/g) ?? [];
   const listed = kinds.filter((kind) => kind !== 'expected');
-  const names = [...listModels().map(({ name }) => name), ...KERNEL_VERSIONS, ...listed];
+  const names = [
+    ...new ModelRegistry(MODELS).list().map(({ name }) => name),
+    ...KERNEL_VERSIONS,
+    ...listed,
+  ];
   t.true(listed.includes('getInfo'));
   t.deepEqual(
     missing(

@@ -8,6 +8,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { openConnection, VfioError } from 'vfio/mock';
 import { MockBackend } from '../../lib/backend/mock/index.js';
+import { ModelRegistry } from '../../lib/backend/mock/models/registry.js';
 import {
   readSnapshot,
   SnapshotError,
@@ -124,7 +125,7 @@ test('a damaged snapshot file is refused, or opens a mock device that matches th
     writeFileSync(path, text);
     let connection;
     try {
-      connection = new MockBackend([]).openSync(`mock:${path}`, {});
+      connection = new MockBackend(new ModelRegistry([])).openSync(`mock:${path}`, {});
     } catch (error) {
       if (!(error instanceof VfioError)) throw error;
       if (error.path !== path)
@@ -146,7 +147,7 @@ test('a damaged snapshot file is refused, or opens a mock device that matches th
     connection.close();
     // The mock back end can open a snapshot that was taken from a mock device.
     writeFileSync(path, writeSnapshot(shape));
-    new MockBackend([]).openSync(`mock:${path}`, {}).close();
+    new MockBackend(new ModelRegistry([])).openSync(`mock:${path}`, {}).close();
   });
   t.true(opened > 0);
 });

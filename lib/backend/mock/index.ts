@@ -13,8 +13,8 @@ import { Faults } from './machine/faults.js';
 import { defaultLimits } from './machine/limits.js';
 import { HostInterrupts } from './machine/interrupts.js';
 import { defineModel } from './models/define.js';
-import { listModels, MODELS } from './models/index.js';
-import type { DeviceModel, ModelDefinition } from './hardware/model.js';
+import { type ModelRegistry, registry } from './models/registry.js';
+import type { ModelDefinition } from './hardware/model.js';
 import { isPath, readModel } from './models/snapshot.js';
 import { isMockName, MOCK_PREFIX } from '../../contract/names.js';
 import { checkEventfd } from '../../contract/eventfd.js';
@@ -29,20 +29,11 @@ import { Work } from './machine/work.js';
  * device in its power-on state.
  */
 export class MockBackend implements Backend {
-  readonly #models = new Map<string, { readonly model: DeviceModel; readonly group: number }>();
+  readonly #models: ModelRegistry;
   readonly #slots = new Map<string, Slot>();
-  #groups = 0;
 
-  constructor(models: readonly DeviceModel[]) {
-    for (const model of models) this.add(model);
-  }
-
-  /** Adds a model. @throws TypeError if a model of that name exists */
-  add(model: DeviceModel): void {
-    if (this.#models.has(model.name)) {
-      throw new TypeError(`model '${model.name}' is already registered: choose another name`);
-    }
-    this.#models.set(model.name, { model, group: this.#groups++ });
+  constructor(models: ModelRegistry) {
+    this.#models = models;
   }
 
   /** Whether a name begins with `'mock:'`. */
@@ -52,7 +43,7 @@ export class MockBackend implements Backend {
 
   /** Lists one device for each model. Unplugged devices are omitted. */
   list(): PciFunction[] {
-    return listModels(this.#models.values()).flatMap((one) => {
+    return this.#models.list().flatMap((one) => {
       const slot = this.#slots.get(this.#parseName(one.name).key);
       // The host unbinds the driver after the last close.
       const away = slot?.isOpen === false ? slot.machine.faults.away : null;
@@ -102,7 +93,7 @@ export class MockBackend implements Backend {
   }
 
   #parseName(name: string): MockName {
-    return parseName(name, (model) => this.#models.get(model)?.model);
+    return parseName(name, (model) => this.#models.find(model)?.model);
   }
 
   /** Returns the slot of a name. If the slot does not exist, creates the slot. */
@@ -111,9 +102,11 @@ export class MockBackend implements Backend {
     if (known !== undefined) return known;
     const snapshot = isPath(model) ? readModel(model) : undefined;
     const found =
-      snapshot === undefined ? this.#models.get(model) : { ...snapshot, group: this.#groups++ };
+      snapshot === undefined
+        ? this.#models.find(model)
+        : { ...snapshot, group: this.#models.takeGroup() };
     if (found === undefined) {
-      const names = [...this.#models.keys()].map((other) => MOCK_PREFIX + other).join(', ');
+      const names = this.#models.names.map((other) => MOCK_PREFIX + other).join(', ');
       throw new VfioError({
         code: 'ENODEV',
         message: 'unknown model',
@@ -125,7 +118,7 @@ export class MockBackend implements Backend {
     }
     const chosen = found.model.layouts?.[layout ?? ''] ?? found.model;
     const slot = new Slot(functions, {
-      group: label === '' && functions.length === 1 ? found.group : this.#groups++,
+      group: label === '' && functions.length === 1 ? found.group : this.#models.takeGroup(),
       model: chosen,
       profile,
       machine: {
@@ -155,7 +148,7 @@ export class MockBackend implements Backend {
   }
 }
 
-const backend = new MockBackend(MODELS);
+const backend = new MockBackend(registry);
 
 /** The back end of all mock devices. This back end loads no native code. */
 export const mockBackend: Backend = backend;
@@ -169,7 +162,7 @@ export const mockBackend: Backend = backend;
  * @throws RangeError for a value that no hardware can have
  */
 export function registerModel(definition: ModelDefinition): void {
-  backend.add(defineModel(definition));
+  registry.add(defineModel(definition));
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Command, Offers } from '../command.js';
+import { type Command, COMMON_OPTIONS, type Offers, type Option } from '../command.js';
 import { COMMANDS, loadCommand } from '../commands.js';
 import { listMockDevices } from '../devices.js';
 
@@ -49,7 +49,8 @@ export async function describeAll(): Promise<Tree> {
 }
 
 function describe(name: string, summary: string, command: Command): NamedCommand {
-  const options = Object.entries(command.options).map(([option, it]): NamedOption => ({
+  const all = Object.entries<Option>({ ...command.options, ...COMMON_OPTIONS });
+  const options = all.map(([option, it]): NamedOption => ({
     name: option,
     short: it.short,
     help: it.help.split(/[;:(]/, 1)[0]?.replaceAll(/\s+/g, ' ').trim() ?? '',

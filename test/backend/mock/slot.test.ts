@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { DeviceConnection, Via } from '../../../lib/contract/index.js';
 import { MockBackend } from '../../../lib/backend/mock/index.js';
+import { ModelRegistry } from '../../../lib/backend/mock/models/registry.js';
 import { deviceApi } from '../../../lib/device/open.js';
 import { dsa } from '../../../lib/backend/mock/models/dsa/index.js';
 import { nvme } from '../../../lib/backend/mock/models/nvme/index.js';
@@ -16,7 +17,7 @@ const ENABLE = 0x0046_0001;
 
 /** A card with two functions. */
 function card(t: ExecutionContext) {
-  const backend = new MockBackend([nvme]);
+  const backend = new MockBackend(new ModelRegistry([nvme]));
   const nameOf = (index: number) => `mock:nvme?function=${index}`;
   return {
     backend,
@@ -69,7 +70,7 @@ test('a hot reset resets both functions of a card, and keeps their interrupts', 
 });
 
 test('each open device of a bus reports a hot reset, whether the caller lists the device or not', async (t) => {
-  const { openDeviceSync } = deviceApi([new MockBackend([nvme])]);
+  const { openDeviceSync } = deviceApi([new MockBackend(new ModelRegistry([nvme]))]);
   const names = [0, 1, 0].map((n) => `mock:nvme#bus?function=${n}`).concat('mock:nvme#other');
   const devices = names.map((name) => openDeviceSync(name));
   const resets = devices.map(() => 0);
@@ -165,7 +166,7 @@ async function measureMemory(): Promise<number> {
 
 test.serial('the names of closed devices keep no memory', async (t) => {
   t.timeout(120_000);
-  const backend = new MockBackend([nvme]);
+  const backend = new MockBackend(new ModelRegistry([nvme]));
   const use = (names: number, offset: number) => {
     for (let i = 0; i < names; i++) backend.openSync(`mock:nvme#${offset + i}`, {}).close();
     for (let i = 0; i < names; i++) {
@@ -184,7 +185,7 @@ test.serial(
   'a closed device with a mapped BAR is freed in the same turn of the event loop',
   (t) => {
     t.timeout(120_000);
-    const { openDeviceSync } = deviceApi([new MockBackend([dsa])]);
+    const { openDeviceSync } = deviceApi([new MockBackend(new ModelRegistry([dsa]))]);
     const use = (devices: number) => {
       for (let i = 0; i < devices; i++) {
         const device = openDeviceSync(`mock:dsa#${i}`);
@@ -202,7 +203,7 @@ test.serial(
 );
 
 test.serial('an open device with many registers needs little memory', async (t) => {
-  const backend = new MockBackend([dsa]);
+  const backend = new MockBackend(new ModelRegistry([dsa]));
   const open = (count: number) =>
     Array.from({ length: count }, () => backend.openSync(`mock:dsa#many${++opened}`, {}));
   let opened = 0;
@@ -216,7 +217,7 @@ test.serial('an open device with many registers needs little memory', async (t) 
 });
 
 test('a device keeps its faults while it is closed', (t) => {
-  const backend = new MockBackend([nvme]);
+  const backend = new MockBackend(new ModelRegistry([nvme]));
   backend.control('mock:nvme#x').fail('reset', 'EIO', { nth: 2 });
   const reset = () => {
     const device = closing(t, backend.openSync('mock:nvme#x', {}));

@@ -2,6 +2,7 @@ import type { ExecutionContext } from 'ava';
 import { VfioError } from '../../../lib/errors.js';
 import type { DeviceConnection, IrqSet } from '../../../lib/contract/index.js';
 import { MockBackend } from '../../../lib/backend/mock/index.js';
+import { ModelRegistry } from '../../../lib/backend/mock/models/registry.js';
 import { Faults } from '../../../lib/backend/mock/machine/faults.js';
 import { HostInterrupts } from '../../../lib/backend/mock/machine/interrupts.js';
 import { defaultLimits } from '../../../lib/backend/mock/machine/limits.js';
@@ -30,7 +31,7 @@ export const TRIGGER_NONE = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_NONE
 
 /** Opens a device in a new mock back end. The device is closed when the test ends. */
 export function open(t: ExecutionContext, name: string): DeviceConnection {
-  return closing(t, new MockBackend([edu, nvme]).openSync(name, {}));
+  return closing(t, new MockBackend(new ModelRegistry([edu, nvme])).openSync(name, {}));
 }
 
 export function closing(t: ExecutionContext, device: DeviceConnection): DeviceConnection {

@@ -5,6 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { VfioError } from 'vfio';
 import { native } from '../../../lib/native/binding.js';
 import { type Servers, startServers } from '../../../lib/lab/servers.js';
+import { modelModule } from '../../cli/model-module.js';
 import { temporaryFolder } from '../../native/helpers.js';
 import { RawClient } from '../../serve/raw-client.js';
 
@@ -15,12 +16,14 @@ async function start(
   t: ExecutionContext,
   devices: readonly string[],
   signal?: AbortSignal,
+  imports: readonly string[] = [],
 ): Promise<{ servers: Servers; said: EventEmitter<{ message: [string] }> }> {
   const said = new EventEmitter<{ message: [string] }>();
   const onMessage = (text: string) => {
     said.emit('message', text);
   };
-  const servers = await startServers(devices, { folder: temporaryFolder(), onMessage, signal });
+  const options = { folder: temporaryFolder(), imports, onMessage, signal };
+  const servers = await startServers(devices, options);
   t.teardown(() => servers.close());
   return { servers, said };
 }
@@ -31,6 +34,15 @@ test('each served device has a socket at which a process of `vfio serve` listens
   for (const path of servers.sockets) (await RawClient.negotiated(path)).close();
   await servers.close();
   for (const path of servers.sockets) t.false(existsSync(path));
+});
+
+test('a served device can be the device of a model that a module registers', async (t) => {
+  const module = join(temporaryFolder(), 'card.mjs');
+  writeFileSync(module, modelModule('served-card'));
+  const { servers } = await start(t, ['mock:served-card'], undefined, [module]);
+  const client = await RawClient.negotiated(servers.sockets[0] ?? '');
+  t.is((await client.read(7, 0, 2)).readUInt16LE(), 0x4711);
+  client.close();
 });
 
 test('a device that cannot be served gives the error of the server', async (t) => {

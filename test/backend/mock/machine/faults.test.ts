@@ -5,6 +5,7 @@ import type { FaultKind } from '../../../../lib/backend/mock/machine/faults.js';
 import { edu } from '../../../../lib/backend/mock/models/edu.js';
 import { nvme } from '../../../../lib/backend/mock/models/nvme/index.js';
 import { MockBackend } from '../../../../lib/backend/mock/index.js';
+import { ModelRegistry } from '../../../../lib/backend/mock/models/registry.js';
 import { bind, closing, CONFIG, enableBusMaster, fails, trigger } from '../support.js';
 
 const MSI = 1;
@@ -12,7 +13,7 @@ const MSIX = 2;
 const PAGE = 4096;
 
 function make(t: ExecutionContext, name = 'mock:nvme') {
-  const backend = new MockBackend([edu, nvme]);
+  const backend = new MockBackend(new ModelRegistry([edu, nvme]));
   const control = backend.control(name);
   const open = () => closing(t, backend.openSync(name, {}));
   return { control, open, device: open() };
@@ -138,7 +139,7 @@ test('a call that fails because of fail() has no other effect', (t) => {
 });
 
 test('fail() makes one open fail', async (t) => {
-  const backend = new MockBackend([nvme]);
+  const backend = new MockBackend(new ModelRegistry([nvme]));
   const control = backend.control('mock:nvme');
   control.fail('open', 'EBUSY');
   const error = await t.throwsAsync(backend.open('mock:nvme', {}), { instanceOf: VfioError });

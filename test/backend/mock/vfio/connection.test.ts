@@ -4,6 +4,7 @@ import test from 'ava';
 import type { DeviceConnection } from '../../../../lib/contract/index.js';
 import { VfioError } from '../../../../lib/errors.js';
 import { MockBackend, mockBackend } from '../../../../lib/backend/mock/index.js';
+import { ModelRegistry } from '../../../../lib/backend/mock/models/registry.js';
 import { edu } from '../../../../lib/backend/mock/models/edu.js';
 import { bind, CONFIG, connect, fails, open, plainModel, trigger } from '../support.js';
 
@@ -50,7 +51,7 @@ test('the first open starts with the power-on state, and a second open shares th
 });
 
 test('a device cannot be open by group and by cdev at once, and cannot be open twice by cdev', (t) => {
-  const backend = new MockBackend([edu]);
+  const backend = new MockBackend(new ModelRegistry([edu]));
   const opening = (via: 'group' | 'cdev') => backend.openSync('mock:edu', { via });
   const group = opening('group');
   const bound = t.throws(() => opening('cdev'), { instanceOf: VfioError });
@@ -96,7 +97,7 @@ test('a VF token fails with EINVAL unless the device is a physical function', (t
     { name: 'pcie', offset: 0x40 },
     { name: 'sriov', offset: 0x100 },
   ] as const;
-  const backend = new MockBackend([plainModel(shapes), edu]);
+  const backend = new MockBackend(new ModelRegistry([plainModel(shapes), edu]));
   const vfToken = '00112233-4455-6677-8899-aabbccddeeff';
   backend.openSync('mock:plain', { vfToken }).close();
   for (const [via, syscall] of [

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { MockBackend } from '../../../../lib/backend/mock/index.js';
+import { ModelRegistry } from '../../../../lib/backend/mock/models/registry.js';
 import { testdev } from '../../../../lib/backend/mock/models/testdev.js';
 import { closing, CONFIG, fails, open } from '../support.js';
 
@@ -29,7 +30,10 @@ test('a signal writes the register only while memory decode is enabled', (t) => 
 });
 
 test('a signal writes an I/O port even if memory decode is disabled', (t) => {
-  const device = closing(t, new MockBackend([testdev]).openSync('mock:testdev', {}));
+  const device = closing(
+    t,
+    new MockBackend(new ModelRegistry([testdev])).openSync('mock:testdev', {}),
+  );
   const PORTS = 1;
   const eventfd = device.createEventfd();
   device.store(CONFIG, 4, 2, 1);
