@@ -25,7 +25,10 @@ export {
   signalEventfds,
 } from './backend/mock/index.js';
 export type { ProfileOptions, KernelVersion } from './backend/mock/machine/profile.js';
-export type { HostLimits, MockControl } from './backend/mock/control.js';
+export type { DmaFailOptions, HostLimits, MockControl } from './backend/mock/control.js';
+export type { CommandFaultOptions, CommandFaults } from './backend/mock/hardware/command-faults.js';
+export type { DmaDirection } from './backend/mock/hardware/device-faults.js';
+export type { FaultCount } from './backend/mock/machine/fault-list.js';
 export type { FaultKind } from './backend/mock/machine/faults.js';
 export type { Clock } from './backend/mock/machine/work.js';
 export { DmaFault, type DmaFaultReason } from './backend/mock/machine/dma-fault.js';

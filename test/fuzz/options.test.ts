@@ -10,8 +10,10 @@ import type { World } from './targets.js';
 /** A function that takes the options of each type. */
 const TAKES: Readonly<Record<string, string>> = {
   AttachOptions: 'VirtualMsix.attach',
+  CommandFaultOptions: 'CommandFaults.failCommand',
   BudgetOptions: 'Budget',
   DeviceHostVectorsOptions: 'DeviceHostVectors',
+  DmaFailOptions: 'MockControl.failDma',
   DmaOptions: 'DmaSpace.allocateSync',
   DmaPoolOptions: 'DmaSpace.createPool',
   EnableOptions: 'VectorIndex.enable',

@@ -1,5 +1,12 @@
 import { VFIO_PCI_ERR_IRQ_INDEX, VFIO_PCI_REQ_IRQ_INDEX } from '../../contract/uapi.js';
-import { checkInteger, checkOptions, checkString, checkU64 } from '../../checks.js';
+import { checkChoice, checkInteger, checkOptions, checkString, checkU64 } from '../../checks.js';
+import type { Width } from '../../contract/index.js';
+import { checkWidth } from './hardware/check-widths.js';
+import type { CommandFaults } from './hardware/command-faults.js';
+import type { DeviceFaults, DmaDirection } from './hardware/device-faults.js';
+import type { DeviceModel } from './hardware/model.js';
+import type { FaultCount } from './machine/fault-list.js';
+import { nvme } from './models/nvme/index.js';
 import type { FaultKind } from './machine/faults.js';
 import { defaultInterruptLimits, HANDLES } from './machine/interrupts.js';
 import { defaultLimits } from './machine/limits.js';
@@ -30,10 +37,19 @@ export interface HostLimits {
   readonly dmaEntries?: number | undefined;
 }
 
+/** The DMA transfers that fail. */
+export interface DmaFailOptions extends FaultCount {
+  /** Only transfers by which the device reads, or writes, memory of the host. Default: both. */
+  readonly access?: DmaDirection | undefined;
+}
+
 /** The function that a {@link MockControl} controls. */
 export interface ControlledFunction {
   /** The machine, which all functions of the slot share. */
   readonly machine: Machine;
+  readonly model: DeviceModel;
+  /** The faults of the device that this function is. */
+  readonly faults: DeviceFaults;
   /** The open function, or null while the function is not open. */
   readonly device: VfioDevice | null;
   /** All open functions of the slot. */
@@ -78,6 +94,82 @@ export class MockControl {
     checkString(code, 'code');
     const { nth = 1, times = 1 } = options;
     this.#function.machine.faults.add(kind, code, nth, times);
+  }
+
+  /**
+   * Makes DMA transfers of the device fail. The model gets a {@link DmaFault} with the reason
+   * `'aborted'`, and no byte is transferred. One call of `dmaRead` or `dmaWrite` is one transfer.
+   *
+   * @param options - the transfers that fail; default: the next transfer. `access`: only transfers
+   *   by which the device reads memory of the host (`'read'`), or writes memory (`'write'`)
+   * @throws TypeError for an unknown access; RangeError if a number is outside of its range
+   * @example
+   * mockControl('mock:nvme').failDma({ access: 'write', nth: 2 });
+   */
+  failDma(options: DmaFailOptions = {}): void {
+    checkOptions(options, ['access', 'nth', 'times']);
+    const { access } = options;
+    if (access !== undefined) checkChoice(access, 'access', ['read', 'write']);
+    this.#function.faults.failDma(access ?? null, options);
+  }
+
+  /**
+   * Makes reads of a register return a value. The device still executes the reads with their side
+   * effects. If an access overlaps only a part of the register, only the bytes of that part change.
+   * If several calls concern the same byte, the last call wins.
+   *
+   * @param bar - index of the BAR, 0 to 5
+   * @param offset - bytes from the start of the BAR, a multiple of `width`
+   * @param width - width of the register in bytes: 1, 2, 4 or 8
+   * @param value - an unsigned number, or a bigint, that fits into the width
+   * @param options - the reads that return the value, counted from now; default: all further reads
+   * @throws RangeError for a wrong width or offset, and for a value that does not fit
+   * @example
+   * mockControl('mock:nvme').overrideRead(0, 0x1c, 4, 0x2); // CSTS: fatal status
+   */
+  overrideRead(
+    bar: number,
+    offset: number,
+    width: Width,
+    value: number | bigint,
+    options: FaultCount = {},
+  ): void {
+    checkOptions(options, ['nth', 'times']);
+    checkInteger(bar, 'bar', 0, 5);
+    checkWidth(width, 'width');
+    checkInteger(offset, 'offset', 0, Number.MAX_SAFE_INTEGER);
+    if (offset % width !== 0) {
+      throw new RangeError(`offset 0x${offset.toString(16)} is not a multiple of ${width}`);
+    }
+    const bits = typeof value === 'bigint' ? value : BigInt(checkedNumber(value));
+    if (bits < 0n || bits >> BigInt(8 * width) !== 0n) {
+      throw new RangeError(`value ${value} does not fit into ${width} bytes`);
+    }
+    const { nth, times = Infinity } = options;
+    this.#function.faults.overrideRead({ bar, offset, width, value: bits }, { nth, times });
+  }
+
+  /**
+   * Makes the device stop responding, as after a crash of its firmware. Registers and the hardware's
+   * configuration space read as all ones, and writes are dropped. The device sends no DMA and no
+   * interrupts, and its deferred work is lost. The kernel does not know. A reset, {@link clear} or
+   * closing the device ends the fault.
+   *
+   * @throws TypeError if the device is not open
+   */
+  stopResponding(): void {
+    this.#requireDevice().stopResponding();
+  }
+
+  /**
+   * Faults in the commands of an NVMe controller.
+   *
+   * @throws TypeError if the device is not of the model `nvme`
+   */
+  get nvme(): CommandFaults {
+    const { model, faults } = this.#function;
+    if (model === nvme) return faults.commands;
+    throw new TypeError(`the model '${model.name}' is not an NVMe controller`);
   }
 
   /** Sets limits of the host. A limit does not release resources that are already in use. */
@@ -200,6 +292,8 @@ export class MockControl {
     const { faults, interrupts, limits, work } = this.#function.machine;
     work.drop(this);
     faults.clear();
+    this.#function.faults.clear();
+    this.#function.device?.bars.startResponding();
     Object.assign(interrupts.limits, defaultInterruptLimits());
     // The usable IOVA ranges are a property of the device, and no fault changes the ranges.
     const { dmaEntries, memlock } = defaultLimits();
@@ -235,6 +329,11 @@ export class MockControl {
     if (device === null) throw new TypeError('the device is not open: open the device first');
     return device;
   }
+}
+
+function checkedNumber(value: unknown): number {
+  checkInteger(value, 'value', 0, Number.MAX_SAFE_INTEGER);
+  return value;
 }
 
 /** Returns the fields whose value is not undefined. */

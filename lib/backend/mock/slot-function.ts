@@ -1,6 +1,7 @@
 import { VfioError } from '../../errors.js';
 import type { DeviceConnection, Via } from '../../contract/index.js';
 import { createControl, type ControlledFunction, type MockControl } from './control.js';
+import { DeviceFaults } from './hardware/device-faults.js';
 import type { DeviceModel } from './hardware/model.js';
 import { MockAddressSpace } from './machine/address-space.js';
 import { ioas } from './machine/ioas.js';
@@ -43,6 +44,8 @@ export interface SlotContext {
  * device file descriptor of a VFIO group. The first open finds the function in its power-on state.
  */
 export class SlotFunction implements ControlledFunction, BusFunction {
+  /** The faults of the function, which outlive a close of the function. */
+  readonly faults = new DeviceFaults();
   readonly #slot: SlotContext;
   #name: string;
   #device: VfioDevice | null = null;
@@ -62,6 +65,10 @@ export class SlotFunction implements ControlledFunction, BusFunction {
 
   get machine(): Machine {
     return this.#slot.machine;
+  }
+
+  get model(): DeviceModel {
+    return this.#slot.model;
   }
 
   get device(): VfioDevice | null {
@@ -140,6 +147,7 @@ export class SlotFunction implements ControlledFunction, BusFunction {
       via,
       profile,
       machine,
+      faults: this.faults,
       addressSpace: open[0]?.addressSpace ?? createAddressSpace(),
       id: DEVICE_IDS.find((id) => !used.includes(id)) ?? DEVICE_IDS[0],
       bus: functions,

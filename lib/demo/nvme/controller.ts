@@ -132,11 +132,17 @@ export class NvmeController {
     await this.#waitForStatus(nvme.CSTS_SHST_MASK, nvme.CSTS_SHST_COMPLETE);
     await this.#disable();
     this.#device.interrupts.msix.disable();
-    for (const { queue } of [this.#admin, ...this.#io]) {
-      queue.abandon(new VfioError({ code: 'ECANCELED', message: 'the controller was stopped' }));
-    }
+    this.abandon(new VfioError({ code: 'ECANCELED', message: 'the controller was stopped' }));
     for (const buffer of this.#buffers) buffer.free();
     this.#registers.close();
+  }
+
+  /**
+   * Rejects all commands that have no completion. After a failure, no timer of a command must
+   * outlive the device.
+   */
+  abandon(reason: Error): void {
+    for (const { queue } of [this.#admin, ...this.#io]) queue.abandon(reason);
   }
 
   async #identify(cns: number, nsid: number): Promise<Uint8Array> {

@@ -71,6 +71,15 @@ async function verifyTransfer(
 /** Starts an NVMe controller, verifies I/O on two queues and stops the controller. */
 export async function nvmeDemo(device: PciDevice): Promise<DemoReport> {
   const controller = await NvmeController.start(device);
+  try {
+    return await verify(controller);
+  } catch (error) {
+    controller.abandon(error as Error);
+    throw error;
+  }
+}
+
+async function verify(controller: NvmeController): Promise<DemoReport> {
   const identity = await controller.identifyController();
   const namespace = await controller.identifyNamespace(NSID);
   const queues = await controller.createIoQueues(QUEUES, QUEUE_DEPTH);

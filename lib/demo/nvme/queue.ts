@@ -16,6 +16,8 @@ export class QueuePair {
   completed = 0;
   readonly #pending = new Map<number, Pending>();
   #nextId = 0;
+  /** The reason with which {@link abandon} has ended the queue. */
+  #abandoned: Error | null = null;
 
   /** @param id - number of the queue; 0 is the admin queue */
   constructor(
@@ -34,9 +36,10 @@ export class QueuePair {
    *
    * @returns dword 0 of the completion
    * @throws {@link VfioError} EIO if the command fails, ETIMEDOUT if no completion arrives, EAGAIN
-   *   if the ring is full
+   *   if the ring is full; the reason of {@link abandon}
    */
   submit(command: NvmeCommand): Promise<number> {
+    if (this.#abandoned !== null) return Promise.reject(this.#abandoned);
     if (this.#pending.size >= this.ring.depth - 1) {
       throw new VfioError({ code: 'EAGAIN', message: `submission queue ${this.id} is full` });
     }
@@ -66,8 +69,9 @@ export class QueuePair {
     return count;
   }
 
-  /** Rejects all outstanding commands. */
+  /** Rejects all outstanding commands and all further commands. */
   abandon(reason: Error): void {
+    this.#abandoned = reason;
     for (const { reject, timer } of this.#pending.values()) {
       clearTimeout(timer);
       reject(reason);

@@ -22,7 +22,9 @@ import {
   type TransferOptions,
 } from './model.js';
 import { DmaFault } from '../machine/dma-fault.js';
+import type { CommandFaults } from './command-faults.js';
 import { checkRegisters } from './check-registers.js';
+import { DeviceFaults, type DmaDirection } from './device-faults.js';
 import * as pci from './pci.js';
 import { ConfigBytes } from './config-bytes.js';
 import { blockOverlay } from './memory-block.js';
@@ -81,18 +83,22 @@ export class HardwareFunction implements DeviceHost {
     { readonly shape: BarShape; readonly registers: RegisterTable }
   >();
   readonly #logic: DeviceLogic;
+  readonly #faults: DeviceFaults;
   #isUnplugged = false;
+  /** Whether the device responds to accesses, sends DMA and raises interrupts. */
+  #isResponding = true;
   /** Level of the pin, as the status register shows it. */
   #pin = false;
   /** Whether the pin is asserted on the bus. The command register can disable the pin. */
   #isPinAsserted = false;
 
-  constructor(model: DeviceModel, bus: Bus) {
+  constructor(model: DeviceModel, bus: Bus, faults = new DeviceFaults()) {
     const { shape } = model;
     const send = (message: Message) => {
       this.#send(message);
     };
     this.#bus = bus;
+    this.#faults = faults;
     this.config = new ConfigBytes(shape);
     const vpd = shape.capabilities.find((capability) => capability.name === 'vpd');
     this.vpd = vpd === undefined ? null : vpd.data.slice();
@@ -154,13 +160,18 @@ export class HardwareFunction implements DeviceHost {
     return this.config.get(offset + pci.PCI_PM_CTRL, 2) & pci.PCI_PM_CTRL_STATE_MASK;
   }
 
-  /** Reads configuration space. If the device was unplugged, all bits read as 1. */
+  /** The faults of commands, for the models of the library that execute commands. */
+  get commandFaults(): CommandFaults {
+    return this.#faults.commands;
+  }
+
+  /** Reads configuration space. If the device does not respond, all bits read as 1. */
   readConfig(offset: number, width: 1 | 2 | 4): number {
-    return this.#isUnplugged ? 2 ** (8 * width) - 1 : this.config.get(offset, width);
+    return this.#isResponding ? this.config.get(offset, width) : 2 ** (8 * width) - 1;
   }
 
   writeConfig(offset: number, width: 1 | 2 | 4, value: number): void {
-    if (this.#isUnplugged) return;
+    if (!this.#isResponding) return;
     this.config.write(offset, width, value);
     const msix = this.capability('msix');
     if (msix !== null && this.msix !== null) {
@@ -183,13 +194,17 @@ export class HardwareFunction implements DeviceHost {
   readBar(index: number, offset: number, width: 1 | 2 | 4): number {
     const value = this.#findDecoded(index)?.read(offset, width);
     this.#bus.runDueWork();
-    return value ?? maskOf(width);
+    if (value === undefined) return maskOf(width);
+    if (!this.#faults.hasOverrides) return value;
+    return Number(this.#faults.applyOverrides(index, offset, width, BigInt(value)));
   }
 
   readBar64(index: number, offset: number): bigint {
     const value = this.#findDecoded(index)?.read64(offset);
     this.#bus.runDueWork();
-    return value ?? 0xffff_ffff_ffff_ffffn;
+    return value === undefined
+      ? 0xffff_ffff_ffff_ffffn
+      : this.#faults.applyOverrides(index, offset, 8, value);
   }
 
   writeBar(index: number, offset: number, width: 1 | 2 | 4, value: number): void {
@@ -216,13 +231,24 @@ export class HardwareFunction implements DeviceHost {
     return this.#isUnplugged;
   }
 
-  /**
-   * Unplugs the device. After this call, the device does not respond. The device sends no DMA and
-   * no interrupts.
-   */
+  /** Unplugs the device. After this call, the device does not respond. */
   unplug(): void {
-    this.setPin(false);
+    this.stopResponding();
     this.#isUnplugged = true;
+  }
+
+  /**
+   * Stops the device: registers and configuration space read as all ones, writes are dropped, and
+   * the device sends no DMA and no interrupts.
+   */
+  stopResponding(): void {
+    this.setPin(false);
+    this.#isResponding = false;
+  }
+
+  /** Ends the effect of {@link stopResponding}. An unplugged device still does not respond. */
+  startResponding(): void {
+    this.#isResponding = !this.#isUnplugged;
   }
 
   /** Clears memory decode in the command register. */
@@ -244,13 +270,13 @@ export class HardwareFunction implements DeviceHost {
 
   dmaRead(address: bigint, into: Uint8Array, options: TransferOptions = NO_PASID): void {
     checkTransfer(address, into, options);
-    this.#checkMaster(address);
+    this.#checkTransfer(address, 'read');
     this.#bus.read(address, into, options);
   }
 
   dmaWrite(address: bigint, from: Uint8Array, options: TransferOptions = NO_PASID): void {
     checkTransfer(address, from, options);
-    this.#checkMaster(address);
+    this.#checkTransfer(address, 'write');
     this.#bus.write(address, from, options);
   }
 
@@ -266,7 +292,7 @@ export class HardwareFunction implements DeviceHost {
 
   setPin(asserted: boolean): void {
     checkBoolean(asserted, 'level of the pin');
-    if (this.#isUnplugged) return;
+    if (!this.#isResponding) return;
     this.#pin = asserted;
     const status = this.config.get(pci.PCI_STATUS, 2) & ~pci.PCI_STATUS_INTERRUPT;
     this.config.set(pci.PCI_STATUS, 2, status | (asserted ? pci.PCI_STATUS_INTERRUPT : 0));
@@ -306,18 +332,21 @@ export class HardwareFunction implements DeviceHost {
 
   /** Sends a message if bus mastering is enabled, because a message is a memory write. */
   #send(message: Message): void {
-    if (this.#isUnplugged || !this.#hasCommand(pci.PCI_COMMAND_MASTER)) return;
+    if (!this.#isResponding || !this.#hasCommand(pci.PCI_COMMAND_MASTER)) return;
     this.#bus.sendMessage(message);
   }
 
-  #checkMaster(address: bigint): void {
+  /** Checks whether a transfer reaches the IOMMU. */
+  #checkTransfer(address: bigint, direction: DmaDirection): void {
+    const aborted = this.#faults.takeDma(direction) || !this.#isResponding;
+    if (aborted) throw new DmaFault(address, 'aborted');
     if (!this.#hasCommand(pci.PCI_COMMAND_MASTER)) throw new DmaFault(address, 'no bus master');
   }
 
   /** Returns the registers of a BAR if the function decodes the addresses of this BAR. */
   #findDecoded(index: number): RegisterTable | undefined {
     const bar = this.#bars.get(index);
-    if (bar === undefined || this.#isUnplugged) return undefined;
+    if (bar === undefined || !this.#isResponding) return undefined;
     if (this.powerState >= pci.PCI_D3hot) return undefined;
     const bit = bar.shape.kind === 'io' ? pci.PCI_COMMAND_IO : pci.PCI_COMMAND_MEMORY;
     return this.isVirtual || this.#hasCommand(bit) ? bar.registers : undefined;

@@ -129,16 +129,16 @@ export interface DeviceHost {
    * faulting address.
    *
    * @param address - IOVA
-   * @throws DmaFault if an address is not mapped for reading, if the PASID is not attached, or if
-   *   bus mastering is disabled
+   * @throws DmaFault if an address is not mapped for reading, if the PASID is not attached, if bus
+   *   mastering is disabled, or if a test makes the transfer fail
    */
   dmaRead(address: bigint, into: Uint8Array, options?: TransferOptions): void;
   /**
    * Writes memory of the host through the IOMMU. As on an x86 host, a write of 4 bytes without a
    * PASID is an interrupt message if the address is from 0xfee0_0000 to 0xfeef_ffff.
    *
-   * @throws DmaFault if an address is not mapped for writing, if the PASID is not attached, or if
-   *   bus mastering is disabled
+   * @throws DmaFault if an address is not mapped for writing, if the PASID is not attached, if bus
+   *   mastering is disabled, or if a test makes the transfer fail
    */
   dmaWrite(address: bigint, from: Uint8Array, options?: TransferOptions): void;
   /**

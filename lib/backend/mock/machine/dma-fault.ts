@@ -1,9 +1,16 @@
 import { checkString, checkU64 } from '../../../checks.js';
 
-/** Reason why a DMA transfer failed. */
-export type DmaFaultReason = 'not mapped' | 'not permitted' | 'no bus master' | 'no such PASID';
+/**
+ * Reason why a DMA transfer failed. A transfer is aborted if a test injects the fault, or if the
+ * device does not respond.
+ */
+export type DmaFaultReason =
+  'not mapped' | 'not permitted' | 'no bus master' | 'no such PASID' | 'aborted';
 
-/** A failed DMA transfer: the IOMMU blocked the transfer, or bus mastering is disabled. */
+/**
+ * A failed DMA transfer: the IOMMU blocked the transfer, bus mastering is disabled, or the host
+ * aborted the transfer.
+ */
 export class DmaFault extends Error {
   override readonly name = 'DmaFault';
   /** Address of the first byte that was not transferred. */

@@ -1,5 +1,5 @@
 import { isErrno, VfioError } from '../../../errors.js';
-import { checkInteger } from '../../../checks.js';
+import { FaultList } from './fault-list.js';
 
 /**
  * An operation that can fail. `map` maps memory for DMA, and `unmap` removes a DMA mapping. `mmap`
@@ -52,20 +52,14 @@ const CALLS: Readonly<Record<FaultKind, string>> = {
   unmap: 'VFIO_IOMMU_UNMAP_DMA',
 };
 
-const COUNT_MAX = 2 ** 32 - 1;
-
 interface Failure {
   readonly kind: FaultKind;
   readonly code: string;
-  /** Number of calls that succeed before the first failed call. */
-  before: number;
-  /** Number of further calls that will fail. */
-  left: number;
 }
 
 /** Faults that a test injects into a device. */
 export class Faults {
-  #failures: Failure[] = [];
+  readonly #failures = new FaultList<Failure>();
   /** Delay of each interrupt between the device and the host, in milliseconds. */
   interruptDelay = 0;
   /** Number of interrupt messages to drop, counted from now. */
@@ -87,11 +81,9 @@ export class Faults {
     if (!Object.hasOwn(CALLS, kind)) {
       throw new TypeError(`unknown kind '${kind}': expected ${Object.keys(CALLS).join(', ')}`);
     }
-    checkInteger(nth, 'nth', 1, COUNT_MAX);
-    if (times !== Infinity) checkInteger(times, 'times', 1, COUNT_MAX);
     if (!isErrno(code))
       throw new TypeError(`unknown errno '${code}': expected a name such as 'EIO'`);
-    this.#failures.push({ kind, code, before: nth - 1, left: times });
+    this.#failures.add({ kind, code }, { nth, times });
   }
 
   /**
@@ -102,19 +94,12 @@ export class Faults {
    * @throws VfioError with the errno that was given to {@link add}
    */
   check(kind: FaultKind, syscall: string = CALLS[kind]): void {
-    let failed: Failure | undefined;
-    for (const failure of this.#failures) {
-      if (failure.kind !== kind) continue;
-      if (failure.before > 0) failure.before--;
-      else failed ??= failure;
-    }
-    if (failed === undefined) return;
-    if (--failed.left === 0) this.#failures = this.#failures.filter((one) => one !== failed);
-    throw new VfioError({ code: failed.code, syscall });
+    const failed = this.#failures.take((failure) => failure.kind === kind);
+    if (failed !== undefined) throw new VfioError({ code: failed.code, syscall });
   }
 
   clear(): void {
-    this.#failures = [];
+    this.#failures.clear();
     this.interruptDelay = 0;
     this.interruptsLost = 0;
     this.away = null;

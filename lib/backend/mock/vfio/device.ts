@@ -9,6 +9,7 @@ import {
   VFIO_PCI_NUM_REGIONS,
 } from '../../../contract/uapi.js';
 import { fail } from '../machine/errno.js';
+import type { DeviceFaults } from '../hardware/device-faults.js';
 import { HardwareFunction, type Bus } from '../hardware/function.js';
 import type { MockAddressSpace } from '../machine/address-space.js';
 import { MockCreatedAddressSpace } from '../machine/created-address-space.js';
@@ -38,6 +39,8 @@ export interface Place {
   readonly via: Via;
   readonly profile: Profile;
   readonly machine: Machine;
+  /** The faults of the function. */
+  readonly faults: DeviceFaults;
   /** The address space of the group. */
   readonly addressSpace: MockAddressSpace;
   /** Object id of the device in the iommufd. */
@@ -82,7 +85,7 @@ export class VfioDevice {
     this.#machine = machine;
     this.#profile = profile;
     this.#bus = place.bus;
-    const hardware = new HardwareFunction(model, this.#createBus());
+    const hardware = new HardwareFunction(model, this.#createBus(), place.faults);
     this.#hardware = hardware;
     this.isPhysicalFunction = hardware.capability('sriov') !== null;
     this.#resets = model.shape.resets !== false;
@@ -180,7 +183,14 @@ export class VfioDevice {
     this.#machine.work.drop(this.#hardware);
   }
 
+  /** Stops the function and drops its deferred work. A reset starts the function again. */
+  stopResponding(): void {
+    this.#hardware.stopResponding();
+    this.#machine.work.drop(this.#hardware);
+  }
+
   #resetFunction(): void {
+    this.#hardware.startResponding();
     this.#power.set(D0);
     this.#hardware.reset();
     this.interrupts.restore();

@@ -1,3 +1,4 @@
+import type { CommandFaults } from '../../hardware/command-faults.js';
 import { type DeviceHost, type DeviceLogic, type Register } from '../../hardware/model.js';
 import { DmaFault } from '../../machine/dma-fault.js';
 import { AdminCommands } from './admin.js';
@@ -9,7 +10,7 @@ import { IoCommands } from './io.js';
 import { COMPLETION_ENTRY, MAX_QUEUE_ENTRIES, SUBMISSION_ENTRY } from './limits.js';
 import { Namespace } from './namespace.js';
 import { QueueSet } from './queue-set.js';
-import type { CompletionQueue, SubmissionQueue } from './queues.js';
+import type { Completion, CompletionQueue, SubmissionQueue } from './queues.js';
 import { CommandFailure, Status } from './status.js';
 
 /**
@@ -32,20 +33,29 @@ const SHUTDOWN_COMPLETE = 0x8;
 const DOORBELLS = 0x1000;
 const DOORBELLS_END = 0x2000;
 
+/** Opcode of the admin command Asynchronous Event Request. */
+const ASYNC_EVENT_REQUEST = 0x0c;
+
+/** The host of a controller, and the faults that a test injects into its commands. */
+export interface ControllerHost extends DeviceHost {
+  readonly commandFaults: CommandFaults;
+}
+
 /**
  * The registers of the controller. A write to a doorbell executes the commands at once. A driver
  * can therefore wait for an interrupt, poll a register, or poll the memory of a queue.
  */
 export class Controller implements DeviceLogic {
   readonly registers: DeviceLogic['registers'];
-  readonly #host: DeviceHost;
+  readonly #host: ControllerHost;
   readonly #data: DataPointer;
   readonly #queues = new QueueSet((queue) => {
     this.#retractInterrupt(queue);
   });
   readonly #events = new Events((commandId, status, result) => {
     const queue = this.#queues.submission(0);
-    queue?.completions.push({ queue, commandId, status, result });
+    if (queue === undefined) return;
+    this.#complete({ queue, commandId, status, result }, ASYNC_EVENT_REQUEST);
   });
   readonly #admin: AdminCommands;
   readonly #io: IoCommands;
@@ -58,7 +68,7 @@ export class Controller implements DeviceLogic {
   #attributes = 0;
   readonly #bases = { asq: 0n, acq: 0n };
 
-  constructor(host: DeviceHost) {
+  constructor(host: ControllerHost) {
     const namespace = new Namespace();
     this.#host = host;
     this.#data = new DataPointer(host);
@@ -229,22 +239,32 @@ export class Controller implements DeviceLogic {
   }
 
   #execute(queue: SubmissionQueue, command: Command): void {
-    const commandId = command.id;
+    const { id: commandId, opcode } = command;
     try {
+      const failure = this.#host.commandFaults.takeFailure({ queue: queue.id, opcode });
+      if (failure !== undefined) throw new CommandFailure(failure);
       const result = queue.id === 0 ? this.#admin.execute(command) : this.#io.execute(command);
       if (result === null) return;
-      queue.completions.push({ queue, commandId, status: Status.SUCCESS, result });
+      this.#complete({ queue, commandId, status: Status.SUCCESS, result }, opcode);
     } catch (error) {
       if (error instanceof CommandFailure) {
         const { status, result } = error;
-        queue.completions.push({ queue, commandId, status, result });
+        this.#complete({ queue, commandId, status, result }, opcode);
       } else if (error instanceof DmaFault) {
         const status = Status.DATA_TRANSFER_ERROR;
-        queue.completions.push({ queue, commandId, status, result: 0 });
+        this.#complete({ queue, commandId, status, result: 0 }, opcode);
       } else {
         throw error;
       }
     }
+  }
+
+  /** Completes a command. A test can lose or double the completion. */
+  #complete(completion: Completion, opcode: number): void {
+    const { queue } = completion;
+    const copies = this.#host.commandFaults.takeCopies({ queue: queue.id, opcode });
+    for (let i = 0; i < copies; i++) queue.completions.push(completion);
+    queue.outstanding += copies - 1;
   }
 
   /** Posts the waiting completions of a queue. Raises one interrupt for all posted completions. */

@@ -1,5 +1,5 @@
 import { defineModel } from '../define.js';
-import { Controller } from './controller.js';
+import { Controller, type ControllerHost } from './controller.js';
 import { MSIX_VECTORS } from './limits.js';
 
 /**
@@ -30,5 +30,5 @@ export const nvme = defineModel({
       { name: 'pm', offset: 0x60 },
     ],
   },
-  create: (host) => new Controller(host),
+  create: (host: ControllerHost) => new Controller(host),
 });

@@ -10,7 +10,7 @@ export class SubmissionQueue {
   readonly completions: CompletionQueue;
   head = 0;
   tail = 0;
-  /** Number of fetched commands whose completion is not posted yet. */
+  /** Number of completions of fetched commands that are not posted yet. */
   outstanding = 0;
   readonly #base: bigint;
 
