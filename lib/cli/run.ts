@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { VfioError } from '../errors.js';
 import type { RecordedChanges } from '../run/changes.js';
+import type { Reply } from '../run/run.js';
 import type { RecordFile } from '../observe/record/index.js';
 import { defineCommand } from './command.js';
 import { isMockName } from '../contract/names.js';
@@ -79,6 +80,8 @@ export const command = defineCommand({
     if (script !== undefined && isFile(script)) await scanScript(script, changes);
     const input = script === undefined ? process.stdin : await openScript(script);
     const session = new Session(await openConnection(name, { ...options, via }), changes);
+    /** Number of the current line in the script. */
+    let number = 0;
     let lines = 0;
     let different = 0;
     try {
@@ -86,14 +89,16 @@ export const command = defineCommand({
       const record =
         options.record === undefined ? null : await createRecord(options.record, existing);
       for await (const line of readLines(input, outputClosed)) {
+        number++;
         if (line.trim() === '') continue;
         const reply = await runLine(session, line);
-        console.log(toJsonLine(reply));
+        console.log(toJsonLine(withLine(number, reply)));
         lines++;
         record?.writeScriptLine(line, reply);
         if (!('recorded' in reply)) continue;
         different++;
         if (!options['keep-going']) break;
+        console.error(`vfio: line ${number}: the answer differs from the record`);
       }
     } finally {
       session.close();
@@ -102,11 +107,17 @@ export const command = defineCommand({
     console.error(
       options['keep-going']
         ? `vfio: ${different} of ${lines} answers differ from the record`
-        : `vfio: answer ${lines} differs from the record, so the replay stopped`,
+        : `vfio: line ${number}: the answer differs from the record, so the replay stopped`,
     );
     return 1;
   },
 });
+
+/** Adds the number of the line to the message of an invalid line. */
+function withLine(number: number, reply: Reply): Reply {
+  const { message } = reply;
+  return typeof message === 'string' ? { ...reply, message: `line ${number}: ${message}` } : reply;
+}
 
 /** Appends settings to the name of a mock device, as in `mock:edu?kernel=6.1`. */
 function nameWith(name: string, settings: Readonly<Record<string, string | undefined>>): string {

@@ -64,13 +64,17 @@ async function replayOperation(
   op: string,
   recorded: Answer,
 ): Promise<Reply> {
+  const run = () => runOperation(session, fields, op);
+  if (op === 'eventfd_read' && fields.has('name')) {
+    return session.eventfdReplay.replay(fields.text('name'), recorded, run);
+  }
   let isExpected: (reply: Reply) => boolean;
   try {
     isExpected = comparison(session, fields, op, recorded);
   } catch (error) {
     return { ...toReply(error), recorded };
   }
-  return replay(op, recorded, () => runOperation(session, fields, op), isExpected);
+  return replay(op, recorded, run, isExpected);
 }
 
 /**

@@ -7,6 +7,7 @@ import type {
 } from '../contract/index.js';
 import { RecordedChanges } from './changes.js';
 import { OperationError } from './fields.js';
+import { EventfdReplay } from './replay-eventfd.js';
 
 /** Maximum size of a mapping, in bytes. A larger BAR is mapped in several windows. */
 const WINDOW_SIZE = 2 ** 30;
@@ -14,6 +15,7 @@ const PAGE_SIZE = 4096;
 
 /** The state that all operations of one script share: the device and the named objects. */
 export class Session {
+  readonly eventfdReplay = new EventfdReplay();
   readonly #eventfds = new Map<string, Eventfd>();
   readonly #buffers = new Map<string, Memory>();
   readonly #windows = new Map<string, RegisterWindow>();

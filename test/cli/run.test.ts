@@ -25,7 +25,7 @@ test('`vfio run` prints one line for each operation', async (t) => {
   const { code, lines, stderr } = await vfio(['run', 'mock:edu'], script);
   t.deepEqual(lines, [
     '{"ok":true,"flags":9,"count":1}',
-    '{"ok":false,"code":"ERR_OP","message":"unknown operation \\"fly\\""}',
+    '{"ok":false,"code":"ERR_OP","message":"line 3: unknown operation \\"fly\\""}',
     '{"ok":true}',
   ]);
   t.is(stderr, '');
@@ -80,12 +80,19 @@ test('`vfio run` replays a recorded script on another device and reports each di
   const stopped = await vfio(['run', 'mock:edu', record]);
   t.is(stopped.code, 1);
   t.is(stopped.lines.length, 1);
-  t.regex(stopped.stderr, /^vfio: answer 1 differs from the record, so the replay stopped\n$/);
+  t.regex(
+    stopped.stderr,
+    /^vfio: line 1: the answer differs from the record, so the replay stopped\n$/,
+  );
 
   const other = await vfio(['run', 'mock:edu', record, '--record', again, '--keep-going']);
   t.is(other.code, 1);
   t.is(other.lines.length, 2);
-  t.regex(other.stderr, /^vfio: 1 of 2 answers differ from the record\n$/);
+  t.deepEqual(other.stderr.split('\n'), [
+    'vfio: line 1: the answer differs from the record',
+    'vfio: 1 of 2 answers differ from the record',
+    '',
+  ]);
   t.is(
     other.lines[0],
     '{"ok":true,"flags":9,"count":0,"recorded":{"ok":true,"flags":1,"count":65}}',

@@ -69,6 +69,37 @@ test('a replay adds the counts of several reads until the sum equals the recorde
   t.deepEqual(replies.at(-1), { ok: true, value: 0n, recorded: { ok: true, value: '1+' } });
 });
 
+const BIND = { op: 'set_irqs', index: 1, flags: 0x24, start: 0, count: 1, fds: ['a'] };
+const SIGNAL = { op: 'set_irqs', index: 1, flags: 0x21, start: 0, count: 1 };
+const expect = (value: number | string) => ({
+  op: 'eventfd_read',
+  name: 'a',
+  answer: { ok: true, value },
+});
+
+test('a replay accepts merged interrupts, but not a missing interrupt', async (t) => {
+  const replies = await answers(EDU, [BIND, SIGNAL, expect(3), expect(1)]);
+  t.deepEqual(replies.at(-2), { ok: true, value: 1n });
+  t.deepEqual(replies.at(-1), { ok: true, value: 0n, recorded: { ok: true, value: 1 } });
+});
+
+test('in a replay, an early interrupt counts for the next read of the eventfd', async (t) => {
+  const script = [BIND, SIGNAL, expect(0), expect('1+'), SIGNAL, SIGNAL, expect(1), expect(1)];
+  const replies = await answers(EDU, [...script, expect(1)]);
+  t.deepEqual(
+    replies.map(({ recorded }) => recorded !== undefined),
+    [...script.map(() => false), true],
+  );
+});
+
+test('a replay compares a failed read of an eventfd', async (t) => {
+  const failure = { ok: false, code: 'ERR_OP' };
+  const read = { op: 'eventfd_read', name: 'none' };
+  t.false('recorded' in (await answer(EDU, { ...read, answer: failure })));
+  t.true('recorded' in (await answer(EDU, { ...read, answer: { ok: true, value: 0 } })));
+  t.true('recorded' in (await answer(EDU, BIND, { ...expect(0), answer: failure })));
+});
+
 test('a line with a recorded answer that is not an object gives ERR_OP', async (t) => {
   const { ok, code } = await answer(EDU, { op: 'info', answer: 1 });
   t.deepEqual({ ok, code }, { ok: false, code: 'ERR_OP' });

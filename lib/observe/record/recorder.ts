@@ -5,7 +5,7 @@ import { createFile } from '../append-file.js';
 import { Guard } from '../guard.js';
 import type { Call, Fired, Observer, Outcome } from '../index.js';
 import { failed, hex } from '../../run/answers.js';
-import { SIGNALLED } from '../../run/replay.js';
+import { SIGNALLED } from '../../run/replay-eventfd.js';
 import { Rings } from '../../run/rings.js';
 import { RecordFile } from './file.js';
 import { type Change, WatchedMemory } from './memory.js';
