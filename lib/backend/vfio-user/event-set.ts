@@ -44,6 +44,8 @@ export class UserEventSet extends KernelEventSet {
   }
 
   #observe(wait: () => number): number {
+    // The socket does not become ready for messages that have arrived together with a reply.
+    if (this.#session.hasUnhandled) this.#session.wake();
     this.#session.check();
     this.observe(this.#slot, this.#session.fd);
     let n;

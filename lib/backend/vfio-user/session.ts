@@ -61,7 +61,8 @@ export class Session {
 
   /**
    * @param name - the name of the device, for errors
-   * @param fd - the connected socket, which the session closes
+   * @param fd - the connected socket, which the session closes; if the constructor throws, the caller
+   *   closes the socket
    */
   constructor(native: Native, name: string, fd: number, onCommand: CommandHandler) {
     this.#name = name;
@@ -90,6 +91,11 @@ export class Session {
   /** Whether the socket has accepted all bytes. */
   get isFlushed(): boolean {
     return this.#wire.isFlushed;
+  }
+
+  /** Whether messages that have arrived are not handled yet. */
+  get hasUnhandled(): boolean {
+    return !this.#wire.received.isLast;
   }
 
   /** The descriptor of the socket. */

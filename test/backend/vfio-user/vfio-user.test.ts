@@ -142,6 +142,18 @@ test.serial('DMA by messages works while the thread waits for an interrupt', asy
   t.is(await next, 1n, 'the event loop answers the server, too');
 });
 
+test.serial('a command that arrives with a reply is answered while the thread waits', async (t) => {
+  using device = await openDevice(await startFake(t, 'DMA behind a reply'));
+  using window = device.bar(0).map();
+  const buffer = device.dma.allocateSync(PAGE);
+  device.interrupts.msix.request(1);
+  using poller = device.interrupts.poll();
+  window.write64(0x100, buffer.iova);
+  t.is(poller.wait(10_000), 1);
+  window.write64(0x100, buffer.iova);
+  t.is(poller.spin(10_000_000), 1);
+});
+
 test.serial('many buffers use one descriptor, and freed memory is used again', async (t) => {
   using device = await openDevice(await startFake(t, 'correct'));
   device.dma.allocateSync(PAGE);

@@ -215,6 +215,22 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     }, 20);
     return true;
   },
+  'DMA behind a reply': (device, message) => {
+    const { id, command, payload } = message;
+    if (command !== COMMANDS.regionWrite || payload.readUInt32LE(12) !== 8) return false;
+    // The client receives the reply and the command of the server together.
+    const reply = Buffer.concat([header(id, command, 32, 1), payload.subarray(0, 16)]);
+    const read = words(payload.readBigUInt64LE(16), 4n);
+    device.command(
+      DMA_READ,
+      read,
+      () => {
+        for (const fd of device.eventfds.values()) calls.eventfdSignal(fd);
+      },
+      reply,
+    );
+    return true;
+  },
   'never reads replies': onBarRead((device, message) => {
     for (let n = 0; n < 1000; n++) {
       const payload = words(1n << 20n, 1n << 20n);

@@ -106,11 +106,21 @@ export class FakeDevice {
     this.sendBytes(bytes);
   }
 
-  /** Sends a command to the client. @param onReply - receives the reply */
-  command(command: number, payload: Uint8Array, onReply: (reply: Message) => void): void {
+  /**
+   * Sends a command to the client.
+   *
+   * @param onReply - receives the reply
+   * @param before - bytes that are sent together with the command, before the command
+   */
+  command(
+    command: number,
+    payload: Uint8Array,
+    onReply: (reply: Message) => void,
+    before = Buffer.alloc(0),
+  ): void {
     const id = (this.#id = (this.#id + 1) & 0xffff);
     this.#replies.set(id, onReply);
-    this.sendBytes(Buffer.concat([header(id, command, 16 + payload.length), payload]));
+    this.sendBytes(Buffer.concat([before, header(id, command, 16 + payload.length), payload]));
   }
 
   /** Sends bytes that need not be a message. */
