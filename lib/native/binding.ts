@@ -30,6 +30,9 @@ export interface NativeWindow {
   readonly lost: ArrayBuffer;
 }
 
+/** The kind of a file. */
+export type FileKind = 'memory' | 'huge' | 'device' | 'regular' | 'other';
+
 /** Memory that another process shares. */
 export interface NativeSharedMemory {
   readonly handle: Handle<'sharedMemory'>;
@@ -60,6 +63,12 @@ export interface Native {
   open(path: string, writable: boolean): number;
   /** Duplicates a file descriptor (F_DUPFD_CLOEXEC). */
   duplicate(fd: number): number;
+  /**
+   * Returns the kind of a file: `huge` for a file on hugetlbfs, `memory` for another file in memory
+   * (tmpfs, memfd), `device` for a character device or a device file of VFIO, `regular` for another
+   * regular file. The call never waits for the file system of the file, for example FUSE.
+   */
+  fileKind(fd: number): FileKind;
   /**
    * Closes a file descriptor that the addon opened. If the addon did not open the descriptor, the
    * call is ignored, so a second close is safe. While an `Async` call, an event set or a window

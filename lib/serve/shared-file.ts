@@ -48,7 +48,7 @@ export class SharedFiles {
    *   hugetlbfs; ENOMEM if the client has mapped too many files
    */
   acquire(fd: number, end: number, writable: boolean): SharedFile {
-    const { dev, ino, size } = statFile(fd);
+    const { dev, ino, size } = statFile(this.#native, fd);
     if (BigInt(end) > size) {
       throw new VfioError({
         code: 'EINVAL',
@@ -112,19 +112,16 @@ export class SharedFiles {
   }
 }
 
-function statFile(fd: number): { dev: bigint; ino: bigint; size: bigint } {
-  let stat;
-  try {
-    stat = fstatSync(fd, { bigint: true });
-  } catch (cause) {
-    throw new VfioError({ code: 'EBADF', syscall: 'mmap', cause });
-  }
-  if (!stat.isFile()) {
-    throw new VfioError({
-      code: 'EINVAL',
-      message: 'the descriptor of a DMA mapping is not a file',
-      syscall: 'mmap',
-    });
-  }
-  return stat;
+/** Checks the kind of a file first, because fstat(2) of a file on FUSE waits for a process. */
+function statFile(native: Native, fd: number): { dev: bigint; ino: bigint; size: bigint } {
+  const kind = native.fileKind(fd);
+  if (kind === 'memory' || kind === 'huge') return fstatSync(fd, { bigint: true });
+  const isFile = kind === 'regular';
+  throw new VfioError({
+    code: isFile ? 'ENOTSUP' : 'EINVAL',
+    message: isFile
+      ? 'the file of a DMA mapping is not on tmpfs or hugetlbfs'
+      : 'the descriptor of a DMA mapping is not a file',
+    syscall: 'mmap',
+  });
 }

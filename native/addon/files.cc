@@ -22,6 +22,27 @@ Napi::Value Duplicate(const Napi::CallbackInfo& info) {
   return Adopt(info.Env(), Check(info.Env(), fd, "fcntl"));
 }
 
+Napi::Value FileKind(const Napi::CallbackInfo& info) {
+  core::FileKind kind;
+  Check(info.Env(), core::FindFileKind(Arguments(info).Fd(0), &kind), "statx");
+  const auto name = [kind] {
+    switch (kind) {
+      case core::FileKind::kMemory:
+        return "memory";
+      case core::FileKind::kHuge:
+        return "huge";
+      case core::FileKind::kDevice:
+        return "device";
+      case core::FileKind::kRegular:
+        return "regular";
+      case core::FileKind::kOther:
+        break;
+    }
+    return "other";
+  };
+  return Napi::String::New(info.Env(), name());
+}
+
 Napi::Value EventfdCreate(const Napi::CallbackInfo& info) {
   return Adopt(info.Env(), Check(info.Env(), core::EventfdCreate(), "eventfd"));
 }
@@ -65,6 +86,7 @@ Napi::Value WriteAt(const Napi::CallbackInfo& info) {
 void ExportFiles(Napi::Object exports) {
   Export<Open>(exports, "open");
   Export<Duplicate>(exports, "duplicate");
+  Export<FileKind>(exports, "fileKind");
   Export<EventfdCreate>(exports, "eventfdCreate");
   Export<EventfdSignalAll>(exports, "eventfdSignalAll");
   Export<Close>(exports, "close");

@@ -2,7 +2,13 @@
 
 #include <endian.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#include <cstdio>
+#include <string_view>
 
 #include "call.h"
 
@@ -14,10 +20,36 @@ int CheckTransferred(ssize_t transferred, unsigned width) {
   return transferred == static_cast<ssize_t>(width) ? 0 : -EIO;
 }
 
+// The path of a file in a file system begins with a slash, so no such file has the name.
+bool IsAnonymous(int fd, std::string_view name) {
+  char path[32];
+  std::snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+  char target[64];
+  const ssize_t length = readlink(path, target, sizeof(target));
+  return length >= 0 && std::string_view(target, static_cast<size_t>(length)) == name;
+}
+
 }  // namespace
 
 int Open(const char* path, bool writable) {
   return Result(open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC));
+}
+
+int FindFileKind(int fd, FileKind* kind) {
+  // Only files on tmpfs and hugetlbfs have seals. The kernel answers both calls itself.
+  if (fcntl(fd, F_GET_SEALS) >= 0) {
+    struct statfs system;
+    const int result = Result(fstatfs(fd, &system));
+    *kind = system.f_type == HUGETLBFS_MAGIC ? FileKind::kHuge : FileKind::kMemory;
+    return result;
+  }
+  struct statx status;
+  const int result = Result(statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status));
+  if (result < 0) return result;
+  const bool is_device = S_ISCHR(status.stx_mode) || IsAnonymous(fd, "anon_inode:[vfio-device]");
+  const bool is_regular = S_ISREG(status.stx_mode);
+  *kind = is_device ? FileKind::kDevice : is_regular ? FileKind::kRegular : FileKind::kOther;
+  return 0;
 }
 
 int Duplicate(int fd) { return Result(fcntl(fd, F_DUPFD_CLOEXEC, 0)); }

@@ -12,6 +12,13 @@ namespace vfio::core {
 int Open(const char* path, bool writable);
 int Duplicate(int fd);
 
+// The kind of a file. kHuge: a file on hugetlbfs. kMemory: another file in memory (tmpfs), such as
+// a memfd. kDevice: a character device, or a device file that VFIO has created.
+enum class FileKind { kMemory, kHuge, kDevice, kRegular, kOther };
+// Finds the kind of a file without a request to the file system of the file. For a file system in
+// user space (FUSE), such a request waits for another process. Returns 0 or a negative errno.
+int FindFileKind(int fd, FileKind* kind);
+
 ssize_t ReadAt(int fd, uint64_t offset, void* into, size_t length);
 ssize_t WriteAt(int fd, uint64_t offset, const void* from, size_t length);
 

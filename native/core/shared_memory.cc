@@ -1,13 +1,13 @@
 #include "shared_memory.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/vfs.h>
 
 #include <atomic>
 #include <cstring>
 
 #include "call.h"
+#include "file.h"
 
 namespace vfio::core {
 namespace {
@@ -41,11 +41,14 @@ void StoreInOrder(uint8_t* to, const uint8_t* from, size_t length) {
 }  // namespace
 
 int SharedMemory::Map(int fd, size_t size, std::unique_ptr<SharedMemory>* memory) {
-  struct statfs system;
-  int result = Result(fstatfs(fd, &system));
+  FileKind kind;
+  int result = FindFileKind(fd, &kind);
   if (result < 0) return result;
-  const bool huge = system.f_type == HUGETLBFS_MAGIC;
-  if (!huge && system.f_type != TMPFS_MAGIC) return -EOPNOTSUPP;
+  const bool huge = kind == FileKind::kHuge;
+  if (!huge && kind != FileKind::kMemory) return -EOPNOTSUPP;
+  struct statfs system;
+  result = Result(fstatfs(fd, &system));
+  if (result < 0) return result;
   const int flags = Result(fcntl(fd, F_GETFL));
   if (flags < 0) return flags;
   const bool writable = (flags & O_ACCMODE) == O_RDWR;

@@ -111,6 +111,7 @@ class FakeSocket {
       watchStart: () => undefined,
       watchUnref: () => undefined,
       watchClose: () => undefined,
+      fileKind: () => 'other',
       memoryFileCreate: () => this.#newFd(),
       memoryFileMap: () => ({}) as Handle<'memoryFile'>,
       memoryFileAllocate: (_file, _fd, _offset, size) => new ArrayBuffer(size),

@@ -74,6 +74,23 @@ test('a write to a file that is open for reading fails with EBADF', (t) => {
   calls.close(fd);
 });
 
+test('fileKind() finds files in memory and device files', (t) => {
+  const kindOf = (fd: number) => {
+    try {
+      return calls.fileKind(fd);
+    } finally {
+      calls.close(fd);
+    }
+  };
+  t.is(kindOf(calls.memoryFileCreate(0)), 'memory');
+  t.is(kindOf(calls.memoryFileCreate(21)), 'huge');
+  t.is(kindOf(calls.open('/dev/null', false)), 'device');
+  t.is(kindOf(calls.open('/proc/self/maps', false)), 'regular');
+  t.is(kindOf(calls.open('/proc', false)), 'other');
+  t.is(kindOf(calls.eventfdCreate()), 'other');
+  t.throws(() => calls.fileKind(1 << 20), { code: 'EBADF' });
+});
+
 test('close() closes only fds that the addon opened, and closes each fd only once', (t) => {
   const foreign = openSync('/dev/null', 'r');
   calls.close(foreign);

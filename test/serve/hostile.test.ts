@@ -89,9 +89,10 @@ test.serial('descriptors that are not memory are refused', async (t) => {
   const zero = openSync('/dev/zero', 'r+');
   const proc = openSync('/proc/self/mem', 'r');
   const before = countFds();
-  for (const fd of [pipe, createEventfd(t), folder, zero, proc]) {
+  for (const fd of [pipe, createEventfd(t), folder, zero]) {
     t.is((await client.mapDma(fd, 0n, 0n, 4096n)).errno, EINVAL);
   }
+  t.is((await client.mapDma(proc, 0n, 0n, 4096n)).errno, ENOTSUP);
   // The test's folder can be on tmpfs.
   t.true([0, ENOTSUP].includes((await client.mapDma(disk, 0n, 0n, 4096n)).errno));
   t.is(countFds(), before + 1);

@@ -1,4 +1,3 @@
-import { statfsSync } from 'node:fs';
 import { checkU32, PAGE_SIZE } from '../../checks.js';
 import type { RegionInfo } from '../../contract/index.js';
 import type { RegionArea } from '../../contract/region-mapping.js';
@@ -12,7 +11,7 @@ import {
   VFIO_REGION_INFO_FLAG_WRITE,
 } from '../../contract/uapi.js';
 import { VfioError } from '../../errors.js';
-import type { Native } from '../../native/binding.js';
+import type { FileKind, Native } from '../../native/binding.js';
 import { VFIO_USER_DEVICE_GET_REGION_INFO } from '../../vfio-user/protocol.js';
 import type { ReceivedMessages } from '../../vfio-user/received-messages.js';
 import type { Session } from './session.js';
@@ -24,11 +23,10 @@ const MAX_INFO = 65536;
 const CONFIG_SIZES = [256, 4096];
 const ACCESS = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
 /**
- * The file systems of files that this process maps: tmpfs (memfd), and the anonymous files of VFIO.
- * An access to a file on another file system can wait for the server. The SIGBUS handler of a window
- * cannot replace a huge page of hugetlbfs.
+ * The kinds of files that this process maps. An access to another file can wait for the server. The
+ * SIGBUS handler of a window cannot replace a huge page of hugetlbfs.
  */
-const FILE_SYSTEMS = [0x0102_1994, 0x0904_1934];
+const MAPPED_KINDS: readonly FileKind[] = ['memory', 'device'];
 
 /** A region, and the file by which the server shares a part of the region. */
 export interface SharedRegion {
@@ -124,7 +122,8 @@ export class Regions {
         this.#session.refuse(`configuration space has ${bytes} bytes, not 256 or 4096`);
       }
       const isShared = (flags & VFIO_REGION_INFO_FLAG_MMAP) !== 0 && fd !== undefined;
-      if (!isShared || !Number.isSafeInteger(fileOffset + size) || !isMemory(fd)) {
+      const isUsable = isShared && Number.isSafeInteger(fileOffset + size);
+      if (!isUsable || !MAPPED_KINDS.includes(this.#native.fileKind(fd))) {
         return { flags, size, bytes, areas: [], fd: null, fileOffset: 0 };
       }
       const sparse = findAreas(reply);
@@ -136,14 +135,6 @@ export class Regions {
     } finally {
       for (const one of fds) if (one !== owned) this.#native.close(one);
     }
-  }
-}
-
-function isMemory(fd: number): boolean {
-  try {
-    return FILE_SYSTEMS.includes(statfsSync(`/proc/self/fd/${fd}`).type);
-  } catch {
-    return false;
   }
 }
 
