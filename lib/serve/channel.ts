@@ -41,16 +41,25 @@ export class Channel {
   /** The events that are watched; 0 if the watch is stopped. */
   #watched = 0;
 
-  /** @param fd - the connected socket, which the channel closes */
+  /**
+   * @param fd - the connected socket, which the channel closes; if the constructor throws, the caller
+   *   closes the socket
+   */
   constructor(native: Native, fd: number, receiver: Receiver) {
     this.#native = native;
     this.#fd = fd;
     this.#receiver = receiver;
     this.#stream = native.streamOpen(fd, this.received.buffer);
-    this.#watch = native.watchOpen(fd, () => {
-      this.wake();
-    });
-    this.#watchFor(READABLE);
+    try {
+      this.#watch = native.watchOpen(fd, () => {
+        this.wake();
+      });
+      this.#watchFor(READABLE);
+    } catch (error) {
+      // The stream has a reference to the file of the socket.
+      native.streamClose(this.#stream);
+      throw error;
+    }
   }
 
   get isOpen(): boolean {

@@ -97,10 +97,16 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
       this.#socket.close();
       throw error;
     }
-    this.#watch = native.watchOpen(this.#socket.fd, () => {
-      this.#accept();
-    });
-    native.watchStart(this.#watch, READABLE);
+    try {
+      this.#watch = native.watchOpen(this.#socket.fd, () => {
+        this.#accept();
+      });
+      native.watchStart(this.#watch, READABLE);
+    } catch (error) {
+      this.#device.close();
+      this.#socket.close();
+      throw error;
+    }
     const { signal } = setup;
     if (signal === undefined) return;
     this.#forgetSignal = onAbort(signal, () => {

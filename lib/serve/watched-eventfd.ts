@@ -8,14 +8,19 @@ export class WatchedEventfd {
   readonly #native: Native;
   readonly #watch: Handle<'watch'>;
 
-  /** @param eventfd - the object closes the eventfd */
+  /** @param eventfd - the object closes the eventfd, even if the constructor throws */
   constructor(native: Native, eventfd: FdEventfd, onSignal: () => void) {
     this.#native = native;
     this.eventfd = eventfd;
-    this.#watch = native.watchOpen(eventfd.fd ?? -1, () => {
-      if (eventfd.read() > 0n) onSignal();
-    });
-    native.watchStart(this.#watch, READABLE);
+    try {
+      this.#watch = native.watchOpen(eventfd.fd ?? -1, () => {
+        if (eventfd.read() > 0n) onSignal();
+      });
+      native.watchStart(this.#watch, READABLE);
+    } catch (error) {
+      eventfd.close();
+      throw error;
+    }
   }
 
   close(): void {

@@ -86,10 +86,15 @@ class UserBackend implements Backend {
     const calls = native();
     const mappings = new DmaMappings();
     const fd = connect(calls, name.slice(VFIO_USER_PREFIX.length));
-    const session = new Session(calls, name, fd, (command, reply) => {
-      mappings.handle(command, reply);
-    });
-    return { session, mappings };
+    try {
+      const session = new Session(calls, name, fd, (command, reply) => {
+        mappings.handle(command, reply);
+      });
+      return { session, mappings };
+    } catch (error) {
+      calls.close(fd);
+      throw error;
+    }
   }
 
   #connection(

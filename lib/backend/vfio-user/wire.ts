@@ -26,16 +26,23 @@ export class Wire {
   #watched = 0;
 
   /**
-   * @param fd - the connected socket, which the wire closes
+   * @param fd - the connected socket, which the wire closes; if the constructor throws, the caller
+   *   closes the socket
    * @param onReady - called by the event loop when the socket is ready
    */
   constructor(native: Native, fd: number, onReady: () => void) {
     this.#native = native;
     this.fd = fd;
     this.#stream = native.streamOpen(fd, this.received.buffer);
-    this.#watch = native.watchOpen(fd, onReady);
-    native.watchUnref(this.#watch);
-    this.updateWatch();
+    try {
+      this.#watch = native.watchOpen(fd, onReady);
+      native.watchUnref(this.#watch);
+      this.updateWatch();
+    } catch (error) {
+      // The stream has a reference to the file of the socket.
+      native.streamClose(this.#stream);
+      throw error;
+    }
   }
 
   /** Whether all bytes are sent. */
