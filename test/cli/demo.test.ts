@@ -1,5 +1,8 @@
+import { once } from 'node:events';
+import { join } from 'node:path';
 import test from 'ava';
-import { vfio } from './vfio.js';
+import { temporaryFolder } from '../native/helpers.js';
+import { startVfio, vfio } from './vfio.js';
 
 /** Replaces each value of an object by the value's type, recursively. */
 function shape(value: unknown): unknown {
@@ -31,4 +34,15 @@ test('the output of `vfio demo mock:edu --json` begins with a description of the
   const { code, stdout } = await vfio(['demo', 'mock:edu', '--json']);
   t.is(code, 0);
   t.like(JSON.parse(stdout), { device: 'mock:edu', ids: '1234:11e8', ok: true });
+});
+
+test('the demo of a served DSA says that vfio-user has no PASIDs', async (t) => {
+  const path = join(temporaryFolder(), 's');
+  const server = startVfio(['serve', 'mock:dsa', '--socket', path, '--once']);
+  const ended = once(server, 'exit');
+  await once(server.stdout, 'data');
+  const { code, stderr } = await vfio(['demo', `vfio-user:${path}`]);
+  t.is(code, 1);
+  t.regex(stderr, /^vfio: ENOTSUP: the demo of a DSA attaches PASIDs.* no such command/);
+  t.deepEqual(await ended, [0, null]);
 });

@@ -120,6 +120,14 @@ test("MSIX_PERM changes the host PASID of the guest's slot, and restores it", as
   t.deepEqual([guest.takeInterrupts(), other.takeInterrupts()], [[0, 1], NONE]);
 });
 
+test('a guest PASID that is bound already uses no further host PASID', async (t) => {
+  const virtual = new VirtualDsa(await startHost(t));
+  const pasid = virtual.bindPasid(GUEST_PASID);
+  t.throws(() => virtual.bindPasid(GUEST_PASID), { code: 'EEXIST' });
+  t.is(virtual.bindPasid(GUEST_PASID + 1), pasid + 1);
+  virtual.close();
+});
+
 test('after RELEASE_INT_HANDLE, the released handle is refused', async (t) => {
   const { guests, handles } = await startGuests(t);
   const [guest] = guests;

@@ -26,6 +26,14 @@ const VECTORS = [
  * the virtual DSA and uses no slot.
  */
 export async function dsaDemo(device: PciDevice): Promise<DemoReport> {
+  if (device.via === 'vfio-user') {
+    throw new VfioError({
+      code: 'ENOTSUP',
+      message: 'the demo of a DSA attaches PASIDs, and the protocol vfio-user has no such command',
+      path: device.name,
+      hint: 'Try mock:dsa without a server, or examples/virtual-dsa.ts with a guest.',
+    });
+  }
   if (!device.name.startsWith('mock:')) {
     throw new VfioError({
       code: 'ENOTSUP',

@@ -52,7 +52,7 @@ export class VirtualDsa {
   readonly #config: VirtualConfig;
   readonly #registers: VirtualRegisters;
   /** The host PASIDs of this device. */
-  readonly #pasids: number[] = [];
+  readonly #pasids = new Set<number>();
   /** Functions that free the parts of the shared device. The last function is called first. */
   readonly #releases: (() => void)[] = [];
 
@@ -70,7 +70,7 @@ export class VirtualDsa {
         this.#addressSpace.close();
       });
       this.#releases.push(() => {
-        this.#detachPasids();
+        for (const pasid of this.#pasids) this.#detachPasid(pasid);
       });
       known = pasids ?? new PasidMap(this.#attachPasid());
       this.interrupts = new GuestInterrupts(host, { vectors: VECTORS, pasids: known });
@@ -121,7 +121,12 @@ export class VirtualDsa {
    */
   bindPasid(guest: number): number {
     const pasid = this.#attachPasid();
-    this.interrupts.pasids.bind(guest, pasid);
+    try {
+      this.interrupts.pasids.bind(guest, pasid);
+    } catch (error) {
+      this.#detachPasid(pasid);
+      throw error;
+    }
     return pasid;
   }
 
@@ -136,11 +141,10 @@ export class VirtualDsa {
     for (const release of this.#releases.splice(0).reverse()) release();
   }
 
-  #detachPasids(): void {
-    for (const pasid of this.#pasids.splice(0)) {
-      this.#host.device.detachPasid(pasid);
-      this.#host.freePasid(pasid);
-    }
+  #detachPasid(pasid: number): void {
+    this.#pasids.delete(pasid);
+    this.#host.device.detachPasid(pasid);
+    this.#host.freePasid(pasid);
   }
 
   #attachPasid(): number {
@@ -151,7 +155,7 @@ export class VirtualDsa {
       this.#host.freePasid(pasid);
       throw error;
     }
-    this.#pasids.push(pasid);
+    this.#pasids.add(pasid);
     return pasid;
   }
 
