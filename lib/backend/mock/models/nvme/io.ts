@@ -15,6 +15,8 @@ export class IoCommands {
   readonly #host: DeviceHost;
   readonly #data: DataPointer;
   readonly #namespace: Namespace;
+  /** The data of a segment. Each transfer uses the same array, to save an allocation. */
+  #page = new Uint8Array(0);
 
   constructor(host: DeviceHost, data: DataPointer, namespace: Namespace) {
     this.#host = host;
@@ -54,10 +56,12 @@ export class IoCommands {
     if (command.scatterGather) refuse(Status.INVALID_FIELD);
     this.#data.checkLength((command.low(12) + 1) * this.#namespace.blockSize);
     const range = this.#range(command);
-    const page = new Uint8Array(this.#data.pageSize);
+    const { pageSize } = this.#data;
+    if (this.#page.length !== pageSize) this.#page = new Uint8Array(pageSize);
+    const page = this.#page;
     let { offset } = range;
     for (const { address, length } of this.#data.segments(command, range.length)) {
-      const bytes = page.subarray(0, length);
+      const bytes = length === pageSize ? page : page.subarray(0, length);
       if (write) {
         this.#host.dmaRead(address, bytes);
         this.#namespace.write(offset, bytes);
