@@ -3,6 +3,7 @@ import {
   checkBytes,
   checkInteger,
   checkOptions,
+  checkPages,
   checkU32,
   checkU64,
 } from '../checks.js';
@@ -37,6 +38,14 @@ export function checkMapArguments(
   if (BigInt(offset) + size > BigInt(memory.size)) {
     throw new RangeError(`${size} bytes at offset ${offset} exceed ${memory.size} bytes of memory`);
   }
+}
+
+/** Checks the arguments of a call that imports a part of a file. */
+export function checkImportArguments(fd: unknown, offset: unknown, size: unknown): void {
+  checkInteger(fd, 'fd', 0, S32_MAX);
+  checkPages(offset, 'offset');
+  checkInteger(size, 'size', 1, Number.MAX_SAFE_INTEGER);
+  checkPages(size, 'size');
 }
 
 /** Checks the arguments of VFIO_DEVICE_FEATURE. @param hasEventfd - whether `data` has an eventfd */

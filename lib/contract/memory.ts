@@ -34,6 +34,20 @@ export interface AddressSpace {
   /** Maps a file into the process, for example a memfd or a file on hugetlbfs. */
   fromFd(fd: number, offset: number, size: number, writable: boolean): Memory;
   /**
+   * Uses a part of a memfd or of a dma-buf by its descriptor. The process does not map the file. The
+   * library duplicates the descriptor. Only {@link AddressSpace.map} finds out whether the file can
+   * be mapped for the device (IOMMU_IOAS_MAP_FILE): the map call fails with ENOTTY if the kernel
+   * cannot map files, with EINVAL if the file is neither a memfd nor a dma-buf or ends within the
+   * range, with EOPNOTSUPP for a dma-buf of several ranges or of another driver, and with ENODEV for
+   * a revoked dma-buf.
+   *
+   * @param offset - the offset in the file, in bytes; a multiple of the page size
+   * @param size - size in bytes, a multiple of the page size
+   * @throws {@link VfioError} EBADF if the descriptor is not open; ENOTSUP if the address space
+   *   belongs to a container, which maps only memory of the process
+   */
+  importFile(fd: number, offset: number, size: number): DmaMemory;
+  /**
    * Uses a SharedArrayBuffer.
    * @throws RangeError if the address or the size is not a multiple of the page size
    */

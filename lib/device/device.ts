@@ -12,12 +12,13 @@ import { VfioError } from '../errors.js';
 import { checkInteger, checkOptions, checkPasid } from '../checks.js';
 import { type ConfigSpace, createConfigSpace } from './config.js';
 import { createDmaSpace, type DmaSpace } from './dma.js';
+import { DmaBufs } from './dma-buf.js';
 import { createFeatures, type Features } from './features.js';
 import { Handle } from './handle.js';
 import { closeOnRequest, createInterrupts, type Interrupts } from './interrupts.js';
 import { createMessages, type Messages } from './messages/messages.js';
 import { addOpenHandle, reportReset } from './open-handles.js';
-import { createRegion, type Region } from './region.js';
+import { createRegion, type Region, type RegionParts } from './region.js';
 import { Windows } from './windows.js';
 
 /**
@@ -60,7 +61,7 @@ export class PciDevice {
   /** Optional features of the device, for example VF tokens and low power (VFIO_DEVICE_FEATURE). */
   readonly features: Features;
   readonly #handle: Handle;
-  readonly #windows: Windows;
+  readonly #parts: RegionParts;
   readonly #regions = new Map<number, Region>();
 
   static {
@@ -80,7 +81,7 @@ export class PciDevice {
     // A close runs in reverse order: it closes the interrupts, then the windows, then the DMA
     // memory.
     this.dma = createDmaSpace(handle);
-    this.#windows = new Windows(handle);
+    this.#parts = { windows: new Windows(handle), dmaBufs: new DmaBufs(handle) };
     this.interrupts = createInterrupts(handle, this.info.numIrqs);
     this.features = createFeatures(handle);
     this.messages = createMessages({
@@ -140,7 +141,7 @@ export class PciDevice {
     checkInteger(index, 'region', 0, this.info.numRegions - 1);
     const known = this.#regions.get(index);
     if (known !== undefined && this.#handle.isOpen) return known;
-    const region = createRegion(this.#handle, this.#windows, index);
+    const region = createRegion(this.#handle, this.#parts, index);
     this.#regions.set(index, region);
     return region;
   }

@@ -1,4 +1,4 @@
-import type { AddressSpace, HugePages, Memory } from '../contract/index.js';
+import type { AddressSpace, DmaMemory, HugePages, Memory } from '../contract/index.js';
 import { HUGE_PAGES } from '../contract/memory.js';
 import { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } from '../contract/uapi.js';
 import {
@@ -11,7 +11,8 @@ import {
   hex,
   wholePages,
 } from '../checks.js';
-import type { DmaAccess } from './dma-buffer.js';
+import { DmaBuf } from './dma-buf.js';
+import type { DmaAccess } from './dma-range.js';
 
 /** Options of a DMA mapping. */
 export interface DmaOptions {
@@ -44,9 +45,35 @@ export interface DmaFile {
   size: number;
 }
 
+/** Memory of another device: a part of a BAR that `region.exportDmaBuf()` has exported. */
+export interface DmaBufSource {
+  /** The dma-buf, or the descriptor of a dma-buf that another process has exported. */
+  dmabuf: DmaBuf | number;
+  /** Bytes from the start of the dma-buf; a multiple of the page size. Default 0. */
+  offset?: number | undefined;
+  /** Bytes; a multiple of the page size. Default for a {@link DmaBuf}: up to its end. */
+  size?: number | undefined;
+}
+
+/**
+ * Memory of a memfd, or of a file on tmpfs or hugetlbfs, that the process does not map. The kernel
+ * pins the pages of the file itself (IOMMU_IOAS_MAP_FILE).
+ */
+export interface DmaMemfd {
+  /** The descriptor of the file, open for reading and writing. */
+  memfd: number;
+  /** Bytes from the start of the file; a multiple of the page size. Default 0. */
+  offset?: number | undefined;
+  /** Bytes; a multiple of the page size. */
+  size: number;
+}
+
+/** Memory that the process does not map. */
+export type DmaImport = DmaBufSource | DmaMemfd;
+
 /** The checked arguments of a mapping. */
-export interface DmaPlan {
-  readonly createMemory: (space: AddressSpace) => Memory;
+export interface DmaPlan<M extends DmaMemory = DmaMemory> {
+  readonly createMemory: (space: AddressSpace) => M;
   readonly size: number;
   readonly access: DmaAccess;
   /** VFIO_DMA_MAP_FLAG_READ and _WRITE. */
@@ -68,7 +95,7 @@ const HUGE_PAGE_BYTES = { true: 2 ** 21, '2M': 2 ** 21, '1G': 2 ** 30 };
  * Checks the arguments for a mapping of new memory.
  * @param page - size of the smallest page that can be mapped, in bytes
  */
-export function planAllocation(size: number, options: DmaOptions, page: number): DmaPlan {
+export function planAllocation(size: number, options: DmaOptions, page: number): DmaPlan<Memory> {
   checkBufferSize(size, 'size');
   checkOptions(options, DMA_OPTION_NAMES);
   const { hugePages = false } = options;
@@ -86,7 +113,7 @@ export function planSource(
   source: SharedArrayBuffer | DmaFile,
   options: DmaOptions,
   page: number,
-): DmaPlan {
+): DmaPlan<Memory> {
   checkOptions(options, DMA_OPTION_NAMES);
   if (source instanceof SharedArrayBuffer) {
     const size = source.byteLength;
@@ -94,7 +121,9 @@ export function planSource(
     return createPlan(size, options, page, (space) => space.fromShared(source));
   }
   if (typeof (source as Partial<DmaFile> | null | undefined)?.fd !== 'number') {
-    throw new TypeError('source must be a SharedArrayBuffer or { fd, offset, size }');
+    throw new TypeError(
+      'source must be a SharedArrayBuffer, { fd, offset, size }, { dmabuf, offset, size } or { memfd, offset, size }',
+    );
   }
   checkOptions(source, ['fd', 'offset', 'size'], 'source');
   const { fd, offset = 0, size } = source;
@@ -106,12 +135,51 @@ export function planSource(
   return createPlan(size, options, page, (space) => space.fromFd(fd, offset, size, true));
 }
 
-function createPlan(
+/** Whether the source is memory that the process does not map. */
+export function isImport(source: unknown): source is DmaImport {
+  return typeof source === 'object' && source !== null && ('dmabuf' in source || 'memfd' in source);
+}
+
+/**
+ * Checks the arguments for a mapping of memory that the process does not map.
+ * @param page - size of the smallest page that can be mapped, in bytes
+ */
+export function planImport(source: DmaImport, options: DmaOptions, page: number): DmaPlan {
+  checkOptions(options, DMA_OPTION_NAMES);
+  const isDmaBuf = 'dmabuf' in source;
+  checkOptions(source, [isDmaBuf ? 'dmabuf' : 'memfd', 'offset', 'size'], 'source');
+  const { offset = 0, size } = source;
+  checkPages(offset, 'offset', page);
+  const file = isDmaBuf ? source.dmabuf : source.memfd;
+  if (file instanceof DmaBuf) {
+    const rest = size ?? file.size - offset;
+    checkImportSize(rest, offset, page, file.size);
+    return createPlan(rest, options, page, (space) => space.importFile(file.fd, offset, rest));
+  }
+  checkInteger(file, isDmaBuf ? 'dmabuf' : 'memfd', 0, 2 ** 31 - 1);
+  checkImportSize(size, offset, page, Number.MAX_SAFE_INTEGER);
+  return createPlan(size, options, page, (space) => space.importFile(file, offset, size));
+}
+
+/** @param end - the largest end of the range, in bytes from the start of the file */
+function checkImportSize(
+  size: unknown,
+  offset: number,
+  page: number,
+  end: number,
+): asserts size is number {
+  checkInteger(size, 'size', page, Number.MAX_SAFE_INTEGER);
+  checkPages(size, 'size', page);
+  if (offset + size <= end) return;
+  throw new RangeError(`the range ends at ${hex(offset + size)}, past the end at ${hex(end)}`);
+}
+
+function createPlan<M extends DmaMemory>(
   size: number,
   options: DmaOptions,
   page: number,
-  createMemory: (space: AddressSpace) => Memory,
-): DmaPlan {
+  createMemory: (space: AddressSpace) => M,
+): DmaPlan<M> {
   const { access = 'read-write', iova, hugePages = false } = options;
   checkChoice(access, 'access', Object.keys(ACCESS_FLAGS));
   checkChoice(hugePages, 'hugePages', HUGE_PAGES);

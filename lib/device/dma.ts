@@ -1,18 +1,25 @@
-import type { AddressSpace, IovaRange } from '../contract/index.js';
+import type { AddressSpace, DmaMemory, IovaRange } from '../contract/index.js';
 import { Lifetime } from '../contract/lifetime.js';
 import { VfioError } from '../errors.js';
 import { freeIova, allocateIova } from './addresses.js';
 import { checkInteger, checkU64, hex, PAGE_SIZE } from '../checks.js';
-import { createDmaBuffer, type DmaBuffer, type DmaMapping } from './dma-buffer.js';
+import { createDmaBuffer, type DmaBuffer } from './dma-buffer.js';
 import {
   type DmaFile,
+  type DmaImport,
   type DmaOptions,
   type DmaPlan,
+  isImport,
   planAllocation,
+  planImport,
   planSource,
 } from './dma-plan.js';
+import { createDmaRange, type DmaMapping, type DmaRange } from './dma-range.js';
 import { createDmaPool, type DmaPool, type DmaPoolOptions } from './dma-pool.js';
 import type { Handle } from './handle.js';
+
+/** Creates the object of a mapping for the program. */
+type Create<M extends DmaMemory, R> = (mapping: DmaMapping<M>, free: () => void) => R;
 
 /** Creates the {@link DmaSpace} of a device. */
 export let createDmaSpace: (handle: Handle) => DmaSpace;
@@ -82,12 +89,12 @@ export class DmaSpace {
    * @throws TypeError or RangeError if an argument is wrong
    */
   async allocate(size: number, options: DmaOptions = {}): Promise<DmaBuffer> {
-    return this.#map(planAllocation(size, options, this.pageSize));
+    return this.#map(planAllocation(size, options, this.pageSize), createDmaBuffer);
   }
 
   /** Does the same as {@link allocate}, but on the calling thread. */
   allocateSync(size: number, options: DmaOptions = {}): DmaBuffer {
-    return this.#mapSync(planAllocation(size, options, this.pageSize));
+    return this.#mapSync(planAllocation(size, options, this.pageSize), createDmaBuffer);
   }
 
   /**
@@ -98,16 +105,34 @@ export class DmaSpace {
    * A SharedArrayBuffer must be page-aligned. On Node 20 only a growable SharedArrayBuffer is
    * page-aligned: `new SharedArrayBuffer(n, { maxByteLength: n })`.
    *
+   * The sources `{ dmabuf }` and `{ memfd }` are memory that the process does not map
+   * (IOMMU_IOAS_MAP_FILE). The result is then a {@link DmaRange} without bytes.
+   *
    * @throws RangeError if the memory does not consist of whole pages; TypeError if an argument has
    *   the wrong type
+   * @throws {@link VfioError} for `{ dmabuf }` and `{ memfd }`: ENOTSUP if the device was opened
+   *   through its group; ENOTTY if the kernel has no IOMMU_IOAS_MAP_FILE; EINVAL if the file is not
+   *   of this kind, or ends within the range; EOPNOTSUPP for a dma-buf of several ranges; ENODEV for
+   *   a revoked dma-buf
    */
-  async map(source: SharedArrayBuffer | DmaFile, options: DmaOptions = {}): Promise<DmaBuffer> {
-    return this.#map(planSource(source, options, this.pageSize));
+  async map(source: SharedArrayBuffer | DmaFile, options?: DmaOptions): Promise<DmaBuffer>;
+  async map(source: DmaImport, options?: DmaOptions): Promise<DmaRange>;
+  async map(
+    source: SharedArrayBuffer | DmaFile | DmaImport,
+    options: DmaOptions = {},
+  ): Promise<DmaRange> {
+    return isImport(source)
+      ? this.#map(planImport(source, options, this.pageSize), createDmaRange)
+      : this.#map(planSource(source, options, this.pageSize), createDmaBuffer);
   }
 
   /** Does the same as {@link map}, but on the calling thread. */
-  mapSync(source: SharedArrayBuffer | DmaFile, options: DmaOptions = {}): DmaBuffer {
-    return this.#mapSync(planSource(source, options, this.pageSize));
+  mapSync(source: SharedArrayBuffer | DmaFile, options?: DmaOptions): DmaBuffer;
+  mapSync(source: DmaImport, options?: DmaOptions): DmaRange;
+  mapSync(source: SharedArrayBuffer | DmaFile | DmaImport, options: DmaOptions = {}): DmaRange {
+    return isImport(source)
+      ? this.#mapSync(planImport(source, options, this.pageSize), createDmaRange)
+      : this.#mapSync(planSource(source, options, this.pageSize), createDmaBuffer);
   }
 
   /**
@@ -183,7 +208,7 @@ export class DmaSpace {
   }
 
   /** Allocates an IOVA and memory. If the memory cannot be allocated, frees the IOVA. */
-  #prepareMapping(space: AddressSpace, plan: DmaPlan): DmaMapping {
+  #prepareMapping<M extends DmaMemory>(space: AddressSpace, plan: DmaPlan<M>): DmaMapping<M> {
     const iova = allocateIova(space, plan);
     try {
       return {
@@ -200,7 +225,7 @@ export class DmaSpace {
     }
   }
 
-  async #map(plan: DmaPlan): Promise<DmaBuffer> {
+  async #map<M extends DmaMemory, R>(plan: DmaPlan<M>, create: Create<M, R>): Promise<R> {
     const space = this.#space;
     const mapping = this.#prepareMapping(space, plan);
     this.#pending.add(mapping);
@@ -212,7 +237,7 @@ export class DmaSpace {
     } finally {
       this.#pending.delete(mapping);
     }
-    if (this.#handle.isOpen) return this.#addMapping(mapping);
+    if (this.#handle.isOpen) return this.#addMapping(mapping, create);
     try {
       // The address space stays open while another device of the IOMMU group is open.
       space.unmap(mapping.iova, BigInt(plan.size), 0);
@@ -223,7 +248,7 @@ export class DmaSpace {
     throw this.#handle.closedError();
   }
 
-  #mapSync(plan: DmaPlan): DmaBuffer {
+  #mapSync<M extends DmaMemory, R>(plan: DmaPlan<M>, create: Create<M, R>): R {
     const space = this.#space;
     const mapping = this.#prepareMapping(space, plan);
     try {
@@ -232,13 +257,13 @@ export class DmaSpace {
       discardMapping(space, mapping);
       throw error;
     }
-    return this.#addMapping(mapping);
+    return this.#addMapping(mapping, create);
   }
 
-  #addMapping(mapping: DmaMapping): DmaBuffer {
+  #addMapping<M extends DmaMemory, R>(mapping: DmaMapping<M>, create: Create<M, R>): R {
     mapping.mapped = true;
     this.#mappings.add(mapping);
-    return createDmaBuffer(mapping, () => {
+    return create(mapping, () => {
       if (!this.#mappings.has(mapping)) return;
       if (mapping.mapped) unmapBuffer(this.#space, mapping);
       this.#release(mapping);

@@ -1,5 +1,7 @@
+import { closeSync } from 'node:fs';
 import type { Eventfd } from '../contract/index.js';
 import {
+  VFIO_DEVICE_FEATURE_DMA_BUF,
   VFIO_DEVICE_FEATURE_GET,
   VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY,
   VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP,
@@ -24,6 +26,7 @@ export interface FeatureSupport {
 }
 
 const NO_DATA = new Uint8Array(0);
+const EXPORT_HINT = 'To export a BAR as a dma-buf, call device.bar(n).exportDmaBuf().';
 /**
  * A probe fails with EINVAL, ENOTTY or EOPNOTSUPP if the feature does not support the probed
  * direction.
@@ -62,18 +65,27 @@ export class Features {
   }
 
   /**
-   * Reads the data of a feature.
+   * Reads the data of a feature. Number 11 (DMA_BUF) has no data to read: use
+   * {@link Region.exportDmaBuf}.
    *
    * @param size - size of the feature's structure in bytes
    * @throws {@link VfioError} ENOTTY if the kernel or the device does not have the feature; EINVAL
-   *   if the feature cannot be read, or if its structure is larger than `size`
+   *   if the feature cannot be read, if its structure is larger than `size`, or for DMA_BUF
    */
   get(feature: number, size: number): Uint8Array {
     checkFeature(feature);
     checkInteger(size, 'size', 0, 2 ** 20);
     const data = new Uint8Array(size);
-    this.#callFeature(feature, VFIO_DEVICE_FEATURE_GET, data);
-    return data;
+    const descriptor = this.#callFeature(feature, VFIO_DEVICE_FEATURE_GET, data);
+    if (descriptor === 0) return data;
+    closeSync(descriptor);
+    throw new VfioError({
+      code: 'EINVAL',
+      message: `feature ${feature} returns a file descriptor, not data`,
+      syscall: 'VFIO_DEVICE_FEATURE',
+      path: this.#handle.name,
+      hint: EXPORT_HINT,
+    });
   }
 
   /** Sets a feature. Throws the same errors as {@link get}. */
@@ -135,11 +147,15 @@ export class Features {
     }
   }
 
-  #callFeature(feature: number, direction: number, data: Uint8Array, eventfd?: Eventfd): void {
+  #callFeature(feature: number, direction: number, data: Uint8Array, eventfd?: Eventfd): number {
     try {
-      this.#handle.connection.feature(feature | direction, data, eventfd);
+      return this.#handle.connection.feature(feature | direction, data, eventfd);
     } catch (error) {
-      if (!(error instanceof VfioError && error.code === 'ENOTTY')) throw error;
+      if (!(error instanceof VfioError)) throw error;
+      if (error.code === 'EINVAL' && feature === VFIO_DEVICE_FEATURE_DMA_BUF) {
+        throw error.with({ hint: EXPORT_HINT });
+      }
+      if (error.code !== 'ENOTTY') throw error;
       throw error.with({
         hint: `The kernel or the device does not have feature ${feature}. features.probe(${feature}) checks this without an error.`,
       });

@@ -45,8 +45,10 @@ export type {
 } from '../pci/index.js';
 export type { BarDescription, ConfigSpace } from './config.js';
 export type { PciDevice } from './device.js';
-export type { DmaAccess, DmaBuffer } from './dma-buffer.js';
-export type { DmaFile, DmaOptions } from './dma-plan.js';
+export type { DmaBuf, DmaBufRange } from './dma-buf.js';
+export type { DmaBuffer } from './dma-buffer.js';
+export type { DmaBufSource, DmaFile, DmaImport, DmaMemfd, DmaOptions } from './dma-plan.js';
+export type { DmaAccess, DmaRange } from './dma-range.js';
 export type { DmaSpace } from './dma.js';
 export type { DmaPiece, DmaPool, DmaPoolOptions } from './dma-pool.js';
 export type { Features, FeatureSupport } from './features.js';

@@ -19,6 +19,7 @@ import {
 } from '../checks.js';
 import { checkEventfd } from '../contract/eventfd.js';
 import { isInArea, type RegionArea, regionMapping } from '../contract/region-mapping.js';
+import type { DmaBuf, DmaBufRange, DmaBufs } from './dma-buf.js';
 import type { Handle } from './handle.js';
 import type { Windows } from './windows.js';
 
@@ -46,7 +47,13 @@ export interface IoeventfdOptions {
 const MAX_WINDOW = 2 ** 32;
 
 /** Creates the {@link Region} of an index. */
-export let createRegion: (handle: Handle, windows: Windows, index: number) => Region;
+export let createRegion: (handle: Handle, parts: RegionParts, index: number) => Region;
+
+/** The parts of a device that its regions share. */
+export interface RegionParts {
+  readonly windows: Windows;
+  readonly dmaBufs: DmaBufs;
+}
 
 /**
  * A region of the device: a BAR, the expansion ROM, configuration space, VGA, or a device-specific
@@ -77,13 +84,13 @@ export class Region {
   /** Type and subtype of a device-specific region (index 9 and above), otherwise null. */
   readonly type: { readonly type: number; readonly subtype: number } | null;
   readonly #handle: Handle;
-  readonly #windows: Windows;
+  readonly #parts: RegionParts;
 
   static {
-    createRegion = (handle, windows, index) => new Region(handle, windows, index);
+    createRegion = (handle, parts, index) => new Region(handle, parts, index);
   }
 
-  private constructor(handle: Handle, windows: Windows, index: number) {
+  private constructor(handle: Handle, parts: RegionParts, index: number) {
     const info = handle.connection.getRegionInfo(index);
     const { mappable, sparseAreas, msixMappable } = regionMapping(info);
     const type = info.capabilities.find(({ id }) => id === VFIO_REGION_INFO_CAP_TYPE);
@@ -97,7 +104,7 @@ export class Region {
     this.msixMappable = msixMappable;
     this.type = type === undefined ? null : { type: type.type ?? 0, subtype: type.subtype ?? 0 };
     this.#handle = handle;
-    this.#windows = windows;
+    this.#parts = parts;
   }
 
   /**
@@ -138,7 +145,26 @@ export class Region {
     if (length !== undefined) checkInteger(length, 'length', PAGE_SIZE, MAX_WINDOW);
     const rest = length ?? Number(size - BigInt(offset));
     this.#checkWindow(offset, rest, size, length === undefined);
-    return this.#windows.open(() => connection.map(this.index, offset, rest));
+    return this.#parts.windows.open(() => connection.map(this.index, offset, rest));
+  }
+
+  /**
+   * Exports a part of this BAR as a dma-buf (VFIO_DEVICE_FEATURE_DMA_BUF), so that another device
+   * can reach the part by DMA. Closing the device closes the dma-buf.
+   *
+   * @param ranges - the parts of the BAR, in whole pages. Default: the whole BAR. iommufd maps only
+   *   a dma-buf of one range.
+   * @throws RangeError if a range does not consist of whole pages, or exceeds the BAR
+   * @throws {@link VfioError} ENOTTY if the kernel cannot export BARs; ENODEV if the region is not a
+   *   BAR; EINVAL if the BAR cannot be exported, for example I/O ports; EOPNOTSUPP if the driver of
+   *   the device does not export BARs
+   * @example
+   * using memory = card.bar(2).exportDmaBuf([{ offset: 0, length: 65536 }]);
+   * using range = await disk.dma.map({ dmabuf: memory });
+   * // The disk now reads and writes the memory of the card at range.iova.
+   */
+  exportDmaBuf(ranges?: readonly DmaBufRange[]): DmaBuf {
+    return this.#parts.dmaBufs.export(this, ranges);
   }
 
   /**

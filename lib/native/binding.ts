@@ -133,6 +133,25 @@ export interface Native {
     iova: bigint,
     size: bigint,
   ): Promise<void>;
+  /** @param start - the offset in the file, in bytes */
+  iommufdIoasMapFile(
+    fd: number,
+    ioas: number,
+    flags: number,
+    file: number,
+    start: bigint,
+    iova: bigint,
+    size: bigint,
+  ): void;
+  iommufdIoasMapFileAsync(
+    fd: number,
+    ioas: number,
+    flags: number,
+    file: number,
+    start: bigint,
+    iova: bigint,
+    size: bigint,
+  ): Promise<void>;
   iommufdIoasUnmap(fd: number, ioas: number, iova: bigint, size: bigint): bigint;
   iommufdHwptAlloc(fd: number, flags: number, deviceId: number, pt: number): number;
 

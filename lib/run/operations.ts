@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { type Answer, hex, info, iovaRanges, irqInfo, regionInfo } from './answers.js';
 import { type Fields, OperationError } from './fields.js';
@@ -82,7 +83,9 @@ export const operations: Readonly<Record<string, Operation>> = {
   })),
   feature: operation(['flags', 'data'], ({ connection }, fields) => {
     const data = fields.has('data') ? fields.data('data') : new Uint8Array();
-    connection.feature(fields.u32('flags'), data);
+    const descriptor = connection.feature(fields.u32('flags'), data);
+    // Only DMA_BUF returns a descriptor. No operation can use the descriptor.
+    if (descriptor > 0) closeSync(descriptor);
     return { data: hex(data) };
   }),
   reset: operation([], async ({ connection }) => {

@@ -105,6 +105,27 @@ Napi::Value IommufdIoasMapAsync(const Napi::CallbackInfo& info) {
                    });
 }
 
+void IommufdIoasMapFile(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const int result = core::IommufdIoasMapFile(
+      arguments.Fd(0), arguments.Uint32(1), arguments.Uint32(2), arguments.Fd(3),
+      arguments.BigUint64(4), arguments.BigUint64(5), arguments.BigUint64(6));
+  Check(info.Env(), result, "IOMMU_IOAS_MAP_FILE");
+}
+
+Napi::Value IommufdIoasMapFileAsync(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const char* syscall = "IOMMU_IOAS_MAP_FILE";
+  return CallAsync(
+      info.Env(), syscall,
+      [ioas = arguments.Uint32(1), flags = arguments.Uint32(2), start = arguments.BigUint64(4),
+       iova = arguments.BigUint64(5), size = arguments.BigUint64(6),
+       iommufd = arguments.SharedFd(0, syscall), file = arguments.SharedFd(3, syscall)] {
+        return core::IommufdIoasMapFile(iommufd->number(), ioas, flags, file->number(), start, iova,
+                                        size);
+      });
+}
+
 Napi::Value IommufdIoasUnmap(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   uint64_t unmapped;
@@ -136,6 +157,8 @@ void ExportIommufd(Napi::Object exports) {
   Export<IommufdIoasIovaRanges>(exports, "iommufdIoasIovaRanges");
   Export<IommufdIoasMap>(exports, "iommufdIoasMap");
   Export<IommufdIoasMapAsync>(exports, "iommufdIoasMapAsync");
+  Export<IommufdIoasMapFile>(exports, "iommufdIoasMapFile");
+  Export<IommufdIoasMapFileAsync>(exports, "iommufdIoasMapFileAsync");
   Export<IommufdIoasUnmap>(exports, "iommufdIoasUnmap");
   Export<IommufdHwptAlloc>(exports, "iommufdHwptAlloc");
 }

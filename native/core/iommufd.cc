@@ -65,6 +65,19 @@ int IommufdIoasMap(int iommufd, uint32_t ioas, uint32_t flags, uint64_t address,
   return Ioctl(iommufd, uapi::kIommuIoasMap, &map);
 }
 
+int IommufdIoasMapFile(int iommufd, uint32_t ioas, uint32_t flags, int fd, uint64_t start,
+                       uint64_t iova, uint64_t size) {
+  uapi::IommuIoasMapFile map = {};
+  map.size = sizeof(map);
+  map.flags = flags;
+  map.ioas_id = ioas;
+  map.fd = fd;
+  map.start = start;
+  map.length = size;
+  map.iova = iova;
+  return Ioctl(iommufd, uapi::kIommuIoasMapFile, &map);
+}
+
 int IommufdIoasUnmap(int iommufd, uint32_t ioas, uint64_t iova, uint64_t size, uint64_t* unmapped) {
   uapi::IommuIoasUnmap unmap = {sizeof(unmap), ioas, iova, size};
   const int result = Ioctl(iommufd, uapi::kIommuIoasUnmap, &unmap);

@@ -23,6 +23,7 @@ constexpr unsigned long kIommuIoasIovaRanges = _IO(VFIO_TYPE, 0x84);
 constexpr unsigned long kIommuIoasMap = _IO(VFIO_TYPE, 0x85);
 constexpr unsigned long kIommuIoasUnmap = _IO(VFIO_TYPE, 0x86);
 constexpr unsigned long kIommuHwptAlloc = _IO(VFIO_TYPE, 0x89);
+constexpr unsigned long kIommuIoasMapFile = _IO(VFIO_TYPE, 0x8f);
 
 constexpr uint32_t kBindFlagToken = 1 << 0;
 constexpr uint32_t kAttachFlagPasid = 1 << 0;
@@ -106,6 +107,22 @@ static_assert(offsetof(IommuIoasMap, ioas_id) == 8);
 static_assert(offsetof(IommuIoasMap, user_va) == 16);
 static_assert(offsetof(IommuIoasMap, length) == 24);
 static_assert(offsetof(IommuIoasMap, iova) == 32);
+
+struct IommuIoasMapFile {
+  uint32_t size;
+  uint32_t flags;
+  uint32_t ioas_id;
+  int32_t fd;
+  uint64_t start;
+  uint64_t length;
+  uint64_t iova;
+};
+static_assert(sizeof(IommuIoasMapFile) == 40);
+static_assert(offsetof(IommuIoasMapFile, ioas_id) == 8);
+static_assert(offsetof(IommuIoasMapFile, fd) == 12);
+static_assert(offsetof(IommuIoasMapFile, start) == 16);
+static_assert(offsetof(IommuIoasMapFile, length) == 24);
+static_assert(offsetof(IommuIoasMapFile, iova) == 32);
 
 struct IommuIoasUnmap {
   uint32_t size;

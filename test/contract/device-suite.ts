@@ -4,6 +4,7 @@ import './closed.js';
 import './config.js';
 import './regions.js';
 import './dma.js';
+import './dma-buf.js';
 import './interrupts.js';
 import './resets.js';
 import './demo.js';

@@ -55,6 +55,11 @@ export class FakeAddressSpace implements AddressSpace {
     return this.#addMemory(new FakeMemory(this.script, `fd${fd}`, size));
   }
 
+  importFile(fd: number, offset: number, size: number): DmaMemory {
+    this.script.enter('importFile', fd, offset, size);
+    return this.#addMemory(new FakeMemory(this.script, `file${fd}`, size));
+  }
+
   fromShared(buffer: SharedArrayBuffer): Memory {
     this.script.enter('fromShared', buffer.byteLength);
     return this.#addMemory(new FakeMemory(this.script, 'shared', buffer.byteLength, buffer));

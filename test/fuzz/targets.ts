@@ -21,9 +21,12 @@ export interface World {
 }
 
 const INTERFACES: Readonly<Record<string, readonly string[]>> = {
-  AddressSpace: ['ranges', 'allocate', 'fromFd', 'fromShared', 'map', 'mapSync', 'unmap'],
+  AddressSpace: [
+    ...['ranges', 'allocate', 'fromFd', 'importFile', 'fromShared', 'map', 'mapSync', 'unmap'],
+  ],
   CreatedAddressSpace: [
-    ...['ranges', 'allocate', 'fromFd', 'fromShared', 'map', 'mapSync', 'unmap', 'close'],
+    ...['ranges', 'allocate', 'fromFd', 'importFile', 'fromShared', 'map', 'mapSync', 'unmap'],
+    'close',
   ],
   Clock: ['step', 'stop', 'start'],
   DeviceConnection: [

@@ -177,6 +177,8 @@ test.serial(
     show(native.iommufdIoasAlloc(fd));
     native.iommufdIoasMap(fd, 7, 6, 0x1000n, 0x2000n, 0x3000n);
     show(await native.iommufdIoasMapAsync(fd, 7, 1, 0x4000n, 0x5000n, 0x6000n));
+    native.iommufdIoasMapFile(fd, 7, 6, 55, 0x1000n, 0x2000n, 0x3000n);
+    show(await native.iommufdIoasMapFileAsync(fd, 7, 1, fd, 0x4000n, 0x5000n, 0x6000n));
     show(native.iommufdIoasUnmap(fd, 7, 0x2000n, 0x3000n));
     show(native.iommufdHwptAlloc(fd, 8, 17, 7));
     show(native.iommufdIoasIovaRanges(fd, 7));`);
@@ -184,6 +186,9 @@ test.serial(
     // The fd of the asynchronous call and the address of the ranges array are different in each run.
     const bindAsync = sent[2] ?? '';
     t.regex(bindAsync, new RegExp(`^3b76 ${struct(24, 1)}[0-9a-f]{8}${struct(0)} token ${token}$`));
+    const mapFileAsync = sent[12] ?? '';
+    const [before, after] = [struct(40, 1, 7), struct(0x4000n, 0x6000n, 0x5000n)];
+    t.regex(mapFileAsync, new RegExp(`^3b8f ${before}[0-9a-f]{8}${after}$`));
     const ranges = sent.pop() ?? '';
     t.regex(ranges, new RegExp(`^3b84 ${struct(32, 7, 16, 0)}[0-9a-f]{16}${struct(0n)}$`));
     t.deepEqual(sent, [
@@ -198,6 +203,8 @@ test.serial(
       `3b81 ${struct(12, 0, 0)}`,
       `3b85 ${struct(40, 6, 7, 0, 0x1000n, 0x3000n, 0x2000n)}`,
       `3b85 ${struct(40, 1, 7, 0, 0x4000n, 0x6000n, 0x5000n)}`,
+      `3b8f ${struct(40, 6, 7, 55, 0x1000n, 0x3000n, 0x2000n)}`,
+      mapFileAsync,
       `3b86 ${struct(24, 7, 0x2000n, 0x3000n)}`,
       `3b89 ${struct(48, 8, 17, 7, 0, 0, 0, 0, 0n, 0, 0)}`,
     ]);
@@ -208,6 +215,7 @@ test.serial(
       '103',
       '103',
       '7',
+      'undefined',
       'undefined',
       '"6144n"',
       '9',
@@ -249,6 +257,8 @@ test.serial('a failed ioctl throws an error with its name and errno', async (t) 
     ['3b84', 'IOMMU_IOAS_IOVA_RANGES', 'iommufdIoasIovaRanges(fd, 1)'],
     ['3b85', 'IOMMU_IOAS_MAP', 'iommufdIoasMap(fd, 1, 0, 0n, 0n, 0n)'],
     ['3b85', 'IOMMU_IOAS_MAP', 'iommufdIoasMapAsync(fd, 1, 0, 0n, 0n, 0n)'],
+    ['3b8f', 'IOMMU_IOAS_MAP_FILE', 'iommufdIoasMapFile(fd, 1, 0, fd, 0n, 0n, 0n)'],
+    ['3b8f', 'IOMMU_IOAS_MAP_FILE', 'iommufdIoasMapFileAsync(fd, 1, 0, fd, 0n, 0n, 0n)'],
     ['3b86', 'IOMMU_IOAS_UNMAP', 'iommufdIoasUnmap(fd, 1, 0n, 0n)'],
     ['3b89', 'IOMMU_HWPT_ALLOC', 'iommufdHwptAlloc(fd, 0, 1, 1)'],
   ];

@@ -14,23 +14,32 @@ import type {
 } from '../../contract/index.js';
 import { Lifetime } from '../../contract/lifetime.js';
 import { checkU32, checkU64 } from '../../checks.js';
-import { checkMapArguments } from '../../contract/call-arguments.js';
-import { describeError } from '../linux/describe-error.js';
+import { checkImportArguments, checkMapArguments } from '../../contract/call-arguments.js';
+import { callWithPath, describeError } from '../linux/describe-error.js';
 import * as hints from '../../sysfs/hints.js';
 import type { Kernel } from './kernel.js';
 import { allocate, mapFd, PinnedMemory, share } from './memory.js';
 import type { RefCounted } from './ownership.js';
 
+/** The calls that map memory. Numbers and flags have the values of linux/vfio.h. */
+export interface MapCalls {
+  map(flags: number, address: bigint, iova: bigint, size: bigint): void;
+  mapAsync(flags: number, address: bigint, iova: bigint, size: bigint): Promise<void>;
+}
+
 /** The DMA calls of one kernel interface. Numbers and flags have the values of linux/vfio.h. */
-export interface DmaCalls {
+export interface DmaCalls extends MapCalls {
   /** Path of the interface's device node, for error messages. */
   readonly path: string;
   pageSizes(): bigint;
   /** Returns the first and last IOVA of each range, in one flat list. */
   ranges(): readonly bigint[];
-  map(flags: number, address: bigint, iova: bigint, size: bigint): void;
-  mapAsync(flags: number, address: bigint, iova: bigint, size: bigint): Promise<void>;
   unmap(flags: number, iova: bigint, size: bigint): bigint;
+  /**
+   * Returns the calls that map a file: the address is then the offset in the file. Null if the
+   * interface maps only memory of the process.
+   */
+  readonly file: ((fd: number) => MapCalls) | null;
   /**
    * Destroys the address space together with its mappings. Undefined if the owner of the address
    * space destroys the address space.
@@ -89,6 +98,18 @@ export class KernelAddressSpace implements AddressSpace {
     return mapFd(this.#kernel.native, fd, offset, size, writable);
   }
 
+  importFile(fd: number, offset: number, size: number): DmaMemory {
+    checkImportArguments(fd, offset, size);
+    this.#lifetime.check();
+    this.#callsOfFile(fd);
+    const { native } = this.#kernel;
+    const own = callWithPath(`fd ${fd}`, () => native.duplicate(fd));
+    const close = () => {
+      native.close(own);
+    };
+    return new PinnedMemory(size, BigInt(offset), close, own);
+  }
+
   fromShared(buffer: SharedArrayBuffer): Memory {
     this.#lifetime.check();
     return share(this.#kernel.native, buffer);
@@ -102,11 +123,11 @@ export class KernelAddressSpace implements AddressSpace {
   }
 
   async map(memory: DmaMemory, offset: number, size: bigint, iova: bigint, flags: number) {
-    const { pinned, address } = this.#pin(memory, offset, size, iova, flags);
+    const { pinned, address, calls } = this.#pin(memory, offset, size, iova, flags);
     // If the device is closed during the call, the reference keeps the file descriptor open.
     this.#owner.retain();
     try {
-      await this.#calls.mapAsync(flags, address, iova, size);
+      await calls.mapAsync(flags, address, iova, size);
       this.#record(pinned, iova, size, flags);
     } catch (error) {
       pinned.unpin();
@@ -117,9 +138,9 @@ export class KernelAddressSpace implements AddressSpace {
   }
 
   mapSync(memory: DmaMemory, offset: number, size: bigint, iova: bigint, flags: number): void {
-    const { pinned, address } = this.#pin(memory, offset, size, iova, flags);
+    const { pinned, address, calls } = this.#pin(memory, offset, size, iova, flags);
     try {
-      this.#calls.map(flags, address, iova, size);
+      calls.map(flags, address, iova, size);
     } catch (error) {
       pinned.unpin();
       throw this.#describeMapError(error, iova, size);
@@ -190,7 +211,16 @@ export class KernelAddressSpace implements AddressSpace {
       throw new TypeError('memory belongs to another back end: allocate it by this address space');
     }
     checkMapArguments(memory, offset, size, iova, flags);
-    return { pinned: memory, address: memory.pin() + BigInt(offset) };
+    const calls = memory.file === null ? this.#calls : this.#callsOfFile(memory.file);
+    return { pinned: memory, address: memory.pin() + BigInt(offset), calls };
+  }
+
+  /** @throws VfioError ENOTSUP if the address space belongs to a container */
+  #callsOfFile(fd: number): MapCalls {
+    const { path, file } = this.#calls;
+    if (file !== null) return file(fd);
+    const message = 'a container maps only memory of the process';
+    throw new VfioError({ code: 'ENOTSUP', message, path, hint: hints.noFileMappings() });
   }
 
   #record(memory: PinnedMemory, iova: bigint, size: bigint, flags: number): void {
@@ -229,11 +259,11 @@ export class KernelAddressSpace implements AddressSpace {
   }
 
   #describeMapError(error: unknown, iova: bigint, size: bigint): unknown {
-    return describeError(error, this.#calls.path, ({ code }: VfioError) => {
+    return describeError(error, this.#calls.path, ({ code, syscall }: VfioError) => {
       if (code === 'ENOMEM') return hints.memlock(this.#kernel.sysfs, size, this.#mapped);
       if (code === 'ENOSPC') return hints.noMoreMappings();
       if (code === 'EINVAL') return this.#iovaHint(iova, size);
-      return undefined;
+      return syscall === 'IOMMU_IOAS_MAP_FILE' ? hints.fileNotMapped(code) : undefined;
     });
   }
 

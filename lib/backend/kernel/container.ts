@@ -77,5 +77,6 @@ export function type1Calls({ native, sysfs }: Kernel, container: number): DmaCal
     mapAsync: (flags, address, iova, size) =>
       native.containerMapDmaAsync(container, flags, address, iova, size),
     unmap: (flags, iova, size) => native.containerUnmapDma(container, flags, iova, size),
+    file: null,
   };
 }

@@ -13,6 +13,9 @@ import { RefCounted } from './ownership.js';
 import type { Releases } from '../../releases.js';
 import * as uapi from './uapi.js';
 
+const MAP = 'IOMMU_IOAS_MAP';
+const MAP_FILE = 'IOMMU_IOAS_MAP_FILE';
+
 /**
  * An open /dev/iommu. All IOMMU groups of the process share one iommufd. For a hot reset via
  * character devices, all affected devices must be bound to the same iommufd.
@@ -49,11 +52,27 @@ export function ioasCalls({ native, sysfs }: Kernel, fd: number, ioas: number): 
     pageSizes: () => BigInt.asUintN(64, -native.iommufdIoasIovaRanges(fd, ioas).alignment),
     ranges: () => native.iommufdIoasIovaRanges(fd, ioas).ranges,
     map: (flags, address, iova, size) => {
-      native.iommufdIoasMap(fd, ioas, mapFlags(flags), address, iova, size);
+      native.iommufdIoasMap(fd, ioas, mapFlags(flags, MAP), address, iova, size);
     },
     mapAsync: async (flags, address, iova, size) => {
-      await native.iommufdIoasMapAsync(fd, ioas, mapFlags(flags), address, iova, size);
+      await native.iommufdIoasMapAsync(fd, ioas, mapFlags(flags, MAP), address, iova, size);
     },
+    file: (file) => ({
+      map: (flags, start, iova, size) => {
+        native.iommufdIoasMapFile(fd, ioas, mapFlags(flags, MAP_FILE), file, start, iova, size);
+      },
+      mapAsync: async (flags, start, iova, size) => {
+        await native.iommufdIoasMapFileAsync(
+          fd,
+          ioas,
+          mapFlags(flags, MAP_FILE),
+          file,
+          start,
+          iova,
+          size,
+        );
+      },
+    }),
     unmap: (flags, iova, size) => {
       if (flags === 0) return native.iommufdIoasUnmap(fd, ioas, iova, size);
       // VFIO_DMA_UNMAP_FLAG_ALL is valid only with IOVA 0 and size 0. The kernel's emulation of
@@ -66,9 +85,9 @@ export function ioasCalls({ native, sysfs }: Kernel, fd: number, ioas: number): 
   };
 }
 
-function mapFlags(flags: number): number {
+function mapFlags(flags: number, syscall: string): number {
   if ((flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)) !== 0) {
-    throw new VfioError({ code: 'EINVAL', syscall: 'IOMMU_IOAS_MAP' });
+    throw new VfioError({ code: 'EINVAL', syscall });
   }
   return (
     uapi.IOMMU_IOAS_MAP_FIXED_IOVA |

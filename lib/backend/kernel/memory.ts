@@ -17,18 +17,21 @@ const HUGE_PAGE_SHIFT = { '2M': 21, '1G': 30 } as const;
 const TRANSPARENT = -1;
 
 /**
- * Memory at a fixed address. If the memory is released while a part is mapped in the IOMMU, the
+ * Memory at a fixed address, or a part of a file. If the memory is released while a part is mapped in the IOMMU, the
  * memory is freed when the last part is unmapped.
  */
 export class PinnedMemory implements DmaMemory {
   readonly size: number;
+  /** The descriptor of memory that is not mapped into the process. The address is its offset. */
+  readonly file: number | null;
   readonly #address: bigint;
   readonly #free: () => void;
   readonly #lifetime = new Lifetime('the memory is released');
   #mappings = 0;
 
-  constructor(size: number, address: bigint, free: () => void) {
+  constructor(size: number, address: bigint, free: () => void, file: number | null = null) {
     this.size = size;
+    this.file = file;
     this.#address = address;
     this.#free = free;
   }

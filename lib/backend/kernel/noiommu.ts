@@ -16,6 +16,7 @@ export function noiommuCalls(path: string): DmaCalls {
     map: () => refuse('VFIO_IOMMU_MAP_DMA'),
     mapAsync: () => new Promise(() => refuse('VFIO_IOMMU_MAP_DMA')),
     unmap: () => refuse('VFIO_IOMMU_UNMAP_DMA'),
+    file: () => refuse('IOMMU_IOAS_MAP_FILE'),
   };
 }
 

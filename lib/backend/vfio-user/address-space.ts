@@ -9,7 +9,7 @@ import {
   PAGE_SIZE,
   U64_MAX,
 } from '../../checks.js';
-import { checkMapArguments } from '../../contract/call-arguments.js';
+import { checkImportArguments, checkMapArguments } from '../../contract/call-arguments.js';
 import type {
   AddressSpace,
   DmaMemory,
@@ -114,6 +114,21 @@ export class UserAddressSpace implements AddressSpace {
       native.close(own);
       throw error;
     }
+  }
+
+  /**
+   * Uses a part of a file. The server receives the descriptor and maps the file. A server cannot map
+   * a dma-buf, because the kernel refuses to map the dma-buf of a BAR into a process.
+   */
+  importFile(fd: number, offset: number, size: number): DmaMemory {
+    checkImportArguments(fd, offset, size);
+    this.#session.check();
+    const native = this.#native;
+    const own = native.duplicate(fd);
+    const backing = fileBacking(native, { fd: own, offset }, () => {
+      native.close(own);
+    });
+    return new SharedMemory(size, backing);
   }
 
   /** Uses a SharedArrayBuffer. The server accesses the memory by messages. */

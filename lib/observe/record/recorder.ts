@@ -38,7 +38,10 @@ class Recorder {
   readonly #eventfds = new Map<string, WatchedEventfd>();
   readonly #rings = new Rings();
   #isTurnWatched = false;
-  /** Whether the device reaches memory of another process, which a record cannot contain. */
+  /**
+   * Whether the device reaches memory that a record cannot contain: memory of another process, a
+   * memfd or a dma-buf.
+   */
   #usesExternalMemory = false;
 
   /** @param guard - receives the failures of code that runs outside of a call */
@@ -56,7 +59,7 @@ class Recorder {
       this.#writeProgramChanges();
       this.#watchTurn();
     }
-    if (method === 'fromExternal') this.#usesExternalMemory = true;
+    if (method === 'fromExternal' || method === 'importFile') this.#usesExternalMemory = true;
     const isOmitted = this.#usesExternalMemory && subject.kind === 'addressSpace';
     const lines = isOmitted ? [] : translateCall(call, this.#names);
     // Configuration space has no register for the address of DMA memory.

@@ -10,10 +10,11 @@ import type {
 import { VFIO_DMA_MAP_FLAG_WRITE } from '../../../contract/uapi.js';
 import { Lifetime } from '../../../contract/lifetime.js';
 import { checkU32, checkU64, U64_MAX } from '../../../checks.js';
-import { checkMapArguments } from '../../../contract/call-arguments.js';
+import { checkImportArguments, checkMapArguments } from '../../../contract/call-arguments.js';
 import { fail } from './errno.js';
 import { Faults } from './faults.js';
 import { ExternalHostMemory, HostMemory } from './host-memory.js';
+import { ImportedMemory, importFile, MAP_FILE } from './imported-memory.js';
 import { allocate, mapFile, share } from './memory.js';
 import { DmaFault } from './dma-fault.js';
 import { profileOf } from './profile.js';
@@ -71,6 +72,13 @@ export class MockAddressSpace implements AddressSpace {
     return mapFile(fd, offset, size, writable);
   }
 
+  importFile(fd: number, offset: number, size: number): DmaMemory {
+    checkImportArguments(fd, offset, size);
+    this.#lifetime.check();
+    this.#checkFiles();
+    return this.#addPath(() => importFile(fd, offset, size));
+  }
+
   fromShared(buffer: SharedArrayBuffer): Memory {
     this.#lifetime.check();
     return share(buffer);
@@ -95,11 +103,15 @@ export class MockAddressSpace implements AddressSpace {
     }
     checkMapArguments(memory, offset, size, iova, flags);
     memory.checkOpen();
+    const imported = memory instanceof ImportedMemory ? memory : null;
+    if (imported !== null) this.#checkFiles();
     this.#addPath(() => {
-      this.#faults.check('map', this.#rules.mapCall);
-      if (!this.#rules.prepareMap(this.#mappings, { offset, size, iova, flags })) return;
-      this.#checkPin(memory, size, flags);
-      this.#mappings.add({ iova, size, flags, memory, offset });
+      this.#faults.check('map', imported === null ? this.#rules.mapCall : MAP_FILE);
+      const request = { offset, size, iova, flags, imported };
+      if (!this.#rules.prepareMap(this.#mappings, request)) return;
+      const reached = imported?.attach(offset + Number(size)) ?? memory;
+      this.#checkPin(reached, size, flags);
+      this.#mappings.add({ iova, size, flags, memory: reached, offset });
     });
   }
 
@@ -156,6 +168,17 @@ export class MockAddressSpace implements AddressSpace {
    */
   close(hint?: string): void {
     if (this.#lifetime.end(hint)) this.#mappings.remove(0n, U64_MAX);
+  }
+
+  /** @throws VfioError ENOTSUP if the address space belongs to a container */
+  #checkFiles(): void {
+    if (this.#rules.mapsFiles) return;
+    throw new VfioError({
+      code: 'ENOTSUP',
+      message: 'a container maps only memory of the process',
+      path: this.#path,
+      hint: "Open the device with the option via: 'cdev'.",
+    });
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { IovaRange } from '../../../contract/index.js';
 import { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } from '../../../contract/uapi.js';
+import type { ImportedMemory } from './imported-memory.js';
 import type { Profile } from './profile.js';
 import type { Mappings } from './mappings.js';
 
@@ -28,6 +29,8 @@ export interface DmaRequest {
   readonly iova: bigint;
   /** VFIO_DMA_MAP_FLAG_*. */
   readonly flags: number;
+  /** The memory of the request if a file is mapped, or null. */
+  readonly imported: ImportedMemory | null;
 }
 
 /** Rules for mapping and unmapping in one kernel interface: a container or an iommufd. */
@@ -41,6 +44,8 @@ export interface DmaRules {
    * bits.
    */
   readonly readable: number;
+  /** Whether the interface can map files. */
+  readonly mapsFiles: boolean;
   /** Bit mask of page sizes. Bit n means that pages of 2^n bytes can be mapped. */
   readonly pageSizes: bigint;
   /**

@@ -7,6 +7,7 @@ import { PAGE_SIZE, U64_MAX } from '../../../checks.js';
 import { fail } from './errno.js';
 import type { Profile } from './profile.js';
 import { isUsable, readableFlags, type DmaRules } from './dma-rules.js';
+import { MAP_FILE } from './imported-memory.js';
 import type { DmaLimits } from './limits.js';
 
 const MAP = 'IOMMU_IOAS_MAP';
@@ -22,17 +23,21 @@ export function ioas(profile: Profile, limits: DmaLimits): DmaRules {
     mapCall: MAP,
     unmapCall: UNMAP,
     readable: readableFlags(profile),
+    mapsFiles: true,
     pageSizes: U64_MAX - PAGE + 1n,
-    prepareMap(mappings, { offset, size, iova, flags }) {
-      if ((flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)) !== 0) fail('EINVAL', MAP);
-      if (iova >= U64_MAX || size >= U64_MAX) fail('EOVERFLOW', MAP);
-      if (flags === 0 || size === 0n) fail('EINVAL', MAP);
-      if (size % PAGE !== 0n || iova % PAGE !== 0n) fail('EINVAL', MAP);
+    prepareMap(mappings, { offset, size, iova, flags, imported }) {
+      const call = imported === null ? MAP : MAP_FILE;
+      if ((flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)) !== 0) fail('EINVAL', call);
+      if (imported !== null && !profile.mapFile) fail('ENOTTY', call);
+      if (iova >= U64_MAX || size >= U64_MAX) fail('EOVERFLOW', call);
+      if (flags === 0 || size === 0n) fail('EINVAL', call);
+      imported?.check(offset + Number(size));
+      if (size % PAGE !== 0n || iova % PAGE !== 0n) fail('EINVAL', call);
       const last = iova + size - 1n;
-      if (last > U64_MAX) fail('EOVERFLOW', MAP);
-      if (!isUsable(limits.ranges, iova, last)) fail('EINVAL', MAP);
-      if (mappings.overlaps(iova, last)) fail('EEXIST', MAP);
-      if (offset % PAGE_SIZE !== 0) fail('EINVAL', MAP);
+      if (last > U64_MAX) fail('EOVERFLOW', call);
+      if (!isUsable(limits.ranges, iova, last)) fail('EINVAL', call);
+      if (mappings.overlaps(iova, last)) fail('EEXIST', call);
+      if (offset % PAGE_SIZE !== 0) fail('EINVAL', call);
       return true;
     },
     unmap(mappings, iova, size, flags) {

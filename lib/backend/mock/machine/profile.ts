@@ -58,6 +58,8 @@ interface Differences {
    * fails with ENOTTY.
    */
   readonly precopyInfo: boolean;
+  /** Whether iommufd has IOMMU_IOAS_MAP_FILE. */
+  readonly mapFile: boolean;
   /** Whether the kernel can be built with VFIO_DEVICE_FEATURE_DMA_BUF. */
   readonly dmabuf: boolean;
 }
@@ -78,6 +80,7 @@ const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
     dvsec: false,
     expressLength: 0x32,
     precopyInfo: false,
+    mapFile: false,
     dmabuf: false,
   },
   '6.12': {
@@ -94,6 +97,7 @@ const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
     dvsec: true,
     expressLength: 0x34,
     precopyInfo: false,
+    mapFile: false,
     dmabuf: false,
   },
   '7.2': {
@@ -110,6 +114,7 @@ const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
     dvsec: true,
     expressLength: 0x34,
     precopyInfo: true,
+    mapFile: true,
     dmabuf: true,
   },
   '7.3': {
@@ -126,6 +131,7 @@ const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
     dvsec: true,
     expressLength: 0x34,
     precopyInfo: true,
+    mapFile: true,
     dmabuf: true,
   },
 };

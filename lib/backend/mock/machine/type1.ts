@@ -28,6 +28,7 @@ export function type1(profile: Profile, limits: DmaLimits): DmaRules {
     mapCall: MAP,
     unmapCall: UNMAP,
     readable: readableFlags(profile),
+    mapsFiles: false,
     pageSizes: IOMMU_PAGE_SIZES,
     prepareMap(mappings: Mappings, { offset, size, iova, flags }: DmaRequest): boolean {
       const access = flags & (VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE);

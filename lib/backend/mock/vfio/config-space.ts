@@ -14,6 +14,8 @@ import { transferVpd } from './vpd.js';
 export interface ConfigEvents {
   /** Reports a change of bit 10 (INTx disable) in the user's command register. */
   disableIntx(disabled: boolean): void;
+  /** Reports a write that leaves memory decode off. */
+  disableMemory(): void;
   /** Changes the power state of the function, 0 for D0 to 3 for D3hot. */
   setPowerState(state: number): void;
   /** Resets the function. */
@@ -211,6 +213,7 @@ export class ConfigSpace {
       const decode = pci.PCI_COMMAND_MEMORY | pci.PCI_COMMAND_IO;
       const kept = load(this.#shadow, offset, 2) & ~decode;
       store(this.#shadow, offset, 2, kept | (value & decode));
+      if (!this.memoryEnabled) this.#events.disableMemory();
     }
     if (offset === pci.PCI_COMMAND || offset === pci.PCI_COMMAND + 1) {
       const command = load(this.#shadow, pci.PCI_COMMAND, 2);

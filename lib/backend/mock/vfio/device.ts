@@ -19,6 +19,7 @@ import type { DeviceModel } from '../hardware/model.js';
 import * as pci from '../hardware/pci.js';
 import type { Profile } from '../machine/profile.js';
 import { ConfigSpace } from './config-space.js';
+import { DmaBufs, type ExportingDevice } from './dma-buf.js';
 import { Features } from './features.js';
 import { Interrupts } from './interrupts.js';
 import { Ioeventfds } from './ioeventfds.js';
@@ -73,6 +74,7 @@ export class VfioDevice {
   readonly #machine: Machine;
   readonly #bus: readonly BusFunction[];
   readonly #power: Power;
+  readonly #dmaBufs: DmaBufs;
   readonly #resets: boolean;
   readonly #profile: Profile;
 
@@ -102,6 +104,10 @@ export class VfioDevice {
       },
       setPowerState: (state) => {
         this.#power.set(state);
+        if (!this.config.memoryEnabled) this.#dmaBufs.revoke();
+      },
+      disableMemory: () => {
+        this.#dmaBufs.revoke();
       },
       resetFunction: () => {
         this.#resetFunction();
@@ -118,11 +124,9 @@ export class VfioDevice {
       model.shape.sources,
     );
     this.ioeventfds = new Ioeventfds(hardware, this.regions, profile);
+    this.#dmaBufs = new DmaBufs(this.#createExporter());
     this.features = new Features(profile, {
-      bars: {
-        barSize: (index) => hardware.barSize(index),
-        isMemory: (index) => hardware.bar(index)?.kind !== 'io',
-      },
+      dmaBufs: this.#dmaBufs,
       isPhysicalFunction: this.isPhysicalFunction,
       hasMsi: hardware.capability('msi') !== null,
       showMessage: () => {
@@ -179,6 +183,7 @@ export class VfioDevice {
 
   /** Unplugs the function and drops its deferred work. */
   unplug(): void {
+    this.#dmaBufs.close();
     this.#hardware.unplug();
     this.#machine.work.drop(this.#hardware);
   }
@@ -190,6 +195,7 @@ export class VfioDevice {
   }
 
   #resetFunction(): void {
+    this.#dmaBufs.revoke();
     this.#hardware.startResponding();
     this.#power.set(D0);
     this.#hardware.reset();
@@ -231,6 +237,7 @@ export class VfioDevice {
   }
 
   close(): void {
+    this.#dmaBufs.close();
     this.pasids.detachAll();
     this.ioeventfds.close();
     this.interrupts.close();
@@ -276,6 +283,24 @@ export class VfioDevice {
     const space = this.pasids.find(pasid);
     if (space === undefined) throw new DmaFault(address, 'no such PASID');
     return space;
+  }
+
+  #createExporter(): ExportingDevice {
+    const hardware = this.#hardware;
+    const isResponding = () => this.reachable;
+    return {
+      get isResponding() {
+        return isResponding();
+      },
+      barSize: (index) => hardware.barSize(index),
+      isMemory: (index) => hardware.bar(index)?.kind !== 'io',
+      read: (index, offset, into) => {
+        this.regions.readByDma(index, offset, into);
+      },
+      write: (index, offset, from) => {
+        this.regions.writeByDma(index, offset, from);
+      },
+    };
   }
 
   #createBus(): Bus {

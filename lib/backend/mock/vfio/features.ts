@@ -12,7 +12,7 @@ import type { Eventfd } from '../../../contract/index.js';
 import { fail } from '../machine/errno.js';
 import { eventfdArgument, type MockEventfd } from '../machine/eventfd.js';
 import type { Profile } from '../machine/profile.js';
-import { DMA_BUF_HEADER, exportDmaBuf, type ExportableBars } from './dma-buf.js';
+import { DMA_BUF_HEADER, type DmaBufs } from './dma-buf.js';
 
 const FEATURE = 'VFIO_DEVICE_FEATURE';
 /** Feature number 11 means DMA_BUF, or PCI_MSI_NOVIRT on a patched kernel. */
@@ -27,7 +27,7 @@ const KNOWN_BITS =
 
 /** The device to which the features belong. */
 export interface FeatureTarget {
-  readonly bars: ExportableBars;
+  readonly dmaBufs: DmaBufs;
   /** Whether the device is a physical function of SR-IOV. */
   readonly isPhysicalFunction: boolean;
   readonly hasMsi: boolean;
@@ -110,7 +110,7 @@ export class Features {
     const { dmabuf, novirt } = this.#profile;
     if (dmabuf) {
       const isRequest = checkFeature(flags, data, VFIO_DEVICE_FEATURE_GET, DMA_BUF_HEADER);
-      return isRequest ? exportDmaBuf(data, this.#target.bars) : 0;
+      return isRequest ? this.#target.dmaBufs.export(data) : 0;
     }
     if (!novirt || !this.#target.hasMsi) fail('ENOTTY', FEATURE);
     if (checkFeature(flags, data, VFIO_DEVICE_FEATURE_SET, 0)) this.#target.showMessage();
@@ -122,6 +122,7 @@ export class Features {
     const eventfd = eventfdArgument(wakeup, FEATURE);
     if ((eventfd === null && wakeup !== null) || this.#lowPower) fail('EINVAL', FEATURE);
     this.#lowPower = true;
+    this.#target.dmaBufs.revoke();
     this.#wakeup = eventfd;
   }
 }

@@ -78,8 +78,49 @@ export class Regions {
     if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.read(offset, into);
     if (index === VFIO_PCI_ROM_REGION_INDEX) return this.#readRom(offset, into);
     const length = this.#clip(index, offset, into.length, 'read');
+    this.#copyOut(index, offset, into.subarray(0, length), this.msixTable(index), () => {
+      this.#checkAccessible(index, 'read');
+    });
+    return length;
+  }
+
+  write(index: number, offset: number, from: Uint8Array): number {
+    this.checkIndex(index);
+    if (from.length === 0) return 0;
+    if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.write(offset, from);
+    if (index === VFIO_PCI_ROM_REGION_INDEX) fail('EINVAL', 'write');
+    const length = this.#clip(index, offset, from.length, 'write');
+    this.#copyIn(index, offset, from.subarray(0, length), this.msixTable(index), () => {
+      this.#checkAccessible(index, 'write');
+    });
+    return length;
+  }
+
+  /** Reads a BAR for another device. The other device also reaches the MSI-X table. */
+  readByDma(index: number, offset: number, into: Uint8Array): void {
+    this.#copyOut(index, offset, into, null);
+  }
+
+  /** Writes a BAR for another device. */
+  writeByDma(index: number, offset: number, from: Uint8Array): void {
+    this.#copyIn(index, offset, from, null);
+  }
+
+  /**
+   * Reads a BAR in the largest aligned accesses.
+   *
+   * @param hole - a part that is not accessed, and reads as 0xff
+   * @param check - called before each access
+   */
+  #copyOut(
+    index: number,
+    offset: number,
+    into: Uint8Array,
+    hole: Span | null,
+    check?: () => void,
+  ): void {
+    const { length } = into;
     const view = new DataView(into.buffer, into.byteOffset, length);
-    const hole = this.msixTable(index);
     const widest = this.#widestOf(index);
     for (let done = 0; done < length;) {
       const at = offset + done;
@@ -90,24 +131,25 @@ export class Regions {
         done = end;
         continue;
       }
-      this.#checkAccessible(index, 'read');
+      check?.();
       if (width === 8) view.setBigUint64(done, this.#hardware.readBar64(index, at), true);
       else if (width === 4) view.setUint32(done, this.#hardware.readBar(index, at, 4), true);
       else if (width === 2) view.setUint16(done, this.#hardware.readBar(index, at, 2), true);
       else view.setUint8(done, this.#hardware.readBar(index, at, 1));
       done += width;
     }
-    return length;
   }
 
-  write(index: number, offset: number, from: Uint8Array): number {
-    this.checkIndex(index);
-    if (from.length === 0) return 0;
-    if (index === VFIO_PCI_CONFIG_REGION_INDEX) return this.#config.write(offset, from);
-    if (index === VFIO_PCI_ROM_REGION_INDEX) fail('EINVAL', 'write');
-    const length = this.#clip(index, offset, from.length, 'write');
+  /** Writes a BAR in the largest aligned accesses. The parameters are those of `#copyOut`. */
+  #copyIn(
+    index: number,
+    offset: number,
+    from: Uint8Array,
+    hole: Span | null,
+    check?: () => void,
+  ): void {
+    const { length } = from;
     const view = new DataView(from.buffer, from.byteOffset, length);
-    const hole = this.msixTable(index);
     const widest = this.#widestOf(index);
     for (let done = 0; done < length;) {
       const at = offset + done;
@@ -116,14 +158,13 @@ export class Regions {
         done = Math.min(length, (hole?.end ?? 0) - offset);
         continue;
       }
-      this.#checkAccessible(index, 'write');
+      check?.();
       if (width === 8) this.#hardware.writeBar64(index, at, view.getBigUint64(done, true));
       else if (width === 4) this.#hardware.writeBar(index, at, 4, view.getUint32(done, true));
       else if (width === 2) this.#hardware.writeBar(index, at, 2, view.getUint16(done, true));
       else this.#hardware.writeBar(index, at, 1, view.getUint8(done));
       done += width;
     }
-    return length;
   }
 
   /**
