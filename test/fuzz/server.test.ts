@@ -197,7 +197,9 @@ function use(native: Native): UserConnection | undefined {
     const version = readVersion(session.exchange(VERSION_SIZE));
     startInfo(session);
     const info = readInfo(session.exchange(INFO_SIZE));
-    const opened = { session, mappings, negotiated: { ...version, info }, memoryAreas };
+    const negotiated = { ...version, info };
+    const ranges = [{ start: 0n, end: 0xffff_ffffn }];
+    const opened = { session, mappings, negotiated, memoryAreas, ranges };
     connection = new UserConnection(native, 'vfio-user:fake', opened);
   });
   if (connection === undefined) {
