@@ -4,6 +4,7 @@
  *
  *   serve <socket> reads <depth> <commands>   4 KiB reads, with up to <depth> reads at a time
  *   serve <socket> echo <count>               commands whose answer is empty
+ *   serve <socket> signal <count>             posted writes that an eventfd answers
  *
  * Prints one line of JSON: the duration in seconds and percentiles in microseconds.
  */
@@ -262,6 +263,20 @@ static void measure_echo(int count) {
   report(now() - begin, times, count);
 }
 
+static void measure_signals(int count) {
+  const int vector = bind_vector();
+  double *times = calloc(count, sizeof(*times));
+  const double begin = now();
+  for (int i = 0; i < count; i++) {
+    eventfd_t signals;
+    const double time = now();
+    write_register(0, DOORBELLS, i, 4);
+    expect(eventfd_read(vector, &signals) == 0, "eventfd_read");
+    times[i] = now() - time;
+  }
+  report(now() - begin, times, count);
+}
+
 int main(int argc, char **argv) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   expect(argc >= 4 && strlen(argv[1]) < sizeof(address.sun_path), "arguments");
@@ -270,6 +285,10 @@ int main(int argc, char **argv) {
   expect(connect(server, (struct sockaddr *)&address, sizeof(address)) == 0, "connect");
   if (strcmp(argv[2], "echo") == 0) {
     measure_echo(atoi(argv[3]));
+    return 0;
+  }
+  if (strcmp(argv[2], "signal") == 0) {
+    measure_signals(atoi(argv[3]));
     return 0;
   }
   const int depth = atoi(argv[3]);

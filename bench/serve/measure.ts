@@ -9,25 +9,30 @@ import { promisify } from 'node:util';
 const SOURCE = fileURLToPath(new URL('../../../bench/c/serve.c', import.meta.url));
 const at = (program: string) => fileURLToPath(new URL(program, import.meta.url));
 
+/** The run with which the other runs are compared. */
+const EMPTY = 'empty server, message';
+
 /** Numbers of operations. */
 export interface Counts {
   /** Reads with up to 32 reads at a time. */
   readonly deep: number;
   /** Reads, one at a time. */
   readonly single: number;
-  /** Round trips of an empty server. */
+  /** Round trips of an empty server, each for its two kinds of answers. */
   readonly empty: number;
 }
 
 /** The result of one run of the client. */
 export interface Run {
   readonly what: string;
+  /** The run with which the run is compared, or null. */
+  readonly against: string | null;
   readonly operations: number;
   readonly perSecond: number;
   /** Microseconds. */
   readonly p50: number;
   readonly p99: number;
-  /** CPU time of the server for one operation, in microseconds. Null for the empty server. */
+  /** CPU time of the server for one operation, in microseconds. Null if it is not measured. */
   readonly cpu: number | null;
 }
 
@@ -39,7 +44,8 @@ interface Printed {
 
 /**
  * Measures a served mock:nvme with a C client in another process: 4 KiB reads by posted doorbells,
- * shared memory and an eventfd. Then measures the round trips of an empty Node server.
+ * shared memory and an eventfd. Then measures the round trips of an empty Node server, which answers
+ * by a message or, like the NVMe, by an eventfd.
  */
 export async function measure({ deep, single, empty }: Counts): Promise<Run[]> {
   const folder = mkdtempSync(join(tmpdir(), 'vfio-bench-'));
@@ -65,7 +71,13 @@ export async function measure({ deep, single, empty }: Counts): Promise<Run[]> {
     return [
       await reads(32, deep),
       await reads(1, single),
-      describe('empty', empty, await run(socket('empty'), 'echo', `${empty}`), null),
+      describe(EMPTY, empty, await run(socket('empty'), 'echo', `${empty}`), null),
+      describe(
+        'empty server, eventfd',
+        empty,
+        await run(socket('empty'), 'signal', `${empty}`),
+        null,
+      ),
     ];
   } finally {
     for (const child of children) child.kill('SIGKILL');
@@ -75,7 +87,8 @@ export async function measure({ deep, single, empty }: Counts): Promise<Run[]> {
 
 function describe(what: string, operations: number, printed: Printed, cpu: number | null): Run {
   const { seconds, p50, p99 } = printed;
-  return { what, operations, perSecond: operations / seconds, p50, p99, cpu };
+  const against = what === EMPTY ? null : EMPTY;
+  return { what, against, operations, perSecond: operations / seconds, p50, p99, cpu };
 }
 
 async function start(program: string, socket: string): Promise<ChildProcess> {
