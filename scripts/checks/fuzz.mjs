@@ -1,14 +1,15 @@
-// Long fuzzer runs: native/fuzz runs with libFuzzer, and test/fuzz runs with fast-check.
-// VFIO_FUZZ_RUNS multiplies the number of libFuzzer inputs.
+// Long fuzzer runs, with AddressSanitizer and UndefinedBehaviorSanitizer: native/fuzz runs with
+// libFuzzer, and test/fuzz runs with fast-check. VFIO_FUZZ_RUNS multiplies the numbers of inputs.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { root, run, sources, sum, withFolder } from './run.mjs';
+import { run, sources, sum, withFolder } from './run.mjs';
+import { withSanitizers } from './suite.mjs';
 
 const RUNS = {
   FuzzInfo: 1_500_000,
   FuzzEventSet: 400_000,
   FuzzWindow: 150_000,
-  FuzzMessages: 1_000_000,
+  FuzzMessages: 4_500_000,
 };
 
 async function native(folder, target, runs) {
@@ -38,13 +39,12 @@ export async function fuzz() {
       inputs += await native(folder, target, Math.ceil(runs * factor));
     }
   });
-  const ava = join(root, 'node_modules/ava/entrypoints/cli.mjs');
-  const output = await run(
-    process.execPath,
-    [ava, '--timeout=120m', 'dist/test/fuzz/**/*.test.js'],
-    {
-      env: { VFIO_TEST_FULL: '1' },
-    },
+  const output = await withSanitizers((copy, env) =>
+    run(
+      process.execPath,
+      ['node_modules/ava/entrypoints/cli.mjs', '--timeout=120m', 'dist/test/fuzz/**/*.test.js'],
+      { cwd: copy, env: { ...env, VFIO_TEST_FULL: '1' } },
+    ),
   );
   const typescript = sum(output, /(\d+) inputs, seed/g);
   return `${inputs + typescript} inputs in total, ${typescript} for the TypeScript fuzzers`;

@@ -41,17 +41,19 @@ function suite(folder, env, ...before) {
 const passed = (output) => `${/(\d+) tests? passed/.exec(output)?.[1] ?? 0} tests`;
 
 /**
- * Runs the suite with AddressSanitizer and UndefinedBehaviorSanitizer in the addon. Leak detection
- * is off, because Node does not free its memory at exit. The check `leaks` finds memory leaks.
+ * Copies the project, and builds the copy's addon with AddressSanitizer and
+ * UndefinedBehaviorSanitizer. Calls the function `use` with the folder and the environment for the
+ * tests. Leak detection is off, because Node does not free its memory at exit. The check `leaks`
+ * finds memory leaks.
  */
-export function sanitize() {
+export function withSanitizers(use) {
   const flags = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-g', '-O1'];
   return withCopy([...flags, '-fno-omit-frame-pointer'], async (folder) => {
     const libraries = [];
     for (const name of ['libasan.so', 'libubsan.so']) {
       libraries.push((await run('g++', [`-print-file-name=${name}`], { show: false })).trim());
     }
-    const output = await suite(folder, {
+    return use(folder, {
       LD_PRELOAD: libraries.join(':'),
       // The sanitizer must not handle SIGBUS, because a fault outside of a window must end the
       // process. AddressSanitizer keeps freed memory in a quarantine. The quarantine is small,
@@ -59,8 +61,12 @@ export function sanitize() {
       ASAN_OPTIONS: 'detect_leaks=0:use_sigaltstack=0:handle_sigbus=0:quarantine_size_mb=16',
       UBSAN_OPTIONS: 'print_stacktrace=1',
     });
-    return passed(output);
   });
+}
+
+/** Runs the suite with the sanitizers. */
+export function sanitize() {
+  return withSanitizers(async (folder, env) => passed(await suite(folder, env)));
 }
 
 /** Measures the lines that the test suite covers. V8 measures lib/, and gcov measures native/. */

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { FULL } from '../full.js';
 
 /** The number of inputs of a full run, divided by the number of inputs of a short run. */
-const FACTOR = 500;
+const FACTOR = 500 * Number(process.env.VFIO_FUZZ_RUNS ?? 1);
 
 /**
  * Checks a property with random inputs and logs the seed of the inputs. A short run always uses the
@@ -20,7 +20,7 @@ export async function fuzz<T>(
   holds: (input: T) => unknown,
 ): Promise<void> {
   t.timeout(60 * 60_000);
-  const numRuns = inputs * (FULL ? FACTOR : 1);
+  const numRuns = Math.ceil(inputs * (FULL ? FACTOR : 1));
   const seed = Number(process.env.VFIO_FUZZ_SEED ?? (FULL ? Date.now() & 0x7fff_ffff : 1));
   const property = fc.asyncProperty(inputsOf, async (input) => {
     await holds(input);
