@@ -3,7 +3,7 @@
 // optimize. Prints each function with recorded accesses that differ from the accesses in its source
 // code.
 //   node --allow-natives-syntax [flags] accesses.js <gate.node> <folder> <tier>
-import { truncateSync, writeFileSync } from 'node:fs';
+import { ftruncateSync, openSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { compileFunction } from 'node:vm';
@@ -12,7 +12,7 @@ import { MappedWindow } from '../../lib/backend/linux/window.js';
 import { native } from '../../lib/native/binding.js';
 
 interface Gate {
-  watch(address: bigint, size: number): void;
+  watch(address: bigint, size: number, fd: number): void;
   unwatch(): ArrayBuffer;
 }
 
@@ -39,11 +39,13 @@ type Shape = (target: unknown, n: number) => unknown;
 const [, , gatePath = '', folder = '', tier] = process.argv;
 const gate = createRequire(import.meta.url)(gatePath) as Gate;
 
-const PAGE = 4096;
+/** Size of the watched range in bytes: one page of the largest page size. */
+const PAGE = 65536;
 const OFFSET = 16;
 const CALLS = 5;
 const TURNS = 60;
-const WARM_MS = 10_000;
+/** Time limit for a tier, in ms. An emulator on a busy machine needs several seconds. */
+const WARM_MS = 120_000;
 /** Time in ms that V8 needs to reach its last tier. Some functions never reach the last tier. */
 const NATURAL_MS = 200;
 
@@ -111,18 +113,22 @@ function shapesOf(width: Width): [string, Shape, string][] {
   });
 }
 
+/** On arm64, single accesses are load-acquires (R) and store-releases (W). */
+const single = (accesses: string) => (process.arch === 'arm64' ? accesses.toUpperCase() : accesses);
+
 interface Access {
+  /** r: read, w: write, x: exchange, R: load-acquire, W: store-release, or an unknown instruction. */
   kind: string;
   width: number;
   offset: number;
 }
 
 /**
- * Runs a function while the gate watches the page.
+ * Runs a function while the gate watches a mapped file.
  * @returns the accesses of the function
  */
-function observe(address: bigint, run: () => void): Access[] {
-  gate.watch(address, PAGE);
+function observe(address: bigint, fd: number, run: () => void): Access[] {
+  gate.watch(address, PAGE, fd);
   try {
     run();
   } finally {
@@ -132,7 +138,7 @@ function observe(address: bigint, run: () => void): Access[] {
   return Array.from({ length: words.length / 3 }, (_, i) => {
     const [kind = 0, width = 0, offset = 0] = words.subarray(3 * i);
     const unknown = Buffer.from(seen, seen.byteLength - 16).toString('hex');
-    return { kind: [unknown, 'r', 'w', 'x'][kind] ?? '', width, offset };
+    return { kind: [unknown, 'r', 'w', 'x', 'R', 'W'][kind] ?? '', width, offset };
   });
 }
 let seen: ArrayBuffer;
@@ -159,7 +165,7 @@ const result: Result = { shapes: 0, accesses: 0, deviations: [], controls: [] };
  * @param expected - the accesses of one call, with one letter for each access
  */
 function check(name: string, expected: string, width: number, run: () => void): void {
-  const accesses = observe(address, () => {
+  const accesses = observe(address, file, () => {
     for (let i = 0; i < CALLS; i++) run();
   });
   result.shapes++;
@@ -180,7 +186,8 @@ function check(name: string, expected: string, width: number, run: () => void): 
 const calls = native();
 const path = join(folder, 'registers');
 writeFileSync(path, new Uint8Array(PAGE));
-const mapping = calls.mapRegion(calls.open(path, true), 0, PAGE, true);
+const file = calls.open(path, true);
+const mapping = calls.mapRegion(file, 0, PAGE, true);
 const address = calls.addressOf(new Uint8Array(mapping.buffer));
 const window: RegisterWindow = new MappedWindow(
   calls,
@@ -196,10 +203,11 @@ function checkAll(when: string): void {
       window.writeBlock(OFFSET, new Uint8Array(8), 8);
       warm(shape, window);
       const turns = body.startsWith('for') || body.includes(' for ') ? TURNS : 1;
-      check(`${when}: ${body}`, accesses.repeat(turns), width, () => shape(window, TURNS));
+      check(`${when}: ${body}`, single(accesses).repeat(turns), width, () => shape(window, TURNS));
     }
     const one = new Uint8Array(width);
-    check(`${when}: readBlock of one ${width}`, 'r', width, () => {
+    // The window reads a block of 4 bytes by read32().
+    check(`${when}: readBlock of one ${width}`, width === 4 ? single('r') : 'r', width, () => {
       window.readBlock(OFFSET, one, width);
     });
     const block = new Uint8Array(64);
@@ -221,6 +229,22 @@ truncateSync(path, PAGE);
 window.read32(0);
 checkAll('restored');
 
+// A device model writes a queue entry into the memory of a guest, and the guest polls the last word.
+const sharedPath = `/dev/shm/vfio-gate-${process.pid}`;
+const shared = openSync(sharedPath, 'w+');
+unlinkSync(sharedPath);
+ftruncateSync(shared, PAGE);
+const guest = calls.sharedMemoryMap(shared, PAGE);
+const stores = observe(guest.address, shared, () => {
+  calls.sharedMemoryWrite(guest.handle, OFFSET, new Uint8Array(32));
+})
+  .map(({ kind, width, offset }) => `${kind}${width}@${offset - OFFSET}`)
+  .join(' ');
+result.shapes++;
+if (stores !== [0, 8, 16, 24].map((at) => `${single('w')}8@${at}`).join(' ')) {
+  result.deviations.push(`sharedMemoryWrite: ${stores}`);
+}
+
 // The following accesses bypass the register API, so the compiler can change them. A gate that does
 // not report these changes is broken.
 const bare = new Uint32Array(mapping.buffer);
@@ -228,7 +252,7 @@ const view = new DataView(mapping.buffer);
 const controls: [string, unknown, string][] = [
   ['target[4];', bare, 'r'],
   ['return target.getUint32(16, true);', view, 'r'],
-  ['Atomics.store(target, 4, 5);', bare, 'w'],
+  ['Atomics.store(target, 4, 5);', bare, single('w')],
 ];
 const exact = result.deviations.length;
 for (const [body, target, accesses] of controls) {

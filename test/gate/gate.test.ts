@@ -2,23 +2,11 @@
 // every compiler tier of V8.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { compile, nodeApi, temporaryFolder } from '../native/helpers.js';
-import type { Result, Tier } from './accesses.js';
+import type { Tier } from './accesses.js';
 import { nodeOf } from './nodes.js';
-
-const PROGRAM = fileURLToPath(new URL('accesses.js', import.meta.url));
-const SHAPES = 2 * 4 * 24 + 3;
-
-/** For each compiler tier, the flags that keep V8 in this tier. */
-const FLAGS: Readonly<Record<Tier, readonly string[]>> = {
-  interpreter: ['--no-sparkplug', '--no-maglev', '--no-turbofan'],
-  baseline: ['--always-sparkplug', '--no-maglev', '--no-turbofan'],
-  maglev: ['--maglev', '--no-turbofan'],
-  turbofan: ['--no-maglev'],
-  natural: [],
-};
+import { runTier, SHAPES, tiersOf } from './tiers.js';
 
 /**
  * For each compiler tier, the deviations that the gate must report for accesses that bypass the
@@ -43,7 +31,7 @@ const FUTURE_FLAGS = [
 
 const current = Number.parseInt(process.versions.node);
 const majors = process.env.VFIO_TEST_FULL === undefined ? [current] : [20, 22, 24, 26];
-// The access gate can single-step only x86-64 code.
+// test/package/arm64.test.ts runs the access gate of arm64 in an emulator.
 const gated = process.arch === 'x64' ? test.serial : test.serial.skip;
 let gate = '';
 
@@ -54,19 +42,12 @@ test.before(() => {
   compile(gate, flags, 'test/gate.cc');
 });
 
-function run(node: string, tier: Tier, flags: readonly string[]): Result {
-  const args = ['--allow-natives-syntax', ...flags, PROGRAM, gate, temporaryFolder(), tier];
-  return JSON.parse(execFileSync(node, args, { encoding: 'utf8' })) as Result;
-}
-
 for (const major of majors) {
   const node = () => (major === current ? process.execPath : nodeOf(major));
-  for (const [tier, flags] of Object.entries(FLAGS) as [Tier, string[]][]) {
-    // Builds of Node before 24 do not contain maglev.
-    if (tier === 'maglev' && major < 24) continue;
+  for (const [tier, flags] of tiersOf(major)) {
     gated(`Node ${major}, ${tier}: each call makes exactly one access`, (t) => {
       t.timeout(180_000);
-      const { shapes, accesses, deviations, controls } = run(node(), tier, flags);
+      const { shapes, accesses, deviations, controls } = runTier([node()], gate, tier, flags);
       t.log(`${shapes} shapes, ${accesses} accesses`);
       t.deepEqual(deviations, []);
       t.is(shapes, SHAPES);
@@ -79,7 +60,7 @@ for (const major of majors) {
       t.timeout(180_000);
       const options = execFileSync(node(), ['--v8-options'], { encoding: 'utf8' });
       const known = flags.filter((flag) => options.includes(`${flag} (`));
-      const { accesses, deviations } = run(node(), 'natural', known);
+      const { accesses, deviations } = runTier([node()], gate, 'natural', known);
       t.log(`${known.join(' ') || 'none of the flags'}: ${accesses} accesses`);
       t.deepEqual(deviations, []);
     });
