@@ -1,14 +1,33 @@
 /** Functions that check arguments before a call reaches a back end. */
 import { constants } from 'node:buffer';
+import { readFileSync } from 'node:fs';
 
 export const U32_MAX = 2 ** 32 - 1;
 export const U64_MAX = 2n ** 64n - 1n;
 
+/** Key of the page size in the auxiliary vector (getauxval(3)). */
+const AT_PAGESZ = 6n;
+
 /**
- * The smallest page size in bytes that a machine with VFIO can have. If a machine has larger pages,
- * the kernel itself refuses addresses and sizes that are not multiples of the larger page size.
+ * The page size of this machine in bytes: 4096, and on arm64 also 16,384 or 65,536. The kernel maps
+ * registers and DMA memory in whole pages.
  */
-export const PAGE_SIZE = 4096;
+export const PAGE_SIZE = readPageSize();
+
+/**
+ * Reads the page size that sysconf(_SC_PAGESIZE) returns. A mock device works without the addon, so
+ * the library reads the same source as the C library. Systems other than Linux have only mock
+ * devices.
+ */
+function readPageSize(): number {
+  try {
+    const words = new BigUint64Array(Uint8Array.from(readFileSync('/proc/self/auxv')).buffer);
+    const key = words.findIndex((word, i) => i % 2 === 0 && word === AT_PAGESZ);
+    return key < 0 ? 4096 : Number(words[key + 1]);
+  } catch {
+    return 4096;
+  }
+}
 
 /** Rounds a size in bytes up to whole pages. @param page - page size in bytes */
 export function wholePages(size: bigint, page = BigInt(PAGE_SIZE)): bigint {

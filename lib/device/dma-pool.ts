@@ -4,7 +4,7 @@ import type { DmaBuffer } from './dma-buffer.js';
 
 /** Options of {@link DmaSpace.createPool}. */
 export interface DmaPoolOptions {
-  /** The alignment of each piece in bytes: a power of two, 1 to 4096. Default: 64. */
+  /** The alignment of each piece in bytes: a power of two, at most the page size. Default: 64. */
   readonly align?: number | undefined;
 }
 

@@ -138,7 +138,7 @@ export class DmaSpace {
   /**
    * Creates a pool of small pieces of memory.
    *
-   * @param size - bytes of each piece, 1 to 4096
+   * @param size - bytes of each piece, at most the page size
    * @throws TypeError or RangeError if an argument is wrong
    * @example
    * const commands = device.dma.createPool(64);

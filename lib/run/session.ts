@@ -11,7 +11,6 @@ import { EventfdReplay } from './replay-eventfd.js';
 
 /** Maximum size of a mapping, in bytes. A larger BAR is mapped in several windows. */
 const WINDOW_SIZE = 2 ** 30;
-const PAGE_SIZE = 4096;
 
 /** The state that all operations of one script share: the device and the named objects. */
 export class Session {
@@ -75,11 +74,8 @@ export class Session {
       const remaining = Number(this.connection.getRegionInfo(region).size) - start;
       // If the offset is past the end of the region, the kernel refuses the mapping. The answer
       // then contains the error of the kernel.
-      window = this.connection.map(
-        region,
-        start,
-        remaining > 0 ? Math.min(remaining, WINDOW_SIZE) : PAGE_SIZE,
-      );
+      const length = remaining > 0 ? Math.min(remaining, WINDOW_SIZE) : WINDOW_SIZE;
+      window = this.connection.map(region, start, length);
       this.#windows.set(key, window);
     }
     return { window, offset: offset - start };

@@ -286,11 +286,12 @@ void TransparentHugePages() {
 }
 
 void ReadOnlyFile() {
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const Fd file(memfd_create("core-test", MFD_CLOEXEC));
-  EXPECT(ftruncate(file.number(), 8192) == 0);
+  EXPECT(ftruncate(file.number(), static_cast<off_t>(2 * page)) == 0);
   FileMemory memory;
-  EXPECT(MapFileMemory(file.number(), 4096, 8192, true, &memory) == -ENXIO);
-  EXPECT(MapFileMemory(file.number(), 0, 8192, false, &memory) == 0);
+  EXPECT(MapFileMemory(file.number(), page, 2 * page, true, &memory) == -ENXIO);
+  EXPECT(MapFileMemory(file.number(), 0, 2 * page, false, &memory) == 0);
   EXPECT(pwrite(file.number(), "x", 1, 0) == 1);
   EXPECT(memory.readable.address()[0] == 'x');
   memory.readable.address()[0] = 'y';

@@ -22,7 +22,7 @@ namespace {
 
 using namespace vfio::core;  // NOLINT: the tests use no other namespace.
 
-constexpr size_t kPage = 4096;
+const auto kPage = static_cast<size_t>(sysconf(_SC_PAGESIZE));
 constexpr size_t kPages = 4;
 
 struct Device {

@@ -2,8 +2,8 @@
 import test, { type ExecutionContext } from 'ava';
 import { openConnection, openDevice, signalEventfds, VfioError } from 'vfio';
 import { EDU, enable, NVME, withDevice } from './targets.js';
+import { PAGE_SIZE as PAGE } from '../../lib/checks.js';
 
-const PAGE = 4096;
 const READ_WRITE = 3;
 const MSIX = 2;
 const BIND = 0x24;

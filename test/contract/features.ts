@@ -3,10 +3,10 @@ import test from 'ava';
 import { VfioError } from 'vfio';
 import { checkLostWindow } from './lost-window.js';
 import { EDU, NVME, withDevice } from './targets.js';
+import { PAGE_SIZE as PAGE } from '../../lib/checks.js';
 
 const PCI_VF_TOKEN = 0;
 const MIGRATION = 1;
-const PAGE = 4096;
 const READ_WRITE = 3;
 const LOW_POWER_EXIT = 5;
 const UNKNOWN = 0xfff;

@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { openDevice, VfioError } from 'vfio';
 import { EDU, EDU_BUFFER, enable, NVME, transfer, withDevice } from './targets.js';
+import { PAGE_SIZE } from '../../lib/checks.js';
 
 const RAISE_INTERRUPT = 0x60;
 const COUNT = 50;
@@ -99,7 +100,7 @@ test.serial('a device can be closed while calls are under way', async (t) => {
       device.dma.allocate(1 << 20),
       device.reset(),
       device.dma.allocate(4096),
-      device.dma.map(new SharedArrayBuffer(4096, { maxByteLength: 4096 })),
+      device.dma.map(new SharedArrayBuffer(PAGE_SIZE, { maxByteLength: PAGE_SIZE })),
     ];
     if (round % 2 === 1) await setImmediate();
     device.close();
@@ -160,7 +161,7 @@ test.serial('the device cannot access memory after its unmap', async (t) => {
     await transfer(device, vector, EDU_BUFFER, target.iova, 64);
     t.deepEqual([...target.bytes.subarray(0, 64)], new Array(64).fill(0x5a));
     // The process keeps the memory, but the device can no longer access the memory.
-    t.is(device.dma.unmap(secret.iova, 4096), 4096n);
+    t.is(device.dma.unmap(secret.iova, PAGE_SIZE), BigInt(PAGE_SIZE));
     secret.bytes.fill(0xc3);
     await transfer(device, vector, secret.iova, EDU_BUFFER, 64);
     await transfer(device, vector, EDU_BUFFER, target.iova, 64);

@@ -1,17 +1,18 @@
 // Memory of the process that is in no file. The kernel pins such memory; a server cannot map it.
 import test from 'ava';
 import { EDU, EDU_BUFFER, enable, transfer, withDevice } from './targets.js';
+import { PAGE_SIZE } from '../../lib/checks.js';
 
 test.serial('a page-aligned SharedArrayBuffer can be mapped', async (t) => {
   await withDevice(t, EDU, async (device) => {
     enable(device);
     const vector = device.interrupts.msi.request(0);
-    const shared = new SharedArrayBuffer(8192, { maxByteLength: 8192 });
+    const shared = new SharedArrayBuffer(2 * PAGE_SIZE, { maxByteLength: 2 * PAGE_SIZE });
     using memory = await device.dma.map(shared);
-    new Uint8Array(shared).fill(0xa5, 0, 4096);
+    new Uint8Array(shared).fill(0xa5, 0, PAGE_SIZE);
     await transfer(device, vector, memory.iova, EDU_BUFFER, 64);
-    await transfer(device, vector, EDU_BUFFER, memory.iova + 4096n, 64);
-    t.deepEqual([...new Uint8Array(shared, 4096, 64)], new Array(64).fill(0xa5));
+    await transfer(device, vector, EDU_BUFFER, memory.iova + BigInt(PAGE_SIZE), 64);
+    t.deepEqual([...new Uint8Array(shared, PAGE_SIZE, 64)], new Array(64).fill(0xa5));
   });
 });
 
@@ -19,7 +20,7 @@ test.serial('the device reads a SharedArrayBuffer that is mapped read-only', asy
   await withDevice(t, EDU, async (device) => {
     enable(device);
     const vector = device.interrupts.msi.request(0);
-    const shared = new SharedArrayBuffer(4096, { maxByteLength: 4096 });
+    const shared = new SharedArrayBuffer(PAGE_SIZE, { maxByteLength: PAGE_SIZE });
     using target = await device.dma.allocate(4096, { access: 'write' });
     using source = await device.dma.map(shared, { access: 'read' });
     new Uint8Array(shared).fill(2);

@@ -3,6 +3,7 @@ import test from 'ava';
 import { openConnection, type PciDevice, VfioError } from 'vfio';
 import { checkLostWindow } from './lost-window.js';
 import { EDU, NVME, withDevice } from './targets.js';
+import { PAGE_SIZE } from '../../lib/checks.js';
 
 const EDU_IDENTIFICATION = 0x0100_00ed;
 
@@ -32,10 +33,10 @@ test.serial('a mapping and the device file access the same registers', async (t)
 
 test.serial('a window maps a part of a region', async (t) => {
   await withDevice(t, EDU, (device) => {
-    using window = device.bar(0).map({ offset: 0x40000, length: 0x1000 });
-    t.is(window.size, 0x1000);
-    t.throws(() => device.bar(0).map({ offset: 1, length: 0x1000 }), { instanceOf: RangeError });
-    t.throws(() => device.bar(0).map({ offset: 0x100000, length: 0x1000 }), {
+    using window = device.bar(0).map({ offset: 0x40000, length: PAGE_SIZE });
+    t.is(window.size, PAGE_SIZE);
+    t.throws(() => device.bar(0).map({ offset: 1, length: PAGE_SIZE }), { instanceOf: RangeError });
+    t.throws(() => device.bar(0).map({ offset: 0x100000, length: PAGE_SIZE }), {
       instanceOf: RangeError,
     });
   });

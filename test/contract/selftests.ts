@@ -5,6 +5,7 @@ import test from 'ava';
 import { openConnection, VfioError } from 'vfio';
 import type { DeviceConnection } from '../../lib/contract/index.js';
 import { EDU, NVME } from './targets.js';
+import { PAGE_SIZE as PAGE } from '../../lib/checks.js';
 
 const CONFIG = 7;
 const COMMAND = 4;
@@ -20,7 +21,6 @@ const TRIGGER = 0x20;
 const MOST_VECTORS = 16;
 const READ_WRITE = 3;
 const UNMAP_ALL = 2;
-const PAGE = 4096;
 const MIB = 2 ** 20;
 const U64_MAX = 2n ** 64n - 1n;
 

@@ -148,6 +148,15 @@ test('doctor reports a problem, or with unsafe interrupts a warning, if interrup
   t.is(about(found, 'interrupt remapping')?.state, 'warning');
 });
 
+test('doctor formats the small huge pages of arm64', (t) => {
+  const pool = 'sys/kernel/mm/hugepages/hugepages-64kB';
+  const files = { [`${pool}/nr_hugepages`]: '2\n', [`${pool}/free_hugepages`]: '1\n' };
+  t.regex(
+    about(examined(t, READY, files), 'huge pages')?.text ?? '',
+    /1 of 2 pages of 64 KiB free/,
+  );
+});
+
 test('doctor reports a driver that is not loaded and prints the modprobe command', (t) => {
   const found = examined(t, { ...READY, drivers: ['nvme'] });
   t.is(about(found, 'vfio-pci')?.fix, 'modprobe vfio-pci');

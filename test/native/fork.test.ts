@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import { native } from '../../lib/native/binding.js';
 import { compile, nodeApi, temporaryFile, temporaryFolder } from './helpers.js';
+import { PAGE_SIZE as PAGE } from '../../lib/checks.js';
 
-const PAGE = 4096;
 const calls = native();
 const path = join(temporaryFolder(), 'forked.node');
 compile(path, ['-Wall', '-Wextra', '-Werror', '-shared', '-fPIC', '-I', nodeApi], 'test/forked.cc');

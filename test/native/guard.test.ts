@@ -2,9 +2,9 @@ import { openSync, truncateSync, writeFileSync } from 'node:fs';
 import test from 'ava';
 import { native, type NativeWindow } from '../../lib/native/binding.js';
 import { mappingAt, runChild, runWorker, temporaryFile } from './helpers.js';
+import { PAGE_SIZE as PAGE } from '../../lib/checks.js';
 
 const calls = native();
-const PAGE = 4096;
 const ONES = 0xffff_ffff;
 
 /** A file that stands for a BAR. A truncated file stands for a device that does not respond. */

@@ -2,9 +2,9 @@ import { ftruncateSync } from 'node:fs';
 import test from 'ava';
 import { native } from '../../lib/native/binding.js';
 import { countFds, mappingAt, runChild } from './helpers.js';
+import { PAGE_SIZE as PAGE } from '../../lib/checks.js';
 
 const calls = native();
-const PAGE = 4096;
 const CAPACITY = 2 ** 30;
 
 test('the pieces of a memory file are zeroed memory that a reader of the file shares', (t) => {

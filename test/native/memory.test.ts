@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import test from 'ava';
 import { native, type NativeMemory } from '../../lib/native/binding.js';
 import { collectGarbage, mappingAt, temporaryFile } from './helpers.js';
+import { PAGE_SIZE as PAGE } from '../../lib/checks.js';
 
 const calls = native();
-const PAGE = 4096;
 const TRANSPARENT = -1;
 
 const release = ({ handle, buffer }: NativeMemory) => {

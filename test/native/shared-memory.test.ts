@@ -2,9 +2,9 @@ import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } f
 import test from 'ava';
 import { native } from '../../lib/native/binding.js';
 import { mappingAt, runChild } from './helpers.js';
+import { PAGE_SIZE as PAGE } from '../../lib/checks.js';
 
 const calls = native();
-const PAGE = 4096;
 
 /** Opens a deleted file on tmpfs, which is the same as a memfd. */
 function sharedFile(size: number, flags = 'r+'): number {

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { native, type NativeWindow } from '../../lib/native/binding.js';
 import { collectGarbage, mappingAt, temporaryFile } from './helpers.js';
+import { PAGE_SIZE as PAGE } from '../../lib/checks.js';
 
 const calls = native();
-const PAGE = 4096;
 
 /** Maps a file that stands for a BAR. */
 function openBar(writable = true): { fd: number; path: string; window: NativeWindow } {

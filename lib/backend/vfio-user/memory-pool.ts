@@ -1,3 +1,4 @@
+import { PAGE_SIZE } from '../../checks.js';
 import type { HugePages } from '../../contract/index.js';
 import { VfioError } from '../../errors.js';
 import type { Handle, Native } from '../../native/binding.js';
@@ -9,7 +10,7 @@ import { fileBacking, OwnMemory } from './memory.js';
  * memory area of the process. The pages of a file are allocated piece by piece.
  */
 const CAPACITY = 2 ** 36;
-const PAGE_SHIFT = 12;
+const PAGE_SHIFT = Math.log2(PAGE_SIZE);
 const TRANSPARENT_SHIFT = 21;
 const POOL_SHIFTS = { '2M': 21, '1G': 30 } as const;
 

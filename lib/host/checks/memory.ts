@@ -8,14 +8,27 @@ export const memlock: Check = (host, { memory }) => {
   const check = 'memlock';
   const limit = host.memlockLimit();
   if (limit === null) return [ok(check, 'no limit')];
-  if (isPrivileged(host)) return [ok(check, `${mib(limit)}, ignored because of CAP_IPC_LOCK`)];
+  if (isPrivileged(host))
+    return [ok(check, `${formatSize(Number(limit))}, ignored because of CAP_IPC_LOCK`)];
   const kib = ((memory ?? 0n) + 1023n) / 1024n;
   const fix = `ulimit -l ${kib.toString()}, after '* - memlock ${kib.toString()}' in /etc/security/limits.conf; LimitMEMLOCK= of a service; --ulimit memlock=-1:-1 of a container`;
   if (memory === undefined) {
-    return [note(check, `at most ${mib(limit)} of DMA memory; --memory <size> checks a size`)];
+    return [
+      note(
+        check,
+        `at most ${formatSize(Number(limit))} of DMA memory; --memory <size> checks a size`,
+      ),
+    ];
   }
-  if (limit >= memory) return [ok(check, `${mib(limit)}, enough for ${mib(memory)}`)];
-  return [problem(check, `${mib(limit)}, less than the ${mib(memory)} needed`, fix)];
+  if (limit >= memory)
+    return [ok(check, `${formatSize(Number(limit))}, enough for ${formatSize(Number(memory))}`)];
+  return [
+    problem(
+      check,
+      `${formatSize(Number(limit))}, less than the ${formatSize(Number(memory))} needed`,
+      fix,
+    ),
+  ];
 };
 
 /**
@@ -46,8 +59,12 @@ function isInitialNamespace(host: Host): boolean {
   return /^0\s+0\s+4294967295$/.test(map) && (namespace === null || namespace === INITIAL);
 }
 
-function mib(bytes: bigint): string {
-  return `${Number(bytes) / 2 ** 20} MiB`;
+/** Formats a size with the largest unit that needs no fraction. */
+function formatSize(bytes: number): string {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB'];
+  let power = 0;
+  while (power < 3 && bytes > 0 && bytes % 1024 ** (power + 1) === 0) power++;
+  return `${bytes / 1024 ** power} ${units[power]}`;
 }
 
 /** Reports the pools of huge pages and the mode of transparent huge pages. */
@@ -56,7 +73,7 @@ export const hugePages: Check = (host) => {
   const pools = host.names(folder).map((pool) => {
     const number = (file: string) => host.text(folder, pool, file) ?? '0';
     const kib = Number(/\d+/.exec(pool)?.[0] ?? 0);
-    const size = kib < 2 ** 20 ? `${kib / 2 ** 10} MiB` : `${kib / 2 ** 20} GiB`;
+    const size = formatSize(kib * 1024);
     return `${number('free_hugepages')} of ${number('nr_hugepages')} pages of ${size} free`;
   });
   const setting = host.text('sys/kernel/mm/transparent_hugepage/enabled') ?? '';

@@ -6,8 +6,7 @@ import { native, type NativeMemory } from '../../../lib/native/binding.js';
 import { collectGarbage, temporaryFile } from '../../native/helpers.js';
 import { goodHost, Tree } from '../../sysfs/tree.js';
 import { failure, make } from '../kernel/backend.js';
-
-const PAGE = 4096;
+import { PAGE_SIZE as PAGE } from '../../../lib/checks.js';
 
 /** Adds the files of a process with `count` areas to the files of a host. */
 function setAreas(tree: Tree, count: number, limit: number): void {

@@ -29,7 +29,7 @@ export function type1(profile: Profile, limits: DmaLimits): DmaRules {
     unmapCall: UNMAP,
     readable: readableFlags(profile),
     mapsFiles: false,
-    pageSizes: IOMMU_PAGE_SIZES,
+    pageSizes: pageSizes(IOMMU_PAGE_SIZES),
     prepareMap(mappings: Mappings, { offset, size, iova, flags }: DmaRequest): boolean {
       const access = flags & (VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE);
       const vaddr = (flags & VFIO_DMA_MAP_FLAG_VADDR) !== 0;
@@ -67,6 +67,15 @@ export function type1(profile: Profile, limits: DmaLimits): DmaRules {
       return change(mappings, iova, last);
     },
   };
+}
+
+/**
+ * Replaces the page sizes of the IOMMU that are smaller than the page size of the system, as
+ * vfio_update_pgsize_bitmap() does.
+ */
+function pageSizes(ofIommu: bigint): bigint {
+  const large = ofIommu & -PAGE;
+  return large === ofIommu ? ofIommu : large | PAGE;
 }
 
 function remove(mappings: Mappings, iova: bigint, last: bigint): bigint {
