@@ -1,6 +1,8 @@
 // Builds the prebuilt addons for `npm pack`: prebuilds/linux-<arch>/vfio.<libc>.node. The names are
 // those of node-gyp-build. An addon uses Node-API, so one addon works with all versions of Node.
-//   node scripts/prebuild.mjs   builds every addon whose compiler is installed, and names the others
+//   node scripts/prebuild.mjs               builds every addon whose compiler is installed, and names
+//                                           the others
+//   node scripts/prebuild.mjs arm64-glibc   builds one addon
 //
 // The compilers are Debian's, which build for x64 and arm64 on one machine. The npm registry has no
 // official package of Zig, and the cross compilers in the npm registry do not know C++17.
@@ -147,10 +149,14 @@ async function build(target, file) {
   }
 }
 
+const only = process.argv[2];
 mkdirSync(cache, { recursive: true });
-rmSync(at('prebuilds'), { recursive: true, force: true });
+if (only === undefined) rmSync(at('prebuilds'), { recursive: true, force: true });
 for (const target of TARGETS) {
   const { arch, libc, compiler, musl, packages } = target;
+  if (only !== undefined && only !== `${arch}-${libc}`) continue;
+  const result = at(`prebuilds/linux-${arch}/vfio.${libc}.node`);
+  rmSync(result, { force: true });
   const installed = existsSync(join('/usr/bin', compiler));
   if (!installed || (libc === 'musl' && !existsSync(`/usr/include/${musl}`))) {
     console.error(`# no addon for ${arch} with ${libc}: apt-get install ${packages.join(' ')}`);
@@ -161,6 +167,6 @@ for (const target of TARGETS) {
     console.error(`# building the addon for ${arch} with ${libc}`);
     await build(target, file);
   }
-  mkdirSync(at(`prebuilds/linux-${arch}`), { recursive: true });
-  copyFileSync(file, at(`prebuilds/linux-${arch}/vfio.${libc}.node`));
+  mkdirSync(dirname(result), { recursive: true });
+  copyFileSync(file, result);
 }

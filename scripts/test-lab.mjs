@@ -14,7 +14,7 @@ import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { DEFAULT_DEVICES, runInLab } from '../dist/lib/lab/index.js';
 import { FULL } from '../dist/test/full.js';
-import { compile, temporaryFolder } from '../dist/test/native/helpers.js';
+import { compileWith, temporaryFolder } from '../dist/test/native/helpers.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const beside = (name) => fileURLToPath(new URL(`../../shared/lab/${name}`, import.meta.url));
@@ -76,18 +76,38 @@ const EMULATED = [
   { ...IOMMUFD, via: 'group' },
   { ...IOMMUFD, via: 'cdev' },
 ];
+const ARM64_FILES = ['dist/test/contract/suite.test.js', 'dist/test/lab/guest/messages.test.js'];
+// The kernels for arm64 have pages of 4 KiB and of 16 KiB. A full run tests both kernels. A short run
+// tests a part of the suite on one of them, and each day on the other one.
+const ARM64 = ['debian-6.12', 'debian-6.12-16k'].map((kernel) => ({
+  arch: 'arm64',
+  kernel,
+  via: 'group',
+  label: 'arm64',
+  files: FULL ? [] : ARM64_FILES,
+}));
+const today = (list) => list[Math.floor(Date.now() / 86_400_000) % list.length];
 const RUNS = [
   ...EMULATED,
+  ...(FULL ? ARM64 : [today(ARM64)]),
   { ...NOVIRT, via: 'cdev', files: FULL ? [] : ['dist/test/lab/guest/messages.test.js'] },
   ONCE,
   SERVED,
 ];
 
+const hasArm64Addon = () => existsSync(join(root, 'prebuilds/linux-arm64/vfio.glibc.node'));
+
 /**
- * Whether a kernel is available. A Debian kernel is always available, because the lab can download
- * the kernel. A kernel that is given by a path is available only if the file exists.
+ * Returns what a run lacks. A Debian kernel is always available, because the lab can download the
+ * kernel. A kernel that is given by a path is available only if the file exists.
  */
-const isAvailable = ({ kernel, variable }) => variable === undefined || existsSync(kernel);
+function lacks({ arch, kernel, variable }) {
+  if (arch === 'arm64' && !hasArm64Addon()) {
+    return 'the package g++-aarch64-linux-gnu is not installed';
+  }
+  if (variable === undefined || existsSync(kernel)) return undefined;
+  return `the kernel ${kernel} does not exist (set ${variable})`;
+}
 
 /**
  * A device with more vectors than the guest can provide. In a short run, only one guest has the
@@ -96,11 +116,24 @@ const isAvailable = ({ kernel, variable }) => variable === undefined || existsSy
 const MANY = 'nvme,max_ioqpairs=2047,msix_qsize=2048';
 
 /**
- * A library that is preloaded in the guest. The library logs the VFIO_DEVICE_FEATURE calls for the
- * tests.
+ * Compiles a library that is preloaded in the guest. The library logs the VFIO_DEVICE_FEATURE calls
+ * for the tests.
  */
-const featureLog = join(temporaryFolder(), 'feature-log.so');
-compile(featureLog, ['-shared', '-fPIC'], 'test/feature_log.cc', 'test/fake_ioctl.cc');
+function compileFeatureLog(compiler) {
+  const library = join(temporaryFolder(), 'feature-log.so');
+  const sources = ['test/feature_log.cc', 'test/fake_ioctl.cc'];
+  compileWith(compiler, library, ['-shared', '-fPIC'], ...sources);
+  return library;
+}
+
+const featureLogs = { x64: compileFeatureLog(process.env.CXX ?? 'g++') };
+// The addon that was built for this machine does not load in a guest for arm64.
+const prebuild = spawn(process.execPath, ['scripts/prebuild.mjs', 'arm64-glibc'], {
+  cwd: root,
+  stdio: 'inherit',
+});
+await once(prebuild, 'close');
+if (hasArm64Addon()) featureLogs.arm64 = compileFeatureLog('aarch64-linux-gnu-g++');
 
 /** Returns a stream that calls `callback` with each written line. */
 function lines(callback) {
@@ -153,6 +186,7 @@ async function runOne(label, start) {
 
 async function inGuest(
   {
+    arch = 'x64',
     kernel,
     via,
     files = [],
@@ -175,6 +209,7 @@ async function inGuest(
       'ava',
       ...files,
     ],
+    arch,
     kernel,
     devices: many ? [...devices, MANY] : devices,
     serve,
@@ -183,7 +218,7 @@ async function inGuest(
     qemuArgs,
     env: {
       VFIO_VIA: via,
-      LD_PRELOAD: featureLog,
+      LD_PRELOAD: featureLogs[arch],
       VFIO_TEST_FEATURES: '/tmp/vfio-features',
       ...env,
     },
@@ -224,22 +259,20 @@ async function agrees(label, { kernel, via }, operations) {
   return failed === 0;
 }
 
-const comparable = EMULATED.filter(isAvailable);
-// A short run compares only one kernel, and each day a different kernel.
-const today = comparable[Math.floor(Date.now() / 86_400_000) % comparable.length];
+const comparable = EMULATED.filter((run) => lacks(run) === undefined);
 /** The parts of the run. The longest part comes first, so that no part runs alone at the end. */
 const parts = [
   { label: 'host', start: async (label) => runOne(label, onHost) },
   ...RUNS.filter((run) => {
-    if (isAvailable(run)) return true;
-    const { kernel, variable, via } = run;
-    console.log(`skipped, ${via}: the kernel ${kernel} does not exist (set ${variable})`);
-    return false;
+    const lack = lacks(run);
+    if (lack !== undefined) console.log(`skipped, ${run.label ?? run.via}: ${lack}`);
+    return lack === undefined;
   }).map((run) => ({
     label: `${basename(run.kernel)} ${run.label ?? run.via}`,
     start: async (label) => runOne(label, (...streams) => inGuest(run, ...streams)),
   })),
-  ...(FULL ? comparable : [today]).map((compared) => ({
+  // A short run compares only one kernel, and each day a different kernel.
+  ...(FULL ? comparable : [today(comparable)]).map((compared) => ({
     label: `differential ${basename(compared.kernel)} ${compared.via}`,
     start: async (label) => {
       const equal = await agrees(label, compared, FULL ? 20_000 : 500);

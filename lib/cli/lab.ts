@@ -1,10 +1,11 @@
 import { VfioError } from '../errors.js';
 import { printable } from '../printable.js';
 import type { LabOptions } from '../lab/index.js';
+import { ARCHES, type Arch } from '../lab/architectures.js';
 import { DEBIAN_KERNELS } from '../lab/debian.js';
 import { DEBIAN_QEMU } from '../lab/debian-qemu.js';
 import { DEFAULT_DEVICES } from '../lab/devices.js';
-import { checkLabOptions } from '../lab/options.js';
+import { checkLabOptions, DEFAULTS } from '../lab/options.js';
 import { defineCommand } from './command.js';
 import { Interruption } from './interruption.js';
 import { Progress } from './progress.js';
@@ -23,12 +24,19 @@ export const command = defineCommand({
     address. The lab needs neither root nor KVM. The exit code is the exit code of the command.`,
   operands: {},
   options: {
+    arch: {
+      type: 'string',
+      value: '<name>',
+      words: ARCHES,
+      help: `architecture of the guest: ${ARCHES.join(' or ')}; default ${ARCHES[0]}. Programs for
+        arm64 are downloaded once and cached`,
+    },
     kernel: {
       type: 'string',
       value: '<path|name>',
       words: DEBIAN_KERNELS,
       from: 'files',
-      help: `path of a bzImage, or ${DEBIAN_KERNELS.join(', ')} (downloaded once and cached);
+      help: `path of a kernel image, or ${DEBIAN_KERNELS.join(', ')} (downloaded once and cached);
         default: this machine's kernel if the kernel can be read, otherwise ${DEBIAN_KERNELS[0]}`,
     },
     qemu: {
@@ -36,7 +44,7 @@ export const command = defineCommand({
       value: '<path|name>',
       words: [DEBIAN_QEMU],
       from: 'files',
-      help: `path of qemu-system-x86_64, or ${DEBIAN_QEMU} (the newest QEMU of Debian, downloaded once
+      help: `path of qemu-system-x86_64 or qemu-system-aarch64, or ${DEBIAN_QEMU} (the newest QEMU of Debian, downloaded once
         and cached); default: this machine's QEMU`,
     },
     device: {
@@ -117,6 +125,7 @@ export const command = defineCommand({
 });
 
 interface ParsedOptions {
+  readonly arch: string | undefined;
   readonly kernel: string | undefined;
   readonly qemu: string | undefined;
   readonly device: readonly string[];
@@ -131,7 +140,10 @@ interface ParsedOptions {
 
 /** Converts the command line's options to the options of {@link runInLab}. */
 function toLabOptions(given: ParsedOptions, program: readonly string[]): LabOptions {
-  const shell = [process.env.SHELL ?? '/bin/sh'];
+  const arch = given.arch as Arch | undefined;
+  // The shell of the user does not run in a guest of another architecture.
+  const own = (arch ?? DEFAULTS.arch) === process.arch ? process.env.SHELL : undefined;
+  const shell = [own ?? '/bin/sh'];
   const [command, ...args] = program.length === 0 && given.shell ? shell : program;
   if (command === undefined) throw new UsageError('give a command after --, or --shell');
   if (given.shell && !process.stdin.isTTY) throw new UsageError('--shell needs a terminal');
@@ -139,6 +151,7 @@ function toLabOptions(given: ParsedOptions, program: readonly string[]): LabOpti
   return {
     command,
     args,
+    arch,
     kernel: given.kernel,
     qemu: given.qemu,
     devices: given.device.length === 0 ? undefined : given.device,

@@ -14,6 +14,7 @@ import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { VfioError } from '../errors.js';
+import type { Arch } from './architectures.js';
 import { downloadKernel, type DebianKernel } from './debian.js';
 import { pickReason } from './package.js';
 import {
@@ -32,6 +33,8 @@ const LISTS = ['modules.builtin', 'modules.order'];
 
 /** Options for storing a kernel in the cache. */
 export interface CacheOptions {
+  /** Architecture of the guest. */
+  readonly arch: Arch;
   /** Names of modules that the cache must contain, together with their dependencies. */
   readonly modules: readonly string[];
   readonly report: (step: string, percent?: number) => void;
@@ -39,7 +42,7 @@ export interface CacheOptions {
 }
 
 /** Returns the folder in which the lab stores its downloads of a kind. */
-export function cacheFolder(kind: 'kernels' | 'qemu'): string {
+export function cacheFolder(kind: 'kernels' | 'qemu' | 'roots'): string {
   const home = process.env.XDG_CACHE_HOME;
   const base = home === undefined || home === '' ? join(homedir(), '.cache') : home;
   return join(base, 'vfio', kind);
@@ -77,9 +80,13 @@ function findUnpacked(folder: string): Unpacked | undefined {
   return image === undefined ? undefined : { image, release, modules };
 }
 
+function kernelFolder(name: DebianKernel, arch: Arch): string {
+  return join(cacheFolder('kernels'), arch === 'x64' ? name : `${name}-${arch}`);
+}
+
 /** Returns the label of a cached kernel for error messages. */
-export function cacheLabel(name: DebianKernel): KernelLabel {
-  const folder = join(cacheFolder('kernels'), name);
+export function cacheLabel(name: DebianKernel, arch: Arch): KernelLabel {
+  const folder = kernelFolder(name, arch);
   return { kernel: name, hint: `Delete ${folder}: the lab then downloads the kernel again.` };
 }
 
@@ -143,9 +150,9 @@ function checkNames(folder: string, { kernel }: KernelLabel, names: readonly str
  *   such module; the reason of `signal` after an abort
  */
 export async function cacheKernel(name: DebianKernel, options: CacheOptions): Promise<string> {
-  const { modules, report, signal } = options;
-  const folder = join(cacheFolder('kernels'), name);
-  const label = cacheLabel(name);
+  const { arch, modules, report, signal } = options;
+  const folder = kernelFolder(name, arch);
+  const label = cacheLabel(name, arch);
   const known = findUnpacked(folder);
   if (known !== undefined) {
     if (hasModules(known.modules, label, modules)) return known.image;
@@ -163,7 +170,7 @@ export async function cacheKernel(name: DebianKernel, options: CacheOptions): Pr
       report(`${name}: unpacking modules`);
       for (const path of paths) await unpackKept(path, packages, label, signal);
     } else {
-      await downloadKernel(name, packages, { report, signal, keep: kept });
+      await downloadKernel(name, arch, packages, { report, signal, keep: kept });
     }
     const unpacked = findUnpacked(packages);
     if (unpacked === undefined) throw incomplete(label);

@@ -1,8 +1,15 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { VfioError } from '../errors.js';
+import { ARCHITECTURES, type Arch } from './architectures.js';
 import { cacheFolder } from './cache.js';
-import { downloadPackages, type DownloadOptions, type PrivateApt } from './package.js';
+import {
+  downloadPackages,
+  findWithDependencies,
+  type DownloadOptions,
+  type PrivateApt,
+} from './package.js';
+import { packageOf } from './tools.js';
 
 /** The word that selects Debian's newest QEMU. */
 export const DEBIAN_QEMU = 'debian';
@@ -16,15 +23,6 @@ export interface Program {
 
 /** The suite that has the newest QEMU, and the suite with the packages that QEMU needs. */
 const [NEWEST, BASE] = ['trixie-backports', 'trixie'];
-
-/** Finds the package of QEMU and all packages that QEMU needs, with their versions. */
-async function findPackages(apt: PrivateApt): Promise<string[]> {
-  const options = ['--simulate', '--no-install-recommends', `--target-release=${NEWEST}`];
-  const text = await apt('apt-get', ...options, 'install', 'qemu-system-x86');
-  return [...text.matchAll(/^Inst (\S+) \((\S+)/gm)].map(
-    ([, name = '', version = '']) => `${name}=${version}`,
-  );
-}
 
 /** Returns the dynamic linker among the unpacked packages. */
 function findLinker(folder: string): string | undefined {
@@ -41,9 +39,10 @@ function findLinker(folder: string): string | undefined {
  * @throws VfioError `ENOENT` if no source of this machine has QEMU; the reason of `signal` after an
  *   abort
  */
-export async function cacheQemu(options: DownloadOptions): Promise<Program> {
-  const folder = join(cacheFolder('qemu'), 'debian');
-  if (!existsSync(folder)) await store(folder, options);
+export async function cacheQemu(arch: Arch, options: DownloadOptions): Promise<Program> {
+  const { qemu } = ARCHITECTURES[arch];
+  const folder = join(cacheFolder('qemu'), arch === 'x64' ? 'debian' : `debian-${arch}`);
+  if (!existsSync(folder)) await store(packageOf(qemu), folder, options);
   const linker = findLinker(folder);
   if (linker === undefined) {
     const hint = `Delete ${folder}: the lab then downloads QEMU again.`;
@@ -57,7 +56,7 @@ export async function cacheQemu(options: DownloadOptions): Promise<Program> {
     file: linker,
     args: [
       ...['--library-path', `${libraries}:${join(folder, 'usr/lib')}`],
-      join(folder, 'usr/bin/qemu-system-x86_64'),
+      join(folder, 'usr/bin', qemu),
       ...['-L', join(folder, 'usr/share/qemu'), '-L', join(folder, 'usr/share/seabios')],
     ],
     // Without this variable, QEMU would load the modules of an installed QEMU.
@@ -65,14 +64,16 @@ export async function cacheQemu(options: DownloadOptions): Promise<Program> {
   };
 }
 
-async function store(folder: string, options: DownloadOptions): Promise<void> {
+async function store(name: string, folder: string, options: DownloadOptions): Promise<void> {
   mkdirSync(cacheFolder('qemu'), { recursive: true });
   const scratch = mkdtempSync(`${folder}-`);
   const unpacked = join(scratch, 'unpacked');
   const wanted = {
     label: "Debian's QEMU",
+    // QEMU runs on this machine.
+    architecture: ARCHITECTURES.x64.debian,
     suites: [`${NEWEST} ${BASE}`],
-    find: findPackages,
+    find: (apt: PrivateApt) => findWithDependencies(apt, NEWEST, [name]),
     hint: 'Pass the path of a QEMU as --qemu instead. Served devices need QEMU 10.1 or newer.',
   };
   try {

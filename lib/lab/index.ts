@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ARCHITECTURES } from './architectures.js';
 import { parseDevices } from './devices.js';
 import { guestEnvironment } from './environment.js';
 import { initramfs } from './initramfs.js';
@@ -10,6 +11,7 @@ import { shellQuote } from './shell-quote.js';
 import { findKernel } from './kernels.js';
 import { buildArguments } from './machine.js';
 import { findQemu } from './qemu.js';
+import { findRoot } from './root.js';
 import { checkLabOptions, DEFAULTS, type LabOptions } from './options.js';
 import { run } from './run.js';
 import { COMMAND_LINE, type Servers, startServers } from './servers.js';
@@ -53,13 +55,12 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
   checkLabOptions(options);
   const { cwd = process.cwd(), terminal = false } = options;
   const { stdout = process.stdout, stderr = process.stderr } = options;
-  const { serve = [], imports = [] } = options;
+  const { arch = DEFAULTS.arch, serve = [], imports = [] } = options;
   const devices = parseDevices(options.devices ?? DEFAULTS.devices);
-  const { busybox } = findTools(
-    options.qemu === undefined && serve.length === 0
-      ? ['qemu-system-x86_64', 'busybox']
-      : ['busybox'],
-  );
+  findTools([
+    ...(options.qemu === undefined && serve.length === 0 ? [ARCHITECTURES[arch].qemu] : []),
+    ...(arch === process.arch ? (['busybox'] as const) : []),
+  ]);
   const { report = () => undefined } = options;
   options.signal?.throwIfAborted();
   const download = {
@@ -68,8 +69,10 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
     },
     signal: options.signal,
   };
-  const qemu = await findQemu(options.qemu, { ...download, vfioUser: serve.length > 0 });
-  const kernel = await findKernel(options.kernel, { ...download, modules: options.modules ?? [] });
+  const root = await findRoot(arch, download);
+  const qemu = await findQemu(options.qemu, { ...download, arch, vfioUser: serve.length > 0 });
+  const { modules = [] } = options;
+  const kernel = await findKernel(options.kernel, { ...download, arch, modules });
   const { required, further } = kernel.modules;
 
   const folder = mkdtempSync(join(tmpdir(), 'vfio-lab-'));
@@ -89,15 +92,16 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
         return path;
       });
     const init = initScript({
+      layer: root.layer !== undefined,
       modules: required.map(({ name }) => name),
       furtherModules: further.map(({ name }) => name),
       devices,
       served: sockets.length,
       commands: {
-        node: `#!/bin/sh\nexec ${shellQuote(process.execPath)} "$@"`,
-        vfio: `#!/bin/sh\nexec ${shellQuote(process.execPath)} ${shellQuote(COMMAND_LINE)} "$@"`,
+        node: `#!/bin/sh\nexec ${shellQuote(root.node)} "$@"`,
+        vfio: `#!/bin/sh\nexec ${shellQuote(root.node)} ${shellQuote(COMMAND_LINE)} "$@"`,
       },
-      env: guestEnvironment(process.env, cwd, options.env ?? {}),
+      env: guestEnvironment({ ...process.env, ...root.env }, cwd, options.env ?? {}),
       cwd,
       argv: [options.command, ...(options.args ?? [])],
       terminal: terminal
@@ -105,12 +109,14 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
         : undefined,
     });
     const paths = { initramfs: join(folder, 'initramfs'), console: join(folder, 'console') };
-    writeFileSync(paths.initramfs, initramfs(busybox, init, [...required, ...further]));
+    writeFileSync(paths.initramfs, initramfs(root.busybox, init, [...required, ...further]));
     report('booting');
     const exitCode = await run({
       qemu,
       args: buildArguments({
         ...paths,
+        arch,
+        layer: root.layer,
         kernel: kernel.image,
         disks,
         devices,

@@ -8,6 +8,11 @@ export interface Guest {
   /** Names of the kernel modules that the lab needs, in load order. */
   readonly modules: readonly string[];
   /**
+   * Whether the guest has the share `layer`, whose files hide the files of the host. The share
+   * contains busybox.
+   */
+  readonly layer: boolean;
+  /**
    * Names of modules to load after the devices are bound to vfio-pci. The drivers in these modules
    * therefore cannot bind to the devices.
    */
@@ -31,13 +36,28 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev || fail 'no devtmpfs'
 `;
 
-/** Mounts the host's files read-only. An overlay in memory receives all changes. */
-const ROOT = `
-mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=524288,cache=loose host /host ||
-  fail 'the files of the host cannot be mounted (9p over virtio)'
+/** Mounts the host's files read-only. */
+const HOST = `
+share() {
+  mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=524288,cache=loose $1 /$1 ||
+    fail "the files of the $1 cannot be mounted (9p over virtio)"
+}
+share host
+layers=/host
 mount -t tmpfs -o size=75% tmpfs /changes
-mkdir /changes/upper /changes/work
-mount -t overlay -o lowerdir=/host,upperdir=/changes/upper,workdir=/changes/work overlay /root ||
+mkdir -p /changes/upper/usr/bin /changes/work
+`;
+
+/** Puts the programs of the share, and the names of busybox's programs, before the host's files. */
+const LAYER = `
+share layer
+layers=/layer:/host
+busybox --install -s /changes/upper/usr/bin
+`;
+
+/** An overlay in memory receives all changes. */
+const ROOT = `
+mount -t overlay -o lowerdir=$layers,upperdir=/changes/upper,workdir=/changes/work overlay /root ||
   fail 'the overlay file system cannot be mounted'
 cd /root
 mount -o move /proc proc
@@ -136,7 +156,7 @@ export function initScript(guest: Guest): string {
   const [setsid, streams] =
     terminal === undefined
       ? ['/bin/setsid', '</stdin >/stdout 2>/stderr']
-      : ['/bin/setsid -c', '<>dev/ttyS1 >&0 2>&1'];
+      : ['/bin/setsid -c', '<>dev/hvc0 >&0 2>&1'];
   const size =
     terminal === undefined ? '' : `stty sane rows ${terminal.rows} columns ${terminal.columns}`;
   return [
@@ -144,6 +164,8 @@ export function initScript(guest: Guest): string {
     'export PATH=/bin',
     BRING_UP,
     ...guest.modules.map(insertModule),
+    HOST,
+    guest.layer ? LAYER : '',
     ROOT,
     BIND,
     ...guest.devices.map(({ name }, index) => `bind ${name} ${portOf(index)}`),

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { cpio, S_IFCHR, S_IFDIR, S_IFLNK, S_IFREG } from './cpio.js';
 import type { Module } from './modules.js';
 
-const FOLDERS = ['bin', 'dev', 'proc', 'sys', 'modules', 'host', 'changes', 'root'];
+const FOLDERS = ['bin', 'dev', 'proc', 'sys', 'modules', 'host', 'layer', 'changes', 'root'];
 
 /** The applets of busybox that the init script uses. */
 const APPLETS = [

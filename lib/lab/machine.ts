@@ -1,3 +1,4 @@
+import { ARCHITECTURES, type Arch } from './architectures.js';
 import { portOf, type LabDevice } from './devices.js';
 
 /** Channels between the guest and the host. QEMU inherits one socket for each channel. */
@@ -9,9 +10,12 @@ export const CHANNELS = ['control', 'stdout', 'stderr', 'stdin'] as const;
 export const FIRST_CHANNEL_FD = 3;
 
 export interface Machine {
-  /** Path of the bzImage. */
+  readonly arch: Arch;
+  /** Path of the kernel image. */
   readonly kernel: string;
   readonly initramfs: string;
+  /** Path of a folder that the guest sees before the files of the host. */
+  readonly layer: string | undefined;
   /** Path of the file that receives the kernel's messages. */
   readonly console: string;
   /**
@@ -40,27 +44,29 @@ const REPLY_TIMEOUT_MS = 30_000;
 /** Quotes the value of a QEMU option: each comma is doubled. */
 const quote = (path: string): string => path.replaceAll(',', ',,');
 
-/** Command line of the guest's kernel. */
-export const KERNEL_PARAMETERS = [
-  'rdinit=/init',
-  'console=ttyS0',
-  'quiet',
-  // The guest reboots after a panic. Because of -no-reboot, QEMU ends at the reboot.
-  'panic=-1',
-  'oops=panic',
-  'intel_iommu=on',
-  'iommu=nopt',
-  // Emulation is slow, so the guest skips the calibration of the TSC. The guest runs the code of
-  // only one user and needs no mitigations of CPU bugs.
-  'mitigations=off',
-  'tsc=reliable',
-  // At boot, the kernel measures the frequency of the TSC. On a loaded host, the measured frequency
-  // is wrong. The frequency of the HPET is exact.
-  'clocksource=hpet',
-  'no_timer_check',
-  'random.trust_cpu=on',
-  '8250.nr_uarts=2',
-];
+/** Returns the command line of the guest's kernel. */
+export function kernelParameters(arch: Arch): string[] {
+  return [
+    'rdinit=/init',
+    'quiet',
+    // The guest reboots after a panic. Because of -no-reboot, QEMU ends at the reboot.
+    'panic=-1',
+    'oops=panic',
+    // The guest runs the code of only one user and needs no mitigations of CPU bugs.
+    'mitigations=off',
+    'random.trust_cpu=on',
+    ...ARCHITECTURES[arch].parameters,
+  ];
+}
+
+/** A folder of this machine that the guest can mount by a name. */
+function share(name: string, path: string): string[] {
+  const access = 'security_model=none,readonly=on,multidevs=remap';
+  return [
+    ...['-fsdev', `local,id=${name},path=${quote(path)},${access}`],
+    ...['-device', `virtio-9p-pci,fsdev=${name},mount_tag=${name}`],
+  ];
+}
 
 /** Each device is behind its own root port, so that each device is in its own IOMMU group. */
 function rootPort(index: number): string[] {
@@ -149,22 +155,23 @@ function splitExtra({ extra, devices }: Machine): { before: string[]; after: str
 /** Builds QEMU's arguments for a machine. */
 export function buildArguments(machine: Machine): string[] {
   const { terminal } = machine;
+  const { machine: board, cpu, iommu } = ARCHITECTURES[machine.arch];
   const extra = splitExtra(machine);
   const shared = sharedMemory(machine);
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...shared.object,
-    ...['-machine', `q35,kernel-irqchip=split${shared.option}`],
+    ...['-machine', `${board}${shared.option}`],
     // With one CPU, more threads are not faster, and the option -icount requires a single thread.
-    ...['-accel', `tcg,thread=${machine.cpus > 1 ? 'multi' : 'single'}`, '-cpu', 'max,la57=off'],
+    ...['-accel', `tcg,thread=${machine.cpus > 1 ? 'multi' : 'single'}`, '-cpu', cpu],
     ...['-smp', String(machine.cpus), '-m', machine.memory],
     // Network cards get no option ROM, because option ROMs need another package and slow down the
     // boot.
     ...['-global', 'pci-device.romfile='],
     // QEMU must create the IOMMU before the devices behind the IOMMU.
-    ...['-device', 'intel-iommu,intremap=on,caching-mode=on,aw-bits=48'],
-    ...['-fsdev', 'local,id=host,path=/,security_model=none,readonly=on,multidevs=remap'],
-    ...['-device', 'virtio-9p-pci,fsdev=host,mount_tag=host'],
+    ...iommu,
+    ...share('host', '/'),
+    ...(machine.layer === undefined ? [] : share('layer', machine.layer)),
     ...['-device', 'virtio-serial-pci,id=channels'],
     ...CHANNELS.flatMap((name, index) => [
       ...['-chardev', `socket,id=${name},fd=${FIRST_CHANNEL_FD + index}`],
@@ -175,12 +182,13 @@ export function buildArguments(machine: Machine): string[] {
     ...['-serial', 'chardev:console'],
     // Ctrl-A X ends QEMU even if the guest hangs.
     ...(terminal ? ['-chardev', 'stdio,id=terminal,mux=on,signal=off'] : []),
-    ...(terminal ? ['-serial', 'chardev:terminal', '-mon', 'chardev=terminal'] : []),
+    ...(terminal ? ['-device', 'virtconsole,bus=channels.0,nr=0,chardev=terminal'] : []),
+    ...(terminal ? ['-mon', 'chardev=terminal'] : []),
     ...extra.before,
     ...deviceArguments(machine),
     ...servedArguments(machine),
     ...['-kernel', machine.kernel, '-initrd', machine.initramfs],
-    ...['-append', KERNEL_PARAMETERS.join(' ')],
+    ...['-append', kernelParameters(machine.arch).join(' ')],
     ...extra.after,
   ];
 }

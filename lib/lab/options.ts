@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import {
   checkArray,
   checkBoolean,
+  checkChoice,
   checkFunction,
   checkInstance,
   checkInteger,
@@ -10,6 +11,8 @@ import {
   checkOptions,
   checkString,
 } from '../checks.js';
+import { ARCHES, ARCHITECTURES, type Arch } from './architectures.js';
+import { isDebianKernel, kernelsOf } from './debian.js';
 import { checkDeviceCount, DEFAULT_DEVICES, parseDevices } from './devices.js';
 import { isVariableName } from './environment.js';
 
@@ -20,9 +23,15 @@ export interface LabOptions {
   /** Arguments of the program. */
   args?: readonly string[];
   /**
-   * Path of a bzImage, or the name of a Debian kernel (`debian-6.1`, `debian-6.12`,
-   * `debian-newest`). Default: this machine's kernel if the kernel and its modules can be read,
-   * otherwise `debian-6.12`.
+   * Architecture of the guest. If this machine has another architecture, the lab downloads programs
+   * for the guest once: Debian's C library and busybox, and Node.js. Default `x64`.
+   */
+  arch?: Arch | undefined;
+  /**
+   * Path of a kernel image (x86 bzImage, arm64 Image), or the name of a Debian kernel
+   * (`debian-6.1`, `debian-6.12`, `debian-newest`; for arm64 also `debian-6.12-16k`, which has pages
+   * of 16 KiB). Default: this machine's kernel if the kernel and its modules can be read, otherwise
+   * `debian-6.12`.
    */
   kernel?: string | undefined;
   /**
@@ -34,7 +43,8 @@ export interface LabOptions {
    * Devices that this machine serves to the guest, by the protocol vfio-user: names of devices, for
    * example `mock:nvme`, or `vfio-user:<path>` for a socket at which another program serves a device.
    * The devices are not bound to vfio-pci, so a driver of the guest can use the devices. Needs QEMU
-   * 10.1 or newer. If this machine's QEMU is older, the lab uses Debian's newest QEMU.
+   * 10.1 or newer. If this machine's QEMU is older, the lab uses Debian's newest QEMU. A guest for
+   * arm64 cannot use served devices, because QEMU's SMMUv3 does not report the guest's mappings.
    */
   serve?: readonly string[] | undefined;
   /**
@@ -49,7 +59,7 @@ export interface LabOptions {
    */
   modules?: readonly string[] | undefined;
   /**
-   * Path of qemu-system-x86_64, or `debian` for the newest QEMU of Debian, which is downloaded once
+   * Path of qemu-system-x86_64 or qemu-system-aarch64, or `debian` for the newest QEMU of Debian, which is downloaded once
    * and cached. Default: this machine's QEMU.
    */
   qemu?: string | undefined;
@@ -85,14 +95,14 @@ export interface LabOptions {
 }
 
 /** Defaults of the options. */
-export const DEFAULTS = { devices: DEFAULT_DEVICES, memory: '2G', cpus: 2 } as const;
+export const DEFAULTS = { arch: 'x64', devices: DEFAULT_DEVICES, memory: '2G', cpus: 2 } as const;
 
 const STREAMS = ['stdin', 'stdout', 'stderr'] as const;
 const LISTS = ['args', 'devices', 'serve', 'imports', 'modules', 'qemuArgs'] as const;
 const TEXTS = ['kernel', 'qemu', 'memory', 'cwd'] as const;
 const NAMES = [
   ...['command', ...LISTS, ...TEXTS, ...STREAMS],
-  ...['cpus', 'timeout', 'terminal', 'env', 'report', 'signal'],
+  ...['arch', 'cpus', 'timeout', 'terminal', 'env', 'report', 'signal'],
 ];
 
 /** The smallest memory size with which a guest can boot, in MiB. */
@@ -109,7 +119,19 @@ function toMebibytes(memory: string): number {
  */
 export function checkLabOptions(options: LabOptions): void {
   checkTypes(options);
-  const { serve = [], modules, memory, cpus, timeout, env } = options;
+  const { arch = DEFAULTS.arch, kernel, serve = [], modules, memory, cpus, timeout, env } = options;
+  checkChoice(arch, 'arch', ARCHES);
+  const kernels = kernelsOf(arch);
+  if (kernel !== undefined && isDebianKernel(kernel) && !kernels.includes(kernel)) {
+    throw new TypeError(
+      `Debian has no kernel '${kernel}' for ${arch}; its kernels are ${kernels.join(', ')}`,
+    );
+  }
+  if (serve.length > 0 && !ARCHITECTURES[arch].reportsMappings) {
+    throw new TypeError(
+      `a guest for ${arch} cannot use served devices, because its IOMMU does not report mappings`,
+    );
+  }
   const { length } = parseDevices(options.devices ?? DEFAULTS.devices);
   checkDeviceCount(length + serve.length);
   if (memory !== undefined && !/^[1-9]\d*[MG]?$/.test(memory)) {

@@ -47,7 +47,7 @@ export type PrivateApt = (tool: 'apt-get' | 'apt-cache', ...args: string[]) => P
 function createApt(
   folder: string,
   source: AptSource,
-  suites: string,
+  { suites, architecture }: { suites: string; architecture: string },
   onPercent: (done: number) => void,
   signal: AbortSignal | undefined,
 ): PrivateApt {
@@ -65,6 +65,9 @@ function createApt(
     `Dir::State::lists "${folder}/lists";`,
     `Dir::State::status "${folder}/status";`,
     `Dir::Cache "${folder}/cache";`,
+    `APT::Architecture "${architecture}";`,
+    '#clear APT::Architectures;',
+    `APT::Architectures { "${architecture}"; };`,
     'Acquire::Languages "none";',
     // If this process runs as root, apt would download as the user _apt, who cannot write to the
     // folder.
@@ -103,6 +106,8 @@ export function pickReason(error: unknown): string {
 export interface Wanted {
   /** Name in error and progress messages. */
   readonly label: string;
+  /** Debian's name of the architecture of the packages. */
+  readonly architecture: string;
   /**
    * Suites that can contain the packages, the likeliest suite first. If the packages are in several
    * suites, these suites are one text, separated by spaces.
@@ -115,6 +120,23 @@ export interface Wanted {
   readonly find: (apt: PrivateApt) => Promise<readonly string[] | undefined>;
   /** Hint of the error that is thrown if no suite contains the packages. */
   readonly hint: string;
+}
+
+/**
+ * Finds packages and all packages that they need, with their versions.
+ *
+ * @param suite - the suite that is preferred
+ */
+export async function findWithDependencies(
+  apt: PrivateApt,
+  suite: string,
+  names: readonly string[],
+): Promise<string[]> {
+  const options = ['--simulate', '--no-install-recommends', `--target-release=${suite}`];
+  const text = await apt('apt-get', ...options, 'install', ...names);
+  return [...text.matchAll(/^Inst (\S+) \((\S+)/gm)].map(
+    ([, name = '', version = '']) => `${name}=${version}`,
+  );
 }
 
 /** Options of a download. */
@@ -165,7 +187,7 @@ export async function downloadPackages(
 /** @returns whether the suites contain the packages */
 async function downloadFrom(
   { source, suites, scratch }: { source: AptSource; suites: string; scratch: string },
-  { label, find }: Wanted,
+  { label, architecture, find }: Wanted,
   folder: string,
   { report, signal, keep }: DownloadOptions,
 ): Promise<boolean> {
@@ -173,7 +195,7 @@ async function downloadFrom(
   const onPercent = (done: number) => {
     report(step, done);
   };
-  const apt = createApt(scratch, source, suites, onPercent, signal);
+  const apt = createApt(scratch, source, { suites, architecture }, onPercent, signal);
   report(step);
   await apt('apt-get', 'update', '--error-on=any');
   const found = await find(apt);

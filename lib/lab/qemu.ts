@@ -3,6 +3,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { VfioError } from '../errors.js';
+import { ARCHITECTURES, type Arch } from './architectures.js';
 import { cacheQemu, DEBIAN_QEMU, type Program } from './debian-qemu.js';
 import type { DownloadOptions } from './package.js';
 import { findTool } from './tools.js';
@@ -13,6 +14,8 @@ const HINT = `--qemu ${DEBIAN_QEMU} downloads a newer QEMU.`;
 
 /** What a guest needs of QEMU. */
 export interface QemuNeeds extends DownloadOptions {
+  /** Architecture of the guest. */
+  readonly arch: Arch;
   /** Whether the guest has served devices. QEMU 10.1 and newer has the device `vfio-user-pci`. */
   readonly vfioUser: boolean;
 }
@@ -36,15 +39,22 @@ async function hasVfioUser(program: Program): Promise<boolean> {
   return /^vfio-user-pci options/m.test(await ask(program, '-device', 'vfio-user-pci,help'));
 }
 
+/** Whether a QEMU has a machine. A QEMU emulates the machines of one architecture. */
+async function hasMachine(program: Program, name: string): Promise<boolean> {
+  const machines = await ask(program, '-machine', 'help');
+  return machines.split('\n').some((line) => line.startsWith(`${name} `));
+}
+
 function ownProgram(file: string): Program {
   return { file, args: [], env: process.env };
 }
 
 /** Checks that a path is the path of a QEMU that a guest can use. */
-async function openQemu(choice: string, { vfioUser }: QemuNeeds): Promise<Program> {
+async function openQemu(choice: string, { arch, vfioUser }: QemuNeeds): Promise<Program> {
   const path = resolve(choice);
+  const { qemu, machine } = ARCHITECTURES[arch];
   const fail = (code: string, message: string) =>
-    new VfioError({ code, message, path, hint: `Pass the path of qemu-system-x86_64. ${HINT}` });
+    new VfioError({ code, message, path, hint: `Pass the path of ${qemu}. ${HINT}` });
   const status = statSync(path, { throwIfNoEntry: false });
   if (status === undefined) throw fail('ENOENT', `no QEMU '${choice}'`);
   if (!status.isFile()) throw fail('EINVAL', 'the path of QEMU is not a regular file');
@@ -56,6 +66,10 @@ async function openQemu(choice: string, { vfioUser }: QemuNeeds): Promise<Progra
   const program = ownProgram(path);
   const version = await versionOf(program);
   if (version === undefined) throw fail('EINVAL', 'the program is not QEMU');
+  const [name = ''] = machine.split(',');
+  if (!(await hasMachine(program, name))) {
+    throw fail('EINVAL', `the QEMU has no machine '${name}', which a guest for ${arch} needs`);
+  }
   if (vfioUser && !(await hasVfioUser(program))) {
     throw fail('ENODEV', `QEMU ${version} has no device vfio-user-pci, which QEMU 10.1 added`);
   }
@@ -72,10 +86,10 @@ async function openQemu(choice: string, { vfioUser }: QemuNeeds): Promise<Progra
  *   `ENODEV` if the QEMU is too old for served devices
  */
 export async function findQemu(choice: string | undefined, needs: QemuNeeds): Promise<Program> {
-  if (choice === DEBIAN_QEMU) return cacheQemu(needs);
+  if (choice === DEBIAN_QEMU) return cacheQemu(needs.arch, needs);
   if (choice !== undefined) return openQemu(choice, needs);
-  const path = findTool('qemu-system-x86_64');
-  if (path === undefined) return cacheQemu(needs);
+  const path = findTool(ARCHITECTURES[needs.arch].qemu);
+  if (path === undefined) return cacheQemu(needs.arch, needs);
   const own = ownProgram(path);
-  return !needs.vfioUser || (await hasVfioUser(own)) ? own : cacheQemu(needs);
+  return !needs.vfioUser || (await hasVfioUser(own)) ? own : cacheQemu(needs.arch, needs);
 }

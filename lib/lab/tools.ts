@@ -5,6 +5,7 @@ import { VfioError } from '../errors.js';
 /** Maps each program that the lab runs to its Debian package. */
 const PACKAGES = {
   'qemu-system-x86_64': 'qemu-system-x86',
+  'qemu-system-aarch64': 'qemu-system-arm',
   busybox: 'busybox-static',
 } as const;
 
@@ -21,6 +22,11 @@ function readable(path: string): boolean {
 
 /** A program that the lab runs. */
 export type Tool = keyof typeof PACKAGES;
+
+/** Returns the name of the Debian package that contains a program. */
+export function packageOf(tool: Tool): string {
+  return PACKAGES[tool];
+}
 
 /** Finds the first suitable program on PATH or in the system's folders. */
 export function findTool(name: Tool): string | undefined {

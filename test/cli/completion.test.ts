@@ -54,7 +54,7 @@ const CASES: readonly (readonly [line: string, ...words: string[]])[] = [
   ['vfio peek mock:edu bar0 --js', '--json'],
   ['vfio poke mock:edu bar0 0 1 2 --rea', '--read'],
   ['vfio lab --device test', 'testdev'],
-  ['vfio lab --kernel debian-6.12', 'debian-6.12'],
+  ['vfio lab --kernel debian-6.12-', 'debian-6.12-16k'],
   ['vfio lab -- printe', 'printenv'],
   ['vfio snapshot mock:edu CHANGEL', 'CHANGELOG.md'],
   ['vfio bind --owner roo', 'root'],

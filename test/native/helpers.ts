@@ -144,9 +144,19 @@ export const nodeApi = join(root, 'node_modules/node-api-headers/include');
 
 /** Compiles source files of native/ into the file `to`. Uses the same compiler as the addon. */
 export function compile(to: string, flags: readonly string[], ...sources: string[]): void {
+  compileWith(process.env.CXX ?? 'g++', to, flags, ...sources);
+}
+
+/** Compiles source files of native/ with a compiler. */
+export function compileWith(
+  compiler: string,
+  to: string,
+  flags: readonly string[],
+  ...sources: string[]
+): void {
   const paths = sources.map((source) => join(root, 'native', source));
   for (const path of paths) if (!existsSync(path)) throw new Error(`no such file: ${path}`);
-  execFileSync(process.env.CXX ?? 'g++', ['-std=c++17', '-O1', ...flags, '-o', to, ...paths]);
+  execFileSync(compiler, ['-std=c++17', '-O1', ...flags, '-o', to, ...paths]);
 }
 
 /**

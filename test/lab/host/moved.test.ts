@@ -1,7 +1,7 @@
 // Tests that a MessageStore follows a message that the host changes. Without interrupt remapping,
 // the host changes messages.
 import test from 'ava';
-import { KERNEL_PARAMETERS } from '../../../lib/lab/machine.js';
+import { kernelParameters } from '../../../lib/lab/machine.js';
 import { runProgram } from './guest.js';
 
 interface Move {
@@ -19,7 +19,7 @@ test('with intremap=off, a message changes when its interrupt moves to another C
   const { exitCode, lines, errors } = await runProgram('moved', {
     devices: ['e1000e'],
     env: { VFIO_VIA: 'group' },
-    qemuArgs: ['-append', [...KERNEL_PARAMETERS, 'intremap=off'].join(' ')],
+    qemuArgs: ['-append', [...kernelParameters('x64'), 'intremap=off'].join(' ')],
   });
   t.is(exitCode, 0, errors);
   const moves = lines.map((line) => JSON.parse(line) as Move);

@@ -49,6 +49,22 @@ export function fakeImage(): Buffer {
   return image;
 }
 
+/** Creates an arm64 Image without code. Its PE/COFF header describes one section. */
+export function fakeArm64Image(): Buffer {
+  const [pe, optional, start, size] = [0x40, 0xa0, 0x1000, 0x800];
+  const image = Buffer.alloc(start + size);
+  image.write('MZ', 0, 'latin1');
+  image.write('ARMd', 0x38, 'latin1');
+  image.writeUInt32LE(pe, 0x3c);
+  image.write('PE\0\0', pe, 'latin1');
+  image.writeUInt16LE(1, pe + 6);
+  image.writeUInt16LE(optional, pe + 20);
+  image.writeUInt32LE(size, pe + 24 + optional + 16);
+  image.writeUInt32LE(start, pe + 24 + optional + 20);
+  image.write(`Linux version ${RELEASE} (test)\0`, start + 0x100, 'latin1');
+  return image;
+}
+
 /**
  * Writes a folder with the files of an unpacked package. Each module is given by the entries of its
  * `.modinfo`.
@@ -56,12 +72,13 @@ export function fakeImage(): Buffer {
 export function writeKernel(
   folder: string,
   modules: Readonly<Record<string, readonly string[]>>,
+  content = fakeImage(),
 ): { image: string; modules: string } {
   const place = join(folder, 'lib/modules', RELEASE);
   mkdirSync(join(folder, 'boot'), { recursive: true });
   mkdirSync(place, { recursive: true });
   const image = join(folder, 'boot', `vmlinuz-${RELEASE}`);
-  writeFileSync(image, fakeImage());
+  writeFileSync(image, content);
   writeFileSync(join(place, 'modules.builtin'), BUILTIN);
   for (const [name, info] of Object.entries(modules)) {
     writeFileSync(join(place, `${name}.ko`), fakeModule(info));

@@ -16,14 +16,14 @@ import type { VfioError } from 'vfio';
 import { runInLab } from 'vfio/lab';
 import { findKernel } from '../../../lib/lab/kernels.js';
 import { temporaryFolder } from '../../native/helpers.js';
-import { RELEASE, writeKernel } from './fake-kernel.js';
+import { fakeArm64Image, RELEASE, writeKernel } from './fake-kernel.js';
 
 const cache = temporaryFolder();
 process.env.XDG_CACHE_HOME = cache;
 const stored = join(cache, 'vfio/kernels/debian-6.12');
 
 const find = (choice: string, modules: readonly string[] = [], signal?: AbortSignal) =>
-  findKernel(choice, { modules, report: () => undefined, signal });
+  findKernel(choice, { arch: 'x64', modules, report: () => undefined, signal });
 
 /** Stores a kernel in the cache. The kernel's package contains more modules than the cache. */
 function storeKernel(): string {
@@ -132,6 +132,43 @@ test('a kernel that is given by its path uses the modules next to it in the unpa
     code: 'ENOENT',
     message: `ENOENT: the kernel ${alone} has no module 'nvme'`,
   });
+});
+
+test('a kernel for arm64 uses the modules next to it, and is never a kernel of this machine', async (t) => {
+  const options = {
+    arch: 'arm64',
+    modules: ['nvme'],
+    report: () => undefined,
+    signal: undefined,
+  } as const;
+  const { image } = writeKernel(temporaryFolder(), { nvme: [] }, fakeArm64Image());
+  const kernel = await findKernel(image, options);
+  t.is(kernel.release, RELEASE);
+  t.is(kernel.modules.further.length, 1);
+  await t.throwsAsync(findKernel('/nonexistent', options), {
+    code: 'ENOENT',
+    message: /pass the path of an arm64 Image, or one of debian-6\.12, .*debian-6\.12-16k$/,
+  });
+  await t.throwsAsync(find('/nonexistent'), {
+    code: 'ENOENT',
+    message: /pass the path of an x86 bzImage, or one of debian-6\.12, debian-6\.1, debian-newest$/,
+  });
+});
+
+test.serial('the cache has a folder for each architecture of a kernel', async (t) => {
+  const options = {
+    arch: 'arm64',
+    modules: [],
+    report: () => undefined,
+    signal: undefined,
+  } as const;
+  storeKernel();
+  const { image } = writeKernel(`${stored}-arm64`, {}, fakeArm64Image());
+  t.is((await findKernel('debian-6.12', options)).image, image);
+  t.not((await find('debian-6.12')).image, image);
+  truncateSync(image, 100);
+  const error = await t.throwsAsync<VfioError>(findKernel('debian-6.12', options));
+  t.is(error.hint, `Delete ${stored}-arm64: the lab then downloads the kernel again.`);
 });
 
 test('the lab refuses a FIFO as a kernel', async (t) => {

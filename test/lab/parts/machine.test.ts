@@ -1,4 +1,5 @@
 import test from 'ava';
+import type { Arch } from '../../../lib/lab/architectures.js';
 import { parseDevices } from '../../../lib/lab/devices.js';
 import { guestEnvironment } from '../../../lib/lab/environment.js';
 import { initScript } from '../../../lib/lab/init.js';
@@ -9,9 +10,16 @@ import { checkLabOptions } from '../../../lib/lab/options.js';
 function argumentsFor(
   devices: readonly string[],
   extra: readonly string[] = [],
-  { sockets = [], memory = '1G' }: { sockets?: readonly string[]; memory?: string } = {},
+  {
+    arch = 'x64',
+    layer,
+    sockets = [],
+    memory = '1G',
+  }: { arch?: Arch; layer?: string; sockets?: readonly string[]; memory?: string } = {},
 ): string[] {
   return buildArguments({
+    arch,
+    layer,
     kernel: '/boot/kernel',
     initramfs: '/tmp/initramfs',
     console: '/tmp/a,b/console',
@@ -64,12 +72,38 @@ test('a served device has a root port, and QEMU shares the memory of the guest',
   t.false(argumentsFor(['edu']).join().includes('memory-backend'));
 });
 
+test('a guest for arm64 has an SMMUv3, a GIC with ITS, and a share with its programs', (t) => {
+  const args = argumentsFor(['edu'], [], { arch: 'arm64', layer: '/cache/a,b' });
+  const after = (option: string) => args[args.indexOf(option) + 1];
+  t.is(after('-machine'), 'virt,gic-version=3,iommu=smmuv3');
+  t.is(after('-cpu'), 'max,pauth-impdef=on');
+  t.regex(after('-append') ?? '', /\bconsole=ttyAMA0\b/);
+  t.notRegex(args.join(' '), /ttyS0|intel|hpet|q35/);
+  t.true(
+    args.includes(
+      'local,id=layer,path=/cache/a,,b,security_model=none,readonly=on,multidevs=remap',
+    ),
+  );
+  t.notRegex(argumentsFor(['edu']).join(' '), /layer/);
+});
+
+test('the programs of the share come before the files of the host', (t) => {
+  const guest = {
+    ...{ modules: [], furtherModules: [], devices: [], served: 0, commands: {}, env: {} },
+    ...{ cwd: '/', argv: ['true'], terminal: undefined },
+  };
+  const script = initScript({ ...guest, layer: true });
+  t.true(script.indexOf('layers=/layer:/host') < script.indexOf('lowerdir=$layers'));
+  t.notRegex(initScript({ ...guest, layer: false }), /\/layer|busybox --install/);
+});
+
 test('the guest uses a clock source that needs no calibration', (t) => {
   t.regex(argumentsFor(['edu']).join(' '), /\bclocksource=hpet\b/);
 });
 
 test('the guest has the addresses of served devices, and does not bind the devices', (t) => {
   const script = initScript({
+    layer: false,
     modules: [],
     furtherModules: ['nvme'],
     devices: parseDevices(['edu']),
@@ -100,6 +134,7 @@ test('only variables with a valid shell name are passed to the guest', (t) => {
 
 test('the guest loads additional modules after its devices are bound', (t) => {
   const script = initScript({
+    layer: false,
     modules: ['vfio_pci'],
     furtherModules: ['nvme'],
     devices: parseDevices(['nvme']),
@@ -130,6 +165,19 @@ test('wrong options are refused before the lab starts a program', (t) => {
     message: '16 devices exceed the 15 slots of the guest',
   });
   t.notThrows(check({ serve, devices: [] }));
+  t.throws(check({ arch: 'riscv64' }), {
+    instanceOf: TypeError,
+    message: 'arch must be one of "x64", "arm64"',
+  });
+  t.throws(check({ arch: 'arm64', serve: ['mock:nvme'] }), {
+    instanceOf: TypeError,
+    message: /^a guest for arm64 cannot use served devices, because its IOMMU does not report/,
+  });
+  t.throws(check({ kernel: 'debian-6.12-16k' }), {
+    instanceOf: TypeError,
+    message: /^Debian has no kernel 'debian-6\.12-16k' for x64; its kernels are debian-6\.12, /,
+  });
+  t.notThrows(check({ arch: 'arm64', kernel: 'debian-6.12-16k' }));
   t.throws(check({ modules: ['nvme', '../x'] }), {
     instanceOf: TypeError,
     message: "'../x' is not a valid module name",
@@ -147,6 +195,7 @@ test('a misspelt option and an option of a wrong type are refused', async (t) =>
   });
   const types: Readonly<Record<string, RegExp>> = {
     command: /^command must be a string/,
+    arch: /^arch must be one of "x64", "arm64"/,
     args: /^args must be an array/,
     kernel: /^kernel must be a string/,
     devices: /^devices must be an array/,

@@ -13,7 +13,7 @@ const stored = join(cache, 'vfio/qemu/debian');
 const CURE = /--qemu debian downloads a newer QEMU/;
 
 const find = (choice: string | undefined, vfioUser = false, signal?: AbortSignal) =>
-  findQemu(choice, { vfioUser, signal, report: () => undefined });
+  findQemu(choice, { arch: 'x64', vfioUser, signal, report: () => undefined });
 
 /** Writes a shell script, and returns its path. */
 function program(name: string, script: string): string {
@@ -22,11 +22,18 @@ function program(name: string, script: string): string {
   return path;
 }
 
-/** A QEMU that only prints its version. With `device`, the QEMU has the device vfio-user-pci. */
-const fakeQemu = (version: string, device = '') =>
+/**
+ * A QEMU that only prints its version and its machine. With `device`, the QEMU has the device
+ * vfio-user-pci.
+ */
+const fakeQemu = (version: string, device = '', machine = 'q35') =>
   program(
     'qemu-system-x86_64',
-    `case $1 in --version) echo 'QEMU emulator version ${version} (Test)' ;; *) echo '${device}' ;; esac`,
+    `case $1 in
+--version) echo 'QEMU emulator version ${version} (Test)' ;;
+-machine) echo 'none empty machine'; echo '${machine}    a machine' ;;
+*) echo '${device}' ;;
+esac`,
   );
 
 /** Runs a function while the programs of a folder replace the machine's programs. */
@@ -74,6 +81,22 @@ test('a guest with served devices needs a QEMU that has the device vfio-user-pci
   t.regex(error.hint ?? '', CURE);
   const recent = fakeQemu('10.1.0', 'vfio-user-pci options:');
   t.is((await find(recent, true)).file, recent);
+});
+
+test('a QEMU without the machine of the guest is refused', async (t) => {
+  const needs = { vfioUser: false, report: () => undefined };
+  const [x86, arm] = [fakeQemu('7.2.22'), fakeQemu('7.2.22', '', 'virt')];
+  t.is((await findQemu(arm, { ...needs, arch: 'arm64' })).file, arm);
+  for (const [path, arch, machine, name] of [
+    [x86, 'arm64', 'virt', 'qemu-system-aarch64'],
+    [arm, 'x64', 'q35', 'qemu-system-x86_64'],
+  ] as const) {
+    const error = await t.throwsAsync<VfioError>(findQemu(path, { ...needs, arch }), {
+      code: 'EINVAL',
+      message: `EINVAL: the QEMU has no machine '${machine}', which a guest for ${arch} needs '${path}'`,
+    });
+    t.regex(error.hint ?? '', new RegExp(`the path of ${name}\\.`));
+  }
 });
 
 test.serial(

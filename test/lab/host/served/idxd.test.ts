@@ -7,7 +7,7 @@ import { openDevice, serveDevice, type Trap } from 'vfio';
 import { DsaHost } from '../../../../lib/demo/dsa/host.js';
 import * as dsa from '../../../../lib/demo/dsa/registers.js';
 import { VirtualDsa } from '../../../../lib/demo/dsa/virtual.js';
-import { KERNEL_PARAMETERS } from '../../../../lib/lab/machine.js';
+import { kernelParameters } from '../../../../lib/lab/machine.js';
 import { temporaryFolder } from '../../../native/helpers.js';
 import { runScript } from './support.js';
 
@@ -23,7 +23,7 @@ const SLOT_CONTROL = 12;
  */
 const QEMU_ARGS = [
   ...['-cpu', 'max,la57=off,+movdir64b,x-force-features=on'],
-  ...['-append', [...KERNEL_PARAMETERS, 'intel_iommu=off', 'mem=448M'].join(' ')],
+  ...['-append', [...kernelParameters('x64'), 'intel_iommu=off', 'mem=448M'].join(' ')],
 ];
 
 /** A virtual DSA at a socket. Records the accesses of its guest to registers. */
