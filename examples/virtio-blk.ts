@@ -1,18 +1,14 @@
 /**
  * Drives a virtio block device over PCI, with a split virtqueue and MSI-X. Section numbers refer to
  * the virtio specification 1.2. Overwrites the first blocks of the disk with a pattern, reads the
- * blocks back and compares. A block has 4096 bytes. In the lab:
+ * blocks back and compares. A block has 4096 bytes. On the mock, and in the lab:
  *
+ *   node dist/examples/virtio-blk.js mock:virtio-blk 192
  *   vfio lab --device virtio-blk -- sh -c 'node dist/examples/virtio-blk.js $VFIO_LAB_VIRTIO_BLK 192'
  *
  *   node dist/examples/virtio-blk.js <device> <blocks> [requests in flight]     default: 16
  */
 import { openDevice, type DmaBuffer, type RegisterWindow } from 'vfio';
-
-// 4.1.4: types of the vendor-specific capabilities that give the place of a structure.
-const COMMON = 1;
-const NOTIFY = 2;
-const DEVICE = 4;
 
 // 4.1.4.3: the common configuration.
 const DEVICE_FEATURE_SELECT = 0x00;
@@ -63,31 +59,29 @@ if (name === undefined || !(blocks > 0) || !(depth > 0 && depth * PER_REQUEST <=
 const device = await openDevice(name);
 device.config.update('command', { memory: 1, bus_master: 1 });
 
-/** A structure of the device in a BAR. */
-interface Structure {
-  readonly window: RegisterWindow;
-  readonly offset: number;
-  /** Only for the notification structure: the factor of section 4.1.4.4. */
-  readonly multiplier: number;
+/** Returns the place of a structure in a BAR: section 4.1.4. */
+function findStructure(type: string) {
+  const found = device.config.virtioCapabilities().find((one) => one.type === type);
+  if (found === undefined) throw new Error(`${device.name} has no virtio structure ${type}`);
+  return found;
 }
 
+/** Maps the BAR of a structure. Each BAR is mapped once. */
 const windows = new Map<number, RegisterWindow>();
-
-function findStructure(type: number): Structure {
-  for (const { name: kind, offset } of device.config.capabilities()) {
-    if (kind !== 'vendor_specific' || device.config.read8(offset + 3) !== type) continue;
-    const bar = device.config.read8(offset + 4);
-    const window = windows.get(bar) ?? device.bar(bar).map();
-    windows.set(bar, window);
-    const multiplier = type === NOTIFY ? device.config.read32(offset + 16) : 0;
-    return { window, offset: device.config.read32(offset + 8), multiplier };
-  }
-  throw new Error(`${device.name} has no virtio structure of type ${type}`);
+function windowOf({ bar }: { bar: number }): RegisterWindow {
+  const window = windows.get(bar) ?? device.bar(bar).map();
+  windows.set(bar, window);
+  return window;
 }
 
-const { window: common, offset: base } = findStructure(COMMON);
-const { window: configuration, offset: start } = findStructure(DEVICE);
-const notification = findStructure(NOTIFY);
+const commonPlace = findStructure('common_cfg');
+const configurationPlace = findStructure('device_cfg');
+const notifyPlace = findStructure('notify_cfg');
+const common = windowOf(commonPlace);
+const configuration = windowOf(configurationPlace);
+const notification = windowOf(notifyPlace);
+const base = commonPlace.offset;
+const start = configurationPlace.offset;
 
 /** 3.1.1: resets the device and negotiates the features. */
 function negotiate(): void {
@@ -135,7 +129,8 @@ writeAddress(QUEUE_DEVICE, used.iova);
 common.write16(base + QUEUE_ENABLE, 1);
 common.write8(base + DEVICE_STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK);
 const doorbell =
-  notification.offset + common.read16(base + QUEUE_NOTIFY_OFF) * notification.multiplier;
+  notifyPlace.offset +
+  common.read16(base + QUEUE_NOTIFY_OFF) * (notifyPlace.notifyOffMultiplier ?? 0);
 
 const table = new DataView(descriptors.buffer);
 const requests = new DataView(headers.buffer);
@@ -167,7 +162,7 @@ function submit(slot: number, type: typeof READ | typeof WRITE, block: number): 
   published = (published + 1) & 0xffff;
   // The device can read the index at any time, so the index is written last.
   Atomics.store(availableRing, 1, published);
-  notification.window.write16(doorbell, 0);
+  notification.write16(doorbell, 0);
 }
 
 /** Returns the slots of the requests that the device has completed since the last call. */

@@ -14,7 +14,10 @@ import {
   type RegisterName,
   registerOffset,
   REGISTERS,
+  decodeVirtio,
+  isVirtio,
   updateFields,
+  type VirtioCapability,
   walkCapabilities,
 } from '../pci/index.js';
 import {
@@ -170,6 +173,19 @@ export class ConfigSpace {
     const capability = this.find(name);
     if (capability === undefined) return undefined;
     return DECODERS[name](this.read(0, Math.min(this.size, 256)), capability.offset);
+  }
+
+  /**
+   * Reads and decodes the capabilities of a virtio device: the places of its structures. The list is
+   * empty for any other device. A capability that is too short is omitted.
+   * @example
+   * const common = device.config.virtioCapabilities().find(({ type }) => type === 'common_cfg');
+   */
+  virtioCapabilities(): readonly VirtioCapability[] {
+    const image = this.read(0, Math.min(this.size, 256));
+    if (!isVirtio(image)) return [];
+    const decoded = this.findAll('vendor_specific').map((one) => decodeVirtio(image, one));
+    return decoded.filter((one) => one !== null);
   }
 
   /**

@@ -42,6 +42,7 @@ export type {
   FieldsOf,
   PciHeader,
   RegisterName,
+  VirtioCapability,
 } from '../pci/index.js';
 export type { BarDescription, ConfigSpace } from './config.js';
 export type { PciDevice } from './device.js';

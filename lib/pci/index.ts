@@ -39,3 +39,4 @@ export {
   registerOffset,
   REGISTERS,
 } from './registers/index.js';
+export { decodeVirtio, isVirtio, type VirtioCapability } from './virtio.js';

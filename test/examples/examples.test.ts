@@ -15,6 +15,14 @@ test('the nvme example prints the reads of each queue', async (t) => {
   queues.forEach((line, i) => t.regex(line, QUEUES[i] ?? /^$/));
 });
 
+test('the virtio-blk example writes and reads blocks', async (t) => {
+  t.deepEqual((await example('virtio-blk', 'mock:virtio-blk', '40')).trim().split('\n'), [
+    '131072 sectors',
+    '40 blocks written, 16 requests in flight',
+    '40 blocks read, 0 blocks differ',
+  ]);
+});
+
 test('the dsa example prints the work of each PASID', async (t) => {
   t.deepEqual((await example('dsa')).trim().split('\n'), [
     "queue 0 copied 'work of PASID 0x101' and raised vector 1",

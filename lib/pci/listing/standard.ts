@@ -1,9 +1,10 @@
-import { bits, u16 } from '../bytes.js';
+import { bits } from '../bytes.js';
+import { isVirtio } from '../virtio.js';
 import { agp } from './agp.js';
 import { enhancedAllocation } from './enhanced-allocation.js';
 import { hypertransport } from './hypertransport.js';
 import { pcix } from './pcix.js';
-import { hex, type Lister, type Place, sign, signs } from './row.js';
+import { hex, type Lister, sign, signs } from './row.js';
 import { vitalProductData } from './vpd.js';
 
 /**
@@ -63,15 +64,6 @@ const advancedFeatures: Lister = (place) => ({
   ],
 });
 
-/**
- * Whether the vendor id and the device id belong to a virtio device: Virtual I/O Device
- * Specification 1.2, section 4.1.2.
- */
-function isVirtio({ config }: Place): boolean {
-  const device = u16(config, 2);
-  return u16(config, 0) === 0x1af4 && device >= 0x1000 && device <= 0x107f;
-}
-
 /** The structure types of virtio devices on PCI: section 4.1.4. */
 const VIRTIO_TYPES = [undefined, 'CommonCfg', 'Notify', 'ISR', 'DeviceCfg'];
 
@@ -79,7 +71,7 @@ const vendorSpecific: Lister = (place) => {
   const length = place.u8(2);
   const type = place.u8(3);
   const fits = length >= 16 && place.offset + length <= place.config.length;
-  if (!fits || !isVirtio(place)) {
+  if (!fits || !isVirtio(place.config)) {
     return { title: `Vendor Specific Information: Len=${hex(length, 2)} <?>`, lines: [] };
   }
   const range = `BAR=${place.u8(4)} offset=${hex(place.u32(8), 8)} size=${hex(place.u32(12), 8)}`;

@@ -28,6 +28,7 @@ test('the back end opens names that start with `mock:`, and lists its models', (
       ['mock:testdev', 0x1b36, 0x0005, 0x00ff00, 'vfio-pci'],
       ['mock:dsa', 0x8086, 0x0b25, 0x088000, 'vfio-pci'],
       ['mock:wlan', 0x1234, 0x574c, 0x028000, 'vfio-pci'],
+      ['mock:virtio-blk', 0x1af4, 0x1042, 0x010000, 'vfio-pci'],
     ],
   );
 });
