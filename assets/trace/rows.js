@@ -1,19 +1,10 @@
 // The rows of the page of `vfio trace`.
 
-/** Formats nanoseconds with a unit. */
-export function formatDuration(ns) {
-  const size = Math.abs(ns);
-  if (size < 1e3) return `${Math.round(ns)} ns`;
-  if (size < 1e6) return `${(ns / 1e3).toFixed(size < 1e4 ? 2 : 1)} µs`;
-  if (size < 1e9) return `${(ns / 1e6).toFixed(size < 1e7 ? 3 : 2)} ms`;
-  return `${(ns / 1e9).toFixed(3)} s`;
-}
-
-export const formatCount = (count) => count.toLocaleString('en');
+import { formatCount, formatDuration } from './format.js';
 
 /**
  * Returns the rows of all threads. Each row has bars { from, to, colour, text }, sorted by `from`.
- * All times are relative to the first call.
+ * All times are relative to the start of the trace.
  */
 export function buildRows({ threads, start }) {
   const rows = threads.flatMap((thread) => buildThread(thread, threads.length > 1));
@@ -45,8 +36,7 @@ function buildThread(thread, several) {
 }
 
 function buildCall(call, hasRegisters) {
-  const { at, end, error, count, isMixed } = call;
-  const outcome = isMixed ? call.result : (error ?? call.result);
+  const { at, end, text, error, count, isMixed } = call;
   const times = count > 1 && !isMixed ? ` ×${formatCount(count)}` : '';
   return {
     from: at,
@@ -54,8 +44,8 @@ function buildCall(call, hasRegisters) {
     colour: error === null ? (hasRegisters ? 'register' : 'call') : 'lost',
     text: [
       ...(isMixed ? [`${formatCount(count)} calls, of which the first is`] : []),
-      `${call.kind}: ${call.method}(${call.args})${outcome === null ? '' : ` → ${outcome}`}${times}`,
-      ...(isMixed && error !== null ? [`a call failed: ${error}`] : []),
+      `${text}${times}`,
+      ...(error === null ? [] : [isMixed ? `a call failed: ${error}` : error]),
       formatDuration(end - at),
     ].join('\n'),
   };
@@ -94,4 +84,15 @@ function buildInterrupt({ at, end, delivered, count, entries, waited, state }) {
   const pending = { from, to, colour: 'pending', mark, count, text };
   if (delivered === null) return [pending];
   return [pending, { from: to, to: end, colour: 'listeners', text }];
+}
+
+/** Finds the first bar of a row that can end after `time`. */
+export function findFirstBar(row, time) {
+  let [low, high] = [0, row.until.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (row.until[middle] < time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

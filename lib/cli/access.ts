@@ -1,7 +1,8 @@
 import type { Region, Width } from '../index.js';
 import type { Operand, Option } from './command.js';
 import { parseCount, parseUnsigned } from './numbers.js';
-import { REGION_WORDS, regionName } from './regions.js';
+import { regionName } from '../contract/uapi.js';
+import { REGION_WORDS } from './regions.js';
 import { UsageError } from './usage.js';
 
 /** The operands of the commands that read or write registers. */

@@ -14,7 +14,7 @@ import type { PciDevice } from '../index.js';
 import { defineCommand } from './command.js';
 import { openDevice } from './devices.js';
 import { toJson } from './json.js';
-import { regionName } from './regions.js';
+import { regionName } from '../contract/uapi.js';
 import { columns } from './table.js';
 import { paint } from './terminal.js';
 import { VF_TOKEN } from './token.js';

@@ -11,7 +11,8 @@ import {
 import { defineCommand } from './command.js';
 import { openDevice } from './devices.js';
 import { toJson } from './json.js';
-import { findRegion, regionName } from './regions.js';
+import { regionName } from '../contract/uapi.js';
+import { findRegion } from './regions.js';
 import {
   findPlace,
   findRegisters,

@@ -1,16 +1,9 @@
-import { REGION_NAMES } from '../contract/uapi.js';
+import { REGION_NAMES, regionName } from '../contract/uapi.js';
 import type { PciDevice, Region } from '../index.js';
 import { UsageError } from './usage.js';
 
 /** The region names that completion offers. */
 export const REGION_WORDS: readonly string[] = REGION_NAMES;
-
-/**
- * Returns the name of a region: `'bar0'`, `'config'`, or `'region9'` for a device-specific region.
- */
-export function regionName(index: number): string {
-  return REGION_NAMES[index] ?? `region${index}`;
-}
 
 /** Finds a region of the device by name or index. */
 export function findRegion(device: PciDevice, text: string): Region {

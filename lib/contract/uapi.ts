@@ -14,6 +14,13 @@ export const REGION_NAMES = [
   ...['rom', 'config', 'vga'],
 ] as const;
 
+/**
+ * Returns the name of a region: `'bar0'`, `'config'`, or `'region9'` for a device-specific region.
+ */
+export function regionName(index: number): string {
+  return REGION_NAMES[index] ?? `region${index}`;
+}
+
 export const VFIO_PCI_INTX_IRQ_INDEX = 0;
 export const VFIO_PCI_MSI_IRQ_INDEX = 1;
 export const VFIO_PCI_MSIX_IRQ_INDEX = 2;

@@ -1,7 +1,9 @@
+import { channel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
 import { abortError } from '../contract/abort-error.js';
 import { checkCpus } from '../contract/call-arguments.js';
 import { processClock } from '../contract/clock.js';
+import { AWAITED_VECTOR_CHANNEL, type AwaitedVector } from '../contract/diagnostics.js';
 import type { Eventfd } from '../contract/index.js';
 import { Lifetime } from '../contract/lifetime.js';
 import { checkWaitOptions, type WaitOptions } from '../contract/wait.js';
@@ -14,6 +16,8 @@ import type { Vector, VectorEvents, VectorOptions } from './vector.js';
 import { VectorIterator } from './vector-iterator.js';
 import { VectorReceivers } from './vector-receivers.js';
 import { VectorWaiters } from './vector-waiters.js';
+
+const awaitedVectors = channel(AWAITED_VECTOR_CHANNEL);
 
 /** The parts of a device that a vector uses. */
 export interface VectorContext {
@@ -43,6 +47,7 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
   #listenerCount = 0;
   #isRefed = true;
   #hasReference = false;
+  #isAwaited = false;
 
   constructor(context: VectorContext, index: number, options: VectorOptions) {
     super();
@@ -180,11 +185,21 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
   }
 
   #updateReference(): void {
-    const referenced = this.#isRefed && this.#lifetime.isOpen && this.#isHeard;
+    const awaited = this.#lifetime.isOpen && this.#isHeard;
+    if (awaited !== this.#isAwaited) {
+      this.#isAwaited = awaited;
+      if (awaitedVectors.hasSubscribers) this.#publishAwaited();
+    }
+    const referenced = this.#isRefed && awaited;
     if (referenced === this.#hasReference) return;
     this.#hasReference = referenced;
     if (referenced) this.context.dispatcher.ref();
     else this.context.dispatcher.unref();
+  }
+
+  #publishAwaited(): void {
+    const message: AwaitedVector = { eventfd: this.eventfd, isAwaited: this.#isAwaited };
+    awaitedVectors.publish(message);
   }
 
   /** @param end - what ended a call of `next()`, for example `'was closed'` */

@@ -30,9 +30,8 @@ export function observeConnection(inner: DeviceConnection, observer: Observer): 
     methods: {
       map(own, args) {
         const [region, offset] = args as [number, number];
-        const window = own(...args) as RegisterWindow;
-        const windowSubject = { ...createSubject('window', inner), region, offset };
-        return observeObject(window, windowSubject, observer);
+        const subject = { ...createSubject('window', inner), region, offset };
+        return observeWindow(own(...args) as RegisterWindow, subject, observer);
       },
       createAddressSpace(own, args) {
         const space = own(...args) as CreatedAddressSpace;
@@ -62,8 +61,24 @@ function originalOf(value: unknown): unknown {
   return originals.get(value as DeviceConnection) ?? value;
 }
 
-function createSubject(kind: Subject['kind'], { name }: DeviceConnection): Subject {
-  return { kind, device: name, id: ++lastId };
+function createSubject(kind: Subject['kind'], { name, via }: DeviceConnection): Subject {
+  return { kind, device: name, via, id: ++lastId };
+}
+
+function observeWindow(
+  inner: RegisterWindow,
+  subject: Subject & { readonly offset: number },
+  observer: Observer,
+): RegisterWindow {
+  return observeObject(inner, subject, observer, {
+    methods: {
+      sub(own, args) {
+        const part = own(...args) as RegisterWindow;
+        const offset = subject.offset + (args[0] as number);
+        return observeWindow(part, { ...subject, id: ++lastId, offset }, observer);
+      },
+    },
+  });
 }
 
 function observeAddressSpace(inner: DeviceConnection, observer: Observer): AddressSpace {

@@ -1,8 +1,12 @@
+import type { OpenedVia } from '../contract/index.js';
+
 /** The object of the back end that receives a call. */
 export interface Subject {
   readonly kind: 'device' | 'window' | 'addressSpace' | 'createdSpace' | 'eventSet';
   /** Name of the device that owns the object. */
   readonly device: string;
+  /** The interface through which the device was opened. */
+  readonly via: OpenedVia;
   /** Number of the object, unique in this process. */
   readonly id: number;
   /** The region that a window maps; undefined for other objects. */

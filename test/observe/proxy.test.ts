@@ -3,7 +3,7 @@ import { Guard } from '../../lib/observe/guard.js';
 import type { Observer, Subject } from '../../lib/observe/index.js';
 import { observeObject } from '../../lib/observe/proxy.js';
 
-const SUBJECT: Subject = { kind: 'device', device: 'd', id: 1 };
+const SUBJECT: Subject = { kind: 'device', device: 'd', via: 'cdev', id: 1 };
 const silent: Observer = () => () => undefined;
 
 class Counter {

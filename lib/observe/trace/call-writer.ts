@@ -6,6 +6,11 @@ import type { Log } from './log.js';
 /** Reads of one register. Their arguments and results are numbers. */
 const READS = new Set(['read8', 'read16', 'read32', 'read64', 'load']);
 
+/** Calls that block their thread until the device or the host has done something. */
+const BLOCKS = new Set(['wait', 'spin', 'resetSync', 'hotReset', 'synchronizeIrqs']);
+/** Calls that return at once. Their promises settle when the device or the host is ready. */
+const SETTLES_LATER = new Set(['device.reset', 'addressSpace.map', 'createdSpace.map']);
+
 /** A read that is not yet in the log, because the next call can be the same read. */
 interface RepeatedRead {
   readonly call: Call;
@@ -22,11 +27,14 @@ interface RepeatedRead {
  */
 export class CallWriter {
   readonly #log: Log;
+  readonly #onDue: () => void;
   readonly #written = new Set<number>();
   #read: RepeatedRead | null = null;
 
-  constructor(log: Log) {
+  /** @param onDue - called when lines have been in memory for longer than the limit */
+  constructor(log: Log, onDue: () => void) {
     this.#log = log;
+    this.#onDue = onDue;
   }
 
   /** Notes the start of a call. The returned function notes the end of the call. */
@@ -35,6 +43,7 @@ export class CallWriter {
     const repeated = last !== null && isSameRead(last.call, call) ? last : null;
     const args = repeated === null ? describeArgs(call) : repeated.args;
     const at = now();
+    this.#writeBegin(call, args, at);
     return (outcome) => {
       const end = now();
       const value = 'value' in outcome ? outcome.value : undefined;
@@ -49,7 +58,7 @@ export class CallWriter {
           this.#write(call, args, at, end, outcome, 1);
         }
       }
-      if (this.#log.isDue(end)) this.flush();
+      if (this.#log.isDue(end)) this.#onDue();
     };
   }
 
@@ -67,16 +76,10 @@ export class CallWriter {
     this.#log.flush();
   }
 
-  #write(
-    { subject, method }: Call,
-    args: string,
-    at: number,
-    end: number,
-    outcome: Outcome,
-    count: number,
-  ): void {
+  #write(call: Call, args: string, at: number, end: number, outcome: Outcome, count: number): void {
+    const { subject, method } = call;
     if (!this.#written.has(subject.id)) this.#writeObject(subject);
-    const { result = null, error = null } = describeOutcome(outcome);
+    const { result = null, error = null } = describeOutcome(outcome, call);
     // Building the line by hand takes half of the time of JSON.stringify.
     let line = `[${at},${end - at},${subject.id},${JSON.stringify(method)},${JSON.stringify(args)}`;
     if (result !== null || error !== null || count > 1) line += `,${JSON.stringify(result)}`;
@@ -85,10 +88,23 @@ export class CallWriter {
     this.#log.writeText(`${line}]`, end);
   }
 
-  #writeObject({ id, device, kind, region }: Subject): void {
-    this.#written.add(id);
-    const where = region === undefined ? kind : `${kind} of region ${region}`;
-    this.#log.write({ type: 'object', id, device, kind: where });
+  /**
+   * Writes the start of a call that can last for ever. If the program is killed during the call, the
+   * trace still contains the call.
+   */
+  #writeBegin({ subject, method, args: [timeout] }: Call, args: string, at: number): void {
+    const blocks = BLOCKS.has(method) && timeout !== 0;
+    if (!blocks && !SETTLES_LATER.has(`${subject.kind}.${method}`)) return;
+    this.settle();
+    if (!this.#written.has(subject.id)) this.#writeObject(subject);
+    this.#log.write({ type: 'begin', at, object: subject.id, method, args });
+    // The timer of the tracer does not run while the thread is blocked.
+    if (blocks) this.#onDue();
+  }
+
+  #writeObject(subject: Subject): void {
+    this.#written.add(subject.id);
+    this.#log.write({ type: 'object', ...subject });
   }
 }
 

@@ -55,11 +55,11 @@ class TraceEvents {
   }
 
   #pushCall({ hasRegisters }: CallRow, tid: number, call: CallSpan): void {
-    const { method, kind, id, args, count, isMixed } = call;
+    const { method, where, text, args, count, isMixed } = call;
     const name = isMixed ? `${count} calls` : count > 1 ? `${method} ×${count}` : method;
-    const common = { name, cat: kind, pid: this.#process, tid };
+    const common = { name, cat: where, pid: this.#process, tid };
     const result = call.result ?? undefined;
-    const details = { args, result, error: call.error ?? undefined, on: `${kind} ${id}` };
+    const details = { text, args, result, error: call.error ?? undefined, on: where };
     const first = isMixed ? { first: method } : {};
     if (ASYNCHRONOUS.has(method) && !hasRegisters) {
       this.#pushSpan(common, call.at, call.end, { ...first, ...details });

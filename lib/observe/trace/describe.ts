@@ -24,13 +24,21 @@ export function irqName(index: number): string {
   return IRQ_NAMES[index] ?? `irq${index}`;
 }
 
+/** Number of bytes of a transfer that the trace shows. */
+const MAX_BYTES = 16;
+
 /** Shown for a value that cannot be formatted. The program can pass any value to the library. */
 const UNREADABLE = '?';
 
 /** Formats the arguments of a call. Numbers are shown in hex, and memory is shown as its size. */
-export function describeArgs({ method, args }: Call): string {
+export function describeArgs({ subject, method, args }: Call): string {
   try {
     if (method === 'setIrqs') return describeIrqSet(args[0] as IrqSet);
+    if (method === 'write' && subject.kind === 'device') {
+      const [region, offset, bytes] = args as [unknown, unknown, Uint8Array];
+      const data = describeBytes(bytes, bytes.length);
+      return `${describe(region)}, ${describe(offset)}, ${describe(bytes)}: ${data}`;
+    }
     let text = '';
     for (const arg of args) {
       if (arg !== undefined) text += text === '' ? describe(arg) : `, ${describe(arg)}`;
@@ -42,13 +50,23 @@ export function describeArgs({ method, args }: Call): string {
 }
 
 /** Formats the result or the error of a call. */
-export function describeOutcome(outcome: Outcome): { result?: string; error?: string } {
+export function describeOutcome(outcome: Outcome, call: Call): { result?: string; error?: string } {
   if ('error' in outcome) return { error: describeError(outcome.error) };
   try {
+    if (call.method === 'read' && call.subject.kind === 'device') {
+      return { result: describeBytes(call.args[2] as Uint8Array, outcome.value as number) };
+    }
     return outcome.value === undefined ? {} : { result: describe(outcome.value) };
   } catch {
     return { result: UNREADABLE };
   }
+}
+
+/** Formats the first bytes of a transfer. */
+function describeBytes(bytes: Uint8Array, length: number): string {
+  const shown = Buffer.from(bytes.subarray(0, Math.min(length, MAX_BYTES)));
+  const text = shown.toString('hex').replace(/..(?=.)/g, '$& ');
+  return length > MAX_BYTES ? `${text} … (${length} bytes)` : text;
 }
 
 function describeError(error: unknown): string {
@@ -90,6 +108,8 @@ function describeObject(value: object): string {
   if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
   if (Array.isArray(value)) return `${value.length} items`;
   if ('buffer' in value) return `${Reflect.get(value, 'size')} bytes of memory`;
+  if ('read32' in value) return `window of ${Reflect.get(value, 'size')} bytes`;
+  if ('fired' in value) return 'event set';
   if ('fd' in value) return typeof value.fd === 'number' ? `eventfd ${value.fd}` : 'eventfd';
   const entries = Object.entries(value).map(([name, field]) => `${name} ${describe(field)}`);
   return entries.length > 0 ? `{ ${entries.join(', ')} }` : 'object';

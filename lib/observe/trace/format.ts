@@ -1,3 +1,5 @@
+import type { Subject } from '../index.js';
+
 /**
  * A line of a trace file. Each line is one JSON value. Times are in nanoseconds of CLOCK_MONOTONIC.
  * All threads and processes of a machine share this clock.
@@ -6,7 +8,19 @@ export type Line = CallLine | RareLine;
 
 /** A line that is a JSON object. */
 export type RareLine =
-  Start | Stop | ObjectLine | VectorLine | LeaveLine | SignalLine | DeliverLine | MaskLine;
+  | Start
+  | Stop
+  | End
+  | ObjectLine
+  | BeginLine
+  | VectorLine
+  | AwaitLine
+  | LeaveLine
+  | SignalLine
+  | DeliverLine
+  | MaskLine
+  | ConfigLine
+  | DmaFaultLine;
 
 /** The first line of a file. */
 export interface Start {
@@ -24,13 +38,25 @@ export interface Stop {
   readonly reason: string;
 }
 
+/** The process ends by itself. A process that was killed has no such line. */
+export interface End {
+  readonly type: 'end';
+  readonly at: number;
+  readonly exitCode: number;
+}
+
 /** An object of the library, before the first call on the object. */
 export interface ObjectLine {
   readonly type: 'object';
   readonly id: number;
   readonly device: string;
-  /** `device`, `addressSpace`, `eventSet`, or for example `window of region 0`. */
-  readonly kind: string;
+  readonly kind: Subject['kind'];
+  /** The interface through which the device was opened. */
+  readonly via: Subject['via'];
+  /** The region that a window maps. Other objects have no region. */
+  readonly region?: number;
+  /** Offset of a window in its region, in bytes. */
+  readonly offset?: number;
 }
 
 /**
@@ -50,6 +76,15 @@ export type CallLine = readonly [
   count?: number,
 ];
 
+/** The start of a call that can last for ever. The {@link CallLine} follows when the call returns. */
+export interface BeginLine {
+  readonly type: 'begin';
+  readonly at: number;
+  readonly object: number;
+  readonly method: string;
+  readonly args: string;
+}
+
 /** A vector of a device: `irq` is intx, msi, msix, err or req. */
 export interface VectorName {
   readonly device: string;
@@ -57,9 +92,21 @@ export interface VectorName {
   readonly vector: number;
 }
 
-/** SET_IRQS bound an eventfd to the vector or unbound the eventfd from the vector. */
+/**
+ * SET_IRQS bound an eventfd to the vector or unbound the eventfd from the vector. `resample` is an
+ * eventfd that unmasks INTx.
+ */
 export interface VectorLine extends VectorName {
-  readonly type: 'bind' | 'release';
+  readonly type: 'bind' | 'release' | 'resample';
+  readonly at: number;
+}
+
+/**
+ * The program has begun, or has ended, to wait for the next interrupt of a vector. Short waits are
+ * not in the trace.
+ */
+export interface AwaitLine extends VectorName {
+  readonly type: 'await' | 'awaited';
   readonly at: number;
 }
 
@@ -96,4 +143,30 @@ export interface DeliverLine {
 export interface MaskLine extends VectorName {
   readonly type: 'mask' | 'unmask';
   readonly at: number;
+}
+
+/** What the program knows of configuration space. Written when one of the facts has changed. */
+export interface ConfigLine {
+  readonly type: 'config';
+  readonly at: number;
+  readonly device: string;
+  /** The command register; null if the program has neither read nor written the register. */
+  readonly command: number | null;
+  /** The power state: 0 is D0, 3 is D3hot. Null if the program does not know the PM capability. */
+  readonly powerState: number | null;
+  /** The location of the MSI-X table; null if the program does not know the MSI-X capability. */
+  readonly msixTable: {
+    readonly region: number;
+    readonly offset: number;
+    readonly vectors: number;
+  } | null;
+}
+
+/** The IOMMU refused a DMA transfer of the device. */
+export interface DmaFaultLine {
+  readonly type: 'dmaFault';
+  readonly at: number;
+  readonly device: string;
+  /** What the device did, where, and why the IOMMU refused it. */
+  readonly text: string;
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { CallSpan } from './timeline.js';
 import { describeGaps, summarize, type Trace } from './trace.js';
 
 const assets = new URL('../../../../assets/trace/', import.meta.url);
@@ -7,10 +8,26 @@ function readAsset(name: string): string {
   return readFileSync(new URL(name, assets), 'utf8');
 }
 
-/** Returns both modules of the page as one module, because the page loads no other file. */
+/** The modules of the page. A module imports only modules that are listed before it. */
+const MODULES = ['format', 'rows', 'view', 'draw', 'tip', 'input', 'report', 'timeline'];
+
+/** Returns the modules of the page as one module, because the page loads no other file. */
 function readScript(): string {
-  const modules = `${readAsset('rows.js')}\n${readAsset('timeline.js')}`;
-  return modules.replaceAll(/^import .*;\n|^export (?=const|function)/gm, '');
+  const modules = MODULES.map((name) => readAsset(`${name}.js`)).join('\n');
+  return modules.replaceAll(/^import [^;]*;\n|^export (?=const|function|class)/gm, '');
+}
+
+/** Returns the trace without the parts that the page does not show. */
+function forPage(trace: Trace): object {
+  const threads = trace.threads.map(({ rows, ...thread }) => ({
+    ...thread,
+    rows: rows.map((row) => ({ ...row, calls: row.calls.map(shownCall) })),
+  }));
+  return { ...trace, threads, summary: summarize(trace), notes: describeGaps(trace) };
+}
+
+function shownCall({ at, end, text, error, count, isMixed }: CallSpan): object {
+  return { at, end, text, error, count, isMixed };
 }
 
 /**
@@ -36,7 +53,7 @@ function* embeddedJson(value: object): Generator<string> {
 
 /** Writes the trace as one HTML file without external resources. */
 export function writeTracePage(trace: Trace, write: (text: string) => void): void {
-  const data = { ...trace, summary: summarize(trace), notes: describeGaps(trace) };
+  const data = forPage(trace);
   for (const part of readAsset('page.html').split(/(<!--\w+-->)/)) {
     if (part === '<!--style-->') write(readAsset('style.css'));
     else if (part === '<!--script-->') write(readScript());

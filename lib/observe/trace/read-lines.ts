@@ -5,44 +5,62 @@ const CHUNK = 1 << 18;
 const LINE_BREAK = 10;
 
 /**
- * Reads a trace file that the `Log` of a thread wrote, one line after the other. Lines that are not
- * JSON are skipped: if the program crashed, the last line can be incomplete.
+ * Reads a file of JSON lines that a program wrote, or still writes. Lines that are not JSON are
+ * skipped: if the program crashed, the last line can be incomplete.
  */
-export function* readLines(path: string): Generator<Line> {
-  const fd = openSync(path, 'r');
-  try {
-    let buffer = Buffer.alloc(CHUNK);
-    let length = 0;
+export class LineReader<T> {
+  readonly #fd: number;
+  #buffer = Buffer.alloc(CHUNK);
+  #length = 0;
+
+  constructor(path: string) {
+    this.#fd = openSync(path, 'r');
+  }
+
+  /** Returns the next complete lines; null if the file has no further complete line at present. */
+  read(): T[] | null {
     for (;;) {
-      const read = readSync(fd, buffer, length, buffer.length - length, null);
-      if (read === 0) return;
-      length += read;
-      const end = buffer.subarray(0, length).lastIndexOf(LINE_BREAK) + 1;
-      for (const line of parseLines(buffer.toString('utf8', 0, end))) {
-        if (line !== null) yield line;
-      }
-      buffer.copyWithin(0, end, length);
-      length -= end;
-      // One line is longer than the buffer.
-      if (length === buffer.length) buffer = Buffer.concat([buffer, Buffer.alloc(length)]);
+      const read = readSync(this.#fd, this.#buffer, this.#length, CHUNK, null);
+      if (read === 0) return null;
+      this.#length += read;
+      const end = this.#buffer.subarray(0, this.#length).lastIndexOf(LINE_BREAK) + 1;
+      const text = this.#buffer.toString('utf8', 0, end);
+      this.#buffer.copyWithin(0, end, this.#length);
+      this.#length -= end;
+      const room = this.#buffer.length - this.#length;
+      // One line can be longer than a chunk.
+      if (room < CHUNK) this.#buffer = Buffer.concat([this.#buffer], this.#length + CHUNK);
+      if (end > 0) return parseLines(text).filter((line) => line !== null) as T[];
     }
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** Reads a trace file to its end, one line after the other. */
+export function* readLines(path: string): Generator<Line> {
+  const reader = new LineReader<Line>(path);
+  try {
+    for (let lines = reader.read(); lines !== null; lines = reader.read()) yield* lines;
   } finally {
-    closeSync(fd);
+    reader.close();
   }
 }
 
 /** Parses lines together, which takes half of the time of single lines. */
-function parseLines(text: string): readonly (Line | null)[] {
+function parseLines(text: string): unknown[] {
   try {
-    return JSON.parse(`[${text.trimEnd().replaceAll('\n', ',')}]`) as Line[];
+    return JSON.parse(`[${text.trimEnd().replaceAll('\n', ',')}]`) as unknown[];
   } catch {
     return text.split('\n').map(parseLine);
   }
 }
 
-function parseLine(text: string): Line | null {
+function parseLine(text: string): unknown {
   try {
-    return JSON.parse(text) as Line;
+    return JSON.parse(text);
   } catch {
     return null;
   }

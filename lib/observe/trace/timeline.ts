@@ -1,23 +1,37 @@
 import { setImmediate } from 'node:timers/promises';
-import { IRQ_NAMES } from '../../contract/uapi.js';
+import { IRQ_NAMES, regionName } from '../../contract/uapi.js';
 import { BoundedList, type Resolution, type Span } from './bounded-list.js';
-import type { CallLine, Line, ObjectLine, VectorName } from './format.js';
+import { accessOf, callText, type TracedCall } from './call-text.js';
+import type { BeginLine, CallLine, DmaFaultLine, Line, ObjectLine, VectorName } from './format.js';
+import type { Latencies } from './latencies.js';
+import { isCall } from './merged-lines.js';
 import { VectorBuilder, type VectorTimeline } from './vector-timeline.js';
+
+/** A call, and the calls that are merged with the call. */
+interface MergedCalls extends Span, TracedCall {
+  /** The text of an event that is not a call; null for a call. */
+  readonly event: string | null;
+  /** The error of the first failed call; null if no call failed. */
+  error: string | null;
+  count: number;
+  isMixed: boolean;
+}
 
 /** One call, or neighbouring calls of a row that the resolution of the trace does not separate. */
 export interface CallSpan extends Span {
-  /** For example `window of region 0`. The texts describe the first call. */
-  readonly kind: string;
-  readonly id: number;
+  /** For example `bar4`, `config` or `device`. The texts describe the first call. */
+  readonly where: string;
   readonly method: string;
   readonly args: string;
   readonly result: string | null;
+  /** For example `bar4+0x3000 w16 <- 0`. */
+  readonly text: string;
   /** The error of the first failed call; null if no call failed. */
-  error: string | null;
+  readonly error: string | null;
   /** Number of calls. */
-  count: number;
+  readonly count: number;
   /** Whether the entry contains calls that differ from the first call. */
-  isMixed: boolean;
+  readonly isMixed: boolean;
 }
 
 /** The calls on one device. Register accesses are in a separate row. */
@@ -32,7 +46,7 @@ export interface ThreadTimeline {
   readonly pid: number;
   readonly thread: number;
   readonly argv: readonly string[];
-  /** Time of the first call. */
+  /** Time of the start of the thread's trace. */
   readonly start: number;
   /** End of the last call. */
   readonly end: number;
@@ -56,34 +70,36 @@ function compareVectors(a: VectorName, b: VectorName): number {
 }
 
 /**
- * Builds the timeline of a thread from its trace file.
+ * Reads the lines of a trace file into the builder of a timeline.
  *
- * @param late - time limit in nanoseconds from an interrupt to its delivery; a delivery after this
- *   limit is late
+ * @param onLine - receives each line
  * @param signal - an abort of this signal ends the work with the reason of the signal
  */
-export async function buildTimeline(
+export async function readTimeline(
   lines: Iterable<Line>,
-  late: number,
   resolution: Resolution,
+  onLine: (line: Line) => void,
   signal: AbortSignal,
-): Promise<ThreadTimeline> {
-  const builder = new TimelineBuilder(late, resolution);
+): Promise<TimelineBuilder> {
+  const builder = new TimelineBuilder(resolution);
   let added = 0;
   for (const line of lines) {
     builder.add(line);
+    onLine(line);
     if (++added % LINES_PER_TURN !== 0) continue;
     await setImmediate();
     signal.throwIfAborted();
   }
-  return builder.finish();
+  return builder;
 }
 
-class TimelineBuilder {
-  readonly #late: number;
+/** Builds the timeline of a thread. */
+export class TimelineBuilder {
   readonly #resolution: Resolution;
-  readonly #objects = new Map<number, { kind: string; row: BoundedList<CallSpan> }>();
-  readonly #rows = new Map<string, Omit<CallRow, 'calls'> & { list: BoundedList<CallSpan> }>();
+  readonly #objects = new Map<number, { line: ObjectLine; row: BoundedList<MergedCalls> }>();
+  readonly #rows = new Map<string, Omit<CallRow, 'calls'> & { list: BoundedList<MergedCalls> }>();
+  /** The calls that have not returned. */
+  readonly #begun = new Map<string, BeginLine>();
   readonly #vectors = new Map<string, { name: VectorName; builder: VectorBuilder }>();
   #thread = { pid: 0, thread: 0, argv: [] as readonly string[] };
   #stopped: string | null = null;
@@ -91,8 +107,7 @@ class TimelineBuilder {
   #end = -Infinity;
   #calls = 0;
 
-  constructor(late: number, resolution: Resolution) {
-    this.#late = late;
+  constructor(resolution: Resolution) {
     this.#resolution = resolution;
   }
 
@@ -104,12 +119,19 @@ class TimelineBuilder {
     switch (line.type) {
       case 'start':
         this.#thread = { pid: line.pid, thread: line.thread, argv: line.argv };
+        this.#start = line.at;
         break;
       case 'stop':
         this.#stopped = line.reason;
         break;
       case 'object':
-        this.#objects.set(line.id, { kind: line.kind, row: this.#rowOf(line) });
+        this.#objects.set(line.id, { line, row: this.#rowOf(line) });
+        break;
+      case 'begin':
+        this.#begun.set(`${line.object} ${line.at}`, line);
+        break;
+      case 'dmaFault':
+        this.#addFault(line);
         break;
       case 'bind':
         this.#vectorOf(line).bind(line.at);
@@ -134,16 +156,40 @@ class TimelineBuilder {
     }
   }
 
-  finish(): ThreadTimeline {
+  /**
+   * Ends the timeline.
+   *
+   * @param end - time of the end of the program
+   * @returns the delivery times of all vectors
+   */
+  end(end: number): Latencies[] {
+    for (const { object, at, method, args } of this.#begun.values()) {
+      this.#addCall([at, Math.max(end - at, 0), object, method, args, null, 'did not return']);
+    }
+    return [...this.#vectors.values()].map(({ builder }) => {
+      builder.end(end);
+      return builder.latencies;
+    });
+  }
+
+  /**
+   * Returns the timeline after {@link end}.
+   *
+   * @param late - time limit in nanoseconds from an interrupt to its delivery
+   */
+  build(late: number): ThreadTimeline {
     return {
       ...this.#thread,
       start: this.#start,
       end: this.#end,
       calls: this.#calls,
       stopped: this.#stopped,
-      rows: [...this.#rows.values()].map(({ list, ...row }) => ({ ...row, calls: list.sorted() })),
+      rows: [...this.#rows.values()].map(({ list, ...row }) => ({
+        ...row,
+        calls: list.sorted().map(describeCalls),
+      })),
       vectors: [...this.#vectors.values()]
-        .map(({ name, builder }) => builder.finish(name, this.#end))
+        .map(({ name, builder }) => builder.build(name, late))
         .filter(wasUsed)
         .sort(compareVectors),
     };
@@ -152,15 +198,14 @@ class TimelineBuilder {
   #addCall([at, duration, id, method, args, result, error, count = 1]: CallLine): void {
     const object = this.#objects.get(id);
     if (object === undefined) return;
-    const end = at + duration;
-    this.#start = Math.min(this.#start, at);
-    this.#end = Math.max(this.#end, end);
+    if (this.#begun.size > 0) this.#begun.delete(`${id} ${at}`);
     this.#calls += count;
+    this.#end = Math.max(this.#end, at + duration);
     object.row.push({
       at,
-      end,
-      kind: object.kind,
-      id,
+      end: at + duration,
+      object: object.line,
+      event: null,
       method,
       args,
       result: result ?? null,
@@ -170,8 +215,16 @@ class TimelineBuilder {
     });
   }
 
-  #rowOf({ device, kind }: ObjectLine): BoundedList<CallSpan> {
-    const hasRegisters = kind.startsWith('window');
+  #addFault({ at, device, text }: DmaFaultLine): void {
+    const row = this.#rows.get(`false ${device}`);
+    const object = [...this.#objects.values()].find(({ line }) => line.device === device)?.line;
+    if (row === undefined || object === undefined) return;
+    const event = { event: 'DMA fault', method: 'DMA fault', args: '', result: null, error: text };
+    row.list.push({ object, ...event, at, end: at, count: 1, isMixed: false });
+  }
+
+  #rowOf({ device, kind }: ObjectLine): BoundedList<MergedCalls> {
+    const hasRegisters = kind === 'window';
     const key = `${hasRegisters} ${device}`;
     let row = this.#rows.get(key);
     if (row === undefined) {
@@ -185,7 +238,7 @@ class TimelineBuilder {
     const key = `${device} ${irq} ${vector}`;
     let known = this.#vectors.get(key);
     if (known === undefined) {
-      const builder = new VectorBuilder(this.#late, this.#resolution);
+      const builder = new VectorBuilder(this.#resolution);
       known = { name: { device, irq, vector }, builder };
       this.#vectors.set(key, known);
     }
@@ -193,15 +246,22 @@ class TimelineBuilder {
   }
 }
 
-/** `Array.isArray` does not narrow readonly arrays. */
-function isCall(line: Line): line is CallLine {
-  return Array.isArray(line);
+function describeCalls(calls: MergedCalls): CallSpan {
+  const { at, end, method, args, result, event, error, count, isMixed } = calls;
+  const span = { at, end, method, args, result, error, count, isMixed };
+  return { ...span, where: whereOf(calls), text: event ?? callText(calls) };
 }
 
-function mergeCalls(into: CallSpan, next: CallSpan): void {
+/** Returns the region of an access, or the kind of the object. */
+function whereOf(call: TracedCall): string {
+  const access = accessOf(call);
+  return access === null ? call.object.kind : regionName(access.region);
+}
+
+function mergeCalls(into: MergedCalls, next: MergedCalls): void {
   into.isMixed ||=
     next.isMixed ||
-    into.id !== next.id ||
+    into.object !== next.object ||
     into.method !== next.method ||
     into.args !== next.args ||
     into.result !== next.result ||

@@ -1,17 +1,35 @@
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { now } from './clock.js';
 import { Resolution } from './bounded-list.js';
+import type { Ending } from './ending.js';
+import type { Finding } from './explain/finding.js';
+import type { Line } from './format.js';
+import type { KernelFaults } from './kernel-faults.js';
+import { Latencies } from './latencies.js';
 import { readLines } from './read-lines.js';
-import { buildTimeline, type ThreadTimeline } from './timeline.js';
+import { Recording } from './recording.js';
+import { readTimeline, type ThreadTimeline, type TimelineBuilder } from './timeline.js';
+import { traceFiles } from './trace-files.js';
 import type { VectorFigures } from './vector-timeline.js';
+
+/**
+ * A delivery is late if it takes longer than this multiple of the median of all deliveries, and
+ * longer than {@link MIN_LATE}. A slow machine therefore does not make every delivery late.
+ */
+const LATE_MEDIANS = 10;
+/** Nanoseconds. */
+const MIN_LATE = 1e6;
 
 /** The calls and interrupts of a traced command. Times are in nanoseconds of CLOCK_MONOTONIC. */
 export interface Trace {
   readonly command: string;
-  /** Time of the first call. */
+  /** Time of the start of the first trace file. */
   readonly start: number;
-  /** End of the last call. */
+  /** End of the program, or of its last call. */
   readonly end: number;
+  /** How the program ended: `exit code 9`, `SIGTERM after 20 s` or `still waiting after 20 s`. */
+  readonly ended: string;
+  /** What can explain that the program did not continue. */
+  readonly findings: readonly Finding[];
   /**
    * Time limit in nanoseconds from an interrupt to its delivery. A delivery after this limit is
    * late.
@@ -25,35 +43,58 @@ export interface Trace {
   readonly threads: readonly ThreadTimeline[];
 }
 
-/** Names of trace files. If a process has the id of an earlier process, the name has a number. */
-const TRACE_FILE = /\.jsonl(\.\d+)?$/;
+/** What the caller of {@link readTrace} knows of the program. */
+export interface TraceOptions {
+  /** The command line; null means the command line in the trace. */
+  readonly command: string | null;
+  /**
+   * Time limit in nanoseconds from an interrupt to its delivery; a delivery after this limit is
+   * late. Null means ten times the median of the trace, and at least 1 ms.
+   */
+  readonly late: number | null;
+  /** How the program ended; null if the caller did not start the program. */
+  readonly ending: Ending | null;
+  /** Whether the program still runs. */
+  readonly isRunning: boolean;
+  readonly faults: KernelFaults;
+  /** An abort of this signal ends the reading with the reason of the signal. */
+  readonly signal: AbortSignal;
+}
 
 /**
  * Reads the trace files of a folder, one for each thread. The memory that this needs does not
  * depend on the size of the files.
- *
- * @param late - time limit in nanoseconds from an interrupt to its delivery; a delivery after this
- *   limit is late
- * @param signal - an abort of this signal ends the reading with the reason of the signal
  */
-export async function readTrace(
-  folder: string,
-  command: string,
-  late: number,
-  signal: AbortSignal,
-): Promise<Trace> {
+export async function readTrace(folder: string, options: TraceOptions): Promise<Trace> {
   const resolution = new Resolution();
-  const threads: ThreadTimeline[] = [];
-  const names = readdirSync(folder).filter((name) => TRACE_FILE.test(name));
-  for (const name of names.sort()) {
-    const lines = readLines(join(folder, name));
-    const timeline = await buildTimeline(lines, late, resolution, signal);
-    if (timeline.calls > 0) threads.push(timeline);
+  const recording = new Recording();
+  const builders: TimelineBuilder[] = [];
+  for (const path of traceFiles(folder)) {
+    const addLine = (line: Line) => {
+      recording.add(path, line);
+    };
+    builders.push(await readTimeline(readLines(path), resolution, addLine, options.signal));
   }
+  for (const fault of options.faults.take(recording.devices)) {
+    recording.addFault(fault);
+    for (const builder of builders) builder.add(fault);
+  }
+  const ending = options.ending ?? recording.ending(options.isRunning ? now() : null);
+  const latencies = builders.flatMap((builder) => builder.end(ending.at));
+  const median = Latencies.summarizeAll(latencies)?.median ?? 0;
+  const late = options.late ?? Math.max(MIN_LATE, LATE_MEDIANS * median);
+  const threads = builders.map((builder) => builder.build(late)).filter(({ calls }) => calls > 0);
   threads.sort((a, b) => a.pid - b.pid || a.thread - b.thread);
-  const start = threads.reduce((first, thread) => Math.min(first, thread.start), Infinity);
-  const end = threads.reduce((last, thread) => Math.max(last, thread.end), -Infinity);
-  return { command, start, end, late, resolution: resolution.period, threads };
+  return {
+    command: options.command ?? recording.command,
+    start: threads.reduce((first, thread) => Math.min(first, thread.start), Infinity),
+    end: threads.reduce((last, thread) => Math.max(last, thread.end), ending.at),
+    ended: ending.text,
+    findings: recording.findings(ending),
+    late,
+    resolution: resolution.period,
+    threads,
+  };
 }
 
 /** The name and the statistics of one vector. */

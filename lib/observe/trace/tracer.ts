@@ -2,9 +2,11 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { Eventfd, IrqSet } from '../../contract/index.js';
 import { Guard } from '../guard.js';
-import type { Fired, Observer, Outcome, Subject } from '../index.js';
+import type { Call, Fired, Observer, Outcome, Subject } from '../index.js';
 import { CallWriter } from './call-writer.js';
+import { ChannelEvents } from './channel-events.js';
 import { now } from './clock.js';
+import { ConfigImage } from './config-image.js';
 import type { RareLine } from './format.js';
 import { Log } from './log.js';
 import { SignalCounters, type SignalCounter } from './signal-counters.js';
@@ -26,14 +28,18 @@ class Tracer {
   readonly #calls: CallWriter;
   readonly #vectors: VectorMap;
   readonly #counters: SignalCounters;
+  readonly #events: ChannelEvents;
   /** The eventfds of each event set, by the id of the event set and the number of the slot. */
   readonly #watched = new Map<number, Map<number, WatchedEventfd>>();
+  readonly #images = new Map<string, ConfigImage>();
   #timer: NodeJS.Timeout | null = null;
 
   constructor(log: Log, guard: Guard) {
     this.#guard = guard;
     this.#log = log;
-    this.#calls = new CallWriter(log);
+    this.#calls = new CallWriter(log, () => {
+      this.flush();
+    });
     const write = (line: RareLine) => {
       this.#write(line);
     };
@@ -42,6 +48,9 @@ class Tracer {
       const name = this.#vectors.nameOf(eventfd);
       if (name === undefined) return;
       write({ type: 'signal', at, ...name, ...(total === undefined ? {} : { total }) });
+    });
+    this.#events = new ChannelEvents(guard, this.#vectors, write, () => {
+      this.#scheduleFlush();
     });
   }
 
@@ -54,6 +63,7 @@ class Tracer {
       end(outcome);
       this.#scheduleFlush();
       if ('error' in outcome) return;
+      if (subject.kind === 'device') this.#noteConfig(call, outcome.value);
       if (method === 'add' && subject.kind === 'eventSet') this.#watch(subject, args);
       if (method === 'setIrqs' && outcome.value === 0) {
         this.#vectors.applyIrqSet(subject.device, args[0] as IrqSet);
@@ -66,11 +76,18 @@ class Tracer {
   /** Writes the lines that are still in memory. */
   flush(): void {
     this.#counters.receive();
+    this.#events.writeWaits();
     this.#calls.flush();
   }
 
-  /** Writes the final interrupt count of each eventfd that is still in an event set. */
-  close(): void {
+  /**
+   * Writes the final interrupt count of each eventfd that is still in an event set.
+   *
+   * @param exitCode - the exit code of the thread
+   */
+  close(exitCode: number): void {
+    this.#events.writeWaits();
+    this.#write({ type: 'end', at: now(), exitCode });
     for (const set of this.#watched.keys()) this.#removeAll(set);
     this.#counters.flush();
     this.#calls.settle();
@@ -81,6 +98,15 @@ class Tracer {
   abandon(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#counters.close();
+    this.#events.close();
+  }
+
+  #noteConfig(call: Call, value: unknown): void {
+    const { device } = call.subject;
+    const image = this.#images.get(device) ?? new ConfigImage();
+    this.#images.set(device, image);
+    const facts = image.note(call, value);
+    if (facts !== null) this.#write({ type: 'config', at: now(), device, ...facts });
   }
 
   #write(line: RareLine): void {
@@ -156,9 +182,9 @@ export function createTracer(folder: string): Observer {
   const start = (): Tracer => {
     log = new Log(folder);
     const started = (tracer = new Tracer(log, guard));
-    process.on('exit', () => {
+    process.on('exit', (exitCode) => {
       guard.run(() => {
-        started.close();
+        started.close(exitCode);
       });
     });
     return started;

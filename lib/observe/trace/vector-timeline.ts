@@ -46,28 +46,29 @@ export interface VectorFigures {
 
 /** Builds the timeline of one vector. The caller adds the lines in the order of the file. */
 export class VectorBuilder {
-  readonly #late: number;
+  /** The delivery times of the vector. */
+  readonly latencies = new Latencies();
+  readonly #resolution: Resolution;
   readonly #matcher = new InterruptMatcher((interrupts) => {
     this.#addInterrupts(interrupts);
   });
   readonly #bound: BoundedList<Period>;
   readonly #masks: Readonly<Record<'mask' | 'unmask', BoundedList<Period>>>;
-  readonly #interrupts: Readonly<Record<Interrupt['state'], BoundedList<Interrupt>>>;
-  readonly #latencies = new Latencies();
-  readonly #figures = { interrupts: 0, deliveries: 0, late: 0, lost: 0 };
+  readonly #lost: BoundedList<Interrupt>;
+  /**
+   * The deliveries, by the logarithm of their waiting times. Late deliveries are known only at the
+   * end of the trace, and must not be merged with others before.
+   */
+  readonly #delivered = new Map<number, BoundedList<Interrupt>>();
+  readonly #figures = { interrupts: 0, deliveries: 0, lost: 0 };
   #boundSince: number | null = null;
 
-  /**
-   * @param late - time limit in nanoseconds from an interrupt to its delivery; a delivery after
-   *   this limit is late
-   */
-  constructor(late: number, resolution: Resolution) {
-    this.#late = late;
+  constructor(resolution: Resolution) {
+    this.#resolution = resolution;
     const periods = () => new BoundedList<Period>(resolution, mergePeriods);
-    const interrupts = () => new BoundedList<Interrupt>(resolution, mergeInterrupts);
     this.#bound = periods();
     this.#masks = { mask: periods(), unmask: periods() };
-    this.#interrupts = { delivered: interrupts(), late: interrupts(), lost: interrupts() };
+    this.#lost = new BoundedList<Interrupt>(resolution, mergeInterrupts);
   }
 
   bind(at: number): void {
@@ -110,37 +111,65 @@ export class VectorBuilder {
   }
 
   /**
-   * Returns the timeline.
+   * Ends the timeline. The caller adds no further line.
    *
    * @param end - end time of the trace; used if the program was killed before the eventfd was
    *   removed
    */
-  finish(name: VectorName, end: number): VectorTimeline {
+  end(end: number): void {
     this.#matcher.finish(end);
     this.release(end);
-    const { delivered, late, lost } = this.#interrupts;
-    const lists = [delivered, late, lost].map((list) => list.sorted());
+  }
+
+  /**
+   * Returns the timeline after {@link end}.
+   *
+   * @param late - time limit in nanoseconds from an interrupt to its delivery; a delivery after
+   *   this limit is late
+   */
+  build(name: VectorName, late: number): VectorTimeline {
+    const delivered = [...this.#delivered.values()].flatMap((list) =>
+      list.sorted().map((one) => ((one.waited ?? 0) > late ? markLate(one) : one)),
+    );
     return {
       ...name,
       bound: this.#bound.sorted(),
-      interrupts: lists.flat().sort((a, b) => a.at - b.at),
+      interrupts: [...delivered, ...this.#lost.sorted()].sort((a, b) => a.at - b.at),
       masks: this.#masks.mask.sorted(),
       unmasks: this.#masks.unmask.sorted(),
-      figures: { ...this.#figures, latency: this.#latencies.summarize() },
+      figures: {
+        ...this.#figures,
+        late: this.latencies.countAbove(late),
+        latency: this.latencies.summarize(),
+      },
     };
   }
 
   #addInterrupts({ raised, delivered, done, count }: MatchedInterrupts): void {
     const waited = raised === null || delivered === null ? null : delivered - raised;
-    const isLate = waited !== null && waited > this.#late;
-    const state = delivered === null ? 'lost' : isLate ? 'late' : 'delivered';
+    const state = delivered === null ? 'lost' : 'delivered';
     const at = raised ?? delivered ?? done;
-    this.#interrupts[state].push({ at, end: done, state, delivered, count, entries: 1, waited });
+    const list = delivered === null ? this.#lost : this.#listOf(waited);
+    list.push({ at, end: done, state, delivered, count, entries: 1, waited });
     this.#figures.interrupts += count;
-    if (delivered !== null) this.#figures.deliveries++;
-    if (state !== 'delivered') this.#figures[state] += count;
-    if (waited !== null) this.#latencies.add(waited);
+    if (delivered === null) this.#figures.lost += count;
+    else this.#figures.deliveries++;
+    if (waited !== null) this.latencies.add(waited, count);
   }
+
+  #listOf(waited: number | null): BoundedList<Interrupt> {
+    const key = waited === null ? -1 : Math.round(Math.log2(Math.max(waited, 1)));
+    let list = this.#delivered.get(key);
+    if (list === undefined) {
+      list = new BoundedList<Interrupt>(this.#resolution, mergeInterrupts);
+      this.#delivered.set(key, list);
+    }
+    return list;
+  }
+}
+
+function markLate(interrupt: Interrupt): Interrupt {
+  return { ...interrupt, state: 'late' };
 }
 
 function mergePeriods(into: Period, { count }: Period): void {

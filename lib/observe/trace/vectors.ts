@@ -35,8 +35,10 @@ export class VectorMap {
     if ((flags & VFIO_IRQ_SET_ACTION_TRIGGER) === 0) {
       // An eventfd for masking takes effect when the program signals the eventfd. A trace cannot
       // see this signal.
-      if ((flags & VFIO_IRQ_SET_DATA_NONE) === 0) return;
-      const type = (flags & VFIO_IRQ_SET_ACTION_MASK) !== 0 ? 'mask' : 'unmask';
+      const isMask = (flags & VFIO_IRQ_SET_ACTION_MASK) !== 0;
+      const isNow = (flags & VFIO_IRQ_SET_DATA_NONE) !== 0;
+      if (!isNow && isMask) return;
+      const type = isMask ? 'mask' : isNow ? 'unmask' : 'resample';
       for (let vector = start; vector < start + count; vector++) {
         this.#write({ type, at: now(), device, irq, vector });
       }

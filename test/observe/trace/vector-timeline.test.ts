@@ -4,10 +4,16 @@ import { VectorBuilder } from '../../../lib/observe/trace/vector-timeline.js';
 
 const NAME = { device: 'd', irq: 'msix', vector: 3 };
 
+/** Deliveries after more than 1000 ns are late. */
+function finish(builder: VectorBuilder, end: number) {
+  builder.end(end);
+  return builder.build(NAME, 1000);
+}
+
 function build(fill: (builder: VectorBuilder) => void) {
-  const builder = new VectorBuilder(1000, new Resolution());
+  const builder = new VectorBuilder(new Resolution());
   fill(builder);
-  return builder.finish(NAME, 99_999).interrupts;
+  return finish(builder, 99_999).interrupts;
 }
 
 const ONE = { entries: 1 };
@@ -111,13 +117,13 @@ test('undelivered interrupts of a killed program count as lost', (t) => {
 });
 
 test('a million deliveries are matched with their signals', (t) => {
-  const builder = new VectorBuilder(1000, new Resolution());
+  const builder = new VectorBuilder(new Resolution());
   for (let i = 1; i <= 1_000_000; i++) {
     builder.signal(i * 100, i);
     builder.deliver(i * 100 + 30 + (i % 5), i * 100 + 50, i);
   }
   builder.leave(1e9, 1_000_003);
-  const { figures, interrupts } = builder.finish(NAME, 1e9);
+  const { figures, interrupts } = finish(builder, 1e9);
   t.deepEqual(figures, {
     ...{ interrupts: 1_000_003, deliveries: 1_000_000, late: 0, lost: 3 },
     latency: { median: 32, max: 34 },
@@ -130,9 +136,9 @@ test('a million deliveries are matched with their signals', (t) => {
 });
 
 test('a storm of signals without deliveries needs bounded memory', (t) => {
-  const builder = new VectorBuilder(1000, new Resolution());
+  const builder = new VectorBuilder(new Resolution());
   for (let i = 1; i <= 1_000_000; i++) builder.signal(i * 100, i);
-  const [lost] = builder.finish(NAME, 1e9).interrupts;
+  const [lost] = finish(builder, 1e9).interrupts;
   t.like(lost, { at: 100, state: 'lost' });
   t.true((lost?.count ?? 0) > 999_000);
 });

@@ -25,6 +25,7 @@ import { Interrupts } from './interrupts.js';
 import { Ioeventfds } from './ioeventfds.js';
 import { Pasids } from './pasids.js';
 import { Power } from './power.js';
+import { publishRefusal } from './refused-dma.js';
 import { Regions } from './regions.js';
 
 /** A function on the bus of a device. */
@@ -245,6 +246,10 @@ export class VfioDevice {
     this.#machine.work.drop(this.#hardware);
   }
 
+  get #name(): string {
+    return this.#bus.find(({ device }) => device === this)?.name ?? '';
+  }
+
   #deliver(message: Message): void {
     const { interrupts, faults } = this.#machine;
     if (faults.interruptsLost > 0) {
@@ -264,7 +269,13 @@ export class VfioDevice {
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setUint32(0, data, true);
     try {
-      this.addressSpace.write(address, bytes);
+      publishRefusal(
+        () => this.#name,
+        true,
+        () => {
+          this.addressSpace.write(address, bytes);
+        },
+      );
     } catch (error) {
       if (!(error instanceof DmaFault)) throw error;
     }
@@ -305,17 +316,22 @@ export class VfioDevice {
 
   #createBus(): Bus {
     const { work, interrupts } = this.#machine;
+    const name = () => this.#name;
     return {
       read: (address, into, { pasid }) => {
-        this.#spaceOf(address, pasid).read(address, into);
+        publishRefusal(name, false, () => {
+          this.#spaceOf(address, pasid).read(address, into);
+        });
       },
       write: (address, from, { pasid }) => {
-        const space = this.#spaceOf(address, pasid);
         // If a write has a PASID, the IOMMU translates every address, even the address of an
         // interrupt message (Intel VT-d).
         const isMessage = pasid === undefined && interrupts.isMessageAddress(address);
-        if (!isMessage) space.write(address, from);
-        else if (from.length === 4) {
+        if (!isMessage) {
+          publishRefusal(name, true, () => {
+            this.#spaceOf(address, pasid).write(address, from);
+          });
+        } else if (from.length === 4) {
           const data = new DataView(from.buffer, from.byteOffset, 4).getUint32(0, true);
           this.#deliver({ address, data });
         }
