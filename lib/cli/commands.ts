@@ -15,7 +15,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   peek: 'read registers',
   poke: 'write registers',
   registers: 'make a file with the names of registers from SVD, LiteX or PeakRDL files',
-  watch: 'enable interrupts and show their rates',
+  watch: 'show the rates of interrupts, or the changes of a register',
   reset: 'reset a function',
   repl: 'start a Node.js prompt with an open device',
   demo: 'run a small driver that tests registers, DMA and interrupts',

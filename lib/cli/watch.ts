@@ -1,25 +1,38 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VfioError } from '../errors.js';
 import type { PciDevice } from '../index.js';
+import { parseOffset, parseWidth, PLACE, WIDTH } from './access.js';
 import { defineCommand } from './command.js';
 import { openDevice } from './devices.js';
 import { parseCount } from './numbers.js';
+import { findRegion } from './regions.js';
 import { VF_TOKEN } from './token.js';
 import { parseChoice, UsageError } from './usage.js';
 import { asJson, asLines, onTerminal } from './watch/displays.js';
 import { Meter } from './watch/meter.js';
+import { registerAsJson, registerAsLines, registerOnTerminal } from './watch/register-displays.js';
+import { RegisterWatch } from './watch/register.js';
 import { Stop } from './watch/stop.js';
 import { KINDS, type Watched, watchVectors } from './watch/vectors.js';
 
 /** The longest delay that a timer of Node accepts, rounded down. */
 const MAX_SECONDS = 2_000_000;
 
+const { default: DEFAULT_WIDTH, ...REGISTER_WIDTH } = WIDTH;
+
 export const command = defineCommand({
-  about: `Enables the interrupts of a device, and shows the rate of each vector as a bar and the
-    total rate. The key q or Ctrl-C disables the interrupts and ends the command. Without a
-    terminal, one line is printed per interval, and SIGINT or SIGTERM ends the command. If the host
-    requests the device back, the device is closed, and the exit code is 1.`,
-  operands: { device: { from: 'devices' } },
+  about: `Watches interrupts, or a register. Without a region, the command enables the interrupts of
+    the device, and shows the rate of each vector as a bar and the total rate. Without a terminal,
+    one line is printed per interval. With a region and an offset, the command reads the register
+    repeatedly, each time by one access, and prints each change with its time. On a terminal, keys
+    write a value, and change the interval and the width. The key q or Ctrl-C ends the command, and
+    without a terminal SIGINT or SIGTERM. If the host requests the device back, the device is closed,
+    and the exit code is 1.`,
+  operands: {
+    device: PLACE.device,
+    region: { ...PLACE.region, optional: true },
+    offset: { ...PLACE.offset, optional: true },
+  },
   options: {
     'vf-token': VF_TOKEN,
     irq: {
@@ -31,48 +44,101 @@ export const command = defineCommand({
     vectors: {
       type: 'string',
       value: '<n>',
-      default: '32',
       help: 'number of vectors to enable; default 32, limited by the device and the host',
     },
     interval: {
       type: 'string',
       value: '<s>',
-      default: '1',
-      help: 'seconds between two readings; default 1',
+      help: 'seconds between two readings; default 1, for a register 0.1',
     },
-    json: { type: 'boolean', help: 'prints one JSON object per interval' },
+    width: REGISTER_WIDTH,
+    json: {
+      type: 'boolean',
+      help: 'prints one JSON object per interval, or per change of the register',
+    },
   },
-  examples: ['vfio watch 01:00.0 --vectors 4'],
+  examples: ['vfio watch 01:00.0 --vectors 4', 'vfio watch 01:00.0 bar0 0x1c'],
   async run({ options, operands }) {
-    const kind = parseChoice('--irq', options.irq, KINDS);
-    const wanted = parseCount('--vectors', options.vectors, 2048);
-    if (wanted === 0) throw new UsageError('--vectors must be at least 1');
-    const interval = parseSeconds('--interval', options.interval);
-    await using device = await openDevice(operands.device, options);
-    const watched = watchVectors(device, wanted, kind);
-    const stop = new Stop();
-    const { req } = device.interrupts;
-    if (req.count > 0) {
-      const { name: path } = device;
-      const error = new VfioError({
-        code: 'ENODEV',
-        message: 'the host requested the device back',
-        path,
-      });
-      req.request().on('interrupt', () => {
-        stop.now(error);
-      });
-    }
-    try {
-      await show(device, watched, { interval, json: options.json, stop });
-    } finally {
-      stop.close();
-      watched.restore();
-    }
-    if (stop.error !== undefined) throw stop.error;
-    return 0;
+    const { region } = operands;
+    return region === undefined
+      ? watchInterrupts(operands.device, options)
+      : watchRegister({ ...operands, region }, options);
   },
 });
+
+interface Options {
+  readonly 'vf-token': string | undefined;
+  readonly irq: string | undefined;
+  readonly vectors: string | undefined;
+  readonly interval: string | undefined;
+  readonly width: string | undefined;
+  readonly json: boolean;
+}
+
+async function watchInterrupts(name: string, options: Options): Promise<number> {
+  if (options.width !== undefined) throw new UsageError('--width needs a region and an offset');
+  const kind = parseChoice('--irq', options.irq, KINDS);
+  const wanted = parseCount('--vectors', options.vectors ?? '32', 2048);
+  if (wanted === 0) throw new UsageError('--vectors must be at least 1');
+  const interval = parseSeconds('--interval', options.interval ?? '1');
+  await using device = await openDevice(name, options);
+  const watched = watchVectors(device, wanted, kind);
+  const stop = new Stop();
+  stopOnRequest(device, stop);
+  try {
+    await show(device, watched, { interval, json: options.json, stop });
+  } finally {
+    stop.close();
+    watched.restore();
+  }
+  return endOf(stop);
+}
+
+async function watchRegister(
+  place: { readonly device: string; readonly region: string; readonly offset: string | undefined },
+  options: Options,
+): Promise<number> {
+  for (const name of ['irq', 'vectors'] as const) {
+    if (options[name] !== undefined) throw new UsageError(`--${name} does not concern a register`);
+  }
+  if (place.offset === undefined) throw new UsageError('give <device> <region> <offset>');
+  const offset = parseOffset(place.offset);
+  const width = parseWidth(options.width ?? DEFAULT_WIDTH);
+  const interval = parseSeconds('--interval', options.interval ?? '0.1');
+  await using device = await openDevice(place.device, options);
+  const region = findRegion(device, place.region);
+  using watch = new RegisterWatch({ region, offset, width, interval });
+  const { display, press } =
+    !options.json && process.stdout.isTTY
+      ? registerOnTerminal(device.name, watch)
+      : { display: (options.json ? registerAsJson : registerAsLines)(watch) };
+  const stop = new Stop(press);
+  stopOnRequest(device, stop);
+  try {
+    await watch.run(display, stop.signal);
+  } finally {
+    stop.close();
+  }
+  return endOf(stop);
+}
+
+/** Ends the watch when the host requests the device back. */
+function stopOnRequest({ name: path, interrupts: { req } }: PciDevice, stop: Stop): void {
+  if (req.count === 0) return;
+  const error = new VfioError({
+    code: 'ENODEV',
+    message: 'the host requested the device back',
+    path,
+  });
+  req.request().on('interrupt', () => {
+    stop.now(error);
+  });
+}
+
+function endOf({ error }: Stop): number {
+  if (error !== undefined) throw error;
+  return 0;
+}
 
 function parseSeconds(what: string, text: string): number {
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;

@@ -2,7 +2,7 @@ import { toJsonLine } from '../json.js';
 import { paint } from '../terminal.js';
 import type { Meter, Reading } from './meter.js';
 import type { Watched } from './vectors.js';
-import { chart, type Room, Screen, short, summary } from './view.js';
+import { chart, Screen, short, summary, terminalRoom } from './view.js';
 
 /**
  * Number of screen rows that show no vector: the heading, the total, the help and the shell prompt.
@@ -49,9 +49,7 @@ export function onTerminal(
   const heading = `${name} ${kind}, ${count}${lacking}`;
   const screen = new Screen();
   const draw = (readings: readonly Reading[], seconds: number, help: string) => {
-    // A terminal on a serial line reports 0 rows and 0 columns.
-    const { rows, columns } = process.stdout;
-    const room: Room = { rows: rows || 24, columns: columns || 80 };
+    const room = terminalRoom();
     screen.draw(
       [
         `${paint('bold', heading)}  ${seconds.toFixed(1)} s`,

@@ -4,6 +4,9 @@ import { outputClosed } from '../output.js';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const CTRL_C = '\u0003';
 
+/** Whether typed keys end a command without other keys. */
+const isQuit = (keys: string) => keys.includes('q') || keys.includes(CTRL_C);
+
 /**
  * Ends `vfio watch`. The cause is a signal, the key q, a closed output or a call of {@link now}.
  */
@@ -13,7 +16,8 @@ export class Stop {
   error: VfioError | undefined;
   readonly #undo: (() => void)[] = [];
 
-  constructor() {
+  /** @param press - handles typed keys, and returns whether the keys end the watch */
+  constructor(press: (keys: string) => boolean = isQuit) {
     const stop = () => {
       this.now();
     };
@@ -25,7 +29,7 @@ export class Stop {
     this.#undo.push(() => {
       outputClosed.removeEventListener('abort', stop);
     });
-    if (process.stdin.isTTY) this.#listen(stop);
+    if (process.stdin.isTTY) this.#listen(stop, press);
   }
 
   get signal(): AbortSignal {
@@ -47,11 +51,10 @@ export class Stop {
     for (const undo of this.#undo.splice(0)) undo();
   }
 
-  #listen(stop: () => void): void {
+  #listen(stop: () => void, press: (keys: string) => boolean): void {
     const { stdin } = process;
     const onData = (keys: Buffer) => {
-      const text = keys.toString();
-      if (text.includes('q') || text.includes(CTRL_C)) stop();
+      if (press(keys.toString())) stop();
     };
     // Standard input fails with an error after the terminal's window is closed.
     stdin.on('error', stop);

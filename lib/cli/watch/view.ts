@@ -11,6 +11,12 @@ export interface Room {
   readonly columns: number;
 }
 
+/** Returns the size of the terminal. A terminal on a serial line reports 0 rows and 0 columns. */
+export function terminalRoom(): Room {
+  const { rows, columns } = process.stdout;
+  return { rows: rows || 24, columns: columns || 80 };
+}
+
 function barLength({ columns }: Room): number {
   return Math.max(Math.min(BAR, columns - BESIDE), 0);
 }
@@ -65,6 +71,13 @@ export function summary(readings: readonly Reading[], room: Room): string {
 export class Screen {
   #lines = 0;
   #room: Room | undefined;
+
+  /** Prints a line that stays above the drawn lines. The next call of `draw` draws below the line. */
+  print(line: string): void {
+    const up = this.#lines === 0 ? '' : `\u001b[${this.#lines}A\r`;
+    process.stdout.write(`${up}\u001b[J${line}\n`);
+    this.#lines = 0;
+  }
 
   draw(lines: readonly string[], room: Room): void {
     const before = this.#room ?? room;
