@@ -41,8 +41,11 @@ export interface CacheOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Returns the folder in which the lab stores its downloads of a kind. */
-export function cacheFolder(kind: 'kernels' | 'qemu' | 'roots'): string {
+/** The kinds of downloads. */
+export type CacheKind = 'kernels' | 'qemu' | 'roots' | 'pciutils';
+
+/** Returns the folder in which the downloads of a kind are stored. */
+export function cacheFolder(kind: CacheKind): string {
   const home = process.env.XDG_CACHE_HOME;
   const base = home === undefined || home === '' ? join(homedir(), '.cache') : home;
   return join(base, 'vfio', kind);

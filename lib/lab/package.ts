@@ -125,14 +125,15 @@ export interface Wanted {
 /**
  * Finds packages and all packages that they need, with their versions.
  *
- * @param suite - the suite that is preferred
+ * @param suite - the suite that is preferred; undefined: none
  */
 export async function findWithDependencies(
   apt: PrivateApt,
-  suite: string,
+  suite: string | undefined,
   names: readonly string[],
 ): Promise<string[]> {
-  const options = ['--simulate', '--no-install-recommends', `--target-release=${suite}`];
+  const target = suite === undefined ? [] : [`--target-release=${suite}`];
+  const options = ['--simulate', '--no-install-recommends', ...target];
   const text = await apt('apt-get', ...options, 'install', ...names);
   return [...text.matchAll(/^Inst (\S+) \((\S+)/gm)].map(
     ([, name = '', version = '']) => `${name}=${version}`,

@@ -4,7 +4,8 @@ import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { VfioError } from '../errors.js';
 import { ARCHITECTURES, type Arch } from './architectures.js';
-import { cacheQemu, DEBIAN_QEMU, type Program } from './debian-qemu.js';
+import type { Program } from './debian-program.js';
+import { cacheQemu, DEBIAN_QEMU } from './debian-qemu.js';
 import type { DownloadOptions } from './package.js';
 import { findTool } from './tools.js';
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { VfioError } from '../errors.js';
 import { printableLines } from '../printable.js';
-import type { Program } from './debian-qemu.js';
+import type { Program } from './debian-program.js';
 import { CHANNELS, FIRST_CHANNEL_FD } from './machine.js';
 
 /** Time limit for the boot of the guest, in ms. Even a slow guest boots faster. */
