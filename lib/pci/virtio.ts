@@ -38,10 +38,12 @@ const TYPES: Readonly<Record<number, string>> = {
   9: 'vendor_cfg',
 };
 const NOTIFY = 2;
+const SHARED_MEMORY = 8;
 
-/** Bytes of the smallest capability, and of the capability with the multiplier. */
+/** Bytes of the smallest capability, with the multiplier, and with the upper halves. */
 const LENGTH = 16;
 const NOTIFY_LENGTH = 20;
+const WIDE_LENGTH = 24;
 
 /**
  * Whether the vendor id and the device id belong to a virtio device: Virtual I/O Device
@@ -61,13 +63,15 @@ export function decodeVirtio(config: Uint8Array, { offset }: Capability): Virtio
   if (length < LENGTH || offset + length > config.length) return null;
   const type = u8(config, offset + 3);
   const hasMultiplier = type === NOTIFY && length >= NOTIFY_LENGTH;
+  const isWide = type === SHARED_MEMORY && length >= WIDE_LENGTH;
+  const upper = (at: number): number => (isWide ? u32(config, offset + at) * 2 ** 32 : 0);
   return {
     type: TYPES[type] ?? `type_0x${type.toString(16).padStart(2, '0')}`,
     capability: offset,
     bar: u8(config, offset + 4),
     id: u8(config, offset + 5),
-    offset: u32(config, offset + 8),
-    length: u32(config, offset + 12),
+    offset: upper(16) + u32(config, offset + 8),
+    length: upper(20) + u32(config, offset + 12),
     notifyOffMultiplier: hasMultiplier ? u32(config, offset + 16) : null,
   };
 }

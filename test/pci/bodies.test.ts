@@ -1,5 +1,5 @@
 // Generates random capabilities, headers and capability lists. Compares the library's listing with
-// the output of the installed lspci. To repeat a test run, set VFIO_FUZZ_SEED to the seed that the
+// the output of lspci. To repeat a test run, set VFIO_FUZZ_SEED to the seed that the
 // run printed.
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
@@ -7,23 +7,23 @@ import { FULL } from '../full.js';
 import { anything } from './lspci/anything.js';
 import { bodyOf } from './lspci/bodies.js';
 import { differences } from './lspci/compare.js';
-import { askLspciAll, lspciVersion, toSparseDump } from './lspci/dump.js';
+import { askLspciAll, toSparseDump } from './lspci/dump.js';
 import { headerOf } from './lspci/headers.js';
 import { KINDS } from './lspci/kinds.js';
 import { linked } from './lspci/links.js';
+import { FOLLOWED, LSPCI_VERSION } from './lspci/program.js';
 
 const SEED = Number(process.env.VFIO_FUZZ_SEED ?? (FULL ? Date.now() & 0x7fff_ffff : 1));
 /** The number of PCI functions in one call of lspci. Each function gets its own bus number. */
 const BATCH = 50;
 const BATCHES = FULL ? 20 : 1;
 
-const version = lspciVersion();
-const withLspci = version === null ? test.skip : test;
+const withLspci = LSPCI_VERSION === null ? test.skip : test;
 /**
- * Whether the test compares whole lines, which is possible only with lspci 3.9. With other versions
- * of lspci, the test compares only the flags that both listings contain.
+ * Whether the test compares whole lines, which is possible only with the followed version of lspci.
+ * With other versions, the test compares only the flags that both listings contain.
  */
-const isExact = version?.startsWith('3.9.') ?? false;
+const isExact = LSPCI_VERSION?.startsWith(`${FOLLOWED}.`) ?? false;
 
 function compare(t: ExecutionContext, functions: fc.Arbitrary<Uint8Array>): void {
   for (let batch = 0; batch < BATCHES; batch++) {

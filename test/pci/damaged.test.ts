@@ -95,6 +95,7 @@ test('the listing reports an entry that is shorter than its registers as too sho
   const cxl = [0x98, 0x1e, 0x01, 0x01, 0x00, 0x00, ...new Array<number>(26).fill(0)];
   t.deepEqual(listedLate(late(4096, 0x23, cxl)), [
     'Designated Vendor-Specific: Vendor=1e98 ID=0000 Rev=1 Len=16: CXL',
+    'PCIe DVSEC for CXL Devices',
     '<too short>',
   ]);
 });

@@ -1,14 +1,8 @@
 import { bits } from '../bytes.js';
-import { hex, type Lister, type Place, sign } from './row.js';
+import { choice, hex, type Lister, type Place, sign } from './row.js';
 
 const PORT_SELECTS = ['Fixed', 'WRR32', 'WRR64', 'WRR128'];
 const CHANNEL_SELECTS = [...PORT_SELECTS, 'TWRR128', 'WRR256'];
-
-/**
- * Returns the name of a register value. If the value has no name, the result contains the value as
- * a number.
- */
-const choice = (names: readonly string[], value: number) => names[value] ?? `??${value}`;
 
 /**
  * Lists every defined arbitration with the sign `+` or `-`. Lists an undefined arbitration only if

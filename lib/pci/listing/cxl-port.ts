@@ -12,8 +12,20 @@ export function extensions(place: Place): string[] {
   ];
 }
 
+/** The length of the Flex Bus Port DVSEC in bytes, by revision. */
+export const FLEX_BUS_LENGTHS = [0x10, 0x14, 0x20] as const;
+
 /** PCIe DVSEC for Flex Bus Port: section 8.1.8. Each revision of the DVSEC adds registers. */
-export function flexBus(place: Place, revision: number): string[] {
+export function flexBus(place: Place, revision: number, length: number): string[] {
+  const known = FLEX_BUS_LENGTHS[revision];
+  return [
+    ...(known === undefined || known === length ? [] : [`<Wrong length for Revision ${revision}>`]),
+    ...flexBusRegisters(place, revision),
+    ...(length > FLEX_BUS_LENGTHS[2] ? ['<?>'] : []),
+  ];
+}
+
+function flexBusRegisters(place: Place, revision: number): string[] {
   const protocols = { Cache: 0, IO: 1, Mem: 2 };
   const flits = { '68BFlit': 5, MltLogDev: 6 };
   const modes = { ...protocols, SynHdrByp: 3, DrftBuf: 4, ...flits };

@@ -1,10 +1,11 @@
 import { bits } from '../bytes.js';
 import { cxlDevice } from './cxl-device.js';
-import { extensions, flexBus, multipleLogicalDevices } from './cxl-port.js';
+import { extensions, FLEX_BUS_LENGTHS, flexBus, multipleLogicalDevices } from './cxl-port.js';
 import { hex, hex64, type Place } from './row.js';
 
 /** A Designated Vendor-Specific Extended Capability (DVSEC) of CXL. */
 interface Dvsec {
+  readonly title: string;
   /** Returns the size in bytes of the registers that the given revision defines. */
   readonly size: (revision: number) => number;
   readonly decode: (place: Place, revision: number, length: number) => string[];
@@ -12,20 +13,26 @@ interface Dvsec {
 
 /** CXL DVSECs by DVSEC ID: CXL Specification 3.0, section 8.1. */
 const DVSECS: Readonly<Record<number, Dvsec>> = {
-  0x0: { size: () => 0x38, decode: cxlDevice },
-  0x2: { size: () => 0x2c, decode: functionMap },
-  0x3: { size: () => 0x28, decode: extensions },
-  0x4: { size: () => 0x10, decode: flushOfPort },
-  0x5: { size: () => 0x10, decode: flushOfDevice },
-  0x7: { size: (revision) => [0x10, 0x14][revision] ?? 0x20, decode: flexBus },
-  0x8: { size: () => 0x0c, decode: registerLocator },
-  0x9: { size: () => 0x0c, decode: multipleLogicalDevices },
+  0x0: { title: 'PCIe DVSEC for CXL Devices', size: () => 0x38, decode: cxlDevice },
+  0x2: { title: 'Non-CXL Function Map DVSEC', size: () => 0x2c, decode: functionMap },
+  0x3: { title: 'CXL Extensions DVSEC for Ports', size: () => 0x28, decode: extensions },
+  0x4: { title: 'GPF DVSEC for CXL Ports', size: () => 0x10, decode: flushOfPort },
+  0x5: { title: 'GPF DVSEC for CXL Devices', size: () => 0x10, decode: flushOfDevice },
+  0x7: {
+    title: 'PCIe DVSEC for Flex Bus Port',
+    size: (revision) => FLEX_BUS_LENGTHS[revision] ?? FLEX_BUS_LENGTHS[2],
+    decode: flexBus,
+  },
+  0x8: { title: 'Register Locator DVSEC', size: () => 0x0c, decode: registerLocator },
+  0x9: { title: 'MLD DVSEC', size: () => 0x0c, decode: multipleLogicalDevices },
+  0xa: { title: 'PCIe DVSEC for Test Capability <?>', size: () => 0, decode: () => [] },
 };
 
 export function cxl(place: Place, id: number, revision: number, length: number): string[] {
   const found = DVSECS[id];
   if (found === undefined) return [`Unknown ID ${hex(id, 4)}`];
-  return length < found.size(revision) ? ['<too short>'] : found.decode(place, revision, length);
+  const isShort = length < found.size(revision);
+  return [found.title, ...(isShort ? ['<too short>'] : found.decode(place, revision, length))];
 }
 
 /** Formats the bitmap that marks the functions without CXL: section 8.1.4. */

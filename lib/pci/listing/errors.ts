@@ -1,21 +1,37 @@
 import { bits } from '../bytes.js';
 import { hex, type Lister, type Place, signs } from './row.js';
 
-/** Uncorrectable errors: PCI Express Base Specification, section 7.8.4.2. */
-const UNCORRECTABLE = {
-  DLP: 4,
-  SDES: 5,
-  TLP: 12,
-  FCP: 13,
-  CmpltTO: 14,
-  CmpltAbrt: 15,
-  UnxCmplt: 16,
-  RxOF: 17,
-  MalfTLP: 18,
-  ECRC: 19,
-  UnsupReq: 20,
-  ACSViol: 21,
-};
+/** Uncorrectable errors: PCI Express Base Specification, section 7.8.4.2. One object per line. */
+const UNCORRECTABLE = [
+  {
+    DLP: 4,
+    SDES: 5,
+    TLP: 12,
+    FCP: 13,
+    CmpltTO: 14,
+    CmpltAbrt: 15,
+    UnxCmplt: 16,
+    RxOF: 17,
+    MalfTLP: 18,
+  },
+  {
+    ECRC: 19,
+    UnsupReq: 20,
+    ACSViol: 21,
+    UncorrIntErr: 22,
+    BlockedTLP: 23,
+    AtomicOpBlocked: 24,
+    TLPBlockedErr: 25,
+  },
+  {
+    PoisonTLPBlocked: 26,
+    DMWrReqBlocked: 27,
+    IDECheck: 28,
+    MisIDETLP: 29,
+    PCRC_CHECK: 30,
+    TLPXlatBlocked: 31,
+  },
+] as const;
 /** Correctable errors: section 7.8.4.5. */
 const CORRECTABLE = {
   RxErr: 0,
@@ -24,6 +40,8 @@ const CORRECTABLE = {
   Rollover: 8,
   Timeout: 12,
   AdvNonFatalErr: 13,
+  CorrIntErr: 14,
+  HeaderOF: 15,
 };
 
 const ROOT_PORT = 4;
@@ -39,9 +57,9 @@ export const errorReporting: Lister = (place) => {
   return {
     title: 'Advanced Error Reporting',
     lines: [
-      `UESta: ${signs(place.u32(0x04), UNCORRECTABLE)}`,
-      `UEMsk: ${signs(place.u32(0x08), UNCORRECTABLE)}`,
-      `UESvrt: ${signs(place.u32(0x0c), UNCORRECTABLE)}`,
+      ...uncorrectable('UESta', place.u32(0x04)),
+      ...uncorrectable('UEMsk', place.u32(0x08)),
+      ...uncorrectable('UESvrt', place.u32(0x0c)),
       `CESta: ${signs(place.u32(0x10), CORRECTABLE)}`,
       `CEMsk: ${signs(place.u32(0x14), CORRECTABLE)}`,
       `AERCap: First Error Pointer: ${hex(bits(control, 0, 4), 2)}, ${signs(control, ecrc)}`,
@@ -52,6 +70,12 @@ export const errorReporting: Lister = (place) => {
   };
 };
 
+function uncorrectable(label: string, register: number): string[] {
+  return UNCORRECTABLE.map(
+    (names, index) => `${index === 0 ? `${label}:` : ' '} ${signs(register, names)}`,
+  );
+}
+
 /** Root error registers: sections 7.8.4.9 and later. */
 function rootLines(place: Place): string[] {
   const status = place.u32(0x30);
@@ -60,7 +84,7 @@ function rootLines(place: Place): string[] {
   return [
     `RootCmd: ${signs(place.u32(0x2c), { CERptEn: 0, NFERptEn: 1, FERptEn: 2 })}`,
     `RootSta: ${signs(status, received)}`,
-    `  ${signs(status, messages)} IntMsg ${bits(status, 27, 31)}`,
+    `  ${signs(status, messages)} IntMsgNum ${bits(status, 27, 31)}`,
     `ErrorSrc: ERR_COR: ${hex(place.u16(0x34), 4)} ERR_FATAL/NONFATAL: ${hex(place.u16(0x36), 4)}`,
   ];
 }
@@ -75,7 +99,7 @@ export const containment: Lister = (place) => {
   return {
     title: 'Downstream Port Containment',
     lines: [
-      `DpcCap: INT Msg #${bits(capabilities, 0, 4)}, ${signs(capabilities, can)} RP PIO Log ${bits(capabilities, 8, 11)}, ${signs(capabilities, { DL_ActiveErr: 12 })}`,
+      `DpcCap: IntMsgNum ${bits(capabilities, 0, 4)}, ${signs(capabilities, can)} RP PIO Log ${bits(capabilities, 8, 11)}, ${signs(capabilities, { DL_ActiveErr: 12 })}`,
       `DpcCtl: Trigger:${bits(control, 0, 1)} ${signs(control, does)}`,
       `DpcSta: ${signs(status, { Trigger: 0 })} Reason:${hex(bits(status, 1, 2), 2)} ${signs(status, { INT: 3, RPBusy: 4 })} TriggerExt:${hex(bits(status, 5, 6), 2)} RP PIO ErrPtr:${hex(bits(status, 8, 12), 2)}`,
       `Source: ${hex(place.u16(10), 4)}`,

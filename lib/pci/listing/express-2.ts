@@ -82,8 +82,10 @@ function controlLines(place: Place, type: number): string[] {
   };
   const forwards = type === ROOT || type === DOWNSTREAM ? ` ARIFwd${sign(register, 5)}` : '';
   return [
-    `DevCtl2: Completion Timeout: ${TIMEOUTS[bits(register, 0, 3)] ?? 'Unknown'}, ${signs(register, { TimeoutDis: 4, LTR: 10, '10BitTagReq': 12 })} OBFF ${OBFF_ENABLED[bits(register, 13, 14)] ?? ''},${forwards}`,
+    `DevCtl2: Completion Timeout: ${TIMEOUTS[bits(register, 0, 3)] ?? 'Unknown'}, TimeoutDis${sign(register, 4)}${forwards}`,
     ...(isPort || requests ? [`  AtomicOpsCtl: ${signs(register, atomics)}`] : []),
+    `  ${signs(register, { IDOReq: 8, IDOCompl: 9, LTR: 10, EmergencyPowerReductionReq: 11 })}`,
+    `  10BitTagReq${sign(register, 12)} OBFF ${OBFF_ENABLED[bits(register, 13, 14)] ?? ''}, EETLPPrefixBlk${sign(register, 15)}`,
   ];
 }
 
@@ -98,12 +100,15 @@ function hasMemory(config: Uint8Array): boolean {
   });
 }
 
-const TARGETS = ['2.5GT/s', '2.5GT/s', '5GT/s', '8GT/s', '16GT/s', '32GT/s', '64GT/s'];
+const TARGETS = ['2.5GT/s', '2.5GT/s', '5GT/s', '8GT/s', '16GT/s', '32GT/s', '64GT/s', '128GT/s'];
 /**
  * The link speeds. The index is the number of the highest set bit in Supported Link Speeds. A link
  * supports the highest speed and all lower speeds.
  */
-const SUPPORTED = ['Unknown', '2.5GT/s', '2.5-5GT/s', '2.5-8GT/s', '2.5-16GT/s', '2.5-32GT/s'];
+const SUPPORTED = [
+  ...['Unknown', '2.5GT/s', '2.5-5GT/s', '2.5-8GT/s', '2.5-16GT/s', '2.5-32GT/s', '2.5-64GT/s'],
+  '2.5-128GT/s',
+];
 const FULL_SWING = '800-1200mV(full-swing)/400-700mV(half-swing)';
 const LOW_SWING = '200-400mV(full-swing)/100-200mV(half-swing)';
 const MARGINS = ['Normal Operating Range', FULL_SWING, LOW_SWING, LOW_SWING, LOW_SWING, LOW_SWING];
@@ -134,7 +139,7 @@ function linkLines(place: Place, type: number): string[] {
   const control = place.u16(0x30);
   const status = place.u16(0x32);
   const speeds = bits(capabilities, 1, 7);
-  const supported = speeds >= 0x20 ? 'RsvdP' : (SUPPORTED[32 - Math.clz32(speeds)] ?? 'Unknown');
+  const supported = SUPPORTED[32 - Math.clz32(speeds)] ?? 'Unknown';
   const [deemphasis, preshoot] = PRESETS[bits(control, 12, 15)] ?? [];
   const preset =
     deemphasis === undefined
@@ -156,7 +161,7 @@ function linkLines(place: Place, type: number): string[] {
     `  Compliance Preset/De-emphasis: ${preset}`,
     `LnkSta2: Current De-emphasis Level: ${level(status, 0)}, ${signs(status, { EqualizationComplete: 1, EqualizationPhase1: 2 })}`,
     `  ${signs(status, { EqualizationPhase2: 3, EqualizationPhase3: 4, LinkEqualizationRequest: 5 })}`,
-    `  ${signs(status, { Retimer: 6, '2Retimers': 7 })} CrosslinkRes: ${CROSSLINK[bits(status, 8, 9)] ?? ''}${drs ? `, DRS${sign(status, 15)}` : ''}`,
+    `  ${signs(status, { Retimer: 6, '2Retimers': 7 })} CrosslinkRes: ${CROSSLINK[bits(status, 8, 9)] ?? ''}, FltMode${sign(status, 10)}${drs ? `, DRS${sign(status, 15)}` : ''}`,
     ...(drs ? [`  DownstreamComp: ${component}`] : []),
   ];
 }

@@ -1,7 +1,7 @@
 import { bits } from '../bytes.js';
 import { expressVersion2 } from './express-2.js';
 import { powerLimit, rootLines, slotLines } from './express-port.js';
-import { hex, type Lister, type Place, sign, signs } from './row.js';
+import { type Lister, type Place, sign, signs } from './row.js';
 
 /** Device/Port Type: PCI Express Base Specification, section 7.5.3.2. */
 const PORT = {
@@ -39,6 +39,7 @@ const SPEEDS: Readonly<Record<number, string>> = {
   4: '16GT/s',
   5: '32GT/s',
   6: '64GT/s',
+  7: '128GT/s',
 };
 const ASPM = ['', 'L0s', 'L1', 'L0s L1'];
 
@@ -49,8 +50,9 @@ export const express: Lister = (place) => {
   const canHaveSlot = among(type, PORT.root, PORT.downstream, PORT.pciToPcie);
   const name = TYPES[type] ?? `Unknown type ${type}`;
   const slot = canHaveSlot ? ` (Slot${sign(capabilities, 8)})` : '';
+  const flit = bits(capabilities, 15) === 1 ? ', FLIT Mode Supported' : '';
   return {
-    title: `Express (v${bits(capabilities, 0, 3)}) ${name}${slot}, MSI ${hex(bits(capabilities, 9, 13), 2)}`,
+    title: `Express (v${bits(capabilities, 0, 3)}) ${name}${slot}, IntMsgNum ${bits(capabilities, 9, 13)}${flit}`,
     lines: [
       ...deviceLines(place, type),
       ...(hasLink ? linkLines(place, type) : []),
@@ -89,7 +91,7 @@ function deviceLines(place: Place, type: number): string[] {
   const bytes = (register: number, low: number) => 128 << bits(register, low, low + 2);
   return [
     `DevCap: MaxPayload ${bytes(capabilities, 0)} bytes, PhantFunc ${2 ** bits(capabilities, 3, 4) - 1}${isEndpoint ? latency : ''}`,
-    `  ${signs(capabilities, flags)}${hasLimit ? ` SlotPowerLimit ${limit}` : ''}`,
+    `  ${signs(capabilities, flags)}${hasLimit ? ` SlotPowerLimit ${limit}` : ''} TEE-IO${sign(capabilities, 30)}`,
     `DevCtl: ${signs(control, errors)}`,
     `  ${signs(control, controls)}`,
     `  MaxPayload ${bytes(control, 5)} bytes, MaxReadReq ${bytes(control, 12)} bytes`,
@@ -116,8 +118,8 @@ function linkLines(place: Place, type: number): string[] {
   return [
     `LnkCap: Port #${bits(capabilities, 24, 31)}, Speed ${speed(bits(capabilities, 0, 3))}, Width x${bits(capabilities, 4, 9)}, ASPM ${aspm === 0 ? 'not supported' : (ASPM[aspm] ?? '')}${exit}`,
     `  ${signs(capabilities, { ClockPM: 18, Surprise: 19, LLActRep: 20, BwNot: 21, ASPMOptComp: 22 })}`,
-    `LnkCtl: ASPM ${bits(control, 0, 1) === 0 ? 'Disabled' : enabled};${rcb} ${signs(control, { Disabled: 4, CommClk: 6 })}`,
-    `  ${signs(control, { ExtSynch: 7, ClockPM: 8, AutWidDis: 9, BWInt: 10, AutBWInt: 11 })}`,
+    `LnkCtl: ASPM ${bits(control, 0, 1) === 0 ? 'Disabled' : enabled};${rcb} ${signs(control, { LnkDisable: 4, CommClk: 6 })}`,
+    `  ${signs(control, { ExtSynch: 7, ClockPM: 8, AutWidDis: 9, BWInt: 10, AutBWInt: 11, FltModeDis: 13 })}`,
     `LnkSta: Speed ${speed(bits(status, 0, 3))}${compared(0, 3)}, Width x${bits(status, 4, 9)}${compared(4, 9)}`,
     `  ${signs(status, { TrErr: 10, Train: 11, SlotClk: 12, DLActive: 13, BWMgmt: 14, ABWMgmt: 15 })}`,
   ];

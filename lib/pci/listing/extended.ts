@@ -1,7 +1,10 @@
 import { bits } from '../bytes.js';
 import { multicast, virtualChannel } from './channels.js';
+import { device3 } from './device-3.js';
 import { designatedVendorSpecific } from './dvsec.js';
 import { containment, errorReporting } from './errors.js';
+import { flitErrorInjection, flitLogging } from './flit.js';
+import { dataEncryption } from './ide.js';
 import {
   dataObjectExchange,
   l1Substates,
@@ -16,6 +19,7 @@ import {
   physicalLayer32,
   physicalLayer64,
 } from './physical-layer.js';
+import { registerBlockLocator } from './register-block.js';
 import { eventCollector, rootComplexLink } from './root-complex.js';
 import { hex, type Lister } from './row.js';
 import {
@@ -75,5 +79,10 @@ export const EXTENDED: Readonly<Record<number, Lister>> = {
   0x27: laneMargining,
   0x2a: physicalLayer32,
   0x2e: dataObjectExchange,
+  0x2f: device3,
+  0x30: dataEncryption,
   0x31: physicalLayer64,
+  0x32: flitLogging,
+  0x34: flitErrorInjection,
+  0x36: registerBlockLocator,
 };

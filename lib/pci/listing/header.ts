@@ -31,14 +31,13 @@ export function headerLines(config: Uint8Array): string[] {
   if (config.subarray(0, SIZE).every((byte) => byte === 0xff)) return [GONE];
   const type = bits(u8(config, 0x0e), 0, 6);
   if (type > CARDBUS) return [`!!! Unknown header type ${hex(type, 2)}`];
-  const pin = u8(config, 0x3d);
   const bist = u8(config, 0x0f);
   return [
     ...subsystemLines(config, type),
     ...wrongClass(config, type),
     ...commandLines(config),
     ...(isSet(u16(config, 0x04), 2) ? [latency(config, type)] : []),
-    ...(pin === 0 ? [] : [`Interrupt: pin ${'ABCD'[pin - 1] ?? '?'}`]),
+    ...interruptLines(config),
     ...(isSet(bist, 7) ? [bistLine(bist)] : []),
     ...barLines(config),
     ...(type === BRIDGE ? bridgeLines(config) : []),
@@ -94,6 +93,18 @@ function latency(config: Uint8Array, type: number): string {
   ];
   const range = limits.length === 0 ? '' : ` (${limits.join(', ')})`;
   return `Latency: ${u8(config, 0x0d)}${range}${cacheLine === 0 ? '' : `, Cache Line Size: ${cacheLine} bytes`}`;
+}
+
+/**
+ * Formats the interrupt pin. The values 1 to 4 are assigned to the pins A to D. If a function has
+ * an interrupt line but no pin, the pin is unknown.
+ */
+function interruptLines(config: Uint8Array): string[] {
+  const [line, pin] = [u8(config, 0x3c), u8(config, 0x3d)];
+  const isDisabled = isSet(u16(config, 0x04), 10);
+  if (pin === 0) return line === 0 || isDisabled ? [] : ['Interrupts: unknown pin'];
+  const name = 'ABCD'[pin - 1] ?? `#${pin}`;
+  return [`Interrupts: pin ${name}${isDisabled ? ' disabled' : ''}`];
 }
 
 function bistLine(bist: number): string {

@@ -1,5 +1,5 @@
 import { bits } from '../bytes.js';
-import { hex, type Lister, sign, signs } from './row.js';
+import { type Lister, sign, signs } from './row.js';
 
 /**
  * Formats a latency in ns. The latency is a value multiplied by 32^scale. The scale is from 0 to 5.
@@ -65,9 +65,9 @@ export const precisionTime: Lister = (place) => {
   return {
     title: 'Precision Time Measurement',
     lines: [
-      `PTMCap: ${signs(capabilities, { 'Requester:': 0, 'Responder:': 1, 'Root:': 2 })}`,
+      `PTMCap: ${signs(capabilities, { Requester: 0, Responder: 1, Root: 2 })}`,
       `PTMClockGranularity: ${granularity(bits(capabilities, 8, 15), 'Unimplemented')}`,
-      `PTMControl: ${signs(control, { 'Enabled:': 0, 'RootSelected:': 1 })}`,
+      `PTMControl: ${signs(control, { Enabled: 0, RootSelected: 1 })}`,
       `PTMEffectiveGranularity: ${granularity(bits(control, 8, 15), 'Unknown')}`,
     ],
   };
@@ -114,7 +114,7 @@ export const processingHints: Lister = (place) => {
 export const dataObjectExchange: Lister = (place) => {
   const capabilities = place.u32(4);
   const status = { Busy: 0, IntSta: 1, Error: 2, ObjectReady: 31 };
-  const message = `  Interrupt Message Number ${hex(bits(capabilities, 1, 11), 3)}`;
+  const message = `  IntMsgNum ${bits(capabilities, 1, 11)}`;
   return {
     title: 'Data Object Exchange',
     lines: [

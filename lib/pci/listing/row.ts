@@ -52,6 +52,12 @@ export class Place implements Surroundings {
     return this.#pastEnd;
   }
 
+  /** Whether the image contains the byte. Otherwise counts as a read past the end. */
+  has(offset: number): boolean {
+    this.u8(offset);
+    return this.offset + offset < this.config.length;
+  }
+
   u8(offset: number): number {
     return u8(this.config, this.#at(offset, 1));
   }
@@ -90,6 +96,14 @@ export function sign(value: number, bit: number): '+' | '-' {
 
 export function hex(value: number, digits: number): string {
   return value.toString(16).padStart(digits, '0');
+}
+
+/**
+ * Returns the name of a register value. If the value has no name, the result contains the value as
+ * a number.
+ */
+export function choice(names: readonly string[], value: number): string {
+  return names[value] ?? `??${value}`;
 }
 
 /** Formats two 32-bit registers as one 64-bit number. */

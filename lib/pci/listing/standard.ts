@@ -1,10 +1,10 @@
 import { bits } from '../bytes.js';
-import { isVirtio } from '../virtio.js';
 import { agp } from './agp.js';
 import { enhancedAllocation } from './enhanced-allocation.js';
 import { hypertransport } from './hypertransport.js';
 import { pcix } from './pcix.js';
 import { hex, type Lister, sign, signs } from './row.js';
+import { vendorSpecific } from './vendor-specific.js';
 import { vitalProductData } from './vpd.js';
 
 /**
@@ -63,24 +63,6 @@ const advancedFeatures: Lister = (place) => ({
     `AFStatus: ${signs(place.u8(5), { TP: 0 })}`,
   ],
 });
-
-/** The structure types of virtio devices on PCI: section 4.1.4. */
-const VIRTIO_TYPES = [undefined, 'CommonCfg', 'Notify', 'ISR', 'DeviceCfg'];
-
-const vendorSpecific: Lister = (place) => {
-  const length = place.u8(2);
-  const type = place.u8(3);
-  const fits = length >= 16 && place.offset + length <= place.config.length;
-  if (!fits || !isVirtio(place.config)) {
-    return { title: `Vendor Specific Information: Len=${hex(length, 2)} <?>`, lines: [] };
-  }
-  const range = `BAR=${place.u8(4)} offset=${hex(place.u32(8), 8)} size=${hex(place.u32(12), 8)}`;
-  const notify = type === 2 && length >= 20 ? ` multiplier=${hex(place.u32(16), 8)}` : '';
-  return {
-    title: `Vendor Specific Information: VirtIO: ${VIRTIO_TYPES[type] ?? '<unknown>'}`,
-    lines: [range + notify],
-  };
-};
 
 const subsystem: Lister = (place) => ({
   title: `Subsystem: ${hex(place.u16(4), 4)}:${hex(place.u16(6), 4)}`,

@@ -18,7 +18,7 @@ export const sriov: Lister = (place) => {
   return {
     title: 'Single Root I/O Virtualization (SR-IOV)',
     lines: [
-      `IOVCap: ${signs(capabilities, { Migration: 0, '10BitTagReq': 2 })} Interrupt Message Number: ${hex(bits(capabilities, 21, 31), 3)}`,
+      `IOVCap: ${signs(capabilities, { Migration: 0, '10BitTagReq': 2 })} IntMsgNum ${bits(capabilities, 21, 31)}`,
       `IOVCtl: ${signs(place.u16(0x08), control)}`,
       `IOVSta: ${signs(place.u16(0x0a), { Migration: 0 })}`,
       `Initial VFs: ${place.u16(0x0c)}, Total VFs: ${place.u16(0x0e)}, Number of VFs: ${place.u16(0x10)}, Function Dependency Link: ${hex(place.u8(0x12), 2)}`,
@@ -95,7 +95,7 @@ export const pageRequests: Lister = (place) => ({
   title: 'Page Request Interface (PRI)',
   lines: [
     `PRICtl: ${signs(place.u16(4), { Enable: 0, Reset: 1 })}`,
-    `PRISta: ${signs(place.u16(6), { RF: 0, UPRGI: 1, Stopped: 8 })}`,
+    `PRISta: ${signs(place.u16(6), { RF: 0, UPRGI: 1, Stopped: 8, PASID: 15 })}`,
     `Page Request Capacity: ${hex(place.u32(8), 8)}, Page Request Allocation: ${hex(place.u32(12), 8)}`,
   ],
 });

@@ -23,6 +23,11 @@ const uncorrectable = (bit: (at: number) => Field) => ({
   atomic_op_egress_blocked: bit(24),
   tlp_prefix_blocked: bit(25),
   poisoned_tlp_egress_blocked: bit(26),
+  dmwr_request_egress_blocked: bit(27),
+  ide_check_failed: bit(28),
+  misrouted_ide_tlp: bit(29),
+  pcrc_check_failed: bit(30),
+  tlp_translation_egress_blocked: bit(31),
 });
 
 const correctable = (bit: (at: number) => Field) => ({
@@ -53,6 +58,8 @@ export const ERRORS = {
     multiple_header: field(10),
     tlp_prefix_log: field(11),
     completion_timeout_log: field(12),
+    logged_tlp_was_flit_mode: field(18),
+    logged_tlp_size: field(19, 23),
   }),
   'aer.header_log_0': registerOf('aer', 0x1c, 32),
   'aer.header_log_1': registerOf('aer', 0x20, 32),

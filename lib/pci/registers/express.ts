@@ -21,6 +21,7 @@ export const EXPRESS = {
     type: field(4, 7),
     slot_implemented: field(8),
     interrupt_message_number: field(9, 13),
+    flit_mode: field(15),
   }),
   'pcie.device_capabilities': registerOf('pcie', 0x04, 32, {
     max_payload_size: field(0, 2),
@@ -32,6 +33,7 @@ export const EXPRESS = {
     slot_power_limit_value: field(18, 25),
     slot_power_limit_scale: field(26, 27),
     flr: field(28),
+    tee_io: field(30),
   }),
   'pcie.device_control': registerOf('pcie', 0x08, 16, {
     correctable_error_reporting: field(0),
@@ -80,6 +82,7 @@ export const EXPRESS = {
     autonomous_width_disable: field(9),
     bandwidth_management_interrupt: field(10),
     autonomous_bandwidth_interrupt: field(11),
+    flit_mode_disable: field(13),
     drs_signaling: field(14, 15),
   }),
   'pcie.link_status': registerOf('pcie', ofLink(0x12), 16, {
@@ -155,6 +158,7 @@ export const EXPRESS = {
     retimer_presence: field(6),
     two_retimers_presence: field(7),
     crosslink_resolution: field(8, 9),
+    flit_mode: field(10),
     downstream_component_presence: field(12, 14),
     drs_received: rw1c(15),
   }),

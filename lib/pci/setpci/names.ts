@@ -138,5 +138,9 @@ export const SETPCI_EXTENDED: Readonly<Record<string, number>> = {
   LMR: 0x0027,
   HIER_ID: 0x0028,
   NPEM: 0x0029,
+  '32GT': 0x002a,
   DOE: 0x002e,
+  IDE: 0x0030,
+  '64GT': 0x0031,
+  FL: 0x0032,
 };

@@ -6,7 +6,7 @@ const EXPRESS = 0x10;
  * crashes because of missing registers.
  */
 const STANDARD = ids(0x16, [0x0d, EXPRESS, 0x14]);
-const EXTENDED = ids(0x30, [0x05, 0x07, 0x18, 0x23]);
+const EXTENDED = ids(0x3b, [0x05, 0x07, 0x18, 0x23, 0x36]);
 /**
  * The header types of the generated functions, including CardBus. In a function with a CardBus
  * header, lspci does not decode the PCI-X capability.

@@ -6,7 +6,7 @@ export const CORPUS = new URL('../../../../test/pci/lspci/corpus/', import.meta.
 export interface Recorded {
   readonly name: string;
   readonly config: Uint8Array;
-  /** The output of lspci 3.9.0. */
+  /** The output of lspci. */
   readonly seen: string;
 }
 

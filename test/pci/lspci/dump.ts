@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dumpConfig } from '../../../lib/pci/listing/index.js';
+import { runTool } from './program.js';
 
 /**
  * Formats a dump that `lspci -F` can read. lspci reads bytes that are missing in a dump as ones.
@@ -46,12 +46,6 @@ export function fromDump(text: string): Uint8Array[] {
   return functions;
 }
 
-/** Returns the version of lspci, for example `3.9.0`. Returns null if lspci is not installed. */
-export function lspciVersion(): string | null {
-  const { status, stdout } = spawnSync('lspci', ['--version'], { encoding: 'utf8' });
-  return status === 0 ? (/\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? null) : null;
-}
-
 /** Runs lspci on a dump. Returns null if lspci is not installed. */
 export function askLspci(dump: string): string | null {
   return inFolder((folder) => {
@@ -90,11 +84,7 @@ export function askLspciOfVpd(config: Uint8Array, vpd: Uint8Array): string | nul
 }
 
 function runLspci(...args: string[]): string | null {
-  const { status, stdout } = spawnSync('lspci', ['-vvv', '-n', ...args], {
-    encoding: 'latin1',
-    maxBuffer: 2 ** 28,
-  });
-  return status === 0 ? stdout : null;
+  return runTool('lspci', '-vvv', '-n', ...args);
 }
 
 function inFolder<T>(use: (folder: string) => T): T {

@@ -34,6 +34,16 @@ const UNCORRECTABLE = {
   ecrc: 'ECRC',
   unsupported_request: 'UnsupReq',
   acs_violation: 'ACSViol',
+  uncorrectable_internal: 'UncorrIntErr',
+  mc_blocked_tlp: 'BlockedTLP',
+  atomic_op_egress_blocked: 'AtomicOpBlocked',
+  tlp_prefix_blocked: 'TLPBlockedErr',
+  poisoned_tlp_egress_blocked: 'PoisonTLPBlocked',
+  dmwr_request_egress_blocked: 'DMWrReqBlocked',
+  ide_check_failed: 'IDECheck',
+  misrouted_ide_tlp: 'MisIDETLP',
+  pcrc_check_failed: 'PCRC_CHECK',
+  tlp_translation_egress_blocked: 'TLPXlatBlocked',
 };
 const CORRECTABLE = {
   receiver: 'RxErr',
@@ -42,6 +52,8 @@ const CORRECTABLE = {
   replay_num_rollover: 'Rollover',
   replay_timer_timeout: 'Timeout',
   advisory_non_fatal: 'AdvNonFatalErr',
+  corrected_internal: 'CorrIntErr',
+  header_log_overflow: 'HeaderOF',
 };
 const ACCESS_CONTROL = {
   source_validation: 'SrcValid',
@@ -60,7 +72,7 @@ const SUBSTATES = {
 };
 const AGP = { sideband_addressing: 'SBA', gart_64: 'GART64', over_4gb: '64bit', fast_write: 'FW' };
 
-/** All endpoint registers for which lspci 3.9 prints flags. */
+/** All endpoint registers for which lspci prints flags. */
 export const CALLED: readonly Called[] = [
   called('command', 'Control', {
     io: 'I/O',
@@ -128,6 +140,7 @@ export const CALLED: readonly Called[] = [
     extended_tag: 'ExtTag',
     role_based_error_reporting: 'RBE',
     flr: 'FLReset',
+    tee_io: 'TEE-IO',
   }),
   called('pcie.device_control', 'DevCtl', {
     correctable_error_reporting: 'CorrErr',
@@ -153,13 +166,14 @@ export const CALLED: readonly Called[] = [
     aspm_optionality: 'ASPMOptComp',
   }),
   called('pcie.link_control', 'LnkCtl', {
-    link_disable: 'Disabled',
+    link_disable: 'LnkDisable',
     common_clock: 'CommClk',
     extended_synch: 'ExtSynch',
     clock_power_management: 'ClockPM',
     autonomous_width_disable: 'AutWidDis',
     bandwidth_management_interrupt: 'BWInt',
     autonomous_bandwidth_interrupt: 'AutBWInt',
+    flit_mode_disable: 'FltModeDis',
   }),
   called('pcie.link_status', 'LnkSta', {
     link_training: 'Train',
@@ -179,12 +193,17 @@ export const CALLED: readonly Called[] = [
     emergency_power_reduction_initialization: 'EmergencyPowerReductionInit',
     frs: 'FRS',
   }),
-  called('pcie.device_control_2', 'DevCtl2', {
-    completion_timeout_disable: 'TimeoutDis',
+  called('pcie.device_control_2', 'DevCtl2', { completion_timeout_disable: 'TimeoutDis' }),
+  // The label of the middle line is the label of the lines after it.
+  called('pcie.device_control_2', 'AtomicOpsCtl', {
+    atomic_op_requester: 'ReqEn',
+    ido_request: 'IDOReq',
+    ido_completion: 'IDOCompl',
     ltr: 'LTR',
+    emergency_power_reduction_request: 'EmergencyPowerReductionReq',
     requester_10bit_tag: '10BitTagReq',
+    end_end_tlp_prefix_blocking: 'EETLPPrefixBlk',
   }),
-  called('pcie.device_control_2', 'AtomicOpsCtl', { atomic_op_requester: 'ReqEn' }),
   called('pcie.link_capabilities_2', 'LnkCap2', {
     crosslink: 'Crosslink',
     retimer_presence: 'Retimer',
@@ -205,6 +224,7 @@ export const CALLED: readonly Called[] = [
     equalization_request: 'LinkEqualizationRequest',
     retimer_presence: 'Retimer',
     two_retimers_presence: '2Retimers',
+    flit_mode: 'FltMode',
   }),
   called('aer.uncorrectable_status', 'UESta', UNCORRECTABLE),
   called('aer.uncorrectable_mask', 'UEMsk', UNCORRECTABLE),
@@ -234,6 +254,7 @@ export const CALLED: readonly Called[] = [
     response_failure: 'RF',
     unexpected_group_index: 'UPRGI',
     stopped: 'Stopped',
+    response_pasid_required: 'PASID',
   }),
   called('pasid.capabilities', 'PASIDCap', { execute: 'Exec', privileged: 'Priv' }),
   called('pasid.control', 'PASIDCtl', { enable: 'Enable', execute: 'Exec', privileged: 'Priv' }),
@@ -270,6 +291,7 @@ export const CALLED: readonly Called[] = [
   called('doe.status', 'DOESta', {
     busy: 'Busy',
     interrupt_status: 'IntSta',
+    error: 'Error',
     object_ready: 'ObjectReady',
   }),
 ];

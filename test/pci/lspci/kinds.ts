@@ -58,10 +58,22 @@ export const KINDS: readonly Kind[] = [
   standard(0x09, 'vendor specific'),
   standard(0x09, 'vendor specific of virtio', {
     fix: (body) => {
-      body.setUint8(3, body.getUint8(3) % 7);
+      const type = body.getUint8(3) % 10;
+      body.setUint8(3, type);
+      // lspci ends with an error if the structure of shared memory is too short.
+      if (type === 8) body.setUint8(2, Math.max(24, body.getUint8(2)));
     },
     function: (config) => {
       config.setUint32(0, 0x1041_0000 | VIRTIO, true);
+    },
+  }),
+  standard(0x09, 'vendor specific of Intel', {
+    fix: (body) => {
+      body.setUint8(2, body.getUint8(2) % 20);
+      body.setUint8(3, (body.getUint8(3) & 0x11) | 1);
+    },
+    function: (config) => {
+      config.setUint32(0, 0x1234_8086, true);
     },
   }),
   standard(0x0a, 'debug port'),
@@ -157,7 +169,31 @@ export const KINDS: readonly Kind[] = [
   extended(0x2a, 'physical layer 32 GT/s'),
   extended(0x2e, 'DOE'),
   extended(0x2f, 'device 3'),
+  extended(0x2b, 'alternate protocol'),
   extended(0x30, 'IDE'),
+  extended(0x30, 'IDE with few streams', {
+    fix: (body) => {
+      clear(body, 5, 0xe0);
+      clear(body, 6, 0xfc);
+    },
+  }),
+  extended(0x31, 'physical layer 64 GT/s'),
+  extended(0x32, 'flit logging'),
+  extended(0x33, 'flit performance'),
+  extended(0x34, 'flit error injection'),
+  extended(0x35, 'streamlined virtual channel'),
+  // For a length below the header's length, lspci lists blocks up to the end of the image.
+  extended(0x36, 'MMIO register block locator', {
+    fix: (body) => {
+      body.setUint8(4, body.getUint8(4) | 8);
+    },
+  }),
+  extended(0x36, 'MMIO register block locator with few blocks', {
+    fix: (body) => {
+      body.setUint8(4, body.getUint8(4) | 8);
+      clear(body, 5, 0x0f);
+    },
+  }),
 ];
 
 function clear(body: DataView, offset: number, mask: number): void {
@@ -176,8 +212,7 @@ const CXL_SIZES: Readonly<Record<number, number>> = { 2: 0x2c, 7: 0x20 };
  */
 function ofCxl(body: DataView, id: number): void {
   const length = Math.max(CXL_SIZES[id] ?? 0, body.getUint8(8) & 0x7f);
-  // Avoids revision 0 of the Flex Bus Port DVSEC, because lspci 3.9 does not decode this revision.
-  const revision = Math.max(id === 7 ? 1 : 0, body.getUint8(6) & 3);
+  const revision = body.getUint8(6) & 3;
   body.setUint32(4, 0x1e98 + revision * 0x1_0000 + length * 0x10_0000, true);
   body.setUint16(8, id, true);
   if (id !== 0) return;

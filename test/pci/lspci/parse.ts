@@ -28,15 +28,14 @@ export function squeeze(line: string): string {
  * Matches lines with contents that do not come from configuration space, such as names and the
  * interrupt routing of the host.
  */
-const NOT_OF_CONFIG =
-  /^(NUMA node|IOMMU group|Physical Slot|Kernel|Interrupt: pin \? routed to IRQ \d+$)/;
+const NOT_OF_CONFIG = /^(NUMA node|IOMMU group|Physical Slot|Kernel)/;
 
 /** Parses the output of lspci for one function. */
 export function parseLspci(text: string): Seen {
   const header: string[] = [];
   const capabilities: (SeenCapability & { lines: string[] })[] = [];
   const broken: string[] = [];
-  // If an endpoint has the multicast capability, lspci 3.9 omits a line break.
+  // If an endpoint has the multicast capability, lspci omits a line break.
   const lines = text.replace(/\n?\t\tMcastCtl/g, '\n\t\tMcastCtl');
   for (const line of lines.split('\n').slice(1)) {
     const found = /^\tCapabilities: \[([0-9a-f]+)(?: v(\d+))?\] (.*)$/.exec(line);
