@@ -14,26 +14,56 @@ function algorithm(code: number): string {
   return `Alg='${code === 0 ? 'AES-GCM-256-96b' : 'reserved'}'`;
 }
 
+/** An IDE stream of a function. */
+interface Stream {
+  /** For example `LinkIDE#0`. */
+  readonly name: string;
+  /** Offset of the first register of the stream, in bytes. */
+  readonly start: number;
+  /** Offset of the control register, in bytes. The status register follows the control register. */
+  readonly control: number;
+}
+
+/** Lists the link streams, and then the selective streams up to the end of the image. */
+export function streamsOf(place: Place): readonly Stream[] {
+  const capabilities = place.u32(0x4);
+  const count = countStreams(capabilities);
+  const streams = Array.from({ length: count.link }, (_, index) => {
+    const start = FIRST_STREAM + LINK_SIZE * index;
+    return { name: `LinkIDE#${index}`, start, control: start };
+  });
+  let start = FIRST_STREAM + LINK_SIZE * count.link;
+  for (let index = 0; index < count.selective && place.has(start); index++) {
+    streams.push({ name: `SelectiveIDE#${index}`, start, control: start + 4 });
+    start += SELECTIVE_SIZE + ADDRESS_SIZE * addressBlocks(place, start);
+  }
+  return streams;
+}
+
+function countStreams(capabilities: number): { readonly link: number; readonly selective: number } {
+  return {
+    link: bits(capabilities, 0) === 1 ? bits(capabilities, 13, 15) + 1 : 0,
+    selective: bits(capabilities, 1) === 1 ? bits(capabilities, 16, 23) + 1 : 0,
+  };
+}
+
 /** Integrity & Data Encryption: PCI Express Base Specification, section 7.9.26. */
 export const dataEncryption: Lister = (place) => {
   const capabilities = place.u32(0x4);
-  const links = bits(capabilities, 0) === 1 ? bits(capabilities, 13, 15) + 1 : 0;
-  const streams = bits(capabilities, 1) === 1 ? bits(capabilities, 16, 23) + 1 : 0;
+  const { link, selective } = countStreams(capabilities);
   const can = { FlowThru: 2, PartHdr: 3, Aggr: 4, PCPC: 5, IDE_KM: 6, SelCfg: 7 };
-  const lines = [
-    `IDECap: Lnk=${links} Sel=${streams} ${signs(capabilities, can)} ${algorithm(bits(capabilities, 8, 12))} TCs=${bits(capabilities, 13, 15) + 1} ${signs(capabilities, { TeeLim: 24, XT: 25 })}`,
-    `IDECtl: FTEn${sign(place.u32(0x8), 2)}`,
-  ];
-  let offset = FIRST_STREAM;
-  for (let index = 0; index < links; index++) {
-    lines.push(...linkStream(place, offset, index));
-    offset += LINK_SIZE;
-  }
-  for (let index = 0; index < streams && place.has(offset); index++) {
-    lines.push(...selectiveStream(place, offset, index));
-    offset += SELECTIVE_SIZE + ADDRESS_SIZE * addressBlocks(place, offset);
-  }
-  return { title: 'Integrity & Data Encryption', lines };
+  return {
+    title: 'Integrity & Data Encryption',
+    lines: [
+      `IDECap: Lnk=${link} Sel=${selective} ${signs(capabilities, can)} ${algorithm(bits(capabilities, 8, 12))} TCs=${bits(capabilities, 13, 15) + 1} ${signs(capabilities, { TeeLim: 24, XT: 25 })}`,
+      `IDECtl: FTEn${sign(place.u32(0x8), 2)}`,
+      ...streamsOf(place).flatMap((stream) =>
+        stream.start === stream.control
+          ? linkStream(place, stream)
+          : selectiveStream(place, stream),
+      ),
+    ],
+  };
 };
 
 /** Returns the number of the Address Association blocks of a selective stream. */
@@ -50,8 +80,8 @@ function settings(control: number): { flags: string; cipher: string } {
   };
 }
 
-function linkStream(place: Place, offset: number, index: number): string[] {
-  const name = (at: number) => `[${hex(place.offset + at, 1)}]LinkIDE#${index}`;
+function linkStream(place: Place, { name: what, start: offset }: Stream): string[] {
+  const name = (at: number) => `[${hex(place.offset + at, 1)}]${what}`;
   const control = place.u32(offset);
   const status = place.u32(offset + 4);
   const { flags, cipher } = settings(control);
@@ -61,8 +91,8 @@ function linkStream(place: Place, offset: number, index: number): string[] {
   ];
 }
 
-function selectiveStream(place: Place, offset: number, index: number): string[] {
-  const name = (at: number) => `[${hex(place.offset + at, 1)}]SelectiveIDE#${index}`;
+function selectiveStream(place: Place, { name: what, start: offset }: Stream): string[] {
+  const name = (at: number) => `[${hex(place.offset + at, 1)}]${what}`;
   const blocks = addressBlocks(place, offset);
   const control = place.u32(offset + 4);
   const status = place.u32(offset + 8);

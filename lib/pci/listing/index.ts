@@ -5,8 +5,12 @@ import { express } from './express.js';
 import { EXTENDED } from './extended.js';
 import { headerLines } from './header.js';
 import { decodeReadable } from './readable.js';
+import { addRemaining } from './remaining.js';
 import { hex, type Listed, type Lister, Place, type Surroundings, type VpdReader } from './row.js';
 import { STANDARD } from './standard.js';
+import { EXTENDED_STATES } from './states/extended.js';
+import { HEADER_STATES } from './states/header.js';
+import { STANDARD_STATES } from './states/standard.js';
 
 export { flagsOf, type VpdReader } from './row.js';
 
@@ -52,7 +56,7 @@ export function listConfig(config: Uint8Array, vpd: VpdReader | null = null): Li
   const pcie = capabilities.find(({ id, extended }) => !extended && id === PCI_EXPRESS);
   const portType = pcie === undefined ? null : bits(u16(config, pcie.offset + 2), 4, 7);
   return {
-    header: headerLines(config),
+    header: listHeader(config),
     capabilities: capabilities.map((capability) => ({
       ...capability,
       ...listCapability(config, capability, { portType, vpd }),
@@ -71,7 +75,17 @@ function listCapability(
     title: `${title} (ID ${hex(id, extended ? 4 : 2)}) <?>`,
     lines: [],
   });
-  return decodeReadable(title, lister ?? undecoded, new Place(config, offset, surroundings));
+  const list = (image: Uint8Array) =>
+    decodeReadable(title, lister ?? undecoded, new Place(image, offset, surroundings));
+  const states = (extended ? EXTENDED_STATES : STANDARD_STATES)[id];
+  if (states === undefined) return list(config);
+  return addRemaining(list, config, offset, states(new Place(config, offset, surroundings)));
+}
+
+function listHeader(config: Uint8Array): readonly string[] {
+  const list = (image: Uint8Array) => ({ title: '', lines: headerLines(image) });
+  const type = bits(u8(config, 0x0e), 0, 6);
+  return addRemaining(list, config, 0, HEADER_STATES[type] ?? []).lines;
 }
 
 /**

@@ -72,6 +72,8 @@ function replaceKnown(line: string): string {
  * Matches the lines about vital product data. Vital product data are not in configuration space.
  */
 const BESIDE = /^(Not readable|No end tag found)$/;
+/** Matches the lines about set bits that lspci omits. */
+const REMAINING = /^ *Also( [^:]+)?: /;
 /**
  * Matches the lines about missing registers. Our listing contains more of these lines than the
  * output of lspci.
@@ -93,7 +95,12 @@ const END = { standard: 0x40, extended: 0x80 };
 export function differences(config: Uint8Array, text: string, exact = true): string[] {
   const theirs = parseLspci(text);
   const ours = listConfig(config);
-  const found = compareLines('header', ours.header.map(squeeze), theirs.header, exact);
+  const found = compareLines(
+    'header',
+    ours.header.filter((line) => !REMAINING.test(line)).map(squeeze),
+    theirs.header,
+    exact,
+  );
   const offsets = (list: readonly { offset: number }[]) =>
     list.map(({ offset }) => offset.toString(16)).join(' ');
   if (offsets(ours.capabilities) !== offsets(theirs.capabilities)) {
@@ -113,7 +120,7 @@ export function differences(config: Uint8Array, text: string, exact = true): str
     const end = capability.extended ? END.extended : END.standard;
     const isLate = capability.offset + end >= config.length;
     const [mine, lines] = [capability, other].map(({ title, lines: below }) =>
-      [title, ...below].map(squeeze).filter((line) => !BESIDE.test(line)),
+      [title, ...below].map(squeeze).filter((line) => !BESIDE.test(line) && !REMAINING.test(line)),
     );
     if (mine === undefined || lines === undefined) continue;
     found.push(...compareLines(where, ...readable(mine, lines, isLate), exact));
