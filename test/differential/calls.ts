@@ -14,8 +14,8 @@ const LOW_POWER_ENTRY_WITH_WAKEUP = 4;
 let files = 0;
 
 /** Opens a new file of a length that is deleted at once. */
-function openFile(length: number): number {
-  const path = join(tmpdir(), `differential-${process.pid}-${++files}`);
+function openFile(length: number, folder = tmpdir()): number {
+  const path = join(folder, `differential-${process.pid}-${++files}`);
   const fd = openSync(path, 'wx+');
   unlinkSync(path);
   ftruncateSync(fd, length);
@@ -89,6 +89,26 @@ const calls: Readonly<Record<string, (session: Session, op: Op) => Fields>> = {
   },
   dma_buf: ({ connection }, op) => {
     closeSync(connection.feature(FEATURE_GET | DMA_BUF, encodeDmaBuf(op)));
+    return {};
+  },
+  // Maps a file by its descriptor: a file on tmpfs, an ordinary file, or a part of a BAR.
+  import_map: ({ connection }, op) => {
+    const fd =
+      op.kind === 'dma_buf'
+        ? connection.feature(FEATURE_GET | DMA_BUF, encodeDmaBuf(op))
+        : openFile(op.length as number, op.kind === 'memory' ? '/dev/shm' : '/');
+    try {
+      const { addressSpace } = connection;
+      const memory = addressSpace.importFile(fd, op.offset as number, op.memory as number);
+      try {
+        const [size, iova] = [BigInt(op.size as number), BigInt(op.iova as string)];
+        addressSpace.mapSync(memory, 0, size, iova, op.access as number);
+      } finally {
+        memory.release();
+      }
+    } finally {
+      closeSync(fd);
+    }
     return {};
   },
   low_power_wakeup: (session, { name }) => {
