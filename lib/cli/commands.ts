@@ -9,6 +9,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   list: 'list PCI functions, and show whether a program can open each',
   bind: 'bind a device and its IOMMU group to vfio-pci',
   release: 'bind a device to its former driver again',
+  vfs: 'list, create, bind and remove the virtual functions of a device (SR-IOV)',
   doctor: 'check whether programs can drive devices, and print a fix for each problem',
   info: 'show regions, interrupts, features, DMA ranges, resets and capabilities',
   config: 'decode configuration space like lspci; read and set registers by name',

@@ -6,6 +6,7 @@ import { defineCommand } from './command.js';
 import { isMockName } from '../contract/names.js';
 import { listMockDevices } from './devices.js';
 import { toJson } from './json.js';
+import { formatState } from './state.js';
 import { columns } from './table.js';
 import { paint } from './terminal.js';
 
@@ -42,10 +43,6 @@ function title({ className, vendorName, deviceName, class: code, ids }: Descript
   return `${className ?? `Class ${code.slice(0, 4)}`}: ${device}`;
 }
 
-function ready({ tokenOwner }: Readiness): string {
-  return tokenOwner === undefined ? 'ready' : `ready with the VF token of ${tokenOwner}`;
-}
-
 function row(one: Description): string[] {
   const others = one.groupMembers.length - 1;
   const shared = others === 0 ? '' : ` (+${others})`;
@@ -54,7 +51,7 @@ function row(one: Description): string[] {
     one.ids,
     one.driver ?? '-',
     one.iommuGroup === null ? '-' : `${one.iommuGroup}${shared}`,
-    one.ready ? ready(one) : (one.missing ?? ''),
+    formatState(one),
     title(one),
   ];
 }

@@ -19,6 +19,7 @@ import { closeOnRequest, createInterrupts, type Interrupts } from './interrupts.
 import { createMessages, type Messages } from './messages/messages.js';
 import { addOpenHandle, reportReset } from './open-handles.js';
 import { createRegion, type Region, type RegionParts } from './region.js';
+import { createSriov, type Sriov } from './sriov.js';
 import { Windows } from './windows.js';
 
 /**
@@ -63,6 +64,7 @@ export class PciDevice {
   readonly #handle: Handle;
   readonly #parts: RegionParts;
   readonly #regions = new Map<number, Region>();
+  #sriov: Sriov | undefined;
 
   static {
     createDevice = (connection) => new PciDevice(connection);
@@ -107,6 +109,12 @@ export class PciDevice {
    */
   get connection(): DeviceConnection {
     return this.#handle.connection;
+  }
+
+  /** The virtual functions of the device, or null if the device has no SR-IOV capability. */
+  get sriov(): Sriov | null {
+    if (this.config.find('sriov') === undefined) return null;
+    return (this.#sriov ??= createSriov(this.name, this.config));
   }
 
   /** The regions of nonzero size, sorted by index. */

@@ -63,5 +63,6 @@ export type { Poller } from './poller.js';
 export type { RegionArea } from '../contract/region-mapping.js';
 export type { IoeventfdOptions, Region, WindowOptions } from './region.js';
 export type { SingleIrq } from './single-irq.js';
+export type { Sriov } from './sriov.js';
 export type { EnableOptions, VectorIndex } from './vector-index.js';
 export type { Vector, VectorEvents, VectorOptions } from './vector.js';

@@ -58,14 +58,7 @@ const DRIVER = 'vfio-pci';
 export function planBind(host: Host, name: string): Plan {
   const group = groupOf(host, name);
   const { free, kept, blocking, warnings } = assignRoles(host, group, name);
-  if (!host.hasDriver(DRIVER)) {
-    throw new VfioError({
-      code: 'ENODEV',
-      message: 'the driver vfio-pci is not loaded',
-      path: host.path('sys/bus/pci/drivers', DRIVER),
-      hint: "Load the driver as root: 'modprobe vfio-pci'.",
-    });
-  }
+  requireVfioPci(host);
   const activity = new Activity(host);
   return {
     group,
@@ -120,6 +113,17 @@ export function planRelease(host: Host, name: string): Plan {
     disks: [],
     warnings: [],
   };
+}
+
+/** @throws VfioError ENODEV if the driver vfio-pci is not loaded */
+export function requireVfioPci(host: Host): void {
+  if (host.hasDriver(DRIVER)) return;
+  throw new VfioError({
+    code: 'ENODEV',
+    message: 'the driver vfio-pci is not loaded',
+    path: host.path('sys/bus/pci/drivers', DRIVER),
+    hint: "Load the driver as root: 'modprobe vfio-pci'.",
+  });
 }
 
 function groupOf(host: Host, name: string): IommuGroup {

@@ -121,9 +121,9 @@ test('without the addon, a real device gives a one-line error, and a mock device
   t.deepEqual([edu.code, edu.stderr], [0, '']);
 });
 
-test('bind, release and doctor refuse mock devices', async (t) => {
+test('bind, release, vfs and doctor refuse mock devices', async (t) => {
   const outcomes = await Promise.all(
-    ['bind', 'release', 'doctor'].map((name) => vfio([name, 'mock:edu'])),
+    ['bind', 'release', 'vfs', 'doctor'].map((name) => vfio([name, 'mock:edu'])),
   );
   for (const { code, stdout, stderr } of outcomes) {
     t.deepEqual([code, stdout], [2, '']);

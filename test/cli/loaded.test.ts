@@ -29,7 +29,7 @@ test('`vfio --version` loads only the command line, the checks and the error cla
 });
 
 test('the help of a command loads neither the library nor another command', async (t) => {
-  for (const name of ['info', 'bind', 'lab', 'repl', 'serve', 'trace', 'completion']) {
+  for (const name of ['info', 'bind', 'vfs', 'lab', 'repl', 'serve', 'trace', 'completion']) {
     const modules = await loaded(name, '--help');
     t.true(modules.includes(`cli/${name}.js`), name);
     t.deepEqual(
