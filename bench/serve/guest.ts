@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { runInLab } from '../../lib/lab/index.js';
-import { KERNEL_PARAMETERS } from '../../lib/lab/machine.js';
+import { kernelParameters } from '../../lib/lab/machine.js';
 import type { Run } from './measure.js';
 
 const SCRIPT = fileURLToPath(new URL('../../../bench/serve/guest.sh', import.meta.url));
@@ -14,7 +14,7 @@ const TIMEOUT_MS = 10 * 60_000;
 const DISK_SIZE = 64 * 2 ** 20;
 /** With a virtual IOMMU, the guest would map and unmap memory for each command. */
 const WITHOUT_IOMMU = [
-  ...KERNEL_PARAMETERS.filter((parameter) => !parameter.startsWith('intel_iommu')),
+  ...kernelParameters('x64').filter((parameter) => !parameter.startsWith('intel_iommu')),
   'intel_iommu=off',
 ];
 

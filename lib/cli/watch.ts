@@ -18,8 +18,6 @@ import { KINDS, type Watched, watchVectors } from './watch/vectors.js';
 /** The longest delay that a timer of Node accepts, rounded down. */
 const MAX_SECONDS = 2_000_000;
 
-const { default: DEFAULT_WIDTH, ...REGISTER_WIDTH } = WIDTH;
-
 export const command = defineCommand({
   about: `Watches interrupts, or a register. Without a region, the command enables the interrupts of
     the device, and shows the rate of each vector as a bar and the total rate. Without a terminal,
@@ -51,7 +49,7 @@ export const command = defineCommand({
       value: '<s>',
       help: 'seconds between two readings; default 1, for a register 0.1',
     },
-    width: REGISTER_WIDTH,
+    width: WIDTH,
     json: {
       type: 'boolean',
       help: 'prints one JSON object per interval, or per change of the register',
@@ -103,7 +101,7 @@ async function watchRegister(
   }
   if (place.offset === undefined) throw new UsageError('give <device> <region> <offset>');
   const offset = parseOffset(place.offset);
-  const width = parseWidth(options.width ?? DEFAULT_WIDTH);
+  const width = parseWidth(options.width);
   const interval = parseSeconds('--interval', options.interval ?? '0.1');
   await using device = await openDevice(place.device, options);
   const region = findRegion(device, place.region);

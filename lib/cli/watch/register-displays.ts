@@ -1,5 +1,5 @@
 import { toJsonLine } from '../json.js';
-import { regionName } from '../regions.js';
+import { regionName } from '../../contract/uapi.js';
 import { paint } from '../terminal.js';
 import { RegisterKeys } from './register-keys.js';
 import { formatChange, formatValue } from './register-text.js';

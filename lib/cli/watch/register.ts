@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Region, RegisterWindow, Width } from '../../index.js';
 import { checkPlace, readOne, writeOne } from '../access.js';
-import { regionName } from '../regions.js';
+import { regionName } from '../../contract/uapi.js';
 
 /** Limits of the interval that keys select, in seconds. */
 const MIN_INTERVAL = 0.001;
