@@ -9,16 +9,19 @@ import type * as vfio from '../index.js';
 import { printable } from '../printable.js';
 import { defineCommand } from './command.js';
 import { openDevice } from './devices.js';
+import { helpers } from './repl/helpers.js';
+import { formatResult } from './repl/writer.js';
 import { VF_TOKEN } from './token.js';
 
 export const command = defineCommand({
   about: `Starts a Node.js prompt with an open device. The prompt defines the variables device,
-    config, dma, interrupts, bar0 to bar5 (mapped on first use) and vfio (the library). Tab
-    completes names, the history is saved, and await can be used. Input is evaluated only after
-    Enter. Printing bar0 reads no register.`,
+    config, dma, interrupts, bar0 to bar5 (mapped on first use) and vfio (the library), and the
+    functions dump and watch. The word help prints what the prompt defines. Integers above 9 are
+    shown in hex. Tab completes names, the history is saved, and await can be used. Input is
+    evaluated only after Enter. Printing bar0 reads no register.`,
   operands: { device: { from: 'devices' } },
   options: { 'vf-token': VF_TOKEN },
-  examples: ["echo 'bar0.read32(0).toString(16)' | vfio repl mock:edu"],
+  examples: ["echo 'bar0.read32(0)' | vfio repl mock:edu"],
   async run({ options, operands }) {
     const library = await import('../index.js');
     const { start } = await import('node:repl');
@@ -36,8 +39,10 @@ export const command = defineCommand({
       // A preview would evaluate an incomplete line and would read device registers while the user
       // types.
       preview: false,
+      writer: (value: unknown) => formatResult(value, repl.useColors),
     });
     provide(repl, library, device);
+    Object.assign(repl.context, consoleOf(repl));
     const ended = once(repl, 'exit');
     if (input instanceof PassThrough) await feed(repl, input);
     else await keepHistory(repl);
@@ -60,6 +65,14 @@ function provide({ context }: REPLServer, library: typeof vfio, device: vfio.Pci
       enumerable: true,
     });
   }
+}
+
+/** Returns the functions of the prompt. Ctrl-C ends `watch()`, and does not end the prompt. */
+function consoleOf(repl: REPLServer): object {
+  return helpers(console.log, (stop) => {
+    repl.on('SIGINT', stop);
+    return () => repl.off('SIGINT', stop);
+  });
 }
 
 /**

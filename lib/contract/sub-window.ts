@@ -1,3 +1,5 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inHex, inspectAs } from './inspect.js';
 import { EventEmitter } from 'node:events';
 import { checkExtent, checkInteger } from '../checks.js';
 import type { DeviceClock } from './clock.js';
@@ -90,6 +92,11 @@ export class SubWindow extends EventEmitter<WindowEvents> implements RegisterWin
     if (!this.#lifetime.end(hint)) return;
     for (const [event, forwarder] of this.#forwarders) this.#window.off(event, forwarder);
     this.#forwarders.clear();
+  }
+
+  /** @internal */
+  [inspect.custom](depth: number, options: InspectOptionsStylized): string {
+    return inspectAs('RegisterWindow', { size: inHex(this.size), lost: this.lost }, depth, options);
   }
 
   [Symbol.dispose](): void {

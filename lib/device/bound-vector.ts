@@ -1,4 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
+import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inspectAs } from '../contract/inspect.js';
 import { EventEmitter } from 'node:events';
 import { abortError } from '../contract/abort-error.js';
 import { checkCpus } from '../contract/call-arguments.js';
@@ -83,6 +85,12 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
 
   get closed(): boolean {
     return !this.#lifetime.isOpen;
+  }
+
+  /** @internal */
+  [inspect.custom](depth: number, options: InspectOptionsStylized): string {
+    const { index, closed } = this;
+    return inspectAs('Vector', { irq: this.context.irq.name, index, closed }, depth, options);
   }
 
   trigger(): void {

@@ -1,3 +1,5 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inHex, inspectAs } from '../contract/inspect.js';
 import type {
   CreatedAddressSpace,
   DeviceConnection,
@@ -7,7 +9,7 @@ import type {
   OpenedVia,
   PasidOptions,
 } from '../contract/index.js';
-import { VFIO_PCI_BAR5_REGION_INDEX } from '../contract/uapi.js';
+import { REGION_NAMES, VFIO_PCI_BAR5_REGION_INDEX } from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
 import { checkInteger, checkOptions, checkPasid } from '../checks.js';
 import { type ConfigSpace, createConfigSpace } from './config.js';
@@ -98,6 +100,12 @@ export class PciDevice {
   /** Whether the device is closed, by {@link close} or by a request of the host. */
   get closed(): boolean {
     return !this.#handle.isOpen;
+  }
+
+  /** @internal */
+  [inspect.custom](depth: number, options: InspectOptionsStylized): string {
+    const { name, via, closed } = this;
+    return inspectAs('PciDevice', { name, via, closed, ...this.#describe() }, depth, options);
   }
 
   /**
@@ -276,6 +284,22 @@ export class PciDevice {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.resolve();
     this.close();
+  }
+
+  /** Lists the sizes of the regions and the numbers of vectors. A closed device has no lists. */
+  #describe(): object {
+    if (this.closed) return {};
+    const regions = this.regions.map(({ index, size }) => [
+      REGION_NAMES[index] ?? `region${index}`,
+      inHex(size),
+    ]);
+    const { intx, msi, msix, err, req } = this.interrupts;
+    const vectors = Object.entries({ intx, msi, msix, err, req });
+    const counts = vectors.map(([kind, { count }]) => [kind, count] as const);
+    return {
+      regions: Object.fromEntries(regions) as object,
+      interrupts: Object.fromEntries(counts.filter(([, count]) => count > 0)),
+    };
   }
 
   #closeOnHostRequest(): void {

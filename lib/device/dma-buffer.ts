@@ -1,3 +1,5 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inBytes, inHex, inspectAs } from '../contract/inspect.js';
 import type { Memory } from '../contract/index.js';
 import { type DmaMapping, DmaRange } from './dma-range.js';
 
@@ -40,5 +42,13 @@ export class DmaBuffer extends DmaRange {
   get buffer(): ArrayBuffer | SharedArrayBuffer {
     this.#mapping.lifetime.check();
     return this.#bytes.buffer;
+  }
+
+  /** @internal */
+  override [inspect.custom](depth: number, options: InspectOptionsStylized): string {
+    const { iova, size, access } = this;
+    const bytes = this.#mapping.lifetime.isOpen ? { bytes: inBytes(this.#bytes) } : { freed: true };
+    const shown = { iova: inHex(iova), size: inHex(size), access, ...bytes };
+    return inspectAs('DmaBuffer', shown, depth, options);
   }
 }

@@ -1,4 +1,6 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { checkInteger, checkOptions, PAGE_SIZE } from '../checks.js';
+import { inBytes, inHex, inspectAs } from '../contract/inspect.js';
 import { Lifetime } from '../contract/lifetime.js';
 import type { DmaBuffer } from './dma-buffer.js';
 
@@ -84,7 +86,15 @@ export class DmaPool {
       if (!isFree && this.#lifetime.isOpen) this.#free.push(place);
       isFree = true;
     };
-    return { iova, bytes, free, [Symbol.dispose]: free };
+    const piece = {
+      iova,
+      bytes,
+      free,
+      [Symbol.dispose]: free,
+      [inspect.custom]: (depth: number, options: InspectOptionsStylized) =>
+        inspectAs('DmaPiece', { iova: inHex(iova), bytes: inBytes(bytes) }, depth, options),
+    };
+    return piece;
   }
 
   /** Unmaps and frees all pages, also the pages of pieces that are in use. Idempotent. */

@@ -1,5 +1,7 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { checkInteger } from '../checks.js';
 import type { DmaMemory } from '../contract/index.js';
+import { inHex, inspectAs } from '../contract/inspect.js';
 import type { Lifetime } from '../contract/lifetime.js';
 
 /** Whether the device is allowed to read the memory, to write it, or both. */
@@ -75,6 +77,13 @@ export class DmaRange {
    */
   free(): void {
     this.#free();
+  }
+
+  /** @internal */
+  [inspect.custom](depth: number, options: InspectOptionsStylized): string {
+    const { iova, size, access, mapped } = this;
+    const shown = { iova: inHex(iova), size: inHex(size), access, mapped };
+    return inspectAs('DmaRange', shown, depth, options);
   }
 
   /** Like {@link free}. */

@@ -71,8 +71,8 @@ test('the repl of `vfio repl` has a variable for the device and supports await',
   t.deepEqual(lines.slice(0, 6), [
     "'10000ed'",
     "'mock:edu'",
-    '4660',
-    '4096',
+    '0x1234',
+    '0x1000',
     "'function'",
     "'VfioError'",
   ]);

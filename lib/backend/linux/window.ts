@@ -1,3 +1,5 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inHex, inspectAs } from '../../contract/inspect.js';
 import { EventEmitter } from 'node:events';
 import type { Native, NativeWindow } from '../../native/binding.js';
 import type { RegisterWindow, Width, WindowEvents } from '../../contract/index.js';
@@ -252,6 +254,11 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     this.#lifetime.end(hint);
     this.#calls.unmapRegion(mapping.handle, mapping.buffer);
     this.#onClose(this);
+  }
+
+  /** @internal */
+  [inspect.custom](depth: number, options: InspectOptionsStylized): string {
+    return inspectAs('RegisterWindow', { size: inHex(this.size), lost: this.lost }, depth, options);
   }
 
   [Symbol.dispose](): void {

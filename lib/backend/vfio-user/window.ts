@@ -1,3 +1,5 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inHex, inspectAs } from '../../contract/inspect.js';
 import { EventEmitter } from 'node:events';
 import type { RegisterWindow, Width, WindowEvents } from '../../contract/index.js';
 import { Lifetime } from '../../contract/lifetime.js';
@@ -126,6 +128,11 @@ export class UserWindow extends EventEmitter<WindowEvents> implements RegisterWi
     if (!this.#lifetime.end(hint)) return;
     for (const { window } of this.#areas) window.close();
     this.#onClose(this);
+  }
+
+  /** @internal */
+  [inspect.custom](depth: number, options: InspectOptionsStylized): string {
+    return inspectAs('RegisterWindow', { size: inHex(this.size), lost: this.lost }, depth, options);
   }
 
   [Symbol.dispose](): void {

@@ -21,10 +21,7 @@ interface Command {
 type Filter = Pick<CommandFaultOptions, 'queue' | 'opcode'>;
 
 /** Injects faults into the commands of a mock NVMe controller. */
-export class CommandFaults {
-  readonly #failures = new FaultList<Filter & { readonly status: number }>();
-  readonly #completions = new FaultList<Filter & { readonly copies: 0 | 2 }>();
-
+export interface CommandFaults {
   /**
    * Makes commands fail. The controller does not execute a failed command, and completes the
    * command with the status.
@@ -37,10 +34,7 @@ export class CommandFaults {
    * @example
    * mockControl('mock:nvme').nvme.failCommand(0x281, { opcode: 2, nth: 3 }); // the third read
    */
-  failCommand(status: number, options: CommandFaultOptions = {}): void {
-    checkInteger(status, 'status', 1, STATUS_MAX);
-    this.#failures.add({ ...checkFilter(options), status }, options);
-  }
+  failCommand(status: number, options?: CommandFaultOptions): void;
 
   /**
    * Loses completions. The controller executes the command, but posts no completion and raises no
@@ -50,9 +44,7 @@ export class CommandFaults {
    *   default: the next completion of any queue
    * @throws RangeError if a number is outside of its range
    */
-  loseCompletion(options: CommandFaultOptions = {}): void {
-    this.#completions.add({ ...checkFilter(options), copies: 0 }, options);
-  }
+  loseCompletion(options?: CommandFaultOptions): void;
 
   /**
    * Doubles completions. The controller posts the completion of a command twice.
@@ -61,6 +53,23 @@ export class CommandFaults {
    *   commands; default: the next completion of any queue
    * @throws RangeError if a number is outside of its range
    */
+  doubleCompletion(options?: CommandFaultOptions): void;
+}
+
+/** The injected faults, which the controller asks for each command. */
+export class InjectedFaults implements CommandFaults {
+  readonly #failures = new FaultList<Filter & { readonly status: number }>();
+  readonly #completions = new FaultList<Filter & { readonly copies: 0 | 2 }>();
+
+  failCommand(status: number, options: CommandFaultOptions = {}): void {
+    checkInteger(status, 'status', 1, STATUS_MAX);
+    this.#failures.add({ ...checkFilter(options), status }, options);
+  }
+
+  loseCompletion(options: CommandFaultOptions = {}): void {
+    this.#completions.add({ ...checkFilter(options), copies: 0 }, options);
+  }
+
   doubleCompletion(options: CommandFaultOptions = {}): void {
     this.#completions.add({ ...checkFilter(options), copies: 2 }, options);
   }
@@ -68,23 +77,17 @@ export class CommandFaults {
   /**
    * Counts a command that the device has fetched. Returns the status with which the command fails,
    * or undefined if the command does not fail.
-   *
-   * @internal
    */
   takeFailure(command: Command): number | undefined {
     return this.#failures.take((filter) => concerns(filter, command))?.status;
   }
 
-  /**
-   * Counts a completion. Returns the number of completions that the device posts for the command.
-   *
-   * @internal
-   */
+  /** Counts a completion. Returns the number of completions that the device posts for it. */
   takeCopies(command: Command): 0 | 1 | 2 {
     return this.#completions.take((filter) => concerns(filter, command))?.copies ?? 1;
   }
 
-  /** @internal */
+  /** Removes all faults. */
   clear(): void {
     this.#failures.clear();
     this.#completions.clear();

@@ -1,5 +1,5 @@
 import type { Width } from '../../../contract/index.js';
-import { CommandFaults } from './command-faults.js';
+import { InjectedFaults } from './command-faults.js';
 import { type FaultCount, FaultList } from '../machine/fault-list.js';
 
 /** A value that a read of a BAR returns instead of the value of the device. */
@@ -16,7 +16,7 @@ export type DmaDirection = 'read' | 'write';
 
 /** Faults of one function. A test can inject the faults before the function is opened. */
 export class DeviceFaults {
-  readonly commands = new CommandFaults();
+  readonly commands = new InjectedFaults();
   /** For each fault, the direction of the transfers that fail; null for both directions. */
   readonly #dma = new FaultList<DmaDirection | null>();
   readonly #reads = new FaultList<ReadOverride>();

@@ -22,7 +22,7 @@ import {
   type TransferOptions,
 } from './model.js';
 import { DmaFault } from '../machine/dma-fault.js';
-import type { CommandFaults } from './command-faults.js';
+import type { InjectedFaults } from './command-faults.js';
 import { checkRegisters } from './check-registers.js';
 import { DeviceFaults, type DmaDirection } from './device-faults.js';
 import * as pci from './pci.js';
@@ -161,7 +161,7 @@ export class HardwareFunction implements DeviceHost {
   }
 
   /** The faults of commands, for the models of the library that execute commands. */
-  get commandFaults(): CommandFaults {
+  get commandFaults(): InjectedFaults {
     return this.#faults.commands;
   }
 

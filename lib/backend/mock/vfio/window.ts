@@ -1,3 +1,5 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inHex, inspectAs } from '../../../contract/inspect.js';
 import { EventEmitter } from 'node:events';
 import type { DeviceClock } from '../../../contract/clock.js';
 import type { RegisterWindow, Width, WindowEvents } from '../../../contract/index.js';
@@ -124,6 +126,11 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
     this.#onClose?.(this);
     this.#onClose = null;
     this.#target = null;
+  }
+
+  /** @internal */
+  [inspect.custom](depth: number, options: InspectOptionsStylized): string {
+    return inspectAs('RegisterWindow', { size: inHex(this.size), lost: this.lost }, depth, options);
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,4 @@
-import type { CommandFaults } from '../../hardware/command-faults.js';
+import type { InjectedFaults } from '../../hardware/command-faults.js';
 import { type DeviceHost, type DeviceLogic, type Register } from '../../hardware/model.js';
 import { DmaFault } from '../../machine/dma-fault.js';
 import { AdminCommands } from './admin.js';
@@ -38,7 +38,7 @@ const ASYNC_EVENT_REQUEST = 0x0c;
 
 /** The host of a controller, and the faults that a test injects into its commands. */
 export interface ControllerHost extends DeviceHost {
-  readonly commandFaults: CommandFaults;
+  readonly commandFaults: InjectedFaults;
 }
 
 /**
