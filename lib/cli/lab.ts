@@ -17,7 +17,7 @@ const TIMED_OUT = 124;
 export const command = defineCommand({
   about: `Boots a QEMU guest and runs a command in the guest. The guest has an emulated Intel IOMMU,
     and PCI devices that are bound to vfio-pci. The command runs in the current directory and sees
-    this machine's files. Changes to files stay in the guest's memory. PATH contains vfio and the
+    this machine's files. Changes to files stay in the guest's memory, except in the folder of --keep. PATH contains vfio and the
     project's node_modules/.bin. Standard input is passed to the command, unless standard input is a
     terminal. Environment variables (VFIO_LAB_NVME, VFIO_LAB_EDU, ...) contain the addresses of the
     devices. A device of --serve is for a driver of the guest, and VFIO_LAB_SERVED contains its
@@ -70,6 +70,13 @@ export const command = defineCommand({
       help: `additional kernel module; loaded with its dependencies after the devices are bound; can
         be repeated`,
     },
+    keep: {
+      type: 'string',
+      value: '<dir>',
+      from: 'files',
+      help: `folder of this machine whose files the command can change; created if the folder does not
+        exist; changes to all other files are lost`,
+    },
     'qemu-arg': {
       type: 'string',
       value: '<arg>',
@@ -97,8 +104,8 @@ export const command = defineCommand({
     "vfio lab --device edu -- sh -c 'vfio demo $VFIO_LAB_EDU'",
     'vfio lab --serve mock:nvme --module nvme -- lsblk',
   ],
-  async run({ options, program }) {
-    const labOptions = toLabOptions(options, program);
+  async run({ options, program, imports }) {
+    const labOptions = toLabOptions(options, program, imports);
     try {
       checkLabOptions(labOptions);
     } catch (error) {
@@ -132,6 +139,7 @@ interface ParsedOptions {
   readonly serve: readonly string[];
   readonly module: readonly string[];
   readonly 'qemu-arg': readonly string[];
+  readonly keep: string | undefined;
   readonly memory: string | undefined;
   readonly cpus: string | undefined;
   readonly timeout: string | undefined;
@@ -139,7 +147,11 @@ interface ParsedOptions {
 }
 
 /** Converts the command line's options to the options of {@link runInLab}. */
-function toLabOptions(given: ParsedOptions, program: readonly string[]): LabOptions {
+function toLabOptions(
+  given: ParsedOptions,
+  program: readonly string[],
+  imports: readonly string[],
+): LabOptions {
   const arch = given.arch as Arch | undefined;
   // The shell of the user does not run in a guest of another architecture.
   const own = (arch ?? DEFAULTS.arch) === process.arch ? process.env.SHELL : undefined;
@@ -156,8 +168,10 @@ function toLabOptions(given: ParsedOptions, program: readonly string[]): LabOpti
     qemu: given.qemu,
     devices: given.device.length === 0 ? undefined : given.device,
     serve: given.serve,
+    imports,
     modules: given.module,
     qemuArgs: given['qemu-arg'],
+    keep: given.keep,
     memory: given.memory,
     cpus: parseNumber('--cpus', given.cpus),
     timeout: seconds === undefined ? undefined : seconds * 1000,

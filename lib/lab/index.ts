@@ -14,6 +14,7 @@ import { findQemu } from './qemu.js';
 import { findRoot } from './root.js';
 import { checkLabOptions, DEFAULTS, type LabOptions } from './options.js';
 import { run } from './run.js';
+import { createKeptFolder } from './keep.js';
 import { COMMAND_LINE, type Servers, startServers } from './servers.js';
 import { findTools } from './tools.js';
 
@@ -30,7 +31,7 @@ const DISK_SIZE = 64 << 20;
  * is in its own IOMMU group. With the option `serve`, the guest also has devices that this machine
  * serves, for example mock devices. The drivers of the guest can use these devices. The guest sees
  * this machine's files. If the guest changes files, the changes stay in the guest's memory and are
- * lost when the guest ends. The lab needs neither root nor KVM.
+ * lost when the guest ends, except in the folder of the option `keep`. The lab needs neither root nor KVM.
  *
  * In the guest, environment variables contain the addresses of the devices: `VFIO_LAB_NVME`,
  * `VFIO_LAB_EDU`, …, and `VFIO_LAB_SERVED` for a served device. The command's PATH includes `vfio`
@@ -56,6 +57,7 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
   const { cwd = process.cwd(), terminal = false } = options;
   const { stdout = process.stdout, stderr = process.stderr } = options;
   const { arch = DEFAULTS.arch, serve = [], imports = [] } = options;
+  const keep = options.keep === undefined ? undefined : createKeptFolder(options.keep);
   const devices = parseDevices(options.devices ?? DEFAULTS.devices);
   findTools([
     ...(options.qemu === undefined && serve.length === 0 ? [ARCHITECTURES[arch].qemu] : []),
@@ -97,6 +99,7 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
       furtherModules: further.map(({ name }) => name),
       devices,
       served: sockets.length,
+      keep,
       commands: {
         node: `#!/bin/sh\nexec ${shellQuote(root.node)} "$@"`,
         vfio: `#!/bin/sh\nexec ${shellQuote(root.node)} ${shellQuote(COMMAND_LINE)} "$@"`,
@@ -121,6 +124,7 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
         disks,
         devices,
         sockets,
+        keep,
         memory: options.memory ?? DEFAULTS.memory,
         cpus: options.cpus ?? DEFAULTS.cpus,
         terminal,

@@ -20,6 +20,8 @@ export interface Guest {
   readonly devices: readonly LabDevice[];
   /** Number of served devices. */
   readonly served: number;
+  /** Path of the folder whose files are kept. */
+  readonly keep: string | undefined;
   /** Additional commands: the key is the command's name, the value is a shell script. */
   readonly commands: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
@@ -72,6 +74,14 @@ ln -s fd/1 dev/stdout
 ln -s fd/2 dev/stderr
 ip link set lo up
 `;
+
+/** Mounts a folder of the host, so that the guest can write its files. */
+function mountKept(path: string): string {
+  const target = shellQuote(`.${path}`);
+  const options = 'trans=virtio,version=9p2000.L,msize=524288,cache=none';
+  return `mkdir -p ${target}
+mount -t 9p -o ${options} keep ${target} || fail 'the folder to keep cannot be mounted'`;
+}
 
 const BIND = `
 find() {
@@ -167,6 +177,7 @@ export function initScript(guest: Guest): string {
     HOST,
     guest.layer ? LAYER : '',
     ROOT,
+    ...(guest.keep === undefined ? [] : [mountKept(guest.keep)]),
     BIND,
     ...guest.devices.map(({ name }, index) => `bind ${name} ${portOf(index)}`),
     ...servedNames(guest.served).map(

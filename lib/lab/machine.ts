@@ -26,6 +26,8 @@ export interface Machine {
   readonly devices: readonly LabDevice[];
   /** Path of the socket of each served device. */
   readonly sockets: readonly string[];
+  /** Path of the folder that the guest can write. */
+  readonly keep: string | undefined;
   /** Argument of QEMU's `-m`: a number of MiB, or a number with M or G. */
   readonly memory: string;
   readonly cpus: number;
@@ -85,6 +87,13 @@ function deviceArguments({ devices, disks }: Machine): string[] {
     const behind = file === undefined ? '' : `,drive=disk${index}`;
     return [...rootPort(index), ...drive, ...['-device', `${device},bus=port${index}${behind}`]];
   });
+}
+
+/** The files belong to the user of QEMU, who cannot change the owner of a file. */
+function keptFolder({ keep }: Machine): string[] {
+  if (keep === undefined) return [];
+  const share = `local,id=keep,path=${quote(keep)},security_model=none,multidevs=remap`;
+  return ['-fsdev', share, '-device', 'virtio-9p-pci,fsdev=keep,mount_tag=keep'];
 }
 
 /** The served devices are behind the root ports after the root ports of the other devices. */
@@ -172,6 +181,7 @@ export function buildArguments(machine: Machine): string[] {
     ...iommu,
     ...share('host', '/'),
     ...(machine.layer === undefined ? [] : share('layer', machine.layer)),
+    ...keptFolder(machine),
     ...['-device', 'virtio-serial-pci,id=channels'],
     ...CHANNELS.flatMap((name, index) => [
       ...['-chardev', `socket,id=${name},fd=${FIRST_CHANNEL_FD + index}`],

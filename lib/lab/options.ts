@@ -75,6 +75,12 @@ export interface LabOptions {
   timeout?: number | undefined;
   /** Whether the command uses this process's terminal instead of `stdin`, `stdout` and `stderr`. */
   terminal?: boolean | undefined;
+  /**
+   * Path of a folder of this machine. What the command writes to this folder is kept: the guest
+   * writes the files of this folder directly. The folder is created if it does not exist. Changes
+   * to all other files are lost.
+   */
+  keep?: string | undefined;
   /** Working directory of the command. Default: the current directory. */
   cwd?: string;
   /** Additional environment variables for the command. */
@@ -99,7 +105,7 @@ export const DEFAULTS = { arch: 'x64', devices: DEFAULT_DEVICES, memory: '2G', c
 
 const STREAMS = ['stdin', 'stdout', 'stderr'] as const;
 const LISTS = ['args', 'devices', 'serve', 'imports', 'modules', 'qemuArgs'] as const;
-const TEXTS = ['kernel', 'qemu', 'memory', 'cwd'] as const;
+const TEXTS = ['kernel', 'qemu', 'memory', 'keep', 'cwd'] as const;
 const NAMES = [
   ...['command', ...LISTS, ...TEXTS, ...STREAMS],
   ...['arch', 'cpus', 'timeout', 'terminal', 'env', 'report', 'signal'],

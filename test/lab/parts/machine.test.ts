@@ -1,11 +1,15 @@
+import { realpathSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
 import type { Arch } from '../../../lib/lab/architectures.js';
 import { parseDevices } from '../../../lib/lab/devices.js';
 import { guestEnvironment } from '../../../lib/lab/environment.js';
 import { initScript } from '../../../lib/lab/init.js';
+import { createKeptFolder } from '../../../lib/lab/keep.js';
 import { buildArguments } from '../../../lib/lab/machine.js';
 import { runInLab } from '../../../lib/lab/index.js';
 import { checkLabOptions } from '../../../lib/lab/options.js';
+import { temporaryFolder } from '../../native/helpers.js';
 
 function argumentsFor(
   devices: readonly string[],
@@ -15,7 +19,14 @@ function argumentsFor(
     layer,
     sockets = [],
     memory = '1G',
-  }: { arch?: Arch; layer?: string; sockets?: readonly string[]; memory?: string } = {},
+    keep,
+  }: {
+    arch?: Arch;
+    layer?: string;
+    sockets?: readonly string[];
+    memory?: string;
+    keep?: string;
+  } = {},
 ): string[] {
   return buildArguments({
     arch,
@@ -25,6 +36,7 @@ function argumentsFor(
     console: '/tmp/a,b/console',
     disks: [],
     sockets,
+    keep,
     devices: parseDevices(devices),
     memory,
     cpus: 2,
@@ -97,6 +109,43 @@ test('the programs of the share come before the files of the host', (t) => {
   t.notRegex(initScript({ ...guest, layer: false }), /\/layer|busybox --install/);
 });
 
+test('only the kept folder is writable, and the guest mounts the folder at its path', (t) => {
+  const shares = argumentsFor(['edu'], [], { keep: '/tmp/a,b' }).filter((one) =>
+    one.startsWith('local,'),
+  );
+  t.deepEqual(
+    shares.map((one) => [/path=([^=]*),security/.exec(one)?.[1], one.includes('readonly=on')]),
+    [
+      ['/', true],
+      ['/tmp/a,,b', false],
+    ],
+  );
+  const script = initScript({
+    modules: [],
+    furtherModules: [],
+    devices: [],
+    served: 0,
+    layer: false,
+    keep: "/tmp/it's",
+    commands: {},
+    env: {},
+    cwd: '/',
+    argv: ['true'],
+    terminal: undefined,
+  });
+  t.regex(script, /mount -t 9p .* keep '\.\/tmp\/it'\\''s' \|\| fail/);
+});
+
+test('the kept folder is created, and a folder that the guest needs is refused', (t) => {
+  const folder = join(temporaryFolder(), 'a', 'b');
+  t.is(createKeptFolder(folder), realpathSync(folder));
+  for (const path of ['/', '/dev', '/dev/shm', '/proc/self']) {
+    t.throws(() => createKeptFolder(path), { code: 'EINVAL' }, path);
+  }
+  writeFileSync(join(folder, 'file'), '');
+  t.throws(() => createKeptFolder(join(folder, 'file')), { code: 'EEXIST' });
+});
+
 test('the guest uses a clock source that needs no calibration', (t) => {
   t.regex(argumentsFor(['edu']).join(' '), /\bclocksource=hpet\b/);
 });
@@ -108,6 +157,7 @@ test('the guest has the addresses of served devices, and does not bind the devic
     furtherModules: ['nvme'],
     devices: parseDevices(['edu']),
     served: 2,
+    keep: undefined,
     commands: {},
     env: {},
     cwd: '/',
@@ -139,6 +189,7 @@ test('the guest loads additional modules after its devices are bound', (t) => {
     furtherModules: ['nvme'],
     devices: parseDevices(['nvme']),
     served: 0,
+    keep: undefined,
     commands: {},
     env: {},
     cwd: '/',
