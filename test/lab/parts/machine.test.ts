@@ -102,7 +102,7 @@ test('a guest for arm64 has an SMMUv3, a GIC with ITS, and a share with its prog
 test('the programs of the share come before the files of the host', (t) => {
   const guest = {
     ...{ modules: [], furtherModules: [], devices: [], served: 0, commands: {}, env: {} },
-    ...{ cwd: '/', argv: ['true'], terminal: undefined },
+    ...{ cwd: '/', argv: ['true'], terminal: undefined, keep: undefined },
   };
   const script = initScript({ ...guest, layer: true });
   t.true(script.indexOf('layers=/layer:/host') < script.indexOf('lowerdir=$layers'));
