@@ -38,7 +38,7 @@ export interface AddressSpace {
    * library duplicates the descriptor. Only {@link AddressSpace.map} finds out whether the file can
    * be mapped for the device (IOMMU_IOAS_MAP_FILE): the map call fails with ENOTTY if the kernel
    * cannot map files, with EINVAL if the file is neither a memfd nor a dma-buf or ends within the
-   * range, with EOPNOTSUPP for a dma-buf of several ranges or of another driver, and with ENODEV for
+   * range, with ENOTSUP for a dma-buf of several ranges or of another driver, and with ENODEV for
    * a revoked dma-buf.
    *
    * @param offset - the offset in the file, in bytes; a multiple of the page size

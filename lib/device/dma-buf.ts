@@ -22,7 +22,7 @@ const RANGE_SIZE = 16;
 const HINTS: Readonly<Record<string, string>> = {
   ENOTTY:
     'The export of a BAR needs Linux 6.19 with CONFIG_VFIO_PCI_DMABUF. features.probe(11) checks this without an error.',
-  EOPNOTSUPP: 'The driver of the device exports no BARs. The driver vfio-pci exports BARs.',
+  ENOTSUP: 'The driver of the device exports no BARs. The driver vfio-pci exports BARs.',
   ENODEV: 'Only the BARs 0 to 5 can be exported.',
 };
 

@@ -111,9 +111,9 @@ export class DmaSpace {
    * @throws RangeError if the memory does not consist of whole pages; TypeError if an argument has
    *   the wrong type
    * @throws {@link VfioError} for `{ dmabuf }` and `{ memfd }`: ENOTSUP if the device was opened
-   *   through its group; ENOTTY if the kernel has no IOMMU_IOAS_MAP_FILE; EINVAL if the file is not
-   *   of this kind, or ends within the range; EOPNOTSUPP for a dma-buf of several ranges; ENODEV for
-   *   a revoked dma-buf
+   *   through its group, and for a dma-buf of several ranges; ENOTTY if the kernel has no
+   *   IOMMU_IOAS_MAP_FILE; EINVAL if the file is not of this kind, or ends within the range; ENODEV
+   *   for a revoked dma-buf
    */
   async map(source: SharedArrayBuffer | DmaFile, options?: DmaOptions): Promise<DmaBuffer>;
   async map(source: DmaImport, options?: DmaOptions): Promise<DmaRange>;

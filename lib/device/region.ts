@@ -156,7 +156,7 @@ export class Region {
    *   a dma-buf of one range.
    * @throws RangeError if a range does not consist of whole pages, or exceeds the BAR
    * @throws {@link VfioError} ENOTTY if the kernel cannot export BARs; ENODEV if the region is not a
-   *   BAR; EINVAL if the BAR cannot be exported, for example I/O ports; EOPNOTSUPP if the driver of
+   *   BAR; EINVAL if the BAR cannot be exported, for example I/O ports; ENOTSUP if the driver of
    *   the device does not export BARs
    * @example
    * using memory = card.bar(2).exportDmaBuf([{ offset: 0, length: 65536 }]);

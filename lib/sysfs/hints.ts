@@ -211,7 +211,7 @@ export function fileNotMapped(code: string): string | undefined {
   switch (code) {
     case 'ENOTTY':
       return 'The kernel cannot map files for a device: IOMMU_IOAS_MAP_FILE needs Linux 6.13 for a memfd, and Linux 7.0 with CONFIG_VFIO_PCI_DMABUF for a dma-buf.';
-    case 'EOPNOTSUPP':
+    case 'ENOTSUP':
       return 'iommufd maps only a dma-buf of one range that vfio-pci has exported. Export each range as a dma-buf of its own.';
     case 'ENODEV':
       return 'The dma-buf is revoked: its device is closed, being reset, or in D3hot, or its memory decode is off. Turn on memory decode of the exporting device, and map the dma-buf again.';

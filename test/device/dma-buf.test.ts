@@ -80,7 +80,7 @@ test('an export that fails has a hint', (t) => {
   t.throws(() => without.bar(0).exportDmaBuf(), { instanceOf: VfioError, code: 'ENODEV' });
   for (const [code, hint] of [
     ['ENOTTY', /Linux 6.19/],
-    ['EOPNOTSUPP', /vfio-pci exports BARs/],
+    ['ENOTSUP', /vfio-pci exports BARs/],
     ['ENODEV', /BARs 0 to 5/],
   ] as const) {
     const { device, script } = openWithBar();

@@ -102,7 +102,7 @@ class DmaBufMemory extends ImportedMemory {
     if (this.#dmabuf === null) return fail('ENODEV', MAP_FILE);
     if (this.#offset + end > this.#dmabuf.size) fail('EINVAL', MAP_FILE);
     if (this.#dmabuf.isRevoked) fail('ENODEV', MAP_FILE);
-    if (this.#dmabuf.ranges !== 1) fail('EOPNOTSUPP', MAP_FILE);
+    if (this.#dmabuf.ranges !== 1) fail('ENOTSUP', MAP_FILE);
   }
 
   override attach(): HostMemory {

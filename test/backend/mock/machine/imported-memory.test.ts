@@ -1,0 +1,113 @@
+import { closeSync, ftruncateSync, openSync, unlinkSync } from 'node:fs';
+import test, { type ExecutionContext } from 'ava';
+import { openDeviceSync, VfioError } from 'vfio/mock';
+
+const PAGE = 4096;
+const IOVA = 0x4000_0000n;
+
+function open(t: ExecutionContext, name: string) {
+  const device = openDeviceSync(name);
+  t.teardown(() => {
+    device.close();
+  });
+  return device;
+}
+
+/** Opens a file that is deleted at once. */
+function openFile(t: ExecutionContext, folder: string, size: number): number {
+  const path = `${folder}/vfio-imported-${process.pid}-${process.hrtime.bigint()}`;
+  const fd = openSync(path, 'wx+');
+  unlinkSync(path);
+  ftruncateSync(fd, size);
+  t.teardown(() => {
+    closeSync(fd);
+  });
+  return fd;
+}
+
+test('IOMMU_IOAS_MAP_FILE exists on 7.2 by character device', (t) => {
+  const fd = openFile(t, '/dev/shm', PAGE);
+  for (const [settings, code] of [
+    ['kernel=6.1', 'ENOTSUP'],
+    ['kernel=6.12', 'ENOTSUP'],
+    ['kernel=7.2', 'ENOTSUP'],
+    ['kernel=6.12&via=cdev', 'ENOTTY'],
+    ['kernel=7.2&via=cdev', null],
+    ['kernel=7.3&via=cdev', null],
+  ] as const) {
+    const { dma } = open(t, `mock:edu#${settings.length}${code ?? ''}?${settings}`);
+    const map = () => dma.mapSync({ memfd: fd, size: PAGE });
+    if (code === null) t.notThrows(map, settings);
+    else t.throws(map, { instanceOf: VfioError, code }, settings);
+  }
+});
+
+test('a mapping of a file has the errno of the kernel, in the order of the kernel', (t) => {
+  const device = open(t, 'mock:edu#errno?via=cdev');
+  const space = device.connection.addressSpace;
+  const memory = openFile(t, '/dev/shm', PAGE);
+  const disk = openFile(t, '.', PAGE);
+  using one = device.bar(0).exportDmaBuf([{ offset: 0, length: PAGE }]);
+  const parts = [0, PAGE].map((offset) => ({ offset, length: PAGE }));
+  using two = device.bar(0).exportDmaBuf(parts);
+  const map = (fd: number, size = PAGE, iova = IOVA, flags = 3, offset = 0) => {
+    space.mapSync(space.importFile(fd, offset, 2 * PAGE), 0, BigInt(size), iova, flags);
+  };
+  const fails = (code: string, ...args: Parameters<typeof map>) => {
+    t.throws(
+      () => {
+        map(...args);
+      },
+      { instanceOf: VfioError, code },
+    );
+  };
+  map(memory);
+  fails('EEXIST', memory);
+  fails('EEXIST', disk);
+  fails('EINVAL', disk, PAGE, IOVA + 0x1000n);
+  fails('EINVAL', memory, 2 * PAGE, IOVA + 0x1000n);
+  fails('EEXIST', one.fd);
+  fails('ENOTSUP', two.fd);
+  fails('EINVAL', one.fd, 2 * PAGE);
+  fails('EINVAL', one.fd, PAGE, IOVA, 3, PAGE);
+  for (const fd of [memory, one.fd]) {
+    fails('EINVAL', fd, PAGE, IOVA, 0);
+    fails('EINVAL', fd, 0);
+    fails('EINVAL', fd, PAGE, IOVA + 0x800n);
+    fails('EINVAL', fd, PAGE, 0xfee0_0000n);
+    fails('EOVERFLOW', fd, PAGE, 2n ** 64n - 1n);
+  }
+  device.config.update('command', { memory: 0 });
+  fails('ENODEV', one.fd);
+  fails('ENODEV', two.fd);
+});
+
+test('a dma-buf is revoked in D3hot, in low power, by a reset and by the close', (t) => {
+  const exporter = open(t, 'mock:nvme#revoked?via=cdev');
+  const importer = open(t, 'mock:edu#revoked?via=cdev');
+  const dmabuf = exporter.bar(0).exportDmaBuf([{ offset: 0, length: PAGE }]);
+  const other = openSync(`/proc/self/fd/${dmabuf.fd}`, 'r+');
+  t.teardown(() => {
+    closeSync(other);
+  });
+  const map = () => importer.dma.mapSync({ dmabuf: other, size: PAGE });
+  const isRevoked = () => {
+    t.throws(map, { instanceOf: VfioError, code: 'ENODEV' });
+  };
+  map().free();
+  const pm = exporter.config.find('pm');
+  if (pm !== undefined) {
+    exporter.config.write16(pm.offset + 4, 3);
+    isRevoked();
+    exporter.config.write16(pm.offset + 4, 0);
+    map().free();
+  }
+  exporter.features.enterLowPower();
+  isRevoked();
+  exporter.features.exitLowPower();
+  map().free();
+  exporter.resetSync();
+  map().free();
+  exporter.close();
+  isRevoked();
+});
