@@ -1,5 +1,6 @@
 import type { Outcome } from '../host/apply.js';
 import type { Plan } from '../host/binding.js';
+import type { Readiness } from '../host/readiness.js';
 import { printable } from '../printable.js';
 import { toJson } from './json.js';
 
@@ -57,4 +58,10 @@ export function printOutcome(
   if (outcomes.length === 0) print(`group ${group}: nothing to do`);
   if (more.owner === undefined) return;
   for (const node of more.nodes ?? []) print(`${node}: owned by ${more.owner}`);
+}
+
+/** Formats the state of a function: ready, or the reason why a program cannot open the function. */
+export function formatState({ ready, missing, tokenOwner }: Readiness): string {
+  if (!ready) return missing ?? '';
+  return tokenOwner === undefined ? 'ready' : `ready with the VF token of ${tokenOwner}`;
 }

@@ -2,11 +2,11 @@ import { Host } from '../host/host.js';
 import { PciIds } from '../host/pci-ids.js';
 import { checkReadiness, type Readiness } from '../host/readiness.js';
 import type { PciFunction } from '../index.js';
+import { formatState } from './binding.js';
 import { defineCommand } from './command.js';
 import { isMockName } from '../contract/names.js';
 import { listMockDevices } from './devices.js';
 import { toJson } from './json.js';
-import { formatState } from './state.js';
 import { columns } from './table.js';
 import { paint } from './terminal.js';
 

@@ -10,9 +10,8 @@ import {
   type SriovPlan,
 } from '../host/sriov.js';
 import { printable } from '../printable.js';
-import { printWarnings } from './binding.js';
+import { formatState, printWarnings } from './binding.js';
 import { defineCommand } from './command.js';
-import { formatState } from './state.js';
 import { toJson } from './json.js';
 import { parseCount } from './numbers.js';
 import { resolveReal } from './real.js';
