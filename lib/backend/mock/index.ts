@@ -97,10 +97,11 @@ export class MockBackend implements Backend {
   }
 
   /** Returns the slot of a name. If the slot does not exist, creates the slot. */
-  #findSlot(name: string, { model, layout, label, profile, functions, key }: MockName): Slot {
+  #findSlot(name: string, parsed: MockName): Slot {
+    const { model, address, layout, label, profile, functions, key } = parsed;
     const known = this.#slots.get(key);
     if (known !== undefined) return known;
-    const snapshot = isPath(model) ? readModel(model) : undefined;
+    const snapshot = isPath(model) ? readModel(model, address) : undefined;
     const found =
       snapshot === undefined
         ? this.#models.find(model)
@@ -113,7 +114,7 @@ export class MockBackend implements Backend {
         path: name,
         hint:
           `The models are ${names}. registerModel() of 'vfio/mock' adds a model; ` +
-          "'mock:' and a path opens a file of 'vfio snapshot'.",
+          "'mock:' and a path opens a file of 'vfio snapshot' or a dump of lspci.",
       });
     }
     const chosen = found.model.layouts?.[layout ?? ''] ?? found.model;
@@ -126,7 +127,7 @@ export class MockBackend implements Backend {
         interrupts: new HostInterrupts(),
         limits: {
           ...defaultLimits(),
-          ...(snapshot === undefined ? {} : { ranges: snapshot.ranges }),
+          ...(snapshot?.ranges === undefined ? {} : { ranges: snapshot.ranges }),
         },
         faults: new Faults(),
       },

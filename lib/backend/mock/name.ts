@@ -1,6 +1,7 @@
-import { MOCK_PREFIX } from '../../contract/names.js';
+import { MOCK_PREFIX, parseAddress } from '../../contract/names.js';
 import { VfioError } from '../../errors.js';
 import type { DeviceModel } from './hardware/model.js';
+import { isPath } from './models/snapshot.js';
 import {
   KERNEL_VERSIONS,
   profileOf,
@@ -10,8 +11,10 @@ import {
 
 /** The parts of a mock device's name. */
 export interface MockName {
-  /** Name of a device model, or path of a snapshot. */
+  /** Name of a device model, or path of a snapshot or of a dump. */
   readonly model: string;
+  /** The address of a function in a dump, with the domain; null if the name has no address. */
+  readonly address: string | null;
   /** Register layout of the model, or null for the normal layout. */
   readonly layout: string | null;
   /**
@@ -70,6 +73,12 @@ export function parseName(
     if (setting === '') continue;
     const [key = '', ...parts] = setting.split('=');
     const value = parts.join('=');
+    if (key === 'address' && isPath(model)) {
+      const address = parseAddress(value);
+      if (address === null) refuseName(name, `address must be like 01:00.0, not '${value}'`);
+      values.set(key, address);
+      continue;
+    }
     const allowed = Object.hasOwn(known, key) ? known[key] : undefined;
     if (allowed === undefined) {
       refuseName(name, `unknown setting '${key}': expected ${Object.keys(known).join(', ')}`);
@@ -101,12 +110,13 @@ export function parseName(
     const functions = chosen === undefined ? [name] : FUNCTIONS.map(nameOf);
     return {
       model,
+      address: values.get('address') ?? null,
       layout,
       label,
       profile,
       functions,
       index: Number(chosen ?? 0),
-      key: `${device} ${version} ${dmabuf} ${novirt} ${variant} ${functions.length} ${layout}`,
+      key: `${device} ${version} ${dmabuf} ${novirt} ${variant} ${functions.length} ${layout} ${values.get('address') ?? ''}`,
     };
   } catch (error) {
     return refuseName(name, (error as RangeError).message);

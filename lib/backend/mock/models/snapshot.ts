@@ -8,7 +8,14 @@ import {
   isUnresponsive,
   walkCapabilities,
 } from '../../../pci/index.js';
-import { readSnapshot, SnapshotError, type Snapshot } from '../../../snapshot/index.js';
+import {
+  chooseFunction,
+  readDumps,
+  readSnapshot,
+  type Snapshot,
+  SnapshotError,
+  toSnapshot,
+} from '../../../snapshot/index.js';
 import type { IovaRange } from '../../../contract/index.js';
 import { checkShape } from '../hardware/check-shape.js';
 import * as pci from '../hardware/pci.js';
@@ -26,41 +33,53 @@ const BLOCK = 8;
 /** A device model that was read from a snapshot. */
 export interface SnapshotModel {
   readonly model: DeviceModel;
-  /** IOVA ranges that the real device could use when the snapshot was written. */
-  readonly ranges: readonly IovaRange[];
-}
-
-/** Whether a name is the path of a snapshot. Other names are names of models. */
-export function isPath(name: string): boolean {
-  return name.includes('/') || name.endsWith('.json');
+  /**
+   * IOVA ranges that the real device could use when the snapshot was written; undefined for a dump,
+   * which does not contain the ranges.
+   */
+  readonly ranges: readonly IovaRange[] | undefined;
 }
 
 /**
- * Reads the model of a device from its snapshot. The model has the configuration space of the
- * device. All BARs of the model are memory.
+ * Whether a name is the path of a snapshot or of a dump. Other names are names of models, which
+ * contain no `/` and no `.`.
+ */
+export function isPath(name: string): boolean {
+  return name.includes('/') || name.includes('.');
+}
+
+/**
+ * Reads the model of a device from its snapshot, or from a dump of lspci. The model has the
+ * configuration space of the device. All BARs of the model are memory.
  *
+ * @param address - the address of the function in a dump of several functions
  * @throws VfioError with the errno of the file system; EINVAL if the file is not a snapshot, or if
  *   the snapshot contains a value that no hardware can have
  */
-export function readModel(path: string): SnapshotModel {
+export function readModel(path: string, address: string | null): SnapshotModel {
   const text = readFile(path);
+  const isSnapshot = /^\s*[{["]/.test(text) || text.trim() === '';
   try {
-    const snapshot = readSnapshot(text);
+    const snapshot = isSnapshot
+      ? readSnapshot(text)
+      : toSnapshot(chooseFunction(readDumps(text), address));
     const shape = decodeShape(snapshot);
     checkShape('the device', shape);
     checkMsix(snapshot);
     return {
       model: { name: path, shape, create: () => createLogic(snapshot) },
-      ranges: snapshot.dma.ranges,
+      ranges: isSnapshot ? snapshot.dma.ranges : undefined,
     };
   } catch (error) {
     const known = error instanceof SnapshotError || error instanceof RangeError;
     if (!known) throw error;
     throw new VfioError({
       code: 'EINVAL',
-      message: `not a valid snapshot: ${error.message}`,
+      message: `not a valid ${isSnapshot ? 'snapshot' : 'dump'}: ${error.message}`,
       path,
-      hint: "'vfio snapshot <device> <file>' writes a snapshot.",
+      hint: isSnapshot
+        ? "'vfio snapshot <device> <file>' writes a snapshot."
+        : "'lspci -vvv -xxxx' as root prints a dump with the sizes of the regions; the setting ?address=01:00.0 chooses a function.",
       cause: error,
     });
   }

@@ -1,0 +1,119 @@
+// Tests `vfio config` and mock devices on dumps of lspci.
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { openDeviceSync } from '../../lib/mock.js';
+import { finish, startVfio, vfio } from './vfio.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vfio-dumps-'));
+const fileOf = (name: string, text: string) => {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+};
+
+test('a dump of `vfio config -x` gives the same listing as the device', async (t) => {
+  const { stdout: dump } = await vfio(['config', 'mock:nvme', '-x']);
+  const file = fileOf('nvme.txt', dump);
+  const bare = (text: string) =>
+    text
+      .split('\n')
+      .slice(1)
+      .map((line) => line.replace(/ \[size=\w+\]$/, ''));
+  const [device, listed] = await Promise.all([
+    vfio(['config', 'mock:nvme']),
+    vfio(['config', file]),
+  ]);
+  t.deepEqual(bare(listed.stdout), bare(device.stdout));
+  t.regex(listed.stdout, /^0000:00:00\.0 0108: 1b36:0010/);
+  const registers = await vfio(['config', file, 'vendor_id', 'CAP_MSIX+2.w']);
+  t.is(registers.stdout, 'vendor_id = 1b36\nCAP_MSIX+2.w = 0040\n');
+  const write = await vfio(['config', file, 'COMMAND=6']);
+  t.is(write.code, 2);
+  t.regex(write.stderr, /a dump cannot be changed/);
+});
+
+const ROWS = (device: string) =>
+  `00: 86 80 ${device} 07 04 10 00 02 00 00 02 00 00 00 00\n` +
+  '10: 00 00 c0 fe 00 00 00 00 00 00 00 00 00 00 00 00\n' +
+  '20: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n' +
+  '30: 00 00 00 00 40 00 00 00 00 00 00 00 0b 01 00 00\n' +
+  '40: 11 00 03 80 00 08 00 00 00 0c 00 00 00 00 00 00\n' +
+  'f0: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n';
+const REGION = '\tRegion 0: Memory at fec00000 (32-bit, non-prefetchable) [size=16K]\n';
+const SEVERAL = `01:00.0 Ethernet controller: one\n${REGION}${ROWS('d3 10')}\n0001:02:03.1 two\n${ROWS('d4 10')}`;
+
+test('a dump of several functions needs an address', async (t) => {
+  const file = fileOf('several.txt', SEVERAL);
+  const { code, stderr } = await vfio(['config', file]);
+  t.is(code, 2);
+  t.regex(
+    stderr,
+    /contains 2 functions; choose with --address an address: 0000:01:00\.0, 0001:02:03\.1/,
+  );
+  const one = await vfio(['config', file, '--address', '01:00.0', 'device_id']);
+  t.is(one.stdout, 'device_id = 10d3\n');
+  const two = await vfio(['config', file, '--address', '0001:02:03.1', 'device_id']);
+  t.is(two.stdout, 'device_id = 10d4\n');
+  const none = await vfio(['config', file, '--address', '05:00.0']);
+  t.regex(none.stderr, /does not contain the function 0000:05:00\.0: 0000:01:00\.0, /);
+  const wrong = await vfio(['config', file, '--address', 'x']);
+  t.regex(wrong.stderr, /--address must be like 01:00\.0/);
+});
+
+test('`vfio config -` reads a dump from standard input, with the sizes of lspci -v', async (t) => {
+  const running = startVfio(['config', '-', '--address', '01:00.0']);
+  running.stdin?.end(SEVERAL);
+  const { stdout } = await finish(running);
+  t.regex(stdout, /Region 0: Memory at fec00000 \(32-bit, non-prefetchable\) \[size=16K\]/);
+});
+
+test('a file without a dump is refused', async (t) => {
+  const empty = await vfio(['config', fileOf('empty.txt', 'hello\n')]);
+  t.is(empty.code, 2);
+  t.regex(empty.stderr, /contains no output of 'lspci -xxxx'/);
+  const json = await vfio(['config', fileOf('card.json', '{}')]);
+  t.regex(json.stderr, /a snapshot is opened as mock:/);
+  const missing = await vfio(['config', join(folder, 'missing.txt')]);
+  t.regex(missing.stderr, /ENOENT/);
+  const device = await vfio(['config', 'mock:nvme', '--address', '01:00.0']);
+  t.regex(device.stderr, /--address needs a file/);
+});
+
+test('a mock device imitates a function of a dump', (t) => {
+  const file = fileOf('mock.txt', SEVERAL);
+  using first = openDeviceSync(`mock:${file}?address=01:00.0`);
+  t.is(first.config.header().deviceId, 0x10d3);
+  t.is(first.bar(0).size, 0x4000n);
+  t.is(first.config.details('msix')?.vectors, 4);
+  t.deepEqual(first.config.details('msix')?.enabled, false);
+  // Without a size, the BAR has the smallest size that contains the MSI-X structures.
+  using second = openDeviceSync(`mock:${file}?address=0001:02:03.1`);
+  t.is(second.bar(0).size, 0x1000n);
+  t.is(second.bar(1).size, 0n);
+});
+
+test('a mock device refuses a dump that it cannot imitate', (t) => {
+  const open = (name: string, text: string, settings = '') => {
+    const path = fileOf(name, text);
+    return () => openDeviceSync(`mock:${path}${settings}`);
+  };
+  const short = `01:00.0 x\n${ROWS('d3 10').split('\n').slice(0, 4).join('\n')}\n`;
+  t.throws(open('short.txt', short), {
+    code: 'EINVAL',
+    message: /contains 64 bytes .*lspci -xxx/,
+  });
+  t.throws(open('two.txt', SEVERAL), {
+    code: 'EINVAL',
+    message: /contains 2 functions; choose an address/,
+  });
+  t.throws(open('bad.txt', SEVERAL, '?address=zz'), {
+    code: 'EINVAL',
+    message: /address must be like/,
+  });
+  t.throws(open('none.txt', 'hello'), { code: 'EINVAL', message: /not a valid dump/ });
+  const ones = `01:00.0 x\n${Array.from({ length: 16 }, (_, row) => `${row.toString(16)}0:${' ff'.repeat(16)}`).join('\n')}\n`;
+  t.throws(open('ones.txt', ones), { code: 'EINVAL', message: /all ones/ });
+  t.throws(open('row.txt', ROWS('d3 10')), { code: 'EINVAL', message: /has no address/ });
+});
