@@ -9,6 +9,7 @@ import type * as vfio from '../index.js';
 import { printable } from '../printable.js';
 import { defineCommand } from './command.js';
 import { openDevice } from './devices.js';
+import { loadRegisters, REGISTERS } from './register-file.js';
 import { helpers } from './repl/helpers.js';
 import { formatResult } from './repl/writer.js';
 import { VF_TOKEN } from './token.js';
@@ -20,9 +21,10 @@ export const command = defineCommand({
     shown in hex. Tab completes names, the history is saved, and await can be used. Input is
     evaluated only after Enter. Printing bar0 reads no register.`,
   operands: { device: { from: 'devices' } },
-  options: { 'vf-token': VF_TOKEN },
+  options: { registers: REGISTERS, 'vf-token': VF_TOKEN },
   examples: ["echo 'bar0.read32(0)' | vfio repl mock:edu"],
   async run({ options, operands }) {
+    const names = await loadRegisters(options.registers);
     const library = await import('../index.js');
     const { start } = await import('node:repl');
     await using device = await openDevice(operands.device, options);
@@ -43,6 +45,11 @@ export const command = defineCommand({
     });
     provide(repl, library, device);
     Object.assign(repl.context, consoleOf(repl));
+    if (names !== null) {
+      const { replRegisters } = await import('./repl-registers.js');
+      const windowOf = (region: string) => repl.context[region] as vfio.RegisterWindow | undefined;
+      repl.context.regs = await replRegisters(names, windowOf);
+    }
     const ended = once(repl, 'exit');
     if (input instanceof PassThrough) await feed(repl, input);
     else await keepHistory(repl);

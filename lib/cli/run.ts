@@ -14,6 +14,8 @@ import { checkOutput, createOutput, existingFiles, FORCE, type Existing } from '
 import { toJsonLine } from './json.js';
 import { readLines } from './lines.js';
 import { outputClosed } from './output.js';
+import { loadRegisters, REGISTERS } from './register-file.js';
+import { describeOperations } from './run-registers.js';
 import { VF_TOKEN } from './token.js';
 import { parseChoice, UsageError } from './usage.js';
 
@@ -53,6 +55,7 @@ export const command = defineCommand({
       help: 'writes the operations and their answers to a file',
     },
     force: FORCE,
+    registers: REGISTERS,
     'keep-going': {
       type: 'boolean',
       help: 'continues after an answer that differs from the record',
@@ -72,6 +75,7 @@ export const command = defineCommand({
       }
       checkOutput(options.record, existing);
     }
+    const describe = await describeOperations(await loadRegisters(options.registers));
     const { runLine } = await import('../run/run.js');
     const { Session } = await import('../run/session.js');
     const { RecordedChanges } = await import('../run/changes.js');
@@ -92,7 +96,7 @@ export const command = defineCommand({
         number++;
         if (line.trim() === '') continue;
         const reply = await runLine(session, line);
-        console.log(toJsonLine(withLine(number, reply)));
+        console.log(toJsonLine(withLine(number, describe(line, reply))));
         lines++;
         record?.writeScriptLine(line, reply);
         if (!('recorded' in reply)) continue;

@@ -14,7 +14,7 @@ export type RegisterAccessors<T extends RegisterDefinitions> = {
 };
 
 /** Creates the {@link RegisterMap} of checked definitions. */
-let createMap: <T extends RegisterDefinitions>(
+export let createMap: <T extends RegisterDefinitions>(
   name: string,
   layouts: readonly RegisterLayout[],
 ) => RegisterMap<T>;

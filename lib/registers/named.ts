@@ -22,6 +22,11 @@ export class RegisterNames {
     this.#regions = regions;
   }
 
+  /** The names of the regions. */
+  get regions(): readonly string[] {
+    return [...this.#regions.keys()];
+  }
+
   /** Returns the layouts of a region. */
   layouts(region: string): readonly RegisterLayout[] {
     return this.#regions.get(region) ?? [];

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { hex } from '../checks.js';
 import { processClock } from '../contract/clock.js';
 import { checkWaitOptions, type WaitOptions } from '../contract/wait.js';
@@ -112,6 +113,11 @@ export abstract class FieldRegister<V extends number | bigint> {
       message: `register ${this.name} is ${hex(last)} after ${ms} ms, not ${describe(values)}`,
     }));
     return this.#codec.decode(last as V);
+  }
+
+  /** Printing a register reads no register of the device. */
+  [inspect.custom](): string {
+    return `register ${this.name} at ${hex(this.offset)}`;
   }
 
   #checkWritten(values: Values): void {

@@ -97,3 +97,41 @@ test('import makes a file that --registers reads', async (t) => {
   t.is(printed.stdout, readFileSync(json, 'utf8'));
   t.is((await vfio(['registers', 'export', svd])).code, 2);
 });
+
+test('run names the registers and the changed fields', async (t) => {
+  const script = [
+    { op: 'write', region: 7, offset: 4, data: '0600' },
+    { op: 'mmio_read', region: 0, offset: 0x1c, width: 4 },
+    { op: 'mmio_write', region: 0, offset: 0x14, width: 4, value: 0x46_0000 },
+    { op: 'mmio_write', region: 0, offset: 0x14, width: 4, value: 0x46_0001 },
+    { op: 'mmio_read', region: 0, offset: 0x800, width: 4 },
+  ];
+  const input = script.map((one) => JSON.stringify(one)).join('\n');
+  const { code, stdout } = await vfio(['run', 'mock:nvme', '--registers', NVME], input);
+  t.is(code, 0);
+  const replies = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { register?: string });
+  t.deepEqual(
+    replies.map(({ register }) => register),
+    [
+      undefined,
+      'bar0.csts -> 0x0 (rdy=0, cfs=0, shst=0, nssro=0, pp=0)',
+      'bar0.cc.en <- 0, bar0.cc.css <- 0, bar0.cc.mps <- 0, bar0.cc.ams <- 0, bar0.cc.shn <- 0, ' +
+        'bar0.cc.iosqes <- 6, bar0.cc.iocqes <- 4',
+      'bar0.cc.en <- 1',
+      undefined,
+    ],
+  );
+});
+
+test('the prompt of repl has the registers', async (t) => {
+  const input = `device.config.update('command', { memory: 1 })
+regs.bar0.vs.read().mjr
+regs.bar0.cc
+regs.bar0.sqtdbl.at(3).name
+`;
+  const { stdout } = await vfio(['repl', 'mock:nvme', '--registers', NVME], input);
+  t.is(stdout, "1\nregister bar0.cc at 0x14\n'bar0.sqtdbl[3]'\n");
+});
