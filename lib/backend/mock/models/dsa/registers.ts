@@ -138,7 +138,7 @@ export const DSA_COMP_XFER_ERANGE = 0x13;
 export const DSA_COMP_INT_HANDLE_INVAL = 0x19;
 export const DSA_COMP_CRA_XLAT = 0x1a;
 
-export const LINES = IDXD_PORTAL_SIZE / DESCRIPTOR_SIZE;
+const LINES = IDXD_PORTAL_SIZE / DESCRIPTOR_SIZE;
 
 /** The registers whose state {@link Dsa} keeps. */
 export const DEVICE = defineRegisters('dsa', {
