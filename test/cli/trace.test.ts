@@ -30,6 +30,8 @@ interface Report {
   json: string;
   html: string;
   exitCode: number;
+  ended: string;
+  findings: { device: string; text: string }[];
   vectors: Record<string, unknown>[];
 }
 
@@ -61,6 +63,8 @@ test('`vfio trace` counts all, late and lost interrupts, and returns the program
   const { code, report } = await traced('counts');
   t.is(code, 3);
   t.is(report.exitCode, 3);
+  t.is(report.ended, 'exit code 3');
+  t.deepEqual(report.findings, []);
   const [vector, ...rest] = report.vectors;
   t.deepEqual(rest, []);
   t.like(vector, { device: 'mock:edu', irq: 'msi', vector: 0 });
@@ -154,6 +158,13 @@ inBrowser('the page of `vfio trace` shows the timeline in a browser', async (t) 
       const box = await page.locator('canvas').boundingBox();
       await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) * 0.6, (box?.y ?? 0) + 28 + 26 * 2.5);
       t.regex(await page.locator('#tip').innerText(), /1 delivered late\nwaited \d+/);
+      const tip = await page.locator('#tip').boundingBox();
+      const row = (box?.y ?? 0) + 28 + 26 * 2;
+      const isBeside = (tip?.y ?? 0) >= row + 26 || (tip?.y ?? 0) + (tip?.height ?? 0) <= row;
+      t.true(isBeside, 'the text does not cover its row');
+      t.regex(await page.locator('#figures').innerText(), /End\s+exit code 3/);
+      const hidden = await page.locator('.more-right #vectors').count();
+      t.is(hidden, width < 500 ? 1 : 0, 'the table shows whether it has hidden columns');
       t.deepEqual(errors, []);
     } finally {
       await close();

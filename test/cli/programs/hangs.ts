@@ -94,7 +94,7 @@ const mistakes: Record<string, () => Promise<unknown>> = {
     const vector = device.interrupts.msix.request(0);
     vector.on('interrupt', () => undefined);
     await Promise.resolve();
-    device.interrupts.poll().wait();
+    device.interrupts.poll().wait(600_000);
   },
 };
 

@@ -114,7 +114,7 @@ export class VectorState {
     if (waited < MIN_WAIT) return [];
     return [
       `${what} fired ${formatTimes(this.#fired)}, the last time at ${last}, ` +
-        `and was awaited for ${formatSeconds(waited)} more`,
+        `and was ${this.#wait === null ? 'bound' : 'awaited'} for ${formatSeconds(waited)} more`,
     ];
   }
 
