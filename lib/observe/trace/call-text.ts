@@ -21,12 +21,6 @@ export function callText(call: TracedCall): string {
   return `${method}(${args})${result === null ? '' : ` = ${result}`}`;
 }
 
-/** Returns the text of a call with its error. */
-export function callWithOutcome(call: TracedCall): string {
-  const text = callText(call);
-  return call.error === null ? text : `${text} = ${call.error}`;
-}
-
 /** Returns the register access that a call makes, or null if the call accesses no register. */
 export function accessOf({ object, method, args, result }: TracedCall): Access | null {
   const fields = args.split(', ');

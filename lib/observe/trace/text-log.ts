@@ -1,5 +1,5 @@
-import { callText, type TracedCall } from './call-text.js';
-import { accessOf } from './call-text.js';
+import { accessText } from './access.js';
+import { accessOf, callText, type TracedCall } from './call-text.js';
 import type { CallLine, ObjectLine, RareLine, VectorName } from './format.js';
 import { isCall, type ThreadLine, type TracedThread } from './merged-lines.js';
 
@@ -46,13 +46,15 @@ export class TextLog {
     const object = objects.get(id);
     if (object === undefined) return [];
     const call: TracedCall = { object, method, args, result, error };
-    const isAccess = accessOf(call) !== null;
+    const access = accessOf(call);
     const outcome = error === null ? '' : ` = ${error}`;
-    const time = isAccess ? '' : ` <${seconds(duration)}>`;
+    const time = access !== null ? '' : ` <${seconds(duration)}>`;
     const times = count === 1 ? '' : ` (${count} times in ${seconds(duration)} s)`;
     const text = isResumed
       ? `<... ${method} resumed>${result === null ? '' : ` = ${result}`}`
-      : callText(call);
+      : access === null
+        ? callText(call)
+        : accessText(access);
     return [`${object.device} ${text}${outcome}${times}${time}`];
   }
 
