@@ -44,7 +44,7 @@ export const command = defineCommand({
       writer: (value: unknown) => formatResult(value, repl.useColors),
     });
     provide(repl, library, device);
-    Object.assign(repl.context, consoleOf(repl));
+    Object.assign(repl.context, consoleOf(repl, library));
     if (names !== null) {
       const { replRegisters } = await import('./repl-registers.js');
       const windowOf = (region: string) => repl.context[region] as vfio.RegisterWindow | undefined;
@@ -75,8 +75,8 @@ function provide({ context }: REPLServer, library: typeof vfio, device: vfio.Pci
 }
 
 /** Returns the functions of the prompt. Ctrl-C ends `watch()`, and does not end the prompt. */
-function consoleOf(repl: REPLServer): object {
-  return helpers(console.log, (stop) => {
+function consoleOf(repl: REPLServer, { hexdump }: typeof vfio): object {
+  return helpers(hexdump, console.log, (stop) => {
     repl.on('SIGINT', stop);
     return () => repl.off('SIGINT', stop);
   });

@@ -94,7 +94,7 @@ export class SubWindow extends EventEmitter<WindowEvents> implements RegisterWin
     this.#forwarders.clear();
   }
 
-  /** @internal */
+  /** Returns the text of the object in `console.log`. */
   [inspect.custom](depth: number, options: InspectOptionsStylized): string {
     return inspectAs('RegisterWindow', { size: inHex(this.size), lost: this.lost }, depth, options);
   }

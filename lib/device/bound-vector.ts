@@ -87,7 +87,7 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
     return !this.#lifetime.isOpen;
   }
 
-  /** @internal */
+  /** Returns the text of the object in `console.log`. */
   [inspect.custom](depth: number, options: InspectOptionsStylized): string {
     const { index, closed } = this;
     return inspectAs('Vector', { irq: this.context.irq.name, index, closed }, depth, options);

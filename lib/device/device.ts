@@ -102,7 +102,7 @@ export class PciDevice {
     return !this.#handle.isOpen;
   }
 
-  /** @internal */
+  /** Returns the text of the object in `console.log`. */
   [inspect.custom](depth: number, options: InspectOptionsStylized): string {
     const { name, via, closed } = this;
     return inspectAs('PciDevice', { name, via, closed, ...this.#describe() }, depth, options);

@@ -44,7 +44,7 @@ export class DmaBuffer extends DmaRange {
     return this.#bytes.buffer;
   }
 
-  /** @internal */
+  /** Returns the text of the object in `console.log`. */
   override [inspect.custom](depth: number, options: InspectOptionsStylized): string {
     const { iova, size, access } = this;
     const bytes = this.#mapping.lifetime.isOpen ? { bytes: inBytes(this.#bytes) } : { freed: true };

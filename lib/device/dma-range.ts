@@ -79,7 +79,7 @@ export class DmaRange {
     this.#free();
   }
 
-  /** @internal */
+  /** Returns the text of the object in `console.log`. */
   [inspect.custom](depth: number, options: InspectOptionsStylized): string {
     const { iova, size, access, mapped } = this;
     const shown = { iova: inHex(iova), size: inHex(size), access, mapped };

@@ -256,7 +256,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     this.#onClose(this);
   }
 
-  /** @internal */
+  /** Returns the text of the object in `console.log`. */
   [inspect.custom](depth: number, options: InspectOptionsStylized): string {
     return inspectAs('RegisterWindow', { size: inHex(this.size), lost: this.lost }, depth, options);
   }

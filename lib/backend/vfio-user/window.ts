@@ -130,7 +130,7 @@ export class UserWindow extends EventEmitter<WindowEvents> implements RegisterWi
     this.#onClose(this);
   }
 
-  /** @internal */
+  /** Returns the text of the object in `console.log`. */
   [inspect.custom](depth: number, options: InspectOptionsStylized): string {
     return inspectAs('RegisterWindow', { size: inHex(this.size), lost: this.lost }, depth, options);
   }

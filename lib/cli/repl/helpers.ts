@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect, types } from 'node:util';
-import type { RegisterWindow, Width } from '../../index.js';
-import { hexdump } from '../../structs/index.js';
+import type { hexdump, RegisterWindow, Width } from '../../index.js';
 import { formatChange, formatValue } from '../watch/register-text.js';
 
 const ROW = 16;
@@ -43,6 +42,7 @@ function shown(text: string): object {
 
 /** The functions that the prompt defines. */
 export function helpers(
+  format: typeof hexdump,
   print: (line: string) => void,
   onInterrupt: (stop: () => void) => () => void,
 ) {
@@ -55,7 +55,7 @@ export function helpers(
       checkWidth(width);
       if (types.isUint8Array(from)) {
         // An array that the prompt has created has another class Uint8Array.
-        return shown(hexdump(new Uint8Array(from.buffer, from.byteOffset, from.length)));
+        return shown(format(new Uint8Array(from.buffer, from.byteOffset, from.length)));
       }
       if (typeof (from as Partial<RegisterWindow> | null)?.read32 !== 'function') {
         throw new TypeError('dump() takes a register window or a Uint8Array');

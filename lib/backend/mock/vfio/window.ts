@@ -128,7 +128,7 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
     this.#target = null;
   }
 
-  /** @internal */
+  /** Returns the text of the object in `console.log`. */
   [inspect.custom](depth: number, options: InspectOptionsStylized): string {
     return inspectAs('RegisterWindow', { size: inHex(this.size), lost: this.lost }, depth, options);
   }
