@@ -1,4 +1,4 @@
-import { regionName } from './regions.js';
+import { regionName } from '../contract/uapi.js';
 import type { RegisterNames } from '../registers/named.js';
 import type { Reply } from '../run/run.js';
 
