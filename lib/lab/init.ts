@@ -55,6 +55,8 @@ const LAYER = `
 share layer
 layers=/layer:/host
 busybox --install -s /changes/upper/usr/bin
+# One of the names is busybox itself, and would hide the program of the share.
+busybox rm /changes/upper/usr/bin/busybox
 `;
 
 /** An overlay in memory receives all changes. */
