@@ -41,7 +41,7 @@ export async function followRecord(
 }
 
 /** Returns the text of one operation of a record. */
-export function recordText({ op, answer = {}, ...fields }: RecordLine): string {
+function recordText({ op, answer = {}, ...fields }: RecordLine): string {
   const failed = answer.ok === false ? ` = ${[answer.code, answer.syscall].join(' ').trim()}` : '';
   return `${accessOf(op, fields, answer) ?? callOf(op, fields, answer)}${failed}`;
 }
