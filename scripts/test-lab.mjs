@@ -222,7 +222,7 @@ async function inGuest(
       VFIO_TEST_FEATURES: '/tmp/vfio-features',
       ...env,
     },
-    timeout: 15 * 60_000,
+    timeout: 25 * 60_000,
     stdout,
     stderr,
   });

@@ -1,8 +1,6 @@
 import { existsSync } from 'node:fs';
 import { defineCommand } from './command.js';
 import { existingFiles, FORCE } from './files.js';
-import { logProgram, logRecording, openLog } from './trace/log.js';
-import { checkPageFiles, pageOfProgram, pageOfRecording } from './trace/page.js';
 import { UsageError } from './usage.js';
 
 const DEFAULT_NAME = 'vfio-trace';
@@ -66,11 +64,13 @@ export const command = defineCommand({
     if (log && json) throw new UsageError('--log and --json exclude each other');
     const name = output ?? DEFAULT_NAME;
     if (!log) {
+      const { checkPageFiles, pageOfProgram, pageOfRecording } = await import('./trace/page.js');
       const page = { files: checkPageFiles(name, existing), existing, late, asJson: json };
       return recording === undefined
         ? pageOfProgram(program, page)
         : pageOfRecording(recording, page);
     }
+    const { logProgram, logRecording, openLog } = await import('./trace/log.js');
     const stream = recording === undefined ? process.stderr : process.stdout;
     using text = openLog(output, existing, stream);
     return recording === undefined

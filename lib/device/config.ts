@@ -184,7 +184,7 @@ export class ConfigSpace {
   virtioCapabilities(): readonly VirtioCapability[] {
     const image = this.read(0, Math.min(this.size, 256));
     if (!isVirtio(image)) return [];
-    const decoded = this.findAll('vendor_specific').map((one) => decodeVirtio(image, one));
+    const decoded = this.findAll('vendor_specific').map((one) => decodeVirtio(image, one.offset));
     return decoded.filter((one) => one !== null);
   }
 

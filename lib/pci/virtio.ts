@@ -1,5 +1,5 @@
+import { checkBytes, checkInteger } from '../checks.js';
 import { u16, u32, u8 } from './bytes.js';
-import type { Capability } from './capabilities.js';
 
 /**
  * A structure of a virtio device in a BAR: Virtual I/O Device Specification 1.2, section 4.1.4. The
@@ -50,6 +50,7 @@ const WIDE_LENGTH = 24;
  * Specification 1.2, section 4.1.2.
  */
 export function isVirtio(config: Uint8Array): boolean {
+  checkBytes(config, 'config');
   const device = u16(config, 2);
   return u16(config, 0) === 0x1af4 && device >= 0x1000 && device <= 0x107f;
 }
@@ -57,8 +58,14 @@ export function isVirtio(config: Uint8Array): boolean {
 /**
  * Decodes a vendor-specific capability of a virtio device. Returns null if the capability is too
  * short, or exceeds configuration space.
+ *
+ * @param config - the image of configuration space
+ * @param offset - the offset of the capability, 0 to 0xfff
+ * @throws RangeError if the offset is outside of its range
  */
-export function decodeVirtio(config: Uint8Array, { offset }: Capability): VirtioCapability | null {
+export function decodeVirtio(config: Uint8Array, offset: number): VirtioCapability | null {
+  checkBytes(config, 'config');
+  checkInteger(offset, 'offset', 0, 0xfff);
   const length = u8(config, offset + 2);
   if (length < LENGTH || offset + length > config.length) return null;
   const type = u8(config, offset + 3);

@@ -9,7 +9,7 @@ test('vfio serve warns if the guest of the printed arguments needs more locked m
   const warning = lockedMemoryWarning(little, DISK) ?? '';
   t.regex(
     warning,
-    /^warning: the limit of locked memory is 8 MiB, less than the 1024 MiB needed by/,
+    /^warning: the limit of locked memory is 8 MiB, less than the 1 GiB needed by/,
   );
   t.regex(warning, /\nfix: ulimit -l 1048576,/);
   t.is(lockedMemoryWarning(little, 'mock:nvme'), null);

@@ -58,12 +58,6 @@ for (const [mistake, seen, ...findings] of [
     NEVER_FIRED,
     /^\+\+\+ mock:nvme: DMA fault: read of 0xdead0000: not mapped$/,
   ],
-  [
-    'blocked in wait',
-    /wait\(0x927c0\) <unfinished \.\.\.>/,
-    NEVER_FIRED,
-    /wait\(0x927c0\) did not return for/,
-  ],
 ] as const) {
   test(`the explanation of a hang names the cause: ${mistake}`, async (t) => {
     const { end, code, output } = await hang(mistake, seen);

@@ -88,6 +88,18 @@ export class BoundedList<T extends Span> {
     return this.#entries.sort((a, b) => a.at - b.at);
   }
 
+  /**
+   * Converts the entries in the order of time, and empties the list. Each entry is released after its
+   * conversion, so both forms are never in memory at once.
+   */
+  drain<U>(convert: (entry: T) => U): U[] {
+    const entries = this.sorted().reverse();
+    this.#entries = [];
+    const converted: U[] = [];
+    for (let entry; (entry = entries.pop()) !== undefined;) converted.push(convert(entry));
+    return converted;
+  }
+
   #join(last: T, next: T): boolean {
     const { period } = this.#resolution;
     const at = Math.min(last.at, next.at);

@@ -1,5 +1,6 @@
 import { VFIO_PCI_CONFIG_REGION_INDEX } from '../../contract/uapi.js';
-import { DECODERS, walkCapabilities } from '../../pci/index.js';
+import { walkCapabilities } from '../../pci/capabilities.js';
+import { DECODERS } from '../../pci/details.js';
 import type { Call } from '../index.js';
 import type { ConfigLine } from './format.js';
 

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import type { CallSpan } from './timeline.js';
 import { describeGaps, summarize, type Trace } from './trace.js';
 
 const assets = new URL('../../../../assets/trace/', import.meta.url);
@@ -17,18 +16,8 @@ function readScript(): string {
   return modules.replaceAll(/^import [^;]*;\n|^export (?=const|function|class)/gm, '');
 }
 
-/** Returns the trace without the parts that the page does not show. */
-function forPage(trace: Trace): object {
-  const threads = trace.threads.map(({ rows, ...thread }) => ({
-    ...thread,
-    rows: rows.map((row) => ({ ...row, calls: row.calls.map(shownCall) })),
-  }));
-  return { ...trace, threads, summary: summarize(trace), notes: describeGaps(trace) };
-}
-
-function shownCall({ at, end, text, error, count, isMixed }: CallSpan): object {
-  return { at, end, text, error, count, isMixed };
-}
+/** The properties of a call that the page does not show. */
+const HIDDEN = new Set(['method', 'args', 'result', 'where']);
 
 /**
  * Returns the JSON text of a value in parts, because one string cannot hold a large trace. The text
@@ -38,7 +27,8 @@ function* embeddedJson(value: object): Generator<string> {
   const isArray = Array.isArray(value);
   const entries = Object.entries(value) as [string, unknown][];
   if (!entries.some(([, element]) => typeof element === 'object' && element !== null)) {
-    yield JSON.stringify(value).replaceAll('<', '\\u003c');
+    const shown = (key: string, element: unknown) => (HIDDEN.has(key) ? undefined : element);
+    yield JSON.stringify(value, shown).replaceAll('<', '\\u003c');
     return;
   }
   let separator = isArray ? '[' : '{';
@@ -53,7 +43,7 @@ function* embeddedJson(value: object): Generator<string> {
 
 /** Writes the trace as one HTML file without external resources. */
 export function writeTracePage(trace: Trace, write: (text: string) => void): void {
-  const data = forPage(trace);
+  const data = { ...trace, summary: summarize(trace), notes: describeGaps(trace) };
   for (const part of readAsset('page.html').split(/(<!--\w+-->)/)) {
     if (part === '<!--style-->') write(readAsset('style.css'));
     else if (part === '<!--script-->') write(readScript());

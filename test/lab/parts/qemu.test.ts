@@ -123,7 +123,7 @@ test.serial(
   async (t) => {
     rmSync(storeQemu());
     const error = await t.throwsAsync<VfioError>(find('debian'), { code: 'EINVAL' });
-    t.is(error.hint, `Delete ${stored}: the lab then downloads QEMU again.`);
+    t.is(error.hint, `Delete ${stored}: the program is then downloaded again.`);
   },
 );
 
